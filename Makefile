@@ -1,0 +1,96 @@
+# Copyright (C) the ngx_http_conflict_module authors
+#
+#   make build   build/ngx_http_conflict_module.so for the installed nginx
+#   make demo    the story of two devices, then a server to try things on
+#   make test    everything that must pass
+#   make bench   the numbers of the README, measured here
+#
+# Each installs the Debian packages that it lacks.
+
+SHELL = /bin/bash
+
+NGINX_SRC = /usr/share/nginx/src
+B = $(CURDIR)/build
+MODULE = $(B)/ngx_http_conflict_module.so
+TEST_MODULE = $(B)/test/ngx_http_conflict_module.so
+
+CC_OPT = -g -O2 -fPIC -fstack-protector-strong -D_FORTIFY_SOURCE=2 \
+	-Wformat -Werror=format-security \
+	-Wall -Wextra -Wno-unused-parameter -Wdeclaration-after-statement \
+	-Wshadow -Wstrict-prototypes -Werror
+LD_OPT = -Wl,-z,relro -Wl,-z,now -Wl,--as-needed
+
+BUILD_PACKAGES = gcc make nginx nginx-dev libhiredis-dev libjansson-dev \
+	libxxhash-dev
+DEMO_PACKAGES = $(BUILD_PACKAGES) curl
+TEST_PACKAGES = $(DEMO_PACKAGES) clang libclang-rt-14-dev libcmocka-dev \
+	libtest-base-perl perl python3 nghttp2-client netcat-openbsd
+BENCH_PACKAGES = $(BUILD_PACKAGES) python3 wrk
+
+install = @t/lib/install
+
+.PHONY: build demo test bench clean style unit fuzz t stress
+
+build:
+	$(install) $(BUILD_PACKAGES)
+	@$(MAKE) --no-print-directory $(MODULE)
+
+demo:
+	$(install) $(DEMO_PACKAGES)
+	@$(MAKE) --no-print-directory $(MODULE)
+	@demo/run
+
+test:
+	$(install) $(TEST_PACKAGES)
+	@$(MAKE) --no-print-directory $(MODULE) $(TEST_MODULE)
+	@t/run
+
+style unit fuzz t stress:
+	$(install) $(TEST_PACKAGES)
+	@$(MAKE) --no-print-directory $(MODULE) $(TEST_MODULE)
+	@t/run $@
+
+bench:
+	$(install) $(BENCH_PACKAGES)
+	@$(MAKE) --no-print-directory $(MODULE)
+	@bench/run
+
+clean:
+	rm -rf build
+
+# configure takes half a minute, so it is done once for each kind of build;
+# what it makes knows when to compile
+
+.PHONY: $(MODULE) $(TEST_MODULE)
+
+$(MODULE): $(B)/objs/Makefile
+	@$(MAKE) --no-print-directory -s -C $(B)/src \
+		-f $(B)/objs/Makefile modules
+	@cmp -s $(B)/objs/$(@F) $@ || cp $(B)/objs/$(@F) $@
+
+$(TEST_MODULE): $(B)/objs-test/Makefile
+	@$(MAKE) --no-print-directory -s -C $(B)/src \
+		-f $(B)/objs-test/Makefile modules
+	@mkdir -p $(@D)
+	@cmp -s $(B)/objs-test/$(@F) $@ || cp $(B)/objs-test/$(@F) $@
+
+$(B)/objs/Makefile: config Makefile | $(B)/src
+	$(call configure,objs,,)
+
+$(B)/objs-test/Makefile: config Makefile t/module/config | $(B)/src
+	$(call configure,objs-test,-DNGX_HTTP_CONFLICT_FAILPOINTS=1, \
+		--add-dynamic-module=$(CURDIR)/t/module)
+
+$(B)/src:
+	@mkdir -p $(B)
+	@cp -r $(NGINX_SRC) $@
+
+define configure
+	@echo "configuring $(1) for $$(nginx -v 2>&1)"
+	@. $(NGINX_SRC)/conf_flags && cd $(B)/src \
+		&& ./configure "$${NGX_CONF_FLAGS[@]}" \
+			--with-cc-opt='$(CC_OPT) $(2)' --with-ld-opt='$(LD_OPT)' \
+			--add-dynamic-module=$(CURDIR) $(3) \
+			--builddir=$(B)/$(1) > $(B)/$(1).log \
+		|| { cat $(B)/$(1).log; rm -f $(B)/$(1)/Makefile; exit 1; }
+endef

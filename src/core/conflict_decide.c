@@ -1,0 +1,226 @@
+
+/*
+ * Copyright (C) the ngx_http_conflict_module authors
+ *
+ * The table of policies, and the preconditions that lead into it.
+ */
+
+
+#include "conflict_decide.h"
+#include "conflict_time.h"
+#include "conflict_version.h"
+
+
+static conflict_check_e conflict_check_match(const conflict_precondition_t *pre,
+    const conflict_current_t *current);
+static conflict_check_e conflict_check_unmodified(
+    const conflict_precondition_t *pre, const conflict_current_t *current);
+static conflict_check_e conflict_check_none_match(
+    const conflict_precondition_t *pre, const conflict_current_t *current);
+static conflict_check_e conflict_check_base(const conflict_precondition_t *pre,
+    const conflict_current_t *current, unsigned fresh);
+
+
+#define PASS       CONFLICT_PASS
+#define OVERWRITE  CONFLICT_OVERWRITE
+#define DROP       CONFLICT_DROP
+#define REFUSE     CONFLICT_REFUSE
+#define WAIT       CONFLICT_WAIT
+#define FETCH      CONFLICT_FETCH
+
+
+static const unsigned char  conflict_verdicts
+    [CONFLICT_POLICIES][CONFLICT_STATES][CONFLICT_CHECKS] =
+{
+    /*                     no base  holds      stale      unsure */
+
+    { /* lww */
+        /* free */        { PASS,   PASS,      OVERWRITE, FETCH },
+        /* leased */      { WAIT,   WAIT,      WAIT,      WAIT },
+        /* quarantined */ { PASS,   OVERWRITE, OVERWRITE, OVERWRITE },
+        /* unknown */     { PASS,   FETCH,     FETCH,     FETCH }
+    },
+
+    { /* client_wins */
+        /* free */        { PASS,   PASS,      OVERWRITE, FETCH },
+        /* leased */      { WAIT,   WAIT,      WAIT,      WAIT },
+        /* quarantined */ { PASS,   OVERWRITE, OVERWRITE, OVERWRITE },
+        /* unknown */     { PASS,   FETCH,     FETCH,     FETCH }
+    },
+
+    { /* server_wins */
+        /* free */        { PASS,   PASS,      DROP,      FETCH },
+        /* leased */      { WAIT,   WAIT,      DROP,      WAIT },
+        /* quarantined */ { WAIT,   WAIT,      DROP,      WAIT },
+        /* unknown */     { PASS,   FETCH,     FETCH,     FETCH }
+    },
+
+    { /* version */
+        /* free */        { PASS,   PASS,      REFUSE,    FETCH },
+        /* leased */      { WAIT,   WAIT,      REFUSE,    WAIT },
+        /* quarantined */ { WAIT,   WAIT,      REFUSE,    WAIT },
+        /* unknown */     { PASS,   FETCH,     FETCH,     FETCH }
+    }
+};
+
+
+conflict_verdict_e
+conflict_decide(conflict_policy_e policy, conflict_state_e state,
+    conflict_check_e check)
+{
+    return (conflict_verdict_e) conflict_verdicts[policy][state][check];
+}
+
+
+conflict_check_e
+conflict_check(const conflict_precondition_t *pre,
+    const conflict_current_t *current, unsigned fresh, unsigned *header)
+{
+    conflict_check_e  check, result;
+
+    *header = 0;
+
+    if (pre->kinds == 0) {
+        return CONFLICT_NO_BASE;
+    }
+
+    result = CONFLICT_HOLDS;
+
+    if (pre->kinds & (CONFLICT_IF_MATCH|CONFLICT_IF_MATCH_ANY)) {
+        result = conflict_check_match(pre, current);
+
+    } else if (pre->kinds & CONFLICT_IF_UNMODIFIED) {
+        result = conflict_check_unmodified(pre, current);
+    }
+
+    if (result != CONFLICT_STALE
+        && pre->kinds & (CONFLICT_IF_NONE_MATCH|CONFLICT_IF_NONE_ANY))
+    {
+        check = conflict_check_none_match(pre, current);
+
+        if (check != CONFLICT_HOLDS) {
+            result = check;
+        }
+    }
+
+    if (result == CONFLICT_STALE) {
+        *header = 1;
+        return CONFLICT_STALE;
+    }
+
+    if (pre->kinds & CONFLICT_BASE) {
+        check = conflict_check_base(pre, current, fresh);
+
+        if (check != CONFLICT_HOLDS) {
+            result = check;
+        }
+    }
+
+    return result;
+}
+
+
+static conflict_check_e
+conflict_check_match(const conflict_precondition_t *pre,
+    const conflict_current_t *current)
+{
+    size_t  i;
+
+    if (current->existence == CONFLICT_DELETED) {
+        /* a write in flight may create it */
+        return current->pending ? CONFLICT_HOLDS : CONFLICT_STALE;
+    }
+
+    if (pre->kinds & CONFLICT_IF_MATCH_ANY) {
+        return (current->existence == CONFLICT_EXISTS) ? CONFLICT_HOLDS
+                                                       : CONFLICT_UNSURE;
+    }
+
+    for (i = 0; i < pre->matches; i++) {
+
+        if (pre->match[i] == current->version
+            || (current->pending && pre->match[i] == current->pending))
+        {
+            return CONFLICT_HOLDS;
+        }
+    }
+
+    return CONFLICT_STALE;
+}
+
+
+static conflict_check_e
+conflict_check_unmodified(const conflict_precondition_t *pre,
+    const conflict_current_t *current)
+{
+    int64_t  second;
+
+    if (current->mtime == CONFLICT_TIME_NONE) {
+        /* ignored where there is no modification date (RFC 9110, 13.1.4) */
+        return CONFLICT_HOLDS;
+    }
+
+    if (pre->exact) {
+        return (current->mtime <= pre->unmodified) ? CONFLICT_HOLDS
+                                                   : CONFLICT_STALE;
+    }
+
+    second = conflict_mtime_second(current->mtime, current->twice);
+
+    return (second <= pre->unmodified / CONFLICT_TIME_SECOND) ? CONFLICT_HOLDS
+                                                              : CONFLICT_STALE;
+}
+
+
+static conflict_check_e
+conflict_check_none_match(const conflict_precondition_t *pre,
+    const conflict_current_t *current)
+{
+    size_t  i;
+
+    if (current->existence == CONFLICT_DELETED) {
+        return CONFLICT_HOLDS;
+    }
+
+    if (pre->kinds & CONFLICT_IF_NONE_ANY) {
+
+        if (current->existence == CONFLICT_MAY_EXIST) {
+            return CONFLICT_UNSURE;
+        }
+
+        /* a write in flight may delete it */
+        return current->pending ? CONFLICT_HOLDS : CONFLICT_STALE;
+    }
+
+    for (i = 0; i < pre->nones; i++) {
+
+        if (pre->none[i] == current->version) {
+            return current->pending ? CONFLICT_HOLDS : CONFLICT_STALE;
+        }
+    }
+
+    return CONFLICT_HOLDS;
+}
+
+
+static conflict_check_e
+conflict_check_base(const conflict_precondition_t *pre,
+    const conflict_current_t *current, unsigned fresh)
+{
+    if (pre->base == current->version
+        || (current->pending && pre->base == current->pending))
+    {
+        return CONFLICT_HOLDS;
+    }
+
+    /* a base from the future: this store has forgotten something */
+
+    if (!fresh && pre->base > current->version
+        && pre->base < CONFLICT_VERSION_OPAQUE
+        && current->version < CONFLICT_VERSION_OPAQUE)
+    {
+        return CONFLICT_UNSURE;
+    }
+
+    return CONFLICT_STALE;
+}

@@ -1,0 +1,69 @@
+
+/*
+ * Copyright (C) the ngx_http_conflict_module authors
+ *
+ * Private to conflict_json.c (the structure of a document) and
+ * conflict_json_token.c (its strings and numbers).
+ */
+
+
+#ifndef _CONFLICT_JSON_STATE_H_INCLUDED_
+#define _CONFLICT_JSON_STATE_H_INCLUDED_
+
+
+#include "conflict_json.h"
+
+
+enum {
+    ST_VALUE = 0,           /* a value must come */
+    ST_FIRST_ITEM,          /* a value, or the end of an empty array */
+    ST_FIRST_NAME,          /* a name, or the end of an empty object */
+    ST_NAME,
+    ST_COLON,
+    ST_NEXT,                /* a comma, or the end of the container */
+    ST_DONE,
+    ST_LITERAL,
+
+    ST_STRING,
+    ST_ESCAPE,
+    ST_UNIT,                /* hex digits of \uXXXX */
+    ST_LOW_BACKSLASH,       /* the "\u" that a high surrogate needs */
+    ST_LOW_U,
+    ST_TAIL,                /* UTF-8 continuation bytes */
+
+    ST_MINUS,
+    ST_ZERO,
+    ST_INTEGER,
+    ST_POINT,
+    ST_FRACTION,
+    ST_E,
+    ST_E_SIGN,
+    ST_EXPONENT
+};
+
+
+/*
+ * A value has ended; "pos" is the first byte after it.
+ */
+void conflict_json_finish(conflict_json_t *json, uint64_t pos);
+
+/*
+ * Reads on inside a string, a name's or a value's, and moves *data.
+ */
+conflict_json_rc_e conflict_json_string(conflict_json_t *json,
+    const unsigned char **data, const unsigned char *last, uint64_t pos);
+
+/*
+ * 1: the byte belongs to the number; 0: the number ended before it;
+ * -1: malformed.
+ */
+int conflict_json_number(conflict_json_t *json, unsigned char ch);
+
+/*
+ * Copies what is wanted of a name or of a scalar.
+ */
+void conflict_json_keep(conflict_json_t *json, const unsigned char *p,
+    size_t n);
+
+
+#endif /* _CONFLICT_JSON_STATE_H_INCLUDED_ */

@@ -1,0 +1,234 @@
+
+/*
+ * Copyright (C) the ngx_http_conflict_module authors
+ *
+ * Bytes of JSON strings.  conflict_text_plain() is where a large body
+ * spends its time, so it looks at 64 bytes in a step where SSE2 is there.
+ */
+
+
+#include <stdint.h>
+#include <string.h>
+
+#if defined(__SSE2__)
+#include <emmintrin.h>
+#endif
+
+#include "conflict_text.h"
+
+
+const unsigned char *
+conflict_text_plain(const unsigned char *p, const unsigned char *last)
+{
+#if defined(__SSE2__)
+
+    int      mask;
+    __m128i  a, b, c, d, quote, slash, space;
+
+    quote = _mm_set1_epi8('"');
+    slash = _mm_set1_epi8('\\');
+    space = _mm_set1_epi8(0x20);
+
+#define conflict_text_odd(v)                                                  \
+    _mm_or_si128(_mm_or_si128(_mm_cmpeq_epi8(v, quote),                       \
+                              _mm_cmpeq_epi8(v, slash)),                      \
+                 _mm_cmplt_epi8(v, space))
+
+    /* the comparison is signed: bytes over 0x7f are below the space, too */
+
+    while (last - p >= 64) {
+        a = _mm_loadu_si128((const __m128i *) p);
+        b = _mm_loadu_si128((const __m128i *) (p + 16));
+        c = _mm_loadu_si128((const __m128i *) (p + 32));
+        d = _mm_loadu_si128((const __m128i *) (p + 48));
+
+        a = _mm_or_si128(conflict_text_odd(a), conflict_text_odd(b));
+        c = _mm_or_si128(conflict_text_odd(c), conflict_text_odd(d));
+
+        if (_mm_movemask_epi8(_mm_or_si128(a, c))) {
+            break;
+        }
+
+        p += 64;
+    }
+
+    while (last - p >= 16) {
+        a = _mm_loadu_si128((const __m128i *) p);
+        mask = _mm_movemask_epi8(conflict_text_odd(a));
+
+        if (mask) {
+            return p + __builtin_ctz((unsigned) mask);
+        }
+
+        p += 16;
+    }
+
+#undef conflict_text_odd
+
+#else
+
+    uint64_t  w, x, odd;
+
+    const uint64_t  ones = 0x0101010101010101ULL, high = 0x8080808080808080ULL;
+
+    while (last - p >= 8) {
+        memcpy(&w, p, 8);
+
+        odd = (w - ones * 0x20) | w;
+
+        x = w ^ (ones * '"');
+        odd |= (x - ones) & ~x;
+
+        x = w ^ (ones * '\\');
+        odd |= (x - ones) & ~x;
+
+        if (odd & high) {
+            break;
+        }
+
+        p += 8;
+    }
+
+#endif
+
+    while (p < last && *p >= 0x20 && *p < 0x80 && *p != '"' && *p != '\\') {
+        p++;
+    }
+
+    return p;
+}
+
+
+size_t
+conflict_text_rune(const unsigned char *p, const unsigned char *last,
+    conflict_text_tail_t *tail)
+{
+    size_t         n, len;
+    unsigned char  ch;
+
+    ch = p[0];
+
+    tail->left = 0;
+    tail->min = 0x80;
+    tail->max = 0xbf;
+
+    if (ch >= 0xc2 && ch <= 0xdf) {
+        len = 2;
+
+    } else if (ch >= 0xe0 && ch <= 0xef) {
+        len = 3;
+        tail->min = (ch == 0xe0) ? 0xa0 : 0x80;
+        tail->max = (ch == 0xed) ? 0x9f : 0xbf;
+
+    } else if (ch >= 0xf0 && ch <= 0xf4) {
+        len = 4;
+        tail->min = (ch == 0xf0) ? 0x90 : 0x80;
+        tail->max = (ch == 0xf4) ? 0x8f : 0xbf;
+
+    } else {
+        return 0;
+    }
+
+    for (n = 1; n < len; n++) {
+
+        if (p + n == last) {
+            tail->left = (unsigned) (len - n);
+            break;
+        }
+
+        if (p[n] < tail->min || p[n] > tail->max) {
+            return 0;
+        }
+
+        tail->min = 0x80;
+        tail->max = 0xbf;
+    }
+
+    return n;
+}
+
+
+size_t
+conflict_text_encode(unsigned char *dst, unsigned rune)
+{
+    if (rune < 0x80) {
+        dst[0] = (unsigned char) rune;
+        return 1;
+    }
+
+    if (rune < 0x800) {
+        dst[0] = (unsigned char) (0xc0 | rune >> 6);
+        dst[1] = (unsigned char) (0x80 | (rune & 0x3f));
+        return 2;
+    }
+
+    if (rune < 0x10000) {
+        dst[0] = (unsigned char) (0xe0 | rune >> 12);
+        dst[1] = (unsigned char) (0x80 | (rune >> 6 & 0x3f));
+        dst[2] = (unsigned char) (0x80 | (rune & 0x3f));
+        return 3;
+    }
+
+    dst[0] = (unsigned char) (0xf0 | rune >> 18);
+    dst[1] = (unsigned char) (0x80 | (rune >> 12 & 0x3f));
+    dst[2] = (unsigned char) (0x80 | (rune >> 6 & 0x3f));
+    dst[3] = (unsigned char) (0x80 | (rune & 0x3f));
+
+    return 4;
+}
+
+
+size_t
+conflict_text_escape(unsigned char *dst, const unsigned char *src, size_t len)
+{
+    size_t                 n, size;
+    unsigned char          out[6];
+    const unsigned char   *p, *last;
+    conflict_text_tail_t   tail;
+
+    static const char      hex[] = "0123456789abcdef";
+
+    n = 0;
+    p = src;
+    last = src + len;
+
+    while (p < last) {
+
+        if (*p >= 0x80) {
+            size = conflict_text_rune(p, last, &tail);
+
+            if (size == 0 || tail.left) {
+                memcpy(out, "\\ufffd", 6);
+                size = 6;
+                p++;
+
+            } else {
+                memcpy(out, p, size);
+                p += size;
+            }
+
+        } else if (*p == '"' || *p == '\\') {
+            out[0] = '\\';
+            out[1] = *p++;
+            size = 2;
+
+        } else if (*p < 0x20 || *p == 0x7f) {
+            memcpy(out, "\\u00", 4);
+            out[4] = (unsigned char) hex[*p >> 4];
+            out[5] = (unsigned char) hex[*p++ & 0x0f];
+            size = 6;
+
+        } else {
+            out[0] = *p++;
+            size = 1;
+        }
+
+        if (dst) {
+            memcpy(dst + n, out, size);
+        }
+
+        n += size;
+    }
+
+    return n;
+}

@@ -1,0 +1,54 @@
+
+/*
+ * Copyright (C) the ngx_http_conflict_module authors
+ *
+ * Bytes of JSON strings: runs that need no look, UTF-8 (RFC 3629), escapes.
+ * Keeps no state between calls but what the caller hands back.
+ */
+
+
+#ifndef _CONFLICT_TEXT_H_INCLUDED_
+#define _CONFLICT_TEXT_H_INCLUDED_
+
+
+#include <stddef.h>
+
+
+/* what is still to come of a character that a piece has cut */
+
+typedef struct {
+    unsigned                 left;
+    unsigned char            min;
+    unsigned char            max;
+} conflict_text_tail_t;
+
+
+/*
+ * The first byte in [p, last) that is a quote, a backslash, a control
+ * character or not ASCII; "last" where there is none.
+ */
+const unsigned char *conflict_text_plain(const unsigned char *p,
+    const unsigned char *last);
+
+/*
+ * The length of the character that is not ASCII at "p", 0 where it is not
+ * UTF-8.  Where the piece ends inside it, tail->left says how many bytes
+ * are still to come and the next one must be in [tail->min, tail->max].
+ */
+size_t conflict_text_rune(const unsigned char *p, const unsigned char *last,
+    conflict_text_tail_t *tail);
+
+/*
+ * Writes the code point "rune" as UTF-8, returns the length, 1 to 4.
+ */
+size_t conflict_text_encode(unsigned char *dst, unsigned rune);
+
+/*
+ * Writes "src" as the inside of a JSON string; bytes that are not UTF-8 are
+ * replaced by U+FFFD.  Returns the length; "dst" may be NULL to learn it.
+ */
+size_t conflict_text_escape(unsigned char *dst, const unsigned char *src,
+    size_t len);
+
+
+#endif /* _CONFLICT_TEXT_H_INCLUDED_ */

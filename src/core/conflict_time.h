@@ -1,0 +1,45 @@
+
+/*
+ * Copyright (C) the ngx_http_conflict_module authors
+ *
+ * Times on the wire: HTTP-date (RFC 9110, section 5.6.7) and RFC 3339.
+ * Everything inside is in microseconds since the epoch, UTC.
+ */
+
+
+#ifndef _CONFLICT_TIME_H_INCLUDED_
+#define _CONFLICT_TIME_H_INCLUDED_
+
+
+#include <stddef.h>
+#include <stdint.h>
+
+
+#define CONFLICT_TIME_NONE     INT64_MIN
+
+#define CONFLICT_TIME_RFC3339  (sizeof("2026-11-24T15:00:00.123456Z") - 1)
+#define CONFLICT_TIME_HTTP     (sizeof("Tue, 24 Nov 2026 15:00:00 GMT") - 1)
+
+#define CONFLICT_TIME_SECOND   1000000
+
+
+/*
+ * All three forms of HTTP-date.  "now" (microseconds) decides the century of
+ * the two-digit form.  CONFLICT_TIME_NONE where it is not one.
+ */
+int64_t conflict_time_http(const char *text, size_t len, int64_t now);
+
+/*
+ * *exact is 1 where the text has a fraction, 0 where it is whole seconds.
+ * Digits after the sixth are dropped; a leap second counts as the next.
+ */
+int64_t conflict_time_rfc3339(const char *text, size_t len, int *exact);
+
+/*
+ * Both write exactly the length that their macro says, and no zero.
+ */
+void conflict_time_print_rfc3339(char *dst, int64_t time);
+void conflict_time_print_http(char *dst, int64_t time);
+
+
+#endif /* _CONFLICT_TIME_H_INCLUDED_ */

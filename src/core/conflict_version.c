@@ -1,0 +1,193 @@
+
+/*
+ * Copyright (C) the ngx_http_conflict_module authors
+ *
+ * Versions and entity tags.  Knows nothing of stores or policies.
+ */
+
+
+#include "conflict_hash.h"
+#include "conflict_time.h"
+#include "conflict_version.h"
+
+
+int
+conflict_version_parse(uint64_t *version, const char *text, size_t len)
+{
+    size_t    i;
+    uint64_t  v;
+
+    if (len == 0 || len > CONFLICT_VERSION_DIGITS || text[0] == '0') {
+        return -1;
+    }
+
+    v = 0;
+
+    for (i = 0; i < len; i++) {
+
+        if (text[i] < '0' || text[i] > '9') {
+            return -1;
+        }
+
+        v = v * 10 + (uint64_t) (text[i] - '0');
+    }
+
+    if (v >= CONFLICT_VERSION_LIMIT) {
+        return -1;
+    }
+
+    *version = v;
+
+    return 0;
+}
+
+
+uint64_t
+conflict_version_from_text(const char *text, size_t len)
+{
+    uint64_t         version;
+    conflict_hash_t  hash;
+
+    if (conflict_version_parse(&version, text, len) == 0) {
+        return version;
+    }
+
+    conflict_hash_init(&hash, 0);
+    conflict_hash_update(&hash, text, len);
+
+    return conflict_hash_final(&hash) | CONFLICT_VERSION_OPAQUE;
+}
+
+
+uint64_t
+conflict_version_from_etag(const char *text, size_t len)
+{
+    const char       *p;
+    conflict_hash_t   hash;
+    conflict_etag_t   etag;
+
+    p = text;
+
+    if (conflict_etag_next(&p, text + len, &etag) != CONFLICT_ETAG_TAG
+        || p != text + len)
+    {
+        return 0;
+    }
+
+    if (!etag.weak) {
+        return conflict_version_from_text(etag.data, etag.len);
+    }
+
+    /* another seed: no strong tag has this hash */
+
+    conflict_hash_init(&hash, 1);
+    conflict_hash_update(&hash, etag.data, etag.len);
+
+    return conflict_hash_final(&hash) | CONFLICT_VERSION_OPAQUE;
+}
+
+
+uint64_t
+conflict_version_next(uint64_t previous, uint64_t now)
+{
+    return (previous + 1 > now) ? previous + 1 : now;
+}
+
+
+conflict_etag_e
+conflict_etag_next(const char **p, const char *last, conflict_etag_t *etag)
+{
+    const char     *q;
+    unsigned char   ch;
+
+    q = *p;
+
+    while (q < last && (*q == ' ' || *q == '\t' || *q == ',')) {
+        q++;
+    }
+
+    if (q == last) {
+        *p = q;
+        return CONFLICT_ETAG_END;
+    }
+
+    etag->weak = (last - q > 2 && q[0] == 'W' && q[1] == '/');
+
+    if (etag->weak) {
+        q += 2;
+    }
+
+    if (*q != '"') {
+        return CONFLICT_ETAG_MALFORMED;
+    }
+
+    etag->data = ++q;
+
+    while (q < last && *q != '"') {
+        ch = (unsigned char) *q++;
+
+        /* etagc = %x21 / %x23-7E / obs-text (RFC 9110, 8.8.3) */
+
+        if (ch <= 0x20 || ch == 0x7f) {
+            return CONFLICT_ETAG_MALFORMED;
+        }
+    }
+
+    if (q == last) {
+        return CONFLICT_ETAG_MALFORMED;
+    }
+
+    etag->len = (size_t) (q++ - etag->data);
+
+    while (q < last && (*q == ' ' || *q == '\t')) {
+        q++;
+    }
+
+    if (q < last && *q != ',') {
+        return CONFLICT_ETAG_MALFORMED;
+    }
+
+    *p = q;
+
+    return CONFLICT_ETAG_TAG;
+}
+
+
+void
+conflict_mtime_next(int64_t *mtime, unsigned *twice, int64_t now)
+{
+    int64_t  shown;
+
+    shown = conflict_mtime_second(*mtime, *twice);
+
+    *mtime = (now > *mtime) ? now : *mtime + 1;
+    *twice = (*mtime / CONFLICT_TIME_SECOND <= shown);
+}
+
+
+void
+conflict_mtime_see(int64_t *mtime, unsigned *twice, int64_t seen)
+{
+    int64_t  noted, told;
+
+    noted = *mtime / CONFLICT_TIME_SECOND;
+    told = seen / CONFLICT_TIME_SECOND;
+
+    if (told == noted && seen % CONFLICT_TIME_SECOND == 0) {
+        /* no more than a date's whole seconds: what was noted is finer */
+        return;
+    }
+
+    *mtime = seen;
+
+    if (told != noted) {
+        *twice = (told < noted);
+    }
+}
+
+
+int64_t
+conflict_mtime_second(int64_t mtime, unsigned twice)
+{
+    return mtime / CONFLICT_TIME_SECOND + (twice ? 1 : 0);
+}

@@ -1,0 +1,96 @@
+
+/*
+ * Copyright (C) the ngx_http_conflict_module authors
+ *
+ * Versions: how they are minted, read from clients and upstreams, and how
+ * entity tags carry them (RFC 9110, section 8.8.3).
+ */
+
+
+#ifndef _CONFLICT_VERSION_H_INCLUDED_
+#define _CONFLICT_VERSION_H_INCLUDED_
+
+
+#include <stddef.h>
+#include <stdint.h>
+
+
+/*
+ * A version is a number below 2^53, which every JSON client can hold, or
+ * the hash of an upstream's own opaque version, which has the high bit.
+ * Versions are compared for equality; 0 is none.
+ */
+
+#define CONFLICT_VERSION_LIMIT   (1ULL << 53)
+#define CONFLICT_VERSION_OPAQUE  (1ULL << 63)
+#define CONFLICT_VERSION_DIGITS  (sizeof("9007199254740992") - 1)
+
+
+typedef struct {
+    const char              *data;        /* without the quotes */
+    size_t                   len;
+    unsigned                 weak;
+} conflict_etag_t;
+
+
+typedef enum {
+    CONFLICT_ETAG_END = 0,
+    CONFLICT_ETAG_TAG,
+    CONFLICT_ETAG_MALFORMED
+} conflict_etag_e;
+
+
+/*
+ * Decimal digits without leading zeros, from 1 up to the limit.  Returns 0,
+ * or -1 where the text is no such number.
+ */
+int conflict_version_parse(uint64_t *version, const char *text, size_t len);
+
+/*
+ * The same where it is a number, the hash of the text where it is not.
+ */
+uint64_t conflict_version_from_text(const char *text, size_t len);
+
+/*
+ * The version that an upstream's ETag stands for.  A weak tag stands for
+ * one that no client's tag equals, since If-Match compares strongly (RFC
+ * 9110, 13.1.1); 0 where the text is not an entity tag.
+ */
+uint64_t conflict_version_from_etag(const char *text, size_t len);
+
+/*
+ * The next version to mint: more than any before it, and at least the
+ * current time in milliseconds, so that a store that lost its memory does
+ * not hand out a number again.
+ */
+uint64_t conflict_version_next(uint64_t previous, uint64_t now);
+
+/*
+ * Steps through a list of entity tags, as in If-Match; *p moves.  The tag's
+ * text is the caller's.  "*" is not a tag, and is malformed here.
+ */
+conflict_etag_e conflict_etag_next(const char **p, const char *last,
+    conflict_etag_t *etag);
+
+/*
+ * Moves a time of last change (microseconds) on to "now".  *twice becomes 1
+ * where its second is one that an earlier version may have been shown
+ * under; then clients must be shown the next second instead (RFC 9110,
+ * 8.8.2.2).
+ */
+void conflict_mtime_next(int64_t *mtime, unsigned *twice, int64_t now);
+
+/*
+ * Takes in what an upstream says of that time.  It may lag behind what was
+ * noted here, by clocks that differ or by a write's way back; then "twice"
+ * becomes 1, since the version before may have been shown under it.
+ */
+void conflict_mtime_see(int64_t *mtime, unsigned *twice, int64_t seen);
+
+/*
+ * The second that clients are shown, and that their dates are compared to.
+ */
+int64_t conflict_mtime_second(int64_t mtime, unsigned twice);
+
+
+#endif /* _CONFLICT_VERSION_H_INCLUDED_ */

@@ -1,0 +1,669 @@
+
+/*
+ * Copyright (C) the ngx_http_conflict_module authors
+ *
+ * What the module answers itself: refusals as JSON with the latest body in
+ * it, the latest body alone, and the field that every tracked response has.
+ */
+
+
+#include "ngx_http_conflict_module.h"
+
+
+typedef struct {
+    ngx_uint_t                     status;
+    const char                    *error;
+    const char                    *title;
+    unsigned                       retry:1;    /* it may go well later */
+} ngx_http_conflict_answer_t;
+
+
+static ngx_int_t ngx_http_conflict_answer_refusal(ngx_http_request_t *r,
+    ngx_http_conflict_ctx_t *ctx, ngx_chain_t *out);
+static ngx_int_t ngx_http_conflict_answer_latest(ngx_http_request_t *r,
+    ngx_http_conflict_ctx_t *ctx, ngx_chain_t *out);
+static ngx_int_t ngx_http_conflict_answer_headers(ngx_http_request_t *r,
+    ngx_http_conflict_ctx_t *ctx);
+static u_char *ngx_http_conflict_answer_head(ngx_http_request_t *r,
+    ngx_http_conflict_ctx_t *ctx, u_char *p);
+static const char *ngx_http_conflict_answer_row(ngx_http_conflict_ctx_t *ctx,
+    ngx_str_t *row);
+static u_char *ngx_http_conflict_answer_version(ngx_http_conflict_ctx_t *ctx,
+    u_char *p);
+static ngx_int_t ngx_http_conflict_add_header(ngx_http_request_t *r,
+    const char *name, const char *value, size_t len);
+
+
+static const ngx_http_conflict_answer_t  ngx_http_conflict_answers[] = {
+
+    { 0, NULL, NULL, 0 },
+
+    { NGX_HTTP_CONFLICT, "version_conflict",
+      "The resource changed since base_version", 0 },
+
+    { NGX_HTTP_CONFLICT, "write_in_progress",
+      "Another write to the resource is in progress", 1 },
+
+    { 428, "precondition_required",
+      "The write must say which version it is based on", 0 },
+
+    { NGX_HTTP_BAD_REQUEST, "malformed_base",
+      "The base version cannot be read", 0 },
+
+    { NGX_HTTP_BAD_REQUEST, "malformed_json",
+      "The body is not JSON", 0 },
+
+    { NGX_HTTP_REQUEST_ENTITY_TOO_LARGE, "body_too_large",
+      "The body is too large to be checked", 0 },
+
+    { NGX_HTTP_UNSUPPORTED_MEDIA_TYPE, "encoded_body",
+      "The body is encoded and cannot be checked", 0 },
+
+    { NGX_HTTP_SERVICE_UNAVAILABLE, "store_unavailable",
+      "The current version cannot be told", 1 },
+
+    { NGX_HTTP_SERVICE_UNAVAILABLE, "outcome_unknown",
+      "The outcome of another write is not known yet", 1 },
+
+    { NGX_HTTP_SERVICE_UNAVAILABLE, "store_generation",
+      "The server is being reconfigured", 1 }
+};
+
+
+static ngx_str_t  ngx_http_conflict_outcome_names[] = {
+    ngx_null_string,
+    ngx_string("passed"),
+    ngx_string("overwrote"),
+    ngx_string("rejected"),
+    ngx_string("dropped"),
+    ngx_string("replayed"),
+    ngx_string("busy"),
+    ngx_string("required"),
+    ngx_string("unchecked")
+};
+
+
+static ngx_str_t  ngx_http_conflict_policy_names[] = {
+    ngx_string("lww"),
+    ngx_string("client_wins"),
+    ngx_string("server_wins"),
+    ngx_string("version"),
+    ngx_string("off")
+};
+
+
+static ngx_str_t  ngx_http_conflict_accept = ngx_string("accept");
+
+
+ngx_int_t
+ngx_http_conflict_answer_handler(ngx_http_request_t *r)
+{
+    ngx_int_t                 rc;
+    ngx_chain_t               out[3];
+    ngx_http_conflict_ctx_t  *ctx;
+
+    ctx = ngx_http_get_module_ctx(r, ngx_http_conflict_module);
+    ctx->answered = 1;
+
+    rc = ngx_http_discard_request_body(r);
+    if (rc != NGX_OK) {
+        return rc;
+    }
+
+    if (ngx_http_conflict_audit_id(ctx) != NGX_OK) {
+        return NGX_HTTP_INTERNAL_SERVER_ERROR;
+    }
+
+    /* an old If-Match must not turn a 200 into 412 */
+    r->disable_not_modified = 1;
+
+    if (ctx->error == NGX_HTTP_CONFLICT_RELAY
+        || ctx->error == NGX_HTTP_CONFLICT_LATEST)
+    {
+        rc = ngx_http_conflict_answer_latest(r, ctx, out);
+
+    } else {
+        rc = ngx_http_conflict_answer_refusal(r, ctx, out);
+    }
+
+    if (rc != NGX_OK
+        || ngx_http_conflict_answer_field(r, ctx) != NGX_OK
+        || ngx_http_conflict_add_header(r, "Cache-Control", "no-store",
+                                        sizeof("no-store") - 1)
+           != NGX_OK)
+    {
+        return NGX_HTTP_INTERNAL_SERVER_ERROR;
+    }
+
+    /* before the client has it: no refusal without its line */
+    ngx_http_conflict_audit(r, ctx, r->headers_out.status);
+
+    rc = ngx_http_send_header(r);
+
+    if (rc == NGX_ERROR || rc > NGX_OK || r->header_only) {
+        return rc;
+    }
+
+    return ngx_http_output_filter(r, out);
+}
+
+
+static ngx_int_t
+ngx_http_conflict_answer_refusal(ngx_http_request_t *r,
+    ngx_http_conflict_ctx_t *ctx, ngx_chain_t *out)
+{
+    size_t       size;
+    u_char      *p;
+    ngx_buf_t   *head, *body, *tail;
+    ngx_str_t    row;
+    const char  *omitted;
+
+    size = 1024 + 6 * (ctx->key.len + ctx->base.len
+                       + ctx->latest.version_header.len);
+
+    head = ngx_create_temp_buf(r->pool, size);
+    if (head == NULL) {
+        return NGX_ERROR;
+    }
+
+    body = ngx_calloc_buf(r->pool);
+    if (body == NULL) {
+        return NGX_ERROR;
+    }
+
+    tail = ngx_create_temp_buf(r->pool, 256);
+    if (tail == NULL) {
+        return NGX_ERROR;
+    }
+
+    head->last = ngx_http_conflict_answer_head(r, ctx, head->last);
+
+    p = tail->last;
+    ngx_str_null(&row);
+
+    if (ctx->error == NGX_HTTP_CONFLICT_STALE) {
+        omitted = ngx_http_conflict_answer_row(ctx, &row);
+
+        if (row.len) {
+            head->last = ngx_sprintf(head->last, ",\"server_version\":");
+
+        } else if (ctx->action == NGX_HTTP_CONFLICT_ACT_DELETED) {
+            p = ngx_sprintf(p, ",\"server_version\":null,\"deleted\":true");
+
+        } else if (omitted) {
+            p = ngx_sprintf(p, ",\"server_version\":null,"
+                               "\"server_version_omitted\":\"%s\"", omitted);
+        }
+    }
+
+    tail->last = ngx_sprintf(p, ",\"conflict_id\":\"%V\"}\n", &ctx->id);
+    tail->last_buf = 1;
+    tail->last_in_chain = 1;
+
+    out[0].buf = head;
+    out[0].next = &out[1];
+
+    r->headers_out.content_length_n = (head->last - head->pos)
+                                      + (tail->last - tail->pos);
+
+    if (row.len) {
+        body->pos = row.data;
+        body->last = row.data + row.len;
+        body->memory = 1;
+
+        out[1].buf = body;
+        out[1].next = &out[2];
+        out[2].buf = tail;
+        out[2].next = NULL;
+
+        r->headers_out.content_length_n += row.len;
+
+    } else {
+        out[1].buf = tail;
+        out[1].next = NULL;
+    }
+
+    return ngx_http_conflict_answer_headers(r, ctx);
+}
+
+
+static ngx_int_t
+ngx_http_conflict_answer_headers(ngx_http_request_t *r,
+    ngx_http_conflict_ctx_t *ctx)
+{
+    u_char                             retry[NGX_INT_T_LEN];
+    ngx_str_t                         *accept;
+    ngx_uint_t                         seconds;
+    const ngx_http_conflict_answer_t  *answer;
+
+    answer = &ngx_http_conflict_answers[ctx->error];
+
+    r->headers_out.status = ngx_http_conflict_answer_status(ctx);
+
+    if (r->headers_out.status == 428) {
+        /* nginx has no reason phrase for it */
+        ngx_str_set(&r->headers_out.status_line, "428 Precondition Required");
+    }
+
+    ngx_str_set(&r->headers_out.content_type, "application/json");
+
+    accept = ngx_http_conflict_header(&r->headers_in.headers,
+                                      &ngx_http_conflict_accept);
+
+    if (accept && ngx_strlcasestrn(accept->data, accept->data + accept->len,
+                                   (u_char *) "application/problem+json",
+                                   sizeof("application/problem+json") - 2))
+    {
+        ngx_str_set(&r->headers_out.content_type, "application/problem+json");
+    }
+
+    r->headers_out.content_type_len = r->headers_out.content_type.len;
+    r->headers_out.content_type_lowcase = NULL;
+
+    if (answer->retry) {
+        seconds = 1;
+
+        if (ctx->error == NGX_HTTP_CONFLICT_UNKNOWN_OUTCOME) {
+            seconds = ngx_max(1, (ctx->op->wait + 999) / 1000);
+        }
+
+        if (ngx_http_conflict_add_header(r, "Retry-After",
+                                         (char *) retry,
+                                         ngx_sprintf(retry, "%ui", seconds)
+                                         - retry)
+            != NGX_OK)
+        {
+            return NGX_ERROR;
+        }
+    }
+
+    if (ctx->error == NGX_HTTP_CONFLICT_ENCODED
+        && ngx_http_conflict_add_header(r, "Accept-Encoding", "identity",
+                                        sizeof("identity") - 1)
+           != NGX_OK)
+    {
+        return NGX_ERROR;
+    }
+
+    if (ctx->error == NGX_HTTP_CONFLICT_STALE && ctx->op->minted) {
+        return ngx_http_conflict_set_etag(r, ctx->current);
+    }
+
+    return NGX_OK;
+}
+
+
+static u_char *
+ngx_http_conflict_answer_head(ngx_http_request_t *r,
+    ngx_http_conflict_ctx_t *ctx, u_char *p)
+{
+    uint64_t                           base;
+    const ngx_http_conflict_answer_t  *answer;
+
+    answer = &ngx_http_conflict_answers[ctx->error];
+
+    p = ngx_sprintf(p, "{\"error\":\"%s\",\"title\":\"%s\",\"status\":%ui",
+                    answer->error, answer->title,
+                    ngx_http_conflict_answer_status(ctx));
+
+    if (ctx->reason) {
+        p = ngx_sprintf(p, ",\"detail\":\"%s\"", ctx->reason);
+    }
+
+    p = ngx_sprintf(p, ",\"resource\":\"");
+    p += conflict_text_escape(p, ctx->key.data, ctx->key.len);
+    *p++ = '"';
+
+    if (ctx->base.len) {
+
+        if (conflict_version_parse(&base, (char *) ctx->base.data,
+                                   ctx->base.len)
+            == 0)
+        {
+            p = ngx_sprintf(p, ",\"base_version\":%uL", base);
+
+        } else {
+            p = ngx_sprintf(p, ",\"base_version\":\"");
+            p += conflict_text_escape(p, ctx->base.data, ctx->base.len);
+            *p++ = '"';
+        }
+    }
+
+    if (ctx->error != NGX_HTTP_CONFLICT_STALE) {
+        return p;
+    }
+
+    p = ngx_http_conflict_answer_version(ctx, p);
+
+    if (ctx->op->present && ctx->op->mtime != CONFLICT_TIME_NONE) {
+        p = ngx_sprintf(p, ",\"changed_at\":\"");
+        conflict_time_print_rfc3339((char *) p, ctx->op->mtime);
+        p += CONFLICT_TIME_RFC3339;
+        *p++ = '"';
+    }
+
+    return p;
+}
+
+
+static u_char *
+ngx_http_conflict_answer_version(ngx_http_conflict_ctx_t *ctx, u_char *p)
+{
+    ngx_str_t  *text;
+
+    if (ctx->current && ctx->current < CONFLICT_VERSION_LIMIT) {
+        return ngx_sprintf(p, ",\"version\":%uL", ctx->current);
+    }
+
+    text = &ctx->latest.version_header;
+
+    if (ctx->op->minted || text->len == 0) {
+        return ngx_sprintf(p, ",\"version\":null");
+    }
+
+    p = ngx_sprintf(p, ",\"version\":\"");
+    p += conflict_text_escape(p, text->data, text->len);
+    *p++ = '"';
+
+    return p;
+}
+
+
+/* the body to embed; else why there is none, or NULL where none is wanted */
+
+static const char *
+ngx_http_conflict_answer_row(ngx_http_conflict_ctx_t *ctx, ngx_str_t *row)
+{
+    conflict_json_t              json;
+    ngx_http_conflict_latest_t  *latest;
+
+    latest = &ctx->latest;
+
+    if (ctx->conf->latest == NGX_HTTP_CONFLICT_LATEST_OFF) {
+        return NULL;
+    }
+
+    if (!latest->valid || latest->status != NGX_HTTP_OK) {
+        return "unavailable";
+    }
+
+    if (latest->too_large) {
+        return "too_large";
+    }
+
+    if (!latest->json || latest->encoded) {
+        return "not_json";
+    }
+
+    ngx_http_conflict_latest_row(ctx, row);
+
+    conflict_json_init(&json, NULL);
+
+    if (conflict_json_feed(&json, row->data, row->len) != CONFLICT_JSON_OK
+        || conflict_json_end(&json) != CONFLICT_JSON_OK)
+    {
+        row->len = 0;
+        return "not_json";
+    }
+
+    return NULL;
+}
+
+
+/* the GET's answer: the latest body with 200, or the refusal to show it */
+
+static ngx_int_t
+ngx_http_conflict_answer_latest(ngx_http_request_t *r,
+    ngx_http_conflict_ctx_t *ctx, ngx_chain_t *out)
+{
+    ngx_buf_t                   *b;
+    ngx_table_elt_t             *h;
+    ngx_http_conflict_latest_t  *latest;
+
+    latest = &ctx->latest;
+
+    r->headers_out.status = ngx_http_conflict_answer_status(ctx);
+
+    if (ctx->error == NGX_HTTP_CONFLICT_RELAY) {
+
+        if (latest->authenticate && latest->authenticate->hash) {
+            h = ngx_list_push(&r->headers_out.headers);
+            if (h == NULL) {
+                return NGX_ERROR;
+            }
+
+            *h = *latest->authenticate;
+            r->headers_out.www_authenticate = h;
+        }
+
+    } else if (r->headers_out.status == NGX_HTTP_OK) {
+
+        if (ngx_http_conflict_add_header(r, "Content-Location",
+                                         (char *) r->unparsed_uri.data,
+                                         r->unparsed_uri.len)
+            != NGX_OK)
+        {
+            return NGX_ERROR;
+        }
+    }
+
+    if (ctx->outcome == NGX_HTTP_CONFLICT_REPLAYED && ctx->op->minted
+        && r->method != NGX_HTTP_DELETE
+        && !(r->method == NGX_HTTP_PUT && ctx->conf->strip_base
+             && (ctx->op->pre.kinds & CONFLICT_BASE))
+        && ngx_http_conflict_set_etag(r, ctx->current) != NGX_OK)
+    {
+        return NGX_ERROR;
+    }
+
+    if (latest->len == 0 || latest->too_large || latest->encoded
+        || r->headers_out.status == NGX_HTTP_NO_CONTENT)
+    {
+        r->headers_out.content_length_n = 0;
+        r->header_only = 1;
+
+    } else {
+        r->headers_out.content_length_n = latest->len;
+        r->headers_out.content_type = latest->content_type;
+        r->headers_out.content_type_len = latest->content_type.len;
+        r->headers_out.content_type_lowcase = NULL;
+    }
+
+    b = ngx_calloc_buf(r->pool);
+    if (b == NULL) {
+        return NGX_ERROR;
+    }
+
+    b->pos = latest->data;
+    b->last = latest->data + latest->len;
+    b->memory = 1;
+    b->last_buf = 1;
+    b->last_in_chain = 1;
+
+    out->buf = b;
+    out->next = NULL;
+
+    return NGX_OK;
+}
+
+
+ngx_uint_t
+ngx_http_conflict_answer_status(ngx_http_conflict_ctx_t *ctx)
+{
+    ngx_http_conflict_latest_t  *latest;
+
+    latest = &ctx->latest;
+
+    switch (ctx->error) {
+
+    case NGX_HTTP_CONFLICT_RELAY:
+        return latest->status;
+
+    case NGX_HTTP_CONFLICT_LATEST:
+        /* a replay is known to be done, even where its result is not */
+        return (latest->status == NGX_HTTP_OK && latest->len
+                && !latest->too_large && !latest->encoded)
+               ? NGX_HTTP_OK : NGX_HTTP_NO_CONTENT;
+
+    case NGX_HTTP_CONFLICT_STALE:
+
+        if (ctx->op->header
+            || (ctx->conf->base->place == NGX_HTTP_CONFLICT_HEADER
+                && (ctx->op->pre.kinds & CONFLICT_BASE)))
+        {
+            return ctx->conf->header_status;
+        }
+
+        /* fall through */
+
+    default:
+        return ngx_http_conflict_answers[ctx->error].status;
+    }
+}
+
+
+ngx_int_t
+ngx_http_conflict_answer_field(ngx_http_request_t *r,
+    ngx_http_conflict_ctx_t *ctx)
+{
+    u_char     *p, text[sizeof("unchecked;version=;base=;report")
+                        + 2 * NGX_INT64_LEN];
+    uint64_t    base;
+    ngx_str_t  *name;
+
+    name = ngx_http_conflict_outcome_name(ctx->outcome);
+
+    if (name->len == 0) {
+        return NGX_OK;
+    }
+
+    /* an item with parameters (RFC 9651) */
+
+    p = ngx_sprintf(text, "%V", name);
+
+    if (ctx->current && ctx->current < CONFLICT_VERSION_LIMIT
+        && ctx->outcome != NGX_HTTP_CONFLICT_UNCHECKED)
+    {
+        p = ngx_sprintf(p, ";version=%uL", ctx->current);
+    }
+
+    if (ctx->outcome != NGX_HTTP_CONFLICT_PASSED
+        && conflict_version_parse(&base, (char *) ctx->base.data,
+                                  ctx->base.len)
+           == 0)
+    {
+        p = ngx_sprintf(p, ";base=%uL", base);
+    }
+
+    if (ctx->conf->report && ctx->write) {
+        p = ngx_sprintf(p, ";report");
+    }
+
+    return ngx_http_conflict_add_header(r, "Conflict", (char *) text,
+                                        p - text);
+}
+
+
+ngx_str_t *
+ngx_http_conflict_outcome_name(ngx_http_conflict_outcome_e outcome)
+{
+    return &ngx_http_conflict_outcome_names[outcome];
+}
+
+
+ngx_str_t *
+ngx_http_conflict_policy_name(ngx_uint_t policy)
+{
+    return &ngx_http_conflict_policy_names[policy];
+}
+
+
+/* the value is copied, the name is not */
+
+static ngx_int_t
+ngx_http_conflict_add_header(ngx_http_request_t *r, const char *name,
+    const char *value, size_t len)
+{
+    ngx_table_elt_t  *h;
+
+    h = ngx_list_push(&r->headers_out.headers);
+    if (h == NULL) {
+        return NGX_ERROR;
+    }
+
+    h->hash = 1;
+#if (nginx_version >= 1023000)
+    h->next = NULL;
+#endif
+    h->lowcase_key = NULL;
+    h->key.data = (u_char *) name;
+    h->key.len = ngx_strlen(name);
+    h->value.len = len;
+    h->value.data = ngx_pnalloc(r->pool, len);
+    if (h->value.data == NULL) {
+        h->hash = 0;
+        return NGX_ERROR;
+    }
+
+    ngx_memcpy(h->value.data, value, len);
+
+    return NGX_OK;
+}
+
+
+ngx_int_t
+ngx_http_conflict_set_etag(ngx_http_request_t *r, uint64_t version)
+{
+    u_char           *p, text[sizeof("\"\"") + NGX_INT64_LEN];
+    ngx_list_part_t  *last;
+    ngx_table_elt_t  *h;
+
+    ngx_http_clear_etag(r);
+
+    if (version == 0 || version >= CONFLICT_VERSION_LIMIT) {
+        return NGX_OK;
+    }
+
+    p = ngx_sprintf(text, "\"%uL\"", version);
+
+    if (ngx_http_conflict_add_header(r, "ETag", (char *) text, p - text)
+        != NGX_OK)
+    {
+        return NGX_ERROR;
+    }
+
+    last = r->headers_out.headers.last;
+    h = last->elts;
+    r->headers_out.etag = &h[last->nelts - 1];
+
+    return NGX_OK;
+}
+
+
+void
+ngx_http_conflict_set_date(ngx_http_request_t *r, ngx_http_conflict_op_t *op)
+{
+    time_t  date, shown;
+
+    if (op->mtime == CONFLICT_TIME_NONE) {
+        return;
+    }
+
+    date = (time_t) (op->mtime / CONFLICT_TIME_SECOND);
+    shown = (time_t) conflict_mtime_second(op->mtime, op->twice);
+
+    if (r->headers_out.last_modified_time != -1
+        && !(op->twice && r->headers_out.last_modified_time <= date))
+    {
+        /* the upstream's own, and no other version was shown under it */
+        return;
+    }
+
+    ngx_http_clear_last_modified(r);
+
+    /* never later than the Date of the message (RFC 9110, 8.8.2.1) */
+
+    if (shown <= ngx_time()) {
+        r->headers_out.last_modified_time = shown;
+    }
+}

@@ -1,0 +1,251 @@
+
+/*
+ * Copyright (C) the ngx_http_conflict_module authors
+ *
+ * The audit log: one JSON object a line for each conflict, in one write.
+ * A write that fails is counted and reported, and changes nothing else.
+ */
+
+
+#include "ngx_http_conflict_module.h"
+
+
+#define NGX_HTTP_CONFLICT_LONGEST_TEXT  1024
+#define NGX_HTTP_CONFLICT_TEXTS         12
+
+
+static u_char *ngx_http_conflict_audit_text(u_char *p, const char *name,
+    ngx_str_t *text);
+static u_char *ngx_http_conflict_audit_version(u_char *p, const char *name,
+    ngx_str_t *text, uint64_t version);
+static u_char *ngx_http_conflict_audit_time(u_char *p, const char *name,
+    int64_t time);
+static void ngx_http_conflict_audit_send(ngx_http_request_t *r,
+    ngx_http_conflict_log_t *log, u_char *line, size_t len);
+static void ngx_http_conflict_audit_entity(ngx_http_request_t *r,
+    ngx_http_conflict_ctx_t *ctx, ngx_str_t *entity);
+
+
+static ngx_str_t  ngx_http_conflict_action_names[] = {
+    ngx_null_string,
+    ngx_string("conflict_lww"),
+    ngx_string("conflict_client_wins"),
+    ngx_string("conflict_server_wins"),
+    ngx_string("conflict_version"),
+    ngx_string("conflict_busy"),
+    ngx_string("conflict_deleted"),
+    ngx_string("conflict_required"),
+    ngx_string("conflict_unchecked"),
+    ngx_string("conflict_external")
+};
+
+
+void
+ngx_http_conflict_audit(ngx_http_request_t *r, ngx_http_conflict_ctx_t *ctx,
+    ngx_uint_t status)
+{
+    u_char                         *line, *p;
+    int64_t                         now;
+    struct timeval                  tv;
+    ngx_str_t                       entity, none;
+    ngx_http_core_srv_conf_t       *cscf;
+    ngx_http_conflict_loc_conf_t   *nlcf;
+
+    nlcf = ctx->conf;
+
+    if (ctx->action == NGX_HTTP_CONFLICT_NO_ACTION || ctx->audited) {
+        return;
+    }
+
+    ctx->audited = 1;
+
+    if (ngx_http_conflict_audit_id(ctx) != NGX_OK
+        || (nlcf->log->file == NULL && nlcf->log->syslog == NULL))
+    {
+        return;
+    }
+
+    line = ngx_pnalloc(r->pool, NGX_HTTP_CONFLICT_TEXTS
+                                * (6 * NGX_HTTP_CONFLICT_LONGEST_TEXT + 32));
+    if (line == NULL) {
+        return;
+    }
+
+    ngx_gettimeofday(&tv);
+    now = (int64_t) tv.tv_sec * CONFLICT_TIME_SECOND + tv.tv_usec;
+
+    cscf = ngx_http_get_module_srv_conf(r, ngx_http_core_module);
+
+    ngx_str_null(&none);
+    ngx_http_conflict_audit_entity(r, ctx, &entity);
+
+    p = ngx_cpymem(line, "{", 1);
+    p = ngx_http_conflict_audit_time(p, "time", now);
+    p = ngx_http_conflict_audit_text(p, ",\"conflict_id", &ctx->id);
+    p = ngx_http_conflict_audit_text(p, ",\"action",
+                           &ngx_http_conflict_action_names[ctx->action]);
+    p = ngx_http_conflict_audit_text(p, ",\"policy",
+                           ngx_http_conflict_policy_name(nlcf->policy));
+    p = ngx_sprintf(p, ",\"report\":%s", nlcf->report ? "true" : "false");
+    p = ngx_http_conflict_audit_text(p, ",\"entity", &entity);
+    p = ngx_http_conflict_audit_text(p, ",\"entity_id", &ctx->key);
+    p = ngx_http_conflict_audit_text(p, ",\"user_id",
+                                     ctx->user.len ? &ctx->user : &none);
+    p = ngx_http_conflict_audit_text(p, ",\"client_origin",
+                                     ctx->client.len ? &ctx->client : &none);
+    p = ngx_http_conflict_audit_text(p, ",\"method", &r->method_name);
+    p = ngx_sprintf(p, ",\"status\":%ui", status);
+    p = ngx_http_conflict_audit_version(p, ",\"base_version", &ctx->base, 0);
+    p = ngx_http_conflict_audit_version(p, ",\"server_version", NULL,
+                                        ctx->against);
+    p = ngx_http_conflict_audit_time(p, ",\"client_ts", ctx->client_time);
+    p = ngx_http_conflict_audit_time(p, ",\"server_ts",
+                                     ctx->against_time);
+    p = ngx_sprintf(p, ",\"fields\":[]");
+    p = ngx_http_conflict_audit_text(p, ",\"remote_addr",
+                                     &r->connection->addr_text);
+    p = ngx_http_conflict_audit_text(p, ",\"server_name", &cscf->server_name);
+    p = ngx_cpymem(p, "}\n", 2);
+
+    ngx_http_conflict_audit_send(r, nlcf->log, line, p - line);
+}
+
+
+static void
+ngx_http_conflict_audit_send(ngx_http_request_t *r,
+    ngx_http_conflict_log_t *log, u_char *line, size_t len)
+{
+    size_t   size;
+    u_char  *p, *data;
+    ssize_t  n;
+
+    if (log->syslog) {
+        size = sizeof("<255>Jan 01 00:00:00 ") - 1
+               + ngx_cycle->hostname.len + 1
+               + log->syslog->tag.len + 2 + len;
+
+        data = ngx_pnalloc(r->pool, size);
+        if (data == NULL) {
+            return;
+        }
+
+        p = ngx_syslog_add_header(log->syslog, data);
+        p = ngx_cpymem(p, line, len - 1);
+
+        n = ngx_syslog_send(log->syslog, data, p - data);
+
+        if (n >= 0) {
+            return;
+        }
+
+    } else {
+        n = ngx_write_fd(log->file->fd, line, len);
+
+        if (n == (ssize_t) len) {
+            return;
+        }
+    }
+
+    ngx_log_error(NGX_LOG_ALERT, r->connection->log,
+                  (n == -1) ? ngx_errno : 0,
+                  "conflict log: a line was not written, %uA so far in this "
+                  "process", ++log->failed);
+}
+
+
+ngx_int_t
+ngx_http_conflict_audit_id(ngx_http_conflict_ctx_t *ctx)
+{
+    if (ctx->id.len) {
+        return NGX_OK;
+    }
+
+    ctx->id.data = ngx_pnalloc(ctx->request->pool, 32);
+    if (ctx->id.data == NULL) {
+        return NGX_ERROR;
+    }
+
+    /* the time makes up for what a seed of pid and time lacks */
+
+    ctx->id.len = ngx_sprintf(ctx->id.data, "%08xD%08xD%08xD%08xD",
+                              (uint32_t) ngx_time(),
+                              (uint32_t) ngx_random() ^ (uint32_t) ngx_pid,
+                              (uint32_t) ngx_random(),
+                              (uint32_t) ngx_random())
+                  - ctx->id.data;
+
+    return NGX_OK;
+}
+
+
+/* "name" brings its own opening quote, and the comma before it */
+
+static u_char *
+ngx_http_conflict_audit_text(u_char *p, const char *name, ngx_str_t *text)
+{
+    p = ngx_sprintf(p, "%s%s\":", (name[0] == ',') ? "" : "\"", name);
+
+    if (text->data == NULL) {
+        return ngx_cpymem(p, "null", 4);
+    }
+
+    *p++ = '"';
+    p += conflict_text_escape(p, text->data,
+                              ngx_min(text->len,
+                                      NGX_HTTP_CONFLICT_LONGEST_TEXT));
+    *p++ = '"';
+
+    return p;
+}
+
+
+static u_char *
+ngx_http_conflict_audit_version(u_char *p, const char *name, ngx_str_t *text,
+    uint64_t version)
+{
+    if (text && text->len
+        && conflict_version_parse(&version, (char *) text->data, text->len)
+           != 0)
+    {
+        return ngx_http_conflict_audit_text(p, name, text);
+    }
+
+    if (version == 0 || version >= CONFLICT_VERSION_LIMIT) {
+        return ngx_sprintf(p, "%s\":null", name);
+    }
+
+    return ngx_sprintf(p, "%s\":%uL", name, version);
+}
+
+
+static u_char *
+ngx_http_conflict_audit_time(u_char *p, const char *name, int64_t time)
+{
+    p = ngx_sprintf(p, "%s%s\":", (name[0] == ',') ? "" : "\"", name);
+
+    if (time == CONFLICT_TIME_NONE) {
+        return ngx_cpymem(p, "null", 4);
+    }
+
+    *p++ = '"';
+    conflict_time_print_rfc3339((char *) p, time);
+    p += CONFLICT_TIME_RFC3339;
+    *p++ = '"';
+
+    return p;
+}
+
+
+static void
+ngx_http_conflict_audit_entity(ngx_http_request_t *r,
+    ngx_http_conflict_ctx_t *ctx, ngx_str_t *entity)
+{
+    if (ctx->conf->entity == NULL) {
+        *entity = ctx->conf->name;
+        return;
+    }
+
+    if (ngx_http_complex_value(r, ctx->conf->entity, entity) != NGX_OK) {
+        ngx_str_null(entity);
+    }
+}

@@ -1,0 +1,464 @@
+
+/*
+ * Copyright (C) the ngx_http_conflict_module authors
+ *
+ * The client's body: read whole before the upstream runs, scanned and
+ * hashed piece by piece as it arrives, and cut where a member must go.
+ */
+
+
+#include "ngx_http_conflict_module.h"
+
+
+#define NGX_HTTP_CONFLICT_BLOCK  16384
+
+
+static void ngx_http_conflict_body_handler(ngx_http_request_t *r);
+static ngx_int_t ngx_http_conflict_request_body_filter(ngx_http_request_t *r,
+    ngx_chain_t *in);
+static void ngx_http_conflict_body_feed(ngx_http_conflict_ctx_t *ctx,
+    u_char *data, size_t len);
+static ngx_int_t ngx_http_conflict_body_walk(ngx_http_request_t *r,
+    ngx_http_conflict_ctx_t *ctx);
+static ngx_int_t ngx_http_conflict_body_cut_file(ngx_http_request_t *r,
+    off_t start, off_t end);
+static ngx_int_t ngx_http_conflict_body_keep(ngx_http_request_t *r,
+    ngx_chain_t ***out, ngx_buf_t *b, off_t from, off_t to);
+static ngx_int_t ngx_http_conflict_body_shorten(ngx_http_request_t *r,
+    off_t n);
+
+
+static ngx_http_request_body_filter_pt  ngx_http_next_request_body_filter;
+
+
+static ngx_str_t  ngx_http_conflict_content_encoding =
+    ngx_string("content-encoding");
+
+
+ngx_int_t
+ngx_http_conflict_body_read(ngx_http_request_t *r,
+    ngx_http_conflict_ctx_t *ctx)
+{
+    ngx_int_t                      rc;
+    ngx_str_t                     *encoding;
+    ngx_uint_t                     json;
+    ngx_http_conflict_body_t      *body;
+    ngx_http_conflict_loc_conf_t  *nlcf;
+
+    nlcf = ctx->conf;
+    body = &ctx->body;
+
+    if (body->done) {
+        return NGX_OK;
+    }
+
+    json = (nlcf->base->place == NGX_HTTP_CONFLICT_JSON
+            && r->headers_in.content_type
+            && ngx_http_conflict_is_json(&r->headers_in.content_type->value));
+
+    if (json) {
+        encoding = ngx_http_conflict_header(&r->headers_in.headers,
+                                          &ngx_http_conflict_content_encoding);
+
+        if (encoding && ngx_strcasecmp(encoding->data, (u_char *) "identity")
+                        != 0)
+        {
+            json = 0;
+
+            if (ctx->op->pre.kinds == 0) {
+                /* a base may be in there: not to be taken for none */
+                ctx->error = NGX_HTTP_CONFLICT_ENCODED;
+                ctx->reason = "a body with a Content-Encoding cannot be "
+                              "checked";
+                return NGX_DECLINED;
+            }
+        }
+    }
+
+    if (ctx->op->pre.kinds ? nlcf->unbuffered : !json) {
+        /* the content handler reads it, or streams it */
+        return NGX_OK;
+    }
+
+    if (json) {
+        if (r->headers_in.content_length_n > (off_t) nlcf->max_body) {
+            ctx->error = NGX_HTTP_CONFLICT_TOO_LARGE;
+            ctx->reason = "the body is larger than conflict_max_body";
+            return NGX_DECLINED;
+        }
+
+        body->json = ngx_palloc(r->pool, sizeof(conflict_json_t));
+        if (body->json == NULL) {
+            return NGX_HTTP_INTERNAL_SERVER_ERROR;
+        }
+
+        conflict_json_init(body->json, nlcf->base->pointer);
+    }
+
+    conflict_hash_init(&body->hash, 0);
+    body->hashed = 1;
+
+    /* filled by the filter, or from what somebody else has read before */
+    body->reading = (r->request_body == NULL);
+
+    if (r->content_handler == NULL) {
+        /* what a module of the content phase, such as dav, asks for */
+        r->request_body_in_file_only = 1;
+        r->request_body_in_persistent_file = 1;
+        r->request_body_in_clean_file = 1;
+        r->request_body_file_group_access = 1;
+        r->request_body_file_log_level = 0;
+    }
+
+    rc = ngx_http_read_client_request_body(r, ngx_http_conflict_body_handler);
+    if (rc >= NGX_HTTP_SPECIAL_RESPONSE) {
+        return rc;
+    }
+
+    ngx_http_finalize_request(r, NGX_DONE);
+    return NGX_DONE;
+}
+
+
+static void
+ngx_http_conflict_body_handler(ngx_http_request_t *r)
+{
+    ngx_http_conflict_ctx_t   *ctx;
+    ngx_http_conflict_body_t  *body;
+
+    ctx = ngx_http_get_module_ctx(r, ngx_http_conflict_module);
+    body = &ctx->body;
+
+    if (!body->reading && ngx_http_conflict_body_walk(r, ctx) != NGX_OK) {
+        ngx_http_finalize_request(r, NGX_HTTP_INTERNAL_SERVER_ERROR);
+        return;
+    }
+
+    body->reading = 0;
+    body->done = 1;
+
+    if (body->json && !body->too_large && body->error == CONFLICT_JSON_OK) {
+        body->error = conflict_json_end(body->json);
+    }
+
+    /* the GET for the latest body must not end it */
+    r->preserve_body = 1;
+
+    r->write_event_handler = ngx_http_core_run_phases;
+    ngx_http_core_run_phases(r);
+}
+
+
+static ngx_int_t
+ngx_http_conflict_request_body_filter(ngx_http_request_t *r, ngx_chain_t *in)
+{
+    ngx_chain_t              *cl;
+    ngx_http_conflict_ctx_t  *ctx;
+
+    ctx = ngx_http_get_module_ctx(r, ngx_http_conflict_module);
+
+    if (ctx && ctx->body.reading) {
+
+        for (cl = in; cl; cl = cl->next) {
+            ngx_http_conflict_body_feed(ctx, cl->buf->pos,
+                                        cl->buf->last - cl->buf->pos);
+        }
+    }
+
+    return ngx_http_next_request_body_filter(r, in);
+}
+
+
+static void
+ngx_http_conflict_body_feed(ngx_http_conflict_ctx_t *ctx, u_char *data,
+    size_t len)
+{
+    ngx_http_conflict_body_t  *body;
+
+    body = &ctx->body;
+
+    body->size += len;
+
+    if (len == 0 || body->too_large) {
+        return;
+    }
+
+    if (body->size > (off_t) ctx->conf->max_body) {
+        body->too_large = 1;
+        return;
+    }
+
+    conflict_hash_update(&body->hash, data, len);
+
+    if (body->json && body->error == CONFLICT_JSON_OK) {
+        body->error = conflict_json_feed(body->json, data, len);
+    }
+}
+
+
+/* a body that was there before: in memory, in a file, or in both */
+
+static ngx_int_t
+ngx_http_conflict_body_walk(ngx_http_request_t *r,
+    ngx_http_conflict_ctx_t *ctx)
+{
+    off_t         pos;
+    ssize_t       n;
+    u_char       *block;
+    ngx_buf_t    *b;
+    ngx_chain_t  *cl;
+
+    block = NULL;
+
+    for (cl = r->request_body->bufs; cl; cl = cl->next) {
+        b = cl->buf;
+
+        if (!b->in_file) {
+            ngx_http_conflict_body_feed(ctx, b->pos, b->last - b->pos);
+            continue;
+        }
+
+        if (block == NULL) {
+            block = ngx_palloc(r->pool, NGX_HTTP_CONFLICT_BLOCK);
+            if (block == NULL) {
+                return NGX_ERROR;
+            }
+        }
+
+        for (pos = b->file_pos; pos < b->file_last; pos += n) {
+            n = ngx_read_file(b->file, block,
+                              (size_t) ngx_min(b->file_last - pos,
+                                               NGX_HTTP_CONFLICT_BLOCK),
+                              pos);
+            if (n <= 0) {
+                return NGX_ERROR;
+            }
+
+            ngx_http_conflict_body_feed(ctx, block, n);
+        }
+    }
+
+    return NGX_OK;
+}
+
+
+ngx_int_t
+ngx_http_conflict_body_text(ngx_http_request_t *r, size_t max, ngx_str_t *text)
+{
+    size_t        size;
+    u_char       *p;
+    ssize_t       n;
+    ngx_buf_t    *b;
+    ngx_chain_t  *cl;
+
+    size = 0;
+
+    for (cl = r->request_body->bufs; cl; cl = cl->next) {
+        size += ngx_buf_size(cl->buf);
+    }
+
+    if (size > max) {
+        return NGX_DECLINED;
+    }
+
+    p = ngx_pnalloc(r->pool, size + 1);
+    if (p == NULL) {
+        return NGX_ERROR;
+    }
+
+    text->data = p;
+    text->len = size;
+
+    for (cl = r->request_body->bufs; cl; cl = cl->next) {
+        b = cl->buf;
+
+        if (!b->in_file) {
+            p = ngx_cpymem(p, b->pos, b->last - b->pos);
+            continue;
+        }
+
+        n = ngx_read_file(b->file, p, (size_t) (b->file_last - b->file_pos),
+                          b->file_pos);
+        if (n != b->file_last - b->file_pos) {
+            return NGX_ERROR;
+        }
+
+        p += n;
+    }
+
+    return NGX_OK;
+}
+
+
+/*
+ * Nothing is copied: the buffers around the cut are shortened, and one that
+ * goes over it is split in two.
+ */
+
+ngx_int_t
+ngx_http_conflict_body_cut(ngx_http_request_t *r, off_t start, off_t end)
+{
+    off_t         pos, size;
+    ngx_buf_t    *b;
+    ngx_chain_t  *cl, *out, **last;
+
+    if (r->request_body_in_file_only && r->request_body->temp_file) {
+        return ngx_http_conflict_body_cut_file(r, start, end);
+    }
+
+    pos = 0;
+    last = &out;
+
+    for (cl = r->request_body->bufs; cl; cl = cl->next) {
+        b = cl->buf;
+        size = ngx_buf_size(b);
+
+        if (ngx_http_conflict_body_keep(r, &last, b, 0, start - pos) != NGX_OK
+            || ngx_http_conflict_body_keep(r, &last, b, end - pos, size)
+               != NGX_OK)
+        {
+            return NGX_ERROR;
+        }
+
+        pos += size;
+    }
+
+    *last = NULL;
+
+    r->request_body->bufs = out;
+
+    return ngx_http_conflict_body_shorten(r, end - start);
+}
+
+
+/* appends the bytes "from" up to "to" of a buffer, as far as it has them */
+
+static ngx_int_t
+ngx_http_conflict_body_keep(ngx_http_request_t *r, ngx_chain_t ***out,
+    ngx_buf_t *b, off_t from, off_t to)
+{
+    ngx_buf_t    *copy;
+    ngx_chain_t  *cl;
+
+    from = ngx_max(from, 0);
+    to = ngx_min(to, ngx_buf_size(b));
+
+    if (from >= to) {
+        return NGX_OK;
+    }
+
+    cl = ngx_alloc_chain_link(r->pool);
+    if (cl == NULL) {
+        return NGX_ERROR;
+    }
+
+    copy = ngx_alloc_buf(r->pool);
+    if (copy == NULL) {
+        return NGX_ERROR;
+    }
+
+    *copy = *b;
+
+    if (ngx_buf_in_memory(b)) {
+        copy->pos = b->pos + from;
+        copy->last = b->pos + to;
+    }
+
+    if (b->in_file) {
+        copy->file_pos = b->file_pos + from;
+        copy->file_last = b->file_pos + to;
+    }
+
+    cl->buf = copy;
+
+    **out = cl;
+    *out = &cl->next;
+
+    return NGX_OK;
+}
+
+
+/* dav takes the file and not the buffers: what follows is moved up in it */
+
+static ngx_int_t
+ngx_http_conflict_body_cut_file(ngx_http_request_t *r, off_t start, off_t end)
+{
+    off_t        size;
+    u_char      *block;
+    ssize_t      n;
+    ngx_buf_t   *b;
+    ngx_file_t  *file, to;
+
+    file = &r->request_body->temp_file->file;
+    b = r->request_body->bufs->buf;
+    size = b->file_last;
+
+    block = ngx_palloc(r->pool, NGX_HTTP_CONFLICT_BLOCK);
+    if (block == NULL) {
+        return NGX_ERROR;
+    }
+
+    to = *file;
+
+    for ( /* void */ ; end < size; end += n, start += n) {
+        n = ngx_read_file(file, block,
+                          (size_t) ngx_min(size - end, NGX_HTTP_CONFLICT_BLOCK),
+                          end);
+
+        if (n <= 0 || ngx_write_file(&to, block, (size_t) n, start) != n) {
+            return NGX_ERROR;
+        }
+    }
+
+    if (ftruncate(file->fd, start) == -1) {
+        ngx_log_error(NGX_LOG_CRIT, r->connection->log, ngx_errno,
+                      "ftruncate() \"%V\" failed", &file->name);
+        return NGX_ERROR;
+    }
+
+    file->offset = start;
+    b->file_last = start;
+
+    return ngx_http_conflict_body_shorten(r, size - start);
+}
+
+
+/*
+ * The upstream is told by content_length_n, FastCGI and the like by the
+ * header; a body that came chunked has no header, and is sent by length.
+ */
+
+static ngx_int_t
+ngx_http_conflict_body_shorten(ngx_http_request_t *r, off_t n)
+{
+    u_char           *p;
+    ngx_table_elt_t  *h;
+
+    if (r->headers_in.content_length_n >= 0) {
+        r->headers_in.content_length_n -= n;
+    }
+
+    h = r->headers_in.content_length;
+
+    if (h) {
+        p = ngx_pnalloc(r->pool, NGX_OFF_T_LEN + 1);
+        if (p == NULL) {
+            return NGX_ERROR;
+        }
+
+        h->value.data = p;
+        h->value.len = ngx_sprintf(p, "%O", r->headers_in.content_length_n)
+                       - p;
+        p[h->value.len] = '\0';
+    }
+
+    return NGX_OK;
+}
+
+
+void
+ngx_http_conflict_body_filter_init(void)
+{
+    ngx_http_next_request_body_filter = ngx_http_top_request_body_filter;
+    ngx_http_top_request_body_filter = ngx_http_conflict_request_body_filter;
+}

@@ -1,0 +1,233 @@
+
+/*
+ * Copyright (C) the ngx_http_conflict_module authors
+ *
+ * The way back: the header of a guarded write settles it, that of a read
+ * is given the validators.  The module's filters run before all of nginx's.
+ */
+
+
+#include "ngx_http_conflict_module.h"
+
+
+static ngx_int_t ngx_http_conflict_header_filter(ngx_http_request_t *r);
+static ngx_int_t ngx_http_conflict_body_filter(ngx_http_request_t *r,
+    ngx_chain_t *in);
+static ngx_int_t ngx_http_conflict_read_header(ngx_http_request_t *r,
+    ngx_http_conflict_ctx_t *ctx);
+static ngx_int_t ngx_http_conflict_write_header(ngx_http_request_t *r,
+    ngx_http_conflict_ctx_t *ctx);
+
+
+static ngx_http_output_header_filter_pt  ngx_http_next_header_filter;
+static ngx_http_output_body_filter_pt    ngx_http_next_body_filter;
+
+
+static ngx_int_t
+ngx_http_conflict_header_filter(ngx_http_request_t *r)
+{
+    ngx_int_t                 rc;
+    ngx_http_conflict_ctx_t  *ctx;
+
+    ctx = ngx_http_conflict_ctx(r->main);
+
+    if (ctx == NULL || ctx->op == NULL) {
+        return ngx_http_next_header_filter(r);
+    }
+
+    if (r != r->main) {
+
+        if (ctx->latest.request == r) {
+            return ngx_http_conflict_latest_header(r, ctx);
+        }
+
+        return ngx_http_next_header_filter(r);
+    }
+
+    if (ctx->answered || ctx->filtered) {
+        return ngx_http_next_header_filter(r);
+    }
+
+    ctx->filtered = 1;
+
+    rc = ctx->write ? ngx_http_conflict_write_header(r, ctx)
+                    : ngx_http_conflict_read_header(r, ctx);
+    if (rc != NGX_OK) {
+        return NGX_ERROR;
+    }
+
+    return ngx_http_next_header_filter(r);
+}
+
+
+static ngx_int_t
+ngx_http_conflict_read_header(ngx_http_request_t *r,
+    ngx_http_conflict_ctx_t *ctx)
+{
+    ngx_http_conflict_op_t  *op;
+
+    op = ctx->op;
+
+    if (ctx->outcome != NGX_HTTP_CONFLICT_PASSED) {
+        return ngx_http_conflict_answer_field(r, ctx);
+    }
+
+    if (r->cached) {
+        /* nobody knows which version a cached body is of */
+        ctx->outcome = NGX_HTTP_CONFLICT_UNCHECKED;
+
+        if (op->minted) {
+            ngx_http_clear_etag(r);
+        }
+
+        return ngx_http_conflict_answer_field(r, ctx);
+    }
+
+    ngx_http_conflict_response_seen(r, ctx);
+
+    switch (r->headers_out.status) {
+
+    case NGX_HTTP_OK:
+
+        if (op->minted) {
+            /* the tags of If-None-Match are ours, not the upstream's */
+            r->disable_not_modified = 0;
+        }
+
+        /* fall through */
+
+    case NGX_HTTP_PARTIAL_CONTENT:
+
+        if (op->minted
+            && ngx_http_conflict_set_etag(r, op->version) != NGX_OK)
+        {
+            return NGX_ERROR;
+        }
+
+        ngx_http_conflict_set_date(r, op);
+        break;
+
+    default:
+
+        if (op->minted) {
+            ngx_http_clear_etag(r);
+        }
+    }
+
+    if (ngx_http_conflict_response_start(r, ctx) != NGX_OK
+        || ngx_http_conflict_answer_field(r, ctx) != NGX_OK)
+    {
+        return NGX_ERROR;
+    }
+
+    if (ctx->response == NULL) {
+        ngx_http_conflict_response_end(r, ctx);
+    }
+
+    return NGX_OK;
+}
+
+
+static ngx_int_t
+ngx_http_conflict_write_header(ngx_http_request_t *r,
+    ngx_http_conflict_ctx_t *ctx)
+{
+    ngx_uint_t               tagged;
+    ngx_http_conflict_op_t  *op;
+
+    op = ctx->op;
+
+    /* nginx would judge our own precondition once more, by the new ETag */
+    r->disable_not_modified = 1;
+
+    ngx_http_conflict_response_seen(r, ctx);
+
+    if (ngx_http_conflict_response_start(r, ctx) != NGX_OK) {
+        return NGX_ERROR;
+    }
+
+    ngx_http_conflict_settle_header(ctx);
+
+    /*
+     * A PUT whose body was changed on its way bears no validator (RFC 9110,
+     * 9.3.4).
+     */
+
+    tagged = ctx->committed && op->applied
+             && op->seen.existence == CONFLICT_EXISTS
+             && !(r->method == NGX_HTTP_PUT && ctx->stripped);
+
+    if (op->minted) {
+        ngx_http_clear_etag(r);
+
+        if (tagged && ngx_http_conflict_set_etag(r, op->version) != NGX_OK) {
+            return NGX_ERROR;
+        }
+    }
+
+    if (tagged) {
+        ngx_http_conflict_set_date(r, op);
+    }
+
+    ngx_http_conflict_response_inject(r, ctx);
+
+    if (ngx_http_conflict_answer_field(r, ctx) != NGX_OK) {
+        return NGX_ERROR;
+    }
+
+    ngx_http_conflict_audit(r, ctx, r->headers_out.status);
+
+    if (ctx->response == NULL) {
+        ngx_http_conflict_response_end(r, ctx);
+    }
+
+    return NGX_OK;
+}
+
+
+static ngx_int_t
+ngx_http_conflict_body_filter(ngx_http_request_t *r, ngx_chain_t *in)
+{
+    ngx_chain_t              *out;
+    ngx_http_conflict_ctx_t  *ctx;
+
+    if (in == NULL) {
+        return ngx_http_next_body_filter(r, in);
+    }
+
+    ctx = ngx_http_conflict_ctx(r->main);
+
+    if (ctx == NULL) {
+        return ngx_http_next_body_filter(r, in);
+    }
+
+    if (r != r->main) {
+
+        if (ctx->latest.request == r) {
+            return ngx_http_conflict_latest_body(r, ctx, in);
+        }
+
+        return ngx_http_next_body_filter(r, in);
+    }
+
+    if (ctx->response == NULL) {
+        return ngx_http_next_body_filter(r, in);
+    }
+
+    if (ngx_http_conflict_response_body(r, ctx, in, &out) != NGX_OK) {
+        return NGX_ERROR;
+    }
+
+    return ngx_http_next_body_filter(r, out);
+}
+
+
+void
+ngx_http_conflict_filter_init(void)
+{
+    ngx_http_next_header_filter = ngx_http_top_header_filter;
+    ngx_http_top_header_filter = ngx_http_conflict_header_filter;
+
+    ngx_http_next_body_filter = ngx_http_top_body_filter;
+    ngx_http_top_body_filter = ngx_http_conflict_body_filter;
+}

@@ -1,0 +1,503 @@
+
+/*
+ * Copyright (C) the ngx_http_conflict_module authors
+ *
+ * The path of a request: one switch over its states, read from top to
+ * bottom.  Each state is a few lines; the work is in the other files.
+ */
+
+
+#include "ngx_http_conflict_module.h"
+
+
+#define NGX_HTTP_CONFLICT_FIRST_WAIT   2       /* milliseconds */
+#define NGX_HTTP_CONFLICT_LONGEST_WAIT 50
+
+
+static ngx_http_conflict_ctx_t *ngx_http_conflict_create_ctx(
+    ngx_http_request_t *r, ngx_http_conflict_loc_conf_t *nlcf);
+static void ngx_http_conflict_cleanup(void *data);
+static ngx_int_t ngx_http_conflict_read(ngx_http_request_t *r,
+    ngx_http_conflict_ctx_t *ctx);
+static ngx_int_t ngx_http_conflict_write(ngx_http_request_t *r,
+    ngx_http_conflict_ctx_t *ctx);
+static ngx_int_t ngx_http_conflict_begin(ngx_http_conflict_ctx_t *ctx);
+static ngx_int_t ngx_http_conflict_wait(ngx_http_request_t *r,
+    ngx_http_conflict_ctx_t *ctx);
+static void ngx_http_conflict_wait_handler(ngx_event_t *ev);
+static void ngx_http_conflict_op_done(ngx_http_conflict_op_t *op);
+static void ngx_http_conflict_resume(ngx_http_request_t *r);
+
+
+/* these would be judged by versions that the upstream does not know */
+
+static const ngx_str_t  ngx_http_conflict_read_headers[] = {
+    ngx_string("if-match"),
+    ngx_string("if-none-match"),
+    ngx_string("if-modified-since"),
+    ngx_string("if-unmodified-since"),
+    ngx_null_string
+};
+
+
+ngx_int_t
+ngx_http_conflict_handler(ngx_http_request_t *r)
+{
+    ngx_http_conflict_ctx_t       *ctx;
+    ngx_http_conflict_loc_conf_t  *nlcf;
+
+    if (r != r->main) {
+        return ngx_http_conflict_latest_access(r);
+    }
+
+    ctx = ngx_http_conflict_ctx(r);
+
+    if (ctx == NULL) {
+        nlcf = ngx_http_get_module_loc_conf(r, ngx_http_conflict_module);
+
+        if (nlcf->policy == NGX_HTTP_CONFLICT_OFF
+            || !(r->method
+                 & (nlcf->methods|NGX_HTTP_GET|NGX_HTTP_HEAD)))
+        {
+            return NGX_DECLINED;
+        }
+
+        ctx = ngx_http_conflict_create_ctx(r, nlcf);
+        if (ctx == NULL) {
+            return NGX_HTTP_INTERNAL_SERVER_ERROR;
+        }
+
+        if (ctx->key.len == 0) {
+            /* as limit_req does: an empty key is not tracked */
+            return NGX_DECLINED;
+        }
+
+        ngx_http_conflict_failpoint_arm(r);
+    }
+
+    return ctx->write ? ngx_http_conflict_write(r, ctx)
+                      : ngx_http_conflict_read(r, ctx);
+}
+
+
+ngx_http_conflict_ctx_t *
+ngx_http_conflict_ctx(ngx_http_request_t *r)
+{
+    ngx_http_cleanup_t       *cln;
+    ngx_http_conflict_ctx_t  *ctx;
+
+    ctx = ngx_http_get_module_ctx(r, ngx_http_conflict_module);
+
+    if (ctx == NULL && (r->internal || r->filter_finalize)) {
+
+        /* a redirect has cleared the module contexts */
+
+        for (cln = r->cleanup; cln; cln = cln->next) {
+
+            if (cln->handler == ngx_http_conflict_cleanup) {
+                ctx = cln->data;
+                ngx_http_set_ctx(r, ctx, ngx_http_conflict_module);
+                break;
+            }
+        }
+    }
+
+    return (ctx && ctx->key.len) ? ctx : NULL;
+}
+
+
+static ngx_http_conflict_ctx_t *
+ngx_http_conflict_create_ctx(ngx_http_request_t *r,
+    ngx_http_conflict_loc_conf_t *nlcf)
+{
+    ngx_http_cleanup_t       *cln;
+    ngx_http_conflict_ctx_t  *ctx;
+
+    ctx = ngx_pcalloc(r->pool, sizeof(ngx_http_conflict_ctx_t));
+    if (ctx == NULL) {
+        return NULL;
+    }
+
+    cln = ngx_http_cleanup_add(r, 0);
+    if (cln == NULL) {
+        return NULL;
+    }
+
+    cln->handler = ngx_http_conflict_cleanup;
+    cln->data = ctx;
+
+    ngx_http_set_ctx(r, ctx, ngx_http_conflict_module);
+
+    ctx->request = r;
+    ctx->conf = nlcf;
+    ctx->client_time = CONFLICT_TIME_NONE;
+    ctx->against_time = CONFLICT_TIME_NONE;
+    ctx->write = !(r->method & (NGX_HTTP_GET|NGX_HTTP_HEAD));
+
+    /* evaluated once: what is judged, fetched and logged is the same */
+
+    if (nlcf->key == NULL) {
+        ctx->key = r->uri;
+
+    } else if (ngx_http_complex_value(r, nlcf->key, &ctx->key) != NGX_OK) {
+        return NULL;
+    }
+
+    return ctx;
+}
+
+
+static void
+ngx_http_conflict_cleanup(void *data)
+{
+    ngx_http_conflict_ctx_t *ctx = data;
+
+    if (ctx->timer.timer_set) {
+        ngx_del_timer(&ctx->timer);
+    }
+
+    if (ctx->op) {
+        ngx_http_conflict_settle_end(ctx);
+        ngx_http_conflict_op_release(ctx->op);
+        ctx->op = NULL;
+    }
+}
+
+
+static ngx_int_t
+ngx_http_conflict_read(ngx_http_request_t *r, ngx_http_conflict_ctx_t *ctx)
+{
+    ngx_int_t                rc;
+    ngx_http_conflict_op_t  *op;
+
+    if (ctx->op) {
+        return NGX_DECLINED;
+    }
+
+    op = ngx_http_conflict_op_create(r, ctx->conf->store, &ctx->key, 0);
+    if (op == NULL) {
+        return NGX_HTTP_INTERNAL_SERVER_ERROR;
+    }
+
+    op->minted = (ctx->conf->version->place == NGX_HTTP_CONFLICT_DEFAULT);
+    ctx->op = op;
+
+    /*
+     * Before the upstream runs, so that the version is never newer than
+     * the body.
+     */
+
+    rc = op->store->ops->peek(op);
+
+    if (rc != NGX_OK) {
+        /* no validators, then; nobody can hold this read for checked */
+        ctx->outcome = NGX_HTTP_CONFLICT_UNCHECKED;
+        return NGX_DECLINED;
+    }
+
+    ctx->outcome = NGX_HTTP_CONFLICT_PASSED;
+    ctx->current = op->version;
+    ctx->against = op->version;
+    ctx->against_time = op->mtime;
+
+    if (op->minted
+        && (r->headers_in.if_none_match || r->headers_in.if_modified_since
+            || r->headers_in.if_match || r->headers_in.if_unmodified_since)
+        && ngx_http_conflict_hide_headers(r, ngx_http_conflict_read_headers)
+           != NGX_OK)
+    {
+        return NGX_HTTP_INTERNAL_SERVER_ERROR;
+    }
+
+    return NGX_DECLINED;
+}
+
+
+static ngx_int_t
+ngx_http_conflict_write(ngx_http_request_t *r, ngx_http_conflict_ctx_t *ctx)
+{
+    ngx_int_t  rc;
+
+    for ( ;; ) {
+
+        ngx_log_debug1(NGX_LOG_DEBUG_HTTP, r->connection->log, 0,
+                       "conflict state: %d", ctx->state);
+
+        switch (ctx->state) {
+
+        case NGX_HTTP_CONFLICT_ST_BASE:
+
+            rc = ngx_http_conflict_base_headers(r, ctx);
+            if (rc == NGX_ERROR) {
+                return NGX_HTTP_INTERNAL_SERVER_ERROR;
+            }
+
+            ctx->state = NGX_HTTP_CONFLICT_ST_BODY;
+
+            if (rc == NGX_DECLINED) {
+                ngx_http_conflict_unchecked(ctx, ctx->error, 0);
+            }
+
+            break;
+
+        case NGX_HTTP_CONFLICT_ST_BODY:
+
+            rc = ngx_http_conflict_body_read(r, ctx);
+            if (rc != NGX_OK && rc != NGX_DECLINED) {
+                return rc;
+            }
+
+            ctx->state = NGX_HTTP_CONFLICT_ST_READY;
+
+            if (rc == NGX_DECLINED) {
+                ngx_http_conflict_unchecked(ctx, ctx->error, 0);
+            }
+
+            break;
+
+        case NGX_HTTP_CONFLICT_ST_READY:
+
+            rc = ngx_http_conflict_base_body(r, ctx);
+            if (rc == NGX_ERROR) {
+                return NGX_HTTP_INTERNAL_SERVER_ERROR;
+            }
+
+            ctx->state = NGX_HTTP_CONFLICT_ST_BEGIN;
+
+            if (rc == NGX_DECLINED) {
+                ngx_http_conflict_unchecked(ctx, ctx->error, 0);
+
+            } else if (ctx->conf->require && ctx->op->pre.kinds == 0) {
+                ngx_http_conflict_refuse(ctx, NGX_HTTP_CONFLICT_NO_BASE,
+                                         NGX_HTTP_CONFLICT_REQUIRED,
+                                         NGX_HTTP_CONFLICT_ACT_REQUIRED);
+            }
+
+            break;
+
+        case NGX_HTTP_CONFLICT_ST_BEGIN:
+
+            if (ngx_http_conflict_begin(ctx) == NGX_AGAIN) {
+                return NGX_AGAIN;
+            }
+
+            break;
+
+        case NGX_HTTP_CONFLICT_ST_BEGUN:
+
+            if (ctx->op->busy) {
+                return NGX_AGAIN;
+            }
+
+            ngx_http_conflict_begun(ctx);
+            break;
+
+        case NGX_HTTP_CONFLICT_ST_WAIT:
+
+            rc = ngx_http_conflict_wait(r, ctx);
+            if (rc != NGX_OK) {
+                return rc;
+            }
+
+            break;
+
+        case NGX_HTTP_CONFLICT_ST_FETCH:
+
+            if (!ctx->latest.started
+                && ngx_http_conflict_latest_fetch(r, ctx) != NGX_OK)
+            {
+                return NGX_HTTP_INTERNAL_SERVER_ERROR;
+            }
+
+            if (!ctx->latest.done) {
+                return NGX_AGAIN;
+            }
+
+            ngx_http_conflict_fetched(ctx);
+            break;
+
+        case NGX_HTTP_CONFLICT_ST_OBSERVE:
+
+            ctx->op->applied = 0;
+            ctx->state = NGX_HTTP_CONFLICT_ST_OBSERVED;
+
+            if (ctx->op->store->ops->observe(ctx->op) == NGX_AGAIN) {
+                return NGX_AGAIN;
+            }
+
+            break;
+
+        case NGX_HTTP_CONFLICT_ST_OBSERVED:
+
+            if (ctx->op->busy) {
+                return NGX_AGAIN;
+            }
+
+            /*
+             * Where something else has happened meanwhile, the body may be
+             * older than the version that begin will show: then it is
+             * fetched again.
+             */
+
+            ctx->op->fresh = ctx->op->applied;
+            ctx->latest.valid = ctx->op->applied;
+            ctx->latest.version = ctx->op->version;
+            ctx->state = NGX_HTTP_CONFLICT_ST_BEGIN;
+            break;
+
+        case NGX_HTTP_CONFLICT_ST_LATEST:
+
+            ngx_http_conflict_found(ctx);
+            break;
+
+        case NGX_HTTP_CONFLICT_ST_PASS:
+            return ngx_http_conflict_pass(r, ctx);
+
+        case NGX_HTTP_CONFLICT_ST_PASSED:
+            return ngx_http_conflict_again(r, ctx);
+
+        default: /* NGX_HTTP_CONFLICT_ST_ANSWER */
+
+            /* on to the content phase: no try_files, no mirror */
+
+            r->content_handler = ngx_http_conflict_answer_handler;
+            return NGX_OK;
+        }
+    }
+}
+
+
+static ngx_int_t
+ngx_http_conflict_begin(ngx_http_conflict_ctx_t *ctx)
+{
+    ngx_int_t                rc;
+    ngx_http_conflict_op_t  *op;
+
+    op = ctx->op;
+    op->done = ngx_http_conflict_op_done;
+
+    ctx->state = NGX_HTTP_CONFLICT_ST_BEGUN;
+    ctx->store_start = ngx_current_msec;
+
+    rc = op->store->ops->begin(op);
+
+    if (rc != NGX_ERROR) {
+        return rc;
+    }
+
+    if (op->error == NGX_HTTP_CONFLICT_STORE_GENERATION) {
+        ngx_http_conflict_unchecked(ctx, NGX_HTTP_CONFLICT_GENERATION, 0);
+        return NGX_OK;
+    }
+
+    if (op->log) {
+        ngx_log_error(NGX_LOG_ERR, ctx->request->connection->log, 0,
+                      "conflict store \"%V\" is full of writes in flight, "
+                      "enlarge its zone", &op->store->name);
+    }
+
+    ngx_http_conflict_unchecked(ctx, NGX_HTTP_CONFLICT_UNAVAILABLE, 0);
+
+    return NGX_OK;
+}
+
+
+/*
+ * Another write is in flight, or may still land.  NGX_AGAIN: the timer runs;
+ * NGX_OK: the state was changed.
+ */
+
+static ngx_int_t
+ngx_http_conflict_wait(ngx_http_request_t *r, ngx_http_conflict_ctx_t *ctx)
+{
+    ngx_msec_t  left;
+
+    if (ctx->timer.timer_set) {
+        return NGX_AGAIN;
+    }
+
+    if (ctx->wait_step == 0) {
+        ctx->wait_start = ngx_current_msec;
+        ctx->wait_step = NGX_HTTP_CONFLICT_FIRST_WAIT;
+    }
+
+    ctx->wait_time = ngx_current_msec - ctx->wait_start;
+    left = ctx->conf->wait - ctx->wait_time;
+
+    if (ctx->wait_time >= ctx->conf->wait
+        || (ctx->op->state == CONFLICT_QUARANTINED && ctx->op->wait > left))
+    {
+        /* a quarantine has no early end, there is no use in waiting */
+
+        if (ctx->conf->policy <= CONFLICT_CLIENT_WINS) {
+            ctx->op->force = 1;
+            ctx->state = NGX_HTTP_CONFLICT_ST_BEGIN;
+            return NGX_OK;
+        }
+
+        ngx_http_conflict_refuse(ctx,
+                                 (ctx->op->state == CONFLICT_LEASED)
+                                 ? NGX_HTTP_CONFLICT_IN_PROGRESS
+                                 : NGX_HTTP_CONFLICT_UNKNOWN_OUTCOME,
+                                 NGX_HTTP_CONFLICT_BUSY,
+                                 NGX_HTTP_CONFLICT_ACT_BUSY);
+        return NGX_OK;
+    }
+
+    ctx->timer.handler = ngx_http_conflict_wait_handler;
+    ctx->timer.data = ctx;
+    ctx->timer.log = r->connection->log;
+
+    ngx_add_timer(&ctx->timer, ngx_min(ctx->wait_step, left));
+
+    ctx->wait_step = ngx_min(ctx->wait_step * 2,
+                             NGX_HTTP_CONFLICT_LONGEST_WAIT);
+
+    /* to notice a client that goes away */
+
+    if (ngx_handle_read_event(r->connection->read, 0) != NGX_OK) {
+        return NGX_HTTP_INTERNAL_SERVER_ERROR;
+    }
+
+    r->read_event_handler = ngx_http_test_reading;
+    r->write_event_handler = ngx_http_core_run_phases;
+
+    return NGX_AGAIN;
+}
+
+
+static void
+ngx_http_conflict_wait_handler(ngx_event_t *ev)
+{
+    ngx_http_conflict_ctx_t *ctx = ev->data;
+
+    ctx->state = NGX_HTTP_CONFLICT_ST_BEGIN;
+
+    ngx_http_conflict_resume(ctx->request);
+}
+
+
+static void
+ngx_http_conflict_op_done(ngx_http_conflict_op_t *op)
+{
+    if (op->request) {
+        ngx_http_conflict_resume(op->request);
+    }
+}
+
+
+static void
+ngx_http_conflict_resume(ngx_http_request_t *r)
+{
+    ngx_connection_t  *c;
+
+    c = r->connection;
+
+    ngx_http_set_log_request(c->log, r);
+
+    r->read_event_handler = ngx_http_block_reading;
+    r->write_event_handler = ngx_http_core_run_phases;
+
+    ngx_http_core_run_phases(r);
+    ngx_http_run_posted_requests(c);
+}

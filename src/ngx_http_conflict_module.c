@@ -1,0 +1,283 @@
+
+/*
+ * Copyright (C) the ngx_http_conflict_module authors
+ *
+ * The directives and the registration.  No logic: a request begins in
+ * ngx_http_conflict_handler.c.
+ */
+
+
+#include "ngx_http_conflict_module.h"
+
+
+static ngx_int_t ngx_http_conflict_init(ngx_conf_t *cf);
+static void ngx_http_conflict_warn(ngx_conf_t *cf);
+
+
+static ngx_conf_bitmask_t  ngx_http_conflict_methods[] = {
+    { ngx_string("POST"), NGX_HTTP_POST },
+    { ngx_string("PUT"), NGX_HTTP_PUT },
+    { ngx_string("PATCH"), NGX_HTTP_PATCH },
+    { ngx_string("DELETE"), NGX_HTTP_DELETE },
+    { ngx_null_string, 0 }
+};
+
+
+static ngx_conf_enum_t  ngx_http_conflict_header_statuses[] = {
+    { ngx_string("409"), NGX_HTTP_CONFLICT },
+    { ngx_string("412"), NGX_HTTP_PRECONDITION_FAILED },
+    { ngx_null_string, 0 }
+};
+
+
+static ngx_conf_enum_t  ngx_http_conflict_store_errors[] = {
+    { ngx_string("refuse"), NGX_HTTP_CONFLICT_REFUSE },
+    { ngx_string("pass"), NGX_HTTP_CONFLICT_PASS },
+    { ngx_null_string, 0 }
+};
+
+
+static ngx_conf_post_t  ngx_http_conflict_lease_post = {
+    ngx_http_conflict_check_lease
+};
+
+
+static ngx_conf_post_t  ngx_http_conflict_time_post = {
+    ngx_http_conflict_check_time
+};
+
+
+#define NGX_HTTP_CONFLICT_ANY_CONF                                            \
+    NGX_HTTP_MAIN_CONF|NGX_HTTP_SRV_CONF|NGX_HTTP_LOC_CONF
+
+#define ngx_http_conflict_offset(field)                                       \
+    NGX_HTTP_LOC_CONF_OFFSET, offsetof(ngx_http_conflict_loc_conf_t, field)
+
+
+static ngx_command_t  ngx_http_conflict_commands[] = {
+
+    { ngx_string("conflict_store"),
+      NGX_HTTP_MAIN_CONF|NGX_CONF_TAKE2,
+      ngx_http_conflict_set_store,
+      NGX_HTTP_MAIN_CONF_OFFSET,
+      0,
+      NULL },
+
+    { ngx_string("conflict"),
+      NGX_HTTP_CONFLICT_ANY_CONF|NGX_CONF_TAKE123,
+      ngx_http_conflict_set_policy,
+      ngx_http_conflict_offset(policy),
+      NULL },
+
+    { ngx_string("conflict_log"),
+      NGX_HTTP_CONFLICT_ANY_CONF|NGX_CONF_TAKE1,
+      ngx_http_conflict_set_log,
+      ngx_http_conflict_offset(log),
+      NULL },
+
+    { ngx_string("conflict_key"),
+      NGX_HTTP_CONFLICT_ANY_CONF|NGX_CONF_TAKE1,
+      ngx_http_set_complex_value_slot,
+      ngx_http_conflict_offset(key),
+      NULL },
+
+    { ngx_string("conflict_methods"),
+      NGX_HTTP_CONFLICT_ANY_CONF|NGX_CONF_1MORE,
+      ngx_conf_set_bitmask_slot,
+      ngx_http_conflict_offset(methods),
+      &ngx_http_conflict_methods },
+
+    { ngx_string("conflict_base"),
+      NGX_HTTP_CONFLICT_ANY_CONF|NGX_CONF_TAKE1,
+      ngx_http_conflict_set_source,
+      ngx_http_conflict_offset(base),
+      NULL },
+
+    { ngx_string("conflict_strip_base"),
+      NGX_HTTP_CONFLICT_ANY_CONF|NGX_CONF_FLAG,
+      ngx_conf_set_flag_slot,
+      ngx_http_conflict_offset(strip_base),
+      NULL },
+
+    { ngx_string("conflict_version"),
+      NGX_HTTP_CONFLICT_ANY_CONF|NGX_CONF_TAKE1,
+      ngx_http_conflict_set_source,
+      ngx_http_conflict_offset(version),
+      NULL },
+
+    { ngx_string("conflict_mtime"),
+      NGX_HTTP_CONFLICT_ANY_CONF|NGX_CONF_TAKE1,
+      ngx_http_conflict_set_source,
+      ngx_http_conflict_offset(mtime),
+      NULL },
+
+    { ngx_string("conflict_inject"),
+      NGX_HTTP_CONFLICT_ANY_CONF|NGX_CONF_TAKE1,
+      ngx_http_conflict_set_source,
+      ngx_http_conflict_offset(inject),
+      NULL },
+
+    { ngx_string("conflict_require"),
+      NGX_HTTP_CONFLICT_ANY_CONF|NGX_CONF_FLAG,
+      ngx_conf_set_flag_slot,
+      ngx_http_conflict_offset(require),
+      NULL },
+
+    { ngx_string("conflict_latest"),
+      NGX_HTTP_CONFLICT_ANY_CONF|NGX_CONF_TAKE12,
+      ngx_http_conflict_set_latest,
+      ngx_http_conflict_offset(latest),
+      NULL },
+
+    { ngx_string("conflict_header_status"),
+      NGX_HTTP_CONFLICT_ANY_CONF|NGX_CONF_TAKE1,
+      ngx_conf_set_enum_slot,
+      ngx_http_conflict_offset(header_status),
+      &ngx_http_conflict_header_statuses },
+
+    { ngx_string("conflict_user"),
+      NGX_HTTP_CONFLICT_ANY_CONF|NGX_CONF_TAKE1,
+      ngx_http_set_complex_value_slot,
+      ngx_http_conflict_offset(user),
+      NULL },
+
+    { ngx_string("conflict_client"),
+      NGX_HTTP_CONFLICT_ANY_CONF|NGX_CONF_TAKE1,
+      ngx_http_set_complex_value_slot,
+      ngx_http_conflict_offset(client),
+      NULL },
+
+    { ngx_string("conflict_entity"),
+      NGX_HTTP_CONFLICT_ANY_CONF|NGX_CONF_TAKE1,
+      ngx_http_set_complex_value_slot,
+      ngx_http_conflict_offset(entity),
+      NULL },
+
+    { ngx_string("conflict_lease"),
+      NGX_HTTP_CONFLICT_ANY_CONF|NGX_CONF_TAKE1,
+      ngx_conf_set_msec_slot,
+      ngx_http_conflict_offset(lease),
+      &ngx_http_conflict_lease_post },
+
+    { ngx_string("conflict_wait"),
+      NGX_HTTP_CONFLICT_ANY_CONF|NGX_CONF_TAKE1,
+      ngx_conf_set_msec_slot,
+      ngx_http_conflict_offset(wait),
+      &ngx_http_conflict_time_post },
+
+    { ngx_string("conflict_quarantine"),
+      NGX_HTTP_CONFLICT_ANY_CONF|NGX_CONF_TAKE1,
+      ngx_conf_set_msec_slot,
+      ngx_http_conflict_offset(quarantine),
+      &ngx_http_conflict_time_post },
+
+    { ngx_string("conflict_max_body"),
+      NGX_HTTP_CONFLICT_ANY_CONF|NGX_CONF_TAKE1,
+      ngx_conf_set_size_slot,
+      ngx_http_conflict_offset(max_body),
+      NULL },
+
+    { ngx_string("conflict_store_error"),
+      NGX_HTTP_CONFLICT_ANY_CONF|NGX_CONF_TAKE1,
+      ngx_conf_set_enum_slot,
+      ngx_http_conflict_offset(store_error),
+      &ngx_http_conflict_store_errors },
+
+      ngx_null_command
+};
+
+
+static ngx_http_module_t  ngx_http_conflict_module_ctx = {
+    ngx_http_conflict_add_variables,       /* preconfiguration */
+    ngx_http_conflict_init,                /* postconfiguration */
+
+    ngx_http_conflict_create_main_conf,    /* create main configuration */
+    NULL,                                  /* init main configuration */
+
+    NULL,                                  /* create server configuration */
+    NULL,                                  /* merge server configuration */
+
+    ngx_http_conflict_create_loc_conf,     /* create location configuration */
+    ngx_http_conflict_merge_loc_conf       /* merge location configuration */
+};
+
+
+ngx_module_t  ngx_http_conflict_module = {
+    NGX_MODULE_V1,
+    &ngx_http_conflict_module_ctx,         /* module context */
+    ngx_http_conflict_commands,            /* module directives */
+    NGX_HTTP_MODULE,                       /* module type */
+    NULL,                                  /* init master */
+    NULL,                                  /* init module */
+    NULL,                                  /* init process */
+    NULL,                                  /* init thread */
+    NULL,                                  /* exit thread */
+    NULL,                                  /* exit process */
+    NULL,                                  /* exit master */
+    NGX_MODULE_V1_PADDING
+};
+
+
+static ngx_int_t
+ngx_http_conflict_init(ngx_conf_t *cf)
+{
+    ngx_http_handler_pt            *h;
+    ngx_http_core_main_conf_t      *cmcf;
+    ngx_http_conflict_main_conf_t  *nmcf;
+
+    nmcf = ngx_http_conf_get_module_main_conf(cf, ngx_http_conflict_module);
+
+    if (!nmcf->guarded) {
+        return NGX_OK;
+    }
+
+    cmcf = ngx_http_conf_get_module_main_conf(cf, ngx_http_core_module);
+
+    /* handlers run last to first: before those of mirror and try_files */
+
+    h = ngx_array_push(&cmcf->phases[NGX_HTTP_PRECONTENT_PHASE].handlers);
+    if (h == NULL) {
+        return NGX_ERROR;
+    }
+
+    *h = ngx_http_conflict_handler;
+
+    ngx_http_conflict_filter_init();
+    ngx_http_conflict_body_filter_init();
+
+    if (nmcf->risky) {
+        ngx_http_conflict_warn(cf);
+    }
+
+    return NGX_OK;
+}
+
+
+static void
+ngx_http_conflict_warn(ngx_conf_t *cf)
+{
+    ngx_uint_t                  i;
+    ngx_http_variable_t        *v;
+    ngx_http_core_main_conf_t  *cmcf;
+
+    cmcf = ngx_http_conf_get_module_main_conf(cf, ngx_http_core_module);
+
+    v = cmcf->variables.elts;
+
+    for (i = 0; i < cmcf->variables.nelts; i++) {
+
+        if (v[i].name.len == sizeof("conflict_next_version") - 1
+            && ngx_strncmp(v[i].name.data, "conflict_next_version",
+                           v[i].name.len)
+               == 0)
+        {
+            return;
+        }
+    }
+
+    ngx_log_error(NGX_LOG_WARN, cf->log, 0,
+                  "\"conflict_quarantine 0\" where the upstream checks "
+                  "neither versions of its own nor $conflict_next_version: "
+                  "a write that lands after a timeout may overwrite a later "
+                  "one");
+}

@@ -1,0 +1,557 @@
+
+/*
+ * Copyright (C) the ngx_http_conflict_module authors
+ *
+ * What the files of the module share: the configuration of a location and
+ * the context of a request.  The functions are listed by the file that has
+ * them; handler.c is where to begin reading.
+ */
+
+
+#ifndef _NGX_HTTP_CONFLICT_MODULE_H_INCLUDED_
+#define _NGX_HTTP_CONFLICT_MODULE_H_INCLUDED_
+
+
+#include <ngx_config.h>
+#include <ngx_core.h>
+#include <ngx_http.h>
+
+#include "core/conflict_decide.h"
+#include "core/conflict_hash.h"
+#include "core/conflict_json.h"
+#include "core/conflict_text.h"
+#include "core/conflict_time.h"
+#include "core/conflict_version.h"
+#include "store/ngx_http_conflict_store.h"
+
+
+/* beside those of conflict_policy_e */
+#define NGX_HTTP_CONFLICT_OFF          CONFLICT_POLICIES
+
+#define NGX_HTTP_CONFLICT_LATEST_OFF   0
+#define NGX_HTTP_CONFLICT_LATEST_FETCH 1
+
+#define NGX_HTTP_CONFLICT_REFUSE       0
+#define NGX_HTTP_CONFLICT_PASS         1
+
+
+/* where a value is: counter, auto or off by default, else in a message */
+
+typedef enum {
+    NGX_HTTP_CONFLICT_DEFAULT = 0,
+    NGX_HTTP_CONFLICT_JSON,
+    NGX_HTTP_CONFLICT_HEADER
+} ngx_http_conflict_place_e;
+
+
+typedef struct {
+    ngx_http_conflict_place_e      place;
+    ngx_str_t                      name;       /* of a header, lower case */
+    conflict_json_pointer_t       *pointer;
+} ngx_http_conflict_source_t;
+
+
+typedef struct {
+    ngx_open_file_t               *file;       /* NULL: off, or syslog */
+    ngx_syslog_peer_t             *syslog;
+    ngx_atomic_t                   failed;
+} ngx_http_conflict_log_t;
+
+
+typedef struct {
+    ngx_array_t                    stores;     /* ngx_http_conflict_store_t * */
+    ngx_http_conflict_log_t       *log;        /* the default one */
+    ngx_uint_t                     guarded;    /* any location is */
+    ngx_uint_t                     risky;      /* quarantine 0, counter */
+    ngx_http_complex_value_t      *fetch;      /* $conflict_fetch */
+} ngx_http_conflict_main_conf_t;
+
+
+typedef struct {
+    ngx_uint_t                     policy;
+    ngx_flag_t                     report;
+    ngx_str_t                      store_name;
+    ngx_http_conflict_store_t     *store;
+
+    ngx_http_complex_value_t      *key;        /* NULL: $uri */
+    ngx_http_complex_value_t      *user;       /* NULL: $remote_user */
+    ngx_http_complex_value_t      *client;     /* NULL: $http_x_client */
+    ngx_http_complex_value_t      *entity;     /* NULL: the location's name */
+
+    ngx_uint_t                     methods;
+    ngx_http_conflict_source_t    *base;
+    ngx_http_conflict_source_t    *version;
+    ngx_http_conflict_source_t    *mtime;
+    ngx_http_conflict_source_t    *inject;
+    conflict_json_pointer_t       *root;
+
+    ngx_flag_t                     strip_base;
+    ngx_flag_t                     require;
+    ngx_uint_t                     latest;
+    ngx_uint_t                     header_status;
+    ngx_uint_t                     store_error;
+    ngx_msec_t                     lease;
+    ngx_msec_t                     wait;
+    ngx_msec_t                     quarantine;
+    size_t                         max_body;
+
+    ngx_http_conflict_log_t       *log;
+    ngx_uint_t                     unbuffered; /* X_request_buffering off */
+    ngx_str_t                      name;       /* of the location */
+} ngx_http_conflict_loc_conf_t;
+
+
+typedef enum {
+    NGX_HTTP_CONFLICT_ST_BASE = 0,
+    NGX_HTTP_CONFLICT_ST_BODY,
+    NGX_HTTP_CONFLICT_ST_READY,
+    NGX_HTTP_CONFLICT_ST_BEGIN,
+    NGX_HTTP_CONFLICT_ST_BEGUN,
+    NGX_HTTP_CONFLICT_ST_WAIT,
+    NGX_HTTP_CONFLICT_ST_FETCH,
+    NGX_HTTP_CONFLICT_ST_OBSERVE,
+    NGX_HTTP_CONFLICT_ST_OBSERVED,
+    NGX_HTTP_CONFLICT_ST_LATEST,
+    NGX_HTTP_CONFLICT_ST_PASS,
+    NGX_HTTP_CONFLICT_ST_PASSED,
+    NGX_HTTP_CONFLICT_ST_ANSWER
+} ngx_http_conflict_st_e;
+
+
+/* the token of the Conflict field; the names are in answer.c */
+
+typedef enum {
+    NGX_HTTP_CONFLICT_NONE = 0,
+    NGX_HTTP_CONFLICT_PASSED,
+    NGX_HTTP_CONFLICT_OVERWROTE,
+    NGX_HTTP_CONFLICT_REJECTED,
+    NGX_HTTP_CONFLICT_DROPPED,
+    NGX_HTTP_CONFLICT_REPLAYED,
+    NGX_HTTP_CONFLICT_BUSY,
+    NGX_HTTP_CONFLICT_REQUIRED,
+    NGX_HTTP_CONFLICT_UNCHECKED
+} ngx_http_conflict_outcome_e;
+
+
+/* why the module answers itself */
+
+typedef enum {
+    NGX_HTTP_CONFLICT_OK = 0,
+    NGX_HTTP_CONFLICT_STALE,
+    NGX_HTTP_CONFLICT_IN_PROGRESS,
+    NGX_HTTP_CONFLICT_NO_BASE,
+    NGX_HTTP_CONFLICT_BAD_BASE,
+    NGX_HTTP_CONFLICT_BAD_JSON,
+    NGX_HTTP_CONFLICT_TOO_LARGE,
+    NGX_HTTP_CONFLICT_ENCODED,
+    NGX_HTTP_CONFLICT_UNAVAILABLE,
+    NGX_HTTP_CONFLICT_UNKNOWN_OUTCOME,
+    NGX_HTTP_CONFLICT_GENERATION,
+    NGX_HTTP_CONFLICT_RELAY,         /* the GET's own answer, 401 or 403 */
+    NGX_HTTP_CONFLICT_LATEST         /* 200 with the latest body */
+} ngx_http_conflict_error_e;
+
+
+/* the action of the audit log; the names are in audit.c */
+
+typedef enum {
+    NGX_HTTP_CONFLICT_NO_ACTION = 0,
+    NGX_HTTP_CONFLICT_ACT_LWW,
+    NGX_HTTP_CONFLICT_ACT_CLIENT_WINS,
+    NGX_HTTP_CONFLICT_ACT_SERVER_WINS,
+    NGX_HTTP_CONFLICT_ACT_VERSION,
+    NGX_HTTP_CONFLICT_ACT_BUSY,
+    NGX_HTTP_CONFLICT_ACT_DELETED,
+    NGX_HTTP_CONFLICT_ACT_REQUIRED,
+    NGX_HTTP_CONFLICT_ACT_UNCHECKED,
+    NGX_HTTP_CONFLICT_ACT_EXTERNAL
+} ngx_http_conflict_action_e;
+
+
+/* the client's body, scanned and hashed while it arrives */
+
+typedef struct {
+    conflict_json_t               *json;       /* NULL: not looked into */
+    conflict_json_rc_e             error;
+    conflict_hash_t                hash;
+    off_t                          size;
+    unsigned                       reading:1;  /* by this module, now */
+    unsigned                       done:1;
+    unsigned                       hashed:1;
+    unsigned                       too_large:1;
+} ngx_http_conflict_body_t;
+
+
+/* the latest representation, from a GET with the caller's credentials */
+
+typedef struct {
+    ngx_http_request_t            *request;    /* the subrequest */
+    ngx_uint_t                     status;
+    ngx_str_t                      content_type;
+    ngx_str_t                      etag;
+    ngx_table_elt_t               *authenticate;
+    time_t                         last_modified;
+    ngx_str_t                      version_header;
+    ngx_str_t                      mtime_header;
+    u_char                        *data;
+    size_t                         len;
+    size_t                         size;       /* allocated */
+    uint64_t                       version;    /* not newer than the body */
+    ngx_uint_t                     access;     /* access handlers run */
+    void                         **loc_conf;   /* those of this location */
+    unsigned                       started:1;
+    unsigned                       done:1;
+    unsigned                       cached:1;
+    unsigned                       encoded:1;
+    unsigned                       json:1;
+    unsigned                       too_large:1;
+    unsigned                       valid:1;    /* answers may show it */
+    unsigned                       revalidate:1;
+} ngx_http_conflict_latest_t;
+
+
+typedef struct ngx_http_conflict_response_s  ngx_http_conflict_response_t;
+
+
+typedef struct {
+    ngx_http_request_t            *request;
+    ngx_http_conflict_loc_conf_t  *conf;       /* of where it was guarded */
+    ngx_http_conflict_op_t        *op;
+    ngx_http_conflict_st_e         state;
+    ngx_http_conflict_outcome_e    outcome;
+    ngx_http_conflict_error_e      error;
+    ngx_http_conflict_action_e     action;
+    const char                    *reason;     /* more on an error, or NULL */
+
+    ngx_str_t                      key;
+    ngx_str_t                      user;
+    ngx_str_t                      client;
+    ngx_str_t                      base;       /* as the client sent it */
+    int64_t                        client_time;
+    uint64_t                       current;    /* for the answer; 0: none */
+    uint64_t                       against;    /* what it was held against */
+    int64_t                        against_time;
+    ngx_str_t                      id;         /* of the conflict */
+
+    ngx_http_conflict_body_t       body;
+    ngx_http_conflict_latest_t     latest;
+    ngx_http_conflict_response_t  *response;   /* NULL: not looked into */
+
+    ngx_http_handler_pt            content_handler;
+    ngx_uint_t                     states;     /* upstream's, at the pass */
+
+    ngx_event_t                    timer;      /* wait, then renewal */
+    ngx_msec_t                     wait_start;
+    ngx_msec_t                     wait_step;
+    ngx_msec_t                     wait_time;
+    ngx_msec_t                     store_start;
+    ngx_msec_t                     store_time;
+    ngx_uint_t                     fetches;
+
+    unsigned                       write:1;
+    unsigned                       settled:1;
+    unsigned                       committed:1;
+    unsigned                       seen_2xx:1;
+    unsigned                       audited:1;
+    unsigned                       stripped:1;
+    unsigned                       filtered:1; /* the header was seen */
+    unsigned                       answered:1; /* by the module itself */
+} ngx_http_conflict_ctx_t;
+
+
+/* conf.c */
+
+void *ngx_http_conflict_create_main_conf(ngx_conf_t *cf);
+void *ngx_http_conflict_create_loc_conf(ngx_conf_t *cf);
+char *ngx_http_conflict_merge_loc_conf(ngx_conf_t *cf, void *parent,
+    void *child);
+
+/* setters.c */
+
+char *ngx_http_conflict_set_policy(ngx_conf_t *cf, ngx_command_t *cmd,
+    void *conf);
+char *ngx_http_conflict_set_store(ngx_conf_t *cf, ngx_command_t *cmd,
+    void *conf);
+char *ngx_http_conflict_set_log(ngx_conf_t *cf, ngx_command_t *cmd,
+    void *conf);
+char *ngx_http_conflict_set_source(ngx_conf_t *cf, ngx_command_t *cmd,
+    void *conf);
+char *ngx_http_conflict_set_latest(ngx_conf_t *cf, ngx_command_t *cmd,
+    void *conf);
+char *ngx_http_conflict_check_lease(ngx_conf_t *cf, void *post, void *data);
+char *ngx_http_conflict_check_time(ngx_conf_t *cf, void *post, void *data);
+
+/* variables.c */
+
+ngx_int_t ngx_http_conflict_add_variables(ngx_conf_t *cf);
+
+/* handler.c */
+
+ngx_int_t ngx_http_conflict_handler(ngx_http_request_t *r);
+
+/*
+ * The context of a request, also after an internal redirect; NULL where it
+ * is not guarded.  For the main request.
+ */
+ngx_http_conflict_ctx_t *ngx_http_conflict_ctx(ngx_http_request_t *r);
+
+/* verdict.c: each sets the next state */
+
+void ngx_http_conflict_begun(ngx_http_conflict_ctx_t *ctx);
+void ngx_http_conflict_fetched(ngx_http_conflict_ctx_t *ctx);
+void ngx_http_conflict_found(ngx_http_conflict_ctx_t *ctx);
+
+/*
+ * The write cannot be checked.  Policies that never refuse let it pass, as
+ * do report mode and "pass"; the others refuse it.
+ */
+void ngx_http_conflict_unchecked(ngx_http_conflict_ctx_t *ctx,
+    ngx_http_conflict_error_e error, ngx_uint_t pass);
+
+/*
+ * The module answers itself; in report mode it only notes that it would.
+ */
+void ngx_http_conflict_refuse(ngx_http_conflict_ctx_t *ctx,
+    ngx_http_conflict_error_e error, ngx_http_conflict_outcome_e outcome,
+    ngx_http_conflict_action_e action);
+
+/* base.c */
+
+/*
+ * Reads the bases that headers carry and makes ctx->op.  NGX_DECLINED:
+ * ctx->error and ctx->reason say what is wrong.
+ */
+ngx_int_t ngx_http_conflict_base_headers(ngx_http_request_t *r,
+    ngx_http_conflict_ctx_t *ctx);
+
+/*
+ * The same for the base in a body that was read, and the fingerprint.
+ */
+ngx_int_t ngx_http_conflict_base_body(ngx_http_request_t *r,
+    ngx_http_conflict_ctx_t *ctx);
+
+/*
+ * The value of a header by its lower-case name, or NULL.
+ */
+ngx_str_t *ngx_http_conflict_header(ngx_list_t *headers, ngx_str_t *name);
+
+/*
+ * Lets the upstream not see the headers on a list of lower-case names that
+ * an empty one ends.  The pointers in r->headers_in stay.
+ */
+ngx_int_t ngx_http_conflict_hide_headers(ngx_http_request_t *r,
+    const ngx_str_t *names);
+
+/* body.c */
+
+/*
+ * Reads the client's body.  NGX_OK: there is nothing to read, or it is
+ * there; NGX_DONE: the phases go on once it is; NGX_DECLINED: ctx->error and
+ * ctx->reason say what is wrong; else a status.
+ */
+ngx_int_t ngx_http_conflict_body_read(ngx_http_request_t *r,
+    ngx_http_conflict_ctx_t *ctx);
+
+/*
+ * Cuts the bytes from "start" up to "end" out of the body and corrects its
+ * length.
+ */
+ngx_int_t ngx_http_conflict_body_cut(ngx_http_request_t *r, off_t start,
+    off_t end);
+
+/*
+ * The body in one piece, from the request's pool; at most "max" bytes.
+ */
+ngx_int_t ngx_http_conflict_body_text(ngx_http_request_t *r, size_t max,
+    ngx_str_t *text);
+void ngx_http_conflict_body_filter_init(void);
+
+/* latest.c */
+
+/*
+ * Starts the GET; the phases go on once ctx->latest.done is set.
+ */
+ngx_int_t ngx_http_conflict_latest_fetch(ngx_http_request_t *r,
+    ngx_http_conflict_ctx_t *ctx);
+
+/*
+ * In PRECONTENT of the GET: nginx runs no access handlers for subrequests,
+ * this does, so that nobody sees a body that a GET would not show.
+ */
+ngx_int_t ngx_http_conflict_latest_access(ngx_http_request_t *r);
+ngx_int_t ngx_http_conflict_latest_header(ngx_http_request_t *r,
+    ngx_http_conflict_ctx_t *ctx);
+ngx_int_t ngx_http_conflict_latest_body(ngx_http_request_t *r,
+    ngx_http_conflict_ctx_t *ctx, ngx_chain_t *in);
+
+/* seen.c */
+
+/*
+ * Fills op->seen from what the GET has shown.  NGX_DECLINED: it does not
+ * carry the version that the upstream should own.
+ */
+ngx_int_t ngx_http_conflict_latest_seen(ngx_http_conflict_ctx_t *ctx);
+
+/*
+ * The row within the body ("root"), or all of it.
+ */
+void ngx_http_conflict_latest_row(ngx_http_conflict_ctx_t *ctx,
+    ngx_str_t *row);
+
+/*
+ * Is it JSON by its media type: application/json, text/json or +json.
+ */
+ngx_uint_t ngx_http_conflict_is_json(ngx_str_t *type);
+
+/*
+ * A date as upstreams send it, HTTP-date or RFC 3339, in microseconds, or
+ * CONFLICT_TIME_NONE.
+ */
+int64_t ngx_http_conflict_date(ngx_str_t *text);
+
+/*
+ * The version that the text stands for, 0 where it is none.
+ */
+uint64_t ngx_http_conflict_version(ngx_http_conflict_source_t *source,
+    ngx_str_t *text);
+
+/* upstream.c */
+
+/*
+ * Hands the request to the location's own content handler; also after an
+ * internal redirect, with the lease still held.
+ */
+ngx_int_t ngx_http_conflict_pass(ngx_http_request_t *r,
+    ngx_http_conflict_ctx_t *ctx);
+ngx_int_t ngx_http_conflict_again(ngx_http_request_t *r,
+    ngx_http_conflict_ctx_t *ctx);
+
+/*
+ * The content handler of a guarded write: the location's own, kept from
+ * sending the request to an upstream twice, and from giving up when the
+ * client goes away.
+ */
+ngx_int_t ngx_http_conflict_upstream_handler(ngx_http_request_t *r);
+
+/*
+ * How many upstream attempts since number "first" sent any byte, and the
+ * status of the last one that has one.  NGX_DECLINED: no upstream was used.
+ */
+ngx_int_t ngx_http_conflict_upstream_seen(ngx_http_request_t *r,
+    ngx_uint_t first, ngx_uint_t *sent, ngx_uint_t *status);
+
+/*
+ * Adds $conflict_fetch to X_cache_bypass, so that no cache answers the
+ * module's own GET, and notes whether bodies are buffered.
+ */
+ngx_int_t ngx_http_conflict_upstream_conf(ngx_conf_t *cf,
+    ngx_http_conflict_main_conf_t *nmcf, ngx_http_conflict_loc_conf_t *nlcf);
+
+/* settle.c */
+
+/*
+ * Starts the renewal of a lease that was just taken.
+ */
+void ngx_http_conflict_settle_start(ngx_http_conflict_ctx_t *ctx);
+
+/*
+ * What became of the write, by the header that is about to be sent.  A 2xx
+ * whose version is still to come with the body stays open.
+ */
+void ngx_http_conflict_settle_header(ngx_http_conflict_ctx_t *ctx);
+
+/*
+ * The end of a 2xx answer in which op->seen.version was looked for.
+ */
+void ngx_http_conflict_settle_body(ngx_http_conflict_ctx_t *ctx);
+
+/*
+ * The request ends and nothing more will be seen.
+ */
+void ngx_http_conflict_settle_end(ngx_http_conflict_ctx_t *ctx);
+
+/*
+ * Settles by what the upstream has said so far, for a request that is about
+ * to be handed to another location.  NGX_OK: that is harmless, the write
+ * has not happened or is done; NGX_DECLINED: it may have.
+ */
+ngx_int_t ngx_http_conflict_settle_redirect(ngx_http_conflict_ctx_t *ctx);
+
+/* answer.c */
+
+ngx_int_t ngx_http_conflict_answer_handler(ngx_http_request_t *r);
+
+/*
+ * Adds the Conflict field to the response.
+ */
+ngx_int_t ngx_http_conflict_answer_field(ngx_http_request_t *r,
+    ngx_http_conflict_ctx_t *ctx);
+ngx_str_t *ngx_http_conflict_outcome_name(
+    ngx_http_conflict_outcome_e outcome);
+ngx_str_t *ngx_http_conflict_policy_name(ngx_uint_t policy);
+
+/*
+ * The status of what the module answers itself.
+ */
+ngx_uint_t ngx_http_conflict_answer_status(ngx_http_conflict_ctx_t *ctx);
+
+/*
+ * Adds or replaces ETag, with the version as its tag, and adds
+ * Last-Modified where there is none that is right.
+ */
+ngx_int_t ngx_http_conflict_set_etag(ngx_http_request_t *r, uint64_t version);
+void ngx_http_conflict_set_date(ngx_http_request_t *r,
+    ngx_http_conflict_op_t *op);
+
+/* filter.c */
+
+void ngx_http_conflict_filter_init(void);
+
+/* response.c */
+
+/*
+ * Fills op->seen from the header of a response.
+ */
+void ngx_http_conflict_response_seen(ngx_http_request_t *r,
+    ngx_http_conflict_ctx_t *ctx);
+
+/*
+ * Looks into the body of a tracked response, if anything is wanted of it:
+ * then ctx->response is set.
+ */
+ngx_int_t ngx_http_conflict_response_start(ngx_http_request_t *r,
+    ngx_http_conflict_ctx_t *ctx);
+
+/*
+ * Puts the version into the body ("conflict_inject"); before the header is
+ * sent, and for a write after it was settled.
+ */
+void ngx_http_conflict_response_inject(ngx_http_request_t *r,
+    ngx_http_conflict_ctx_t *ctx);
+
+/*
+ * Reads what is about to be sent; *out is what shall be sent instead.
+ */
+ngx_int_t ngx_http_conflict_response_body(ngx_http_request_t *r,
+    ngx_http_conflict_ctx_t *ctx, ngx_chain_t *in, ngx_chain_t **out);
+
+/*
+ * The response is whole, or there is nothing to read in it.
+ */
+void ngx_http_conflict_response_end(ngx_http_request_t *r,
+    ngx_http_conflict_ctx_t *ctx);
+
+/* audit.c */
+
+/*
+ * Writes the line of a conflict, once a request.
+ */
+void ngx_http_conflict_audit(ngx_http_request_t *r,
+    ngx_http_conflict_ctx_t *ctx, ngx_uint_t status);
+ngx_int_t ngx_http_conflict_audit_id(ngx_http_conflict_ctx_t *ctx);
+
+
+extern ngx_module_t  ngx_http_conflict_module;
+
+
+#endif /* _NGX_HTTP_CONFLICT_MODULE_H_INCLUDED_ */

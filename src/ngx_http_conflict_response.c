@@ -1,0 +1,588 @@
+
+/*
+ * Copyright (C) the ngx_http_conflict_module authors
+ *
+ * The body of a tracked response on its way to the client: hashed, searched
+ * for the upstream's version and date, and given the minted version.
+ */
+
+
+#include "ngx_http_conflict_module.h"
+
+
+#define NGX_HTTP_CONFLICT_BLOCK  16384
+
+
+struct ngx_http_conflict_response_s {
+    conflict_json_t               *version;    /* NULL: not wanted */
+    conflict_json_t               *mtime;
+    conflict_json_t               *inject;
+    conflict_hash_t                hash;
+    off_t                          size;
+    unsigned                       hashing:1;
+    unsigned                       failed:1;   /* not JSON, or too large */
+    unsigned                       injected:1;
+    unsigned                       dropping:1; /* the rest of the value */
+    unsigned                       ended:1;
+};
+
+
+static ngx_int_t ngx_http_conflict_response_create(ngx_http_request_t *r,
+    ngx_http_conflict_ctx_t *ctx);
+static ngx_int_t ngx_http_conflict_response_scan(ngx_http_request_t *r,
+    conflict_json_t **json, ngx_http_conflict_source_t *source);
+static ngx_int_t ngx_http_conflict_response_read(ngx_http_request_t *r,
+    ngx_http_conflict_ctx_t *ctx, ngx_buf_t *b);
+static void ngx_http_conflict_response_feed(ngx_http_conflict_ctx_t *ctx,
+    u_char *data, size_t len);
+static ngx_int_t ngx_http_conflict_response_insert(ngx_http_request_t *r,
+    ngx_http_conflict_ctx_t *ctx, ngx_chain_t *cl, uint64_t pos);
+static ngx_int_t ngx_http_conflict_response_replace(ngx_http_request_t *r,
+    ngx_http_conflict_ctx_t *ctx, ngx_chain_t *cl, size_t from, size_t to,
+    const char *before);
+static ngx_uint_t ngx_http_conflict_response_json(ngx_http_request_t *r);
+static void ngx_http_conflict_response_value(conflict_json_t *json,
+    ngx_str_t *value);
+
+
+void
+ngx_http_conflict_response_seen(ngx_http_request_t *r,
+    ngx_http_conflict_ctx_t *ctx)
+{
+    ngx_str_t                     *value;
+    ngx_uint_t                     status;
+    ngx_http_conflict_op_t        *op;
+    ngx_http_conflict_loc_conf_t  *nlcf;
+
+    op = ctx->op;
+    nlcf = ctx->conf;
+    status = r->headers_out.status;
+
+    op->seen.version = 0;
+    op->seen.body = 0;
+    op->seen.mtime = CONFLICT_TIME_NONE;
+    op->seen.latest = 0;
+    op->seen.existence = CONFLICT_MAY_EXIST;
+
+    if (status == NGX_HTTP_NOT_FOUND || status == 410) {
+        op->seen.existence = CONFLICT_DELETED;
+    }
+
+    if (status < 200 || status >= 300) {
+        return;
+    }
+
+    op->seen.existence = CONFLICT_EXISTS;
+
+    if (nlcf->mtime->place == NGX_HTTP_CONFLICT_DEFAULT) {
+
+        if (r->headers_out.last_modified_time != -1) {
+            op->seen.mtime = (int64_t) r->headers_out.last_modified_time
+                             * CONFLICT_TIME_SECOND;
+        }
+
+    } else if (nlcf->mtime->place == NGX_HTTP_CONFLICT_HEADER) {
+        value = ngx_http_conflict_header(&r->headers_out.headers,
+                                         &nlcf->mtime->name);
+        if (value) {
+            op->seen.mtime = ngx_http_conflict_date(value);
+        }
+    }
+
+    if (nlcf->version->place == NGX_HTTP_CONFLICT_HEADER) {
+        value = ngx_http_conflict_header(&r->headers_out.headers,
+                                         &nlcf->version->name);
+        if (value) {
+            op->seen.version = ngx_http_conflict_version(nlcf->version, value);
+        }
+    }
+}
+
+
+ngx_int_t
+ngx_http_conflict_response_start(ngx_http_request_t *r,
+    ngx_http_conflict_ctx_t *ctx)
+{
+    ngx_uint_t                     json;
+    ngx_http_conflict_op_t        *op;
+    ngx_http_conflict_loc_conf_t  *nlcf;
+
+    op = ctx->op;
+    nlcf = ctx->conf;
+
+    if (r->header_only || r->headers_out.status < 200
+        || r->headers_out.status >= 300
+        || r->headers_out.status == NGX_HTTP_NO_CONTENT
+        || r->headers_out.content_length_n == 0)
+    {
+        return NGX_OK;
+    }
+
+    if (!ctx->write && op->minted && op->state == CONFLICT_FREE
+        && r->headers_out.status == NGX_HTTP_OK
+        && !(r->headers_out.content_encoding
+             && r->headers_out.content_encoding->value.len))
+    {
+        if (ngx_http_conflict_response_create(r, ctx) != NGX_OK) {
+            return NGX_ERROR;
+        }
+
+        conflict_hash_init(&ctx->response->hash, 0);
+        ctx->response->hashing = 1;
+    }
+
+    json = ngx_http_conflict_response_json(r);
+
+    if (!json) {
+        return NGX_OK;
+    }
+
+    if (nlcf->version->place == NGX_HTTP_CONFLICT_JSON) {
+
+        if (ngx_http_conflict_response_create(r, ctx) != NGX_OK
+            || ngx_http_conflict_response_scan(r, &ctx->response->version,
+                                               nlcf->version)
+               != NGX_OK)
+        {
+            return NGX_ERROR;
+        }
+    }
+
+    if (nlcf->mtime->place == NGX_HTTP_CONFLICT_JSON) {
+
+        if (ngx_http_conflict_response_create(r, ctx) != NGX_OK
+            || ngx_http_conflict_response_scan(r, &ctx->response->mtime,
+                                               nlcf->mtime)
+               != NGX_OK)
+        {
+            return NGX_ERROR;
+        }
+    }
+
+    if (!ctx->write) {
+        ngx_http_conflict_response_inject(r, ctx);
+    }
+
+    return NGX_OK;
+}
+
+
+/* the version becomes a member of the body; its length is not known yet */
+
+void
+ngx_http_conflict_response_inject(ngx_http_request_t *r,
+    ngx_http_conflict_ctx_t *ctx)
+{
+    ngx_http_conflict_op_t  *op;
+
+    op = ctx->op;
+
+    if (ctx->conf->inject->place == NGX_HTTP_CONFLICT_DEFAULT || !op->minted
+        || r->headers_out.status < 200 || r->headers_out.status >= 300
+        || r->headers_out.status == NGX_HTTP_NO_CONTENT
+        || r->headers_out.status == NGX_HTTP_PARTIAL_CONTENT
+        || r->headers_out.content_length_n == 0
+        || !ngx_http_conflict_response_json(r)
+        || (ctx->write && !(ctx->committed && op->applied)))
+    {
+        return;
+    }
+
+    if (!r->header_only
+        && (ngx_http_conflict_response_create(r, ctx) != NGX_OK
+            || ngx_http_conflict_response_scan(r, &ctx->response->inject,
+                                               ctx->conf->inject)
+               != NGX_OK))
+    {
+        return;
+    }
+
+    ngx_http_clear_content_length(r);
+    ngx_http_clear_accept_ranges(r);
+}
+
+
+static ngx_uint_t
+ngx_http_conflict_response_json(ngx_http_request_t *r)
+{
+    return ngx_http_conflict_is_json(&r->headers_out.content_type)
+           && !(r->headers_out.content_encoding
+                && r->headers_out.content_encoding->value.len);
+}
+
+
+static ngx_int_t
+ngx_http_conflict_response_create(ngx_http_request_t *r,
+    ngx_http_conflict_ctx_t *ctx)
+{
+    if (ctx->response == NULL) {
+        ctx->response = ngx_pcalloc(r->pool,
+                                    sizeof(ngx_http_conflict_response_t));
+        if (ctx->response == NULL) {
+            return NGX_ERROR;
+        }
+    }
+
+    return NGX_OK;
+}
+
+
+static ngx_int_t
+ngx_http_conflict_response_scan(ngx_http_request_t *r, conflict_json_t **json,
+    ngx_http_conflict_source_t *source)
+{
+    *json = ngx_palloc(r->pool, sizeof(conflict_json_t));
+    if (*json == NULL) {
+        return NGX_ERROR;
+    }
+
+    conflict_json_init(*json, source->pointer);
+
+    return NGX_OK;
+}
+
+
+ngx_int_t
+ngx_http_conflict_response_body(ngx_http_request_t *r,
+    ngx_http_conflict_ctx_t *ctx, ngx_chain_t *in, ngx_chain_t **out)
+{
+    uint64_t                       pos;
+    ngx_buf_t                     *b;
+    ngx_uint_t                     last;
+    ngx_chain_t                   *cl, *link, **next;
+    ngx_http_conflict_response_t  *response;
+
+    response = ctx->response;
+    next = out;
+    last = 0;
+
+    for (cl = in; cl; cl = cl->next) {
+        b = cl->buf;
+
+        link = ngx_alloc_chain_link(r->pool);
+        if (link == NULL) {
+            return NGX_ERROR;
+        }
+
+        link->buf = b;
+        link->next = NULL;
+        *next = link;
+        next = &link->next;
+
+        last |= b->last_buf;
+
+        if (ngx_buf_special(b) || ngx_buf_size(b) == 0) {
+            continue;
+        }
+
+        pos = (uint64_t) response->size;
+
+        if (ngx_http_conflict_response_read(r, ctx, b) != NGX_OK) {
+            return NGX_ERROR;
+        }
+
+        if (response->inject && !response->injected && !response->failed
+            && ngx_http_conflict_response_insert(r, ctx, link, pos) != NGX_OK)
+        {
+            return NGX_ERROR;
+        }
+    }
+
+    if (last && !response->ended) {
+        response->ended = 1;
+        ngx_http_conflict_response_end(r, ctx);
+    }
+
+    return NGX_OK;
+}
+
+
+static ngx_int_t
+ngx_http_conflict_response_read(ngx_http_request_t *r,
+    ngx_http_conflict_ctx_t *ctx, ngx_buf_t *b)
+{
+    off_t    pos;
+    u_char  *block;
+    ssize_t  n;
+
+    if (ngx_buf_in_memory(b)) {
+        ngx_http_conflict_response_feed(ctx, b->pos, b->last - b->pos);
+        return NGX_OK;
+    }
+
+    if (ctx->response->failed) {
+        return NGX_OK;
+    }
+
+    block = ngx_palloc(r->pool, NGX_HTTP_CONFLICT_BLOCK);
+    if (block == NULL) {
+        return NGX_ERROR;
+    }
+
+    for (pos = b->file_pos; pos < b->file_last; pos += n) {
+        n = ngx_read_file(b->file, block,
+                          (size_t) ngx_min(b->file_last - pos,
+                                           NGX_HTTP_CONFLICT_BLOCK),
+                          pos);
+        if (n <= 0) {
+            return NGX_ERROR;
+        }
+
+        ngx_http_conflict_response_feed(ctx, block, n);
+    }
+
+    (void) ngx_pfree(r->pool, block);
+
+    return NGX_OK;
+}
+
+
+static void
+ngx_http_conflict_response_feed(ngx_http_conflict_ctx_t *ctx, u_char *data,
+    size_t len)
+{
+    ngx_uint_t                     i;
+    conflict_json_t               *json[3];
+    ngx_http_conflict_response_t  *response;
+
+    response = ctx->response;
+
+    response->size += len;
+
+    if (response->size > (off_t) ctx->conf->max_body) {
+        response->failed = 1;
+    }
+
+    if (response->failed) {
+        return;
+    }
+
+    if (response->hashing) {
+        conflict_hash_update(&response->hash, data, len);
+    }
+
+    json[0] = response->version;
+    json[1] = response->mtime;
+    json[2] = response->inject;
+
+    for (i = 0; i < 3; i++) {
+
+        if (json[i]
+            && conflict_json_feed(json[i], data, len) != CONFLICT_JSON_OK)
+        {
+            response->failed = 1;
+        }
+    }
+}
+
+
+/*
+ * The buffer at "cl" begins at "pos" of the body.  Where the member's value
+ * lies in it, or the end of the object that has none, a changed copy takes
+ * its place.
+ */
+
+static ngx_int_t
+ngx_http_conflict_response_insert(ngx_http_request_t *r,
+    ngx_http_conflict_ctx_t *ctx, ngx_chain_t *cl, uint64_t pos)
+{
+    size_t                         from, to, len;
+    conflict_json_t               *json;
+    ngx_http_conflict_response_t  *response;
+
+    response = ctx->response;
+    json = response->inject;
+    len = (size_t) ngx_buf_size(cl->buf);
+
+    if (json->type != CONFLICT_JSON_NONE) {
+
+        /* a value may go over several buffers: the first gets the new one */
+
+        from = response->dropping ? 0 : (size_t) (json->value - pos);
+        to = json->end ? (size_t) (json->end - pos) : len;
+
+        response->injected = (json->end != 0);
+
+        if (response->dropping) {
+            return ngx_http_conflict_response_replace(r, ctx, cl, from, to,
+                                                      NULL);
+        }
+
+        response->dropping = 1;
+
+        return ngx_http_conflict_response_replace(r, ctx, cl, from, to, "");
+    }
+
+    if (json->parent_end < 0 || json->parent_type != CONFLICT_JSON_OBJECT) {
+        return NGX_OK;
+    }
+
+    response->injected = 1;
+
+    from = (size_t) ((uint64_t) json->parent_end - pos);
+
+    return ngx_http_conflict_response_replace(r, ctx, cl, from, from,
+                                              json->parent_empty ? "\""
+                                                                 : ",\"");
+}
+
+
+/*
+ * "before" is NULL where nothing comes instead, empty before a value, or
+ * what opens the name of a new member.
+ */
+
+static ngx_int_t
+ngx_http_conflict_response_replace(ngx_http_request_t *r,
+    ngx_http_conflict_ctx_t *ctx, ngx_chain_t *cl, size_t from, size_t to,
+    const char *before)
+{
+    u_char                   *p, *data;
+    size_t                    len;
+    ssize_t                   n;
+    ngx_buf_t                *b, *copy;
+    ngx_str_t                 name;
+    conflict_json_pointer_t  *pointer;
+
+    b = cl->buf;
+    len = (size_t) ngx_buf_size(b);
+    pointer = ctx->conf->inject->pointer;
+
+    name.data = &pointer->text[pointer->name[pointer->levels - 1]];
+    name.len = pointer->len[pointer->levels - 1];
+
+    data = b->pos;
+
+    if (!ngx_buf_in_memory(b)) {
+        data = ngx_palloc(r->pool, len);
+        if (data == NULL) {
+            return NGX_ERROR;
+        }
+
+        n = ngx_read_file(b->file, data, len, b->file_pos);
+        if (n != (ssize_t) len) {
+            return NGX_ERROR;
+        }
+    }
+
+    copy = ngx_create_temp_buf(r->pool, len + 6 * name.len
+                               + sizeof(",\"\":") - 1 + NGX_INT64_LEN);
+    if (copy == NULL) {
+        return NGX_ERROR;
+    }
+
+    p = ngx_cpymem(copy->pos, data, from);
+
+    if (before) {
+
+        if (*before) {
+            p = ngx_cpymem(p, before, ngx_strlen(before));
+            p += conflict_text_escape(p, name.data, name.len);
+            p = ngx_cpymem(p, "\":", 2);
+        }
+
+        p = ngx_sprintf(p, "%uL", ctx->op->version);
+    }
+
+    copy->last = ngx_cpymem(p, data + to, len - to);
+
+    copy->flush = b->flush;
+    copy->last_buf = b->last_buf;
+    copy->last_in_chain = b->last_in_chain;
+
+    /* whoever owns the buffer may use it again */
+
+    b->pos = b->last;
+    b->file_pos = b->file_last;
+
+    cl->buf = copy;
+
+    return NGX_OK;
+}
+
+
+void
+ngx_http_conflict_response_end(ngx_http_request_t *r,
+    ngx_http_conflict_ctx_t *ctx)
+{
+    ngx_str_t                      value;
+    ngx_http_conflict_op_t        *op;
+    ngx_http_conflict_response_t  *response;
+
+    op = ctx->op;
+    response = ctx->response;
+
+    if (op == NULL) {
+        return;
+    }
+
+    if (response && !response->failed) {
+
+        if (response->hashing) {
+            op->seen.body = conflict_hash_final(&response->hash);
+        }
+
+        if (response->version) {
+            ngx_http_conflict_response_value(response->version, &value);
+            op->seen.version = ngx_http_conflict_version(ctx->conf->version,
+                                                         &value);
+        }
+
+        if (response->mtime) {
+            ngx_http_conflict_response_value(response->mtime, &value);
+
+            if (value.len) {
+                op->seen.mtime = ngx_http_conflict_date(&value);
+            }
+        }
+    }
+
+    if (ctx->write && !ctx->settled) {
+        ngx_http_conflict_settle_body(ctx);
+        return;
+    }
+
+    if (op->seen.existence == CONFLICT_MAY_EXIST
+        || (!op->minted && op->seen.version == 0
+            && op->seen.existence == CONFLICT_EXISTS)
+        || (ctx->write && !(ctx->committed && op->applied
+                            && response && response->mtime)))
+    {
+        return;
+    }
+
+    if (op->existence == op->seen.existence
+        && (op->seen.body == 0 || op->seen.body == op->body)
+        && (op->minted || op->seen.version == op->version)
+        && (op->seen.mtime == CONFLICT_TIME_NONE
+            || op->seen.mtime / CONFLICT_TIME_SECOND
+               == op->mtime / CONFLICT_TIME_SECOND))
+    {
+        /* nothing new, as with most reads */
+        return;
+    }
+
+    op->external = 0;
+
+    (void) op->store->ops->observe(op);
+
+    if (op->external) {
+        ctx->action = NGX_HTTP_CONFLICT_ACT_EXTERNAL;
+        ngx_http_conflict_audit(r, ctx, r->headers_out.status);
+    }
+}
+
+
+static void
+ngx_http_conflict_response_value(conflict_json_t *json, ngx_str_t *value)
+{
+    value->len = 0;
+    value->data = json->text;
+
+    if ((json->type == CONFLICT_JSON_NUMBER
+         || json->type == CONFLICT_JSON_STRING)
+        && json->end && !json->cut_short)
+    {
+        value->len = json->len;
+    }
+}

@@ -1,0 +1,339 @@
+
+/*
+ * Copyright (C) the ngx_http_conflict_module authors
+ *
+ * The way to the upstream and its attempts: a guarded write is sent once.
+ * Works on what all of nginx's upstream modules have in common.
+ */
+
+
+#include "ngx_http_conflict_module.h"
+
+
+/* a request's own copy of the location's settings */
+
+typedef struct {
+    ngx_http_upstream_conf_t       conf;       /* first: u->conf */
+    ngx_event_free_peer_pt         free;
+} ngx_http_conflict_upstream_t;
+
+
+static void ngx_http_conflict_upstream_guard(ngx_http_request_t *r);
+static void ngx_http_conflict_upstream_free(ngx_peer_connection_t *pc,
+    void *data, ngx_uint_t state);
+
+
+/* these would be judged by versions that the upstream does not know */
+
+static const ngx_str_t  ngx_http_conflict_write_headers[] = {
+    ngx_string("if-match"),
+    ngx_string("if-unmodified-since"),
+    ngx_null_string
+};
+
+
+/* the same with a list of tags; "If-None-Match: *" any upstream knows */
+
+static const ngx_str_t  ngx_http_conflict_create_headers[] = {
+    ngx_string("if-match"),
+    ngx_string("if-unmodified-since"),
+    ngx_string("if-none-match"),
+    ngx_null_string
+};
+
+
+static const char  *ngx_http_conflict_upstream_modules[] = {
+    "ngx_http_proxy_module",
+    "ngx_http_fastcgi_module",
+    "ngx_http_uwsgi_module",
+    "ngx_http_scgi_module",
+    "ngx_http_grpc_module",
+    NULL
+};
+
+
+ngx_int_t
+ngx_http_conflict_pass(ngx_http_request_t *r, ngx_http_conflict_ctx_t *ctx)
+{
+    uint64_t                 start, end;
+    const ngx_str_t         *names;
+    ngx_http_conflict_op_t  *op;
+
+    op = ctx->op;
+
+    ctx->state = NGX_HTTP_CONFLICT_ST_PASSED;
+
+    if (op->leased) {
+        ngx_http_conflict_settle_start(ctx);
+
+    } else {
+        ctx->settled = 1;
+    }
+
+    if (ctx->conf->strip_base && ctx->body.json && !ctx->body.error
+        && ctx->body.json->type != CONFLICT_JSON_NONE)
+    {
+        conflict_json_cut(ctx->body.json, &start, &end);
+
+        if (ngx_http_conflict_body_cut(r, (off_t) start, (off_t) end)
+            != NGX_OK)
+        {
+            return NGX_HTTP_INTERNAL_SERVER_ERROR;
+        }
+
+        ctx->stripped = 1;
+    }
+
+    if (op->minted
+        && (r->headers_in.if_match || r->headers_in.if_unmodified_since
+            || (op->pre.kinds & CONFLICT_IF_NONE_MATCH)))
+    {
+        names = (op->pre.kinds & CONFLICT_IF_NONE_MATCH)
+                ? ngx_http_conflict_create_headers
+                : ngx_http_conflict_write_headers;
+
+        if (ngx_http_conflict_hide_headers(r, names) != NGX_OK) {
+            return NGX_HTTP_INTERNAL_SERVER_ERROR;
+        }
+    }
+
+    return ngx_http_conflict_again(r, ctx);
+}
+
+
+ngx_int_t
+ngx_http_conflict_again(ngx_http_request_t *r, ngx_http_conflict_ctx_t *ctx)
+{
+    if (ngx_http_conflict_settle_redirect(ctx) != NGX_OK) {
+        ngx_http_conflict_refuse(ctx, NGX_HTTP_CONFLICT_UNKNOWN_OUTCOME,
+                                 NGX_HTTP_CONFLICT_BUSY,
+                                 NGX_HTTP_CONFLICT_ACT_BUSY);
+
+        r->content_handler = ngx_http_conflict_answer_handler;
+        return NGX_OK;
+    }
+
+    if (r->content_handler && !ctx->settled
+        && r->content_handler != ngx_http_conflict_upstream_handler)
+    {
+        ctx->content_handler = r->content_handler;
+        r->content_handler = ngx_http_conflict_upstream_handler;
+    }
+
+    return NGX_DECLINED;
+}
+
+
+ngx_int_t
+ngx_http_conflict_upstream_handler(ngx_http_request_t *r)
+{
+    ngx_int_t                 rc;
+    ngx_http_conflict_ctx_t  *ctx;
+
+    ctx = ngx_http_get_module_ctx(r, ngx_http_conflict_module);
+
+    rc = ctx->content_handler(r);
+
+    /*
+     * The first attempt may have begun in there, but not the second: no
+     * attempt is given up in the same event in which its request was sent
+     * whole.
+     */
+
+    if (r->upstream && r->upstream->cleanup && !r->header_sent) {
+        ngx_http_conflict_upstream_guard(r);
+    }
+
+    return rc;
+}
+
+
+static void
+ngx_http_conflict_upstream_guard(ngx_http_request_t *r)
+{
+    ngx_http_upstream_t           *u;
+    ngx_http_conflict_upstream_t  *cu;
+
+    u = r->upstream;
+
+    cu = ngx_palloc(r->pool, sizeof(ngx_http_conflict_upstream_t));
+    if (cu == NULL) {
+        /* the count of attempts is checked in the end */
+        return;
+    }
+
+    cu->conf = *u->conf;
+    cu->free = u->peer.free;
+
+    /*
+     * Another peer may be tried while nothing was sent, never for what the
+     * upstream answers.  A name that is still being resolved has no peer
+     * yet: then there is one attempt.
+     */
+
+    if (u->peer.free) {
+        cu->conf.next_upstream &= NGX_HTTP_UPSTREAM_FT_ERROR
+                                  |NGX_HTTP_UPSTREAM_FT_TIMEOUT
+                                  |NGX_HTTP_UPSTREAM_FT_OFF;
+
+        u->peer.free = ngx_http_conflict_upstream_free;
+
+    } else {
+        cu->conf.next_upstream = NGX_HTTP_UPSTREAM_FT_OFF;
+    }
+
+    cu->conf.ignore_client_abort = 1;
+
+    u->conf = &cu->conf;
+
+    /*
+     * The client may go away, the upstream's answer is awaited: these were
+     * set to watch the client before the settings were replaced.
+     */
+
+    r->read_event_handler = ngx_http_block_reading;
+    r->write_event_handler = ngx_http_request_empty_handler;
+}
+
+
+/* an attempt has ended; called before it is decided whether to try again */
+
+static void
+ngx_http_conflict_upstream_free(ngx_peer_connection_t *pc, void *data,
+    ngx_uint_t state)
+{
+    ngx_http_upstream_t           *u;
+    ngx_http_conflict_upstream_t  *cu;
+
+    u = (ngx_http_upstream_t *)
+            ((u_char *) pc - offsetof(ngx_http_upstream_t, peer));
+    cu = (ngx_http_conflict_upstream_t *) u->conf;
+
+    if (u->request_sent && !(pc->connection && pc->connection->sent == 0)) {
+        cu->conf.next_upstream = NGX_HTTP_UPSTREAM_FT_OFF;
+    }
+
+    cu->free(pc, data, state);
+}
+
+
+ngx_int_t
+ngx_http_conflict_upstream_seen(ngx_http_request_t *r, ngx_uint_t first,
+    ngx_uint_t *sent, ngx_uint_t *status)
+{
+    ngx_uint_t                  i;
+    ngx_http_upstream_state_t  *state;
+
+    *sent = 0;
+    *status = 0;
+
+    if (r->upstream == NULL && r->upstream_states == NULL) {
+        return NGX_DECLINED;
+    }
+
+    if (r->upstream_states == NULL) {
+        return NGX_OK;
+    }
+
+    state = r->upstream_states->elts;
+
+    for (i = first; i < r->upstream_states->nelts; i++) {
+
+        if (state[i].peer == NULL) {
+            continue;
+        }
+
+        /* bytes_sent is set when the attempt ends */
+
+        if (state[i].bytes_sent
+            || (r->upstream && r->upstream->state == &state[i]
+                && r->upstream->peer.connection
+                && r->upstream->request_sent))
+        {
+            (*sent)++;
+        }
+
+        *status = state[i].status;
+    }
+
+    return NGX_OK;
+}
+
+
+ngx_int_t
+ngx_http_conflict_upstream_conf(ngx_conf_t *cf,
+    ngx_http_conflict_main_conf_t *nmcf, ngx_http_conflict_loc_conf_t *nlcf)
+{
+    ngx_uint_t                  i, n;
+    ngx_module_t              **modules;
+    ngx_http_conf_ctx_t        *ctx;
+    ngx_http_upstream_conf_t   *ucf;
+#if (NGX_HTTP_CACHE)
+    ngx_array_t                *bypass;
+    ngx_http_complex_value_t   *cv;
+#endif
+
+    ctx = cf->ctx;
+    modules = cf->cycle->modules;
+
+    for (i = 0; modules[i]; i++) {
+
+        for (n = 0; ngx_http_conflict_upstream_modules[n]; n++) {
+            if (ngx_strcmp(modules[i]->name,
+                           ngx_http_conflict_upstream_modules[n])
+                == 0)
+            {
+                break;
+            }
+        }
+
+        if (ngx_http_conflict_upstream_modules[n] == NULL) {
+            continue;
+        }
+
+        /* the settings of all of them begin with the common ones */
+
+        ucf = ctx->loc_conf[modules[i]->ctx_index];
+
+        if (ucf->request_buffering == 0) {
+            nlcf->unbuffered = 1;
+        }
+
+#if (NGX_HTTP_CACHE)
+
+        if (ucf->cache != 1) {
+            continue;
+        }
+
+        /* a copy, since the array may be that of the level above */
+
+        bypass = ngx_array_create(cf->pool, 4,
+                                  sizeof(ngx_http_complex_value_t));
+        if (bypass == NULL) {
+            return NGX_ERROR;
+        }
+
+        if (ucf->cache_bypass) {
+            cv = ngx_array_push_n(bypass, ucf->cache_bypass->nelts);
+            if (cv == NULL) {
+                return NGX_ERROR;
+            }
+
+            ngx_memcpy(cv, ucf->cache_bypass->elts,
+                       ucf->cache_bypass->nelts
+                       * sizeof(ngx_http_complex_value_t));
+        }
+
+        cv = ngx_array_push(bypass);
+        if (cv == NULL) {
+            return NGX_ERROR;
+        }
+
+        *cv = *nmcf->fetch;
+        ucf->cache_bypass = bypass;
+
+#endif
+    }
+
+    return NGX_OK;
+}

@@ -1,0 +1,393 @@
+
+/*
+ * Copyright (C) the ngx_http_conflict_module authors
+ *
+ * What follows from a verdict of the store and from the GET that it asked
+ * for: the next state of the write, its outcome and its log action.
+ */
+
+
+#include "core/conflict_merge.h"
+#include "ngx_http_conflict_module.h"
+
+
+#define NGX_HTTP_CONFLICT_MAX_FETCHES  4
+
+
+static void ngx_http_conflict_reported(ngx_http_conflict_ctx_t *ctx);
+static ngx_uint_t ngx_http_conflict_reflected(ngx_http_conflict_ctx_t *ctx);
+static ngx_uint_t ngx_http_conflict_gone(ngx_uint_t status);
+static ngx_uint_t ngx_http_conflict_forbidden(ngx_uint_t status);
+
+
+/* what a stale write is called in the log, by policy */
+
+static const ngx_http_conflict_action_e  ngx_http_conflict_actions[] = {
+    NGX_HTTP_CONFLICT_ACT_LWW,
+    NGX_HTTP_CONFLICT_ACT_CLIENT_WINS,
+    NGX_HTTP_CONFLICT_ACT_SERVER_WINS,
+    NGX_HTTP_CONFLICT_ACT_VERSION
+};
+
+
+/* the store has decided, or said what to do before it can */
+
+void
+ngx_http_conflict_begun(ngx_http_conflict_ctx_t *ctx)
+{
+    ngx_http_conflict_op_t  *op;
+
+    op = ctx->op;
+
+    ctx->store_time += ngx_current_msec - ctx->store_start;
+    ctx->current = op->version;
+    ctx->against = op->version;
+    ctx->against_time = op->present ? op->mtime : CONFLICT_TIME_NONE;
+
+    if (op->report) {
+        ngx_http_conflict_reported(ctx);
+        return;
+    }
+
+    switch (op->verdict) {
+
+    case CONFLICT_OVERWRITE:
+        ctx->outcome = NGX_HTTP_CONFLICT_OVERWROTE;
+        ctx->action = ngx_http_conflict_actions[op->policy];
+        ctx->state = NGX_HTTP_CONFLICT_ST_PASS;
+        return;
+
+    case CONFLICT_PASS:
+
+        if (ctx->outcome == NGX_HTTP_CONFLICT_NONE) {
+            ctx->outcome = NGX_HTTP_CONFLICT_PASSED;
+        }
+
+        ctx->state = NGX_HTTP_CONFLICT_ST_PASS;
+        return;
+
+    case CONFLICT_WAIT:
+        ctx->state = NGX_HTTP_CONFLICT_ST_WAIT;
+        return;
+
+    case CONFLICT_FETCH:
+
+        if (ctx->fetches == NGX_HTTP_CONFLICT_MAX_FETCHES) {
+            /* it changes faster than it can be read */
+            ngx_http_conflict_refuse(ctx, NGX_HTTP_CONFLICT_UNKNOWN_OUTCOME,
+                                     NGX_HTTP_CONFLICT_BUSY,
+                                     NGX_HTTP_CONFLICT_ACT_BUSY);
+            return;
+        }
+
+        ctx->latest.started = 0;
+        ctx->latest.revalidate = 1;
+        ctx->state = NGX_HTTP_CONFLICT_ST_FETCH;
+        return;
+
+    default: /* CONFLICT_REFUSE, CONFLICT_DROP, REPLAY, VERIFY */
+        ctx->state = NGX_HTTP_CONFLICT_ST_LATEST;
+    }
+}
+
+
+/* report mode: the write passes, the log says what would have been */
+
+static void
+ngx_http_conflict_reported(ngx_http_conflict_ctx_t *ctx)
+{
+    ctx->state = NGX_HTTP_CONFLICT_ST_PASS;
+
+    switch (ctx->op->verdict) {
+
+    case CONFLICT_OVERWRITE:
+        ctx->outcome = NGX_HTTP_CONFLICT_OVERWROTE;
+        ctx->action = ngx_http_conflict_actions[ctx->op->policy];
+        break;
+
+    case CONFLICT_DROP:
+        ctx->outcome = NGX_HTTP_CONFLICT_DROPPED;
+        ctx->action = ngx_http_conflict_actions[ctx->op->policy];
+        break;
+
+    case CONFLICT_REFUSE:
+        ctx->outcome = NGX_HTTP_CONFLICT_REJECTED;
+        ctx->action = (ctx->op->existence == CONFLICT_DELETED)
+                      ? NGX_HTTP_CONFLICT_ACT_DELETED
+                      : ngx_http_conflict_actions[ctx->op->policy];
+        break;
+
+    case CONFLICT_WAIT:
+        ctx->outcome = NGX_HTTP_CONFLICT_BUSY;
+        ctx->action = NGX_HTTP_CONFLICT_ACT_BUSY;
+        break;
+
+    case CONFLICT_REPLAY:
+    case CONFLICT_VERIFY:
+        ctx->outcome = NGX_HTTP_CONFLICT_REPLAYED;
+        break;
+
+    default: /* CONFLICT_PASS, CONFLICT_FETCH */
+
+        if (ctx->outcome == NGX_HTTP_CONFLICT_NONE) {
+            ctx->outcome = NGX_HTTP_CONFLICT_PASSED;
+        }
+    }
+}
+
+
+/* the GET has ended: it was to settle an unknown state, or for a refusal */
+
+void
+ngx_http_conflict_fetched(ngx_http_conflict_ctx_t *ctx)
+{
+    ngx_http_conflict_latest_t  *latest;
+
+    latest = &ctx->latest;
+
+    if (ngx_http_conflict_forbidden(latest->status)) {
+
+        if (latest->revalidate) {
+            /* who may write but not read is not told, nor checked */
+            ngx_http_conflict_unchecked(ctx, NGX_HTTP_CONFLICT_RELAY, 0);
+            return;
+        }
+
+        latest->valid = 1;
+        ctx->state = NGX_HTTP_CONFLICT_ST_LATEST;
+        return;
+    }
+
+    if (!latest->revalidate) {
+        latest->valid = 1;
+        ctx->state = NGX_HTTP_CONFLICT_ST_LATEST;
+        return;
+    }
+
+    if (latest->cached) {
+        ngx_log_error(NGX_LOG_ERR, ctx->request->connection->log, 0,
+                      "a cache answered the GET that had to tell the current "
+                      "version of \"%V\", add \"proxy_cache_bypass "
+                      "$conflict_fetch\"", &ctx->key);
+        latest->status = NGX_HTTP_BAD_GATEWAY;
+    }
+
+    if (latest->status != NGX_HTTP_OK && latest->status != NGX_HTTP_NO_CONTENT
+        && !ngx_http_conflict_gone(latest->status))
+    {
+        ngx_http_conflict_unchecked(ctx, NGX_HTTP_CONFLICT_UNAVAILABLE,
+                                    ctx->conf->store_error);
+        return;
+    }
+
+    if (ngx_http_conflict_latest_seen(ctx) != NGX_OK) {
+        ngx_log_error(NGX_LOG_ERR, ctx->request->connection->log, 0,
+                      "the answer to a GET of \"%V\" does not carry the "
+                      "version that \"conflict_version\" says", &ctx->key);
+        ngx_http_conflict_unchecked(ctx, NGX_HTTP_CONFLICT_UNAVAILABLE,
+                                    ctx->conf->store_error);
+        return;
+    }
+
+    ctx->op->seen.latest = 1;
+    ctx->state = NGX_HTTP_CONFLICT_ST_OBSERVE;
+}
+
+
+/* a verdict that needs the latest body; it is here, or fetched now */
+
+void
+ngx_http_conflict_found(ngx_http_conflict_ctx_t *ctx)
+{
+    ngx_http_conflict_op_t      *op;
+    ngx_http_conflict_latest_t  *latest;
+
+    op = ctx->op;
+    latest = &ctx->latest;
+
+    if (!(latest->valid && latest->version == op->version)
+        && !(ctx->conf->latest == NGX_HTTP_CONFLICT_LATEST_OFF
+             && op->verdict == CONFLICT_REFUSE))
+    {
+        /* the version was read before the GET: it is not newer */
+        latest->version = op->version;
+        latest->started = 0;
+        latest->revalidate = 0;
+        ctx->state = NGX_HTTP_CONFLICT_ST_FETCH;
+        return;
+    }
+
+    if (latest->valid && ngx_http_conflict_forbidden(latest->status)) {
+        /* who may not GET it sees the upstream's answer to that */
+        ngx_http_conflict_refuse(ctx, NGX_HTTP_CONFLICT_RELAY,
+                                 NGX_HTTP_CONFLICT_REJECTED,
+                                 ngx_http_conflict_actions[op->policy]);
+        return;
+    }
+
+    if (op->verdict == CONFLICT_VERIFY) {
+
+        if (ngx_http_conflict_reflected(ctx)) {
+            op->verdict = CONFLICT_REPLAY;
+
+        } else if (op->policy <= CONFLICT_CLIENT_WINS) {
+            /* not what this write wanted: it takes its turn again */
+            op->fingerprint = 0;
+            ctx->state = NGX_HTTP_CONFLICT_ST_BEGIN;
+            return;
+
+        } else {
+            op->verdict = (op->policy == CONFLICT_SERVER_WINS)
+                          ? CONFLICT_DROP : CONFLICT_REFUSE;
+        }
+    }
+
+    if (op->verdict == CONFLICT_REPLAY) {
+        ngx_http_conflict_refuse(ctx, NGX_HTTP_CONFLICT_LATEST,
+                                 NGX_HTTP_CONFLICT_REPLAYED,
+                                 NGX_HTTP_CONFLICT_NO_ACTION);
+        return;
+    }
+
+    if (op->existence == CONFLICT_DELETED
+        || (latest->valid && ngx_http_conflict_gone(latest->status)))
+    {
+        ngx_http_conflict_refuse(ctx, NGX_HTTP_CONFLICT_STALE,
+                                 NGX_HTTP_CONFLICT_REJECTED,
+                                 NGX_HTTP_CONFLICT_ACT_DELETED);
+        return;
+    }
+
+    if (op->verdict == CONFLICT_DROP && latest->status == NGX_HTTP_OK
+        && !latest->too_large)
+    {
+        ngx_http_conflict_refuse(ctx, NGX_HTTP_CONFLICT_LATEST,
+                                 NGX_HTTP_CONFLICT_DROPPED,
+                                 NGX_HTTP_CONFLICT_ACT_SERVER_WINS);
+        return;
+    }
+
+    ngx_http_conflict_refuse(ctx, NGX_HTTP_CONFLICT_STALE,
+                             NGX_HTTP_CONFLICT_REJECTED,
+                             ngx_http_conflict_actions[op->policy]);
+}
+
+
+/*
+ * The outcome of the write that this one repeats was never seen.  It is
+ * called done only where the latest body has all that it wanted.
+ */
+
+static ngx_uint_t
+ngx_http_conflict_reflected(ngx_http_conflict_ctx_t *ctx)
+{
+    ngx_str_t                      text, row;
+    ngx_http_request_t            *r;
+    ngx_http_conflict_latest_t    *latest;
+
+    r = ctx->request;
+    latest = &ctx->latest;
+
+    if (r->method == NGX_HTTP_DELETE) {
+        return ngx_http_conflict_gone(latest->status);
+    }
+
+    if (latest->status != NGX_HTTP_OK || !latest->json || latest->too_large
+        || ctx->body.json == NULL
+        || ngx_http_conflict_body_text(r, ctx->conf->max_body, &text)
+           != NGX_OK)
+    {
+        return 0;
+    }
+
+    ngx_http_conflict_latest_row(ctx, &row);
+
+    return conflict_merge_reflects((char *) row.data, row.len,
+                                   (char *) text.data, text.len,
+                                   ctx->conf->base->pointer);
+}
+
+
+/*
+ * The write cannot be checked.  Policies that never refuse let it pass, as
+ * do report mode and "pass"; the others refuse it.
+ */
+
+void
+ngx_http_conflict_unchecked(ngx_http_conflict_ctx_t *ctx,
+    ngx_http_conflict_error_e error, ngx_uint_t pass)
+{
+    ngx_http_conflict_op_t  *op;
+
+    op = ctx->op;
+
+    if (ctx->conf->policy > CONFLICT_CLIENT_WINS && !ctx->conf->report
+        && !pass)
+    {
+        ngx_http_conflict_refuse(ctx, error, NGX_HTTP_CONFLICT_REJECTED,
+                                 NGX_HTTP_CONFLICT_NO_ACTION);
+        ctx->outcome = NGX_HTTP_CONFLICT_NONE;
+        return;
+    }
+
+    ctx->error = NGX_HTTP_CONFLICT_OK;
+    ctx->outcome = NGX_HTTP_CONFLICT_UNCHECKED;
+
+    switch (error) {
+
+    case NGX_HTTP_CONFLICT_UNAVAILABLE:
+    case NGX_HTTP_CONFLICT_GENERATION:
+    case NGX_HTTP_CONFLICT_RELAY:
+        ctx->action = NGX_HTTP_CONFLICT_ACT_UNCHECKED;
+        break;
+
+    default:
+        /* no base that could be read: the upstream will judge its body */
+        break;
+    }
+
+    if (ctx->state == NGX_HTTP_CONFLICT_ST_FETCH) {
+        /* with a lease, but without a check */
+        op->pre.kinds = 0;
+        ctx->state = NGX_HTTP_CONFLICT_ST_BEGIN;
+        return;
+    }
+
+    if (ctx->state == NGX_HTTP_CONFLICT_ST_BEGUN) {
+        ctx->state = NGX_HTTP_CONFLICT_ST_PASS;
+    }
+}
+
+
+void
+ngx_http_conflict_refuse(ngx_http_conflict_ctx_t *ctx,
+    ngx_http_conflict_error_e error, ngx_http_conflict_outcome_e outcome,
+    ngx_http_conflict_action_e action)
+{
+    ctx->outcome = outcome;
+    ctx->action = action;
+
+    if (ctx->conf->report) {
+        /* would be; it is logged with the answer of the upstream */
+        return;
+    }
+
+    ctx->error = error;
+    ctx->state = NGX_HTTP_CONFLICT_ST_ANSWER;
+}
+
+
+static ngx_uint_t
+ngx_http_conflict_gone(ngx_uint_t status)
+{
+    return status == NGX_HTTP_NOT_FOUND || status == 410;
+}
+
+
+/* a refusal of the GET that the caller must see instead of the body */
+
+static ngx_uint_t
+ngx_http_conflict_forbidden(ngx_uint_t status)
+{
+    return status >= 400 && status < 500 && !ngx_http_conflict_gone(status);
+}

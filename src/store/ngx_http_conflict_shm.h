@@ -1,0 +1,150 @@
+
+/*
+ * Copyright (C) the ngx_http_conflict_module authors
+ *
+ * Private to the shared-memory store: the layout of its zone, which
+ * _store_zone.c keeps whole, _store_entry.c fills and _store_shm.c works on.
+ */
+
+
+#ifndef _NGX_HTTP_CONFLICT_SHM_H_INCLUDED_
+#define _NGX_HTTP_CONFLICT_SHM_H_INCLUDED_
+
+
+#include "../core/conflict_hash.h"
+#include "../core/conflict_time.h"
+#include "../core/conflict_version.h"
+#include "ngx_http_conflict_store.h"
+
+
+#define NGX_HTTP_CONFLICT_SHM_LAYOUT  1
+
+
+/*
+ * An entry.  128 bytes on 64-bit hosts: a byte more and the slab would take
+ * 256.
+ */
+
+typedef struct {
+    ngx_rbtree_node_t        node;        /* by the first half of the hash */
+    ngx_queue_t              queue;
+    uint64_t                 hash;        /* the second half */
+    uint64_t                 version;
+    uint64_t                 fence;       /* the highest handed out */
+    int64_t                  mtime;
+    uint64_t                 until;       /* of lease or quarantine, msec */
+    uint64_t                 last;        /* fingerprint of the last write */
+    uint64_t                 pending;     /* of the one in flight */
+    uint64_t                 body;        /* hash of what was shown; 0 */
+    uint32_t                 quarantine;  /* once the lease has run out */
+    unsigned                 state:2;     /* never CONFLICT_UNKNOWN */
+    unsigned                 existence:2;
+    unsigned                 twice:1;
+    unsigned                 dated:1;     /* mtime is more than a guess */
+    unsigned                 known:1;     /* version was current at begin */
+    unsigned                 overlap:1;   /* began over another write */
+    unsigned                 certain:1;   /* "last" was seen to succeed */
+} ngx_http_conflict_entry_t;
+
+
+typedef struct {
+    ngx_pid_t                pid;
+    uint64_t                 start;       /* its start time, against reuse */
+} ngx_http_conflict_elder_t;
+
+
+typedef struct {
+    ngx_uint_t               layout;
+    ngx_atomic_t             changing;    /* found set: torn by a kill */
+    ngx_rbtree_t             rbtree;
+    ngx_rbtree_node_t        sentinel;
+    ngx_queue_t              free;        /* newest first */
+    ngx_queue_t              busy;        /* leased or quarantined */
+    uint64_t                 seed;
+    uint64_t                 floor;       /* of the entries that are gone */
+    uint64_t                 highest;     /* fence ever handed out */
+    ngx_msec_t               closed;      /* unknown keys wait until then */
+    ngx_msec_t               elders_checked;
+    ngx_uint_t               elders;      /* processes on an older zone */
+    ngx_http_conflict_elder_t  *elder;
+    ngx_msec_t               full_logged;
+    ngx_uint_t               full;
+    ngx_uint_t               entries;
+} ngx_http_conflict_shctx_t;
+
+
+typedef struct {
+    ngx_http_conflict_store_t   *store;
+    ngx_slab_pool_t             *shpool;
+    ngx_shm_zone_t              *zone;
+} ngx_http_conflict_shm_t;
+
+
+#define ngx_http_conflict_shm(op)  ((ngx_http_conflict_shm_t *) op->store->data)
+
+
+/*
+ * Locks the zone and marks it as changing; a zone that a killed worker left
+ * half-changed is rebuilt empty first.  NULL: it cannot be rebuilt.
+ */
+ngx_http_conflict_shctx_t *ngx_http_conflict_shm_lock(
+    ngx_http_conflict_shm_t *shm);
+void ngx_http_conflict_shm_unlock(ngx_http_conflict_shm_t *shm,
+    ngx_http_conflict_shctx_t *sh);
+
+/*
+ * 1 while processes of an older configuration or binary may still write
+ * with versions of their own zone.  Under the lock.
+ */
+ngx_uint_t ngx_http_conflict_shm_closed(ngx_http_conflict_shm_t *shm,
+    ngx_http_conflict_shctx_t *sh);
+
+/*
+ * Entries, under the lock.  insert() evicts the oldest that a GET can bring
+ * back; NULL: all entries are held by writes.
+ */
+void ngx_http_conflict_shm_insert_value(ngx_rbtree_node_t *temp,
+    ngx_rbtree_node_t *node, ngx_rbtree_node_t *sentinel);
+ngx_http_conflict_entry_t *ngx_http_conflict_shm_find(
+    ngx_http_conflict_shctx_t *sh, const uint64_t hash[2]);
+ngx_http_conflict_entry_t *ngx_http_conflict_shm_insert(
+    ngx_http_conflict_shm_t *shm, ngx_http_conflict_shctx_t *sh,
+    const uint64_t hash[2]);
+void ngx_http_conflict_shm_set(ngx_http_conflict_shctx_t *sh,
+    ngx_http_conflict_entry_t *e, conflict_state_e state, uint64_t until);
+
+/*
+ * What the entry is worth now.  A lease that ran out becomes a quarantine,
+ * and that, once over, CONFLICT_UNKNOWN.
+ */
+conflict_state_e ngx_http_conflict_shm_state(ngx_http_conflict_entry_t *e);
+
+
+/*
+ * One operation under the lock; "e" is NULL where the key has no entry.
+ */
+typedef ngx_int_t (*ngx_http_conflict_shm_pt)(ngx_http_conflict_op_t *op,
+    ngx_http_conflict_shctx_t *sh, ngx_http_conflict_entry_t *e);
+
+ngx_int_t ngx_http_conflict_shm_peek(ngx_http_conflict_op_t *op,
+    ngx_http_conflict_shctx_t *sh, ngx_http_conflict_entry_t *e);
+ngx_int_t ngx_http_conflict_shm_observe(ngx_http_conflict_op_t *op,
+    ngx_http_conflict_shctx_t *sh, ngx_http_conflict_entry_t *e);
+
+/*
+ * An entry for the operation's key, free and under a version that nobody
+ * has been given (none where the upstream owns versions).  NULL: full.
+ */
+ngx_http_conflict_entry_t *ngx_http_conflict_shm_new(
+    ngx_http_conflict_op_t *op, ngx_http_conflict_shctx_t *sh);
+
+void ngx_http_conflict_shm_answer(ngx_http_conflict_op_t *op,
+    ngx_http_conflict_shctx_t *sh, ngx_http_conflict_entry_t *e);
+uint64_t ngx_http_conflict_shm_mint(ngx_http_conflict_shctx_t *sh,
+    ngx_http_conflict_entry_t *e);
+
+/* the clock, in microseconds; nginx's cached one has milliseconds */
+int64_t ngx_http_conflict_shm_now(void);
+
+
+#endif /* _NGX_HTTP_CONFLICT_SHM_H_INCLUDED_ */

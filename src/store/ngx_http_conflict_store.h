@@ -1,0 +1,190 @@
+
+/*
+ * Copyright (C) the ngx_http_conflict_module authors
+ *
+ * The store contract: what a store of versions and leases does for the
+ * handler, and how long an operation lives.  Knows no HTTP but the request
+ * that an operation belongs to.
+ */
+
+
+#ifndef _NGX_HTTP_CONFLICT_STORE_H_INCLUDED_
+#define _NGX_HTTP_CONFLICT_STORE_H_INCLUDED_
+
+
+#include <ngx_config.h>
+#include <ngx_core.h>
+#include <ngx_http.h>
+
+#include "../core/conflict_decide.h"
+
+
+typedef struct ngx_http_conflict_store_s  ngx_http_conflict_store_t;
+typedef struct ngx_http_conflict_op_s     ngx_http_conflict_op_t;
+
+typedef ngx_int_t (*ngx_http_conflict_op_pt)(ngx_http_conflict_op_t *op);
+typedef void (*ngx_http_conflict_done_pt)(ngx_http_conflict_op_t *op);
+
+
+typedef enum {
+    NGX_HTTP_CONFLICT_STORE_UP = 0,
+    NGX_HTTP_CONFLICT_STORE_FULL,
+    NGX_HTTP_CONFLICT_STORE_GENERATION     /* an older one still writes */
+} ngx_http_conflict_store_error_e;
+
+
+/*
+ * An operation.  It is allocated with the key, outlives its request, and is
+ * used for one write or read from its begin or peek to its settle.
+ */
+
+struct ngx_http_conflict_op_s {
+    ngx_http_conflict_store_t        *store;
+    ngx_http_request_t               *request;    /* NULL: it is gone */
+    ngx_http_conflict_done_pt         done;
+    ngx_str_t                         key;
+    unsigned                          busy:1;     /* with the store */
+
+    /* what a write wants */
+
+    conflict_policy_e                 policy;
+    conflict_precondition_t           pre;
+    ngx_msec_t                        lease;
+    ngx_msec_t                        quarantine; /* of abandon, milliseconds */
+    uint64_t                          fingerprint;    /* 0: no replay */
+    unsigned                          minted:1;   /* the module's versions */
+    unsigned                          fresh:1;    /* observed just now */
+    unsigned                          force:1;    /* has waited enough */
+    unsigned                          report:1;   /* lease it in any case */
+
+    /* what was seen of the resource, for observe and commit */
+
+    struct {
+        uint64_t                      version;    /* upstream's; 0: none */
+        uint64_t                      body;       /* its hash; 0: none */
+        int64_t                       mtime;      /* or CONFLICT_TIME_NONE */
+        conflict_existence_e          existence;
+        unsigned                      latest:1;   /* by a GET of our own */
+    } seen;
+
+    /* the answer */
+
+    ngx_http_conflict_store_error_e   error;
+    conflict_verdict_e                verdict;
+    conflict_state_e                  state;
+    uint64_t                          version;
+    uint64_t                          fence;      /* of the lease, or last */
+    uint64_t                          body;       /* hash shown; 0: none */
+    int64_t                           mtime;
+    conflict_existence_e              existence;
+    ngx_msec_t                        wait;       /* until it may change */
+    unsigned                          twice:1;    /* see conflict_mtime_next */
+    unsigned                          present:1;  /* there was an entry */
+    unsigned                          header:1;   /* a stale header base */
+    unsigned                          leased:1;
+    unsigned                          external:1; /* changed behind us */
+    unsigned                          applied:1;  /* observe: it was taken */
+    unsigned                          log:1;      /* worth a line now */
+};
+
+
+/*
+ * Every call returns NGX_OK: the answer is in "op" now; NGX_AGAIN:
+ * op->done(op) will run exactly once, later, never before the return; or
+ * NGX_ERROR: the store cannot answer, op->error says why.  Compare and lease
+ * are one atomic step.
+ */
+
+typedef struct {
+    /*
+     * Checks policy and preconditions, and takes the lease where the verdict
+     * is CONFLICT_PASS or CONFLICT_OVERWRITE, or op->report is set.
+     */
+    ngx_http_conflict_op_pt           begin;
+
+    /* Holds the lease for another op->lease. */
+    ngx_http_conflict_op_pt           renew;
+
+    /* The write is done: its fence, or seen.version, is the version. */
+    ngx_http_conflict_op_pt           commit;
+
+    /* The write did not happen. */
+    ngx_http_conflict_op_pt           cancel;
+
+    /* Nobody knows whether it did, or will within op->quarantine. */
+    ngx_http_conflict_op_pt           abandon;
+
+    /*
+     * The version before a read; with minted versions a resource that has
+     * none gets one.
+     */
+    ngx_http_conflict_op_pt           peek;
+
+    /*
+     * Tells what a read has shown, if nothing changed since its peek or
+     * begin; with seen.latest it may settle an unknown state.
+     */
+    ngx_http_conflict_op_pt           observe;
+} ngx_http_conflict_store_ops_t;
+
+
+struct ngx_http_conflict_store_s {
+    ngx_str_t                              name;
+    const ngx_http_conflict_store_ops_t   *ops;
+    void                                  *data;
+
+    /* the longest of all locations that use it, milliseconds */
+    ngx_msec_t                             lease;
+    ngx_msec_t                             quarantine;
+
+    ngx_uint_t                             line;      /* of its directive */
+    ngx_uint_t                             used;
+};
+
+
+/*
+ * Makes an operation on "key", which is copied; "r" may be NULL.  "bases" is
+ * room for that many versions, for op->pre to point to.
+ */
+ngx_http_conflict_op_t *ngx_http_conflict_op_create(ngx_http_request_t *r,
+    ngx_http_conflict_store_t *store, ngx_str_t *key, ngx_uint_t bases);
+
+/*
+ * The request is done with the operation: it is freed now, or by the store
+ * where that is still busy with it.
+ */
+void ngx_http_conflict_op_release(ngx_http_conflict_op_t *op);
+
+/*
+ * Room for versions that op->pre points to, "bases" of them.
+ */
+#define ngx_http_conflict_op_bases(op)  ((uint64_t *) ((op) + 1))
+
+
+/*
+ * The shared-memory store: declares its zone, of "size" bytes.
+ */
+extern const ngx_http_conflict_store_ops_t  ngx_http_conflict_shm_ops;
+
+ngx_int_t ngx_http_conflict_shm_add(ngx_conf_t *cf,
+    ngx_http_conflict_store_t *store, size_t size);
+
+
+#if (NGX_HTTP_CONFLICT_FAILPOINTS)
+
+/*
+ * Test builds kill the worker at the n-th failpoint that a request names in
+ * "X-Conflict-Failpoint".
+ */
+void ngx_http_conflict_failpoint_arm(ngx_http_request_t *r);
+void ngx_http_conflict_failpoint(void);
+
+#else
+
+#define ngx_http_conflict_failpoint_arm(r)
+#define ngx_http_conflict_failpoint()
+
+#endif
+
+
+#endif /* _NGX_HTTP_CONFLICT_STORE_H_INCLUDED_ */

@@ -1,0 +1,218 @@
+
+/*
+ * Copyright (C) the ngx_http_conflict_module authors
+ *
+ * Entries of the shared-memory store: a tree to find them, two queues to
+ * tell which may be evicted.  All under the zone's lock.
+ */
+
+
+#include "ngx_http_conflict_shm.h"
+
+
+static ngx_int_t ngx_http_conflict_shm_evict(ngx_http_conflict_shm_t *shm,
+    ngx_http_conflict_shctx_t *sh);
+
+
+void
+ngx_http_conflict_shm_insert_value(ngx_rbtree_node_t *temp,
+    ngx_rbtree_node_t *node, ngx_rbtree_node_t *sentinel)
+{
+    ngx_rbtree_node_t          **p;
+    ngx_http_conflict_entry_t   *e, *et;
+
+    e = (ngx_http_conflict_entry_t *) node;
+
+    for ( ;; ) {
+        et = (ngx_http_conflict_entry_t *) temp;
+
+        if (node->key != temp->key) {
+            p = (node->key < temp->key) ? &temp->left : &temp->right;
+
+        } else {
+            p = (e->hash < et->hash) ? &temp->left : &temp->right;
+        }
+
+        if (*p == sentinel) {
+            break;
+        }
+
+        temp = *p;
+    }
+
+    *p = node;
+    node->parent = temp;
+    node->left = sentinel;
+    node->right = sentinel;
+    ngx_rbt_red(node);
+}
+
+
+ngx_http_conflict_entry_t *
+ngx_http_conflict_shm_find(ngx_http_conflict_shctx_t *sh,
+    const uint64_t hash[2])
+{
+    ngx_rbtree_key_t            key;
+    ngx_rbtree_node_t          *node, *sentinel;
+    ngx_http_conflict_entry_t  *e;
+
+    key = (ngx_rbtree_key_t) hash[0];
+
+    node = sh->rbtree.root;
+    sentinel = sh->rbtree.sentinel;
+
+    while (node != sentinel) {
+        e = (ngx_http_conflict_entry_t *) node;
+
+        if (key != node->key) {
+            node = (key < node->key) ? node->left : node->right;
+            continue;
+        }
+
+        if (hash[1] != e->hash) {
+            node = (hash[1] < e->hash) ? node->left : node->right;
+            continue;
+        }
+
+        return e;
+    }
+
+    return NULL;
+}
+
+
+ngx_http_conflict_entry_t *
+ngx_http_conflict_shm_insert(ngx_http_conflict_shm_t *shm,
+    ngx_http_conflict_shctx_t *sh, const uint64_t hash[2])
+{
+    ngx_uint_t                  n;
+    ngx_http_conflict_entry_t  *e;
+
+    e = NULL;
+
+    /* an eviction may free a slot of a page that is of no use: try more */
+
+    for (n = 0; n < 4; n++) {
+        e = ngx_slab_alloc_locked(shm->shpool,
+                                  sizeof(ngx_http_conflict_entry_t));
+        if (e) {
+            break;
+        }
+
+        if (ngx_http_conflict_shm_evict(shm, sh) != NGX_OK) {
+            return NULL;
+        }
+    }
+
+    if (e == NULL) {
+        return NULL;
+    }
+
+    ngx_http_conflict_failpoint();
+
+    ngx_memzero(e, sizeof(ngx_http_conflict_entry_t));
+
+    e->node.key = (ngx_rbtree_key_t) hash[0];
+    e->hash = hash[1];
+
+    ngx_rbtree_insert(&sh->rbtree, &e->node);
+
+    ngx_http_conflict_failpoint();
+
+    ngx_queue_insert_head(&sh->free, &e->queue);
+    sh->entries++;
+
+    return e;
+}
+
+
+/*
+ * Evicts the oldest entry whose loss costs a GET at most: a free one, else
+ * one whose quarantine is over.  A missing entry is an unknown one, so no
+ * write passes unchecked; its numbers are kept from coming back by "floor".
+ */
+
+static ngx_int_t
+ngx_http_conflict_shm_evict(ngx_http_conflict_shm_t *shm,
+    ngx_http_conflict_shctx_t *sh)
+{
+    ngx_uint_t                  n;
+    ngx_queue_t                *q;
+    ngx_http_conflict_entry_t  *e;
+
+    e = NULL;
+
+    if (!ngx_queue_empty(&sh->free)) {
+        q = ngx_queue_last(&sh->free);
+        e = ngx_queue_data(q, ngx_http_conflict_entry_t, queue);
+
+    } else {
+        q = ngx_queue_last(&sh->busy);
+
+        for (n = 0; n < 16 && q != ngx_queue_sentinel(&sh->busy); n++) {
+            e = ngx_queue_data(q, ngx_http_conflict_entry_t, queue);
+
+            if (ngx_http_conflict_shm_state(e) == CONFLICT_UNKNOWN) {
+                break;
+            }
+
+            e = NULL;
+            q = ngx_queue_prev(q);
+        }
+    }
+
+    if (e == NULL) {
+        return NGX_DECLINED;
+    }
+
+    sh->floor = ngx_max(sh->floor, e->fence);
+
+    if (e->version < CONFLICT_VERSION_LIMIT) {
+        sh->floor = ngx_max(sh->floor, e->version);
+    }
+
+    ngx_http_conflict_failpoint();
+
+    ngx_queue_remove(&e->queue);
+    ngx_rbtree_delete(&sh->rbtree, &e->node);
+    ngx_slab_free_locked(shm->shpool, e);
+    sh->entries--;
+
+    return NGX_OK;
+}
+
+
+void
+ngx_http_conflict_shm_set(ngx_http_conflict_shctx_t *sh,
+    ngx_http_conflict_entry_t *e, conflict_state_e state, uint64_t until)
+{
+    e->state = state;
+    e->until = until;
+
+    ngx_http_conflict_failpoint();
+
+    ngx_queue_remove(&e->queue);
+    ngx_queue_insert_head((state == CONFLICT_FREE) ? &sh->free : &sh->busy,
+                          &e->queue);
+}
+
+
+conflict_state_e
+ngx_http_conflict_shm_state(ngx_http_conflict_entry_t *e)
+{
+    uint64_t  now;
+
+    now = ngx_current_msec;
+
+    if (e->state == CONFLICT_LEASED && e->until <= now) {
+        /* its worker is gone or stuck: what it sent may still land */
+        e->state = CONFLICT_QUARANTINED;
+        e->until += e->quarantine;
+    }
+
+    if (e->state == CONFLICT_QUARANTINED && e->until <= now) {
+        return CONFLICT_UNKNOWN;
+    }
+
+    return e->state;
+}

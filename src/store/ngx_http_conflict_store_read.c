@@ -1,0 +1,321 @@
+
+/*
+ * Copyright (C) the ngx_http_conflict_module authors
+ *
+ * The shared-memory store: what reads ask and tell, how entries begin, and
+ * how their versions and dates are made.  Under the zone's lock.
+ */
+
+
+#include "ngx_http_conflict_shm.h"
+
+
+static void ngx_http_conflict_shm_revalidate(ngx_http_conflict_op_t *op,
+    ngx_http_conflict_shctx_t *sh, ngx_http_conflict_entry_t *e);
+static void ngx_http_conflict_shm_read(ngx_http_conflict_op_t *op,
+    ngx_http_conflict_shctx_t *sh, ngx_http_conflict_entry_t *e);
+static void ngx_http_conflict_shm_own(ngx_http_conflict_op_t *op,
+    ngx_http_conflict_shctx_t *sh, ngx_http_conflict_entry_t *e);
+static void ngx_http_conflict_shm_date(ngx_http_conflict_op_t *op,
+    ngx_http_conflict_entry_t *e, ngx_uint_t changed);
+
+
+ngx_int_t
+ngx_http_conflict_shm_peek(ngx_http_conflict_op_t *op,
+    ngx_http_conflict_shctx_t *sh, ngx_http_conflict_entry_t *e)
+{
+    if (ngx_http_conflict_shm_closed(ngx_http_conflict_shm(op), sh)) {
+        op->error = NGX_HTTP_CONFLICT_STORE_GENERATION;
+        return NGX_ERROR;
+    }
+
+    if (e == NULL) {
+        e = ngx_http_conflict_shm_new(op, sh);
+        if (e == NULL) {
+            return NGX_ERROR;
+        }
+
+        if (!op->minted || sh->closed > ngx_current_msec) {
+            ngx_http_conflict_shm_set(sh, e, CONFLICT_QUARANTINED,
+                                      ngx_max(sh->closed, ngx_current_msec));
+        }
+    }
+
+    op->state = ngx_http_conflict_shm_state(e);
+
+    if (op->state == CONFLICT_FREE) {
+        /* the newest of its queue */
+        ngx_http_conflict_shm_set(sh, e, CONFLICT_FREE, 0);
+    }
+
+    ngx_http_conflict_shm_answer(op, sh, e);
+
+    return NGX_OK;
+}
+
+
+ngx_int_t
+ngx_http_conflict_shm_observe(ngx_http_conflict_op_t *op,
+    ngx_http_conflict_shctx_t *sh, ngx_http_conflict_entry_t *e)
+{
+    conflict_state_e  state;
+
+    op->applied = 0;
+    op->external = 0;
+
+    if (e == NULL || e->fence != op->fence || e->version != op->version) {
+        /* something else has happened since */
+        return NGX_OK;
+    }
+
+    state = ngx_http_conflict_shm_state(e);
+
+    if (state == CONFLICT_FREE) {
+        ngx_http_conflict_shm_read(op, sh, e);
+
+    } else if (state == CONFLICT_UNKNOWN
+               && (op->seen.latest || (e->version == 0 && e->pending == 0)))
+    {
+        ngx_http_conflict_shm_revalidate(op, sh, e);
+
+    } else {
+        return NGX_OK;
+    }
+
+    ngx_http_conflict_shm_answer(op, sh, e);
+    op->applied = 1;
+
+    return NGX_OK;
+}
+
+
+/*
+ * An unknown state ends.  Where the body is the one last shown under this
+ * version, the version stays; so do bases that clients hold.
+ */
+
+static void
+ngx_http_conflict_shm_revalidate(ngx_http_conflict_op_t *op,
+    ngx_http_conflict_shctx_t *sh, ngx_http_conflict_entry_t *e)
+{
+    ngx_uint_t  same;
+
+    if (op->minted) {
+        same = (e->body && e->body == op->seen.body);
+
+        if (!same) {
+            e->fence = ngx_http_conflict_shm_mint(sh, e);
+            e->version = e->fence;
+        }
+
+    } else {
+        same = (e->version == op->seen.version);
+        ngx_http_conflict_shm_own(op, sh, e);
+    }
+
+    ngx_http_conflict_failpoint();
+
+    ngx_http_conflict_shm_date(op, e, !same);
+
+    if (e->pending) {
+        /* whether this write made the version is for the body to show */
+        e->last = e->pending;
+        e->pending = 0;
+        e->certain = 0;
+    }
+
+    e->body = op->seen.body;
+    e->existence = op->seen.existence;
+    e->overlap = 0;
+
+    ngx_http_conflict_shm_set(sh, e, CONFLICT_FREE, 0);
+}
+
+
+/* a read that fell between two writes, or beside none */
+
+static void
+ngx_http_conflict_shm_read(ngx_http_conflict_op_t *op,
+    ngx_http_conflict_shctx_t *sh, ngx_http_conflict_entry_t *e)
+{
+    if (op->minted) {
+        op->external = (e->existence != CONFLICT_MAY_EXIST
+                        && e->existence != op->seen.existence);
+
+    } else {
+        op->external = op->seen.version
+                       ? e->version != op->seen.version
+                       : e->existence == CONFLICT_EXISTS;
+    }
+
+    if (op->external) {
+        e->fence = ngx_http_conflict_shm_mint(sh, e);
+        e->version = e->fence;
+        e->last = 0;
+
+        if (!op->minted) {
+            ngx_http_conflict_shm_own(op, sh, e);
+        }
+    }
+
+    if (op->seen.body) {
+        e->body = op->seen.body;
+    }
+
+    ngx_http_conflict_shm_date(op, e, op->external);
+
+    e->existence = op->seen.existence;
+
+    ngx_http_conflict_shm_set(sh, e, CONFLICT_FREE, 0);
+}
+
+
+/* the upstream's own version; a resource that is gone gets one of ours */
+
+static void
+ngx_http_conflict_shm_own(ngx_http_conflict_op_t *op,
+    ngx_http_conflict_shctx_t *sh, ngx_http_conflict_entry_t *e)
+{
+    if (op->seen.version) {
+        e->version = op->seen.version;
+        return;
+    }
+
+    e->fence = ngx_http_conflict_shm_mint(sh, e);
+    e->version = e->fence | CONFLICT_VERSION_OPAQUE;
+}
+
+
+/* when it changed, after a read; a write is dated by its commit */
+
+static void
+ngx_http_conflict_shm_date(ngx_http_conflict_op_t *op,
+    ngx_http_conflict_entry_t *e, ngx_uint_t changed)
+{
+    int64_t   mtime;
+    unsigned  twice;
+
+    mtime = e->mtime;
+    twice = e->twice;
+
+    if (op->seen.mtime == CONFLICT_TIME_NONE) {
+
+        if (changed) {
+            conflict_mtime_next(&mtime, &twice, ngx_http_conflict_shm_now());
+        }
+
+    } else if (!e->dated) {
+        mtime = op->seen.mtime;
+        twice = 0;
+
+    } else if (changed) {
+        conflict_mtime_next(&mtime, &twice, op->seen.mtime);
+
+    } else {
+        conflict_mtime_see(&mtime, &twice, op->seen.mtime);
+    }
+
+    e->mtime = mtime;
+    e->twice = twice;
+    e->dated |= (changed || op->seen.mtime != CONFLICT_TIME_NONE);
+}
+
+
+ngx_http_conflict_entry_t *
+ngx_http_conflict_shm_new(ngx_http_conflict_op_t *op,
+    ngx_http_conflict_shctx_t *sh)
+{
+    uint64_t                    hash[2];
+    ngx_http_conflict_entry_t  *e;
+
+    conflict_hash_128(hash, op->key.data, op->key.len, sh->seed);
+
+    e = ngx_http_conflict_shm_insert(ngx_http_conflict_shm(op), sh, hash);
+
+    if (e == NULL) {
+
+        if (!sh->full || ngx_current_msec - sh->full_logged >= 10000) {
+            sh->full = 1;
+            sh->full_logged = ngx_current_msec;
+            op->log = 1;
+        }
+
+        return NULL;
+    }
+
+    e->fence = ngx_http_conflict_shm_mint(sh, e);
+    e->version = op->minted ? e->fence : 0;
+    e->mtime = ngx_http_conflict_shm_now();    /* a guess: not after now */
+
+    return e;
+}
+
+
+void
+ngx_http_conflict_shm_answer(ngx_http_conflict_op_t *op,
+    ngx_http_conflict_shctx_t *sh, ngx_http_conflict_entry_t *e)
+{
+    uint64_t  until;
+
+    if (e) {
+        op->present = 1;
+        op->version = e->version;
+        op->fence = e->fence;
+        op->body = e->body;
+        op->mtime = e->mtime;
+        op->twice = e->twice;
+        op->existence = e->existence;
+        until = e->until;
+
+        if (e->state == CONFLICT_LEASED) {
+            until += e->quarantine;
+        }
+
+    } else {
+        op->present = 0;
+        op->version = 0;
+        op->fence = 0;
+        op->body = 0;
+        op->mtime = CONFLICT_TIME_NONE;
+        op->twice = 0;
+        op->existence = CONFLICT_MAY_EXIST;
+        until = sh->closed;
+    }
+
+    op->wait = (until > ngx_current_msec) ? until - ngx_current_msec : 0;
+}
+
+
+uint64_t
+ngx_http_conflict_shm_mint(ngx_http_conflict_shctx_t *sh,
+    ngx_http_conflict_entry_t *e)
+{
+    uint64_t     previous, now;
+    ngx_time_t  *tp;
+
+    tp = ngx_timeofday();
+    now = (uint64_t) tp->sec * 1000 + tp->msec;
+
+    previous = e->fence ? e->fence : sh->floor;
+
+    if (e->version < CONFLICT_VERSION_LIMIT) {
+        previous = ngx_max(previous, e->version);
+    }
+
+    now = conflict_version_next(previous, now);
+
+    sh->highest = ngx_max(sh->highest, now);
+
+    return now;
+}
+
+
+int64_t
+ngx_http_conflict_shm_now(void)
+{
+    struct timeval  tv;
+
+    ngx_gettimeofday(&tv);
+
+    return (int64_t) tv.tv_sec * CONFLICT_TIME_SECOND + tv.tv_usec;
+}

@@ -1,0 +1,448 @@
+
+/*
+ * Copyright (C) the ngx_http_conflict_module authors
+ *
+ * The shared-memory store: the contract's operations, each one critical
+ * section.  Here the writes; what reads tell it is in _store_read.c.
+ */
+
+
+#include "ngx_http_conflict_shm.h"
+
+
+static ngx_int_t ngx_http_conflict_shm_run(ngx_http_conflict_op_t *op,
+    ngx_http_conflict_shm_pt work);
+static ngx_int_t ngx_http_conflict_shm_op_begin(
+    ngx_http_conflict_op_t *op);
+static ngx_int_t ngx_http_conflict_shm_op_renew(
+    ngx_http_conflict_op_t *op);
+static ngx_int_t ngx_http_conflict_shm_op_commit(
+    ngx_http_conflict_op_t *op);
+static ngx_int_t ngx_http_conflict_shm_op_cancel(
+    ngx_http_conflict_op_t *op);
+static ngx_int_t ngx_http_conflict_shm_op_abandon(
+    ngx_http_conflict_op_t *op);
+static ngx_int_t ngx_http_conflict_shm_op_peek(
+    ngx_http_conflict_op_t *op);
+static ngx_int_t ngx_http_conflict_shm_op_observe(
+    ngx_http_conflict_op_t *op);
+
+static ngx_int_t ngx_http_conflict_shm_begin(ngx_http_conflict_op_t *op,
+    ngx_http_conflict_shctx_t *sh, ngx_http_conflict_entry_t *e);
+static conflict_verdict_e ngx_http_conflict_shm_verdict(
+    ngx_http_conflict_op_t *op, ngx_http_conflict_shctx_t *sh,
+    ngx_http_conflict_entry_t *e);
+static ngx_int_t ngx_http_conflict_shm_lease(ngx_http_conflict_op_t *op,
+    ngx_http_conflict_shctx_t *sh, ngx_http_conflict_entry_t *e);
+static ngx_int_t ngx_http_conflict_shm_renew(ngx_http_conflict_op_t *op,
+    ngx_http_conflict_shctx_t *sh, ngx_http_conflict_entry_t *e);
+static ngx_int_t ngx_http_conflict_shm_commit(ngx_http_conflict_op_t *op,
+    ngx_http_conflict_shctx_t *sh, ngx_http_conflict_entry_t *e);
+static ngx_int_t ngx_http_conflict_shm_cancel(ngx_http_conflict_op_t *op,
+    ngx_http_conflict_shctx_t *sh, ngx_http_conflict_entry_t *e);
+static ngx_int_t ngx_http_conflict_shm_abandon(ngx_http_conflict_op_t *op,
+    ngx_http_conflict_shctx_t *sh, ngx_http_conflict_entry_t *e);
+static ngx_uint_t ngx_http_conflict_shm_mine(ngx_http_conflict_op_t *op,
+    ngx_http_conflict_shctx_t *sh, ngx_http_conflict_entry_t *e,
+    uint64_t until);
+
+
+const ngx_http_conflict_store_ops_t  ngx_http_conflict_shm_ops = {
+    ngx_http_conflict_shm_op_begin,
+    ngx_http_conflict_shm_op_renew,
+    ngx_http_conflict_shm_op_commit,
+    ngx_http_conflict_shm_op_cancel,
+    ngx_http_conflict_shm_op_abandon,
+    ngx_http_conflict_shm_op_peek,
+    ngx_http_conflict_shm_op_observe
+};
+
+
+static ngx_int_t
+ngx_http_conflict_shm_op_begin(ngx_http_conflict_op_t *op)
+{
+    return ngx_http_conflict_shm_run(op, ngx_http_conflict_shm_begin);
+}
+
+
+static ngx_int_t
+ngx_http_conflict_shm_op_renew(ngx_http_conflict_op_t *op)
+{
+    return ngx_http_conflict_shm_run(op, ngx_http_conflict_shm_renew);
+}
+
+
+static ngx_int_t
+ngx_http_conflict_shm_op_commit(ngx_http_conflict_op_t *op)
+{
+    return ngx_http_conflict_shm_run(op, ngx_http_conflict_shm_commit);
+}
+
+
+static ngx_int_t
+ngx_http_conflict_shm_op_cancel(ngx_http_conflict_op_t *op)
+{
+    return ngx_http_conflict_shm_run(op, ngx_http_conflict_shm_cancel);
+}
+
+
+static ngx_int_t
+ngx_http_conflict_shm_op_abandon(ngx_http_conflict_op_t *op)
+{
+    return ngx_http_conflict_shm_run(op, ngx_http_conflict_shm_abandon);
+}
+
+
+static ngx_int_t
+ngx_http_conflict_shm_op_peek(ngx_http_conflict_op_t *op)
+{
+    return ngx_http_conflict_shm_run(op, ngx_http_conflict_shm_peek);
+}
+
+
+static ngx_int_t
+ngx_http_conflict_shm_op_observe(ngx_http_conflict_op_t *op)
+{
+    return ngx_http_conflict_shm_run(op, ngx_http_conflict_shm_observe);
+}
+
+
+static ngx_int_t
+ngx_http_conflict_shm_run(ngx_http_conflict_op_t *op,
+    ngx_http_conflict_shm_pt work)
+{
+    uint64_t                    hash[2];
+    ngx_int_t                   rc;
+    ngx_http_conflict_shm_t    *shm;
+    ngx_http_conflict_shctx_t  *sh;
+
+    shm = ngx_http_conflict_shm(op);
+
+    op->error = NGX_HTTP_CONFLICT_STORE_FULL;
+    op->log = 0;
+
+    sh = ngx_http_conflict_shm_lock(shm);
+    if (sh == NULL) {
+        return NGX_ERROR;
+    }
+
+    conflict_hash_128(hash, op->key.data, op->key.len, sh->seed);
+
+    rc = work(op, sh, ngx_http_conflict_shm_find(sh, hash));
+
+    ngx_http_conflict_shm_unlock(shm, sh);
+
+    return rc;
+}
+
+
+static ngx_int_t
+ngx_http_conflict_shm_begin(ngx_http_conflict_op_t *op,
+    ngx_http_conflict_shctx_t *sh, ngx_http_conflict_entry_t *e)
+{
+    if (ngx_http_conflict_shm_closed(ngx_http_conflict_shm(op), sh)) {
+        op->error = NGX_HTTP_CONFLICT_STORE_GENERATION;
+        return NGX_ERROR;
+    }
+
+    op->verdict = ngx_http_conflict_shm_verdict(op, sh, e);
+
+    if (op->verdict == CONFLICT_PASS || op->verdict == CONFLICT_OVERWRITE
+        || op->report)
+    {
+        ngx_http_conflict_shm_answer(op, sh, e);
+        return ngx_http_conflict_shm_lease(op, sh, e);
+    }
+
+    if (op->verdict == CONFLICT_FETCH && e == NULL) {
+        /* a place for what the GET will show, to tell if it was overtaken */
+
+        e = ngx_http_conflict_shm_new(op, sh);
+        if (e == NULL) {
+            return NGX_ERROR;
+        }
+
+        ngx_http_conflict_shm_set(sh, e, CONFLICT_QUARANTINED,
+                                  ngx_current_msec);
+    }
+
+    ngx_http_conflict_shm_answer(op, sh, e);
+
+    return NGX_OK;
+}
+
+
+static conflict_verdict_e
+ngx_http_conflict_shm_verdict(ngx_http_conflict_op_t *op,
+    ngx_http_conflict_shctx_t *sh, ngx_http_conflict_entry_t *e)
+{
+    unsigned            header;
+    conflict_check_e    check;
+    conflict_state_e    state;
+    conflict_current_t  current;
+    conflict_verdict_e  verdict;
+
+    header = 0;
+
+    if (e) {
+        state = ngx_http_conflict_shm_state(e);
+
+    } else {
+        state = (sh->closed > ngx_current_msec) ? CONFLICT_QUARANTINED
+                                                : CONFLICT_UNKNOWN;
+    }
+
+    if (e == NULL || state == CONFLICT_UNKNOWN) {
+        check = op->pre.kinds ? CONFLICT_HOLDS : CONFLICT_NO_BASE;
+
+    } else {
+        current.version = e->version;
+        current.pending = (state == CONFLICT_FREE) ? 0 : e->fence;
+        current.mtime = e->mtime;
+        current.twice = e->twice;
+        current.existence = e->existence;
+
+        check = conflict_check(&op->pre, &current, op->fresh, &header);
+    }
+
+    op->state = state;
+    op->header = header;
+
+    verdict = conflict_decide(op->policy, state, check);
+
+    if (verdict == CONFLICT_WAIT && op->force) {
+        return CONFLICT_OVERWRITE;
+    }
+
+    if (check == CONFLICT_STALE && verdict != CONFLICT_WAIT
+        && op->fingerprint && e->last == op->fingerprint)
+    {
+        return e->certain ? CONFLICT_REPLAY : CONFLICT_VERIFY;
+    }
+
+    if (state == CONFLICT_FREE && check == CONFLICT_UNSURE
+        && (op->pre.kinds & CONFLICT_BASE) && op->pre.base > e->version)
+    {
+        /* this store has forgotten a version: only a GET can tell now */
+        ngx_http_conflict_shm_set(sh, e, CONFLICT_QUARANTINED,
+                                  ngx_current_msec);
+    }
+
+    return verdict;
+}
+
+
+static ngx_int_t
+ngx_http_conflict_shm_lease(ngx_http_conflict_op_t *op,
+    ngx_http_conflict_shctx_t *sh, ngx_http_conflict_entry_t *e)
+{
+    if (e == NULL) {
+        e = ngx_http_conflict_shm_new(op, sh);
+        if (e == NULL) {
+            return NGX_ERROR;
+        }
+    }
+
+    e->known = (op->state == CONFLICT_FREE);
+    e->overlap = (op->state == CONFLICT_LEASED
+                  || op->state == CONFLICT_QUARANTINED);
+    e->fence = ngx_http_conflict_shm_mint(sh, e);
+    e->pending = op->fingerprint;
+    e->quarantine = (uint32_t) op->quarantine;
+
+    ngx_http_conflict_failpoint();
+
+    ngx_http_conflict_shm_set(sh, e, CONFLICT_LEASED,
+                              ngx_current_msec + op->lease);
+
+    op->version = e->version;
+    op->fence = e->fence;
+    op->leased = 1;
+
+    return NGX_OK;
+}
+
+
+static ngx_int_t
+ngx_http_conflict_shm_renew(ngx_http_conflict_op_t *op,
+    ngx_http_conflict_shctx_t *sh, ngx_http_conflict_entry_t *e)
+{
+    uint64_t  until;
+
+    until = ngx_current_msec + op->lease;
+
+    if (e) {
+
+        if (ngx_http_conflict_shm_mine(op, sh, e, until + op->quarantine)) {
+            ngx_http_conflict_shm_set(sh, e, CONFLICT_LEASED, until);
+        }
+
+        return NGX_OK;
+    }
+
+    /* the zone was rebuilt, but this write is still at the upstream */
+
+    e = ngx_http_conflict_shm_new(op, sh);
+    if (e == NULL) {
+        return NGX_ERROR;
+    }
+
+    e->version = op->version;
+    e->fence = op->fence;
+    e->pending = op->fingerprint;
+    e->overlap = (op->policy <= CONFLICT_CLIENT_WINS || op->report);
+    e->quarantine = (uint32_t) op->quarantine;
+
+    ngx_http_conflict_shm_set(sh, e, CONFLICT_LEASED, until);
+
+    return NGX_OK;
+}
+
+
+static ngx_int_t
+ngx_http_conflict_shm_commit(ngx_http_conflict_op_t *op,
+    ngx_http_conflict_shctx_t *sh, ngx_http_conflict_entry_t *e)
+{
+    int64_t   mtime;
+    unsigned  twice;
+
+    op->leased = 0;
+    op->applied = 0;
+
+    if (e == NULL || !ngx_http_conflict_shm_mine(op, sh, e, 0)) {
+        return NGX_OK;
+    }
+
+    if (op->minted) {
+        e->version = op->fence;
+
+    } else {
+        e->version = op->seen.version ? op->seen.version
+                                      : op->fence | CONFLICT_VERSION_OPAQUE;
+    }
+
+    e->existence = op->seen.existence;
+    e->last = e->pending;
+    e->certain = 1;
+    e->pending = 0;
+    e->body = 0;
+
+    ngx_http_conflict_failpoint();
+
+    mtime = e->mtime;
+    twice = e->twice;
+
+    conflict_mtime_next(&mtime, &twice,
+                        (op->seen.mtime == CONFLICT_TIME_NONE)
+                        ? ngx_http_conflict_shm_now() : op->seen.mtime);
+
+    e->mtime = mtime;
+    e->twice = twice;
+    e->dated = 1;
+
+    if (e->overlap) {
+        ngx_http_conflict_shm_set(sh, e, CONFLICT_QUARANTINED,
+                                  ngx_current_msec + e->quarantine);
+
+    } else {
+        ngx_http_conflict_shm_set(sh, e, CONFLICT_FREE, 0);
+    }
+
+    ngx_http_conflict_shm_answer(op, sh, e);
+    op->applied = !e->overlap;
+
+    return NGX_OK;
+}
+
+
+static ngx_int_t
+ngx_http_conflict_shm_cancel(ngx_http_conflict_op_t *op,
+    ngx_http_conflict_shctx_t *sh, ngx_http_conflict_entry_t *e)
+{
+    op->leased = 0;
+
+    if (e == NULL || e->fence != op->fence || e->state == CONFLICT_FREE) {
+        /* nothing happened, whoever has had the entry since */
+        return NGX_OK;
+    }
+
+    e->pending = 0;
+
+    if (e->overlap) {
+        ngx_http_conflict_shm_set(sh, e, CONFLICT_QUARANTINED,
+                                  ngx_current_msec + e->quarantine);
+
+    } else if (e->known) {
+        ngx_http_conflict_shm_set(sh, e, CONFLICT_FREE, 0);
+
+    } else {
+        ngx_http_conflict_shm_set(sh, e, CONFLICT_QUARANTINED,
+                                  ngx_current_msec);
+    }
+
+    ngx_http_conflict_shm_answer(op, sh, e);
+
+    return NGX_OK;
+}
+
+
+static ngx_int_t
+ngx_http_conflict_shm_abandon(ngx_http_conflict_op_t *op,
+    ngx_http_conflict_shctx_t *sh, ngx_http_conflict_entry_t *e)
+{
+    uint64_t  until;
+
+    op->leased = 0;
+
+    until = ngx_current_msec + op->quarantine;
+
+    if (e && ngx_http_conflict_shm_mine(op, sh, e, until)) {
+
+        if (e->overlap) {
+            until = ngx_max(until, ngx_current_msec + e->quarantine);
+        }
+
+        ngx_http_conflict_shm_set(sh, e, CONFLICT_QUARANTINED, until);
+    }
+
+    return NGX_OK;
+}
+
+
+/*
+ * Is the lease still this operation's?  Where it is not, what this write
+ * did, or may do until "until", makes the entry's state less sure.
+ */
+
+static ngx_uint_t
+ngx_http_conflict_shm_mine(ngx_http_conflict_op_t *op,
+    ngx_http_conflict_shctx_t *sh, ngx_http_conflict_entry_t *e,
+    uint64_t until)
+{
+    conflict_state_e  state;
+
+    state = ngx_http_conflict_shm_state(e);
+
+    if (e->fence == op->fence && state != CONFLICT_FREE) {
+        /* even if it ran out: nobody else was let in since */
+        return 1;
+    }
+
+    until = ngx_max(until, ngx_current_msec);
+
+    switch (state) {
+
+    case CONFLICT_LEASED:
+        e->overlap = 1;
+        break;
+
+    case CONFLICT_QUARANTINED:
+        e->until = ngx_max(e->until, until);
+        break;
+
+    default:
+        ngx_http_conflict_shm_set(sh, e, CONFLICT_QUARANTINED, until);
+    }
+
+    return 0;
+}

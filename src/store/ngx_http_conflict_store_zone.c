@@ -1,0 +1,505 @@
+
+/*
+ * Copyright (C) the ngx_http_conflict_module authors
+ *
+ * The zone of the shared-memory store: its life over reloads and binary
+ * upgrades, and its repair after a worker was killed inside it.
+ */
+
+
+#include "ngx_http_conflict_shm.h"
+
+
+static ngx_int_t ngx_http_conflict_shm_init_zone(ngx_shm_zone_t *shm_zone,
+    void *data);
+static ngx_http_conflict_shctx_t *ngx_http_conflict_shm_build(
+    ngx_http_conflict_shm_t *shm);
+static ngx_http_conflict_shctx_t *ngx_http_conflict_shm_rebuild(
+    ngx_http_conflict_shm_t *shm, ngx_http_conflict_shctx_t *torn);
+static ngx_int_t ngx_http_conflict_shm_elders(ngx_http_conflict_shm_t *shm,
+    ngx_http_conflict_shctx_t *sh);
+static ngx_uint_t ngx_http_conflict_shm_succeeds(void);
+static uint64_t ngx_http_conflict_shm_start_time(ngx_pid_t pid);
+
+
+static ngx_str_t  ngx_http_conflict_zone_prefix = ngx_string("conflict:");
+
+
+#if (NGX_HTTP_CONFLICT_FAILPOINTS)
+
+static ngx_int_t  ngx_http_conflict_failpoint_left;
+
+#endif
+
+
+ngx_int_t
+ngx_http_conflict_shm_add(ngx_conf_t *cf, ngx_http_conflict_store_t *store,
+    size_t size)
+{
+    ngx_str_t                 name;
+    ngx_shm_zone_t           *shm_zone;
+    ngx_http_conflict_shm_t  *shm;
+
+    shm = ngx_pcalloc(cf->pool, sizeof(ngx_http_conflict_shm_t));
+    if (shm == NULL) {
+        return NGX_ERROR;
+    }
+
+    name.len = ngx_http_conflict_zone_prefix.len + store->name.len;
+    name.data = ngx_pnalloc(cf->pool, name.len);
+    if (name.data == NULL) {
+        return NGX_ERROR;
+    }
+
+    (void) ngx_sprintf(name.data, "%V%V", &ngx_http_conflict_zone_prefix,
+                       &store->name);
+
+    shm_zone = ngx_shared_memory_add(cf, &name, size,
+                                     (void *) store->ops);
+    if (shm_zone == NULL) {
+        return NGX_ERROR;
+    }
+
+    shm->store = store;
+    shm->zone = shm_zone;
+
+    shm_zone->init = ngx_http_conflict_shm_init_zone;
+    shm_zone->data = shm;
+
+    store->data = shm;
+
+    return NGX_OK;
+}
+
+
+static ngx_int_t
+ngx_http_conflict_shm_init_zone(ngx_shm_zone_t *shm_zone, void *data)
+{
+    ngx_http_conflict_shm_t *oshm = data;
+
+    ngx_http_conflict_shm_t    *shm;
+    ngx_http_conflict_shctx_t  *sh;
+
+    shm = shm_zone->data;
+    shm->shpool = (ngx_slab_pool_t *) shm_zone->shm.addr;
+
+    if (oshm || shm_zone->shm.exists) {
+        sh = shm->shpool->data;
+
+        if (sh && sh->layout != NGX_HTTP_CONFLICT_SHM_LAYOUT) {
+            ngx_log_error(NGX_LOG_EMERG, shm_zone->shm.log, 0,
+                          "conflict store \"%V\" has the layout of another "
+                          "version of the module, restart nginx",
+                          &shm->store->name);
+            return NGX_ERROR;
+        }
+
+        return NGX_OK;
+    }
+
+    sh = ngx_http_conflict_shm_build(shm);
+    if (sh == NULL) {
+        return NGX_ERROR;
+    }
+
+    if (ngx_http_conflict_shm_elders(shm, sh) != NGX_OK) {
+        return NGX_ERROR;
+    }
+
+    shm->shpool->data = sh;
+
+    return NGX_OK;
+}
+
+
+static ngx_http_conflict_shctx_t *
+ngx_http_conflict_shm_build(ngx_http_conflict_shm_t *shm)
+{
+    size_t                      len;
+    ngx_http_conflict_shctx_t  *sh;
+
+    sh = ngx_slab_calloc_locked(shm->shpool,
+                                sizeof(ngx_http_conflict_shctx_t));
+    if (sh == NULL) {
+        return NULL;
+    }
+
+    /*
+     * set by ngx_slab_calloc_locked():
+     *
+     *     sh->changing = 0;
+     *     sh->elders = 0;
+     *     sh->full = 0;
+     *     sh->entries = 0;
+     */
+
+    sh->layout = NGX_HTTP_CONFLICT_SHM_LAYOUT;
+
+    sh->seed = ((uint64_t) (uint32_t) ngx_random() << 32
+                | (uint32_t) ngx_random())
+               ^ ((uint64_t) ngx_time() << 20 ^ (uint64_t) ngx_pid);
+
+    ngx_rbtree_init(&sh->rbtree, &sh->sentinel,
+                    ngx_http_conflict_shm_insert_value);
+    ngx_queue_init(&sh->free);
+    ngx_queue_init(&sh->busy);
+
+    len = sizeof(" in conflict store \"\"") + shm->store->name.len;
+
+    shm->shpool->log_ctx = ngx_slab_alloc_locked(shm->shpool, len);
+    if (shm->shpool->log_ctx == NULL) {
+        return NULL;
+    }
+
+    (void) ngx_sprintf(shm->shpool->log_ctx, " in conflict store \"%V\"%Z",
+                       &shm->store->name);
+
+    /* a full zone is reported by the handler, not at each allocation */
+    shm->shpool->log_nomem = 0;
+
+    return sh;
+}
+
+
+ngx_http_conflict_shctx_t *
+ngx_http_conflict_shm_lock(ngx_http_conflict_shm_t *shm)
+{
+    ngx_http_conflict_shctx_t  *sh;
+
+    ngx_shmtx_lock(&shm->shpool->mutex);
+
+    sh = shm->shpool->data;
+
+    if (sh == NULL || sh->changing) {
+        sh = ngx_http_conflict_shm_rebuild(shm, sh);
+
+        if (sh == NULL) {
+            ngx_shmtx_unlock(&shm->shpool->mutex);
+            return NULL;
+        }
+    }
+
+    sh->changing = 1;
+    ngx_memory_barrier();
+
+    ngx_http_conflict_failpoint();
+
+    return sh;
+}
+
+
+void
+ngx_http_conflict_shm_unlock(ngx_http_conflict_shm_t *shm,
+    ngx_http_conflict_shctx_t *sh)
+{
+    ngx_http_conflict_failpoint();
+
+    ngx_memory_barrier();
+    sh->changing = 0;
+
+    ngx_shmtx_unlock(&shm->shpool->mutex);
+}
+
+
+/*
+ * Nothing in a torn zone but single words can be trusted.  Writes that were
+ * in flight come back with their next renewal, or were the killed worker's;
+ * so all keys are closed for as long as a lease and a quarantine can last.
+ */
+
+static ngx_http_conflict_shctx_t *
+ngx_http_conflict_shm_rebuild(ngx_http_conflict_shm_t *shm,
+    ngx_http_conflict_shctx_t *torn)
+{
+    uint64_t                     highest;
+    ngx_uint_t                   elders;
+    ngx_http_conflict_elder_t   *saved;
+    ngx_http_conflict_shctx_t   *sh;
+
+    highest = torn ? torn->highest : 0;
+    elders = torn ? torn->elders : 0;
+    saved = NULL;
+
+    if (elders) {
+        saved = ngx_alloc(elders * sizeof(ngx_http_conflict_elder_t),
+                          ngx_cycle->log);
+        if (saved == NULL) {
+            return NULL;
+        }
+
+        ngx_memcpy(saved, torn->elder,
+                   elders * sizeof(ngx_http_conflict_elder_t));
+    }
+
+    shm->shpool->data = NULL;
+
+    ngx_slab_init(shm->shpool);
+
+    sh = ngx_http_conflict_shm_build(shm);
+
+    if (sh && elders) {
+        sh->elder = ngx_slab_alloc_locked(shm->shpool, elders
+                                          * sizeof(ngx_http_conflict_elder_t));
+        if (sh->elder) {
+            ngx_memcpy(sh->elder, saved,
+                       elders * sizeof(ngx_http_conflict_elder_t));
+            sh->elders = elders;
+
+        } else {
+            sh = NULL;
+        }
+    }
+
+    if (saved) {
+        ngx_free(saved);
+    }
+
+    if (sh == NULL) {
+        ngx_log_error(NGX_LOG_ALERT, ngx_cycle->log, 0,
+                      "conflict store \"%V\" cannot be rebuilt",
+                      &shm->store->name);
+        return NULL;
+    }
+
+    sh->floor = highest;
+    sh->highest = highest;
+    sh->closed = ngx_current_msec + shm->store->lease + shm->store->quarantine;
+
+    ngx_http_conflict_failpoint();
+
+    shm->shpool->data = sh;
+
+    ngx_log_error(NGX_LOG_WARN, ngx_cycle->log, 0,
+                  "conflict store \"%V\" was left half-changed by a process "
+                  "that was killed: all versions are forgotten, writes wait "
+                  "%M ms", &shm->store->name,
+                  shm->store->lease + shm->store->quarantine);
+
+    return sh;
+}
+
+
+/*
+ * A new zone beside an older one whose processes still write: after a
+ * reload with another size or name, the workers that were alive; after a
+ * binary upgrade, the old master.
+ */
+
+static ngx_int_t
+ngx_http_conflict_shm_elders(ngx_http_conflict_shm_t *shm,
+    ngx_http_conflict_shctx_t *sh)
+{
+    ngx_int_t   i;
+    ngx_uint_t  n;
+    ngx_pid_t   pids[NGX_MAX_PROCESSES];
+
+    n = 0;
+
+    if (ngx_inherited) {
+        pids[n++] = ngx_parent;
+
+    } else if (ngx_http_conflict_shm_succeeds()) {
+
+        for (i = 0; i < ngx_last_process; i++) {
+            if (ngx_processes[i].pid > 0 && !ngx_processes[i].exited) {
+                pids[n++] = ngx_processes[i].pid;
+            }
+        }
+    }
+
+    if (n == 0) {
+        return NGX_OK;
+    }
+
+    sh->elder = ngx_slab_calloc_locked(shm->shpool,
+                                       n * sizeof(ngx_http_conflict_elder_t));
+    if (sh->elder == NULL) {
+        return NGX_ERROR;
+    }
+
+    for (i = 0; i < (ngx_int_t) n; i++) {
+        sh->elder[i].pid = pids[i];
+        sh->elder[i].start = ngx_http_conflict_shm_start_time(pids[i]);
+    }
+
+    sh->elders = n;
+
+    ngx_log_error(NGX_LOG_WARN, shm->zone->shm.log, 0,
+                  "conflict store \"%V\" starts empty while %ui older "
+                  "process%s may still write with the versions of another "
+                  "zone (\"conflict_store\" was changed, or the binary): "
+                  "guarded writes get 503 until %s gone",
+                  &shm->store->name, n, (n == 1) ? "" : "es",
+                  (n == 1) ? "it is" : "they are");
+
+    return NGX_OK;
+}
+
+
+/* does the configuration before this one have a store in shared memory? */
+
+static ngx_uint_t
+ngx_http_conflict_shm_succeeds(void)
+{
+    ngx_uint_t        i;
+    ngx_str_t        *prefix;
+    ngx_shm_zone_t   *zone;
+    ngx_list_part_t  *part;
+
+    prefix = &ngx_http_conflict_zone_prefix;
+
+    /* ngx_cycle is still the old one; by name, since its tag may be another */
+
+    for (part = (ngx_list_part_t *) &ngx_cycle->shared_memory.part;
+         part;
+         part = part->next)
+    {
+        zone = part->elts;
+
+        for (i = 0; i < part->nelts; i++) {
+
+            if (zone[i].shm.name.len > prefix->len
+                && ngx_strncmp(zone[i].shm.name.data, prefix->data,
+                               prefix->len)
+                   == 0)
+            {
+                return 1;
+            }
+        }
+    }
+
+    return 0;
+}
+
+
+ngx_uint_t
+ngx_http_conflict_shm_closed(ngx_http_conflict_shm_t *shm,
+    ngx_http_conflict_shctx_t *sh)
+{
+    ngx_uint_t                  n;
+    ngx_http_conflict_elder_t  *elder;
+
+    if (sh->elders == 0) {
+        return 0;
+    }
+
+    if (ngx_current_msec - sh->elders_checked < 100) {
+        return 1;
+    }
+
+    sh->elders_checked = ngx_current_msec;
+
+    for (n = sh->elders; n; n--) {
+        elder = &sh->elder[n - 1];
+
+        if ((kill(elder->pid, 0) == 0 || ngx_errno != ESRCH)
+            && ngx_http_conflict_shm_start_time(elder->pid) == elder->start)
+        {
+            return 1;
+        }
+
+        sh->elders = n - 1;
+    }
+
+    sh->closed = ngx_current_msec + shm->store->quarantine;
+
+    ngx_log_error(NGX_LOG_NOTICE, ngx_cycle->log, 0,
+                  "conflict store \"%V\": the older processes are gone",
+                  &shm->store->name);
+
+    return 0;
+}
+
+
+static uint64_t
+ngx_http_conflict_shm_start_time(ngx_pid_t pid)
+{
+#if (NGX_LINUX)
+
+    u_char    *p, *last;
+    ssize_t    n;
+    ngx_fd_t   fd;
+    uint64_t   start;
+    ngx_uint_t field;
+    u_char     path[sizeof("/proc//stat") + NGX_INT64_LEN], buf[1024];
+
+    (void) ngx_sprintf(path, "/proc/%P/stat%Z", pid);
+
+    fd = ngx_open_file(path, NGX_FILE_RDONLY, NGX_FILE_OPEN, 0);
+    if (fd == NGX_INVALID_FILE) {
+        return 0;
+    }
+
+    n = ngx_read_fd(fd, buf, sizeof(buf));
+
+    (void) ngx_close_file(fd);
+
+    if (n <= 0) {
+        return 0;
+    }
+
+    last = buf + n;
+
+    /* the name, in parentheses, may have anything in it; field 22 is ours */
+
+    for (p = last - 1; p > buf && *p != ')'; p--) { /* void */ }
+
+    for (field = 2; field < 22; field++) {
+        while (p < last && *p != ' ') { p++; }
+        while (p < last && *p == ' ') { p++; }
+    }
+
+    start = 0;
+
+    while (p < last && *p >= '0' && *p <= '9') {
+        start = start * 10 + (*p++ - '0');
+    }
+
+    return start;
+
+#else
+
+    return 0;
+
+#endif
+}
+
+
+#if (NGX_HTTP_CONFLICT_FAILPOINTS)
+
+void
+ngx_http_conflict_failpoint_arm(ngx_http_request_t *r)
+{
+    ngx_uint_t        i;
+    ngx_list_part_t  *part;
+    ngx_table_elt_t  *h;
+
+    for (part = &r->headers_in.headers.part; part; part = part->next) {
+        h = part->elts;
+
+        for (i = 0; i < part->nelts; i++) {
+
+            if (h[i].key.len == sizeof("X-Conflict-Failpoint") - 1
+                && ngx_strcasecmp(h[i].key.data,
+                                  (u_char *) "X-Conflict-Failpoint")
+                   == 0)
+            {
+                ngx_http_conflict_failpoint_left =
+                              ngx_atoi(h[i].value.data, h[i].value.len);
+            }
+        }
+    }
+}
+
+
+void
+ngx_http_conflict_failpoint(void)
+{
+    if (ngx_http_conflict_failpoint_left > 0
+        && --ngx_http_conflict_failpoint_left == 0)
+    {
+        (void) raise(SIGKILL);
+    }
+}
+
+#endif

@@ -72,7 +72,8 @@ $(TEST_MODULE): $(B)/objs-test/Makefile
 	@$(MAKE) --no-print-directory -s -C $(B)/src \
 		-f $(B)/objs-test/Makefile modules
 	@mkdir -p $(@D)
-	@cmp -s $(B)/objs-test/$(@F) $@ || cp $(B)/objs-test/$(@F) $@
+	@for so in $(B)/objs-test/*.so; do \
+		cmp -s $$so $(@D)/$${so##*/} || cp $$so $(@D); done
 
 $(B)/objs/Makefile: config Makefile | $(B)/src
 	$(call configure,objs,,)

@@ -285,8 +285,18 @@ ngx_http_conflict_answer_headers(ngx_http_request_t *r,
         return NGX_ERROR;
     }
 
-    if (ctx->error == NGX_HTTP_CONFLICT_STALE && ctx->op->minted) {
+    if (ctx->error != NGX_HTTP_CONFLICT_STALE) {
+        return NGX_OK;
+    }
+
+    if (ctx->op->minted) {
         return ngx_http_conflict_set_etag(r, ctx->current);
+    }
+
+    if (ctx->latest.valid && ctx->latest.etag.len) {
+        return ngx_http_conflict_add_header(r, "ETag",
+                                            (char *) ctx->latest.etag.data,
+                                            ctx->latest.etag.len);
     }
 
     return NGX_OK;

@@ -295,7 +295,11 @@ ngx_http_conflict_upstream_conf(ngx_conf_t *cf,
 
         ucf = ctx->loc_conf[modules[i]->ctx_index];
 
-        if (ucf->request_buffering == 0) {
+        /* gRPC has no such setting, it always streams */
+
+        if (ucf->request_buffering == 0
+            && ngx_strcmp(modules[i]->name, "ngx_http_grpc_module") != 0)
+        {
             nlcf->unbuffered = 1;
         }
 

@@ -1,0 +1,147 @@
+# The lease: writes to one resource are serialised, others do not wait.
+
+BEGIN { push @INC, 't/lib' }
+use Conflict;
+use Test::Nginx::Socket 'no_plan';
+
+Conflict::install('Test::Nginx::Socket');
+workers(2);
+master_on();
+worker_connections(1024);
+
+run_tests();
+
+__DATA__
+
+=== of 100 parallel writes on one base exactly one passes
+--- config
+    location / {
+        conflict version;
+        conflict_wait 20s;
+        proxy_pass http://api;
+    }
+--- steps
+set_doc('/plain/1', { id => 1 });
+
+my $v = version(GET('/plain/1'));
+
+my @pending = map { start('PUT', '/plain/1',
+                          body => { n => $_, base_version => $v },
+                          headers => ['X-Up-Write: sleep=0.05 apply']) }
+              1 .. 100;
+my %count;
+
+$count{finish($_)->{status}}++ for @pending;
+
+is_deeply(\%count, { 204 => 1, 409 => 99 }, 'one 204, 99 409');
+is(scalar(journal()), 1, 'the upstream applied one');
+is(scalar(conflicts()), 99, 'the log has each refusal once');
+
+
+=== a write waits for the one in flight, then for no longer than it may
+--- config
+    location / {
+        conflict version;
+        conflict_wait 100ms;
+        proxy_pass http://api;
+    }
+--- steps
+set_doc('/plain/1', { id => 1 });
+set_doc('/plain/2', { id => 2 });
+
+my $v = version(GET('/plain/1'));
+my $slow = start('PUT', '/plain/1', body => { n => 1, base_version => $v },
+                 headers => ['X-Up-Write: hold apply']);
+begun(1);
+
+my $r = PUT('/plain/1', { n => 2, base_version => $v });
+
+is($r->{status}, 409, 'the same base: it is not known who wins');
+is(json($r)->{error}, 'write_in_progress', 'error');
+is(header($r, 'Conflict') =~ /^busy/ ? 1 : 0, 1, 'outcome');
+is(header($r, 'Retry-After'), 1, 'Retry-After');
+is((conflicts())[0]{action}, 'conflict_busy', 'logged');
+
+is(PUT('/plain/1', { n => 3, base_version => 1 })->{status}, 409,
+   'a base that is stale in any case');
+is((conflicts())[1]{action}, 'conflict_version', 'is refused at once');
+
+is(PUT('/plain/2', { n => 4 })->{status}, 204,
+   'another resource does not wait');
+is(version(GET('/plain/1')), $v, 'a read does not wait, its version is old');
+
+release();
+is(finish($slow)->{status}, 204, 'the first write ends well');
+
+
+=== the one that waited passes when the first was refused by the upstream
+--- config
+    location / {
+        conflict version;
+        conflict_wait 10s;
+        proxy_pass http://api;
+    }
+--- steps
+set_doc('/plain/1', { id => 1 });
+
+my $v = version(GET('/plain/1'));
+my $bad = start('PUT', '/plain/1', body => { n => 1, base_version => $v },
+                headers => ['X-Up-Write: hold status=422']);
+begun(1);
+
+my $good = start('PUT', '/plain/1', body => { n => 2, base_version => $v });
+
+release();
+is(finish($bad)->{status}, 422, 'the upstream refuses the first');
+is(finish($good)->{status}, 204, 'the second has its base still');
+
+
+=== a lease is renewed for as long as the upstream works
+--- config
+    location / {
+        conflict version;
+        conflict_lease 150ms;
+        conflict_quarantine 100ms;
+        conflict_wait 10s;
+        proxy_pass http://api;
+    }
+--- steps
+set_doc('/plain/1', { id => 1 });
+
+my $v = version(GET('/plain/1'));
+my $slow = start('PUT', '/plain/1', body => { n => 1, base_version => $v },
+                 headers => ['X-Up-Write: sleep=1 apply']);
+begun(1);
+
+my $other = start('PUT', '/plain/1', body => { n => 2, base_version => $v });
+
+is(finish($slow)->{status}, 204, 'it took much longer than the lease');
+is(finish($other)->{status}, 409, 'and nobody came between');
+is(scalar(journal()), 1, 'one write');
+
+
+=== waiting clients that go away leave nothing behind
+--- config
+    location / {
+        conflict version;
+        conflict_wait 10s;
+        proxy_pass http://api;
+    }
+--- steps
+set_doc('/plain/1', { id => 1 });
+
+my $v = version(GET('/plain/1'));
+my $slow = start('PUT', '/plain/1', body => { n => 1, base_version => $v },
+                 headers => ['X-Up-Write: hold apply']);
+begun(1);
+
+for (1 .. 20) {
+    my $r = start('PUT', '/plain/1', body => { n => 2, base_version => $v });
+    close $r->{socket};
+}
+
+release();
+is(finish($slow)->{status}, 204, 'the first');
+is(PUT('/plain/1', { n => 3 })->{status}, 204, 'the resource is free');
+is(scalar(grep { $_->{body} =~ /"n":2/ } journal()), 0,
+   'nobody wrote for those that left');

@@ -1,0 +1,475 @@
+package Conflict;
+
+# What the tests share: where nginx and the module are, a real upstream, an
+# HTTP client, and the section "steps", whose code runs while the server of
+# its block is up.
+#
+#   --- steps
+#   my $v = version(GET("/plain/1"));
+#   is(PUT("/plain/1", { base_version => $v })->{status}, 204, "passes");
+
+use strict;
+use warnings;
+
+use Cwd qw(abs_path);
+use File::Basename qw(dirname);
+use File::Temp qw(tempdir);
+use IO::Select;
+use IO::Socket::INET;
+use JSON::PP;
+use Test::More ();
+use Time::HiRes qw(sleep time);
+
+use base 'Exporter';
+
+our @EXPORT = qw(GET PUT PATCH DELETE HEAD http start finish version header
+                 json upstream journal seen release applied begun set_doc
+                 conflicts until_true free_port servroot port slurp master_pid
+                 workers_of quit_all);
+
+our $Top = abs_path(dirname(__FILE__) . '/../..');
+our ($UpPid, $UpIn, $UpPort, $Owner);
+
+$Owner = $$;
+
+
+my %given;
+
+sub free_port {
+    for (1 .. 100) {
+        my $s = IO::Socket::INET->new(Listen => 1, LocalAddr => '127.0.0.1',
+                                      LocalPort => 0, ReuseAddr => 1)
+            or die "no free port: $!";
+        my $port = $s->sockport;
+        close $s;
+
+        return $port unless $given{$port}++;
+    }
+}
+
+
+# before Test::Nginx reads them
+
+BEGIN {
+    my $top = abs_path(dirname(__FILE__) . '/../..');
+
+    $ENV{TEST_NGINX_BINARY} ||= (grep { -x } map { "$_/nginx" }
+                                 split(/:/, $ENV{PATH}),
+                                 '/usr/sbin', '/usr/local/sbin')[0];
+
+    $ENV{TEST_NGINX_LOAD_MODULES}
+        = "$top/build/test/ngx_http_conflict_module.so"
+          . " $top/build/test/ngx_http_conflict_test_module.so"
+        unless defined $ENV{TEST_NGINX_LOAD_MODULES};
+
+    my $root = tempdir('conflict-XXXXXXXX', TMPDIR => 1, CLEANUP => 1);
+    chmod 0755, $root;
+
+    $ENV{TEST_NGINX_SERVROOT} = "$root/servroot";
+    $ENV{TEST_NGINX_PORT} = $ENV{TEST_NGINX_SERVER_PORT} = free_port();
+    $ENV{TEST_NGINX_UPSTREAM_PORT} = free_port();
+    $ENV{TEST_NGINX_PORT2} = free_port();
+    $ENV{TEST_NGINX_NO_SHUFFLE} = 1;
+    $ENV{TEST_NGINX_LOG_LEVEL} ||= 'info';
+    $ENV{TEST_NGINX_CLIENT_BODY_TEMP} = "$root/body";
+    $ENV{TEST_NGINX_TOP} = $top;
+}
+
+
+sub import {
+    my ($class, @args) = @_;
+
+    $class->export_to_level(1, $class);
+
+    start_upstream() unless $UpPid;
+}
+
+
+# the custom section, and what every block has
+
+sub install {
+    my ($socket) = @_;
+
+    $socket->can('no_root_location')->();
+
+    $socket->can('add_block_preprocessor')->(sub {
+        my $block = shift;
+
+        return unless defined $block->config;
+
+        my $up = $ENV{TEST_NGINX_UPSTREAM_PORT};
+        my $http = $block->http_config // '';
+
+        $block->set_value('http_config',
+            "conflict_log logs/conflict.log;\n"
+            . "upstream api { server 127.0.0.1:$up; }\n$http");
+
+        unless ($block->config =~ m!location = /ping!) {
+            $block->set_value('config', $block->config
+                . "\n        location = /ping {\n"
+                . "            conflict off;\n"
+                . "            return 200 pong;\n        }\n");
+        }
+
+        if (!defined $block->request && !defined $block->raw_request
+            && !defined $block->pipelined_requests)
+        {
+            $block->set_value('request', 'GET /ping');
+        }
+    });
+
+    $socket->can('add_response_body_check')->(sub {
+        my ($block, $body, $req_idx, $repeat_idx, $dry_run) = @_;
+
+        return if $dry_run || $req_idx;
+
+        return unless defined $block->steps;
+
+        my $steps = eval 'package main; use strict; use warnings;'
+                         . ' use Test::More; sub {' . $block->steps . "\n}";
+
+        die $block->name . ": $@" unless $steps;
+
+        upstream('/_reset');
+        truncate(servroot() . '/logs/conflict.log', 0);
+
+        Test::More::note($block->name);
+        $steps->();
+
+        check_log($block);
+    });
+}
+
+
+# no block leaves an alert, a crash or a sanitizer's report behind
+
+sub check_log {
+    my ($block) = @_;
+
+    my @bad = grep { /\[(alert|emerg|crit)\]|Sanitizer|exited on signal/ }
+              split /^/, slurp(servroot() . '/logs/error.log');
+
+    if (defined $block->value_allow) {
+        my $allow = $block->value_allow;
+        @bad = grep { !/$allow/ } @bad;
+    }
+
+    Test::More::is(join('', @bad), '', $block->name . ' - a quiet error log');
+}
+
+
+sub servroot { $ENV{TEST_NGINX_SERVROOT} }
+sub port { $ENV{TEST_NGINX_SERVER_PORT} }
+
+
+sub slurp {
+    my ($file) = @_;
+
+    open my $in, '<:raw', $file or return '';
+    local $/;
+    my $data = <$in>;
+
+    return defined $data ? $data : '';
+}
+
+
+sub start_upstream {
+    $UpPort = $ENV{TEST_NGINX_UPSTREAM_PORT};
+
+    pipe my $in, $UpIn or die "pipe: $!";
+    pipe my $ready, my $out or die "pipe: $!";
+
+    $UpPid = fork();
+    die "fork: $!" unless defined $UpPid;
+
+    if ($UpPid == 0) {
+        close $UpIn;
+        close $ready;
+        open STDIN, '<&', $in or die;
+        open STDOUT, '>&', $out or die;
+        exec 'python3', "$Top/t/lib/upstream.py", $UpPort;
+        die "cannot run the upstream: $!";
+    }
+
+    close $in;
+    close $out;
+
+    my $line = <$ready>;
+    die "the upstream did not start" unless defined $line;
+}
+
+
+END {
+    if (defined $UpPid && $$ == $Owner) {
+        my $status = $?;
+
+        close $UpIn;
+        waitpid $UpPid, 0;
+        $? = $status;
+    }
+}
+
+
+# one request on a connection of its own; $args: headers => [], body, port,
+# timeout, raw; a hash as body is sent as JSON
+
+sub http {
+    my ($method, $uri, %args) = @_;
+
+    return finish(start($method, $uri, %args), %args);
+}
+
+
+# sends the request and does not wait for the answer
+
+sub start {
+    my ($method, $uri, %args) = @_;
+
+    my $s = IO::Socket::INET->new(PeerAddr => '127.0.0.1',
+                                  PeerPort => $args{port} || port(),
+                                  Proto => 'tcp')
+        or die "cannot connect to nginx: $!";
+
+    my $body = $args{body};
+    my @headers = @{ $args{headers} || [] };
+
+    if (ref $body) {
+        $body = JSON::PP->new->canonical->encode($body);
+    }
+
+    if (defined $body && !grep { /^Content-Type:/i } @headers) {
+        push @headers, 'Content-Type: application/json';
+    }
+
+    my $head = "$method $uri HTTP/1.1\r\nHost: localhost\r\n"
+               . "Connection: close\r\n";
+
+    $head .= "$_\r\n" for @headers;
+
+    if ($args{chunked}) {
+        my $n = $args{chunked};
+        my $chunks = '';
+
+        while (length $body) {
+            my $chunk = substr $body, 0, $n, '';
+            $chunks .= sprintf("%x\r\n%s\r\n", length $chunk, $chunk);
+        }
+
+        $body = $chunks . "0\r\n\r\n";
+        $head .= "Transfer-Encoding: chunked\r\n";
+
+    } elsif (defined $body) {
+        $head .= 'Content-Length: ' . length($body) . "\r\n";
+    }
+
+    my $data = "$head\r\n" . (defined $body ? $body : '');
+    local $SIG{PIPE} = 'IGNORE';
+
+    while (length $data) {
+        my $n = syswrite $s, $data;
+        last unless $n;
+        substr $data, 0, $n, '';
+    }
+
+    return { socket => $s, method => $method };
+}
+
+
+sub finish {
+    my ($request, %args) = @_;
+
+    my $s = $request->{socket};
+    my $end = time() + ($args{timeout} || 20);
+    my $data = '';
+
+    while (1) {
+        my $left = $end - time();
+        last if $left <= 0 || !IO::Select->new($s)->can_read($left);
+
+        my $n = sysread $s, $data, 65536, length $data;
+        last unless $n;
+    }
+
+    close $s;
+
+    return parse($data, $request->{method});
+}
+
+
+sub parse {
+    my ($data, $method) = @_;
+
+    my %r = (status => 0, headers => {}, body => '', raw => $data);
+
+    return \%r unless $data =~ s/\A(HTTP\/1\.[01] (\d+)[^\r\n]*)\r\n(.*?\r?\n)\r\n//s
+                      || $data =~ s/\A(HTTP\/1\.[01] (\d+)[^\r\n]*)\r\n()\r\n//s;
+
+    $r{status} = $2;
+    $r{line} = $1;
+    $r{head} = $3;
+
+    for (split /\r\n/, $3) {
+        my ($name, $value) = split /:\s*/, $_, 2;
+        push @{ $r{headers}{lc $name} }, $value;
+    }
+
+    if (($r{headers}{'transfer-encoding'}[0] || '') eq 'chunked') {
+        my $body = '';
+
+        while ($data =~ s/\A([0-9a-f]+)\r\n//i) {
+            my $n = hex $1;
+            last unless $n;
+            $body .= substr $data, 0, $n, '';
+            $data =~ s/\A\r\n//;
+        }
+
+        $data = $body;
+    }
+
+    $r{body} = $data;
+
+    return \%r;
+}
+
+
+sub GET { http('GET', shift, headers => [@_]) }
+sub HEAD { http('HEAD', shift, headers => [@_]) }
+
+sub PUT { with_body('PUT', @_) }
+sub PATCH { with_body('PATCH', @_) }
+
+sub with_body {
+    my ($method, $uri, $body, @headers) = @_;
+
+    return http($method, $uri, body => $body, headers => \@headers);
+}
+
+sub DELETE { http('DELETE', shift, headers => [@_]) }
+
+
+sub header {
+    my ($r, $name) = @_;
+
+    my $values = $r->{headers}{lc $name};
+
+    return defined $values ? join(', ', @$values) : undef;
+}
+
+
+# the version that a response tells, in the Conflict field
+
+sub version {
+    my ($r) = @_;
+
+    return (header($r, 'Conflict') // '') =~ /;version=(\d+)/ ? $1 : undef;
+}
+
+
+sub json {
+    my ($r) = @_;
+
+    my $text = ref $r ? $r->{body} : $r;
+    my $value = eval { JSON::PP->new->allow_nonref->decode($text) };
+
+    Test::More::diag("not JSON: $text") unless defined $value;
+
+    return $value;
+}
+
+
+sub upstream {
+    my ($target, $body) = @_;
+
+    return http($body ? 'PUT' : 'GET', $target, port => $UpPort,
+                headers => [], (defined $body ? (body => $body) : ()))
+           ->{body};
+}
+
+
+# the writes that were applied, oldest first
+
+sub journal { @{ json(upstream('/_journal')) } }
+
+# all requests that came to the upstream
+
+sub seen { @{ json(upstream('/_seen')) } }
+
+sub release { upstream('/_release') }
+sub applied { upstream('/_applied?n=' . shift) }
+sub begun { upstream('/_begun?n=' . shift) }
+
+
+# changes a document behind nginx's back; undef deletes it
+
+sub set_doc {
+    my ($path, $body, %args) = @_;
+
+    my $target = "/_set?path=$path";
+    $target .= "&mtime=$args{mtime}" if $args{mtime};
+
+    return http('PUT', $target, port => $UpPort,
+                body => (defined $body
+                         ? (ref $body ? JSON::PP->new->canonical->encode($body)
+                                      : $body) : ''))->{body};
+}
+
+
+# the lines of the audit log, each one valid JSON
+
+sub conflicts {
+    my ($file) = @_;
+
+    my @lines = split /\n/, slurp(servroot() . '/logs/'
+                                  . ($file || 'conflict.log'));
+
+    return map { json($_) || { invalid => $_ } } @lines;
+}
+
+
+# waits for a condition, up to some seconds
+
+sub until_true(&;$) {
+    my ($code, $seconds) = @_;
+
+    my $end = time() + ($seconds || 15);
+
+    while (time() < $end) {
+        my $value = $code->();
+        return $value if $value;
+        sleep 0.01;
+    }
+
+    return 0;
+}
+
+
+sub master_pid {
+    my $pid = slurp(servroot() . '/logs/nginx.pid');
+    $pid =~ s/\s//g;
+
+    return $pid;
+}
+
+
+# the workers of a master, by parent; those that shut down are left out
+
+sub workers_of {
+    my ($master, $all) = @_;
+
+    my @pids;
+
+    for my $status (glob '/proc/[0-9]*/status') {
+        next unless slurp($status) =~ /^PPid:\s+$master$/m;
+        my ($pid) = $status =~ m!/proc/(\d+)/!;
+
+        my $cmd = slurp("/proc/$pid/cmdline");
+        next unless $cmd =~ /worker process/;
+        next if !$all && $cmd =~ /shutting down/;
+
+        push @pids, $pid;
+    }
+
+    return @pids;
+}
+
+1;

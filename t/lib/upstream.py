@@ -1,0 +1,382 @@
+#!/usr/bin/env python3
+
+# A real JSON API to put nginx in front of: documents in memory, a journal
+# of every write that it applied, in order, and faults on demand.
+#
+#   upstream.py PORT
+#
+# It ends when its standard input does.  What it does by path:
+#
+#   /plain/...   knows no versions
+#   /lm/...      sends Last-Modified
+#   /own/...     has a "version" member of its own, counted from 1
+#   /zero/...    the same, counted from 0
+#   /row/...     the document is in {"data": ...}
+#   /etag/...    sends ETag, answers 412 to an If-Match that is not it
+#   /weak/...    sends a weak ETag
+#   /auth/...    GET needs "Authorization: Bearer reader", else 401 or 403
+#   /echo/...    GET shows the document with a number that always changes
+#   /text/...    is not JSON
+#
+# Faults come with the request, apart for writes and reads:
+#
+#   X-Up-Write: sleep=0.5 apply sleep=1 status=500
+#   X-Up-Read: status=503
+#
+# "apply" does the work, "hold" waits for GET /_release, "close" and "reset"
+# end the connection; without "apply" nothing is done.
+
+import asyncio
+import email.utils
+import json
+import os
+import socket
+import struct
+import sys
+import time
+
+
+class Doc:
+    def __init__(self):
+        self.body = None
+        self.version = 0
+        self.mtime = 0
+
+
+docs = {}
+journal = []            # applied writes
+seen = []               # all requests, applied or not
+released = None
+begun = 0
+begun_event = None
+tick = 0
+
+
+async def read_request(reader):
+    head = await reader.readuntil(b'\r\n\r\n')
+    lines = head.decode('latin-1').split('\r\n')
+    method, target, _ = lines[0].split(' ', 2)
+    headers = []
+
+    for line in lines[1:]:
+        if line:
+            name, value = line.split(':', 1)
+            headers.append((name.lower(), value.strip()))
+
+    get = dict(headers)
+    body = b''
+
+    if get.get('transfer-encoding', '').lower() == 'chunked':
+        while True:
+            size = int((await reader.readline()).split(b';')[0], 16)
+            body += await reader.readexactly(size)
+            await reader.readline()
+            if size == 0:
+                break
+
+    elif 'content-length' in get:
+        body = await reader.readexactly(int(get['content-length']))
+
+    return method, target, headers, get, body
+
+
+def reply(status, body=b'', headers=()):
+    out = ['HTTP/1.1 %d X' % status]
+    if status not in (204, 304):
+        out.append('Content-Length: %d' % len(body))
+    out += ['%s: %s' % h for h in headers]
+    return ('\r\n'.join(out) + '\r\n\r\n').encode('latin-1') + body
+
+
+def kind_of(path):
+    return path.split('/')[1]
+
+
+def show(path, doc):
+    """the status, headers and body of a GET"""
+
+    global tick
+    kind = kind_of(path)
+
+    if doc is None or doc.body is None:
+        return 404, [('Content-Type', 'application/json')], b'{"error":"none"}'
+
+    headers = [('Content-Type',
+                'text/plain' if kind == 'text' else 'application/json')]
+    body = doc.body
+
+    if kind in ('own', 'zero'):
+        value = json.loads(body)
+        value['version'] = doc.version - (1 if kind == 'zero' else 0)
+        body = json.dumps(value).encode()
+
+    if kind == 'row':
+        body = b'{"data":' + body + b',"links":[]}'
+
+    if kind == 'echo':
+        tick += 1
+        body = b'{"tick":%d,"data":' % tick + body + b'}'
+
+    if kind == 'etag':
+        headers.append(('ETag', '"e%d"' % doc.version))
+
+    if kind == 'weak':
+        headers.append(('ETag', 'W/"e%d"' % doc.version))
+
+    if kind == 'lm':
+        headers.append(('Last-Modified',
+                        email.utils.formatdate(doc.mtime, usegmt=True)))
+
+    return 200, headers, body
+
+
+def merge(old, patch):
+    for name, value in patch.items():
+        if value is None:
+            old.pop(name, None)
+        elif isinstance(value, dict) and isinstance(old.get(name), dict):
+            merge(old[name], value)
+        else:
+            old[name] = value
+
+
+def write(method, path, headers, get, body):
+    """the status, headers and body of a write that is applied"""
+
+    doc = docs.get(path)
+    kind = kind_of(path)
+    exists = doc is not None and doc.body is not None
+
+    if kind == 'etag' and 'if-match' in get and get['if-match'] != '*':
+        tag = '"e%d"' % doc.version if exists else None
+        if tag not in [t.strip() for t in get['if-match'].split(',')]:
+            return 412, [], b''
+
+    if get.get('if-none-match') == '*' and exists:
+        return 412, [], b''
+
+    if kind == 'plain' and ('if-match' in get
+                            or 'if-unmodified-since' in get):
+        # it has no validators: RFC 9110 lets it refuse all of them
+        return 412, [], b''
+
+    if method == 'DELETE' and not exists:
+        return 404, [], b''
+
+    if doc is None:
+        doc = docs[path] = Doc()
+
+    if method == 'DELETE':
+        doc.body = None
+
+    elif method == 'PATCH':
+        value = json.loads(doc.body) if exists else {}
+        merge(value, json.loads(body))
+        doc.body = json.dumps(value).encode()
+
+    else:
+        doc.body = body
+
+    doc.version += 1
+    doc.mtime = int(time.time())
+
+    journal.append({'method': method, 'path': path,
+                    'body': body.decode('utf-8', 'replace'),
+                    'headers': headers, 'n': len(journal) + 1})
+
+    if method == 'DELETE':
+        return 204, [], b''
+
+    status, out, shown = show(path, doc)
+
+    if kind in ('own', 'zero', 'etag', 'row'):
+        return (200 if exists else 201), out, shown
+
+    return (204 if exists else 201), [h for h in out if h[0] != 'ETag'], b''
+
+
+def reset_connection(writer):
+    sock = writer.get_extra_info('socket')
+    sock.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER,
+                    struct.pack('ii', 1, 0))
+    writer.transport.abort()
+
+
+async def control(target, body):
+    global released, begun, tick
+
+    path, _, query = target.partition('?')
+    args = dict(a.split('=', 1) for a in query.split('&') if '=' in a)
+
+    if path == '/_reset':
+        docs.clear()
+        journal.clear()
+        seen.clear()
+        begun = 0
+        released.set()
+        released = asyncio.Event()
+        return b'{}'
+
+    if path == '/_journal':
+        return json.dumps(journal).encode()
+
+    if path == '/_seen':
+        return json.dumps(seen).encode()
+
+    if path == '/_release':
+        released.set()
+        released = asyncio.Event()
+        return b'{}'
+
+    if path == '/_begun':
+        # answers once that many writes have come, applied or not
+        while begun < int(args['n']):
+            begun_event.clear()
+            await asyncio.wait_for(begun_event.wait(), 20)
+        return json.dumps(begun).encode()
+
+    if path == '/_applied':
+        end = time.time() + 20
+        while len(journal) < int(args['n']) and time.time() < end:
+            await asyncio.sleep(0.005)
+        return json.dumps(len(journal)).encode()
+
+    if path == '/_set':
+        # behind the proxy's back
+        doc = docs.setdefault(args['path'], Doc())
+        doc.body = body or None
+        doc.version += 1
+        doc.mtime = int(args.get('mtime', time.time()))
+        return json.dumps(doc.version).encode()
+
+    if path == '/_doc':
+        doc = docs.get(args['path'])
+        return doc.body if doc and doc.body else b'null'
+
+    return b'{"error":"no such control"}'
+
+
+async def serve(reader, writer):
+    global begun
+
+    try:
+        while True:
+            method, target, headers, get, body = await read_request(reader)
+
+            if target.startswith('/_'):
+                writer.write(reply(200, await control(target, body)))
+                await writer.drain()
+                break
+
+            path = target.partition('?')[0]
+            reading = method in ('GET', 'HEAD')
+            seen.append({'method': method, 'target': target,
+                         'headers': headers,
+                         'body': body.decode('utf-8', 'replace')})
+
+            if not reading:
+                begun += 1
+                begun_event.set()
+
+            script = get.get('x-up-read' if reading else 'x-up-write', 'apply')
+            status, out, text = 200, [], b''
+            forced = None
+            gone = False
+
+            for step in script.split():
+                name, _, value = step.partition('=')
+
+                if name == 'sleep':
+                    await asyncio.sleep(float(value))
+
+                elif name == 'hold':
+                    await released.wait()
+
+                elif name == 'apply':
+                    if reading:
+                        status, out, text = show(path, docs.get(path))
+                    else:
+                        status, out, text = write(method, path, headers, get,
+                                                  body)
+
+                elif name == 'status':
+                    forced = int(value)
+
+                elif name == 'header':
+                    n, _, v = value.partition(':')
+                    out.append((n, v))
+
+                elif name == 'body':
+                    text = b'{"x":"' + b'x' * int(value) + b'"}'
+                    out.append(('Content-Type', 'application/json'))
+
+                elif name == 'close':
+                    gone = True
+                    break
+
+                elif name == 'reset':
+                    reset_connection(writer)
+                    return
+
+            if gone:
+                break
+
+            if reading and kind_of(path) == 'auth':
+                who = get.get('authorization', '')
+                if who == '':
+                    status, text = 401, b'{"error":"who are you"}'
+                    out = [('Content-Type', 'application/json'),
+                           ('WWW-Authenticate', 'Bearer realm="notes"')]
+                elif who != 'Bearer reader':
+                    status, text = 403, b'{"error":"not for you"}'
+                    out = [('Content-Type', 'application/json')]
+
+            if forced:
+                status = forced
+
+            data = reply(status, text, out)
+
+            if method == 'HEAD':
+                data = data[:data.index(b'\r\n\r\n') + 4]
+
+            writer.write(data)
+            await writer.drain()
+
+            if get.get('connection', '').lower() == 'close':
+                break
+
+    except (asyncio.IncompleteReadError, ConnectionError, ValueError,
+            IndexError):
+        pass
+
+    finally:
+        writer.close()
+
+
+async def main():
+    global released, begun_event
+
+    released = asyncio.Event()
+    begun_event = asyncio.Event()
+
+    server = await asyncio.start_server(serve, '127.0.0.1', int(sys.argv[1]),
+                                        backlog=1024, limit=1 << 24)
+    print('ready', flush=True)
+
+    loop = asyncio.get_running_loop()
+    ended = asyncio.Event()
+
+    def stdin():
+        if not os.read(0, 4096):
+            loop.remove_reader(0)
+            ended.set()
+
+    loop.add_reader(0, stdin)
+
+    async with server:
+        await ended.wait()
+
+    os._exit(0)
+
+
+asyncio.run(main())

@@ -1,0 +1,137 @@
+# lww and client_wins: no write is refused, each overwrite is logged.
+
+BEGIN { push @INC, 't/lib' }
+use Conflict;
+use Test::Nginx::Socket 'no_plan';
+
+Conflict::install('Test::Nginx::Socket');
+run_tests();
+
+__DATA__
+
+=== lww lets a stale write pass and logs it once
+--- config
+    location / {
+        conflict lww;
+        proxy_pass http://api;
+    }
+--- steps
+set_doc('/plain/1', { id => 1 });
+
+my $v = version(GET('/plain/1'));
+
+is(PUT('/plain/1', { n => 1, base_version => $v })->{status}, 204,
+   'the first write');
+
+my $r = PUT('/plain/1', { n => 2, base_version => $v }, 'X-Client: phone');
+
+is($r->{status}, 204, 'the stale one passes');
+like(header($r, 'Conflict'), qr/^overwrote;version=\d+;base=$v$/, 'the field');
+is(json(upstream('/_doc?path=/plain/1'))->{n}, 2, 'what came last is there');
+
+my @log = conflicts();
+
+is(scalar(@log), 1, 'one line');
+is($log[0]{action}, 'conflict_lww', 'action');
+is($log[0]{policy}, 'lww', 'policy');
+is($log[0]{status}, 204, 'status of the upstream');
+is($log[0]{base_version}, $v, 'base');
+cmp_ok($log[0]{server_version}, '>', $v, 'the version that was overwritten');
+cmp_ok($log[0]{server_version}, '<', version($r), 'not the new one');
+is($log[0]{client_origin}, 'phone', 'the device');
+
+
+=== client_wins does the same under its own name
+--- config
+    location / {
+        conflict client_wins;
+        proxy_pass http://api;
+    }
+--- steps
+set_doc('/plain/1', { id => 1 });
+
+my $v = version(GET('/plain/1'));
+
+PUT('/plain/1', { n => 1, base_version => $v });
+
+is(PUT('/plain/1', { n => 2 }, qq(If-Match: "$v"))->{status}, 204,
+   'a stale If-Match passes');
+is((conflicts())[0]{action}, 'conflict_client_wins', 'action');
+
+
+=== writes that only wait their turn are no conflict
+--- config
+    location / {
+        conflict lww;
+        proxy_pass http://api;
+    }
+--- main_config
+worker_rlimit_nofile 1024;
+--- steps
+set_doc('/plain/1', { id => 1 });
+
+my @pending = map { start('PUT', '/plain/1', body => { n => $_ },
+                          headers => ['X-Up-Write: sleep=0.02 apply']) } 1 .. 5;
+
+is(join(' ', map { finish($_)->{status} } @pending), '204 204 204 204 204',
+   'all pass');
+is(scalar(conflicts()), 0, 'nothing is logged');
+
+
+=== lww passes after conflict_wait, over a write that hangs
+--- config
+    location / {
+        conflict lww;
+        conflict_wait 50ms;
+        conflict_quarantine 200ms;
+        proxy_pass http://api;
+    }
+--- steps
+set_doc('/plain/1', { id => 1 });
+
+my $v = version(GET('/plain/1'));
+my $slow = start('PUT', '/plain/1', body => { n => 1, base_version => $v },
+                 headers => ['X-Up-Write: hold apply']);
+begun(1);
+
+my $r = PUT('/plain/1', { n => 2, base_version => $v });
+
+is($r->{status}, 204, 'the second does not wait for ever');
+is(header($r, 'Conflict') =~ /^overwrote/ ? 1 : 0, 1, 'and says so');
+unlike(header($r, 'Conflict'), qr/version=/,
+       'its version is not claimed: the other may land after it');
+
+release();
+is(finish($slow)->{status}, 204, 'the first ends');
+is((conflicts())[0]{action}, 'conflict_lww', 'a conflict');
+
+my $w = version(GET('/plain/1'));
+
+until_true { PUT('/plain/1', { n => 3 })->{status} == 204 };
+cmp_ok(version(GET('/plain/1')), '>', $w, 'versions go on');
+
+
+=== without a store that can be asked lww passes unchecked, and says so
+--- config
+    location / {
+        conflict lww;
+        proxy_pass http://api;
+    }
+--- steps
+my $r = PUT('/plain/1', { base_version => 1 }, 'X-Up-Read: status=503');
+
+is($r->{status}, 201, 'passes');
+like(header($r, 'Conflict'), qr/^unchecked/, 'unchecked');
+is((conflicts())[0]{action}, 'conflict_unchecked', 'and logged');
+
+
+=== a body that cannot be read is left to the upstream
+--- config
+    location / {
+        conflict lww;
+        proxy_pass http://api;
+    }
+--- steps
+is(http('PUT', '/plain/1', body => '{"a":', headers => [])->{status}, 201,
+   'malformed JSON');
+is(PUT('/plain/1', { base_version => 'x' })->{status}, 204, 'a bad base');

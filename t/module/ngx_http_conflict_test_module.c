@@ -1,0 +1,344 @@
+
+/*
+ * Copyright (C) the ngx_http_conflict_module authors
+ *
+ * For the tests: one operation of the store contract a request, as
+ * /op?name=w1&do=begin&key=a&base=5, with its answer as JSON.  Operations
+ * are kept by name between requests.
+ */
+
+
+#include <ngx_config.h>
+#include <ngx_core.h>
+#include <ngx_http.h>
+
+#include "ngx_http_conflict_module.h"
+
+
+#define NGX_HTTP_CONFLICT_TEST_OPS  64
+
+
+typedef struct {
+    ngx_str_t                      store_name;
+} ngx_http_conflict_test_conf_t;
+
+
+typedef struct {
+    u_char                         name[16];
+    ngx_http_conflict_op_t        *op;
+} ngx_http_conflict_test_op_t;
+
+
+static void *ngx_http_conflict_test_create_conf(ngx_conf_t *cf);
+static char *ngx_http_conflict_test(ngx_conf_t *cf, ngx_command_t *cmd,
+    void *conf);
+static ngx_int_t ngx_http_conflict_test_handler(ngx_http_request_t *r);
+static void ngx_http_conflict_test_done(ngx_http_conflict_op_t *op);
+static ngx_int_t ngx_http_conflict_test_send(ngx_http_request_t *r,
+    ngx_http_conflict_op_t *op, ngx_int_t rc);
+static uint64_t ngx_http_conflict_test_arg(ngx_http_request_t *r,
+    const char *name, uint64_t value);
+
+
+static ngx_http_conflict_test_op_t
+    ngx_http_conflict_test_ops[NGX_HTTP_CONFLICT_TEST_OPS];
+
+
+static ngx_command_t  ngx_http_conflict_test_commands[] = {
+
+    { ngx_string("conflict_test"),
+      NGX_HTTP_LOC_CONF|NGX_CONF_TAKE1,
+      ngx_http_conflict_test,
+      NGX_HTTP_LOC_CONF_OFFSET,
+      0,
+      NULL },
+
+      ngx_null_command
+};
+
+
+static ngx_http_module_t  ngx_http_conflict_test_module_ctx = {
+    NULL,                                  /* preconfiguration */
+    NULL,                                  /* postconfiguration */
+
+    NULL,                                  /* create main configuration */
+    NULL,                                  /* init main configuration */
+
+    NULL,                                  /* create server configuration */
+    NULL,                                  /* merge server configuration */
+
+    ngx_http_conflict_test_create_conf,    /* create location configuration */
+    NULL                                   /* merge location configuration */
+};
+
+
+ngx_module_t  ngx_http_conflict_test_module = {
+    NGX_MODULE_V1,
+    &ngx_http_conflict_test_module_ctx,    /* module context */
+    ngx_http_conflict_test_commands,       /* module directives */
+    NGX_HTTP_MODULE,                       /* module type */
+    NULL,                                  /* init master */
+    NULL,                                  /* init module */
+    NULL,                                  /* init process */
+    NULL,                                  /* init thread */
+    NULL,                                  /* exit thread */
+    NULL,                                  /* exit process */
+    NULL,                                  /* exit master */
+    NGX_MODULE_V1_PADDING
+};
+
+
+static void *
+ngx_http_conflict_test_create_conf(ngx_conf_t *cf)
+{
+    return ngx_pcalloc(cf->pool, sizeof(ngx_http_conflict_test_conf_t));
+}
+
+
+static char *
+ngx_http_conflict_test(ngx_conf_t *cf, ngx_command_t *cmd, void *conf)
+{
+    ngx_http_conflict_test_conf_t *tlcf = conf;
+
+    ngx_str_t                 *value;
+    ngx_http_core_loc_conf_t  *clcf;
+
+    value = cf->args->elts;
+    tlcf->store_name = value[1];
+
+    clcf = ngx_http_conf_get_module_loc_conf(cf, ngx_http_core_module);
+    clcf->handler = ngx_http_conflict_test_handler;
+
+    return NGX_CONF_OK;
+}
+
+
+static ngx_int_t
+ngx_http_conflict_test_handler(ngx_http_request_t *r)
+{
+    ngx_int_t                        rc;
+    ngx_str_t                        name, key, what;
+    ngx_uint_t                       i;
+    uint64_t                        *bases;
+    ngx_http_conflict_op_t          *op;
+    ngx_http_conflict_store_t      **store;
+    ngx_http_conflict_test_op_t     *t;
+    ngx_http_conflict_main_conf_t   *nmcf;
+    ngx_http_conflict_test_conf_t   *tlcf;
+
+    tlcf = ngx_http_get_module_loc_conf(r, ngx_http_conflict_test_module);
+    nmcf = ngx_http_get_module_main_conf(r, ngx_http_conflict_module);
+
+    if (ngx_http_arg(r, (u_char *) "name", 4, &name) != NGX_OK
+        || ngx_http_arg(r, (u_char *) "do", 2, &what) != NGX_OK
+        || name.len > 15)
+    {
+        return NGX_HTTP_BAD_REQUEST;
+    }
+
+    for (i = 0; i < NGX_HTTP_CONFLICT_TEST_OPS; i++) {
+        t = &ngx_http_conflict_test_ops[i];
+
+        if (t->op == NULL
+            || (ngx_strlen(t->name) == name.len
+                && ngx_strncmp(t->name, name.data, name.len) == 0))
+        {
+            break;
+        }
+    }
+
+    if (i == NGX_HTTP_CONFLICT_TEST_OPS) {
+        return NGX_HTTP_INTERNAL_SERVER_ERROR;
+    }
+
+    t = &ngx_http_conflict_test_ops[i];
+
+    if (ngx_http_arg(r, (u_char *) "key", 3, &key) == NGX_OK) {
+
+        /* a new operation under this name */
+
+        if (t->op) {
+            ngx_http_conflict_op_release(t->op);
+            t->op = NULL;
+        }
+
+        store = nmcf->stores.elts;
+
+        for (i = 0; i < nmcf->stores.nelts; i++) {
+            if (store[i]->name.len == tlcf->store_name.len
+                && ngx_strncmp(store[i]->name.data, tlcf->store_name.data,
+                               tlcf->store_name.len)
+                   == 0)
+            {
+                break;
+            }
+        }
+
+        if (i == nmcf->stores.nelts) {
+            return NGX_HTTP_NOT_FOUND;
+        }
+
+        t->op = ngx_http_conflict_op_create(r, store[i], &key, 2);
+        if (t->op == NULL) {
+            return NGX_HTTP_INTERNAL_SERVER_ERROR;
+        }
+
+        (void) ngx_cpystrn(t->name, name.data, name.len + 1);
+
+        t->op->minted = 1;
+        t->op->seen.mtime = CONFLICT_TIME_NONE;
+    }
+
+    op = t->op;
+
+    if (op == NULL) {
+        return NGX_HTTP_NOT_FOUND;
+    }
+
+    op->request = r;
+    op->done = ngx_http_conflict_test_done;
+
+    op->policy = ngx_http_conflict_test_arg(r, "policy", op->policy
+                                            ? op->policy : CONFLICT_VERSION);
+    op->lease = ngx_http_conflict_test_arg(r, "lease",
+                                           op->lease ? op->lease : 10000);
+    op->quarantine = ngx_http_conflict_test_arg(r, "quarantine",
+                                                op->quarantine);
+    op->fingerprint = ngx_http_conflict_test_arg(r, "fp", op->fingerprint);
+    op->minted = ngx_http_conflict_test_arg(r, "minted", op->minted);
+    op->fresh = ngx_http_conflict_test_arg(r, "fresh", 0);
+    op->force = ngx_http_conflict_test_arg(r, "force", 0);
+    op->report = ngx_http_conflict_test_arg(r, "report", 0);
+
+    bases = ngx_http_conflict_op_bases(op);
+
+    op->pre.base = ngx_http_conflict_test_arg(r, "base", op->pre.base);
+    bases[0] = ngx_http_conflict_test_arg(r, "match", bases[0]);
+    op->pre.match = bases;
+    op->pre.matches = 1;
+    op->pre.kinds = ngx_http_conflict_test_arg(r, "kinds", op->pre.kinds);
+
+    if (ngx_http_conflict_test_arg(r, "base", 0)) {
+        op->pre.kinds |= CONFLICT_BASE;
+    }
+
+    op->seen.version = ngx_http_conflict_test_arg(r, "version",
+                                                  op->seen.version);
+    op->seen.body = ngx_http_conflict_test_arg(r, "body", 0);
+    op->seen.latest = ngx_http_conflict_test_arg(r, "latest", 0);
+    op->seen.existence = ngx_http_conflict_test_arg(r, "existence",
+                                                    CONFLICT_EXISTS);
+    op->seen.mtime = (int64_t) ngx_http_conflict_test_arg(r, "mtime",
+                                                 (uint64_t) CONFLICT_TIME_NONE);
+
+#define ngx_http_conflict_test_do(verb)                                       \
+    if (what.len == sizeof(#verb) - 1                                         \
+        && ngx_strncmp(what.data, #verb, sizeof(#verb) - 1) == 0)             \
+    {                                                                         \
+        rc = op->store->ops->verb(op);                                        \
+    }
+
+    rc = NGX_DECLINED;
+
+    ngx_http_conflict_test_do(begin)
+    ngx_http_conflict_test_do(renew)
+    ngx_http_conflict_test_do(commit)
+    ngx_http_conflict_test_do(cancel)
+    ngx_http_conflict_test_do(abandon)
+    ngx_http_conflict_test_do(peek)
+    ngx_http_conflict_test_do(observe)
+
+    if (rc == NGX_DECLINED) {
+        return NGX_HTTP_BAD_REQUEST;
+    }
+
+    if (rc == NGX_AGAIN) {
+        r->main->count++;
+        return NGX_DONE;
+    }
+
+    return ngx_http_conflict_test_send(r, op, rc);
+}
+
+
+static void
+ngx_http_conflict_test_done(ngx_http_conflict_op_t *op)
+{
+    ngx_connection_t    *c;
+    ngx_http_request_t  *r;
+
+    r = op->request;
+    c = r->connection;
+
+    ngx_http_finalize_request(r, ngx_http_conflict_test_send(r, op, NGX_OK));
+    ngx_http_run_posted_requests(c);
+}
+
+
+static ngx_int_t
+ngx_http_conflict_test_send(ngx_http_request_t *r, ngx_http_conflict_op_t *op,
+    ngx_int_t rc)
+{
+    ngx_str_t                  type;
+    ngx_buf_t                 *b;
+    ngx_http_complex_value_t   cv;
+
+    static const char  *verdicts[] = {
+        "pass", "overwrite", "drop", "refuse", "wait", "fetch", "replay",
+        "verify"
+    };
+
+    static const char  *states[] = {
+        "free", "leased", "quarantined", "unknown"
+    };
+
+    static const char  *errors[] = { "up", "full", "generation" };
+
+    b = ngx_create_temp_buf(r->pool, 1024);
+    if (b == NULL) {
+        return NGX_HTTP_INTERNAL_SERVER_ERROR;
+    }
+
+    b->last = ngx_sprintf(b->last,
+                  "{\"rc\":%i,\"error\":\"%s\",\"verdict\":\"%s\","
+                  "\"state\":\"%s\",\"version\":%uL,\"fence\":%uL,"
+                  "\"body\":%uL,\"mtime\":%L,\"twice\":%d,\"existence\":%d,"
+                  "\"wait\":%M,\"present\":%d,\"header\":%d,\"leased\":%d,"
+                  "\"external\":%d,\"applied\":%d,\"log\":%d}",
+                  rc, errors[op->error], verdicts[op->verdict],
+                  states[op->state], op->version, op->fence, op->body,
+                  op->mtime, op->twice, op->existence, op->wait, op->present,
+                  op->header, op->leased, op->external, op->applied, op->log);
+
+    op->request = NULL;
+
+    ngx_memzero(&cv, sizeof(ngx_http_complex_value_t));
+
+    cv.value.data = b->pos;
+    cv.value.len = b->last - b->pos;
+
+    ngx_str_set(&type, "application/json");
+
+    return ngx_http_send_response(r, NGX_HTTP_OK, &type, &cv);
+}
+
+
+static uint64_t
+ngx_http_conflict_test_arg(ngx_http_request_t *r, const char *name,
+    uint64_t value)
+{
+    ngx_str_t   arg;
+    ngx_uint_t  i;
+
+    if (ngx_http_arg(r, (u_char *) name, ngx_strlen(name), &arg) != NGX_OK) {
+        return value;
+    }
+
+    value = 0;
+
+    for (i = 0; i < arg.len; i++) {
+        value = value * 10 + (arg.data[i] - '0');
+    }
+
+    return value;
+}

@@ -1,0 +1,400 @@
+# What became of a write: the table of outcomes, and what the next write gets.
+
+BEGIN { push @INC, 't/lib' }
+use Conflict;
+use Test::Nginx::Socket 'no_plan';
+
+Conflict::install('Test::Nginx::Socket');
+run_tests();
+
+__DATA__
+
+=== a refusal of the upstream leaves the version as it was
+--- config
+    location / {
+        conflict version;
+        proxy_pass http://api;
+    }
+--- steps
+for my $status (400, 401, 403, 404, 405, 409, 410, 412, 413, 415, 422, 428,
+                429)
+{
+    my $path = "/plain/s$status";
+    set_doc($path, { id => 1 });
+    my $v = version(GET($path));
+
+    my $r = PUT($path, { base_version => $v }, "X-Up-Write: status=$status");
+
+    is($r->{status}, $status, "the upstream answers $status");
+    is(version(GET($path)), $v, 'the version stays');
+    is(PUT($path, { base_version => $v })->{status}, 204, 'the base is good');
+}
+
+
+=== after any other answer a GET must tell; an unchanged body keeps its version
+--- config
+    location / {
+        conflict version;
+        proxy_pass http://api;
+    }
+--- steps
+for my $status (202, 302, 408, 425, 500, 501) {
+    my $path = "/plain/s$status";
+    set_doc($path, { id => 1 });
+    my $v = version(GET($path));
+
+    is(PUT($path, { n => 1, base_version => $v },
+           "X-Up-Write: status=$status")->{status}, $status,
+       "not applied, $status");
+
+    my $r = PUT($path, { n => 2, base_version => $v });
+    is($r->{status}, 204, 'the base is good, since nothing changed');
+
+    my $w = version(GET($path));
+
+    is(PUT($path, { n => 3, base_version => $w },
+           "X-Up-Write: apply status=$status")->{status}, $status,
+       "applied, $status");
+
+    $r = PUT($path, { n => 4, base_version => $w });
+    is($r->{status}, 409, 'now it is stale');
+    is(json($r)->{server_version}{n}, 3, 'the write is seen');
+    cmp_ok(version($r), '>', $w, 'as a new version');
+}
+
+is(scalar(grep { $_->{method} eq 'GET' && $_->{target} eq '/plain/s500' }
+          seen()), 4, 'no more GETs than that');
+
+
+=== a write that lands after its time-out is not overwritten
+--- config
+    location / {
+        conflict version;
+        conflict_wait 50ms;
+        conflict_quarantine 1500ms;
+        proxy_read_timeout 200ms;
+        proxy_pass http://api;
+    }
+--- steps
+set_doc('/plain/1', { id => 1 });
+
+my $v = version(GET('/plain/1'));
+my $r = PUT('/plain/1', { n => 1, base_version => $v },
+            'X-Up-Write: sleep=0.7 apply');
+
+is($r->{status}, 504, 'the first write times out');
+
+$r = PUT('/plain/1', { n => 2, base_version => $v });
+
+is($r->{status}, 503, 'the next is kept out');
+is(json($r)->{error}, 'outcome_unknown', 'error');
+is(header($r, 'Retry-After'), 2, 'Retry-After is what is left, rounded up');
+is((conflicts())[0]{action}, 'conflict_busy', 'logged');
+
+applied(1);
+
+until_true {
+    $r = PUT('/plain/1', { n => 2, base_version => $v });
+    $r->{status} != 503;
+};
+
+is($r->{status}, 409, 'then it is stale');
+is(json($r)->{server_version}{n}, 1, 'and sees what landed');
+is(scalar(journal()), 1, 'the upstream applied the first alone');
+
+
+=== the retry of a write that landed after its time-out
+--- config
+    location / {
+        conflict version;
+        conflict_wait 5s;
+        conflict_quarantine 400ms;
+        proxy_read_timeout 100ms;
+        proxy_pass http://api;
+    }
+--- steps
+set_doc('/plain/1', { id => 1 });
+
+my $v = version(GET('/plain/1'));
+my $body = { n => 1, base_version => $v };
+
+is(PUT('/plain/1', $body, 'X-Up-Write: apply sleep=0.3')->{status}, 504,
+   'applied, and timed out');
+
+my $r = PUT('/plain/1', $body);
+
+is($r->{status}, 200, 'the retry is told that it is done');
+like(header($r, 'Conflict'), qr/^replayed;/, 'replayed');
+is(scalar(journal()), 1, 'once');
+is(scalar(conflicts()), 0, 'no conflict');
+
+$v = version($r);
+$body = { n => 2, base_version => $v };
+
+is(PUT('/plain/1', $body, 'X-Up-Write: sleep=0.3')->{status}, 504,
+   'timed out, and not applied');
+
+$r = PUT('/plain/1', $body);
+
+is($r->{status}, 204, 'its retry is carried out');
+is(json(upstream('/_doc?path=/plain/1'))->{n}, 2, 'really');
+
+
+=== the retry of a write that is not to be seen is not called done
+--- config
+    location / {
+        conflict version;
+        conflict_wait 5s;
+        conflict_quarantine 300ms;
+        proxy_read_timeout 100ms;
+        proxy_pass http://api;
+    }
+--- steps
+set_doc('/echo/1', { id => 1 });
+
+my $v = version(GET('/echo/1'));
+my $body = { n => 1, base_version => $v };
+
+is(PUT('/echo/1', $body, 'X-Up-Write: sleep=0.3')->{status}, 504,
+   'timed out, and not applied');
+
+# the GET shows another body each time, so it cannot tell
+
+my $r = PUT('/echo/1', $body);
+
+is($r->{status}, 409, 'refused');
+unlike(header($r, 'Conflict'), qr/replayed/, 'not replayed');
+is(scalar(journal()), 0, 'nothing was applied');
+
+
+=== a cached connection that dies does not make nginx send a write twice
+--- http_config
+upstream kept {
+    server 127.0.0.1:$TEST_NGINX_UPSTREAM_PORT;
+    keepalive 4;
+}
+--- config
+    location / {
+        conflict version;
+        conflict_quarantine 200ms;
+        conflict_wait 10ms;
+        proxy_http_version 1.1;
+        proxy_set_header Connection "";
+        proxy_pass http://kept;
+    }
+--- steps
+for my $method ('PUT', 'DELETE') {
+    upstream('/_reset');
+    my $path = "/plain/$method";
+    set_doc($path, { id => 1 });
+
+    my $v = version(GET($path));
+
+    my $r = http($method, $path,
+                 ($method eq 'PUT' ? (body => { n => 1 }) : ()),
+                 headers => [qq(If-Match: "$v"), 'X-Up-Write: apply close']);
+
+    is($r->{status}, 502, "$method: bad gateway");
+    is(scalar(journal()), 1, 'applied once');
+    is(scalar(grep { $_->{method} eq $method } seen()), 1, 'sent once');
+    is(PUT($path, { n => 2, base_version => $v })->{status}, 503,
+       'the resource is closed');
+
+    until_true {
+        $r = PUT($path, { n => 2, base_version => $v });
+        $r->{status} != 503;
+    };
+
+    is($r->{status}, 409, 'then the write is found to have landed');
+}
+
+
+=== a second peer does not get what the first was sent
+--- http_config
+upstream pair {
+    server 127.0.0.1:$TEST_NGINX_UPSTREAM_PORT max_fails=0;
+    server localhost:$TEST_NGINX_UPSTREAM_PORT max_fails=0;
+}
+--- config
+    location / {
+        conflict version;
+        conflict_quarantine 100ms;
+        proxy_next_upstream error timeout http_500 http_503 non_idempotent;
+        proxy_read_timeout 200ms;
+        proxy_pass http://pair;
+    }
+--- steps
+set_doc("/plain/$_", { id => 1 }) for 1 .. 4;
+
+is(PUT('/plain/1', { n => 1 }, 'X-Up-Write: apply close')->{status}, 502,
+   'close');
+is(PUT('/plain/2', { n => 1 }, 'X-Up-Write: apply sleep=1')->{status}, 504,
+   'time-out');
+is(PUT('/plain/3', { n => 1 }, 'X-Up-Write: apply status=503')->{status}, 503,
+   'status');
+is(scalar(journal()), 3, 'each was applied once');
+is(scalar(grep { $_->{method} eq 'PUT' } seen()), 3, 'each was sent once');
+
+is(GET('/plain/4', 'X-Up-Read: close')->{status}, 502, 'a read fails');
+is(scalar(grep { $_->{target} eq '/plain/4' } seen()), 2,
+   'after it was tried at both');
+
+
+=== a peer that refuses the connection is passed over
+--- http_config
+upstream pair {
+    server 127.0.0.1:$TEST_NGINX_PORT2 max_fails=0;
+    server 127.0.0.1:$TEST_NGINX_UPSTREAM_PORT max_fails=0;
+}
+upstream none {
+    server 127.0.0.1:$TEST_NGINX_PORT2;
+}
+--- config
+    location / {
+        conflict version;
+        proxy_pass http://pair;
+    }
+    location /dead/ {
+        conflict version;
+        proxy_pass http://none;
+    }
+--- steps
+set_doc('/plain/1', { id => 1 });
+
+for (1 .. 4) {
+    my $v = version(GET('/plain/1'));
+    is(PUT('/plain/1', { n => $_, base_version => $v })->{status}, 204,
+       'a write finds the peer that lives');
+}
+
+is(scalar(journal()), 4, 'four writes');
+
+for (1 .. 3) {
+    is(PUT('/dead/1', { n => 1 })->{status}, 502,
+       'no peer at all: nothing was sent, so nothing is unknown');
+}
+
+
+=== a name that is resolved at run time
+--- config
+    location / {
+        conflict version;
+        conflict_quarantine 100ms;
+        set $backend 127.0.0.1:$TEST_NGINX_UPSTREAM_PORT;
+        proxy_pass http://$backend;
+    }
+--- steps
+set_doc('/plain/1', { id => 1 });
+
+my $v = version(GET('/plain/1'));
+
+is(PUT('/plain/1', { n => 1, base_version => $v })->{status}, 204, 'passes');
+is(PUT('/plain/1', { n => 2, base_version => $v })->{status}, 409, 'stale');
+is(PUT('/plain/1', { n => 3 }, 'X-Up-Write: apply close')->{status}, 502,
+   'closes');
+is(scalar(grep { $_->{body} =~ /"n":3/ } journal()), 1, 'sent once');
+
+
+=== a client that goes away does not cut a write
+--- config
+    location / {
+        conflict version;
+        conflict_wait 5s;
+        proxy_pass http://api;
+    }
+--- steps
+set_doc('/plain/1', { id => 1 });
+
+my $v = version(GET('/plain/1'));
+my $w = start('PUT', '/plain/1', body => { n => 1, base_version => $v },
+              headers => ['X-Up-Write: hold apply']);
+begun(1);
+close $w->{socket};
+
+my $next = start('PUT', '/plain/1', body => { n => 2, base_version => $v });
+
+release();
+
+my $r = finish($next);
+
+is($r->{status}, 409, 'its write was awaited and counts');
+is(json($r)->{server_version}{n}, 1, 'it landed');
+
+
+=== what is left of an aborted client is not lost either
+--- config
+    location / {
+        conflict version;
+        conflict_wait 5s;
+        conflict_quarantine 300ms;
+        proxy_read_timeout 200ms;
+        proxy_pass http://api;
+    }
+--- steps
+set_doc('/plain/1', { id => 1 });
+
+my $v = version(GET('/plain/1'));
+my $w = start('PUT', '/plain/1', body => { n => 1, base_version => $v },
+              headers => ['X-Up-Write: sleep=0.3 apply']);
+begun(1);
+close $w->{socket};
+
+my $r = PUT('/plain/1', { n => 2, base_version => $v });
+
+is($r->{status}, 409, 'client gone, upstream timed out, and then it landed');
+
+
+=== the upstream's own refusal is not the module's
+--- config
+    location / {
+        conflict version;
+        proxy_pass http://api;
+    }
+--- steps
+set_doc('/plain/1', { id => 1 });
+
+my $v = version(GET('/plain/1'));
+my $r = PUT('/plain/1', { base_version => $v }, 'X-Up-Write: status=409');
+
+is($r->{status}, 409, 'its status');
+like(header($r, 'Conflict'), qr/^passed/, 'passed on');
+is(scalar(conflicts()), 0, 'not logged');
+
+
+=== quarantine 0 is for upstreams that check: the forwarded fence
+--- config
+    location / {
+        conflict version;
+        conflict_quarantine 0;
+        proxy_set_header X-Fence $conflict_next_version;
+        proxy_read_timeout 100ms;
+        proxy_pass http://api;
+    }
+--- no_error_log
+conflict_quarantine 0
+--- steps
+set_doc('/plain/1', { id => 1 });
+
+my $v = version(GET('/plain/1'));
+my $r = PUT('/plain/1', { n => 1, base_version => $v });
+my ($fence) = map { $_->[1] } grep { $_->[0] eq 'x-fence' }
+              @{ (journal())[0]{headers} };
+
+is($fence, version($r), 'the fence is the version that the write gets');
+
+is(version(GET('/plain/1')), $fence, 'a read shows it');
+is(PUT('/plain/1', { n => 2 }, 'X-Up-Write: sleep=0.3')->{status}, 504,
+   'a time-out');
+is(PUT('/plain/1', { n => 3, base_version => $fence })->{status}, 204,
+   'the next is let in at once');
+
+
+=== quarantine 0 where nothing checks: nginx warns
+--- config
+    location / {
+        conflict version;
+        conflict_quarantine 0;
+        proxy_pass http://api;
+    }
+--- error_log
+"conflict_quarantine 0" where the upstream checks neither

@@ -1,0 +1,214 @@
+# Versions that the upstream owns: a member of its JSON, a header, ETag.
+
+BEGIN { push @INC, 't/lib' }
+use Conflict;
+use Test::Nginx::Socket 'no_plan';
+
+Conflict::install('Test::Nginx::Socket');
+run_tests();
+
+__DATA__
+
+=== a member of the body
+--- config
+    location / {
+        conflict version;
+        conflict_version json:/version;
+        proxy_pass http://api;
+    }
+--- steps
+set_doc('/own/1', { id => 1 });
+
+my $r = GET('/own/1');
+
+is(json($r)->{version}, 1, 'the upstream shows its version');
+is(header($r, 'ETag'), undef, 'no tag of ours');
+
+$r = PUT('/own/1', { n => 1, base_version => 1 });
+
+is($r->{status}, 200, 'the base is the version');
+is(json($r)->{version}, 2, 'the next one');
+
+$r = PUT('/own/1', { n => 2, base_version => 1 });
+
+is($r->{status}, 409, 'stale');
+is(json($r)->{version}, 2, 'by the version of the answer to the first');
+is(json($r)->{server_version}{version}, 2, 'and the body has it');
+is(header($r, 'Conflict'), 'rejected;version=2;base=1', 'the field');
+is(PUT('/own/1', { n => 3, base_version => 2 })->{status}, 200, 'good');
+is(scalar(grep { $_->{method} eq 'GET' } seen()), 2,
+   'no GET but the client\'s and that for the refusal');
+
+
+=== a version that starts at zero
+--- config
+    location / {
+        conflict version;
+        conflict_version json:/version;
+        proxy_pass http://api;
+    }
+--- steps
+set_doc('/zero/1', { id => 1 });
+
+is(PUT('/zero/1', { n => 1, base_version => 0 })->{status}, 200, 'zero');
+is(PUT('/zero/1', { n => 2, base_version => 0 })->{status}, 409, 'stale');
+
+
+=== a write that was not read before: a GET tells first
+--- config
+    location / {
+        conflict version;
+        conflict_version json:/version;
+        proxy_pass http://api;
+    }
+--- steps
+set_doc('/own/1', { id => 1 });
+set_doc('/own/1', { id => 2 });
+
+is(PUT('/own/1', { base_version => 1 })->{status}, 409, 'stale');
+is(PUT('/own/1', { base_version => 2 })->{status}, 200, 'good');
+is(PUT('/own/2', { base_version => 2 })->{status}, 409,
+   'there is no such resource');
+
+
+=== changes behind the module are found by the next read
+--- config
+    location / {
+        conflict version;
+        conflict_version json:/version;
+        proxy_pass http://api;
+    }
+--- steps
+set_doc('/own/1', { id => 1 });
+GET('/own/1');
+set_doc('/own/1', { id => 2 });
+GET('/own/1');
+GET('/own/1');
+
+my @log = conflicts();
+
+is(scalar(@log), 1, 'logged once');
+is($log[0]{action}, 'conflict_external', 'as external');
+is($log[0]{server_version}, 1, 'what was known');
+is(PUT('/own/1', { base_version => 1 })->{status}, 409, 'it counts');
+is(PUT('/own/1', { base_version => 2 })->{status}, 200, 'as the new version');
+
+
+=== an answer without the version: the next write asks
+--- config
+    location / {
+        conflict version;
+        conflict_version json:/version;
+        proxy_pass http://api;
+    }
+--- steps
+set_doc('/own/1', { id => 1 });
+
+is(PUT('/own/1', { base_version => 1 }, 'X-Up-Write: apply status=204')
+   ->{status}, 204, '204 shows nothing');
+is(PUT('/own/1', { n => 2, base_version => 1 })->{status}, 409,
+   'a GET has shown');
+is(PUT('/own/1', { n => 2, base_version => 2 })->{status}, 200, 'good');
+
+
+=== DELETE
+--- config
+    location / {
+        conflict version;
+        conflict_version json:/version;
+        proxy_pass http://api;
+    }
+--- steps
+set_doc('/own/1', { id => 1 });
+GET('/own/1');
+
+is(http('DELETE', '/own/1', body => { base_version => 1 })->{status}, 204,
+   'deleted');
+
+my $r = PUT('/own/1', { base_version => 1 });
+
+is($r->{status}, 409, 'a write to what is gone');
+ok(json($r)->{deleted}, 'deleted');
+
+
+=== ETag: the upstream checks, too, and is shown the precondition
+--- config
+    location / {
+        conflict version;
+        conflict_version header:ETag;
+        proxy_pass http://api;
+    }
+--- steps
+set_doc('/etag/1', { id => 1 });
+
+my $r = GET('/etag/1');
+
+is(header($r, 'ETag'), '"e1"', 'the ETag is the upstream\'s');
+is(header($r, 'Conflict'), 'passed', 'it is no number');
+
+$r = PUT('/etag/1', { n => 1 }, 'If-Match: "e1"');
+
+is($r->{status}, 200, 'passes');
+is(header($r, 'ETag'), '"e2"', 'with the upstream\'s new tag');
+
+my %h = map { $_->[0] => $_->[1] } @{ (journal())[0]{headers} };
+
+is($h{'if-match'}, '"e1"', 'the upstream saw If-Match');
+
+$r = PUT('/etag/1', { n => 2 }, 'If-Match: "e1"');
+
+is($r->{status}, 409, 'stale: not even sent');
+is(json($r)->{version}, '"e2"', 'the current tag');
+is(header($r, 'ETag'), '"e2"', 'as ETag');
+is(scalar(journal()), 1, 'one write');
+is(PUT('/etag/1', { n => 3 }, 'If-Match: W/"e2"')->{status}, 412,
+   'weakened on its way by nginx: good here, the upstream is the judge');
+is(http('PUT', '/etag/1', body => { base_version => 'e2' })->{status}, 200,
+   'a base may be a text');
+
+
+=== a weak tag equals nothing
+--- config
+    location / {
+        conflict version;
+        conflict_version header:ETag;
+        proxy_pass http://api;
+    }
+--- steps
+set_doc('/weak/1', { id => 1 });
+GET('/weak/1');
+
+is(PUT('/weak/1', { n => 1 }, 'If-Match: W/"e1"')->{status}, 409, 'weak');
+is(PUT('/weak/1', { n => 1 }, 'If-Match: "e1"')->{status}, 409, 'strong');
+
+
+=== an upstream that does not carry the version that it should
+--- config
+    location / {
+        conflict version;
+        conflict_version json:/nothing;
+        proxy_pass http://api;
+    }
+    location /pass/ {
+        conflict version;
+        conflict_version json:/nothing;
+        conflict_store_error pass;
+        proxy_pass http://api/own/;
+    }
+--- steps
+set_doc('/own/1', { id => 1 });
+
+my $r = PUT('/own/1', { base_version => 1 });
+
+is($r->{status}, 503, 'nothing can be checked');
+is(json($r)->{error}, 'store_unavailable', 'error');
+is(scalar(journal()), 0, 'nothing was forwarded');
+is(PUT('/own/1', { n => 1 })->{status}, 200, 'without a base it passes');
+
+$r = PUT('/pass/1', { base_version => 1 });
+
+is($r->{status}, 200, 'conflict_store_error pass');
+is(header($r, 'Conflict') =~ /^unchecked/ ? 1 : 0, 1, 'unchecked');
+is((conflicts())[-1]{action}, 'conflict_unchecked', 'logged');
+--- error_log
+does not carry the version that "conflict_version" says

@@ -1,0 +1,272 @@
+# Every way to say a base, alone and together, for each method.
+
+BEGIN { push @INC, 't/lib' }
+use Conflict;
+use Test::Nginx::Socket 'no_plan';
+
+Conflict::install('Test::Nginx::Socket');
+run_tests();
+
+__DATA__
+
+=== the table
+--- config
+    location / {
+        conflict version;
+        proxy_pass http://api;
+    }
+--- steps
+my $n = 0;
+
+# V: the current version, O: an old one; the status that is expected is 2xx
+# (passed) or 409
+
+my @table = (
+    # If-Match          If-None-Match   base   exists  passes
+    [ undef,            undef,          undef, 1,      1 ],
+    [ undef,            undef,          undef, 0,      1 ],
+    [ '"V"',            undef,          undef, 1,      1 ],
+    [ '"O"',            undef,          undef, 1,      0 ],
+    [ '"V"',            undef,          undef, 0,      0 ],
+    [ 'W/"V"',          undef,          undef, 1,      1 ],
+    [ '"x", "V"',       undef,          undef, 1,      1 ],
+    [ '"x" , ,"O"',     undef,          undef, 1,      0 ],
+    [ '*',              undef,          undef, 1,      1 ],
+    [ '*',              undef,          undef, 0,      0 ],
+    [ undef,            '*',            undef, 1,      0 ],
+    [ undef,            '*',            undef, 0,      1 ],
+    [ undef,            '"V"',          undef, 1,      0 ],
+    [ undef,            '"O"',          undef, 1,      1 ],
+    [ undef,            undef,          'V',   1,      1 ],
+    [ undef,            undef,          'O',   1,      0 ],
+    [ '"V"',            undef,          'V',   1,      1 ],
+    [ '"V"',            undef,          'O',   1,      0 ],
+    [ '"O"',            undef,          'V',   1,      0 ],
+    [ '"V"',            '*',            undef, 1,      0 ],
+    [ '"V"',            '"O"',          'V',   1,      1 ],
+);
+
+for my $method ('PUT', 'PATCH', 'DELETE') {
+
+    for my $row (@table) {
+        my ($match, $none, $base, $exists, $passes) = @$row;
+
+        my $path = '/plain/t' . ++$n;
+        my ($v, $o) = (1, 2);
+
+        # a resource with two versions, or the tombstone of one
+
+        http('PUT', $path, body => { id => 1 });
+        $o = version(GET($path));
+        $v = version(PUT($path, { id => 2 }));
+
+        if (!$exists) {
+            $v = version(DELETE($path));
+        }
+
+        my $with = sub {
+            my $s = shift;
+            $s =~ s/V/$v/;
+            $s =~ s/O/$o/;
+            return $s;
+        };
+
+        my @headers;
+        push @headers, 'If-Match: ' . $with->($match) if defined $match;
+        push @headers, 'If-None-Match: ' . $with->($none) if defined $none;
+
+        my %body = (n => $n);
+        $body{base_version} = 0 + $with->($base) if defined $base;
+
+        my $r = http($method, $path, headers => \@headers, body => \%body);
+
+        my $what = join ' ', $method, $exists ? 'existing' : 'deleted',
+                   @headers, defined $base ? "base_version: $base" : ();
+
+        # without a resource the upstream says 404 to a DELETE that passes
+
+        my $want = !$passes ? 409
+                   : $method eq 'DELETE' && !$exists ? 404
+                   : $exists ? 204 : 201;
+
+        is($r->{status}, $want, $what);
+    }
+}
+
+
+=== dates
+--- config
+    location / {
+        conflict version;
+        proxy_pass http://api;
+    }
+--- steps
+my $mtime = 1700000000;    # Tue, 14 Nov 2023 22:13:20 GMT
+
+my @dates = (
+    [ 'Tue, 14 Nov 2023 22:13:20 GMT',          1 ],
+    [ 'Tue, 14 Nov 2023 22:13:19 GMT',          0 ],
+    [ 'Tue, 14 Nov 2023 22:13:21 GMT',          1 ],
+    [ 'Tuesday, 14-Nov-23 22:13:20 GMT',        1 ],
+    [ 'Tuesday, 14-Nov-23 22:13:19 GMT',        0 ],
+    [ 'Tue Nov 14 22:13:20 2023',               1 ],
+    [ 'Tue Nov 14 22:13:19 2023',               0 ],
+    [ '2023-11-14T22:13:20Z',                   1 ],
+    [ '2023-11-14T22:13:20.000Z',               1 ],
+    [ '2023-11-14T22:13:19.999999Z',            0 ],
+    [ '2023-11-14T23:13:20+01:00',              1 ],
+    [ '2023-11-14T21:13:19-01:00',              0 ],
+);
+
+my $n = 0;
+
+for my $row (@dates) {
+    my ($date, $passes) = @$row;
+    my $path = '/lm/d' . ++$n;
+
+    set_doc($path, { id => 1 }, mtime => $mtime);
+    GET($path);
+
+    is(PUT($path, { id => 2 }, "If-Unmodified-Since: $date")->{status},
+       $passes ? 204 : 409, $date);
+}
+
+set_doc('/lm/x', { id => 1 }, mtime => $mtime);
+
+my $v = version(GET('/lm/x'));
+
+is(PUT('/lm/x', { id => 2 }, 'If-Unmodified-Since: Tue, 14 Nov 2023 22:13:19 GMT',
+       qq(If-Match: "$v"))->{status}, 204, 'ignored beside If-Match');
+is(PUT('/lm/x', { id => 2 }, 'If-Unmodified-Since: yesterday',
+       'If-Match: *')->{status}, 204, 'even where it is not a date');
+
+my $r = PUT('/lm/x', { id => 2 }, 'If-Unmodified-Since: yesterday');
+
+is($r->{status}, 400, 'what is no date is refused');
+is(json($r)->{error}, 'malformed_base', 'error');
+
+
+=== a date of the second in which it changed twice is no proof
+--- config
+    location / {
+        conflict version;
+        proxy_pass http://api;
+    }
+--- steps
+set_doc('/plain/1', { id => 1 });
+
+my ($first, $second);
+
+# two writes in one second, however the clock stands
+
+until_true {
+    PUT('/plain/1', { n => 1 });
+    $first = header(GET('/plain/1'), 'Last-Modified');
+    PUT('/plain/1', { n => 2 });
+    $second = header(GET('/plain/1'), 'Last-Modified');
+    defined $first && !defined $second;
+};
+
+is(PUT('/plain/1', { n => 3 }, "If-Unmodified-Since: $first")->{status}, 409,
+   'the date of the first version is refused for the second');
+
+my $date;
+
+until_true { defined($date = header(GET('/plain/1'), 'Last-Modified')) };
+
+isnt($date, $first, 'the second version is shown under the next second');
+is(PUT('/plain/1', { n => 4 }, "If-Unmodified-Since: $date")->{status}, 204,
+   'which is a good date');
+
+
+=== the status of a stale header base
+--- config
+    location / {
+        conflict version;
+        conflict_header_status 412;
+        proxy_pass http://api;
+    }
+--- steps
+set_doc('/plain/1', { id => 1 });
+
+my $v = version(GET('/plain/1'));
+
+PUT('/plain/1', { n => 1 });
+
+my $r = PUT('/plain/1', { n => 2 }, qq(If-Match: "$v"));
+
+is($r->{status}, 412, 'a header');
+is(json($r)->{status}, 412, 'in the body, too');
+is(PUT('/plain/1', { base_version => $v })->{status}, 409, 'a body');
+is(PUT('/plain/1', { base_version => $v }, qq(If-Match: "$v"))->{status}, 412,
+   'both: the header comes first');
+
+
+=== a header of the application's own
+--- config
+    location / {
+        conflict version;
+        conflict_base header:X-Base-Version;
+        conflict_header_status 412;
+        proxy_pass http://api;
+    }
+--- steps
+set_doc('/plain/1', { id => 1 });
+
+my $v = version(GET('/plain/1'));
+
+is(PUT('/plain/1', { base_version => 1 }, "X-Base-Version: $v")->{status}, 204,
+   'it is good, and the member is data');
+is(PUT('/plain/1', {}, "X-Base-Version: $v")->{status}, 412, 'stale');
+is(PUT('/plain/1', {}, 'X-Base-Version: v1')->{status}, 400, 'no integer');
+
+
+=== what the upstream sees of preconditions that speak of minted versions
+--- config
+    location / {
+        conflict version;
+        proxy_pass http://api;
+    }
+--- steps
+my $v = version(PUT('/plain/1', { id => 1 }));
+
+is(PUT('/plain/1', { n => 1 }, qq(If-Match: "$v"),
+       'If-None-Match: "1"')->{status}, 204, 'passes');
+
+my %h = map { $_->[0] => $_->[1] } @{ (journal())[1]{headers} };
+
+ok(!exists $h{'if-match'} && !exists $h{'if-none-match'},
+   'no If-Match, no list of tags');
+
+my $date = header(GET('/plain/1'), 'Last-Modified');
+
+is(PUT('/plain/1', { n => 2 }, 'If-Unmodified-Since: 2099-01-01T00:00:00Z')
+   ->{status}, 204, 'passes');
+%h = map { $_->[0] => $_->[1] } @{ (journal())[2]{headers} };
+ok(!exists $h{'if-unmodified-since'}, 'no If-Unmodified-Since');
+
+is(PUT('/plain/2', { n => 1 }, 'If-None-Match: *')->{status}, 201, 'created');
+%h = map { $_->[0] => $_->[1] } @{ (journal())[3]{headers} };
+is($h{'if-none-match'}, '*', 'any upstream knows "If-None-Match: *"');
+
+
+=== a base that this store never gave
+--- config
+    location / {
+        conflict version;
+        proxy_pass http://api;
+    }
+--- steps
+set_doc('/plain/1', { id => 1 });
+
+my $v = version(GET('/plain/1'));
+
+for my $base (0, 1, -1, $v + 1000000, '9007199254740993',
+              '99999999999999999999')
+{
+    my $r = http('PUT', '/plain/1', body => qq({"base_version":$base}));
+    is($r->{status}, 409, "base $base is never current");
+}
+
+is(version(GET('/plain/1')), $v, 'and changes nothing');
+is(PUT('/plain/1', { base_version => $v })->{status}, 204, 'the base is good');

@@ -1,0 +1,79 @@
+# report: decide and log, enforce nothing.
+
+BEGIN { push @INC, 't/lib' }
+use Conflict;
+use Test::Nginx::Socket 'no_plan';
+
+Conflict::install('Test::Nginx::Socket');
+run_tests();
+
+__DATA__
+
+=== what would have been refused passes
+--- config
+    location / {
+        conflict version report;
+        proxy_pass http://api;
+    }
+--- steps
+set_doc('/plain/1', { id => 1 });
+
+my $v = version(GET('/plain/1'));
+
+my $r = PUT('/plain/1', { n => 1, base_version => $v });
+like(header($r, 'Conflict'), qr/^passed;version=\d+;report$/, 'marked');
+
+$r = PUT('/plain/1', { n => 2, base_version => $v });
+
+is($r->{status}, 204, 'the stale write passes');
+like(header($r, 'Conflict'), qr/^rejected;version=\d+;base=$v;report$/,
+     'the field says what would have been');
+
+my @log = conflicts();
+
+is(scalar(@log), 1, 'one line');
+is($log[0]{action}, 'conflict_version', 'action');
+is($log[0]{status}, 204, 'the status that was sent');
+ok($log[0]{report}, 'report');
+
+
+=== nothing waits
+--- config
+    location / {
+        conflict version report;
+        proxy_pass http://api;
+    }
+--- steps
+set_doc('/plain/1', { id => 1 });
+
+my $v = version(GET('/plain/1'));
+my $slow = start('PUT', '/plain/1', body => { n => 1, base_version => $v },
+                 headers => ['X-Up-Write: hold apply']);
+begun(1);
+
+my $r = PUT('/plain/1', { n => 2, base_version => $v });
+
+is($r->{status}, 204, 'the second passes beside the first');
+like(header($r, 'Conflict'), qr/^busy/, 'it would have waited');
+release();
+is(finish($slow)->{status}, 204, 'the first ends');
+is((conflicts())[0]{action}, 'conflict_busy', 'and is logged');
+
+
+=== no base, bad JSON and a large body pass
+--- config
+    location / {
+        conflict version report;
+        conflict_require on;
+        conflict_max_body 100;
+        proxy_pass http://api;
+    }
+--- steps
+my $r = PUT('/plain/1', { n => 1 });
+
+is($r->{status}, 201, 'no base');
+like(header($r, 'Conflict'), qr/^required.*;report$/, 'would be asked for');
+is(http('PUT', '/plain/1', body => '{', headers => [])->{status}, 204,
+   'malformed');
+is(PUT('/plain/1', { n => 'x' x 200 })->{status}, 204, 'too large');
+is(scalar(journal()), 3, 'all were forwarded');

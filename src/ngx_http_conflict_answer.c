@@ -24,6 +24,8 @@ static ngx_int_t ngx_http_conflict_answer_latest(ngx_http_request_t *r,
     ngx_http_conflict_ctx_t *ctx, ngx_chain_t *out);
 static ngx_int_t ngx_http_conflict_answer_headers(ngx_http_request_t *r,
     ngx_http_conflict_ctx_t *ctx);
+static ngx_int_t ngx_http_conflict_answer_challenges(ngx_http_request_t *r,
+    ngx_http_conflict_latest_t *latest);
 static u_char *ngx_http_conflict_answer_head(ngx_http_request_t *r,
     ngx_http_conflict_ctx_t *ctx, u_char *p);
 static const char *ngx_http_conflict_answer_row(ngx_http_conflict_ctx_t *ctx,
@@ -427,7 +429,6 @@ ngx_http_conflict_answer_latest(ngx_http_request_t *r,
     ngx_http_conflict_ctx_t *ctx, ngx_chain_t *out)
 {
     ngx_buf_t                   *b;
-    ngx_table_elt_t             *h;
     ngx_http_conflict_latest_t  *latest;
 
     latest = &ctx->latest;
@@ -436,14 +437,8 @@ ngx_http_conflict_answer_latest(ngx_http_request_t *r,
 
     if (ctx->error == NGX_HTTP_CONFLICT_RELAY) {
 
-        if (latest->authenticate && latest->authenticate->hash) {
-            h = ngx_list_push(&r->headers_out.headers);
-            if (h == NULL) {
-                return NGX_ERROR;
-            }
-
-            *h = *latest->authenticate;
-            r->headers_out.www_authenticate = h;
+        if (ngx_http_conflict_answer_challenges(r, latest) != NGX_OK) {
+            return NGX_ERROR;
         }
 
     } else if (r->headers_out.status == NGX_HTTP_OK) {
@@ -492,6 +487,43 @@ ngx_http_conflict_answer_latest(ngx_http_request_t *r,
 
     out->buf = b;
     out->next = NULL;
+
+    return NGX_OK;
+}
+
+
+/* of a GET that was answered with 401, all of them */
+
+static ngx_int_t
+ngx_http_conflict_answer_challenges(ngx_http_request_t *r,
+    ngx_http_conflict_latest_t *latest)
+{
+    ngx_uint_t        i;
+    ngx_list_part_t  *part;
+    ngx_table_elt_t  *h;
+
+    for (part = &latest->request->headers_out.headers.part;
+         part;
+         part = part->next)
+    {
+        h = part->elts;
+
+        for (i = 0; i < part->nelts; i++) {
+
+            if (h[i].hash && h[i].key.len == sizeof("WWW-Authenticate") - 1
+                && ngx_strncasecmp(h[i].key.data,
+                                   (u_char *) "WWW-Authenticate",
+                                   sizeof("WWW-Authenticate") - 1)
+                   == 0
+                && ngx_http_conflict_add_header(r, "WWW-Authenticate",
+                                                (char *) h[i].value.data,
+                                                h[i].value.len)
+                   != NGX_OK)
+            {
+                return NGX_ERROR;
+            }
+        }
+    }
 
     return NGX_OK;
 }

@@ -174,8 +174,6 @@ ngx_http_conflict_latest_done(ngx_http_request_t *r, void *data, ngx_int_t rc)
         latest->status = NGX_HTTP_BAD_GATEWAY;
     }
 
-    latest->authenticate = r->headers_out.www_authenticate;
-
     ngx_log_debug2(NGX_LOG_DEBUG_HTTP, r->connection->log, 0,
                    "conflict latest done: %ui, %uz bytes",
                    latest->status, latest->len);
@@ -287,10 +285,6 @@ ngx_http_conflict_latest_header(ngx_http_request_t *r,
     latest->cached = r->cached;
     latest->last_modified = r->headers_out.last_modified_time;
 
-    if (r->headers_out.content_length_n > (off_t) nlcf->max_body) {
-        latest->too_large = 1;
-    }
-
     if (ngx_http_conflict_latest_copy(r->pool, &latest->content_type,
                                       &r->headers_out.content_type)
         != NGX_OK)
@@ -332,6 +326,14 @@ ngx_http_conflict_latest_header(ngx_http_request_t *r,
         }
     }
 
+    if (r->headers_out.content_length_n > (off_t) nlcf->max_body
+        && latest->status == NGX_HTTP_OK)
+    {
+        /* not worth to be read */
+        latest->too_large = 1;
+        return NGX_ERROR;
+    }
+
     return NGX_OK;
 }
 
@@ -357,11 +359,17 @@ ngx_http_conflict_latest_body(ngx_http_request_t *r,
         }
 
         if (latest->too_large) {
-            /* enough: the rest is not even read from the upstream */
-            return NGX_ERROR;
-        }
 
-        if (size) {
+            /*
+             * Enough.  An error would be taken for one of the client's
+             * connection; this ends the reading from the upstream.
+             */
+
+            if (r->upstream && r->upstream->pipe) {
+                r->upstream->pipe->downstream_error = 1;
+            }
+
+        } else if (size) {
             if (ngx_http_conflict_latest_grow(r, latest, (size_t) size)
                 != NGX_OK)
             {

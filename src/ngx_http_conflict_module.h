@@ -189,7 +189,6 @@ typedef struct {
     ngx_uint_t                     status;
     ngx_str_t                      content_type;
     ngx_str_t                      etag;
-    ngx_table_elt_t               *authenticate;
     time_t                         last_modified;
     ngx_str_t                      version_header;
     ngx_str_t                      mtime_header;

@@ -474,6 +474,8 @@ ngx_http_conflict_failpoint_arm(ngx_http_request_t *r)
     ngx_list_part_t  *part;
     ngx_table_elt_t  *h;
 
+    ngx_http_conflict_failpoint_left = 0;
+
     for (part = &r->headers_in.headers.part; part; part = part->next) {
         h = part->elts;
 

@@ -149,8 +149,10 @@ sub check_log {
     my @bad = grep { /\[(alert|emerg|crit)\]|Sanitizer|exited on signal/ }
               split /^/, slurp(servroot() . '/logs/error.log');
 
-    if (defined $block->value_allow) {
-        my $allow = $block->value_allow;
+    my $allow = $block->allow;
+
+    if (defined $allow) {
+        $allow =~ s/\s+\z//;
         @bad = grep { !/$allow/ } @bad;
     }
 

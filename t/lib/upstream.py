@@ -282,6 +282,7 @@ async def serve(reader, writer):
             status, out, text = 200, [], b''
             forced = None
             gone = False
+            chunked = False
 
             for step in script.split():
                 name, _, value = step.partition('=')
@@ -310,6 +311,9 @@ async def serve(reader, writer):
                     text = b'{"x":"' + b'x' * int(value) + b'"}'
                     out.append(('Content-Type', 'application/json'))
 
+                elif name == 'chunked':
+                    chunked = True
+
                 elif name == 'close':
                     gone = True
                     break
@@ -335,6 +339,17 @@ async def serve(reader, writer):
                 status = forced
 
             data = reply(status, text, out)
+
+            if chunked:
+                data = data.replace(b'Content-Length: %d' % len(text),
+                                    b'Transfer-Encoding: chunked', 1)
+                data = data[:len(data) - len(text)]
+
+                for i in range(0, len(text), 16384):
+                    piece = text[i:i + 16384]
+                    data += b'%x\r\n%s\r\n' % (len(piece), piece)
+
+                data += b'0\r\n\r\n'
 
             if method == 'HEAD':
                 data = data[:data.index(b'\r\n\r\n') + 4]

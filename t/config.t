@@ -1,0 +1,534 @@
+# Directives: each wrong argument stops nginx with an error that quotes it.
+
+BEGIN { push @INC, 't/lib' }
+use Conflict;
+use Test::Nginx::Socket 'no_plan';
+
+Conflict::install('Test::Nginx::Socket');
+run_tests();
+
+__DATA__
+
+=== an unknown policy
+--- config
+    location /x/ {
+        conflict never;
+        proxy_pass http://api;
+    }
+--- must_die
+--- error_log
+invalid policy "never"
+
+
+=== an unknown parameter
+--- config
+    location /x/ {
+        conflict version always;
+        proxy_pass http://api;
+    }
+--- must_die
+--- error_log
+invalid parameter "always"
+
+
+=== a policy twice
+--- config
+    location /x/ {
+        conflict version;
+        conflict lww;
+        proxy_pass http://api;
+    }
+--- must_die
+--- error_log
+"conflict" directive is duplicate
+
+
+=== an unknown store
+--- config
+    location /x/ {
+        conflict version store=nowhere;
+        proxy_pass http://api;
+    }
+--- must_die
+--- error_log
+unknown store "nowhere"
+
+
+=== a store name with a space
+--- config
+    location /x/ {
+        conflict version 'store=a b';
+        proxy_pass http://api;
+    }
+--- must_die
+--- error_log
+invalid store name "a b"
+
+
+=== an empty store name
+--- config
+    location /x/ {
+        conflict version store=;
+        proxy_pass http://api;
+    }
+--- must_die
+--- error_log
+invalid store name ""
+
+
+=== a store that is no zone
+--- http_config
+    conflict_store one size=1m;
+--- config
+    location /x/ {
+        conflict off;
+        proxy_pass http://api;
+    }
+--- must_die
+--- error_log
+invalid store "size=1m"
+
+
+=== a zone without a size
+--- http_config
+    conflict_store one zone=big;
+--- config
+    location /x/ {
+        conflict off;
+        proxy_pass http://api;
+    }
+--- must_die
+--- error_log
+invalid zone size "zone=big"
+
+
+=== a small zone
+--- http_config
+    conflict_store one zone=8k;
+--- config
+    location /x/ {
+        conflict off;
+        proxy_pass http://api;
+    }
+--- must_die
+--- error_log
+zone "zone=8k" is too small
+
+
+=== a store twice
+--- http_config
+    conflict_store one zone=1m;
+    conflict_store one zone=2m;
+--- config
+    location /x/ {
+        conflict off;
+        proxy_pass http://api;
+    }
+--- must_die
+--- error_log
+store "one" is duplicate
+
+
+=== a bad name of a store
+--- http_config
+    conflict_store o/e zone=1m;
+--- config
+    location /x/ {
+        conflict off;
+        proxy_pass http://api;
+    }
+--- must_die
+--- error_log
+invalid store name "o/e"
+
+
+=== a pointer without a slash
+--- config
+    location /x/ {
+        conflict_base json:base;
+        proxy_pass http://api;
+    }
+--- must_die
+--- error_log
+invalid JSON pointer in "json:base"
+
+
+=== a pointer with a bad escape
+--- config
+    location /x/ {
+        conflict_base json:/a~2b;
+        proxy_pass http://api;
+    }
+--- must_die
+--- error_log
+invalid JSON pointer in "json:/a~2b"
+
+
+=== a pointer that is too deep
+--- config
+    location /x/ {
+        conflict_base json:/a/a/a/a/a/a/a/a/a/a/a/a/a/a/a/a/a;
+        proxy_pass http://api;
+    }
+--- must_die
+--- error_log
+invalid JSON pointer in "json:/a/a
+
+
+=== a base that is neither
+--- config
+    location /x/ {
+        conflict_base cookie:x;
+        proxy_pass http://api;
+    }
+--- must_die
+--- error_log
+invalid value "cookie:x", it must be "json:/POINTER" or "header:NAME"
+
+
+=== a header without a name
+--- config
+    location /x/ {
+        conflict_base header:;
+        proxy_pass http://api;
+    }
+--- must_die
+--- error_log
+invalid value "header:"
+
+
+=== a header with a space
+--- config
+    location /x/ {
+        conflict_base 'header:a b';
+        proxy_pass http://api;
+    }
+--- must_die
+--- error_log
+invalid value "header:a b"
+
+
+=== a base twice
+--- config
+    location /x/ {
+        conflict_base json:/a;
+        conflict_base json:/b;
+        proxy_pass http://api;
+    }
+--- must_die
+--- error_log
+"conflict_base" directive is duplicate
+
+
+=== a bad version
+--- config
+    location /x/ {
+        conflict_version clock;
+        proxy_pass http://api;
+    }
+--- must_die
+--- error_log
+invalid value "clock", it must be "counter" or "json:/POINTER" or "header:NAME"
+
+
+=== a bad mtime
+--- config
+    location /x/ {
+        conflict_mtime never;
+        proxy_pass http://api;
+    }
+--- must_die
+--- error_log
+invalid value "never", it must be "auto" or
+
+
+=== a bad inject
+--- config
+    location /x/ {
+        conflict_inject header:x;
+        proxy_pass http://api;
+    }
+--- must_die
+--- error_log
+invalid value "header:x", it must be "off" or "json:/POINTER"
+
+
+=== inject without minted versions
+--- config
+    location /x/ {
+        conflict version;
+        conflict_version json:/version;
+        conflict_inject json:/v;
+        proxy_pass http://api;
+    }
+--- must_die
+--- error_log
+"conflict_inject" needs "conflict_version counter"
+
+
+=== strip of a header
+--- config
+    location /x/ {
+        conflict version;
+        conflict_base header:X-Base;
+        conflict_strip_base on;
+        proxy_pass http://api;
+    }
+--- must_die
+--- error_log
+"conflict_strip_base" needs "conflict_base json:/POINTER"
+
+
+=== a flag
+--- config
+    location /x/ {
+        conflict_strip_base yes;
+        proxy_pass http://api;
+    }
+--- must_die
+--- error_log
+invalid value "yes" in "conflict_strip_base"
+
+
+=== another flag
+--- config
+    location /x/ {
+        conflict_require maybe;
+        proxy_pass http://api;
+    }
+--- must_die
+--- error_log
+invalid value "maybe" in "conflict_require"
+
+
+=== a method
+--- config
+    location /x/ {
+        conflict_methods PUT FETCH;
+        proxy_pass http://api;
+    }
+--- must_die
+--- error_log
+invalid value "FETCH"
+
+
+=== a method that only reads
+--- config
+    location /x/ {
+        conflict_methods GET;
+        proxy_pass http://api;
+    }
+--- must_die
+--- error_log
+invalid value "GET"
+
+
+=== a source of the latest body
+--- config
+    location /x/ {
+        conflict_latest cache;
+        proxy_pass http://api;
+    }
+--- must_die
+--- error_log
+invalid value "cache", it must be "fetch" or "off"
+
+
+=== its parameter
+--- config
+    location /x/ {
+        conflict_latest fetch path=/a;
+        proxy_pass http://api;
+    }
+--- must_die
+--- error_log
+invalid parameter "path=/a"
+
+
+=== its pointer
+--- config
+    location /x/ {
+        conflict_latest fetch root=data;
+        proxy_pass http://api;
+    }
+--- must_die
+--- error_log
+invalid JSON pointer in "root=data"
+
+
+=== a root of nothing
+--- config
+    location /x/ {
+        conflict_latest off root=/data;
+        proxy_pass http://api;
+    }
+--- must_die
+--- error_log
+invalid parameter "root=/data"
+
+
+=== a status
+--- config
+    location /x/ {
+        conflict_header_status 410;
+        proxy_pass http://api;
+    }
+--- must_die
+--- error_log
+invalid value "410"
+
+
+=== a short lease
+--- config
+    location /x/ {
+        conflict_lease 10ms;
+        proxy_pass http://api;
+    }
+--- must_die
+--- error_log
+invalid time "10ms", it must be from 100ms
+
+
+=== no time
+--- config
+    location /x/ {
+        conflict_lease soon;
+        proxy_pass http://api;
+    }
+--- must_die
+--- error_log
+"conflict_lease" directive invalid value
+
+
+=== a long wait
+--- config
+    location /x/ {
+        conflict_wait 2d;
+        proxy_pass http://api;
+    }
+--- must_die
+--- error_log
+invalid time "2d", it must be at most 1d
+
+
+=== a negative quarantine
+--- config
+    location /x/ {
+        conflict_quarantine -1s;
+        proxy_pass http://api;
+    }
+--- must_die
+--- error_log
+"conflict_quarantine" directive invalid value
+
+
+=== a size
+--- config
+    location /x/ {
+        conflict_max_body much;
+        proxy_pass http://api;
+    }
+--- must_die
+--- error_log
+"conflict_max_body" directive invalid value
+
+
+=== a store error
+--- config
+    location /x/ {
+        conflict_store_error ignore;
+        proxy_pass http://api;
+    }
+--- must_die
+--- error_log
+invalid value "ignore"
+
+
+=== a log with a variable
+--- config
+    location /x/ {
+        conflict_log logs/$host.log;
+        proxy_pass http://api;
+    }
+--- must_die
+--- error_log
+invalid log "logs/$host.log"
+
+
+=== a log that cannot be opened
+--- config
+    location /x/ {
+        conflict_log /nonexistent/conflict.log;
+        proxy_pass http://api;
+    }
+--- must_die
+--- error_log
+/nonexistent/conflict.log" failed
+
+
+=== a syslog that is none
+--- config
+    location /x/ {
+        conflict_log syslog:severity=info;
+        proxy_pass http://api;
+    }
+--- must_die
+--- error_log
+no syslog server specified
+
+
+=== a log twice
+--- config
+    location /x/ {
+        conflict_log a.log;
+        conflict_log b.log;
+        proxy_pass http://api;
+    }
+--- must_die
+--- error_log
+"conflict_log" directive is duplicate
+
+
+=== a key with an unknown variable
+--- config
+    location /x/ {
+        conflict_key $nothing_like_it;
+        proxy_pass http://api;
+    }
+--- must_die
+--- error_log
+unknown "nothing_like_it" variable
+
+
+=== a user twice
+--- config
+    location /x/ {
+        conflict_user a;
+        conflict_user b;
+        proxy_pass http://api;
+    }
+--- must_die
+--- error_log
+"conflict_user" directive is duplicate
+
+
+=== no argument
+--- config
+    location /x/ {
+        conflict;
+        proxy_pass http://api;
+    }
+--- must_die
+--- error_log
+invalid number of arguments in "conflict" directive
+
+
+=== a store in a location
+--- config
+    location /x/ {
+        conflict_store one zone=1m;
+        proxy_pass http://api;
+    }
+--- must_die
+--- error_log
+"conflict_store" directive is not allowed here

@@ -1,0 +1,429 @@
+# Killed workers, reloads, upgrades: no acknowledged write is lost.
+
+BEGIN { push @INC, 't/lib' }
+use Conflict;
+use Test::Nginx::Socket 'no_plan';
+
+Conflict::install('Test::Nginx::Socket');
+master_on();
+workers(2);
+worker_connections(512);
+
+
+run_tests();
+
+__DATA__
+
+=== a worker killed while its write is at the upstream
+--- config
+    location / {
+        conflict version;
+        conflict_lease 500ms;
+        conflict_quarantine 500ms;
+        conflict_wait 50ms;
+        proxy_pass http://api;
+    }
+--- allow: exited on signal 9
+--- steps
+set_doc('/plain/1', { id => 1 });
+
+my $v = version(GET('/plain/1'));
+my $w = start('PUT', '/plain/1', body => { n => 1, base_version => $v },
+              headers => ['X-Up-Write: hold apply']);
+begun(1);
+
+# whichever has it
+
+kill 'KILL', workers_of(master_pid());
+is(finish($w)->{status}, 0, 'the client has no answer');
+
+until_true { scalar(workers_of(master_pid())) == 2 };
+
+is(PUT('/plain/2', { n => 1 })->{status}, 201, 'other resources go on');
+
+my $r = PUT('/plain/1', { n => 2, base_version => $v });
+
+like($r->{status}, qr/409|503/, 'this one is closed');
+unlike(header($r, 'Conflict'), qr/rejected/, 'not decided');
+
+release();
+applied(2);
+
+until_true {
+    $r = PUT('/plain/1', { n => 2, base_version => $v });
+    json($r)->{error} eq 'version_conflict';
+};
+
+is($r->{status}, 409, 'then the write is found');
+is(json($r)->{server_version}{n}, 1, 'as it landed');
+is(scalar(grep { $_->{path} eq '/plain/1' } journal()), 1,
+   'nobody wrote over it');
+
+
+=== a worker killed inside the zone, at every point where it can be torn
+--- config
+    location / {
+        conflict version;
+        conflict_lease 100ms;
+        conflict_quarantine 100ms;
+        conflict_wait 20ms;
+        proxy_pass http://api;
+    }
+--- allow: exited on signal 9|was locked by
+--- steps
+my ($point, $killed, $bad) = (0, 0, 0);
+my $n = 0;
+
+# writes, reads and refusals with the worker killed at the first, second, ...
+# point, until none of them reaches that far
+
+while (1) {
+    $point++;
+    my $hit = 0;
+
+    for my $kind ('create', 'read', 'commit', 'stale', 'dirty') {
+        my $path = '/plain/k' . ++$n;
+        my $kill = "X-Conflict-Failpoint: $point";
+        my ($v, $r);
+
+        set_doc($path, { id => 1 }) unless $kind eq 'create';
+
+        if ($kind eq 'create') {
+            $r = PUT($path, { n => 1 }, $kill);
+
+        } elsif ($kind eq 'read') {
+            $r = GET($path, $kill);
+
+        } else {
+            until_true { defined($v = version(GET($path))) };
+
+            if ($kind eq 'commit') {
+                $r = PUT($path, { n => 1, base_version => $v }, $kill);
+
+            } elsif ($kind eq 'stale') {
+                $r = PUT($path, { n => 1, base_version => 1 }, $kill);
+
+            } else {
+                until_true {
+                    PUT($path, { base_version => $v },
+                        'X-Up-Write: status=500')->{status} == 500;
+                };
+                $r = PUT($path, { n => 1, base_version => $v }, $kill);
+            }
+        }
+
+        $hit++ if $r->{status} == 0;
+
+        # the next writers get an answer, and the resource opens again
+
+        my $open = until_true {
+            my $s = PUT('/plain/other', { n => $n })->{status};
+            my $t = PUT($path, { n => 2 })->{status};
+            $s =~ /^20[14]$/ && $t =~ /^20[14]$/;
+        } 10;
+
+        $bad++ unless $open;
+    }
+
+    $killed += $hit;
+    last unless $hit;
+}
+
+cmp_ok($point, '>', 5, 'several points');
+cmp_ok($killed, '>', 10, 'many kills');
+is($bad, 0, 'after each all went on');
+is(GET('/plain/other')->{status}, 200, 'still');
+
+
+=== versions do not come back after a rebuild
+--- config
+    location / {
+        conflict version;
+        conflict_lease 100ms;
+        conflict_quarantine 100ms;
+        conflict_wait 20ms;
+        proxy_pass http://api;
+    }
+--- allow: exited on signal 9|was locked by
+--- steps
+set_doc('/plain/1', { id => 1 });
+
+my $v = version(GET('/plain/1'));
+
+is(GET('/plain/2', 'X-Conflict-Failpoint: 1')->{status}, 0, 'killed');
+
+my $r = PUT('/plain/1', { n => 1, base_version => $v });
+
+is($r->{status}, 503, 'all resources wait');
+is(json($r)->{error}, 'outcome_unknown', 'since nobody knows');
+
+until_true {
+    $r = PUT('/plain/1', { n => 1, base_version => $v });
+    $r->{status} != 503;
+};
+
+is($r->{status}, 409, 'the old base is stale');
+cmp_ok(version($r), '>', $v, 'the new version is greater');
+is(PUT('/plain/1', { n => 1, base_version => version($r) })->{status}, 204,
+   'and good');
+
+
+=== a reload with the same zone keeps everything
+--- config
+    location / {
+        conflict version;
+        conflict_wait 10s;
+        proxy_pass http://api;
+    }
+--- steps
+set_doc('/plain/1', { id => 1 });
+
+my $v = version(GET('/plain/1'));
+my $w = start('PUT', '/plain/1', body => { n => 1, base_version => $v },
+              headers => ['X-Up-Write: hold apply']);
+begun(1);
+
+my @old = workers_of(master_pid());
+kill 'HUP', master_pid();
+until_true { !grep { my $p = $_; grep { $p == $_ } @old }
+             workers_of(master_pid()) };
+
+my $next = start('PUT', '/plain/1', body => { n => 2, base_version => $v });
+
+release();
+is(finish($w)->{status}, 204, 'the old worker ends its write');
+is(finish($next)->{status}, 409, 'the new worker waited for it');
+
+
+=== reloads under load lose nothing
+--- config
+    location / {
+        conflict version;
+        conflict_wait 10s;
+        proxy_pass http://api;
+    }
+--- steps
+set_doc('/plain/1', { ids => [] });
+
+my $end = time() + 3;
+my ($acked, $failed, $n) = (0, 0, 0);
+
+while (time() < $end) {
+    kill 'HUP', master_pid() if $n++ % 20 == 0;
+
+    my @pending = map {
+        my $r = GET('/plain/1');
+        start('PUT', '/plain/1', body => { n => "$n-$_",
+                                           base_version => version($r) })
+    } 1 .. 4;
+
+    for (@pending) {
+        my $status = finish($_)->{status};
+        $status == 204 ? $acked++ : $status == 409 ? 0 : $failed++;
+    }
+}
+
+cmp_ok($acked, '>', 10, 'writes passed');
+is($failed, 0, 'none failed');
+is(scalar(journal()), $acked, 'each acknowledged write was applied, once');
+
+my $base;
+my $wrong = 0;
+
+# each was based on its predecessor: bases only grow
+
+for (map { json($_->{body})->{base_version} } journal()) {
+    $wrong++ if defined $base && $_ <= $base;
+    $base = $_;
+}
+
+is($wrong, 0, 'each on the one before');
+
+
+=== a reload with another zone waits for those that use the old one
+--- http_config
+    conflict_store default zone=1m;
+    proxy_read_timeout 20s;
+--- config
+    location / {
+        conflict version;
+        conflict_quarantine 300ms;
+        conflict_wait 50ms;
+        proxy_pass http://api;
+    }
+--- steps
+set_doc('/plain/1', { id => 1 });
+
+my $v = version(GET('/plain/1'));
+my $w = start('PUT', '/plain/1', body => { n => 1, base_version => $v },
+              headers => ['X-Up-Write: hold apply']);
+begun(1);
+
+my $conf = servroot() . '/conf/nginx.conf';
+my $text = slurp($conf);
+
+$text =~ s/zone=1m/zone=2m/;
+open my $out, '>', $conf or die;
+print $out $text;
+close $out;
+
+my @old = workers_of(master_pid());
+kill 'HUP', master_pid();
+until_true { !grep { my $p = $_; grep { $p == $_ } @old }
+             workers_of(master_pid()) };
+
+my $r = PUT('/plain/1', { n => 2, base_version => $v });
+
+is($r->{status}, 503, 'the new zone does not know of the write in flight');
+is(json($r)->{error}, 'store_generation', 'error');
+is(GET('/plain/1')->{status}, 200, 'reads go on');
+is(version(GET('/plain/1')), undef, 'without a version');
+is(scalar(grep { /"conflict_store" was changed/ }
+          split /\n/, slurp(servroot() . '/logs/error.log')), 1,
+   'the error log says why');
+
+release();
+is(finish($w)->{status}, 204, 'the old worker ends its write');
+
+until_true {
+    $r = PUT('/plain/1', { n => 2, base_version => $v });
+    $r->{status} != 503;
+};
+
+is($r->{status}, 409, 'then the new one knows that it does not know');
+is(json($r)->{server_version}{n}, 1, 'and asks');
+
+
+=== a binary upgrade
+--- config
+    location / {
+        conflict version;
+        conflict_quarantine 300ms;
+        conflict_wait 50ms;
+        proxy_pass http://api;
+    }
+--- steps
+set_doc('/plain/1', { id => 1 });
+
+my $v = version(GET('/plain/1'));
+my $w = start('PUT', '/plain/1', body => { n => 1, base_version => $v },
+              headers => ['X-Up-Write: hold apply']);
+begun(1);
+
+my $old = master_pid();
+
+kill 'USR2', $old;
+ok(until_true { my $p = master_pid(); $p && $p != $old
+                && workers_of($p) == 2 }, 'the new binary runs');
+
+# the old workers stop to listen, so that all that comes is the new ones'
+
+kill 'WINCH', $old;
+until_true { !workers_of($old) };
+
+my $r = PUT('/plain/1', { n => 2, base_version => $v });
+
+is($r->{status}, 503, 'the new one keeps out');
+is(json($r)->{error}, 'store_generation', 'error');
+
+release();
+is(finish($w)->{status}, 204, 'the old worker ends its write');
+kill 'QUIT', $old;
+
+until_true {
+    $r = PUT('/plain/1', { n => 2, base_version => $v });
+    $r->{status} != 503;
+};
+
+is($r->{status}, 409, 'then it asks the upstream');
+is(json($r)->{server_version}{n}, 1, 'and sees the write');
+
+
+=== a worker that may not finish
+--- main_config
+worker_shutdown_timeout 300ms;
+--- config
+    location / {
+        conflict version;
+        conflict_quarantine 500ms;
+        conflict_wait 50ms;
+        proxy_pass http://api;
+    }
+--- steps
+set_doc('/plain/1', { id => 1 });
+
+my $v = version(GET('/plain/1'));
+my $w = start('PUT', '/plain/1', body => { n => 1, base_version => $v },
+              headers => ['X-Up-Write: hold apply']);
+begun(1);
+
+kill 'HUP', master_pid();
+is(finish($w)->{status}, 0, 'its client gets no answer');
+
+my $r = PUT('/plain/1', { n => 2, base_version => $v });
+
+is($r->{status}, 503, 'the outcome is unknown');
+release();
+applied(1);
+
+until_true {
+    $r = PUT('/plain/1', { n => 2, base_version => $v });
+    $r->{status} != 503;
+};
+
+is($r->{status}, 409, 'the write had landed');
+is(scalar(journal()), 1, 'nobody wrote over it');
+
+
+=== a full zone refuses what it cannot hold, and recovers
+--- http_config
+    conflict_store small zone=32k;
+--- config
+    location / {
+        conflict version store=small;
+        conflict_wait 50ms;
+        conflict_quarantine 200ms;
+        proxy_read_timeout 20s;
+        proxy_pass http://api;
+    }
+--- main_config
+worker_rlimit_nofile 4096;
+--- steps
+set_doc('/plain/1', { id => 1 });
+
+my $v = version(GET('/plain/1'));
+my $w = start('PUT', '/plain/1', body => { n => 1, base_version => $v },
+              headers => ['X-Up-Write: hold apply']);
+begun(1);
+
+# far more resources than the zone has room for: the oldest are forgotten
+
+is(scalar(grep { GET("/plain/r$_")->{status} != 404 } 1 .. 500), 0, 'reads');
+is(PUT('/plain/1', { n => 2, base_version => $v })->{status}, 409,
+   'the lease was not evicted');
+
+# writes in flight fill it
+
+my @held = map { start('PUT', "/plain/h$_", body => { n => $_ },
+                       headers => ['X-Up-Write: hold apply']) } 1 .. 200;
+my $full;
+
+until_true { $full = PUT('/plain/more', { n => 1 }); $full->{status} == 503 };
+
+is($full->{status}, 503, 'full');
+is(json($full)->{error}, 'store_unavailable', 'error');
+is(GET('/plain/1')->{status}, 200, 'reads pass');
+
+my $begun = grep { $_->{method} eq 'PUT' } seen();
+
+release();
+
+my %count;
+$count{finish($_)->{status}}++ for $w, @held;
+
+is($count{201} + ($count{204} || 0), $begun, 'what was let in is done');
+is($count{201} + ($count{204} || 0) + $count{503}, 201, 'the rest was refused');
+is(PUT('/plain/more', { n => 1 })->{status}, 201, 'there is room again');
+is(scalar(grep { /is full of writes in flight/ }
+          split /\n/, slurp(servroot() . '/logs/error.log')), 1,
+   'one line in the error log');

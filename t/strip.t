@@ -1,0 +1,141 @@
+# conflict_strip_base: the upstream does not see the base.
+
+BEGIN { push @INC, 't/lib' }
+use Conflict;
+use Test::Nginx::Socket 'no_plan';
+
+Conflict::install('Test::Nginx::Socket');
+run_tests();
+
+__DATA__
+
+=== wherever the member stands
+--- config
+    location / {
+        conflict version;
+        conflict_strip_base on;
+        proxy_pass http://api;
+    }
+--- steps
+my %bodies = (
+    '{"base_version":V}'               => '{}',
+    '{"base_version":V,"a":1}'         => '{"a":1}',
+    '{"a":1,"base_version":V}'         => '{"a":1}',
+    '{"a":1,"base_version":V,"b":2}'   => '{"a":1,"b":2}',
+    '{ "a" : 1 , "base_version" : V }' => '{ "a" : 1  }',
+    '{"a":{"base_version":1},"base_version":"V"}'
+                                       => '{"a":{"base_version":1}}',
+    '{"base\u005fversion":V,"a":0.10}' => '{"a":0.10}',
+);
+
+my $n = 0;
+
+for my $body (sort keys %bodies) {
+    for my $chunked (0, 1, 7) {
+        my $path = '/plain/' . ++$n;
+        set_doc($path, { id => 1 });
+
+        my $v = version(GET($path));
+        (my $text = $body) =~ s/V/$v/;
+
+        my $r = http('PUT', $path, body => $text, chunked => $chunked);
+
+        is($r->{status}, 204, "$body, " . ($chunked ? 'chunked' : 'length'));
+        is(header($r, 'ETag'), undef,
+           'a PUT that was changed on its way has no ETag');
+
+        my $w = (journal())[-1];
+        my %h = map { $_->[0] => $_->[1] } @{ $w->{headers} };
+
+        is($w->{body}, $bodies{$body}, 'what the upstream got');
+        is($h{'content-length'}, length $bodies{$body}, 'its length');
+        ok(!exists $h{'transfer-encoding'}, 'not chunked');
+    }
+}
+
+
+=== bodies around the size of the buffer, in memory and in a file
+--- config
+    client_body_buffer_size 1k;
+    location / {
+        conflict version;
+        conflict_strip_base on;
+        proxy_pass http://api;
+    }
+--- steps
+set_doc('/plain/1', { id => 1 });
+
+my $bad = 0;
+
+for my $size (980 .. 1030, 2000, 100000) {
+    my $v = version(GET('/plain/1'));
+    my $text = 'x' x $size;
+    my $r = http('PUT', '/plain/1',
+                 body => qq({"a":"$text","base_version":$v,"b":"$text"}),
+                 chunked => $size % 3 ? 0 : 500);
+
+    my $w = (journal())[-1];
+
+    $bad++ unless $r->{status} == 204
+                  && $w->{body} eq qq({"a":"$text","b":"$text"});
+}
+
+is($bad, 0, 'each arrived as it should');
+
+
+=== a DAV location of the same server
+--- config
+    location /dav/ {
+        conflict version;
+        conflict_strip_base on;
+        default_type application/json;
+        alias $TEST_NGINX_SERVER_ROOT/html/;
+        dav_methods PUT DELETE;
+    }
+    location /keep/ {
+        conflict version;
+        default_type application/json;
+        alias $TEST_NGINX_SERVER_ROOT/html/;
+        dav_methods PUT DELETE;
+    }
+--- steps
+my $file = servroot() . '/html/1';
+my $text = 'x' x 50000;
+
+is(PUT('/dav/1', { id => 1 })->{status}, 201, 'created');
+
+my $v = version(GET('/dav/1'));
+
+like($v, qr/^\d+$/, 'a file has a version');
+is(http('PUT', '/dav/1',
+        body => qq({"a":"$text","base_version":$v,"b":"$text"}))->{status},
+   204, 'changed');
+is(slurp($file), qq({"a":"$text","b":"$text"}), 'the file is without the base');
+is(PUT('/dav/1', { base_version => $v })->{status}, 409, 'stale');
+
+$v = version(GET('/keep/1'));
+is(PUT('/keep/1', { base_version => $v })->{status}, 204, 'not stripped');
+is(json(slurp($file))->{base_version}, $v, 'as it was sent');
+is(DELETE('/keep/1', 'If-Match: "1"')->{status}, 409, 'a stale DELETE');
+is(DELETE('/keep/1', 'If-Match: *')->{status}, 204, 'a DELETE');
+ok(!-e $file, 'the file is gone');
+
+
+=== FastCGI is told the right length, too
+--- config
+    location / {
+        conflict version;
+        conflict_strip_base on;
+        proxy_set_header X-Length $content_length;
+        proxy_pass http://api;
+    }
+--- steps
+set_doc('/plain/1', { id => 1 });
+
+my $v = version(GET('/plain/1'));
+
+http('PUT', '/plain/1', body => qq({"a":1,"base_version":$v}));
+
+my %h = map { $_->[0] => $_->[1] } @{ (journal())[0]{headers} };
+
+is($h{'x-length'}, length '{"a":1}', '$content_length');

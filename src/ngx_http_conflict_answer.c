@@ -2,8 +2,8 @@
 /*
  * Copyright (C) the ngx_http_conflict_module authors
  *
- * What the module answers itself: refusals as JSON with the latest body in
- * it, the latest body alone, and the field that every tracked response has.
+ * What the module answers itself: refusals as JSON, with the latest body in
+ * them.
  */
 
 
@@ -20,20 +20,14 @@ typedef struct {
 
 static ngx_int_t ngx_http_conflict_answer_refusal(ngx_http_request_t *r,
     ngx_http_conflict_ctx_t *ctx, ngx_chain_t *out);
-static ngx_int_t ngx_http_conflict_answer_latest(ngx_http_request_t *r,
-    ngx_http_conflict_ctx_t *ctx, ngx_chain_t *out);
 static ngx_int_t ngx_http_conflict_answer_headers(ngx_http_request_t *r,
     ngx_http_conflict_ctx_t *ctx);
-static ngx_int_t ngx_http_conflict_answer_challenges(ngx_http_request_t *r,
-    ngx_http_conflict_latest_t *latest);
 static u_char *ngx_http_conflict_answer_head(ngx_http_request_t *r,
     ngx_http_conflict_ctx_t *ctx, u_char *p);
 static const char *ngx_http_conflict_answer_row(ngx_http_conflict_ctx_t *ctx,
     ngx_str_t *row);
 static u_char *ngx_http_conflict_answer_version(ngx_http_conflict_ctx_t *ctx,
     u_char *p);
-static ngx_int_t ngx_http_conflict_add_header(ngx_http_request_t *r,
-    const char *name, const char *value, size_t len);
 
 
 static const ngx_http_conflict_answer_t  ngx_http_conflict_answers[] = {
@@ -72,28 +66,6 @@ static const ngx_http_conflict_answer_t  ngx_http_conflict_answers[] = {
 };
 
 
-static ngx_str_t  ngx_http_conflict_outcome_names[] = {
-    ngx_null_string,
-    ngx_string("passed"),
-    ngx_string("overwrote"),
-    ngx_string("rejected"),
-    ngx_string("dropped"),
-    ngx_string("replayed"),
-    ngx_string("busy"),
-    ngx_string("required"),
-    ngx_string("unchecked")
-};
-
-
-static ngx_str_t  ngx_http_conflict_policy_names[] = {
-    ngx_string("lww"),
-    ngx_string("client_wins"),
-    ngx_string("server_wins"),
-    ngx_string("version"),
-    ngx_string("off")
-};
-
-
 static ngx_str_t  ngx_http_conflict_accept = ngx_string("accept");
 
 
@@ -119,17 +91,20 @@ ngx_http_conflict_answer_handler(ngx_http_request_t *r)
     /* an old If-Match must not turn a 200 into 412 */
     r->disable_not_modified = 1;
 
+    /* nor an "error_page" that led here keep its status */
+    r->err_status = 0;
+
     if (ctx->error == NGX_HTTP_CONFLICT_RELAY
         || ctx->error == NGX_HTTP_CONFLICT_LATEST)
     {
-        rc = ngx_http_conflict_answer_latest(r, ctx, out);
+        rc = ngx_http_conflict_relay(r, ctx, out);
 
     } else {
         rc = ngx_http_conflict_answer_refusal(r, ctx, out);
     }
 
     if (rc != NGX_OK
-        || ngx_http_conflict_answer_field(r, ctx) != NGX_OK
+        || ngx_http_conflict_set_field(r, ctx) != NGX_OK
         || ngx_http_conflict_add_header(r, "Cache-Control", "no-store",
                                         sizeof("no-store") - 1)
            != NGX_OK)
@@ -422,113 +397,6 @@ ngx_http_conflict_answer_row(ngx_http_conflict_ctx_t *ctx, ngx_str_t *row)
 }
 
 
-/* the GET's answer: the latest body with 200, or the refusal to show it */
-
-static ngx_int_t
-ngx_http_conflict_answer_latest(ngx_http_request_t *r,
-    ngx_http_conflict_ctx_t *ctx, ngx_chain_t *out)
-{
-    ngx_buf_t                   *b;
-    ngx_http_conflict_latest_t  *latest;
-
-    latest = &ctx->latest;
-
-    r->headers_out.status = ngx_http_conflict_answer_status(ctx);
-
-    if (ctx->error == NGX_HTTP_CONFLICT_RELAY) {
-
-        if (ngx_http_conflict_answer_challenges(r, latest) != NGX_OK) {
-            return NGX_ERROR;
-        }
-
-    } else if (r->headers_out.status == NGX_HTTP_OK) {
-
-        if (ngx_http_conflict_add_header(r, "Content-Location",
-                                         (char *) r->unparsed_uri.data,
-                                         r->unparsed_uri.len)
-            != NGX_OK)
-        {
-            return NGX_ERROR;
-        }
-    }
-
-    if (ctx->outcome == NGX_HTTP_CONFLICT_REPLAYED && ctx->op->minted
-        && r->method != NGX_HTTP_DELETE
-        && !(r->method == NGX_HTTP_PUT && ctx->conf->strip_base
-             && (ctx->op->pre.kinds & CONFLICT_BASE))
-        && ngx_http_conflict_set_etag(r, ctx->current) != NGX_OK)
-    {
-        return NGX_ERROR;
-    }
-
-    if (latest->len == 0 || latest->too_large || latest->encoded
-        || r->headers_out.status == NGX_HTTP_NO_CONTENT)
-    {
-        r->headers_out.content_length_n = 0;
-        r->header_only = 1;
-
-    } else {
-        r->headers_out.content_length_n = latest->len;
-        r->headers_out.content_type = latest->content_type;
-        r->headers_out.content_type_len = latest->content_type.len;
-        r->headers_out.content_type_lowcase = NULL;
-    }
-
-    b = ngx_calloc_buf(r->pool);
-    if (b == NULL) {
-        return NGX_ERROR;
-    }
-
-    b->pos = latest->data;
-    b->last = latest->data + latest->len;
-    b->memory = 1;
-    b->last_buf = 1;
-    b->last_in_chain = 1;
-
-    out->buf = b;
-    out->next = NULL;
-
-    return NGX_OK;
-}
-
-
-/* of a GET that was answered with 401, all of them */
-
-static ngx_int_t
-ngx_http_conflict_answer_challenges(ngx_http_request_t *r,
-    ngx_http_conflict_latest_t *latest)
-{
-    ngx_uint_t        i;
-    ngx_list_part_t  *part;
-    ngx_table_elt_t  *h;
-
-    for (part = &latest->request->headers_out.headers.part;
-         part;
-         part = part->next)
-    {
-        h = part->elts;
-
-        for (i = 0; i < part->nelts; i++) {
-
-            if (h[i].hash && h[i].key.len == sizeof("WWW-Authenticate") - 1
-                && ngx_strncasecmp(h[i].key.data,
-                                   (u_char *) "WWW-Authenticate",
-                                   sizeof("WWW-Authenticate") - 1)
-                   == 0
-                && ngx_http_conflict_add_header(r, "WWW-Authenticate",
-                                                (char *) h[i].value.data,
-                                                h[i].value.len)
-                   != NGX_OK)
-            {
-                return NGX_ERROR;
-            }
-        }
-    }
-
-    return NGX_OK;
-}
-
-
 ngx_uint_t
 ngx_http_conflict_answer_status(ngx_http_conflict_ctx_t *ctx)
 {
@@ -560,152 +428,5 @@ ngx_http_conflict_answer_status(ngx_http_conflict_ctx_t *ctx)
 
     default:
         return ngx_http_conflict_answers[ctx->error].status;
-    }
-}
-
-
-ngx_int_t
-ngx_http_conflict_answer_field(ngx_http_request_t *r,
-    ngx_http_conflict_ctx_t *ctx)
-{
-    u_char     *p, text[sizeof("unchecked;version=;base=;report")
-                        + 2 * NGX_INT64_LEN];
-    uint64_t    base;
-    ngx_str_t  *name;
-
-    name = ngx_http_conflict_outcome_name(ctx->outcome);
-
-    if (name->len == 0) {
-        return NGX_OK;
-    }
-
-    /* an item with parameters (RFC 9651) */
-
-    p = ngx_sprintf(text, "%V", name);
-
-    if (ctx->current && ctx->current < CONFLICT_VERSION_LIMIT
-        && ctx->outcome != NGX_HTTP_CONFLICT_UNCHECKED)
-    {
-        p = ngx_sprintf(p, ";version=%uL", ctx->current);
-    }
-
-    if (ctx->outcome != NGX_HTTP_CONFLICT_PASSED
-        && conflict_version_parse(&base, (char *) ctx->base.data,
-                                  ctx->base.len)
-           == 0)
-    {
-        p = ngx_sprintf(p, ";base=%uL", base);
-    }
-
-    if (ctx->conf->report && ctx->write) {
-        p = ngx_sprintf(p, ";report");
-    }
-
-    return ngx_http_conflict_add_header(r, "Conflict", (char *) text,
-                                        p - text);
-}
-
-
-ngx_str_t *
-ngx_http_conflict_outcome_name(ngx_http_conflict_outcome_e outcome)
-{
-    return &ngx_http_conflict_outcome_names[outcome];
-}
-
-
-ngx_str_t *
-ngx_http_conflict_policy_name(ngx_uint_t policy)
-{
-    return &ngx_http_conflict_policy_names[policy];
-}
-
-
-/* the value is copied, the name is not */
-
-static ngx_int_t
-ngx_http_conflict_add_header(ngx_http_request_t *r, const char *name,
-    const char *value, size_t len)
-{
-    ngx_table_elt_t  *h;
-
-    h = ngx_list_push(&r->headers_out.headers);
-    if (h == NULL) {
-        return NGX_ERROR;
-    }
-
-    h->hash = 1;
-#if (nginx_version >= 1023000)
-    h->next = NULL;
-#endif
-    h->lowcase_key = NULL;
-    h->key.data = (u_char *) name;
-    h->key.len = ngx_strlen(name);
-    h->value.len = len;
-    h->value.data = ngx_pnalloc(r->pool, len);
-    if (h->value.data == NULL) {
-        h->hash = 0;
-        return NGX_ERROR;
-    }
-
-    ngx_memcpy(h->value.data, value, len);
-
-    return NGX_OK;
-}
-
-
-ngx_int_t
-ngx_http_conflict_set_etag(ngx_http_request_t *r, uint64_t version)
-{
-    u_char           *p, text[sizeof("\"\"") + NGX_INT64_LEN];
-    ngx_list_part_t  *last;
-    ngx_table_elt_t  *h;
-
-    ngx_http_clear_etag(r);
-
-    if (version == 0 || version >= CONFLICT_VERSION_LIMIT) {
-        return NGX_OK;
-    }
-
-    p = ngx_sprintf(text, "\"%uL\"", version);
-
-    if (ngx_http_conflict_add_header(r, "ETag", (char *) text, p - text)
-        != NGX_OK)
-    {
-        return NGX_ERROR;
-    }
-
-    last = r->headers_out.headers.last;
-    h = last->elts;
-    r->headers_out.etag = &h[last->nelts - 1];
-
-    return NGX_OK;
-}
-
-
-void
-ngx_http_conflict_set_date(ngx_http_request_t *r, ngx_http_conflict_op_t *op)
-{
-    time_t  date, shown;
-
-    if (op->mtime == CONFLICT_TIME_NONE) {
-        return;
-    }
-
-    date = (time_t) (op->mtime / CONFLICT_TIME_SECOND);
-    shown = (time_t) conflict_mtime_second(op->mtime, op->twice);
-
-    if (r->headers_out.last_modified_time != -1
-        && !(op->twice && r->headers_out.last_modified_time <= date))
-    {
-        /* the upstream's own, and no other version was shown under it */
-        return;
-    }
-
-    ngx_http_clear_last_modified(r);
-
-    /* never later than the Date of the message (RFC 9110, 8.8.2.1) */
-
-    if (shown <= ngx_time()) {
-        r->headers_out.last_modified_time = shown;
     }
 }

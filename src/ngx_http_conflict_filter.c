@@ -69,7 +69,7 @@ ngx_http_conflict_read_header(ngx_http_request_t *r,
     op = ctx->op;
 
     if (ctx->outcome != NGX_HTTP_CONFLICT_PASSED) {
-        return ngx_http_conflict_answer_field(r, ctx);
+        return ngx_http_conflict_set_field(r, ctx);
     }
 
     if (r->cached) {
@@ -80,7 +80,7 @@ ngx_http_conflict_read_header(ngx_http_request_t *r,
             ngx_http_clear_etag(r);
         }
 
-        return ngx_http_conflict_answer_field(r, ctx);
+        return ngx_http_conflict_set_field(r, ctx);
     }
 
     ngx_http_conflict_response_seen(r, ctx);
@@ -115,7 +115,7 @@ ngx_http_conflict_read_header(ngx_http_request_t *r,
     }
 
     if (ngx_http_conflict_response_start(r, ctx) != NGX_OK
-        || ngx_http_conflict_answer_field(r, ctx) != NGX_OK)
+        || ngx_http_conflict_set_field(r, ctx) != NGX_OK)
     {
         return NGX_ERROR;
     }
@@ -169,9 +169,9 @@ ngx_http_conflict_write_header(ngx_http_request_t *r,
         ngx_http_conflict_set_date(r, op);
     }
 
-    ngx_http_conflict_response_inject(r, ctx);
+    ngx_http_conflict_inject_start(r, ctx);
 
-    if (ngx_http_conflict_answer_field(r, ctx) != NGX_OK) {
+    if (ngx_http_conflict_set_field(r, ctx) != NGX_OK) {
         return NGX_ERROR;
     }
 

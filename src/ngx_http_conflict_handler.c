@@ -10,10 +10,6 @@
 #include "ngx_http_conflict_module.h"
 
 
-#define NGX_HTTP_CONFLICT_FIRST_WAIT   2       /* milliseconds */
-#define NGX_HTTP_CONFLICT_LONGEST_WAIT 50
-
-
 static ngx_http_conflict_ctx_t *ngx_http_conflict_create_ctx(
     ngx_http_request_t *r, ngx_http_conflict_loc_conf_t *nlcf);
 static void ngx_http_conflict_cleanup(void *data);
@@ -21,17 +17,22 @@ static ngx_int_t ngx_http_conflict_read(ngx_http_request_t *r,
     ngx_http_conflict_ctx_t *ctx);
 static ngx_int_t ngx_http_conflict_write(ngx_http_request_t *r,
     ngx_http_conflict_ctx_t *ctx);
-static ngx_int_t ngx_http_conflict_begin(ngx_http_conflict_ctx_t *ctx);
-static ngx_int_t ngx_http_conflict_wait(ngx_http_request_t *r,
+static ngx_int_t ngx_http_conflict_read_headers(ngx_http_request_t *r,
     ngx_http_conflict_ctx_t *ctx);
-static void ngx_http_conflict_wait_handler(ngx_event_t *ev);
-static void ngx_http_conflict_op_done(ngx_http_conflict_op_t *op);
-static void ngx_http_conflict_resume(ngx_http_request_t *r);
+static ngx_int_t ngx_http_conflict_read_body(ngx_http_request_t *r,
+    ngx_http_conflict_ctx_t *ctx);
+static ngx_int_t ngx_http_conflict_ready(ngx_http_request_t *r,
+    ngx_http_conflict_ctx_t *ctx);
+static ngx_int_t ngx_http_conflict_begin(ngx_http_conflict_ctx_t *ctx);
+static ngx_int_t ngx_http_conflict_latest(ngx_http_request_t *r,
+    ngx_http_conflict_ctx_t *ctx);
+static ngx_int_t ngx_http_conflict_observe(ngx_http_conflict_ctx_t *ctx);
+static ngx_int_t ngx_http_conflict_observed(ngx_http_conflict_ctx_t *ctx);
 
 
 /* these would be judged by versions that the upstream does not know */
 
-static const ngx_str_t  ngx_http_conflict_read_headers[] = {
+static const ngx_str_t  ngx_http_conflict_hidden_headers[] = {
     ngx_string("if-match"),
     ngx_string("if-none-match"),
     ngx_string("if-modified-since"),
@@ -203,7 +204,7 @@ ngx_http_conflict_read(ngx_http_request_t *r, ngx_http_conflict_ctx_t *ctx)
     if (op->minted
         && (r->headers_in.if_none_match || r->headers_in.if_modified_since
             || r->headers_in.if_match || r->headers_in.if_unmodified_since)
-        && ngx_http_conflict_hide_headers(r, ngx_http_conflict_read_headers)
+        && ngx_http_conflict_hide_headers(r, ngx_http_conflict_hidden_headers)
            != NGX_OK)
     {
         return NGX_HTTP_INTERNAL_SERVER_ERROR;
@@ -218,136 +219,56 @@ ngx_http_conflict_write(ngx_http_request_t *r, ngx_http_conflict_ctx_t *ctx)
 {
     ngx_int_t  rc;
 
-    for ( ;; ) {
+    /* each state sets the next; NGX_OK: go on with that */
 
+    do {
         ngx_log_debug1(NGX_LOG_DEBUG_HTTP, r->connection->log, 0,
                        "conflict state: %d", ctx->state);
 
         switch (ctx->state) {
 
         case NGX_HTTP_CONFLICT_ST_BASE:
-
-            rc = ngx_http_conflict_base_headers(r, ctx);
-            if (rc == NGX_ERROR) {
-                return NGX_HTTP_INTERNAL_SERVER_ERROR;
-            }
-
-            ctx->state = NGX_HTTP_CONFLICT_ST_BODY;
-
-            if (rc == NGX_DECLINED) {
-                ngx_http_conflict_unchecked(ctx, ctx->error, 0);
-            }
-
+            rc = ngx_http_conflict_read_headers(r, ctx);
             break;
 
         case NGX_HTTP_CONFLICT_ST_BODY:
-
-            rc = ngx_http_conflict_body_read(r, ctx);
-            if (rc != NGX_OK && rc != NGX_DECLINED) {
-                return rc;
-            }
-
-            ctx->state = NGX_HTTP_CONFLICT_ST_READY;
-
-            if (rc == NGX_DECLINED) {
-                ngx_http_conflict_unchecked(ctx, ctx->error, 0);
-            }
-
+            rc = ngx_http_conflict_read_body(r, ctx);
             break;
 
         case NGX_HTTP_CONFLICT_ST_READY:
-
-            rc = ngx_http_conflict_base_body(r, ctx);
-            if (rc == NGX_ERROR) {
-                return NGX_HTTP_INTERNAL_SERVER_ERROR;
-            }
-
-            ctx->state = NGX_HTTP_CONFLICT_ST_BEGIN;
-
-            if (rc == NGX_DECLINED) {
-                ngx_http_conflict_unchecked(ctx, ctx->error, 0);
-
-            } else if (ctx->conf->require && ctx->op->pre.kinds == 0) {
-                ngx_http_conflict_refuse(ctx, NGX_HTTP_CONFLICT_NO_BASE,
-                                         NGX_HTTP_CONFLICT_REQUIRED,
-                                         NGX_HTTP_CONFLICT_ACT_REQUIRED);
-            }
-
+            rc = ngx_http_conflict_ready(r, ctx);
             break;
 
         case NGX_HTTP_CONFLICT_ST_BEGIN:
-
-            if (ngx_http_conflict_begin(ctx) == NGX_AGAIN) {
-                return NGX_AGAIN;
-            }
-
+            rc = ngx_http_conflict_begin(ctx);
             break;
 
         case NGX_HTTP_CONFLICT_ST_BEGUN:
-
-            if (ctx->op->busy) {
-                return NGX_AGAIN;
-            }
-
-            ngx_http_conflict_begun(ctx);
+            rc = ngx_http_conflict_begun(ctx);
             break;
 
         case NGX_HTTP_CONFLICT_ST_WAIT:
-
             rc = ngx_http_conflict_wait(r, ctx);
-            if (rc != NGX_OK) {
-                return rc;
-            }
-
             break;
 
         case NGX_HTTP_CONFLICT_ST_FETCH:
+            rc = ngx_http_conflict_latest(r, ctx);
+            break;
 
-            if (!ctx->latest.started
-                && ngx_http_conflict_latest_fetch(r, ctx) != NGX_OK)
-            {
-                return NGX_HTTP_INTERNAL_SERVER_ERROR;
-            }
-
-            if (!ctx->latest.done) {
-                return NGX_AGAIN;
-            }
-
-            ngx_http_conflict_fetched(ctx);
+        case NGX_HTTP_CONFLICT_ST_FETCHED:
+            rc = ngx_http_conflict_fetched(ctx);
             break;
 
         case NGX_HTTP_CONFLICT_ST_OBSERVE:
-
-            ctx->op->applied = 0;
-            ctx->state = NGX_HTTP_CONFLICT_ST_OBSERVED;
-
-            if (ctx->op->store->ops->observe(ctx->op) == NGX_AGAIN) {
-                return NGX_AGAIN;
-            }
-
+            rc = ngx_http_conflict_observe(ctx);
             break;
 
         case NGX_HTTP_CONFLICT_ST_OBSERVED:
-
-            if (ctx->op->busy) {
-                return NGX_AGAIN;
-            }
-
-            /*
-             * Where something else has happened meanwhile, the body may be
-             * older than the version that begin will show: then it is
-             * fetched again.
-             */
-
-            ctx->op->fresh = ctx->op->applied;
-            ctx->latest.valid = ctx->op->applied;
-            ctx->latest.version = ctx->op->version;
-            ctx->state = NGX_HTTP_CONFLICT_ST_BEGIN;
+            rc = ngx_http_conflict_observed(ctx);
             break;
 
         case NGX_HTTP_CONFLICT_ST_LATEST:
-
-            ngx_http_conflict_found(ctx);
+            rc = ngx_http_conflict_found(ctx);
             break;
 
         case NGX_HTTP_CONFLICT_ST_PASS:
@@ -363,7 +284,82 @@ ngx_http_conflict_write(ngx_http_request_t *r, ngx_http_conflict_ctx_t *ctx)
             r->content_handler = ngx_http_conflict_answer_handler;
             return NGX_OK;
         }
+
+    } while (rc == NGX_OK);
+
+    return rc;
+}
+
+
+static ngx_int_t
+ngx_http_conflict_read_headers(ngx_http_request_t *r,
+    ngx_http_conflict_ctx_t *ctx)
+{
+    ngx_int_t  rc;
+
+    rc = ngx_http_conflict_base_headers(r, ctx);
+
+    if (rc == NGX_ERROR) {
+        return NGX_HTTP_INTERNAL_SERVER_ERROR;
     }
+
+    ctx->state = NGX_HTTP_CONFLICT_ST_BODY;
+
+    if (rc == NGX_DECLINED) {
+        ngx_http_conflict_unchecked(ctx, ctx->error, 0);
+    }
+
+    return NGX_OK;
+}
+
+
+static ngx_int_t
+ngx_http_conflict_read_body(ngx_http_request_t *r,
+    ngx_http_conflict_ctx_t *ctx)
+{
+    ngx_int_t  rc;
+
+    rc = ngx_http_conflict_body_read(r, ctx);
+
+    if (rc != NGX_OK && rc != NGX_DECLINED) {
+        return rc;
+    }
+
+    ctx->state = NGX_HTTP_CONFLICT_ST_READY;
+
+    if (rc == NGX_DECLINED) {
+        ngx_http_conflict_unchecked(ctx, ctx->error, 0);
+    }
+
+    return NGX_OK;
+}
+
+
+/* all that the client says is here */
+
+static ngx_int_t
+ngx_http_conflict_ready(ngx_http_request_t *r, ngx_http_conflict_ctx_t *ctx)
+{
+    ngx_int_t  rc;
+
+    rc = ngx_http_conflict_base_body(r, ctx);
+
+    if (rc == NGX_ERROR) {
+        return NGX_HTTP_INTERNAL_SERVER_ERROR;
+    }
+
+    ctx->state = NGX_HTTP_CONFLICT_ST_BEGIN;
+
+    if (rc == NGX_DECLINED) {
+        ngx_http_conflict_unchecked(ctx, ctx->error, 0);
+
+    } else if (ctx->conf->require && ctx->op->pre.kinds == 0) {
+        ngx_http_conflict_refuse(ctx, NGX_HTTP_CONFLICT_NO_BASE,
+                                 NGX_HTTP_CONFLICT_REQUIRED,
+                                 NGX_HTTP_CONFLICT_ACT_REQUIRED);
+    }
+
+    return NGX_OK;
 }
 
 
@@ -402,102 +398,55 @@ ngx_http_conflict_begin(ngx_http_conflict_ctx_t *ctx)
 }
 
 
-/*
- * Another write is in flight, or may still land.  NGX_AGAIN: the timer runs;
- * NGX_OK: the state was changed.
- */
-
 static ngx_int_t
-ngx_http_conflict_wait(ngx_http_request_t *r, ngx_http_conflict_ctx_t *ctx)
+ngx_http_conflict_latest(ngx_http_request_t *r, ngx_http_conflict_ctx_t *ctx)
 {
-    ngx_msec_t  left;
-
-    if (ctx->timer.timer_set) {
-        return NGX_AGAIN;
-    }
-
-    if (ctx->wait_step == 0) {
-        ctx->wait_start = ngx_current_msec;
-        ctx->wait_step = NGX_HTTP_CONFLICT_FIRST_WAIT;
-    }
-
-    ctx->wait_time = ngx_current_msec - ctx->wait_start;
-    left = ctx->conf->wait - ctx->wait_time;
-
-    if (ctx->wait_time >= ctx->conf->wait
-        || (ctx->op->state == CONFLICT_QUARANTINED && ctx->op->wait > left))
+    if (!ctx->latest.started
+        && ngx_http_conflict_latest_fetch(r, ctx) != NGX_OK)
     {
-        /* a quarantine has no early end, there is no use in waiting */
-
-        if (ctx->conf->policy <= CONFLICT_CLIENT_WINS) {
-            ctx->op->force = 1;
-            ctx->state = NGX_HTTP_CONFLICT_ST_BEGIN;
-            return NGX_OK;
-        }
-
-        ngx_http_conflict_refuse(ctx,
-                                 (ctx->op->state == CONFLICT_LEASED)
-                                 ? NGX_HTTP_CONFLICT_IN_PROGRESS
-                                 : NGX_HTTP_CONFLICT_UNKNOWN_OUTCOME,
-                                 NGX_HTTP_CONFLICT_BUSY,
-                                 NGX_HTTP_CONFLICT_ACT_BUSY);
-        return NGX_OK;
-    }
-
-    ctx->timer.handler = ngx_http_conflict_wait_handler;
-    ctx->timer.data = ctx;
-    ctx->timer.log = r->connection->log;
-
-    ngx_add_timer(&ctx->timer, ngx_min(ctx->wait_step, left));
-
-    ctx->wait_step = ngx_min(ctx->wait_step * 2,
-                             NGX_HTTP_CONFLICT_LONGEST_WAIT);
-
-    /* to notice a client that goes away */
-
-    if (ngx_handle_read_event(r->connection->read, 0) != NGX_OK) {
         return NGX_HTTP_INTERNAL_SERVER_ERROR;
     }
 
-    r->read_event_handler = ngx_http_test_reading;
-    r->write_event_handler = ngx_http_core_run_phases;
+    if (!ctx->latest.done) {
+        return NGX_AGAIN;
+    }
 
-    return NGX_AGAIN;
+    ctx->state = NGX_HTTP_CONFLICT_ST_FETCHED;
+
+    return NGX_OK;
 }
 
 
-static void
-ngx_http_conflict_wait_handler(ngx_event_t *ev)
+static ngx_int_t
+ngx_http_conflict_observe(ngx_http_conflict_ctx_t *ctx)
 {
-    ngx_http_conflict_ctx_t *ctx = ev->data;
+    ctx->op->applied = 0;
+    ctx->state = NGX_HTTP_CONFLICT_ST_OBSERVED;
 
+    if (ctx->op->store->ops->observe(ctx->op) == NGX_AGAIN) {
+        return NGX_AGAIN;
+    }
+
+    return NGX_OK;
+}
+
+
+/*
+ * Where something else has happened meanwhile, the body may be older than
+ * the version that begin will show: then it is fetched again.
+ */
+
+static ngx_int_t
+ngx_http_conflict_observed(ngx_http_conflict_ctx_t *ctx)
+{
+    if (ctx->op->busy) {
+        return NGX_AGAIN;
+    }
+
+    ctx->op->fresh = ctx->op->applied;
+    ctx->latest.valid = ctx->op->applied;
+    ctx->latest.version = ctx->op->version;
     ctx->state = NGX_HTTP_CONFLICT_ST_BEGIN;
 
-    ngx_http_conflict_resume(ctx->request);
-}
-
-
-static void
-ngx_http_conflict_op_done(ngx_http_conflict_op_t *op)
-{
-    if (op->request) {
-        ngx_http_conflict_resume(op->request);
-    }
-}
-
-
-static void
-ngx_http_conflict_resume(ngx_http_request_t *r)
-{
-    ngx_connection_t  *c;
-
-    c = r->connection;
-
-    ngx_http_set_log_request(c->log, r);
-
-    r->read_event_handler = ngx_http_block_reading;
-    r->write_event_handler = ngx_http_core_run_phases;
-
-    ngx_http_core_run_phases(r);
-    ngx_http_run_posted_requests(c);
+    return NGX_OK;
 }

@@ -2,9 +2,9 @@
 /*
  * Copyright (C) the ngx_http_conflict_module authors
  *
- * What the files of the module share: the configuration of a location and
- * the context of a request.  The functions are listed by the file that has
- * them; handler.c is where to begin reading.
+ * What the files of the module share: the context of a request, and their
+ * functions, listed by the file that has them.  handler.c is where to begin
+ * reading.
  */
 
 
@@ -12,93 +12,7 @@
 #define _NGX_HTTP_CONFLICT_MODULE_H_INCLUDED_
 
 
-#include <ngx_config.h>
-#include <ngx_core.h>
-#include <ngx_http.h>
-
-#include "core/conflict_decide.h"
-#include "core/conflict_hash.h"
-#include "core/conflict_json.h"
-#include "core/conflict_text.h"
-#include "core/conflict_time.h"
-#include "core/conflict_version.h"
-#include "store/ngx_http_conflict_store.h"
-
-
-/* beside those of conflict_policy_e */
-#define NGX_HTTP_CONFLICT_OFF          CONFLICT_POLICIES
-
-#define NGX_HTTP_CONFLICT_LATEST_OFF   0
-#define NGX_HTTP_CONFLICT_LATEST_FETCH 1
-
-#define NGX_HTTP_CONFLICT_REFUSE       0
-#define NGX_HTTP_CONFLICT_PASS         1
-
-
-/* where a value is: counter, auto or off by default, else in a message */
-
-typedef enum {
-    NGX_HTTP_CONFLICT_DEFAULT = 0,
-    NGX_HTTP_CONFLICT_JSON,
-    NGX_HTTP_CONFLICT_HEADER
-} ngx_http_conflict_place_e;
-
-
-typedef struct {
-    ngx_http_conflict_place_e      place;
-    ngx_str_t                      name;       /* of a header, lower case */
-    conflict_json_pointer_t       *pointer;
-} ngx_http_conflict_source_t;
-
-
-typedef struct {
-    ngx_open_file_t               *file;       /* NULL: off, or syslog */
-    ngx_syslog_peer_t             *syslog;
-    ngx_atomic_t                   failed;
-} ngx_http_conflict_log_t;
-
-
-typedef struct {
-    ngx_array_t                    stores;     /* ngx_http_conflict_store_t * */
-    ngx_http_conflict_log_t       *log;        /* the default one */
-    ngx_uint_t                     guarded;    /* any location is */
-    ngx_uint_t                     risky;      /* quarantine 0, counter */
-    ngx_http_complex_value_t      *fetch;      /* $conflict_fetch */
-} ngx_http_conflict_main_conf_t;
-
-
-typedef struct {
-    ngx_uint_t                     policy;
-    ngx_flag_t                     report;
-    ngx_str_t                      store_name;
-    ngx_http_conflict_store_t     *store;
-
-    ngx_http_complex_value_t      *key;        /* NULL: $uri */
-    ngx_http_complex_value_t      *user;       /* NULL: $remote_user */
-    ngx_http_complex_value_t      *client;     /* NULL: $http_x_client */
-    ngx_http_complex_value_t      *entity;     /* NULL: the location's name */
-
-    ngx_uint_t                     methods;
-    ngx_http_conflict_source_t    *base;
-    ngx_http_conflict_source_t    *version;
-    ngx_http_conflict_source_t    *mtime;
-    ngx_http_conflict_source_t    *inject;
-    conflict_json_pointer_t       *root;
-
-    ngx_flag_t                     strip_base;
-    ngx_flag_t                     require;
-    ngx_uint_t                     latest;
-    ngx_uint_t                     header_status;
-    ngx_uint_t                     store_error;
-    ngx_msec_t                     lease;
-    ngx_msec_t                     wait;
-    ngx_msec_t                     quarantine;
-    size_t                         max_body;
-
-    ngx_http_conflict_log_t       *log;
-    ngx_uint_t                     unbuffered; /* X_request_buffering off */
-    ngx_str_t                      name;       /* of the location */
-} ngx_http_conflict_loc_conf_t;
+#include "ngx_http_conflict_conf.h"
 
 
 typedef enum {
@@ -109,6 +23,7 @@ typedef enum {
     NGX_HTTP_CONFLICT_ST_BEGUN,
     NGX_HTTP_CONFLICT_ST_WAIT,
     NGX_HTTP_CONFLICT_ST_FETCH,
+    NGX_HTTP_CONFLICT_ST_FETCHED,
     NGX_HTTP_CONFLICT_ST_OBSERVE,
     NGX_HTTP_CONFLICT_ST_OBSERVED,
     NGX_HTTP_CONFLICT_ST_LATEST,
@@ -209,10 +124,23 @@ typedef struct {
 } ngx_http_conflict_latest_t;
 
 
-typedef struct ngx_http_conflict_response_s  ngx_http_conflict_response_t;
-
+/* the body of a response on its way to the client */
 
 typedef struct {
+    conflict_json_t               *version;    /* NULL: not wanted */
+    conflict_json_t               *mtime;
+    conflict_json_t               *inject;
+    conflict_hash_t                hash;
+    off_t                          size;
+    unsigned                       hashing:1;
+    unsigned                       failed:1;   /* not JSON, or too large */
+    unsigned                       injected:1;
+    unsigned                       dropping:1; /* the rest of the value */
+    unsigned                       ended:1;
+} ngx_http_conflict_response_t;
+
+
+struct ngx_http_conflict_ctx_s {
     ngx_http_request_t            *request;
     ngx_http_conflict_loc_conf_t  *conf;       /* of where it was guarded */
     ngx_http_conflict_op_t        *op;
@@ -255,30 +183,8 @@ typedef struct {
     unsigned                       stripped:1;
     unsigned                       filtered:1; /* the header was seen */
     unsigned                       answered:1; /* by the module itself */
-} ngx_http_conflict_ctx_t;
+};
 
-
-/* conf.c */
-
-void *ngx_http_conflict_create_main_conf(ngx_conf_t *cf);
-void *ngx_http_conflict_create_loc_conf(ngx_conf_t *cf);
-char *ngx_http_conflict_merge_loc_conf(ngx_conf_t *cf, void *parent,
-    void *child);
-
-/* setters.c */
-
-char *ngx_http_conflict_set_policy(ngx_conf_t *cf, ngx_command_t *cmd,
-    void *conf);
-char *ngx_http_conflict_set_store(ngx_conf_t *cf, ngx_command_t *cmd,
-    void *conf);
-char *ngx_http_conflict_set_log(ngx_conf_t *cf, ngx_command_t *cmd,
-    void *conf);
-char *ngx_http_conflict_set_source(ngx_conf_t *cf, ngx_command_t *cmd,
-    void *conf);
-char *ngx_http_conflict_set_latest(ngx_conf_t *cf, ngx_command_t *cmd,
-    void *conf);
-char *ngx_http_conflict_check_lease(ngx_conf_t *cf, void *post, void *data);
-char *ngx_http_conflict_check_time(ngx_conf_t *cf, void *post, void *data);
 
 /* variables.c */
 
@@ -294,11 +200,25 @@ ngx_int_t ngx_http_conflict_handler(ngx_http_request_t *r);
  */
 ngx_http_conflict_ctx_t *ngx_http_conflict_ctx(ngx_http_request_t *r);
 
-/* verdict.c: each sets the next state */
+/* wait.c */
 
-void ngx_http_conflict_begun(ngx_http_conflict_ctx_t *ctx);
-void ngx_http_conflict_fetched(ngx_http_conflict_ctx_t *ctx);
-void ngx_http_conflict_found(ngx_http_conflict_ctx_t *ctx);
+/*
+ * NGX_AGAIN: the timer runs, and begin comes next; NGX_OK: it has waited
+ * enough, the state was changed.
+ */
+ngx_int_t ngx_http_conflict_wait(ngx_http_request_t *r,
+    ngx_http_conflict_ctx_t *ctx);
+
+/*
+ * op->done of all operations of a request: its phases go on.
+ */
+void ngx_http_conflict_op_done(ngx_http_conflict_op_t *op);
+
+/* verdict.c: each sets the next state; NGX_AGAIN: the store is still busy */
+
+ngx_int_t ngx_http_conflict_begun(ngx_http_conflict_ctx_t *ctx);
+ngx_int_t ngx_http_conflict_fetched(ngx_http_conflict_ctx_t *ctx);
+ngx_int_t ngx_http_conflict_found(ngx_http_conflict_ctx_t *ctx);
 
 /*
  * The write cannot be checked.  Policies that never refuse let it pass, as
@@ -328,18 +248,6 @@ ngx_int_t ngx_http_conflict_base_headers(ngx_http_request_t *r,
  */
 ngx_int_t ngx_http_conflict_base_body(ngx_http_request_t *r,
     ngx_http_conflict_ctx_t *ctx);
-
-/*
- * The value of a header by its lower-case name, or NULL.
- */
-ngx_str_t *ngx_http_conflict_header(ngx_list_t *headers, ngx_str_t *name);
-
-/*
- * Lets the upstream not see the headers on a list of lower-case names that
- * an empty one ends.  The pointers in r->headers_in stay.
- */
-ngx_int_t ngx_http_conflict_hide_headers(ngx_http_request_t *r,
-    const ngx_str_t *names);
 
 /* body.c */
 
@@ -391,9 +299,7 @@ ngx_int_t ngx_http_conflict_latest_body(ngx_http_request_t *r,
  */
 ngx_int_t ngx_http_conflict_latest_seen(ngx_http_conflict_ctx_t *ctx);
 
-/*
- * The row within the body ("root"), or all of it.
- */
+/* The row within the body ("root"), or all of it. */
 void ngx_http_conflict_latest_row(ngx_http_conflict_ctx_t *ctx,
     ngx_str_t *row);
 
@@ -448,9 +354,7 @@ ngx_int_t ngx_http_conflict_upstream_conf(ngx_conf_t *cf,
 
 /* settle.c */
 
-/*
- * Starts the renewal of a lease that was just taken.
- */
+/* Renews a lease that was just taken, until it is settled. */
 void ngx_http_conflict_settle_start(ngx_http_conflict_ctx_t *ctx);
 
 /*
@@ -460,13 +364,10 @@ void ngx_http_conflict_settle_start(ngx_http_conflict_ctx_t *ctx);
 void ngx_http_conflict_settle_header(ngx_http_conflict_ctx_t *ctx);
 
 /*
- * The end of a 2xx answer in which op->seen.version was looked for.
+ * The end of a 2xx answer in which op->seen.version was looked for, and the
+ * end of a request of which nothing more will be seen.
  */
 void ngx_http_conflict_settle_body(ngx_http_conflict_ctx_t *ctx);
-
-/*
- * The request ends and nothing more will be seen.
- */
 void ngx_http_conflict_settle_end(ngx_http_conflict_ctx_t *ctx);
 
 /*
@@ -480,19 +381,45 @@ ngx_int_t ngx_http_conflict_settle_redirect(ngx_http_conflict_ctx_t *ctx);
 
 ngx_int_t ngx_http_conflict_answer_handler(ngx_http_request_t *r);
 
+/* The status of what the module answers itself. */
+ngx_uint_t ngx_http_conflict_answer_status(ngx_http_conflict_ctx_t *ctx);
+
+/* relay.c */
+
+/*
+ * Sets the header of what the GET has said, and *out to its body.
+ */
+ngx_int_t ngx_http_conflict_relay(ngx_http_request_t *r,
+    ngx_http_conflict_ctx_t *ctx, ngx_chain_t *out);
+
+/* headers.c */
+
+/*
+ * The value of a header by its lower-case name, or NULL.
+ */
+ngx_str_t *ngx_http_conflict_header(ngx_list_t *headers, ngx_str_t *name);
+
+/*
+ * Lets the upstream not see the headers on a list of lower-case names that
+ * an empty one ends.  The pointers in r->headers_in stay.
+ */
+ngx_int_t ngx_http_conflict_hide_headers(ngx_http_request_t *r,
+    const ngx_str_t *names);
+
+/*
+ * Adds a header to the response.  The value is copied, the name is not.
+ */
+ngx_int_t ngx_http_conflict_add_header(ngx_http_request_t *r,
+    const char *name, const char *value, size_t len);
+
 /*
  * Adds the Conflict field to the response.
  */
-ngx_int_t ngx_http_conflict_answer_field(ngx_http_request_t *r,
+ngx_int_t ngx_http_conflict_set_field(ngx_http_request_t *r,
     ngx_http_conflict_ctx_t *ctx);
 ngx_str_t *ngx_http_conflict_outcome_name(
     ngx_http_conflict_outcome_e outcome);
 ngx_str_t *ngx_http_conflict_policy_name(ngx_uint_t policy);
-
-/*
- * The status of what the module answers itself.
- */
-ngx_uint_t ngx_http_conflict_answer_status(ngx_http_conflict_ctx_t *ctx);
 
 /*
  * Adds or replaces ETag, with the version as its tag, and adds
@@ -508,9 +435,7 @@ void ngx_http_conflict_filter_init(void);
 
 /* response.c */
 
-/*
- * Fills op->seen from the header of a response.
- */
+/* Fills op->seen from the header of a response. */
 void ngx_http_conflict_response_seen(ngx_http_request_t *r,
     ngx_http_conflict_ctx_t *ctx);
 
@@ -522,23 +447,41 @@ ngx_int_t ngx_http_conflict_response_start(ngx_http_request_t *r,
     ngx_http_conflict_ctx_t *ctx);
 
 /*
- * Puts the version into the body ("conflict_inject"); before the header is
- * sent, and for a write after it was settled.
- */
-void ngx_http_conflict_response_inject(ngx_http_request_t *r,
-    ngx_http_conflict_ctx_t *ctx);
-
-/*
  * Reads what is about to be sent; *out is what shall be sent instead.
  */
 ngx_int_t ngx_http_conflict_response_body(ngx_http_request_t *r,
     ngx_http_conflict_ctx_t *ctx, ngx_chain_t *in, ngx_chain_t **out);
 
-/*
- * The response is whole, or there is nothing to read in it.
- */
+/* The response is whole, or there is nothing to read in it. */
 void ngx_http_conflict_response_end(ngx_http_request_t *r,
     ngx_http_conflict_ctx_t *ctx);
+
+/*
+ * Makes ctx->response, and a scanner for a pointer, where there is none; is
+ * the response one that a scanner can read.
+ */
+ngx_int_t ngx_http_conflict_response_create(ngx_http_request_t *r,
+    ngx_http_conflict_ctx_t *ctx);
+ngx_int_t ngx_http_conflict_response_scan(ngx_http_request_t *r,
+    conflict_json_t **json, ngx_http_conflict_source_t *source);
+ngx_uint_t ngx_http_conflict_response_json(ngx_http_request_t *r);
+
+/* inject.c */
+
+/*
+ * Puts the version into the body; called before the header is sent, and for
+ * a write after it was settled.
+ */
+void ngx_http_conflict_inject_start(ngx_http_request_t *r,
+    ngx_http_conflict_ctx_t *ctx);
+
+/*
+ * The buffer at "cl" begins at "pos" of the body and was scanned.  Where the
+ * member's value lies in it, or the end of the object that has none, a
+ * changed copy takes its place.
+ */
+ngx_int_t ngx_http_conflict_inject(ngx_http_request_t *r,
+    ngx_http_conflict_ctx_t *ctx, ngx_chain_t *cl, uint64_t pos);
 
 /* audit.c */
 
@@ -548,9 +491,6 @@ void ngx_http_conflict_response_end(ngx_http_request_t *r,
 void ngx_http_conflict_audit(ngx_http_request_t *r,
     ngx_http_conflict_ctx_t *ctx, ngx_uint_t status);
 ngx_int_t ngx_http_conflict_audit_id(ngx_http_conflict_ctx_t *ctx);
-
-
-extern ngx_module_t  ngx_http_conflict_module;
 
 
 #endif /* _NGX_HTTP_CONFLICT_MODULE_H_INCLUDED_ */

@@ -13,34 +13,10 @@
 #define NGX_HTTP_CONFLICT_BLOCK  16384
 
 
-struct ngx_http_conflict_response_s {
-    conflict_json_t               *version;    /* NULL: not wanted */
-    conflict_json_t               *mtime;
-    conflict_json_t               *inject;
-    conflict_hash_t                hash;
-    off_t                          size;
-    unsigned                       hashing:1;
-    unsigned                       failed:1;   /* not JSON, or too large */
-    unsigned                       injected:1;
-    unsigned                       dropping:1; /* the rest of the value */
-    unsigned                       ended:1;
-};
-
-
-static ngx_int_t ngx_http_conflict_response_create(ngx_http_request_t *r,
-    ngx_http_conflict_ctx_t *ctx);
-static ngx_int_t ngx_http_conflict_response_scan(ngx_http_request_t *r,
-    conflict_json_t **json, ngx_http_conflict_source_t *source);
 static ngx_int_t ngx_http_conflict_response_read(ngx_http_request_t *r,
     ngx_http_conflict_ctx_t *ctx, ngx_buf_t *b);
 static void ngx_http_conflict_response_feed(ngx_http_conflict_ctx_t *ctx,
     u_char *data, size_t len);
-static ngx_int_t ngx_http_conflict_response_insert(ngx_http_request_t *r,
-    ngx_http_conflict_ctx_t *ctx, ngx_chain_t *cl, uint64_t pos);
-static ngx_int_t ngx_http_conflict_response_replace(ngx_http_request_t *r,
-    ngx_http_conflict_ctx_t *ctx, ngx_chain_t *cl, size_t from, size_t to,
-    const char *before);
-static ngx_uint_t ngx_http_conflict_response_json(ngx_http_request_t *r);
 static void ngx_http_conflict_response_value(conflict_json_t *json,
     ngx_str_t *value);
 
@@ -160,49 +136,14 @@ ngx_http_conflict_response_start(ngx_http_request_t *r,
     }
 
     if (!ctx->write) {
-        ngx_http_conflict_response_inject(r, ctx);
+        ngx_http_conflict_inject_start(r, ctx);
     }
 
     return NGX_OK;
 }
 
 
-/* the version becomes a member of the body; its length is not known yet */
-
-void
-ngx_http_conflict_response_inject(ngx_http_request_t *r,
-    ngx_http_conflict_ctx_t *ctx)
-{
-    ngx_http_conflict_op_t  *op;
-
-    op = ctx->op;
-
-    if (ctx->conf->inject->place == NGX_HTTP_CONFLICT_DEFAULT || !op->minted
-        || r->headers_out.status < 200 || r->headers_out.status >= 300
-        || r->headers_out.status == NGX_HTTP_NO_CONTENT
-        || r->headers_out.status == NGX_HTTP_PARTIAL_CONTENT
-        || r->headers_out.content_length_n == 0
-        || !ngx_http_conflict_response_json(r)
-        || (ctx->write && !(ctx->committed && op->applied)))
-    {
-        return;
-    }
-
-    if (!r->header_only
-        && (ngx_http_conflict_response_create(r, ctx) != NGX_OK
-            || ngx_http_conflict_response_scan(r, &ctx->response->inject,
-                                               ctx->conf->inject)
-               != NGX_OK))
-    {
-        return;
-    }
-
-    ngx_http_clear_content_length(r);
-    ngx_http_clear_accept_ranges(r);
-}
-
-
-static ngx_uint_t
+ngx_uint_t
 ngx_http_conflict_response_json(ngx_http_request_t *r)
 {
     return ngx_http_conflict_is_json(&r->headers_out.content_type)
@@ -211,7 +152,7 @@ ngx_http_conflict_response_json(ngx_http_request_t *r)
 }
 
 
-static ngx_int_t
+ngx_int_t
 ngx_http_conflict_response_create(ngx_http_request_t *r,
     ngx_http_conflict_ctx_t *ctx)
 {
@@ -227,7 +168,7 @@ ngx_http_conflict_response_create(ngx_http_request_t *r,
 }
 
 
-static ngx_int_t
+ngx_int_t
 ngx_http_conflict_response_scan(ngx_http_request_t *r, conflict_json_t **json,
     ngx_http_conflict_source_t *source)
 {
@@ -282,7 +223,7 @@ ngx_http_conflict_response_body(ngx_http_request_t *r,
         }
 
         if (response->inject && !response->injected && !response->failed
-            && ngx_http_conflict_response_insert(r, ctx, link, pos) != NGX_OK)
+            && ngx_http_conflict_inject(r, ctx, link, pos) != NGX_OK)
         {
             return NGX_ERROR;
         }
@@ -373,131 +314,6 @@ ngx_http_conflict_response_feed(ngx_http_conflict_ctx_t *ctx, u_char *data,
             response->failed = 1;
         }
     }
-}
-
-
-/*
- * The buffer at "cl" begins at "pos" of the body.  Where the member's value
- * lies in it, or the end of the object that has none, a changed copy takes
- * its place.
- */
-
-static ngx_int_t
-ngx_http_conflict_response_insert(ngx_http_request_t *r,
-    ngx_http_conflict_ctx_t *ctx, ngx_chain_t *cl, uint64_t pos)
-{
-    size_t                         from, to, len;
-    conflict_json_t               *json;
-    ngx_http_conflict_response_t  *response;
-
-    response = ctx->response;
-    json = response->inject;
-    len = (size_t) ngx_buf_size(cl->buf);
-
-    if (json->type != CONFLICT_JSON_NONE) {
-
-        /* a value may go over several buffers: the first gets the new one */
-
-        from = response->dropping ? 0 : (size_t) (json->value - pos);
-        to = json->end ? (size_t) (json->end - pos) : len;
-
-        response->injected = (json->end != 0);
-
-        if (response->dropping) {
-            return ngx_http_conflict_response_replace(r, ctx, cl, from, to,
-                                                      NULL);
-        }
-
-        response->dropping = 1;
-
-        return ngx_http_conflict_response_replace(r, ctx, cl, from, to, "");
-    }
-
-    if (json->parent_end < 0 || json->parent_type != CONFLICT_JSON_OBJECT) {
-        return NGX_OK;
-    }
-
-    response->injected = 1;
-
-    from = (size_t) ((uint64_t) json->parent_end - pos);
-
-    return ngx_http_conflict_response_replace(r, ctx, cl, from, from,
-                                              json->parent_empty ? "\""
-                                                                 : ",\"");
-}
-
-
-/*
- * "before" is NULL where nothing comes instead, empty before a value, or
- * what opens the name of a new member.
- */
-
-static ngx_int_t
-ngx_http_conflict_response_replace(ngx_http_request_t *r,
-    ngx_http_conflict_ctx_t *ctx, ngx_chain_t *cl, size_t from, size_t to,
-    const char *before)
-{
-    u_char                   *p, *data;
-    size_t                    len;
-    ssize_t                   n;
-    ngx_buf_t                *b, *copy;
-    ngx_str_t                 name;
-    conflict_json_pointer_t  *pointer;
-
-    b = cl->buf;
-    len = (size_t) ngx_buf_size(b);
-    pointer = ctx->conf->inject->pointer;
-
-    name.data = &pointer->text[pointer->name[pointer->levels - 1]];
-    name.len = pointer->len[pointer->levels - 1];
-
-    data = b->pos;
-
-    if (!ngx_buf_in_memory(b)) {
-        data = ngx_palloc(r->pool, len);
-        if (data == NULL) {
-            return NGX_ERROR;
-        }
-
-        n = ngx_read_file(b->file, data, len, b->file_pos);
-        if (n != (ssize_t) len) {
-            return NGX_ERROR;
-        }
-    }
-
-    copy = ngx_create_temp_buf(r->pool, len + 6 * name.len
-                               + sizeof(",\"\":") - 1 + NGX_INT64_LEN);
-    if (copy == NULL) {
-        return NGX_ERROR;
-    }
-
-    p = ngx_cpymem(copy->pos, data, from);
-
-    if (before) {
-
-        if (*before) {
-            p = ngx_cpymem(p, before, ngx_strlen(before));
-            p += conflict_text_escape(p, name.data, name.len);
-            p = ngx_cpymem(p, "\":", 2);
-        }
-
-        p = ngx_sprintf(p, "%uL", ctx->op->version);
-    }
-
-    copy->last = ngx_cpymem(p, data + to, len - to);
-
-    copy->flush = b->flush;
-    copy->last_buf = b->last_buf;
-    copy->last_in_chain = b->last_in_chain;
-
-    /* whoever owns the buffer may use it again */
-
-    b->pos = b->last;
-    b->file_pos = b->file_last;
-
-    cl->buf = copy;
-
-    return NGX_OK;
 }
 
 

@@ -32,12 +32,16 @@ static const ngx_http_conflict_action_e  ngx_http_conflict_actions[] = {
 
 /* the store has decided, or said what to do before it can */
 
-void
+ngx_int_t
 ngx_http_conflict_begun(ngx_http_conflict_ctx_t *ctx)
 {
     ngx_http_conflict_op_t  *op;
 
     op = ctx->op;
+
+    if (op->busy) {
+        return NGX_AGAIN;
+    }
 
     ctx->store_time += ngx_current_msec - ctx->store_start;
     ctx->current = op->version;
@@ -46,7 +50,7 @@ ngx_http_conflict_begun(ngx_http_conflict_ctx_t *ctx)
 
     if (op->report) {
         ngx_http_conflict_reported(ctx);
-        return;
+        return NGX_OK;
     }
 
     switch (op->verdict) {
@@ -55,7 +59,7 @@ ngx_http_conflict_begun(ngx_http_conflict_ctx_t *ctx)
         ctx->outcome = NGX_HTTP_CONFLICT_OVERWROTE;
         ctx->action = ngx_http_conflict_actions[op->policy];
         ctx->state = NGX_HTTP_CONFLICT_ST_PASS;
-        return;
+        return NGX_OK;
 
     case CONFLICT_PASS:
 
@@ -64,11 +68,11 @@ ngx_http_conflict_begun(ngx_http_conflict_ctx_t *ctx)
         }
 
         ctx->state = NGX_HTTP_CONFLICT_ST_PASS;
-        return;
+        return NGX_OK;
 
     case CONFLICT_WAIT:
         ctx->state = NGX_HTTP_CONFLICT_ST_WAIT;
-        return;
+        return NGX_OK;
 
     case CONFLICT_FETCH:
 
@@ -77,17 +81,19 @@ ngx_http_conflict_begun(ngx_http_conflict_ctx_t *ctx)
             ngx_http_conflict_refuse(ctx, NGX_HTTP_CONFLICT_UNKNOWN_OUTCOME,
                                      NGX_HTTP_CONFLICT_BUSY,
                                      NGX_HTTP_CONFLICT_ACT_BUSY);
-            return;
+            return NGX_OK;
         }
 
         ctx->latest.started = 0;
         ctx->latest.revalidate = 1;
         ctx->state = NGX_HTTP_CONFLICT_ST_FETCH;
-        return;
+        return NGX_OK;
 
     default: /* CONFLICT_REFUSE, CONFLICT_DROP, REPLAY, VERIFY */
         ctx->state = NGX_HTTP_CONFLICT_ST_LATEST;
     }
+
+    return NGX_OK;
 }
 
 
@@ -138,7 +144,7 @@ ngx_http_conflict_reported(ngx_http_conflict_ctx_t *ctx)
 
 /* the GET has ended: it was to settle an unknown state, or for a refusal */
 
-void
+ngx_int_t
 ngx_http_conflict_fetched(ngx_http_conflict_ctx_t *ctx)
 {
     ngx_http_conflict_latest_t  *latest;
@@ -150,18 +156,18 @@ ngx_http_conflict_fetched(ngx_http_conflict_ctx_t *ctx)
         if (latest->revalidate) {
             /* who may write but not read is not told, nor checked */
             ngx_http_conflict_unchecked(ctx, NGX_HTTP_CONFLICT_RELAY, 0);
-            return;
+            return NGX_OK;
         }
 
         latest->valid = 1;
         ctx->state = NGX_HTTP_CONFLICT_ST_LATEST;
-        return;
+        return NGX_OK;
     }
 
     if (!latest->revalidate) {
         latest->valid = 1;
         ctx->state = NGX_HTTP_CONFLICT_ST_LATEST;
-        return;
+        return NGX_OK;
     }
 
     if (latest->cached) {
@@ -177,7 +183,7 @@ ngx_http_conflict_fetched(ngx_http_conflict_ctx_t *ctx)
     {
         ngx_http_conflict_unchecked(ctx, NGX_HTTP_CONFLICT_UNAVAILABLE,
                                     ctx->conf->store_error);
-        return;
+        return NGX_OK;
     }
 
     if (ngx_http_conflict_latest_seen(ctx) != NGX_OK) {
@@ -186,17 +192,19 @@ ngx_http_conflict_fetched(ngx_http_conflict_ctx_t *ctx)
                       "version that \"conflict_version\" says", &ctx->key);
         ngx_http_conflict_unchecked(ctx, NGX_HTTP_CONFLICT_UNAVAILABLE,
                                     ctx->conf->store_error);
-        return;
+        return NGX_OK;
     }
 
     ctx->op->seen.latest = 1;
     ctx->state = NGX_HTTP_CONFLICT_ST_OBSERVE;
+
+    return NGX_OK;
 }
 
 
 /* a verdict that needs the latest body; it is here, or fetched now */
 
-void
+ngx_int_t
 ngx_http_conflict_found(ngx_http_conflict_ctx_t *ctx)
 {
     ngx_http_conflict_op_t      *op;
@@ -214,7 +222,7 @@ ngx_http_conflict_found(ngx_http_conflict_ctx_t *ctx)
         latest->started = 0;
         latest->revalidate = 0;
         ctx->state = NGX_HTTP_CONFLICT_ST_FETCH;
-        return;
+        return NGX_OK;
     }
 
     if (latest->valid && ngx_http_conflict_forbidden(latest->status)) {
@@ -222,7 +230,7 @@ ngx_http_conflict_found(ngx_http_conflict_ctx_t *ctx)
         ngx_http_conflict_refuse(ctx, NGX_HTTP_CONFLICT_RELAY,
                                  NGX_HTTP_CONFLICT_REJECTED,
                                  ngx_http_conflict_actions[op->policy]);
-        return;
+        return NGX_OK;
     }
 
     if (op->verdict == CONFLICT_VERIFY) {
@@ -234,7 +242,7 @@ ngx_http_conflict_found(ngx_http_conflict_ctx_t *ctx)
             /* not what this write wanted: it takes its turn again */
             op->fingerprint = 0;
             ctx->state = NGX_HTTP_CONFLICT_ST_BEGIN;
-            return;
+            return NGX_OK;
 
         } else {
             op->verdict = (op->policy == CONFLICT_SERVER_WINS)
@@ -246,7 +254,7 @@ ngx_http_conflict_found(ngx_http_conflict_ctx_t *ctx)
         ngx_http_conflict_refuse(ctx, NGX_HTTP_CONFLICT_LATEST,
                                  NGX_HTTP_CONFLICT_REPLAYED,
                                  NGX_HTTP_CONFLICT_NO_ACTION);
-        return;
+        return NGX_OK;
     }
 
     if (op->existence == CONFLICT_DELETED
@@ -255,7 +263,7 @@ ngx_http_conflict_found(ngx_http_conflict_ctx_t *ctx)
         ngx_http_conflict_refuse(ctx, NGX_HTTP_CONFLICT_STALE,
                                  NGX_HTTP_CONFLICT_REJECTED,
                                  NGX_HTTP_CONFLICT_ACT_DELETED);
-        return;
+        return NGX_OK;
     }
 
     if (op->verdict == CONFLICT_DROP && latest->status == NGX_HTTP_OK
@@ -264,12 +272,14 @@ ngx_http_conflict_found(ngx_http_conflict_ctx_t *ctx)
         ngx_http_conflict_refuse(ctx, NGX_HTTP_CONFLICT_LATEST,
                                  NGX_HTTP_CONFLICT_DROPPED,
                                  NGX_HTTP_CONFLICT_ACT_SERVER_WINS);
-        return;
+        return NGX_OK;
     }
 
     ngx_http_conflict_refuse(ctx, NGX_HTTP_CONFLICT_STALE,
                              NGX_HTTP_CONFLICT_REJECTED,
                              ngx_http_conflict_actions[op->policy]);
+
+    return NGX_OK;
 }
 
 
@@ -346,7 +356,7 @@ ngx_http_conflict_unchecked(ngx_http_conflict_ctx_t *ctx,
         break;
     }
 
-    if (ctx->state == NGX_HTTP_CONFLICT_ST_FETCH) {
+    if (ctx->state == NGX_HTTP_CONFLICT_ST_FETCHED) {
         /* with a lease, but without a check */
         op->pre.kinds = 0;
         ctx->state = NGX_HTTP_CONFLICT_ST_BEGIN;

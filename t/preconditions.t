@@ -153,29 +153,29 @@ is(json($r)->{error}, 'malformed_base', 'error');
         proxy_pass http://api;
     }
 --- steps
-set_doc('/plain/1', { id => 1 });
-
-my ($first, $second);
+my ($path, $first, $second);
+my $n = 0;
 
 # two writes in one second, however the clock stands
 
 until_true {
-    PUT('/plain/1', { n => 1 });
-    $first = header(GET('/plain/1'), 'Last-Modified');
-    PUT('/plain/1', { n => 2 });
-    $second = header(GET('/plain/1'), 'Last-Modified');
+    $path = '/plain/' . ++$n;
+    PUT($path, { n => 1 });
+    $first = header(GET($path), 'Last-Modified');
+    PUT($path, { n => 2 });
+    $second = header(GET($path), 'Last-Modified');
     defined $first && !defined $second;
 };
 
-is(PUT('/plain/1', { n => 3 }, "If-Unmodified-Since: $first")->{status}, 409,
+is(PUT($path, { n => 3 }, "If-Unmodified-Since: $first")->{status}, 409,
    'the date of the first version is refused for the second');
 
 my $date;
 
-until_true { defined($date = header(GET('/plain/1'), 'Last-Modified')) };
+until_true { defined($date = header(GET($path), 'Last-Modified')) };
 
 isnt($date, $first, 'the second version is shown under the next second');
-is(PUT('/plain/1', { n => 4 }, "If-Unmodified-Since: $date")->{status}, 204,
+is(PUT($path, { n => 4 }, "If-Unmodified-Since: $date")->{status}, 204,
    'which is a good date');
 
 

@@ -412,7 +412,7 @@ conflict_time_split(conflict_time_tm_t *tm, int64_t seconds, int *weekday)
     *weekday = (int) ((days + 719162 + 1) % 7);
 
     days += 719468;
-    y = (days * 400 + 399) / 146097;
+    y = days * 400 / 146097 + 1;
 
     while (y * 365 + y / 4 - y / 100 + y / 400 > days) {
         y--;

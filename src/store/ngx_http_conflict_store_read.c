@@ -35,6 +35,9 @@ ngx_http_conflict_shm_peek(ngx_http_conflict_op_t *op,
             return NGX_ERROR;
         }
 
+        /* what is about to be read did not change later than now */
+        e->mtime = ngx_http_conflict_shm_now();
+
         if (!op->minted || sh->closed > ngx_current_msec) {
             ngx_http_conflict_shm_set(sh, e, CONFLICT_QUARANTINED,
                                       ngx_max(sh->closed, ngx_current_msec));
@@ -245,7 +248,7 @@ ngx_http_conflict_shm_new(ngx_http_conflict_op_t *op,
 
     e->fence = ngx_http_conflict_shm_mint(sh, e);
     e->version = op->minted ? e->fence : 0;
-    e->mtime = ngx_http_conflict_shm_now();    /* a guess: not after now */
+    e->mtime = CONFLICT_TIME_NONE;
 
     return e;
 }

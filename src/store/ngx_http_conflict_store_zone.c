@@ -25,13 +25,6 @@ static uint64_t ngx_http_conflict_shm_start_time(ngx_pid_t pid);
 static ngx_str_t  ngx_http_conflict_zone_prefix = ngx_string("conflict:");
 
 
-#if (NGX_HTTP_CONFLICT_FAILPOINTS)
-
-static ngx_int_t  ngx_http_conflict_failpoint_left;
-
-#endif
-
-
 ngx_int_t
 ngx_http_conflict_shm_add(ngx_conf_t *cf, ngx_http_conflict_store_t *store,
     size_t size)
@@ -463,45 +456,3 @@ ngx_http_conflict_shm_start_time(ngx_pid_t pid)
 
 #endif
 }
-
-
-#if (NGX_HTTP_CONFLICT_FAILPOINTS)
-
-void
-ngx_http_conflict_failpoint_arm(ngx_http_request_t *r)
-{
-    ngx_uint_t        i;
-    ngx_list_part_t  *part;
-    ngx_table_elt_t  *h;
-
-    ngx_http_conflict_failpoint_left = 0;
-
-    for (part = &r->headers_in.headers.part; part; part = part->next) {
-        h = part->elts;
-
-        for (i = 0; i < part->nelts; i++) {
-
-            if (h[i].key.len == sizeof("X-Conflict-Failpoint") - 1
-                && ngx_strcasecmp(h[i].key.data,
-                                  (u_char *) "X-Conflict-Failpoint")
-                   == 0)
-            {
-                ngx_http_conflict_failpoint_left =
-                              ngx_atoi(h[i].value.data, h[i].value.len);
-            }
-        }
-    }
-}
-
-
-void
-ngx_http_conflict_failpoint(void)
-{
-    if (ngx_http_conflict_failpoint_left > 0
-        && --ngx_http_conflict_failpoint_left == 0)
-    {
-        (void) raise(SIGKILL);
-    }
-}
-
-#endif

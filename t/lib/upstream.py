@@ -232,7 +232,7 @@ async def control(target, body):
         # answers once that many writes have come, applied or not
         while begun < int(args['n']):
             begun_event.clear()
-            await asyncio.wait_for(begun_event.wait(), 20)
+            await begun_event.wait()
         return json.dumps(begun).encode()
 
     if path == '/_applied':

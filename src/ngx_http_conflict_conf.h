@@ -1,0 +1,131 @@
+
+/*
+ * Copyright (C) the ngx_http_conflict_module authors
+ *
+ * The configuration: of all servers, and of a location.
+ */
+
+
+#ifndef _NGX_HTTP_CONFLICT_CONF_H_INCLUDED_
+#define _NGX_HTTP_CONFLICT_CONF_H_INCLUDED_
+
+
+#include <ngx_config.h>
+#include <ngx_core.h>
+#include <ngx_http.h>
+
+#include "core/conflict_decide.h"
+#include "core/conflict_hash.h"
+#include "core/conflict_json.h"
+#include "core/conflict_text.h"
+#include "core/conflict_time.h"
+#include "core/conflict_version.h"
+#include "store/ngx_http_conflict_store.h"
+
+
+/* beside those of conflict_policy_e */
+#define NGX_HTTP_CONFLICT_OFF          CONFLICT_POLICIES
+
+#define NGX_HTTP_CONFLICT_LATEST_OFF   0
+#define NGX_HTTP_CONFLICT_LATEST_FETCH 1
+
+#define NGX_HTTP_CONFLICT_REFUSE       0
+#define NGX_HTTP_CONFLICT_PASS         1
+
+
+/* where a value is: counter, auto or off by default, else in a message */
+
+typedef enum {
+    NGX_HTTP_CONFLICT_DEFAULT = 0,
+    NGX_HTTP_CONFLICT_JSON,
+    NGX_HTTP_CONFLICT_HEADER
+} ngx_http_conflict_place_e;
+
+
+typedef struct {
+    ngx_http_conflict_place_e      place;
+    ngx_str_t                      name;       /* of a header, lower case */
+    conflict_json_pointer_t       *pointer;
+} ngx_http_conflict_source_t;
+
+
+typedef struct {
+    ngx_open_file_t               *file;       /* NULL: off, or syslog */
+    ngx_syslog_peer_t             *syslog;
+    ngx_atomic_t                   failed;
+} ngx_http_conflict_log_t;
+
+
+typedef struct {
+    ngx_array_t                    stores;     /* ngx_http_conflict_store_t * */
+    ngx_http_conflict_log_t       *log;        /* the default one */
+    ngx_uint_t                     guarded;    /* any location is */
+    ngx_uint_t                     risky;      /* quarantine 0, counter */
+    ngx_http_complex_value_t      *fetch;      /* $conflict_fetch */
+} ngx_http_conflict_main_conf_t;
+
+
+typedef struct {
+    ngx_uint_t                     policy;
+    ngx_flag_t                     report;
+    ngx_str_t                      store_name;
+    ngx_http_conflict_store_t     *store;
+
+    ngx_http_complex_value_t      *key;        /* NULL: $uri */
+    ngx_http_complex_value_t      *user;       /* NULL: $remote_user */
+    ngx_http_complex_value_t      *client;     /* NULL: $http_x_client */
+    ngx_http_complex_value_t      *entity;     /* NULL: the location's name */
+
+    ngx_uint_t                     methods;
+    ngx_http_conflict_source_t    *base;
+    ngx_http_conflict_source_t    *version;
+    ngx_http_conflict_source_t    *mtime;
+    ngx_http_conflict_source_t    *inject;
+    conflict_json_pointer_t       *root;
+
+    ngx_flag_t                     strip_base;
+    ngx_flag_t                     require;
+    ngx_uint_t                     latest;
+    ngx_uint_t                     header_status;
+    ngx_uint_t                     store_error;
+    ngx_msec_t                     lease;
+    ngx_msec_t                     wait;
+    ngx_msec_t                     quarantine;
+    size_t                         max_body;
+
+    ngx_http_conflict_log_t       *log;
+    ngx_uint_t                     unbuffered; /* X_request_buffering off */
+    ngx_str_t                      name;       /* of the location */
+} ngx_http_conflict_loc_conf_t;
+
+
+typedef struct ngx_http_conflict_ctx_s  ngx_http_conflict_ctx_t;
+
+
+/* conf.c */
+
+void *ngx_http_conflict_create_main_conf(ngx_conf_t *cf);
+void *ngx_http_conflict_create_loc_conf(ngx_conf_t *cf);
+char *ngx_http_conflict_merge_loc_conf(ngx_conf_t *cf, void *parent,
+    void *child);
+
+/* setters.c */
+
+char *ngx_http_conflict_set_policy(ngx_conf_t *cf, ngx_command_t *cmd,
+    void *conf);
+char *ngx_http_conflict_set_store(ngx_conf_t *cf, ngx_command_t *cmd,
+    void *conf);
+char *ngx_http_conflict_set_log(ngx_conf_t *cf, ngx_command_t *cmd,
+    void *conf);
+char *ngx_http_conflict_set_source(ngx_conf_t *cf, ngx_command_t *cmd,
+    void *conf);
+char *ngx_http_conflict_set_latest(ngx_conf_t *cf, ngx_command_t *cmd,
+    void *conf);
+char *ngx_http_conflict_check_lease(ngx_conf_t *cf, void *post, void *data);
+char *ngx_http_conflict_check_time(ngx_conf_t *cf, void *post, void *data);
+
+
+extern ngx_module_t  ngx_http_conflict_module;
+
+
+#endif /* _NGX_HTTP_CONFLICT_CONF_H_INCLUDED_ */

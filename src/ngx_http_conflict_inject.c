@@ -1,0 +1,169 @@
+
+/*
+ * Copyright (C) the ngx_http_conflict_module authors
+ *
+ * conflict_inject: the minted version becomes a member of JSON responses,
+ * while they stream by.
+ */
+
+
+#include "ngx_http_conflict_module.h"
+
+
+static ngx_int_t ngx_http_conflict_inject_replace(ngx_http_request_t *r,
+    ngx_http_conflict_ctx_t *ctx, ngx_chain_t *cl, size_t from, size_t to,
+    const char *before);
+
+
+/* the version becomes a member of the body; its length is not known yet */
+
+void
+ngx_http_conflict_inject_start(ngx_http_request_t *r,
+    ngx_http_conflict_ctx_t *ctx)
+{
+    ngx_http_conflict_op_t  *op;
+
+    op = ctx->op;
+
+    if (ctx->conf->inject->place == NGX_HTTP_CONFLICT_DEFAULT || !op->minted
+        || r->headers_out.status < 200 || r->headers_out.status >= 300
+        || r->headers_out.status == NGX_HTTP_NO_CONTENT
+        || r->headers_out.status == NGX_HTTP_PARTIAL_CONTENT
+        || r->headers_out.content_length_n == 0
+        || !ngx_http_conflict_response_json(r)
+        || (ctx->write && !(ctx->committed && op->applied)))
+    {
+        return;
+    }
+
+    if (!r->header_only
+        && (ngx_http_conflict_response_create(r, ctx) != NGX_OK
+            || ngx_http_conflict_response_scan(r, &ctx->response->inject,
+                                               ctx->conf->inject)
+               != NGX_OK))
+    {
+        return;
+    }
+
+    ngx_http_clear_content_length(r);
+    ngx_http_clear_accept_ranges(r);
+}
+
+
+ngx_int_t
+ngx_http_conflict_inject(ngx_http_request_t *r,
+    ngx_http_conflict_ctx_t *ctx, ngx_chain_t *cl, uint64_t pos)
+{
+    size_t                         from, to, len;
+    conflict_json_t               *json;
+    ngx_http_conflict_response_t  *response;
+
+    response = ctx->response;
+    json = response->inject;
+    len = (size_t) ngx_buf_size(cl->buf);
+
+    if (json->type != CONFLICT_JSON_NONE) {
+
+        /* a value may go over several buffers: the first gets the new one */
+
+        from = response->dropping ? 0 : (size_t) (json->value - pos);
+        to = json->end ? (size_t) (json->end - pos) : len;
+
+        response->injected = (json->end != 0);
+
+        if (response->dropping) {
+            return ngx_http_conflict_inject_replace(r, ctx, cl, from, to,
+                                                      NULL);
+        }
+
+        response->dropping = 1;
+
+        return ngx_http_conflict_inject_replace(r, ctx, cl, from, to, "");
+    }
+
+    if (json->parent_end < 0 || json->parent_type != CONFLICT_JSON_OBJECT) {
+        return NGX_OK;
+    }
+
+    response->injected = 1;
+
+    from = (size_t) ((uint64_t) json->parent_end - pos);
+
+    return ngx_http_conflict_inject_replace(r, ctx, cl, from, from,
+                                              json->parent_empty ? "\""
+                                                                 : ",\"");
+}
+
+
+/*
+ * "before" is NULL where nothing comes instead, empty before a value, or
+ * what opens the name of a new member.
+ */
+
+static ngx_int_t
+ngx_http_conflict_inject_replace(ngx_http_request_t *r,
+    ngx_http_conflict_ctx_t *ctx, ngx_chain_t *cl, size_t from, size_t to,
+    const char *before)
+{
+    u_char                   *p, *data;
+    size_t                    len;
+    ssize_t                   n;
+    ngx_buf_t                *b, *copy;
+    ngx_str_t                 name;
+    conflict_json_pointer_t  *pointer;
+
+    b = cl->buf;
+    len = (size_t) ngx_buf_size(b);
+    pointer = ctx->conf->inject->pointer;
+
+    name.data = &pointer->text[pointer->name[pointer->levels - 1]];
+    name.len = pointer->len[pointer->levels - 1];
+
+    data = b->pos;
+
+    if (!ngx_buf_in_memory(b)) {
+        data = ngx_palloc(r->pool, len);
+        if (data == NULL) {
+            return NGX_ERROR;
+        }
+
+        n = ngx_read_file(b->file, data, len, b->file_pos);
+        if (n != (ssize_t) len) {
+            return NGX_ERROR;
+        }
+    }
+
+    copy = ngx_create_temp_buf(r->pool, len + 6 * name.len
+                               + sizeof(",\"\":") - 1 + NGX_INT64_LEN);
+    if (copy == NULL) {
+        return NGX_ERROR;
+    }
+
+    p = ngx_cpymem(copy->pos, data, from);
+
+    if (before) {
+
+        if (*before) {
+            p = ngx_cpymem(p, before, ngx_strlen(before));
+            p += conflict_text_escape(p, name.data, name.len);
+            p = ngx_cpymem(p, "\":", 2);
+        }
+
+        p = ngx_sprintf(p, "%uL", ctx->op->version);
+    }
+
+    copy->last = ngx_cpymem(p, data + to, len - to);
+
+    copy->flush = b->flush;
+    copy->last_buf = b->last_buf;
+    copy->last_in_chain = b->last_in_chain;
+
+    /* whoever owns the buffer may use it again */
+
+    b->pos = b->last;
+    b->file_pos = b->file_last;
+
+    cl->buf = copy;
+
+    return NGX_OK;
+}

@@ -1,0 +1,119 @@
+
+/*
+ * Copyright (C) the ngx_http_conflict_module authors
+ *
+ * The answer of the module's own GET, handed on: the latest body with 200
+ * for a write that was dropped or is a replay, or the refusal to show it.
+ */
+
+
+#include "ngx_http_conflict_module.h"
+
+
+static ngx_int_t ngx_http_conflict_relay_challenges(ngx_http_request_t *r,
+    ngx_http_conflict_latest_t *latest);
+
+
+ngx_int_t
+ngx_http_conflict_relay(ngx_http_request_t *r,
+    ngx_http_conflict_ctx_t *ctx, ngx_chain_t *out)
+{
+    ngx_buf_t                   *b;
+    ngx_http_conflict_latest_t  *latest;
+
+    latest = &ctx->latest;
+
+    r->headers_out.status = ngx_http_conflict_answer_status(ctx);
+
+    if (ctx->error == NGX_HTTP_CONFLICT_RELAY) {
+
+        if (ngx_http_conflict_relay_challenges(r, latest) != NGX_OK) {
+            return NGX_ERROR;
+        }
+
+    } else if (r->headers_out.status == NGX_HTTP_OK) {
+
+        if (ngx_http_conflict_add_header(r, "Content-Location",
+                                         (char *) r->unparsed_uri.data,
+                                         r->unparsed_uri.len)
+            != NGX_OK)
+        {
+            return NGX_ERROR;
+        }
+    }
+
+    if (ctx->outcome == NGX_HTTP_CONFLICT_REPLAYED && ctx->op->minted
+        && r->method != NGX_HTTP_DELETE
+        && !(r->method == NGX_HTTP_PUT && ctx->conf->strip_base
+             && (ctx->op->pre.kinds & CONFLICT_BASE))
+        && ngx_http_conflict_set_etag(r, ctx->current) != NGX_OK)
+    {
+        return NGX_ERROR;
+    }
+
+    if (latest->len == 0 || latest->too_large || latest->encoded
+        || r->headers_out.status == NGX_HTTP_NO_CONTENT)
+    {
+        r->headers_out.content_length_n = 0;
+        r->header_only = 1;
+
+    } else {
+        r->headers_out.content_length_n = latest->len;
+        r->headers_out.content_type = latest->content_type;
+        r->headers_out.content_type_len = latest->content_type.len;
+        r->headers_out.content_type_lowcase = NULL;
+    }
+
+    b = ngx_calloc_buf(r->pool);
+    if (b == NULL) {
+        return NGX_ERROR;
+    }
+
+    b->pos = latest->data;
+    b->last = latest->data + latest->len;
+    b->memory = 1;
+    b->last_buf = 1;
+    b->last_in_chain = 1;
+
+    out->buf = b;
+    out->next = NULL;
+
+    return NGX_OK;
+}
+
+
+/* of a GET that was answered with 401, all of them */
+
+static ngx_int_t
+ngx_http_conflict_relay_challenges(ngx_http_request_t *r,
+    ngx_http_conflict_latest_t *latest)
+{
+    ngx_uint_t        i;
+    ngx_list_part_t  *part;
+    ngx_table_elt_t  *h;
+
+    for (part = &latest->request->headers_out.headers.part;
+         part;
+         part = part->next)
+    {
+        h = part->elts;
+
+        for (i = 0; i < part->nelts; i++) {
+
+            if (h[i].hash && h[i].key.len == sizeof("WWW-Authenticate") - 1
+                && ngx_strncasecmp(h[i].key.data,
+                                   (u_char *) "WWW-Authenticate",
+                                   sizeof("WWW-Authenticate") - 1)
+                   == 0
+                && ngx_http_conflict_add_header(r, "WWW-Authenticate",
+                                                (char *) h[i].value.data,
+                                                h[i].value.len)
+                   != NGX_OK)
+            {
+                return NGX_ERROR;
+            }
+        }
+    }
+
+    return NGX_OK;
+}

@@ -1,0 +1,181 @@
+# The audit log: each conflict once, each line one JSON object.
+
+BEGIN { push @INC, 't/lib' }
+use Conflict;
+use Test::Nginx::Socket 'no_plan';
+
+Conflict::install('Test::Nginx::Socket');
+run_tests();
+
+__DATA__
+
+=== all members
+--- config
+    server_name api.example;
+    location /plain/ {
+        conflict version;
+        conflict_entity note;
+        conflict_user $http_x_user;
+        conflict_client $http_x_device;
+        proxy_pass http://api;
+    }
+--- steps
+set_doc('/plain/1', { id => 1 });
+
+my $v = version(GET('/plain/1'));
+my $w = version(PUT('/plain/1', { n => 1 }));
+my $r = PUT('/plain/1', { n => 2, base_version => $v }, 'X-User: alice',
+            'X-Device: phone');
+my ($line) = conflicts();
+
+is_deeply([sort keys %$line],
+          [sort qw(time conflict_id action policy report entity entity_id
+                   user_id client_origin method status base_version
+                   server_version client_ts server_ts fields remote_addr
+                   server_name)], 'members');
+is($line->{action}, 'conflict_version', 'action');
+is($line->{policy}, 'version', 'policy');
+is($line->{report}, JSON::PP::false(), 'report');
+is($line->{entity}, 'note', 'entity');
+is($line->{entity_id}, '/plain/1', 'entity_id');
+is($line->{user_id}, 'alice', 'user_id');
+is($line->{client_origin}, 'phone', 'client_origin');
+is($line->{method}, 'PUT', 'method');
+is($line->{status}, 409, 'status');
+is($line->{base_version}, $v, 'base_version');
+is($line->{server_version}, $w, 'server_version');
+is($line->{client_ts}, undef, 'client_ts');
+like($line->{server_ts}, qr/^\d{4}-\d\d-\d\dT[\d:]{8}\.\d{6}Z$/, 'server_ts');
+like($line->{time}, qr/^\d{4}-\d\d-\d\dT[\d:]{8}\.\d{6}Z$/, 'time');
+is_deeply($line->{fields}, [], 'fields');
+is($line->{remote_addr}, '127.0.0.1', 'remote_addr');
+is($line->{server_name}, 'localhost', 'server_name');
+is($line->{conflict_id}, json($r)->{conflict_id}, 'conflict_id');
+
+PUT('/plain/1', { n => 3 }, 'If-Unmodified-Since: 2020-01-01T00:00:00.5Z');
+is((conflicts())[1]{client_ts}, '2020-01-01T00:00:00.500000Z', 'client_ts');
+PUT('/plain/1', { n => 3 }, 'If-Match: "abc"');
+is((conflicts())[2]{base_version}, 'abc', 'a base that is no number');
+
+
+=== the entity is the location by default
+--- config
+    location ^~ /plain/ {
+        conflict version;
+        proxy_pass http://api;
+    }
+--- steps
+set_doc('/plain/1', { id => 1 });
+PUT('/plain/1', { base_version => 1 });
+is((conflicts())[0]{entity}, '/plain/', 'its name');
+
+
+=== whatever bytes a client sends
+--- config
+    location / {
+        conflict version;
+        proxy_pass http://api;
+    }
+--- steps
+my @hostile = ("\"", "\\", "</script>", "a\tb", "\x7f", "\xff\xfe", "\xc3\xa9",
+               "\xc3", "\xed\xa0\x80", "a\"}\\n{\"x\":\"", "\e[31m",
+               'x' x 5000);
+
+for my $i (0 .. $#hostile) {
+    my $path = '/plain/' . join '', map { sprintf '%%%02X', ord }
+                                        split //, "$i$hostile[$i]";
+    set_doc('/plain/x', {});
+    my $v = version(PUT($path, { id => 1 }));
+
+    PUT($path, { n => 2, base_version => 1 }, "X-Client: $hostile[$i]",
+        "If-Match: \"$hostile[$i]\"");
+}
+
+# those that are no tag were refused, and are no conflict
+
+my @log = conflicts();
+
+cmp_ok(scalar(@log), '>=', 6, 'lines');
+is(scalar(grep { $_->{invalid} } @log), 0, 'each is one JSON object');
+is(scalar(grep { $_->{action} ne 'conflict_version' } @log), 0,
+   'with the action that it should have');
+
+
+=== a log of its own, and none
+--- config
+    location /own/ {
+        conflict version;
+        conflict_log logs/own.log;
+        proxy_pass http://api/plain/;
+    }
+    location /off/ {
+        conflict version;
+        conflict_log off;
+        proxy_pass http://api/plain/;
+    }
+--- steps
+set_doc('/plain/1', { id => 1 });
+PUT('/own/1', { base_version => 1 });
+PUT('/off/1', { base_version => 1 });
+
+is(scalar(conflicts('own.log')), 1, 'its own');
+is(scalar(conflicts()), 0, 'not in the other');
+
+
+=== syslog
+--- config
+    location / {
+        conflict version;
+        conflict_log syslog:server=127.0.0.1:$TEST_NGINX_PORT2,tag=conflict;
+        proxy_pass http://api;
+    }
+--- steps
+my $s = IO::Socket::INET->new(LocalAddr => '127.0.0.1', Proto => 'udp',
+                              LocalPort => $ENV{TEST_NGINX_PORT2});
+
+set_doc('/plain/1', { id => 1 });
+PUT('/plain/1', { base_version => 1 });
+
+my $data = '';
+recv $s, $data, 65536, 0 if IO::Select->new($s)->can_read(5);
+
+like($data, qr/^<\d+>.* conflict: (\{.*\})$/, 'a line of syslog');
+$data =~ /(\{.*\})$/;
+is(json($1)->{action}, 'conflict_version', 'with the same JSON');
+
+
+=== USR1 opens it anew
+--- config
+    location / {
+        conflict version;
+        proxy_pass http://api;
+    }
+--- steps
+set_doc('/plain/1', { id => 1 });
+PUT('/plain/1', { base_version => 1 });
+
+rename servroot() . '/logs/conflict.log', servroot() . '/logs/conflict.old';
+kill 'USR1', master_pid();
+until_true { -e servroot() . '/logs/conflict.log' };
+PUT('/plain/1', { base_version => 1 });
+
+is(scalar(conflicts('conflict.old')), 1, 'the old one');
+is(scalar(conflicts()), 1, 'the new one');
+
+
+=== a disk that is full changes nothing but the error log
+--- config
+    location / {
+        conflict version;
+        conflict_log /dev/full;
+        proxy_pass http://api;
+    }
+--- allow: conflict log: a line was not written
+--- steps
+set_doc('/plain/1', { id => 1 });
+
+is(PUT('/plain/1', { base_version => 1 })->{status}, 409, 'refused all the same');
+is(PUT('/plain/1', { base_version => 1 })->{status}, 409, 'again');
+--- error_log
+conflict log: a line was not written, 1 so far in this process (28: No space left on device)
+conflict log: a line was not written, 2 so far in this process (28: No space left on device)

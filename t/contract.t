@@ -1,0 +1,347 @@
+# The store contract: the same cases for every store.  A block is one case.
+
+BEGIN { push @INC, 't/lib' }
+use Conflict;
+use Test::Nginx::Socket 'no_plan';
+
+Conflict::install('Test::Nginx::Socket');
+
+add_block_preprocessor(sub {
+    my $block = shift;
+
+    $block->set_value('http_config', "conflict_store tested zone=1m;\n");
+    $block->set_value('config', "location = /op { conflict_test tested; }\n"
+                                . "location /guarded {\n"
+                                . "    conflict version store=tested;\n"
+                                . "    conflict_quarantine 300ms;\n"
+                                . "    return 204;\n}\n");
+});
+
+# op(NAME, VERB, key => ..., ...): one operation; with a key it is a new one
+
+sub op {
+    my ($name, $verb, %args) = @_;
+
+    my $query = join '&', "name=$name", "do=$verb",
+                map { "$_=$args{$_}" } sort keys %args;
+
+    return json(GET("/op?$query"));
+}
+
+run_tests();
+
+__DATA__
+
+=== a resource that was never seen
+--- steps
+my $r = op('a', 'begin', key => 'k', base => 5);
+
+is($r->{verdict}, 'fetch', 'with a base: a GET must tell');
+is($r->{leased}, 0, 'no lease');
+
+$r = op('b', 'begin', key => 'other');
+
+is($r->{verdict}, 'pass', 'without a base it passes');
+is($r->{leased}, 1, 'with a lease');
+cmp_ok($r->{fence}, '>', $r->{version}, 'the fence is greater');
+cmp_ok($r->{fence}, '<', 2 ** 53, 'a JSON client can hold it');
+
+
+=== commit, cancel and abandon
+--- steps
+my $v = op('p', 'peek', key => 'k')->{version};
+
+is(op('q', 'peek', key => 'k')->{version}, $v, 'peek changes nothing');
+
+my $r = op('a', 'begin', key => 'k', base => $v);
+
+is($r->{verdict}, 'pass', 'the base is current');
+is(op('p', 'peek', key => 'k')->{version}, $v, 'old until the commit');
+is(op('p', 'peek', key => 'k')->{state}, 'leased', 'leased');
+
+my $fence = $r->{fence};
+
+op('a', 'commit');
+$r = op('p', 'peek', key => 'k');
+is($r->{version}, $fence, 'the fence became the version');
+is($r->{state}, 'free', 'free');
+
+op('b', 'begin', key => 'k', base => $fence);
+op('b', 'cancel');
+$r = op('p', 'peek', key => 'k');
+is($r->{version}, $fence, 'cancelled: as before');
+is($r->{state}, 'free', 'free');
+
+$r = op('c', 'begin', key => 'k', base => $fence);
+cmp_ok($r->{fence}, '>', $fence, 'no fence is handed out twice');
+op('c', 'abandon', quarantine => 300);
+is(op('p', 'peek', key => 'k')->{state}, 'quarantined', 'abandoned');
+
+$r = op('d', 'begin', key => 'k', base => $fence);
+is($r->{verdict}, 'wait', 'a writer waits');
+cmp_ok($r->{wait}, '<=', 300, 'for so long');
+
+until_true { $r = op('d', 'begin', key => 'k', base => $fence);
+             $r->{verdict} ne 'wait' };
+is($r->{verdict}, 'fetch', 'then a GET must tell');
+
+
+=== the policies, on a resource that is free
+--- steps
+my $v = op('p', 'peek', key => 'k')->{version};
+my @want = ('overwrite', 'overwrite', 'drop', 'refuse');
+
+for my $policy (1 .. 3) {
+    my $r = op('a', 'begin', key => 'k', policy => $policy, base => 1);
+
+    is($r->{verdict}, $want[$policy], "policy $policy, stale");
+    is($r->{leased}, $want[$policy] eq 'overwrite' ? 1 : 0, 'lease');
+    op('a', 'cancel') if $r->{leased};
+}
+
+
+=== two writers on one base
+--- steps
+my $v = op('p', 'peek', key => 'k')->{version};
+
+is(op('a', 'begin', key => 'k', base => $v)->{verdict}, 'pass', 'the first');
+is(op('b', 'begin', key => 'k', base => $v)->{verdict}, 'wait', 'the second');
+is(op('c', 'begin', key => 'k', base => 1)->{verdict}, 'refuse',
+   'one that is stale in any case');
+is(op('d', 'begin', key => 'k')->{verdict}, 'wait', 'one without a base');
+is(op('e', 'begin', key => 'z')->{verdict}, 'pass', 'another resource');
+op('a', 'commit');
+is(op('b', 'begin')->{verdict}, 'refuse', 'the second, after it');
+
+
+=== a lease that runs out becomes a quarantine, never free
+--- steps
+my $v = op('p', 'peek', key => 'k')->{version};
+
+op('a', 'begin', key => 'k', base => $v, lease => 100, quarantine => 200);
+
+my @states;
+
+until_true {
+    my $s = op('p', 'peek', key => 'k')->{state};
+    push @states, $s unless @states && $states[-1] eq $s;
+    $s eq 'unknown';
+};
+
+is(join(' ', @states), 'leased quarantined unknown', 'in this order');
+is(op('b', 'begin', key => 'k', base => $v)->{verdict}, 'fetch', 'a GET');
+
+
+=== renew holds a lease
+--- steps
+my $v = op('p', 'peek', key => 'k')->{version};
+my $end = time() + 1;
+
+op('a', 'begin', key => 'k', base => $v, lease => 300);
+op('a', 'renew') while time() < $end;
+is(op('p', 'peek', key => 'k')->{state}, 'leased', 'still');
+
+
+=== the commit of a lease that ran out, when nobody came
+--- steps
+my $v = op('p', 'peek', key => 'k')->{version};
+my $fence = op('a', 'begin', key => 'k', base => $v, lease => 100,
+               quarantine => 100)->{fence};
+
+until_true { op('p', 'peek', key => 'k')->{state} eq 'unknown' };
+op('a', 'commit');
+
+my $r = op('p', 'peek', key => 'k');
+
+is($r->{state}, 'free', 'it counts: no other write was let in');
+is($r->{version}, $fence, 'with its fence');
+
+
+=== the commit of a lease that ran out, when somebody came
+--- steps
+my $v = op('p', 'peek', key => 'k')->{version};
+
+op('a', 'begin', key => 'k', lease => 100, quarantine => 100);
+until_true { op('p', 'peek', key => 'k')->{state} eq 'unknown' };
+
+my $fence = op('b', 'begin', key => 'k', quarantine => 200)->{fence};
+
+op('a', 'commit');
+op('b', 'commit');
+
+is(op('p', 'peek', key => 'k')->{state}, 'quarantined',
+   'two writes overlapped: nobody knows which came last');
+
+until_true { op('p', 'peek', key => 'k')->{state} eq 'unknown' };
+op('c', 'begin', key => 'k', base => $fence);
+op('c', 'observe', latest => 1, body => 7);
+isnt(op('p', 'peek', key => 'k')->{version}, $fence, 'so a new version');
+
+
+=== a late cancel takes nothing from others
+--- steps
+op('a', 'begin', key => 'k', lease => 100, quarantine => 100);
+until_true { op('p', 'peek', key => 'k')->{state} eq 'unknown' };
+op('b', 'begin', key => 'k');
+op('a', 'cancel');
+is(op('p', 'peek', key => 'k')->{state}, 'leased', 'the lease of the other');
+
+
+=== observe settles what is unknown
+--- steps
+my $v = op('p', 'peek', key => 'k')->{version};
+
+op('p', 'observe', body => 7);
+op('a', 'begin', key => 'k', base => $v);
+op('a', 'abandon');
+is(op('b', 'begin', key => 'k', base => $v)->{verdict}, 'fetch', 'unknown');
+
+my $r = op('b', 'observe', body => 7);
+is($r->{applied}, 0, 'a client\'s read settles nothing');
+
+$r = op('b', 'observe', latest => 1, body => 7);
+is($r->{applied}, 1, 'a GET of our own does');
+is($r->{version}, $v, 'an unchanged body keeps the version');
+
+op('a', 'begin', key => 'k', base => $v);
+op('a', 'abandon');
+op('b', 'begin', key => 'k', base => $v);
+$r = op('b', 'observe', latest => 1, body => 8);
+cmp_ok($r->{version}, '>', $v, 'a changed one gets a new version');
+is(op('b', 'begin', fresh => 1)->{verdict}, 'refuse', 'then it is stale');
+
+
+=== observe after something else has happened changes nothing
+--- steps
+my $v = op('p', 'peek', key => 'k')->{version};
+
+op('a', 'begin', key => 'k', base => $v);
+op('a', 'abandon');
+op('b', 'begin', key => 'k', base => $v);
+
+# another write comes between the GET and what it shows
+
+my $fence = op('c', 'begin', key => 'k')->{fence};
+
+is(op('b', 'observe', latest => 1, body => 7)->{applied}, 0, 'in flight');
+op('c', 'commit');
+is(op('b', 'observe', latest => 1, body => 7)->{applied}, 0, 'committed');
+is(op('p', 'peek', key => 'k')->{version}, $fence, 'the commit stands');
+
+
+=== a resource that is deleted
+--- steps
+my $v = op('p', 'peek', key => 'k')->{version};
+
+op('a', 'begin', key => 'k', base => $v);
+op('a', 'commit', existence => 2);
+
+my $r = op('b', 'begin', key => 'k', base => $v);
+
+is($r->{verdict}, 'refuse', 'stale');
+is($r->{existence}, 2, 'deleted');
+is(op('c', 'begin', key => 'k', kinds => 0x20)->{verdict}, 'pass',
+   'If-None-Match: *');
+
+
+=== existence that nobody knows
+--- steps
+my $v = op('p', 'peek', key => 'k')->{version};
+
+is(op('a', 'begin', key => 'k', kinds => 4)->{verdict}, 'fetch',
+   'If-Match: *');
+op('a', 'observe', latest => 1, existence => 1, body => 7);
+is(op('a', 'begin', key => 'k', kinds => 4)->{verdict}, 'pass', 'it exists');
+op('a', 'cancel');
+is(op('p', 'peek', key => 'k')->{version}, $v, 'the version did not change');
+
+
+=== the same write again
+--- steps
+my $v = op('p', 'peek', key => 'k')->{version};
+
+op('a', 'begin', key => 'k', base => $v, fp => 77);
+op('a', 'commit');
+is(op('b', 'begin', key => 'k', base => $v, fp => 77)->{verdict}, 'replay',
+   'a replay');
+is(op('b', 'begin', key => 'k', base => $v, fp => 78)->{verdict}, 'refuse',
+   'another write is none');
+op('c', 'begin', key => 'k', fp => 79);
+op('c', 'commit');
+is(op('b', 'begin', key => 'k', base => $v, fp => 77)->{verdict}, 'refuse',
+   'nor is one after which others came');
+
+my $w = op('p', 'peek', key => 'k')->{version};
+
+op('d', 'begin', key => 'k', base => $w, fp => 80);
+op('d', 'abandon');
+op('e', 'begin', key => 'k', base => $w, fp => 80);
+op('e', 'observe', latest => 1, body => 9);
+is(op('e', 'begin', fresh => 1)->{verdict}, 'verify',
+   'one whose outcome was never seen must be looked for');
+
+
+=== a base from the future
+--- steps
+my $v = op('p', 'peek', key => 'k')->{version};
+
+op('p', 'observe', body => 7);
+is(op('a', 'begin', key => 'k', base => $v + 1000000)->{verdict}, 'fetch',
+   'this store may have forgotten something');
+is(op('b', 'begin', key => 'k', base => $v)->{verdict}, 'fetch',
+   'so nobody passes unchecked');
+op('b', 'observe', latest => 1, body => 7);
+is(op('b', 'begin', fresh => 1)->{verdict}, 'pass', 'after a GET');
+op('b', 'cancel');
+is(op('a', 'begin', fresh => 1)->{verdict}, 'refuse', 'it is not current');
+
+
+=== versions that the upstream owns
+--- steps
+is(op('p', 'peek', key => 'k', minted => 0)->{version}, 0, 'none is known');
+op('p', 'observe', version => 3);
+is(op('q', 'peek', key => 'k', minted => 0)->{version}, 3, 'a read has shown');
+
+my $r = op('a', 'begin', key => 'k', minted => 0, base => 3);
+
+is($r->{verdict}, 'pass', 'a base on it');
+op('a', 'commit', version => 4);
+is(op('q', 'peek', key => 'k', minted => 0)->{version}, 4, 'its next');
+
+$r = op('q', 'observe', version => 6);
+is($r->{external}, 1, 'changed behind us');
+is(op('b', 'begin', key => 'k', minted => 0, base => 4)->{verdict}, 'refuse',
+   'the old one is stale');
+
+
+=== force and report
+--- steps
+my $v = op('p', 'peek', key => 'k')->{version};
+
+op('a', 'begin', key => 'k', base => $v, quarantine => 300);
+
+my $r = op('b', 'begin', key => 'k', policy => 1, base => $v, force => 1,
+           quarantine => 300);
+
+is($r->{verdict}, 'overwrite', 'force lets it pass');
+op('a', 'commit');
+op('b', 'commit');
+is(op('p', 'peek', key => 'k')->{state}, 'quarantined', 'they overlapped');
+
+$r = op('c', 'begin', key => 'k2', base => 1, report => 1);
+is($r->{verdict}, 'fetch', 'report tells the verdict');
+is($r->{leased}, 1, 'and takes the lease in any case');
+
+
+=== 64 keys do not disturb each other
+--- steps
+my %v = map { $_ => op('p', 'peek', key => "k$_")->{version} } 1 .. 64;
+
+for (grep { $_ % 2 } 1 .. 64) {
+    op('a', 'begin', key => "k$_", base => $v{$_});
+    op('a', 'commit');
+}
+
+is(scalar(grep { my $w = op('p', 'peek', key => "k$_")->{version};
+                 $_ % 2 ? $w <= $v{$_} : $w != $v{$_} } 1 .. 64), 0,
+   'each has its own version');

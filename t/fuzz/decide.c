@@ -1,0 +1,74 @@
+
+/*
+ * Copyright (C) the ngx_http_conflict_module authors
+ *
+ * Fuzz target: preconditions.  One that holds with a write in flight, or
+ * may hold, must not be refused; one that is stale must stay so when the
+ * write in flight ends either way.
+ */
+
+
+#include <stdlib.h>
+#include <string.h>
+
+#include "../../src/core/conflict_decide.h"
+#include "../../src/core/conflict_time.h"
+
+
+int
+LLVMFuzzerTestOneInput(const unsigned char *data, size_t size)
+{
+    unsigned                 header;
+    uint64_t                 match[2], none[2];
+    conflict_check_e         now, cancelled, committed;
+    conflict_current_t       current;
+    conflict_precondition_t  pre;
+
+    if (size < 12) {
+        return 0;
+    }
+
+    memset(&pre, 0, sizeof(pre));
+    memset(&current, 0, sizeof(current));
+
+    pre.kinds = data[0] & (CONFLICT_BASE|CONFLICT_HEADERS);
+    pre.base = data[1] % 8 + 1;
+    match[0] = data[2] % 8 + 1;
+    match[1] = data[3] % 8 + 1;
+    none[0] = data[4] % 8 + 1;
+    none[1] = data[5] % 8 + 1;
+    pre.match = match;
+    pre.matches = data[6] % 3;
+    pre.none = none;
+    pre.nones = data[7] % 3;
+    pre.exact = data[8] & 1;
+    pre.unmodified = data[8] * 100000;
+
+    current.version = data[9] % 4 + 1;
+    current.pending = current.version + 1;
+    current.mtime = data[10] * 100000;
+    current.twice = data[11] & 1;
+    current.existence = (data[11] & 2) ? CONFLICT_EXISTS : CONFLICT_DELETED;
+
+    now = conflict_check(&pre, &current, 0, &header);
+
+    current.pending = 0;
+    cancelled = conflict_check(&pre, &current, 1, &header);
+
+    current.version++;
+    current.mtime += CONFLICT_TIME_SECOND * 30;
+    current.existence = (data[11] & 4) ? CONFLICT_EXISTS : CONFLICT_DELETED;
+    committed = conflict_check(&pre, &current, 1, &header);
+
+    if (now == CONFLICT_STALE
+        && (cancelled != CONFLICT_STALE || committed != CONFLICT_STALE))
+    {
+        abort();
+    }
+
+    if ((pre.kinds == 0) != (now == CONFLICT_NO_BASE)) {
+        abort();
+    }
+
+    return 0;
+}

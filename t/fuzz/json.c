@@ -1,0 +1,125 @@
+
+/*
+ * Copyright (C) the ngx_http_conflict_module authors
+ *
+ * Fuzz target: the JSON scanner.  The result must not depend on the pieces,
+ * and must be jansson's.  The first byte is the size of a piece.
+ */
+
+
+#include <jansson.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "../../src/core/conflict_json.h"
+
+
+static conflict_json_rc_e
+scan(conflict_json_t *json, const conflict_json_pointer_t *pointer,
+    const unsigned char *data, size_t size, size_t step)
+{
+    size_t              i, n;
+    unsigned char      *piece;
+    conflict_json_rc_e  rc;
+
+    conflict_json_init(json, pointer);
+
+    for (i = 0; i < size; i += n) {
+        n = size - i < step ? size - i : step;
+
+        /* a block of its own, so that reads past it are seen */
+
+        piece = malloc(n);
+        memcpy(piece, data + i, n);
+        rc = conflict_json_feed(json, piece, n);
+        free(piece);
+
+        if (rc != CONFLICT_JSON_OK) {
+            return rc;
+        }
+    }
+
+    return conflict_json_end(json);
+}
+
+
+int
+LLVMFuzzerTestOneInput(const unsigned char *data, size_t size)
+{
+    json_t                  *tree;
+    uint64_t                 start, end;
+    json_error_t             error;
+    unsigned char           *left;
+    conflict_json_t          whole, pieces;
+    conflict_json_rc_e       rc;
+    conflict_json_pointer_t  pointer;
+
+    if (size < 2) {
+        return 0;
+    }
+
+    conflict_json_pointer(&pointer, "/a/1", 4);
+
+    rc = scan(&whole, &pointer, data + 1, size - 1, size);
+
+    if (scan(&pieces, &pointer, data + 1, size - 1, data[0] % 32 + 1) != rc) {
+        abort();
+    }
+
+    if (rc == CONFLICT_JSON_OK) {
+
+        if (whole.type != pieces.type || whole.value != pieces.value
+            || whole.end != pieces.end || whole.len != pieces.len
+            || memcmp(whole.text, pieces.text, whole.len) != 0
+            || whole.parent_end != pieces.parent_end)
+        {
+            abort();
+        }
+
+        /* without the member it is a document still */
+
+        if (whole.type != CONFLICT_JSON_NONE) {
+            conflict_json_cut(&whole, &start, &end);
+
+            if (start > end || end > size - 1) {
+                abort();
+            }
+
+            left = malloc(size);
+            memcpy(left, data + 1, start);
+            memcpy(left + start, data + 1 + end, size - 1 - end);
+
+            if (scan(&pieces, NULL, left, size - 1 - (end - start), size)
+                != CONFLICT_JSON_OK)
+            {
+                abort();
+            }
+
+            free(left);
+        }
+    }
+
+    if (memchr(data + 1, 0, size - 1)) {
+        /* jansson takes a NUL for the end of the text */
+        return 0;
+    }
+
+    rc = scan(&whole, NULL, data + 1, size - 1, size);
+
+    tree = json_loadb((const char *) data + 1, size - 1,
+                      JSON_DECODE_ANY|JSON_ALLOW_NUL, &error);
+
+    /* jansson holds numbers, and so refuses those that it cannot hold */
+
+    if ((rc == CONFLICT_JSON_OK) != (tree != NULL)
+        && !(tree == NULL
+             && json_error_code(&error) == json_error_numeric_overflow)
+        && !(tree != NULL && rc == CONFLICT_JSON_TOO_DEEP))
+    {
+        abort();
+    }
+
+    json_decref(tree);
+
+    return 0;
+}

@@ -1,0 +1,50 @@
+
+/*
+ * Copyright (C) the ngx_http_conflict_module authors
+ *
+ * Fuzz target: dates.  What is taken prints and parses as itself.
+ */
+
+
+#include <stdlib.h>
+#include <string.h>
+
+#include "../../src/core/conflict_time.h"
+
+
+int
+LLVMFuzzerTestOneInput(const unsigned char *data, size_t size)
+{
+    int      exact;
+    char    *text, out[CONFLICT_TIME_HTTP + 1];
+    int64_t  t;
+
+    text = malloc(size ? size : 1);
+    memcpy(text, data, size);
+
+    t = conflict_time_http(text, size, 1795532400LL * CONFLICT_TIME_SECOND);
+
+    if (t != CONFLICT_TIME_NONE && t >= -62135596800LL * CONFLICT_TIME_SECOND) {
+        conflict_time_print_http(out, t);
+
+        if (conflict_time_http(out, CONFLICT_TIME_HTTP, 0) != t) {
+            abort();
+        }
+    }
+
+    t = conflict_time_rfc3339(text, size, &exact);
+
+    if (t != CONFLICT_TIME_NONE && t >= -62135596800LL * CONFLICT_TIME_SECOND
+        && t <= 253402300799LL * CONFLICT_TIME_SECOND)
+    {
+        conflict_time_print_rfc3339(out, t);
+
+        if (conflict_time_rfc3339(out, CONFLICT_TIME_RFC3339, &exact) != t) {
+            abort();
+        }
+    }
+
+    free(text);
+
+    return 0;
+}

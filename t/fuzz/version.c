@@ -1,0 +1,72 @@
+
+/*
+ * Copyright (C) the ngx_http_conflict_module authors
+ *
+ * Fuzz target: lists of entity tags and versions.
+ */
+
+
+#include <stdlib.h>
+#include <string.h>
+
+#include "../../src/core/conflict_text.h"
+#include "../../src/core/conflict_version.h"
+
+
+int
+LLVMFuzzerTestOneInput(const unsigned char *data, size_t size)
+{
+    char             *text;
+    size_t            n;
+    uint64_t          v;
+    const char       *p, *last, *before;
+    unsigned char    *out;
+    conflict_etag_t   etag;
+
+    text = malloc(size ? size : 1);
+    memcpy(text, data, size);
+
+    p = text;
+    last = text + size;
+    n = 0;
+
+    for ( ;; ) {
+        before = p;
+
+        if (conflict_etag_next(&p, last, &etag) != CONFLICT_ETAG_TAG) {
+            break;
+        }
+
+        /* each tag lies in the text and moves on */
+
+        if (etag.data < before || etag.data + etag.len >= p || p > last
+            || ++n > size / 2 + 1)
+        {
+            abort();
+        }
+
+        (void) conflict_version_from_text(etag.data, etag.len);
+    }
+
+    (void) conflict_version_from_etag(text, size);
+
+    if (conflict_version_parse(&v, text, size) == 0
+        && (v == 0 || v >= CONFLICT_VERSION_LIMIT))
+    {
+        abort();
+    }
+
+    /* what is escaped is as long as it was said to be */
+
+    n = conflict_text_escape(NULL, data, size);
+    out = malloc(n ? n : 1);
+
+    if (conflict_text_escape(out, data, size) != n || n > 6 * size) {
+        abort();
+    }
+
+    free(out);
+    free(text);
+
+    return 0;
+}

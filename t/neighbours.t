@@ -1,0 +1,335 @@
+# Other parts of nginx in a guarded location.
+
+BEGIN { push @INC, 't/lib' }
+use Conflict;
+use Test::Nginx::Socket 'no_plan';
+
+Conflict::install('Test::Nginx::Socket');
+run_tests();
+
+__DATA__
+
+=== mirror and try_files
+--- config
+    location / {
+        conflict version;
+        try_files /none @api;
+    }
+    location @api {
+        mirror /mirror;
+        proxy_pass http://api;
+    }
+    location = /mirror {
+        internal;
+        conflict off;
+        proxy_pass http://api/plain/mirrored;
+    }
+--- steps
+set_doc('/plain/1', { id => 1 });
+
+my $v = version(GET('/plain/1'));
+
+is(PUT('/plain/1', { n => 1, base_version => $v })->{status}, 204, 'passes');
+is(PUT('/plain/1', { n => 2, base_version => $v })->{status}, 409, 'stale');
+
+until_true { grep { $_->{path} eq '/plain/mirrored' } journal() };
+is(scalar(grep { $_->{path} eq '/plain/mirrored' } journal()), 1,
+   'only what passed is mirrored');
+is(scalar(grep { $_->{path} eq '/plain/1' } journal()), 1, 'one write');
+
+
+=== guarded where try_files leads to
+--- config
+    location / {
+        try_files /none @api;
+    }
+    location @api {
+        conflict version;
+        proxy_pass http://api;
+    }
+--- steps
+set_doc('/plain/1', { id => 1 });
+
+my $v = version(GET('/plain/1'));
+
+is(PUT('/plain/1', { n => 1, base_version => $v })->{status}, 204, 'passes');
+
+my $r = PUT('/plain/1', { n => 2, base_version => $v });
+
+is($r->{status}, 409, 'stale');
+is(json($r)->{server_version}{n}, 1, 'with the latest body');
+
+
+=== error_page after the upstream: the settle goes by what the upstream said
+--- config
+    location / {
+        conflict version;
+        conflict_quarantine 200ms;
+        conflict_wait 10ms;
+        proxy_intercept_errors on;
+        error_page 404 422 =200 /page;
+        error_page 500 502 504 @again;
+        proxy_pass http://api;
+    }
+    location = /page {
+        return 200 page;
+    }
+    location @again {
+        proxy_pass http://api;
+    }
+--- steps
+set_doc('/plain/1', { id => 1 });
+
+my $v = version(GET('/plain/1'));
+my $r = PUT('/plain/1', { base_version => $v }, 'X-Up-Write: status=422');
+
+is($r->{status}, 200, 'the page');
+is($r->{body}, 'page', 'really');
+is(version(GET('/plain/1')), $v, 'the write was refused: nothing changed');
+is(PUT('/plain/1', { n => 1, base_version => $v })->{status}, 204,
+   'the base is good');
+
+$v = version(GET('/plain/1'));
+
+# a write that may be applied is not sent again by way of error_page
+
+$r = PUT('/plain/1', { n => 2, base_version => $v },
+         'X-Up-Write: apply close');
+
+is($r->{status}, 503, 'not sent again');
+is(json($r)->{error}, 'outcome_unknown', 'error');
+is(scalar(grep { $_->{method} eq 'PUT' && $_->{body} =~ /"n":2/ } seen()), 1,
+   'the upstream saw it once');
+
+
+=== error_page to a fallback that is asked instead
+--- config
+    location / {
+        conflict version;
+        proxy_intercept_errors on;
+        error_page 404 = @old;
+        proxy_pass http://api;
+    }
+    location @old {
+        proxy_pass http://api/own$uri;
+    }
+--- steps
+set_doc('/own/plain/1', { id => 1 });
+
+is(PUT('/plain/1', { n => 1 }, 'X-Up-Write: status=404')->{status}, 404,
+   'both say 404');
+is(scalar(grep { $_->{method} eq 'PUT' } seen()), 2, 'both were asked');
+
+
+=== X-Accel-Redirect
+--- config
+    location / {
+        conflict version;
+        proxy_pass http://api;
+    }
+    location /file/ {
+        internal;
+        alias $TEST_NGINX_SERVER_ROOT/html/;
+    }
+--- user_files
+>>> done.txt
+done
+--- steps
+set_doc('/plain/1', { id => 1 });
+
+my $v = version(GET('/plain/1'));
+my $r = PUT('/plain/1', { n => 1, base_version => $v },
+            'X-Up-Write: apply header=X-Accel-Redirect:/file/done.txt');
+
+is($r->{status}, 200, 'redirected');
+like($r->{body}, qr/done/, 'to the file');
+is(PUT('/plain/1', { n => 2, base_version => $v })->{status}, 409,
+   'the write counts');
+
+
+=== proxy_request_buffering off: a header base leaves the body alone
+--- config
+    location / {
+        conflict version;
+        proxy_request_buffering off;
+        proxy_http_version 1.1;
+        proxy_pass http://api;
+    }
+--- steps
+set_doc('/plain/1', { id => 1 });
+
+my $v = version(GET('/plain/1'));
+
+is(http('PUT', '/plain/1', body => '{"big":"' . 'x' x 300000 . '"}',
+        headers => [qq(If-Match: "$v")])->{status}, 204, 'streamed');
+is(PUT('/plain/1', { n => 1 }, qq(If-Match: "$v"))->{status}, 409, 'stale');
+is(PUT('/plain/1', { base_version => $v })->{status}, 409,
+   'a base in the body is found all the same');
+
+
+=== auth_request, limit_req and SSI subrequests are left alone
+--- http_config
+    limit_req_zone $uri zone=req:1m rate=100r/s;
+--- config
+    location / {
+        conflict version;
+        auth_request /auth;
+        limit_req zone=req burst=50 nodelay;
+        ssi on;
+        ssi_types application/json;
+        proxy_pass http://api;
+    }
+    location = /auth {
+        internal;
+        proxy_pass http://api/plain/auth;
+        proxy_pass_request_body off;
+        proxy_set_header Content-Length "";
+    }
+--- steps
+set_doc('/plain/auth', { ok => 1 });
+set_doc('/plain/1', { id => 1 });
+
+my $v = version(GET('/plain/1'));
+
+is(PUT('/plain/1', { n => 1, base_version => $v })->{status}, 204, 'passes');
+
+my $r = PUT('/plain/1', { n => 2, base_version => $v });
+
+is($r->{status}, 409, 'stale');
+is(json($r)->{server_version}{n}, 1, 'the body');
+
+
+=== inherited, switched off, and inside "if" and limit_except
+--- http_config
+    conflict version;
+--- config
+    location / {
+        proxy_pass http://api;
+    }
+    location /off/ {
+        conflict off;
+        proxy_pass http://api/plain/;
+    }
+    location /plain/if/ {
+        if ($http_x_any) {
+            proxy_pass http://api;
+        }
+        proxy_pass http://api;
+    }
+    location /plain/except/ {
+        limit_except GET {
+            allow all;
+        }
+        proxy_pass http://api;
+    }
+--- steps
+set_doc("/plain/$_", { id => 1 }) for '1', 'if/1', 'except/1';
+
+is(PUT('/plain/1', { base_version => 1 })->{status}, 409, 'inherited');
+is(PUT('/plain/if/1', { base_version => 1 }, 'X-Any: 1')->{status}, 409, 'if');
+is(PUT('/plain/except/1', { base_version => 1 })->{status}, 409,
+   'limit_except');
+is(PUT('/off/1', { base_version => 1 })->{status}, 204, 'off');
+
+
+=== a location without any upstream
+--- config
+    location / {
+        conflict version;
+        return 204;
+    }
+    location /static/ {
+        conflict version;
+        alias $TEST_NGINX_SERVER_ROOT/html/;
+    }
+--- user_files
+>>> a.txt
+a
+--- steps
+is(PUT('/x', { n => 1 })->{status}, 204, 'return comes first');
+is(PUT('/static/a.txt', { n => 1 })->{status}, 405, 'a file is not written');
+is(GET('/static/a.txt')->{body}, "a\n", 'a file is read');
+like(version(GET('/static/a.txt')), qr/^\d+$/, 'with a version');
+is(PUT('/static/a.txt', { base_version => 1 })->{status}, 409, 'checked');
+
+
+=== HTTP/2
+--- http_config
+    server {
+        listen 127.0.0.1:$TEST_NGINX_PORT2 http2;
+        location / {
+            conflict version;
+            conflict_strip_base on;
+            conflict_wait 5s;
+            proxy_pass http://api;
+        }
+    }
+--- config
+    location / {
+        conflict version;
+        conflict_strip_base on;
+        proxy_pass http://api;
+    }
+--- steps
+my $url = "http://127.0.0.1:$ENV{TEST_NGINX_PORT2}";
+
+my $h2 = sub {
+    my ($method, $path, $body, @more) = @_;
+
+    my $file = servroot() . '/h2.body';
+    open my $out, '>', $file;
+    print $out $body;
+    close $out;
+
+    my $text = `curl -s -i --http2-prior-knowledge -X $method @more \\
+                -H 'Content-Type: application/json' \\
+                --data-binary \@$file $url$path`;
+    $text =~ s/^HTTP\/2 (\d+).*?\r\n/HTTP\/1.1 $1 X\r\n/;
+    return Conflict::parse($text, $method);
+};
+
+set_doc('/plain/1', { id => 1 });
+
+my $v = version(GET('/plain/1'));
+my $r = $h2->('PUT', '/plain/1', qq({"a":1,"base_version":$v,"b":2}));
+
+is($r->{status}, 204, 'passes');
+is((journal())[0]{body}, '{"a":1,"b":2}', 'stripped');
+
+$r = $h2->('PUT', '/plain/1', qq({"a":2,"base_version":$v}));
+
+is($r->{status}, 409, 'stale');
+is(json($r)->{server_version}{a}, 1, 'the body');
+
+# no Content-Length: DATA frames until the end of the stream
+
+$v = version(GET('/plain/1'));
+$r = $h2->('PUT', '/plain/1', '{"text":"' . 'x' x 200000
+        . qq(","base_version":$v}), "-H 'Transfer-Encoding: chunked'");
+
+is($r->{status}, 204, 'large, without a length');
+is(length((journal())[-1]{body}), 200000 + length '{"text":""}',
+   'arrived whole');
+
+# a stream that is reset does not cut the write
+
+$v = version(GET('/plain/1'));
+
+my $pid = fork();
+
+if ($pid == 0) {
+    exec 'curl', '-s', '-o', '/dev/null', '--http2-prior-knowledge', '-X', 'PUT', '-m', '1',
+         '-H', 'Content-Type: application/json', '-H', 'X-Up-Write: hold apply',
+         '--data-binary', qq({"n":9,"base_version":$v}), "$url/plain/1";
+}
+
+begun(3);
+kill 'TERM', $pid;
+waitpid $pid, 0;
+
+my $next = start('PUT', '/plain/1', body => { n => 10, base_version => $v });
+
+release();
+$r = finish($next);
+is($r->{status}, 409, 'it was awaited');
+is(json($r)->{server_version}{n}, 9, 'and counts');

@@ -1,0 +1,264 @@
+
+/*
+ * Copyright (C) the ngx_http_conflict_module authors
+ *
+ * conflict_decide: the whole table, by the rules that it must follow, and
+ * the preconditions.
+ */
+
+
+#include "unit.h"
+#include "../../src/core/conflict_decide.h"
+#include "../../src/core/conflict_time.h"
+
+
+#define V        5
+#define PENDING  6
+
+
+static void
+test_table(void **state)
+{
+    int                 p, s, c;
+    conflict_verdict_e  v;
+
+    (void) state;
+
+    for (p = 0; p < CONFLICT_POLICIES; p++) {
+        for (s = 0; s < CONFLICT_STATES; s++) {
+            for (c = 0; c < CONFLICT_CHECKS; c++) {
+                v = conflict_decide(p, s, c);
+
+                /* nothing passes unchecked beside another write */
+
+                if (p > CONFLICT_CLIENT_WINS
+                    && (s == CONFLICT_LEASED || s == CONFLICT_QUARANTINED))
+                {
+                    assert_true(v == CONFLICT_WAIT
+                                || c == CONFLICT_STALE);
+                }
+
+                /* a base is never taken for current on a guess */
+
+                if (c != CONFLICT_NO_BASE && s == CONFLICT_UNKNOWN) {
+                    assert_int_equal(v, CONFLICT_FETCH);
+                }
+
+                if (c == CONFLICT_UNSURE && s == CONFLICT_FREE) {
+                    assert_int_equal(v, CONFLICT_FETCH);
+                }
+
+                /* only a base that holds, or none, passes as it is */
+
+                if (v == CONFLICT_PASS) {
+                    assert_true(c == CONFLICT_NO_BASE || c == CONFLICT_HOLDS);
+                    assert_true(s != CONFLICT_LEASED);
+                }
+
+                /* each policy refuses in its own way */
+
+                switch (v) {
+                case CONFLICT_OVERWRITE:
+                    assert_true(p <= CONFLICT_CLIENT_WINS);
+                    break;
+                case CONFLICT_DROP:
+                    assert_int_equal(p, CONFLICT_SERVER_WINS);
+                    assert_int_equal(c, CONFLICT_STALE);
+                    break;
+                case CONFLICT_REFUSE:
+                    assert_int_equal(p, CONFLICT_VERSION);
+                    assert_int_equal(c, CONFLICT_STALE);
+                    break;
+                default:
+                    break;
+                }
+
+                /* a stale one meets its end wherever the version is known */
+
+                if (c == CONFLICT_STALE && s == CONFLICT_FREE) {
+                    assert_true(v == CONFLICT_OVERWRITE || v == CONFLICT_DROP
+                                || v == CONFLICT_REFUSE);
+                }
+
+                assert_int_equal(conflict_decide(CONFLICT_LWW, s, c),
+                                 conflict_decide(CONFLICT_CLIENT_WINS, s, c));
+            }
+        }
+    }
+}
+
+
+typedef struct {
+    unsigned                 kinds;
+    uint64_t                 base;
+    uint64_t                 match;
+    uint64_t                 none;
+    int64_t                  date;        /* seconds */
+    unsigned                 pending;
+    conflict_existence_e     existence;
+    conflict_check_e         check;
+    unsigned                 header;
+} case_t;
+
+
+#define B    CONFLICT_BASE
+#define M    CONFLICT_IF_MATCH
+#define MA   CONFLICT_IF_MATCH_ANY
+#define U    CONFLICT_IF_UNMODIFIED
+#define N    CONFLICT_IF_NONE_MATCH
+#define NA   CONFLICT_IF_NONE_ANY
+
+#define YES  CONFLICT_EXISTS
+#define NO   CONFLICT_DELETED
+#define ANY  CONFLICT_MAY_EXIST
+
+
+static void
+test_check(void **state)
+{
+    size_t                   i;
+    unsigned                 header;
+    const case_t            *c;
+    conflict_check_e         check;
+    conflict_current_t       current;
+    conflict_precondition_t  pre;
+
+    static const case_t  cases[] = {
+        { 0, 0, 0, 0, 0, 0, YES, CONFLICT_NO_BASE, 0 },
+
+        { B, V, 0, 0, 0, 0, YES, CONFLICT_HOLDS, 0 },
+        { B, 4, 0, 0, 0, 0, YES, CONFLICT_STALE, 0 },
+        { B, 9, 0, 0, 0, 0, YES, CONFLICT_UNSURE, 0 },
+        { B, V, 0, 0, 0, 1, YES, CONFLICT_HOLDS, 0 },
+        { B, PENDING, 0, 0, 0, 1, YES, CONFLICT_HOLDS, 0 },
+        { B, 4, 0, 0, 0, 1, YES, CONFLICT_STALE, 0 },
+        { B, V, 0, 0, 0, 0, NO, CONFLICT_HOLDS, 0 },
+
+        { M, 0, V, 0, 0, 0, YES, CONFLICT_HOLDS, 0 },
+        { M, 0, 4, 0, 0, 0, YES, CONFLICT_STALE, 1 },
+        { M, 0, 9, 0, 0, 0, YES, CONFLICT_STALE, 1 },
+        { M, 0, PENDING, 0, 0, 1, YES, CONFLICT_HOLDS, 0 },
+        { M, 0, V, 0, 0, 0, NO, CONFLICT_STALE, 1 },
+        { M, 0, V, 0, 0, 1, NO, CONFLICT_HOLDS, 0 },
+
+        { MA, 0, 0, 0, 0, 0, YES, CONFLICT_HOLDS, 0 },
+        { MA, 0, 0, 0, 0, 0, NO, CONFLICT_STALE, 1 },
+        { MA, 0, 0, 0, 0, 0, ANY, CONFLICT_UNSURE, 0 },
+        { MA, 0, 0, 0, 0, 1, NO, CONFLICT_HOLDS, 0 },
+
+        { U, 0, 0, 0, 100, 0, YES, CONFLICT_HOLDS, 0 },
+        { U, 0, 0, 0, 99, 0, YES, CONFLICT_STALE, 1 },
+        { U, 0, 0, 0, 101, 0, YES, CONFLICT_HOLDS, 0 },
+        { M|U, 0, V, 0, 99, 0, YES, CONFLICT_HOLDS, 0 },
+
+        { NA, 0, 0, 0, 0, 0, YES, CONFLICT_STALE, 1 },
+        { NA, 0, 0, 0, 0, 0, NO, CONFLICT_HOLDS, 0 },
+        { NA, 0, 0, 0, 0, 0, ANY, CONFLICT_UNSURE, 0 },
+        { NA, 0, 0, 0, 0, 1, YES, CONFLICT_HOLDS, 0 },
+        { N, 0, 0, V, 0, 0, YES, CONFLICT_STALE, 1 },
+        { N, 0, 0, 4, 0, 0, YES, CONFLICT_HOLDS, 0 },
+        { N, 0, 0, V, 0, 0, NO, CONFLICT_HOLDS, 0 },
+
+        { M|B, V, V, 0, 0, 0, YES, CONFLICT_HOLDS, 0 },
+        { M|B, 4, V, 0, 0, 0, YES, CONFLICT_STALE, 0 },
+        { M|B, V, 4, 0, 0, 0, YES, CONFLICT_STALE, 1 },
+        { M|B, 4, 4, 0, 0, 0, YES, CONFLICT_STALE, 1 },
+        { MA|B, 4, 0, 0, 0, 0, ANY, CONFLICT_STALE, 0 },
+        { MA|NA, 0, 0, 0, 0, 0, YES, CONFLICT_STALE, 1 }
+    };
+
+    (void) state;
+
+    for (i = 0; i < sizeof(cases) / sizeof(cases[0]); i++) {
+        c = &cases[i];
+
+        memset(&pre, 0, sizeof(pre));
+        pre.kinds = c->kinds;
+        pre.base = c->base;
+        pre.match = &c->match;
+        pre.matches = 1;
+        pre.none = &c->none;
+        pre.nones = 1;
+        pre.unmodified = c->date * CONFLICT_TIME_SECOND;
+
+        memset(&current, 0, sizeof(current));
+        current.version = V;
+        current.pending = c->pending ? PENDING : 0;
+        current.mtime = 100 * CONFLICT_TIME_SECOND + 5;
+        current.existence = c->existence;
+
+        check = conflict_check(&pre, &current, 0, &header);
+
+        if (check != c->check || header != c->header) {
+            fail_msg("case %zu: %d, header %u", i, check, header);
+        }
+
+        /* what was just fetched leaves no doubt */
+
+        if (c->kinds == B && c->check == CONFLICT_UNSURE) {
+            assert_int_equal(conflict_check(&pre, &current, 1, &header),
+                             CONFLICT_STALE);
+        }
+    }
+}
+
+
+static void
+test_date(void **state)
+{
+    unsigned                 header;
+    conflict_current_t       current;
+    conflict_precondition_t  pre;
+
+    (void) state;
+
+    memset(&pre, 0, sizeof(pre));
+    memset(&current, 0, sizeof(current));
+
+    pre.kinds = CONFLICT_IF_UNMODIFIED;
+    current.mtime = 100 * CONFLICT_TIME_SECOND + 5;
+    current.existence = CONFLICT_EXISTS;
+
+    /* with a fraction it is compared as it is */
+
+    pre.exact = 1;
+    pre.unmodified = current.mtime;
+    assert_int_equal(conflict_check(&pre, &current, 0, &header),
+                     CONFLICT_HOLDS);
+    pre.unmodified--;
+    assert_int_equal(conflict_check(&pre, &current, 0, &header),
+                     CONFLICT_STALE);
+
+    /* in whole seconds, one that changed twice is not good enough */
+
+    pre.exact = 0;
+    pre.unmodified = 100 * CONFLICT_TIME_SECOND;
+    assert_int_equal(conflict_check(&pre, &current, 0, &header),
+                     CONFLICT_HOLDS);
+    current.twice = 1;
+    assert_int_equal(conflict_check(&pre, &current, 0, &header),
+                     CONFLICT_STALE);
+    pre.unmodified = 101 * CONFLICT_TIME_SECOND;
+    assert_int_equal(conflict_check(&pre, &current, 0, &header),
+                     CONFLICT_HOLDS);
+
+    /* no date, nothing to compare (RFC 9110, 13.1.4) */
+
+    current.mtime = CONFLICT_TIME_NONE;
+    pre.unmodified = 0;
+    assert_int_equal(conflict_check(&pre, &current, 0, &header),
+                     CONFLICT_HOLDS);
+}
+
+
+int
+main(void)
+{
+    const struct CMUnitTest  tests[] = {
+        cmocka_unit_test(test_table),
+        cmocka_unit_test(test_check),
+        cmocka_unit_test(test_date)
+    };
+
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}

@@ -1,0 +1,274 @@
+
+/*
+ * Copyright (C) the ngx_http_conflict_module authors
+ *
+ * conflict_version and conflict_hash: versions, entity tags, dates of last
+ * change.
+ */
+
+
+#include "unit.h"
+#include "../../src/core/conflict_hash.h"
+#include "../../src/core/conflict_time.h"
+#include "../../src/core/conflict_version.h"
+
+
+#define text_version(s)  conflict_version_from_text(s, strlen(s))
+#define etag_version(s)  conflict_version_from_etag(s, strlen(s))
+
+
+static void
+test_parse(void **state)
+{
+    size_t    i;
+    uint64_t  v;
+
+    static const char *const  bad[] = {
+        "", "0", "01", "-1", "1.5", "a", "1a", " 1", "9007199254740992",
+        "99999999999999999999"
+    };
+
+    (void) state;
+
+    assert_int_equal(conflict_version_parse(&v, "1", 1), 0);
+    assert_int_equal(v, 1);
+    assert_int_equal(conflict_version_parse(&v, "9007199254740991", 16), 0);
+    assert_int_equal(v, CONFLICT_VERSION_LIMIT - 1);
+
+    for (i = 0; i < sizeof(bad) / sizeof(bad[0]); i++) {
+        assert_int_equal(conflict_version_parse(&v, bad[i], strlen(bad[i])),
+                         -1);
+    }
+}
+
+
+static void
+test_text(void **state)
+{
+    (void) state;
+
+    assert_int_equal(text_version("17"), 17);
+    assert_true(text_version("017") & CONFLICT_VERSION_OPAQUE);
+    assert_true(text_version("0") & CONFLICT_VERSION_OPAQUE);
+    assert_true(text_version("abc") != text_version("abd"));
+    assert_true(text_version("abc") == text_version("abc"));
+
+    assert_int_equal(etag_version("\"17\""), 17);
+    assert_true(etag_version("\"abc\"") == text_version("abc"));
+
+    /* no client's tag is a weak one of an upstream */
+
+    assert_true(etag_version("W/\"abc\"") != text_version("abc"));
+    assert_true(etag_version("W/\"17\"") != 17);
+    assert_int_not_equal(etag_version("W/\"17\""), 0);
+
+    assert_int_equal(etag_version("17"), 0);
+    assert_int_equal(etag_version("\"17"), 0);
+    assert_int_equal(etag_version("\"17\", \"18\""), 0);
+}
+
+
+static void
+test_next(void **state)
+{
+    (void) state;
+
+    assert_int_equal(conflict_version_next(0, 1000), 1000);
+    assert_int_equal(conflict_version_next(999, 1000), 1000);
+    assert_int_equal(conflict_version_next(1000, 1000), 1001);
+    assert_int_equal(conflict_version_next(5000, 1000), 5001);
+}
+
+
+static void
+test_list(void **state)
+{
+    int               n;
+    size_t            i;
+    const char       *p, *last;
+    conflict_etag_e   rc;
+    conflict_etag_t   etag;
+
+    static const struct {
+        const char  *text;
+        int          tags;        /* -1: malformed */
+        int          weak;
+    } lists[] = {
+        { "", 0, 0 },
+        { " , ,\t", 0, 0 },
+        { "\"a\"", 1, 0 },
+        { "W/\"a\"", 1, 1 },
+        { "\"\"", 1, 0 },
+        { "\"a\",\"b\"", 2, 0 },
+        { "\"a\" , W/\"b\" ,, \"c,d\" ", 3, 1 },
+        { "\"\xc3\xa9!#~\"", 1, 0 },
+        { "a", -1, 0 },
+        { "*", -1, 0 },
+        { "\"a\", *", -1, 0 },
+        { "\"a", -1, 0 },
+        { "\"a\" \"b\"", -1, 0 },
+        { "\"a\"b", -1, 0 },
+        { "w/\"a\"", -1, 0 },
+        { "W/", -1, 0 },
+        { "W/a", -1, 0 },
+        { "\"a b\"", -1, 0 },
+        { "\"a\x01\"", -1, 0 },
+        { "\"a\x7f\"", -1, 0 }
+    };
+
+    (void) state;
+
+    for (i = 0; i < sizeof(lists) / sizeof(lists[0]); i++) {
+        p = lists[i].text;
+        last = p + strlen(p);
+        n = 0;
+
+        while ((rc = conflict_etag_next(&p, last, &etag))
+               == CONFLICT_ETAG_TAG)
+        {
+            n++;
+        }
+
+        assert_int_equal(rc == CONFLICT_ETAG_MALFORMED ? -1 : n,
+                         lists[i].tags);
+    }
+}
+
+
+static void
+test_mtime(void **state)
+{
+    int64_t   t, s;
+    unsigned  twice;
+
+    (void) state;
+
+    s = CONFLICT_TIME_SECOND;
+    t = 100 * s;
+    twice = 0;
+
+    conflict_mtime_next(&t, &twice, 101 * s + 5);
+    assert_int_equal(t, 101 * s + 5);
+    assert_int_equal(twice, 0);
+    assert_int_equal(conflict_mtime_second(t, twice), 101);
+
+    /* again in this second: shown under the next */
+
+    conflict_mtime_next(&t, &twice, 101 * s + 9);
+    assert_int_equal(conflict_mtime_second(t, twice), 102);
+
+    /* and in that one: it may have been shown */
+
+    conflict_mtime_next(&t, &twice, 102 * s + 1);
+    assert_int_equal(conflict_mtime_second(t, twice), 103);
+
+    conflict_mtime_next(&t, &twice, 104 * s);
+    assert_int_equal(conflict_mtime_second(t, twice), 104);
+
+    /* a clock that goes back */
+
+    conflict_mtime_next(&t, &twice, 50 * s);
+    assert_int_equal(t, 104 * s + 1);
+    assert_int_equal(conflict_mtime_second(t, twice), 105);
+
+    /* what an upstream says: coarser, later, earlier */
+
+    t = 200 * s + 7;
+    twice = 0;
+    conflict_mtime_see(&t, &twice, 200 * s);
+    assert_int_equal(t, 200 * s + 7);
+    conflict_mtime_see(&t, &twice, 201 * s);
+    assert_int_equal(t, 201 * s);
+    assert_int_equal(twice, 0);
+    conflict_mtime_see(&t, &twice, 199 * s);
+    assert_int_equal(t, 199 * s);
+    assert_int_equal(twice, 1);
+    conflict_mtime_see(&t, &twice, 199 * s + 5);
+    assert_int_equal(t, 199 * s + 5);
+    assert_int_equal(twice, 1);
+}
+
+
+/* whatever the clock does, no second is shown for two versions */
+
+static void
+test_mtime_shown(void **state)
+{
+    int       i;
+    int64_t   t, now, shown, last;
+    unsigned  twice, seed;
+
+    (void) state;
+
+    t = now = 1000 * CONFLICT_TIME_SECOND;
+    twice = 0;
+    last = 0;
+    seed = 1;
+
+    for (i = 0; i < 100000; i++) {
+        seed = seed * 1103515245 + 12345;
+        now += (int64_t) ((seed >> 16) % 700000) - 50000;
+
+        conflict_mtime_next(&t, &twice, now);
+        shown = conflict_mtime_second(t, twice);
+
+        /* shown only once its second has begun */
+
+        if (shown <= now / CONFLICT_TIME_SECOND) {
+            assert_true(shown > last);
+            last = shown;
+        }
+    }
+}
+
+
+static void
+test_hash(void **state)
+{
+    uint64_t         a, b, k[2], l[2];
+    conflict_hash_t  hash;
+
+    (void) state;
+
+    conflict_hash_init(&hash, 0);
+    conflict_hash_update(&hash, "ab", 2);
+    conflict_hash_update(&hash, "c", 1);
+    a = conflict_hash_final(&hash);
+
+    conflict_hash_init(&hash, 0);
+    conflict_hash_update(&hash, "a", 1);
+    conflict_hash_update(&hash, "bc", 2);
+    assert_true(conflict_hash_final(&hash) == a);
+
+    conflict_hash_init(&hash, 0);
+    conflict_hash_field(&hash, "ab", 2);
+    conflict_hash_field(&hash, "c", 1);
+    a = conflict_hash_final(&hash);
+
+    conflict_hash_init(&hash, 0);
+    conflict_hash_field(&hash, "a", 1);
+    conflict_hash_field(&hash, "bc", 2);
+    b = conflict_hash_final(&hash);
+    assert_true(a != b);
+
+    conflict_hash_128(k, "abc", 3, 1);
+    conflict_hash_128(l, "abc", 3, 2);
+    assert_true(k[0] != l[0] && k[1] != l[1]);
+}
+
+
+int
+main(void)
+{
+    const struct CMUnitTest  tests[] = {
+        cmocka_unit_test(test_parse),
+        cmocka_unit_test(test_text),
+        cmocka_unit_test(test_next),
+        cmocka_unit_test(test_list),
+        cmocka_unit_test(test_mtime),
+        cmocka_unit_test(test_mtime_shown),
+        cmocka_unit_test(test_hash)
+    };
+
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}

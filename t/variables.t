@@ -1,0 +1,54 @@
+# The variables.
+
+BEGIN { push @INC, 't/lib' }
+use Conflict;
+use Test::Nginx::Socket 'no_plan';
+
+Conflict::install('Test::Nginx::Socket');
+run_tests();
+
+__DATA__
+
+=== all of them, in an access log
+--- http_config
+    log_format conflict '$request_method [$conflict_outcome|$conflict_policy|$conflict_version|$conflict_next_version|$conflict_base|$conflict_fields|$conflict_id|$conflict_store_time|$conflict_wait_time|$conflict_fetch]';
+--- config
+    location / {
+        conflict version;
+        access_log logs/vars.log conflict;
+        proxy_set_header X-Next $conflict_next_version;
+        proxy_set_header X-Base $conflict_base;
+        proxy_pass http://api;
+    }
+    location = /off {
+        access_log logs/vars.log conflict;
+        return 204;
+    }
+--- steps
+set_doc('/plain/1', { id => 1 });
+
+my $v = version(GET('/plain/1'));
+my $w = version(PUT('/plain/1', { base_version => $v }));
+my $r = PUT('/plain/1', { n => 1, base_version => $v });
+
+PUT('/plain/1', { n => 2 });
+GET('/off');
+
+my %h = map { $_->[0] => $_->[1] } @{ (journal())[0]{headers} };
+
+is($h{'x-next'}, $w, '$conflict_next_version at the upstream');
+is($h{'x-base'}, $v, '$conflict_base at the upstream');
+
+%h = map { $_->[0] => $_->[1] } @{ (journal())[1]{headers} };
+ok(!exists $h{'x-base'}, 'without a base there is none');
+
+my @lines = split /\n/, slurp(servroot() . '/logs/vars.log');
+my $id = json($r)->{conflict_id};
+my $x = version(GET('/plain/1'));
+
+is($lines[0], "GET [passed|version|$v|-|-|-|-|0.000|0.000|]", 'a read');
+is($lines[1], "PUT [passed|version|$w|-|$v|-|-|0.000|0.000|]", 'a write');
+is($lines[2], "PUT [rejected|version|$w|-|$v|-|$id|0.000|0.000|]",
+   'a refusal');
+is($lines[3], "PUT [passed|version|$x|-|-|-|-|0.000|0.000|]", 'without a base');
+is($lines[4], 'GET [-|-|-|-|-|-|-|-|-|]', 'a location that is not guarded');

@@ -141,9 +141,6 @@ ngx_http_conflict_body_handler(ngx_http_request_t *r)
         body->error = conflict_json_end(body->json);
     }
 
-    /* the GET for the latest body must not end it */
-    r->preserve_body = 1;
-
     r->write_event_handler = ngx_http_core_run_phases;
     ngx_http_core_run_phases(r);
 }

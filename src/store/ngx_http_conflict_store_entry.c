@@ -2,8 +2,8 @@
 /*
  * Copyright (C) the ngx_http_conflict_module authors
  *
- * Entries of the shared-memory store: a tree to find them, two queues to
- * tell which may be evicted.  All under the zone's lock.
+ * Entries of the shared-memory store: a hash table to find them, two queues
+ * to tell which may be evicted.  All under the zone's lock.
  */
 
 
@@ -14,67 +14,17 @@ static ngx_int_t ngx_http_conflict_shm_evict(ngx_http_conflict_shm_t *shm,
     ngx_http_conflict_shctx_t *sh);
 
 
-void
-ngx_http_conflict_shm_insert_value(ngx_rbtree_node_t *temp,
-    ngx_rbtree_node_t *node, ngx_rbtree_node_t *sentinel)
-{
-    ngx_rbtree_node_t          **p;
-    ngx_http_conflict_entry_t   *e, *et;
-
-    e = (ngx_http_conflict_entry_t *) node;
-
-    for ( ;; ) {
-        et = (ngx_http_conflict_entry_t *) temp;
-
-        if (node->key != temp->key) {
-            p = (node->key < temp->key) ? &temp->left : &temp->right;
-
-        } else {
-            p = (e->hash < et->hash) ? &temp->left : &temp->right;
-        }
-
-        if (*p == sentinel) {
-            break;
-        }
-
-        temp = *p;
-    }
-
-    *p = node;
-    node->parent = temp;
-    node->left = sentinel;
-    node->right = sentinel;
-    ngx_rbt_red(node);
-}
-
-
 ngx_http_conflict_entry_t *
 ngx_http_conflict_shm_find(ngx_http_conflict_shctx_t *sh,
     const uint64_t hash[2])
 {
-    ngx_rbtree_key_t            key;
-    ngx_rbtree_node_t          *node, *sentinel;
     ngx_http_conflict_entry_t  *e;
 
-    key = (ngx_rbtree_key_t) hash[0];
+    for (e = sh->buckets[hash[0] & sh->mask]; e; e = e->next) {
 
-    node = sh->rbtree.root;
-    sentinel = sh->rbtree.sentinel;
-
-    while (node != sentinel) {
-        e = (ngx_http_conflict_entry_t *) node;
-
-        if (key != node->key) {
-            node = (key < node->key) ? node->left : node->right;
-            continue;
+        if (e->hash[0] == hash[0] && e->hash[1] == hash[1]) {
+            return e;
         }
-
-        if (hash[1] != e->hash) {
-            node = (hash[1] < e->hash) ? node->left : node->right;
-            continue;
-        }
-
-        return e;
     }
 
     return NULL;
@@ -86,7 +36,7 @@ ngx_http_conflict_shm_insert(ngx_http_conflict_shm_t *shm,
     ngx_http_conflict_shctx_t *sh, const uint64_t hash[2])
 {
     ngx_uint_t                  n;
-    ngx_http_conflict_entry_t  *e;
+    ngx_http_conflict_entry_t  *e, **bucket;
 
     e = NULL;
 
@@ -112,10 +62,13 @@ ngx_http_conflict_shm_insert(ngx_http_conflict_shm_t *shm,
 
     ngx_memzero(e, sizeof(ngx_http_conflict_entry_t));
 
-    e->node.key = (ngx_rbtree_key_t) hash[0];
-    e->hash = hash[1];
+    e->hash[0] = hash[0];
+    e->hash[1] = hash[1];
 
-    ngx_rbtree_insert(&sh->rbtree, &e->node);
+    bucket = &sh->buckets[hash[0] & sh->mask];
+
+    e->next = *bucket;
+    *bucket = e;
 
     ngx_http_conflict_failpoint();
 
@@ -138,7 +91,7 @@ ngx_http_conflict_shm_evict(ngx_http_conflict_shm_t *shm,
 {
     ngx_uint_t                  n;
     ngx_queue_t                *q;
-    ngx_http_conflict_entry_t  *e;
+    ngx_http_conflict_entry_t  *e, **link;
 
     e = NULL;
 
@@ -174,7 +127,15 @@ ngx_http_conflict_shm_evict(ngx_http_conflict_shm_t *shm,
     ngx_http_conflict_failpoint();
 
     ngx_queue_remove(&e->queue);
-    ngx_rbtree_delete(&sh->rbtree, &e->node);
+
+    link = &sh->buckets[e->hash[0] & sh->mask];
+
+    while (*link != e) {
+        link = &(*link)->next;
+    }
+
+    *link = e->next;
+
     ngx_slab_free_locked(shm->shpool, e);
     sh->entries--;
 

@@ -109,6 +109,7 @@ static ngx_http_conflict_shctx_t *
 ngx_http_conflict_shm_build(ngx_http_conflict_shm_t *shm)
 {
     size_t                      len;
+    ngx_uint_t                  n;
     ngx_http_conflict_shctx_t  *sh;
 
     sh = ngx_slab_calloc_locked(shm->shpool,
@@ -132,8 +133,18 @@ ngx_http_conflict_shm_build(ngx_http_conflict_shm_t *shm)
                 | (uint32_t) ngx_random())
                ^ ((uint64_t) ngx_time() << 20 ^ (uint64_t) ngx_pid);
 
-    ngx_rbtree_init(&sh->rbtree, &sh->sentinel,
-                    ngx_http_conflict_shm_insert_value);
+    /* two entries a bucket where the zone is full */
+
+    for (n = 1; n * 2 <= shm->zone->shm.size / 256; n *= 2) { /* void */ }
+
+    sh->mask = n - 1;
+
+    sh->buckets = ngx_slab_calloc_locked(shm->shpool,
+                                   n * sizeof(ngx_http_conflict_entry_t *));
+    if (sh->buckets == NULL) {
+        return NULL;
+    }
+
     ngx_queue_init(&sh->free);
     ngx_queue_init(&sh->busy);
 

@@ -25,7 +25,7 @@ BUILD_PACKAGES = gcc make nginx nginx-dev libhiredis-dev libjansson-dev \
 DEMO_PACKAGES = $(BUILD_PACKAGES) curl
 TEST_PACKAGES = $(DEMO_PACKAGES) clang libclang-rt-14-dev libcmocka-dev \
 	libtest-base-perl perl python3 nghttp2-client netcat-openbsd
-BENCH_PACKAGES = $(BUILD_PACKAGES) python3 wrk
+BENCH_PACKAGES = $(BUILD_PACKAGES) python3
 
 install = @t/lib/install
 

@@ -75,10 +75,16 @@ ngx_http_conflict_body_read(ngx_http_request_t *r,
         }
     }
 
-    if (ctx->op->pre.kinds ? nlcf->unbuffered : !json) {
-        /* the content handler reads it, or streams it */
+    if (nlcf->unbuffered && (ctx->op->pre.kinds || !json)) {
+        /* the content handler streams it */
         return NGX_OK;
     }
+
+    /*
+     * Else it is read even where there is nothing to look for: a slow client
+     * must not hold a lease, and the upstream must be in use when the content
+     * handler returns.
+     */
 
     if (json) {
         if (r->headers_in.content_length_n > (off_t) nlcf->max_body) {
@@ -95,8 +101,10 @@ ngx_http_conflict_body_read(ngx_http_request_t *r,
         conflict_json_init(body->json, nlcf->base->pointer);
     }
 
-    conflict_hash_init(&body->hash, 0);
-    body->hashed = 1;
+    if (json || ctx->op->pre.kinds) {
+        conflict_hash_init(&body->hash, 0);
+        body->hashed = 1;
+    }
 
     /* filled by the filter, or from what somebody else has read before */
     body->reading = (r->request_body == NULL);
@@ -185,7 +193,9 @@ ngx_http_conflict_body_feed(ngx_http_conflict_ctx_t *ctx, u_char *data,
         return;
     }
 
-    conflict_hash_update(&body->hash, data, len);
+    if (body->hashed) {
+        conflict_hash_update(&body->hash, data, len);
+    }
 
     if (body->json && body->error == CONFLICT_JSON_OK) {
         body->error = conflict_json_feed(body->json, data, len);

@@ -188,11 +188,14 @@ ngx_http_conflict_upstream_guard(ngx_http_request_t *r)
 
     /*
      * The client may go away, the upstream's answer is awaited: these were
-     * set to watch the client before the settings were replaced.
+     * set to watch the client before the settings were replaced.  A body that
+     * is still being streamed needs them, and the client.
      */
 
-    r->read_event_handler = ngx_http_block_reading;
-    r->write_event_handler = ngx_http_request_empty_handler;
+    if (!r->reading_body) {
+        r->read_event_handler = ngx_http_block_reading;
+        r->write_event_handler = ngx_http_request_empty_handler;
+    }
 }
 
 

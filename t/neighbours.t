@@ -167,6 +167,43 @@ is(PUT('/plain/1', { base_version => $v })->{status}, 409,
    'a base in the body is found all the same');
 
 
+=== a streamed body over a unix socket, where connect succeeds at once
+--- http_config
+server {
+    listen unix:$TEST_NGINX_SERVER_ROOT/api.sock;
+    location / {
+        proxy_pass http://api;
+    }
+}
+--- config
+    location / {
+        conflict version;
+        proxy_request_buffering off;
+        proxy_http_version 1.1;
+        proxy_pass http://unix:$TEST_NGINX_SERVER_ROOT/api.sock:;
+    }
+--- steps
+my $s = IO::Socket::INET->new(PeerAddr => '127.0.0.1', PeerPort => port());
+my $text = 'x' x 200000;
+
+syswrite $s, "PUT /plain/1 HTTP/1.1\r\nHost: x\r\nConnection: close\r\n"
+             . "If-None-Match: *\r\nContent-Length: 400000\r\n\r\n";
+syswrite $s, $text;
+
+# nginx has read all there is before the rest comes
+
+until_true { GET('/ping')->{status} == 200 };
+
+for (my $left = $text; length $left; ) {
+    my $n = syswrite $s, $left;
+    substr $left, 0, $n, '';
+}
+
+is(finish({ socket => $s, method => 'PUT' }, timeout => 5)->{status}, 201,
+   'it arrives');
+is(length((journal())[0]{body}), 400000, 'whole');
+
+
 === auth_request, limit_req and SSI subrequests are left alone
 --- http_config
     limit_req_zone $uri zone=req:1m rate=100r/s;

@@ -344,6 +344,76 @@ my $r = PUT('/plain/1', { n => 2, base_version => $v });
 is($r->{status}, 409, 'client gone, upstream timed out, and then it landed');
 
 
+=== a body that is not looked into is guarded all the same
+--- http_config
+upstream kept {
+    server 127.0.0.1:$TEST_NGINX_UPSTREAM_PORT;
+    keepalive 4;
+}
+--- config
+    location / {
+        conflict version;
+        conflict_wait 5s;
+        conflict_quarantine 100ms;
+        proxy_http_version 1.1;
+        proxy_set_header Connection "";
+        proxy_pass http://kept;
+    }
+--- steps
+my $body = 'x' x 300000;
+my @type = ('Content-Type: text/plain');
+
+http('PUT', '/text/1', body => $body, headers => [@type]);
+
+my $r = http('PUT', '/text/1', body => $body,
+             headers => [@type, 'X-Up-Write: apply close']);
+
+is($r->{status}, 502, 'the connection dies');
+is(scalar(grep { $_->{method} eq 'PUT' } seen()), 2, 'it was sent once');
+
+until_true { http('PUT', '/text/1', body => 'y', headers => [@type])->{status}
+             == 204 };
+
+my $n = grep { $_->{method} eq 'PUT' } seen();
+my $w = start('PUT', '/text/1', body => $body,
+              headers => [@type, 'X-Up-Write: hold apply']);
+begun($n + 1);
+close $w->{socket};
+
+my $next = start('PUT', '/text/1', body => 'z', headers => [@type]);
+
+release();
+is(finish($next)->{status}, 204, 'the client went, its write was awaited');
+is(length((journal())[-2]{body}), 300000, 'and came before the next');
+
+
+=== a client that sends slowly holds no lease
+--- config
+    location / {
+        conflict version;
+        conflict_wait 10ms;
+        proxy_pass http://api;
+    }
+--- steps
+for my $type ('application/json', 'text/plain') {
+    my $path = "/plain/$type";
+    set_doc($path, { id => 1 });
+
+    my $s = IO::Socket::INET->new(PeerAddr => '127.0.0.1', PeerPort => port());
+
+    syswrite $s, "PUT $path HTTP/1.1\r\nHost: x\r\nConnection: close\r\n"
+                 . "Content-Type: $type\r\nContent-Length: 9\r\n\r\n{\"a\"";
+
+    for (1 .. 3) {
+        is(PUT($path, { n => $_ })->{status}, 204, "$type: others pass");
+    }
+
+    syswrite $s, ":123}";
+    is(finish({ socket => $s, method => 'PUT' })->{status}, 204,
+       'then it takes its turn');
+}
+
+
 === the upstream's own refusal is not the module's
 --- config
     location / {

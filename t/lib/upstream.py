@@ -28,6 +28,7 @@
 
 import asyncio
 import email.utils
+import http.client
 import json
 import os
 import socket
@@ -81,7 +82,7 @@ async def read_request(reader):
 
 
 def reply(status, body=b'', headers=()):
-    out = ['HTTP/1.1 %d X' % status]
+    out = ['HTTP/1.1 %d %s' % (status, http.client.responses.get(status, ''))]
     if status not in (204, 304):
         out.append('Content-Length: %d' % len(body))
     out += ['%s: %s' % h for h in headers]

@@ -2,8 +2,7 @@
 /*
  * Copyright (C) the ngx_http_conflict_module authors
  *
- * The one user of xxHash: XXH64 for streams, since its state is small, and
- * XXH3 for the 128 bits of a key.
+ * The one user of xxHash: XXH3, of 64 bits for streams and 128 for a key.
  */
 
 
@@ -13,24 +12,27 @@
 #include "conflict_hash.h"
 
 
-#define conflict_hash_state(hash)  ((XXH64_state_t *) (hash)->opaque)
+/* pools align to 16 bytes, the state wants 64 */
+
+#define conflict_hash_state(hash)                                             \
+    ((XXH3_state_t *) (((uintptr_t) (hash)->opaque + 63) & ~(uintptr_t) 63))
 
 
 typedef char conflict_hash_fits_t
-    [sizeof(XXH64_state_t) <= sizeof(conflict_hash_t) ? 1 : -1];
+    [sizeof(XXH3_state_t) + 63 <= sizeof(conflict_hash_t) ? 1 : -1];
 
 
 void
 conflict_hash_init(conflict_hash_t *hash, uint64_t seed)
 {
-    (void) XXH64_reset(conflict_hash_state(hash), seed);
+    (void) XXH3_64bits_reset_withSeed(conflict_hash_state(hash), seed);
 }
 
 
 void
 conflict_hash_update(conflict_hash_t *hash, const void *data, size_t len)
 {
-    (void) XXH64_update(conflict_hash_state(hash), data, len);
+    (void) XXH3_64bits_update(conflict_hash_state(hash), data, len);
 }
 
 
@@ -51,7 +53,7 @@ conflict_hash_final(const conflict_hash_t *hash)
 {
     uint64_t  h;
 
-    h = XXH64_digest((const XXH64_state_t *) hash->opaque);
+    h = XXH3_64bits_digest(conflict_hash_state(hash));
 
     return h ? h : 1;
 }

@@ -15,8 +15,10 @@
 #include <stdint.h>
 
 
+/* stays where it was initialised */
+
 typedef struct {
-    uint64_t                 opaque[11];
+    uint64_t                 opaque[80];
 } conflict_hash_t;
 
 

@@ -24,12 +24,12 @@ BUILD_PACKAGES = gcc make nginx nginx-dev libhiredis-dev libjansson-dev \
 	libxxhash-dev
 DEMO_PACKAGES = $(BUILD_PACKAGES) curl
 TEST_PACKAGES = $(DEMO_PACKAGES) clang libclang-rt-14-dev libcmocka-dev \
-	libtest-base-perl perl python3 nghttp2-client netcat-openbsd
+	libtest-base-perl perl python3 nghttp2-client netcat-openbsd redis-server
 BENCH_PACKAGES = $(BUILD_PACKAGES) python3
 
 install = @t/lib/install
 
-.PHONY: build demo test bench clean style unit fuzz t stress
+.PHONY: build demo test bench clean style unit fuzz t redis stress
 
 build:
 	$(install) $(BUILD_PACKAGES)
@@ -45,7 +45,7 @@ test:
 	@$(MAKE) --no-print-directory $(MODULE) $(TEST_MODULE)
 	@t/run
 
-style unit fuzz t stress:
+style unit fuzz t redis stress:
 	$(install) $(TEST_PACKAGES)
 	@$(MAKE) --no-print-directory $(MODULE) $(TEST_MODULE)
 	@t/run $@
@@ -75,10 +75,10 @@ $(TEST_MODULE): $(B)/objs-test/Makefile
 	@for so in $(B)/objs-test/*.so; do \
 		cmp -s $$so $(@D)/$${so##*/} || cp $$so $(@D); done
 
-$(B)/objs/Makefile: config Makefile | $(B)/src
+$(B)/objs/Makefile: config config.make Makefile | $(B)/src
 	$(call configure,objs,,)
 
-$(B)/objs-test/Makefile: config Makefile t/module/config | $(B)/src
+$(B)/objs-test/Makefile: config config.make Makefile t/module/config | $(B)/src
 	$(call configure,objs-test,-DNGX_HTTP_CONFLICT_FAILPOINTS=1, \
 		--add-dynamic-module=$(CURDIR)/t/module)
 

@@ -14,13 +14,24 @@
 #define NGX_HTTP_CONFLICT_TEXTS         12
 
 
+/* a line whose conflict is not certain yet */
+
+typedef struct {
+    ngx_http_conflict_log_t       *log;
+    size_t                         len;
+    u_char                         line[1];
+} ngx_http_conflict_kept_t;
+
+
 static u_char *ngx_http_conflict_audit_text(u_char *p, const char *name,
     ngx_str_t *text);
 static u_char *ngx_http_conflict_audit_version(u_char *p, const char *name,
     ngx_str_t *text, uint64_t version);
 static u_char *ngx_http_conflict_audit_time(u_char *p, const char *name,
     int64_t time);
-static void ngx_http_conflict_audit_send(ngx_http_request_t *r,
+static void ngx_http_conflict_audit_keep(ngx_http_conflict_op_t *op,
+    ngx_http_conflict_log_t *log, u_char *line, size_t len);
+static void ngx_http_conflict_audit_send(ngx_http_conflict_store_t *store,
     ngx_http_conflict_log_t *log, u_char *line, size_t len);
 static void ngx_http_conflict_audit_entity(ngx_http_request_t *r,
     ngx_http_conflict_ctx_t *ctx, ngx_str_t *entity);
@@ -59,8 +70,12 @@ ngx_http_conflict_audit(ngx_http_request_t *r, ngx_http_conflict_ctx_t *ctx,
 
     ctx->audited = 1;
 
-    if (ngx_http_conflict_audit_id(ctx) != NGX_OK
-        || (nlcf->log->file == NULL && nlcf->log->syslog == NULL))
+    if (ngx_http_conflict_audit_id(ctx) != NGX_OK) {
+        return;
+    }
+
+    if (nlcf->log->file == NULL && nlcf->log->syslog == NULL
+        && nlcf->store->ops->record == NULL)
     {
         return;
     }
@@ -107,24 +122,74 @@ ngx_http_conflict_audit(ngx_http_request_t *r, ngx_http_conflict_ctx_t *ctx,
     p = ngx_http_conflict_audit_text(p, ",\"server_name", &cscf->server_name);
     p = ngx_cpymem(p, "}\n", 2);
 
-    ngx_http_conflict_audit_send(r, nlcf->log, line, p - line);
+    if (ctx->action == NGX_HTTP_CONFLICT_ACT_EXTERNAL) {
+        ngx_http_conflict_audit_keep(ctx->op, nlcf->log, line, p - line);
+        return;
+    }
+
+    ngx_http_conflict_audit_send(nlcf->store, nlcf->log, line, p - line);
+}
+
+
+/* until the store has said whether it is so */
+
+static void
+ngx_http_conflict_audit_keep(ngx_http_conflict_op_t *op,
+    ngx_http_conflict_log_t *log, u_char *line, size_t len)
+{
+    ngx_http_conflict_kept_t  *kept;
+
+    kept = ngx_alloc(sizeof(ngx_http_conflict_kept_t) + len, ngx_cycle->log);
+    if (kept == NULL) {
+        return;
+    }
+
+    kept->log = log;
+    kept->len = len;
+    ngx_memcpy(kept->line, line, len);
+
+    op->data = kept;
+}
+
+
+void
+ngx_http_conflict_audit_external(ngx_http_conflict_op_t *op)
+{
+    ngx_http_conflict_kept_t *kept = op->data;
+
+    if (op->rc == NGX_OK && op->external && kept) {
+        ngx_http_conflict_audit_send(op->store, kept->log, kept->line,
+                                     kept->len);
+    }
 }
 
 
 static void
-ngx_http_conflict_audit_send(ngx_http_request_t *r,
+ngx_http_conflict_audit_send(ngx_http_conflict_store_t *store,
     ngx_http_conflict_log_t *log, u_char *line, size_t len)
 {
-    size_t   size;
-    u_char  *p, *data;
-    ssize_t  n;
+    size_t      size;
+    u_char     *p, *data;
+    ssize_t     n;
+    ngx_str_t   text;
+
+    if (store->ops->record) {
+        text.data = line;
+        text.len = len - 1;
+
+        (void) store->ops->record(store, &text);
+    }
+
+    if (log->file == NULL && log->syslog == NULL) {
+        return;
+    }
 
     if (log->syslog) {
         size = sizeof("<255>Jan 01 00:00:00 ") - 1
                + ngx_cycle->hostname.len + 1
                + log->syslog->tag.len + 2 + len;
 
-        data = ngx_pnalloc(r->pool, size);
+        data = ngx_alloc(size, ngx_cycle->log);
         if (data == NULL) {
             return;
         }
@@ -133,6 +198,8 @@ ngx_http_conflict_audit_send(ngx_http_request_t *r,
         p = ngx_cpymem(p, line, len - 1);
 
         n = ngx_syslog_send(log->syslog, data, p - data);
+
+        ngx_free(data);
 
         if (n >= 0) {
             return;
@@ -146,7 +213,7 @@ ngx_http_conflict_audit_send(ngx_http_request_t *r,
         }
     }
 
-    ngx_log_error(NGX_LOG_ALERT, r->connection->log,
+    ngx_log_error(NGX_LOG_ALERT, ngx_cycle->log,
                   (n == -1) ? ngx_errno : 0,
                   "conflict log: a line was not written, %uA so far in this "
                   "process", ++log->failed);

@@ -20,6 +20,7 @@
 #include "core/conflict_text.h"
 #include "core/conflict_time.h"
 #include "core/conflict_version.h"
+#include "store/ngx_http_conflict_redis.h"
 #include "store/ngx_http_conflict_store.h"
 
 

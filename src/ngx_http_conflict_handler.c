@@ -15,6 +15,8 @@ static ngx_http_conflict_ctx_t *ngx_http_conflict_create_ctx(
 static void ngx_http_conflict_cleanup(void *data);
 static ngx_int_t ngx_http_conflict_read(ngx_http_request_t *r,
     ngx_http_conflict_ctx_t *ctx);
+static ngx_int_t ngx_http_conflict_peeked(ngx_http_request_t *r,
+    ngx_http_conflict_ctx_t *ctx);
 static ngx_int_t ngx_http_conflict_write(ngx_http_request_t *r,
     ngx_http_conflict_ctx_t *ctx);
 static ngx_int_t ngx_http_conflict_read_headers(ngx_http_request_t *r,
@@ -168,11 +170,10 @@ ngx_http_conflict_cleanup(void *data)
 static ngx_int_t
 ngx_http_conflict_read(ngx_http_request_t *r, ngx_http_conflict_ctx_t *ctx)
 {
-    ngx_int_t                rc;
     ngx_http_conflict_op_t  *op;
 
     if (ctx->op) {
-        return NGX_DECLINED;
+        return ngx_http_conflict_peeked(r, ctx);
     }
 
     op = ngx_http_conflict_op_create(r, ctx->conf->store, &ctx->key, 0);
@@ -181,16 +182,40 @@ ngx_http_conflict_read(ngx_http_request_t *r, ngx_http_conflict_ctx_t *ctx)
     }
 
     op->minted = (ctx->conf->version->place == NGX_HTTP_CONFLICT_DEFAULT);
+    op->done = ngx_http_conflict_op_done;
     ctx->op = op;
+    ctx->store_start = ngx_current_msec;
 
     /*
      * Before the upstream runs, so that the version is never newer than
      * the body.
      */
 
-    rc = op->store->ops->peek(op);
+    op->rc = op->store->ops->peek(op);
 
-    if (rc != NGX_OK) {
+    return ngx_http_conflict_peeked(r, ctx);
+}
+
+
+static ngx_int_t
+ngx_http_conflict_peeked(ngx_http_request_t *r, ngx_http_conflict_ctx_t *ctx)
+{
+    ngx_http_conflict_op_t  *op;
+
+    op = ctx->op;
+
+    if (op->busy) {
+        return NGX_AGAIN;
+    }
+
+    if (ctx->outcome != NGX_HTTP_CONFLICT_NONE) {
+        /* after an internal redirect */
+        return NGX_DECLINED;
+    }
+
+    ctx->store_time = ngx_current_msec - ctx->store_start;
+
+    if (op->rc != NGX_OK) {
         /* no validators, then; nobody can hold this read for checked */
         ctx->outcome = NGX_HTTP_CONFLICT_UNCHECKED;
         return NGX_DECLINED;
@@ -366,7 +391,6 @@ ngx_http_conflict_ready(ngx_http_request_t *r, ngx_http_conflict_ctx_t *ctx)
 static ngx_int_t
 ngx_http_conflict_begin(ngx_http_conflict_ctx_t *ctx)
 {
-    ngx_int_t                rc;
     ngx_http_conflict_op_t  *op;
 
     op = ctx->op;
@@ -375,26 +399,9 @@ ngx_http_conflict_begin(ngx_http_conflict_ctx_t *ctx)
     ctx->state = NGX_HTTP_CONFLICT_ST_BEGUN;
     ctx->store_start = ngx_current_msec;
 
-    rc = op->store->ops->begin(op);
+    op->rc = op->store->ops->begin(op);
 
-    if (rc != NGX_ERROR) {
-        return rc;
-    }
-
-    if (op->error == NGX_HTTP_CONFLICT_STORE_GENERATION) {
-        ngx_http_conflict_unchecked(ctx, NGX_HTTP_CONFLICT_GENERATION, 0);
-        return NGX_OK;
-    }
-
-    if (op->log) {
-        ngx_log_error(NGX_LOG_ERR, ctx->request->connection->log, 0,
-                      "conflict store \"%V\" is full of writes in flight, "
-                      "enlarge its zone", &op->store->name);
-    }
-
-    ngx_http_conflict_unchecked(ctx, NGX_HTTP_CONFLICT_UNAVAILABLE, 0);
-
-    return NGX_OK;
+    return (op->rc == NGX_AGAIN) ? NGX_AGAIN : NGX_OK;
 }
 
 
@@ -420,14 +427,17 @@ ngx_http_conflict_latest(ngx_http_request_t *r, ngx_http_conflict_ctx_t *ctx)
 static ngx_int_t
 ngx_http_conflict_observe(ngx_http_conflict_ctx_t *ctx)
 {
-    ctx->op->applied = 0;
+    ngx_http_conflict_op_t  *op;
+
+    op = ctx->op;
+    op->applied = 0;
+
     ctx->state = NGX_HTTP_CONFLICT_ST_OBSERVED;
+    ctx->store_start = ngx_current_msec;
 
-    if (ctx->op->store->ops->observe(ctx->op) == NGX_AGAIN) {
-        return NGX_AGAIN;
-    }
+    op->rc = op->store->ops->observe(op);
 
-    return NGX_OK;
+    return (op->rc == NGX_AGAIN) ? NGX_AGAIN : NGX_OK;
 }
 
 
@@ -442,6 +452,8 @@ ngx_http_conflict_observed(ngx_http_conflict_ctx_t *ctx)
     if (ctx->op->busy) {
         return NGX_AGAIN;
     }
+
+    ctx->store_time += ngx_current_msec - ctx->store_start;
 
     ctx->op->fresh = ctx->op->applied;
     ctx->latest.valid = ctx->op->applied;

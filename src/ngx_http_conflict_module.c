@@ -12,6 +12,8 @@
 
 static ngx_int_t ngx_http_conflict_init(ngx_conf_t *cf);
 static void ngx_http_conflict_warn(ngx_conf_t *cf);
+static ngx_int_t ngx_http_conflict_init_process(ngx_cycle_t *cycle);
+static void ngx_http_conflict_exit_process(ngx_cycle_t *cycle);
 
 
 static ngx_conf_bitmask_t  ngx_http_conflict_methods[] = {
@@ -57,7 +59,7 @@ static ngx_conf_post_t  ngx_http_conflict_time_post = {
 static ngx_command_t  ngx_http_conflict_commands[] = {
 
     { ngx_string("conflict_store"),
-      NGX_HTTP_MAIN_CONF|NGX_CONF_TAKE2,
+      NGX_HTTP_MAIN_CONF|NGX_CONF_2MORE,
       ngx_http_conflict_set_store,
       NGX_HTTP_MAIN_CONF_OFFSET,
       0,
@@ -209,10 +211,10 @@ ngx_module_t  ngx_http_conflict_module = {
     NGX_HTTP_MODULE,                       /* module type */
     NULL,                                  /* init master */
     NULL,                                  /* init module */
-    NULL,                                  /* init process */
+    ngx_http_conflict_init_process,        /* init process */
     NULL,                                  /* init thread */
     NULL,                                  /* exit thread */
-    NULL,                                  /* exit process */
+    ngx_http_conflict_exit_process,        /* exit process */
     NULL,                                  /* exit master */
     NGX_MODULE_V1_PADDING
 };
@@ -280,4 +282,61 @@ ngx_http_conflict_warn(ngx_conf_t *cf)
                   "neither versions of its own nor $conflict_next_version: "
                   "a write that lands after a timeout may overwrite a later "
                   "one");
+}
+
+
+static ngx_int_t
+ngx_http_conflict_init_process(ngx_cycle_t *cycle)
+{
+    ngx_uint_t                       i;
+    ngx_http_conflict_store_t      **store;
+    ngx_http_conflict_main_conf_t   *nmcf;
+
+    nmcf = ngx_http_cycle_get_module_main_conf(cycle,
+                                               ngx_http_conflict_module);
+
+    if (nmcf == NULL
+        || (ngx_process != NGX_PROCESS_WORKER
+            && ngx_process != NGX_PROCESS_SINGLE))
+    {
+        return NGX_OK;
+    }
+
+    store = nmcf->stores.elts;
+
+    for (i = 0; i < nmcf->stores.nelts; i++) {
+
+        if (store[i]->ops == &ngx_http_conflict_redis_ops
+            && ngx_http_conflict_redis_start(store[i]->data, cycle) != NGX_OK)
+        {
+            return NGX_ERROR;
+        }
+    }
+
+    return NGX_OK;
+}
+
+
+static void
+ngx_http_conflict_exit_process(ngx_cycle_t *cycle)
+{
+    ngx_uint_t                       i;
+    ngx_http_conflict_store_t      **store;
+    ngx_http_conflict_main_conf_t   *nmcf;
+
+    nmcf = ngx_http_cycle_get_module_main_conf(cycle,
+                                               ngx_http_conflict_module);
+
+    if (nmcf == NULL) {
+        return;
+    }
+
+    store = nmcf->stores.elts;
+
+    for (i = 0; i < nmcf->stores.nelts; i++) {
+
+        if (store[i]->ops == &ngx_http_conflict_redis_ops) {
+            ngx_http_conflict_redis_stop(store[i]->data);
+        }
+    }
 }

@@ -492,5 +492,8 @@ void ngx_http_conflict_audit(ngx_http_request_t *r,
     ngx_http_conflict_ctx_t *ctx, ngx_uint_t status);
 ngx_int_t ngx_http_conflict_audit_id(ngx_http_conflict_ctx_t *ctx);
 
+/* op->done of an observe: writes the line that was prepared, if it is so. */
+void ngx_http_conflict_audit_external(ngx_http_conflict_op_t *op);
+
 
 #endif /* _NGX_HTTP_CONFLICT_MODULE_H_INCLUDED_ */

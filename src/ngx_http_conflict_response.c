@@ -379,12 +379,20 @@ ngx_http_conflict_response_end(ngx_http_request_t *r,
     }
 
     op->external = 0;
+    op->done = ngx_http_conflict_audit_external;
 
-    (void) op->store->ops->observe(op);
-
-    if (op->external) {
+    if (op->state == CONFLICT_FREE
+        && (op->minted ? op->existence != CONFLICT_MAY_EXIST
+                         && op->existence != op->seen.existence
+                       : op->seen.version != op->version))
+    {
+        /* it may turn out so when the request is gone */
         ctx->action = NGX_HTTP_CONFLICT_ACT_EXTERNAL;
         ngx_http_conflict_audit(r, ctx, r->headers_out.status);
+    }
+
+    if (op->store->ops->observe(op) == NGX_OK) {
+        ngx_http_conflict_audit_external(op);
     }
 }
 

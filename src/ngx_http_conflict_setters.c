@@ -155,7 +155,30 @@ ngx_http_conflict_set_store(ngx_conf_t *cf, ngx_command_t *cmd, void *conf)
 
     *storep = store;
 
-    return ngx_http_conflict_store_zone(cf, store, &value[2]);
+    if (ngx_strncmp(value[2].data, "zone=", 5) == 0) {
+
+        if (cf->args->nelts > 3) {
+            ngx_conf_log_error(NGX_LOG_EMERG, cf, 0,
+                               "invalid parameter \"%V\" of store \"%V\"",
+                               &value[3], &value[1]);
+            return NGX_CONF_ERROR;
+        }
+
+        return ngx_http_conflict_store_zone(cf, store, &value[2]);
+    }
+
+    if (!ngx_http_conflict_redis_is_url(&value[2])) {
+        ngx_conf_log_error(NGX_LOG_EMERG, cf, 0,
+                           "invalid store \"%V\", it must be \"zone=SIZE\", "
+                           "\"redis://HOST\" or \"unix:PATH\"", &value[2]);
+        return NGX_CONF_ERROR;
+    }
+
+    store->ops = &ngx_http_conflict_redis_ops;
+    store->data = ngx_http_conflict_redis_add(cf, &value[1], &value[2],
+                                              cf->args->nelts - 2);
+
+    return store->data ? NGX_CONF_OK : NGX_CONF_ERROR;
 }
 
 
@@ -165,13 +188,6 @@ ngx_http_conflict_store_zone(ngx_conf_t *cf, ngx_http_conflict_store_t *store,
 {
     ssize_t    size;
     ngx_str_t  s;
-
-    if (ngx_strncmp(value->data, "zone=", 5) != 0) {
-        ngx_conf_log_error(NGX_LOG_EMERG, cf, 0,
-                           "invalid store \"%V\", it must be \"zone=SIZE\"",
-                           value);
-        return NGX_CONF_ERROR;
-    }
 
     s.len = value->len - 5;
     s.data = value->data + 5;

@@ -14,6 +14,7 @@
 #define NGX_HTTP_CONFLICT_MAX_FETCHES  4
 
 
+static void ngx_http_conflict_failed(ngx_http_conflict_ctx_t *ctx);
 static void ngx_http_conflict_reported(ngx_http_conflict_ctx_t *ctx);
 static ngx_uint_t ngx_http_conflict_reflected(ngx_http_conflict_ctx_t *ctx);
 static ngx_uint_t ngx_http_conflict_gone(ngx_uint_t status);
@@ -44,6 +45,12 @@ ngx_http_conflict_begun(ngx_http_conflict_ctx_t *ctx)
     }
 
     ctx->store_time += ngx_current_msec - ctx->store_start;
+
+    if (op->rc != NGX_OK) {
+        ngx_http_conflict_failed(ctx);
+        return NGX_OK;
+    }
+
     ctx->current = op->version;
     ctx->against = op->version;
     ctx->against_time = op->present ? op->mtime : CONFLICT_TIME_NONE;
@@ -94,6 +101,39 @@ ngx_http_conflict_begun(ngx_http_conflict_ctx_t *ctx)
     }
 
     return NGX_OK;
+}
+
+
+/* the store has not decided */
+
+static void
+ngx_http_conflict_failed(ngx_http_conflict_ctx_t *ctx)
+{
+    ngx_http_conflict_op_t  *op;
+
+    op = ctx->op;
+
+    switch (op->error) {
+
+    case NGX_HTTP_CONFLICT_STORE_GENERATION:
+        ngx_http_conflict_unchecked(ctx, NGX_HTTP_CONFLICT_GENERATION, 0);
+        return;
+
+    case NGX_HTTP_CONFLICT_STORE_DOWN:
+        ngx_http_conflict_unchecked(ctx, NGX_HTTP_CONFLICT_UNAVAILABLE,
+                                    ctx->conf->store_error);
+        return;
+
+    default: /* NGX_HTTP_CONFLICT_STORE_FULL */
+
+        if (op->log) {
+            ngx_log_error(NGX_LOG_ERR, ctx->request->connection->log, 0,
+                          "conflict store \"%V\" is full of writes in "
+                          "flight, enlarge its zone", &op->store->name);
+        }
+
+        ngx_http_conflict_unchecked(ctx, NGX_HTTP_CONFLICT_UNAVAILABLE, 0);
+    }
 }
 
 

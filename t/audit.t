@@ -1,4 +1,5 @@
 # The audit log: each conflict once, each line one JSON object.
+# On both stores.
 
 BEGIN { push @INC, 't/lib' }
 use Conflict;

@@ -1,4 +1,5 @@
 # The lease: writes to one resource are serialised, others do not wait.
+# On both stores.
 
 BEGIN { push @INC, 't/lib' }
 use Conflict;

@@ -1,4 +1,5 @@
 # The store contract: the same cases for every store.  A block is one case.
+# On both stores.
 
 BEGIN { push @INC, 't/lib' }
 use Conflict;
@@ -9,7 +10,7 @@ Conflict::install('Test::Nginx::Socket');
 add_block_preprocessor(sub {
     my $block = shift;
 
-    $block->set_value('http_config', "conflict_store tested zone=1m;\n");
+    $block->set_value('http_config', store('tested'));
     $block->set_value('config', "location = /op { conflict_test tested; }\n"
                                 . "location /guarded {\n"
                                 . "    conflict version store=tested;\n"

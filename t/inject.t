@@ -1,4 +1,5 @@
 # conflict_inject: the version becomes a member of JSON responses.
+# On both stores.
 
 BEGIN { push @INC, 't/lib' }
 use Conflict;

@@ -1,4 +1,5 @@
 # Which requests are of one resource.
+# On both stores.
 
 BEGIN { push @INC, 't/lib' }
 use Conflict;

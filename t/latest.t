@@ -1,4 +1,5 @@
 # The latest body of a refusal, and who may see it.
+# On both stores.
 
 BEGIN { push @INC, 't/lib' }
 use Conflict;

@@ -1,4 +1,5 @@
 # lww and client_wins: no write is refused, each overwrite is logged.
+# On both stores.
 
 BEGIN { push @INC, 't/lib' }
 use Conflict;

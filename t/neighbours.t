@@ -1,4 +1,5 @@
 # Other parts of nginx in a guarded location.
+# On both stores.
 
 BEGIN { push @INC, 't/lib' }
 use Conflict;

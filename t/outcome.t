@@ -1,4 +1,5 @@
 # What became of a write: the table of outcomes, and what the next write gets.
+# On both stores.
 
 BEGIN { push @INC, 't/lib' }
 use Conflict;

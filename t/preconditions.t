@@ -1,4 +1,5 @@
 # Every way to say a base, alone and together, for each method.
+# On both stores.
 
 BEGIN { push @INC, 't/lib' }
 use Conflict;

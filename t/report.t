@@ -1,4 +1,5 @@
 # report: decide and log, enforce nothing.
+# On both stores.
 
 BEGIN { push @INC, 't/lib' }
 use Conflict;

@@ -1,4 +1,5 @@
 # server_wins: a stale write is dropped, its sender gets the latest body.
+# On both stores.
 
 BEGIN { push @INC, 't/lib' }
 use Conflict;

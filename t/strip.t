@@ -1,4 +1,5 @@
 # conflict_strip_base: the upstream does not see the base.
+# On both stores.
 
 BEGIN { push @INC, 't/lib' }
 use Conflict;

@@ -1,4 +1,5 @@
 # conflict version: a stale write is refused with 409 and the latest body.
+# On both stores.
 
 BEGIN { push @INC, 't/lib' }
 use Conflict;

@@ -59,6 +59,18 @@ conflict_hash_final(const conflict_hash_t *hash)
 }
 
 
+uint64_t
+conflict_hash_words(uint64_t a, uint64_t b)
+{
+    uint64_t  words[2];
+
+    words[0] = a;
+    words[1] = b;
+
+    return XXH3_64bits(words, sizeof(words));
+}
+
+
 void
 conflict_hash_128(uint64_t out[2], const void *data, size_t len, uint64_t seed)
 {

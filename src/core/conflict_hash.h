@@ -35,6 +35,9 @@ void conflict_hash_field(conflict_hash_t *hash, const void *data, size_t len);
  */
 uint64_t conflict_hash_final(const conflict_hash_t *hash);
 
+/* Two words into one that looks random. */
+uint64_t conflict_hash_words(uint64_t a, uint64_t b);
+
 void conflict_hash_128(uint64_t out[2], const void *data, size_t len,
     uint64_t seed);
 

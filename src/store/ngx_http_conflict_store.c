@@ -44,6 +44,17 @@ ngx_http_conflict_op_release(ngx_http_conflict_op_t *op)
     op->request = NULL;
 
     if (!op->busy) {
-        ngx_free(op);
+        ngx_http_conflict_op_free(op);
     }
+}
+
+
+void
+ngx_http_conflict_op_free(ngx_http_conflict_op_t *op)
+{
+    if (op->data) {
+        ngx_free(op->data);
+    }
+
+    ngx_free(op);
 }

@@ -29,7 +29,8 @@ typedef void (*ngx_http_conflict_done_pt)(ngx_http_conflict_op_t *op);
 typedef enum {
     NGX_HTTP_CONFLICT_STORE_UP = 0,
     NGX_HTTP_CONFLICT_STORE_FULL,
-    NGX_HTTP_CONFLICT_STORE_GENERATION     /* an older one still writes */
+    NGX_HTTP_CONFLICT_STORE_GENERATION,    /* an older one still writes */
+    NGX_HTTP_CONFLICT_STORE_DOWN
 } ngx_http_conflict_store_error_e;
 
 
@@ -42,7 +43,9 @@ struct ngx_http_conflict_op_s {
     ngx_http_conflict_store_t        *store;
     ngx_http_request_t               *request;    /* NULL: it is gone */
     ngx_http_conflict_done_pt         done;
+    void                             *data;       /* freed with it */
     ngx_str_t                         key;
+    ngx_int_t                         rc;         /* once it is done */
     unsigned                          busy:1;     /* with the store */
 
     /* what a write wants */
@@ -85,14 +88,25 @@ struct ngx_http_conflict_op_s {
     unsigned                          external:1; /* changed behind us */
     unsigned                          applied:1;  /* observe: it was taken */
     unsigned                          log:1;      /* worth a line now */
+
+    /* of a store that is elsewhere */
+
+    uint64_t                          token;      /* of the lease */
+    int64_t                           sent;       /* usec, by our clock */
+    int64_t                           clock;      /* the store's, less ours */
+    unsigned                          begins:1;
+    unsigned                          overlap:1;  /* leased over another */
 };
 
 
 /*
  * Every call returns NGX_OK: the answer is in "op" now; NGX_AGAIN:
- * op->done(op) will run exactly once, later, never before the return; or
- * NGX_ERROR: the store cannot answer, op->error says why.  Compare and lease
- * are one atomic step.
+ * op->done(op) will run exactly once, later, never before the return, and
+ * op->rc is what would have been returned; or NGX_ERROR: the store cannot
+ * answer, op->error says why.  Compare and lease are one atomic step.
+ *
+ * Renew, commit, cancel and abandon never return NGX_AGAIN: a store that is
+ * elsewhere sees to it by itself, and tells what it will come to.
  */
 
 typedef struct {
@@ -125,6 +139,14 @@ typedef struct {
      * begin; with seen.latest it may settle an unknown state.
      */
     ngx_http_conflict_op_pt           observe;
+
+    /*
+     * Adds a line, without its end, to the store's audit stream; NULL where
+     * it has none.
+     */
+    ngx_int_t                       (*record)(
+                                              ngx_http_conflict_store_t *store,
+                                              ngx_str_t *line);
 } ngx_http_conflict_store_ops_t;
 
 
@@ -138,7 +160,7 @@ struct ngx_http_conflict_store_s {
     ngx_msec_t                             quarantine;
 
     ngx_uint_t                             line;      /* of its directive */
-    ngx_uint_t                             used;
+    ngx_uint_t                             dropped;   /* of its stream */
 };
 
 
@@ -154,6 +176,7 @@ ngx_http_conflict_op_t *ngx_http_conflict_op_create(ngx_http_request_t *r,
  * where that is still busy with it.
  */
 void ngx_http_conflict_op_release(ngx_http_conflict_op_t *op);
+void ngx_http_conflict_op_free(ngx_http_conflict_op_t *op);
 
 /*
  * Room for versions that op->pre points to, "bases" of them.
@@ -168,6 +191,12 @@ extern const ngx_http_conflict_store_ops_t  ngx_http_conflict_shm_ops;
 
 ngx_int_t ngx_http_conflict_shm_add(ngx_conf_t *cf,
     ngx_http_conflict_store_t *store, size_t size);
+
+
+/*
+ * The Redis store; its data is a client of ngx_http_conflict_redis.h.
+ */
+extern const ngx_http_conflict_store_ops_t  ngx_http_conflict_redis_ops;
 
 
 #if (NGX_HTTP_CONFLICT_FAILPOINTS)

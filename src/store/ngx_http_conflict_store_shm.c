@@ -54,7 +54,8 @@ const ngx_http_conflict_store_ops_t  ngx_http_conflict_shm_ops = {
     ngx_http_conflict_shm_op_cancel,
     ngx_http_conflict_shm_op_abandon,
     ngx_http_conflict_shm_op_peek,
-    ngx_http_conflict_shm_op_observe
+    ngx_http_conflict_shm_op_observe,
+    NULL
 };
 
 

@@ -25,10 +25,15 @@ use base 'Exporter';
 our @EXPORT = qw(GET PUT PATCH DELETE HEAD http start finish version header
                  json upstream journal seen release applied begun set_doc
                  conflicts until_true free_port servroot port slurp master_pid
-                 workers_of quit_all);
+                 workers_of redis redis_start redis_stop store);
 
 our $Top = abs_path(dirname(__FILE__) . '/../..');
 our ($UpPid, $UpIn, $UpPort, $Owner);
+
+# the store that the behaviour is tested on: shm, or redis
+
+our $Store = $ENV{TEST_CONFLICT_STORE} || 'shm';
+our %Redis;
 
 $Owner = $$;
 
@@ -82,6 +87,100 @@ sub import {
     $class->export_to_level(1, $class);
 
     start_upstream() unless $UpPid;
+
+    if ($Store eq 'redis' && !$ENV{TEST_NGINX_REDIS_PORT}) {
+        $ENV{TEST_NGINX_REDIS_PORT} = redis_start();
+    }
+}
+
+
+# how the store of a name is declared; what is in it is as if from long ago
+
+sub store {
+    my ($name) = @_;
+
+    return "conflict_store $name zone=1m;\n" if $Store eq 'shm';
+
+    return "conflict_store $name redis://127.0.0.1:"
+           . "$ENV{TEST_NGINX_REDIS_PORT} timeout=2s failover=trust;\n";
+}
+
+
+# a redis-server of our own; returns its port
+
+sub redis_start {
+    my ($port, @args) = @_;
+
+    $port ||= free_port();
+
+    my $dir = tempdir('conflict-redis-XXXXXXXX', TMPDIR => 1, CLEANUP => 1);
+    my $pid = fork();
+
+    die "fork: $!" unless defined $pid;
+
+    if ($pid == 0) {
+        open STDIN, '<', '/dev/null';
+        open STDOUT, '>', "$dir/log";
+        open STDERR, '>&', \*STDOUT;
+        exec 'redis-server', '--port', $port, '--bind', '127.0.0.1',
+             '--dir', $dir, '--save', '', '--appendonly', 'no',
+             '--enable-debug-command', 'local', @args;
+        die "cannot run redis-server: $!";
+    }
+
+    $Redis{$port} = { pid => $pid, dir => $dir, args => \@args };
+
+    until_true(sub { (redis($port, 'PING') // '') =~ /^(PONG|NOAUTH)/ })
+        or die "redis-server did not start: " . slurp("$dir/log");
+
+    return $port;
+}
+
+
+sub redis_stop {
+    my ($port, $signal) = @_;
+
+    my $redis = delete $Redis{$port} or return;
+
+    kill 'CONT', $redis->{pid};
+    kill $signal || 'KILL', $redis->{pid};
+    waitpid $redis->{pid}, 0;
+}
+
+
+# one command; an array for an array, undef where there is no server
+
+sub redis {
+    my ($port, @command) = @_;
+
+    my $s = IO::Socket::INET->new(PeerAddr => '127.0.0.1', PeerPort => $port)
+        or return undef;
+
+    print $s '*' . @command . "\r\n",
+             map { '$' . length($_) . "\r\n$_\r\n" } @command;
+    $s->flush;
+
+    return redis_reply($s);
+}
+
+
+sub redis_reply {
+    my ($s) = @_;
+
+    local $/ = "\r\n";
+    my $line = <$s>;
+    return undef unless defined $line;
+    chomp $line;
+
+    my $type = substr $line, 0, 1, '';
+
+    return $line if $type =~ /[-+:]/;
+    return undef if $line < 0;
+    return [ map { redis_reply($s) } 1 .. $line ] if $type eq '*';
+
+    read $s, my $data, $line + 2;
+
+    return substr $data, 0, $line;
 }
 
 
@@ -100,8 +199,22 @@ sub install {
         my $up = $ENV{TEST_NGINX_UPSTREAM_PORT};
         my $http = $block->http_config // '';
 
+        my $store = '';
+
+        if ($Store eq 'redis') {
+            my $port = $ENV{TEST_NGINX_REDIS_PORT};
+
+            # any run of the server will do for this incarnation
+
+            redis($port, 'FLUSHALL');
+            redis($port, 'HSET', 'conflict:incarnation', 'run', '-', 'id',
+                  '0', 'since', '0');
+            $store = store('default')
+                     unless $http =~ /conflict_store default/;
+        }
+
         $block->set_value('http_config',
-            "conflict_log logs/conflict.log;\n"
+            "conflict_log logs/conflict.log;\n$store"
             . "upstream api { server 127.0.0.1:$up; }\n$http");
 
         unless ($block->config =~ m!location = /ping!) {
@@ -204,6 +317,8 @@ sub start_upstream {
 END {
     if (defined $UpPid && $$ == $Owner) {
         my $status = $?;
+
+        redis_stop($_) for keys %Redis;
 
         close $UpIn;
         waitpid $UpPid, 0;
@@ -310,7 +425,7 @@ sub parse {
     $r{line} = $1;
     $r{head} = $3;
 
-    for (split /\r\n/, $3) {
+    for (split /\r\n/, $r{head}) {
         my ($name, $value) = split /:\s*/, $_, 2;
         push @{ $r{headers}{lc $name} }, $value;
     }

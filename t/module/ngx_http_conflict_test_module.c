@@ -270,7 +270,7 @@ ngx_http_conflict_test_done(ngx_http_conflict_op_t *op)
     r = op->request;
     c = r->connection;
 
-    ngx_http_finalize_request(r, ngx_http_conflict_test_send(r, op, NGX_OK));
+    ngx_http_finalize_request(r, ngx_http_conflict_test_send(r, op, op->rc));
     ngx_http_run_posted_requests(c);
 }
 
@@ -292,7 +292,9 @@ ngx_http_conflict_test_send(ngx_http_request_t *r, ngx_http_conflict_op_t *op,
         "free", "leased", "quarantined", "unknown"
     };
 
-    static const char  *errors[] = { "up", "full", "generation" };
+    static const char  *errors[] = {
+        "up", "full", "generation", "down"
+    };
 
     b = ngx_create_temp_buf(r->pool, 1024);
     if (b == NULL) {

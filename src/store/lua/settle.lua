@@ -1,0 +1,116 @@
+-- renew, commit, cancel and abandon: what becomes of a lease.
+--
+-- input:   ARGV 6 verb, 7 fence ("0": its begin had no answer), 8 version
+--               before, or of the commit, 9 until: lease or quarantine from
+--               now (msec), 10 quarantine (msec), 11 fingerprint,
+--               12 existence, 13 mtime (usec), 14 twice, 15 overlap: the
+--               write began over another
+-- output:  ... mine: 1 where the lease was still this operation's
+
+local verb, fence, version = ARGV[6], ARGV[7], ARGV[8]
+local till, quarantine = now + tonumber(ARGV[9]), tonumber(ARGV[10])
+
+local e = load()
+
+if e and e.z == token then
+    -- sent again, since the answer to the first was lost
+    return reply(e, '1')
+end
+
+if not e then
+
+    if verb == 'renew' then
+
+        -- forgotten, but this write is still at the upstream
+
+        e = new(true)
+        e.v, e.f, e.p, e.w = version, tonumber(fence), ARGV[11], token
+        e.overlap, e.q = tonumber(ARGV[15]), quarantine
+
+        set(e, LEASED, till)
+        save(e)
+    end
+
+    -- no entry is an unknown one: nothing that a settle could tell
+
+    return reply(e, '0')
+end
+
+local state = state_of(e)
+
+-- even if it ran out: nobody else was let in since
+
+local mine = e.w == token and state ~= FREE
+
+if verb == 'cancel' then
+
+    if not mine then
+        -- nothing happened, whoever has had the entry since
+        return reply(e, '0')
+    end
+
+    e.p, e.z = '-', token
+
+    if e.overlap == 1 then
+        set(e, QUARANTINED, now + e.q)
+
+    elseif e.foreign then
+        set(e, QUARANTINED, math.max(e.u, now))
+
+    elseif e.known == 1 then
+        set(e, FREE, 0)
+
+    else
+        set(e, QUARANTINED, now)
+    end
+
+elseif not mine then
+
+    -- what this write did, or may do, makes the state less sure
+
+    if verb == 'renew' then
+        till = till + quarantine
+
+    elseif verb == 'commit' then
+        till = now
+    end
+
+    if state == LEASED then
+        e.overlap = 1
+
+    elseif state == QUARANTINED then
+        e.u = math.max(e.u, till)
+
+    else
+        set(e, QUARANTINED, till)
+    end
+
+elseif verb == 'renew' then
+    set(e, LEASED, till)
+
+elseif verb == 'abandon' then
+
+    if e.overlap == 1 then
+        till = math.max(till, now + e.q)
+    end
+
+    e.z = token
+    set(e, QUARANTINED, till)
+
+else -- commit
+
+    e.v, e.existence, e.z = version, tonumber(ARGV[12]), token
+    e.l, e.certain, e.p, e.b = e.p, 1, '-', '-'
+    e.m, e.twice, e.dated = tonumber(ARGV[13]), tonumber(ARGV[14]), 1
+
+    if e.overlap == 1 then
+        set(e, QUARANTINED, now + e.q)
+
+    else
+        set(e, FREE, 0)
+    end
+end
+
+save(e)
+
+return reply(e, mine and '1' or '0')

@@ -1,0 +1,91 @@
+
+/*
+ * Copyright (C) the ngx_http_conflict_module authors
+ *
+ * The Redis client: calls of scripts and commands on whatever server has
+ * their key, over connections of its own.  Knows no operation and no HTTP.
+ */
+
+
+#ifndef _NGX_HTTP_CONFLICT_REDIS_H_INCLUDED_
+#define _NGX_HTTP_CONFLICT_REDIS_H_INCLUDED_
+
+
+#include <ngx_config.h>
+#include <ngx_core.h>
+
+
+#define NGX_HTTP_CONFLICT_REDIS_RUN    16     /* bytes */
+#define NGX_HTTP_CONFLICT_REDIS_TOKEN  16
+
+
+typedef struct ngx_http_conflict_redis_s       ngx_http_conflict_redis_t;
+typedef struct ngx_http_conflict_redis_call_s  ngx_http_conflict_redis_call_t;
+
+/*
+ * Runs once a call, never before its send returned, with the answer (valid
+ * until it returns), or with NULL and why there is none.
+ */
+typedef void (*ngx_http_conflict_redis_pt)(void *data, ngx_str_t *answer,
+    const char *why);
+
+
+typedef enum {
+    NGX_HTTP_CONFLICT_REDIS_BEGIN = 0,
+    NGX_HTTP_CONFLICT_REDIS_SETTLE,
+    NGX_HTTP_CONFLICT_REDIS_READ,
+    NGX_HTTP_CONFLICT_REDIS_SCRIPTS,
+    NGX_HTTP_CONFLICT_REDIS_NONE     /* a command of Redis' own */
+} ngx_http_conflict_redis_script_e;
+
+
+typedef struct {
+    ngx_str_t                          name;    /* of the store */
+    ngx_str_t                          prefix;
+    ngx_str_t                          sentinel;    /* the master's name */
+    ngx_array_t                        addrs;   /* ngx_addr_t */
+    ngx_str_t                          user;
+    ngx_str_t                          password;
+    ngx_str_t                          db;
+    ngx_msec_t                         timeout;
+    ngx_msec_t                         ttl;
+    ngx_uint_t                         wait;    /* replicas, 0: none */
+    ngx_str_t                          tls_name;
+    unsigned                           tls:1;
+    unsigned                           cluster:1;
+    unsigned                           trust:1;
+} ngx_http_conflict_redis_conf_t;
+
+
+/*
+ * Reads "conflict_store NAME redis://...", words of it from "value" on; the
+ * client lives as long as the configuration.  NULL: it was logged.
+ */
+ngx_http_conflict_redis_t *ngx_http_conflict_redis_add(ngx_conf_t *cf,
+    ngx_str_t *name, ngx_str_t *value, ngx_uint_t n);
+ngx_uint_t ngx_http_conflict_redis_is_url(ngx_str_t *value);
+ngx_http_conflict_redis_conf_t *ngx_http_conflict_redis_conf(
+    ngx_http_conflict_redis_t *client);
+
+/* In a worker: connects; closes, with what is still to be sent. */
+ngx_int_t ngx_http_conflict_redis_start(ngx_http_conflict_redis_t *client,
+    ngx_cycle_t *cycle);
+void ngx_http_conflict_redis_stop(ngx_http_conflict_redis_t *client);
+
+/*
+ * Sends a script with one key, and the key of its slot's incarnation, or
+ * with NGX_HTTP_CONFLICT_REDIS_NONE a command, of which args[0] is the name
+ * and the key comes second.  All is copied; args[1] of a script is replaced
+ * by the run of the server that it goes to.
+ *
+ * It is sent again when a connection is lost, so it must bear that, until
+ * "life" is over; a "patient" one also waits for a server that is down.
+ * NGX_OK: handler will run; NGX_ERROR: it will not, and *why says why.
+ */
+ngx_int_t ngx_http_conflict_redis_send(ngx_http_conflict_redis_t *client,
+    ngx_http_conflict_redis_script_e script, ngx_str_t *key, ngx_str_t *args,
+    ngx_uint_t n, ngx_msec_t life, ngx_uint_t patient,
+    ngx_http_conflict_redis_pt handler, void *data, const char **why);
+
+
+#endif /* _NGX_HTTP_CONFLICT_REDIS_H_INCLUDED_ */

@@ -1,0 +1,169 @@
+
+/*
+ * Copyright (C) the ngx_http_conflict_module authors
+ *
+ * A call of Redis as it is written: the words of a script or a command, in
+ * the protocol's own form, RESP.
+ */
+
+
+#include <ngx_config.h>
+#include <ngx_core.h>
+#include <ngx_sha1.h>
+
+#include "ngx_http_conflict_lua.h"
+#include "ngx_http_conflict_redis_node.h"
+
+
+static size_t ngx_http_conflict_redis_words(
+    ngx_http_conflict_redis_t *client,
+    ngx_http_conflict_redis_script_e script, ngx_str_t *key,
+    ngx_uint_t slot, ngx_str_t *words, u_char *incarnation);
+
+
+#define NGX_HTTP_CONFLICT_REDIS_WORDS  6     /* before a call's arguments */
+
+
+static ngx_str_t  ngx_http_conflict_redis_sources[] = {
+    ngx_string(NGX_HTTP_CONFLICT_LUA_BEGIN),
+    ngx_string(NGX_HTTP_CONFLICT_LUA_SETTLE),
+    ngx_string(NGX_HTTP_CONFLICT_LUA_READ)
+};
+
+
+ngx_str_t *
+ngx_http_conflict_redis_source(ngx_http_conflict_redis_script_e script)
+{
+    return &ngx_http_conflict_redis_sources[script];
+}
+
+
+ngx_str_t *
+ngx_http_conflict_redis_sha(ngx_http_conflict_redis_script_e script)
+{
+    u_char      hash[20];
+    ngx_str_t  *source;
+    ngx_sha1_t  sha1;
+
+    static u_char     hex[NGX_HTTP_CONFLICT_REDIS_SCRIPTS][40];
+    static ngx_str_t  sha[NGX_HTTP_CONFLICT_REDIS_SCRIPTS];
+
+    if (sha[script].len == 0) {
+        source = ngx_http_conflict_redis_source(script);
+
+        ngx_sha1_init(&sha1);
+        ngx_sha1_update(&sha1, source->data, source->len);
+        ngx_sha1_final(hash, &sha1);
+
+        (void) ngx_hex_dump(hex[script], hash, sizeof(hash));
+
+        sha[script].data = hex[script];
+        sha[script].len = sizeof(hex[script]);
+    }
+
+    return &sha[script];
+}
+
+
+ngx_http_conflict_redis_call_t *
+ngx_http_conflict_redis_call(ngx_http_conflict_redis_t *client,
+    ngx_http_conflict_redis_script_e script, ngx_str_t *key, ngx_str_t *args,
+    ngx_uint_t n)
+{
+    size_t                           len;
+    u_char                          *p, incarnation[256 + NGX_INT_T_LEN];
+    ngx_str_t                        words[NGX_HTTP_CONFLICT_REDIS_WORDS];
+    ngx_str_t                       *word;
+    ngx_uint_t                       i, head, slot;
+    ngx_http_conflict_redis_call_t  *call;
+
+    slot = client->conf.cluster ? ngx_http_conflict_redis_slot(key) : 0;
+
+    head = ngx_http_conflict_redis_words(client, script, key, slot, words,
+                                         incarnation);
+
+    if (script == NGX_HTTP_CONFLICT_REDIS_NONE) {
+        words[0] = *args++;
+        n--;
+    }
+
+    len = sizeof("*\r\n") - 1 + NGX_INT_T_LEN;
+
+    for (i = 0; i < head + n; i++) {
+        word = (i < head) ? &words[i] : &args[i - head];
+        len += sizeof("$\r\n\r\n") - 1 + NGX_INT_T_LEN + word->len;
+    }
+
+    call = ngx_alloc(sizeof(ngx_http_conflict_redis_call_t) + len,
+                     client->log);
+    if (call == NULL) {
+        return NULL;
+    }
+
+    ngx_memzero(call, sizeof(ngx_http_conflict_redis_call_t));
+
+    call->client = client;
+    call->script = script;
+    call->slot = slot;
+
+    p = ngx_sprintf(call->command, "*%ui\r\n", head + n);
+
+    for (i = 0; i < head + n; i++) {
+        word = (i < head) ? &words[i] : &args[i - head];
+
+        p = ngx_sprintf(p, "$%uz\r\n", word->len);
+
+        if (script != NGX_HTTP_CONFLICT_REDIS_NONE) {
+
+            if (i == head) {
+                call->token.data = p;
+                call->token.len = word->len;
+
+            } else if (i == head + 1) {
+                call->run = p;
+            }
+        }
+
+        p = ngx_cpymem(p, word->data, word->len);
+        *p++ = CR;
+        *p++ = LF;
+    }
+
+    call->len = p - call->command;
+
+    return call;
+}
+
+
+/* what comes before the arguments; the name of the command is words[0] */
+
+static size_t
+ngx_http_conflict_redis_words(ngx_http_conflict_redis_t *client,
+    ngx_http_conflict_redis_script_e script, ngx_str_t *key, ngx_uint_t slot,
+    ngx_str_t *words, u_char *incarnation)
+{
+    if (script == NGX_HTTP_CONFLICT_REDIS_NONE) {
+        words[1] = *key;
+        return 2;
+    }
+
+    ngx_str_set(&words[0], "EVALSHA");
+    words[1] = *ngx_http_conflict_redis_sha(script);
+    ngx_str_set(&words[2], "2");
+    words[3] = *key;
+
+    words[4].data = incarnation;
+
+    if (client->conf.cluster) {
+        words[4].len = ngx_sprintf(incarnation, "%Vincarnation:{%V}",
+                                   &client->conf.prefix, &client->tags[slot])
+                       - incarnation;
+
+    } else {
+        words[4].len = ngx_sprintf(incarnation, "%Vincarnation",
+                                   &client->conf.prefix)
+                       - incarnation;
+    }
+
+    return 5;
+}

@@ -1,0 +1,253 @@
+
+/*
+ * Copyright (C) the ngx_http_conflict_module authors
+ *
+ * What is said first on a connection to a Redis server: who we are, our
+ * scripts, and the question which life of which server this is.
+ */
+
+
+#include "../core/conflict_hash.h"
+#include "ngx_http_conflict_redis_node.h"
+
+
+static int ngx_http_conflict_redis_script(
+    ngx_http_conflict_redis_node_t *node,
+    ngx_http_conflict_redis_script_e script, redisCallbackFn *handler);
+static void ngx_http_conflict_redis_greeted(redisAsyncContext *ac, void *data,
+    void *privdata);
+static void ngx_http_conflict_redis_info(redisAsyncContext *ac, void *data,
+    void *privdata);
+static void ngx_http_conflict_redis_loaded(redisAsyncContext *ac, void *data,
+    void *privdata);
+static void ngx_http_conflict_redis_line(ngx_str_t *info, const char *name,
+    ngx_str_t *value);
+static void ngx_http_conflict_redis_eviction(
+    ngx_http_conflict_redis_node_t *node, ngx_str_t *info);
+
+
+void
+ngx_http_conflict_redis_greet(ngx_http_conflict_redis_node_t *node)
+{
+    ngx_uint_t                       i, rc;
+    const char                      *argv[3];
+    size_t                           len[3];
+    ngx_http_conflict_redis_conf_t  *conf;
+
+    if (node->sentinel) {
+        ngx_http_conflict_redis_ask(node);
+        return;
+    }
+
+    conf = &node->client->conf;
+    rc = REDIS_OK;
+
+    if (conf->password.len) {
+        argv[0] = "AUTH";
+        len[0] = 4;
+        argv[1] = (char *) conf->user.data;
+        len[1] = conf->user.len;
+        argv[conf->user.len ? 2 : 1] = (char *) conf->password.data;
+        len[conf->user.len ? 2 : 1] = conf->password.len;
+
+        rc |= redisAsyncCommandArgv(node->ac, ngx_http_conflict_redis_greeted,
+                                    node, conf->user.len ? 3 : 2, argv, len);
+    }
+
+    if (conf->db.len) {
+        rc |= redisAsyncCommand(node->ac, ngx_http_conflict_redis_greeted,
+                                node, "SELECT %b", conf->db.data,
+                                conf->db.len);
+    }
+
+    for (i = 0; i < NGX_HTTP_CONFLICT_REDIS_SCRIPTS; i++) {
+        rc |= ngx_http_conflict_redis_script(node, i,
+                                             ngx_http_conflict_redis_greeted);
+    }
+
+    rc |= redisAsyncCommand(node->ac, ngx_http_conflict_redis_info, node,
+                            "INFO");
+
+    if (rc != REDIS_OK) {
+        ngx_http_conflict_redis_close(node, (u_char *) "no memory", 9);
+    }
+}
+
+
+ngx_int_t
+ngx_http_conflict_redis_load(ngx_http_conflict_redis_node_t *node,
+    ngx_http_conflict_redis_script_e script)
+{
+    if (script == NGX_HTTP_CONFLICT_REDIS_NONE
+        || ngx_http_conflict_redis_script(node, script,
+                                          ngx_http_conflict_redis_loaded)
+           != REDIS_OK)
+    {
+        return NGX_ERROR;
+    }
+
+    return NGX_OK;
+}
+
+
+static int
+ngx_http_conflict_redis_script(ngx_http_conflict_redis_node_t *node,
+    ngx_http_conflict_redis_script_e script, redisCallbackFn *handler)
+{
+    ngx_str_t  *source;
+
+    source = ngx_http_conflict_redis_source(script);
+
+    return redisAsyncCommand(node->ac, handler, node, "SCRIPT LOAD %b",
+                             source->data, source->len);
+}
+
+
+/* after SCRIPT FLUSH; the call that follows will say what went wrong */
+
+static void
+ngx_http_conflict_redis_loaded(redisAsyncContext *ac, void *data,
+    void *privdata)
+{
+}
+
+
+static void
+ngx_http_conflict_redis_greeted(redisAsyncContext *ac, void *data,
+    void *privdata)
+{
+    redisReply *reply = data;
+    ngx_http_conflict_redis_node_t *node = privdata;
+
+    if (reply && reply->type == REDIS_REPLY_ERROR) {
+        ngx_http_conflict_redis_close(node, (u_char *) reply->str,
+                                      reply->len);
+    }
+}
+
+
+static void
+ngx_http_conflict_redis_info(redisAsyncContext *ac, void *data, void *privdata)
+{
+    redisReply *reply = data;
+    ngx_http_conflict_redis_node_t *node = privdata;
+
+    ngx_str_t        info, run, replication, role;
+    conflict_hash_t  hash;
+
+    ngx_http_conflict_redis_greeted(ac, data, privdata);
+
+    if (reply == NULL || node->closing) {
+        return;
+    }
+
+    info.len = 0;
+
+    if (reply->type == REDIS_REPLY_STRING) {
+        info.len = reply->len;
+        info.data = (u_char *) reply->str;
+    }
+
+    ngx_http_conflict_redis_line(&info, "run_id:", &run);
+    ngx_http_conflict_redis_line(&info, "master_replid:", &replication);
+    ngx_http_conflict_redis_line(&info, "role:", &role);
+
+    if (run.len == 0 || role.len == 0) {
+        ngx_http_conflict_redis_close(node, (u_char *) "no answer to INFO",
+                                      sizeof("no answer to INFO") - 1);
+        return;
+    }
+
+    if (role.len != 6 || ngx_strncmp(role.data, "master", 6) != 0) {
+
+        if (!node->client->conf.cluster) {
+            ngx_http_conflict_redis_close(node, (u_char *) "it is a replica",
+                                          sizeof("it is a replica") - 1);
+            return;
+        }
+
+        /* it tells where the slots are, and redirects the rest */
+    }
+
+    /*
+     * A restart changes the first, a promotion the second: data may have
+     * been lost by either.
+     */
+
+    conflict_hash_init(&hash, 0);
+    conflict_hash_field(&hash, run.data, run.len);
+    conflict_hash_field(&hash, replication.data, replication.len);
+
+    (void) ngx_sprintf(node->run, "%016xL", conflict_hash_final(&hash));
+
+    ngx_http_conflict_redis_eviction(node, &info);
+    ngx_http_conflict_redis_ready(node);
+}
+
+
+/*
+ * What is evicted early is what was not written for long, but random
+ * eviction may take a lease while its write is in flight.
+ */
+
+static void
+ngx_http_conflict_redis_eviction(ngx_http_conflict_redis_node_t *node,
+    ngx_str_t *info)
+{
+    ngx_str_t  memory, policy;
+
+    ngx_http_conflict_redis_line(info, "maxmemory:", &memory);
+    ngx_http_conflict_redis_line(info, "maxmemory_policy:", &policy);
+
+    if (memory.len == 0 || memory.data[0] == '0' || policy.len == 0
+        || (policy.len == sizeof("noeviction") - 1
+            && ngx_strncmp(policy.data, "noeviction", policy.len) == 0)
+        || (policy.len == sizeof("volatile-ttl") - 1
+            && ngx_strncmp(policy.data, "volatile-ttl", policy.len) == 0))
+    {
+        return;
+    }
+
+    ngx_log_error(NGX_LOG_WARN, node->client->log, 0,
+                  "conflict store \"%V\": %s has \"maxmemory-policy %V\" and "
+                  "may evict the lease of a write in flight, set it to "
+                  "noeviction or volatile-ttl",
+                  &node->client->conf.name, node->text, &policy);
+}
+
+
+static void
+ngx_http_conflict_redis_line(ngx_str_t *info, const char *name,
+    ngx_str_t *value)
+{
+    size_t   len;
+    u_char  *p, *last, *end;
+
+    len = ngx_strlen(name);
+    ngx_str_null(value);
+
+    if (info->len == 0) {
+        return;
+    }
+
+    last = info->data + info->len;
+
+    for (p = info->data; p < last; p = end + 1) {
+        end = ngx_strlchr(p, last, LF);
+
+        if (end == NULL) {
+            end = last;
+        }
+
+        if ((size_t) (end - p) > len && ngx_strncmp(p, name, len) == 0) {
+            value->data = p + len;
+            value->len = end - value->data;
+
+            if (value->len && value->data[value->len - 1] == CR) {
+                value->len--;
+            }
+
+            return;
+        }
+    }
+}

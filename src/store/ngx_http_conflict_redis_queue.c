@@ -1,0 +1,146 @@
+
+/*
+ * Copyright (C) the ngx_http_conflict_module authors
+ *
+ * The calls of a node: those that wait for its connection, those that were
+ * sent, and the one timer for all that takes too long.
+ */
+
+
+#include "ngx_http_conflict_redis_node.h"
+
+
+void
+ngx_http_conflict_redis_watch(ngx_http_conflict_redis_node_t *node,
+    ngx_msec_t deadline)
+{
+    ngx_msec_int_t  left;
+
+    left = (ngx_msec_int_t) (deadline - ngx_current_msec);
+    left = ngx_max(left, 1);
+
+    if (node->timer.timer_set) {
+
+        if ((ngx_msec_int_t) (node->timer.timer.key - deadline) <= 0) {
+            /* it looks again by then */
+            return;
+        }
+
+        ngx_del_timer(&node->timer);
+    }
+
+    ngx_add_timer(&node->timer, (ngx_msec_t) left);
+}
+
+
+void
+ngx_http_conflict_redis_timer(ngx_event_t *ev)
+{
+    ngx_http_conflict_redis_node_t *node = ev->data;
+
+    ngx_queue_t                     *q;
+    ngx_http_conflict_redis_call_t  *call;
+
+    if (node->ac && node->state != NGX_HTTP_CONFLICT_REDIS_READY) {
+
+        if ((ngx_msec_int_t) (node->deadline - ngx_current_msec) <= 0) {
+            (void) ngx_cpystrn(node->reason, (u_char *) "connect timed out",
+                               sizeof(node->reason));
+            ngx_http_conflict_redis_drop(node);
+
+        } else {
+            ngx_http_conflict_redis_watch(node, node->deadline);
+        }
+    }
+
+    if (!ngx_queue_empty(&node->sent)) {
+        q = ngx_queue_head(&node->sent);
+        call = ngx_queue_data(q, ngx_http_conflict_redis_call_t, queue);
+
+        if ((ngx_msec_int_t) (call->deadline - ngx_current_msec) <= 0) {
+            /* replies come in order: the rest is late as well */
+            (void) ngx_cpystrn(node->reason, (u_char *) "timed out",
+                               sizeof(node->reason));
+            ngx_http_conflict_redis_drop(node);
+
+        } else {
+            ngx_http_conflict_redis_watch(node, call->deadline);
+        }
+    }
+
+    if (node->state == NGX_HTTP_CONFLICT_REDIS_READY) {
+        ngx_http_conflict_redis_resend(node, &node->waiting);
+    }
+
+    ngx_http_conflict_redis_expire(&node->waiting, NULL, 0, "timed out");
+
+    if (!ngx_queue_empty(&node->waiting)) {
+        q = ngx_queue_head(&node->waiting);
+        call = ngx_queue_data(q, ngx_http_conflict_redis_call_t, queue);
+        ngx_http_conflict_redis_watch(node, call->expires);
+    }
+}
+
+
+void
+ngx_http_conflict_redis_resend(ngx_http_conflict_redis_node_t *node,
+    ngx_queue_t *calls)
+{
+    ngx_queue_t                     *q;
+    ngx_http_conflict_redis_call_t  *call;
+
+    ngx_http_conflict_redis_expire(calls, &node->kept, 0, "timed out");
+
+    while (!ngx_queue_empty(calls)
+           && node->state == NGX_HTTP_CONFLICT_REDIS_READY)
+    {
+        q = ngx_queue_head(calls);
+        call = ngx_queue_data(q, ngx_http_conflict_redis_call_t, queue);
+
+        ngx_queue_remove(q);
+
+        if (ngx_http_conflict_redis_write(node, call) != NGX_OK) {
+            ngx_queue_insert_head(calls, q);
+            return;
+        }
+
+        node->kept -= call->patient;
+    }
+}
+
+
+/* fails the calls whose time is over, or all */
+
+void
+ngx_http_conflict_redis_expire(ngx_queue_t *calls, ngx_uint_t *kept,
+    ngx_uint_t all, const char *why)
+{
+    ngx_queue_t                     *q, *next, expired;
+    ngx_http_conflict_redis_call_t  *call;
+
+    ngx_queue_init(&expired);
+
+    for (q = ngx_queue_head(calls); q != ngx_queue_sentinel(calls); q = next) {
+        next = ngx_queue_next(q);
+        call = ngx_queue_data(q, ngx_http_conflict_redis_call_t, queue);
+
+        if (all || (ngx_msec_int_t) (call->expires - ngx_current_msec) <= 0) {
+            ngx_queue_remove(q);
+            ngx_queue_insert_tail(&expired, q);
+
+            if (kept) {
+                (*kept)--;
+            }
+        }
+    }
+
+    /* their handlers may well make new calls */
+
+    while (!ngx_queue_empty(&expired)) {
+        q = ngx_queue_head(&expired);
+        ngx_queue_remove(q);
+
+        call = ngx_queue_data(q, ngx_http_conflict_redis_call_t, queue);
+        ngx_http_conflict_redis_fail(call, why);
+    }
+}

@@ -1,0 +1,493 @@
+
+/*
+ * Copyright (C) the ngx_http_conflict_module authors
+ *
+ * The Redis store: the contract's operations as calls of the scripts in
+ * lua/, which decide and say what their words are.  A settle is sent and
+ * not waited for, what it leads to is known here.
+ */
+
+
+#include "../core/conflict_hash.h"
+#include "../core/conflict_time.h"
+#include "../core/conflict_version.h"
+#include "ngx_http_conflict_redis_args.h"
+#include "ngx_http_conflict_store.h"
+
+
+#define NGX_HTTP_CONFLICT_REDIS_RECORD_LIFE  60000
+
+
+static ngx_int_t ngx_http_conflict_redis_begin(ngx_http_conflict_op_t *op);
+static ngx_int_t ngx_http_conflict_redis_renew(ngx_http_conflict_op_t *op);
+static ngx_int_t ngx_http_conflict_redis_commit(ngx_http_conflict_op_t *op);
+static ngx_int_t ngx_http_conflict_redis_cancel(ngx_http_conflict_op_t *op);
+static ngx_int_t ngx_http_conflict_redis_abandon(ngx_http_conflict_op_t *op);
+static ngx_int_t ngx_http_conflict_redis_peek(ngx_http_conflict_op_t *op);
+static ngx_int_t ngx_http_conflict_redis_observe(ngx_http_conflict_op_t *op);
+
+static ngx_int_t ngx_http_conflict_redis_record(
+    ngx_http_conflict_store_t *store, ngx_str_t *line);
+static void ngx_http_conflict_redis_recorded(void *data, ngx_str_t *answer,
+    const char *why);
+
+static ngx_int_t ngx_http_conflict_redis_settle(ngx_http_conflict_op_t *op,
+    const char *verb, uint64_t version, ngx_msec_t until);
+static void ngx_http_conflict_redis_settled(void *data, ngx_str_t *answer,
+    const char *why);
+static ngx_int_t ngx_http_conflict_redis_query(ngx_http_conflict_op_t *op,
+    ngx_http_conflict_redis_script_e script,
+    ngx_http_conflict_redis_args_t *args);
+static ngx_int_t ngx_http_conflict_redis_submit(ngx_http_conflict_op_t *op,
+    ngx_http_conflict_redis_script_e script,
+    ngx_http_conflict_redis_args_t *args, ngx_msec_t life,
+    ngx_uint_t patient, ngx_http_conflict_redis_pt handler, void *data,
+    const char **why);
+static void ngx_http_conflict_redis_queried(void *data, ngx_str_t *answer,
+    const char *why);
+
+static uint64_t ngx_http_conflict_redis_token(void);
+static int64_t ngx_http_conflict_redis_local(void);
+
+
+const ngx_http_conflict_store_ops_t  ngx_http_conflict_redis_ops = {
+    ngx_http_conflict_redis_begin,
+    ngx_http_conflict_redis_renew,
+    ngx_http_conflict_redis_commit,
+    ngx_http_conflict_redis_cancel,
+    ngx_http_conflict_redis_abandon,
+    ngx_http_conflict_redis_peek,
+    ngx_http_conflict_redis_observe,
+    ngx_http_conflict_redis_record
+};
+
+
+static ngx_int_t
+ngx_http_conflict_redis_begin(ngx_http_conflict_op_t *op)
+{
+    size_t                           len;
+    u_char                          *buf, verdicts[CONFLICT_STATES
+                                                   * CONFLICT_CHECKS + 1];
+    ngx_int_t                        rc;
+    ngx_str_t                       *arg;
+    ngx_uint_t                       i;
+    conflict_precondition_t         *pre;
+    ngx_http_conflict_redis_args_t   args;
+
+    pre = &op->pre;
+
+    len = (NGX_HTTP_CONFLICT_REDIS_ARGS + pre->matches + pre->nones)
+          * (sizeof(ngx_str_t) + NGX_INT64_LEN + 1);
+
+    arg = ngx_alloc(len, ngx_cycle->log);
+    if (arg == NULL) {
+        op->error = NGX_HTTP_CONFLICT_STORE_DOWN;
+        return NGX_ERROR;
+    }
+
+    buf = (u_char *) &arg[NGX_HTTP_CONFLICT_REDIS_ARGS + pre->matches
+                          + pre->nones];
+
+    for (i = 0; i < CONFLICT_STATES * CONFLICT_CHECKS; i++) {
+        verdicts[i] = '0' + conflict_decide(op->policy, i / CONFLICT_CHECKS,
+                                            i % CONFLICT_CHECKS);
+    }
+
+    verdicts[i] = '\0';
+
+    op->token = ngx_http_conflict_redis_token();
+
+    ngx_http_conflict_redis_head(op, &args, arg, buf, op->token);
+    ngx_http_conflict_redis_text(&args, (char *) verdicts);
+    ngx_http_conflict_redis_number(&args, !op->minted);
+    ngx_http_conflict_redis_number(&args, op->fresh);
+    ngx_http_conflict_redis_number(&args, op->force);
+    ngx_http_conflict_redis_number(&args, op->report);
+    ngx_http_conflict_redis_number(&args, op->lease);
+    ngx_http_conflict_redis_number(&args, op->quarantine);
+    ngx_http_conflict_redis_hash(&args, op->fingerprint);
+    ngx_http_conflict_redis_number(&args, pre->kinds);
+    ngx_http_conflict_redis_version(&args, pre->base);
+    ngx_http_conflict_redis_date(&args, pre->unmodified);
+    ngx_http_conflict_redis_number(&args, pre->exact);
+    ngx_http_conflict_redis_number(&args, pre->matches);
+
+    for (i = 0; i < pre->matches; i++) {
+        ngx_http_conflict_redis_version(&args, pre->match[i]);
+    }
+
+    for (i = 0; i < pre->nones; i++) {
+        ngx_http_conflict_redis_version(&args, pre->none[i]);
+    }
+
+    rc = ngx_http_conflict_redis_query(op, NGX_HTTP_CONFLICT_REDIS_BEGIN,
+                                       &args);
+
+    ngx_free(arg);
+
+    return rc;
+}
+
+
+static ngx_int_t
+ngx_http_conflict_redis_renew(ngx_http_conflict_op_t *op)
+{
+    return ngx_http_conflict_redis_settle(op, "renew", op->version, op->lease);
+}
+
+
+static ngx_int_t
+ngx_http_conflict_redis_commit(ngx_http_conflict_op_t *op)
+{
+    int64_t    mtime;
+    unsigned   twice;
+    uint64_t   version;
+    ngx_int_t  rc;
+
+    if (op->minted) {
+        version = op->fence;
+
+    } else {
+        version = op->seen.version ? op->seen.version
+                                   : op->fence | CONFLICT_VERSION_OPAQUE;
+    }
+
+    mtime = op->mtime;
+    twice = op->twice;
+
+    conflict_mtime_next(&mtime, &twice,
+                        (op->seen.mtime == CONFLICT_TIME_NONE)
+                        ? ngx_http_conflict_redis_local() + op->clock
+                        : op->seen.mtime);
+
+    op->mtime = mtime;
+    op->twice = twice;
+    op->existence = op->seen.existence;
+    op->body = 0;
+
+    rc = ngx_http_conflict_redis_settle(op, "commit", version, 0);
+
+    /*
+     * What the script will come to, unless another write has begun over
+     * this one.  Then the version is not current, and no base that is
+     * made of it holds.
+     */
+
+    op->version = version;
+    op->leased = 0;
+    op->applied = !op->overlap;
+
+    return rc;
+}
+
+
+static ngx_int_t
+ngx_http_conflict_redis_cancel(ngx_http_conflict_op_t *op)
+{
+    op->leased = 0;
+
+    return ngx_http_conflict_redis_settle(op, "cancel", op->version, 0);
+}
+
+
+static ngx_int_t
+ngx_http_conflict_redis_abandon(ngx_http_conflict_op_t *op)
+{
+    op->leased = 0;
+
+    return ngx_http_conflict_redis_settle(op, "abandon", op->version,
+                                          op->quarantine);
+}
+
+
+/* sent, and sent again while the lease may last; nobody waits for it */
+
+static ngx_int_t
+ngx_http_conflict_redis_settle(ngx_http_conflict_op_t *op, const char *verb,
+    uint64_t version, ngx_msec_t until)
+{
+    u_char                           buf[ngx_http_conflict_redis_room(
+                                         NGX_HTTP_CONFLICT_REDIS_ARGS)];
+    ngx_str_t                        arg[NGX_HTTP_CONFLICT_REDIS_ARGS];
+    const char                      *why;
+    ngx_http_conflict_redis_args_t   args;
+
+    ngx_http_conflict_redis_head(op, &args, arg, buf, op->token);
+    ngx_http_conflict_redis_text(&args, verb);
+    ngx_http_conflict_redis_version(&args, op->fence);
+    ngx_http_conflict_redis_version(&args, version);
+    ngx_http_conflict_redis_number(&args, until);
+    ngx_http_conflict_redis_number(&args, op->quarantine);
+    ngx_http_conflict_redis_hash(&args, op->fingerprint);
+    ngx_http_conflict_redis_number(&args, op->seen.existence);
+    ngx_http_conflict_redis_date(&args, op->mtime);
+    ngx_http_conflict_redis_number(&args, op->twice);
+    ngx_http_conflict_redis_number(&args, op->overlap);
+
+    if (ngx_http_conflict_redis_submit(op, NGX_HTTP_CONFLICT_REDIS_SETTLE,
+                                     &args, op->lease + op->quarantine, 1,
+                                     ngx_http_conflict_redis_settled,
+                                     op->store, &why)
+        != NGX_OK)
+    {
+        ngx_http_conflict_redis_settled(op->store, NULL, why);
+    }
+
+    return NGX_OK;
+}
+
+
+/* a lease that was not settled runs out into a quarantine: that is safe */
+
+static void
+ngx_http_conflict_redis_settled(void *data, ngx_str_t *answer,
+    const char *why)
+{
+    ngx_http_conflict_store_t *store = data;
+
+    if (answer == NULL) {
+        ngx_log_error(NGX_LOG_WARN, ngx_cycle->log, 0,
+                      "conflict store \"%V\": what became of a write could "
+                      "not be noted: %s; its resource is held until a GET "
+                      "can tell", &store->name, why);
+    }
+}
+
+
+static ngx_int_t
+ngx_http_conflict_redis_peek(ngx_http_conflict_op_t *op)
+{
+    u_char                          buf[ngx_http_conflict_redis_room(
+                                         NGX_HTTP_CONFLICT_REDIS_ARGS)];
+    ngx_str_t                       arg[NGX_HTTP_CONFLICT_REDIS_ARGS];
+    ngx_http_conflict_redis_args_t  args;
+
+    ngx_http_conflict_redis_head(op, &args, arg, buf,
+                                 ngx_http_conflict_redis_token());
+    ngx_http_conflict_redis_text(&args, "peek");
+    ngx_http_conflict_redis_number(&args, !op->minted);
+
+    return ngx_http_conflict_redis_query(op, NGX_HTTP_CONFLICT_REDIS_READ,
+                                         &args);
+}
+
+
+static ngx_int_t
+ngx_http_conflict_redis_observe(ngx_http_conflict_op_t *op)
+{
+    u_char                          buf[ngx_http_conflict_redis_room(
+                                         NGX_HTTP_CONFLICT_REDIS_ARGS)];
+    ngx_str_t                       arg[NGX_HTTP_CONFLICT_REDIS_ARGS];
+    ngx_http_conflict_redis_args_t  args;
+
+    op->applied = 0;
+    op->external = 0;
+
+    ngx_http_conflict_redis_head(op, &args, arg, buf,
+                                 ngx_http_conflict_redis_token());
+    ngx_http_conflict_redis_text(&args, "observe");
+    ngx_http_conflict_redis_number(&args, !op->minted);
+    ngx_http_conflict_redis_version(&args, op->fence);
+    ngx_http_conflict_redis_version(&args, op->version);
+    ngx_http_conflict_redis_version(&args, op->seen.version);
+    ngx_http_conflict_redis_hash(&args, op->seen.body);
+    ngx_http_conflict_redis_date(&args, op->seen.mtime);
+    ngx_http_conflict_redis_number(&args, op->seen.existence);
+    ngx_http_conflict_redis_number(&args, op->seen.latest);
+
+    return ngx_http_conflict_redis_query(op, NGX_HTTP_CONFLICT_REDIS_READ,
+                                         &args);
+}
+
+
+static ngx_int_t
+ngx_http_conflict_redis_record(ngx_http_conflict_store_t *store,
+    ngx_str_t *line)
+{
+    u_char                          *p, key[256];
+    ngx_str_t                        name, arg[7];
+    const char                      *why;
+    ngx_http_conflict_redis_t       *client;
+    ngx_http_conflict_redis_conf_t  *conf;
+
+    client = store->data;
+    conf = ngx_http_conflict_redis_conf(client);
+
+    p = ngx_cpymem(key, conf->prefix.data, conf->prefix.len);
+    p = ngx_cpymem(p, "audit", sizeof("audit") - 1);
+
+    name.data = key;
+    name.len = p - key;
+
+    ngx_str_set(&arg[0], "XADD");
+    ngx_str_set(&arg[1], "MAXLEN");
+    ngx_str_set(&arg[2], "~");
+    ngx_str_set(&arg[3], "100000");
+    ngx_str_set(&arg[4], "*");
+    ngx_str_set(&arg[5], "line");
+    arg[6] = *line;
+
+    return ngx_http_conflict_redis_send(client, NGX_HTTP_CONFLICT_REDIS_NONE,
+                                        &name, arg, 7,
+                                        NGX_HTTP_CONFLICT_REDIS_RECORD_LIFE, 1,
+                                        ngx_http_conflict_redis_recorded,
+                                        store, &why);
+}
+
+
+static void
+ngx_http_conflict_redis_recorded(void *data, ngx_str_t *answer,
+    const char *why)
+{
+    ngx_http_conflict_store_t *store = data;
+
+    if (answer == NULL) {
+        ngx_log_error(NGX_LOG_ERR, ngx_cycle->log, 0,
+                      "conflict store \"%V\": a line of the audit stream was "
+                      "not added: %s, %ui so far in this process",
+                      &store->name, why, ++store->dropped);
+    }
+}
+
+
+/* a call whose answer the operation waits for */
+
+static ngx_int_t
+ngx_http_conflict_redis_query(ngx_http_conflict_op_t *op,
+    ngx_http_conflict_redis_script_e script,
+    ngx_http_conflict_redis_args_t *args)
+{
+    const char                      *why;
+    ngx_http_conflict_redis_conf_t  *conf;
+
+    conf = ngx_http_conflict_redis_conf(op->store->data);
+
+    op->error = NGX_HTTP_CONFLICT_STORE_DOWN;
+    op->log = 0;
+    op->begins = (script == NGX_HTTP_CONFLICT_REDIS_BEGIN);
+    op->sent = ngx_http_conflict_redis_local();
+
+    if (ngx_http_conflict_redis_submit(op, script, args, conf->timeout, 0,
+                                     ngx_http_conflict_redis_queried, op, &why)
+        != NGX_OK)
+    {
+        op->rc = NGX_ERROR;
+        return NGX_ERROR;
+    }
+
+    op->busy = 1;
+
+    return NGX_AGAIN;
+}
+
+
+static ngx_int_t
+ngx_http_conflict_redis_submit(ngx_http_conflict_op_t *op,
+    ngx_http_conflict_redis_script_e script,
+    ngx_http_conflict_redis_args_t *args, ngx_msec_t life,
+    ngx_uint_t patient, ngx_http_conflict_redis_pt handler, void *data,
+    const char **why)
+{
+    size_t                           i;
+    u_char                          *p, ch;
+    ngx_int_t                        rc;
+    ngx_str_t                        key;
+    ngx_http_conflict_redis_conf_t  *conf;
+
+    conf = ngx_http_conflict_redis_conf(op->store->data);
+
+    key.data = ngx_alloc(conf->prefix.len + 2 + 3 * op->key.len,
+                         ngx_cycle->log);
+    if (key.data == NULL) {
+        *why = "no memory";
+        return NGX_ERROR;
+    }
+
+    /* braces make the hash tag, so those of the resource are escaped */
+
+    p = ngx_cpymem(key.data, conf->prefix.data, conf->prefix.len);
+    *p++ = '{';
+
+    for (i = 0; i < op->key.len; i++) {
+        ch = op->key.data[i];
+
+        if (ch == '{' || ch == '}' || ch == '%') {
+            p = ngx_sprintf(p, "%%%02Xd", (ngx_uint_t) ch);
+
+        } else {
+            *p++ = ch;
+        }
+    }
+
+    *p++ = '}';
+    key.len = p - key.data;
+
+    rc = ngx_http_conflict_redis_send(op->store->data, script, &key, args->arg,
+                                      args->n, life, patient, handler, data,
+                                      why);
+    ngx_free(key.data);
+
+    return rc;
+}
+
+
+static void
+ngx_http_conflict_redis_queried(void *data, ngx_str_t *answer, const char *why)
+{
+    ngx_http_conflict_op_t *op = data;
+
+    op->busy = 0;
+    op->rc = NGX_ERROR;
+
+    if (answer) {
+        op->rc = ngx_http_conflict_redis_read_answer(op, answer);
+    }
+
+    if (op->begins && (op->rc != NGX_OK || (op->leased && !op->request))) {
+
+        /*
+         * Its lease may have been taken, but nothing will be sent to the
+         * upstream under it.
+         */
+
+        (void) ngx_http_conflict_redis_cancel(op);
+    }
+
+    op->begins = 0;
+
+    if (op->request) {
+        /* this may well end the request, and the operation with it */
+        op->done(op);
+        return;
+    }
+
+    op->done(op);
+    ngx_http_conflict_op_free(op);
+}
+
+
+static uint64_t
+ngx_http_conflict_redis_token(void)
+{
+    static uint64_t  seed, n;
+
+    if (seed == 0) {
+        seed = ((uint64_t) ngx_pid << 32) ^ ((uint64_t) ngx_random() << 16)
+               ^ (uint64_t) ngx_http_conflict_redis_local();
+    }
+
+    n++;
+
+    return conflict_hash_words(seed, n);
+}
+
+
+static int64_t
+ngx_http_conflict_redis_local(void)
+{
+    struct timeval  tv;
+
+    ngx_gettimeofday(&tv);
+
+    return (int64_t) tv.tv_sec * CONFLICT_TIME_SECOND + tv.tv_usec;
+}

@@ -25,7 +25,8 @@ BUILD_PACKAGES = gcc make nginx nginx-dev libhiredis-dev libjansson-dev \
 DEMO_PACKAGES = $(BUILD_PACKAGES) curl
 TEST_PACKAGES = $(DEMO_PACKAGES) clang libclang-rt-14-dev libcmocka-dev \
 	libtest-base-perl perl python3 nghttp2-client netcat-openbsd redis-server
-BENCH_PACKAGES = $(BUILD_PACKAGES) python3
+BENCH_PACKAGES = $(BUILD_PACKAGES) libnginx-mod-http-lua lua-cjson \
+	lua-nginx-redis python3 redis-server
 
 install = @t/lib/install
 

@@ -5,6 +5,8 @@
  * The load of the benchmark: keepalive connections that each write a
  * document of their own on the version that they were given last, or read
  * one.  It does as little as it can, so that the proxy is what is measured.
+ * When the time is over it waits for the answers that are on their way, so
+ * that the next run finds no write of this one.
  */
 
 
@@ -46,7 +48,7 @@ typedef struct {
 
 static const char   *kind;
 static size_t        size;
-static long          count, at;
+static long          count, at, last;
 static char         *body;
 static size_t        body_len;
 static connection_t  connections[MAX_CONNECTIONS];
@@ -249,7 +251,7 @@ compare(const void *a, const void *b)
 int
 main(int argc, char **argv)
 {
-    int                 i, n, ep, on;
+    int                 i, n, ep, on, busy;
     double              begin, end, t;
     connection_t       *c;
     struct sockaddr_in  sin;
@@ -257,7 +259,7 @@ main(int argc, char **argv)
 
     if (argc < 6) {
         fprintf(stderr, "load PORT CONNECTIONS SECONDS put SIZE | get 0 | "
-                        "many COUNT [FIRST]\n");
+                        "many COUNT [FIRST [LAST]]\n");
         return 2;
     }
 
@@ -266,6 +268,7 @@ main(int argc, char **argv)
     size = strtoul(argv[5], NULL, 10);
     count = (long) size;
     at = argc > 6 ? atol(argv[6]) : 0;
+    last = argc > 7 ? atol(argv[7]) : 0;
 
     /* what comes after the version makes up the size */
 
@@ -307,7 +310,15 @@ main(int argc, char **argv)
         push(c);
     }
 
-    while (now() < end) {
+    busy = n;
+
+    while (busy) {
+
+        if (now() > end + 10) {
+            fprintf(stderr, "no answer\n");
+            return 1;
+        }
+
         n = epoll_wait(ep, events, MAX_CONNECTIONS, 100);
 
         for (i = 0; i < n; i++) {
@@ -320,6 +331,11 @@ main(int argc, char **argv)
 
                 if (c->began) {
                     samples[requests++ % MAX_SAMPLES] = t - c->start;
+                }
+
+                if (t >= end || (last && at >= last)) {
+                    busy--;
+                    break;
                 }
 
                 c->began = 1;

@@ -130,10 +130,13 @@ ngx_http_conflict_redis_write(ngx_http_conflict_redis_node_t *node,
         ngx_memcpy(call->run, node->run, NGX_HTTP_CONFLICT_REDIS_RUN);
     }
 
+    node->lazy = call->patient;
+
     if (redisAsyncFormattedCommand(ac, ngx_http_conflict_redis_answered, call,
                                    (char *) call->command, call->len)
         != REDIS_OK)
     {
+        node->lazy = 0;
         return NGX_DECLINED;
     }
 
@@ -150,6 +153,8 @@ ngx_http_conflict_redis_write(ngx_http_conflict_redis_node_t *node,
                                  "WAIT %d %d", (int) client->conf.wait,
                                  (int) (client->conf.timeout + 1) / 2);
     }
+
+    node->lazy = 0;
 
     ngx_queue_insert_tail(&node->sent, &call->queue);
     ngx_http_conflict_redis_watch(node, call->deadline);

@@ -116,7 +116,7 @@ ngx_http_conflict_redis_read_answer(ngx_http_conflict_op_t *op,
     ngx_str_t *answer)
 {
     u_char      *p, *last;
-    uint64_t     word[NGX_HTTP_CONFLICT_REDIS_WORDS];
+    uint64_t     word[NGX_HTTP_CONFLICT_REDIS_WORDS], opaque;
     ngx_uint_t   n, none;
 
     /* the token was checked, the rest is numbers */
@@ -133,14 +133,18 @@ ngx_http_conflict_redis_read_answer(ngx_http_conflict_op_t *op,
             p++;
         }
 
+        opaque = 0;
+
         if (p < last && *p == 'x') {
-            word[n] = CONFLICT_VERSION_OPAQUE;
+            opaque = CONFLICT_VERSION_OPAQUE;
             p++;
         }
 
         while (p < last && *p >= '0' && *p <= '9') {
             word[n] = word[n] * 10 + (*p++ - '0');
         }
+
+        word[n] |= opaque;
 
         while (p < last && *p != ' ') {
             p++;
@@ -162,6 +166,16 @@ ngx_http_conflict_redis_read_answer(ngx_http_conflict_op_t *op,
                       op->store->lease + op->store->quarantine);
     }
 
+    if (!op->begins) {
+        op->applied = (word[12] != 0);
+        op->external = (word[13] != 0);
+
+        if (op->observes && !op->applied) {
+            /* of what has happened since, it knows nothing */
+            return NGX_OK;
+        }
+    }
+
     op->state = (conflict_state_e) word[2];
     op->present = (word[3] != 0);
     op->version = word[4];
@@ -178,10 +192,6 @@ ngx_http_conflict_redis_read_answer(ngx_http_conflict_op_t *op,
         op->header = (word[13] != 0);
         op->leased = (word[14] != 0);
         op->overlap = (word[15] != 0);
-
-    } else {
-        op->applied = (word[12] != 0);
-        op->external = (word[13] != 0);
     }
 
     return NGX_OK;

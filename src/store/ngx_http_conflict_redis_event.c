@@ -4,7 +4,7 @@
  *
  * hiredis on nginx's events.  It reads 16 KB an event and never loops, so
  * both events are level-triggered; writes are gathered until the end of an
- * event's work.
+ * event's work, and those that nobody waits for until the next.
  */
 
 
@@ -142,6 +142,21 @@ ngx_http_conflict_redis_add_write(void *data)
     }
 
     if (node->state >= NGX_HTTP_CONFLICT_REDIS_GREETING && !node->writing) {
+
+        if (node->lazy) {
+            /* along with the next call, or soon */
+
+            if (!node->flush.posted && !node->flush.timer_set) {
+                ngx_add_timer(&node->flush, NGX_HTTP_CONFLICT_REDIS_LAZY);
+            }
+
+            return;
+        }
+
+        if (node->flush.timer_set) {
+            ngx_del_timer(&node->flush);
+        }
+
         ngx_post_event(&node->flush, &ngx_posted_events);
         return;
     }
@@ -176,6 +191,10 @@ ngx_http_conflict_redis_cleanup(void *data)
 
     if (node->flush.posted) {
         ngx_delete_posted_event(&node->flush);
+    }
+
+    if (node->flush.timer_set) {
+        ngx_del_timer(&node->flush);
     }
 
     ngx_close_connection(node->connection);

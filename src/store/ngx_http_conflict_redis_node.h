@@ -24,6 +24,7 @@
 #define NGX_HTTP_CONFLICT_REDIS_TRIES      5
 #define NGX_HTTP_CONFLICT_REDIS_CONNECT    500    /* msec, at least */
 #define NGX_HTTP_CONFLICT_REDIS_LONGEST    2000   /* msec between retries */
+#define NGX_HTTP_CONFLICT_REDIS_LAZY       1      /* msec */
 #define NGX_HTTP_CONFLICT_REDIS_LOG_INTERVAL  10000
 #define NGX_HTTP_CONFLICT_REDIS_NODES      1000
 #define NGX_HTTP_CONFLICT_REDIS_KEPT       4096   /* calls for a dead server */
@@ -95,6 +96,7 @@ struct ngx_http_conflict_redis_node_s {
 
     unsigned                           closing:1;
     unsigned                           writing:1;
+    unsigned                           lazy:1;    /* nobody waits for it */
     unsigned                           sentinel:1;    /* not a server */
     unsigned                           mapped:1;  /* a slot is here */
     unsigned                           told:1;    /* that it is down */

@@ -95,6 +95,7 @@ struct ngx_http_conflict_op_s {
     int64_t                           sent;       /* usec, by our clock */
     int64_t                           clock;      /* the store's, less ours */
     unsigned                          begins:1;
+    unsigned                          observes:1;
     unsigned                          overlap:1;  /* leased over another */
 };
 

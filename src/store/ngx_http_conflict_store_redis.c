@@ -267,6 +267,8 @@ ngx_http_conflict_redis_peek(ngx_http_conflict_op_t *op)
     ngx_http_conflict_redis_text(&args, "peek");
     ngx_http_conflict_redis_number(&args, !op->minted);
 
+    op->observes = 0;
+
     return ngx_http_conflict_redis_query(op, NGX_HTTP_CONFLICT_REDIS_READ,
                                          &args);
 }
@@ -282,6 +284,7 @@ ngx_http_conflict_redis_observe(ngx_http_conflict_op_t *op)
 
     op->applied = 0;
     op->external = 0;
+    op->observes = 1;
 
     ngx_http_conflict_redis_head(op, &args, arg, buf,
                                  ngx_http_conflict_redis_token());

@@ -207,8 +207,8 @@ sub install {
             # any run of the server will do for this incarnation
 
             redis($port, 'FLUSHALL');
-            redis($port, 'HSET', 'conflict:incarnation', 'run', '-', 'id',
-                  '0', 'since', '0');
+            redis($port, 'SET', 'conflict:incarnation',
+                  '- 0 0 ' . int(1000 * time()));
             $store = store('default')
                      unless $http =~ /conflict_store default/;
         }

@@ -6,7 +6,9 @@
 --               13 fingerprint, 14 kinds of preconditions, 15 base,
 --               16 unmodified (usec), 17 exact, 18 number of match tags,
 --               then these, then those of none-match
--- output:  ... verdict, header, leased, overlap
+-- output:  ... state, present, version, fence, hash of the body, mtime,
+--               twice, existence, wait (msec), clock (usec), verdict,
+--               header, leased, overlap
 
 -- conflict_verdict_e and conflict_check_e
 
@@ -16,15 +18,17 @@ local NO_BASE, HOLDS, STALE, UNSURE = 0, 1, 2, 3
 local BASE, MATCH, MATCH_ANY, UNMODIFIED = 0x01, 0x02, 0x04, 0x08
 local NONE_MATCH, NONE_ANY = 0x10, 0x20
 
-local verdicts, own = ARGV[6], ARGV[7] == '1'
-local fresh, force, report = ARGV[8] == '1', ARGV[9] == '1', ARGV[10] == '1'
-local lease, quarantine = tonumber(ARGV[11]), tonumber(ARGV[12])
-local fingerprint = ARGV[13]
-local kinds, base = tonumber(ARGV[14]), ARGV[15]
-local last_match = 18 + tonumber(ARGV[18])
+local own, report = ARGV[7] == '1', ARGV[10] == '1'
+local fingerprint, base = ARGV[13], ARGV[15]
+local kinds, last_match = tonumber(ARGV[14]), 18 + ARGV[18]
 
 local function kind(bits)
     return bit.band(kinds, bits) ~= 0
+end
+
+local function newer(e)
+    local b, v = minted(base), minted(e.v)
+    return b and v and b > v
 end
 
 local function match(e, pending)
@@ -48,18 +52,19 @@ local function match(e, pending)
 end
 
 local function unmodified(e)
-    local date = tonumber(ARGV[16])
+    local date, mtime = tonumber(ARGV[16]), tonumber(e.m)
 
-    if not e.m then
+    if not mtime then
         -- ignored where there is no modification date (RFC 9110, 13.1.4)
         return HOLDS
     end
 
     if ARGV[17] == '1' then
-        return e.m <= date and HOLDS or STALE
+        return mtime <= date and HOLDS or STALE
     end
 
-    return second(e.m, e.twice) <= second(date, 0) and HOLDS or STALE
+    return floor(mtime / 1000000) + e.twice <= floor(date / 1000000)
+           and HOLDS or STALE
 end
 
 local function none_match(e, pending)
@@ -87,30 +92,10 @@ local function none_match(e, pending)
     return HOLDS
 end
 
-local function newer(e)
-    local b, v = minted(base), minted(e.v)
-    return b and v and b > v
-end
-
-local function body_base(e, pending)
-
-    if base == e.v or base == pending then
-        return HOLDS
-    end
-
-    -- a base from the future: this store has forgotten something
-
-    return (not fresh and newer(e)) and UNSURE or STALE
-end
-
 -- as conflict_check() does, with the header that was stale
 
 local function check(e, pending)
-    local result, c = HOLDS, nil
-
-    if kinds == 0 then
-        return NO_BASE, 0
-    end
+    local result = HOLDS
 
     if kind(MATCH + MATCH_ANY) then
         result = match(e, pending)
@@ -120,7 +105,7 @@ local function check(e, pending)
     end
 
     if result ~= STALE and kind(NONE_MATCH + NONE_ANY) then
-        c = none_match(e, pending)
+        local c = none_match(e, pending)
         result = c ~= HOLDS and c or result
     end
 
@@ -128,9 +113,9 @@ local function check(e, pending)
         return STALE, 1
     end
 
-    if kind(BASE) then
-        c = body_base(e, pending)
-        result = c ~= HOLDS and c or result
+    if kind(BASE) and base ~= e.v and base ~= pending then
+        -- a base from the future: this store has forgotten something
+        result = ARGV[8] == '0' and newer(e) and UNSURE or STALE
     end
 
     return result, 0
@@ -141,19 +126,20 @@ local state = state_of(e)
 
 if e and e.state == LEASED and e.w == token then
     -- the answer to this very begin was lost
-    return reply(e, table.concat({e.verdict, e.header, 1, e.overlap}, ' '))
+    return reply(e.known == 1 and FREE or UNKNOWN, e, nil,
+                 e.verdict .. ' ' .. e.header .. ' 1 ' .. e.overlap)
 end
 
 local checked, header = kinds == 0 and NO_BASE or HOLDS, 0
 
-if e and state ~= UNKNOWN then
-    checked, header = check(e, state ~= FREE and text(e.f) or nil)
+if kinds ~= 0 and e and state ~= UNKNOWN then
+    checked, header = check(e, state ~= FREE and e.f or nil)
 end
 
-local verdict = string.byte(verdicts, state * 4 + checked + 1) - 48
-local forget = false
+local verdict = string.byte(ARGV[6], state * 4 + checked + 1) - 48
+local forgot = false
 
-if verdict == WAIT and force then
+if verdict == WAIT and ARGV[9] == '1' then
     verdict = OVERWRITE
 
 elseif checked == STALE and verdict ~= WAIT and fingerprint ~= '-'
@@ -164,46 +150,40 @@ then
 elseif state == FREE and checked == UNSURE and kind(BASE) and newer(e) then
     -- this store has forgotten a version: only a GET can tell now
     set(e, QUARANTINED, now)
-    forget = true
+    forgot = true
 end
 
 if verdict == PASS or verdict == OVERWRITE or report then
 
-    local seen = reply(e, '')
+    local till = ends(e)
 
-    e = e or new(own)
+    if not e then
+        e = new(own)
+        e.made = true
+    end
 
     e.known = state == FREE and 1 or 0
     e.overlap = (state == LEASED or state == QUARANTINED) and 1 or 0
     e.f = mint(e)
-    e.p, e.q, e.w = fingerprint, quarantine, token
+    e.p, e.q, e.w = fingerprint, ARGV[12], token
     e.verdict, e.header = verdict, header
 
-    set(e, LEASED, now + lease)
+    set(e, LEASED, now + ARGV[11])
     save(e)
 
-    -- what was judged, under the version and fence of the lease
-
-    local words = {}
-
-    for word in string.gmatch(seen, '%S+') do
-        words[#words + 1] = word
-    end
-
-    words[5], words[6] = e.v, text(e.f)
-
-    return table.concat(words, ' ') .. ' '
-           .. table.concat({verdict, header, 1, e.overlap}, ' ')
+    return reply(state, e, till,
+                 verdict .. ' ' .. header .. ' 1 ' .. e.overlap)
 end
 
 if verdict == FETCH and not e then
     -- a place for what the GET will show, to tell if it was overtaken
     e = new(own)
     set(e, QUARANTINED, now)
-    save(e)
+    forgot = true
+end
 
-elseif forget then
+if forgot then
     save(e)
 end
 
-return reply(e, table.concat({verdict, header, 0, 0}, ' '))
+return reply(state, e, ends(e), verdict .. ' ' .. header .. ' 0 0')

@@ -4,33 +4,56 @@
 --          ARGV 1 token of the operation, 2 run: what tells one life of the
 --               server from another, 3 trust: 1 where a new run is no new
 --               incarnation, 4 hold, 5 ttl (msec)
--- output:  one string of words, the first the token; what follows it is
---          said by each script
+-- output:  one string of words, the first the token, the second 1 where the
+--               incarnation is new; what follows is said by each script
 --
--- An entry is a hash: v version, f fence (the highest handed out), m mtime
--- (usec), u until (msec), q quarantine (msec), l fingerprint of the last
--- write, p of the one in flight, b hash of the body shown, w token of the
--- lease, z of the last settle, i incarnation, a nine digits: state,
--- existence, twice, dated, known, overlap, certain, then verdict and header
--- of the begin.  "-" is none.
+-- An entry is one string of words: flags, version, fence (the highest handed
+-- out), until (msec; of a free one: when it was saved), quarantine (msec),
+-- token of the lease, token of the last settle, fingerprint of the last
+-- write, that of the one in flight, hash of the body shown, mtime (usec),
+-- incarnation.  The flags are digits: state, existence, twice, dated, known,
+-- overlap, certain, verdict and header of the begin.  "-" is none.
 --
--- All is read and checked before the first write: nothing is rolled back.
+-- Numbers stay text where they can: Lua's have 53 bits, and to print them
+-- takes longer than all the rest.
 
 local FREE, LEASED, QUARANTINED, UNKNOWN = 0, 1, 2, 3
 local MAY_EXIST, EXISTS, DELETED = 0, 1, 2
 local LIMIT = 2 ^ 53
 
-local key, token = KEYS[1], ARGV[1]
-local hold, ttl = tonumber(ARGV[4]), tonumber(ARGV[5])
+local call, floor, max = redis.call, math.floor, math.max
+local key, token, run, ttl = KEYS[1], ARGV[1], ARGV[2], ARGV[5]
 
-local clock = redis.call('TIME')
-local usec = clock[1] * 1000000 + clock[2]
-local now = clock[1] * 1000 + math.floor(clock[2] / 1000)
+local clock = call('TIME')
+local now = clock[1] * 1000 + floor(clock[2] / 1000)
 
--- versions and fingerprints are strings: they may take 64 bits
+-- a server that was restarted, flushed or replaced may have forgotten what
+-- was in flight: all of that has landed once "hold" is over
+
+local born = '0'
+local life = call('GET', KEYS[2]) or ''
+local life_run, id, since, saved = string.match(life,
+                                               '^(%S+) (%S+) (%d+) (%d+)')
+
+if life_run ~= run or now - saved > ttl / 4 then
+
+    if life_run ~= run and not (id and ARGV[3] == '1') then
+        id, since, born = token, now, '1'
+    end
+
+    call('SET', KEYS[2], run .. ' ' .. id .. ' ' .. since .. ' ' .. now,
+         'PX', ttl)
+end
+
+local closed = since + ARGV[4]
+
+local function usec()
+    return clock[1] .. string.sub('00000' .. clock[2], -6)
+end
 
 local function text(n)
-    return n and string.format('%.0f', n) or '-'
+    -- what "..." makes of a number has 14 digits
+    return n < 1e14 and n or string.format('%.0f', n)
 end
 
 local function minted(version)
@@ -38,60 +61,44 @@ local function minted(version)
     return n and n < LIMIT and n or nil
 end
 
--- a server that was restarted, flushed or replaced may have forgotten what
--- was in flight: all of that has landed once "hold" is over
-
-local life = redis.call('HMGET', KEYS[2], 'run', 'id', 'since')
-local born = 0
-
-if life[1] ~= ARGV[2] then
-
-    if not (life[2] and ARGV[3] == '1') then
-        life[2], life[3], born = token, text(now), 1
-    end
-
-    redis.call('HSET', KEYS[2], 'run', ARGV[2], 'id', life[2],
-               'since', life[3])
-    redis.call('PEXPIRE', KEYS[2], ttl)
-end
-
-local closed = tonumber(life[3]) + hold
-
 local function load()
-    local h = redis.call('HMGET', key, 'v', 'f', 'm', 'u', 'q', 'l', 'p',
-                         'b', 'w', 'z', 'i', 'a')
+    local value = call('GET', key)
 
-    if not h[1] then
+    if not value then
         return nil
     end
 
-    local a = {string.byte(h[12], 1, 9)}
+    local e = {}
+    local flags, u, q, i
 
-    local e = {
-        v = h[1], f = tonumber(h[2]), m = tonumber(h[3]),
-        u = tonumber(h[4]), q = tonumber(h[5]), l = h[6], p = h[7],
-        b = h[8], w = h[9], z = h[10], state = a[1] - 48,
-        existence = a[2] - 48, twice = a[3] - 48, dated = a[4] - 48,
-        known = a[5] - 48, overlap = a[6] - 48, certain = a[7] - 48,
-        verdict = a[8] - 48, header = a[9] - 48
-    }
+    flags, e.v, e.f, u, q, e.w, e.z, e.l, e.p, e.b, e.m, i = string.match(
+        value, '^(%d+) (%S+) (%d+) (%d+) (%d+) (%S+) (%S+) (%S+) (%S+) (%S+)'
+               .. ' (%S+) (%S+)$')
 
-    if h[11] ~= life[2] then
+    local state, existence, twice, dated, known, overlap, certain, verdict,
+          header = string.byte(flags, 1, 9)
+
+    state, u, q = state - 48, tonumber(u), tonumber(q)
+
+    if i ~= id then
 
         -- of another incarnation: only a GET can tell, and not too early
 
-        if e.state == LEASED then
-            e.u = e.u + e.q
+        if state == LEASED then
+            u = u + q
         end
 
-        e.state, e.u = QUARANTINED, math.max(e.u, closed)
-        e.foreign = true
+        state, u, e.foreign = QUARANTINED, max(u, closed), true
+
+    elseif state == LEASED and u <= now then
+        -- its worker is gone or stuck: what it sent may still land
+        state, u = QUARANTINED, u + q
     end
 
-    if e.state == LEASED and e.u <= now then
-        -- its worker is gone or stuck: what it sent may still land
-        e.state, e.u = QUARANTINED, e.u + e.q
-    end
+    e.state, e.u, e.q = state, u, q
+    e.existence, e.twice, e.dated = existence - 48, twice - 48, dated - 48
+    e.known, e.overlap, e.certain = known - 48, overlap - 48, certain - 48
+    e.verdict, e.header = verdict - 48, header - 48
 
     return e
 end
@@ -112,67 +119,63 @@ end
 -- more than any before, and at least the time: no number comes back
 
 local function mint(e)
-    local n = math.max(e.f or 0, minted(e.v) or 0) + 1
-    return math.max(n, now)
+    return text(max(tonumber(e.f or 0), minted(e.v or 0) or 0, now - 1) + 1)
 end
 
 local function new(own)
     local e = {
-        m = nil, u = 0, q = 0, l = '-', p = '-', b = '-', w = '-', z = '-',
+        u = now, q = 0, l = '-', p = '-', b = '-', w = '-', z = '-', m = '-',
         state = FREE, existence = MAY_EXIST, twice = 0, dated = 0, known = 0,
         overlap = 0, certain = 0, verdict = 0, header = 0
     }
 
     e.f = mint(e)
-    e.v = own and '0' or text(e.f)
+    e.v = own and '0' or e.f
 
     return e
 end
 
 local function set(e, state, till)
     e.state, e.u = state, till
-end
 
-local function keep(name)
-    if redis.call('PTTL', name) < ttl / 2 then
-        redis.call('PEXPIRE', name, ttl)
+    if state == FREE then
+        e.u, e.q, e.w = now, 0, '-'
     end
 end
 
 local function save(e)
-    redis.call('HSET', key, 'v', e.v, 'f', text(e.f), 'm', text(e.m),
-               'u', text(e.u), 'q', text(e.q), 'l', e.l, 'p', e.p, 'b', e.b,
-               'w', e.w, 'z', e.z, 'i', life[2],
-               'a', e.state .. e.existence .. e.twice .. e.dated .. e.known
-                    .. e.overlap .. e.certain .. e.verdict .. e.header)
-    redis.call('PEXPIRE', key, ttl)
-    keep(KEYS[2])
+    call('SET', key,
+         e.state .. e.existence .. e.twice .. e.dated .. e.known .. e.overlap
+         .. e.certain .. e.verdict .. e.header .. ' ' .. e.v .. ' ' .. e.f
+         .. ' ' .. text(e.u) .. ' ' .. e.q .. ' ' .. e.w .. ' ' .. e.z .. ' '
+         .. e.l .. ' ' .. e.p .. ' ' .. e.b .. ' ' .. e.m .. ' ' .. id,
+         'PX', ttl)
 end
 
--- "mtime" and its "twice" move on; see conflict_version.h
+-- "state" and "e" as they were judged, "till" when that may change
 
-local function second(m, twice)
-    return math.floor(m / 1000000) + twice
-end
+local function reply(state, e, till, more)
+    local wait = till and till > now and till - now or 0
 
-local function changed_at(e, time)
-    local shown = e.m and second(e.m, e.twice) or -LIMIT
-
-    e.m = (e.m == nil or time > e.m) and time or e.m + 1
-    e.twice = second(e.m, 0) <= shown and 1 or 0
-end
-
-local function reply(e, more)
-    local till = e and e.u or closed
-
-    if e and e.state == LEASED then
-        till = till + e.q
+    if not e then
+        return token .. ' ' .. born .. ' ' .. state .. ' 0 0 0 - - 0 0 '
+               .. wait .. ' ' .. usec() .. ' ' .. more
     end
 
-    return table.concat({
-        token, born, state_of(e), e and 1 or 0, e and e.v or '0',
-        e and text(e.f) or '0', e and e.b or '-', e and text(e.m) or '-',
-        e and e.twice or 0, e and e.existence or MAY_EXIST,
-        text(math.max(till - now, 0)), text(usec), more
-    }, ' ')
+    return token .. ' ' .. born .. ' ' .. state .. (e.made and ' 0 ' or ' 1 ')
+           .. e.v .. ' ' .. e.f .. ' ' .. e.b .. ' ' .. e.m .. ' ' .. e.twice .. ' '
+           .. e.existence .. ' ' .. wait .. ' ' .. usec() .. ' ' .. more
+end
+
+local function ends(e)
+
+    if not e then
+        return closed
+    end
+
+    if e.state == FREE then
+        return nil
+    end
+
+    return e.state == LEASED and e.u + e.q or e.u
 end

@@ -4,7 +4,9 @@
 --          observe: 8 fence and 9 version, as read before, then what was
 --               seen: 10 version ("0": none), 11 hash of the body,
 --               12 mtime (usec), 13 existence, 14 latest: by a GET of ours
--- output:  ... applied, external
+-- output:  ... state, present, version, fence, hash of the body, mtime,
+--               twice, existence, wait (msec), clock (usec), applied,
+--               external
 
 local own = ARGV[7] == '1'
 
@@ -17,72 +19,87 @@ if ARGV[6] == 'peek' then
         e = new(own)
 
         -- what is about to be read did not change later than now
-        e.m = usec
+        e.m = usec()
 
         if own or closed > now then
-            set(e, QUARANTINED, math.max(closed, now))
+            set(e, QUARANTINED, max(closed, now))
         end
 
         save(e)
 
-    elseif state == FREE then
-        keep(key)
-        keep(KEYS[2])
+    elseif state == FREE and now - e.u > ttl / 4 then
+        -- what is read is kept
+        set(e, FREE, 0)
+        save(e)
     end
 
-    return reply(e, '0 0')
+    return reply(state_of(e), e, ends(e), '0 0')
 end
 
 local version, body = ARGV[10], ARGV[11]
-local mtime, existence = tonumber(ARGV[12]), tonumber(ARGV[13])
-local latest = ARGV[14] == '1'
+local existence = tonumber(ARGV[13])
 
-if not e or text(e.f) ~= ARGV[8] or e.v ~= ARGV[9] then
+if not e or e.f ~= ARGV[8] or e.v ~= ARGV[9] then
     -- something else has happened since
-    return reply(e, '0 0')
+    return reply(state, e, ends(e), '0 0')
 end
 
-local external = false
-local changed
+local external, changed = false, false
 
--- the upstream's own; a resource that is gone gets one of ours
+-- the upstream's own; a resource that is gone gets one of ours, which is in
+-- no range that an upstream could use, as CONFLICT_VERSION_OPAQUE
 
 local function take()
 
     if version ~= '0' then
         e.v = version
-        return
+
+    else
+        e.f = mint(e)
+        e.v = 'x' .. e.f
+    end
+end
+
+-- "mtime" and its "twice" move on; see conflict_version.h
+
+local function second(time)
+    return floor(time / 1000000)
+end
+
+local function move(to)
+    local from = tonumber(e.m)
+    local shown = from and second(from) + e.twice or -1
+
+    to = tonumber(to)
+
+    if from and to <= from then
+        to = from + 1
     end
 
-    -- as CONFLICT_VERSION_OPAQUE: in no range that an upstream could use
-
-    e.f = mint(e)
-    e.v = 'x' .. text(e.f)
+    e.m, e.twice = text(to), second(to) <= shown and 1 or 0
 end
 
 local function date()
+    local mtime, noted = tonumber(ARGV[12]), tonumber(e.m)
 
     if not mtime then
 
         if changed then
-            changed_at(e, usec)
+            move(usec())
         end
 
-    elseif e.dated == 0 then
-        e.m, e.twice = mtime, 0
+    elseif e.dated == 0 or not noted then
+        e.m, e.twice = ARGV[12], 0
 
     elseif changed then
-        changed_at(e, mtime)
+        move(mtime)
 
-    elseif not (second(mtime, 0) == second(e.m, 0) and mtime % 1000000 == 0)
-    then
-        -- see conflict_mtime_see()
+    elseif second(mtime) ~= second(noted) then
+        e.m, e.twice = ARGV[12], second(mtime) < second(noted) and 1 or 0
 
-        if second(mtime, 0) ~= second(e.m, 0) then
-            e.twice = second(mtime, 0) < second(e.m, 0) and 1 or 0
-        end
-
-        e.m = mtime
+    elseif mtime % 1000000 ~= 0 then
+        -- a date's whole second says less than what was noted
+        e.m = ARGV[12]
     end
 
     if changed or mtime then
@@ -108,7 +125,7 @@ if state == FREE then
 
     if external then
         e.f = mint(e)
-        e.v, e.l = text(e.f), '-'
+        e.v, e.l = e.f, '-'
 
         if own then
             take()
@@ -121,7 +138,9 @@ if state == FREE then
 
     date()
 
-elseif state == UNKNOWN and (latest or (e.v == '0' and e.p == '-')) then
+elseif state == UNKNOWN
+       and (ARGV[14] == '1' or (e.v == '0' and e.p == '-'))
+then
 
     -- An unknown state ends.  Where the body is the one last shown under
     -- this version, the version stays; so do bases that clients hold.
@@ -135,7 +154,7 @@ elseif state == UNKNOWN and (latest or (e.v == '0' and e.p == '-')) then
 
         if changed then
             e.f = mint(e)
-            e.v = text(e.f)
+            e.v = e.f
         end
     end
 
@@ -149,11 +168,11 @@ elseif state == UNKNOWN and (latest or (e.v == '0' and e.p == '-')) then
     e.b, e.overlap = body, 0
 
 else
-    return reply(e, '0 0')
+    return reply(state, e, ends(e), '0 0')
 end
 
 e.existence = existence
 set(e, FREE, 0)
 save(e)
 
-return reply(e, external and '1 1' or '1 0')
+return reply(FREE, e, nil, external and '1 1' or '1 0')

@@ -1,21 +1,17 @@
 -- renew, commit, cancel and abandon: what becomes of a lease.
 --
--- input:   ARGV 6 verb, 7 fence ("0": its begin had no answer), 8 version
---               before, or of the commit, 9 until: lease or quarantine from
---               now (msec), 10 quarantine (msec), 11 fingerprint,
---               12 existence, 13 mtime (usec), 14 twice, 15 overlap: the
---               write began over another
--- output:  ... mine: 1 where the lease was still this operation's
+-- input:   ARGV 6 verb, 7 fence, 8 version: before, or of the commit,
+--               9 until: lease or quarantine from now (msec),
+--               10 quarantine (msec), 11 fingerprint, 12 existence,
+--               13 mtime (usec), 14 twice, 15 overlap: the write began over
+--               another
+-- output:  ... nothing more
 
-local verb, fence, version = ARGV[6], ARGV[7], ARGV[8]
-local till, quarantine = now + tonumber(ARGV[9]), tonumber(ARGV[10])
+local verb = ARGV[6]
+local done = token .. ' ' .. born
+local till = now + ARGV[9]
 
 local e = load()
-
-if e and e.z == token then
-    -- sent again, since the answer to the first was lost
-    return reply(e, '1')
-end
 
 if not e then
 
@@ -24,8 +20,8 @@ if not e then
         -- forgotten, but this write is still at the upstream
 
         e = new(true)
-        e.v, e.f, e.p, e.w = version, tonumber(fence), ARGV[11], token
-        e.overlap, e.q = tonumber(ARGV[15]), quarantine
+        e.v, e.f, e.p, e.w = ARGV[8], ARGV[7], ARGV[11], token
+        e.overlap, e.q = ARGV[15], ARGV[10]
 
         set(e, LEASED, till)
         save(e)
@@ -33,7 +29,12 @@ if not e then
 
     -- no entry is an unknown one: nothing that a settle could tell
 
-    return reply(e, '0')
+    return done
+end
+
+if e.z == token then
+    -- sent again, since the answer to the first was lost
+    return done
 end
 
 local state = state_of(e)
@@ -46,7 +47,7 @@ if verb == 'cancel' then
 
     if not mine then
         -- nothing happened, whoever has had the entry since
-        return reply(e, '0')
+        return done
     end
 
     e.p, e.z = '-', token
@@ -55,7 +56,7 @@ if verb == 'cancel' then
         set(e, QUARANTINED, now + e.q)
 
     elseif e.foreign then
-        set(e, QUARANTINED, math.max(e.u, now))
+        set(e, QUARANTINED, max(e.u, now))
 
     elseif e.known == 1 then
         set(e, FREE, 0)
@@ -69,7 +70,7 @@ elseif not mine then
     -- what this write did, or may do, makes the state less sure
 
     if verb == 'renew' then
-        till = till + quarantine
+        till = till + ARGV[10]
 
     elseif verb == 'commit' then
         till = now
@@ -79,7 +80,7 @@ elseif not mine then
         e.overlap = 1
 
     elseif state == QUARANTINED then
-        e.u = math.max(e.u, till)
+        e.u = max(e.u, till)
 
     else
         set(e, QUARANTINED, till)
@@ -91,7 +92,7 @@ elseif verb == 'renew' then
 elseif verb == 'abandon' then
 
     if e.overlap == 1 then
-        till = math.max(till, now + e.q)
+        till = max(till, now + e.q)
     end
 
     e.z = token
@@ -99,9 +100,9 @@ elseif verb == 'abandon' then
 
 else -- commit
 
-    e.v, e.existence, e.z = version, tonumber(ARGV[12]), token
+    e.v, e.existence, e.z = ARGV[8], ARGV[12], token
     e.l, e.certain, e.p, e.b = e.p, 1, '-', '-'
-    e.m, e.twice, e.dated = tonumber(ARGV[13]), tonumber(ARGV[14]), 1
+    e.m, e.twice, e.dated = ARGV[13], ARGV[14], 1
 
     if e.overlap == 1 then
         set(e, QUARANTINED, now + e.q)
@@ -113,4 +114,4 @@ end
 
 save(e)
 
-return reply(e, mine and '1' or '0')
+return done

@@ -7,8 +7,8 @@
  */
 
 
-#include "core/conflict_merge.h"
 #include "ngx_http_conflict_module.h"
+#include "core/conflict_merge.h"
 
 
 #define NGX_HTTP_CONFLICT_MAX_FETCHES  4

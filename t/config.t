@@ -532,3 +532,94 @@ invalid number of arguments in "conflict" directive
 --- must_die
 --- error_log
 "conflict_store" directive is not allowed here
+
+
+=== a CA without TLS
+--- http_config
+    conflict_store one redis://127.0.0.1 tls_ca=ca.pem;
+--- config
+    location /x/ {
+        conflict off;
+        proxy_pass http://api;
+    }
+--- must_die
+--- error_log
+parameter "tls_ca=ca.pem" of store "one" needs "rediss://"
+
+
+=== a certificate without TLS
+--- http_config
+    conflict_store one redis://127.0.0.1 tls_cert=c.pem tls_key=k.pem;
+--- config
+    location /x/ {
+        conflict off;
+        proxy_pass http://api;
+    }
+--- must_die
+--- error_log
+parameter "tls_cert=c.pem" of store "one" needs "rediss://"
+
+
+=== a name without TLS
+--- http_config
+    conflict_store one redis://127.0.0.1 tls_name=a.example;
+--- config
+    location /x/ {
+        conflict off;
+        proxy_pass http://api;
+    }
+--- must_die
+--- error_log
+parameter "tls_name=a.example" of store "one" needs "rediss://"
+
+
+=== a certificate without its key
+--- http_config
+    conflict_store one rediss://127.0.0.1 tls_cert=c.pem;
+--- config
+    location /x/ {
+        conflict off;
+        proxy_pass http://api;
+    }
+--- must_die
+--- error_log
+parameter "tls_cert=c.pem" of store "one" needs "tls_key=FILE"
+
+
+=== a key without its certificate
+--- http_config
+    conflict_store one rediss://127.0.0.1 tls_key=k.pem;
+--- config
+    location /x/ {
+        conflict off;
+        proxy_pass http://api;
+    }
+--- must_die
+--- error_log
+parameter "tls_key=k.pem" of store "one" needs "tls_cert=FILE"
+
+
+=== an empty CA
+--- http_config
+    conflict_store one rediss://127.0.0.1 tls_ca=;
+--- config
+    location /x/ {
+        conflict off;
+        proxy_pass http://api;
+    }
+--- must_die
+--- error_log
+invalid parameter "tls_ca=" of store "one"
+
+
+=== a socket beside TLS
+--- http_config
+    conflict_store one rediss://127.0.0.1 unix:/tmp/s cluster;
+--- config
+    location /x/ {
+        conflict off;
+        proxy_pass http://api;
+    }
+--- must_die
+--- error_log
+store "one" has addresses both with and without TLS

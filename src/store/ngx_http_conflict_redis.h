@@ -50,7 +50,12 @@ typedef struct {
     ngx_msec_t                         timeout;
     ngx_msec_t                         ttl;
     ngx_uint_t                         wait;    /* replicas, 0: none */
+    ngx_array_t                        hosts;   /* of addrs, as given */
+    ngx_str_t                          tls_ca;
+    ngx_str_t                          tls_cert;
+    ngx_str_t                          tls_key;
     ngx_str_t                          tls_name;
+    void                              *ssl;     /* NULL: no TLS */
     unsigned                           tls:1;
     unsigned                           cluster:1;
     unsigned                           trust:1;

@@ -7,9 +7,9 @@
  */
 
 
+#include "ngx_http_conflict_redis_args.h"
 #include "../core/conflict_time.h"
 #include "../core/conflict_version.h"
-#include "ngx_http_conflict_redis_args.h"
 
 
 #define NGX_HTTP_CONFLICT_REDIS_WORDS    16

@@ -12,9 +12,6 @@
 
 #define NGX_HTTP_CONFLICT_REDIS_PORT  6379
 
-#define ngx_http_conflict_redis_string(s)  #s
-#define ngx_http_conflict_redis_value(s)   ngx_http_conflict_redis_string(s)
-
 
 static ngx_int_t ngx_http_conflict_redis_url(ngx_conf_t *cf,
     ngx_http_conflict_redis_conf_t *conf, ngx_str_t *value);
@@ -56,6 +53,12 @@ ngx_http_conflict_redis_add(ngx_conf_t *cf, ngx_str_t *name, ngx_str_t *value,
         return NULL;
     }
 
+    if (ngx_array_init(&conf->hosts, cf->pool, 1, sizeof(ngx_str_t))
+        != NGX_OK)
+    {
+        return NULL;
+    }
+
     /* the default port is that of sentinels, where they are asked */
 
     for (i = 0; i < n; i++) {
@@ -77,7 +80,9 @@ ngx_http_conflict_redis_add(ngx_conf_t *cf, ngx_str_t *name, ngx_str_t *value,
         }
     }
 
-    if (ngx_http_conflict_redis_check(cf, conf) != NGX_OK) {
+    if (ngx_http_conflict_redis_check(cf, conf) != NGX_OK
+        || ngx_http_conflict_redis_tls_conf(cf, conf) != NGX_OK)
+    {
         return NULL;
     }
 
@@ -116,20 +121,21 @@ ngx_http_conflict_redis_url(ngx_conf_t *cf,
     shown = *value;
     err = NULL;
 
+    tls = (ngx_strncmp(rest.data, "rediss:", 7) == 0);
+
+    if (conf->addrs.nelts && tls != conf->tls) {
+        ngx_conf_log_error(NGX_LOG_EMERG, cf, 0,
+                           "store \"%V\" has addresses both with and "
+                           "without TLS", &conf->name);
+        return NGX_ERROR;
+    }
+
+    conf->tls = tls;
+
     if (rest.data[0] == 'r') {
 
-        tls = (rest.data[5] == 's');
         rest.data += tls ? 9 : 8;
         rest.len -= tls ? 9 : 8;
-
-        if (conf->addrs.nelts && tls != conf->tls) {
-            ngx_conf_log_error(NGX_LOG_EMERG, cf, 0,
-                               "store \"%V\" has addresses both with and "
-                               "without TLS", &conf->name);
-            return NGX_ERROR;
-        }
-
-        conf->tls = tls;
 
         /* a password may have any "@" but that of the host */
 
@@ -224,7 +230,9 @@ static char *
 ngx_http_conflict_redis_addr(ngx_conf_t *cf,
     ngx_http_conflict_redis_conf_t *conf, ngx_str_t *text)
 {
+    u_char      *p;
     ngx_url_t    u;
+    ngx_str_t   *host;
     ngx_addr_t  *addr;
 
     ngx_memzero(&u, sizeof(ngx_url_t));
@@ -242,9 +250,24 @@ ngx_http_conflict_redis_addr(ngx_conf_t *cf,
         return "no address";
     }
 
-    if (conf->tls_name.len == 0) {
-        conf->tls_name = u.host;
+    if (u.host.len && u.host.data[0] == '[') {
+        u.host.data++;
+        u.host.len -= 2;
     }
+
+    host = ngx_array_push(&conf->hosts);
+    if (host == NULL) {
+        return "no memory";
+    }
+
+    p = ngx_pnalloc(cf->pool, u.host.len + 1);
+    if (p == NULL) {
+        return "no memory";
+    }
+
+    host->data = p;
+    host->len = u.host.len;
+    (void) ngx_cpystrn(p, u.host.data, u.host.len + 1);
 
     addr = ngx_array_push(&conf->addrs);
     if (addr == NULL) {
@@ -297,6 +320,22 @@ ngx_http_conflict_redis_parameter(ngx_conf_t *cf,
         n = ngx_atoi(s.data, s.len);
         rc = (n == NGX_ERROR || n > 100) ? NGX_ERROR : NGX_OK;
         conf->wait = n;
+
+    } else if (ngx_http_conflict_redis_word("tls_ca=")) {
+        conf->tls_ca = s;
+        rc = s.len ? NGX_OK : NGX_ERROR;
+
+    } else if (ngx_http_conflict_redis_word("tls_cert=")) {
+        conf->tls_cert = s;
+        rc = s.len ? NGX_OK : NGX_ERROR;
+
+    } else if (ngx_http_conflict_redis_word("tls_key=")) {
+        conf->tls_key = s;
+        rc = s.len ? NGX_OK : NGX_ERROR;
+
+    } else if (ngx_http_conflict_redis_word("tls_name=")) {
+        conf->tls_name = s;
+        rc = s.len ? NGX_OK : NGX_ERROR;
 
     } else if (ngx_http_conflict_redis_word("prefix=")) {
         conf->prefix = s;
@@ -366,14 +405,6 @@ ngx_http_conflict_redis_check(ngx_conf_t *cf,
                && ngx_atoi(conf->db.data, conf->db.len) != 0)
     {
         err = "has a database, a cluster has none but 0";
-    }
-
-    if (conf->tls) {
-        err = "wants TLS, which the hiredis of this build ("
-              ngx_http_conflict_redis_value(HIREDIS_MAJOR) "."
-              ngx_http_conflict_redis_value(HIREDIS_MINOR) "."
-              ngx_http_conflict_redis_value(HIREDIS_PATCH)
-              ") does not have; 1.0 does";
     }
 
     if (err) {

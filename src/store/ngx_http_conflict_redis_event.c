@@ -71,8 +71,15 @@ ngx_http_conflict_redis_read_event(ngx_event_t *ev)
     c = ev->data;
     node = c->data;
 
-    /* the context may be gone after this, and "c" with it */
-    redisAsyncHandleRead(node->ac);
+    do {
+        if (node->ssl) {
+            ngx_http_conflict_redis_tls_clear();
+        }
+
+        /* the context may be gone after this, and "c" with it */
+        redisAsyncHandleRead(node->ac);
+
+    } while (node->ssl && ngx_http_conflict_redis_tls_pending(node));
 }
 
 
@@ -95,6 +102,10 @@ void
 ngx_http_conflict_redis_write_out(ngx_http_conflict_redis_node_t *node)
 {
     node->writing = 1;
+
+    if (node->ssl) {
+        ngx_http_conflict_redis_tls_clear();
+    }
 
     redisAsyncHandleWrite(node->ac);
 
@@ -195,6 +206,10 @@ ngx_http_conflict_redis_cleanup(void *data)
 
     if (node->flush.timer_set) {
         ngx_del_timer(&node->flush);
+    }
+
+    if (node->ssl) {
+        ngx_http_conflict_redis_tls_lost(node, ac);
     }
 
     ngx_close_connection(node->connection);

@@ -7,8 +7,8 @@
  */
 
 
-#include "../core/conflict_hash.h"
 #include "ngx_http_conflict_redis_node.h"
+#include "../core/conflict_hash.h"
 
 
 static int ngx_http_conflict_redis_script(

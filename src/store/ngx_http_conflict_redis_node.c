@@ -101,6 +101,17 @@ ngx_http_conflict_redis_open(ngx_http_conflict_redis_node_t *node)
         return;
     }
 
+    if (node->client->conf.tls
+        && ngx_http_conflict_redis_tls_start(node) != NGX_OK)
+    {
+        (void) ngx_cpystrn(node->reason, (u_char *) ac->c.errstr,
+                           sizeof(node->reason));
+        node->ac = NULL;
+        redisAsyncFree(ac);
+        ngx_http_conflict_redis_down(node, NULL);
+        return;
+    }
+
     node->deadline = ngx_current_msec
                      + ngx_max(node->client->conf.timeout,
                                NGX_HTTP_CONFLICT_REDIS_CONNECT);

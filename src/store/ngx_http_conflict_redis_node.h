@@ -71,6 +71,7 @@ struct ngx_http_conflict_redis_node_s {
 
     ngx_http_conflict_redis_t         *client;
     struct redisAsyncContext          *ac;        /* NULL: there is none */
+    void                              *ssl;       /* that ac has, if it has */
     ngx_connection_t                  *connection;
     ngx_http_conflict_redis_state_e    state;
 
@@ -229,6 +230,27 @@ ngx_int_t ngx_http_conflict_redis_load(ngx_http_conflict_redis_node_t *node,
  */
 ngx_int_t ngx_http_conflict_redis_attach(ngx_http_conflict_redis_node_t *node);
 void ngx_http_conflict_redis_write_out(ngx_http_conflict_redis_node_t *node);
+
+/* redis_tls.c */
+
+/* Checks the words about TLS, and makes what the connections need. */
+ngx_int_t ngx_http_conflict_redis_tls_conf(ngx_conf_t *cf,
+    ngx_http_conflict_redis_conf_t *conf);
+
+/* On a connection just made.  NGX_ERROR: its errstr says why. */
+ngx_int_t ngx_http_conflict_redis_tls_start(
+    ngx_http_conflict_redis_node_t *node);
+
+/* Before hiredis works: an error that others left would count as its own. */
+void ngx_http_conflict_redis_tls_clear(void);
+
+/* 1 for data that was read and makes no event. */
+ngx_uint_t ngx_http_conflict_redis_tls_pending(
+    ngx_http_conflict_redis_node_t *node);
+
+/* The connection ends: hiredis knows only errno, this puts it right. */
+void ngx_http_conflict_redis_tls_lost(ngx_http_conflict_redis_node_t *node,
+    redisAsyncContext *ac);
 
 /* redis_sentinel.c */
 

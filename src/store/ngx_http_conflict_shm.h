@@ -11,10 +11,10 @@
 #define _NGX_HTTP_CONFLICT_SHM_H_INCLUDED_
 
 
+#include "ngx_http_conflict_store.h"
 #include "../core/conflict_hash.h"
 #include "../core/conflict_time.h"
 #include "../core/conflict_version.h"
-#include "ngx_http_conflict_store.h"
 
 
 #define NGX_HTTP_CONFLICT_SHM_LAYOUT  1

@@ -8,11 +8,11 @@
  */
 
 
+#include "ngx_http_conflict_redis_args.h"
+#include "ngx_http_conflict_store.h"
 #include "../core/conflict_hash.h"
 #include "../core/conflict_time.h"
 #include "../core/conflict_version.h"
-#include "ngx_http_conflict_redis_args.h"
-#include "ngx_http_conflict_store.h"
 
 
 #define NGX_HTTP_CONFLICT_REDIS_RECORD_LIFE  60000

@@ -25,7 +25,8 @@ use base 'Exporter';
 our @EXPORT = qw(GET PUT PATCH DELETE HEAD http start finish version header
                  json upstream journal seen release applied begun set_doc
                  conflicts until_true free_port servroot port slurp master_pid
-                 workers_of redis redis_start redis_stop store);
+                 workers_of redis redis_start redis_stop redis_pid store
+                 wire);
 
 our $Top = abs_path(dirname(__FILE__) . '/../..');
 our ($UpPid, $UpIn, $UpPort, $Owner);
@@ -145,6 +146,44 @@ sub redis_stop {
     kill 'CONT', $redis->{pid};
     kill $signal || 'KILL', $redis->{pid};
     waitpid $redis->{pid}, 0;
+}
+
+
+sub redis_pid { $Redis{ $_[0] }{pid} }
+
+
+# a connection to Redis that can go wrong, see wire.py: wire("cut")
+
+my ($WirePid, $WireIn, $WireOut);
+
+sub wire_start {
+    my ($port, $target) = @_;
+
+    pipe my $in, $WireIn or die "pipe: $!";
+    pipe $WireOut, my $out or die "pipe: $!";
+
+    $WirePid = fork();
+    die "fork: $!" unless defined $WirePid;
+
+    if ($WirePid == 0) {
+        close $WireIn;
+        open STDIN, '<&', $in or die;
+        open STDOUT, '>&', $out or die;
+        exec 'python3', "$Top/t/lib/wire.py", $port, $target;
+        die "cannot run wire.py: $!";
+    }
+
+    close $in;
+    close $out;
+    <$WireOut>;
+}
+
+
+sub wire {
+    my ($mode) = @_;
+
+    syswrite $WireIn, "$mode\n";
+    my $line = <$WireOut>;
 }
 
 
@@ -317,6 +356,11 @@ sub start_upstream {
 END {
     if (defined $UpPid && $$ == $Owner) {
         my $status = $?;
+
+        if (defined $WirePid) {
+            close $WireIn;
+            waitpid $WirePid, 0;
+        }
 
         redis_stop($_) for keys %Redis;
 

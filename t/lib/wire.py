@@ -1,0 +1,124 @@
+#!/usr/bin/env python3
+
+# A TCP connection that can go wrong, to put before a server.
+#
+#   wire.py PORT TARGET-PORT
+#
+# Each line on its standard input is a mode for all connections, and is
+# answered by the same line:
+#
+#   pass         as if it were not there
+#   mute         requests go through, answers are lost
+#   cut          all connections are closed, new ones at once
+#   break        all connections are closed, new ones work
+#   slow N       answers come N ms later
+#   slice        answers come byte by byte
+#   say TEXT     each request is answered with TEXT, \r and \n decoded
+#   swap         each answer is what the one before should have been
+#
+# It ends when its standard input does.
+
+import asyncio
+import sys
+
+mode = ['pass']
+writers = set()
+
+
+async def requests(reader, target, client):
+    try:
+        while True:
+            data = await reader.read(65536)
+            if not data:
+                break
+
+            if mode[0] == 'say':
+                client.write(mode[1].encode().decode('unicode_escape')
+                             .encode('latin-1'))
+                continue
+
+            target.write(data)
+            await target.drain()
+    except OSError:
+        pass
+    finally:
+        target.close()
+
+
+async def answers(reader, client):
+    kept = b''
+
+    try:
+        while True:
+            data = await reader.read(65536)
+            if not data:
+                break
+
+            if mode[0] == 'mute':
+                continue
+
+            if mode[0] == 'slow':
+                await asyncio.sleep(int(mode[1]) / 1000)
+
+            if mode[0] == 'swap':
+                data, kept = kept, data
+
+            if mode[0] == 'slice':
+                for byte in data:
+                    client.write(bytes([byte]))
+                    await client.drain()
+                    await asyncio.sleep(0)
+                continue
+
+            client.write(data)
+            await client.drain()
+    except OSError:
+        pass
+    finally:
+        client.close()
+
+
+async def connection(reader, writer):
+    if mode[0] == 'cut':
+        writer.close()
+        return
+
+    try:
+        up, down = await asyncio.open_connection('127.0.0.1',
+                                                 int(sys.argv[2]))
+    except OSError:
+        writer.close()
+        return
+
+    writers.update((writer, down))
+    await asyncio.gather(requests(reader, down, writer), answers(up, writer))
+    writers.difference_update((writer, down))
+
+
+async def main():
+    server = await asyncio.start_server(connection, '127.0.0.1',
+                                        int(sys.argv[1]))
+    stdin = asyncio.StreamReader()
+    loop = asyncio.get_running_loop()
+    await loop.connect_read_pipe(
+        lambda: asyncio.StreamReaderProtocol(stdin), sys.stdin)
+
+    print('ready', flush=True)
+
+    while True:
+        line = (await stdin.readline()).decode().strip()
+        if not line:
+            break
+
+        mode[:] = line.split(' ', 1)
+
+        if mode[0] in ('cut', 'break'):
+            for writer in list(writers):
+                writer.transport.abort()
+
+        print(line, flush=True)
+
+    server.close()
+
+
+asyncio.run(main())

@@ -1,0 +1,563 @@
+# What a Redis that fails does to clients: the rows of the failure table.
+
+BEGIN { push @INC, 't/lib'; $ENV{TEST_CONFLICT_STORE} = 'redis' }
+use Conflict;
+use Test::Nginx::Socket 'no_plan';
+
+# nginx reaches Redis by a wire that the tests can cut
+
+our $redis = $ENV{TEST_NGINX_REDIS_PORT};
+my $wired = free_port();
+
+Conflict::wire_start($wired, $redis);
+Conflict::install('Test::Nginx::Socket');
+
+master_on();
+workers(1);
+
+add_block_preprocessor(sub {
+    my $block = shift;
+
+    wire('pass');
+    $redis = redis_start($redis) unless redis_pid($redis);
+    redis($redis, 'FLUSHALL');
+
+    $block->set_value('http_config', 'conflict_store default redis://'
+                      . "127.0.0.1:$wired timeout=500ms "
+                      . ($block->store // '') . ";\n");
+    $block->set_value('config', "location / {\n"
+                      . 'conflict ' . ($block->policy // 'version') . ";\n"
+                      . "conflict_lease 700ms;\n"
+                      . "conflict_quarantine 300ms;\n"
+                      . "conflict_wait 200ms;\n"
+                      . ($block->location // '')
+                      . "proxy_pass http://api;\n"
+                      . "proxy_read_timeout 20s;\n}\n");
+});
+
+# a write on the version that a GET shows, once the store lets it
+
+sub settled {
+    my ($path) = @_;
+
+    my $r;
+
+    until_true {
+        $r = PUT($path, { n => 0, base_version => version(GET($path)) || 1 });
+        $r->{status} == 204;
+    };
+
+    return version($r) || version(GET($path));
+}
+
+sub error_log { slurp(servroot() . '/logs/error.log') }
+sub count { my ($re) = @_; my @n = error_log() =~ /$re/g; return scalar @n }
+
+sub refused {
+    my ($r, $what) = @_;
+
+    is($r->{status}, 503, "$what: 503");
+    is(json($r)->{error}, 'store_unavailable', "$what: why");
+    ok(header($r, 'Retry-After'), "$what: Retry-After");
+}
+
+run_tests();
+
+__DATA__
+
+=== not there at the start
+--- steps
+wire('cut');
+set_doc('/plain/1', { n => 1 });
+
+until_true { count(qr/is down/) };
+is(count(qr/conflict store "default": 127.0.0.1:\d+ is down: /), 1,
+   'one line of it');
+
+refused(PUT('/plain/1', { n => 2, base_version => 5 }), 'a write');
+refused(PUT('/plain/1', { n => 2 }), 'one without a base');
+
+my $r = GET('/plain/1');
+is($r->{status}, 200, 'a read passes');
+is(header($r, 'Conflict'), 'unchecked', 'marked');
+is(header($r, 'ETag'), undef, 'without a version');
+is(scalar(journal()), 0, 'nothing came through');
+
+wire('pass');
+ok(settled('/plain/1'), 'works once it is there, without a reload');
+is(count(qr/is up/), 1, 'one line of that');
+is(count(qr/is down/), 1, 'and no more of the other');
+
+
+=== lww passes, unchecked
+--- policy: lww
+--- steps
+wire('cut');
+set_doc('/plain/1', { n => 1 });
+until_true { count(qr/is down/) };
+
+my $r = PUT('/plain/1', { n => 2, base_version => 5 });
+is($r->{status}, 204, 'passes');
+like(header($r, 'Conflict'), qr/^unchecked/, 'marked');
+
+my @log = conflicts();
+is(scalar(@log), 1, 'logged');
+is($log[0]{action}, 'conflict_unchecked', 'as what it is');
+
+
+=== conflict_store_error pass
+--- location
+conflict_store_error pass;
+--- steps
+wire('cut');
+set_doc('/plain/1', { n => 1 });
+until_true { count(qr/is down/) };
+
+my $r = PUT('/plain/1', { n => 2, base_version => 5 });
+is($r->{status}, 204, 'passes');
+like(header($r, 'Conflict'), qr/^unchecked/, 'marked');
+is(scalar(journal()), 1, 'once');
+is((conflicts())[0]{action}, 'conflict_unchecked', 'logged');
+
+
+=== killed, and started empty
+--- steps
+set_doc('/plain/1', { n => 1 });
+my $v = settled('/plain/1');
+
+redis_stop($::redis);
+until_true { count(qr/is down/) };
+refused(PUT('/plain/1', { n => 2, base_version => $v }), 'meanwhile');
+
+redis_start($::redis);
+
+my $r;
+until_true {
+    $r = PUT('/plain/1', { n => 3, base_version => $v });
+    $r->{status} != 503;
+};
+
+is($r->{status}, 409, 'the base is not known any more');
+is(json($r)->{server_version}{n}, 0, 'here is the latest');
+cmp_ok(json($r)->{version}, '>', $v, 'under a new version');
+is(PUT('/plain/1', { n => 4, base_version => json($r)->{version} })->{status},
+   204, 'from which it goes on');
+is(scalar(grep { $_->{body} =~ /"n":[234]/ } journal()), 1, 'one write');
+
+
+=== killed while a write is in flight
+--- steps
+set_doc('/plain/1', { n => 1 });
+my $v = settled('/plain/1');
+my $before = journal();
+
+my $w = start('PUT', '/plain/1', body => { n => 2, base_version => $v },
+              headers => ['X-Up-Write: hold apply']);
+begun($before + 1);
+
+redis_stop($::redis);
+redis_start($::redis);
+
+my $r;
+until_true {
+    $r = PUT('/plain/1', { n => 3, base_version => $v });
+    my $error = $r->{status} == 503 && json($r)->{error};
+    $error && $error ne 'store_unavailable';
+};
+
+is($r->{status}, 503, 'another waits');
+like(json($r)->{error}, qr/outcome_unknown/, 'why');
+
+release();
+is(finish($w)->{status}, 204, 'the first is done');
+
+until_true {
+    $r = PUT('/plain/1', { n => 3, base_version => $v });
+    $r->{status} != 503;
+};
+
+is($r->{status}, 409, 'the other is stale');
+is(json($r)->{server_version}{n}, 2, 'and sees the first');
+
+
+=== stopped, and continued
+--- steps
+set_doc('/plain/1', { n => 1 });
+my $v = settled('/plain/1');
+
+kill 'STOP', redis_pid($::redis);
+refused(PUT('/plain/1', { n => 2, base_version => $v }), 'meanwhile');
+until_true { count(qr/is down: timed out/) };
+
+refused(PUT('/plain/1', { n => 2, base_version => $v }), 'the breaker');
+is(header(GET('/plain/1'), 'Conflict'), 'unchecked', 'reads pass');
+
+kill 'CONT', redis_pid($::redis);
+
+my $r;
+until_true {
+    $r = PUT('/plain/1', { n => 3, base_version => $v });
+    $r->{status} != 503;
+};
+
+is($r->{status}, 204, 'works again, and nothing was forgotten');
+is(scalar(grep { $_->{body} =~ /"n":[23]/ } journal()), 1, 'one write');
+
+
+=== flushed while a write is in flight
+--- steps
+set_doc('/plain/1', { n => 1 });
+my $v = settled('/plain/1');
+my $before = journal();
+
+my $w = start('PUT', '/plain/1', body => { n => 2, base_version => $v },
+              headers => ['X-Up-Write: hold apply']);
+begun($before + 1);
+redis($::redis, 'FLUSHALL');
+
+my $r = PUT('/plain/1', { n => 3, base_version => $v });
+is($r->{status}, 503, 'another waits');
+is(json($r)->{error}, 'outcome_unknown', 'why');
+
+release();
+is(finish($w)->{status}, 204, 'the first is done');
+
+until_true {
+    $r = PUT('/plain/1', { n => 3, base_version => $v });
+    $r->{status} != 503;
+};
+
+is($r->{status}, 409, 'the other is stale');
+is(json($r)->{server_version}{n}, 2, 'and sees the first');
+ok(count(qr/is a new one, or was restarted, replaced or flushed/),
+   'the log tells');
+
+
+=== a single entry is evicted
+--- steps
+set_doc('/plain/1', { n => 1 });
+my $v = settled('/plain/1');
+
+redis($::redis, 'DEL', 'conflict:{/plain/1}');
+
+my $r = PUT('/plain/1', { n => 3, base_version => $v });
+is($r->{status}, 409, 'not accepted from nothing');
+is(json($r)->{server_version}{n}, 0, 'here is the latest');
+
+
+=== the scripts are flushed
+--- steps
+set_doc('/plain/1', { n => 1 });
+my $v = settled('/plain/1');
+
+for my $n (1 .. 3) {
+    redis($::redis, 'SCRIPT', 'FLUSH');
+    my $r = PUT('/plain/1', { n => $n, base_version => $v });
+    is($r->{status}, 204, 'works');
+    $v = version($r);
+}
+
+
+=== a failover that lost the last commits
+--- steps
+set_doc('/plain/1', { n => 1 });
+my $v = settled('/plain/1');
+my %old = map { $_ => redis($::redis, 'GET', $_) } @{ redis($::redis, 'KEYS', '*') };
+
+my $r = PUT('/plain/1', { n => 2, base_version => $v });
+is($r->{status}, 204, 'acknowledged');
+
+redis_stop($::redis);
+redis_start($::redis);
+redis($::redis, 'SET', $_, $old{$_}) for keys %old;
+
+until_true {
+    $r = PUT('/plain/1', { n => 3, base_version => $v });
+    $r->{status} != 503;
+};
+
+is($r->{status}, 409, 'nobody writes over it');
+is(json($r)->{server_version}{n}, 2, 'it is there');
+
+
+=== failover=trust believes it
+--- store
+failover=trust
+--- steps
+set_doc('/plain/1', { n => 1 });
+my $v = settled('/plain/1');
+my %old = map { $_ => redis($::redis, 'GET', $_) } @{ redis($::redis, 'KEYS', '*') };
+
+redis_stop($::redis);
+redis_start($::redis);
+redis($::redis, 'SET', $_, $old{$_}) for keys %old;
+
+until_true { GET('/plain/1'); count(qr/is up/) };
+is(PUT('/plain/1', { n => 3, base_version => $v })->{status}, 204,
+   'the base still holds, at once');
+
+
+=== the answer to begin is lost
+--- steps
+set_doc('/plain/1', { n => 1 });
+my $v = settled('/plain/1');
+my $before = journal();
+
+wire('mute');
+refused(PUT('/plain/1', { n => 2, base_version => $v }), 'not forwarded');
+is(scalar(journal()), $before, 'the upstream has not seen it');
+
+wire('cut');
+wire('pass');
+
+my $r;
+until_true {
+    $r = PUT('/plain/1', { n => 3, base_version => $v });
+    $r->{status} != 503;
+};
+is($r->{status}, 204, 'the lease was given back');
+
+
+=== the answer to commit is lost
+--- steps
+set_doc('/plain/1', { n => 1 });
+my $v = settled('/plain/1');
+my $before = journal();
+
+my $w = start('PUT', '/plain/1', body => { n => 2, base_version => $v },
+              headers => ['X-Up-Write: hold apply']);
+begun($before + 1);
+wire('mute');
+release();
+
+my $r = finish($w);
+is($r->{status}, 204, 'the client has its answer');
+my $next = version($r);
+
+until_true { count(qr/is down/) };
+wire('cut');
+wire('pass');
+
+until_true {
+    $r = PUT('/plain/1', { n => 3, base_version => $v });
+    $r->{status} != 503;
+};
+is($r->{status}, 409, 'what it has written is not written over');
+is(json($r)->{version}, $next, 'the commit was sent again');
+is(PUT('/plain/1', { n => 4, base_version => $next })->{status}, 204,
+   'its own base holds');
+
+
+=== the connection breaks between two writes
+--- steps
+set_doc('/plain/1', { n => 1 });
+my $v = settled('/plain/1');
+
+wire('break');
+
+my $r = PUT('/plain/1', { n => 3, base_version => $v });
+is($r->{status}, 204, 'nobody notices');
+
+
+=== slow, and byte by byte
+--- steps
+set_doc('/plain/1', { n => 1 });
+my $v = settled('/plain/1');
+
+for my $mode ('slow 60', 'slice') {
+    wire($mode);
+    my $r = PUT('/plain/1', { n => 3, base_version => $v });
+    is($r->{status}, 204, $mode);
+    $v = version($r);
+}
+
+is(count(qr/is down/), 0, 'that is no failure');
+
+
+=== what is not Redis
+--- steps
+set_doc('/plain/1', { n => 1 });
+my $v = settled('/plain/1');
+my $before = journal();
+
+for my $text ('HTTP/1.1 400 Bad Request\r\n\r\n', '$5\r\nhello\r\n',
+              '*-1\r\n', ':1\r\n', '*1000000000\r\n', '$-1\r\n',
+              '$999999999999999999999\r\n', '-\r\n', '\r\n', '+OK\r\n')
+{
+    wire("say $text");
+    my $r = PUT('/plain/1', { n => 2, base_version => $v });
+    is($r->{status}, 503, "503: $text");
+}
+
+is(scalar(journal()), $before, 'nothing was forwarded');
+
+wire('cut');
+wire('pass');
+
+my $r;
+until_true {
+    $r = PUT('/plain/1', { n => 3, base_version => $v });
+    $r->{status} != 503;
+};
+is($r->{status}, 204, 'works again');
+
+
+=== an answer to another call
+--- steps
+set_doc("/plain/$_", { n => 1 }) for 1 .. 2;
+my $v = settled('/plain/1');
+my $w = settled('/plain/2');
+my $before = journal();
+
+wire('swap');
+PUT('/plain/1', { n => 2, base_version => $v });
+my $r = PUT('/plain/2', { n => 2, base_version => $w });
+
+is($r->{status}, 503, 'not believed');
+is(scalar(journal()), $before, 'nothing was forwarded');
+until_true { count(qr/another call|timed out/) };
+ok(count(qr/another call|timed out/), 'the connection was closed');
+
+
+=== what Redis refuses
+--- steps
+set_doc('/plain/1', { n => 1 });
+my $v = settled('/plain/1');
+my $before = journal();
+
+my @how = (
+    [ 'OOM', [qw(CONFIG SET maxmemory 1)], [qw(CONFIG SET maxmemory 0)] ],
+    [ 'NOREPLICAS', [qw(CONFIG SET min-replicas-to-write 1)],
+      [qw(CONFIG SET min-replicas-to-write 0)] ],
+    [ 'NOPERM', [qw(ACL SETUSER default -evalsha)],
+      [qw(ACL SETUSER default +evalsha)] ],
+    [ 'WRONGTYPE', [qw(RENAME conflict:{/plain/1} kept)],
+      [qw(DEL conflict:{/plain/1})] ],
+    [ 'READONLY', [qw(REPLICAOF 127.0.0.1 1)], [qw(REPLICAOF NO ONE)] ],
+);
+
+for my $how (@how) {
+    my ($name, $on, $off) = @$how;
+
+    redis($::redis, @$on);
+    redis($::redis, 'LPUSH', 'conflict:{/plain/1}', 1) if $name eq 'WRONGTYPE';
+
+    refused(PUT('/plain/1', { n => 2, base_version => $v }), $name);
+
+    redis($::redis, @$off);
+    redis($::redis, qw(RENAME kept conflict:{/plain/1}))
+        if $name eq 'WRONGTYPE';
+}
+
+is(scalar(journal()), $before, 'nothing was forwarded');
+like(error_log(), qr/conflict store "default": .* refused a call: OOM/,
+     'the log quotes it');
+like(error_log(), qr/is down: READONLY/, 'and why it was left');
+
+my $r;
+until_true {
+    $r = PUT('/plain/1', { n => 3, base_version => version(GET('/plain/1')) });
+    $r->{status} == 204;
+};
+is($r->{status}, 204, 'works again');
+
+
+=== wait=1 and no replica
+--- store
+wait=1
+--- steps
+set_doc('/plain/1', { n => 1 });
+
+my $r = PUT('/plain/1', { n => 2 });
+refused($r, 'a write that no replica has heard of');
+is(scalar(journal()), 0, 'nothing was forwarded');
+like(error_log(), qr/too few replicas have it/, 'the log tells');
+
+my $replica = redis_start(undef, '--replicaof', "127.0.0.1 $::redis",
+                          '--repl-diskless-sync-delay', '0');
+
+until_true { redis($replica, 'INFO') =~ /master_link_status:up/ };
+until_true { $r = PUT('/plain/1', { n => 3 }); $r->{status} == 204 };
+is($r->{status}, 204, 'passes with one');
+is(redis($replica, 'GET', 'conflict:{/plain/1}') ? 1 : 0, 1,
+   'that has the lease');
+redis_stop($replica);
+
+
+=== reloads leave nothing open
+--- steps
+set_doc('/plain/1', { n => 1 });
+my $v = settled('/plain/1');
+
+for my $n (1 .. 3) {
+    my @old = workers_of(master_pid());
+
+    kill 'HUP', master_pid();
+    until_true { my %now = map { $_ => 1 } workers_of(master_pid(), 1);
+                 !grep { $now{$_} } @old };
+
+    my $r = PUT('/plain/1', { n => $n, base_version => $v });
+    is($r->{status}, 204, 'the base holds over a reload');
+    $v = version($r);
+}
+
+unlike(error_log(), qr/open socket/, 'no socket is left open');
+
+
+=== a commit that is on its way when the worker leaves
+--- steps
+set_doc('/plain/1', { n => 1 });
+my $v = settled('/plain/1');
+my $before = journal();
+
+my @old = workers_of(master_pid());
+my $w = start('PUT', '/plain/1', body => { n => 2, base_version => $v },
+              headers => ['X-Up-Write: hold apply']);
+begun($before + 1);
+
+kill 'HUP', master_pid();
+until_true { my @now = workers_of(master_pid()); @now && $now[0] != $old[0] };
+release();
+
+my $r = finish($w);
+is($r->{status}, 204, 'done');
+until_true { my %now = map { $_ => 1 } workers_of(master_pid(), 1);
+             !grep { $now{$_} } @old };
+is(PUT('/plain/1', { n => 3, base_version => version($r) })->{status}, 204,
+   'its version is current at once');
+
+
+=== the rights that docs/operations.md says
+--- steps
+my ($rule) = slurp("$ENV{TEST_NGINX_TOP}/docs/operations.md")
+             =~ /^    (ACL SETUSER conflict on .*)$/m;
+
+$rule =~ s/SETUSER conflict/SETUSER default/;
+$rule =~ s/>PASSWORD/nopass resetkeys/;
+set_doc('/plain/1', { n => 1 });
+
+# the connection is made anew under them; our own keeps what it needs
+
+is(redis($::redis, split(/ /, $rule), '+acl'), 'OK', 'they can be set');
+wire('break');
+
+my ($r, $v);
+until_true {
+    $v = version(GET('/plain/1'));
+    $r = PUT('/plain/1', { n => 2, base_version => $v || 1 });
+    $r->{status} == 204;
+};
+
+is($r->{status}, 204, 'a write');
+is(PUT('/plain/1', { n => 3, base_version => $v })->{status}, 409, 'a conflict');
+like(redis($::redis, 'GET', 'other'), qr/^NOPERM/, 'and no more');
+redis($::redis, qw(ACL SETUSER default), 'allkeys', 'allchannels', '+@all');
+
+my $stream;
+until_true { $stream = redis($::redis, 'XRANGE', 'conflict:audit', '-', '+');
+             ref $stream && @$stream };
+
+my @log = conflicts();
+is(json($stream->[-1][1][1])->{conflict_id}, $log[-1]{conflict_id},
+   'and its line in the stream');
+unlike(error_log(), qr/NOPERM/, 'nothing was refused');

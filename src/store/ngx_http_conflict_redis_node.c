@@ -132,6 +132,11 @@ ngx_http_conflict_redis_connected(const redisAsyncContext *ac, int status)
 
     if (status != REDIS_OK) {
 
+        if (node->ssl) {
+            /* the handshake may be over before hiredis looks */
+            ngx_http_conflict_redis_tls_lost(node, (redisAsyncContext *) ac);
+        }
+
         /* hiredis frees the context; 0.14 has not set ac->err yet */
 
         (void) ngx_cpystrn(node->reason,

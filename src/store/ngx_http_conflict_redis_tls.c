@@ -331,7 +331,9 @@ ngx_http_conflict_redis_tls_lost(ngx_http_conflict_redis_node_t *node,
     }
 
     if (!ngx_http_conflict_redis_tls_explain(&ac->c, node->ssl) && ac->c.err
-        && node->state == NGX_HTTP_CONFLICT_REDIS_GREETING)
+        && (node->state == NGX_HTTP_CONFLICT_REDIS_GREETING
+            || (node->state == NGX_HTTP_CONFLICT_REDIS_CONNECTING
+                && SSL_is_init_finished(node->ssl))))
     {
         (void) ngx_cpystrn(text, (u_char *) ac->c.errstr, sizeof(text));
         (void) ngx_snprintf((u_char *) ac->c.errstr,

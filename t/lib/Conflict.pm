@@ -462,6 +462,10 @@ sub parse {
 
     my %r = (status => 0, headers => {}, body => '', raw => $data);
 
+    # a body that was announced by "Expect" comes after this
+
+    $data =~ s/\AHTTP\/1\.1 100 [^\r\n]*\r\n\r\n//;
+
     return \%r unless $data =~ s/\A(HTTP\/1\.[01] (\d+)[^\r\n]*)\r\n(.*?\r?\n)\r\n//s
                       || $data =~ s/\A(HTTP\/1\.[01] (\d+)[^\r\n]*)\r\n()\r\n//s;
 

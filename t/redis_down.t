@@ -262,6 +262,8 @@ for my $n (1 .. 3) {
 --- steps
 set_doc('/plain/1', { n => 1 });
 my $v = settled('/plain/1');
+until_true { redis($::redis, 'GET', 'conflict:{/plain/1}') =~ /^0/ };
+
 my %old = map { $_ => redis($::redis, 'GET', $_) } @{ redis($::redis, 'KEYS', '*') };
 
 my $r = PUT('/plain/1', { n => 2, base_version => $v });
@@ -286,6 +288,8 @@ failover=trust
 --- steps
 set_doc('/plain/1', { n => 1 });
 my $v = settled('/plain/1');
+until_true { redis($::redis, 'GET', 'conflict:{/plain/1}') =~ /^0/ };
+
 my %old = map { $_ => redis($::redis, 'GET', $_) } @{ redis($::redis, 'KEYS', '*') };
 
 redis_stop($::redis);

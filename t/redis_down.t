@@ -24,7 +24,8 @@ add_block_preprocessor(sub {
 
     $block->set_value('http_config', 'conflict_store default redis://'
                       . "127.0.0.1:$wired timeout=500ms "
-                      . ($block->store // '') . ";\n");
+                      . ($block->store // '') . ";\n"
+                      . ($block->http // ''));
     $block->set_value('config', "location / {\n"
                       . 'conflict ' . ($block->policy // 'version') . ";\n"
                       . "conflict_lease 700ms;\n"
@@ -32,7 +33,11 @@ add_block_preprocessor(sub {
                       . "conflict_wait 200ms;\n"
                       . ($block->location // '')
                       . "proxy_pass http://api;\n"
-                      . "proxy_read_timeout 20s;\n}\n");
+                      . "proxy_read_timeout 20s;\n"
+                      . "location /plain/direct {\n"
+                      . 'conflict version' . ($block->http ? ' store=direct'
+                                                           : '') . ";\n"
+                      . "proxy_pass http://api;\n}\n}\n");
 });
 
 # a write on the version that a GET shows, once the store lets it
@@ -280,6 +285,38 @@ until_true {
 
 is($r->{status}, 409, 'nobody writes over it');
 is(json($r)->{server_version}{n}, 2, 'it is there');
+
+
+=== a living server gets another replication id
+--- http eval
+"conflict_store direct redis://127.0.0.1:$::redis;\n"
+--- steps
+set_doc("/plain/$_", { n => 1 }) for '1', 'direct';
+my %v = map { settled("/plain/$_"); $_ => version(GET("/plain/$_")) }
+        '1', 'direct';
+
+# one connection is from before, the other from after; nothing was lost, but
+# only the second can know
+
+redis($::redis, qw(DEBUG CHANGE-REPL-ID));
+wire('break');
+
+for my $n (1 .. 3) {
+    for my $path ('1', 'direct') {
+        my $r;
+
+        until_true {
+            $r = PUT("/plain/$path", { n => $n, base_version => $v{$path} });
+            $r->{status} != 503;
+        } 5;
+
+        is($r->{status}, 204, "write $n to $path");
+        $v{$path} = version($r);
+    }
+}
+
+is(count(qr/is a new one, or was restarted, replaced or flushed/), 2,
+   'one new incarnation beside the first');
 
 
 === failover=trust believes it

@@ -28,7 +28,7 @@ static ngx_uint_t ngx_http_conflict_redis_is(ngx_str_t *answer,
 /* the server is not what it was: these end the connection */
 
 static const char  *ngx_http_conflict_redis_fatal[] = {
-    "READONLY", "LOADING", "MASTERDOWN", "NOAUTH", NULL
+    "READONLY", "LOADING", "MASTERDOWN", "NOAUTH", "OTHERRUN", NULL
 };
 
 

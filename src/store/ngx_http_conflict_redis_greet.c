@@ -8,7 +8,6 @@
 
 
 #include "ngx_http_conflict_redis_node.h"
-#include "../core/conflict_hash.h"
 
 
 static int ngx_http_conflict_redis_script(
@@ -132,8 +131,7 @@ ngx_http_conflict_redis_info(redisAsyncContext *ac, void *data, void *privdata)
     redisReply *reply = data;
     ngx_http_conflict_redis_node_t *node = privdata;
 
-    ngx_str_t        info, run, replication, role;
-    conflict_hash_t  hash;
+    ngx_str_t  info, run, replication, role;
 
     ngx_http_conflict_redis_greeted(ac, data, privdata);
 
@@ -152,7 +150,9 @@ ngx_http_conflict_redis_info(redisAsyncContext *ac, void *data, void *privdata)
     ngx_http_conflict_redis_line(&info, "master_replid:", &replication);
     ngx_http_conflict_redis_line(&info, "role:", &role);
 
-    if (run.len == 0 || role.len == 0) {
+    if (run.len < NGX_HTTP_CONFLICT_REDIS_RUN / 2
+        || replication.len < NGX_HTTP_CONFLICT_REDIS_RUN / 2 || role.len == 0)
+    {
         ngx_http_conflict_redis_close(node, (u_char *) "no answer to INFO",
                                       sizeof("no answer to INFO") - 1);
         return;
@@ -171,14 +171,13 @@ ngx_http_conflict_redis_info(redisAsyncContext *ac, void *data, void *privdata)
 
     /*
      * A restart changes the first, a promotion the second: data may have
-     * been lost by either.
+     * been lost by either.  The second may change under a connection, which
+     * the scripts find out (entry.lua); 8 digits of each are enough.
      */
 
-    conflict_hash_init(&hash, 0);
-    conflict_hash_field(&hash, run.data, run.len);
-    conflict_hash_field(&hash, replication.data, replication.len);
-
-    (void) ngx_sprintf(node->run, "%016xL", conflict_hash_final(&hash));
+    (void) ngx_cpymem(ngx_cpymem(node->run, run.data,
+                                 NGX_HTTP_CONFLICT_REDIS_RUN / 2),
+                      replication.data, NGX_HTTP_CONFLICT_REDIS_RUN / 2);
 
     ngx_http_conflict_redis_eviction(node, &info);
     ngx_http_conflict_redis_ready(node);

@@ -2,8 +2,9 @@
 --
 -- input:   KEYS 1 the entry, 2 the incarnation of its slot
 --          ARGV 1 token of the operation, 2 run: what tells one life of the
---               server from another, 3 trust: 1 where a new run is no new
---               incarnation, 4 hold, 5 ttl (msec)
+--               server from another, as its connection was greeted with,
+--               3 trust: 1 where a new run is no new incarnation, 4 hold,
+--               5 ttl (msec)
 -- output:  one string of words, the first the token, the second 1 where the
 --               incarnation is new; what follows is said by each script
 --
@@ -35,14 +36,31 @@ local life = call('GET', KEYS[2]) or ''
 local life_run, id, since, saved = string.match(life,
                                                '^(%S+) (%S+) (%d+) (%d+)')
 
-if life_run ~= run or now - saved > ttl / 4 then
+if life_run ~= run then
 
-    if life_run ~= run and not (id and ARGV[3] == '1') then
+    -- which of both is out of date?
+
+    local info = call('INFO', 'server') .. call('INFO', 'replication')
+    local here = string.match(info, 'run_id:(%x%x%x%x%x%x%x%x)')
+                 .. string.match(info, 'master_replid:(%x%x%x%x%x%x%x%x)')
+
+    if here ~= run then
+        return { err = 'OTHERRUN the server is not what it was' }
+    end
+
+    if not (id and ARGV[3] == '1') then
         id, since, born = token, now, '1'
     end
 
+    saved = 0
+end
+
+if now - saved > ttl / 4 then
+
+    -- it must not be the first to be evicted
+
     call('SET', KEYS[2], run .. ' ' .. id .. ' ' .. since .. ' ' .. now,
-         'PX', ttl)
+         'PX', ttl * 4)
 end
 
 local closed = since + ARGV[4]

@@ -20,13 +20,15 @@ use JSON::PP;
 use Test::More ();
 use Time::HiRes qw(sleep time);
 
+use Conflict::Redis;
+use Conflict::Util;
+
 use base 'Exporter';
 
-our @EXPORT = qw(GET PUT PATCH DELETE HEAD http start finish version header
+our @EXPORT = (qw(GET PUT PATCH DELETE HEAD http start finish version header
                  json upstream journal seen release applied begun set_doc
-                 conflicts until_true free_port servroot port slurp master_pid
-                 workers_of redis redis_start redis_stop redis_pid store
-                 wire);
+                 conflicts servroot port master_pid workers_of store),
+               @Conflict::Redis::EXPORT, @Conflict::Util::EXPORT);
 
 our $Top = abs_path(dirname(__FILE__) . '/../..');
 our ($UpPid, $UpIn, $UpPort, $Owner);
@@ -34,24 +36,8 @@ our ($UpPid, $UpIn, $UpPort, $Owner);
 # the store that the behaviour is tested on: shm, or redis
 
 our $Store = $ENV{TEST_CONFLICT_STORE} || 'shm';
-our %Redis;
 
 $Owner = $$;
-
-
-my %given;
-
-sub free_port {
-    for (1 .. 100) {
-        my $s = IO::Socket::INET->new(Listen => 1, LocalAddr => '127.0.0.1',
-                                      LocalPort => 0, ReuseAddr => 1)
-            or die "no free port: $!";
-        my $port = $s->sockport;
-        close $s;
-
-        return $port unless $given{$port}++;
-    }
-}
 
 
 # before Test::Nginx reads them
@@ -104,122 +90,6 @@ sub store {
 
     return "conflict_store $name redis://127.0.0.1:"
            . "$ENV{TEST_NGINX_REDIS_PORT} timeout=2s failover=trust;\n";
-}
-
-
-# a redis-server of our own; returns its port
-
-sub redis_start {
-    my ($port, @args) = @_;
-
-    $port ||= free_port();
-
-    my $dir = tempdir('conflict-redis-XXXXXXXX', TMPDIR => 1, CLEANUP => 1);
-    my $pid = fork();
-
-    die "fork: $!" unless defined $pid;
-
-    if ($pid == 0) {
-        open STDIN, '<', '/dev/null';
-        open STDOUT, '>', "$dir/log";
-        open STDERR, '>&', \*STDOUT;
-        exec 'redis-server', '--port', $port, '--bind', '127.0.0.1',
-             '--dir', $dir, '--save', '', '--appendonly', 'no',
-             '--enable-debug-command', 'local', @args;
-        die "cannot run redis-server: $!";
-    }
-
-    $Redis{$port} = { pid => $pid, dir => $dir, args => \@args };
-
-    until_true(sub { (redis($port, 'PING') // '') =~ /^(PONG|NOAUTH)/ })
-        or die "redis-server did not start: " . slurp("$dir/log");
-
-    return $port;
-}
-
-
-sub redis_stop {
-    my ($port, $signal) = @_;
-
-    my $redis = delete $Redis{$port} or return;
-
-    kill 'CONT', $redis->{pid};
-    kill $signal || 'KILL', $redis->{pid};
-    waitpid $redis->{pid}, 0;
-}
-
-
-sub redis_pid { $Redis{ $_[0] }{pid} }
-
-
-# a connection to Redis that can go wrong, see wire.py: wire("cut")
-
-my ($WirePid, $WireIn, $WireOut);
-
-sub wire_start {
-    my ($port, $target) = @_;
-
-    pipe my $in, $WireIn or die "pipe: $!";
-    pipe $WireOut, my $out or die "pipe: $!";
-
-    $WirePid = fork();
-    die "fork: $!" unless defined $WirePid;
-
-    if ($WirePid == 0) {
-        close $WireIn;
-        open STDIN, '<&', $in or die;
-        open STDOUT, '>&', $out or die;
-        exec 'python3', "$Top/t/lib/wire.py", $port, $target;
-        die "cannot run wire.py: $!";
-    }
-
-    close $in;
-    close $out;
-    <$WireOut>;
-}
-
-
-sub wire {
-    my ($mode) = @_;
-
-    syswrite $WireIn, "$mode\n";
-    my $line = <$WireOut>;
-}
-
-
-# one command; an array for an array, undef where there is no server
-
-sub redis {
-    my ($port, @command) = @_;
-
-    my $s = IO::Socket::INET->new(PeerAddr => '127.0.0.1', PeerPort => $port)
-        or return undef;
-
-    print $s '*' . @command . "\r\n",
-             map { '$' . length($_) . "\r\n$_\r\n" } @command;
-    $s->flush;
-
-    return redis_reply($s);
-}
-
-
-sub redis_reply {
-    my ($s) = @_;
-
-    local $/ = "\r\n";
-    my $line = <$s>;
-    return undef unless defined $line;
-    chomp $line;
-
-    my $type = substr $line, 0, 1, '';
-
-    return $line if $type =~ /[-+:]/;
-    return undef if $line < 0;
-    return [ map { redis_reply($s) } 1 .. $line ] if $type eq '*';
-
-    read $s, my $data, $line + 2;
-
-    return substr $data, 0, $line;
 }
 
 
@@ -316,17 +186,6 @@ sub servroot { $ENV{TEST_NGINX_SERVROOT} }
 sub port { $ENV{TEST_NGINX_SERVER_PORT} }
 
 
-sub slurp {
-    my ($file) = @_;
-
-    open my $in, '<:raw', $file or return '';
-    local $/;
-    my $data = <$in>;
-
-    return defined $data ? $data : '';
-}
-
-
 sub start_upstream {
     $UpPort = $ENV{TEST_NGINX_UPSTREAM_PORT};
 
@@ -357,12 +216,7 @@ END {
     if (defined $UpPid && $$ == $Owner) {
         my $status = $?;
 
-        if (defined $WirePid) {
-            close $WireIn;
-            waitpid $WirePid, 0;
-        }
-
-        redis_stop($_) for keys %Redis;
+        Conflict::Redis::stop_all();
 
         close $UpIn;
         waitpid $UpPid, 0;
@@ -588,23 +442,6 @@ sub conflicts {
                                   . ($file || 'conflict.log'));
 
     return map { json($_) || { invalid => $_ } } @lines;
-}
-
-
-# waits for a condition, up to some seconds
-
-sub until_true(&;$) {
-    my ($code, $seconds) = @_;
-
-    my $end = time() + ($seconds || 15);
-
-    while (time() < $end) {
-        my $value = $code->();
-        return $value if $value;
-        sleep 0.01;
-    }
-
-    return 0;
 }
 
 

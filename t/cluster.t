@@ -1,0 +1,222 @@
+# Redis Cluster: each resource at its node, and what happens when slots move
+# and masters die.
+
+BEGIN { push @INC, 't/lib' }
+use Conflict;
+use Test::Nginx::Socket 'no_plan';
+
+our @nodes = cluster_start();
+
+$Conflict::Store = 'cluster';
+Conflict::install('Test::Nginx::Socket');
+
+master_on();
+workers(1);
+
+add_block_preprocessor(sub {
+    my $block = shift;
+
+    # two of the six, by which the others are found
+
+    $block->set_value('http_config', join(' ', 'conflict_store default',
+                      map({ "redis://127.0.0.1:$_" } @nodes[0, 4]),
+                      "cluster timeout=500ms;\n"));
+    $block->set_value('config', "location / {\n"
+                      . "conflict version;\n"
+                      . "conflict_lease 700ms;\n"
+                      . "conflict_quarantine 300ms;\n"
+                      . "conflict_wait 200ms;\n"
+                      . "proxy_pass http://api;\n}\n");
+});
+
+sub key { "conflict:{$_[0]}" }
+sub error_log { slurp(servroot() . '/logs/error.log') }
+
+sub settled {
+    my ($path) = @_;
+
+    my $r;
+
+    until_true {
+        $r = PUT($path, { n => 0, base_version => version(GET($path)) || 1 });
+        $r->{status} == 204;
+    };
+
+    return version(GET($path));
+}
+
+sub patient_put {
+    my ($path, $body) = @_;
+
+    my $r;
+
+    until_true { $r = PUT($path, $body); $r->{status} != 503 };
+
+    return $r;
+}
+
+# a resource at each of the masters, by port
+
+sub one_each {
+    my %at;
+
+    for my $n (1 .. 100) {
+        my ($port) = cluster_node(key("/plain/$n"), @nodes);
+        $at{$port} ||= "/plain/$n";
+        last if keys %at == 3;
+    }
+
+    return %at;
+}
+
+run_tests();
+
+__DATA__
+
+=== resources at all nodes
+--- steps
+my %at = one_each();
+is(scalar(keys %at), 3, 'three masters');
+
+for my $port (sort keys %at) {
+    my $path = $at{$port};
+
+    set_doc($path, { n => 1 });
+    my $v = settled($path);
+
+    is(PUT($path, { n => 2, base_version => $v })->{status}, 204, 'passes');
+    is(PUT($path, { n => 3, base_version => $v })->{status}, 409, 'checks');
+    is(redis($port, 'EXISTS', key($path)), 1, 'at the node that has its slot');
+}
+
+my ($audit) = cluster_node('conflict:audit', @::nodes);
+my $lines;
+
+until_true { $lines = redis($audit, 'XLEN', 'conflict:audit');
+             $lines =~ /^\d+$/ && $lines >= 3 };
+cmp_ok($lines, '>=', 3, 'the audit stream is at its node');
+is(error_log() =~ /MOVED|refused a call/, '', 'nothing was complained of');
+
+
+=== a slot is moved to another node while it is written
+--- steps
+my %at = one_each();
+my ($from, $to) = sort keys %at;
+my $path = $at{$from};
+
+set_doc($path, { n => 1 });
+my $v = settled($path);
+
+my $slot = redis($from, 'CLUSTER', 'KEYSLOT', key($path));
+my %id = map { $_ => redis($_, 'CLUSTER', 'MYID') } $from, $to;
+
+redis($to, 'CLUSTER', 'SETSLOT', $slot, 'IMPORTING', $id{$from});
+redis($from, 'CLUSTER', 'SETSLOT', $slot, 'MIGRATING', $id{$to});
+
+my $r = PUT($path, { n => 2, base_version => $v });
+is($r->{status}, 204, 'before its keys go');
+$v = version($r);
+
+until_true { redis($from, 'GET', key($path)) =~ /^0/ };
+my $keys = redis($from, 'CLUSTER', 'GETKEYSINSLOT', $slot, 10);
+is(scalar(@$keys), 2, 'its entry and its incarnation');
+
+# the second of them is still there: the answer is TRYAGAIN, which is
+# refused in the end, and not an answer from half of it
+
+redis($from, 'MIGRATE', '127.0.0.1', $to, $keys->[0], 0, 5000);
+$r = PUT($path, { n => 3, base_version => $v });
+is($r->{status}, 503, 'between both');
+is(json($r)->{error}, 'store_unavailable', 'why');
+
+redis($from, 'MIGRATE', '127.0.0.1', $to, $keys->[1], 0, 5000);
+$r = patient_put($path, { n => 3, base_version => $v });
+is($r->{status}, 409, 'another run has it: its base is checked by a GET');
+is(json($r)->{server_version}{n}, 2, 'which shows what was written');
+$r = PUT($path, { n => 3, base_version => json($r)->{version} });
+is($r->{status}, 204, 'then it goes on, by ASK');
+$v = version($r);
+
+redis($_, 'CLUSTER', 'SETSLOT', $slot, 'NODE', $id{$to}) for $to, $from;
+
+for my $n (4 .. 6) {
+    $r = PUT($path, { n => $n, base_version => $v });
+    is($r->{status}, 204, 'after it, by MOVED and then directly');
+    $v = version($r);
+}
+
+is((cluster_node(key($path), @::nodes))[0], $to, 'it has moved');
+is(scalar(grep { $_->{body} =~ /"n":3/ } journal()), 1, 'no write twice');
+
+
+=== a master dies while a write is in flight
+--- steps
+my %at = one_each();
+my ($dead, @others) = sort keys %at;
+my $path = $at{$dead};
+my (undef, $heir) = cluster_node(key($path), @::nodes);
+
+set_doc($_, { n => 1 }) for values %at;
+my %v = map { $_ => settled($_) } values %at;
+my $before = journal();
+
+my $w = start('PUT', $path, body => { n => 2, base_version => $v{$path} },
+              headers => ['X-Up-Write: hold apply']);
+begun($before + 1);
+redis_stop($dead);
+
+for my $port (@others) {
+    my $r = PUT($at{$port}, { n => 2, base_version => $v{ $at{$port} } });
+    is($r->{status}, 204, 'other slots go on');
+}
+
+my $r = PUT($path, { n => 3, base_version => $v{$path} });
+is($r->{status}, 503, 'its own do not');
+
+release();
+is(finish($w)->{status}, 204, 'the first is done');
+
+$r = patient_put($path, { n => 3, base_version => $v{$path} });
+is($r->{status}, 409, 'when the replica is promoted the other is stale');
+is(json($r)->{server_version}{n}, 2, 'and sees the first');
+is(redis($heir, 'EXISTS', key($path)), 1, 'at the new master');
+
+# it comes back as a replica
+
+redis_start($dead);
+until_true { redis_info($dead, 'role') eq 'slave'
+             && redis_info($dead, 'master_link_status') eq 'up' };
+is(patient_put($path, { n => 4, base_version => json($r)->{version} })
+   ->{status}, 204, 'and all goes on');
+
+
+=== a replica takes over by order
+--- steps
+my %at = one_each();
+my ($old) = sort keys %at;
+my $path = $at{$old};
+my (undef, $new) = cluster_node(key($path), @::nodes);
+
+set_doc($path, { n => 1 });
+my $v = settled($path);
+
+is(redis($new, 'CLUSTER', 'FAILOVER'), 'OK', 'it is told to');
+until_true { redis_info($new, 'role') eq 'master' };
+
+is(patient_put($path, { n => 2, base_version => $v })->{status}, 204,
+   'nothing was forgotten');
+is(PUT($path, { n => 3, base_version => $v })->{status}, 409, 'it is checked');
+is(redis($new, 'EXISTS', key($path)), 1, 'at the new master');
+
+
+=== no node is there
+--- steps
+redis_stop($_) for @::nodes;
+
+my $r;
+until_true { $r = PUT('/plain/1', { n => 2, base_version => 5 });
+             $r->{status} == 503 };
+
+is($r->{status}, 503, 'a write is refused');
+is(json($r)->{error}, 'store_unavailable', 'why');
+is(GET('/ping')->{status}, 200, 'all else goes on');

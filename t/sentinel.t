@@ -1,0 +1,142 @@
+# Redis with sentinels: the master is found, and found again.
+
+BEGIN { push @INC, 't/lib' }
+use Conflict;
+use Test::Nginx::Socket 'no_plan';
+
+our ($master, $replica, @sentinels) = sentinels_start('notes');
+our $nobody = free_port();
+
+$Conflict::Store = 'sentinel';
+Conflict::install('Test::Nginx::Socket');
+
+master_on();
+workers(1);
+
+add_block_preprocessor(sub {
+    my $block = shift;
+
+    my $name = $block->master // 'notes';
+
+    # the first of them is not there
+
+    $block->set_value('http_config', join(' ', 'conflict_store default',
+                      map({ "redis://127.0.0.1:$_" } $nobody, @sentinels),
+                      "sentinel=$name timeout=500ms;\n"));
+    $block->set_value('config', "location / {\n"
+                      . "conflict version;\n"
+                      . "conflict_lease 700ms;\n"
+                      . "conflict_quarantine 300ms;\n"
+                      . "conflict_wait 200ms;\n"
+                      . "proxy_pass http://api;\n}\n");
+});
+
+sub error_log { slurp(servroot() . '/logs/error.log') }
+
+# a write on what a GET shows, and the version that another GET shows then
+
+sub settled {
+    my ($path) = @_;
+
+    my $r;
+
+    until_true {
+        $r = PUT($path, { n => 0, base_version => version(GET($path)) || 1 });
+        $r->{status} == 204;
+    };
+
+    return version(GET($path));
+}
+
+# the answer once the store has one
+
+sub patient_put {
+    my ($path, $body) = @_;
+
+    my $r;
+
+    until_true { $r = PUT($path, $body); $r->{status} != 503 };
+
+    return $r;
+}
+
+run_tests();
+
+__DATA__
+
+=== the master is found by way of the second address
+--- steps
+set_doc('/plain/1', { n => 1 });
+
+my $v = settled('/plain/1');
+ok($v, 'works');
+is(PUT('/plain/1', { n => 2, base_version => 1 })->{status}, 409, 'checks');
+is(redis($::master, 'EXISTS', 'conflict:{/plain/1}'), 1, 'it is there');
+like(error_log(), qr/sentinel 127.0.0.1:$::nobody: Connection refused/,
+     'the log has the address that is dead');
+
+
+=== a failover while a write is in flight
+--- steps
+set_doc('/plain/1', { n => 1 });
+
+my $v = settled('/plain/1');
+my $before = journal();
+my $w = start('PUT', '/plain/1', body => { n => 2, base_version => $v },
+              headers => ['X-Up-Write: hold apply']);
+begun($before + 1);
+
+redis($::sentinels[0], 'SENTINEL', 'FAILOVER', 'notes');
+until_true { redis_info($::replica, 'role') eq 'master' };
+
+my $r;
+
+until_true {
+    $r = PUT('/plain/1', { n => 3, base_version => $v });
+    my $error = $r->{status} == 503 && json($r)->{error};
+    $error && $error ne 'store_unavailable';
+};
+
+is(json($r)->{error}, 'outcome_unknown', 'another waits');
+
+release();
+is(finish($w)->{status}, 204, 'the first is done');
+
+$r = patient_put('/plain/1', { n => 3, base_version => $v });
+is($r->{status}, 409, 'the other is stale');
+is(json($r)->{server_version}{n}, 2, 'and sees the first');
+is(patient_put('/plain/1', { n => 3, base_version => json($r)->{version} })
+   ->{status}, 204, 'from which it goes on');
+is(redis($::replica, 'EXISTS', 'conflict:{/plain/1}'), 1,
+   'by the new master');
+
+until_true { redis_info($::master, 'master_link_status') eq 'up' };
+($::master, $::replica) = ($::replica, $::master);
+
+
+=== the master dies
+--- steps
+set_doc('/plain/1', { n => 1 });
+
+my $v = settled('/plain/1');
+
+redis_stop($::master);
+
+my $r = patient_put('/plain/1', { n => 2, base_version => $v });
+is($r->{status}, 204, 'the other takes over, and nothing was forgotten');
+is(redis_info($::replica, 'role'), 'master', 'it is the master now');
+is(PUT('/plain/1', { n => 3, base_version => $v })->{status}, 409,
+   'the base has changed');
+
+
+=== nobody knows the master
+--- master: others
+--- steps
+my $r = PUT('/plain/1', { n => 2, base_version => 5 });
+
+is($r->{status}, 503, 'a write is refused');
+is(json($r)->{error}, 'store_unavailable', 'why');
+
+until_true { error_log() =~ /is down/ };
+like(error_log(), qr/sentinel 127.0.0.1:\d+: (it knows no such|Connection)/,
+     'the log tells');

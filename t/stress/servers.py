@@ -1,0 +1,354 @@
+# The servers of the counting test, and how each of them goes wrong.
+
+import os
+import random
+import shutil
+import signal
+import socket
+import subprocess
+import sys
+import tempfile
+import time
+
+TOP = os.path.dirname(os.path.dirname(os.path.dirname(
+    os.path.abspath(__file__))))
+
+
+def free_port():
+    with socket.socket() as s:
+        s.bind(('127.0.0.1', 0))
+        return s.getsockname()[1]
+
+
+def wait_for(condition, what):
+    end = time.time() + 20
+
+    while not condition():
+        if time.time() > end:
+            sys.exit(what)
+        time.sleep(0.01)
+
+
+class Api:
+    def __init__(self):
+        self.port = free_port()
+        self.process = subprocess.Popen(
+            [sys.executable, TOP + '/t/lib/upstream.py', str(self.port)],
+            stdin=subprocess.PIPE, stdout=subprocess.PIPE)
+        self.process.stdout.readline()
+
+    def stop(self):
+        self.process.stdin.close()
+        self.process.wait()
+
+
+class Nginx:
+    BINARY = (os.environ.get('TEST_NGINX_BINARY') or shutil.which('nginx')
+              or '/usr/sbin/nginx')
+
+    CONF = '''
+load_module %(top)s/build/ngx_http_conflict_module.so;
+worker_processes %(workers)d;
+pid %(root)s/nginx.pid;
+error_log %(root)s/error.log warn;
+events { worker_connections 1024; }
+http {
+    client_body_temp_path %(root)s/body;
+    proxy_temp_path %(root)s/proxy;
+    fastcgi_temp_path %(root)s/fastcgi;
+    uwsgi_temp_path %(root)s/uwsgi;
+    scgi_temp_path %(root)s/scgi;
+    access_log off;
+    conflict_log %(root)s/conflict.log;
+    %(store)s
+    upstream api { server 127.0.0.1:%(api)d; keepalive 8; }
+    server {
+        listen 127.0.0.1:%(port)d backlog=1024;
+        location / {
+            conflict %(policy)s;
+            conflict_lease 400ms;
+            conflict_quarantine 400ms;
+            conflict_wait 300ms;
+            proxy_http_version 1.1;
+            proxy_set_header Connection "";
+            proxy_pass http://api;
+        }
+    }
+}
+'''
+
+    def __init__(self, api, policy='version', store='', workers=4):
+        self.root = tempfile.mkdtemp(prefix='conflict-')
+        os.chmod(self.root, 0o755)
+        self.port = free_port()
+        self.workers_wanted = workers
+
+        with open(self.root + '/nginx.conf', 'w') as out:
+            out.write(self.CONF % dict(
+                top=TOP, root=self.root, store=store, api=api.port,
+                port=self.port, policy=policy, workers=workers))
+
+        self.start()
+
+    def start(self):
+        subprocess.run([self.BINARY, '-e', self.root + '/error.log', '-p',
+                        self.root, '-c', self.root + '/nginx.conf'],
+                       check=True)
+        pid = self.root + '/nginx.pid'
+        wait_for(lambda: os.path.exists(pid) and open(pid).read(),
+                 'nginx does not start')
+        self.pid = int(open(pid).read())
+
+    def workers(self):
+        pids = []
+
+        for name in os.listdir('/proc'):
+            try:
+                status = open('/proc/%s/status' % name).read()
+                if name.isdigit() and 'PPid:\t%d\n' % self.pid in status:
+                    pids.append(int(name))
+            except OSError:
+                pass
+
+        return pids
+
+    def kill_worker(self):
+        workers = self.workers()
+
+        if workers:
+            try:
+                os.kill(random.choice(workers), signal.SIGKILL)
+            except ProcessLookupError:
+                pass
+
+    def reload(self):
+        os.kill(self.pid, signal.SIGHUP)
+
+    def kill(self):
+        """the host goes down, and comes up again"""
+
+        workers = self.workers()
+        os.kill(self.pid, signal.SIGKILL)
+
+        for pid in workers + self.workers():
+            try:
+                os.kill(pid, signal.SIGKILL)
+            except ProcessLookupError:
+                pass
+
+        wait_for(lambda: all(gone(pid) for pid in [self.pid] + workers),
+                 'nginx cannot be killed')
+        os.remove(self.root + '/nginx.pid')
+        self.start()
+
+    def errors(self):
+        """what must not be in the error log"""
+
+        return [line for line in open(self.root + '/error.log')
+                if ('[alert]' in line or '[crit]' in line
+                    or '[emerg]' in line)
+                and 'exited on signal 9' not in line
+                and 'was locked by' not in line]
+
+    def stop(self):
+        workers = self.workers()
+        os.kill(self.pid, signal.SIGTERM)
+        wait_for(lambda: all(gone(pid) for pid in [self.pid] + workers),
+                 'nginx does not stop')
+        shutil.rmtree(self.root, ignore_errors=True)
+
+
+def gone(pid):
+    try:
+        return ') Z ' in open('/proc/%d/stat' % pid).read()
+    except OSError:
+        return True
+
+
+class Redis:
+    def __init__(self, *args, file=None):
+        self.port = free_port()
+        self.dir = tempfile.mkdtemp(prefix='conflict-redis-')
+        self.file = []
+        self.args = list(args)
+
+        if file is not None:
+            self.file = [self.dir + '/conf', '--sentinel']
+            with open(self.file[0], 'w') as out:
+                out.write(file)
+        else:
+            self.args += ['--save', '', '--appendonly', 'no',
+                          '--repl-diskless-sync-delay', '0']
+
+        self.start()
+
+    def start(self):
+        self.process = subprocess.Popen(
+            ['redis-server'] + self.file
+            + ['--port', str(self.port), '--bind', '127.0.0.1', '--dir',
+               self.dir] + self.args, stdout=subprocess.DEVNULL)
+        wait_for(lambda: self.ask('PING').startswith('+PONG'),
+                 'redis-server does not start')
+
+    def ask(self, *words):
+        """the answer as it comes, '' where there is none"""
+
+        try:
+            with socket.create_connection(('127.0.0.1', self.port), 5) as s:
+                s.sendall((' '.join(words) + '\r\n').encode())
+                s.shutdown(socket.SHUT_WR)
+                return b''.join(iter(lambda: s.recv(65536), b'')).decode()
+        except OSError:
+            return ''
+
+    def info(self, name):
+        for line in self.ask('INFO').split('\r\n'):
+            if line.startswith(name + ':'):
+                return line[len(name) + 1:]
+        return ''
+
+    def kill(self):
+        if self.process.poll() is None:
+            self.process.kill()
+            self.process.wait()
+
+    def stop(self):
+        self.kill()
+        shutil.rmtree(self.dir, ignore_errors=True)
+
+
+class Single:
+    """one server, which is killed, starts empty, and hangs"""
+
+    def __init__(self):
+        self.redis = Redis()
+        self.store = ('conflict_store default redis://127.0.0.1:%d '
+                      'timeout=200ms;' % self.redis.port)
+
+    def fault(self):
+        if random.random() < 0.5:
+            self.redis.kill()
+            self.redis.start()
+            return 'redis killed'
+
+        self.redis.process.send_signal(signal.SIGSTOP)
+        time.sleep(0.3)
+        self.redis.process.send_signal(signal.SIGCONT)
+        return 'redis stopped'
+
+    def stop(self):
+        self.redis.stop()
+
+
+class Sentinel:
+    """a master that dies and comes back; sentinels promote a replica"""
+
+    # Else one that was master takes writes when it comes back, until all
+    # sentinels know better.
+
+    ALONE = ('--min-replicas-to-write', '1')
+
+    def __init__(self):
+        master = Redis(*self.ALONE)
+        self.servers = [master] + [
+            Redis('--replicaof', '127.0.0.1 %d' % master.port, *self.ALONE)
+            for _ in range(2)]
+        self.settle()
+
+        self.sentinels = [
+            Redis(file='sentinel monitor notes 127.0.0.1 %d 2\n'
+                       'sentinel down-after-milliseconds notes 500\n'
+                       'sentinel failover-timeout notes 2000\n'
+                       % master.port) for _ in range(3)]
+        wait_for(lambda: all(
+            'num-other-sentinels\r\n$1\r\n2' in s.ask('SENTINEL MASTER notes')
+            and 'num-slaves\r\n$1\r\n2' in s.ask('SENTINEL MASTER notes')
+            for s in self.sentinels), 'the sentinels do not meet')
+
+        self.store = ('conflict_store default %s sentinel=notes '
+                      'timeout=200ms;'
+                      % ' '.join('redis://127.0.0.1:%d' % s.port
+                                 for s in self.sentinels))
+
+    def of(self, role):
+        return [one for one in self.servers if one.info('role') == role]
+
+    def settle(self):
+        wait_for(lambda: len(self.of('master')) == 1
+                 and all(one.info('master_link_status') == 'up'
+                         for one in self.of('slave')),
+                 'the replicas are not whole')
+
+    def fault(self):
+        self.settle()
+        master = self.of('master')[0]
+        master.kill()
+        wait_for(lambda: self.of('master'), 'no replica is promoted')
+        master.start()
+        return 'master killed'
+
+    def stop(self):
+        for server in self.servers + self.sentinels:
+            server.stop()
+
+
+class Cluster:
+    """three masters with replicas; masters die, replicas take over"""
+
+    def __init__(self):
+        self.nodes = [
+            Redis('--cluster-enabled', 'yes', '--cluster-port',
+                  str(free_port()), '--cluster-node-timeout', '1000',
+                  '--cluster-require-full-coverage', 'no')
+            for _ in range(6)]
+
+        subprocess.run(['redis-cli', '--cluster', 'create']
+                       + ['127.0.0.1:%d' % node.port for node in self.nodes]
+                       + ['--cluster-replicas', '1', '--cluster-yes'],
+                       stdout=subprocess.DEVNULL, check=True)
+        self.settle()
+
+        self.store = ('conflict_store default %s cluster timeout=200ms;'
+                      % ' '.join('redis://127.0.0.1:%d' % node.port
+                                 for node in self.nodes[:3]))
+
+    def settle(self):
+        wait_for(lambda: all(
+            'cluster_state:ok' in node.ask('CLUSTER INFO')
+            and (node.info('role') == 'master'
+                 or node.info('master_link_status') == 'up')
+            for node in self.nodes), 'the cluster is not whole')
+
+    def of(self, role):
+        return [node for node in self.nodes if node.info('role') == role]
+
+    def fault(self):
+        if random.random() < 0.5:
+            replica = random.choice(self.of('slave'))
+            replica.ask('CLUSTER FAILOVER')
+            wait_for(lambda: replica.info('role') == 'master',
+                     'the replica does not take over')
+            self.settle()
+            return 'replica took over'
+
+        node = random.choice(self.of('master'))
+        node.kill()
+        wait_for(lambda: len(self.of('master')) == 3,
+                 'no replica is promoted')
+        node.start()
+        self.settle()
+        return 'master killed'
+
+    def stop(self):
+        for node in self.nodes:
+            node.stop()
+
+
+class Shm:
+    """nothing beside nginx that could go wrong"""
+
+    store = ''
+    fault = None
+
+    def stop(self):
+        pass

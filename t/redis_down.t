@@ -9,7 +9,7 @@ use Test::Nginx::Socket 'no_plan';
 our $redis = $ENV{TEST_NGINX_REDIS_PORT};
 my $wired = free_port();
 
-Conflict::wire_start($wired, $redis);
+wire_start($wired, $redis);
 Conflict::install('Test::Nginx::Socket');
 
 master_on();

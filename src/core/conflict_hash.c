@@ -3,11 +3,22 @@
  * Copyright (C) the ngx_http_conflict_module authors
  *
  * The one user of xxHash: XXH3, of 64 bits for streams and 128 for a key.
+ * Where the library can choose by the processor (conflict_hash_dispatch, set
+ * by "config"), a large body takes a third of the time.
  */
 
 
+#if (CONFLICT_HASH_DISPATCH)
+
+#define XXH_STATIC_LINKING_ONLY      /* for the size of a state */
+#include <xxh_x86dispatch.h>
+
+#else
+
 #define XXH_INLINE_ALL
 #include <xxhash.h>
+
+#endif
 
 #include "conflict_hash.h"
 

@@ -16,7 +16,8 @@ use Conflict::Util;
 
 use base 'Exporter';
 
-our @EXPORT = qw(redis redis_start redis_stop redis_pid redis_info wire
+our @EXPORT = qw(redis redis_start redis_stop redis_pid redis_info wire_start
+                 wire
                  cluster_start cluster_node sentinels_start);
 
 my $Lib = abs_path(dirname(__FILE__) . '/..');

@@ -20,11 +20,16 @@ CC_OPT = -g -O2 -fPIC -fstack-protector-strong -D_FORTIFY_SOURCE=2 \
 	-Wshadow -Wstrict-prototypes -Werror
 LD_OPT = -Wl,-z,relro -Wl,-z,now -Wl,--as-needed
 
-BUILD_PACKAGES = gcc make nginx nginx-dev libhiredis-dev libjansson-dev \
-	libxxhash-dev
+# "make build TEXT=yes" for the rule "text" of conflict_field
+
+TEXT =
+
+BUILD_PACKAGES = gcc make nginx nginx-dev libhiredis-dev libxxhash-dev \
+	$(if $(filter yes,$(TEXT)),libgit2-dev)
 DEMO_PACKAGES = $(BUILD_PACKAGES) curl
 TEST_PACKAGES = $(DEMO_PACKAGES) clang libclang-rt-14-dev libcmocka-dev \
-	libtest-base-perl perl python3 nghttp2-client netcat-openbsd redis-server
+	libtest-base-perl perl python3 nghttp2-client netcat-openbsd redis-server \
+	libgit2-dev libjansson-dev
 BENCH_PACKAGES = $(BUILD_PACKAGES) libnginx-mod-http-lua lua-cjson \
 	lua-nginx-redis python3 redis-server
 
@@ -76,12 +81,19 @@ $(TEST_MODULE): $(B)/objs-test/Makefile
 	@for so in $(B)/objs-test/*.so; do \
 		cmp -s $$so $(@D)/$${so##*/} || cp $$so $(@D); done
 
-$(B)/objs/Makefile: config config.make Makefile | $(B)/src
-	$(call configure,objs,,)
+$(B)/objs/Makefile: config config.make Makefile $(B)/text-$(TEXT) | $(B)/src
+	$(call configure,objs,,,$(TEXT))
 
 $(B)/objs-test/Makefile: config config.make Makefile t/module/config | $(B)/src
 	$(call configure,objs-test,-DNGX_HTTP_CONFLICT_FAILPOINTS=1, \
-		--add-dynamic-module=$(CURDIR)/t/module)
+		--add-dynamic-module=$(CURDIR)/t/module,yes)
+
+# made anew when TEXT is another
+
+$(B)/text-$(TEXT):
+	@mkdir -p $(B)
+	@rm -f $(B)/text-*
+	@touch $@
 
 $(B)/src:
 	@mkdir -p $(B)
@@ -90,7 +102,7 @@ $(B)/src:
 define configure
 	@echo "configuring $(1) for $$(nginx -v 2>&1)"
 	@. $(NGINX_SRC)/conf_flags && cd $(B)/src \
-		&& ./configure "$${NGX_CONF_FLAGS[@]}" \
+		&& CONFLICT_TEXT=$(4) ./configure "$${NGX_CONF_FLAGS[@]}" \
 			--with-cc-opt='$(CC_OPT) $(2)' --with-ld-opt='$(LD_OPT)' \
 			--add-dynamic-module=$(CURDIR) $(3) \
 			--builddir=$(B)/$(1) > $(B)/$(1).log \

@@ -2,9 +2,9 @@
 /*
  * Copyright (C) the ngx_http_conflict_module authors
  *
- * What the files of the module share: the context of a request, and their
- * functions, listed by the file that has them.  handler.c is where to begin
- * reading.
+ * What the files of the module share: the context of a request, and the
+ * functions on its way to the upstream, listed by the file that has them.
+ * handler.c is where to begin reading.
  */
 
 
@@ -377,123 +377,19 @@ void ngx_http_conflict_settle_end(ngx_http_conflict_ctx_t *ctx);
  */
 ngx_int_t ngx_http_conflict_settle_redirect(ngx_http_conflict_ctx_t *ctx);
 
-/* answer.c */
-
-ngx_int_t ngx_http_conflict_answer_handler(ngx_http_request_t *r);
-
-/* The status of what the module answers itself. */
-ngx_uint_t ngx_http_conflict_answer_status(ngx_http_conflict_ctx_t *ctx);
-
-/* relay.c */
+/* random.c */
 
 /*
- * Sets the header of what the GET has said, and *out to its body.
+ * Fills up to 256 bytes with what nobody can guess.  NGX_ERROR: the kernel
+ * has none.
  */
-ngx_int_t ngx_http_conflict_relay(ngx_http_request_t *r,
-    ngx_http_conflict_ctx_t *ctx, ngx_chain_t *out);
+ngx_int_t ngx_http_conflict_random(u_char *data, size_t len);
 
-/* headers.c */
+/* Of hashes of what clients send; the same for the life of the process. */
+uint64_t ngx_http_conflict_seed(void);
 
-/*
- * The value of a header by its lower-case name, or NULL.
- */
-ngx_str_t *ngx_http_conflict_header(ngx_list_t *headers, ngx_str_t *name);
 
-/*
- * Lets the upstream not see the headers on a list of lower-case names that
- * an empty one ends.  The pointers in r->headers_in stay.
- */
-ngx_int_t ngx_http_conflict_hide_headers(ngx_http_request_t *r,
-    const ngx_str_t *names);
-
-/*
- * Adds a header to the response.  The value is copied, the name is not.
- */
-ngx_int_t ngx_http_conflict_add_header(ngx_http_request_t *r,
-    const char *name, const char *value, size_t len);
-
-/*
- * Adds the Conflict field to the response.
- */
-ngx_int_t ngx_http_conflict_set_field(ngx_http_request_t *r,
-    ngx_http_conflict_ctx_t *ctx);
-ngx_str_t *ngx_http_conflict_outcome_name(
-    ngx_http_conflict_outcome_e outcome);
-ngx_str_t *ngx_http_conflict_policy_name(ngx_uint_t policy);
-
-/*
- * Adds or replaces ETag, with the version as its tag, and adds
- * Last-Modified where there is none that is right.
- */
-ngx_int_t ngx_http_conflict_set_etag(ngx_http_request_t *r, uint64_t version);
-void ngx_http_conflict_set_date(ngx_http_request_t *r,
-    ngx_http_conflict_op_t *op);
-
-/* filter.c */
-
-void ngx_http_conflict_filter_init(void);
-
-/* response.c */
-
-/* Fills op->seen from the header of a response. */
-void ngx_http_conflict_response_seen(ngx_http_request_t *r,
-    ngx_http_conflict_ctx_t *ctx);
-
-/*
- * Looks into the body of a tracked response, if anything is wanted of it:
- * then ctx->response is set.
- */
-ngx_int_t ngx_http_conflict_response_start(ngx_http_request_t *r,
-    ngx_http_conflict_ctx_t *ctx);
-
-/*
- * Reads what is about to be sent; *out is what shall be sent instead.
- */
-ngx_int_t ngx_http_conflict_response_body(ngx_http_request_t *r,
-    ngx_http_conflict_ctx_t *ctx, ngx_chain_t *in, ngx_chain_t **out);
-
-/* The response is whole, or there is nothing to read in it. */
-void ngx_http_conflict_response_end(ngx_http_request_t *r,
-    ngx_http_conflict_ctx_t *ctx);
-
-/*
- * Makes ctx->response, and a scanner for a pointer, where there is none; is
- * the response one that a scanner can read.
- */
-ngx_int_t ngx_http_conflict_response_create(ngx_http_request_t *r,
-    ngx_http_conflict_ctx_t *ctx);
-ngx_int_t ngx_http_conflict_response_scan(ngx_http_request_t *r,
-    conflict_json_t **json, ngx_http_conflict_source_t *source);
-ngx_uint_t ngx_http_conflict_response_json(ngx_http_request_t *r);
-
-/* inject.c */
-
-/*
- * Puts the version into the body; called before the header is sent, and for
- * a write after it was settled.
- */
-void ngx_http_conflict_inject_start(ngx_http_request_t *r,
-    ngx_http_conflict_ctx_t *ctx);
-
-/*
- * The buffer at "cl" begins at "pos" of the body and was scanned.  Where the
- * member's value lies in it, or the end of the object that has none, a
- * changed copy takes its place.
- */
-ngx_int_t ngx_http_conflict_inject(ngx_http_request_t *r,
-    ngx_http_conflict_ctx_t *ctx, ngx_chain_t *cl, uint64_t pos);
-
-/* audit.c */
-
-/*
- * Writes the line of a conflict, once a request.
- */
-void ngx_http_conflict_audit(ngx_http_request_t *r,
-    ngx_http_conflict_ctx_t *ctx, ngx_uint_t status);
-ngx_int_t ngx_http_conflict_audit_id(ngx_http_conflict_ctx_t *ctx);
-
-/* op->done of an observe: writes the line that was prepared, if it is so. */
-void ngx_http_conflict_audit_external(ngx_http_conflict_op_t *op);
+#include "ngx_http_conflict_response.h"
 
 
 #endif /* _NGX_HTTP_CONFLICT_MODULE_H_INCLUDED_ */

@@ -8,7 +8,7 @@
 
 
 #include "ngx_http_conflict_module.h"
-#include "core/conflict_merge.h"
+#include "core/conflict_value.h"
 
 
 #define NGX_HTTP_CONFLICT_MAX_FETCHES  4
@@ -352,9 +352,9 @@ ngx_http_conflict_reflected(ngx_http_conflict_ctx_t *ctx)
 
     ngx_http_conflict_latest_row(ctx, &row);
 
-    return conflict_merge_reflects((char *) row.data, row.len,
-                                   (char *) text.data, text.len,
-                                   ctx->conf->base->pointer);
+    return conflict_value_reflects(row.data, row.len, text.data, text.len,
+                                   ctx->conf->base->pointer,
+                                   ngx_http_conflict_seed());
 }
 
 

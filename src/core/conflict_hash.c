@@ -71,6 +71,17 @@ conflict_hash_final(const conflict_hash_t *hash)
 
 
 uint64_t
+conflict_hash_64(const void *data, size_t len, uint64_t seed)
+{
+    uint64_t  h;
+
+    h = XXH3_64bits_withSeed(data, len, seed);
+
+    return h ? h : 1;
+}
+
+
+uint64_t
 conflict_hash_words(uint64_t a, uint64_t b)
 {
     uint64_t  words[2];

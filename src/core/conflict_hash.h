@@ -35,6 +35,9 @@ void conflict_hash_field(conflict_hash_t *hash, const void *data, size_t len);
  */
 uint64_t conflict_hash_final(const conflict_hash_t *hash);
 
+/* Of bytes that are there as a whole. */
+uint64_t conflict_hash_64(const void *data, size_t len, uint64_t seed);
+
 /* Two words into one that looks random. */
 uint64_t conflict_hash_words(uint64_t a, uint64_t b);
 

@@ -2,103 +2,413 @@
 /*
  * Copyright (C) the ngx_http_conflict_module authors
  *
- * The one user of jansson.  Both documents were scanned before, so their
- * depth is bounded.
+ * The client's document is copied, and changed only where the server's has
+ * changed; so members that nobody touched leave as they came.
  */
 
 
 #include <string.h>
 
-#include <jansson.h>
-
-#include "conflict_merge.h"
+#include "conflict_merge_state.h"
 
 
-static void conflict_merge_remove(json_t *document,
-    const conflict_json_pointer_t *pointer);
-static int conflict_merge_contains(const json_t *latest, const json_t *write);
+static conflict_merge_rc_e conflict_merge_trees(conflict_walk_t *walk,
+    const conflict_trio_t *trio);
+static size_t conflict_merge_member(conflict_walk_t *walk,
+    conflict_edit_t *edit, const conflict_trio_t *parents,
+    conflict_value_t client, const conflict_scope_t *scope, size_t before);
+static size_t conflict_merge_append(conflict_walk_t *walk,
+    conflict_edit_t *edit, conflict_value_t base, conflict_value_t server,
+    const conflict_scope_t *scope, size_t before, size_t at);
 
 
-int
-conflict_merge_reflects(const char *latest, size_t latest_len,
-    const char *write, size_t write_len, const conflict_json_pointer_t *base)
+conflict_merge_rc_e
+conflict_merge(const conflict_merge_t *in, conflict_merged_t *result)
 {
-    int     rc;
-    json_t  *l, *w;
+    conflict_tree_t      base, server, client;
+    conflict_walk_t      walk;
+    conflict_trio_t      trio;
+    conflict_json_rc_e   parsed;
+    conflict_merge_rc_e  rc;
 
-    rc = 0;
+    memset(result, 0, sizeof(conflict_merged_t));
+    memset(&walk, 0, sizeof(conflict_walk_t));
+    memset(&trio, 0, sizeof(conflict_trio_t));
+    memset(&server, 0, sizeof(conflict_tree_t));
+    memset(&base, 0, sizeof(conflict_tree_t));
 
-    l = json_loadb(latest, latest_len, JSON_REJECT_DUPLICATES|JSON_ALLOW_NUL,
-                   NULL);
-    w = json_loadb(write, write_len, JSON_REJECT_DUPLICATES|JSON_ALLOW_NUL,
-                   NULL);
+    walk.in = in;
+    walk.result = result;
+    walk.patch = in->patch;
 
-    if (json_is_object(l) && json_is_object(w)) {
+    rc = CONFLICT_MERGE_SAME;
 
-        if (base) {
-            conflict_merge_remove(w, base);
-        }
+    parsed = conflict_tree_parse(&client, in->client.data, in->client.len,
+                                 in->seed);
 
-        /* a write that wants nothing is reflected by anything: not told */
-
-        rc = json_object_size(w) && conflict_merge_contains(l, w);
+    if (parsed != CONFLICT_JSON_OK) {
+        rc = (parsed == CONFLICT_JSON_REPEATED) ? CONFLICT_MERGE_REPEATED
+                                                : CONFLICT_MERGE_LARGE;
     }
 
-    json_decref(l);
-    json_decref(w);
+    trio.client.tree = &client;
+
+    if (in->server.data) {
+
+        if (rc == CONFLICT_MERGE_SAME
+            && conflict_tree_parse(&server, in->server.data, in->server.len,
+                                   in->seed)
+               != CONFLICT_JSON_OK)
+        {
+            rc = CONFLICT_MERGE_UNFIT;
+        }
+
+        trio.server.tree = &server;
+    }
+
+    if (!in->stale) {
+        trio.base = trio.server;
+        walk.held = 1;
+
+    } else if (in->base.data
+               && conflict_tree_parse(&base, in->base.data, in->base.len,
+                                      in->seed)
+                  == CONFLICT_JSON_OK)
+    {
+        trio.base.tree = &base;
+        walk.held = 1;
+    }
+
+    if (rc == CONFLICT_MERGE_SAME) {
+        rc = conflict_merge_trees(&walk, &trio);
+    }
+
+    conflict_tree_free(&client);
+    conflict_tree_free(&server);
+    conflict_tree_free(&base);
+    conflict_out_free(&walk.path);
 
     return rc;
 }
 
 
-static void
-conflict_merge_remove(json_t *document, const conflict_json_pointer_t *pointer)
+void
+conflict_merged_free(conflict_merged_t *result)
 {
-    char      name[CONFLICT_JSON_NAME + 1];
-    json_t   *parent;
-    unsigned  i;
+    conflict_out_free(&result->text);
+    conflict_out_free(&result->fields);
+    conflict_out_free(&result->names);
+    conflict_out_free(&result->clashes);
+}
 
-    parent = document;
 
-    for (i = 0; i < pointer->levels && json_is_object(parent); i++) {
-        memcpy(name, &pointer->text[pointer->name[i]], pointer->len[i]);
-        name[pointer->len[i]] = '\0';
+static conflict_merge_rc_e
+conflict_merge_trees(conflict_walk_t *walk, const conflict_trio_t *documents)
+{
+    size_t             i;
+    uint16_t           rules[CONFLICT_MERGE_RULES];
+    conflict_out_t     made;
+    conflict_edit_t    edit;
+    conflict_trio_t    trio;
+    conflict_scope_t   scope;
+    conflict_take_e    take;
+    conflict_merged_t  *result;
 
-        if (i + 1 == pointer->levels) {
-            (void) json_object_del(parent, name);
-            return;
+    result = walk->result;
+    trio = *documents;
+
+    for (i = 0; i < walk->in->n; i++) {
+        rules[i] = (uint16_t) i;
+    }
+
+    scope.rules = rules;
+    scope.n = walk->in->n;
+    scope.level = 0;
+    scope.ignored = (walk->in->ignored != NULL);
+
+    edit.tree = trio.client.tree;
+    edit.out = &result->text;
+    edit.copied = 0;
+
+    memset(&made, 0, sizeof(conflict_out_t));
+
+    if (conflict_tree_type(trio.client) == CONFLICT_JSON_OBJECT
+        && (trio.server.tree == NULL
+            || conflict_tree_type(trio.server) == CONFLICT_JSON_OBJECT))
+    {
+        conflict_merge_members(walk, &edit, &trio, &scope);
+
+    } else {
+        take = conflict_merge_take(walk, &edit, NULL, &trio, &scope, &made);
+
+        if (take == CONFLICT_TAKE_SERVER && trio.server.tree) {
+            conflict_merge_replace(&edit, 0, edit.tree->len,
+                                   trio.server.tree->text,
+                                   trio.server.tree->len);
         }
+    }
 
-        parent = json_object_get(parent, name);
+    conflict_out_free(&made);
+
+    if (walk->clashed) {
+        return (result->clashes.failed || result->fields.failed)
+               ? CONFLICT_MERGE_FAILED : CONFLICT_MERGE_CLASH;
+    }
+
+    if (edit.copied == 0 && result->text.len == 0) {
+        return CONFLICT_MERGE_SAME;
+    }
+
+    conflict_merge_replace(&edit, edit.tree->len, edit.tree->len, "", 0);
+
+    return (result->text.failed || result->fields.failed || walk->path.failed)
+           ? CONFLICT_MERGE_FAILED : CONFLICT_MERGE_DONE;
+}
+
+
+void
+conflict_merge_members(conflict_walk_t *walk, conflict_edit_t *edit,
+    conflict_trio_t *trio, conflict_scope_t *scope)
+{
+    size_t            before, at;
+    conflict_value_t  v;
+
+    /* where the last member that stays ends; 0: there is none */
+
+    before = 0;
+    at = trio->client.tree->nodes[trio->client.node].start + 1;
+
+    for (v = conflict_tree_first(trio->client); v.tree;
+         v = conflict_tree_next(trio->client, v))
+    {
+        before = conflict_merge_member(walk, edit, trio, v, scope, before);
+        at = v.tree->nodes[v.node].end;
+    }
+
+    if (walk->patch) {
+        /* what it does not name it does not touch */
+        return;
+    }
+
+    for (v = conflict_tree_first(trio->server); v.tree;
+         v = conflict_tree_next(trio->server, v))
+    {
+        if (conflict_tree_member(trio->client, v).tree == NULL) {
+            before = conflict_merge_append(walk, edit,
+                                      conflict_tree_member(trio->base, v), v,
+                                      scope, before, at);
+        }
     }
 }
 
 
-static int
-conflict_merge_contains(const json_t *latest, const json_t *write)
+/* a member that the client's object has */
+
+static size_t
+conflict_merge_member(conflict_walk_t *walk, conflict_edit_t *edit,
+    const conflict_trio_t *parents, conflict_value_t client,
+    const conflict_scope_t *scope, size_t before)
 {
-    json_t      *value, *have;
-    const char  *name;
+    size_t                  path, len, from;
+    uint16_t                rules[CONFLICT_MERGE_RULES];
+    conflict_out_t          made;
+    conflict_take_e         take;
+    conflict_trio_t         trio;
+    conflict_scope_t        inner;
+    const unsigned char    *text;
+    const conflict_node_t  *node;
+    const conflict_field_t *field;
 
-    json_object_foreach((json_t *) write, name, value) {
-        have = json_object_get(latest, name);
+    node = &client.tree->nodes[client.node];
+    text = client.tree->text;
 
-        if (json_is_null(value)) {
+    inner.rules = rules;
+    field = conflict_merge_scope(walk, scope, client, &inner);
 
-            if (have && !json_is_null(have)) {
-                return 0;
-            }
+    if (inner.ignored && walk->in->ignored->levels == inner.level) {
 
-        } else if (json_is_object(value) && json_is_object(have)) {
+        if (walk->in->version.data) {
+            conflict_merge_replace(edit, node->start, node->end,
+                                   walk->in->version.data,
+                                   walk->in->version.len);
+        }
 
-            if (!conflict_merge_contains(have, value)) {
-                return 0;
-            }
+        return node->end;
+    }
 
-        } else if (!json_equal(have, value)) {
-            return 0;
+    path = walk->path.len;
+    conflict_merge_enter(walk, text + node->name,
+                         node->name_end - node->name);
+
+    trio.base = conflict_tree_member(parents->base, client);
+    trio.server = conflict_tree_member(parents->server, client);
+    trio.client = client;
+
+    memset(&made, 0, sizeof(conflict_out_t));
+
+    take = conflict_merge_take(walk, edit, field, &trio, &inner, &made);
+
+    walk->path.len = path;
+
+    if (take == CONFLICT_TAKE_MADE) {
+        conflict_merge_replace(edit, node->start, node->end, made.data,
+                               made.len);
+        walk->result->text.failed |= made.failed;
+
+    } else if (take == CONFLICT_TAKE_SERVER && trio.server.tree
+               && !walk->patch)
+    {
+        text = conflict_value_text(trio.server, &len);
+        conflict_merge_replace(edit, node->start, node->end, text, len);
+
+    } else if (take == CONFLICT_TAKE_SERVER) {
+
+        /* it goes, with the comma before it or else with the one behind it */
+
+        if (before) {
+            conflict_merge_replace(edit, before, node->end, "", 0);
+            before = node->end;
+
+        } else {
+            client = conflict_tree_next(parents->client, client);
+            from = node->name - 1;
+            conflict_merge_replace(edit, from,
+                                   client.tree
+                                   ? client.tree->nodes[client.node].name - 1
+                                   : node->end, "", 0);
+        }
+
+        conflict_out_free(&made);
+
+        return before;
+    }
+
+    conflict_out_free(&made);
+
+    return node->end;
+}
+
+
+/* a member that only the server's object has; "at" is where it may go */
+
+static size_t
+conflict_merge_append(conflict_walk_t *walk, conflict_edit_t *edit,
+    conflict_value_t base, conflict_value_t server,
+    const conflict_scope_t *scope, size_t before, size_t at)
+{
+    size_t                   path, len;
+    uint16_t                 rules[CONFLICT_MERGE_RULES];
+    conflict_out_t           made;
+    conflict_take_e          take;
+    conflict_trio_t          trio;
+    conflict_scope_t         inner;
+    const unsigned char     *text;
+    const conflict_node_t   *node;
+    const conflict_field_t  *field;
+
+    node = &server.tree->nodes[server.node];
+    text = server.tree->text;
+
+    inner.rules = rules;
+    field = conflict_merge_scope(walk, scope, server, &inner);
+
+    if (inner.ignored && walk->in->ignored->levels == inner.level) {
+        return before;
+    }
+
+    path = walk->path.len;
+    conflict_merge_enter(walk, text + node->name,
+                         node->name_end - node->name);
+
+    trio.base = base;
+    trio.server = server;
+    trio.client.tree = NULL;
+    trio.client.node = 0;
+
+    memset(&made, 0, sizeof(conflict_out_t));
+
+    take = conflict_merge_take(walk, edit, field, &trio, &inner, &made);
+
+    walk->path.len = path;
+
+    if (take == CONFLICT_TAKE_SERVER) {
+        text = conflict_value_text(server, &len);
+        conflict_out_add(&made, text, len);
+        take = CONFLICT_TAKE_MADE;
+    }
+
+    if (take == CONFLICT_TAKE_MADE) {
+        conflict_merge_replace(edit, at, at, before ? ",\"" : "\"",
+                               before ? 2 : 1);
+        conflict_out_add(edit->out, server.tree->text + node->name,
+                         node->name_end - node->name);
+        conflict_out_add(edit->out, "\":", 2);
+        conflict_out_add(edit->out, made.data, made.len);
+
+        walk->result->text.failed |= made.failed;
+        before = at;
+    }
+
+    conflict_out_free(&made);
+
+    return before;
+}
+
+
+void
+conflict_merge_replace(conflict_edit_t *edit, size_t start, size_t end,
+    const void *data, size_t len)
+{
+    conflict_out_add(edit->out, edit->tree->text + edit->copied,
+                     start - edit->copied);
+    conflict_out_add(edit->out, data, len);
+
+    edit->copied = end;
+}
+
+
+/* the rules for what is in a member; the one for itself is returned */
+
+const conflict_field_t *
+conflict_merge_scope(conflict_walk_t *walk, const conflict_scope_t *parent,
+    conflict_value_t named, conflict_scope_t *scope)
+{
+    size_t                          i;
+    const conflict_field_t         *field, *own;
+    const conflict_json_pointer_t  *pointer;
+
+    own = NULL;
+
+    scope->n = 0;
+    scope->level = parent->level + 1;
+    scope->ignored = 0;
+
+    for (i = 0; i < parent->n; i++) {
+        field = &walk->in->fields[parent->rules[i]];
+        pointer = &field->pointer;
+
+        if (!conflict_tree_is(named,
+                              &pointer->text[pointer->name[parent->level]],
+                              pointer->len[parent->level]))
+        {
+            continue;
+        }
+
+        if (pointer->levels == scope->level) {
+            own = field;
+
+        } else {
+            scope->rules[scope->n++] = parent->rules[i];
         }
     }
 
-    return 1;
+    if (parent->ignored) {
+        pointer = walk->in->ignored;
+        scope->ignored = (unsigned)
+            conflict_tree_is(named,
+                             &pointer->text[pointer->name[parent->level]],
+                             pointer->len[parent->level]);
+    }
+
+    return own;
 }

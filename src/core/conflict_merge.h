@@ -2,8 +2,8 @@
 /*
  * Copyright (C) the ngx_http_conflict_module authors
  *
- * Documents held against each other, member by member.  The one part that
- * builds trees, for what a scan cannot do.
+ * Three-way merge of JSON documents, field by field: what a client made of a
+ * base is put on what the server has made of it since.
  */
 
 
@@ -12,18 +12,96 @@
 
 
 #include <stddef.h>
+#include <stdint.h>
 
 #include "conflict_json.h"
+#include "conflict_out.h"
+
+
+#define CONFLICT_MERGE_RULES  128    /* fields of a route that have one */
+
+
+/* what becomes of a field that both sides have changed */
+
+typedef enum {
+    CONFLICT_RULE_AUTO = 0,      /* objects member by member, else a clash */
+    CONFLICT_RULE_LWW,           /* the client's */
+    CONFLICT_RULE_SERVER,        /* the server's, even when nothing is stale */
+    CONFLICT_RULE_REJECT,        /* a clash wherever the two differ */
+    CONFLICT_RULE_UNION,
+    CONFLICT_RULE_MAX,
+    CONFLICT_RULE_MIN,
+    CONFLICT_RULE_SUM,
+    CONFLICT_RULE_TEXT
+} conflict_rule_e;
+
+
+typedef struct {
+    conflict_json_pointer_t        pointer;
+    conflict_rule_e                rule;
+    const unsigned char           *key;      /* of union(key), plain bytes */
+    size_t                         key_len;  /* 0: none */
+} conflict_field_t;
+
+
+typedef struct {
+    const unsigned char           *data;     /* NULL: there is none */
+    size_t                         len;
+} conflict_document_t;
+
+
+typedef struct {
+    conflict_document_t            base;     /* NULL: not held any more */
+    conflict_document_t            server;   /* NULL: it does not exist */
+    conflict_document_t            client;
+    const conflict_field_t        *fields;
+    size_t                         n;
+
+    /* the member that has the base version, NULL: there is none */
+    const conflict_json_pointer_t *ignored;
+
+    /* the value that it gets, as JSON; NULL: it stays as it is */
+    conflict_document_t            version;
+
+    unsigned                       patch;    /* merge-patch (RFC 7396) */
+    unsigned                       stale;    /* 0: only "server" counts */
+    uint64_t                       seed;     /* of hashes, not to be guessed */
+} conflict_merge_t;
+
+
+typedef enum {
+    CONFLICT_MERGE_SAME = 0,     /* the client's bytes as they came */
+    CONFLICT_MERGE_DONE,         /* the bytes are in result->text */
+    CONFLICT_MERGE_CLASH,        /* result->clashes tells where */
+    CONFLICT_MERGE_REPEATED,     /* the client's has a member twice */
+    CONFLICT_MERGE_LARGE,        /* the client's has too many values */
+    CONFLICT_MERGE_UNFIT,        /* the server's cannot be merged */
+    CONFLICT_MERGE_FAILED        /* no memory */
+} conflict_merge_rc_e;
+
+
+typedef struct {
+    conflict_out_t                 text;
+    conflict_out_t                 fields;   /* ,"/tags","/title" */
+    conflict_out_t                 names;    /* the same: tags title */
+    conflict_out_t                 clashes;  /* ,{"field":"/price",...} */
+} conflict_merged_t;
 
 
 /*
- * 1 where the document "latest" has all that the body "write" wanted: each
- * of its members with an equal value, a null member also where there is
- * none (RFC 7396).  The member at "base", which may be NULL, is not looked
- * at.  0 where it has not, or where that cannot be told.
+ * Both documents were found valid before.  The result is to be freed in any
+ * case; it is all zeros where nothing is to be said.
  */
-int conflict_merge_reflects(const char *latest, size_t latest_len,
-    const char *write, size_t write_len, const conflict_json_pointer_t *base);
+conflict_merge_rc_e conflict_merge(const conflict_merge_t *merge,
+    conflict_merged_t *result);
+void conflict_merged_free(conflict_merged_t *result);
+
+const char *conflict_rule_name(conflict_rule_e rule);
+
+/*
+ * Can "text" be merged in this build?
+ */
+int conflict_lines_available(void);
 
 
 #endif /* _CONFLICT_MERGE_H_INCLUDED_ */

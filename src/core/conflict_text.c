@@ -17,6 +17,9 @@
 #include "conflict_text.h"
 
 
+static unsigned conflict_text_unit(const unsigned char *p);
+
+
 const unsigned char *
 conflict_text_plain(const unsigned char *p, const unsigned char *last)
 {
@@ -231,4 +234,141 @@ conflict_text_escape(unsigned char *dst, const unsigned char *src, size_t len)
     }
 
     return n;
+}
+
+
+size_t
+conflict_text_next(const unsigned char **p, const unsigned char *last,
+    unsigned char *rune, const unsigned char **piece)
+{
+    size_t                n;
+    unsigned              unit;
+    const unsigned char  *start;
+
+    start = *p;
+
+    if (start == last) {
+        return 0;
+    }
+
+    if (*start != '\\') {
+        *piece = start;
+        *p = memchr(start, '\\', (size_t) (last - start));
+
+        if (*p == NULL) {
+            *p = last;
+        }
+
+        return (size_t) (*p - start);
+    }
+
+    *piece = rune;
+    *p += 2;
+
+    switch (start[1]) {
+
+    case 'b':
+        rune[0] = '\b';
+        return 1;
+
+    case 'f':
+        rune[0] = '\f';
+        return 1;
+
+    case 'n':
+        rune[0] = '\n';
+        return 1;
+
+    case 'r':
+        rune[0] = '\r';
+        return 1;
+
+    case 't':
+        rune[0] = '\t';
+        return 1;
+
+    case 'u':
+        unit = conflict_text_unit(start + 2);
+        n = 6;
+
+        if (unit >= 0xd800 && unit < 0xdc00) {
+            unit = 0x10000 + ((unit - 0xd800) << 10)
+                   + (conflict_text_unit(start + 8) - 0xdc00);
+            n = 12;
+        }
+
+        *p = start + n;
+        return conflict_text_encode(rune, unit);
+
+    default: /* a quote, a slash or a backslash */
+        rune[0] = start[1];
+        return 1;
+    }
+}
+
+
+int
+conflict_text_same(const unsigned char *a, size_t a_len,
+    const unsigned char *b, size_t b_len)
+{
+    size_t                n, m, len;
+    unsigned char         rune[4], other[4];
+    const unsigned char  *x, *y, *a_last, *b_last;
+
+    if (a_len == b_len && memcmp(a, b, a_len) == 0) {
+        return 1;
+    }
+
+    if (memchr(a, '\\', a_len) == NULL && memchr(b, '\\', b_len) == NULL) {
+        return 0;
+    }
+
+    a_last = a + a_len;
+    b_last = b + b_len;
+    n = m = 0;
+    x = y = NULL;
+
+    for ( ;; ) {
+
+        if (n == 0) {
+            n = conflict_text_next(&a, a_last, rune, &x);
+        }
+
+        if (m == 0) {
+            m = conflict_text_next(&b, b_last, other, &y);
+        }
+
+        if (n == 0 || m == 0) {
+            return n == m;
+        }
+
+        len = (n < m) ? n : m;
+
+        if (memcmp(x, y, len) != 0) {
+            return 0;
+        }
+
+        x += len;
+        y += len;
+        n -= len;
+        m -= len;
+    }
+}
+
+
+static unsigned
+conflict_text_unit(const unsigned char *p)
+{
+    unsigned       i, unit;
+    unsigned char  ch;
+
+    unit = 0;
+
+    for (i = 0; i < 4; i++) {
+        ch = p[i] | 0x20;
+        unit = unit << 4 | (unsigned) ((ch >= 'a') ? ch - 'a' + 10
+                                                   : p[i] - '0');
+    }
+
+    return unit;
 }

@@ -50,5 +50,19 @@ size_t conflict_text_encode(unsigned char *dst, unsigned rune);
 size_t conflict_text_escape(unsigned char *dst, const unsigned char *src,
     size_t len);
 
+/*
+ * Steps through the inside of a JSON string that was checked, as its bytes
+ * are once the escapes are decoded.  Returns the length of the next piece,
+ * 0 at the end; *piece is in the text, or is "rune", with room for 4 bytes.
+ */
+size_t conflict_text_next(const unsigned char **p, const unsigned char *last,
+    unsigned char *rune, const unsigned char **piece);
+
+/*
+ * 1 where the insides of two JSON strings are the same once decoded.
+ */
+int conflict_text_same(const unsigned char *a, size_t a_len,
+    const unsigned char *b, size_t b_len);
+
 
 #endif /* _CONFLICT_TEXT_H_INCLUDED_ */

@@ -2,47 +2,211 @@
 /*
  * Copyright (C) the ngx_http_conflict_module authors
  *
- * Fuzz target: does a document reflect a write?  Each that says anything
- * reflects itself.  The two are parted by a NUL.
+ * Fuzz target: base, server and client, parted by NULs, under all rules.
+ * What comes out is JSON without a member twice, and what no side but the
+ * client has changed is the client's.
  */
 
 
 #include <stdlib.h>
 #include <string.h>
 
-#include <jansson.h>
-
 #include "../../src/core/conflict_merge.h"
+#include "../../src/core/conflict_value.h"
+
+
+#define SEED  77
+
+
+static const struct {
+    const char       *pointer;
+    conflict_rule_e   rule;
+    const char       *key;
+} rules[] = {
+    { "/a", CONFLICT_RULE_LWW, NULL },
+    { "/b", CONFLICT_RULE_SERVER, NULL },
+    { "/c", CONFLICT_RULE_UNION, NULL },
+    { "/d", CONFLICT_RULE_UNION, "a" },
+    { "/e", CONFLICT_RULE_SUM, NULL },
+    { "/f", CONFLICT_RULE_MAX, NULL },
+    { "/g", CONFLICT_RULE_TEXT, NULL },
+    { "/h/a", CONFLICT_RULE_SERVER, NULL },
+    { "/h/b", CONFLICT_RULE_REJECT, NULL }
+};
+
+
+static conflict_json_rc_e
+parse(conflict_tree_t *tree, const unsigned char *data, size_t len)
+{
+    conflict_json_rc_e  rc;
+
+    rc = conflict_tree_parse(tree, data, len, SEED);
+
+    if (rc != CONFLICT_JSON_OK) {
+        conflict_tree_free(tree);
+    }
+
+    return rc;
+}
+
+
+static int
+equal(const unsigned char *a, size_t a_len, const unsigned char *b,
+    size_t b_len)
+{
+    int               rc;
+    conflict_tree_t   x, y;
+    conflict_value_t  v, w;
+
+    if (parse(&x, a, a_len) != CONFLICT_JSON_OK) {
+        abort();
+    }
+
+    if (parse(&y, b, b_len) != CONFLICT_JSON_OK) {
+        abort();
+    }
+
+    v.tree = &x;
+    v.node = 0;
+    w.tree = &y;
+    w.node = 0;
+    rc = conflict_value_equal(v, w);
+
+    if (rc && conflict_value_hash(v) != conflict_value_hash(w)) {
+        abort();
+    }
+
+    conflict_tree_free(&x);
+    conflict_tree_free(&y);
+
+    return rc;
+}
+
+
+/* 1: it was merged; the result is JSON */
+
+static int
+merge(conflict_merge_t *in, const unsigned char **text, size_t *len,
+    conflict_merged_t *out)
+{
+    conflict_tree_t  tree;
+
+    switch (conflict_merge(in, out)) {
+
+    case CONFLICT_MERGE_SAME:
+        *text = in->client.data;
+        *len = in->client.len;
+        break;
+
+    case CONFLICT_MERGE_DONE:
+        *text = out->text.data;
+        *len = out->text.len;
+        break;
+
+    default:
+        return 0;
+    }
+
+    if (parse(&tree, *text, *len) != CONFLICT_JSON_OK) {
+        abort();
+    }
+
+    conflict_tree_free(&tree);
+
+    return 1;
+}
 
 
 int
-LLVMFuzzerTestOneInput(const unsigned char *data, size_t size)
+LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 {
-    json_t                  *tree;
-    const unsigned char     *p;
-    conflict_json_pointer_t  base;
+    size_t                i, len;
+    conflict_tree_t       tree;
+    conflict_field_t      fields[sizeof(rules) / sizeof(rules[0])];
+    conflict_merge_t      in;
+    conflict_merged_t     out;
+    const unsigned char  *p, *text;
+    conflict_document_t  *doc[3];
 
-    p = memchr(data, 0, size);
+    memset(&in, 0, sizeof(in));
+    memset(fields, 0, sizeof(fields));
 
-    if (p) {
-        conflict_json_pointer(&base, "/a/b", 4);
-        (void) conflict_merge_reflects((const char *) data,
-                                       (size_t) (p - data),
-                                       (const char *) p + 1,
-                                       size - (size_t) (p - data) - 1, &base);
+    doc[0] = &in.base;
+    doc[1] = &in.server;
+    doc[2] = &in.client;
+
+    for (i = 0; i < 3; i++) {
+        p = (i < 2 && size) ? memchr(data, 0, size) : NULL;
+
+        if (i < 2 && p == NULL) {
+            return 0;
+        }
+
+        doc[i]->data = data;
+        doc[i]->len = p ? (size_t) (p - data) : size;
+
+        if (parse(&tree, doc[i]->data, doc[i]->len) != CONFLICT_JSON_OK) {
+            return 0;
+        }
+
+        conflict_tree_free(&tree);
+
+        size -= doc[i]->len + (p != NULL);
+        data += doc[i]->len + (p != NULL);
     }
 
-    tree = json_loadb((const char *) data, size,
-                      JSON_REJECT_DUPLICATES|JSON_ALLOW_NUL, NULL);
+    in.stale = 1;
+    in.seed = SEED;
 
-    if (json_is_object(tree) && json_object_size(tree)
-        && !conflict_merge_reflects((const char *) data, size,
-                                    (const char *) data, size, NULL))
+    /* without rules: what is not refused has what each side has changed */
+
+    if (merge(&in, &text, &len, &out)
+        && equal(in.base.data, in.base.len, in.server.data, in.server.len)
+        && !equal(text, len, in.client.data, in.client.len))
     {
         abort();
     }
 
-    json_decref(tree);
+    if (out.text.data
+        && equal(in.base.data, in.base.len, in.client.data, in.client.len)
+        && !equal(text, len, in.server.data, in.server.len))
+    {
+        abort();
+    }
+
+    conflict_merged_free(&out);
+
+    /* with them, whole and as a patch, with a base and without */
+
+    for (i = 0; i < sizeof(rules) / sizeof(rules[0]); i++) {
+        conflict_json_pointer(&fields[i].pointer, rules[i].pointer,
+                              strlen(rules[i].pointer));
+        fields[i].rule = rules[i].rule;
+
+        if (rules[i].key) {
+            fields[i].key = (const unsigned char *) rules[i].key;
+            fields[i].key_len = strlen(rules[i].key);
+        }
+    }
+
+    in.fields = fields;
+    in.n = sizeof(rules) / sizeof(rules[0]);
+
+    for (i = 0; i < 8; i++) {
+        in.patch = i & 1;
+        in.stale = (i >> 1) & 1;
+
+        if (i & 4) {
+            in.base.data = NULL;
+        }
+
+        (void) merge(&in, &text, &len, &out);
+        conflict_merged_free(&out);
+
+        (void) conflict_value_reflects(in.server.data, in.server.len,
+                                       in.client.data, in.client.len,
+                                       &fields[0].pointer, SEED);
+    }
 
     return 0;
 }

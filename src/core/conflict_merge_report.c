@@ -1,0 +1,169 @@
+
+/*
+ * Copyright (C) the ngx_http_conflict_module authors
+ *
+ * What a merge tells of itself: the fields that it touched, and those that
+ * clashed.
+ */
+
+
+#include "conflict_merge_state.h"
+
+
+#define CONFLICT_MERGE_FIELDS   4096     /* bytes of lists of fields */
+#define CONFLICT_MERGE_NAMES    512
+#define CONFLICT_MERGE_CLASHES  65536    /* bytes; after that no values */
+
+
+static void conflict_merge_add_value(conflict_out_t *out, const char *name,
+    conflict_value_t value);
+
+
+static const char  *conflict_rule_names[] = {
+    "auto", "lww", "server", "reject", "union", "max", "min", "sum", "text"
+};
+
+
+const char *
+conflict_rule_name(conflict_rule_e rule)
+{
+    return conflict_rule_names[rule];
+}
+
+
+/* goes down into a member; its name as it is in the document */
+
+void
+conflict_merge_enter(conflict_walk_t *walk, const unsigned char *name,
+    size_t len)
+{
+    size_t                i, n;
+    unsigned char         rune[4];
+    const unsigned char  *last, *piece;
+
+    last = name + len;
+
+    conflict_out_text(&walk->path, "/");
+
+    while ((n = conflict_text_next(&name, last, rune, &piece)) > 0) {
+
+        for (i = 0; i < n; i++) {
+
+            if (piece[i] == '~' || piece[i] == '/') {
+                conflict_out_text(&walk->path,
+                                  (piece[i] == '~') ? "~0" : "~1");
+
+            } else {
+                conflict_out_add(&walk->path, &piece[i], 1);
+            }
+        }
+    }
+}
+
+
+/* the field that the path leads to, for the lists of fields */
+
+void
+conflict_merge_note(conflict_walk_t *walk)
+{
+    size_t              i;
+    unsigned char       ch, hex[3];
+    conflict_out_t     *names;
+    conflict_merged_t  *result;
+
+    static const char   digits[] = "0123456789ABCDEF";
+
+    result = walk->result;
+    names = &result->names;
+
+    if (result->fields.len < CONFLICT_MERGE_FIELDS) {
+        conflict_out_text(&result->fields, ",\"");
+        conflict_out_escaped(&result->fields, walk->path.data,
+                             (walk->path.len < CONFLICT_MERGE_NAMES)
+                             ? walk->path.len : CONFLICT_MERGE_NAMES);
+        conflict_out_text(&result->fields, "\"");
+    }
+
+    if (names->len + 3 * walk->path.len > CONFLICT_MERGE_NAMES) {
+        return;
+    }
+
+    if (names->len) {
+        conflict_out_text(names, " ");
+    }
+
+    /* without the first slash, and what a header may have */
+
+    for (i = 1; i < walk->path.len; i++) {
+        ch = walk->path.data[i];
+
+        if (ch > ' ' && ch < 0x7f && ch != '"' && ch != '\\' && ch != '%') {
+            conflict_out_add(names, &ch, 1);
+            continue;
+        }
+
+        hex[0] = '%';
+        hex[1] = (unsigned char) digits[ch >> 4];
+        hex[2] = (unsigned char) digits[ch & 0x0f];
+        conflict_out_add(names, hex, 3);
+    }
+}
+
+
+void
+conflict_merge_clash(conflict_walk_t *walk, conflict_rule_e rule,
+    const conflict_trio_t *trio)
+{
+    conflict_out_t  *out;
+
+    out = &walk->result->clashes;
+
+    if (!walk->clashed) {
+        /* of a refusal these are what clashed */
+        walk->clashed = 1;
+        walk->result->fields.len = 0;
+        walk->result->names.len = 0;
+    }
+
+    conflict_merge_note(walk);
+
+    conflict_out_text(out, ",{\"field\":\"");
+    conflict_out_escaped(out, walk->path.data, walk->path.len);
+    conflict_out_text(out, "\",\"rule\":\"");
+    conflict_out_text(out, conflict_rule_name(rule));
+    conflict_out_text(out, "\"");
+
+    if (walk->in->stale) {
+        conflict_merge_add_value(out, "base", trio->base);
+    }
+
+    conflict_merge_add_value(out, "server", trio->server);
+    conflict_merge_add_value(out, "client", trio->client);
+    conflict_out_text(out, "}");
+}
+
+
+static void
+conflict_merge_add_value(conflict_out_t *out, const char *name,
+    conflict_value_t value)
+{
+    size_t                len;
+    const unsigned char  *text;
+
+    if (value.tree == NULL) {
+        return;
+    }
+
+    text = conflict_value_text(value, &len);
+
+    if (len > CONFLICT_MERGE_CLASHES
+        || out->len > CONFLICT_MERGE_CLASHES - len)
+    {
+        return;
+    }
+
+    conflict_out_text(out, ",\"");
+    conflict_out_text(out, name);
+    conflict_out_text(out, "\":");
+    conflict_out_add(out, text, len);
+}

@@ -1,0 +1,406 @@
+
+/*
+ * Copyright (C) the ngx_http_conflict_module authors
+ *
+ * Rules that make a value of two: numbers, sets, and arrays of objects by
+ * key.
+ */
+
+
+#include <stdio.h>
+#include <string.h>
+
+#include "conflict_merge_state.h"
+#include "conflict_number.h"
+#include "conflict_set.h"
+
+
+/* an array in the making */
+
+typedef struct {
+    conflict_out_t                *out;
+    size_t                         n;
+    unsigned                       changed;  /* from the server's */
+    conflict_set_t                 seen;     /* what is in it */
+} conflict_array_t;
+
+
+static int conflict_merge_is_array(conflict_value_t value);
+static size_t conflict_merge_size(conflict_value_t value);
+static void conflict_merge_sets(const conflict_trio_t *trio, unsigned held,
+    const conflict_set_t *base, const conflict_set_t *client,
+    conflict_array_t *array);
+static void conflict_merge_maps(conflict_walk_t *walk,
+    const conflict_trio_t *trio, const conflict_set_t *base,
+    const conflict_set_t *server, const conflict_set_t *client,
+    conflict_array_t *array);
+static void conflict_merge_element(conflict_walk_t *walk,
+    conflict_trio_t *trio, const conflict_set_t *map,
+    conflict_array_t *array);
+static void conflict_merge_push(conflict_array_t *array,
+    conflict_value_t value);
+static void conflict_merge_begin(conflict_array_t *array);
+
+
+conflict_take_e
+conflict_merge_extreme(const conflict_trio_t *trio, int max)
+{
+    int                   rc;
+    size_t                s_len, c_len;
+    const unsigned char  *s, *c;
+
+    if (trio->server.tree == NULL) {
+        return CONFLICT_TAKE_CLIENT;
+    }
+
+    if (trio->client.tree == NULL) {
+        return CONFLICT_TAKE_SERVER;
+    }
+
+    if (conflict_tree_type(trio->server) != CONFLICT_JSON_NUMBER
+        || conflict_tree_type(trio->client) != CONFLICT_JSON_NUMBER)
+    {
+        return CONFLICT_TAKE_NONE;
+    }
+
+    s = conflict_value_text(trio->server, &s_len);
+    c = conflict_value_text(trio->client, &c_len);
+
+    rc = conflict_number_compare(c, c_len, s, s_len);
+
+    return (max ? rc > 0 : rc < 0) ? CONFLICT_TAKE_CLIENT
+                                   : CONFLICT_TAKE_SERVER;
+}
+
+
+/* server + (client - base), where none of it overflows */
+
+conflict_take_e
+conflict_merge_sum(conflict_walk_t *walk, const conflict_trio_t *trio,
+    conflict_out_t *made)
+{
+    char                   text[sizeof("-9223372036854775808")];
+    size_t                 i, len;
+    int64_t                n[3], change;
+    conflict_value_t       value;
+    const unsigned char   *p;
+
+    if (!walk->held) {
+        return CONFLICT_TAKE_NONE;
+    }
+
+    n[0] = 0;
+
+    for (i = 0; i < 3; i++) {
+        value = (i == 0) ? trio->base : (i == 1) ? trio->server : trio->client;
+
+        if (value.tree == NULL) {
+            /* there was no counter: it began at 0 */
+            continue;
+        }
+
+        p = conflict_value_text(value, &len);
+
+        if (conflict_tree_type(value) != CONFLICT_JSON_NUMBER
+            || conflict_number_integer(&n[i], p, len) != 0)
+        {
+            return conflict_value_equal(trio->base, trio->server)
+                   ? CONFLICT_TAKE_CLIENT
+                   : conflict_value_equal(trio->base, trio->client)
+                     ? CONFLICT_TAKE_SERVER : CONFLICT_TAKE_NONE;
+        }
+    }
+
+    if (n[0] < 0 ? n[2] > INT64_MAX + n[0] : n[2] < INT64_MIN + n[0]) {
+        return CONFLICT_TAKE_NONE;
+    }
+
+    change = n[2] - n[0];
+
+    if (change < 0 ? n[1] < INT64_MIN - change : n[1] > INT64_MAX - change) {
+        return CONFLICT_TAKE_NONE;
+    }
+
+    if (change == 0 && trio->base.tree) {
+        return (n[1] == n[2]) ? CONFLICT_TAKE_CLIENT : CONFLICT_TAKE_SERVER;
+    }
+
+    if (n[1] + change == n[2]) {
+        return CONFLICT_TAKE_CLIENT;
+    }
+
+    (void) snprintf(text, sizeof(text), "%lld", (long long) (n[1] + change));
+    conflict_out_text(made, text);
+
+    return CONFLICT_TAKE_MADE;
+}
+
+
+/*
+ * (server less (base less client)), then (client less base); nothing twice.
+ */
+
+conflict_take_e
+conflict_merge_union(conflict_walk_t *walk, const conflict_field_t *field,
+    const conflict_trio_t *trio, conflict_out_t *made)
+{
+    int                ok;
+    size_t             n;
+    conflict_set_t     base, server, client;
+    conflict_array_t   array;
+
+    if (!conflict_merge_is_array(trio->server)
+        || !conflict_merge_is_array(trio->client)
+        || !conflict_merge_is_array(trio->base))
+    {
+        return CONFLICT_TAKE_NONE;
+    }
+
+    memset(&array, 0, sizeof(conflict_array_t));
+    memset(&base, 0, sizeof(conflict_set_t));
+    memset(&server, 0, sizeof(conflict_set_t));
+    memset(&client, 0, sizeof(conflict_set_t));
+
+    array.out = made;
+    conflict_out_text(made, "[");
+
+    n = conflict_merge_size(trio->server) + conflict_merge_size(trio->client);
+
+    ok = (conflict_set_init(&array.seen, n, field->key, field->key_len) == 0);
+    ok &= (conflict_set_init(&base, conflict_merge_size(trio->base),
+                             field->key, field->key_len) == 0);
+    ok &= (conflict_set_init(&server, conflict_merge_size(trio->server),
+                             field->key, field->key_len) == 0);
+    ok &= (conflict_set_init(&client, conflict_merge_size(trio->client),
+                             field->key, field->key_len) == 0);
+
+    if (!ok) {
+        made->failed = 1;
+
+    } else {
+        ok = conflict_set_fill(&base, trio->base) == 0
+             && conflict_set_fill(&server, trio->server) == 0
+             && conflict_set_fill(&client, trio->client) == 0;
+    }
+
+    if (ok && field->key_len) {
+        conflict_merge_maps(walk, trio, &base, &server, &client, &array);
+
+    } else if (ok) {
+        conflict_merge_sets(trio, walk->held, &base, &client, &array);
+    }
+
+    conflict_out_text(made, "]");
+
+    conflict_set_free(&array.seen);
+    conflict_set_free(&base);
+    conflict_set_free(&server);
+    conflict_set_free(&client);
+
+    if (made->failed
+        || (ok && (array.changed || trio->server.tree == NULL)))
+    {
+        return CONFLICT_TAKE_MADE;
+    }
+
+    made->len = 0;
+
+    return ok ? CONFLICT_TAKE_SERVER : CONFLICT_TAKE_NONE;
+}
+
+
+/* none counts as an empty one */
+
+static int
+conflict_merge_is_array(conflict_value_t value)
+{
+    return value.tree == NULL
+           || conflict_tree_type(value) == CONFLICT_JSON_ARRAY;
+}
+
+
+static size_t
+conflict_merge_size(conflict_value_t value)
+{
+    return value.tree ? value.tree->nodes[value.node].children : 0;
+}
+
+
+static void
+conflict_merge_sets(const conflict_trio_t *trio, unsigned held,
+    const conflict_set_t *base, const conflict_set_t *client,
+    conflict_array_t *array)
+{
+    conflict_value_t  v;
+
+    for (v = conflict_tree_first(trio->server); v.tree;
+         v = conflict_tree_next(trio->server, v))
+    {
+        if ((held && conflict_set_find(base, v).tree
+             && conflict_set_find(client, v).tree == NULL)
+            || !conflict_set_add(&array->seen, v))
+        {
+            /* the client has removed it, or it comes twice */
+            array->changed = 1;
+            continue;
+        }
+
+        conflict_merge_push(array, v);
+    }
+
+    for (v = conflict_tree_first(trio->client); v.tree;
+         v = conflict_tree_next(trio->client, v))
+    {
+        if (!(held && conflict_set_find(base, v).tree)
+            && conflict_set_add(&array->seen, v))
+        {
+            array->changed = 1;
+            conflict_merge_push(array, v);
+        }
+    }
+}
+
+
+static void
+conflict_merge_maps(conflict_walk_t *walk, const conflict_trio_t *trio,
+    const conflict_set_t *base, const conflict_set_t *server,
+    const conflict_set_t *client, conflict_array_t *array)
+{
+    conflict_trio_t   element;
+    conflict_value_t  v;
+
+    for (v = conflict_tree_first(trio->server); v.tree;
+         v = conflict_tree_next(trio->server, v))
+    {
+        element.base = conflict_set_find(base, v);
+        element.server = v;
+        element.client = conflict_set_find(client, v);
+
+        conflict_merge_element(walk, &element, server, array);
+    }
+
+    for (v = conflict_tree_first(trio->client); v.tree;
+         v = conflict_tree_next(trio->client, v))
+    {
+        element.server = conflict_set_find(server, v);
+
+        if (element.server.tree) {
+            continue;
+        }
+
+        element.base = conflict_set_find(base, v);
+        element.client = v;
+
+        conflict_merge_element(walk, &element, client, array);
+    }
+}
+
+
+/* of one key: on one side, or on both */
+
+static void
+conflict_merge_element(conflict_walk_t *walk, conflict_trio_t *trio,
+    const conflict_set_t *map, conflict_array_t *array)
+{
+    size_t                path, len;
+    unsigned              patch;
+    conflict_edit_t       edit;
+    conflict_scope_t      scope;
+    conflict_value_t      key;
+    const unsigned char  *text;
+
+    if (conflict_value_equal(trio->server, trio->client)
+        || (trio->client.tree && trio->server.tree
+            && conflict_value_equal(trio->base, trio->client))
+        || (trio->client.tree == NULL && trio->base.tree == NULL))
+    {
+        /* nobody, or the server alone, has changed or added it */
+        conflict_merge_push(array, trio->server);
+        return;
+    }
+
+    array->changed = 1;
+
+    if (trio->server.tree == NULL && trio->base.tree == NULL) {
+        conflict_merge_push(array, trio->client);
+        return;
+    }
+
+    if (conflict_value_equal(trio->base, trio->server)) {
+
+        if (trio->client.tree) {
+            conflict_merge_push(array, trio->client);
+        }
+
+        return;
+    }
+
+    if (trio->server.tree == NULL
+        && conflict_value_equal(trio->base, trio->client))
+    {
+        return;
+    }
+
+    /* both have changed it: member by member, where it is still on both */
+
+    path = walk->path.len;
+    key = conflict_set_key(map, trio->server.tree ? trio->server
+                                                  : trio->client);
+    text = conflict_value_text(key, &len);
+
+    if (conflict_tree_type(key) == CONFLICT_JSON_STRING) {
+        text++;
+        len -= 2;
+    }
+
+    conflict_merge_enter(walk, text, len);
+
+    if (trio->server.tree == NULL || trio->client.tree == NULL) {
+        conflict_merge_clash(walk, CONFLICT_RULE_UNION, trio);
+
+    } else {
+        memset(&scope, 0, sizeof(conflict_scope_t));
+
+        edit.tree = trio->client.tree;
+        edit.out = array->out;
+        edit.copied = trio->client.tree->nodes[trio->client.node].start;
+
+        /* a patch has arrays whole (RFC 7396) */
+
+        patch = walk->patch;
+        walk->patch = 0;
+
+        conflict_merge_begin(array);
+        conflict_merge_members(walk, &edit, trio, &scope);
+        conflict_merge_replace(&edit,
+                           trio->client.tree->nodes[trio->client.node].end,
+                           trio->client.tree->nodes[trio->client.node].end,
+                           "", 0);
+
+        walk->patch = patch;
+    }
+
+    walk->path.len = path;
+}
+
+
+static void
+conflict_merge_push(conflict_array_t *array, conflict_value_t value)
+{
+    size_t                len;
+    const unsigned char  *text;
+
+    text = conflict_value_text(value, &len);
+
+    conflict_merge_begin(array);
+    conflict_out_add(array->out, text, len);
+}
+
+
+static void
+conflict_merge_begin(conflict_array_t *array)
+{
+    if (array->n++) {
+        conflict_out_text(array->out, ",");
+    }
+}

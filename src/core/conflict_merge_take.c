@@ -1,0 +1,220 @@
+
+/*
+ * Copyright (C) the ngx_http_conflict_module authors
+ *
+ * Which side a field takes: by who has changed it, and by its rule where
+ * both have.
+ */
+
+
+#include "conflict_merge_state.h"
+
+
+static conflict_take_e conflict_merge_decide(conflict_walk_t *walk,
+    const conflict_field_t *field, const conflict_trio_t *trio,
+    conflict_out_t *made);
+static conflict_take_e conflict_merge_rule(conflict_walk_t *walk,
+    const conflict_field_t *field, const conflict_trio_t *trio,
+    conflict_out_t *made);
+static void conflict_merge_owned(conflict_walk_t *walk,
+    conflict_value_t server, const conflict_scope_t *scope,
+    conflict_out_t *out);
+
+
+/* which side a field takes; objects are merged member by member here */
+
+conflict_take_e
+conflict_merge_take(conflict_walk_t *walk, conflict_edit_t *edit,
+    const conflict_field_t *field, conflict_trio_t *trio,
+    conflict_scope_t *scope, conflict_out_t *made)
+{
+    conflict_rule_e  rule;
+    conflict_take_e  take;
+
+    rule = field ? field->rule : CONFLICT_RULE_AUTO;
+
+    if (rule == CONFLICT_RULE_AUTO
+        && conflict_tree_type(trio->client) == CONFLICT_JSON_OBJECT
+        && (conflict_tree_type(trio->server) == CONFLICT_JSON_OBJECT
+            || (trio->server.tree == NULL && scope->n)))
+    {
+        if (walk->in->stale || scope->n) {
+            conflict_merge_members(walk, edit, trio, scope);
+        }
+
+        return CONFLICT_TAKE_CLIENT;
+    }
+
+    if (walk->patch
+        && conflict_tree_type(trio->client) == CONFLICT_JSON_NULL)
+    {
+        /* null removes (RFC 7396) */
+        trio->client.tree = NULL;
+    }
+
+    take = conflict_merge_decide(walk, field, trio, made);
+
+    if (take == CONFLICT_TAKE_CLIENT && scope->n) {
+
+        /* it replaces or removes an object with fields of the server's */
+
+        conflict_merge_owned(walk, trio->server, scope, made);
+
+        if (made->len) {
+            rule = CONFLICT_RULE_SERVER;
+            take = (trio->client.tree || walk->patch)
+                   ? CONFLICT_TAKE_NONE : CONFLICT_TAKE_MADE;
+        }
+    }
+
+    if (take == CONFLICT_TAKE_NONE) {
+        conflict_merge_clash(walk, rule, trio);
+
+    } else if (take != CONFLICT_TAKE_CLIENT && !walk->clashed) {
+        conflict_merge_note(walk);
+    }
+
+    return take;
+}
+
+
+static conflict_take_e
+conflict_merge_decide(conflict_walk_t *walk, const conflict_field_t *field,
+    const conflict_trio_t *trio, conflict_out_t *made)
+{
+    conflict_rule_e  rule;
+
+    rule = field ? field->rule : CONFLICT_RULE_AUTO;
+
+    if (!walk->in->stale && rule != CONFLICT_RULE_SERVER) {
+        return CONFLICT_TAKE_CLIENT;
+    }
+
+    if (rule == CONFLICT_RULE_SUM && trio->server.tree && trio->client.tree) {
+        /* equal sums are two changes, not one */
+        return conflict_merge_sum(walk, trio, made);
+    }
+
+    if (conflict_value_equal(trio->server, trio->client)) {
+        return CONFLICT_TAKE_CLIENT;
+    }
+
+    if (rule == CONFLICT_RULE_SERVER) {
+        return CONFLICT_TAKE_SERVER;
+    }
+
+    if (rule == CONFLICT_RULE_REJECT) {
+        return CONFLICT_TAKE_NONE;
+    }
+
+    if (walk->held) {
+
+        if (conflict_value_equal(trio->base, trio->server)) {
+            return CONFLICT_TAKE_CLIENT;
+        }
+
+        if (conflict_value_equal(trio->base, trio->client)) {
+            return CONFLICT_TAKE_SERVER;
+        }
+    }
+
+    return conflict_merge_rule(walk, field, trio, made);
+}
+
+
+/* both have changed it, or nobody can tell who has */
+
+static conflict_take_e
+conflict_merge_rule(conflict_walk_t *walk, const conflict_field_t *field,
+    const conflict_trio_t *trio, conflict_out_t *made)
+{
+    switch (field ? field->rule : CONFLICT_RULE_AUTO) {
+
+    case CONFLICT_RULE_LWW:
+
+        if (!walk->held && trio->client.tree == NULL) {
+            /* it may never have known it */
+            return CONFLICT_TAKE_SERVER;
+        }
+
+        if (!walk->clashed) {
+            conflict_merge_note(walk);
+        }
+
+        return CONFLICT_TAKE_CLIENT;
+
+    case CONFLICT_RULE_UNION:
+        return conflict_merge_union(walk, field, trio, made);
+
+    case CONFLICT_RULE_MAX:
+        return conflict_merge_extreme(trio, 1);
+
+    case CONFLICT_RULE_MIN:
+        return conflict_merge_extreme(trio, 0);
+
+    case CONFLICT_RULE_TEXT:
+        return walk->held ? conflict_merge_lines(trio, made)
+                          : CONFLICT_TAKE_NONE;
+
+    default: /* auto, reject, sum */
+        return CONFLICT_TAKE_NONE;
+    }
+}
+
+
+/* of an object that the client does not have, what the server owns */
+
+static void
+conflict_merge_owned(conflict_walk_t *walk, conflict_value_t server,
+    const conflict_scope_t *scope, conflict_out_t *out)
+{
+    size_t                   len, size, value;
+    uint16_t                 rules[CONFLICT_MERGE_RULES];
+    conflict_value_t         v;
+    conflict_scope_t         inner;
+    const conflict_node_t   *node;
+    const conflict_field_t  *field;
+
+    if (conflict_tree_type(server) != CONFLICT_JSON_OBJECT) {
+        return;
+    }
+
+    size = out->len;
+    inner.rules = rules;
+
+    for (v = conflict_tree_first(server); v.tree;
+         v = conflict_tree_next(server, v))
+    {
+        node = &v.tree->nodes[v.node];
+        field = conflict_merge_scope(walk, scope, v, &inner);
+
+        if (!(field && field->rule == CONFLICT_RULE_SERVER) && inner.n == 0) {
+            continue;
+        }
+
+        len = out->len;
+
+        conflict_out_text(out, (len > size) ? ",\"" : "{\"");
+        conflict_out_add(out, v.tree->text + node->name,
+                         node->name_end - node->name);
+        conflict_out_text(out, "\":");
+
+        if (field && field->rule == CONFLICT_RULE_SERVER) {
+            conflict_out_add(out, v.tree->text + node->start,
+                             node->end - node->start);
+
+        } else {
+            value = out->len;
+            conflict_merge_owned(walk, v, &inner, out);
+
+            if (value == out->len) {
+                /* there is none in it */
+                out->len = len;
+            }
+        }
+    }
+
+    if (out->len > size) {
+        conflict_out_text(out, "}");
+    }
+}

@@ -1,0 +1,212 @@
+
+/*
+ * Copyright (C) the ngx_http_conflict_module authors
+ *
+ * A number is a sign, digits without zeros at either end, and the exponent
+ * of the first of them.
+ */
+
+
+#include <string.h>
+
+#include "conflict_hash.h"
+#include "conflict_number.h"
+
+
+#define CONFLICT_NUMBER_EXPONENT  1000000000000000LL
+
+
+typedef struct {
+    const unsigned char     *first;        /* digit that is not 0 */
+    const unsigned char     *last;         /* behind the last one */
+    size_t                   digits;       /* 0: the number is 0 */
+    int64_t                  exponent;     /* 0.DIGITS times 10 to it */
+    int                      negative;
+} conflict_number_t;
+
+
+static void conflict_number_read(conflict_number_t *n,
+    const unsigned char *text, size_t len);
+
+
+int
+conflict_number_compare(const unsigned char *a, size_t a_len,
+    const unsigned char *b, size_t b_len)
+{
+    int                   rc;
+    conflict_number_t     x, y;
+    const unsigned char  *p, *q;
+
+    conflict_number_read(&x, a, a_len);
+    conflict_number_read(&y, b, b_len);
+
+    if (x.digits == 0 || y.digits == 0) {
+        rc = x.digits ? (x.negative ? -1 : 1) : 0;
+        return y.digits ? (y.negative ? 1 : -1) : rc;
+    }
+
+    if (x.negative != y.negative) {
+        return x.negative ? -1 : 1;
+    }
+
+    rc = (x.exponent > y.exponent) - (x.exponent < y.exponent);
+
+    for (p = x.first, q = y.first; rc == 0; p++, q++) {
+
+        if (p < x.last && *p == '.') {
+            p++;
+        }
+
+        if (q < y.last && *q == '.') {
+            q++;
+        }
+
+        if (p == x.last || q == y.last) {
+            rc = (p < x.last) - (q < y.last);
+            break;
+        }
+
+        rc = (*p > *q) - (*p < *q);
+    }
+
+    return x.negative ? -rc : rc;
+}
+
+
+uint64_t
+conflict_number_hash(const unsigned char *text, size_t len, uint64_t seed)
+{
+    conflict_hash_t       hash;
+    conflict_number_t     n;
+    const unsigned char  *point;
+
+    conflict_number_read(&n, text, len);
+
+    if (n.digits == 0) {
+        return conflict_hash_64("0", 1, seed);
+    }
+
+    conflict_hash_init(&hash, seed);
+    conflict_hash_update(&hash, &n.negative, sizeof(n.negative));
+    conflict_hash_update(&hash, &n.exponent, sizeof(n.exponent));
+
+    point = memchr(n.first, '.', (size_t) (n.last - n.first));
+
+    if (point) {
+        conflict_hash_update(&hash, n.first, (size_t) (point - n.first));
+        n.first = point + 1;
+    }
+
+    conflict_hash_update(&hash, n.first, (size_t) (n.last - n.first));
+
+    return conflict_hash_final(&hash);
+}
+
+
+int
+conflict_number_integer(int64_t *n, const unsigned char *text, size_t len)
+{
+    size_t    i;
+    uint64_t  value, limit;
+
+    i = (text[0] == '-');
+    limit = (uint64_t) INT64_MAX + i;
+    value = 0;
+
+    for ( /* void */ ; i < len; i++) {
+
+        if (text[i] < '0' || text[i] > '9'
+            || value > (limit - (uint64_t) (text[i] - '0')) / 10)
+        {
+            return -1;
+        }
+
+        value = value * 10 + (uint64_t) (text[i] - '0');
+    }
+
+    *n = (text[0] == '-') ? (int64_t) (0 - value) : (int64_t) value;
+
+    return 0;
+}
+
+
+static void
+conflict_number_read(conflict_number_t *n, const unsigned char *text,
+    size_t len)
+{
+    int                   negative;
+    int64_t               exponent;
+    const unsigned char  *p, *last, *end, *point, *first;
+
+    last = text + len;
+    p = text;
+
+    n->negative = (*p == '-');
+    p += n->negative;
+
+    for (end = p; end < last && *end != 'e' && *end != 'E'; end++) {
+        /* void */
+    }
+
+    /* what the text says of the exponent; nobody needs more digits of it */
+
+    exponent = 0;
+
+    if (end < last) {
+        first = end + 1;
+        negative = (*first == '-');
+        first += (*first == '-' || *first == '+');
+
+        for ( /* void */ ; first < last; first++) {
+
+            if (exponent < CONFLICT_NUMBER_EXPONENT) {
+                exponent = exponent * 10 + (*first - '0');
+            }
+        }
+
+        exponent = negative ? -exponent : exponent;
+    }
+
+    point = memchr(p, '.', (size_t) (end - p));
+
+    while (p < end && (*p == '0' || *p == '.')) {
+        p++;
+    }
+
+    if (point) {
+
+        while (end > p && (end[-1] == '0' || end[-1] == '.')) {
+
+            if (end[-1] == '.') {
+                /* what comes before the point counts by its place */
+                point = end - 1;
+            }
+
+            end--;
+        }
+    }
+
+    n->first = p;
+    n->digits = (size_t) (end - p);
+
+    /* digits before the point, or the zeros behind it */
+
+    if (point == NULL) {
+        exponent += (int64_t) (end - p);
+
+        while (end > p && end[-1] == '0') {
+            end--;
+        }
+
+        n->digits = (size_t) (end - p);
+
+    } else if (point >= p) {
+        exponent += (int64_t) (point - p);
+
+    } else {
+        exponent -= (int64_t) (p - point - 1);
+    }
+
+    n->last = end;
+    n->exponent = exponent;
+}

@@ -1,0 +1,92 @@
+
+/*
+ * Copyright (C) the ngx_http_conflict_module authors
+ *
+ * A JSON document as a tree of slices: where each value lies in its text.
+ * Nothing is converted, so what is taken from it is what came.
+ */
+
+
+#ifndef _CONFLICT_TREE_H_INCLUDED_
+#define _CONFLICT_TREE_H_INCLUDED_
+
+
+#include <stddef.h>
+#include <stdint.h>
+
+#include "conflict_json.h"
+
+
+/* values of a document; what has more is not worth a tree */
+#define CONFLICT_TREE_NODES  200000
+
+
+/* a value and, of a member, its name; offsets are bytes in the text */
+
+typedef struct {
+    uint32_t                 start;
+    uint32_t                 end;          /* first byte after it */
+    uint32_t                 next;         /* the value after all in it */
+    uint32_t                 name;         /* first byte within the quotes */
+    uint32_t                 name_end;
+    uint32_t                 hash;         /* of the name, decoded */
+    uint32_t                 children;     /* of an object or array */
+    uint32_t                 order;        /* of an object's, see below */
+} conflict_node_t;
+
+
+typedef struct {
+    const unsigned char     *text;
+    size_t                   len;
+    conflict_node_t         *nodes;        /* the first is the document */
+    uint32_t                 n;
+    uint32_t                 size;
+    uint32_t                *order;        /* members by the hash of names */
+    uint64_t                 seed;
+} conflict_tree_t;
+
+
+/* a value of a tree; 0 as node: none, or the document itself */
+
+typedef struct {
+    const conflict_tree_t   *tree;         /* NULL: there is no value */
+    uint32_t                 node;
+} conflict_value_t;
+
+
+/*
+ * Reads a document, whose text must stay.  REPEATED: an object has a member
+ * twice; TOO_DEEP: it has too many levels or values.  "seed" is not known to
+ * those who make documents.  The tree is to be freed in any case.
+ */
+conflict_json_rc_e conflict_tree_parse(conflict_tree_t *tree,
+    const unsigned char *text, size_t len, uint64_t seed);
+void conflict_tree_free(conflict_tree_t *tree);
+
+conflict_json_type_e conflict_tree_type(conflict_value_t value);
+
+/*
+ * The first value in an object or array, and the next beside a value;
+ * ->tree is NULL where there is none.
+ */
+conflict_value_t conflict_tree_first(conflict_value_t parent);
+conflict_value_t conflict_tree_next(conflict_value_t parent,
+    conflict_value_t value);
+
+/*
+ * The member of an object by the name that another member has, of a tree
+ * with the same seed, or by a name in plain bytes.
+ */
+conflict_value_t conflict_tree_member(conflict_value_t object,
+    conflict_value_t named);
+conflict_value_t conflict_tree_named(conflict_value_t object,
+    const unsigned char *name, size_t len);
+
+/* 1 where two members have the same name, or that in plain bytes. */
+int conflict_tree_same(const conflict_tree_t *a, uint32_t i,
+    const conflict_tree_t *b, uint32_t j);
+int conflict_tree_is(conflict_value_t member, const unsigned char *name,
+    size_t len);
+
+
+#endif /* _CONFLICT_TREE_H_INCLUDED_ */

@@ -1,0 +1,290 @@
+
+/*
+ * Copyright (C) the ngx_http_conflict_module authors
+ *
+ * Recursion goes no deeper than a document may be nested.
+ */
+
+
+#include <string.h>
+
+#include "conflict_hash.h"
+#include "conflict_number.h"
+#include "conflict_value.h"
+
+
+static int conflict_value_members(conflict_value_t a, conflict_value_t b);
+static int conflict_value_elements(conflict_value_t a, conflict_value_t b);
+static uint64_t conflict_value_string(conflict_value_t value);
+static int conflict_value_contains(conflict_value_t latest,
+    conflict_value_t write, const conflict_json_pointer_t *base,
+    unsigned level, unsigned *wanted);
+
+
+const unsigned char *
+conflict_value_text(conflict_value_t value, size_t *len)
+{
+    const conflict_node_t  *node;
+
+    node = &value.tree->nodes[value.node];
+    *len = node->end - node->start;
+
+    return value.tree->text + node->start;
+}
+
+
+int
+conflict_value_equal(conflict_value_t a, conflict_value_t b)
+{
+    size_t                 a_len, b_len;
+    const unsigned char   *x, *y;
+    conflict_json_type_e   type;
+
+    type = conflict_tree_type(a);
+
+    if (type != conflict_tree_type(b)) {
+        return 0;
+    }
+
+    if (type == CONFLICT_JSON_NONE) {
+        return 1;
+    }
+
+    x = conflict_value_text(a, &a_len);
+    y = conflict_value_text(b, &b_len);
+
+    if (a_len == b_len && memcmp(x, y, a_len) == 0) {
+        return 1;
+    }
+
+    switch (type) {
+
+    case CONFLICT_JSON_NUMBER:
+        return conflict_number_compare(x, a_len, y, b_len) == 0;
+
+    case CONFLICT_JSON_STRING:
+        return conflict_text_same(x + 1, a_len - 2, y + 1, b_len - 2);
+
+    case CONFLICT_JSON_ARRAY:
+        return conflict_value_elements(a, b);
+
+    case CONFLICT_JSON_OBJECT:
+        return conflict_value_members(a, b);
+
+    default: /* null, true and false */
+        return 0;
+    }
+}
+
+
+static int
+conflict_value_members(conflict_value_t a, conflict_value_t b)
+{
+    conflict_value_t  x, y;
+
+    if (a.tree->nodes[a.node].children != b.tree->nodes[b.node].children) {
+        return 0;
+    }
+
+    for (x = conflict_tree_first(a); x.tree; x = conflict_tree_next(a, x)) {
+        y = conflict_tree_member(b, x);
+
+        if (y.tree == NULL || !conflict_value_equal(x, y)) {
+            return 0;
+        }
+    }
+
+    return 1;
+}
+
+
+static int
+conflict_value_elements(conflict_value_t a, conflict_value_t b)
+{
+    conflict_value_t  x, y;
+
+    if (a.tree->nodes[a.node].children != b.tree->nodes[b.node].children) {
+        return 0;
+    }
+
+    x = conflict_tree_first(a);
+    y = conflict_tree_first(b);
+
+    while (x.tree) {
+
+        if (!conflict_value_equal(x, y)) {
+            return 0;
+        }
+
+        x = conflict_tree_next(a, x);
+        y = conflict_tree_next(b, y);
+    }
+
+    return 1;
+}
+
+
+uint64_t
+conflict_value_hash(conflict_value_t value)
+{
+    size_t                 len;
+    uint64_t               hash;
+    conflict_value_t       v;
+    const unsigned char   *text;
+    conflict_json_type_e   type;
+
+    type = conflict_tree_type(value);
+    text = conflict_value_text(value, &len);
+    hash = (uint64_t) type;
+
+    switch (type) {
+
+    case CONFLICT_JSON_NUMBER:
+        return conflict_number_hash(text, len, value.tree->seed);
+
+    case CONFLICT_JSON_STRING:
+        return conflict_value_string(value);
+
+    case CONFLICT_JSON_ARRAY:
+
+        for (v = conflict_tree_first(value); v.tree;
+             v = conflict_tree_next(value, v))
+        {
+            hash = conflict_hash_words(hash, conflict_value_hash(v));
+        }
+
+        return hash;
+
+    case CONFLICT_JSON_OBJECT:
+
+        /* in any order */
+
+        for (v = conflict_tree_first(value); v.tree;
+             v = conflict_tree_next(value, v))
+        {
+            hash += conflict_hash_words(v.tree->nodes[v.node].hash,
+                                        conflict_value_hash(v));
+        }
+
+        return hash;
+
+    default: /* null, true and false */
+        return conflict_hash_64(text, len, value.tree->seed);
+    }
+}
+
+
+static uint64_t
+conflict_value_string(conflict_value_t value)
+{
+    size_t                n, len;
+    unsigned char         rune[4];
+    conflict_hash_t       hash;
+    const unsigned char  *p, *last, *piece;
+
+    p = conflict_value_text(value, &len) + 1;
+    last = p + len - 2;
+
+    if (memchr(p, '\\', len - 2) == NULL) {
+        return conflict_hash_64(p, len - 2, value.tree->seed);
+    }
+
+    conflict_hash_init(&hash, value.tree->seed);
+
+    while ((n = conflict_text_next(&p, last, rune, &piece)) > 0) {
+        conflict_hash_update(&hash, piece, n);
+    }
+
+    return conflict_hash_final(&hash);
+}
+
+
+int
+conflict_value_reflects(const unsigned char *latest, size_t latest_len,
+    const unsigned char *write, size_t write_len,
+    const conflict_json_pointer_t *base, uint64_t seed)
+{
+    int               rc;
+    unsigned          wanted;
+    conflict_tree_t   l, w;
+    conflict_value_t  have, want;
+
+    rc = 0;
+    wanted = 0;
+
+    memset(&w, 0, sizeof(conflict_tree_t));
+
+    if (conflict_tree_parse(&l, latest, latest_len, seed) == CONFLICT_JSON_OK
+        && conflict_tree_parse(&w, write, write_len, seed) == CONFLICT_JSON_OK)
+    {
+        have.tree = &l;
+        have.node = 0;
+        want.tree = &w;
+        want.node = 0;
+
+        /* a write that wants nothing is reflected by anything: not told */
+
+        rc = conflict_tree_type(have) == CONFLICT_JSON_OBJECT
+             && conflict_tree_type(want) == CONFLICT_JSON_OBJECT
+             && conflict_value_contains(have, want, base, 0, &wanted)
+             && wanted;
+    }
+
+    conflict_tree_free(&l);
+    conflict_tree_free(&w);
+
+    return rc;
+}
+
+
+/* "base" is NULL where its member cannot be in "write" */
+
+static int
+conflict_value_contains(conflict_value_t latest, conflict_value_t write,
+    const conflict_json_pointer_t *base, unsigned level, unsigned *wanted)
+{
+    int               on_path;
+    conflict_value_t  have, want;
+
+    for (want = conflict_tree_first(write); want.tree;
+         want = conflict_tree_next(write, want))
+    {
+        on_path = base && level < base->levels
+                  && conflict_tree_is(want, &base->text[base->name[level]],
+                                      base->len[level]);
+
+        if (on_path && level + 1 == base->levels) {
+            continue;
+        }
+
+        have = conflict_tree_member(latest, want);
+
+        if (conflict_tree_type(want) == CONFLICT_JSON_OBJECT
+            && conflict_tree_type(have) == CONFLICT_JSON_OBJECT)
+        {
+            *wanted |= !on_path;
+
+            if (!conflict_value_contains(have, want, on_path ? base : NULL,
+                                         level + 1, wanted))
+            {
+                return 0;
+            }
+
+            continue;
+        }
+
+        *wanted = 1;
+
+        if (conflict_tree_type(want) == CONFLICT_JSON_NULL) {
+
+            if (have.tree && conflict_tree_type(have) != CONFLICT_JSON_NULL) {
+                return 0;
+            }
+
+        } else if (!conflict_value_equal(want, have)) {
+            return 0;
+        }
+    }
+
+    return 1;
+}

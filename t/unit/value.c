@@ -1,0 +1,361 @@
+
+/*
+ * Copyright (C) the ngx_http_conflict_module authors
+ *
+ * conflict_tree, conflict_value, conflict_number: are two values equal, and
+ * does a document reflect a write?
+ */
+
+
+#include "unit.h"
+#include "../../src/core/conflict_number.h"
+#include "../../src/core/conflict_value.h"
+
+
+#define SEED  12345
+
+
+static conflict_value_t
+parse(conflict_tree_t *tree, const char *text)
+{
+    conflict_value_t  value;
+
+    assert_int_equal(conflict_tree_parse(tree, (const unsigned char *) text,
+                                         strlen(text), SEED),
+                     CONFLICT_JSON_OK);
+
+    value.tree = tree;
+    value.node = 0;
+
+    return value;
+}
+
+
+static void
+test_equal(void **state)
+{
+    size_t            i;
+    conflict_tree_t   a, b;
+    conflict_value_t  x, y;
+
+    static const struct {
+        const char  *a, *b;
+        int          equal;
+    } cases[] = {
+        { "1", "1", 1 },
+        { "1", "1.0", 1 },
+        { "1", "1e0", 1 },
+        { "100", "1E+2", 1 },
+        { "0.10", "0.1", 1 },
+        { "0.001", "1e-3", 1 },
+        { "-0", "0", 1 },
+        { "0e5", "0.000", 1 },
+        { "1", "-1", 0 },
+        { "10.5", "10.50", 1 },
+        { "10.5", "1.05e1", 1 },
+        { "105e-1", "10.5", 1 },
+        { "10.5", "10.05", 0 },
+        { "9223372036854775808", "9223372036854775808.0", 1 },
+        { "9223372036854775808", "9223372036854775809", 0 },
+        { "1e400", "10e399", 1 },
+        { "1e400", "1e401", 0 },
+        { "1e99999999999999999999", "1e1", 0 },
+        { "\"a\"", "\"\\u0061\"", 1 },
+        { "\"\\ud83d\\ude00\"", "\"\xf0\x9f\x98\x80\"", 1 },
+        { "\"\\/\"", "\"/\"", 1 },
+        { "\"a\\nb\"", "\"a\\u000ab\"", 1 },
+        { "\"a\"", "\"ab\"", 0 },
+        { "\"\\u0061b\"", "\"ac\"", 0 },
+        { "\"\"", "\"\\u0000\"", 0 },
+        { "null", "null", 1 },
+        { "null", "false", 0 },
+        { "true", "false", 0 },
+        { "1", "\"1\"", 0 },
+        { "[1,2]", " [ 1 , 2.0 ] ", 1 },
+        { "[1,2]", "[2,1]", 0 },
+        { "[1]", "[1,2]", 0 },
+        { "[]", "[ ]", 1 },
+        { "[]", "{}", 0 },
+        { "{\"a\":1,\"b\":2}", "{\"b\":2,\"a\":1}", 1 },
+        { "{\"a\":1,\"\\u0062\":2}", "{\"b\":2,\"a\":1}", 1 },
+        { "{\"a\":1}", "{\"b\":1}", 0 },
+        { "{\"a\":1}", "{\"a\":1,\"b\":2}", 0 },
+        { "{\"a\":{\"b\":[{}]}}", "{ \"a\" : { \"b\" : [ { } ] } }", 1 },
+        { "{\"a\":{\"b\":[{}]}}", "{\"a\":{\"b\":[[]]}}", 0 },
+        { "{\"\":1}", "{\"\":1}", 1 }
+    };
+
+    (void) state;
+
+    for (i = 0; i < sizeof(cases) / sizeof(cases[0]); i++) {
+        x = parse(&a, cases[i].a);
+        y = parse(&b, cases[i].b);
+
+        if (conflict_value_equal(x, y) != cases[i].equal
+            || conflict_value_equal(y, x) != cases[i].equal)
+        {
+            fail_msg("%s and %s", cases[i].a, cases[i].b);
+        }
+
+        if ((conflict_value_hash(x) == conflict_value_hash(y))
+            != cases[i].equal)
+        {
+            fail_msg("hashes of %s and %s", cases[i].a, cases[i].b);
+        }
+
+        conflict_tree_free(&a);
+        conflict_tree_free(&b);
+    }
+}
+
+
+static void
+test_compare(void **state)
+{
+    size_t  i;
+    int     rc;
+
+    static const struct {
+        const char  *a, *b;
+        int          rc;
+    } cases[] = {
+        { "1", "2", -1 },
+        { "10", "9", 1 },
+        { "-10", "-9", -1 },
+        { "-1", "1", -1 },
+        { "0", "1", -1 },
+        { "0", "-1", 1 },
+        { "0", "-0.0", 0 },
+        { "0.5", "0.25", 1 },
+        { "1.05", "1.5", -1 },
+        { "99.9", "100", -1 },
+        { "1e3", "999.999", 1 },
+        { "1e-3", "0.00099", 1 },
+        { "12", "123", -1 },
+        { "1.2", "1.20000000000000000000000000000000001", -1 },
+        { "9007199254740993", "9007199254740992", 1 }
+    };
+
+    (void) state;
+
+    for (i = 0; i < sizeof(cases) / sizeof(cases[0]); i++) {
+        rc = conflict_number_compare((const unsigned char *) cases[i].a,
+                                     strlen(cases[i].a),
+                                     (const unsigned char *) cases[i].b,
+                                     strlen(cases[i].b));
+
+        if (rc != cases[i].rc) {
+            fail_msg("%s and %s: %d", cases[i].a, cases[i].b, rc);
+        }
+    }
+}
+
+
+static void
+test_integer(void **state)
+{
+    size_t   i;
+    int64_t  n;
+
+    static const struct {
+        const char  *text;
+        int          rc;
+        int64_t      n;
+    } cases[] = {
+        { "0", 0, 0 },
+        { "-0", 0, 0 },
+        { "42", 0, 42 },
+        { "-42", 0, -42 },
+        { "9223372036854775807", 0, INT64_MAX },
+        { "-9223372036854775808", 0, INT64_MIN },
+        { "9223372036854775808", -1, 0 },
+        { "-9223372036854775809", -1, 0 },
+        { "99999999999999999999", -1, 0 },
+        { "1.0", -1, 0 },
+        { "1e3", -1, 0 }
+    };
+
+    (void) state;
+
+    for (i = 0; i < sizeof(cases) / sizeof(cases[0]); i++) {
+        n = 0;
+
+        if (conflict_number_integer(&n, (const unsigned char *) cases[i].text,
+                                    strlen(cases[i].text))
+            != cases[i].rc
+            || (cases[i].rc == 0 && n != cases[i].n))
+        {
+            fail_msg("%s", cases[i].text);
+        }
+    }
+}
+
+
+static void
+test_tree(void **state)
+{
+    size_t            i, len;
+    char             *text, *p;
+    conflict_tree_t   tree;
+    conflict_value_t  value;
+
+    static const struct {
+        const char          *text;
+        conflict_json_rc_e   rc;
+    } cases[] = {
+        { "{\"a\":1,\"a\":2}", CONFLICT_JSON_REPEATED },
+        { "{\"a\":1,\"\\u0061\":2}", CONFLICT_JSON_REPEATED },
+        { "[{\"b\":{\"a\":1,\"c\":3,\"a\":2}}]", CONFLICT_JSON_REPEATED },
+        { "{\"a\":{\"a\":1}}", CONFLICT_JSON_OK },
+        { "[{\"a\":1},{\"a\":1}]", CONFLICT_JSON_OK },
+        { "{\"a\":1", CONFLICT_JSON_MALFORMED },
+        { "", CONFLICT_JSON_MALFORMED },
+        { "1 2", CONFLICT_JSON_MALFORMED }
+    };
+
+    (void) state;
+
+    for (i = 0; i < sizeof(cases) / sizeof(cases[0]); i++) {
+
+        if (conflict_tree_parse(&tree, (const unsigned char *) cases[i].text,
+                                strlen(cases[i].text), SEED)
+            != cases[i].rc)
+        {
+            fail_msg("%s", cases[i].text);
+        }
+
+        conflict_tree_free(&tree);
+    }
+
+    /* members of a large object are found, whatever their order */
+
+    text = malloc(1000 * 20 + 2);
+    assert_non_null(text);
+
+    p = text;
+    *p++ = '{';
+
+    for (i = 0; i < 1000; i++) {
+        p += sprintf(p, "%s\"m%zu\":%zu", i ? "," : "", i * 7 % 1000, i);
+    }
+
+    *p++ = '}';
+    *p = '\0';
+
+    value = parse(&tree, text);
+
+    for (i = 0; i < 1000; i++) {
+        char              name[8];
+        conflict_value_t  v;
+
+        len = (size_t) sprintf(name, "m%zu", i * 7 % 1000);
+        v = conflict_tree_named(value, (unsigned char *) name, len);
+        assert_ptr_equal(v.tree, &tree);
+        p = (char *) conflict_value_text(v, &len);
+        assert_int_equal(strtoul(p, NULL, 10), i);
+    }
+
+    assert_null(conflict_tree_named(value, (const unsigned char *) "x", 1)
+                .tree);
+
+    conflict_tree_free(&tree);
+    free(text);
+
+    /* too many values */
+
+    len = 2 * (CONFLICT_TREE_NODES + 1) + 1;
+    text = malloc(len);
+    assert_non_null(text);
+
+    for (i = 0; i < len; i++) {
+        text[i] = (i % 2) ? '1' : ',';
+    }
+
+    text[0] = '[';
+    text[len - 1] = ']';
+
+    assert_int_equal(conflict_tree_parse(&tree, (unsigned char *) text, len,
+                                         SEED),
+                     CONFLICT_JSON_TOO_DEEP);
+
+    conflict_tree_free(&tree);
+    free(text);
+}
+
+
+static void
+test_reflects(void **state)
+{
+    size_t                   i;
+    conflict_json_pointer_t  base;
+
+    static const struct {
+        const char  *latest, *write, *base;
+        int          reflects;
+    } cases[] = {
+        { "{\"a\":1}", "{\"a\":1}", "/base_version", 1 },
+        { "{\"a\":1}", "{\"a\":1.0}", "/base_version", 1 },
+        { "{\"a\":1,\"b\":2}", "{\"a\":1}", "/base_version", 1 },
+        { "{\"a\":1}", "{\"a\":1,\"b\":2}", "/base_version", 0 },
+        { "{\"a\":1}", "{\"a\":2}", "/base_version", 0 },
+        { "{\"a\":1}", "{\"a\":\"1\"}", "/base_version", 0 },
+        { "{\"a\":[1,2]}", "{\"a\":[1,2]}", "/base_version", 1 },
+        { "{\"a\":[1,2]}", "{\"a\":[2,1]}", "/base_version", 0 },
+        { "{\"a\":{\"b\":1,\"c\":2}}", "{\"a\":{\"b\":1}}", "/base_version",
+          1 },
+        { "{\"a\":{\"b\":1}}", "{\"a\":{\"b\":2}}", "/base_version", 0 },
+        { "{\"a\":1}", "{\"b\":null}", "/base_version", 1 },
+        { "{\"b\":null}", "{\"b\":null}", "/base_version", 1 },
+        { "{\"b\":1}", "{\"b\":null}", "/base_version", 0 },
+        { "{\"a\":1}", "{\"a\":1,\"base_version\":7}", "/base_version", 1 },
+        { "{\"a\":1}", "{\"base_version\":7}", "/base_version", 0 },
+        { "{\"a\":1}", "{}", "/base_version", 0 },
+        { "[1]", "[1]", "/base_version", 0 },
+        { "{\"a\":1", "{\"a\":1}", "/base_version", 0 },
+        { "{\"a\":1}", "", "/base_version", 0 },
+        { "{\"a\":1,\"a\":2}", "{\"a\":2}", "/base_version", 0 },
+        { "{\"a\":99999999999999999999}", "{\"a\":99999999999999999999}",
+          "/base_version", 1 },
+        { "{\"a\":1,\"meta\":{}}", "{\"a\":1,\"meta\":{\"rev\":7}}",
+          "/meta/rev", 1 },
+        { "{\"a\":1,\"meta\":{}}", "{\"a\":1,\"meta\":{\"other\":7}}",
+          "/meta/rev", 0 },
+        { "{\"a\":1}", "{\"a\":1}", NULL, 1 },
+        { "{\"a\":1}", "{\"a\":1,\"base_version\":7}", NULL, 0 }
+    };
+
+    (void) state;
+
+    for (i = 0; i < sizeof(cases) / sizeof(cases[0]); i++) {
+
+        if (cases[i].base) {
+            assert_int_equal(conflict_json_pointer(&base, cases[i].base,
+                                                   strlen(cases[i].base)), 0);
+        }
+
+        if (conflict_value_reflects((const unsigned char *) cases[i].latest,
+                                    strlen(cases[i].latest),
+                                    (const unsigned char *) cases[i].write,
+                                    strlen(cases[i].write),
+                                    cases[i].base ? &base : NULL, SEED)
+            != cases[i].reflects)
+        {
+            fail_msg("%s in %s", cases[i].write, cases[i].latest);
+        }
+    }
+}
+
+
+int
+main(void)
+{
+    const struct CMUnitTest  tests[] = {
+        cmocka_unit_test(test_equal),
+        cmocka_unit_test(test_compare),
+        cmocka_unit_test(test_integer),
+        cmocka_unit_test(test_tree),
+        cmocka_unit_test(test_reflects)
+    };
+
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}

@@ -200,6 +200,8 @@ my (undef, $new) = cluster_node(key($path), @::nodes);
 set_doc($path, { n => 1 });
 my $v = settled($path);
 
+until_true { (split / /, redis($old, 'GET', key($path)))[9] ne '-' };
+
 is(redis($new, 'CLUSTER', 'FAILOVER'), 'OK', 'it is told to');
 until_true { redis_info($new, 'role') eq 'master' };
 

@@ -93,8 +93,7 @@ my $r;
 
 until_true {
     $r = PUT('/plain/1', { n => 3, base_version => $v });
-    my $error = $r->{status} == 503 && json($r)->{error};
-    $error && $error ne 'store_unavailable';
+    $r->{status} == 503 && json($r)->{error} eq 'outcome_unknown';
 };
 
 is(json($r)->{error}, 'outcome_unknown', 'another waits');
@@ -119,6 +118,14 @@ until_true { redis_info($::master, 'master_link_status') eq 'up' };
 set_doc('/plain/1', { n => 1 });
 
 my $v = settled('/plain/1');
+
+# with the hash of the body that was shown, which comes last
+
+until_true {
+    my $entry = redis($::replica, 'GET', 'conflict:{/plain/1}') // '';
+    $entry eq redis($::master, 'GET', 'conflict:{/plain/1}')
+    && (split / /, $entry)[9] ne '-';
+};
 
 redis_stop($::master);
 

@@ -59,7 +59,7 @@ static const ngx_http_conflict_answer_t  ngx_http_conflict_answers[] = {
       "The current version cannot be told", 1 },
 
     { NGX_HTTP_SERVICE_UNAVAILABLE, "outcome_unknown",
-      "The outcome of another write is not known yet", 1 },
+      "The outcome of a write is not known yet", 1 },
 
     { NGX_HTTP_SERVICE_UNAVAILABLE, "store_generation",
       "The server is being reconfigured", 1 }
@@ -84,7 +84,9 @@ ngx_http_conflict_answer_handler(ngx_http_request_t *r)
         return rc;
     }
 
-    if (ngx_http_conflict_audit_id(ctx) != NGX_OK) {
+    if (ctx->action != NGX_HTTP_CONFLICT_NO_ACTION
+        && ngx_http_conflict_audit_id(ctx) != NGX_OK)
+    {
         return NGX_HTTP_INTERNAL_SERVER_ERROR;
     }
 
@@ -161,6 +163,14 @@ ngx_http_conflict_answer_refusal(ngx_http_request_t *r,
     if (ctx->error == NGX_HTTP_CONFLICT_STALE) {
         omitted = ngx_http_conflict_answer_row(ctx, &row);
 
+        if (row.len && ctx->conf->row_inject && ctx->current
+            && ngx_http_conflict_inject_text(r, ctx->conf->row_inject,
+                                             ctx->current, &row)
+               != NGX_OK)
+        {
+            return NGX_ERROR;
+        }
+
         if (row.len) {
             head->last = ngx_sprintf(head->last, ",\"server_version\":");
 
@@ -173,7 +183,11 @@ ngx_http_conflict_answer_refusal(ngx_http_request_t *r,
         }
     }
 
-    tail->last = ngx_sprintf(p, ",\"conflict_id\":\"%V\"}\n", &ctx->id);
+    if (ctx->id.len) {
+        p = ngx_sprintf(p, ",\"conflict_id\":\"%V\"", &ctx->id);
+    }
+
+    tail->last = ngx_cpymem(p, "}\n", 2);
     tail->last_buf = 1;
     tail->last_in_chain = 1;
 
@@ -225,7 +239,7 @@ ngx_http_conflict_answer_headers(ngx_http_request_t *r,
     ngx_str_set(&r->headers_out.content_type, "application/json");
 
     accept = ngx_http_conflict_header(&r->headers_in.headers,
-                                      &ngx_http_conflict_accept);
+                                      &ngx_http_conflict_accept, NULL);
 
     if (accept && ngx_strlcasestrn(accept->data, accept->data + accept->len,
                                    (u_char *) "application/problem+json",
@@ -262,7 +276,9 @@ ngx_http_conflict_answer_headers(ngx_http_request_t *r,
         return NGX_ERROR;
     }
 
-    if (ctx->error != NGX_HTTP_CONFLICT_STALE) {
+    if (ctx->error != NGX_HTTP_CONFLICT_STALE
+        || ctx->action == NGX_HTTP_CONFLICT_ACT_DELETED)
+    {
         return NGX_OK;
     }
 
@@ -305,9 +321,10 @@ ngx_http_conflict_answer_head(ngx_http_request_t *r,
 
         if (conflict_version_parse(&base, (char *) ctx->base.data,
                                    ctx->base.len)
-            == 0)
+            == 0
+            || (ctx->base.len == 1 && ctx->base.data[0] == '0'))
         {
-            p = ngx_sprintf(p, ",\"base_version\":%uL", base);
+            p = ngx_sprintf(p, ",\"base_version\":%V", &ctx->base);
 
         } else {
             p = ngx_sprintf(p, ",\"base_version\":\"");
@@ -336,20 +353,28 @@ ngx_http_conflict_answer_head(ngx_http_request_t *r,
 static u_char *
 ngx_http_conflict_answer_version(ngx_http_conflict_ctx_t *ctx, u_char *p)
 {
-    ngx_str_t  *text;
+    ngx_str_t  text;
 
     if (ctx->current && ctx->current < CONFLICT_VERSION_LIMIT) {
         return ngx_sprintf(p, ",\"version\":%uL", ctx->current);
     }
 
-    text = &ctx->latest.version_header;
+    text = ctx->latest.version_header;
 
-    if (ctx->op->minted || text->len == 0) {
+    if (ctx->op->minted || text.len == 0) {
         return ngx_sprintf(p, ",\"version\":null");
     }
 
+    if (text.len > 1 && text.data[0] == '"'
+        && text.data[text.len - 1] == '"')
+    {
+        /* as a base in a body: the version, not the tag */
+        text.data++;
+        text.len -= 2;
+    }
+
     p = ngx_sprintf(p, ",\"version\":\"");
-    p += conflict_text_escape(p, text->data, text->len);
+    p += conflict_text_escape(p, text.data, text.len);
     *p++ = '"';
 
     return p;

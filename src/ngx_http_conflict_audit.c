@@ -108,7 +108,8 @@ ngx_http_conflict_audit(ngx_http_request_t *r, ngx_http_conflict_ctx_t *ctx,
                                      ctx->user.len ? &ctx->user : &none);
     p = ngx_http_conflict_audit_text(p, ",\"client_origin",
                                      ctx->client.len ? &ctx->client : &none);
-    p = ngx_http_conflict_audit_text(p, ",\"method", &r->method_name);
+    p = ngx_http_conflict_audit_text(p, ",\"method",
+                                     &ctx->method_name);
     p = ngx_sprintf(p, ",\"status\":%ui", status);
     p = ngx_http_conflict_audit_version(p, ",\"base_version", &ctx->base, 0);
     p = ngx_http_conflict_audit_version(p, ",\"server_version", NULL,

@@ -35,6 +35,7 @@ ngx_http_conflict_base_headers(ngx_http_request_t *r,
     ngx_http_conflict_ctx_t *ctx)
 {
     ngx_str_t                     *value;
+    ngx_uint_t                     n;
     conflict_precondition_t       *pre;
     ngx_http_conflict_loc_conf_t  *nlcf;
 
@@ -64,7 +65,13 @@ ngx_http_conflict_base_headers(ngx_http_request_t *r,
 
     if (nlcf->base->place == NGX_HTTP_CONFLICT_HEADER) {
         value = ngx_http_conflict_header(&r->headers_in.headers,
-                                         &nlcf->base->name);
+                                         &nlcf->base->name, &n);
+
+        if (n > 1) {
+            return ngx_http_conflict_base_error(ctx,
+                       NGX_HTTP_CONFLICT_BAD_BASE,
+                       "the header of the base version is repeated");
+        }
 
         if (value && ngx_http_conflict_base_version(ctx, value) != NGX_OK) {
             return ngx_http_conflict_base_error(ctx,
@@ -135,10 +142,15 @@ static ngx_int_t
 ngx_http_conflict_base_match(ngx_http_request_t *r,
     ngx_http_conflict_ctx_t *ctx)
 {
+    ngx_uint_t                foreign;
     ngx_table_elt_t          *h;
     conflict_precondition_t  *pre;
 
     pre = &ctx->op->pre;
+
+    /* in report mode clients see the upstream's tags, which it judges */
+
+    foreign = (ctx->op->report && ctx->op->minted);
 
     h = r->headers_in.if_match;
 
@@ -157,12 +169,17 @@ ngx_http_conflict_base_match(ngx_http_request_t *r,
                 return NGX_DECLINED;
             }
 
-            pre->kinds |= CONFLICT_IF_MATCH;
-
             if (pre->matches == 1 && h->value.data[0] == '"') {
                 /* as the log has it: the version, not the tag */
                 ctx->base.data++;
                 ctx->base.len -= 2;
+            }
+
+            if (foreign) {
+                pre->matches = 0;
+
+            } else {
+                pre->kinds |= CONFLICT_IF_MATCH;
             }
         }
     }
@@ -183,7 +200,12 @@ ngx_http_conflict_base_match(ngx_http_request_t *r,
                 return NGX_DECLINED;
             }
 
-            pre->kinds |= CONFLICT_IF_NONE_MATCH;
+            if (foreign) {
+                pre->nones = 0;
+
+            } else {
+                pre->kinds |= CONFLICT_IF_NONE_MATCH;
+            }
         }
     }
 
@@ -323,7 +345,8 @@ ngx_http_conflict_base_body(ngx_http_request_t *r,
         || ngx_http_conflict_base_version(ctx, &text) != NGX_OK)
     {
         return ngx_http_conflict_base_error(ctx, NGX_HTTP_CONFLICT_BAD_BASE,
-                       "the base version is not an integer");
+                       ctx->op->minted ? "the base version is not an integer"
+                       : "the base version is neither text nor a number");
     }
 
     return ngx_http_conflict_fingerprint(r, ctx);
@@ -340,6 +363,8 @@ ngx_http_conflict_base_version(ngx_http_conflict_ctx_t *ctx, ngx_str_t *text)
 {
     size_t                    i;
     conflict_precondition_t  *pre;
+
+    ctx->base = *text;
 
     if (text->len == 0) {
         return NGX_DECLINED;
@@ -360,8 +385,6 @@ ngx_http_conflict_base_version(ngx_http_conflict_ctx_t *ctx, ngx_str_t *text)
 
     pre->kinds |= CONFLICT_BASE;
     pre->base = conflict_version_from_text((char *) text->data, text->len);
-
-    ctx->base = *text;
 
     return NGX_OK;
 }
@@ -391,11 +414,12 @@ static ngx_int_t
 ngx_http_conflict_fingerprint(ngx_http_request_t *r,
     ngx_http_conflict_ctx_t *ctx)
 {
-    size_t                    i;
-    ngx_str_t                *key;
-    ngx_table_elt_t          *h[3];
-    conflict_hash_t          *hash;
-    ngx_http_conflict_op_t   *op;
+    size_t                     i;
+    ngx_str_t                 *key;
+    ngx_table_elt_t           *h[3];
+    conflict_hash_t           *hash;
+    ngx_http_conflict_op_t    *op;
+    ngx_http_core_srv_conf_t  *cscf;
 
     op = ctx->op;
 
@@ -404,7 +428,7 @@ ngx_http_conflict_fingerprint(ngx_http_request_t *r,
     }
 
     key = ngx_http_conflict_header(&r->headers_in.headers,
-                                   &ngx_http_conflict_idempotency_key);
+                                   &ngx_http_conflict_idempotency_key, NULL);
 
     if (!(r->method & (NGX_HTTP_PUT|NGX_HTTP_DELETE))
         && key == NULL && ctx->user.len == 0 && ctx->client.len == 0)
@@ -413,8 +437,12 @@ ngx_http_conflict_fingerprint(ngx_http_request_t *r,
     }
 
     hash = &ctx->body.hash;
+    cscf = ngx_http_get_module_srv_conf(r, ngx_http_core_module);
 
     conflict_hash_field(hash, r->method_name.data, r->method_name.len);
+    conflict_hash_field(hash, r->headers_in.server.data,
+                        r->headers_in.server.len);
+    conflict_hash_field(hash, cscf->server_name.data, cscf->server_name.len);
     conflict_hash_field(hash, r->unparsed_uri.data, r->unparsed_uri.len);
     conflict_hash_field(hash, ctx->user.data, ctx->user.len);
     conflict_hash_field(hash, ctx->client.data, ctx->client.len);

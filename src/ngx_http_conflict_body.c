@@ -58,7 +58,8 @@ ngx_http_conflict_body_read(ngx_http_request_t *r,
 
     if (json) {
         encoding = ngx_http_conflict_header(&r->headers_in.headers,
-                                          &ngx_http_conflict_content_encoding);
+                                          &ngx_http_conflict_content_encoding,
+                                            NULL);
 
         if (encoding && ngx_strcasecmp(encoding->data, (u_char *) "identity")
                         != 0)

@@ -57,8 +57,18 @@ typedef struct {
 } ngx_http_conflict_log_t;
 
 
+/* a guarded location, to be found again in the next configuration */
+
+typedef struct {
+    ngx_str_t                      server;
+    ngx_str_t                      location;
+    ngx_http_conflict_store_t     *store;
+} ngx_http_conflict_route_t;
+
+
 typedef struct {
     ngx_array_t                    stores;     /* ngx_http_conflict_store_t * */
+    ngx_array_t                    routes;     /* ngx_http_conflict_route_t */
     ngx_http_conflict_log_t       *log;        /* the default one */
     ngx_uint_t                     guarded;    /* any location is */
     ngx_uint_t                     risky;      /* quarantine 0, counter */
@@ -83,6 +93,7 @@ typedef struct {
     ngx_http_conflict_source_t    *mtime;
     ngx_http_conflict_source_t    *inject;
     conflict_json_pointer_t       *root;
+    conflict_json_pointer_t       *row_inject; /* NULL: not in the row */
 
     ngx_flag_t                     strip_base;
     ngx_flag_t                     require;
@@ -110,6 +121,21 @@ void *ngx_http_conflict_create_loc_conf(ngx_conf_t *cf);
 char *ngx_http_conflict_merge_loc_conf(ngx_conf_t *cf, void *parent,
     void *child);
 
+/* guard.c */
+
+/* Completes a location whose policy is not "off". */
+ngx_int_t ngx_http_conflict_guard(ngx_conf_t *cf,
+    ngx_http_conflict_loc_conf_t *conf);
+
+/* moved.c */
+
+/*
+ * After a configuration was read: finds the routes that used another store
+ * in the one before, whose workers still do.
+ */
+ngx_int_t ngx_http_conflict_find_moved(ngx_conf_t *cf,
+    ngx_http_conflict_main_conf_t *nmcf);
+
 /* setters.c */
 
 char *ngx_http_conflict_set_policy(ngx_conf_t *cf, ngx_command_t *cmd,
@@ -118,12 +144,17 @@ char *ngx_http_conflict_set_store(ngx_conf_t *cf, ngx_command_t *cmd,
     void *conf);
 char *ngx_http_conflict_set_log(ngx_conf_t *cf, ngx_command_t *cmd,
     void *conf);
+
+/* values.c */
+
 char *ngx_http_conflict_set_source(ngx_conf_t *cf, ngx_command_t *cmd,
     void *conf);
 char *ngx_http_conflict_set_latest(ngx_conf_t *cf, ngx_command_t *cmd,
     void *conf);
-char *ngx_http_conflict_check_lease(ngx_conf_t *cf, void *post, void *data);
-char *ngx_http_conflict_check_time(ngx_conf_t *cf, void *post, void *data);
+char *ngx_http_conflict_set_time(ngx_conf_t *cf, ngx_command_t *cmd,
+    void *conf);
+char *ngx_http_conflict_set_size(ngx_conf_t *cf, ngx_command_t *cmd,
+    void *conf);
 
 
 extern ngx_module_t  ngx_http_conflict_module;

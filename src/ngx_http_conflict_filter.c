@@ -15,6 +15,8 @@ static ngx_int_t ngx_http_conflict_body_filter(ngx_http_request_t *r,
     ngx_chain_t *in);
 static ngx_int_t ngx_http_conflict_read_header(ngx_http_request_t *r,
     ngx_http_conflict_ctx_t *ctx);
+static ngx_int_t ngx_http_conflict_validators(ngx_http_request_t *r,
+    ngx_http_conflict_ctx_t *ctx);
 static ngx_int_t ngx_http_conflict_write_header(ngx_http_request_t *r,
     ngx_http_conflict_ctx_t *ctx);
 
@@ -44,7 +46,15 @@ ngx_http_conflict_header_filter(ngx_http_request_t *r)
         return ngx_http_next_header_filter(r);
     }
 
-    if (ctx->answered || ctx->filtered) {
+    if (ctx->answered || ctx->filtered || ctx->left) {
+
+        if (r->filter_finalize && !ctx->left
+            && ngx_http_conflict_set_field(r, ctx) != NGX_OK)
+        {
+            /* a page of nginx's own, for which the headers were cleared */
+            return NGX_ERROR;
+        }
+
         return ngx_http_next_header_filter(r);
     }
 
@@ -76,7 +86,7 @@ ngx_http_conflict_read_header(ngx_http_request_t *r,
         /* nobody knows which version a cached body is of */
         ctx->outcome = NGX_HTTP_CONFLICT_UNCHECKED;
 
-        if (op->minted) {
+        if (op->minted && !ctx->conf->report) {
             ngx_http_clear_etag(r);
         }
 
@@ -85,33 +95,10 @@ ngx_http_conflict_read_header(ngx_http_request_t *r,
 
     ngx_http_conflict_response_seen(r, ctx);
 
-    switch (r->headers_out.status) {
-
-    case NGX_HTTP_OK:
-
-        if (op->minted) {
-            /* the tags of If-None-Match are ours, not the upstream's */
-            r->disable_not_modified = 0;
-        }
-
-        /* fall through */
-
-    case NGX_HTTP_PARTIAL_CONTENT:
-
-        if (op->minted
-            && ngx_http_conflict_set_etag(r, op->version) != NGX_OK)
-        {
-            return NGX_ERROR;
-        }
-
-        ngx_http_conflict_set_date(r, op);
-        break;
-
-    default:
-
-        if (op->minted) {
-            ngx_http_clear_etag(r);
-        }
+    if (!ctx->conf->report
+        && ngx_http_conflict_validators(r, ctx) != NGX_OK)
+    {
+        return NGX_ERROR;
     }
 
     if (ngx_http_conflict_response_start(r, ctx) != NGX_OK
@@ -128,6 +115,43 @@ ngx_http_conflict_read_header(ngx_http_request_t *r,
 }
 
 
+/*
+ * With minted versions the tag is ours, or there is none: the upstream's
+ * would come back as a base.  It names what the last write has made, which a
+ * list or a body of another user need not follow, so there is no 304 for it.
+ */
+
+static ngx_int_t
+ngx_http_conflict_validators(ngx_http_request_t *r,
+    ngx_http_conflict_ctx_t *ctx)
+{
+    ngx_uint_t  shown;
+
+    shown = (r->headers_out.status == NGX_HTTP_OK
+             || r->headers_out.status == NGX_HTTP_PARTIAL_CONTENT);
+
+    if (ctx->op->minted) {
+
+        if (r->headers_out.status == NGX_HTTP_OK) {
+            /* nginx judges If-Match by it */
+            r->disable_not_modified = 0;
+        }
+
+        if (ngx_http_conflict_set_etag(r, shown ? ctx->current : 0)
+            != NGX_OK)
+        {
+            return NGX_ERROR;
+        }
+
+        if (ctx->current == 0) {
+            return NGX_OK;
+        }
+    }
+
+    return shown ? ngx_http_conflict_set_date(r, ctx) : NGX_OK;
+}
+
+
 static ngx_int_t
 ngx_http_conflict_write_header(ngx_http_request_t *r,
     ngx_http_conflict_ctx_t *ctx)
@@ -137,8 +161,10 @@ ngx_http_conflict_write_header(ngx_http_request_t *r,
 
     op = ctx->op;
 
-    /* nginx would judge our own precondition once more, by the new ETag */
-    r->disable_not_modified = 1;
+    if (!ctx->conf->report) {
+        /* nginx would judge our own precondition again, by the new ETag */
+        r->disable_not_modified = 1;
+    }
 
     ngx_http_conflict_response_seen(r, ctx);
 
@@ -155,18 +181,18 @@ ngx_http_conflict_write_header(ngx_http_request_t *r,
 
     tagged = ctx->committed && op->applied
              && op->seen.existence == CONFLICT_EXISTS
-             && !(r->method == NGX_HTTP_PUT && ctx->stripped);
+             && !(ctx->method == NGX_HTTP_PUT && ctx->stripped);
 
-    if (op->minted) {
-        ngx_http_clear_etag(r);
-
-        if (tagged && ngx_http_conflict_set_etag(r, op->version) != NGX_OK) {
-            return NGX_ERROR;
-        }
+    if (op->minted && !ctx->conf->report
+        && ngx_http_conflict_set_etag(r, tagged ? op->version : 0) != NGX_OK)
+    {
+        return NGX_ERROR;
     }
 
-    if (tagged) {
-        ngx_http_conflict_set_date(r, op);
+    if (tagged && !ctx->conf->report
+        && ngx_http_conflict_set_date(r, ctx) != NGX_OK)
+    {
+        return NGX_ERROR;
     }
 
     ngx_http_conflict_inject_start(r, ctx);

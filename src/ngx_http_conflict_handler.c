@@ -32,17 +32,6 @@ static ngx_int_t ngx_http_conflict_observe(ngx_http_conflict_ctx_t *ctx);
 static ngx_int_t ngx_http_conflict_observed(ngx_http_conflict_ctx_t *ctx);
 
 
-/* these would be judged by versions that the upstream does not know */
-
-static const ngx_str_t  ngx_http_conflict_hidden_headers[] = {
-    ngx_string("if-match"),
-    ngx_string("if-none-match"),
-    ngx_string("if-modified-since"),
-    ngx_string("if-unmodified-since"),
-    ngx_null_string
-};
-
-
 ngx_int_t
 ngx_http_conflict_handler(ngx_http_request_t *r)
 {
@@ -53,12 +42,26 @@ ngx_http_conflict_handler(ngx_http_request_t *r)
         return ngx_http_conflict_latest_access(r);
     }
 
-    ctx = ngx_http_conflict_ctx(r);
+    ctx = ngx_http_get_module_ctx(r, ngx_http_conflict_module);
+
+    if (ctx == NULL) {
+        ctx = ngx_http_conflict_ctx(r);
+
+        if (ctx && ctx->write && ctx->state != NGX_HTTP_CONFLICT_ST_PASSED) {
+            /* an error page: the write has not come as far as the upstream */
+            ctx->left = 1;
+        }
+    }
+
+    if (ctx && (ctx->left || ctx->key.len == 0)) {
+        return NGX_DECLINED;
+    }
 
     if (ctx == NULL) {
         nlcf = ngx_http_get_module_loc_conf(r, ngx_http_conflict_module);
 
         if (nlcf->policy == NGX_HTTP_CONFLICT_OFF
+            || r->method == NGX_HTTP_UNKNOWN
             || !(r->method
                  & (nlcf->methods|NGX_HTTP_GET|NGX_HTTP_HEAD)))
         {
@@ -136,6 +139,8 @@ ngx_http_conflict_create_ctx(ngx_http_request_t *r,
     ctx->client_time = CONFLICT_TIME_NONE;
     ctx->against_time = CONFLICT_TIME_NONE;
     ctx->write = !(r->method & (NGX_HTTP_GET|NGX_HTTP_HEAD));
+    ctx->method = r->method;
+    ctx->method_name = r->method_name;
 
     /* evaluated once: what is judged, fetched and logged is the same */
 
@@ -157,6 +162,11 @@ ngx_http_conflict_cleanup(void *data)
 
     if (ctx->timer.timer_set) {
         ngx_del_timer(&ctx->timer);
+    }
+
+    if (ctx->latest.started && !ctx->latest.done) {
+        /* before the access log is written */
+        ngx_http_conflict_latest_restore(ctx);
     }
 
     if (ctx->op) {
@@ -222,17 +232,21 @@ ngx_http_conflict_peeked(ngx_http_request_t *r, ngx_http_conflict_ctx_t *ctx)
     }
 
     ctx->outcome = NGX_HTTP_CONFLICT_PASSED;
-    ctx->current = op->version;
     ctx->against = op->version;
     ctx->against_time = op->mtime;
 
-    if (op->minted
-        && (r->headers_in.if_none_match || r->headers_in.if_modified_since
-            || r->headers_in.if_match || r->headers_in.if_unmodified_since)
-        && ngx_http_conflict_hide_headers(r, ngx_http_conflict_hidden_headers)
-           != NGX_OK)
-    {
+    if (op->state == CONFLICT_FREE || op->state == CONFLICT_LEASED) {
+        ctx->current = op->version;
+    }
+
+    if (ngx_http_conflict_hide(r, ctx) != NGX_OK) {
         return NGX_HTTP_INTERNAL_SERVER_ERROR;
+    }
+
+    if (op->minted && !ctx->conf->report) {
+        /* the body may have changed, and the version not */
+        r->headers_in.if_none_match = NULL;
+        r->headers_in.if_modified_since = NULL;
     }
 
     return NGX_DECLINED;
@@ -378,7 +392,9 @@ ngx_http_conflict_ready(ngx_http_request_t *r, ngx_http_conflict_ctx_t *ctx)
     if (rc == NGX_DECLINED) {
         ngx_http_conflict_unchecked(ctx, ctx->error, 0);
 
-    } else if (ctx->conf->require && ctx->op->pre.kinds == 0) {
+    } else if (ctx->conf->require && ctx->op->pre.kinds == 0
+               && ctx->outcome == NGX_HTTP_CONFLICT_NONE)
+    {
         ngx_http_conflict_refuse(ctx, NGX_HTTP_CONFLICT_NO_BASE,
                                  NGX_HTTP_CONFLICT_REQUIRED,
                                  NGX_HTTP_CONFLICT_ACT_REQUIRED);

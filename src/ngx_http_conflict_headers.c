@@ -10,6 +10,66 @@
 #include "ngx_http_conflict_module.h"
 
 
+static ngx_uint_t ngx_http_conflict_listed(ngx_str_t *name,
+    const ngx_str_t *names);
+static void ngx_http_conflict_drop_header(ngx_list_t *headers,
+    const ngx_str_t *name);
+
+
+static const ngx_str_t  ngx_http_conflict_field_name =
+    ngx_string("conflict");
+
+static ngx_str_t  ngx_http_conflict_cache_control =
+    ngx_string("cache-control");
+
+static ngx_str_t  ngx_http_conflict_expires = ngx_string("expires");
+
+
+/* tags and dates that an upstream without versions does not know */
+
+static const ngx_str_t  ngx_http_conflict_read_headers[] = {
+    ngx_string("if-match"),
+    ngx_string("if-none-match"),
+    ngx_string("if-modified-since"),
+    ngx_string("if-unmodified-since"),
+    ngx_null_string
+};
+
+
+/* the same of a write; "If-None-Match: *" any upstream knows */
+
+static const ngx_str_t  ngx_http_conflict_write_headers[] = {
+    ngx_string("if-match"),
+    ngx_string("if-unmodified-since"),
+    ngx_null_string
+};
+
+
+static const ngx_str_t  ngx_http_conflict_tag_headers[] = {
+    ngx_string("if-none-match"),
+    ngx_null_string
+};
+
+
+/* the module must look into the answer; nginx may encode it afterwards */
+
+static const ngx_str_t  ngx_http_conflict_encoding_headers[] = {
+    ngx_string("accept-encoding"),
+    ngx_null_string
+};
+
+
+/* of a body that was changed on its way */
+
+static const ngx_str_t  ngx_http_conflict_digest_headers[] = {
+    ngx_string("content-md5"),
+    ngx_string("digest"),
+    ngx_string("content-digest"),
+    ngx_string("repr-digest"),
+    ngx_null_string
+};
+
+
 static ngx_str_t  ngx_http_conflict_outcome_names[] = {
     ngx_null_string,
     ngx_string("passed"),
@@ -33,11 +93,15 @@ static ngx_str_t  ngx_http_conflict_policy_names[] = {
 
 
 ngx_str_t *
-ngx_http_conflict_header(ngx_list_t *headers, ngx_str_t *name)
+ngx_http_conflict_header(ngx_list_t *headers, ngx_str_t *name, ngx_uint_t *n)
 {
-    ngx_uint_t        i;
+    ngx_str_t        *value;
+    ngx_uint_t        i, count;
     ngx_list_part_t  *part;
     ngx_table_elt_t  *h;
+
+    value = NULL;
+    count = 0;
 
     for (part = &headers->part; part; part = part->next) {
         h = part->elts;
@@ -47,26 +111,89 @@ ngx_http_conflict_header(ngx_list_t *headers, ngx_str_t *name)
             if (h[i].hash && h[i].key.len == name->len
                 && ngx_strncasecmp(h[i].key.data, name->data, name->len) == 0)
             {
-                return &h[i].value;
+                value = value ? value : &h[i].value;
+                count++;
             }
         }
     }
 
-    return NULL;
+    if (n) {
+        *n = count;
+    }
+
+    return value;
+}
+
+
+ngx_int_t
+ngx_http_conflict_hide(ngx_http_request_t *r, ngx_http_conflict_ctx_t *ctx)
+{
+    ngx_http_conflict_loc_conf_t  *nlcf;
+
+    nlcf = ctx->conf;
+
+    if (ctx->op->minted && !nlcf->report) {
+
+        if (ngx_http_conflict_hide_headers(r, ctx->write
+                                           ? ngx_http_conflict_write_headers
+                                           : ngx_http_conflict_read_headers)
+            != NGX_OK)
+        {
+            return NGX_ERROR;
+        }
+
+        if ((ctx->op->pre.kinds & CONFLICT_IF_NONE_MATCH)
+            && ngx_http_conflict_hide_headers(r,
+                                              ngx_http_conflict_tag_headers)
+               != NGX_OK)
+        {
+            return NGX_ERROR;
+        }
+    }
+
+    if (ctx->stripped
+        && ngx_http_conflict_hide_headers(r, ngx_http_conflict_digest_headers)
+           != NGX_OK)
+    {
+        return NGX_ERROR;
+    }
+
+    if (nlcf->version->place == NGX_HTTP_CONFLICT_JSON
+        || nlcf->mtime->place == NGX_HTTP_CONFLICT_JSON
+        || nlcf->inject->place == NGX_HTTP_CONFLICT_JSON)
+    {
+        return ngx_http_conflict_hide_headers(r,
+                                          ngx_http_conflict_encoding_headers);
+    }
+
+    return NGX_OK;
 }
 
 
 ngx_int_t
 ngx_http_conflict_hide_headers(ngx_http_request_t *r, const ngx_str_t *names)
 {
-    ngx_uint_t         i, n;
-    ngx_list_t         list;
-    ngx_list_part_t   *part;
-    ngx_table_elt_t   *h, *copy;
-
-    /* a new list: pointers into the old one stay good */
+    ngx_uint_t        i, found;
+    ngx_list_t        list;
+    ngx_list_part_t  *part;
+    ngx_table_elt_t  *h, *copy;
 
     list = r->headers_in.headers;
+    found = 0;
+
+    for (part = &list.part; part && !found; part = part->next) {
+        h = part->elts;
+
+        for (i = 0; i < part->nelts && !found; i++) {
+            found = ngx_http_conflict_listed(&h[i].key, names);
+        }
+    }
+
+    if (!found) {
+        return NGX_OK;
+    }
+
+    /* a new list: pointers into the old one stay good */
 
     if (ngx_list_init(&r->headers_in.headers, r->pool, 20,
                       sizeof(ngx_table_elt_t))
@@ -80,18 +207,7 @@ ngx_http_conflict_hide_headers(ngx_http_request_t *r, const ngx_str_t *names)
 
         for (i = 0; i < part->nelts; i++) {
 
-            for (n = 0; names[n].len; n++) {
-
-                if (h[i].key.len == names[n].len
-                    && ngx_strncasecmp(h[i].key.data, names[n].data,
-                                       names[n].len)
-                       == 0)
-                {
-                    break;
-                }
-            }
-
-            if (names[n].len) {
+            if (ngx_http_conflict_listed(&h[i].key, names)) {
                 continue;
             }
 
@@ -105,6 +221,48 @@ ngx_http_conflict_hide_headers(ngx_http_request_t *r, const ngx_str_t *names)
     }
 
     return NGX_OK;
+}
+
+
+static ngx_uint_t
+ngx_http_conflict_listed(ngx_str_t *name, const ngx_str_t *names)
+{
+    ngx_uint_t  n;
+
+    for (n = 0; names[n].len; n++) {
+
+        if (name->len == names[n].len
+            && ngx_strncasecmp(name->data, names[n].data, names[n].len) == 0)
+        {
+            return 1;
+        }
+    }
+
+    return 0;
+}
+
+
+/* of a response */
+
+static void
+ngx_http_conflict_drop_header(ngx_list_t *headers, const ngx_str_t *name)
+{
+    ngx_uint_t        i;
+    ngx_list_part_t  *part;
+    ngx_table_elt_t  *h;
+
+    for (part = &headers->part; part; part = part->next) {
+        h = part->elts;
+
+        for (i = 0; i < part->nelts; i++) {
+
+            if (h[i].key.len == name->len
+                && ngx_strncasecmp(h[i].key.data, name->data, name->len) == 0)
+            {
+                h[i].hash = 0;
+            }
+        }
+    }
 }
 
 
@@ -168,23 +326,54 @@ ngx_http_conflict_set_etag(ngx_http_request_t *r, uint64_t version)
 }
 
 
-void
-ngx_http_conflict_set_date(ngx_http_request_t *r, ngx_http_conflict_op_t *op)
+ngx_int_t
+ngx_http_conflict_set_date(ngx_http_request_t *r, ngx_http_conflict_ctx_t *ctx)
 {
-    time_t  date, shown;
+    time_t                         date, shown;
+    ngx_list_t                    *headers;
+    ngx_http_conflict_op_t        *op;
+    ngx_http_conflict_loc_conf_t  *nlcf;
+
+    op = ctx->op;
+    nlcf = ctx->conf;
 
     if (op->mtime == CONFLICT_TIME_NONE) {
-        return;
+        return NGX_OK;
     }
 
     date = (time_t) (op->mtime / CONFLICT_TIME_SECOND);
     shown = (time_t) conflict_mtime_second(op->mtime, op->twice);
 
+    if (nlcf->mtime->place != NGX_HTTP_CONFLICT_DEFAULT && !op->dated) {
+
+        /* this response tells it, perhaps too late for its header */
+
+        if (op->seen.mtime == CONFLICT_TIME_NONE) {
+            return NGX_OK;
+        }
+
+        date = shown = (time_t) (op->seen.mtime / CONFLICT_TIME_SECOND);
+    }
+
     if (r->headers_out.last_modified_time != -1
         && !(op->twice && r->headers_out.last_modified_time <= date))
     {
         /* the upstream's own, and no other version was shown under it */
-        return;
+        return NGX_OK;
+    }
+
+    headers = &r->headers_out.headers;
+
+    if (!ctx->write && r->headers_out.last_modified_time == -1
+        && !ngx_http_conflict_header(headers, &ngx_http_conflict_cache_control,
+                                     NULL)
+        && !ngx_http_conflict_header(headers, &ngx_http_conflict_expires, NULL)
+        && ngx_http_conflict_add_header(r, "Cache-Control", "no-cache",
+                                        sizeof("no-cache") - 1)
+           != NGX_OK)
+    {
+        /* a date invites caches to guess how long a body holds */
+        return NGX_ERROR;
     }
 
     ngx_http_clear_last_modified(r);
@@ -194,6 +383,8 @@ ngx_http_conflict_set_date(ngx_http_request_t *r, ngx_http_conflict_op_t *op)
     if (shown <= ngx_time()) {
         r->headers_out.last_modified_time = shown;
     }
+
+    return NGX_OK;
 }
 
 
@@ -212,13 +403,22 @@ ngx_http_conflict_set_field(ngx_http_request_t *r,
         return NGX_OK;
     }
 
+    /* the upstream's own, if it has one, would make it two */
+
+    ngx_http_conflict_drop_header(&r->headers_out.headers,
+                                  &ngx_http_conflict_field_name);
+
     /* an item with parameters (RFC 9651) */
 
     p = ngx_sprintf(text, "%V", name);
 
     if (ctx->current && ctx->current < CONFLICT_VERSION_LIMIT
-        && ctx->outcome != NGX_HTTP_CONFLICT_UNCHECKED)
+        && ctx->outcome != NGX_HTTP_CONFLICT_UNCHECKED
+        && (ctx->answered
+            || ctx->conf->version->place != NGX_HTTP_CONFLICT_JSON))
     {
+        /* one in the body of the upstream is still to come */
+
         p = ngx_sprintf(p, ";version=%uL", ctx->current);
     }
 

@@ -3,7 +3,7 @@
  * Copyright (C) the ngx_http_conflict_module authors
  *
  * conflict_inject: the minted version becomes a member of JSON responses,
- * while they stream by.
+ * while they stream by, and of latest bodies.
  */
 
 
@@ -31,7 +31,8 @@ ngx_http_conflict_inject_start(ngx_http_request_t *r,
         || r->headers_out.status == NGX_HTTP_PARTIAL_CONTENT
         || r->headers_out.content_length_n == 0
         || !ngx_http_conflict_response_json(r)
-        || (ctx->write && !(ctx->committed && op->applied)))
+        || (ctx->write ? !(ctx->committed && op->applied)
+                       : ctx->current == 0))
     {
         return;
     }
@@ -164,6 +165,65 @@ ngx_http_conflict_inject_replace(ngx_http_request_t *r,
     b->file_pos = b->file_last;
 
     cl->buf = copy;
+
+    return NGX_OK;
+}
+
+
+ngx_int_t
+ngx_http_conflict_inject_text(ngx_http_request_t *r,
+    conflict_json_pointer_t *pointer, uint64_t version, ngx_str_t *text)
+{
+    size_t            from, to;
+    u_char           *p, *data;
+    ngx_str_t         name;
+    conflict_json_t   json;
+
+    conflict_json_init(&json, pointer);
+
+    if (conflict_json_feed(&json, text->data, text->len) != CONFLICT_JSON_OK
+        || conflict_json_end(&json) != CONFLICT_JSON_OK)
+    {
+        return NGX_OK;
+    }
+
+    ngx_str_null(&name);
+
+    if (json.type != CONFLICT_JSON_NONE) {
+        from = (size_t) json.value;
+        to = (size_t) json.end;
+
+    } else if (json.parent_end >= 0
+               && json.parent_type == CONFLICT_JSON_OBJECT)
+    {
+        from = to = (size_t) json.parent_end;
+
+        name.data = &pointer->text[pointer->name[pointer->levels - 1]];
+        name.len = pointer->len[pointer->levels - 1];
+
+    } else {
+        return NGX_OK;
+    }
+
+    data = ngx_pnalloc(r->pool, text->len + 6 * name.len
+                                + sizeof(",\"\":") - 1 + NGX_INT64_LEN);
+    if (data == NULL) {
+        return NGX_ERROR;
+    }
+
+    p = ngx_cpymem(data, text->data, from);
+
+    if (name.data) {
+        p = ngx_sprintf(p, json.parent_empty ? "\"" : ",\"");
+        p += conflict_text_escape(p, name.data, name.len);
+        p = ngx_cpymem(p, "\":", 2);
+    }
+
+    p = ngx_sprintf(p, "%uL", version);
+    p = ngx_cpymem(p, text->data + to, text->len - to);
+
+    text->data = data;
+    text->len = p - data;
 
     return NGX_OK;
 }

@@ -2,9 +2,8 @@
 /*
  * Copyright (C) the ngx_http_conflict_module authors
  *
- * The latest representation: a GET to the same location with the caller's
- * own credentials, whose answer is kept and not sent.  Knows nothing of
- * versions but where they stand in it.
+ * The latest representation: what the module's own GET is answered with,
+ * kept and not sent.  Knows nothing of versions but where they stand in it.
  */
 
 
@@ -14,132 +13,15 @@
 #define NGX_HTTP_CONFLICT_FIRST_SIZE  4096
 
 
-static ngx_int_t ngx_http_conflict_latest_done(ngx_http_request_t *r,
-    void *data, ngx_int_t rc);
 static ngx_int_t ngx_http_conflict_latest_grow(ngx_http_request_t *r,
-    ngx_http_conflict_latest_t *latest, size_t size);
+    ngx_http_conflict_latest_t *latest, size_t size, size_t max);
 static ngx_int_t ngx_http_conflict_latest_copy(ngx_pool_t *pool,
     ngx_str_t *dst, ngx_str_t *src);
 
 
-/* of a write; or they would make the GET conditional, partial or encoded */
-
-static const ngx_str_t  ngx_http_conflict_fetch_headers[] = {
-    ngx_string("content-length"),
-    ngx_string("content-type"),
-    ngx_string("content-encoding"),
-    ngx_string("content-range"),
-    ngx_string("content-md5"),
-    ngx_string("content-disposition"),
-    ngx_string("content-language"),
-    ngx_string("content-location"),
-    ngx_string("digest"),
-    ngx_string("content-digest"),
-    ngx_string("repr-digest"),
-    ngx_string("transfer-encoding"),
-    ngx_string("te"),
-    ngx_string("trailer"),
-    ngx_string("expect"),
-    ngx_string("upgrade"),
-    ngx_string("range"),
-    ngx_string("if-match"),
-    ngx_string("if-none-match"),
-    ngx_string("if-modified-since"),
-    ngx_string("if-unmodified-since"),
-    ngx_string("if-range"),
-    ngx_string("accept-encoding"),
-    ngx_string("idempotency-key"),
-    ngx_string("x-http-method"),
-    ngx_string("x-http-method-override"),
-    ngx_string("x-method-override"),
-    ngx_null_string
-};
-
+/* bookkeeping, perhaps twice: nginx wakes the main request */
 
 ngx_int_t
-ngx_http_conflict_latest_fetch(ngx_http_request_t *r,
-    ngx_http_conflict_ctx_t *ctx)
-{
-    uint64_t                     version;
-    ngx_uint_t                   revalidate;
-    ngx_http_request_t          *sr;
-    ngx_http_conflict_latest_t  *latest;
-    ngx_http_post_subrequest_t  *ps;
-
-    latest = &ctx->latest;
-
-    if (latest->data) {
-        (void) ngx_pfree(r->pool, latest->data);
-    }
-
-    version = latest->version;
-    revalidate = latest->revalidate;
-
-    ngx_memzero(latest, sizeof(ngx_http_conflict_latest_t));
-
-    latest->version = version;
-    latest->revalidate = revalidate;
-    latest->last_modified = -1;
-    latest->started = 1;
-
-    ctx->fetches++;
-
-    ps = ngx_palloc(r->pool, sizeof(ngx_http_post_subrequest_t));
-    if (ps == NULL) {
-        return NGX_ERROR;
-    }
-
-    ps->handler = ngx_http_conflict_latest_done;
-    ps->data = ctx;
-
-    if (ngx_http_subrequest(r, &r->uri, &r->args, &sr, ps,
-                            NGX_HTTP_SUBREQUEST_WAITED)
-        != NGX_OK)
-    {
-        return NGX_ERROR;
-    }
-
-    latest->request = sr;
-
-    /* the same target: an encoded slash stays one */
-    sr->valid_unparsed_uri = r->valid_unparsed_uri;
-
-    sr->request_body = ngx_pcalloc(r->pool, sizeof(ngx_http_request_body_t));
-    if (sr->request_body == NULL) {
-        return NGX_ERROR;
-    }
-
-    if (ngx_http_conflict_hide_headers(sr, ngx_http_conflict_fetch_headers)
-        != NGX_OK)
-    {
-        return NGX_ERROR;
-    }
-
-    sr->headers_in.content_length_n = -1;
-    sr->headers_in.chunked = 0;
-    sr->headers_in.content_length = NULL;
-    sr->headers_in.content_type = NULL;
-    sr->headers_in.transfer_encoding = NULL;
-    sr->headers_in.te = NULL;
-    sr->headers_in.expect = NULL;
-    sr->headers_in.upgrade = NULL;
-    sr->headers_in.range = NULL;
-    sr->headers_in.if_range = NULL;
-    sr->headers_in.if_match = NULL;
-    sr->headers_in.if_none_match = NULL;
-    sr->headers_in.if_modified_since = NULL;
-    sr->headers_in.if_unmodified_since = NULL;
-#if (NGX_HTTP_GZIP)
-    sr->headers_in.accept_encoding = NULL;
-#endif
-
-    return NGX_OK;
-}
-
-
-/* bookkeeping only: nginx wakes the main request */
-
-static ngx_int_t
 ngx_http_conflict_latest_done(ngx_http_request_t *r, void *data, ngx_int_t rc)
 {
     ngx_http_conflict_ctx_t *ctx = data;
@@ -153,21 +35,34 @@ ngx_http_conflict_latest_done(ngx_http_request_t *r, void *data, ngx_int_t rc)
         return NGX_OK;
     }
 
+    if (ngx_http_conflict_upstream_seen(r, 0, &sent, &status) != NGX_OK
+        || status == 0)
+    {
+        status = (rc >= NGX_HTTP_SPECIAL_RESPONSE) ? (ngx_uint_t) rc
+                                                   : latest->status;
+    }
+
+    if (rc >= NGX_HTTP_SPECIAL_RESPONSE && latest->refused == 0) {
+        /* next comes the error page, and then this again */
+        latest->refused = status;
+        latest->upstream = r->upstream;
+        return rc;
+    }
+
     latest->done = 1;
 
-    /* what the upstream said, not the page that "error_page" made of it */
+    ngx_http_conflict_latest_restore(ctx);
 
-    if (ngx_http_conflict_upstream_seen(r, 0, &sent, &status) == NGX_OK
-        && status)
-    {
-        latest->status = status;
+    /*
+     * What the upstream said, not the page that "error_page" made of it,
+     * unless that led to another upstream.
+     */
 
-    } else if (rc >= NGX_HTTP_SPECIAL_RESPONSE) {
-        latest->status = rc;
-
-    } else if (latest->status == 0) {
-        latest->status = NGX_HTTP_BAD_GATEWAY;
+    if (latest->refused && r->upstream == latest->upstream) {
+        status = latest->refused;
     }
+
+    latest->status = status ? status : NGX_HTTP_BAD_GATEWAY;
 
     if (rc == NGX_ERROR && !latest->too_large) {
         /* the body was cut */
@@ -179,88 +74,6 @@ ngx_http_conflict_latest_done(ngx_http_request_t *r, void *data, ngx_int_t rc)
                    latest->status, latest->len);
 
     return r->connection->error ? rc : NGX_OK;
-}
-
-
-/*
- * nginx's access phase, which subrequests skip, in small; the handlers run
- * in the order that ngx_http_init_phase_handlers() gave them.
- */
-
-ngx_int_t
-ngx_http_conflict_latest_access(ngx_http_request_t *r)
-{
-    ngx_int_t                    rc;
-    ngx_array_t                 *handlers;
-    ngx_http_handler_pt         *h;
-    ngx_http_conflict_ctx_t     *ctx;
-    ngx_http_core_loc_conf_t    *clcf;
-    ngx_http_core_main_conf_t   *cmcf;
-    ngx_http_conflict_latest_t  *latest;
-
-    ctx = ngx_http_conflict_ctx(r->main);
-
-    if (ctx == NULL || ctx->latest.request != r) {
-        return NGX_DECLINED;
-    }
-
-    latest = &ctx->latest;
-
-    if (latest->loc_conf != r->loc_conf) {
-        /* try_files may have led on to another location */
-        latest->loc_conf = r->loc_conf;
-        latest->access = 0;
-    }
-
-    clcf = ngx_http_get_module_loc_conf(r, ngx_http_core_module);
-    cmcf = ngx_http_get_module_main_conf(r, ngx_http_core_module);
-
-    handlers = &cmcf->phases[NGX_HTTP_ACCESS_PHASE].handlers;
-    h = handlers->elts;
-
-    for ( /* void */ ; latest->access < handlers->nelts; latest->access++) {
-
-        rc = h[handlers->nelts - 1 - latest->access](r);
-
-        if (rc == NGX_DECLINED) {
-            continue;
-        }
-
-        if (rc == NGX_AGAIN || rc == NGX_DONE) {
-            return rc;
-        }
-
-        if (rc == NGX_OK) {
-
-            if (clcf->satisfy == NGX_HTTP_SATISFY_ANY) {
-                r->access_code = 0;
-                latest->access = handlers->nelts;
-                break;
-            }
-
-            continue;
-        }
-
-        if (clcf->satisfy == NGX_HTTP_SATISFY_ANY
-            && (rc == NGX_HTTP_FORBIDDEN || rc == NGX_HTTP_UNAUTHORIZED))
-        {
-            if (r->access_code != NGX_HTTP_UNAUTHORIZED) {
-                r->access_code = rc;
-            }
-
-            continue;
-        }
-
-        return rc;
-    }
-
-    if (clcf->satisfy == NGX_HTTP_SATISFY_ANY && r->access_code) {
-        rc = r->access_code;
-        r->access_code = 0;
-        return rc;
-    }
-
-    return NGX_DECLINED;
 }
 
 
@@ -302,7 +115,7 @@ ngx_http_conflict_latest_header(ngx_http_request_t *r,
 
     if (nlcf->version->place == NGX_HTTP_CONFLICT_HEADER) {
         value = ngx_http_conflict_header(&r->headers_out.headers,
-                                         &nlcf->version->name);
+                                         &nlcf->version->name, NULL);
 
         if (value && ngx_http_conflict_latest_copy(r->pool,
                                                    &latest->version_header,
@@ -315,7 +128,7 @@ ngx_http_conflict_latest_header(ngx_http_request_t *r,
 
     if (nlcf->mtime->place == NGX_HTTP_CONFLICT_HEADER) {
         value = ngx_http_conflict_header(&r->headers_out.headers,
-                                         &nlcf->mtime->name);
+                                         &nlcf->mtime->name, NULL);
 
         if (value && ngx_http_conflict_latest_copy(r->pool,
                                                    &latest->mtime_header,
@@ -370,7 +183,8 @@ ngx_http_conflict_latest_body(ngx_http_request_t *r,
             }
 
         } else if (size) {
-            if (ngx_http_conflict_latest_grow(r, latest, (size_t) size)
+            if (ngx_http_conflict_latest_grow(r, latest, (size_t) size,
+                                              ctx->conf->max_body)
                 != NGX_OK)
             {
                 return NGX_ERROR;
@@ -400,7 +214,7 @@ ngx_http_conflict_latest_body(ngx_http_request_t *r,
 
 static ngx_int_t
 ngx_http_conflict_latest_grow(ngx_http_request_t *r,
-    ngx_http_conflict_latest_t *latest, size_t size)
+    ngx_http_conflict_latest_t *latest, size_t size, size_t max)
 {
     off_t    length;
     size_t   want;
@@ -415,7 +229,7 @@ ngx_http_conflict_latest_grow(ngx_http_request_t *r,
 
     length = r->headers_out.content_length_n;
 
-    if (latest->size == 0 && length > 0) {
+    if (latest->size == 0 && length > 0 && length <= (off_t) max) {
         want = ngx_max((size_t) length, size);
     }
 

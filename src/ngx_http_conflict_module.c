@@ -39,16 +39,6 @@ static ngx_conf_enum_t  ngx_http_conflict_store_errors[] = {
 };
 
 
-static ngx_conf_post_t  ngx_http_conflict_lease_post = {
-    ngx_http_conflict_check_lease
-};
-
-
-static ngx_conf_post_t  ngx_http_conflict_time_post = {
-    ngx_http_conflict_check_time
-};
-
-
 #define NGX_HTTP_CONFLICT_ANY_CONF                                            \
     NGX_HTTP_MAIN_CONF|NGX_HTTP_SRV_CONF|NGX_HTTP_LOC_CONF
 
@@ -157,25 +147,25 @@ static ngx_command_t  ngx_http_conflict_commands[] = {
 
     { ngx_string("conflict_lease"),
       NGX_HTTP_CONFLICT_ANY_CONF|NGX_CONF_TAKE1,
-      ngx_conf_set_msec_slot,
+      ngx_http_conflict_set_time,
       ngx_http_conflict_offset(lease),
-      &ngx_http_conflict_lease_post },
+      NULL },
 
     { ngx_string("conflict_wait"),
       NGX_HTTP_CONFLICT_ANY_CONF|NGX_CONF_TAKE1,
-      ngx_conf_set_msec_slot,
+      ngx_http_conflict_set_time,
       ngx_http_conflict_offset(wait),
-      &ngx_http_conflict_time_post },
+      NULL },
 
     { ngx_string("conflict_quarantine"),
       NGX_HTTP_CONFLICT_ANY_CONF|NGX_CONF_TAKE1,
-      ngx_conf_set_msec_slot,
+      ngx_http_conflict_set_time,
       ngx_http_conflict_offset(quarantine),
-      &ngx_http_conflict_time_post },
+      NULL },
 
     { ngx_string("conflict_max_body"),
       NGX_HTTP_CONFLICT_ANY_CONF|NGX_CONF_TAKE1,
-      ngx_conf_set_size_slot,
+      ngx_http_conflict_set_size,
       ngx_http_conflict_offset(max_body),
       NULL },
 
@@ -231,6 +221,10 @@ ngx_http_conflict_init(ngx_conf_t *cf)
 
     if (!nmcf->guarded) {
         return NGX_OK;
+    }
+
+    if (ngx_http_conflict_find_moved(cf, nmcf) != NGX_OK) {
+        return NGX_ERROR;
     }
 
     cmcf = ngx_http_conf_get_module_main_conf(cf, ngx_http_core_module);

@@ -102,6 +102,8 @@ typedef struct {
 typedef struct {
     ngx_http_request_t            *request;    /* the subrequest */
     ngx_uint_t                     status;
+    ngx_uint_t                     refused;    /* status before its page */
+    ngx_http_upstream_t           *upstream;   /* that said so */
     ngx_str_t                      content_type;
     ngx_str_t                      etag;
     time_t                         last_modified;
@@ -164,8 +166,14 @@ struct ngx_http_conflict_ctx_s {
     ngx_http_conflict_latest_t     latest;
     ngx_http_conflict_response_t  *response;   /* NULL: not looked into */
 
+    ngx_uint_t                     method;     /* of the client's request */
+    ngx_str_t                      method_name;
+
     ngx_http_handler_pt            content_handler;
-    ngx_uint_t                     states;     /* upstream's, at the pass */
+    ngx_http_upstream_t           *upstream;   /* at the pass: not its own */
+    ngx_uint_t                     states;     /* the same */
+    ngx_uint_t                     err_status; /* the same */
+    unsigned                       error_page:1;
 
     ngx_event_t                    timer;      /* wait, then renewal */
     ngx_msec_t                     wait_start;
@@ -179,6 +187,8 @@ struct ngx_http_conflict_ctx_s {
     unsigned                       settled:1;
     unsigned                       committed:1;
     unsigned                       seen_2xx:1;
+    unsigned                       handed_on:1;    /* after a 2xx */
+    unsigned                       left:1;     /* by an error page */
     unsigned                       audited:1;
     unsigned                       stripped:1;
     unsigned                       filtered:1; /* the header was seen */
@@ -273,7 +283,7 @@ ngx_int_t ngx_http_conflict_body_text(ngx_http_request_t *r, size_t max,
     ngx_str_t *text);
 void ngx_http_conflict_body_filter_init(void);
 
-/* latest.c */
+/* fetch.c */
 
 /*
  * Starts the GET; the phases go on once ctx->latest.done is set.
@@ -281,11 +291,20 @@ void ngx_http_conflict_body_filter_init(void);
 ngx_int_t ngx_http_conflict_latest_fetch(ngx_http_request_t *r,
     ngx_http_conflict_ctx_t *ctx);
 
+/* The method of the request is its own again. */
+void ngx_http_conflict_latest_restore(ngx_http_conflict_ctx_t *ctx);
+
 /*
  * In PRECONTENT of the GET: nginx runs no access handlers for subrequests,
  * this does, so that nobody sees a body that a GET would not show.
  */
 ngx_int_t ngx_http_conflict_latest_access(ngx_http_request_t *r);
+
+/* latest.c */
+
+/* The GET has ended; nginx wakes the main request. */
+ngx_int_t ngx_http_conflict_latest_done(ngx_http_request_t *r, void *data,
+    ngx_int_t rc);
 ngx_int_t ngx_http_conflict_latest_header(ngx_http_request_t *r,
     ngx_http_conflict_ctx_t *ctx);
 ngx_int_t ngx_http_conflict_latest_body(ngx_http_request_t *r,

@@ -19,9 +19,13 @@ ngx_http_conflict_relay(ngx_http_request_t *r,
     ngx_http_conflict_ctx_t *ctx, ngx_chain_t *out)
 {
     ngx_buf_t                   *b;
+    ngx_str_t                    text;
     ngx_http_conflict_latest_t  *latest;
 
     latest = &ctx->latest;
+
+    text.data = latest->data;
+    text.len = latest->len;
 
     r->headers_out.status = ngx_http_conflict_answer_status(ctx);
 
@@ -40,11 +44,20 @@ ngx_http_conflict_relay(ngx_http_request_t *r,
         {
             return NGX_ERROR;
         }
+
+        if (ctx->conf->inject->place == NGX_HTTP_CONFLICT_JSON
+            && latest->json && ctx->current
+            && ngx_http_conflict_inject_text(r, ctx->conf->inject->pointer,
+                                             ctx->current, &text)
+               != NGX_OK)
+        {
+            return NGX_ERROR;
+        }
     }
 
     if (ctx->outcome == NGX_HTTP_CONFLICT_REPLAYED && ctx->op->minted
-        && r->method != NGX_HTTP_DELETE
-        && !(r->method == NGX_HTTP_PUT && ctx->conf->strip_base
+        && ctx->method != NGX_HTTP_DELETE
+        && !(ctx->method == NGX_HTTP_PUT && ctx->conf->strip_base
              && (ctx->op->pre.kinds & CONFLICT_BASE))
         && ngx_http_conflict_set_etag(r, ctx->current) != NGX_OK)
     {
@@ -58,7 +71,7 @@ ngx_http_conflict_relay(ngx_http_request_t *r,
         r->header_only = 1;
 
     } else {
-        r->headers_out.content_length_n = latest->len;
+        r->headers_out.content_length_n = text.len;
         r->headers_out.content_type = latest->content_type;
         r->headers_out.content_type_len = latest->content_type.len;
         r->headers_out.content_type_lowcase = NULL;
@@ -69,8 +82,8 @@ ngx_http_conflict_relay(ngx_http_request_t *r,
         return NGX_ERROR;
     }
 
-    b->pos = latest->data;
-    b->last = latest->data + latest->len;
+    b->pos = text.data;
+    b->last = text.data + text.len;
     b->memory = 1;
     b->last_buf = 1;
     b->last_in_chain = 1;

@@ -40,9 +40,7 @@ ngx_http_conflict_response_seen(ngx_http_request_t *r,
     op->seen.latest = 0;
     op->seen.existence = CONFLICT_MAY_EXIST;
 
-    if (status == NGX_HTTP_NOT_FOUND || status == 410) {
-        op->seen.existence = CONFLICT_DELETED;
-    }
+    /* 404 says nothing: who may not see a resource gets that from many APIs */
 
     if (status < 200 || status >= 300) {
         return;
@@ -59,7 +57,7 @@ ngx_http_conflict_response_seen(ngx_http_request_t *r,
 
     } else if (nlcf->mtime->place == NGX_HTTP_CONFLICT_HEADER) {
         value = ngx_http_conflict_header(&r->headers_out.headers,
-                                         &nlcf->mtime->name);
+                                         &nlcf->mtime->name, NULL);
         if (value) {
             op->seen.mtime = ngx_http_conflict_date(value);
         }
@@ -67,7 +65,7 @@ ngx_http_conflict_response_seen(ngx_http_request_t *r,
 
     if (nlcf->version->place == NGX_HTTP_CONFLICT_HEADER) {
         value = ngx_http_conflict_header(&r->headers_out.headers,
-                                         &nlcf->version->name);
+                                         &nlcf->version->name, NULL);
         if (value) {
             op->seen.version = ngx_http_conflict_version(nlcf->version, value);
         }
@@ -94,8 +92,10 @@ ngx_http_conflict_response_start(ngx_http_request_t *r,
         return NGX_OK;
     }
 
-    if (!ctx->write && op->minted && op->state == CONFLICT_FREE
+    if (!ctx->write && op->minted
+        && (op->state == CONFLICT_FREE || op->state == CONFLICT_UNKNOWN)
         && r->headers_out.status == NGX_HTTP_OK
+        && r->headers_out.content_length_n <= (off_t) nlcf->max_body
         && !(r->headers_out.content_encoding
              && r->headers_out.content_encoding->value.len))
     {
@@ -194,21 +194,28 @@ ngx_http_conflict_response_body(ngx_http_request_t *r,
     ngx_http_conflict_response_t  *response;
 
     response = ctx->response;
+    *out = in;
     next = out;
     last = 0;
 
     for (cl = in; cl; cl = cl->next) {
         b = cl->buf;
+        link = cl;
 
-        link = ngx_alloc_chain_link(r->pool);
-        if (link == NULL) {
-            return NGX_ERROR;
+        if (response->inject && !response->injected) {
+
+            /* the buffer may be replaced, and the chain is not ours */
+
+            link = ngx_alloc_chain_link(r->pool);
+            if (link == NULL) {
+                return NGX_ERROR;
+            }
+
+            link->buf = b;
+            link->next = cl->next;
+            *next = link;
+            next = &link->next;
         }
-
-        link->buf = b;
-        link->next = NULL;
-        *next = link;
-        next = &link->next;
 
         last |= b->last_buf;
 
@@ -222,7 +229,8 @@ ngx_http_conflict_response_body(ngx_http_request_t *r,
             return NGX_ERROR;
         }
 
-        if (response->inject && !response->injected && !response->failed
+        if (response->inject && !response->injected
+            && (!response->failed || response->dropping)
             && ngx_http_conflict_inject(r, ctx, link, pos) != NGX_OK)
         {
             return NGX_ERROR;
@@ -251,6 +259,11 @@ ngx_http_conflict_response_read(ngx_http_request_t *r,
         return NGX_OK;
     }
 
+    if (b->file->directio) {
+        /* it can be read only in aligned blocks */
+        ctx->response->failed = 1;
+    }
+
     if (ctx->response->failed) {
         return NGX_OK;
     }
@@ -260,7 +273,9 @@ ngx_http_conflict_response_read(ngx_http_request_t *r,
         return NGX_ERROR;
     }
 
-    for (pos = b->file_pos; pos < b->file_last; pos += n) {
+    for (pos = b->file_pos; pos < b->file_last && !ctx->response->failed;
+         pos += n)
+    {
         n = ngx_read_file(b->file, block,
                           (size_t) ngx_min(b->file_last - pos,
                                            NGX_HTTP_CONFLICT_BLOCK),
@@ -295,6 +310,15 @@ ngx_http_conflict_response_feed(ngx_http_conflict_ctx_t *ctx, u_char *data,
     }
 
     if (response->failed) {
+
+        if (response->dropping
+            && conflict_json_feed(response->inject, data, len)
+               != CONFLICT_JSON_OK)
+        {
+            /* of a value that was begun the end is sought all the same */
+            response->dropping = 0;
+        }
+
         return;
     }
 

@@ -32,9 +32,11 @@ ngx_int_t ngx_http_conflict_relay(ngx_http_request_t *r,
 /* headers.c */
 
 /*
- * The value of a header by its lower-case name, or NULL.
+ * The value of a header by its lower-case name, the first of *n, or NULL;
+ * "n" may be NULL.
  */
-ngx_str_t *ngx_http_conflict_header(ngx_list_t *headers, ngx_str_t *name);
+ngx_str_t *ngx_http_conflict_header(ngx_list_t *headers, ngx_str_t *name,
+    ngx_uint_t *n);
 
 /*
  * Lets the upstream not see the headers on a list of lower-case names that
@@ -42,6 +44,13 @@ ngx_str_t *ngx_http_conflict_header(ngx_list_t *headers, ngx_str_t *name);
  */
 ngx_int_t ngx_http_conflict_hide_headers(ngx_http_request_t *r,
     const ngx_str_t *names);
+
+/*
+ * The same with what the upstream of a read or a write that passes is not to
+ * see.
+ */
+ngx_int_t ngx_http_conflict_hide(ngx_http_request_t *r,
+    ngx_http_conflict_ctx_t *ctx);
 
 /*
  * Adds a header to the response.  The value is copied, the name is not.
@@ -63,8 +72,8 @@ ngx_str_t *ngx_http_conflict_policy_name(ngx_uint_t policy);
  * Last-Modified where there is none that is right.
  */
 ngx_int_t ngx_http_conflict_set_etag(ngx_http_request_t *r, uint64_t version);
-void ngx_http_conflict_set_date(ngx_http_request_t *r,
-    ngx_http_conflict_op_t *op);
+ngx_int_t ngx_http_conflict_set_date(ngx_http_request_t *r,
+    ngx_http_conflict_ctx_t *ctx);
 
 /* filter.c */
 
@@ -119,6 +128,13 @@ void ngx_http_conflict_inject_start(ngx_http_request_t *r,
  */
 ngx_int_t ngx_http_conflict_inject(ngx_http_request_t *r,
     ngx_http_conflict_ctx_t *ctx, ngx_chain_t *cl, uint64_t pos);
+
+/*
+ * The same with a text that is there as a whole; it is replaced by a copy,
+ * or stays where it has no place for the member.
+ */
+ngx_int_t ngx_http_conflict_inject_text(ngx_http_request_t *r,
+    conflict_json_pointer_t *pointer, uint64_t version, ngx_str_t *text);
 
 /* audit.c */
 

@@ -73,6 +73,12 @@ ngx_http_conflict_latest_seen(ngx_http_conflict_ctx_t *ctx)
         return NGX_DECLINED;
     }
 
+    if (value.len > 2 && value.data[0] == 'W' && value.data[1] == '/') {
+        ngx_log_error(NGX_LOG_WARN, ctx->request->connection->log, 0,
+                      "the upstream's ETag \"%V\" is weak: no base of a "
+                      "client equals it (RFC 9110, 13.1.1)", &value);
+    }
+
     op->seen.version = ngx_http_conflict_version(nlcf->version, &value);
 
     return op->seen.version ? NGX_OK : NGX_DECLINED;

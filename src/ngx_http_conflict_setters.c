@@ -2,8 +2,8 @@
 /*
  * Copyright (C) the ngx_http_conflict_module authors
  *
- * The directives that nginx has no ready setter for.  Each checks all of its
- * arguments and quotes the wrong one.
+ * The setters of policy, store and log.  Each checks all of its arguments and
+ * quotes the wrong one.
  */
 
 
@@ -11,8 +11,6 @@
 
 
 #define NGX_HTTP_CONFLICT_ZONE_MIN    (8 * ngx_pagesize)
-#define NGX_HTTP_CONFLICT_LEASE_MIN   100            /* milliseconds */
-#define NGX_HTTP_CONFLICT_TIME_MAX    (24 * 3600 * 1000)
 
 
 static ngx_int_t ngx_http_conflict_store_name(ngx_conf_t *cf,
@@ -28,21 +26,6 @@ static ngx_conf_enum_t  ngx_http_conflict_policies[] = {
     { ngx_string("server_wins"), CONFLICT_SERVER_WINS },
     { ngx_string("version"), CONFLICT_VERSION },
     { ngx_null_string, 0 }
-};
-
-
-/* the words that stand for a default, by directive */
-
-static const struct {
-    ngx_str_t                      directive;
-    ngx_str_t                      word;
-    ngx_uint_t                     header;     /* header:NAME is allowed */
-} ngx_http_conflict_sources[] = {
-    { ngx_string("conflict_base"), ngx_null_string, 1 },
-    { ngx_string("conflict_version"), ngx_string("counter"), 1 },
-    { ngx_string("conflict_mtime"), ngx_string("auto"), 1 },
-    { ngx_string("conflict_inject"), ngx_string("off"), 0 },
-    { ngx_null_string, ngx_null_string, 0 }
 };
 
 
@@ -80,16 +63,24 @@ ngx_http_conflict_set_policy(ngx_conf_t *cf, ngx_command_t *cmd, void *conf)
         return NGX_CONF_ERROR;
     }
 
+    if (nlcf->policy == NGX_HTTP_CONFLICT_OFF && cf->args->nelts > 2) {
+        ngx_conf_log_error(NGX_LOG_EMERG, cf, 0,
+                           "invalid parameter \"%V\" of \"off\"", &value[2]);
+        return NGX_CONF_ERROR;
+    }
+
     nlcf->report = 0;
 
     for (i = 2; i < cf->args->nelts; i++) {
 
-        if (ngx_strcmp(value[i].data, "report") == 0) {
+        if (ngx_strcmp(value[i].data, "report") == 0 && !nlcf->report) {
             nlcf->report = 1;
             continue;
         }
 
-        if (ngx_strncmp(value[i].data, "store=", 6) == 0) {
+        if (ngx_strncmp(value[i].data, "store=", 6) == 0
+            && nlcf->store_name.len == 0)
+        {
             name.len = value[i].len - 6;
             name.data = value[i].data + 6;
 
@@ -278,215 +269,19 @@ ngx_http_conflict_set_log(ngx_conf_t *cf, ngx_command_t *cmd, void *conf)
         return ngx_syslog_process_conf(cf, log->syslog);
     }
 
-    if (value[1].len == 0 || ngx_strchr(value[1].data, '$')) {
+    if (value[1].len == 0 || ngx_strchr(value[1].data, '$')
+        || ngx_strncmp(value[1].data, "memory:", 7) == 0
+        || ngx_strcmp(value[1].data, "stderr") == 0)
+    {
         ngx_conf_log_error(NGX_LOG_EMERG, cf, 0,
                            "invalid log \"%V\", it must be a path without "
-                           "variables, \"syslog:...\" or \"off\"", &value[1]);
+                           "variables, such as /dev/stderr, \"syslog:...\" "
+                           "or \"off\"", &value[1]);
         return NGX_CONF_ERROR;
     }
 
     log->file = ngx_conf_open_file(cf->cycle, &value[1]);
     if (log->file == NULL) {
-        return NGX_CONF_ERROR;
-    }
-
-    return NGX_CONF_OK;
-}
-
-
-char *
-ngx_http_conflict_set_source(ngx_conf_t *cf, ngx_command_t *cmd, void *conf)
-{
-    char  *p = conf;
-
-    u_char                       ch;
-    size_t                       i;
-    ngx_str_t                   *value, s;
-    ngx_uint_t                   n;
-    ngx_http_conflict_source_t  *source, **sourcep;
-
-    sourcep = (ngx_http_conflict_source_t **) (p + cmd->offset);
-
-    if (*sourcep != NGX_CONF_UNSET_PTR) {
-        return "is duplicate";
-    }
-
-    source = ngx_pcalloc(cf->pool, sizeof(ngx_http_conflict_source_t));
-    if (source == NULL) {
-        return NGX_CONF_ERROR;
-    }
-
-    *sourcep = source;
-    value = cf->args->elts;
-
-    for (n = 0; ngx_http_conflict_sources[n].directive.len; n++) {
-        if (ngx_strcmp(ngx_http_conflict_sources[n].directive.data,
-                       cmd->name.data)
-            == 0)
-        {
-            break;
-        }
-    }
-
-    s = ngx_http_conflict_sources[n].word;
-
-    if (s.len && s.len == value[1].len
-        && ngx_strncmp(s.data, value[1].data, s.len) == 0)
-    {
-        return NGX_CONF_OK;
-    }
-
-    if (ngx_strncmp(value[1].data, "json:", 5) == 0) {
-        source->place = NGX_HTTP_CONFLICT_JSON;
-
-        source->pointer = ngx_palloc(cf->pool,
-                                     sizeof(conflict_json_pointer_t));
-        if (source->pointer == NULL) {
-            return NGX_CONF_ERROR;
-        }
-
-        if (conflict_json_pointer(source->pointer, (char *) value[1].data + 5,
-                                  value[1].len - 5)
-            != 0)
-        {
-            ngx_conf_log_error(NGX_LOG_EMERG, cf, 0,
-                               "invalid JSON pointer in \"%V\", it must be "
-                               "\"json:/NAME\", with \"/\" before each of "
-                               "at most 16 names", &value[1]);
-            return NGX_CONF_ERROR;
-        }
-
-        return NGX_CONF_OK;
-    }
-
-    if (ngx_http_conflict_sources[n].header
-        && ngx_strncmp(value[1].data, "header:", 7) == 0)
-    {
-        source->place = NGX_HTTP_CONFLICT_HEADER;
-        source->name.len = value[1].len - 7;
-        source->name.data = value[1].data + 7;
-
-        ngx_strlow(source->name.data, source->name.data, source->name.len);
-
-        for (i = 0; i < source->name.len; i++) {
-            ch = source->name.data[i];
-
-            if (!((ch >= 'a' && ch <= 'z') || (ch >= '0' && ch <= '9')
-                  || ch == '-' || ch == '_'))
-            {
-                break;
-            }
-        }
-
-        if (i == source->name.len && i > 0) {
-            return NGX_CONF_OK;
-        }
-    }
-
-    ngx_conf_log_error(NGX_LOG_EMERG, cf, 0,
-                       "invalid value \"%V\", it must be %s%V%s"
-                       "\"json:/POINTER\"%s", &value[1],
-                       s.len ? "\"" : "", &s, s.len ? "\" or " : "",
-                       ngx_http_conflict_sources[n].header
-                       ? " or \"header:NAME\"" : "");
-
-    return NGX_CONF_ERROR;
-}
-
-
-char *
-ngx_http_conflict_set_latest(ngx_conf_t *cf, ngx_command_t *cmd, void *conf)
-{
-    ngx_http_conflict_loc_conf_t *nlcf = conf;
-
-    ngx_str_t  *value;
-
-    if (nlcf->latest != NGX_CONF_UNSET_UINT) {
-        return "is duplicate";
-    }
-
-    value = cf->args->elts;
-
-    if (ngx_strcmp(value[1].data, "fetch") == 0) {
-        nlcf->latest = NGX_HTTP_CONFLICT_LATEST_FETCH;
-
-    } else if (ngx_strcmp(value[1].data, "off") == 0) {
-        nlcf->latest = NGX_HTTP_CONFLICT_LATEST_OFF;
-
-    } else {
-        ngx_conf_log_error(NGX_LOG_EMERG, cf, 0,
-                           "invalid value \"%V\", it must be \"fetch\" or "
-                           "\"off\"", &value[1]);
-        return NGX_CONF_ERROR;
-    }
-
-    if (cf->args->nelts == 2) {
-        return NGX_CONF_OK;
-    }
-
-    if (nlcf->latest == NGX_HTTP_CONFLICT_LATEST_OFF
-        || ngx_strncmp(value[2].data, "root=", 5) != 0)
-    {
-        ngx_conf_log_error(NGX_LOG_EMERG, cf, 0,
-                           "invalid parameter \"%V\"", &value[2]);
-        return NGX_CONF_ERROR;
-    }
-
-    nlcf->root = ngx_palloc(cf->pool, sizeof(conflict_json_pointer_t));
-    if (nlcf->root == NULL) {
-        return NGX_CONF_ERROR;
-    }
-
-    if (conflict_json_pointer(nlcf->root, (char *) value[2].data + 5,
-                              value[2].len - 5)
-        != 0)
-    {
-        ngx_conf_log_error(NGX_LOG_EMERG, cf, 0,
-                           "invalid JSON pointer in \"%V\"", &value[2]);
-        return NGX_CONF_ERROR;
-    }
-
-    return NGX_CONF_OK;
-}
-
-
-/* times that would make no sense, or overflow when they are added up */
-
-char *
-ngx_http_conflict_check_lease(ngx_conf_t *cf, void *post, void *data)
-{
-    ngx_msec_t *msec = data;
-
-    ngx_str_t  *value;
-
-    value = cf->args->elts;
-
-    if (*msec < NGX_HTTP_CONFLICT_LEASE_MIN
-        || *msec > NGX_HTTP_CONFLICT_TIME_MAX)
-    {
-        ngx_conf_log_error(NGX_LOG_EMERG, cf, 0,
-                           "invalid time \"%V\", it must be from 100ms up to "
-                           "1d", &value[1]);
-        return NGX_CONF_ERROR;
-    }
-
-    return NGX_CONF_OK;
-}
-
-
-char *
-ngx_http_conflict_check_time(ngx_conf_t *cf, void *post, void *data)
-{
-    ngx_msec_t *msec = data;
-
-    ngx_str_t  *value;
-
-    value = cf->args->elts;
-
-    if (*msec > NGX_HTTP_CONFLICT_TIME_MAX) {
-        ngx_conf_log_error(NGX_LOG_EMERG, cf, 0,
-                           "invalid time \"%V\", it must be at most 1d",
-                           &value[1]);
         return NGX_CONF_ERROR;
     }
 

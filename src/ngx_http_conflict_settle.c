@@ -22,6 +22,8 @@ static ngx_http_conflict_class_e ngx_http_conflict_settle_class(
     ngx_http_conflict_ctx_t *ctx, ngx_uint_t ended, ngx_uint_t *status);
 static ngx_http_conflict_class_e ngx_http_conflict_settle_status(
     ngx_uint_t status);
+static void ngx_http_conflict_settle_seen(ngx_http_conflict_ctx_t *ctx,
+    ngx_http_conflict_class_e class);
 static void ngx_http_conflict_settle(ngx_http_conflict_ctx_t *ctx,
     ngx_http_conflict_class_e class);
 static void ngx_http_conflict_renew_handler(ngx_event_t *ev);
@@ -67,7 +69,7 @@ ngx_http_conflict_settle_header(ngx_http_conflict_ctx_t *ctx)
     ngx_uint_t                 status;
     ngx_http_conflict_class_e  class;
 
-    if (ctx->settled) {
+    if (ctx->settled || !ctx->op->leased) {
         return;
     }
 
@@ -76,7 +78,7 @@ ngx_http_conflict_settle_header(ngx_http_conflict_ctx_t *ctx)
     if (class == NGX_HTTP_CONFLICT_DONE) {
         ctx->seen_2xx = 1;
 
-        ctx->op->seen.existence = (ctx->request->method == NGX_HTTP_DELETE)
+        ctx->op->seen.existence = (ctx->method == NGX_HTTP_DELETE)
                                   ? CONFLICT_DELETED : CONFLICT_EXISTS;
 
         if (!ctx->op->minted && ctx->op->seen.version == 0
@@ -109,52 +111,124 @@ ngx_http_conflict_settle_body(ngx_http_conflict_ctx_t *ctx)
 void
 ngx_http_conflict_settle_end(ngx_http_conflict_ctx_t *ctx)
 {
-    ngx_uint_t  status;
+    ngx_uint_t                 status;
+    ngx_http_conflict_class_e  class;
 
     if (ctx->settled || !ctx->op->leased) {
         return;
     }
 
-    ngx_http_conflict_settle(ctx, ctx->seen_2xx
-                                  ? NGX_HTTP_CONFLICT_UNCERTAIN
-                                  : ngx_http_conflict_settle_class(ctx, 1,
-                                                                   &status));
+    if (ctx->state != NGX_HTTP_CONFLICT_ST_PASSED) {
+        ngx_http_conflict_settle(ctx, NGX_HTTP_CONFLICT_NOT_DONE);
+        return;
+    }
+
+    class = ctx->seen_2xx ? NGX_HTTP_CONFLICT_UNCERTAIN
+                          : ngx_http_conflict_settle_class(ctx, 1, &status);
+
+    ngx_http_conflict_settle_seen(ctx, class);
 }
 
+
+/*
+ * An error page or X-Accel-Redirect: the request goes on elsewhere.  As a GET
+ * it does no harm, and what the upstream said of the write is its end.  In a
+ * named location it is the write once more, which may not be sent where it
+ * may have been done.
+ */
 
 ngx_int_t
 ngx_http_conflict_settle_redirect(ngx_http_conflict_ctx_t *ctx)
 {
-    ngx_uint_t                 sent, status;
+    ngx_uint_t                 sent, status, write;
     ngx_http_request_t        *r;
     ngx_http_conflict_class_e  class;
 
     r = ctx->request;
 
-    if (ctx->settled
-        || ngx_http_conflict_upstream_seen(r, ctx->states, &sent, &status)
-           != NGX_OK
-        || sent == 0)
-    {
+    write = (r->method == ctx->method);
+
+    if (r->upstream == ctx->upstream) {
+
+        if (r->err_status == ctx->err_status
+            && r->error_page == ctx->error_page)
+        {
+            /* try_files: nothing has run yet */
+            return NGX_OK;
+        }
+
+        /* a handler without an upstream has failed, with whatever */
+        class = NGX_HTTP_CONFLICT_UNCERTAIN;
+
+    } else {
+        class = ngx_http_conflict_settle_class(ctx, 0, &status);
+
+        (void) ngx_http_conflict_upstream_seen(r, ctx->states, &sent, &status);
+
+        if (write && sent == 0) {
+            return NGX_OK;
+        }
+    }
+
+    if (!write) {
+
+        if (!ctx->settled && ctx->op->leased) {
+            ngx_http_conflict_settle_seen(ctx, class);
+        }
+
         return NGX_OK;
     }
 
-    class = ngx_http_conflict_settle_class(ctx, 0, &status);
+    switch (class) {
 
-    if (class == NGX_HTTP_CONFLICT_NOT_DONE) {
-        /* another upstream may be asked, under the same lease */
+    case NGX_HTTP_CONFLICT_DONE:
+        ctx->handed_on = 1;
+        break;
+
+    case NGX_HTTP_CONFLICT_NOT_DONE:
+        break;
+
+    default:
+
+        if (r->upstream == ctx->upstream || ctx->conf->report) {
+            ctx->handed_on = 1;
+            break;
+        }
+
+        if (!ctx->settled && ctx->op->leased) {
+            ngx_http_conflict_settle(ctx, class);
+        }
+
+        return NGX_DECLINED;
+    }
+
+    /* another upstream may be asked, under the same lease */
+
+    if (r->upstream_states) {
         ctx->states = r->upstream_states->nelts;
-        return NGX_OK;
     }
 
+    return NGX_OK;
+}
+
+
+/* by what the upstream said, without its header */
+
+static void
+ngx_http_conflict_settle_seen(ngx_http_conflict_ctx_t *ctx,
+    ngx_http_conflict_class_e class)
+{
     if (class == NGX_HTTP_CONFLICT_DONE) {
-        ngx_http_conflict_settle_header(ctx);
-        return NGX_OK;
+        ctx->op->seen.existence = (ctx->method == NGX_HTTP_DELETE)
+                                  ? CONFLICT_DELETED : CONFLICT_EXISTS;
+
+        if (!ctx->op->minted) {
+            /* done, but its version was not seen */
+            class = NGX_HTTP_CONFLICT_UNCERTAIN;
+        }
     }
 
     ngx_http_conflict_settle(ctx, class);
-
-    return ctx->conf->report ? NGX_OK : NGX_DECLINED;
 }
 
 
@@ -166,37 +240,38 @@ static ngx_http_conflict_class_e
 ngx_http_conflict_settle_class(ngx_http_conflict_ctx_t *ctx, ngx_uint_t ended,
     ngx_uint_t *status)
 {
-    ngx_uint_t           sent;
-    ngx_http_request_t  *r;
+    ngx_uint_t                 sent;
+    ngx_http_request_t        *r;
+    ngx_http_conflict_class_e  class;
 
     r = ctx->request;
+    *status = 0;
 
-    if (ngx_http_conflict_upstream_seen(r, ctx->states, &sent, status)
-        == NGX_OK)
-    {
-        if (sent == 0) {
-            /* connect refused, no live peer, or it never came that far */
-            return NGX_HTTP_CONFLICT_NOT_DONE;
-        }
+    if (r->upstream != ctx->upstream) {
+        (void) ngx_http_conflict_upstream_seen(r, ctx->states, &sent, status);
 
-        if (sent > 1) {
-            /* a refusal may be that of the second: the first was applied */
-            return NGX_HTTP_CONFLICT_AMBIGUOUS;
-        }
+        /* 0: connect refused, no live peer, or it never came that far */
 
-        return ngx_http_conflict_settle_status(*status);
+        class = (sent == 0) ? NGX_HTTP_CONFLICT_NOT_DONE
+                /* a refusal may be that of the second: the first was done */
+                : (sent > 1) ? NGX_HTTP_CONFLICT_AMBIGUOUS
+                : ngx_http_conflict_settle_status(*status);
+
+    } else if (ended) {
+        /* a handler without an upstream, such as dav */
+        class = NGX_HTTP_CONFLICT_AMBIGUOUS;
+
+    } else {
+        *status = r->err_status ? r->err_status : r->headers_out.status;
+        class = ngx_http_conflict_settle_status(*status);
     }
 
-    /* a handler without an upstream, such as dav */
-
-    if (ended) {
-        *status = 0;
-        return NGX_HTTP_CONFLICT_AMBIGUOUS;
+    if (class == NGX_HTTP_CONFLICT_NOT_DONE && ctx->handed_on) {
+        /* by this one; the one before it may have */
+        class = NGX_HTTP_CONFLICT_UNCERTAIN;
     }
 
-    *status = r->err_status ? r->err_status : r->headers_out.status;
-
-    return ngx_http_conflict_settle_status(*status);
+    return class;
 }
 
 
@@ -272,5 +347,6 @@ ngx_http_conflict_settle(ngx_http_conflict_ctx_t *ctx,
 
     if (class >= NGX_HTTP_CONFLICT_UNCERTAIN) {
         ctx->current = 0;
+        op->wait = op->quarantine;
     }
 }

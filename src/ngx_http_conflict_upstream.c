@@ -18,28 +18,11 @@ typedef struct {
 } ngx_http_conflict_upstream_t;
 
 
+static void ngx_http_conflict_upstream_enter(ngx_http_request_t *r,
+    ngx_http_conflict_ctx_t *ctx);
 static void ngx_http_conflict_upstream_guard(ngx_http_request_t *r);
 static void ngx_http_conflict_upstream_free(ngx_peer_connection_t *pc,
     void *data, ngx_uint_t state);
-
-
-/* these would be judged by versions that the upstream does not know */
-
-static const ngx_str_t  ngx_http_conflict_write_headers[] = {
-    ngx_string("if-match"),
-    ngx_string("if-unmodified-since"),
-    ngx_null_string
-};
-
-
-/* the same with a list of tags; "If-None-Match: *" any upstream knows */
-
-static const ngx_str_t  ngx_http_conflict_create_headers[] = {
-    ngx_string("if-match"),
-    ngx_string("if-unmodified-since"),
-    ngx_string("if-none-match"),
-    ngx_null_string
-};
 
 
 static const char  *ngx_http_conflict_upstream_modules[] = {
@@ -56,7 +39,6 @@ ngx_int_t
 ngx_http_conflict_pass(ngx_http_request_t *r, ngx_http_conflict_ctx_t *ctx)
 {
     uint64_t                 start, end;
-    const ngx_str_t         *names;
     ngx_http_conflict_op_t  *op;
 
     op = ctx->op;
@@ -84,20 +66,13 @@ ngx_http_conflict_pass(ngx_http_request_t *r, ngx_http_conflict_ctx_t *ctx)
         ctx->stripped = 1;
     }
 
-    if (op->minted
-        && (r->headers_in.if_match || r->headers_in.if_unmodified_since
-            || (op->pre.kinds & CONFLICT_IF_NONE_MATCH)))
-    {
-        names = (op->pre.kinds & CONFLICT_IF_NONE_MATCH)
-                ? ngx_http_conflict_create_headers
-                : ngx_http_conflict_write_headers;
-
-        if (ngx_http_conflict_hide_headers(r, names) != NGX_OK) {
-            return NGX_HTTP_INTERNAL_SERVER_ERROR;
-        }
+    if (ngx_http_conflict_hide(r, ctx) != NGX_OK) {
+        return NGX_HTTP_INTERNAL_SERVER_ERROR;
     }
 
-    return ngx_http_conflict_again(r, ctx);
+    ngx_http_conflict_upstream_enter(r, ctx);
+
+    return NGX_DECLINED;
 }
 
 
@@ -105,22 +80,40 @@ ngx_int_t
 ngx_http_conflict_again(ngx_http_request_t *r, ngx_http_conflict_ctx_t *ctx)
 {
     if (ngx_http_conflict_settle_redirect(ctx) != NGX_OK) {
+
         ngx_http_conflict_refuse(ctx, NGX_HTTP_CONFLICT_UNKNOWN_OUTCOME,
                                  NGX_HTTP_CONFLICT_BUSY,
-                                 NGX_HTTP_CONFLICT_ACT_BUSY);
+                                 NGX_HTTP_CONFLICT_NO_ACTION);
+
+        ctx->reason = "it is this write's own: the upstream did not answer "
+                      "well, and is not asked again";
 
         r->content_handler = ngx_http_conflict_answer_handler;
         return NGX_OK;
     }
 
-    if (r->content_handler && !ctx->settled
+    ngx_http_conflict_upstream_enter(r, ctx);
+
+    return NGX_DECLINED;
+}
+
+
+/* what was there before is not this location's */
+
+static void
+ngx_http_conflict_upstream_enter(ngx_http_request_t *r,
+    ngx_http_conflict_ctx_t *ctx)
+{
+    ctx->upstream = r->upstream;
+    ctx->err_status = r->err_status;
+    ctx->error_page = r->error_page;
+
+    if (r->content_handler && r->method == ctx->method
         && r->content_handler != ngx_http_conflict_upstream_handler)
     {
         ctx->content_handler = r->content_handler;
         r->content_handler = ngx_http_conflict_upstream_handler;
     }
-
-    return NGX_DECLINED;
 }
 
 
@@ -155,6 +148,11 @@ ngx_http_conflict_upstream_guard(ngx_http_request_t *r)
     ngx_http_conflict_upstream_t  *cu;
 
     u = r->upstream;
+
+    if (u->peer.free == ngx_http_conflict_upstream_free) {
+        /* a fallback ran within the handler, and this is its upstream */
+        return;
+    }
 
     cu = ngx_palloc(r->pool, sizeof(ngx_http_conflict_upstream_t));
     if (cu == NULL) {

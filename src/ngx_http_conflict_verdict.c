@@ -55,7 +55,7 @@ ngx_http_conflict_begun(ngx_http_conflict_ctx_t *ctx)
     ctx->against = op->version;
     ctx->against_time = op->present ? op->mtime : CONFLICT_TIME_NONE;
 
-    if (op->report) {
+    if (op->report && op->verdict != CONFLICT_FETCH) {
         ngx_http_conflict_reported(ctx);
         return NGX_OK;
     }
@@ -63,8 +63,12 @@ ngx_http_conflict_begun(ngx_http_conflict_ctx_t *ctx)
     switch (op->verdict) {
 
     case CONFLICT_OVERWRITE:
-        ctx->outcome = NGX_HTTP_CONFLICT_OVERWROTE;
-        ctx->action = ngx_http_conflict_actions[op->policy];
+
+        if (ctx->outcome == NGX_HTTP_CONFLICT_NONE) {
+            ctx->outcome = NGX_HTTP_CONFLICT_OVERWROTE;
+            ctx->action = ngx_http_conflict_actions[op->policy];
+        }
+
         ctx->state = NGX_HTTP_CONFLICT_ST_PASS;
         return NGX_OK;
 
@@ -85,6 +89,15 @@ ngx_http_conflict_begun(ngx_http_conflict_ctx_t *ctx)
 
         if (ctx->fetches == NGX_HTTP_CONFLICT_MAX_FETCHES) {
             /* it changes faster than it can be read */
+
+            if (op->policy <= CONFLICT_CLIENT_WINS || op->report) {
+                op->pre.kinds = 0;
+                ctx->state = NGX_HTTP_CONFLICT_ST_BEGIN;
+                ctx->outcome = NGX_HTTP_CONFLICT_UNCHECKED;
+                ctx->action = NGX_HTTP_CONFLICT_ACT_UNCHECKED;
+                return NGX_OK;
+            }
+
             ngx_http_conflict_refuse(ctx, NGX_HTTP_CONFLICT_UNKNOWN_OUTCOME,
                                      NGX_HTTP_CONFLICT_BUSY,
                                      NGX_HTTP_CONFLICT_ACT_BUSY);
@@ -173,7 +186,7 @@ ngx_http_conflict_reported(ngx_http_conflict_ctx_t *ctx)
         ctx->outcome = NGX_HTTP_CONFLICT_REPLAYED;
         break;
 
-    default: /* CONFLICT_PASS, CONFLICT_FETCH */
+    default: /* CONFLICT_PASS */
 
         if (ctx->outcome == NGX_HTTP_CONFLICT_NONE) {
             ctx->outcome = NGX_HTTP_CONFLICT_PASSED;
@@ -190,6 +203,16 @@ ngx_http_conflict_fetched(ngx_http_conflict_ctx_t *ctx)
     ngx_http_conflict_latest_t  *latest;
 
     latest = &ctx->latest;
+
+    if (latest->cached) {
+        /* of a version before this one, perhaps: as good as none */
+
+        ngx_log_error(NGX_LOG_ERR, ctx->request->connection->log, 0,
+                      "a cache answered the GET for the latest body of "
+                      "\"%V\", add \"proxy_cache_bypass $conflict_fetch\"",
+                      &ctx->key);
+        latest->status = NGX_HTTP_BAD_GATEWAY;
+    }
 
     if (ngx_http_conflict_forbidden(latest->status)) {
 
@@ -208,14 +231,6 @@ ngx_http_conflict_fetched(ngx_http_conflict_ctx_t *ctx)
         latest->valid = 1;
         ctx->state = NGX_HTTP_CONFLICT_ST_LATEST;
         return NGX_OK;
-    }
-
-    if (latest->cached) {
-        ngx_log_error(NGX_LOG_ERR, ctx->request->connection->log, 0,
-                      "a cache answered the GET that had to tell the current "
-                      "version of \"%V\", add \"proxy_cache_bypass "
-                      "$conflict_fetch\"", &ctx->key);
-        latest->status = NGX_HTTP_BAD_GATEWAY;
     }
 
     if (latest->status != NGX_HTTP_OK && latest->status != NGX_HTTP_NO_CONTENT
@@ -338,7 +353,7 @@ ngx_http_conflict_reflected(ngx_http_conflict_ctx_t *ctx)
     r = ctx->request;
     latest = &ctx->latest;
 
-    if (r->method == NGX_HTTP_DELETE) {
+    if (ctx->method == NGX_HTTP_DELETE) {
         return ngx_http_conflict_gone(latest->status);
     }
 
@@ -376,25 +391,12 @@ ngx_http_conflict_unchecked(ngx_http_conflict_ctx_t *ctx,
     {
         ngx_http_conflict_refuse(ctx, error, NGX_HTTP_CONFLICT_REJECTED,
                                  NGX_HTTP_CONFLICT_NO_ACTION);
-        ctx->outcome = NGX_HTTP_CONFLICT_NONE;
         return;
     }
 
     ctx->error = NGX_HTTP_CONFLICT_OK;
     ctx->outcome = NGX_HTTP_CONFLICT_UNCHECKED;
-
-    switch (error) {
-
-    case NGX_HTTP_CONFLICT_UNAVAILABLE:
-    case NGX_HTTP_CONFLICT_GENERATION:
-    case NGX_HTTP_CONFLICT_RELAY:
-        ctx->action = NGX_HTTP_CONFLICT_ACT_UNCHECKED;
-        break;
-
-    default:
-        /* no base that could be read: the upstream will judge its body */
-        break;
-    }
+    ctx->action = NGX_HTTP_CONFLICT_ACT_UNCHECKED;
 
     if (ctx->state == NGX_HTTP_CONFLICT_ST_FETCHED) {
         /* with a lease, but without a check */

@@ -263,7 +263,7 @@ invalid value "header:x", it must be "off" or "json:/POINTER"
     }
 --- must_die
 --- error_log
-"conflict_inject" needs "conflict_version counter"
+"conflict_inject" in location "/x/" needs "conflict_version counter"
 
 
 === strip of a header
@@ -276,7 +276,7 @@ invalid value "header:x", it must be "off" or "json:/POINTER"
     }
 --- must_die
 --- error_log
-"conflict_strip_base" needs "conflict_base json:/POINTER"
+"conflict_strip_base" in location "/x/" needs "conflict_base json:/POINTER"
 
 
 === a flag
@@ -397,7 +397,7 @@ invalid time "10ms", it must be from 100ms
     }
 --- must_die
 --- error_log
-"conflict_lease" directive invalid value
+invalid time "soon", it must be from 100ms up to 1d
 
 
 === a long wait
@@ -408,7 +408,7 @@ invalid time "10ms", it must be from 100ms
     }
 --- must_die
 --- error_log
-invalid time "2d", it must be at most 1d
+invalid time "2d", it must be from 0 up to 1d
 
 
 === a negative quarantine
@@ -419,7 +419,7 @@ invalid time "2d", it must be at most 1d
     }
 --- must_die
 --- error_log
-"conflict_quarantine" directive invalid value
+invalid time "-1s", it must be from 0 up to 1d
 
 
 === a size
@@ -430,7 +430,7 @@ invalid time "2d", it must be at most 1d
     }
 --- must_die
 --- error_log
-"conflict_max_body" directive invalid value
+invalid size "much"
 
 
 === a store error
@@ -623,3 +623,95 @@ invalid parameter "tls_ca=" of store "one"
 --- must_die
 --- error_log
 store "one" has addresses both with and without TLS
+
+
+=== no size at all
+--- config
+    location /x/ {
+        conflict_max_body 0;
+        proxy_pass http://api;
+    }
+--- must_die
+--- error_log
+invalid size "0"
+
+
+=== a header that is a base in any case
+--- config
+    location /x/ {
+        conflict version;
+        conflict_base header:If-Match;
+        proxy_pass http://api;
+    }
+--- must_die
+--- error_log
+"conflict_base header:if-match" in location "/x/" is not needed
+
+
+=== a header that nginx drops
+--- config
+    location /x/ {
+        conflict version;
+        conflict_base header:X_Base;
+        proxy_pass http://api;
+    }
+--- must_die
+--- error_log
+"conflict_base header:x_base" in location "/x/" needs "underscores_in_headers on"
+
+
+=== a parameter of nothing
+--- config
+    location /x/ {
+        conflict off store=none;
+        proxy_pass http://api;
+    }
+--- must_die
+--- error_log
+invalid parameter "store=none" of "off"
+
+
+=== report twice
+--- config
+    location /x/ {
+        conflict lww report report;
+        proxy_pass http://api;
+    }
+--- must_die
+--- error_log
+invalid parameter "report"
+
+
+=== a log in memory
+--- config
+    location /x/ {
+        conflict_log memory:32m;
+        proxy_pass http://api;
+    }
+--- must_die
+--- error_log
+invalid log "memory:32m"
+
+
+=== a parameter of a store twice
+--- http_config
+    conflict_store x redis://127.0.0.1 timeout=1s timeout=2s;
+--- config
+    location /x/ {
+        proxy_pass http://api;
+    }
+--- must_die
+--- error_log
+parameter "timeout=2s" of store "x" is duplicate
+
+
+=== a database twice
+--- http_config
+    conflict_store x redis://127.0.0.1/3 db=4;
+--- config
+    location /x/ {
+        proxy_pass http://api;
+    }
+--- must_die
+--- error_log
+the database is said twice

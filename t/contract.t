@@ -119,6 +119,7 @@ is(op('b', 'begin')->{verdict}, 'refuse', 'the second, after it');
 --- steps
 my $v = op('p', 'peek', key => 'k')->{version};
 
+op('p', 'observe', body => 7);
 op('a', 'begin', key => 'k', base => $v, lease => 100, quarantine => 200);
 
 my @states;
@@ -131,6 +132,25 @@ until_true {
 
 is(join(' ', @states), 'leased quarantined unknown', 'in this order');
 is(op('b', 'begin', key => 'k', base => $v)->{verdict}, 'fetch', 'a GET');
+
+
+=== an unknown state of which no body was seen ends with the next read
+--- steps
+my $v = op('p', 'peek', key => 'k')->{version};
+
+op('a', 'begin', key => 'k', base => $v);
+op('a', 'commit');
+$v = op('p', 'peek', key => 'k')->{version};
+op('a', 'begin', key => 'k', base => $v);
+op('a', 'abandon');
+
+my $r = op('q', 'peek', key => 'k');
+is($r->{state}, 'free', 'what is read now is not older than now');
+cmp_ok($r->{version}, '>', $v, 'under a new version');
+is(op('b', 'begin', key => 'k', base => $v)->{verdict}, 'refuse',
+   'the one before is stale');
+is(op('b', 'begin', key => 'k', base => $r->{version})->{verdict}, 'pass',
+   'the new one is current');
 
 
 === renew holds a lease
@@ -146,6 +166,8 @@ is(op('p', 'peek', key => 'k')->{state}, 'leased', 'still');
 === the commit of a lease that ran out, when nobody came
 --- steps
 my $v = op('p', 'peek', key => 'k')->{version};
+op('p', 'observe', body => 7);
+
 my $fence = op('a', 'begin', key => 'k', base => $v, lease => 100,
                quarantine => 100)->{fence};
 
@@ -162,6 +184,7 @@ is($r->{version}, $fence, 'with its fence');
 --- steps
 my $v = op('p', 'peek', key => 'k')->{version};
 
+op('p', 'observe', body => 7);
 op('a', 'begin', key => 'k', lease => 100, quarantine => 100);
 until_true { op('p', 'peek', key => 'k')->{state} eq 'unknown' };
 
@@ -173,14 +196,17 @@ op('b', 'commit');
 is(op('p', 'peek', key => 'k')->{state}, 'quarantined',
    'two writes overlapped: nobody knows which came last');
 
-until_true { op('p', 'peek', key => 'k')->{state} eq 'unknown' };
-op('c', 'begin', key => 'k', base => $fence);
+my $r;
+until_true { $r = op('c', 'begin', key => 'k', base => $fence);
+             $r->{verdict} eq 'fetch' };
 op('c', 'observe', latest => 1, body => 7);
 isnt(op('p', 'peek', key => 'k')->{version}, $fence, 'so a new version');
 
 
 === a late cancel takes nothing from others
 --- steps
+op('p', 'peek', key => 'k');
+op('p', 'observe', body => 7);
 op('a', 'begin', key => 'k', lease => 100, quarantine => 100);
 until_true { op('p', 'peek', key => 'k')->{state} eq 'unknown' };
 op('b', 'begin', key => 'k');
@@ -197,11 +223,11 @@ op('a', 'begin', key => 'k', base => $v);
 op('a', 'abandon');
 is(op('b', 'begin', key => 'k', base => $v)->{verdict}, 'fetch', 'unknown');
 
-my $r = op('b', 'observe', body => 7);
-is($r->{applied}, 0, 'a client\'s read settles nothing');
+my $r = op('b', 'observe', existence => 2);
+is($r->{applied}, 0, 'a client\'s read that shows nothing settles nothing');
 
-$r = op('b', 'observe', latest => 1, body => 7);
-is($r->{applied}, 1, 'a GET of our own does');
+$r = op('b', 'observe', body => 7);
+is($r->{applied}, 1, 'one that shows the resource does');
 is($r->{version}, $v, 'an unchanged body keeps the version');
 
 op('a', 'begin', key => 'k', base => $v);
@@ -278,8 +304,22 @@ op('d', 'begin', key => 'k', base => $w, fp => 80);
 op('d', 'abandon');
 op('e', 'begin', key => 'k', base => $w, fp => 80);
 op('e', 'observe', latest => 1, body => 9);
-is(op('e', 'begin', fresh => 1)->{verdict}, 'verify',
-   'one whose outcome was never seen must be looked for');
+is(op('e', 'begin', fresh => 1)->{verdict}, 'refuse',
+   'one of which nobody can tell if it has changed anything is stale');
+
+$w = op('p', 'peek', key => 'k')->{version};
+
+for my $body (9, 10) {
+    op('d', 'begin', key => 'k', base => $w, fp => 81);
+    op('d', 'abandon');
+    op('e', 'begin', key => 'k', base => $w, fp => 81);
+    op('e', 'observe', latest => 1, body => $body);
+    is(op('e', 'begin', fresh => 1)->{verdict},
+       $body == 9 ? 'pass' : 'verify',
+       $body == 9 ? 'where nothing has changed it was not done'
+                  : 'where something has, it must be looked for');
+    op('e', 'cancel') if $body == 9;
+}
 
 
 === a base from the future
@@ -289,12 +329,20 @@ my $v = op('p', 'peek', key => 'k')->{version};
 op('p', 'observe', body => 7);
 is(op('a', 'begin', key => 'k', base => $v + 1000000)->{verdict}, 'fetch',
    'this store may have forgotten something');
-is(op('b', 'begin', key => 'k', base => $v)->{verdict}, 'fetch',
-   'so nobody passes unchecked');
-op('b', 'observe', latest => 1, body => 7);
-is(op('b', 'begin', fresh => 1)->{verdict}, 'pass', 'after a GET');
+is(op('b', 'begin', key => 'k', base => $v)->{verdict}, 'pass',
+   'a word of somebody changes nothing');
 op('b', 'cancel');
+
+my $r = op('a', 'begin');
+is($r->{verdict}, 'fetch', 'a GET must tell');
+op('a', 'observe', latest => 1, body => 7);
+is(op('p', 'peek', key => 'k')->{version}, $v, 'what is known stays');
 is(op('a', 'begin', fresh => 1)->{verdict}, 'refuse', 'it is not current');
+
+op('c', 'begin', key => 'k', base => $v + 1000000);
+op('c', 'observe', latest => 1, body => 8);
+cmp_ok(op('p', 'peek', key => 'k')->{version}, '>', $v,
+       'or it was forgotten, and is told by the body');
 
 
 === versions that the upstream owns
@@ -330,7 +378,11 @@ op('b', 'commit');
 is(op('p', 'peek', key => 'k')->{state}, 'quarantined', 'they overlapped');
 
 $r = op('c', 'begin', key => 'k2', base => 1, report => 1);
-is($r->{verdict}, 'fetch', 'report tells the verdict');
+is($r->{verdict}, 'fetch', 'report asks for a GET as well');
+is($r->{leased}, 0, 'before it takes the lease');
+op('c', 'observe', latest => 1, body => 7);
+$r = op('c', 'begin', fresh => 1, report => 1);
+is($r->{verdict}, 'refuse', 'it tells the verdict');
 is($r->{leased}, 1, 'and takes the lease in any case');
 
 

@@ -129,3 +129,78 @@ for my $n (1 .. 3) {
 
 is_deeply(json(upstream('/_doc?path=/plain/1')), { id => 1, n => 3 },
           'the upstream never saw the member');
+
+
+=== the latest body has it as well
+--- config
+    location / {
+        conflict version;
+        conflict_inject json:/version;
+        conflict_base json:/version;
+        conflict_strip_base on;
+        proxy_pass http://api;
+    }
+    location /wins/ {
+        conflict server_wins;
+        conflict_inject json:/version;
+        conflict_base json:/version;
+        conflict_strip_base on;
+        proxy_pass http://api/plain/;
+    }
+    location /row/ {
+        conflict version;
+        conflict_latest fetch root=/data;
+        conflict_inject json:/data/version;
+        conflict_base json:/version;
+        conflict_strip_base on;
+        proxy_pass http://api;
+    }
+--- steps
+for my $path ('/plain/1', '/wins/2', '/row/3') {
+    (my $doc = $path) =~ s!/wins/!/plain/!;
+    set_doc($doc, { n => 1 });
+
+    my $first = json(GET($path));
+    $first = $first->{data} if $path =~ /row/;
+    ok($first->{version}, "$path: a read has it");
+    like(PUT($path, { %$first, n => 2 })->{status}, qr/^20[04]$/, 'a write');
+
+    my $r = PUT($path, { %$first, n => 3 });
+    my $latest = $path =~ /wins/ ? json($r) : json($r)->{server_version};
+
+    is($latest->{n}, 2, 'a stale one shows the latest body');
+    is($latest->{version}, version($r), 'with its version');
+    like(PUT($path, { %$latest, n => 4 })->{status}, qr/^20[04]$/,
+         'on which a write passes');
+}
+
+
+=== a value that goes over what is looked into
+--- config
+    location / {
+        conflict version;
+        conflict_max_body 4096;
+        conflict_inject json:/version;
+        proxy_buffers 8 4k;
+        proxy_buffer_size 4k;
+        proxy_pass http://api;
+    }
+--- steps
+my $bad = 0;
+
+for my $value ('11112222', '{"a":"' . 'z' x 20 . '"}') {
+    for my $pad (3800 .. 4060) {
+        my $body = '{"pad":"' . 'x' x $pad . '","version":' . $value
+                   . ',"more":"' . 'y' x 3000 . '"}';
+
+        set_doc('/plain/1', $body);
+
+        my $r = GET('/plain/1');
+        next if $r->{body} eq $body;
+
+        my $j = eval { JSON::PP->new->decode($r->{body}) };
+        $bad++ unless $j && $j->{version} eq version($r);
+    }
+}
+
+is($bad, 0, 'is replaced whole, or not at all');

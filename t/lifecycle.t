@@ -278,7 +278,7 @@ is($r->{status}, 503, 'the new zone does not know of the write in flight');
 is(json($r)->{error}, 'store_generation', 'error');
 is(GET('/plain/1')->{status}, 200, 'reads go on');
 is(version(GET('/plain/1')), undef, 'without a version');
-is(scalar(grep { /"conflict_store" was changed/ }
+is(scalar(grep { /a store was changed, or the binary/ }
           split /\n/, slurp(servroot() . '/logs/error.log')), 1,
    'the error log says why');
 
@@ -424,6 +424,111 @@ $count{finish($_)->{status}}++ for $w, @held;
 is($count{201} + ($count{204} || 0), $begun, 'what was let in is done');
 is($count{201} + ($count{204} || 0) + $count{503}, 201, 'the rest was refused');
 is(PUT('/plain/more', { n => 1 })->{status}, 201, 'there is room again');
-is(scalar(grep { /is full of writes in flight/ }
-          split /\n/, slurp(servroot() . '/logs/error.log')), 1,
-   'one line in the error log');
+my $lines = grep { /is full of writes in flight/ }
+            split /\n/, slurp(servroot() . '/logs/error.log');
+ok($lines && $lines < $count{503}, 'a line in the error log, not one each');
+
+
+=== a reload with another zone after a binary upgrade
+--- http_config
+    conflict_store default zone=1m;
+    proxy_read_timeout 20s;
+--- config
+    location / {
+        conflict version;
+        conflict_quarantine 300ms;
+        conflict_wait 50ms;
+        proxy_pass http://api;
+    }
+--- steps
+set_doc('/plain/1', { id => 1 });
+
+my $old = master_pid();
+
+kill 'USR2', $old;
+until_true { my $p = master_pid(); $p && $p != $old && workers_of($p) == 2 };
+kill 'QUIT', $old;
+until_true { !kill 0, $old };
+until_true { PUT('/plain/9', { n => 1 })->{status} < 300 };
+
+my $v = version(GET('/plain/1'));
+my $w = start('PUT', '/plain/1', body => { n => 1 },
+              headers => ['X-Up-Write: hold apply']);
+begun(2);
+
+my $conf = servroot() . '/conf/nginx.conf';
+my $text = slurp($conf);
+$text =~ s/zone=1m/zone=2m/;
+open my $out, '>', $conf or die;
+print $out $text;
+close $out;
+
+my %before = map { $_ => 1 } workers_of(master_pid());
+kill 'HUP', master_pid();
+until_true { my @now = workers_of(master_pid());
+             @now && !grep { $before{$_} } @now };
+
+my $r;
+until_true { $r = PUT('/plain/1', { n => 2 }); $r->{status} == 503 };
+is(json($r)->{error}, 'store_generation',
+   'refused while a worker of before has a write in flight');
+
+release();
+is(finish($w)->{status}, 204, 'which ends');
+until_true { $r = PUT('/plain/1', { n => 3 }); $r->{status} == 204 };
+is($r->{status}, 204, 'then others pass');
+kill 'QUIT', master_pid();
+until_true { !-e servroot() . '/logs/nginx.pid' };
+
+
+=== a route is given another store by a reload
+--- http_config
+    conflict_store one zone=1m;
+    conflict_store two zone=1m;
+    proxy_read_timeout 20s;
+--- config
+    location / {
+        conflict version store=one;
+        conflict_quarantine 300ms;
+        conflict_wait 50ms;
+        proxy_pass http://api;
+    }
+    location /plain/two/ {
+        conflict version store=two;
+        proxy_pass http://api;
+    }
+--- steps
+set_doc('/plain/1', { id => 1 });
+set_doc('/plain/two/1', { id => 1 });
+
+my $v = version(GET('/plain/1'));
+my $u = version(GET('/plain/two/1'));
+my $w = start('PUT', '/plain/1', body => { n => 1, base_version => $v },
+              headers => ['X-Up-Write: hold apply']);
+begun(1);
+
+my $conf = servroot() . '/conf/nginx.conf';
+my $text = slurp($conf);
+$text =~ s/store=one/store=two/;
+open my $out, '>', $conf or die;
+print $out $text;
+close $out;
+
+my %before = map { $_ => 1 } workers_of(master_pid());
+kill 'HUP', master_pid();
+until_true { my @now = workers_of(master_pid());
+             @now && !grep { $before{$_} } @now };
+
+my $r;
+until_true { $r = PUT('/plain/1', { n => 2 }); $r->{status} == 503 };
+is(json($r)->{error}, 'store_generation',
+   'refused while a worker of before has a write in flight');
+
+release();
+is(finish($w)->{status}, 204, 'which ends');
+until_true { $r = PUT('/plain/1', { n => 3, base_version => $v });
+             $r->{status} != 503 };
+is($r->{status}, 409, 'then others see it');
+is(json($r)->{server_version}{n}, 1, 'as it is');
+is(PUT('/plain/two/1', { n => 1, base_version => $u })->{status}, 204,
+   'bases of other routes hold');

@@ -106,10 +106,11 @@ release();
 is(finish($slow)->{status}, 204, 'the first ends');
 is((conflicts())[0]{action}, 'conflict_lww', 'a conflict');
 
-my $w = version(GET('/plain/1'));
+my $w;
 
-until_true { PUT('/plain/1', { n => 3 })->{status} == 204 };
-cmp_ok(version(GET('/plain/1')), '>', $w, 'versions go on');
+until_true { $w = version(GET('/plain/1')) };
+cmp_ok($w, '>', $v, 'versions go on');
+is(version(PUT('/plain/1', { n => 3 })) > $w, 1, 'and on');
 
 
 === without a store that can be asked lww passes unchecked, and says so
@@ -136,3 +137,29 @@ is((conflicts())[0]{action}, 'conflict_unchecked', 'and logged');
 is(http('PUT', '/plain/1', body => '{"a":', headers => [])->{status}, 201,
    'malformed JSON');
 is(PUT('/plain/1', { base_version => 'x' })->{status}, 204, 'a bad base');
+
+my $r = PUT('/plain/1', 'xxx', 'Content-Type: application/json',
+            'Content-Encoding: gzip');
+is($r->{status}, 204, 'an encoded one');
+is(header($r, 'Conflict'), 'unchecked', 'marked');
+is(join(' ', map { $_->{action} } conflicts()), join(' ',
+   ('conflict_unchecked') x 3), 'and each is logged');
+
+
+=== a write that cannot be checked is sent once, too
+--- http_config
+    upstream two {
+        server 127.0.0.1:$TEST_NGINX_UPSTREAM_PORT;
+        server 127.0.0.1:$TEST_NGINX_UPSTREAM_PORT;
+    }
+    conflict_store dead redis://127.0.0.1:1 timeout=100ms;
+--- config
+    location / {
+        conflict lww store=dead;
+        proxy_next_upstream error timeout http_500;
+        proxy_pass http://two;
+    }
+--- steps
+is(PUT('/plain/1', { n => 1 }, 'X-Up-Write: apply close')->{status}, 502,
+   'its answer is lost');
+is(scalar(journal()), 1, 'it was sent once');

@@ -469,3 +469,76 @@ is(PUT('/plain/1', { n => 3, base_version => $fence })->{status}, 204,
     }
 --- error_log
 "conflict_quarantine 0" where the upstream checks neither
+
+
+=== a PUT that removes a member, timed out and never done
+--- config
+    location / {
+        conflict version;
+        conflict_quarantine 200ms;
+        proxy_read_timeout 100ms;
+        proxy_pass http://api;
+    }
+--- steps
+for my $read (0, 1) {
+    my $path = "/plain/$read";
+    my $v = version(PUT($path, { a => 1, b => 2 }));
+    my $body = { a => 1, base_version => $v };
+
+    GET($path) if $read;
+    is(PUT($path, $body, 'X-Up-Write: sleep=0.2 status=400')->{status}, 504,
+       'timed out, not done');
+
+    my $r;
+    until_true { $r = PUT($path, $body); $r->{status} != 503 };
+    isnt($r->{status}, 200, 'not called done, though all that it has is there');
+    is(json(upstream("/_doc?path=$path"))->{b}, undef, 'but done')
+        if $r->{status} == 204;
+}
+
+
+=== two hosts with one key: a write to the second is no retry of the first
+--- http_config
+    server {
+        listen 127.0.0.1:$TEST_NGINX_PORT2;
+        server_name other;
+        location / {
+            conflict version;
+            conflict_key $uri;
+            proxy_pass http://api/own$uri;
+        }
+    }
+--- config
+    location / {
+        conflict version;
+        proxy_pass http://api/plain$uri;
+    }
+--- steps
+my $other = $ENV{TEST_NGINX_PORT2};
+
+set_doc('/plain/s', { theme => 'light' });
+set_doc('/own/s', { theme => 'light' });
+
+my $v = version(GET('/s'));
+my $body = { theme => 'dark', base_version => $v };
+
+is(PUT('/s', $body)->{status}, 204, 'the first');
+
+my $r = http('PUT', '/s', port => $other, body => $body);
+is($r->{status}, 409, 'the second is not told that it was done');
+
+
+=== a base from the future makes nobody else's stale
+--- config
+    location / {
+        conflict version;
+        proxy_pass http://api;
+    }
+--- steps
+my $reader = 'Authorization: Bearer reader';
+my $v = version(PUT('/auth/1', { n => 1 }, $reader));
+
+is(PUT('/auth/1', { base_version => 9007199254740991 })->{status}, 401,
+   'of one who may not even read');
+is(PUT('/auth/1', { n => 2, base_version => $v }, $reader)->{status}, 204,
+   'the owner writes on');

@@ -161,7 +161,7 @@ is($h{'if-match'}, '"e1"', 'the upstream saw If-Match');
 $r = PUT('/etag/1', { n => 2 }, 'If-Match: "e1"');
 
 is($r->{status}, 409, 'stale: not even sent');
-is(json($r)->{version}, '"e2"', 'the current tag');
+is(json($r)->{version}, 'e2', 'the current version');
 is(header($r, 'ETag'), '"e2"', 'as ETag');
 is(scalar(journal()), 1, 'one write');
 is(PUT('/etag/1', { n => 3 }, 'If-Match: W/"e2"')->{status}, 412,
@@ -215,3 +215,85 @@ is(header($r, 'Conflict') =~ /^unchecked/ ? 1 : 0, 1, 'unchecked');
 is((conflicts())[-1]{action}, 'conflict_unchecked', 'logged');
 --- error_log
 does not carry the version that "conflict_version" says
+
+
+=== the version of a refusal is a base
+--- config
+    location / {
+        conflict version;
+        conflict_version header:ETag;
+        proxy_pass http://api;
+    }
+--- steps
+set_doc('/etag/1', { id => 1 });
+
+is(PUT('/etag/1', { n => 1, base_version => 'e1' })->{status}, 200, 'a write');
+
+my $r = PUT('/etag/1', { n => 2, base_version => 'e1' });
+is($r->{status}, 409, 'stale');
+is(json($r)->{version}, 'e2', 'the version, without the quotes of a tag');
+is(PUT('/etag/1', { n => 2, base_version => json($r)->{version} })->{status},
+   200, 'and on it');
+
+
+=== a base that was read while the write that made it was on its way back
+--- config
+    location / {
+        conflict version;
+        conflict_version header:ETag;
+        proxy_pass http://api;
+    }
+--- steps
+set_doc('/etag/1', { id => 1 });
+
+my $tag = header(GET('/etag/1'), 'ETag');
+my $one = start('PUT', '/etag/1', body => { n => 1 },
+                headers => ["If-Match: $tag", 'X-Up-Write: apply hold']);
+applied(1);
+
+$tag = header(GET('/etag/1'), 'ETag');
+
+my $two = start('PUT', '/etag/1', body => { n => 2 },
+                headers => ["If-Match: $tag", 'X-Up-Write: apply']);
+my $three = start('PUT', '/etag/1', body => { n => 3, base_version => 'e2' });
+
+until_true { GET('/ping') && scalar(grep { $_->{method} eq 'PUT' } seen()) };
+release();
+
+is(finish($one)->{status}, 200, 'the first');
+is(join(' ', sort map { finish($_)->{status} } $two, $three), '200 409',
+   'one of two that had seen it');
+
+
+=== the field of a write whose version is in the body to come
+--- config
+    location / {
+        conflict version;
+        conflict_version json:/version;
+        conflict_base json:/version;
+        proxy_pass http://api;
+    }
+--- steps
+set_doc('/own/1', { n => 1 });
+
+my $r = GET('/own/1');
+my $v = json($r)->{version};
+
+$r = PUT('/own/1', { n => 2, version => $v });
+is($r->{status}, 200, 'a write');
+is(header($r, 'Conflict'), 'passed', 'does not show the version before');
+isnt(json($r)->{version}, $v, 'its body has the new one');
+
+
+=== a weak tag is complained of
+--- config
+    location / {
+        conflict version;
+        conflict_version header:ETag;
+        proxy_pass http://api;
+    }
+--- steps
+set_doc('/weak/1', { n => 1 });
+is(PUT('/weak/1', { n => 2 }, 'If-Match: "e1"')->{status}, 409, 'stale');
+like(slurp(servroot() . '/logs/error.log'),
+     qr!the upstream's ETag "W/"e1"" is weak!, 'the log tells why');

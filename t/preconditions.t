@@ -271,3 +271,44 @@ for my $base (0, 1, -1, $v + 1000000, '9007199254740993',
 
 is(version(GET('/plain/1')), $v, 'and changes nothing');
 is(PUT('/plain/1', { base_version => $v })->{status}, 204, 'the base is good');
+
+
+=== a header of the application's own that is repeated
+--- config
+    location / {
+        conflict version;
+        conflict_base header:X-Base;
+        proxy_pass http://api;
+    }
+--- steps
+set_doc('/plain/1', { id => 1 });
+
+my $v = version(GET('/plain/1'));
+my $r = PUT('/plain/1', { n => 1 }, "X-Base: $v", 'X-Base: 5');
+
+is($r->{status}, 400, 'refused');
+is(json($r)->{error}, 'malformed_base', 'error');
+
+$r = PUT('/plain/1', { n => 1 }, 'X-Base: abc');
+is($r->{status}, 400, 'one that is no version');
+is(json($r)->{base_version}, 'abc', 'is quoted');
+is(header($r, 'Conflict'), 'rejected', 'the field');
+ok(!exists json($r)->{conflict_id}, 'no id, for there is no line in the log');
+is(scalar(journal()), 0, 'nothing was forwarded');
+
+
+=== methods that are none of the listed ones
+--- config
+    location / {
+        conflict version;
+        proxy_pass http://api;
+    }
+--- steps
+set_doc('/plain/1', { id => 1 });
+
+for my $method ('REPORT', 'FOO', 'POST') {
+    my $r = http($method, '/plain/1', body => { base_version => 5 });
+
+    is($r->{status}, 204, "$method passes");
+    is(header($r, 'Conflict'), undef, 'and is not guarded');
+}

@@ -78,3 +78,48 @@ is(http('PUT', '/plain/1', body => '{', headers => [])->{status}, 204,
    'malformed');
 is(PUT('/plain/1', { n => 'x' x 200 })->{status}, 204, 'too large');
 is(scalar(journal()), 3, 'all were forwarded');
+is(join(' ', map { $_->{action} } conflicts()),
+   'conflict_required conflict_unchecked conflict_unchecked',
+   'and logged');
+
+
+=== what is not known is looked up, to report what would have been
+--- config
+    location / {
+        conflict version report;
+        proxy_pass http://api;
+    }
+--- steps
+set_doc('/plain/1', { id => 1 });
+
+my $r = PUT('/plain/1', { n => 1, base_version => 5 });
+is($r->{status}, 204, 'passes');
+like(header($r, 'Conflict'), qr/^rejected/, 'would have been refused');
+is((conflicts())[0]{action}, 'conflict_version', 'logged');
+
+is(PUT('/plain/1', { n => 2 }, 'If-None-Match: *')->{status}, 412,
+   'the upstream judges what it can');
+is(scalar(grep { $_->{action} =~ /version/ } conflicts()), 2, 'logged');
+
+
+=== the upstream's own tags and dates are left to it
+--- config
+    location / {
+        conflict version report;
+        proxy_pass http://api;
+    }
+--- steps
+set_doc('/etag/1', { id => 1 });
+
+my $r = GET('/etag/1');
+my $tag = header($r, 'ETag');
+
+like($tag, qr/^"e\d+"$/, 'its tag is shown');
+is(header($r, 'Last-Modified'), undef, 'no date is added');
+is(PUT('/etag/1', { n => 1 }, "If-Match: $tag")->{status}, 200,
+   'and judged by it');
+
+$r = PUT('/etag/1', { n => 1 }, "If-Match: $tag");
+is($r->{status}, 412, 'once it is stale, too');
+like(header($r, 'Conflict'), qr/^passed/, 'the module does not know it');
+is(scalar(conflicts()), 0, 'and does not log what it cannot know');

@@ -145,7 +145,10 @@ conflict_check_match(const conflict_precondition_t *pre,
         }
     }
 
-    return CONFLICT_STALE;
+    /* it may be of what is in flight, and was read already */
+
+    return (current->pending && current->owned) ? CONFLICT_UNSURE
+                                                : CONFLICT_STALE;
 }
 
 
@@ -222,5 +225,6 @@ conflict_check_base(const conflict_precondition_t *pre,
         return CONFLICT_UNSURE;
     }
 
-    return CONFLICT_STALE;
+    return (current->pending && current->owned) ? CONFLICT_UNSURE
+                                                : CONFLICT_STALE;
 }

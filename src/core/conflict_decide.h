@@ -63,8 +63,6 @@ typedef enum {
 #define CONFLICT_IF_NONE_MATCH   0x10
 #define CONFLICT_IF_NONE_ANY     0x20     /* "*" */
 
-#define CONFLICT_HEADERS         0x3e
-
 
 typedef struct {
     unsigned                 kinds;
@@ -88,6 +86,7 @@ typedef enum {
 typedef struct {
     uint64_t                 version;
     uint64_t                 pending;    /* of the write in flight, or 0 */
+    unsigned                 owned;      /* the upstream will say which */
     int64_t                  mtime;      /* CONFLICT_TIME_NONE: unknown */
     unsigned                 twice;
     conflict_existence_e     existence;

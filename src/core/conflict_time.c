@@ -48,14 +48,13 @@ static void conflict_time_clock(conflict_time_in_t *in,
     conflict_time_tm_t *tm);
 static int64_t conflict_time_seconds(const conflict_time_tm_t *tm);
 static int64_t conflict_time_day_number(int year, int month, int day);
-static void conflict_time_split(conflict_time_tm_t *tm, int64_t seconds,
-    int *weekday);
+static void conflict_time_split(conflict_time_tm_t *tm, int64_t seconds);
 
 
 int64_t
 conflict_time_http(const char *text, size_t len, int64_t now)
 {
-    int                 i, full, weekday;
+    int                 i, full;
     size_t              n;
     int64_t             t;
     conflict_time_tm_t  tm, today;
@@ -103,7 +102,7 @@ conflict_time_http(const char *text, size_t len, int64_t now)
 
         /* over 50 years ahead means the last century (RFC 9110, 5.6.7) */
 
-        conflict_time_split(&today, now / CONFLICT_TIME_SECOND, &weekday);
+        conflict_time_split(&today, now / CONFLICT_TIME_SECOND);
         tm.year += today.year - today.year % 100;
 
         if (tm.year > today.year + 50) {
@@ -233,7 +232,6 @@ conflict_time_rfc3339(const char *text, size_t len, int *exact)
 void
 conflict_time_print_rfc3339(char *dst, int64_t time)
 {
-    int                 weekday;
     char                text[64];
     int64_t             seconds;
     conflict_time_tm_t  tm;
@@ -244,31 +242,13 @@ conflict_time_print_rfc3339(char *dst, int64_t time)
         seconds--;
     }
 
-    conflict_time_split(&tm, seconds, &weekday);
+    conflict_time_split(&tm, seconds);
 
     (void) snprintf(text, sizeof(text), "%04d-%02d-%02dT%02d:%02d:%02d.%06dZ",
                     tm.year, tm.month, tm.day, tm.hour, tm.minute, tm.second,
                     (int) (time - seconds * CONFLICT_TIME_SECOND));
 
     memcpy(dst, text, CONFLICT_TIME_RFC3339);
-}
-
-
-void
-conflict_time_print_http(char *dst, int64_t time)
-{
-    int                 weekday;
-    char                text[64];
-    conflict_time_tm_t  tm;
-
-    conflict_time_split(&tm, time / CONFLICT_TIME_SECOND, &weekday);
-
-    (void) snprintf(text, sizeof(text), "%.3s, %02d %s %04d %02d:%02d:%02d GMT",
-                    conflict_time_days[weekday], tm.day,
-                    conflict_time_months[tm.month - 1], tm.year, tm.hour,
-                    tm.minute, tm.second);
-
-    memcpy(dst, text, CONFLICT_TIME_HTTP);
 }
 
 
@@ -387,7 +367,7 @@ conflict_time_day_number(int year, int month, int day)
 
 
 static void
-conflict_time_split(conflict_time_tm_t *tm, int64_t seconds, int *weekday)
+conflict_time_split(conflict_time_tm_t *tm, int64_t seconds)
 {
     int64_t  days, rest, y, m;
 
@@ -409,7 +389,6 @@ conflict_time_split(conflict_time_tm_t *tm, int64_t seconds, int *weekday)
     tm->second = (int) (rest % 60);
 
     /* 0001-01-01, 719162 days before 1970-01-01, was a Monday */
-    *weekday = (int) ((days + 719162 + 1) % 7);
 
     days += 719468;
     y = days * 400 / 146097 + 1;

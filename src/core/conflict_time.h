@@ -18,7 +18,6 @@
 #define CONFLICT_TIME_NONE     INT64_MIN
 
 #define CONFLICT_TIME_RFC3339  (sizeof("2026-11-24T15:00:00.123456Z") - 1)
-#define CONFLICT_TIME_HTTP     (sizeof("Tue, 24 Nov 2026 15:00:00 GMT") - 1)
 
 #define CONFLICT_TIME_SECOND   1000000
 
@@ -36,10 +35,9 @@ int64_t conflict_time_http(const char *text, size_t len, int64_t now);
 int64_t conflict_time_rfc3339(const char *text, size_t len, int *exact);
 
 /*
- * Both write exactly the length that their macro says, and no zero.
+ * Writes exactly the length that the macro says, and no zero.
  */
 void conflict_time_print_rfc3339(char *dst, int64_t time);
-void conflict_time_print_http(char *dst, int64_t time);
 
 
 #endif /* _CONFLICT_TIME_H_INCLUDED_ */

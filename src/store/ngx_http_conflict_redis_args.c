@@ -12,7 +12,7 @@
 #include "../core/conflict_version.h"
 
 
-#define NGX_HTTP_CONFLICT_REDIS_WORDS    16
+#define NGX_HTTP_CONFLICT_REDIS_WORDS    17
 #define NGX_HTTP_CONFLICT_REDIS_VERDICT  12     /* before it: of all scripts */
 
 
@@ -182,7 +182,8 @@ ngx_http_conflict_redis_read_answer(ngx_http_conflict_op_t *op,
     op->fence = word[5];
     op->body = word[6];
     op->mtime = (none & 0x80) ? CONFLICT_TIME_NONE : (int64_t) word[7];
-    op->twice = (word[8] != 0);
+    op->twice = word[8] & 1;
+    op->dated = (word[8] & 2) != 0;
     op->existence = (conflict_existence_e) word[9];
     op->wait = (ngx_msec_t) word[10];
     op->clock = (int64_t) word[11] - op->sent;
@@ -192,6 +193,7 @@ ngx_http_conflict_redis_read_answer(ngx_http_conflict_op_t *op,
         op->header = (word[13] != 0);
         op->leased = (word[14] != 0);
         op->overlap = (word[15] != 0);
+        op->doubt = (word[16] != 0);
     }
 
     return NGX_OK;

@@ -60,5 +60,9 @@ void ngx_http_conflict_redis_date(ngx_http_conflict_redis_args_t *args,
 ngx_int_t ngx_http_conflict_redis_read_answer(ngx_http_conflict_op_t *op,
     ngx_str_t *answer);
 
+/* redis_stream.c: the store's "record" */
+ngx_int_t ngx_http_conflict_redis_record(ngx_http_conflict_store_t *store,
+    ngx_str_t *line);
+
 
 #endif /* _NGX_HTTP_CONFLICT_REDIS_ARGS_H_INCLUDED_ */

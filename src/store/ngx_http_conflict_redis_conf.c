@@ -13,6 +13,8 @@
 #define NGX_HTTP_CONFLICT_REDIS_PORT  6379
 
 
+static ngx_uint_t ngx_http_conflict_redis_repeated(ngx_str_t *value,
+    ngx_uint_t i);
 static ngx_int_t ngx_http_conflict_redis_url(ngx_conf_t *cf,
     ngx_http_conflict_redis_conf_t *conf, ngx_str_t *value);
 static char *ngx_http_conflict_redis_user(ngx_conf_t *cf,
@@ -63,6 +65,13 @@ ngx_http_conflict_redis_add(ngx_conf_t *cf, ngx_str_t *name, ngx_str_t *value,
 
     for (i = 0; i < n; i++) {
 
+        if (ngx_http_conflict_redis_repeated(value, i)) {
+            ngx_conf_log_error(NGX_LOG_EMERG, cf, 0,
+                               "parameter \"%V\" of store \"%V\" is "
+                               "duplicate", &value[i], name);
+            return NULL;
+        }
+
         if (!ngx_http_conflict_redis_is_url(&value[i])
             && ngx_http_conflict_redis_parameter(cf, conf, &value[i])
                != NGX_OK)
@@ -87,6 +96,35 @@ ngx_http_conflict_redis_add(ngx_conf_t *cf, ngx_str_t *name, ngx_str_t *value,
     }
 
     return client;
+}
+
+
+/* the same word, or the same "name=", before */
+
+static ngx_uint_t
+ngx_http_conflict_redis_repeated(ngx_str_t *value, ngx_uint_t i)
+{
+    size_t      len;
+    u_char     *p;
+    ngx_uint_t  j;
+
+    if (ngx_http_conflict_redis_is_url(&value[i])) {
+        return 0;
+    }
+
+    p = ngx_strlchr(value[i].data, value[i].data + value[i].len, '=');
+    len = p ? (size_t) (p + 1 - value[i].data) : value[i].len;
+
+    for (j = 0; j < i; j++) {
+
+        if ((p ? value[j].len >= len : value[j].len == len)
+            && ngx_strncmp(value[j].data, value[i].data, len) == 0)
+        {
+            return 1;
+        }
+    }
+
+    return 0;
 }
 
 
@@ -157,7 +195,10 @@ ngx_http_conflict_redis_url(ngx_conf_t *cf,
 
         p = ngx_strlchr(rest.data, rest.data + rest.len, '/');
 
-        if (p && err == NULL) {
+        if (p && err == NULL && conf->db.len) {
+            err = "the database is said twice";
+
+        } else if (p && err == NULL) {
             conf->db.data = p + 1;
             conf->db.len = rest.data + rest.len - (p + 1);
             rest.len = p - rest.data;

@@ -49,12 +49,6 @@ struct ngx_http_conflict_entry_s {
 
 
 typedef struct {
-    ngx_pid_t                pid;
-    uint64_t                 start;       /* its start time, against reuse */
-} ngx_http_conflict_elder_t;
-
-
-typedef struct {
     ngx_uint_t               layout;
     ngx_atomic_t             changing;    /* found set: torn by a kill */
     ngx_uint_t               mask;        /* buckets less one */

@@ -82,6 +82,8 @@ struct ngx_http_conflict_op_s {
     conflict_existence_e              existence;
     ngx_msec_t                        wait;       /* until it may change */
     unsigned                          twice:1;    /* see conflict_mtime_next */
+    unsigned                          dated:1;    /* mtime is no guess */
+    unsigned                          doubt:1;    /* a base newer than known */
     unsigned                          present:1;  /* there was an entry */
     unsigned                          header:1;   /* a stale header base */
     unsigned                          leased:1;
@@ -151,6 +153,14 @@ typedef struct {
 } ngx_http_conflict_store_ops_t;
 
 
+/* a process of before */
+
+typedef struct {
+    ngx_pid_t                              pid;
+    uint64_t                               start;     /* against reuse */
+} ngx_http_conflict_elder_t;
+
+
 struct ngx_http_conflict_store_s {
     ngx_str_t                              name;
     const ngx_http_conflict_store_ops_t   *ops;
@@ -160,6 +170,12 @@ struct ngx_http_conflict_store_s {
     ngx_msec_t                             lease;
     ngx_msec_t                             quarantine;
 
+    /* of a store elsewhere: those that must be gone first */
+    ngx_http_conflict_elder_t             *elder;
+    ngx_uint_t                             elders;
+    ngx_msec_t                             elders_checked;
+
+    unsigned                               moved:1;   /* routes came to it */
     ngx_uint_t                             line;      /* of its directive */
     ngx_uint_t                             dropped;   /* of its stream */
 };
@@ -184,6 +200,17 @@ void ngx_http_conflict_op_free(ngx_http_conflict_op_t *op);
  */
 #define ngx_http_conflict_op_bases(op)  ((uint64_t *) ((op) + 1))
 
+
+/*
+ * While a new configuration is read: the processes that may still write by
+ * that before, up to NGX_MAX_PROCESSES.
+ */
+ngx_uint_t ngx_http_conflict_elders(ngx_http_conflict_elder_t *elders);
+void ngx_http_conflict_elders_warn(ngx_http_conflict_store_t *store,
+    ngx_uint_t n, ngx_log_t *log);
+
+/* 1 where it is there, or where nobody can tell. */
+ngx_uint_t ngx_http_conflict_elder_alive(ngx_http_conflict_elder_t *elder);
 
 /*
  * The shared-memory store: declares its zone, of "size" bytes.

@@ -12,6 +12,8 @@
 
 static void ngx_http_conflict_shm_revalidate(ngx_http_conflict_op_t *op,
     ngx_http_conflict_shctx_t *sh, ngx_http_conflict_entry_t *e);
+static void ngx_http_conflict_shm_renumber(ngx_http_conflict_op_t *op,
+    ngx_http_conflict_shctx_t *sh, ngx_http_conflict_entry_t *e);
 static void ngx_http_conflict_shm_read(ngx_http_conflict_op_t *op,
     ngx_http_conflict_shctx_t *sh, ngx_http_conflict_entry_t *e);
 static void ngx_http_conflict_shm_own(ngx_http_conflict_op_t *op,
@@ -46,6 +48,14 @@ ngx_http_conflict_shm_peek(ngx_http_conflict_op_t *op,
 
     op->state = ngx_http_conflict_shm_state(e);
 
+    if (op->state == CONFLICT_UNKNOWN && op->minted && e->body == 0) {
+
+        /* nothing that a body could be held against: a new one from now on */
+
+        ngx_http_conflict_shm_renumber(op, sh, e);
+        op->state = CONFLICT_FREE;
+    }
+
     if (op->state == CONFLICT_FREE) {
         /* the newest of its queue */
         ngx_http_conflict_shm_set(sh, e, CONFLICT_FREE, 0);
@@ -73,11 +83,13 @@ ngx_http_conflict_shm_observe(ngx_http_conflict_op_t *op,
 
     state = ngx_http_conflict_shm_state(e);
 
-    if (state == CONFLICT_FREE) {
+    if (state == CONFLICT_FREE && !(op->doubt && op->seen.latest)) {
         ngx_http_conflict_shm_read(op, sh, e);
 
-    } else if (state == CONFLICT_UNKNOWN
-               && (op->seen.latest || (e->version == 0 && e->pending == 0)))
+    } else if (state == CONFLICT_FREE
+               || (state == CONFLICT_UNKNOWN
+                   && (op->seen.latest
+                       || op->seen.existence == CONFLICT_EXISTS)))
     {
         ngx_http_conflict_shm_revalidate(op, sh, e);
 
@@ -101,10 +113,16 @@ static void
 ngx_http_conflict_shm_revalidate(ngx_http_conflict_op_t *op,
     ngx_http_conflict_shctx_t *sh, ngx_http_conflict_entry_t *e)
 {
-    ngx_uint_t  same;
+    ngx_uint_t  same, changed;
+
+    /* what was known of it and is not so any more */
+
+    changed = (e->existence != CONFLICT_MAY_EXIST
+               && e->existence != op->seen.existence);
 
     if (op->minted) {
         same = (e->body && e->body == op->seen.body);
+        changed |= (e->body && !same);
 
         if (!same) {
             e->fence = ngx_http_conflict_shm_mint(sh, e);
@@ -113,6 +131,7 @@ ngx_http_conflict_shm_revalidate(ngx_http_conflict_op_t *op,
 
     } else {
         same = (e->version == op->seen.version);
+        changed |= (e->version && !same);
         ngx_http_conflict_shm_own(op, sh, e);
     }
 
@@ -121,14 +140,44 @@ ngx_http_conflict_shm_revalidate(ngx_http_conflict_op_t *op,
     ngx_http_conflict_shm_date(op, e, !same);
 
     if (e->pending) {
-        /* whether this write made the version is for the body to show */
-        e->last = e->pending;
+        /* whether this write has changed it is for the body to show */
+        e->last = changed ? e->pending : 0;
         e->pending = 0;
         e->certain = 0;
     }
 
     e->body = op->seen.body;
     e->existence = op->seen.existence;
+    e->overlap = 0;
+
+    ngx_http_conflict_shm_set(sh, e, CONFLICT_FREE, 0);
+}
+
+
+/* an unknown state ends with a version that only later reads will show */
+
+static void
+ngx_http_conflict_shm_renumber(ngx_http_conflict_op_t *op,
+    ngx_http_conflict_shctx_t *sh, ngx_http_conflict_entry_t *e)
+{
+    int64_t   mtime;
+    unsigned  twice;
+
+    e->fence = ngx_http_conflict_shm_mint(sh, e);
+    e->version = e->fence;
+
+    ngx_http_conflict_failpoint();
+
+    mtime = e->mtime;
+    twice = e->twice;
+
+    conflict_mtime_next(&mtime, &twice, ngx_http_conflict_shm_now());
+
+    e->mtime = mtime;
+    e->twice = twice;
+    e->existence = CONFLICT_MAY_EXIST;
+    e->last = 0;
+    e->pending = 0;
     e->overlap = 0;
 
     ngx_http_conflict_shm_set(sh, e, CONFLICT_FREE, 0);
@@ -267,6 +316,7 @@ ngx_http_conflict_shm_answer(ngx_http_conflict_op_t *op,
         op->body = e->body;
         op->mtime = e->mtime;
         op->twice = e->twice;
+        op->dated = e->dated;
         op->existence = e->existence;
         until = e->until;
 
@@ -281,6 +331,7 @@ ngx_http_conflict_shm_answer(ngx_http_conflict_op_t *op,
         op->body = 0;
         op->mtime = CONFLICT_TIME_NONE;
         op->twice = 0;
+        op->dated = 0;
         op->existence = CONFLICT_MAY_EXIST;
         until = sh->closed;
     }

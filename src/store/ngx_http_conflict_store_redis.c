@@ -15,9 +15,6 @@
 #include "../core/conflict_version.h"
 
 
-#define NGX_HTTP_CONFLICT_REDIS_RECORD_LIFE  60000
-
-
 static ngx_int_t ngx_http_conflict_redis_begin(ngx_http_conflict_op_t *op);
 static ngx_int_t ngx_http_conflict_redis_renew(ngx_http_conflict_op_t *op);
 static ngx_int_t ngx_http_conflict_redis_commit(ngx_http_conflict_op_t *op);
@@ -26,11 +23,6 @@ static ngx_int_t ngx_http_conflict_redis_abandon(ngx_http_conflict_op_t *op);
 static ngx_int_t ngx_http_conflict_redis_peek(ngx_http_conflict_op_t *op);
 static ngx_int_t ngx_http_conflict_redis_observe(ngx_http_conflict_op_t *op);
 
-static ngx_int_t ngx_http_conflict_redis_record(
-    ngx_http_conflict_store_t *store, ngx_str_t *line);
-static void ngx_http_conflict_redis_recorded(void *data, ngx_str_t *answer,
-    const char *why);
-
 static ngx_int_t ngx_http_conflict_redis_settle(ngx_http_conflict_op_t *op,
     const char *verb, uint64_t version, ngx_msec_t until);
 static void ngx_http_conflict_redis_settled(void *data, ngx_str_t *answer,
@@ -38,6 +30,8 @@ static void ngx_http_conflict_redis_settled(void *data, ngx_str_t *answer,
 static ngx_int_t ngx_http_conflict_redis_query(ngx_http_conflict_op_t *op,
     ngx_http_conflict_redis_script_e script,
     ngx_http_conflict_redis_args_t *args);
+static ngx_uint_t ngx_http_conflict_redis_waits_for_elders(
+    ngx_http_conflict_store_t *store);
 static ngx_int_t ngx_http_conflict_redis_submit(ngx_http_conflict_op_t *op,
     ngx_http_conflict_redis_script_e script,
     ngx_http_conflict_redis_args_t *args, ngx_msec_t life,
@@ -297,59 +291,10 @@ ngx_http_conflict_redis_observe(ngx_http_conflict_op_t *op)
     ngx_http_conflict_redis_date(&args, op->seen.mtime);
     ngx_http_conflict_redis_number(&args, op->seen.existence);
     ngx_http_conflict_redis_number(&args, op->seen.latest);
+    ngx_http_conflict_redis_number(&args, op->doubt);
 
     return ngx_http_conflict_redis_query(op, NGX_HTTP_CONFLICT_REDIS_READ,
                                          &args);
-}
-
-
-static ngx_int_t
-ngx_http_conflict_redis_record(ngx_http_conflict_store_t *store,
-    ngx_str_t *line)
-{
-    u_char                          *p, key[256];
-    ngx_str_t                        name, arg[7];
-    const char                      *why;
-    ngx_http_conflict_redis_t       *client;
-    ngx_http_conflict_redis_conf_t  *conf;
-
-    client = store->data;
-    conf = ngx_http_conflict_redis_conf(client);
-
-    p = ngx_cpymem(key, conf->prefix.data, conf->prefix.len);
-    p = ngx_cpymem(p, "audit", sizeof("audit") - 1);
-
-    name.data = key;
-    name.len = p - key;
-
-    ngx_str_set(&arg[0], "XADD");
-    ngx_str_set(&arg[1], "MAXLEN");
-    ngx_str_set(&arg[2], "~");
-    ngx_str_set(&arg[3], "100000");
-    ngx_str_set(&arg[4], "*");
-    ngx_str_set(&arg[5], "line");
-    arg[6] = *line;
-
-    return ngx_http_conflict_redis_send(client, NGX_HTTP_CONFLICT_REDIS_NONE,
-                                        &name, arg, 7,
-                                        NGX_HTTP_CONFLICT_REDIS_RECORD_LIFE, 1,
-                                        ngx_http_conflict_redis_recorded,
-                                        store, &why);
-}
-
-
-static void
-ngx_http_conflict_redis_recorded(void *data, ngx_str_t *answer,
-    const char *why)
-{
-    ngx_http_conflict_store_t *store = data;
-
-    if (answer == NULL) {
-        ngx_log_error(NGX_LOG_ERR, ngx_cycle->log, 0,
-                      "conflict store \"%V\": a line of the audit stream was "
-                      "not added: %s, %ui so far in this process",
-                      &store->name, why, ++store->dropped);
-    }
 }
 
 
@@ -364,6 +309,14 @@ ngx_http_conflict_redis_query(ngx_http_conflict_op_t *op,
     ngx_http_conflict_redis_conf_t  *conf;
 
     conf = ngx_http_conflict_redis_conf(op->store->data);
+
+    if (op->store->elders
+        && ngx_http_conflict_redis_waits_for_elders(op->store))
+    {
+        op->error = NGX_HTTP_CONFLICT_STORE_GENERATION;
+        op->rc = NGX_ERROR;
+        return NGX_ERROR;
+    }
 
     op->error = NGX_HTTP_CONFLICT_STORE_DOWN;
     op->log = 0;
@@ -381,6 +334,30 @@ ngx_http_conflict_redis_query(ngx_http_conflict_op_t *op,
     op->busy = 1;
 
     return NGX_AGAIN;
+}
+
+
+/* 1 while a worker of before may write with the versions of another store */
+
+static ngx_uint_t
+ngx_http_conflict_redis_waits_for_elders(ngx_http_conflict_store_t *store)
+{
+    if (ngx_current_msec - store->elders_checked < 100) {
+        return 1;
+    }
+
+    store->elders_checked = ngx_current_msec;
+
+    while (store->elders) {
+
+        if (ngx_http_conflict_elder_alive(&store->elder[store->elders - 1])) {
+            return 1;
+        }
+
+        store->elders--;
+    }
+
+    return 0;
 }
 
 

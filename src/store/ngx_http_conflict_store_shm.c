@@ -149,7 +149,7 @@ ngx_http_conflict_shm_begin(ngx_http_conflict_op_t *op,
     op->verdict = ngx_http_conflict_shm_verdict(op, sh, e);
 
     if (op->verdict == CONFLICT_PASS || op->verdict == CONFLICT_OVERWRITE
-        || op->report)
+        || (op->report && op->verdict != CONFLICT_FETCH))
     {
         ngx_http_conflict_shm_answer(op, sh, e);
         return ngx_http_conflict_shm_lease(op, sh, e);
@@ -184,6 +184,7 @@ ngx_http_conflict_shm_verdict(ngx_http_conflict_op_t *op,
     conflict_verdict_e  verdict;
 
     header = 0;
+    op->doubt = 0;
 
     if (e) {
         state = ngx_http_conflict_shm_state(e);
@@ -199,6 +200,7 @@ ngx_http_conflict_shm_verdict(ngx_http_conflict_op_t *op,
     } else {
         current.version = e->version;
         current.pending = (state == CONFLICT_FREE) ? 0 : e->fence;
+        current.owned = !op->minted;
         current.mtime = e->mtime;
         current.twice = e->twice;
         current.existence = e->existence;
@@ -221,13 +223,11 @@ ngx_http_conflict_shm_verdict(ngx_http_conflict_op_t *op,
         return e->certain ? CONFLICT_REPLAY : CONFLICT_VERIFY;
     }
 
-    if (state == CONFLICT_FREE && check == CONFLICT_UNSURE
-        && (op->pre.kinds & CONFLICT_BASE) && op->pre.base > e->version)
-    {
-        /* this store has forgotten a version: only a GET can tell now */
-        ngx_http_conflict_shm_set(sh, e, CONFLICT_QUARANTINED,
-                                  ngx_current_msec);
-    }
+    /* this store may have forgotten a version: only a GET can tell now */
+
+    op->doubt = (state == CONFLICT_FREE && check == CONFLICT_UNSURE
+                 && (op->pre.kinds & CONFLICT_BASE)
+                 && op->pre.base > e->version);
 
     return verdict;
 }
@@ -291,7 +291,8 @@ ngx_http_conflict_shm_renew(ngx_http_conflict_op_t *op,
     e->version = op->version;
     e->fence = op->fence;
     e->pending = op->fingerprint;
-    e->overlap = (op->policy <= CONFLICT_CLIENT_WINS || op->report);
+    e->overlap = (op->policy <= CONFLICT_CLIENT_WINS || op->report
+                  || sh->closed <= ngx_current_msec);
     e->quarantine = (uint32_t) op->quarantine;
 
     ngx_http_conflict_shm_set(sh, e, CONFLICT_LEASED, until);

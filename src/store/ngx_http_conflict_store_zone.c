@@ -18,8 +18,8 @@ static ngx_http_conflict_shctx_t *ngx_http_conflict_shm_rebuild(
     ngx_http_conflict_shm_t *shm, ngx_http_conflict_shctx_t *torn);
 static ngx_int_t ngx_http_conflict_shm_elders(ngx_http_conflict_shm_t *shm,
     ngx_http_conflict_shctx_t *sh);
+static ngx_int_t ngx_http_conflict_shm_joined(ngx_http_conflict_shm_t *shm);
 static ngx_uint_t ngx_http_conflict_shm_succeeds(void);
-static uint64_t ngx_http_conflict_shm_start_time(ngx_pid_t pid);
 
 
 static ngx_str_t  ngx_http_conflict_zone_prefix = ngx_string("conflict:");
@@ -87,7 +87,7 @@ ngx_http_conflict_shm_init_zone(ngx_shm_zone_t *shm_zone, void *data)
             return NGX_ERROR;
         }
 
-        return NGX_OK;
+        return shm->store->moved ? ngx_http_conflict_shm_joined(shm) : NGX_OK;
     }
 
     sh = ngx_http_conflict_shm_build(shm);
@@ -284,59 +284,85 @@ ngx_http_conflict_shm_rebuild(ngx_http_conflict_shm_t *shm,
 
 
 /*
- * A new zone beside an older one whose processes still write: after a
- * reload with another size or name, the workers that were alive; after a
- * binary upgrade, the old master.
+ * Beside processes that still write with versions of another zone or store:
+ * after a reload with another one, the workers that are alive; after a binary
+ * upgrade, the old master.
  */
 
 static ngx_int_t
 ngx_http_conflict_shm_elders(ngx_http_conflict_shm_t *shm,
     ngx_http_conflict_shctx_t *sh)
 {
-    ngx_int_t   i;
-    ngx_uint_t  n;
-    ngx_pid_t   pids[NGX_MAX_PROCESSES];
+    ngx_uint_t                  n;
+    ngx_http_conflict_elder_t   elders[NGX_MAX_PROCESSES];
 
     n = 0;
 
-    if (ngx_inherited) {
-        pids[n++] = ngx_parent;
-
-    } else if (ngx_http_conflict_shm_succeeds()) {
-
-        for (i = 0; i < ngx_last_process; i++) {
-            if (ngx_processes[i].pid > 0 && !ngx_processes[i].exited) {
-                pids[n++] = ngx_processes[i].pid;
-            }
-        }
+    if ((ngx_inherited && ngx_is_init_cycle(ngx_cycle))
+        || ngx_http_conflict_shm_succeeds() || shm->store->moved)
+    {
+        n = ngx_http_conflict_elders(elders);
     }
 
     if (n == 0) {
         return NGX_OK;
     }
 
-    sh->elder = ngx_slab_calloc_locked(shm->shpool,
-                                       n * sizeof(ngx_http_conflict_elder_t));
+    sh->elder = ngx_slab_alloc_locked(shm->shpool,
+                                      n * sizeof(ngx_http_conflict_elder_t));
     if (sh->elder == NULL) {
         return NGX_ERROR;
     }
 
-    for (i = 0; i < (ngx_int_t) n; i++) {
-        sh->elder[i].pid = pids[i];
-        sh->elder[i].start = ngx_http_conflict_shm_start_time(pids[i]);
-    }
-
+    ngx_memcpy(sh->elder, elders, n * sizeof(ngx_http_conflict_elder_t));
     sh->elders = n;
 
-    ngx_log_error(NGX_LOG_WARN, shm->zone->shm.log, 0,
-                  "conflict store \"%V\" starts empty while %ui older "
-                  "process%s may still write with the versions of another "
-                  "zone (\"conflict_store\" was changed, or the binary): "
-                  "guarded writes get 503 until %s gone",
-                  &shm->store->name, n, (n == 1) ? "" : "es",
-                  (n == 1) ? "it is" : "they are");
+    ngx_http_conflict_elders_warn(shm->store, n, shm->zone->shm.log);
 
     return NGX_OK;
+}
+
+
+/* the zone is that of before, but routes have come from other stores */
+
+static ngx_int_t
+ngx_http_conflict_shm_joined(ngx_http_conflict_shm_t *shm)
+{
+    ngx_int_t                   rc;
+    ngx_queue_t                *q;
+    ngx_http_conflict_elder_t  *elder;
+    ngx_http_conflict_entry_t  *e;
+    ngx_http_conflict_shctx_t  *sh;
+
+    sh = ngx_http_conflict_shm_lock(shm);
+    if (sh == NULL) {
+        return NGX_ERROR;
+    }
+
+    /* what it knows of them may be from before they left it */
+
+    while (!ngx_queue_empty(&sh->free)) {
+        q = ngx_queue_last(&sh->free);
+        e = ngx_queue_data(q, ngx_http_conflict_entry_t, queue);
+
+        ngx_http_conflict_shm_set(sh, e, CONFLICT_QUARANTINED,
+                                  ngx_current_msec);
+    }
+
+    /* whoever is on the list of before and alive is on the new one */
+
+    elder = sh->elder;
+    sh->elder = NULL;
+
+    rc = ngx_http_conflict_shm_elders(shm, sh);
+
+    if (rc == NGX_OK && elder) {
+        ngx_slab_free_locked(shm->shpool, elder);
+    }
+
+    ngx_http_conflict_shm_unlock(shm, sh);
+
+    return rc;
 }
 
 
@@ -380,8 +406,7 @@ ngx_uint_t
 ngx_http_conflict_shm_closed(ngx_http_conflict_shm_t *shm,
     ngx_http_conflict_shctx_t *sh)
 {
-    ngx_uint_t                  n;
-    ngx_http_conflict_elder_t  *elder;
+    ngx_uint_t  n;
 
     if (sh->elders == 0) {
         return 0;
@@ -394,11 +419,8 @@ ngx_http_conflict_shm_closed(ngx_http_conflict_shm_t *shm,
     sh->elders_checked = ngx_current_msec;
 
     for (n = sh->elders; n; n--) {
-        elder = &sh->elder[n - 1];
 
-        if ((kill(elder->pid, 0) == 0 || ngx_errno != ESRCH)
-            && ngx_http_conflict_shm_start_time(elder->pid) == elder->start)
-        {
+        if (ngx_http_conflict_elder_alive(&sh->elder[n - 1])) {
             return 1;
         }
 
@@ -412,58 +434,4 @@ ngx_http_conflict_shm_closed(ngx_http_conflict_shm_t *shm,
                   &shm->store->name);
 
     return 0;
-}
-
-
-static uint64_t
-ngx_http_conflict_shm_start_time(ngx_pid_t pid)
-{
-#if (NGX_LINUX)
-
-    u_char    *p, *last;
-    ssize_t    n;
-    ngx_fd_t   fd;
-    uint64_t   start;
-    ngx_uint_t field;
-    u_char     path[sizeof("/proc//stat") + NGX_INT64_LEN], buf[1024];
-
-    (void) ngx_sprintf(path, "/proc/%P/stat%Z", pid);
-
-    fd = ngx_open_file(path, NGX_FILE_RDONLY, NGX_FILE_OPEN, 0);
-    if (fd == NGX_INVALID_FILE) {
-        return 0;
-    }
-
-    n = ngx_read_fd(fd, buf, sizeof(buf));
-
-    (void) ngx_close_file(fd);
-
-    if (n <= 0) {
-        return 0;
-    }
-
-    last = buf + n;
-
-    /* the name, in parentheses, may have anything in it; field 22 is ours */
-
-    for (p = last - 1; p > buf && *p != ')'; p--) { /* void */ }
-
-    for (field = 2; field < 22; field++) {
-        while (p < last && *p != ' ') { p++; }
-        while (p < last && *p == ' ') { p++; }
-    }
-
-    start = 0;
-
-    while (p < last && *p >= '0' && *p <= '9') {
-        start = start * 10 + (*p++ - '0');
-    }
-
-    return start;
-
-#else
-
-    return 0;
-
-#endif
 }

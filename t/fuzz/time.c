@@ -16,7 +16,7 @@ int
 LLVMFuzzerTestOneInput(const unsigned char *data, size_t size)
 {
     int      exact;
-    char    *text, out[CONFLICT_TIME_HTTP + 1];
+    char    *text, out[CONFLICT_TIME_RFC3339 + 1];
     int64_t  t;
 
     text = malloc(size ? size : 1);
@@ -24,12 +24,8 @@ LLVMFuzzerTestOneInput(const unsigned char *data, size_t size)
 
     t = conflict_time_http(text, size, 1795532400LL * CONFLICT_TIME_SECOND);
 
-    if (t != CONFLICT_TIME_NONE && t >= -62135596800LL * CONFLICT_TIME_SECOND) {
-        conflict_time_print_http(out, t);
-
-        if (conflict_time_http(out, CONFLICT_TIME_HTTP, 0) != t) {
-            abort();
-        }
+    if (t != CONFLICT_TIME_NONE && t % CONFLICT_TIME_SECOND != 0) {
+        abort();
     }
 
     t = conflict_time_rfc3339(text, size, &exact);

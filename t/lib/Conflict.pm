@@ -27,11 +27,12 @@ use base 'Exporter';
 
 our @EXPORT = (qw(GET PUT PATCH DELETE HEAD http start finish version header
                  json upstream journal seen release applied begun set_doc
-                 conflicts servroot port master_pid workers_of store),
+                 conflicts servroot port master_pid workers_of store
+                 fcgi_start),
                @Conflict::Redis::EXPORT, @Conflict::Util::EXPORT);
 
 our $Top = abs_path(dirname(__FILE__) . '/../..');
-our ($UpPid, $UpIn, $UpPort, $Owner);
+our ($UpPid, $UpPort, $Owner);
 
 # the store that the behaviour is tested on: shm, or redis
 
@@ -61,6 +62,7 @@ BEGIN {
     $ENV{TEST_NGINX_PORT} = $ENV{TEST_NGINX_SERVER_PORT} = free_port();
     $ENV{TEST_NGINX_UPSTREAM_PORT} = free_port();
     $ENV{TEST_NGINX_PORT2} = free_port();
+    $ENV{TEST_NGINX_FCGI_PORT} = free_port();
     $ENV{TEST_NGINX_NO_SHUFFLE} = 1;
     $ENV{TEST_NGINX_LOG_LEVEL} ||= 'info';
     $ENV{TEST_NGINX_CLIENT_BODY_TEMP} = "$root/body";
@@ -186,29 +188,49 @@ sub servroot { $ENV{TEST_NGINX_SERVROOT} }
 sub port { $ENV{TEST_NGINX_SERVER_PORT} }
 
 
+# servers of t/lib; each ends with its standard input
+
+my @servers;
+
 sub start_upstream {
     $UpPort = $ENV{TEST_NGINX_UPSTREAM_PORT};
+    $UpPid = start_server('upstream.py', $UpPort);
+}
 
-    pipe my $in, $UpIn or die "pipe: $!";
+
+# a FastCGI application, see fcgi.py; its port is TEST_NGINX_FCGI_PORT
+
+sub fcgi_start { start_server('fcgi.py', $ENV{TEST_NGINX_FCGI_PORT}) }
+
+
+sub start_server {
+    my ($name, $port) = @_;
+
+    pipe my $in, my $end or die "pipe: $!";
     pipe my $ready, my $out or die "pipe: $!";
 
-    $UpPid = fork();
-    die "fork: $!" unless defined $UpPid;
+    my $pid = fork();
+    die "fork: $!" unless defined $pid;
 
-    if ($UpPid == 0) {
-        close $UpIn;
+    if ($pid == 0) {
+        close $_->{end} for @servers;
+        close $end;
         close $ready;
         open STDIN, '<&', $in or die;
         open STDOUT, '>&', $out or die;
-        exec 'python3', "$Top/t/lib/upstream.py", $UpPort;
-        die "cannot run the upstream: $!";
+        exec 'python3', "$Top/t/lib/$name", $port;
+        die "cannot run $name: $!";
     }
 
     close $in;
     close $out;
 
     my $line = <$ready>;
-    die "the upstream did not start" unless defined $line;
+    die "$name did not start" unless defined $line;
+
+    push @servers, { pid => $pid, end => $end };
+
+    return $pid;
 }
 
 
@@ -218,8 +240,11 @@ END {
 
         Conflict::Redis::stop_all();
 
-        close $UpIn;
-        waitpid $UpPid, 0;
+        for my $server (@servers) {
+            close $server->{end};
+            waitpid $server->{pid}, 0;
+        }
+
         $? = $status;
     }
 }

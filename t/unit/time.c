@@ -150,10 +150,8 @@ test_print(void **state)
         assert_non_null(gmtime_r(&t, &tm));
 
         strftime(want, sizeof(want), "%a, %d %b %Y %H:%M:%S GMT", &tm);
-        conflict_time_print_http(text, us);
-        assert_memory_equal(text, want, CONFLICT_TIME_HTTP);
 
-        if (conflict_time_http(text, CONFLICT_TIME_HTTP, NOW) != us) {
+        if (conflict_time_http(want, strlen(want), NOW) != us) {
             fail_msg("%s", want);
         }
 
@@ -169,7 +167,6 @@ test_print(void **state)
     /* what has no form is not written past its room */
 
     conflict_time_print_rfc3339(text, INT64_MAX);
-    conflict_time_print_http(text, INT64_MIN + 1);
 }
 
 

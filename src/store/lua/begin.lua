@@ -7,8 +7,9 @@
 --               16 unmodified (usec), 17 exact, 18 number of match tags,
 --               then these, then those of none-match
 -- output:  ... state, present, version, fence, hash of the body, mtime,
---               twice, existence, wait (msec), clock (usec), verdict,
---               header, leased, overlap
+--               twice and 2 * dated, existence, wait (msec), clock
+--               (usec), verdict,
+--               header, leased, overlap, doubt
 
 -- conflict_verdict_e and conflict_check_e
 
@@ -48,7 +49,8 @@ local function match(e, pending)
         end
     end
 
-    return STALE
+    -- it may be of what is in flight, and was read already
+    return pending and own and UNSURE or STALE
 end
 
 local function unmodified(e)
@@ -115,7 +117,8 @@ local function check(e, pending)
 
     if kind(BASE) and base ~= e.v and base ~= pending then
         -- a base from the future: this store has forgotten something
-        result = ARGV[8] == '0' and newer(e) and UNSURE or STALE
+        result = (ARGV[8] == '0' and newer(e) or pending and own)
+                 and UNSURE or STALE
     end
 
     return result, 0
@@ -127,7 +130,7 @@ local state = state_of(e)
 if e and e.state == LEASED and e.w == token then
     -- the answer to this very begin was lost
     return reply(e.known == 1 and FREE or UNKNOWN, e, nil,
-                 e.verdict .. ' ' .. e.header .. ' 1 ' .. e.overlap)
+                 e.verdict .. ' ' .. e.header .. ' 1 ' .. e.overlap .. ' 0')
 end
 
 local checked, header = kinds == 0 and NO_BASE or HOLDS, 0
@@ -137,7 +140,7 @@ if kinds ~= 0 and e and state ~= UNKNOWN then
 end
 
 local verdict = string.byte(ARGV[6], state * 4 + checked + 1) - 48
-local forgot = false
+local doubt = 0
 
 if verdict == WAIT and ARGV[9] == '1' then
     verdict = OVERWRITE
@@ -148,12 +151,11 @@ then
     verdict = e.certain == 1 and REPLAY or VERIFY
 
 elseif state == FREE and checked == UNSURE and kind(BASE) and newer(e) then
-    -- this store has forgotten a version: only a GET can tell now
-    set(e, QUARANTINED, now)
-    forgot = true
+    -- this store may have forgotten a version: only a GET can tell now
+    doubt = 1
 end
 
-if verdict == PASS or verdict == OVERWRITE or report then
+if verdict == PASS or verdict == OVERWRITE or report and verdict ~= FETCH then
 
     local till = ends(e)
 
@@ -172,18 +174,14 @@ if verdict == PASS or verdict == OVERWRITE or report then
     save(e)
 
     return reply(state, e, till,
-                 verdict .. ' ' .. header .. ' 1 ' .. e.overlap)
+                 verdict .. ' ' .. header .. ' 1 ' .. e.overlap .. ' 0')
 end
 
 if verdict == FETCH and not e then
     -- a place for what the GET will show, to tell if it was overtaken
     e = new(own)
     set(e, QUARANTINED, now)
-    forgot = true
-end
-
-if forgot then
     save(e)
 end
 
-return reply(state, e, ends(e), verdict .. ' ' .. header .. ' 0 0')
+return reply(state, e, ends(e), verdict .. ' ' .. header .. ' 0 0 ' .. doubt)

@@ -60,7 +60,7 @@ if now - saved > ttl / 4 then
     -- it must not be the first to be evicted
 
     call('SET', KEYS[2], run .. ' ' .. id .. ' ' .. since .. ' ' .. now,
-         'PX', ttl * 4)
+         'PX', max(ttl * 4, 30 * 86400000))
 end
 
 local closed = since + ARGV[4]
@@ -181,8 +181,8 @@ local function reply(state, e, till, more)
     end
 
     return token .. ' ' .. born .. ' ' .. state .. (e.made and ' 0 ' or ' 1 ')
-           .. e.v .. ' ' .. e.f .. ' ' .. e.b .. ' ' .. e.m .. ' ' .. e.twice .. ' '
-           .. e.existence .. ' ' .. wait .. ' ' .. usec() .. ' ' .. more
+           .. e.v .. ' ' .. e.f .. ' ' .. e.b .. ' ' .. e.m .. ' '
+           .. e.twice + 2 * e.dated .. ' ' .. e.existence .. ' ' .. wait .. ' ' .. usec() .. ' ' .. more
 end
 
 local function ends(e)

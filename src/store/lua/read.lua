@@ -3,7 +3,8 @@
 -- input:   ARGV 6 verb, 7 own: 1 where the upstream owns versions;
 --          observe: 8 fence and 9 version, as read before, then what was
 --               seen: 10 version ("0": none), 11 hash of the body,
---               12 mtime (usec), 13 existence, 14 latest: by a GET of ours
+--               12 mtime (usec), 13 existence, 14 latest: by a GET of ours,
+--               15 doubt: and not to be believed what is known
 -- output:  ... state, present, version, fence, hash of the body, mtime,
 --               twice, existence, wait (msec), clock (usec), applied,
 --               external
@@ -12,6 +13,25 @@ local own = ARGV[7] == '1'
 
 local e = load()
 local state = state_of(e)
+
+-- "mtime" and its "twice" move on; see conflict_version.h
+
+local function second(time)
+    return floor(time / 1000000)
+end
+
+local function move(to)
+    local from = tonumber(e.m)
+    local shown = from and second(from) + e.twice or -1
+
+    to = tonumber(to)
+
+    if from and to <= from then
+        to = from + 1
+    end
+
+    e.m, e.twice = text(to), second(to) <= shown and 1 or 0
+end
 
 if ARGV[6] == 'peek' then
 
@@ -25,6 +45,16 @@ if ARGV[6] == 'peek' then
             set(e, QUARANTINED, max(closed, now))
         end
 
+        save(e)
+
+    elseif state == UNKNOWN and not own and e.b == '-' then
+
+        -- nothing that a body could be held against: a new one from now on
+
+        e.f = mint(e)
+        e.v, e.l, e.p, e.overlap, e.existence = e.f, '-', '-', 0, MAY_EXIST
+        move(usec())
+        set(e, FREE, 0)
         save(e)
 
     elseif state == FREE and now - e.u > ttl / 4 then
@@ -60,25 +90,6 @@ local function take()
     end
 end
 
--- "mtime" and its "twice" move on; see conflict_version.h
-
-local function second(time)
-    return floor(time / 1000000)
-end
-
-local function move(to)
-    local from = tonumber(e.m)
-    local shown = from and second(from) + e.twice or -1
-
-    to = tonumber(to)
-
-    if from and to <= from then
-        to = from + 1
-    end
-
-    e.m, e.twice = text(to), second(to) <= shown and 1 or 0
-end
-
 local function date()
     local mtime, noted = tonumber(ARGV[12]), tonumber(e.m)
 
@@ -107,7 +118,7 @@ local function date()
     end
 end
 
-if state == FREE then
+if state == FREE and not (ARGV[14] == '1' and ARGV[15] == '1') then
 
     -- a read that fell between two writes, or beside none
 
@@ -138,19 +149,25 @@ if state == FREE then
 
     date()
 
-elseif state == UNKNOWN
-       and (ARGV[14] == '1' or (e.v == '0' and e.p == '-'))
+elseif state == FREE
+       or state == UNKNOWN and (ARGV[14] == '1' or existence == EXISTS)
 then
 
     -- An unknown state ends.  Where the body is the one last shown under
     -- this version, the version stays; so do bases that clients hold.
 
+    -- what was known of it and is not so any more
+
+    local other = e.existence ~= MAY_EXIST and e.existence ~= existence
+
     if own then
         changed = e.v ~= version
+        other = other or changed and e.v ~= '0'
         take()
 
     else
         changed = e.b == '-' or e.b ~= body
+        other = other or changed and e.b ~= '-'
 
         if changed then
             e.f = mint(e)
@@ -161,8 +178,8 @@ then
     date()
 
     if e.p ~= '-' then
-        -- whether this write made the version is for the body to show
-        e.l, e.p, e.certain = e.p, '-', 0
+        -- whether this write has changed it is for the body to show
+        e.l, e.p, e.certain = other and e.p or '-', '-', 0
     end
 
     e.b, e.overlap = body, 0

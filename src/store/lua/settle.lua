@@ -21,7 +21,7 @@ if not e then
 
         e = new(true)
         e.v, e.f, e.p, e.w = ARGV[8], ARGV[7], ARGV[11], token
-        e.overlap, e.q = ARGV[15], ARGV[10]
+        e.overlap, e.q = closed > now and ARGV[15] or 1, ARGV[10]
 
         set(e, LEASED, till)
         save(e)

@@ -1,0 +1,66 @@
+
+/*
+ * Copyright (C) the ngx_http_conflict_module authors
+ *
+ * The audit stream: lines of the log, for whoever reads them from Redis.
+ */
+
+
+#include "ngx_http_conflict_redis_args.h"
+
+
+#define NGX_HTTP_CONFLICT_REDIS_RECORD_LIFE  60000
+
+
+static void ngx_http_conflict_redis_recorded(void *data, ngx_str_t *answer,
+    const char *why);
+
+
+ngx_int_t
+ngx_http_conflict_redis_record(ngx_http_conflict_store_t *store,
+    ngx_str_t *line)
+{
+    u_char                          *p, key[256];
+    ngx_str_t                        name, arg[7];
+    const char                      *why;
+    ngx_http_conflict_redis_t       *client;
+    ngx_http_conflict_redis_conf_t  *conf;
+
+    client = store->data;
+    conf = ngx_http_conflict_redis_conf(client);
+
+    p = ngx_cpymem(key, conf->prefix.data, conf->prefix.len);
+    p = ngx_cpymem(p, "audit", sizeof("audit") - 1);
+
+    name.data = key;
+    name.len = p - key;
+
+    ngx_str_set(&arg[0], "XADD");
+    ngx_str_set(&arg[1], "MAXLEN");
+    ngx_str_set(&arg[2], "~");
+    ngx_str_set(&arg[3], "100000");
+    ngx_str_set(&arg[4], "*");
+    ngx_str_set(&arg[5], "line");
+    arg[6] = *line;
+
+    return ngx_http_conflict_redis_send(client, NGX_HTTP_CONFLICT_REDIS_NONE,
+                                        &name, arg, 7,
+                                        NGX_HTTP_CONFLICT_REDIS_RECORD_LIFE, 1,
+                                        ngx_http_conflict_redis_recorded,
+                                        store, &why);
+}
+
+
+static void
+ngx_http_conflict_redis_recorded(void *data, ngx_str_t *answer,
+    const char *why)
+{
+    ngx_http_conflict_store_t *store = data;
+
+    if (answer == NULL) {
+        ngx_log_error(NGX_LOG_ERR, ngx_cycle->log, 0,
+                      "conflict store \"%V\": a line of the audit stream was "
+                      "not added: %s, %ui so far in this process",
+                      &store->name, why, ++store->dropped);
+    }
+}

@@ -1,0 +1,126 @@
+#!/usr/bin/env python3
+
+# A FastCGI application that stores documents by path and does what
+# REQUEST_METHOD says, with the CONTENT_LENGTH that it is told.
+#
+#   fcgi.py PORT
+#
+# GET /_seen answers with the requests that came: method, path, length, body.
+# It ends when its standard input does.
+
+import json
+import os
+import socket
+import struct
+import sys
+import threading
+
+docs = {}
+seen = []
+
+
+def receive(conn, n):
+    data = b''
+
+    while len(data) < n:
+        piece = conn.recv(n - len(data))
+        if not piece:
+            raise EOFError
+        data += piece
+
+    return data
+
+
+def params(data):
+    out = {}
+    i = 0
+
+    while i < len(data):
+        lengths = []
+
+        for _ in range(2):
+            n = data[i]
+            i += 1
+
+            if n & 0x80:
+                n = struct.unpack('>I', data[i - 1:i + 3])[0] & 0x7fffffff
+                i += 3
+
+            lengths.append(n)
+
+        name = data[i:i + lengths[0]].decode()
+        i += lengths[0]
+        out[name] = data[i:i + lengths[1]].decode()
+        i += lengths[1]
+
+    return out
+
+
+def answer(env, body):
+    method = env.get('REQUEST_METHOD')
+    path = env.get('REQUEST_URI')
+    body = body[:int(env.get('CONTENT_LENGTH') or 0)]
+
+    if path == '/_seen':
+        return 200, json.dumps(seen).encode()
+
+    seen.append([method, path, env.get('CONTENT_LENGTH'), body.decode()])
+
+    if method in ('GET', 'HEAD'):
+        return (200, docs[path]) if path in docs else (404, b'{}')
+
+    if method == 'DELETE':
+        return (204, b'') if docs.pop(path, None) is not None else (404, b'')
+
+    docs[path] = body
+
+    return 204, b''
+
+
+def serve(conn):
+    try:
+        env = body = b''
+
+        while True:
+            _, kind, _, length, pad = struct.unpack('>BBHHBx',
+                                                    receive(conn, 8))
+            data = receive(conn, length)
+            receive(conn, pad)
+
+            if kind == 4:
+                env += data
+            elif kind == 5:
+                if length == 0:
+                    break
+                body += data
+
+        status, text = answer(params(env), body)
+        out = (b'Status: %d\r\nContent-Type: application/json\r\n\r\n'
+               % status + text)
+
+        conn.sendall(struct.pack('>BBHHBx', 1, 6, 1, len(out), 0) + out
+                     + struct.pack('>BBHHBx', 1, 6, 1, 0, 0)
+                     + struct.pack('>BBHHBx', 1, 3, 1, 8, 0) + b'\0' * 8)
+
+    except (EOFError, ConnectionError):
+        pass
+
+    finally:
+        conn.close()
+
+
+def accept(sock):
+    while True:
+        conn, _ = sock.accept()
+        threading.Thread(target=serve, args=(conn,), daemon=True).start()
+
+
+sock = socket.socket()
+sock.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+sock.bind(('127.0.0.1', int(sys.argv[1])))
+sock.listen(50)
+print('ready', flush=True)
+
+threading.Thread(target=accept, args=(sock,), daemon=True).start()
+sys.stdin.read()
+os._exit(0)

@@ -31,7 +31,7 @@ LLVMFuzzerTestOneInput(const unsigned char *data, size_t size)
     memset(&pre, 0, sizeof(pre));
     memset(&current, 0, sizeof(current));
 
-    pre.kinds = data[0] & (CONFLICT_BASE|CONFLICT_HEADERS);
+    pre.kinds = data[0] & 0x3f;
     pre.base = data[1] % 8 + 1;
     match[0] = data[2] % 8 + 1;
     match[1] = data[3] % 8 + 1;
@@ -50,12 +50,17 @@ LLVMFuzzerTestOneInput(const unsigned char *data, size_t size)
     current.twice = data[11] & 1;
     current.existence = (data[11] & 2) ? CONFLICT_EXISTS : CONFLICT_DELETED;
 
+    current.owned = (data[11] >> 3) & 1;
+
     now = conflict_check(&pre, &current, 0, &header);
 
     current.pending = 0;
     cancelled = conflict_check(&pre, &current, 1, &header);
 
-    current.version++;
+    /* where the upstream owns versions, it is any */
+
+    current.version = current.owned ? (uint64_t) (data[11] >> 4) % 8 + 1
+                                    : current.version + 1;
     current.mtime += CONFLICT_TIME_SECOND * 30;
     current.existence = (data[11] & 4) ? CONFLICT_EXISTS : CONFLICT_DELETED;
     committed = conflict_check(&pre, &current, 1, &header);

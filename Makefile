@@ -27,9 +27,9 @@ TEXT =
 BUILD_PACKAGES = gcc make nginx nginx-dev libhiredis-dev libxxhash-dev \
 	$(if $(filter yes,$(TEXT)),libgit2-dev)
 DEMO_PACKAGES = $(BUILD_PACKAGES) curl
-TEST_PACKAGES = $(DEMO_PACKAGES) clang libclang-rt-14-dev libcmocka-dev \
-	libtest-base-perl perl python3 nghttp2-client netcat-openbsd redis-server \
-	libgit2-dev libjansson-dev
+TEST_PACKAGES = $(DEMO_PACKAGES) clang libclang-rt-dev libcmocka-dev \
+	libtest-base-perl perl python3 nghttp2-client netcat-openbsd openssl \
+	redis-server libgit2-dev libjansson-dev
 BENCH_PACKAGES = $(BUILD_PACKAGES) libnginx-mod-http-lua lua-cjson \
 	lua-nginx-redis python3 redis-server
 

@@ -151,7 +151,8 @@ ngx_http_conflict_set_store(ngx_conf_t *cf, ngx_command_t *cmd, void *conf)
         if (cf->args->nelts > 3) {
             ngx_conf_log_error(NGX_LOG_EMERG, cf, 0,
                                "invalid parameter \"%V\" of store \"%V\"",
-                               &value[3], &value[1]);
+                               ngx_http_conflict_redis_shown(&value[3]),
+                               &value[1]);
             return NGX_CONF_ERROR;
         }
 
@@ -161,7 +162,8 @@ ngx_http_conflict_set_store(ngx_conf_t *cf, ngx_command_t *cmd, void *conf)
     if (!ngx_http_conflict_redis_is_url(&value[2])) {
         ngx_conf_log_error(NGX_LOG_EMERG, cf, 0,
                            "invalid store \"%V\", it must be \"zone=SIZE\", "
-                           "\"redis://HOST\" or \"unix:PATH\"", &value[2]);
+                           "\"redis://HOST\" or \"unix:PATH\"",
+                           ngx_http_conflict_redis_shown(&value[2]));
         return NGX_CONF_ERROR;
     }
 

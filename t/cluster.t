@@ -149,6 +149,46 @@ is((cluster_node(key($path), @::nodes))[0], $to, 'it has moved');
 is(scalar(grep { $_->{body} =~ /"n":3/ } journal()), 1, 'no write twice');
 
 
+=== a commit while its slot is between two nodes
+--- steps
+my %at = one_each();
+my ($from, $to) = sort keys %at;
+my $path = $at{$from};
+
+set_doc($path, { n => 1 });
+my $v = settled($path);
+my $before = journal();
+my $slot = redis($from, 'CLUSTER', 'KEYSLOT', key($path));
+my %id = map { $_ => redis($_, 'CLUSTER', 'MYID') } $from, $to;
+
+my $w = start('PUT', $path, body => { n => 2, base_version => $v },
+              headers => ['X-Up-Write: hold apply']);
+begun($before + 1);
+
+# one of its two keys is there, and one is here
+
+redis($to, 'CLUSTER', 'SETSLOT', $slot, 'IMPORTING', $id{$from});
+redis($from, 'CLUSTER', 'SETSLOT', $slot, 'MIGRATING', $id{$to});
+my ($life) = grep { /incarnation/ }
+             @{ redis($from, 'CLUSTER', 'GETKEYSINSLOT', $slot, 10) };
+redis($from, 'MIGRATE', '127.0.0.1', $to, $life, 0, 5000);
+
+release();
+my $r = finish($w);
+is($r->{status}, 204, 'acknowledged');
+until_true { error_log() =~ /refused a call: TRYAGAIN/ };
+
+# the move is given up before it is sent again
+
+redis($from, 'CLUSTER', 'SETSLOT', $slot, 'STABLE');
+redis($to, 'MIGRATE', '127.0.0.1', $from, $life, 0, 5000);
+redis($to, 'CLUSTER', 'SETSLOT', $slot, 'STABLE');
+
+until_true { (redis($from, 'GET', key($path)) // '') =~ /^0/ };
+is(version(GET($path)), version($r), 'the commit has come there');
+is(error_log() =~ /could not be noted/, '', 'nothing was lost');
+
+
 === a master dies while a write is in flight
 --- steps
 my %at = one_each();

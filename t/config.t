@@ -86,7 +86,7 @@ invalid store name ""
     }
 --- must_die
 --- error_log
-invalid store "size=1m"
+invalid store "size="
 
 
 === a zone without a size
@@ -715,3 +715,123 @@ parameter "timeout=2s" of store "x" is duplicate
 --- must_die
 --- error_log
 the database is said twice
+
+
+=== a password without a host
+--- http_config
+    conflict_store x redis://:s3cret;
+--- config
+    location /x/ {
+        conflict version store=x;
+        proxy_pass http://api;
+    }
+--- must_die
+--- no_error_log
+s3cret
+--- error_log
+invalid address "redis://:" of store "x"
+
+
+=== a user and a password without a host
+--- http_config
+    conflict_store x redis://u:s3cret;
+--- config
+    location /x/ {
+        conflict version store=x;
+        proxy_pass http://api;
+    }
+--- must_die
+--- no_error_log
+s3cret
+--- error_log
+invalid address "redis://u:" of store "x"
+
+
+=== a scheme that is none
+--- http_config
+    conflict_store x valkey://u:s3cret@h;
+--- config
+    location /x/ {
+        conflict version store=x;
+        proxy_pass http://api;
+    }
+--- must_die
+--- no_error_log
+s3cret
+--- error_log
+invalid store "valkey:"
+
+
+=== a scheme in capitals, further on
+--- http_config
+    conflict_store x redis://127.0.0.1 REDIS://u:s3cret@h;
+--- config
+    location /x/ {
+        conflict version store=x;
+        proxy_pass http://api;
+    }
+--- must_die
+--- no_error_log
+s3cret
+--- error_log
+unknown parameter "REDIS:" of store "x"
+
+
+=== a password as a parameter
+--- http_config
+    conflict_store x redis://127.0.0.1 password=s3cret;
+--- config
+    location /x/ {
+        conflict version store=x;
+        proxy_pass http://api;
+    }
+--- must_die
+--- no_error_log
+s3cret
+--- error_log
+unknown parameter "password=" of store "x"
+
+
+=== an address of a zone
+--- http_config
+    conflict_store x zone=1m redis://:s3cret@h;
+--- config
+    location /x/ {
+        conflict version store=x;
+        proxy_pass http://api;
+    }
+--- must_die
+--- no_error_log
+s3cret
+--- error_log
+invalid parameter "redis:" of store "x"
+
+
+=== a percent sign in a password
+--- http_config
+    conflict_store x redis://:a%s3cret@127.0.0.1;
+--- config
+    location /x/ {
+        conflict version store=x;
+        proxy_pass http://api;
+    }
+--- must_die
+--- no_error_log
+s3cret
+--- error_log
+invalid address "127.0.0.1" of store "x": "%" in user or password must be written as "%25"
+
+
+=== a ttl of ages
+--- http_config
+    conflict_store x redis://127.0.0.1 ttl=4000d;
+--- config
+    location /x/ {
+        conflict version store=x;
+        proxy_pass http://api;
+    }
+--- must_die
+--- no_error_log
+s3cret
+--- error_log
+invalid parameter "ttl=4000d" of store "x"

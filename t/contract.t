@@ -398,3 +398,130 @@ for (grep { $_ % 2 } 1 .. 64) {
 is(scalar(grep { my $w = op('p', 'peek', key => "k$_")->{version};
                  $_ % 2 ? $w <= $v{$_} : $w != $v{$_} } 1 .. 64), 0,
    'each has its own version');
+
+
+=== merge: stale is to be combined, under a lease
+--- steps
+my $v = op('p', 'peek', key => 'k')->{version};
+
+op('p', 'observe', body => 7);
+
+my $r = op('a', 'begin', key => 'k', policy => 4, base => $v);
+is($r->{verdict}, 'pass', 'a current base');
+op('a', 'commit');
+
+$r = op('b', 'begin', key => 'k', policy => 4, base => $v, fp => 5);
+is($r->{verdict}, 'combine', 'a stale one');
+is($r->{leased}, 1, 'nobody writes meanwhile');
+is($r->{version}, op('p', 'peek', key => 'k')->{version}, 'its version');
+op('b', 'commit');
+
+is(op('c', 'begin', key => 'k', policy => 4, base => $v, fp => 5)->{verdict},
+   'replay', 'the same again, which has passed');
+
+op('d', 'begin', key => 'k', policy => 4, base => $v, fp => 6);
+op('d', 'abandon');
+op('d', 'begin', key => 'k', policy => 4, base => $v, fp => 6);
+op('d', 'observe', latest => 1, body => 9);
+
+my $e = op('d', 'begin', policy => 4, fresh => 1);
+is($e->{verdict}, 'combine', 'again, of which nobody knows: the history may');
+op('d', 'cancel');
+
+
+=== the history holds what was kept, by version and by write
+--- steps
+my %on = (rows => 3);
+my $v = op('p', 'peek', key => 'k', %on)->{version};
+
+is(op('p', 'peek')->{held}, 0, 'nothing yet');
+op('p', 'keep', row => $v, text => 'one', read => 1);
+
+my $r = op('q', 'peek', key => 'k', %on);
+is($r->{held}, 1, 'a read has shown it');
+
+op('q', 'keep', row => $v, text => 'two', read => 1);
+$r = op('a', 'recall', key => 'k', base => $v, %on);
+is($r->{held}, 1, 'it is held');
+is($r->{base_body}, 'one', 'the first body of a version stays');
+is($r->{repeat}, 0, 'it is of no write');
+
+op('w', 'begin', key => 'k', base => $v, fp => 12, %on);
+
+my $fence = op('w', 'commit')->{fence};
+
+op('w', 'keep', row => $fence, text => 'made', certain => 0);
+
+$r = op('a', 'recall', key => 'k', base => $v, fp => 12, %on);
+is("$r->{repeat} $r->{certain} $r->{made_body} $r->{base_body}",
+   '1 0 made one', 'by its fingerprint');
+
+op('w', 'keep', row => $fence, text => 'other', certain => 1);
+$r = op('a', 'recall', key => 'k', base => 1, fp => 12, %on);
+is("$r->{repeat} $r->{certain} $r->{made_body} $r->{held}", '1 1 made 0',
+   'now it is certain');
+
+is(op('a', 'recall', key => 'k', base => $v, fp => 13, %on)->{repeat}, 0,
+   'another write is another');
+is(op('a', 'recall', key => 'k2', base => $v, %on)->{held}, 0,
+   'another resource has its own');
+
+
+=== a read's body is kept only if nothing has begun since
+--- steps
+my %on = (rows => 3);
+my $v = op('p', 'peek', key => 'k', %on)->{version};
+
+op('a', 'begin', key => 'k', base => $v);
+op('p', 'keep', row => $v, text => 'torn', read => 1);
+is(op('b', 'recall', key => 'k', base => $v, %on)->{held}, 0, 'in flight');
+
+op('a', 'commit');
+op('p', 'keep', row => $v, text => 'late', read => 1);
+is(op('b', 'recall', key => 'k', base => $v, %on)->{held}, 0, 'committed');
+
+my $w = op('p', 'peek', key => 'k', %on)->{version};
+op('p', 'keep', row => $w, text => 'new', read => 1);
+is(op('b', 'recall', key => 'k', base => $w, %on)->{base_body}, 'new', 'calm');
+
+
+=== the history has bounds: bodies, bytes, time
+--- steps
+my %on = (key => 'k', rows => 3, bytes => 10);
+
+op('a', 'keep', %on, row => $_, text => "b$_") for 1 .. 5;
+
+my $held = sub {
+    return join ' ', grep { op('r', 'recall', %on, base => $_)->{held} } @_;
+};
+
+is($held->(1 .. 5), '3 4 5', 'the newest of them');
+
+op('a', 'keep', %on, row => 6, text => 'sixsix');
+is($held->(1 .. 6), '4 5 6', 'by count');
+op('a', 'keep', %on, row => 7, text => 'seven77');
+is($held->(1 .. 7), '7', 'by bytes');
+op('a', 'keep', %on, row => 8, text => 'longer-than-they-all');
+is($held->(1 .. 8), '8', 'one that alone is more');
+
+$on{ttl} = 1000;
+op('a', 'keep', %on, row => 9, text => 'nine');
+until_true { $held->(9) eq '' };
+is($held->(8, 9), '', 'by time');
+
+
+=== the history of many resources is bounded as a whole
+--- steps
+SKIP: {
+    skip 'Redis has a bound of its own', 2 if store('tested') =~ /redis/;
+
+    my $text = 'x' x 3000;
+    my %on = (rows => 8, bytes => 1000000);
+
+    op('a', 'keep', %on, key => "k$_", row => 1, text => $text) for 1 .. 300;
+
+    is(op('r', 'recall', %on, key => 'k300', base => 1)->{base_body}, $text,
+       'the newest');
+    is(op('r', 'recall', %on, key => 'k1', base => 1)->{held}, 0,
+       'the oldest made room for it');
+}

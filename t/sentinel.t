@@ -2,8 +2,11 @@
 
 BEGIN { push @INC, 't/lib' }
 use Conflict;
+use IO::Select;
+use IO::Socket::INET;
 use Test::Nginx::Socket 'no_plan';
 
+our $liar;
 our ($master, $replica, @sentinels) = sentinels_start('notes');
 our $nobody = free_port();
 
@@ -21,7 +24,9 @@ add_block_preprocessor(sub {
     # the first of them is not there
 
     $block->set_value('http_config', join(' ', 'conflict_store default',
-                      map({ "redis://127.0.0.1:$_" } $nobody, @sentinels),
+                      map({ "redis://127.0.0.1:$_" }
+                          $block->sentinel ? eval $block->sentinel
+                                           : ($nobody, @sentinels)),
                       "sentinel=$name timeout=500ms;\n"));
     $block->set_value('config', "location / {\n"
                       . "conflict version;\n"
@@ -60,6 +65,43 @@ sub patient_put {
     return $r;
 }
 
+# a sentinel that names a broadcast address first, then what is true
+
+sub liar {
+    my $port = free_port();
+    my $now = redis($sentinels[0], qw(SENTINEL get-master-addr-by-name notes));
+
+    my $n = 0;
+    my $s = IO::Socket::INET->new(Listen => 5, ReuseAddr => 1,
+                                  LocalAddr => "127.0.0.1:$port")
+        or die "listen on $port: $!";
+    my $select = IO::Select->new($s);
+
+    $liar = fork();
+    die "fork: $!" unless defined $liar;
+    return $port if $liar;
+
+    alarm 20;
+
+    for ( ;; ) {
+        for my $c ($select->can_read()) {
+            if ($c == $s) {
+                $select->add($s->accept());
+                next;
+            }
+
+            if (!sysread $c, my $question, 4096) {
+                $select->remove($c);
+                next;
+            }
+
+            my ($host, $to) = $n++ ? @$now : ('127.255.255.255', 6379);
+            syswrite $c, sprintf "*2\r\n\$%d\r\n%s\r\n\$%d\r\n%s\r\n",
+                                 length $host, $host, length $to, $to;
+        }
+    }
+}
+
 run_tests();
 
 __DATA__
@@ -89,6 +131,13 @@ begun($before + 1);
 redis($::sentinels[0], 'SENTINEL', 'FAILOVER', 'notes');
 until_true { redis_info($::replica, 'role') eq 'master' };
 
+# the old master goes on until the sentinels, who ask for its role once in ten
+# seconds, tell it
+
+ok((until_true { GET('/plain/2');
+                 error_log() =~ /127.0.0.1:$::replica is up/ } 30),
+   'the connection goes to the new one');
+
 my $r;
 
 until_true {
@@ -107,8 +156,16 @@ is(finish($w)->{status}, 204, 'the first is done');
 $r = patient_put('/plain/1', { n => 3, base_version => $v });
 is($r->{status}, 409, 'the other is stale');
 is(json($r)->{server_version}{n}, 2, 'and sees the first');
-is(patient_put('/plain/1', { n => 3, base_version => json($r)->{version} })
-   ->{status}, 204, 'from which it goes on');
+
+# the write's outcome was recorded under another master: the version of the
+# refusal may be replaced once, when the document has been looked at
+
+until_true {
+    $r = patient_put('/plain/1',
+                     { n => 3, base_version => json($r)->{version} });
+    $r->{status} != 409;
+};
+is($r->{status}, 204, 'from which it goes on');
 is(redis($::replica, 'EXISTS', 'conflict:{/plain/1}'), 1,
    'by the new master');
 
@@ -150,3 +207,12 @@ is(json($r)->{error}, 'store_unavailable', 'why');
 until_true { error_log() =~ /is down/ };
 like(error_log(), qr/sentinel 127.0.0.1:\d+: (it knows no such|Connection)/,
      'the log tells');
+
+
+=== a master that cannot even be tried
+--- sentinel: liar()
+--- steps
+set_doc('/plain/1', { n => 1 });
+ok(settled('/plain/1'), 'a sentinel that told so is asked again');
+kill 'KILL', $::liar;
+waitpid $::liar, 0;

@@ -27,39 +27,47 @@ static conflict_check_e conflict_check_base(const conflict_precondition_t *pre,
 #define REFUSE     CONFLICT_REFUSE
 #define WAIT       CONFLICT_WAIT
 #define FETCH      CONFLICT_FETCH
+#define COMBINE    CONFLICT_COMBINE
 
 
 static const unsigned char  conflict_verdicts
     [CONFLICT_POLICIES][CONFLICT_STATES][CONFLICT_CHECKS] =
 {
-    /*                     no base  holds      stale      unsure */
+    /*              no base  holds      stale      unsure     failed */
 
     { /* lww */
-        /* free */        { PASS,   PASS,      OVERWRITE, FETCH },
-        /* leased */      { WAIT,   WAIT,      WAIT,      WAIT },
-        /* quarantined */ { PASS,   OVERWRITE, OVERWRITE, OVERWRITE },
-        /* unknown */     { PASS,   FETCH,     FETCH,     FETCH }
+/* free */        { PASS,   PASS,      OVERWRITE, FETCH,     OVERWRITE },
+/* leased */      { WAIT,   WAIT,      WAIT,      WAIT,      WAIT },
+/* quarantined */ { PASS,   OVERWRITE, OVERWRITE, OVERWRITE, OVERWRITE },
+/* unknown */     { PASS,   FETCH,     FETCH,     FETCH,     FETCH }
     },
 
     { /* client_wins */
-        /* free */        { PASS,   PASS,      OVERWRITE, FETCH },
-        /* leased */      { WAIT,   WAIT,      WAIT,      WAIT },
-        /* quarantined */ { PASS,   OVERWRITE, OVERWRITE, OVERWRITE },
-        /* unknown */     { PASS,   FETCH,     FETCH,     FETCH }
+/* free */        { PASS,   PASS,      OVERWRITE, FETCH,     OVERWRITE },
+/* leased */      { WAIT,   WAIT,      WAIT,      WAIT,      WAIT },
+/* quarantined */ { PASS,   OVERWRITE, OVERWRITE, OVERWRITE, OVERWRITE },
+/* unknown */     { PASS,   FETCH,     FETCH,     FETCH,     FETCH }
     },
 
     { /* server_wins */
-        /* free */        { PASS,   PASS,      DROP,      FETCH },
-        /* leased */      { WAIT,   WAIT,      DROP,      WAIT },
-        /* quarantined */ { WAIT,   WAIT,      DROP,      WAIT },
-        /* unknown */     { PASS,   FETCH,     FETCH,     FETCH }
+/* free */        { PASS,   PASS,      DROP,      FETCH,     DROP },
+/* leased */      { WAIT,   WAIT,      DROP,      WAIT,      DROP },
+/* quarantined */ { WAIT,   WAIT,      DROP,      WAIT,      DROP },
+/* unknown */     { PASS,   FETCH,     FETCH,     FETCH,     FETCH }
     },
 
     { /* version */
-        /* free */        { PASS,   PASS,      REFUSE,    FETCH },
-        /* leased */      { WAIT,   WAIT,      REFUSE,    WAIT },
-        /* quarantined */ { WAIT,   WAIT,      REFUSE,    WAIT },
-        /* unknown */     { PASS,   FETCH,     FETCH,     FETCH }
+/* free */        { PASS,   PASS,      REFUSE,    FETCH,     REFUSE },
+/* leased */      { WAIT,   WAIT,      REFUSE,    WAIT,      REFUSE },
+/* quarantined */ { WAIT,   WAIT,      REFUSE,    WAIT,      REFUSE },
+/* unknown */     { PASS,   FETCH,     FETCH,     FETCH,     FETCH }
+    },
+
+    { /* merge */
+/* free */        { PASS,   PASS,      COMBINE,   FETCH,     REFUSE },
+/* leased */      { WAIT,   WAIT,      WAIT,      WAIT,      REFUSE },
+/* quarantined */ { WAIT,   WAIT,      WAIT,      WAIT,      REFUSE },
+/* unknown */     { PASS,   FETCH,     FETCH,     FETCH,     FETCH }
     }
 };
 
@@ -74,11 +82,9 @@ conflict_decide(conflict_policy_e policy, conflict_state_e state,
 
 conflict_check_e
 conflict_check(const conflict_precondition_t *pre,
-    const conflict_current_t *current, unsigned fresh, unsigned *header)
+    const conflict_current_t *current, unsigned fresh)
 {
     conflict_check_e  check, result;
-
-    *header = 0;
 
     if (pre->kinds == 0) {
         return CONFLICT_NO_BASE;
@@ -104,8 +110,7 @@ conflict_check(const conflict_precondition_t *pre,
     }
 
     if (result == CONFLICT_STALE) {
-        *header = 1;
-        return CONFLICT_STALE;
+        return CONFLICT_FAILED;
     }
 
     if (pre->kinds & CONFLICT_BASE) {

@@ -20,6 +20,7 @@ typedef enum {
     CONFLICT_CLIENT_WINS,
     CONFLICT_SERVER_WINS,
     CONFLICT_VERSION,
+    CONFLICT_MERGE,
     CONFLICT_POLICIES
 } conflict_policy_e;
 
@@ -40,6 +41,7 @@ typedef enum {
     CONFLICT_HOLDS,          /* or may hold once the write in flight ends */
     CONFLICT_STALE,          /* whatever becomes of it */
     CONFLICT_UNSURE,         /* a newer base, or nobody knows if it exists */
+    CONFLICT_FAILED,         /* stale, by a header: no way around it */
     CONFLICT_CHECKS
 } conflict_check_e;
 
@@ -52,7 +54,8 @@ typedef enum {
     CONFLICT_WAIT,
     CONFLICT_FETCH,          /* a GET must tell first */
     CONFLICT_REPLAY,         /* the write that made this version, again */
-    CONFLICT_VERIFY          /* the same if the latest body reflects it */
+    CONFLICT_VERIFY,         /* the same if the latest body reflects it */
+    CONFLICT_COMBINE         /* pass, once merged with what is there */
 } conflict_verdict_e;
 
 
@@ -95,11 +98,12 @@ typedef struct {
 
 /*
  * Evaluates all preconditions in the order of RFC 9110, 13.2.2, then the
- * base of the body; all must hold.  *header is 1 where a stale one came in a
- * header.  "fresh" says that the current version was just fetched.
+ * base of the body; all must hold.  A header that fails forbids the method
+ * (13.1.1), a base of the body does not.  "fresh" says that the current
+ * version was just fetched.
  */
 conflict_check_e conflict_check(const conflict_precondition_t *pre,
-    const conflict_current_t *current, unsigned fresh, unsigned *header);
+    const conflict_current_t *current, unsigned fresh);
 
 conflict_verdict_e conflict_decide(conflict_policy_e policy,
     conflict_state_e state, conflict_check_e check);

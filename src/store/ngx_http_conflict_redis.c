@@ -10,6 +10,9 @@
 #include "ngx_http_conflict_redis_node.h"
 
 
+static ngx_uint_t ngx_http_conflict_redis_broken(
+    ngx_http_conflict_redis_node_t *node,
+    ngx_http_conflict_redis_call_t *call);
 static void ngx_http_conflict_redis_take(ngx_http_conflict_redis_node_t *node,
     ngx_http_conflict_redis_call_t *call);
 static void ngx_http_conflict_redis_answered(redisAsyncContext *ac,
@@ -32,25 +35,36 @@ static const char  *ngx_http_conflict_redis_fatal[] = {
 };
 
 
+/* not now: for calls that can wait */
+
+static const char  *ngx_http_conflict_redis_later[] = {
+    "TRYAGAIN", "CLUSTERDOWN", "OOM", "NOREPLICAS", "MISCONF", "BUSY", NULL
+};
+
+
 ngx_int_t
 ngx_http_conflict_redis_send(ngx_http_conflict_redis_t *client,
-    ngx_http_conflict_redis_script_e script, ngx_str_t *key, ngx_str_t *args,
-    ngx_uint_t n, ngx_msec_t life, ngx_uint_t patient,
-    ngx_http_conflict_redis_pt handler, void *data, const char **why)
+    ngx_http_conflict_redis_script_e script, ngx_str_t *key,
+    ngx_uint_t history, ngx_str_t *args, ngx_uint_t n, ngx_msec_t life,
+    ngx_uint_t flags, ngx_http_conflict_redis_pt handler, void *data,
+    const char **why)
 {
     ngx_http_conflict_redis_node_t  *node;
     ngx_http_conflict_redis_call_t  *call;
 
     *why = "no memory";
 
-    call = ngx_http_conflict_redis_call(client, script, key, args, n);
+    call = ngx_http_conflict_redis_call(client, script, key, history, args,
+                                        n);
     if (call == NULL) {
         return NGX_ERROR;
     }
 
     call->handler = handler;
     call->data = data;
-    call->patient = patient;
+    call->patient = (flags & NGX_HTTP_CONFLICT_REDIS_PATIENT) != 0;
+    call->copied = (client->conf.wait
+                    && (flags & NGX_HTTP_CONFLICT_REDIS_COPIED));
     call->expires = ngx_current_msec + life;
 
     node = client->node;
@@ -62,21 +76,55 @@ ngx_http_conflict_redis_send(ngx_http_conflict_redis_t *client,
     if (node == NULL) {
         *why = "no server has this slot";
 
-    } else if (node->state != NGX_HTTP_CONFLICT_REDIS_READY
-               && (patient ? node->kept >= NGX_HTTP_CONFLICT_REDIS_KEPT
-                           : node->failures > 1))
-    {
-        /* the breaker: a dead server costs no time */
+    } else if (ngx_http_conflict_redis_broken(node, call)) {
         *why = "it is down";
 
     } else {
         ngx_http_conflict_redis_take(node, call);
+
+        if (script == NGX_HTTP_CONFLICT_REDIS_SETTLE) {
+            /* before the answer to the client, who may read what it wrote */
+            ngx_http_conflict_redis_push(node);
+        }
+
         return NGX_OK;
     }
 
     ngx_free(call);
 
     return NGX_ERROR;
+}
+
+
+/*
+ * The breaker: a dead server costs no time, and one that greets but does not
+ * answer costs that of a call now and then, which tells when it does again.
+ */
+
+static ngx_uint_t
+ngx_http_conflict_redis_broken(ngx_http_conflict_redis_node_t *node,
+    ngx_http_conflict_redis_call_t *call)
+{
+    if (!call->patient && node->failures > 1) {
+
+        if (node->state != NGX_HTTP_CONFLICT_REDIS_READY
+            || ngx_current_msec - node->tried < NGX_HTTP_CONFLICT_REDIS_TRY)
+        {
+            return 1;
+        }
+
+        node->tried = ngx_current_msec;
+    }
+
+    if (!call->patient || node->state == NGX_HTTP_CONFLICT_REDIS_READY) {
+        return 0;
+    }
+
+    /* the lines of the stream leave room for what holds a resource */
+
+    return node->kept >= ((call->script == NGX_HTTP_CONFLICT_REDIS_NONE)
+                          ? NGX_HTTP_CONFLICT_REDIS_KEPT / 2
+                          : NGX_HTTP_CONFLICT_REDIS_KEPT);
 }
 
 
@@ -128,33 +176,38 @@ ngx_http_conflict_redis_write(ngx_http_conflict_redis_node_t *node,
 
     if (call->run) {
         ngx_memcpy(call->run, node->run, NGX_HTTP_CONFLICT_REDIS_RUN);
-    }
+        call->run[NGX_HTTP_CONFLICT_REDIS_RUN] = '-';
 
-    node->lazy = call->patient;
+        if (ngx_current_msec - node->checked >= NGX_HTTP_CONFLICT_REDIS_CHECK)
+        {
+            node->checked = ngx_current_msec;
+            call->run[NGX_HTTP_CONFLICT_REDIS_RUN] = '+';
+        }
+    }
 
     if (redisAsyncFormattedCommand(ac, ngx_http_conflict_redis_answered, call,
                                    (char *) call->command, call->len)
         != REDIS_OK)
     {
-        node->lazy = 0;
         return NGX_DECLINED;
     }
 
     call->node = node;
     call->asking = 0;
     call->deadline = ngx_current_msec + client->conf.timeout;
-    call->waits = (client->conf.wait
-                   && call->script <= NGX_HTTP_CONFLICT_REDIS_SETTLE);
+    call->waits = call->copied;
 
-    if (call->waits) {
-        /* on the connection that wrote, else it would answer for nothing */
+    /* on the connection that wrote, else it would answer for nothing */
 
-        (void) redisAsyncCommand(ac, ngx_http_conflict_redis_waited, call,
-                                 "WAIT %d %d", (int) client->conf.wait,
-                                 (int) (client->conf.timeout + 1) / 2);
+    if (call->waits
+        && redisAsyncCommand(ac, ngx_http_conflict_redis_waited, call,
+                             "WAIT %d %d", (int) client->conf.wait,
+                             (int) (client->conf.timeout + 1) / 2)
+           != REDIS_OK)
+    {
+        call->waits = 0;
+        ngx_http_conflict_redis_close(node, (u_char *) "no memory", 9);
     }
-
-    node->lazy = 0;
 
     ngx_queue_insert_tail(&node->sent, &call->queue);
     ngx_http_conflict_redis_watch(node, call->deadline);
@@ -230,6 +283,7 @@ ngx_http_conflict_redis_waited(redisAsyncContext *ac, void *data,
 
     } else {
         ngx_queue_remove(&call->queue);
+        call->node->failures++;
         ngx_http_conflict_redis_complain(call->client, call->node,
                                   (u_char *) "too few replicas have it", 24);
         ngx_http_conflict_redis_fail(call, "too few replicas have it");
@@ -267,11 +321,23 @@ static void
 ngx_http_conflict_redis_done(ngx_http_conflict_redis_call_t *call,
     ngx_str_t *answer)
 {
+    ngx_http_conflict_redis_node_t  *node;
+
     ngx_queue_remove(&call->queue);
 
     if (call->refused) {
         ngx_http_conflict_redis_refused(call, answer);
         return;
+    }
+
+    node = call->node;
+    node->failures = 0;
+
+    if (node->told) {
+        node->told = 0;
+        ngx_log_error(NGX_LOG_WARN, node->client->log, 0,
+                      "conflict store \"%V\": %s is up",
+                      &node->client->conf.name, node->text);
     }
 
     if (call->token.len
@@ -281,7 +347,7 @@ ngx_http_conflict_redis_done(ngx_http_conflict_redis_call_t *call,
     {
         /* whatever comes next on this connection is not ours either */
 
-        ngx_http_conflict_redis_close(call->node,
+        ngx_http_conflict_redis_close(node,
                                       (u_char *) "an answer to another call",
                                       sizeof("an answer to another call") - 1);
         ngx_http_conflict_redis_fail(call, "an answer to another call");
@@ -337,10 +403,22 @@ ngx_http_conflict_redis_refused(ngx_http_conflict_redis_call_t *call,
 
             if (ngx_http_conflict_redis_is(answer, "TRYAGAIN")) {
                 /* the slot is between two nodes, for a moment */
-                ngx_queue_insert_tail(&node->waiting, &call->queue);
-                ngx_http_conflict_redis_watch(node, ngx_current_msec + 10);
+                ngx_http_conflict_redis_postpone(node, call, 10);
                 return;
             }
+        }
+    }
+
+    for (i = 0; call->patient && ngx_http_conflict_redis_later[i]; i++) {
+
+        if (ngx_http_conflict_redis_is(answer,
+                                       ngx_http_conflict_redis_later[i]))
+        {
+            ngx_http_conflict_redis_complain(client, node, answer->data,
+                                             answer->len);
+            ngx_http_conflict_redis_postpone(node, call,
+                                             NGX_HTTP_CONFLICT_REDIS_LATER);
+            return;
         }
     }
 
@@ -365,18 +443,28 @@ void
 ngx_http_conflict_redis_complain(ngx_http_conflict_redis_t *client,
     ngx_http_conflict_redis_node_t *node, u_char *text, size_t len)
 {
-    if (client->logged
-        && ngx_current_msec - client->logged
-           < NGX_HTTP_CONFLICT_REDIS_LOG_INTERVAL)
-    {
+    if (ngx_http_conflict_redis_often(&client->logged)) {
         return;
     }
-
-    client->logged = ngx_current_msec;
 
     ngx_log_error(NGX_LOG_ERR, client->log, 0,
                   "conflict store \"%V\": %s refused a call: %*s",
                   &client->conf.name, node->text, len, text);
+}
+
+
+ngx_uint_t
+ngx_http_conflict_redis_often(ngx_msec_t *logged)
+{
+    if (*logged && ngx_current_msec - *logged
+                   < NGX_HTTP_CONFLICT_REDIS_LOG_INTERVAL)
+    {
+        return 1;
+    }
+
+    *logged = ngx_current_msec;
+
+    return 0;
 }
 
 

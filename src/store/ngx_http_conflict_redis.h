@@ -34,6 +34,7 @@ typedef enum {
     NGX_HTTP_CONFLICT_REDIS_BEGIN = 0,
     NGX_HTTP_CONFLICT_REDIS_SETTLE,
     NGX_HTTP_CONFLICT_REDIS_READ,
+    NGX_HTTP_CONFLICT_REDIS_HISTORY,
     NGX_HTTP_CONFLICT_REDIS_SCRIPTS,
     NGX_HTTP_CONFLICT_REDIS_NONE     /* a command of Redis' own */
 } ngx_http_conflict_redis_script_e;
@@ -72,25 +73,42 @@ ngx_uint_t ngx_http_conflict_redis_is_url(ngx_str_t *value);
 ngx_http_conflict_redis_conf_t *ngx_http_conflict_redis_conf(
     ngx_http_conflict_redis_t *client);
 
+/* of a call: it also waits for a server that is down */
+#define NGX_HTTP_CONFLICT_REDIS_PATIENT  0x1
+
+/* it counts once as many replicas have it as "wait" says */
+#define NGX_HTTP_CONFLICT_REDIS_COPIED   0x2
+
 /* In a worker: connects; closes, with what is still to be sent. */
 ngx_int_t ngx_http_conflict_redis_start(ngx_http_conflict_redis_t *client,
     ngx_cycle_t *cycle);
 void ngx_http_conflict_redis_stop(ngx_http_conflict_redis_t *client);
 
 /*
- * Sends a script with one key, and the key of its slot's incarnation, or
- * with NGX_HTTP_CONFLICT_REDIS_NONE a command, of which args[0] is the name
- * and the key comes second.  All is copied; args[1] of a script is replaced
- * by the run of the server that it goes to.
+ * Sends a script with one key, the key of its slot's incarnation, and with
+ * "history" that of its history; or with NGX_HTTP_CONFLICT_REDIS_NONE a
+ * command, of which args[0] is the name and the key comes second.  All is
+ * copied; args[1] of a script is replaced by the run of the server that it
+ * goes to.
  *
  * It is sent again when a connection is lost, so it must bear that, until
- * "life" is over; a "patient" one also waits for a server that is down.
+ * "life" is over.
  * NGX_OK: handler will run; NGX_ERROR: it will not, and *why says why.
  */
 ngx_int_t ngx_http_conflict_redis_send(ngx_http_conflict_redis_t *client,
-    ngx_http_conflict_redis_script_e script, ngx_str_t *key, ngx_str_t *args,
-    ngx_uint_t n, ngx_msec_t life, ngx_uint_t patient,
-    ngx_http_conflict_redis_pt handler, void *data, const char **why);
+    ngx_http_conflict_redis_script_e script, ngx_str_t *key,
+    ngx_uint_t history, ngx_str_t *args, ngx_uint_t n, ngx_msec_t life,
+    ngx_uint_t flags, ngx_http_conflict_redis_pt handler, void *data,
+    const char **why);
+
+/* 1 where "*logged" is not long ago; it is now, else. */
+ngx_uint_t ngx_http_conflict_redis_often(ngx_msec_t *logged);
+
+/*
+ * As much of a word of the configuration as may be shown where it is wrong:
+ * what may be a password in a wrong place is cut off.
+ */
+ngx_str_t *ngx_http_conflict_redis_shown(ngx_str_t *value);
 
 
 #endif /* _NGX_HTTP_CONFLICT_REDIS_H_INCLUDED_ */

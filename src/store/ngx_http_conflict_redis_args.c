@@ -27,6 +27,7 @@ ngx_http_conflict_redis_head(ngx_http_conflict_op_t *op,
 
     args->arg = arg;
     args->n = 0;
+    args->history = 0;
     args->last = buf;
 
     arg[0].data = buf;
@@ -35,7 +36,7 @@ ngx_http_conflict_redis_head(ngx_http_conflict_op_t *op,
     args->n = 1;
 
     /* the run is that of the server which the call will go to */
-    ngx_http_conflict_redis_text(args, "0123456789abcdef");
+    ngx_http_conflict_redis_text(args, "0123456789abcdef+");
 
     ngx_http_conflict_redis_number(args, conf->trust);
     ngx_http_conflict_redis_number(args, op->store->lease
@@ -158,17 +159,12 @@ ngx_http_conflict_redis_read_answer(ngx_http_conflict_op_t *op,
         return NGX_ERROR;
     }
 
-    if (word[1]) {
-        ngx_log_error(NGX_LOG_WARN, ngx_cycle->log, 0,
-                      "conflict store \"%V\" is a new one, or was restarted, "
-                      "replaced or flushed: writes on a base are held for %M "
-                      "ms", &op->store->name,
-                      op->store->lease + op->store->quarantine);
-    }
+    ngx_http_conflict_redis_born(op->store, answer);
 
     if (!op->begins) {
         op->applied = (word[12] != 0);
         op->external = (word[13] != 0);
+        op->held = (!op->observes && word[14] != 0);
 
         if (op->observes && !op->applied) {
             /* of what has happened since, it knows nothing */
@@ -197,4 +193,24 @@ ngx_http_conflict_redis_read_answer(ngx_http_conflict_op_t *op,
     }
 
     return NGX_OK;
+}
+
+
+/* in a cluster that may be each slot's, so not each is told */
+
+void
+ngx_http_conflict_redis_born(ngx_http_conflict_store_t *store,
+    ngx_str_t *answer)
+{
+    if (answer->len < NGX_HTTP_CONFLICT_REDIS_TOKEN + 2
+        || answer->data[NGX_HTTP_CONFLICT_REDIS_TOKEN + 1] != '1'
+        || ngx_http_conflict_redis_often(&store->born_logged))
+    {
+        return;
+    }
+
+    ngx_log_error(NGX_LOG_WARN, ngx_cycle->log, 0,
+                  "conflict store \"%V\" is a new one, or was restarted, "
+                  "replaced or flushed: writes on a base are held for %M ms",
+                  &store->name, store->lease + store->quarantine);
 }

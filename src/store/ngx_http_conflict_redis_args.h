@@ -30,6 +30,7 @@ typedef struct {
     ngx_str_t                *arg;
     ngx_uint_t                n;
     u_char                   *last;      /* of their text */
+    ngx_uint_t                history;   /* the script wants its key */
 } ngx_http_conflict_redis_args_t;
 
 
@@ -58,6 +59,45 @@ void ngx_http_conflict_redis_date(ngx_http_conflict_redis_args_t *args,
  * what a script says.
  */
 ngx_int_t ngx_http_conflict_redis_read_answer(ngx_http_conflict_op_t *op,
+    ngx_str_t *answer);
+
+/*
+ * Sends a script for the operation's key; its arguments are copied.  NGX_OK:
+ * handler will run; NGX_ERROR: it will not, and *why says why.
+ */
+ngx_int_t ngx_http_conflict_redis_submit(ngx_http_conflict_op_t *op,
+    ngx_http_conflict_redis_script_e script,
+    ngx_http_conflict_redis_args_t *args, ngx_msec_t life,
+    ngx_uint_t flags, ngx_http_conflict_redis_pt handler, void *data,
+    const char **why);
+
+/*
+ * The same where the operation waits for the answer: NGX_AGAIN, or NGX_ERROR.
+ */
+ngx_int_t ngx_http_conflict_redis_query(ngx_http_conflict_op_t *op,
+    ngx_http_conflict_redis_script_e script,
+    ngx_http_conflict_redis_args_t *args);
+
+uint64_t ngx_http_conflict_redis_token(void);
+
+/* redis_settle.c */
+ngx_int_t ngx_http_conflict_redis_renew(ngx_http_conflict_op_t *op);
+ngx_int_t ngx_http_conflict_redis_commit(ngx_http_conflict_op_t *op);
+ngx_int_t ngx_http_conflict_redis_cancel(ngx_http_conflict_op_t *op);
+ngx_int_t ngx_http_conflict_redis_abandon(ngx_http_conflict_op_t *op);
+
+/* redis_history.c: "keep" and "recall" */
+ngx_int_t ngx_http_conflict_redis_keep(ngx_http_conflict_op_t *op,
+    ngx_http_conflict_row_t *row);
+ngx_int_t ngx_http_conflict_redis_recall(ngx_http_conflict_op_t *op);
+ngx_int_t ngx_http_conflict_redis_read_bodies(ngx_http_conflict_op_t *op,
+    ngx_str_t *answer);
+
+/* the clock, in microseconds */
+int64_t ngx_http_conflict_redis_local(void);
+
+/* Tells, now and then, that the server which has answered is a new one. */
+void ngx_http_conflict_redis_born(ngx_http_conflict_store_t *store,
     ngx_str_t *answer);
 
 /* redis_stream.c: the store's "record" */

@@ -27,7 +27,8 @@ static size_t ngx_http_conflict_redis_words(
 static ngx_str_t  ngx_http_conflict_redis_sources[] = {
     ngx_string(NGX_HTTP_CONFLICT_LUA_BEGIN),
     ngx_string(NGX_HTTP_CONFLICT_LUA_SETTLE),
-    ngx_string(NGX_HTTP_CONFLICT_LUA_READ)
+    ngx_string(NGX_HTTP_CONFLICT_LUA_READ),
+    ngx_string(NGX_HTTP_CONFLICT_LUA_HISTORY)
 };
 
 
@@ -67,8 +68,8 @@ ngx_http_conflict_redis_sha(ngx_http_conflict_redis_script_e script)
 
 ngx_http_conflict_redis_call_t *
 ngx_http_conflict_redis_call(ngx_http_conflict_redis_t *client,
-    ngx_http_conflict_redis_script_e script, ngx_str_t *key, ngx_str_t *args,
-    ngx_uint_t n)
+    ngx_http_conflict_redis_script_e script, ngx_str_t *key,
+    ngx_uint_t history, ngx_str_t *args, ngx_uint_t n)
 {
     size_t                           len;
     u_char                          *p, incarnation[256 + NGX_INT_T_LEN];
@@ -81,6 +82,19 @@ ngx_http_conflict_redis_call(ngx_http_conflict_redis_t *client,
 
     head = ngx_http_conflict_redis_words(client, script, key, slot, words,
                                          incarnation);
+
+    if (history) {
+        /* in the same slot, which the braces in the key name */
+        ngx_str_set(&words[2], "3");
+        words[head].len = key->len + sizeof(":h") - 1;
+        words[head].data = ngx_alloc(words[head].len, client->log);
+        if (words[head].data == NULL) {
+            return NULL;
+        }
+
+        (void) ngx_sprintf(words[head].data, "%V:h", key);
+        head++;
+    }
 
     if (script == NGX_HTTP_CONFLICT_REDIS_NONE) {
         words[0] = *args++;
@@ -97,6 +111,11 @@ ngx_http_conflict_redis_call(ngx_http_conflict_redis_t *client,
     call = ngx_alloc(sizeof(ngx_http_conflict_redis_call_t) + len,
                      client->log);
     if (call == NULL) {
+
+        if (history) {
+            ngx_free(words[head - 1].data);
+        }
+
         return NULL;
     }
 
@@ -130,6 +149,10 @@ ngx_http_conflict_redis_call(ngx_http_conflict_redis_t *client,
     }
 
     call->len = p - call->command;
+
+    if (history) {
+        ngx_free(words[head - 1].data);
+    }
 
     return call;
 }

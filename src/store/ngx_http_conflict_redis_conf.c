@@ -2,25 +2,18 @@
 /*
  * Copyright (C) the ngx_http_conflict_module authors
  *
- * The words of "conflict_store NAME redis://...".  What is wrong is quoted
- * in the error, but never a password.
+ * The words of "conflict_store NAME redis://...", but for the addresses.
  */
 
 
 #include "ngx_http_conflict_redis_node.h"
 
 
-#define NGX_HTTP_CONFLICT_REDIS_PORT  6379
+#define NGX_HTTP_CONFLICT_REDIS_TTL  ((ngx_msec_t) 3650 * 24 * 60 * 60 * 1000)
 
 
 static ngx_uint_t ngx_http_conflict_redis_repeated(ngx_str_t *value,
     ngx_uint_t i);
-static ngx_int_t ngx_http_conflict_redis_url(ngx_conf_t *cf,
-    ngx_http_conflict_redis_conf_t *conf, ngx_str_t *value);
-static char *ngx_http_conflict_redis_user(ngx_conf_t *cf,
-    ngx_http_conflict_redis_conf_t *conf, ngx_str_t *text, ngx_str_t *shown);
-static char *ngx_http_conflict_redis_addr(ngx_conf_t *cf,
-    ngx_http_conflict_redis_conf_t *conf, ngx_str_t *text);
 static ngx_int_t ngx_http_conflict_redis_parameter(ngx_conf_t *cf,
     ngx_http_conflict_redis_conf_t *conf, ngx_str_t *value);
 static ngx_int_t ngx_http_conflict_redis_msec(ngx_msec_t *msec,
@@ -135,192 +128,6 @@ ngx_http_conflict_redis_conf(ngx_http_conflict_redis_t *client)
 }
 
 
-ngx_uint_t
-ngx_http_conflict_redis_is_url(ngx_str_t *value)
-{
-    return ngx_strncmp(value->data, "redis://", 8) == 0
-           || ngx_strncmp(value->data, "rediss://", 9) == 0
-           || ngx_strncmp(value->data, "unix:", 5) == 0;
-}
-
-
-/* redis://[user:password@]host[:port][/db], unix:PATH */
-
-static ngx_int_t
-ngx_http_conflict_redis_url(ngx_conf_t *cf,
-    ngx_http_conflict_redis_conf_t *conf, ngx_str_t *value)
-{
-    char       *err;
-    u_char     *p, *at;
-    ngx_str_t   rest, user, shown;
-    ngx_uint_t  tls;
-
-    rest = *value;
-    shown = *value;
-    err = NULL;
-
-    tls = (ngx_strncmp(rest.data, "rediss:", 7) == 0);
-
-    if (conf->addrs.nelts && tls != conf->tls) {
-        ngx_conf_log_error(NGX_LOG_EMERG, cf, 0,
-                           "store \"%V\" has addresses both with and "
-                           "without TLS", &conf->name);
-        return NGX_ERROR;
-    }
-
-    conf->tls = tls;
-
-    if (rest.data[0] == 'r') {
-
-        rest.data += tls ? 9 : 8;
-        rest.len -= tls ? 9 : 8;
-
-        /* a password may have any "@" but that of the host */
-
-        for (at = NULL, p = rest.data; p < rest.data + rest.len; p++) {
-            at = (*p == '@') ? p : at;
-        }
-
-        if (at) {
-            user.data = rest.data;
-            user.len = at - rest.data;
-
-            rest.len -= user.len + 1;
-            rest.data = at + 1;
-
-            shown = rest;
-
-            err = ngx_http_conflict_redis_user(cf, conf, &user, &shown);
-        }
-
-        p = ngx_strlchr(rest.data, rest.data + rest.len, '/');
-
-        if (p && err == NULL && conf->db.len) {
-            err = "the database is said twice";
-
-        } else if (p && err == NULL) {
-            conf->db.data = p + 1;
-            conf->db.len = rest.data + rest.len - (p + 1);
-            rest.len = p - rest.data;
-
-            if (conf->db.len
-                && ngx_atoi(conf->db.data, conf->db.len) == NGX_ERROR)
-            {
-                err = "the database is not a number";
-            }
-        }
-    }
-
-    if (err == NULL) {
-        err = ngx_http_conflict_redis_addr(cf, conf, &rest);
-    }
-
-    if (err) {
-        ngx_conf_log_error(NGX_LOG_EMERG, cf, 0,
-                           "invalid address \"%V\" of store \"%V\": %s",
-                           &shown, &conf->name, err);
-        return NGX_ERROR;
-    }
-
-    return NGX_OK;
-}
-
-
-static char *
-ngx_http_conflict_redis_user(ngx_conf_t *cf,
-    ngx_http_conflict_redis_conf_t *conf, ngx_str_t *text, ngx_str_t *shown)
-{
-    u_char      *dst, *src, *colon;
-    ngx_str_t   *part;
-    ngx_uint_t   i;
-
-    if (conf->addrs.nelts) {
-        return "user and password belong to the first address";
-    }
-
-    colon = ngx_strlchr(text->data, text->data + text->len, ':');
-
-    if (colon == NULL) {
-        return "it must be user:password@, or :password@";
-    }
-
-    conf->user.data = text->data;
-    conf->user.len = colon - text->data;
-    conf->password.data = colon + 1;
-    conf->password.len = text->data + text->len - (colon + 1);
-
-    for (i = 0; i < 2; i++) {
-        part = i ? &conf->password : &conf->user;
-
-        src = part->data;
-        dst = ngx_pnalloc(cf->pool, part->len + 1);
-        if (dst == NULL) {
-            return "no memory";
-        }
-
-        part->data = dst;
-        ngx_unescape_uri(&dst, &src, part->len, 0);
-        part->len = dst - part->data;
-    }
-
-    return conf->password.len ? NULL : "the password is empty";
-}
-
-
-static char *
-ngx_http_conflict_redis_addr(ngx_conf_t *cf,
-    ngx_http_conflict_redis_conf_t *conf, ngx_str_t *text)
-{
-    u_char      *p;
-    ngx_url_t    u;
-    ngx_str_t   *host;
-    ngx_addr_t  *addr;
-
-    ngx_memzero(&u, sizeof(ngx_url_t));
-
-    u.url = *text;
-    u.default_port = conf->sentinel.len ? 26379 : NGX_HTTP_CONFLICT_REDIS_PORT;
-
-    /* names are resolved here, at start-up, and not again */
-
-    if (ngx_parse_url(cf->pool, &u) != NGX_OK) {
-        return u.err ? u.err : "cannot be parsed";
-    }
-
-    if (u.naddrs == 0) {
-        return "no address";
-    }
-
-    if (u.host.len && u.host.data[0] == '[') {
-        u.host.data++;
-        u.host.len -= 2;
-    }
-
-    host = ngx_array_push(&conf->hosts);
-    if (host == NULL) {
-        return "no memory";
-    }
-
-    p = ngx_pnalloc(cf->pool, u.host.len + 1);
-    if (p == NULL) {
-        return "no memory";
-    }
-
-    host->data = p;
-    host->len = u.host.len;
-    (void) ngx_cpystrn(p, u.host.data, u.host.len + 1);
-
-    addr = ngx_array_push(&conf->addrs);
-    if (addr == NULL) {
-        return "no memory";
-    }
-
-    *addr = u.addrs[0];
-
-    return NULL;
-}
-
-
 static ngx_int_t
 ngx_http_conflict_redis_parameter(ngx_conf_t *cf,
     ngx_http_conflict_redis_conf_t *conf, ngx_str_t *value)
@@ -348,6 +155,10 @@ ngx_http_conflict_redis_parameter(ngx_conf_t *cf,
 
     } else if (ngx_http_conflict_redis_word("ttl=")) {
         rc = ngx_http_conflict_redis_msec(&conf->ttl, &s, 60000);
+
+        if (rc == NGX_OK && conf->ttl > NGX_HTTP_CONFLICT_REDIS_TTL) {
+            rc = NGX_ERROR;
+        }
 
     } else if (ngx_http_conflict_redis_word("sentinel=")) {
         conf->sentinel = s;
@@ -391,7 +202,10 @@ ngx_http_conflict_redis_parameter(ngx_conf_t *cf,
         }
 
     } else {
-        rc = NGX_ERROR;
+        ngx_conf_log_error(NGX_LOG_EMERG, cf, 0,
+                           "unknown parameter \"%V\" of store \"%V\"",
+                           ngx_http_conflict_redis_shown(value), &conf->name);
+        return NGX_ERROR;
     }
 
     if (rc != NGX_OK) {

@@ -4,7 +4,7 @@
  *
  * hiredis on nginx's events.  It reads 16 KB an event and never loops, so
  * both events are level-triggered; writes are gathered until the end of an
- * event's work, and those that nobody waits for until the next.
+ * event's work.
  */
 
 
@@ -49,6 +49,8 @@ ngx_http_conflict_redis_attach(ngx_http_conflict_redis_node_t *node)
     c->write->handler = ngx_http_conflict_redis_write_event;
 
     node->connection = c;
+
+    ngx_http_conflict_redis_expect(ac);
 
     ac->data = node;
     ac->ev.data = ac;
@@ -113,6 +115,23 @@ ngx_http_conflict_redis_write_out(ngx_http_conflict_redis_node_t *node)
 }
 
 
+void
+ngx_http_conflict_redis_push(ngx_http_conflict_redis_node_t *node)
+{
+    int  done;
+
+    if (node->state != NGX_HTTP_CONFLICT_REDIS_READY || node->closing) {
+        return;
+    }
+
+    if (node->ssl) {
+        ngx_http_conflict_redis_tls_clear();
+    }
+
+    (void) redisBufferWrite(&node->ac->c, &done);
+}
+
+
 static void
 ngx_http_conflict_redis_add_read(void *data)
 {
@@ -153,21 +172,6 @@ ngx_http_conflict_redis_add_write(void *data)
     }
 
     if (node->state >= NGX_HTTP_CONFLICT_REDIS_GREETING && !node->writing) {
-
-        if (node->lazy) {
-            /* along with the next call, or soon */
-
-            if (!node->flush.posted && !node->flush.timer_set) {
-                ngx_add_timer(&node->flush, NGX_HTTP_CONFLICT_REDIS_LAZY);
-            }
-
-            return;
-        }
-
-        if (node->flush.timer_set) {
-            ngx_del_timer(&node->flush);
-        }
-
         ngx_post_event(&node->flush, &ngx_posted_events);
         return;
     }
@@ -202,10 +206,6 @@ ngx_http_conflict_redis_cleanup(void *data)
 
     if (node->flush.posted) {
         ngx_delete_posted_event(&node->flush);
-    }
-
-    if (node->flush.timer_set) {
-        ngx_del_timer(&node->flush);
     }
 
     if (node->ssl) {

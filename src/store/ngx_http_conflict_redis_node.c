@@ -51,6 +51,8 @@ ngx_http_conflict_redis_connect(ngx_http_conflict_redis_node_t *node)
     node->state = NGX_HTTP_CONFLICT_REDIS_CONNECTING;
 
     if (node == node->client->node && node->client->guide) {
+        /* it may still be about to close, after its last answer */
+        ngx_http_conflict_redis_drop(node->client->guide);
         ngx_http_conflict_redis_find_master(node->client);
         return;
     }
@@ -186,14 +188,7 @@ ngx_http_conflict_redis_ready(ngx_http_conflict_redis_node_t *node)
     client = node->client;
 
     node->state = NGX_HTTP_CONFLICT_REDIS_READY;
-    node->failures = 0;
-
-    if (node->told) {
-        node->told = 0;
-        ngx_log_error(NGX_LOG_WARN, client->log, 0,
-                      "conflict store \"%V\": %s is up", &client->conf.name,
-                      node->text);
-    }
+    node->checked = ngx_current_msec;
 
     if (client->stale) {
         ngx_http_conflict_redis_refresh(client);
@@ -307,9 +302,9 @@ ngx_http_conflict_redis_down(ngx_http_conflict_redis_node_t *node,
         ngx_http_conflict_redis_refresh(client);
     }
 
-    ngx_http_conflict_redis_expire(&node->waiting, NULL, node->failures > 1,
+    ngx_http_conflict_redis_expire(node, &node->waiting, node->failures > 1,
                                    (char *) node->reason);
-    ngx_http_conflict_redis_expire(&node->patient, &node->kept, 0,
+    ngx_http_conflict_redis_expire(node, &node->patient, 0,
                                    (char *) node->reason);
 
     if (!ngx_queue_empty(&node->waiting)) {

@@ -24,7 +24,9 @@
 #define NGX_HTTP_CONFLICT_REDIS_TRIES      5
 #define NGX_HTTP_CONFLICT_REDIS_CONNECT    500    /* msec, at least */
 #define NGX_HTTP_CONFLICT_REDIS_LONGEST    2000   /* msec between retries */
-#define NGX_HTTP_CONFLICT_REDIS_LAZY       1      /* msec */
+#define NGX_HTTP_CONFLICT_REDIS_CHECK      1000   /* msec between */
+#define NGX_HTTP_CONFLICT_REDIS_LATER      500    /* msec */
+#define NGX_HTTP_CONFLICT_REDIS_TRY        500    /* msec between */
 #define NGX_HTTP_CONFLICT_REDIS_LOG_INTERVAL  10000
 #define NGX_HTTP_CONFLICT_REDIS_NODES      1000
 #define NGX_HTTP_CONFLICT_REDIS_KEPT       4096   /* calls for a dead server */
@@ -48,7 +50,8 @@ struct ngx_http_conflict_redis_call_s {
     ngx_str_t                          answer;    /* until WAIT has one */
     unsigned                           refused:1; /* the answer is an error */
     unsigned                           patient:1;
-    unsigned                           waits:1;
+    unsigned                           copied:1;  /* to be followed by WAIT */
+    unsigned                           waits:1;   /* it was */
     unsigned                           asking:1;
     u_char                            *run;       /* place in the command */
     size_t                             len;
@@ -83,13 +86,16 @@ struct ngx_http_conflict_redis_node_s {
     ngx_queue_t                        waiting;   /* calls for a connection */
     ngx_queue_t                        patient;   /* the same, settles */
     ngx_queue_t                        sent;      /* oldest first */
-    ngx_uint_t                         kept;      /* patient ones */
+    ngx_uint_t                         kept;      /* of these */
 
     ngx_event_t                        flush;     /* posted: write, or close */
     ngx_event_t                        timer;     /* what takes too long */
     ngx_event_t                        retry;
     ngx_msec_t                         deadline;  /* of the greeting */
-    ngx_uint_t                         failures;
+    ngx_msec_t                         checked;   /* that it is what it was */
+    ngx_msec_t                         again;     /* for the patient ones */
+    ngx_uint_t                         failures;  /* since it has answered */
+    ngx_msec_t                         tried;     /* nevertheless */
     u_char                             reason[128];   /* to close, or down */
 
     ngx_uint_t                         index;
@@ -97,7 +103,6 @@ struct ngx_http_conflict_redis_node_s {
 
     unsigned                           closing:1;
     unsigned                           writing:1;
-    unsigned                           lazy:1;    /* nobody waits for it */
     unsigned                           sentinel:1;    /* not a server */
     unsigned                           mapped:1;  /* a slot is here */
     unsigned                           told:1;    /* that it is down */
@@ -142,8 +147,8 @@ struct ngx_http_conflict_redis_s {
  */
 ngx_http_conflict_redis_call_t *ngx_http_conflict_redis_call(
     ngx_http_conflict_redis_t *client,
-    ngx_http_conflict_redis_script_e script, ngx_str_t *key, ngx_str_t *args,
-    ngx_uint_t n);
+    ngx_http_conflict_redis_script_e script, ngx_str_t *key,
+    ngx_uint_t history, ngx_str_t *args, ngx_uint_t n);
 ngx_str_t *ngx_http_conflict_redis_sha(
     ngx_http_conflict_redis_script_e script);
 ngx_str_t *ngx_http_conflict_redis_source(
@@ -209,12 +214,13 @@ void ngx_http_conflict_redis_timer(ngx_event_t *ev);
 void ngx_http_conflict_redis_resend(ngx_http_conflict_redis_node_t *node,
     ngx_queue_t *calls);
 
-/*
- * Fails the calls of a queue whose time is over, or all; "kept", where it
- * is not NULL, counts those that are left.
- */
-void ngx_http_conflict_redis_expire(ngx_queue_t *calls, ngx_uint_t *kept,
-    ngx_uint_t all, const char *why);
+/* Fails the calls of a node's queue whose time is over, or all. */
+void ngx_http_conflict_redis_expire(ngx_http_conflict_redis_node_t *node,
+    ngx_queue_t *calls, ngx_uint_t all, const char *why);
+
+/* Puts it back to those that wait, until it is sent again after "delay". */
+void ngx_http_conflict_redis_postpone(ngx_http_conflict_redis_node_t *node,
+    ngx_http_conflict_redis_call_t *call, ngx_msec_t delay);
 
 /* redis_greet.c: what is said first on a connection */
 
@@ -230,6 +236,26 @@ ngx_int_t ngx_http_conflict_redis_load(ngx_http_conflict_redis_node_t *node,
  */
 ngx_int_t ngx_http_conflict_redis_attach(ngx_http_conflict_redis_node_t *node);
 void ngx_http_conflict_redis_write_out(ngx_http_conflict_redis_node_t *node);
+
+/*
+ * Writes what the socket takes, at once, and leaves errors to the flush; so
+ * it runs no callback and may itself be called by one.
+ */
+void ngx_http_conflict_redis_push(ngx_http_conflict_redis_node_t *node);
+
+/* redis_reply.c */
+
+/*
+ * Lets the connection end, where hiredis would end the process: with an
+ * answer that nobody has asked for.
+ */
+void ngx_http_conflict_redis_expect(redisAsyncContext *ac);
+
+/* redis_url.c */
+
+/* Takes an address into the configuration.  NGX_ERROR: it was told why. */
+ngx_int_t ngx_http_conflict_redis_url(ngx_conf_t *cf,
+    ngx_http_conflict_redis_conf_t *conf, ngx_str_t *value);
 
 /* redis_tls.c */
 

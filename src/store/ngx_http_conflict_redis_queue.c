@@ -70,14 +70,24 @@ ngx_http_conflict_redis_timer(ngx_event_t *ev)
 
     if (node->state == NGX_HTTP_CONFLICT_REDIS_READY) {
         ngx_http_conflict_redis_resend(node, &node->waiting);
+
+        if ((ngx_msec_int_t) (node->again - ngx_current_msec) <= 0) {
+            ngx_http_conflict_redis_resend(node, &node->patient);
+        }
     }
 
-    ngx_http_conflict_redis_expire(&node->waiting, NULL, 0, "timed out");
+    ngx_http_conflict_redis_expire(node, &node->waiting, 0, "timed out");
 
     if (!ngx_queue_empty(&node->waiting)) {
         q = ngx_queue_head(&node->waiting);
         call = ngx_queue_data(q, ngx_http_conflict_redis_call_t, queue);
         ngx_http_conflict_redis_watch(node, call->expires);
+    }
+
+    if (node->state == NGX_HTTP_CONFLICT_REDIS_READY
+        && !ngx_queue_empty(&node->patient))
+    {
+        ngx_http_conflict_redis_watch(node, node->again);
     }
 }
 
@@ -89,7 +99,7 @@ ngx_http_conflict_redis_resend(ngx_http_conflict_redis_node_t *node,
     ngx_queue_t                     *q;
     ngx_http_conflict_redis_call_t  *call;
 
-    ngx_http_conflict_redis_expire(calls, &node->kept, 0, "timed out");
+    ngx_http_conflict_redis_expire(node, calls, 0, "timed out");
 
     while (!ngx_queue_empty(calls)
            && node->state == NGX_HTTP_CONFLICT_REDIS_READY)
@@ -109,11 +119,29 @@ ngx_http_conflict_redis_resend(ngx_http_conflict_redis_node_t *node,
 }
 
 
-/* fails the calls whose time is over, or all */
+void
+ngx_http_conflict_redis_postpone(ngx_http_conflict_redis_node_t *node,
+    ngx_http_conflict_redis_call_t *call, ngx_msec_t delay)
+{
+    call->node = node;
+
+    if (call->patient) {
+        ngx_queue_insert_tail(&node->patient, &call->queue);
+        node->kept++;
+
+        node->again = ngx_current_msec + delay;
+
+    } else {
+        ngx_queue_insert_tail(&node->waiting, &call->queue);
+    }
+
+    ngx_http_conflict_redis_watch(node, ngx_current_msec + delay);
+}
+
 
 void
-ngx_http_conflict_redis_expire(ngx_queue_t *calls, ngx_uint_t *kept,
-    ngx_uint_t all, const char *why)
+ngx_http_conflict_redis_expire(ngx_http_conflict_redis_node_t *node,
+    ngx_queue_t *calls, ngx_uint_t all, const char *why)
 {
     ngx_queue_t                     *q, *next, expired;
     ngx_http_conflict_redis_call_t  *call;
@@ -127,10 +155,7 @@ ngx_http_conflict_redis_expire(ngx_queue_t *calls, ngx_uint_t *kept,
         if (all || (ngx_msec_int_t) (call->expires - ngx_current_msec) <= 0) {
             ngx_queue_remove(q);
             ngx_queue_insert_tail(&expired, q);
-
-            if (kept) {
-                (*kept)--;
-            }
+            node->kept -= call->patient;
         }
     }
 

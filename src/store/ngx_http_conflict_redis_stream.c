@@ -43,11 +43,18 @@ ngx_http_conflict_redis_record(ngx_http_conflict_store_t *store,
     ngx_str_set(&arg[5], "line");
     arg[6] = *line;
 
-    return ngx_http_conflict_redis_send(client, NGX_HTTP_CONFLICT_REDIS_NONE,
-                                        &name, arg, 7,
-                                        NGX_HTTP_CONFLICT_REDIS_RECORD_LIFE, 1,
-                                        ngx_http_conflict_redis_recorded,
-                                        store, &why);
+    if (ngx_http_conflict_redis_send(client, NGX_HTTP_CONFLICT_REDIS_NONE,
+                                     &name, 0, arg, 7,
+                                     NGX_HTTP_CONFLICT_REDIS_RECORD_LIFE,
+                                     NGX_HTTP_CONFLICT_REDIS_PATIENT,
+                                     ngx_http_conflict_redis_recorded, store,
+                                     &why)
+        != NGX_OK)
+    {
+        ngx_http_conflict_redis_recorded(store, NULL, why);
+    }
+
+    return NGX_OK;
 }
 
 
@@ -57,10 +64,18 @@ ngx_http_conflict_redis_recorded(void *data, ngx_str_t *answer,
 {
     ngx_http_conflict_store_t *store = data;
 
-    if (answer == NULL) {
-        ngx_log_error(NGX_LOG_ERR, ngx_cycle->log, 0,
-                      "conflict store \"%V\": a line of the audit stream was "
-                      "not added: %s, %ui so far in this process",
-                      &store->name, why, ++store->dropped);
+    if (answer) {
+        return;
     }
+
+    store->dropped++;
+
+    if (ngx_http_conflict_redis_often(&store->dropped_logged)) {
+        return;
+    }
+
+    ngx_log_error(NGX_LOG_ERR, ngx_cycle->log, 0,
+                  "conflict store \"%V\": a line of the audit stream was "
+                  "not added: %s, %ui so far in this process",
+                  &store->name, why, store->dropped);
 }

@@ -72,6 +72,8 @@ typedef struct {
     ngx_http_conflict_store_t   *store;
     ngx_slab_pool_t             *shpool;
     ngx_shm_zone_t              *zone;
+    ngx_slab_pool_t             *history;      /* NULL: it has none */
+    ngx_shm_zone_t              *history_zone;
 } ngx_http_conflict_shm_t;
 
 
@@ -135,6 +137,17 @@ void ngx_http_conflict_shm_answer(ngx_http_conflict_op_t *op,
     ngx_http_conflict_shctx_t *sh, ngx_http_conflict_entry_t *e);
 uint64_t ngx_http_conflict_shm_mint(ngx_http_conflict_shctx_t *sh,
     ngx_http_conflict_entry_t *e);
+
+uint64_t ngx_http_conflict_zone_seed(void);
+
+/* _store_history.c */
+
+ngx_int_t ngx_http_conflict_shm_keep(ngx_http_conflict_op_t *op,
+    ngx_http_conflict_row_t *row);
+ngx_int_t ngx_http_conflict_shm_recall(ngx_http_conflict_op_t *op);
+
+/* Has it the body of the version that a peek has found?  Not under the lock. */
+ngx_uint_t ngx_http_conflict_shm_holds(ngx_http_conflict_op_t *op);
 
 /* the clock, in microseconds; nginx's cached one has milliseconds */
 int64_t ngx_http_conflict_shm_now(void);

@@ -50,11 +50,48 @@ ngx_http_conflict_op_release(ngx_http_conflict_op_t *op)
 
 
 void
+ngx_http_conflict_op_forget(ngx_http_conflict_op_t *op)
+{
+    if (op->base_body.data) {
+        ngx_free(op->base_body.data);
+    }
+
+    if (op->made_body.data) {
+        ngx_free(op->made_body.data);
+    }
+
+    ngx_str_null(&op->base_body);
+    ngx_str_null(&op->made_body);
+
+    op->held = 0;
+    op->repeat = 0;
+    op->certain = 0;
+}
+
+
+ngx_int_t
+ngx_http_conflict_op_copy(ngx_str_t *dst, u_char *data, size_t len)
+{
+    dst->data = ngx_alloc(len + 1, ngx_cycle->log);
+    if (dst->data == NULL) {
+        return NGX_ERROR;
+    }
+
+    ngx_memcpy(dst->data, data, len);
+    dst->len = len;
+
+    return NGX_OK;
+}
+
+
+void
 ngx_http_conflict_op_free(ngx_http_conflict_op_t *op)
 {
     if (op->data) {
         ngx_free(op->data);
     }
+
+    ngx_http_conflict_op_forget(op);
 
     ngx_free(op);
 }

@@ -55,6 +55,9 @@ struct ngx_http_conflict_op_s {
     ngx_msec_t                        lease;
     ngx_msec_t                        quarantine; /* of abandon, milliseconds */
     uint64_t                          fingerprint;    /* 0: no replay */
+    ngx_uint_t                        rows;       /* of history; 0: none */
+    size_t                            row_bytes;  /* of them together */
+    ngx_msec_t                        row_ttl;
     unsigned                          minted:1;   /* the module's versions */
     unsigned                          fresh:1;    /* observed just now */
     unsigned                          force:1;    /* has waited enough */
@@ -91,6 +94,15 @@ struct ngx_http_conflict_op_s {
     unsigned                          applied:1;  /* observe: it was taken */
     unsigned                          log:1;      /* worth a line now */
 
+    /* of the history */
+
+    unsigned                          held:1;     /* peek: it has this version;
+                                                     recall: it has the base */
+    unsigned                          repeat:1;   /* it has this write */
+    unsigned                          certain:1;  /* which was seen to pass */
+    ngx_str_t                         base_body;  /* on the heap, as is */
+    ngx_str_t                         made_body;  /* what that write has made */
+
     /* of a store that is elsewhere */
 
     uint64_t                          token;      /* of the lease */
@@ -98,8 +110,21 @@ struct ngx_http_conflict_op_s {
     int64_t                           clock;      /* the store's, less ours */
     unsigned                          begins:1;
     unsigned                          observes:1;
+    unsigned                          recalls:1;
     unsigned                          overlap:1;  /* leased over another */
 };
+
+
+/* a body that clients were shown under a version */
+
+typedef struct {
+    uint64_t                          version;
+    uint64_t                          fingerprint;    /* of its write; or 0 */
+    ngx_str_t                         body;
+    unsigned                          certain:1;  /* the write has passed */
+    unsigned                          read:1;     /* by a read: to be kept only
+                                                     if nothing has changed */
+} ngx_http_conflict_row_t;
 
 
 /*
@@ -144,6 +169,19 @@ typedef struct {
     ngx_http_conflict_op_pt           observe;
 
     /*
+     * Keeps a body, which is copied; it may as well not, as it forgets the
+     * oldest ones.  The first body of a version stays.  Never NGX_AGAIN.
+     */
+    ngx_int_t                       (*keep)(ngx_http_conflict_op_t *op,
+                                            ngx_http_conflict_row_t *row);
+
+    /*
+     * Finds the body of op->pre.base, and what the write with
+     * op->fingerprint has made.
+     */
+    ngx_http_conflict_op_pt           recall;
+
+    /*
      * Adds a line, without its end, to the store's audit stream; NULL where
      * it has none.
      */
@@ -175,9 +213,14 @@ struct ngx_http_conflict_store_s {
     ngx_uint_t                             elders;
     ngx_msec_t                             elders_checked;
 
+    size_t                                 history_size;
     unsigned                               moved:1;   /* routes came to it */
     ngx_uint_t                             line;      /* of its directive */
     ngx_uint_t                             dropped;   /* of its stream */
+    ngx_uint_t                             unsettled; /* writes */
+    ngx_msec_t                             dropped_logged;
+    ngx_msec_t                             unsettled_logged;
+    ngx_msec_t                             born_logged;
 };
 
 
@@ -194,6 +237,10 @@ ngx_http_conflict_op_t *ngx_http_conflict_op_create(ngx_http_request_t *r,
  */
 void ngx_http_conflict_op_release(ngx_http_conflict_op_t *op);
 void ngx_http_conflict_op_free(ngx_http_conflict_op_t *op);
+
+/* Frees the bodies of a recall; copies one into the operation, for that. */
+void ngx_http_conflict_op_forget(ngx_http_conflict_op_t *op);
+ngx_int_t ngx_http_conflict_op_copy(ngx_str_t *dst, u_char *data, size_t len);
 
 /*
  * Room for versions that op->pre points to, "bases" of them.
@@ -219,6 +266,13 @@ extern const ngx_http_conflict_store_ops_t  ngx_http_conflict_shm_ops;
 
 ngx_int_t ngx_http_conflict_shm_add(ngx_conf_t *cf,
     ngx_http_conflict_store_t *store, size_t size);
+
+/*
+ * A second zone, for its history, where a route wants one; 0 as the store's
+ * "history_size": of the size of the first.
+ */
+ngx_int_t ngx_http_conflict_shm_add_history(ngx_conf_t *cf,
+    ngx_http_conflict_store_t *store);
 
 
 /*

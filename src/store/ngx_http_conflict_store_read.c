@@ -286,7 +286,11 @@ ngx_http_conflict_shm_new(ngx_http_conflict_op_t *op,
 
     if (e == NULL) {
 
-        if (!sh->full || ngx_current_msec - sh->full_logged >= 10000) {
+        /* the other workers' clocks may be ahead of this one's */
+
+        if (!sh->full
+            || (ngx_msec_int_t) (ngx_current_msec - sh->full_logged) >= 10000)
+        {
             sh->full = 1;
             sh->full_logged = ngx_current_msec;
             op->log = 1;

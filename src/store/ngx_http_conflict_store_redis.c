@@ -3,8 +3,7 @@
  * Copyright (C) the ngx_http_conflict_module authors
  *
  * The Redis store: the contract's operations as calls of the scripts in
- * lua/, which decide and say what their words are.  A settle is sent and
- * not waited for, what it leads to is known here.
+ * lua/, which decide and say what their words are.
  */
 
 
@@ -16,33 +15,14 @@
 
 
 static ngx_int_t ngx_http_conflict_redis_begin(ngx_http_conflict_op_t *op);
-static ngx_int_t ngx_http_conflict_redis_renew(ngx_http_conflict_op_t *op);
-static ngx_int_t ngx_http_conflict_redis_commit(ngx_http_conflict_op_t *op);
-static ngx_int_t ngx_http_conflict_redis_cancel(ngx_http_conflict_op_t *op);
-static ngx_int_t ngx_http_conflict_redis_abandon(ngx_http_conflict_op_t *op);
 static ngx_int_t ngx_http_conflict_redis_peek(ngx_http_conflict_op_t *op);
 static ngx_int_t ngx_http_conflict_redis_observe(ngx_http_conflict_op_t *op);
 
-static ngx_int_t ngx_http_conflict_redis_settle(ngx_http_conflict_op_t *op,
-    const char *verb, uint64_t version, ngx_msec_t until);
-static void ngx_http_conflict_redis_settled(void *data, ngx_str_t *answer,
-    const char *why);
-static ngx_int_t ngx_http_conflict_redis_query(ngx_http_conflict_op_t *op,
-    ngx_http_conflict_redis_script_e script,
-    ngx_http_conflict_redis_args_t *args);
+static ngx_uint_t ngx_http_conflict_redis_late(ngx_http_conflict_op_t *op);
 static ngx_uint_t ngx_http_conflict_redis_waits_for_elders(
     ngx_http_conflict_store_t *store);
-static ngx_int_t ngx_http_conflict_redis_submit(ngx_http_conflict_op_t *op,
-    ngx_http_conflict_redis_script_e script,
-    ngx_http_conflict_redis_args_t *args, ngx_msec_t life,
-    ngx_uint_t patient, ngx_http_conflict_redis_pt handler, void *data,
-    const char **why);
 static void ngx_http_conflict_redis_queried(void *data, ngx_str_t *answer,
     const char *why);
-
-static uint64_t ngx_http_conflict_redis_token(void);
-static int64_t ngx_http_conflict_redis_local(void);
-
 
 const ngx_http_conflict_store_ops_t  ngx_http_conflict_redis_ops = {
     ngx_http_conflict_redis_begin,
@@ -52,6 +32,8 @@ const ngx_http_conflict_store_ops_t  ngx_http_conflict_redis_ops = {
     ngx_http_conflict_redis_abandon,
     ngx_http_conflict_redis_peek,
     ngx_http_conflict_redis_observe,
+    ngx_http_conflict_redis_keep,
+    ngx_http_conflict_redis_recall,
     ngx_http_conflict_redis_record
 };
 
@@ -124,131 +106,6 @@ ngx_http_conflict_redis_begin(ngx_http_conflict_op_t *op)
 
 
 static ngx_int_t
-ngx_http_conflict_redis_renew(ngx_http_conflict_op_t *op)
-{
-    return ngx_http_conflict_redis_settle(op, "renew", op->version, op->lease);
-}
-
-
-static ngx_int_t
-ngx_http_conflict_redis_commit(ngx_http_conflict_op_t *op)
-{
-    int64_t    mtime;
-    unsigned   twice;
-    uint64_t   version;
-    ngx_int_t  rc;
-
-    if (op->minted) {
-        version = op->fence;
-
-    } else {
-        version = op->seen.version ? op->seen.version
-                                   : op->fence | CONFLICT_VERSION_OPAQUE;
-    }
-
-    mtime = op->mtime;
-    twice = op->twice;
-
-    conflict_mtime_next(&mtime, &twice,
-                        (op->seen.mtime == CONFLICT_TIME_NONE)
-                        ? ngx_http_conflict_redis_local() + op->clock
-                        : op->seen.mtime);
-
-    op->mtime = mtime;
-    op->twice = twice;
-    op->existence = op->seen.existence;
-    op->body = 0;
-
-    rc = ngx_http_conflict_redis_settle(op, "commit", version, 0);
-
-    /*
-     * What the script will come to, unless another write has begun over
-     * this one.  Then the version is not current, and no base that is
-     * made of it holds.
-     */
-
-    op->version = version;
-    op->leased = 0;
-    op->applied = !op->overlap;
-
-    return rc;
-}
-
-
-static ngx_int_t
-ngx_http_conflict_redis_cancel(ngx_http_conflict_op_t *op)
-{
-    op->leased = 0;
-
-    return ngx_http_conflict_redis_settle(op, "cancel", op->version, 0);
-}
-
-
-static ngx_int_t
-ngx_http_conflict_redis_abandon(ngx_http_conflict_op_t *op)
-{
-    op->leased = 0;
-
-    return ngx_http_conflict_redis_settle(op, "abandon", op->version,
-                                          op->quarantine);
-}
-
-
-/* sent, and sent again while the lease may last; nobody waits for it */
-
-static ngx_int_t
-ngx_http_conflict_redis_settle(ngx_http_conflict_op_t *op, const char *verb,
-    uint64_t version, ngx_msec_t until)
-{
-    u_char                           buf[ngx_http_conflict_redis_room(
-                                         NGX_HTTP_CONFLICT_REDIS_ARGS)];
-    ngx_str_t                        arg[NGX_HTTP_CONFLICT_REDIS_ARGS];
-    const char                      *why;
-    ngx_http_conflict_redis_args_t   args;
-
-    ngx_http_conflict_redis_head(op, &args, arg, buf, op->token);
-    ngx_http_conflict_redis_text(&args, verb);
-    ngx_http_conflict_redis_version(&args, op->fence);
-    ngx_http_conflict_redis_version(&args, version);
-    ngx_http_conflict_redis_number(&args, until);
-    ngx_http_conflict_redis_number(&args, op->quarantine);
-    ngx_http_conflict_redis_hash(&args, op->fingerprint);
-    ngx_http_conflict_redis_number(&args, op->seen.existence);
-    ngx_http_conflict_redis_date(&args, op->mtime);
-    ngx_http_conflict_redis_number(&args, op->twice);
-    ngx_http_conflict_redis_number(&args, op->overlap);
-
-    if (ngx_http_conflict_redis_submit(op, NGX_HTTP_CONFLICT_REDIS_SETTLE,
-                                     &args, op->lease + op->quarantine, 1,
-                                     ngx_http_conflict_redis_settled,
-                                     op->store, &why)
-        != NGX_OK)
-    {
-        ngx_http_conflict_redis_settled(op->store, NULL, why);
-    }
-
-    return NGX_OK;
-}
-
-
-/* a lease that was not settled runs out into a quarantine: that is safe */
-
-static void
-ngx_http_conflict_redis_settled(void *data, ngx_str_t *answer,
-    const char *why)
-{
-    ngx_http_conflict_store_t *store = data;
-
-    if (answer == NULL) {
-        ngx_log_error(NGX_LOG_WARN, ngx_cycle->log, 0,
-                      "conflict store \"%V\": what became of a write could "
-                      "not be noted: %s; its resource is held until a GET "
-                      "can tell", &store->name, why);
-    }
-}
-
-
-static ngx_int_t
 ngx_http_conflict_redis_peek(ngx_http_conflict_op_t *op)
 {
     u_char                          buf[ngx_http_conflict_redis_room(
@@ -260,6 +117,11 @@ ngx_http_conflict_redis_peek(ngx_http_conflict_op_t *op)
                                  ngx_http_conflict_redis_token());
     ngx_http_conflict_redis_text(&args, "peek");
     ngx_http_conflict_redis_number(&args, !op->minted);
+
+    if (op->rows) {
+        ngx_http_conflict_redis_number(&args, op->row_ttl);
+        args.history = 1;
+    }
 
     op->observes = 0;
 
@@ -300,7 +162,7 @@ ngx_http_conflict_redis_observe(ngx_http_conflict_op_t *op)
 
 /* a call whose answer the operation waits for */
 
-static ngx_int_t
+ngx_int_t
 ngx_http_conflict_redis_query(ngx_http_conflict_op_t *op,
     ngx_http_conflict_redis_script_e script,
     ngx_http_conflict_redis_args_t *args)
@@ -321,10 +183,14 @@ ngx_http_conflict_redis_query(ngx_http_conflict_op_t *op,
     op->error = NGX_HTTP_CONFLICT_STORE_DOWN;
     op->log = 0;
     op->begins = (script == NGX_HTTP_CONFLICT_REDIS_BEGIN);
+    op->recalls = (script == NGX_HTTP_CONFLICT_REDIS_HISTORY);
     op->sent = ngx_http_conflict_redis_local();
 
-    if (ngx_http_conflict_redis_submit(op, script, args, conf->timeout, 0,
-                                     ngx_http_conflict_redis_queried, op, &why)
+    if (ngx_http_conflict_redis_submit(op, script, args, conf->timeout,
+                                       op->begins
+                                       ? NGX_HTTP_CONFLICT_REDIS_COPIED : 0,
+                                       ngx_http_conflict_redis_queried, op,
+                                       &why)
         != NGX_OK)
     {
         op->rc = NGX_ERROR;
@@ -361,11 +227,11 @@ ngx_http_conflict_redis_waits_for_elders(ngx_http_conflict_store_t *store)
 }
 
 
-static ngx_int_t
+ngx_int_t
 ngx_http_conflict_redis_submit(ngx_http_conflict_op_t *op,
     ngx_http_conflict_redis_script_e script,
     ngx_http_conflict_redis_args_t *args, ngx_msec_t life,
-    ngx_uint_t patient, ngx_http_conflict_redis_pt handler, void *data,
+    ngx_uint_t flags, ngx_http_conflict_redis_pt handler, void *data,
     const char **why)
 {
     size_t                           i;
@@ -402,9 +268,9 @@ ngx_http_conflict_redis_submit(ngx_http_conflict_op_t *op,
     *p++ = '}';
     key.len = p - key.data;
 
-    rc = ngx_http_conflict_redis_send(op->store->data, script, &key, args->arg,
-                                      args->n, life, patient, handler, data,
-                                      why);
+    rc = ngx_http_conflict_redis_send(op->store->data, script, &key,
+                                      args->history, args->arg, args->n, life,
+                                      flags, handler, data, why);
     ngx_free(key.data);
 
     return rc;
@@ -420,15 +286,24 @@ ngx_http_conflict_redis_queried(void *data, ngx_str_t *answer, const char *why)
     op->rc = NGX_ERROR;
 
     if (answer) {
-        op->rc = ngx_http_conflict_redis_read_answer(op, answer);
+        op->rc = op->recalls ? ngx_http_conflict_redis_read_bodies(op, answer)
+                             : ngx_http_conflict_redis_read_answer(op, answer);
     }
 
-    if (op->begins && (op->rc != NGX_OK || (op->leased && !op->request))) {
-
+    if (op->begins
+        && (op->rc != NGX_OK
+            || (op->leased
+                && (!op->request || ngx_http_conflict_redis_late(op)))))
+    {
         /*
          * Its lease may have been taken, but nothing will be sent to the
          * upstream under it.
          */
+
+        if (op->rc == NGX_OK) {
+            op->error = NGX_HTTP_CONFLICT_STORE_DOWN;
+            op->rc = NGX_ERROR;
+        }
 
         (void) ngx_http_conflict_redis_cancel(op);
     }
@@ -446,7 +321,17 @@ ngx_http_conflict_redis_queried(void *data, ngx_str_t *answer, const char *why)
 }
 
 
-static uint64_t
+/* half of its time is left for a renewal to come there */
+
+static ngx_uint_t
+ngx_http_conflict_redis_late(ngx_http_conflict_op_t *op)
+{
+    return ngx_http_conflict_redis_local() - op->sent
+           > (int64_t) op->lease * 1000 / 2;
+}
+
+
+uint64_t
 ngx_http_conflict_redis_token(void)
 {
     static uint64_t  seed, n;
@@ -462,7 +347,7 @@ ngx_http_conflict_redis_token(void)
 }
 
 
-static int64_t
+int64_t
 ngx_http_conflict_redis_local(void)
 {
     struct timeval  tv;

@@ -26,6 +26,8 @@ static ngx_int_t ngx_http_conflict_shm_op_peek(
     ngx_http_conflict_op_t *op);
 static ngx_int_t ngx_http_conflict_shm_op_observe(
     ngx_http_conflict_op_t *op);
+static ngx_int_t ngx_http_conflict_shm_op_keep(ngx_http_conflict_op_t *op,
+    ngx_http_conflict_row_t *row);
 
 static ngx_int_t ngx_http_conflict_shm_begin(ngx_http_conflict_op_t *op,
     ngx_http_conflict_shctx_t *sh, ngx_http_conflict_entry_t *e);
@@ -42,6 +44,8 @@ static ngx_int_t ngx_http_conflict_shm_cancel(ngx_http_conflict_op_t *op,
     ngx_http_conflict_shctx_t *sh, ngx_http_conflict_entry_t *e);
 static ngx_int_t ngx_http_conflict_shm_abandon(ngx_http_conflict_op_t *op,
     ngx_http_conflict_shctx_t *sh, ngx_http_conflict_entry_t *e);
+static ngx_int_t ngx_http_conflict_shm_unchanged(ngx_http_conflict_op_t *op,
+    ngx_http_conflict_shctx_t *sh, ngx_http_conflict_entry_t *e);
 static ngx_uint_t ngx_http_conflict_shm_mine(ngx_http_conflict_op_t *op,
     ngx_http_conflict_shctx_t *sh, ngx_http_conflict_entry_t *e,
     uint64_t until);
@@ -55,6 +59,8 @@ const ngx_http_conflict_store_ops_t  ngx_http_conflict_shm_ops = {
     ngx_http_conflict_shm_op_abandon,
     ngx_http_conflict_shm_op_peek,
     ngx_http_conflict_shm_op_observe,
+    ngx_http_conflict_shm_op_keep,
+    ngx_http_conflict_shm_recall,
     NULL
 };
 
@@ -97,7 +103,30 @@ ngx_http_conflict_shm_op_abandon(ngx_http_conflict_op_t *op)
 static ngx_int_t
 ngx_http_conflict_shm_op_peek(ngx_http_conflict_op_t *op)
 {
-    return ngx_http_conflict_shm_run(op, ngx_http_conflict_shm_peek);
+    ngx_int_t  rc;
+
+    rc = ngx_http_conflict_shm_run(op, ngx_http_conflict_shm_peek);
+
+    op->held = (rc == NGX_OK && op->rows && ngx_http_conflict_shm_holds(op));
+
+    return rc;
+}
+
+
+/* a read's body only if nothing has begun since it was peeked */
+
+static ngx_int_t
+ngx_http_conflict_shm_op_keep(ngx_http_conflict_op_t *op,
+    ngx_http_conflict_row_t *row)
+{
+    if (row->read && op->minted
+        && ngx_http_conflict_shm_run(op, ngx_http_conflict_shm_unchanged)
+           != NGX_OK)
+    {
+        return NGX_OK;
+    }
+
+    return ngx_http_conflict_shm_keep(op, row);
 }
 
 
@@ -149,6 +178,7 @@ ngx_http_conflict_shm_begin(ngx_http_conflict_op_t *op,
     op->verdict = ngx_http_conflict_shm_verdict(op, sh, e);
 
     if (op->verdict == CONFLICT_PASS || op->verdict == CONFLICT_OVERWRITE
+        || op->verdict == CONFLICT_COMBINE
         || (op->report && op->verdict != CONFLICT_FETCH))
     {
         ngx_http_conflict_shm_answer(op, sh, e);
@@ -177,13 +207,11 @@ static conflict_verdict_e
 ngx_http_conflict_shm_verdict(ngx_http_conflict_op_t *op,
     ngx_http_conflict_shctx_t *sh, ngx_http_conflict_entry_t *e)
 {
-    unsigned            header;
     conflict_check_e    check;
     conflict_state_e    state;
     conflict_current_t  current;
     conflict_verdict_e  verdict;
 
-    header = 0;
     op->doubt = 0;
 
     if (e) {
@@ -205,11 +233,11 @@ ngx_http_conflict_shm_verdict(ngx_http_conflict_op_t *op,
         current.twice = e->twice;
         current.existence = e->existence;
 
-        check = conflict_check(&op->pre, &current, op->fresh, &header);
+        check = conflict_check(&op->pre, &current, op->fresh);
     }
 
     op->state = state;
-    op->header = header;
+    op->header = (check == CONFLICT_FAILED);
 
     verdict = conflict_decide(op->policy, state, check);
 
@@ -217,10 +245,14 @@ ngx_http_conflict_shm_verdict(ngx_http_conflict_op_t *op,
         return CONFLICT_OVERWRITE;
     }
 
-    if (check == CONFLICT_STALE && verdict != CONFLICT_WAIT
+    if ((check == CONFLICT_STALE || check == CONFLICT_FAILED)
+        && verdict != CONFLICT_WAIT
         && op->fingerprint && e->last == op->fingerprint)
     {
-        return e->certain ? CONFLICT_REPLAY : CONFLICT_VERIFY;
+        /* what a merge has made of it is in the history */
+
+        return e->certain ? CONFLICT_REPLAY
+               : (verdict == CONFLICT_COMBINE) ? verdict : CONFLICT_VERIFY;
     }
 
     /* this store may have forgotten a version: only a GET can tell now */
@@ -408,6 +440,16 @@ ngx_http_conflict_shm_abandon(ngx_http_conflict_op_t *op,
     }
 
     return NGX_OK;
+}
+
+
+static ngx_int_t
+ngx_http_conflict_shm_unchanged(ngx_http_conflict_op_t *op,
+    ngx_http_conflict_shctx_t *sh, ngx_http_conflict_entry_t *e)
+{
+    return (e && e->state == CONFLICT_FREE && e->fence == op->fence
+            && e->version == op->version)
+           ? NGX_OK : NGX_DECLINED;
 }
 
 

@@ -129,9 +129,7 @@ ngx_http_conflict_shm_build(ngx_http_conflict_shm_t *shm)
 
     sh->layout = NGX_HTTP_CONFLICT_SHM_LAYOUT;
 
-    sh->seed = ((uint64_t) (uint32_t) ngx_random() << 32
-                | (uint32_t) ngx_random())
-               ^ ((uint64_t) ngx_time() << 20 ^ (uint64_t) ngx_pid);
+    sh->seed = ngx_http_conflict_zone_seed();
 
     /* two entries a bucket where the zone is full */
 
@@ -162,6 +160,17 @@ ngx_http_conflict_shm_build(ngx_http_conflict_shm_t *shm)
     shm->shpool->log_nomem = 0;
 
     return sh;
+}
+
+
+/* not to be guessed, so that nobody makes keys meet */
+
+uint64_t
+ngx_http_conflict_zone_seed(void)
+{
+    return ((uint64_t) (uint32_t) ngx_random() << 32
+            | (uint32_t) ngx_random())
+           ^ ((uint64_t) ngx_time() << 20 ^ (uint64_t) ngx_pid);
 }
 
 
@@ -412,7 +421,7 @@ ngx_http_conflict_shm_closed(ngx_http_conflict_shm_t *shm,
         return 0;
     }
 
-    if (ngx_current_msec - sh->elders_checked < 100) {
+    if ((ngx_msec_int_t) (ngx_current_msec - sh->elders_checked) < 100) {
         return 1;
     }
 

@@ -32,6 +32,8 @@ typedef struct {
 static void *ngx_http_conflict_test_create_conf(ngx_conf_t *cf);
 static char *ngx_http_conflict_test(ngx_conf_t *cf, ngx_command_t *cmd,
     void *conf);
+static ngx_http_conflict_store_t *ngx_http_conflict_test_store(
+    ngx_http_conflict_main_conf_t *nmcf, ngx_str_t *name);
 static ngx_int_t ngx_http_conflict_test_handler(ngx_http_request_t *r);
 static void ngx_http_conflict_test_done(ngx_http_conflict_op_t *op);
 static ngx_int_t ngx_http_conflict_test_send(ngx_http_request_t *r,
@@ -100,16 +102,49 @@ ngx_http_conflict_test(ngx_conf_t *cf, ngx_command_t *cmd, void *conf)
 {
     ngx_http_conflict_test_conf_t *tlcf = conf;
 
-    ngx_str_t                 *value;
-    ngx_http_core_loc_conf_t  *clcf;
+    ngx_str_t                      *value;
+    ngx_http_core_loc_conf_t       *clcf;
+    ngx_http_conflict_store_t      *store;
+    ngx_http_conflict_main_conf_t  *nmcf;
 
     value = cf->args->elts;
     tlcf->store_name = value[1];
+
+    nmcf = ngx_http_conf_get_module_main_conf(cf, ngx_http_conflict_module);
+
+    store = ngx_http_conflict_test_store(nmcf, &tlcf->store_name);
+
+    if (store && store->ops == &ngx_http_conflict_shm_ops
+        && ngx_http_conflict_shm_add_history(cf, store) != NGX_OK)
+    {
+        return NGX_CONF_ERROR;
+    }
 
     clcf = ngx_http_conf_get_module_loc_conf(cf, ngx_http_core_module);
     clcf->handler = ngx_http_conflict_test_handler;
 
     return NGX_CONF_OK;
+}
+
+
+static ngx_http_conflict_store_t *
+ngx_http_conflict_test_store(ngx_http_conflict_main_conf_t *nmcf,
+    ngx_str_t *name)
+{
+    ngx_uint_t                   i;
+    ngx_http_conflict_store_t  **store;
+
+    store = nmcf->stores.elts;
+
+    for (i = 0; i < nmcf->stores.nelts; i++) {
+        if (store[i]->name.len == name->len
+            && ngx_strncmp(store[i]->name.data, name->data, name->len) == 0)
+        {
+            return store[i];
+        }
+    }
+
+    return NULL;
 }
 
 
@@ -121,7 +156,8 @@ ngx_http_conflict_test_handler(ngx_http_request_t *r)
     ngx_uint_t                       i;
     uint64_t                        *bases;
     ngx_http_conflict_op_t          *op;
-    ngx_http_conflict_store_t      **store;
+    ngx_http_conflict_row_t          row;
+    ngx_http_conflict_store_t       *store;
     ngx_http_conflict_test_op_t     *t;
     ngx_http_conflict_main_conf_t   *nmcf;
     ngx_http_conflict_test_conf_t   *tlcf;
@@ -162,23 +198,13 @@ ngx_http_conflict_test_handler(ngx_http_request_t *r)
             t->op = NULL;
         }
 
-        store = nmcf->stores.elts;
+        store = ngx_http_conflict_test_store(nmcf, &tlcf->store_name);
 
-        for (i = 0; i < nmcf->stores.nelts; i++) {
-            if (store[i]->name.len == tlcf->store_name.len
-                && ngx_strncmp(store[i]->name.data, tlcf->store_name.data,
-                               tlcf->store_name.len)
-                   == 0)
-            {
-                break;
-            }
-        }
-
-        if (i == nmcf->stores.nelts) {
+        if (store == NULL) {
             return NGX_HTTP_NOT_FOUND;
         }
 
-        t->op = ngx_http_conflict_op_create(r, store[i], &key, 2);
+        t->op = ngx_http_conflict_op_create(r, store, &key, 2);
         if (t->op == NULL) {
             return NGX_HTTP_INTERNAL_SERVER_ERROR;
         }
@@ -222,6 +248,18 @@ ngx_http_conflict_test_handler(ngx_http_request_t *r)
         op->pre.kinds |= CONFLICT_BASE;
     }
 
+    op->rows = ngx_http_conflict_test_arg(r, "rows", op->rows);
+    op->row_bytes = ngx_http_conflict_test_arg(r, "bytes", 1000);
+    op->row_ttl = ngx_http_conflict_test_arg(r, "ttl", 60000);
+
+    ngx_memzero(&row, sizeof(ngx_http_conflict_row_t));
+
+    row.version = ngx_http_conflict_test_arg(r, "row", 0);
+    row.fingerprint = op->fingerprint;
+    row.certain = ngx_http_conflict_test_arg(r, "certain", 0);
+    row.read = ngx_http_conflict_test_arg(r, "read", 0);
+    (void) ngx_http_arg(r, (u_char *) "text", 4, &row.body);
+
     op->seen.version = ngx_http_conflict_test_arg(r, "version",
                                                   op->seen.version);
     op->seen.body = ngx_http_conflict_test_arg(r, "body", 0);
@@ -247,6 +285,13 @@ ngx_http_conflict_test_handler(ngx_http_request_t *r)
     ngx_http_conflict_test_do(abandon)
     ngx_http_conflict_test_do(peek)
     ngx_http_conflict_test_do(observe)
+    ngx_http_conflict_test_do(recall)
+
+    if (what.len == sizeof("keep") - 1
+        && ngx_strncmp(what.data, "keep", sizeof("keep") - 1) == 0)
+    {
+        rc = op->store->ops->keep(op, &row);
+    }
 
     if (rc == NGX_DECLINED) {
         return NGX_HTTP_BAD_REQUEST;
@@ -285,7 +330,7 @@ ngx_http_conflict_test_send(ngx_http_request_t *r, ngx_http_conflict_op_t *op,
 
     static const char  *verdicts[] = {
         "pass", "overwrite", "drop", "refuse", "wait", "fetch", "replay",
-        "verify"
+        "verify", "combine"
     };
 
     static const char  *states[] = {
@@ -296,7 +341,8 @@ ngx_http_conflict_test_send(ngx_http_request_t *r, ngx_http_conflict_op_t *op,
         "up", "full", "generation", "down"
     };
 
-    b = ngx_create_temp_buf(r->pool, 1024);
+    b = ngx_create_temp_buf(r->pool, 1024 + op->base_body.len
+                            + op->made_body.len);
     if (b == NULL) {
         return NGX_HTTP_INTERNAL_SERVER_ERROR;
     }
@@ -306,11 +352,15 @@ ngx_http_conflict_test_send(ngx_http_request_t *r, ngx_http_conflict_op_t *op,
                   "\"state\":\"%s\",\"version\":%uL,\"fence\":%uL,"
                   "\"body\":%uL,\"mtime\":%L,\"twice\":%d,\"existence\":%d,"
                   "\"wait\":%M,\"present\":%d,\"header\":%d,\"leased\":%d,"
-                  "\"external\":%d,\"applied\":%d,\"log\":%d}",
+                  "\"external\":%d,\"applied\":%d,\"log\":%d,"
+                  "\"held\":%d,\"repeat\":%d,\"certain\":%d,"
+                  "\"base_body\":\"%V\",\"made_body\":\"%V\"}",
                   rc, errors[op->error], verdicts[op->verdict],
                   states[op->state], op->version, op->fence, op->body,
                   op->mtime, op->twice, op->existence, op->wait, op->present,
-                  op->header, op->leased, op->external, op->applied, op->log);
+                  op->header, op->leased, op->external, op->applied, op->log,
+                  op->held, op->repeat, op->certain, &op->base_body,
+                  &op->made_body);
 
     op->request = NULL;
 

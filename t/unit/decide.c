@@ -34,8 +34,8 @@ test_table(void **state)
                 if (p > CONFLICT_CLIENT_WINS
                     && (s == CONFLICT_LEASED || s == CONFLICT_QUARANTINED))
                 {
-                    assert_true(v == CONFLICT_WAIT
-                                || c == CONFLICT_STALE);
+                    assert_true(v == CONFLICT_WAIT || v == CONFLICT_REFUSE
+                                || v == CONFLICT_DROP);
                 }
 
                 /* a base is never taken for current on a guess */
@@ -63,11 +63,17 @@ test_table(void **state)
                     break;
                 case CONFLICT_DROP:
                     assert_int_equal(p, CONFLICT_SERVER_WINS);
-                    assert_int_equal(c, CONFLICT_STALE);
+                    assert_true(c == CONFLICT_STALE || c == CONFLICT_FAILED);
                     break;
                 case CONFLICT_REFUSE:
-                    assert_int_equal(p, CONFLICT_VERSION);
+                    assert_true(p == CONFLICT_VERSION || p == CONFLICT_MERGE);
+                    assert_true(c == CONFLICT_STALE || c == CONFLICT_FAILED);
+                    break;
+                case CONFLICT_COMBINE:
+                    /* never where a header forbids it */
+                    assert_int_equal(p, CONFLICT_MERGE);
                     assert_int_equal(c, CONFLICT_STALE);
+                    assert_int_equal(s, CONFLICT_FREE);
                     break;
                 default:
                     break;
@@ -77,7 +83,15 @@ test_table(void **state)
 
                 if (c == CONFLICT_STALE && s == CONFLICT_FREE) {
                     assert_true(v == CONFLICT_OVERWRITE || v == CONFLICT_DROP
-                                || v == CONFLICT_REFUSE);
+                                || v == CONFLICT_REFUSE
+                                || v == CONFLICT_COMBINE);
+                }
+
+                /* a header makes a difference to merges alone */
+
+                if (p != CONFLICT_MERGE) {
+                    assert_int_equal(conflict_decide(p, s, CONFLICT_FAILED),
+                                     conflict_decide(p, s, CONFLICT_STALE));
                 }
 
                 assert_int_equal(conflict_decide(CONFLICT_LWW, s, c),
@@ -97,7 +111,6 @@ typedef struct {
     unsigned                 pending;
     conflict_existence_e     existence;
     conflict_check_e         check;
-    unsigned                 header;
 } case_t;
 
 
@@ -117,54 +130,53 @@ static void
 test_check(void **state)
 {
     size_t                   i;
-    unsigned                 header;
     const case_t            *c;
     conflict_check_e         check;
     conflict_current_t       current;
     conflict_precondition_t  pre;
 
     static const case_t  cases[] = {
-        { 0, 0, 0, 0, 0, 0, YES, CONFLICT_NO_BASE, 0 },
+        { 0, 0, 0, 0, 0, 0, YES, CONFLICT_NO_BASE },
 
-        { B, V, 0, 0, 0, 0, YES, CONFLICT_HOLDS, 0 },
-        { B, 4, 0, 0, 0, 0, YES, CONFLICT_STALE, 0 },
-        { B, 9, 0, 0, 0, 0, YES, CONFLICT_UNSURE, 0 },
-        { B, V, 0, 0, 0, 1, YES, CONFLICT_HOLDS, 0 },
-        { B, PENDING, 0, 0, 0, 1, YES, CONFLICT_HOLDS, 0 },
-        { B, 4, 0, 0, 0, 1, YES, CONFLICT_STALE, 0 },
-        { B, V, 0, 0, 0, 0, NO, CONFLICT_HOLDS, 0 },
+        { B, V, 0, 0, 0, 0, YES, CONFLICT_HOLDS },
+        { B, 4, 0, 0, 0, 0, YES, CONFLICT_STALE },
+        { B, 9, 0, 0, 0, 0, YES, CONFLICT_UNSURE },
+        { B, V, 0, 0, 0, 1, YES, CONFLICT_HOLDS },
+        { B, PENDING, 0, 0, 0, 1, YES, CONFLICT_HOLDS },
+        { B, 4, 0, 0, 0, 1, YES, CONFLICT_STALE },
+        { B, V, 0, 0, 0, 0, NO, CONFLICT_HOLDS },
 
-        { M, 0, V, 0, 0, 0, YES, CONFLICT_HOLDS, 0 },
-        { M, 0, 4, 0, 0, 0, YES, CONFLICT_STALE, 1 },
-        { M, 0, 9, 0, 0, 0, YES, CONFLICT_STALE, 1 },
-        { M, 0, PENDING, 0, 0, 1, YES, CONFLICT_HOLDS, 0 },
-        { M, 0, V, 0, 0, 0, NO, CONFLICT_STALE, 1 },
-        { M, 0, V, 0, 0, 1, NO, CONFLICT_HOLDS, 0 },
+        { M, 0, V, 0, 0, 0, YES, CONFLICT_HOLDS },
+        { M, 0, 4, 0, 0, 0, YES, CONFLICT_FAILED },
+        { M, 0, 9, 0, 0, 0, YES, CONFLICT_FAILED },
+        { M, 0, PENDING, 0, 0, 1, YES, CONFLICT_HOLDS },
+        { M, 0, V, 0, 0, 0, NO, CONFLICT_FAILED },
+        { M, 0, V, 0, 0, 1, NO, CONFLICT_HOLDS },
 
-        { MA, 0, 0, 0, 0, 0, YES, CONFLICT_HOLDS, 0 },
-        { MA, 0, 0, 0, 0, 0, NO, CONFLICT_STALE, 1 },
-        { MA, 0, 0, 0, 0, 0, ANY, CONFLICT_UNSURE, 0 },
-        { MA, 0, 0, 0, 0, 1, NO, CONFLICT_HOLDS, 0 },
+        { MA, 0, 0, 0, 0, 0, YES, CONFLICT_HOLDS },
+        { MA, 0, 0, 0, 0, 0, NO, CONFLICT_FAILED },
+        { MA, 0, 0, 0, 0, 0, ANY, CONFLICT_UNSURE },
+        { MA, 0, 0, 0, 0, 1, NO, CONFLICT_HOLDS },
 
-        { U, 0, 0, 0, 100, 0, YES, CONFLICT_HOLDS, 0 },
-        { U, 0, 0, 0, 99, 0, YES, CONFLICT_STALE, 1 },
-        { U, 0, 0, 0, 101, 0, YES, CONFLICT_HOLDS, 0 },
-        { M|U, 0, V, 0, 99, 0, YES, CONFLICT_HOLDS, 0 },
+        { U, 0, 0, 0, 100, 0, YES, CONFLICT_HOLDS },
+        { U, 0, 0, 0, 99, 0, YES, CONFLICT_FAILED },
+        { U, 0, 0, 0, 101, 0, YES, CONFLICT_HOLDS },
+        { M|U, 0, V, 0, 99, 0, YES, CONFLICT_HOLDS },
 
-        { NA, 0, 0, 0, 0, 0, YES, CONFLICT_STALE, 1 },
-        { NA, 0, 0, 0, 0, 0, NO, CONFLICT_HOLDS, 0 },
-        { NA, 0, 0, 0, 0, 0, ANY, CONFLICT_UNSURE, 0 },
-        { NA, 0, 0, 0, 0, 1, YES, CONFLICT_HOLDS, 0 },
-        { N, 0, 0, V, 0, 0, YES, CONFLICT_STALE, 1 },
-        { N, 0, 0, 4, 0, 0, YES, CONFLICT_HOLDS, 0 },
-        { N, 0, 0, V, 0, 0, NO, CONFLICT_HOLDS, 0 },
+        { NA, 0, 0, 0, 0, 0, YES, CONFLICT_FAILED },
+        { NA, 0, 0, 0, 0, 0, NO, CONFLICT_HOLDS },
+        { NA, 0, 0, 0, 0, 0, ANY, CONFLICT_UNSURE },
+        { NA, 0, 0, 0, 0, 1, YES, CONFLICT_HOLDS },
+        { N, 0, 0, V, 0, 0, YES, CONFLICT_FAILED },
+        { N, 0, 0, 4, 0, 0, YES, CONFLICT_HOLDS },
+        { N, 0, 0, V, 0, 0, NO, CONFLICT_HOLDS },
 
-        { M|B, V, V, 0, 0, 0, YES, CONFLICT_HOLDS, 0 },
-        { M|B, 4, V, 0, 0, 0, YES, CONFLICT_STALE, 0 },
-        { M|B, V, 4, 0, 0, 0, YES, CONFLICT_STALE, 1 },
-        { M|B, 4, 4, 0, 0, 0, YES, CONFLICT_STALE, 1 },
-        { MA|B, 4, 0, 0, 0, 0, ANY, CONFLICT_STALE, 0 },
-        { MA|NA, 0, 0, 0, 0, 0, YES, CONFLICT_STALE, 1 }
+        { M|B, V, V, 0, 0, 0, YES, CONFLICT_HOLDS },
+        { M|B, 4, V, 0, 0, 0, YES, CONFLICT_STALE },
+        { M|B, V, 4, 0, 0, 0, YES, CONFLICT_FAILED },
+        { M|B, 4, 4, 0, 0, 0, YES, CONFLICT_FAILED },
+        { MA|B, 4, 0, 0, 0, 0, ANY, CONFLICT_STALE },
+        { MA|NA, 0, 0, 0, 0, 0, YES, CONFLICT_FAILED }
     };
 
     (void) state;
@@ -187,16 +199,16 @@ test_check(void **state)
         current.mtime = 100 * CONFLICT_TIME_SECOND + 5;
         current.existence = c->existence;
 
-        check = conflict_check(&pre, &current, 0, &header);
+        check = conflict_check(&pre, &current, 0);
 
-        if (check != c->check || header != c->header) {
-            fail_msg("case %zu: %d, header %u", i, check, header);
+        if (check != c->check) {
+            fail_msg("case %zu: %d", i, check);
         }
 
         /* what was just fetched leaves no doubt */
 
         if (c->kinds == B && c->check == CONFLICT_UNSURE) {
-            assert_int_equal(conflict_check(&pre, &current, 1, &header),
+            assert_int_equal(conflict_check(&pre, &current, 1),
                              CONFLICT_STALE);
         }
     }
@@ -206,7 +218,6 @@ test_check(void **state)
 static void
 test_date(void **state)
 {
-    unsigned                 header;
     conflict_current_t       current;
     conflict_precondition_t  pre;
 
@@ -223,30 +234,30 @@ test_date(void **state)
 
     pre.exact = 1;
     pre.unmodified = current.mtime;
-    assert_int_equal(conflict_check(&pre, &current, 0, &header),
+    assert_int_equal(conflict_check(&pre, &current, 0),
                      CONFLICT_HOLDS);
     pre.unmodified--;
-    assert_int_equal(conflict_check(&pre, &current, 0, &header),
-                     CONFLICT_STALE);
+    assert_int_equal(conflict_check(&pre, &current, 0),
+                     CONFLICT_FAILED);
 
     /* in whole seconds, one that changed twice is not good enough */
 
     pre.exact = 0;
     pre.unmodified = 100 * CONFLICT_TIME_SECOND;
-    assert_int_equal(conflict_check(&pre, &current, 0, &header),
+    assert_int_equal(conflict_check(&pre, &current, 0),
                      CONFLICT_HOLDS);
     current.twice = 1;
-    assert_int_equal(conflict_check(&pre, &current, 0, &header),
-                     CONFLICT_STALE);
+    assert_int_equal(conflict_check(&pre, &current, 0),
+                     CONFLICT_FAILED);
     pre.unmodified = 101 * CONFLICT_TIME_SECOND;
-    assert_int_equal(conflict_check(&pre, &current, 0, &header),
+    assert_int_equal(conflict_check(&pre, &current, 0),
                      CONFLICT_HOLDS);
 
     /* no date, nothing to compare (RFC 9110, 13.1.4) */
 
     current.mtime = CONFLICT_TIME_NONE;
     pre.unmodified = 0;
-    assert_int_equal(conflict_check(&pre, &current, 0, &header),
+    assert_int_equal(conflict_check(&pre, &current, 0),
                      CONFLICT_HOLDS);
 }
 

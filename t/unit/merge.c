@@ -623,15 +623,15 @@ test_lists(void **state)
     conflict_out_add(&out.fields, "", 1);
     conflict_out_add(&out.names, "", 1);
 
-    assert_string_equal(out.clashes.data,
+    assert_string_equal((char *) out.clashes.data,
         ",{\"field\":\"/price\",\"rule\":\"reject\",\"base\":100,"
         "\"server\":120,\"client\":90}"
         ",{\"field\":\"/a~0~1b/x\",\"rule\":\"auto\",\"base\":[1, 2],"
         "\"server\":[3],\"client\":[ 4 ]}"
         ",{\"field\":\"/gone\",\"rule\":\"auto\",\"base\":1,\"client\":2}");
-    assert_string_equal(out.fields.data,
+    assert_string_equal((char *) out.fields.data,
                         ",\"/price\",\"/a~0~1b/x\",\"/gone\"");
-    assert_string_equal(out.names.data, "price a~0~1b/x gone");
+    assert_string_equal((char *) out.names.data, "price a~0~1b/x gone");
 
     conflict_merged_free(&out);
 }

@@ -13,8 +13,9 @@
 
 -- conflict_verdict_e and conflict_check_e
 
-local PASS, OVERWRITE, WAIT, FETCH, REPLAY, VERIFY = 0, 1, 4, 5, 6, 7
-local NO_BASE, HOLDS, STALE, UNSURE = 0, 1, 2, 3
+local PASS, OVERWRITE, WAIT, FETCH, REPLAY, VERIFY, COMBINE
+      = 0, 1, 4, 5, 6, 7, 8
+local NO_BASE, HOLDS, STALE, UNSURE, FAILED = 0, 1, 2, 3, 4
 
 local BASE, MATCH, MATCH_ANY, UNMODIFIED = 0x01, 0x02, 0x04, 0x08
 local NONE_MATCH, NONE_ANY = 0x10, 0x20
@@ -94,7 +95,7 @@ local function none_match(e, pending)
     return HOLDS
 end
 
--- as conflict_check() does, with the header that was stale
+-- as conflict_check() does
 
 local function check(e, pending)
     local result = HOLDS
@@ -112,7 +113,7 @@ local function check(e, pending)
     end
 
     if result == STALE then
-        return STALE, 1
+        return FAILED
     end
 
     if kind(BASE) and base ~= e.v and base ~= pending then
@@ -121,7 +122,7 @@ local function check(e, pending)
                  and UNSURE or STALE
     end
 
-    return result, 0
+    return result
 end
 
 local e = load()
@@ -133,29 +134,34 @@ if e and e.state == LEASED and e.w == token then
                  e.verdict .. ' ' .. e.header .. ' 1 ' .. e.overlap .. ' 0')
 end
 
-local checked, header = kinds == 0 and NO_BASE or HOLDS, 0
+local checked = kinds == 0 and NO_BASE or HOLDS
 
 if kinds ~= 0 and e and state ~= UNKNOWN then
-    checked, header = check(e, state ~= FREE and e.f or nil)
+    checked = check(e, state ~= FREE and e.f or nil)
 end
 
-local verdict = string.byte(ARGV[6], state * 4 + checked + 1) - 48
-local doubt = 0
+local verdict = string.byte(ARGV[6], state * 5 + checked + 1) - 48
+local stale = checked == STALE or checked == FAILED
+local header, doubt = checked == FAILED and 1 or 0, 0
 
 if verdict == WAIT and ARGV[9] == '1' then
     verdict = OVERWRITE
 
-elseif checked == STALE and verdict ~= WAIT and fingerprint ~= '-'
+elseif stale and verdict ~= WAIT and fingerprint ~= '-'
     and e.l == fingerprint
 then
-    verdict = e.certain == 1 and REPLAY or VERIFY
+    -- what a merge has made of it is in the history
+    verdict = e.certain == 1 and REPLAY or verdict == COMBINE and verdict
+              or VERIFY
 
 elseif state == FREE and checked == UNSURE and kind(BASE) and newer(e) then
     -- this store may have forgotten a version: only a GET can tell now
     doubt = 1
 end
 
-if verdict == PASS or verdict == OVERWRITE or report and verdict ~= FETCH then
+if verdict == PASS or verdict == OVERWRITE or verdict == COMBINE
+    or report and verdict ~= FETCH
+then
 
     local till = ends(e)
 

@@ -3,6 +3,7 @@
 -- input:   KEYS 1 the entry, 2 the incarnation of its slot
 --          ARGV 1 token of the operation, 2 run: what tells one life of the
 --               server from another, as its connection was greeted with,
+--               and "+" where it is time to ask whether it still is that,
 --               3 trust: 1 where a new run is no new incarnation, 4 hold,
 --               5 ttl (msec)
 -- output:  one string of words, the first the token, the second 1 where the
@@ -23,7 +24,8 @@ local MAY_EXIST, EXISTS, DELETED = 0, 1, 2
 local LIMIT = 2 ^ 53
 
 local call, floor, max = redis.call, math.floor, math.max
-local key, token, run, ttl = KEYS[1], ARGV[1], ARGV[2], ARGV[5]
+local key, token, ttl = KEYS[1], ARGV[1], ARGV[5]
+local run, due = string.match(ARGV[2], '^(%x+)(.)')
 
 local clock = call('TIME')
 local now = clock[1] * 1000 + floor(clock[2] / 1000)
@@ -36,9 +38,10 @@ local life = call('GET', KEYS[2]) or ''
 local life_run, id, since, saved = string.match(life,
                                                '^(%S+) (%S+) (%d+) (%d+)')
 
-if life_run ~= run then
+if life_run ~= run or due == '+' then
 
-    -- which of both is out of date?
+    -- which of both is out of date?  Or both, of a master that was a replica
+    -- for a while.
 
     local info = call('INFO', 'server') .. call('INFO', 'replication')
     local here = string.match(info, 'run_id:(%x%x%x%x%x%x%x%x)')
@@ -47,6 +50,10 @@ if life_run ~= run then
     if here ~= run then
         return { err = 'OTHERRUN the server is not what it was' }
     end
+
+end
+
+if life_run ~= run then
 
     if not (id and ARGV[3] == '1') then
         id, since, born = token, now, '1'
@@ -167,7 +174,7 @@ local function save(e)
          .. e.certain .. e.verdict .. e.header .. ' ' .. e.v .. ' ' .. e.f
          .. ' ' .. text(e.u) .. ' ' .. e.q .. ' ' .. e.w .. ' ' .. e.z .. ' '
          .. e.l .. ' ' .. e.p .. ' ' .. e.b .. ' ' .. e.m .. ' ' .. id,
-         'PX', ttl)
+         'PX', text(max(ttl, e.u + e.q - now + 60000)))
 end
 
 -- "state" and "e" as they were judged, "till" when that may change
@@ -182,7 +189,8 @@ local function reply(state, e, till, more)
 
     return token .. ' ' .. born .. ' ' .. state .. (e.made and ' 0 ' or ' 1 ')
            .. e.v .. ' ' .. e.f .. ' ' .. e.b .. ' ' .. e.m .. ' '
-           .. e.twice + 2 * e.dated .. ' ' .. e.existence .. ' ' .. wait .. ' ' .. usec() .. ' ' .. more
+           .. e.twice + 2 * e.dated .. ' ' .. e.existence .. ' ' .. wait
+           .. ' ' .. usec() .. ' ' .. more
 end
 
 local function ends(e)

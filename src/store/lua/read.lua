@@ -1,13 +1,15 @@
 -- peek and observe: what reads ask and tell.
 --
--- input:   ARGV 6 verb, 7 own: 1 where the upstream owns versions;
+-- input:   KEYS 3, if it is there: the history of the entry
+--          ARGV 6 verb, 7 own: 1 where the upstream owns versions;
+--          peek: 8 ttl of the history (msec)
 --          observe: 8 fence and 9 version, as read before, then what was
 --               seen: 10 version ("0": none), 11 hash of the body,
 --               12 mtime (usec), 13 existence, 14 latest: by a GET of ours,
 --               15 doubt: and not to be believed what is known
 -- output:  ... state, present, version, fence, hash of the body, mtime,
 --               twice, existence, wait (msec), clock (usec), applied,
---               external
+--               external, held: the history has this version
 
 local own = ARGV[7] == '1'
 
@@ -63,7 +65,18 @@ if ARGV[6] == 'peek' then
         save(e)
     end
 
-    return reply(state_of(e), e, ends(e), '0 0')
+    local held = 0
+
+    if KEYS[3] then
+        held = call('HEXISTS', KEYS[3], e.v)
+
+        if held == 1 and call('PTTL', KEYS[3]) < ARGV[8] * 3 / 4 then
+            -- what is read is kept
+            call('PEXPIRE', KEYS[3], ARGV[8])
+        end
+    end
+
+    return reply(state_of(e), e, ends(e), '0 0 ' .. held)
 end
 
 local version, body = ARGV[10], ARGV[11]
@@ -71,7 +84,7 @@ local existence = tonumber(ARGV[13])
 
 if not e or e.f ~= ARGV[8] or e.v ~= ARGV[9] then
     -- something else has happened since
-    return reply(state, e, ends(e), '0 0')
+    return reply(state, e, ends(e), '0 0 0')
 end
 
 local external, changed = false, false
@@ -185,11 +198,11 @@ then
     e.b, e.overlap = body, 0
 
 else
-    return reply(state, e, ends(e), '0 0')
+    return reply(state, e, ends(e), '0 0 0')
 end
 
 e.existence = existence
 set(e, FREE, 0)
 save(e)
 
-return reply(FREE, e, nil, external and '1 1' or '1 0')
+return reply(FREE, e, nil, external and '1 1 0' or '1 0 0')

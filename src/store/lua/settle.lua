@@ -3,8 +3,7 @@
 -- input:   ARGV 6 verb, 7 fence, 8 version: before, or of the commit,
 --               9 until: lease or quarantine from now (msec),
 --               10 quarantine (msec), 11 fingerprint, 12 existence,
---               13 mtime (usec), 14 twice, 15 overlap: the write began over
---               another
+--               13 mtime (usec), 14 twice
 -- output:  ... nothing more
 
 local verb = ARGV[6]
@@ -21,7 +20,7 @@ if not e then
 
         e = new(true)
         e.v, e.f, e.p, e.w = ARGV[8], ARGV[7], ARGV[11], token
-        e.overlap, e.q = closed > now and ARGV[15] or 1, ARGV[10]
+        e.overlap, e.q = 1, ARGV[10]
 
         set(e, LEASED, till)
         save(e)
@@ -53,7 +52,7 @@ if verb == 'cancel' then
     e.p, e.z = '-', token
 
     if e.overlap == 1 then
-        set(e, QUARANTINED, now + e.q)
+        set(e, QUARANTINED, max(closed, now + e.q))
 
     elseif e.foreign then
         set(e, QUARANTINED, max(e.u, now))
@@ -87,12 +86,18 @@ elseif not mine then
     end
 
 elseif verb == 'renew' then
+
+    if e.foreign then
+        -- this server may have forgotten one that began after it
+        e.overlap = 1
+    end
+
     set(e, LEASED, till)
 
 elseif verb == 'abandon' then
 
-    if e.overlap == 1 then
-        till = max(till, now + e.q)
+    if e.overlap == 1 or e.foreign then
+        till = max(till, e.foreign and e.u or closed, now + e.q)
     end
 
     e.z = token
@@ -105,7 +110,11 @@ else -- commit
     e.m, e.twice, e.dated = ARGV[13], ARGV[14], 1
 
     if e.overlap == 1 then
-        set(e, QUARANTINED, now + e.q)
+        set(e, QUARANTINED, max(closed, now + e.q))
+
+    elseif e.foreign then
+        -- others that it has forgotten may still land
+        set(e, QUARANTINED, max(e.u, now))
 
     else
         set(e, FREE, 0)

@@ -1,0 +1,86 @@
+
+/*
+ * Copyright (C) the ngx_http_conflict_module authors
+ *
+ * Private to the shared-memory store: the layout of the zone of its history,
+ * which _store_album.c keeps whole and _store_history.c works on.
+ */
+
+
+#ifndef _NGX_HTTP_CONFLICT_HISTORY_H_INCLUDED_
+#define _NGX_HTTP_CONFLICT_HISTORY_H_INCLUDED_
+
+
+#include "ngx_http_conflict_shm.h"
+
+
+typedef struct ngx_http_conflict_body_row_s  ngx_http_conflict_body_row_t;
+typedef struct ngx_http_conflict_album_s     ngx_http_conflict_album_t;
+
+
+/* a body, which follows it */
+
+struct ngx_http_conflict_body_row_s {
+    ngx_http_conflict_body_row_t  *next;      /* older, of the same key */
+    ngx_queue_t                    queue;     /* of all, by age */
+    ngx_http_conflict_album_t     *album;
+    uint64_t                       version;
+    uint64_t                       fingerprint;
+    time_t                         at;
+    size_t                         len;
+    unsigned                       certain:1;
+};
+
+
+/* those of a key, newest first */
+
+struct ngx_http_conflict_album_s {
+    ngx_http_conflict_album_t     *next;      /* in its bucket */
+    ngx_http_conflict_body_row_t  *rows;
+    uint64_t                       hash[2];
+    ngx_uint_t                     n;
+    size_t                         bytes;
+};
+
+
+typedef struct {
+    ngx_uint_t                     layout;
+    ngx_atomic_t                   changing;  /* found set: torn by a kill */
+    ngx_uint_t                     mask;
+    uint64_t                       seed;
+    ngx_queue_t                    rows;      /* newest first */
+    ngx_http_conflict_album_t    **buckets;
+} ngx_http_conflict_history_t;
+
+
+#define ngx_http_conflict_row_body(row)  ((u_char *) ((row) + 1))
+
+
+/*
+ * Locks the zone, and hashes the operation's key.  NULL: there is none; a
+ * torn one is begun anew, for it is but a cache.
+ */
+ngx_http_conflict_history_t *ngx_http_conflict_history_lock(
+    ngx_http_conflict_op_t *op, uint64_t hash[2]);
+void ngx_http_conflict_history_unlock(ngx_http_conflict_op_t *op,
+    ngx_http_conflict_history_t *history);
+
+/*
+ * Albums, under the lock.  find() drops the rows whose time is over; NULL:
+ * there is none.  album() makes one where there is none; NULL: no memory.
+ */
+ngx_http_conflict_album_t *ngx_http_conflict_history_find(
+    ngx_http_conflict_op_t *op, ngx_http_conflict_history_t *history,
+    uint64_t hash[2]);
+ngx_http_conflict_album_t *ngx_http_conflict_history_album(
+    ngx_http_conflict_op_t *op, ngx_http_conflict_history_t *history,
+    uint64_t hash[2]);
+
+/* Makes room by the oldest rows, whosever they are. */
+void *ngx_http_conflict_history_alloc(ngx_http_conflict_op_t *op,
+    ngx_http_conflict_history_t *history, size_t size);
+void ngx_http_conflict_history_remove(ngx_http_conflict_op_t *op,
+    ngx_http_conflict_history_t *history, ngx_http_conflict_body_row_t *row);
+
+
+#endif /* _NGX_HTTP_CONFLICT_HISTORY_H_INCLUDED_ */

@@ -1,0 +1,152 @@
+
+/*
+ * Copyright (C) the ngx_http_conflict_module authors
+ *
+ * The history in Redis: bodies are sent there and nobody waits, and are asked
+ * for where a merge needs them.
+ */
+
+
+#include "ngx_http_conflict_redis_args.h"
+
+
+static void ngx_http_conflict_redis_kept(void *data, ngx_str_t *answer,
+    const char *why);
+static size_t ngx_http_conflict_redis_length(u_char **p, u_char *last);
+
+
+ngx_int_t
+ngx_http_conflict_redis_keep(ngx_http_conflict_op_t *op,
+    ngx_http_conflict_row_t *row)
+{
+    u_char                           buf[ngx_http_conflict_redis_room(
+                                         NGX_HTTP_CONFLICT_REDIS_ARGS)];
+    ngx_str_t                        arg[NGX_HTTP_CONFLICT_REDIS_ARGS];
+    const char                      *why;
+    ngx_http_conflict_redis_conf_t  *conf;
+    ngx_http_conflict_redis_args_t   args;
+
+    conf = ngx_http_conflict_redis_conf(op->store->data);
+
+    ngx_http_conflict_redis_head(op, &args, arg, buf,
+                                 ngx_http_conflict_redis_token());
+    ngx_http_conflict_redis_text(&args, "keep");
+    ngx_http_conflict_redis_version(&args, row->version);
+    ngx_http_conflict_redis_hash(&args, row->fingerprint);
+    ngx_http_conflict_redis_number(&args, row->certain);
+
+    if (row->read && op->minted) {
+        ngx_http_conflict_redis_version(&args, op->fence);
+
+    } else {
+        ngx_http_conflict_redis_text(&args, "-");
+    }
+
+    ngx_http_conflict_redis_number(&args, op->rows);
+    ngx_http_conflict_redis_number(&args, op->row_bytes);
+    ngx_http_conflict_redis_number(&args, op->row_ttl);
+    args.arg[args.n++] = row->body;
+    args.history = 1;
+
+    /* a body that does not come there is one that is not held */
+
+    (void) ngx_http_conflict_redis_submit(op, NGX_HTTP_CONFLICT_REDIS_HISTORY,
+                                          &args, conf->timeout, 0,
+                                          ngx_http_conflict_redis_kept, NULL,
+                                          &why);
+
+    return NGX_OK;
+}
+
+
+static void
+ngx_http_conflict_redis_kept(void *data, ngx_str_t *answer, const char *why)
+{
+}
+
+
+ngx_int_t
+ngx_http_conflict_redis_recall(ngx_http_conflict_op_t *op)
+{
+    u_char                          buf[ngx_http_conflict_redis_room(
+                                         NGX_HTTP_CONFLICT_REDIS_ARGS)];
+    ngx_str_t                       arg[NGX_HTTP_CONFLICT_REDIS_ARGS];
+    ngx_http_conflict_redis_args_t  args;
+
+    ngx_http_conflict_op_forget(op);
+
+    ngx_http_conflict_redis_head(op, &args, arg, buf,
+                                 ngx_http_conflict_redis_token());
+    ngx_http_conflict_redis_text(&args, "recall");
+    ngx_http_conflict_redis_version(&args, op->pre.base);
+    ngx_http_conflict_redis_hash(&args, op->fingerprint);
+    args.history = 1;
+
+    return ngx_http_conflict_redis_query(op, NGX_HTTP_CONFLICT_REDIS_HISTORY,
+                                         &args);
+}
+
+
+/* held, repeat, certain, two lengths, two bodies */
+
+ngx_int_t
+ngx_http_conflict_redis_read_bodies(ngx_http_conflict_op_t *op,
+    ngx_str_t *answer)
+{
+    size_t   held, repeat, certain, base, made;
+    u_char  *p, *last;
+
+    p = answer->data + NGX_HTTP_CONFLICT_REDIS_TOKEN;
+    last = answer->data + answer->len;
+
+    /* the incarnation is of no interest here */
+
+    (void) ngx_http_conflict_redis_length(&p, last);
+
+    held = ngx_http_conflict_redis_length(&p, last);
+    repeat = ngx_http_conflict_redis_length(&p, last);
+    certain = ngx_http_conflict_redis_length(&p, last);
+    base = ngx_http_conflict_redis_length(&p, last);
+    made = ngx_http_conflict_redis_length(&p, last);
+
+    if (p == last || *p++ != ' ' || (size_t) (last - p) < base
+        || (size_t) (last - p) - base != made)
+    {
+        return NGX_ERROR;
+    }
+
+    if (held && ngx_http_conflict_op_copy(&op->base_body, p, base) == NGX_OK) {
+        op->held = 1;
+    }
+
+    if (repeat
+        && ngx_http_conflict_op_copy(&op->made_body, p + base, made)
+           == NGX_OK)
+    {
+        op->repeat = 1;
+        op->certain = (certain != 0);
+    }
+
+    return NGX_OK;
+}
+
+
+/* the next number, after a space */
+
+static size_t
+ngx_http_conflict_redis_length(u_char **p, u_char *last)
+{
+    size_t  n;
+
+    n = 0;
+
+    if (*p < last && **p == ' ') {
+        (*p)++;
+    }
+
+    while (*p < last && **p >= '0' && **p <= '9') {
+        n = n * 10 + (*(*p)++ - '0');
+    }
+
+    return n;
+}

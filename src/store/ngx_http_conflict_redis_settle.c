@@ -1,0 +1,177 @@
+
+/*
+ * Copyright (C) the ngx_http_conflict_module authors
+ *
+ * What becomes of a lease in Redis: settles are sent and not waited for;
+ * what they lead to is known here.
+ */
+
+
+#include "ngx_http_conflict_redis_args.h"
+#include "../core/conflict_time.h"
+#include "../core/conflict_version.h"
+
+
+static ngx_int_t ngx_http_conflict_redis_settle(ngx_http_conflict_op_t *op,
+    const char *verb, uint64_t version, ngx_msec_t until);
+static void ngx_http_conflict_redis_settled(void *data, ngx_str_t *answer,
+    const char *why);
+static void ngx_http_conflict_redis_cancelled(void *data, ngx_str_t *answer,
+    const char *why);
+
+
+ngx_int_t
+ngx_http_conflict_redis_renew(ngx_http_conflict_op_t *op)
+{
+    return ngx_http_conflict_redis_settle(op, "renew", op->version, op->lease);
+}
+
+
+ngx_int_t
+ngx_http_conflict_redis_commit(ngx_http_conflict_op_t *op)
+{
+    int64_t    mtime;
+    unsigned   twice;
+    uint64_t   version;
+    ngx_int_t  rc;
+
+    if (op->minted) {
+        version = op->fence;
+
+    } else {
+        version = op->seen.version ? op->seen.version
+                                   : op->fence | CONFLICT_VERSION_OPAQUE;
+    }
+
+    mtime = op->mtime;
+    twice = op->twice;
+
+    conflict_mtime_next(&mtime, &twice,
+                        (op->seen.mtime == CONFLICT_TIME_NONE)
+                        ? ngx_http_conflict_redis_local() + op->clock
+                        : op->seen.mtime);
+
+    op->mtime = mtime;
+    op->twice = twice;
+    op->existence = op->seen.existence;
+    op->body = 0;
+
+    rc = ngx_http_conflict_redis_settle(op, "commit", version, 0);
+
+    /*
+     * What the script will come to, unless another write has begun over
+     * this one.  Then the version is not current, and no base that is
+     * made of it holds.
+     */
+
+    op->version = version;
+    op->leased = 0;
+    op->applied = !op->overlap;
+
+    return rc;
+}
+
+
+ngx_int_t
+ngx_http_conflict_redis_cancel(ngx_http_conflict_op_t *op)
+{
+    op->leased = 0;
+
+    return ngx_http_conflict_redis_settle(op, "cancel", op->version, 0);
+}
+
+
+ngx_int_t
+ngx_http_conflict_redis_abandon(ngx_http_conflict_op_t *op)
+{
+    op->leased = 0;
+
+    return ngx_http_conflict_redis_settle(op, "abandon", op->version,
+                                          op->quarantine);
+}
+
+
+/* sent, and sent again while the lease may last; nobody waits for it */
+
+static ngx_int_t
+ngx_http_conflict_redis_settle(ngx_http_conflict_op_t *op, const char *verb,
+    uint64_t version, ngx_msec_t until)
+{
+    u_char                           buf[ngx_http_conflict_redis_room(
+                                         NGX_HTTP_CONFLICT_REDIS_ARGS)];
+    ngx_str_t                        arg[NGX_HTTP_CONFLICT_REDIS_ARGS];
+    ngx_uint_t                       flags;
+    const char                      *why;
+    ngx_http_conflict_redis_pt       handler;
+    ngx_http_conflict_redis_args_t   args;
+
+    flags = NGX_HTTP_CONFLICT_REDIS_PATIENT;
+
+    if (verb[0] == 'c' && verb[1] == 'a') {
+        handler = ngx_http_conflict_redis_cancelled;
+
+    } else {
+        handler = ngx_http_conflict_redis_settled;
+        flags |= NGX_HTTP_CONFLICT_REDIS_COPIED;
+    }
+
+    ngx_http_conflict_redis_head(op, &args, arg, buf, op->token);
+    ngx_http_conflict_redis_text(&args, verb);
+    ngx_http_conflict_redis_version(&args, op->fence);
+    ngx_http_conflict_redis_version(&args, version);
+    ngx_http_conflict_redis_number(&args, until);
+    ngx_http_conflict_redis_number(&args, op->quarantine);
+    ngx_http_conflict_redis_hash(&args, op->fingerprint);
+    ngx_http_conflict_redis_number(&args, op->seen.existence);
+    ngx_http_conflict_redis_date(&args, op->mtime);
+    ngx_http_conflict_redis_number(&args, op->twice);
+
+    if (ngx_http_conflict_redis_submit(op, NGX_HTTP_CONFLICT_REDIS_SETTLE,
+                                       &args, op->lease + op->quarantine,
+                                       flags, handler, op->store, &why)
+        != NGX_OK)
+    {
+        handler(op->store, NULL, why);
+    }
+
+    return NGX_OK;
+}
+
+
+/* a lease that was not settled runs out into a quarantine: that is safe */
+
+static void
+ngx_http_conflict_redis_settled(void *data, ngx_str_t *answer,
+    const char *why)
+{
+    ngx_http_conflict_store_t *store = data;
+
+    if (answer) {
+        ngx_http_conflict_redis_born(store, answer);
+        return;
+    }
+
+    store->unsettled++;
+
+    if (ngx_http_conflict_redis_often(&store->unsettled_logged)) {
+        return;
+    }
+
+    ngx_log_error(NGX_LOG_WARN, ngx_cycle->log, 0,
+                  "conflict store \"%V\": what became of a write could not "
+                  "be noted: %s; its resource is held until a GET can tell, "
+                  "%ui so far in this process",
+                  &store->name, why, store->unsettled);
+}
+
+
+/* nothing was written, so a lease that runs out holds nobody for long */
+
+static void
+ngx_http_conflict_redis_cancelled(void *data, ngx_str_t *answer,
+    const char *why)
+{
+    if (answer) {
+        ngx_http_conflict_redis_born(data, answer);
+    }
+}

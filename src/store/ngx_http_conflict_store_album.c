@@ -1,0 +1,308 @@
+
+/*
+ * Copyright (C) the ngx_http_conflict_module authors
+ *
+ * The history's zone of the shared-memory store, and the albums in it: the
+ * rows of a key.  They push out nothing but each other.
+ */
+
+
+#include "ngx_http_conflict_history.h"
+
+
+#define NGX_HTTP_CONFLICT_HISTORY_LAYOUT  1
+
+
+static ngx_int_t ngx_http_conflict_history_init(ngx_shm_zone_t *zone,
+    void *data);
+static ngx_http_conflict_history_t *ngx_http_conflict_history_build(
+    ngx_http_conflict_shm_t *shm);
+
+
+ngx_int_t
+ngx_http_conflict_shm_add_history(ngx_conf_t *cf,
+    ngx_http_conflict_store_t *store)
+{
+    ngx_str_t                 name;
+    ngx_http_conflict_shm_t  *shm;
+
+    shm = store->data;
+
+    if (shm->history_zone) {
+        return NGX_OK;
+    }
+
+    name.len = shm->zone->shm.name.len + sizeof(":history") - 1;
+    name.data = ngx_pnalloc(cf->pool, name.len);
+    if (name.data == NULL) {
+        return NGX_ERROR;
+    }
+
+    (void) ngx_sprintf(name.data, "%V:history", &shm->zone->shm.name);
+
+    shm->history_zone = ngx_shared_memory_add(cf, &name,
+                                              store->history_size
+                                              ? store->history_size
+                                              : shm->zone->shm.size,
+                                              (void *) store->ops);
+    if (shm->history_zone == NULL) {
+        return NGX_ERROR;
+    }
+
+    shm->history_zone->init = ngx_http_conflict_history_init;
+    shm->history_zone->data = shm;
+
+    return NGX_OK;
+}
+
+
+static ngx_int_t
+ngx_http_conflict_history_init(ngx_shm_zone_t *zone, void *data)
+{
+    ngx_http_conflict_shm_t      *shm;
+    ngx_http_conflict_history_t  *history;
+
+    shm = zone->data;
+    shm->history = (ngx_slab_pool_t *) zone->shm.addr;
+
+    if (data || zone->shm.exists) {
+        history = shm->history->data;
+
+        if (history && history->layout != NGX_HTTP_CONFLICT_HISTORY_LAYOUT) {
+            ngx_log_error(NGX_LOG_EMERG, zone->shm.log, 0,
+                          "the history of conflict store \"%V\" has the "
+                          "layout of another version of the module, restart "
+                          "nginx", &shm->store->name);
+            return NGX_ERROR;
+        }
+
+        return NGX_OK;
+    }
+
+    return ngx_http_conflict_history_build(shm) ? NGX_OK : NGX_ERROR;
+}
+
+
+static ngx_http_conflict_history_t *
+ngx_http_conflict_history_build(ngx_http_conflict_shm_t *shm)
+{
+    ngx_uint_t                    n;
+    ngx_slab_pool_t              *shpool;
+    ngx_http_conflict_history_t  *history;
+
+    shpool = shm->history;
+    shpool->data = NULL;
+    shpool->log_nomem = 0;
+
+    history = ngx_slab_calloc_locked(shpool,
+                                     sizeof(ngx_http_conflict_history_t));
+    if (history == NULL) {
+        return NULL;
+    }
+
+    history->layout = NGX_HTTP_CONFLICT_HISTORY_LAYOUT;
+    history->seed = ngx_http_conflict_zone_seed();
+    ngx_queue_init(&history->rows);
+
+    for (n = 1; n * 2 <= shm->history_zone->shm.size / 2048; n *= 2) {
+        /* void */
+    }
+
+    history->mask = n - 1;
+
+    history->buckets = ngx_slab_calloc_locked(shpool,
+                                    n * sizeof(ngx_http_conflict_album_t *));
+    if (history->buckets == NULL) {
+        return NULL;
+    }
+
+    shpool->data = history;
+
+    return history;
+}
+
+
+ngx_http_conflict_history_t *
+ngx_http_conflict_history_lock(ngx_http_conflict_op_t *op, uint64_t hash[2])
+{
+    ngx_http_conflict_shm_t      *shm;
+    ngx_http_conflict_history_t  *history;
+
+    shm = ngx_http_conflict_shm(op);
+
+    if (shm->history == NULL) {
+        return NULL;
+    }
+
+    ngx_shmtx_lock(&shm->history->mutex);
+
+    history = shm->history->data;
+
+    if (history == NULL || history->changing) {
+        shm->history->data = NULL;
+        ngx_slab_init(shm->history);
+
+        history = ngx_http_conflict_history_build(shm);
+        if (history == NULL) {
+            ngx_shmtx_unlock(&shm->history->mutex);
+            return NULL;
+        }
+    }
+
+    history->changing = 1;
+    ngx_memory_barrier();
+
+    ngx_http_conflict_failpoint();
+
+    conflict_hash_128(hash, op->key.data, op->key.len, history->seed);
+
+    return history;
+}
+
+
+void
+ngx_http_conflict_history_unlock(ngx_http_conflict_op_t *op,
+    ngx_http_conflict_history_t *history)
+{
+    ngx_http_conflict_failpoint();
+
+    ngx_memory_barrier();
+    history->changing = 0;
+
+    ngx_shmtx_unlock(&ngx_http_conflict_shm(op)->history->mutex);
+}
+
+
+ngx_http_conflict_album_t *
+ngx_http_conflict_history_find(ngx_http_conflict_op_t *op,
+    ngx_http_conflict_history_t *history, uint64_t hash[2])
+{
+    time_t                         oldest;
+    ngx_uint_t                     n;
+    ngx_http_conflict_album_t     *album;
+    ngx_http_conflict_body_row_t  *r, *next;
+
+    for (album = history->buckets[hash[0] & history->mask];
+         album;
+         album = album->next)
+    {
+        if (album->hash[0] == hash[0] && album->hash[1] == hash[1]) {
+            break;
+        }
+    }
+
+    if (album == NULL) {
+        return NULL;
+    }
+
+    oldest = ngx_time() - (time_t) (op->row_ttl / 1000);
+    n = album->n;
+
+    for (r = album->rows; r; r = next) {
+        next = r->next;
+
+        if (r->at < oldest) {
+            ngx_http_conflict_history_remove(op, history, r);
+            n--;
+        }
+    }
+
+    /* it went with the last of them */
+
+    return n ? album : NULL;
+}
+
+
+ngx_http_conflict_album_t *
+ngx_http_conflict_history_album(ngx_http_conflict_op_t *op,
+    ngx_http_conflict_history_t *history, uint64_t hash[2])
+{
+    ngx_http_conflict_album_t  *album, **bucket;
+
+    album = ngx_http_conflict_history_find(op, history, hash);
+
+    if (album) {
+        return album;
+    }
+
+    album = ngx_http_conflict_history_alloc(op, history,
+                                          sizeof(ngx_http_conflict_album_t));
+    if (album == NULL) {
+        return NULL;
+    }
+
+    ngx_memzero(album, sizeof(ngx_http_conflict_album_t));
+
+    album->hash[0] = hash[0];
+    album->hash[1] = hash[1];
+
+    bucket = &history->buckets[hash[0] & history->mask];
+
+    album->next = *bucket;
+    *bucket = album;
+
+    return album;
+}
+
+
+void *
+ngx_http_conflict_history_alloc(ngx_http_conflict_op_t *op,
+    ngx_http_conflict_history_t *history, size_t size)
+{
+    void         *p;
+    ngx_queue_t  *q;
+
+    for ( ;; ) {
+        p = ngx_slab_alloc_locked(ngx_http_conflict_shm(op)->history, size);
+
+        if (p || ngx_queue_empty(&history->rows)) {
+            return p;
+        }
+
+        q = ngx_queue_last(&history->rows);
+
+        ngx_http_conflict_history_remove(op, history,
+                          ngx_queue_data(q, ngx_http_conflict_body_row_t,
+                                         queue));
+    }
+}
+
+
+void
+ngx_http_conflict_history_remove(ngx_http_conflict_op_t *op,
+    ngx_http_conflict_history_t *history, ngx_http_conflict_body_row_t *row)
+{
+    ngx_slab_pool_t                *shpool;
+    ngx_http_conflict_album_t      *album, **bucket;
+    ngx_http_conflict_body_row_t  **link;
+
+    shpool = ngx_http_conflict_shm(op)->history;
+    album = row->album;
+
+    for (link = &album->rows; *link != row; link = &(*link)->next) {
+        /* void */
+    }
+
+    *link = row->next;
+    album->n--;
+    album->bytes -= row->len;
+
+    ngx_queue_remove(&row->queue);
+    ngx_slab_free_locked(shpool, row);
+
+    ngx_http_conflict_failpoint();
+
+    if (album->n) {
+        return;
+    }
+
+    bucket = &history->buckets[album->hash[0] & history->mask];
+
+    while (*bucket != album) {
+        bucket = &(*bucket)->next;
+    }
+
+    *bucket = album->next;
+
+    ngx_slab_free_locked(shpool, album);
+}

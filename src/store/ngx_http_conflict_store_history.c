@@ -1,0 +1,158 @@
+
+/*
+ * Copyright (C) the ngx_http_conflict_module authors
+ *
+ * The history of the shared-memory store: bodies by key and version.  What is
+ * in it was so once, whatever became of the zone of versions.
+ */
+
+
+#include "ngx_http_conflict_history.h"
+
+
+ngx_int_t
+ngx_http_conflict_shm_keep(ngx_http_conflict_op_t *op,
+    ngx_http_conflict_row_t *row)
+{
+    uint64_t                       hash[2];
+    ngx_http_conflict_album_t     *album;
+    ngx_http_conflict_history_t   *history;
+    ngx_http_conflict_body_row_t  *r, *old;
+
+    history = ngx_http_conflict_history_lock(op, hash);
+    if (history == NULL) {
+        return NGX_OK;
+    }
+
+    album = ngx_http_conflict_history_find(op, history, hash);
+
+    for (r = album ? album->rows : NULL; r; r = r->next) {
+
+        if (r->version == row->version) {
+
+            if (row->fingerprint) {
+                r->fingerprint = row->fingerprint;
+                r->certain = row->certain;
+            }
+
+            ngx_http_conflict_history_unlock(op, history);
+            return NGX_OK;
+        }
+    }
+
+    r = ngx_http_conflict_history_alloc(op, history, row->body.len
+                                     + sizeof(ngx_http_conflict_body_row_t));
+
+    if (r == NULL) {
+        ngx_http_conflict_history_unlock(op, history);
+        return NGX_OK;
+    }
+
+    /* room for it may have been that of its album */
+    album = ngx_http_conflict_history_album(op, history, hash);
+
+    if (album == NULL) {
+        ngx_slab_free_locked(ngx_http_conflict_shm(op)->history, r);
+        ngx_http_conflict_history_unlock(op, history);
+        return NGX_OK;
+    }
+
+    r->album = album;
+    r->version = row->version;
+    r->fingerprint = row->fingerprint;
+    r->certain = row->certain;
+    r->at = ngx_time();
+    r->len = row->body.len;
+    ngx_memcpy(ngx_http_conflict_row_body(r), row->body.data, r->len);
+
+    ngx_http_conflict_failpoint();
+
+    r->next = album->rows;
+    album->rows = r;
+    album->n++;
+    album->bytes += r->len;
+
+    ngx_queue_insert_head(&history->rows, &r->queue);
+
+    while (album->n > 1
+           && (album->n > op->rows || album->bytes > op->row_bytes))
+    {
+        for (old = r; old->next; old = old->next) { /* void */ }
+        ngx_http_conflict_history_remove(op, history, old);
+    }
+
+    ngx_http_conflict_history_unlock(op, history);
+
+    return NGX_OK;
+}
+
+
+ngx_int_t
+ngx_http_conflict_shm_recall(ngx_http_conflict_op_t *op)
+{
+    uint64_t                       hash[2];
+    ngx_http_conflict_album_t     *album;
+    ngx_http_conflict_history_t   *history;
+    ngx_http_conflict_body_row_t  *r;
+
+    ngx_http_conflict_op_forget(op);
+
+    history = ngx_http_conflict_history_lock(op, hash);
+    if (history == NULL) {
+        return NGX_OK;
+    }
+
+    album = ngx_http_conflict_history_find(op, history, hash);
+
+    for (r = album ? album->rows : NULL; r; r = r->next) {
+
+        if (r->version == op->pre.base && !op->held
+            && ngx_http_conflict_op_copy(&op->base_body,
+                                         ngx_http_conflict_row_body(r), r->len)
+               == NGX_OK)
+        {
+            op->held = 1;
+        }
+
+        if (op->fingerprint && r->fingerprint == op->fingerprint
+            && !op->repeat
+            && ngx_http_conflict_op_copy(&op->made_body,
+                                         ngx_http_conflict_row_body(r), r->len)
+               == NGX_OK)
+        {
+            op->repeat = 1;
+            op->certain = r->certain;
+        }
+    }
+
+    ngx_http_conflict_history_unlock(op, history);
+
+    return NGX_OK;
+}
+
+
+ngx_uint_t
+ngx_http_conflict_shm_holds(ngx_http_conflict_op_t *op)
+{
+    uint64_t                       hash[2];
+    ngx_uint_t                     held;
+    ngx_http_conflict_album_t     *album;
+    ngx_http_conflict_history_t   *history;
+    ngx_http_conflict_body_row_t  *r;
+
+    history = ngx_http_conflict_history_lock(op, hash);
+    if (history == NULL) {
+        return 0;
+    }
+
+    held = 0;
+    album = ngx_http_conflict_history_find(op, history, hash);
+
+    for (r = album ? album->rows : NULL; r && !held; r = r->next) {
+        held = (r->version == op->version);
+    }
+
+    ngx_http_conflict_history_unlock(op, history);
+
+    return held;
+}

@@ -435,12 +435,12 @@ my %on = (rows => 3);
 my $v = op('p', 'peek', key => 'k', %on)->{version};
 
 is(op('p', 'peek')->{held}, 0, 'nothing yet');
-op('p', 'keep', row => $v, text => 'one', read => 1);
+op('p', 'keep', row => $v, text => 'one', read => 1, shown => 1);
 
 my $r = op('q', 'peek', key => 'k', %on);
 is($r->{held}, 1, 'a read has shown it');
 
-op('q', 'keep', row => $v, text => 'two', read => 1);
+op('q', 'keep', row => $v, text => 'two', read => 1, shown => 1);
 $r = op('a', 'recall', key => 'k', base => $v, %on);
 is($r->{held}, 1, 'it is held');
 is($r->{base_body}, 'one', 'the first body of a version stays');
@@ -460,6 +460,14 @@ op('w', 'keep', row => $fence, text => 'other', certain => 1);
 $r = op('a', 'recall', key => 'k', base => 1, fp => 12, %on);
 is("$r->{repeat} $r->{certain} $r->{made_body} $r->{held}", '1 1 made 0',
    'now it is certain');
+
+op('w', 'peek', key => 'k', %on);
+is(op('w', 'peek')->{held}, 0, 'nobody was shown it');
+op('x', 'keep', key => 'k', row => $fence, text => 'shown', shown => 1, %on);
+is(op('w', 'peek')->{held}, 1, 'until somebody was');
+$r = op('a', 'recall', key => 'k', base => 1, fp => 12, %on);
+is("$r->{repeat} $r->{certain} $r->{made_body}", '1 1 shown',
+   'which takes the place of what was sent');
 
 is(op('a', 'recall', key => 'k', base => $v, fp => 13, %on)->{repeat}, 0,
    'another write is another');

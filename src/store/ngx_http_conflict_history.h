@@ -29,6 +29,7 @@ struct ngx_http_conflict_body_row_s {
     time_t                         at;
     size_t                         len;
     unsigned                       certain:1;
+    unsigned                       shown:1;
 };
 
 

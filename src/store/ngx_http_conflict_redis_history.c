@@ -34,6 +34,7 @@ ngx_http_conflict_redis_keep(ngx_http_conflict_op_t *op,
     ngx_http_conflict_redis_version(&args, row->version);
     ngx_http_conflict_redis_hash(&args, row->fingerprint);
     ngx_http_conflict_redis_number(&args, row->certain);
+    ngx_http_conflict_redis_number(&args, row->shown);
 
     if (row->read && op->minted) {
         ngx_http_conflict_redis_version(&args, op->fence);

@@ -96,7 +96,8 @@ struct ngx_http_conflict_op_s {
 
     /* of the history */
 
-    unsigned                          held:1;     /* peek: it has this version;
+    unsigned                          held:1;     /* peek: it has this version
+                                                     as it was shown;
                                                      recall: it has the base */
     unsigned                          repeat:1;   /* it has this write */
     unsigned                          certain:1;  /* which was seen to pass */
@@ -115,13 +116,14 @@ struct ngx_http_conflict_op_s {
 };
 
 
-/* a body that clients were shown under a version */
+/* a body under a version */
 
 typedef struct {
     uint64_t                          version;
     uint64_t                          fingerprint;    /* of its write; or 0 */
     ngx_str_t                         body;
     unsigned                          certain:1;  /* the write has passed */
+    unsigned                          shown:1;    /* 0: as it was sent on */
     unsigned                          read:1;     /* by a read: to be kept only
                                                      if nothing has changed */
 } ngx_http_conflict_row_t;
@@ -170,7 +172,8 @@ typedef struct {
 
     /*
      * Keeps a body, which is copied; it may as well not, as it forgets the
-     * oldest ones.  The first body of a version stays.  Never NGX_AGAIN.
+     * oldest ones.  The first body of a version stays, but one that was not
+     * shown gives way to one that was.  Never NGX_AGAIN.
      */
     ngx_int_t                       (*keep)(ngx_http_conflict_op_t *op,
                                             ngx_http_conflict_row_t *row);

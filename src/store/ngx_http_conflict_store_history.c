@@ -14,7 +14,8 @@ ngx_int_t
 ngx_http_conflict_shm_keep(ngx_http_conflict_op_t *op,
     ngx_http_conflict_row_t *row)
 {
-    uint64_t                       hash[2];
+    uint64_t                       hash[2], fingerprint;
+    ngx_uint_t                     certain;
     ngx_http_conflict_album_t     *album;
     ngx_http_conflict_history_t   *history;
     ngx_http_conflict_body_row_t  *r, *old;
@@ -24,20 +25,32 @@ ngx_http_conflict_shm_keep(ngx_http_conflict_op_t *op,
         return NGX_OK;
     }
 
+    fingerprint = row->fingerprint;
+    certain = row->certain;
+
     album = ngx_http_conflict_history_find(op, history, hash);
 
     for (r = album ? album->rows : NULL; r; r = r->next) {
 
-        if (r->version == row->version) {
+        if (r->version != row->version) {
+            continue;
+        }
 
-            if (row->fingerprint) {
-                r->fingerprint = row->fingerprint;
-                r->certain = row->certain;
-            }
+        if (fingerprint) {
+            r->fingerprint = fingerprint;
+            r->certain = certain;
+        }
 
+        if (r->shown || !row->shown) {
             ngx_http_conflict_history_unlock(op, history);
             return NGX_OK;
         }
+
+        fingerprint = r->fingerprint;
+        certain = r->certain;
+
+        ngx_http_conflict_history_remove(op, history, r);
+        break;
     }
 
     r = ngx_http_conflict_history_alloc(op, history, row->body.len
@@ -59,8 +72,9 @@ ngx_http_conflict_shm_keep(ngx_http_conflict_op_t *op,
 
     r->album = album;
     r->version = row->version;
-    r->fingerprint = row->fingerprint;
-    r->certain = row->certain;
+    r->fingerprint = fingerprint;
+    r->certain = certain;
+    r->shown = row->shown;
     r->at = ngx_time();
     r->len = row->body.len;
     ngx_memcpy(ngx_http_conflict_row_body(r), row->body.data, r->len);
@@ -149,7 +163,7 @@ ngx_http_conflict_shm_holds(ngx_http_conflict_op_t *op)
     album = ngx_http_conflict_history_find(op, history, hash);
 
     for (r = album ? album->rows : NULL; r && !held; r = r->next) {
-        held = (r->version == op->version);
+        held = (r->version == op->version && r->shown);
     }
 
     ngx_http_conflict_history_unlock(op, history);

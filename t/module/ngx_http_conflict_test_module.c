@@ -257,6 +257,7 @@ ngx_http_conflict_test_handler(ngx_http_request_t *r)
     row.version = ngx_http_conflict_test_arg(r, "row", 0);
     row.fingerprint = op->fingerprint;
     row.certain = ngx_http_conflict_test_arg(r, "certain", 0);
+    row.shown = ngx_http_conflict_test_arg(r, "shown", 0);
     row.read = ngx_http_conflict_test_arg(r, "read", 0);
     (void) ngx_http_arg(r, (u_char *) "text", 4, &row.body);
 

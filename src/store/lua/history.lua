@@ -1,27 +1,34 @@
--- keep and recall: bodies that clients were shown, by version.
+-- keep and recall: bodies by version, as clients were shown them, or else as
+-- they were sent on.
 --
 -- input:   KEYS 3 the history of the entry
 --          ARGV 6 verb;
 --          keep: 7 version, 8 fingerprint of its write, 9 certain: that was
---               seen to pass, 10 fence where a read has shown it, then kept
---               only if nothing has begun since ("-": by a write), 11 how
---               many bodies, 12 their bytes together, 13 ttl (msec), 14 body
+--               seen to pass, 10 shown, 11 fence where a read has shown it,
+--               then kept only if nothing has begun since ("-": by a write),
+--               12 how many bodies, 13 their bytes together, 14 ttl (msec),
+--               15 body
 --          recall: 7 version, 8 fingerprint
 -- output:  ... keep: nothing more
 --          recall: held, repeat, certain, length of the body held, length of
 --               what the write has made, then both
 --
--- A hash: a field for each version, and "order", which lists them oldest
--- first: version,fingerprint,certain,length and a space.
+-- A hash: a field for each version, "-" before it where that was not shown,
+-- and "order", which lists them oldest first: version,fingerprint,certain,
+-- shown,length and a space.
 
 local history, version, fingerprint = KEYS[3], ARGV[7], ARGV[8]
 
+local function field(row)
+    return (row.s == '1' and '' or '-') .. row.v
+end
+
 local rows, bytes, at = {}, 0, nil
 
-for v, f, c, n in string.gmatch(call('HGET', history, 'order') or '',
-                                '(%S-),(%S-),(%d),(%d+) ')
+for v, f, c, s, n in string.gmatch(call('HGET', history, 'order') or '',
+                                   '(%S-),(%S-),(%d),(%d),(%d+) ')
 do
-    rows[#rows + 1] = { v = v, f = f, c = c, n = tonumber(n) }
+    rows[#rows + 1] = { v = v, f = f, c = c, s = s, n = tonumber(n) }
     bytes = bytes + n
 
     if v == version then
@@ -31,12 +38,12 @@ end
 
 if ARGV[6] == 'recall' then
 
-    local body = at and call('HGET', history, version)
+    local body = at and call('HGET', history, field(at))
     local made, certain
 
     for _, row in ipairs(rows) do
         if fingerprint ~= '-' and row.f == fingerprint then
-            made, certain = call('HGET', history, row.v), row.c
+            made, certain = call('HGET', history, field(row)), row.c
         end
     end
 
@@ -46,55 +53,62 @@ if ARGV[6] == 'recall' then
            .. (made or '')
 end
 
-if ARGV[10] ~= '-' then
+if ARGV[11] ~= '-' then
     local e = load()
 
-    if not e or state_of(e) ~= FREE or e.v ~= version or e.f ~= ARGV[10] then
+    if not e or state_of(e) ~= FREE or e.v ~= version or e.f ~= ARGV[11] then
         return token .. ' ' .. born
     end
 end
 
 local gone = {}
 
-if at then
+if at and fingerprint ~= '-' then
+    at.f, at.c = fingerprint, ARGV[9]
+end
 
+if not at then
+    at = { v = version, f = fingerprint, c = ARGV[9], n = 0 }
+    rows[#rows + 1] = at
+
+elseif at.s == '1' or ARGV[10] == '0' then
     -- the first body of a version stays
-
-    if fingerprint ~= '-' then
-        at.f, at.c = fingerprint, ARGV[9]
-    end
+    at.stays = true
 
 else
-    rows[#rows + 1] = { v = version, f = fingerprint, c = ARGV[9],
-                        n = #ARGV[14] }
-    bytes = bytes + #ARGV[14]
+    gone[1] = field(at)
+end
 
-    while #rows > 1
-          and (#rows > tonumber(ARGV[11]) or bytes > tonumber(ARGV[12]))
-    do
-        local row = table.remove(rows, 1)
-        gone[#gone + 1], bytes = row.v, bytes - row.n
-    end
+if not at.stays then
+    bytes = bytes - at.n + #ARGV[15]
+    at.s, at.n = ARGV[10], #ARGV[15]
+end
+
+while #rows > 1
+      and (#rows > tonumber(ARGV[12]) or bytes > tonumber(ARGV[13]))
+do
+    local row = table.remove(rows, 1)
+    gone[#gone + 1], bytes = field(row), bytes - row.n
+    row.gone = true
 end
 
 local order = ''
 
 for _, row in ipairs(rows) do
-    order = order .. row.v .. ',' .. row.f .. ',' .. row.c .. ',' .. row.n
-            .. ' '
+    order = order .. row.v .. ',' .. row.f .. ',' .. row.c .. ',' .. row.s
+            .. ',' .. row.n .. ' '
 end
 
-if at then
-    call('HSET', history, 'order', order)
+call('HSET', history, 'order', order)
 
-else
-    call('HSET', history, 'order', order, version, ARGV[14])
+for _, name in ipairs(gone) do
+    call('HDEL', history, name)
 end
 
-for _, v in ipairs(gone) do
-    call('HDEL', history, v)
+if not at.stays and not at.gone then
+    call('HSET', history, field(at), ARGV[15])
 end
 
-call('PEXPIRE', history, ARGV[13])
+call('PEXPIRE', history, ARGV[14])
 
 return token .. ' ' .. born

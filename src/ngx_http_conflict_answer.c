@@ -55,6 +55,9 @@ static const ngx_http_conflict_answer_t  ngx_http_conflict_answers[] = {
     { NGX_HTTP_UNSUPPORTED_MEDIA_TYPE, "encoded_body",
       "The body is encoded and cannot be checked", 0 },
 
+    { NGX_HTTP_UNSUPPORTED_MEDIA_TYPE, "unsupported_media_type",
+      "The body is of a type that cannot be merged", 0 },
+
     { NGX_HTTP_SERVICE_UNAVAILABLE, "store_unavailable",
       "The current version cannot be told", 1 },
 
@@ -78,6 +81,9 @@ ngx_http_conflict_answer_handler(ngx_http_request_t *r)
 
     ctx = ngx_http_get_module_ctx(r, ngx_http_conflict_module);
     ctx->answered = 1;
+
+    /* what was found out with the lease held; nobody need wait any more */
+    ngx_http_conflict_settle_end(ctx);
 
     rc = ngx_http_discard_request_body(r);
     if (rc != NGX_OK) {
@@ -150,7 +156,7 @@ ngx_http_conflict_answer_refusal(ngx_http_request_t *r,
         return NGX_ERROR;
     }
 
-    tail = ngx_create_temp_buf(r->pool, 256);
+    tail = ngx_create_temp_buf(r->pool, 256 + ctx->merge.clashes.len);
     if (tail == NULL) {
         return NGX_ERROR;
     }
@@ -181,6 +187,14 @@ ngx_http_conflict_answer_refusal(ngx_http_request_t *r,
             p = ngx_sprintf(p, ",\"server_version\":null,"
                                "\"server_version_omitted\":\"%s\"", omitted);
         }
+    }
+
+    if (ctx->merge.clashed) {
+        p = ngx_sprintf(p, ",\"conflicts\":[");
+        p = ngx_cpymem(p, ctx->merge.clashes.data + 1,
+                       ctx->merge.clashes.len - 1);
+        p = ngx_sprintf(p, "],\"base_held\":%s",
+                        ctx->merge.held ? "true" : "false");
     }
 
     if (ctx->id.len) {
@@ -274,6 +288,17 @@ ngx_http_conflict_answer_headers(ngx_http_request_t *r,
            != NGX_OK)
     {
         return NGX_ERROR;
+    }
+
+    if (ctx->error == NGX_HTTP_CONFLICT_UNMERGEABLE) {
+        /* RFC 5789, 3.1; RFC 9110, 15.5.16 */
+        return (ctx->method == NGX_HTTP_PATCH)
+               ? ngx_http_conflict_add_header(r, "Accept-Patch",
+                                     "application/merge-patch+json",
+                                     sizeof("application/merge-patch+json")
+                                     - 1)
+               : ngx_http_conflict_add_header(r, "Accept", "application/json",
+                                              sizeof("application/json") - 1);
     }
 
     if (ctx->error != NGX_HTTP_CONFLICT_STALE

@@ -43,6 +43,7 @@ static ngx_str_t  ngx_http_conflict_action_names[] = {
     ngx_string("conflict_client_wins"),
     ngx_string("conflict_server_wins"),
     ngx_string("conflict_version"),
+    ngx_string("conflict_merge"),
     ngx_string("conflict_busy"),
     ngx_string("conflict_deleted"),
     ngx_string("conflict_required"),
@@ -81,7 +82,8 @@ ngx_http_conflict_audit(ngx_http_request_t *r, ngx_http_conflict_ctx_t *ctx,
     }
 
     line = ngx_pnalloc(r->pool, NGX_HTTP_CONFLICT_TEXTS
-                                * (6 * NGX_HTTP_CONFLICT_LONGEST_TEXT + 32));
+                                * (6 * NGX_HTTP_CONFLICT_LONGEST_TEXT + 32)
+                                + ctx->merge.fields.len);
     if (line == NULL) {
         return;
     }
@@ -117,7 +119,15 @@ ngx_http_conflict_audit(ngx_http_request_t *r, ngx_http_conflict_ctx_t *ctx,
     p = ngx_http_conflict_audit_time(p, ",\"client_ts", ctx->client_time);
     p = ngx_http_conflict_audit_time(p, ",\"server_ts",
                                      ctx->against_time);
-    p = ngx_sprintf(p, ",\"fields\":[]");
+    p = ngx_sprintf(p, ",\"fields\":[");
+
+    if (ctx->merge.fields.len) {
+        p = ngx_cpymem(p, ctx->merge.fields.data + 1,
+                       ctx->merge.fields.len - 1);
+    }
+
+    *p++ = ']';
+
     p = ngx_http_conflict_audit_text(p, ",\"remote_addr",
                                      &r->connection->addr_text);
     p = ngx_http_conflict_audit_text(p, ",\"server_name", &cscf->server_name);

@@ -122,6 +122,7 @@ ngx_http_conflict_base_create(ngx_http_request_t *r,
     op->report = nlcf->report;
     op->minted = (nlcf->version->place == NGX_HTTP_CONFLICT_DEFAULT);
     op->seen.mtime = CONFLICT_TIME_NONE;
+    ngx_http_conflict_keep_want(ctx);
 
     i = r->headers_in.if_match ? r->headers_in.if_match->value.len / 2 + 1 : 0;
 
@@ -406,8 +407,8 @@ ngx_http_conflict_base_error(ngx_http_conflict_ctx_t *ctx,
 
 /*
  * A retry has the same bytes, bases and sender.  PUT and DELETE may be done
- * once for two senders that want the same; any other method needs someone
- * to tell the senders apart.
+ * once for two senders that want the same; any other method, and what is
+ * added to a sum, needs someone to tell the senders apart.
  */
 
 static ngx_int_t
@@ -430,7 +431,8 @@ ngx_http_conflict_fingerprint(ngx_http_request_t *r,
     key = ngx_http_conflict_header(&r->headers_in.headers,
                                    &ngx_http_conflict_idempotency_key, NULL);
 
-    if (!(r->method & (NGX_HTTP_PUT|NGX_HTTP_DELETE))
+    if ((!(r->method & (NGX_HTTP_PUT|NGX_HTTP_DELETE))
+         || ctx->conf->sum_rules)
         && key == NULL && ctx->user.len == 0 && ctx->client.len == 0)
     {
         return NGX_OK;

@@ -80,6 +80,9 @@ ngx_http_conflict_create_loc_conf(ngx_conf_t *cf)
      *     conf->methods = 0;
      *     conf->root = NULL;
      *     conf->unbuffered = 0;
+     *     conf->fields = NULL;
+     *     conf->server_rules = 0;
+     *     conf->sum_rules = 0;
      */
 
     conf->policy = NGX_CONF_UNSET_UINT;
@@ -97,6 +100,8 @@ ngx_http_conflict_create_loc_conf(ngx_conf_t *cf)
     conf->wait = NGX_CONF_UNSET_MSEC;
     conf->quarantine = NGX_CONF_UNSET_MSEC;
     conf->max_body = NGX_CONF_UNSET_SIZE;
+    conf->history = NGX_CONF_UNSET_UINT;
+    conf->history_ttl = NGX_CONF_UNSET_MSEC;
     conf->log = NGX_CONF_UNSET_PTR;
 
     return conf;
@@ -156,6 +161,17 @@ ngx_http_conflict_merge_loc_conf(ngx_conf_t *cf, void *parent, void *child)
     ngx_conf_merge_msec_value(conf->wait, prev->wait, 2000);
     ngx_conf_merge_msec_value(conf->quarantine, prev->quarantine, 5000);
     ngx_conf_merge_size_value(conf->max_body, prev->max_body, 1024 * 1024);
+
+    if (conf->fields == NULL) {
+        conf->fields = prev->fields;
+    }
+
+    if (conf->history == NGX_CONF_UNSET_UINT) {
+        conf->history_ttl = prev->history_ttl;
+    }
+
+    ngx_conf_init_msec_value(conf->history_ttl, 7 * 24 * 3600 * 1000);
+    ngx_conf_merge_uint_value(conf->history, prev->history, 8);
 
     if (conf->log == NGX_CONF_UNSET_PTR) {
         conf->log = prev->log;

@@ -17,8 +17,10 @@
 #include "core/conflict_decide.h"
 #include "core/conflict_hash.h"
 #include "core/conflict_json.h"
+#include "core/conflict_merge.h"
 #include "core/conflict_text.h"
 #include "core/conflict_time.h"
+#include "core/conflict_value.h"
 #include "core/conflict_version.h"
 #include "store/ngx_http_conflict_redis.h"
 #include "store/ngx_http_conflict_store.h"
@@ -105,6 +107,12 @@ typedef struct {
     ngx_msec_t                     quarantine;
     size_t                         max_body;
 
+    ngx_array_t                   *fields;     /* conflict_field_t, or NULL */
+    ngx_uint_t                     history;    /* bodies of a resource */
+    ngx_msec_t                     history_ttl;
+    ngx_uint_t                     server_rules;   /* a field has it */
+    ngx_uint_t                     sum_rules;      /* the same */
+
     ngx_http_conflict_log_t       *log;
     ngx_uint_t                     unbuffered; /* X_request_buffering off */
     ngx_str_t                      name;       /* of the location */
@@ -125,6 +133,17 @@ char *ngx_http_conflict_merge_loc_conf(ngx_conf_t *cf, void *parent,
 
 /* Completes a location whose policy is not "off". */
 ngx_int_t ngx_http_conflict_guard(ngx_conf_t *cf,
+    ngx_http_conflict_loc_conf_t *conf);
+
+/* fields.c */
+
+char *ngx_http_conflict_set_rule(ngx_conf_t *cf, ngx_command_t *cmd,
+    void *conf);
+char *ngx_http_conflict_set_history(ngx_conf_t *cf, ngx_command_t *cmd,
+    void *conf);
+
+/* Completes a location whose policy is "merge". */
+ngx_int_t ngx_http_conflict_guard_fields(ngx_conf_t *cf,
     ngx_http_conflict_loc_conf_t *conf);
 
 /* moved.c */

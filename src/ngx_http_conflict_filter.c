@@ -181,7 +181,7 @@ ngx_http_conflict_write_header(ngx_http_request_t *r,
 
     tagged = ctx->committed && op->applied
              && op->seen.existence == CONFLICT_EXISTS
-             && !(ctx->method == NGX_HTTP_PUT && ctx->stripped);
+             && !(ctx->method == NGX_HTTP_PUT && ctx->rewritten);
 
     if (op->minted && !ctx->conf->report
         && ngx_http_conflict_set_etag(r, tagged ? op->version : 0) != NGX_OK)

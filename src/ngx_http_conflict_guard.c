@@ -101,6 +101,12 @@ ngx_http_conflict_guard(ngx_conf_t *cf, ngx_http_conflict_loc_conf_t *conf)
         return NGX_ERROR;
     }
 
+    if (conf->policy == CONFLICT_MERGE
+        && ngx_http_conflict_guard_fields(cf, conf) != NGX_OK)
+    {
+        return NGX_ERROR;
+    }
+
     return ngx_http_conflict_upstream_conf(cf, nmcf, conf);
 }
 

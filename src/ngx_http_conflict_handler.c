@@ -194,6 +194,7 @@ ngx_http_conflict_read(ngx_http_request_t *r, ngx_http_conflict_ctx_t *ctx)
     op->minted = (ctx->conf->version->place == NGX_HTTP_CONFLICT_DEFAULT);
     op->done = ngx_http_conflict_op_done;
     ctx->op = op;
+    ngx_http_conflict_keep_want(ctx);
     ctx->store_start = ngx_current_msec;
 
     /*
@@ -306,8 +307,20 @@ ngx_http_conflict_write(ngx_http_request_t *r, ngx_http_conflict_ctx_t *ctx)
             rc = ngx_http_conflict_observed(ctx);
             break;
 
+        case NGX_HTTP_CONFLICT_ST_RECALL:
+            rc = ngx_http_conflict_recall(ctx);
+            break;
+
+        case NGX_HTTP_CONFLICT_ST_RECALLED:
+            rc = ngx_http_conflict_recalled(ctx);
+            break;
+
         case NGX_HTTP_CONFLICT_ST_LATEST:
             rc = ngx_http_conflict_found(ctx);
+            break;
+
+        case NGX_HTTP_CONFLICT_ST_COMBINE:
+            rc = ngx_http_conflict_combine(r, ctx);
             break;
 
         case NGX_HTTP_CONFLICT_ST_PASS:
@@ -326,7 +339,7 @@ ngx_http_conflict_write(ngx_http_request_t *r, ngx_http_conflict_ctx_t *ctx)
 
     } while (rc == NGX_OK);
 
-    return rc;
+    return (rc == NGX_ERROR) ? NGX_HTTP_INTERNAL_SERVER_ERROR : rc;
 }
 
 
@@ -339,7 +352,7 @@ ngx_http_conflict_read_headers(ngx_http_request_t *r,
     rc = ngx_http_conflict_base_headers(r, ctx);
 
     if (rc == NGX_ERROR) {
-        return NGX_HTTP_INTERNAL_SERVER_ERROR;
+        return NGX_ERROR;
     }
 
     ctx->state = NGX_HTTP_CONFLICT_ST_BODY;
@@ -383,8 +396,12 @@ ngx_http_conflict_ready(ngx_http_request_t *r, ngx_http_conflict_ctx_t *ctx)
 
     rc = ngx_http_conflict_base_body(r, ctx);
 
+    if (rc == NGX_OK) {
+        rc = ngx_http_conflict_combinable(r, ctx);
+    }
+
     if (rc == NGX_ERROR) {
-        return NGX_HTTP_INTERNAL_SERVER_ERROR;
+        return NGX_ERROR;
     }
 
     ctx->state = NGX_HTTP_CONFLICT_ST_BEGIN;

@@ -73,6 +73,7 @@ static const ngx_str_t  ngx_http_conflict_digest_headers[] = {
 static ngx_str_t  ngx_http_conflict_outcome_names[] = {
     ngx_null_string,
     ngx_string("passed"),
+    ngx_string("merged"),
     ngx_string("overwrote"),
     ngx_string("rejected"),
     ngx_string("dropped"),
@@ -88,6 +89,7 @@ static ngx_str_t  ngx_http_conflict_policy_names[] = {
     ngx_string("client_wins"),
     ngx_string("server_wins"),
     ngx_string("version"),
+    ngx_string("merge"),
     ngx_string("off")
 };
 
@@ -151,7 +153,7 @@ ngx_http_conflict_hide(ngx_http_request_t *r, ngx_http_conflict_ctx_t *ctx)
         }
     }
 
-    if (ctx->stripped
+    if (ctx->rewritten
         && ngx_http_conflict_hide_headers(r, ngx_http_conflict_digest_headers)
            != NGX_OK)
     {
@@ -392,8 +394,8 @@ ngx_int_t
 ngx_http_conflict_set_field(ngx_http_request_t *r,
     ngx_http_conflict_ctx_t *ctx)
 {
-    u_char     *p, text[sizeof("unchecked;version=;base=;report")
-                        + 2 * NGX_INT64_LEN];
+    u_char     *p, text[sizeof("unchecked;version=;base=;fields=\"\";report")
+                        + 2 * NGX_INT64_LEN + CONFLICT_MERGE_NAMES];
     uint64_t    base;
     ngx_str_t  *name;
 
@@ -428,6 +430,10 @@ ngx_http_conflict_set_field(ngx_http_request_t *r,
            == 0)
     {
         p = ngx_sprintf(p, ";base=%uL", base);
+    }
+
+    if (ctx->merge.names.len) {
+        p = ngx_sprintf(p, ";fields=\"%V\"", &ctx->merge.names);
     }
 
     if (ctx->conf->report && ctx->write) {

@@ -121,6 +121,18 @@ static ngx_command_t  ngx_http_conflict_commands[] = {
       ngx_http_conflict_offset(latest),
       NULL },
 
+    { ngx_string("conflict_field"),
+      NGX_HTTP_CONFLICT_ANY_CONF|NGX_CONF_TAKE2,
+      ngx_http_conflict_set_rule,
+      ngx_http_conflict_offset(fields),
+      NULL },
+
+    { ngx_string("conflict_history"),
+      NGX_HTTP_CONFLICT_ANY_CONF|NGX_CONF_TAKE12,
+      ngx_http_conflict_set_history,
+      ngx_http_conflict_offset(history),
+      NULL },
+
     { ngx_string("conflict_header_status"),
       NGX_HTTP_CONFLICT_ANY_CONF|NGX_CONF_TAKE1,
       ngx_conf_set_enum_slot,

@@ -26,7 +26,10 @@ typedef enum {
     NGX_HTTP_CONFLICT_ST_FETCHED,
     NGX_HTTP_CONFLICT_ST_OBSERVE,
     NGX_HTTP_CONFLICT_ST_OBSERVED,
+    NGX_HTTP_CONFLICT_ST_RECALL,
+    NGX_HTTP_CONFLICT_ST_RECALLED,
     NGX_HTTP_CONFLICT_ST_LATEST,
+    NGX_HTTP_CONFLICT_ST_COMBINE,
     NGX_HTTP_CONFLICT_ST_PASS,
     NGX_HTTP_CONFLICT_ST_PASSED,
     NGX_HTTP_CONFLICT_ST_ANSWER
@@ -38,6 +41,7 @@ typedef enum {
 typedef enum {
     NGX_HTTP_CONFLICT_NONE = 0,
     NGX_HTTP_CONFLICT_PASSED,
+    NGX_HTTP_CONFLICT_MERGED,
     NGX_HTTP_CONFLICT_OVERWROTE,
     NGX_HTTP_CONFLICT_REJECTED,
     NGX_HTTP_CONFLICT_DROPPED,
@@ -59,6 +63,7 @@ typedef enum {
     NGX_HTTP_CONFLICT_BAD_JSON,
     NGX_HTTP_CONFLICT_TOO_LARGE,
     NGX_HTTP_CONFLICT_ENCODED,
+    NGX_HTTP_CONFLICT_UNMERGEABLE,
     NGX_HTTP_CONFLICT_UNAVAILABLE,
     NGX_HTTP_CONFLICT_UNKNOWN_OUTCOME,
     NGX_HTTP_CONFLICT_GENERATION,
@@ -75,6 +80,7 @@ typedef enum {
     NGX_HTTP_CONFLICT_ACT_CLIENT_WINS,
     NGX_HTTP_CONFLICT_ACT_SERVER_WINS,
     NGX_HTTP_CONFLICT_ACT_VERSION,
+    NGX_HTTP_CONFLICT_ACT_MERGE,
     NGX_HTTP_CONFLICT_ACT_BUSY,
     NGX_HTTP_CONFLICT_ACT_DELETED,
     NGX_HTTP_CONFLICT_ACT_REQUIRED,
@@ -95,6 +101,21 @@ typedef struct {
     unsigned                       hashed:1;
     unsigned                       too_large:1;
 } ngx_http_conflict_body_t;
+
+
+/* what a merge has made, or could not */
+
+typedef struct {
+    ngx_str_t                      text;       /* instead of the body */
+    ngx_str_t                      names;      /* fields: tags title */
+    ngx_str_t                      fields;     /* ,"/tags","/title" */
+    ngx_str_t                      clashes;    /* ,{"field":"/price",...} */
+    ngx_chain_t                   *sent;       /* what a PUT has sent on */
+    unsigned                       able:1;     /* the body can be merged */
+    unsigned                       patch:1;
+    unsigned                       held:1;     /* its base was */
+    unsigned                       clashed:1;
+} ngx_http_conflict_merge_t;
 
 
 /* the latest representation, from a GET with the caller's credentials */
@@ -134,6 +155,10 @@ typedef struct {
     conflict_json_t               *inject;
     conflict_hash_t                hash;
     off_t                          size;
+    u_char                        *kept;       /* for the history */
+    size_t                         kept_len;
+    size_t                         kept_size;
+    unsigned                       keeping:1;
     unsigned                       hashing:1;
     unsigned                       failed:1;   /* not JSON, or too large */
     unsigned                       injected:1;
@@ -164,6 +189,7 @@ struct ngx_http_conflict_ctx_s {
 
     ngx_http_conflict_body_t       body;
     ngx_http_conflict_latest_t     latest;
+    ngx_http_conflict_merge_t      merge;
     ngx_http_conflict_response_t  *response;   /* NULL: not looked into */
 
     ngx_uint_t                     method;     /* of the client's request */
@@ -190,7 +216,7 @@ struct ngx_http_conflict_ctx_s {
     unsigned                       handed_on:1;    /* after a 2xx */
     unsigned                       left:1;     /* by an error page */
     unsigned                       audited:1;
-    unsigned                       stripped:1;
+    unsigned                       rewritten:1;    /* its body was */
     unsigned                       filtered:1; /* the header was seen */
     unsigned                       answered:1; /* by the module itself */
 };
@@ -270,17 +296,12 @@ ngx_int_t ngx_http_conflict_body_read(ngx_http_request_t *r,
     ngx_http_conflict_ctx_t *ctx);
 
 /*
- * Cuts the bytes from "start" up to "end" out of the body and corrects its
- * length.
- */
-ngx_int_t ngx_http_conflict_body_cut(ngx_http_request_t *r, off_t start,
-    off_t end);
-
-/*
  * The body in one piece, from the request's pool; at most "max" bytes.
  */
 ngx_int_t ngx_http_conflict_body_text(ngx_http_request_t *r, size_t max,
     ngx_str_t *text);
+ngx_int_t ngx_http_conflict_chain_text(ngx_pool_t *pool, ngx_chain_t *in,
+    size_t max, ngx_str_t *text);
 void ngx_http_conflict_body_filter_init(void);
 
 /* fetch.c */
@@ -318,14 +339,19 @@ ngx_int_t ngx_http_conflict_latest_body(ngx_http_request_t *r,
  */
 ngx_int_t ngx_http_conflict_latest_seen(ngx_http_conflict_ctx_t *ctx);
 
-/* The row within the body ("root"), or all of it. */
+/* The upstream's version in it, as a base in a body has it. */
+ngx_int_t ngx_http_conflict_latest_version(ngx_http_conflict_ctx_t *ctx,
+    ngx_str_t *version);
+
+/* The row within a JSON body ("root"), or all of it. */
 void ngx_http_conflict_latest_row(ngx_http_conflict_ctx_t *ctx,
     ngx_str_t *row);
+void ngx_http_conflict_row(ngx_http_conflict_loc_conf_t *nlcf,
+    ngx_str_t *body);
 
-/*
- * Is it JSON by its media type: application/json, text/json or +json.
- */
-ngx_uint_t ngx_http_conflict_is_json(ngx_str_t *type);
+/* Has the row what a write wanted, whose text need not be JSON. */
+ngx_uint_t ngx_http_conflict_row_reflects(ngx_http_conflict_loc_conf_t *nlcf,
+    ngx_str_t *row, ngx_str_t *text, conflict_reflects_e how);
 
 /*
  * A date as upstreams send it, HTTP-date or RFC 3339, in microseconds, or
@@ -338,6 +364,21 @@ int64_t ngx_http_conflict_date(ngx_str_t *text);
  */
 uint64_t ngx_http_conflict_version(ngx_http_conflict_source_t *source,
     ngx_str_t *text);
+
+/* media.c */
+
+/*
+ * Is it JSON by its media type: application/json, text/json or +json.
+ */
+ngx_uint_t ngx_http_conflict_is_json(ngx_str_t *type);
+
+/*
+ * The client's body is here: can it be merged?  Else it is checked as under
+ * "version".  NGX_DECLINED: not even that, ctx->error and ctx->reason say
+ * what is wrong.
+ */
+ngx_int_t ngx_http_conflict_combinable(ngx_http_request_t *r,
+    ngx_http_conflict_ctx_t *ctx);
 
 /* upstream.c */
 
@@ -373,7 +414,7 @@ ngx_int_t ngx_http_conflict_upstream_conf(ngx_conf_t *cf,
 
 /* settle.c */
 
-/* Renews a lease that was just taken, until it is settled. */
+/* Renews a lease, until it is settled. */
 void ngx_http_conflict_settle_start(ngx_http_conflict_ctx_t *ctx);
 
 /*
@@ -408,6 +449,7 @@ ngx_int_t ngx_http_conflict_random(u_char *data, size_t len);
 uint64_t ngx_http_conflict_seed(void);
 
 
+#include "ngx_http_conflict_combine.h"
 #include "ngx_http_conflict_response.h"
 
 

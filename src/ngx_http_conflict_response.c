@@ -113,6 +113,15 @@ ngx_http_conflict_response_start(ngx_http_request_t *r,
         return NGX_OK;
     }
 
+    if (ngx_http_conflict_keep_wants(r, ctx)) {
+
+        if (ngx_http_conflict_response_create(r, ctx) != NGX_OK) {
+            return NGX_ERROR;
+        }
+
+        ctx->response->keeping = 1;
+    }
+
     if (nlcf->version->place == NGX_HTTP_CONFLICT_JSON) {
 
         if (ngx_http_conflict_response_create(r, ctx) != NGX_OK
@@ -326,6 +335,10 @@ ngx_http_conflict_response_feed(ngx_http_conflict_ctx_t *ctx, u_char *data,
         conflict_hash_update(&response->hash, data, len);
     }
 
+    if (response->keeping) {
+        ngx_http_conflict_keep_feed(ctx, data, len);
+    }
+
     json[0] = response->version;
     json[1] = response->mtime;
     json[2] = response->inject;
@@ -346,11 +359,13 @@ ngx_http_conflict_response_end(ngx_http_request_t *r,
     ngx_http_conflict_ctx_t *ctx)
 {
     ngx_str_t                      value;
+    ngx_uint_t                     settled;
     ngx_http_conflict_op_t        *op;
     ngx_http_conflict_response_t  *response;
 
     op = ctx->op;
     response = ctx->response;
+    settled = 0;
 
     if (op == NULL) {
         return;
@@ -379,6 +394,14 @@ ngx_http_conflict_response_end(ngx_http_request_t *r,
 
     if (ctx->write && !ctx->settled) {
         ngx_http_conflict_settle_body(ctx);
+        settled = 1;
+    }
+
+    if (response && response->keeping && !response->failed) {
+        ngx_http_conflict_keep_shown(ctx);
+    }
+
+    if (settled) {
         return;
     }
 

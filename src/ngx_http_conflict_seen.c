@@ -124,31 +124,89 @@ ngx_http_conflict_latest_value(ngx_http_conflict_ctx_t *ctx,
 }
 
 
+ngx_int_t
+ngx_http_conflict_latest_version(ngx_http_conflict_ctx_t *ctx,
+    ngx_str_t *version)
+{
+    ngx_str_t        value;
+    conflict_json_t  json;
+
+    ngx_str_null(version);
+
+    if (ngx_http_conflict_latest_value(ctx, ctx->conf->version, &json,
+                                       &ctx->latest.version_header, &value)
+        != NGX_OK)
+    {
+        return NGX_DECLINED;
+    }
+
+    if (ctx->conf->version->place == NGX_HTTP_CONFLICT_HEADER
+        && value.len > 1 && value.data[0] == '"'
+        && value.data[value.len - 1] == '"')
+    {
+        /* as a base in a body: the version, not the tag */
+        value.data++;
+        value.len -= 2;
+    }
+
+    version->data = ngx_pstrdup(ctx->request->pool, &value);
+    if (version->data == NULL) {
+        return NGX_ERROR;
+    }
+
+    version->len = value.len;
+
+    return NGX_OK;
+}
+
+
 void
 ngx_http_conflict_latest_row(ngx_http_conflict_ctx_t *ctx, ngx_str_t *row)
 {
-    conflict_json_t              json;
-    ngx_http_conflict_latest_t  *latest;
+    row->data = ctx->latest.data;
+    row->len = ctx->latest.len;
 
-    latest = &ctx->latest;
+    if (ctx->latest.json) {
+        ngx_http_conflict_row(ctx->conf, row);
+    }
+}
 
-    row->data = latest->data;
-    row->len = latest->len;
 
-    if (ctx->conf->root == NULL || !latest->json) {
+void
+ngx_http_conflict_row(ngx_http_conflict_loc_conf_t *nlcf, ngx_str_t *body)
+{
+    conflict_json_t  json;
+
+    if (nlcf->root == NULL) {
         return;
     }
 
-    conflict_json_init(&json, ctx->conf->root);
+    conflict_json_init(&json, nlcf->root);
 
-    if (conflict_json_feed(&json, latest->data, latest->len)
-        == CONFLICT_JSON_OK
+    if (conflict_json_feed(&json, body->data, body->len) == CONFLICT_JSON_OK
         && conflict_json_end(&json) == CONFLICT_JSON_OK
         && json.type != CONFLICT_JSON_NONE)
     {
-        row->data = latest->data + json.value;
-        row->len = (size_t) (json.end - json.value);
+        body->data += json.value;
+        body->len = (size_t) (json.end - json.value);
     }
+}
+
+
+ngx_uint_t
+ngx_http_conflict_row_reflects(ngx_http_conflict_loc_conf_t *nlcf,
+    ngx_str_t *row, ngx_str_t *text, conflict_reflects_e how)
+{
+    conflict_document_t  latest, write;
+
+    latest.data = row->data;
+    latest.len = row->len;
+
+    write.data = text->data;
+    write.len = text->len;
+
+    return conflict_value_reflects(&latest, &write, nlcf->base->pointer, how,
+                                   ngx_http_conflict_seed());
 }
 
 
@@ -184,45 +242,4 @@ ngx_http_conflict_date(ngx_str_t *text)
     }
 
     return date;
-}
-
-
-ngx_uint_t
-ngx_http_conflict_is_json(ngx_str_t *type)
-{
-    size_t      i, len;
-    ngx_uint_t  n;
-
-    static ngx_str_t  types[] = {
-        ngx_string("application/json"),
-        ngx_string("text/json"),
-        ngx_null_string
-    };
-
-    len = type->len;
-
-    for (i = 0; i < len; i++) {
-
-        if (type->data[i] == ';' || type->data[i] == ' '
-            || type->data[i] == '\t')
-        {
-            len = i;
-        }
-    }
-
-    for (n = 0; types[n].len; n++) {
-
-        if (len == types[n].len
-            && ngx_strncasecmp(type->data, types[n].data, len) == 0)
-        {
-            return 1;
-        }
-    }
-
-    /* a structured syntax suffix (RFC 6839) */
-
-    return len > sizeof("+json") - 1
-           && ngx_strncasecmp(type->data + len - (sizeof("+json") - 1),
-                              (u_char *) "+json", sizeof("+json") - 1)
-              == 0;
 }

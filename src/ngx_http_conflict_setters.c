@@ -17,6 +17,8 @@ static ngx_int_t ngx_http_conflict_store_name(ngx_conf_t *cf,
     ngx_str_t *name);
 static char *ngx_http_conflict_store_zone(ngx_conf_t *cf,
     ngx_http_conflict_store_t *store, ngx_str_t *value);
+static ngx_int_t ngx_http_conflict_zone_size(ngx_conf_t *cf, ngx_str_t *value,
+    size_t skip, size_t *size);
 
 
 static ngx_conf_enum_t  ngx_http_conflict_policies[] = {
@@ -25,6 +27,7 @@ static ngx_conf_enum_t  ngx_http_conflict_policies[] = {
     { ngx_string("client_wins"), CONFLICT_CLIENT_WINS },
     { ngx_string("server_wins"), CONFLICT_SERVER_WINS },
     { ngx_string("version"), CONFLICT_VERSION },
+    { ngx_string("merge"), CONFLICT_MERGE },
     { ngx_null_string, 0 }
 };
 
@@ -58,8 +61,8 @@ ngx_http_conflict_set_policy(ngx_conf_t *cf, ngx_command_t *cmd, void *conf)
     if (nlcf->policy == NGX_CONF_UNSET_UINT) {
         ngx_conf_log_error(NGX_LOG_EMERG, cf, 0,
                            "invalid policy \"%V\", it must be \"off\", "
-                           "\"lww\", \"client_wins\", \"server_wins\" or "
-                           "\"version\"", &value[1]);
+                           "\"lww\", \"client_wins\", \"server_wins\", "
+                           "\"version\" or \"merge\"", &value[1]);
         return NGX_CONF_ERROR;
     }
 
@@ -148,10 +151,24 @@ ngx_http_conflict_set_store(ngx_conf_t *cf, ngx_command_t *cmd, void *conf)
 
     if (ngx_strncmp(value[2].data, "zone=", 5) == 0) {
 
-        if (cf->args->nelts > 3) {
+        for (i = 3; i < cf->args->nelts; i++) {
+
+            if (store->history_size == 0
+                && ngx_strncmp(value[i].data, "history=", 8) == 0)
+            {
+                if (ngx_http_conflict_zone_size(cf, &value[i], 8,
+                                                &store->history_size)
+                    != NGX_OK)
+                {
+                    return NGX_CONF_ERROR;
+                }
+
+                continue;
+            }
+
             ngx_conf_log_error(NGX_LOG_EMERG, cf, 0,
                                "invalid parameter \"%V\" of store \"%V\"",
-                               ngx_http_conflict_redis_shown(&value[3]),
+                               ngx_http_conflict_redis_shown(&value[i]),
                                &value[1]);
             return NGX_CONF_ERROR;
         }
@@ -179,24 +196,9 @@ static char *
 ngx_http_conflict_store_zone(ngx_conf_t *cf, ngx_http_conflict_store_t *store,
     ngx_str_t *value)
 {
-    ssize_t    size;
-    ngx_str_t  s;
+    size_t  size;
 
-    s.len = value->len - 5;
-    s.data = value->data + 5;
-
-    size = ngx_parse_size(&s);
-
-    if (size == NGX_ERROR) {
-        ngx_conf_log_error(NGX_LOG_EMERG, cf, 0,
-                           "invalid zone size \"%V\"", value);
-        return NGX_CONF_ERROR;
-    }
-
-    if (size < (ssize_t) NGX_HTTP_CONFLICT_ZONE_MIN) {
-        ngx_conf_log_error(NGX_LOG_EMERG, cf, 0,
-                           "zone \"%V\" is too small, it must be at least "
-                           "%uz bytes", value, NGX_HTTP_CONFLICT_ZONE_MIN);
+    if (ngx_http_conflict_zone_size(cf, value, 5, &size) != NGX_OK) {
         return NGX_CONF_ERROR;
     }
 
@@ -207,6 +209,39 @@ ngx_http_conflict_store_zone(ngx_conf_t *cf, ngx_http_conflict_store_t *store,
     }
 
     return NGX_CONF_OK;
+}
+
+
+/* behind the first "skip" bytes of the parameter */
+
+static ngx_int_t
+ngx_http_conflict_zone_size(ngx_conf_t *cf, ngx_str_t *value, size_t skip,
+    size_t *size)
+{
+    ssize_t    n;
+    ngx_str_t  s;
+
+    s.len = value->len - skip;
+    s.data = value->data + skip;
+
+    n = ngx_parse_size(&s);
+
+    if (n == NGX_ERROR) {
+        ngx_conf_log_error(NGX_LOG_EMERG, cf, 0,
+                           "invalid zone size \"%V\"", value);
+        return NGX_ERROR;
+    }
+
+    if (n < (ssize_t) NGX_HTTP_CONFLICT_ZONE_MIN) {
+        ngx_conf_log_error(NGX_LOG_EMERG, cf, 0,
+                           "zone \"%V\" is too small, it must be at least "
+                           "%uz bytes", value, NGX_HTTP_CONFLICT_ZONE_MIN);
+        return NGX_ERROR;
+    }
+
+    *size = n;
+
+    return NGX_OK;
 }
 
 

@@ -327,6 +327,7 @@ ngx_http_conflict_settle(ngx_http_conflict_ctx_t *ctx,
     switch (class) {
 
     case NGX_HTTP_CONFLICT_DONE:
+        ngx_http_conflict_keep_written(ctx, 1);
         (void) ops->commit(op);
         ctx->committed = 1;
         ctx->current = op->applied ? op->version : 0;
@@ -338,14 +339,12 @@ ngx_http_conflict_settle(ngx_http_conflict_ctx_t *ctx,
 
     case NGX_HTTP_CONFLICT_UNCERTAIN:
         op->quarantine = 0;
-        (void) ops->abandon(op);
-        break;
+
+        /* fall through */
 
     default: /* NGX_HTTP_CONFLICT_AMBIGUOUS */
+        ngx_http_conflict_keep_written(ctx, 0);
         (void) ops->abandon(op);
-    }
-
-    if (class >= NGX_HTTP_CONFLICT_UNCERTAIN) {
         ctx->current = 0;
         op->wait = op->quarantine;
     }

@@ -52,8 +52,8 @@ ngx_http_conflict_pass(ngx_http_request_t *r, ngx_http_conflict_ctx_t *ctx)
         ctx->settled = 1;
     }
 
-    if (ctx->conf->strip_base && ctx->body.json && !ctx->body.error
-        && ctx->body.json->type != CONFLICT_JSON_NONE)
+    if (ctx->conf->strip_base && !ctx->rewritten && ctx->body.json
+        && !ctx->body.error && ctx->body.json->type != CONFLICT_JSON_NONE)
     {
         conflict_json_cut(ctx->body.json, &start, &end);
 
@@ -63,7 +63,11 @@ ngx_http_conflict_pass(ngx_http_request_t *r, ngx_http_conflict_ctx_t *ctx)
             return NGX_HTTP_INTERNAL_SERVER_ERROR;
         }
 
-        ctx->stripped = 1;
+        ctx->rewritten = 1;
+    }
+
+    if (ngx_http_conflict_keep_sent(r, ctx) != NGX_OK) {
+        return NGX_HTTP_INTERNAL_SERVER_ERROR;
     }
 
     if (ngx_http_conflict_hide(r, ctx) != NGX_OK) {

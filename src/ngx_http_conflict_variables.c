@@ -135,6 +135,7 @@ ngx_http_conflict_variable(ngx_http_request_t *r,
         break;
 
     case NGX_HTTP_CONFLICT_VAR_FIELDS:
+        value = ctx->merge.names;
         break;
 
     case NGX_HTTP_CONFLICT_VAR_ID:

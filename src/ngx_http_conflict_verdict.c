@@ -8,12 +8,12 @@
 
 
 #include "ngx_http_conflict_module.h"
-#include "core/conflict_value.h"
 
 
 #define NGX_HTTP_CONFLICT_MAX_FETCHES  4
 
 
+static void ngx_http_conflict_go(ngx_http_conflict_ctx_t *ctx);
 static void ngx_http_conflict_failed(ngx_http_conflict_ctx_t *ctx);
 static void ngx_http_conflict_reported(ngx_http_conflict_ctx_t *ctx);
 static ngx_uint_t ngx_http_conflict_reflected(ngx_http_conflict_ctx_t *ctx);
@@ -27,7 +27,8 @@ static const ngx_http_conflict_action_e  ngx_http_conflict_actions[] = {
     NGX_HTTP_CONFLICT_ACT_LWW,
     NGX_HTTP_CONFLICT_ACT_CLIENT_WINS,
     NGX_HTTP_CONFLICT_ACT_SERVER_WINS,
-    NGX_HTTP_CONFLICT_ACT_VERSION
+    NGX_HTTP_CONFLICT_ACT_VERSION,
+    NGX_HTTP_CONFLICT_ACT_VERSION     /* of what could not be merged */
 };
 
 
@@ -55,7 +56,9 @@ ngx_http_conflict_begun(ngx_http_conflict_ctx_t *ctx)
     ctx->against = op->version;
     ctx->against_time = op->present ? op->mtime : CONFLICT_TIME_NONE;
 
-    if (op->report && op->verdict != CONFLICT_FETCH) {
+    if (op->report && op->verdict != CONFLICT_FETCH
+        && op->verdict != CONFLICT_COMBINE)
+    {
         ngx_http_conflict_reported(ctx);
         return NGX_OK;
     }
@@ -78,7 +81,13 @@ ngx_http_conflict_begun(ngx_http_conflict_ctx_t *ctx)
             ctx->outcome = NGX_HTTP_CONFLICT_PASSED;
         }
 
-        ctx->state = NGX_HTTP_CONFLICT_ST_PASS;
+        ngx_http_conflict_go(ctx);
+        return NGX_OK;
+
+    case CONFLICT_COMBINE:
+        /* the GET and the merge take their time */
+        ngx_http_conflict_settle_start(ctx);
+        ctx->state = NGX_HTTP_CONFLICT_ST_RECALL;
         return NGX_OK;
 
     case CONFLICT_WAIT:
@@ -114,6 +123,25 @@ ngx_http_conflict_begun(ngx_http_conflict_ctx_t *ctx)
     }
 
     return NGX_OK;
+}
+
+
+/* the write may pass; but fields that are the server's must stay as they are */
+
+static void
+ngx_http_conflict_go(ngx_http_conflict_ctx_t *ctx)
+{
+    if (!ctx->merge.able || !ctx->conf->server_rules || ctx->conf->report) {
+        ctx->state = NGX_HTTP_CONFLICT_ST_PASS;
+        return;
+    }
+
+    if (ctx->op->leased) {
+        ngx_http_conflict_settle_start(ctx);
+    }
+
+    ctx->op->verdict = CONFLICT_PASS;
+    ctx->state = NGX_HTTP_CONFLICT_ST_LATEST;
 }
 
 
@@ -288,6 +316,11 @@ ngx_http_conflict_found(ngx_http_conflict_ctx_t *ctx)
         return NGX_OK;
     }
 
+    if (op->verdict == CONFLICT_PASS) {
+        ctx->state = NGX_HTTP_CONFLICT_ST_COMBINE;
+        return NGX_OK;
+    }
+
     if (op->verdict == CONFLICT_VERIFY) {
 
         if (ngx_http_conflict_reflected(ctx)) {
@@ -318,6 +351,11 @@ ngx_http_conflict_found(ngx_http_conflict_ctx_t *ctx)
         ngx_http_conflict_refuse(ctx, NGX_HTTP_CONFLICT_STALE,
                                  NGX_HTTP_CONFLICT_REJECTED,
                                  NGX_HTTP_CONFLICT_ACT_DELETED);
+        return NGX_OK;
+    }
+
+    if (op->verdict == CONFLICT_COMBINE) {
+        ctx->state = NGX_HTTP_CONFLICT_ST_COMBINE;
         return NGX_OK;
     }
 
@@ -367,9 +405,8 @@ ngx_http_conflict_reflected(ngx_http_conflict_ctx_t *ctx)
 
     ngx_http_conflict_latest_row(ctx, &row);
 
-    return conflict_value_reflects(row.data, row.len, text.data, text.len,
-                                   ctx->conf->base->pointer,
-                                   ngx_http_conflict_seed());
+    return ngx_http_conflict_row_reflects(ctx->conf, &row, &text,
+                                          CONFLICT_REFLECTS_VALUES);
 }
 
 
@@ -406,7 +443,7 @@ ngx_http_conflict_unchecked(ngx_http_conflict_ctx_t *ctx,
     }
 
     if (ctx->state == NGX_HTTP_CONFLICT_ST_BEGUN) {
-        ctx->state = NGX_HTTP_CONFLICT_ST_PASS;
+        ngx_http_conflict_go(ctx);
     }
 }
 
@@ -420,7 +457,15 @@ ngx_http_conflict_refuse(ngx_http_conflict_ctx_t *ctx,
     ctx->action = action;
 
     if (ctx->conf->report) {
+
         /* would be; it is logged with the answer of the upstream */
+
+        if (ctx->state >= NGX_HTTP_CONFLICT_ST_RECALL
+            && ctx->state < NGX_HTTP_CONFLICT_ST_PASS)
+        {
+            ctx->state = NGX_HTTP_CONFLICT_ST_PASS;
+        }
+
         return;
     }
 

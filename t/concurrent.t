@@ -146,3 +146,47 @@ is(finish($slow)->{status}, 204, 'the first');
 is(PUT('/plain/1', { n => 3 })->{status}, 204, 'the resource is free');
 is(scalar(grep { $_->{body} =~ /"n":2/ } journal()), 0,
    'nobody wrote for those that left');
+
+
+=== merge: each tag and each step of a counter is there in the end
+--- config
+    location / {
+        conflict merge;
+        conflict_field /tags union;
+        conflict_field /views sum;
+        conflict_field /name lww;
+        conflict_history 40;
+        conflict_wait 20s;
+        proxy_pass http://api;
+    }
+--- steps
+set_doc('/plain/1', { tags => ['x'], views => 10, name => '' });
+
+my ($n, @tags) = (0, 'x');
+
+for my $round (1 .. 3) {
+    my $doc = json(my $r = GET('/plain/1'));
+    my $v = version($r);
+
+    # some of this base, some of none that is current by then
+
+    my @pending = map {
+        push @tags, my $tag = "t$round-$_";
+        start('PUT', '/plain/1',
+              body => { tags => [@{ $doc->{tags} }, $tag], name => $tag,
+                        views => $doc->{views} + $_, base_version => $v },
+              headers => ["X-Client: $tag"])
+    } 1 .. 30;
+
+    my %count;
+    $count{finish($_)->{status}}++ for @pending;
+    is_deeply(\%count, { 204 => 30 }, 'all are merged');
+    $n += $_ for 1 .. 30;
+}
+
+my $doc = json(GET('/plain/1'));
+is_deeply([sort @{ $doc->{tags} }], [sort @tags], 'every tag');
+is($doc->{views}, 10 + $n, 'the exact sum');
+is(scalar(journal()), 90, 'of as many writes');
+is(scalar(grep { $_->{action} eq 'conflict_merge' } conflicts()), 87,
+   'of which all but the first of a round were stale');

@@ -835,3 +835,385 @@ invalid address "127.0.0.1" of store "x": "%" in user or password must be writte
 s3cret
 --- error_log
 invalid parameter "ttl=4000d" of store "x"
+
+
+=== a field with an unknown rule
+--- config
+    location /x/ {
+        conflict merge;
+        conflict_field /a newest;
+        proxy_pass http://api;
+    }
+--- must_die
+--- error_log
+invalid rule "newest"
+
+
+=== a field without a pointer
+--- config
+    location /x/ {
+        conflict merge;
+        conflict_field a lww;
+        proxy_pass http://api;
+    }
+--- must_die
+--- error_log
+invalid JSON pointer "a"
+
+
+=== a union with an empty key
+--- config
+    location /x/ {
+        conflict merge;
+        conflict_field /a union();
+        proxy_pass http://api;
+    }
+--- must_die
+--- error_log
+invalid rule "union()"
+
+
+=== a field twice
+--- config
+    location /x/ {
+        conflict merge;
+        conflict_field /a lww;
+        conflict_field /a max;
+        proxy_pass http://api;
+    }
+--- must_die
+--- error_log
+field "/a" is duplicate
+
+
+=== a field within one that has a rule for all of it
+--- config
+    location /x/ {
+        conflict merge;
+        conflict_field /a lww;
+        conflict_field /a/b max;
+        proxy_pass http://api;
+    }
+--- must_die
+--- error_log
+field "/a/b" and another one are within each other, the outer of which has the rule "lww"
+
+
+=== a field around one
+--- config
+    location /x/ {
+        conflict merge;
+        conflict_field /a/b max;
+        conflict_field /a union;
+        proxy_pass http://api;
+    }
+--- must_die
+--- error_log
+field "/a" and another one are within each other
+
+
+=== a field that is the base
+--- config
+    location /x/ {
+        conflict merge;
+        conflict_field /base_version lww;
+        proxy_pass http://api;
+    }
+--- must_die
+--- error_log
+"conflict_field" in location "/x/" has a rule "lww" for the member of the base version
+
+
+=== a field around the base
+--- config
+    location /x/ {
+        conflict merge;
+        conflict_base json:/meta/rev;
+        conflict_field /meta lww;
+        proxy_pass http://api;
+    }
+--- must_die
+--- error_log
+has a rule "lww" for the member of the base version
+
+
+=== a field without a rule
+--- config
+    location /x/ {
+        conflict merge;
+        conflict_field /a;
+        proxy_pass http://api;
+    }
+--- must_die
+--- error_log
+invalid number of arguments in "conflict_field" directive
+
+
+=== too many fields
+--- config
+    location /x/ {
+        conflict merge;
+        conflict_field /a0 lww;
+        conflict_field /a1 lww;
+        conflict_field /a2 lww;
+        conflict_field /a3 lww;
+        conflict_field /a4 lww;
+        conflict_field /a5 lww;
+        conflict_field /a6 lww;
+        conflict_field /a7 lww;
+        conflict_field /a8 lww;
+        conflict_field /a9 lww;
+        conflict_field /a10 lww;
+        conflict_field /a11 lww;
+        conflict_field /a12 lww;
+        conflict_field /a13 lww;
+        conflict_field /a14 lww;
+        conflict_field /a15 lww;
+        conflict_field /a16 lww;
+        conflict_field /a17 lww;
+        conflict_field /a18 lww;
+        conflict_field /a19 lww;
+        conflict_field /a20 lww;
+        conflict_field /a21 lww;
+        conflict_field /a22 lww;
+        conflict_field /a23 lww;
+        conflict_field /a24 lww;
+        conflict_field /a25 lww;
+        conflict_field /a26 lww;
+        conflict_field /a27 lww;
+        conflict_field /a28 lww;
+        conflict_field /a29 lww;
+        conflict_field /a30 lww;
+        conflict_field /a31 lww;
+        conflict_field /a32 lww;
+        conflict_field /a33 lww;
+        conflict_field /a34 lww;
+        conflict_field /a35 lww;
+        conflict_field /a36 lww;
+        conflict_field /a37 lww;
+        conflict_field /a38 lww;
+        conflict_field /a39 lww;
+        conflict_field /a40 lww;
+        conflict_field /a41 lww;
+        conflict_field /a42 lww;
+        conflict_field /a43 lww;
+        conflict_field /a44 lww;
+        conflict_field /a45 lww;
+        conflict_field /a46 lww;
+        conflict_field /a47 lww;
+        conflict_field /a48 lww;
+        conflict_field /a49 lww;
+        conflict_field /a50 lww;
+        conflict_field /a51 lww;
+        conflict_field /a52 lww;
+        conflict_field /a53 lww;
+        conflict_field /a54 lww;
+        conflict_field /a55 lww;
+        conflict_field /a56 lww;
+        conflict_field /a57 lww;
+        conflict_field /a58 lww;
+        conflict_field /a59 lww;
+        conflict_field /a60 lww;
+        conflict_field /a61 lww;
+        conflict_field /a62 lww;
+        conflict_field /a63 lww;
+        conflict_field /a64 lww;
+        conflict_field /a65 lww;
+        conflict_field /a66 lww;
+        conflict_field /a67 lww;
+        conflict_field /a68 lww;
+        conflict_field /a69 lww;
+        conflict_field /a70 lww;
+        conflict_field /a71 lww;
+        conflict_field /a72 lww;
+        conflict_field /a73 lww;
+        conflict_field /a74 lww;
+        conflict_field /a75 lww;
+        conflict_field /a76 lww;
+        conflict_field /a77 lww;
+        conflict_field /a78 lww;
+        conflict_field /a79 lww;
+        conflict_field /a80 lww;
+        conflict_field /a81 lww;
+        conflict_field /a82 lww;
+        conflict_field /a83 lww;
+        conflict_field /a84 lww;
+        conflict_field /a85 lww;
+        conflict_field /a86 lww;
+        conflict_field /a87 lww;
+        conflict_field /a88 lww;
+        conflict_field /a89 lww;
+        conflict_field /a90 lww;
+        conflict_field /a91 lww;
+        conflict_field /a92 lww;
+        conflict_field /a93 lww;
+        conflict_field /a94 lww;
+        conflict_field /a95 lww;
+        conflict_field /a96 lww;
+        conflict_field /a97 lww;
+        conflict_field /a98 lww;
+        conflict_field /a99 lww;
+        conflict_field /a100 lww;
+        conflict_field /a101 lww;
+        conflict_field /a102 lww;
+        conflict_field /a103 lww;
+        conflict_field /a104 lww;
+        conflict_field /a105 lww;
+        conflict_field /a106 lww;
+        conflict_field /a107 lww;
+        conflict_field /a108 lww;
+        conflict_field /a109 lww;
+        conflict_field /a110 lww;
+        conflict_field /a111 lww;
+        conflict_field /a112 lww;
+        conflict_field /a113 lww;
+        conflict_field /a114 lww;
+        conflict_field /a115 lww;
+        conflict_field /a116 lww;
+        conflict_field /a117 lww;
+        conflict_field /a118 lww;
+        conflict_field /a119 lww;
+        conflict_field /a120 lww;
+        conflict_field /a121 lww;
+        conflict_field /a122 lww;
+        conflict_field /a123 lww;
+        conflict_field /a124 lww;
+        conflict_field /a125 lww;
+        conflict_field /a126 lww;
+        conflict_field /a127 lww;
+        proxy_pass http://api;
+    }
+--- must_die
+--- error_log
+too many fields, "/a127" is one more than 127
+
+
+=== merge by a base in a header
+--- config
+    location /x/ {
+        conflict merge;
+        conflict_base header:X-Base;
+        proxy_pass http://api;
+    }
+--- must_die
+--- error_log
+"conflict merge" in location "/x/" needs "conflict_base json:/POINTER"
+
+
+=== a history of nothing
+--- config
+    location /x/ {
+        conflict_history 0;
+        proxy_pass http://api;
+    }
+--- must_die
+--- error_log
+invalid number of bodies "0"
+
+
+=== a history that is no number
+--- config
+    location /x/ {
+        conflict_history many;
+        proxy_pass http://api;
+    }
+--- must_die
+--- error_log
+invalid number of bodies "many"
+
+
+=== a history of too many
+--- config
+    location /x/ {
+        conflict_history 1001;
+        proxy_pass http://api;
+    }
+--- must_die
+--- error_log
+invalid number of bodies "1001"
+
+
+=== a history for no time
+--- config
+    location /x/ {
+        conflict_history 8 ttl=0;
+        proxy_pass http://api;
+    }
+--- must_die
+--- error_log
+invalid parameter "ttl=0"
+
+
+=== a history with something else
+--- config
+    location /x/ {
+        conflict_history 8 size=1m;
+        proxy_pass http://api;
+    }
+--- must_die
+--- error_log
+invalid parameter "size=1m"
+
+
+=== a history twice
+--- config
+    location /x/ {
+        conflict_history 8;
+        conflict_history 9;
+        proxy_pass http://api;
+    }
+--- must_die
+--- error_log
+"conflict_history" directive is duplicate
+
+
+=== a history zone that is none
+--- http_config
+    conflict_store other zone=1m history=x;
+--- config
+    location /x/ {
+        conflict merge;
+        proxy_pass http://api;
+    }
+--- must_die
+--- error_log
+invalid zone size "history=x"
+
+
+=== a history zone that is too small
+--- http_config
+    conflict_store other zone=1m history=4k;
+--- config
+    location /x/ {
+        conflict merge;
+        proxy_pass http://api;
+    }
+--- must_die
+--- error_log
+zone "history=4k" is too small
+
+
+=== a history zone twice
+--- http_config
+    conflict_store other zone=1m history=1m history=2m;
+--- config
+    location /x/ {
+        conflict merge;
+        proxy_pass http://api;
+    }
+--- must_die
+--- error_log
+invalid parameter "history=" of store "other"
+
+
+=== a history zone of Redis
+--- http_config
+    conflict_store other redis://127.0.0.1 history=1m;
+--- config
+    location /x/ {
+        conflict merge;
+        proxy_pass http://api;
+    }
+--- must_die
+--- error_log
+unknown parameter "history=" of store "other"

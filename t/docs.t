@@ -1,10 +1,62 @@
-# The examples of the protocol page do what the page says.
+# The examples of the pages do what the pages say.
 
 BEGIN { push @INC, 't/lib' }
 use Conflict;
 use Test::Nginx::Socket 'no_plan';
 
 Conflict::install('Test::Nginx::Socket');
+
+# in a block of a page, each "$ command" and below it lines that its output
+# has, in this order; "..." is anything, and a version is that which came the
+# first time it stood there
+
+sub follow {
+    my $page = slurp("$ENV{TEST_NGINX_TOP}/docs/$_[0]");
+    my %number;
+    my $commands = 0;
+
+    for my $block ($page =~ /^```console\n(.*?)^```/msg) {
+
+        for my $part (split /^(?=\$ )/m, $block) {
+            my ($command, @want) = split /\n/, $part;
+
+            $command =~ s/^\$ //;
+            (my $run = $command) =~ s!http://localhost/!"http://127.0.0.1:" . port() . '/'!ge;
+            $run =~ s/\b(\d{13})\b/$number{$1} || $1/ge;
+
+            my $said = `$run 2>/dev/null`;
+            my @lines = split /\r?\n/, $said;
+
+            $commands++;
+
+            for my $want (@want) {
+                my @seen;
+                my $pattern = quotemeta $want;
+
+                $pattern =~ s/\\\.\\\.\\\./.*/g;
+                $pattern =~ s/\d{4}\\-\d\d\\-\d\dT[\d\\:]+\\\.\d+Z/[\\d:.TZ-]+/g;
+                $pattern =~ s/\b(\d{13})\b/$number{$1} ? $number{$1}
+                                           : do { push @seen, $1; '(\d{13})' }/ge;
+
+                my $found = 0;
+
+                while (@lines) {
+                    my $line = shift @lines;
+                    my @got = $line =~ /^$pattern/ or next;
+
+                    @number{@seen} = @got if @seen;
+                    $found = 1;
+                    last;
+                }
+
+                ok($found, "$command: $want") or diag($said);
+            }
+        }
+    }
+
+    cmp_ok($commands, '>', 4, 'commands were run');
+}
+
 run_tests();
 
 __DATA__
@@ -21,54 +73,20 @@ __DATA__
         proxy_pass http://api/plain/;
     }
 --- steps
-my $page = slurp("$ENV{TEST_NGINX_TOP}/docs/protocol.md");
-my %number;
-my $commands = 0;
-
 set_doc('/plain/notes/1', '{"id":1,"text":"buy milk"}');
 set_doc('/plain/strict/1', '{"id":1}');
 
-# in a block, each "$ command" and below it lines that its output has, in
-# this order; "..." is anything, and a version is that which came the first
-# time it stood there
+follow('protocol.md');
 
-for my $block ($page =~ /^```console\n(.*?)^```/msg) {
 
-    for my $part (split /^(?=\$ )/m, $block) {
-        my ($command, @want) = split /\n/, $part;
+=== docs/merge.md
+--- config eval
+my $page = Conflict::Util::slurp("$ENV{TEST_NGINX_TOP}/docs/merge.md");
+my ($config) = $page =~ /^```nginx\n(.*?)^```/ms;
+$config =~ s!http://127.0.0.1:3000!http://api/plain/products/!;
+$config;
+--- steps
+set_doc('/plain/products/7', '{"name":"lamp","price_cents":1200,'
+        . '"updated_at":"mon","tags":["desk"],"views":10}');
 
-        $command =~ s/^\$ //;
-        (my $run = $command) =~ s!http://localhost/!"http://127.0.0.1:" . port() . '/'!ge;
-        $run =~ s/\b(\d{13})\b/$number{$1} || $1/ge;
-
-        my $said = `$run 2>/dev/null`;
-        my @lines = split /\r?\n/, $said;
-
-        $commands++;
-
-        for my $want (@want) {
-            my @seen;
-            my $pattern = quotemeta $want;
-
-            $pattern =~ s/\\\.\\\.\\\./.*/g;
-            $pattern =~ s/\d{4}\\-\d\d\\-\d\dT[\d\\:]+\\\.\d+Z/[\\d:.TZ-]+/g;
-            $pattern =~ s/\b(\d{13})\b/$number{$1} ? $number{$1}
-                                       : do { push @seen, $1; '(\d{13})' }/ge;
-
-            my $found = 0;
-
-            while (@lines) {
-                my $line = shift @lines;
-                my @got = $line =~ /^$pattern/ or next;
-
-                @number{@seen} = @got if @seen;
-                $found = 1;
-                last;
-            }
-
-            ok($found, "$command: $want") or diag($said);
-        }
-    }
-}
-
-cmp_ok($commands, '>', 5, 'commands were run');
+follow('merge.md');

@@ -301,11 +301,19 @@ is(PUT('/static/a.txt', { base_version => 1 })->{status}, 409, 'checked');
             conflict_wait 5s;
             proxy_pass http://api;
         }
+        location /lm/ {
+            conflict merge;
+            proxy_pass http://api;
+        }
     }
 --- config
     location / {
         conflict version;
         conflict_strip_base on;
+        proxy_pass http://api;
+    }
+    location /lm/ {
+        conflict merge;
         proxy_pass http://api;
     }
 --- steps
@@ -371,3 +379,15 @@ release();
 $r = finish($next);
 is($r->{status}, 409, 'it was awaited');
 is(json($r)->{server_version}{n}, 9, 'and counts');
+
+# a merged body has another length
+
+set_doc('/lm/1', { a => 1, b => 1 });
+$v = version(GET('/lm/1'));
+$h2->('PUT', '/lm/1', qq({"a":2,"b":1,"base_version":$v}));
+$r = $h2->('PUT', '/lm/1', qq({"a":1,"b":2222,"base_version":$v}),
+           "-H 'Content-Length:'");
+is($r->{status}, 204, 'merged');
+my $doc = json(GET('/lm/1'));
+is("$doc->{a} $doc->{b}", '2 2222', 'both');
+

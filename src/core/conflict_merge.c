@@ -79,6 +79,8 @@ conflict_merge(const conflict_merge_t *in, conflict_merged_t *result)
         walk.held = 1;
     }
 
+    result->held = walk.held;
+
     if (rc == CONFLICT_MERGE_SAME) {
         rc = conflict_merge_trees(&walk, &trio);
     }

@@ -16,9 +16,11 @@
 
 #include "conflict_json.h"
 #include "conflict_out.h"
+#include "conflict_tree.h"
 
 
 #define CONFLICT_MERGE_RULES  128    /* fields of a route that have one */
+#define CONFLICT_MERGE_NAMES  512    /* bytes of the names of fields */
 
 
 /* what becomes of a field that both sides have changed */
@@ -32,7 +34,8 @@ typedef enum {
     CONFLICT_RULE_MAX,
     CONFLICT_RULE_MIN,
     CONFLICT_RULE_SUM,
-    CONFLICT_RULE_TEXT
+    CONFLICT_RULE_TEXT,
+    CONFLICT_RULES
 } conflict_rule_e;
 
 
@@ -42,12 +45,6 @@ typedef struct {
     const unsigned char           *key;      /* of union(key), plain bytes */
     size_t                         key_len;  /* 0: none */
 } conflict_field_t;
-
-
-typedef struct {
-    const unsigned char           *data;     /* NULL: there is none */
-    size_t                         len;
-} conflict_document_t;
 
 
 typedef struct {
@@ -85,6 +82,7 @@ typedef struct {
     conflict_out_t                 fields;   /* ,"/tags","/title" */
     conflict_out_t                 names;    /* the same: tags title */
     conflict_out_t                 clashes;  /* ,{"field":"/price",...} */
+    unsigned                       held;     /* the base could be used */
 } conflict_merged_t;
 
 

@@ -11,7 +11,6 @@
 
 
 #define CONFLICT_MERGE_FIELDS   4096     /* bytes of lists of fields */
-#define CONFLICT_MERGE_NAMES    512
 #define CONFLICT_MERGE_CLASHES  65536    /* bytes; after that no values */
 
 
@@ -133,7 +132,8 @@ conflict_merge_clash(conflict_walk_t *walk, conflict_rule_e rule,
     conflict_out_text(out, conflict_rule_name(rule));
     conflict_out_text(out, "\"");
 
-    if (walk->in->stale) {
+    if (walk->in->stale && conflict_value_within(trio->base, trio->server)) {
+        /* the base may be what somebody else was shown */
         conflict_merge_add_value(out, "base", trio->base);
     }
 

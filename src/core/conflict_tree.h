@@ -21,6 +21,12 @@
 #define CONFLICT_TREE_NODES  200000
 
 
+typedef struct {
+    const unsigned char     *data;         /* NULL: there is none */
+    size_t                   len;
+} conflict_document_t;
+
+
 /* a value and, of a member, its name; offsets are bytes in the text */
 
 typedef struct {

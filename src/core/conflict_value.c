@@ -18,7 +18,7 @@ static int conflict_value_elements(conflict_value_t a, conflict_value_t b);
 static uint64_t conflict_value_string(conflict_value_t value);
 static int conflict_value_contains(conflict_value_t latest,
     conflict_value_t write, const conflict_json_pointer_t *base,
-    unsigned level, unsigned *wanted);
+    unsigned level, conflict_reflects_e how, unsigned *wanted);
 
 
 const unsigned char *
@@ -200,9 +200,9 @@ conflict_value_string(conflict_value_t value)
 
 
 int
-conflict_value_reflects(const unsigned char *latest, size_t latest_len,
-    const unsigned char *write, size_t write_len,
-    const conflict_json_pointer_t *base, uint64_t seed)
+conflict_value_reflects(const conflict_document_t *latest,
+    const conflict_document_t *write, const conflict_json_pointer_t *base,
+    conflict_reflects_e how, uint64_t seed)
 {
     int               rc;
     unsigned          wanted;
@@ -214,8 +214,10 @@ conflict_value_reflects(const unsigned char *latest, size_t latest_len,
 
     memset(&w, 0, sizeof(conflict_tree_t));
 
-    if (conflict_tree_parse(&l, latest, latest_len, seed) == CONFLICT_JSON_OK
-        && conflict_tree_parse(&w, write, write_len, seed) == CONFLICT_JSON_OK)
+    if (conflict_tree_parse(&l, latest->data, latest->len, seed)
+        == CONFLICT_JSON_OK
+        && conflict_tree_parse(&w, write->data, write->len, seed)
+           == CONFLICT_JSON_OK)
     {
         have.tree = &l;
         have.node = 0;
@@ -226,7 +228,7 @@ conflict_value_reflects(const unsigned char *latest, size_t latest_len,
 
         rc = conflict_tree_type(have) == CONFLICT_JSON_OBJECT
              && conflict_tree_type(want) == CONFLICT_JSON_OBJECT
-             && conflict_value_contains(have, want, base, 0, &wanted)
+             && conflict_value_contains(have, want, base, 0, how, &wanted)
              && wanted;
     }
 
@@ -241,7 +243,8 @@ conflict_value_reflects(const unsigned char *latest, size_t latest_len,
 
 static int
 conflict_value_contains(conflict_value_t latest, conflict_value_t write,
-    const conflict_json_pointer_t *base, unsigned level, unsigned *wanted)
+    const conflict_json_pointer_t *base, unsigned level,
+    conflict_reflects_e how, unsigned *wanted)
 {
     int               on_path;
     conflict_value_t  have, want;
@@ -265,7 +268,7 @@ conflict_value_contains(conflict_value_t latest, conflict_value_t write,
             *wanted |= !on_path;
 
             if (!conflict_value_contains(have, want, on_path ? base : NULL,
-                                         level + 1, wanted))
+                                         level + 1, how, wanted))
             {
                 return 0;
             }
@@ -277,11 +280,56 @@ conflict_value_contains(conflict_value_t latest, conflict_value_t write,
 
         if (conflict_tree_type(want) == CONFLICT_JSON_NULL) {
 
-            if (have.tree && conflict_tree_type(have) != CONFLICT_JSON_NULL) {
+            if (how == CONFLICT_REFLECTS_VALUES && have.tree
+                && conflict_tree_type(have) != CONFLICT_JSON_NULL)
+            {
                 return 0;
             }
 
-        } else if (!conflict_value_equal(want, have)) {
+        } else if (have.tree == NULL
+                   || (how == CONFLICT_REFLECTS_VALUES
+                       && !conflict_value_equal(want, have)))
+        {
+            return 0;
+        }
+    }
+
+    return 1;
+}
+
+
+int
+conflict_value_within(conflict_value_t value, conflict_value_t shown)
+{
+    int                   array;
+    conflict_value_t      v;
+    conflict_json_type_e  type;
+
+    type = conflict_tree_type(value);
+    array = (type == CONFLICT_JSON_ARRAY);
+
+    if (shown.tree == NULL) {
+        return 0;
+    }
+
+    if (type != CONFLICT_JSON_OBJECT && !array) {
+        return 1;
+    }
+
+    for (v = conflict_tree_first(value); v.tree;
+         v = conflict_tree_next(value, v))
+    {
+        type = conflict_tree_type(v);
+
+        if (array) {
+
+            /* which element is which nobody knows */
+
+            if (type == CONFLICT_JSON_OBJECT || type == CONFLICT_JSON_ARRAY) {
+                return 0;
+            }
+
+        } else if (!conflict_value_within(v, conflict_tree_member(shown, v))) {
             return 0;
         }
     }

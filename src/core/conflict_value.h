@@ -27,13 +27,24 @@ const unsigned char *conflict_value_text(conflict_value_t value, size_t *len);
 
 /*
  * 1 where the document "latest" has all that "write" wanted: each of its
- * members with an equal value, a null member also where there is none (RFC
- * 7396).  The member at "base", which may be NULL, is not looked at.  0 where
- * it has not, or where that cannot be told.
+ * members with an equal value, or by its name alone; a null member also where
+ * there is none (RFC 7396).  The member at "base", which may be NULL, is not
+ * looked at.  0 where it has not, or where that cannot be told.
  */
-int conflict_value_reflects(const unsigned char *latest, size_t latest_len,
-    const unsigned char *write, size_t write_len,
-    const conflict_json_pointer_t *base, uint64_t seed);
+typedef enum {
+    CONFLICT_REFLECTS_VALUES = 0,
+    CONFLICT_REFLECTS_NAMES
+} conflict_reflects_e;
+
+int conflict_value_reflects(const conflict_document_t *latest,
+    const conflict_document_t *write, const conflict_json_pointer_t *base,
+    conflict_reflects_e how, uint64_t seed);
+
+/*
+ * 1 where "value" has nothing that "shown" has not a place for: who may see
+ * this may see that it was so.
+ */
+int conflict_value_within(conflict_value_t value, conflict_value_t shown);
 
 
 #endif /* _CONFLICT_VALUE_H_INCLUDED_ */

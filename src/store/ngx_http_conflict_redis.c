@@ -82,8 +82,10 @@ ngx_http_conflict_redis_send(ngx_http_conflict_redis_t *client,
     } else {
         ngx_http_conflict_redis_take(node, call);
 
-        if (script == NGX_HTTP_CONFLICT_REDIS_SETTLE) {
-            /* before the answer to the client, who may read what it wrote */
+        if (script == NGX_HTTP_CONFLICT_REDIS_SETTLE
+            || script == NGX_HTTP_CONFLICT_REDIS_HISTORY)
+        {
+            /* before the client has the answer, and goes on from there */
             ngx_http_conflict_redis_push(node);
         }
 

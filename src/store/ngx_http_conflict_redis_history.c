@@ -22,6 +22,8 @@ ngx_http_conflict_redis_keep(ngx_http_conflict_op_t *op,
     u_char                           buf[ngx_http_conflict_redis_room(
                                          NGX_HTTP_CONFLICT_REDIS_ARGS)];
     ngx_str_t                        arg[NGX_HTTP_CONFLICT_REDIS_ARGS];
+    ngx_msec_t                       life;
+    ngx_uint_t                       flags;
     const char                      *why;
     ngx_http_conflict_redis_conf_t  *conf;
     ngx_http_conflict_redis_args_t   args;
@@ -49,10 +51,21 @@ ngx_http_conflict_redis_keep(ngx_http_conflict_op_t *op,
     args.arg[args.n++] = row->body;
     args.history = 1;
 
-    /* a body that does not come there is one that is not held */
+    /*
+     * A body that does not come there is one that is not held; but what a
+     * write has added must not be added again.
+     */
+
+    flags = 0;
+    life = conf->timeout;
+
+    if (row->fingerprint) {
+        flags = NGX_HTTP_CONFLICT_REDIS_PATIENT;
+        life = ngx_max(life, op->lease + op->quarantine);
+    }
 
     (void) ngx_http_conflict_redis_submit(op, NGX_HTTP_CONFLICT_REDIS_HISTORY,
-                                          &args, conf->timeout, 0,
+                                          &args, life, flags,
                                           ngx_http_conflict_redis_kept, NULL,
                                           &why);
 

@@ -203,9 +203,9 @@ LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
         (void) merge(&in, &text, &len, &out);
         conflict_merged_free(&out);
 
-        (void) conflict_value_reflects(in.server.data, in.server.len,
-                                       in.client.data, in.client.len,
-                                       &fields[0].pointer, SEED);
+        (void) conflict_value_reflects(&in.server, &in.client,
+                                       &fields[0].pointer,
+                                       CONFLICT_REFLECTS_VALUES, SEED);
     }
 
     return 0;

@@ -628,7 +628,7 @@ test_lists(void **state)
         "\"server\":120,\"client\":90}"
         ",{\"field\":\"/a~0~1b/x\",\"rule\":\"auto\",\"base\":[1, 2],"
         "\"server\":[3],\"client\":[ 4 ]}"
-        ",{\"field\":\"/gone\",\"rule\":\"auto\",\"base\":1,\"client\":2}");
+        ",{\"field\":\"/gone\",\"rule\":\"auto\",\"client\":2}");
     assert_string_equal((char *) out.fields.data,
                         ",\"/price\",\"/a~0~1b/x\",\"/gone\"");
     assert_string_equal((char *) out.names.data, "price a~0~1b/x gone");

@@ -287,41 +287,43 @@ static void
 test_reflects(void **state)
 {
     size_t                   i;
+    conflict_document_t      latest, write;
     conflict_json_pointer_t  base;
 
     static const struct {
         const char  *latest, *write, *base;
-        int          reflects;
+        int          reflects, names;
     } cases[] = {
-        { "{\"a\":1}", "{\"a\":1}", "/base_version", 1 },
-        { "{\"a\":1}", "{\"a\":1.0}", "/base_version", 1 },
-        { "{\"a\":1,\"b\":2}", "{\"a\":1}", "/base_version", 1 },
-        { "{\"a\":1}", "{\"a\":1,\"b\":2}", "/base_version", 0 },
-        { "{\"a\":1}", "{\"a\":2}", "/base_version", 0 },
-        { "{\"a\":1}", "{\"a\":\"1\"}", "/base_version", 0 },
-        { "{\"a\":[1,2]}", "{\"a\":[1,2]}", "/base_version", 1 },
-        { "{\"a\":[1,2]}", "{\"a\":[2,1]}", "/base_version", 0 },
-        { "{\"a\":{\"b\":1,\"c\":2}}", "{\"a\":{\"b\":1}}", "/base_version",
-          1 },
-        { "{\"a\":{\"b\":1}}", "{\"a\":{\"b\":2}}", "/base_version", 0 },
-        { "{\"a\":1}", "{\"b\":null}", "/base_version", 1 },
-        { "{\"b\":null}", "{\"b\":null}", "/base_version", 1 },
-        { "{\"b\":1}", "{\"b\":null}", "/base_version", 0 },
-        { "{\"a\":1}", "{\"a\":1,\"base_version\":7}", "/base_version", 1 },
-        { "{\"a\":1}", "{\"base_version\":7}", "/base_version", 0 },
-        { "{\"a\":1}", "{}", "/base_version", 0 },
-        { "[1]", "[1]", "/base_version", 0 },
-        { "{\"a\":1", "{\"a\":1}", "/base_version", 0 },
-        { "{\"a\":1}", "", "/base_version", 0 },
-        { "{\"a\":1,\"a\":2}", "{\"a\":2}", "/base_version", 0 },
+        { "{\"a\":1}", "{\"a\":1}", "/base_version", 1, 1 },
+        { "{\"a\":1}", "{\"a\":1.0}", "/base_version", 1, 1 },
+        { "{\"a\":1,\"b\":2}", "{\"a\":1}", "/base_version", 1, 1 },
+        { "{\"a\":1}", "{\"a\":1,\"b\":2}", "/base_version", 0, 0 },
+        { "{\"a\":1}", "{\"a\":2}", "/base_version", 0, 1 },
+        { "{\"a\":1}", "{\"a\":\"1\"}", "/base_version", 0, 1 },
+        { "{\"a\":[1,2]}", "{\"a\":[1,2]}", "/base_version", 1, 1 },
+        { "{\"a\":[1,2]}", "{\"a\":[2,1]}", "/base_version", 0, 1 },
+        { "{\"a\":{\"b\":1,\"c\":2}}", "{\"a\":{\"b\":1}}",
+          "/base_version", 1, 1 },
+        { "{\"a\":{\"b\":1}}", "{\"a\":{\"b\":2}}", "/base_version", 0, 1 },
+        { "{\"a\":1}", "{\"b\":null}", "/base_version", 1, 1 },
+        { "{\"b\":null}", "{\"b\":null}", "/base_version", 1, 1 },
+        { "{\"b\":1}", "{\"b\":null}", "/base_version", 0, 1 },
+        { "{\"a\":1}", "{\"a\":1,\"base_version\":7}", "/base_version", 1, 1 },
+        { "{\"a\":1}", "{\"base_version\":7}", "/base_version", 0, 0 },
+        { "{\"a\":1}", "{}", "/base_version", 0, 0 },
+        { "[1]", "[1]", "/base_version", 0, 0 },
+        { "{\"a\":1", "{\"a\":1}", "/base_version", 0, 0 },
+        { "{\"a\":1}", "", "/base_version", 0, 0 },
+        { "{\"a\":1,\"a\":2}", "{\"a\":2}", "/base_version", 0, 0 },
         { "{\"a\":99999999999999999999}", "{\"a\":99999999999999999999}",
-          "/base_version", 1 },
+          "/base_version", 1, 1 },
         { "{\"a\":1,\"meta\":{}}", "{\"a\":1,\"meta\":{\"rev\":7}}",
-          "/meta/rev", 1 },
+          "/meta/rev", 1, 1 },
         { "{\"a\":1,\"meta\":{}}", "{\"a\":1,\"meta\":{\"other\":7}}",
-          "/meta/rev", 0 },
-        { "{\"a\":1}", "{\"a\":1}", NULL, 1 },
-        { "{\"a\":1}", "{\"a\":1,\"base_version\":7}", NULL, 0 }
+          "/meta/rev", 0, 0 },
+        { "{\"a\":1}", "{\"a\":1}", NULL, 1, 1 },
+        { "{\"a\":1}", "{\"a\":1,\"base_version\":7}", NULL, 0, 0 },
+        { "{\"ok\":true}", "{\"a\":1,\"b\":2}", NULL, 0, 0 }
     };
 
     (void) state;
@@ -333,15 +335,76 @@ test_reflects(void **state)
                                                    strlen(cases[i].base)), 0);
         }
 
-        if (conflict_value_reflects((const unsigned char *) cases[i].latest,
-                                    strlen(cases[i].latest),
-                                    (const unsigned char *) cases[i].write,
-                                    strlen(cases[i].write),
-                                    cases[i].base ? &base : NULL, SEED)
-            != cases[i].reflects)
+        latest.data = (const unsigned char *) cases[i].latest;
+        latest.len = strlen(cases[i].latest);
+        write.data = (const unsigned char *) cases[i].write;
+        write.len = strlen(cases[i].write);
+
+        if (conflict_value_reflects(&latest, &write,
+                                    cases[i].base ? &base : NULL,
+                                    CONFLICT_REFLECTS_VALUES, SEED)
+            != cases[i].reflects
+            || conflict_value_reflects(&latest, &write,
+                                       cases[i].base ? &base : NULL,
+                                       CONFLICT_REFLECTS_NAMES, SEED)
+               != cases[i].names)
         {
             fail_msg("%s in %s", cases[i].write, cases[i].latest);
         }
+    }
+}
+
+
+/* what a value has, and what may be seen of it beside another */
+
+static void
+test_within(void **state)
+{
+    size_t            i;
+    conflict_tree_t   a, b;
+    conflict_value_t  value, shown;
+
+    static const struct {
+        const char  *value, *shown;
+        int          within;
+    } cases[] = {
+        { "1", "2", 1 },
+        { "\"a\"", "{}", 1 },
+        { "{\"a\":1}", "{\"a\":[]}", 1 },
+        { "{\"a\":1,\"b\":2}", "{\"a\":1}", 0 },
+        { "{\"a\":{\"b\":1}}", "{\"a\":1}", 0 },
+        { "{\"a\":{\"b\":1}}", "{\"a\":{\"b\":2,\"c\":3}}", 1 },
+        { "[1,\"x\",null]", "[]", 1 },
+        { "[{\"a\":1}]", "[{\"a\":1}]", 0 },
+        { "{\"t\":[[1]]}", "{\"t\":[[1]]}", 0 }
+    };
+
+    (void) state;
+
+    for (i = 0; i < sizeof(cases) / sizeof(cases[0]); i++) {
+        assert_int_equal(conflict_tree_parse(&a,
+                             (const unsigned char *) cases[i].value,
+                             strlen(cases[i].value), SEED),
+                         CONFLICT_JSON_OK);
+        assert_int_equal(conflict_tree_parse(&b,
+                             (const unsigned char *) cases[i].shown,
+                             strlen(cases[i].shown), SEED),
+                         CONFLICT_JSON_OK);
+
+        value.tree = &a;
+        value.node = 0;
+        shown.tree = &b;
+        shown.node = 0;
+
+        if (conflict_value_within(value, shown) != cases[i].within) {
+            fail_msg("%s in %s", cases[i].value, cases[i].shown);
+        }
+
+        shown.tree = NULL;
+        assert_int_equal(conflict_value_within(value, shown), 0);
+
+        conflict_tree_free(&a);
+        conflict_tree_free(&b);
     }
 }
 
@@ -354,7 +417,8 @@ main(void)
         cmocka_unit_test(test_compare),
         cmocka_unit_test(test_integer),
         cmocka_unit_test(test_tree),
-        cmocka_unit_test(test_reflects)
+        cmocka_unit_test(test_reflects),
+        cmocka_unit_test(test_within)
     };
 
     return cmocka_run_group_tests(tests, NULL, NULL);

@@ -1,0 +1,428 @@
+
+/*
+ * Copyright (C) the ngx_http_conflict_module authors
+ *
+ * A stale write under "merge", its lease held: what the history has of its
+ * base, the latest body, and what becomes of the three.  The same for a
+ * write that is not stale, where a field is the server's.
+ */
+
+
+#include "ngx_http_conflict_module.h"
+
+
+static ngx_int_t ngx_http_conflict_combine_row(ngx_http_conflict_ctx_t *ctx,
+    ngx_str_t *row);
+static void ngx_http_conflict_combine_unfit(ngx_http_conflict_ctx_t *ctx);
+static ngx_uint_t ngx_http_conflict_combine_repeat(
+    ngx_http_conflict_ctx_t *ctx, ngx_str_t *row);
+static conflict_merge_rc_e ngx_http_conflict_combine_merge(
+    ngx_http_request_t *r, ngx_http_conflict_ctx_t *ctx, ngx_str_t *row,
+    ngx_str_t *text, conflict_merged_t *merged);
+static ngx_int_t ngx_http_conflict_combine_version(
+    ngx_http_conflict_ctx_t *ctx, ngx_str_t *value);
+static ngx_int_t ngx_http_conflict_combine_done(ngx_http_request_t *r,
+    ngx_http_conflict_ctx_t *ctx, conflict_merge_rc_e rc,
+    conflict_merged_t *merged);
+static ngx_int_t ngx_http_conflict_combine_text(ngx_http_request_t *r,
+    ngx_http_conflict_ctx_t *ctx, conflict_out_t *out);
+static ngx_int_t ngx_http_conflict_combine_copy(ngx_pool_t *pool,
+    ngx_str_t *dst, conflict_out_t *src);
+
+
+ngx_int_t
+ngx_http_conflict_recall(ngx_http_conflict_ctx_t *ctx)
+{
+    ngx_http_conflict_op_t  *op;
+
+    op = ctx->op;
+    op->done = ngx_http_conflict_op_done;
+
+    ctx->state = NGX_HTTP_CONFLICT_ST_RECALLED;
+    ctx->store_start = ngx_current_msec;
+
+    op->rc = op->store->ops->recall(op);
+
+    return (op->rc == NGX_AGAIN) ? NGX_AGAIN : NGX_OK;
+}
+
+
+ngx_int_t
+ngx_http_conflict_recalled(ngx_http_conflict_ctx_t *ctx)
+{
+    ngx_http_conflict_op_t  *op;
+
+    op = ctx->op;
+
+    if (op->busy) {
+        return NGX_AGAIN;
+    }
+
+    ctx->store_time += ngx_current_msec - ctx->store_start;
+
+    if (op->rc != NGX_OK) {
+        /* it may be that this write was done before */
+        ngx_http_conflict_refuse(ctx, NGX_HTTP_CONFLICT_UNAVAILABLE,
+                                 NGX_HTTP_CONFLICT_REJECTED,
+                                 NGX_HTTP_CONFLICT_NO_ACTION);
+        return NGX_OK;
+    }
+
+    if (op->repeat && op->certain) {
+        op->verdict = CONFLICT_REPLAY;
+    }
+
+    ctx->state = NGX_HTTP_CONFLICT_ST_LATEST;
+
+    return NGX_OK;
+}
+
+
+ngx_int_t
+ngx_http_conflict_combine(ngx_http_request_t *r, ngx_http_conflict_ctx_t *ctx)
+{
+    ngx_int_t                rc;
+    ngx_str_t                row, text;
+    conflict_merged_t        merged;
+    conflict_merge_rc_e      result;
+    ngx_http_conflict_op_t  *op;
+
+    op = ctx->op;
+
+    if (ngx_http_conflict_combine_row(ctx, &row) != NGX_OK) {
+        ngx_http_conflict_combine_unfit(ctx);
+        return NGX_OK;
+    }
+
+    if (op->verdict == CONFLICT_COMBINE && op->repeat
+        && ngx_http_conflict_combine_repeat(ctx, &row))
+    {
+        return NGX_OK;
+    }
+
+    if (ngx_http_conflict_body_text(r, ctx->conf->max_body, &text) != NGX_OK) {
+        return NGX_ERROR;
+    }
+
+    result = ngx_http_conflict_combine_merge(r, ctx, &row, &text, &merged);
+    rc = ngx_http_conflict_combine_done(r, ctx, result, &merged);
+
+    conflict_merged_free(&merged);
+
+    return rc;
+}
+
+
+/* the server's document; an empty one where the resource does not exist */
+
+static ngx_int_t
+ngx_http_conflict_combine_row(ngx_http_conflict_ctx_t *ctx, ngx_str_t *row)
+{
+    ngx_http_conflict_latest_t  *latest;
+
+    latest = &ctx->latest;
+    ngx_str_null(row);
+
+    if (latest->status == NGX_HTTP_OK) {
+
+        if (!latest->json || latest->encoded || latest->too_large) {
+            return NGX_DECLINED;
+        }
+
+        row->data = latest->data;
+        row->len = latest->len;
+        ngx_http_conflict_row(ctx->conf, row);
+
+        return row->len ? NGX_OK : NGX_DECLINED;
+    }
+
+    /* of a stale write this was a refusal already */
+
+    return (latest->status == NGX_HTTP_NOT_FOUND || latest->status == 410)
+           ? NGX_OK : NGX_DECLINED;
+}
+
+
+/* there is nothing that it could be merged with */
+
+static void
+ngx_http_conflict_combine_unfit(ngx_http_conflict_ctx_t *ctx)
+{
+    if (ctx->op->verdict == CONFLICT_COMBINE) {
+        ngx_http_conflict_refuse(ctx, NGX_HTTP_CONFLICT_STALE,
+                                 NGX_HTTP_CONFLICT_REJECTED,
+                                 NGX_HTTP_CONFLICT_ACT_VERSION);
+        return;
+    }
+
+    ctx->reason = "a GET does not show which values the server's fields have";
+
+    ngx_http_conflict_refuse(ctx, NGX_HTTP_CONFLICT_UNAVAILABLE,
+                             NGX_HTTP_CONFLICT_REJECTED,
+                             NGX_HTTP_CONFLICT_NO_ACTION);
+}
+
+
+/*
+ * The same write was sent before, and nobody saw what became of it.  1: it is
+ * decided.
+ */
+
+static ngx_uint_t
+ngx_http_conflict_combine_repeat(ngx_http_conflict_ctx_t *ctx, ngx_str_t *row)
+{
+    if (ngx_http_conflict_row_reflects(ctx->conf, row, &ctx->op->made_body,
+                                       CONFLICT_REFLECTS_VALUES))
+    {
+        ngx_http_conflict_refuse(ctx, NGX_HTTP_CONFLICT_LATEST,
+                                 NGX_HTTP_CONFLICT_REPLAYED,
+                                 NGX_HTTP_CONFLICT_NO_ACTION);
+        return 1;
+    }
+
+    if (ctx->conf->sum_rules) {
+        /* it may be in there, and others' on top of it */
+        ctx->reason = "nobody knows whether this write was done before, and "
+                      "it must not be added twice";
+
+        ngx_http_conflict_refuse(ctx, NGX_HTTP_CONFLICT_STALE,
+                                 NGX_HTTP_CONFLICT_REJECTED,
+                                 NGX_HTTP_CONFLICT_ACT_VERSION);
+        return 1;
+    }
+
+    return 0;
+}
+
+
+static conflict_merge_rc_e
+ngx_http_conflict_combine_merge(ngx_http_request_t *r,
+    ngx_http_conflict_ctx_t *ctx, ngx_str_t *row, ngx_str_t *text,
+    conflict_merged_t *merged)
+{
+    ngx_str_t                version;
+    conflict_merge_t         in;
+    ngx_http_conflict_op_t  *op;
+
+    op = ctx->op;
+
+    ngx_memzero(&in, sizeof(conflict_merge_t));
+    ngx_memzero(merged, sizeof(conflict_merged_t));
+
+    in.stale = (op->verdict == CONFLICT_COMBINE);
+    in.patch = ctx->merge.patch;
+    in.seed = ngx_http_conflict_seed();
+    in.ignored = ctx->conf->base->pointer;
+    in.fields = ctx->conf->fields->elts;
+    in.n = ctx->conf->fields->nelts;
+
+    in.client.data = text->data;
+    in.client.len = text->len;
+
+    in.server.data = row->len ? row->data : NULL;
+    in.server.len = row->len;
+
+    if (in.stale && op->held) {
+        in.base.data = op->base_body.data;
+        in.base.len = op->base_body.len;
+    }
+
+    if (in.stale && !ctx->conf->strip_base) {
+
+        /* an upstream that checks it finds the version that was merged with */
+
+        if (ngx_http_conflict_combine_version(ctx, &version) != NGX_OK) {
+            return CONFLICT_MERGE_FAILED;
+        }
+
+        in.version.data = version.data;
+        in.version.len = version.len;
+    }
+
+    return conflict_merge(&in, merged);
+}
+
+
+/* as JSON, and as text where the client's base is one */
+
+static ngx_int_t
+ngx_http_conflict_combine_version(ngx_http_conflict_ctx_t *ctx,
+    ngx_str_t *value)
+{
+    size_t      i;
+    u_char     *p;
+    ngx_str_t   version;
+    ngx_uint_t  text;
+
+    value->data = NULL;
+    value->len = 0;
+
+    if (ctx->op->minted) {
+        version.data = ngx_pnalloc(ctx->request->pool, NGX_INT64_LEN);
+        if (version.data == NULL) {
+            return NGX_ERROR;
+        }
+
+        version.len = ngx_sprintf(version.data, "%uL", ctx->op->version)
+                      - version.data;
+
+    } else if (ngx_http_conflict_latest_version(ctx, &version) != NGX_OK) {
+        return NGX_OK;
+    }
+
+    text = (ctx->body.json->type == CONFLICT_JSON_STRING);
+
+    for (i = 0; i < version.len; i++) {
+        text |= (version.data[i] < '0' || version.data[i] > '9');
+    }
+
+    p = ngx_pnalloc(ctx->request->pool, 6 * version.len + 2);
+    if (p == NULL) {
+        return NGX_ERROR;
+    }
+
+    value->data = p;
+
+    if (text) {
+        *p++ = '"';
+        p += conflict_text_escape(p, version.data, version.len);
+        *p++ = '"';
+
+    } else {
+        p = ngx_cpymem(p, version.data, version.len);
+    }
+
+    value->len = p - value->data;
+
+    return NGX_OK;
+}
+
+
+static ngx_int_t
+ngx_http_conflict_combine_done(ngx_http_request_t *r,
+    ngx_http_conflict_ctx_t *ctx, conflict_merge_rc_e rc,
+    conflict_merged_t *merged)
+{
+    ngx_http_conflict_merge_t  *merge;
+
+    merge = &ctx->merge;
+    merge->held = merged->held;
+
+    switch (rc) {
+
+    case CONFLICT_MERGE_SAME:
+    case CONFLICT_MERGE_DONE:
+    case CONFLICT_MERGE_CLASH:
+        break;
+
+    case CONFLICT_MERGE_REPEATED:
+        ctx->reason = "an object in the body has a member twice";
+        ngx_http_conflict_refuse(ctx, NGX_HTTP_CONFLICT_BAD_JSON,
+                                 NGX_HTTP_CONFLICT_REJECTED,
+                                 NGX_HTTP_CONFLICT_NO_ACTION);
+        return NGX_OK;
+
+    case CONFLICT_MERGE_LARGE:
+        ctx->reason = "the body has too many values to be merged";
+        ngx_http_conflict_refuse(ctx, NGX_HTTP_CONFLICT_TOO_LARGE,
+                                 NGX_HTTP_CONFLICT_REJECTED,
+                                 NGX_HTTP_CONFLICT_NO_ACTION);
+        return NGX_OK;
+
+    case CONFLICT_MERGE_UNFIT:
+        ngx_http_conflict_combine_unfit(ctx);
+        return NGX_OK;
+
+    default: /* CONFLICT_MERGE_FAILED */
+        return NGX_ERROR;
+    }
+
+    if (ngx_http_conflict_combine_copy(r->pool, &merge->names, &merged->names)
+        != NGX_OK
+        || ngx_http_conflict_combine_copy(r->pool, &merge->fields,
+                                          &merged->fields)
+           != NGX_OK
+        || ngx_http_conflict_combine_copy(r->pool, &merge->clashes,
+                                          &merged->clashes)
+           != NGX_OK)
+    {
+        return NGX_ERROR;
+    }
+
+    if (rc == CONFLICT_MERGE_CLASH) {
+        merge->clashed = 1;
+        ngx_http_conflict_refuse(ctx, NGX_HTTP_CONFLICT_STALE,
+                                 NGX_HTTP_CONFLICT_REJECTED,
+                                 NGX_HTTP_CONFLICT_ACT_VERSION);
+        return NGX_OK;
+    }
+
+    if (ctx->op->verdict == CONFLICT_COMBINE) {
+        ctx->outcome = NGX_HTTP_CONFLICT_MERGED;
+        ctx->action = NGX_HTTP_CONFLICT_ACT_MERGE;
+    }
+
+    ctx->state = NGX_HTTP_CONFLICT_ST_PASS;
+
+    if (rc == CONFLICT_MERGE_SAME || ctx->conf->report) {
+        return NGX_OK;
+    }
+
+    return ngx_http_conflict_combine_text(r, ctx, &merged->text);
+}
+
+
+/* what the upstream is sent, without the member of the base if that must go */
+
+static ngx_int_t
+ngx_http_conflict_combine_text(ngx_http_request_t *r,
+    ngx_http_conflict_ctx_t *ctx, conflict_out_t *out)
+{
+    uint64_t         start, end;
+    ngx_str_t        text;
+    conflict_json_t  json;
+
+    if (ngx_http_conflict_combine_copy(r->pool, &text, out) != NGX_OK) {
+        return NGX_ERROR;
+    }
+
+    conflict_json_init(&json, ctx->conf->base->pointer);
+
+    if (ctx->conf->strip_base
+        && conflict_json_feed(&json, text.data, text.len) == CONFLICT_JSON_OK
+        && conflict_json_end(&json) == CONFLICT_JSON_OK
+        && json.type != CONFLICT_JSON_NONE)
+    {
+        conflict_json_cut(&json, &start, &end);
+
+        ngx_memmove(text.data + start, text.data + end, text.len - end);
+        text.len -= (size_t) (end - start);
+    }
+
+    ctx->rewritten = 1;
+    ctx->merge.text = text;
+
+    return ngx_http_conflict_body_replace(r, &text);
+}
+
+
+static ngx_int_t
+ngx_http_conflict_combine_copy(ngx_pool_t *pool, ngx_str_t *dst,
+    conflict_out_t *src)
+{
+    ngx_str_null(dst);
+
+    if (src->len == 0) {
+        return NGX_OK;
+    }
+
+    dst->data = ngx_pnalloc(pool, src->len);
+    if (dst->data == NULL) {
+        return NGX_ERROR;
+    }
+
+    ngx_memcpy(dst->data, src->data, src->len);
+    dst->len = src->len;
+
+    return NGX_OK;
+}

@@ -1,0 +1,72 @@
+
+/*
+ * Copyright (C) the ngx_http_conflict_module authors
+ *
+ * The functions of the policy "merge", listed by the file that has them: a
+ * stale write is merged with what is there, and bodies are kept for that.
+ */
+
+
+#ifndef _NGX_HTTP_CONFLICT_COMBINE_H_INCLUDED_
+#define _NGX_HTTP_CONFLICT_COMBINE_H_INCLUDED_
+
+
+#include "ngx_http_conflict_module.h"
+
+
+/* combine.c: the states of a write that may be merged */
+
+/*
+ * NGX_OK: the next state was set; NGX_AGAIN: the store is still busy.
+ */
+ngx_int_t ngx_http_conflict_recall(ngx_http_conflict_ctx_t *ctx);
+ngx_int_t ngx_http_conflict_recalled(ngx_http_conflict_ctx_t *ctx);
+
+/*
+ * The latest body is here as well, and the lease is held.  NGX_ERROR: no
+ * memory.
+ */
+ngx_int_t ngx_http_conflict_combine(ngx_http_request_t *r,
+    ngx_http_conflict_ctx_t *ctx);
+
+/* rewrite.c */
+
+/*
+ * Cuts the bytes from "start" up to "end" out of the body and corrects its
+ * length.
+ */
+ngx_int_t ngx_http_conflict_body_cut(ngx_http_request_t *r, off_t start,
+    off_t end);
+
+/* Puts a text, which must stay, in the place of the body. */
+ngx_int_t ngx_http_conflict_body_replace(ngx_http_request_t *r,
+    ngx_str_t *text);
+
+/* keep.c: nothing of it where the policy is another one */
+
+/* Before an operation's first call: it has a history. */
+void ngx_http_conflict_keep_want(ngx_http_conflict_ctx_t *ctx);
+
+/* The write is about to pass; notes what the upstream is sent. */
+ngx_int_t ngx_http_conflict_keep_sent(ngx_http_request_t *r,
+    ngx_http_conflict_ctx_t *ctx);
+
+/*
+ * The write is about to be settled, as one that has passed or as one that may
+ * have; first, so that a worker that is killed meanwhile leaves no version of
+ * which nobody knows who has made it.
+ */
+void ngx_http_conflict_keep_written(ngx_http_conflict_ctx_t *ctx,
+    ngx_uint_t certain);
+
+/*
+ * Is the body of this response to be kept; its pieces, and its end.
+ */
+ngx_uint_t ngx_http_conflict_keep_wants(ngx_http_request_t *r,
+    ngx_http_conflict_ctx_t *ctx);
+void ngx_http_conflict_keep_feed(ngx_http_conflict_ctx_t *ctx, u_char *data,
+    size_t len);
+void ngx_http_conflict_keep_shown(ngx_http_conflict_ctx_t *ctx);
+
+
+#endif /* _NGX_HTTP_CONFLICT_COMBINE_H_INCLUDED_ */

@@ -1,0 +1,370 @@
+
+/*
+ * Copyright (C) the ngx_http_conflict_module authors
+ *
+ * What a location says of its fields and of what it keeps to merge them:
+ * conflict_field and conflict_history.
+ */
+
+
+#include "ngx_http_conflict_module.h"
+
+
+#define NGX_HTTP_CONFLICT_HISTORY_MAX  1000
+#define NGX_HTTP_CONFLICT_TTL_MAX      ((ngx_int_t) 365 * 24 * 3600 * 1000)
+
+
+static ngx_int_t ngx_http_conflict_field_rule(ngx_conf_t *cf,
+    conflict_field_t *field, ngx_str_t *value);
+static ngx_int_t ngx_http_conflict_field_alone(ngx_conf_t *cf,
+    ngx_array_t *fields, ngx_str_t *value);
+static ngx_uint_t ngx_http_conflict_within(
+    const conflict_json_pointer_t *inner,
+    const conflict_json_pointer_t *outer);
+static ngx_int_t ngx_http_conflict_own_fields(ngx_conf_t *cf,
+    ngx_http_conflict_loc_conf_t *conf);
+
+
+char *
+ngx_http_conflict_set_rule(ngx_conf_t *cf, ngx_command_t *cmd, void *conf)
+{
+    ngx_http_conflict_loc_conf_t *nlcf = conf;
+
+    ngx_str_t         *value;
+    conflict_field_t  *field;
+
+    value = cf->args->elts;
+
+    if (nlcf->fields == NULL) {
+        nlcf->fields = ngx_array_create(cf->pool, 8, sizeof(conflict_field_t));
+        if (nlcf->fields == NULL) {
+            return NGX_CONF_ERROR;
+        }
+    }
+
+    /* one is left for the member of conflict_inject */
+
+    if (nlcf->fields->nelts == CONFLICT_MERGE_RULES - 1) {
+        ngx_conf_log_error(NGX_LOG_EMERG, cf, 0,
+                           "too many fields, \"%V\" is one more than %d",
+                           &value[1], CONFLICT_MERGE_RULES - 1);
+        return NGX_CONF_ERROR;
+    }
+
+    field = ngx_array_push(nlcf->fields);
+    if (field == NULL) {
+        return NGX_CONF_ERROR;
+    }
+
+    ngx_memzero(field, sizeof(conflict_field_t));
+
+    if (conflict_json_pointer(&field->pointer, (char *) value[1].data,
+                              value[1].len)
+        != 0)
+    {
+        ngx_conf_log_error(NGX_LOG_EMERG, cf, 0,
+                           "invalid JSON pointer \"%V\", it must be "
+                           "\"/NAME\", with \"/\" before each of at most 16 "
+                           "names, 256 bytes in all", &value[1]);
+        return NGX_CONF_ERROR;
+    }
+
+    if (ngx_http_conflict_field_rule(cf, field, &value[2]) != NGX_OK
+        || ngx_http_conflict_field_alone(cf, nlcf->fields, &value[1])
+           != NGX_OK)
+    {
+        return NGX_CONF_ERROR;
+    }
+
+    return NGX_CONF_OK;
+}
+
+
+static ngx_int_t
+ngx_http_conflict_field_rule(ngx_conf_t *cf, conflict_field_t *field,
+    ngx_str_t *value)
+{
+    size_t       len;
+    const char  *name;
+    ngx_uint_t   rule;
+
+    for (rule = CONFLICT_RULE_AUTO; rule < CONFLICT_RULES; rule++) {
+        name = conflict_rule_name(rule);
+        len = ngx_strlen(name);
+
+        if (value->len == len && ngx_strncmp(value->data, name, len) == 0) {
+            break;
+        }
+
+        if (rule == CONFLICT_RULE_UNION && value->len > len + 2
+            && ngx_strncmp(value->data, name, len) == 0
+            && value->data[len] == '('
+            && value->data[value->len - 1] == ')')
+        {
+            field->key = value->data + len + 1;
+            field->key_len = value->len - len - 2;
+            break;
+        }
+    }
+
+    if (rule == CONFLICT_RULES) {
+        ngx_conf_log_error(NGX_LOG_EMERG, cf, 0,
+                           "invalid rule \"%V\", it must be \"auto\", "
+                           "\"lww\", \"server\", \"reject\", \"union\", "
+                           "\"union(KEY)\", \"max\", \"min\", \"sum\" or "
+                           "\"text\"", value);
+        return NGX_ERROR;
+    }
+
+    if (rule == CONFLICT_RULE_TEXT && !conflict_lines_available()) {
+        ngx_conf_log_error(NGX_LOG_EMERG, cf, 0,
+                           "the rule \"text\" needs a module that was built "
+                           "with CONFLICT_TEXT=yes");
+        return NGX_ERROR;
+    }
+
+    field->rule = rule;
+
+    return NGX_OK;
+}
+
+
+/* is the last one not within another one, or around it */
+
+static ngx_int_t
+ngx_http_conflict_field_alone(ngx_conf_t *cf, ngx_array_t *fields,
+    ngx_str_t *value)
+{
+    ngx_uint_t         i;
+    conflict_field_t  *field, *last, *outer;
+
+    field = fields->elts;
+    last = &field[fields->nelts - 1];
+
+    for (i = 0; i < fields->nelts - 1; i++) {
+
+        if (ngx_http_conflict_within(&last->pointer, &field[i].pointer)) {
+            outer = &field[i];
+
+        } else if (ngx_http_conflict_within(&field[i].pointer,
+                                            &last->pointer))
+        {
+            outer = last;
+
+        } else {
+            continue;
+        }
+
+        if (last->pointer.levels == field[i].pointer.levels) {
+            ngx_conf_log_error(NGX_LOG_EMERG, cf, 0,
+                               "field \"%V\" is duplicate", value);
+            return NGX_ERROR;
+        }
+
+        if (outer->rule != CONFLICT_RULE_AUTO) {
+            ngx_conf_log_error(NGX_LOG_EMERG, cf, 0,
+                               "field \"%V\" and another one are within each "
+                               "other, the outer of which has the rule "
+                               "\"%s\" for all that is in it", value,
+                               conflict_rule_name(outer->rule));
+            return NGX_ERROR;
+        }
+    }
+
+    return NGX_OK;
+}
+
+
+/* also where both are the same */
+
+static ngx_uint_t
+ngx_http_conflict_within(const conflict_json_pointer_t *inner,
+    const conflict_json_pointer_t *outer)
+{
+    ngx_uint_t  i;
+
+    if (inner->levels < outer->levels) {
+        return 0;
+    }
+
+    for (i = 0; i < outer->levels; i++) {
+
+        if (inner->len[i] != outer->len[i]
+            || ngx_memcmp(&inner->text[inner->name[i]],
+                          &outer->text[outer->name[i]], outer->len[i])
+               != 0)
+        {
+            return 0;
+        }
+    }
+
+    return 1;
+}
+
+
+char *
+ngx_http_conflict_set_history(ngx_conf_t *cf, ngx_command_t *cmd, void *conf)
+{
+    ngx_http_conflict_loc_conf_t *nlcf = conf;
+
+    ngx_int_t   n;
+    ngx_str_t  *value, s;
+
+    if (nlcf->history != NGX_CONF_UNSET_UINT) {
+        return "is duplicate";
+    }
+
+    value = cf->args->elts;
+
+    n = ngx_atoi(value[1].data, value[1].len);
+
+    if (n == NGX_ERROR || n == 0 || n > NGX_HTTP_CONFLICT_HISTORY_MAX) {
+        ngx_conf_log_error(NGX_LOG_EMERG, cf, 0,
+                           "invalid number of bodies \"%V\", it must be from "
+                           "1 up to %d", &value[1],
+                           NGX_HTTP_CONFLICT_HISTORY_MAX);
+        return NGX_CONF_ERROR;
+    }
+
+    nlcf->history = n;
+
+    if (cf->args->nelts == 2) {
+        return NGX_CONF_OK;
+    }
+
+    if (ngx_strncmp(value[2].data, "ttl=", 4) == 0) {
+        s.len = value[2].len - 4;
+        s.data = value[2].data + 4;
+
+        n = ngx_parse_time(&s, 0);
+
+        if (n != NGX_ERROR && n >= 1000 && n <= NGX_HTTP_CONFLICT_TTL_MAX) {
+            nlcf->history_ttl = n;
+            return NGX_CONF_OK;
+        }
+    }
+
+    ngx_conf_log_error(NGX_LOG_EMERG, cf, 0,
+                       "invalid parameter \"%V\", it must be \"ttl=TIME\", "
+                       "from 1s up to 365d", &value[2]);
+
+    return NGX_CONF_ERROR;
+}
+
+
+ngx_int_t
+ngx_http_conflict_guard_fields(ngx_conf_t *cf,
+    ngx_http_conflict_loc_conf_t *conf)
+{
+    ngx_uint_t         i;
+    conflict_field_t  *field;
+
+    if (conf->base->place != NGX_HTTP_CONFLICT_JSON) {
+        ngx_conf_log_error(NGX_LOG_EMERG, cf, 0,
+                           "\"conflict merge\" in location \"%V\" needs "
+                           "\"conflict_base json:/POINTER\": a precondition "
+                           "in a header that fails forbids the write",
+                           &conf->name);
+        return NGX_ERROR;
+    }
+
+    if (conf->store->ops == &ngx_http_conflict_shm_ops
+        && ngx_http_conflict_shm_add_history(cf, conf->store) != NGX_OK)
+    {
+        return NGX_ERROR;
+    }
+
+    if (ngx_http_conflict_own_fields(cf, conf) != NGX_OK) {
+        return NGX_ERROR;
+    }
+
+    field = conf->fields->elts;
+
+    for (i = 0; i < conf->fields->nelts; i++) {
+
+        if (ngx_http_conflict_within(&field[i].pointer, conf->base->pointer)
+            || (field[i].rule != CONFLICT_RULE_AUTO
+                && ngx_http_conflict_within(conf->base->pointer,
+                                            &field[i].pointer)))
+        {
+            ngx_conf_log_error(NGX_LOG_EMERG, cf, 0,
+                               "\"conflict_field\" in location \"%V\" has a "
+                               "rule \"%s\" for the member of the base "
+                               "version, which is not merged", &conf->name,
+                               conflict_rule_name(field[i].rule));
+            return NGX_ERROR;
+        }
+
+        conf->server_rules |= (field[i].rule == CONFLICT_RULE_SERVER);
+        conf->sum_rules |= (field[i].rule == CONFLICT_RULE_SUM);
+    }
+
+    return NGX_OK;
+}
+
+
+/*
+ * A client sends back the version that conflict_inject has put into the
+ * body: it is no edit, so it clashes with nothing.
+ */
+
+static ngx_int_t
+ngx_http_conflict_own_fields(ngx_conf_t *cf,
+    ngx_http_conflict_loc_conf_t *conf)
+{
+    ngx_uint_t         i;
+    ngx_array_t       *fields;
+    conflict_field_t  *field, *inject;
+
+    field = conf->fields ? conf->fields->elts : NULL;
+
+    fields = ngx_array_create(cf->pool,
+                              conf->fields ? conf->fields->nelts + 1 : 1,
+                              sizeof(conflict_field_t));
+    if (fields == NULL) {
+        return NGX_ERROR;
+    }
+
+    for (i = 0; conf->fields && i < conf->fields->nelts; i++) {
+        inject = ngx_array_push(fields);
+        if (inject == NULL) {
+            return NGX_ERROR;
+        }
+
+        *inject = field[i];
+    }
+
+    conf->fields = fields;
+
+    if (conf->row_inject == NULL
+        || ngx_http_conflict_within(conf->row_inject, conf->base->pointer)
+        || ngx_http_conflict_within(conf->base->pointer, conf->row_inject))
+    {
+        return NGX_OK;
+    }
+
+    field = fields->elts;
+
+    for (i = 0; i < fields->nelts; i++) {
+
+        if (ngx_http_conflict_within(&field[i].pointer, conf->row_inject)
+            || (field[i].rule != CONFLICT_RULE_AUTO
+                && ngx_http_conflict_within(conf->row_inject,
+                                            &field[i].pointer)))
+        {
+            return NGX_OK;
+        }
+    }
+
+    inject = ngx_array_push(fields);
+    if (inject == NULL) {
+        return NGX_ERROR;
+    }
+
+    ngx_memzero(inject, sizeof(conflict_field_t));
+
+    inject->pointer = *conf->row_inject;
+    inject->rule = CONFLICT_RULE_LWW;
+
+    return NGX_OK;
+}

@@ -1,0 +1,261 @@
+
+/*
+ * Copyright (C) the ngx_http_conflict_module authors
+ *
+ * What goes into the history: bodies that clients were shown, or else what
+ * the upstream was sent, and which write has made which version.
+ */
+
+
+#include "ngx_http_conflict_module.h"
+
+
+static void ngx_http_conflict_keep_row(ngx_http_conflict_ctx_t *ctx,
+    ngx_http_conflict_row_t *row);
+static ngx_int_t ngx_http_conflict_keep_text(ngx_http_conflict_ctx_t *ctx,
+    ngx_str_t *text);
+
+
+void
+ngx_http_conflict_keep_want(ngx_http_conflict_ctx_t *ctx)
+{
+    if (ctx->conf->policy != CONFLICT_MERGE) {
+        return;
+    }
+
+    ctx->op->rows = ctx->conf->history;
+    ctx->op->row_bytes = ctx->conf->max_body;
+    ctx->op->row_ttl = ctx->conf->history_ttl;
+}
+
+
+/* the buffers will be used up, what they point to stays */
+
+ngx_int_t
+ngx_http_conflict_keep_sent(ngx_http_request_t *r,
+    ngx_http_conflict_ctx_t *ctx)
+{
+    ngx_buf_t    *b;
+    ngx_chain_t  *cl, *link, **next;
+
+    if (!ctx->merge.able || ctx->merge.patch || ctx->merge.text.data) {
+        return NGX_OK;
+    }
+
+    next = &ctx->merge.sent;
+
+    for (cl = r->request_body->bufs; cl; cl = cl->next) {
+
+        link = ngx_alloc_chain_link(r->pool);
+        if (link == NULL) {
+            return NGX_ERROR;
+        }
+
+        b = ngx_alloc_buf(r->pool);
+        if (b == NULL) {
+            return NGX_ERROR;
+        }
+
+        *b = *cl->buf;
+
+        link->buf = b;
+        link->next = NULL;
+        *next = link;
+        next = &link->next;
+    }
+
+    return NGX_OK;
+}
+
+
+void
+ngx_http_conflict_keep_written(ngx_http_conflict_ctx_t *ctx,
+    ngx_uint_t certain)
+{
+    ngx_http_conflict_op_t   *op;
+    ngx_http_conflict_row_t   row;
+
+    op = ctx->op;
+
+    if (!ctx->merge.able || (!certain && op->fingerprint == 0)) {
+        return;
+    }
+
+    ngx_memzero(&row, sizeof(ngx_http_conflict_row_t));
+
+    row.certain = certain;
+    row.fingerprint = op->fingerprint;
+
+    row.version = op->minted ? op->fence : op->seen.version;
+
+    if (row.version == 0) {
+        /* nobody was shown it either */
+        row.version = op->fingerprint;
+    }
+
+    /* a patch is no document: then the row says who has made the version */
+
+    if (!ctx->merge.patch
+        && ngx_http_conflict_keep_text(ctx, &row.body) != NGX_OK)
+    {
+        return;
+    }
+
+    if (row.body.len || row.fingerprint) {
+        ngx_http_conflict_keep_row(ctx, &row);
+    }
+}
+
+
+static void
+ngx_http_conflict_keep_row(ngx_http_conflict_ctx_t *ctx,
+    ngx_http_conflict_row_t *row)
+{
+    ngx_log_debug4(NGX_LOG_DEBUG_HTTP, ctx->request->connection->log, 0,
+                   "conflict keep: version %uL, %uz bytes, certain:%d shown:%d",
+                   row->version, row->body.len, row->certain, row->shown);
+
+    (void) ctx->op->store->ops->keep(ctx->op, row);
+}
+
+
+/* what the upstream was sent, in one piece */
+
+static ngx_int_t
+ngx_http_conflict_keep_text(ngx_http_conflict_ctx_t *ctx, ngx_str_t *text)
+{
+    if (ctx->merge.text.data) {
+        *text = ctx->merge.text;
+        return NGX_OK;
+    }
+
+    return ngx_http_conflict_chain_text(ctx->request->pool, ctx->merge.sent,
+                                        ctx->conf->max_body, text);
+}
+
+
+ngx_uint_t
+ngx_http_conflict_keep_wants(ngx_http_request_t *r,
+    ngx_http_conflict_ctx_t *ctx)
+{
+    ngx_http_conflict_op_t  *op;
+
+    op = ctx->op;
+
+    if (ctx->conf->policy != CONFLICT_MERGE
+        || r->headers_out.content_length_n > (off_t) ctx->conf->max_body)
+    {
+        return 0;
+    }
+
+    if (ctx->write) {
+        return ctx->merge.able
+               && (r->headers_out.status == NGX_HTTP_OK
+                   || r->headers_out.status == NGX_HTTP_CREATED);
+    }
+
+    /* a version of the upstream's own may be another than the store's */
+
+    return r->headers_out.status == NGX_HTTP_OK
+           && !(op->held && op->minted)
+           && (op->minted ? op->state == CONFLICT_FREE : 1);
+}
+
+
+void
+ngx_http_conflict_keep_feed(ngx_http_conflict_ctx_t *ctx, u_char *data,
+    size_t len)
+{
+    off_t                          length;
+    size_t                         size;
+    u_char                        *p;
+    ngx_http_request_t            *r;
+    ngx_http_conflict_response_t  *response;
+
+    r = ctx->request;
+    response = ctx->response;
+
+    if (response->kept_size - response->kept_len < len) {
+
+        length = r->headers_out.content_length_n;
+
+        size = (response->kept_size == 0 && length >= (off_t) len)
+               ? (size_t) length
+               : 2 * (response->kept_len + len);
+
+        p = ngx_palloc(r->pool, size);
+        if (p == NULL) {
+            response->keeping = 0;
+            return;
+        }
+
+        if (response->kept) {
+            ngx_memcpy(p, response->kept, response->kept_len);
+            (void) ngx_pfree(r->pool, response->kept);
+        }
+
+        response->kept = p;
+        response->kept_size = size;
+    }
+
+    ngx_memcpy(response->kept + response->kept_len, data, len);
+    response->kept_len += len;
+}
+
+
+void
+ngx_http_conflict_keep_shown(ngx_http_conflict_ctx_t *ctx)
+{
+    ngx_str_t                 text;
+    ngx_http_conflict_op_t   *op;
+    ngx_http_conflict_row_t   row;
+
+    op = ctx->op;
+
+    ngx_memzero(&row, sizeof(ngx_http_conflict_row_t));
+
+    row.shown = 1;
+    row.body.data = ctx->response->kept;
+    row.body.len = ctx->response->kept_len;
+
+    if (ctx->write) {
+
+        if (!ctx->committed || !op->applied) {
+            return;
+        }
+
+        row.version = op->version;
+        row.fingerprint = op->fingerprint;
+        row.certain = 1;
+
+    } else {
+        row.version = op->minted ? op->version : op->seen.version;
+        row.read = 1;
+    }
+
+    ngx_http_conflict_row(ctx->conf, &row.body);
+
+    if (ctx->write) {
+
+        /* many an answer to a write is about the write */
+
+        if (ctx->merge.patch
+            ? ngx_http_conflict_body_text(ctx->request, ctx->conf->max_body,
+                                          &text)
+              != NGX_OK
+            : ngx_http_conflict_keep_text(ctx, &text) != NGX_OK)
+        {
+            return;
+        }
+
+        if (!ngx_http_conflict_row_reflects(ctx->conf, &row.body, &text,
+                                            CONFLICT_REFLECTS_NAMES))
+        {
+            return;
+        }
+    }
+
+    if (row.version && row.body.len) {
+        ngx_http_conflict_keep_row(ctx, &row);
+    }
+}

@@ -1,0 +1,722 @@
+# conflict merge: a stale write is merged field by field with what is there.
+# On both stores.
+
+BEGIN { push @INC, 't/lib' }
+use Conflict;
+use Test::Nginx::Socket 'no_plan';
+
+fcgi_start();
+
+# text as it is in the upstream, byte by byte
+
+sub doc { upstream("/_doc?path=$_[0]") }
+
+Conflict::install('Test::Nginx::Socket');
+
+add_block_preprocessor(sub {
+    my $block = shift;
+
+    $block->set_value('config', "location / {\n"
+                      . "conflict merge;\nconflict_lease 1s;\n"
+                      . "conflict_quarantine 300ms;\n"
+                      . ($block->rules || '')
+                      . "proxy_pass http://api;\n}\n"
+                      . ($block->more || ''));
+});
+
+run_tests();
+
+__DATA__
+
+=== a product: each field by its rule
+--- rules
+    conflict_field /name        lww;
+    conflict_field /price_cents reject;
+    conflict_field /updated_at  server;
+    conflict_field /tags        union;
+    conflict_field /views       sum;
+    conflict_user  $http_x_user;
+--- steps
+set_doc('/plain/1', '{"name":"lamp","price_cents":100,"updated_at":"mon",'
+                    . '"tags":["a","b"],"views":10,"note":"-"}');
+
+my $v = version(GET('/plain/1'));
+
+my $r = PUT('/plain/1', { name => 'Lamp', price_cents => 100,
+                          updated_at => 'mon', tags => ['a', 'c'],
+                          views => 11, note => '-', base_version => $v },
+            'X-User: ann');
+is($r->{status}, 204, 'the first');
+is(header($r, 'Conflict'), 'passed;version=' . version($r),
+   'nothing is the server\'s that was not');
+
+# "b" goes, "d" comes; the note is new; one more view
+
+my $body = '{"name":"LAMP", "price_cents":100,"updated_at":"tue",'
+           . '"tags":["a","b","d"],"views":11,"note":"!",'
+           . qq("base_version":$v});
+
+my $now = version($r);
+$r = PUT('/plain/1', $body, 'X-User: bob');
+
+is($r->{status}, 204, 'the stale one is merged');
+
+my $field = header($r, 'Conflict');
+my $w = version($r);
+
+is($field, qq(merged;version=$w;base=$v;fields="name updated_at tags views"),
+   'the field tells what was');
+is(header($r, 'ETag'), undef, 'a PUT that was changed has no ETag');
+
+is(doc('/plain/1'), '{"name":"LAMP", "price_cents":100,"updated_at":"mon",'
+   . '"tags":["a","c","d"],"views":12,"note":"!",'
+   . qq("base_version":$now}), 'byte by byte');
+
+my ($write) = (journal())[-1];
+my %h = map { @$_ } @{ $write->{headers} };
+is($h{'content-length'}, length $write->{body}, 'Content-Length');
+is($h{'content-type'}, 'application/json', 'Content-Type');
+
+my @c = conflicts();
+is(scalar @c, 1, 'one line in the log');
+is($c[0]{action}, 'conflict_merge', 'its action');
+is($c[0]{policy}, 'merge', 'its policy');
+is_deeply($c[0]{fields}, ['/name', '/updated_at', '/tags', '/views'],
+          'its fields');
+is("$c[0]{base_version} $c[0]{server_version} $c[0]{status}",
+   "$v $now 204", 'its versions');
+
+# the price clashes, and so does the note
+
+$r = PUT('/plain/1', { name => 'lamp', price_cents => 90,
+                       updated_at => 'mon', tags => ['a', 'b'], views => 10,
+                       note => '?', base_version => $v }, 'X-User: cid');
+is($r->{status}, 409, 'what clashes is refused');
+is(header($r, 'Conflict'),
+   qq(rejected;version=$w;base=$v;fields="note price_cents"), 'the field');
+
+my $answer = json($r);
+is($answer->{error}, 'version_conflict', 'why');
+is_deeply($answer->{conflicts},
+          [{ field => '/note', rule => 'auto', base => '-', server => '!',
+             client => '?' },
+           { field => '/price_cents', rule => 'reject', base => 100,
+             server => 100, client => 90 }], 'each that did');
+is($answer->{base_held}, JSON::PP::true, 'the base was held');
+is($answer->{server_version}{note}, '!', 'the latest body');
+is($answer->{version}, $w, 'its version');
+
+@c = conflicts();
+is($c[-1]{action}, 'conflict_version', 'its action');
+is_deeply($c[-1]{fields}, ['/note', '/price_cents'], 'its fields');
+
+# the client looks at them, and writes on what it was shown
+
+$r = PUT('/plain/1', { %{ $answer->{server_version} }, price_cents => 90,
+                       base_version => $w }, 'X-User: cid');
+is($r->{status}, 204, 'it goes on from there');
+is(json(GET('/plain/1'))->{price_cents}, 90, 'which is there');
+
+
+=== nothing else changes: members, numbers and texts as they came
+--- steps
+set_doc('/plain/1', '{"n":0.10, "big":12345678901234567890,"e":1e400,'
+                    . '"u":"\u00e9\ud83d\ude00","o":{"z":1,"a":2},"x":1}');
+
+my $v = version(GET('/plain/1'));
+
+is(PUT('/plain/1', '{"n":0.10, "big":12345678901234567890,"e":1e400,'
+       . '"u":"\u00e9\ud83d\ude00","o":{"z":1,"a":2},"x":2,'
+       . qq("base_version":$v}))->{status}, 204, 'x');
+
+my $now = version(GET('/plain/1'));
+
+my $r = PUT('/plain/1', qq({"base_version" : $v , "u":"\\u00e9\\ud83d\\ude00",)
+            . ' "big":12345678901234567890,"e":1e400,'
+            . '"o":{"z":1, "a":2, "new": -0.0},"n":0.10,"x":1 }');
+is($r->{status}, 204, 'o');
+
+is(doc('/plain/1'), qq({"base_version" : $now , "u":"\\u00e9\\ud83d\\ude00",)
+   . ' "big":12345678901234567890,"e":1e400,'
+   . '"o":{"z":1, "a":2, "new": -0.0},"n":0.10,"x":2 }', 'as the client has it');
+is(header($r, 'Conflict'),
+   'merged;version=' . version($r) . qq(;base=$v;fields="x"), 'but x');
+
+
+=== a merge-patch: what it does not name it does not touch
+--- rules
+    conflict_field /tags union;
+    conflict_field /at server;
+--- steps
+set_doc('/plain/1', { a => 1, b => 2, tags => ['x'], at => 'mon' });
+
+my $v = version(GET('/plain/1'));
+my $patch = 'Content-Type: application/merge-patch+json';
+
+is(PUT('/plain/1', { a => 2, b => 2, tags => ['x', 'y'], at => 'mon',
+                     base_version => $v })->{status}, 204, 'a write');
+
+my $now = version(GET('/plain/1'));
+my $r = PATCH('/plain/1', { b => 3, tags => ['x', 'z'], at => 'tue',
+                            base_version => $v }, "$patch; charset=utf-8");
+
+is($r->{status}, 204, 'merged');
+is(header($r, 'ETag'), '"' . version($r) . '"', 'a PATCH has an ETag');
+
+is_deeply(json((journal())[-1]), { b => 3, tags => ['x', 'y', 'z'],
+                                   base_version => $now },
+          'a patch still, without what is the server\'s');
+
+my $doc = json(GET('/plain/1'));
+is("$doc->{a} $doc->{b} @{ $doc->{tags} } $doc->{at}", '2 3 x y z mon',
+   'the result');
+
+$r = PATCH('/plain/1', { a => 9, base_version => $v }, $patch);
+is($r->{status}, 409, 'a clash');
+is_deeply(json($r)->{conflicts}, [{ field => '/a', rule => 'auto', base => 1,
+                                    server => 2, client => 9 }], 'is told');
+
+$r = PATCH('/plain/1', { at => 'wed', c => 1 }, $patch);
+is($r->{status}, 204, 'without a base');
+is(json((journal())[-1])->{at}, undef, 'the server\'s is not touched');
+like(header($r, 'Conflict'), qr/^passed;version=\d+;fields="at"$/, 'told');
+
+is(PATCH('/plain/1', '[{"op":"remove","path":"/a"}]',
+         'Content-Type: application/json-patch+json')->{status}, 415,
+   'a patch that could');
+$r = PATCH('/plain/1', { a => 1 });
+is($r->{status}, 415, 'or one of which nobody knows how it is meant');
+is(header($r, 'Accept-Patch'), 'application/merge-patch+json', 'what can be');
+is(json($r)->{error}, 'unsupported_media_type', 'why');
+
+$r = PUT('/plain/1', 'at=wed', 'Content-Type: text/plain');
+is($r->{status}, 415, 'not JSON');
+is(header($r, 'Accept'), 'application/json', 'what can be');
+
+is(PUT('/plain/1', '"x"', 'Content-Range: bytes 0-2/9')->{status}, 415,
+   'a part');
+
+
+=== other patches and parts are checked by their version
+--- steps
+set_doc('/plain/1', { a => 1, b => 2 });
+
+my $v = version(GET('/plain/1'));
+
+is(PATCH('/plain/1', { a => 2, base_version => $v })->{status}, 204, 'passes');
+my $r = PATCH('/plain/1', { b => 3, base_version => $v });
+is($r->{status}, 409, 'is not merged');
+is(json($r)->{conflicts}, undef, 'nor are there fields');
+is(json($r)->{base_held}, undef, 'or a base');
+
+
+=== a base that is not held: what can be known without it
+--- rules
+    conflict_history 1;
+    conflict_field /tags union;
+    conflict_field /views max;
+    conflict_field /name lww;
+    conflict_field /at server;
+--- steps
+my %doc = (tags => ['a', 'b'], views => 5, name => 'x', at => 1, note => 'n');
+
+set_doc('/plain/1', { %doc });
+
+my $v = version(GET('/plain/1'));
+
+is(PUT('/plain/1', { %doc, tags => ['b', 'c'], views => 7,
+                     base_version => $v })->{status}, 204, 'a write');
+GET('/plain/1');
+
+my $r = PUT('/plain/1', { %doc, name => 'y', tags => ['a', 'd'], at => 2,
+                          base_version => $v });
+is($r->{status}, 204, 'merged');
+my $doc = json(GET('/plain/1'));
+is(join(' ', sort @{ $doc->{tags} }), 'a b c d', 'nothing is removed');
+is("$doc->{views} $doc->{name} $doc->{at}", '7 y 1', 'the others');
+
+$r = PUT('/plain/1', { %doc, note => 'm', base_version => $v });
+is($r->{status}, 409, 'but what differs clashes');
+my $answer = json($r);
+is($answer->{base_held}, JSON::PP::false, 'since the base is not held');
+is_deeply($answer->{conflicts}, [{ field => '/note', rule => 'auto',
+                                   server => 'n', client => 'm' }],
+          'no base to show');
+
+
+=== fields of the server's cannot be written, stale or not
+--- rules
+    conflict_field /meta/at server;
+    conflict_field /id server;
+--- steps
+my $r = PUT('/plain/1', { id => 7, a => 1, meta => { at => 'x', b => 1 } });
+is($r->{status}, 201, 'a new one');
+is(doc('/plain/1'), '{"a":1,"meta":{"b":1}}', 'does not have them');
+like(header($r, 'Conflict'), qr/fields="id meta\/at"/, 'which is told');
+is(header($r, 'ETag'), undef, 'no ETag: another body');
+
+set_doc('/plain/1', { id => 1, a => 1, meta => { at => 'mon' } });
+
+my $v = version(GET('/plain/1'));
+$r = PUT('/plain/1', { id => 2, a => 2, base_version => $v });
+is($r->{status}, 204, 'a current base');
+is_deeply(json(GET('/plain/1')), { id => 1, a => 2, base_version => $v,
+                                   meta => { at => 'mon' } },
+          'has those of the server');
+is(scalar conflicts(), 0, 'no conflict');
+
+$r = PUT('/plain/1', { id => 1, a => 3, meta => { at => 'mon' } },
+         'If-Match: *');
+is($r->{status}, 204, 'what changes none');
+is(header($r, 'Conflict'), 'passed;version=' . version($r),
+   'has none to tell');
+is(header($r, 'ETag'), '"' . version($r) . '"', 'nor another body');
+
+set_doc('/text/1', 'at=mon');
+$r = PUT('/text/1', { id => 1 });
+is($r->{status}, 503, 'where a GET does not show them');
+like(json($r)->{detail}, qr/which values/, 'why');
+is(scalar(grep { $_->{path} eq '/text/1' } journal()), 0, 'nothing is sent');
+
+
+=== a header that fails forbids the write
+--- steps
+set_doc('/plain/1', { a => 1, b => 2 });
+
+my $v = version(GET('/plain/1'));
+
+is(PUT('/plain/1', { a => 2, b => 2, base_version => $v })->{status}, 204,
+   'a write');
+is(PUT('/plain/1', { a => 1, b => 3 }, qq(If-Match: "$v"))->{status}, 409,
+   'If-Match');
+is(PUT('/plain/1', { a => 1, b => 3, base_version => $v },
+       qq(If-Match: "$v"))->{status}, 409, 'beside a base');
+
+my $now = version(GET('/plain/1'));
+is(PUT('/plain/1', { a => 1, b => 3, base_version => $v },
+       qq(If-Match: "$now"))->{status}, 204, 'one that holds does not');
+is(json(GET('/plain/1'))->{a}, 2, 'the merge');
+
+
+=== what cannot be merged
+--- rules
+    conflict_max_body 2k;
+--- more
+    location = /none { return 404; }
+--- steps
+set_doc('/plain/1', { a => 1, b => 2 });
+
+my $v = version(GET('/plain/1'));
+
+is(PUT('/plain/1', { a => 2, b => 2, base_version => $v })->{status}, 204,
+   'a write');
+
+my $r = PUT('/plain/1', qq({"a":1,"b":3,"b":3,"base_version":$v}));
+is($r->{status}, 400, 'a member twice');
+is(json($r)->{error}, 'malformed_json', 'why');
+like(json($r)->{detail}, qr/twice/, 'in words');
+
+is(PUT('/plain/1', '{"base_version":' . $v . ',"a":' . '[' x 200 . ']' x 200
+       . '}')->{status}, 400, 'too deep');
+is(PUT('/plain/1', { base_version => $v, a => 'x' x 4000 })->{status}, 413,
+   'too large');
+
+$r = PUT('/plain/1', qq([1,$v]));
+is($r->{status}, 204, 'an array has no base');
+$r = PUT('/plain/1', { a => 1, b => 3, base_version => $v });
+is($r->{status}, 409, 'no object on the server');
+is_deeply(json($r)->{conflicts}[0]{server}, [1, $v], 'clashes as a whole');
+
+set_doc('/plain/1', '{"a":1,"a":2}');
+$r = PUT('/plain/1', { a => 1, b => 3, base_version => $v });
+is($r->{status}, 409, 'nothing to merge with');
+is(json($r)->{conflicts}, undef, 'no fields');
+
+set_doc('/plain/1', { a => 'x' x 3000 });
+$r = PUT('/plain/1', { a => 1, b => 3, base_version => $v });
+is($r->{status}, 409, 'one that is too large');
+is(json($r)->{server_version_omitted}, 'too_large', 'told');
+
+is(DELETE('/plain/1')->{status}, 204, 'a DELETE');
+$r = PUT('/plain/1', { a => 1, b => 3, base_version => $v });
+is($r->{status}, 409, 'deleted');
+is(json($r)->{deleted}, JSON::PP::true, 'told');
+is((conflicts())[-1]{action}, 'conflict_deleted', 'its action');
+
+is(DELETE('/plain/1', qq(If-Match: "$v"))->{status}, 409, 'a stale DELETE');
+
+
+=== who may not read is not told, and nothing of his is merged
+--- steps
+set_doc('/auth/1', { a => 1, b => 2 });
+
+my @reader = ('Authorization: Bearer reader');
+my $v = version(GET('/auth/1', @reader));
+
+is(PUT('/auth/1', { a => 2, b => 2, base_version => $v }, @reader)->{status},
+   204, 'a write');
+
+my $r = PUT('/auth/1', { a => 1, b => 3, base_version => $v });
+is($r->{status}, 401, 'not without credentials');
+unlike($r->{body}, qr/"a"/, 'nothing is shown');
+is(scalar(grep { $_->{method} eq 'PUT' } journal()), 1, 'nor written');
+
+is(PUT('/auth/1', { a => 1, b => 3, base_version => $v }, @reader)->{status},
+   204, 'and nobody holds the lease');
+
+
+=== the base of somebody who sees more is not shown
+--- more
+    location /more/ {
+        conflict merge;
+        conflict_key $uri;
+        proxy_set_header X-Up-Read $http_x_read;
+        proxy_pass http://api;
+    }
+--- steps
+set_doc('/more/1', { a => 1, pay => { own => 5 }, list => [{ x => 1 }] });
+
+my $v = version(GET('/more/1'));
+
+is(PUT('/more/1', { a => 2, base_version => $v })->{status}, 204, 'a write');
+
+my $r = PUT('/more/1', { a => 3, pay => { own => 6 }, list => [{ x => 2 }],
+                         base_version => $v });
+is($r->{status}, 409, 'a clash');
+is_deeply(json($r)->{conflicts},
+          [{ field => '/a', rule => 'auto', base => 1, server => 2,
+             client => 3 },
+           { field => '/list', rule => 'auto', client => [{ x => 2 }] },
+           { field => '/pay', rule => 'auto', client => { own => 6 } }],
+          'only what the latest body has a place for');
+
+
+=== a sum that is sent again is not added twice
+--- rules
+    conflict_field /views sum;
+    conflict_user $http_x_user;
+--- steps
+set_doc('/plain/1', { views => 10, a => 1 });
+
+my $v = version(GET('/plain/1'));
+my %write = (views => 11, a => 1, base_version => $v);
+
+is(PUT('/plain/1', { %write }, 'X-User: ann')->{status}, 204, 'ann');
+is(PUT('/plain/1', { %write }, 'X-User: bob')->{status}, 204, 'bob');
+is(json(GET('/plain/1'))->{views}, 12, 'both');
+
+for my $user ('ann', 'bob', 'ann') {
+    my $r = PUT('/plain/1', { %write }, "X-User: $user");
+    is($r->{status}, 200, "$user again");
+    like(header($r, 'Conflict'), qr/^replayed/, 'is known');
+    is(json($r)->{views}, 12, 'and shown the latest');
+    is(header($r, 'ETag'), undef, 'which is not what it sent');
+}
+
+is(json(GET('/plain/1'))->{views}, 12, 'once each');
+is(PUT('/plain/1', { %write }, 'X-User: ann', 'Idempotency-Key: 2')->{status},
+   204, 'another write of hers');
+is(json(GET('/plain/1'))->{views}, 13, 'counts');
+
+# with nobody to tell senders apart each is a write of its own
+
+is(PUT('/plain/1', { %write })->{status}, 204, 'nobody');
+is(PUT('/plain/1', { %write })->{status}, 204, 'nobody again');
+is(json(GET('/plain/1'))->{views}, 15, 'both count');
+
+# the same as a patch
+
+my $patch = 'Content-Type: application/merge-patch+json';
+my %p = (views => 14, base_version => $v);
+is(PATCH('/plain/1', { %p }, $patch, 'X-User: ann')->{status}, 204, 'a patch');
+is(PUT('/plain/1', { %write, a => 2 }, 'X-User: bob')->{status}, 204,
+   'and another write');
+my $sum = json(GET('/plain/1'))->{views};
+is(PATCH('/plain/1', { %p }, $patch, 'X-User: ann')->{status}, 200,
+   'again');
+is(json(GET('/plain/1'))->{views}, $sum, 'is not added');
+
+
+=== a sum whose first attempt nobody saw the end of
+--- rules
+    conflict_field /views sum;
+    conflict_user $http_x_user;
+    proxy_read_timeout 500ms;
+--- steps
+set_doc('/plain/1', { views => 10 });
+
+my $v = version(GET('/plain/1'));
+my %write = (views => 11, base_version => $v);
+
+my $r = PUT('/plain/1', { %write }, 'X-User: ann', 'X-Up-Write: apply hold');
+is($r->{status}, 504, 'no answer');
+
+until_true { $r = PUT('/plain/1', { %write }, 'X-User: ann');
+             $r->{status} != 503 };
+is($r->{status}, 200, 'it was done');
+like(header($r, 'Conflict'), qr/^replayed/, 'and is known to be');
+is(json(GET('/plain/1'))->{views}, 11, 'once');
+upstream('/_release');
+
+# the same with another write on top: nobody can tell
+
+$v = version(GET('/plain/1'));
+%write = (views => 12, base_version => $v);
+
+$r = PUT('/plain/1', { %write }, 'X-User: ann', 'X-Up-Write: apply hold');
+is($r->{status}, 504, 'no answer');
+
+my $now;
+until_true { $r = GET('/plain/1'); $now = version($r);
+             PUT('/plain/1', { views => json($r)->{views} + 1,
+                               base_version => $now },
+                 'X-User: bob')->{status} == 204 };
+
+$r = PUT('/plain/1', { %write }, 'X-User: ann');
+is($r->{status}, 409, 'it is not added again');
+like(json($r)->{detail}, qr/done before/, 'why');
+is(json(GET('/plain/1'))->{views}, 13, 'once each');
+upstream('/_release');
+
+
+=== the upstream's own versions
+--- more
+    location /own/ {
+        conflict merge;
+        conflict_base json:/version;
+        conflict_version json:/version;
+        proxy_pass http://api;
+    }
+    location /etag/ {
+        conflict merge;
+        conflict_version header:ETag;
+        proxy_pass http://api;
+    }
+    location /row/ {
+        conflict merge;
+        conflict_latest fetch root=/data;
+        proxy_pass http://api;
+    }
+--- steps
+set_doc('/own/1', { a => 1, b => 1 });
+
+my $doc = json(GET('/own/1'));
+is(PUT('/own/1', { %$doc, a => 2 })->{status}, 200, 'a write');
+
+my $r = PUT('/own/1', { %$doc, b => 2 });
+is($r->{status}, 200, 'merged');
+my $sent = json((journal())[-1]);
+is("$sent->{a} $sent->{b}", '2 2', 'both');
+is($sent->{version}, $doc->{version} + 1, 'on the version it was merged with');
+
+set_doc('/etag/1', { a => 1, b => 1 });
+
+$r = GET('/etag/1');
+my ($tag) = header($r, 'ETag') =~ /"(.*)"/;
+
+is(PUT('/etag/1', { a => 2, b => 1, base_version => $tag })->{status}, 200,
+   'a write');
+$r = PUT('/etag/1', { a => 1, b => 2, base_version => $tag });
+is($r->{status}, 200, 'merged');
+$sent = json((journal())[-1]);
+is("$sent->{a} $sent->{b}", '2 2', 'both');
+isnt($sent->{base_version}, $tag, 'on another version');
+
+$r = PUT('/etag/1', { a => 9, b => 1, base_version => $tag });
+is($r->{status}, 409, 'a clash');
+is_deeply(json($r)->{conflicts}[0],
+          { field => '/a', rule => 'auto', base => 1, server => 2,
+            client => 9 }, 'with its base');
+
+# a row in an envelope
+
+set_doc('/row/1', { a => 1, b => 1 });
+
+my $v = version(GET('/row/1'));
+is(PUT('/row/1', { a => 2, b => 1, base_version => $v })->{status}, 200,
+   'a write');
+is(PUT('/row/1', { a => 1, b => 2, base_version => $v })->{status}, 200,
+   'merged');
+$sent = json((journal())[-1]);
+is("$sent->{a} $sent->{b}", '2 2', 'both');
+
+
+=== an injected version is no edit
+--- rules
+    conflict_inject json:/version;
+--- steps
+set_doc('/plain/1', { a => 1, b => 1 });
+
+my $doc = json(GET('/plain/1'));
+my $v = $doc->{version};
+
+is(PUT('/plain/1', { %$doc, a => 2, base_version => $v })->{status}, 204,
+   'a write that sends it back');
+my $next = json(GET('/plain/1'));
+is(PUT('/plain/1', { %$next, a => 3, base_version => $next->{version} })
+   ->{status}, 204, 'another');
+is(PUT('/plain/1', { %$doc, b => 2, base_version => $v })->{status}, 204,
+   'merged');
+$doc = json(GET('/plain/1'));
+is("$doc->{a} $doc->{b}", '3 2', 'both');
+
+
+=== the base member goes, on its way by each kind of upstream
+--- rules
+    conflict_strip_base on;
+--- more
+    location /dav/ {
+        conflict merge;
+        conflict_strip_base on;
+        default_type application/json;
+        alias html/;
+        dav_methods PUT DELETE;
+    }
+    location /fcgi/ {
+        conflict merge;
+        conflict_strip_base on;
+        fastcgi_param REQUEST_METHOD $request_method;
+        fastcgi_param CONTENT_LENGTH $content_length;
+        fastcgi_param REQUEST_URI $request_uri;
+        fastcgi_pass 127.0.0.1:$TEST_NGINX_FCGI_PORT;
+    }
+--- steps
+my %doc = (a => 1, b => 2, pad => 'x' x 40000);
+
+set_doc('/plain/1', { %doc });
+
+my $v = version(GET('/plain/1'));
+
+is(PUT('/plain/1', { %doc, a => 3, base_version => $v })->{status}, 204,
+   'a write');
+
+my $r = http('PUT', '/plain/1', chunked => 1000,
+             body => { %doc, b => 4, base_version => $v });
+is($r->{status}, 204, 'merged, and chunked');
+is_deeply(json((journal())[-1]), { %doc, a => 3, b => 4 }, 'without the base');
+
+is(PUT('/fcgi/1', { %doc })->{status}, 204, 'FastCGI');
+$v = version(GET('/fcgi/1'));
+is(PUT('/fcgi/1', { %doc, a => 3, base_version => $v })->{status}, 204,
+   'a write');
+is(PUT('/fcgi/1', { %doc, pad => 'y', base_version => $v })->{status}, 204,
+   'merged');
+is_deeply(json(GET('/fcgi/1')), { a => 3, b => 2, pad => 'y' },
+          'by the right length');
+
+is(PUT('/dav/x', { a => 1, b => 2, pad => 'y' x 100 })->{status}, 201, 'dav');
+$v = version(GET('/dav/x'));
+is(PUT('/dav/x', { a => 2, b => 2, pad => 'y' x 100, base_version => $v })
+   ->{status}, 204, 'a write');
+is(PUT('/dav/x', { a => 1, b => 3, base_version => $v })->{status}, 204,
+   'merged in its file');
+is_deeply(json(GET('/dav/x')), { a => 2, b => 3 }, 'which is shorter now');
+
+
+=== report: what would be
+--- more
+    location /own/ {
+        conflict merge report;
+        conflict_version json:/version;
+        conflict_base json:/version;
+        proxy_pass http://api;
+    }
+--- steps
+set_doc('/own/1', { a => 1, b => 1 });
+
+my $doc = json(GET('/own/1'));
+is(PUT('/own/1', { %$doc, a => 2 })->{status}, 200, 'a write');
+
+my $r = PUT('/own/1', { %$doc, b => 2 });
+is($r->{status}, 200, 'passes');
+is(json((journal())[-1])->{a}, 1, 'as it came');
+like(header($r, 'Conflict'), qr/^merged;base=\d+;fields="a";report$/, 'told');
+is((conflicts())[-1]{action}, 'conflict_merge', 'logged');
+
+$r = PUT('/own/1', { %$doc, b => 9 });
+is($r->{status}, 200, 'a clash passes');
+like(header($r, 'Conflict'), qr/^rejected;base=\d+;fields="b";report$/, 'told');
+is((conflicts())[-1]{action}, 'conflict_version', 'logged');
+
+
+=== what a write is answered with is held, if it is the document
+--- steps
+set_doc('/etag/1', { a => 1, b => 1 });
+
+# the answer to a write shows it
+
+my $v = version(PUT('/etag/1', { a => 2, b => 1 }));
+is(PUT('/etag/1', { a => 3, b => 1, base_version => $v })->{status}, 200,
+   'the next');
+is(PUT('/etag/1', { a => 2, b => 2, base_version => $v })->{status}, 200,
+   'is merged with');
+
+# 204: what was sent
+
+$v = version(PUT('/plain/1', { a => 2, b => 1 }));
+is(PUT('/plain/1', { a => 3, b => 1, base_version => $v })->{status}, 204,
+   'the next');
+is(PUT('/plain/1', { a => 2, b => 2, base_version => $v })->{status}, 204,
+   'is merged with');
+
+my $sent = json((journal())[-1]);
+is("$sent->{a} $sent->{b}", '3 2', 'both');
+
+
+=== a text is merged line by line
+--- rules
+    conflict_field /text text;
+--- steps
+set_doc('/plain/1', { text => "one\ntwo\nthree\n", n => 1 });
+
+my $v = version(GET('/plain/1'));
+
+is(PUT('/plain/1', { text => "ONE\ntwo\nthree\n", n => 1,
+                     base_version => $v })->{status}, 204, 'the first line');
+is(PUT('/plain/1', { text => "one\ntwo\nTHREE\n", n => 1,
+                     base_version => $v })->{status}, 204, 'the last');
+is(json(GET('/plain/1'))->{text}, "ONE\ntwo\nTHREE\n", 'both');
+
+my $r = PUT('/plain/1', { text => "1\ntwo\nthree\n", n => 1,
+                          base_version => $v });
+is($r->{status}, 409, 'the same line');
+is(json($r)->{conflicts}[0]{rule}, 'text', 'clashes');
+
+
+=== the variable
+--- http_config
+    log_format fields '$conflict_outcome $conflict_fields';
+--- rules
+    access_log logs/fields.log fields;
+    conflict_field "/a b" lww;
+--- steps
+set_doc('/plain/1', { 'a b' => 1, c => 1 });
+
+my $v = version(GET('/plain/1'));
+
+PUT('/plain/1', { 'a b' => 2, c => 1, base_version => $v });
+my $r = PUT('/plain/1', { 'a b' => 3, c => 2, base_version => $v });
+is($r->{status}, 204, 'merged');
+like(header($r, 'Conflict'), qr/fields="a%20b"$/, 'names that a header bears');
+
+until_true { slurp(servroot() . '/logs/fields.log') =~ /merged a%20b/ };
+like(slurp(servroot() . '/logs/fields.log'), qr/^merged a%20b$/m, 'its value');
+is_deeply((conflicts())[0]{fields}, ['/a b'], 'in the log');
+
+
+=== a GET that fails leaves nothing behind
+--- steps
+set_doc('/plain/1', { a => 1, b => 1 });
+
+my $v = version(GET('/plain/1'));
+is(PUT('/plain/1', { a => 2, b => 1, base_version => $v })->{status}, 204,
+   'a write');
+
+# the GET of the merge is answered with an error: nothing is merged with it
+
+my $r = PUT('/plain/1', { a => 1, b => 2, base_version => $v },
+            'X-Up-Read: status=503');
+is($r->{status}, 409, 'stale, and nothing to merge with');
+is(json($r)->{server_version_omitted}, 'unavailable', 'told');
+is(PUT('/plain/1', { a => 1, b => 2, base_version => $v })->{status}, 204,
+   'the lease was not held any longer');

@@ -36,6 +36,8 @@ typedef struct {
     int        id;
     int        began;           /* the first answer has come */
     char       version[DIGITS + 1];
+    char       before[DIGITS + 1];      /* the one before that */
+    long       n;
     char       head[1024];
     size_t     head_len;
     size_t     sent;            /* of head and body together */
@@ -47,6 +49,7 @@ typedef struct {
 
 
 static const char   *kind;
+static int           stale;         /* base versions are one behind */
 static size_t        size;
 static long          count, at, last;
 static char         *body;
@@ -104,8 +107,9 @@ prepare(connection_t *c)
                           "PUT /doc/%zu-%d.json HTTP/1.1\r\nHost: x\r\n"
                           "Content-Type: application/json\r\n"
                           "Content-Length: %zu\r\n\r\n"
-                          "{\"base_version\":%s,\"text\":\"",
-                          size, c->id, size, c->version);
+                          "{\"base_version\":%s,\"n\":%ld,\"text\":\"",
+                          size, c->id, size,
+                          stale ? c->before : c->version, 1000000000 + c->n++);
     }
 }
 
@@ -114,7 +118,8 @@ static size_t
 length_of(connection_t *c)
 {
     return c->head_len
-           + ((c->began && strcmp(kind, "put") == 0) ? body_len : 0);
+           + ((c->began && (stale || strcmp(kind, "put") == 0)) ? body_len
+                                                                : 0);
 }
 
 
@@ -218,8 +223,14 @@ pull(connection_t *c)
         p = strstr(c->in, "\r\nConflict: ");
         p = (p && p < end) ? strstr(p, ";version=") : NULL;
 
+        memcpy(c->before, c->version, DIGITS);
+
         if (p) {
             memcpy(c->version, p + 9, DIGITS);
+
+            if (!c->began) {
+                memcpy(c->before, c->version, DIGITS);
+            }
 
         } else {
             /* a version is new each time, with whichever proxy */
@@ -258,13 +269,14 @@ main(int argc, char **argv)
     struct epoll_event  ev, events[MAX_CONNECTIONS];
 
     if (argc < 6) {
-        fprintf(stderr, "load PORT CONNECTIONS SECONDS put SIZE | get 0 | "
-                        "many COUNT [FIRST [LAST]]\n");
+        fprintf(stderr, "load PORT CONNECTIONS SECONDS put SIZE | stale SIZE | "
+                        "get 0 | many COUNT [FIRST [LAST]]\n");
         return 2;
     }
 
     n = atoi(argv[2]);
     kind = argv[4];
+    stale = (strcmp(kind, "stale") == 0);
     size = strtoul(argv[5], NULL, 10);
     count = (long) size;
     at = argc > 6 ? atol(argv[6]) : 0;
@@ -272,7 +284,7 @@ main(int argc, char **argv)
 
     /* what comes after the version makes up the size */
 
-    body_len = size > 64 ? size - (16 + DIGITS + 9) : 2;
+    body_len = size > 64 ? size - (16 + DIGITS + 15 + 9) : 2;
     body = malloc(body_len);
     memset(body, 'x', body_len);
     memcpy(body + body_len - 2, "\"}", 2);

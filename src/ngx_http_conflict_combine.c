@@ -26,6 +26,7 @@ static ngx_int_t ngx_http_conflict_combine_done(ngx_http_request_t *r,
     conflict_merged_t *merged);
 static ngx_int_t ngx_http_conflict_combine_text(ngx_http_request_t *r,
     ngx_http_conflict_ctx_t *ctx, conflict_out_t *out);
+static void ngx_http_conflict_combine_free(void *data);
 static ngx_int_t ngx_http_conflict_combine_copy(ngx_pool_t *pool,
     ngx_str_t *dst, conflict_out_t *src);
 
@@ -378,13 +379,24 @@ static ngx_int_t
 ngx_http_conflict_combine_text(ngx_http_request_t *r,
     ngx_http_conflict_ctx_t *ctx, conflict_out_t *out)
 {
-    uint64_t         start, end;
-    ngx_str_t        text;
-    conflict_json_t  json;
+    uint64_t             start, end;
+    ngx_str_t            text;
+    conflict_json_t      json;
+    ngx_pool_cleanup_t  *cln;
 
-    if (ngx_http_conflict_combine_copy(r->pool, &text, out) != NGX_OK) {
+    cln = ngx_pool_cleanup_add(r->pool, 0);
+    if (cln == NULL) {
         return NGX_ERROR;
     }
+
+    text.data = out->data;
+    text.len = out->len;
+
+    /* it is the request's now */
+
+    cln->handler = ngx_http_conflict_combine_free;
+    cln->data = out->data;
+    out->data = NULL;
 
     conflict_json_init(&json, ctx->conf->base->pointer);
 
@@ -403,6 +415,13 @@ ngx_http_conflict_combine_text(ngx_http_request_t *r,
     ctx->merge.text = text;
 
     return ngx_http_conflict_body_replace(r, &text);
+}
+
+
+static void
+ngx_http_conflict_combine_free(void *data)
+{
+    free(data);
 }
 
 

@@ -16,7 +16,8 @@
 
 static conflict_json_rc_e conflict_tree_build(conflict_tree_t *tree);
 static const unsigned char *conflict_tree_space(const unsigned char *p);
-static const unsigned char *conflict_tree_string(const unsigned char *p);
+static const unsigned char *conflict_tree_string(const unsigned char *p,
+    const unsigned char *last);
 static conflict_node_t *conflict_tree_add(conflict_tree_t *tree);
 static uint32_t conflict_tree_hash(const unsigned char *name, size_t len,
     uint64_t seed);
@@ -79,9 +80,10 @@ conflict_tree_build(conflict_tree_t *tree)
 {
     uint32_t              at, depth, open[CONFLICT_JSON_DEPTH];
     conflict_node_t      *node;
-    const unsigned char  *p, *text;
+    const unsigned char  *p, *text, *last;
 
     p = text = tree->text;
+    last = text + tree->len;
     depth = 0;
 
     for ( ;; ) {
@@ -105,7 +107,7 @@ conflict_tree_build(conflict_tree_t *tree)
 
             if (depth && text[tree->nodes[open[depth - 1]].start] == '{') {
                 node->name = (uint32_t) (p + 1 - text);
-                p = conflict_tree_string(p);
+                p = conflict_tree_string(p, last);
                 node->name_end = (uint32_t) (p - 1 - text);
                 node->hash = conflict_tree_hash(text + node->name,
                                                 node->name_end - node->name,
@@ -124,10 +126,10 @@ conflict_tree_build(conflict_tree_t *tree)
             }
 
             if (*p == '"') {
-                p = conflict_tree_string(p);
+                p = conflict_tree_string(p, last);
 
             } else {
-                while (p < text + tree->len && *p != ',' && *p != '}'
+                while (p < last && *p != ',' && *p != '}'
                        && *p != ']' && *p > ' ')
                 {
                     p++;
@@ -178,16 +180,22 @@ conflict_tree_space(const unsigned char *p)
 /* from a quote to behind the one that ends it */
 
 static const unsigned char *
-conflict_tree_string(const unsigned char *p)
+conflict_tree_string(const unsigned char *p, const unsigned char *last)
 {
-    for (p++; *p != '"'; p++) {
+    const unsigned char  *end, *escape;
 
-        if (*p == '\\') {
-            p++;
+    p++;
+    end = memchr(p, '"', (size_t) (last - p));
+
+    while ((escape = memchr(p, '\\', (size_t) (end - p))) != NULL) {
+        p = escape + 2;
+
+        if (p > end) {
+            end = memchr(p, '"', (size_t) (last - p));
         }
     }
 
-    return p + 1;
+    return end + 1;
 }
 
 

@@ -8,6 +8,7 @@ $NGX_OBJS/ngx_http_conflict_lua.h: $ngx_addon_dir/src/store/lua/*
 		$ngx_addon_dir/src/store/lua/begin.lua \\
 		$ngx_addon_dir/src/store/lua/settle.lua \\
 		$ngx_addon_dir/src/store/lua/read.lua \\
-		$ngx_addon_dir/src/store/lua/history.lua > \$@
+		$ngx_addon_dir/src/store/lua/history.lua \\
+		$ngx_addon_dir/src/store/lua/lock.lua > \$@
 
 END

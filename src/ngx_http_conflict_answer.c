@@ -10,66 +10,14 @@
 #include "ngx_http_conflict_module.h"
 
 
-typedef struct {
-    ngx_uint_t                     status;
-    const char                    *error;
-    const char                    *title;
-    unsigned                       retry:1;    /* it may go well later */
-} ngx_http_conflict_answer_t;
-
-
 static ngx_int_t ngx_http_conflict_answer_refusal(ngx_http_request_t *r,
     ngx_http_conflict_ctx_t *ctx, ngx_chain_t *out);
-static ngx_int_t ngx_http_conflict_answer_headers(ngx_http_request_t *r,
-    ngx_http_conflict_ctx_t *ctx);
 static u_char *ngx_http_conflict_answer_head(ngx_http_request_t *r,
     ngx_http_conflict_ctx_t *ctx, u_char *p);
 static const char *ngx_http_conflict_answer_row(ngx_http_conflict_ctx_t *ctx,
     ngx_str_t *row);
 static u_char *ngx_http_conflict_answer_version(ngx_http_conflict_ctx_t *ctx,
     u_char *p);
-
-
-static const ngx_http_conflict_answer_t  ngx_http_conflict_answers[] = {
-
-    { 0, NULL, NULL, 0 },
-
-    { NGX_HTTP_CONFLICT, "version_conflict",
-      "The resource changed since base_version", 0 },
-
-    { NGX_HTTP_CONFLICT, "write_in_progress",
-      "Another write to the resource is in progress", 1 },
-
-    { 428, "precondition_required",
-      "The write must say which version it is based on", 0 },
-
-    { NGX_HTTP_BAD_REQUEST, "malformed_base",
-      "The base version cannot be read", 0 },
-
-    { NGX_HTTP_BAD_REQUEST, "malformed_json",
-      "The body is not JSON", 0 },
-
-    { NGX_HTTP_REQUEST_ENTITY_TOO_LARGE, "body_too_large",
-      "The body is too large to be checked", 0 },
-
-    { NGX_HTTP_UNSUPPORTED_MEDIA_TYPE, "encoded_body",
-      "The body is encoded and cannot be checked", 0 },
-
-    { NGX_HTTP_UNSUPPORTED_MEDIA_TYPE, "unsupported_media_type",
-      "The body is of a type that cannot be merged", 0 },
-
-    { NGX_HTTP_SERVICE_UNAVAILABLE, "store_unavailable",
-      "The current version cannot be told", 1 },
-
-    { NGX_HTTP_SERVICE_UNAVAILABLE, "outcome_unknown",
-      "The outcome of a write is not known yet", 1 },
-
-    { NGX_HTTP_SERVICE_UNAVAILABLE, "store_generation",
-      "The server is being reconfigured", 1 }
-};
-
-
-static ngx_str_t  ngx_http_conflict_accept = ngx_string("accept");
 
 
 ngx_int_t
@@ -144,7 +92,8 @@ ngx_http_conflict_answer_refusal(ngx_http_request_t *r,
     const char  *omitted;
 
     size = 1024 + 6 * (ctx->key.len + ctx->base.len
-                       + ctx->latest.version_header.len);
+                       + ctx->latest.version_header.len)
+           + NGX_HTTP_CONFLICT_LOCK_TEXT;
 
     head = ngx_create_temp_buf(r->pool, size);
     if (head == NULL) {
@@ -232,107 +181,13 @@ ngx_http_conflict_answer_refusal(ngx_http_request_t *r,
 }
 
 
-static ngx_int_t
-ngx_http_conflict_answer_headers(ngx_http_request_t *r,
-    ngx_http_conflict_ctx_t *ctx)
-{
-    u_char                             retry[NGX_INT_T_LEN];
-    ngx_str_t                         *accept;
-    ngx_uint_t                         seconds;
-    const ngx_http_conflict_answer_t  *answer;
-
-    answer = &ngx_http_conflict_answers[ctx->error];
-
-    r->headers_out.status = ngx_http_conflict_answer_status(ctx);
-
-    if (r->headers_out.status == 428) {
-        /* nginx has no reason phrase for it */
-        ngx_str_set(&r->headers_out.status_line, "428 Precondition Required");
-    }
-
-    ngx_str_set(&r->headers_out.content_type, "application/json");
-
-    accept = ngx_http_conflict_header(&r->headers_in.headers,
-                                      &ngx_http_conflict_accept, NULL);
-
-    if (accept && ngx_strlcasestrn(accept->data, accept->data + accept->len,
-                                   (u_char *) "application/problem+json",
-                                   sizeof("application/problem+json") - 2))
-    {
-        ngx_str_set(&r->headers_out.content_type, "application/problem+json");
-    }
-
-    r->headers_out.content_type_len = r->headers_out.content_type.len;
-    r->headers_out.content_type_lowcase = NULL;
-
-    if (answer->retry) {
-        seconds = 1;
-
-        if (ctx->error == NGX_HTTP_CONFLICT_UNKNOWN_OUTCOME) {
-            seconds = ngx_max(1, (ctx->op->wait + 999) / 1000);
-        }
-
-        if (ngx_http_conflict_add_header(r, "Retry-After",
-                                         (char *) retry,
-                                         ngx_sprintf(retry, "%ui", seconds)
-                                         - retry)
-            != NGX_OK)
-        {
-            return NGX_ERROR;
-        }
-    }
-
-    if (ctx->error == NGX_HTTP_CONFLICT_ENCODED
-        && ngx_http_conflict_add_header(r, "Accept-Encoding", "identity",
-                                        sizeof("identity") - 1)
-           != NGX_OK)
-    {
-        return NGX_ERROR;
-    }
-
-    if (ctx->error == NGX_HTTP_CONFLICT_UNMERGEABLE) {
-        /* RFC 5789, 3.1; RFC 9110, 15.5.16 */
-        return (ctx->method == NGX_HTTP_PATCH)
-               ? ngx_http_conflict_add_header(r, "Accept-Patch",
-                                     "application/merge-patch+json",
-                                     sizeof("application/merge-patch+json")
-                                     - 1)
-               : ngx_http_conflict_add_header(r, "Accept", "application/json",
-                                              sizeof("application/json") - 1);
-    }
-
-    if (ctx->error != NGX_HTTP_CONFLICT_STALE
-        || ctx->action == NGX_HTTP_CONFLICT_ACT_DELETED)
-    {
-        return NGX_OK;
-    }
-
-    if (ctx->op->minted) {
-        return ngx_http_conflict_set_etag(r, ctx->current);
-    }
-
-    if (ctx->latest.valid && ctx->latest.etag.len) {
-        return ngx_http_conflict_add_header(r, "ETag",
-                                            (char *) ctx->latest.etag.data,
-                                            ctx->latest.etag.len);
-    }
-
-    return NGX_OK;
-}
-
-
 static u_char *
 ngx_http_conflict_answer_head(ngx_http_request_t *r,
     ngx_http_conflict_ctx_t *ctx, u_char *p)
 {
-    uint64_t                           base;
-    const ngx_http_conflict_answer_t  *answer;
+    uint64_t  base;
 
-    answer = &ngx_http_conflict_answers[ctx->error];
-
-    p = ngx_sprintf(p, "{\"error\":\"%s\",\"title\":\"%s\",\"status\":%ui",
-                    answer->error, answer->title,
-                    ngx_http_conflict_answer_status(ctx));
+    p = ngx_http_conflict_answer_error(ctx, p);
 
     if (ctx->reason) {
         p = ngx_sprintf(p, ",\"detail\":\"%s\"", ctx->reason);
@@ -356,6 +211,11 @@ ngx_http_conflict_answer_head(ngx_http_request_t *r,
             p += conflict_text_escape(p, ctx->base.data, ctx->base.len);
             *p++ = '"';
         }
+    }
+
+    if (ctx->error == NGX_HTTP_CONFLICT_LOCK_HELD_BY) {
+        return ngx_http_conflict_lock_print(ctx, p, &ctx->op->lock.holder,
+                                            &ctx->op->lock.origin, NULL);
     }
 
     if (ctx->error != NGX_HTTP_CONFLICT_STALE) {
@@ -444,39 +304,4 @@ ngx_http_conflict_answer_row(ngx_http_conflict_ctx_t *ctx, ngx_str_t *row)
     }
 
     return NULL;
-}
-
-
-ngx_uint_t
-ngx_http_conflict_answer_status(ngx_http_conflict_ctx_t *ctx)
-{
-    ngx_http_conflict_latest_t  *latest;
-
-    latest = &ctx->latest;
-
-    switch (ctx->error) {
-
-    case NGX_HTTP_CONFLICT_RELAY:
-        return latest->status;
-
-    case NGX_HTTP_CONFLICT_LATEST:
-        /* a replay is known to be done, even where its result is not */
-        return (latest->status == NGX_HTTP_OK && latest->len
-                && !latest->too_large && !latest->encoded)
-               ? NGX_HTTP_OK : NGX_HTTP_NO_CONTENT;
-
-    case NGX_HTTP_CONFLICT_STALE:
-
-        if (ctx->op->header
-            || (ctx->conf->base->place == NGX_HTTP_CONFLICT_HEADER
-                && (ctx->op->pre.kinds & CONFLICT_BASE)))
-        {
-            return ctx->conf->header_status;
-        }
-
-        /* fall through */
-
-    default:
-        return ngx_http_conflict_answers[ctx->error].status;
-    }
 }

@@ -48,7 +48,10 @@ static ngx_str_t  ngx_http_conflict_action_names[] = {
     ngx_string("conflict_deleted"),
     ngx_string("conflict_required"),
     ngx_string("conflict_unchecked"),
-    ngx_string("conflict_external")
+    ngx_string("conflict_external"),
+    ngx_string("conflict_locked"),
+    ngx_string("lock_taken"),
+    ngx_string("lock_forced")
 };
 
 

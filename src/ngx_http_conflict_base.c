@@ -135,6 +135,10 @@ ngx_http_conflict_base_create(ngx_http_request_t *r,
         return NGX_ERROR;
     }
 
+    if (nlcf->store->locks) {
+        ngx_http_conflict_lock_caller(r, ctx);
+    }
+
     return NGX_OK;
 }
 

@@ -83,6 +83,12 @@ ngx_http_conflict_create_loc_conf(ngx_conf_t *cf)
      *     conf->fields = NULL;
      *     conf->server_rules = 0;
      *     conf->sum_rules = 0;
+     *     conf->lock = 0;
+     *     conf->lock_force = 0;
+     *     conf->lock_blind = 0;
+     *     conf->lock_quota = 0;
+     *     conf->lock_idle = 0;
+     *     conf->lock_get = NULL;
      */
 
     conf->policy = NGX_CONF_UNSET_UINT;
@@ -96,6 +102,7 @@ ngx_http_conflict_create_loc_conf(ngx_conf_t *cf)
     conf->latest = NGX_CONF_UNSET_UINT;
     conf->header_status = NGX_CONF_UNSET_UINT;
     conf->store_error = NGX_CONF_UNSET_UINT;
+    conf->lock_status = NGX_CONF_UNSET_UINT;
     conf->lease = NGX_CONF_UNSET_MSEC;
     conf->wait = NGX_CONF_UNSET_MSEC;
     conf->quarantine = NGX_CONF_UNSET_MSEC;
@@ -157,6 +164,9 @@ ngx_http_conflict_merge_loc_conf(ngx_conf_t *cf, void *parent, void *child)
     ngx_conf_merge_uint_value(conf->store_error, prev->store_error,
                               NGX_HTTP_CONFLICT_REFUSE);
 
+    ngx_conf_merge_uint_value(conf->lock_status, prev->lock_status,
+                              NGX_HTTP_CONFLICT);
+
     ngx_conf_merge_msec_value(conf->lease, prev->lease, 10000);
     ngx_conf_merge_msec_value(conf->wait, prev->wait, 2000);
     ngx_conf_merge_msec_value(conf->quarantine, prev->quarantine, 5000);
@@ -179,6 +189,11 @@ ngx_http_conflict_merge_loc_conf(ngx_conf_t *cf, void *parent, void *child)
 
     clcf = ngx_http_conf_get_module_loc_conf(cf, ngx_http_core_module);
     conf->name = clcf->name;
+
+    if (conf->lock) {
+        return (ngx_http_conflict_guard_lock(cf, conf) == NGX_OK)
+               ? NGX_CONF_OK : NGX_CONF_ERROR;
+    }
 
     if (conf->policy != NGX_HTTP_CONFLICT_OFF
         && ngx_http_conflict_guard(cf, conf) != NGX_OK)

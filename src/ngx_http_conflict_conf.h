@@ -113,6 +113,14 @@ typedef struct {
     ngx_uint_t                     server_rules;   /* a field has it */
     ngx_uint_t                     sum_rules;      /* the same */
 
+    ngx_uint_t                     lock;       /* it is a lock endpoint */
+    ngx_uint_t                     lock_force;
+    ngx_uint_t                     lock_blind; /* without a GET first */
+    ngx_uint_t                     lock_quota; /* of a user; 0: none */
+    ngx_msec_t                     lock_idle;
+    ngx_http_complex_value_t      *lock_get;   /* NULL: the key */
+    ngx_uint_t                     lock_status;    /* of a guarded write */
+
     ngx_http_conflict_log_t       *log;
     ngx_uint_t                     unbuffered; /* X_request_buffering off */
     ngx_str_t                      name;       /* of the location */
@@ -145,6 +153,15 @@ char *ngx_http_conflict_set_history(ngx_conf_t *cf, ngx_command_t *cmd,
 /* Completes a location whose policy is "merge". */
 ngx_int_t ngx_http_conflict_guard_fields(ngx_conf_t *cf,
     ngx_http_conflict_loc_conf_t *conf);
+
+/* guard.c, too: of a lock endpoint */
+ngx_int_t ngx_http_conflict_guard_lock(ngx_conf_t *cf,
+    ngx_http_conflict_loc_conf_t *conf);
+
+/* lock_conf.c */
+
+char *ngx_http_conflict_set_lock(ngx_conf_t *cf, ngx_command_t *cmd,
+    void *conf);
 
 /* moved.c */
 

@@ -11,9 +11,9 @@
 
 
 static ngx_int_t ngx_http_conflict_latest_target(ngx_http_request_t *r,
-    ngx_str_t *uri, ngx_str_t *args);
+    ngx_http_conflict_ctx_t *ctx, ngx_str_t *uri, ngx_str_t *args);
 static ngx_int_t ngx_http_conflict_latest_prepare(ngx_http_request_t *r,
-    ngx_http_request_t *sr);
+    ngx_http_conflict_ctx_t *ctx, ngx_http_request_t *sr);
 
 
 /* of a write; or they would make the GET conditional, partial or encoded */
@@ -87,7 +87,7 @@ ngx_http_conflict_latest_fetch(ngx_http_request_t *r,
     ps->handler = ngx_http_conflict_latest_done;
     ps->data = ctx;
 
-    if (ngx_http_conflict_latest_target(r, &uri, &args) != NGX_OK
+    if (ngx_http_conflict_latest_target(r, ctx, &uri, &args) != NGX_OK
         || ngx_http_subrequest(r, &uri, &args, &sr, ps,
                                NGX_HTTP_SUBREQUEST_WAITED)
            != NGX_OK)
@@ -97,7 +97,7 @@ ngx_http_conflict_latest_fetch(ngx_http_request_t *r,
 
     latest->request = sr;
 
-    if (ngx_http_conflict_latest_prepare(r, sr) != NGX_OK) {
+    if (ngx_http_conflict_latest_prepare(r, ctx, sr) != NGX_OK) {
         return NGX_ERROR;
     }
 
@@ -116,11 +116,17 @@ ngx_http_conflict_latest_fetch(ngx_http_request_t *r,
  */
 
 static ngx_int_t
-ngx_http_conflict_latest_target(ngx_http_request_t *r, ngx_str_t *uri,
-    ngx_str_t *args)
+ngx_http_conflict_latest_target(ngx_http_request_t *r,
+    ngx_http_conflict_ctx_t *ctx, ngx_str_t *uri, ngx_str_t *args)
 {
     ngx_http_request_t         target;
     ngx_http_core_srv_conf_t  *cscf;
+
+    if (ctx->target.len) {
+        *uri = ctx->target;
+        ngx_str_null(args);
+        return NGX_OK;
+    }
 
     target = *r;
 
@@ -159,12 +165,13 @@ ngx_http_conflict_latest_target(ngx_http_request_t *r, ngx_str_t *uri,
 
 
 static ngx_int_t
-ngx_http_conflict_latest_prepare(ngx_http_request_t *r, ngx_http_request_t *sr)
+ngx_http_conflict_latest_prepare(ngx_http_request_t *r,
+    ngx_http_conflict_ctx_t *ctx, ngx_http_request_t *sr)
 {
     ngx_http_core_main_conf_t  *cmcf;
 
     /* an encoded slash stays one */
-    sr->valid_unparsed_uri = !r->empty_path_in_uri;
+    sr->valid_unparsed_uri = (ctx->target.len == 0 && !r->empty_path_in_uri);
 
     /* what was evaluated for the write does not hold for a GET, or back */
 

@@ -13,6 +13,8 @@
 #define NGX_HTTP_CONFLICT_DEFAULT_ZONE  (16 * 1024 * 1024)
 
 
+static ngx_int_t ngx_http_conflict_identity(ngx_conf_t *cf,
+    ngx_http_conflict_main_conf_t *nmcf, ngx_http_conflict_loc_conf_t *conf);
 static ngx_int_t ngx_http_conflict_check_base(ngx_conf_t *cf,
     ngx_http_conflict_loc_conf_t *conf);
 static ngx_int_t ngx_http_conflict_row_inject(ngx_conf_t *cf,
@@ -74,6 +76,52 @@ ngx_http_conflict_guard(ngx_conf_t *cf, ngx_http_conflict_loc_conf_t *conf)
         return NGX_ERROR;
     }
 
+    if (ngx_http_conflict_identity(cf, nmcf, conf) != NGX_OK
+        || ngx_http_conflict_find_store(cf, nmcf, conf) != NGX_OK
+        || ngx_http_conflict_default_log(cf, nmcf, conf) != NGX_OK)
+    {
+        return NGX_ERROR;
+    }
+
+    if (conf->policy == CONFLICT_MERGE
+        && ngx_http_conflict_guard_fields(cf, conf) != NGX_OK)
+    {
+        return NGX_ERROR;
+    }
+
+    return ngx_http_conflict_upstream_conf(cf, nmcf, conf);
+}
+
+
+ngx_int_t
+ngx_http_conflict_guard_lock(ngx_conf_t *cf,
+    ngx_http_conflict_loc_conf_t *conf)
+{
+    ngx_http_conflict_main_conf_t  *nmcf;
+
+    nmcf = ngx_http_conf_get_module_main_conf(cf, ngx_http_conflict_module);
+
+    nmcf->guarded = 1;
+
+    if (ngx_http_conflict_identity(cf, nmcf, conf) != NGX_OK
+        || ngx_http_conflict_find_store(cf, nmcf, conf) != NGX_OK
+        || ngx_http_conflict_default_log(cf, nmcf, conf) != NGX_OK)
+    {
+        return NGX_ERROR;
+    }
+
+    conf->store->locks = 1;
+
+    return NGX_OK;
+}
+
+
+/* who writes, and the GET that may have to be made for him */
+
+static ngx_int_t
+ngx_http_conflict_identity(ngx_conf_t *cf,
+    ngx_http_conflict_main_conf_t *nmcf, ngx_http_conflict_loc_conf_t *conf)
+{
     if (conf->user == NULL) {
         conf->user = ngx_http_conflict_complex(cf, "$remote_user");
         if (conf->user == NULL) {
@@ -95,19 +143,7 @@ ngx_http_conflict_guard(ngx_conf_t *cf, ngx_http_conflict_loc_conf_t *conf)
         }
     }
 
-    if (ngx_http_conflict_find_store(cf, nmcf, conf) != NGX_OK
-        || ngx_http_conflict_default_log(cf, nmcf, conf) != NGX_OK)
-    {
-        return NGX_ERROR;
-    }
-
-    if (conf->policy == CONFLICT_MERGE
-        && ngx_http_conflict_guard_fields(cf, conf) != NGX_OK)
-    {
-        return NGX_ERROR;
-    }
-
-    return ngx_http_conflict_upstream_conf(cf, nmcf, conf);
+    return NGX_OK;
 }
 
 
@@ -285,6 +321,11 @@ ngx_http_conflict_find_store(ngx_conf_t *cf,
     route->server = cscf->server_name;
     route->location = conf->name;
     route->store = conf->store;
+
+    if (conf->lock) {
+        /* it writes nothing */
+        return NGX_OK;
+    }
 
     conf->store->lease = ngx_max(conf->store->lease, conf->lease);
     conf->store->quarantine = ngx_max(conf->store->quarantine,

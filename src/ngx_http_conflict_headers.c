@@ -80,6 +80,7 @@ static ngx_str_t  ngx_http_conflict_outcome_names[] = {
     ngx_string("replayed"),
     ngx_string("busy"),
     ngx_string("required"),
+    ngx_string("locked"),
     ngx_string("unchecked")
 };
 

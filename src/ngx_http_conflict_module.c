@@ -32,6 +32,13 @@ static ngx_conf_enum_t  ngx_http_conflict_header_statuses[] = {
 };
 
 
+static ngx_conf_enum_t  ngx_http_conflict_lock_statuses[] = {
+    { ngx_string("409"), NGX_HTTP_CONFLICT },
+    { ngx_string("423"), 423 },
+    { ngx_null_string, 0 }
+};
+
+
 static ngx_conf_enum_t  ngx_http_conflict_store_errors[] = {
     { ngx_string("refuse"), NGX_HTTP_CONFLICT_REFUSE },
     { ngx_string("pass"), NGX_HTTP_CONFLICT_PASS },
@@ -180,6 +187,19 @@ static ngx_command_t  ngx_http_conflict_commands[] = {
       ngx_http_conflict_set_size,
       ngx_http_conflict_offset(max_body),
       NULL },
+
+    { ngx_string("conflict_lock"),
+      NGX_HTTP_LOC_CONF|NGX_CONF_ANY,
+      ngx_http_conflict_set_lock,
+      NGX_HTTP_LOC_CONF_OFFSET,
+      0,
+      NULL },
+
+    { ngx_string("conflict_lock_status"),
+      NGX_HTTP_CONFLICT_ANY_CONF|NGX_CONF_TAKE1,
+      ngx_conf_set_enum_slot,
+      ngx_http_conflict_offset(lock_status),
+      &ngx_http_conflict_lock_statuses },
 
     { ngx_string("conflict_store_error"),
       NGX_HTTP_CONFLICT_ANY_CONF|NGX_CONF_TAKE1,

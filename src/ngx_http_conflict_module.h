@@ -48,6 +48,7 @@ typedef enum {
     NGX_HTTP_CONFLICT_REPLAYED,
     NGX_HTTP_CONFLICT_BUSY,
     NGX_HTTP_CONFLICT_REQUIRED,
+    NGX_HTTP_CONFLICT_LOCKED,
     NGX_HTTP_CONFLICT_UNCHECKED
 } ngx_http_conflict_outcome_e;
 
@@ -67,6 +68,9 @@ typedef enum {
     NGX_HTTP_CONFLICT_UNAVAILABLE,
     NGX_HTTP_CONFLICT_UNKNOWN_OUTCOME,
     NGX_HTTP_CONFLICT_GENERATION,
+    NGX_HTTP_CONFLICT_LOCK_HELD_BY,  /* somebody else */
+    NGX_HTTP_CONFLICT_TOO_MANY_LOCKS,
+    NGX_HTTP_CONFLICT_NOT_ALLOWED,   /* another method */
     NGX_HTTP_CONFLICT_RELAY,         /* the GET's own answer, 401 or 403 */
     NGX_HTTP_CONFLICT_LATEST         /* 200 with the latest body */
 } ngx_http_conflict_error_e;
@@ -85,7 +89,10 @@ typedef enum {
     NGX_HTTP_CONFLICT_ACT_DELETED,
     NGX_HTTP_CONFLICT_ACT_REQUIRED,
     NGX_HTTP_CONFLICT_ACT_UNCHECKED,
-    NGX_HTTP_CONFLICT_ACT_EXTERNAL
+    NGX_HTTP_CONFLICT_ACT_EXTERNAL,
+    NGX_HTTP_CONFLICT_ACT_LOCKED,
+    NGX_HTTP_CONFLICT_ACT_LOCK_TAKEN,
+    NGX_HTTP_CONFLICT_ACT_LOCK_FORCED
 } ngx_http_conflict_action_e;
 
 
@@ -177,6 +184,9 @@ struct ngx_http_conflict_ctx_s {
     ngx_http_conflict_action_e     action;
     const char                    *reason;     /* more on an error, or NULL */
 
+    ngx_uint_t                     lock_step;  /* of a lock endpoint */
+    ngx_str_t                      target;     /* the same: of the GET */
+
     ngx_str_t                      key;
     ngx_str_t                      user;
     ngx_str_t                      client;
@@ -236,6 +246,11 @@ ngx_int_t ngx_http_conflict_handler(ngx_http_request_t *r);
  */
 ngx_http_conflict_ctx_t *ngx_http_conflict_ctx(ngx_http_request_t *r);
 
+/* read.c */
+
+ngx_int_t ngx_http_conflict_read(ngx_http_request_t *r,
+    ngx_http_conflict_ctx_t *ctx);
+
 /* wait.c */
 
 /*
@@ -253,8 +268,17 @@ void ngx_http_conflict_op_done(ngx_http_conflict_op_t *op);
 /* verdict.c: each sets the next state; NGX_AGAIN: the store is still busy */
 
 ngx_int_t ngx_http_conflict_begun(ngx_http_conflict_ctx_t *ctx);
+
+/* How the log calls a stale write. */
+ngx_http_conflict_action_e ngx_http_conflict_stale_action(
+    conflict_policy_e policy);
+
+/* found.c: the same */
+
 ngx_int_t ngx_http_conflict_fetched(ngx_http_conflict_ctx_t *ctx);
 ngx_int_t ngx_http_conflict_found(ngx_http_conflict_ctx_t *ctx);
+
+/* verdict.c */
 
 /*
  * The write cannot be checked.  Policies that never refuse let it pass, as
@@ -450,6 +474,7 @@ uint64_t ngx_http_conflict_seed(void);
 
 
 #include "ngx_http_conflict_combine.h"
+#include "ngx_http_conflict_lock.h"
 #include "ngx_http_conflict_response.h"
 
 

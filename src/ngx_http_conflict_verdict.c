@@ -2,8 +2,8 @@
 /*
  * Copyright (C) the ngx_http_conflict_module authors
  *
- * What follows from a verdict of the store and from the GET that it asked
- * for: the next state of the write, its outcome and its log action.
+ * What follows from a verdict of the store: the next state of the write, its
+ * outcome and its log action.
  */
 
 
@@ -16,20 +16,6 @@
 static void ngx_http_conflict_go(ngx_http_conflict_ctx_t *ctx);
 static void ngx_http_conflict_failed(ngx_http_conflict_ctx_t *ctx);
 static void ngx_http_conflict_reported(ngx_http_conflict_ctx_t *ctx);
-static ngx_uint_t ngx_http_conflict_reflected(ngx_http_conflict_ctx_t *ctx);
-static ngx_uint_t ngx_http_conflict_gone(ngx_uint_t status);
-static ngx_uint_t ngx_http_conflict_forbidden(ngx_uint_t status);
-
-
-/* what a stale write is called in the log, by policy */
-
-static const ngx_http_conflict_action_e  ngx_http_conflict_actions[] = {
-    NGX_HTTP_CONFLICT_ACT_LWW,
-    NGX_HTTP_CONFLICT_ACT_CLIENT_WINS,
-    NGX_HTTP_CONFLICT_ACT_SERVER_WINS,
-    NGX_HTTP_CONFLICT_ACT_VERSION,
-    NGX_HTTP_CONFLICT_ACT_VERSION     /* of what could not be merged */
-};
 
 
 /* the store has decided, or said what to do before it can */
@@ -69,7 +55,7 @@ ngx_http_conflict_begun(ngx_http_conflict_ctx_t *ctx)
 
         if (ctx->outcome == NGX_HTTP_CONFLICT_NONE) {
             ctx->outcome = NGX_HTTP_CONFLICT_OVERWROTE;
-            ctx->action = ngx_http_conflict_actions[op->policy];
+            ctx->action = ngx_http_conflict_stale_action(op->policy);
         }
 
         ctx->state = NGX_HTTP_CONFLICT_ST_PASS;
@@ -92,6 +78,12 @@ ngx_http_conflict_begun(ngx_http_conflict_ctx_t *ctx)
 
     case CONFLICT_WAIT:
         ctx->state = NGX_HTTP_CONFLICT_ST_WAIT;
+        return NGX_OK;
+
+    case CONFLICT_LOCKED:
+        ngx_http_conflict_refuse(ctx, NGX_HTTP_CONFLICT_LOCK_HELD_BY,
+                                 NGX_HTTP_CONFLICT_LOCKED,
+                                 NGX_HTTP_CONFLICT_ACT_LOCKED);
         return NGX_OK;
 
     case CONFLICT_FETCH:
@@ -189,24 +181,29 @@ ngx_http_conflict_reported(ngx_http_conflict_ctx_t *ctx)
 
     case CONFLICT_OVERWRITE:
         ctx->outcome = NGX_HTTP_CONFLICT_OVERWROTE;
-        ctx->action = ngx_http_conflict_actions[ctx->op->policy];
+        ctx->action = ngx_http_conflict_stale_action(ctx->op->policy);
         break;
 
     case CONFLICT_DROP:
         ctx->outcome = NGX_HTTP_CONFLICT_DROPPED;
-        ctx->action = ngx_http_conflict_actions[ctx->op->policy];
+        ctx->action = ngx_http_conflict_stale_action(ctx->op->policy);
         break;
 
     case CONFLICT_REFUSE:
         ctx->outcome = NGX_HTTP_CONFLICT_REJECTED;
         ctx->action = (ctx->op->existence == CONFLICT_DELETED)
                       ? NGX_HTTP_CONFLICT_ACT_DELETED
-                      : ngx_http_conflict_actions[ctx->op->policy];
+                      : ngx_http_conflict_stale_action(ctx->op->policy);
         break;
 
     case CONFLICT_WAIT:
         ctx->outcome = NGX_HTTP_CONFLICT_BUSY;
         ctx->action = NGX_HTTP_CONFLICT_ACT_BUSY;
+        break;
+
+    case CONFLICT_LOCKED:
+        ctx->outcome = NGX_HTTP_CONFLICT_LOCKED;
+        ctx->action = NGX_HTTP_CONFLICT_ACT_LOCKED;
         break;
 
     case CONFLICT_REPLAY:
@@ -220,193 +217,6 @@ ngx_http_conflict_reported(ngx_http_conflict_ctx_t *ctx)
             ctx->outcome = NGX_HTTP_CONFLICT_PASSED;
         }
     }
-}
-
-
-/* the GET has ended: it was to settle an unknown state, or for a refusal */
-
-ngx_int_t
-ngx_http_conflict_fetched(ngx_http_conflict_ctx_t *ctx)
-{
-    ngx_http_conflict_latest_t  *latest;
-
-    latest = &ctx->latest;
-
-    if (latest->cached) {
-        /* of a version before this one, perhaps: as good as none */
-
-        ngx_log_error(NGX_LOG_ERR, ctx->request->connection->log, 0,
-                      "a cache answered the GET for the latest body of "
-                      "\"%V\", add \"proxy_cache_bypass $conflict_fetch\"",
-                      &ctx->key);
-        latest->status = NGX_HTTP_BAD_GATEWAY;
-    }
-
-    if (ngx_http_conflict_forbidden(latest->status)) {
-
-        if (latest->revalidate) {
-            /* who may write but not read is not told, nor checked */
-            ngx_http_conflict_unchecked(ctx, NGX_HTTP_CONFLICT_RELAY, 0);
-            return NGX_OK;
-        }
-
-        latest->valid = 1;
-        ctx->state = NGX_HTTP_CONFLICT_ST_LATEST;
-        return NGX_OK;
-    }
-
-    if (!latest->revalidate) {
-        latest->valid = 1;
-        ctx->state = NGX_HTTP_CONFLICT_ST_LATEST;
-        return NGX_OK;
-    }
-
-    if (latest->status != NGX_HTTP_OK && latest->status != NGX_HTTP_NO_CONTENT
-        && !ngx_http_conflict_gone(latest->status))
-    {
-        ngx_http_conflict_unchecked(ctx, NGX_HTTP_CONFLICT_UNAVAILABLE,
-                                    ctx->conf->store_error);
-        return NGX_OK;
-    }
-
-    if (ngx_http_conflict_latest_seen(ctx) != NGX_OK) {
-        ngx_log_error(NGX_LOG_ERR, ctx->request->connection->log, 0,
-                      "the answer to a GET of \"%V\" does not carry the "
-                      "version that \"conflict_version\" says", &ctx->key);
-        ngx_http_conflict_unchecked(ctx, NGX_HTTP_CONFLICT_UNAVAILABLE,
-                                    ctx->conf->store_error);
-        return NGX_OK;
-    }
-
-    ctx->op->seen.latest = 1;
-    ctx->state = NGX_HTTP_CONFLICT_ST_OBSERVE;
-
-    return NGX_OK;
-}
-
-
-/* a verdict that needs the latest body; it is here, or fetched now */
-
-ngx_int_t
-ngx_http_conflict_found(ngx_http_conflict_ctx_t *ctx)
-{
-    ngx_http_conflict_op_t      *op;
-    ngx_http_conflict_latest_t  *latest;
-
-    op = ctx->op;
-    latest = &ctx->latest;
-
-    if (!(latest->valid && latest->version == op->version)
-        && !(ctx->conf->latest == NGX_HTTP_CONFLICT_LATEST_OFF
-             && op->verdict == CONFLICT_REFUSE))
-    {
-        /* the version was read before the GET: it is not newer */
-        latest->version = op->version;
-        latest->started = 0;
-        latest->revalidate = 0;
-        ctx->state = NGX_HTTP_CONFLICT_ST_FETCH;
-        return NGX_OK;
-    }
-
-    if (latest->valid && ngx_http_conflict_forbidden(latest->status)) {
-        /* who may not GET it sees the upstream's answer to that */
-        ngx_http_conflict_refuse(ctx, NGX_HTTP_CONFLICT_RELAY,
-                                 NGX_HTTP_CONFLICT_REJECTED,
-                                 ngx_http_conflict_actions[op->policy]);
-        return NGX_OK;
-    }
-
-    if (op->verdict == CONFLICT_PASS) {
-        ctx->state = NGX_HTTP_CONFLICT_ST_COMBINE;
-        return NGX_OK;
-    }
-
-    if (op->verdict == CONFLICT_VERIFY) {
-
-        if (ngx_http_conflict_reflected(ctx)) {
-            op->verdict = CONFLICT_REPLAY;
-
-        } else if (op->policy <= CONFLICT_CLIENT_WINS) {
-            /* not what this write wanted: it takes its turn again */
-            op->fingerprint = 0;
-            ctx->state = NGX_HTTP_CONFLICT_ST_BEGIN;
-            return NGX_OK;
-
-        } else {
-            op->verdict = (op->policy == CONFLICT_SERVER_WINS)
-                          ? CONFLICT_DROP : CONFLICT_REFUSE;
-        }
-    }
-
-    if (op->verdict == CONFLICT_REPLAY) {
-        ngx_http_conflict_refuse(ctx, NGX_HTTP_CONFLICT_LATEST,
-                                 NGX_HTTP_CONFLICT_REPLAYED,
-                                 NGX_HTTP_CONFLICT_NO_ACTION);
-        return NGX_OK;
-    }
-
-    if (op->existence == CONFLICT_DELETED
-        || (latest->valid && ngx_http_conflict_gone(latest->status)))
-    {
-        ngx_http_conflict_refuse(ctx, NGX_HTTP_CONFLICT_STALE,
-                                 NGX_HTTP_CONFLICT_REJECTED,
-                                 NGX_HTTP_CONFLICT_ACT_DELETED);
-        return NGX_OK;
-    }
-
-    if (op->verdict == CONFLICT_COMBINE) {
-        ctx->state = NGX_HTTP_CONFLICT_ST_COMBINE;
-        return NGX_OK;
-    }
-
-    if (op->verdict == CONFLICT_DROP && latest->status == NGX_HTTP_OK
-        && !latest->too_large)
-    {
-        ngx_http_conflict_refuse(ctx, NGX_HTTP_CONFLICT_LATEST,
-                                 NGX_HTTP_CONFLICT_DROPPED,
-                                 NGX_HTTP_CONFLICT_ACT_SERVER_WINS);
-        return NGX_OK;
-    }
-
-    ngx_http_conflict_refuse(ctx, NGX_HTTP_CONFLICT_STALE,
-                             NGX_HTTP_CONFLICT_REJECTED,
-                             ngx_http_conflict_actions[op->policy]);
-
-    return NGX_OK;
-}
-
-
-/*
- * The outcome of the write that this one repeats was never seen.  It is
- * called done only where the latest body has all that it wanted.
- */
-
-static ngx_uint_t
-ngx_http_conflict_reflected(ngx_http_conflict_ctx_t *ctx)
-{
-    ngx_str_t                      text, row;
-    ngx_http_request_t            *r;
-    ngx_http_conflict_latest_t    *latest;
-
-    r = ctx->request;
-    latest = &ctx->latest;
-
-    if (ctx->method == NGX_HTTP_DELETE) {
-        return ngx_http_conflict_gone(latest->status);
-    }
-
-    if (latest->status != NGX_HTTP_OK || !latest->json || latest->too_large
-        || ctx->body.json == NULL
-        || ngx_http_conflict_body_text(r, ctx->conf->max_body, &text)
-           != NGX_OK)
-    {
-        return 0;
-    }
-
-    ngx_http_conflict_latest_row(ctx, &row);
-
-    return ngx_http_conflict_row_reflects(ctx->conf, &row, &text,
-                                          CONFLICT_REFLECTS_VALUES);
 }
 
 
@@ -474,17 +284,23 @@ ngx_http_conflict_refuse(ngx_http_conflict_ctx_t *ctx,
 }
 
 
-static ngx_uint_t
-ngx_http_conflict_gone(ngx_uint_t status)
+/* what it is called in the log, by policy */
+
+ngx_http_conflict_action_e
+ngx_http_conflict_stale_action(conflict_policy_e policy)
 {
-    return status == NGX_HTTP_NOT_FOUND || status == 410;
-}
+    switch (policy) {
 
+    case CONFLICT_LWW:
+        return NGX_HTTP_CONFLICT_ACT_LWW;
 
-/* a refusal of the GET that the caller must see instead of the body */
+    case CONFLICT_CLIENT_WINS:
+        return NGX_HTTP_CONFLICT_ACT_CLIENT_WINS;
 
-static ngx_uint_t
-ngx_http_conflict_forbidden(ngx_uint_t status)
-{
-    return status >= 400 && status < 500 && !ngx_http_conflict_gone(status);
+    case CONFLICT_SERVER_WINS:
+        return NGX_HTTP_CONFLICT_ACT_SERVER_WINS;
+
+    default: /* CONFLICT_VERSION, and what could not be merged */
+        return NGX_HTTP_CONFLICT_ACT_VERSION;
+    }
 }

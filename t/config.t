@@ -1217,3 +1217,97 @@ invalid parameter "history=" of store "other"
 --- must_die
 --- error_log
 unknown parameter "history=" of store "other"
+
+
+=== a lock for no time
+--- config
+    location /x/ {
+        conflict_lock idle=0;
+    }
+--- must_die
+--- error_log
+invalid time "idle=0", it must be from 100ms up to 1d
+
+
+=== a lock for ages
+--- config
+    location /x/ {
+        conflict_lock idle=2d;
+    }
+--- must_die
+--- error_log
+invalid time "idle=2d"
+
+
+=== no locks a user
+--- config
+    location /x/ {
+        conflict_lock per_user=0;
+    }
+--- must_die
+--- error_log
+invalid number of locks "per_user=0"
+
+
+=== a lock of no path
+--- config
+    location /x/ {
+        conflict_lock get=x;
+    }
+--- must_die
+--- error_log
+invalid target "get=x", it must be "off" or a path
+
+
+=== a lock with something else
+--- config
+    location /x/ {
+        conflict_lock for=ever;
+    }
+--- must_die
+--- error_log
+invalid parameter "for=ever"
+
+
+=== a lock with one parameter twice
+--- config
+    location /x/ {
+        conflict_lock force force;
+    }
+--- must_die
+--- error_log
+invalid parameter "force"
+
+
+=== a lock twice
+--- config
+    location /x/ {
+        conflict_lock;
+        conflict_lock;
+    }
+--- must_die
+--- error_log
+"conflict_lock" directive is duplicate
+
+
+=== a status of a lock that is none
+--- config
+    location /x/ {
+        conflict version;
+        conflict_lock_status 412;
+        proxy_pass http://api;
+    }
+--- must_die
+--- error_log
+invalid value "412"
+
+
+=== a lock in an unknown store
+--- config
+    location /x/ {
+        conflict version store=nowhere;
+        conflict_lock;
+    }
+--- must_die
+--- error_log
+unknown store "nowhere"

@@ -533,3 +533,135 @@ SKIP: {
     is(op('r', 'recall', %on, key => 'k1', base => 1)->{held}, 0,
        'the oldest made room for it');
 }
+
+
+=== a lock: one holds it, and what he may
+--- steps
+my %k = (key => 'k');
+my ($show, $release) = (0, 2);
+
+is(op('a', 'lock', %k, verb => $show)->{lock}, 'none', 'nobody');
+
+my $r = op('a', 'lock', %k, user => 'ann', client => 'x', fresh_token => 7);
+is("$r->{lock} $r->{holder} $r->{origin}", 'granted ann x', 'ann');
+cmp_ok($r->{left}, '<=', 60000, 'for so long');
+cmp_ok($r->{left}, '>', 50000, 'indeed');
+
+$r = op('b', 'lock', %k, user => 'bob', fresh_token => 8);
+is("$r->{lock} $r->{holder} $r->{origin}", 'held ann x', 'bob does not');
+is(op('b', 'lock', %k, user => 'bob', verb => $show)->{lock}, 'held', 'sees');
+is(op('b', 'lock', %k, user => 'ann', verb => $show)->{lock}, 'own', 'she, too');
+is(op('b', 'lock', %k, verb => $show)->{lock}, 'held', 'nobody is not her');
+is(op('b', 'lock', %k, token => 7, verb => $show)->{lock}, 'own', 'her token');
+is(op('b', 'lock', %k, token => 9, verb => $show)->{lock}, 'held', 'another');
+
+# it comes before all else that begin looks at
+
+is(op('w', 'begin', %k, user => 'bob')->{verdict}, 'locked', 'a write of his');
+is(op('w', 'begin', %k, user => 'bob')->{leased}, 0, 'has no lease');
+is(op('w', 'begin', %k, user => 'bob', policy => 0)->{verdict}, 'locked',
+   'with lww, too');
+$r = op('w', 'begin', %k, user => 'bob', report => 1);
+is("$r->{verdict} $r->{leased} $r->{holder}", 'locked 1 ann', 'report');
+op('w', 'cancel');
+
+$r = op('w', 'begin', %k, user => 'ann');
+is("$r->{verdict} $r->{leased}", 'pass 1', 'a write of hers');
+op('w', 'commit');
+is(op('w', 'begin', %k, token => 7)->{verdict}, 'pass', 'by the token');
+op('w', 'commit');
+is(op('w', 'begin', %k, token => 7, base => 5)->{verdict}, 'refuse',
+   'a stale one is stale');
+
+# the version with it
+
+my $v = op('p', 'peek', %k)->{version};
+$r = op('a', 'lock', %k, token => 7);
+is("$r->{lock} $r->{state} $r->{version}", "own free $v", 'renewed');
+
+$r = op('a', 'lock', %k, user => 'ann', client => 'y', fresh_token => 6);
+is("$r->{lock} $r->{origin}", 'taken x', 'taken over from x');
+$r = op('a', 'lock', %k, verb => $show);
+is("$r->{holder} $r->{origin}", 'ann y', 'by y');
+is(op('a', 'lock', %k, token => 7)->{lock}, 'held', 'with another token');
+
+is(op('b', 'lock', %k, user => 'bob', verb => $release)->{lock}, 'held',
+   'not to be released by him');
+is(op('a', 'lock', %k, user => 'ann', verb => $release)->{lock}, 'released',
+   'but by her');
+is(op('a', 'lock', %k, user => 'ann', verb => $release)->{lock}, 'none',
+   'once');
+is(op('w', 'begin', %k, user => 'bob')->{verdict}, 'pass', 'his turn');
+op('w', 'commit');
+
+op('b', 'lock', %k, user => 'bob');
+is(op('a', 'lock', %k, user => 'ann', verb => $release, forced => 1)->{lock},
+   'forced', 'by force');
+is(op('a', 'lock', %k, verb => $show)->{lock}, 'none', 'gone');
+
+
+=== a lock ends by time, which writes of its holder begin anew
+--- steps
+my %k = (key => 'k');
+my $start = time();
+
+op('a', 'lock', %k, user => 'ann', idle => 400);
+
+my $n = 0;
+
+until_true { op('w', 'begin', %k, user => 'ann');
+             op('w', 'commit');
+             $n++;
+             time() - $start > 1 };
+is(op('b', 'lock', %k, user => 'bob')->{lock}, 'held', "after $n writes");
+
+until_true { op('w', 'begin', %k, user => 'bob')->{verdict} eq 'pass' };
+op('w', 'commit');
+is(op('b', 'lock', %k, user => 'bob')->{lock}, 'granted', 'then it ends');
+
+
+=== the locks of a user are counted
+--- steps
+my %on = (user => 'ann', quota => 2, idle => 500);
+
+is(op('a', 'lock', key => 'k1', %on)->{lock}, 'granted', 'one');
+is(op('a', 'lock', key => 'k2', %on)->{lock}, 'granted', 'two');
+is(op('a', 'lock', key => 'k3', %on)->{lock}, 'too_many', 'three');
+until_true { op('a', 'lock', key => 'k3', verb => 0)->{lock} eq 'none' };
+is(op('a', 'lock', key => 'k3', verb => 0)->{lock}, 'none', 'is not held');
+is(op('a', 'lock', key => 'k3', user => 'bob', quota => 2)->{lock}, 'granted',
+   'bob has his own');
+is(op('a', 'lock', key => 'k3', %on)->{lock}, 'held', 'his');
+
+op('a', 'lock', key => 'k1', %on, verb => 2);
+until_true { op('a', 'lock', key => 'k4', %on)->{lock} eq 'granted' };
+is(op('a', 'lock', key => 'k4', verb => 0)->{holder}, 'ann', 'one for another');
+
+until_true { op('a', 'lock', key => 'k1', %on)->{lock} eq 'granted' };
+is(op('a', 'lock', key => 'k1', verb => 0)->{holder}, 'ann', 'or after its end');
+
+
+=== locks do not go for entries, nor entries for all of them
+--- steps
+SKIP: {
+    skip 'Redis has a bound of its own', 5 if store('tested') =~ /redis/;
+
+    my ($n, $r) = (0);
+
+    op('a', 'lock', key => 'first', user => 'ann');
+    op('p', 'peek', key => "e$_") for 1 .. 10000;
+
+    is(op('a', 'lock', key => 'first', verb => 0)->{holder}, 'ann',
+       'a full zone forgets no lock');
+    is(op('w', 'begin', key => 'first', user => 'bob')->{verdict}, 'locked',
+       'nor lets anybody past it');
+
+    $n++ while $n < 2000
+               && ($r = op('a', 'lock', key => "l$n", user => "u$n",
+                           idle => 20000))->{lock} eq 'granted';
+
+    cmp_ok($n, '>', 600, 'as many as a quarter of it holds');
+    is("$r->{error} $r->{log}", 'full 1', 'and no more');
+    is(op('p', 'peek', key => 'another')->{state}, 'free', 'entries go on');
+}
+

@@ -90,3 +90,15 @@ set_doc('/plain/products/7', '{"name":"lamp","price_cents":1200,'
         . '"updated_at":"mon","tags":["desk"],"views":10}');
 
 follow('merge.md');
+
+
+=== docs/lock.md
+--- config eval
+my $page = Conflict::Util::slurp("$ENV{TEST_NGINX_TOP}/docs/lock.md");
+my ($config) = $page =~ /^```nginx\n(.*?)^```/ms;
+$config =~ s!http://127.0.0.1:3000!http://api/plain/!;
+$config;
+--- steps
+set_doc('/plain/notes/1', '{"id":1,"text":"buy milk"}');
+
+follow('lock.md');

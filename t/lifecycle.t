@@ -69,6 +69,10 @@ is(scalar(grep { $_->{path} eq '/plain/1' } journal()), 1,
         conflict_wait 20ms;
         proxy_pass http://api;
     }
+    location ~ ^(?<resource>/.*)/lock$ {
+        conflict_key $resource;
+        conflict_lock idle=200ms;
+    }
 --- allow: exited on signal 9|was locked by
 --- steps
 my ($point, $killed, $bad) = (0, 0, 0);
@@ -81,7 +85,9 @@ while (1) {
     $point++;
     my $hit = 0;
 
-    for my $kind ('create', 'read', 'commit', 'stale', 'dirty') {
+    for my $kind ('create', 'read', 'commit', 'stale', 'dirty', 'lock',
+                  'release')
+    {
         my $path = '/plain/k' . ++$n;
         my $kill = "X-Conflict-Failpoint: $point";
         my ($v, $r);
@@ -93,6 +99,17 @@ while (1) {
 
         } elsif ($kind eq 'read') {
             $r = GET($path, $kill);
+
+        } elsif ($kind eq 'lock') {
+            $r = http('POST', "$path/lock", headers => [$kill]);
+
+        } elsif ($kind eq 'release') {
+            until_true {
+                $r = http('POST', "$path/lock"); $r->{status} == 200;
+            };
+            $r = http('DELETE', "$path/lock",
+                      headers => [$kill, 'Lock-Token: '
+                                         . json($r)->{lock}{token}]);
 
         } else {
             until_true { defined($v = version(GET($path))) };
@@ -175,13 +192,20 @@ is(PUT('/plain/1', { n => 1, base_version => version($r) })->{status}, 204,
         conflict_wait 10s;
         proxy_pass http://api;
     }
+    location ~ ^(?<resource>/.*)/lock$ {
+        conflict_key $resource;
+        conflict_lock;
+    }
 --- steps
 set_doc('/plain/1', { id => 1 });
+set_doc('/plain/2', { id => 2 });
 
 my $v = version(GET('/plain/1'));
 my $w = start('PUT', '/plain/1', body => { n => 1, base_version => $v },
               headers => ['X-Up-Write: hold apply']);
 begun(1);
+
+my $lock = json(http('POST', '/plain/2/lock'))->{lock}{token};
 
 my @old = workers_of(master_pid());
 kill 'HUP', master_pid();
@@ -193,6 +217,10 @@ my $next = start('PUT', '/plain/1', body => { n => 2, base_version => $v });
 release();
 is(finish($w)->{status}, 204, 'the old worker ends its write');
 is(finish($next)->{status}, 409, 'the new worker waited for it');
+
+is(PUT('/plain/2', { n => 1 })->{status}, 409, 'a lock is still held');
+is(PUT('/plain/2', { n => 1 }, "Lock-Token: $lock")->{status}, 204,
+   'by its token');
 
 
 === reloads under load lose nothing

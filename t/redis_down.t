@@ -51,7 +51,8 @@ add_block_preprocessor(sub {
                       . 'conflict_lease ' . ($block->lease // '700ms') . ";\n"
                       . 'conflict_quarantine '
                       . ($block->quarantine // '300ms') . ";\n"
-                      . "proxy_pass http://api\$1;\n}\n");
+                      . "proxy_pass http://api\$1;\n}\n"
+                      . ($block->locks // ''));
 });
 
 # a write on the version that a GET shows, once the store lets it
@@ -790,6 +791,13 @@ is(PUT('/plain/1', { n => 3, base_version => version($r) })->{status}, 204,
 
 
 === the rights that docs/operations.md says
+--- policy: merge
+--- locks
+    location ~ ^(?<resource>/.*)/lock$ {
+        conflict_key $resource;
+        conflict_user $http_x_user;
+        conflict_lock per_user=2 idle=1s;
+    }
 --- steps
 my ($rule) = slurp("$ENV{TEST_NGINX_TOP}/docs/operations.md")
              =~ /^    (ACL SETUSER conflict on .*)$/m;
@@ -812,6 +820,14 @@ until_true {
 
 is($r->{status}, 204, 'a write');
 is(PUT('/plain/1', { n => 3, base_version => $v })->{status}, 409, 'a conflict');
+is(json(PUT('/plain/1', { n => 3, base_version => $v }))->{base_held},
+   JSON::PP::true, 'of a base that is held');
+
+my @ann = (headers => ['X-User: ann']);
+
+is(http('POST', "/plain/$_/lock", @ann)->{status}, 200, 'a lock') for 1, 2;
+is(http('POST', '/plain/3/lock', @ann)->{status}, 429, 'too many');
+is(http('DELETE', "/plain/$_/lock", @ann)->{status}, 200, 'released') for 1, 2;
 like(redis($::redis, 'GET', 'other'), qr/^NOPERM/, 'and no more');
 redis($::redis, qw(ACL SETUSER default), 'allkeys', 'allchannels', '+@all');
 

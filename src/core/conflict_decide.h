@@ -55,7 +55,8 @@ typedef enum {
     CONFLICT_FETCH,          /* a GET must tell first */
     CONFLICT_REPLAY,         /* the write that made this version, again */
     CONFLICT_VERIFY,         /* the same if the latest body reflects it */
-    CONFLICT_COMBINE         /* pass, once merged with what is there */
+    CONFLICT_COMBINE,        /* pass, once merged with what is there */
+    CONFLICT_LOCKED          /* somebody else has the lock */
 } conflict_verdict_e;
 
 

@@ -45,7 +45,7 @@ static const char  *ngx_http_conflict_redis_later[] = {
 ngx_int_t
 ngx_http_conflict_redis_send(ngx_http_conflict_redis_t *client,
     ngx_http_conflict_redis_script_e script, ngx_str_t *key,
-    ngx_uint_t history, ngx_str_t *args, ngx_uint_t n, ngx_msec_t life,
+    const char *third, ngx_str_t *args, ngx_uint_t n, ngx_msec_t life,
     ngx_uint_t flags, ngx_http_conflict_redis_pt handler, void *data,
     const char **why)
 {
@@ -54,7 +54,7 @@ ngx_http_conflict_redis_send(ngx_http_conflict_redis_t *client,
 
     *why = "no memory";
 
-    call = ngx_http_conflict_redis_call(client, script, key, history, args,
+    call = ngx_http_conflict_redis_call(client, script, key, third, args,
                                         n);
     if (call == NULL) {
         return NGX_ERROR;

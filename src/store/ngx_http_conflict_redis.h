@@ -35,6 +35,7 @@ typedef enum {
     NGX_HTTP_CONFLICT_REDIS_SETTLE,
     NGX_HTTP_CONFLICT_REDIS_READ,
     NGX_HTTP_CONFLICT_REDIS_HISTORY,
+    NGX_HTTP_CONFLICT_REDIS_LOCK,
     NGX_HTTP_CONFLICT_REDIS_SCRIPTS,
     NGX_HTTP_CONFLICT_REDIS_NONE     /* a command of Redis' own */
 } ngx_http_conflict_redis_script_e;
@@ -85,11 +86,11 @@ ngx_int_t ngx_http_conflict_redis_start(ngx_http_conflict_redis_t *client,
 void ngx_http_conflict_redis_stop(ngx_http_conflict_redis_t *client);
 
 /*
- * Sends a script with one key, the key of its slot's incarnation, and with
- * "history" that of its history; or with NGX_HTTP_CONFLICT_REDIS_NONE a
- * command, of which args[0] is the name and the key comes second.  All is
- * copied; args[1] of a script is replaced by the run of the server that it
- * goes to.
+ * Sends a script with one key, the key of its slot's incarnation, and where
+ * "third" is not NULL the key with that behind it; or with
+ * NGX_HTTP_CONFLICT_REDIS_NONE a command, of which args[0] is the name and
+ * the key comes second.  All is copied; args[1] of a script is replaced by
+ * the run of the server that it goes to.
  *
  * It is sent again when a connection is lost, so it must bear that, until
  * "life" is over.
@@ -97,7 +98,7 @@ void ngx_http_conflict_redis_stop(ngx_http_conflict_redis_t *client);
  */
 ngx_int_t ngx_http_conflict_redis_send(ngx_http_conflict_redis_t *client,
     ngx_http_conflict_redis_script_e script, ngx_str_t *key,
-    ngx_uint_t history, ngx_str_t *args, ngx_uint_t n, ngx_msec_t life,
+    const char *third, ngx_str_t *args, ngx_uint_t n, ngx_msec_t life,
     ngx_uint_t flags, ngx_http_conflict_redis_pt handler, void *data,
     const char **why);
 

@@ -27,7 +27,8 @@ ngx_http_conflict_redis_head(ngx_http_conflict_op_t *op,
 
     args->arg = arg;
     args->n = 0;
-    args->history = 0;
+    args->third = NULL;
+    args->key = NULL;
     args->last = buf;
 
     arg[0].data = buf;
@@ -52,6 +53,14 @@ ngx_http_conflict_redis_text(ngx_http_conflict_redis_args_t *args,
     args->arg[args->n].data = (u_char *) text;
     args->arg[args->n].len = ngx_strlen(text);
     args->n++;
+}
+
+
+void
+ngx_http_conflict_redis_bytes(ngx_http_conflict_redis_args_t *args,
+    ngx_str_t *bytes)
+{
+    args->arg[args->n++] = *bytes;
 }
 
 
@@ -118,7 +127,7 @@ ngx_http_conflict_redis_read_answer(ngx_http_conflict_op_t *op,
 {
     u_char      *p, *last;
     uint64_t     word[NGX_HTTP_CONFLICT_REDIS_WORDS], opaque;
-    ngx_uint_t   n, none;
+    ngx_uint_t   n, none, words;
 
     /* the token was checked, the rest is numbers */
 
@@ -127,7 +136,10 @@ ngx_http_conflict_redis_read_answer(ngx_http_conflict_op_t *op,
     ngx_memzero(word, sizeof(word));
     none = 0;
 
-    for (n = 0; p < last && n < NGX_HTTP_CONFLICT_REDIS_WORDS; n++) {
+    words = op->locking ? NGX_HTTP_CONFLICT_REDIS_VERDICT + 1
+                        : NGX_HTTP_CONFLICT_REDIS_WORDS;
+
+    for (n = 0; p < last && n < words; n++) {
 
         if (*p == '-') {
             none |= (ngx_uint_t) 1 << n;
@@ -154,14 +166,14 @@ ngx_http_conflict_redis_read_answer(ngx_http_conflict_op_t *op,
         p++;
     }
 
-    if (n < NGX_HTTP_CONFLICT_REDIS_VERDICT + 2 || word[2] >= CONFLICT_STATES)
+    if (n < NGX_HTTP_CONFLICT_REDIS_VERDICT + 1 || word[2] >= CONFLICT_STATES)
     {
         return NGX_ERROR;
     }
 
     ngx_http_conflict_redis_born(op->store, answer);
 
-    if (!op->begins) {
+    if (!op->begins && !op->locking) {
         op->applied = (word[12] != 0);
         op->external = (word[13] != 0);
         op->held = (!op->observes && word[14] != 0);
@@ -190,9 +202,37 @@ ngx_http_conflict_redis_read_answer(ngx_http_conflict_op_t *op,
         op->leased = (word[14] != 0);
         op->overlap = (word[15] != 0);
         op->doubt = (word[16] != 0);
+
+        if (op->verdict == CONFLICT_LOCKED) {
+            return ngx_http_conflict_redis_read_lock(op, p - 1, last);
+        }
+    }
+
+    if (op->locking) {
+        op->lock.result = (ngx_http_conflict_lock_result_e) word[12];
+        return ngx_http_conflict_redis_read_lock(op, p - 1, last);
     }
 
     return NGX_OK;
+}
+
+
+size_t
+ngx_http_conflict_redis_length(u_char **p, u_char *last)
+{
+    size_t  n;
+
+    n = 0;
+
+    if (*p < last && **p == ' ') {
+        (*p)++;
+    }
+
+    while (*p < last && **p >= '0' && **p <= '9') {
+        n = n * 10 + (*(*p)++ - '0');
+    }
+
+    return n;
 }
 
 

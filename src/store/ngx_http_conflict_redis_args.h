@@ -30,7 +30,8 @@ typedef struct {
     ngx_str_t                *arg;
     ngx_uint_t                n;
     u_char                   *last;      /* of their text */
-    ngx_uint_t                history;   /* the script wants its key */
+    const char               *third;     /* ends the name of a third key */
+    ngx_str_t                *key;       /* NULL: the operation's */
 } ngx_http_conflict_redis_args_t;
 
 
@@ -79,6 +80,27 @@ ngx_int_t ngx_http_conflict_redis_query(ngx_http_conflict_op_t *op,
     ngx_http_conflict_redis_args_t *args);
 
 uint64_t ngx_http_conflict_redis_token(void);
+
+/* Adds bytes, which are not copied. */
+void ngx_http_conflict_redis_bytes(ngx_http_conflict_redis_args_t *args,
+    ngx_str_t *bytes);
+
+/* The next number of an answer, after a space. */
+size_t ngx_http_conflict_redis_length(u_char **p, u_char *last);
+
+/* redis_lock.c */
+ngx_int_t ngx_http_conflict_redis_lock(ngx_http_conflict_op_t *op);
+ngx_int_t ngx_http_conflict_redis_read_lock(ngx_http_conflict_op_t *op,
+    u_char *p, u_char *last);
+
+/* A lock's token, "buf" has room for it. */
+void ngx_http_conflict_redis_given(ngx_http_conflict_op_t *op,
+    ngx_http_conflict_redis_args_t *args, u_char *buf);
+
+/*
+ * The answer to a lock was read.  1: more is asked, the operation is busy.
+ */
+ngx_uint_t ngx_http_conflict_redis_locked(ngx_http_conflict_op_t *op);
 
 /* redis_settle.c */
 ngx_int_t ngx_http_conflict_redis_renew(ngx_http_conflict_op_t *op);

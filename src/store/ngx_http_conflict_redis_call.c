@@ -28,7 +28,8 @@ static ngx_str_t  ngx_http_conflict_redis_sources[] = {
     ngx_string(NGX_HTTP_CONFLICT_LUA_BEGIN),
     ngx_string(NGX_HTTP_CONFLICT_LUA_SETTLE),
     ngx_string(NGX_HTTP_CONFLICT_LUA_READ),
-    ngx_string(NGX_HTTP_CONFLICT_LUA_HISTORY)
+    ngx_string(NGX_HTTP_CONFLICT_LUA_HISTORY),
+    ngx_string(NGX_HTTP_CONFLICT_LUA_LOCK)
 };
 
 
@@ -69,7 +70,7 @@ ngx_http_conflict_redis_sha(ngx_http_conflict_redis_script_e script)
 ngx_http_conflict_redis_call_t *
 ngx_http_conflict_redis_call(ngx_http_conflict_redis_t *client,
     ngx_http_conflict_redis_script_e script, ngx_str_t *key,
-    ngx_uint_t history, ngx_str_t *args, ngx_uint_t n)
+    const char *third, ngx_str_t *args, ngx_uint_t n)
 {
     size_t                           len;
     u_char                          *p, incarnation[256 + NGX_INT_T_LEN];
@@ -83,16 +84,16 @@ ngx_http_conflict_redis_call(ngx_http_conflict_redis_t *client,
     head = ngx_http_conflict_redis_words(client, script, key, slot, words,
                                          incarnation);
 
-    if (history) {
+    if (third) {
         /* in the same slot, which the braces in the key name */
         ngx_str_set(&words[2], "3");
-        words[head].len = key->len + sizeof(":h") - 1;
+        words[head].len = key->len + ngx_strlen(third);
         words[head].data = ngx_alloc(words[head].len, client->log);
         if (words[head].data == NULL) {
             return NULL;
         }
 
-        (void) ngx_sprintf(words[head].data, "%V:h", key);
+        (void) ngx_sprintf(words[head].data, "%V%s", key, third);
         head++;
     }
 
@@ -112,7 +113,7 @@ ngx_http_conflict_redis_call(ngx_http_conflict_redis_t *client,
                      client->log);
     if (call == NULL) {
 
-        if (history) {
+        if (third) {
             ngx_free(words[head - 1].data);
         }
 
@@ -150,7 +151,7 @@ ngx_http_conflict_redis_call(ngx_http_conflict_redis_t *client,
 
     call->len = p - call->command;
 
-    if (history) {
+    if (third) {
         ngx_free(words[head - 1].data);
     }
 

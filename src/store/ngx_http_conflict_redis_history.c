@@ -12,7 +12,6 @@
 
 static void ngx_http_conflict_redis_kept(void *data, ngx_str_t *answer,
     const char *why);
-static size_t ngx_http_conflict_redis_length(u_char **p, u_char *last);
 
 
 ngx_int_t
@@ -48,8 +47,8 @@ ngx_http_conflict_redis_keep(ngx_http_conflict_op_t *op,
     ngx_http_conflict_redis_number(&args, op->rows);
     ngx_http_conflict_redis_number(&args, op->row_bytes);
     ngx_http_conflict_redis_number(&args, op->row_ttl);
-    args.arg[args.n++] = row->body;
-    args.history = 1;
+    ngx_http_conflict_redis_bytes(&args, &row->body);
+    args.third = ":h";
 
     /*
      * A body that does not come there is one that is not held; but what a
@@ -94,7 +93,7 @@ ngx_http_conflict_redis_recall(ngx_http_conflict_op_t *op)
     ngx_http_conflict_redis_text(&args, "recall");
     ngx_http_conflict_redis_version(&args, op->pre.base);
     ngx_http_conflict_redis_hash(&args, op->fingerprint);
-    args.history = 1;
+    args.third = ":h";
 
     return ngx_http_conflict_redis_query(op, NGX_HTTP_CONFLICT_REDIS_HISTORY,
                                          &args);
@@ -142,25 +141,4 @@ ngx_http_conflict_redis_read_bodies(ngx_http_conflict_op_t *op,
     }
 
     return NGX_OK;
-}
-
-
-/* the next number, after a space */
-
-static size_t
-ngx_http_conflict_redis_length(u_char **p, u_char *last)
-{
-    size_t  n;
-
-    n = 0;
-
-    if (*p < last && **p == ' ') {
-        (*p)++;
-    }
-
-    while (*p < last && **p >= '0' && **p <= '9') {
-        n = n * 10 + (*(*p)++ - '0');
-    }
-
-    return n;
 }

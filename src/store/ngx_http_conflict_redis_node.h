@@ -148,7 +148,7 @@ struct ngx_http_conflict_redis_s {
 ngx_http_conflict_redis_call_t *ngx_http_conflict_redis_call(
     ngx_http_conflict_redis_t *client,
     ngx_http_conflict_redis_script_e script, ngx_str_t *key,
-    ngx_uint_t history, ngx_str_t *args, ngx_uint_t n);
+    const char *third, ngx_str_t *args, ngx_uint_t n);
 ngx_str_t *ngx_http_conflict_redis_sha(
     ngx_http_conflict_redis_script_e script);
 ngx_str_t *ngx_http_conflict_redis_source(

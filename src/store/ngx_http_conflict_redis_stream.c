@@ -44,7 +44,7 @@ ngx_http_conflict_redis_record(ngx_http_conflict_store_t *store,
     arg[6] = *line;
 
     if (ngx_http_conflict_redis_send(client, NGX_HTTP_CONFLICT_REDIS_NONE,
-                                     &name, 0, arg, 7,
+                                     &name, NULL, arg, 7,
                                      NGX_HTTP_CONFLICT_REDIS_RECORD_LIFE,
                                      NGX_HTTP_CONFLICT_REDIS_PATIENT,
                                      ngx_http_conflict_redis_recorded, store,

@@ -17,7 +17,8 @@
 #include "../core/conflict_version.h"
 
 
-#define NGX_HTTP_CONFLICT_SHM_LAYOUT  1
+#define NGX_HTTP_CONFLICT_SHM_LAYOUT  2
+#define NGX_HTTP_CONFLICT_SHM_SLOT    128    /* bytes, of an entry */
 
 
 /*
@@ -48,6 +49,29 @@ struct ngx_http_conflict_entry_s {
 };
 
 
+/*
+ * A lock; it takes as much as an entry, and so does each of its two texts,
+ * so that there is room for it where an entry can go.
+ */
+
+typedef struct ngx_http_conflict_held_s  ngx_http_conflict_held_t;
+
+struct ngx_http_conflict_held_s {
+    ngx_http_conflict_held_t  *next;      /* in its bucket */
+    ngx_queue_t              queue;       /* of all, by when it was renewed */
+    uint64_t                 hash[2];     /* of the key */
+    uint64_t                 owner[2];    /* of the user; 0: nobody knows */
+    u_char                   token[NGX_HTTP_CONFLICT_LOCK_TOKEN];
+    int64_t                  acquired;
+    uint64_t                 until;       /* msec */
+    ngx_msec_t               idle;
+    u_char                  *user;
+    u_char                  *client;
+    uint16_t                 user_len;
+    uint16_t                 client_len;
+};
+
+
 typedef struct {
     ngx_uint_t               layout;
     ngx_atomic_t             changing;    /* found set: torn by a kill */
@@ -65,6 +89,11 @@ typedef struct {
     ngx_msec_t               full_logged;
     ngx_uint_t               full;
     ngx_uint_t               entries;
+    ngx_http_conflict_held_t  **held;     /* buckets */
+    ngx_uint_t               held_mask;
+    ngx_queue_t              locks;       /* renewed last comes first */
+    ngx_uint_t               n_locks;
+    ngx_msec_t               locks_logged;
 } ngx_http_conflict_shctx_t;
 
 
@@ -108,6 +137,10 @@ ngx_http_conflict_entry_t *ngx_http_conflict_shm_insert(
 void ngx_http_conflict_shm_set(ngx_http_conflict_shctx_t *sh,
     ngx_http_conflict_entry_t *e, conflict_state_e state, uint64_t until);
 
+/* As much memory as an entry takes, for which others go; NULL: none can. */
+void *ngx_http_conflict_shm_slot(ngx_http_conflict_shm_t *shm,
+    ngx_http_conflict_shctx_t *sh);
+
 /*
  * What the entry is worth now.  A lease that ran out becomes a quarantine,
  * and that, once over, CONFLICT_UNKNOWN.
@@ -125,6 +158,23 @@ ngx_int_t ngx_http_conflict_shm_peek(ngx_http_conflict_op_t *op,
     ngx_http_conflict_shctx_t *sh, ngx_http_conflict_entry_t *e);
 ngx_int_t ngx_http_conflict_shm_observe(ngx_http_conflict_op_t *op,
     ngx_http_conflict_shctx_t *sh, ngx_http_conflict_entry_t *e);
+ngx_int_t ngx_http_conflict_shm_renew(ngx_http_conflict_op_t *op,
+    ngx_http_conflict_shctx_t *sh, ngx_http_conflict_entry_t *e);
+ngx_int_t ngx_http_conflict_shm_commit(ngx_http_conflict_op_t *op,
+    ngx_http_conflict_shctx_t *sh, ngx_http_conflict_entry_t *e);
+ngx_int_t ngx_http_conflict_shm_cancel(ngx_http_conflict_op_t *op,
+    ngx_http_conflict_shctx_t *sh, ngx_http_conflict_entry_t *e);
+ngx_int_t ngx_http_conflict_shm_abandon(ngx_http_conflict_op_t *op,
+    ngx_http_conflict_shctx_t *sh, ngx_http_conflict_entry_t *e);
+ngx_int_t ngx_http_conflict_shm_locking(ngx_http_conflict_op_t *op,
+    ngx_http_conflict_shctx_t *sh, ngx_http_conflict_entry_t *e);
+
+/*
+ * 1 where somebody else than the operation's caller has the lock, which is
+ * noted then; the caller's own is renewed.
+ */
+ngx_uint_t ngx_http_conflict_shm_locked(ngx_http_conflict_op_t *op,
+    ngx_http_conflict_shctx_t *sh);
 
 /*
  * An entry for the operation's key, free and under a version that nobody

@@ -85,10 +85,59 @@ ngx_http_conflict_op_copy(ngx_str_t *dst, u_char *data, size_t len)
 
 
 void
+ngx_http_conflict_op_found(ngx_http_conflict_op_t *op, ngx_str_t *holder,
+    ngx_str_t *origin)
+{
+    u_char                    *p;
+    ngx_http_conflict_lock_t  *lock;
+
+    lock = &op->lock;
+
+    if (lock->holder.data) {
+        ngx_free(lock->holder.data);
+    }
+
+    ngx_str_null(&lock->holder);
+    ngx_str_null(&lock->origin);
+
+    p = ngx_alloc(holder->len + origin->len + 1, ngx_cycle->log);
+    if (p == NULL) {
+        /* it is not known whose it is, then */
+        return;
+    }
+
+    lock->holder.data = p;
+    lock->holder.len = holder->len;
+    lock->origin.data = ngx_cpymem(p, holder->data, holder->len);
+    lock->origin.len = origin->len;
+    ngx_memcpy(lock->origin.data, origin->data, origin->len);
+}
+
+
+ngx_uint_t
+ngx_http_conflict_lock_same(const u_char *a, const u_char *b)
+{
+    ngx_uint_t  i, differ;
+
+    differ = 0;
+
+    for (i = 0; i < NGX_HTTP_CONFLICT_LOCK_TOKEN; i++) {
+        differ |= a[i] ^ b[i];
+    }
+
+    return differ == 0;
+}
+
+
+void
 ngx_http_conflict_op_free(ngx_http_conflict_op_t *op)
 {
     if (op->data) {
         ngx_free(op->data);
+    }
+
+    if (op->lock.holder.data) {
+        ngx_free(op->lock.holder.data);
     }
 
     ngx_http_conflict_op_forget(op);

@@ -34,6 +34,57 @@ typedef enum {
 } ngx_http_conflict_store_error_e;
 
 
+/* what is wanted of a lock, and what has become of that */
+
+typedef enum {
+    NGX_HTTP_CONFLICT_LOCK_SHOW = 0,
+    NGX_HTTP_CONFLICT_LOCK_ACQUIRE,
+    NGX_HTTP_CONFLICT_LOCK_RELEASE
+} ngx_http_conflict_lock_verb_e;
+
+typedef enum {
+    NGX_HTTP_CONFLICT_LOCK_NONE = 0,     /* there is none */
+    NGX_HTTP_CONFLICT_LOCK_HELD,         /* by somebody else */
+    NGX_HTTP_CONFLICT_LOCK_OWN,          /* by the caller; acquire: renewed */
+    NGX_HTTP_CONFLICT_LOCK_GRANTED,
+    NGX_HTTP_CONFLICT_LOCK_TAKEN,        /* from the same user, who has lost
+                                            the token or is elsewhere now */
+    NGX_HTTP_CONFLICT_LOCK_RELEASED,
+    NGX_HTTP_CONFLICT_LOCK_FORCED,       /* somebody else's was released */
+    NGX_HTTP_CONFLICT_LOCK_TOO_MANY      /* the user has as many as he may */
+} ngx_http_conflict_lock_result_e;
+
+#define NGX_HTTP_CONFLICT_LOCK_TOKEN   16      /* bytes */
+#define NGX_HTTP_CONFLICT_LOCK_USER    112     /* bytes that are shown */
+#define NGX_HTTP_CONFLICT_LOCK_CLIENT  112
+
+
+/*
+ * The caller, of a write as well, and the lock that was found.  The strings
+ * of the caller are its request's.
+ */
+
+typedef struct {
+    ngx_str_t                         user;       /* empty: nobody knows */
+    ngx_str_t                         client;
+    u_char                            token[NGX_HTTP_CONFLICT_LOCK_TOKEN];
+    unsigned                          given:1;    /* there is a token */
+
+    ngx_http_conflict_lock_verb_e     verb;
+    u_char                            fresh[NGX_HTTP_CONFLICT_LOCK_TOKEN];
+    ngx_msec_t                        idle;
+    ngx_uint_t                        quota;      /* of a user; 0: none */
+    unsigned                          force:1;
+
+    ngx_http_conflict_lock_result_e   result;
+    ngx_str_t                         holder;     /* on the heap, cut */
+    ngx_str_t                         origin;     /* client of the holder, in
+                                                     the same memory */
+    int64_t                           acquired;   /* microseconds */
+    ngx_msec_t                        left;       /* until it ends */
+} ngx_http_conflict_lock_t;
+
+
 /*
  * An operation.  It is allocated with the key, outlives its request, and is
  * used for one write or read from its begin or peek to its settle.
@@ -58,6 +109,7 @@ struct ngx_http_conflict_op_s {
     ngx_uint_t                        rows;       /* of history; 0: none */
     size_t                            row_bytes;  /* of them together */
     ngx_msec_t                        row_ttl;
+    ngx_http_conflict_lock_t          lock;
     unsigned                          minted:1;   /* the module's versions */
     unsigned                          fresh:1;    /* observed just now */
     unsigned                          force:1;    /* has waited enough */
@@ -112,6 +164,7 @@ struct ngx_http_conflict_op_s {
     unsigned                          begins:1;
     unsigned                          observes:1;
     unsigned                          recalls:1;
+    unsigned                          locking:1;
     unsigned                          overlap:1;  /* leased over another */
 };
 
@@ -141,8 +194,9 @@ typedef struct {
 
 typedef struct {
     /*
-     * Checks policy and preconditions, and takes the lease where the verdict
-     * is CONFLICT_PASS or CONFLICT_OVERWRITE, or op->report is set.
+     * Checks lock, policy and preconditions, and takes the lease where the
+     * verdict is CONFLICT_PASS, CONFLICT_OVERWRITE or CONFLICT_COMBINE, or
+     * op->report is set.  A write by its holder renews a lock.
      */
     ngx_http_conflict_op_pt           begin;
 
@@ -185,6 +239,13 @@ typedef struct {
     ngx_http_conflict_op_pt           recall;
 
     /*
+     * Does op->lock.verb and fills in the lock; of what is acquired the
+     * token is lock.fresh, of what is renewed lock.token.  Tells the version
+     * as well, where it is known: op->state is CONFLICT_FREE then.
+     */
+    ngx_http_conflict_op_pt           lock;
+
+    /*
      * Adds a line, without its end, to the store's audit stream; NULL where
      * it has none.
      */
@@ -217,6 +278,7 @@ struct ngx_http_conflict_store_s {
     ngx_msec_t                             elders_checked;
 
     size_t                                 history_size;
+    unsigned                               locks:1;   /* some may be held */
     unsigned                               moved:1;   /* routes came to it */
     ngx_uint_t                             line;      /* of its directive */
     ngx_uint_t                             dropped;   /* of its stream */
@@ -240,6 +302,15 @@ ngx_http_conflict_op_t *ngx_http_conflict_op_create(ngx_http_request_t *r,
  */
 void ngx_http_conflict_op_release(ngx_http_conflict_op_t *op);
 void ngx_http_conflict_op_free(ngx_http_conflict_op_t *op);
+
+/*
+ * Notes the lock that was found, whose texts are copied.
+ */
+void ngx_http_conflict_op_found(ngx_http_conflict_op_t *op,
+    ngx_str_t *holder, ngx_str_t *origin);
+
+/* 1 where both tokens are the same; takes the same time in any case. */
+ngx_uint_t ngx_http_conflict_lock_same(const u_char *a, const u_char *b);
 
 /* Frees the bodies of a recall; copies one into the operation, for that. */
 void ngx_http_conflict_op_forget(ngx_http_conflict_op_t *op);

@@ -35,25 +35,9 @@ ngx_http_conflict_entry_t *
 ngx_http_conflict_shm_insert(ngx_http_conflict_shm_t *shm,
     ngx_http_conflict_shctx_t *sh, const uint64_t hash[2])
 {
-    ngx_uint_t                  n;
     ngx_http_conflict_entry_t  *e, **bucket;
 
-    e = NULL;
-
-    /* an eviction may free a slot of a page that is of no use: try more */
-
-    for (n = 0; n < 4; n++) {
-        e = ngx_slab_alloc_locked(shm->shpool,
-                                  sizeof(ngx_http_conflict_entry_t));
-        if (e) {
-            break;
-        }
-
-        if (ngx_http_conflict_shm_evict(shm, sh) != NGX_OK) {
-            return NULL;
-        }
-    }
-
+    e = ngx_http_conflict_shm_slot(shm, sh);
     if (e == NULL) {
         return NULL;
     }
@@ -76,6 +60,31 @@ ngx_http_conflict_shm_insert(ngx_http_conflict_shm_t *shm,
     sh->entries++;
 
     return e;
+}
+
+
+void *
+ngx_http_conflict_shm_slot(ngx_http_conflict_shm_t *shm,
+    ngx_http_conflict_shctx_t *sh)
+{
+    void        *p;
+    ngx_uint_t   n;
+
+    /* an eviction may free a slot of a page that is of no use: try more */
+
+    for (n = 0; n < 4; n++) {
+        p = ngx_slab_alloc_locked(shm->shpool, NGX_HTTP_CONFLICT_SHM_SLOT);
+
+        if (p) {
+            return p;
+        }
+
+        if (ngx_http_conflict_shm_evict(shm, sh) != NGX_OK) {
+            return NULL;
+        }
+    }
+
+    return NULL;
 }
 
 

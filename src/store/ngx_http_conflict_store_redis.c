@@ -34,6 +34,7 @@ const ngx_http_conflict_store_ops_t  ngx_http_conflict_redis_ops = {
     ngx_http_conflict_redis_observe,
     ngx_http_conflict_redis_keep,
     ngx_http_conflict_redis_recall,
+    ngx_http_conflict_redis_lock,
     ngx_http_conflict_redis_record
 };
 
@@ -44,6 +45,7 @@ ngx_http_conflict_redis_begin(ngx_http_conflict_op_t *op)
     size_t                           len;
     u_char                          *buf, verdicts[CONFLICT_STATES
                                                    * CONFLICT_CHECKS + 1];
+    u_char                           token[2 * NGX_HTTP_CONFLICT_LOCK_TOKEN];
     ngx_int_t                        rc;
     ngx_str_t                       *arg;
     ngx_uint_t                       i;
@@ -74,6 +76,11 @@ ngx_http_conflict_redis_begin(ngx_http_conflict_op_t *op)
     op->token = ngx_http_conflict_redis_token();
 
     ngx_http_conflict_redis_head(op, &args, arg, buf, op->token);
+
+    if (op->store->locks) {
+        args.third = ":l";
+    }
+
     ngx_http_conflict_redis_text(&args, (char *) verdicts);
     ngx_http_conflict_redis_number(&args, !op->minted);
     ngx_http_conflict_redis_number(&args, op->fresh);
@@ -86,6 +93,8 @@ ngx_http_conflict_redis_begin(ngx_http_conflict_op_t *op)
     ngx_http_conflict_redis_version(&args, pre->base);
     ngx_http_conflict_redis_date(&args, pre->unmodified);
     ngx_http_conflict_redis_number(&args, pre->exact);
+    ngx_http_conflict_redis_given(op, &args, token);
+    ngx_http_conflict_redis_bytes(&args, &op->lock.user);
     ngx_http_conflict_redis_number(&args, pre->matches);
 
     for (i = 0; i < pre->matches; i++) {
@@ -120,7 +129,7 @@ ngx_http_conflict_redis_peek(ngx_http_conflict_op_t *op)
 
     if (op->rows) {
         ngx_http_conflict_redis_number(&args, op->row_ttl);
-        args.history = 1;
+        args.third = ":h";
     }
 
     op->observes = 0;
@@ -184,6 +193,7 @@ ngx_http_conflict_redis_query(ngx_http_conflict_op_t *op,
     op->log = 0;
     op->begins = (script == NGX_HTTP_CONFLICT_REDIS_BEGIN);
     op->recalls = (script == NGX_HTTP_CONFLICT_REDIS_HISTORY);
+    op->locking = (script == NGX_HTTP_CONFLICT_REDIS_LOCK);
     op->sent = ngx_http_conflict_redis_local();
 
     if (ngx_http_conflict_redis_submit(op, script, args, conf->timeout,
@@ -237,12 +247,14 @@ ngx_http_conflict_redis_submit(ngx_http_conflict_op_t *op,
     size_t                           i;
     u_char                          *p, ch;
     ngx_int_t                        rc;
-    ngx_str_t                        key;
+    ngx_str_t                        key, *name;
     ngx_http_conflict_redis_conf_t  *conf;
 
     conf = ngx_http_conflict_redis_conf(op->store->data);
 
-    key.data = ngx_alloc(conf->prefix.len + 2 + 3 * op->key.len,
+    name = args->key ? args->key : &op->key;
+
+    key.data = ngx_alloc(conf->prefix.len + 2 + 3 * name->len,
                          ngx_cycle->log);
     if (key.data == NULL) {
         *why = "no memory";
@@ -254,8 +266,8 @@ ngx_http_conflict_redis_submit(ngx_http_conflict_op_t *op,
     p = ngx_cpymem(key.data, conf->prefix.data, conf->prefix.len);
     *p++ = '{';
 
-    for (i = 0; i < op->key.len; i++) {
-        ch = op->key.data[i];
+    for (i = 0; i < name->len; i++) {
+        ch = name->data[i];
 
         if (ch == '{' || ch == '}' || ch == '%') {
             p = ngx_sprintf(p, "%%%02Xd", (ngx_uint_t) ch);
@@ -269,7 +281,7 @@ ngx_http_conflict_redis_submit(ngx_http_conflict_op_t *op,
     key.len = p - key.data;
 
     rc = ngx_http_conflict_redis_send(op->store->data, script, &key,
-                                      args->history, args->arg, args->n, life,
+                                      args->third, args->arg, args->n, life,
                                       flags, handler, data, why);
     ngx_free(key.data);
 
@@ -288,6 +300,12 @@ ngx_http_conflict_redis_queried(void *data, ngx_str_t *answer, const char *why)
     if (answer) {
         op->rc = op->recalls ? ngx_http_conflict_redis_read_bodies(op, answer)
                              : ngx_http_conflict_redis_read_answer(op, answer);
+    }
+
+    if (op->locking && op->rc == NGX_OK && op->request
+        && ngx_http_conflict_redis_locked(op))
+    {
+        return;
     }
 
     if (op->begins

@@ -3,7 +3,8 @@
  * Copyright (C) the ngx_http_conflict_module authors
  *
  * The shared-memory store: the contract's operations, each one critical
- * section.  Here the writes; what reads tell it is in _store_read.c.
+ * section.  Here is how a write begins; how it ends is in _store_settle.c,
+ * what reads tell in _store_read.c, locks are in _store_lock.c.
  */
 
 
@@ -26,6 +27,8 @@ static ngx_int_t ngx_http_conflict_shm_op_peek(
     ngx_http_conflict_op_t *op);
 static ngx_int_t ngx_http_conflict_shm_op_observe(
     ngx_http_conflict_op_t *op);
+static ngx_int_t ngx_http_conflict_shm_op_lock(
+    ngx_http_conflict_op_t *op);
 static ngx_int_t ngx_http_conflict_shm_op_keep(ngx_http_conflict_op_t *op,
     ngx_http_conflict_row_t *row);
 
@@ -36,19 +39,8 @@ static conflict_verdict_e ngx_http_conflict_shm_verdict(
     ngx_http_conflict_entry_t *e);
 static ngx_int_t ngx_http_conflict_shm_lease(ngx_http_conflict_op_t *op,
     ngx_http_conflict_shctx_t *sh, ngx_http_conflict_entry_t *e);
-static ngx_int_t ngx_http_conflict_shm_renew(ngx_http_conflict_op_t *op,
-    ngx_http_conflict_shctx_t *sh, ngx_http_conflict_entry_t *e);
-static ngx_int_t ngx_http_conflict_shm_commit(ngx_http_conflict_op_t *op,
-    ngx_http_conflict_shctx_t *sh, ngx_http_conflict_entry_t *e);
-static ngx_int_t ngx_http_conflict_shm_cancel(ngx_http_conflict_op_t *op,
-    ngx_http_conflict_shctx_t *sh, ngx_http_conflict_entry_t *e);
-static ngx_int_t ngx_http_conflict_shm_abandon(ngx_http_conflict_op_t *op,
-    ngx_http_conflict_shctx_t *sh, ngx_http_conflict_entry_t *e);
 static ngx_int_t ngx_http_conflict_shm_unchanged(ngx_http_conflict_op_t *op,
     ngx_http_conflict_shctx_t *sh, ngx_http_conflict_entry_t *e);
-static ngx_uint_t ngx_http_conflict_shm_mine(ngx_http_conflict_op_t *op,
-    ngx_http_conflict_shctx_t *sh, ngx_http_conflict_entry_t *e,
-    uint64_t until);
 
 
 const ngx_http_conflict_store_ops_t  ngx_http_conflict_shm_ops = {
@@ -61,6 +53,7 @@ const ngx_http_conflict_store_ops_t  ngx_http_conflict_shm_ops = {
     ngx_http_conflict_shm_op_observe,
     ngx_http_conflict_shm_op_keep,
     ngx_http_conflict_shm_recall,
+    ngx_http_conflict_shm_op_lock,
     NULL
 };
 
@@ -131,6 +124,13 @@ ngx_http_conflict_shm_op_keep(ngx_http_conflict_op_t *op,
 
 
 static ngx_int_t
+ngx_http_conflict_shm_op_lock(ngx_http_conflict_op_t *op)
+{
+    return ngx_http_conflict_shm_run(op, ngx_http_conflict_shm_locking);
+}
+
+
+static ngx_int_t
 ngx_http_conflict_shm_op_observe(ngx_http_conflict_op_t *op)
 {
     return ngx_http_conflict_shm_run(op, ngx_http_conflict_shm_observe);
@@ -175,7 +175,9 @@ ngx_http_conflict_shm_begin(ngx_http_conflict_op_t *op,
         return NGX_ERROR;
     }
 
-    op->verdict = ngx_http_conflict_shm_verdict(op, sh, e);
+    op->verdict = ngx_http_conflict_shm_locked(op, sh)
+                  ? CONFLICT_LOCKED
+                  : ngx_http_conflict_shm_verdict(op, sh, e);
 
     if (op->verdict == CONFLICT_PASS || op->verdict == CONFLICT_OVERWRITE
         || op->verdict == CONFLICT_COMBINE
@@ -297,196 +299,10 @@ ngx_http_conflict_shm_lease(ngx_http_conflict_op_t *op,
 
 
 static ngx_int_t
-ngx_http_conflict_shm_renew(ngx_http_conflict_op_t *op,
-    ngx_http_conflict_shctx_t *sh, ngx_http_conflict_entry_t *e)
-{
-    uint64_t  until;
-
-    until = ngx_current_msec + op->lease;
-
-    if (e) {
-
-        if (ngx_http_conflict_shm_mine(op, sh, e, until + op->quarantine)) {
-            ngx_http_conflict_shm_set(sh, e, CONFLICT_LEASED, until);
-        }
-
-        return NGX_OK;
-    }
-
-    /* the zone was rebuilt, but this write is still at the upstream */
-
-    e = ngx_http_conflict_shm_new(op, sh);
-    if (e == NULL) {
-        return NGX_ERROR;
-    }
-
-    e->version = op->version;
-    e->fence = op->fence;
-    e->pending = op->fingerprint;
-    e->overlap = (op->policy <= CONFLICT_CLIENT_WINS || op->report
-                  || sh->closed <= ngx_current_msec);
-    e->quarantine = (uint32_t) op->quarantine;
-
-    ngx_http_conflict_shm_set(sh, e, CONFLICT_LEASED, until);
-
-    return NGX_OK;
-}
-
-
-static ngx_int_t
-ngx_http_conflict_shm_commit(ngx_http_conflict_op_t *op,
-    ngx_http_conflict_shctx_t *sh, ngx_http_conflict_entry_t *e)
-{
-    int64_t   mtime;
-    unsigned  twice;
-
-    op->leased = 0;
-    op->applied = 0;
-
-    if (e == NULL || !ngx_http_conflict_shm_mine(op, sh, e, 0)) {
-        return NGX_OK;
-    }
-
-    if (op->minted) {
-        e->version = op->fence;
-
-    } else {
-        e->version = op->seen.version ? op->seen.version
-                                      : op->fence | CONFLICT_VERSION_OPAQUE;
-    }
-
-    e->existence = op->seen.existence;
-    e->last = e->pending;
-    e->certain = 1;
-    e->pending = 0;
-    e->body = 0;
-
-    ngx_http_conflict_failpoint();
-
-    mtime = e->mtime;
-    twice = e->twice;
-
-    conflict_mtime_next(&mtime, &twice,
-                        (op->seen.mtime == CONFLICT_TIME_NONE)
-                        ? ngx_http_conflict_shm_now() : op->seen.mtime);
-
-    e->mtime = mtime;
-    e->twice = twice;
-    e->dated = 1;
-
-    if (e->overlap) {
-        ngx_http_conflict_shm_set(sh, e, CONFLICT_QUARANTINED,
-                                  ngx_current_msec + e->quarantine);
-
-    } else {
-        ngx_http_conflict_shm_set(sh, e, CONFLICT_FREE, 0);
-    }
-
-    ngx_http_conflict_shm_answer(op, sh, e);
-    op->applied = !e->overlap;
-
-    return NGX_OK;
-}
-
-
-static ngx_int_t
-ngx_http_conflict_shm_cancel(ngx_http_conflict_op_t *op,
-    ngx_http_conflict_shctx_t *sh, ngx_http_conflict_entry_t *e)
-{
-    op->leased = 0;
-
-    if (e == NULL || e->fence != op->fence || e->state == CONFLICT_FREE) {
-        /* nothing happened, whoever has had the entry since */
-        return NGX_OK;
-    }
-
-    e->pending = 0;
-
-    if (e->overlap) {
-        ngx_http_conflict_shm_set(sh, e, CONFLICT_QUARANTINED,
-                                  ngx_current_msec + e->quarantine);
-
-    } else if (e->known) {
-        ngx_http_conflict_shm_set(sh, e, CONFLICT_FREE, 0);
-
-    } else {
-        ngx_http_conflict_shm_set(sh, e, CONFLICT_QUARANTINED,
-                                  ngx_current_msec);
-    }
-
-    ngx_http_conflict_shm_answer(op, sh, e);
-
-    return NGX_OK;
-}
-
-
-static ngx_int_t
-ngx_http_conflict_shm_abandon(ngx_http_conflict_op_t *op,
-    ngx_http_conflict_shctx_t *sh, ngx_http_conflict_entry_t *e)
-{
-    uint64_t  until;
-
-    op->leased = 0;
-
-    until = ngx_current_msec + op->quarantine;
-
-    if (e && ngx_http_conflict_shm_mine(op, sh, e, until)) {
-
-        if (e->overlap) {
-            until = ngx_max(until, ngx_current_msec + e->quarantine);
-        }
-
-        ngx_http_conflict_shm_set(sh, e, CONFLICT_QUARANTINED, until);
-    }
-
-    return NGX_OK;
-}
-
-
-static ngx_int_t
 ngx_http_conflict_shm_unchanged(ngx_http_conflict_op_t *op,
     ngx_http_conflict_shctx_t *sh, ngx_http_conflict_entry_t *e)
 {
     return (e && e->state == CONFLICT_FREE && e->fence == op->fence
             && e->version == op->version)
            ? NGX_OK : NGX_DECLINED;
-}
-
-
-/*
- * Is the lease still this operation's?  Where it is not, what this write
- * did, or may do until "until", makes the entry's state less sure.
- */
-
-static ngx_uint_t
-ngx_http_conflict_shm_mine(ngx_http_conflict_op_t *op,
-    ngx_http_conflict_shctx_t *sh, ngx_http_conflict_entry_t *e,
-    uint64_t until)
-{
-    conflict_state_e  state;
-
-    state = ngx_http_conflict_shm_state(e);
-
-    if (e->fence == op->fence && state != CONFLICT_FREE) {
-        /* even if it ran out: nobody else was let in since */
-        return 1;
-    }
-
-    until = ngx_max(until, ngx_current_msec);
-
-    switch (state) {
-
-    case CONFLICT_LEASED:
-        e->overlap = 1;
-        break;
-
-    case CONFLICT_QUARANTINED:
-        e->until = ngx_max(e->until, until);
-        break;
-
-    default:
-        ngx_http_conflict_shm_set(sh, e, CONFLICT_QUARANTINED, until);
-    }
-
-    return 0;
 }

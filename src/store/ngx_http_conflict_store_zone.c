@@ -125,6 +125,7 @@ ngx_http_conflict_shm_build(ngx_http_conflict_shm_t *shm)
      *     sh->elders = 0;
      *     sh->full = 0;
      *     sh->entries = 0;
+     *     sh->n_locks = 0;
      */
 
     sh->layout = NGX_HTTP_CONFLICT_SHM_LAYOUT;
@@ -143,8 +144,20 @@ ngx_http_conflict_shm_build(ngx_http_conflict_shm_t *shm)
         return NULL;
     }
 
+    /* locks may take a quarter of it */
+
+    sh->held_mask = ngx_max(n / 32, 1) - 1;
+
+    sh->held = ngx_slab_calloc_locked(shm->shpool,
+                                      (sh->held_mask + 1)
+                                      * sizeof(ngx_http_conflict_held_t *));
+    if (sh->held == NULL) {
+        return NULL;
+    }
+
     ngx_queue_init(&sh->free);
     ngx_queue_init(&sh->busy);
+    ngx_queue_init(&sh->locks);
 
     len = sizeof(" in conflict store \"\"") + shm->store->name.len;
 

@@ -35,6 +35,8 @@ static char *ngx_http_conflict_test(ngx_conf_t *cf, ngx_command_t *cmd,
 static ngx_http_conflict_store_t *ngx_http_conflict_test_store(
     ngx_http_conflict_main_conf_t *nmcf, ngx_str_t *name);
 static ngx_int_t ngx_http_conflict_test_handler(ngx_http_request_t *r);
+static void ngx_http_conflict_test_lock(ngx_http_request_t *r,
+    ngx_http_conflict_op_t *op);
 static void ngx_http_conflict_test_done(ngx_http_conflict_op_t *op);
 static ngx_int_t ngx_http_conflict_test_send(ngx_http_request_t *r,
     ngx_http_conflict_op_t *op, ngx_int_t rc);
@@ -261,6 +263,8 @@ ngx_http_conflict_test_handler(ngx_http_request_t *r)
     row.read = ngx_http_conflict_test_arg(r, "read", 0);
     (void) ngx_http_arg(r, (u_char *) "text", 4, &row.body);
 
+    ngx_http_conflict_test_lock(r, op);
+
     op->seen.version = ngx_http_conflict_test_arg(r, "version",
                                                   op->seen.version);
     op->seen.body = ngx_http_conflict_test_arg(r, "body", 0);
@@ -287,6 +291,7 @@ ngx_http_conflict_test_handler(ngx_http_request_t *r)
     ngx_http_conflict_test_do(peek)
     ngx_http_conflict_test_do(observe)
     ngx_http_conflict_test_do(recall)
+    ngx_http_conflict_test_do(lock)
 
     if (what.len == sizeof("keep") - 1
         && ngx_strncmp(what.data, "keep", sizeof("keep") - 1) == 0)
@@ -304,6 +309,39 @@ ngx_http_conflict_test_handler(ngx_http_request_t *r)
     }
 
     return ngx_http_conflict_test_send(r, op, rc);
+}
+
+
+/* tokens are small numbers: the last byte of one */
+
+static void
+ngx_http_conflict_test_lock(ngx_http_request_t *r, ngx_http_conflict_op_t *op)
+{
+    ngx_uint_t                 last;
+    ngx_http_conflict_lock_t  *lock;
+
+    static ngx_uint_t  tokens = 100;
+
+    lock = &op->lock;
+    last = NGX_HTTP_CONFLICT_LOCK_TOKEN - 1;
+
+    op->store->locks = 1;
+
+    ngx_str_null(&lock->user);
+    ngx_str_null(&lock->client);
+
+    (void) ngx_http_arg(r, (u_char *) "user", 4, &lock->user);
+    (void) ngx_http_arg(r, (u_char *) "client", 6, &lock->client);
+
+    lock->token[last] = (u_char) ngx_http_conflict_test_arg(r, "token", 0);
+    lock->given = (lock->token[last] != 0);
+    lock->fresh[last] = (u_char) ngx_http_conflict_test_arg(r, "fresh_token",
+                                                            ++tokens);
+    lock->verb = ngx_http_conflict_test_arg(r, "verb",
+                                            NGX_HTTP_CONFLICT_LOCK_ACQUIRE);
+    lock->idle = ngx_http_conflict_test_arg(r, "idle", 60000);
+    lock->quota = ngx_http_conflict_test_arg(r, "quota", 0);
+    lock->force = ngx_http_conflict_test_arg(r, "forced", 0);
 }
 
 
@@ -331,7 +369,12 @@ ngx_http_conflict_test_send(ngx_http_request_t *r, ngx_http_conflict_op_t *op,
 
     static const char  *verdicts[] = {
         "pass", "overwrite", "drop", "refuse", "wait", "fetch", "replay",
-        "verify", "combine"
+        "verify", "combine", "locked"
+    };
+
+    static const char  *locks[] = {
+        "none", "held", "own", "granted", "taken", "released", "forced",
+        "too_many"
     };
 
     static const char  *states[] = {
@@ -355,13 +398,16 @@ ngx_http_conflict_test_send(ngx_http_request_t *r, ngx_http_conflict_op_t *op,
                   "\"wait\":%M,\"present\":%d,\"header\":%d,\"leased\":%d,"
                   "\"external\":%d,\"applied\":%d,\"log\":%d,"
                   "\"held\":%d,\"repeat\":%d,\"certain\":%d,"
+                  "\"lock\":\"%s\",\"holder\":\"%V\",\"origin\":\"%V\","
+                  "\"left\":%M,"
                   "\"base_body\":\"%V\",\"made_body\":\"%V\"}",
                   rc, errors[op->error], verdicts[op->verdict],
                   states[op->state], op->version, op->fence, op->body,
                   op->mtime, op->twice, op->existence, op->wait, op->present,
                   op->header, op->leased, op->external, op->applied, op->log,
-                  op->held, op->repeat, op->certain, &op->base_body,
-                  &op->made_body);
+                  op->held, op->repeat, op->certain,
+                  locks[op->lock.result], &op->lock.holder, &op->lock.origin,
+                  op->lock.left, &op->base_body, &op->made_body);
 
     op->request = NULL;
 

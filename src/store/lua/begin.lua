@@ -1,20 +1,21 @@
 -- begin: checks policy and preconditions, and takes the lease.
 --
--- input:   ARGV 6 verdicts: a digit for each check, those of the free state
+-- input:   KEYS 3, if it is there: the lock of the entry
+--          ARGV 6 verdicts: a digit for each check, those of the free state
 --               first, 7 own: 1 where the upstream owns versions, 8 fresh,
 --               9 force, 10 report, 11 lease, 12 quarantine (msec),
 --               13 fingerprint, 14 kinds of preconditions, 15 base,
---               16 unmodified (usec), 17 exact, 18 number of match tags,
---               then these, then those of none-match
+--               16 unmodified (usec), 17 exact, 18 token of a lock, 19 user,
+--               20 number of match tags, then these, then those of none-match
 -- output:  ... state, present, version, fence, hash of the body, mtime,
 --               twice and 2 * dated, existence, wait (msec), clock
 --               (usec), verdict,
---               header, leased, overlap, doubt
+--               header, leased, overlap, doubt; with LOCKED the lock
 
 -- conflict_verdict_e and conflict_check_e
 
-local PASS, OVERWRITE, WAIT, FETCH, REPLAY, VERIFY, COMBINE
-      = 0, 1, 4, 5, 6, 7, 8
+local PASS, OVERWRITE, WAIT, FETCH, REPLAY, VERIFY, COMBINE, LOCKED
+      = 0, 1, 4, 5, 6, 7, 8, 9
 local NO_BASE, HOLDS, STALE, UNSURE, FAILED = 0, 1, 2, 3, 4
 
 local BASE, MATCH, MATCH_ANY, UNMODIFIED = 0x01, 0x02, 0x04, 0x08
@@ -22,7 +23,7 @@ local NONE_MATCH, NONE_ANY = 0x10, 0x20
 
 local own, report = ARGV[7] == '1', ARGV[10] == '1'
 local fingerprint, base = ARGV[13], ARGV[15]
-local kinds, last_match = tonumber(ARGV[14]), 18 + ARGV[18]
+local kinds, last_match = tonumber(ARGV[14]), 20 + ARGV[20]
 
 local function kind(bits)
     return bit.band(kinds, bits) ~= 0
@@ -44,7 +45,7 @@ local function match(e, pending)
         return e.existence == EXISTS and HOLDS or UNSURE
     end
 
-    for i = 19, last_match do
+    for i = 21, last_match do
         if ARGV[i] == e.v or ARGV[i] == pending then
             return HOLDS
         end
@@ -134,6 +135,9 @@ if e and e.state == LEASED and e.w == token then
                  e.verdict .. ' ' .. e.header .. ' 1 ' .. e.overlap .. ' 0')
 end
 
+local lock = KEYS[3] and lock_of(KEYS[3])
+local mine = lock and owns(lock, ARGV[18], ARGV[19])
+
 local checked = kinds == 0 and NO_BASE or HOLDS
 
 if kinds ~= 0 and e and state ~= UNKNOWN then
@@ -144,7 +148,10 @@ local verdict = string.byte(ARGV[6], state * 5 + checked + 1) - 48
 local stale = checked == STALE or checked == FAILED
 local header, doubt = checked == FAILED and 1 or 0, 0
 
-if verdict == WAIT and ARGV[9] == '1' then
+if lock and not mine then
+    verdict, header = LOCKED, 0
+
+elseif verdict == WAIT and ARGV[9] == '1' then
     verdict = OVERWRITE
 
 elseif stale and verdict ~= WAIT and fingerprint ~= '-'
@@ -157,6 +164,12 @@ then
 elseif state == FREE and checked == UNSURE and kind(BASE) and newer(e) then
     -- this store may have forgotten a version: only a GET can tell now
     doubt = 1
+end
+
+local more = lock and not mine and shown(lock, KEYS[3]) or ''
+
+if mine then
+    call('PEXPIRE', KEYS[3], lock.idle)
 end
 
 if verdict == PASS or verdict == OVERWRITE or verdict == COMBINE
@@ -179,8 +192,8 @@ then
     set(e, LEASED, now + ARGV[11])
     save(e)
 
-    return reply(state, e, till,
-                 verdict .. ' ' .. header .. ' 1 ' .. e.overlap .. ' 0')
+    return reply(state, e, till, verdict .. ' ' .. header .. ' 1 '
+                                 .. e.overlap .. ' 0' .. more)
 end
 
 if verdict == FETCH and not e then
@@ -190,4 +203,5 @@ if verdict == FETCH and not e then
     save(e)
 end
 
-return reply(state, e, ends(e), verdict .. ' ' .. header .. ' 0 0 ' .. doubt)
+return reply(state, e, ends(e), verdict .. ' ' .. header .. ' 0 0 ' .. doubt
+                                .. more)

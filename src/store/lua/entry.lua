@@ -193,6 +193,43 @@ local function reply(state, e, till, more)
            .. ' ' .. usec() .. ' ' .. more
 end
 
+-- A lock is a string, too: token, when it was acquired (usec), idle (msec),
+-- length of the user, then user and client.
+
+local function lock_of(lock_key)
+    local value = call('GET', lock_key)
+
+    if not value then
+        return nil
+    end
+
+    local lock, n, names = {}, nil, nil
+
+    lock.token, lock.acquired, lock.idle, n, names = string.match(
+        value, '^(%x+) (%d+) (%d+) (%d+) (.*)$')
+
+    lock.user = string.sub(names, 1, n)
+    lock.client = string.sub(names, n + 1)
+
+    return lock
+end
+
+local function owns(lock, given, user)
+    return given ~= '-' and lock.token == given
+           or user ~= '' and lock.user == user
+end
+
+-- behind all else: when it was acquired, how long it lasts (msec), the
+-- lengths of user and client, and both, cut
+
+local function shown(lock, lock_key)
+    local user = string.sub(lock.user, 1, 112)
+    local client = string.sub(lock.client, 1, 112)
+
+    return ' ' .. lock.acquired .. ' ' .. max(call('PTTL', lock_key), 0) .. ' '
+           .. #user .. ' ' .. #client .. ' ' .. user .. client
+end
+
 local function ends(e)
 
     if not e then

@@ -1,0 +1,218 @@
+
+/*
+ * Copyright (C) the ngx_http_conflict_module authors
+ *
+ * What follows from the module's own GET: an unknown state is settled by it,
+ * or a verdict that needs the latest body is carried out.
+ */
+
+
+#include "ngx_http_conflict_module.h"
+
+
+static ngx_uint_t ngx_http_conflict_reflected(ngx_http_conflict_ctx_t *ctx);
+static ngx_uint_t ngx_http_conflict_gone(ngx_uint_t status);
+static ngx_uint_t ngx_http_conflict_forbidden(ngx_uint_t status);
+
+
+/* the GET has ended: it was to settle an unknown state, or for a refusal */
+
+ngx_int_t
+ngx_http_conflict_fetched(ngx_http_conflict_ctx_t *ctx)
+{
+    ngx_http_conflict_latest_t  *latest;
+
+    latest = &ctx->latest;
+
+    if (latest->cached) {
+        /* of a version before this one, perhaps: as good as none */
+
+        ngx_log_error(NGX_LOG_ERR, ctx->request->connection->log, 0,
+                      "a cache answered the GET for the latest body of "
+                      "\"%V\", add \"proxy_cache_bypass $conflict_fetch\"",
+                      &ctx->key);
+        latest->status = NGX_HTTP_BAD_GATEWAY;
+    }
+
+    if (ngx_http_conflict_forbidden(latest->status)) {
+
+        if (latest->revalidate) {
+            /* who may write but not read is not told, nor checked */
+            ngx_http_conflict_unchecked(ctx, NGX_HTTP_CONFLICT_RELAY, 0);
+            return NGX_OK;
+        }
+
+        latest->valid = 1;
+        ctx->state = NGX_HTTP_CONFLICT_ST_LATEST;
+        return NGX_OK;
+    }
+
+    if (!latest->revalidate) {
+        latest->valid = 1;
+        ctx->state = NGX_HTTP_CONFLICT_ST_LATEST;
+        return NGX_OK;
+    }
+
+    if (latest->status != NGX_HTTP_OK && latest->status != NGX_HTTP_NO_CONTENT
+        && !ngx_http_conflict_gone(latest->status))
+    {
+        ngx_http_conflict_unchecked(ctx, NGX_HTTP_CONFLICT_UNAVAILABLE,
+                                    ctx->conf->store_error);
+        return NGX_OK;
+    }
+
+    if (ngx_http_conflict_latest_seen(ctx) != NGX_OK) {
+        ngx_log_error(NGX_LOG_ERR, ctx->request->connection->log, 0,
+                      "the answer to a GET of \"%V\" does not carry the "
+                      "version that \"conflict_version\" says", &ctx->key);
+        ngx_http_conflict_unchecked(ctx, NGX_HTTP_CONFLICT_UNAVAILABLE,
+                                    ctx->conf->store_error);
+        return NGX_OK;
+    }
+
+    ctx->op->seen.latest = 1;
+    ctx->state = NGX_HTTP_CONFLICT_ST_OBSERVE;
+
+    return NGX_OK;
+}
+
+
+/* a verdict that needs the latest body; it is here, or fetched now */
+
+ngx_int_t
+ngx_http_conflict_found(ngx_http_conflict_ctx_t *ctx)
+{
+    ngx_http_conflict_op_t      *op;
+    ngx_http_conflict_latest_t  *latest;
+
+    op = ctx->op;
+    latest = &ctx->latest;
+
+    if (!(latest->valid && latest->version == op->version)
+        && !(ctx->conf->latest == NGX_HTTP_CONFLICT_LATEST_OFF
+             && op->verdict == CONFLICT_REFUSE))
+    {
+        /* the version was read before the GET: it is not newer */
+        latest->version = op->version;
+        latest->started = 0;
+        latest->revalidate = 0;
+        ctx->state = NGX_HTTP_CONFLICT_ST_FETCH;
+        return NGX_OK;
+    }
+
+    if (latest->valid && ngx_http_conflict_forbidden(latest->status)) {
+        /* who may not GET it sees the upstream's answer to that */
+        ngx_http_conflict_refuse(ctx, NGX_HTTP_CONFLICT_RELAY,
+                                 NGX_HTTP_CONFLICT_REJECTED,
+                                 ngx_http_conflict_stale_action(op->policy));
+        return NGX_OK;
+    }
+
+    if (op->verdict == CONFLICT_PASS) {
+        ctx->state = NGX_HTTP_CONFLICT_ST_COMBINE;
+        return NGX_OK;
+    }
+
+    if (op->verdict == CONFLICT_VERIFY) {
+
+        if (ngx_http_conflict_reflected(ctx)) {
+            op->verdict = CONFLICT_REPLAY;
+
+        } else if (op->policy <= CONFLICT_CLIENT_WINS) {
+            /* not what this write wanted: it takes its turn again */
+            op->fingerprint = 0;
+            ctx->state = NGX_HTTP_CONFLICT_ST_BEGIN;
+            return NGX_OK;
+
+        } else {
+            op->verdict = (op->policy == CONFLICT_SERVER_WINS)
+                          ? CONFLICT_DROP : CONFLICT_REFUSE;
+        }
+    }
+
+    if (op->verdict == CONFLICT_REPLAY) {
+        ngx_http_conflict_refuse(ctx, NGX_HTTP_CONFLICT_LATEST,
+                                 NGX_HTTP_CONFLICT_REPLAYED,
+                                 NGX_HTTP_CONFLICT_NO_ACTION);
+        return NGX_OK;
+    }
+
+    if (op->existence == CONFLICT_DELETED
+        || (latest->valid && ngx_http_conflict_gone(latest->status)))
+    {
+        ngx_http_conflict_refuse(ctx, NGX_HTTP_CONFLICT_STALE,
+                                 NGX_HTTP_CONFLICT_REJECTED,
+                                 NGX_HTTP_CONFLICT_ACT_DELETED);
+        return NGX_OK;
+    }
+
+    if (op->verdict == CONFLICT_COMBINE) {
+        ctx->state = NGX_HTTP_CONFLICT_ST_COMBINE;
+        return NGX_OK;
+    }
+
+    if (op->verdict == CONFLICT_DROP && latest->status == NGX_HTTP_OK
+        && !latest->too_large)
+    {
+        ngx_http_conflict_refuse(ctx, NGX_HTTP_CONFLICT_LATEST,
+                                 NGX_HTTP_CONFLICT_DROPPED,
+                                 NGX_HTTP_CONFLICT_ACT_SERVER_WINS);
+        return NGX_OK;
+    }
+
+    ngx_http_conflict_refuse(ctx, NGX_HTTP_CONFLICT_STALE,
+                             NGX_HTTP_CONFLICT_REJECTED,
+                             ngx_http_conflict_stale_action(op->policy));
+
+    return NGX_OK;
+}
+
+
+/*
+ * The outcome of the write that this one repeats was never seen.  It is
+ * called done only where the latest body has all that it wanted.
+ */
+
+static ngx_uint_t
+ngx_http_conflict_reflected(ngx_http_conflict_ctx_t *ctx)
+{
+    ngx_str_t                      text, row;
+    ngx_http_request_t            *r;
+    ngx_http_conflict_latest_t    *latest;
+
+    r = ctx->request;
+    latest = &ctx->latest;
+
+    if (ctx->method == NGX_HTTP_DELETE) {
+        return ngx_http_conflict_gone(latest->status);
+    }
+
+    if (latest->status != NGX_HTTP_OK || !latest->json || latest->too_large
+        || ctx->body.json == NULL
+        || ngx_http_conflict_body_text(r, ctx->conf->max_body, &text)
+           != NGX_OK)
+    {
+        return 0;
+    }
+
+    ngx_http_conflict_latest_row(ctx, &row);
+
+    return ngx_http_conflict_row_reflects(ctx->conf, &row, &text,
+                                          CONFLICT_REFLECTS_VALUES);
+}
+
+
+static ngx_uint_t
+ngx_http_conflict_gone(ngx_uint_t status)
+{
+    return status == NGX_HTTP_NOT_FOUND || status == 410;
+}
+
+
+/* a refusal of the GET that the caller must see instead of the body */
+
+static ngx_uint_t
+ngx_http_conflict_forbidden(ngx_uint_t status)
+{
+    return status >= 400 && status < 500 && !ngx_http_conflict_gone(status);
+}

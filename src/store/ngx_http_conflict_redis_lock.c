@@ -1,0 +1,233 @@
+
+/*
+ * Copyright (C) the ngx_http_conflict_module authors
+ *
+ * Locks in Redis: beside their entry, in its slot; and how many a user has,
+ * which is in another slot and so is asked on its own.
+ */
+
+
+#include "ngx_http_conflict_redis_args.h"
+
+
+static ngx_int_t ngx_http_conflict_redis_lock_call(
+    ngx_http_conflict_op_t *op, ngx_http_conflict_lock_verb_e verb,
+    ngx_uint_t wait);
+static ngx_int_t ngx_http_conflict_redis_quota(ngx_http_conflict_op_t *op,
+    const char *verb, ngx_http_conflict_redis_pt handler, void *data);
+static void ngx_http_conflict_redis_counted(void *data, ngx_str_t *answer,
+    const char *why);
+static void ngx_http_conflict_redis_noted(void *data, ngx_str_t *answer,
+    const char *why);
+
+
+static const char  *ngx_http_conflict_redis_verbs[] = {
+    "show",
+    "acquire",
+    "release"
+};
+
+
+ngx_int_t
+ngx_http_conflict_redis_lock(ngx_http_conflict_op_t *op)
+{
+    return ngx_http_conflict_redis_lock_call(op, op->lock.verb, 1);
+}
+
+
+static ngx_int_t
+ngx_http_conflict_redis_lock_call(ngx_http_conflict_op_t *op,
+    ngx_http_conflict_lock_verb_e verb, ngx_uint_t wait)
+{
+    u_char                           buf[ngx_http_conflict_redis_room(
+                                         NGX_HTTP_CONFLICT_REDIS_ARGS)];
+    u_char                           given[2 * NGX_HTTP_CONFLICT_LOCK_TOKEN];
+    u_char                           hex[2 * NGX_HTTP_CONFLICT_LOCK_TOKEN];
+    ngx_str_t                        arg[NGX_HTTP_CONFLICT_REDIS_ARGS], fresh;
+    const char                      *why;
+    ngx_http_conflict_redis_args_t   args;
+
+    fresh.data = hex;
+    fresh.len = ngx_hex_dump(hex, op->lock.fresh,
+                             NGX_HTTP_CONFLICT_LOCK_TOKEN)
+                - hex;
+
+    ngx_http_conflict_redis_head(op, &args, arg, buf,
+                                 ngx_http_conflict_redis_token());
+    ngx_http_conflict_redis_text(&args, ngx_http_conflict_redis_verbs[verb]);
+    ngx_http_conflict_redis_given(op, &args, given);
+    ngx_http_conflict_redis_bytes(&args, &op->lock.user);
+    ngx_http_conflict_redis_bytes(&args, &op->lock.client);
+    ngx_http_conflict_redis_bytes(&args, &fresh);
+    ngx_http_conflict_redis_number(&args, op->lock.idle);
+    ngx_http_conflict_redis_number(&args, op->lock.force);
+    args.third = ":l";
+
+    if (wait) {
+        return ngx_http_conflict_redis_query(op, NGX_HTTP_CONFLICT_REDIS_LOCK,
+                                             &args);
+    }
+
+    return ngx_http_conflict_redis_submit(op, NGX_HTTP_CONFLICT_REDIS_LOCK,
+                                          &args, op->lock.idle,
+                                          NGX_HTTP_CONFLICT_REDIS_PATIENT,
+                                          ngx_http_conflict_redis_noted, NULL,
+                                          &why);
+}
+
+
+void
+ngx_http_conflict_redis_given(ngx_http_conflict_op_t *op,
+    ngx_http_conflict_redis_args_t *args, u_char *buf)
+{
+    ngx_str_t  token;
+
+    if (!op->lock.given) {
+        ngx_http_conflict_redis_text(args, "-");
+        return;
+    }
+
+    token.data = buf;
+    token.len = ngx_hex_dump(buf, op->lock.token, NGX_HTTP_CONFLICT_LOCK_TOKEN)
+                - buf;
+
+    ngx_http_conflict_redis_bytes(args, &token);
+}
+
+
+/* acquired, left, two lengths, two texts */
+
+ngx_int_t
+ngx_http_conflict_redis_read_lock(ngx_http_conflict_op_t *op, u_char *p,
+    u_char *last)
+{
+    ngx_str_t  user, client;
+
+    op->lock.acquired = (int64_t) ngx_http_conflict_redis_length(&p, last);
+    op->lock.left = (ngx_msec_t) ngx_http_conflict_redis_length(&p, last);
+
+    user.len = ngx_http_conflict_redis_length(&p, last);
+    client.len = ngx_http_conflict_redis_length(&p, last);
+
+    if (p == last || *p++ != ' ' || (size_t) (last - p) < user.len
+        || (size_t) (last - p) - user.len != client.len)
+    {
+        return NGX_ERROR;
+    }
+
+    user.data = p;
+    client.data = p + user.len;
+
+    ngx_http_conflict_op_found(op, &user, &client);
+
+    return NGX_OK;
+}
+
+
+ngx_uint_t
+ngx_http_conflict_redis_locked(ngx_http_conflict_op_t *op)
+{
+    if (op->lock.quota == 0 || op->lock.user.len == 0) {
+        return 0;
+    }
+
+    switch (op->lock.result) {
+
+    case NGX_HTTP_CONFLICT_LOCK_GRANTED:
+
+        /* where it is one too many it is given back */
+
+        if (ngx_http_conflict_redis_quota(op, "count",
+                                          ngx_http_conflict_redis_counted, op)
+            != NGX_OK)
+        {
+            return 0;
+        }
+
+        op->busy = 1;
+
+        return 1;
+
+    case NGX_HTTP_CONFLICT_LOCK_OWN:
+    case NGX_HTTP_CONFLICT_LOCK_TAKEN:
+        (void) ngx_http_conflict_redis_quota(op, "count",
+                                             ngx_http_conflict_redis_noted,
+                                             NULL);
+        return 0;
+
+    case NGX_HTTP_CONFLICT_LOCK_RELEASED:
+        (void) ngx_http_conflict_redis_quota(op, "drop",
+                                             ngx_http_conflict_redis_noted,
+                                             NULL);
+        return 0;
+
+    default:
+        return 0;
+    }
+}
+
+
+static ngx_int_t
+ngx_http_conflict_redis_quota(ngx_http_conflict_op_t *op, const char *verb,
+    ngx_http_conflict_redis_pt handler, void *data)
+{
+    u_char                           buf[ngx_http_conflict_redis_room(
+                                         NGX_HTTP_CONFLICT_REDIS_ARGS)];
+    ngx_str_t                        arg[NGX_HTTP_CONFLICT_REDIS_ARGS];
+    const char                      *why;
+    ngx_http_conflict_redis_conf_t  *conf;
+    ngx_http_conflict_redis_args_t   args;
+
+    conf = ngx_http_conflict_redis_conf(op->store->data);
+
+    ngx_http_conflict_redis_head(op, &args, arg, buf,
+                                 ngx_http_conflict_redis_token());
+    ngx_http_conflict_redis_text(&args, verb);
+    ngx_http_conflict_redis_bytes(&args, &op->key);
+    ngx_http_conflict_redis_number(&args, op->lock.quota);
+    ngx_http_conflict_redis_number(&args, op->lock.idle);
+    args.third = ":u";
+    args.key = &op->lock.user;
+
+    return ngx_http_conflict_redis_submit(op, NGX_HTTP_CONFLICT_REDIS_LOCK,
+                                          &args, conf->timeout, 0, handler,
+                                          data, &why);
+}
+
+
+static void
+ngx_http_conflict_redis_counted(void *data, ngx_str_t *answer, const char *why)
+{
+    ngx_http_conflict_op_t *op = data;
+
+    op->busy = 0;
+
+    /* where nobody can tell, it is one too many */
+
+    if (answer == NULL || answer->data[answer->len - 1] != '1') {
+        op->lock.result = NGX_HTTP_CONFLICT_LOCK_TOO_MANY;
+
+        if (op->request) {
+            op->lock.given = 1;
+            ngx_memcpy(op->lock.token, op->lock.fresh,
+                       NGX_HTTP_CONFLICT_LOCK_TOKEN);
+
+            (void) ngx_http_conflict_redis_lock_call(op,
+                                           NGX_HTTP_CONFLICT_LOCK_RELEASE, 0);
+        }
+    }
+
+    if (op->request) {
+        op->done(op);
+        return;
+    }
+
+    op->done(op);
+    ngx_http_conflict_op_free(op);
+}
+
+
+static void
+ngx_http_conflict_redis_noted(void *data, ngx_str_t *answer, const char *why)
+{
+}

@@ -104,7 +104,9 @@ ngx_http_conflict_found(ngx_http_conflict_ctx_t *ctx)
         /* who may not GET it sees the upstream's answer to that */
         ngx_http_conflict_refuse(ctx, NGX_HTTP_CONFLICT_RELAY,
                                  NGX_HTTP_CONFLICT_REJECTED,
-                                 ngx_http_conflict_stale_action(op->policy));
+                                 (op->verdict == CONFLICT_PASS)
+                                 ? NGX_HTTP_CONFLICT_NO_ACTION
+                                 : ngx_http_conflict_stale_action(op->policy));
         return NGX_OK;
     }
 

@@ -278,6 +278,10 @@ is($r->{status}, 503, 'where a GET does not show them');
 like(json($r)->{detail}, qr/which values/, 'why');
 is(scalar(grep { $_->{path} eq '/text/1' } journal()), 0, 'nothing is sent');
 
+set_doc('/auth/1', { id => 1 });
+is(PUT('/auth/1', { id => 1, a => 1 })->{status}, 401, 'where he may not GET');
+is(scalar conflicts(), 0, 'is no conflict');
+
 
 === a header that fails forbids the write
 --- steps

@@ -124,7 +124,7 @@ ngx_http_conflict_latest_target(ngx_http_request_t *r,
 
     if (ctx->target.len) {
         *uri = ctx->target;
-        ngx_str_null(args);
+        *args = ctx->target_args;
         return NGX_OK;
     }
 

@@ -128,6 +128,8 @@ ngx_http_conflict_lock(ngx_http_request_t *r, ngx_http_conflict_ctx_t *ctx)
             break;
 
         default: /* NGX_HTTP_CONFLICT_LOCK_ANSWER */
+            /* whatever else the location has */
+            r->content_handler = ngx_http_conflict_lock_answer;
             return NGX_OK;
         }
 
@@ -224,10 +226,15 @@ ngx_http_conflict_lock_target(ngx_http_request_t *r,
     if (ctx->conf->lock_get == NULL) {
         ctx->target = ctx->key;
 
-    } else if (ngx_http_complex_value(r, ctx->conf->lock_get, &ctx->target)
-               != NGX_OK)
-    {
-        return NGX_ERROR;
+    } else {
+
+        if (ngx_http_complex_value(r, ctx->conf->lock_get, &ctx->target)
+            != NGX_OK)
+        {
+            return NGX_ERROR;
+        }
+
+        ngx_http_split_args(r, &ctx->target, &ctx->target_args);
     }
 
     if (ctx->target.len == 0 || ctx->target.data[0] != '/') {

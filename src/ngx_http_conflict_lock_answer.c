@@ -29,8 +29,8 @@ ngx_http_conflict_lock_answer(ngx_http_request_t *r)
 
     ctx = ngx_http_get_module_ctx(r, ngx_http_conflict_module);
 
-    if (ctx == NULL) {
-        /* an internal redirect has led here past the phases */
+    if (ctx == NULL || !ctx->conf->lock) {
+        /* a subrequest, or an internal redirect from a guarded location */
         return NGX_HTTP_NOT_FOUND;
     }
 

@@ -186,6 +186,7 @@ struct ngx_http_conflict_ctx_s {
 
     ngx_uint_t                     lock_step;  /* of a lock endpoint */
     ngx_str_t                      target;     /* the same: of the GET */
+    ngx_str_t                      target_args;
 
     ngx_str_t                      key;
     ngx_str_t                      user;

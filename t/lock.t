@@ -265,6 +265,32 @@ is(lock('/auth/1', ann())->{status}, 200, 'acquired');
 is(scalar(grep { $_->{method} eq 'GET' } seen()), 0, 'nothing was asked');
 
 
+=== an endpoint that is more, or is led to
+--- more
+    location ~ ^/both(?<both>/plain/.*)/lock$ {
+        conflict_key $both;
+        conflict_lock get=$both?x=1&y=a%20b;
+        proxy_pass http://api;
+    }
+    location /lm/ {
+        conflict version;
+        proxy_intercept_errors on;
+        error_page 500 /plain/1/lock;
+        proxy_pass http://api;
+    }
+--- steps
+set_doc('/plain/1', { n => 1 });
+
+my $r = http('POST', '/both/plain/1/lock', headers => [ann()]);
+is($r->{status}, 200, 'beside proxy_pass');
+like(json($r)->{lock}{token}, qr/^[0-9a-f]{32}$/, 'it is a lock all the same');
+is((seen())[-1]{target}, '/plain/1?x=1&y=a%20b', 'asked for with arguments');
+is(scalar(journal()), 0, 'and nothing else');
+
+$r = PUT('/lm/1', { n => 1 }, 'X-Up-Write: status=500');
+is($r->{status}, 404, 'an error page that leads to one');
+
+
 === a key that is no path
 --- more
     location ~ ^/edit/(?<id>.*)$ {

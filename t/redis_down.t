@@ -305,6 +305,8 @@ is(json($r)->{server_version}{n}, 2, 'it is there');
 
 === a commit that comes to the successor opens nothing
 --- timeout_store: 500ms
+--- lease: 2s
+--- quarantine: 1s
 --- http eval
 "conflict_store direct redis://127.0.0.1:$::redis;\n"
 --- steps

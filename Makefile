@@ -29,13 +29,15 @@ BUILD_PACKAGES = gcc make nginx nginx-dev libhiredis-dev libxxhash-dev \
 DEMO_PACKAGES = $(BUILD_PACKAGES) curl
 TEST_PACKAGES = $(DEMO_PACKAGES) clang libclang-rt-dev libcmocka-dev \
 	libtest-base-perl perl python3 nghttp2-client netcat-openbsd openssl \
-	redis-server libgit2-dev libjansson-dev
+	redis-server libgit2-dev libjansson-dev chromium logrotate \
+	$(if $(shell command -v npm),,nodejs npm)
 BENCH_PACKAGES = $(BUILD_PACKAGES) libnginx-mod-http-lua lua-cjson \
 	lua-nginx-redis python3 redis-server
 
 install = @t/lib/install
 
-.PHONY: build demo test bench clean style unit fuzz t redis stress
+.PHONY: build demo test bench clean style unit fuzz t redis stress \
+	test-tools
 
 build:
 	$(install) $(BUILD_PACKAGES)
@@ -46,15 +48,33 @@ demo:
 	@$(MAKE) --no-print-directory $(MODULE)
 	@demo/run
 
-test:
-	$(install) $(TEST_PACKAGES)
-	@$(MAKE) --no-print-directory $(MODULE) $(TEST_MODULE)
+test: test-tools
 	@t/run
 
-style unit fuzz t redis stress:
-	$(install) $(TEST_PACKAGES)
-	@$(MAKE) --no-print-directory $(MODULE) $(TEST_MODULE)
+style unit fuzz t redis stress: test-tools
 	@t/run $@
+
+test-tools:
+	$(install) $(TEST_PACKAGES)
+	@$(MAKE) --no-print-directory -s $(MODULE) $(TEST_MODULE) \
+		$(B)/promtool $(B)/page/node_modules
+
+# out of its package, so that no server is installed for it
+
+$(B)/promtool:
+	@mkdir -p $(B)/prometheus
+	@cd $(B)/prometheus && rm -f *.deb \
+		&& { apt-get download prometheus || { $(CURDIR)/t/lib/install -u \
+			&& apt-get download prometheus; }; } > /dev/null 2>&1 \
+		&& dpkg -x prometheus_*.deb . && cp usr/bin/promtool $@
+	@rm -rf $(B)/prometheus
+
+$(B)/page/node_modules: t/page/package-lock.json
+	@mkdir -p $(B)/page
+	@cp t/page/package*.json $(B)/page
+	@cd $(B)/page && npm ci --no-fund --no-audit > $(B)/npm.log 2>&1 \
+		|| { cat $(B)/npm.log; exit 1; }
+	@touch $@
 
 bench:
 	$(install) $(BENCH_PACKAGES)
@@ -72,14 +92,14 @@ clean:
 $(MODULE): $(B)/objs/Makefile
 	@$(MAKE) --no-print-directory -s -C $(B)/src \
 		-f $(B)/objs/Makefile modules
-	@cmp -s $(B)/objs/$(@F) $@ || cp $(B)/objs/$(@F) $@
+	@cmp -s $(B)/objs/$(@F) $@ || cp --remove-destination $(B)/objs/$(@F) $@
 
 $(TEST_MODULE): $(B)/objs-test/Makefile
 	@$(MAKE) --no-print-directory -s -C $(B)/src \
 		-f $(B)/objs-test/Makefile modules
 	@mkdir -p $(@D)
 	@for so in $(B)/objs-test/*.so; do \
-		cmp -s $$so $(@D)/$${so##*/} || cp $$so $(@D); done
+		cmp -s $$so $(@D)/$${so##*/} || cp --remove-destination $$so $(@D); done
 
 $(B)/objs/Makefile: config config.make Makefile $(B)/text-$(TEXT) | $(B)/src
 	$(call configure,objs,,,$(TEXT))

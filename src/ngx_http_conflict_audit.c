@@ -18,26 +18,33 @@
 
 typedef struct {
     ngx_http_conflict_log_t       *log;
+    ngx_http_conflict_tally_t     *tally;
+    ngx_str_t                      key;        /* in the same memory */
     size_t                         len;
     u_char                         line[1];
 } ngx_http_conflict_kept_t;
 
 
+static size_t ngx_http_conflict_audit_line(ngx_http_request_t *r,
+    ngx_http_conflict_ctx_t *ctx, ngx_uint_t status, ngx_uint_t longest,
+    u_char *line);
 static u_char *ngx_http_conflict_audit_text(u_char *p, const char *name,
-    ngx_str_t *text);
+    ngx_str_t *text, ngx_uint_t longest);
 static u_char *ngx_http_conflict_audit_version(u_char *p, const char *name,
-    ngx_str_t *text, uint64_t version);
+    ngx_str_t *text, uint64_t version, ngx_uint_t longest);
 static u_char *ngx_http_conflict_audit_time(u_char *p, const char *name,
     int64_t time);
-static void ngx_http_conflict_audit_keep(ngx_http_conflict_op_t *op,
-    ngx_http_conflict_log_t *log, u_char *line, size_t len);
-static void ngx_http_conflict_audit_send(ngx_http_conflict_store_t *store,
-    ngx_http_conflict_log_t *log, u_char *line, size_t len);
+static void ngx_http_conflict_audit_keep(ngx_http_conflict_ctx_t *ctx,
+    u_char *line, size_t len);
+static void ngx_http_conflict_audit_write(ngx_http_conflict_log_t *log,
+    u_char *line, size_t len);
+static void ngx_http_conflict_audit_record(ngx_http_conflict_store_t *store,
+    ngx_str_t *key, u_char *line, size_t len);
 static void ngx_http_conflict_audit_entity(ngx_http_request_t *r,
     ngx_http_conflict_ctx_t *ctx, ngx_str_t *entity);
 
 
-static ngx_str_t  ngx_http_conflict_action_names[] = {
+ngx_str_t  ngx_http_conflict_action_names[] = {
     ngx_null_string,
     ngx_string("conflict_lww"),
     ngx_string("conflict_client_wins"),
@@ -59,12 +66,10 @@ void
 ngx_http_conflict_audit(ngx_http_request_t *r, ngx_http_conflict_ctx_t *ctx,
     ngx_uint_t status)
 {
-    u_char                         *line, *p;
-    int64_t                         now;
-    struct timeval                  tv;
-    ngx_str_t                       entity, none;
-    ngx_http_core_srv_conf_t       *cscf;
-    ngx_http_conflict_loc_conf_t   *nlcf;
+    size_t                         len;
+    u_char                        *line;
+    ngx_uint_t                     longest;
+    ngx_http_conflict_loc_conf_t  *nlcf;
 
     nlcf = ctx->conf;
 
@@ -79,7 +84,8 @@ ngx_http_conflict_audit(ngx_http_request_t *r, ngx_http_conflict_ctx_t *ctx,
     }
 
     if (nlcf->log->file == NULL && nlcf->log->syslog == NULL
-        && nlcf->store->ops->record == NULL)
+        && nlcf->store->ops->record == NULL
+        && ngx_http_conflict_ledger == NULL)
     {
         return;
     }
@@ -91,6 +97,42 @@ ngx_http_conflict_audit(ngx_http_request_t *r, ngx_http_conflict_ctx_t *ctx,
         return;
     }
 
+    longest = NGX_HTTP_CONFLICT_LONGEST_TEXT;
+    len = ngx_http_conflict_audit_line(r, ctx, status, longest, line);
+
+    if (ctx->action == NGX_HTTP_CONFLICT_ACT_EXTERNAL) {
+        ngx_http_conflict_audit_keep(ctx, line, len);
+        return;
+    }
+
+    ngx_http_conflict_audit_write(nlcf->log, line, len);
+
+    while (nlcf->store->ops->record == NULL && len > NGX_HTTP_CONFLICT_LINE) {
+        /* the dashboard can do with less of it */
+        longest /= 4;
+        len = ngx_http_conflict_audit_line(r, ctx, status, longest, line);
+    }
+
+    ngx_http_conflict_audit_record(nlcf->store, &ctx->key, line, len - 1);
+}
+
+
+/* with at most so many bytes of each text */
+
+static size_t
+ngx_http_conflict_audit_line(ngx_http_request_t *r,
+    ngx_http_conflict_ctx_t *ctx, ngx_uint_t status, ngx_uint_t longest,
+    u_char *line)
+{
+    u_char                         *p;
+    int64_t                         now;
+    struct timeval                  tv;
+    ngx_str_t                       entity, none;
+    ngx_http_core_srv_conf_t       *cscf;
+    ngx_http_conflict_loc_conf_t   *nlcf;
+
+    nlcf = ctx->conf;
+
     ngx_gettimeofday(&tv);
     now = (int64_t) tv.tv_sec * CONFLICT_TIME_SECOND + tv.tv_usec;
 
@@ -101,30 +143,38 @@ ngx_http_conflict_audit(ngx_http_request_t *r, ngx_http_conflict_ctx_t *ctx,
 
     p = ngx_cpymem(line, "{", 1);
     p = ngx_http_conflict_audit_time(p, "time", now);
-    p = ngx_http_conflict_audit_text(p, ",\"conflict_id", &ctx->id);
+    p = ngx_http_conflict_audit_text(p, ",\"conflict_id", &ctx->id, longest);
     p = ngx_http_conflict_audit_text(p, ",\"action",
-                           &ngx_http_conflict_action_names[ctx->action]);
+                           &ngx_http_conflict_action_names[ctx->action],
+                           longest);
     p = ngx_http_conflict_audit_text(p, ",\"policy",
-                           ngx_http_conflict_policy_name(nlcf->policy));
+                           ngx_http_conflict_policy_name(nlcf->policy),
+                           longest);
     p = ngx_sprintf(p, ",\"report\":%s", nlcf->report ? "true" : "false");
-    p = ngx_http_conflict_audit_text(p, ",\"entity", &entity);
-    p = ngx_http_conflict_audit_text(p, ",\"entity_id", &ctx->key);
+    p = ngx_http_conflict_audit_text(p, ",\"entity", &entity, longest);
+    p = ngx_http_conflict_audit_text(p, ",\"entity_id", &ctx->key, longest);
     p = ngx_http_conflict_audit_text(p, ",\"user_id",
-                                     ctx->user.len ? &ctx->user : &none);
+                                     ctx->user.len ? &ctx->user : &none,
+                                     longest);
     p = ngx_http_conflict_audit_text(p, ",\"client_origin",
-                                     ctx->client.len ? &ctx->client : &none);
-    p = ngx_http_conflict_audit_text(p, ",\"method",
-                                     &ctx->method_name);
+                                     ctx->client.len ? &ctx->client : &none,
+                                     longest);
+    p = ngx_http_conflict_audit_text(p, ",\"method", &ctx->method_name,
+                                     longest);
     p = ngx_sprintf(p, ",\"status\":%ui", status);
-    p = ngx_http_conflict_audit_version(p, ",\"base_version", &ctx->base, 0);
+    p = ngx_http_conflict_audit_version(p, ",\"base_version", &ctx->base, 0,
+                                        longest);
     p = ngx_http_conflict_audit_version(p, ",\"server_version", NULL,
-                                        ctx->against);
+                                        ctx->against, longest);
     p = ngx_http_conflict_audit_time(p, ",\"client_ts", ctx->client_time);
     p = ngx_http_conflict_audit_time(p, ",\"server_ts",
                                      ctx->against_time);
     p = ngx_sprintf(p, ",\"fields\":[");
 
-    if (ctx->merge.fields.len) {
+    if (ctx->merge.fields.len
+        && (longest == NGX_HTTP_CONFLICT_LONGEST_TEXT
+            || ctx->merge.fields.len <= longest))
+    {
         p = ngx_cpymem(p, ctx->merge.fields.data + 1,
                        ctx->merge.fields.len - 1);
     }
@@ -132,37 +182,38 @@ ngx_http_conflict_audit(ngx_http_request_t *r, ngx_http_conflict_ctx_t *ctx,
     *p++ = ']';
 
     p = ngx_http_conflict_audit_text(p, ",\"remote_addr",
-                                     &r->connection->addr_text);
-    p = ngx_http_conflict_audit_text(p, ",\"server_name", &cscf->server_name);
+                                     &r->connection->addr_text, longest);
+    p = ngx_http_conflict_audit_text(p, ",\"server_name", &cscf->server_name,
+                                     longest);
     p = ngx_cpymem(p, "}\n", 2);
 
-    if (ctx->action == NGX_HTTP_CONFLICT_ACT_EXTERNAL) {
-        ngx_http_conflict_audit_keep(ctx->op, nlcf->log, line, p - line);
-        return;
-    }
-
-    ngx_http_conflict_audit_send(nlcf->store, nlcf->log, line, p - line);
+    return p - line;
 }
 
 
 /* until the store has said whether it is so */
 
 static void
-ngx_http_conflict_audit_keep(ngx_http_conflict_op_t *op,
-    ngx_http_conflict_log_t *log, u_char *line, size_t len)
+ngx_http_conflict_audit_keep(ngx_http_conflict_ctx_t *ctx, u_char *line,
+    size_t len)
 {
     ngx_http_conflict_kept_t  *kept;
 
-    kept = ngx_alloc(sizeof(ngx_http_conflict_kept_t) + len, ngx_cycle->log);
+    kept = ngx_alloc(sizeof(ngx_http_conflict_kept_t) + len + ctx->key.len,
+                     ngx_cycle->log);
     if (kept == NULL) {
         return;
     }
 
-    kept->log = log;
+    kept->log = ctx->conf->log;
+    kept->tally = ngx_http_conflict_count_route(ctx);
     kept->len = len;
-    ngx_memcpy(kept->line, line, len);
 
-    op->data = kept;
+    kept->key.data = ngx_cpymem(kept->line, line, len);
+    kept->key.len = ctx->key.len;
+    ngx_memcpy(kept->key.data, ctx->key.data, ctx->key.len);
+
+    ctx->op->data = kept;
 }
 
 
@@ -172,27 +223,21 @@ ngx_http_conflict_audit_external(ngx_http_conflict_op_t *op)
     ngx_http_conflict_kept_t *kept = op->data;
 
     if (op->rc == NGX_OK && op->external && kept) {
-        ngx_http_conflict_audit_send(op->store, kept->log, kept->line,
-                                     kept->len);
+        ngx_http_conflict_audit_write(kept->log, kept->line, kept->len);
+        ngx_http_conflict_audit_record(op->store, &kept->key, kept->line,
+                                       kept->len - 1);
+        ngx_http_conflict_count_external(op->store, kept->tally);
     }
 }
 
 
 static void
-ngx_http_conflict_audit_send(ngx_http_conflict_store_t *store,
-    ngx_http_conflict_log_t *log, u_char *line, size_t len)
+ngx_http_conflict_audit_write(ngx_http_conflict_log_t *log, u_char *line,
+    size_t len)
 {
-    size_t      size;
-    u_char     *p, *data;
-    ssize_t     n;
-    ngx_str_t   text;
-
-    if (store->ops->record) {
-        text.data = line;
-        text.len = len - 1;
-
-        (void) store->ops->record(store, &text);
-    }
+    size_t    size;
+    u_char   *p, *data;
+    ssize_t   n;
 
     if (log->file == NULL && log->syslog == NULL) {
         return;
@@ -231,6 +276,39 @@ ngx_http_conflict_audit_send(ngx_http_conflict_store_t *store,
                   (n == -1) ? ngx_errno : 0,
                   "conflict log: a line was not written, %uA so far in this "
                   "process", ++log->failed);
+
+    if (ngx_http_conflict_ledger) {
+        (void) ngx_atomic_fetch_add(&ngx_http_conflict_ledger->audit_errors,
+                                    1);
+    }
+}
+
+
+/* for those who read it from the store, or see it on the dashboard */
+
+static void
+ngx_http_conflict_audit_record(ngx_http_conflict_store_t *store,
+    ngx_str_t *key, u_char *line, size_t len)
+{
+    ngx_str_t  text;
+
+    text.data = line;
+    text.len = len;
+
+    if (store->ops->record) {
+        (void) store->ops->record(store, key, &text);
+        return;
+    }
+
+    if (ngx_http_conflict_ledger == NULL || store->gauge == NULL) {
+        return;
+    }
+
+    if (len <= NGX_HTTP_CONFLICT_LINE) {
+        ngx_http_conflict_ledger_line(store->gauge, &text);
+    }
+
+    ngx_http_conflict_ledger_often(store->gauge, key);
 }
 
 
@@ -262,7 +340,8 @@ ngx_http_conflict_audit_id(ngx_http_conflict_ctx_t *ctx)
 /* "name" brings its own opening quote, and the comma before it */
 
 static u_char *
-ngx_http_conflict_audit_text(u_char *p, const char *name, ngx_str_t *text)
+ngx_http_conflict_audit_text(u_char *p, const char *name, ngx_str_t *text,
+    ngx_uint_t longest)
 {
     p = ngx_sprintf(p, "%s%s\":", (name[0] == ',') ? "" : "\"", name);
 
@@ -271,9 +350,7 @@ ngx_http_conflict_audit_text(u_char *p, const char *name, ngx_str_t *text)
     }
 
     *p++ = '"';
-    p += conflict_text_escape(p, text->data,
-                              ngx_min(text->len,
-                                      NGX_HTTP_CONFLICT_LONGEST_TEXT));
+    p += conflict_text_escape(p, text->data, ngx_min(text->len, longest));
     *p++ = '"';
 
     return p;
@@ -282,13 +359,13 @@ ngx_http_conflict_audit_text(u_char *p, const char *name, ngx_str_t *text)
 
 static u_char *
 ngx_http_conflict_audit_version(u_char *p, const char *name, ngx_str_t *text,
-    uint64_t version)
+    uint64_t version, ngx_uint_t longest)
 {
     if (text && text->len
         && conflict_version_parse(&version, (char *) text->data, text->len)
            != 0)
     {
-        return ngx_http_conflict_audit_text(p, name, text);
+        return ngx_http_conflict_audit_text(p, name, text, longest);
     }
 
     if (version == 0 || version >= CONFLICT_VERSION_LIMIT) {

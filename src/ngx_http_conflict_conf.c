@@ -34,6 +34,7 @@ ngx_http_conflict_create_main_conf(ngx_conf_t *cf)
      *     nmcf->risky = 0;
      *     nmcf->fetch = NULL;
      *     nmcf->log = NULL;
+     *     nmcf->ledger = NULL;
      */
 
     if (ngx_array_init(&nmcf->stores, cf->pool, 4,
@@ -89,6 +90,8 @@ ngx_http_conflict_create_loc_conf(ngx_conf_t *cf)
      *     conf->lock_quota = 0;
      *     conf->lock_idle = 0;
      *     conf->lock_get = NULL;
+     *     conf->status = NGX_HTTP_CONFLICT_STATUS_OFF;
+     *     conf->tally = NULL;
      */
 
     conf->policy = NGX_CONF_UNSET_UINT;
@@ -189,6 +192,12 @@ ngx_http_conflict_merge_loc_conf(ngx_conf_t *cf, void *parent, void *child)
 
     clcf = ngx_http_conf_get_module_loc_conf(cf, ngx_http_core_module);
     conf->name = clcf->name;
+
+    if (conf->status) {
+        /* it shows what others do */
+        conf->policy = NGX_HTTP_CONFLICT_OFF;
+        return NGX_CONF_OK;
+    }
 
     if (conf->lock) {
         return (ngx_http_conflict_guard_lock(cf, conf) == NGX_OK)

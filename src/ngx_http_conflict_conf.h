@@ -14,6 +14,7 @@
 #include <ngx_core.h>
 #include <ngx_http.h>
 
+#include "core/conflict_advice.h"
 #include "core/conflict_decide.h"
 #include "core/conflict_hash.h"
 #include "core/conflict_json.h"
@@ -24,6 +25,7 @@
 #include "core/conflict_version.h"
 #include "store/ngx_http_conflict_redis.h"
 #include "store/ngx_http_conflict_store.h"
+#include "store/ngx_http_conflict_survey.h"
 
 
 /* beside those of conflict_policy_e */
@@ -75,6 +77,7 @@ typedef struct {
     ngx_uint_t                     guarded;    /* any location is */
     ngx_uint_t                     risky;      /* quarantine 0, counter */
     ngx_http_complex_value_t      *fetch;      /* $conflict_fetch */
+    ngx_shm_zone_t                *ledger;     /* NULL: nobody asks for it */
 } ngx_http_conflict_main_conf_t;
 
 
@@ -121,7 +124,10 @@ typedef struct {
     ngx_http_complex_value_t      *lock_get;   /* NULL: the key */
     ngx_uint_t                     lock_status;    /* of a guarded write */
 
+    ngx_uint_t                     status;     /* what it shows; 0: none */
+
     ngx_http_conflict_log_t       *log;
+    ngx_http_conflict_tally_t     *tally;      /* in a worker, once known */
     ngx_uint_t                     unbuffered; /* X_request_buffering off */
     ngx_str_t                      name;       /* of the location */
 } ngx_http_conflict_loc_conf_t;

@@ -153,6 +153,8 @@ ngx_http_conflict_found(ngx_http_conflict_ctx_t *ctx)
         return NGX_OK;
     }
 
+    ngx_http_conflict_differ(ctx);
+
     if (op->verdict == CONFLICT_DROP && latest->status == NGX_HTTP_OK
         && !latest->too_large)
     {

@@ -172,6 +172,7 @@ ngx_http_conflict_cleanup(void *data)
 
     if (ctx->op) {
         ngx_http_conflict_settle_end(ctx);
+        ngx_http_conflict_count(ctx);
         ngx_http_conflict_op_release(ctx->op);
         ctx->op = NULL;
     }

@@ -201,6 +201,13 @@ static ngx_command_t  ngx_http_conflict_commands[] = {
       ngx_http_conflict_offset(lock_status),
       &ngx_http_conflict_lock_statuses },
 
+    { ngx_string("conflict_status"),
+      NGX_HTTP_LOC_CONF|NGX_CONF_NOARGS|NGX_CONF_TAKE1,
+      ngx_http_conflict_set_status,
+      NGX_HTTP_LOC_CONF_OFFSET,
+      0,
+      NULL },
+
     { ngx_string("conflict_store_error"),
       NGX_HTTP_CONFLICT_ANY_CONF|NGX_CONF_TAKE1,
       ngx_conf_set_enum_slot,
@@ -328,9 +335,17 @@ ngx_http_conflict_init_process(ngx_cycle_t *cycle)
         return NGX_OK;
     }
 
+    if (nmcf->ledger) {
+        ngx_http_conflict_ledger_start(nmcf->ledger);
+    }
+
     store = nmcf->stores.elts;
 
     for (i = 0; i < nmcf->stores.nelts; i++) {
+
+        if (nmcf->ledger) {
+            store[i]->gauge = ngx_http_conflict_ledger_gauge(&store[i]->name);
+        }
 
         if (store[i]->ops == &ngx_http_conflict_redis_ops
             && ngx_http_conflict_redis_start(store[i]->data, cycle) != NGX_OK)
@@ -362,7 +377,18 @@ ngx_http_conflict_exit_process(ngx_cycle_t *cycle)
     for (i = 0; i < nmcf->stores.nelts; i++) {
 
         if (store[i]->ops == &ngx_http_conflict_redis_ops) {
+
+            if (store[i]->report.timer_set) {
+                /* what was counted last goes with what was settled last */
+                ngx_del_timer(&store[i]->report);
+                store[i]->report.handler(&store[i]->report);
+            }
+
             ngx_http_conflict_redis_stop(store[i]->data);
         }
+    }
+
+    if (nmcf->ledger) {
+        ngx_http_conflict_ledger_stop();
     }
 }

@@ -223,6 +223,8 @@ struct ngx_http_conflict_ctx_s {
     unsigned                       write:1;
     unsigned                       settled:1;
     unsigned                       committed:1;
+    unsigned                       in_flight:1;    /* counted as such */
+    unsigned                       abandoned:1;
     unsigned                       seen_2xx:1;
     unsigned                       handed_on:1;    /* after a 2xx */
     unsigned                       left:1;     /* by an error page */
@@ -477,6 +479,7 @@ uint64_t ngx_http_conflict_seed(void);
 #include "ngx_http_conflict_combine.h"
 #include "ngx_http_conflict_lock.h"
 #include "ngx_http_conflict_response.h"
+#include "ngx_http_conflict_status.h"
 
 
 #endif /* _NGX_HTTP_CONFLICT_MODULE_H_INCLUDED_ */

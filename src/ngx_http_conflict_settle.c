@@ -45,6 +45,11 @@ ngx_http_conflict_settle_start(ngx_http_conflict_ctx_t *ctx)
 
     ngx_add_timer(&ctx->timer, ctx->op->lease / 3 + 1);
 
+    if (!ctx->in_flight) {
+        ctx->in_flight = 1;
+        ngx_http_conflict_ledger_lease(1);
+    }
+
     if (ctx->request->upstream_states) {
         ctx->states = ctx->request->upstream_states->nelts;
     }
@@ -317,6 +322,11 @@ ngx_http_conflict_settle(ngx_http_conflict_ctx_t *ctx,
 
     ctx->settled = 1;
 
+    if (ctx->in_flight) {
+        ctx->in_flight = 0;
+        ngx_http_conflict_ledger_lease(-1);
+    }
+
     if (ctx->timer.timer_set) {
         ngx_del_timer(&ctx->timer);
     }
@@ -345,6 +355,7 @@ ngx_http_conflict_settle(ngx_http_conflict_ctx_t *ctx,
     default: /* NGX_HTTP_CONFLICT_AMBIGUOUS */
         ngx_http_conflict_keep_written(ctx, 0);
         (void) ops->abandon(op);
+        ctx->abandoned = 1;
         ctx->current = 0;
         op->wait = op->quarantine;
     }

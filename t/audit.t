@@ -48,7 +48,7 @@ is($line->{server_version}, $w, 'server_version');
 is($line->{client_ts}, undef, 'client_ts');
 like($line->{server_ts}, qr/^\d{4}-\d\d-\d\dT[\d:]{8}\.\d{6}Z$/, 'server_ts');
 like($line->{time}, qr/^\d{4}-\d\d-\d\dT[\d:]{8}\.\d{6}Z$/, 'time');
-is_deeply($line->{fields}, [], 'fields');
+is_deeply($line->{fields}, ['/n'], 'fields');
 is($line->{remote_addr}, '127.0.0.1', 'remote_addr');
 is($line->{server_name}, 'localhost', 'server_name');
 is($line->{conflict_id}, json($r)->{conflict_id}, 'conflict_id');

@@ -1311,3 +1311,41 @@ invalid value "412"
 --- must_die
 --- error_log
 unknown store "nowhere"
+
+
+=== a form of status that is none
+--- config
+    location = /status {
+        conflict_status xml;
+    }
+--- must_die
+--- error_log
+invalid value "xml" in "conflict_status" directive, it must be "html", "json" or "prometheus"
+
+
+=== two forms at once
+--- config
+    location = /status {
+        conflict_status;
+        conflict_status json;
+    }
+--- must_die
+--- error_log
+"conflict_status" directive is duplicate
+
+
+=== a status for a whole server
+--- config
+    conflict_status;
+--- must_die
+--- error_log
+"conflict_status" directive is not allowed here
+
+
+=== a status of nothing
+--- config
+    location = /status {
+        conflict_status json;
+    }
+--- steps
+is_deeply(json(GET('/status'))->{routes}, [], 'it says that there is nothing');

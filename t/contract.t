@@ -660,7 +660,7 @@ SKIP: {
                && ($r = op('a', 'lock', key => "l$n", user => "u$n",
                            idle => 20000))->{lock} eq 'granted';
 
-    cmp_ok($n, '>', 600, 'as many as a quarter of it holds');
+    cmp_ok($n, '>', 500, 'as many as a quarter of it holds');
     is("$r->{error} $r->{log}", 'full 1', 'and no more');
     is(op('p', 'peek', key => 'another')->{state}, 'free', 'entries go on');
 }

@@ -800,6 +800,7 @@ is(PUT('/plain/1', { n => 3, base_version => version($r) })->{status}, 204,
         conflict_user $http_x_user;
         conflict_lock per_user=2 idle=1s;
     }
+    location = /status { conflict_status json; }
 --- steps
 my ($rule) = slurp("$ENV{TEST_NGINX_TOP}/docs/operations.md")
              =~ /^    (ACL SETUSER conflict on .*)$/m;
@@ -830,6 +831,15 @@ my @ann = (headers => ['X-User: ann']);
 is(http('POST', "/plain/$_/lock", @ann)->{status}, 200, 'a lock') for 1, 2;
 is(http('POST', '/plain/3/lock', @ann)->{status}, 429, 'too many');
 is(http('DELETE', "/plain/$_/lock", @ann)->{status}, 200, 'released') for 1, 2;
+
+my $s;
+until_true {
+    $s = json(GET('/status'));
+    grep { $_->{location} eq '/' && $_->{writes} } @{ $s->{routes} };
+};
+
+is($s->{stores}[0]{error}, undef, 'the dashboard');
+is($s->{stores}[0]{counts_of}, 'fleet', 'of the fleet');
 like(redis($::redis, 'GET', 'other'), qr/^NOPERM/, 'and no more');
 redis($::redis, qw(ACL SETUSER default), 'allkeys', 'allchannels', '+@all');
 

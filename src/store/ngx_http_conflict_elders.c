@@ -38,10 +38,18 @@ ngx_http_conflict_elders(ngx_http_conflict_elder_t *elders)
     }
 
     for (i = 0; i < (ngx_int_t) n; i++) {
-        elders[i].start = ngx_http_conflict_start_time(elders[i].pid);
+        ngx_http_conflict_elder(&elders[i], elders[i].pid);
     }
 
     return n;
+}
+
+
+void
+ngx_http_conflict_elder(ngx_http_conflict_elder_t *elder, ngx_pid_t pid)
+{
+    elder->pid = pid;
+    elder->start = ngx_http_conflict_start_time(pid);
 }
 
 

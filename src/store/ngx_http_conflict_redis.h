@@ -36,6 +36,7 @@ typedef enum {
     NGX_HTTP_CONFLICT_REDIS_READ,
     NGX_HTTP_CONFLICT_REDIS_HISTORY,
     NGX_HTTP_CONFLICT_REDIS_LOCK,
+    NGX_HTTP_CONFLICT_REDIS_STATS,
     NGX_HTTP_CONFLICT_REDIS_SCRIPTS,
     NGX_HTTP_CONFLICT_REDIS_NONE     /* a command of Redis' own */
 } ngx_http_conflict_redis_script_e;

@@ -17,13 +17,13 @@
 
 
 void
-ngx_http_conflict_redis_head(ngx_http_conflict_op_t *op,
+ngx_http_conflict_redis_head(ngx_http_conflict_store_t *store,
     ngx_http_conflict_redis_args_t *args, ngx_str_t *arg, u_char *buf,
     uint64_t token)
 {
     ngx_http_conflict_redis_conf_t  *conf;
 
-    conf = ngx_http_conflict_redis_conf(op->store->data);
+    conf = ngx_http_conflict_redis_conf(store->data);
 
     args->arg = arg;
     args->n = 0;
@@ -40,8 +40,8 @@ ngx_http_conflict_redis_head(ngx_http_conflict_op_t *op,
     ngx_http_conflict_redis_text(args, "0123456789abcdef+");
 
     ngx_http_conflict_redis_number(args, conf->trust);
-    ngx_http_conflict_redis_number(args, op->store->lease
-                                         + op->store->quarantine);
+    ngx_http_conflict_redis_number(args, store->lease
+                                         + store->quarantine);
     ngx_http_conflict_redis_number(args, conf->ttl);
 }
 

@@ -39,7 +39,7 @@ typedef struct {
  * Begins with the arguments that all scripts have.  "arg" and "buf" are the
  * caller's, with room for all that comes.
  */
-void ngx_http_conflict_redis_head(ngx_http_conflict_op_t *op,
+void ngx_http_conflict_redis_head(ngx_http_conflict_store_t *store,
     ngx_http_conflict_redis_args_t *args, ngx_str_t *arg, u_char *buf,
     uint64_t token);
 
@@ -124,7 +124,7 @@ void ngx_http_conflict_redis_born(ngx_http_conflict_store_t *store,
 
 /* redis_stream.c: the store's "record" */
 ngx_int_t ngx_http_conflict_redis_record(ngx_http_conflict_store_t *store,
-    ngx_str_t *line);
+    ngx_str_t *key, ngx_str_t *line);
 
 
 #endif /* _NGX_HTTP_CONFLICT_REDIS_ARGS_H_INCLUDED_ */

@@ -29,7 +29,7 @@ ngx_http_conflict_redis_keep(ngx_http_conflict_op_t *op,
 
     conf = ngx_http_conflict_redis_conf(op->store->data);
 
-    ngx_http_conflict_redis_head(op, &args, arg, buf,
+    ngx_http_conflict_redis_head(op->store, &args, arg, buf,
                                  ngx_http_conflict_redis_token());
     ngx_http_conflict_redis_text(&args, "keep");
     ngx_http_conflict_redis_version(&args, row->version);
@@ -88,7 +88,7 @@ ngx_http_conflict_redis_recall(ngx_http_conflict_op_t *op)
 
     ngx_http_conflict_op_forget(op);
 
-    ngx_http_conflict_redis_head(op, &args, arg, buf,
+    ngx_http_conflict_redis_head(op->store, &args, arg, buf,
                                  ngx_http_conflict_redis_token());
     ngx_http_conflict_redis_text(&args, "recall");
     ngx_http_conflict_redis_version(&args, op->pre.base);

@@ -7,7 +7,7 @@
  */
 
 
-#include "ngx_http_conflict_redis_args.h"
+#include "ngx_http_conflict_redis_stats.h"
 
 
 static ngx_int_t ngx_http_conflict_redis_lock_call(
@@ -52,7 +52,7 @@ ngx_http_conflict_redis_lock_call(ngx_http_conflict_op_t *op,
                              NGX_HTTP_CONFLICT_LOCK_TOKEN)
                 - hex;
 
-    ngx_http_conflict_redis_head(op, &args, arg, buf,
+    ngx_http_conflict_redis_head(op->store, &args, arg, buf,
                                  ngx_http_conflict_redis_token());
     ngx_http_conflict_redis_text(&args, ngx_http_conflict_redis_verbs[verb]);
     ngx_http_conflict_redis_given(op, &args, given);
@@ -180,7 +180,7 @@ ngx_http_conflict_redis_quota(ngx_http_conflict_op_t *op, const char *verb,
 
     conf = ngx_http_conflict_redis_conf(op->store->data);
 
-    ngx_http_conflict_redis_head(op, &args, arg, buf,
+    ngx_http_conflict_redis_head(op->store, &args, arg, buf,
                                  ngx_http_conflict_redis_token());
     ngx_http_conflict_redis_text(&args, verb);
     ngx_http_conflict_redis_bytes(&args, &op->key);
@@ -214,6 +214,7 @@ ngx_http_conflict_redis_counted(void *data, ngx_str_t *answer, const char *why)
 
             (void) ngx_http_conflict_redis_lock_call(op,
                                            NGX_HTTP_CONFLICT_LOCK_RELEASE, 0);
+            ngx_http_conflict_redis_lock_changed(op);
         }
     }
 

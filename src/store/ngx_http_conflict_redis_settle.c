@@ -8,6 +8,7 @@
 
 
 #include "ngx_http_conflict_redis_args.h"
+#include "ngx_http_conflict_ledger.h"
 #include "../core/conflict_time.h"
 #include "../core/conflict_version.h"
 
@@ -115,7 +116,7 @@ ngx_http_conflict_redis_settle(ngx_http_conflict_op_t *op, const char *verb,
         flags |= NGX_HTTP_CONFLICT_REDIS_COPIED;
     }
 
-    ngx_http_conflict_redis_head(op, &args, arg, buf, op->token);
+    ngx_http_conflict_redis_head(op->store, &args, arg, buf, op->token);
     ngx_http_conflict_redis_text(&args, verb);
     ngx_http_conflict_redis_version(&args, op->fence);
     ngx_http_conflict_redis_version(&args, version);
@@ -152,6 +153,10 @@ ngx_http_conflict_redis_settled(void *data, ngx_str_t *answer,
     }
 
     store->unsettled++;
+
+    if (store->gauge) {
+        (void) ngx_atomic_fetch_add(&store->gauge->unsettled, 1);
+    }
 
     if (ngx_http_conflict_redis_often(&store->unsettled_logged)) {
         return;

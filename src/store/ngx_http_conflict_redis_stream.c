@@ -6,7 +6,7 @@
  */
 
 
-#include "ngx_http_conflict_redis_args.h"
+#include "ngx_http_conflict_redis_stats.h"
 
 
 #define NGX_HTTP_CONFLICT_REDIS_RECORD_LIFE  60000
@@ -18,9 +18,9 @@ static void ngx_http_conflict_redis_recorded(void *data, ngx_str_t *answer,
 
 ngx_int_t
 ngx_http_conflict_redis_record(ngx_http_conflict_store_t *store,
-    ngx_str_t *line)
+    ngx_str_t *key, ngx_str_t *line)
 {
-    u_char                          *p, key[256];
+    u_char                          *p, text[256];
     ngx_str_t                        name, arg[7];
     const char                      *why;
     ngx_http_conflict_redis_t       *client;
@@ -29,11 +29,11 @@ ngx_http_conflict_redis_record(ngx_http_conflict_store_t *store,
     client = store->data;
     conf = ngx_http_conflict_redis_conf(client);
 
-    p = ngx_cpymem(key, conf->prefix.data, conf->prefix.len);
+    p = ngx_cpymem(text, conf->prefix.data, conf->prefix.len);
     p = ngx_cpymem(p, "audit", sizeof("audit") - 1);
 
-    name.data = key;
-    name.len = p - key;
+    name.data = text;
+    name.len = p - text;
 
     ngx_str_set(&arg[0], "XADD");
     ngx_str_set(&arg[1], "MAXLEN");
@@ -54,6 +54,10 @@ ngx_http_conflict_redis_record(ngx_http_conflict_store_t *store,
         ngx_http_conflict_redis_recorded(store, NULL, why);
     }
 
+    if (ngx_http_conflict_ledger) {
+        ngx_http_conflict_redis_often_had(store, key);
+    }
+
     return NGX_OK;
 }
 
@@ -69,6 +73,10 @@ ngx_http_conflict_redis_recorded(void *data, ngx_str_t *answer,
     }
 
     store->dropped++;
+
+    if (store->gauge) {
+        (void) ngx_atomic_fetch_add(&store->gauge->dropped, 1);
+    }
 
     if (ngx_http_conflict_redis_often(&store->dropped_logged)) {
         return;

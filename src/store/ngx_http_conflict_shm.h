@@ -17,7 +17,7 @@
 #include "../core/conflict_version.h"
 
 
-#define NGX_HTTP_CONFLICT_SHM_LAYOUT  2
+#define NGX_HTTP_CONFLICT_SHM_LAYOUT  3
 #define NGX_HTTP_CONFLICT_SHM_SLOT    128    /* bytes, of an entry */
 
 
@@ -50,7 +50,7 @@ struct ngx_http_conflict_entry_s {
 
 
 /*
- * A lock; it takes as much as an entry, and so does each of its two texts,
+ * A lock; it takes as much as an entry, and so does each of its texts,
  * so that there is room for it where an entry can go.
  */
 
@@ -67,8 +67,10 @@ struct ngx_http_conflict_held_s {
     ngx_msec_t               idle;
     u_char                  *user;
     u_char                  *client;
+    u_char                  *key;         /* as much of it as is shown */
     uint16_t                 user_len;
     uint16_t                 client_len;
+    uint16_t                 key_len;
 };
 
 

@@ -21,6 +21,9 @@
 
 typedef struct ngx_http_conflict_store_s  ngx_http_conflict_store_t;
 typedef struct ngx_http_conflict_op_s     ngx_http_conflict_op_t;
+typedef struct ngx_http_conflict_gauge_s  ngx_http_conflict_gauge_t;
+
+struct ngx_http_conflict_survey_s;
 
 typedef ngx_int_t (*ngx_http_conflict_op_pt)(ngx_http_conflict_op_t *op);
 typedef void (*ngx_http_conflict_done_pt)(ngx_http_conflict_op_t *op);
@@ -251,7 +254,15 @@ typedef struct {
      */
     ngx_int_t                       (*record)(
                                               ngx_http_conflict_store_t *store,
-                                              ngx_str_t *line);
+                                              ngx_str_t *key, ngx_str_t *line);
+
+    /* Counts were added to a tally of this store; NULL: nobody asks. */
+    void                            (*counted)(
+                                             ngx_http_conflict_store_t *store);
+
+    /* Fills in what it can tell, now or later: see survey.h. */
+    void                            (*survey)(
+                                 struct ngx_http_conflict_survey_s *survey);
 } ngx_http_conflict_store_ops_t;
 
 
@@ -271,6 +282,9 @@ struct ngx_http_conflict_store_s {
     /* the longest of all locations that use it, milliseconds */
     ngx_msec_t                             lease;
     ngx_msec_t                             quarantine;
+
+    ngx_http_conflict_gauge_t             *gauge;     /* or NULL */
+    ngx_event_t                            report;    /* of what is counted */
 
     /* of a store elsewhere: those that must be gone first */
     ngx_http_conflict_elder_t             *elder;
@@ -329,6 +343,9 @@ ngx_int_t ngx_http_conflict_op_copy(ngx_str_t *dst, u_char *data, size_t len);
 ngx_uint_t ngx_http_conflict_elders(ngx_http_conflict_elder_t *elders);
 void ngx_http_conflict_elders_warn(ngx_http_conflict_store_t *store,
     ngx_uint_t n, ngx_log_t *log);
+
+/* Notes a process, to ask later whether it is still there. */
+void ngx_http_conflict_elder(ngx_http_conflict_elder_t *elder, ngx_pid_t pid);
 
 /* 1 where it is there, or where nobody can tell. */
 ngx_uint_t ngx_http_conflict_elder_alive(ngx_http_conflict_elder_t *elder);

@@ -8,6 +8,7 @@
 
 
 #include "ngx_http_conflict_shm.h"
+#include "ngx_http_conflict_ledger.h"
 
 
 static ngx_int_t ngx_http_conflict_shm_evict(ngx_http_conflict_shm_t *shm,
@@ -147,6 +148,10 @@ ngx_http_conflict_shm_evict(ngx_http_conflict_shm_t *shm,
 
     ngx_slab_free_locked(shm->shpool, e);
     sh->entries--;
+
+    if (shm->store->gauge) {
+        (void) ngx_atomic_fetch_add(&shm->store->gauge->evicted, 1);
+    }
 
     return NGX_OK;
 }

@@ -11,7 +11,7 @@
 #include "ngx_http_conflict_shm.h"
 
 
-#define NGX_HTTP_CONFLICT_LOCK_SLOTS  3      /* the lock and two texts */
+#define NGX_HTTP_CONFLICT_LOCK_SLOTS  4      /* the lock and three texts */
 
 
 static ngx_http_conflict_held_t *ngx_http_conflict_shm_held(
@@ -383,6 +383,7 @@ ngx_http_conflict_shm_hold(ngx_http_conflict_op_t *op,
     held = slot[0];
     held->user = slot[1];
     held->client = slot[2];
+    held->key = slot[3];
 
     return held;
 }
@@ -399,6 +400,10 @@ ngx_http_conflict_shm_label(ngx_http_conflict_op_t *op,
     held->client_len = (uint16_t) ngx_min(op->lock.client.len,
                                           NGX_HTTP_CONFLICT_LOCK_CLIENT);
     ngx_memcpy(held->client, op->lock.client.data, held->client_len);
+
+    held->key_len = (uint16_t) ngx_min(op->key.len,
+                                       NGX_HTTP_CONFLICT_SHM_SLOT);
+    ngx_memcpy(held->key, op->key.data, held->key_len);
 }
 
 
@@ -427,6 +432,7 @@ ngx_http_conflict_shm_let_go(ngx_http_conflict_op_t *op,
 
     ngx_slab_free_locked(shpool, held->user);
     ngx_slab_free_locked(shpool, held->client);
+    ngx_slab_free_locked(shpool, held->key);
     ngx_slab_free_locked(shpool, held);
 }
 

@@ -8,7 +8,9 @@
 
 
 #include "ngx_http_conflict_redis_args.h"
+#include "ngx_http_conflict_redis_stats.h"
 #include "ngx_http_conflict_store.h"
+#include "ngx_http_conflict_survey.h"
 #include "../core/conflict_hash.h"
 #include "../core/conflict_time.h"
 #include "../core/conflict_version.h"
@@ -35,7 +37,9 @@ const ngx_http_conflict_store_ops_t  ngx_http_conflict_redis_ops = {
     ngx_http_conflict_redis_keep,
     ngx_http_conflict_redis_recall,
     ngx_http_conflict_redis_lock,
-    ngx_http_conflict_redis_record
+    ngx_http_conflict_redis_record,
+    ngx_http_conflict_redis_tallied,
+    ngx_http_conflict_redis_survey
 };
 
 
@@ -75,7 +79,7 @@ ngx_http_conflict_redis_begin(ngx_http_conflict_op_t *op)
 
     op->token = ngx_http_conflict_redis_token();
 
-    ngx_http_conflict_redis_head(op, &args, arg, buf, op->token);
+    ngx_http_conflict_redis_head(op->store, &args, arg, buf, op->token);
 
     if (op->store->locks) {
         args.third = ":l";
@@ -122,7 +126,7 @@ ngx_http_conflict_redis_peek(ngx_http_conflict_op_t *op)
     ngx_str_t                       arg[NGX_HTTP_CONFLICT_REDIS_ARGS];
     ngx_http_conflict_redis_args_t  args;
 
-    ngx_http_conflict_redis_head(op, &args, arg, buf,
+    ngx_http_conflict_redis_head(op->store, &args, arg, buf,
                                  ngx_http_conflict_redis_token());
     ngx_http_conflict_redis_text(&args, "peek");
     ngx_http_conflict_redis_number(&args, !op->minted);
@@ -151,7 +155,7 @@ ngx_http_conflict_redis_observe(ngx_http_conflict_op_t *op)
     op->external = 0;
     op->observes = 1;
 
-    ngx_http_conflict_redis_head(op, &args, arg, buf,
+    ngx_http_conflict_redis_head(op->store, &args, arg, buf,
                                  ngx_http_conflict_redis_token());
     ngx_http_conflict_redis_text(&args, "observe");
     ngx_http_conflict_redis_number(&args, !op->minted);
@@ -298,14 +302,22 @@ ngx_http_conflict_redis_queried(void *data, ngx_str_t *answer, const char *why)
     op->rc = NGX_ERROR;
 
     if (answer) {
+
+        if (op->store->gauge) {
+            ngx_http_conflict_ledger_trip(op->store->gauge,
+                              ngx_http_conflict_redis_local() - op->sent);
+        }
+
         op->rc = op->recalls ? ngx_http_conflict_redis_read_bodies(op, answer)
                              : ngx_http_conflict_redis_read_answer(op, answer);
     }
 
-    if (op->locking && op->rc == NGX_OK && op->request
-        && ngx_http_conflict_redis_locked(op))
-    {
-        return;
+    if (op->locking && op->rc == NGX_OK && op->request) {
+        ngx_http_conflict_redis_lock_changed(op);
+
+        if (ngx_http_conflict_redis_locked(op)) {
+            return;
+        }
     }
 
     if (op->begins

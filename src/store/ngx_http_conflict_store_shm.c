@@ -9,6 +9,7 @@
 
 
 #include "ngx_http_conflict_shm.h"
+#include "ngx_http_conflict_survey.h"
 
 
 static ngx_int_t ngx_http_conflict_shm_run(ngx_http_conflict_op_t *op,
@@ -54,7 +55,9 @@ const ngx_http_conflict_store_ops_t  ngx_http_conflict_shm_ops = {
     ngx_http_conflict_shm_op_keep,
     ngx_http_conflict_shm_recall,
     ngx_http_conflict_shm_op_lock,
-    NULL
+    NULL,
+    NULL,
+    ngx_http_conflict_shm_survey
 };
 
 

@@ -1,0 +1,208 @@
+
+/*
+ * Copyright (C) the ngx_http_conflict_module authors
+ *
+ * What of a request is counted for the dashboard, once, when it is over.
+ */
+
+
+#include "ngx_http_conflict_module.h"
+
+
+#define NGX_HTTP_CONFLICT_COUNTED  6     /* counters of one request, at most */
+
+
+static ngx_http_conflict_tally_t *ngx_http_conflict_count_tally(
+    ngx_http_conflict_ctx_t *ctx);
+static ngx_uint_t ngx_http_conflict_count_add(
+    ngx_http_conflict_count_t *count, ngx_uint_t n, ngx_uint_t number,
+    ngx_uint_t value);
+static void ngx_http_conflict_count_fields(ngx_http_conflict_ctx_t *ctx,
+    ngx_http_conflict_tally_t *tally);
+
+
+void
+ngx_http_conflict_count(ngx_http_conflict_ctx_t *ctx)
+{
+    ngx_uint_t                  n;
+    ngx_http_conflict_op_t     *op;
+    ngx_http_conflict_count_t   count[NGX_HTTP_CONFLICT_COUNTED];
+    ngx_http_conflict_gauge_t  *gauge;
+    ngx_http_conflict_tally_t  *tally;
+
+    if (ngx_http_conflict_ledger == NULL) {
+        return;
+    }
+
+    n = 0;
+    op = ctx->op;
+
+    if (op && op->rc == NGX_ERROR) {
+        gauge = op->store->gauge;
+
+        if (gauge) {
+            (void) ngx_atomic_fetch_add(&gauge->errors[op->error], 1);
+        }
+    }
+
+    if (ctx->write && !ctx->conf->lock) {
+        n = ngx_http_conflict_count_add(count, n, ctx->outcome, 1);
+        n = ngx_http_conflict_count_add(count, n, NGX_HTTP_CONFLICT_N_WAITED,
+                                        ctx->wait_time != 0);
+        n = ngx_http_conflict_count_add(count, n, NGX_HTTP_CONFLICT_N_WAIT,
+                                        ctx->wait_time);
+        n = ngx_http_conflict_count_add(count, n, NGX_HTTP_CONFLICT_N_UNKNOWN,
+                                        ctx->abandoned);
+        n = ngx_http_conflict_count_add(count, n, NGX_HTTP_CONFLICT_N_FETCHES,
+                                        ctx->fetches);
+    }
+
+    if (ctx->audited && ctx->action != NGX_HTTP_CONFLICT_ACT_EXTERNAL) {
+        n = ngx_http_conflict_count_add(count, n, NGX_HTTP_CONFLICT_N_ACTION
+                                                  + ctx->action, 1);
+    }
+
+    if (n == 0) {
+        return;
+    }
+
+    tally = ngx_http_conflict_count_tally(ctx);
+
+    if (tally == NULL) {
+        return;
+    }
+
+    ngx_http_conflict_ledger_lock();
+    ngx_http_conflict_ledger_count(tally, count, n);
+    ngx_http_conflict_ledger_unlock();
+
+    if (ctx->audited && ctx->merge.fields.len
+        && ctx->action != NGX_HTTP_CONFLICT_ACT_MERGE)
+    {
+        ngx_http_conflict_count_fields(ctx, tally);
+    }
+
+    if (ctx->conf->store->ops->counted) {
+        ctx->conf->store->ops->counted(ctx->conf->store);
+    }
+}
+
+
+void
+ngx_http_conflict_count_external(ngx_http_conflict_store_t *store,
+    ngx_http_conflict_tally_t *tally)
+{
+    ngx_http_conflict_count_t  count;
+
+    if (ngx_http_conflict_ledger == NULL || tally == NULL) {
+        return;
+    }
+
+    count.number = NGX_HTTP_CONFLICT_N_ACTION + NGX_HTTP_CONFLICT_ACT_EXTERNAL;
+    count.n = 1;
+
+    ngx_http_conflict_ledger_lock();
+    ngx_http_conflict_ledger_count(tally, &count, 1);
+    ngx_http_conflict_ledger_unlock();
+
+    if (store->ops->counted) {
+        store->ops->counted(store);
+    }
+}
+
+
+ngx_http_conflict_tally_t *
+ngx_http_conflict_count_route(ngx_http_conflict_ctx_t *ctx)
+{
+    return ngx_http_conflict_ledger ? ngx_http_conflict_count_tally(ctx)
+                                    : NULL;
+}
+
+
+/* it stays where it is, so it is looked for once, if its name is fixed */
+
+static ngx_http_conflict_tally_t *
+ngx_http_conflict_count_tally(ngx_http_conflict_ctx_t *ctx)
+{
+    ngx_str_t                      entity;
+    ngx_http_request_t            *r;
+    ngx_http_core_srv_conf_t      *cscf;
+    ngx_http_conflict_tally_t     *tally;
+    ngx_http_conflict_loc_conf_t  *nlcf;
+
+    nlcf = ctx->conf;
+
+    if (nlcf->tally) {
+        return nlcf->tally;
+    }
+
+    r = ctx->request;
+    entity = nlcf->name;
+
+    if (nlcf->entity
+        && ngx_http_complex_value(r, nlcf->entity, &entity) != NGX_OK)
+    {
+        return NULL;
+    }
+
+    cscf = ngx_http_get_module_srv_conf(r, ngx_http_core_module);
+
+    tally = ngx_http_conflict_ledger_tally(&nlcf->store->name,
+                                           &cscf->server_name, &nlcf->name,
+                                           &entity);
+
+    tally->policy = nlcf->lock ? NGX_HTTP_CONFLICT_OFF
+                               : (uint32_t) nlcf->policy;
+    tally->report = (nlcf->report == 1);
+
+    if (nlcf->entity == NULL || nlcf->entity->lengths == NULL) {
+        nlcf->tally = tally;
+    }
+
+    return tally;
+}
+
+
+static ngx_uint_t
+ngx_http_conflict_count_add(ngx_http_conflict_count_t *count, ngx_uint_t n,
+    ngx_uint_t number, ngx_uint_t value)
+{
+    if (value == 0) {
+        return n;
+    }
+
+    count[n].number = number;
+    count[n].n = value;
+
+    return n + 1;
+}
+
+
+/* of ,"/tags","/title" */
+
+static void
+ngx_http_conflict_count_fields(ngx_http_conflict_ctx_t *ctx,
+    ngx_http_conflict_tally_t *tally)
+{
+    u_char      *p, *last, *start;
+    ngx_uint_t   n;
+
+    p = ctx->merge.fields.data;
+    last = p + ctx->merge.fields.len;
+
+    for (n = 0; n < NGX_HTTP_CONFLICT_FIELDS && last - p > 2; n++) {
+        p += 2;
+        start = p;
+
+        while (p < last && *p != '"') {
+            p += (*p == '\\') ? 2 : 1;
+        }
+
+        if (p >= last) {
+            return;
+        }
+
+        ngx_http_conflict_ledger_clash(tally, start, p - start);
+        p++;
+    }
+}

@@ -1,0 +1,115 @@
+
+/*
+ * Copyright (C) the ngx_http_conflict_module authors
+ *
+ * Text that grows, as a chain of buffers in the request's pool.
+ */
+
+
+#include "ngx_http_conflict_module.h"
+
+
+#define NGX_HTTP_CONFLICT_PRINT_BUFFER  16384
+#define NGX_HTTP_CONFLICT_PRINT_MOST    512
+
+
+static ngx_buf_t *ngx_http_conflict_print_room(ngx_http_conflict_print_t *out,
+    size_t size);
+
+
+void
+ngx_http_conflict_print(ngx_http_conflict_print_t *out, const char *format,
+    ...)
+{
+    u_char     *last;
+    va_list     args;
+    ngx_buf_t  *b;
+
+    b = ngx_http_conflict_print_room(out, NGX_HTTP_CONFLICT_PRINT_MOST);
+    if (b == NULL) {
+        return;
+    }
+
+    va_start(args, format);
+    last = ngx_vslprintf(b->last, b->end, format, args);
+    va_end(args);
+
+    out->size += last - b->last;
+    b->last = last;
+}
+
+
+void
+ngx_http_conflict_print_bytes(ngx_http_conflict_print_t *out, u_char *data,
+    size_t len)
+{
+    ngx_buf_t  *b;
+
+    b = ngx_http_conflict_print_room(out, len);
+    if (b == NULL) {
+        return;
+    }
+
+    b->last = ngx_cpymem(b->last, data, len);
+    out->size += len;
+}
+
+
+void
+ngx_http_conflict_print_text(ngx_http_conflict_print_t *out, u_char *data,
+    size_t len)
+{
+    size_t      size;
+    ngx_buf_t  *b;
+
+    size = conflict_text_escape(NULL, data, len);
+
+    b = ngx_http_conflict_print_room(out, size);
+    if (b == NULL) {
+        return;
+    }
+
+    b->last += conflict_text_escape(b->last, data, len);
+    out->size += size;
+}
+
+
+static ngx_buf_t *
+ngx_http_conflict_print_room(ngx_http_conflict_print_t *out, size_t size)
+{
+    ngx_buf_t    *b;
+    ngx_chain_t  *cl;
+
+    if (out->failed) {
+        return NULL;
+    }
+
+    if (out->last && (size_t) (out->last->buf->end - out->last->buf->last)
+                     >= size)
+    {
+        return out->last->buf;
+    }
+
+    cl = ngx_alloc_chain_link(out->pool);
+    b = ngx_create_temp_buf(out->pool,
+                            ngx_max(size, NGX_HTTP_CONFLICT_PRINT_BUFFER));
+
+    if (cl == NULL || b == NULL) {
+        out->failed = 1;
+        return NULL;
+    }
+
+    cl->buf = b;
+    cl->next = NULL;
+
+    if (out->last) {
+        out->last->next = cl;
+
+    } else {
+        out->first = cl;
+    }
+
+    out->last = cl;
+
+    return b;
+}

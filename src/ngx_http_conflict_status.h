@@ -1,0 +1,93 @@
+
+/*
+ * Copyright (C) the ngx_http_conflict_module authors
+ *
+ * What is counted of requests, and the location that shows it, listed by the
+ * file that has it.
+ */
+
+
+#ifndef _NGX_HTTP_CONFLICT_STATUS_H_INCLUDED_
+#define _NGX_HTTP_CONFLICT_STATUS_H_INCLUDED_
+
+
+#include "ngx_http_conflict_module.h"
+
+
+typedef enum {
+    NGX_HTTP_CONFLICT_STATUS_OFF = 0,
+    NGX_HTTP_CONFLICT_STATUS_HTML,
+    NGX_HTTP_CONFLICT_STATUS_JSON,
+    NGX_HTTP_CONFLICT_STATUS_PROMETHEUS
+} ngx_http_conflict_status_e;
+
+
+/* text that grows in buffers; what is added after a failure is dropped */
+
+typedef struct {
+    ngx_pool_t                    *pool;
+    ngx_chain_t                   *first;
+    ngx_chain_t                   *last;
+    off_t                          size;
+    unsigned                       failed:1;
+} ngx_http_conflict_print_t;
+
+
+/* count.c */
+
+/* The request is over: nothing is, where no location shows counts. */
+void ngx_http_conflict_count(ngx_http_conflict_ctx_t *ctx);
+
+/* The same for what is found out later; NULL: it is not to be counted. */
+ngx_http_conflict_tally_t *ngx_http_conflict_count_route(
+    ngx_http_conflict_ctx_t *ctx);
+void ngx_http_conflict_count_external(ngx_http_conflict_store_t *store,
+    ngx_http_conflict_tally_t *tally);
+
+/* differ.c */
+
+/* Fills ctx->merge.fields, if the latest body and the client's are there. */
+void ngx_http_conflict_differ(ngx_http_conflict_ctx_t *ctx);
+
+/* status.c */
+
+char *ngx_http_conflict_set_status(ngx_conf_t *cf, ngx_command_t *cmd,
+    void *conf);
+
+/* print.c */
+
+/* At most 512 bytes at once. */
+void ngx_http_conflict_print(ngx_http_conflict_print_t *out,
+    const char *format, ...);
+
+/* Bytes as they are, and as the inside of a JSON string. */
+void ngx_http_conflict_print_bytes(ngx_http_conflict_print_t *out,
+    u_char *data, size_t len);
+void ngx_http_conflict_print_text(ngx_http_conflict_print_t *out,
+    u_char *data, size_t len);
+
+/* status_json.c, status_prometheus.c, status_page.c */
+
+/*
+ * "survey" are those of all stores.
+ */
+void ngx_http_conflict_status_json(ngx_http_conflict_print_t *out,
+    ngx_http_conflict_survey_t **survey, ngx_uint_t n);
+void ngx_http_conflict_status_prometheus(ngx_http_conflict_print_t *out,
+    ngx_http_conflict_survey_t **survey, ngx_uint_t n);
+
+/* status_advice.c: a member "advice" of an object */
+void ngx_http_conflict_status_advice(ngx_http_conflict_print_t *out,
+    ngx_http_conflict_tally_t *tally);
+
+/* status.c: how it is called; 0: it has none, the request failed */
+ngx_str_t *ngx_http_conflict_status_outcome(ngx_uint_t outcome);
+
+void ngx_http_conflict_status_page(ngx_http_conflict_print_t *out,
+    ngx_str_t *nonce);
+
+
+extern ngx_str_t  ngx_http_conflict_action_names[];
+
+
+#endif /* _NGX_HTTP_CONFLICT_STATUS_H_INCLUDED_ */

@@ -1,0 +1,40 @@
+# The dashboard, as a browser shows it.
+#
+# On both stores.
+
+BEGIN { push @INC, 't/lib' }
+use Conflict;
+use Test::Nginx::Socket 'no_plan';
+
+Conflict::install('Test::Nginx::Socket');
+run_tests();
+
+__DATA__
+
+=== in a browser
+--- config
+    location /plain/ {
+        conflict version;
+        proxy_pass http://api;
+    }
+    location = /dashboard {
+        conflict_status;
+    }
+--- steps
+my $top = $ENV{TEST_NGINX_TOP};
+my $shots = "$top/build/t/page-$Conflict::Store";
+
+mkdir $_ for "$top/build/t", $shots;
+set_doc("/plain/$_", { title => 'first' }) for 1, 2;
+
+$ENV{NODE_PATH} = "$top/build/page/node_modules";
+
+my @said = split /\n/, `node $top/t/page/check.js http://127.0.0.1:@{[port()]} $shots 2>&1`;
+
+for my $line (@said) {
+    my ($bad, $name) = $line =~ /^(not )?ok (.*)/ or do { fail($line); next };
+
+    ok(!$bad, $name);
+}
+
+cmp_ok(scalar(@said), '>', 15, 'all was looked at');

@@ -12,6 +12,8 @@
 
 static ngx_int_t ngx_http_conflict_answer_refusal(ngx_http_request_t *r,
     ngx_http_conflict_ctx_t *ctx, ngx_chain_t *out);
+static u_char *ngx_http_conflict_answer_clashes(
+    ngx_http_conflict_merge_t *merge, u_char *p);
 static u_char *ngx_http_conflict_answer_head(ngx_http_request_t *r,
     ngx_http_conflict_ctx_t *ctx, u_char *p);
 static const char *ngx_http_conflict_answer_row(ngx_http_conflict_ctx_t *ctx,
@@ -118,6 +120,10 @@ ngx_http_conflict_answer_refusal(ngx_http_request_t *r,
     if (ctx->error == NGX_HTTP_CONFLICT_STALE) {
         omitted = ngx_http_conflict_answer_row(ctx, &row);
 
+        if (row.len) {
+            ngx_http_conflict_keep_answered(ctx, &row);
+        }
+
         if (row.len && ctx->conf->row_inject && ctx->current
             && ngx_http_conflict_inject_text(r, ctx->conf->row_inject,
                                              ctx->current, &row)
@@ -139,11 +145,7 @@ ngx_http_conflict_answer_refusal(ngx_http_request_t *r,
     }
 
     if (ctx->merge.clashed) {
-        p = ngx_sprintf(p, ",\"conflicts\":[");
-        p = ngx_cpymem(p, ctx->merge.clashes.data + 1,
-                       ctx->merge.clashes.len - 1);
-        p = ngx_sprintf(p, "],\"base_held\":%s",
-                        ctx->merge.held ? "true" : "false");
+        p = ngx_http_conflict_answer_clashes(&ctx->merge, p);
     }
 
     if (ctx->id.len) {
@@ -178,6 +180,27 @@ ngx_http_conflict_answer_refusal(ngx_http_request_t *r,
     }
 
     return ngx_http_conflict_answer_headers(r, ctx);
+}
+
+
+static u_char *
+ngx_http_conflict_answer_clashes(ngx_http_conflict_merge_t *merge, u_char *p)
+{
+    p = ngx_sprintf(p, ",\"conflicts\":[");
+
+    if (merge->clashes.len) {
+        /* without the comma before the first */
+        p = ngx_cpymem(p, merge->clashes.data + 1, merge->clashes.len - 1);
+    }
+
+    *p++ = ']';
+
+    if (merge->omitted) {
+        p = ngx_sprintf(p, ",\"conflicts_omitted\":%ui", merge->omitted);
+    }
+
+    return ngx_sprintf(p, ",\"base_held\":%s",
+                       merge->held ? "true" : "false");
 }
 
 

@@ -14,6 +14,8 @@
 static ngx_int_t ngx_http_conflict_combine_row(ngx_http_conflict_ctx_t *ctx,
     ngx_str_t *row);
 static void ngx_http_conflict_combine_unfit(ngx_http_conflict_ctx_t *ctx);
+static ngx_uint_t ngx_http_conflict_combine_lingers(
+    ngx_http_conflict_ctx_t *ctx, ngx_str_t *row);
 static ngx_uint_t ngx_http_conflict_combine_repeat(
     ngx_http_conflict_ctx_t *ctx, ngx_str_t *row);
 static conflict_merge_rc_e ngx_http_conflict_combine_merge(
@@ -95,6 +97,14 @@ ngx_http_conflict_combine(ngx_http_request_t *r, ngx_http_conflict_ctx_t *ctx)
         return NGX_OK;
     }
 
+    if (row.len == 0 && op->pre.kinds && op->existence == CONFLICT_EXISTS) {
+        /* it was deleted past the proxy, or may not be seen */
+        ngx_http_conflict_refuse(ctx, NGX_HTTP_CONFLICT_STALE,
+                                 NGX_HTTP_CONFLICT_REJECTED,
+                                 NGX_HTTP_CONFLICT_ACT_DELETED);
+        return NGX_OK;
+    }
+
     if (op->verdict == CONFLICT_COMBINE && op->repeat
         && ngx_http_conflict_combine_repeat(ctx, &row))
     {
@@ -173,7 +183,8 @@ static ngx_uint_t
 ngx_http_conflict_combine_repeat(ngx_http_conflict_ctx_t *ctx, ngx_str_t *row)
 {
     if (ngx_http_conflict_row_reflects(ctx->conf, row, &ctx->op->made_body,
-                                       CONFLICT_REFLECTS_VALUES))
+                                       CONFLICT_REFLECTS_VALUES)
+        && !ngx_http_conflict_combine_lingers(ctx, row))
     {
         ngx_http_conflict_refuse(ctx, NGX_HTTP_CONFLICT_LATEST,
                                  NGX_HTTP_CONFLICT_REPLAYED,
@@ -193,6 +204,38 @@ ngx_http_conflict_combine_repeat(ngx_http_conflict_ctx_t *ctx, ngx_str_t *row)
     }
 
     return 0;
+}
+
+
+/* what it has removed may have been all that it did */
+
+static ngx_uint_t
+ngx_http_conflict_combine_lingers(ngx_http_conflict_ctx_t *ctx,
+    ngx_str_t *row)
+{
+    conflict_document_t      latest, write, base;
+    ngx_http_conflict_op_t  *op;
+
+    op = ctx->op;
+
+    if (ctx->merge.patch) {
+        /* there it is a null, which was looked for */
+        return 0;
+    }
+
+    if (!op->held) {
+        return 1;
+    }
+
+    latest.data = row->data;
+    latest.len = row->len;
+    write.data = op->made_body.data;
+    write.len = op->made_body.len;
+    base.data = op->base_body.data;
+    base.len = op->base_body.len;
+
+    return conflict_value_lingers(&latest, &write, &base,
+                                  ngx_http_conflict_seed());
 }
 
 
@@ -226,6 +269,7 @@ ngx_http_conflict_combine_merge(ngx_http_request_t *r,
     if (in.stale && op->held) {
         in.base.data = op->base_body.data;
         in.base.len = op->base_body.len;
+        in.reveal = (op->viewer == ngx_http_conflict_keep_viewer(ctx));
     }
 
     if (in.stale && !ctx->conf->strip_base) {
@@ -273,6 +317,10 @@ ngx_http_conflict_combine_version(ngx_http_conflict_ctx_t *ctx,
 
     text = (ctx->body.json->type == CONFLICT_JSON_STRING);
 
+    /* no number begins with a zero (RFC 8259, section 6) */
+
+    text |= (version.len == 0 || (version.data[0] == '0' && version.len > 1));
+
     for (i = 0; i < version.len; i++) {
         text |= (version.data[i] < '0' || version.data[i] > '9');
     }
@@ -308,6 +356,7 @@ ngx_http_conflict_combine_done(ngx_http_request_t *r,
 
     merge = &ctx->merge;
     merge->held = merged->held;
+    merge->omitted = merged->omitted;
 
     switch (rc) {
 

@@ -38,7 +38,14 @@ ngx_http_conflict_keep_sent(ngx_http_request_t *r,
     ngx_buf_t    *b;
     ngx_chain_t  *cl, *link, **next;
 
-    if (!ctx->merge.able || ctx->merge.patch || ctx->merge.text.data) {
+    if (!ctx->merge.able) {
+        return NGX_OK;
+    }
+
+    /* nginx must not close its file as soon as the upstream has it */
+    r->preserve_body = 1;
+
+    if (ctx->merge.patch || ctx->merge.text.data) {
         return NGX_OK;
     }
 
@@ -98,7 +105,7 @@ ngx_http_conflict_keep_written(ngx_http_conflict_ctx_t *ctx,
     if (!ctx->merge.patch
         && ngx_http_conflict_keep_text(ctx, &row.body) != NGX_OK)
     {
-        return;
+        ngx_str_null(&row.body);
     }
 
     if (row.body.len || row.fingerprint) {
@@ -115,7 +122,72 @@ ngx_http_conflict_keep_row(ngx_http_conflict_ctx_t *ctx,
                    "conflict keep: version %uL, %uz bytes, certain:%d shown:%d",
                    row->version, row->body.len, row->certain, row->shown);
 
+    row->viewer = ngx_http_conflict_keep_viewer(ctx);
+
     (void) ctx->op->store->ops->keep(ctx->op, row);
+}
+
+
+uint64_t
+ngx_http_conflict_keep_viewer(ngx_http_conflict_ctx_t *ctx)
+{
+    ngx_str_t           *value, user;
+    ngx_uint_t           i;
+    conflict_hash_t      hash;
+    ngx_http_request_t  *r;
+
+    static ngx_str_t  credentials[] = {
+        ngx_string("authorization"),
+        ngx_string("cookie"),
+        ngx_null_string
+    };
+
+    r = ctx->request;
+
+    conflict_hash_init(&hash, 0);
+
+    if (ngx_http_complex_value(r, ctx->conf->user, &user) == NGX_OK
+        && user.len)
+    {
+        conflict_hash_field(&hash, user.data, user.len);
+        return conflict_hash_final(&hash);
+    }
+
+    for (i = 0; credentials[i].len; i++) {
+        value = ngx_http_conflict_header(&r->headers_in.headers,
+                                         &credentials[i], NULL);
+        if (value) {
+            conflict_hash_field(&hash, value->data, value->len);
+        }
+    }
+
+    return conflict_hash_final(&hash);
+}
+
+
+void
+ngx_http_conflict_keep_answered(ngx_http_conflict_ctx_t *ctx,
+    ngx_str_t *body)
+{
+    ngx_http_conflict_op_t   *op;
+    ngx_http_conflict_row_t   row;
+
+    op = ctx->op;
+
+    if (ctx->conf->policy != CONFLICT_MERGE || op->version == 0
+        || op->version != ctx->current)
+    {
+        return;
+    }
+
+    ngx_memzero(&row, sizeof(ngx_http_conflict_row_t));
+
+    row.version = op->version;
+    row.body = *body;
+    row.shown = 1;
+    row.read = 1;
+
+    ngx_http_conflict_keep_row(ctx, &row);
 }
 
 
@@ -155,6 +227,11 @@ ngx_http_conflict_keep_wants(ngx_http_request_t *r,
     }
 
     /* a version of the upstream's own may be another than the store's */
+
+    if (ctx->conf->key == NULL && r->args.len) {
+        /* under the key of the path it may be a part, or another view */
+        return 0;
+    }
 
     return r->headers_out.status == NGX_HTTP_OK
            && !(op->held && op->minted)

@@ -122,6 +122,7 @@ typedef struct {
     unsigned                       patch:1;
     unsigned                       held:1;     /* its base was */
     unsigned                       clashed:1;
+    ngx_uint_t                     omitted;    /* clashes not in the list */
 } ngx_http_conflict_merge_t;
 
 

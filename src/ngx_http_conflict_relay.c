@@ -19,7 +19,7 @@ ngx_http_conflict_relay(ngx_http_request_t *r,
     ngx_http_conflict_ctx_t *ctx, ngx_chain_t *out)
 {
     ngx_buf_t                   *b;
-    ngx_str_t                    text;
+    ngx_str_t                    text, row;
     ngx_http_conflict_latest_t  *latest;
 
     latest = &ctx->latest;
@@ -36,6 +36,15 @@ ngx_http_conflict_relay(ngx_http_request_t *r,
         }
 
     } else if (r->headers_out.status == NGX_HTTP_OK) {
+
+        if (latest->json && !latest->encoded && !latest->too_large) {
+            row = text;
+            ngx_http_conflict_row(ctx->conf, &row);
+
+            if (row.len) {
+                ngx_http_conflict_keep_answered(ctx, &row);
+            }
+        }
 
         if (ngx_http_conflict_add_header(r, "Content-Location",
                                          (char *) r->unparsed_uri.data,

@@ -21,6 +21,7 @@ static ngx_int_t ngx_http_conflict_body_file(ngx_http_request_t *r,
     ngx_str_t *text);
 static ngx_int_t ngx_http_conflict_body_resize(ngx_http_request_t *r,
     off_t n);
+static void ngx_http_conflict_body_variables(ngx_http_request_t *r);
 
 
 /*
@@ -262,5 +263,39 @@ ngx_http_conflict_body_resize(ngx_http_request_t *r, off_t n)
         p[h->value.len] = '\0';
     }
 
+    ngx_http_conflict_body_variables(r);
+
     return NGX_OK;
+}
+
+
+/* those that were evaluated before and say something of the body */
+
+static void
+ngx_http_conflict_body_variables(ngx_http_request_t *r)
+{
+    size_t                      len;
+    u_char                     *name;
+    ngx_uint_t                  i;
+    ngx_http_variable_t        *v;
+    ngx_http_core_main_conf_t  *cmcf;
+
+    cmcf = ngx_http_get_module_main_conf(r, ngx_http_core_module);
+
+    v = cmcf->variables.elts;
+
+    for (i = 0; i < cmcf->variables.nelts; i++) {
+        name = v[i].name.data;
+        len = v[i].name.len;
+
+        if ((len == sizeof("content_length") - 1
+             && ngx_strncmp(name, "content_length", len) == 0)
+            || (len == sizeof("request_body") - 1
+                && ngx_strncmp(name, "request_body", len) == 0)
+            || (len > 5 && ngx_strncmp(name, "http_", 5) == 0))
+        {
+            r->variables[i].valid = 0;
+            r->variables[i].not_found = 0;
+        }
+    }
 }

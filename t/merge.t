@@ -40,7 +40,7 @@ __DATA__
 set_doc('/plain/1', '{"name":"lamp","price_cents":100,"updated_at":"mon",'
                     . '"tags":["a","b"],"views":10,"note":"-"}');
 
-my $v = version(GET('/plain/1'));
+my $v = version(GET('/plain/1', 'X-User: cid'));
 
 my $r = PUT('/plain/1', { name => 'Lamp', price_cents => 100,
                           updated_at => 'mon', tags => ['a', 'c'],

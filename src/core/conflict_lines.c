@@ -20,6 +20,11 @@
 #if (CONFLICT_LIBGIT2)
 
 
+/* bytes of a text: what a merge takes grows faster than that */
+
+#define CONFLICT_LINES_MOST  65536
+
+
 static int conflict_lines_decode(conflict_out_t *out, conflict_value_t value);
 
 
@@ -94,7 +99,7 @@ done:
 }
 
 
-/* -1: it is not a string, or there is no memory */
+/* -1: it is not a string, or too long, or there is no memory */
 
 static int
 conflict_lines_decode(conflict_out_t *out, conflict_value_t value)
@@ -114,7 +119,7 @@ conflict_lines_decode(conflict_out_t *out, conflict_value_t value)
         conflict_out_add(out, piece, n);
     }
 
-    return out->failed ? -1 : 0;
+    return (out->failed || out->len > CONFLICT_LINES_MOST) ? -1 : 0;
 }
 
 

@@ -62,6 +62,8 @@ typedef struct {
 
     unsigned                       patch;    /* merge-patch (RFC 7396) */
     unsigned                       stale;    /* 0: only "server" counts */
+    unsigned                       reveal;   /* the base is the client's, too:
+                                                clashes may show it */
     uint64_t                       seed;     /* of hashes, not to be guessed */
 } conflict_merge_t;
 
@@ -82,6 +84,7 @@ typedef struct {
     conflict_out_t                 fields;   /* ,"/tags","/title" */
     conflict_out_t                 names;    /* the same: tags title */
     conflict_out_t                 clashes;  /* ,{"field":"/price",...} */
+    size_t                         omitted;  /* clashes that are not there */
     unsigned                       held;     /* the base could be used */
 } conflict_merged_t;
 

@@ -11,7 +11,7 @@
 
 
 #define CONFLICT_MERGE_FIELDS   4096     /* bytes of lists of fields */
-#define CONFLICT_MERGE_CLASHES  65536    /* bytes; after that no values */
+#define CONFLICT_MERGE_CLASHES  65536    /* bytes; values first go without */
 
 
 static void conflict_merge_add_value(conflict_out_t *out, const char *name,
@@ -126,14 +126,23 @@ conflict_merge_clash(conflict_walk_t *walk, conflict_rule_e rule,
 
     conflict_merge_note(walk);
 
+    if (walk->path.len > CONFLICT_MERGE_CLASHES
+        || out->len > CONFLICT_MERGE_CLASHES - walk->path.len)
+    {
+        walk->result->omitted++;
+        return;
+    }
+
     conflict_out_text(out, ",{\"field\":\"");
     conflict_out_escaped(out, walk->path.data, walk->path.len);
     conflict_out_text(out, "\",\"rule\":\"");
     conflict_out_text(out, conflict_rule_name(rule));
     conflict_out_text(out, "\"");
 
-    if (walk->in->stale && conflict_value_within(trio->base, trio->server)) {
-        /* the base may be what somebody else was shown */
+    if (walk->in->stale && walk->in->reveal
+        && conflict_value_within(trio->base, trio->server))
+    {
+        /* what was hidden from him since he may not see any more */
         conflict_merge_add_value(out, "base", trio->base);
     }
 

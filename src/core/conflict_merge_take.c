@@ -10,6 +10,8 @@
 #include "conflict_merge_state.h"
 
 
+static int conflict_merge_inside(conflict_walk_t *walk,
+    const conflict_trio_t *trio, const conflict_scope_t *scope);
 static conflict_take_e conflict_merge_decide(conflict_walk_t *walk,
     const conflict_field_t *field, const conflict_trio_t *trio,
     conflict_out_t *made);
@@ -33,10 +35,7 @@ conflict_merge_take(conflict_walk_t *walk, conflict_edit_t *edit,
 
     rule = field ? field->rule : CONFLICT_RULE_AUTO;
 
-    if (rule == CONFLICT_RULE_AUTO
-        && conflict_tree_type(trio->client) == CONFLICT_JSON_OBJECT
-        && (conflict_tree_type(trio->server) == CONFLICT_JSON_OBJECT
-            || (trio->server.tree == NULL && scope->n)))
+    if (rule == CONFLICT_RULE_AUTO && conflict_merge_inside(walk, trio, scope))
     {
         if (walk->in->stale || scope->n) {
             conflict_merge_members(walk, edit, trio, scope);
@@ -53,6 +52,16 @@ conflict_merge_take(conflict_walk_t *walk, conflict_edit_t *edit,
     }
 
     take = conflict_merge_decide(walk, field, trio, made);
+
+    if (take == CONFLICT_TAKE_CLIENT && scope->n
+        && rule == CONFLICT_RULE_AUTO
+        && conflict_tree_type(trio->client) == CONFLICT_JSON_OBJECT)
+    {
+        /* an object where the server has none: its fields are not in there */
+
+        conflict_merge_members(walk, edit, trio, scope);
+        return CONFLICT_TAKE_CLIENT;
+    }
 
     if (take == CONFLICT_TAKE_CLIENT && scope->n) {
 
@@ -75,6 +84,28 @@ conflict_merge_take(conflict_walk_t *walk, conflict_edit_t *edit,
     }
 
     return take;
+}
+
+
+/*
+ * Is it merged member by member: two objects are, and one that the server has
+ * not, if the rules in it can do without.
+ */
+
+static int
+conflict_merge_inside(conflict_walk_t *walk, const conflict_trio_t *trio,
+    const conflict_scope_t *scope)
+{
+    if (conflict_tree_type(trio->client) != CONFLICT_JSON_OBJECT) {
+        return 0;
+    }
+
+    if (conflict_tree_type(trio->server) == CONFLICT_JSON_OBJECT) {
+        return 1;
+    }
+
+    return scope->n
+           && (!walk->in->stale || (trio->server.tree == NULL && !walk->held));
 }
 
 
@@ -128,11 +159,21 @@ static conflict_take_e
 conflict_merge_rule(conflict_walk_t *walk, const conflict_field_t *field,
     const conflict_trio_t *trio, conflict_out_t *made)
 {
-    switch (field ? field->rule : CONFLICT_RULE_AUTO) {
+    conflict_rule_e  rule;
+
+    rule = field ? field->rule : CONFLICT_RULE_AUTO;
+
+    if (walk->patch && trio->client.tree == NULL && rule != CONFLICT_RULE_LWW)
+    {
+        /* its null says that it goes: there is nothing to make of both */
+        return CONFLICT_TAKE_NONE;
+    }
+
+    switch (rule) {
 
     case CONFLICT_RULE_LWW:
 
-        if (!walk->held && trio->client.tree == NULL) {
+        if (!walk->held && !walk->patch && trio->client.tree == NULL) {
             /* it may never have known it */
             return CONFLICT_TAKE_SERVER;
         }

@@ -16,6 +16,8 @@
 static int conflict_value_members(conflict_value_t a, conflict_value_t b);
 static int conflict_value_elements(conflict_value_t a, conflict_value_t b);
 static uint64_t conflict_value_string(conflict_value_t value);
+static int conflict_value_removed(conflict_value_t latest,
+    conflict_value_t write, conflict_value_t base);
 static int conflict_value_contains(conflict_value_t latest,
     conflict_value_t write, const conflict_json_pointer_t *base,
     unsigned level, conflict_reflects_e how, unsigned *wanted);
@@ -236,6 +238,74 @@ conflict_value_reflects(const conflict_document_t *latest,
     conflict_tree_free(&w);
 
     return rc;
+}
+
+
+int
+conflict_value_lingers(const conflict_document_t *latest,
+    const conflict_document_t *write, const conflict_document_t *base,
+    uint64_t seed)
+{
+    int               rc;
+    conflict_tree_t   l, w, b;
+    conflict_value_t  have, want, was;
+
+    rc = 1;
+
+    memset(&w, 0, sizeof(conflict_tree_t));
+    memset(&b, 0, sizeof(conflict_tree_t));
+
+    if (conflict_tree_parse(&l, latest->data, latest->len, seed)
+        == CONFLICT_JSON_OK
+        && conflict_tree_parse(&w, write->data, write->len, seed)
+           == CONFLICT_JSON_OK
+        && conflict_tree_parse(&b, base->data, base->len, seed)
+           == CONFLICT_JSON_OK)
+    {
+        have.tree = &l;
+        have.node = 0;
+        want.tree = &w;
+        want.node = 0;
+        was.tree = &b;
+        was.node = 0;
+
+        rc = conflict_value_removed(have, want, was);
+    }
+
+    conflict_tree_free(&l);
+    conflict_tree_free(&w);
+    conflict_tree_free(&b);
+
+    return rc;
+}
+
+
+static int
+conflict_value_removed(conflict_value_t latest, conflict_value_t write,
+    conflict_value_t base)
+{
+    conflict_value_t  have, want, was;
+
+    for (was = conflict_tree_first(base); was.tree;
+         was = conflict_tree_next(base, was))
+    {
+        want = conflict_tree_member(write, was);
+        have = conflict_tree_member(latest, was);
+
+        if (have.tree && want.tree == NULL) {
+            return 1;
+        }
+
+        if (conflict_tree_type(was) == CONFLICT_JSON_OBJECT
+            && conflict_tree_type(want) == CONFLICT_JSON_OBJECT
+            && conflict_tree_type(have) == CONFLICT_JSON_OBJECT
+            && conflict_value_removed(have, want, was))
+        {
+            return 1;
+        }
+    }
+
+    return 0;
 }
 
 

@@ -41,6 +41,14 @@ int conflict_value_reflects(const conflict_document_t *latest,
     conflict_reflects_e how, uint64_t seed);
 
 /*
+ * 1 where "latest" still has a member that "write" has removed from "base",
+ * or where that cannot be told.
+ */
+int conflict_value_lingers(const conflict_document_t *latest,
+    const conflict_document_t *write, const conflict_document_t *base,
+    uint64_t seed);
+
+/*
  * 1 where "value" has nothing that "shown" has not a place for: who may see
  * this may see that it was so.
  */

@@ -26,6 +26,7 @@ struct ngx_http_conflict_body_row_s {
     ngx_http_conflict_album_t     *album;
     uint64_t                       version;
     uint64_t                       fingerprint;
+    uint64_t                       viewer;
     time_t                         at;
     size_t                         len;
     unsigned                       certain:1;
@@ -80,6 +81,8 @@ ngx_http_conflict_album_t *ngx_http_conflict_history_album(
 /* Makes room by the oldest rows, whosever they are. */
 void *ngx_http_conflict_history_alloc(ngx_http_conflict_op_t *op,
     ngx_http_conflict_history_t *history, size_t size);
+void ngx_http_conflict_history_touch(ngx_http_conflict_history_t *history,
+    ngx_http_conflict_body_row_t *row);
 void ngx_http_conflict_history_remove(ngx_http_conflict_op_t *op,
     ngx_http_conflict_history_t *history, ngx_http_conflict_body_row_t *row);
 

@@ -47,6 +47,7 @@ ngx_http_conflict_redis_keep(ngx_http_conflict_op_t *op,
     ngx_http_conflict_redis_number(&args, op->rows);
     ngx_http_conflict_redis_number(&args, op->row_bytes);
     ngx_http_conflict_redis_number(&args, op->row_ttl);
+    ngx_http_conflict_redis_hash(&args, row->viewer);
     ngx_http_conflict_redis_bytes(&args, &row->body);
     args.third = ":h";
 
@@ -100,13 +101,13 @@ ngx_http_conflict_redis_recall(ngx_http_conflict_op_t *op)
 }
 
 
-/* held, repeat, certain, two lengths, two bodies */
+/* held, repeat, certain, viewer, two lengths, two bodies */
 
 ngx_int_t
 ngx_http_conflict_redis_read_bodies(ngx_http_conflict_op_t *op,
     ngx_str_t *answer)
 {
-    size_t   held, repeat, certain, base, made;
+    size_t   held, repeat, certain, viewer, base, made;
     u_char  *p, *last;
 
     p = answer->data + NGX_HTTP_CONFLICT_REDIS_TOKEN;
@@ -119,6 +120,7 @@ ngx_http_conflict_redis_read_bodies(ngx_http_conflict_op_t *op,
     held = ngx_http_conflict_redis_length(&p, last);
     repeat = ngx_http_conflict_redis_length(&p, last);
     certain = ngx_http_conflict_redis_length(&p, last);
+    viewer = ngx_http_conflict_redis_length(&p, last);
     base = ngx_http_conflict_redis_length(&p, last);
     made = ngx_http_conflict_redis_length(&p, last);
 
@@ -130,6 +132,7 @@ ngx_http_conflict_redis_read_bodies(ngx_http_conflict_op_t *op,
 
     if (held && ngx_http_conflict_op_copy(&op->base_body, p, base) == NGX_OK) {
         op->held = 1;
+        op->viewer = viewer;
     }
 
     if (repeat

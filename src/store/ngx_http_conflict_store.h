@@ -156,6 +156,7 @@ struct ngx_http_conflict_op_s {
                                                      recall: it has the base */
     unsigned                          repeat:1;   /* it has this write */
     unsigned                          certain:1;  /* which was seen to pass */
+    uint64_t                          viewer;     /* who was shown the base */
     ngx_str_t                         base_body;  /* on the heap, as is */
     ngx_str_t                         made_body;  /* what that write has made */
 
@@ -177,6 +178,7 @@ struct ngx_http_conflict_op_s {
 typedef struct {
     uint64_t                          version;
     uint64_t                          fingerprint;    /* of its write; or 0 */
+    uint64_t                          viewer;     /* a hash of who sees it */
     ngx_str_t                         body;
     unsigned                          certain:1;  /* the write has passed */
     unsigned                          shown:1;    /* 0: as it was sent on */

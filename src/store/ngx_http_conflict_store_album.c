@@ -10,7 +10,7 @@
 #include "ngx_http_conflict_history.h"
 
 
-#define NGX_HTTP_CONFLICT_HISTORY_LAYOUT  2
+#define NGX_HTTP_CONFLICT_HISTORY_LAYOUT  3
 
 
 static ngx_int_t ngx_http_conflict_history_init(ngx_shm_zone_t *zone,
@@ -252,6 +252,11 @@ ngx_http_conflict_history_alloc(ngx_http_conflict_op_t *op,
     void         *p;
     ngx_queue_t  *q;
 
+    if (size > ngx_http_conflict_shm(op)->history_zone->shm.size / 4) {
+        /* it is not worth all the others */
+        return NULL;
+    }
+
     for ( ;; ) {
         p = ngx_slab_alloc_locked(ngx_http_conflict_shm(op)->history, size);
 
@@ -265,6 +270,17 @@ ngx_http_conflict_history_alloc(ngx_http_conflict_op_t *op,
                           ngx_queue_data(q, ngx_http_conflict_body_row_t,
                                          queue));
     }
+}
+
+
+void
+ngx_http_conflict_history_touch(ngx_http_conflict_history_t *history,
+    ngx_http_conflict_body_row_t *row)
+{
+    row->at = ngx_time();
+
+    ngx_queue_remove(&row->queue);
+    ngx_queue_insert_head(&history->rows, &row->queue);
 }
 
 

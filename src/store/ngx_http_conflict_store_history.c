@@ -42,6 +42,7 @@ ngx_http_conflict_shm_keep(ngx_http_conflict_op_t *op,
         }
 
         if (r->shown || !row->shown) {
+            ngx_http_conflict_history_touch(history, r);
             ngx_http_conflict_history_unlock(op, history);
             return NGX_OK;
         }
@@ -75,6 +76,7 @@ ngx_http_conflict_shm_keep(ngx_http_conflict_op_t *op,
     r->fingerprint = fingerprint;
     r->certain = certain;
     r->shown = row->shown;
+    r->viewer = row->viewer;
     r->at = ngx_time();
     r->len = row->body.len;
     ngx_memcpy(ngx_http_conflict_row_body(r), row->body.data, r->len);
@@ -126,6 +128,7 @@ ngx_http_conflict_shm_recall(ngx_http_conflict_op_t *op)
                == NGX_OK)
         {
             op->held = 1;
+            op->viewer = r->viewer;
         }
 
         if (op->fingerprint && r->fingerprint == op->fingerprint
@@ -164,6 +167,11 @@ ngx_http_conflict_shm_holds(ngx_http_conflict_op_t *op)
 
     for (r = album ? album->rows : NULL; r && !held; r = r->next) {
         held = (r->version == op->version && r->shown);
+
+        if (held) {
+            /* what is read is kept */
+            ngx_http_conflict_history_touch(history, r);
+        }
     }
 
     ngx_http_conflict_history_unlock(op, history);

@@ -156,6 +156,7 @@ LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
     }
 
     in.stale = 1;
+    in.reveal = 1;
     in.seed = SEED;
 
     /* without rules: what is not refused has what each side has changed */
@@ -195,6 +196,7 @@ LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
     for (i = 0; i < 8; i++) {
         in.patch = i & 1;
         in.stale = (i >> 1) & 1;
+        in.reveal = 1;
 
         if (i & 4) {
             in.base.data = NULL;

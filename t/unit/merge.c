@@ -110,6 +110,7 @@ run_case(const merge_case_t *c, unsigned patch, unsigned stale)
     in.ignored = &ignored;
     in.patch = patch;
     in.stale = stale;
+    in.reveal = 1;
     in.seed = SEED;
 
     rc = conflict_merge(&in, &out);
@@ -591,6 +592,7 @@ test_errors(void **state)
         document(&in.server, cases[i].server);
         document(&in.client, cases[i].client);
         in.stale = 1;
+        in.reveal = 1;
 
         assert_int_equal(conflict_merge(&in, &out), cases[i].rc);
         conflict_merged_free(&out);
@@ -616,6 +618,7 @@ test_lists(void **state)
     in.n = rules_of("/price reject", fields);
     in.fields = fields;
     in.stale = 1;
+    in.reveal = 1;
 
     assert_int_equal(conflict_merge(&in, &out), CONFLICT_MERGE_CLASH);
 
@@ -762,6 +765,7 @@ merged(const char *base, const char *server, const char *client,
     in.n = rules_of(rules, fields);
     in.fields = fields;
     in.stale = 1;
+    in.reveal = 1;
     in.seed = SEED;
 
     rc = conflict_merge(&in, &out);

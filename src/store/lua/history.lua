@@ -7,15 +7,15 @@
 --               seen to pass, 10 shown, 11 fence where a read has shown it,
 --               then kept only if nothing has begun since ("-": by a write),
 --               12 how many bodies, 13 their bytes together, 14 ttl (msec),
---               15 body
+--               15 a hash of who sees it, 16 body
 --          recall: 7 version, 8 fingerprint
 -- output:  ... keep: nothing more
---          recall: held, repeat, certain, length of the body held, length of
---               what the write has made, then both
+--          recall: held, repeat, certain, who was shown the body held, its
+--               length, length of what the write has made, then both
 --
 -- A hash: a field for each version, "-" before it where that was not shown,
 -- and "order", which lists them oldest first: version,fingerprint,certain,
--- shown,length and a space.
+-- shown,length,viewer and a space.
 
 local history, version, fingerprint = KEYS[3], ARGV[7], ARGV[8]
 
@@ -25,10 +25,11 @@ end
 
 local rows, bytes, at = {}, 0, nil
 
-for v, f, c, s, n in string.gmatch(call('HGET', history, 'order') or '',
-                                   '(%S-),(%S-),(%d),(%d),(%d+) ')
+for v, f, c, s, n, w in string.gmatch(
+    call('HGET', history, 'order') or '',
+    '(%S-),(%S-),(%d),(%d),(%d+),(%d+) ')
 do
-    rows[#rows + 1] = { v = v, f = f, c = c, s = s, n = tonumber(n) }
+    rows[#rows + 1] = { v = v, f = f, c = c, s = s, n = tonumber(n), w = w }
     bytes = bytes + n
 
     if v == version then
@@ -49,7 +50,7 @@ if ARGV[6] == 'recall' then
 
     return token .. ' ' .. born .. (body and ' 1' or ' 0')
            .. (made and ' 1 ' or ' 0 ') .. (certain or '0') .. ' '
-           .. #(body or '') .. ' ' .. #(made or '') .. ' ' .. (body or '')
+           .. (at and at.w or '0') .. ' ' .. #(body or '') .. ' ' .. #(made or '') .. ' ' .. (body or '')
            .. (made or '')
 end
 
@@ -80,8 +81,9 @@ else
 end
 
 if not at.stays then
-    bytes = bytes - at.n + #ARGV[15]
-    at.s, at.n = ARGV[10], #ARGV[15]
+    bytes = bytes - at.n + #ARGV[16]
+    at.s, at.n = ARGV[10], #ARGV[16]
+    at.w = ARGV[15] == '-' and '0' or ARGV[15]
 end
 
 while #rows > 1
@@ -96,7 +98,7 @@ local order = ''
 
 for _, row in ipairs(rows) do
     order = order .. row.v .. ',' .. row.f .. ',' .. row.c .. ',' .. row.s
-            .. ',' .. row.n .. ' '
+            .. ',' .. row.n .. ',' .. row.w .. ' '
 end
 
 call('HSET', history, 'order', order)
@@ -106,7 +108,7 @@ for _, name in ipairs(gone) do
 end
 
 if not at.stays and not at.gone then
-    call('HSET', history, field(at), ARGV[15])
+    call('HSET', history, field(at), ARGV[16])
 end
 
 call('PEXPIRE', history, ARGV[14])

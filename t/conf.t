@@ -16,7 +16,7 @@ __DATA__
     }
 --- steps
 my $top = $ENV{TEST_NGINX_TOP};
-my $dir = servroot() . '/example';
+my $dir = servroot() . '/../example';
 
 mkdir $dir;
 mkdir "$dir/modules";
@@ -95,17 +95,17 @@ $file =~ s!/var/log/nginx!$dir/logs!;
 $file =~ s!/run/nginx\.pid!$dir/logs/nginx.pid!g;
 $file =~ s!www-data adm!$user $group!;
 
-open my $out, '>', "$dir/rotate" or die;
+open my $out, '>', "$dir/../rotate" or die;
 print $out $file;
 close $out;
-chmod 0644, "$dir/rotate";
+chmod 0644, "$dir/../rotate";
 chmod 0755, "$dir/logs";
 
 my $v = version(GET('/plain/1'));
 PUT('/plain/1', { n => 2, base_version => $v });
 PUT('/plain/1', { n => 3, base_version => $v });
 
-$said = `$rotate -f -s $dir/rotated $dir/rotate 2>&1`;
+$said = `$rotate -f -s $dir/../rotated $dir/../rotate 2>&1`;
 is($said, '', 'logrotate takes it');
 
 my ($old) = until_true { glob("$dir/logs/conflict.log-*") };
@@ -119,3 +119,4 @@ until_true {
 };
 like(slurp("$dir/logs/conflict.log"), qr/"conflict_version"/,
      'and a new one goes on');
+unlink $old;

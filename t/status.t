@@ -50,7 +50,7 @@ sub now_in { sum(@{ $_[0] }[-2, -1]) }
 
 sub promtool {
     my ($text) = @_;
-    my $file = servroot() . '/metrics.txt';
+    my $file = servroot() . '/../metrics.txt';
 
     open my $out, '>', $file or die;
     print $out $text;

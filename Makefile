@@ -63,10 +63,11 @@ test-tools:
 
 $(B)/promtool:
 	@mkdir -p $(B)/prometheus
-	@cd $(B)/prometheus && rm -f *.deb \
-		&& { apt-get download prometheus || { $(CURDIR)/t/lib/install -u \
-			&& apt-get download prometheus; }; } > /dev/null 2>&1 \
-		&& dpkg -x prometheus_*.deb . && cp usr/bin/promtool $@
+	@cd $(B)/prometheus && rm -rf * && { apt-get download promtool \
+			|| apt-get download prometheus \
+			|| { $(CURDIR)/t/lib/install -u && { apt-get download promtool \
+				|| apt-get download prometheus; }; }; } > log 2>&1 \
+		&& dpkg -x *.deb . && cp usr/bin/promtool $@ || { cat log; exit 1; }
 	@rm -rf $(B)/prometheus
 
 $(B)/page/node_modules: t/page/package-lock.json

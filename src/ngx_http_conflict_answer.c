@@ -237,6 +237,11 @@ ngx_http_conflict_answer_head(ngx_http_request_t *r,
     }
 
     if (ctx->error == NGX_HTTP_CONFLICT_LOCK_HELD_BY) {
+
+        if (!ctx->may_see) {
+            return p;
+        }
+
         return ngx_http_conflict_lock_print(ctx, p, &ctx->op->lock.holder,
                                             &ctx->op->lock.origin, NULL);
     }

@@ -10,6 +10,7 @@
 #include "ngx_http_conflict_module.h"
 
 
+static void ngx_http_conflict_found_locked(ngx_http_conflict_ctx_t *ctx);
 static ngx_uint_t ngx_http_conflict_reflected(ngx_http_conflict_ctx_t *ctx);
 static ngx_uint_t ngx_http_conflict_gone(ngx_uint_t status);
 static ngx_uint_t ngx_http_conflict_forbidden(ngx_uint_t status);
@@ -90,7 +91,8 @@ ngx_http_conflict_found(ngx_http_conflict_ctx_t *ctx)
 
     if (!(latest->valid && latest->version == op->version)
         && !(ctx->conf->latest == NGX_HTTP_CONFLICT_LATEST_OFF
-             && op->verdict == CONFLICT_REFUSE))
+             && (op->verdict == CONFLICT_REFUSE
+                 || op->verdict == CONFLICT_LOCKED)))
     {
         /* the version was read before the GET: it is not newer */
         latest->version = op->version;
@@ -106,7 +108,14 @@ ngx_http_conflict_found(ngx_http_conflict_ctx_t *ctx)
                                  NGX_HTTP_CONFLICT_REJECTED,
                                  (op->verdict == CONFLICT_PASS)
                                  ? NGX_HTTP_CONFLICT_NO_ACTION
+                                 : (op->verdict == CONFLICT_LOCKED)
+                                 ? NGX_HTTP_CONFLICT_ACT_LOCKED
                                  : ngx_http_conflict_stale_action(op->policy));
+        return NGX_OK;
+    }
+
+    if (op->verdict == CONFLICT_LOCKED) {
+        ngx_http_conflict_found_locked(ctx);
         return NGX_OK;
     }
 
@@ -169,6 +178,26 @@ ngx_http_conflict_found(ngx_http_conflict_ctx_t *ctx)
                              ngx_http_conflict_stale_action(op->policy));
 
     return NGX_OK;
+}
+
+
+/* who may not see the resource need not know who edits it */
+
+static void
+ngx_http_conflict_found_locked(ngx_http_conflict_ctx_t *ctx)
+{
+    ngx_http_conflict_latest_t  *latest;
+
+    latest = &ctx->latest;
+
+    ctx->may_see = latest->valid
+                   && (latest->status == NGX_HTTP_OK
+                       || latest->status == NGX_HTTP_NO_CONTENT
+                       || ngx_http_conflict_gone(latest->status));
+
+    ngx_http_conflict_refuse(ctx, NGX_HTTP_CONFLICT_LOCK_HELD_BY,
+                             NGX_HTTP_CONFLICT_LOCKED,
+                             NGX_HTTP_CONFLICT_ACT_LOCKED);
 }
 
 

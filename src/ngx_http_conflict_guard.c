@@ -327,6 +327,10 @@ ngx_http_conflict_find_store(ngx_conf_t *cf,
         return NGX_OK;
     }
 
+    if (conf->version->place != NGX_HTTP_CONFLICT_DEFAULT) {
+        conf->store->owned = 1;
+    }
+
     conf->store->lease = ngx_max(conf->store->lease, conf->lease);
     conf->store->quarantine = ngx_max(conf->store->quarantine,
                                       conf->quarantine);

@@ -159,7 +159,11 @@ ngx_http_conflict_lock_start(ngx_http_request_t *r,
     }
 
     ctx->op = op;
-    op->minted = (nlcf->version->place == NGX_HTTP_CONFLICT_DEFAULT);
+
+    /* a version of ours would make the upstream's own one stale */
+
+    op->minted = (nlcf->version->place == NGX_HTTP_CONFLICT_DEFAULT
+                  && !nlcf->store->owned);
 
     if (ngx_http_complex_value(r, nlcf->user, &ctx->user) != NGX_OK
         || ngx_http_complex_value(r, nlcf->client, &ctx->client) != NGX_OK)
@@ -376,6 +380,12 @@ ngx_http_conflict_lock_result(ngx_http_conflict_ctx_t *ctx)
 
         ctx->error = NGX_HTTP_CONFLICT_LOCK_HELD_BY;
         ctx->outcome = NGX_HTTP_CONFLICT_LOCKED;
+        ctx->may_see = (op->lock.verb != NGX_HTTP_CONFLICT_LOCK_RELEASE
+                        || ctx->conf->lock_blind);
+
+        if (!ctx->may_see) {
+            ctx->current = 0;
+        }
 
         if (op->lock.verb == NGX_HTTP_CONFLICT_LOCK_ACQUIRE) {
             ctx->action = NGX_HTTP_CONFLICT_ACT_LOCKED;

@@ -55,6 +55,10 @@ ngx_http_conflict_lock_answer(ngx_http_request_t *r)
     out.buf = b;
     out.next = NULL;
 
+    /* it has been done: what the client's conditions are on is another thing */
+    r->disable_not_modified = 1;
+    r->err_status = 0;
+
     r->headers_out.status = NGX_HTTP_OK;
     r->headers_out.content_length_n = b->last - b->pos;
 

@@ -80,12 +80,6 @@ ngx_http_conflict_begun(ngx_http_conflict_ctx_t *ctx)
         ctx->state = NGX_HTTP_CONFLICT_ST_WAIT;
         return NGX_OK;
 
-    case CONFLICT_LOCKED:
-        ngx_http_conflict_refuse(ctx, NGX_HTTP_CONFLICT_LOCK_HELD_BY,
-                                 NGX_HTTP_CONFLICT_LOCKED,
-                                 NGX_HTTP_CONFLICT_ACT_LOCKED);
-        return NGX_OK;
-
     case CONFLICT_FETCH:
 
         if (ctx->fetches == NGX_HTTP_CONFLICT_MAX_FETCHES) {
@@ -110,7 +104,7 @@ ngx_http_conflict_begun(ngx_http_conflict_ctx_t *ctx)
         ctx->state = NGX_HTTP_CONFLICT_ST_FETCH;
         return NGX_OK;
 
-    default: /* CONFLICT_REFUSE, CONFLICT_DROP, REPLAY, VERIFY */
+    default: /* CONFLICT_REFUSE, CONFLICT_DROP, REPLAY, VERIFY, LOCKED */
         ctx->state = NGX_HTTP_CONFLICT_ST_LATEST;
     }
 

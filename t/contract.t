@@ -665,3 +665,27 @@ SKIP: {
     is(op('p', 'peek', key => 'another')->{state}, 'free', 'entries go on');
 }
 
+
+
+=== report and a lock over a write that nobody knows the end of
+--- steps
+for my $way ('abandon', 'lease') {
+    my %k = (key => $way);
+    my $v = op('p', 'peek', %k)->{version};
+
+    is(op("a$way", 'begin', %k, base => $v, lease => 5000)->{leased}, 1,
+       "$way: a write");
+    op("a$way", 'abandon', quarantine => 5000) if $way eq 'abandon';
+
+    op('l', 'lock', %k, user => 'ann');
+
+    my $r = op('w', 'begin', %k, user => 'bob', report => 1);
+
+    is($r->{verdict}, 'locked', "$way: locked");
+    is($r->{leased}, 1, "$way: in report mode it passes");
+    isnt($r->{state}, 'free', "$way: over the other");
+
+    op('w', 'cancel');
+    isnt(op('p', 'peek', %k)->{version}, $v,
+         "$way: nobody can tell whether it is still this version");
+}

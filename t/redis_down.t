@@ -792,6 +792,25 @@ is(PUT('/plain/1', { n => 3, base_version => version($r) })->{status}, 204,
    'its version is current at once');
 
 
+=== a lock whose answer was lost is nobody's
+--- locks
+    location ~ ^(?<resource>/.*)/lock$ {
+        conflict_key $resource;
+        conflict_user $http_x_user;
+        conflict_lock get=off;
+    }
+--- steps
+is(http('POST', '/plain/0/lock')->{status}, 200, 'a lock');
+wire('mute');
+is(http('POST', '/plain/1/lock')->{status}, 503, 'one that is not answered');
+wire('pass');
+wire('break');
+
+my $r;
+until_true { $r = http('POST', '/plain/1/lock'); $r->{status} == 200 };
+is($r->{status}, 200, 'is free again, long before its time');
+
+
 === the rights that docs/operations.md says
 --- policy: merge
 --- locks

@@ -93,6 +93,9 @@ ngx_int_t ngx_http_conflict_redis_lock(ngx_http_conflict_op_t *op);
 ngx_int_t ngx_http_conflict_redis_read_lock(ngx_http_conflict_op_t *op,
     u_char *p, u_char *last);
 
+/* An acquire that nobody will know of, or that is one too many. */
+void ngx_http_conflict_redis_give_back(ngx_http_conflict_op_t *op);
+
 /* A lock's token, "buf" has room for it. */
 void ngx_http_conflict_redis_given(ngx_http_conflict_op_t *op,
     ngx_http_conflict_redis_args_t *args, u_char *buf);

@@ -10,13 +10,14 @@
 #include "ngx_http_conflict_redis_stats.h"
 
 
-static ngx_int_t ngx_http_conflict_redis_lock_call(
-    ngx_http_conflict_op_t *op, ngx_http_conflict_lock_verb_e verb,
-    ngx_uint_t wait);
+static void ngx_http_conflict_redis_lock_args(ngx_http_conflict_op_t *op,
+    ngx_http_conflict_redis_args_t *args, ngx_str_t *user, ngx_str_t *client,
+    u_char *hex);
 static ngx_int_t ngx_http_conflict_redis_quota(ngx_http_conflict_op_t *op,
     const char *verb, ngx_http_conflict_redis_pt handler, void *data);
 static void ngx_http_conflict_redis_counted(void *data, ngx_str_t *answer,
     const char *why);
+static void ngx_http_conflict_redis_too_many(ngx_http_conflict_op_t *op);
 static void ngx_http_conflict_redis_noted(void *data, ngx_str_t *answer,
     const char *why);
 
@@ -31,48 +32,83 @@ static const char  *ngx_http_conflict_redis_verbs[] = {
 ngx_int_t
 ngx_http_conflict_redis_lock(ngx_http_conflict_op_t *op)
 {
-    return ngx_http_conflict_redis_lock_call(op, op->lock.verb, 1);
-}
-
-
-static ngx_int_t
-ngx_http_conflict_redis_lock_call(ngx_http_conflict_op_t *op,
-    ngx_http_conflict_lock_verb_e verb, ngx_uint_t wait)
-{
     u_char                           buf[ngx_http_conflict_redis_room(
                                          NGX_HTTP_CONFLICT_REDIS_ARGS)];
     u_char                           given[2 * NGX_HTTP_CONFLICT_LOCK_TOKEN];
     u_char                           hex[2 * NGX_HTTP_CONFLICT_LOCK_TOKEN];
-    ngx_str_t                        arg[NGX_HTTP_CONFLICT_REDIS_ARGS], fresh;
+    ngx_str_t                        arg[NGX_HTTP_CONFLICT_REDIS_ARGS];
+    ngx_http_conflict_redis_args_t   args;
+
+    ngx_http_conflict_redis_head(op->store, &args, arg, buf,
+                                 ngx_http_conflict_redis_token());
+    ngx_http_conflict_redis_text(&args,
+                             ngx_http_conflict_redis_verbs[op->lock.verb]);
+    ngx_http_conflict_redis_given(op, &args, given);
+    ngx_http_conflict_redis_lock_args(op, &args, &op->lock.user,
+                                      &op->lock.client, hex);
+
+    return ngx_http_conflict_redis_query(op, NGX_HTTP_CONFLICT_REDIS_LOCK,
+                                         &args);
+}
+
+
+/*
+ * The lock that the operation may have acquired goes, by its token alone: it
+ * may be another tab's of the same user by now.  The request may be gone.
+ */
+
+void
+ngx_http_conflict_redis_give_back(ngx_http_conflict_op_t *op)
+{
+    u_char                           buf[ngx_http_conflict_redis_room(
+                                         NGX_HTTP_CONFLICT_REDIS_ARGS)];
+    u_char                           hex[2 * NGX_HTTP_CONFLICT_LOCK_TOKEN];
+    ngx_str_t                        arg[NGX_HTTP_CONFLICT_REDIS_ARGS];
+    ngx_str_t                        none, token;
     const char                      *why;
     ngx_http_conflict_redis_args_t   args;
+
+    ngx_str_null(&none);
+
+    token.data = hex;
+    token.len = ngx_hex_dump(hex, op->lock.fresh,
+                             NGX_HTTP_CONFLICT_LOCK_TOKEN)
+                - hex;
+
+    ngx_http_conflict_redis_head(op->store, &args, arg, buf,
+                                 ngx_http_conflict_redis_token());
+    ngx_http_conflict_redis_text(&args, "release");
+    ngx_http_conflict_redis_bytes(&args, &token);
+    ngx_http_conflict_redis_lock_args(op, &args, &none, &none, hex);
+
+    (void) ngx_http_conflict_redis_submit(op, NGX_HTTP_CONFLICT_REDIS_LOCK,
+                                          &args, op->lock.idle,
+                                          NGX_HTTP_CONFLICT_REDIS_PATIENT,
+                                          ngx_http_conflict_redis_noted, NULL,
+                                          &why);
+}
+
+
+/* behind verb and token; "hex" has room for the fresh one */
+
+static void
+ngx_http_conflict_redis_lock_args(ngx_http_conflict_op_t *op,
+    ngx_http_conflict_redis_args_t *args, ngx_str_t *user, ngx_str_t *client,
+    u_char *hex)
+{
+    ngx_str_t  fresh;
 
     fresh.data = hex;
     fresh.len = ngx_hex_dump(hex, op->lock.fresh,
                              NGX_HTTP_CONFLICT_LOCK_TOKEN)
                 - hex;
 
-    ngx_http_conflict_redis_head(op->store, &args, arg, buf,
-                                 ngx_http_conflict_redis_token());
-    ngx_http_conflict_redis_text(&args, ngx_http_conflict_redis_verbs[verb]);
-    ngx_http_conflict_redis_given(op, &args, given);
-    ngx_http_conflict_redis_bytes(&args, &op->lock.user);
-    ngx_http_conflict_redis_bytes(&args, &op->lock.client);
-    ngx_http_conflict_redis_bytes(&args, &fresh);
-    ngx_http_conflict_redis_number(&args, op->lock.idle);
-    ngx_http_conflict_redis_number(&args, op->lock.force);
-    args.third = ":l";
-
-    if (wait) {
-        return ngx_http_conflict_redis_query(op, NGX_HTTP_CONFLICT_REDIS_LOCK,
-                                             &args);
-    }
-
-    return ngx_http_conflict_redis_submit(op, NGX_HTTP_CONFLICT_REDIS_LOCK,
-                                          &args, op->lock.idle,
-                                          NGX_HTTP_CONFLICT_REDIS_PATIENT,
-                                          ngx_http_conflict_redis_noted, NULL,
-                                          &why);
+    ngx_http_conflict_redis_bytes(args, user);
+    ngx_http_conflict_redis_bytes(args, client);
+    ngx_http_conflict_redis_bytes(args, &fresh);
+    ngx_http_conflict_redis_number(args, op->lock.idle);
+    ngx_http_conflict_redis_number(args, op->lock.force);
+    args->third = ":l";
 }
 
 
@@ -127,13 +163,19 @@ ngx_http_conflict_redis_read_lock(ngx_http_conflict_op_t *op, u_char *p,
 ngx_uint_t
 ngx_http_conflict_redis_locked(ngx_http_conflict_op_t *op)
 {
-    if (op->lock.quota == 0 || op->lock.user.len == 0) {
+    if (op->lock.holder.len == 0) {
+        /* nobody's locks are counted */
         return 0;
     }
 
     switch (op->lock.result) {
 
     case NGX_HTTP_CONFLICT_LOCK_GRANTED:
+    case NGX_HTTP_CONFLICT_LOCK_TAKEN:
+
+        if (op->lock.quota == 0) {
+            return 0;
+        }
 
         /* where it is one too many it is given back */
 
@@ -141,6 +183,7 @@ ngx_http_conflict_redis_locked(ngx_http_conflict_op_t *op)
                                           ngx_http_conflict_redis_counted, op)
             != NGX_OK)
         {
+            ngx_http_conflict_redis_too_many(op);
             return 0;
         }
 
@@ -149,13 +192,19 @@ ngx_http_conflict_redis_locked(ngx_http_conflict_op_t *op)
         return 1;
 
     case NGX_HTTP_CONFLICT_LOCK_OWN:
-    case NGX_HTTP_CONFLICT_LOCK_TAKEN:
-        (void) ngx_http_conflict_redis_quota(op, "count",
-                                             ngx_http_conflict_redis_noted,
-                                             NULL);
+
+        if (op->lock.quota
+            && op->lock.verb == NGX_HTTP_CONFLICT_LOCK_ACQUIRE)
+        {
+            (void) ngx_http_conflict_redis_quota(op, "count",
+                                                ngx_http_conflict_redis_noted,
+                                                NULL);
+        }
+
         return 0;
 
     case NGX_HTTP_CONFLICT_LOCK_RELEASED:
+    case NGX_HTTP_CONFLICT_LOCK_FORCED:
         (void) ngx_http_conflict_redis_quota(op, "drop",
                                              ngx_http_conflict_redis_noted,
                                              NULL);
@@ -166,6 +215,8 @@ ngx_http_conflict_redis_locked(ngx_http_conflict_op_t *op)
     }
 }
 
+
+/* by whose the lock is, as much of that as a lock shows */
 
 static ngx_int_t
 ngx_http_conflict_redis_quota(ngx_http_conflict_op_t *op, const char *verb,
@@ -187,11 +238,24 @@ ngx_http_conflict_redis_quota(ngx_http_conflict_op_t *op, const char *verb,
     ngx_http_conflict_redis_number(&args, op->lock.quota);
     ngx_http_conflict_redis_number(&args, op->lock.idle);
     args.third = ":u";
-    args.key = &op->lock.user;
+    args.key = &op->lock.holder;
 
     return ngx_http_conflict_redis_submit(op, NGX_HTTP_CONFLICT_REDIS_LOCK,
                                           &args, conf->timeout, 0, handler,
                                           data, &why);
+}
+
+
+static void
+ngx_http_conflict_redis_too_many(ngx_http_conflict_op_t *op)
+{
+    op->lock.result = NGX_HTTP_CONFLICT_LOCK_TOO_MANY;
+
+    ngx_http_conflict_redis_give_back(op);
+
+    if (op->request) {
+        ngx_http_conflict_redis_lock_changed(op);
+    }
 }
 
 
@@ -205,17 +269,7 @@ ngx_http_conflict_redis_counted(void *data, ngx_str_t *answer, const char *why)
     /* where nobody can tell, it is one too many */
 
     if (answer == NULL || answer->data[answer->len - 1] != '1') {
-        op->lock.result = NGX_HTTP_CONFLICT_LOCK_TOO_MANY;
-
-        if (op->request) {
-            op->lock.given = 1;
-            ngx_memcpy(op->lock.token, op->lock.fresh,
-                       NGX_HTTP_CONFLICT_LOCK_TOKEN);
-
-            (void) ngx_http_conflict_redis_lock_call(op,
-                                           NGX_HTTP_CONFLICT_LOCK_RELEASE, 0);
-            ngx_http_conflict_redis_lock_changed(op);
-        }
+        ngx_http_conflict_redis_too_many(op);
     }
 
     if (op->request) {

@@ -295,6 +295,7 @@ struct ngx_http_conflict_store_s {
 
     size_t                                 history_size;
     unsigned                               locks:1;   /* some may be held */
+    unsigned                               owned:1;   /* some versions are */
     unsigned                               moved:1;   /* routes came to it */
     ngx_uint_t                             line;      /* of its directive */
     ngx_uint_t                             dropped;   /* of its stream */

@@ -104,7 +104,10 @@ ngx_http_conflict_shm_locking(ngx_http_conflict_op_t *op,
 
     ngx_http_conflict_shm_note(op, held);
 
-    own = ngx_http_conflict_shm_owns(op, sh, held);
+    /* an old token of the same user is another tab's, which has lost it */
+
+    own = lock->given ? ngx_http_conflict_lock_same(lock->token, held->token)
+                      : ngx_http_conflict_shm_owns(op, sh, held);
 
     switch (lock->verb) {
 

@@ -312,6 +312,13 @@ ngx_http_conflict_redis_queried(void *data, ngx_str_t *answer, const char *why)
                              : ngx_http_conflict_redis_read_answer(op, answer);
     }
 
+    if (op->locking && op->lock.verb == NGX_HTTP_CONFLICT_LOCK_ACQUIRE
+        && (op->rc != NGX_OK || !op->request))
+    {
+        /* its token would be nobody's */
+        ngx_http_conflict_redis_give_back(op);
+    }
+
     if (op->locking && op->rc == NGX_OK && op->request) {
         ngx_http_conflict_redis_lock_changed(op);
 

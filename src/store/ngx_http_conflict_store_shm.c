@@ -178,9 +178,13 @@ ngx_http_conflict_shm_begin(ngx_http_conflict_op_t *op,
         return NGX_ERROR;
     }
 
-    op->verdict = ngx_http_conflict_shm_locked(op, sh)
-                  ? CONFLICT_LOCKED
-                  : ngx_http_conflict_shm_verdict(op, sh, e);
+    op->verdict = ngx_http_conflict_shm_verdict(op, sh, e);
+
+    if (ngx_http_conflict_shm_locked(op, sh)) {
+        op->verdict = CONFLICT_LOCKED;
+        op->header = 0;
+        op->doubt = 0;
+    }
 
     if (op->verdict == CONFLICT_PASS || op->verdict == CONFLICT_OVERWRITE
         || op->verdict == CONFLICT_COMBINE

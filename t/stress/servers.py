@@ -144,7 +144,8 @@ http {
     def errors(self):
         """what must not be in the error log"""
 
-        return [line for line in open(self.root + '/error.log')
+        return [line for line in open(self.root + '/error.log',
+                                       errors='replace')
                 if ('[alert]' in line or '[crit]' in line
                     or '[emerg]' in line)
                 and 'exited on signal 9' not in line

@@ -129,14 +129,17 @@ end
 local e = load()
 local state = state_of(e)
 
+local lock = KEYS[3] and lock_of(KEYS[3])
+local mine = lock and owns(lock, ARGV[18], ARGV[19])
+local more = lock and not mine and shown(lock, KEYS[3]) or ''
+
 if e and e.state == LEASED and e.w == token then
     -- the answer to this very begin was lost
     return reply(e.known == 1 and FREE or UNKNOWN, e, nil,
-                 e.verdict .. ' ' .. e.header .. ' 1 ' .. e.overlap .. ' 0')
+                 e.verdict .. ' ' .. e.header .. ' 1 ' .. e.overlap .. ' 0'
+                 .. (more ~= '' and more or e.verdict == LOCKED
+                                            and ' 0 0 0 0 ' or ''))
 end
-
-local lock = KEYS[3] and lock_of(KEYS[3])
-local mine = lock and owns(lock, ARGV[18], ARGV[19])
 
 local checked = kinds == 0 and NO_BASE or HOLDS
 
@@ -165,8 +168,6 @@ elseif state == FREE and checked == UNSURE and kind(BASE) and newer(e) then
     -- this store may have forgotten a version: only a GET can tell now
     doubt = 1
 end
-
-local more = lock and not mine and shown(lock, KEYS[3]) or ''
 
 if mine then
     call('PEXPIRE', KEYS[3], lock.idle)

@@ -41,7 +41,19 @@ local given, user, client, fresh = ARGV[7], ARGV[8], ARGV[9], ARGV[10]
 
 local e = load()
 local lock = lock_of(third)
-local own = lock and owns(lock, given, user)
+local own
+
+if lock then
+    -- an old token of the same user is another tab's, which has lost it
+
+    if given ~= '-' then
+        own = lock.token == given
+
+    else
+        own = user ~= '' and lock.user == user
+    end
+end
+
 local result, more = NONE, ' 0 0 0 0 '
 
 local function hold()

@@ -1,0 +1,191 @@
+# Locks that must be neither lost, nor anybody's, nor told to everybody.
+#
+# On both stores.
+
+BEGIN { push @INC, 't/lib' }
+use Conflict;
+use Test::Nginx::Socket 'no_plan';
+
+Conflict::install('Test::Nginx::Socket');
+workers(2);
+master_on();
+
+add_block_preprocessor(sub {
+    my $block = shift;
+    my $lock = $block->lock || '';
+
+    $lock =~ s/\s+\z//;
+
+    $block->set_value('config', "conflict_user \$http_x_user;\n"
+                      . "conflict_wait 1s;\n"
+                      . "location / { conflict version;\n"
+                      . ($block->rules || '') . "proxy_pass http://api; }\n"
+                      . "location ~ ^(?<resource>/.*)/lock\$ {\n"
+                      . "conflict_key \$resource;\n"
+                      . "conflict_lock $lock;\n}\n");
+});
+
+sub lock { http('POST', "$_[0]/lock", headers => [@_[1 .. $#_]]) }
+sub show { json(http('GET', "$_[0]/lock", headers => [@_[1 .. $#_]])) }
+sub unlock { http('DELETE', "$_[0]/lock", headers => [@_[1 .. $#_]]) }
+sub token { 'Lock-Token: ' . json($_[0])->{lock}{token} }
+
+sub ann { ('X-User: ann', 'X-Client: laptop') }
+sub bob { ('X-User: bob', 'X-Client: phone') }
+
+run_tests();
+
+__DATA__
+
+=== conditions of the caller are on something else
+--- steps
+set_doc('/plain/1', { n => 1 });
+
+my $v = version(GET('/plain/1'));
+
+for my $header ('If-None-Match: *', qq(If-Match: "$v"), 'If-Match: "x"',
+                'Range: bytes=0-1',
+                'If-Modified-Since: Wed, 25 Nov 2099 08:00:00 GMT',
+                'If-Unmodified-Since: Wed, 25 Nov 2009 08:00:00 GMT')
+{
+    my $r = lock('/plain/1', ann(), $header);
+
+    is($r->{status}, 200, "POST with $header");
+    like(json($r)->{lock}{token}, qr/^[0-9a-f]{32}$/, 'and its token');
+    is(http('GET', '/plain/1/lock', headers => [ann(), $header])->{status},
+       200, "GET with $header");
+}
+
+
+=== where the upstream owns the versions a lock makes none
+--- rules
+conflict_version header:ETag;
+--- steps
+set_doc("/etag/$_", { id => 1 }) for 1, 2;
+GET('/etag/2');
+
+for my $path ('/etag/1', '/etag/2') {
+    is(lock($path, ann())->{status}, 200, "$path: locked");
+    is(PUT($path, { n => 1 }, 'If-Match: "e1"', ann())->{status}, 200,
+       "$path: the version of the upstream is still current");
+}
+
+
+=== who may not see the resource
+--- steps
+set_doc('/auth/1', { n => 1 });
+
+is(lock('/auth/1', ann(), 'Authorization: Bearer reader')->{status}, 200,
+   'held');
+is(http('GET', '/auth/1/lock', headers => [bob()])->{status}, 401,
+   'may not see the lock');
+
+my $r = unlock('/auth/1', bob());
+is($r->{status}, 409, 'nor release it');
+unlike($r->{body} . header($r, 'Conflict'), qr/ann|laptop|version=/,
+       'nor learn whose it is');
+
+$r = PUT('/auth/1', { n => 2 }, bob());
+is($r->{status}, 401, 'his write is answered as his GET');
+unlike($r->{body}, qr/ann|laptop/, 'without a name');
+
+$r = PUT('/auth/1', { n => 2 }, bob(), 'Authorization: Bearer reader');
+is($r->{status}, 409, 'one who may is told');
+is(json($r)->{lock}{user}, 'ann', 'whose it is');
+is(scalar(grep { $_->{path} eq '/auth/1' } journal()), 0,
+   'nothing was written');
+
+
+=== without a latest body nobody is named
+--- rules
+conflict_latest off;
+--- steps
+set_doc('/plain/1', { n => 1 });
+lock('/plain/1', ann());
+
+my $r = PUT('/plain/1', { n => 2 }, bob());
+
+is($r->{status}, 409, 'refused');
+is(json($r)->{error}, 'locked', 'since it is locked');
+unlike($r->{body}, qr/ann/, 'by somebody');
+
+
+=== a tab that has lost its lock ends no other's
+--- steps
+set_doc('/plain/1', { n => 1 });
+
+my $old = token(lock('/plain/1', 'X-User: ann', 'X-Client: one'));
+my $new = token(lock('/plain/1', 'X-User: ann', 'X-Client: two'));
+
+isnt($new, $old, 'taken over');
+is(unlock('/plain/1', 'X-User: ann', $old)->{status}, 409,
+   'the former one cannot release it');
+is(show('/plain/1', bob())->{lock}{client}, 'two', 'it is still held');
+
+my $r = lock('/plain/1', 'X-User: ann', 'X-Client: one', $old);
+
+is($r->{status}, 409, 'nor renew it');
+is(json($r)->{lock}{client}, 'two', 'but is told who has it');
+is(show('/plain/1', 'X-User: ann', $old)->{mine}, JSON::PP::false,
+   'not mine, by the old token');
+is(show('/plain/1', 'X-User: ann', $new)->{mine}, JSON::PP::true,
+   'mine, by the new one');
+is(lock('/plain/1', 'X-User: ann', 'X-Client: two', $new)->{status}, 200,
+   'who has it renews it');
+is(unlock('/plain/1', $new)->{status}, 200, 'and releases it');
+
+
+=== released by the token alone it is not counted any more
+--- lock: per_user=1
+--- steps
+set_doc("/plain/$_", { n => 1 }) for 1, 2;
+
+my $token = token(lock('/plain/1', ann()));
+
+is(unlock('/plain/1', $token)->{status}, 200, 'released');
+is(until_true { lock('/plain/2', ann())->{status} == 200 }, 1,
+   'there is room for another');
+
+
+=== nor released by force
+--- lock: per_user=1 force
+--- steps
+set_doc("/plain/$_", { n => 1 }) for 1, 2;
+lock('/plain/1', ann());
+
+is(http('DELETE', '/plain/1/lock?force=1', headers => [bob()])->{status},
+   200, 'forced');
+is(until_true { lock('/plain/2', ann())->{status} == 200 }, 1,
+   'there is room for another');
+
+
+=== it is counted for whose it is, whoever renews it
+--- lock: per_user=1
+--- steps
+set_doc("/plain/$_", { n => 1 }) for 1 .. 3;
+
+my $token = token(lock('/plain/1', ann()));
+
+is(lock('/plain/1', $token, bob())->{status}, 200, 'renewed by another');
+is(lock('/plain/2', bob())->{status}, 200, 'who has none of his own');
+is(lock('/plain/3', ann())->{status}, 429, 'the owner has one');
+
+
+=== two at once, one too many
+--- lock: per_user=1 get=off
+--- steps
+is(lock('/plain/0', ann())->{status}, 200, 'the only one');
+
+my ($granted, $held) = (0, 0);
+
+for my $i (1 .. 60) {
+    my @pending = map { start('POST', "/plain/$i/lock",
+                              headers => ['X-User: ann', "X-Client: t$_"]) }
+                  1, 2;
+
+    $granted += grep { finish($_)->{status} == 200 } @pending;
+    $held++ unless until_true { !show("/plain/$i", bob())->{lock} };
+}
+
+is($granted, 0, 'none is granted');
+is($held, 0, 'none is left');

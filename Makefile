@@ -5,6 +5,10 @@
 #   make test    everything that must pass
 #   make bench   the numbers of the README, measured here
 #
+#   make check-asan      the tests under AddressSanitizer and UBSan
+#   make check-valgrind  the tests under memcheck
+#   make check-trixie    the tests in a Debian 13 of its own
+#
 # Each installs the Debian packages that it lacks.
 
 SHELL = /bin/bash
@@ -29,7 +33,7 @@ BUILD_PACKAGES = gcc make nginx nginx-dev libhiredis-dev libxxhash-dev \
 DEMO_PACKAGES = $(BUILD_PACKAGES) curl
 TEST_PACKAGES = $(DEMO_PACKAGES) clang libclang-rt-dev libcmocka-dev \
 	libtest-base-perl perl python3 nghttp2-client netcat-openbsd openssl \
-	redis-server libgit2-dev libjansson-dev chromium logrotate \
+	redis-server libgit2-dev libjansson-dev chromium logrotate faketime \
 	$(if $(shell command -v npm),,nodejs npm)
 BENCH_PACKAGES = $(BUILD_PACKAGES) libnginx-mod-http-lua lua-cjson \
 	lua-nginx-redis python3 redis-server
@@ -37,7 +41,7 @@ BENCH_PACKAGES = $(BUILD_PACKAGES) libnginx-mod-http-lua lua-cjson \
 install = @t/lib/install
 
 .PHONY: build demo test bench clean style unit fuzz t redis stress \
-	test-tools
+	test-tools mutants check-asan check-valgrind check-trixie
 
 build:
 	$(install) $(BUILD_PACKAGES)
@@ -51,13 +55,24 @@ demo:
 test: test-tools
 	@t/run
 
-style unit fuzz t redis stress: test-tools
+style unit fuzz t redis stress mutants: test-tools
 	@t/run $@
 
 test-tools:
 	$(install) $(TEST_PACKAGES)
 	@$(MAKE) --no-print-directory -s $(MODULE) $(TEST_MODULE) \
 		$(B)/promtool $(B)/page/node_modules
+
+check-asan: test-tools
+	@t/check asan
+
+check-valgrind: test-tools
+	$(install) valgrind
+	@t/check valgrind
+
+check-trixie:
+	$(install) debootstrap
+	@t/trixie
 
 # out of its package, so that no server is installed for it
 

@@ -145,6 +145,35 @@ $data =~ /(\{.*\})$/;
 is(json($1)->{action}, 'conflict_version', 'with the same JSON');
 
 
+=== a pipe
+--- config eval
+(my $path = Conflict::servroot()) =~ s!/[^/]+$!/pipe!;
+system('mkfifo', $path) == 0 or die unless -p $path;
+chmod 0666, $path;
+
+# somebody reads it: else nginx would wait for that
+
+open $main::Pipe, '+<', $path or die "$path: $!";
+
+"location / {
+    conflict version;
+    conflict_log $path;
+    proxy_pass http://api;
+}"
+--- steps
+set_doc('/plain/1', { id => 1 });
+
+my $v = version(GET('/plain/1'));
+
+PUT('/plain/1', { n => 1 });
+PUT('/plain/1', { n => $_, base_version => $v }) for 1 .. 3;
+
+for my $n (1 .. 3) {
+    my $line = readline($::Pipe);
+    is(json({ body => $line })->{action}, 'conflict_version', "line $n");
+}
+
+
 === USR1 opens it anew
 --- config
     location / {

@@ -605,14 +605,14 @@ is(op('a', 'lock', %k, verb => $show)->{lock}, 'none', 'gone');
 my %k = (key => 'k');
 my $start = time();
 
-op('a', 'lock', %k, user => 'ann', idle => 400);
+op('a', 'lock', %k, user => 'ann', idle => 1000);
 
 my $n = 0;
 
 until_true { op('w', 'begin', %k, user => 'ann');
              op('w', 'commit');
              $n++;
-             time() - $start > 1 };
+             time() - $start > 2 };
 is(op('b', 'lock', %k, user => 'bob')->{lock}, 'held', "after $n writes");
 
 until_true { op('w', 'begin', %k, user => 'bob')->{verdict} eq 'pass' };

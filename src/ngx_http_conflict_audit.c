@@ -403,7 +403,7 @@ ngx_http_conflict_audit_entity(ngx_http_request_t *r,
         return;
     }
 
-    if (ngx_http_complex_value(r, ctx->conf->entity, entity) != NGX_OK) {
+    if (ngx_http_conflict_evaluate(r, ctx->conf->entity, entity) != NGX_OK) {
         ngx_str_null(entity);
     }
 }

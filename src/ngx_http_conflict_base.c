@@ -129,8 +129,8 @@ ngx_http_conflict_base_create(ngx_http_request_t *r,
     op->pre.match = ngx_http_conflict_op_bases(op);
     op->pre.none = ngx_http_conflict_op_bases(op) + i;
 
-    if (ngx_http_complex_value(r, nlcf->user, &ctx->user) != NGX_OK
-        || ngx_http_complex_value(r, nlcf->client, &ctx->client) != NGX_OK)
+    if (ngx_http_conflict_evaluate(r, nlcf->user, &ctx->user) != NGX_OK
+        || ngx_http_conflict_evaluate(r, nlcf->client, &ctx->client) != NGX_OK)
     {
         return NGX_ERROR;
     }

@@ -140,7 +140,7 @@ ngx_http_conflict_count_tally(ngx_http_conflict_ctx_t *ctx)
     entity = nlcf->name;
 
     if (nlcf->entity
-        && ngx_http_complex_value(r, nlcf->entity, &entity) != NGX_OK)
+        && ngx_http_conflict_evaluate(r, nlcf->entity, &entity) != NGX_OK)
     {
         return NULL;
     }

@@ -13,6 +13,8 @@
 static ngx_int_t ngx_http_conflict_header_filter(ngx_http_request_t *r);
 static ngx_int_t ngx_http_conflict_body_filter(ngx_http_request_t *r,
     ngx_chain_t *in);
+static ngx_int_t ngx_http_conflict_part(ngx_http_request_t *r,
+    ngx_http_conflict_ctx_t *ctx);
 static ngx_int_t ngx_http_conflict_read_header(ngx_http_request_t *r,
     ngx_http_conflict_ctx_t *ctx);
 static ngx_int_t ngx_http_conflict_validators(ngx_http_request_t *r,
@@ -43,6 +45,13 @@ ngx_http_conflict_header_filter(ngx_http_request_t *r)
             return ngx_http_conflict_latest_header(r, ctx);
         }
 
+        if (ctx->filtered
+            && r->headers_out.status == NGX_HTTP_PARTIAL_CONTENT
+            && ngx_http_conflict_part(r, ctx) != NGX_OK)
+        {
+            return NGX_ERROR;
+        }
+
         return ngx_http_next_header_filter(r);
     }
 
@@ -60,6 +69,10 @@ ngx_http_conflict_header_filter(ngx_http_request_t *r)
 
     ctx->filtered = 1;
 
+    if (r->headers_out.etag) {
+        ctx->tag = r->headers_out.etag->value;
+    }
+
     rc = ctx->write ? ngx_http_conflict_write_header(r, ctx)
                     : ngx_http_conflict_read_header(r, ctx);
     if (rc != NGX_OK) {
@@ -67,6 +80,53 @@ ngx_http_conflict_header_filter(ngx_http_request_t *r)
     }
 
     return ngx_http_next_header_filter(r);
+}
+
+
+/*
+ * A slice of the same body: it must have the same tag, as it had from the
+ * upstream.
+ */
+
+static ngx_int_t
+ngx_http_conflict_part(ngx_http_request_t *r, ngx_http_conflict_ctx_t *ctx)
+{
+    ngx_str_t         tag;
+    ngx_list_part_t  *last;
+    ngx_table_elt_t  *h;
+
+    ngx_str_null(&tag);
+
+    if (r->headers_out.etag) {
+        tag = r->headers_out.etag->value;
+    }
+
+    if (tag.len != ctx->tag.len
+        || ngx_strncmp(tag.data, ctx->tag.data, tag.len) != 0)
+    {
+        return NGX_OK;
+    }
+
+    ngx_http_clear_etag(r);
+
+    h = r->main->headers_out.etag;
+
+    if (h == NULL) {
+        return NGX_OK;
+    }
+
+    if (ngx_http_conflict_add_header(r, "ETag", (char *) h->value.data,
+                                     h->value.len)
+        != NGX_OK)
+    {
+        return NGX_ERROR;
+    }
+
+    last = r->headers_out.headers.last;
+    h = last->elts;
+    r->headers_out.etag = &h[last->nelts - 1];
+
+    return NGX_OK;
 }
 
 
@@ -141,6 +201,11 @@ ngx_http_conflict_validators(ngx_http_request_t *r,
             != NGX_OK)
         {
             return NGX_ERROR;
+        }
+
+        if (r->headers_in.if_range) {
+            /* that it is our tag, or date, does not make it the same bytes */
+            r->allow_ranges = 0;
         }
 
         if (ctx->current == 0) {

@@ -148,7 +148,7 @@ ngx_http_conflict_create_ctx(ngx_http_request_t *r,
     if (nlcf->key == NULL) {
         ctx->key = r->uri;
 
-    } else if (ngx_http_complex_value(r, nlcf->key, &ctx->key) != NGX_OK) {
+    } else if (ngx_http_conflict_evaluate(r, nlcf->key, &ctx->key) != NGX_OK) {
         return NULL;
     }
 

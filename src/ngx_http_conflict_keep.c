@@ -146,7 +146,7 @@ ngx_http_conflict_keep_viewer(ngx_http_conflict_ctx_t *ctx)
 
     conflict_hash_init(&hash, 0);
 
-    if (ngx_http_complex_value(r, ctx->conf->user, &user) == NGX_OK
+    if (ngx_http_conflict_evaluate(r, ctx->conf->user, &user) == NGX_OK
         && user.len)
     {
         conflict_hash_field(&hash, user.data, user.len);

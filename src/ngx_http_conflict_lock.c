@@ -165,8 +165,8 @@ ngx_http_conflict_lock_start(ngx_http_request_t *r,
     op->minted = (nlcf->version->place == NGX_HTTP_CONFLICT_DEFAULT
                   && !nlcf->store->owned);
 
-    if (ngx_http_complex_value(r, nlcf->user, &ctx->user) != NGX_OK
-        || ngx_http_complex_value(r, nlcf->client, &ctx->client) != NGX_OK)
+    if (ngx_http_conflict_evaluate(r, nlcf->user, &ctx->user) != NGX_OK
+        || ngx_http_conflict_evaluate(r, nlcf->client, &ctx->client) != NGX_OK)
     {
         return NGX_ERROR;
     }
@@ -232,7 +232,7 @@ ngx_http_conflict_lock_target(ngx_http_request_t *r,
 
     } else {
 
-        if (ngx_http_complex_value(r, ctx->conf->lock_get, &ctx->target)
+        if (ngx_http_conflict_evaluate(r, ctx->conf->lock_get, &ctx->target)
             != NGX_OK)
         {
             return NGX_ERROR;

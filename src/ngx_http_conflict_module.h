@@ -198,6 +198,7 @@ struct ngx_http_conflict_ctx_s {
     uint64_t                       against;    /* what it was held against */
     int64_t                        against_time;
     ngx_str_t                      id;         /* of the conflict */
+    ngx_str_t                      tag;        /* the upstream's own */
 
     ngx_http_conflict_body_t       body;
     ngx_http_conflict_latest_t     latest;
@@ -465,6 +466,12 @@ void ngx_http_conflict_settle_end(ngx_http_conflict_ctx_t *ctx);
  * has not happened or is done; NGX_DECLINED: it may have.
  */
 ngx_int_t ngx_http_conflict_settle_redirect(ngx_http_conflict_ctx_t *ctx);
+
+/* evaluate.c */
+
+/* As ngx_http_complex_value(), but $1 and the like stay as they are. */
+ngx_int_t ngx_http_conflict_evaluate(ngx_http_request_t *r,
+    ngx_http_complex_value_t *val, ngx_str_t *value);
 
 /* random.c */
 

@@ -1,0 +1,44 @@
+
+/*
+ * Copyright (C) the ngx_http_conflict_module authors
+ *
+ * Values with variables, evaluated so that the location does not notice: a
+ * regex in a map must not leave its captures in the place of its own.
+ */
+
+
+#include "ngx_http_conflict_module.h"
+
+
+ngx_int_t
+ngx_http_conflict_evaluate(ngx_http_request_t *r,
+    ngx_http_complex_value_t *val, ngx_str_t *value)
+{
+    ngx_int_t    rc;
+
+#if (NGX_PCRE)
+    int         *captures;
+    u_char      *data;
+    unsigned     realloc;
+    ngx_uint_t   n;
+
+    captures = r->captures;
+    data = r->captures_data;
+    n = r->ncaptures;
+    realloc = r->realloc_captures;
+
+    /* a match gets an array of its own */
+    r->realloc_captures = 1;
+#endif
+
+    rc = ngx_http_complex_value(r, val, value);
+
+#if (NGX_PCRE)
+    r->captures = captures;
+    r->captures_data = data;
+    r->ncaptures = n;
+    r->realloc_captures = realloc;
+#endif
+
+    return rc;
+}

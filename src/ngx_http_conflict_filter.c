@@ -203,9 +203,12 @@ ngx_http_conflict_validators(ngx_http_request_t *r,
             return NGX_ERROR;
         }
 
-        if (r->headers_in.if_range) {
-            /* that it is our tag, or date, does not make it the same bytes */
-            r->allow_ranges = 0;
+        if (r->headers_in.if_range
+            && r->headers_in.if_range->value.len
+            && r->headers_in.if_range->value.data[0] == '"')
+        {
+            /* that it is our tag does not make it the same bytes */
+            r->headers_in.range = NULL;
         }
 
         if (ctx->current == 0) {

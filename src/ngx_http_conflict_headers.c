@@ -387,6 +387,11 @@ ngx_http_conflict_set_date(ngx_http_request_t *r, ngx_http_conflict_ctx_t *ctx)
         r->headers_out.last_modified_time = shown;
     }
 
+    if (r->headers_in.if_range) {
+        /* nor does a date of ours say that the bytes are those of before */
+        r->headers_in.range = NULL;
+    }
+
     return NGX_OK;
 }
 

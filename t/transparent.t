@@ -80,7 +80,7 @@ is(header($r, 'ETag'), '"' . version($r) . '"', 'under one tag');
 --- steps
 my $file = servroot() . '/html/plain/a';
 my $r = GET('/plain/a');
-my ($tag, $date) = (header($r, 'ETag'), header($r, 'Last-Modified'));
+my $tag = header($r, 'ETag');
 
 is(http('GET', '/plain/a', headers => ['Range: bytes=5-'])->{body},
    "56789\n", 'a range without a condition');
@@ -91,10 +91,7 @@ open my $out, '>', $file or die "$file: $!";
 print $out "ABCDEFGHIJKLM\n";
 close $out;
 
-for my $condition ($tag, $date) {
-    next unless $condition;
-    $r = http('GET', '/plain/a', headers => ['Range: bytes=5-',
-                                             "If-Range: $condition"]);
-    is("$r->{status} $r->{body}", "200 ABCDEFGHIJKLM\n",
-       "If-Range: $condition: no part of another body");
-}
+$r = http('GET', '/plain/a', headers => ['Range: bytes=5-',
+                                         "If-Range: $tag"]);
+is("$r->{status} $r->{body}", "200 ABCDEFGHIJKLM\n",
+   'no part of another body');

@@ -193,6 +193,14 @@ ngx_http_conflict_merge_loc_conf(ngx_conf_t *cf, void *parent, void *child)
     clcf = ngx_http_conf_get_module_loc_conf(cf, ngx_http_core_module);
     conf->name = clcf->name;
 
+    if (conf->status && conf->lock) {
+        ngx_conf_log_error(NGX_LOG_EMERG, cf, 0,
+                           "\"conflict_status\" and \"conflict_lock\" in "
+                           "location \"%V\": it can be but one of them",
+                           &conf->name);
+        return NGX_CONF_ERROR;
+    }
+
     if (conf->status) {
         /* it shows what others do */
         conf->policy = NGX_HTTP_CONFLICT_OFF;

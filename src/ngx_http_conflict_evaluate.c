@@ -19,13 +19,13 @@ ngx_http_conflict_evaluate(ngx_http_request_t *r,
 #if (NGX_PCRE)
     int         *captures;
     u_char      *data;
-    unsigned     realloc;
+    unsigned     own;
     ngx_uint_t   n;
 
     captures = r->captures;
     data = r->captures_data;
     n = r->ncaptures;
-    realloc = r->realloc_captures;
+    own = r->realloc_captures;
 
     /* a match gets an array of its own */
     r->realloc_captures = 1;
@@ -37,7 +37,7 @@ ngx_http_conflict_evaluate(ngx_http_request_t *r,
     r->captures = captures;
     r->captures_data = data;
     r->ncaptures = n;
-    r->realloc_captures = realloc;
+    r->realloc_captures = own;
 #endif
 
     return rc;

@@ -1334,6 +1334,17 @@ invalid value "xml" in "conflict_status" directive, it must be "html", "json" or
 "conflict_status" directive is duplicate
 
 
+=== a status that is a lock endpoint as well
+--- config
+    location = /status {
+        conflict_lock;
+        conflict_status;
+    }
+--- must_die
+--- error_log
+"conflict_status" and "conflict_lock" in location "/status": it can be but one of them
+
+
 === a status for a whole server
 --- config
     conflict_status;

@@ -378,6 +378,25 @@ is(route('/plain/', sub { $_[0]{writes} == 4 })->{writes}, 4,
    'new ones are added');
 
 
+=== what was counted last is not forgotten when a worker ends
+--- config
+    location /plain/ {
+        conflict version;
+        proxy_pass http://api;
+    }
+--- steps
+PUT('/plain/1', { n => 1 });
+
+# before it has sent that to a store that is elsewhere
+
+my @old = workers_of(master_pid());
+kill 'HUP', master_pid();
+until_true { my %now = map { $_ => 1 } workers_of(master_pid());
+             keys %now == 2 && !grep { $now{$_} } @old };
+
+is(route('/plain/', sub { $_[0]{writes} == 1 })->{writes}, 1, 'it is there');
+
+
 === of a fleet
 --- config
     location /plain/ {

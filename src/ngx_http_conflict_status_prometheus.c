@@ -22,6 +22,8 @@ static void ngx_http_conflict_metric(ngx_http_conflict_print_t *out,
 static void ngx_http_conflict_metric_route(ngx_http_conflict_print_t *out,
     const char *name, ngx_http_conflict_tally_t *tally, const char *label,
     ngx_str_t *value, uint64_t n);
+static void ngx_http_conflict_metric_labels(ngx_http_conflict_print_t *out,
+    ngx_http_conflict_tally_t *tally);
 static void ngx_http_conflict_metric_label(ngx_http_conflict_print_t *out,
     const char *label, ngx_http_conflict_name_t *name);
 static void ngx_http_conflict_metric_waits(ngx_http_conflict_print_t *out);
@@ -145,6 +147,20 @@ ngx_http_conflict_metric_route(ngx_http_conflict_print_t *out,
     }
 
     ngx_http_conflict_print(out, "nginx_conflict_%s{", name);
+    ngx_http_conflict_metric_labels(out, tally);
+
+    if (label) {
+        ngx_http_conflict_print(out, ",%s=\"%V\"", label, value);
+    }
+
+    ngx_http_conflict_print(out, "} %uL\n", n);
+}
+
+
+static void
+ngx_http_conflict_metric_labels(ngx_http_conflict_print_t *out,
+    ngx_http_conflict_tally_t *tally)
+{
     ngx_http_conflict_metric_label(out, "server", &tally->server);
     ngx_http_conflict_print(out, ",");
     ngx_http_conflict_metric_label(out, "location", &tally->location);
@@ -152,12 +168,6 @@ ngx_http_conflict_metric_route(ngx_http_conflict_print_t *out,
     ngx_http_conflict_metric_label(out, "entity", &tally->entity);
     ngx_http_conflict_print(out, ",");
     ngx_http_conflict_metric_label(out, "store", &tally->store);
-
-    if (label) {
-        ngx_http_conflict_print(out, ",%s=\"%V\"", label, value);
-    }
-
-    ngx_http_conflict_print(out, "} %uL\n", n);
 }
 
 
@@ -229,13 +239,7 @@ ngx_http_conflict_metric_waits(ngx_http_conflict_print_t *out)
         wait = tally->total[NGX_HTTP_CONFLICT_N_WAIT];
 
         ngx_http_conflict_print(out, "nginx_conflict_wait_seconds_total{");
-        ngx_http_conflict_metric_label(out, "server", &tally->server);
-        ngx_http_conflict_print(out, ",");
-        ngx_http_conflict_metric_label(out, "location", &tally->location);
-        ngx_http_conflict_print(out, ",");
-        ngx_http_conflict_metric_label(out, "entity", &tally->entity);
-        ngx_http_conflict_print(out, ",");
-        ngx_http_conflict_metric_label(out, "store", &tally->store);
+        ngx_http_conflict_metric_labels(out, tally);
         ngx_http_conflict_print(out, "} %uL.%03uL\n", wait / 1000,
                                 wait % 1000);
     }

@@ -264,6 +264,17 @@ unlike(http('GET', '/status')->{body}, qr/\Q$lock->{lock}{token}\E/,
 is(metric(http('GET', '/metrics')->{body}, 'store_locks',
           store => 'default'), 1, 'in the metrics, too');
 
+# another user renews it, by its token
+
+http('POST', '/plain/1/lock', headers => ['X-User: bob', 'X-Client: desk',
+     "Lock-Token: $lock->{lock}{token}"]);
+http('POST', '/plain/2/lock', headers => ['X-User: bob']);
+until_true { @{ status()->{locks} } == 2 };
+
+($l) = grep { $_->{resource} eq '/plain/1' } @{ status()->{locks} };
+is("$l->{user} $l->{client}", 'ann phone', 'it is still hers');
+http('DELETE', '/plain/2/lock', headers => ['X-User: bob']);
+
 PUT('/plain/1', { n => 2 }, 'X-User: bob');
 is(route('/plain/', sub { $_[0]{writes} == 1 })->{outcomes}{locked}, 1,
    'a write that met it');

@@ -323,9 +323,13 @@ ngx_http_conflict_redis_lock_changed(ngx_http_conflict_op_t *op)
         return;
     }
 
+    /* who renews it by its token need not be whose it is */
+
     ngx_http_conflict_name(&name[0], &op->key);
-    ngx_http_conflict_name(&name[1], &lock->user);
-    ngx_http_conflict_name(&name[2], &lock->client);
+    ngx_http_conflict_name(&name[1], &lock->holder);
+    ngx_http_conflict_name(&name[2],
+                           (lock->result == NGX_HTTP_CONFLICT_LOCK_OWN)
+                           ? &lock->origin : &lock->client);
 
     for (i = 0; i < 3; i++) {
         text[i].data = name[i].data;

@@ -10,6 +10,11 @@
 #include "ngx_http_conflict_module.h"
 
 
+/* bytes: the write is refused whatever comes out */
+
+#define NGX_HTTP_CONFLICT_DIFFER_MOST  65536
+
+
 static ngx_uint_t ngx_http_conflict_is_object(ngx_str_t *text);
 
 
@@ -25,6 +30,8 @@ ngx_http_conflict_differ(ngx_http_conflict_ctx_t *ctx)
 
     if (ctx->merge.fields.len || ctx->body.json == NULL
         || !ctx->body.done || ctx->body.too_large
+        || ctx->body.size > NGX_HTTP_CONFLICT_DIFFER_MOST
+        || latest->len > NGX_HTTP_CONFLICT_DIFFER_MOST
         || !latest->valid || latest->status != NGX_HTTP_OK
         || !latest->json || latest->encoded || latest->too_large
         || ngx_http_conflict_body_text(ctx->request, ctx->conf->max_body,

@@ -53,10 +53,15 @@ is($line->{remote_addr}, '127.0.0.1', 'remote_addr');
 is($line->{server_name}, 'localhost', 'server_name');
 is($line->{conflict_id}, json($r)->{conflict_id}, 'conflict_id');
 
+# two large bodies are not held against each other
+
+PUT('/plain/1', { n => 2, pad => 'x' x 70000, base_version => $v });
+is_deeply((conflicts())[1]{fields}, [], 'no fields of a large body');
+
 PUT('/plain/1', { n => 3 }, 'If-Unmodified-Since: 2020-01-01T00:00:00.5Z');
-is((conflicts())[1]{client_ts}, '2020-01-01T00:00:00.500000Z', 'client_ts');
+is((conflicts())[2]{client_ts}, '2020-01-01T00:00:00.500000Z', 'client_ts');
 PUT('/plain/1', { n => 3 }, 'If-Match: "abc"');
-is((conflicts())[2]{base_version}, 'abc', 'a base that is no number');
+is((conflicts())[3]{base_version}, 'abc', 'a base that is no number');
 
 
 === the entity is the location by default

@@ -250,6 +250,10 @@ ngx_http_conflict_answer_head(ngx_http_request_t *r,
         return p;
     }
 
+    if (!ctx->may_see) {
+        return ngx_sprintf(p, ",\"version\":null");
+    }
+
     p = ngx_http_conflict_answer_version(ctx, p);
 
     if (ctx->op->present && ctx->op->mtime != CONFLICT_TIME_NONE) {

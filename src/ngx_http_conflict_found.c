@@ -10,7 +10,7 @@
 #include "ngx_http_conflict_module.h"
 
 
-static void ngx_http_conflict_found_locked(ngx_http_conflict_ctx_t *ctx);
+static ngx_uint_t ngx_http_conflict_may_see(ngx_http_conflict_ctx_t *ctx);
 static ngx_uint_t ngx_http_conflict_reflected(ngx_http_conflict_ctx_t *ctx);
 static ngx_uint_t ngx_http_conflict_gone(ngx_uint_t status);
 static ngx_uint_t ngx_http_conflict_forbidden(ngx_uint_t status);
@@ -114,8 +114,12 @@ ngx_http_conflict_found(ngx_http_conflict_ctx_t *ctx)
         return NGX_OK;
     }
 
+    ctx->may_see = ngx_http_conflict_may_see(ctx);
+
     if (op->verdict == CONFLICT_LOCKED) {
-        ngx_http_conflict_found_locked(ctx);
+        ngx_http_conflict_refuse(ctx, NGX_HTTP_CONFLICT_LOCK_HELD_BY,
+                                 NGX_HTTP_CONFLICT_LOCKED,
+                                 NGX_HTTP_CONFLICT_ACT_LOCKED);
         return NGX_OK;
     }
 
@@ -181,23 +185,26 @@ ngx_http_conflict_found(ngx_http_conflict_ctx_t *ctx)
 }
 
 
-/* who may not see the resource need not know who edits it */
+/*
+ * Who may not see the resource need not know who edits it, nor when it
+ * changed.  A GET that was redirected, or that failed, has shown nothing.
+ */
 
-static void
-ngx_http_conflict_found_locked(ngx_http_conflict_ctx_t *ctx)
+static ngx_uint_t
+ngx_http_conflict_may_see(ngx_http_conflict_ctx_t *ctx)
 {
     ngx_http_conflict_latest_t  *latest;
 
     latest = &ctx->latest;
 
-    ctx->may_see = latest->valid
-                   && (latest->status == NGX_HTTP_OK
-                       || latest->status == NGX_HTTP_NO_CONTENT
-                       || ngx_http_conflict_gone(latest->status));
+    if (!latest->valid) {
+        /* "conflict_latest off": the versions are for all who may write */
+        return ctx->op->verdict != CONFLICT_LOCKED;
+    }
 
-    ngx_http_conflict_refuse(ctx, NGX_HTTP_CONFLICT_LOCK_HELD_BY,
-                             NGX_HTTP_CONFLICT_LOCKED,
-                             NGX_HTTP_CONFLICT_ACT_LOCKED);
+    return latest->status == NGX_HTTP_OK
+           || latest->status == NGX_HTTP_NO_CONTENT
+           || ngx_http_conflict_gone(latest->status);
 }
 
 

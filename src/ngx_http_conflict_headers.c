@@ -14,6 +14,8 @@ static ngx_uint_t ngx_http_conflict_listed(ngx_str_t *name,
     const ngx_str_t *names);
 static void ngx_http_conflict_drop_header(ngx_list_t *headers,
     const ngx_str_t *name);
+static ngx_uint_t ngx_http_conflict_tells(ngx_http_request_t *r,
+    ngx_http_conflict_ctx_t *ctx);
 
 
 static const ngx_str_t  ngx_http_conflict_field_name =
@@ -421,6 +423,7 @@ ngx_http_conflict_set_field(ngx_http_request_t *r,
     p = ngx_sprintf(text, "%V", name);
 
     if (ctx->current && ctx->current < CONFLICT_VERSION_LIMIT
+        && ngx_http_conflict_tells(r, ctx)
         && ctx->outcome != NGX_HTTP_CONFLICT_UNCHECKED
         && (ctx->answered
             || ctx->conf->version->place != NGX_HTTP_CONFLICT_JSON))
@@ -448,6 +451,26 @@ ngx_http_conflict_set_field(ngx_http_request_t *r,
 
     return ngx_http_conflict_add_header(r, "Conflict", (char *) text,
                                         p - text);
+}
+
+
+/*
+ * A version says when somebody wrote last: it is for those to whom the
+ * upstream has shown the resource.
+ */
+
+static ngx_uint_t
+ngx_http_conflict_tells(ngx_http_request_t *r, ngx_http_conflict_ctx_t *ctx)
+{
+    ngx_uint_t  status;
+
+    if (ctx->answered) {
+        return ctx->may_see;
+    }
+
+    status = r->headers_out.status;
+
+    return (status >= 200 && status < 300) || status == NGX_HTTP_NOT_MODIFIED;
 }
 
 

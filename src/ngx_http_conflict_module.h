@@ -227,7 +227,7 @@ struct ngx_http_conflict_ctx_s {
     unsigned                       committed:1;
     unsigned                       in_flight:1;    /* counted as such */
     unsigned                       abandoned:1;
-    unsigned                       may_see:1;  /* who has the lock */
+    unsigned                       may_see:1;  /* it was shown to him */
     unsigned                       seen_2xx:1;
     unsigned                       handed_on:1;    /* after a 2xx */
     unsigned                       left:1;     /* by an error page */

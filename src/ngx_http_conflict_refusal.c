@@ -166,7 +166,7 @@ ngx_http_conflict_answer_headers(ngx_http_request_t *r,
                                               sizeof("application/json") - 1);
     }
 
-    if (ctx->error != NGX_HTTP_CONFLICT_STALE
+    if (ctx->error != NGX_HTTP_CONFLICT_STALE || !ctx->may_see
         || ctx->action == NGX_HTTP_CONFLICT_ACT_DELETED)
     {
         return NGX_OK;

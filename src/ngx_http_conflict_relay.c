@@ -65,6 +65,7 @@ ngx_http_conflict_relay(ngx_http_request_t *r,
     }
 
     if (ctx->outcome == NGX_HTTP_CONFLICT_REPLAYED && ctx->op->minted
+        && ctx->may_see
         && ctx->method != NGX_HTTP_DELETE
         && !(ctx->method == NGX_HTTP_PUT
              && (ctx->conf->strip_base || ctx->conf->policy == CONFLICT_MERGE)

@@ -1,0 +1,245 @@
+# What nobody must learn of others, from answers or from logs, and what a
+# client must not be able to write there.
+#
+# On both stores.
+
+BEGIN { push @INC, 't/lib' }
+use Conflict;
+use Test::Nginx::Socket 'no_plan';
+
+Conflict::install('Test::Nginx::Socket');
+
+sub reader { 'Authorization: Bearer reader' }
+sub eve { 'Authorization: Bearer eve' }
+
+# all that a client can see, but for what differs from answer to answer
+
+sub seen_by {
+    my ($r) = @_;
+
+    my $raw = $r->{raw};
+
+    $raw =~ s/^Date: .*\r\n//m;
+    $raw =~ s!/(auth|plain)/\w+!/PATH!g;
+
+    return $raw;
+}
+
+sub lock { http('POST', "$_[0]/lock", headers => [@_[1 .. $#_]]) }
+sub error_log { slurp(servroot() . '/logs/error.log') }
+
+# bytes as they are, to a host of one's own
+
+sub raw {
+    my ($head, $body) = @_;
+
+    my $s = IO::Socket::INET->new(PeerAddr => '127.0.0.1', PeerPort => port());
+    my $length = length($body // '');
+
+    $head =~ s/\n/\r\n/g;
+    syswrite $s, "${head}Connection: close\r\nContent-Length: $length\r\n\r\n"
+                 . ($body // '');
+
+    return finish({ socket => $s, method => 'GET' });
+}
+
+run_tests();
+
+__DATA__
+
+=== who is refused by the upstream is told no version, nor when it was made
+--- config
+    location / {
+        conflict version;
+        conflict_wait 50ms;
+        proxy_pass http://api;
+    }
+--- steps
+set_doc('/auth/1', { n => 1 });
+
+my $v = version(GET('/auth/1', reader()));
+my $tag = qq(If-Match: "$v");
+
+ok($v, 'there is a version');
+
+my %answers = (
+    'GET'           => GET('/auth/1', eve()),
+    'HEAD'          => HEAD('/auth/1', eve()),
+    'GET, 404'      => GET('/auth/1', 'X-Up-Read: status=404'),
+    'GET, 302'      => GET('/auth/1', reader(), 'X-Up-Read: status=302'),
+    'GET, 500'      => GET('/auth/1', reader(), 'X-Up-Read: status=500'),
+    'PUT'           => PUT('/auth/1', { n => 2 }, 'X-Up-Write: status=403'),
+    'PUT, 404'      => PUT('/auth/1', { n => 2 }, 'X-Up-Write: status=404'),
+    'a good base'   => PUT('/auth/1', { n => 2 }, $tag,
+                           'X-Up-Write: status=403'),
+    'stale'         => PUT('/auth/1', { base_version => 1 }, eve()),
+    'create'        => PUT('/auth/1', { n => 2 }, eve(), 'If-None-Match: *'),
+    'a date'        => PUT('/auth/1', { n => 2 }, eve(),
+                           'If-Unmodified-Since: 2020-01-01T00:00:00Z'),
+    'DELETE'        => DELETE('/auth/1', eve(), 'If-Match: "1"'),
+);
+
+# an API that sends who is not logged in somewhere else; one that fails
+
+for my $status (302, 303, 500, 503) {
+    $answers{"stale, GET says $status"}
+        = PUT('/auth/1', { base_version => 1 }, reader(),
+              "X-Up-Read: status=$status");
+}
+
+my $w = start('PUT', '/auth/1', body => { n => 3 },
+              headers => ['X-Up-Write: hold apply']);
+
+until_true { $answers{busy} = PUT('/auth/1', { base_version => $v });
+             $answers{busy}{status} == 409 };
+release();
+finish($w);
+
+$answers{conditional} = PUT('/auth/2', { n => 2 }, eve(), $tag);
+
+for my $name (sort keys %answers) {
+    my $r = $answers{$name};
+
+    # but for what she has said herself
+
+    (my $told = $r->{raw}) =~ s/base(_version"?)?[:=]$v//g;
+
+    ok($r->{status} > 300, "$name: refused");
+    unlike($told, qr/$v|ETag|Last-Modified|changed_at|;version/i,
+           "$name: and nothing told");
+}
+
+
+=== whether it is there, and what was written to it
+--- config
+    location / {
+        conflict version;
+        proxy_pass http://api;
+    }
+    location ~ ^(?<resource>/.*)/lock$ {
+        conflict_key $resource;
+        conflict_lock;
+    }
+--- steps
+set_doc('/auth/1', { n => 1 });
+
+my $v = version(GET('/auth/1', reader()));
+my %write = (n => 2, base_version => $v);
+
+is(PUT('/auth/1', { %write }, reader())->{status}, 204, 'a write');
+
+# what she guesses is right in the first, wrong in the others
+
+for my $headers ([], [eve()]) {
+    my $right = seen_by(PUT('/auth/1', { %write }, @$headers));
+
+    is(seen_by(PUT('/auth/1', { %write, n => 3 }, @$headers)), $right,
+       'another body');
+    is(seen_by(PUT('/auth/none', { %write }, @$headers)), $right,
+       'no such resource');
+}
+
+is(seen_by(PUT('/auth/1', { n => 2 }, eve(), 'If-None-Match: *')),
+   seen_by(PUT('/auth/none', { n => 2 }, eve(), 'If-None-Match: *')),
+   'to create it');
+
+my $gone = 'If-Match: "5"';
+is(seen_by(DELETE('/auth/1', eve(), $gone)),
+   seen_by(DELETE('/auth/none', eve(), $gone)), 'to delete it');
+
+lock('/auth/1', reader());
+is(seen_by(lock('/auth/1', eve())), seen_by(lock('/auth/none', eve())),
+   'to lock it');
+is(seen_by(http('GET', '/auth/1/lock', headers => [eve()])),
+   seen_by(http('GET', '/auth/none/lock', headers => [eve()])),
+   'to look at its lock');
+
+
+=== two who wait at once: each by his own rights
+--- config
+    location / {
+        conflict version;
+        proxy_pass http://api;
+    }
+--- steps
+set_doc('/auth/1', { text => 'the secret' });
+
+my $v = version(GET('/auth/1', reader()));
+my @who = (reader(), eve(), 'X-Nobody: 1');
+
+PUT('/auth/1', { text => 'the secret', n => 2 }, reader());
+
+my @pending = map { start('PUT', '/auth/1', body => { base_version => $v },
+                          headers => [$who[$_ % 3],
+                                      'X-Up-Read: hold apply']) } 0 .. 11;
+
+until_true { scalar(grep { $_->{method} eq 'GET' } seen()) == 13 };
+release();
+
+for my $i (0 .. 11) {
+    my $r = finish($pending[$i]);
+
+    is($r->{status}, (409, 403, 401)[$i % 3], $who[$i % 3]);
+    is($r->{raw} =~ /the secret/ ? 1 : 0, $i % 3 ? 0 : 1, 'its body');
+}
+
+
+=== a cache that is warm, and keyed by the path alone
+--- http_config
+    proxy_cache_path $TEST_NGINX_SERVER_ROOT/cache keys_zone=c:1m;
+--- config
+    location / {
+        conflict version;
+        proxy_cache c;
+        proxy_cache_valid 200 1h;
+        proxy_cache_key $uri;
+        proxy_pass http://api;
+    }
+--- steps
+set_doc('/auth/1', { text => 'the secret' });
+GET('/auth/1', reader()) for 1 .. 2;
+
+for my $body ({ base_version => 1 }, { n => 1 }) {
+    my $r = PUT('/auth/1', $body, eve(), 'If-None-Match: *');
+
+    is($r->{status}, 403, 'the upstream is asked');
+    unlike($r->{raw}, qr/the secret/, 'and no cache');
+}
+
+
+=== rights that are over
+--- config
+    location / {
+        conflict server_wins;
+        auth_request /check;
+        proxy_pass http://api;
+    }
+    location = /check {
+        internal;
+        conflict off;
+        if ($http_x_session = over) { return 401; }
+        return 204;
+    }
+    location /redirected/ {
+        conflict version;
+        proxy_pass http://api/auth/;
+    }
+--- steps
+set_doc('/plain/1', { text => 'the secret' });
+
+my $v = version(GET('/plain/1', 'X-Session: good'));
+PUT('/plain/1', { text => 'the secret', n => 2 }, 'X-Session: good');
+
+my $r = PUT('/plain/1', { base_version => $v }, 'X-Session: over');
+is($r->{status}, 401, 'dropped before anything is looked at');
+unlike($r->{raw}, qr/the secret|$v/, 'with nothing told');
+
+# over between the write and its GET
+
+set_doc('/auth/1', { text => 'the secret' });
+GET('/redirected/1', reader());
+$r = PUT('/redirected/1', { base_version => 1 }, reader(),
+         'X-Up-Read: apply status=302 header=Location:/login');
+is($r->{status}, 409, 'sent to log in');
+is(json($r)->{server_version_omitted}, 'unavailable', 'no body');
+unlike($r->{raw}, qr/the secret|login/, 'not of that answer');

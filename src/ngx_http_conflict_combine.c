@@ -269,7 +269,8 @@ ngx_http_conflict_combine_merge(ngx_http_request_t *r,
     if (in.stale && op->held) {
         in.base.data = op->base_body.data;
         in.base.len = op->base_body.len;
-        in.reveal = (op->viewer == ngx_http_conflict_keep_viewer(ctx));
+        in.reveal = (op->viewer
+                     && op->viewer == ngx_http_conflict_keep_viewer(ctx));
     }
 
     if (in.stale && !ctx->conf->strip_base) {

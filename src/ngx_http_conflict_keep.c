@@ -128,13 +128,20 @@ ngx_http_conflict_keep_row(ngx_http_conflict_ctx_t *ctx,
 }
 
 
+/*
+ * 0 where nothing tells who it is: the API may know it by an address, a
+ * certificate or a header of its own.  The same name on another host may be
+ * another's.
+ */
+
 uint64_t
 ngx_http_conflict_keep_viewer(ngx_http_conflict_ctx_t *ctx)
 {
-    ngx_str_t           *value, user;
-    ngx_uint_t           i;
-    conflict_hash_t      hash;
-    ngx_http_request_t  *r;
+    ngx_str_t                 *value, user;
+    ngx_uint_t                 i, known;
+    conflict_hash_t            hash;
+    ngx_http_request_t        *r;
+    ngx_http_core_srv_conf_t  *cscf;
 
     static ngx_str_t  credentials[] = {
         ngx_string("authorization"),
@@ -143,8 +150,12 @@ ngx_http_conflict_keep_viewer(ngx_http_conflict_ctx_t *ctx)
     };
 
     r = ctx->request;
+    cscf = ngx_http_get_module_srv_conf(r, ngx_http_core_module);
 
     conflict_hash_init(&hash, 0);
+    conflict_hash_field(&hash, r->headers_in.server.data,
+                        r->headers_in.server.len);
+    conflict_hash_field(&hash, cscf->server_name.data, cscf->server_name.len);
 
     if (ngx_http_conflict_evaluate(r, ctx->conf->user, &user) == NGX_OK
         && user.len)
@@ -153,15 +164,18 @@ ngx_http_conflict_keep_viewer(ngx_http_conflict_ctx_t *ctx)
         return conflict_hash_final(&hash);
     }
 
+    known = 0;
+
     for (i = 0; credentials[i].len; i++) {
         value = ngx_http_conflict_header(&r->headers_in.headers,
                                          &credentials[i], NULL);
         if (value) {
             conflict_hash_field(&hash, value->data, value->len);
+            known = 1;
         }
     }
 
-    return conflict_hash_final(&hash);
+    return known ? conflict_hash_final(&hash) : 0;
 }
 
 

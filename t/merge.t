@@ -147,6 +147,7 @@ is(header($r, 'Conflict'),
 --- rules
     conflict_field /tags union;
     conflict_field /at server;
+    conflict_user ann;
 --- steps
 set_doc('/plain/1', { a => 1, b => 2, tags => ['x'], at => 'mon' });
 
@@ -371,6 +372,7 @@ is(PUT('/auth/1', { a => 1, b => 3, base_version => $v }, @reader)->{status},
 
 === the base of somebody who sees more is not shown
 --- more
+    conflict_user ann;
     location /more/ {
         conflict merge;
         conflict_key $uri;
@@ -485,6 +487,7 @@ upstream('/_release');
 
 === the upstream's own versions
 --- more
+    conflict_user ann;
     location /own/ {
         conflict merge;
         conflict_base json:/version;

@@ -243,3 +243,55 @@ $r = PUT('/redirected/1', { base_version => 1 }, reader(),
 is($r->{status}, 409, 'sent to log in');
 is(json($r)->{server_version_omitted}, 'unavailable', 'no body');
 unlike($r->{raw}, qr/the secret|login/, 'not of that answer');
+
+
+=== a base is shown to nobody of whom nothing is known
+--- config
+    location / {
+        conflict merge;
+        proxy_pass http://api;
+    }
+--- steps
+set_doc('/plain/1', { salary => 5000, n => 1 });
+
+my $v = version(GET('/plain/1', 'X-Api-Key: boss'));
+
+set_doc('/plain/1', { salary => '***', n => 1 });
+PUT('/plain/1', { salary => '***', n => 2, base_version => $v },
+    'X-Api-Key: boss');
+
+my $r = PUT('/plain/1', { salary => 1, n => 3, base_version => $v },
+            'X-Api-Key: eve');
+
+is($r->{status}, 409, 'a clash');
+is(scalar @{ json($r)->{conflicts} }, 2, 'of both fields');
+unlike($r->{body}, qr/5000|"base":/, 'whose base she was not shown');
+
+
+=== one name on two hosts is two people
+--- config
+    server_name one two;
+    location / {
+        conflict merge;
+        conflict_user $http_x_user;
+        proxy_pass http://api/plain/$host$uri;
+    }
+--- steps
+set_doc('/plain/one/1', { salary => 5000, n => 1 });
+set_doc('/plain/two/1', { salary => 7, n => 1 });
+
+my $v = version(raw("GET /1 HTTP/1.1\nHost: one\nX-User: admin\n"));
+
+for my $host ('one', 'two') {
+    my $head = "PUT /1 HTTP/1.1\nHost: $host\nX-User: admin\n"
+               . "Content-Type: application/json\n";
+
+    raw($head, qq({"salary":8,"n":1,"base_version":$v}));
+
+    my $r = raw($head, qq({"salary":9,"n":1,"base_version":$v}));
+    my ($clash) = grep { $_->{field} eq '/salary' } @{ json($r)->{conflicts} };
+
+    is($r->{status}, 409, "$host: a clash");
+    is($clash->{base}, $host eq 'one' ? 5000 : undef,
+       "$host: with what was shown there");
+}

@@ -203,9 +203,14 @@ ngx_http_conflict_lock_start(ngx_http_request_t *r,
                           == NGX_OK
                        && force.len == 1 && force.data[0] == '1');
 
-        /* the page is being closed: nothing to show, and no time */
-        ctx->lock_step = NGX_HTTP_CONFLICT_LOCK_CALL;
-        return NGX_OK;
+        if (lock->given || lock->force || nlcf->lock_blind) {
+            /* the page is being closed: nothing to show, and no time */
+            ctx->lock_step = NGX_HTTP_CONFLICT_LOCK_CALL;
+            return NGX_OK;
+        }
+
+        /* a name alone, which nobody but the upstream may have checked */
+        break;
 
     default:
         ngx_http_conflict_lock_error(ctx, NGX_HTTP_CONFLICT_NOT_ALLOWED, NULL);

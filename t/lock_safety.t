@@ -80,12 +80,14 @@ is(lock('/auth/1', ann(), 'Authorization: Bearer reader')->{status}, 200,
 is(http('GET', '/auth/1/lock', headers => [bob()])->{status}, 401,
    'may not see the lock');
 
-my $r = unlock('/auth/1', bob());
-is($r->{status}, 409, 'nor release it');
-unlike($r->{body} . header($r, 'Conflict'), qr/ann|laptop|version=/,
-       'nor learn whose it is');
+for my $header ('X-User: ann', 'Lock-Token: ' . '0' x 32) {
+    my $r = unlock('/auth/1', $header);
 
-$r = PUT('/auth/1', { n => 2 }, bob());
+    is($r->{status}, $header =~ /Token/ ? 409 : 401, 'nor release it');
+    unlike($r->{raw}, qr/ann|laptop|version=/, 'nor learn whose it is');
+}
+
+my $r = PUT('/auth/1', { n => 2 }, bob());
 is($r->{status}, 401, 'his write is answered as his GET');
 unlike($r->{body}, qr/ann|laptop/, 'without a name');
 

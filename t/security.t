@@ -295,3 +295,94 @@ for my $host ('one', 'two') {
     is($clash->{base}, $host eq 'one' ? 5000 : undef,
        "$host: with what was shown there");
 }
+
+
+=== a name that nobody has checked ends no lock
+--- config
+    location / {
+        conflict version;
+        proxy_pass http://api;
+    }
+    location ~ ^(?<resource>/.*)/lock$ {
+        conflict_key $resource;
+        conflict_lock force;
+    }
+--- steps
+# $remote_user is what the client says, where the upstream asks for passwords
+
+set_doc('/auth/1', { n => 1 });
+set_doc('/plain/1', { n => 1 });
+
+my $ann = 'Authorization: Basic YW5uOnB3';
+my $r = lock('/plain/1', $ann);
+my $token = json($r)->{lock}{token};
+
+is(json($r)->{lock}{user}, 'ann', 'ann has a lock');
+
+$r = http('DELETE', '/plain/1/lock',
+          headers => ['Authorization: Basic YW5uOng=',
+                      'X-Up-Read: status=401']);
+is($r->{status}, 401, 'another who says he is ann');
+is(json(http('GET', '/plain/1/lock', headers => [$ann]))->{lock}{user}, 'ann',
+   'it is still held');
+is(http('DELETE', '/plain/1/lock', headers => [$ann])->{status}, 200,
+   'she herself releases it');
+
+# the token is proof enough, also when the API cannot be asked
+
+$token = json(lock('/plain/1', $ann))->{lock}{token};
+is(http('DELETE', '/plain/1/lock',
+        headers => ["Lock-Token: $token", 'X-Up-Read: status=503'])->{status},
+   200, 'released by its token');
+
+
+=== a lock's token is told to its holder, and cannot be guessed
+--- config
+    location / {
+        conflict version;
+        proxy_pass http://api;
+    }
+    location ~ ^(?<resource>/.*)/lock$ {
+        conflict_key $resource;
+        conflict_user $http_x_user;
+        conflict_lock get=off;
+    }
+    location = /status { conflict_status json; }
+--- steps
+my %tokens = map { json(lock("/plain/$_", 'X-User: ann'))->{lock}{token} => 1 }
+             1 .. 200;
+
+is(scalar(grep { /^[0-9a-f]{32}$/ } keys %tokens), 200, 'each is another');
+
+# each bit is set in some and not in others
+
+my @ones = (0) x 128;
+
+for my $token (keys %tokens) {
+    my @bits = split //, unpack 'B*', pack 'H*', $token;
+    $ones[$_] += $bits[$_] for 0 .. 127;
+}
+
+is(scalar(grep { $_ < 50 || $_ > 150 } @ones), 0, 'all of their bits count');
+
+my ($token) = lock('/plain/x', 'X-User: ann')->{body} =~ /"token":"(\w+)"/;
+
+for my $at (0, 1, 15, 30, 31) {
+    my $wrong = $token;
+    substr($wrong, $at, 1) = sprintf '%x', 15 - hex substr $token, $at, 1;
+
+    is(http('DELETE', '/plain/x/lock', headers => ["Lock-Token: $wrong"])
+       ->{status}, 409, "wrong at $at");
+}
+
+is(http('DELETE', '/plain/x/lock',
+        headers => ['Lock-Token: ' . substr $token, 0, 30])->{status}, 409,
+   'a part of it');
+
+my @told = (lock('/plain/x', 'X-User: bob')->{raw},
+            http('GET', '/plain/x/lock', headers => ['X-User: ann'])->{raw},
+            PUT('/plain/x', { n => 1 }, 'X-User: bob')->{raw},
+            until_true { my $s = GET('/status')->{raw}; $s =~ /ann/ && $s });
+
+is(scalar(grep { /$token/ } @told), 0, 'told to nobody else');
+unlike(slurp(servroot() . '/logs/conflict.log'), qr/$token/, 'nor logged');

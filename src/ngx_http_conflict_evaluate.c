@@ -10,6 +10,9 @@
 #include "ngx_http_conflict_module.h"
 
 
+static ngx_str_t  ngx_http_conflict_nothing = ngx_null_string;
+
+
 ngx_int_t
 ngx_http_conflict_evaluate(ngx_http_request_t *r,
     ngx_http_complex_value_t *val, ngx_str_t *value)
@@ -41,4 +44,27 @@ ngx_http_conflict_evaluate(ngx_http_request_t *r,
 #endif
 
     return rc;
+}
+
+
+ngx_str_t *
+ngx_http_conflict_escaped(ngx_http_request_t *r, ngx_str_t *text)
+{
+    ngx_str_t  *escaped;
+
+    escaped = ngx_pcalloc(r->pool, sizeof(ngx_str_t));
+    if (escaped == NULL) {
+        return &ngx_http_conflict_nothing;
+    }
+
+    escaped->data = ngx_pnalloc(r->pool,
+                                conflict_text_escape(NULL, text->data,
+                                                     text->len));
+    if (escaped->data == NULL) {
+        return &ngx_http_conflict_nothing;
+    }
+
+    escaped->len = conflict_text_escape(escaped->data, text->data, text->len);
+
+    return escaped;
 }

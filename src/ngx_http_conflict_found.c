@@ -31,7 +31,7 @@ ngx_http_conflict_fetched(ngx_http_conflict_ctx_t *ctx)
         ngx_log_error(NGX_LOG_ERR, ctx->request->connection->log, 0,
                       "a cache answered the GET for the latest body of "
                       "\"%V\", add \"proxy_cache_bypass $conflict_fetch\"",
-                      &ctx->key);
+                      ngx_http_conflict_escaped(ctx->request, &ctx->key));
         latest->status = NGX_HTTP_BAD_GATEWAY;
     }
 
@@ -65,7 +65,8 @@ ngx_http_conflict_fetched(ngx_http_conflict_ctx_t *ctx)
     if (ngx_http_conflict_latest_seen(ctx) != NGX_OK) {
         ngx_log_error(NGX_LOG_ERR, ctx->request->connection->log, 0,
                       "the answer to a GET of \"%V\" does not carry the "
-                      "version that \"conflict_version\" says", &ctx->key);
+                      "version that \"conflict_version\" says",
+                      ngx_http_conflict_escaped(ctx->request, &ctx->key));
         ngx_http_conflict_unchecked(ctx, NGX_HTTP_CONFLICT_UNAVAILABLE,
                                     ctx->conf->store_error);
         return NGX_OK;

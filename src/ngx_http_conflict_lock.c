@@ -249,7 +249,8 @@ ngx_http_conflict_lock_target(ngx_http_request_t *r,
     if (ctx->target.len == 0 || ctx->target.data[0] != '/') {
         ngx_log_error(NGX_LOG_ERR, r->connection->log, 0,
                       "the resource to be locked is not a path: \"%V\", say "
-                      "which one in \"conflict_lock get=\"", &ctx->target);
+                      "which one in \"conflict_lock get=\"",
+                      ngx_http_conflict_escaped(r, &ctx->target));
 
         ngx_http_conflict_lock_error(ctx, NGX_HTTP_CONFLICT_UNAVAILABLE,
                                      "the lock's resource cannot be told");

@@ -473,6 +473,9 @@ ngx_int_t ngx_http_conflict_settle_redirect(ngx_http_conflict_ctx_t *ctx);
 ngx_int_t ngx_http_conflict_evaluate(ngx_http_request_t *r,
     ngx_http_complex_value_t *val, ngx_str_t *value);
 
+/* For the error log: a decoded path may have line feeds. */
+ngx_str_t *ngx_http_conflict_escaped(ngx_http_request_t *r, ngx_str_t *text);
+
 /* random.c */
 
 /*

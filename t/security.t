@@ -386,3 +386,93 @@ my @told = (lock('/plain/x', 'X-User: bob')->{raw},
 
 is(scalar(grep { /$token/ } @told), 0, 'told to nobody else');
 unlike(slurp(servroot() . '/logs/conflict.log'), qr/$token/, 'nor logged');
+
+
+=== what a client says of the module's own is not believed
+--- http_config
+    map $conflict_fetch $fetch { 1 yes; default no; }
+--- config
+    location / {
+        conflict version;
+        proxy_set_header X-Fetch $fetch;
+        proxy_pass http://api;
+    }
+--- steps
+set_doc('/plain/1', { n => 1 });
+
+my $v = version(GET('/plain/1'));
+PUT('/plain/1', { n => 2 });
+
+my @own = ('Conflict: passed;version=1', 'Conflict-Fetch: 1', 'Fetch: 1',
+           'X-Conflict-Fetch: 1', 'Conflict-Version: 1', 'X-Fetch: yes',
+           'X-Base-Version: 1', 'Conflict-Outcome: merged');
+
+my $r = PUT('/plain/1', { n => 3, base_version => $v }, @own);
+
+is($r->{status}, 409, 'it is stale all the same');
+is(PUT('/plain/1', { n => 3 }, @own)->{status}, 204, 'a write');
+
+my ($write) = grep { $_->{method} eq 'PUT' && $_->{body} =~ /3/ } seen();
+my %headers = map { @$_ } @{ $write->{headers} };
+
+is($headers{'x-fetch'}, 'no', 'no GET of the module');
+
+# nor what the upstream says
+
+$r = GET('/plain/1', 'X-Up-Read: apply header=Conflict:passed;version=7');
+
+is(scalar @{ $r->{headers}{conflict} }, 1, 'one field');
+unlike(header($r, 'Conflict'), qr/=7/, 'which is the module\'s');
+
+
+=== no line but its own comes of a request, in any log
+--- config
+    location / {
+        conflict version;
+        conflict_version json:/version;
+        conflict_user $http_x_user;
+        proxy_pass http://api;
+    }
+    location ~ ^(?s)(?<resource>/.*)/lock$ {
+        conflict_key note$resource;
+        conflict_user $http_x_user;
+        conflict_lock;
+    }
+--- steps
+my $forged = '%0D%0A2026/01/01%2000:00:00%20[notice]%20forged%1B[31m%C2%9B1m';
+
+set_doc("/plain/1$forged", { n => 1 });
+
+# the answer does not carry a version; the key is no path
+
+is(PUT("/plain/1$forged", { base_version => 1 },
+       "X-User: a\x1b[2J\"}\xff")->{status}, 503, 'no version');
+is(lock("/plain/1$forged", 'X-User: x')->{status}, 503, 'not a path');
+
+my @lines = grep { /forged/ } split /\n/, error_log();
+
+cmp_ok(scalar(@lines), '>=', 2, 'both are in the error log');
+is(scalar(grep { !m!^\d{4}/\d\d/\d\d [\d:]{8} \[error\] ! } @lines), 0,
+   'as lines of its own');
+unlike(join('', @lines), qr/[\x00-\x08\x0b-\x1f\x7f]|\xc2[\x80-\x9f]/,
+       'without controls');
+
+# a stale one, for the audit log
+
+set_doc("/own/1$forged", { n => 1 });
+PUT("/own/1$forged", { n => 2, version => 1, base_version => 7 },
+    "X-User: a\x1b[2J\"}\xff", "X-Client: b\xc2\x9b\x01");
+
+my $log = slurp(servroot() . '/logs/conflict.log');
+my ($line) = conflicts();
+
+is($log =~ tr/\n//, 1, 'one line in the audit log');
+unlike($log, qr/[\x00-\x09\x0b-\x1f\x7f]|\xc2[\x80-\x9f]/, 'without controls');
+like($line->{user_id}, qr/^a\e\[2J"\}\x{fffd}$/, 'a user');
+is($line->{client_origin}, "b\x{9b}\x01", 'a client');
+
+if ($Conflict::Store eq 'redis') {
+    my $keys = redis($ENV{TEST_NGINX_REDIS_PORT}, 'KEYS', '*');
+
+    is(scalar(grep { !/^conflict:/ } @$keys), 0, 'no key but the module\'s');
+}

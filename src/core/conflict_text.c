@@ -17,6 +17,7 @@
 #include "conflict_text.h"
 
 
+static size_t conflict_text_control(unsigned char *dst, unsigned char ch);
 static unsigned conflict_text_unit(const unsigned char *p);
 
 
@@ -189,8 +190,6 @@ conflict_text_escape(unsigned char *dst, const unsigned char *src, size_t len)
     const unsigned char   *p, *last;
     conflict_text_tail_t   tail;
 
-    static const char      hex[] = "0123456789abcdef";
-
     n = 0;
     p = src;
     last = src + len;
@@ -205,6 +204,11 @@ conflict_text_escape(unsigned char *dst, const unsigned char *src, size_t len)
                 size = 6;
                 p++;
 
+            } else if (size == 2 && p[0] == 0xc2 && p[1] < 0xa0) {
+                /* some terminals obey these controls, too */
+                size = conflict_text_control(out, p[1]);
+                p += 2;
+
             } else {
                 memcpy(out, p, size);
                 p += size;
@@ -216,10 +220,7 @@ conflict_text_escape(unsigned char *dst, const unsigned char *src, size_t len)
             size = 2;
 
         } else if (*p < 0x20 || *p == 0x7f) {
-            memcpy(out, "\\u00", 4);
-            out[4] = (unsigned char) hex[*p >> 4];
-            out[5] = (unsigned char) hex[*p++ & 0x0f];
-            size = 6;
+            size = conflict_text_control(out, *p++);
 
         } else {
             out[0] = *p++;
@@ -234,6 +235,19 @@ conflict_text_escape(unsigned char *dst, const unsigned char *src, size_t len)
     }
 
     return n;
+}
+
+
+static size_t
+conflict_text_control(unsigned char *dst, unsigned char ch)
+{
+    static const char  hex[] = "0123456789abcdef";
+
+    memcpy(dst, "\\u00", 4);
+    dst[4] = (unsigned char) hex[ch >> 4];
+    dst[5] = (unsigned char) hex[ch & 0x0f];
+
+    return 6;
 }
 
 

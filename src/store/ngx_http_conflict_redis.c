@@ -449,6 +449,8 @@ ngx_http_conflict_redis_complain(ngx_http_conflict_redis_t *client,
         return;
     }
 
+    ngx_http_conflict_redis_printable(text, len);
+
     ngx_log_error(NGX_LOG_ERR, client->log, 0,
                   "conflict store \"%V\": %s refused a call: %*s",
                   &client->conf.name, node->text, len, text);

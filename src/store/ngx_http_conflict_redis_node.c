@@ -209,10 +209,25 @@ ngx_http_conflict_redis_close(ngx_http_conflict_redis_node_t *node,
 
     (void) ngx_snprintf(node->reason, sizeof(node->reason), "%*s%Z",
                         ngx_min(len, sizeof(node->reason) - 1), why);
+    ngx_http_conflict_redis_printable(node->reason, ngx_strlen(node->reason));
 
     node->closing = 1;
 
     ngx_post_event(&node->flush, &ngx_posted_events);
+}
+
+
+void
+ngx_http_conflict_redis_printable(u_char *p, size_t len)
+{
+    u_char  *last;
+
+    for (last = p + len; p < last; p++) {
+
+        if (*p < 0x20 || *p > 0x7e) {
+            *p = '?';
+        }
+    }
 }
 
 

@@ -193,6 +193,9 @@ void ngx_http_conflict_redis_close(ngx_http_conflict_redis_node_t *node,
 /* The same at once, not within a reply; node->reason says why. */
 void ngx_http_conflict_redis_drop(ngx_http_conflict_redis_node_t *node);
 
+/* What a server says may have bytes of a client in it: changed in place. */
+void ngx_http_conflict_redis_printable(u_char *p, size_t len);
+
 /* The greeting went well: sends what has waited. */
 void ngx_http_conflict_redis_ready(ngx_http_conflict_redis_node_t *node);
 

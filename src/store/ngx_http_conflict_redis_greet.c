@@ -13,6 +13,8 @@
 static int ngx_http_conflict_redis_script(
     ngx_http_conflict_redis_node_t *node,
     ngx_http_conflict_redis_script_e script, redisCallbackFn *handler);
+static void ngx_http_conflict_redis_known(redisAsyncContext *ac, void *data,
+    void *privdata);
 static void ngx_http_conflict_redis_greeted(redisAsyncContext *ac, void *data,
     void *privdata);
 static void ngx_http_conflict_redis_info(redisAsyncContext *ac, void *data,
@@ -49,7 +51,7 @@ ngx_http_conflict_redis_greet(ngx_http_conflict_redis_node_t *node)
         argv[conf->user.len ? 2 : 1] = (char *) conf->password.data;
         len[conf->user.len ? 2 : 1] = conf->password.len;
 
-        rc |= redisAsyncCommandArgv(node->ac, ngx_http_conflict_redis_greeted,
+        rc |= redisAsyncCommandArgv(node->ac, ngx_http_conflict_redis_known,
                                     node, conf->user.len ? 3 : 2, argv, len);
     }
 
@@ -108,6 +110,34 @@ static void
 ngx_http_conflict_redis_loaded(redisAsyncContext *ac, void *data,
     void *privdata)
 {
+}
+
+
+/* a server that knows no AUTH repeats the password in what it says of it */
+
+static void
+ngx_http_conflict_redis_known(redisAsyncContext *ac, void *data,
+    void *privdata)
+{
+    redisReply *reply = data;
+    ngx_http_conflict_redis_node_t *node = privdata;
+
+    u_char  *p, *last, why[64];
+
+    if (reply == NULL || reply->type != REDIS_REPLY_ERROR) {
+        return;
+    }
+
+    last = (u_char *) reply->str + ngx_min(reply->len, 32);
+
+    for (p = (u_char *) reply->str; p < last && *p >= 'A' && *p <= 'Z'; p++) {
+        /* void */
+    }
+
+    last = ngx_sprintf(why, "AUTH is refused: %*s",
+                       p - (u_char *) reply->str, reply->str);
+
+    ngx_http_conflict_redis_close(node, why, last - why);
 }
 
 

@@ -267,8 +267,10 @@ my $r = op('b', 'begin', key => 'k', base => $v);
 
 is($r->{verdict}, 'refuse', 'stale');
 is($r->{existence}, 2, 'deleted');
-is(op('c', 'begin', key => 'k', kinds => 0x20)->{verdict}, 'pass',
-   'If-None-Match: *');
+is(op('c', 'begin', key => 'k', kinds => 0x20)->{verdict}, 'fetch',
+   'If-None-Match: * is asked of the upstream');
+is(op('c', 'begin', key => 'k', kinds => 0x20, fresh => 1)->{verdict}, 'pass',
+   'and then it passes');
 
 
 === existence that nobody knows

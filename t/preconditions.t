@@ -312,3 +312,38 @@ for my $method ('REPORT', 'FOO', 'POST') {
     is($r->{status}, 204, "$method passes");
     is(header($r, 'Conflict'), undef, 'and is not guarded');
 }
+
+
+=== what is hidden from one is not free to be created by another
+--- config
+    location / {
+        conflict version;
+
+        # an API that knows no preconditions at all
+        proxy_set_header If-None-Match "";
+        proxy_pass http://api;
+    }
+--- steps
+set_doc("/plain/$_", { n => 1 }) for 1, 2, 3;
+
+# nothing is known of them, and a GET of his is answered with 404
+
+my $hidden = 'X-Up-Read: status=404';
+
+is(PUT('/plain/1', { base_version => 1 }, $hidden)->{status}, 409, 'a base');
+is(DELETE('/plain/2', 'If-Match: *', $hidden)->{status}, 409, 'a DELETE');
+
+for my $n (1, 2) {
+    my $r = PUT("/plain/$n", { n => 2 }, 'If-None-Match: *');
+
+    is($r->{status}, 409, 'another sees that it is there');
+    is(json($r)->{server_version}{n}, 1, 'with what is there');
+}
+
+is(scalar(journal()), 0, 'nothing was overwritten');
+
+# what is really gone can be made again
+
+is(DELETE('/plain/3', 'If-Match: *')->{status}, 204, 'deleted');
+is(PUT('/plain/3', { n => 2 }, 'If-None-Match: *')->{status}, 201, 'made');
+is(PUT('/plain/3', { n => 3 }, 'If-None-Match: *')->{status}, 409, 'once');

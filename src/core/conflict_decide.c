@@ -16,7 +16,8 @@ static conflict_check_e conflict_check_match(const conflict_precondition_t *pre,
 static conflict_check_e conflict_check_unmodified(
     const conflict_precondition_t *pre, const conflict_current_t *current);
 static conflict_check_e conflict_check_none_match(
-    const conflict_precondition_t *pre, const conflict_current_t *current);
+    const conflict_precondition_t *pre, const conflict_current_t *current,
+    unsigned fresh);
 static conflict_check_e conflict_check_base(const conflict_precondition_t *pre,
     const conflict_current_t *current, unsigned fresh);
 
@@ -102,7 +103,7 @@ conflict_check(const conflict_precondition_t *pre,
     if (result != CONFLICT_STALE
         && pre->kinds & (CONFLICT_IF_NONE_MATCH|CONFLICT_IF_NONE_ANY))
     {
-        check = conflict_check_none_match(pre, current);
+        check = conflict_check_none_match(pre, current, fresh);
 
         if (check != CONFLICT_HOLDS) {
             result = check;
@@ -182,12 +183,17 @@ conflict_check_unmodified(const conflict_precondition_t *pre,
 
 static conflict_check_e
 conflict_check_none_match(const conflict_precondition_t *pre,
-    const conflict_current_t *current)
+    const conflict_current_t *current, unsigned fresh)
 {
     size_t  i;
 
     if (current->existence == CONFLICT_DELETED) {
-        return CONFLICT_HOLDS;
+
+        /* a 404 may have been said to somebody who may not see it */
+
+        return ((pre->kinds & CONFLICT_IF_NONE_ANY) && !fresh
+                && !current->pending)
+               ? CONFLICT_UNSURE : CONFLICT_HOLDS;
     }
 
     if (pre->kinds & CONFLICT_IF_NONE_ANY) {

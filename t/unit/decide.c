@@ -164,7 +164,8 @@ test_check(void **state)
         { M|U, 0, V, 0, 99, 0, YES, CONFLICT_HOLDS },
 
         { NA, 0, 0, 0, 0, 0, YES, CONFLICT_FAILED },
-        { NA, 0, 0, 0, 0, 0, NO, CONFLICT_HOLDS },
+        { NA, 0, 0, 0, 0, 0, NO, CONFLICT_UNSURE },
+        { NA, 0, 0, 0, 0, 1, NO, CONFLICT_HOLDS },
         { NA, 0, 0, 0, 0, 0, ANY, CONFLICT_UNSURE },
         { NA, 0, 0, 0, 0, 1, YES, CONFLICT_HOLDS },
         { N, 0, 0, V, 0, 0, YES, CONFLICT_FAILED },
@@ -210,6 +211,11 @@ test_check(void **state)
         if (c->kinds == B && c->check == CONFLICT_UNSURE) {
             assert_int_equal(conflict_check(&pre, &current, 1),
                              CONFLICT_STALE);
+        }
+
+        if (c->kinds == NA && c->existence == NO) {
+            assert_int_equal(conflict_check(&pre, &current, 1),
+                             CONFLICT_HOLDS);
         }
     }
 }

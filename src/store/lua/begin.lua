@@ -74,7 +74,9 @@ end
 local function none_match(e, pending)
 
     if e.existence == DELETED then
-        return HOLDS
+        -- a 404 may have been said to somebody who may not see it
+        return kind(NONE_ANY) and ARGV[8] == '0' and not pending and UNSURE
+               or HOLDS
     end
 
     if kind(NONE_ANY) then

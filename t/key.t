@@ -150,3 +150,109 @@ is(PUT('/plain/a', { base_version => 1 })->{status}, 409, 'PUT');
 is(PATCH('/plain/a', { base_version => 1 })->{status}, 204,
    'PATCH is not among them');
 is(http('OPTIONS', '/plain/a')->{status} < 500 ? 1 : 0, 1, 'OPTIONS passes');
+
+
+=== no spelling walks around a lock, and none locks something else
+--- config
+    location / {
+        conflict version;
+        conflict_user $http_x_user;
+        proxy_pass http://api;
+    }
+    location /with/ {
+        conflict version;
+        conflict_user $http_x_user;
+        proxy_pass http://api/plain/;
+    }
+    location /rewritten/ {
+        conflict version;
+        conflict_user $http_x_user;
+        rewrite ^/rewritten/(?s)(.*)\z /plain/$1 break;
+        proxy_pass http://api;
+    }
+    location ~ ^(?<resource>/.*)/lock$ {
+        conflict_key $resource;
+        conflict_user $http_x_user;
+        conflict_lock;
+    }
+--- steps
+# what an API makes of a target that takes all spellings of a path for one
+
+sub plain_path {
+    my ($path) = $_[0] =~ /^([^?#]*)/;
+
+    $path =~ s!^http://[^/]*!!;
+    $path =~ s/%([0-9a-f]{2})/chr hex $1/gie;
+
+    my @names;
+
+    for my $name (grep { $_ ne '' && $_ ne '.' } split m!/!, $path) {
+        if ($name eq '..') { pop @names } else { push @names, $name }
+    }
+
+    return '/' . join('/', @names) . ($path =~ m!/\.?$! ? '/' : '');
+}
+
+my @spellings = (
+    '/D/a', '//D/a', '/D//a', '/./D/a', '/D/./a', '/D/x/../a', '/x/../D/a',
+    '/D/%61', '/D/%2e/a', '/D/x/%2e%2e/a', '/D%2Fa', '/D/x%2F..%2Fa',
+    '/D/a?', '/D/a?x=1', '/D/a?/lock', '/D/a#x', 'http://x/D/a',
+    'http://other:8080//D/a', '/../D/a',
+    '/D/a/', '/D/A', '/D/a%20', '/D/a%2520', '/D/%2561', '/D/a;p',
+    '/D/a%3Fx', '/D/a%23x', '/D/a%00', '/D/a%5C', '/D\\a', '/D/a/.',
+    '/D/a/..', '/D/a%2F', '/D/aa', '/D/%C3%A1', '/D/a%0A', '/D/a%0D%0A',
+    '/D/a:80', '/D/a%7F',
+);
+
+for my $dir ('plain', 'with', 'rewritten') {
+    my $locked = "/$dir/a";
+
+    # where a rewrite has made another path of it, that is the key
+
+    my $key = $dir eq 'rewritten' ? '/plain/a' : $locked;
+
+    set_doc('/plain/a', { n => 1 });
+    is(http('POST', "$key/lock", headers => ['X-User: ann',
+                                             'X-Up-Read: status=404'])
+       ->{status}, 200, "$dir: locked");
+
+    for my $spelling (@spellings) {
+        (my $target = $spelling) =~ s/D/$dir/g;
+
+        my $before = applied(0);
+        my $r = PUT($target, { n => 2 }, 'X-User: eve');
+        my $same = plain_path($target) eq $locked;
+
+        if ($r->{status} == 400) {
+            is(applied(0), $before, "$target: nobody takes it");
+
+        } else {
+            is($r->{status} == 409 ? 1 : 0, $same ? 1 : 0,
+               "$target: " . ($same ? 'the same' : 'another'));
+        }
+    }
+
+    http('DELETE', "$key/lock", headers => ['X-User: ann',
+                                            'X-Up-Read: status=404']);
+}
+
+
+=== more tags than anybody has versions
+--- config
+    large_client_header_buffers 4 64k;
+    location / {
+        conflict version;
+        proxy_pass http://api;
+    }
+--- steps
+set_doc('/plain/a', { n => 1 });
+
+my $v = version(GET('/plain/a'));
+my $many = '"1",' x 12000;
+
+is(PUT('/plain/a', { n => 2 }, "If-Match: $many\"2\"")->{status}, 409,
+   'none of them');
+is(PUT('/plain/a', { n => 2 }, "If-None-Match: $many\"$v\"")->{status}, 409,
+   'the last one');
+is(PUT('/plain/a', { n => 2 }, "If-Match: $many\"$v\"")->{status}, 204,
+   'the last one, again');

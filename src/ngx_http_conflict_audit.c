@@ -12,6 +12,7 @@
 
 #define NGX_HTTP_CONFLICT_LONGEST_TEXT  1024
 #define NGX_HTTP_CONFLICT_TEXTS         12
+#define NGX_HTTP_CONFLICT_COMPLAINTS    10000       /* msec between two */
 
 
 /* a line whose conflict is not certain yet */
@@ -235,9 +236,10 @@ static void
 ngx_http_conflict_audit_write(ngx_http_conflict_log_t *log, u_char *line,
     size_t len)
 {
-    size_t    size;
-    u_char   *p, *data;
-    ssize_t   n;
+    size_t      size;
+    u_char     *p, *data;
+    ssize_t     n;
+    ngx_err_t   err;
 
     if (log->file == NULL && log->syslog == NULL) {
         return;
@@ -265,22 +267,43 @@ ngx_http_conflict_audit_write(ngx_http_conflict_log_t *log, u_char *line,
         }
 
     } else {
+
+        if (log->torn && ngx_write_fd(log->file->fd, "\n", 1) == 1) {
+            log->torn = 0;
+        }
+
         n = ngx_write_fd(log->file->fd, line, len);
 
         if (n == (ssize_t) len) {
             return;
         }
+
+        if (n > 0) {
+            /* there was no room for all of it */
+            log->torn = 1;
+        }
     }
 
-    ngx_log_error(NGX_LOG_ALERT, ngx_cycle->log,
-                  (n == -1) ? ngx_errno : 0,
-                  "conflict log: a line was not written, %uA so far in this "
-                  "process", ++log->failed);
+    err = (n == -1) ? ngx_errno : 0;
+
+    log->failed++;
 
     if (ngx_http_conflict_ledger) {
         (void) ngx_atomic_fetch_add(&ngx_http_conflict_ledger->audit_errors,
                                     1);
     }
+
+    if (log->logged && ngx_current_msec - log->logged
+                       < NGX_HTTP_CONFLICT_COMPLAINTS)
+    {
+        return;
+    }
+
+    log->logged = ngx_current_msec;
+
+    ngx_log_error(NGX_LOG_ALERT, ngx_cycle->log, err,
+                  "conflict log: a line was not written, %ui so far in this "
+                  "process", log->failed);
 }
 
 

@@ -57,7 +57,9 @@ typedef struct {
 typedef struct {
     ngx_open_file_t               *file;       /* NULL: off, or syslog */
     ngx_syslog_peer_t             *syslog;
-    ngx_atomic_t                   failed;
+    ngx_uint_t                     failed;
+    ngx_msec_t                     logged;
+    unsigned                       torn:1;     /* the last line, in the file */
 } ngx_http_conflict_log_t;
 
 

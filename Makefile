@@ -17,6 +17,7 @@ NGINX_SRC = /usr/share/nginx/src
 B = $(CURDIR)/build
 MODULE = $(B)/ngx_http_conflict_module.so
 TEST_MODULE = $(B)/test/ngx_http_conflict_module.so
+BROKEN_MODULE = $(B)/broken/ngx_http_conflict_module.so
 
 CC_OPT = -g -O2 -fPIC -fstack-protector-strong -D_FORTIFY_SOURCE=2 \
 	-Wformat -Werror=format-security \
@@ -41,7 +42,7 @@ BENCH_PACKAGES = $(BUILD_PACKAGES) libnginx-mod-http-lua lua-cjson \
 install = @t/lib/install
 
 .PHONY: build demo test bench clean style unit fuzz t redis stress \
-	test-tools mutants check-asan check-valgrind check-trixie
+	history mutants test-tools check-asan check-valgrind check-trixie
 
 build:
 	$(install) $(BUILD_PACKAGES)
@@ -55,13 +56,13 @@ demo:
 test: test-tools
 	@t/run
 
-style unit fuzz t redis stress mutants: test-tools
+style unit fuzz t redis stress history mutants: test-tools
 	@t/run $@
 
 test-tools:
 	$(install) $(TEST_PACKAGES)
 	@$(MAKE) --no-print-directory -s $(MODULE) $(TEST_MODULE) \
-		$(B)/promtool $(B)/page/node_modules
+		$(BROKEN_MODULE) $(B)/promtool $(B)/page/node_modules
 
 check-asan: test-tools
 	@t/check asan
@@ -103,7 +104,7 @@ clean:
 # configure takes half a minute, so it is done once for each kind of build;
 # what it makes knows when to compile
 
-.PHONY: $(MODULE) $(TEST_MODULE)
+.PHONY: $(MODULE) $(TEST_MODULE) $(BROKEN_MODULE)
 
 $(MODULE): $(B)/objs/Makefile
 	@$(MAKE) --no-print-directory -s -C $(B)/src \
@@ -116,6 +117,19 @@ $(TEST_MODULE): $(B)/objs-test/Makefile
 	@mkdir -p $(@D)
 	@for so in $(B)/objs-test/*.so; do \
 		cmp -s $$so $(@D)/$${so##*/} || cp --remove-destination $$so $(@D); done
+
+# one that lets writes pass each other, to see that the tests find that out
+
+$(BROKEN_MODULE): $(TEST_MODULE)
+	@rm -rf $(B)/objs-broken
+	@cp -rp $(B)/objs-test $(B)/objs-broken
+	@cd $(B)/objs-broken && rm -f addon/core/conflict_decide.o *.so \
+		&& sed -i -e 's|build/objs-test|build/objs-broken|g' \
+			-e 's|FAILPOINTS=1|& -DCONFLICT_BROKEN=1|' Makefile
+	@$(MAKE) --no-print-directory -s -C $(B)/src \
+		-f $(B)/objs-broken/Makefile modules
+	@mkdir -p $(@D)
+	@cp --remove-destination $(B)/objs-broken/$(@F) $@
 
 $(B)/objs/Makefile: config config.make Makefile $(B)/text-$(TEXT) | $(B)/src
 	$(call configure,objs,,,$(TEXT))

@@ -1,4 +1,4 @@
-# The servers of the counting test, and how each of them goes wrong.
+# The servers of the stress tests, and how each of them goes wrong.
 
 import os
 import random
@@ -77,7 +77,7 @@ http {
 }
 '''
 
-    def __init__(self, api, policy='version', store='', workers=4):
+    def __init__(self, api, policy='version', store='', workers=4, **more):
         self.root = tempfile.mkdtemp(prefix='conflict-')
         os.chmod(self.root, 0o755)
         self.port = free_port()
@@ -86,7 +86,7 @@ http {
         with open(self.root + '/nginx.conf', 'w') as out:
             out.write(self.CONF % dict(
                 top=TOP, root=self.root, store=store, api=api.port,
-                port=self.port, policy=policy, workers=workers))
+                port=self.port, policy=policy, workers=workers, **more))
 
         self.start()
 
@@ -94,10 +94,17 @@ http {
         subprocess.run([self.BINARY, '-e', self.root + '/error.log', '-p',
                         self.root, '-c', self.root + '/nginx.conf'],
                        check=True)
-        pid = self.root + '/nginx.pid'
-        wait_for(lambda: os.path.exists(pid) and open(pid).read(),
-                 'nginx does not start')
-        self.pid = int(open(pid).read())
+        wait_for(self.pid_file, 'nginx does not start')
+        self.pid = self.pid_file()
+        wait_for(self.workers, 'nginx has no workers')
+
+    def pid_file(self):
+        """what it says; 0 while there is none, or nothing in it"""
+
+        try:
+            return int(open(self.root + '/nginx.pid').read() or 0)
+        except OSError:
+            return 0
 
     def workers(self):
         pids = []
@@ -124,8 +131,8 @@ http {
     def reload(self):
         os.kill(self.pid, signal.SIGHUP)
 
-    def kill(self):
-        """the host goes down, and comes up again"""
+    def kill(self, pause=0):
+        """the host goes down, and comes up again after a while"""
 
         workers = self.workers()
         os.kill(self.pid, signal.SIGKILL)
@@ -139,7 +146,29 @@ http {
         wait_for(lambda: all(gone(pid) for pid in [self.pid] + workers),
                  'nginx cannot be killed')
         os.remove(self.root + '/nginx.pid')
+        time.sleep(pause)
         self.start()
+
+    def upgrade(self, keep=True):
+        """a new binary takes over, or is sent away again"""
+
+        old = self.pid
+
+        os.kill(old, signal.SIGUSR2)
+        wait_for(lambda: self.pid_file() not in (0, old),
+                 'no new nginx comes up')
+        self.pid = self.pid_file()
+        wait_for(self.workers, 'the new nginx has no workers')
+
+        if keep:
+            os.kill(old, signal.SIGQUIT)
+            wait_for(lambda: gone(old), 'the old nginx does not go')
+            return
+
+        new, self.pid = self.pid, old
+        os.kill(new, signal.SIGQUIT)
+        wait_for(lambda: gone(new) and self.pid_file() == old,
+                 'the new nginx does not go')
 
     def errors(self):
         """what must not be in the error log"""
@@ -239,6 +268,48 @@ class Single:
 
     def stop(self):
         self.redis.stop()
+
+
+class Wired(Single):
+    """the same behind a wire that is cut, slow, and loses answers"""
+
+    FAULTS = {'redis cut': ['cut', 'pass'], 'redis slow': ['slow 150', 'pass'],
+              'answers of redis lost': ['mute', 'break', 'pass'],
+              'redis by bytes': ['slice', 'pass'],
+              'redis reset': ['break', 'pass']}
+
+    def __init__(self):
+        super().__init__()
+        port = free_port()
+        self.wire = subprocess.Popen(
+            [sys.executable, TOP + '/t/lib/wire.py', str(port),
+             str(self.redis.port)], stdin=subprocess.PIPE,
+            stdout=subprocess.PIPE, text=True)
+        self.wire.stdout.readline()
+        self.store = self.store.replace(str(self.redis.port), str(port))
+
+    def fault(self):
+        # seldom, as it keeps all writers out for a lease and a quarantine
+
+        if random.random() < 0.1:
+            return super().fault()
+
+        what = random.choice(list(self.FAULTS))
+
+        for mode in self.FAULTS[what]:
+            self.wire.stdin.write(mode + '\n')
+            self.wire.stdin.flush()
+            self.wire.stdout.readline()
+
+            if mode not in ('pass', 'break'):
+                time.sleep(random.uniform(0.2, 0.6))
+
+        return what
+
+    def stop(self):
+        self.wire.stdin.close()
+        self.wire.wait()
+        super().stop()
 
 
 class Sentinel:

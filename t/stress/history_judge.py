@@ -1,0 +1,173 @@
+# Judges what the clients of the history test have seen.
+
+import bisect
+import collections
+
+from linear import ANY, FOREVER, KEEP, Search
+
+
+class Judge:
+    def __init__(self, mode, log, names, hosts):
+        self.mode = mode
+        self.log = log
+        self.names = names
+        self.hosts = hosts
+        self.passed = self.failed = 0
+
+        ops = [op for name in names for op in log.ops[name]]
+        doubt = sum(op.returned == FOREVER for op in ops)
+        self.story = ('%d resources with %d operations, %d of them in doubt'
+                      % (len(names), len(ops), doubt))
+
+        print('# clients %s' % dict(log.kinds))
+        print('# faults %s, answers %s' % (dict(log.faults),
+                                           dict(log.answers)))
+
+    def check(self, good, what):
+        if good:
+            self.passed += 1
+        else:
+            self.failed += 1
+
+        print('%s %s: %s' % ('ok' if good else 'not ok', self.mode, what),
+              flush=True)
+
+    def all(self):
+        kinds = ('read', 'put', 'patch', 'create', 'delete', 'blind', 'lock',
+                 'in doubt')
+        log = self.log
+
+        self.check(all(log.kinds[kind] for kind in kinds),
+                   'clients did all that they can')
+        self.check(sum(log.faults.values()) > 5, 'faults were made')
+        self.check(not log.odd, 'no odd answers %s' % list(log.odd)[:3])
+
+        broken = self.broken()
+        self.check(not broken, 'there is an order for each of %s%s'
+                               % (self.story, ''.join(broken[:2])))
+
+        wrong = self.intruders()
+        self.check(not wrong, 'nobody wrote under one of %d locks of '
+                              'somebody else %s' % (len(log.held), wrong[:2]))
+
+        wrong = self.shrunk()
+        self.check(not wrong, 'versions grew with each of %d writes %s'
+                              % (len(log.written), wrong[:2]))
+
+        if self.mode == 'shm':
+            # a commit may be late in Redis: then a read's version is too old
+            # for its body, and a write on it refused
+
+            wrong = self.behind()
+            self.check(not wrong, 'no read shows a version from before a '
+                                  'write that had ended %s' % wrong[:2])
+
+        errors = [line for host in self.hosts for line in host.errors()]
+        self.check(not errors, 'the error log is quiet '
+                               + ''.join(errors[:5]))
+
+    def found_out(self):
+        broken = self.broken()
+        self.check(broken, 'no order for %d of %s: it is found out'
+                           % (len(broken), self.story))
+
+    def broken(self):
+        """of each resource without an order, where the search was stuck"""
+
+        found = []
+
+        for name in self.names:
+            search = Search(self.log.ops[name], None)
+
+            if not search.linear():
+                value, ops = search.stuck
+                values = set([value] + [op.before for op in ops])
+                near = [op for op in self.log.ops[name]
+                        if op.after in values
+                        or op.after is not KEEP and op.before in values]
+                found.append(
+                    '\n# %s has %s, then none of these can be:\n'
+                    % (name, value) + ''.join('#   %s\n' % show(op)
+                                              for op in ops)
+                    + '# and it was touched by\n'
+                    + ''.join('#   %s\n' % show(op) for op in near)
+                    + ''.join('# %s was sent %s\n' % (value, sent)
+                              for value in values
+                              for sent in self.log.tries[value]))
+
+        return found
+
+    def intruders(self):
+        """writes that began and ended while somebody else had the lock"""
+
+        held = collections.defaultdict(list)
+        found = []
+
+        for lock in self.log.held:
+            # what has lost its memory has lost its locks
+
+            if not any(since <= lock.till and till >= lock.since
+                       for since, till in self.log.amnesia):
+                held[lock.name].append(lock)
+
+        for one in self.log.written:
+            found += [(one, lock) for lock in held[one.name]
+                      if one.who != lock.who and not one.replayed
+                      and lock.since < one.invoked
+                      and one.returned < lock.till]
+
+        for name, locks in held.items():
+            found += [(a, b) for a in locks for b in locks
+                      if a.who != b.who and a.since < b.since < a.till]
+
+        return found
+
+    def newest(self):
+        """of each resource, the newest version after each write's answer"""
+
+        ended = collections.defaultdict(list)
+
+        for one in self.log.written:
+            if one.version and not one.replayed:
+                ended[one.name].append((one.returned, one.version))
+
+        for name in ended:
+            ended[name].sort()
+
+            for n in range(1, len(ended[name])):
+                if ended[name][n][1] < ended[name][n - 1][1]:
+                    ended[name][n] = ended[name][n][0], ended[name][n - 1][1]
+
+        def of(name, moment):
+            n = bisect.bisect_left(ended[name], (moment, 0))
+            return ended[name][n - 1][1] if n else 0
+
+        return of
+
+    def shrunk(self):
+        """writes with a version no newer than one that had ended before"""
+
+        newest = self.newest()
+
+        return [one for one in self.log.written
+                if one.version and not one.replayed
+                and newest(one.name, one.invoked) >= one.version]
+
+    def behind(self):
+        """reads that were called after a write, with a version before it"""
+
+        newest = self.newest()
+
+        return [(name, invoked, version)
+                for name, invoked, _, version in self.log.shown
+                if version < newest(name, invoked)]
+
+
+def show(op):
+    if op.after is KEEP:
+        return '%s %.4f-%.4f reads %s' % (op.who, op.invoked, op.returned,
+                                          op.before)
+
+    return '%s %.4f-%.4f %s -> %s' % (
+        op.who, op.invoked, op.returned,
+        'any' if op.before is ANY else op.before, op.after)

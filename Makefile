@@ -42,7 +42,8 @@ BENCH_PACKAGES = $(BUILD_PACKAGES) libnginx-mod-http-lua lua-cjson \
 install = @t/lib/install
 
 .PHONY: build demo test bench clean style unit fuzz t redis stress \
-	history mutants test-tools check-asan check-valgrind check-trixie
+	history mutants soak test-tools check-asan check-static check-valgrind \
+	check-trixie
 
 build:
 	$(install) $(BUILD_PACKAGES)
@@ -56,7 +57,7 @@ demo:
 test: test-tools
 	@t/run
 
-style unit fuzz t redis stress history mutants: test-tools
+style unit fuzz t redis stress history mutants soak: test-tools
 	@t/run $@
 
 test-tools:
@@ -66,6 +67,9 @@ test-tools:
 
 check-asan: test-tools
 	@t/check asan
+
+check-static: test-tools
+	@t/check static
 
 check-valgrind: test-tools
 	$(install) valgrind

@@ -221,6 +221,13 @@ async def control(target, body):
     if path == '/_journal':
         return json.dumps(journal).encode()
 
+    if path == '/_take':
+        # the journal, which begins anew
+        taken = json.dumps(journal).encode()
+        journal.clear()
+        seen.clear()
+        return taken
+
     if path == '/_seen':
         return json.dumps(seen).encode()
 

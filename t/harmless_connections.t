@@ -270,6 +270,8 @@ for my $path ('/a', '/header/a') {
         proxy_pass http://kept;
     }
     location /new/ {
+        # later nginx keep them where nothing is said
+        proxy_set_header Connection close;
         proxy_pass http://origin;
     }
 --- steps

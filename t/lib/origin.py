@@ -185,10 +185,11 @@ async def serve(reader, writer):
 
             # without a length the end of the body is that of the connection
 
-            if b'connection: close' in start or not (
-                    b'content-length:' in start
-                    or b'transfer-encoding:' in start
-                    or start[9:12] in (b'204', b'304')):
+            if (b'connection: close' in start
+                    or ('connection', 'close') in headers
+                    or not (b'content-length:' in start
+                            or b'transfer-encoding:' in start
+                            or start[9:12] in (b'204', b'304'))):
                 return
 
     except (asyncio.IncompleteReadError, ConnectionError, EOFError,

@@ -46,22 +46,27 @@ class Nginx:
     BINARY = (os.environ.get('TEST_NGINX_BINARY') or shutil.which('nginx')
               or '/usr/sbin/nginx')
 
-    CONF = '''
-load_module %(top)s/build/ngx_http_conflict_module.so;
+    FILES = ''          # where in "root" what nginx writes is
+
+    HEAD = '''
+load_module %(module)s;
 worker_processes %(workers)d;
 pid %(root)s/nginx.pid;
 error_log %(root)s/error.log warn;
-events { worker_connections 1024; }
+events { worker_connections 2048; }
 http {
-    client_body_temp_path %(root)s/body;
-    proxy_temp_path %(root)s/proxy;
-    fastcgi_temp_path %(root)s/fastcgi;
-    uwsgi_temp_path %(root)s/uwsgi;
-    scgi_temp_path %(root)s/scgi;
+    client_body_temp_path %(files)s/body;
+    proxy_temp_path %(files)s/proxy;
+    fastcgi_temp_path %(files)s/fastcgi;
+    uwsgi_temp_path %(files)s/uwsgi;
+    scgi_temp_path %(files)s/scgi;
     access_log off;
-    conflict_log %(root)s/conflict.log;
-    %(store)s
+    conflict_log %(files)s/conflict.log;
     upstream api { server 127.0.0.1:%(api)d; keepalive 8; }
+'''
+
+    CONF = '''
+    %(store)s
     server {
         listen 127.0.0.1:%(port)d backlog=1024;
         location / {
@@ -81,12 +86,13 @@ http {
         self.root = tempfile.mkdtemp(prefix='conflict-')
         os.chmod(self.root, 0o755)
         self.port = free_port()
-        self.workers_wanted = workers
 
         with open(self.root + '/nginx.conf', 'w') as out:
-            out.write(self.CONF % dict(
-                top=TOP, root=self.root, store=store, api=api.port,
-                port=self.port, policy=policy, workers=workers, **more))
+            out.write((self.HEAD + self.CONF) % {
+                'module': TOP + '/build/ngx_http_conflict_module.so',
+                'root': self.root, 'files': self.root + self.FILES,
+                'store': store, 'api': api.port, 'port': self.port,
+                'policy': policy, 'workers': workers, **more})
 
         self.start()
 

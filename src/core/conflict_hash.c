@@ -36,7 +36,14 @@ typedef char conflict_hash_fits_t
 void
 conflict_hash_init(conflict_hash_t *hash, uint64_t seed)
 {
-    (void) XXH3_64bits_reset_withSeed(conflict_hash_state(hash), seed);
+    XXH3_state_t  *state;
+
+    state = conflict_hash_state(hash);
+
+    /* or the seed that is there by chance seems to be set up already */
+    XXH3_INITSTATE(state);
+
+    (void) XXH3_64bits_reset_withSeed(state, seed);
 }
 
 

@@ -257,6 +257,35 @@ test_hash(void **state)
 }
 
 
+/* whatever there was in the memory of one, its own seed as well */
+
+static void
+test_hash_dirty(void **state)
+{
+    size_t           i;
+    uint64_t         clean;
+    char             long_one[300];
+    conflict_hash_t  hash;
+
+    (void) state;
+
+    memset(long_one, 'x', sizeof(long_one));
+    memset(&hash, 0, sizeof(conflict_hash_t));
+
+    conflict_hash_init(&hash, 7);
+    conflict_hash_update(&hash, long_one, sizeof(long_one));
+    clean = conflict_hash_final(&hash);
+
+    for (i = 0; i < sizeof(hash.opaque) / sizeof(hash.opaque[0]); i++) {
+        hash.opaque[i] ^= 0x5a5a5a5a5a5a5a5a;
+
+        conflict_hash_init(&hash, 7);
+        conflict_hash_update(&hash, long_one, sizeof(long_one));
+        assert_true(conflict_hash_final(&hash) == clean);
+    }
+}
+
+
 int
 main(void)
 {
@@ -267,7 +296,8 @@ main(void)
         cmocka_unit_test(test_list),
         cmocka_unit_test(test_mtime),
         cmocka_unit_test(test_mtime_shown),
-        cmocka_unit_test(test_hash)
+        cmocka_unit_test(test_hash),
+        cmocka_unit_test(test_hash_dirty)
     };
 
     return cmocka_run_group_tests(tests, NULL, NULL);

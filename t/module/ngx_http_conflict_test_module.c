@@ -213,6 +213,8 @@ ngx_http_conflict_test_handler(ngx_http_request_t *r)
 
         (void) ngx_cpystrn(t->name, name.data, name.len + 1);
 
+        ngx_http_conflict_op_bases(t->op)[0] = 0;
+
         t->op->minted = 1;
         t->op->seen.mtime = CONFLICT_TIME_NONE;
     }

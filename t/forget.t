@@ -1,0 +1,374 @@
+# A Redis that forgets: by a failover that it was not ready for, flushed,
+# started from an old dump, evicting.  What it has acknowledged nobody writes
+# over.
+
+BEGIN { push @INC, 't/lib'; $ENV{TEST_CONFLICT_STORE} = 'redis' }
+use Conflict;
+use Conflict::Many;
+use Test::Nginx::Socket 'no_plan';
+
+# the replica's link to its master is a wire that can be cut
+
+our $redis = $ENV{TEST_NGINX_REDIS_PORT};
+our ($link, @replicas) = (free_port());
+
+wire_start($link, $redis);
+Conflict::install('Test::Nginx::Socket');
+master_on();
+workers(2);
+worker_connections(512);
+
+add_block_preprocessor(sub {
+    my $block = shift;
+
+    wire('pass');
+    redis_stop($_) for splice @replicas;
+    $redis = redis_start($redis) unless redis_pid($redis);
+    redis($redis, qw(CONFIG SET maxmemory 0));
+
+    push @replicas, replica($link) if $block->replica;
+
+    $block->set_value('http_config', 'conflict_store default redis://'
+                      . "127.0.0.1:$redis timeout=500ms "
+                      . ($block->store // '') . ";\n"
+                      . <<"END");
+        upstream fast { server 127.0.0.1:$ENV{TEST_NGINX_PORT2}; keepalive 32; }
+        server {
+            listen 127.0.0.1:$ENV{TEST_NGINX_PORT2};
+            location / { return 200 '{}'; }
+        }
+        conflict version;
+        conflict_lease 700ms;
+        conflict_quarantine 300ms;
+        conflict_wait 200ms;
+END
+    $block->set_value('config', <<'END');
+        location / { proxy_pass http://api; }
+        location /etag/ {
+            conflict_version header:ETag;
+            proxy_pass http://api;
+        }
+        location /fast/ {
+            conflict_latest off;
+            proxy_pass http://fast;
+        }
+        location ~ ^(?<resource>/.*)/lock$ {
+            conflict_key $resource;
+            conflict_lock get=off;
+        }
+END
+});
+
+sub replica {
+    my ($master) = @_;
+
+    my $port = redis_start(undef, '--replicaof', "127.0.0.1 $master",
+                           '--repl-diskless-sync-delay', '0');
+
+    until_true { redis_info($port, 'master_link_status') eq 'up' };
+
+    return $port;
+}
+
+# the master is gone, and its replica is in its place
+
+sub fail_over {
+    my ($replica) = @_;
+
+    redis_stop($::redis);
+    redis($replica, qw(REPLICAOF NO ONE));
+    redis($replica, qw(CONFIG SET port), $::redis);
+}
+
+sub key { "conflict:{$_[0]}" }
+sub error_log { slurp(servroot() . '/logs/error.log') }
+
+sub settled {
+    my ($path) = @_;
+
+    my $r;
+
+    until_true {
+        $r = PUT($path, { n => 0, base_version => version(GET($path)) || 1 });
+        $r->{status} == 204;
+    };
+
+    # once it is there, with the hash of the body that was shown
+
+    my $v = version(GET($path));
+
+    until_true {
+        my $entry = redis($::redis, 'GET', key($path)) // '';
+        $entry =~ /^0/ && (split / /, $entry)[9] ne '-'
+        && !grep { (redis($_, 'GET', key($path)) // '') ne $entry } @::replicas;
+    };
+
+    return $v;
+}
+
+sub patient_put {
+    my ($path, $body) = @_;
+
+    my $r;
+
+    until_true { $r = PUT($path, $body); $r->{status} != 503 };
+
+    return $r;
+}
+
+sub held {
+    my ($path, $body) = @_;
+
+    my $before = grep { $_->{method} ne 'GET' } seen();
+    my $w = start('PUT', $path, body => $body,
+                  headers => ['X-Up-Write: hold apply']);
+
+    begun($before + 1);
+    return $w;
+}
+
+# eight clients add ids to three documents, until there were so many good
+# writes since what is done to Redis in the midst of them
+
+sub load {
+    my ($fault) = @_;
+
+    my ($round, $since, %acked) = (0, 0);
+
+    set_doc("/plain/$_", { ids => [] }) for 1 .. 3;
+
+    until_true {
+        my @pending;
+
+        for my $n (1 .. 8) {
+            my $path = '/plain/' . (1 + $n % 3);
+            my $r = GET($path);
+            my $doc = json($r);
+
+            push @{ $doc->{ids} }, "$round-$n";
+            $doc->{base_version} = version($r) || 1;
+            push @pending, [ $path, $doc->{ids}[-1],
+                             start('PUT', $path, body => $doc, headers =>
+                                   ['X-Up-Write: sleep=0.02 apply']) ];
+        }
+
+        $round++;
+        $fault->() if keys %acked >= 20 && !$since++;
+
+        for (@pending) {
+            my ($path, $id, $w) = @$_;
+
+            if (finish($w)->{status} == 204) {
+                $acked{$id} = $path;
+                $since++ if $since;
+            }
+        }
+
+        $since > 20;
+    } 30;
+
+    cmp_ok($since, '>', 20, 'it goes on');
+
+    my %before = map { ("/plain/$_" => '') } 1 .. 3;
+    my ($orphans, %ids);
+
+    for my $write (journal()) {
+        my @ids = @{ json($write->{body})->{ids} };
+        my $last = pop @ids;
+
+        $orphans++ if "@ids" ne $before{$write->{path}};
+        $before{$write->{path}} = "@ids" . (@ids ? ' ' : '') . $last;
+    }
+
+    is($orphans, undef, 'each write is on the one before');
+
+    for my $path (keys %before) {
+        $ids{$_}++ for @{ json(upstream("/_doc?path=$path"))->{ids} };
+    }
+
+    is(scalar(grep { !$ids{$_} } keys %acked), 0,
+       'each acknowledged one is there');
+}
+
+run_tests();
+
+__DATA__
+
+=== a failover while the link is cut, and a lease must be on the replica
+--- replica: 1
+--- store: wait=1
+--- steps
+set_doc("/plain/$_", { n => 1 }) for 1 .. 2;
+my %v = map { $_ => settled("/plain/$_") } 1 .. 2;
+my $before = journal();
+
+# one is in flight before it is cut
+
+my $w = held('/plain/1', { n => 2, base_version => $v{1} });
+
+wire('cut');
+
+my $r = PUT('/plain/2', { n => 2, base_version => $v{2} });
+is($r->{status}, 503, 'no lease that only the master knows of');
+is(json($r)->{error}, 'store_unavailable', 'why');
+is(scalar(grep { $_->{method} eq 'PUT' && $_->{body} =~ /"n":2/
+                 && $_->{target} eq '/plain/2' } seen()), 0, 'not forwarded');
+
+my ($successor) = @::replicas;
+fail_over($successor);
+push @::replicas, replica($::redis);
+
+until_true {
+    $r = PUT('/plain/1', { n => 3, base_version => $v{1} });
+    ($r->{status} == 409 || $r->{status} == 503)
+    && json($r)->{error} ne 'store_unavailable';
+};
+like(json($r)->{error}, qr/^(outcome_unknown|write_in_progress)$/,
+     'the successor knows that something is in flight');
+release();
+is(finish($w)->{status}, 204, 'which ends well');
+
+$r = patient_put('/plain/1', { n => 3, base_version => $v{1} });
+is($r->{status}, 409, 'the other is stale');
+is(json($r)->{server_version}{n}, 2, 'and sees it');
+is(patient_put('/plain/2', { n => 3, base_version => $v{2} })->{status}, 204,
+   'nothing was forgotten of what was let in');
+is(scalar(journal()), $before + 2, 'two writes');
+
+
+=== a failover while the link is cut that loses what was acknowledged
+--- replica: 1
+--- steps
+set_doc("/plain/$_", { n => 1 }) for 1 .. 5;
+my %v = map { $_ => settled("/plain/$_") } 1 .. 5;
+my $before = journal();
+
+wire('cut');
+
+my %w = map {
+    my $r = PUT("/plain/$_", { n => 2, base_version => $v{$_} });
+    is($r->{status}, 204, "acknowledged: $_");
+    $_ => version($r);
+} 1 .. 3;
+
+my $w = held('/plain/4', { n => 2, base_version => $v{4} });
+my ($successor) = @::replicas;
+
+is(redis($successor, 'GET', key('/plain/4')) =~ /^0/ ? 1 : 0, 1,
+   'the replica does not know of the lease');
+fail_over($successor);
+
+# on the version of before, which the successor takes for current
+
+for my $n (1 .. 3) {
+    my $r = patient_put("/plain/$n", { n => 3, base_version => $v{$n} });
+
+    is($r->{status}, 409, "the base of before is stale: $n");
+    is(json($r)->{server_version}{n}, 2, 'and what was acknowledged is shown');
+    cmp_ok(version($r), '>=', $w{$n}, 'under no version of before');
+}
+
+my $r = PUT('/plain/4', { n => 3, base_version => $v{4} });
+is($r->{status}, $r->{status} == 409 ? 409 : 503, 'one that it lost waits');
+like(json($r)->{error}, qr/^(outcome_unknown|write_in_progress)$/, 'why');
+release();
+is(finish($w)->{status}, 204, 'until that is done');
+
+$r = patient_put('/plain/4', { n => 3, base_version => $v{4} });
+is($r->{status}, 409, 'then it is stale');
+is(json($r)->{server_version}{n}, 2, 'and sees it');
+
+is(patient_put('/plain/5', { n => 2, base_version => $v{5} })->{status}, 204,
+   'where nothing was lost the base is good');
+is(scalar(journal()), $before + 5, 'nothing was written over');
+like(error_log(), qr/is a new one, or was restarted, replaced or flushed/,
+     'the log tells');
+
+
+=== the same, believed, where the upstream checks what it is sent
+--- replica: 1
+--- store: failover=trust
+--- steps
+set_doc('/etag/1', { n => 1 });
+
+my $etag = header(GET('/etag/1'), 'ETag');
+until_true { redis($::redis, 'GET', key('/etag/1'))
+             && redis($::replicas[0], 'GET', key('/etag/1')) };
+
+wire('cut');
+
+is(PUT('/etag/1', { n => 2 }, "If-Match: $etag")->{status}, 200,
+   'acknowledged');
+fail_over($::replicas[0]);
+
+my $r;
+until_true { $r = PUT('/etag/1', { n => 3 }, "If-Match: $etag");
+             $r->{status} != 503 };
+
+is($r->{status}, 412, 'the upstream refuses what the store has let in');
+is(scalar(journal()), 1, 'nothing was written over');
+$etag = header(GET('/etag/1'), 'ETag');
+is(PUT('/etag/1', { n => 3 }, "If-Match: $etag")->{status}, 200,
+   'from the latest it goes on');
+
+
+=== flushed under load
+--- steps
+load(sub { redis($::redis, 'FLUSHALL') });
+
+
+=== started from an old dump under load
+--- steps
+my $saved;
+
+set_doc("/plain/$_", { ids => [] }) for 1 .. 3;
+GET("/plain/$_") for 1 .. 3;
+until_true { redis($::redis, 'EXISTS', map { key("/plain/$_") } 1 .. 3) == 3 };
+is(redis($::redis, 'SAVE'), 'OK', 'a dump');
+
+load(sub {
+    redis_stop($::redis);
+    redis_start($::redis);
+    $saved = redis($::redis, 'EXISTS', map { key("/plain/$_") } 1 .. 3);
+});
+
+is($saved, 3, 'which it had again');
+
+
+=== entries are evicted under load
+--- steps
+set_doc("/plain/$_", { n => 1 }) for 'old', 'held';
+
+my %v = map { $_ => settled("/plain/$_") } 'old', 'held';
+my $w = held('/plain/held', { n => 2, base_version => $v{held} });
+
+redis($::redis, qw(CONFIG SET maxmemory-policy volatile-ttl));
+redis($::redis, qw(CONFIG SET maxmemory),
+      redis_info($::redis, 'used_memory') + 500000);
+
+my ($n, %status) = (0);
+
+many(16, sub { $n++ < 4000 ? { method => 'GET', uri => "/fast/$n" } : undef },
+     sub { $status{$_[1]{status}}++ });
+
+is_deeply(\%status, { 200 => 4000 }, 'reads of very many resources');
+cmp_ok(redis_info($::redis, 'evicted_keys'), '>', 100, 'some were evicted');
+is(redis($::redis, 'EXISTS', key('/plain/old')), 0, 'the oldest is');
+is(redis($::redis, 'EXISTS', key('/plain/held')), 1,
+   'one with a write in flight is not');
+
+my $r = PUT('/plain/held', { n => 3, base_version => $v{held} });
+is(json($r)->{error}, 'write_in_progress', 'so others wait for it');
+release();
+is(finish($w)->{status}, 204, 'and it ends well');
+
+$r = patient_put('/plain/old', { n => 3, base_version => $v{old} });
+is($r->{status}, 409, 'of the other nothing is believed');
+is(json($r)->{server_version}{n}, 0, 'before it was looked at');
+
+upstream('/_reset');
+load(sub {
+    $n = 0;
+    many(16, sub { $n++ < 2000 ? { method => 'GET', uri => "/fast/x$n" }
+                               : undef }, sub { });
+});

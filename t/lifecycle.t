@@ -9,6 +9,76 @@ master_on();
 workers(2);
 worker_connections(512);
 
+# four clients write to a document until N answers have a status; once they
+# have sent something CODE is run
+
+my $write = 0;
+
+sub load {
+    my ($n, $wanted, $code) = @_;
+
+    my %status;
+
+    until_true {
+        my @pending = map {
+            my $v = version(GET('/plain/load'));
+            start('PUT', '/plain/load', body => { n => ++$write,
+                                                  base_version => $v || 1 })
+        } 1 .. 4;
+
+        $code->() if $code;
+        $code = undef;
+        $status{finish($_)->{status}}++ for @pending;
+        ($status{$wanted} || 0) >= $n;
+    } 30;
+
+    return \%status;
+}
+
+sub held {
+    my ($path, $body) = @_;
+
+    my $w = start('PUT', $path, body => $body,
+                  headers => ['X-Up-Write: hold apply']);
+
+    until_true { grep { $_->{method} eq 'PUT' && $_->{target} eq $path
+                        && json($_->{body})->{n} eq $body->{n} } seen() };
+    return $w;
+}
+
+# each acknowledged write was applied, once, and on one that it had seen
+
+sub judge {
+    my (@status) = @_;
+
+    my %sum;
+
+    for my $status (@status) {
+        $sum{$_} += $status->{$_} for keys %$status;
+    }
+
+    my @bases = map { json($_->{body})->{base_version} }
+                grep { $_->{path} eq '/plain/load' } journal();
+
+    is(scalar(@bases), $sum{204}, 'each acknowledged write, once');
+    is(scalar(grep { $bases[$_] <= $bases[$_ - 1] } 1 .. $#bases), 0,
+       'each on the one before');
+    is(join(' ', grep { !/^(204|409|503)$/ } sort keys %sum), '',
+       'no other answers');
+}
+
+sub reconfigure {
+    my ($from, $to) = @_;
+
+    my $conf = servroot() . '/conf/nginx.conf';
+    my $text = slurp($conf);
+
+    $text =~ s/($from)/ref $to ? $to->{$1} : $to/ge or die "no $from";
+    open my $out, '>', $conf or die "$conf: $!";
+    print $out $text;
+    close $out;
+    kill 'HUP', master_pid();
+}
 
 run_tests();
 
@@ -560,3 +630,115 @@ is($r->{status}, 409, 'then others see it');
 is(json($r)->{server_version}{n}, 1, 'as it is');
 is(PUT('/plain/two/1', { n => 1, base_version => $u })->{status}, 204,
    'bases of other routes hold');
+
+
+=== reloads with another zone under load: another size, another name
+--- http_config
+    conflict_store default zone=1m;
+    conflict_store later zone=1m;
+    proxy_read_timeout 20s;
+--- config
+    location / {
+        conflict version store=default;
+        conflict_quarantine 300ms;
+        conflict_wait 50ms;
+        proxy_pass http://api;
+    }
+--- steps
+set_doc('/plain/load', { n => 0 });
+set_doc('/plain/held', { n => 1 });
+
+my @sum = load(10, 204);
+my $n = 0;
+
+for my $change ([ 'default zone=1m' => 'default zone=2m' ],
+                [ 'conflict_store later|store=default' =>
+                  { 'conflict_store later' => 'conflict_store renamed',
+                    'store=default' => 'store=renamed' } ])
+{
+    my ($from, $to) = @$change;
+    my $v;
+
+    until_true { defined($v = version(GET('/plain/held'))) };
+    my $w = held('/plain/held', { n => ++$n, base_version => $v });
+
+    push @sum, load(20, 503, sub { reconfigure($from, $to) });
+    cmp_ok($sum[-1]{503}, '>=', 20, "$n: the new one waits");
+
+    # for an old worker, which has this
+
+    release();
+    is(finish($w)->{status}, 204, 'the old one ends its write');
+    push @sum, load(10, 204);
+}
+
+judge(@sum);
+is(json(GET('/plain/held'))->{n}, 2, 'those in flight are done');
+
+
+=== a binary upgrade that is taken back, under load
+--- http_config
+    proxy_read_timeout 20s;
+--- config
+    location / {
+        conflict version;
+        conflict_quarantine 300ms;
+        conflict_wait 50ms;
+        proxy_pass http://api;
+    }
+    location ~ ^(?<resource>/.*)/lock$ {
+        conflict_key $resource;
+        conflict_lock;
+    }
+--- steps
+set_doc("/plain/$_", { n => 0 }) for 'load', 'held', 'kept', 'locked';
+
+my @sum = load(10, 204);
+my %v = map { $_ => version(GET("/plain/$_")) } 'held', 'kept';
+my $lock = json(http('POST', '/plain/locked/lock'))->{lock}{token};
+my $old = master_pid();
+my $w = held('/plain/held', { n => 1, base_version => $v{held} });
+
+# both serve for a while, then the new one alone, which lets nothing in
+
+my $new;
+
+push @sum, load(10, 204, sub {
+    kill 'USR2', $old;
+    $new = until_true { my $p = master_pid(); $p && $p != $old
+                        && workers_of($p) == 2 && $p };
+});
+
+kill 'WINCH', $old;
+until_true { !workers_of($old) };
+
+my $r = PUT('/plain/kept', { n => 1, base_version => $v{kept} });
+is($r->{status}, 503, 'the new one keeps out');
+is(json($r)->{error}, 'store_generation', 'error');
+
+# back: the old one starts workers, the new one leaves
+
+kill 'HUP', $old;
+until_true { workers_of($old) == 2 };
+kill 'QUIT', $new;
+push @sum, load(10, 204);
+ok(until_true { !kill 0, $new }, 'the new one is gone');
+
+$r = PUT('/plain/held', { n => 2, base_version => $v{held} });
+is(json($r)->{error}, 'write_in_progress', 'a lease of before holds');
+is(PUT('/plain/locked', { n => 1 })->{status}, 409, 'so does a lock');
+release();
+is(finish($w)->{status}, 204, 'the write ends');
+is(PUT('/plain/held', { n => 2, base_version => $v{held} })->{status}, 409,
+   'which makes the other stale');
+is(PUT('/plain/kept', { n => 1, base_version => $v{kept} })->{status}, 204,
+   'bases are good');
+is(PUT('/plain/locked', { n => 1 }, "Lock-Token: $lock")->{status}, 204,
+   'by its token');
+push @sum, load(10, 204);
+judge(@sum);
+
+# the pid file is the old master's again, by the name that it gave it
+
+kill 'QUIT', $old;
+until_true { !kill 0, $old };

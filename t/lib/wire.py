@@ -13,12 +13,14 @@
 #   break        all connections are closed, new ones work
 #   slow N       answers come N ms later
 #   slice        answers come byte by byte
+#   rough        answers come up to 200 ms later, in pieces of any size
 #   say TEXT     each request is answered with TEXT, \r and \n decoded
 #   swap         each answer is what the one before should have been
 #
 # It ends when its standard input does.
 
 import asyncio
+import random
 import sys
 
 mode = ['pass']
@@ -63,11 +65,17 @@ async def answers(reader, client):
             if mode[0] == 'swap':
                 data, kept = kept, data
 
-            if mode[0] == 'slice':
-                for byte in data:
-                    client.write(bytes([byte]))
+            if mode[0] == 'rough':
+                await asyncio.sleep(random.random() / 5)
+
+            if mode[0] in ('slice', 'rough'):
+                while data:
+                    n = 1 if mode[0] == 'slice' else random.choice(
+                        (1, 1, 2, 40, 4096))
+                    client.write(data[:n])
                     await client.drain()
                     await asyncio.sleep(0)
+                    data = data[n:]
                 continue
 
             client.write(data)

@@ -225,6 +225,43 @@ is($r->{status}, 204, 'works again, and nothing was forgotten');
 is(scalar(grep { $_->{body} =~ /"n":[23]/ } journal()), 1, 'one write');
 
 
+=== a worker killed while its write is at the upstream
+--- allow: exited on signal 9
+--- steps
+set_doc('/plain/1', { n => 1 });
+my $v = settled('/plain/1');
+my $before = journal();
+
+my $w = start('PUT', '/plain/1', body => { n => 2, base_version => $v },
+              headers => ['X-Up-Write: hold apply']);
+begun($before + 1);
+
+my @old = workers_of(master_pid());
+kill 'KILL', @old;
+is(finish($w)->{status}, 0, 'the client has no answer');
+until_true { my @now = workers_of(master_pid()); @now && $now[0] != $old[0] };
+
+my $r;
+until_true { $r = PUT('/plain/2', { n => 1 }); $r->{status} == 201 };
+is($r->{status}, 201, 'other resources go on');
+
+$r = PUT('/plain/1', { n => 3, base_version => $v });
+like(json($r)->{error}, qr/^(outcome_unknown|write_in_progress)$/,
+     'this one waits');
+
+release();
+applied($before + 2);
+until_true {
+    $r = PUT('/plain/1', { n => 3, base_version => $v });
+    $r->{status} != 503 && json($r)->{error} ne 'write_in_progress';
+};
+
+is($r->{status}, 409, 'then the write is found');
+is(json($r)->{server_version}{n}, 2, 'as it landed');
+is(scalar(grep { $_->{body} =~ /"n":3/ } journal()), 0,
+   'nobody wrote over it');
+
+
 === flushed while a write is in flight
 --- steps
 set_doc('/plain/1', { n => 1 });
@@ -610,6 +647,62 @@ until_true {
     $r->{status} == 204;
 };
 is($r->{status}, 204, 'works again');
+
+
+=== whatever else it says is no leave to write
+--- steps
+set_doc('/plain/1', { n => 1 });
+my $v = settled('/plain/1');
+my $before = journal();
+
+# by itself: a script that does not end, and a password from now on
+
+my $busy = IO::Socket::INET->new(PeerAddr => '127.0.0.1',
+                                 PeerPort => $::redis);
+redis($::redis, qw(CONFIG SET busy-reply-threshold 1));
+print $busy "EVAL \"while true do end\" 0\r\n";
+$busy->flush;
+until_true { redis($::redis, 'PING') =~ /^BUSY/ };
+refused(PUT('/plain/1', { n => 2, base_version => $v }), 'BUSY');
+redis($::redis, qw(SCRIPT KILL));
+redis($::redis, qw(CONFIG SET busy-reply-threshold 5000));
+like(error_log(), qr/refused a call: BUSY/, 'the log quotes it');
+
+redis($::redis, qw(CONFIG SET requirepass sesame));
+wire('break');
+until_true { count(qr/is down: /) };
+refused(PUT('/plain/1', { n => 2, base_version => $v }), 'NOAUTH');
+
+my $s = IO::Socket::INET->new(PeerAddr => '127.0.0.1', PeerPort => $::redis);
+print $s "AUTH sesame\r\nCONFIG SET requirepass \"\"\r\n";
+$s->flush;
+readline($s) for 1 .. 2;
+$v = settled('/plain/1');
+
+# and what takes too long to bring about
+
+for my $text ('LOADING Redis is loading the dataset in memory',
+              'MASTERDOWN Link with MASTER is down',
+              'MISCONF Redis is configured to save RDB snapshots',
+              'CROSSSLOT Keys in request',
+              'CLUSTERDOWN Hash slot not served',
+              'MOVED 1 127.0.0.1:1', 'ASK 1 127.0.0.1:1', 'TRYAGAIN later',
+              'UNKILLABLE Sorry', 'EXECABORT', 'WRONGPASS', 'ERR')
+{
+    my ($code) = $text =~ /^(\w+)/;
+
+    wire("say -$text\\r\\n");
+    refused(PUT('/plain/1', { n => 2, base_version => $v }), $code);
+    wire('cut');
+    wire('pass');
+    $v = settled('/plain/1');
+}
+
+is(scalar(grep { $_->{body} =~ /"n":2/ } journal()), 0,
+   'nothing was forwarded');
+like(error_log(), qr/is down: $_/, "why it was left: $_")
+    for 'LOADING', 'MASTERDOWN';
+is(count(qr/exited on signal/), 0, 'the worker lives');
 
 
 === a server that greets and does not answer

@@ -3,6 +3,7 @@
 
 BEGIN { push @INC, 't/lib' }
 use Conflict;
+use Conflict::Many;
 use Test::Nginx::Socket 'no_plan';
 
 Conflict::install('Test::Nginx::Socket');
@@ -304,22 +305,32 @@ is(scalar(grep { $_->{body} =~ /"n":3/ } journal()), 1, 'sent once');
         proxy_pass http://api;
     }
 --- steps
-set_doc('/plain/1', { id => 1 });
+for my $how ('close', 'reset') {
+    upstream('/_reset');
+    set_doc("/plain/$how", { id => 1 });
 
-my $v = version(GET('/plain/1'));
-my $w = start('PUT', '/plain/1', body => { n => 1, base_version => $v },
-              headers => ['X-Up-Write: hold apply']);
-begun(1);
-close $w->{socket};
+    my $v = version(GET("/plain/$how"));
+    my $w = start('PUT', "/plain/$how", body => { n => 1, base_version => $v },
+                  headers => ['X-Up-Write: hold apply']);
+    begun(1);
 
-my $next = start('PUT', '/plain/1', body => { n => 2, base_version => $v });
+    if ($how eq 'close') {
+        close $w->{socket};
 
-release();
+    } else {
+        reset_connection($w->{socket});
+    }
 
-my $r = finish($next);
+    my $next = start('PUT', "/plain/$how",
+                     body => { n => 2, base_version => $v });
 
-is($r->{status}, 409, 'its write was awaited and counts');
-is(json($r)->{server_version}{n}, 1, 'it landed');
+    release();
+
+    my $r = finish($next);
+
+    is($r->{status}, 409, "$how: its write was awaited and counts");
+    is(json($r)->{server_version}{n}, 1, 'it landed');
+}
 
 
 === what is left of an aborted client is not lost either
@@ -458,6 +469,37 @@ is(PUT('/plain/1', { n => 2 }, 'X-Up-Write: sleep=0.3')->{status}, 504,
    'a time-out');
 is(PUT('/plain/1', { n => 3, base_version => $fence })->{status}, 204,
    'the next is let in at once');
+
+
+=== quarantine 0: what comes too late the upstream refuses
+--- config
+    location / {
+        conflict version;
+        conflict_version header:ETag;
+        conflict_quarantine 0;
+        conflict_wait 50ms;
+        proxy_read_timeout 200ms;
+        proxy_pass http://api;
+    }
+--- steps
+set_doc('/etag/1', { n => 0 });
+
+my $etag = header(GET('/etag/1'), 'ETag');
+
+is(PUT('/etag/1', { n => 1 }, "If-Match: $etag", 'X-Up-Write: hold apply')
+   ->{status}, 504, 'the first is given up');
+is(PUT('/etag/1', { n => 2 }, "If-Match: $etag")->{status}, 200,
+   'the second is let in, on the same base');
+
+release();
+
+# the first is over once the upstream has answered the next of that kind
+
+my $w = start('PUT', '/etag/2', body => { n => 3 });
+is(finish($w)->{status}, 201, 'another');
+is(join(' ', map { json($_->{body})->{n} } journal()), '2 3',
+   'the first comes too late');
+is(json(GET('/etag/1'))->{n}, 2, 'and is nowhere');
 
 
 === quarantine 0 where nothing checks: nginx warns

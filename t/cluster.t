@@ -149,6 +149,49 @@ is((cluster_node(key($path), @::nodes))[0], $to, 'it has moved');
 is(scalar(grep { $_->{body} =~ /"n":3/ } journal()), 1, 'no write twice');
 
 
+=== two nodes that send to each other
+--- steps
+my %at = one_each();
+my ($one, $two) = sort keys %at;
+my $path = $at{$one};
+my $slot = redis($one, 'CLUSTER', 'KEYSLOT', key($path));
+my %id = map { $_ => redis($_, 'CLUSTER', 'MYID') } $one, $two;
+
+set_doc($_, { n => 1 }) for $path, $at{$two};
+my $v = settled($at{$two});
+
+# neither has it: each says that the other does
+
+redis($one, 'FLUSHALL');
+redis($one, 'CLUSTER', 'SETSLOT', $slot, 'NODE', $id{$two});
+until_true { redis($two, 'CLUSTER', 'COUNTKEYSINSLOT', $slot) eq '0' };
+redis($two, 'CLUSTER', 'SETSLOT', $slot, 'NODE', $id{$one});
+
+my $asked = sub {
+    my $n = 0;
+
+    for ($one, $two) {
+        $n += $1 if redis($_, 'INFO', 'commandstats')
+                    =~ /cmdstat_evalsha:.*rejected_calls=(\d+)/;
+    }
+
+    return $n;
+};
+
+my $before = $asked->();
+my $r = PUT($path, { n => 2, base_version => 1 });
+
+is($r->{status}, 503, 'it is not followed without end');
+is(json($r)->{error}, 'store_unavailable', 'why');
+cmp_ok($asked->() - $before, '>', 1, 'it was followed');
+cmp_ok($asked->() - $before, '<=', 24, 'a few times, as was what gives it back');
+is(PUT($at{$two}, { n => 2, base_version => $v })->{status}, 204,
+   'other slots go on');
+
+redis($_, 'CLUSTER', 'SETSLOT', $slot, 'NODE', $id{$one}) for $one, $two;
+ok(settled($path), 'so does this one, when it is somewhere');
+
+
 === a commit while its slot is between two nodes
 --- steps
 my %at = one_each();

@@ -184,7 +184,7 @@ my $r = PUT($path, { n => 2, base_version => 1 });
 is($r->{status}, 503, 'it is not followed without end');
 is(json($r)->{error}, 'store_unavailable', 'why');
 cmp_ok($asked->() - $before, '>', 1, 'it was followed');
-cmp_ok($asked->() - $before, '<=', 24, 'a few times, as was what gives it back');
+cmp_ok($asked->() - $before, '<=', 24, 'a few times, and what gives it back');
 is(PUT($at{$two}, { n => 2, base_version => $v })->{status}, 204,
    'other slots go on');
 

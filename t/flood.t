@@ -4,6 +4,7 @@
 
 BEGIN { push @INC, 't/lib' }
 use Conflict;
+use Conflict::Many;
 use Test::Nginx::Socket 'no_plan';
 
 Conflict::install('Test::Nginx::Socket');
@@ -177,6 +178,79 @@ release();
 is(finish($w)->{status}, 204, 'the write in flight ends well');
 is(scalar(grep { ($_->{action} // '') eq 'conflict_unchecked' } conflicts()),
    0, 'nothing was unchecked');
+
+
+=== room in the zone, by very many resources: only what is free is forgotten
+--- http_config
+    conflict_store small zone=32k;
+    keepalive_requests 100000;
+    upstream fast { server 127.0.0.1:$TEST_NGINX_PORT2; keepalive 16; }
+    server {
+        listen 127.0.0.1:$TEST_NGINX_PORT2;
+        default_type application/json;
+        location / { return 200 '{}'; }
+    }
+--- config
+    location / {
+        conflict version store=small;
+        conflict_user $http_x_user;
+        conflict_wait 10ms;
+        conflict_quarantine 1h;
+        proxy_read_timeout 60s;
+        proxy_pass http://api;
+    }
+    location /fast/ {
+        conflict version store=small;
+        proxy_http_version 1.1;
+        proxy_set_header Connection '';
+        proxy_pass http://fast;
+    }
+    location ~ ^(?<resource>/.*)/lock$ {
+        conflict_key $resource;
+        conflict version store=small;
+        conflict_user $http_x_user;
+        conflict_lock get=off;
+    }
+    location = /status { conflict_status json; }
+--- steps
+set_doc("/plain/$_", { n => 1 }) for 'old', 'held', 'dirty', 'locked';
+
+my $old = version(GET('/plain/old'));
+my $token = json(lock('/plain/locked', 'X-User: ann'))->{lock}{token};
+my $w = start('PUT', '/plain/held', body => { n => 2 },
+              headers => ['X-Up-Write: hold apply']);
+begun(1);
+is(PUT('/plain/dirty', { n => 2 }, 'X-Up-Write: close')->{status}, 502,
+   'one that nobody knows the end of');
+
+# a hundred times as many as there is room for, a fifth of them written
+
+my ($n, %count) = (0);
+
+many(16, sub {
+    return if $n++ >= 30000;
+    return { method => $n % 5 ? 'GET' : 'PUT', uri => "/fast/$n",
+             ($n % 5 ? () : (body => '{"n":1}')) };
+}, sub { $count{ $_[1]{status} }++ });
+
+is_deeply(\%count, { 200 => 30000 }, 'all are served');
+cmp_ok(json(GET('/status'))->{stores}[0]{evicted}, '>', 29000,
+       'and forgotten again');
+
+is(json(PUT('/plain/held', { n => 3 }))->{error}, 'write_in_progress',
+   'not the lease');
+is(json(PUT('/plain/dirty', { n => 3 }))->{error}, 'outcome_unknown',
+   'nor what is not known');
+is(json(PUT('/plain/locked', { n => 3 }, 'X-User: eve'))->{error}, 'locked',
+   'nor the lock');
+is(PUT('/plain/locked', { n => 3 }, "Lock-Token: $token")->{status}, 204,
+   'which holds for its holder');
+is(PUT('/plain/old', { n => 3, base_version => $old })->{status}, 409,
+   'what was forgotten is not believed');
+is(scalar(grep { $_->{body} =~ /"n":3/ } journal()), 1, 'one write of all these');
+is(error_log() =~ /is full/, '', 'it was never full');
+release();
+is(finish($w)->{status}, 204, 'the one in flight ends well');
 
 
 === turns: very many who wait for one resource

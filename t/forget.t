@@ -305,7 +305,10 @@ my $r;
 until_true { $r = PUT('/etag/1', { n => 3 }, "If-Match: $etag");
              $r->{status} != 503 };
 
-is($r->{status}, 412, 'the upstream refuses what the store has let in');
+
+# or the store did not: the commit may have been sent again, to the successor
+
+like($r->{status}, qr/^(412|409)$/, 'what the store has let in is refused');
 is(scalar(journal()), 1, 'nothing was written over');
 $etag = header(GET('/etag/1'), 'ETag');
 is(PUT('/etag/1', { n => 3 }, "If-Match: $etag")->{status}, 200,

@@ -150,18 +150,19 @@ SKIP: {
 
 
 === the directory of the audit log is gone
---- config
-    location / {
-        conflict version;
-        conflict_log audit/conflict.log;
-        proxy_pass http://api;
-    }
---- user_files
->>> ../audit/x
-x
+--- config eval
+($main::Audit = Conflict::servroot()) =~ s!/[^/]+$!/audit!;
+mkdir $main::Audit or die "$main::Audit: $!";
+chmod 0777, $main::Audit;
+
+"location / {
+    conflict version;
+    conflict_log $main::Audit/conflict.log;
+    proxy_pass http://api;
+}"
 --- allow: audit/conflict.log" failed
 --- steps
-my $dir = servroot() . '/audit';
+my $dir = $::Audit;
 my $refused = sub { PUT('/plain/1', { n => 1, base_version => 1 }) };
 
 set_doc('/plain/1', { n => 1 });

@@ -208,6 +208,8 @@ for my $method ('PUT', 'DELETE') {
     };
 
     is($r->{status}, 409, 'then the write is found to have landed');
+    is(scalar(grep { $_->{method} eq 'GET' } seen()), 2,
+       'by one GET, beside that of the client');
 }
 
 

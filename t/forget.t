@@ -346,17 +346,25 @@ my %v = map { $_ => settled("/plain/$_") } 'old', 'held';
 my $w = held('/plain/held', { n => 2, base_version => $v{held} });
 
 redis($::redis, qw(CONFIG SET maxmemory-policy volatile-ttl));
+redis($::redis, qw(CONFIG SET maxmemory-samples 64));
 redis($::redis, qw(CONFIG SET maxmemory),
-      redis_info($::redis, 'used_memory') + 500000);
+      redis_info($::redis, 'used_memory') + 300000);
 
-my ($n, %status) = (0);
+# it takes the oldest of a sample, so this one will go sooner or later
 
-many(16, sub { $n++ < 4000 ? { method => 'GET', uri => "/fast/$n" } : undef },
-     sub { $status{$_[1]{status}}++ });
+my ($n, $end, %status) = (0, 0);
 
-is_deeply(\%status, { 200 => 4000 }, 'reads of very many resources');
+until_true {
+    $end += 1000;
+    many(16, sub { $n++ < $end ? { method => 'GET', uri => "/fast/$n" }
+                               : undef },
+         sub { $status{$_[1]{status}}++ });
+    redis($::redis, 'EXISTS', key('/plain/old')) eq '0';
+};
+
+is(join(' ', keys %status), 200, 'reads of very many resources');
 cmp_ok(redis_info($::redis, 'evicted_keys'), '>', 100, 'some were evicted');
-is(redis($::redis, 'EXISTS', key('/plain/old')), 0, 'the oldest is');
+is(redis($::redis, 'EXISTS', key('/plain/old')), 0, 'an old one is');
 is(redis($::redis, 'EXISTS', key('/plain/held')), 1,
    'one with a write in flight is not');
 

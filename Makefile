@@ -18,11 +18,14 @@ B = $(CURDIR)/build
 MODULE = $(B)/ngx_http_conflict_module.so
 TEST_MODULE = $(B)/test/ngx_http_conflict_module.so
 BROKEN_MODULE = $(B)/broken/ngx_http_conflict_module.so
+FUZZ_MODULE = $(B)/objs-fuzz/ngx_http_conflict_module.so
 
 CC_OPT = -g -O2 -fPIC -fstack-protector-strong -D_FORTIFY_SOURCE=2 \
 	-Wformat -Werror=format-security \
 	-Wall -Wextra -Wno-unused-parameter -Wdeclaration-after-statement \
 	-Wshadow -Wstrict-prototypes -Werror
+FUZZ_OPT = -fsanitize=fuzzer-no-link,address,undefined \
+	-fno-sanitize=nonnull-attribute -fno-sanitize-recover=all
 LD_OPT = -Wl,-z,relro -Wl,-z,now -Wl,--as-needed
 
 # "make build TEXT=yes" for the rule "text" of conflict_field
@@ -59,6 +62,8 @@ test: test-tools
 
 style unit fuzz t redis stress history mutants soak: test-tools
 	@t/run $@
+
+fuzz test: $(FUZZ_MODULE)
 
 test-tools:
 	$(install) $(TEST_PACKAGES)
@@ -108,7 +113,7 @@ clean:
 # configure takes half a minute, so it is done once for each kind of build;
 # what it makes knows when to compile
 
-.PHONY: $(MODULE) $(TEST_MODULE) $(BROKEN_MODULE)
+.PHONY: $(MODULE) $(TEST_MODULE) $(BROKEN_MODULE) $(FUZZ_MODULE)
 
 $(MODULE): $(B)/objs/Makefile
 	@$(MAKE) --no-print-directory -s -C $(B)/src \
@@ -135,12 +140,19 @@ $(BROKEN_MODULE): $(TEST_MODULE)
 	@mkdir -p $(@D)
 	@cp --remove-destination $(B)/objs-broken/$(@F) $@
 
+$(FUZZ_MODULE): $(B)/objs-fuzz/Makefile
+	@$(MAKE) --no-print-directory -s -C $(B)/src \
+		-f $(B)/objs-fuzz/Makefile CC='clang $(FUZZ_OPT)' modules
+
 $(B)/objs/Makefile: config config.make Makefile $(B)/text-$(TEXT) | $(B)/src
 	$(call configure,objs,,,$(TEXT))
 
 $(B)/objs-test/Makefile: config config.make Makefile t/module/config | $(B)/src
 	$(call configure,objs-test,-DNGX_HTTP_CONFLICT_FAILPOINTS=1, \
 		--add-dynamic-module=$(CURDIR)/t/module,yes)
+
+$(B)/objs-fuzz/Makefile: config config.make Makefile | $(B)/src
+	$(call configure,objs-fuzz,-U_FORTIFY_SOURCE,,yes)
 
 # made anew when TEXT is another
 

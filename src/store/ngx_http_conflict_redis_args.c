@@ -13,7 +13,43 @@
 
 
 #define NGX_HTTP_CONFLICT_REDIS_WORDS    17
+#define NGX_HTTP_CONFLICT_REDIS_VERSION  4
+#define NGX_HTTP_CONFLICT_REDIS_BODY     6
+#define NGX_HTTP_CONFLICT_REDIS_MTIME    7
 #define NGX_HTTP_CONFLICT_REDIS_VERDICT  12     /* before it: of all scripts */
+
+
+static ngx_int_t ngx_http_conflict_redis_read_word(u_char **p, u_char *last,
+    ngx_uint_t n, uint64_t *word);
+static ngx_uint_t ngx_http_conflict_redis_impossible(
+    ngx_http_conflict_op_t *op, uint64_t *word, ngx_uint_t end);
+static ngx_int_t ngx_http_conflict_redis_digits(u_char **p, u_char *last,
+    uint64_t most, uint64_t *n);
+
+
+/* of each word, after the token */
+
+static const uint64_t
+    ngx_http_conflict_redis_most[NGX_HTTP_CONFLICT_REDIS_WORDS] =
+{
+    0,
+    1,
+    CONFLICT_STATES - 1,
+    1,
+    CONFLICT_VERSION_LIMIT - 1,
+    CONFLICT_VERSION_LIMIT - 1,
+    UINT64_MAX,
+    NGX_HTTP_CONFLICT_REDIS_USEC,
+    3,
+    CONFLICT_DELETED,
+    NGX_HTTP_CONFLICT_REDIS_USEC / 1000,
+    NGX_HTTP_CONFLICT_REDIS_USEC,
+    CONFLICT_LOCKED,
+    1,
+    1,
+    1,
+    1
+};
 
 
 void
@@ -126,48 +162,36 @@ ngx_http_conflict_redis_read_answer(ngx_http_conflict_op_t *op,
     ngx_str_t *answer)
 {
     u_char      *p, *last;
-    uint64_t     word[NGX_HTTP_CONFLICT_REDIS_WORDS], opaque;
+    uint64_t     word[NGX_HTTP_CONFLICT_REDIS_WORDS];
     ngx_uint_t   n, none, words;
 
-    /* the token was checked, the rest is numbers */
+    /* the token was checked */
 
-    p = answer->data;
-    last = p + answer->len;
-    ngx_memzero(word, sizeof(word));
+    p = answer->data + NGX_HTTP_CONFLICT_REDIS_TOKEN;
+    last = answer->data + answer->len;
     none = 0;
 
-    words = op->locking ? NGX_HTTP_CONFLICT_REDIS_VERDICT + 1
-                        : NGX_HTTP_CONFLICT_REDIS_WORDS;
+    words = op->begins ? NGX_HTTP_CONFLICT_REDIS_WORDS
+            : op->locking ? NGX_HTTP_CONFLICT_REDIS_VERDICT + 1
+            : NGX_HTTP_CONFLICT_REDIS_VERDICT + 3;
 
-    for (n = 0; p < last && n < words; n++) {
+    for (n = 1; n < words; n++) {
 
-        if (*p == '-') {
+        switch (ngx_http_conflict_redis_read_word(&p, last, n, &word[n])) {
+
+        case NGX_OK:
+            break;
+
+        case NGX_DECLINED:
             none |= (ngx_uint_t) 1 << n;
-            p++;
+            break;
+
+        default: /* NGX_ERROR */
+            return NGX_ERROR;
         }
-
-        opaque = 0;
-
-        if (p < last && *p == 'x') {
-            opaque = CONFLICT_VERSION_OPAQUE;
-            p++;
-        }
-
-        while (p < last && *p >= '0' && *p <= '9') {
-            word[n] = word[n] * 10 + (*p++ - '0');
-        }
-
-        word[n] |= opaque;
-
-        while (p < last && *p != ' ') {
-            p++;
-        }
-
-        p++;
     }
 
-    if (n < NGX_HTTP_CONFLICT_REDIS_VERDICT + 1 || word[2] >= CONFLICT_STATES)
-    {
+    if (ngx_http_conflict_redis_impossible(op, word, p == last)) {
         return NGX_ERROR;
     }
 
@@ -202,37 +226,150 @@ ngx_http_conflict_redis_read_answer(ngx_http_conflict_op_t *op,
         op->leased = (word[14] != 0);
         op->overlap = (word[15] != 0);
         op->doubt = (word[16] != 0);
-
-        if (op->verdict == CONFLICT_LOCKED) {
-            return ngx_http_conflict_redis_read_lock(op, p - 1, last);
-        }
     }
 
     if (op->locking) {
         op->lock.result = (ngx_http_conflict_lock_result_e) word[12];
-        return ngx_http_conflict_redis_read_lock(op, p - 1, last);
     }
 
-    return NGX_OK;
+    return (p == last) ? NGX_OK
+                       : ngx_http_conflict_redis_read_lock(op, p, last);
 }
 
 
-size_t
-ngx_http_conflict_redis_length(u_char **p, u_char *last)
+/*
+ * The n-th word and the space before it.  NGX_DECLINED: it is none, which
+ * some may be; NGX_ERROR: no script says this.
+ */
+
+static ngx_int_t
+ngx_http_conflict_redis_read_word(u_char **p, u_char *last, ngx_uint_t n,
+    uint64_t *word)
 {
-    size_t  n;
+    ngx_int_t  rc;
 
-    n = 0;
-
-    if (*p < last && **p == ' ') {
-        (*p)++;
+    if (*p == last || **p != ' ') {
+        return NGX_ERROR;
     }
+
+    if (last - *p > 1 && (*p)[1] == 'x'
+        && n == NGX_HTTP_CONFLICT_REDIS_VERSION)
+    {
+        *p += 2;
+        rc = ngx_http_conflict_redis_digits(p, last,
+                                            CONFLICT_VERSION_OPAQUE - 1, word);
+        *word |= CONFLICT_VERSION_OPAQUE;
+
+        return rc;
+    }
+
+    if (last - *p > 1 && (*p)[1] == '-'
+        && (n == NGX_HTTP_CONFLICT_REDIS_BODY
+            || n == NGX_HTTP_CONFLICT_REDIS_MTIME))
+    {
+        *p += 2;
+        *word = 0;
+
+        if (*p == last || **p == ' ') {
+            return NGX_DECLINED;
+        }
+
+        if (n == NGX_HTTP_CONFLICT_REDIS_BODY) {
+            return NGX_ERROR;
+        }
+
+        /* before 1970 */
+
+        rc = ngx_http_conflict_redis_digits(p, last,
+                                     ngx_http_conflict_redis_most[n], word);
+        *word = 0 - *word;
+
+        return rc;
+    }
+
+    return ngx_http_conflict_redis_number_of(p, last,
+                                     ngx_http_conflict_redis_most[n], word);
+}
+
+
+/* each word is right, but together they make no sense */
+
+static ngx_uint_t
+ngx_http_conflict_redis_impossible(ngx_http_conflict_op_t *op, uint64_t *word,
+    ngx_uint_t end)
+{
+    if (op->locking) {
+        return end || word[12] > NGX_HTTP_CONFLICT_LOCK_TOO_MANY;
+    }
+
+    if (!op->begins) {
+        return !end || word[12] > 1;
+    }
+
+    if (word[14] == 0
+        && (word[12] == CONFLICT_PASS || word[12] == CONFLICT_OVERWRITE
+            || word[12] == CONFLICT_COMBINE))
+    {
+        /* no write passes without a lease */
+        return 1;
+    }
+
+    return end == (word[12] == CONFLICT_LOCKED);
+}
+
+
+ngx_int_t
+ngx_http_conflict_redis_number_of(u_char **p, u_char *last, uint64_t most,
+    uint64_t *n)
+{
+    if (*p == last || *(*p)++ != ' ') {
+        return NGX_ERROR;
+    }
+
+    return ngx_http_conflict_redis_digits(p, last, most, n);
+}
+
+
+ngx_int_t
+ngx_http_conflict_redis_lengths(u_char **p, u_char *last, uint64_t len[2])
+{
+    if (ngx_http_conflict_redis_number_of(p, last, last - *p, &len[0])
+        != NGX_OK
+        || ngx_http_conflict_redis_number_of(p, last, last - *p, &len[1])
+           != NGX_OK
+        || *p == last || *(*p)++ != ' ')
+    {
+        return NGX_ERROR;
+    }
+
+    return (len[0] + len[1] == (uint64_t) (last - *p)) ? NGX_OK : NGX_ERROR;
+}
+
+
+static ngx_int_t
+ngx_http_conflict_redis_digits(u_char **p, u_char *last, uint64_t most,
+    uint64_t *n)
+{
+    u_char    *first;
+    uint64_t   digit;
+
+    first = *p;
+    *n = 0;
 
     while (*p < last && **p >= '0' && **p <= '9') {
-        n = n * 10 + (*(*p)++ - '0');
+        digit = *(*p)++ - '0';
+
+        if (digit > most || *n > (most - digit) / 10) {
+            return NGX_ERROR;
+        }
+
+        *n = *n * 10 + digit;
     }
 
-    return n;
+    /* as scripts print them: at least one, and no zero before others */
+
+    return (*p == first || (*first == '0' && *p - first > 1)) ? NGX_ERROR
+                                                              : NGX_OK;
 }
 
 

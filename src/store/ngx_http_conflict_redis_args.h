@@ -20,6 +20,9 @@
 
 #define NGX_HTTP_CONFLICT_REDIS_ARGS  24     /* beside lists of tags */
 
+/* the end of the year 9999: what comes later has no form on the wire */
+#define NGX_HTTP_CONFLICT_REDIS_USEC  253402300799999999
+
 /* room for the text of "n" arguments */
 #define ngx_http_conflict_redis_room(n)  ((n) * (NGX_INT64_LEN + 1))
 
@@ -85,8 +88,13 @@ uint64_t ngx_http_conflict_redis_token(void);
 void ngx_http_conflict_redis_bytes(ngx_http_conflict_redis_args_t *args,
     ngx_str_t *bytes);
 
-/* The next number of an answer, after a space. */
-size_t ngx_http_conflict_redis_length(u_char **p, u_char *last);
+/* The next number of an answer, after a space.  NGX_ERROR: it is none. */
+ngx_int_t ngx_http_conflict_redis_number_of(u_char **p, u_char *last,
+    uint64_t most, uint64_t *n);
+
+/* Two of them and a space, then texts of these lengths and no more. */
+ngx_int_t ngx_http_conflict_redis_lengths(u_char **p, u_char *last,
+    uint64_t len[2]);
 
 /* redis_lock.c */
 ngx_int_t ngx_http_conflict_redis_lock(ngx_http_conflict_op_t *op);

@@ -107,36 +107,34 @@ ngx_int_t
 ngx_http_conflict_redis_read_bodies(ngx_http_conflict_op_t *op,
     ngx_str_t *answer)
 {
-    size_t   held, repeat, certain, viewer, base, made;
-    u_char  *p, *last;
+    u_char    *p, *last;
+    uint64_t   born, held, repeat, certain, viewer, len[2];
 
     p = answer->data + NGX_HTTP_CONFLICT_REDIS_TOKEN;
     last = answer->data + answer->len;
 
     /* the incarnation is of no interest here */
 
-    (void) ngx_http_conflict_redis_length(&p, last);
-
-    held = ngx_http_conflict_redis_length(&p, last);
-    repeat = ngx_http_conflict_redis_length(&p, last);
-    certain = ngx_http_conflict_redis_length(&p, last);
-    viewer = ngx_http_conflict_redis_length(&p, last);
-    base = ngx_http_conflict_redis_length(&p, last);
-    made = ngx_http_conflict_redis_length(&p, last);
-
-    if (p == last || *p++ != ' ' || (size_t) (last - p) < base
-        || (size_t) (last - p) - base != made)
+    if (ngx_http_conflict_redis_number_of(&p, last, 1, &born) != NGX_OK
+        || ngx_http_conflict_redis_number_of(&p, last, 1, &held) != NGX_OK
+        || ngx_http_conflict_redis_number_of(&p, last, 1, &repeat) != NGX_OK
+        || ngx_http_conflict_redis_number_of(&p, last, 1, &certain) != NGX_OK
+        || ngx_http_conflict_redis_number_of(&p, last, UINT64_MAX, &viewer)
+           != NGX_OK
+        || ngx_http_conflict_redis_lengths(&p, last, len) != NGX_OK)
     {
         return NGX_ERROR;
     }
 
-    if (held && ngx_http_conflict_op_copy(&op->base_body, p, base) == NGX_OK) {
+    if (held
+        && ngx_http_conflict_op_copy(&op->base_body, p, len[0]) == NGX_OK)
+    {
         op->held = 1;
         op->viewer = viewer;
     }
 
     if (repeat
-        && ngx_http_conflict_op_copy(&op->made_body, p + base, made)
+        && ngx_http_conflict_op_copy(&op->made_body, p + len[0], len[1])
            == NGX_OK)
     {
         op->repeat = 1;

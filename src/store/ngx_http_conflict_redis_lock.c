@@ -137,20 +137,27 @@ ngx_int_t
 ngx_http_conflict_redis_read_lock(ngx_http_conflict_op_t *op, u_char *p,
     u_char *last)
 {
+    uint64_t   acquired, left, len[2];
     ngx_str_t  user, client;
 
-    op->lock.acquired = (int64_t) ngx_http_conflict_redis_length(&p, last);
-    op->lock.left = (ngx_msec_t) ngx_http_conflict_redis_length(&p, last);
-
-    user.len = ngx_http_conflict_redis_length(&p, last);
-    client.len = ngx_http_conflict_redis_length(&p, last);
-
-    if (p == last || *p++ != ' ' || (size_t) (last - p) < user.len
-        || (size_t) (last - p) - user.len != client.len)
+    if (ngx_http_conflict_redis_number_of(&p, last,
+                                          NGX_HTTP_CONFLICT_REDIS_USEC,
+                                          &acquired)
+        != NGX_OK
+        || ngx_http_conflict_redis_number_of(&p, last,
+                                          NGX_HTTP_CONFLICT_REDIS_USEC / 1000,
+                                          &left)
+           != NGX_OK
+        || ngx_http_conflict_redis_lengths(&p, last, len) != NGX_OK)
     {
         return NGX_ERROR;
     }
 
+    op->lock.acquired = (int64_t) acquired;
+    op->lock.left = (ngx_msec_t) left;
+
+    user.len = len[0];
+    client.len = len[1];
     user.data = p;
     client.data = p + user.len;
 

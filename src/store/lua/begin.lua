@@ -139,8 +139,8 @@ if e and e.state == LEASED and e.w == token then
     -- the answer to this very begin was lost
     return reply(e.known == 1 and FREE or UNKNOWN, e, nil,
                  e.verdict .. ' ' .. e.header .. ' 1 ' .. e.overlap .. ' 0'
-                 .. (more ~= '' and more or e.verdict == LOCKED
-                                            and ' 0 0 0 0 ' or ''))
+                 .. (e.verdict ~= LOCKED and '' or more ~= '' and more
+                     or ' 0 0 0 0 '))
 end
 
 local checked = kinds == 0 and NO_BASE or HOLDS

@@ -62,6 +62,10 @@ ngx_http_conflict_print_text(ngx_http_conflict_print_t *out, u_char *data,
     size_t      size;
     ngx_buf_t  *b;
 
+    if (len == 0) {
+        return;
+    }
+
     size = conflict_text_escape(NULL, data, len);
 
     b = ngx_http_conflict_print_room(out, size);

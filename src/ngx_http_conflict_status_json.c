@@ -136,7 +136,10 @@ ngx_http_conflict_json_store(ngx_http_conflict_print_t *out,
                             survey->why ? "false" : "true");
 
     if (survey->why) {
-        ngx_http_conflict_print(out, "\"%s\"", survey->why);
+        ngx_http_conflict_print(out, "\"");
+        ngx_http_conflict_print_text(out, (u_char *) survey->why,
+                                     ngx_strlen(survey->why));
+        ngx_http_conflict_print(out, "\"");
 
     } else {
         ngx_http_conflict_print(out, "null");

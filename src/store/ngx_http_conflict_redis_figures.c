@@ -88,8 +88,6 @@ ngx_http_conflict_redis_line(ngx_http_conflict_survey_t *survey,
     words.p = line->data;
     words.last = line->data + line->len;
 
-    ngx_memzero(word, sizeof(word));
-
     for (n = 0; n < NGX_HTTP_CONFLICT_REDIS_SURVEY_WORDS; n++) {
 
         if (!ngx_http_conflict_redis_word(&words, '\t', &word[n])) {
@@ -99,6 +97,10 @@ ngx_http_conflict_redis_line(ngx_http_conflict_survey_t *survey,
 
     if (n == 0 || word[0].len != 1) {
         return;
+    }
+
+    for ( /* void */ ; n < NGX_HTTP_CONFLICT_REDIS_SURVEY_WORDS; n++) {
+        ngx_str_set(&word[n], "");
     }
 
     switch (word[0].data[0]) {

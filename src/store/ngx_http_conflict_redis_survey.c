@@ -8,6 +8,7 @@
 
 
 #include "ngx_http_conflict_redis_stats.h"
+#include "../core/conflict_json.h"
 
 
 static void ngx_http_conflict_redis_ask(ngx_http_conflict_survey_t *survey,
@@ -17,6 +18,7 @@ static void ngx_http_conflict_redis_surveyed(void *data, ngx_str_t *answer,
     const char *why);
 static void ngx_http_conflict_redis_recent(void *data, ngx_str_t *answer,
     const char *why);
+static ngx_uint_t ngx_http_conflict_redis_object(ngx_str_t *line);
 static void ngx_http_conflict_redis_silent(
     ngx_http_conflict_survey_t *survey, const char *why);
 static void ngx_http_conflict_redis_words(ngx_http_conflict_words_t *words,
@@ -122,9 +124,7 @@ ngx_http_conflict_redis_recent(void *data, ngx_str_t *answer,
 
         while (ngx_http_conflict_redis_word(&lines, '\n', &line)) {
 
-            if (line.len < 2 || line.data[0] != '{'
-                || line.data[line.len - 1] != '}')
-            {
+            if (!ngx_http_conflict_redis_object(&line)) {
                 continue;
             }
 
@@ -148,6 +148,25 @@ ngx_http_conflict_redis_recent(void *data, ngx_str_t *answer,
     }
 
     ngx_http_conflict_survey_answered(survey);
+}
+
+
+/* it is shown as it is, so one line must not spoil the rest */
+
+static ngx_uint_t
+ngx_http_conflict_redis_object(ngx_str_t *line)
+{
+    conflict_json_t  json;
+
+    if (line->len == 0 || line->data[0] != '{') {
+        return 0;
+    }
+
+    conflict_json_init(&json, NULL);
+
+    return conflict_json_feed(&json, line->data, line->len)
+           == CONFLICT_JSON_OK
+           && conflict_json_end(&json) == CONFLICT_JSON_OK;
 }
 
 

@@ -14,7 +14,7 @@
 #define NGX_HTTP_CONFLICT_REDIS_SENTINEL_PORT  26379
 
 
-static void ngx_http_conflict_redis_authority(ngx_str_t *value,
+static void ngx_http_conflict_redis_authority(ngx_str_t *rest,
     ngx_str_t *shown);
 static char *ngx_http_conflict_redis_user(ngx_conf_t *cf,
     ngx_http_conflict_redis_conf_t *conf, ngx_str_t *text, ngx_str_t *shown);
@@ -70,7 +70,7 @@ ngx_http_conflict_redis_url(ngx_conf_t *cf,
 
         if (at == NULL) {
             /* a password without a host may be in it */
-            ngx_http_conflict_redis_authority(value, &shown);
+            ngx_http_conflict_redis_authority(&rest, &shown);
 
         } else {
             user.data = rest.data;
@@ -79,7 +79,9 @@ ngx_http_conflict_redis_url(ngx_conf_t *cf,
             rest.len -= user.len + 1;
             rest.data = at + 1;
 
+            /* or the end of one that has an "@" in it */
             shown = rest;
+            ngx_http_conflict_redis_authority(&rest, &shown);
 
             err = ngx_http_conflict_redis_user(cf, conf, &user, &shown);
         }
@@ -117,15 +119,15 @@ ngx_http_conflict_redis_url(ngx_conf_t *cf,
 }
 
 
-/* without what follows a ":" and is no port */
+/* cuts "shown" off where, in "rest", what follows a ":" is no port */
 
 static void
-ngx_http_conflict_redis_authority(ngx_str_t *value, ngx_str_t *shown)
+ngx_http_conflict_redis_authority(ngx_str_t *rest, ngx_str_t *shown)
 {
     u_char  *p, *last, *host, *port, *bracket;
 
-    p = ngx_strlchr(value->data, value->data + value->len, '/') + 2;
-    last = value->data + value->len;
+    p = rest->data;
+    last = rest->data + rest->len;
 
     if (p < last && *p == '[') {
         bracket = ngx_strlchr(p, last, ']');
@@ -147,8 +149,7 @@ ngx_http_conflict_redis_authority(ngx_str_t *value, ngx_str_t *shown)
         }
     }
 
-    shown->data = value->data;
-    shown->len = last - value->data;
+    shown->len = last - shown->data;
 }
 
 

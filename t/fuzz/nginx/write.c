@@ -1,0 +1,451 @@
+
+/*
+ * Copyright (C) the ngx_http_conflict_module authors
+ *
+ * Fuzz target: a write as it comes, header lines and a body, up to what the
+ * store is asked and what the log says.  What cannot be read is refused, and
+ * a base that was read holds for no other version.  The first two bytes are
+ * the location's configuration.
+ */
+
+
+#include <jansson.h>
+#include <sys/mman.h>
+
+#include "../lib/inside.h"
+
+
+static ngx_http_conflict_loc_conf_t  loc_conf;
+static ngx_http_conflict_log_t       conflict_log;
+static ngx_open_file_t               file;
+
+static ngx_http_conflict_source_t    header_base = {
+    NGX_HTTP_CONFLICT_HEADER,
+    ngx_string("x-base"),
+    NULL
+};
+
+
+/* those that nginx itself keeps at hand, once each */
+
+static ngx_str_t  known[] = {
+    ngx_string("if-match"),
+    ngx_string("if-none-match"),
+    ngx_string("if-unmodified-since"),
+    ngx_string("content-type"),
+    ngx_string("content-encoding"),
+    ngx_string("authorization"),
+    ngx_null_string
+};
+
+
+static void
+once(void)
+{
+    ngx_http_core_srv_conf_t  *cscf;
+
+    if (conflict_log.file) {
+        return;
+    }
+
+    cscf = fuzz_server();
+    loc_conf = *(ngx_http_conflict_loc_conf_t *)
+               cscf->ctx->loc_conf[ngx_http_conflict_module.ctx_index];
+
+    file.fd = memfd_create("audit", 0);
+    conflict_log.file = &file;
+    loc_conf.log = &conflict_log;
+}
+
+
+static void
+configure(const uint8_t *data)
+{
+    static ngx_http_conflict_source_t   place;
+    static ngx_http_conflict_source_t  *base, *version;
+
+    if (base == NULL) {
+        base = loc_conf.base;
+        version = loc_conf.version;
+    }
+
+    loc_conf.policy = data[0] % CONFLICT_POLICIES;
+    loc_conf.report = (data[0] >> 4) & 1;
+    loc_conf.sum_rules = (data[0] >> 5) & 1;
+    loc_conf.server_rules = (data[0] >> 6) & 1;
+    loc_conf.base = (data[1] & 1) ? &header_base : base;
+    loc_conf.store->locks = (data[1] >> 1) & 1;
+
+    place = *version;
+    place.place = ((data[1] >> 2) & 1) ? NGX_HTTP_CONFLICT_JSON
+                                       : NGX_HTTP_CONFLICT_DEFAULT;
+    loc_conf.version = &place;
+}
+
+
+/* as nginx reads them.  NGX_DECLINED: it would answer 400 */
+
+static ngx_int_t
+headers(ngx_http_request_t *r, ngx_buf_t *b)
+{
+    ngx_int_t                    rc;
+    ngx_uint_t                   i;
+    ngx_table_elt_t             *h, **at;
+    ngx_http_header_t           *hh;
+    ngx_http_core_main_conf_t   *cmcf;
+
+    cmcf = ngx_http_get_module_main_conf(r, ngx_http_core_module);
+
+    for ( ;; ) {
+        rc = ngx_http_parse_header_line(r, b, 1);
+
+        if (rc == NGX_HTTP_PARSE_HEADER_DONE) {
+            return NGX_OK;
+        }
+
+        if (rc != NGX_OK || r->invalid_header) {
+            return NGX_DECLINED;
+        }
+
+        h = ngx_list_push(&r->headers_in.headers);
+
+        h->hash = r->header_hash;
+        h->key.len = r->header_name_end - r->header_name_start;
+        h->key.data = r->header_name_start;
+        h->key.data[h->key.len] = '\0';
+        h->value.len = r->header_end - r->header_start;
+        h->value.data = r->header_start;
+        h->value.data[h->value.len] = '\0';
+        h->lowcase_key = ngx_pnalloc(r->pool, h->key.len);
+        ngx_strlow(h->lowcase_key, h->key.data, h->key.len);
+
+        for (i = 0; known[i].len; i++) {
+
+            if (h->key.len != known[i].len
+                || ngx_memcmp(h->lowcase_key, known[i].data, h->key.len) != 0)
+            {
+                continue;
+            }
+
+            hh = ngx_hash_find(&cmcf->headers_in_hash,
+                               ngx_hash_key(known[i].data, known[i].len),
+                               h->lowcase_key, h->key.len);
+
+            at = (ngx_table_elt_t **) ((char *) &r->headers_in + hh->offset);
+
+            if (*at) {
+                return NGX_DECLINED;
+            }
+
+            *at = h;
+        }
+    }
+}
+
+
+static ngx_http_request_t *
+request(ngx_pool_t *pool, ngx_connection_t *c)
+{
+    ngx_http_request_t         *r;
+    ngx_http_core_srv_conf_t   *cscf;
+    ngx_http_core_main_conf_t  *cmcf;
+
+    cscf = fuzz_server();
+
+    r = ngx_pcalloc(pool, sizeof(ngx_http_request_t));
+    r->pool = pool;
+    r->main = r;
+    r->connection = c;
+    r->main_conf = cscf->ctx->main_conf;
+    r->srv_conf = cscf->ctx->srv_conf;
+    r->loc_conf = cscf->ctx->loc_conf;
+    r->ctx = ngx_pcalloc(pool, sizeof(void *) * ngx_http_max_module);
+
+    cmcf = ngx_http_get_module_main_conf(r, ngx_http_core_module);
+    r->variables = ngx_pcalloc(pool, cmcf->variables.nelts
+                                     * sizeof(ngx_http_variable_value_t));
+
+    (void) ngx_list_init(&r->headers_in.headers, pool, 20,
+                         sizeof(ngx_table_elt_t));
+
+    ngx_str_set(&r->unparsed_uri, "/a?b");
+    ngx_str_set(&r->headers_in.server, "fuzz");
+
+    return r;
+}
+
+
+static void
+version(uint64_t v)
+{
+    if (v == 0
+        || (v >= CONFLICT_VERSION_LIMIT && !(v & CONFLICT_VERSION_OPAQUE)))
+    {
+        abort();
+    }
+}
+
+
+/* a base that was read is checked: another version is not what it says */
+
+static void
+bases(ngx_http_request_t *r, ngx_http_conflict_ctx_t *ctx)
+{
+    size_t                    i;
+    unsigned                  kinds;
+    ngx_uint_t                foreign;
+    conflict_current_t        current;
+    conflict_precondition_t  *pre;
+
+    pre = &ctx->op->pre;
+    kinds = pre->kinds;
+    foreign = (ctx->op->report && ctx->op->minted);
+
+    if ((r->headers_in.if_match && !foreign)
+        != ((kinds & (CONFLICT_IF_MATCH|CONFLICT_IF_MATCH_ANY)) != 0)
+        && !(foreign && (kinds & CONFLICT_IF_MATCH_ANY)))
+    {
+        abort();
+    }
+
+    if (r->headers_in.if_none_match && !foreign
+        && !(kinds & (CONFLICT_IF_NONE_MATCH|CONFLICT_IF_NONE_ANY)))
+    {
+        abort();
+    }
+
+    if (r->headers_in.if_unmodified_since && !r->headers_in.if_match
+        && (!(kinds & CONFLICT_IF_UNMODIFIED)
+            || pre->unmodified == CONFLICT_TIME_NONE))
+    {
+        abort();
+    }
+
+    if (((kinds & CONFLICT_IF_MATCH) != 0) != (pre->matches != 0)
+        || ((kinds & CONFLICT_IF_NONE_MATCH) != 0) != (pre->nones != 0))
+    {
+        abort();
+    }
+
+    ngx_memzero(&current, sizeof(current));
+    current.version = 4242424242424242;
+    current.mtime = CONFLICT_TIME_NONE;
+    current.existence = CONFLICT_EXISTS;
+
+    for (i = 0; i < pre->matches; i++) {
+        version(pre->match[i]);
+
+        if (pre->match[i] == current.version) {
+            return;
+        }
+    }
+
+    for (i = 0; i < pre->nones; i++) {
+        version(pre->none[i]);
+    }
+
+    if (kinds & CONFLICT_BASE) {
+        version(pre->base);
+
+        if (pre->base == current.version) {
+            return;
+        }
+    }
+
+    if ((kinds & (CONFLICT_BASE|CONFLICT_IF_MATCH))
+        && conflict_check(pre, &current, 1) == CONFLICT_HOLDS)
+    {
+        abort();
+    }
+}
+
+
+/* NGX_DECLINED: refused, with a reason and without a base */
+
+static ngx_int_t
+taken(ngx_http_conflict_ctx_t *ctx, ngx_int_t rc)
+{
+    if (rc == NGX_OK) {
+        return NGX_OK;
+    }
+
+    if (rc != NGX_DECLINED || ctx->error == NGX_HTTP_CONFLICT_OK
+        || ctx->reason == NULL)
+    {
+        abort();
+    }
+
+    return NGX_DECLINED;
+}
+
+
+static void
+text(json_t *line, const char *member, ngx_str_t *value)
+{
+    json_t  *plain;
+
+    /* it is cut in the middle of a character, and what is bad is replaced */
+
+    plain = (value->len <= 1024)
+            ? json_stringn((char *) value->data, value->len) : NULL;
+
+    if (!json_is_string(json_object_get(line, member))
+        && !(value->len == 0 && json_is_null(json_object_get(line, member))))
+    {
+        abort();
+    }
+
+    if (plain && value->len
+        && !json_equal(plain, json_object_get(line, member)))
+    {
+        abort();
+    }
+
+    json_decref(plain);
+}
+
+
+static void
+audit(ngx_http_request_t *r, ngx_http_conflict_ctx_t *ctx)
+{
+    char     *line;
+    json_t   *tree;
+    ssize_t   n;
+
+    ctx->action = NGX_HTTP_CONFLICT_ACT_VERSION;
+    ngx_http_conflict_audit(r, ctx, 409);
+
+    n = lseek(file.fd, 0, SEEK_CUR);
+    line = malloc(n);
+
+    if (n == 0 || pread(file.fd, line, n, 0) != n || line[n - 1] != '\n'
+        || memchr(line, '\n', n) != line + n - 1)
+    {
+        abort();
+    }
+
+    if (ftruncate(file.fd, 0) == -1 || lseek(file.fd, 0, SEEK_SET) != 0) {
+        abort();
+    }
+
+    tree = json_loadb(line, n, JSON_ALLOW_NUL|JSON_REJECT_DUPLICATES, NULL);
+
+    if (tree == NULL) {
+        abort();
+    }
+
+    text(tree, "entity_id", &ctx->key);
+    text(tree, "user_id", &ctx->user);
+    text(tree, "client_origin", &ctx->client);
+    text(tree, "method", &ctx->method_name);
+
+    json_decref(tree);
+    free(line);
+}
+
+
+static ngx_int_t
+body(ngx_http_conflict_ctx_t *ctx, u_char *p, size_t len)
+{
+    ngx_http_conflict_body_t  *b;
+
+    b = &ctx->body;
+
+    if (ctx->conf->base->pointer) {
+        b->json = ngx_palloc(ctx->request->pool, sizeof(conflict_json_t));
+        conflict_json_init(b->json, ctx->conf->base->pointer);
+        b->error = conflict_json_feed(b->json, p, len);
+
+        if (b->error == CONFLICT_JSON_OK) {
+            b->error = conflict_json_end(b->json);
+        }
+    }
+
+    conflict_hash_init(&b->hash, 0);
+    b->hashed = 1;
+    b->size = len;
+
+    return taken(ctx, ngx_http_conflict_base_body(ctx->request, ctx));
+}
+
+
+int
+LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
+{
+    ngx_buf_t                 b;
+    ngx_pool_t               *pool;
+    ngx_connection_t          c;
+    ngx_http_request_t       *r;
+    ngx_http_conflict_ctx_t   ctx;
+
+    if (size < 3) {
+        return 0;
+    }
+
+    once();
+    configure(data);
+
+    pool = ngx_create_pool(4096, ngx_cycle->log);
+
+    ngx_memzero(&c, sizeof(c));
+    c.log = ngx_cycle->log;
+    c.pool = pool;
+    ngx_str_set(&c.addr_text, "127.0.0.1");
+
+    ngx_memzero(&b, sizeof(b));
+    b.start = malloc(size - 2);
+    b.pos = b.start;
+    b.last = ngx_cpymem(b.start, data + 2, size - 2);
+    b.end = b.last;
+
+    r = request(pool, &c);
+
+    ngx_memzero(&ctx, sizeof(ctx));
+    ctx.request = r;
+    ctx.conf = &loc_conf;
+
+    if (headers(r, &b) != NGX_OK) {
+        goto done;
+    }
+
+    r->method = (data[1] & 8) ? NGX_HTTP_PATCH
+                : (data[1] & 16) ? NGX_HTTP_DELETE : NGX_HTTP_PUT;
+    ngx_str_set(&r->method_name, "PUT");
+
+    /* a path is bytes as well */
+
+    ctx.key.data = b.pos;
+    ctx.key.len = b.last - b.pos;
+    ctx.method = r->method;
+    ctx.method_name = r->method_name;
+    ctx.client_time = CONFLICT_TIME_NONE;
+    ctx.against_time = CONFLICT_TIME_NONE;
+
+    if (taken(&ctx, ngx_http_conflict_base_headers(r, &ctx)) == NGX_OK
+        && body(&ctx, b.pos, b.last - b.pos) == NGX_OK)
+    {
+        bases(r, &ctx);
+
+        if (r->headers_in.content_type
+            && ngx_http_conflict_is_json(&r->headers_in.content_type->value))
+        {
+            (void) taken(&ctx, ngx_http_conflict_combinable(r, &ctx));
+        }
+
+    } else if (ctx.op->pre.kinds) {
+        abort();
+    }
+
+    audit(r, &ctx);
+
+done:
+
+    if (ctx.op) {
+        ngx_http_conflict_op_release(ctx.op);
+    }
+
+    ngx_destroy_pool(pool);
+    free(b.start);
+
+    return 0;
+}

@@ -349,6 +349,11 @@ ngx_http_conflict_response_feed(ngx_http_conflict_ctx_t *ctx, u_char *data,
             && conflict_json_feed(json[i], data, len) != CONFLICT_JSON_OK)
         {
             response->failed = 1;
+
+            if (json[i] == response->inject) {
+                /* nor can it tell where the value ends */
+                response->dropping = 0;
+            }
         }
     }
 }

@@ -159,6 +159,12 @@ ngx_http_conflict_inject_replace(ngx_http_request_t *r,
     copy->last_buf = b->last_buf;
     copy->last_in_chain = b->last_in_chain;
 
+    if (copy->last == copy->pos) {
+        /* all of it was a part of the value */
+        copy->temporary = 0;
+        copy->sync = 1;
+    }
+
     /* whoever owns the buffer may use it again */
 
     b->pos = b->last;

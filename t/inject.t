@@ -204,3 +204,35 @@ for my $value ('11112222', '{"a":"' . 'z' x 20 . '"}') {
 }
 
 is($bad, 0, 'is replaced whole, or not at all');
+
+
+=== a value in which the JSON breaks off
+--- config
+    location / {
+        conflict version;
+        conflict_inject json:/version;
+        proxy_buffer_size 1k;
+        proxy_buffers 4 1k;
+        proxy_busy_buffers_size 2k;
+        proxy_pass http://api;
+    }
+--- steps
+my $bad = 0;
+
+for my $size (600 .. 1100, 3000) {
+    my $body = '{"version":"' . 'x' x $size . "\xff" . 'y' x 1500
+               . '","more":"' . 'z' x 3000 . '"}';
+
+    set_doc('/plain/1', $body);
+
+    my $r = GET('/plain/1');
+    next if $r->{body} eq $body;
+
+    my $v = version($r);
+
+    $bad++ unless $r->{body} =~ s/^\{"version":$v//
+                  && length($r->{body}) < length($body)
+                  && substr($body, -length($r->{body})) eq $r->{body};
+}
+
+is($bad, 0, 'goes on with what the upstream sent');

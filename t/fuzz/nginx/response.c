@@ -86,6 +86,12 @@ pass(ngx_http_request_t *r, ngx_http_conflict_ctx_t *ctx, u_char *p,
 
         for ( /* void */ ; out; out = out->next) {
             b = out->buf;
+
+            if (b->last == b->pos && !ngx_buf_special(b)) {
+                /* nginx would complain */
+                abort();
+            }
+
             p = ngx_cpymem(p, b->pos, b->last - b->pos);
 
             if ((out->next == NULL && n == size) != b->last_buf) {

@@ -2,10 +2,10 @@
 /*
  * Copyright (C) the ngx_http_conflict_module authors
  *
- * Fuzz target: a write as it comes, header lines and a body, up to what the
- * store is asked and what the log says.  What cannot be read is refused, and
- * a base that was read holds for no other version.  The first two bytes are
- * the location's configuration.
+ * Fuzz target: a write as it comes, header lines and a body; what the store
+ * is asked, and what a refusal and the log say.  What cannot be read is
+ * refused, a base that was read holds for no other version, and what is said
+ * is JSON.  The first two bytes are the location's configuration.
  */
 
 
@@ -167,6 +167,11 @@ request(ngx_pool_t *pool, ngx_connection_t *c)
 
     (void) ngx_list_init(&r->headers_in.headers, pool, 20,
                          sizeof(ngx_table_elt_t));
+    (void) ngx_list_init(&r->headers_out.headers, pool, 20,
+                         sizeof(ngx_table_elt_t));
+
+    /* the body is there */
+    r->discard_body = 1;
 
     ngx_str_set(&r->unparsed_uri, "/a?b");
     ngx_str_set(&r->headers_in.server, "fuzz");
@@ -344,6 +349,91 @@ audit(ngx_http_request_t *r, ngx_http_conflict_ctx_t *ctx)
 }
 
 
+/* in the place of nginx's filters */
+
+static u_char  *answered;
+static size_t   answer_len;
+
+
+static ngx_int_t
+header_filter(ngx_http_request_t *r)
+{
+    r->header_sent = 1;
+
+    return NGX_OK;
+}
+
+
+static ngx_int_t
+body_filter(ngx_http_request_t *r, ngx_chain_t *in)
+{
+    size_t  n;
+
+    for ( /* void */ ; in; in = in->next) {
+        n = in->buf->last - in->buf->pos;
+        answered = realloc(answered, answer_len + n + 1);
+        ngx_memcpy(answered + answer_len, in->buf->pos, n);
+        answer_len += n;
+    }
+
+    return NGX_OK;
+}
+
+
+/* the latest body is the one that was sent, so a refusal may show it */
+
+static void
+refuse(ngx_http_request_t *r, ngx_http_conflict_ctx_t *ctx, u_char *p,
+    size_t len)
+{
+    json_t        *tree;
+    json_error_t   error;
+
+    ngx_http_top_header_filter = header_filter;
+    ngx_http_top_body_filter = body_filter;
+    answer_len = 0;
+
+    if (ctx->error == NGX_HTTP_CONFLICT_OK) {
+        ctx->error = (len % 2) ? NGX_HTTP_CONFLICT_STALE
+                               : NGX_HTTP_CONFLICT_LOCK_HELD_BY;
+    }
+
+    ctx->may_see = 1;
+    ctx->current = ctx->op->pre.base;
+    ctx->latest.valid = 1;
+    ctx->latest.json = 1;
+    ctx->latest.status = NGX_HTTP_OK;
+    ctx->latest.data = p;
+    ctx->latest.len = len;
+    ctx->latest.version_header = ctx->base;
+
+    ngx_http_conflict_op_found(ctx->op, &ctx->key, &ctx->client);
+    ngx_http_set_ctx(r, ctx, ngx_http_conflict_module);
+
+    if (ngx_http_conflict_answer_handler(r) != NGX_OK
+        || (off_t) answer_len != r->headers_out.content_length_n
+        || r->headers_out.status < 400)
+    {
+        abort();
+    }
+
+    tree = json_loadb((char *) answered, answer_len, JSON_ALLOW_NUL, &error);
+
+    /* the latest body may have what jansson cannot hold */
+
+    if (tree) {
+        text(tree, "resource", &ctx->key);
+
+    } else if (json_error_code(&error) != json_error_numeric_overflow
+               && json_error_code(&error) != json_error_null_byte_in_key)
+    {
+        abort();
+    }
+
+    json_decref(tree);
+}
+
+
 static ngx_int_t
 body(ngx_http_conflict_ctx_t *ctx, u_char *p, size_t len)
 {
@@ -437,6 +527,7 @@ LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
     }
 
     audit(r, &ctx);
+    refuse(r, &ctx, b.pos, b.last - b.pos);
 
 done:
 

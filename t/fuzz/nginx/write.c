@@ -109,6 +109,10 @@ headers(ngx_http_request_t *r, ngx_buf_t *b)
 
         h = ngx_list_push(&r->headers_in.headers);
 
+#if (nginx_version >= 1023000)
+        h->next = NULL;
+#endif
+
         h->hash = r->header_hash;
         h->key.len = r->header_name_end - r->header_name_start;
         h->key.data = r->header_name_start;

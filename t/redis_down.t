@@ -560,10 +560,16 @@ is(count(qr/is down/), 0, 'that is no failure');
 
 
 === what is not Redis
+--- locks
+location = /status { conflict_status json; }
 --- steps
 set_doc('/plain/1', { n => 1 });
 my $v = settled('/plain/1');
 my $before = journal();
+
+wire('say HTTP/1.1 400 Bad Request\r\n\r\n');
+like(json(http('GET', '/status'))->{stores}[0]{error},
+     qr/got "H" as reply type/, 'the dashboard says so');
 
 for my $text ('HTTP/1.1 400 Bad Request\r\n\r\n', '$5\r\nhello\r\n',
               '*-1\r\n', ':1\r\n', '*1000000000\r\n', '$-1\r\n',

@@ -747,6 +747,21 @@ s3cret
 invalid address "redis://u:" of store "x"
 
 
+=== a password with an "@" in it, without a host
+--- http_config
+    conflict_store x redis://:a@b:s3cret;
+--- config
+    location /x/ {
+        conflict version store=x;
+        proxy_pass http://api;
+    }
+--- must_die
+--- no_error_log
+s3cret
+--- error_log
+invalid address "b:" of store "x"
+
+
 === a scheme that is none
 --- http_config
     conflict_store x valkey://u:s3cret@h;

@@ -140,6 +140,8 @@ $(BROKEN_MODULE): $(TEST_MODULE)
 	@mkdir -p $(@D)
 	@cp --remove-destination $(B)/objs-broken/$(@F) $@
 
+# one that the fuzzer and the sanitizers see through
+
 $(FUZZ_MODULE): $(B)/objs-fuzz/Makefile
 	@$(MAKE) --no-print-directory -s -C $(B)/src \
 		-f $(B)/objs-fuzz/Makefile CC='clang $(FUZZ_OPT)' modules

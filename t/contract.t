@@ -203,6 +203,49 @@ op('c', 'observe', latest => 1, body => 7);
 isnt(op('p', 'peek', key => 'k')->{version}, $fence, 'so a new version');
 
 
+=== the same, when the lease of somebody ran out as well
+--- steps
+op('p', 'peek', key => 'k');
+op('p', 'observe', body => 7);
+op('a', 'begin', key => 'k', lease => 100, quarantine => 100);
+until_true { op('p', 'peek', key => 'k')->{state} eq 'unknown' };
+op('b', 'begin', key => 'k', lease => 100, quarantine => 60000);
+until_true { op('p', 'peek', key => 'k')->{state} eq 'quarantined' };
+
+op('a', 'commit');
+op('b', 'commit');
+
+is(op('p', 'peek', key => 'k')->{state}, 'quarantined',
+   'nobody knows which came last');
+
+
+=== a store that has forgotten the second of two writes
+--- steps
+my $redis = $ENV{TEST_NGINX_REDIS_PORT} or return pass('Redis may');
+
+my $v = op('p', 'peek', key => 'k')->{version};
+op('p', 'observe', body => 7);
+op('a', 'begin', key => 'k', base => $v, lease => 60000);
+
+my ($key) = grep { /k\}$/ } @{ redis($redis, 'KEYS', '*') };
+my $old = redis($redis, 'GET', $key);
+
+op('b', 'begin', key => 'k', base => $v, lease => 60000, report => 1);
+
+# as in a replica that was behind, with a life of its own
+
+my ($life) = grep { /incarnation$/ } @{ redis($redis, 'KEYS', '*') };
+my @life = split ' ', redis($redis, 'GET', $life);
+
+redis($redis, 'SET', $key, $old);
+redis($redis, 'SET', $life, "$life[0] fedcba9876543210 1 $life[3]");
+
+op('b', 'renew');
+op('a', 'commit');
+
+isnt(op('p', 'peek', key => 'k')->{state}, 'free', 'it is in flight');
+
+
 === a late cancel takes nothing from others
 --- steps
 op('p', 'peek', key => 'k');

@@ -13,6 +13,8 @@
 static ngx_uint_t ngx_http_conflict_shm_mine(ngx_http_conflict_op_t *op,
     ngx_http_conflict_shctx_t *sh, ngx_http_conflict_entry_t *e,
     uint64_t until);
+static uint64_t ngx_http_conflict_shm_overlapped(
+    ngx_http_conflict_entry_t *e);
 
 
 ngx_int_t
@@ -95,7 +97,7 @@ ngx_http_conflict_shm_commit(ngx_http_conflict_op_t *op,
 
     if (e->overlap) {
         ngx_http_conflict_shm_set(sh, e, CONFLICT_QUARANTINED,
-                                  ngx_current_msec + e->quarantine);
+                                  ngx_http_conflict_shm_overlapped(e));
 
     } else {
         ngx_http_conflict_shm_set(sh, e, CONFLICT_FREE, 0);
@@ -123,7 +125,7 @@ ngx_http_conflict_shm_cancel(ngx_http_conflict_op_t *op,
 
     if (e->overlap) {
         ngx_http_conflict_shm_set(sh, e, CONFLICT_QUARANTINED,
-                                  ngx_current_msec + e->quarantine);
+                                  ngx_http_conflict_shm_overlapped(e));
 
     } else if (e->known) {
         ngx_http_conflict_shm_set(sh, e, CONFLICT_FREE, 0);
@@ -152,7 +154,7 @@ ngx_http_conflict_shm_abandon(ngx_http_conflict_op_t *op,
     if (e && ngx_http_conflict_shm_mine(op, sh, e, until)) {
 
         if (e->overlap) {
-            until = ngx_max(until, ngx_current_msec + e->quarantine);
+            until = ngx_max(until, ngx_http_conflict_shm_overlapped(e));
         }
 
         ngx_http_conflict_shm_set(sh, e, CONFLICT_QUARANTINED, until);
@@ -183,10 +185,12 @@ ngx_http_conflict_shm_mine(ngx_http_conflict_op_t *op,
 
     until = ngx_max(until, ngx_current_msec);
 
+    /* whoever has the lease cannot tell which came last */
+    e->overlap = 1;
+
     switch (state) {
 
     case CONFLICT_LEASED:
-        e->overlap = 1;
         break;
 
     case CONFLICT_QUARANTINED:
@@ -198,4 +202,18 @@ ngx_http_conflict_shm_mine(ngx_http_conflict_op_t *op,
     }
 
     return 0;
+}
+
+
+/* until when those that overlapped may land */
+
+static uint64_t
+ngx_http_conflict_shm_overlapped(ngx_http_conflict_entry_t *e)
+{
+    uint64_t  until;
+
+    until = ngx_current_msec + e->quarantine;
+
+    return (e->state == CONFLICT_QUARANTINED) ? ngx_max(until, e->until)
+                                              : until;
 }

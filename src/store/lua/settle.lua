@@ -42,6 +42,11 @@ local state = state_of(e)
 
 local mine = e.w == token and state ~= FREE
 
+-- until when those that overlapped may land
+
+local overlapped = max(closed, now + e.q,
+                       e.state == QUARANTINED and e.u or 0)
+
 if verb == 'cancel' then
 
     if not mine then
@@ -52,7 +57,7 @@ if verb == 'cancel' then
     e.p, e.z = '-', token
 
     if e.overlap == 1 then
-        set(e, QUARANTINED, max(closed, now + e.q))
+        set(e, QUARANTINED, overlapped)
 
     elseif e.foreign then
         set(e, QUARANTINED, max(e.u, now))
@@ -75,13 +80,13 @@ elseif not mine then
         till = now
     end
 
-    if state == LEASED then
-        e.overlap = 1
+    -- whoever has the lease cannot tell which came last
+    e.overlap = 1
 
-    elseif state == QUARANTINED then
+    if state == QUARANTINED then
         e.u = max(e.u, till)
 
-    else
+    elseif state ~= LEASED then
         set(e, QUARANTINED, till)
     end
 
@@ -97,7 +102,7 @@ elseif verb == 'renew' then
 elseif verb == 'abandon' then
 
     if e.overlap == 1 or e.foreign then
-        till = max(till, e.foreign and e.u or closed, now + e.q)
+        till = max(till, overlapped)
     end
 
     e.z = token
@@ -110,7 +115,7 @@ else -- commit
     e.m, e.twice, e.dated = ARGV[13], ARGV[14], 1
 
     if e.overlap == 1 then
-        set(e, QUARANTINED, max(closed, now + e.q))
+        set(e, QUARANTINED, overlapped)
 
     elseif e.foreign then
         -- others that it has forgotten may still land

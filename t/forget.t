@@ -338,6 +338,24 @@ load(sub {
 is($saved, 3, 'which it had again');
 
 
+=== what may be evicted is warned of
+--- steps
+my $warned = qr/has "maxmemory-policy allkeys-lru" and may evict the lease/;
+
+for ([ 'allkeys-lru', '0', 0 ], [ 'volatile-ttl', '1gb', 0 ],
+     [ 'allkeys-lru', '1gb', 1 ])
+{
+    my ($policy, $memory, $expected) = @$_;
+
+    redis($::redis, qw(CONFIG SET maxmemory-policy), $policy);
+    redis($::redis, qw(CONFIG SET maxmemory), $memory);
+    redis($::redis, qw(CLIENT KILL TYPE normal));
+    settled('/plain/1');
+
+    is(error_log() =~ $warned ? 1 : 0, $expected, "$policy of $memory");
+}
+
+
 === entries are evicted under load
 --- steps
 set_doc("/plain/$_", { n => 1 }) for 'old', 'held';

@@ -20,8 +20,8 @@ def free_port():
         return s.getsockname()[1]
 
 
-def wait_for(condition, what):
-    end = time.time() + 20
+def wait_for(condition, what, seconds=20):
+    end = time.time() + seconds
 
     while not condition():
         if time.time() > end:
@@ -352,10 +352,13 @@ class Sentinel:
         return [one for one in self.servers if one.info('role') == role]
 
     def settle(self):
+        # A master that comes back while it is replaced can be made a replica
+        # of its own one: sentinels see that after 20 s.
+
         wait_for(lambda: len(self.of('master')) == 1
                  and all(one.info('master_link_status') == 'up'
                          for one in self.of('slave')),
-                 'the replicas are not whole')
+                 'the replicas are not whole', 60)
 
     def fault(self):
         self.settle()

@@ -93,7 +93,7 @@ ngx_http_conflict_answer_refusal(ngx_http_request_t *r,
     ngx_str_t    row;
     const char  *omitted;
 
-    size = 1024 + 6 * (ctx->key.len + ctx->base.len
+    size = 1024 + 6 * (ctx->resource.len + ctx->base.len
                        + ctx->latest.version_header.len)
            + NGX_HTTP_CONFLICT_LOCK_TEXT;
 
@@ -217,7 +217,7 @@ ngx_http_conflict_answer_head(ngx_http_request_t *r,
     }
 
     p = ngx_sprintf(p, ",\"resource\":\"");
-    p += conflict_text_escape(p, ctx->key.data, ctx->key.len);
+    p += conflict_text_escape(p, ctx->resource.data, ctx->resource.len);
     *p++ = '"';
 
     if (ctx->base.len) {

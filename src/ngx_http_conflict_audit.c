@@ -153,7 +153,8 @@ ngx_http_conflict_audit_line(ngx_http_request_t *r,
                            longest);
     p = ngx_sprintf(p, ",\"report\":%s", nlcf->report ? "true" : "false");
     p = ngx_http_conflict_audit_text(p, ",\"entity", &entity, longest);
-    p = ngx_http_conflict_audit_text(p, ",\"entity_id", &ctx->key, longest);
+    p = ngx_http_conflict_audit_text(p, ",\"entity_id", &ctx->resource,
+                                     longest);
     p = ngx_http_conflict_audit_text(p, ",\"user_id",
                                      ctx->user.len ? &ctx->user : &none,
                                      longest);

@@ -139,7 +139,7 @@ ngx_http_conflict_base_create(ngx_http_request_t *r,
         ngx_http_conflict_lock_caller(r, ctx);
     }
 
-    return NGX_OK;
+    return ngx_http_conflict_view_start(r, ctx);
 }
 
 
@@ -410,7 +410,7 @@ ngx_http_conflict_base_error(ngx_http_conflict_ctx_t *ctx,
 
 
 /*
- * A retry has the same bytes, bases and sender.  PUT and DELETE may be done
+ * A retry has the same bytes, bases, sender and view.  PUT and DELETE may be done
  * once for two senders that want the same; any other method, and what is
  * added to a sum, needs someone to tell the senders apart.
  */
@@ -419,16 +419,17 @@ static ngx_int_t
 ngx_http_conflict_fingerprint(ngx_http_request_t *r,
     ngx_http_conflict_ctx_t *ctx)
 {
-    size_t                     i;
-    ngx_str_t                 *key;
-    ngx_table_elt_t           *h[3];
-    conflict_hash_t           *hash;
-    ngx_http_conflict_op_t    *op;
-    ngx_http_core_srv_conf_t  *cscf;
+    size_t                   i;
+    ngx_str_t               *key;
+    ngx_table_elt_t         *h[3];
+    conflict_hash_t         *hash;
+    ngx_http_conflict_op_t  *op;
 
     op = ctx->op;
 
-    if (!ctx->body.hashed || ctx->body.too_large || op->pre.kinds == 0) {
+    if (!ctx->body.hashed || ctx->body.too_large || op->pre.kinds == 0
+        || op->view == 0)
+    {
         return NGX_OK;
     }
 
@@ -443,13 +444,9 @@ ngx_http_conflict_fingerprint(ngx_http_request_t *r,
     }
 
     hash = &ctx->body.hash;
-    cscf = ngx_http_get_module_srv_conf(r, ngx_http_core_module);
 
     conflict_hash_field(hash, r->method_name.data, r->method_name.len);
-    conflict_hash_field(hash, r->headers_in.server.data,
-                        r->headers_in.server.len);
-    conflict_hash_field(hash, cscf->server_name.data, cscf->server_name.len);
-    conflict_hash_field(hash, r->unparsed_uri.data, r->unparsed_uri.len);
+    conflict_hash_field(hash, &op->view, sizeof(uint64_t));
     conflict_hash_field(hash, ctx->user.data, ctx->user.len);
     conflict_hash_field(hash, ctx->client.data, ctx->client.len);
     conflict_hash_field(hash, ctx->base.data, ctx->base.len);

@@ -41,6 +41,10 @@ ngx_http_conflict_recall(ngx_http_conflict_ctx_t *ctx)
     op = ctx->op;
     op->done = ngx_http_conflict_op_done;
 
+    /* the base as the caller was shown it, so as the latest body is shown */
+    op->view = ctx->latest.view;
+
+    ctx->recalled = 1;
     ctx->state = NGX_HTTP_CONFLICT_ST_RECALLED;
     ctx->store_start = ngx_current_msec;
 
@@ -269,8 +273,8 @@ ngx_http_conflict_combine_merge(ngx_http_request_t *r,
     if (in.stale && op->held) {
         in.base.data = op->base_body.data;
         in.base.len = op->base_body.len;
-        in.reveal = (op->viewer
-                     && op->viewer == ngx_http_conflict_keep_viewer(ctx));
+        /* without a name the caller may be anybody */
+        in.reveal = ctx->known;
     }
 
     if (in.stale && !ctx->conf->strip_base) {

@@ -59,12 +59,6 @@ ngx_int_t ngx_http_conflict_keep_sent(ngx_http_request_t *r,
 void ngx_http_conflict_keep_written(ngx_http_conflict_ctx_t *ctx,
     ngx_uint_t certain);
 
-/*
- * A hash of who the client is: its user, or else its credentials.  Bodies may
- * differ by that, so what one was shown is not for another.
- */
-uint64_t ngx_http_conflict_keep_viewer(ngx_http_conflict_ctx_t *ctx);
-
 /* An answer of the module shows this body, under ctx->current. */
 void ngx_http_conflict_keep_answered(ngx_http_conflict_ctx_t *ctx,
     ngx_str_t *body);

@@ -34,6 +34,9 @@
 #define NGX_HTTP_CONFLICT_LATEST_OFF   0
 #define NGX_HTTP_CONFLICT_LATEST_FETCH 1
 
+/* bytes of names of request fields that Vary may have */
+#define NGX_HTTP_CONFLICT_VARY         256
+
 #define NGX_HTTP_CONFLICT_REFUSE       0
 #define NGX_HTTP_CONFLICT_PASS         1
 
@@ -91,6 +94,7 @@ typedef struct {
 
     ngx_http_complex_value_t      *key;        /* NULL: $uri */
     ngx_http_complex_value_t      *user;       /* NULL: $remote_user */
+    ngx_uint_t                     named;      /* by conflict_user */
     ngx_http_complex_value_t      *client;     /* NULL: $http_x_client */
     ngx_http_complex_value_t      *entity;     /* NULL: the location's name */
 
@@ -130,6 +134,8 @@ typedef struct {
 
     ngx_http_conflict_log_t       *log;
     ngx_http_conflict_tally_t     *tally;      /* in a worker, once known */
+    ngx_str_t                      vary;       /* of the last response; in a
+                                                  worker */
     ngx_uint_t                     unbuffered; /* X_request_buffering off */
     ngx_str_t                      name;       /* of the location */
 } ngx_http_conflict_loc_conf_t;

@@ -216,6 +216,13 @@ ngx_http_conflict_latest_prepare(ngx_http_request_t *r,
 }
 
 
+ngx_uint_t
+ngx_http_conflict_fetch_hides(ngx_str_t *name)
+{
+    return ngx_http_conflict_listed(name, ngx_http_conflict_fetch_headers);
+}
+
+
 void
 ngx_http_conflict_latest_restore(ngx_http_conflict_ctx_t *ctx)
 {

@@ -142,7 +142,7 @@ ngx_http_conflict_read_header(ngx_http_request_t *r,
         return ngx_http_conflict_set_field(r, ctx);
     }
 
-    if (r->cached) {
+    if (ngx_http_conflict_cached(r)) {
         /* nobody knows which version a cached body is of */
         ctx->outcome = NGX_HTTP_CONFLICT_UNCHECKED;
 
@@ -154,6 +154,11 @@ ngx_http_conflict_read_header(ngx_http_request_t *r,
     }
 
     ngx_http_conflict_response_seen(r, ctx);
+
+    if (!op->minted && op->seen.version != op->version) {
+        /* older or newer than what is known, or not known before the body */
+        ctx->current = 0;
+    }
 
     if (!ctx->conf->report
         && ngx_http_conflict_validators(r, ctx) != NGX_OK)
@@ -210,10 +215,10 @@ ngx_http_conflict_validators(ngx_http_request_t *r,
             /* that it is our tag does not make it the same bytes */
             r->headers_in.range = NULL;
         }
+    }
 
-        if (ctx->current == 0) {
-            return NGX_OK;
-        }
+    if (ctx->current == 0) {
+        return NGX_OK;
     }
 
     return shown ? ngx_http_conflict_set_date(r, ctx) : NGX_OK;

@@ -31,7 +31,7 @@ ngx_http_conflict_fetched(ngx_http_conflict_ctx_t *ctx)
         ngx_log_error(NGX_LOG_ERR, ctx->request->connection->log, 0,
                       "a cache answered the GET for the latest body of "
                       "\"%V\", add \"proxy_cache_bypass $conflict_fetch\"",
-                      ngx_http_conflict_escaped(ctx->request, &ctx->key));
+                      ngx_http_conflict_escaped(ctx->request, &ctx->resource));
         latest->status = NGX_HTTP_BAD_GATEWAY;
     }
 
@@ -66,7 +66,7 @@ ngx_http_conflict_fetched(ngx_http_conflict_ctx_t *ctx)
         ngx_log_error(NGX_LOG_ERR, ctx->request->connection->log, 0,
                       "the answer to a GET of \"%V\" does not carry the "
                       "version that \"conflict_version\" says",
-                      ngx_http_conflict_escaped(ctx->request, &ctx->key));
+                      ngx_http_conflict_escaped(ctx->request, &ctx->resource));
         ngx_http_conflict_unchecked(ctx, NGX_HTTP_CONFLICT_UNAVAILABLE,
                                     ctx->conf->store_error);
         return NGX_OK;
@@ -126,6 +126,11 @@ ngx_http_conflict_found(ngx_http_conflict_ctx_t *ctx)
 
     if (op->verdict == CONFLICT_PASS) {
         ctx->state = NGX_HTTP_CONFLICT_ST_COMBINE;
+        return NGX_OK;
+    }
+
+    if (op->verdict == CONFLICT_COMBINE && !ctx->recalled) {
+        ctx->state = NGX_HTTP_CONFLICT_ST_RECALL;
         return NGX_OK;
     }
 

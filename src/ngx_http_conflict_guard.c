@@ -122,6 +122,13 @@ static ngx_int_t
 ngx_http_conflict_identity(ngx_conf_t *cf,
     ngx_http_conflict_main_conf_t *nmcf, ngx_http_conflict_loc_conf_t *conf)
 {
+    conf->named = (conf->user != NULL);
+
+    conf->vary.data = ngx_pnalloc(cf->pool, NGX_HTTP_CONFLICT_VARY);
+    if (conf->vary.data == NULL) {
+        return NGX_ERROR;
+    }
+
     if (conf->user == NULL) {
         conf->user = ngx_http_conflict_complex(cf, "$remote_user");
         if (conf->user == NULL) {

@@ -145,10 +145,7 @@ ngx_http_conflict_create_ctx(ngx_http_request_t *r,
 
     /* evaluated once: what is judged, fetched and logged is the same */
 
-    if (nlcf->key == NULL) {
-        ctx->key = r->uri;
-
-    } else if (ngx_http_conflict_evaluate(r, nlcf->key, &ctx->key) != NGX_OK) {
+    if (ngx_http_conflict_key(r, nlcf, &ctx->resource, &ctx->key) != NGX_OK) {
         return NULL;
     }
 

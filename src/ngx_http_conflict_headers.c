@@ -10,8 +10,6 @@
 #include "ngx_http_conflict_module.h"
 
 
-static ngx_uint_t ngx_http_conflict_listed(ngx_str_t *name,
-    const ngx_str_t *names);
 static void ngx_http_conflict_drop_header(ngx_list_t *headers,
     const ngx_str_t *name);
 static ngx_uint_t ngx_http_conflict_tells(ngx_http_request_t *r,
@@ -25,6 +23,8 @@ static ngx_str_t  ngx_http_conflict_cache_control =
     ngx_string("cache-control");
 
 static ngx_str_t  ngx_http_conflict_expires = ngx_string("expires");
+
+static ngx_str_t  ngx_http_conflict_age = ngx_string("age");
 
 
 /* tags and dates that an upstream without versions does not know */
@@ -130,6 +130,30 @@ ngx_http_conflict_header(ngx_list_t *headers, ngx_str_t *name, ngx_uint_t *n)
 }
 
 
+ngx_uint_t
+ngx_http_conflict_cached(ngx_http_request_t *r)
+{
+    size_t      i;
+    ngx_str_t  *age;
+
+    if (r->cached) {
+        return 1;
+    }
+
+    age = ngx_http_conflict_header(&r->headers_out.headers,
+                                   &ngx_http_conflict_age, NULL);
+
+    for (i = 0; age && i < age->len; i++) {
+
+        if (age->data[i] != '0' && age->data[i] != ' ') {
+            return 1;
+        }
+    }
+
+    return 0;
+}
+
+
 ngx_int_t
 ngx_http_conflict_hide(ngx_http_request_t *r, ngx_http_conflict_ctx_t *ctx)
 {
@@ -229,7 +253,7 @@ ngx_http_conflict_hide_headers(ngx_http_request_t *r, const ngx_str_t *names)
 }
 
 
-static ngx_uint_t
+ngx_uint_t
 ngx_http_conflict_listed(ngx_str_t *name, const ngx_str_t *names)
 {
     ngx_uint_t  n;

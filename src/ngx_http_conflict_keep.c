@@ -92,6 +92,7 @@ ngx_http_conflict_keep_written(ngx_http_conflict_ctx_t *ctx,
 
     row.certain = certain;
     row.fingerprint = op->fingerprint;
+    row.view = op->view;
 
     row.version = op->minted ? op->fence : op->seen.version;
 
@@ -122,60 +123,7 @@ ngx_http_conflict_keep_row(ngx_http_conflict_ctx_t *ctx,
                    "conflict keep: version %uL, %uz bytes, certain:%d shown:%d",
                    row->version, row->body.len, row->certain, row->shown);
 
-    row->viewer = ngx_http_conflict_keep_viewer(ctx);
-
     (void) ctx->op->store->ops->keep(ctx->op, row);
-}
-
-
-/*
- * 0 where nothing tells who it is: the API may know it by an address, a
- * certificate or a header of its own.  The same name on another host may be
- * another's.
- */
-
-uint64_t
-ngx_http_conflict_keep_viewer(ngx_http_conflict_ctx_t *ctx)
-{
-    ngx_str_t                 *value, user;
-    ngx_uint_t                 i, known;
-    conflict_hash_t            hash;
-    ngx_http_request_t        *r;
-    ngx_http_core_srv_conf_t  *cscf;
-
-    static ngx_str_t  credentials[] = {
-        ngx_string("authorization"),
-        ngx_string("cookie"),
-        ngx_null_string
-    };
-
-    r = ctx->request;
-    cscf = ngx_http_get_module_srv_conf(r, ngx_http_core_module);
-
-    conflict_hash_init(&hash, 0);
-    conflict_hash_field(&hash, r->headers_in.server.data,
-                        r->headers_in.server.len);
-    conflict_hash_field(&hash, cscf->server_name.data, cscf->server_name.len);
-
-    if (ngx_http_conflict_evaluate(r, ctx->conf->user, &user) == NGX_OK
-        && user.len)
-    {
-        conflict_hash_field(&hash, user.data, user.len);
-        return conflict_hash_final(&hash);
-    }
-
-    known = 0;
-
-    for (i = 0; credentials[i].len; i++) {
-        value = ngx_http_conflict_header(&r->headers_in.headers,
-                                         &credentials[i], NULL);
-        if (value) {
-            conflict_hash_field(&hash, value->data, value->len);
-            known = 1;
-        }
-    }
-
-    return known ? conflict_hash_final(&hash) : 0;
 }
 
 
@@ -189,7 +137,7 @@ ngx_http_conflict_keep_answered(ngx_http_conflict_ctx_t *ctx,
     op = ctx->op;
 
     if (ctx->conf->policy != CONFLICT_MERGE || op->version == 0
-        || op->version != ctx->current)
+        || op->version != ctx->current || ctx->latest.view == 0)
     {
         return;
     }
@@ -197,6 +145,7 @@ ngx_http_conflict_keep_answered(ngx_http_conflict_ctx_t *ctx,
     ngx_memzero(&row, sizeof(ngx_http_conflict_row_t));
 
     row.version = op->version;
+    row.view = ctx->latest.view;
     row.body = *body;
     row.shown = 1;
     row.read = 1;
@@ -242,13 +191,8 @@ ngx_http_conflict_keep_wants(ngx_http_request_t *r,
 
     /* a version of the upstream's own may be another than the store's */
 
-    if (ctx->conf->key == NULL && r->args.len) {
-        /* under the key of the path it may be a part, or another view */
-        return 0;
-    }
-
-    return r->headers_out.status == NGX_HTTP_OK
-           && !(op->held && op->minted)
+    return r->headers_out.status == NGX_HTTP_OK && op->seen.view
+           && !(op->held && op->minted && op->seen.view == op->view)
            && (op->minted ? op->state == CONFLICT_FREE : 1);
 }
 
@@ -317,9 +261,11 @@ ngx_http_conflict_keep_shown(ngx_http_conflict_ctx_t *ctx)
 
         row.version = op->version;
         row.fingerprint = op->fingerprint;
+        row.view = op->view;
         row.certain = 1;
 
     } else {
+        row.view = op->seen.view;
         row.version = op->minted ? op->version : op->seen.version;
         row.read = 1;
     }
@@ -346,7 +292,7 @@ ngx_http_conflict_keep_shown(ngx_http_conflict_ctx_t *ctx)
         }
     }
 
-    if (row.version && row.body.len) {
+    if (row.version && row.view && row.body.len) {
         ngx_http_conflict_keep_row(ctx, &row);
     }
 }

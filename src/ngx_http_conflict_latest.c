@@ -95,7 +95,8 @@ ngx_http_conflict_latest_header(ngx_http_request_t *r,
     latest->json = ngx_http_conflict_is_json(&r->headers_out.content_type);
     latest->encoded = (r->headers_out.content_encoding
                        && r->headers_out.content_encoding->value.len);
-    latest->cached = r->cached;
+    latest->cached = ngx_http_conflict_cached(r);
+    latest->view = ngx_http_conflict_view(ctx, r);
     latest->last_modified = r->headers_out.last_modified_time;
 
     if (ngx_http_conflict_latest_copy(r->pool, &latest->content_type,

@@ -233,7 +233,7 @@ ngx_http_conflict_lock_target(ngx_http_request_t *r,
     ngx_http_conflict_ctx_t *ctx)
 {
     if (ctx->conf->lock_get == NULL) {
-        ctx->target = ctx->key;
+        ctx->target = ctx->resource;
 
     } else {
 

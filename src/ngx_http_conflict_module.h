@@ -142,11 +142,12 @@ typedef struct {
     size_t                         len;
     size_t                         size;       /* allocated */
     uint64_t                       version;    /* not newer than the body */
+    uint64_t                       view;       /* 0: none */
     ngx_uint_t                     access;     /* access handlers run */
     void                         **loc_conf;   /* those of this location */
     unsigned                       started:1;
     unsigned                       done:1;
-    unsigned                       cached:1;
+    unsigned                       cached:1;   /* or older by its Age */
     unsigned                       encoded:1;
     unsigned                       json:1;
     unsigned                       too_large:1;
@@ -189,7 +190,9 @@ struct ngx_http_conflict_ctx_s {
     ngx_str_t                      target;     /* the same: of the GET */
     ngx_str_t                      target_args;
 
-    ngx_str_t                      key;
+    ngx_str_t                      resource;   /* as clients see it */
+    ngx_str_t                      key;        /* in the store */
+    uint64_t                       selected;   /* the view, but for Vary */
     ngx_str_t                      user;
     ngx_str_t                      client;
     ngx_str_t                      base;       /* as the client sent it */
@@ -227,7 +230,9 @@ struct ngx_http_conflict_ctx_s {
     unsigned                       committed:1;
     unsigned                       in_flight:1;    /* counted as such */
     unsigned                       abandoned:1;
-    unsigned                       may_see:1;  /* it was shown to him */
+    unsigned                       may_see:1;  /* the caller was shown it */
+    unsigned                       known:1;    /* the caller, by something */
+    unsigned                       recalled:1;
     unsigned                       seen_2xx:1;
     unsigned                       handed_on:1;    /* after a 2xx */
     unsigned                       left:1;     /* by an error page */
@@ -251,6 +256,31 @@ ngx_int_t ngx_http_conflict_handler(ngx_http_request_t *r);
  * is not guarded.  For the main request.
  */
 ngx_http_conflict_ctx_t *ngx_http_conflict_ctx(ngx_http_request_t *r);
+
+/* key.c */
+
+/*
+ * The resource of r->uri as clients see it, and its name in the store: one
+ * that begins with "/" is a path, of this server.
+ */
+ngx_int_t ngx_http_conflict_key(ngx_http_request_t *r,
+    ngx_http_conflict_loc_conf_t *nlcf, ngx_str_t *resource, ngx_str_t *key);
+
+/* view.c */
+
+/*
+ * Notes what selects a response but for its Vary, and sets ctx->op->view to
+ * the view that a response here is likely to be of.
+ */
+ngx_int_t ngx_http_conflict_view_start(ngx_http_request_t *r,
+    ngx_http_conflict_ctx_t *ctx);
+
+/*
+ * The view of a response, to the request or to the GET of its context; 0
+ * where it has none ("Vary: *").
+ */
+uint64_t ngx_http_conflict_view(ngx_http_conflict_ctx_t *ctx,
+    ngx_http_request_t *r);
 
 /* read.c */
 
@@ -341,6 +371,9 @@ void ngx_http_conflict_body_filter_init(void);
  */
 ngx_int_t ngx_http_conflict_latest_fetch(ngx_http_request_t *r,
     ngx_http_conflict_ctx_t *ctx);
+
+/* Is this a request field that no GET of the module bears? */
+ngx_uint_t ngx_http_conflict_fetch_hides(ngx_str_t *name);
 
 /* The method of the request is its own again. */
 void ngx_http_conflict_latest_restore(ngx_http_conflict_ctx_t *ctx);

@@ -3,35 +3,89 @@
  * Copyright (C) the ngx_http_conflict_module authors
  *
  * A GET or HEAD on its way to the upstream: its version is asked for before
- * that runs.  The way back is in _filter.c.
+ * that runs, and an unknown one found out.  The way back is in _filter.c.
  */
 
 
 #include "ngx_http_conflict_module.h"
 
 
-static ngx_int_t ngx_http_conflict_peeked(ngx_http_request_t *r,
+static ngx_int_t ngx_http_conflict_read_peek(ngx_http_request_t *r,
+    ngx_http_conflict_ctx_t *ctx);
+static ngx_int_t ngx_http_conflict_read_peeked(ngx_http_conflict_ctx_t *ctx);
+static ngx_int_t ngx_http_conflict_read_fetch(ngx_http_request_t *r,
+    ngx_http_conflict_ctx_t *ctx);
+static ngx_int_t ngx_http_conflict_read_observed(
+    ngx_http_conflict_ctx_t *ctx);
+static ngx_int_t ngx_http_conflict_read_pass(ngx_http_request_t *r,
     ngx_http_conflict_ctx_t *ctx);
 
+
+/*
+ * PEEKED goes on to the upstream, or to FETCH where the state is unknown and
+ * the body can prove that it is still the version of before.
+ */
 
 ngx_int_t
 ngx_http_conflict_read(ngx_http_request_t *r, ngx_http_conflict_ctx_t *ctx)
 {
-    ngx_http_conflict_op_t  *op;
+    ngx_int_t  rc;
 
-    if (ctx->op) {
-        return ngx_http_conflict_peeked(r, ctx);
-    }
+    do {
+
+        switch (ctx->state) {
+
+        case NGX_HTTP_CONFLICT_ST_BASE:
+            rc = ngx_http_conflict_read_peek(r, ctx);
+            break;
+
+        case NGX_HTTP_CONFLICT_ST_BEGUN:
+            rc = ngx_http_conflict_read_peeked(ctx);
+            break;
+
+        case NGX_HTTP_CONFLICT_ST_FETCH:
+            rc = ngx_http_conflict_read_fetch(r, ctx);
+            break;
+
+        case NGX_HTTP_CONFLICT_ST_OBSERVED:
+            rc = ngx_http_conflict_read_observed(ctx);
+            break;
+
+        case NGX_HTTP_CONFLICT_ST_PASS:
+            return ngx_http_conflict_read_pass(r, ctx);
+
+        default: /* NGX_HTTP_CONFLICT_ST_PASSED, after an internal redirect */
+            return NGX_DECLINED;
+        }
+
+    } while (rc == NGX_OK);
+
+    return (rc == NGX_ERROR) ? NGX_HTTP_INTERNAL_SERVER_ERROR : rc;
+}
+
+
+static ngx_int_t
+ngx_http_conflict_read_peek(ngx_http_request_t *r,
+    ngx_http_conflict_ctx_t *ctx)
+{
+    ngx_http_conflict_op_t  *op;
 
     op = ngx_http_conflict_op_create(r, ctx->conf->store, &ctx->key, 0);
     if (op == NULL) {
-        return NGX_HTTP_INTERNAL_SERVER_ERROR;
+        return NGX_ERROR;
     }
 
     op->minted = (ctx->conf->version->place == NGX_HTTP_CONFLICT_DEFAULT);
     op->done = ngx_http_conflict_op_done;
     ctx->op = op;
+
+    if (ngx_http_conflict_view_start(r, ctx) != NGX_OK) {
+        return NGX_ERROR;
+    }
+
     ngx_http_conflict_keep_want(ctx);
+
+    ctx->state = NGX_HTTP_CONFLICT_ST_BEGUN;
     ctx->store_start = ngx_current_msec;
 
     /*
@@ -41,12 +95,12 @@ ngx_http_conflict_read(ngx_http_request_t *r, ngx_http_conflict_ctx_t *ctx)
 
     op->rc = op->store->ops->peek(op);
 
-    return ngx_http_conflict_peeked(r, ctx);
+    return (op->rc == NGX_AGAIN) ? NGX_AGAIN : NGX_OK;
 }
 
 
 static ngx_int_t
-ngx_http_conflict_peeked(ngx_http_request_t *r, ngx_http_conflict_ctx_t *ctx)
+ngx_http_conflict_read_peeked(ngx_http_conflict_ctx_t *ctx)
 {
     ngx_http_conflict_op_t  *op;
 
@@ -56,12 +110,90 @@ ngx_http_conflict_peeked(ngx_http_request_t *r, ngx_http_conflict_ctx_t *ctx)
         return NGX_AGAIN;
     }
 
-    if (ctx->outcome != NGX_HTTP_CONFLICT_NONE) {
-        /* after an internal redirect */
-        return NGX_DECLINED;
+    ctx->store_time += ngx_current_msec - ctx->store_start;
+    ctx->state = NGX_HTTP_CONFLICT_ST_PASS;
+
+    if (op->rc == NGX_OK && op->state == CONFLICT_UNKNOWN && op->minted
+        && !ctx->conf->report)
+    {
+        ctx->latest.revalidate = 1;
+        ctx->state = NGX_HTTP_CONFLICT_ST_FETCH;
     }
 
-    ctx->store_time = ngx_current_msec - ctx->store_start;
+    return NGX_OK;
+}
+
+
+/* as for a write; where nothing can be told the read has no version */
+
+static ngx_int_t
+ngx_http_conflict_read_fetch(ngx_http_request_t *r,
+    ngx_http_conflict_ctx_t *ctx)
+{
+    ngx_http_conflict_op_t      *op;
+    ngx_http_conflict_latest_t  *latest;
+
+    op = ctx->op;
+    latest = &ctx->latest;
+
+    if (!latest->started && ngx_http_conflict_latest_fetch(r, ctx) != NGX_OK) {
+        return NGX_ERROR;
+    }
+
+    if (!latest->done) {
+        return NGX_AGAIN;
+    }
+
+    ctx->state = NGX_HTTP_CONFLICT_ST_PASS;
+
+    if (latest->cached || latest->status != NGX_HTTP_OK
+        || ngx_http_conflict_latest_seen(ctx) != NGX_OK)
+    {
+        return NGX_OK;
+    }
+
+    op->seen.latest = 1;
+    op->applied = 0;
+
+    ctx->state = NGX_HTTP_CONFLICT_ST_OBSERVED;
+    ctx->store_start = ngx_current_msec;
+
+    op->rc = op->store->ops->observe(op);
+
+    return (op->rc == NGX_AGAIN) ? NGX_AGAIN : NGX_OK;
+}
+
+
+static ngx_int_t
+ngx_http_conflict_read_observed(ngx_http_conflict_ctx_t *ctx)
+{
+    ngx_http_conflict_op_t  *op;
+
+    op = ctx->op;
+
+    if (op->busy) {
+        return NGX_AGAIN;
+    }
+
+    ctx->store_time += ngx_current_msec - ctx->store_start;
+    ctx->state = NGX_HTTP_CONFLICT_ST_PASS;
+
+    if (op->rc == NGX_OK && op->applied) {
+        op->state = CONFLICT_FREE;
+    }
+
+    return NGX_OK;
+}
+
+
+static ngx_int_t
+ngx_http_conflict_read_pass(ngx_http_request_t *r,
+    ngx_http_conflict_ctx_t *ctx)
+{
+    ngx_http_conflict_op_t  *op;
+
+    op = ctx->op;
+    ctx->state = NGX_HTTP_CONFLICT_ST_PASSED;
 
     if (op->rc != NGX_OK) {
         /* no validators, then; nobody can hold this read for checked */

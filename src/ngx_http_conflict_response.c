@@ -36,6 +36,7 @@ ngx_http_conflict_response_seen(ngx_http_request_t *r,
 
     op->seen.version = 0;
     op->seen.body = 0;
+    op->seen.view = ctx->write ? op->view : ngx_http_conflict_view(ctx, r);
     op->seen.mtime = CONFLICT_TIME_NONE;
     op->seen.latest = 0;
     op->seen.existence = CONFLICT_MAY_EXIST;
@@ -93,7 +94,8 @@ ngx_http_conflict_response_start(ngx_http_request_t *r,
     }
 
     if (!ctx->write && op->minted
-        && (op->state == CONFLICT_FREE || op->state == CONFLICT_UNKNOWN)
+        && op->state == CONFLICT_FREE && op->seen.view
+        && (op->body == 0 || op->body_view == op->seen.view)
         && r->headers_out.status == NGX_HTTP_OK
         && r->headers_out.content_length_n <= (off_t) nlcf->max_body
         && !(r->headers_out.content_encoding
@@ -416,6 +418,13 @@ ngx_http_conflict_response_end(ngx_http_request_t *r,
         || (ctx->write && !(ctx->committed && op->applied
                             && response && response->mtime)))
     {
+        return;
+    }
+
+    if (!ctx->write && op->state != CONFLICT_FREE
+        && op->state != CONFLICT_LEASED)
+    {
+        /* what a client is shown ends no such state */
         return;
     }
 

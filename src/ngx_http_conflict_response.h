@@ -47,11 +47,20 @@ ngx_str_t *ngx_http_conflict_header(ngx_list_t *headers, ngx_str_t *name,
     ngx_uint_t *n);
 
 /*
+ * Has the response come out of a cache, of nginx or of one behind it?  Nobody
+ * knows which version it is of.
+ */
+ngx_uint_t ngx_http_conflict_cached(ngx_http_request_t *r);
+
+/*
  * Lets the upstream not see the headers on a list of lower-case names that
  * an empty one ends.  The pointers in r->headers_in stay.
  */
 ngx_int_t ngx_http_conflict_hide_headers(ngx_http_request_t *r,
     const ngx_str_t *names);
+
+/* Is the name on such a list, in whatever case? */
+ngx_uint_t ngx_http_conflict_listed(ngx_str_t *name, const ngx_str_t *names);
 
 /*
  * The same with what the upstream of a read or a write that passes is not to

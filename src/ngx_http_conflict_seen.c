@@ -31,6 +31,7 @@ ngx_http_conflict_latest_seen(ngx_http_conflict_ctx_t *ctx)
 
     op->seen.version = 0;
     op->seen.body = 0;
+    op->seen.view = latest->view;
     op->seen.mtime = CONFLICT_TIME_NONE;
     op->seen.existence = (latest->status == NGX_HTTP_OK
                           || latest->status == NGX_HTTP_NO_CONTENT)
@@ -41,7 +42,7 @@ ngx_http_conflict_latest_seen(ngx_http_conflict_ctx_t *ctx)
     }
 
     if (latest->status == NGX_HTTP_OK && !latest->too_large
-        && !latest->encoded)
+        && !latest->encoded && latest->view)
     {
         conflict_hash_init(&hash, 0);
         conflict_hash_update(&hash, latest->data, latest->len);

@@ -73,7 +73,8 @@ ngx_http_conflict_begun(ngx_http_conflict_ctx_t *ctx)
     case CONFLICT_COMBINE:
         /* the GET and the merge take their time */
         ngx_http_conflict_settle_start(ctx);
-        ctx->state = NGX_HTTP_CONFLICT_ST_RECALL;
+        ctx->recalled = 0;
+        ctx->state = NGX_HTTP_CONFLICT_ST_LATEST;
         return NGX_OK;
 
     case CONFLICT_WAIT:

@@ -270,7 +270,9 @@ my $r = op('b', 'observe', existence => 2);
 is($r->{applied}, 0, 'a client\'s read that shows nothing settles nothing');
 
 $r = op('b', 'observe', body => 7);
-is($r->{applied}, 1, 'one that shows the resource does');
+is($r->{applied}, 0, 'nor does one that shows the resource');
+$r = op('b', 'observe', latest => 1, body => 7);
+is($r->{applied}, 1, 'a GET of our own does');
 is($r->{version}, $v, 'an unchanged body keeps the version');
 
 op('a', 'begin', key => 'k', base => $v);
@@ -279,6 +281,72 @@ op('b', 'begin', key => 'k', base => $v);
 $r = op('b', 'observe', latest => 1, body => 8);
 cmp_ok($r->{version}, '>', $v, 'a changed one gets a new version');
 is(op('b', 'begin', fresh => 1)->{verdict}, 'refuse', 'then it is stale');
+
+
+=== a body proves something only of the view that it was shown in
+--- steps
+my $v = op('p', 'peek', key => 'k')->{version};
+
+op('p', 'observe', body => 7);
+op('q', 'peek', key => 'k', view => 2);
+op('q', 'observe', body => 8, view => 2);
+
+op('a', 'begin', key => 'k', base => $v);
+op('a', 'abandon');
+op('b', 'begin', key => 'k', base => $v, view => 2);
+my $r = op('b', 'observe', latest => 1, body => 8, view => 2);
+cmp_ok($r->{version}, '>', $v, 'not of what another view was shown');
+
+# of the same view as the read, but not as the write
+
+$v = $r->{version};
+op('a', 'begin', key => 'k', base => $v);
+op('a', 'abandon');
+op('b', 'begin', key => 'k', base => $v, view => 2);
+$r = op('b', 'observe', latest => 1, body => 8, view => 2);
+cmp_ok($r->{version}, '>', $v, 'nor of what the write may have changed');
+
+# two writes, the second of another view
+
+$v = $r->{version};
+op('a', 'begin', key => 'k', base => $v, view => 2);
+op('a', 'abandon', view => 2);
+op('c', 'begin', key => 'k', policy => 1, view => 3);
+op('c', 'abandon', view => 3);
+op('b', 'begin', key => 'k', base => $v, view => 2);
+$r = op('b', 'observe', latest => 1, body => 8, view => 2);
+cmp_ok($r->{version}, '>', $v, 'nor beside a write of a third one');
+
+# all of one view
+
+$v = $r->{version};
+op('a', 'begin', key => 'k', base => $v, view => 2);
+op('a', 'abandon', view => 2);
+is(op('p', 'peek', key => 'k', view => 2)->{state}, 'unknown',
+   'only a GET can tell');
+op('b', 'begin', key => 'k', base => $v, view => 2);
+$r = op('b', 'observe', latest => 1, body => 8, view => 2);
+is($r->{version}, $v, 'the same view, the same body, the same version');
+
+# a read of another view ends it at once, under a new version
+
+op('a', 'begin', key => 'k', base => $v, view => 2);
+op('a', 'abandon', view => 2);
+$r = op('p', 'peek', key => 'k', view => 1);
+is($r->{state}, 'free', 'it has one read to wait for');
+cmp_ok($r->{version}, '>', $v, 'and a new version');
+
+# what ends a write in another way than its begin: a word of somebody
+
+op('p', 'observe', body => 7);
+$v = $r->{version};
+op('x', 'begin', key => 'k2');
+op('x', 'cancel');
+op('u', 'peek', key => 'k', view => 5);
+op('u', 'abandon', fence => 0, view => 5);
+op('b', 'begin', key => 'k', base => $v);
+$r = op('b', 'observe', latest => 1, body => 7);
+cmp_ok($r->{version}, '>', $v, 'an unchecked write of another view');
 
 
 === observe after something else has happened changes nothing
@@ -392,20 +460,52 @@ cmp_ok(op('p', 'peek', key => 'k')->{version}, '>', $v,
 
 === versions that the upstream owns
 --- steps
-is(op('p', 'peek', key => 'k', minted => 0)->{version}, 0, 'none is known');
-op('p', 'observe', version => 3);
-is(op('q', 'peek', key => 'k', minted => 0)->{version}, 3, 'a read has shown');
+my %own = (key => 'k', minted => 0);
 
-my $r = op('a', 'begin', key => 'k', minted => 0, base => 3);
+is(op('p', 'peek', %own)->{version}, 0, 'none is known');
+is(op('p', 'observe', version => 3)->{applied}, 0, 'a read says nothing');
 
-is($r->{verdict}, 'pass', 'a base on it');
+my $r = op('a', 'begin', %own, base => 3);
+
+is($r->{verdict}, 'fetch', 'a GET of our own must');
+is(op('a', 'observe', version => 3, latest => 1)->{version}, 3, 'it does');
+is(op('a', 'begin', %own, base => 3, fresh => 1)->{verdict}, 'pass',
+   'a base on it');
 op('a', 'commit', version => 4);
-is(op('q', 'peek', key => 'k', minted => 0)->{version}, 4, 'its next');
+is(op('q', 'peek', %own)->{version}, 4, 'its next');
+
+$r = op('q', 'observe', version => 3);
+is($r->{applied}, 0, 'an old one, from a replica that lags behind');
+is(op('q', 'peek', %own)->{state}, 'free', 'changes nothing');
 
 $r = op('q', 'observe', version => 6);
-is($r->{external}, 1, 'changed behind us');
-is(op('b', 'begin', key => 'k', minted => 0, base => 4)->{verdict}, 'refuse',
-   'the old one is stale');
+is($r->{external}, 1, 'a new one was made behind us');
+is(op('q', 'peek', %own)->{version}, 4, 'but is not believed');
+is(op('b', 'begin', %own, base => 4)->{verdict}, 'fetch', 'before a GET');
+$r = op('b', 'observe', version => 6, latest => 1);
+is("$r->{external} $r->{version}", '0 6', 'which is not told twice');
+is(op('b', 'begin', %own, base => 4, fresh => 1)->{verdict}, 'refuse',
+   'then the old one is stale');
+
+# versions without an order
+
+my $opaque = 9223372036854775808;
+
+op('b', 'begin', %own, base => 6, fresh => 1);
+op('b', 'commit', version => $opaque + 5);
+op('q', 'peek', %own);
+$r = op('q', 'observe', version => $opaque + 4);
+is("$r->{applied} $r->{external}", '1 0', 'an older or a newer one');
+is(op('c', 'begin', %own, base => $opaque + 5)->{verdict}, 'fetch',
+   'a GET must tell');
+$r = op('c', 'observe', version => $opaque + 5, latest => 1);
+is("$r->{external} $r->{version}", '0 ' . ($opaque + 5), 'it was an older');
+
+op('q', 'peek', %own);
+op('q', 'observe', version => $opaque + 6);
+op('c', 'begin', %own, base => $opaque + 5);
+$r = op('c', 'observe', version => $opaque + 6, latest => 1);
+is("$r->{external} $r->{version}", '1 ' . ($opaque + 6), 'or a newer');
 
 
 === force and report

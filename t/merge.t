@@ -42,6 +42,8 @@ set_doc('/plain/1', '{"name":"lamp","price_cents":100,"updated_at":"mon",'
 
 my $v = version(GET('/plain/1', 'X-User: cid'));
 
+GET('/plain/1', "X-User: $_") for 'ann', 'bob';
+
 my $r = PUT('/plain/1', { name => 'Lamp', price_cents => 100,
                           updated_at => 'mon', tags => ['a', 'c'],
                           views => 11, note => '-', base_version => $v },
@@ -405,6 +407,9 @@ is_deeply(json($r)->{conflicts},
 set_doc('/plain/1', { views => 10, a => 1 });
 
 my $v = version(GET('/plain/1'));
+
+GET('/plain/1', "X-User: $_") for 'ann', 'bob';
+
 my %write = (views => 11, a => 1, base_version => $v);
 
 is(PUT('/plain/1', { %write }, 'X-User: ann')->{status}, 204, 'ann');
@@ -451,7 +456,7 @@ is(json(GET('/plain/1'))->{views}, $sum, 'is not added');
 --- steps
 set_doc('/plain/1', { views => 10 });
 
-my $v = version(GET('/plain/1'));
+my $v = version(GET('/plain/1', 'X-User: ann'));
 my %write = (views => 11, base_version => $v);
 
 my $r = PUT('/plain/1', { %write }, 'X-User: ann', 'X-Up-Write: apply hold');
@@ -466,7 +471,7 @@ upstream('/_release');
 
 # the same with another write on top: nobody can tell
 
-$v = version(GET('/plain/1'));
+$v = version(GET('/plain/1', 'X-User: ann'));
 %write = (views => 12, base_version => $v);
 
 $r = PUT('/plain/1', { %write }, 'X-User: ann', 'X-Up-Write: apply hold');

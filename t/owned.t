@@ -37,8 +37,9 @@ is(json($r)->{version}, 2, 'by the version of the answer to the first');
 is(json($r)->{server_version}{version}, 2, 'and the body has it');
 is(header($r, 'Conflict'), 'rejected;version=2;base=1', 'the field');
 is(PUT('/own/1', { n => 3, base_version => 2 })->{status}, 200, 'good');
-is(scalar(grep { $_->{method} eq 'GET' } seen()), 2,
-   'no GET but the client\'s and that for the refusal');
+is(scalar(grep { $_->{method} eq 'GET' } seen()), 3,
+   'no GET but the client\'s, the first of our own, and that for the refusal');
+
 
 
 === a version that starts at zero
@@ -81,8 +82,8 @@ is(PUT('/own/2', { base_version => 2 })->{status}, 409,
     }
 --- steps
 set_doc('/own/1', { id => 1 });
-GET('/own/1');
-set_doc('/own/1', { id => 2 });
+PUT('/own/1', { id => 2 });
+set_doc('/own/1', { id => 3 });
 GET('/own/1');
 GET('/own/1');
 
@@ -92,9 +93,9 @@ until_true { @log = conflicts() };
 
 is(scalar(@log), 1, 'logged once');
 is($log[0]{action}, 'conflict_external', 'as external');
-is($log[0]{server_version}, 1, 'what was known');
-is(PUT('/own/1', { base_version => 1 })->{status}, 409, 'it counts');
-is(PUT('/own/1', { base_version => 2 })->{status}, 200, 'as the new version');
+is($log[0]{server_version}, 2, 'what was known');
+is(PUT('/own/1', { base_version => 2 })->{status}, 409, 'it counts');
+is(PUT('/own/1', { base_version => 3 })->{status}, 200, 'as the new version');
 
 
 === an answer without the version: the next write asks

@@ -87,6 +87,13 @@ conflict_version_from_etag(const char *text, size_t len)
 }
 
 
+int
+conflict_version_older(uint64_t a, uint64_t b)
+{
+    return a && a < b && b < CONFLICT_VERSION_LIMIT;
+}
+
+
 uint64_t
 conflict_version_next(uint64_t previous, uint64_t now)
 {

@@ -59,6 +59,11 @@ uint64_t conflict_version_from_text(const char *text, size_t len);
 uint64_t conflict_version_from_etag(const char *text, size_t len);
 
 /*
+ * 1 where "a" came before "b" for certain: opaque versions have no order.
+ */
+int conflict_version_older(uint64_t a, uint64_t b);
+
+/*
  * The next version to mint: more than any before it, and at least the
  * current time in milliseconds, so that a store that lost its memory does
  * not hand out a number again.

@@ -18,7 +18,10 @@ typedef struct ngx_http_conflict_body_row_s  ngx_http_conflict_body_row_t;
 typedef struct ngx_http_conflict_album_s     ngx_http_conflict_album_t;
 
 
-/* a body, which follows it */
+#define NGX_HTTP_CONFLICT_ROW_VIEWS  16
+
+
+/* a body, which follows it, and the last views that it was shown in */
 
 struct ngx_http_conflict_body_row_s {
     ngx_http_conflict_body_row_t  *next;      /* older, of the same key */
@@ -26,7 +29,8 @@ struct ngx_http_conflict_body_row_s {
     ngx_http_conflict_album_t     *album;
     uint64_t                       version;
     uint64_t                       fingerprint;
-    uint64_t                       viewer;
+    uint64_t                       views[NGX_HTTP_CONFLICT_ROW_VIEWS];
+    ngx_uint_t                     n_views;
     time_t                         at;
     size_t                         len;
     unsigned                       certain:1;

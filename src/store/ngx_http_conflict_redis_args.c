@@ -12,11 +12,12 @@
 #include "../core/conflict_version.h"
 
 
-#define NGX_HTTP_CONFLICT_REDIS_WORDS    17
+#define NGX_HTTP_CONFLICT_REDIS_WORDS    18
 #define NGX_HTTP_CONFLICT_REDIS_VERSION  4
 #define NGX_HTTP_CONFLICT_REDIS_BODY     6
-#define NGX_HTTP_CONFLICT_REDIS_MTIME    7
-#define NGX_HTTP_CONFLICT_REDIS_VERDICT  12     /* before it: of all scripts */
+#define NGX_HTTP_CONFLICT_REDIS_VIEW     7
+#define NGX_HTTP_CONFLICT_REDIS_MTIME    8
+#define NGX_HTTP_CONFLICT_REDIS_VERDICT  13     /* before it: of all scripts */
 
 
 static ngx_int_t ngx_http_conflict_redis_read_word(u_char **p, u_char *last,
@@ -38,6 +39,7 @@ static const uint64_t
     1,
     CONFLICT_VERSION_LIMIT - 1,
     CONFLICT_VERSION_LIMIT - 1,
+    UINT64_MAX,
     UINT64_MAX,
     NGX_HTTP_CONFLICT_REDIS_USEC,
     3,
@@ -198,9 +200,9 @@ ngx_http_conflict_redis_read_answer(ngx_http_conflict_op_t *op,
     ngx_http_conflict_redis_born(op->store, answer);
 
     if (!op->begins && !op->locking) {
-        op->applied = (word[12] != 0);
-        op->external = (word[13] != 0);
-        op->held = (!op->observes && word[14] != 0);
+        op->applied = (word[13] != 0);
+        op->external = (word[14] != 0);
+        op->held = (!op->observes && word[15] != 0);
 
         if (op->observes && !op->applied) {
             /* of what has happened since, it knows nothing */
@@ -213,23 +215,24 @@ ngx_http_conflict_redis_read_answer(ngx_http_conflict_op_t *op,
     op->version = word[4];
     op->fence = word[5];
     op->body = word[6];
-    op->mtime = (none & 0x80) ? CONFLICT_TIME_NONE : (int64_t) word[7];
-    op->twice = word[8] & 1;
-    op->dated = (word[8] & 2) != 0;
-    op->existence = (conflict_existence_e) word[9];
-    op->wait = (ngx_msec_t) word[10];
-    op->clock = (int64_t) word[11] - op->sent;
+    op->body_view = word[7];
+    op->mtime = (none & 0x100) ? CONFLICT_TIME_NONE : (int64_t) word[8];
+    op->twice = word[9] & 1;
+    op->dated = (word[9] & 2) != 0;
+    op->existence = (conflict_existence_e) word[10];
+    op->wait = (ngx_msec_t) word[11];
+    op->clock = (int64_t) word[12] - op->sent;
 
     if (op->begins) {
-        op->verdict = (conflict_verdict_e) word[12];
-        op->header = (word[13] != 0);
-        op->leased = (word[14] != 0);
-        op->overlap = (word[15] != 0);
-        op->doubt = (word[16] != 0);
+        op->verdict = (conflict_verdict_e) word[13];
+        op->header = (word[14] != 0);
+        op->leased = (word[15] != 0);
+        op->overlap = (word[16] != 0);
+        op->doubt = (word[17] != 0);
     }
 
     if (op->locking) {
-        op->lock.result = (ngx_http_conflict_lock_result_e) word[12];
+        op->lock.result = (ngx_http_conflict_lock_result_e) word[13];
     }
 
     return (p == last) ? NGX_OK
@@ -265,6 +268,7 @@ ngx_http_conflict_redis_read_word(u_char **p, u_char *last, ngx_uint_t n,
 
     if (last - *p > 1 && (*p)[1] == '-'
         && (n == NGX_HTTP_CONFLICT_REDIS_BODY
+            || n == NGX_HTTP_CONFLICT_REDIS_VIEW
             || n == NGX_HTTP_CONFLICT_REDIS_MTIME))
     {
         *p += 2;
@@ -274,7 +278,7 @@ ngx_http_conflict_redis_read_word(u_char **p, u_char *last, ngx_uint_t n,
             return NGX_DECLINED;
         }
 
-        if (n == NGX_HTTP_CONFLICT_REDIS_BODY) {
+        if (n != NGX_HTTP_CONFLICT_REDIS_MTIME) {
             return NGX_ERROR;
         }
 
@@ -299,22 +303,22 @@ ngx_http_conflict_redis_impossible(ngx_http_conflict_op_t *op, uint64_t *word,
     ngx_uint_t end)
 {
     if (op->locking) {
-        return end || word[12] > NGX_HTTP_CONFLICT_LOCK_TOO_MANY;
+        return end || word[13] > NGX_HTTP_CONFLICT_LOCK_TOO_MANY;
     }
 
     if (!op->begins) {
-        return !end || word[12] > 1;
+        return !end || word[13] > 1;
     }
 
-    if (word[14] == 0
-        && (word[12] == CONFLICT_PASS || word[12] == CONFLICT_OVERWRITE
-            || word[12] == CONFLICT_COMBINE))
+    if (word[15] == 0
+        && (word[13] == CONFLICT_PASS || word[13] == CONFLICT_OVERWRITE
+            || word[13] == CONFLICT_COMBINE))
     {
         /* no write passes without a lease */
         return 1;
     }
 
-    return end == (word[12] == CONFLICT_LOCKED);
+    return end == (word[13] == CONFLICT_LOCKED);
 }
 
 

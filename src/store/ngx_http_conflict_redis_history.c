@@ -47,7 +47,7 @@ ngx_http_conflict_redis_keep(ngx_http_conflict_op_t *op,
     ngx_http_conflict_redis_number(&args, op->rows);
     ngx_http_conflict_redis_number(&args, op->row_bytes);
     ngx_http_conflict_redis_number(&args, op->row_ttl);
-    ngx_http_conflict_redis_hash(&args, row->viewer);
+    ngx_http_conflict_redis_hash(&args, row->view);
     ngx_http_conflict_redis_bytes(&args, &row->body);
     args.third = ":h";
 
@@ -94,6 +94,7 @@ ngx_http_conflict_redis_recall(ngx_http_conflict_op_t *op)
     ngx_http_conflict_redis_text(&args, "recall");
     ngx_http_conflict_redis_version(&args, op->pre.base);
     ngx_http_conflict_redis_hash(&args, op->fingerprint);
+    ngx_http_conflict_redis_hash(&args, op->view);
     args.third = ":h";
 
     return ngx_http_conflict_redis_query(op, NGX_HTTP_CONFLICT_REDIS_HISTORY,
@@ -101,14 +102,14 @@ ngx_http_conflict_redis_recall(ngx_http_conflict_op_t *op)
 }
 
 
-/* held, repeat, certain, viewer, two lengths, two bodies */
+/* held, repeat, certain, two lengths, two bodies */
 
 ngx_int_t
 ngx_http_conflict_redis_read_bodies(ngx_http_conflict_op_t *op,
     ngx_str_t *answer)
 {
     u_char    *p, *last;
-    uint64_t   born, held, repeat, certain, viewer, len[2];
+    uint64_t   born, held, repeat, certain, len[2];
 
     p = answer->data + NGX_HTTP_CONFLICT_REDIS_TOKEN;
     last = answer->data + answer->len;
@@ -119,8 +120,6 @@ ngx_http_conflict_redis_read_bodies(ngx_http_conflict_op_t *op,
         || ngx_http_conflict_redis_number_of(&p, last, 1, &held) != NGX_OK
         || ngx_http_conflict_redis_number_of(&p, last, 1, &repeat) != NGX_OK
         || ngx_http_conflict_redis_number_of(&p, last, 1, &certain) != NGX_OK
-        || ngx_http_conflict_redis_number_of(&p, last, UINT64_MAX, &viewer)
-           != NGX_OK
         || ngx_http_conflict_redis_lengths(&p, last, len) != NGX_OK)
     {
         return NGX_ERROR;
@@ -130,7 +129,6 @@ ngx_http_conflict_redis_read_bodies(ngx_http_conflict_op_t *op,
         && ngx_http_conflict_op_copy(&op->base_body, p, len[0]) == NGX_OK)
     {
         op->held = 1;
-        op->viewer = viewer;
     }
 
     if (repeat

@@ -56,6 +56,7 @@ ngx_http_conflict_redis_commit(ngx_http_conflict_op_t *op)
     op->twice = twice;
     op->existence = op->seen.existence;
     op->body = 0;
+    op->body_view = 0;
 
     rc = ngx_http_conflict_redis_settle(op, "commit", version, 0);
 
@@ -126,6 +127,7 @@ ngx_http_conflict_redis_settle(ngx_http_conflict_op_t *op, const char *verb,
     ngx_http_conflict_redis_number(&args, op->seen.existence);
     ngx_http_conflict_redis_date(&args, op->mtime);
     ngx_http_conflict_redis_number(&args, op->twice);
+    ngx_http_conflict_redis_hash(&args, op->view);
 
     if (ngx_http_conflict_redis_submit(op, NGX_HTTP_CONFLICT_REDIS_SETTLE,
                                        &args, op->lease + op->quarantine,

@@ -17,12 +17,12 @@
 #include "../core/conflict_version.h"
 
 
-#define NGX_HTTP_CONFLICT_SHM_LAYOUT  3
+#define NGX_HTTP_CONFLICT_SHM_LAYOUT  4
 #define NGX_HTTP_CONFLICT_SHM_SLOT    128    /* bytes, of an entry */
 
 
 /*
- * An entry; 104 bytes on 64-bit hosts, for which the slab takes 128.
+ * An entry; 112 bytes on 64-bit hosts, for which the slab takes 128.
  */
 
 typedef struct ngx_http_conflict_entry_s  ngx_http_conflict_entry_t;
@@ -38,6 +38,7 @@ struct ngx_http_conflict_entry_s {
     uint64_t                 last;        /* fingerprint of the last write */
     uint64_t                 pending;     /* of the one in flight */
     uint64_t                 body;        /* hash of what was shown; 0 */
+    uint64_t                 view;        /* that it was shown in */
     uint32_t                 quarantine;  /* once the lease has run out */
     unsigned                 state:2;     /* never CONFLICT_UNKNOWN */
     unsigned                 existence:2;
@@ -46,6 +47,8 @@ struct ngx_http_conflict_entry_s {
     unsigned                 known:1;     /* version was current at begin */
     unsigned                 overlap:1;   /* began over another write */
     unsigned                 certain:1;   /* "last" was seen to succeed */
+    unsigned                 proves:1;    /* all writes since were of "view" */
+    unsigned                 suspect:1;   /* unknown since a read */
 };
 
 

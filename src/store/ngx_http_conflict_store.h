@@ -109,6 +109,7 @@ struct ngx_http_conflict_op_s {
     ngx_msec_t                        lease;
     ngx_msec_t                        quarantine; /* of abandon, milliseconds */
     uint64_t                          fingerprint;    /* 0: no replay */
+    uint64_t                          view;       /* of the request; 0: none */
     ngx_uint_t                        rows;       /* of history; 0: none */
     size_t                            row_bytes;  /* of them together */
     ngx_msec_t                        row_ttl;
@@ -123,6 +124,7 @@ struct ngx_http_conflict_op_s {
     struct {
         uint64_t                      version;    /* upstream's; 0: none */
         uint64_t                      body;       /* its hash; 0: none */
+        uint64_t                      view;       /* that it was shown in */
         int64_t                       mtime;      /* or CONFLICT_TIME_NONE */
         conflict_existence_e          existence;
         unsigned                      latest:1;   /* by a GET of our own */
@@ -135,7 +137,8 @@ struct ngx_http_conflict_op_s {
     conflict_state_e                  state;
     uint64_t                          version;
     uint64_t                          fence;      /* of the lease, or last */
-    uint64_t                          body;       /* hash shown; 0: none */
+    uint64_t                          body;       /* hash noted; 0: none */
+    uint64_t                          body_view;  /* that it was shown in */
     int64_t                           mtime;
     conflict_existence_e              existence;
     ngx_msec_t                        wait;       /* until it may change */
@@ -152,11 +155,11 @@ struct ngx_http_conflict_op_s {
     /* of the history */
 
     unsigned                          held:1;     /* peek: it has this version
-                                                     as it was shown;
-                                                     recall: it has the base */
+                                                     as this view shows it;
+                                                     recall: it has the base,
+                                                     as this view showed it */
     unsigned                          repeat:1;   /* it has this write */
     unsigned                          certain:1;  /* which was seen to pass */
-    uint64_t                          viewer;     /* who was shown the base */
     ngx_str_t                         base_body;  /* on the heap, as is */
     ngx_str_t                         made_body;  /* what that write has made */
 
@@ -178,7 +181,7 @@ struct ngx_http_conflict_op_s {
 typedef struct {
     uint64_t                          version;
     uint64_t                          fingerprint;    /* of its write; or 0 */
-    uint64_t                          viewer;     /* a hash of who sees it */
+    uint64_t                          view;       /* that shows it; 0: none */
     ngx_str_t                         body;
     unsigned                          certain:1;  /* the write has passed */
     unsigned                          shown:1;    /* 0: as it was sent on */
@@ -225,21 +228,22 @@ typedef struct {
 
     /*
      * Tells what a read has shown, if nothing changed since its peek or
-     * begin; with seen.latest it may settle an unknown state.
+     * begin.  What a client was shown moves no entry to another version: at
+     * most it makes one unknown.  With seen.latest it ends an unknown state.
      */
     ngx_http_conflict_op_pt           observe;
 
     /*
      * Keeps a body, which is copied; it may as well not, as it forgets the
-     * oldest ones.  The first body of a version stays, but one that was not
-     * shown gives way to one that was.  Never NGX_AGAIN.
+     * oldest ones.  The first body of a version stays for each view, but one
+     * that was not shown gives way to one that was.  Never NGX_AGAIN.
      */
     ngx_int_t                       (*keep)(ngx_http_conflict_op_t *op,
                                             ngx_http_conflict_row_t *row);
 
     /*
-     * Finds the body of op->pre.base, and what the write with
-     * op->fingerprint has made.
+     * Finds the body of op->pre.base as op->view was shown it, and what the
+     * write with op->fingerprint has made.
      */
     ngx_http_conflict_op_pt           recall;
 

@@ -10,7 +10,7 @@
 #include "ngx_http_conflict_history.h"
 
 
-#define NGX_HTTP_CONFLICT_HISTORY_LAYOUT  3
+#define NGX_HTTP_CONFLICT_HISTORY_LAYOUT  4
 
 
 static ngx_int_t ngx_http_conflict_history_init(ngx_shm_zone_t *zone,

@@ -10,6 +10,12 @@
 #include "ngx_http_conflict_history.h"
 
 
+static ngx_uint_t ngx_http_conflict_history_shows(
+    ngx_http_conflict_body_row_t *r, uint64_t view);
+static void ngx_http_conflict_history_show(ngx_http_conflict_body_row_t *r,
+    uint64_t view);
+
+
 ngx_int_t
 ngx_http_conflict_shm_keep(ngx_http_conflict_op_t *op,
     ngx_http_conflict_row_t *row)
@@ -18,21 +24,36 @@ ngx_http_conflict_shm_keep(ngx_http_conflict_op_t *op,
     ngx_uint_t                     certain;
     ngx_http_conflict_album_t     *album;
     ngx_http_conflict_history_t   *history;
-    ngx_http_conflict_body_row_t  *r, *old;
+    ngx_http_conflict_body_row_t  *r, *old, *next, *same;
 
     history = ngx_http_conflict_history_lock(op, hash);
     if (history == NULL) {
         return NGX_OK;
     }
 
+    same = NULL;
     fingerprint = row->fingerprint;
     certain = row->certain;
 
     album = ngx_http_conflict_history_find(op, history, hash);
 
-    for (r = album ? album->rows : NULL; r; r = r->next) {
+    for (r = album ? album->rows : NULL; r; r = next) {
+        next = r->next;
 
         if (r->version != row->version) {
+            continue;
+        }
+
+        if (!ngx_http_conflict_history_shows(r, row->view)) {
+
+            if (r->shown == row->shown && r->len == row->body.len
+                && ngx_memcmp(ngx_http_conflict_row_body(r), row->body.data,
+                              r->len)
+                   == 0)
+            {
+                same = r;
+            }
+
             continue;
         }
 
@@ -51,7 +72,19 @@ ngx_http_conflict_shm_keep(ngx_http_conflict_op_t *op,
         certain = r->certain;
 
         ngx_http_conflict_history_remove(op, history, r);
-        break;
+    }
+
+    if (same) {
+
+        if (fingerprint) {
+            same->fingerprint = fingerprint;
+            same->certain = certain;
+        }
+
+        ngx_http_conflict_history_show(same, row->view);
+        ngx_http_conflict_history_touch(history, same);
+        ngx_http_conflict_history_unlock(op, history);
+        return NGX_OK;
     }
 
     r = ngx_http_conflict_history_alloc(op, history, row->body.len
@@ -76,7 +109,8 @@ ngx_http_conflict_shm_keep(ngx_http_conflict_op_t *op,
     r->fingerprint = fingerprint;
     r->certain = certain;
     r->shown = row->shown;
-    r->viewer = row->viewer;
+    r->views[0] = row->view;
+    r->n_views = 1;
     r->at = ngx_time();
     r->len = row->body.len;
     ngx_memcpy(ngx_http_conflict_row_body(r), row->body.data, r->len);
@@ -123,12 +157,12 @@ ngx_http_conflict_shm_recall(ngx_http_conflict_op_t *op)
     for (r = album ? album->rows : NULL; r; r = r->next) {
 
         if (r->version == op->pre.base && !op->held
+            && op->view && ngx_http_conflict_history_shows(r, op->view)
             && ngx_http_conflict_op_copy(&op->base_body,
                                          ngx_http_conflict_row_body(r), r->len)
                == NGX_OK)
         {
             op->held = 1;
-            op->viewer = r->viewer;
         }
 
         if (op->fingerprint && r->fingerprint == op->fingerprint
@@ -166,7 +200,8 @@ ngx_http_conflict_shm_holds(ngx_http_conflict_op_t *op)
     album = ngx_http_conflict_history_find(op, history, hash);
 
     for (r = album ? album->rows : NULL; r && !held; r = r->next) {
-        held = (r->version == op->version && r->shown);
+        held = (r->version == op->version && r->shown
+                && ngx_http_conflict_history_shows(r, op->view));
 
         if (held) {
             /* what is read is kept */
@@ -177,4 +212,35 @@ ngx_http_conflict_shm_holds(ngx_http_conflict_op_t *op)
     ngx_http_conflict_history_unlock(op, history);
 
     return held;
+}
+
+
+static ngx_uint_t
+ngx_http_conflict_history_shows(ngx_http_conflict_body_row_t *r, uint64_t view)
+{
+    ngx_uint_t  i;
+
+    for (i = 0; i < r->n_views; i++) {
+
+        if (r->views[i] == view) {
+            return 1;
+        }
+    }
+
+    return 0;
+}
+
+
+/* the same body, to others: of too many of these the first is forgotten */
+
+static void
+ngx_http_conflict_history_show(ngx_http_conflict_body_row_t *r, uint64_t view)
+{
+    if (r->n_views == NGX_HTTP_CONFLICT_ROW_VIEWS) {
+        r->n_views--;
+        ngx_memmove(&r->views[0], &r->views[1],
+                    r->n_views * sizeof(uint64_t));
+    }
+
+    r->views[r->n_views++] = view;
 }

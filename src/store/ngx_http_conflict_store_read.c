@@ -14,8 +14,10 @@ static void ngx_http_conflict_shm_revalidate(ngx_http_conflict_op_t *op,
     ngx_http_conflict_shctx_t *sh, ngx_http_conflict_entry_t *e);
 static void ngx_http_conflict_shm_renumber(ngx_http_conflict_op_t *op,
     ngx_http_conflict_shctx_t *sh, ngx_http_conflict_entry_t *e);
-static void ngx_http_conflict_shm_read(ngx_http_conflict_op_t *op,
+static ngx_uint_t ngx_http_conflict_shm_read(ngx_http_conflict_op_t *op,
     ngx_http_conflict_shctx_t *sh, ngx_http_conflict_entry_t *e);
+static ngx_uint_t ngx_http_conflict_shm_other(ngx_http_conflict_op_t *op,
+    ngx_http_conflict_entry_t *e);
 static void ngx_http_conflict_shm_own(ngx_http_conflict_op_t *op,
     ngx_http_conflict_shctx_t *sh, ngx_http_conflict_entry_t *e);
 static void ngx_http_conflict_shm_date(ngx_http_conflict_op_t *op,
@@ -31,6 +33,14 @@ ngx_http_conflict_shm_peek(ngx_http_conflict_op_t *op,
         return NGX_ERROR;
     }
 
+    if (e == NULL && !op->minted) {
+        /* no read of a client says which version is current */
+        op->state = (sh->closed > ngx_current_msec) ? CONFLICT_QUARANTINED
+                                                    : CONFLICT_UNKNOWN;
+        ngx_http_conflict_shm_answer(op, sh, NULL);
+        return NGX_OK;
+    }
+
     if (e == NULL) {
         e = ngx_http_conflict_shm_new(op, sh);
         if (e == NULL) {
@@ -40,17 +50,17 @@ ngx_http_conflict_shm_peek(ngx_http_conflict_op_t *op,
         /* what is about to be read did not change later than now */
         e->mtime = ngx_http_conflict_shm_now();
 
-        if (!op->minted || sh->closed > ngx_current_msec) {
-            ngx_http_conflict_shm_set(sh, e, CONFLICT_QUARANTINED,
-                                      ngx_max(sh->closed, ngx_current_msec));
+        if (sh->closed > ngx_current_msec) {
+            ngx_http_conflict_shm_set(sh, e, CONFLICT_QUARANTINED, sh->closed);
         }
     }
 
     op->state = ngx_http_conflict_shm_state(e);
 
-    if (op->state == CONFLICT_UNKNOWN && op->minted && e->body == 0) {
-
-        /* nothing that a body could be held against: a new one from now on */
+    if (op->state == CONFLICT_UNKNOWN && op->minted
+        && !(e->body && e->proves && e->view == op->view))
+    {
+        /* no body of this view proves that the version is still that one */
 
         ngx_http_conflict_shm_renumber(op, sh, e);
         op->state = CONFLICT_FREE;
@@ -84,12 +94,13 @@ ngx_http_conflict_shm_observe(ngx_http_conflict_op_t *op,
     state = ngx_http_conflict_shm_state(e);
 
     if (state == CONFLICT_FREE && !(op->doubt && op->seen.latest)) {
-        ngx_http_conflict_shm_read(op, sh, e);
 
-    } else if (state == CONFLICT_FREE
-               || (state == CONFLICT_UNKNOWN
-                   && (op->seen.latest
-                       || op->seen.existence == CONFLICT_EXISTS)))
+        if (!ngx_http_conflict_shm_read(op, sh, e)) {
+            return NGX_OK;
+        }
+
+    } else if (op->seen.latest && (state == CONFLICT_FREE
+                                   || state == CONFLICT_UNKNOWN))
     {
         ngx_http_conflict_shm_revalidate(op, sh, e);
 
@@ -105,15 +116,16 @@ ngx_http_conflict_shm_observe(ngx_http_conflict_op_t *op,
 
 
 /*
- * An unknown state ends.  Where the body is the one last shown under this
- * version, the version stays; so do bases that clients hold.
+ * An unknown state ends.  Where the body is the one shown under this version
+ * in the same view, which is that of all writes since, the version stays; so
+ * do bases that clients hold.
  */
 
 static void
 ngx_http_conflict_shm_revalidate(ngx_http_conflict_op_t *op,
     ngx_http_conflict_shctx_t *sh, ngx_http_conflict_entry_t *e)
 {
-    ngx_uint_t  same, changed;
+    ngx_uint_t  same, changed, comparable;
 
     /* what was known of it and is not so any more */
 
@@ -121,8 +133,15 @@ ngx_http_conflict_shm_revalidate(ngx_http_conflict_op_t *op,
                && e->existence != op->seen.existence);
 
     if (op->minted) {
+        comparable = (e->body && op->seen.body && e->view == op->seen.view);
+        same = (comparable && e->body == op->seen.body);
+        changed |= (comparable && !same);
+
+        same &= e->proves;
+
+#if (CONFLICT_BROKEN == 2)
         same = (e->body && e->body == op->seen.body);
-        changed |= (e->body && !same);
+#endif
 
         if (!same) {
             e->fence = ngx_http_conflict_shm_mint(sh, e);
@@ -146,9 +165,13 @@ ngx_http_conflict_shm_revalidate(ngx_http_conflict_op_t *op,
         e->certain = 0;
     }
 
+    op->external = (e->suspect && changed);
+
     e->body = op->seen.body;
+    e->view = op->seen.view;
     e->existence = op->seen.existence;
     e->overlap = 0;
+    e->suspect = 0;
 
     ngx_http_conflict_shm_set(sh, e, CONFLICT_FREE, 0);
 }
@@ -176,49 +199,74 @@ ngx_http_conflict_shm_renumber(ngx_http_conflict_op_t *op,
     e->mtime = mtime;
     e->twice = twice;
     e->existence = CONFLICT_MAY_EXIST;
+    e->body = 0;
     e->last = 0;
     e->pending = 0;
     e->overlap = 0;
+    e->suspect = 0;
 
     ngx_http_conflict_shm_set(sh, e, CONFLICT_FREE, 0);
 }
 
 
-/* a read that fell between two writes, or beside none */
+/*
+ * A read that fell between two writes, or beside none.  1: it has told
+ * something.
+ */
 
-static void
+static ngx_uint_t
 ngx_http_conflict_shm_read(ngx_http_conflict_op_t *op,
     ngx_http_conflict_shctx_t *sh, ngx_http_conflict_entry_t *e)
 {
-    if (op->minted) {
-        op->external = (e->existence != CONFLICT_MAY_EXIST
-                        && e->existence != op->seen.existence);
+    if (ngx_http_conflict_shm_other(op, e)) {
 
-    } else {
-        op->external = op->seen.version
-                       ? e->version != op->seen.version
-                       : e->existence == CONFLICT_EXISTS;
-    }
-
-    if (op->external) {
-        e->fence = ngx_http_conflict_shm_mint(sh, e);
-        e->version = e->fence;
-        e->last = 0;
-
-        if (!op->minted) {
-            ngx_http_conflict_shm_own(op, sh, e);
+        if (!op->minted && conflict_version_older(op->seen.version,
+                                                  e->version))
+        {
+            /* a replica that lags behind, or an old revision */
+            return 0;
         }
+
+        /* which of both is current only a GET of our own can tell */
+
+        op->external = (op->minted || conflict_version_older(e->version,
+                                                       op->seen.version));
+        e->suspect = !op->external;
+
+        ngx_http_conflict_shm_set(sh, e, CONFLICT_QUARANTINED,
+                                  ngx_current_msec);
+        return 1;
     }
 
-    if (op->seen.body) {
+    if (op->seen.body && (e->body == 0 || e->view == op->seen.view)) {
+        /* else what another view was shown stays: it proves as much */
         e->body = op->seen.body;
+        e->view = op->seen.view;
     }
 
-    ngx_http_conflict_shm_date(op, e, op->external);
+    ngx_http_conflict_shm_date(op, e, 0);
 
     e->existence = op->seen.existence;
 
     ngx_http_conflict_shm_set(sh, e, CONFLICT_FREE, 0);
+
+    return 1;
+}
+
+
+/* is it another version, or another resource, than the one that is known? */
+
+static ngx_uint_t
+ngx_http_conflict_shm_other(ngx_http_conflict_op_t *op,
+    ngx_http_conflict_entry_t *e)
+{
+    if (op->minted) {
+        return e->existence != CONFLICT_MAY_EXIST
+               && e->existence != op->seen.existence;
+    }
+
+    return op->seen.version ? e->version != op->seen.version
+                            : e->existence == CONFLICT_EXISTS;
 }
 
 
@@ -318,6 +366,7 @@ ngx_http_conflict_shm_answer(ngx_http_conflict_op_t *op,
         op->version = e->version;
         op->fence = e->fence;
         op->body = e->body;
+        op->body_view = e->view;
         op->mtime = e->mtime;
         op->twice = e->twice;
         op->dated = e->dated;
@@ -333,6 +382,7 @@ ngx_http_conflict_shm_answer(ngx_http_conflict_op_t *op,
         op->version = 0;
         op->fence = 0;
         op->body = 0;
+        op->body_view = 0;
         op->mtime = CONFLICT_TIME_NONE;
         op->twice = 0;
         op->dated = 0;

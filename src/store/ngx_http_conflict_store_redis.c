@@ -99,6 +99,7 @@ ngx_http_conflict_redis_begin(ngx_http_conflict_op_t *op)
     ngx_http_conflict_redis_number(&args, pre->exact);
     ngx_http_conflict_redis_given(op, &args, token);
     ngx_http_conflict_redis_bytes(&args, &op->lock.user);
+    ngx_http_conflict_redis_hash(&args, op->view);
     ngx_http_conflict_redis_number(&args, pre->matches);
 
     for (i = 0; i < pre->matches; i++) {
@@ -130,6 +131,7 @@ ngx_http_conflict_redis_peek(ngx_http_conflict_op_t *op)
                                  ngx_http_conflict_redis_token());
     ngx_http_conflict_redis_text(&args, "peek");
     ngx_http_conflict_redis_number(&args, !op->minted);
+    ngx_http_conflict_redis_hash(&args, op->view);
 
     if (op->rows) {
         ngx_http_conflict_redis_number(&args, op->row_ttl);
@@ -163,6 +165,7 @@ ngx_http_conflict_redis_observe(ngx_http_conflict_op_t *op)
     ngx_http_conflict_redis_version(&args, op->version);
     ngx_http_conflict_redis_version(&args, op->seen.version);
     ngx_http_conflict_redis_hash(&args, op->seen.body);
+    ngx_http_conflict_redis_hash(&args, op->seen.view);
     ngx_http_conflict_redis_date(&args, op->seen.mtime);
     ngx_http_conflict_redis_number(&args, op->seen.existence);
     ngx_http_conflict_redis_number(&args, op->seen.latest);

@@ -81,6 +81,7 @@ ngx_http_conflict_shm_commit(ngx_http_conflict_op_t *op,
     e->certain = 1;
     e->pending = 0;
     e->body = 0;
+    e->suspect = 0;
 
     ngx_http_conflict_failpoint();
 
@@ -187,6 +188,8 @@ ngx_http_conflict_shm_mine(ngx_http_conflict_op_t *op,
 
     /* whoever has the lease cannot tell which came last */
     e->overlap = 1;
+    e->proves = (e->body && op->view && e->view == op->view
+                 && (state == CONFLICT_FREE || e->proves));
 
     switch (state) {
 

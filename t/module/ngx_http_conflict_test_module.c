@@ -235,6 +235,7 @@ ngx_http_conflict_test_handler(ngx_http_request_t *r)
     op->quarantine = ngx_http_conflict_test_arg(r, "quarantine",
                                                 op->quarantine);
     op->fingerprint = ngx_http_conflict_test_arg(r, "fp", op->fingerprint);
+    op->view = ngx_http_conflict_test_arg(r, "view", 1);
     op->minted = ngx_http_conflict_test_arg(r, "minted", op->minted);
     op->fresh = ngx_http_conflict_test_arg(r, "fresh", 0);
     op->force = ngx_http_conflict_test_arg(r, "force", 0);
@@ -260,6 +261,7 @@ ngx_http_conflict_test_handler(ngx_http_request_t *r)
 
     row.version = ngx_http_conflict_test_arg(r, "row", 0);
     row.fingerprint = op->fingerprint;
+    row.view = op->view;
     row.certain = ngx_http_conflict_test_arg(r, "certain", 0);
     row.shown = ngx_http_conflict_test_arg(r, "shown", 0);
     row.read = ngx_http_conflict_test_arg(r, "read", 0);
@@ -270,6 +272,7 @@ ngx_http_conflict_test_handler(ngx_http_request_t *r)
     op->seen.version = ngx_http_conflict_test_arg(r, "version",
                                                   op->seen.version);
     op->seen.body = ngx_http_conflict_test_arg(r, "body", 0);
+    op->seen.view = op->view;
     op->seen.latest = ngx_http_conflict_test_arg(r, "latest", 0);
     op->seen.existence = ngx_http_conflict_test_arg(r, "existence",
                                                     CONFLICT_EXISTS);

@@ -6,9 +6,10 @@
 --               9 force, 10 report, 11 lease, 12 quarantine (msec),
 --               13 fingerprint, 14 kinds of preconditions, 15 base,
 --               16 unmodified (usec), 17 exact, 18 token of a lock, 19 user,
---               20 number of match tags, then these, then those of none-match
--- output:  ... state, present, version, fence, hash of the body, mtime,
---               twice and 2 * dated, existence, wait (msec), clock
+--               20 view, 21 number of match tags, then these, then those of
+--               none-match
+-- output:  ... state, present, version, fence, hash of the body, its view,
+--               mtime, twice and 2 * dated, existence, wait (msec), clock
 --               (usec), verdict,
 --               header, leased, overlap, doubt; with LOCKED the lock
 
@@ -23,7 +24,7 @@ local NONE_MATCH, NONE_ANY = 0x10, 0x20
 
 local own, report = ARGV[7] == '1', ARGV[10] == '1'
 local fingerprint, base = ARGV[13], ARGV[15]
-local kinds, last_match = tonumber(ARGV[14]), 20 + ARGV[20]
+local kinds, last_match = tonumber(ARGV[14]), 21 + ARGV[21]
 
 local function kind(bits)
     return bit.band(kinds, bits) ~= 0
@@ -45,7 +46,7 @@ local function match(e, pending)
         return e.existence == EXISTS and HOLDS or UNSURE
     end
 
-    for i = 21, last_match do
+    for i = 22, last_match do
         if ARGV[i] == e.v or ARGV[i] == pending then
             return HOLDS
         end
@@ -186,6 +187,7 @@ then
         e.made = true
     end
 
+    e.proves = provable(e, state, ARGV[20])
     e.known = state == FREE and 1 or 0
     e.overlap = (state == LEASED or state == QUARANTINED) and 1 or 0
     e.f = mint(e)

@@ -12,9 +12,11 @@
 -- An entry is one string of words: flags, version, fence (the highest handed
 -- out), until (msec; of a free one: when it was saved), quarantine (msec),
 -- token of the lease, token of the last settle, fingerprint of the last
--- write, that of the one in flight, hash of the body shown, mtime (usec),
--- incarnation.  The flags are digits: state, existence, twice, dated, known,
--- overlap, certain, verdict and header of the begin.  "-" is none.
+-- write, that of the one in flight, hash of the body shown, view that it was
+-- shown in, mtime (usec), incarnation.  The flags are digits: state, existence,
+-- twice, dated, known, overlap, certain, verdict and header of the begin,
+-- proves: all writes since were of that view, suspect: unknown since a read.
+-- "-" is none.
 --
 -- Numbers stay text where they can: Lua's have 53 bits, and to print them
 -- takes longer than all the rest.
@@ -86,6 +88,44 @@ local function minted(version)
     return n and n < LIMIT and n or nil
 end
 
+-- more than any before, and at least the time: no number comes back
+
+local function mint(e)
+    return text(max(tonumber(e.f or 0), minted(e.v or 0) or 0, now - 1) + 1)
+end
+
+local function new(own)
+    local e = {
+        u = now, q = 0, l = '-', p = '-', b = '-', s = '-', w = '-', z = '-',
+        m = '-', state = FREE, existence = MAY_EXIST, twice = 0, dated = 0,
+        known = 0, overlap = 0, certain = 0, verdict = 0, header = 0,
+        proves = 0, suspect = 0
+    }
+
+    e.f = mint(e)
+    e.v = own and '0' or e.f
+
+    return e
+end
+
+local function set(e, state, till)
+    e.state, e.u = state, till
+
+    if state == FREE then
+        e.u, e.q, e.w, e.suspect = now, 0, '-', 0
+    end
+end
+
+local function save(e)
+    call('SET', key,
+         e.state .. e.existence .. e.twice .. e.dated .. e.known .. e.overlap
+         .. e.certain .. e.verdict .. e.header .. e.proves .. e.suspect .. ' '
+         .. e.v .. ' ' .. e.f .. ' ' .. text(e.u) .. ' ' .. e.q .. ' ' .. e.w
+         .. ' ' .. e.z .. ' ' .. e.l .. ' ' .. e.p .. ' ' .. e.b .. ' ' .. e.s
+         .. ' ' .. e.m .. ' ' .. id,
+         'PX', text(max(ttl, e.u + e.q - now + 60000)))
+end
+
 local function load()
     local value = call('GET', key)
 
@@ -96,12 +136,20 @@ local function load()
     local e = {}
     local flags, u, q, i
 
-    flags, e.v, e.f, u, q, e.w, e.z, e.l, e.p, e.b, e.m, i = string.match(
+    flags, e.v, e.f, u, q, e.w, e.z, e.l, e.p, e.b, e.s, e.m, i = string.match(
         value, '^(%d+) (%S+) (%d+) (%d+) (%d+) (%S+) (%S+) (%S+) (%S+) (%S+)'
-               .. ' (%S+) (%S+)$')
+               .. ' (%S+) (%S+) (%S+)$')
+
+    if not flags then
+        -- of another release of the module, whose writes may be in flight
+        e = new(true)
+        set(e, QUARANTINED, now + ARGV[4])
+        save(e)
+        return e
+    end
 
     local state, existence, twice, dated, known, overlap, certain, verdict,
-          header = string.byte(flags, 1, 9)
+          header, proves, suspect = string.byte(flags, 1, 11)
 
     state, u, q = state - 48, tonumber(u), tonumber(q)
 
@@ -124,6 +172,7 @@ local function load()
     e.existence, e.twice, e.dated = existence - 48, twice - 48, dated - 48
     e.known, e.overlap, e.certain = known - 48, overlap - 48, certain - 48
     e.verdict, e.header = verdict - 48, header - 48
+    e.proves, e.suspect = proves - 48, suspect - 48
 
     return e
 end
@@ -141,40 +190,11 @@ local function state_of(e)
     return e.state
 end
 
--- more than any before, and at least the time: no number comes back
+-- would a body that "view" shows again prove that nothing was changed since
 
-local function mint(e)
-    return text(max(tonumber(e.f or 0), minted(e.v or 0) or 0, now - 1) + 1)
-end
-
-local function new(own)
-    local e = {
-        u = now, q = 0, l = '-', p = '-', b = '-', w = '-', z = '-', m = '-',
-        state = FREE, existence = MAY_EXIST, twice = 0, dated = 0, known = 0,
-        overlap = 0, certain = 0, verdict = 0, header = 0
-    }
-
-    e.f = mint(e)
-    e.v = own and '0' or e.f
-
-    return e
-end
-
-local function set(e, state, till)
-    e.state, e.u = state, till
-
-    if state == FREE then
-        e.u, e.q, e.w = now, 0, '-'
-    end
-end
-
-local function save(e)
-    call('SET', key,
-         e.state .. e.existence .. e.twice .. e.dated .. e.known .. e.overlap
-         .. e.certain .. e.verdict .. e.header .. ' ' .. e.v .. ' ' .. e.f
-         .. ' ' .. text(e.u) .. ' ' .. e.q .. ' ' .. e.w .. ' ' .. e.z .. ' '
-         .. e.l .. ' ' .. e.p .. ' ' .. e.b .. ' ' .. e.m .. ' ' .. id,
-         'PX', text(max(ttl, e.u + e.q - now + 60000)))
+local function provable(e, state, view)
+    return e.b ~= '-' and view ~= '-' and e.s == view
+           and (state == FREE or e.proves == 1) and 1 or 0
 end
 
 -- "state" and "e" as they were judged, "till" when that may change
@@ -183,12 +203,12 @@ local function reply(state, e, till, more)
     local wait = till and till > now and till - now or 0
 
     if not e then
-        return token .. ' ' .. born .. ' ' .. state .. ' 0 0 0 - - 0 0 '
+        return token .. ' ' .. born .. ' ' .. state .. ' 0 0 0 - - - 0 0 '
                .. wait .. ' ' .. usec() .. ' ' .. more
     end
 
     return token .. ' ' .. born .. ' ' .. state .. (e.made and ' 0 ' or ' 1 ')
-           .. e.v .. ' ' .. e.f .. ' ' .. e.b .. ' ' .. e.m .. ' '
+           .. e.v .. ' ' .. e.f .. ' ' .. e.b .. ' ' .. e.s .. ' ' .. e.m .. ' '
            .. e.twice + 2 * e.dated .. ' ' .. e.existence .. ' ' .. wait
            .. ' ' .. usec() .. ' ' .. more
 end

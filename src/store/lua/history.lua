@@ -7,42 +7,49 @@
 --               seen to pass, 10 shown, 11 fence where a read has shown it,
 --               then kept only if nothing has begun since ("-": by a write),
 --               12 how many bodies, 13 their bytes together, 14 ttl (msec),
---               15 a hash of who sees it, 16 body
---          recall: 7 version, 8 fingerprint
+--               15 view, 16 body
+--          recall: 7 version, 8 fingerprint, 9 view
 -- output:  ... keep: nothing more
---          recall: held, repeat, certain, who was shown the body held, its
---               length, length of what the write has made, then both
+--          recall: held, repeat, certain, length of the body held, length of
+--               what the write has made, then both
 --
--- A hash: a field for each version, "-" before it where that was not shown,
--- and "order", which lists them oldest first: version,fingerprint,certain,
--- shown,length,viewer and a space.
+-- A hash: a field for each body, and "order", which lists them oldest first:
+-- version,fingerprint,certain,shown,length,name,views and a space.  The name
+-- is the first view of it, and the views are between dots.
 
 local history, version, fingerprint = KEYS[3], ARGV[7], ARGV[8]
 
+local VIEWS = 16
+
 local function field(row)
-    return (row.s == '1' and '' or '-') .. row.v
+    return (row.s == '1' and '' or '-') .. row.v .. '/' .. row.name
 end
 
-local rows, bytes, at = {}, 0, nil
+local function shows(row, view)
+    return string.find(row.views, '.' .. view .. '.', 1, true)
+end
 
-for v, f, c, s, n, w in string.gmatch(
+local rows, bytes = {}, 0
+
+for v, f, c, s, n, name, views in string.gmatch(
     call('HGET', history, 'order') or '',
-    '(%S-),(%S-),(%d),(%d),(%d+),(%d+) ')
+    '(%S-),(%S-),(%d),(%d),(%d+),(%d+),(%S*) ')
 do
-    rows[#rows + 1] = { v = v, f = f, c = c, s = s, n = tonumber(n), w = w }
+    rows[#rows + 1] = { v = v, f = f, c = c, s = s, n = tonumber(n),
+                        name = name, views = views }
     bytes = bytes + n
-
-    if v == version then
-        at = rows[#rows]
-    end
 end
 
 if ARGV[6] == 'recall' then
 
-    local body = at and call('HGET', history, field(at))
-    local made, certain
+    local body, made, certain
 
     for _, row in ipairs(rows) do
+
+        if row.v == version and ARGV[9] ~= '-' and shows(row, ARGV[9]) then
+            body = call('HGET', history, field(row))
+        end
+
         if fingerprint ~= '-' and row.f == fingerprint then
             made, certain = call('HGET', history, field(row)), row.c
         end
@@ -50,7 +57,7 @@ if ARGV[6] == 'recall' then
 
     return token .. ' ' .. born .. (body and ' 1' or ' 0')
            .. (made and ' 1 ' or ' 0 ') .. (certain or '0') .. ' '
-           .. (at and at.w or '0') .. ' ' .. #(body or '') .. ' ' .. #(made or '') .. ' ' .. (body or '')
+           .. #(body or '') .. ' ' .. #(made or '') .. ' ' .. (body or '')
            .. (made or '')
 end
 
@@ -63,27 +70,79 @@ if ARGV[11] ~= '-' then
 end
 
 local gone = {}
+local view, body = ARGV[15] == '-' and '0' or ARGV[15], ARGV[16]
+local at
+
+for i, row in ipairs(rows) do
+    if row.v == version and shows(row, view) then
+        at = i
+    end
+end
 
 if at and fingerprint ~= '-' then
-    at.f, at.c = fingerprint, ARGV[9]
+    rows[at].f, rows[at].c = fingerprint, ARGV[9]
 end
+
+local certain = ARGV[9]
+
+if at and rows[at].s == '0' and ARGV[10] == '1' then
+
+    -- what was not shown gives way to what was
+
+    local row = table.remove(rows, at)
+
+    gone[1], bytes, at = field(row), bytes - row.n, nil
+    fingerprint, certain = row.f, row.c
+end
+
+local fresh
 
 if not at then
-    at = { v = version, f = fingerprint, c = ARGV[9], n = 0 }
-    rows[#rows + 1] = at
 
-elseif at.s == '1' or ARGV[10] == '0' then
-    -- the first body of a version stays
-    at.stays = true
+    for _, row in ipairs(rows) do
+        if row.v == version and row.s == ARGV[10] and row.n == #body
+            and call('HGET', history, field(row)) == body
+        then
+            at = row
+        end
+    end
 
-else
-    gone[1] = field(at)
-end
+    if at then
 
-if not at.stays then
-    bytes = bytes - at.n + #ARGV[16]
-    at.s, at.n = ARGV[10], #ARGV[16]
-    at.w = ARGV[15] == '-' and '0' or ARGV[15]
+        -- the same body, to others: of too many the first is forgotten
+
+        if fingerprint ~= '-' then
+            at.f, at.c = fingerprint, certain
+        end
+
+        at.views = at.views .. view .. '.'
+
+        local _, n = string.gsub(at.views, '%d+', '')
+
+        if n > VIEWS then
+            at.views = string.gsub(at.views, '^%.%d+', '', 1)
+        end
+
+    else
+        local name, free = view, false
+
+        while not free do
+            free = true
+
+            for _, row in ipairs(rows) do
+                if row.v == version and row.name == name then
+                    -- of a body that it was the first view of once
+                    name, free = name .. '0', false
+                end
+            end
+        end
+
+        fresh = { v = version, f = fingerprint, c = certain, s = ARGV[10],
+                  n = #body, name = name, views = '.' .. view .. '.' }
+
+        rows[#rows + 1] = fresh
+        bytes = bytes + #body
+    end
 end
 
 while #rows > 1
@@ -98,7 +157,7 @@ local order = ''
 
 for _, row in ipairs(rows) do
     order = order .. row.v .. ',' .. row.f .. ',' .. row.c .. ',' .. row.s
-            .. ',' .. row.n .. ',' .. row.w .. ' '
+            .. ',' .. row.n .. ',' .. row.name .. ',' .. row.views .. ' '
 end
 
 call('HSET', history, 'order', order)
@@ -107,8 +166,8 @@ for _, name in ipairs(gone) do
     call('HDEL', history, name)
 end
 
-if not at.stays and not at.gone then
-    call('HSET', history, field(at), ARGV[16])
+if fresh and not fresh.gone then
+    call('HSET', history, field(fresh), body)
 end
 
 call('PEXPIRE', history, ARGV[14])

@@ -4,9 +4,10 @@
 --          ARGV 6 verb, 7 token or "-", 8 user, 9 client, 10 fresh: the token
 --               of a new one, 11 idle (msec), 12 force;
 --               count and drop: 7 the key of the lock, 8 quota, 9 idle
--- output:  ... state, present, version, fence, hash of the body, mtime,
---               twice and 2 * dated, existence, wait (msec), clock (usec),
---               result, the lock; count: ... 1 where it is not one too many
+-- output:  ... state, present, version, fence, hash of the body, its view,
+--               mtime, twice and 2 * dated, existence, wait (msec), clock
+--               (usec), result, the lock; count: ... 1 where it is not one
+--               too many
 --
 -- The locks of a user are a sorted set of their keys, by when they end: a key
 -- of another slot, so it is asked on its own.

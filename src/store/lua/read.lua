@@ -2,14 +2,14 @@
 --
 -- input:   KEYS 3, if it is there: the history of the entry
 --          ARGV 6 verb, 7 own: 1 where the upstream owns versions;
---          peek: 8 ttl of the history (msec)
+--          peek: 8 view, 9 ttl of the history (msec)
 --          observe: 8 fence and 9 version, as read before, then what was
---               seen: 10 version ("0": none), 11 hash of the body,
---               12 mtime (usec), 13 existence, 14 latest: by a GET of ours,
---               15 doubt: and not to be believed what is known
--- output:  ... state, present, version, fence, hash of the body, mtime,
---               twice, existence, wait (msec), clock (usec), applied,
---               external, held: the history has this version
+--               seen: 10 version ("0": none), 11 hash of the body, 12 its view,
+--               13 mtime (usec), 14 existence, 15 latest: by a GET of ours,
+--               16 doubt: and not to be believed what is known
+-- output:  ... state, present, version, fence, hash of the body, its view,
+--               mtime, twice, existence, wait (msec), clock (usec), applied,
+--               external, held: the history has this version in this view
 
 local own = ARGV[7] == '1'
 
@@ -37,24 +37,31 @@ end
 
 if ARGV[6] == 'peek' then
 
+    if not e and own then
+        -- no read of a client says which version is current
+        return reply(state, nil, closed, '0 0 0')
+    end
+
     if not e then
-        e = new(own)
+        e = new(false)
 
         -- what is about to be read did not change later than now
         e.m = usec()
 
-        if own or closed > now then
-            set(e, QUARANTINED, max(closed, now))
+        if closed > now then
+            set(e, QUARANTINED, closed)
         end
 
         save(e)
 
-    elseif state == UNKNOWN and not own and e.b == '-' then
+    elseif state == UNKNOWN and not own and provable(e, state, ARGV[8]) == 0
+    then
 
-        -- nothing that a body could be held against: a new one from now on
+        -- no body of this view proves that the version is still that one
 
         e.f = mint(e)
         e.v, e.l, e.p, e.overlap, e.existence = e.f, '-', '-', 0, MAY_EXIST
+        e.b, e.s = '-', '-'
         move(usec())
         set(e, FREE, 0)
         save(e)
@@ -68,19 +75,28 @@ if ARGV[6] == 'peek' then
     local held = 0
 
     if KEYS[3] then
-        held = call('HEXISTS', KEYS[3], e.v)
+        for v, s, views in string.gmatch(
+            call('HGET', KEYS[3], 'order') or '',
+            '(%S-),%S-,%d,(%d),%d+,%d+,(%S*) ')
+        do
+            if v == e.v and s == '1'
+                and string.find(views, '.' .. ARGV[8] .. '.', 1, true)
+            then
+                held = 1
+            end
+        end
 
-        if held == 1 and call('PTTL', KEYS[3]) < ARGV[8] * 3 / 4 then
+        if held == 1 and call('PTTL', KEYS[3]) < ARGV[9] * 3 / 4 then
             -- what is read is kept
-            call('PEXPIRE', KEYS[3], ARGV[8])
+            call('PEXPIRE', KEYS[3], ARGV[9])
         end
     end
 
     return reply(state_of(e), e, ends(e), '0 0 ' .. held)
 end
 
-local version, body = ARGV[10], ARGV[11]
-local existence = tonumber(ARGV[13])
+local version, body, view = ARGV[10], ARGV[11], ARGV[12]
+local existence = tonumber(ARGV[14])
 
 if not e or e.f ~= ARGV[8] or e.v ~= ARGV[9] then
     -- something else has happened since
@@ -88,6 +104,13 @@ if not e or e.f ~= ARGV[8] or e.v ~= ARGV[9] then
 end
 
 local external, changed = false, false
+
+-- opaque versions have no order
+
+local function older(a, b)
+    local m, n = minted(a), minted(b)
+    return m and n and m < n
+end
 
 -- the upstream's own; a resource that is gone gets one of ours, which is in
 -- no range that an upstream could use, as CONFLICT_VERSION_OPAQUE
@@ -104,7 +127,7 @@ local function take()
 end
 
 local function date()
-    local mtime, noted = tonumber(ARGV[12]), tonumber(e.m)
+    local mtime, noted = tonumber(ARGV[13]), tonumber(e.m)
 
     if not mtime then
 
@@ -113,17 +136,17 @@ local function date()
         end
 
     elseif e.dated == 0 or not noted then
-        e.m, e.twice = ARGV[12], 0
+        e.m, e.twice = ARGV[13], 0
 
     elseif changed then
         move(mtime)
 
     elseif second(mtime) ~= second(noted) then
-        e.m, e.twice = ARGV[12], second(mtime) < second(noted) and 1 or 0
+        e.m, e.twice = ARGV[13], second(mtime) < second(noted) and 1 or 0
 
     elseif mtime % 1000000 ~= 0 then
         -- a date's whole second says less than what was noted
-        e.m = ARGV[12]
+        e.m = ARGV[13]
     end
 
     if changed or mtime then
@@ -131,43 +154,51 @@ local function date()
     end
 end
 
-if state == FREE and not (ARGV[14] == '1' and ARGV[15] == '1') then
+if state == FREE and not (ARGV[15] == '1' and ARGV[16] == '1') then
 
     -- a read that fell between two writes, or beside none
 
+    local other
+
     if not own then
-        external = e.existence ~= MAY_EXIST and e.existence ~= existence
+        other = e.existence ~= MAY_EXIST and e.existence ~= existence
 
     elseif version ~= '0' then
-        external = e.v ~= version
+        other = e.v ~= version
 
     else
-        external = e.existence == EXISTS
+        other = e.existence == EXISTS
     end
 
-    changed = external
-
-    if external then
-        e.f = mint(e)
-        e.v, e.l = e.f, '-'
-
-        if own then
-            take()
-        end
+    if other and own and older(version, e.v) then
+        -- a replica that lags behind, or an old revision
+        return reply(state, e, nil, '0 0 0')
     end
 
-    if body ~= '-' then
-        e.b = body
+    if other then
+
+        -- which of both is current only a GET of our own can tell
+
+        external = not own or older(e.v, version)
+        e.suspect = external and 0 or 1
+        set(e, QUARANTINED, now)
+        save(e)
+
+        return reply(UNKNOWN, e, nil, external and '1 1 0' or '1 0 0')
+    end
+
+    if body ~= '-' and (e.b == '-' or e.s == view) then
+        -- else what another view was shown stays: it proves as much
+        e.b, e.s = body, view
     end
 
     date()
 
-elseif state == FREE
-       or state == UNKNOWN and (ARGV[14] == '1' or existence == EXISTS)
-then
+elseif ARGV[15] == '1' and (state == FREE or state == UNKNOWN) then
 
-    -- An unknown state ends.  Where the body is the one last shown under
-    -- this version, the version stays; so do bases that clients hold.
+    -- An unknown state ends.  Where the body is the one shown under this
+    -- version in the same view, which is that of all writes since, the
+    -- version stays; so do bases that clients hold.
 
     -- what was known of it and is not so any more
 
@@ -179,8 +210,10 @@ then
         take()
 
     else
-        changed = e.b == '-' or e.b ~= body
-        other = other or changed and e.b ~= '-'
+        local comparable = e.b ~= '-' and body ~= '-' and e.s == view
+
+        other = other or comparable and e.b ~= body
+        changed = not (comparable and e.b == body and e.proves == 1)
 
         if changed then
             e.f = mint(e)
@@ -195,7 +228,8 @@ then
         e.l, e.p, e.certain = other and e.p or '-', '-', 0
     end
 
-    e.b, e.overlap = body, 0
+    external = e.suspect == 1 and other
+    e.b, e.s, e.overlap = body, view, 0
 
 else
     return reply(state, e, ends(e), '0 0 0')

@@ -3,7 +3,7 @@
 -- input:   ARGV 6 verb, 7 fence, 8 version: before, or of the commit,
 --               9 until: lease or quarantine from now (msec),
 --               10 quarantine (msec), 11 fingerprint, 12 existence,
---               13 mtime (usec), 14 twice
+--               13 mtime (usec), 14 twice, 15 view
 -- output:  ... nothing more
 
 local verb = ARGV[6]
@@ -81,7 +81,7 @@ elseif not mine then
     end
 
     -- whoever has the lease cannot tell which came last
-    e.overlap = 1
+    e.overlap, e.proves = 1, provable(e, state, ARGV[15])
 
     if state == QUARANTINED then
         e.u = max(e.u, till)
@@ -111,7 +111,7 @@ elseif verb == 'abandon' then
 else -- commit
 
     e.v, e.existence, e.z = ARGV[8], ARGV[12], token
-    e.l, e.certain, e.p, e.b = e.p, 1, '-', '-'
+    e.l, e.certain, e.p, e.b, e.s, e.suspect = e.p, 1, '-', '-', '-', 0
     e.m, e.twice, e.dated = ARGV[13], ARGV[14], 1
 
     if e.overlap == 1 then

@@ -233,6 +233,34 @@ ngx_http_conflict_audit_external(ngx_http_conflict_op_t *op)
 }
 
 
+/* beside the write whose GET has found it out, which has its own line */
+
+void
+ngx_http_conflict_audit_found(ngx_http_conflict_ctx_t *ctx)
+{
+    ngx_str_t                   id;
+    ngx_http_conflict_action_e  action;
+
+    id = ctx->id;
+    action = ctx->action;
+
+    ngx_str_null(&ctx->id);
+    ctx->action = NGX_HTTP_CONFLICT_ACT_EXTERNAL;
+
+    ngx_http_conflict_audit(ctx->request, ctx, ctx->latest.status);
+    ngx_http_conflict_audit_external(ctx->op);
+
+    if (ctx->op->data) {
+        ngx_free(ctx->op->data);
+        ctx->op->data = NULL;
+    }
+
+    ctx->id = id;
+    ctx->action = action;
+    ctx->audited = 0;
+}
+
+
 static void
 ngx_http_conflict_audit_write(ngx_http_conflict_log_t *log, u_char *line,
     size_t len)

@@ -78,7 +78,7 @@ ngx_http_conflict_create_loc_conf(ngx_conf_t *cf)
      *     conf->user = NULL;
      *     conf->client = NULL;
      *     conf->entity = NULL;
-     *     conf->methods = 0;
+     *     conf->methods = NULL;
      *     conf->root = NULL;
      *     conf->unbuffered = 0;
      *     conf->fields = NULL;
@@ -140,9 +140,10 @@ ngx_http_conflict_merge_loc_conf(ngx_conf_t *cf, void *parent, void *child)
     conf->client = conf->client ? conf->client : prev->client;
     conf->entity = conf->entity ? conf->entity : prev->entity;
 
-    ngx_conf_merge_bitmask_value(conf->methods, prev->methods,
-                                 (NGX_CONF_BITMASK_SET|NGX_HTTP_PUT
-                                  |NGX_HTTP_PATCH|NGX_HTTP_DELETE));
+    if (conf->methods == NULL) {
+        conf->methods = prev->methods ? prev->methods
+                                      : &ngx_http_conflict_default_methods;
+    }
 
     ngx_conf_merge_ptr_value(conf->base, prev->base,
                              &ngx_http_conflict_default_base);

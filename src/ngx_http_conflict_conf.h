@@ -98,7 +98,7 @@ typedef struct {
     ngx_http_complex_value_t      *client;     /* NULL: $http_x_client */
     ngx_http_complex_value_t      *entity;     /* NULL: the location's name */
 
-    ngx_uint_t                     methods;
+    ngx_array_t                   *methods;    /* ngx_str_t, those that write */
     ngx_http_conflict_source_t    *base;
     ngx_http_conflict_source_t    *version;
     ngx_http_conflict_source_t    *mtime;
@@ -175,6 +175,13 @@ ngx_int_t ngx_http_conflict_guard_lock(ngx_conf_t *cf,
 /* lock_conf.c */
 
 char *ngx_http_conflict_set_lock(ngx_conf_t *cf, ngx_command_t *cmd,
+    void *conf);
+
+/* method.c */
+
+extern ngx_array_t  ngx_http_conflict_default_methods;
+
+char *ngx_http_conflict_set_methods(ngx_conf_t *cf, ngx_command_t *cmd,
     void *conf);
 
 /* moved.c */

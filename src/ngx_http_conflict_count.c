@@ -45,7 +45,7 @@ ngx_http_conflict_count(ngx_http_conflict_ctx_t *ctx)
         }
     }
 
-    if (ctx->write && !ctx->conf->lock) {
+    if (ctx->kind != NGX_HTTP_CONFLICT_KIND_READ && !ctx->conf->lock) {
         n = ngx_http_conflict_count_add(count, n, ctx->outcome, 1);
         n = ngx_http_conflict_count_add(count, n, NGX_HTTP_CONFLICT_N_WAITED,
                                         ctx->wait_time != 0);

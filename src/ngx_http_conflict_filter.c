@@ -35,7 +35,9 @@ ngx_http_conflict_header_filter(ngx_http_request_t *r)
 
     ctx = ngx_http_conflict_ctx(r->main);
 
-    if (ctx == NULL || ctx->op == NULL) {
+    if (ctx == NULL
+        || (ctx->op == NULL && ctx->kind != NGX_HTTP_CONFLICT_KIND_POST))
+    {
         return ngx_http_next_header_filter(r);
     }
 
@@ -73,8 +75,20 @@ ngx_http_conflict_header_filter(ngx_http_request_t *r)
         ctx->tag = r->headers_out.etag->value;
     }
 
-    rc = ctx->write ? ngx_http_conflict_write_header(r, ctx)
-                    : ngx_http_conflict_read_header(r, ctx);
+    switch (ctx->kind) {
+
+    case NGX_HTTP_CONFLICT_KIND_READ:
+        rc = ngx_http_conflict_read_header(r, ctx);
+        break;
+
+    case NGX_HTTP_CONFLICT_KIND_WRITE:
+        rc = ngx_http_conflict_write_header(r, ctx);
+        break;
+
+    default: /* NGX_HTTP_CONFLICT_KIND_POST, UNCHECKED */
+        rc = ngx_http_conflict_method_header(r, ctx);
+    }
+
     if (rc != NGX_OK) {
         return NGX_ERROR;
     }
@@ -254,7 +268,8 @@ ngx_http_conflict_write_header(ngx_http_request_t *r,
 
     tagged = ctx->committed && op->applied
              && op->seen.existence == CONFLICT_EXISTS
-             && !(ctx->method == NGX_HTTP_PUT && ctx->rewritten);
+             && !(ctx->method == NGX_HTTP_PUT && ctx->rewritten)
+             && !ngx_http_conflict_method_created(r);
 
     if (op->minted && !ctx->conf->report
         && ngx_http_conflict_set_etag(r, tagged ? op->version : 0) != NGX_OK)

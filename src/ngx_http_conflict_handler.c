@@ -11,7 +11,8 @@
 
 
 static ngx_http_conflict_ctx_t *ngx_http_conflict_create_ctx(
-    ngx_http_request_t *r, ngx_http_conflict_loc_conf_t *nlcf);
+    ngx_http_request_t *r, ngx_http_conflict_loc_conf_t *nlcf,
+    ngx_http_conflict_kind_e kind);
 static void ngx_http_conflict_cleanup(void *data);
 static ngx_int_t ngx_http_conflict_write(ngx_http_request_t *r,
     ngx_http_conflict_ctx_t *ctx);
@@ -32,6 +33,7 @@ ngx_int_t
 ngx_http_conflict_handler(ngx_http_request_t *r)
 {
     ngx_http_conflict_ctx_t       *ctx;
+    ngx_http_conflict_kind_e       kind;
     ngx_http_conflict_loc_conf_t  *nlcf;
 
     if (r != r->main) {
@@ -56,16 +58,22 @@ ngx_http_conflict_handler(ngx_http_request_t *r)
     if (ctx == NULL) {
         nlcf = ngx_http_get_module_loc_conf(r, ngx_http_conflict_module);
 
-        if (!nlcf->lock
-            && (nlcf->policy == NGX_HTTP_CONFLICT_OFF
-                || r->method == NGX_HTTP_UNKNOWN
-                || !(r->method
-                     & (nlcf->methods|NGX_HTTP_GET|NGX_HTTP_HEAD))))
-        {
+        if (nlcf->lock) {
+            kind = (r->method & (NGX_HTTP_GET|NGX_HTTP_HEAD))
+                   ? NGX_HTTP_CONFLICT_KIND_READ
+                   : NGX_HTTP_CONFLICT_KIND_WRITE;
+
+        } else {
+            kind = (nlcf->policy == NGX_HTTP_CONFLICT_OFF)
+                   ? NGX_HTTP_CONFLICT_KIND_NONE
+                   : ngx_http_conflict_method(r, nlcf);
+        }
+
+        if (kind == NGX_HTTP_CONFLICT_KIND_NONE) {
             return NGX_DECLINED;
         }
 
-        ctx = ngx_http_conflict_create_ctx(r, nlcf);
+        ctx = ngx_http_conflict_create_ctx(r, nlcf, kind);
         if (ctx == NULL) {
             return NGX_HTTP_INTERNAL_SERVER_ERROR;
         }
@@ -82,8 +90,17 @@ ngx_http_conflict_handler(ngx_http_request_t *r)
         return ngx_http_conflict_lock(r, ctx);
     }
 
-    return ctx->write ? ngx_http_conflict_write(r, ctx)
-                      : ngx_http_conflict_read(r, ctx);
+    switch (ctx->kind) {
+
+    case NGX_HTTP_CONFLICT_KIND_READ:
+        return ngx_http_conflict_read(r, ctx);
+
+    case NGX_HTTP_CONFLICT_KIND_WRITE:
+        return ngx_http_conflict_write(r, ctx);
+
+    default: /* NGX_HTTP_CONFLICT_KIND_POST, UNCHECKED */
+        return ngx_http_conflict_method_unchecked(r, ctx);
+    }
 }
 
 
@@ -115,7 +132,7 @@ ngx_http_conflict_ctx(ngx_http_request_t *r)
 
 static ngx_http_conflict_ctx_t *
 ngx_http_conflict_create_ctx(ngx_http_request_t *r,
-    ngx_http_conflict_loc_conf_t *nlcf)
+    ngx_http_conflict_loc_conf_t *nlcf, ngx_http_conflict_kind_e kind)
 {
     ngx_http_cleanup_t       *cln;
     ngx_http_conflict_ctx_t  *ctx;
@@ -139,7 +156,8 @@ ngx_http_conflict_create_ctx(ngx_http_request_t *r,
     ctx->conf = nlcf;
     ctx->client_time = CONFLICT_TIME_NONE;
     ctx->against_time = CONFLICT_TIME_NONE;
-    ctx->write = !(r->method & (NGX_HTTP_GET|NGX_HTTP_HEAD));
+    ctx->kind = kind;
+    ctx->write = (kind == NGX_HTTP_CONFLICT_KIND_WRITE);
     ctx->method = r->method;
     ctx->method_name = r->method_name;
 
@@ -168,7 +186,14 @@ ngx_http_conflict_cleanup(void *data)
     }
 
     if (ctx->op) {
-        ngx_http_conflict_settle_end(ctx);
+
+        if (ctx->kind == NGX_HTTP_CONFLICT_KIND_UNCHECKED) {
+            ngx_http_conflict_settle_unchecked(ctx, 0);
+
+        } else {
+            ngx_http_conflict_settle_end(ctx);
+        }
+
         ngx_http_conflict_count(ctx);
         ngx_http_conflict_op_release(ctx->op);
         ctx->op = NULL;
@@ -409,6 +434,10 @@ ngx_http_conflict_observed(ngx_http_conflict_ctx_t *ctx)
     }
 
     ctx->store_time += ngx_current_msec - ctx->store_start;
+
+    if (ctx->op->external) {
+        ngx_http_conflict_audit_found(ctx);
+    }
 
     ctx->op->fresh = ctx->op->applied;
     ctx->latest.valid = ctx->op->applied;

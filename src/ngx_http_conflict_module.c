@@ -16,15 +16,6 @@ static ngx_int_t ngx_http_conflict_init_process(ngx_cycle_t *cycle);
 static void ngx_http_conflict_exit_process(ngx_cycle_t *cycle);
 
 
-static ngx_conf_bitmask_t  ngx_http_conflict_methods[] = {
-    { ngx_string("POST"), NGX_HTTP_POST },
-    { ngx_string("PUT"), NGX_HTTP_PUT },
-    { ngx_string("PATCH"), NGX_HTTP_PATCH },
-    { ngx_string("DELETE"), NGX_HTTP_DELETE },
-    { ngx_null_string, 0 }
-};
-
-
 static ngx_conf_enum_t  ngx_http_conflict_header_statuses[] = {
     { ngx_string("409"), NGX_HTTP_CONFLICT },
     { ngx_string("412"), NGX_HTTP_PRECONDITION_FAILED },
@@ -82,9 +73,9 @@ static ngx_command_t  ngx_http_conflict_commands[] = {
 
     { ngx_string("conflict_methods"),
       NGX_HTTP_CONFLICT_ANY_CONF|NGX_CONF_1MORE,
-      ngx_conf_set_bitmask_slot,
+      ngx_http_conflict_set_methods,
       ngx_http_conflict_offset(methods),
-      &ngx_http_conflict_methods },
+      NULL },
 
     { ngx_string("conflict_base"),
       NGX_HTTP_CONFLICT_ANY_CONF|NGX_CONF_TAKE1,

@@ -36,6 +36,17 @@ typedef enum {
 } ngx_http_conflict_st_e;
 
 
+/* what the module has to do with a request, by its method */
+
+typedef enum {
+    NGX_HTTP_CONFLICT_KIND_NONE = 0,
+    NGX_HTTP_CONFLICT_KIND_READ,
+    NGX_HTTP_CONFLICT_KIND_WRITE,
+    NGX_HTTP_CONFLICT_KIND_POST,         /* not guarded: its tag is watched */
+    NGX_HTTP_CONFLICT_KIND_UNCHECKED     /* it may write what nobody guards */
+} ngx_http_conflict_kind_e;
+
+
 /* the token of the Conflict field; the names are in answer.c */
 
 typedef enum {
@@ -180,6 +191,7 @@ struct ngx_http_conflict_ctx_s {
     ngx_http_request_t            *request;
     ngx_http_conflict_loc_conf_t  *conf;       /* of where it was guarded */
     ngx_http_conflict_op_t        *op;
+    ngx_http_conflict_kind_e       kind;
     ngx_http_conflict_st_e         state;
     ngx_http_conflict_outcome_e    outcome;
     ngx_http_conflict_error_e      error;
@@ -265,6 +277,20 @@ ngx_http_conflict_ctx_t *ngx_http_conflict_ctx(ngx_http_request_t *r);
  */
 ngx_int_t ngx_http_conflict_key(ngx_http_request_t *r,
     ngx_http_conflict_loc_conf_t *nlcf, ngx_str_t *resource, ngx_str_t *key);
+
+/* method.c */
+
+ngx_http_conflict_kind_e ngx_http_conflict_method(ngx_http_request_t *r,
+    ngx_http_conflict_loc_conf_t *nlcf);
+
+/* A request that is neither a read nor a guarded write: before, and after. */
+ngx_int_t ngx_http_conflict_method_unchecked(ngx_http_request_t *r,
+    ngx_http_conflict_ctx_t *ctx);
+ngx_int_t ngx_http_conflict_method_header(ngx_http_request_t *r,
+    ngx_http_conflict_ctx_t *ctx);
+
+/* Are the validators of the response those of another resource? */
+ngx_uint_t ngx_http_conflict_method_created(ngx_http_request_t *r);
 
 /* view.c */
 
@@ -492,6 +518,14 @@ void ngx_http_conflict_settle_header(ngx_http_conflict_ctx_t *ctx);
  */
 void ngx_http_conflict_settle_body(ngx_http_conflict_ctx_t *ctx);
 void ngx_http_conflict_settle_end(ngx_http_conflict_ctx_t *ctx);
+
+/*
+ * A request of a method that is not guarded has been answered with this
+ * status, or was not where it is 0: what it may have done makes the entry of
+ * its target unknown.
+ */
+void ngx_http_conflict_settle_unchecked(ngx_http_conflict_ctx_t *ctx,
+    ngx_uint_t status);
 
 /*
  * Settles by what the upstream has said so far, for a request that is about

@@ -162,6 +162,9 @@ void ngx_http_conflict_audit(ngx_http_request_t *r,
     ngx_http_conflict_ctx_t *ctx, ngx_uint_t status);
 ngx_int_t ngx_http_conflict_audit_id(ngx_http_conflict_ctx_t *ctx);
 
+/* The module's own GET has found a change that did not pass through it. */
+void ngx_http_conflict_audit_found(ngx_http_conflict_ctx_t *ctx);
+
 /* op->done of an observe: writes the line that was prepared, if it is so. */
 void ngx_http_conflict_audit_external(ngx_http_conflict_op_t *op);
 

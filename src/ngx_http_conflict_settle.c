@@ -135,6 +135,45 @@ ngx_http_conflict_settle_end(ngx_http_conflict_ctx_t *ctx)
 }
 
 
+void
+ngx_http_conflict_settle_unchecked(ngx_http_conflict_ctx_t *ctx,
+    ngx_uint_t status)
+{
+    ngx_uint_t                 sent, last;
+    ngx_http_conflict_op_t    *op;
+    ngx_http_conflict_class_e  class;
+
+    if (ctx->settled) {
+        return;
+    }
+
+    ctx->settled = 1;
+
+    if (status == 0
+        && (ngx_http_conflict_upstream_seen(ctx->request, 0, &sent, &last)
+            != NGX_OK
+            || sent == 0))
+    {
+        return;
+    }
+
+    class = ngx_http_conflict_settle_status(status);
+
+    if (class == NGX_HTTP_CONFLICT_NOT_DONE) {
+        return;
+    }
+
+    op = ctx->op;
+
+    if (class != NGX_HTTP_CONFLICT_AMBIGUOUS) {
+        op->quarantine = 0;
+    }
+
+    /* without a lease: whatever lease there is learns of it */
+    (void) op->store->ops->abandon(op);
+}
+
+
 /*
  * An error page or X-Accel-Redirect: the request goes on elsewhere.  As a GET
  * it does no harm, and what the upstream said of the write is its end.  In a

@@ -304,12 +304,23 @@ invalid value "maybe" in "conflict_require"
 === a method
 --- config
     location /x/ {
-        conflict_methods PUT FETCH;
+        conflict_methods PUT Fetch;
         proxy_pass http://api;
     }
 --- must_die
 --- error_log
-invalid value "FETCH"
+invalid method "Fetch", a method is in capital letters
+
+
+=== a method twice
+--- config
+    location /x/ {
+        conflict_methods PUT LINK PUT;
+        proxy_pass http://api;
+    }
+--- must_die
+--- error_log
+method "PUT" is duplicate
 
 
 === a method that only reads
@@ -320,7 +331,7 @@ invalid value "FETCH"
     }
 --- must_die
 --- error_log
-invalid value "GET"
+invalid method "GET", it writes nothing
 
 
 === a source of the latest body

@@ -88,6 +88,11 @@ ngx_http_conflict_redis_abandon(ngx_http_conflict_op_t *op)
 {
     op->leased = 0;
 
+    if (op->token == 0) {
+        /* it never began: a write that nobody has checked */
+        op->token = ngx_http_conflict_redis_token();
+    }
+
     return ngx_http_conflict_redis_settle(op, "abandon", op->version,
                                           op->quarantine);
 }

@@ -213,7 +213,8 @@ elseif ARGV[15] == '1' and (state == FREE or state == UNKNOWN) then
         local comparable = e.b ~= '-' and body ~= '-' and e.s == view
 
         other = other or comparable and e.b ~= body
-        changed = not (comparable and e.b == body and e.proves == 1)
+        changed = not (comparable and e.b == body
+                       and (state == FREE or e.proves == 1))
 
         if changed then
             e.f = mint(e)

@@ -1,0 +1,258 @@
+
+/*
+ * Copyright (C) the ngx_http_conflict_module authors
+ *
+ * Which requests are reads, which are guarded writes, and what becomes of
+ * the others: they pass unchecked, and the module says so.
+ */
+
+
+#include "ngx_http_conflict_module.h"
+
+
+static ngx_uint_t ngx_http_conflict_method_listed(ngx_str_t *method,
+    const ngx_str_t *list, ngx_uint_t n);
+
+
+/* what writes in HTTP, and in WebDAV (RFC 4918, 9.8 and 9.9) */
+
+static ngx_str_t  ngx_http_conflict_method_writes[] = {
+    ngx_string("PUT"),
+    ngx_string("PATCH"),
+    ngx_string("DELETE"),
+    ngx_string("MOVE"),
+    ngx_string("COPY")
+};
+
+
+/* safe by their definition: they change no resource */
+
+static const ngx_str_t  ngx_http_conflict_method_safe[] = {
+    ngx_string("OPTIONS"),
+    ngx_string("TRACE"),
+    ngx_string("CONNECT"),
+    ngx_string("PROPFIND"),
+    ngx_string("REPORT"),
+    ngx_string("SEARCH"),
+    ngx_string("QUERY")
+};
+
+
+/* these write, but nothing that a GET of their own target shows */
+
+static const ngx_str_t  ngx_http_conflict_method_other[] = {
+    ngx_string("POST"),
+    ngx_string("LOCK"),
+    ngx_string("UNLOCK")
+};
+
+
+ngx_array_t  ngx_http_conflict_default_methods = {
+    ngx_http_conflict_method_writes,
+    sizeof(ngx_http_conflict_method_writes) / sizeof(ngx_str_t),
+    sizeof(ngx_str_t),
+    sizeof(ngx_http_conflict_method_writes) / sizeof(ngx_str_t),
+    NULL
+};
+
+
+#define ngx_http_conflict_method_in(method, list)                             \
+    ngx_http_conflict_method_listed(method, list,                             \
+                                    sizeof(list) / sizeof(ngx_str_t))
+
+
+ngx_http_conflict_kind_e
+ngx_http_conflict_method(ngx_http_request_t *r,
+    ngx_http_conflict_loc_conf_t *nlcf)
+{
+    ngx_str_t  *name;
+
+    if (r->method & (NGX_HTTP_GET|NGX_HTTP_HEAD)) {
+        return NGX_HTTP_CONFLICT_KIND_READ;
+    }
+
+    name = &r->method_name;
+
+    if (ngx_http_conflict_method_listed(name, nlcf->methods->elts,
+                                        nlcf->methods->nelts))
+    {
+        return NGX_HTTP_CONFLICT_KIND_WRITE;
+    }
+
+    if (ngx_http_conflict_method_in(name, ngx_http_conflict_method_safe)) {
+        return NGX_HTTP_CONFLICT_KIND_NONE;
+    }
+
+    if (r->headers_in.if_match || r->headers_in.if_none_match
+        || r->headers_in.if_unmodified_since)
+    {
+        /* it asks for a check, which the upstream cannot make */
+        return NGX_HTTP_CONFLICT_KIND_WRITE;
+    }
+
+    if (r->method & NGX_HTTP_POST) {
+        return NGX_HTTP_CONFLICT_KIND_POST;
+    }
+
+    return ngx_http_conflict_method_in(name, ngx_http_conflict_method_other)
+           ? NGX_HTTP_CONFLICT_KIND_NONE : NGX_HTTP_CONFLICT_KIND_UNCHECKED;
+}
+
+
+static ngx_uint_t
+ngx_http_conflict_method_listed(ngx_str_t *method, const ngx_str_t *list,
+    ngx_uint_t n)
+{
+    ngx_uint_t  i;
+
+    for (i = 0; i < n; i++) {
+
+        if (method->len == list[i].len
+            && ngx_memcmp(method->data, list[i].data, list[i].len) == 0)
+        {
+            return 1;
+        }
+    }
+
+    return 0;
+}
+
+
+/* a request of a method that nobody has called a write */
+
+ngx_int_t
+ngx_http_conflict_method_unchecked(ngx_http_request_t *r,
+    ngx_http_conflict_ctx_t *ctx)
+{
+    ngx_http_conflict_op_t  *op;
+
+    if (ctx->op || ctx->kind == NGX_HTTP_CONFLICT_KIND_POST) {
+        return NGX_DECLINED;
+    }
+
+    op = ngx_http_conflict_op_create(r, ctx->conf->store, &ctx->key, 0);
+    if (op == NULL) {
+        return NGX_HTTP_INTERNAL_SERVER_ERROR;
+    }
+
+    op->minted = (ctx->conf->version->place == NGX_HTTP_CONFLICT_DEFAULT);
+    op->lease = ctx->conf->lease;
+    op->quarantine = ctx->conf->quarantine;
+
+    ctx->op = op;
+    ctx->outcome = NGX_HTTP_CONFLICT_UNCHECKED;
+
+    if (ngx_http_conflict_view_start(r, ctx) != NGX_OK) {
+        return NGX_HTTP_INTERNAL_SERVER_ERROR;
+    }
+
+    return NGX_DECLINED;
+}
+
+
+ngx_int_t
+ngx_http_conflict_method_header(ngx_http_request_t *r,
+    ngx_http_conflict_ctx_t *ctx)
+{
+    if (ctx->conf->version->place == NGX_HTTP_CONFLICT_DEFAULT
+        && !ctx->conf->report
+        && (ctx->kind != NGX_HTTP_CONFLICT_KIND_POST
+            || ngx_http_conflict_method_created(r)))
+    {
+        /* the upstream's own tag would come back as a base */
+        ngx_http_clear_etag(r);
+    }
+
+    if (ctx->op == NULL) {
+        return NGX_OK;
+    }
+
+    ngx_http_conflict_settle_unchecked(ctx, r->headers_out.status);
+
+    return ngx_http_conflict_set_field(r, ctx);
+}
+
+
+/*
+ * The validators of a 201 are those of what was created, which is another
+ * resource than the target where Location says so (RFC 9110, 15.3.2).
+ */
+
+ngx_uint_t
+ngx_http_conflict_method_created(ngx_http_request_t *r)
+{
+    return r->headers_out.status == NGX_HTTP_CREATED
+           && (r->method & NGX_HTTP_POST);
+}
+
+
+char *
+ngx_http_conflict_set_methods(ngx_conf_t *cf, ngx_command_t *cmd, void *conf)
+{
+    ngx_http_conflict_loc_conf_t *nlcf = conf;
+
+    size_t       n;
+    ngx_str_t   *value, *name;
+    ngx_uint_t   i;
+
+    if (nlcf->methods != NULL) {
+        return "is duplicate";
+    }
+
+    nlcf->methods = ngx_array_create(cf->pool, cf->args->nelts,
+                                     sizeof(ngx_str_t));
+    if (nlcf->methods == NULL) {
+        return NGX_CONF_ERROR;
+    }
+
+    value = cf->args->elts;
+
+    for (i = 1; i < cf->args->nelts; i++) {
+
+        /* as nginx reads them: capital letters, "-" and "_" */
+
+        for (n = 0; n < value[i].len; n++) {
+
+            if ((value[i].data[n] < 'A' || value[i].data[n] > 'Z')
+                && value[i].data[n] != '-' && value[i].data[n] != '_')
+            {
+                break;
+            }
+        }
+
+        if (n != value[i].len || n == 0) {
+            ngx_conf_log_error(NGX_LOG_EMERG, cf, 0,
+                               "invalid method \"%V\", a method is in capital "
+                               "letters", &value[i]);
+            return NGX_CONF_ERROR;
+        }
+
+        if (ngx_strcmp(value[i].data, "GET") == 0
+            || ngx_strcmp(value[i].data, "HEAD") == 0
+            || ngx_http_conflict_method_in(&value[i],
+                                           ngx_http_conflict_method_safe))
+        {
+            ngx_conf_log_error(NGX_LOG_EMERG, cf, 0,
+                               "invalid method \"%V\", it writes nothing",
+                               &value[i]);
+            return NGX_CONF_ERROR;
+        }
+
+        if (ngx_http_conflict_method_listed(&value[i], nlcf->methods->elts,
+                                            nlcf->methods->nelts))
+        {
+            ngx_conf_log_error(NGX_LOG_EMERG, cf, 0,
+                               "method \"%V\" is duplicate", &value[i]);
+            return NGX_CONF_ERROR;
+        }
+
+        name = ngx_array_push(nlcf->methods);
+        if (name == NULL) {
+            return NGX_CONF_ERROR;
+        }
+
+        *name = value[i];
+    }
+
+    return NGX_CONF_OK;
+}

@@ -261,6 +261,11 @@ ngx_http_conflict_write_header(ngx_http_request_t *r,
 
     ngx_http_conflict_settle_header(ctx);
 
+    if (r->method & (NGX_HTTP_MOVE|NGX_HTTP_COPY)) {
+        /* of two resources, or of another one than the target */
+        ctx->current = 0;
+    }
+
     /*
      * A PUT whose body was changed on its way bears no validator (RFC 9110,
      * 9.3.4).
@@ -269,6 +274,7 @@ ngx_http_conflict_write_header(ngx_http_request_t *r,
     tagged = ctx->committed && op->applied
              && op->seen.existence == CONFLICT_EXISTS
              && !(ctx->method == NGX_HTTP_PUT && ctx->rewritten)
+             && ctx->target.len == 0
              && !ngx_http_conflict_method_created(r);
 
     if (op->minted && !ctx->conf->report

@@ -195,6 +195,7 @@ ngx_http_conflict_cleanup(void *data)
         }
 
         ngx_http_conflict_count(ctx);
+        ngx_http_conflict_pair_end(ctx);
         ngx_http_conflict_op_release(ctx->op);
         ctx->op = NULL;
     }
@@ -271,6 +272,12 @@ ngx_http_conflict_write(ngx_http_request_t *r, ngx_http_conflict_ctx_t *ctx)
             break;
 
         case NGX_HTTP_CONFLICT_ST_PASS:
+
+            if (ngx_http_conflict_pair_next(ctx)) {
+                rc = NGX_OK;
+                break;
+            }
+
             return ngx_http_conflict_pass(r, ctx);
 
         case NGX_HTTP_CONFLICT_ST_PASSED:
@@ -345,6 +352,10 @@ ngx_http_conflict_ready(ngx_http_request_t *r, ngx_http_conflict_ctx_t *ctx)
 
     if (rc == NGX_OK) {
         rc = ngx_http_conflict_combinable(r, ctx);
+    }
+
+    if (rc == NGX_OK) {
+        rc = ngx_http_conflict_pair(r, ctx);
     }
 
     if (rc == NGX_ERROR) {

@@ -96,7 +96,10 @@ ngx_http_conflict_latest_header(ngx_http_request_t *r,
     latest->encoded = (r->headers_out.content_encoding
                        && r->headers_out.content_encoding->value.len);
     latest->cached = ngx_http_conflict_cached(r);
-    latest->view = ngx_http_conflict_view(ctx, r);
+
+    /* of another target than the request's: no view of the request */
+    latest->view = ctx->target.len ? 0 : ngx_http_conflict_view(ctx, r);
+
     latest->last_modified = r->headers_out.last_modified_time;
 
     if (ngx_http_conflict_latest_copy(r->pool, &latest->content_type,

@@ -72,6 +72,7 @@ typedef enum {
     NGX_HTTP_CONFLICT_IN_PROGRESS,
     NGX_HTTP_CONFLICT_NO_BASE,
     NGX_HTTP_CONFLICT_BAD_BASE,
+    NGX_HTTP_CONFLICT_BAD_DESTINATION,
     NGX_HTTP_CONFLICT_BAD_JSON,
     NGX_HTTP_CONFLICT_TOO_LARGE,
     NGX_HTTP_CONFLICT_ENCODED,
@@ -187,10 +188,24 @@ typedef struct {
 } ngx_http_conflict_response_t;
 
 
+/* of MOVE and COPY: the resource that is not that of ctx->op now */
+
+typedef struct {
+    ngx_http_conflict_op_t        *op;
+    ngx_http_conflict_op_t        *source;     /* one of both operations */
+    ngx_str_t                      resource;
+    ngx_str_t                      key;
+    ngx_str_t                      target;     /* of a GET; empty: as sent */
+    ngx_event_t                    timer;      /* renewal, until the settle */
+    unsigned                       second:1;   /* the first may pass */
+} ngx_http_conflict_pair_t;
+
+
 struct ngx_http_conflict_ctx_s {
     ngx_http_request_t            *request;
     ngx_http_conflict_loc_conf_t  *conf;       /* of where it was guarded */
     ngx_http_conflict_op_t        *op;
+    ngx_http_conflict_pair_t      *pair;       /* NULL: one resource */
     ngx_http_conflict_kind_e       kind;
     ngx_http_conflict_st_e         state;
     ngx_http_conflict_outcome_e    outcome;
@@ -277,6 +292,19 @@ ngx_http_conflict_ctx_t *ngx_http_conflict_ctx(ngx_http_request_t *r);
  */
 ngx_int_t ngx_http_conflict_key(ngx_http_request_t *r,
     ngx_http_conflict_loc_conf_t *nlcf, ngx_str_t *resource, ngx_str_t *key);
+
+/* pair.c */
+
+/*
+ * MOVE and COPY: finds the second resource.  NGX_DECLINED: ctx->error and
+ * ctx->reason say why it cannot be told.
+ */
+ngx_int_t ngx_http_conflict_pair(ngx_http_request_t *r,
+    ngx_http_conflict_ctx_t *ctx);
+
+/* The write may pass; 1: the other one is asked first, its state was set. */
+ngx_uint_t ngx_http_conflict_pair_next(ngx_http_conflict_ctx_t *ctx);
+void ngx_http_conflict_pair_end(ngx_http_conflict_ctx_t *ctx);
 
 /* method.c */
 

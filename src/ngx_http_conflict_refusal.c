@@ -34,6 +34,9 @@ static const ngx_http_conflict_answer_t  ngx_http_conflict_answers[] = {
     { NGX_HTTP_BAD_REQUEST, "malformed_base",
       "The base version cannot be read", 0 },
 
+    { NGX_HTTP_BAD_REQUEST, "malformed_destination",
+      "The resource that is to be written cannot be told", 0 },
+
     { NGX_HTTP_BAD_REQUEST, "malformed_json",
       "The body is not JSON", 0 },
 

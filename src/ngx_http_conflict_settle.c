@@ -26,6 +26,10 @@ static void ngx_http_conflict_settle_seen(ngx_http_conflict_ctx_t *ctx,
     ngx_http_conflict_class_e class);
 static void ngx_http_conflict_settle(ngx_http_conflict_ctx_t *ctx,
     ngx_http_conflict_class_e class);
+static void ngx_http_conflict_settle_op(ngx_http_conflict_ctx_t *ctx,
+    ngx_http_conflict_op_t *op, ngx_http_conflict_class_e class);
+static conflict_existence_e ngx_http_conflict_settle_existence(
+    ngx_http_conflict_ctx_t *ctx, ngx_http_conflict_op_t *op);
 static void ngx_http_conflict_renew_handler(ngx_event_t *ev);
 
 
@@ -83,11 +87,12 @@ ngx_http_conflict_settle_header(ngx_http_conflict_ctx_t *ctx)
     if (class == NGX_HTTP_CONFLICT_DONE) {
         ctx->seen_2xx = 1;
 
-        ctx->op->seen.existence = (ctx->method == NGX_HTTP_DELETE)
-                                  ? CONFLICT_DELETED : CONFLICT_EXISTS;
+        ctx->op->seen.existence = ngx_http_conflict_settle_existence(ctx,
+                                                                     ctx->op);
 
         if (!ctx->op->minted && ctx->op->seen.version == 0
-            && ctx->op->seen.existence != CONFLICT_DELETED)
+            && ctx->op->seen.existence != CONFLICT_DELETED
+            && ctx->pair == NULL)
         {
             if (ctx->response) {
                 /* its version may come with the body */
@@ -119,7 +124,9 @@ ngx_http_conflict_settle_end(ngx_http_conflict_ctx_t *ctx)
     ngx_uint_t                 status;
     ngx_http_conflict_class_e  class;
 
-    if (ctx->settled || !ctx->op->leased) {
+    if (ctx->settled
+        || !(ctx->op->leased || (ctx->pair && ctx->pair->op->leased)))
+    {
         return;
     }
 
@@ -263,8 +270,8 @@ ngx_http_conflict_settle_seen(ngx_http_conflict_ctx_t *ctx,
     ngx_http_conflict_class_e class)
 {
     if (class == NGX_HTTP_CONFLICT_DONE) {
-        ctx->op->seen.existence = (ctx->method == NGX_HTTP_DELETE)
-                                  ? CONFLICT_DELETED : CONFLICT_EXISTS;
+        ctx->op->seen.existence = ngx_http_conflict_settle_existence(ctx,
+                                                                     ctx->op);
 
         if (!ctx->op->minted) {
             /* done, but its version was not seen */
@@ -353,12 +360,6 @@ static void
 ngx_http_conflict_settle(ngx_http_conflict_ctx_t *ctx,
     ngx_http_conflict_class_e class)
 {
-    ngx_http_conflict_op_t               *op;
-    const ngx_http_conflict_store_ops_t  *ops;
-
-    op = ctx->op;
-    ops = op->store->ops;
-
     ctx->settled = 1;
 
     if (ctx->in_flight) {
@@ -368,6 +369,48 @@ ngx_http_conflict_settle(ngx_http_conflict_ctx_t *ctx,
 
     if (ctx->timer.timer_set) {
         ngx_del_timer(&ctx->timer);
+    }
+
+    if (ctx->pair) {
+
+        if (ctx->pair->timer.timer_set) {
+            ngx_del_timer(&ctx->pair->timer);
+        }
+
+        ngx_http_conflict_settle_op(ctx, ctx->pair->op, class);
+    }
+
+    ngx_http_conflict_settle_op(ctx, ctx->op, class);
+}
+
+
+/* the source of a COPY is not written, whatever becomes of the rest */
+
+static void
+ngx_http_conflict_settle_op(ngx_http_conflict_ctx_t *ctx,
+    ngx_http_conflict_op_t *op, ngx_http_conflict_class_e class)
+{
+    const ngx_http_conflict_store_ops_t  *ops;
+
+    if (!op->leased) {
+        return;
+    }
+
+    ops = op->store->ops;
+
+    if (op->reads) {
+        (void) ops->cancel(op);
+        return;
+    }
+
+    if (ctx->pair && class == NGX_HTTP_CONFLICT_DONE) {
+        op->seen.existence = ngx_http_conflict_settle_existence(ctx, op);
+        op->seen.version = 0;
+
+        if (!op->minted && op->seen.existence == CONFLICT_EXISTS) {
+            /* done, but the answer is not about its version */
+            class = NGX_HTTP_CONFLICT_UNCERTAIN;
+        }
     }
 
     ngx_log_debug2(NGX_LOG_DEBUG_HTTP, ctx->request->connection->log, 0,
@@ -398,4 +441,21 @@ ngx_http_conflict_settle(ngx_http_conflict_ctx_t *ctx,
         ctx->current = 0;
         op->wait = op->quarantine;
     }
+}
+
+
+/* what is at the place that the operation is about, once the write is done */
+
+static conflict_existence_e
+ngx_http_conflict_settle_existence(ngx_http_conflict_ctx_t *ctx,
+    ngx_http_conflict_op_t *op)
+{
+    if (ctx->method == NGX_HTTP_DELETE
+        || (ctx->method == NGX_HTTP_MOVE
+            && (ctx->pair == NULL || op == ctx->pair->source)))
+    {
+        return CONFLICT_DELETED;
+    }
+
+    return CONFLICT_EXISTS;
 }

@@ -118,6 +118,8 @@ struct ngx_http_conflict_op_s {
     unsigned                          fresh:1;    /* observed just now */
     unsigned                          force:1;    /* has waited enough */
     unsigned                          report:1;   /* lease it in any case */
+    unsigned                          reads:1;    /* it writes nothing, so a
+                                                     lock is no matter */
 
     /* what was seen of the resource, for observe and commit */
 

@@ -81,7 +81,7 @@ ngx_http_conflict_redis_begin(ngx_http_conflict_op_t *op)
 
     ngx_http_conflict_redis_head(op->store, &args, arg, buf, op->token);
 
-    if (op->store->locks) {
+    if (op->store->locks && !op->reads) {
         args.third = ":l";
     }
 

@@ -180,7 +180,7 @@ ngx_http_conflict_shm_begin(ngx_http_conflict_op_t *op,
 
     op->verdict = ngx_http_conflict_shm_verdict(op, sh, e);
 
-    if (ngx_http_conflict_shm_locked(op, sh)) {
+    if (!op->reads && ngx_http_conflict_shm_locked(op, sh)) {
         op->verdict = CONFLICT_LOCKED;
         op->header = 0;
         op->doubt = 0;

@@ -17,16 +17,21 @@
 #   /auth/...    GET needs "Authorization: Bearer reader", else 401 or 403
 #   /echo/...    GET shows the document with a number that always changes
 #   /text/...    is not JSON
+#   /view/...    shows what "fields" or X-Fields name, "starred" by who asks,
+#                and a salary to all but "Authorization: Bearer clerk"
+#
+# MOVE and COPY to a Destination are known everywhere.
 #
 # Faults come with the request, apart for writes and reads:
 #
 #   X-Up-Write: sleep=0.5 apply sleep=1 status=500
 #   X-Up-Read: status=503
 #
-# "apply" does the work, "hold" waits for GET /_release, "close" and "reset"
+# "old" shows what was before the last write, "apply" does the work, "hold" waits for GET /_release, "close" and "reset"
 # end the connection; without "apply" nothing is done.
 
 import asyncio
+import copy
 import email.utils
 import http.client
 import json
@@ -42,6 +47,14 @@ class Doc:
         self.body = None
         self.version = 0
         self.mtime = 0
+        self.old = None
+        self.stars = {}
+
+    def put(self, body):
+        self.old = copy.copy(self)
+        self.body = body
+        self.version += 1
+        self.mtime = int(time.time())
 
 
 docs = {}
@@ -93,7 +106,28 @@ def kind_of(path):
     return path.split('/')[1]
 
 
-def show(path, doc):
+def view(doc, target, get):
+    """what this caller sees of it"""
+
+    who = get.get('authorization')
+    value = json.loads(doc.body)
+    value['starred'] = doc.stars.get(who, False)
+
+    if who == 'Bearer clerk':
+        value.pop('salary', None)
+
+    names = get.get('x-fields')
+
+    if 'fields=' in target:
+        names = target.split('fields=')[1].split('&')[0]
+
+    if names:
+        value = {n: value[n] for n in names.split(',') if n in value}
+
+    return json.dumps(value).encode()
+
+
+def show(path, doc, target='', get={}):
     """the status, headers and body of a GET"""
 
     global tick
@@ -110,6 +144,10 @@ def show(path, doc):
         value = json.loads(body)
         value['version'] = doc.version - (1 if kind == 'zero' else 0)
         body = json.dumps(value).encode()
+
+    if kind == 'view':
+        body = view(doc, target, get)
+        headers.append(('Vary', 'Accept-Encoding, X-Fields'))
 
     if kind == 'row':
         body = b'{"data":' + body + b',"links":[]}'
@@ -167,19 +205,34 @@ def write(method, path, headers, get, body):
     if doc is None:
         doc = docs[path] = Doc()
 
-    if method == 'DELETE':
-        doc.body = None
+    if method in ('MOVE', 'COPY'):
+        to = get['destination'].split('://')[-1]
+        to = docs.setdefault('/' + to.partition('/')[2], Doc())
+        created = to.body is None
+        to.put(doc.body)
+
+        if method == 'MOVE':
+            doc.put(None)
+
+    elif method == 'DELETE':
+        doc.put(None)
 
     elif method == 'PATCH':
         value = json.loads(doc.body) if exists else {}
         merge(value, json.loads(body))
-        doc.body = json.dumps(value).encode()
+        doc.put(json.dumps(value).encode())
+
+    elif kind == 'view':
+        value = json.loads(body)
+        doc.stars[get.get('authorization')] = value.pop('starred', False)
+
+        if get.get('authorization') == 'Bearer clerk' and exists:
+            value['salary'] = json.loads(doc.body).get('salary')
+
+        doc.put(json.dumps(value).encode())
 
     else:
-        doc.body = body
-
-    doc.version += 1
-    doc.mtime = int(time.time())
+        doc.put(body)
 
     journal.append({'method': method, 'path': path,
                     'body': body.decode('utf-8', 'replace'),
@@ -187,6 +240,9 @@ def write(method, path, headers, get, body):
 
     if method == 'DELETE':
         return 204, [], b''
+
+    if method in ('MOVE', 'COPY'):
+        return (201 if created else 204), [], b''
 
     status, out, shown = show(path, doc)
 
@@ -252,9 +308,8 @@ async def control(target, body):
     if path == '/_set':
         # behind the proxy's back
         doc = docs.setdefault(args['path'], Doc())
-        doc.body = body or None
-        doc.version += 1
-        doc.mtime = int(args.get('mtime', time.time()))
+        doc.put(body or None)
+        doc.mtime = int(args.get('mtime', doc.mtime))
         return json.dumps(doc.version).encode()
 
     if path == '/_doc':
@@ -303,10 +358,14 @@ async def serve(reader, writer):
 
                 elif name == 'apply':
                     if reading:
-                        status, out, text = show(path, docs.get(path))
+                        status, out, text = show(path, docs.get(path), target,
+                                                 get)
                     else:
                         status, out, text = write(method, path, headers, get,
                                                   body)
+
+                elif name == 'old':
+                    status, out, text = show(path, docs[path].old, target, get)
 
                 elif name == 'status':
                     forced = int(value)

@@ -1,0 +1,432 @@
+# Methods that write another resource than their target, and those that nobody
+# has called a write.
+# On both stores.
+
+BEGIN { push @INC, 't/lib' }
+use Conflict;
+use Test::Nginx::Socket 'no_plan';
+
+sub to { "Destination: http://localhost$_[0]" }
+
+sub move { http('MOVE', $_[0], headers => [to($_[1]), @_[2 .. $#_]]) }
+sub copy { http('COPY', $_[0], headers => [to($_[1]), @_[2 .. $#_]]) }
+
+sub lock { http('POST', "$_[0]/lock", headers => ["X-User: $_[1]"]) }
+
+sub doc { upstream("/_doc?path=$_[0]") }
+
+Conflict::install('Test::Nginx::Socket');
+run_tests();
+
+__DATA__
+
+=== MOVE writes its destination and its source
+--- config
+    location / {
+        conflict version;
+        proxy_pass http://api;
+    }
+--- steps
+set_doc('/plain/a', { n => 'a' });
+set_doc('/plain/b', { n => 'b' });
+
+my $va = version(GET('/plain/a'));
+my $vb = version(GET('/plain/b'));
+
+my $r = move('/plain/b', '/plain/a', 'Overwrite: T');
+is($r->{status}, 204, 'b over a');
+is(header($r, 'Conflict'), 'passed', 'a field without a version');
+is(header($r, 'ETag'), undef, 'and no tag');
+is(doc('/plain/a'), '{"n":"b"}', 'the text of b');
+
+$r = PUT('/plain/a', { n => 'edited', base_version => $va });
+is($r->{status}, 409, 'who has read a before is told');
+is(json($r)->{server_version}{n}, 'b', 'what is there now');
+
+my $now = json($r)->{version};
+cmp_ok($now, '>', $va, 'under another version');
+
+$r = PUT('/plain/b', { n => 'edited', base_version => $vb });
+is($r->{status}, 409, 'b is gone');
+is(json($r)->{deleted}, JSON::PP::true, 'which is told');
+is(doc('/plain/b'), 'null', 'it does not come back');
+
+is(PUT('/plain/a', { n => 'c', base_version => $now })->{status}, 204,
+   'on the version of a refusal');
+
+is(move('/plain/a', '/plain/new')->{status}, 201, 'to where nothing was');
+is(version(GET('/plain/new')) > 0 ? 1 : 0, 1, 'it has a version');
+is(PUT('/plain/new', { base_version => 7 })->{status}, 409, 'which is checked');
+
+
+=== COPY writes its destination alone
+--- config
+    location / {
+        conflict version;
+        proxy_pass http://api;
+    }
+--- steps
+set_doc('/plain/a', { n => 'a' });
+set_doc('/plain/b', { n => 'b' });
+
+my $va = version(GET('/plain/a'));
+my $vb = version(GET('/plain/b'));
+
+is(copy('/plain/b', '/plain/a')->{status}, 204, 'b over a');
+is(version(GET('/plain/b')), $vb, 'b is what it was');
+is(PUT('/plain/b', { n => 'b2', base_version => $vb })->{status}, 204,
+   'also for a write');
+is(PUT('/plain/a', { n => 'edited', base_version => $va })->{status}, 409,
+   'a is not');
+
+
+=== preconditions are about the source
+--- config
+    location / {
+        conflict version;
+        proxy_pass http://api;
+    }
+--- steps
+set_doc("/plain/$_", { n => $_ }) for 'a', 'b';
+
+for my $method ('COPY', 'MOVE') {
+    my $old = version(GET('/plain/b'));
+    my $now = version(PUT('/plain/b', { n => 'b2' }));
+
+    is(http($method, '/plain/b', headers => [to('/plain/a'),
+            qq(If-Match: "$old")])->{status}, 409, "$method of an old one");
+    is(doc('/plain/a'), '{"n":"a"}', 'does nothing');
+    is(http($method, '/plain/b', headers => [to("/plain/x$method"),
+            qq(If-Match: "$now")])->{status}, 201, "$method of the current");
+    is(PUT('/plain/a', { n => 'a' })->{status}, 204, 'no lease is left on a');
+}
+
+is(PUT('/plain/b', { n => 'b3' })->{status}, 201, 'nor on b');
+
+
+=== both wait for a write in flight, and a lock holds both
+--- config
+    location ~ ^(?<resource>/plain/.+)/lock$ {
+        conflict_lock;
+        conflict_key $resource;
+        conflict_user $http_x_user;
+    }
+    location / {
+        conflict version;
+        conflict_wait 50ms;
+        conflict_user $http_x_user;
+        proxy_pass http://api;
+    }
+--- steps
+set_doc("/plain/$_", { n => $_ }) for 'a', 'b';
+GET("/plain/$_") for 'a', 'b';
+
+for my $busy ('a', 'b') {
+    my $s = start('PUT', "/plain/$busy", body => { n => 'slow' },
+                  headers => ['X-Up-Write: hold apply']);
+    upstream('/_begun?n=' . ($busy eq 'a' ? 1 : 2));
+
+    my $r = move('/plain/b', '/plain/a');
+    is("$r->{status} " . json($r)->{error}, '409 write_in_progress',
+       "$busy is being written");
+    is(json($r)->{resource}, "/plain/$busy", 'and named');
+
+    upstream('/_release');
+    is(finish($s)->{status}, 204, 'the write ends');
+    is(PUT("/plain/$_", { n => $_ })->{status}, 204, "$_ is free") for 'a', 'b';
+}
+
+for my $held ('a', 'b') {
+    is(lock("/plain/$held", 'ann')->{status}, 200, "ann edits $held");
+
+    my $r = move('/plain/b', '/plain/a', 'X-User: bob');
+    is("$r->{status} " . json($r)->{error}, '409 locked', 'bob may not');
+    is(copy('/plain/b', '/plain/a', 'X-User: bob')->{status},
+       $held eq 'a' ? 409 : 204, 'a COPY only reads its source');
+
+    is(http('DELETE', "/plain/$held/lock", headers => ['X-User: ann'])
+       ->{status}, 200, 'ann is done');
+}
+
+is(lock('/plain/a', 'ann')->{status}, 200, 'ann edits a');
+is(move('/plain/b', '/plain/a', 'X-User: ann')->{status}, 204, 'and may');
+
+
+=== what nobody knows the end of is unknown at both ends
+--- config
+    location / {
+        conflict version;
+        conflict_quarantine 200ms;
+        proxy_read_timeout 300ms;
+        proxy_pass http://api;
+    }
+--- steps
+set_doc("/plain/$_", { n => $_ }) for 'a', 'b';
+
+my %v = map { $_ => version(GET("/plain/$_")) } 'a', 'b';
+
+my $r = move('/plain/b', '/plain/a', 'X-Up-Write: apply hold');
+is($r->{status}, 504, 'no answer');
+upstream('/_release');
+
+for my $n ('a', 'b') {
+    until_true { $r = PUT("/plain/$n", { n => 'x', base_version => $v{$n} });
+                 $r->{status} != 503 };
+    is($r->{status}, 409, "$n is found out");
+}
+
+is(doc('/plain/a') . doc('/plain/b'), '{"n":"b"}null', 'nothing is lost');
+
+# one that was refused has changed nothing
+
+my $now = version(GET('/plain/a'));
+is(move('/plain/a', '/plain/c', 'X-Up-Write: status=412')->{status}, 412,
+   'refused by the upstream');
+is(version(GET('/plain/a')), $now, 'a is what it was');
+is(PUT('/plain/a', { n => 'y', base_version => $now })->{status}, 204,
+   'and free');
+
+
+=== MOVEs in a circle end
+--- config
+    location / {
+        conflict version;
+        conflict_wait 5s;
+        proxy_pass http://api;
+    }
+--- steps
+set_doc("/plain/$_", { n => $_ }) for 'a', 'b';
+GET("/plain/$_") for 'a', 'b';
+
+my @s = map { start('MOVE', "/plain/$_->[0]",
+                    headers => [to("/plain/$_->[1]")]) }
+        (['a', 'b'], ['b', 'a']) x 5;
+
+is(scalar(grep { finish($_)->{status} < 500 } @s), 10, 'each is answered');
+is(scalar(grep { $_->{method} eq 'MOVE' } journal()), 10,
+   'each has taken its turn');
+
+
+=== a Destination that cannot be told
+--- config
+    location / {
+        conflict version;
+        proxy_pass http://api;
+    }
+    location ~ ^/key/(?<name>[^/]+) {
+        conflict version;
+        conflict_key id:$name;
+        proxy_pass http://api;
+    }
+    location /lww/ {
+        conflict lww;
+        proxy_pass http://api;
+    }
+--- steps
+set_doc($_, { n => 1 }) for '/plain/a', '/key/a', '/lww/a';
+
+for my $to ('http://elsewhere/plain/b', 'plain/b', 'http://localhost',
+            'http:/plain/b', '/../b', '*')
+{
+    my $r = http('MOVE', '/plain/a', headers => ["Destination: $to"]);
+    is("$r->{status} " . (json($r) || {})->{error}, '400 malformed_destination',
+       $to);
+}
+
+my $r = move('/key/a', '/key/b');
+is("$r->{status} " . json($r)->{error}, '400 malformed_destination',
+   'a key that is none of a path');
+like(json($r)->{detail}, qr/conflict_key/, 'why');
+
+is(scalar(journal()), 0, 'nothing was done');
+
+$r = http('MOVE', '/lww/a', headers => ['Destination: /../b']);
+is(header($r, 'Conflict'), 'unchecked', 'or passes unchecked');
+
+# the same place in other words
+
+set_doc('/plain/b', { n => 2 });
+my $v = version(GET('/plain/b'));
+is(http('COPY', '/plain/a', headers => ['Destination: '
+        . 'https://LOCALHOST:8443/x/../plain/%62?x=1'])->{status}, 201,
+   'a copy');
+is(PUT('/plain/b', { base_version => $v })->{status}, 409, 'to the same place');
+
+
+=== a location's own WebDAV
+--- config
+    location /dav/ {
+        conflict version;
+        default_type application/json;
+        alias $TEST_NGINX_SERVER_ROOT/html/;
+        dav_methods PUT DELETE MKCOL COPY MOVE;
+    }
+--- steps
+is(PUT("/dav/$_", { n => $_ })->{status}, 201, "made $_") for 'ma', 'mb';
+
+my $v = version(GET('/dav/ma'));
+my $r = move('/dav/mb', '/dav/ma', 'Overwrite: T');
+is($r->{status}, 204, 'moved');
+is(header($r, 'Conflict'), 'passed', 'guarded');
+is(PUT('/dav/ma', { n => 'x', base_version => $v })->{status}, 409, 'stale');
+is(json(GET('/dav/ma'))->{n}, 'mb', 'nothing is lost');
+
+$r = http('MKCOL', '/dav/mdir/');
+is($r->{status}, 201, 'a method that nobody guards');
+is(header($r, 'Conflict'), 'unchecked', 'is told so');
+DELETE('/dav/ma');
+http('DELETE', '/dav/mdir/');
+
+
+=== any method can be called a write
+--- config
+    location / {
+        conflict version;
+        conflict_methods PUT MERGE LINK X-SAVE;
+        proxy_pass http://api;
+    }
+--- steps
+set_doc('/plain/a', { n => 1 });
+
+my $v = version(GET('/plain/a'));
+
+for my $method ('MERGE', 'LINK', 'X-SAVE') {
+    my $r = http($method, '/plain/a', body => { n => 2, base_version => 7 });
+    is($r->{status}, 409, "$method is checked");
+
+    $r = http($method, '/plain/a', body => { n => 2, base_version => $v });
+    is($r->{status}, 204, 'and passes');
+    cmp_ok(version($r), '>', $v, 'with a new version');
+    $v = version($r);
+}
+
+
+=== what nobody has called a write is told, counted, and not trusted
+--- config
+    location / {
+        conflict version;
+        conflict_quarantine 100ms;
+        proxy_read_timeout 300ms;
+        proxy_pass http://api;
+    }
+    location = /status {
+        conflict_status json;
+    }
+--- steps
+set_doc('/plain/a', { n => 1 });
+
+sub unchecked {
+    my ($route) = grep { $_->{location} eq '/' } @{ json(GET('/status'))
+                                                   ->{routes} };
+    return $route ? $route->{outcomes}{unchecked} : 0;
+}
+
+my $v = version(GET('/plain/a'));
+my $r = http('MERGE', '/plain/a', body => { n => 2 });
+
+is($r->{status}, 204, 'it passes');
+is(header($r, 'Conflict'), 'unchecked', 'and says so');
+until_true { unchecked() == 1 };
+is(unchecked(), 1, 'counted');
+
+$r = PUT('/plain/a', { n => 3, base_version => $v });
+is($r->{status}, 409, 'what it has changed is found out');
+is(json($r)->{server_version}{n}, 2, 'and shown');
+
+# where it has changed nothing the base is good
+
+$v = json($r)->{version};
+GET('/plain/a');
+is(http('MERGE', '/plain/a', body => { n => 2 })->{status}, 204, 'the same');
+is(PUT('/plain/a', { n => 4, base_version => $v })->{status}, 204,
+   'the version stays');
+
+# what was refused has done nothing; of what was not answered nobody knows
+
+$v = version(GET('/plain/a'));
+http('MERGE', '/plain/a', body => {}, headers => ['X-Up-Write: status=400']);
+is(PUT('/plain/a', { n => 5, base_version => $v })->{status}, 204, 'refused');
+
+$v = version(GET('/plain/a'));
+$r = http('MERGE', '/plain/a', body => { n => 6 },
+          headers => ['X-Up-Write: apply hold']);
+is($r->{status}, 504, 'no answer');
+until_true { $r = PUT('/plain/a', { n => 7, base_version => $v });
+             $r->{status} != 503 };
+is($r->{status}, 409, 'it was done');
+upstream('/_release');
+
+# beside a write in flight
+
+$v = version(GET('/plain/a'));
+my $s = start('PUT', '/plain/a', body => { n => 8, base_version => $v },
+              headers => ['X-Up-Write: apply hold']);
+upstream('/_applied?n=6');
+is(http('MERGE', '/plain/a', body => { n => 9 })->{status}, 204, 'meanwhile');
+upstream('/_release');
+$r = finish($s);
+is($r->{status}, 204, 'the write ends');
+$v = version($r) || $v;
+until_true { $r = PUT('/plain/a', { n => 0, base_version => $v });
+             $r->{status} != 503 };
+is($r->{status}, 409, 'but nobody knows which came last');
+is(json($r)->{server_version}{n}, 9, 'before a GET');
+
+for my $method ('OPTIONS', 'PROPFIND', 'REPORT', 'LOCK', 'UNLOCK', 'POST') {
+    is(header(http($method, '/plain/a', body => { n => 1 }), 'Conflict'),
+       undef, "$method is left alone");
+}
+
+
+=== a precondition in a header is checked, whatever the method
+--- config
+    location / {
+        conflict version;
+        proxy_pass http://api;
+    }
+--- steps
+set_doc('/plain/a', { n => 1 });
+
+my $v = version(GET('/plain/a'));
+
+for my $method ('POST', 'LOCK', 'PROPPATCH', 'MERGE') {
+    for my $h ('If-Match: "7"', 'If-Unmodified-Since: '
+               . 'Thu, 01 Jan 1970 00:00:00 GMT', 'If-None-Match: *',
+               qq(If-None-Match: "$v"))
+    {
+        is(http($method, '/plain/a', body => { n => 2 }, headers => [$h])
+           ->{status}, 409, "$method, $h");
+    }
+
+    my $r = http($method, '/plain/a', body => { n => 2 },
+                 headers => [qq(If-Match: "$v")]);
+    is($r->{status}, 204, 'one that holds');
+    $v = version(GET('/plain/a'));
+}
+
+
+=== the tag of what a POST has made is not that of the collection
+--- config
+    location / {
+        conflict version;
+        proxy_pass http://api;
+    }
+    location /g/ {
+        conflict version;
+        conflict_methods POST PUT;
+        proxy_pass http://api/plain/;
+    }
+--- steps
+my @made = ('X-Up-Write: apply status=201 header=ETag:"own-1"'
+            . ' header=Location:/plain/7');
+
+my $r = http('POST', '/plain/list', body => { id => 7 }, headers => [@made]);
+is($r->{status}, 201, 'not guarded');
+is(header($r, 'ETag'), undef, 'no tag of the upstream\'s');
+
+$r = http('POST', '/g/list', body => { id => 7 }, headers => [@made]);
+is($r->{status}, 201, 'guarded');
+is(header($r, 'ETag'), undef, 'nor one of ours');
+
+$r = http('POST', '/g/list', body => { id => 7 });
+like(header($r, 'ETag'), qr/^"\d+"$/, 'but of an answer about its target');

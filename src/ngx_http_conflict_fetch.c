@@ -42,6 +42,8 @@ static const ngx_str_t  ngx_http_conflict_fetch_headers[] = {
     ngx_string("if-unmodified-since"),
     ngx_string("if-range"),
     ngx_string("accept-encoding"),
+    ngx_string("cache-control"),
+    ngx_string("pragma"),
     ngx_string("idempotency-key"),
     ngx_string("x-http-method"),
     ngx_string("x-http-method-override"),
@@ -168,6 +170,7 @@ static ngx_int_t
 ngx_http_conflict_latest_prepare(ngx_http_request_t *r,
     ngx_http_conflict_ctx_t *ctx, ngx_http_request_t *sr)
 {
+    ngx_table_elt_t            *h;
     ngx_http_core_main_conf_t  *cmcf;
 
     /* an encoded slash stays one */
@@ -188,11 +191,25 @@ ngx_http_conflict_latest_prepare(ngx_http_request_t *r,
         return NGX_ERROR;
     }
 
-    if (ngx_http_conflict_hide_headers(sr, ngx_http_conflict_fetch_headers)
+    if (ngx_http_conflict_own_headers(sr, ngx_http_conflict_fetch_headers)
         != NGX_OK)
     {
         return NGX_ERROR;
     }
+
+    /* caches on the way shall ask the origin (RFC 9111, 5.2.1.4) */
+
+    h = ngx_list_push(&sr->headers_in.headers);
+    if (h == NULL) {
+        return NGX_ERROR;
+    }
+
+    ngx_memzero(h, sizeof(ngx_table_elt_t));
+
+    h->hash = 1;
+    ngx_str_set(&h->key, "Cache-Control");
+    ngx_str_set(&h->value, "no-cache");
+    h->lowcase_key = (u_char *) "cache-control";
 
     sr->headers_in.content_length_n = -1;
     sr->headers_in.chunked = 0;

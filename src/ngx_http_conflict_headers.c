@@ -202,27 +202,34 @@ ngx_http_conflict_hide(ngx_http_request_t *r, ngx_http_conflict_ctx_t *ctx)
 ngx_int_t
 ngx_http_conflict_hide_headers(ngx_http_request_t *r, const ngx_str_t *names)
 {
-    ngx_uint_t        i, found;
+    ngx_uint_t        i;
+    ngx_list_part_t  *part;
+    ngx_table_elt_t  *h;
+
+    for (part = &r->headers_in.headers.part; part; part = part->next) {
+        h = part->elts;
+
+        for (i = 0; i < part->nelts; i++) {
+
+            if (ngx_http_conflict_listed(&h[i].key, names)) {
+                return ngx_http_conflict_own_headers(r, names);
+            }
+        }
+    }
+
+    return NGX_OK;
+}
+
+
+ngx_int_t
+ngx_http_conflict_own_headers(ngx_http_request_t *r, const ngx_str_t *names)
+{
+    ngx_uint_t        i;
     ngx_list_t        list;
     ngx_list_part_t  *part;
     ngx_table_elt_t  *h, *copy;
 
     list = r->headers_in.headers;
-    found = 0;
-
-    for (part = &list.part; part && !found; part = part->next) {
-        h = part->elts;
-
-        for (i = 0; i < part->nelts && !found; i++) {
-            found = ngx_http_conflict_listed(&h[i].key, names);
-        }
-    }
-
-    if (!found) {
-        return NGX_OK;
-    }
-
-    /* a new list: pointers into the old one stay good */
 
     if (ngx_list_init(&r->headers_in.headers, r->pool, 20,
                       sizeof(ngx_table_elt_t))

@@ -59,6 +59,13 @@ ngx_uint_t ngx_http_conflict_cached(ngx_http_request_t *r);
 ngx_int_t ngx_http_conflict_hide_headers(ngx_http_request_t *r,
     const ngx_str_t *names);
 
+/*
+ * The same, and what is on the list is the request's own in any case: more
+ * may be added.  Pointers into the list of before stay good.
+ */
+ngx_int_t ngx_http_conflict_own_headers(ngx_http_request_t *r,
+    const ngx_str_t *names);
+
 /* Is the name on such a list, in whatever case? */
 ngx_uint_t ngx_http_conflict_listed(ngx_str_t *name, const ngx_str_t *names);
 

@@ -1,0 +1,443 @@
+# What a body proves: it is held only against a body of the same view.
+# On both stores.
+
+BEGIN { push @INC, 't/lib' }
+use Conflict;
+use Test::Nginx::Socket 'no_plan';
+
+sub doc { JSON::PP->new->decode(upstream("/_doc?path=$_[0]")) }
+
+Conflict::install('Test::Nginx::Socket');
+run_tests();
+
+__DATA__
+
+=== a partial view does not prove that a write was not done
+--- config
+    location / {
+        conflict version;
+        conflict_quarantine 100ms;
+        proxy_pass http://api;
+    }
+--- steps
+my @views = (['/view/1?fields=id'], ['/view/1', 'X-Fields: id'],
+             ['/view/1', 'Authorization: Bearer clerk'],
+             ['/view/1', 'Accept: text/plain'],
+             ['/view/1', 'Accept-Language: de'], ['/view/1', 'Cookie: a=b']);
+
+for my $view (@views) {
+    my ($uri, @h) = @$view;
+
+    for my $status (202, 303, 500) {
+        set_doc('/view/1', { id => 1, title => 'old', salary => 1 });
+
+        my $v = version(GET('/view/1'));
+        is(version(GET($uri, @h)), $v, "@$view: a reader gets the version");
+
+        # a change that this view does not show
+
+        PATCH('/view/1', { salary => 2, base_version => $v },
+              "X-Up-Write: apply status=$status");
+        is(doc('/view/1')->{salary}, 2, "$status, and done");
+
+        my $r = PUT($uri, { id => 1, title => 'B', base_version => $v }, @h);
+        is($r->{status}, 409, 'a write on the base of before is refused');
+        is(doc('/view/1')->{salary}, 2, 'nothing is lost');
+    }
+}
+
+# nor a view that the unknown write was not of, though it is the same one as
+# that of the read before
+
+set_doc('/view/2', { id => 1, salary => 1 });
+
+my @clerk = ('Authorization: Bearer clerk');
+my $v = version(GET('/view/2', @clerk));
+
+PATCH('/view/2', { salary => 2, base_version => $v },
+      'X-Up-Write: apply status=202');
+is(PUT('/view/2', { id => 2, base_version => $v }, @clerk)->{status}, 409,
+   'who sees no salary is not asked about it');
+
+
+=== the version stays where the same view has the same body
+--- config
+    location / {
+        conflict version;
+        conflict_require on;
+        conflict_quarantine 100ms;
+        proxy_pass http://api;
+    }
+--- steps
+set_doc('/plain/1', { n => 1 });
+
+my $v = version(GET('/plain/1'));
+is(PUT('/plain/1', { n => 2, base_version => $v }, 'X-Up-Write: status=500')
+   ->{status}, 500, 'not done');
+
+my $r = GET('/plain/1');
+is(version($r), $v, 'one GET shows the version, which is that of before');
+is(header($r, 'ETag'), qq("$v"), 'as its tag');
+is(PUT('/plain/1', { n => 2, base_version => $v })->{status}, 204, 'good');
+
+# one that was done
+
+$v = version(GET('/plain/1'));
+PUT('/plain/1', { n => 3, base_version => $v }, 'X-Up-Write: apply status=500');
+$r = GET('/plain/1');
+cmp_ok(version($r), '>', $v, 'another body, another version, by one GET');
+is(json($r)->{n}, 3, 'that of the new one');
+
+# somebody else need not wait for the one who knows the body
+
+$v = version($r);
+PUT('/plain/1', { n => 4, base_version => $v }, 'X-Up-Write: status=500');
+my $w = version(GET('/plain/1', 'Accept: text/html'));
+cmp_ok($w, '>', $v, 'a newcomer gets a new one');
+is(PUT('/plain/1', { n => 5, base_version => $w })->{status}, 204,
+   'which is good');
+
+# after the quarantine of one whose answer was lost, for a HEAD as well
+
+$v = version(GET('/plain/1'));
+$r = PUT('/plain/1', { n => 6, base_version => $v }, 'X-Up-Write: close');
+is($r->{status}, 502, 'no answer');
+until_true { $r = HEAD('/plain/1'); version($r) };
+is(version($r), $v, 'the version stays');
+
+# what the GET does not show is not made up
+
+PUT('/plain/1', { n => 7, base_version => $v }, 'X-Up-Write: status=500');
+
+for my $fault ('status=503', 'status=404', 'status=403', 'apply header=Age:7',
+               'close')
+{
+    is(version(GET('/plain/1', "X-Up-Read: $fault")), undef,
+       "$fault tells nothing");
+}
+
+is(version(GET('/plain/1')), $v, 'the next one does');
+
+
+=== what comes out of a cache is of no known version
+--- config
+    location / {
+        conflict version;
+        proxy_pass http://api;
+    }
+    location /etag/ {
+        conflict version;
+        conflict_version header:ETag;
+        proxy_pass http://api;
+    }
+--- steps
+set_doc('/plain/1', { n => 1 });
+
+my $v = version(GET('/plain/1'));
+is(PUT('/plain/1', { n => 2, base_version => $v })->{status}, 204, 'a write');
+
+my $r = GET('/plain/1', 'X-Up-Read: old header=Age:60');
+is(json($r)->{n}, 1, 'the body of before');
+is(header($r, 'ETag'), undef, 'has no tag');
+is(header($r, 'Last-Modified'), undef, 'nor a date');
+is(header($r, 'Conflict'), 'unchecked', 'and says so');
+
+$r = GET('/plain/1', 'X-Up-Read: apply header=Age:0');
+like(header($r, 'ETag'), qr/^"\d+"$/, 'of age 0 it is fresh');
+
+# the module's own GET is not answered by a cache either
+
+$r = PUT('/plain/1', { n => 3, base_version => $v },
+         'X-Up-Read: old header=Age:60');
+is($r->{status}, 409, 'stale');
+is(json($r)->{server_version}, undef, 'without the body of before');
+is(json($r)->{server_version_omitted}, 'unavailable', 'and says so');
+
+my ($get) = grep { $_->{method} eq 'GET' } reverse seen();
+my %h = map { @$_ } @{ $get->{headers} };
+is($h{'cache-control'}, 'no-cache', 'caches were told');
+
+set_doc('/etag/1', { n => 1 });
+$r = PUT('/etag/1', { n => 2 }, 'If-Match: "e1"');
+is($r->{status}, 200, 'a write');
+$r = GET('/etag/1', 'X-Up-Read: old header=Age:60');
+is(header($r, 'ETag'), '"e1"', 'the upstream\'s own tag is its own');
+is(header($r, 'Conflict'), 'unchecked', 'of which nothing is known');
+is(PUT('/etag/1', { n => 3 }, 'If-Match: "e1"')->{status}, 409, 'stale');
+is(PUT('/etag/1', { n => 3 }, 'If-Match: "e2"')->{status}, 200, 'good');
+
+
+=== a read of the upstream's own versions moves nothing back
+--- config
+    location /own/ {
+        conflict version;
+        conflict_version json:/version;
+        proxy_pass http://api;
+    }
+    location /etag/ {
+        conflict version;
+        conflict_version header:ETag;
+        proxy_pass http://api;
+    }
+--- steps
+set_doc('/own/1', { t => 'old' });
+
+is(PUT('/own/1', { t => 'A', base_version => 1 })->{status}, 200, 'A');
+
+for my $uri ('/own/1', '/own/1?rev=1') {
+    my $r = GET($uri, 'X-Up-Read: old');
+    is(json($r)->{version}, 1, "$uri shows an old one");
+    unlike(header($r, 'Conflict'), qr/version/, 'of which nothing is said');
+    is(header($r, 'Last-Modified'), undef, 'no date of ours');
+    is(PUT('/own/1', { t => 'B', base_version => 1 })->{status}, 409,
+       'it is not current');
+    is(scalar(grep { $_->{method} eq 'PUT' } journal()), 1, 'and not written');
+}
+
+is(scalar(grep { $_->{action} eq 'conflict_external' } conflicts()), 0,
+   'nor is anything logged');
+is(PUT('/own/1', { t => 'C', base_version => 2 })->{status}, 200, 'good');
+
+# without a read before: what a replica that lags behind has shown first
+
+set_doc('/own/2', { t => 'old' });
+set_doc('/own/2', { t => 'new' });
+is(json(GET('/own/2', 'X-Up-Read: old'))->{version}, 1, 'the old one');
+is(PUT('/own/2', { t => 'B', base_version => 1 })->{status}, 409, 'refused');
+
+# tags have no order
+
+set_doc('/etag/1', { t => 'old' });
+is(PUT('/etag/1', { t => 'A' }, 'If-Match: "e1"')->{status}, 200, 'A');
+
+for (1 .. 2) {
+    my $r = GET('/etag/1', 'X-Up-Read: old');
+    is(header($r, 'ETag'), '"e1"', 'an old tag');
+    is(PUT('/etag/1', { t => 'B' }, 'If-Match: "e1"')->{status}, 409,
+       'is not current');
+}
+
+is(scalar(grep { $_->{action} eq 'conflict_external' } conflicts()), 0,
+   'nor is anything logged');
+
+# a change that did not pass through here is found by the GET, and logged
+
+set_doc('/etag/1', { t => 'behind' });
+GET('/etag/1');
+is(PUT('/etag/1', { t => 'B' }, 'If-Match: "e2"')->{status}, 409, 'found');
+
+my @log = grep { $_->{action} eq 'conflict_external' } conflicts();
+is(scalar(@log), 1, 'once');
+is(PUT('/etag/1', { t => 'B' }, 'If-Match: "e3"')->{status}, 200, 'good');
+
+
+=== two servers may have the same paths
+--- http_config
+    server {
+        listen $TEST_NGINX_PORT2;
+        server_name other.test;
+
+        location / {
+            conflict merge;
+            conflict_field /n sum;
+            proxy_pass http://api/view/;
+        }
+    }
+--- config
+    location / {
+        conflict merge;
+        conflict_field /n sum;
+        proxy_pass http://api;
+    }
+    location ~ ^(/plain/.+)/lock$ {
+        conflict_lock;
+        conflict_key $1;
+        conflict_user $http_x_user;
+    }
+--- steps
+my @other = (port => $ENV{TEST_NGINX_PORT2});
+
+set_doc('/plain/1', { n => 100 });
+set_doc('/view/plain/1', { n => 5 });
+
+my $v = version(GET('/plain/1'));
+my $r = http('GET', '/plain/1', @other);
+my $w = version($r);
+isnt($w, $v, 'a version of its own');
+
+is(http('PUT', '/plain/1', body => { n => 6, base_version => $w }, @other)
+   ->{status}, 204, 'one more');
+is(version(GET('/plain/1')), $v, 'which is not written here');
+
+$r = http('PUT', '/plain/1', body => { n => 7, base_version => $w }, @other);
+is($r->{status}, 204, 'two more, on the same base');
+is(doc('/view/plain/1')->{n}, 8, 'are added to its own');
+
+$r = http('PUT', '/plain/1', body => { n => 'x', base_version => $w }, @other);
+is(json($r)->{resource}, '/plain/1', 'the path is its name');
+
+# a lock is for the paths of its server, too
+
+http('POST', '/plain/1/lock', headers => ['X-User: ann']);
+is(PUT('/plain/1', { n => 1 })->{status}, 409, 'locked');
+is(http('PUT', '/plain/1', body => { n => 1 }, @other)->{status}, 204,
+   'but not there');
+
+
+=== the base of a merge is what the writer was shown
+--- config
+    location / {
+        conflict merge;
+        conflict_user $http_x_user;
+        conflict_field /views sum;
+        proxy_pass http://api;
+    }
+--- steps
+my %doc = (title => 't', text => 'x', views => 10);
+
+# a member that each caller has of its own
+
+for my $n (1 .. 2) {
+    my ($a, $b, $c) = map { "Authorization: Bearer $_" } 'a', 'b', 'c';
+
+    set_doc("/view/$n", { %doc });
+    PUT("/view/$n", { %doc, starred => JSON::PP::true }, $a);
+
+    GET("/view/$n", $a) if $n == 1;
+    my $v = version(GET("/view/$n", $b));
+
+    is(PUT("/view/$n", { %doc, title => 't2', base_version => $v }, $c)
+       ->{status}, 204, 'c');
+    my $r = PUT("/view/$n", { %doc, starred => JSON::PP::true,
+                              base_version => $v }, $b);
+    is($r->{status}, 204, 'b is merged');
+    is(json(GET("/view/$n", $b))->{starred}, JSON::PP::true, 'with its star');
+    is(doc("/view/$n")->{title}, 't2', 'and what c has made');
+}
+
+# a part that a list screen has read, under each thing that selects it
+
+my $n = 10;
+
+for my $part (['', 'X-Fields: title'], ['?fields=title'],
+              ['?fields=title', 'Accept: text/x'])
+{
+    my ($args, @h) = @$part;
+    my ($ann, $bob) = ('X-User: ann', 'X-User: bob');
+
+    $n++;
+    set_doc("/view/$n", { %doc, price => 100, z => 'old' });
+
+    GET("/view/$n$args", @h, $ann);
+    my $v = version(GET("/view/$n", $ann));
+
+    is(PUT("/view/$n", { %doc, views => 11, price => 150, z => 'old',
+                         base_version => $v }, $bob)->{status}, 204, 'bob');
+
+    is(PUT("/view/$n", { title => 'T', text => 'x', views => 12, price => 100,
+                         base_version => $v }, $ann)->{status}, 204, 'ann');
+
+    is_deeply(doc("/view/$n"), { title => 'T', text => 'x', views => 13,
+                                 price => 150, base_version =>
+                                 doc("/view/$n")->{base_version} },
+              "@$part: both edits, and what ann has removed");
+}
+
+# who was shown nothing has no base
+
+set_doc('/view/30', { %doc });
+my $v = version(GET('/view/30', 'X-User: ann'));
+PUT('/view/30', { %doc, title => 'a', base_version => $v }, 'X-User: ann');
+
+my $r = PUT('/view/30', { %doc, title => 'b', base_version => $v },
+            'X-User: bob');
+is($r->{status}, 409, 'not merged');
+is(json($r)->{base_held}, JSON::PP::false, 'the base is not held');
+
+# many readers of one body take no room from each other
+
+set_doc('/view/31', { %doc });
+$v = version(GET('/view/31', 'X-User: ann'));
+GET('/view/31', "X-User: u$_") for 1 .. 12;
+
+PUT('/view/31', { %doc, title => 'c', base_version => $v }, 'X-User: u3');
+is(PUT('/view/31', { %doc, text => 'y', base_version => $v }, 'X-User: ann')
+   ->{status}, 204, 'the first is still known');
+
+
+=== Vary: *, or more than can be told
+--- config
+    location / {
+        conflict merge;
+        conflict_quarantine 100ms;
+        proxy_pass http://api;
+    }
+--- steps
+for my $vary ('*', 'x-a,*', join(',', map { "x-$_" . 'y' x 30 } 1 .. 20)) {
+    set_doc('/plain/1', { a => 1, b => 1 });
+
+    my @h = ("X-Up-Read: apply header=Vary:$vary");
+    my $v = version(GET('/plain/1', @h));
+
+    is(PUT('/plain/1', { a => 2, b => 1, base_version => $v })->{status}, 204,
+       'a write');
+    my $r = PUT('/plain/1', { a => 1, b => 2, base_version => $v }, @h);
+    is($r->{status}, 409, 'nothing to merge with');
+    is(json($r)->{base_held}, JSON::PP::false, 'no view, no base');
+
+    $v = version(GET('/plain/1', @h));
+    PUT('/plain/1', { a => 3, base_version => $v }, @h,
+        'X-Up-Write: status=500');
+    my $w = version(GET('/plain/1', @h));
+    cmp_ok($w, '>', $v, 'nor does it prove a version');
+}
+
+
+=== a retry is one of the same caller's
+--- config
+    location / {
+        conflict version;
+        proxy_pass http://api;
+    }
+--- steps
+set_doc('/view/1', { t => 1 });
+
+my $v = version(GET('/view/1'));
+my %star = (t => 1, starred => JSON::PP::true, base_version => $v);
+
+is(PUT('/view/1', { %star }, 'Authorization: Bearer a')->{status}, 204, 'a');
+is(PUT('/view/1', { %star }, 'Authorization: Bearer a')->{status}, 200,
+   'a again');
+is(PUT('/view/1', { %star }, 'Authorization: Bearer b')->{status}, 409,
+   'b has not starred it yet');
+is(PUT('/view/1', { %star }, 'Cookie: who=c')->{status}, 409, 'nor has c');
+
+
+=== a part is not the whole
+--- config
+    location / {
+        conflict version;
+        conflict_quarantine 100ms;
+        proxy_pass http://api;
+        proxy_force_ranges on;
+    }
+    location /file/ {
+        conflict version;
+        conflict_quarantine 100ms;
+        default_type application/json;
+        alias $TEST_NGINX_SERVER_ROOT/html/;
+        dav_methods PUT;
+    }
+--- steps
+set_doc('/plain/1', { n => 1, pad => 'x' x 100 });
+
+my $v = version(GET('/plain/1'));
+
+for my $read (sub { GET('/plain/1', 'Range: bytes=0-3') },
+              sub { HEAD('/plain/1') },
+              sub { GET('/plain/1', 'X-Up-Read: status=206 body=5') })
+{
+    $read->();
+    PUT('/plain/1', { n => 2, base_version => $v }, 'X-Up-Write: status=500');
+    is(version(GET('/plain/1')), $v, 'what the whole has noted stays');
+}

@@ -261,8 +261,10 @@ ngx_http_conflict_write_header(ngx_http_request_t *r,
 
     ngx_http_conflict_settle_header(ctx);
 
-    if (r->method & (NGX_HTTP_MOVE|NGX_HTTP_COPY)) {
-        /* of two resources, or of another one than the target */
+    if ((r->method & (NGX_HTTP_MOVE|NGX_HTTP_COPY))
+        || ngx_http_conflict_method_created(r))
+    {
+        /* the answer is about another resource, or about two */
         ctx->current = 0;
     }
 

@@ -14,6 +14,8 @@ static ngx_uint_t ngx_http_conflict_may_see(ngx_http_conflict_ctx_t *ctx);
 static ngx_uint_t ngx_http_conflict_reflected(ngx_http_conflict_ctx_t *ctx);
 static ngx_uint_t ngx_http_conflict_gone(ngx_uint_t status);
 static ngx_uint_t ngx_http_conflict_forbidden(ngx_uint_t status);
+static ngx_uint_t ngx_http_conflict_relayed(ngx_http_conflict_ctx_t *ctx);
+static void ngx_http_conflict_untold(ngx_http_conflict_ctx_t *ctx);
 
 
 /* the GET has ended: it was to settle an unknown state, or for a refusal */
@@ -38,8 +40,7 @@ ngx_http_conflict_fetched(ngx_http_conflict_ctx_t *ctx)
     if (ngx_http_conflict_forbidden(latest->status)) {
 
         if (latest->revalidate) {
-            /* who may write but not read is not told, nor checked */
-            ngx_http_conflict_unchecked(ctx, NGX_HTTP_CONFLICT_RELAY, 0);
+            ngx_http_conflict_untold(ctx);
             return NGX_OK;
         }
 
@@ -103,8 +104,8 @@ ngx_http_conflict_found(ngx_http_conflict_ctx_t *ctx)
         return NGX_OK;
     }
 
-    if (latest->valid && ngx_http_conflict_forbidden(latest->status)) {
-        /* who may not GET it sees the upstream's answer to that */
+    if (latest->valid && ngx_http_conflict_relayed(ctx)) {
+        /* the caller sees the upstream's answer to a GET */
         ngx_http_conflict_refuse(ctx, NGX_HTTP_CONFLICT_RELAY,
                                  NGX_HTTP_CONFLICT_REJECTED,
                                  (op->verdict == CONFLICT_PASS)
@@ -255,7 +256,62 @@ ngx_http_conflict_gone(ngx_uint_t status)
 }
 
 
-/* a refusal of the GET that the caller must see instead of the body */
+/*
+ * The state is unknown, and the caller may write, perhaps, but not GET: a
+ * base cannot hold.  That nothing may be there the API can judge itself.
+ */
+
+static void
+ngx_http_conflict_untold(ngx_http_conflict_ctx_t *ctx)
+{
+    ngx_http_conflict_op_t  *op;
+
+    op = ctx->op;
+
+    if (op->pre.kinds == CONFLICT_IF_NONE_ANY && !ctx->conf->report) {
+        op->pre.kinds = 0;
+        ctx->outcome = NGX_HTTP_CONFLICT_UNCHECKED;
+        ctx->state = NGX_HTTP_CONFLICT_ST_BEGIN;
+        return;
+    }
+
+    if (op->policy <= CONFLICT_CLIENT_WINS || ctx->conf->report
+        || ngx_http_conflict_relayed(ctx))
+    {
+        ngx_http_conflict_unchecked(ctx, NGX_HTTP_CONFLICT_RELAY, 0);
+        return;
+    }
+
+    ngx_http_conflict_refuse(ctx, NGX_HTTP_CONFLICT_STALE,
+                             NGX_HTTP_CONFLICT_REJECTED,
+                             ngx_http_conflict_stale_action(op->policy));
+}
+
+
+/*
+ * Does the answer to the GET concern the write as well?  Credentials may fit
+ * one method only, as Digest's do; to say 401 to who has sent some would make
+ * the client ask for them again.
+ */
+
+static ngx_uint_t
+ngx_http_conflict_relayed(ngx_http_conflict_ctx_t *ctx)
+{
+    ngx_uint_t  status;
+
+    status = ctx->latest.status;
+
+    if (status == NGX_HTTP_FORBIDDEN) {
+        /* what is not there is for the API to refuse, so nobody learns more */
+        return ctx->op->pre.kinds == CONFLICT_IF_NONE_ANY;
+    }
+
+    return (status == NGX_HTTP_UNAUTHORIZED && !ctx->known)
+           || status == NGX_HTTP_TOO_MANY_REQUESTS;
+}
+
+
+/* a refusal of the GET */
 
 static ngx_uint_t
 ngx_http_conflict_forbidden(ngx_uint_t status)

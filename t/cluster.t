@@ -29,7 +29,7 @@ add_block_preprocessor(sub {
                       . "proxy_pass http://api;\n}\n");
 });
 
-sub key { "conflict:{$_[0]}" }
+sub key { "conflict:{localhost$_[0]}" }
 sub error_log { slurp(servroot() . '/logs/error.log') }
 
 sub settled {

@@ -82,7 +82,7 @@ set_doc('/plain/1', { secret => 'the text' });
 
 is(GET('/if/1')->{status}, 403, 'whom "if" keeps from reading');
 my $r = PUT('/if/1', { base_version => 1 });
-is($r->{status}, 403, 'gets that');
+is($r->{status}, 409, 'is told that it is stale');
 unlike($r->{raw}, qr/the text/, 'and no body');
 
 is(GET('/realm/1')->{status}, 401, 'whom auth_basic keeps from reading');

@@ -80,7 +80,7 @@ sub fail_over {
     redis($replica, qw(CONFIG SET port), $::redis);
 }
 
-sub key { "conflict:{$_[0]}" }
+sub key { "conflict:{localhost$_[0]}" }
 sub error_log { slurp(servroot() . '/logs/error.log') }
 
 sub settled {

@@ -296,7 +296,7 @@ ok(count(qr/is a new one, or was restarted, replaced or flushed/),
 set_doc('/plain/1', { n => 1 });
 my $v = settled('/plain/1');
 
-redis($::redis, 'DEL', 'conflict:{/plain/1}');
+redis($::redis, 'DEL', 'conflict:{localhost/plain/1}');
 
 my $r = PUT('/plain/1', { n => 3, base_version => $v });
 is($r->{status}, 409, 'not accepted from nothing');
@@ -320,7 +320,7 @@ for my $n (1 .. 3) {
 --- steps
 set_doc('/plain/1', { n => 1 });
 my $v = settled('/plain/1');
-until_true { redis($::redis, 'GET', 'conflict:{/plain/1}') =~ /^0/ };
+until_true { redis($::redis, 'GET', 'conflict:{localhost/plain/1}') =~ /^0/ };
 
 my %old = map { $_ => redis($::redis, 'GET', $_) } @{ redis($::redis, 'KEYS', '*') };
 
@@ -349,7 +349,7 @@ is(json($r)->{server_version}{n}, 2, 'it is there');
 --- steps
 set_doc('/plain/direct', { n => 1 });
 my $v = settled('/plain/direct');
-my $key = 'conflict:{/plain/direct}';
+my $key = 'conflict:{localhost/plain/direct}';
 my $before = journal();
 
 # by the wire, which is to lose the answer to its commit
@@ -403,8 +403,8 @@ until_true { redis_info($replica, 'master_link_status') eq 'up' };
 
 my $v = settled('/plain/1');
 GET('/plain/1');
-until_true { (redis($replica, 'GET', 'conflict:{/plain/1}') // '')
-             eq redis($::redis, 'GET', 'conflict:{/plain/1}') };
+until_true { (redis($replica, 'GET', 'conflict:{localhost/plain/1}') // '')
+             eq redis($::redis, 'GET', 'conflict:{localhost/plain/1}') };
 
 # the replica misses a write that is acknowledged
 
@@ -469,7 +469,7 @@ failover=trust
 --- steps
 set_doc('/plain/1', { n => 1 });
 my $v = settled('/plain/1');
-until_true { redis($::redis, 'GET', 'conflict:{/plain/1}') =~ /^0/ };
+until_true { redis($::redis, 'GET', 'conflict:{localhost/plain/1}') =~ /^0/ };
 
 my %old = map { $_ => redis($::redis, 'GET', $_) } @{ redis($::redis, 'KEYS', '*') };
 
@@ -624,8 +624,8 @@ my @how = (
       [qw(CONFIG SET min-replicas-to-write 0)] ],
     [ 'NOPERM', [qw(ACL SETUSER default -evalsha)],
       [qw(ACL SETUSER default +evalsha)] ],
-    [ 'WRONGTYPE', [qw(RENAME conflict:{/plain/1} kept)],
-      [qw(DEL conflict:{/plain/1})] ],
+    [ 'WRONGTYPE', [qw(RENAME conflict:{localhost/plain/1} kept)],
+      [qw(DEL conflict:{localhost/plain/1})] ],
     [ 'READONLY', [qw(REPLICAOF 127.0.0.1 1)], [qw(REPLICAOF NO ONE)] ],
 );
 
@@ -633,12 +633,12 @@ for my $how (@how) {
     my ($name, $on, $off) = @$how;
 
     redis($::redis, @$on);
-    redis($::redis, 'LPUSH', 'conflict:{/plain/1}', 1) if $name eq 'WRONGTYPE';
+    redis($::redis, 'LPUSH', 'conflict:{localhost/plain/1}', 1) if $name eq 'WRONGTYPE';
 
     refused(PUT('/plain/1', { n => 2, base_version => $v }), $name);
 
     redis($::redis, @$off);
-    redis($::redis, qw(RENAME kept conflict:{/plain/1}))
+    redis($::redis, qw(RENAME kept conflict:{localhost/plain/1}))
         if $name eq 'WRONGTYPE';
 }
 
@@ -771,8 +771,8 @@ redis($::redis, qw(SET conflict:incarnation),
 my $w = start('PUT', '/plain/1', body => { n => 3 },
               headers => ['X-Up-Write: hold apply']);
 is(finish($w)->{status}, 504, 'nobody knows');
-until_true { redis($::redis, 'GET', 'conflict:{/plain/1}') =~ /^2/ };
-cmp_ok(redis($::redis, 'PTTL', 'conflict:{/plain/1}'), '>', 500000,
+until_true { redis($::redis, 'GET', 'conflict:{localhost/plain/1}') =~ /^2/ };
+cmp_ok(redis($::redis, 'PTTL', 'conflict:{localhost/plain/1}'), '>', 500000,
        'it is not forgotten before');
 release();
 
@@ -843,7 +843,7 @@ my $replica = redis_start(undef, '--replicaof', "127.0.0.1 $::redis",
 until_true { redis($replica, 'INFO') =~ /master_link_status:up/ };
 until_true { $r = PUT('/plain/1', { n => 3 }); $r->{status} == 204 };
 is($r->{status}, 204, 'passes with one');
-is(redis($replica, 'GET', 'conflict:{/plain/1}') ? 1 : 0, 1,
+is(redis($replica, 'GET', 'conflict:{localhost/plain/1}') ? 1 : 0, 1,
    'that has the lease');
 redis_stop($replica);
 

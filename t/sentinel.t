@@ -113,7 +113,7 @@ set_doc('/plain/1', { n => 1 });
 my $v = settled('/plain/1');
 ok($v, 'works');
 is(PUT('/plain/1', { n => 2, base_version => 1 })->{status}, 409, 'checks');
-is(redis($::master, 'EXISTS', 'conflict:{/plain/1}'), 1, 'it is there');
+is(redis($::master, 'EXISTS', 'conflict:{localhost/plain/1}'), 1, 'it is there');
 like(error_log(), qr/sentinel 127.0.0.1:$::nobody: Connection refused/,
      'the log has the address that is dead');
 
@@ -166,7 +166,7 @@ until_true {
     $r->{status} != 409;
 };
 is($r->{status}, 204, 'from which it goes on');
-is(redis($::replica, 'EXISTS', 'conflict:{/plain/1}'), 1,
+is(redis($::replica, 'EXISTS', 'conflict:{localhost/plain/1}'), 1,
    'by the new master');
 
 until_true { redis_info($::master, 'master_link_status') eq 'up' };
@@ -182,8 +182,8 @@ my $v = settled('/plain/1');
 # with the hash of the body that was shown, which comes last
 
 until_true {
-    my $entry = redis($::replica, 'GET', 'conflict:{/plain/1}') // '';
-    $entry eq redis($::master, 'GET', 'conflict:{/plain/1}')
+    my $entry = redis($::replica, 'GET', 'conflict:{localhost/plain/1}') // '';
+    $entry eq redis($::master, 'GET', 'conflict:{localhost/plain/1}')
     && (split / /, $entry)[9] ne '-';
 };
 

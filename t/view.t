@@ -413,6 +413,83 @@ is(PUT('/view/1', { %star }, 'Authorization: Bearer b')->{status}, 409,
 is(PUT('/view/1', { %star }, 'Cookie: who=c')->{status}, 409, 'nor has c');
 
 
+=== the caller may write, and the module's GET is refused
+--- config
+    location / {
+        conflict version;
+        proxy_pass http://api;
+    }
+    location /lww/ {
+        conflict lww;
+        proxy_pass http://api/plain/;
+    }
+    location /merge/ {
+        conflict merge;
+        conflict_field /at server;
+        proxy_pass http://api/plain/;
+    }
+    location /wins/ {
+        conflict server_wins;
+        proxy_pass http://api/plain/;
+    }
+--- steps
+my $digest = 'Authorization: Digest username="ann", uri="/plain/1"';
+my $n = 0;
+
+for my $get ('status=401 header=WWW-Authenticate:Digest', 'status=403',
+             'status=405', 'status=406')
+{
+    my @h = ($digest, "X-Up-Read: $get");
+
+    # known: the store can tell
+
+    my $path = '/plain/' . ++$n;
+    set_doc($path, { n => 1 });
+    my $v = version(GET($path));
+
+    my $r = PUT($path, { n => 2, base_version => $v }, @h);
+    is($r->{status}, 204, "$get: a good base");
+    $r = PUT($path, { n => 2, base_version => $v }, @h);
+    like(header($r, 'Conflict'), qr/^replayed/, 'the same again was done');
+
+    $r = PUT($path, { n => 3, base_version => $v }, @h);
+    is($r->{status}, 409, 'a stale one');
+    is(header($r, 'WWW-Authenticate'), undef, 'nobody is asked who it is');
+    is(json($r)->{server_version_omitted}, 'unavailable', 'without a body');
+    is(json($r)->{version}, undef, 'or a version');
+
+    # unknown: a base cannot hold; what is new the API can judge
+
+    $path = "/plain/x$n";
+    is(PUT($path, { n => 1, base_version => 1 }, @h)->{status}, 409,
+       'a base of what nobody knows');
+    $r = PUT($path, { n => 1 }, 'If-None-Match: *', @h);
+    is($r->{status}, 201, 'what is not there is made');
+    is(header($r, 'Conflict'), 'unchecked', 'by the API');
+    $r = PUT("/plain/y$n", { n => 1 }, 'If-None-Match: *', @h,
+             'X-Up-Write: status=412');
+    is($r->{status}, 412, 'or refused by it');
+
+    is(PUT("/lww/z$n", { n => 1, base_version => 1 }, @h)->{status}, 201,
+       'lww passes');
+    is(PUT("/wins/z$n", { n => 2, base_version => 1 }, @h)->{status}, 409,
+       'server_wins has nothing to show');
+    is(PUT("/merge/z$n", { n => 2, base_version => 1 }, @h)->{status}, 409,
+       'merge nothing to merge with');
+}
+
+# who sends no credentials is asked for them, and who asks too often may wait
+
+set_doc('/plain/a', { n => 1 });
+
+my $r = PUT('/plain/a', { base_version => 1 },
+            'X-Up-Read: status=401 header=WWW-Authenticate:Digest');
+is($r->{status}, 401, 'to log in');
+is(header($r, 'WWW-Authenticate'), 'Digest', 'with the challenge');
+is(PUT('/plain/a', { base_version => 1 }, $digest, 'X-Up-Read: status=429')
+   ->{status}, 429, 'later');
+
+
 === a part is not the whole
 --- config
     location / {

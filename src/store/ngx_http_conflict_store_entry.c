@@ -163,6 +163,7 @@ ngx_http_conflict_shm_set(ngx_http_conflict_shctx_t *sh,
 {
     e->state = state;
     e->until = until;
+    e->proves |= (state == CONFLICT_FREE);
 
     ngx_http_conflict_failpoint();
 

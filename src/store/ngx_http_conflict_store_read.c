@@ -137,7 +137,7 @@ ngx_http_conflict_shm_revalidate(ngx_http_conflict_op_t *op,
         same = (comparable && e->body == op->seen.body);
         changed |= (comparable && !same);
 
-        same &= (e->state == CONFLICT_FREE || e->proves);
+        same &= e->proves;
 
 #if (CONFLICT_BROKEN == 2)
         same = (e->body && e->body == op->seen.body);

@@ -288,8 +288,7 @@ ngx_http_conflict_shm_lease(ngx_http_conflict_op_t *op,
     e->known = (op->state == CONFLICT_FREE);
     e->overlap = (op->state == CONFLICT_LEASED
                   || op->state == CONFLICT_QUARANTINED);
-    e->proves = (e->body && op->view && e->view == op->view
-                 && (op->state == CONFLICT_FREE || e->proves));
+    e->proves &= (e->body && op->view && e->view == op->view);
     e->fence = ngx_http_conflict_shm_mint(sh, e);
     e->pending = op->fingerprint;
     e->quarantine = (uint32_t) op->quarantine;

@@ -187,7 +187,7 @@ then
         e.made = true
     end
 
-    e.proves = provable(e, state, ARGV[20])
+    e.proves = provable(e, ARGV[20])
     e.known = state == FREE and 1 or 0
     e.overlap = (state == LEASED or state == QUARANTINED) and 1 or 0
     e.f = mint(e)

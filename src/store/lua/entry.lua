@@ -99,7 +99,7 @@ local function new(own)
         u = now, q = 0, l = '-', p = '-', b = '-', s = '-', w = '-', z = '-',
         m = '-', state = FREE, existence = MAY_EXIST, twice = 0, dated = 0,
         known = 0, overlap = 0, certain = 0, verdict = 0, header = 0,
-        proves = 0, suspect = 0
+        proves = 1, suspect = 0
     }
 
     e.f = mint(e)
@@ -112,7 +112,7 @@ local function set(e, state, till)
     e.state, e.u = state, till
 
     if state == FREE then
-        e.u, e.q, e.w, e.suspect = now, 0, '-', 0
+        e.u, e.q, e.w, e.proves, e.suspect = now, 0, '-', 1, 0
     end
 end
 
@@ -192,9 +192,8 @@ end
 
 -- would a body that "view" shows again prove that nothing was changed since
 
-local function provable(e, state, view)
-    return e.b ~= '-' and view ~= '-' and e.s == view
-           and (state == FREE or e.proves == 1) and 1 or 0
+local function provable(e, view)
+    return e.b ~= '-' and view ~= '-' and e.s == view and e.proves or 0
 end
 
 -- "state" and "e" as they were judged, "till" when that may change

@@ -54,7 +54,7 @@ if ARGV[6] == 'peek' then
 
         save(e)
 
-    elseif state == UNKNOWN and not own and provable(e, state, ARGV[8]) == 0
+    elseif state == UNKNOWN and not own and provable(e, ARGV[8]) == 0
     then
 
         -- no body of this view proves that the version is still that one
@@ -109,7 +109,7 @@ local external, changed = false, false
 
 local function older(a, b)
     local m, n = minted(a), minted(b)
-    return m and n and m < n
+    return m and n and m > 0 and m < n
 end
 
 -- the upstream's own; a resource that is gone gets one of ours, which is in
@@ -213,8 +213,7 @@ elseif ARGV[15] == '1' and (state == FREE or state == UNKNOWN) then
         local comparable = e.b ~= '-' and body ~= '-' and e.s == view
 
         other = other or comparable and e.b ~= body
-        changed = not (comparable and e.b == body
-                       and (state == FREE or e.proves == 1))
+        changed = not (comparable and e.b == body and e.proves == 1)
 
         if changed then
             e.f = mint(e)

@@ -81,7 +81,7 @@ elseif not mine then
     end
 
     -- whoever has the lease cannot tell which came last
-    e.overlap, e.proves = 1, provable(e, state, ARGV[15])
+    e.overlap, e.proves = 1, provable(e, ARGV[15])
 
     if state == QUARANTINED then
         e.u = max(e.u, till)

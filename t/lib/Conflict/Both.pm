@@ -24,7 +24,8 @@ our @EXPORT = qw(alike both answer raw_answer asked origin plain_port
                  header_of file_of);
 
 my ($Origin, $Plain);
-my %guarded = map { $_ => 1 } qw(GET HEAD PUT PATCH DELETE);
+my %alone = map { $_ => 1 } qw(POST OPTIONS TRACE CONNECT PROPFIND REPORT
+                               SEARCH QUERY LOCK UNLOCK);
 
 
 sub install {
@@ -138,7 +139,7 @@ sub file_of {
 sub alike {
     my ($method, $uri, %args) = @_;
 
-    my $mark = $args{mark} // $guarded{$method} // 0;
+    my $mark = $args{mark} // ($alone{$method} ? 0 : 1);
     my @results;
 
     asked();

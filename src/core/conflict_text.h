@@ -59,6 +59,13 @@ size_t conflict_text_next(const unsigned char **p, const unsigned char *last,
     unsigned char *rune, const unsigned char **piece);
 
 /*
+ * The same by the buffer: fills "dst", of 4 bytes at least, as far as pieces
+ * fit, moves *p and returns the length, 0 at the end.
+ */
+size_t conflict_text_decode(unsigned char *dst, size_t size,
+    const unsigned char **p, const unsigned char *last);
+
+/*
  * 1 where the insides of two JSON strings are the same once decoded.
  */
 int conflict_text_same(const unsigned char *a, size_t a_len,

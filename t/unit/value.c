@@ -13,6 +13,19 @@
 
 
 #define SEED  12345
+#define MOST  100000
+
+
+static conflict_json_rc_e
+parse_text(conflict_tree_t *tree, const char *text)
+{
+    size_t  left;
+
+    left = MOST;
+
+    return conflict_tree_parse(tree, (const unsigned char *) text,
+                               strlen(text), &left, SEED);
+}
 
 
 static conflict_value_t
@@ -20,9 +33,7 @@ parse(conflict_tree_t *tree, const char *text)
 {
     conflict_value_t  value;
 
-    assert_int_equal(conflict_tree_parse(tree, (const unsigned char *) text,
-                                         strlen(text), SEED),
-                     CONFLICT_JSON_OK);
+    assert_int_equal(parse_text(tree, text), CONFLICT_JSON_OK);
 
     value.tree = tree;
     value.node = 0;
@@ -194,7 +205,7 @@ test_integer(void **state)
 static void
 test_tree(void **state)
 {
-    size_t            i, len;
+    size_t            i, len, left;
     char             *text, *p;
     conflict_tree_t   tree;
     conflict_value_t  value;
@@ -217,10 +228,7 @@ test_tree(void **state)
 
     for (i = 0; i < sizeof(cases) / sizeof(cases[0]); i++) {
 
-        if (conflict_tree_parse(&tree, (const unsigned char *) cases[i].text,
-                                strlen(cases[i].text), SEED)
-            != cases[i].rc)
-        {
+        if (parse_text(&tree, cases[i].text) != cases[i].rc) {
             fail_msg("%s", cases[i].text);
         }
 
@@ -261,25 +269,31 @@ test_tree(void **state)
     conflict_tree_free(&tree);
     free(text);
 
-    /* too many values */
+    /* values are taken from what is left, up to none at all */
 
-    len = 2 * (CONFLICT_TREE_NODES + 1) + 1;
-    text = malloc(len);
-    assert_non_null(text);
-
-    for (i = 0; i < len; i++) {
-        text[i] = (i % 2) ? '1' : ',';
-    }
-
-    text[0] = '[';
-    text[len - 1] = ']';
-
-    assert_int_equal(conflict_tree_parse(&tree, (unsigned char *) text, len,
-                                         SEED),
-                     CONFLICT_JSON_TOO_DEEP);
-
+    left = 8;
+    assert_int_equal(conflict_tree_parse(&tree, (unsigned char *) "[1,{},2]",
+                                         8, &left, SEED),
+                     CONFLICT_JSON_OK);
+    assert_int_equal(left, 4);
     conflict_tree_free(&tree);
-    free(text);
+
+    assert_int_equal(conflict_tree_parse(&tree, (unsigned char *) "[1,{},2]",
+                                         8, &left, SEED),
+                     CONFLICT_JSON_OK);
+    assert_int_equal(left, 0);
+    conflict_tree_free(&tree);
+
+    assert_int_equal(conflict_tree_parse(&tree, (unsigned char *) "1", 1,
+                                         &left, SEED),
+                     CONFLICT_JSON_LARGE);
+    conflict_tree_free(&tree);
+
+    left = 3;
+    assert_int_equal(conflict_tree_parse(&tree, (unsigned char *) "[1,{},2]",
+                                         8, &left, SEED),
+                     CONFLICT_JSON_LARGE);
+    conflict_tree_free(&tree);
 }
 
 
@@ -342,11 +356,11 @@ test_reflects(void **state)
 
         if (conflict_value_reflects(&latest, &write,
                                     cases[i].base ? &base : NULL,
-                                    CONFLICT_REFLECTS_VALUES, SEED)
+                                    CONFLICT_REFLECTS_VALUES, MOST, SEED)
             != cases[i].reflects
             || conflict_value_reflects(&latest, &write,
                                        cases[i].base ? &base : NULL,
-                                       CONFLICT_REFLECTS_NAMES, SEED)
+                                       CONFLICT_REFLECTS_NAMES, MOST, SEED)
                != cases[i].names)
         {
             fail_msg("%s in %s", cases[i].write, cases[i].latest);
@@ -382,14 +396,8 @@ test_within(void **state)
     (void) state;
 
     for (i = 0; i < sizeof(cases) / sizeof(cases[0]); i++) {
-        assert_int_equal(conflict_tree_parse(&a,
-                             (const unsigned char *) cases[i].value,
-                             strlen(cases[i].value), SEED),
-                         CONFLICT_JSON_OK);
-        assert_int_equal(conflict_tree_parse(&b,
-                             (const unsigned char *) cases[i].shown,
-                             strlen(cases[i].shown), SEED),
-                         CONFLICT_JSON_OK);
+        assert_int_equal(parse_text(&a, cases[i].value), CONFLICT_JSON_OK);
+        assert_int_equal(parse_text(&b, cases[i].shown), CONFLICT_JSON_OK);
 
         value.tree = &a;
         value.node = 0;

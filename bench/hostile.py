@@ -76,7 +76,7 @@ def apart(side, size, most):
 
 
 def many_names(side, size, most):
-    n = size // 9
+    n = size // 13
     return members(('%x' % k for k in shuffled(n, side)),
                    lambda name: '%d' % side)
 

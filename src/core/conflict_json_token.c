@@ -16,7 +16,6 @@ static const unsigned char *conflict_json_run(conflict_json_t *json,
     const unsigned char *p, const unsigned char *last);
 static size_t conflict_json_whole(const unsigned char *p,
     const unsigned char *last);
-static int conflict_json_hex(const unsigned char *p);
 static conflict_json_rc_e conflict_json_string_end(conflict_json_t *json,
     uint64_t pos);
 static conflict_json_rc_e conflict_json_escaped(conflict_json_t *json,
@@ -96,8 +95,11 @@ conflict_json_run(conflict_json_t *json, const unsigned char *p,
     size_t    n;
     unsigned  wanted;
 
+    /* a name that is longer than the one looked for is another */
+
     wanted = json->in_name
-             ? json->name_wanted && json->name_len < sizeof(json->name)
+             ? json->name_wanted
+               && json->name_len <= json->pointer->len[json->depth - 1]
              : json->capture && !json->cut_short;
 
     json->tail.left = 0;
@@ -155,7 +157,7 @@ conflict_json_whole(const unsigned char *p, const unsigned char *last)
         return 2;
 
     case 'u':
-        unit = (last - p < 6) ? -1 : conflict_json_hex(p + 2);
+        unit = (last - p < 6) ? -1 : conflict_text_unit(p + 2);
 
         if (unit < 0xd800 || unit > 0xdfff) {
             return (unit < 0) ? 0 : 6;
@@ -165,42 +167,13 @@ conflict_json_whole(const unsigned char *p, const unsigned char *last)
             return 0;
         }
 
-        low = conflict_json_hex(p + 8);
+        low = conflict_text_unit(p + 8);
 
         return (low >= 0xdc00 && low <= 0xdfff) ? 12 : 0;
 
     default:
         return 0;
     }
-}
-
-
-/* of four digits, or -1 */
-
-static int
-conflict_json_hex(const unsigned char *p)
-{
-    int            unit;
-    size_t         i;
-    unsigned char  ch;
-
-    unit = 0;
-
-    for (i = 0; i < 4; i++) {
-        ch = p[i] | 0x20;
-
-        if (p[i] >= '0' && p[i] <= '9') {
-            unit = unit << 4 | (p[i] - '0');
-
-        } else if (ch >= 'a' && ch <= 'f') {
-            unit = unit << 4 | (ch - 'a' + 10);
-
-        } else {
-            return -1;
-        }
-    }
-
-    return unit;
 }
 
 

@@ -7,6 +7,7 @@
  */
 
 
+#include <stdlib.h>
 #include <string.h>
 
 #include "conflict_hash.h"
@@ -80,10 +81,18 @@ conflict_merge(const conflict_merge_t *in, conflict_merged_t *result)
 
     result->held = walk.held;
 
+    if (rc == CONFLICT_MERGE_SAME && server.n) {
+        walk.met = calloc(server.n, 1);
+        if (walk.met == NULL) {
+            rc = CONFLICT_MERGE_FAILED;
+        }
+    }
+
     if (rc == CONFLICT_MERGE_SAME) {
         rc = conflict_merge_trees(&walk, &trio);
     }
 
+    free(walk.met);
     conflict_tree_free(&client);
     conflict_tree_free(&server);
     conflict_tree_free(&base);
@@ -106,6 +115,7 @@ conflict_merge_start(conflict_walk_t *walk, const conflict_merge_t *in,
     walk->patch = in->patch;
     walk->clashed = 0;
     walk->left = in->values;
+    walk->met = NULL;
 
     memset(&walk->path, 0, sizeof(conflict_out_t));
 
@@ -248,7 +258,7 @@ conflict_merge_members(conflict_walk_t *walk, conflict_edit_t *edit,
     for (v = conflict_tree_first(trio->server); v.tree;
          v = conflict_tree_next(trio->server, v))
     {
-        if (conflict_tree_member(trio->client, v).tree == NULL) {
+        if (!walk->met[v.node]) {
             before = conflict_merge_append(walk, edit,
                                       conflict_tree_member(trio->base, v), v,
                                       scope, before, at);
@@ -298,6 +308,10 @@ conflict_merge_member(conflict_walk_t *walk, conflict_edit_t *edit,
     trio.base = conflict_tree_member(parents->base, client);
     trio.server = conflict_tree_member(parents->server, client);
     trio.client = client;
+
+    if (trio.server.tree) {
+        walk->met[trio.server.node] = 1;
+    }
 
     memset(&made, 0, sizeof(conflict_out_t));
 

@@ -52,6 +52,8 @@ typedef struct {
     unsigned                       patch;    /* not within arrays */
     unsigned                       clashed;
     size_t                         left;     /* values, or lines of texts */
+    unsigned char                 *met;      /* members of the server's that
+                                                the client's has, by node */
     conflict_out_t                 path;     /* a JSON pointer */
 
     /* of the names in the rules' pointers, by level */

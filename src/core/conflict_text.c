@@ -24,7 +24,6 @@
 static size_t conflict_text_control(unsigned char *dst, unsigned char ch);
 static size_t conflict_text_unescape(unsigned char *dst,
     const unsigned char **p);
-static unsigned conflict_text_unit(const unsigned char *p);
 
 
 const unsigned char *
@@ -335,7 +334,7 @@ static size_t
 conflict_text_unescape(unsigned char *dst, const unsigned char **p)
 {
     size_t                n;
-    unsigned              unit;
+    int                   unit;
     const unsigned char  *start;
 
     start = *p;
@@ -374,7 +373,7 @@ conflict_text_unescape(unsigned char *dst, const unsigned char **p)
         }
 
         *p = start + n;
-        return conflict_text_encode(dst, unit);
+        return conflict_text_encode(dst, (unsigned) unit);
 
     default: /* a quote, a slash or a backslash */
         dst[0] = start[1];
@@ -435,18 +434,30 @@ conflict_text_same(const unsigned char *a, size_t a_len,
 }
 
 
-static unsigned
+int
 conflict_text_unit(const unsigned char *p)
 {
-    unsigned       i, unit;
-    unsigned char  ch;
+    int     unit;
+    size_t  i;
+
+    /* from 0x30 up to 0x6f */
+
+    static const signed char  digits[] = {
+         0,  1,  2,  3,  4,  5,  6,  7,  8,  9, -1, -1, -1, -1, -1, -1,
+        -1, 10, 11, 12, 13, 14, 15, -1, -1, -1, -1, -1, -1, -1, -1, -1,
+        -1, -1, -1, -1, -1, -1, -1, -1, -1, -1, -1, -1, -1, -1, -1, -1,
+        -1, 10, 11, 12, 13, 14, 15, -1, -1, -1, -1, -1, -1, -1, -1, -1
+    };
 
     unit = 0;
 
     for (i = 0; i < 4; i++) {
-        ch = p[i] | 0x20;
-        unit = unit << 4 | (unsigned) ((ch >= 'a') ? ch - 'a' + 10
-                                                   : p[i] - '0');
+
+        if (p[i] < 0x30 || p[i] > 0x6f || digits[p[i] - 0x30] < 0) {
+            return -1;
+        }
+
+        unit = unit << 4 | digits[p[i] - 0x30];
     }
 
     return unit;

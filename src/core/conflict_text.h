@@ -51,6 +51,11 @@ size_t conflict_text_escape(unsigned char *dst, const unsigned char *src,
     size_t len);
 
 /*
+ * The UTF-16 unit of four hex digits, -1 where they are none.
+ */
+int conflict_text_unit(const unsigned char *p);
+
+/*
  * Steps through the inside of a JSON string that was checked, as its bytes
  * are once the escapes are decoded.  Returns the length of the next piece,
  * 0 at the end; *piece is in the text, or is "rune", with room for 4 bytes.

@@ -198,9 +198,20 @@ conflict_tree_string(const unsigned char *p, const unsigned char *last)
 
     /* where there is one there may be many, close together */
 
-    for (p = escape; *p != '"'; p += (*p == '\\') ? 2 : 1) { /* void */ }
+    p = escape;
 
-    return p + 1;
+    for ( ;; ) {
+
+        if (*p == '\\') {
+            p += (p[1] == 'u') ? 6 : 2;
+
+        } else if (*p != '"') {
+            p++;
+
+        } else {
+            return p + 1;
+        }
+    }
 }
 
 

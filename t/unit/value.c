@@ -71,6 +71,22 @@ test_equal(void **state)
         { "1e400", "10e399", 1 },
         { "1e400", "1e401", 0 },
         { "1e99999999999999999999", "1e1", 0 },
+        { "1e00000000000000000000000000000000000001", "10", 1 },
+        { "1e-0000000000000000000000000000000000001", "0.1", 1 },
+        { "12345678901234567890123456789012345678901.5",
+          "1234567890123456789012345678901234567890.15e1", 1 },
+        { "12345678901234567890123456789012345678901.5",
+          "123456789012345678901234567890123456789015e-1", 1 },
+        { "12345678901234567890123456789012345678901.5",
+          "12345678901234567890123456789012345678901.6", 0 },
+        { "1234567890123456789012345678901.5",
+          "12345678901234567890123456789015e-1", 1 },
+        { "15", "1.5", 0 },
+        { "-15", "15", 0 },
+        { "[[[[1]]]]", "[[[[ 1.0 ]]]]", 1 },
+        { "[[[[1]]]]", "[[[[2]]]]", 0 },
+        { "[true,null]", "[ true , null ]", 1 },
+        { "[true,null]", "[ true , false ]", 0 },
         { "\"a\"", "\"\\u0061\"", 1 },
         { "\"\\ud83d\\ude00\"", "\"\xf0\x9f\x98\x80\"", 1 },
         { "\"\\/\"", "\"/\"", 1 },
@@ -267,6 +283,57 @@ test_tree(void **state)
                 .tree);
 
     conflict_tree_free(&tree);
+    free(text);
+
+    /* and none is twice, by any spelling, first and last */
+
+    text = malloc(1000 * 20 + 2);
+    assert_non_null(text);
+
+    p = text;
+
+    for (i = 0; i < 1000; i++) {
+        p += sprintf(p, "%s\"m%zu\":%zu", i ? "," : "{", i, i);
+    }
+
+    (void) sprintf(p, ",\"\\u006d0\":1}");
+
+    assert_int_equal(parse_text(&tree, text), CONFLICT_JSON_REPEATED);
+    conflict_tree_free(&tree);
+    free(text);
+
+    /* a name and a string that go over the blocks in which they are read */
+
+    text = malloc(2 * 6 * 1000 + 100);
+    assert_non_null(text);
+
+    for (i = 240; i < 270; i++) {
+        p = text + sprintf(text, "{\"");
+
+        for (len = 0; len < i; len++) {
+            *p++ = 'x';
+        }
+
+        p += sprintf(p, "\\ud83d\\ude00y\":1,\"");
+
+        for (len = 0; len < i; len++) {
+            p += sprintf(p, "%s", (len % 3) ? "x" : "\\u0078");
+        }
+
+        (void) sprintf(p, "\xf0\x9f\x98\x80\\u0079\":1}");
+
+        assert_int_equal(parse_text(&tree, text), CONFLICT_JSON_REPEATED);
+        conflict_tree_free(&tree);
+
+        p = strstr(text, "\\u0079");
+        assert_non_null(p);
+        p[5] = '8';
+
+        value = parse(&tree, text);
+        assert_int_equal(tree.nodes[value.node].children, 2);
+        conflict_tree_free(&tree);
+    }
+
     free(text);
 
     /* values are taken from what is left, up to none at all */

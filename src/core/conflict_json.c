@@ -173,6 +173,10 @@ conflict_json_feed(conflict_json_t *json, const unsigned char *data,
         if (json->state >= ST_STRING) {
             error = conflict_json_string(json, &p, last, pos);
 
+        } else if (*p == ' ' && json->state != ST_LITERAL) {
+            for (p++; p < last && *p == ' '; p++) { /* void */ }
+            continue;
+
         } else {
             error = conflict_json_structure(json, *p++, pos);
         }

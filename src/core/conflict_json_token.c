@@ -107,13 +107,21 @@ conflict_json_run(conflict_json_t *json, const unsigned char *p,
     while (p < last && *p != '"' && json->tail.left == 0) {
 
         if (*p >= 0x80) {
-            n = conflict_text_rune(p, last, &json->tail);
 
-            if (n == 0) {
-                return NULL;
-            }
+            do {
+                n = conflict_text_rune(p, last, &json->tail);
 
-        } else if (*p == '\\') {
+                if (n == 0) {
+                    return NULL;
+                }
+
+                p += n;
+            } while (p < last && *p >= 0x80);
+
+            continue;
+        }
+
+        if (*p == '\\') {
 
             /* decoded by conflict_json_escaped() where it is kept */
             n = wanted ? 0 : conflict_json_whole(p, last);

@@ -211,7 +211,7 @@ LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 
         (void) conflict_value_reflects(&in.server, &in.client,
                                        &fields[0].pointer,
-                                       CONFLICT_REFLECTS_VALUES, SEED);
+                                       CONFLICT_REFLECTS_VALUES, MOST, SEED);
     }
 
     return 0;

@@ -13,7 +13,6 @@
 
 static ngx_int_t ngx_http_conflict_combine_row(ngx_http_conflict_ctx_t *ctx,
     ngx_str_t *row);
-static void ngx_http_conflict_combine_unfit(ngx_http_conflict_ctx_t *ctx);
 static ngx_uint_t ngx_http_conflict_combine_lingers(
     ngx_http_conflict_ctx_t *ctx, ngx_str_t *row);
 static ngx_uint_t ngx_http_conflict_combine_repeat(
@@ -97,7 +96,7 @@ ngx_http_conflict_combine(ngx_http_request_t *r, ngx_http_conflict_ctx_t *ctx)
     op = ctx->op;
 
     if (ngx_http_conflict_combine_row(ctx, &row) != NGX_OK) {
-        ngx_http_conflict_combine_unfit(ctx);
+        ngx_http_conflict_unfit(ctx);
         return NGX_OK;
     }
 
@@ -155,26 +154,6 @@ ngx_http_conflict_combine_row(ngx_http_conflict_ctx_t *ctx, ngx_str_t *row)
 
     return (latest->status == NGX_HTTP_NOT_FOUND || latest->status == 410)
            ? NGX_OK : NGX_DECLINED;
-}
-
-
-/* there is nothing that it could be merged with */
-
-static void
-ngx_http_conflict_combine_unfit(ngx_http_conflict_ctx_t *ctx)
-{
-    if (ctx->op->verdict == CONFLICT_COMBINE) {
-        ngx_http_conflict_refuse(ctx, NGX_HTTP_CONFLICT_STALE,
-                                 NGX_HTTP_CONFLICT_REJECTED,
-                                 NGX_HTTP_CONFLICT_ACT_VERSION);
-        return;
-    }
-
-    ctx->reason = "a GET does not show which values the server's fields have";
-
-    ngx_http_conflict_refuse(ctx, NGX_HTTP_CONFLICT_UNAVAILABLE,
-                             NGX_HTTP_CONFLICT_REJECTED,
-                             NGX_HTTP_CONFLICT_NO_ACTION);
 }
 
 
@@ -239,6 +218,7 @@ ngx_http_conflict_combine_lingers(ngx_http_conflict_ctx_t *ctx,
     base.len = op->base_body.len;
 
     return conflict_value_lingers(&latest, &write, &base,
+                                  ctx->conf->max_values,
                                   ngx_http_conflict_seed());
 }
 
@@ -259,6 +239,7 @@ ngx_http_conflict_combine_merge(ngx_http_request_t *r,
 
     in.stale = (op->verdict == CONFLICT_COMBINE);
     in.patch = ctx->merge.patch;
+    in.values = ctx->conf->max_values;
     in.seed = ngx_http_conflict_seed();
     in.ignored = ctx->conf->base->pointer;
     in.fields = ctx->conf->fields->elts;
@@ -378,14 +359,13 @@ ngx_http_conflict_combine_done(ngx_http_request_t *r,
         return NGX_OK;
 
     case CONFLICT_MERGE_LARGE:
-        ctx->reason = "the body has too many values to be merged";
-        ngx_http_conflict_refuse(ctx, NGX_HTTP_CONFLICT_TOO_LARGE,
-                                 NGX_HTTP_CONFLICT_REJECTED,
-                                 NGX_HTTP_CONFLICT_NO_ACTION);
-        return NGX_OK;
+        return ngx_http_conflict_unfit_body(ctx);
+
+    case CONFLICT_MERGE_MANY:
+        return ngx_http_conflict_unfit_values(ctx);
 
     case CONFLICT_MERGE_UNFIT:
-        ngx_http_conflict_combine_unfit(ctx);
+        ngx_http_conflict_unfit(ctx);
         return NGX_OK;
 
     default: /* CONFLICT_MERGE_FAILED */

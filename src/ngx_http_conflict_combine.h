@@ -29,6 +29,17 @@ ngx_int_t ngx_http_conflict_recalled(ngx_http_conflict_ctx_t *ctx);
 ngx_int_t ngx_http_conflict_combine(ngx_http_request_t *r,
     ngx_http_conflict_ctx_t *ctx);
 
+/* unfit.c */
+
+/*
+ * The write is refused, for it cannot be merged: with nothing that is there;
+ * its body has more values than it may, or together with the others.
+ * NGX_ERROR: no memory.
+ */
+void ngx_http_conflict_unfit(ngx_http_conflict_ctx_t *ctx);
+ngx_int_t ngx_http_conflict_unfit_body(ngx_http_conflict_ctx_t *ctx);
+ngx_int_t ngx_http_conflict_unfit_values(ngx_http_conflict_ctx_t *ctx);
+
 /* rewrite.c */
 
 /*

@@ -110,6 +110,7 @@ ngx_http_conflict_create_loc_conf(ngx_conf_t *cf)
     conf->wait = NGX_CONF_UNSET_MSEC;
     conf->quarantine = NGX_CONF_UNSET_MSEC;
     conf->max_body = NGX_CONF_UNSET_SIZE;
+    conf->max_values = NGX_CONF_UNSET_UINT;
     conf->history = NGX_CONF_UNSET_UINT;
     conf->history_ttl = NGX_CONF_UNSET_MSEC;
     conf->log = NGX_CONF_UNSET_PTR;
@@ -175,6 +176,7 @@ ngx_http_conflict_merge_loc_conf(ngx_conf_t *cf, void *parent, void *child)
     ngx_conf_merge_msec_value(conf->wait, prev->wait, 2000);
     ngx_conf_merge_msec_value(conf->quarantine, prev->quarantine, 5000);
     ngx_conf_merge_size_value(conf->max_body, prev->max_body, 1024 * 1024);
+    ngx_conf_merge_uint_value(conf->max_values, prev->max_values, 50000);
 
     if (conf->fields == NULL) {
         conf->fields = prev->fields;

@@ -115,6 +115,7 @@ typedef struct {
     ngx_msec_t                     wait;
     ngx_msec_t                     quarantine;
     size_t                         max_body;
+    ngx_uint_t                     max_values; /* of all that is merged */
 
     ngx_array_t                   *fields;     /* conflict_field_t, or NULL */
     ngx_uint_t                     history;    /* bodies of a resource */
@@ -211,6 +212,8 @@ char *ngx_http_conflict_set_latest(ngx_conf_t *cf, ngx_command_t *cmd,
 char *ngx_http_conflict_set_time(ngx_conf_t *cf, ngx_command_t *cmd,
     void *conf);
 char *ngx_http_conflict_set_size(ngx_conf_t *cf, ngx_command_t *cmd,
+    void *conf);
+char *ngx_http_conflict_set_values(ngx_conf_t *cf, ngx_command_t *cmd,
     void *conf);
 
 

@@ -179,6 +179,12 @@ static ngx_command_t  ngx_http_conflict_commands[] = {
       ngx_http_conflict_offset(max_body),
       NULL },
 
+    { ngx_string("conflict_max_values"),
+      NGX_HTTP_CONFLICT_ANY_CONF|NGX_CONF_TAKE1,
+      ngx_http_conflict_set_values,
+      ngx_http_conflict_offset(max_values),
+      NULL },
+
     { ngx_string("conflict_lock"),
       NGX_HTTP_LOC_CONF|NGX_CONF_ANY,
       ngx_http_conflict_set_lock,

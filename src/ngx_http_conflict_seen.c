@@ -207,6 +207,7 @@ ngx_http_conflict_row_reflects(ngx_http_conflict_loc_conf_t *nlcf,
     write.len = text->len;
 
     return conflict_value_reflects(&latest, &write, nlcf->base->pointer, how,
+                                   nlcf->max_values,
                                    ngx_http_conflict_seed());
 }
 

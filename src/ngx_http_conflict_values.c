@@ -2,7 +2,8 @@
 /*
  * Copyright (C) the ngx_http_conflict_module authors
  *
- * The setters of values: where something is in a message, times, sizes.
+ * The setters of values: where something is in a message, times, sizes,
+ * numbers.
  * Like nginx's own, but they quote what is wrong.
  */
 
@@ -12,6 +13,7 @@
 
 #define NGX_HTTP_CONFLICT_LEASE_MIN   100            /* milliseconds */
 #define NGX_HTTP_CONFLICT_TIME_MAX    (24 * 3600 * 1000)
+#define NGX_HTTP_CONFLICT_VALUES_MAX  10000000
 
 
 /* the words that stand for a default, by directive */
@@ -250,6 +252,35 @@ ngx_http_conflict_set_size(ngx_conf_t *cf, ngx_command_t *cmd, void *conf)
     }
 
     *size = n;
+
+    return NGX_CONF_OK;
+}
+
+
+char *
+ngx_http_conflict_set_values(ngx_conf_t *cf, ngx_command_t *cmd, void *conf)
+{
+    ngx_http_conflict_loc_conf_t *nlcf = conf;
+
+    ngx_int_t   n;
+    ngx_str_t  *value;
+
+    if (nlcf->max_values != NGX_CONF_UNSET_UINT) {
+        return "is duplicate";
+    }
+
+    value = cf->args->elts;
+
+    n = ngx_atoi(value[1].data, value[1].len);
+
+    if (n == NGX_ERROR || n == 0 || n > NGX_HTTP_CONFLICT_VALUES_MAX) {
+        ngx_conf_log_error(NGX_LOG_EMERG, cf, 0,
+                           "invalid number \"%V\", it must be from 1 up to "
+                           "10000000", &value[1]);
+        return NGX_CONF_ERROR;
+    }
+
+    nlcf->max_values = n;
 
     return NGX_CONF_OK;
 }

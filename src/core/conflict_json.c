@@ -144,7 +144,6 @@ conflict_json_rc_e
 conflict_json_feed(conflict_json_t *json, const unsigned char *data,
     size_t len)
 {
-    int                   rc;
     uint64_t              pos;
     conflict_json_rc_e    error;
     const unsigned char  *p, *last;
@@ -156,25 +155,27 @@ conflict_json_feed(conflict_json_t *json, const unsigned char *data,
         pos = json->offset + (uint64_t) (p - data);
 
         if (json->state >= ST_MINUS) {
-            rc = conflict_json_number(json, *p);
+            error = conflict_json_number(json, &p, last);
 
-            if (rc < 0) {
-                return CONFLICT_JSON_MALFORMED;
+            if (error != CONFLICT_JSON_OK) {
+                return error;
             }
 
-            if (rc == 0) {
+            if (p < last) {
                 /* the byte after a number: look at it again */
-                conflict_json_finish(json, pos);
-                continue;
+                conflict_json_finish(json, json->offset
+                                           + (uint64_t) (p - data));
             }
 
-            conflict_json_keep(json, p, 1);
-            p++;
             continue;
         }
 
         if (json->state >= ST_STRING) {
             error = conflict_json_string(json, &p, last, pos);
+
+        } else if (*p == ' ' && json->state != ST_LITERAL) {
+            for (p++; p < last && *p == ' '; p++) { /* void */ }
+            continue;
 
         } else {
             error = conflict_json_structure(json, *p++, pos);
@@ -361,7 +362,10 @@ conflict_json_value(conflict_json_t *json, unsigned char ch, uint64_t pos)
     }
 
     json->in_name = 0;
-    conflict_json_keep(json, &ch, 1);
+
+    if (json->capture) {
+        conflict_json_keep(json, &ch, 1);
+    }
 
     return CONFLICT_JSON_OK;
 }

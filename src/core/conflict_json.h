@@ -28,7 +28,12 @@ typedef enum {
     CONFLICT_JSON_OK = 0,
     CONFLICT_JSON_MALFORMED,
     CONFLICT_JSON_TOO_DEEP,
-    CONFLICT_JSON_REPEATED            /* a member on the pointer's path */
+    CONFLICT_JSON_REPEATED,           /* a member on the pointer's path */
+
+    /* of a tree alone */
+
+    CONFLICT_JSON_LARGE,              /* more values than it may have */
+    CONFLICT_JSON_FAILED              /* no memory */
 } conflict_json_rc_e;
 
 

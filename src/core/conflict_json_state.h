@@ -54,10 +54,11 @@ conflict_json_rc_e conflict_json_string(conflict_json_t *json,
     const unsigned char **data, const unsigned char *last, uint64_t pos);
 
 /*
- * 1: the byte belongs to the number; 0: the number ended before it;
- * -1: malformed.
+ * Reads on inside a number and moves *data, to "last" or to the first byte
+ * after it.
  */
-int conflict_json_number(conflict_json_t *json, unsigned char ch);
+conflict_json_rc_e conflict_json_number(conflict_json_t *json,
+    const unsigned char **data, const unsigned char *last);
 
 /*
  * Copies what is wanted of a name or of a scalar.

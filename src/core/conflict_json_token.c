@@ -12,12 +12,17 @@
 #include "conflict_json_state.h"
 
 
+static const unsigned char *conflict_json_run(conflict_json_t *json,
+    const unsigned char *p, const unsigned char *last);
+static size_t conflict_json_whole(const unsigned char *p,
+    const unsigned char *last);
 static conflict_json_rc_e conflict_json_string_end(conflict_json_t *json,
     uint64_t pos);
 static conflict_json_rc_e conflict_json_escaped(conflict_json_t *json,
     unsigned char ch);
 static conflict_json_rc_e conflict_json_unit(conflict_json_t *json,
     unsigned char ch);
+static int conflict_json_numeral(conflict_json_t *json, unsigned char ch);
 static void conflict_json_keep_rune(conflict_json_t *json, unsigned rune);
 
 
@@ -25,7 +30,6 @@ conflict_json_rc_e
 conflict_json_string(conflict_json_t *json, const unsigned char **data,
     const unsigned char *last, uint64_t pos)
 {
-    size_t                n;
     const unsigned char  *p, *q;
 
     p = *data;
@@ -33,16 +37,10 @@ conflict_json_string(conflict_json_t *json, const unsigned char **data,
     switch (json->state) {
 
     case ST_STRING:
-        q = (*p < 0x80) ? conflict_text_plain(p, last) : p;
+        q = conflict_json_run(json, p, last);
 
-        while (q < last && *q >= 0x80) {
-            n = conflict_text_rune(q, last, &json->tail);
-
-            if (n == 0) {
-                return CONFLICT_JSON_MALFORMED;
-            }
-
-            q += n;
+        if (q == NULL) {
+            return CONFLICT_JSON_MALFORMED;
         }
 
         if (q != p) {
@@ -81,6 +79,108 @@ conflict_json_string(conflict_json_t *json, const unsigned char **data,
         *data = p + 1;
 
         return conflict_json_escaped(json, *p);
+    }
+}
+
+
+/*
+ * Up to where the string goes on without a state: a body of escapes must not
+ * take much longer than another.  NULL: malformed.
+ */
+
+static const unsigned char *
+conflict_json_run(conflict_json_t *json, const unsigned char *p,
+    const unsigned char *last)
+{
+    size_t    n;
+    unsigned  wanted;
+
+    /* a name that is longer than the one looked for is another */
+
+    wanted = json->in_name
+             ? json->name_wanted
+               && json->name_len <= json->pointer->len[json->depth - 1]
+             : json->capture && !json->cut_short;
+
+    json->tail.left = 0;
+
+    while (p < last && *p != '"' && json->tail.left == 0) {
+
+        if (*p >= 0x80) {
+
+            do {
+                n = conflict_text_rune(p, last, &json->tail);
+
+                if (n == 0) {
+                    return NULL;
+                }
+
+                p += n;
+            } while (p < last && *p >= 0x80);
+
+            continue;
+        }
+
+        if (*p == '\\') {
+
+            /* decoded by conflict_json_escaped() where it is kept */
+            n = wanted ? 0 : conflict_json_whole(p, last);
+
+        } else {
+            n = (size_t) (conflict_text_plain(p, last) - p);
+        }
+
+        if (n == 0) {
+            break;
+        }
+
+        p += n;
+    }
+
+    return p;
+}
+
+
+/* the length of an escape that is here as a whole and valid, else 0 */
+
+static size_t
+conflict_json_whole(const unsigned char *p, const unsigned char *last)
+{
+    int  unit, low;
+
+    if (last - p < 2) {
+        return 0;
+    }
+
+    switch (p[1]) {
+
+    case '"':
+    case '\\':
+    case '/':
+    case 'b':
+    case 'f':
+    case 'n':
+    case 'r':
+    case 't':
+        return 2;
+
+    case 'u':
+        unit = (last - p < 6) ? -1 : conflict_text_unit(p + 2);
+
+        if (unit < 0xd800 || unit > 0xdfff) {
+            return (unit < 0) ? 0 : 6;
+        }
+
+        if (unit > 0xdbff || last - p < 12 || p[6] != '\\' || p[7] != 'u') {
+            return 0;
+        }
+
+        low = conflict_text_unit(p + 8);
+
+        return (low >= 0xdc00 && low <= 0xdfff) ? 12 : 0;
+
+    default:
+        return 0;
     }
 }
 
@@ -224,8 +324,56 @@ conflict_json_unit(conflict_json_t *json, unsigned char ch)
 }
 
 
-int
-conflict_json_number(conflict_json_t *json, unsigned char ch)
+conflict_json_rc_e
+conflict_json_number(conflict_json_t *json, const unsigned char **data,
+    const unsigned char *last)
+{
+    int                   rc;
+    const unsigned char  *p;
+
+    rc = 1;
+    p = *data;
+
+    while (p < last) {
+
+        if (json->state == ST_INTEGER || json->state == ST_FRACTION
+            || json->state == ST_EXPONENT)
+        {
+            while (p < last && *p >= '0' && *p <= '9') {
+                p++;
+            }
+
+            if (p == last) {
+                break;
+            }
+        }
+
+        rc = conflict_json_numeral(json, *p);
+
+        if (rc <= 0) {
+            break;
+        }
+
+        p++;
+    }
+
+    if (json->capture) {
+        conflict_json_keep(json, *data, (size_t) (p - *data));
+    }
+
+    *data = p;
+
+    return (rc < 0) ? CONFLICT_JSON_MALFORMED : CONFLICT_JSON_OK;
+}
+
+
+/*
+ * 1: the byte belongs to the number; 0: the number ended before it;
+ * -1: malformed.
+ */
+
+static int
+conflict_json_numeral(conflict_json_t *json, unsigned char ch)
 {
     int  digit;
 

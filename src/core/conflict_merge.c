@@ -7,11 +7,17 @@
  */
 
 
+#include <stdlib.h>
 #include <string.h>
 
+#include "conflict_hash.h"
 #include "conflict_merge_state.h"
 
 
+static void conflict_merge_start(conflict_walk_t *walk,
+    const conflict_merge_t *in, conflict_merged_t *result);
+static conflict_merge_rc_e conflict_merge_parse(conflict_walk_t *walk,
+    const conflict_document_t *doc, conflict_tree_t *tree);
 static conflict_merge_rc_e conflict_merge_trees(conflict_walk_t *walk,
     const conflict_trio_t *trio);
 static size_t conflict_merge_member(conflict_walk_t *walk,
@@ -28,69 +34,126 @@ conflict_merge(const conflict_merge_t *in, conflict_merged_t *result)
     conflict_tree_t      base, server, client;
     conflict_walk_t      walk;
     conflict_trio_t      trio;
-    conflict_json_rc_e   parsed;
     conflict_merge_rc_e  rc;
 
     memset(result, 0, sizeof(conflict_merged_t));
-    memset(&walk, 0, sizeof(conflict_walk_t));
     memset(&trio, 0, sizeof(conflict_trio_t));
+    memset(&client, 0, sizeof(conflict_tree_t));
     memset(&server, 0, sizeof(conflict_tree_t));
     memset(&base, 0, sizeof(conflict_tree_t));
 
-    walk.in = in;
-    walk.result = result;
-    walk.patch = in->patch;
-
-    rc = CONFLICT_MERGE_SAME;
-
-    parsed = conflict_tree_parse(&client, in->client.data, in->client.len,
-                                 in->seed);
-
-    if (parsed != CONFLICT_JSON_OK) {
-        rc = (parsed == CONFLICT_JSON_REPEATED) ? CONFLICT_MERGE_REPEATED
-                                                : CONFLICT_MERGE_LARGE;
-    }
+    conflict_merge_start(&walk, in, result);
 
     trio.client.tree = &client;
+    trio.server.tree = in->server.data ? &server : NULL;
 
-    if (in->server.data) {
+    rc = conflict_merge_parse(&walk, &in->client, &client);
 
-        if (rc == CONFLICT_MERGE_SAME
-            && conflict_tree_parse(&server, in->server.data, in->server.len,
-                                   in->seed)
-               != CONFLICT_JSON_OK)
-        {
+    if (rc == CONFLICT_MERGE_MANY) {
+        rc = CONFLICT_MERGE_LARGE;
+    }
+
+    if (rc == CONFLICT_MERGE_SAME && in->server.data) {
+        rc = conflict_merge_parse(&walk, &in->server, &server);
+
+        if (rc == CONFLICT_MERGE_REPEATED) {
             rc = CONFLICT_MERGE_UNFIT;
         }
-
-        trio.server.tree = &server;
     }
 
     if (!in->stale) {
         trio.base = trio.server;
         walk.held = 1;
 
-    } else if (in->base.data
-               && conflict_tree_parse(&base, in->base.data, in->base.len,
-                                      in->seed)
-                  == CONFLICT_JSON_OK)
-    {
-        trio.base.tree = &base;
-        walk.held = 1;
+    } else if (rc == CONFLICT_MERGE_SAME && in->base.data) {
+        rc = conflict_merge_parse(&walk, &in->base, &base);
+
+        if (rc == CONFLICT_MERGE_SAME) {
+            trio.base.tree = &base;
+            walk.held = 1;
+
+        } else if (rc == CONFLICT_MERGE_REPEATED || rc == CONFLICT_MERGE_UNFIT)
+        {
+            /* as good as none */
+            rc = CONFLICT_MERGE_SAME;
+        }
     }
 
     result->held = walk.held;
+
+    if (rc == CONFLICT_MERGE_SAME && server.n) {
+        walk.met = calloc(server.n, 1);
+        if (walk.met == NULL) {
+            rc = CONFLICT_MERGE_FAILED;
+        }
+    }
 
     if (rc == CONFLICT_MERGE_SAME) {
         rc = conflict_merge_trees(&walk, &trio);
     }
 
+    free(walk.met);
     conflict_tree_free(&client);
     conflict_tree_free(&server);
     conflict_tree_free(&base);
     conflict_out_free(&walk.path);
 
     return rc;
+}
+
+
+static void
+conflict_merge_start(conflict_walk_t *walk, const conflict_merge_t *in,
+    conflict_merged_t *result)
+{
+    size_t                          i, level;
+    const conflict_json_pointer_t  *pointer;
+
+    walk->in = in;
+    walk->result = result;
+    walk->held = 0;
+    walk->patch = in->patch;
+    walk->clashed = 0;
+    walk->left = in->values;
+    walk->met = NULL;
+
+    memset(&walk->path, 0, sizeof(conflict_out_t));
+
+    for (i = 0; i < in->n; i++) {
+        pointer = &in->fields[i].pointer;
+
+        for (level = 0; level < pointer->levels; level++) {
+            walk->hashes[level][i] = (uint32_t)
+                conflict_hash_64(&pointer->text[pointer->name[level]],
+                                 pointer->len[level], in->seed);
+        }
+    }
+}
+
+
+static conflict_merge_rc_e
+conflict_merge_parse(conflict_walk_t *walk, const conflict_document_t *doc,
+    conflict_tree_t *tree)
+{
+    switch (conflict_tree_parse(tree, doc->data, doc->len, &walk->left,
+                                walk->in->seed))
+    {
+
+    case CONFLICT_JSON_OK:
+        return CONFLICT_MERGE_SAME;
+
+    case CONFLICT_JSON_REPEATED:
+        return CONFLICT_MERGE_REPEATED;
+
+    case CONFLICT_JSON_LARGE:
+        return CONFLICT_MERGE_MANY;
+
+    case CONFLICT_JSON_FAILED:
+        return CONFLICT_MERGE_FAILED;
+
+    default: /* it is no JSON */
+        return CONFLICT_MERGE_UNFIT;
+    }
 }
 
 
@@ -195,7 +258,7 @@ conflict_merge_members(conflict_walk_t *walk, conflict_edit_t *edit,
     for (v = conflict_tree_first(trio->server); v.tree;
          v = conflict_tree_next(trio->server, v))
     {
-        if (conflict_tree_member(trio->client, v).tree == NULL) {
+        if (!walk->met[v.node]) {
             before = conflict_merge_append(walk, edit,
                                       conflict_tree_member(trio->base, v), v,
                                       scope, before, at);
@@ -245,6 +308,10 @@ conflict_merge_member(conflict_walk_t *walk, conflict_edit_t *edit,
     trio.base = conflict_tree_member(parents->base, client);
     trio.server = conflict_tree_member(parents->server, client);
     trio.client = client;
+
+    if (trio.server.tree) {
+        walk->met[trio.server.node] = 1;
+    }
 
     memset(&made, 0, sizeof(conflict_out_t));
 
@@ -333,9 +400,11 @@ conflict_merge_append(conflict_walk_t *walk, conflict_edit_t *edit,
 
     walk->path.len = path;
 
+    text = made.data;
+    len = made.len;
+
     if (take == CONFLICT_TAKE_SERVER) {
         text = conflict_value_text(server, &len);
-        conflict_out_add(&made, text, len);
         take = CONFLICT_TAKE_MADE;
     }
 
@@ -345,7 +414,7 @@ conflict_merge_append(conflict_walk_t *walk, conflict_edit_t *edit,
         conflict_out_add(edit->out, server.tree->text + node->name,
                          node->name_end - node->name);
         conflict_out_add(edit->out, "\":", 2);
-        conflict_out_add(edit->out, made.data, made.len);
+        conflict_out_add(edit->out, text, len);
 
         walk->result->text.failed |= made.failed;
         before = at;
@@ -376,10 +445,14 @@ conflict_merge_scope(conflict_walk_t *walk, const conflict_scope_t *parent,
     conflict_value_t named, conflict_scope_t *scope)
 {
     size_t                          i;
+    uint32_t                        hash;
+    const uint32_t                 *hashes;
     const conflict_field_t         *field, *own;
     const conflict_json_pointer_t  *pointer;
 
     own = NULL;
+    hash = named.tree->nodes[named.node].hash;
+    hashes = walk->hashes[parent->level];
 
     scope->n = 0;
     scope->level = parent->level + 1;
@@ -389,9 +462,10 @@ conflict_merge_scope(conflict_walk_t *walk, const conflict_scope_t *parent,
         field = &walk->in->fields[parent->rules[i]];
         pointer = &field->pointer;
 
-        if (!conflict_tree_is(named,
-                              &pointer->text[pointer->name[parent->level]],
-                              pointer->len[parent->level]))
+        if (hashes[parent->rules[i]] != hash
+            || !conflict_tree_is(named,
+                                 &pointer->text[pointer->name[parent->level]],
+                                 pointer->len[parent->level]))
         {
             continue;
         }

@@ -60,6 +60,8 @@ typedef struct {
     /* the value that it gets, as JSON; NULL: it stays as it is */
     conflict_document_t            version;
 
+    size_t                         values;   /* that all may have at most,
+                                                lines of texts too */
     unsigned                       patch;    /* merge-patch (RFC 7396) */
     unsigned                       stale;    /* 0: only "server" counts */
     unsigned                       reveal;   /* the base is the client's, too:
@@ -73,7 +75,8 @@ typedef enum {
     CONFLICT_MERGE_DONE,         /* the bytes are in result->text */
     CONFLICT_MERGE_CLASH,        /* result->clashes tells where */
     CONFLICT_MERGE_REPEATED,     /* the client's has a member twice */
-    CONFLICT_MERGE_LARGE,        /* the client's has too many values */
+    CONFLICT_MERGE_LARGE,        /* the client's alone has too many values */
+    CONFLICT_MERGE_MANY,         /* it and the others have */
     CONFLICT_MERGE_UNFIT,        /* the server's cannot be merged */
     CONFLICT_MERGE_FAILED        /* no memory */
 } conflict_merge_rc_e;

@@ -12,6 +12,7 @@
 
 #define CONFLICT_MERGE_FIELDS   4096     /* bytes of lists of fields */
 #define CONFLICT_MERGE_CLASHES  65536    /* bytes; values first go without */
+#define CONFLICT_MERGE_BLOCK    256      /* bytes of a name at a time */
 
 
 static void conflict_merge_add_value(conflict_out_t *out, const char *name,
@@ -37,25 +38,29 @@ conflict_merge_enter(conflict_walk_t *walk, const unsigned char *name,
     size_t len)
 {
     size_t                i, n;
-    unsigned char         rune[4];
-    const unsigned char  *last, *piece;
+    unsigned char        *p, plain[CONFLICT_MERGE_BLOCK];
+    unsigned char         token[2 * CONFLICT_MERGE_BLOCK];
+    const unsigned char  *last;
 
     last = name + len;
 
     conflict_out_text(&walk->path, "/");
 
-    while ((n = conflict_text_next(&name, last, rune, &piece)) > 0) {
+    while ((n = conflict_text_decode(plain, sizeof(plain), &name, last)) > 0) {
+        p = token;
 
         for (i = 0; i < n; i++) {
 
-            if (piece[i] == '~' || piece[i] == '/') {
-                conflict_out_text(&walk->path,
-                                  (piece[i] == '~') ? "~0" : "~1");
+            if (plain[i] == '~' || plain[i] == '/') {
+                *p++ = '~';
+                *p++ = (plain[i] == '~') ? '0' : '1';
 
             } else {
-                conflict_out_add(&walk->path, &piece[i], 1);
+                *p++ = plain[i];
             }
         }
+
+        conflict_out_add(&walk->path, token, (size_t) (p - token));
     }
 }
 

@@ -21,19 +21,15 @@ typedef struct {
     conflict_out_t                *out;
     size_t                         n;
     unsigned                       changed;  /* from the server's */
-    conflict_set_t                 seen;     /* what is in it */
 } conflict_array_t;
 
 
 static int conflict_merge_is_array(conflict_value_t value);
-static size_t conflict_merge_size(conflict_value_t value);
-static void conflict_merge_sets(const conflict_trio_t *trio, unsigned held,
-    const conflict_set_t *base, const conflict_set_t *client,
+static void conflict_merge_sets(conflict_set_t *set, unsigned held,
     conflict_array_t *array);
 static void conflict_merge_maps(conflict_walk_t *walk,
-    const conflict_trio_t *trio, const conflict_set_t *base,
-    const conflict_set_t *server, const conflict_set_t *client,
-    conflict_array_t *array);
+    const conflict_set_t *map, conflict_array_t *array);
+static size_t conflict_merge_size(conflict_value_t array);
 static void conflict_merge_element(conflict_walk_t *walk,
     conflict_trio_t *trio, const conflict_set_t *map,
     conflict_array_t *array);
@@ -145,8 +141,7 @@ conflict_merge_union(conflict_walk_t *walk, const conflict_field_t *field,
     const conflict_trio_t *trio, conflict_out_t *made)
 {
     int                ok;
-    size_t             n;
-    conflict_set_t     base, server, client;
+    conflict_set_t     set;
     conflict_array_t   array;
 
     if (!conflict_merge_is_array(trio->server)
@@ -157,45 +152,28 @@ conflict_merge_union(conflict_walk_t *walk, const conflict_field_t *field,
     }
 
     memset(&array, 0, sizeof(conflict_array_t));
-    memset(&base, 0, sizeof(conflict_set_t));
-    memset(&server, 0, sizeof(conflict_set_t));
-    memset(&client, 0, sizeof(conflict_set_t));
 
     array.out = made;
     conflict_out_text(made, "[");
 
-    n = conflict_merge_size(trio->server) + conflict_merge_size(trio->client);
-
-    ok = (conflict_set_init(&array.seen, n, field->key, field->key_len) == 0);
-    ok &= (conflict_set_init(&base, conflict_merge_size(trio->base),
-                             field->key, field->key_len) == 0);
-    ok &= (conflict_set_init(&server, conflict_merge_size(trio->server),
-                             field->key, field->key_len) == 0);
-    ok &= (conflict_set_init(&client, conflict_merge_size(trio->client),
-                             field->key, field->key_len) == 0);
+    ok = (conflict_set_init(&set, trio, field->key, field->key_len) == 0);
 
     if (!ok) {
         made->failed = 1;
 
     } else {
-        ok = conflict_set_fill(&base, trio->base) == 0
-             && conflict_set_fill(&server, trio->server) == 0
-             && conflict_set_fill(&client, trio->client) == 0;
+        ok = (conflict_set_fill(&set) == 0);
     }
 
     if (ok && field->key_len) {
-        conflict_merge_maps(walk, trio, &base, &server, &client, &array);
+        conflict_merge_maps(walk, &set, &array);
 
     } else if (ok) {
-        conflict_merge_sets(trio, walk->held, &base, &client, &array);
+        conflict_merge_sets(&set, walk->held, &array);
     }
 
     conflict_out_text(made, "]");
-
-    conflict_set_free(&array.seen);
-    conflict_set_free(&base);
-    conflict_set_free(&server);
-    conflict_set_free(&client);
+    conflict_set_free(&set);
 
     if (made->failed
         || (ok && (array.changed || trio->server.tree == NULL)))
@@ -219,41 +197,45 @@ conflict_merge_is_array(conflict_value_t value)
 }
 
 
-static size_t
-conflict_merge_size(conflict_value_t value)
-{
-    return value.tree ? value.tree->nodes[value.node].children : 0;
-}
-
-
 static void
-conflict_merge_sets(const conflict_trio_t *trio, unsigned held,
-    const conflict_set_t *base, const conflict_set_t *client,
+conflict_merge_sets(conflict_set_t *set, unsigned held,
     conflict_array_t *array)
 {
-    conflict_value_t  v;
+    size_t               n;
+    conflict_value_t     parent, v;
+    conflict_element_t  *element;
 
-    for (v = conflict_tree_first(trio->server); v.tree;
-         v = conflict_tree_next(trio->server, v))
+    n = 0;
+    parent = set->arrays[CONFLICT_SET_SERVER];
+
+    for (v = conflict_tree_first(parent); v.tree;
+         v = conflict_tree_next(parent, v))
     {
-        if ((held && conflict_set_find(base, v).tree
-             && conflict_set_find(client, v).tree == NULL)
-            || !conflict_set_add(&array->seen, v))
+        element = &set->elements[set->order[CONFLICT_SET_SERVER][n++]];
+
+        if (element->taken
+            || (held && element->node[CONFLICT_SET_BASE]
+                && element->node[CONFLICT_SET_CLIENT] == 0))
         {
-            /* the client has removed it, or it comes twice */
+            /* it comes twice, or the client has removed it */
             array->changed = 1;
             continue;
         }
 
+        element->taken = 1;
         conflict_merge_push(array, v);
     }
 
-    for (v = conflict_tree_first(trio->client); v.tree;
-         v = conflict_tree_next(trio->client, v))
+    n = 0;
+    parent = set->arrays[CONFLICT_SET_CLIENT];
+
+    for (v = conflict_tree_first(parent); v.tree;
+         v = conflict_tree_next(parent, v))
     {
-        if (!(held && conflict_set_find(base, v).tree)
-            && conflict_set_add(&array->seen, v))
-        {
+        element = &set->elements[set->order[CONFLICT_SET_CLIENT][n++]];
+
+        if (!element->taken && !(held && element->node[CONFLICT_SET_BASE])) {
+            element->taken = 1;
             array->changed = 1;
             conflict_merge_push(array, v);
         }
@@ -262,37 +244,39 @@ conflict_merge_sets(const conflict_trio_t *trio, unsigned held,
 
 
 static void
-conflict_merge_maps(conflict_walk_t *walk, const conflict_trio_t *trio,
-    const conflict_set_t *base, const conflict_set_t *server,
-    const conflict_set_t *client, conflict_array_t *array)
+conflict_merge_maps(conflict_walk_t *walk, const conflict_set_t *map,
+    conflict_array_t *array)
 {
-    conflict_trio_t   element;
-    conflict_value_t  v;
+    size_t           i, n;
+    conflict_trio_t  trio;
 
-    for (v = conflict_tree_first(trio->server); v.tree;
-         v = conflict_tree_next(trio->server, v))
-    {
-        element.base = conflict_set_find(base, v);
-        element.server = v;
-        element.client = conflict_set_find(client, v);
+    n = conflict_merge_size(map->arrays[CONFLICT_SET_SERVER]);
 
-        conflict_merge_element(walk, &element, server, array);
+    for (i = 0; i < n; i++) {
+        conflict_set_trio(map,
+                     &map->elements[map->order[CONFLICT_SET_SERVER][i]],
+                     &trio);
+        conflict_merge_element(walk, &trio, map, array);
     }
 
-    for (v = conflict_tree_first(trio->client); v.tree;
-         v = conflict_tree_next(trio->client, v))
-    {
-        element.server = conflict_set_find(server, v);
+    n = conflict_merge_size(map->arrays[CONFLICT_SET_CLIENT]);
 
-        if (element.server.tree) {
-            continue;
+    for (i = 0; i < n; i++) {
+        conflict_set_trio(map,
+                     &map->elements[map->order[CONFLICT_SET_CLIENT][i]],
+                     &trio);
+
+        if (trio.server.tree == NULL) {
+            conflict_merge_element(walk, &trio, map, array);
         }
-
-        element.base = conflict_set_find(base, v);
-        element.client = v;
-
-        conflict_merge_element(walk, &element, client, array);
     }
+}
+
+
+static size_t
+conflict_merge_size(conflict_value_t array)
+{
+    return array.tree ? array.tree->nodes[array.node].children : 0;
 }
 
 

@@ -51,7 +51,14 @@ typedef struct {
     unsigned                       held;     /* there is a base */
     unsigned                       patch;    /* not within arrays */
     unsigned                       clashed;
+    size_t                         left;     /* values, or lines of texts */
+    unsigned char                 *met;      /* members of the server's that
+                                                the client's has, by node */
     conflict_out_t                 path;     /* a JSON pointer */
+
+    /* of the names in the rules' pointers, by level */
+    uint32_t                       hashes[CONFLICT_JSON_LEVELS]
+                                         [CONFLICT_MERGE_RULES];
 } conflict_walk_t;
 
 
@@ -114,8 +121,8 @@ conflict_take_e conflict_merge_extreme(const conflict_trio_t *trio, int max);
 conflict_take_e conflict_merge_sum(conflict_walk_t *walk,
     const conflict_trio_t *trio, conflict_out_t *made);
 
-conflict_take_e conflict_merge_lines(const conflict_trio_t *trio,
-    conflict_out_t *made);
+conflict_take_e conflict_merge_lines(conflict_walk_t *walk,
+    const conflict_trio_t *trio, conflict_out_t *made);
 
 
 #endif /* _CONFLICT_MERGE_STATE_H_INCLUDED_ */

@@ -194,7 +194,7 @@ conflict_merge_rule(conflict_walk_t *walk, const conflict_field_t *field,
         return conflict_merge_extreme(trio, 0);
 
     case CONFLICT_RULE_TEXT:
-        return walk->held ? conflict_merge_lines(trio, made)
+        return walk->held ? conflict_merge_lines(walk, trio, made)
                           : CONFLICT_TAKE_NONE;
 
     default: /* auto, reject, sum */

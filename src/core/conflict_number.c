@@ -14,6 +14,7 @@
 
 
 #define CONFLICT_NUMBER_EXPONENT  1000000000000000LL
+#define CONFLICT_NUMBER_SHORT     32     /* bytes */
 
 
 typedef struct {
@@ -25,6 +26,8 @@ typedef struct {
 } conflict_number_t;
 
 
+static size_t conflict_number_run(const unsigned char **p,
+    const unsigned char *last);
 static void conflict_number_read(conflict_number_t *n,
     const unsigned char *text, size_t len);
 
@@ -33,7 +36,8 @@ int
 conflict_number_compare(const unsigned char *a, size_t a_len,
     const unsigned char *b, size_t b_len)
 {
-    int                   rc;
+    int                   rc, sign;
+    size_t                n, m;
     conflict_number_t     x, y;
     const unsigned char  *p, *q;
 
@@ -51,31 +55,52 @@ conflict_number_compare(const unsigned char *a, size_t a_len,
 
     rc = (x.exponent > y.exponent) - (x.exponent < y.exponent);
 
-    for (p = x.first, q = y.first; rc == 0; p++, q++) {
+    p = x.first;
+    q = y.first;
 
-        if (p < x.last && *p == '.') {
-            p++;
-        }
+    while (rc == 0) {
+        n = conflict_number_run(&p, x.last);
+        m = conflict_number_run(&q, y.last);
 
-        if (q < y.last && *q == '.') {
-            q++;
-        }
-
-        if (p == x.last || q == y.last) {
-            rc = (p < x.last) - (q < y.last);
+        if (n == 0 || m == 0) {
+            rc = (n > 0) - (m > 0);
             break;
         }
 
-        rc = (*p > *q) - (*p < *q);
+        n = (n < m) ? n : m;
+        sign = memcmp(p, q, n);
+        rc = (sign > 0) - (sign < 0);
+
+        p += n;
+        q += n;
     }
 
     return x.negative ? -rc : rc;
 }
 
 
+/* digits up to the point, or after it, which is stepped over */
+
+static size_t
+conflict_number_run(const unsigned char **p, const unsigned char *last)
+{
+    const unsigned char  *point;
+
+    if (*p < last && **p == '.') {
+        (*p)++;
+    }
+
+    point = memchr(*p, '.', (size_t) (last - *p));
+
+    return (size_t) ((point ? point : last) - *p);
+}
+
+
 uint64_t
 conflict_number_hash(const unsigned char *text, size_t len, uint64_t seed)
 {
+    size_t                whole;
+    unsigned char         digits[CONFLICT_NUMBER_SHORT];
     conflict_hash_t       hash;
     conflict_number_t     n;
     const unsigned char  *point;
@@ -86,18 +111,30 @@ conflict_number_hash(const unsigned char *text, size_t len, uint64_t seed)
         return conflict_hash_64("0", 1, seed);
     }
 
-    conflict_hash_init(&hash, seed);
-    conflict_hash_update(&hash, &n.negative, sizeof(n.negative));
-    conflict_hash_update(&hash, &n.exponent, sizeof(n.exponent));
+    seed ^= conflict_hash_words((uint64_t) n.exponent,
+                                (uint64_t) n.negative);
 
-    point = memchr(n.first, '.', (size_t) (n.last - n.first));
+    len = (size_t) (n.last - n.first);
+    point = memchr(n.first, '.', len);
 
-    if (point) {
-        conflict_hash_update(&hash, n.first, (size_t) (point - n.first));
-        n.first = point + 1;
+    if (point == NULL) {
+        return conflict_hash_64(n.first, len, seed);
     }
 
-    conflict_hash_update(&hash, n.first, (size_t) (n.last - n.first));
+    whole = (size_t) (point - n.first);
+
+    if (len <= sizeof(digits)) {
+        memcpy(digits, n.first, whole);
+        memcpy(digits + whole, point + 1, len - whole - 1);
+
+        return conflict_hash_64(digits, len - 1, seed);
+    }
+
+    /* the same for what does not fit */
+
+    conflict_hash_init(&hash, seed);
+    conflict_hash_update(&hash, n.first, whole);
+    conflict_hash_update(&hash, point + 1, len - whole - 1);
 
     return conflict_hash_final(&hash);
 }
@@ -144,8 +181,14 @@ conflict_number_read(conflict_number_t *n, const unsigned char *text,
     n->negative = (*p == '-');
     p += n->negative;
 
-    for (end = p; end < last && *end != 'e' && *end != 'E'; end++) {
-        /* void */
+    end = memchr(p, 'e', (size_t) (last - p));
+
+    if (end == NULL) {
+        end = memchr(p, 'E', (size_t) (last - p));
+    }
+
+    if (end == NULL) {
+        end = last;
     }
 
     /* what the text says of the exponent; nobody needs more digits of it */
@@ -157,11 +200,17 @@ conflict_number_read(conflict_number_t *n, const unsigned char *text,
         negative = (*first == '-');
         first += (*first == '-' || *first == '+');
 
+        while (first < last && *first == '0') {
+            first++;
+        }
+
         for ( /* void */ ; first < last; first++) {
 
-            if (exponent < CONFLICT_NUMBER_EXPONENT) {
-                exponent = exponent * 10 + (*first - '0');
+            if (exponent >= CONFLICT_NUMBER_EXPONENT) {
+                break;
             }
+
+            exponent = exponent * 10 + (*first - '0');
         }
 
         exponent = negative ? -exponent : exponent;

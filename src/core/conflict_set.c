@@ -2,7 +2,8 @@
 /*
  * Copyright (C) the ngx_http_conflict_module authors
  *
- * A hash table with open addressing, half empty at least.
+ * A hash table with open addressing, half empty at least.  Each value is
+ * hashed and looked up once.
  */
 
 
@@ -12,54 +13,95 @@
 #include "conflict_set.h"
 
 
-static size_t conflict_set_slot(const conflict_set_t *set,
-    conflict_value_t key, uint64_t hash);
+static int conflict_set_add(conflict_set_t *set, conflict_set_array_e array,
+    conflict_value_t value, uint32_t *at);
+static conflict_value_t conflict_set_value(const conflict_set_t *set,
+    const conflict_element_t *element, conflict_set_array_e array);
 
 
 int
-conflict_set_init(conflict_set_t *set, size_t n, const unsigned char *key,
-    size_t key_len)
+conflict_set_init(conflict_set_t *set, const conflict_trio_t *trio,
+    const unsigned char *key, size_t key_len)
 {
-    size_t  size;
-
-    for (size = 8; size < 2 * n; size *= 2) { /* void */ }
+    size_t            i, n, slots;
+    conflict_value_t  array;
 
     memset(set, 0, sizeof(conflict_set_t));
 
-    set->mask = size - 1;
+    set->arrays[CONFLICT_SET_BASE] = trio->base;
+    set->arrays[CONFLICT_SET_SERVER] = trio->server;
+    set->arrays[CONFLICT_SET_CLIENT] = trio->client;
+
     set->key = key;
     set->key_len = key_len;
 
-    set->slots = calloc(size, sizeof(conflict_value_t));
-    set->hashes = calloc(size, sizeof(uint64_t));
+    /* one more of each, for there may be none at all */
 
-    return (set->slots && set->hashes) ? 0 : -1;
+    n = 1;
+
+    for (i = 0; i < CONFLICT_SET_ARRAYS; i++) {
+        array = set->arrays[i];
+
+        if (array.tree) {
+            n += array.tree->nodes[array.node].children;
+        }
+    }
+
+    for (slots = 8; slots < 2 * n; slots *= 2) { /* void */ }
+
+    set->mask = (uint32_t) (slots - 1);
+    set->slots = calloc(slots, sizeof(uint32_t));
+    set->elements = malloc(n * sizeof(conflict_element_t));
+
+    for (i = 0; i < CONFLICT_SET_ARRAYS; i++) {
+        array = set->arrays[i];
+        n = array.tree ? array.tree->nodes[array.node].children : 0;
+
+        set->order[i] = malloc((n + 1) * sizeof(uint32_t));
+
+        if (set->order[i] == NULL) {
+            return -1;
+        }
+    }
+
+    return (set->slots && set->elements) ? 0 : -1;
 }
 
 
 void
 conflict_set_free(conflict_set_t *set)
 {
-    free(set->slots);
-    free(set->hashes);
+    size_t  i;
 
-    set->slots = NULL;
-    set->hashes = NULL;
+    for (i = 0; i < CONFLICT_SET_ARRAYS; i++) {
+        free(set->order[i]);
+    }
+
+    free(set->slots);
+    free(set->elements);
+
+    memset(set, 0, sizeof(conflict_set_t));
 }
 
 
 int
-conflict_set_fill(conflict_set_t *set, conflict_value_t array)
+conflict_set_fill(conflict_set_t *set)
 {
+    size_t            i, n;
     conflict_value_t  v;
 
-    for (v = conflict_tree_first(array); v.tree;
-         v = conflict_tree_next(array, v))
-    {
-        if (conflict_set_key(set, v).tree == NULL
-            || (!conflict_set_add(set, v) && set->key_len))
+    for (i = 0; i < CONFLICT_SET_ARRAYS; i++) {
+        n = 0;
+
+        for (v = conflict_tree_first(set->arrays[i]); v.tree;
+             v = conflict_tree_next(set->arrays[i], v))
         {
-            return -1;
+            if (conflict_set_add(set, (conflict_set_array_e) i, v,
+                                 &set->order[i][n++])
+                != 0)
+            {
+                return -1;
+            }
         }
     }
 
@@ -67,37 +109,82 @@ conflict_set_fill(conflict_set_t *set, conflict_value_t array)
 }
 
 
-int
-conflict_set_add(conflict_set_t *set, conflict_value_t element)
+static int
+conflict_set_add(conflict_set_t *set, conflict_set_array_e array,
+    conflict_value_t value, uint32_t *at)
 {
-    size_t            i;
-    uint64_t          hash;
-    conflict_value_t  key;
+    uint32_t             i, hash;
+    conflict_trio_t      trio;
+    conflict_value_t     key, first;
+    conflict_element_t  *element;
 
-    key = conflict_set_key(set, element);
-    hash = conflict_value_hash(key);
-    i = conflict_set_slot(set, key, hash);
+    key = conflict_set_key(set, value);
 
-    if (set->slots[i].tree) {
-        return 0;
+    if (key.tree == NULL) {
+        return -1;
     }
 
-    set->slots[i] = element;
-    set->hashes[i] = hash;
-    set->n++;
+    hash = (uint32_t) conflict_value_hash(key);
 
-    return 1;
+    for (i = hash & set->mask; set->slots[i]; i = (i + 1) & set->mask) {
+        element = &set->elements[set->slots[i] - 1];
+
+        if (element->hash != hash) {
+            continue;
+        }
+
+        conflict_set_trio(set, element, &trio);
+
+        first = trio.base.tree ? trio.base
+                               : trio.server.tree ? trio.server : trio.client;
+
+        if (conflict_value_equal(conflict_set_key(set, first), key)) {
+            break;
+        }
+    }
+
+    if (set->slots[i] == 0) {
+        element = &set->elements[set->n++];
+
+        memset(element, 0, sizeof(conflict_element_t));
+        element->hash = hash;
+        set->slots[i] = set->n;
+    }
+
+    *at = set->slots[i] - 1;
+    element = &set->elements[*at];
+
+    if (element->node[array]) {
+        /* twice: in a set it is the first that counts */
+        return set->key_len ? -1 : 0;
+    }
+
+    element->node[array] = value.node;
+
+    return 0;
 }
 
 
-conflict_value_t
-conflict_set_find(const conflict_set_t *set, conflict_value_t element)
+void
+conflict_set_trio(const conflict_set_t *set, const conflict_element_t *element,
+    conflict_trio_t *trio)
 {
-    conflict_value_t  key;
+    trio->base = conflict_set_value(set, element, CONFLICT_SET_BASE);
+    trio->server = conflict_set_value(set, element, CONFLICT_SET_SERVER);
+    trio->client = conflict_set_value(set, element, CONFLICT_SET_CLIENT);
+}
 
-    key = conflict_set_key(set, element);
 
-    return set->slots[conflict_set_slot(set, key, conflict_value_hash(key))];
+static conflict_value_t
+conflict_set_value(const conflict_set_t *set,
+    const conflict_element_t *element, conflict_set_array_e array)
+{
+    conflict_value_t  value;
+
+    value.node = element->node[array];
+    value.tree = value.node ? set->arrays[array].tree : NULL;
+
+    return value;
 }
 
 
@@ -119,26 +206,4 @@ conflict_set_key(const conflict_set_t *set, conflict_value_t element)
     }
 
     return key;
-}
-
-
-/* where it is, or would be */
-
-static size_t
-conflict_set_slot(const conflict_set_t *set, conflict_value_t key,
-    uint64_t hash)
-{
-    size_t  i;
-
-    for (i = (size_t) hash & set->mask; set->slots[i].tree;
-         i = (i + 1) & set->mask)
-    {
-        if (set->hashes[i] == hash
-            && conflict_value_equal(conflict_set_key(set, set->slots[i]), key))
-        {
-            break;
-        }
-    }
-
-    return i;
 }

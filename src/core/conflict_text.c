@@ -17,8 +17,13 @@
 #include "conflict_text.h"
 
 
+#define CONFLICT_TEXT_SHORT  16      /* bytes: not worth a memchr() */
+#define CONFLICT_TEXT_BLOCK  256
+
+
 static size_t conflict_text_control(unsigned char *dst, unsigned char ch);
-static unsigned conflict_text_unit(const unsigned char *p);
+static size_t conflict_text_unescape(unsigned char *dst,
+    const unsigned char **p);
 
 
 const unsigned char *
@@ -255,8 +260,6 @@ size_t
 conflict_text_next(const unsigned char **p, const unsigned char *last,
     unsigned char *rune, const unsigned char **piece)
 {
-    size_t                n;
-    unsigned              unit;
     const unsigned char  *start;
 
     start = *p;
@@ -277,28 +280,86 @@ conflict_text_next(const unsigned char **p, const unsigned char *last,
     }
 
     *piece = rune;
+
+    return conflict_text_unescape(rune, p);
+}
+
+
+size_t
+conflict_text_decode(unsigned char *dst, size_t size, const unsigned char **p,
+    const unsigned char *last)
+{
+    size_t                n, most;
+    unsigned char        *to, *end;
+    const unsigned char  *from, *escape;
+
+    to = dst;
+    end = dst + size;
+    from = *p;
+
+    while (from < last && end - to >= 4) {
+
+        if (*from == '\\') {
+            to += conflict_text_unescape(to, &from);
+            continue;
+        }
+
+        most = (size_t) ((end - to < last - from) ? end - to : last - from);
+
+        for (n = 0; n < most && n < CONFLICT_TEXT_SHORT && from[n] != '\\';
+             n++)
+        {
+            to[n] = from[n];
+        }
+
+        if (n == CONFLICT_TEXT_SHORT) {
+            escape = memchr(from + n, '\\', most - n);
+            most = escape ? (size_t) (escape - from) : most;
+
+            memcpy(to + n, from + n, most - n);
+            n = most;
+        }
+
+        to += n;
+        from += n;
+    }
+
+    *p = from;
+
+    return (size_t) (to - dst);
+}
+
+
+static size_t
+conflict_text_unescape(unsigned char *dst, const unsigned char **p)
+{
+    size_t                n;
+    int                   unit;
+    const unsigned char  *start;
+
+    start = *p;
     *p += 2;
 
     switch (start[1]) {
 
     case 'b':
-        rune[0] = '\b';
+        dst[0] = '\b';
         return 1;
 
     case 'f':
-        rune[0] = '\f';
+        dst[0] = '\f';
         return 1;
 
     case 'n':
-        rune[0] = '\n';
+        dst[0] = '\n';
         return 1;
 
     case 'r':
-        rune[0] = '\r';
+        dst[0] = '\r';
         return 1;
 
     case 't':
-        rune[0] = '\t';
+        dst[0] = '\t';
         return 1;
 
     case 'u':
@@ -312,10 +373,10 @@ conflict_text_next(const unsigned char **p, const unsigned char *last,
         }
 
         *p = start + n;
-        return conflict_text_encode(rune, unit);
+        return conflict_text_encode(dst, (unsigned) unit);
 
     default: /* a quote, a slash or a backslash */
-        rune[0] = start[1];
+        dst[0] = start[1];
         return 1;
     }
 }
@@ -326,7 +387,8 @@ conflict_text_same(const unsigned char *a, size_t a_len,
     const unsigned char *b, size_t b_len)
 {
     size_t                n, m, len;
-    unsigned char         rune[4], other[4];
+    unsigned char         left[CONFLICT_TEXT_BLOCK];
+    unsigned char         right[CONFLICT_TEXT_BLOCK];
     const unsigned char  *x, *y, *a_last, *b_last;
 
     if (a_len == b_len && memcmp(a, b, a_len) == 0) {
@@ -345,11 +407,13 @@ conflict_text_same(const unsigned char *a, size_t a_len,
     for ( ;; ) {
 
         if (n == 0) {
-            n = conflict_text_next(&a, a_last, rune, &x);
+            n = conflict_text_decode(left, sizeof(left), &a, a_last);
+            x = left;
         }
 
         if (m == 0) {
-            m = conflict_text_next(&b, b_last, other, &y);
+            m = conflict_text_decode(right, sizeof(right), &b, b_last);
+            y = right;
         }
 
         if (n == 0 || m == 0) {
@@ -370,18 +434,30 @@ conflict_text_same(const unsigned char *a, size_t a_len,
 }
 
 
-static unsigned
+int
 conflict_text_unit(const unsigned char *p)
 {
-    unsigned       i, unit;
-    unsigned char  ch;
+    int     unit;
+    size_t  i;
+
+    /* from 0x30 up to 0x6f */
+
+    static const signed char  digits[] = {
+         0,  1,  2,  3,  4,  5,  6,  7,  8,  9, -1, -1, -1, -1, -1, -1,
+        -1, 10, 11, 12, 13, 14, 15, -1, -1, -1, -1, -1, -1, -1, -1, -1,
+        -1, -1, -1, -1, -1, -1, -1, -1, -1, -1, -1, -1, -1, -1, -1, -1,
+        -1, 10, 11, 12, 13, 14, 15, -1, -1, -1, -1, -1, -1, -1, -1, -1
+    };
 
     unit = 0;
 
     for (i = 0; i < 4; i++) {
-        ch = p[i] | 0x20;
-        unit = unit << 4 | (unsigned) ((ch >= 'a') ? ch - 'a' + 10
-                                                   : p[i] - '0');
+
+        if (p[i] < 0x30 || p[i] > 0x6f || digits[p[i] - 0x30] < 0) {
+            return -1;
+        }
+
+        unit = unit << 4 | digits[p[i] - 0x30];
     }
 
     return unit;

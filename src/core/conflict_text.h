@@ -51,12 +51,24 @@ size_t conflict_text_escape(unsigned char *dst, const unsigned char *src,
     size_t len);
 
 /*
+ * The UTF-16 unit of four hex digits, -1 where they are none.
+ */
+int conflict_text_unit(const unsigned char *p);
+
+/*
  * Steps through the inside of a JSON string that was checked, as its bytes
  * are once the escapes are decoded.  Returns the length of the next piece,
  * 0 at the end; *piece is in the text, or is "rune", with room for 4 bytes.
  */
 size_t conflict_text_next(const unsigned char **p, const unsigned char *last,
     unsigned char *rune, const unsigned char **piece);
+
+/*
+ * The same by the buffer: fills "dst", of 4 bytes at least, as far as pieces
+ * fit, moves *p and returns the length, 0 at the end.
+ */
+size_t conflict_text_decode(unsigned char *dst, size_t size,
+    const unsigned char **p, const unsigned char *last);
 
 /*
  * 1 where the insides of two JSON strings are the same once decoded.

@@ -14,22 +14,20 @@
 #include "conflict_tree.h"
 
 
-static conflict_json_rc_e conflict_tree_build(conflict_tree_t *tree);
+static conflict_json_rc_e conflict_tree_build(conflict_tree_t *tree,
+    size_t most);
 static const unsigned char *conflict_tree_space(const unsigned char *p);
 static const unsigned char *conflict_tree_string(const unsigned char *p,
     const unsigned char *last);
 static conflict_node_t *conflict_tree_add(conflict_tree_t *tree);
-static uint32_t conflict_tree_hash(const unsigned char *name, size_t len,
-    uint64_t seed);
-static conflict_json_rc_e conflict_tree_sort(conflict_tree_t *tree);
-static int conflict_tree_twice(const conflict_tree_t *tree,
-    const uint32_t *order, uint32_t n);
-static int conflict_tree_compare(const void *a, const void *b);
+static conflict_json_rc_e conflict_tree_index(conflict_tree_t *tree);
+static int conflict_tree_insert(conflict_tree_t *tree, uint32_t object);
+static int conflict_tree_twice(const conflict_tree_t *tree, uint32_t object);
 
 
 conflict_json_rc_e
 conflict_tree_parse(conflict_tree_t *tree, const unsigned char *text,
-    size_t len, uint64_t seed)
+    size_t len, size_t *left, uint64_t seed)
 {
     conflict_json_t     json;
     conflict_json_rc_e  rc;
@@ -41,7 +39,7 @@ conflict_tree_parse(conflict_tree_t *tree, const unsigned char *text,
     tree->seed = seed;
 
     if (len > UINT32_MAX - 1) {
-        return CONFLICT_JSON_TOO_DEEP;
+        return CONFLICT_JSON_LARGE;
     }
 
     conflict_json_init(&json, NULL);
@@ -53,11 +51,12 @@ conflict_tree_parse(conflict_tree_t *tree, const unsigned char *text,
     }
 
     if (rc == CONFLICT_JSON_OK) {
-        rc = conflict_tree_build(tree);
+        rc = conflict_tree_build(tree, *left);
     }
 
     if (rc == CONFLICT_JSON_OK) {
-        rc = conflict_tree_sort(tree);
+        *left -= tree->n;
+        rc = conflict_tree_index(tree);
     }
 
     return rc;
@@ -68,15 +67,15 @@ void
 conflict_tree_free(conflict_tree_t *tree)
 {
     free(tree->nodes);
-    free(tree->order);
+    free(tree->slots);
 
     tree->nodes = NULL;
-    tree->order = NULL;
+    tree->slots = NULL;
 }
 
 
 static conflict_json_rc_e
-conflict_tree_build(conflict_tree_t *tree)
+conflict_tree_build(conflict_tree_t *tree, size_t most)
 {
     uint32_t              at, depth, open[CONFLICT_JSON_DEPTH];
     conflict_node_t      *node;
@@ -98,9 +97,13 @@ conflict_tree_build(conflict_tree_t *tree)
 
         } else {
 
+            if (tree->n == most) {
+                return CONFLICT_JSON_LARGE;
+            }
+
             node = conflict_tree_add(tree);
             if (node == NULL) {
-                return CONFLICT_JSON_TOO_DEEP;
+                return CONFLICT_JSON_FAILED;
             }
 
             at = tree->n - 1;
@@ -109,7 +112,8 @@ conflict_tree_build(conflict_tree_t *tree)
                 node->name = (uint32_t) (p + 1 - text);
                 p = conflict_tree_string(p, last);
                 node->name_end = (uint32_t) (p - 1 - text);
-                node->hash = conflict_tree_hash(text + node->name,
+                node->hash = (uint32_t)
+                             conflict_tree_hash(text + node->name,
                                                 node->name_end - node->name,
                                                 tree->seed);
                 p = conflict_tree_space(p);
@@ -186,16 +190,28 @@ conflict_tree_string(const unsigned char *p, const unsigned char *last)
 
     p++;
     end = memchr(p, '"', (size_t) (last - p));
+    escape = memchr(p, '\\', (size_t) (end - p));
 
-    while ((escape = memchr(p, '\\', (size_t) (end - p))) != NULL) {
-        p = escape + 2;
-
-        if (p > end) {
-            end = memchr(p, '"', (size_t) (last - p));
-        }
+    if (escape == NULL) {
+        return end + 1;
     }
 
-    return end + 1;
+    /* where there is one there may be many, close together */
+
+    p = escape;
+
+    for ( ;; ) {
+
+        if (*p == '\\') {
+            p += (p[1] == 'u') ? 6 : 2;
+
+        } else if (*p != '"') {
+            p++;
+
+        } else {
+            return p + 1;
+        }
+    }
 }
 
 
@@ -204,10 +220,6 @@ conflict_tree_add(conflict_tree_t *tree)
 {
     uint32_t          size;
     conflict_node_t  *nodes;
-
-    if (tree->n == CONFLICT_TREE_NODES) {
-        return NULL;
-    }
 
     if (tree->n == tree->size) {
         size = tree->size ? tree->size * 2 : 64;
@@ -227,116 +239,106 @@ conflict_tree_add(conflict_tree_t *tree)
 }
 
 
-static uint32_t
-conflict_tree_hash(const unsigned char *name, size_t len, uint64_t seed)
-{
-    size_t                n;
-    unsigned char         rune[4];
-    conflict_hash_t       hash;
-    const unsigned char  *p, *last, *piece;
-
-    p = name;
-    last = name + len;
-
-    if (len == 0 || memchr(name, '\\', len) == NULL) {
-        return (uint32_t) conflict_hash_64(name, len, seed);
-    }
-
-    conflict_hash_init(&hash, seed);
-
-    while ((n = conflict_text_next(&p, last, rune, &piece)) > 0) {
-        conflict_hash_update(&hash, piece, n);
-    }
-
-    return (uint32_t) conflict_hash_final(&hash);
-}
-
-
-/* the members of each object by the hash of their names, and none twice */
+/* the members of each object by their names, and none twice */
 
 static conflict_json_rc_e
-conflict_tree_sort(conflict_tree_t *tree)
+conflict_tree_index(conflict_tree_t *tree)
 {
-    uint64_t          *sort;
-    uint32_t           i, j, k, used;
-    conflict_node_t   *node;
-
-    if (tree->n < 2) {
-        return CONFLICT_JSON_OK;
-    }
-
-    tree->order = malloc(tree->n * sizeof(uint32_t));
-    sort = malloc(tree->n * sizeof(uint64_t));
-
-    if (tree->order == NULL || sort == NULL) {
-        free(sort);
-        return CONFLICT_JSON_TOO_DEEP;
-    }
+    size_t            used;
+    uint32_t          i;
+    conflict_node_t  *node;
 
     used = 0;
 
     for (i = 0; i < tree->n; i++) {
         node = &tree->nodes[i];
 
-        if (tree->text[node->start] != '{') {
-            continue;
-        }
-
-        node->order = used;
-
-        for (j = i + 1, k = 0; k < node->children; k++) {
-            sort[k] = (uint64_t) tree->nodes[j].hash << 32 | j;
-            j = tree->nodes[j].next;
-        }
-
-        if (k > 1) {
-            qsort(sort, k, sizeof(uint64_t), conflict_tree_compare);
-        }
-
-        for (j = 0; j < k; j++) {
-            tree->order[used++] = (uint32_t) sort[j];
-        }
-
-        if (conflict_tree_twice(tree, &tree->order[node->order], k)) {
-            free(sort);
-            return CONFLICT_JSON_REPEATED;
+        if (tree->text[node->start] == '{') {
+            node->slots = (uint32_t) used;
+            used += conflict_tree_slots(node->children);
         }
     }
 
-    free(sort);
+    if (used) {
+        tree->slots = calloc(used, sizeof(conflict_slot_t));
+        if (tree->slots == NULL) {
+            return CONFLICT_JSON_FAILED;
+        }
+    }
+
+    for (i = 0; i < tree->n; i++) {
+        node = &tree->nodes[i];
+
+        if (tree->text[node->start] == '{'
+            && (node->children > CONFLICT_TREE_FEW
+                ? conflict_tree_insert(tree, i)
+                : conflict_tree_twice(tree, i)))
+        {
+            return CONFLICT_JSON_REPEATED;
+        }
+    }
 
     return CONFLICT_JSON_OK;
 }
 
 
+/* 1: a name comes twice */
+
 static int
-conflict_tree_twice(const conflict_tree_t *tree, const uint32_t *order,
-    uint32_t n)
+conflict_tree_insert(conflict_tree_t *tree, uint32_t object)
 {
-    uint32_t  i, j;
+    uint32_t          i, j, k, mask, hash;
+    conflict_node_t  *node;
+    conflict_slot_t  *slots;
 
-    for (i = 0; i < n; i++) {
+    node = &tree->nodes[object];
+    slots = &tree->slots[node->slots];
+    mask = conflict_tree_slots(node->children) - 1;
 
-        for (j = i + 1; j < n
-             && tree->nodes[order[j]].hash == tree->nodes[order[i]].hash; j++)
-        {
-            if (conflict_tree_same(tree, order[i], tree, order[j])) {
+    for (j = object + 1, k = 0; k < node->children; k++) {
+        hash = tree->nodes[j].hash;
+
+        for (i = hash & mask; slots[i].node; i = (i + 1) & mask) {
+
+            if (slots[i].hash == hash
+                && conflict_tree_same(tree, slots[i].node, tree, j))
+            {
                 return 1;
             }
         }
+
+        slots[i].hash = hash;
+        slots[i].node = j;
+
+        j = tree->nodes[j].next;
     }
 
     return 0;
 }
 
 
+/* the same for few of them */
+
 static int
-conflict_tree_compare(const void *a, const void *b)
+conflict_tree_twice(const conflict_tree_t *tree, uint32_t object)
 {
-    uint64_t  x, y;
+    uint32_t                i, j, last;
+    const conflict_node_t  *nodes;
 
-    x = *(const uint64_t *) a;
-    y = *(const uint64_t *) b;
+    nodes = tree->nodes;
+    last = nodes[object].next;
 
-    return (x > y) - (x < y);
+    for (i = object + 1; i < last; i = nodes[i].next) {
+
+        for (j = nodes[i].next; j < last; j = nodes[j].next) {
+
+            if (nodes[i].hash == nodes[j].hash
+                && conflict_tree_same(tree, i, tree, j))
+            {
+                return 1;
+            }
+        }
+    }
+
+    return 0;
 }

@@ -17,8 +17,8 @@
 #include "conflict_json.h"
 
 
-/* values of a document; what has more is not worth a tree */
-#define CONFLICT_TREE_NODES  200000
+/* members of an object that has no table: they are looked at one by one */
+#define CONFLICT_TREE_FEW  8
 
 
 typedef struct {
@@ -37,8 +37,16 @@ typedef struct {
     uint32_t                 name_end;
     uint32_t                 hash;         /* of the name, decoded */
     uint32_t                 children;     /* of an object or array */
-    uint32_t                 order;        /* of an object's, see below */
+    uint32_t                 slots;        /* first of an object's, below */
 } conflict_node_t;
+
+
+/* of a hash table with open addressing, half empty at least */
+
+typedef struct {
+    uint32_t                 hash;
+    uint32_t                 node;         /* 0: it is free */
+} conflict_slot_t;
 
 
 typedef struct {
@@ -47,7 +55,7 @@ typedef struct {
     conflict_node_t         *nodes;        /* the first is the document */
     uint32_t                 n;
     uint32_t                 size;
-    uint32_t                *order;        /* members by the hash of names */
+    conflict_slot_t         *slots;        /* members by their names */
     uint64_t                 seed;
 } conflict_tree_t;
 
@@ -61,13 +69,21 @@ typedef struct {
 
 
 /*
- * Reads a document, whose text must stay.  REPEATED: an object has a member
- * twice; TOO_DEEP: it has too many levels or values.  "seed" is not known to
- * those who make documents.  The tree is to be freed in any case.
+ * Reads a document, whose text must stay, and takes its values from *left.
+ * REPEATED: an object has a member twice; LARGE: it has more than *left;
+ * FAILED: no memory.  "seed" is not known to those who make documents.  The
+ * tree is to be freed in any case.
  */
 conflict_json_rc_e conflict_tree_parse(conflict_tree_t *tree,
-    const unsigned char *text, size_t len, uint64_t seed);
+    const unsigned char *text, size_t len, size_t *left, uint64_t seed);
 void conflict_tree_free(conflict_tree_t *tree);
+
+/* Slots of an object with so many members: a power of two, or 0. */
+uint32_t conflict_tree_slots(uint32_t children);
+
+/* Of a name, or of any string, that is still escaped. */
+uint64_t conflict_tree_hash(const unsigned char *text, size_t len,
+    uint64_t seed);
 
 conflict_json_type_e conflict_tree_type(conflict_value_t value);
 

@@ -12,8 +12,11 @@
 #include "conflict_tree.h"
 
 
-static uint32_t conflict_tree_lower(const conflict_tree_t *tree,
-    const conflict_node_t *object, uint32_t hash);
+#define CONFLICT_TREE_BLOCK  256    /* bytes decoded at a time */
+
+
+static int conflict_tree_probe(conflict_value_t object, uint32_t hash,
+    uint32_t *at, conflict_value_t *member);
 
 
 /* the names of two members */
@@ -124,32 +127,16 @@ conflict_tree_next(conflict_value_t parent, conflict_value_t value)
 conflict_value_t
 conflict_tree_member(conflict_value_t object, conflict_value_t named)
 {
-    uint32_t                i, j, hash;
-    conflict_value_t        value;
-    const conflict_node_t  *node;
-    const conflict_tree_t  *tree;
+    uint32_t          at, hash;
+    conflict_value_t  value;
 
-    value.tree = NULL;
-    value.node = 0;
-
-    if (conflict_tree_type(object) != CONFLICT_JSON_OBJECT) {
-        return value;
-    }
-
-    tree = object.tree;
-    node = &tree->nodes[object.node];
+    at = 0;
     hash = named.tree->nodes[named.node].hash;
 
-    for (i = conflict_tree_lower(tree, node, hash); i < node->children; i++) {
-        j = tree->order[node->order + i];
+    while (conflict_tree_probe(object, hash, &at, &value)) {
 
-        if (tree->nodes[j].hash != hash) {
-            break;
-        }
-
-        if (conflict_tree_same(tree, j, named.tree, named.node)) {
-            value.tree = tree;
-            value.node = j;
+        if (conflict_tree_same(value.tree, value.node, named.tree, named.node))
+        {
             break;
         }
     }
@@ -162,10 +149,8 @@ conflict_value_t
 conflict_tree_named(conflict_value_t object, const unsigned char *name,
     size_t len)
 {
-    uint32_t                i, hash;
-    conflict_value_t        value;
-    const conflict_node_t  *node;
-    const conflict_tree_t  *tree;
+    uint32_t          at, hash;
+    conflict_value_t  value;
 
     value.tree = NULL;
     value.node = 0;
@@ -174,52 +159,122 @@ conflict_tree_named(conflict_value_t object, const unsigned char *name,
         return value;
     }
 
-    tree = object.tree;
-    node = &tree->nodes[object.node];
-    hash = (uint32_t) conflict_hash_64(name, len, tree->seed);
+    at = 0;
+    hash = (uint32_t) conflict_hash_64(name, len, object.tree->seed);
 
-    for (i = conflict_tree_lower(tree, node, hash); i < node->children; i++) {
-        value.node = tree->order[node->order + i];
-
-        if (tree->nodes[value.node].hash != hash) {
-            break;
-        }
-
-        value.tree = tree;
+    while (conflict_tree_probe(object, hash, &at, &value)) {
 
         if (conflict_tree_is(value, name, len)) {
-            return value;
+            break;
         }
     }
-
-    value.tree = NULL;
-    value.node = 0;
 
     return value;
 }
 
 
-/* the first of an object's members, in their order, with no smaller hash */
+/*
+ * The next member whose name has the hash; *at is 0 at first.  0: there is
+ * none, and "member" is no value.
+ */
 
-static uint32_t
-conflict_tree_lower(const conflict_tree_t *tree, const conflict_node_t *object,
-    uint32_t hash)
+static int
+conflict_tree_probe(conflict_value_t object, uint32_t hash, uint32_t *at,
+    conflict_value_t *member)
 {
-    uint32_t  low, high, middle;
+    uint32_t                i, mask;
+    conflict_slot_t        *slots;
+    const conflict_node_t  *node;
+    const conflict_tree_t  *tree;
 
-    low = 0;
-    high = object->children;
+    member->tree = NULL;
+    member->node = 0;
 
-    while (low < high) {
-        middle = (low + high) / 2;
+    if (conflict_tree_type(object) != CONFLICT_JSON_OBJECT) {
+        return 0;
+    }
 
-        if (tree->nodes[tree->order[object->order + middle]].hash < hash) {
-            low = middle + 1;
+    tree = object.tree;
+    node = &tree->nodes[object.node];
 
-        } else {
-            high = middle;
+    if (node->children <= CONFLICT_TREE_FEW) {
+
+        for (i = *at ? *at : object.node + 1; i < node->next;
+             i = tree->nodes[i].next)
+        {
+            if (tree->nodes[i].hash == hash) {
+                *at = tree->nodes[i].next;
+                member->tree = tree;
+                member->node = i;
+
+                return 1;
+            }
+        }
+
+        return 0;
+    }
+
+    slots = &tree->slots[node->slots];
+    mask = conflict_tree_slots(node->children) - 1;
+
+    for (i = *at; slots[(hash + i) & mask].node; i++) {
+
+        if (slots[(hash + i) & mask].hash == hash) {
+            *at = i + 1;
+            member->tree = tree;
+            member->node = slots[(hash + i) & mask].node;
+
+            return 1;
         }
     }
 
-    return low;
+    return 0;
+}
+
+
+uint32_t
+conflict_tree_slots(uint32_t children)
+{
+    uint32_t  size;
+
+    if (children <= CONFLICT_TREE_FEW) {
+        return 0;
+    }
+
+    for (size = 4 * CONFLICT_TREE_FEW; size < 2 * children; size *= 2) {
+        /* void */
+    }
+
+    return size;
+}
+
+
+uint64_t
+conflict_tree_hash(const unsigned char *text, size_t len, uint64_t seed)
+{
+    size_t                n;
+    unsigned char         block[CONFLICT_TREE_BLOCK];
+    conflict_hash_t       hash;
+    const unsigned char  *p, *last;
+
+    if (len == 0 || memchr(text, '\\', len) == NULL) {
+        return conflict_hash_64(text, len, seed);
+    }
+
+    p = text;
+    last = text + len;
+    n = conflict_text_decode(block, sizeof(block), &p, last);
+
+    if (p == last) {
+        return conflict_hash_64(block, n, seed);
+    }
+
+    conflict_hash_init(&hash, seed);
+
+    while (n) {
+        conflict_hash_update(&hash, block, n);
+        n = conflict_text_decode(block, sizeof(block), &p, last);
+    }
+
+    return conflict_hash_final(&hash);
 }

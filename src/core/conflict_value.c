@@ -13,9 +13,9 @@
 #include "conflict_value.h"
 
 
+static int conflict_value_same(conflict_value_t a, conflict_value_t b);
 static int conflict_value_members(conflict_value_t a, conflict_value_t b);
 static int conflict_value_elements(conflict_value_t a, conflict_value_t b);
-static uint64_t conflict_value_string(conflict_value_t value);
 static int conflict_value_removed(conflict_value_t latest,
     conflict_value_t write, conflict_value_t base);
 static int conflict_value_contains(conflict_value_t latest,
@@ -38,6 +38,26 @@ conflict_value_text(conflict_value_t value, size_t *len)
 int
 conflict_value_equal(conflict_value_t a, conflict_value_t b)
 {
+    size_t                a_len, b_len;
+    const unsigned char  *x, *y;
+
+    if (a.tree == NULL || b.tree == NULL) {
+        return a.tree == b.tree;
+    }
+
+    x = conflict_value_text(a, &a_len);
+    y = conflict_value_text(b, &b_len);
+
+    return (a_len == b_len && memcmp(x, y, a_len) == 0)
+           || conflict_value_same(a, b);
+}
+
+
+/* of two that are there; each byte is looked at once, however deep it is */
+
+static int
+conflict_value_same(conflict_value_t a, conflict_value_t b)
+{
     size_t                 a_len, b_len;
     const unsigned char   *x, *y;
     conflict_json_type_e   type;
@@ -48,21 +68,14 @@ conflict_value_equal(conflict_value_t a, conflict_value_t b)
         return 0;
     }
 
-    if (type == CONFLICT_JSON_NONE) {
-        return 1;
-    }
-
     x = conflict_value_text(a, &a_len);
     y = conflict_value_text(b, &b_len);
-
-    if (a_len == b_len && memcmp(x, y, a_len) == 0) {
-        return 1;
-    }
 
     switch (type) {
 
     case CONFLICT_JSON_NUMBER:
-        return conflict_number_compare(x, a_len, y, b_len) == 0;
+        return (a_len == b_len && memcmp(x, y, a_len) == 0)
+               || conflict_number_compare(x, a_len, y, b_len) == 0;
 
     case CONFLICT_JSON_STRING:
         return conflict_text_same(x + 1, a_len - 2, y + 1, b_len - 2);
@@ -74,7 +87,7 @@ conflict_value_equal(conflict_value_t a, conflict_value_t b)
         return conflict_value_members(a, b);
 
     default: /* null, true and false */
-        return 0;
+        return a_len == b_len && memcmp(x, y, a_len) == 0;
     }
 }
 
@@ -91,7 +104,7 @@ conflict_value_members(conflict_value_t a, conflict_value_t b)
     for (x = conflict_tree_first(a); x.tree; x = conflict_tree_next(a, x)) {
         y = conflict_tree_member(b, x);
 
-        if (y.tree == NULL || !conflict_value_equal(x, y)) {
+        if (y.tree == NULL || !conflict_value_same(x, y)) {
             return 0;
         }
     }
@@ -114,7 +127,7 @@ conflict_value_elements(conflict_value_t a, conflict_value_t b)
 
     while (x.tree) {
 
-        if (!conflict_value_equal(x, y)) {
+        if (!conflict_value_same(x, y)) {
             return 0;
         }
 
@@ -145,7 +158,7 @@ conflict_value_hash(conflict_value_t value)
         return conflict_number_hash(text, len, value.tree->seed);
 
     case CONFLICT_JSON_STRING:
-        return conflict_value_string(value);
+        return conflict_tree_hash(text + 1, len - 2, value.tree->seed);
 
     case CONFLICT_JSON_ARRAY:
 
@@ -176,35 +189,10 @@ conflict_value_hash(conflict_value_t value)
 }
 
 
-static uint64_t
-conflict_value_string(conflict_value_t value)
-{
-    size_t                n, len;
-    unsigned char         rune[4];
-    conflict_hash_t       hash;
-    const unsigned char  *p, *last, *piece;
-
-    p = conflict_value_text(value, &len) + 1;
-    last = p + len - 2;
-
-    if (memchr(p, '\\', len - 2) == NULL) {
-        return conflict_hash_64(p, len - 2, value.tree->seed);
-    }
-
-    conflict_hash_init(&hash, value.tree->seed);
-
-    while ((n = conflict_text_next(&p, last, rune, &piece)) > 0) {
-        conflict_hash_update(&hash, piece, n);
-    }
-
-    return conflict_hash_final(&hash);
-}
-
-
 int
 conflict_value_reflects(const conflict_document_t *latest,
     const conflict_document_t *write, const conflict_json_pointer_t *base,
-    conflict_reflects_e how, uint64_t seed)
+    conflict_reflects_e how, size_t values, uint64_t seed)
 {
     int               rc;
     unsigned          wanted;
@@ -216,9 +204,9 @@ conflict_value_reflects(const conflict_document_t *latest,
 
     memset(&w, 0, sizeof(conflict_tree_t));
 
-    if (conflict_tree_parse(&l, latest->data, latest->len, seed)
+    if (conflict_tree_parse(&l, latest->data, latest->len, &values, seed)
         == CONFLICT_JSON_OK
-        && conflict_tree_parse(&w, write->data, write->len, seed)
+        && conflict_tree_parse(&w, write->data, write->len, &values, seed)
            == CONFLICT_JSON_OK)
     {
         have.tree = &l;
@@ -244,7 +232,7 @@ conflict_value_reflects(const conflict_document_t *latest,
 int
 conflict_value_lingers(const conflict_document_t *latest,
     const conflict_document_t *write, const conflict_document_t *base,
-    uint64_t seed)
+    size_t values, uint64_t seed)
 {
     int               rc;
     conflict_tree_t   l, w, b;
@@ -255,11 +243,11 @@ conflict_value_lingers(const conflict_document_t *latest,
     memset(&w, 0, sizeof(conflict_tree_t));
     memset(&b, 0, sizeof(conflict_tree_t));
 
-    if (conflict_tree_parse(&l, latest->data, latest->len, seed)
+    if (conflict_tree_parse(&l, latest->data, latest->len, &values, seed)
         == CONFLICT_JSON_OK
-        && conflict_tree_parse(&w, write->data, write->len, seed)
+        && conflict_tree_parse(&w, write->data, write->len, &values, seed)
            == CONFLICT_JSON_OK
-        && conflict_tree_parse(&b, base->data, base->len, seed)
+        && conflict_tree_parse(&b, base->data, base->len, &values, seed)
            == CONFLICT_JSON_OK)
     {
         have.tree = &l;

@@ -29,7 +29,8 @@ const unsigned char *conflict_value_text(conflict_value_t value, size_t *len);
  * 1 where the document "latest" has all that "write" wanted: each of its
  * members with an equal value, or by its name alone; a null member also where
  * there is none (RFC 7396).  The member at "base", which may be NULL, is not
- * looked at.  0 where it has not, or where that cannot be told.
+ * looked at.  0 where it has not, or where that cannot be told: the two may
+ * have so many values.
  */
 typedef enum {
     CONFLICT_REFLECTS_VALUES = 0,
@@ -38,7 +39,7 @@ typedef enum {
 
 int conflict_value_reflects(const conflict_document_t *latest,
     const conflict_document_t *write, const conflict_json_pointer_t *base,
-    conflict_reflects_e how, uint64_t seed);
+    conflict_reflects_e how, size_t values, uint64_t seed);
 
 /*
  * 1 where "latest" still has a member that "write" has removed from "base",
@@ -46,7 +47,7 @@ int conflict_value_reflects(const conflict_document_t *latest,
  */
 int conflict_value_lingers(const conflict_document_t *latest,
     const conflict_document_t *write, const conflict_document_t *base,
-    uint64_t seed);
+    size_t values, uint64_t seed);
 
 /*
  * 1 where "value" has nothing that "shown" has not a place for: who may see

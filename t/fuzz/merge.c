@@ -16,6 +16,7 @@
 
 
 #define SEED  77
+#define MOST  200000
 
 
 static const struct {
@@ -38,9 +39,11 @@ static const struct {
 static conflict_json_rc_e
 parse(conflict_tree_t *tree, const unsigned char *data, size_t len)
 {
+    size_t              left;
     conflict_json_rc_e  rc;
 
-    rc = conflict_tree_parse(tree, data, len, SEED);
+    left = MOST;
+    rc = conflict_tree_parse(tree, data, len, &left, SEED);
 
     if (rc != CONFLICT_JSON_OK) {
         conflict_tree_free(tree);
@@ -156,6 +159,7 @@ LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
     }
 
     in.stale = 1;
+    in.values = MOST;
     in.reveal = 1;
     in.seed = SEED;
 
@@ -207,7 +211,7 @@ LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 
         (void) conflict_value_reflects(&in.server, &in.client,
                                        &fields[0].pointer,
-                                       CONFLICT_REFLECTS_VALUES, SEED);
+                                       CONFLICT_REFLECTS_VALUES, MOST, SEED);
     }
 
     return 0;

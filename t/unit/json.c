@@ -456,6 +456,90 @@ test_jansson(void **state)
 }
 
 
+/* whole or in pieces, kept or not: an escape is valid or is not */
+
+static void
+test_escapes(void **state)
+{
+    size_t                   i, k, len, step;
+    char                     text[1024], *p;
+    conflict_json_t          json;
+    conflict_json_rc_e       rc;
+    conflict_json_pointer_t  pointer;
+
+    static const struct {
+        const char          *escape;
+        conflict_json_rc_e   rc;
+    } cases[] = {
+        { "\\n", CONFLICT_JSON_OK },
+        { "\\/", CONFLICT_JSON_OK },
+        { "\\\"", CONFLICT_JSON_OK },
+        { "\\\\", CONFLICT_JSON_OK },
+        { "\\u00e9", CONFLICT_JSON_OK },
+        { "\\uABCD", CONFLICT_JSON_OK },
+        { "\\uabcd", CONFLICT_JSON_OK },
+        { "\\ud83d\\ude00", CONFLICT_JSON_OK },
+        { "\\uDBFF\\uDFFF", CONFLICT_JSON_OK },
+        { "\\x", CONFLICT_JSON_MALFORMED },
+        { "\\N", CONFLICT_JSON_MALFORMED },
+        { "\\U0041", CONFLICT_JSON_MALFORMED },
+        { "\\u00g0", CONFLICT_JSON_MALFORMED },
+        { "\\u00@0", CONFLICT_JSON_MALFORMED },
+        { "\\u00:0", CONFLICT_JSON_MALFORMED },
+        { "\\u00`0", CONFLICT_JSON_MALFORMED },
+        { "\\u000", CONFLICT_JSON_MALFORMED },
+        { "\\ud83d", CONFLICT_JSON_MALFORMED },
+        { "\\ud83dx", CONFLICT_JSON_MALFORMED },
+        { "\\ud83d\\n", CONFLICT_JSON_MALFORMED },
+        { "\\ud83d\\u0041", CONFLICT_JSON_MALFORMED },
+        { "\\ud83d\\ud83d", CONFLICT_JSON_MALFORMED },
+        { "\\ude00", CONFLICT_JSON_MALFORMED },
+        { "\\ude00\\ud83d", CONFLICT_JSON_MALFORMED }
+    };
+
+    /* of the name that is looked for, of another, of a value that is kept */
+
+    static const char *const  around[] = {
+        "{\"%s\":1}", "[{\"%s\":1}]", "{\"a\":\"%s\"}", "[\"%s\"]"
+    };
+
+    (void) state;
+
+    compile(&pointer, "/a");
+
+    for (i = 0; i < sizeof(cases) / sizeof(cases[0]); i++) {
+
+        for (k = 0; k < 8; k++) {
+            p = text;
+            p += sprintf(p, "%.*s", (int) (strstr(around[k / 2], "%s")
+                                           - around[k / 2]), around[k / 2]);
+
+            /* more of them than a name or a value that is kept has room for */
+
+            for (len = 0; len < ((k % 2) ? 300 : 1); len++) {
+                *p++ = 'x';
+            }
+
+            p += sprintf(p, "%s", cases[i].escape);
+            p += sprintf(p, "%s", strstr(around[k / 2], "%s") + 2);
+            len = (size_t) (p - text);
+
+            for (step = 1; step < 20; step++) {
+                rc = scan(&json, (k / 2) % 2 ? NULL : &pointer, text, len,
+                          step);
+
+                if (rc != cases[i].rc) {
+                    fail_msg("%s by %zu: %d", text, step, rc);
+                }
+            }
+
+            assert_int_equal(scan(&json, &pointer, text, len, len),
+                             cases[i].rc);
+        }
+    }
+}
+
+
 int
 main(void)
 {
@@ -468,6 +552,7 @@ main(void)
         cmocka_unit_test(test_long),
         cmocka_unit_test(test_plain),
         cmocka_unit_test(test_escape),
+        cmocka_unit_test(test_escapes),
         cmocka_unit_test(test_jansson)
     };
 

@@ -14,6 +14,7 @@
 
 #define SEED   12345
 #define RULES  8
+#define MOST   100000
 
 
 typedef struct {
@@ -110,6 +111,7 @@ run_case(const merge_case_t *c, unsigned patch, unsigned stale)
     in.ignored = &ignored;
     in.patch = patch;
     in.stale = stale;
+    in.values = MOST;
     in.reveal = 1;
     in.seed = SEED;
 
@@ -445,6 +447,12 @@ test_text(void **state)
         { "{\"t\":\"a\\nb\\nc\\n\\u00e9\"}", "{\"t\":\"\xc3\xa9\\nb\\nc\\nd\"}",
           "{\"t\":\"a\\nb\\nc\\n\\u00e9\\n\\ud83d\\ude00\"}", "/t text",
           NULL, "t" },
+        { "{\"t\":\"a\\nb\\nc\\nd\"}", "{\"t\":\"\\n\\na\\nb\\nc\\nd\"}",
+          "{\"t\":\"a\\nb\\nc\\nd\\r\\ne\"}", "/t text",
+          "{\"t\":\"\\u000a\\u000aa\\u000ab\\u000ac\\u000ad\\u000d\\u000ae\"}",
+          "t" },
+        { "{\"t\":\"a\\nb\\nc\"}", "{\"t\":\"\"}", "{\"t\":\"a\\nb\\nC\"}",
+          "/t text", NULL, "t" },
         { "{\"t\":\"a\\nb\"}", "{\"t\":7}", "{\"t\":\"x\\nb\"}", "/t text",
           NULL, "t" }
     };
@@ -592,9 +600,85 @@ test_errors(void **state)
         document(&in.server, cases[i].server);
         document(&in.client, cases[i].client);
         in.stale = 1;
+        in.values = MOST;
         in.reveal = 1;
 
         assert_int_equal(conflict_merge(&in, &out), cases[i].rc);
+        conflict_merged_free(&out);
+    }
+}
+
+
+/* what all may have together, and which of them has too much */
+
+static void
+test_values(void **state)
+{
+    size_t             i, n;
+    conflict_field_t   fields[RULES];
+    conflict_merge_t   in;
+    conflict_merged_t  out;
+
+    static const struct {
+        const char           *base, *server, *client;
+        const char           *rules;
+        size_t                values;
+        conflict_merge_rc_e   rc;
+    } cases[] = {
+        { "[]", "[]", "[]", NULL, 3, CONFLICT_MERGE_SAME },
+        { "{\"a\":1}", "{\"a\":1,\"b\":2}", "{\"a\":[1]}", NULL, 8,
+          CONFLICT_MERGE_DONE },
+        { "{\"a\":1}", "{\"a\":1,\"b\":2}", "{\"a\":[1]}", NULL, 7,
+          CONFLICT_MERGE_MANY },
+        { NULL, "{\"a\":1,\"b\":2}", "{\"a\":[1]}", NULL, 6,
+          CONFLICT_MERGE_CLASH },
+        { NULL, "{\"a\":1,\"b\":2}", "{\"a\":[1]}", NULL, 5,
+          CONFLICT_MERGE_MANY },
+        { NULL, "{\"a\":1,\"b\":2}", "{\"a\":[1]}", NULL, 3,
+          CONFLICT_MERGE_MANY },
+        { NULL, "{\"a\":1,\"b\":2}", "{\"a\":[1]}", NULL, 2,
+          CONFLICT_MERGE_LARGE },
+
+        /* the client's first, whatever the others are */
+        { "{\"a\":1,\"a\":1}", "{\"a\":1,\"a\":1}", "[1,2]", NULL, 2,
+          CONFLICT_MERGE_LARGE },
+        { "{\"a\":1,\"a\":1}", "{\"b\":1}", "{\"b\":1}", NULL, 7,
+          CONFLICT_MERGE_SAME },
+
+        /* 6 values; 2, 3 and 3 lines that are worth 8 */
+        { "{\"t\":\"a\\n\"}", "{\"t\":\"x\\na\\n\"}", "{\"t\":\"a\\ny\\n\"}",
+          "/t text", 6 + 8 * 8, CONFLICT_MERGE_DONE },
+        { "{\"t\":\"a\\n\"}", "{\"t\":\"x\\na\\n\"}", "{\"t\":\"a\\ny\\n\"}",
+          "/t text", 6 + 8 * 8 - 1, CONFLICT_MERGE_CLASH }
+    };
+
+    (void) state;
+
+    for (i = 0; i < count(cases); i++) {
+
+        if (cases[i].rules && !conflict_lines_available()) {
+            continue;
+        }
+
+        memset(&in, 0, sizeof(in));
+
+        n = rules_of(cases[i].rules, fields);
+
+        document(&in.base, cases[i].base);
+        document(&in.server, cases[i].server);
+        document(&in.client, cases[i].client);
+
+        in.fields = fields;
+        in.n = n;
+        in.stale = 1;
+        in.values = cases[i].values;
+        in.seed = SEED;
+
+        if (conflict_merge(&in, &out) != cases[i].rc) {
+            fail_msg("%s, %s, %s with %zu", cases[i].base, cases[i].server,
+                     cases[i].client, cases[i].values);
+        }
+
         conflict_merged_free(&out);
     }
 }
@@ -618,6 +702,7 @@ test_lists(void **state)
     in.n = rules_of("/price reject", fields);
     in.fields = fields;
     in.stale = 1;
+    in.values = MOST;
     in.reveal = 1;
 
     assert_int_equal(conflict_merge(&in, &out), CONFLICT_MERGE_CLASH);
@@ -720,17 +805,21 @@ static int
 same(const char *a, size_t a_len, const char *b)
 {
     int               rc;
+    size_t            left;
     conflict_tree_t   x, y;
     conflict_value_t  v, w;
 
-    if (conflict_tree_parse(&x, (const unsigned char *) a, a_len, SEED)
+    left = MOST;
+
+    if (conflict_tree_parse(&x, (const unsigned char *) a, a_len, &left, SEED)
         != CONFLICT_JSON_OK)
     {
         fail_msg("not JSON, or a member twice: %.*s", (int) a_len, a);
     }
 
     assert_int_equal(conflict_tree_parse(&y, (const unsigned char *) b,
-                                         strlen(b), SEED), CONFLICT_JSON_OK);
+                                         strlen(b), &left, SEED),
+                     CONFLICT_JSON_OK);
 
     v.tree = &x;
     v.node = 0;
@@ -765,6 +854,7 @@ merged(const char *base, const char *server, const char *client,
     in.n = rules_of(rules, fields);
     in.fields = fields;
     in.stale = 1;
+    in.values = MOST;
     in.reveal = 1;
     in.seed = SEED;
 
@@ -956,6 +1046,7 @@ main(void)
         cmocka_unit_test(test_rules),
         cmocka_unit_test(test_union),
         cmocka_unit_test(test_text),
+        cmocka_unit_test(test_values),
         cmocka_unit_test(test_not_held),
         cmocka_unit_test(test_patch),
         cmocka_unit_test(test_fresh),

@@ -13,6 +13,19 @@
 
 
 #define SEED  12345
+#define MOST  100000
+
+
+static conflict_json_rc_e
+parse_text(conflict_tree_t *tree, const char *text)
+{
+    size_t  left;
+
+    left = MOST;
+
+    return conflict_tree_parse(tree, (const unsigned char *) text,
+                               strlen(text), &left, SEED);
+}
 
 
 static conflict_value_t
@@ -20,9 +33,7 @@ parse(conflict_tree_t *tree, const char *text)
 {
     conflict_value_t  value;
 
-    assert_int_equal(conflict_tree_parse(tree, (const unsigned char *) text,
-                                         strlen(text), SEED),
-                     CONFLICT_JSON_OK);
+    assert_int_equal(parse_text(tree, text), CONFLICT_JSON_OK);
 
     value.tree = tree;
     value.node = 0;
@@ -60,6 +71,22 @@ test_equal(void **state)
         { "1e400", "10e399", 1 },
         { "1e400", "1e401", 0 },
         { "1e99999999999999999999", "1e1", 0 },
+        { "1e00000000000000000000000000000000000001", "10", 1 },
+        { "1e-0000000000000000000000000000000000001", "0.1", 1 },
+        { "12345678901234567890123456789012345678901.5",
+          "1234567890123456789012345678901234567890.15e1", 1 },
+        { "12345678901234567890123456789012345678901.5",
+          "123456789012345678901234567890123456789015e-1", 1 },
+        { "12345678901234567890123456789012345678901.5",
+          "12345678901234567890123456789012345678901.6", 0 },
+        { "1234567890123456789012345678901.5",
+          "12345678901234567890123456789015e-1", 1 },
+        { "15", "1.5", 0 },
+        { "-15", "15", 0 },
+        { "[[[[1]]]]", "[[[[ 1.0 ]]]]", 1 },
+        { "[[[[1]]]]", "[[[[2]]]]", 0 },
+        { "[true,null]", "[ true , null ]", 1 },
+        { "[true,null]", "[ true , false ]", 0 },
         { "\"a\"", "\"\\u0061\"", 1 },
         { "\"\\ud83d\\ude00\"", "\"\xf0\x9f\x98\x80\"", 1 },
         { "\"\\/\"", "\"/\"", 1 },
@@ -194,7 +221,7 @@ test_integer(void **state)
 static void
 test_tree(void **state)
 {
-    size_t            i, len;
+    size_t            i, len, left;
     char             *text, *p;
     conflict_tree_t   tree;
     conflict_value_t  value;
@@ -217,10 +244,7 @@ test_tree(void **state)
 
     for (i = 0; i < sizeof(cases) / sizeof(cases[0]); i++) {
 
-        if (conflict_tree_parse(&tree, (const unsigned char *) cases[i].text,
-                                strlen(cases[i].text), SEED)
-            != cases[i].rc)
-        {
+        if (parse_text(&tree, cases[i].text) != cases[i].rc) {
             fail_msg("%s", cases[i].text);
         }
 
@@ -261,25 +285,82 @@ test_tree(void **state)
     conflict_tree_free(&tree);
     free(text);
 
-    /* too many values */
+    /* and none is twice, by any spelling, first and last */
 
-    len = 2 * (CONFLICT_TREE_NODES + 1) + 1;
-    text = malloc(len);
+    text = malloc(1000 * 20 + 2);
     assert_non_null(text);
 
-    for (i = 0; i < len; i++) {
-        text[i] = (i % 2) ? '1' : ',';
+    p = text;
+
+    for (i = 0; i < 1000; i++) {
+        p += sprintf(p, "%s\"m%zu\":%zu", i ? "," : "{", i, i);
     }
 
-    text[0] = '[';
-    text[len - 1] = ']';
+    (void) sprintf(p, ",\"\\u006d0\":1}");
 
-    assert_int_equal(conflict_tree_parse(&tree, (unsigned char *) text, len,
-                                         SEED),
-                     CONFLICT_JSON_TOO_DEEP);
-
+    assert_int_equal(parse_text(&tree, text), CONFLICT_JSON_REPEATED);
     conflict_tree_free(&tree);
     free(text);
+
+    /* a name and a string that go over the blocks in which they are read */
+
+    text = malloc(2 * 6 * 1000 + 100);
+    assert_non_null(text);
+
+    for (i = 240; i < 270; i++) {
+        p = text + sprintf(text, "{\"");
+
+        for (len = 0; len < i; len++) {
+            *p++ = 'x';
+        }
+
+        p += sprintf(p, "\\ud83d\\ude00y\":1,\"");
+
+        for (len = 0; len < i; len++) {
+            p += sprintf(p, "%s", (len % 3) ? "x" : "\\u0078");
+        }
+
+        (void) sprintf(p, "\xf0\x9f\x98\x80\\u0079\":1}");
+
+        assert_int_equal(parse_text(&tree, text), CONFLICT_JSON_REPEATED);
+        conflict_tree_free(&tree);
+
+        p = strstr(text, "\\u0079");
+        assert_non_null(p);
+        p[5] = '8';
+
+        value = parse(&tree, text);
+        assert_int_equal(tree.nodes[value.node].children, 2);
+        conflict_tree_free(&tree);
+    }
+
+    free(text);
+
+    /* values are taken from what is left, up to none at all */
+
+    left = 8;
+    assert_int_equal(conflict_tree_parse(&tree, (unsigned char *) "[1,{},2]",
+                                         8, &left, SEED),
+                     CONFLICT_JSON_OK);
+    assert_int_equal(left, 4);
+    conflict_tree_free(&tree);
+
+    assert_int_equal(conflict_tree_parse(&tree, (unsigned char *) "[1,{},2]",
+                                         8, &left, SEED),
+                     CONFLICT_JSON_OK);
+    assert_int_equal(left, 0);
+    conflict_tree_free(&tree);
+
+    assert_int_equal(conflict_tree_parse(&tree, (unsigned char *) "1", 1,
+                                         &left, SEED),
+                     CONFLICT_JSON_LARGE);
+    conflict_tree_free(&tree);
+
+    left = 3;
+    assert_int_equal(conflict_tree_parse(&tree, (unsigned char *) "[1,{},2]",
+                                         8, &left, SEED),
+                     CONFLICT_JSON_LARGE);
+    conflict_tree_free(&tree);
 }
 
 
@@ -342,11 +423,11 @@ test_reflects(void **state)
 
         if (conflict_value_reflects(&latest, &write,
                                     cases[i].base ? &base : NULL,
-                                    CONFLICT_REFLECTS_VALUES, SEED)
+                                    CONFLICT_REFLECTS_VALUES, MOST, SEED)
             != cases[i].reflects
             || conflict_value_reflects(&latest, &write,
                                        cases[i].base ? &base : NULL,
-                                       CONFLICT_REFLECTS_NAMES, SEED)
+                                       CONFLICT_REFLECTS_NAMES, MOST, SEED)
                != cases[i].names)
         {
             fail_msg("%s in %s", cases[i].write, cases[i].latest);
@@ -382,14 +463,8 @@ test_within(void **state)
     (void) state;
 
     for (i = 0; i < sizeof(cases) / sizeof(cases[0]); i++) {
-        assert_int_equal(conflict_tree_parse(&a,
-                             (const unsigned char *) cases[i].value,
-                             strlen(cases[i].value), SEED),
-                         CONFLICT_JSON_OK);
-        assert_int_equal(conflict_tree_parse(&b,
-                             (const unsigned char *) cases[i].shown,
-                             strlen(cases[i].shown), SEED),
-                         CONFLICT_JSON_OK);
+        assert_int_equal(parse_text(&a, cases[i].value), CONFLICT_JSON_OK);
+        assert_int_equal(parse_text(&b, cases[i].shown), CONFLICT_JSON_OK);
 
         value.tree = &a;
         value.node = 0;

@@ -35,6 +35,8 @@ ngx_http_conflict_create_main_conf(ngx_conf_t *cf)
      *     nmcf->fetch = NULL;
      *     nmcf->log = NULL;
      *     nmcf->ledger = NULL;
+     *     nmcf->gone = NULL;
+     *     nmcf->elders = 0;
      */
 
     if (ngx_array_init(&nmcf->stores, cf->pool, 4,

@@ -356,6 +356,12 @@ ngx_http_conflict_redis_done(ngx_http_conflict_redis_call_t *call,
         return;
     }
 
+    if (call->moves && answer->len > call->token.len + 1
+        && answer->data[call->token.len + 1] >= '2')
+    {
+        call->client->conf.noted[call->slot] = 1;
+    }
+
     call->handler(call->data, answer, NULL);
 
     ngx_free(call);

@@ -22,6 +22,7 @@ static size_t ngx_http_conflict_redis_words(
 
 
 #define NGX_HTTP_CONFLICT_REDIS_WORDS  6     /* before a call's arguments */
+#define NGX_HTTP_CONFLICT_REDIS_TRUST  2     /* the third of these */
 
 
 static ngx_str_t  ngx_http_conflict_redis_sources[] = {
@@ -77,7 +78,7 @@ ngx_http_conflict_redis_call(ngx_http_conflict_redis_t *client,
     u_char                          *p, incarnation[256 + NGX_INT_T_LEN];
     ngx_str_t                        words[NGX_HTTP_CONFLICT_REDIS_WORDS];
     ngx_str_t                       *word;
-    ngx_uint_t                       i, head, slot;
+    ngx_uint_t                       i, head, slot, moves;
     ngx_http_conflict_redis_call_t  *call;
 
     slot = client->conf.cluster ? ngx_http_conflict_redis_slot(key) : 0;
@@ -98,9 +99,17 @@ ngx_http_conflict_redis_call(ngx_http_conflict_redis_t *client,
         head++;
     }
 
+    moves = 0;
+
     if (script == NGX_HTTP_CONFLICT_REDIS_NONE) {
         words[0] = *args++;
         n--;
+
+    } else if (client->conf.entered && client->conf.noted
+               && !client->conf.noted[slot])
+    {
+        args[NGX_HTTP_CONFLICT_REDIS_TRUST] = client->conf.move;
+        moves = 1;
     }
 
     len = sizeof("*\r\n") - 1 + NGX_INT_T_LEN;
@@ -126,6 +135,7 @@ ngx_http_conflict_redis_call(ngx_http_conflict_redis_t *client,
     call->client = client;
     call->script = script;
     call->slot = slot;
+    call->moves = moves;
 
     p = ngx_sprintf(call->command, "*%ui\r\n", head + n);
 

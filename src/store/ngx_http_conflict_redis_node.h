@@ -53,6 +53,7 @@ struct ngx_http_conflict_redis_call_s {
     unsigned                           copied:1;  /* to be followed by WAIT */
     unsigned                           waits:1;   /* it was */
     unsigned                           asking:1;
+    unsigned                           moves:1;   /* tells of moved routes */
     u_char                            *run;       /* place in the command */
     size_t                             len;
     u_char                             command[1];

@@ -17,7 +17,7 @@
 #include "../core/conflict_version.h"
 
 
-#define NGX_HTTP_CONFLICT_SHM_LAYOUT  3
+#define NGX_HTTP_CONFLICT_SHM_LAYOUT  4
 #define NGX_HTTP_CONFLICT_SHM_SLOT    128    /* bytes, of an entry */
 
 
@@ -46,6 +46,7 @@ struct ngx_http_conflict_entry_s {
     unsigned                 known:1;     /* version was current at begin */
     unsigned                 overlap:1;   /* began over another write */
     unsigned                 certain:1;   /* "last" was seen to succeed */
+    unsigned                 era:16;      /* that of the zone, when found */
 };
 
 
@@ -85,9 +86,9 @@ typedef struct {
     uint64_t                 floor;       /* of the entries that are gone */
     uint64_t                 highest;     /* fence ever handed out */
     ngx_msec_t               closed;      /* unknown keys wait until then */
-    ngx_msec_t               elders_checked;
-    ngx_uint_t               elders;      /* processes on an older zone */
-    ngx_http_conflict_elder_t  *elder;
+    ngx_uint_t               opened;      /* the last turn that has begun */
+    uint16_t                 era;         /* entries of another one are not
+                                             to be believed */
     ngx_msec_t               full_logged;
     ngx_uint_t               full;
     ngx_uint_t               entries;
@@ -105,6 +106,10 @@ typedef struct {
     ngx_shm_zone_t              *zone;
     ngx_slab_pool_t             *history;      /* NULL: it has none */
     ngx_shm_zone_t              *history_zone;
+    ngx_uint_t                   turn;         /* counts moves; it begins when
+                                                  the elders are gone */
+    uint16_t                     era;          /* of the zone, as last seen */
+    unsigned                     fresh:1;      /* this cycle's own zone */
 } ngx_http_conflict_shm_t;
 
 
@@ -122,7 +127,7 @@ void ngx_http_conflict_shm_unlock(ngx_http_conflict_shm_t *shm,
 
 /*
  * 1 while processes of an older configuration or binary may still write
- * with versions of their own zone.  Under the lock.
+ * with versions of their own zone, or under other keys.  Under the lock.
  */
 ngx_uint_t ngx_http_conflict_shm_closed(ngx_http_conflict_shm_t *shm,
     ngx_http_conflict_shctx_t *sh);

@@ -163,6 +163,8 @@ ngx_http_conflict_shm_run(ngx_http_conflict_op_t *op,
 
     rc = work(op, sh, ngx_http_conflict_shm_find(sh, hash));
 
+    shm->era = sh->era;
+
     ngx_http_conflict_shm_unlock(shm, sh);
 
     return rc;

@@ -14,8 +14,8 @@
 --               length, length of what the write has made, then both
 --
 -- A hash: a field for each version, "-" before it where that was not shown,
--- and "order", which lists them oldest first: version,fingerprint,certain,
--- shown,length,viewer and a space.
+-- "move": the store's last one, and "order", which lists them oldest first:
+-- version,fingerprint,certain,shown,length,viewer and a space.
 
 local history, version, fingerprint = KEYS[3], ARGV[7], ARGV[8]
 
@@ -24,9 +24,10 @@ local function field(row)
 end
 
 local rows, bytes, at = {}, 0, nil
+local last_move = outdated(history)
 
 for v, f, c, s, n, w in string.gmatch(
-    call('HGET', history, 'order') or '',
+    not last_move and call('HGET', history, 'order') or '',
     '(%S-),(%S-),(%d),(%d),(%d+),(%d+) ')
 do
     rows[#rows + 1] = { v = v, f = f, c = c, s = s, n = tonumber(n), w = w }
@@ -99,6 +100,11 @@ local order = ''
 for _, row in ipairs(rows) do
     order = order .. row.v .. ',' .. row.f .. ',' .. row.c .. ',' .. row.s
             .. ',' .. row.n .. ',' .. row.w .. ' '
+end
+
+if last_move then
+    call('DEL', history)
+    call('HSET', history, 'move', last_move)
 end
 
 call('HSET', history, 'order', order)

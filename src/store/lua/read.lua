@@ -68,7 +68,7 @@ if ARGV[6] == 'peek' then
     local held = 0
 
     if KEYS[3] then
-        held = call('HEXISTS', KEYS[3], e.v)
+        held = not outdated(KEYS[3]) and call('HEXISTS', KEYS[3], e.v) or 0
 
         if held == 1 and call('PTTL', KEYS[3]) < ARGV[8] * 3 / 4 then
             -- what is read is kept

@@ -53,6 +53,13 @@ ngx_http_conflict_create_main_conf(ngx_conf_t *cf)
         return NULL;
     }
 
+    if (ngx_array_init(&nmcf->unguarded, cf->pool, 16,
+                       sizeof(ngx_http_conflict_route_t))
+        != NGX_OK)
+    {
+        return NULL;
+    }
+
     (void) conflict_json_pointer(&ngx_http_conflict_base_pointer,
                                  "/base_version",
                                  sizeof("/base_version") - 1);
@@ -214,11 +221,11 @@ ngx_http_conflict_merge_loc_conf(ngx_conf_t *cf, void *parent, void *child)
                ? NGX_CONF_OK : NGX_CONF_ERROR;
     }
 
-    if (conf->policy != NGX_HTTP_CONFLICT_OFF
-        && ngx_http_conflict_guard(cf, conf) != NGX_OK)
-    {
-        return NGX_CONF_ERROR;
+    if (conf->policy == NGX_HTTP_CONFLICT_OFF) {
+        return (ngx_http_conflict_add_unguarded(cf, conf) == NGX_OK)
+               ? NGX_CONF_OK : NGX_CONF_ERROR;
     }
 
-    return NGX_CONF_OK;
+    return (ngx_http_conflict_guard(cf, conf) == NGX_OK) ? NGX_CONF_OK
+                                                         : NGX_CONF_ERROR;
 }

@@ -84,6 +84,7 @@ typedef struct {
 typedef struct {
     ngx_array_t                    stores;     /* ngx_http_conflict_store_t * */
     ngx_array_t                    routes;     /* ngx_http_conflict_route_t */
+    ngx_array_t                    unguarded;  /* the same, of the others */
     ngx_array_t                   *gone;       /* such as "elder" may have */
     ngx_http_conflict_elder_t     *elder;
     ngx_uint_t                     elders;
@@ -195,6 +196,8 @@ ngx_int_t ngx_http_conflict_init_module(ngx_cycle_t *cycle);
 
 ngx_int_t ngx_http_conflict_add_route(ngx_conf_t *cf,
     ngx_http_conflict_main_conf_t *nmcf, ngx_http_conflict_loc_conf_t *conf);
+ngx_int_t ngx_http_conflict_add_unguarded(ngx_conf_t *cf,
+    ngx_http_conflict_loc_conf_t *conf);
 
 /* Of two configurations: in the same place, with the same meaning. */
 ngx_uint_t ngx_http_conflict_same_route(ngx_http_conflict_route_t *a,
@@ -205,7 +208,8 @@ ngx_uint_t ngx_http_conflict_same_route(ngx_http_conflict_route_t *a,
  * another meaning.  "alone" must be known of all routes.
  */
 ngx_uint_t ngx_http_conflict_route_moved(ngx_http_conflict_route_t *route,
-    ngx_array_t *routes, ngx_http_conflict_route_t *old, ngx_array_t *before);
+    ngx_http_conflict_main_conf_t *nmcf, ngx_http_conflict_route_t *old,
+    ngx_http_conflict_main_conf_t *omcf);
 
 /* setters.c */
 

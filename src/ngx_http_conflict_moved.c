@@ -15,7 +15,7 @@ static ngx_http_conflict_main_conf_t *ngx_http_conflict_before(
 static ngx_int_t ngx_http_conflict_routes_before(ngx_cycle_t *cycle,
     ngx_array_t *before, ngx_http_conflict_main_conf_t *omcf);
 static void ngx_http_conflict_compare(ngx_http_conflict_main_conf_t *nmcf,
-    ngx_array_t *before);
+    ngx_http_conflict_main_conf_t *omcf, ngx_array_t *before);
 static void ngx_http_conflict_alone(ngx_array_t *routes, ngx_array_t *other);
 static ngx_int_t ngx_http_conflict_gone(ngx_cycle_t *cycle,
     ngx_http_conflict_main_conf_t *nmcf, ngx_array_t *before);
@@ -54,7 +54,7 @@ ngx_http_conflict_init_module(ngx_cycle_t *cycle)
             return NGX_ERROR;
         }
 
-        ngx_http_conflict_compare(nmcf, &before);
+        ngx_http_conflict_compare(nmcf, omcf, &before);
 
         if (ngx_http_conflict_gone(cycle, nmcf, &before) != NGX_OK) {
             return NGX_ERROR;
@@ -173,7 +173,7 @@ ngx_http_conflict_routes_before(ngx_cycle_t *cycle, ngx_array_t *before,
 
 static void
 ngx_http_conflict_compare(ngx_http_conflict_main_conf_t *nmcf,
-    ngx_array_t *before)
+    ngx_http_conflict_main_conf_t *omcf, ngx_array_t *before)
 {
     ngx_uint_t                  i, j;
     ngx_http_conflict_route_t  *route, *old;
@@ -192,8 +192,7 @@ ngx_http_conflict_compare(ngx_http_conflict_main_conf_t *nmcf,
 
         for (j = 0; j < before->nelts; j++) {
 
-            if (ngx_http_conflict_route_moved(&route[i], &nmcf->routes,
-                                              &old[j], before))
+            if (ngx_http_conflict_route_moved(&route[i], nmcf, &old[j], omcf))
             {
                 route[i].store->moved = 1;
 

@@ -10,6 +10,8 @@
 #include "ngx_http_conflict_module.h"
 
 
+static ngx_http_conflict_route_t *ngx_http_conflict_place(ngx_conf_t *cf,
+    ngx_array_t *routes, ngx_http_conflict_loc_conf_t *conf);
 static ngx_int_t ngx_http_conflict_meaning(ngx_conf_t *cf,
     ngx_http_conflict_route_t *route, ngx_http_conflict_loc_conf_t *conf);
 static ngx_str_t *ngx_http_conflict_store_identity(ngx_pool_t *pool,
@@ -19,7 +21,9 @@ static void ngx_http_conflict_beginning(ngx_http_conflict_route_t *route);
 static ngx_uint_t ngx_http_conflict_covers(ngx_http_conflict_route_t *a,
     ngx_http_conflict_route_t *b);
 static ngx_uint_t ngx_http_conflict_takes(ngx_http_conflict_route_t *a,
-    ngx_http_conflict_route_t *b, ngx_array_t *beside);
+    ngx_http_conflict_route_t *b, ngx_http_conflict_main_conf_t *mcf);
+static ngx_uint_t ngx_http_conflict_longer(ngx_array_t *routes,
+    ngx_http_conflict_route_t *a, ngx_http_conflict_route_t *b);
 static ngx_uint_t ngx_http_conflict_same_text(ngx_str_t *a, ngx_str_t *b);
 
 
@@ -32,13 +36,45 @@ ngx_int_t
 ngx_http_conflict_add_route(ngx_conf_t *cf,
     ngx_http_conflict_main_conf_t *nmcf, ngx_http_conflict_loc_conf_t *conf)
 {
+    ngx_http_conflict_route_t  *route;
+
+    route = ngx_http_conflict_place(cf, &nmcf->routes, conf);
+    if (route == NULL) {
+        return NGX_ERROR;
+    }
+
+    route->store = conf->store;
+    route->quarantine = conf->quarantine;
+    route->lock = (conf->lock != 0);
+
+    return ngx_http_conflict_meaning(cf, route, conf);
+}
+
+
+ngx_int_t
+ngx_http_conflict_add_unguarded(ngx_conf_t *cf,
+    ngx_http_conflict_loc_conf_t *conf)
+{
+    ngx_http_conflict_main_conf_t  *nmcf;
+
+    nmcf = ngx_http_conf_get_module_main_conf(cf, ngx_http_conflict_module);
+
+    return ngx_http_conflict_place(cf, &nmcf->unguarded, conf) ? NGX_OK
+                                                               : NGX_ERROR;
+}
+
+
+static ngx_http_conflict_route_t *
+ngx_http_conflict_place(ngx_conf_t *cf, ngx_array_t *routes,
+    ngx_http_conflict_loc_conf_t *conf)
+{
     ngx_http_core_loc_conf_t   *clcf;
     ngx_http_core_srv_conf_t   *cscf;
     ngx_http_conflict_route_t  *route;
 
-    route = ngx_array_push(&nmcf->routes);
+    route = ngx_array_push(routes);
     if (route == NULL) {
-        return NGX_ERROR;
+        return NULL;
     }
 
     ngx_memzero(route, sizeof(ngx_http_conflict_route_t));
@@ -48,10 +84,7 @@ ngx_http_conflict_add_route(ngx_conf_t *cf,
 
     route->server = cscf->server_name;
     route->location = conf->name;
-    route->store = conf->store;
     route->begins = conf->name;
-    route->quarantine = conf->quarantine;
-    route->lock = (conf->lock != 0);
     route->exact = clcf->exact_match;
     route->strict = (clcf->exact_match || clcf->noregex);
 
@@ -62,7 +95,7 @@ ngx_http_conflict_add_route(ngx_conf_t *cf,
     }
 #endif
 
-    return ngx_http_conflict_meaning(cf, route, conf);
+    return route;
 }
 
 
@@ -217,7 +250,8 @@ ngx_http_conflict_same_route(ngx_http_conflict_route_t *a,
 
 ngx_uint_t
 ngx_http_conflict_route_moved(ngx_http_conflict_route_t *route,
-    ngx_array_t *routes, ngx_http_conflict_route_t *old, ngx_array_t *before)
+    ngx_http_conflict_main_conf_t *nmcf, ngx_http_conflict_route_t *old,
+    ngx_http_conflict_main_conf_t *omcf)
 {
     ngx_uint_t  server, location;
 
@@ -243,23 +277,20 @@ ngx_http_conflict_route_moved(ngx_http_conflict_route_t *route,
         return 0;
     }
 
-    return route->alone ? ngx_http_conflict_takes(route, old, before)
-                        : ngx_http_conflict_takes(old, route, routes);
+    return route->alone ? ngx_http_conflict_takes(route, old, omcf)
+                        : ngx_http_conflict_takes(old, route, nmcf);
 }
 
 
 /*
  * Where only one configuration has "a": are some of its requests those of
- * "b" in the other one, whose routes are "beside"?
+ * "b" in the other one, "mcf"?
  */
 
 static ngx_uint_t
 ngx_http_conflict_takes(ngx_http_conflict_route_t *a,
-    ngx_http_conflict_route_t *b, ngx_array_t *beside)
+    ngx_http_conflict_route_t *b, ngx_http_conflict_main_conf_t *mcf)
 {
-    ngx_uint_t                  i;
-    ngx_http_conflict_route_t  *c;
-
     if (a->regex || b->regex) {
 
         /* which comes before locations without one, but for strict ones */
@@ -274,26 +305,34 @@ ngx_http_conflict_takes(ngx_http_conflict_route_t *a,
                                ngx_min(a->begins.len, b->begins.len)) == 0;
     }
 
-    if (!ngx_http_conflict_covers(b, a)) {
-        return 0;
-    }
+    return ngx_http_conflict_covers(b, a)
+           && !ngx_http_conflict_longer(&mcf->routes, a, b)
+           && !ngx_http_conflict_longer(&mcf->unguarded, a, b);
+}
 
-    /* unless a longer one has them */
 
-    c = beside->elts;
+/* does one that begins with more than "b" have all requests of "a"? */
 
-    for (i = 0; i < beside->nelts; i++) {
+static ngx_uint_t
+ngx_http_conflict_longer(ngx_array_t *routes, ngx_http_conflict_route_t *a,
+    ngx_http_conflict_route_t *b)
+{
+    ngx_uint_t                  i;
+    ngx_http_conflict_route_t  *c;
 
-        if (!c[i].regex && c[i].lock == a->lock
-            && c[i].begins.len > b->begins.len
+    c = routes->elts;
+
+    for (i = 0; i < routes->nelts; i++) {
+
+        if (!c[i].regex && c[i].begins.len > b->begins.len
             && ngx_http_conflict_same_text(&c[i].server, &a->server)
             && ngx_http_conflict_covers(&c[i], a))
         {
-            return 0;
+            return 1;
         }
     }
 
-    return 1;
+    return 0;
 }
 
 

@@ -68,6 +68,9 @@ ngx_http_conflict_init_module(ngx_cycle_t *cycle)
                ^ (uint64_t) ngx_pid << 16 ^ (uint64_t) ngx_time();
     }
 
+    /* zeros are no id */
+    move |= (uint64_t) 1 << 63;
+
     store = nmcf->stores.elts;
 
     for (i = 0; i < nmcf->stores.nelts; i++) {
@@ -76,9 +79,7 @@ ngx_http_conflict_init_module(ngx_cycle_t *cycle)
             store[i]->moved = 1;
         }
 
-        if (ngx_http_conflict_enter(cycle, store[i], omcf, move | 1)
-            != NGX_OK)
-        {
+        if (ngx_http_conflict_enter(cycle, store[i], omcf, move) != NGX_OK) {
             return NGX_ERROR;
         }
     }

@@ -187,6 +187,10 @@ ngx_http_conflict_redis_write(ngx_http_conflict_redis_node_t *node,
         }
     }
 
+    if (call->move) {
+        ngx_http_conflict_redis_move(node, call);
+    }
+
     if (redisAsyncFormattedCommand(ac, ngx_http_conflict_redis_answered, call,
                                    (char *) call->command, call->len)
         != REDIS_OK)
@@ -356,10 +360,8 @@ ngx_http_conflict_redis_done(ngx_http_conflict_redis_call_t *call,
         return;
     }
 
-    if (call->moves && answer->len > call->token.len + 1
-        && answer->data[call->token.len + 1] >= '2')
-    {
-        call->client->conf.noted[call->slot] = 1;
+    if (call->move) {
+        ngx_http_conflict_redis_move_answered(call, answer);
     }
 
     call->handler(call->data, answer, NULL);

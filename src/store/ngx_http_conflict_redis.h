@@ -60,8 +60,8 @@ typedef struct {
     ngx_str_t                          tls_name;
     void                              *ssl;     /* NULL: no TLS */
     ngx_str_t                          move;    /* "trust", then its id */
-    u_char                            *noted;   /* by slot, shared: it has the
-                                                   move; NULL: there is none */
+    u_char                            *noted;   /* by slot, shared: who has
+                                                   it; NULL: there is none */
     unsigned                           tls:1;
     unsigned                           cluster:1;
     unsigned                           trust:1;

@@ -78,7 +78,7 @@ ngx_http_conflict_redis_call(ngx_http_conflict_redis_t *client,
     u_char                          *p, incarnation[256 + NGX_INT_T_LEN];
     ngx_str_t                        words[NGX_HTTP_CONFLICT_REDIS_WORDS];
     ngx_str_t                       *word;
-    ngx_uint_t                       i, head, slot, moves;
+    ngx_uint_t                       i, head, slot;
     ngx_http_conflict_redis_call_t  *call;
 
     slot = client->conf.cluster ? ngx_http_conflict_redis_slot(key) : 0;
@@ -99,17 +99,12 @@ ngx_http_conflict_redis_call(ngx_http_conflict_redis_t *client,
         head++;
     }
 
-    moves = 0;
-
     if (script == NGX_HTTP_CONFLICT_REDIS_NONE) {
         words[0] = *args++;
         n--;
 
-    } else if (client->conf.entered && client->conf.noted
-               && !client->conf.noted[slot])
-    {
+    } else if (client->conf.entered && client->conf.noted) {
         args[NGX_HTTP_CONFLICT_REDIS_TRUST] = client->conf.move;
-        moves = 1;
     }
 
     len = sizeof("*\r\n") - 1 + NGX_INT_T_LEN;
@@ -135,7 +130,6 @@ ngx_http_conflict_redis_call(ngx_http_conflict_redis_t *client,
     call->client = client;
     call->script = script;
     call->slot = slot;
-    call->moves = moves;
 
     p = ngx_sprintf(call->command, "*%ui\r\n", head + n);
 
@@ -152,6 +146,11 @@ ngx_http_conflict_redis_call(ngx_http_conflict_redis_t *client,
 
             } else if (i == head + 1) {
                 call->run = p;
+
+            } else if (i == head + NGX_HTTP_CONFLICT_REDIS_TRUST
+                       && word->data == client->conf.move.data)
+            {
+                call->move = p + 1;
             }
         }
 

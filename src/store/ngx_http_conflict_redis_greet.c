@@ -209,13 +209,6 @@ ngx_http_conflict_redis_info(redisAsyncContext *ac, void *data, void *privdata)
                                  NGX_HTTP_CONFLICT_REDIS_RUN / 2),
                       replication.data, NGX_HTTP_CONFLICT_REDIS_RUN / 2);
 
-    if (node->client->conf.trust && node->client->conf.noted) {
-        /* what has taken over may not know of it yet, and is believed */
-        ngx_memzero(node->client->conf.noted,
-                    node->client->conf.cluster ? NGX_HTTP_CONFLICT_REDIS_SLOTS
-                                               : 1);
-    }
-
     ngx_http_conflict_redis_eviction(node, &info);
     ngx_http_conflict_redis_ready(node);
 }

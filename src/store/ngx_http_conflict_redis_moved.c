@@ -8,11 +8,14 @@
 
 
 #include "ngx_http_conflict_redis_node.h"
+#include "../core/conflict_hash.h"
 
 
-#define NGX_HTTP_CONFLICT_REDIS_MOVE  (sizeof("1") - 1 + 16)
+#define NGX_HTTP_CONFLICT_REDIS_MOVE  16      /* digits of an id */
 
 
+static u_char ngx_http_conflict_redis_mark(
+    ngx_http_conflict_redis_node_t *node);
 static void ngx_http_conflict_redis_free_noted(void *data);
 
 
@@ -77,7 +80,7 @@ ngx_http_conflict_redis_enter(ngx_cycle_t *cycle,
 
     if (move == 0
         && (before == NULL || before->noted == NULL
-            || (!conf->cluster && before->noted[0])))
+            || (!conf->cluster && !conf->trust && before->noted[0])))
     {
         return NGX_OK;
     }
@@ -98,7 +101,7 @@ ngx_http_conflict_redis_enter(ngx_cycle_t *cycle,
     shm->log = cycle->log;
     ngx_str_set(&shm->name, "conflict_move");
 
-    p = ngx_pnalloc(cycle->pool, NGX_HTTP_CONFLICT_REDIS_MOVE);
+    p = ngx_pnalloc(cycle->pool, 1 + NGX_HTTP_CONFLICT_REDIS_MOVE);
     if (p == NULL || ngx_shm_alloc(shm) != NGX_OK) {
         return NGX_ERROR;
     }
@@ -106,7 +109,7 @@ ngx_http_conflict_redis_enter(ngx_cycle_t *cycle,
     cln->handler = ngx_http_conflict_redis_free_noted;
 
     conf->noted = shm->addr;
-    conf->move.len = NGX_HTTP_CONFLICT_REDIS_MOVE;
+    conf->move.len = 1 + NGX_HTTP_CONFLICT_REDIS_MOVE;
     conf->move.data = p;
 
     *p = '0' + conf->trust;
@@ -117,7 +120,7 @@ ngx_http_conflict_redis_enter(ngx_cycle_t *cycle,
         return NGX_OK;
     }
 
-    ngx_memcpy(p + 1, before->move.data + 1, NGX_HTTP_CONFLICT_REDIS_MOVE - 1);
+    ngx_memcpy(p + 1, before->move.data + 1, NGX_HTTP_CONFLICT_REDIS_MOVE);
     ngx_memcpy(conf->noted, before->noted, size);
 
     return NGX_OK;
@@ -128,4 +131,51 @@ static void
 ngx_http_conflict_redis_free_noted(void *data)
 {
     ngx_shm_free(data);
+}
+
+
+void
+ngx_http_conflict_redis_move(ngx_http_conflict_redis_node_t *node,
+    ngx_http_conflict_redis_call_t *call)
+{
+    ngx_http_conflict_redis_conf_t  *conf;
+
+    conf = &call->client->conf;
+
+    if (conf->noted[call->slot] == ngx_http_conflict_redis_mark(node)) {
+        ngx_memset(call->move, '0', NGX_HTTP_CONFLICT_REDIS_MOVE);
+        return;
+    }
+
+    ngx_memcpy(call->move, conf->move.data + 1, NGX_HTTP_CONFLICT_REDIS_MOVE);
+}
+
+
+void
+ngx_http_conflict_redis_move_answered(ngx_http_conflict_redis_call_t *call,
+    ngx_str_t *answer)
+{
+    if (answer->len > call->token.len + 1
+        && answer->data[call->token.len + 1] >= '2')
+    {
+        call->client->conf.noted[call->slot] =
+                                    ngx_http_conflict_redis_mark(call->node);
+    }
+}
+
+
+/*
+ * A server that was restarted, or has taken over, is a new incarnation; where
+ * it is trusted nevertheless, it may have lost the move, and must be asked.
+ */
+
+static u_char
+ngx_http_conflict_redis_mark(ngx_http_conflict_redis_node_t *node)
+{
+    if (!node->client->conf.trust) {
+        return 1;
+    }
+
+    return 1 + conflict_hash_64(node->run, NGX_HTTP_CONFLICT_REDIS_RUN, 0)
+               % 255;
 }

@@ -6,7 +6,7 @@
 --               and "+" where it is time to ask whether it still is that,
 --               3 trust: 1 where a new run is no new incarnation, else 0;
 --               behind it, where routes were moved to this store, the id
---               of that, 4 hold, 5 ttl (msec)
+--               of that, or zeros once it has said 2, 4 hold, 5 ttl (msec)
 -- output:  one string of words, the first the token, the second 1 where the
 --               incarnation is new, and 2 more where it knows of that move;
 --               what follows is said by each script
@@ -41,7 +41,7 @@ local born = '0'
 local life = call('GET', KEYS[2]) or ''
 local life_run, id, since, saved, moves = string.match(life,
                                           '^(%S+) (%S+) (%d+) (%d+)(.*)$')
-local trust, move = string.sub(ARGV[3], 1, 1), string.sub(ARGV[3], 2)
+local trust, move = string.match(ARGV[3], '^(.)0*(.*)$')
 
 moves = moves or ''
 

@@ -415,7 +415,7 @@ is(PUT('/plain/1', { n => 1 })->{status}, 204, 'and stays so');
     }
 --- steps
 set_doc('/plain/a/b', { rev => 5, x => 1, y => 1 });
-set_doc('/plain/b/a', { rev => 5, x => 9, y => 9 });
+set_doc('/plain/b/a', { rev => 5, x => 2, y => 1 });
 
 my $v;
 
@@ -430,11 +430,11 @@ reload();
 open_again('/plain/c/c');
 set_doc('/plain/a/b', { rev => 6, x => 2, y => 1 });
 
-# its base was never seen under this key: what the client has changed is not
-# to be known
+# who has changed "x"?  The base was never seen under this key
 
 my $r;
-until_true { $r = PUT('/plain/a/b', { x => 1, y => 3, base_version => 5 });
+until_true { $r = PUT('/plain/a/b', { rev => 5, x => 1, y => 3,
+                                   base_version => 5 });
              $r->{status} != 503 };
 is($r->{status}, 409, 'refused');
 is_deeply(json(GET('/plain/a/b')), { rev => 6, x => 2, y => 1 },

@@ -288,7 +288,7 @@ struct ngx_http_conflict_store_s {
     ngx_http_conflict_gauge_t             *gauge;     /* or NULL */
     ngx_event_t                            report;    /* of what is counted */
 
-    /* those that must be gone first; NULL: there were none */
+    /* those that must be gone first */
     ngx_http_conflict_elder_t             *elder;
     ngx_uint_t                             elders;
     ngx_msec_t                             elders_checked;

@@ -352,12 +352,6 @@ ngx_http_conflict_shm_closed(ngx_http_conflict_shm_t *shm,
     sh->era++;
 
     until = ngx_current_msec + store->quarantine;
-
-    if (store->elder == NULL) {
-        /* a single process: it may still do what was asked of it before */
-        until += store->lease;
-    }
-
     sh->closed = ngx_max(sh->closed, until);
 
     ngx_log_error(NGX_LOG_NOTICE, ngx_cycle->log, 0,

@@ -35,6 +35,8 @@ ngx_http_conflict_create_main_conf(ngx_conf_t *cf)
      *     nmcf->fetch = NULL;
      *     nmcf->log = NULL;
      *     nmcf->ledger = NULL;
+     *     nmcf->gone = NULL;
+     *     nmcf->elders = 0;
      */
 
     if (ngx_array_init(&nmcf->stores, cf->pool, 4,
@@ -45,6 +47,13 @@ ngx_http_conflict_create_main_conf(ngx_conf_t *cf)
     }
 
     if (ngx_array_init(&nmcf->routes, cf->pool, 16,
+                       sizeof(ngx_http_conflict_route_t))
+        != NGX_OK)
+    {
+        return NULL;
+    }
+
+    if (ngx_array_init(&nmcf->unguarded, cf->pool, 16,
                        sizeof(ngx_http_conflict_route_t))
         != NGX_OK)
     {
@@ -215,11 +224,11 @@ ngx_http_conflict_merge_loc_conf(ngx_conf_t *cf, void *parent, void *child)
                ? NGX_CONF_OK : NGX_CONF_ERROR;
     }
 
-    if (conf->policy != NGX_HTTP_CONFLICT_OFF
-        && ngx_http_conflict_guard(cf, conf) != NGX_OK)
-    {
-        return NGX_CONF_ERROR;
+    if (conf->policy == NGX_HTTP_CONFLICT_OFF) {
+        return (ngx_http_conflict_add_unguarded(cf, conf) == NGX_OK)
+               ? NGX_CONF_OK : NGX_CONF_ERROR;
     }
 
-    return NGX_CONF_OK;
+    return (ngx_http_conflict_guard(cf, conf) == NGX_OK) ? NGX_CONF_OK
+                                                         : NGX_CONF_ERROR;
 }

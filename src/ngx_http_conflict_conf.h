@@ -71,13 +71,26 @@ typedef struct {
 typedef struct {
     ngx_str_t                      server;
     ngx_str_t                      location;
+    ngx_str_t                      begins;     /* as all its URIs do */
+    ngx_str_t                      meaning;    /* of its keys */
     ngx_http_conflict_store_t     *store;
+    ngx_msec_t                     quarantine;
+    unsigned                       lock:1;     /* it is a lock endpoint */
+    unsigned                       regex:1;
+    unsigned                       exact:1;
+    unsigned                       strict:1;   /* no regex is asked first */
+    unsigned                       alone:1;    /* the other configuration has
+                                                  none that is the same */
 } ngx_http_conflict_route_t;
 
 
 typedef struct {
     ngx_array_t                    stores;     /* ngx_http_conflict_store_t * */
     ngx_array_t                    routes;     /* ngx_http_conflict_route_t */
+    ngx_array_t                    unguarded;  /* the same, of the others */
+    ngx_array_t                   *gone;       /* such as "elder" may have */
+    ngx_http_conflict_elder_t     *elder;
+    ngx_uint_t                     elders;
     ngx_http_conflict_log_t       *log;        /* the default one */
     ngx_uint_t                     guarded;    /* any location is */
     ngx_uint_t                     risky;      /* quarantine 0, counter */
@@ -188,11 +201,29 @@ char *ngx_http_conflict_set_methods(ngx_conf_t *cf, ngx_command_t *cmd,
 /* moved.c */
 
 /*
- * After a configuration was read: finds the routes that used another store
- * in the one before, whose workers still do.
+ * When the new cycle is certain: finds the routes whose keys meant something
+ * else in the one before, and lets their stores wait for its workers.
  */
-ngx_int_t ngx_http_conflict_find_moved(ngx_conf_t *cf,
-    ngx_http_conflict_main_conf_t *nmcf);
+ngx_int_t ngx_http_conflict_init_module(ngx_cycle_t *cycle);
+
+/* route.c */
+
+ngx_int_t ngx_http_conflict_add_route(ngx_conf_t *cf,
+    ngx_http_conflict_main_conf_t *nmcf, ngx_http_conflict_loc_conf_t *conf);
+ngx_int_t ngx_http_conflict_add_unguarded(ngx_conf_t *cf,
+    ngx_http_conflict_loc_conf_t *conf);
+
+/* Of two configurations: in the same place, with the same meaning. */
+ngx_uint_t ngx_http_conflict_same_route(ngx_http_conflict_route_t *a,
+    ngx_http_conflict_route_t *b);
+
+/*
+ * 1 where "route" may have requests that were those of "old", by keys of
+ * another meaning.  "alone" must be known of all routes.
+ */
+ngx_uint_t ngx_http_conflict_route_moved(ngx_http_conflict_route_t *route,
+    ngx_http_conflict_main_conf_t *nmcf, ngx_http_conflict_route_t *old,
+    ngx_http_conflict_main_conf_t *omcf);
 
 /* setters.c */
 

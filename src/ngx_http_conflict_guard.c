@@ -263,9 +263,7 @@ ngx_http_conflict_find_store(ngx_conf_t *cf,
 {
     ngx_str_t                   *name;
     ngx_uint_t                   i;
-    ngx_http_core_srv_conf_t    *cscf;
     ngx_http_conflict_store_t   *store, **storep;
-    ngx_http_conflict_route_t   *route;
 
     name = conf->store_name.len ? &conf->store_name
                                 : &ngx_http_conflict_default_name;
@@ -318,16 +316,9 @@ ngx_http_conflict_find_store(ngx_conf_t *cf,
         conf->store = store;
     }
 
-    route = ngx_array_push(&nmcf->routes);
-    if (route == NULL) {
+    if (ngx_http_conflict_add_route(cf, nmcf, conf) != NGX_OK) {
         return NGX_ERROR;
     }
-
-    cscf = ngx_http_conf_get_module_srv_conf(cf, ngx_http_core_module);
-
-    route->server = cscf->server_name;
-    route->location = conf->name;
-    route->store = conf->store;
 
     if (conf->lock) {
         /* it writes nothing */

@@ -236,7 +236,7 @@ ngx_module_t  ngx_http_conflict_module = {
     ngx_http_conflict_commands,            /* module directives */
     NGX_HTTP_MODULE,                       /* module type */
     NULL,                                  /* init master */
-    NULL,                                  /* init module */
+    ngx_http_conflict_init_module,         /* init module */
     ngx_http_conflict_init_process,        /* init process */
     NULL,                                  /* init thread */
     NULL,                                  /* exit thread */
@@ -257,10 +257,6 @@ ngx_http_conflict_init(ngx_conf_t *cf)
 
     if (!nmcf->guarded) {
         return NGX_OK;
-    }
-
-    if (ngx_http_conflict_find_moved(cf, nmcf) != NGX_OK) {
-        return NGX_ERROR;
     }
 
     cmcf = ngx_http_conf_get_module_main_conf(cf, ngx_http_core_module);

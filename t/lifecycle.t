@@ -579,6 +579,49 @@ kill 'QUIT', master_pid();
 until_true { !-e servroot() . '/logs/nginx.pid' };
 
 
+=== a route is moved after a binary upgrade, beside the old master
+--- http_config
+    conflict_store one zone=1m;
+    conflict_store two zone=1m;
+    proxy_read_timeout 20s;
+--- config
+    location / {
+        conflict version store=one;
+        conflict_quarantine 100ms;
+        conflict_wait 50ms;
+        proxy_pass http://api;
+    }
+--- steps
+set_doc('/plain/1', { id => 1 });
+
+my $v = version(GET('/plain/1'));
+my $w = held('/plain/1', { n => 1, base_version => $v });
+my $old = master_pid();
+
+kill 'USR2', $old;
+until_true { my $p = master_pid(); $p && $p != $old && workers_of($p) == 2 };
+kill 'WINCH', $old;
+until_true { !workers_of($old) };
+
+my %before = map { $_ => 1 } workers_of(master_pid());
+reconfigure('store=one', 'store=two');
+until_true { my @now = workers_of(master_pid());
+             @now && !grep { $before{$_} } @now };
+until_true { !grep { $before{$_} } workers_of(master_pid(), 1) };
+
+my $r = PUT('/plain/1', { n => 2 });
+is(json($r)->{error}, 'store_generation', 'it waits for that, too');
+
+release();
+is(finish($w)->{status}, 204, 'whose worker ends its write');
+kill 'QUIT', $old;
+until_true { $r = PUT('/plain/1', { n => 2, base_version => $v });
+             $r->{status} != 503 };
+is($r->{status}, 409, 'then others see it');
+kill 'QUIT', master_pid();
+until_true { !-e servroot() . '/logs/nginx.pid' };
+
+
 === a route is given another store by a reload
 --- http_config
     conflict_store one zone=1m;

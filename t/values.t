@@ -35,7 +35,7 @@ sub stale {
     my ($path, $base, $server, $client) = @_;
 
     set_doc($path, $base);
-    my $v = version(GET($path, 'X-User: cid'));
+    my $v = version(GET($path, 'X-User: bob'));
 
     is(PUT($path, $server, 'X-User: ann')->{status}, 204, 'the first');
 
@@ -116,7 +116,7 @@ is($r->{status}, 413, 'many');
     }
 --- steps
 set_doc('/plain/1', object(9, 0));
-my $v = version(GET('/plain/1', 'X-User: cid'));
+my $v = version(GET('/plain/1', 'X-User: bob'));
 
 my $r = PUT('/plain/1', on_base(object(9, 20), $v), 'X-User: ann');
 is($r->{status}, 204, 'on the current version');
@@ -131,7 +131,7 @@ for my $n (2, 3) {
     my $path = "/version/$n";
 
     set_doc($path, '{}');
-    $v = version(GET($path, 'X-User: cid'));
+    $v = version(GET($path, 'X-User: bob'));
     PUT($path, object($n, 0), 'X-User: ann');
 
     $r = PUT($path, on_base('{}', $v), 'X-User: bob');

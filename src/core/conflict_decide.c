@@ -23,11 +23,11 @@ static conflict_check_e conflict_check_base(const conflict_precondition_t *pre,
 
 
 /*
- * CONFLICT_BROKEN lets writes pass each other: a test that does not find that
- * out proves nothing.
+ * CONFLICT_BROKEN 1 lets writes pass each other: a test that does not find
+ * that out proves nothing.
  */
 
-#if (CONFLICT_BROKEN)
+#if (CONFLICT_BROKEN == 1)
 #define WAIT       CONFLICT_PASS
 #else
 #define WAIT       CONFLICT_WAIT

@@ -29,7 +29,12 @@ ngx_http_conflict_elders(ngx_http_conflict_elder_t *elders)
 
     } else {
 
-        for (i = 0; i < ngx_last_process; i++) {
+        if (ngx_inherited && getppid() == ngx_parent) {
+            /* the master of before a binary upgrade is still there */
+            elders[n++].pid = ngx_parent;
+        }
+
+        for (i = 0; i < ngx_last_process && n < NGX_MAX_PROCESSES; i++) {
 
             if (ngx_processes[i].pid > 0 && !ngx_processes[i].exited) {
                 elders[n++].pid = ngx_processes[i].pid;
@@ -59,10 +64,36 @@ ngx_http_conflict_elders_warn(ngx_http_conflict_store_t *store, ngx_uint_t n,
 {
     ngx_log_error(NGX_LOG_WARN, log, 0,
                   "conflict store \"%V\": %ui older process%s may still "
-                  "write with the versions of another one (a store was "
-                  "changed, or the binary): guarded writes get 503 until %s "
+                  "write with other versions or keys (a store was changed, or "
+                  "the binary, or a route): guarded writes get 503 until %s "
                   "gone", &store->name, n, (n == 1) ? "" : "es",
                   (n == 1) ? "it is" : "they are");
+}
+
+
+ngx_uint_t
+ngx_http_conflict_elders_gone(ngx_http_conflict_store_t *store)
+{
+    if (store->elders == 0) {
+        return 1;
+    }
+
+    if (ngx_current_msec - store->elders_checked < 100) {
+        return 0;
+    }
+
+    store->elders_checked = ngx_current_msec;
+
+    while (store->elders) {
+
+        if (ngx_http_conflict_elder_alive(&store->elder[store->elders - 1])) {
+            return 0;
+        }
+
+        store->elders--;
+    }
+
+    return 1;
 }
 
 

@@ -187,6 +187,10 @@ ngx_http_conflict_redis_write(ngx_http_conflict_redis_node_t *node,
         }
     }
 
+    if (call->move) {
+        ngx_http_conflict_redis_move(node, call);
+    }
+
     if (redisAsyncFormattedCommand(ac, ngx_http_conflict_redis_answered, call,
                                    (char *) call->command, call->len)
         != REDIS_OK)
@@ -354,6 +358,10 @@ ngx_http_conflict_redis_done(ngx_http_conflict_redis_call_t *call,
                                       sizeof("an answer to another call") - 1);
         ngx_http_conflict_redis_fail(call, "an answer to another call");
         return;
+    }
+
+    if (call->move) {
+        ngx_http_conflict_redis_move_answered(call, answer);
     }
 
     call->handler(call->data, answer, NULL);

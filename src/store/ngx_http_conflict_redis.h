@@ -59,9 +59,13 @@ typedef struct {
     ngx_str_t                          tls_key;
     ngx_str_t                          tls_name;
     void                              *ssl;     /* NULL: no TLS */
+    ngx_str_t                          move;    /* "trust", then its id */
+    u_char                            *noted;   /* by slot, shared: who has
+                                                   it; NULL: there is none */
     unsigned                           tls:1;
     unsigned                           cluster:1;
     unsigned                           trust:1;
+    unsigned                           entered:1;   /* the elders are gone */
 } ngx_http_conflict_redis_conf_t;
 
 
@@ -74,6 +78,22 @@ ngx_http_conflict_redis_t *ngx_http_conflict_redis_add(ngx_conf_t *cf,
 ngx_uint_t ngx_http_conflict_redis_is_url(ngx_str_t *value);
 ngx_http_conflict_redis_conf_t *ngx_http_conflict_redis_conf(
     ngx_http_conflict_redis_t *client);
+
+/*
+ * Which store it is: addresses, database, prefix and the like, but not how
+ * it is spoken to.  NULL: no memory.
+ */
+ngx_str_t *ngx_http_conflict_redis_identity(ngx_pool_t *pool,
+    ngx_http_conflict_redis_t *client);
+
+/*
+ * When the new cycle is certain.  "move": routes were moved to this store,
+ * that is the id of it; 0: none were, but the server may still have to be
+ * told of those that were moved to "old", the same store before, or NULL.
+ */
+ngx_int_t ngx_http_conflict_redis_enter(ngx_cycle_t *cycle,
+    ngx_http_conflict_redis_t *client, ngx_http_conflict_redis_t *old,
+    uint64_t move);
 
 /* of a call: it also waits for a server that is down */
 #define NGX_HTTP_CONFLICT_REDIS_PATIENT  0x1

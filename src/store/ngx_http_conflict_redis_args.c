@@ -34,7 +34,7 @@ static const uint64_t
     ngx_http_conflict_redis_most[NGX_HTTP_CONFLICT_REDIS_WORDS] =
 {
     0,
-    1,
+    3,
     CONFLICT_STATES - 1,
     1,
     CONFLICT_VERSION_LIMIT - 1,
@@ -384,7 +384,7 @@ ngx_http_conflict_redis_born(ngx_http_conflict_store_t *store,
     ngx_str_t *answer)
 {
     if (answer->len < NGX_HTTP_CONFLICT_REDIS_TOKEN + 2
-        || answer->data[NGX_HTTP_CONFLICT_REDIS_TOKEN + 1] != '1'
+        || (answer->data[NGX_HTTP_CONFLICT_REDIS_TOKEN + 1] & 1) == 0
         || ngx_http_conflict_redis_often(&store->born_logged))
     {
         return;
@@ -392,6 +392,7 @@ ngx_http_conflict_redis_born(ngx_http_conflict_store_t *store,
 
     ngx_log_error(NGX_LOG_WARN, ngx_cycle->log, 0,
                   "conflict store \"%V\" is a new one, or was restarted, "
-                  "replaced or flushed: writes on a base are held for %M ms",
+                  "replaced or flushed, or routes were moved to it: writes on "
+                  "a base are held for %M ms",
                   &store->name, store->lease + store->quarantine);
 }

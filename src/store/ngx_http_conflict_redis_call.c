@@ -22,6 +22,7 @@ static size_t ngx_http_conflict_redis_words(
 
 
 #define NGX_HTTP_CONFLICT_REDIS_WORDS  6     /* before a call's arguments */
+#define NGX_HTTP_CONFLICT_REDIS_TRUST  2     /* the third of these */
 
 
 static ngx_str_t  ngx_http_conflict_redis_sources[] = {
@@ -101,6 +102,9 @@ ngx_http_conflict_redis_call(ngx_http_conflict_redis_t *client,
     if (script == NGX_HTTP_CONFLICT_REDIS_NONE) {
         words[0] = *args++;
         n--;
+
+    } else if (client->conf.entered && client->conf.noted) {
+        args[NGX_HTTP_CONFLICT_REDIS_TRUST] = client->conf.move;
     }
 
     len = sizeof("*\r\n") - 1 + NGX_INT_T_LEN;
@@ -142,6 +146,11 @@ ngx_http_conflict_redis_call(ngx_http_conflict_redis_t *client,
 
             } else if (i == head + 1) {
                 call->run = p;
+
+            } else if (i == head + NGX_HTTP_CONFLICT_REDIS_TRUST
+                       && word->data == client->conf.move.data)
+            {
+                call->move = p + 1;
             }
         }
 

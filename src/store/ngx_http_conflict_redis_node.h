@@ -54,6 +54,7 @@ struct ngx_http_conflict_redis_call_s {
     unsigned                           waits:1;   /* it was */
     unsigned                           asking:1;
     u_char                            *run;       /* place in the command */
+    u_char                            *move;      /* the same, or NULL */
     size_t                             len;
     u_char                             command[1];
 };
@@ -303,6 +304,15 @@ ngx_int_t ngx_http_conflict_redis_cluster_init(
 ngx_http_conflict_redis_node_t *ngx_http_conflict_redis_owner(
     ngx_http_conflict_redis_t *client, ngx_uint_t slot);
 ngx_uint_t ngx_http_conflict_redis_slot(ngx_str_t *key);
+
+/*
+ * redis_moved.c: writes the id of a move into a call, zeros where this server
+ * has it; notes that it has, where the answer says so.
+ */
+void ngx_http_conflict_redis_move(ngx_http_conflict_redis_node_t *node,
+    ngx_http_conflict_redis_call_t *call);
+void ngx_http_conflict_redis_move_answered(
+    ngx_http_conflict_redis_call_t *call, ngx_str_t *answer);
 
 /* The map of slots is out of date: asks for it, not too often. */
 void ngx_http_conflict_redis_refresh(ngx_http_conflict_redis_t *client);

@@ -49,6 +49,7 @@ struct ngx_http_conflict_entry_s {
     unsigned                 certain:1;   /* "last" was seen to succeed */
     unsigned                 proves:1;    /* all writes since were of "view" */
     unsigned                 suspect:1;   /* unknown since a read */
+    unsigned                 era:16;      /* that of the zone, when found */
 };
 
 
@@ -88,9 +89,9 @@ typedef struct {
     uint64_t                 floor;       /* of the entries that are gone */
     uint64_t                 highest;     /* fence ever handed out */
     ngx_msec_t               closed;      /* unknown keys wait until then */
-    ngx_msec_t               elders_checked;
-    ngx_uint_t               elders;      /* processes on an older zone */
-    ngx_http_conflict_elder_t  *elder;
+    ngx_uint_t               opened;      /* the last turn that has begun */
+    uint16_t                 era;         /* entries of another one are not
+                                             to be believed */
     ngx_msec_t               full_logged;
     ngx_uint_t               full;
     ngx_uint_t               entries;
@@ -108,6 +109,10 @@ typedef struct {
     ngx_shm_zone_t              *zone;
     ngx_slab_pool_t             *history;      /* NULL: it has none */
     ngx_shm_zone_t              *history_zone;
+    ngx_uint_t                   turn;         /* counts moves; it begins when
+                                                  the elders are gone */
+    uint16_t                     era;          /* of the zone, as last seen */
+    unsigned                     fresh:1;      /* this cycle's own zone */
 } ngx_http_conflict_shm_t;
 
 
@@ -125,7 +130,7 @@ void ngx_http_conflict_shm_unlock(ngx_http_conflict_shm_t *shm,
 
 /*
  * 1 while processes of an older configuration or binary may still write
- * with versions of their own zone.  Under the lock.
+ * with versions of their own zone, or under other keys.  Under the lock.
  */
 ngx_uint_t ngx_http_conflict_shm_closed(ngx_http_conflict_shm_t *shm,
     ngx_http_conflict_shctx_t *sh);

@@ -294,11 +294,12 @@ struct ngx_http_conflict_store_s {
     ngx_http_conflict_gauge_t             *gauge;     /* or NULL */
     ngx_event_t                            report;    /* of what is counted */
 
-    /* of a store elsewhere: those that must be gone first */
+    /* those that must be gone first */
     ngx_http_conflict_elder_t             *elder;
     ngx_uint_t                             elders;
     ngx_msec_t                             elders_checked;
 
+    ngx_str_t                              identity;  /* where it is */
     size_t                                 history_size;
     unsigned                               locks:1;   /* some may be held */
     unsigned                               owned:1;   /* some versions are */
@@ -346,12 +347,15 @@ ngx_int_t ngx_http_conflict_op_copy(ngx_str_t *dst, u_char *data, size_t len);
 
 
 /*
- * While a new configuration is read: the processes that may still write by
- * that before, up to NGX_MAX_PROCESSES.
+ * While a new configuration comes into force: the processes that may still
+ * write by that before, up to NGX_MAX_PROCESSES.
  */
 ngx_uint_t ngx_http_conflict_elders(ngx_http_conflict_elder_t *elders);
 void ngx_http_conflict_elders_warn(ngx_http_conflict_store_t *store,
     ngx_uint_t n, ngx_log_t *log);
+
+/* In a worker: 1 once all that the store must wait for are gone. */
+ngx_uint_t ngx_http_conflict_elders_gone(ngx_http_conflict_store_t *store);
 
 /* Notes a process, to ask later whether it is still there. */
 void ngx_http_conflict_elder(ngx_http_conflict_elder_t *elder, ngx_pid_t pid);
@@ -366,6 +370,20 @@ extern const ngx_http_conflict_store_ops_t  ngx_http_conflict_shm_ops;
 
 ngx_int_t ngx_http_conflict_shm_add(ngx_conf_t *cf,
     ngx_http_conflict_store_t *store, size_t size);
+
+/*
+ * When the new cycle is certain, and ngx_cycle still the one before: 1 where
+ * the zone is a new one in the place of another.
+ */
+ngx_uint_t ngx_http_conflict_shm_renewed(ngx_http_conflict_store_t *store);
+
+/*
+ * The same, once its elders are known: "old" is the store of before that it
+ * goes on with, or NULL.  Touches no shared memory, which the workers of
+ * before are using: it is for the new ones to find that all these are gone.
+ */
+void ngx_http_conflict_shm_enter(ngx_http_conflict_store_t *store,
+    ngx_http_conflict_store_t *old);
 
 /*
  * A second zone, for its history, where a route wants one; 0 as the store's

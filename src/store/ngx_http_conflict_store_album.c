@@ -154,7 +154,9 @@ ngx_http_conflict_history_lock(ngx_http_conflict_op_t *op, uint64_t hash[2])
 
     ngx_http_conflict_failpoint();
 
-    conflict_hash_128(hash, op->key.data, op->key.len, history->seed);
+    /* bodies of another era are not found, and go as the oldest do */
+    conflict_hash_128(hash, op->key.data, op->key.len,
+                      history->seed + shm->era);
 
     return history;
 }

@@ -11,6 +11,8 @@
 #include "ngx_http_conflict_ledger.h"
 
 
+static void ngx_http_conflict_shm_doubt(ngx_http_conflict_shctx_t *sh,
+    ngx_http_conflict_entry_t *e);
 static ngx_int_t ngx_http_conflict_shm_evict(ngx_http_conflict_shm_t *shm,
     ngx_http_conflict_shctx_t *sh);
 
@@ -24,11 +26,34 @@ ngx_http_conflict_shm_find(ngx_http_conflict_shctx_t *sh,
     for (e = sh->buckets[hash[0] & sh->mask]; e; e = e->next) {
 
         if (e->hash[0] == hash[0] && e->hash[1] == hash[1]) {
+
+            if (e->era != sh->era) {
+                ngx_http_conflict_shm_doubt(sh, e);
+            }
+
             return e;
         }
     }
 
     return NULL;
+}
+
+
+/*
+ * From before routes were moved to this zone: its key may have meant
+ * another resource, or this one was written under another key.
+ */
+
+static void
+ngx_http_conflict_shm_doubt(ngx_http_conflict_shctx_t *sh,
+    ngx_http_conflict_entry_t *e)
+{
+    e->era = sh->era;
+
+    if (e->state == CONFLICT_FREE) {
+        ngx_http_conflict_shm_set(sh, e, CONFLICT_QUARANTINED,
+                                  ngx_max(sh->closed, ngx_current_msec));
+    }
 }
 
 
@@ -49,6 +74,7 @@ ngx_http_conflict_shm_insert(ngx_http_conflict_shm_t *shm,
 
     e->hash[0] = hash[0];
     e->hash[1] = hash[1];
+    e->era = sh->era;
 
     bucket = &sh->buckets[hash[0] & sh->mask];
 

@@ -21,8 +21,6 @@ static ngx_int_t ngx_http_conflict_redis_peek(ngx_http_conflict_op_t *op);
 static ngx_int_t ngx_http_conflict_redis_observe(ngx_http_conflict_op_t *op);
 
 static ngx_uint_t ngx_http_conflict_redis_late(ngx_http_conflict_op_t *op);
-static ngx_uint_t ngx_http_conflict_redis_waits_for_elders(
-    ngx_http_conflict_store_t *store);
 static void ngx_http_conflict_redis_queried(void *data, ngx_str_t *answer,
     const char *why);
 
@@ -188,13 +186,14 @@ ngx_http_conflict_redis_query(ngx_http_conflict_op_t *op,
 
     conf = ngx_http_conflict_redis_conf(op->store->data);
 
-    if (op->store->elders
-        && ngx_http_conflict_redis_waits_for_elders(op->store))
-    {
+    if (!ngx_http_conflict_elders_gone(op->store)) {
         op->error = NGX_HTTP_CONFLICT_STORE_GENERATION;
         op->rc = NGX_ERROR;
         return NGX_ERROR;
     }
+
+    /* what they have written is to be forgotten, so not before */
+    conf->entered = 1;
 
     op->error = NGX_HTTP_CONFLICT_STORE_DOWN;
     op->log = 0;
@@ -217,30 +216,6 @@ ngx_http_conflict_redis_query(ngx_http_conflict_op_t *op,
     op->busy = 1;
 
     return NGX_AGAIN;
-}
-
-
-/* 1 while a worker of before may write with the versions of another store */
-
-static ngx_uint_t
-ngx_http_conflict_redis_waits_for_elders(ngx_http_conflict_store_t *store)
-{
-    if (ngx_current_msec - store->elders_checked < 100) {
-        return 1;
-    }
-
-    store->elders_checked = ngx_current_msec;
-
-    while (store->elders) {
-
-        if (ngx_http_conflict_elder_alive(&store->elder[store->elders - 1])) {
-            return 1;
-        }
-
-        store->elders--;
-    }
-
-    return 0;
 }
 
 

@@ -161,7 +161,12 @@ ngx_http_conflict_shm_run(ngx_http_conflict_op_t *op,
 
     conflict_hash_128(hash, op->key.data, op->key.len, sh->seed);
 
+    /* which may begin an era, by which an entry is judged when it is found */
+    (void) ngx_http_conflict_shm_closed(shm, sh);
+
     rc = work(op, sh, ngx_http_conflict_shm_find(sh, hash));
+
+    shm->era = sh->era;
 
     ngx_http_conflict_shm_unlock(shm, sh);
 

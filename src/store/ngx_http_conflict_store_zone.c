@@ -16,10 +16,6 @@ static ngx_http_conflict_shctx_t *ngx_http_conflict_shm_build(
     ngx_http_conflict_shm_t *shm);
 static ngx_http_conflict_shctx_t *ngx_http_conflict_shm_rebuild(
     ngx_http_conflict_shm_t *shm, ngx_http_conflict_shctx_t *torn);
-static ngx_int_t ngx_http_conflict_shm_elders(ngx_http_conflict_shm_t *shm,
-    ngx_http_conflict_shctx_t *sh);
-static ngx_int_t ngx_http_conflict_shm_joined(ngx_http_conflict_shm_t *shm);
-static ngx_uint_t ngx_http_conflict_shm_succeeds(void);
 
 
 static ngx_str_t  ngx_http_conflict_zone_prefix = ngx_string("conflict:");
@@ -87,7 +83,7 @@ ngx_http_conflict_shm_init_zone(ngx_shm_zone_t *shm_zone, void *data)
             return NGX_ERROR;
         }
 
-        return shm->store->moved ? ngx_http_conflict_shm_joined(shm) : NGX_OK;
+        return NGX_OK;
     }
 
     sh = ngx_http_conflict_shm_build(shm);
@@ -95,11 +91,8 @@ ngx_http_conflict_shm_init_zone(ngx_shm_zone_t *shm_zone, void *data)
         return NGX_ERROR;
     }
 
-    if (ngx_http_conflict_shm_elders(shm, sh) != NGX_OK) {
-        return NGX_ERROR;
-    }
-
     shm->shpool->data = sh;
+    shm->fresh = 1;
 
     return NGX_OK;
 }
@@ -122,7 +115,8 @@ ngx_http_conflict_shm_build(ngx_http_conflict_shm_t *shm)
      * set by ngx_slab_calloc_locked():
      *
      *     sh->changing = 0;
-     *     sh->elders = 0;
+     *     sh->opened = 0;
+     *     sh->era = 0;
      *     sh->full = 0;
      *     sh->entries = 0;
      *     sh->n_locks = 0;
@@ -237,48 +231,20 @@ static ngx_http_conflict_shctx_t *
 ngx_http_conflict_shm_rebuild(ngx_http_conflict_shm_t *shm,
     ngx_http_conflict_shctx_t *torn)
 {
-    uint64_t                     highest;
-    ngx_uint_t                   elders;
-    ngx_http_conflict_elder_t   *saved;
-    ngx_http_conflict_shctx_t   *sh;
+    uint16_t                    era;
+    uint64_t                    highest;
+    ngx_uint_t                  opened;
+    ngx_http_conflict_shctx_t  *sh;
 
     highest = torn ? torn->highest : 0;
-    elders = torn ? torn->elders : 0;
-    saved = NULL;
-
-    if (elders) {
-        saved = ngx_alloc(elders * sizeof(ngx_http_conflict_elder_t),
-                          ngx_cycle->log);
-        if (saved == NULL) {
-            return NULL;
-        }
-
-        ngx_memcpy(saved, torn->elder,
-                   elders * sizeof(ngx_http_conflict_elder_t));
-    }
+    opened = torn ? torn->opened : 0;
+    era = torn ? torn->era : 0;
 
     shm->shpool->data = NULL;
 
     ngx_slab_init(shm->shpool);
 
     sh = ngx_http_conflict_shm_build(shm);
-
-    if (sh && elders) {
-        sh->elder = ngx_slab_alloc_locked(shm->shpool, elders
-                                          * sizeof(ngx_http_conflict_elder_t));
-        if (sh->elder) {
-            ngx_memcpy(sh->elder, saved,
-                       elders * sizeof(ngx_http_conflict_elder_t));
-            sh->elders = elders;
-
-        } else {
-            sh = NULL;
-        }
-    }
-
-    if (saved) {
-        ngx_free(saved);
-    }
 
     if (sh == NULL) {
         ngx_log_error(NGX_LOG_ALERT, ngx_cycle->log, 0,
@@ -289,6 +255,8 @@ ngx_http_conflict_shm_rebuild(ngx_http_conflict_shm_t *shm,
 
     sh->floor = highest;
     sh->highest = highest;
+    sh->opened = opened;
+    sh->era = era;
     sh->closed = ngx_current_msec + shm->store->lease + shm->store->quarantine;
 
     ngx_http_conflict_failpoint();
@@ -305,102 +273,27 @@ ngx_http_conflict_shm_rebuild(ngx_http_conflict_shm_t *shm,
 }
 
 
-/*
- * Beside processes that still write with versions of another zone or store:
- * after a reload with another one, the workers that are alive; after a binary
- * upgrade, the old master.
- */
-
-static ngx_int_t
-ngx_http_conflict_shm_elders(ngx_http_conflict_shm_t *shm,
-    ngx_http_conflict_shctx_t *sh)
+ngx_uint_t
+ngx_http_conflict_shm_renewed(ngx_http_conflict_store_t *store)
 {
-    ngx_uint_t                  n;
-    ngx_http_conflict_elder_t   elders[NGX_MAX_PROCESSES];
+    ngx_str_t                *name;
+    ngx_uint_t                i;
+    ngx_shm_zone_t           *zone;
+    ngx_list_part_t          *part;
+    ngx_http_conflict_shm_t  *shm;
 
-    n = 0;
+    shm = store->data;
 
-    if ((ngx_inherited && ngx_is_init_cycle(ngx_cycle))
-        || ngx_http_conflict_shm_succeeds() || shm->store->moved)
-    {
-        n = ngx_http_conflict_elders(elders);
+    if (!shm->fresh) {
+        return 0;
     }
 
-    if (n == 0) {
-        return NGX_OK;
+    if (ngx_is_init_cycle(ngx_cycle)) {
+        /* after a binary upgrade the old master's workers have another one */
+        return ngx_inherited != 0;
     }
 
-    sh->elder = ngx_slab_alloc_locked(shm->shpool,
-                                      n * sizeof(ngx_http_conflict_elder_t));
-    if (sh->elder == NULL) {
-        return NGX_ERROR;
-    }
-
-    ngx_memcpy(sh->elder, elders, n * sizeof(ngx_http_conflict_elder_t));
-    sh->elders = n;
-
-    ngx_http_conflict_elders_warn(shm->store, n, shm->zone->shm.log);
-
-    return NGX_OK;
-}
-
-
-/* the zone is that of before, but routes have come from other stores */
-
-static ngx_int_t
-ngx_http_conflict_shm_joined(ngx_http_conflict_shm_t *shm)
-{
-    ngx_int_t                   rc;
-    ngx_queue_t                *q;
-    ngx_http_conflict_elder_t  *elder;
-    ngx_http_conflict_entry_t  *e;
-    ngx_http_conflict_shctx_t  *sh;
-
-    sh = ngx_http_conflict_shm_lock(shm);
-    if (sh == NULL) {
-        return NGX_ERROR;
-    }
-
-    /* what it knows of them may be from before they left it */
-
-    while (!ngx_queue_empty(&sh->free)) {
-        q = ngx_queue_last(&sh->free);
-        e = ngx_queue_data(q, ngx_http_conflict_entry_t, queue);
-
-        ngx_http_conflict_shm_set(sh, e, CONFLICT_QUARANTINED,
-                                  ngx_current_msec);
-    }
-
-    /* whoever is on the list of before and alive is on the new one */
-
-    elder = sh->elder;
-    sh->elder = NULL;
-
-    rc = ngx_http_conflict_shm_elders(shm, sh);
-
-    if (rc == NGX_OK && elder) {
-        ngx_slab_free_locked(shm->shpool, elder);
-    }
-
-    ngx_http_conflict_shm_unlock(shm, sh);
-
-    return rc;
-}
-
-
-/* does the configuration before this one have a store in shared memory? */
-
-static ngx_uint_t
-ngx_http_conflict_shm_succeeds(void)
-{
-    ngx_uint_t        i;
-    ngx_str_t        *prefix;
-    ngx_shm_zone_t   *zone;
-    ngx_list_part_t  *part;
-
-    prefix = &ngx_http_conflict_zone_prefix;
-
-    /* ngx_cycle is still the old one; by name, since its tag may be another */
+    name = &shm->zone->shm.name;
 
     for (part = (ngx_list_part_t *) &ngx_cycle->shared_memory.part;
          part;
@@ -410,9 +303,8 @@ ngx_http_conflict_shm_succeeds(void)
 
         for (i = 0; i < part->nelts; i++) {
 
-            if (zone[i].shm.name.len > prefix->len
-                && ngx_strncmp(zone[i].shm.name.data, prefix->data,
-                               prefix->len)
+            if (zone[i].shm.name.len == name->len
+                && ngx_strncmp(zone[i].shm.name.data, name->data, name->len)
                    == 0)
             {
                 return 1;
@@ -424,36 +316,47 @@ ngx_http_conflict_shm_succeeds(void)
 }
 
 
+void
+ngx_http_conflict_shm_enter(ngx_http_conflict_store_t *store,
+    ngx_http_conflict_store_t *old)
+{
+    ngx_http_conflict_shm_t  *shm, *oshm;
+
+    shm = store->data;
+    oshm = (old && !shm->fresh) ? old->data : NULL;
+
+    shm->turn = (oshm ? oshm->turn : 0) + store->moved;
+}
+
+
 ngx_uint_t
 ngx_http_conflict_shm_closed(ngx_http_conflict_shm_t *shm,
     ngx_http_conflict_shctx_t *sh)
 {
-    ngx_uint_t  n;
+    ngx_msec_t                  until;
+    ngx_http_conflict_store_t  *store;
 
-    if (sh->elders == 0) {
+    /* workers of before go on with the turn that they had */
+
+    if (shm->turn <= sh->opened) {
         return 0;
     }
 
-    if ((ngx_msec_int_t) (ngx_current_msec - sh->elders_checked) < 100) {
+    store = shm->store;
+
+    if (!ngx_http_conflict_elders_gone(store)) {
         return 1;
     }
 
-    sh->elders_checked = ngx_current_msec;
+    sh->opened = shm->turn;
+    sh->era++;
 
-    for (n = sh->elders; n; n--) {
-
-        if (ngx_http_conflict_elder_alive(&sh->elder[n - 1])) {
-            return 1;
-        }
-
-        sh->elders = n - 1;
-    }
-
-    sh->closed = ngx_current_msec + shm->store->quarantine;
+    until = ngx_current_msec + store->quarantine;
+    sh->closed = ngx_max(sh->closed, until);
 
     ngx_log_error(NGX_LOG_NOTICE, ngx_cycle->log, 0,
                   "conflict store \"%V\": the older processes are gone",
-                  &shm->store->name);
+                  &store->name);
 
     return 0;
 }

@@ -4,10 +4,12 @@
 --          ARGV 1 token of the operation, 2 run: what tells one life of the
 --               server from another, as its connection was greeted with,
 --               and "+" where it is time to ask whether it still is that,
---               3 trust: 1 where a new run is no new incarnation, 4 hold,
---               5 ttl (msec)
+--               3 trust: 1 where a new run is no new incarnation, else 0;
+--               behind it, where routes were moved to this store, the id
+--               of that, or zeros once it has said 2, 4 hold, 5 ttl (msec)
 -- output:  one string of words, the first the token, the second 1 where the
---               incarnation is new; what follows is said by each script
+--               incarnation is new, and 2 more where it knows of that move;
+--               what follows is said by each script
 --
 -- An entry is one string of words: flags, version, fence (the highest handed
 -- out), until (msec; of a free one: when it was saved), quarantine (msec),
@@ -33,12 +35,19 @@ local clock = call('TIME')
 local now = clock[1] * 1000 + floor(clock[2] / 1000)
 
 -- a server that was restarted, flushed or replaced may have forgotten what
--- was in flight: all of that has landed once "hold" is over
+-- was in flight: all of that has landed once "hold" is over.  Where routes
+-- were moved here, keys may have meant other resources: that makes a new
+-- incarnation, too, once for each move; the last 16 are noted, newest first
 
 local born = '0'
 local life = call('GET', KEYS[2]) or ''
-local life_run, id, since, saved = string.match(life,
-                                               '^(%S+) (%S+) (%d+) (%d+)')
+local life_run, id, since, saved, moves = string.match(life,
+                                          '^(%S+) (%S+) (%d+) (%d+)(.*)$')
+local trust, move = string.match(ARGV[3], '^(.)0*(.*)$')
+
+moves = moves or ''
+
+local moving = move ~= '' and not string.find(moves, move, 1, true)
 
 if life_run ~= run or due == '+' then
 
@@ -55,24 +64,41 @@ if life_run ~= run or due == '+' then
 
 end
 
-if life_run ~= run then
+if life_run ~= run or moving then
 
-    if not (id and ARGV[3] == '1') then
+    if moving or not (id and trust == '1') then
         id, since, born = token, now, '1'
     end
 
     saved = 0
 end
 
+if moving then
+    moves = string.sub(' ' .. move .. moves, 1, 16 * (1 + #move))
+end
+
+if move ~= '' then
+    born = born + 2
+end
+
 if now - saved > ttl / 4 then
 
     -- it must not be the first to be evicted
 
-    call('SET', KEYS[2], run .. ' ' .. id .. ' ' .. since .. ' ' .. now,
+    call('SET', KEYS[2], run .. ' ' .. id .. ' ' .. since .. ' ' .. now
+                         .. moves,
          'PX', max(ttl * 4, 30 * 86400000))
 end
 
 local closed = since + ARGV[4]
+
+-- bodies from before the last move may be those of other keys
+
+local function outdated(history)
+    local last = string.sub(moves, 2, 17)
+
+    return last ~= '' and call('HGET', history, 'move') ~= last and last
+end
 
 local function usec()
     return clock[1] .. string.sub('00000' .. clock[2], -6)

@@ -13,7 +13,8 @@
 --          recall: held, repeat, certain, length of the body held, length of
 --               what the write has made, then both
 --
--- A hash: a field for each body, and "order", which lists them oldest first:
+-- A hash: a field for each body, "move": the store's last one, and "order",
+-- which lists them oldest first:
 -- version,fingerprint,certain,shown,length,name,views and a space.  The name
 -- is the first view of it, and the views are between dots.
 
@@ -30,9 +31,10 @@ local function shows(row, view)
 end
 
 local rows, bytes = {}, 0
+local last_move = outdated(history)
 
 for v, f, c, s, n, name, views in string.gmatch(
-    call('HGET', history, 'order') or '',
+    not last_move and call('HGET', history, 'order') or '',
     '(%S-),(%S-),(%d),(%d),(%d+),(%d+),(%S*) ')
 do
     rows[#rows + 1] = { v = v, f = f, c = c, s = s, n = tonumber(n),
@@ -158,6 +160,11 @@ local order = ''
 for _, row in ipairs(rows) do
     order = order .. row.v .. ',' .. row.f .. ',' .. row.c .. ',' .. row.s
             .. ',' .. row.n .. ',' .. row.name .. ',' .. row.views .. ' '
+end
+
+if last_move then
+    call('DEL', history)
+    call('HSET', history, 'move', last_move)
 end
 
 call('HSET', history, 'order', order)

@@ -76,7 +76,7 @@ if ARGV[6] == 'peek' then
 
     if KEYS[3] then
         for v, s, views in string.gmatch(
-            call('HGET', KEYS[3], 'order') or '',
+            not outdated(KEYS[3]) and call('HGET', KEYS[3], 'order') or '',
             '(%S-),%S-,%d,(%d),%d+,%d+,(%S*) ')
         do
             if v == e.v and s == '1'

@@ -1,0 +1,181 @@
+
+/*
+ * Copyright (C) the ngx_http_conflict_module authors
+ *
+ * Routes that a reload moves to a store in Redis: which store it is, and the
+ * id of the move, which is sent until the server has noted it.
+ */
+
+
+#include "ngx_http_conflict_redis_node.h"
+#include "../core/conflict_hash.h"
+
+
+#define NGX_HTTP_CONFLICT_REDIS_MOVE  16      /* digits of an id */
+
+
+static u_char ngx_http_conflict_redis_mark(
+    ngx_http_conflict_redis_node_t *node);
+static void ngx_http_conflict_redis_free_noted(void *data);
+
+
+ngx_str_t *
+ngx_http_conflict_redis_identity(ngx_pool_t *pool,
+    ngx_http_conflict_redis_t *client)
+{
+    size_t                           len;
+    u_char                          *p;
+    ngx_str_t                       *identity;
+    ngx_uint_t                       i;
+    ngx_addr_t                      *addr;
+    ngx_http_conflict_redis_conf_t  *conf;
+
+    conf = &client->conf;
+    addr = conf->addrs.elts;
+
+    len = sizeof("redis    ") + 3 * NGX_INT_T_LEN + conf->sentinel.len
+          + conf->prefix.len;
+
+    for (i = 0; i < conf->addrs.nelts; i++) {
+        len += addr[i].name.len + 1;
+    }
+
+    identity = ngx_palloc(pool, sizeof(ngx_str_t) + len);
+    if (identity == NULL) {
+        return NULL;
+    }
+
+    identity->data = (u_char *) (identity + 1);
+
+    /* no database is the first one */
+
+    p = ngx_sprintf(identity->data, "redis %ui %i %V %V",
+                    (ngx_uint_t) conf->cluster,
+                    conf->db.len ? ngx_atoi(conf->db.data, conf->db.len) : 0,
+                    &conf->sentinel, &conf->prefix);
+
+    for (i = 0; i < conf->addrs.nelts; i++) {
+        p = ngx_sprintf(p, " %V", &addr[i].name);
+    }
+
+    identity->len = p - identity->data;
+
+    return identity;
+}
+
+
+ngx_int_t
+ngx_http_conflict_redis_enter(ngx_cycle_t *cycle,
+    ngx_http_conflict_redis_t *client, ngx_http_conflict_redis_t *old,
+    uint64_t move)
+{
+    size_t                           size;
+    u_char                          *p;
+    ngx_shm_t                       *shm;
+    ngx_pool_cleanup_t              *cln;
+    ngx_http_conflict_redis_conf_t  *conf, *before;
+
+    conf = &client->conf;
+    before = old ? &old->conf : NULL;
+
+    if (move == 0
+        && (before == NULL || before->noted == NULL
+            || (!conf->cluster && !conf->trust && before->noted[0])))
+    {
+        return NGX_OK;
+    }
+
+    /* all workers of this cycle share what the server is known to have */
+
+    cln = ngx_pool_cleanup_add(cycle->pool, sizeof(ngx_shm_t));
+    if (cln == NULL) {
+        return NGX_ERROR;
+    }
+
+    shm = cln->data;
+    ngx_memzero(shm, sizeof(ngx_shm_t));
+
+    size = conf->cluster ? NGX_HTTP_CONFLICT_REDIS_SLOTS : 1;
+
+    shm->size = size;
+    shm->log = cycle->log;
+    ngx_str_set(&shm->name, "conflict_move");
+
+    p = ngx_pnalloc(cycle->pool, 1 + NGX_HTTP_CONFLICT_REDIS_MOVE);
+    if (p == NULL || ngx_shm_alloc(shm) != NGX_OK) {
+        return NGX_ERROR;
+    }
+
+    cln->handler = ngx_http_conflict_redis_free_noted;
+
+    conf->noted = shm->addr;
+    conf->move.len = 1 + NGX_HTTP_CONFLICT_REDIS_MOVE;
+    conf->move.data = p;
+
+    *p = '0' + conf->trust;
+
+    if (move) {
+        /* fresh pages are zeros: no slot has it */
+        (void) ngx_sprintf(p + 1, "%016xL", move);
+        return NGX_OK;
+    }
+
+    ngx_memcpy(p + 1, before->move.data + 1, NGX_HTTP_CONFLICT_REDIS_MOVE);
+    ngx_memcpy(conf->noted, before->noted, size);
+
+    return NGX_OK;
+}
+
+
+static void
+ngx_http_conflict_redis_free_noted(void *data)
+{
+    ngx_shm_free(data);
+}
+
+
+void
+ngx_http_conflict_redis_move(ngx_http_conflict_redis_node_t *node,
+    ngx_http_conflict_redis_call_t *call)
+{
+    ngx_http_conflict_redis_conf_t  *conf;
+
+    conf = &call->client->conf;
+
+    if (conf->noted[call->slot] == ngx_http_conflict_redis_mark(node)) {
+        ngx_memset(call->move, '0', NGX_HTTP_CONFLICT_REDIS_MOVE);
+        return;
+    }
+
+    ngx_memcpy(call->move, conf->move.data + 1, NGX_HTTP_CONFLICT_REDIS_MOVE);
+}
+
+
+void
+ngx_http_conflict_redis_move_answered(ngx_http_conflict_redis_call_t *call,
+    ngx_str_t *answer)
+{
+    if (answer->len > call->token.len + 1
+        && answer->data[call->token.len + 1] >= '2')
+    {
+        call->client->conf.noted[call->slot] =
+                                    ngx_http_conflict_redis_mark(call->node);
+    }
+}
+
+
+/*
+ * A server that was restarted, or has taken over, is a new incarnation; where
+ * it is trusted nevertheless, it may have lost the move, and must be asked.
+ */
+
+static u_char
+ngx_http_conflict_redis_mark(ngx_http_conflict_redis_node_t *node)
+{
+    if (!node->client->conf.trust) {
+        return 1;
+    }
+
+    return 1 + conflict_hash_64(node->run, NGX_HTTP_CONFLICT_REDIS_RUN, 0)
+               % 255;
+}

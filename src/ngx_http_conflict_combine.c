@@ -335,7 +335,7 @@ ngx_http_conflict_combine_version(ngx_http_conflict_ctx_t *ctx,
 
     if (text) {
         *p++ = '"';
-        p += conflict_text_escape(p, version.data, version.len);
+        p += conflict_text_quote(p, version.data, version.len);
         *p++ = '"';
 
     } else {

@@ -146,7 +146,7 @@ ngx_http_conflict_inject_replace(ngx_http_request_t *r,
 
         if (*before) {
             p = ngx_cpymem(p, before, ngx_strlen(before));
-            p += conflict_text_escape(p, name.data, name.len);
+            p += conflict_text_quote(p, name.data, name.len);
             p = ngx_cpymem(p, "\":", 2);
         }
 
@@ -221,7 +221,7 @@ ngx_http_conflict_inject_text(ngx_http_request_t *r,
 
     if (name.data) {
         p = ngx_sprintf(p, json.parent_empty ? "\"" : ",\"");
-        p += conflict_text_escape(p, name.data, name.len);
+        p += conflict_text_quote(p, name.data, name.len);
         p = ngx_cpymem(p, "\":", 2);
     }
 

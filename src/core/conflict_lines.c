@@ -79,7 +79,7 @@ conflict_merge_lines(const conflict_trio_t *trio, conflict_out_t *made)
 
         if (result.automergeable) {
             conflict_out_text(made, "\"");
-            conflict_out_escaped(made, (const unsigned char *) result.ptr,
+            conflict_out_quoted(made, (const unsigned char *) result.ptr,
                                  result.len);
             conflict_out_text(made, "\"");
 

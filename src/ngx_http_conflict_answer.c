@@ -18,6 +18,7 @@ static u_char *ngx_http_conflict_answer_head(ngx_http_request_t *r,
     ngx_http_conflict_ctx_t *ctx, u_char *p);
 static const char *ngx_http_conflict_answer_row(ngx_http_conflict_ctx_t *ctx,
     ngx_str_t *row);
+static ngx_uint_t ngx_http_conflict_answer_whole(ngx_str_t *text);
 static u_char *ngx_http_conflict_answer_version(ngx_http_conflict_ctx_t *ctx,
     u_char *p);
 
@@ -62,6 +63,7 @@ ngx_http_conflict_answer_handler(ngx_http_request_t *r)
     }
 
     if (rc != NGX_OK
+        || ngx_http_conflict_cors_add(r, ctx) != NGX_OK
         || ngx_http_conflict_set_field(r, ctx) != NGX_OK
         || ngx_http_conflict_add_header(r, "Cache-Control", "no-store",
                                         sizeof("no-store") - 1)
@@ -73,13 +75,7 @@ ngx_http_conflict_answer_handler(ngx_http_request_t *r)
     /* before the client has it: no refusal without its line */
     ngx_http_conflict_audit(r, ctx, r->headers_out.status);
 
-    rc = ngx_http_send_header(r);
-
-    if (rc == NGX_ERROR || rc > NGX_OK || r->header_only) {
-        return rc;
-    }
-
-    return ngx_http_output_filter(r, out);
+    return ngx_http_conflict_capture_send(r, ctx, out);
 }
 
 
@@ -119,10 +115,6 @@ ngx_http_conflict_answer_refusal(ngx_http_request_t *r,
 
     if (ctx->error == NGX_HTTP_CONFLICT_STALE) {
         omitted = ngx_http_conflict_answer_row(ctx, &row);
-
-        if (row.len) {
-            ngx_http_conflict_keep_answered(ctx, &row);
-        }
 
         if (row.len && ctx->conf->row_inject && ctx->current
             && ngx_http_conflict_inject_text(r, ctx->conf->row_inject,
@@ -303,7 +295,7 @@ ngx_http_conflict_answer_version(ngx_http_conflict_ctx_t *ctx, u_char *p)
 static const char *
 ngx_http_conflict_answer_row(ngx_http_conflict_ctx_t *ctx, ngx_str_t *row)
 {
-    conflict_json_t              json;
+    ngx_str_t                    sent, text;
     ngx_http_conflict_latest_t  *latest;
 
     latest = &ctx->latest;
@@ -324,16 +316,44 @@ ngx_http_conflict_answer_row(ngx_http_conflict_ctx_t *ctx, ngx_str_t *row)
         return "not_json";
     }
 
-    ngx_http_conflict_latest_row(ctx, row);
+    ngx_http_conflict_latest_row(ctx, &sent);
 
-    conflict_json_init(&json, NULL);
-
-    if (conflict_json_feed(&json, row->data, row->len) != CONFLICT_JSON_OK
-        || conflict_json_end(&json) != CONFLICT_JSON_OK)
-    {
-        row->len = 0;
+    if (!ngx_http_conflict_answer_whole(&sent)) {
         return "not_json";
     }
 
+    if (ngx_http_conflict_latest_shown(ctx, &text) != NGX_OK) {
+        return "filtered";
+    }
+
+    if (!ngx_http_conflict_latest_unfiltered(ctx)
+        && !ngx_http_conflict_answer_whole(&text))
+    {
+        return "filtered";
+    }
+
+    ngx_http_conflict_row(ctx->conf, &text);
+
+    if (text.len == 0) {
+        return "filtered";
+    }
+
+    ngx_http_conflict_keep_answered(ctx, &sent);
+
+    *row = text;
+
     return NULL;
+}
+
+
+static ngx_uint_t
+ngx_http_conflict_answer_whole(ngx_str_t *text)
+{
+    conflict_json_t  json;
+
+    conflict_json_init(&json, NULL);
+
+    return conflict_json_feed(&json, text->data, text->len)
+           == CONFLICT_JSON_OK
+           && conflict_json_end(&json) == CONFLICT_JSON_OK;
 }

@@ -254,6 +254,7 @@ ngx_http_conflict_combine_merge(ngx_http_request_t *r,
     ngx_memzero(merged, sizeof(conflict_merged_t));
 
     in.stale = (op->verdict == CONFLICT_COMBINE);
+    in.filtered = !ngx_http_conflict_latest_unfiltered(ctx);
     in.patch = ctx->merge.patch;
     in.seed = ngx_http_conflict_seed();
     in.ignored = ctx->conf->base->pointer;

@@ -126,11 +126,25 @@ typedef struct {
 } ngx_http_conflict_merge_t;
 
 
+/* the same once the location's filters have had it */
+
+typedef struct {
+    ngx_str_t                      content_type;
+    u_char                        *data;       /* NULL: so far the upstream's */
+    size_t                         len;
+    size_t                         size;
+    unsigned                       header:1;   /* it has come */
+    unsigned                       ended:1;
+    unsigned                       failed:1;   /* not all of it is here */
+} ngx_http_conflict_shown_t;
+
+
 /* the latest representation, from a GET with the caller's credentials */
 
 typedef struct {
     ngx_http_request_t            *request;    /* the subrequest */
     ngx_uint_t                     status;
+    ngx_uint_t                     sent;       /* in its header */
     ngx_uint_t                     refused;    /* status before its page */
     ngx_http_upstream_t           *upstream;   /* that said so */
     ngx_str_t                      content_type;
@@ -144,15 +158,28 @@ typedef struct {
     uint64_t                       version;    /* not newer than the body */
     ngx_uint_t                     access;     /* access handlers run */
     void                         **loc_conf;   /* those of this location */
+    void                         **saved;      /* contexts of the modules */
+    ngx_http_conflict_shown_t      shown;
     unsigned                       started:1;
     unsigned                       done:1;
     unsigned                       cached:1;
     unsigned                       encoded:1;
     unsigned                       json:1;
     unsigned                       too_large:1;
+    unsigned                       failed:1;   /* it could not be read */
     unsigned                       valid:1;    /* answers may show it */
     unsigned                       revalidate:1;
 } ngx_http_conflict_latest_t;
+
+
+/* an answer of the module, as it is sent whatever filters do */
+
+typedef struct {
+    off_t                          length;
+    ngx_table_elt_t               *etag;
+    ngx_str_t                      tag;
+    ngx_uint_t                     pending;    /* its header is on its way */
+} ngx_http_conflict_own_t;
 
 
 /* the body of a response on its way to the client */
@@ -204,6 +231,7 @@ struct ngx_http_conflict_ctx_s {
     ngx_http_conflict_latest_t     latest;
     ngx_http_conflict_merge_t      merge;
     ngx_http_conflict_response_t  *response;   /* NULL: not looked into */
+    ngx_http_conflict_own_t        own;
 
     ngx_uint_t                     method;     /* of the client's request */
     ngx_str_t                      method_name;
@@ -358,8 +386,17 @@ ngx_int_t ngx_http_conflict_latest_done(ngx_http_request_t *r, void *data,
     ngx_int_t rc);
 ngx_int_t ngx_http_conflict_latest_header(ngx_http_request_t *r,
     ngx_http_conflict_ctx_t *ctx);
+
+/*
+ * Keeps the body; *out is what the location's filters are to have of it, NULL
+ * where there is nothing.
+ */
 ngx_int_t ngx_http_conflict_latest_body(ngx_http_request_t *r,
-    ngx_http_conflict_ctx_t *ctx, ngx_chain_t *in);
+    ngx_http_conflict_ctx_t *ctx, ngx_chain_t *in, ngx_chain_t **out);
+
+/* Makes room for "more" bytes after the first "len". */
+ngx_int_t ngx_http_conflict_latest_grow(ngx_pool_t *pool, u_char **data,
+    size_t len, size_t *size, size_t more);
 
 /* seen.c */
 

@@ -18,7 +18,6 @@ static u_char *ngx_http_conflict_answer_head(ngx_http_request_t *r,
     ngx_http_conflict_ctx_t *ctx, u_char *p);
 static const char *ngx_http_conflict_answer_row(ngx_http_conflict_ctx_t *ctx,
     ngx_str_t *row);
-static ngx_uint_t ngx_http_conflict_answer_whole(ngx_str_t *text);
 static u_char *ngx_http_conflict_answer_version(ngx_http_conflict_ctx_t *ctx,
     u_char *p);
 
@@ -295,7 +294,8 @@ ngx_http_conflict_answer_version(ngx_http_conflict_ctx_t *ctx, u_char *p)
 static const char *
 ngx_http_conflict_answer_row(ngx_http_conflict_ctx_t *ctx, ngx_str_t *row)
 {
-    ngx_str_t                    sent, text;
+    ngx_str_t                    text;
+    ngx_uint_t                   whole, unfiltered;
     ngx_http_conflict_latest_t  *latest;
 
     latest = &ctx->latest;
@@ -316,37 +316,35 @@ ngx_http_conflict_answer_row(ngx_http_conflict_ctx_t *ctx, ngx_str_t *row)
         return "not_json";
     }
 
-    ngx_http_conflict_latest_row(ctx, &sent);
-
-    if (!ngx_http_conflict_answer_whole(&sent)) {
-        return "not_json";
-    }
-
     if (ngx_http_conflict_latest_shown(ctx, &text) != NGX_OK) {
         return "filtered";
     }
 
-    if (!ngx_http_conflict_latest_unfiltered(ctx)
-        && !ngx_http_conflict_answer_whole(&text))
-    {
-        return "filtered";
-    }
+    unfiltered = ngx_http_conflict_latest_unfiltered(ctx);
+
+    whole = unfiltered || ngx_http_conflict_answer_whole(&text);
 
     ngx_http_conflict_row(ctx->conf, &text);
 
-    if (text.len == 0) {
-        return "filtered";
+    if (!whole || !ngx_http_conflict_answer_whole(&text)) {
+        return unfiltered ? "not_json" : "filtered";
     }
 
-    ngx_http_conflict_keep_answered(ctx, &sent);
-
     *row = text;
+
+    /* of what the history has, merges are made: that is the upstream's */
+
+    ngx_http_conflict_latest_row(ctx, &text);
+
+    if (unfiltered || ngx_http_conflict_answer_whole(&text)) {
+        ngx_http_conflict_keep_answered(ctx, &text);
+    }
 
     return NULL;
 }
 
 
-static ngx_uint_t
+ngx_uint_t
 ngx_http_conflict_answer_whole(ngx_str_t *text)
 {
     conflict_json_t  json;

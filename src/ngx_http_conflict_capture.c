@@ -10,8 +10,18 @@
 #include "ngx_http_conflict_module.h"
 
 
+/* the first of the settings of ngx_http_addition_filter_module */
+
+typedef struct {
+    ngx_str_t                      before_body;
+    ngx_str_t                      after_body;
+    ngx_hash_t                     types;
+} ngx_http_conflict_addition_t;
+
+
 static ngx_int_t ngx_http_conflict_capture_init(ngx_conf_t *cf);
 static ngx_int_t ngx_http_conflict_capture_header(ngx_http_request_t *r);
+static ngx_uint_t ngx_http_conflict_capture_added(ngx_http_request_t *r);
 static ngx_int_t ngx_http_conflict_capture_body(ngx_http_request_t *r,
     ngx_chain_t *in);
 static ngx_http_conflict_ctx_t *ngx_http_conflict_capture_ctx(
@@ -91,6 +101,16 @@ ngx_http_conflict_capture_init(ngx_conf_t *cf)
             nmcf->charset = modules[i];
         }
 
+        if (ngx_strcmp(modules[i]->name, "ngx_http_addition_filter_module")
+            == 0)
+        {
+            nmcf->addition = modules[i];
+        }
+
+        if (ngx_strcmp(modules[i]->name, "ngx_http_ssi_filter_module") == 0) {
+            nmcf->ssi = modules[i];
+        }
+
         if (i && modules[i] == &ngx_http_conflict_capture_filter_module) {
             nmcf->captures = (ngx_strcmp(modules[i - 1]->name,
                                          "ngx_http_postpone_filter_module")
@@ -146,8 +166,10 @@ ngx_http_conflict_capture_header(ngx_http_request_t *r)
 
     shown->header = 1;
 
-    if (r->headers_out.status != latest->sent) {
-        /* a filter has made another answer of it */
+    if (r->headers_out.status != latest->sent
+        || ngx_http_conflict_capture_added(r))
+    {
+        /* a filter has made another answer of it, or would have */
         shown->failed = 1;
     }
 
@@ -157,6 +179,27 @@ ngx_http_conflict_capture_header(ngx_http_request_t *r)
 
     return (shown->content_type.data == NULL && shown->content_type.len)
            ? NGX_ERROR : NGX_OK;
+}
+
+
+/* to a GET of the client; to a subrequest that filter adds nothing */
+
+static ngx_uint_t
+ngx_http_conflict_capture_added(ngx_http_request_t *r)
+{
+    ngx_http_conflict_addition_t   *conf;
+    ngx_http_conflict_main_conf_t  *nmcf;
+
+    nmcf = ngx_http_get_module_main_conf(r, ngx_http_conflict_module);
+
+    if (nmcf->addition == NULL) {
+        return 0;
+    }
+
+    conf = r->loc_conf[nmcf->addition->ctx_index];
+
+    return (conf->before_body.len || conf->after_body.len)
+           && ngx_http_test_content_type(r, &conf->types) != NULL;
 }
 
 
@@ -316,7 +359,10 @@ ngx_http_conflict_latest_shown(ngx_http_conflict_ctx_t *ctx, ngx_str_t *text)
 
     text->len = shown->len;
 
-    return shown->ended ? NGX_OK : NGX_DECLINED;
+    /* not all filters mark the end of a subrequest's body */
+
+    return (shown->ended || ngx_http_conflict_answer_whole(text))
+           ? NGX_OK : NGX_DECLINED;
 }
 
 

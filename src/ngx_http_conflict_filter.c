@@ -392,10 +392,11 @@ static ngx_int_t
 ngx_http_conflict_fetch_filter(ngx_http_request_t *r,
     ngx_http_conflict_ctx_t *ctx, ngx_chain_t *in)
 {
-    size_t                       size;
-    ngx_int_t                    rc;
-    ngx_uint_t                   error_page;
-    ngx_http_conflict_latest_t  *latest;
+    size_t                          size;
+    ngx_int_t                       rc;
+    ngx_uint_t                      error_page;
+    ngx_http_conflict_latest_t     *latest;
+    ngx_http_conflict_main_conf_t  *nmcf;
 
     latest = &ctx->latest;
     size = sizeof(void *) * ngx_http_max_module;
@@ -418,6 +419,13 @@ ngx_http_conflict_fetch_filter(ngx_http_request_t *r,
             : ngx_http_next_header_filter(r);
 
     r->error_page = error_page;
+
+    nmcf = ngx_http_get_module_main_conf(r, ngx_http_conflict_module);
+
+    if (in == NULL && nmcf->ssi) {
+        /* where that filter looks for the variables of an include */
+        r->main->ctx[nmcf->ssi->ctx_index] = r->ctx[nmcf->ssi->ctx_index];
+    }
 
     if (r->filter_finalize) {
         r->filter_finalize = 0;

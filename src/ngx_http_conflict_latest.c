@@ -26,8 +26,9 @@ ngx_http_conflict_latest_done(ngx_http_request_t *r, void *data, ngx_int_t rc)
 {
     ngx_http_conflict_ctx_t *ctx = data;
 
-    ngx_uint_t                   sent, status;
-    ngx_http_conflict_latest_t  *latest;
+    ngx_uint_t                      sent, status;
+    ngx_http_conflict_latest_t     *latest;
+    ngx_http_conflict_main_conf_t  *nmcf;
 
     latest = &ctx->latest;
 
@@ -35,9 +36,10 @@ ngx_http_conflict_latest_done(ngx_http_request_t *r, void *data, ngx_int_t rc)
         return NGX_OK;
     }
 
-    if (rc == NGX_OK && r->postponed) {
+    if ((r->buffered || r->postponed) && rc < NGX_HTTP_SPECIAL_RESPONSE) {
         /* filters have included something that is still to come */
-        return NGX_OK;
+        latest->failed |= (rc == NGX_ERROR);
+        return r->connection->error ? rc : NGX_OK;
     }
 
     if (ngx_http_conflict_upstream_seen(r, 0, &sent, &status) != NGX_OK
@@ -55,6 +57,13 @@ ngx_http_conflict_latest_done(ngx_http_request_t *r, void *data, ngx_int_t rc)
     }
 
     latest->done = 1;
+
+    nmcf = ngx_http_get_module_main_conf(r, ngx_http_conflict_module);
+
+    if (nmcf->ssi) {
+        /* it was the GET's */
+        r->main->ctx[nmcf->ssi->ctx_index] = NULL;
+    }
 
     ngx_http_conflict_latest_restore(ctx);
 

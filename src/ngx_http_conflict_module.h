@@ -110,6 +110,17 @@ typedef struct {
 } ngx_http_conflict_body_t;
 
 
+/* of the client's request, before the upstream was to see another */
+
+typedef struct {
+    ngx_list_t                     headers;
+    ngx_chain_t                   *bufs;       /* NULL: as they were */
+    off_t                          length;
+    ngx_str_t                      content_length;
+    ngx_uint_t                     hidden;     /* headers were */
+} ngx_http_conflict_original_t;
+
+
 /* what a merge has made, or could not */
 
 typedef struct {
@@ -232,6 +243,7 @@ struct ngx_http_conflict_ctx_s {
     ngx_http_conflict_merge_t      merge;
     ngx_http_conflict_response_t  *response;   /* NULL: not looked into */
     ngx_http_conflict_own_t        own;
+    ngx_http_conflict_original_t   original;
 
     ngx_uint_t                     method;     /* of the client's request */
     ngx_str_t                      method_name;

@@ -197,6 +197,11 @@ set_doc('/plain/2', '{"id":"<!--# echo var="conflict_fetch" -->"}');
 my $r = PUT('/plain/2', { base_version => 77 });
 is(json($r)->{server_version}{id}, 1, 'an echo');
 
+set_doc('/plain/5', '{"a":"<!--# set var="a" value="x" --><!--# echo var="a" -->'
+                    . '<!--# block name="b" -->y<!--# endblock -->"}');
+$r = PUT('/plain/5', { base_version => 77 });
+is(json($r)->{server_version}{a}, 'x', 'variables and blocks');
+
 set_doc('/plain/3', qq({"id":"$do"}));
 like(GET('/plain/3')->{body}, qr/INTERNAL-ONLY/, 'an include, in a GET');
 $r = PUT('/plain/3', { base_version => 77 });
@@ -375,6 +380,47 @@ for my $path (qw(/plain/ /aio/ /send/ /own/)) {
 my $r = http('GET', '/plain/big.json', headers => ['Range: bytes=0-6']);
 is($r->{status}, 206, 'a part');
 is($r->{body}, '{"id":1', 'its bytes');
+
+
+=== a file that has become shorter
+--- config
+    root $TEST_NGINX_SERVER_ROOT/html;
+    default_type application/json;
+    open_file_cache max=10 inactive=60s;
+    open_file_cache_valid 60s;
+    location /plain/ {
+        conflict version;
+        dav_methods PUT DELETE;
+    }
+    location /drop/ {
+        conflict server_wins;
+        alias $TEST_NGINX_SERVER_ROOT/html/plain/;
+        dav_methods PUT;
+    }
+--- steps
+my $dir = servroot() . '/html/plain';
+mkdir $dir;
+chmod 0777, $dir;
+
+open my $out, '>', "$dir/a.json" or die;
+print $out '{"n":1,"pad":"' . 'x' x 100 . '"}';
+close $out;
+
+my $v = version(GET('/drop/a.json'));
+is(GET('/plain/a.json')->{status}, 200, 'it is there');
+
+# nginx still has its size
+
+truncate "$dir/a.json", 10;
+
+my $r = PUT('/plain/a.json', { base_version => 77 });
+is($r->{status}, 409, 'a stale write is answered');
+is(json($r)->{server_version_omitted}, 'unavailable', 'without the body');
+
+$r = PUT('/drop/a.json', { n => 3, base_version => $v - 1 });
+is($r->{status}, 409, 'so is one that would be dropped');
+is(json($r)->{server_version_omitted}, 'unavailable', 'without it');
+is(GET('/ping')->{status}, 200, 'the worker lives');
 
 
 === markup in what the client says: locks, the log

@@ -456,16 +456,21 @@ is(PUT('/plain/1', $body)->{status}, 204, 'nobody is kept out');
         conflict version;
         mirror /copy;
         auth_request /check;
+        proxy_pass http://api;
+    }
+    location /try/ {
+        conflict version;
         try_files /none @api;
     }
     location @api {
+        rewrite ^/try(/.*) $1 break;
         proxy_pass http://api;
     }
     location = /copy {
         internal;
         conflict version;
         proxy_set_header X-Up-Write status=200;
-        proxy_pass http://api/copy$request_uri;
+        proxy_pass http://api/copy;
     }
     location = /check {
         internal;
@@ -494,3 +499,11 @@ is($r->{status}, 409, 'a stale one');
 is(json($r)->{server_version}{n}, 2, 'with the latest body');
 is(scalar(grep { $_->{target} =~ /copy/ && $_->{method} eq 'PUT' } seen()),
    $before, 'is not copied');
+
+set_doc('/plain/2', { n => 2 });
+$v = version(GET('/try/plain/2'));
+$r = PUT('/try/plain/2', { n => 3, base_version => $v });
+is($r->{status}, 204, 'where there is no file');
+$r = PUT('/try/plain/2', { n => 4, base_version => $v });
+is($r->{status}, 409, 'a stale one');
+is(json($r)->{server_version}{n}, 3, 'with the latest body');

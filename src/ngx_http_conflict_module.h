@@ -13,6 +13,7 @@
 
 
 #include "ngx_http_conflict_conf.h"
+#include "ngx_http_conflict_capture.h"
 
 
 typedef enum {
@@ -110,17 +111,6 @@ typedef struct {
 } ngx_http_conflict_body_t;
 
 
-/* of the client's request, before the upstream was to see another */
-
-typedef struct {
-    ngx_list_t                     headers;
-    ngx_chain_t                   *bufs;       /* NULL: as they were */
-    off_t                          length;
-    ngx_str_t                      content_length;
-    ngx_uint_t                     hidden;     /* headers were */
-} ngx_http_conflict_original_t;
-
-
 /* what a merge has made, or could not */
 
 typedef struct {
@@ -135,19 +125,6 @@ typedef struct {
     unsigned                       clashed:1;
     ngx_uint_t                     omitted;    /* clashes not in the list */
 } ngx_http_conflict_merge_t;
-
-
-/* the same once the location's filters have had it */
-
-typedef struct {
-    ngx_str_t                      content_type;
-    u_char                        *data;       /* NULL: so far the upstream's */
-    size_t                         len;
-    size_t                         size;
-    unsigned                       header:1;   /* it has come */
-    unsigned                       ended:1;
-    unsigned                       failed:1;   /* not all of it is here */
-} ngx_http_conflict_shown_t;
 
 
 /* the latest representation, from a GET with the caller's credentials */
@@ -181,16 +158,6 @@ typedef struct {
     unsigned                       valid:1;    /* answers may show it */
     unsigned                       revalidate:1;
 } ngx_http_conflict_latest_t;
-
-
-/* an answer of the module, as it is sent whatever filters do */
-
-typedef struct {
-    off_t                          length;
-    ngx_table_elt_t               *etag;
-    ngx_str_t                      tag;
-    ngx_uint_t                     pending;    /* its header is on its way */
-} ngx_http_conflict_own_t;
 
 
 /* the body of a response on its way to the client */
@@ -390,25 +357,6 @@ void ngx_http_conflict_latest_restore(ngx_http_conflict_ctx_t *ctx);
  * this does, so that nobody sees a body that a GET would not show.
  */
 ngx_int_t ngx_http_conflict_latest_access(ngx_http_request_t *r);
-
-/* latest.c */
-
-/* The GET has ended; nginx wakes the main request. */
-ngx_int_t ngx_http_conflict_latest_done(ngx_http_request_t *r, void *data,
-    ngx_int_t rc);
-ngx_int_t ngx_http_conflict_latest_header(ngx_http_request_t *r,
-    ngx_http_conflict_ctx_t *ctx);
-
-/*
- * Keeps the body; *out is what the location's filters are to have of it, NULL
- * where there is nothing.
- */
-ngx_int_t ngx_http_conflict_latest_body(ngx_http_request_t *r,
-    ngx_http_conflict_ctx_t *ctx, ngx_chain_t *in, ngx_chain_t **out);
-
-/* Makes room for "more" bytes after the first "len". */
-ngx_int_t ngx_http_conflict_latest_grow(ngx_pool_t *pool, u_char **data,
-    size_t len, size_t *size, size_t more);
 
 /* seen.c */
 

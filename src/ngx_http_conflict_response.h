@@ -86,51 +86,6 @@ ngx_int_t ngx_http_conflict_set_etag(ngx_http_request_t *r, uint64_t version);
 ngx_int_t ngx_http_conflict_set_date(ngx_http_request_t *r,
     ngx_http_conflict_ctx_t *ctx);
 
-/* cors.c */
-
-/*
- * Adds the Access-Control fields and Vary of the module's own GET, if there
- * was one, to an answer.
- */
-ngx_int_t ngx_http_conflict_cors_add(ngx_http_request_t *r,
-    ngx_http_conflict_ctx_t *ctx);
-
-/*
- * Leaves each of them once where add_header has added its own: a browser
- * that finds two origins believes neither.
- */
-ngx_int_t ngx_http_conflict_cors_unify(ngx_http_request_t *r);
-
-/* capture.c */
-
-/*
- * The body of the GET as its caller would see it.  NGX_DECLINED: that is not
- * known, and nothing of it may be shown.
- */
-ngx_int_t ngx_http_conflict_latest_shown(ngx_http_conflict_ctx_t *ctx,
-    ngx_str_t *text);
-
-/* Is it the body that the upstream has sent. */
-ngx_uint_t ngx_http_conflict_latest_unfiltered(ngx_http_conflict_ctx_t *ctx);
-
-/*
- * Sends an answer of the module: its header past all filters, its body past
- * those that change bodies.
- */
-ngx_int_t ngx_http_conflict_capture_send(ngx_http_request_t *r,
-    ngx_http_conflict_ctx_t *ctx, ngx_chain_t *out);
-
-/* The buffer may be used again by its owner. */
-void ngx_http_conflict_capture_used(ngx_buf_t *b);
-
-/* file.c */
-
-/*
- * All the bytes, or NGX_ERROR.
- */
-ngx_int_t ngx_http_conflict_file_read(ngx_file_t *file, u_char *data,
-    size_t size, off_t pos);
-
 /* filter.c */
 
 void ngx_http_conflict_filter_init(void);

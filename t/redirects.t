@@ -328,7 +328,7 @@ for my $path ('/plain/1', '/plain/busy/1') {
         proxy_pass http://api;
     }
 --- steps
-my $n = 0;
+our $n = 0;
 
 # what the last one was, once it has come
 

@@ -406,6 +406,8 @@ ngx_http_conflict_fetch_filter(ngx_http_request_t *r,
         if (latest->saved == NULL) {
             return NGX_ERROR;
         }
+
+        latest->buffered = r->connection->buffered;
     }
 
     ngx_memcpy(latest->saved, r->ctx, size);
@@ -436,6 +438,7 @@ ngx_http_conflict_fetch_filter(ngx_http_request_t *r,
     if (rc == NGX_ERROR || rc > NGX_OK) {
         latest->shown.failed = 1;
         r->buffered = 0;
+        r->connection->buffered = latest->buffered;
         rc = NGX_OK;
     }
 

@@ -147,6 +147,7 @@ typedef struct {
     ngx_uint_t                     access;     /* access handlers run */
     void                         **loc_conf;   /* those of this location */
     void                         **saved;      /* contexts of the modules */
+    ngx_uint_t                     buffered;   /* of the connection, before */
     ngx_http_conflict_shown_t      shown;
     unsigned                       started:1;
     unsigned                       done:1;

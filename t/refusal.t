@@ -102,8 +102,30 @@ is($r->{status}, 200, 'others are as ever');
         sub_filter 'SECRET-1234' 'xxxx';
         proxy_pass http://api;
     }
+    location /now/ {
+        conflict version;
+        sub_filter_types application/json;
+        sub_filter 'SECRET-1234' 'xxxx';
+        proxy_buffering off;
+        proxy_pass http://api/plain/;
+    }
+    location /temp/ {
+        conflict version;
+        sub_filter_types application/json;
+        sub_filter 'SECRET-1234' 'xxxx';
+        proxy_buffer_size 1k;
+        proxy_buffers 2 1k;
+        proxy_busy_buffers_size 1k;
+        proxy_pass http://api/plain/;
+    }
 --- steps
 set_doc('/plain/1', { token => 'SECRET-1234', pad => 'x' x 50000 });
+
+for my $path ('/now/1', '/temp/1') {
+    my $r = PUT($path, { base_version => 77 });
+    is(json($r)->{server_version}{token}, 'xxxx', "$path: however it comes");
+    is(length json($r)->{server_version}{pad}, 50000, 'whole');
+}
 
 my $r = PUT('/plain/1', { base_version => 77 });
 is(json($r)->{server_version}{token}, 'xxxx', 'a body of several buffers');

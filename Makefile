@@ -38,6 +38,7 @@ DEMO_PACKAGES = $(BUILD_PACKAGES) curl
 TEST_PACKAGES = $(DEMO_PACKAGES) clang libclang-rt-dev libcmocka-dev \
 	libtest-base-perl perl python3 nghttp2-client netcat-openbsd openssl \
 	redis-server libgit2-dev libjansson-dev chromium logrotate faketime \
+	libnginx-mod-http-lua libnginx-mod-http-subs-filter \
 	$(if $(shell command -v npm),,nodejs npm)
 BENCH_PACKAGES = $(BUILD_PACKAGES) libnginx-mod-http-lua lua-cjson \
 	lua-nginx-redis python3 redis-server

@@ -62,6 +62,7 @@ ngx_http_conflict_answer_handler(ngx_http_request_t *r)
     }
 
     if (rc != NGX_OK
+        || ngx_http_conflict_cors_add(r, ctx) != NGX_OK
         || ngx_http_conflict_set_field(r, ctx) != NGX_OK
         || ngx_http_conflict_add_header(r, "Cache-Control", "no-store",
                                         sizeof("no-store") - 1)
@@ -73,13 +74,7 @@ ngx_http_conflict_answer_handler(ngx_http_request_t *r)
     /* before the client has it: no refusal without its line */
     ngx_http_conflict_audit(r, ctx, r->headers_out.status);
 
-    rc = ngx_http_send_header(r);
-
-    if (rc == NGX_ERROR || rc > NGX_OK || r->header_only) {
-        return rc;
-    }
-
-    return ngx_http_output_filter(r, out);
+    return ngx_http_conflict_capture_send(r, ctx, out);
 }
 
 
@@ -119,10 +114,6 @@ ngx_http_conflict_answer_refusal(ngx_http_request_t *r,
 
     if (ctx->error == NGX_HTTP_CONFLICT_STALE) {
         omitted = ngx_http_conflict_answer_row(ctx, &row);
-
-        if (row.len) {
-            ngx_http_conflict_keep_answered(ctx, &row);
-        }
 
         if (row.len && ctx->conf->row_inject && ctx->current
             && ngx_http_conflict_inject_text(r, ctx->conf->row_inject,
@@ -303,7 +294,8 @@ ngx_http_conflict_answer_version(ngx_http_conflict_ctx_t *ctx, u_char *p)
 static const char *
 ngx_http_conflict_answer_row(ngx_http_conflict_ctx_t *ctx, ngx_str_t *row)
 {
-    conflict_json_t              json;
+    ngx_str_t                    text;
+    ngx_uint_t                   whole, unfiltered;
     ngx_http_conflict_latest_t  *latest;
 
     latest = &ctx->latest;
@@ -324,16 +316,42 @@ ngx_http_conflict_answer_row(ngx_http_conflict_ctx_t *ctx, ngx_str_t *row)
         return "not_json";
     }
 
-    ngx_http_conflict_latest_row(ctx, row);
+    if (ngx_http_conflict_latest_shown(ctx, &text) != NGX_OK) {
+        return "filtered";
+    }
 
-    conflict_json_init(&json, NULL);
+    unfiltered = ngx_http_conflict_latest_unfiltered(ctx);
 
-    if (conflict_json_feed(&json, row->data, row->len) != CONFLICT_JSON_OK
-        || conflict_json_end(&json) != CONFLICT_JSON_OK)
-    {
-        row->len = 0;
-        return "not_json";
+    whole = unfiltered || ngx_http_conflict_answer_whole(&text);
+
+    ngx_http_conflict_row(ctx->conf, &text);
+
+    if (!whole || !ngx_http_conflict_answer_whole(&text)) {
+        return unfiltered ? "not_json" : "filtered";
+    }
+
+    *row = text;
+
+    /* of what the history has, merges are made: that is the upstream's */
+
+    ngx_http_conflict_latest_row(ctx, &text);
+
+    if (unfiltered || ngx_http_conflict_answer_whole(&text)) {
+        ngx_http_conflict_keep_answered(ctx, &text);
     }
 
     return NULL;
+}
+
+
+ngx_uint_t
+ngx_http_conflict_answer_whole(ngx_str_t *text)
+{
+    conflict_json_t  json;
+
+    conflict_json_init(&json, NULL);
+
+    return conflict_json_feed(&json, text->data, text->len)
+           == CONFLICT_JSON_OK
+           && conflict_json_end(&json) == CONFLICT_JSON_OK;
 }

@@ -410,8 +410,8 @@ ngx_http_conflict_base_error(ngx_http_conflict_ctx_t *ctx,
 
 
 /*
- * A retry has the same bytes, bases, sender and view.  PUT and DELETE may be done
- * once for two senders that want the same; any other method, and what is
+ * A retry has the same bytes, bases, sender and view.  PUT and DELETE may be
+ * done once for two senders that want the same; any other method, and what is
  * added to a sum, needs someone to tell the senders apart.
  */
 

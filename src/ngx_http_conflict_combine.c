@@ -238,6 +238,7 @@ ngx_http_conflict_combine_merge(ngx_http_request_t *r,
     ngx_memzero(merged, sizeof(conflict_merged_t));
 
     in.stale = (op->verdict == CONFLICT_COMBINE);
+    in.filtered = !ngx_http_conflict_latest_unfiltered(ctx);
     in.patch = ctx->merge.patch;
     in.values = ctx->conf->max_values;
     in.seed = ngx_http_conflict_seed();
@@ -320,7 +321,7 @@ ngx_http_conflict_combine_version(ngx_http_conflict_ctx_t *ctx,
 
     if (text) {
         *p++ = '"';
-        p += conflict_text_escape(p, version.data, version.len);
+        p += conflict_text_quote(p, version.data, version.len);
         *p++ = '"';
 
     } else {

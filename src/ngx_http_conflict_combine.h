@@ -53,6 +53,13 @@ ngx_int_t ngx_http_conflict_body_cut(ngx_http_request_t *r, off_t start,
 ngx_int_t ngx_http_conflict_body_replace(ngx_http_request_t *r,
     ngx_str_t *text);
 
+/*
+ * The request is again what the client has sent, but for a body that was
+ * changed in its file.
+ */
+void ngx_http_conflict_body_restore(ngx_http_request_t *r,
+    ngx_http_conflict_ctx_t *ctx);
+
 /* keep.c: nothing of it where the policy is another one */
 
 /* Before an operation's first call: it has a history. */

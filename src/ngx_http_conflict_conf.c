@@ -33,6 +33,10 @@ ngx_http_conflict_create_main_conf(ngx_conf_t *cf)
      *     nmcf->guarded = 0;
      *     nmcf->risky = 0;
      *     nmcf->fetch = NULL;
+     *     nmcf->captures = 0;
+     *     nmcf->charset = NULL;
+     *     nmcf->addition = NULL;
+     *     nmcf->ssi = NULL;
      *     nmcf->log = NULL;
      *     nmcf->ledger = NULL;
      *     nmcf->gone = NULL;

@@ -95,6 +95,10 @@ typedef struct {
     ngx_uint_t                     guarded;    /* any location is */
     ngx_uint_t                     risky;      /* quarantine 0, counter */
     ngx_http_complex_value_t      *fetch;      /* $conflict_fetch */
+    ngx_uint_t                     captures;   /* what filters have made */
+    ngx_module_t                  *charset;    /* nginx's filters, or NULL */
+    ngx_module_t                  *addition;
+    ngx_module_t                  *ssi;
     ngx_shm_zone_t                *ledger;     /* NULL: nobody asks for it */
 } ngx_http_conflict_main_conf_t;
 

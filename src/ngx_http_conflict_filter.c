@@ -13,6 +13,12 @@
 static ngx_int_t ngx_http_conflict_header_filter(ngx_http_request_t *r);
 static ngx_int_t ngx_http_conflict_body_filter(ngx_http_request_t *r,
     ngx_chain_t *in);
+static ngx_int_t ngx_http_conflict_fetch_header(ngx_http_request_t *r,
+    ngx_http_conflict_ctx_t *ctx);
+static ngx_int_t ngx_http_conflict_fetch_body(ngx_http_request_t *r,
+    ngx_http_conflict_ctx_t *ctx, ngx_chain_t *in);
+static ngx_int_t ngx_http_conflict_fetch_filter(ngx_http_request_t *r,
+    ngx_http_conflict_ctx_t *ctx, ngx_chain_t *in);
 static ngx_int_t ngx_http_conflict_part(ngx_http_request_t *r,
     ngx_http_conflict_ctx_t *ctx);
 static ngx_int_t ngx_http_conflict_read_header(ngx_http_request_t *r,
@@ -44,7 +50,7 @@ ngx_http_conflict_header_filter(ngx_http_request_t *r)
     if (r != r->main) {
 
         if (ctx->latest.request == r) {
-            return ngx_http_conflict_latest_header(r, ctx);
+            return ngx_http_conflict_fetch_header(r, ctx);
         }
 
         if (ctx->filtered
@@ -326,7 +332,7 @@ ngx_http_conflict_body_filter(ngx_http_request_t *r, ngx_chain_t *in)
     if (r != r->main) {
 
         if (ctx->latest.request == r) {
-            return ngx_http_conflict_latest_body(r, ctx, in);
+            return ngx_http_conflict_fetch_body(r, ctx, in);
         }
 
         return ngx_http_next_body_filter(r, in);
@@ -341,6 +347,135 @@ ngx_http_conflict_body_filter(ngx_http_request_t *r, ngx_chain_t *in)
     }
 
     return ngx_http_next_body_filter(r, out);
+}
+
+
+/*
+ * The module's own GET: it is kept as it comes, and again by _capture.c once
+ * the location's filters have had it.
+ */
+
+static ngx_int_t
+ngx_http_conflict_fetch_header(ngx_http_request_t *r,
+    ngx_http_conflict_ctx_t *ctx)
+{
+    ngx_int_t  rc;
+
+    if (r->filter_finalize) {
+        /* a page that a filter puts in its place */
+        r->header_sent = 1;
+        return NGX_OK;
+    }
+
+    rc = ngx_http_conflict_latest_header(r, ctx);
+
+    if (rc != NGX_OK) {
+        r->header_sent = 1;
+        return rc;
+    }
+
+    return ngx_http_conflict_fetch_filter(r, ctx, NULL);
+}
+
+
+static ngx_int_t
+ngx_http_conflict_fetch_body(ngx_http_request_t *r,
+    ngx_http_conflict_ctx_t *ctx, ngx_chain_t *in)
+{
+    ngx_int_t     rc;
+    ngx_chain_t  *cl, *out;
+
+    rc = NGX_OK;
+    out = NULL;
+
+    if (!r->filter_finalize
+        && ngx_http_conflict_latest_body(r, ctx, in, &out) != NGX_OK)
+    {
+        return NGX_ERROR;
+    }
+
+    if (out && !ctx->latest.shown.failed) {
+        rc = ngx_http_conflict_fetch_filter(r, ctx, out);
+    }
+
+    if (ctx->latest.shown.failed) {
+
+        for (cl = in; cl; cl = cl->next) {
+            ngx_http_conflict_capture_used(cl->buf);
+        }
+    }
+
+    return rc;
+}
+
+
+/*
+ * A filter that fails fails alone: what the upstream sends is still needed,
+ * and an error would be taken for one of the client's connection.  The page
+ * that ngx_http_filter_finalize_request() sends in the place of the body
+ * takes the contexts of the modules away, the upstream's, too.
+ */
+
+static ngx_int_t
+ngx_http_conflict_fetch_filter(ngx_http_request_t *r,
+    ngx_http_conflict_ctx_t *ctx, ngx_chain_t *in)
+{
+    size_t                          size;
+    ngx_int_t                       rc;
+    ngx_uint_t                      error_page;
+    ngx_http_conflict_latest_t     *latest;
+    ngx_http_conflict_main_conf_t  *nmcf;
+
+    latest = &ctx->latest;
+    size = sizeof(void *) * ngx_http_max_module;
+
+    if (latest->saved == NULL) {
+        latest->saved = ngx_palloc(r->pool, size);
+        if (latest->saved == NULL) {
+            return NGX_ERROR;
+        }
+
+        latest->buffered = r->connection->buffered;
+    }
+
+    ngx_memcpy(latest->saved, r->ctx, size);
+
+    /* no page that would begin another response */
+
+    error_page = r->error_page;
+    r->error_page = 1;
+
+    rc = in ? ngx_http_next_body_filter(r, in)
+            : ngx_http_next_header_filter(r);
+
+    r->error_page = error_page;
+
+    nmcf = ngx_http_get_module_main_conf(r, ngx_http_conflict_module);
+
+    if (in == NULL && nmcf->ssi) {
+        /* where that filter looks for the variables of an include */
+        r->main->ctx[nmcf->ssi->ctx_index] = r->ctx[nmcf->ssi->ctx_index];
+    }
+
+    if (r->filter_finalize) {
+        r->filter_finalize = 0;
+        ngx_memcpy(r->ctx, latest->saved, size);
+        rc = NGX_ERROR;
+    }
+
+    if (rc == NGX_ERROR || rc > NGX_OK) {
+        latest->shown.failed = 1;
+        r->buffered = 0;
+        r->connection->buffered = latest->buffered;
+        rc = NGX_OK;
+    }
+
+    if (latest->shown.failed) {
+        /* whatever the filters think of it */
+        r->header_sent = 1;
+    }
+
+    return rc;
 }
 
 

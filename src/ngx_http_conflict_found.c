@@ -10,6 +10,7 @@
 #include "ngx_http_conflict_module.h"
 
 
+static void ngx_http_conflict_found_stale(ngx_http_conflict_ctx_t *ctx);
 static ngx_uint_t ngx_http_conflict_may_see(ngx_http_conflict_ctx_t *ctx);
 static ngx_uint_t ngx_http_conflict_reflected(ngx_http_conflict_ctx_t *ctx);
 static ngx_uint_t ngx_http_conflict_gone(ngx_uint_t status);
@@ -159,18 +160,33 @@ ngx_http_conflict_found(ngx_http_conflict_ctx_t *ctx)
         return NGX_OK;
     }
 
+    ngx_http_conflict_found_stale(ctx);
+
+    return NGX_OK;
+}
+
+
+static void
+ngx_http_conflict_found_stale(ngx_http_conflict_ctx_t *ctx)
+{
+    ngx_http_conflict_op_t      *op;
+    ngx_http_conflict_latest_t  *latest;
+
+    op = ctx->op;
+    latest = &ctx->latest;
+
     if (op->existence == CONFLICT_DELETED
         || (latest->valid && ngx_http_conflict_gone(latest->status)))
     {
         ngx_http_conflict_refuse(ctx, NGX_HTTP_CONFLICT_STALE,
                                  NGX_HTTP_CONFLICT_REJECTED,
                                  NGX_HTTP_CONFLICT_ACT_DELETED);
-        return NGX_OK;
+        return;
     }
 
     if (op->verdict == CONFLICT_COMBINE) {
         ctx->state = NGX_HTTP_CONFLICT_ST_COMBINE;
-        return NGX_OK;
+        return;
     }
 
     ngx_http_conflict_differ(ctx);
@@ -181,14 +197,12 @@ ngx_http_conflict_found(ngx_http_conflict_ctx_t *ctx)
         ngx_http_conflict_refuse(ctx, NGX_HTTP_CONFLICT_LATEST,
                                  NGX_HTTP_CONFLICT_DROPPED,
                                  NGX_HTTP_CONFLICT_ACT_SERVER_WINS);
-        return NGX_OK;
+        return;
     }
 
     ngx_http_conflict_refuse(ctx, NGX_HTTP_CONFLICT_STALE,
                              NGX_HTTP_CONFLICT_REJECTED,
                              ngx_http_conflict_stale_action(op->policy));
-
-    return NGX_OK;
 }
 
 

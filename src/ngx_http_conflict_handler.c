@@ -13,6 +13,7 @@
 static ngx_http_conflict_ctx_t *ngx_http_conflict_create_ctx(
     ngx_http_request_t *r, ngx_http_conflict_loc_conf_t *nlcf,
     ngx_http_conflict_kind_e kind);
+static void ngx_http_conflict_over(ngx_http_request_t *r);
 static void ngx_http_conflict_cleanup(void *data);
 static ngx_int_t ngx_http_conflict_write(ngx_http_request_t *r,
     ngx_http_conflict_ctx_t *ctx);
@@ -38,6 +39,11 @@ ngx_http_conflict_handler(ngx_http_request_t *r)
 
     if (r != r->main) {
         return ngx_http_conflict_latest_access(r);
+    }
+
+    if (r->post_action) {
+        ngx_http_conflict_over(r);
+        return NGX_DECLINED;
     }
 
     ctx = ngx_http_get_module_ctx(r, ngx_http_conflict_module);
@@ -127,6 +133,25 @@ ngx_http_conflict_ctx(ngx_http_request_t *r)
     }
 
     return (ctx && ctx->key.len) ? ctx : NULL;
+}
+
+
+/*
+ * post_action: the request is over, and what goes on in its place is as the
+ * client has sent it.
+ */
+
+static void
+ngx_http_conflict_over(ngx_http_request_t *r)
+{
+    ngx_http_conflict_ctx_t  *ctx;
+
+    ctx = ngx_http_conflict_ctx(r);
+
+    if (ctx) {
+        ngx_http_conflict_cleanup(ctx);
+        ngx_http_conflict_body_restore(r, ctx);
+    }
 }
 
 

@@ -161,6 +161,11 @@ ngx_http_conflict_hide(ngx_http_request_t *r, ngx_http_conflict_ctx_t *ctx)
 
     nlcf = ctx->conf;
 
+    if (!ctx->original.hidden) {
+        ctx->original.headers = r->headers_in.headers;
+        ctx->original.hidden = 1;
+    }
+
     if (ctx->op->minted && !nlcf->report) {
 
         if (ngx_http_conflict_hide_headers(r, ctx->write

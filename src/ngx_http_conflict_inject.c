@@ -108,7 +108,6 @@ ngx_http_conflict_inject_replace(ngx_http_request_t *r,
 {
     u_char                   *p, *data;
     size_t                    len;
-    ssize_t                   n;
     ngx_buf_t                *b, *copy;
     ngx_str_t                 name;
     conflict_json_pointer_t  *pointer;
@@ -128,8 +127,9 @@ ngx_http_conflict_inject_replace(ngx_http_request_t *r,
             return NGX_ERROR;
         }
 
-        n = ngx_read_file(b->file, data, len, b->file_pos);
-        if (n != (ssize_t) len) {
+        if (ngx_http_conflict_file_read(b->file, data, len, b->file_pos)
+            != NGX_OK)
+        {
             return NGX_ERROR;
         }
     }
@@ -146,7 +146,7 @@ ngx_http_conflict_inject_replace(ngx_http_request_t *r,
 
         if (*before) {
             p = ngx_cpymem(p, before, ngx_strlen(before));
-            p += conflict_text_escape(p, name.data, name.len);
+            p += conflict_text_quote(p, name.data, name.len);
             p = ngx_cpymem(p, "\":", 2);
         }
 
@@ -221,7 +221,7 @@ ngx_http_conflict_inject_text(ngx_http_request_t *r,
 
     if (name.data) {
         p = ngx_sprintf(p, json.parent_empty ? "\"" : ",\"");
-        p += conflict_text_escape(p, name.data, name.len);
+        p += conflict_text_quote(p, name.data, name.len);
         p = ngx_cpymem(p, "\":", 2);
     }
 

@@ -13,8 +13,8 @@
 #define NGX_HTTP_CONFLICT_FIRST_SIZE  4096
 
 
-static ngx_int_t ngx_http_conflict_latest_grow(ngx_http_request_t *r,
-    ngx_http_conflict_latest_t *latest, size_t size, size_t max);
+static ngx_int_t ngx_http_conflict_latest_buf(ngx_http_request_t *r,
+    ngx_http_conflict_latest_t *latest, ngx_chain_t *cl);
 static ngx_int_t ngx_http_conflict_latest_copy(ngx_pool_t *pool,
     ngx_str_t *dst, ngx_str_t *src);
 
@@ -26,13 +26,20 @@ ngx_http_conflict_latest_done(ngx_http_request_t *r, void *data, ngx_int_t rc)
 {
     ngx_http_conflict_ctx_t *ctx = data;
 
-    ngx_uint_t                   sent, status;
-    ngx_http_conflict_latest_t  *latest;
+    ngx_uint_t                      sent, status;
+    ngx_http_conflict_latest_t     *latest;
+    ngx_http_conflict_main_conf_t  *nmcf;
 
     latest = &ctx->latest;
 
     if (latest->request != r || latest->done) {
         return NGX_OK;
+    }
+
+    if ((r->buffered || r->postponed) && rc < NGX_HTTP_SPECIAL_RESPONSE) {
+        /* filters have included something that is still to come */
+        latest->failed |= (rc == NGX_ERROR);
+        return r->connection->error ? rc : NGX_OK;
     }
 
     if (ngx_http_conflict_upstream_seen(r, 0, &sent, &status) != NGX_OK
@@ -51,6 +58,13 @@ ngx_http_conflict_latest_done(ngx_http_request_t *r, void *data, ngx_int_t rc)
 
     latest->done = 1;
 
+    nmcf = ngx_http_get_module_main_conf(r, ngx_http_conflict_module);
+
+    if (nmcf->ssi) {
+        /* it was the GET's */
+        r->main->ctx[nmcf->ssi->ctx_index] = NULL;
+    }
+
     ngx_http_conflict_latest_restore(ctx);
 
     /*
@@ -64,7 +78,7 @@ ngx_http_conflict_latest_done(ngx_http_request_t *r, void *data, ngx_int_t rc)
 
     latest->status = status ? status : NGX_HTTP_BAD_GATEWAY;
 
-    if (rc == NGX_ERROR && !latest->too_large) {
+    if ((rc == NGX_ERROR && !latest->too_large) || latest->failed) {
         /* the body was cut */
         latest->status = NGX_HTTP_BAD_GATEWAY;
     }
@@ -88,9 +102,7 @@ ngx_http_conflict_latest_header(ngx_http_request_t *r,
     latest = &ctx->latest;
     nlcf = ctx->conf;
 
-    /* set by ngx_http_header_filter(), which never sees it */
-    r->header_sent = 1;
-
+    latest->sent = r->headers_out.status;
     latest->status = r->err_status ? r->err_status : r->headers_out.status;
     latest->json = ngx_http_conflict_is_json(&r->headers_out.content_type);
     latest->encoded = (r->headers_out.content_encoding
@@ -151,31 +163,35 @@ ngx_http_conflict_latest_header(ngx_http_request_t *r,
         return NGX_ERROR;
     }
 
-    return NGX_OK;
+    return (r->headers_out.content_length_n > 0
+            && r->headers_out.content_length_n <= (off_t) nlcf->max_body)
+           ? ngx_http_conflict_latest_grow(r->pool, &latest->data, 0,
+                                   &latest->size,
+                                   (size_t) r->headers_out.content_length_n)
+           : NGX_OK;
 }
 
 
 ngx_int_t
 ngx_http_conflict_latest_body(ngx_http_request_t *r,
-    ngx_http_conflict_ctx_t *ctx, ngx_chain_t *in)
+    ngx_http_conflict_ctx_t *ctx, ngx_chain_t *in, ngx_chain_t **out)
 {
     off_t                        size;
-    ssize_t                      n;
-    ngx_buf_t                   *b;
-    ngx_chain_t                 *cl;
+    ngx_chain_t                 *cl, **last;
     ngx_http_conflict_latest_t  *latest;
 
     latest = &ctx->latest;
+    *out = NULL;
+    last = out;
 
-    for (cl = in; cl; cl = cl->next) {
-        b = cl->buf;
-        size = ngx_buf_special(b) ? 0 : ngx_buf_size(b);
+    for ( /* void */ ; in; in = in->next) {
+        size = ngx_buf_special(in->buf) ? 0 : ngx_buf_size(in->buf);
 
         if (size > (off_t) (ctx->conf->max_body - latest->len)) {
             latest->too_large = 1;
         }
 
-        if (latest->too_large) {
+        if (latest->too_large || latest->failed) {
 
             /*
              * Enough.  An error would be taken for one of the client's
@@ -186,69 +202,117 @@ ngx_http_conflict_latest_body(ngx_http_request_t *r,
                 r->upstream->pipe->downstream_error = 1;
             }
 
-        } else if (size) {
-            if (ngx_http_conflict_latest_grow(r, latest, (size_t) size,
-                                              ctx->conf->max_body)
-                != NGX_OK)
-            {
+            latest->shown.failed = 1;
+            ngx_http_conflict_capture_used(in->buf);
+            continue;
+        }
+
+        cl = ngx_alloc_chain_link(r->pool);
+        if (cl == NULL) {
+            return NGX_ERROR;
+        }
+
+        cl->buf = in->buf;
+        cl->next = NULL;
+
+        if (size) {
+            if (ngx_http_conflict_latest_buf(r, latest, cl) != NGX_OK) {
                 return NGX_ERROR;
             }
 
-            if (ngx_buf_in_memory(b)) {
-                ngx_memcpy(latest->data + latest->len, b->pos, (size_t) size);
-
-            } else {
-                n = ngx_read_file(b->file, latest->data + latest->len,
-                                  (size_t) size, b->file_pos);
-                if (n != size) {
-                    return NGX_ERROR;
-                }
+            if (latest->failed) {
+                continue;
             }
-
-            latest->len += (size_t) size;
         }
 
-        b->pos = b->last;
-        b->file_pos = b->file_last;
+        *last = cl;
+        last = &cl->next;
     }
 
     return NGX_OK;
 }
 
 
+/*
+ * Filters may change a buffer, so it is copied before they have it.  One
+ * that is in a file only is replaced, lest it is read again.
+ */
+
 static ngx_int_t
-ngx_http_conflict_latest_grow(ngx_http_request_t *r,
-    ngx_http_conflict_latest_t *latest, size_t size, size_t max)
+ngx_http_conflict_latest_buf(ngx_http_request_t *r,
+    ngx_http_conflict_latest_t *latest, ngx_chain_t *cl)
 {
-    off_t    length;
+    size_t      size;
+    ngx_buf_t  *b, *copy;
+
+    b = cl->buf;
+    size = (size_t) ngx_buf_size(b);
+
+    if (!ngx_buf_in_memory(b)) {
+        copy = ngx_create_temp_buf(r->pool, size);
+        if (copy == NULL) {
+            return NGX_ERROR;
+        }
+
+        if (ngx_http_conflict_file_read(b->file, copy->pos, size, b->file_pos)
+            != NGX_OK)
+        {
+            /* as if the upstream had not sent all of it */
+            latest->failed = 1;
+            latest->shown.failed = 1;
+        }
+
+        copy->last += size;
+        copy->flush = b->flush;
+        copy->last_buf = b->last_buf;
+        copy->last_in_chain = b->last_in_chain;
+
+        ngx_http_conflict_capture_used(b);
+
+        b = copy;
+        cl->buf = copy;
+    }
+
+    if (ngx_http_conflict_latest_grow(r->pool, &latest->data, latest->len,
+                                      &latest->size, size)
+        != NGX_OK)
+    {
+        return NGX_ERROR;
+    }
+
+    ngx_memcpy(latest->data + latest->len, b->pos, size);
+    latest->len += size;
+
+    return NGX_OK;
+}
+
+
+ngx_int_t
+ngx_http_conflict_latest_grow(ngx_pool_t *pool, u_char **data, size_t len,
+    size_t *size, size_t more)
+{
     size_t   want;
     u_char  *p;
 
-    if (latest->size - latest->len >= size) {
+    if (*size - len >= more) {
         return NGX_OK;
     }
 
-    want = ngx_max(latest->size * 2, NGX_HTTP_CONFLICT_FIRST_SIZE);
-    want = ngx_max(want, latest->len + size);
+    want = ngx_max(*size * 2, NGX_HTTP_CONFLICT_FIRST_SIZE);
+    want = ngx_max(want, len + more);
 
-    length = r->headers_out.content_length_n;
-
-    if (latest->size == 0 && length > 0 && length <= (off_t) max) {
-        want = ngx_max((size_t) length, size);
-    }
-
-    p = ngx_palloc(r->pool, want);
+    p = ngx_palloc(pool, want);
     if (p == NULL) {
         return NGX_ERROR;
     }
 
-    if (latest->data) {
-        ngx_memcpy(p, latest->data, latest->len);
-        (void) ngx_pfree(r->pool, latest->data);
+    if (*data) {
+        ngx_memcpy(p, *data, len);
+        (void) ngx_pfree(pool, *data);
     }
 
-    latest->data = p;
-    latest->size = want;
+    *data = p;
+    *size = want;
 
     return NGX_OK;
 }

@@ -66,22 +66,17 @@ ngx_http_conflict_lock_answer(ngx_http_request_t *r)
     r->headers_out.content_type_len = r->headers_out.content_type.len;
     r->headers_out.content_type_lowcase = NULL;
 
-    if (ngx_http_conflict_add_header(r, "Cache-Control", "no-store",
-                                     sizeof("no-store") - 1)
-        != NGX_OK)
+    if (ngx_http_conflict_cors_add(r, ctx) != NGX_OK
+        || ngx_http_conflict_add_header(r, "Cache-Control", "no-store",
+                                        sizeof("no-store") - 1)
+           != NGX_OK)
     {
         return NGX_HTTP_INTERNAL_SERVER_ERROR;
     }
 
     ngx_http_conflict_audit(r, ctx, NGX_HTTP_OK);
 
-    rc = ngx_http_send_header(r);
-
-    if (rc == NGX_ERROR || rc > NGX_OK || r->header_only) {
-        return rc;
-    }
-
-    return ngx_http_output_filter(r, &out);
+    return ngx_http_conflict_capture_send(r, ctx, &out);
 }
 
 

@@ -13,6 +13,7 @@
 
 
 #include "ngx_http_conflict_conf.h"
+#include "ngx_http_conflict_capture.h"
 
 
 typedef enum {
@@ -143,6 +144,7 @@ typedef struct {
 typedef struct {
     ngx_http_request_t            *request;    /* the subrequest */
     ngx_uint_t                     status;
+    ngx_uint_t                     sent;       /* in its header */
     ngx_uint_t                     refused;    /* status before its page */
     ngx_http_upstream_t           *upstream;   /* that said so */
     ngx_str_t                      content_type;
@@ -157,12 +159,16 @@ typedef struct {
     uint64_t                       view;       /* 0: none */
     ngx_uint_t                     access;     /* access handlers run */
     void                         **loc_conf;   /* those of this location */
+    void                         **saved;      /* contexts of the modules */
+    ngx_uint_t                     buffered;   /* of the connection, before */
+    ngx_http_conflict_shown_t      shown;
     unsigned                       started:1;
     unsigned                       done:1;
     unsigned                       cached:1;   /* or older by its Age */
     unsigned                       encoded:1;
     unsigned                       json:1;
     unsigned                       too_large:1;
+    unsigned                       failed:1;   /* it could not be read */
     unsigned                       valid:1;    /* answers may show it */
     unsigned                       revalidate:1;
 } ngx_http_conflict_latest_t;
@@ -234,6 +240,8 @@ struct ngx_http_conflict_ctx_s {
     ngx_http_conflict_latest_t     latest;
     ngx_http_conflict_merge_t      merge;
     ngx_http_conflict_response_t  *response;   /* NULL: not looked into */
+    ngx_http_conflict_own_t        own;
+    ngx_http_conflict_original_t   original;
 
     ngx_uint_t                     method;     /* of the client's request */
     ngx_str_t                      method_name;
@@ -437,16 +445,6 @@ void ngx_http_conflict_latest_restore(ngx_http_conflict_ctx_t *ctx);
  * this does, so that nobody sees a body that a GET would not show.
  */
 ngx_int_t ngx_http_conflict_latest_access(ngx_http_request_t *r);
-
-/* latest.c */
-
-/* The GET has ended; nginx wakes the main request. */
-ngx_int_t ngx_http_conflict_latest_done(ngx_http_request_t *r, void *data,
-    ngx_int_t rc);
-ngx_int_t ngx_http_conflict_latest_header(ngx_http_request_t *r,
-    ngx_http_conflict_ctx_t *ctx);
-ngx_int_t ngx_http_conflict_latest_body(ngx_http_request_t *r,
-    ngx_http_conflict_ctx_t *ctx, ngx_chain_t *in);
 
 /* seen.c */
 

@@ -192,6 +192,7 @@ ngx_http_conflict_answer_headers(ngx_http_request_t *r,
 ngx_uint_t
 ngx_http_conflict_answer_status(ngx_http_conflict_ctx_t *ctx)
 {
+    ngx_str_t                    text;
     ngx_http_conflict_latest_t  *latest;
 
     latest = &ctx->latest;
@@ -204,7 +205,8 @@ ngx_http_conflict_answer_status(ngx_http_conflict_ctx_t *ctx)
     case NGX_HTTP_CONFLICT_LATEST:
         /* a replay is known to be done, even where its result is not */
         return (latest->status == NGX_HTTP_OK && latest->len
-                && !latest->too_large && !latest->encoded)
+                && !latest->too_large && !latest->encoded
+                && ngx_http_conflict_latest_shown(ctx, &text) == NGX_OK)
                ? NGX_HTTP_OK : NGX_HTTP_NO_CONTENT;
 
     case NGX_HTTP_CONFLICT_LOCK_HELD_BY:

@@ -10,6 +10,7 @@
 #include "ngx_http_conflict_module.h"
 
 
+static ngx_uint_t ngx_http_conflict_relay_target(ngx_str_t *target);
 static ngx_int_t ngx_http_conflict_relay_challenges(ngx_http_request_t *r,
     ngx_http_conflict_latest_t *latest);
 
@@ -24,8 +25,9 @@ ngx_http_conflict_relay(ngx_http_request_t *r,
 
     latest = &ctx->latest;
 
-    text.data = latest->data;
-    text.len = latest->len;
+    if (ngx_http_conflict_latest_shown(ctx, &text) != NGX_OK) {
+        text.len = 0;
+    }
 
     r->headers_out.status = ngx_http_conflict_answer_status(ctx);
 
@@ -38,18 +40,18 @@ ngx_http_conflict_relay(ngx_http_request_t *r,
     } else if (r->headers_out.status == NGX_HTTP_OK) {
 
         if (latest->json && !latest->encoded && !latest->too_large) {
-            row = text;
-            ngx_http_conflict_row(ctx->conf, &row);
+            ngx_http_conflict_latest_row(ctx, &row);
 
             if (row.len) {
                 ngx_http_conflict_keep_answered(ctx, &row);
             }
         }
 
-        if (ngx_http_conflict_add_header(r, "Content-Location",
-                                         (char *) r->unparsed_uri.data,
-                                         r->unparsed_uri.len)
-            != NGX_OK)
+        if (ngx_http_conflict_relay_target(&r->unparsed_uri)
+            && ngx_http_conflict_add_header(r, "Content-Location",
+                                            (char *) r->unparsed_uri.data,
+                                            r->unparsed_uri.len)
+               != NGX_OK)
         {
             return NGX_ERROR;
         }
@@ -75,7 +77,7 @@ ngx_http_conflict_relay(ngx_http_request_t *r,
         return NGX_ERROR;
     }
 
-    if (latest->len == 0 || latest->too_large || latest->encoded
+    if (text.len == 0 || latest->too_large || latest->encoded
         || r->headers_out.status == NGX_HTTP_NO_CONTENT)
     {
         r->headers_out.content_length_n = 0;
@@ -83,8 +85,11 @@ ngx_http_conflict_relay(ngx_http_request_t *r,
 
     } else {
         r->headers_out.content_length_n = text.len;
-        r->headers_out.content_type = latest->content_type;
-        r->headers_out.content_type_len = latest->content_type.len;
+        r->headers_out.content_type
+                               = ngx_http_conflict_latest_unfiltered(ctx)
+                                 ? latest->content_type
+                                 : latest->shown.content_type;
+        r->headers_out.content_type_len = r->headers_out.content_type.len;
         r->headers_out.content_type_lowcase = NULL;
     }
 
@@ -103,6 +108,39 @@ ngx_http_conflict_relay(ngx_http_request_t *r,
     out->next = NULL;
 
     return NGX_OK;
+}
+
+
+/*
+ * The target as the client has sent it, where it is one that a field may
+ * have: not of another host, no fragment, and no byte that must be encoded
+ * (RFC 3986).
+ */
+
+static ngx_uint_t
+ngx_http_conflict_relay_target(ngx_str_t *target)
+{
+    size_t  i;
+    u_char  ch;
+
+    if (target->len == 0 || target->data[0] != '/'
+        || (target->len > 1 && target->data[1] == '/'))
+    {
+        return 0;
+    }
+
+    for (i = 0; i < target->len; i++) {
+        ch = target->data[i];
+
+        if (ch <= ' ' || ch >= 0x7f
+            || ngx_strlchr((u_char *) "\"#<>\\^`{|}",
+                           (u_char *) "\"#<>\\^`{|}" + 10, ch))
+        {
+            return 0;
+        }
+    }
+
+    return 1;
 }
 
 

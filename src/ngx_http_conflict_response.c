@@ -262,17 +262,12 @@ ngx_http_conflict_response_read(ngx_http_request_t *r,
     ngx_http_conflict_ctx_t *ctx, ngx_buf_t *b)
 {
     off_t    pos;
+    size_t   n;
     u_char  *block;
-    ssize_t  n;
 
     if (ngx_buf_in_memory(b)) {
         ngx_http_conflict_response_feed(ctx, b->pos, b->last - b->pos);
         return NGX_OK;
-    }
-
-    if (b->file->directio) {
-        /* it can be read only in aligned blocks */
-        ctx->response->failed = 1;
     }
 
     if (ctx->response->failed) {
@@ -287,12 +282,12 @@ ngx_http_conflict_response_read(ngx_http_request_t *r,
     for (pos = b->file_pos; pos < b->file_last && !ctx->response->failed;
          pos += n)
     {
-        n = ngx_read_file(b->file, block,
-                          (size_t) ngx_min(b->file_last - pos,
-                                           NGX_HTTP_CONFLICT_BLOCK),
-                          pos);
-        if (n <= 0) {
-            return NGX_ERROR;
+        n = (size_t) ngx_min(b->file_last - pos, NGX_HTTP_CONFLICT_BLOCK);
+
+        if (ngx_http_conflict_file_read(b->file, block, n, pos) != NGX_OK) {
+            /* nginx will find that out itself */
+            ctx->response->failed = 1;
+            break;
         }
 
         ngx_http_conflict_response_feed(ctx, block, n);

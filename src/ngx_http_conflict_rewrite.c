@@ -19,6 +19,7 @@ static ngx_int_t ngx_http_conflict_body_keep(ngx_http_request_t *r,
     ngx_chain_t ***out, ngx_buf_t *b, off_t from, off_t to);
 static ngx_int_t ngx_http_conflict_body_file(ngx_http_request_t *r,
     ngx_str_t *text);
+static void ngx_http_conflict_body_save(ngx_http_request_t *r);
 static ngx_int_t ngx_http_conflict_body_resize(ngx_http_request_t *r,
     off_t n);
 static void ngx_http_conflict_body_variables(ngx_http_request_t *r);
@@ -39,6 +40,8 @@ ngx_http_conflict_body_cut(ngx_http_request_t *r, off_t start, off_t end)
     if (r->request_body_in_file_only && r->request_body->temp_file) {
         return ngx_http_conflict_body_cut_file(r, start, end);
     }
+
+    ngx_http_conflict_body_save(r);
 
     pos = 0;
     last = &out;
@@ -179,6 +182,8 @@ ngx_http_conflict_body_replace(ngx_http_request_t *r, ngx_str_t *text)
         return ngx_http_conflict_body_resize(r, (off_t) text->len - size);
     }
 
+    ngx_http_conflict_body_save(r);
+
     cl = ngx_alloc_chain_link(r->pool);
     if (cl == NULL) {
         return NGX_ERROR;
@@ -266,6 +271,57 @@ ngx_http_conflict_body_resize(ngx_http_request_t *r, off_t n)
     ngx_http_conflict_body_variables(r);
 
     return NGX_OK;
+}
+
+
+/* the buffers of before, of which nothing is changed, once */
+
+static void
+ngx_http_conflict_body_save(ngx_http_request_t *r)
+{
+    ngx_http_conflict_ctx_t       *ctx;
+    ngx_http_conflict_original_t  *original;
+
+    ctx = ngx_http_get_module_ctx(r, ngx_http_conflict_module);
+    original = &ctx->original;
+
+    if (original->bufs) {
+        return;
+    }
+
+    original->bufs = r->request_body->bufs;
+    original->length = r->headers_in.content_length_n;
+
+    if (r->headers_in.content_length) {
+        original->content_length = r->headers_in.content_length->value;
+    }
+}
+
+
+void
+ngx_http_conflict_body_restore(ngx_http_request_t *r,
+    ngx_http_conflict_ctx_t *ctx)
+{
+    ngx_http_conflict_original_t  *original;
+
+    original = &ctx->original;
+
+    if (original->hidden) {
+        r->headers_in.headers = original->headers;
+    }
+
+    if (original->bufs == NULL) {
+        return;
+    }
+
+    r->request_body->bufs = original->bufs;
+    r->headers_in.content_length_n = original->length;
+
+    if (r->headers_in.content_length) {
+        r->headers_in.content_length->value = original->content_length;
+    }
+
+    ngx_http_conflict_body_variables(r);
 }
 
 

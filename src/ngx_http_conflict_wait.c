@@ -107,6 +107,11 @@ ngx_http_conflict_resume(ngx_http_request_t *r)
 {
     ngx_connection_t  *c;
 
+    if (r->post_action) {
+        /* it was given up, and another goes on in its place */
+        return;
+    }
+
     c = r->connection;
 
     ngx_http_set_log_request(c->log, r);

@@ -293,3 +293,217 @@ for my $path ('/plain/1', '/plain/busy/1') {
     is(PUT($path, { n => 2, base_version => $v })->{status}, 204,
        'others are not kept out');
 }
+
+
+=== post_action: another request, when the first is over
+--- http_config
+    log_format seen '$request_method $status $conflict_outcome $conflict_version';
+--- config
+    access_log logs/seen.log seen;
+    location / {
+        conflict version;
+        conflict_quarantine 200ms;
+        conflict_wait 10ms;
+        post_action /after;
+        proxy_pass http://api;
+    }
+    location /strip/ {
+        conflict version;
+        conflict_strip_base on;
+        post_action @after;
+        proxy_pass http://api/plain/;
+    }
+    location /merge/ {
+        conflict merge;
+        post_action /after;
+        proxy_pass http://api/plain/;
+    }
+    location = /after {
+        conflict version;
+        proxy_set_header X-Up-Write status=200;
+        proxy_pass http://api/plain/hook;
+    }
+    location @after {
+        proxy_set_header X-Up-Write status=200;
+        proxy_pass http://api;
+    }
+--- steps
+our $n = 0;
+
+# what the last one was, once it has come
+
+sub hook {
+    my ($path) = @_;
+
+    until_true {
+        scalar(grep { $_->{target} eq $path && $_->{method} ne 'GET' } seen())
+        > ($path =~ /hook/ ? $n : 1)
+    };
+
+    $n++ if $path =~ /hook/;
+
+    return (grep { $_->{target} eq $path } seen())[-1];
+}
+
+sub logged {
+    my ($n) = @_;
+
+    until_true {
+        my @lines = split /\n/, slurp(servroot() . '/logs/seen.log');
+        @lines >= $n
+    };
+
+    return (split /\n/, slurp(servroot() . '/logs/seen.log'))[$n - 1];
+}
+
+truncate(servroot() . '/logs/seen.log', 0);
+set_doc('/plain/1', { n => 1 });
+
+my $r = PUT('/plain/1', { n => 2 });
+my $v = version($r);
+
+is($r->{status}, 204, 'a write');
+is(hook('/plain/hook')->{method}, 'PUT', 'and then another request');
+# nginx has the status of the last one
+
+is(logged(1), "PUT 200 passed $v", 'the line of the first');
+
+for my $status (400, 404, 500) {
+    $r = PUT('/plain/1', { n => 3 }, "X-Up-Write: status=$status");
+    is($r->{status}, $status, "$status: the answer");
+    is(hook('/plain/hook')->{body}, '{"n":3}', 'the other');
+}
+
+is(logged(2), "PUT 200 passed $v", 'the line of a refusal');
+
+# its lease does not wait for what comes afterwards
+
+until_true { PUT('/plain/1', { n => 4 })->{status} == 204 };
+$r = PUT('/plain/1', { n => 4, base_version => 7 });
+is($r->{status}, 409, 'a stale write');
+like(hook('/plain/hook')->{body}, qr/base_version/, 'the other is not');
+
+# as the client has sent it
+
+$v = version(GET('/merge/1'));
+$r = PUT('/merge/1', { n => 5, base_version => $v + 0 }, qq(If-Match: "$v"));
+is($r->{status}, 204, 'a write that is merged');
+
+my $hook = hook('/plain/hook');
+until_true { ($hook = (grep { $_->{target} eq '/plain/hook' } seen())[-1])
+             ->{body} =~ /"n":5/ };
+
+is($hook->{body}, qq({"base_version":$v,"n":5}), 'its body');
+is({ map { @$_ } @{ $hook->{headers} } }->{'if-match'}, qq("$v"),
+   'its condition');
+
+set_doc('/plain/9', { n => 1 });
+$v = version(GET('/strip/9'));
+$r = PUT('/strip/9', { n => 6, base_version => $v + 0 });
+is($r->{status}, 204, 'the base is cut out of what is written');
+is((journal())[-1]{body}, '{"n":6}', 'so');
+$hook = until_true { (grep { $_->{target} eq '/strip/9' } seen())[-1] };
+is($hook->{body}, qq({"base_version":$v,"n":6}), 'but not here');
+is(GET('/ping')->{status}, 200, 'the worker lives');
+
+
+=== error pages on error pages, of a guarded location and back to it
+--- http_config
+    log_format seen '$request_method $status $conflict_outcome';
+--- config
+    access_log logs/seen.log seen;
+    recursive_error_pages on;
+    proxy_intercept_errors on;
+    location / {
+        conflict version;
+        error_page 422 /plain/page;
+        error_page 409 =200 /nothing/a;
+        proxy_pass http://api;
+    }
+    location /nothing/ {
+        conflict version;
+        error_page 404 @last;
+        root $TEST_NGINX_SERVER_ROOT/html;
+    }
+    location @last {
+        return 410 '{"last":1}';
+    }
+--- allow: No such file
+--- steps
+set_doc('/plain/1', { n => 1 });
+set_doc('/plain/page', { a => 'page' });
+truncate(servroot() . '/logs/seen.log', 0);
+
+my $v = version(GET('/plain/1'));
+my $body = { n => 'mine', base_version => $v };
+
+my $r = PUT('/plain/1', $body, 'X-Up-Write: status=422');
+is($r->{status}, 422, 'a page of a guarded location');
+is(json($r)->{a}, 'page', 'shown');
+like(header($r, 'Conflict') // '', qr/^(passed|$)/, 'with one outcome');
+
+$r = PUT('/plain/1', $body, 'X-Up-Write: status=409');
+is($r->{status}, 404, 'a page of a page');
+is(json($r)->{last}, 1, 'the last of them');
+
+is(version(GET('/plain/1')), $v, 'nothing was written');
+is(PUT('/plain/1', $body)->{status}, 204, 'nobody is kept out');
+
+
+=== try_files, mirror and auth_request beside a guarded write
+--- config
+    location / {
+        conflict version;
+        mirror /copy;
+        auth_request /check;
+        proxy_pass http://api;
+    }
+    location /try/ {
+        conflict version;
+        try_files /none @api;
+    }
+    location @api {
+        rewrite ^/try(/.*) $1 break;
+        proxy_pass http://api;
+    }
+    location = /copy {
+        internal;
+        conflict version;
+        proxy_set_header X-Up-Write status=200;
+        proxy_pass http://api/copy;
+    }
+    location = /check {
+        internal;
+        conflict version;
+        proxy_method GET;
+        proxy_pass_request_body off;
+        proxy_set_header Content-Length "";
+        proxy_set_header X-Up-Read status=200;
+        proxy_pass http://api/check;
+    }
+--- steps
+set_doc('/plain/1', { n => 1 });
+
+my $v = version(GET('/plain/1'));
+my $r = PUT('/plain/1', { n => 2, base_version => $v });
+
+is($r->{status}, 204, 'a write');
+like(header($r, 'Conflict'), qr/^passed;version=/, 'which passes once');
+until_true { grep { $_->{target} =~ /copy/ && $_->{method} eq 'PUT' } seen() };
+is(scalar(journal()), 1, 'once');
+
+my $before = grep { $_->{target} =~ /copy/ && $_->{method} eq 'PUT' } seen();
+
+$r = PUT('/plain/1', { n => 3, base_version => $v });
+is($r->{status}, 409, 'a stale one');
+is(json($r)->{server_version}{n}, 2, 'with the latest body');
+is(scalar(grep { $_->{target} =~ /copy/ && $_->{method} eq 'PUT' } seen()),
+   $before, 'is not copied');
+
+set_doc('/plain/2', { n => 2 });
+$v = version(GET('/try/plain/2'));
+$r = PUT('/try/plain/2', { n => 3, base_version => $v });
+is($r->{status}, 204, 'where there is no file');
+$r = PUT('/try/plain/2', { n => 4, base_version => $v });
+is($r->{status}, 409, 'a stale one');
+is(json($r)->{server_version}{n}, 3, 'with the latest body');

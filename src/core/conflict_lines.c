@@ -313,7 +313,7 @@ conflict_lines_write(const conflict_lines_t *lines,
         }
 
         line = &lines->lines[n];
-        conflict_out_escaped(out, line->data, line->len);
+        conflict_out_quoted(out, line->data, line->len);
 
         if (line->data[line->len - 1] != '\n'
             && i + CONFLICT_LINES_NUMBER < len)

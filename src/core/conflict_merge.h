@@ -66,6 +66,8 @@ typedef struct {
     unsigned                       stale;    /* 0: only "server" counts */
     unsigned                       reveal;   /* the base is the client's, too:
                                                 clashes may show it */
+    unsigned                       filtered; /* clashes show neither the base
+                                                nor the server's value */
     uint64_t                       seed;     /* of hashes, not to be guessed */
 } conflict_merge_t;
 

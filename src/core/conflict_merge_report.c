@@ -144,14 +144,18 @@ conflict_merge_clash(conflict_walk_t *walk, conflict_rule_e rule,
     conflict_out_text(out, conflict_rule_name(rule));
     conflict_out_text(out, "\"");
 
-    if (walk->in->stale && walk->in->reveal
-        && conflict_value_within(trio->base, trio->server))
-    {
-        /* what was hidden from him since he may not see any more */
-        conflict_merge_add_value(out, "base", trio->base);
+    if (!walk->in->filtered) {
+
+        if (walk->in->stale && walk->in->reveal
+            && conflict_value_within(trio->base, trio->server))
+        {
+            /* what was hidden from him since he may not see any more */
+            conflict_merge_add_value(out, "base", trio->base);
+        }
+
+        conflict_merge_add_value(out, "server", trio->server);
     }
 
-    conflict_merge_add_value(out, "server", trio->server);
     conflict_merge_add_value(out, "client", trio->client);
     conflict_out_text(out, "}");
 }
@@ -161,7 +165,7 @@ static void
 conflict_merge_add_value(conflict_out_t *out, const char *name,
     conflict_value_t value)
 {
-    size_t                len;
+    size_t                len, size;
     const unsigned char  *text;
 
     if (value.tree == NULL) {
@@ -170,8 +174,14 @@ conflict_merge_add_value(conflict_out_t *out, const char *name,
 
     text = conflict_value_text(value, &len);
 
-    if (len > CONFLICT_MERGE_CLASHES
-        || out->len > CONFLICT_MERGE_CLASHES - len)
+    if (len > CONFLICT_MERGE_CLASHES) {
+        return;
+    }
+
+    size = conflict_text_defuse(NULL, text, len);
+
+    if (size > CONFLICT_MERGE_CLASHES
+        || out->len > CONFLICT_MERGE_CLASHES - size)
     {
         return;
     }
@@ -179,5 +189,5 @@ conflict_merge_add_value(conflict_out_t *out, const char *name,
     conflict_out_text(out, ",\"");
     conflict_out_text(out, name);
     conflict_out_text(out, "\":");
-    conflict_out_add(out, text, len);
+    conflict_out_value(out, text, len);
 }

@@ -65,6 +65,36 @@ conflict_out_escaped(conflict_out_t *out, const unsigned char *data,
 
 
 void
+conflict_out_quoted(conflict_out_t *out, const unsigned char *data, size_t len)
+{
+    size_t          size;
+    unsigned char  *p;
+
+    size = conflict_text_quote(NULL, data, len);
+    p = conflict_out_room(out, size);
+
+    if (p && size) {
+        out->len += conflict_text_quote(p, data, len);
+    }
+}
+
+
+void
+conflict_out_value(conflict_out_t *out, const unsigned char *data, size_t len)
+{
+    size_t          size;
+    unsigned char  *p;
+
+    size = conflict_text_defuse(NULL, data, len);
+    p = conflict_out_room(out, size);
+
+    if (p && size) {
+        out->len += conflict_text_defuse(p, data, len);
+    }
+}
+
+
+void
 conflict_out_free(conflict_out_t *out)
 {
     free(out->data);

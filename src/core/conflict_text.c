@@ -21,7 +21,11 @@
 #define CONFLICT_TEXT_BLOCK  256
 
 
+static size_t conflict_text_write(unsigned char *dst,
+    const unsigned char *src, size_t len, int shown);
 static size_t conflict_text_control(unsigned char *dst, unsigned char ch);
+static int conflict_text_markup(unsigned char ch);
+static int conflict_text_line(const unsigned char *p);
 static size_t conflict_text_unescape(unsigned char *dst,
     const unsigned char **p);
 
@@ -190,6 +194,21 @@ conflict_text_encode(unsigned char *dst, unsigned rune)
 size_t
 conflict_text_escape(unsigned char *dst, const unsigned char *src, size_t len)
 {
+    return conflict_text_write(dst, src, len, 1);
+}
+
+
+size_t
+conflict_text_quote(unsigned char *dst, const unsigned char *src, size_t len)
+{
+    return conflict_text_write(dst, src, len, 0);
+}
+
+
+static size_t
+conflict_text_write(unsigned char *dst, const unsigned char *src, size_t len,
+    int shown)
+{
     size_t                 n, size;
     unsigned char          out[6];
     const unsigned char   *p, *last;
@@ -214,6 +233,11 @@ conflict_text_escape(unsigned char *dst, const unsigned char *src, size_t len)
                 size = conflict_text_control(out, p[1]);
                 p += 2;
 
+            } else if (shown && size == 3 && conflict_text_line(p)) {
+                memcpy(out, (p[2] == 0xa8) ? "\\u2028" : "\\u2029", 6);
+                size = 6;
+                p += 3;
+
             } else {
                 memcpy(out, p, size);
                 p += size;
@@ -224,7 +248,9 @@ conflict_text_escape(unsigned char *dst, const unsigned char *src, size_t len)
             out[1] = *p++;
             size = 2;
 
-        } else if (*p < 0x20 || *p == 0x7f) {
+        } else if (*p < 0x20 || *p == 0x7f
+                   || (shown && conflict_text_markup(*p)))
+        {
             size = conflict_text_control(out, *p++);
 
         } else {
@@ -240,6 +266,66 @@ conflict_text_escape(unsigned char *dst, const unsigned char *src, size_t len)
     }
 
     return n;
+}
+
+
+size_t
+conflict_text_defuse(unsigned char *dst, const unsigned char *src, size_t len)
+{
+    size_t                n;
+    const unsigned char  *p, *last;
+
+    n = 0;
+    last = src + len;
+
+    for (p = src; p < last; p++) {
+
+        if (conflict_text_markup(*p)) {
+
+            if (dst) {
+                (void) conflict_text_control(dst + n, *p);
+            }
+
+            n += 6;
+
+        } else if (last - p >= 3 && conflict_text_line(p)) {
+
+            if (dst) {
+                memcpy(dst + n, (p[2] == 0xa8) ? "\\u2028" : "\\u2029", 6);
+            }
+
+            n += 6;
+            p += 2;
+
+        } else {
+
+            if (dst) {
+                dst[n] = *p;
+            }
+
+            n++;
+        }
+    }
+
+    return n;
+}
+
+
+/* what begins a tag, a directive of SSI, or an entity */
+
+static int
+conflict_text_markup(unsigned char ch)
+{
+    return ch == '<' || ch == '>' || ch == '&';
+}
+
+
+/* U+2028 and U+2029, which end a line of older JavaScript; 3 bytes */
+
+static int
+conflict_text_line(const unsigned char *p)
+{
+    return p[0] == 0xe2 && p[1] == 0x80 && (p[2] & 0xfe) == 0xa8;
 }
 
 

@@ -44,10 +44,24 @@ size_t conflict_text_rune(const unsigned char *p, const unsigned char *last,
 size_t conflict_text_encode(unsigned char *dst, unsigned rune);
 
 /*
- * Writes "src" as the inside of a JSON string; bytes that are not UTF-8 are
- * replaced by U+FFFD.  Returns the length; "dst" may be NULL to learn it.
+ * Writes "src" as the inside of a JSON string, in which nothing is markup;
+ * bytes that are not UTF-8 are replaced by U+FFFD.  Returns the length, at
+ * most 6 times "len"; "dst" may be NULL to learn it.
  */
 size_t conflict_text_escape(unsigned char *dst, const unsigned char *src,
+    size_t len);
+
+/*
+ * The same for a document that goes to the upstream: markup stays.
+ */
+size_t conflict_text_quote(unsigned char *dst, const unsigned char *src,
+    size_t len);
+
+/*
+ * conflict_text_escape() of a JSON value that was checked: only what might be
+ * markup is escaped, which is within its strings.
+ */
+size_t conflict_text_defuse(unsigned char *dst, const unsigned char *src,
     size_t len);
 
 /*

@@ -10,6 +10,9 @@
 #include "ngx_http_conflict_history.h"
 
 
+static ngx_uint_t ngx_http_conflict_history_known(ngx_http_conflict_op_t *op,
+    ngx_http_conflict_history_t *history, ngx_http_conflict_album_t *album,
+    ngx_http_conflict_row_t *row);
 static ngx_uint_t ngx_http_conflict_history_shows(
     ngx_http_conflict_body_row_t *r, uint64_t view);
 static void ngx_http_conflict_history_show(ngx_http_conflict_body_row_t *r,
@@ -20,69 +23,24 @@ ngx_int_t
 ngx_http_conflict_shm_keep(ngx_http_conflict_op_t *op,
     ngx_http_conflict_row_t *row)
 {
-    uint64_t                       hash[2], fingerprint;
-    ngx_uint_t                     certain;
+    uint64_t                       hash[2];
+    ngx_http_conflict_row_t        fresh;
     ngx_http_conflict_album_t     *album;
     ngx_http_conflict_history_t   *history;
-    ngx_http_conflict_body_row_t  *r, *old, *next, *same;
+    ngx_http_conflict_body_row_t  *r, *old;
 
     history = ngx_http_conflict_history_lock(op, hash);
     if (history == NULL) {
         return NGX_OK;
     }
 
-    same = NULL;
-    fingerprint = row->fingerprint;
-    certain = row->certain;
+    fresh = *row;
 
     album = ngx_http_conflict_history_find(op, history, hash);
 
-    for (r = album ? album->rows : NULL; r; r = next) {
-        next = r->next;
-
-        if (r->version != row->version) {
-            continue;
-        }
-
-        if (!ngx_http_conflict_history_shows(r, row->view)) {
-
-            if (r->shown == row->shown && r->len == row->body.len
-                && ngx_memcmp(ngx_http_conflict_row_body(r), row->body.data,
-                              r->len)
-                   == 0)
-            {
-                same = r;
-            }
-
-            continue;
-        }
-
-        if (fingerprint) {
-            r->fingerprint = fingerprint;
-            r->certain = certain;
-        }
-
-        if (r->shown || !row->shown) {
-            ngx_http_conflict_history_touch(history, r);
-            ngx_http_conflict_history_unlock(op, history);
-            return NGX_OK;
-        }
-
-        fingerprint = r->fingerprint;
-        certain = r->certain;
-
-        ngx_http_conflict_history_remove(op, history, r);
-    }
-
-    if (same) {
-
-        if (fingerprint) {
-            same->fingerprint = fingerprint;
-            same->certain = certain;
-        }
-
-        ngx_http_conflict_history_show(same, row->view);
-        ngx_http_conflict_history_touch(history, same);
+    if (album
+        && ngx_http_conflict_history_known(op, history, album, &fresh))
+    {
         ngx_http_conflict_history_unlock(op, history);
         return NGX_OK;
     }
@@ -106,8 +64,8 @@ ngx_http_conflict_shm_keep(ngx_http_conflict_op_t *op,
 
     r->album = album;
     r->version = row->version;
-    r->fingerprint = fingerprint;
-    r->certain = certain;
+    r->fingerprint = fresh.fingerprint;
+    r->certain = fresh.certain;
     r->shown = row->shown;
     r->views[0] = row->view;
     r->n_views = 1;
@@ -134,6 +92,74 @@ ngx_http_conflict_shm_keep(ngx_http_conflict_op_t *op,
     ngx_http_conflict_history_unlock(op, history);
 
     return NGX_OK;
+}
+
+
+/*
+ * 1: the view has its body of this version already, or the body is there for
+ * others and is noted to be of this view as well.  What was not shown gives
+ * way, and leaves to "row" which write it was made by.
+ */
+
+static ngx_uint_t
+ngx_http_conflict_history_known(ngx_http_conflict_op_t *op,
+    ngx_http_conflict_history_t *history, ngx_http_conflict_album_t *album,
+    ngx_http_conflict_row_t *row)
+{
+    ngx_http_conflict_body_row_t  *r, *next, *same;
+
+    same = NULL;
+
+    for (r = album->rows; r; r = next) {
+        next = r->next;
+
+        if (r->version != row->version) {
+            continue;
+        }
+
+        if (!ngx_http_conflict_history_shows(r, row->view)) {
+
+            if (r->shown == row->shown && r->len == row->body.len
+                && ngx_memcmp(ngx_http_conflict_row_body(r), row->body.data,
+                              r->len)
+                   == 0)
+            {
+                same = r;
+            }
+
+            continue;
+        }
+
+        if (row->fingerprint) {
+            r->fingerprint = row->fingerprint;
+            r->certain = row->certain;
+        }
+
+        if (r->shown || !row->shown) {
+            ngx_http_conflict_history_touch(history, r);
+            return 1;
+        }
+
+        row->fingerprint = r->fingerprint;
+        row->certain = r->certain;
+
+        /* the album may go with its last row */
+        ngx_http_conflict_history_remove(op, history, r);
+    }
+
+    if (same == NULL) {
+        return 0;
+    }
+
+    if (row->fingerprint) {
+        same->fingerprint = row->fingerprint;
+        same->certain = row->certain;
+    }
+
+    ngx_http_conflict_history_show(same, row->view);
+    ngx_http_conflict_history_touch(history, same);
+
+    return 1;
 }
 
 

@@ -323,7 +323,11 @@ test_escape(void **state)
         { "\xc3", "\\ufffd" },
         { "\xed\xa0\x80", "\\ufffd\\ufffd\\ufffd" },
         { "\xf0\x9f\x98\x80", "\xf0\x9f\x98\x80" },
-        { "\xf4\x90\x80\x80", "\\ufffd\\ufffd\\ufffd\\ufffd" }
+        { "\xf4\x90\x80\x80", "\\ufffd\\ufffd\\ufffd\\ufffd" },
+        { "<!--#&-->", "\\u003c!--#\\u0026--\\u003e" },
+        { "\xe2\x80\xa7\xe2\x80\xa8\xe2\x80\xa9\xe2\x80\xaa",
+          "\xe2\x80\xa7\\u2028\\u2029\xe2\x80\xaa" },
+        { "\xe2\x80", "\\ufffd\\ufffd" }
     };
 
     (void) state;
@@ -337,6 +341,35 @@ test_escape(void **state)
                                         strlen(cases[i].in)), n);
         assert_memory_equal(out, cases[i].out, n);
     }
+}
+
+
+/* of documents: what is sent on keeps its markup, what is shown does not */
+
+static void
+test_escape_markup(void **state)
+{
+    unsigned char  out[64];
+    size_t         n;
+
+    static const char  text[] = "\"<\xe2\x80\xa8";
+    static const char  value[] = "{\"<a>\":[\"\xe2\x80\xa9&\",\"\xe2\x80\"]}";
+    static const char  safe[] = "{\"\\u003ca\\u003e\":"
+                                "[\"\\u2029\\u0026\",\"\xe2\x80\"]}";
+
+    (void) state;
+
+    n = conflict_text_quote(out, (const unsigned char *) text,
+                            sizeof(text) - 1);
+    assert_int_equal(n, sizeof(text));
+    assert_memory_equal(out, "\\\"<\xe2\x80\xa8", n);
+
+    n = conflict_text_defuse(NULL, (const unsigned char *) value,
+                             sizeof(value) - 1);
+    assert_int_equal(n, sizeof(safe) - 1);
+    assert_int_equal(conflict_text_defuse(out, (const unsigned char *) value,
+                                          sizeof(value) - 1), n);
+    assert_memory_equal(out, safe, n);
 }
 
 
@@ -553,6 +586,7 @@ main(void)
         cmocka_unit_test(test_plain),
         cmocka_unit_test(test_escape),
         cmocka_unit_test(test_escapes),
+        cmocka_unit_test(test_escape_markup),
         cmocka_unit_test(test_jansson)
     };
 

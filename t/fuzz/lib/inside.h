@@ -50,19 +50,25 @@ static ngx_module_t  fuzz_module = {
 
 /* what the build makes for a module of its own */
 
+extern ngx_module_t  ngx_http_conflict_capture_filter_module;
+
 ngx_module_t  *ngx_modules[] = {
     &ngx_http_conflict_module,
+    &ngx_http_conflict_capture_filter_module,
     &fuzz_module,
     NULL
 };
 
 char  *ngx_module_names[] = {
     "ngx_http_conflict_module",
+    "ngx_http_conflict_capture_filter_module",
     "fuzz",
     NULL
 };
 
 char  *ngx_module_order[] = {
+    "ngx_http_conflict_capture_filter_module",
+    "ngx_http_ssi_filter_module",
     NULL
 };
 

@@ -409,6 +409,8 @@ refuse(ngx_http_request_t *r, ngx_http_conflict_ctx_t *ctx, u_char *p,
     ctx->latest.status = NGX_HTTP_OK;
     ctx->latest.data = p;
     ctx->latest.len = len;
+    ctx->latest.shown.header = 1;
+    ctx->latest.shown.len = len;
     ctx->latest.version_header = ctx->base;
 
     ngx_http_conflict_op_found(ctx->op, &ctx->key, &ctx->client);

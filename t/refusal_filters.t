@@ -1,0 +1,144 @@
+# The same with filters of other authors, where they are installed.
+# On both stores.
+
+BEGIN { push @INC, 't/lib' }
+use Conflict;
+use Test::More ();
+
+# Debian's modules fit Debian's nginx, not one that was built for the tests
+
+BEGIN {
+    my $dir = '/usr/lib/nginx/modules';
+    my @more = map { "$dir/${_}_module.so" }
+               qw(ndk_http ngx_http_lua ngx_http_subs_filter);
+
+    if ($ENV{TEST_NGINX_LOAD_MODULES} eq '' || grep { ! -e } @more) {
+        Test::More::plan(skip_all => 'no such modules here');
+    }
+
+    # a filter that is loaded first runs last, but not after the module's
+
+    $ENV{TEST_NGINX_LOAD_MODULES}
+        = "@more[0, 1] $ENV{TEST_NGINX_LOAD_MODULES} $more[2]";
+}
+
+use Test::Nginx::Socket 'no_plan';
+
+Conflict::install('Test::Nginx::Socket');
+run_tests();
+
+__DATA__
+
+=== what they take out of a 200
+--- config
+    location /plain/ {
+        conflict version;
+        header_filter_by_lua_block { ngx.header.content_length = nil }
+        body_filter_by_lua_block {
+            if ngx.status == 200 and ngx.arg[1] then
+                ngx.arg[1] = ngx.re.gsub(ngx.arg[1], "SECRET-[0-9]+", "xxxx")
+            end
+        }
+        proxy_pass http://api;
+    }
+    location /late/ {
+        conflict version;
+        header_filter_by_lua_block { ngx.header.content_length = nil }
+        body_filter_by_lua_block {
+            ngx.ctx.text = (ngx.ctx.text or "") .. ngx.arg[1]
+            ngx.arg[1] = nil
+            if ngx.arg[2] then
+                ngx.arg[1] = ngx.re.gsub(ngx.ctx.text, "SECRET-[0-9]+", "xxxx")
+            end
+        }
+        proxy_pass http://api/plain/;
+    }
+    location /subs/ {
+        conflict version;
+        subs_filter_types application/json;
+        subs_filter 'SECRET-1234' 'xxxx';
+        proxy_pass http://api/plain/;
+    }
+    location /status/ {
+        conflict version;
+        header_filter_by_lua_block { ngx.status = 418 }
+        proxy_pass http://api/plain/;
+    }
+    location /fails/ {
+        conflict version;
+        body_filter_by_lua_block { error("not today") }
+        proxy_pass http://api/plain/;
+    }
+    location /refuses/ {
+        conflict version;
+        header_filter_by_lua_block { ngx.exit(403) }
+        proxy_pass http://api/plain/;
+    }
+    location /cors/ {
+        conflict version;
+        header_filter_by_lua_block {
+            ngx.header["Access-Control-Allow-Origin"] = "https://app.example"
+            ngx.header["Vary"] = "Origin"
+        }
+        proxy_pass http://api/plain/;
+    }
+--- allow: not today
+--- steps
+my $pad = 'x' x 40000;
+
+set_doc('/plain/1', { id => 1, token => 'SECRET-1234', pad => $pad });
+
+for my $path (qw(/plain/1 /late/1 /subs/1)) {
+    is(json(GET($path))->{token}, 'xxxx', "$path: a GET");
+
+    for my $accept ('*/*', 'application/problem+json') {
+        my $r = PUT($path, { base_version => 7 }, "Accept: $accept");
+
+        is($r->{status}, 409, "$accept: a stale write");
+        is(json($r)->{server_version}{token}, 'xxxx', 'shows the same');
+        is(json($r)->{server_version}{pad}, $pad, 'all of it');
+        unlike($r->{raw}, qr/SECRET/, 'and nothing else');
+        is(header($r, 'Content-Length'), length $r->{body}, 'its length');
+    }
+}
+
+# what is no body of the GET is not shown
+
+for my $path (qw(/status/1 /refuses/1)) {
+    my $r = PUT($path, { base_version => 7 });
+
+    cmp_ok($r->{status}, '!=', 0, "$path: an answer");
+    unlike($r->{raw}, qr/SECRET/, 'without the body');
+}
+
+PUT('/fails/1', { base_version => 7 });
+is(GET('/ping')->{status}, 200, 'the worker lives');
+
+my $r = PUT('/cors/1', { base_version => 7 });
+is_deeply($r->{headers}{'access-control-allow-origin'},
+          ['https://app.example'], 'a field of theirs, once');
+is_deeply($r->{headers}{vary}, ['Origin'], 'and Vary');
+
+
+=== who may not GET, by a handler that takes its time
+--- config
+    location / {
+        conflict version;
+        access_by_lua_block {
+            ngx.sleep(0.01)
+            if ngx.var.http_x_user ~= "ann" and ngx.req.get_method() == "GET"
+            then
+                return ngx.exit(403)
+            end
+        }
+        proxy_pass http://api;
+    }
+--- steps
+set_doc('/plain/1', { t => 'the secret' });
+
+my $r = PUT('/plain/1', { base_version => 7 }, 'X-User: ann');
+is(json($r)->{server_version}{t}, 'the secret', 'who may sees it');
+
+$r = PUT('/plain/1', { base_version => 7 }, 'X-User: bob');
+is($r->{status}, 409, 'who may not is told that it is stale');
+unlike($r->{raw}, qr/secret/, 'and no more');

@@ -92,7 +92,8 @@ typedef enum {
     NGX_HTTP_CONFLICT_ACT_EXTERNAL,
     NGX_HTTP_CONFLICT_ACT_LOCKED,
     NGX_HTTP_CONFLICT_ACT_LOCK_TAKEN,
-    NGX_HTTP_CONFLICT_ACT_LOCK_FORCED
+    NGX_HTTP_CONFLICT_ACT_LOCK_FORCED,
+    NGX_HTTP_CONFLICT_ACT_OVERLAPPED
 } ngx_http_conflict_action_e;
 
 
@@ -229,6 +230,8 @@ struct ngx_http_conflict_ctx_s {
     unsigned                       abandoned:1;
     unsigned                       may_see:1;  /* it was shown to him */
     unsigned                       seen_2xx:1;
+    unsigned                       carried:1;  /* out, by any 2xx */
+    unsigned                       denied:1;   /* which became a 504 */
     unsigned                       handed_on:1;    /* after a 2xx */
     unsigned                       left:1;     /* by an error page */
     unsigned                       audited:1;
@@ -442,31 +445,6 @@ ngx_int_t ngx_http_conflict_upstream_seen(ngx_http_request_t *r,
 ngx_int_t ngx_http_conflict_upstream_conf(ngx_conf_t *cf,
     ngx_http_conflict_main_conf_t *nmcf, ngx_http_conflict_loc_conf_t *nlcf);
 
-/* settle.c */
-
-/* Renews a lease, until it is settled. */
-void ngx_http_conflict_settle_start(ngx_http_conflict_ctx_t *ctx);
-
-/*
- * What became of the write, by the header that is about to be sent.  A 2xx
- * whose version is still to come with the body stays open.
- */
-void ngx_http_conflict_settle_header(ngx_http_conflict_ctx_t *ctx);
-
-/*
- * The end of a 2xx answer in which op->seen.version was looked for, and the
- * end of a request of which nothing more will be seen.
- */
-void ngx_http_conflict_settle_body(ngx_http_conflict_ctx_t *ctx);
-void ngx_http_conflict_settle_end(ngx_http_conflict_ctx_t *ctx);
-
-/*
- * Settles by what the upstream has said so far, for a request that is about
- * to be handed to another location.  NGX_OK: that is harmless, the write
- * has not happened or is done; NGX_DECLINED: it may have.
- */
-ngx_int_t ngx_http_conflict_settle_redirect(ngx_http_conflict_ctx_t *ctx);
-
 /* evaluate.c */
 
 /* As ngx_http_complex_value(), but $1 and the like stay as they are. */
@@ -491,6 +469,7 @@ uint64_t ngx_http_conflict_seed(void);
 #include "ngx_http_conflict_combine.h"
 #include "ngx_http_conflict_lock.h"
 #include "ngx_http_conflict_response.h"
+#include "ngx_http_conflict_settle.h"
 #include "ngx_http_conflict_status.h"
 
 

@@ -27,7 +27,7 @@ static conflict_check_e conflict_check_base(const conflict_precondition_t *pre,
  * out proves nothing.
  */
 
-#if (CONFLICT_BROKEN)
+#if (CONFLICT_BROKEN == 1)
 #define WAIT       CONFLICT_PASS
 #else
 #define WAIT       CONFLICT_WAIT

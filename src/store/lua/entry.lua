@@ -11,8 +11,9 @@
 --
 -- An entry is one string of words: flags, version, fence (the highest handed
 -- out), until (msec; of a free one: when it was saved), quarantine (msec),
--- token of the lease, token of the last settle, fingerprint of the last
--- write, that of the one in flight, hash of the body shown, mtime (usec),
+-- token of the lease, the last settles (each a token and what it was told),
+-- fingerprint of the last write, that of the one in flight, hash of the body
+-- shown, mtime (usec), fence of the last write that began over no other,
 -- incarnation.  The flags are digits: state, existence, twice, dated, known,
 -- overlap, certain, verdict and header of the begin.  "-" is none.
 --
@@ -96,9 +97,9 @@ local function load()
     local e = {}
     local flags, u, q, i
 
-    flags, e.v, e.f, u, q, e.w, e.z, e.l, e.p, e.b, e.m, i = string.match(
+    flags, e.v, e.f, u, q, e.w, e.z, e.l, e.p, e.b, e.m, e.c, i = string.match(
         value, '^(%d+) (%S+) (%d+) (%d+) (%d+) (%S+) (%S+) (%S+) (%S+) (%S+)'
-               .. ' (%S+) (%S+)$')
+               .. ' (%S+) (%d+) (%S+)$')
 
     local state, existence, twice, dated, known, overlap, certain, verdict,
           header = string.byte(flags, 1, 9)
@@ -150,7 +151,7 @@ end
 local function new(own)
     local e = {
         u = now, q = 0, l = '-', p = '-', b = '-', w = '-', z = '-', m = '-',
-        state = FREE, existence = MAY_EXIST, twice = 0, dated = 0, known = 0,
+        c = '0', state = FREE, existence = MAY_EXIST, twice = 0, dated = 0, known = 0,
         overlap = 0, certain = 0, verdict = 0, header = 0
     }
 
@@ -173,7 +174,8 @@ local function save(e)
          e.state .. e.existence .. e.twice .. e.dated .. e.known .. e.overlap
          .. e.certain .. e.verdict .. e.header .. ' ' .. e.v .. ' ' .. e.f
          .. ' ' .. text(e.u) .. ' ' .. e.q .. ' ' .. e.w .. ' ' .. e.z .. ' '
-         .. e.l .. ' ' .. e.p .. ' ' .. e.b .. ' ' .. e.m .. ' ' .. id,
+         .. e.l .. ' ' .. e.p .. ' ' .. e.b .. ' ' .. e.m .. ' ' .. e.c
+         .. ' ' .. id,
          'PX', text(max(ttl, e.u + e.q - now + 60000)))
 end
 

@@ -232,6 +232,7 @@ struct ngx_http_conflict_ctx_s {
     unsigned                       seen_2xx:1;
     unsigned                       carried:1;  /* out, by any 2xx */
     unsigned                       denied:1;   /* which became a 504 */
+    unsigned                       looked:1;   /* for it, before the end */
     unsigned                       handed_on:1;    /* after a 2xx */
     unsigned                       left:1;     /* by an error page */
     unsigned                       audited:1;

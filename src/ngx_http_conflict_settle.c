@@ -65,11 +65,21 @@ ngx_http_conflict_renew_handler(ngx_event_t *ev)
     /* what is not sent yet is judged by the lease when it is to be sent */
 
     if (ctx->state == NGX_HTTP_CONFLICT_ST_PASSED
-        && ngx_http_conflict_fenced(ctx)
-        && ngx_http_conflict_fence_end(ctx) != NGX_DECLINED)
+        && ngx_http_conflict_fenced(ctx))
     {
-        return;
+        if (!ctx->looked) {
+            /* an answer may have come while the worker was stopped */
+            ctx->looked = 1;
+            ngx_add_timer(ev, 1);
+            return;
+        }
+
+        if (ngx_http_conflict_fence_end(ctx) != NGX_DECLINED) {
+            return;
+        }
     }
+
+    ctx->looked = 0;
 
     /* where it fails, the lease runs out into a quarantine: that is safe */
     (void) ctx->op->store->ops->renew(ctx->op);

@@ -133,7 +133,8 @@ $(TEST_MODULE): $(B)/objs-test/Makefile
 $(BROKEN_MODULE): $(TEST_MODULE)
 	@rm -rf $(B)/objs-broken
 	@cp -rp $(B)/objs-test $(B)/objs-broken
-	@cd $(B)/objs-broken && rm -f addon/core/conflict_decide.o *.so \
+	@cd $(B)/objs-broken && rm -f addon/core/conflict_decide.o \
+			addon/src/ngx_http_conflict_fence.o *.so \
 		&& sed -i -e 's|build/objs-test|build/objs-broken|g' \
 			-e 's|FAILPOINTS=1|& -DCONFLICT_BROKEN=1|' Makefile
 	@$(MAKE) --no-print-directory -s -C $(B)/src \

@@ -214,6 +214,11 @@ conflict_text_write(unsigned char *dst, const unsigned char *src, size_t len,
     const unsigned char   *p, *last;
     conflict_text_tail_t   tail;
 
+    if (len == 0) {
+        /* "src" may be NULL */
+        return 0;
+    }
+
     n = 0;
     p = src;
     last = src + len;

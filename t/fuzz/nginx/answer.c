@@ -110,6 +110,7 @@ again(ngx_http_conflict_op_t *op, ngx_str_t *answer)
     ngx_http_conflict_redis_version(&args, op->version);
     ngx_http_conflict_redis_version(&args, op->fence);
     ngx_http_conflict_redis_hash(&args, op->body);
+    ngx_http_conflict_redis_hash(&args, op->body_view);
     ngx_http_conflict_redis_date(&args, op->mtime);
     ngx_http_conflict_redis_number(&args, op->twice + 2 * op->dated);
     ngx_http_conflict_redis_number(&args, op->existence);
@@ -251,7 +252,7 @@ LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
         words(op, &answer);
     }
 
-    ngx_http_conflict_op_free(op);
+    ngx_http_conflict_op_release(op);
     free(answer.data);
 
     return 0;

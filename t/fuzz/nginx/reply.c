@@ -197,7 +197,7 @@ done(ngx_http_conflict_op_t *op)
     }
 
     if (op->request) {
-        ngx_http_conflict_op_free(op);
+        ngx_http_conflict_op_release(op);
     }
 }
 
@@ -332,6 +332,11 @@ ask(u_char what)
 
     if (rc == NGX_AGAIN) {
         running++;
+
+        if (op->request == NULL) {
+            ngx_http_conflict_op_release(op);
+        }
+
         return;
     }
 
@@ -339,7 +344,7 @@ ask(u_char what)
         abort();
     }
 
-    ngx_http_conflict_op_free(op);
+    ngx_http_conflict_op_release(op);
 }
 
 

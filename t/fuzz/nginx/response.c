@@ -154,7 +154,7 @@ flow(ngx_http_request_t *r, ngx_str_t *out, uint64_t *version, int64_t *mtime,
         abort();
     }
 
-    ngx_http_conflict_op_free(op);
+    ngx_http_conflict_op_release(op);
 
     return rc;
 }

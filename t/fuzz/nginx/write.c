@@ -343,7 +343,7 @@ audit(ngx_http_request_t *r, ngx_http_conflict_ctx_t *ctx)
         abort();
     }
 
-    text(tree, "entity_id", &ctx->key);
+    text(tree, "entity_id", &ctx->resource);
     text(tree, "user_id", &ctx->user);
     text(tree, "client_origin", &ctx->client);
     text(tree, "method", &ctx->method_name);
@@ -428,7 +428,7 @@ refuse(ngx_http_request_t *r, ngx_http_conflict_ctx_t *ctx, u_char *p,
     /* the latest body may have what jansson cannot hold */
 
     if (tree) {
-        text(tree, "resource", &ctx->key);
+        text(tree, "resource", &ctx->resource);
 
     } else if (json_error_code(&error) != json_error_numeric_overflow
                && json_error_code(&error) != json_error_null_byte_in_key)
@@ -512,6 +512,7 @@ LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 
     ctx.key.data = b.pos;
     ctx.key.len = b.last - b.pos;
+    ctx.resource = ctx.key;
     ctx.method = r->method;
     ctx.method_name = r->method_name;
     ctx.client_time = CONFLICT_TIME_NONE;

@@ -10,6 +10,7 @@
 #include "ngx_http_conflict_module.h"
 
 
+static ngx_uint_t ngx_http_conflict_method_overridden(ngx_http_request_t *r);
 static ngx_uint_t ngx_http_conflict_method_listed(ngx_str_t *method,
     const ngx_str_t *list, ngx_uint_t n);
 
@@ -22,6 +23,14 @@ static ngx_str_t  ngx_http_conflict_method_writes[] = {
     ngx_string("DELETE"),
     ngx_string("MOVE"),
     ngx_string("COPY")
+};
+
+
+static const ngx_str_t  ngx_http_conflict_method_fields[] = {
+    ngx_string("x-http-method-override"),
+    ngx_string("x-http-method"),
+    ngx_string("x-method-override"),
+    ngx_null_string
 };
 
 
@@ -91,11 +100,42 @@ ngx_http_conflict_method(ngx_http_request_t *r,
     }
 
     if (r->method & NGX_HTTP_POST) {
-        return NGX_HTTP_CONFLICT_KIND_POST;
+        return ngx_http_conflict_method_overridden(r)
+               ? NGX_HTTP_CONFLICT_KIND_UNCHECKED
+               : NGX_HTTP_CONFLICT_KIND_POST;
     }
 
     return ngx_http_conflict_method_in(name, ngx_http_conflict_method_other)
            ? NGX_HTTP_CONFLICT_KIND_NONE : NGX_HTTP_CONFLICT_KIND_UNCHECKED;
+}
+
+
+/* many an API takes such a POST for what the field says */
+
+static ngx_uint_t
+ngx_http_conflict_method_overridden(ngx_http_request_t *r)
+{
+    ngx_uint_t        i;
+    ngx_list_part_t  *part;
+    ngx_table_elt_t  *h;
+
+    for (part = &r->headers_in.headers.part; part; part = part->next) {
+        h = part->elts;
+
+        for (i = 0; i < part->nelts; i++) {
+
+            if (ngx_http_conflict_listed(&h[i].key,
+                                         ngx_http_conflict_method_fields)
+                && !(h[i].value.len == 4
+                     && ngx_strncasecmp(h[i].value.data, (u_char *) "POST", 4)
+                        == 0))
+            {
+                return 1;
+            }
+        }
+    }
+
+    return 0;
 }
 
 

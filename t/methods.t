@@ -469,6 +469,13 @@ until_true { $r = PUT('/plain/a', { n => 0, base_version => $v });
 is($r->{status}, 409, 'but nobody knows which came last');
 is(json($r)->{server_version}{n}, 9, 'before a GET');
 
+# a POST that is to be taken for another method
+
+for my $name ('X-HTTP-Method-Override', 'X-HTTP-Method', 'X-Method-Override') {
+    is(header(http('POST', '/plain/a', body => { n => 1 },
+                   headers => ["$name: PUT"]), 'Conflict'), 'unchecked', $name);
+}
+
 for my $method ('OPTIONS', 'PROPFIND', 'REPORT', 'LOCK', 'UNLOCK', 'POST') {
     is(header(http($method, '/plain/a', body => { n => 1 }), 'Conflict'),
        undef, "$method is left alone");

@@ -35,6 +35,10 @@ class Log:
         self.answers = collections.Counter()
         self.kinds = collections.Counter()    # what clients did with success
         self.faults = collections.Counter()
+        self.attempts = {}          # by op, of those that are shown views
+        self.acknowledged = []
+        self.refused = []
+        self.landed = []            # what the upstream says of them
         self.amnesia = []           # when locks may have been forgotten
         self.over = False
 

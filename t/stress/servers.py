@@ -29,6 +29,13 @@ def wait_for(condition, what, seconds=20):
         time.sleep(0.01)
 
 
+def module(broken=''):
+    """ours, or the one that lacks the cure of this number"""
+
+    return TOP + ('/build/broken/%s' % broken if broken else '/build') \
+        + '/ngx_http_conflict_module.so'
+
+
 class Api:
     def __init__(self):
         self.port = free_port()
@@ -89,7 +96,7 @@ http {
 
         with open(self.root + '/nginx.conf', 'w') as out:
             out.write((self.HEAD + self.CONF) % {
-                'module': TOP + '/build/ngx_http_conflict_module.so',
+                'module': module(),
                 'root': self.root, 'files': self.root + self.FILES,
                 'store': store, 'api': api.port, 'port': self.port,
                 'policy': policy, 'workers': workers, **more})

@@ -103,7 +103,10 @@ class Judge:
         landed = Landed(log.landed, log.attempts, log.acknowledged,
                         log.refused)
 
-        return landed, ['\n# ' + one for one in landed.wrong]
+        return landed, [
+            '\n# %s%s' % (one, ''.join('\n#   it was sent %s' % sent
+                                       for sent in log.tries[op]))
+            for op, one in landed.wrong]
 
     def broken(self):
         """of each resource without an order, where the search was stuck"""

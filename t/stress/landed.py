@@ -33,7 +33,7 @@ class Landed:
 
     def __init__(self, landed, attempts, acknowledged=(), refused=()):
         self.attempts = attempts        # by op
-        self.wrong = []
+        self.wrong = []                 # op, what is wrong with it
         self.count = 0
         self.fields = 0
         state = {}
@@ -46,22 +46,29 @@ class Landed:
             ops[one.op] += 1
             self.count += 1
 
-            if ops[one.op] > 1 and one.seen is not None:
-                self.wrong.append('%s landed twice' % (one,))
+            if ops[one.op] > 1 and one.edits and 'n' in one.edits:
+                # one that says what is wanted may be merged once more
+                self.says(one, 'landed twice, from %s to %s' % (
+                    was['body'], state[one.path]['body']))
 
             elif one.seen is not None and not one.merged \
                     and one.seen != entry['before']:
-                self.wrong.append('%s landed on number %d, which it had not '
-                                  'seen' % (one, entry['before']))
+                self.says(one, 'landed on number %d, which it had not seen'
+                               % entry['before'])
 
             elif one.edits is not None and was:
                 self.edited(one, was, state[one.path])
 
-        self.wrong += ['%s was acknowledged and has never landed'
-                       % (attempts[op],)
-                       for op in acknowledged if not ops[op]]
-        self.wrong += ['%s was refused and has landed' % (attempts[op],)
-                       for op in refused if ops[op]]
+        for op in acknowledged:
+            if not ops[op]:
+                self.says(attempts[op], 'was acknowledged and never landed')
+
+        for op in refused:
+            if ops[op]:
+                self.says(attempts[op], 'was refused and has landed')
+
+    def says(self, one, what):
+        self.wrong.append((one.op, '%s %s' % (one, what)))
 
     def edited(self, one, was, now):
         """each edit is there, and nothing of anybody else's is gone"""
@@ -90,10 +97,10 @@ class Landed:
                 what = 'was written by somebody else since'
 
             if not good:
-                self.wrong.append('%s: %s, from %s to %s, %s' % (
-                    one, field, before, after, what))
+                self.says(one, '%s, from %s to %s, %s' % (
+                    field, before, after, what))
 
         for who in set(was['stars']) | set(now['stars']):
             if who != one.who and (was['stars'].get(who, False)
                                    != now['stars'].get(who, False)):
-                self.wrong.append('%s: a star of %s' % (one, who))
+                self.says(one, 'changed the star of %s' % who)

@@ -283,6 +283,27 @@ class Single:
         self.redis.stop()
 
 
+class Wire:
+    """a connection to a server that can go wrong; see t/lib/wire.py"""
+
+    def __init__(self, target):
+        self.port = free_port()
+        self.process = subprocess.Popen(
+            [sys.executable, TOP + '/t/lib/wire.py', str(self.port),
+             str(target)], stdin=subprocess.PIPE, stdout=subprocess.PIPE,
+            text=True)
+        self.process.stdout.readline()
+
+    def say(self, mode):
+        self.process.stdin.write(mode + '\n')
+        self.process.stdin.flush()
+        self.process.stdout.readline()
+
+    def stop(self):
+        self.process.stdin.close()
+        self.process.wait()
+
+
 class Wired(Single):
     """the same behind a wire that is cut, slow, and loses answers"""
 
@@ -293,13 +314,9 @@ class Wired(Single):
 
     def __init__(self):
         super().__init__()
-        port = free_port()
-        self.wire = subprocess.Popen(
-            [sys.executable, TOP + '/t/lib/wire.py', str(port),
-             str(self.redis.port)], stdin=subprocess.PIPE,
-            stdout=subprocess.PIPE, text=True)
-        self.wire.stdout.readline()
-        self.store = self.store.replace(str(self.redis.port), str(port))
+        self.wire = Wire(self.redis.port)
+        self.store = self.store.replace(str(self.redis.port),
+                                        str(self.wire.port))
 
     def fault(self):
         # seldom, as it keeps all writers out for a lease and a quarantine
@@ -310,9 +327,7 @@ class Wired(Single):
         what = random.choice(list(self.FAULTS))
 
         for mode in self.FAULTS[what]:
-            self.wire.stdin.write(mode + '\n')
-            self.wire.stdin.flush()
-            self.wire.stdout.readline()
+            self.wire.say(mode)
 
             if mode not in ('pass', 'break'):
                 time.sleep(random.uniform(0.2, 0.6))
@@ -320,8 +335,7 @@ class Wired(Single):
         return what
 
     def stop(self):
-        self.wire.stdin.close()
-        self.wire.wait()
+        self.wire.stop()
         super().stop()
 
 

@@ -10,9 +10,8 @@
 #include "ngx_http_conflict_module.h"
 
 
-#define NGX_HTTP_CONFLICT_LONGEST_TEXT  1024
-#define NGX_HTTP_CONFLICT_TEXTS         12
-#define NGX_HTTP_CONFLICT_COMPLAINTS    10000       /* msec between two */
+#define NGX_HTTP_CONFLICT_TEXTS       12
+#define NGX_HTTP_CONFLICT_COMPLAINTS  10000       /* msec between two */
 
 
 /* a line whose conflict is not certain yet */
@@ -20,59 +19,34 @@
 typedef struct {
     ngx_http_conflict_log_t       *log;
     ngx_http_conflict_tally_t     *tally;
+    ngx_http_conflict_action_e     action;
     ngx_str_t                      key;        /* in the same memory */
     size_t                         len;
     u_char                         line[1];
 } ngx_http_conflict_kept_t;
 
 
-static size_t ngx_http_conflict_audit_line(ngx_http_request_t *r,
-    ngx_http_conflict_ctx_t *ctx, ngx_uint_t status, ngx_uint_t longest,
-    u_char *line);
-static u_char *ngx_http_conflict_audit_text(u_char *p, const char *name,
-    ngx_str_t *text, ngx_uint_t longest);
-static u_char *ngx_http_conflict_audit_version(u_char *p, const char *name,
-    ngx_str_t *text, uint64_t version, ngx_uint_t longest);
-static u_char *ngx_http_conflict_audit_time(u_char *p, const char *name,
-    int64_t time);
-static void ngx_http_conflict_audit_keep(ngx_http_conflict_ctx_t *ctx,
-    u_char *line, size_t len);
+static u_char *ngx_http_conflict_audit_room(ngx_http_request_t *r,
+    ngx_http_conflict_ctx_t *ctx);
+static void ngx_http_conflict_audit_now(ngx_http_request_t *r,
+    ngx_http_conflict_ctx_t *ctx, ngx_uint_t status, u_char *line,
+    size_t len);
+static ngx_http_conflict_kept_t *ngx_http_conflict_audit_keep(
+    ngx_http_conflict_ctx_t *ctx, u_char *line, size_t len);
+static void ngx_http_conflict_audit_kept(ngx_http_conflict_op_t *op,
+    ngx_http_conflict_kept_t *kept);
 static void ngx_http_conflict_audit_write(ngx_http_conflict_log_t *log,
     u_char *line, size_t len);
 static void ngx_http_conflict_audit_record(ngx_http_conflict_store_t *store,
     ngx_str_t *key, u_char *line, size_t len);
-static void ngx_http_conflict_audit_entity(ngx_http_request_t *r,
-    ngx_http_conflict_ctx_t *ctx, ngx_str_t *entity);
-
-
-ngx_str_t  ngx_http_conflict_action_names[] = {
-    ngx_null_string,
-    ngx_string("conflict_lww"),
-    ngx_string("conflict_client_wins"),
-    ngx_string("conflict_server_wins"),
-    ngx_string("conflict_version"),
-    ngx_string("conflict_merge"),
-    ngx_string("conflict_busy"),
-    ngx_string("conflict_deleted"),
-    ngx_string("conflict_required"),
-    ngx_string("conflict_unchecked"),
-    ngx_string("conflict_external"),
-    ngx_string("conflict_locked"),
-    ngx_string("lock_taken"),
-    ngx_string("lock_forced")
-};
 
 
 void
 ngx_http_conflict_audit(ngx_http_request_t *r, ngx_http_conflict_ctx_t *ctx,
     ngx_uint_t status)
 {
-    size_t                         len;
-    u_char                        *line;
-    ngx_uint_t                     longest;
-    ngx_http_conflict_loc_conf_t  *nlcf;
-
-    nlcf = ctx->conf;
+    size_t   len;
+    u_char  *line;
 
     if (ctx->action == NGX_HTTP_CONFLICT_NO_ACTION || ctx->audited) {
         return;
@@ -84,27 +58,109 @@ ngx_http_conflict_audit(ngx_http_request_t *r, ngx_http_conflict_ctx_t *ctx,
         return;
     }
 
-    if (nlcf->log->file == NULL && nlcf->log->syslog == NULL
-        && nlcf->store->ops->record == NULL
-        && ngx_http_conflict_ledger == NULL)
-    {
-        return;
-    }
-
-    line = ngx_pnalloc(r->pool, NGX_HTTP_CONFLICT_TEXTS
-                                * (6 * NGX_HTTP_CONFLICT_LONGEST_TEXT + 32)
-                                + ctx->merge.fields.len);
+    line = ngx_http_conflict_audit_room(r, ctx);
     if (line == NULL) {
         return;
     }
 
-    longest = NGX_HTTP_CONFLICT_LONGEST_TEXT;
-    len = ngx_http_conflict_audit_line(r, ctx, status, longest, line);
+    len = ngx_http_conflict_audit_line(r, ctx, status,
+                                       NGX_HTTP_CONFLICT_LONGEST_TEXT, line);
 
     if (ctx->action == NGX_HTTP_CONFLICT_ACT_EXTERNAL) {
-        ngx_http_conflict_audit_keep(ctx, line, len);
+        ctx->op->data = ngx_http_conflict_audit_keep(ctx, line, len);
         return;
     }
+
+    ngx_http_conflict_audit_now(r, ctx, status, line, len);
+}
+
+
+/*
+ * Beside the line of its own that the write may have.  A store that is
+ * elsewhere tells later whether it is so.
+ */
+
+void
+ngx_http_conflict_audit_overlapped(ngx_http_conflict_ctx_t *ctx)
+{
+    size_t                       len;
+    u_char                      *line;
+    ngx_str_t                    id;
+    ngx_uint_t                   status;
+    ngx_http_request_t          *r;
+    ngx_http_conflict_op_t      *op;
+    ngx_http_conflict_action_e   action;
+
+    r = ctx->request;
+    op = ctx->op;
+
+    line = ngx_http_conflict_audit_room(r, ctx);
+    if (line == NULL) {
+        return;
+    }
+
+    status = ctx->denied ? NGX_HTTP_GATEWAY_TIME_OUT : r->headers_out.status;
+
+    id = ctx->id;
+    action = ctx->action;
+
+    ngx_str_null(&ctx->id);
+    ctx->action = NGX_HTTP_CONFLICT_ACT_OVERLAPPED;
+
+    if (ngx_http_conflict_audit_id(ctx) == NGX_OK) {
+        len = ngx_http_conflict_audit_line(r, ctx, status,
+                                           NGX_HTTP_CONFLICT_LONGEST_TEXT,
+                                           line);
+
+        if (op->lost) {
+            ngx_http_conflict_audit_now(r, ctx, status, line, len);
+            ngx_http_conflict_count_later(op->store,
+                                          ngx_http_conflict_count_route(ctx),
+                                          ctx->action);
+
+        } else {
+            op->line = ngx_http_conflict_audit_keep(ctx, line, len);
+            op->told = ngx_http_conflict_audit_told;
+        }
+    }
+
+    ctx->id = id;
+    ctx->action = action;
+}
+
+
+/* NULL: there is nobody to read it */
+
+static u_char *
+ngx_http_conflict_audit_room(ngx_http_request_t *r,
+    ngx_http_conflict_ctx_t *ctx)
+{
+    ngx_http_conflict_loc_conf_t  *nlcf;
+
+    nlcf = ctx->conf;
+
+    if (nlcf->log->file == NULL && nlcf->log->syslog == NULL
+        && nlcf->store->ops->record == NULL
+        && ngx_http_conflict_ledger == NULL)
+    {
+        return NULL;
+    }
+
+    return ngx_pnalloc(r->pool, NGX_HTTP_CONFLICT_TEXTS
+                                * (6 * NGX_HTTP_CONFLICT_LONGEST_TEXT + 32)
+                                + ctx->merge.fields.len);
+}
+
+
+static void
+ngx_http_conflict_audit_now(ngx_http_request_t *r,
+    ngx_http_conflict_ctx_t *ctx, ngx_uint_t status, u_char *line, size_t len)
+{
+    ngx_uint_t                     longest;
+    ngx_http_conflict_loc_conf_t  *nlcf;
+
+    nlcf = ctx->conf;
+    longest = NGX_HTTP_CONFLICT_LONGEST_TEXT;
 
     ngx_http_conflict_audit_write(nlcf->log, line, len);
 
@@ -118,84 +174,9 @@ ngx_http_conflict_audit(ngx_http_request_t *r, ngx_http_conflict_ctx_t *ctx,
 }
 
 
-/* with at most so many bytes of each text */
-
-static size_t
-ngx_http_conflict_audit_line(ngx_http_request_t *r,
-    ngx_http_conflict_ctx_t *ctx, ngx_uint_t status, ngx_uint_t longest,
-    u_char *line)
-{
-    u_char                         *p;
-    int64_t                         now;
-    struct timeval                  tv;
-    ngx_str_t                       entity, none;
-    ngx_http_core_srv_conf_t       *cscf;
-    ngx_http_conflict_loc_conf_t   *nlcf;
-
-    nlcf = ctx->conf;
-
-    ngx_gettimeofday(&tv);
-    now = (int64_t) tv.tv_sec * CONFLICT_TIME_SECOND + tv.tv_usec;
-
-    cscf = ngx_http_get_module_srv_conf(r, ngx_http_core_module);
-
-    ngx_str_null(&none);
-    ngx_http_conflict_audit_entity(r, ctx, &entity);
-
-    p = ngx_cpymem(line, "{", 1);
-    p = ngx_http_conflict_audit_time(p, "time", now);
-    p = ngx_http_conflict_audit_text(p, ",\"conflict_id", &ctx->id, longest);
-    p = ngx_http_conflict_audit_text(p, ",\"action",
-                           &ngx_http_conflict_action_names[ctx->action],
-                           longest);
-    p = ngx_http_conflict_audit_text(p, ",\"policy",
-                           ngx_http_conflict_policy_name(nlcf->policy),
-                           longest);
-    p = ngx_sprintf(p, ",\"report\":%s", nlcf->report ? "true" : "false");
-    p = ngx_http_conflict_audit_text(p, ",\"entity", &entity, longest);
-    p = ngx_http_conflict_audit_text(p, ",\"entity_id", &ctx->resource,
-                                     longest);
-    p = ngx_http_conflict_audit_text(p, ",\"user_id",
-                                     ctx->user.len ? &ctx->user : &none,
-                                     longest);
-    p = ngx_http_conflict_audit_text(p, ",\"client_origin",
-                                     ctx->client.len ? &ctx->client : &none,
-                                     longest);
-    p = ngx_http_conflict_audit_text(p, ",\"method", &ctx->method_name,
-                                     longest);
-    p = ngx_sprintf(p, ",\"status\":%ui", status);
-    p = ngx_http_conflict_audit_version(p, ",\"base_version", &ctx->base, 0,
-                                        longest);
-    p = ngx_http_conflict_audit_version(p, ",\"server_version", NULL,
-                                        ctx->against, longest);
-    p = ngx_http_conflict_audit_time(p, ",\"client_ts", ctx->client_time);
-    p = ngx_http_conflict_audit_time(p, ",\"server_ts",
-                                     ctx->against_time);
-    p = ngx_sprintf(p, ",\"fields\":[");
-
-    if (ctx->merge.fields.len
-        && (longest == NGX_HTTP_CONFLICT_LONGEST_TEXT
-            || ctx->merge.fields.len <= longest))
-    {
-        p = ngx_cpymem(p, ctx->merge.fields.data + 1,
-                       ctx->merge.fields.len - 1);
-    }
-
-    *p++ = ']';
-
-    p = ngx_http_conflict_audit_text(p, ",\"remote_addr",
-                                     &r->connection->addr_text, longest);
-    p = ngx_http_conflict_audit_text(p, ",\"server_name", &cscf->server_name,
-                                     longest);
-    p = ngx_cpymem(p, "}\n", 2);
-
-    return p - line;
-}
-
-
 /* until the store has said whether it is so */
 
-static void
+static ngx_http_conflict_kept_t *
 ngx_http_conflict_audit_keep(ngx_http_conflict_ctx_t *ctx, u_char *line,
     size_t len)
 {
@@ -204,32 +185,50 @@ ngx_http_conflict_audit_keep(ngx_http_conflict_ctx_t *ctx, u_char *line,
     kept = ngx_alloc(sizeof(ngx_http_conflict_kept_t) + len + ctx->key.len,
                      ngx_cycle->log);
     if (kept == NULL) {
-        return;
+        return NULL;
     }
 
     kept->log = ctx->conf->log;
     kept->tally = ngx_http_conflict_count_route(ctx);
+    kept->action = ctx->action;
     kept->len = len;
 
     kept->key.data = ngx_cpymem(kept->line, line, len);
     kept->key.len = ctx->key.len;
     ngx_memcpy(kept->key.data, ctx->key.data, ctx->key.len);
 
-    ctx->op->data = kept;
+    return kept;
 }
 
 
 void
 ngx_http_conflict_audit_external(ngx_http_conflict_op_t *op)
 {
-    ngx_http_conflict_kept_t *kept = op->data;
-
-    if (op->rc == NGX_OK && op->external && kept) {
-        ngx_http_conflict_audit_write(kept->log, kept->line, kept->len);
-        ngx_http_conflict_audit_record(op->store, &kept->key, kept->line,
-                                       kept->len - 1);
-        ngx_http_conflict_count_external(op->store, kept->tally);
+    if (op->rc == NGX_OK && op->external) {
+        ngx_http_conflict_audit_kept(op, op->data);
     }
+}
+
+
+void
+ngx_http_conflict_audit_told(ngx_http_conflict_op_t *op)
+{
+    ngx_http_conflict_audit_kept(op, op->line);
+}
+
+
+static void
+ngx_http_conflict_audit_kept(ngx_http_conflict_op_t *op,
+    ngx_http_conflict_kept_t *kept)
+{
+    if (kept == NULL) {
+        return;
+    }
+
+    ngx_http_conflict_audit_write(kept->log, kept->line, kept->len);
+    ngx_http_conflict_audit_record(op->store, &kept->key, kept->line,
+                                   kept->len - 1);
+    ngx_http_conflict_count_later(op->store, kept->tally, kept->action);
 }
 
 
@@ -386,76 +385,4 @@ ngx_http_conflict_audit_id(ngx_http_conflict_ctx_t *ctx)
                   - ctx->id.data;
 
     return NGX_OK;
-}
-
-
-/* "name" brings its own opening quote, and the comma before it */
-
-static u_char *
-ngx_http_conflict_audit_text(u_char *p, const char *name, ngx_str_t *text,
-    ngx_uint_t longest)
-{
-    p = ngx_sprintf(p, "%s%s\":", (name[0] == ',') ? "" : "\"", name);
-
-    if (text->data == NULL) {
-        return ngx_cpymem(p, "null", 4);
-    }
-
-    *p++ = '"';
-    p += conflict_text_escape(p, text->data, ngx_min(text->len, longest));
-    *p++ = '"';
-
-    return p;
-}
-
-
-static u_char *
-ngx_http_conflict_audit_version(u_char *p, const char *name, ngx_str_t *text,
-    uint64_t version, ngx_uint_t longest)
-{
-    if (text && text->len
-        && conflict_version_parse(&version, (char *) text->data, text->len)
-           != 0)
-    {
-        return ngx_http_conflict_audit_text(p, name, text, longest);
-    }
-
-    if (version == 0 || version >= CONFLICT_VERSION_LIMIT) {
-        return ngx_sprintf(p, "%s\":null", name);
-    }
-
-    return ngx_sprintf(p, "%s\":%uL", name, version);
-}
-
-
-static u_char *
-ngx_http_conflict_audit_time(u_char *p, const char *name, int64_t time)
-{
-    p = ngx_sprintf(p, "%s%s\":", (name[0] == ',') ? "" : "\"", name);
-
-    if (time == CONFLICT_TIME_NONE) {
-        return ngx_cpymem(p, "null", 4);
-    }
-
-    *p++ = '"';
-    conflict_time_print_rfc3339((char *) p, time);
-    p += CONFLICT_TIME_RFC3339;
-    *p++ = '"';
-
-    return p;
-}
-
-
-static void
-ngx_http_conflict_audit_entity(ngx_http_request_t *r,
-    ngx_http_conflict_ctx_t *ctx, ngx_str_t *entity)
-{
-    if (ctx->conf->entity == NULL) {
-        *entity = ctx->conf->name;
-        return;
-    }
-
-    if (ngx_http_conflict_evaluate(r, ctx->conf->entity, entity) != NGX_OK) {
-        ngx_str_null(entity);
-    }
 }

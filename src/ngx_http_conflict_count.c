@@ -58,8 +58,8 @@ ngx_http_conflict_count(ngx_http_conflict_ctx_t *ctx)
     }
 
     if (ctx->audited && ctx->action != NGX_HTTP_CONFLICT_ACT_EXTERNAL) {
-        n = ngx_http_conflict_count_add(count, n, NGX_HTTP_CONFLICT_N_ACTION
-                                                  + ctx->action, 1);
+        n = ngx_http_conflict_count_add(count, n, NGX_HTTP_CONFLICT_N_ACTION(
+                                            ctx->action), 1);
     }
 
     if (n == 0) {
@@ -89,8 +89,8 @@ ngx_http_conflict_count(ngx_http_conflict_ctx_t *ctx)
 
 
 void
-ngx_http_conflict_count_external(ngx_http_conflict_store_t *store,
-    ngx_http_conflict_tally_t *tally)
+ngx_http_conflict_count_later(ngx_http_conflict_store_t *store,
+    ngx_http_conflict_tally_t *tally, ngx_http_conflict_action_e action)
 {
     ngx_http_conflict_count_t  count;
 
@@ -98,7 +98,7 @@ ngx_http_conflict_count_external(ngx_http_conflict_store_t *store,
         return;
     }
 
-    count.number = NGX_HTTP_CONFLICT_N_ACTION + NGX_HTTP_CONFLICT_ACT_EXTERNAL;
+    count.number = NGX_HTTP_CONFLICT_N_ACTION(action);
     count.n = 1;
 
     ngx_http_conflict_ledger_lock();

@@ -96,7 +96,7 @@ ngx_http_conflict_header_filter(ngx_http_request_t *r)
     }
 
     if (rc != NGX_OK) {
-        return NGX_ERROR;
+        return (rc > NGX_OK) ? rc : NGX_ERROR;
     }
 
     return ngx_http_next_header_filter(r);
@@ -253,6 +253,13 @@ ngx_http_conflict_write_header(ngx_http_request_t *r,
     ngx_http_conflict_op_t  *op;
 
     op = ctx->op;
+
+    if (ngx_http_conflict_fence_late(ctx)) {
+        /* nginx's own page comes here in its place */
+        ctx->filtered = 0;
+        ngx_http_clean_header(r);
+        return NGX_HTTP_GATEWAY_TIME_OUT;
+    }
 
     if (!ctx->conf->report) {
         /* nginx would judge our own precondition again, by the new ETag */

@@ -320,7 +320,7 @@ ngx_http_conflict_relayed(ngx_http_conflict_ctx_t *ctx)
         return ctx->op->pre.kinds == CONFLICT_IF_NONE_ANY;
     }
 
-    return (status == NGX_HTTP_UNAUTHORIZED && !ctx->known)
+    return (status == NGX_HTTP_UNAUTHORIZED && !ctx->credentials)
            || status == NGX_HTTP_TOO_MANY_REQUESTS;
 }
 

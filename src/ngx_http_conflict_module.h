@@ -105,7 +105,8 @@ typedef enum {
     NGX_HTTP_CONFLICT_ACT_EXTERNAL,
     NGX_HTTP_CONFLICT_ACT_LOCKED,
     NGX_HTTP_CONFLICT_ACT_LOCK_TAKEN,
-    NGX_HTTP_CONFLICT_ACT_LOCK_FORCED
+    NGX_HTTP_CONFLICT_ACT_LOCK_FORCED,
+    NGX_HTTP_CONFLICT_ACT_OVERLAPPED
 } ngx_http_conflict_action_e;
 
 
@@ -267,8 +268,12 @@ struct ngx_http_conflict_ctx_s {
     unsigned                       abandoned:1;
     unsigned                       may_see:1;  /* the caller was shown it */
     unsigned                       known:1;    /* the caller, by something */
+    unsigned                       credentials:1;  /* Authorization */
     unsigned                       recalled:1;
     unsigned                       seen_2xx:1;
+    unsigned                       carried:1;  /* out, by any 2xx */
+    unsigned                       denied:1;   /* which became a 504 */
+    unsigned                       looked:1;   /* for it, before the end */
     unsigned                       handed_on:1;    /* after a 2xx */
     unsigned                       left:1;     /* by an error page */
     unsigned                       audited:1;
@@ -313,6 +318,9 @@ ngx_int_t ngx_http_conflict_pair(ngx_http_request_t *r,
 /* The write may pass; 1: the other one is asked first, its state was set. */
 ngx_uint_t ngx_http_conflict_pair_next(ngx_http_conflict_ctx_t *ctx);
 void ngx_http_conflict_pair_end(ngx_http_conflict_ctx_t *ctx);
+
+/* Which of both resources ctx->op, key, resource and target are about. */
+void ngx_http_conflict_pair_exchange(ngx_http_conflict_ctx_t *ctx);
 
 /* method.c */
 
@@ -527,39 +535,6 @@ ngx_int_t ngx_http_conflict_upstream_seen(ngx_http_request_t *r,
 ngx_int_t ngx_http_conflict_upstream_conf(ngx_conf_t *cf,
     ngx_http_conflict_main_conf_t *nmcf, ngx_http_conflict_loc_conf_t *nlcf);
 
-/* settle.c */
-
-/* Renews a lease, until it is settled. */
-void ngx_http_conflict_settle_start(ngx_http_conflict_ctx_t *ctx);
-
-/*
- * What became of the write, by the header that is about to be sent.  A 2xx
- * whose version is still to come with the body stays open.
- */
-void ngx_http_conflict_settle_header(ngx_http_conflict_ctx_t *ctx);
-
-/*
- * The end of a 2xx answer in which op->seen.version was looked for, and the
- * end of a request of which nothing more will be seen.
- */
-void ngx_http_conflict_settle_body(ngx_http_conflict_ctx_t *ctx);
-void ngx_http_conflict_settle_end(ngx_http_conflict_ctx_t *ctx);
-
-/*
- * A request of a method that is not guarded has been answered with this
- * status, or was not where it is 0: what it may have done makes the entry of
- * its target unknown.
- */
-void ngx_http_conflict_settle_unchecked(ngx_http_conflict_ctx_t *ctx,
-    ngx_uint_t status);
-
-/*
- * Settles by what the upstream has said so far, for a request that is about
- * to be handed to another location.  NGX_OK: that is harmless, the write
- * has not happened or is done; NGX_DECLINED: it may have.
- */
-ngx_int_t ngx_http_conflict_settle_redirect(ngx_http_conflict_ctx_t *ctx);
-
 /* evaluate.c */
 
 /* As ngx_http_complex_value(), but $1 and the like stay as they are. */
@@ -584,6 +559,7 @@ uint64_t ngx_http_conflict_seed(void);
 #include "ngx_http_conflict_combine.h"
 #include "ngx_http_conflict_lock.h"
 #include "ngx_http_conflict_response.h"
+#include "ngx_http_conflict_settle.h"
 #include "ngx_http_conflict_status.h"
 
 

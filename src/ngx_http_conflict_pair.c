@@ -106,7 +106,7 @@ ngx_http_conflict_pair(ngx_http_request_t *r, ngx_http_conflict_ctx_t *ctx)
 
     if ((r->method & NGX_HTTP_COPY) && ctx->op->pre.kinds == 0) {
         ngx_http_conflict_pair_swap(ctx);
-        ngx_http_conflict_op_free(pair->op);
+        ngx_http_conflict_op_release(pair->op);
         ctx->pair = NULL;
         return NGX_OK;
     }
@@ -330,8 +330,8 @@ ngx_http_conflict_pair_next(ngx_http_conflict_ctx_t *ctx)
 }
 
 
-static void
-ngx_http_conflict_pair_swap(ngx_http_conflict_ctx_t *ctx)
+void
+ngx_http_conflict_pair_exchange(ngx_http_conflict_ctx_t *ctx)
 {
     ngx_str_t                  resource, key, target;
     ngx_http_conflict_op_t    *op;
@@ -353,6 +353,15 @@ ngx_http_conflict_pair_swap(ngx_http_conflict_ctx_t *ctx)
     pair->key = key;
     pair->target = target;
     pair->resource = resource;
+}
+
+
+/* what was found out about the one does not hold for the other */
+
+static void
+ngx_http_conflict_pair_swap(ngx_http_conflict_ctx_t *ctx)
+{
+    ngx_http_conflict_pair_exchange(ctx);
 
     ngx_memzero(&ctx->latest, sizeof(ngx_http_conflict_latest_t));
 

@@ -178,5 +178,23 @@ void ngx_http_conflict_audit_found(ngx_http_conflict_ctx_t *ctx);
 /* op->done of an observe: writes the line that was prepared, if it is so. */
 void ngx_http_conflict_audit_external(ngx_http_conflict_op_t *op);
 
+/*
+ * A write that the upstream has done was settled: another line where the store
+ * says, now or by op->told, that one was let in over it.
+ */
+void ngx_http_conflict_audit_overlapped(ngx_http_conflict_ctx_t *ctx);
+void ngx_http_conflict_audit_told(ngx_http_conflict_op_t *op);
+
+/* audit_line.c */
+
+#define NGX_HTTP_CONFLICT_LONGEST_TEXT  1024
+
+/*
+ * The length of the line, with its end; at most "longest" bytes of each text.
+ */
+size_t ngx_http_conflict_audit_line(ngx_http_request_t *r,
+    ngx_http_conflict_ctx_t *ctx, ngx_uint_t status, ngx_uint_t longest,
+    u_char *line);
+
 
 #endif /* _NGX_HTTP_CONFLICT_RESPONSE_H_INCLUDED_ */

@@ -27,10 +27,11 @@ static void ngx_http_conflict_settle_seen(ngx_http_conflict_ctx_t *ctx,
 static void ngx_http_conflict_settle(ngx_http_conflict_ctx_t *ctx,
     ngx_http_conflict_class_e class);
 static void ngx_http_conflict_settle_op(ngx_http_conflict_ctx_t *ctx,
-    ngx_http_conflict_op_t *op, ngx_http_conflict_class_e class);
+    ngx_http_conflict_class_e class);
 static conflict_existence_e ngx_http_conflict_settle_existence(
     ngx_http_conflict_ctx_t *ctx, ngx_http_conflict_op_t *op);
 static void ngx_http_conflict_renew_handler(ngx_event_t *ev);
+static void ngx_http_conflict_renew_later(ngx_http_conflict_ctx_t *ctx);
 
 
 /* statuses that say that the request was not carried out */
@@ -47,7 +48,7 @@ ngx_http_conflict_settle_start(ngx_http_conflict_ctx_t *ctx)
     ctx->timer.data = ctx;
     ctx->timer.log = ctx->request->connection->log;
 
-    ngx_add_timer(&ctx->timer, ctx->op->lease / 3 + 1);
+    ngx_http_conflict_renew_later(ctx);
 
     if (!ctx->in_flight) {
         ctx->in_flight = 1;
@@ -65,10 +66,54 @@ ngx_http_conflict_renew_handler(ngx_event_t *ev)
 {
     ngx_http_conflict_ctx_t *ctx = ev->data;
 
-    ngx_add_timer(ev, ctx->op->lease / 3 + 1);
+    /* what is not sent yet is judged by the lease when it is to be sent */
 
-    /* where it fails, the lease runs out into a quarantine: that is safe */
-    (void) ctx->op->store->ops->renew(ctx->op);
+    if (ctx->state == NGX_HTTP_CONFLICT_ST_PASSED
+        && ngx_http_conflict_fenced(ctx))
+    {
+        if (!ctx->looked) {
+            /* an answer may have come while the worker was stopped */
+            ctx->looked = 1;
+            ngx_add_timer(ev, 1);
+            return;
+        }
+
+        if (ngx_http_conflict_fence_end(ctx) != NGX_DECLINED) {
+            return;
+        }
+    }
+
+    ctx->looked = 0;
+
+    if (ctx->op->leased) {
+        /* where it fails, the lease runs out into a quarantine: that is safe */
+        (void) ctx->op->store->ops->renew(ctx->op);
+    }
+
+    ngx_http_conflict_renew_later(ctx);
+}
+
+
+/* three times in a lease, and when it must have been */
+
+static void
+ngx_http_conflict_renew_later(ngx_http_conflict_ctx_t *ctx)
+{
+    int64_t     left;
+    ngx_msec_t  timer;
+
+    timer = ctx->op->lease / 3 + 1;
+    left = ngx_http_conflict_fence_least(ctx, 0);
+
+    if (left > 0 && left < (int64_t) timer) {
+        timer = (ngx_msec_t) left;
+    }
+
+    if (ctx->timer.timer_set) {
+        ngx_del_timer(&ctx->timer);
+    }
+
+    ngx_add_timer(&ctx->timer, timer);
 }
 
 
@@ -178,6 +223,39 @@ ngx_http_conflict_settle_unchecked(ngx_http_conflict_ctx_t *ctx,
 
     /* without a lease: whatever lease there is learns of it */
     (void) op->store->ops->abandon(op);
+}
+
+
+/* it was about to be sent, under a lease that may be over */
+
+void
+ngx_http_conflict_settle_unsent(ngx_http_conflict_ctx_t *ctx)
+{
+    ngx_http_conflict_settle(ctx, ctx->handed_on
+                                  ? NGX_HTTP_CONFLICT_UNCERTAIN
+                                  : NGX_HTTP_CONFLICT_NOT_DONE);
+}
+
+
+ngx_int_t
+ngx_http_conflict_settle_late(ngx_http_conflict_ctx_t *ctx)
+{
+    ngx_uint_t  status;
+
+    if (ctx->request->upstream == ctx->upstream) {
+        return NGX_DECLINED;
+    }
+
+    (void) ngx_http_conflict_settle_class(ctx, 0, &status);
+
+    if (!ctx->carried) {
+        return NGX_DECLINED;
+    }
+
+    ctx->denied = 1;
+    ngx_http_conflict_settle(ctx, NGX_HTTP_CONFLICT_UNCERTAIN);
+
+    return NGX_OK;
 }
 
 
@@ -317,6 +395,10 @@ ngx_http_conflict_settle_class(ngx_http_conflict_ctx_t *ctx, ngx_uint_t ended,
         class = ngx_http_conflict_settle_status(*status);
     }
 
+    if (*status >= 200 && *status < 300) {
+        ctx->carried = 1;
+    }
+
     if (class == NGX_HTTP_CONFLICT_NOT_DONE && ctx->handed_on) {
         /* by this one; the one before it may have */
         class = NGX_HTTP_CONFLICT_UNCERTAIN;
@@ -377,10 +459,14 @@ ngx_http_conflict_settle(ngx_http_conflict_ctx_t *ctx,
             ngx_del_timer(&ctx->pair->timer);
         }
 
-        ngx_http_conflict_settle_op(ctx, ctx->pair->op, class);
+        /* what is logged of it is about its own resource */
+
+        ngx_http_conflict_pair_exchange(ctx);
+        ngx_http_conflict_settle_op(ctx, class);
+        ngx_http_conflict_pair_exchange(ctx);
     }
 
-    ngx_http_conflict_settle_op(ctx, ctx->op, class);
+    ngx_http_conflict_settle_op(ctx, class);
 }
 
 
@@ -388,9 +474,12 @@ ngx_http_conflict_settle(ngx_http_conflict_ctx_t *ctx,
 
 static void
 ngx_http_conflict_settle_op(ngx_http_conflict_ctx_t *ctx,
-    ngx_http_conflict_op_t *op, ngx_http_conflict_class_e class)
+    ngx_http_conflict_class_e class)
 {
+    ngx_http_conflict_op_t               *op;
     const ngx_http_conflict_store_ops_t  *ops;
+
+    op = ctx->op;
 
     if (!op->leased) {
         return;
@@ -440,6 +529,10 @@ ngx_http_conflict_settle_op(ngx_http_conflict_ctx_t *ctx,
         ctx->abandoned = 1;
         ctx->current = 0;
         op->wait = op->quarantine;
+    }
+
+    if (ctx->carried && (op->lost || op->calls)) {
+        ngx_http_conflict_audit_overlapped(ctx);
     }
 }
 

@@ -41,8 +41,8 @@ void ngx_http_conflict_count(ngx_http_conflict_ctx_t *ctx);
 /* The same for what is found out later; NULL: it is not to be counted. */
 ngx_http_conflict_tally_t *ngx_http_conflict_count_route(
     ngx_http_conflict_ctx_t *ctx);
-void ngx_http_conflict_count_external(ngx_http_conflict_store_t *store,
-    ngx_http_conflict_tally_t *tally);
+void ngx_http_conflict_count_later(ngx_http_conflict_store_t *store,
+    ngx_http_conflict_tally_t *tally, ngx_http_conflict_action_e action);
 
 /* differ.c */
 

@@ -101,7 +101,10 @@ ngx_http_conflict_advice_counts(conflict_advice_in_t *in,
         in->stale += stale;
         in->week += (i < CONFLICT_ADVICE_WEEK) ? stale : 0;
 
-        n += NGX_HTTP_CONFLICT_N_ACTION;
+        in->unknown += n[NGX_HTTP_CONFLICT_N_UNKNOWN];
+        in->overlapped += n[NGX_HTTP_CONFLICT_N_OVERLAPPED];
+
+        n += NGX_HTTP_CONFLICT_N_ACTION(0);
 
         in->clashed += n[NGX_HTTP_CONFLICT_ACT_VERSION]
                        + n[NGX_HTTP_CONFLICT_ACT_DELETED];
@@ -109,7 +112,6 @@ ngx_http_conflict_advice_counts(conflict_advice_in_t *in,
         in->required += n[NGX_HTTP_CONFLICT_ACT_REQUIRED];
         in->external += n[NGX_HTTP_CONFLICT_ACT_EXTERNAL];
         in->unchecked += n[NGX_HTTP_CONFLICT_ACT_UNCHECKED];
-        in->unknown += bin->n[NGX_HTTP_CONFLICT_N_UNKNOWN];
     }
 }
 
@@ -123,8 +125,8 @@ ngx_http_conflict_advice_stale(ngx_http_conflict_bin_t *bin)
     sum = 0;
 
     for (i = 0; ngx_http_conflict_stale_actions[i]; i++) {
-        sum += bin->n[NGX_HTTP_CONFLICT_N_ACTION
-                      + ngx_http_conflict_stale_actions[i]];
+        sum += bin->n[NGX_HTTP_CONFLICT_N_ACTION(
+                                       ngx_http_conflict_stale_actions[i])];
     }
 
     return sum;

@@ -320,7 +320,7 @@ ngx_http_conflict_json_totals(ngx_http_conflict_print_t *out,
     for (i = 1; i <= NGX_HTTP_CONFLICT_ACTIONS; i++) {
         ngx_http_conflict_print(out, "%s\"%V\":%uL", (i > 1) ? "," : "",
                                 &ngx_http_conflict_action_names[i],
-                                tally->total[NGX_HTTP_CONFLICT_N_ACTION + i]);
+                                tally->total[NGX_HTTP_CONFLICT_N_ACTION(i)]);
     }
 
     ngx_http_conflict_print(out,
@@ -354,7 +354,7 @@ ngx_http_conflict_json_bins(ngx_http_conflict_print_t *out, const char *name,
     first = 0;
 
     for (i = 1; i <= NGX_HTTP_CONFLICT_ACTIONS; i++) {
-        counter = NGX_HTTP_CONFLICT_N_ACTION + i;
+        counter = NGX_HTTP_CONFLICT_N_ACTION(i);
 
         for (k = 0; k < n; k++) {
 

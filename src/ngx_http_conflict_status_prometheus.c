@@ -103,7 +103,7 @@ ngx_http_conflict_status_prometheus(ngx_http_conflict_print_t *out,
         for (k = 1; k <= NGX_HTTP_CONFLICT_ACTIONS; k++) {
             ngx_http_conflict_metric_route(out, "conflicts_total", tally,
                              "action", &ngx_http_conflict_action_names[k],
-                             tally->total[NGX_HTTP_CONFLICT_N_ACTION + k]);
+                             tally->total[NGX_HTTP_CONFLICT_N_ACTION(k)]);
         }
     }
 

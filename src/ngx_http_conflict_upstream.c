@@ -15,12 +15,17 @@
 typedef struct {
     ngx_http_upstream_conf_t       conf;       /* first: u->conf */
     ngx_event_free_peer_pt         free;
+    ngx_output_chain_filter_pt     send;
+    void                          *send_data;
+    ngx_http_conflict_ctx_t       *ctx;
 } ngx_http_conflict_upstream_t;
 
 
 static void ngx_http_conflict_upstream_enter(ngx_http_request_t *r,
     ngx_http_conflict_ctx_t *ctx);
-static void ngx_http_conflict_upstream_guard(ngx_http_request_t *r);
+static void ngx_http_conflict_upstream_guard(ngx_http_request_t *r,
+    ngx_http_conflict_ctx_t *ctx);
+static ngx_int_t ngx_http_conflict_upstream_send(void *data, ngx_chain_t *in);
 static void ngx_http_conflict_upstream_free(ngx_peer_connection_t *pc,
     void *data, ngx_uint_t state);
 
@@ -39,9 +44,15 @@ ngx_int_t
 ngx_http_conflict_pass(ngx_http_request_t *r, ngx_http_conflict_ctx_t *ctx)
 {
     uint64_t                 start, end;
+    ngx_int_t                rc;
     ngx_http_conflict_op_t  *op;
 
     op = ctx->op;
+
+    rc = ngx_http_conflict_fence_pass(ctx);
+    if (rc != NGX_OK) {
+        return rc;
+    }
 
     ctx->state = NGX_HTTP_CONFLICT_ST_PASSED;
 
@@ -83,6 +94,10 @@ ngx_http_conflict_pass(ngx_http_request_t *r, ngx_http_conflict_ctx_t *ctx)
 ngx_int_t
 ngx_http_conflict_again(ngx_http_request_t *r, ngx_http_conflict_ctx_t *ctx)
 {
+    if (ngx_http_conflict_fence_late(ctx)) {
+        return NGX_HTTP_GATEWAY_TIME_OUT;
+    }
+
     if (ngx_http_conflict_settle_redirect(ctx) != NGX_OK) {
 
         ngx_http_conflict_refuse(ctx, NGX_HTTP_CONFLICT_UNKNOWN_OUTCOME,
@@ -129,6 +144,13 @@ ngx_http_conflict_upstream_handler(ngx_http_request_t *r)
 
     ctx = ngx_http_get_module_ctx(r, ngx_http_conflict_module);
 
+    /* a worker may be stopped at any time, and others go on */
+
+    rc = ngx_http_conflict_fence_pass(ctx);
+    if (rc != NGX_OK) {
+        return rc;
+    }
+
     rc = ctx->content_handler(r);
 
     /*
@@ -138,7 +160,7 @@ ngx_http_conflict_upstream_handler(ngx_http_request_t *r)
      */
 
     if (r->upstream && r->upstream->cleanup && !r->header_sent) {
-        ngx_http_conflict_upstream_guard(r);
+        ngx_http_conflict_upstream_guard(r, ctx);
     }
 
     return rc;
@@ -146,14 +168,15 @@ ngx_http_conflict_upstream_handler(ngx_http_request_t *r)
 
 
 static void
-ngx_http_conflict_upstream_guard(ngx_http_request_t *r)
+ngx_http_conflict_upstream_guard(ngx_http_request_t *r,
+    ngx_http_conflict_ctx_t *ctx)
 {
     ngx_http_upstream_t           *u;
     ngx_http_conflict_upstream_t  *cu;
 
     u = r->upstream;
 
-    if (u->peer.free == ngx_http_conflict_upstream_free) {
+    if (u->output.output_filter == ngx_http_conflict_upstream_send) {
         /* a fallback ran within the handler, and this is its upstream */
         return;
     }
@@ -188,6 +211,13 @@ ngx_http_conflict_upstream_guard(ngx_http_request_t *r)
 
     u->conf = &cu->conf;
 
+    cu->ctx = ctx;
+    cu->send = u->output.output_filter;
+    cu->send_data = u->output.filter_ctx;
+
+    u->output.output_filter = ngx_http_conflict_upstream_send;
+    u->output.filter_ctx = cu;
+
     /*
      * The client may go away, the upstream's answer is awaited: these were
      * set to watch the client before the settings were replaced.  A body that
@@ -198,6 +228,32 @@ ngx_http_conflict_upstream_guard(ngx_http_request_t *r)
         r->read_event_handler = ngx_http_block_reading;
         r->write_event_handler = ngx_http_request_empty_handler;
     }
+}
+
+
+/*
+ * A part of the request, or all of it, is about to be sent.  Where the lease
+ * may be over nothing is, and the attempt ends by the timer: not here, within
+ * its own functions.
+ */
+
+static ngx_int_t
+ngx_http_conflict_upstream_send(void *data, ngx_chain_t *in)
+{
+    ngx_http_conflict_upstream_t *cu = data;
+
+    if (ngx_http_conflict_fenced(cu->ctx)) {
+
+        if (cu->ctx->timer.timer_set) {
+            ngx_del_timer(&cu->ctx->timer);
+        }
+
+        ngx_add_timer(&cu->ctx->timer, 0);
+
+        return NGX_AGAIN;
+    }
+
+    return cu->send(cu->send_data, in);
 }
 
 

@@ -67,7 +67,8 @@ ngx_http_conflict_view_start(ngx_http_request_t *r,
             conflict_hash_field(&hash, &n, sizeof(ngx_uint_t));
             conflict_hash_field(&hash, h[i].value.data, h[i].value.len);
 
-            /* Authorization, Cookie */
+            /* Authorization, and Cookie */
+            ctx->credentials |= (n == 3);
             ctx->known |= (n > 2);
         }
     }

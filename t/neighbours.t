@@ -295,6 +295,8 @@ is(PUT('/static/a.txt', { base_version => 1 })->{status}, 409, 'checked');
 --- http_config
     server {
         listen 127.0.0.1:$TEST_NGINX_PORT2 http2;
+        server_name localhost;
+
         location / {
             conflict version;
             conflict_strip_base on;
@@ -383,7 +385,7 @@ is(json($r)->{server_version}{n}, 9, 'and counts');
 # a merged body has another length
 
 set_doc('/lm/1', { a => 1, b => 1 });
-$v = version(GET('/lm/1'));
+$v = version($h2->('GET', '/lm/1', ''));
 $h2->('PUT', '/lm/1', qq({"a":2,"b":1,"base_version":$v}));
 $r = $h2->('PUT', '/lm/1', qq({"a":1,"b":2222,"base_version":$v}),
            "-H 'Content-Length:'");

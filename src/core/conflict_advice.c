@@ -311,6 +311,13 @@ conflict_advice_notes(const conflict_advice_in_t *in,
                                  "checked.\n");
     }
 
+    if (in->overlapped) {
+        conflict_advice_figure(notes, in->overlapped);
+        conflict_out_text(notes, " writes came to an end after another was "
+                                 "let in: one of both may be lost. Was the "
+                                 "store out of reach, or a worker stopped?\n");
+    }
+
     if (in->required) {
         conflict_advice_figure(notes, in->required);
         conflict_out_text(notes, " writes had no base and were refused: "

@@ -56,6 +56,7 @@ typedef struct {
     uint64_t                       external;
     uint64_t                       unchecked;
     uint64_t                       unknown;
+    uint64_t                       overlapped;
     conflict_advice_field_t        field[CONFLICT_ADVICE_FIELDS];
     size_t                         fields;     /* the most frequent first */
 } conflict_advice_in_t;

@@ -19,6 +19,7 @@
         conflict_required: ['without a base', 7],
         conflict_unchecked: ['passed unchecked', 6],
         conflict_external: ['changed past the proxy', 7],
+        conflict_overlapped: ['let in over each other', 1],
         lock_taken: ['lock taken over', 4],
         lock_forced: ['lock broken', 4]
     };

@@ -24,14 +24,20 @@
  */
 
 #define NGX_HTTP_CONFLICT_OUTCOMES       11
-#define NGX_HTTP_CONFLICT_ACTIONS        13     /* the first is number 1 */
+#define NGX_HTTP_CONFLICT_ACTIONS        14     /* the first is number 1 */
 
-#define NGX_HTTP_CONFLICT_N_ACTION       (NGX_HTTP_CONFLICT_OUTCOMES - 1)
+/* the last action came later than the counters behind the others */
+#define NGX_HTTP_CONFLICT_N_ACTION(action)                                    \
+    (((action) == NGX_HTTP_CONFLICT_ACTIONS)                                  \
+     ? NGX_HTTP_CONFLICT_N_OVERLAPPED                                         \
+     : NGX_HTTP_CONFLICT_OUTCOMES - 1 + (ngx_uint_t) (action))
+
 #define NGX_HTTP_CONFLICT_N_WAITED       24     /* writes */
 #define NGX_HTTP_CONFLICT_N_WAIT         25     /* milliseconds of them */
 #define NGX_HTTP_CONFLICT_N_UNKNOWN      26     /* outcomes, of writes */
 #define NGX_HTTP_CONFLICT_N_FETCHES      27     /* GETs of the module's own */
-#define NGX_HTTP_CONFLICT_COUNTS         28
+#define NGX_HTTP_CONFLICT_N_OVERLAPPED   28     /* the action, of commits */
+#define NGX_HTTP_CONFLICT_COUNTS         29
 
 #define NGX_HTTP_CONFLICT_MINUTES        60
 #define NGX_HTTP_CONFLICT_HOURS          48

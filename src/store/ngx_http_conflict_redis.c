@@ -135,6 +135,7 @@ ngx_http_conflict_redis_take(ngx_http_conflict_redis_node_t *node,
     ngx_http_conflict_redis_call_t *call)
 {
     if (node->state == NGX_HTTP_CONFLICT_REDIS_READY
+        && !ngx_http_conflict_redis_behind(node, call)
         && ngx_http_conflict_redis_write(node, call) == NGX_OK)
     {
         return;
@@ -143,8 +144,7 @@ ngx_http_conflict_redis_take(ngx_http_conflict_redis_node_t *node,
     call->node = node;
 
     if (call->patient) {
-        ngx_queue_insert_tail(&node->patient, &call->queue);
-        node->kept++;
+        ngx_http_conflict_redis_keep_call(node, call);
 
     } else {
         ngx_queue_insert_tail(&node->waiting, &call->queue);
@@ -313,9 +313,11 @@ ngx_http_conflict_redis_lost(ngx_http_conflict_redis_call_t *call)
 
     ngx_queue_remove(&call->queue);
 
-    if (call->patient) {
-        ngx_queue_insert_tail(&node->patient, &call->queue);
-        node->kept++;
+    if (call->withdrawn) {
+        ngx_http_conflict_redis_fail(call, NULL);
+
+    } else if (call->patient) {
+        ngx_http_conflict_redis_keep_call(node, call);
 
     } else {
         ngx_queue_insert_tail(&node->waiting, &call->queue);
@@ -382,6 +384,11 @@ ngx_http_conflict_redis_refused(ngx_http_conflict_redis_call_t *call,
 
     node = call->node;
     client = call->client;
+
+    if (call->withdrawn) {
+        ngx_http_conflict_redis_fail(call, NULL);
+        return;
+    }
 
     if (call->tries++ < NGX_HTTP_CONFLICT_REDIS_TRIES) {
 

@@ -123,6 +123,13 @@ ngx_int_t ngx_http_conflict_redis_send(ngx_http_conflict_redis_t *client,
     ngx_uint_t flags, ngx_http_conflict_redis_pt handler, void *data,
     const char **why);
 
+/*
+ * Takes back what was sent with this handler and data: what waits has no
+ * answer now, "why" is NULL; what was sent is not sent again.
+ */
+void ngx_http_conflict_redis_withdraw(ngx_http_conflict_redis_t *client,
+    ngx_http_conflict_redis_pt handler, void *data);
+
 /* 1 where "*logged" is not long ago; it is now, else. */
 ngx_uint_t ngx_http_conflict_redis_often(ngx_msec_t *logged);
 

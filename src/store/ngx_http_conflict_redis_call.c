@@ -24,6 +24,10 @@ static size_t ngx_http_conflict_redis_words(
 #define NGX_HTTP_CONFLICT_REDIS_WORDS  6     /* before a call's arguments */
 #define NGX_HTTP_CONFLICT_REDIS_TRUST  2     /* the third of these */
 
+/* which of them is the key */
+#define NGX_HTTP_CONFLICT_REDIS_KEY(script)                                   \
+    ((script == NGX_HTTP_CONFLICT_REDIS_NONE) ? 1u : 3u)
+
 
 static ngx_str_t  ngx_http_conflict_redis_sources[] = {
     ngx_string(NGX_HTTP_CONFLICT_LUA_BEGIN),
@@ -128,6 +132,7 @@ ngx_http_conflict_redis_call(ngx_http_conflict_redis_t *client,
     ngx_memzero(call, sizeof(ngx_http_conflict_redis_call_t));
 
     call->client = client;
+    call->number = ++client->number;
     call->script = script;
     call->slot = slot;
 
@@ -152,6 +157,11 @@ ngx_http_conflict_redis_call(ngx_http_conflict_redis_t *client,
             {
                 call->move = p + 1;
             }
+        }
+
+        if (i == NGX_HTTP_CONFLICT_REDIS_KEY(script)) {
+            call->key.data = p;
+            call->key.len = word->len;
         }
 
         p = ngx_cpymem(p, word->data, word->len);

@@ -285,7 +285,7 @@ ngx_http_conflict_redis_counted(void *data, ngx_str_t *answer, const char *why)
     }
 
     op->done(op);
-    ngx_http_conflict_op_free(op);
+    ngx_http_conflict_op_answered(op);
 }
 
 

@@ -44,6 +44,8 @@ struct ngx_http_conflict_redis_call_s {
     void                              *data;
     ngx_msec_t                         expires;   /* not to be sent after */
     ngx_msec_t                         deadline;  /* of the answer */
+    uint64_t                           number;    /* in the order of sends */
+    ngx_str_t                          key;       /* in the command */
     ngx_uint_t                         slot;
     ngx_uint_t                         tries;
     ngx_str_t                          token;     /* answers begin with it */
@@ -53,6 +55,7 @@ struct ngx_http_conflict_redis_call_s {
     unsigned                           copied:1;  /* to be followed by WAIT */
     unsigned                           waits:1;   /* it was */
     unsigned                           asking:1;
+    unsigned                           withdrawn:1;   /* not to be sent again */
     u_char                            *run;       /* place in the command */
     u_char                            *move;      /* the same, or NULL */
     size_t                             len;
@@ -85,7 +88,8 @@ struct ngx_http_conflict_redis_node_s {
     u_char                             run[NGX_HTTP_CONFLICT_REDIS_RUN];
 
     ngx_queue_t                        waiting;   /* calls for a connection */
-    ngx_queue_t                        patient;   /* the same, settles */
+    ngx_queue_t                        patient;   /* the same, settles; by
+                                                     their numbers */
     ngx_queue_t                        sent;      /* oldest first */
     ngx_uint_t                         kept;      /* of these */
 
@@ -135,6 +139,7 @@ struct ngx_http_conflict_redis_s {
     unsigned                           mapped:1;  /* there is one */
     unsigned                           guided:1;  /* a sentinel has told */
 
+    uint64_t                           number;    /* of the last call */
     ngx_msec_t                         logged;    /* an answer with an error */
     unsigned                           stopping:1;
 };
@@ -221,6 +226,16 @@ void ngx_http_conflict_redis_resend(ngx_http_conflict_redis_node_t *node,
 /* Fails the calls of a node's queue whose time is over, or all. */
 void ngx_http_conflict_redis_expire(ngx_http_conflict_redis_node_t *node,
     ngx_queue_t *calls, ngx_uint_t all, const char *why);
+
+/*
+ * Puts a patient call to those that wait, before those that were made later.
+ */
+void ngx_http_conflict_redis_keep_call(ngx_http_conflict_redis_node_t *node,
+    ngx_http_conflict_redis_call_t *call);
+
+/* 1 for a patient call while an earlier one of its key waits. */
+ngx_uint_t ngx_http_conflict_redis_behind(ngx_http_conflict_redis_node_t *node,
+    ngx_http_conflict_redis_call_t *call);
 
 /* Puts it back to those that wait, until it is sent again after "delay". */
 void ngx_http_conflict_redis_postpone(ngx_http_conflict_redis_node_t *node,

@@ -126,8 +126,7 @@ ngx_http_conflict_redis_postpone(ngx_http_conflict_redis_node_t *node,
     call->node = node;
 
     if (call->patient) {
-        ngx_queue_insert_tail(&node->patient, &call->queue);
-        node->kept++;
+        ngx_http_conflict_redis_keep_call(node, call);
 
         node->again = ngx_current_msec + delay;
 
@@ -136,6 +135,104 @@ ngx_http_conflict_redis_postpone(ngx_http_conflict_redis_node_t *node,
     }
 
     ngx_http_conflict_redis_watch(node, ngx_current_msec + delay);
+}
+
+
+void
+ngx_http_conflict_redis_keep_call(ngx_http_conflict_redis_node_t *node,
+    ngx_http_conflict_redis_call_t *call)
+{
+    ngx_queue_t                     *q;
+    ngx_http_conflict_redis_call_t  *other;
+
+    for (q = ngx_queue_last(&node->patient);
+         q != ngx_queue_sentinel(&node->patient);
+         q = ngx_queue_prev(q))
+    {
+        other = ngx_queue_data(q, ngx_http_conflict_redis_call_t, queue);
+
+        if (other->number < call->number) {
+            break;
+        }
+    }
+
+    ngx_queue_insert_after(q, &call->queue);
+    node->kept++;
+}
+
+
+/*
+ * A settle or a body of the history must not overtake another that was
+ * refused for now.  What begins or reads may: it finds the lease still held.
+ */
+
+ngx_uint_t
+ngx_http_conflict_redis_behind(ngx_http_conflict_redis_node_t *node,
+    ngx_http_conflict_redis_call_t *call)
+{
+    ngx_queue_t                     *q;
+    ngx_http_conflict_redis_call_t  *other;
+
+    if (!call->patient) {
+        return 0;
+    }
+
+    for (q = ngx_queue_head(&node->patient);
+         q != ngx_queue_sentinel(&node->patient);
+         q = ngx_queue_next(q))
+    {
+        other = ngx_queue_data(q, ngx_http_conflict_redis_call_t, queue);
+
+        if (other->key.len == call->key.len
+            && ngx_memcmp(other->key.data, call->key.data, call->key.len)
+               == 0)
+        {
+            return 1;
+        }
+    }
+
+    return 0;
+}
+
+
+void
+ngx_http_conflict_redis_withdraw(ngx_http_conflict_redis_t *client,
+    ngx_http_conflict_redis_pt handler, void *data)
+{
+    ngx_uint_t                        i;
+    ngx_queue_t                      *q, *next;
+    ngx_http_conflict_redis_call_t   *call;
+    ngx_http_conflict_redis_node_t  **node;
+
+    node = client->nodes.elts;
+
+    for (i = 0; i < client->nodes.nelts; i++) {
+
+        for (q = ngx_queue_head(&node[i]->sent);
+             q != ngx_queue_sentinel(&node[i]->sent);
+             q = ngx_queue_next(q))
+        {
+            call = ngx_queue_data(q, ngx_http_conflict_redis_call_t, queue);
+
+            if (call->handler == handler && call->data == data) {
+                call->withdrawn = 1;
+            }
+        }
+
+        for (q = ngx_queue_head(&node[i]->patient);
+             q != ngx_queue_sentinel(&node[i]->patient);
+             q = next)
+        {
+            next = ngx_queue_next(q);
+            call = ngx_queue_data(q, ngx_http_conflict_redis_call_t, queue);
+
+            if (call->handler == handler && call->data == data) {
+                ngx_queue_remove(q);
+                node[i]->kept--;
+                ngx_http_conflict_redis_fail(call, NULL);
+            }
+        }
+    }
 }
 
 

@@ -15,8 +15,12 @@
 
 static ngx_int_t ngx_http_conflict_redis_settle(ngx_http_conflict_op_t *op,
     const char *verb, uint64_t version, ngx_msec_t until);
+static void ngx_http_conflict_redis_renewed(void *data, ngx_str_t *answer,
+    const char *why);
 static void ngx_http_conflict_redis_settled(void *data, ngx_str_t *answer,
     const char *why);
+static void ngx_http_conflict_redis_unsettled(
+    ngx_http_conflict_store_t *store, const char *why);
 static void ngx_http_conflict_redis_cancelled(void *data, ngx_str_t *answer,
     const char *why);
 
@@ -24,6 +28,14 @@ static void ngx_http_conflict_redis_cancelled(void *data, ngx_str_t *answer,
 ngx_int_t
 ngx_http_conflict_redis_renew(ngx_http_conflict_op_t *op)
 {
+    if (op->renewing) {
+        /* it holds the lease as long whenever it comes there */
+        return NGX_OK;
+    }
+
+    op->renewing = 1;
+    op->asked = ngx_http_conflict_clock();
+
     return ngx_http_conflict_redis_settle(op, "renew", op->version, op->lease);
 }
 
@@ -98,7 +110,10 @@ ngx_http_conflict_redis_abandon(ngx_http_conflict_op_t *op)
 }
 
 
-/* sent, and sent again while the lease may last; nobody waits for it */
+/*
+ * Sent, and sent again while the lease may last; no request waits for it, but
+ * the operation stays until it is answered.
+ */
 
 static ngx_int_t
 ngx_http_conflict_redis_settle(ngx_http_conflict_op_t *op, const char *verb,
@@ -106,6 +121,7 @@ ngx_http_conflict_redis_settle(ngx_http_conflict_op_t *op, const char *verb,
 {
     u_char                           buf[ngx_http_conflict_redis_room(
                                          NGX_HTTP_CONFLICT_REDIS_ARGS)];
+    void                            *data;
     ngx_str_t                        arg[NGX_HTTP_CONFLICT_REDIS_ARGS];
     ngx_uint_t                       flags;
     const char                      *why;
@@ -113,13 +129,22 @@ ngx_http_conflict_redis_settle(ngx_http_conflict_op_t *op, const char *verb,
     ngx_http_conflict_redis_args_t   args;
 
     flags = NGX_HTTP_CONFLICT_REDIS_PATIENT;
+    data = op;
 
     if (verb[0] == 'c' && verb[1] == 'a') {
         handler = ngx_http_conflict_redis_cancelled;
+        data = op->store;
 
     } else {
-        handler = ngx_http_conflict_redis_settled;
+        handler = (verb[0] == 'r') ? ngx_http_conflict_redis_renewed
+                                   : ngx_http_conflict_redis_settled;
         flags |= NGX_HTTP_CONFLICT_REDIS_COPIED;
+    }
+
+    if (op->renewing && verb[0] != 'r') {
+        /* it would hold the resource once more, when this write is over */
+        ngx_http_conflict_redis_withdraw(op->store->data,
+                                         ngx_http_conflict_redis_renewed, op);
     }
 
     ngx_http_conflict_redis_head(op->store, &args, arg, buf, op->token);
@@ -134,15 +159,40 @@ ngx_http_conflict_redis_settle(ngx_http_conflict_op_t *op, const char *verb,
     ngx_http_conflict_redis_number(&args, op->twice);
     ngx_http_conflict_redis_hash(&args, op->view);
 
+    op->calls += (data == op);
+
     if (ngx_http_conflict_redis_submit(op, NGX_HTTP_CONFLICT_REDIS_SETTLE,
                                        &args, op->lease + op->quarantine,
-                                       flags, handler, op->store, &why)
+                                       flags, handler, data, &why)
         != NGX_OK)
     {
-        handler(op->store, NULL, why);
+        handler(data, NULL, why);
     }
 
     return NGX_OK;
+}
+
+
+/* a renewal that failed, or was withdrawn, is no settle: the fence will tell */
+
+static void
+ngx_http_conflict_redis_renewed(void *data, ngx_str_t *answer,
+    const char *why)
+{
+    ngx_http_conflict_op_t *op = data;
+
+    op->calls--;
+    op->renewing = 0;
+
+    if (answer) {
+        ngx_http_conflict_redis_born(op->store, answer);
+
+        if (answer->data[answer->len - 1] == '0') {
+            op->acked = op->asked;
+        }
+    }
+
+    ngx_http_conflict_op_answered(op);
 }
 
 
@@ -152,13 +202,31 @@ static void
 ngx_http_conflict_redis_settled(void *data, ngx_str_t *answer,
     const char *why)
 {
-    ngx_http_conflict_store_t *store = data;
+    ngx_http_conflict_op_t *op = data;
+
+    op->calls--;
 
     if (answer) {
-        ngx_http_conflict_redis_born(store, answer);
-        return;
+        ngx_http_conflict_redis_born(op->store, answer);
+
+        op->lost = (answer->data[answer->len - 1] == '1');
+
+    } else {
+        ngx_http_conflict_redis_unsettled(op->store, why);
     }
 
+    if (op->lost && op->told) {
+        op->told(op);
+    }
+
+    ngx_http_conflict_op_answered(op);
+}
+
+
+static void
+ngx_http_conflict_redis_unsettled(ngx_http_conflict_store_t *store,
+    const char *why)
+{
     store->unsettled++;
 
     if (store->gauge) {

@@ -22,7 +22,7 @@
 
 
 /*
- * An entry; 112 bytes on 64-bit hosts, for which the slab takes 128.
+ * An entry; 120 bytes on 64-bit hosts, for which the slab takes 128.
  */
 
 typedef struct ngx_http_conflict_entry_s  ngx_http_conflict_entry_t;
@@ -33,6 +33,8 @@ struct ngx_http_conflict_entry_s {
     uint64_t                 hash[2];
     uint64_t                 version;
     uint64_t                 fence;       /* the highest handed out */
+    uint64_t                 clean;       /* of the last write that began over
+                                             no other */
     int64_t                  mtime;
     uint64_t                 until;       /* of lease or quarantine, msec */
     uint64_t                 last;        /* fingerprint of the last write */

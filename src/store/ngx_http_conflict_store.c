@@ -10,6 +10,9 @@
 #include "ngx_http_conflict_store.h"
 
 
+static void ngx_http_conflict_op_free(ngx_http_conflict_op_t *op);
+
+
 ngx_http_conflict_op_t *
 ngx_http_conflict_op_create(ngx_http_request_t *r,
     ngx_http_conflict_store_t *store, ngx_str_t *key, ngx_uint_t bases)
@@ -42,10 +45,36 @@ void
 ngx_http_conflict_op_release(ngx_http_conflict_op_t *op)
 {
     op->request = NULL;
+    op->released = 1;
 
-    if (!op->busy) {
+    ngx_http_conflict_op_answered(op);
+}
+
+
+void
+ngx_http_conflict_op_answered(ngx_http_conflict_op_t *op)
+{
+    if (op->released && !op->busy && op->calls == 0) {
         ngx_http_conflict_op_free(op);
     }
+}
+
+
+int64_t
+ngx_http_conflict_clock(void)
+{
+    struct timespec  ts;
+
+#if defined(CLOCK_BOOTTIME)
+
+    if (clock_gettime(CLOCK_BOOTTIME, &ts) != 0)
+
+#endif
+    {
+        (void) clock_gettime(CLOCK_MONOTONIC, &ts);
+    }
+
+    return (int64_t) ts.tv_sec * 1000 + ts.tv_nsec / 1000000;
 }
 
 
@@ -129,11 +158,15 @@ ngx_http_conflict_lock_same(const u_char *a, const u_char *b)
 }
 
 
-void
+static void
 ngx_http_conflict_op_free(ngx_http_conflict_op_t *op)
 {
     if (op->data) {
         ngx_free(op->data);
+    }
+
+    if (op->line) {
+        ngx_free(op->line);
     }
 
     if (op->lock.holder.data) {

@@ -101,6 +101,10 @@ struct ngx_http_conflict_op_s {
     ngx_str_t                         key;
     ngx_int_t                         rc;         /* once it is done */
     unsigned                          busy:1;     /* with the store */
+    unsigned                          renewing:1; /* the same, a renewal */
+    unsigned                          released:1; /* for the store to free */
+    ngx_uint_t                        calls;      /* settles and renewals that
+                                                     are not answered yet */
 
     /* what a write wants */
 
@@ -165,6 +169,25 @@ struct ngx_http_conflict_op_s {
     ngx_str_t                         base_body;  /* on the heap, as is */
     ngx_str_t                         made_body;  /* what that write has made */
 
+    /*
+     * Of the lease, by ngx_http_conflict_clock(): when the begin or renewal
+     * was made that the store has granted last, so that nobody else is let in
+     * before op->lease and op->quarantine have passed since; and when the one
+     * was made that is not answered yet.
+     */
+
+    int64_t                           acked;
+    int64_t                           asked;
+
+    /* another write was let in over it, as if this one were over */
+
+    unsigned                          lost:1;
+
+    /* runs once commit or abandon are answered, where op->calls was set */
+
+    ngx_http_conflict_done_pt         told;
+    void                             *line;       /* for that; freed with it */
+
     /* of a store that is elsewhere */
 
     uint64_t                          token;      /* of the lease */
@@ -199,7 +222,9 @@ typedef struct {
  * answer, op->error says why.  Compare and lease are one atomic step.
  *
  * Renew, commit, cancel and abandon never return NGX_AGAIN: a store that is
- * elsewhere sees to it by itself, and tells what it will come to.
+ * elsewhere sees to it by itself, and tells what it will come to.  Whether a
+ * renewal has held the lease is in op->acked, and what a commit or abandon has
+ * found in op->lost; with op->calls they are not known yet.
  */
 
 typedef struct {
@@ -325,7 +350,15 @@ ngx_http_conflict_op_t *ngx_http_conflict_op_create(ngx_http_request_t *r,
  * where that is still busy with it.
  */
 void ngx_http_conflict_op_release(ngx_http_conflict_op_t *op);
-void ngx_http_conflict_op_free(ngx_http_conflict_op_t *op);
+
+/* A store has answered: frees it, if that was what it was kept for. */
+void ngx_http_conflict_op_answered(ngx_http_conflict_op_t *op);
+
+/*
+ * Milliseconds, by a clock that goes on while the process is stopped, and
+ * where there is one while the machine sleeps.  Read anew each time.
+ */
+int64_t ngx_http_conflict_clock(void);
 
 /*
  * Notes the lock that was found, whose texts are copied.

@@ -76,6 +76,7 @@ ngx_http_conflict_redis_begin(ngx_http_conflict_op_t *op)
     verdicts[i] = '\0';
 
     op->token = ngx_http_conflict_redis_token();
+    op->asked = ngx_http_conflict_clock();
 
     ngx_http_conflict_redis_head(op->store, &args, arg, buf, op->token);
 
@@ -323,6 +324,10 @@ ngx_http_conflict_redis_queried(void *data, ngx_str_t *answer, const char *why)
         (void) ngx_http_conflict_redis_cancel(op);
     }
 
+    if (op->begins && op->rc == NGX_OK) {
+        op->acked = op->asked;
+    }
+
     op->begins = 0;
 
     if (op->request) {
@@ -332,7 +337,7 @@ ngx_http_conflict_redis_queried(void *data, ngx_str_t *answer, const char *why)
     }
 
     op->done(op);
-    ngx_http_conflict_op_free(op);
+    ngx_http_conflict_op_answered(op);
 }
 
 
@@ -341,8 +346,7 @@ ngx_http_conflict_redis_queried(void *data, ngx_str_t *answer, const char *why)
 static ngx_uint_t
 ngx_http_conflict_redis_late(ngx_http_conflict_op_t *op)
 {
-    return ngx_http_conflict_redis_local() - op->sent
-           > (int64_t) op->lease * 1000 / 2;
+    return ngx_http_conflict_clock() - op->asked > (int64_t) op->lease / 2;
 }
 
 

@@ -23,7 +23,10 @@ ngx_http_conflict_shm_renew(ngx_http_conflict_op_t *op,
 {
     uint64_t  until;
 
+    ngx_time_update();
+
     until = ngx_current_msec + op->lease;
+    op->lost = 0;
 
     if (e) {
 
@@ -63,6 +66,7 @@ ngx_http_conflict_shm_commit(ngx_http_conflict_op_t *op,
 
     op->leased = 0;
     op->applied = 0;
+    op->lost = 0;
 
     if (e == NULL || !ngx_http_conflict_shm_mine(op, sh, e, 0)) {
         return NGX_OK;
@@ -149,6 +153,7 @@ ngx_http_conflict_shm_abandon(ngx_http_conflict_op_t *op,
     uint64_t  until;
 
     op->leased = 0;
+    op->lost = 0;
 
     until = ngx_current_msec + op->quarantine;
 
@@ -167,7 +172,8 @@ ngx_http_conflict_shm_abandon(ngx_http_conflict_op_t *op,
 
 /*
  * Is the lease still this operation's?  Where it is not, what this write
- * did, or may do until "until", makes the entry's state less sure.
+ * did, or may do until "until", makes the entry's state less sure.  It is lost
+ * to a write that began over no other; one that passed over it was meant to.
  */
 
 static ngx_uint_t
@@ -183,6 +189,8 @@ ngx_http_conflict_shm_mine(ngx_http_conflict_op_t *op,
         /* even if it ran out: nobody else was let in since */
         return 1;
     }
+
+    op->lost = (op->fence < e->clean);
 
     until = ngx_max(until, ngx_current_msec);
 

@@ -64,6 +64,8 @@ const ngx_http_conflict_store_ops_t  ngx_http_conflict_shm_ops = {
 static ngx_int_t
 ngx_http_conflict_shm_op_begin(ngx_http_conflict_op_t *op)
 {
+    op->asked = ngx_http_conflict_clock();
+
     return ngx_http_conflict_shm_run(op, ngx_http_conflict_shm_begin);
 }
 
@@ -71,7 +73,17 @@ ngx_http_conflict_shm_op_begin(ngx_http_conflict_op_t *op)
 static ngx_int_t
 ngx_http_conflict_shm_op_renew(ngx_http_conflict_op_t *op)
 {
-    return ngx_http_conflict_shm_run(op, ngx_http_conflict_shm_renew);
+    ngx_int_t  rc;
+
+    op->asked = ngx_http_conflict_clock();
+
+    rc = ngx_http_conflict_shm_run(op, ngx_http_conflict_shm_renew);
+
+    if (rc == NGX_OK && !op->lost) {
+        op->acked = op->asked;
+    }
+
+    return rc;
 }
 
 
@@ -295,10 +307,14 @@ ngx_http_conflict_shm_lease(ngx_http_conflict_op_t *op,
                   || op->state == CONFLICT_QUARANTINED);
     e->proves &= (e->body && op->view && e->view == op->view);
     e->fence = ngx_http_conflict_shm_mint(sh, e);
+    e->clean = e->overlap ? e->clean : e->fence;
     e->pending = op->fingerprint;
     e->quarantine = (uint32_t) op->quarantine;
 
     ngx_http_conflict_failpoint();
+
+    /* the process may have been stopped since nginx has looked at its clock */
+    ngx_time_update();
 
     ngx_http_conflict_shm_set(sh, e, CONFLICT_LEASED,
                               ngx_current_msec + op->lease);
@@ -306,6 +322,7 @@ ngx_http_conflict_shm_lease(ngx_http_conflict_op_t *op,
     op->version = e->version;
     op->fence = e->fence;
     op->leased = 1;
+    op->acked = op->asked;
 
     return NGX_OK;
 }

@@ -191,6 +191,7 @@ then
     e.known = state == FREE and 1 or 0
     e.overlap = (state == LEASED or state == QUARANTINED) and 1 or 0
     e.f = mint(e)
+    e.c = e.overlap == 1 and e.c or e.f
     e.p, e.q, e.w = fingerprint, ARGV[12], token
     e.verdict, e.header = verdict, header
 

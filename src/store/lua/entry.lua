@@ -13,9 +13,10 @@
 --
 -- An entry is one string of words: flags, version, fence (the highest handed
 -- out), until (msec; of a free one: when it was saved), quarantine (msec),
--- token of the lease, token of the last settle, fingerprint of the last
--- write, that of the one in flight, hash of the body shown, view that it was
--- shown in, mtime (usec), incarnation.  The flags are digits: state, existence,
+-- token of the lease, the last settles (each a token and what it was told),
+-- fingerprint of the last write, that of the one in flight, hash of the body
+-- shown, view that it was shown in, mtime (usec), fence of the last write that
+-- began over no other, incarnation.  The flags are digits: state, existence,
 -- twice, dated, known, overlap, certain, verdict and header of the begin,
 -- proves: all writes since were of that view, suspect: unknown since a read.
 -- "-" is none.
@@ -123,8 +124,8 @@ end
 local function new(own)
     local e = {
         u = now, q = 0, l = '-', p = '-', b = '-', s = '-', w = '-', z = '-',
-        m = '-', state = FREE, existence = MAY_EXIST, twice = 0, dated = 0,
-        known = 0, overlap = 0, certain = 0, verdict = 0, header = 0,
+        m = '-', c = '0', state = FREE, existence = MAY_EXIST, twice = 0,
+        dated = 0, known = 0, overlap = 0, certain = 0, verdict = 0, header = 0,
         proves = 1, suspect = 0
     }
 
@@ -148,7 +149,7 @@ local function save(e)
          .. e.certain .. e.verdict .. e.header .. e.proves .. e.suspect .. ' '
          .. e.v .. ' ' .. e.f .. ' ' .. text(e.u) .. ' ' .. e.q .. ' ' .. e.w
          .. ' ' .. e.z .. ' ' .. e.l .. ' ' .. e.p .. ' ' .. e.b .. ' ' .. e.s
-         .. ' ' .. e.m .. ' ' .. id,
+         .. ' ' .. e.m .. ' ' .. e.c .. ' ' .. id,
          'PX', text(max(ttl, e.u + e.q - now + 60000)))
 end
 
@@ -162,9 +163,10 @@ local function load()
     local e = {}
     local flags, u, q, i
 
-    flags, e.v, e.f, u, q, e.w, e.z, e.l, e.p, e.b, e.s, e.m, i = string.match(
-        value, '^(%d+) (%S+) (%d+) (%d+) (%d+) (%S+) (%S+) (%S+) (%S+) (%S+)'
-               .. ' (%S+) (%S+) (%S+)$')
+    flags, e.v, e.f, u, q, e.w, e.z, e.l, e.p, e.b, e.s, e.m, e.c, i
+        = string.match(value, '^(%d+) (%S+) (%d+) (%d+) (%d+) (%S+) (%S+)'
+                              .. ' (%S+) (%S+) (%S+) (%S+) (%S+) (%d+)'
+                              .. ' (%S+)$')
 
     if not flags then
         -- of another release of the module, whose writes may be in flight

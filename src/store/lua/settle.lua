@@ -4,10 +4,12 @@
 --               9 until: lease or quarantine from now (msec),
 --               10 quarantine (msec), 11 fingerprint, 12 existence,
 --               13 mtime (usec), 14 twice, 15 view
--- output:  ... nothing more
+-- output:  ... 1 where another write was let in over this lease, as if this
+--               one were over; else, and for cancel, 0
 
 local verb = ARGV[6]
-local done = token .. ' ' .. born
+local head = token .. ' ' .. born .. ' '
+local done = head .. '0'
 local till = now + ARGV[9]
 
 local e = load()
@@ -31,9 +33,12 @@ if not e then
     return done
 end
 
-if e.z == token then
-    -- sent again, since the answer to the first was lost
-    return done
+local said = string.match(e.z, token .. '(%d)')
+
+if said then
+    -- sent again, since the answer to the first was lost; or a renewal that
+    -- comes late
+    return head .. said
 end
 
 local state = state_of(e)
@@ -41,6 +46,16 @@ local state = state_of(e)
 -- even if it ran out: nobody else was let in since
 
 local mine = e.w == token and state ~= FREE
+
+-- one that passed over it was meant to
+
+local lost = not mine and tonumber(ARGV[7]) < tonumber(e.c) and '1' or '0'
+
+-- Of the last few, since others may begin and end before one comes twice.
+
+local function settled()
+    e.z = string.sub(token .. lost .. ',' .. e.z, 1, 71)
+end
 
 -- until when those that overlapped may land
 
@@ -54,7 +69,8 @@ if verb == 'cancel' then
         return done
     end
 
-    e.p, e.z = '-', token
+    e.p = '-'
+    settled()
 
     if e.overlap == 1 then
         set(e, QUARANTINED, overlapped)
@@ -76,8 +92,9 @@ elseif not mine then
     if verb == 'renew' then
         till = till + ARGV[10]
 
-    elseif verb == 'commit' then
-        till = now
+    else
+        till = verb == 'commit' and now or till
+        settled()
     end
 
     -- whoever has the lease cannot tell which came last
@@ -105,12 +122,13 @@ elseif verb == 'abandon' then
         till = max(till, overlapped)
     end
 
-    e.z = token
+    settled()
     set(e, QUARANTINED, till)
 
 else -- commit
 
-    e.v, e.existence, e.z = ARGV[8], ARGV[12], token
+    e.v, e.existence = ARGV[8], ARGV[12]
+    settled()
     e.l, e.certain, e.p, e.b, e.s, e.suspect = e.p, 1, '-', '-', '-', 0
     e.m, e.twice, e.dated = ARGV[13], ARGV[14], 1
 
@@ -128,4 +146,4 @@ end
 
 save(e)
 
-return done
+return head .. lost

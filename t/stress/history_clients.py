@@ -51,8 +51,8 @@ class Log:
     def fault(self, what, invoked, returned):
         self.faults[what] += 1
 
-        if what not in ('reload', 'disk full', 'zone flooded',
-                        'upgrade undone'):
+        if what not in ('reload', 'worker frozen', 'disk full',
+                        'zone flooded', 'upgrade undone'):
             self.amnesia.append((invoked, returned))
 
 

@@ -144,6 +144,32 @@ http {
     def reload(self):
         os.kill(self.pid, signal.SIGHUP)
 
+    def rekey(self, old, new):
+        """a reload with other keys"""
+
+        name = self.root + '/nginx.conf'
+
+        with open(name) as conf:
+            text = conf.read()
+
+        with open(name, 'w') as conf:
+            conf.write(text.replace('conflict_key %s$' % old,
+                                    'conflict_key %s$' % new))
+
+        self.reload()
+
+    def freeze(self, pause):
+        """a worker stands still for a while"""
+
+        pid = random.choice(self.workers())
+
+        try:
+            os.kill(pid, signal.SIGSTOP)
+            time.sleep(pause)
+            os.kill(pid, signal.SIGCONT)
+        except ProcessLookupError:
+            pass
+
     def kill(self, pause=0):
         """the host goes down, and comes up again after a while"""
 

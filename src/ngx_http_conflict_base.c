@@ -16,6 +16,8 @@ static ngx_int_t ngx_http_conflict_base_tags(ngx_table_elt_t *h,
     uint64_t *versions, size_t *n);
 static ngx_int_t ngx_http_conflict_base_match(ngx_http_request_t *r,
     ngx_http_conflict_ctx_t *ctx);
+static ngx_int_t ngx_http_conflict_base_if(ngx_http_request_t *r,
+    ngx_http_conflict_ctx_t *ctx);
 static ngx_int_t ngx_http_conflict_base_unmodified(ngx_http_request_t *r,
     ngx_http_conflict_ctx_t *ctx);
 static ngx_int_t ngx_http_conflict_base_version(ngx_http_conflict_ctx_t *ctx,
@@ -51,6 +53,12 @@ ngx_http_conflict_base_headers(ngx_http_request_t *r,
         return ngx_http_conflict_base_error(ctx, NGX_HTTP_CONFLICT_BAD_BASE,
                        "If-Match or If-None-Match is not a list of "
                        "entity tags");
+    }
+
+    if (ngx_http_conflict_base_if(r, ctx) != NGX_OK) {
+        return ngx_http_conflict_base_error(ctx, NGX_HTTP_CONFLICT_BAD_BASE,
+                       "If is malformed, or has entity tags beside If-Match "
+                       "or If-None-Match");
     }
 
     /* ignored beside If-Match (RFC 9110, 13.2.2) */
@@ -89,6 +97,7 @@ ngx_http_conflict_base_create(ngx_http_request_t *r,
     ngx_http_conflict_ctx_t *ctx)
 {
     size_t                         n, i;
+    ngx_str_t                     *value;
     ngx_table_elt_t               *h;
     ngx_http_conflict_op_t        *op;
     ngx_http_conflict_loc_conf_t  *nlcf;
@@ -109,7 +118,10 @@ ngx_http_conflict_base_create(ngx_http_request_t *r,
         n += h->value.len / 2 + 1;
     }
 
-    op = ngx_http_conflict_op_create(r, nlcf->store, &ctx->key, n);
+    value = ngx_http_conflict_if_tags(r);
+    i = value ? value->len / 2 + 1 : 0;
+
+    op = ngx_http_conflict_op_create(r, nlcf->store, &ctx->key, n + 2 * i);
     if (op == NULL) {
         return NGX_ERROR;
     }
@@ -124,7 +136,8 @@ ngx_http_conflict_base_create(ngx_http_request_t *r,
     op->seen.mtime = CONFLICT_TIME_NONE;
     ngx_http_conflict_keep_want(ctx);
 
-    i = r->headers_in.if_match ? r->headers_in.if_match->value.len / 2 + 1 : 0;
+    i += r->headers_in.if_match ? r->headers_in.if_match->value.len / 2 + 1
+                                : 0;
 
     op->pre.match = ngx_http_conflict_op_bases(op);
     op->pre.none = ngx_http_conflict_op_bases(op) + i;
@@ -213,6 +226,35 @@ ngx_http_conflict_base_match(ngx_http_request_t *r,
             }
         }
     }
+
+    return NGX_OK;
+}
+
+
+/* in report mode and of an upstream's own tags it is all the upstream's */
+
+static ngx_int_t
+ngx_http_conflict_base_if(ngx_http_request_t *r, ngx_http_conflict_ctx_t *ctx)
+{
+    ngx_str_t  *value;
+
+    if (!ctx->op->minted || ctx->op->report) {
+        return NGX_OK;
+    }
+
+    value = ngx_http_conflict_if_tags(r);
+
+    if (value == NULL) {
+        return NGX_OK;
+    }
+
+    if (r->headers_in.if_match || r->headers_in.if_none_match
+        || ngx_http_conflict_if(r, ctx, value) != NGX_OK)
+    {
+        return NGX_DECLINED;
+    }
+
+    ngx_http_conflict_if_take(ctx, ctx->op, &r->uri);
 
     return NGX_OK;
 }
@@ -420,7 +462,7 @@ ngx_http_conflict_fingerprint(ngx_http_request_t *r,
     ngx_http_conflict_ctx_t *ctx)
 {
     size_t                   i;
-    ngx_str_t               *key;
+    ngx_str_t               *key, *value;
     ngx_table_elt_t         *h[3];
     conflict_hash_t         *hash;
     ngx_http_conflict_op_t  *op;
@@ -456,6 +498,12 @@ ngx_http_conflict_fingerprint(ngx_http_request_t *r,
 
     if (key) {
         conflict_hash_field(hash, key->data, key->len);
+    }
+
+    value = ngx_http_conflict_if_tags(r);
+
+    if (value) {
+        conflict_hash_field(hash, value->data, value->len);
     }
 
     h[0] = r->headers_in.if_match;

@@ -36,6 +36,7 @@ static const ngx_str_t  ngx_http_conflict_fetch_headers[] = {
     ngx_string("expect"),
     ngx_string("upgrade"),
     ngx_string("range"),
+    ngx_string("if"),
     ngx_string("if-match"),
     ngx_string("if-none-match"),
     ngx_string("if-modified-since"),

@@ -383,6 +383,10 @@ ngx_http_conflict_ready(ngx_http_request_t *r, ngx_http_conflict_ctx_t *ctx)
         rc = ngx_http_conflict_pair(r, ctx);
     }
 
+    if (rc == NGX_OK) {
+        rc = ngx_http_conflict_if_end(ctx);
+    }
+
     if (rc == NGX_ERROR) {
         return NGX_ERROR;
     }

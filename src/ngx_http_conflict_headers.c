@@ -185,6 +185,10 @@ ngx_http_conflict_hide(ngx_http_request_t *r, ngx_http_conflict_ctx_t *ctx)
         }
     }
 
+    if (ngx_http_conflict_if_hide(r, ctx) != NGX_OK) {
+        return NGX_ERROR;
+    }
+
     if (ctx->rewritten
         && ngx_http_conflict_hide_headers(r, ngx_http_conflict_digest_headers)
            != NGX_OK)

@@ -195,6 +195,17 @@ typedef struct {
 } ngx_http_conflict_response_t;
 
 
+/* an entity tag in If, and the resource that must have it, or must not */
+
+typedef struct {
+    ngx_str_t                      path;
+    ngx_str_t                      tag;
+    uint64_t                       version;
+    unsigned                       not:1;
+    unsigned                       taken:1;    /* into an operation */
+} ngx_http_conflict_when_t;
+
+
 /* of MOVE and COPY: the resource that is not that of ctx->op now */
 
 typedef struct {
@@ -230,6 +241,8 @@ struct ngx_http_conflict_ctx_s {
     ngx_str_t                      user;
     ngx_str_t                      client;
     ngx_str_t                      base;       /* as the client sent it */
+    ngx_array_t                   *when;       /* ngx_http_conflict_when_t */
+    ngx_str_t                      if_rest;    /* what If is without tags */
     int64_t                        client_time;
     uint64_t                       current;    /* for the answer; 0: none */
     uint64_t                       against;    /* what it was held against */
@@ -270,6 +283,7 @@ struct ngx_http_conflict_ctx_s {
     unsigned                       known:1;    /* the caller, by something */
     unsigned                       credentials:1;  /* Authorization */
     unsigned                       recalled:1;
+    unsigned                       if_parsed:1;
     unsigned                       seen_2xx:1;
     unsigned                       carried:1;  /* out, by any 2xx */
     unsigned                       denied:1;   /* which became a 504 */
@@ -321,6 +335,30 @@ void ngx_http_conflict_pair_end(ngx_http_conflict_ctx_t *ctx);
 
 /* Which of both resources ctx->op, key, resource and target are about. */
 void ngx_http_conflict_pair_exchange(ngx_http_conflict_ctx_t *ctx);
+
+/* The path in an absolute or relative URI of this host, decoded. */
+ngx_int_t ngx_http_conflict_pair_destination(ngx_http_request_t *r,
+    ngx_str_t *value, ngx_str_t *uri);
+
+/* if.c */
+
+/* The If field, where it has an entity tag; else NULL. */
+ngx_str_t *ngx_http_conflict_if_tags(ngx_http_request_t *r);
+
+/* Reads it.  NGX_DECLINED: it is malformed. */
+ngx_int_t ngx_http_conflict_if(ngx_http_request_t *r,
+    ngx_http_conflict_ctx_t *ctx, ngx_str_t *value);
+
+/* Gives the tags of a path to an operation, which has room for them. */
+void ngx_http_conflict_if_take(ngx_http_conflict_ctx_t *ctx,
+    ngx_http_conflict_op_t *op, ngx_str_t *path);
+
+/* NGX_DECLINED: some are of another resource; ctx->error is set. */
+ngx_int_t ngx_http_conflict_if_end(ngx_http_conflict_ctx_t *ctx);
+
+/* Lets the upstream see the rest of it alone. */
+ngx_int_t ngx_http_conflict_if_hide(ngx_http_request_t *r,
+    ngx_http_conflict_ctx_t *ctx);
 
 /* method.c */
 

@@ -11,8 +11,6 @@
 #include "ngx_http_conflict_module.h"
 
 
-static ngx_int_t ngx_http_conflict_pair_destination(ngx_http_request_t *r,
-    ngx_str_t *value, ngx_str_t *uri);
 static ngx_int_t ngx_http_conflict_pair_path(ngx_http_request_t *r,
     u_char *path, u_char *last, ngx_str_t *uri);
 static ngx_int_t ngx_http_conflict_pair_key(ngx_http_request_t *r,
@@ -126,9 +124,9 @@ ngx_http_conflict_pair(ngx_http_request_t *r, ngx_http_conflict_ctx_t *ctx)
 }
 
 
-/* its path, decoded.  NGX_DECLINED: it is none, or that of another host */
+/* NGX_DECLINED: it is none, or that of another host */
 
-static ngx_int_t
+ngx_int_t
 ngx_http_conflict_pair_destination(ngx_http_request_t *r, ngx_str_t *value,
     ngx_str_t *uri)
 {
@@ -261,14 +259,21 @@ static ngx_int_t
 ngx_http_conflict_pair_op(ngx_http_request_t *r, ngx_http_conflict_ctx_t *ctx,
     ngx_http_conflict_pair_t *pair)
 {
+    ngx_uint_t               n;
     ngx_http_conflict_op_t  *op, *source;
 
     source = ctx->op;
+    n = ctx->when ? ctx->when->nelts : 0;
 
-    op = ngx_http_conflict_op_create(r, source->store, &pair->key, 0);
+    op = ngx_http_conflict_op_create(r, source->store, &pair->key, 2 * n);
     if (op == NULL) {
         return NGX_ERROR;
     }
+
+    op->pre.match = ngx_http_conflict_op_bases(op);
+    op->pre.none = ngx_http_conflict_op_bases(op) + n;
+
+    ngx_http_conflict_if_take(ctx, op, &pair->target);
 
     op->policy = source->policy;
     op->lease = source->lease;

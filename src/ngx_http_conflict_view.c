@@ -14,7 +14,7 @@ static ngx_uint_t ngx_http_conflict_view_selects(ngx_str_t *name);
 static ngx_int_t ngx_http_conflict_view_names(ngx_str_t *vary,
     ngx_str_t *names);
 static uint64_t ngx_http_conflict_view_hash(ngx_http_conflict_ctx_t *ctx,
-    ngx_str_t *names);
+    ngx_str_t *names, ngx_uint_t *borne);
 
 
 static ngx_str_t  ngx_http_conflict_vary = ngx_string("vary");
@@ -36,7 +36,7 @@ ngx_http_conflict_view_start(ngx_http_request_t *r,
     ngx_http_conflict_ctx_t *ctx)
 {
     ngx_str_t                  user;
-    ngx_uint_t                 i, n;
+    ngx_uint_t                 i, n, borne;
     conflict_hash_t            hash;
     ngx_list_part_t           *part;
     ngx_table_elt_t           *h;
@@ -84,7 +84,12 @@ ngx_http_conflict_view_start(ngx_http_request_t *r,
     }
 
     ctx->selected = conflict_hash_final(&hash);
-    ctx->op->view = ngx_http_conflict_view_hash(ctx, &ctx->conf->vary);
+    ctx->op->view = ngx_http_conflict_view_hash(ctx, &ctx->conf->vary,
+                                                &borne);
+    ctx->op->part = (borne || ngx_strlchr(r->unparsed_uri.data,
+                                          r->unparsed_uri.data
+                                          + r->unparsed_uri.len, '?')
+                              != NULL);
 
     return NGX_OK;
 }
@@ -119,7 +124,7 @@ ngx_http_conflict_view(ngx_http_conflict_ctx_t *ctx,
 {
     u_char                         text[NGX_HTTP_CONFLICT_VARY];
     ngx_str_t                      names, *vary;
-    ngx_uint_t                     i;
+    ngx_uint_t                     i, borne;
     ngx_list_part_t               *part;
     ngx_table_elt_t               *h;
     ngx_http_conflict_loc_conf_t  *nlcf;
@@ -154,7 +159,7 @@ ngx_http_conflict_view(ngx_http_conflict_ctx_t *ctx,
         nlcf->vary.len = names.len;
     }
 
-    return ngx_http_conflict_view_hash(ctx, &names);
+    return ngx_http_conflict_view_hash(ctx, &names, &borne);
 }
 
 
@@ -210,8 +215,11 @@ ngx_http_conflict_view_names(ngx_str_t *vary, ngx_str_t *names)
 }
 
 
+/* with the fields of these names; does the request bear any? */
+
 static uint64_t
-ngx_http_conflict_view_hash(ngx_http_conflict_ctx_t *ctx, ngx_str_t *names)
+ngx_http_conflict_view_hash(ngx_http_conflict_ctx_t *ctx, ngx_str_t *names,
+    ngx_uint_t *borne)
 {
     u_char              *p, *last;
     ngx_str_t            name;
@@ -219,6 +227,8 @@ ngx_http_conflict_view_hash(ngx_http_conflict_ctx_t *ctx, ngx_str_t *names)
     ngx_list_part_t     *part;
     ngx_table_elt_t     *h;
     conflict_hash_t      hash;
+
+    *borne = 0;
 
 #if (CONFLICT_BROKEN == 2)
     return 1;
@@ -258,6 +268,7 @@ ngx_http_conflict_view_hash(ngx_http_conflict_ctx_t *ctx, ngx_str_t *names)
                 {
                     conflict_hash_field(&hash, h[i].value.data,
                                         h[i].value.len);
+                    *borne = 1;
                 }
             }
         }

@@ -104,6 +104,103 @@ for my $method ('COPY', 'MOVE') {
 is(PUT('/plain/b', { n => 'b3' })->{status}, 201, 'nor on b');
 
 
+=== WebDAV's If: tags are checked here, tokens are the upstream's
+--- config
+    location / {
+        conflict version;
+        proxy_pass http://api;
+    }
+    location /etag/ {
+        conflict version;
+        conflict_version header:ETag;
+        proxy_pass http://api;
+    }
+--- steps
+my $t = '<urn:uuid:1>';
+my $host = 'http://localhost';
+
+sub sees {
+    my ($write) = (journal())[-1];
+    my ($if) = map { $_->[1] } grep { $_->[0] eq 'if' }
+               @{ $write->{headers} };
+
+    return $if;
+}
+
+# V the current version of a, W that of b, O an old one; what the upstream
+# sees, or undef where the write is refused
+
+my @table = (
+    [ 'PUT',  '(["V"])',                         '' ],
+    [ 'PUT',  '([W/"V"])',                       '' ],
+    [ 'PUT',  '(["O"])',                         undef ],
+    [ 'PUT',  '(["O"]) (["V"])',                 '' ],
+    [ 'PUT',  '(Not ["O"])',                     '' ],
+    [ 'PUT',  '(Not ["V"])',                     undef ],
+    [ 'PUT',  "($t)",                            "($t)" ],
+    [ 'PUT',  qq(($t ["V"])),                    "($t)" ],
+    [ 'PUT',  qq((["V"] Not $t) ($t)),           "(Not $t)($t)" ],
+    [ 'PUT',  qq(($t ["O"])),                    undef ],
+    [ 'PUT',  qq(<$host/plain/a> (["V"])),       '' ],
+    [ 'PUT',  qq(<$host/plain/a> (["O"])),       undef ],
+    [ 'PUT',  qq(</plain/a> ($t ["V"]) ($t)),    "</plain/a>($t)($t)" ],
+    [ 'MOVE', '(["W"])',                         '' ],
+    [ 'MOVE', '(["O"])',                         undef ],
+    [ 'MOVE', qq(<$host/plain/a> (["V"])),       '' ],
+    [ 'MOVE', qq(<$host/plain/a> (["O"])),       undef ],
+    [ 'MOVE', qq(<$host/plain/a> (["V"] $t) <$host/plain/b> (["W"])),
+      "<$host/plain/a>($t)" ],
+    [ 'MOVE', qq(<$host/plain/a> (["O"]) <$host/plain/b> (["W"])), undef ],
+    [ 'MOVE', qq(<$host/plain/a> (["V"]) <$host/plain/b> (["O"])), undef ],
+    [ 'COPY', qq(<$host/plain/a> (["O"])),       undef ],
+    [ 'COPY', qq(<$host/plain/a> (["V"])),       '' ],
+    [ 'COPY', '(["O"])',                         undef ],
+    [ 'PROPPATCH', '(["O"])',                    undef ],
+);
+
+for my $row (@table) {
+    my ($method, $if, $passes) = @$row;
+
+    set_doc("/plain/$_", { n => 1 }) for 'a', 'b';
+    my $o = version(PUT('/plain/a', { n => 2 }));
+    my $v = version(PUT('/plain/a', { n => 3 }));
+    my $w = version(PUT('/plain/b', { n => 4 }));
+
+    $if =~ s/"V"/"$v"/g;
+    $if =~ s/"W"/"$w"/g;
+    $if =~ s/"O"/"$o"/g;
+
+    my $n = journal();
+    my $r = http($method, $method =~ /MOVE|COPY/ ? '/plain/b' : '/plain/a',
+                 body => { n => 5 },
+                 headers => ["If: $if", to('/plain/a')]);
+
+    is($r->{status}, defined $passes ? 204 : 409, "$method $if");
+    is(scalar(journal()), $n + (defined $passes ? 1 : 0), 'and written');
+    is(sees() // '', $passes, 'what the upstream sees') if defined $passes;
+}
+
+# what cannot be judged is not dropped
+
+my $v = version(PUT('/plain/a', { n => 6 }));
+
+for my $if ('(["1"]', '["1"]', '(["1])', '([1])', '() [', '<x> (["1"])',
+            '<http://elsewhere/a> (["1"])', '</plain/c> (["1"])')
+{
+    my $r = PUT('/plain/a', { n => 7 }, "If: $if");
+    is("$r->{status} " . json($r)->{error}, '400 malformed_base', $if);
+}
+
+is(PUT('/plain/a', { n => 7 }, qq(If: (["$v"])), qq(If-Match: "$v"))
+   ->{status}, 400, 'beside If-Match');
+
+# an upstream's own tags it judges itself
+
+set_doc('/etag/1', { n => 1 });
+is(PUT('/etag/1', { n => 2 }, 'If: (["e1"])')->{status}, 200, 'its own');
+is(sees(), '(["e1"])', 'as it was sent');
+
+
 === both wait for a write in flight, and a lock holds both
 --- config
     location ~ ^(?<resource>/plain/.+)/lock$ {

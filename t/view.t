@@ -60,6 +60,29 @@ is(PUT('/view/2', { id => 2, base_version => $v }, @clerk)->{status}, 409,
    'who sees no salary is not asked about it');
 
 
+=== nor is a partial view one that proves what a write of its own has changed
+--- config
+    location / {
+        conflict version;
+        conflict_quarantine 100ms;
+        proxy_pass http://api;
+    }
+--- steps
+for my $view (['/view/1?fields=id'], ['/view/1', 'X-Fields: id']) {
+    my ($uri, @h) = @$view;
+
+    set_doc('/view/1', { id => 1, salary => 1 });
+
+    my $v = version(GET($uri, @h));
+
+    PATCH($uri, { salary => 2, base_version => $v }, @h,
+          'X-Up-Write: apply status=202');
+    is(PUT($uri, { id => 2, base_version => $v }, @h)->{status}, 409,
+       "@$view: refused");
+    is(doc('/view/1')->{salary}, 2, 'nothing is lost');
+}
+
+
 === the version stays where the same view has the same body
 --- config
     location / {

@@ -157,7 +157,7 @@ ngx_http_conflict_redis_settle(ngx_http_conflict_op_t *op, const char *verb,
     ngx_http_conflict_redis_number(&args, op->seen.existence);
     ngx_http_conflict_redis_date(&args, op->mtime);
     ngx_http_conflict_redis_number(&args, op->twice);
-    ngx_http_conflict_redis_hash(&args, op->view);
+    ngx_http_conflict_redis_hash(&args, op->part ? 0 : op->view);
 
     op->calls += (data == op);
 

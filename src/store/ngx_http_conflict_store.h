@@ -118,6 +118,8 @@ struct ngx_http_conflict_op_s {
     size_t                            row_bytes;  /* of them together */
     ngx_msec_t                        row_ttl;
     ngx_http_conflict_lock_t          lock;
+    unsigned                          part:1;     /* the view may show a part:
+                                                     it proves nothing */
     unsigned                          minted:1;   /* the module's versions */
     unsigned                          fresh:1;    /* observed just now */
     unsigned                          force:1;    /* has waited enough */

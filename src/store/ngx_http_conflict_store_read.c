@@ -139,10 +139,6 @@ ngx_http_conflict_shm_revalidate(ngx_http_conflict_op_t *op,
 
         same &= e->proves;
 
-#if (CONFLICT_BROKEN == 2)
-        same = (e->body && e->body == op->seen.body);
-#endif
-
         if (!same) {
             e->fence = ngx_http_conflict_shm_mint(sh, e);
             e->version = e->fence;

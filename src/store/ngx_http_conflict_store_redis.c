@@ -98,7 +98,7 @@ ngx_http_conflict_redis_begin(ngx_http_conflict_op_t *op)
     ngx_http_conflict_redis_number(&args, pre->exact);
     ngx_http_conflict_redis_given(op, &args, token);
     ngx_http_conflict_redis_bytes(&args, &op->lock.user);
-    ngx_http_conflict_redis_hash(&args, op->view);
+    ngx_http_conflict_redis_hash(&args, op->part ? 0 : op->view);
     ngx_http_conflict_redis_number(&args, pre->matches);
 
     for (i = 0; i < pre->matches; i++) {

@@ -196,7 +196,7 @@ ngx_http_conflict_shm_mine(ngx_http_conflict_op_t *op,
 
     /* whoever has the lease cannot tell which came last */
     e->overlap = 1;
-    e->proves &= (e->body && op->view && e->view == op->view);
+    e->proves &= (e->body && op->view && e->view == op->view && !op->part);
 
     switch (state) {
 

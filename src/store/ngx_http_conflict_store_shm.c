@@ -305,7 +305,7 @@ ngx_http_conflict_shm_lease(ngx_http_conflict_op_t *op,
     e->known = (op->state == CONFLICT_FREE);
     e->overlap = (op->state == CONFLICT_LEASED
                   || op->state == CONFLICT_QUARANTINED);
-    e->proves &= (e->body && op->view && e->view == op->view);
+    e->proves &= (e->body && op->view && e->view == op->view && !op->part);
     e->fence = ngx_http_conflict_shm_mint(sh, e);
     e->clean = e->overlap ? e->clean : e->fence;
     e->pending = op->fingerprint;

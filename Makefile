@@ -17,7 +17,8 @@ NGINX_SRC = /usr/share/nginx/src
 B = $(CURDIR)/build
 MODULE = $(B)/ngx_http_conflict_module.so
 TEST_MODULE = $(B)/test/ngx_http_conflict_module.so
-BROKEN_MODULE = $(B)/broken/ngx_http_conflict_module.so
+BROKEN_MODULES := $(patsubst %,$(B)/broken/%/ngx_http_conflict_module.so, \
+	$(shell grep -rhoP 'CONFLICT_BROKEN == \K\d+' src | sort -u))
 FUZZ_MODULE = $(B)/objs-fuzz/ngx_http_conflict_module.so
 
 CC_OPT = -g -O2 -fPIC -fstack-protector-strong -D_FORTIFY_SOURCE=2 \
@@ -69,7 +70,7 @@ fuzz test: $(FUZZ_MODULE)
 test-tools:
 	$(install) $(TEST_PACKAGES)
 	@$(MAKE) --no-print-directory -s $(MODULE) $(TEST_MODULE) \
-		$(BROKEN_MODULE) $(B)/promtool $(B)/page/node_modules
+		$(BROKEN_MODULES) $(B)/promtool $(B)/page/node_modules
 
 check-asan: test-tools
 	@t/check asan
@@ -114,7 +115,7 @@ clean:
 # configure takes half a minute, so it is done once for each kind of build;
 # what it makes knows when to compile
 
-.PHONY: $(MODULE) $(TEST_MODULE) $(BROKEN_MODULE) $(FUZZ_MODULE)
+.PHONY: $(MODULE) $(TEST_MODULE) $(BROKEN_MODULES) $(FUZZ_MODULE)
 
 $(MODULE): $(B)/objs/Makefile
 	@$(MAKE) --no-print-directory -s -C $(B)/src \
@@ -128,19 +129,23 @@ $(TEST_MODULE): $(B)/objs-test/Makefile
 	@for so in $(B)/objs-test/*.so; do \
 		cmp -s $$so $(@D)/$${so##*/} || cp --remove-destination $$so $(@D); done
 
-# one that lets writes pass each other, to see that the tests find that out
+# those that lack one cure each, by its number in the source, to see that the
+# tests find that out; only the files that say so are compiled again
 
-$(BROKEN_MODULE): $(TEST_MODULE)
-	@rm -rf $(B)/objs-broken
-	@cp -rp $(B)/objs-test $(B)/objs-broken
-	@cd $(B)/objs-broken && rm -f addon/core/conflict_decide.o \
-			addon/src/ngx_http_conflict_fence.o *.so \
-		&& sed -i -e 's|build/objs-test|build/objs-broken|g' \
-			-e 's|FAILPOINTS=1|& -DCONFLICT_BROKEN=1|' Makefile
+$(BROKEN_MODULES): $(B)/broken/%/ngx_http_conflict_module.so: $(TEST_MODULE)
+	@rm -rf $(B)/objs-broken-$*
+	@cp -rp $(B)/objs-test $(B)/objs-broken-$*
+	@cd $(B)/objs-broken-$* && rm -f *.so \
+		&& rm $$(cd $(CURDIR) && grep -rl 'CONFLICT_BROKEN == $*)' src \
+			| sed -e 's|^src/\([^/]*\)\.c$$|addon/src/\1.o|' \
+				-e 's|^src/\(.*\)\.c$$|addon/\1.o|') \
+		&& sed -i -e 's|build/objs-test|build/objs-broken-$*|g' \
+			-e 's|FAILPOINTS=1|& -DCONFLICT_BROKEN=$*|' Makefile
 	@$(MAKE) --no-print-directory -s -C $(B)/src \
-		-f $(B)/objs-broken/Makefile modules
+		-f $(B)/objs-broken-$*/Makefile modules
 	@mkdir -p $(@D)
-	@cp --remove-destination $(B)/objs-broken/$(@F) $@
+	@cp --remove-destination $(B)/objs-broken-$*/$(@F) $@
+	@rm -rf $(B)/objs-broken-$*
 
 # one that the fuzzer and the sanitizers see through
 

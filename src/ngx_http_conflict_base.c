@@ -488,7 +488,10 @@ ngx_http_conflict_fingerprint(ngx_http_request_t *r,
     hash = &ctx->body.hash;
 
     conflict_hash_field(hash, r->method_name.data, r->method_name.len);
-    conflict_hash_field(hash, &op->view, sizeof(uint64_t));
+
+    /* not with what Vary names: workers learn that one after the other */
+    conflict_hash_field(hash, &ctx->selected, sizeof(uint64_t));
+
     conflict_hash_field(hash, ctx->user.data, ctx->user.len);
     conflict_hash_field(hash, ctx->client.data, ctx->client.len);
     conflict_hash_field(hash, ctx->base.data, ctx->base.len);

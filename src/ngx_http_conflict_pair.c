@@ -44,6 +44,10 @@ ngx_http_conflict_pair(ngx_http_request_t *r, ngx_http_conflict_ctx_t *ctx)
         return NGX_OK;
     }
 
+#if (CONFLICT_BROKEN == 4)
+    return NGX_OK;
+#endif
+
     value = ngx_http_conflict_header(&r->headers_in.headers,
                                      &ngx_http_conflict_destination, NULL);
 

@@ -102,3 +102,28 @@ $config;
 set_doc('/plain/notes/1', '{"id":1,"text":"buy milk"}');
 
 follow('lock.md');
+
+
+=== each promise of docs/operations.md has its test
+--- config
+    location / {
+        proxy_pass http://api;
+    }
+--- steps
+my $top = $ENV{TEST_NGINX_TOP};
+my ($promises) = slurp("$top/docs/operations.md")
+                 =~ /^## What is promised\n(.*?)^## /ms;
+my @rows = $promises =~ /^\| [^|`][^|]* \| (.*) \|$/mg;
+my $tests = 0;
+
+for my $row (grep { !/^the test/ } map { split /; (?=`t)/ } @rows) {
+    my ($file, $what) = $row =~ /^`(t\/\S+)`: (.+)$/;
+    my $text = slurp("$top/$file");
+
+    $what = "=== $what\n" if $file =~ /\.t$/;
+    $tests++;
+
+    ok(index($text, $what) >= 0, $row);
+}
+
+cmp_ok($tests, '>', 40, 'all were looked for');

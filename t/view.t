@@ -540,3 +540,36 @@ for my $read (sub { GET('/plain/1', 'Range: bytes=0-3') },
     PUT('/plain/1', { n => 2, base_version => $v }, 'X-Up-Write: status=500');
     is(version(GET('/plain/1')), $v, 'what the whole has noted stays');
 }
+
+
+=== a retry is known though a Vary has come between
+--- config
+    location / {
+        conflict merge;
+        conflict_field /n sum;
+        conflict_user $http_x_user;
+        proxy_pass http://api;
+    }
+--- steps
+my @h = ('X-User: a', 'X-Fields: n');
+my %type = (PUT => 'json', PATCH => 'merge-patch+json');
+
+for my $method (sort keys %type) {
+    my $path = "/plain/$method";
+    my @sent = (@h, "Content-Type: application/$type{$method}");
+
+    set_doc($path, { n => 1 });
+
+    my $v = version(GET($path, @h));
+    my %doc = (n => 3, base_version => $v);
+
+    is(http($method, $path, body => \%doc, headers => \@sent)->{status},
+       204, "$method: the first time");
+
+    GET($path, 'X-Up-Read: apply header=Vary:X-Fields');
+
+    my $r = http($method, $path, body => \%doc, headers => \@sent);
+
+    like(header($r, 'Conflict'), qr/^replayed;/, 'the second time');
+    is(doc($path)->{n}, 3, 'is added once');
+}

@@ -214,6 +214,12 @@ static ngx_uint_t
 ngx_http_conflict_shm_read(ngx_http_conflict_op_t *op,
     ngx_http_conflict_shctx_t *sh, ngx_http_conflict_entry_t *e)
 {
+#if (CONFLICT_BROKEN == 3)
+    if (!op->minted && op->seen.version) {
+        e->version = op->seen.version;
+    }
+#endif
+
     if (ngx_http_conflict_shm_other(op, e)) {
 
         if (!op->minted && conflict_version_older(op->seen.version,

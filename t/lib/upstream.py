@@ -27,8 +27,12 @@
 #   X-Up-Write: sleep=0.5 apply sleep=1 status=500
 #   X-Up-Read: status=503
 #
-# "old" shows what was before the last write, "apply" does the work, "hold" waits for GET /_release, "close" and "reset"
-# end the connection; without "apply" nothing is done.
+# "old" shows what was before the last write, "apply" does the work, "hold"
+# waits for GET /_release, "alive" goes on only if the connection has not been
+# ended, "close" and "reset" end it; without "apply" nothing is done.
+#
+# A request with an X-Op is told in X-Doc how often its document was written;
+# /_landed has those that were applied, and what each has made.
 
 import asyncio
 import copy
@@ -52,6 +56,7 @@ class Doc:
 
     def put(self, body):
         self.old = copy.copy(self)
+        self.old.old = None
         self.body = body
         self.version += 1
         self.mtime = int(time.time())
@@ -59,6 +64,7 @@ class Doc:
 
 docs = {}
 journal = []            # applied writes
+landed = []             # those with an X-Op
 seen = []               # all requests, applied or not
 released = None
 begun = 0
@@ -199,15 +205,19 @@ def write(method, path, headers, get, body):
         # it has no validators: RFC 9110 lets it refuse all of them
         return 412, [], b''
 
-    if method == 'DELETE' and not exists:
+    if method in ('DELETE', 'MOVE', 'COPY') and not exists:
         return 404, [], b''
 
     if doc is None:
         doc = docs[path] = Doc()
 
+    before = doc.version
+    paths = [path]
+
     if method in ('MOVE', 'COPY'):
         to = get['destination'].split('://')[-1]
-        to = docs.setdefault('/' + to.partition('/')[2], Doc())
+        paths.append('/' + to.partition('/')[2])
+        to = docs.setdefault(paths[1], Doc())
         created = to.body is None
         to.put(doc.body)
 
@@ -220,6 +230,10 @@ def write(method, path, headers, get, body):
     elif method == 'PATCH':
         value = json.loads(doc.body) if exists else {}
         merge(value, json.loads(body))
+
+        if kind == 'view' and 'starred' in value:
+            doc.stars[get.get('authorization')] = value.pop('starred')
+
         doc.put(json.dumps(value).encode())
 
     elif kind == 'view':
@@ -238,6 +252,14 @@ def write(method, path, headers, get, body):
                     'body': body.decode('utf-8', 'replace'),
                     'headers': headers, 'n': len(journal) + 1})
 
+    if 'x-op' in get:
+        landed.append({'op': get['x-op'], 'method': method, 'path': path,
+                       'before': before, 'now': {
+                           one: {'at': docs[one].version,
+                                 'body': (docs[one].body or b'null').decode(),
+                                 'stars': dict(docs[one].stars)}
+                           for one in paths}})
+
     if method == 'DELETE':
         return 204, [], b''
 
@@ -250,6 +272,10 @@ def write(method, path, headers, get, body):
         return (200 if exists else 201), out, shown
 
     return (204 if exists else 201), [h for h in out if h[0] != 'ETag'], b''
+
+
+def position(doc, get):
+    return [('X-Doc', str(doc.version if doc else 0))] if 'x-op' in get else []
 
 
 def reset_connection(writer):
@@ -268,6 +294,7 @@ async def control(target, body):
     if path == '/_reset':
         docs.clear()
         journal.clear()
+        landed.clear()
         seen.clear()
         begun = 0
         released.set()
@@ -276,6 +303,9 @@ async def control(target, body):
 
     if path == '/_journal':
         return json.dumps(journal).encode()
+
+    if path == '/_landed':
+        return json.dumps(landed).encode()
 
     if path == '/_take':
         # the journal, which begins anew
@@ -364,8 +394,16 @@ async def serve(reader, writer):
                         status, out, text = write(method, path, headers, get,
                                                   body)
 
+                    out += position(docs.get(path), get)
+
                 elif name == 'old':
-                    status, out, text = show(path, docs[path].old, target, get)
+                    was = docs[path].old if path in docs else None
+                    status, out, text = show(path, was, target, get)
+                    out += position(was, get)
+
+                elif name == 'alive':
+                    if reader.at_eof():
+                        return
 
                 elif name == 'status':
                     forced = int(value)

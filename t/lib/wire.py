@@ -20,6 +20,7 @@
 # It ends when its standard input does.
 
 import asyncio
+import os
 import random
 import sys
 
@@ -126,7 +127,8 @@ async def main():
 
         print(line, flush=True)
 
-    server.close()
+    # not one connection after the other
+    os._exit(0)
 
 
 asyncio.run(main())

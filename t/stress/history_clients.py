@@ -35,6 +35,10 @@ class Log:
         self.answers = collections.Counter()
         self.kinds = collections.Counter()    # what clients did with success
         self.faults = collections.Counter()
+        self.attempts = {}          # by op, of those that are shown views
+        self.acknowledged = []
+        self.refused = []
+        self.landed = []            # what the upstream says of them
         self.amnesia = []           # when locks may have been forgotten
         self.over = False
 
@@ -47,8 +51,8 @@ class Log:
     def fault(self, what, invoked, returned):
         self.faults[what] += 1
 
-        if what not in ('reload', 'disk full', 'zone flooded',
-                        'upgrade undone'):
+        if what not in ('reload', 'worker frozen', 'disk full',
+                        'zone flooded', 'upgrade undone'):
             self.amnesia.append((invoked, returned))
 
 

@@ -3,6 +3,7 @@
 import bisect
 import collections
 
+from landed import Landed
 from linear import ANY, FOREVER, KEEP, Search
 
 
@@ -32,16 +33,37 @@ class Judge:
         print('%s %s: %s' % ('ok' if good else 'not ok', self.mode, what),
               flush=True)
 
-    def all(self):
-        kinds = ('read', 'put', 'patch', 'create', 'delete', 'blind', 'lock',
-                 'in doubt')
+    def all(self, calm):
+        kinds = ['view', 'lagging read', 'view put', 'view patch',
+                 'merge put', 'merge patch', 'move', 'copy', 'view in doubt']
         log = self.log
+
+        if not calm:
+            kinds += ['read', 'put', 'patch', 'create', 'delete', 'blind',
+                      'lock', 'in doubt']
+            self.check(sum(log.faults.values()) > 5, 'faults were made')
 
         self.check(all(log.kinds[kind] for kind in kinds),
                    'clients did all that they can')
-        self.check(sum(log.faults.values()) > 5, 'faults were made')
         self.check(not log.odd, 'no odd answers %s' % list(log.odd)[:3])
 
+        landed, wrong = self.strayed()
+        self.check(not wrong, 'each of %d writes landed on what its client '
+                              'had seen, with %d fields as they should be%s'
+                              % (landed.count, landed.fields,
+                                 ''.join(wrong[:4])))
+
+        errors = [line for host in self.hosts for line in host.errors()]
+        self.check(not errors, 'the error log is quiet '
+                               + ''.join(errors[:5]))
+
+        if not calm:
+            self.ordered()
+
+    def ordered(self):
+        """what those have seen who see all of a document"""
+
+        log = self.log
         broken = self.broken()
         self.check(not broken, 'there is an order for each of %s%s'
                                % (self.story, ''.join(broken[:2])))
@@ -62,14 +84,29 @@ class Judge:
             self.check(not wrong, 'no read shows a version from before a '
                                   'write that had ended %s' % wrong[:2])
 
-        errors = [line for host in self.hosts for line in host.errors()]
-        self.check(not errors, 'the error log is quiet '
-                               + ''.join(errors[:5]))
+    def found_out(self, orders):
+        """by those who see all of a document only if "orders" """
 
-    def found_out(self):
-        broken = self.broken()
-        self.check(broken, 'no order for %d of %s: it is found out'
-                           % (len(broken), self.story))
+        if orders:
+            broken = self.broken()
+            self.check(broken, 'no order for %d of %s: it is found out'
+                               % (len(broken), self.story))
+
+        landed, wrong = self.strayed()
+        self.check(wrong, '%d of %d writes landed elsewhere: it is found out'
+                          '%s' % (len(wrong), landed.count, wrong[:1]))
+
+    def strayed(self):
+        """what the upstream has applied, and what is wrong with it"""
+
+        log = self.log
+        landed = Landed(log.landed, log.attempts, log.acknowledged,
+                        log.refused)
+
+        return landed, [
+            '\n# %s%s' % (one, ''.join('\n#   it was sent %s' % sent
+                                       for sent in log.tries[op]))
+            for op, one in landed.wrong]
 
     def broken(self):
         """of each resource without an order, where the search was stuck"""

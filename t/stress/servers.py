@@ -29,6 +29,13 @@ def wait_for(condition, what, seconds=20):
         time.sleep(0.01)
 
 
+def module(broken=''):
+    """ours, or the one that lacks the cure of this number"""
+
+    return TOP + ('/build/broken/%s' % broken if broken else '/build') \
+        + '/ngx_http_conflict_module.so'
+
+
 class Api:
     def __init__(self):
         self.port = free_port()
@@ -89,7 +96,7 @@ http {
 
         with open(self.root + '/nginx.conf', 'w') as out:
             out.write((self.HEAD + self.CONF) % {
-                'module': TOP + '/build/ngx_http_conflict_module.so',
+                'module': module(),
                 'root': self.root, 'files': self.root + self.FILES,
                 'store': store, 'api': api.port, 'port': self.port,
                 'policy': policy, 'workers': workers, **more})
@@ -136,6 +143,32 @@ http {
 
     def reload(self):
         os.kill(self.pid, signal.SIGHUP)
+
+    def rekey(self, old, new):
+        """a reload with other keys"""
+
+        name = self.root + '/nginx.conf'
+
+        with open(name) as conf:
+            text = conf.read()
+
+        with open(name, 'w') as conf:
+            conf.write(text.replace('conflict_key %s$' % old,
+                                    'conflict_key %s$' % new))
+
+        self.reload()
+
+    def freeze(self, pause):
+        """a worker stands still for a while"""
+
+        pid = random.choice(self.workers())
+
+        try:
+            os.kill(pid, signal.SIGSTOP)
+            time.sleep(pause)
+            os.kill(pid, signal.SIGCONT)
+        except ProcessLookupError:
+            pass
 
     def kill(self, pause=0):
         """the host goes down, and comes up again after a while"""
@@ -276,6 +309,27 @@ class Single:
         self.redis.stop()
 
 
+class Wire:
+    """a connection to a server that can go wrong; see t/lib/wire.py"""
+
+    def __init__(self, target):
+        self.port = free_port()
+        self.process = subprocess.Popen(
+            [sys.executable, TOP + '/t/lib/wire.py', str(self.port),
+             str(target)], stdin=subprocess.PIPE, stdout=subprocess.PIPE,
+            text=True)
+        self.process.stdout.readline()
+
+    def say(self, mode):
+        self.process.stdin.write(mode + '\n')
+        self.process.stdin.flush()
+        self.process.stdout.readline()
+
+    def stop(self):
+        self.process.stdin.close()
+        self.process.wait()
+
+
 class Wired(Single):
     """the same behind a wire that is cut, slow, and loses answers"""
 
@@ -286,13 +340,9 @@ class Wired(Single):
 
     def __init__(self):
         super().__init__()
-        port = free_port()
-        self.wire = subprocess.Popen(
-            [sys.executable, TOP + '/t/lib/wire.py', str(port),
-             str(self.redis.port)], stdin=subprocess.PIPE,
-            stdout=subprocess.PIPE, text=True)
-        self.wire.stdout.readline()
-        self.store = self.store.replace(str(self.redis.port), str(port))
+        self.wire = Wire(self.redis.port)
+        self.store = self.store.replace(str(self.redis.port),
+                                        str(self.wire.port))
 
     def fault(self):
         # seldom, as it keeps all writers out for a lease and a quarantine
@@ -303,9 +353,7 @@ class Wired(Single):
         what = random.choice(list(self.FAULTS))
 
         for mode in self.FAULTS[what]:
-            self.wire.stdin.write(mode + '\n')
-            self.wire.stdin.flush()
-            self.wire.stdout.readline()
+            self.wire.say(mode)
 
             if mode not in ('pass', 'break'):
                 time.sleep(random.uniform(0.2, 0.6))
@@ -313,8 +361,7 @@ class Wired(Single):
         return what
 
     def stop(self):
-        self.wire.stdin.close()
-        self.wire.wait()
+        self.wire.stop()
         super().stop()
 
 

@@ -485,11 +485,14 @@ ngx_http_conflict_fingerprint(ngx_http_request_t *r,
         return NGX_OK;
     }
 
+    ctx->nameless = (key == NULL && ctx->user.len == 0
+                     && ctx->client.len == 0);
+
     hash = &ctx->body.hash;
 
     conflict_hash_field(hash, r->method_name.data, r->method_name.len);
 
-    /* not with what Vary names: workers learn that one after the other */
+    /* not with what Vary names: a worker may learn that between the two */
     conflict_hash_field(hash, &ctx->selected, sizeof(uint64_t));
 
     conflict_hash_field(hash, ctx->user.data, ctx->user.len);

@@ -136,6 +136,13 @@ ngx_http_conflict_found(ngx_http_conflict_ctx_t *ctx)
         return NGX_OK;
     }
 
+    if (op->verdict == CONFLICT_REPLAY && ctx->nameless
+        && latest->view != ctx->selected)
+    {
+        /* by what Vary names another caller may have sent the same bytes */
+        op->verdict = CONFLICT_VERIFY;
+    }
+
     if (op->verdict == CONFLICT_VERIFY) {
 
         if (ngx_http_conflict_reflected(ctx)) {

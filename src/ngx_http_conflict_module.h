@@ -282,6 +282,7 @@ struct ngx_http_conflict_ctx_s {
     unsigned                       may_see:1;  /* the caller was shown it */
     unsigned                       known:1;    /* the caller, by something */
     unsigned                       credentials:1;  /* Authorization */
+    unsigned                       nameless:1; /* no user, client or key */
     unsigned                       recalled:1;
     unsigned                       if_parsed:1;
     unsigned                       seen_2xx:1;

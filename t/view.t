@@ -573,3 +573,29 @@ for my $method (sort keys %type) {
     like(header($r, 'Conflict'), qr/^replayed;/, 'the second time');
     is(doc($path)->{n}, 3, 'is added once');
 }
+
+
+=== two callers that a header of Vary tells apart are not one that retries
+--- config
+    location / {
+        conflict version;
+        proxy_pass http://api;
+    }
+--- steps
+set_doc('/view/1', { t => 1 });
+
+my ($c, $d) = ('X-Who: c', 'X-Who: d');
+my $v = version(GET('/view/1', $c));
+my %star = (t => 1, starred => JSON::PP::true, base_version => $v);
+
+is(PUT('/view/1', \%star, $c)->{status}, 204, 'c stars it');
+is(PUT('/view/1', \%star, $d)->{status}, 409, 'd has not starred it yet');
+
+$v = version(GET('/view/1', $d));
+is(PUT('/view/1', { %star, base_version => $v }, $d)->{status}, 204, 'now');
+
+my $r = PUT('/view/1', { %star, base_version => $v }, $d);
+like(header($r, 'Conflict'), qr/^replayed;/, 'and again');
+
+$r = PUT('/view/1', { %star, base_version => $v }, 'X-Who: e');
+is($r->{status}, 409, 'e has not');

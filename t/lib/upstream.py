@@ -17,7 +17,8 @@
 #   /auth/...    GET needs "Authorization: Bearer reader", else 401 or 403
 #   /echo/...    GET shows the document with a number that always changes
 #   /text/...    is not JSON
-#   /view/...    shows what "fields" or X-Fields name, "starred" by who asks,
+#   /view/...    shows what "fields" or X-Fields name, "starred" by who asks
+#                (X-Who, or else Authorization),
 #                and a salary to all but "Authorization: Bearer clerk"
 #
 # MOVE and COPY to a Destination are known everywhere.
@@ -112,12 +113,16 @@ def kind_of(path):
     return path.split('/')[1]
 
 
+def star_of(get):
+    return get.get('x-who', get.get('authorization'))
+
+
 def view(doc, target, get):
     """what this caller sees of it"""
 
     who = get.get('authorization')
     value = json.loads(doc.body)
-    value['starred'] = doc.stars.get(who, False)
+    value['starred'] = doc.stars.get(star_of(get), False)
 
     if who == 'Bearer clerk':
         value.pop('salary', None)
@@ -153,7 +158,7 @@ def show(path, doc, target='', get={}):
 
     if kind == 'view':
         body = view(doc, target, get)
-        headers.append(('Vary', 'Accept-Encoding, X-Fields'))
+        headers.append(('Vary', 'Accept-Encoding, X-Fields, X-Who'))
 
     if kind == 'row':
         body = b'{"data":' + body + b',"links":[]}'
@@ -232,13 +237,13 @@ def write(method, path, headers, get, body):
         merge(value, json.loads(body))
 
         if kind == 'view' and 'starred' in value:
-            doc.stars[get.get('authorization')] = value.pop('starred')
+            doc.stars[star_of(get)] = value.pop('starred')
 
         doc.put(json.dumps(value).encode())
 
     elif kind == 'view':
         value = json.loads(body)
-        doc.stars[get.get('authorization')] = value.pop('starred', False)
+        doc.stars[star_of(get)] = value.pop('starred', False)
 
         if get.get('authorization') == 'Bearer clerk' and exists:
             value['salary'] = json.loads(doc.body).get('salary')

@@ -299,9 +299,18 @@ my @s = map { start('MOVE', "/plain/$_->[0]",
                     headers => [to("/plain/$_->[1]")]) }
         (['a', 'b'], ['b', 'a']) x 5;
 
-is(scalar(grep { finish($_)->{status} < 500 } @s), 10, 'each is answered');
-is(scalar(grep { $_->{method} eq 'MOVE' } journal()), 10,
+# where two go the same way, the second finds nothing to move
+
+my @r = map { finish($_) } @s;
+
+is(scalar(grep { header($_, 'Conflict') =~ /^passed/ } @r), 10,
    'each has taken its turn');
+is(scalar(grep { $_->{status} =~ /^(?:20[14]|404)$/ } @r), 10,
+   'and has got its answer');
+is(scalar(grep { $_->{method} eq 'MOVE' } journal()),
+   scalar(grep { $_->{status} < 300 } @r), 'which is what was done');
+is(scalar(grep { GET("/plain/$_")->{status} == 200 } 'a', 'b'), 1,
+   'and one of both is there');
 
 
 === a Destination that cannot be told

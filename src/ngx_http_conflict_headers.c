@@ -26,6 +26,8 @@ static ngx_str_t  ngx_http_conflict_expires = ngx_string("expires");
 
 static ngx_str_t  ngx_http_conflict_age = ngx_string("age");
 
+static ngx_str_t  ngx_http_conflict_retry_after = ngx_string("retry-after");
+
 
 /* tags and dates that an upstream without versions does not know */
 
@@ -442,8 +444,10 @@ ngx_int_t
 ngx_http_conflict_set_field(ngx_http_request_t *r,
     ngx_http_conflict_ctx_t *ctx)
 {
-    u_char     *p, text[sizeof("unchecked;version=;base=;fields=\"\";report")
-                        + 2 * NGX_INT64_LEN + CONFLICT_MERGE_NAMES];
+    u_char     *p, text[sizeof("unchecked;version=;base=;fields=\"\";report"
+                               ";settling=")
+                        + 3 * NGX_INT64_LEN + CONFLICT_MERGE_NAMES];
+    u_char     *last, seconds[NGX_INT64_LEN];
     uint64_t    base;
     ngx_str_t  *name;
 
@@ -487,6 +491,22 @@ ngx_http_conflict_set_field(ngx_http_request_t *r,
 
     if (ctx->conf->report && ctx->write) {
         p = ngx_sprintf(p, ";report");
+    }
+
+    if (ctx->settling) {
+        last = ngx_sprintf(seconds, "%M", (ctx->settling + 999) / 1000);
+        p = ngx_sprintf(p, ";settling=%*s", last - seconds, seconds);
+
+        if (!ctx->answered
+            && ngx_http_conflict_header(&r->headers_out.headers,
+                                        &ngx_http_conflict_retry_after, NULL)
+               == NULL
+            && ngx_http_conflict_add_header(r, "Retry-After",
+                                            (char *) seconds, last - seconds)
+               != NGX_OK)
+        {
+            return NGX_ERROR;
+        }
     }
 
     return ngx_http_conflict_add_header(r, "Conflict", (char *) text,

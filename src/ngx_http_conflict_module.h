@@ -270,6 +270,8 @@ struct ngx_http_conflict_ctx_s {
     ngx_msec_t                     wait_start;
     ngx_msec_t                     wait_step;
     ngx_msec_t                     wait_time;
+    ngx_msec_t                     settling;   /* of the store, when it was
+                                                  asked; 0: it is not */
     ngx_msec_t                     store_start;
     ngx_msec_t                     store_time;
     ngx_uint_t                     fetches;

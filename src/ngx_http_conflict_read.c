@@ -111,6 +111,7 @@ ngx_http_conflict_read_peeked(ngx_http_conflict_ctx_t *ctx)
     }
 
     ctx->store_time += ngx_current_msec - ctx->store_start;
+    ctx->settling = (op->rc == NGX_OK && op->settling) ? op->wait : 0;
     ctx->state = NGX_HTTP_CONFLICT_ST_PASS;
 
     if (op->rc == NGX_OK && op->state == CONFLICT_UNKNOWN && op->minted

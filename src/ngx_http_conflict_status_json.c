@@ -152,6 +152,10 @@ ngx_http_conflict_json_store(ngx_http_conflict_print_t *out,
     ngx_http_conflict_json_figure(out, "evicted", survey->evicted);
     ngx_http_conflict_json_figure(out, "memory_bytes", survey->memory);
     ngx_http_conflict_json_figure(out, "size_bytes", survey->size);
+    ngx_http_conflict_json_figure(out, "settling",
+                                  (survey->settling > 0)
+                                  ? (survey->settling + 999) / 1000
+                                  : survey->settling);
 
     if (survey->store->gauge) {
         ngx_http_conflict_json_gauge(out, survey->store->gauge);

@@ -65,6 +65,9 @@ static const ngx_http_conflict_metric_t  ngx_http_conflict_store_metrics[] = {
     { "store_unsettled_total", "Settles that never came to the store", 8 },
     { "store_stream_dropped_total",
       "Conflicts that are not in the store's audit stream", 9 },
+    { "store_settling_seconds",
+      "For how long writes on a base are held, as the store is a new one",
+      10 },
     { NULL, NULL, 0 }
 };
 
@@ -332,8 +335,12 @@ ngx_http_conflict_metric_store(ngx_http_conflict_survey_t *survey,
     case 8:
         return gauge ? (int64_t) gauge->unsettled : -1;
 
-    default: /* 9 */
+    case 9:
         return gauge ? (int64_t) gauge->dropped : -1;
+
+    default: /* 10 */
+        return (survey->settling > 0) ? (survey->settling + 999) / 1000
+                                      : survey->settling;
     }
 }
 

@@ -38,6 +38,7 @@ ngx_http_conflict_begun(ngx_http_conflict_ctx_t *ctx)
         return NGX_OK;
     }
 
+    ctx->settling = op->settling ? op->wait : 0;
     ctx->current = op->version;
     ctx->against = op->version;
     ctx->against_time = op->present ? op->mtime : CONFLICT_TIME_NONE;

@@ -34,7 +34,7 @@ static const uint64_t
     ngx_http_conflict_redis_most[NGX_HTTP_CONFLICT_REDIS_WORDS] =
 {
     0,
-    3,
+    7,
     CONFLICT_STATES - 1,
     1,
     CONFLICT_VERSION_LIMIT - 1,
@@ -221,6 +221,7 @@ ngx_http_conflict_redis_read_answer(ngx_http_conflict_op_t *op,
     op->dated = (word[9] & 2) != 0;
     op->existence = (conflict_existence_e) word[10];
     op->wait = (ngx_msec_t) word[11];
+    op->settling = (op->state == CONFLICT_QUARANTINED && (word[1] & 4) != 0);
     op->clock = (int64_t) word[12] - op->sent;
 
     if (op->begins) {
@@ -390,9 +391,9 @@ ngx_http_conflict_redis_born(ngx_http_conflict_store_t *store,
         return;
     }
 
-    ngx_log_error(NGX_LOG_WARN, ngx_cycle->log, 0,
+    ngx_log_error(NGX_LOG_ERR, ngx_cycle->log, 0,
                   "conflict store \"%V\" is a new one, or was restarted, "
-                  "replaced or flushed, or routes were moved to it: writes on "
-                  "a base are held for %M ms",
+                  "replaced or flushed, or routes were moved to it: writes "
+                  "are held for %M ms",
                   &store->name, store->lease + store->quarantine);
 }

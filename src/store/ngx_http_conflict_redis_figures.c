@@ -135,6 +135,7 @@ ngx_http_conflict_redis_line(ngx_http_conflict_survey_t *survey,
         survey->memory = ngx_http_conflict_redis_figure(&word[3]);
         survey->evicted = ngx_http_conflict_redis_figure(&word[4]);
         survey->size = ngx_http_conflict_redis_figure(&word[5]);
+        survey->settling = ngx_http_conflict_redis_figure(&word[6]);
     }
 }
 

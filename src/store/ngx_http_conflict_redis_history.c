@@ -116,7 +116,7 @@ ngx_http_conflict_redis_read_bodies(ngx_http_conflict_op_t *op,
 
     /* the incarnation is of no interest here */
 
-    if (ngx_http_conflict_redis_number_of(&p, last, 3, &born) != NGX_OK
+    if (ngx_http_conflict_redis_number_of(&p, last, 7, &born) != NGX_OK
         || ngx_http_conflict_redis_number_of(&p, last, 1, &held) != NGX_OK
         || ngx_http_conflict_redis_number_of(&p, last, 1, &repeat) != NGX_OK
         || ngx_http_conflict_redis_number_of(&p, last, 1, &certain) != NGX_OK

@@ -156,7 +156,7 @@ ngx_http_conflict_redis_move_answered(ngx_http_conflict_redis_call_t *call,
     ngx_str_t *answer)
 {
     if (answer->len > call->token.len + 1
-        && answer->data[call->token.len + 1] >= '2')
+        && (answer->data[call->token.len + 1] & 2))
     {
         call->client->conf.noted[call->slot] =
                                     ngx_http_conflict_redis_mark(call->node);

@@ -153,6 +153,8 @@ struct ngx_http_conflict_op_s {
     unsigned                          twice:1;    /* see conflict_mtime_next */
     unsigned                          dated:1;    /* mtime is no guess */
     unsigned                          doubt:1;    /* a base newer than known */
+    unsigned                          settling:1; /* the store is new, and
+                                                     knows no more in "wait" */
     unsigned                          present:1;  /* there was an entry */
     unsigned                          header:1;   /* a stale header base */
     unsigned                          leased:1;

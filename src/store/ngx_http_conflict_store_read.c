@@ -393,6 +393,8 @@ ngx_http_conflict_shm_answer(ngx_http_conflict_op_t *op,
     }
 
     op->wait = (until > ngx_current_msec) ? until - ngx_current_msec : 0;
+    op->settling = (op->state == CONFLICT_QUARANTINED
+                    && sh->closed > ngx_current_msec);
 }
 
 

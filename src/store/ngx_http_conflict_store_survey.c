@@ -44,6 +44,9 @@ ngx_http_conflict_shm_survey(ngx_http_conflict_survey_t *survey)
         survey->why = "older processes still write with another store";
     }
 
+    survey->settling = (sh->closed > ngx_current_msec)
+                       ? sh->closed - ngx_current_msec : 0;
+
     ngx_http_conflict_shm_survey_busy(survey, sh);
     ngx_http_conflict_shm_survey_locks(survey, sh);
 

@@ -263,7 +263,7 @@ ngx_http_conflict_shm_rebuild(ngx_http_conflict_shm_t *shm,
 
     shm->shpool->data = sh;
 
-    ngx_log_error(NGX_LOG_WARN, ngx_cycle->log, 0,
+    ngx_log_error(NGX_LOG_ERR, ngx_cycle->log, 0,
                   "conflict store \"%V\" was left half-changed by a process "
                   "that was killed: all versions are forgotten, writes wait "
                   "%M ms", &shm->store->name,

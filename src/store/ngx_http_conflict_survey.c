@@ -43,6 +43,7 @@ ngx_http_conflict_survey(ngx_http_conflict_store_t *store, ngx_uint_t brief)
     survey->evicted = -1;
     survey->memory = -1;
     survey->size = -1;
+    survey->settling = -1;
 
     if (ngx_array_init(&survey->tallies, pool, 16,
                        sizeof(ngx_http_conflict_tally_t *))

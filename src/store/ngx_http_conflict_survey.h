@@ -60,6 +60,8 @@ struct ngx_http_conflict_survey_s {
     int64_t                       evicted;
     int64_t                       memory;     /* bytes in use */
     int64_t                       size;       /* of which there are */
+    int64_t                       settling;   /* a new store, for so long yet,
+                                                 milliseconds */
 
     /* of Redis: number of a route, and its tally */
     ngx_array_t                   routes;

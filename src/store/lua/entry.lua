@@ -8,8 +8,9 @@
 --               behind it, where routes were moved to this store, the id
 --               of that, or zeros once it has said 2, 4 hold, 5 ttl (msec)
 -- output:  one string of words, the first the token, the second 1 where the
---               incarnation is new, and 2 more where it knows of that move;
---               what follows is said by each script
+--               incarnation is new, 2 more where it knows of that move, and
+--               4 more until "hold" is over; what follows is said by each
+--               script
 --
 -- An entry is one string of words: flags, version, fence (the highest handed
 -- out), until (msec; of a free one: when it was saved), quarantine (msec),
@@ -92,6 +93,10 @@ if now - saved > ttl / 4 then
 end
 
 local closed = since + ARGV[4]
+
+if closed > now then
+    born = born + 4
+end
 
 -- bodies from before the last move may be those of other keys
 

@@ -173,7 +173,8 @@ if what == 'minutes' or what == 'state' then
     line('i', text(now), call('DBSIZE'),
          string.match(info, 'used_memory:(%d+)') or '0',
          string.match(info, 'evicted_keys:(%d+)') or '0',
-         string.match(info, 'maxmemory:(%d+)') or '0')
+         string.match(info, 'maxmemory:(%d+)') or '0',
+         text(max(closed - now, 0)))
     line('n', #held())
 end
 

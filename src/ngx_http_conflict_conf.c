@@ -32,6 +32,8 @@ ngx_http_conflict_create_main_conf(ngx_conf_t *cf)
      *
      *     nmcf->guarded = 0;
      *     nmcf->risky = 0;
+     *     nmcf->ruled = 0;
+     *     nmcf->merges = 0;
      *     nmcf->fetch = NULL;
      *     nmcf->captures = 0;
      *     nmcf->charset = NULL;
@@ -138,7 +140,12 @@ ngx_http_conflict_merge_loc_conf(ngx_conf_t *cf, void *parent, void *child)
     ngx_http_conflict_loc_conf_t *prev = parent;
     ngx_http_conflict_loc_conf_t *conf = child;
 
+    ngx_uint_t                 own;
+    ngx_array_t               *fields;
     ngx_http_core_loc_conf_t  *clcf;
+
+    own = (conf->policy != NGX_CONF_UNSET_UINT);
+    fields = conf->fields;
 
     if (conf->policy == NGX_CONF_UNSET_UINT) {
         /* the parameters belong to their policy */
@@ -208,6 +215,8 @@ ngx_http_conflict_merge_loc_conf(ngx_conf_t *cf, void *parent, void *child)
 
     clcf = ngx_http_conf_get_module_loc_conf(cf, ngx_http_core_module);
     conf->name = clcf->name;
+
+    ngx_http_conflict_guard_warn(cf, conf, own, fields);
 
     if (conf->status && conf->lock) {
         ngx_conf_log_error(NGX_LOG_EMERG, cf, 0,

@@ -94,6 +94,8 @@ typedef struct {
     ngx_http_conflict_log_t       *log;        /* the default one */
     ngx_uint_t                     guarded;    /* any location is */
     ngx_uint_t                     risky;      /* quarantine 0, counter */
+    ngx_uint_t                     ruled;      /* a field of servers */
+    ngx_uint_t                     merges;     /* any location does */
     ngx_http_complex_value_t      *fetch;      /* $conflict_fetch */
     ngx_uint_t                     captures;   /* what filters have made */
     ngx_module_t                  *charset;    /* nginx's filters, or NULL */
@@ -174,6 +176,13 @@ char *ngx_http_conflict_merge_loc_conf(ngx_conf_t *cf, void *parent,
 /* Completes a location whose policy is not "off". */
 ngx_int_t ngx_http_conflict_guard(ngx_conf_t *cf,
     ngx_http_conflict_loc_conf_t *conf);
+
+/*
+ * Warns of what a location says in vain: "own" policy, and "fields" that are
+ * its own as well, where it inherits neither.
+ */
+void ngx_http_conflict_guard_warn(ngx_conf_t *cf,
+    ngx_http_conflict_loc_conf_t *conf, ngx_uint_t own, ngx_array_t *fields);
 
 /* fields.c */
 

@@ -30,10 +30,17 @@ ngx_http_conflict_set_rule(ngx_conf_t *cf, ngx_command_t *cmd, void *conf)
 {
     ngx_http_conflict_loc_conf_t *nlcf = conf;
 
-    ngx_str_t         *value;
-    conflict_field_t  *field;
+    ngx_str_t                      *value;
+    conflict_field_t               *field;
+    ngx_http_conflict_main_conf_t  *nmcf;
 
     value = cf->args->elts;
+
+    if (!(cf->cmd_type & NGX_HTTP_LOC_CONF)) {
+        nmcf = ngx_http_conf_get_module_main_conf(cf,
+                                                  ngx_http_conflict_module);
+        nmcf->ruled = 1;
+    }
 
     if (nlcf->fields == NULL) {
         nlcf->fields = ngx_array_create(cf->pool, 8, sizeof(conflict_field_t));

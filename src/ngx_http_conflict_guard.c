@@ -25,6 +25,9 @@ static ngx_int_t ngx_http_conflict_default_log(ngx_conf_t *cf,
     ngx_http_conflict_main_conf_t *nmcf, ngx_http_conflict_loc_conf_t *conf);
 static ngx_http_complex_value_t *ngx_http_conflict_complex(ngx_conf_t *cf,
     const char *text);
+static ngx_uint_t ngx_http_conflict_served(ngx_conf_t *cf,
+    ngx_http_core_loc_conf_t *clcf);
+static ngx_uint_t ngx_http_conflict_setting(ngx_conf_t *cf, const char *name);
 
 
 static ngx_str_t  ngx_http_conflict_default_name = ngx_string("default");
@@ -83,10 +86,12 @@ ngx_http_conflict_guard(ngx_conf_t *cf, ngx_http_conflict_loc_conf_t *conf)
         return NGX_ERROR;
     }
 
-    if (conf->policy == CONFLICT_MERGE
-        && ngx_http_conflict_guard_fields(cf, conf) != NGX_OK)
-    {
-        return NGX_ERROR;
+    if (conf->policy == CONFLICT_MERGE) {
+        nmcf->merges = 1;
+
+        if (ngx_http_conflict_guard_fields(cf, conf) != NGX_OK) {
+            return NGX_ERROR;
+        }
     }
 
     return ngx_http_conflict_upstream_conf(cf, nmcf, conf);
@@ -107,6 +112,16 @@ ngx_http_conflict_guard_lock(ngx_conf_t *cf,
         || ngx_http_conflict_find_store(cf, nmcf, conf) != NGX_OK
         || ngx_http_conflict_default_log(cf, nmcf, conf) != NGX_OK)
     {
+        return NGX_ERROR;
+    }
+
+    if (conf->key == NULL) {
+        ngx_conf_log_error(NGX_LOG_EMERG, cf, 0,
+                           "\"conflict_lock\" in location \"%V\" needs "
+                           "\"conflict_key\" with the resource that is "
+                           "locked, as in \"location ~ "
+                           "^(?<resource>/.*)/lock$\" with \"conflict_key "
+                           "$resource\"", &conf->name);
         return NGX_ERROR;
     }
 
@@ -410,4 +425,74 @@ ngx_http_conflict_complex(ngx_conf_t *cf, const char *text)
     }
 
     return cv;
+}
+
+
+void
+ngx_http_conflict_guard_warn(ngx_conf_t *cf,
+    ngx_http_conflict_loc_conf_t *conf, ngx_uint_t own, ngx_array_t *fields)
+{
+    ngx_http_core_loc_conf_t  *clcf;
+
+    clcf = ngx_http_conf_get_module_loc_conf(cf, ngx_http_core_module);
+
+    if (clcf->name.len == 0 || clcf->noname || clcf->locations) {
+        /* what it says is for the locations and "if" blocks within */
+        return;
+    }
+
+    if (fields && conf->policy != CONFLICT_MERGE) {
+        ngx_conf_log_error(NGX_LOG_WARN, cf, 0,
+                           "\"conflict_field\" in location \"%V\" does "
+                           "nothing without \"conflict merge\"",
+                           &conf->name);
+    }
+
+    if (own && conf->policy != NGX_HTTP_CONFLICT_OFF && !conf->lock
+        && !conf->status && !ngx_http_conflict_served(cf, clcf))
+    {
+        ngx_conf_log_error(NGX_LOG_WARN, cf, 0,
+                           "\"conflict\" in location \"%V\" guards nothing: "
+                           "it has no \"proxy_pass\" or the like, no "
+                           "\"dav_methods\" and no \"try_files\", move it to "
+                           "where the writes go", &conf->name);
+    }
+}
+
+
+/* by anything that may write */
+
+static ngx_uint_t
+ngx_http_conflict_served(ngx_conf_t *cf, ngx_http_core_loc_conf_t *clcf)
+{
+    /* both settings begin with what they are named by */
+
+    return clcf->handler != NULL
+           || (ngx_http_conflict_setting(cf, "ngx_http_dav_module")
+               & (NGX_HTTP_PUT|NGX_HTTP_DELETE|NGX_HTTP_MKCOL
+                  |NGX_HTTP_COPY|NGX_HTTP_MOVE))
+           || ngx_http_conflict_setting(cf, "ngx_http_try_files_module");
+}
+
+
+static ngx_uint_t
+ngx_http_conflict_setting(ngx_conf_t *cf, const char *name)
+{
+    ngx_uint_t            i;
+    ngx_uint_t           *conf;
+    ngx_module_t        **modules;
+    ngx_http_conf_ctx_t  *ctx;
+
+    ctx = cf->ctx;
+    modules = cf->cycle->modules;
+
+    for (i = 0; modules[i]; i++) {
+
+        if (ngx_strcmp(modules[i]->name, name) == 0) {
+            conf = ctx->loc_conf[modules[i]->ctx_index];
+            return *conf;
+        }
+    }
+
+    return 0;
 }

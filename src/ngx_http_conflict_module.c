@@ -255,6 +255,12 @@ ngx_http_conflict_init(ngx_conf_t *cf)
 
     nmcf = ngx_http_conf_get_module_main_conf(cf, ngx_http_conflict_module);
 
+    if (nmcf->ruled && !nmcf->merges) {
+        ngx_log_error(NGX_LOG_WARN, cf->log, 0,
+                      "\"conflict_field\" does nothing without \"conflict "
+                      "merge\", which no location has");
+    }
+
     if (!nmcf->guarded) {
         return NGX_OK;
     }

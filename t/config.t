@@ -1371,6 +1371,108 @@ invalid value "xml" in "conflict_status" directive, it must be "html", "json" or
 "conflict_status" and "conflict_lock" in location "/status": it can be but one of them
 
 
+=== a lock endpoint that does not say what it locks
+--- config
+    location /x/lock {
+        conflict_lock;
+    }
+--- must_die
+--- error_log
+"conflict_lock" in location "/x/lock" needs "conflict_key" with the resource that is locked
+
+
+=== a policy where nothing writes
+--- config
+    location /x/ {
+        conflict version;
+    }
+    location /returns/ {
+        conflict version;
+        return 204;
+    }
+    location /not/ {
+        return 204;
+    }
+--- error_log
+"conflict" in location "/x/" guards nothing: it has no "proxy_pass" or the like
+"conflict" in location "/returns/" guards nothing
+
+
+=== policies where something does, or may
+--- http_config
+    conflict_field /price reject;
+    upstream elsewhere { server 127.0.0.1:1; }
+--- config
+    conflict version;
+
+    location /static/ {
+    }
+    location /dav/ {
+        conflict version;
+        dav_methods PUT;
+    }
+    location /proxy/ {
+        conflict merge;
+        conflict_field /title lww;
+        proxy_pass http://elsewhere;
+    }
+    location /try/ {
+        conflict version;
+        try_files $uri @proxy;
+    }
+    location @proxy {
+        conflict version;
+        proxy_pass http://elsewhere;
+    }
+    location /if/ {
+        conflict version;
+
+        if ($arg_x) {
+            proxy_pass http://elsewhere;
+        }
+    }
+    location /around/ {
+        conflict version;
+
+        location /around/it/ {
+            proxy_pass http://elsewhere;
+        }
+    }
+    location /off/ {
+        conflict off;
+    }
+--- no_error_log
+guards nothing
+does nothing
+
+
+=== rules of fields that no merge reads: in a location
+--- config
+    location /x/ {
+        conflict version;
+        conflict_field /price reject;
+        proxy_pass http://api;
+    }
+    location /y/ {
+        conflict merge;
+        proxy_pass http://api;
+    }
+--- error_log
+"conflict_field" in location "/x/" does nothing without "conflict merge"
+
+
+=== the same, for all of them
+--- http_config
+    conflict_field /price reject;
+--- config
+    location /x/ {
+        conflict version;
+        proxy_pass http://api;
+    }
+--- error_log
+"conflict_field" does nothing without "conflict merge", which no location has
+
+
 === a status for a whole server
 --- config
     conflict_status;

@@ -160,15 +160,16 @@ static ngx_int_t
 ngx_http_conflict_base_match(ngx_http_request_t *r,
     ngx_http_conflict_ctx_t *ctx)
 {
-    ngx_uint_t                foreign;
+    ngx_uint_t                i, report, foreign;
     ngx_table_elt_t          *h;
     conflict_precondition_t  *pre;
 
     pre = &ctx->op->pre;
 
-    /* in report mode clients see the upstream's tags, which it judges */
+    /* in report mode clients see the upstream's tags, if it has any */
 
-    foreign = (ctx->op->report && ctx->op->minted);
+    report = (ctx->op->report && ctx->op->minted);
+    foreign = (report && ctx->conf->tags == NGX_HTTP_CONFLICT_TAGS_OWN);
 
     h = r->headers_in.if_match;
 
@@ -191,6 +192,16 @@ ngx_http_conflict_base_match(ngx_http_request_t *r,
                 /* as the log has it: the version, not the tag */
                 ctx->base.data++;
                 ctx->base.len -= 2;
+            }
+
+            ctx->offered = (report && ctx->conf->tags
+                                      == NGX_HTTP_CONFLICT_TAGS_NONE);
+
+            for (i = 0; i < pre->matches; i++) {
+
+                if (pre->match[i] >= CONFLICT_VERSION_LIMIT) {
+                    ctx->offered = 0;
+                }
             }
 
             if (foreign) {

@@ -9,6 +9,10 @@
 #include "ngx_http_conflict_module.h"
 
 
+static ngx_int_t ngx_http_conflict_complete(ngx_conf_t *cf,
+    ngx_http_conflict_loc_conf_t *conf);
+
+
 static conflict_json_pointer_t  ngx_http_conflict_base_pointer;
 
 static ngx_http_conflict_source_t  ngx_http_conflict_default_base = {
@@ -218,30 +222,37 @@ ngx_http_conflict_merge_loc_conf(ngx_conf_t *cf, void *parent, void *child)
 
     ngx_http_conflict_guard_warn(cf, conf, own, fields);
 
+    return (ngx_http_conflict_complete(cf, conf) == NGX_OK) ? NGX_CONF_OK
+                                                            : NGX_CONF_ERROR;
+}
+
+
+/* by what the location is */
+
+static ngx_int_t
+ngx_http_conflict_complete(ngx_conf_t *cf, ngx_http_conflict_loc_conf_t *conf)
+{
     if (conf->status && conf->lock) {
         ngx_conf_log_error(NGX_LOG_EMERG, cf, 0,
                            "\"conflict_status\" and \"conflict_lock\" in "
                            "location \"%V\": it can be but one of them",
                            &conf->name);
-        return NGX_CONF_ERROR;
+        return NGX_ERROR;
     }
 
     if (conf->status) {
         /* it shows what others do */
         conf->policy = NGX_HTTP_CONFLICT_OFF;
-        return NGX_CONF_OK;
+        return NGX_OK;
     }
 
     if (conf->lock) {
-        return (ngx_http_conflict_guard_lock(cf, conf) == NGX_OK)
-               ? NGX_CONF_OK : NGX_CONF_ERROR;
+        return ngx_http_conflict_guard_lock(cf, conf);
     }
 
     if (conf->policy == NGX_HTTP_CONFLICT_OFF) {
-        return (ngx_http_conflict_add_unguarded(cf, conf) == NGX_OK)
-               ? NGX_CONF_OK : NGX_CONF_ERROR;
+        return ngx_http_conflict_add_unguarded(cf, conf);
     }
 
-    return (ngx_http_conflict_guard(cf, conf) == NGX_OK) ? NGX_CONF_OK
-                                                         : NGX_CONF_ERROR;
+    return ngx_http_conflict_guard(cf, conf);
 }

@@ -105,6 +105,15 @@ typedef struct {
 } ngx_http_conflict_main_conf_t;
 
 
+/* whether the upstream has entity tags of its own */
+
+typedef enum {
+    NGX_HTTP_CONFLICT_TAGS_UNKNOWN = 0,
+    NGX_HTTP_CONFLICT_TAGS_NONE,
+    NGX_HTTP_CONFLICT_TAGS_OWN
+} ngx_http_conflict_tags_e;
+
+
 typedef struct {
     ngx_uint_t                     policy;
     ngx_flag_t                     report;
@@ -157,6 +166,8 @@ typedef struct {
     ngx_str_t                      vary;       /* of the last response; in a
                                                   worker */
     ngx_uint_t                     unbuffered; /* X_request_buffering off */
+    ngx_http_conflict_tags_e       tags;       /* of the upstream; in a worker,
+                                                  as seen so far */
     ngx_str_t                      name;       /* of the location */
 } ngx_http_conflict_loc_conf_t;
 

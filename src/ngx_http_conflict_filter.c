@@ -25,6 +25,8 @@ static ngx_int_t ngx_http_conflict_read_header(ngx_http_request_t *r,
     ngx_http_conflict_ctx_t *ctx);
 static ngx_int_t ngx_http_conflict_validators(ngx_http_request_t *r,
     ngx_http_conflict_ctx_t *ctx);
+static ngx_int_t ngx_http_conflict_offer(ngx_http_request_t *r,
+    ngx_http_conflict_ctx_t *ctx, uint64_t version);
 static ngx_int_t ngx_http_conflict_write_header(ngx_http_request_t *r,
     ngx_http_conflict_ctx_t *ctx);
 
@@ -154,6 +156,7 @@ static ngx_int_t
 ngx_http_conflict_read_header(ngx_http_request_t *r,
     ngx_http_conflict_ctx_t *ctx)
 {
+    ngx_int_t                rc;
     ngx_http_conflict_op_t  *op;
 
     op = ctx->op;
@@ -180,9 +183,14 @@ ngx_http_conflict_read_header(ngx_http_request_t *r,
         ctx->current = 0;
     }
 
-    if (!ctx->conf->report
-        && ngx_http_conflict_validators(r, ctx) != NGX_OK)
-    {
+    if (!ctx->conf->report) {
+        rc = ngx_http_conflict_validators(r, ctx);
+
+    } else {
+        rc = ngx_http_conflict_offer(r, ctx, ctx->current);
+    }
+
+    if (rc != NGX_OK) {
         return NGX_ERROR;
     }
 
@@ -245,10 +253,54 @@ ngx_http_conflict_validators(ngx_http_request_t *r,
 }
 
 
+/*
+ * Report mode: what clients would get, where the upstream has no tag that it
+ * would come instead of.  Nothing is judged by it: the body may have changed
+ * without a write.
+ */
+
+static ngx_int_t
+ngx_http_conflict_offer(ngx_http_request_t *r, ngx_http_conflict_ctx_t *ctx,
+    uint64_t version)
+{
+    ngx_http_conflict_loc_conf_t  *nlcf;
+
+    nlcf = ctx->conf;
+
+    if (!ctx->op->minted || r->headers_out.status < 200
+        || r->headers_out.status >= 300)
+    {
+        return NGX_OK;
+    }
+
+    if (r->headers_out.etag) {
+        nlcf->tags = NGX_HTTP_CONFLICT_TAGS_OWN;
+        return NGX_OK;
+    }
+
+    if (nlcf->tags == NGX_HTTP_CONFLICT_TAGS_UNKNOWN && !ctx->write) {
+        nlcf->tags = NGX_HTTP_CONFLICT_TAGS_NONE;
+    }
+
+    if (nlcf->tags != NGX_HTTP_CONFLICT_TAGS_NONE || version == 0) {
+        return NGX_OK;
+    }
+
+    r->disable_not_modified = 1;
+
+    if (r->headers_in.if_range) {
+        r->headers_in.range = NULL;
+    }
+
+    return ngx_http_conflict_set_etag(r, version);
+}
+
+
 static ngx_int_t
 ngx_http_conflict_write_header(ngx_http_request_t *r,
     ngx_http_conflict_ctx_t *ctx)
 {
+    ngx_int_t                rc;
     ngx_uint_t               tagged;
     ngx_http_conflict_op_t  *op;
 
@@ -292,9 +344,17 @@ ngx_http_conflict_write_header(ngx_http_request_t *r,
              && ctx->target.len == 0
              && !ngx_http_conflict_method_created(r);
 
-    if (op->minted && !ctx->conf->report
-        && ngx_http_conflict_set_etag(r, tagged ? op->version : 0) != NGX_OK)
-    {
+    if (ctx->conf->report) {
+        rc = ngx_http_conflict_offer(r, ctx, tagged ? op->version : 0);
+
+    } else if (op->minted) {
+        rc = ngx_http_conflict_set_etag(r, tagged ? op->version : 0);
+
+    } else {
+        rc = NGX_OK;
+    }
+
+    if (rc != NGX_OK) {
         return NGX_ERROR;
     }
 

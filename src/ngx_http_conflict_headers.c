@@ -49,6 +49,12 @@ static const ngx_str_t  ngx_http_conflict_write_headers[] = {
 };
 
 
+static const ngx_str_t  ngx_http_conflict_match_headers[] = {
+    ngx_string("if-match"),
+    ngx_null_string
+};
+
+
 static const ngx_str_t  ngx_http_conflict_tag_headers[] = {
     ngx_string("if-none-match"),
     ngx_null_string
@@ -185,6 +191,13 @@ ngx_http_conflict_hide(ngx_http_request_t *r, ngx_http_conflict_ctx_t *ctx)
         {
             return NGX_ERROR;
         }
+    }
+
+    if (ctx->offered
+        && ngx_http_conflict_hide_headers(r, ngx_http_conflict_match_headers)
+           != NGX_OK)
+    {
+        return NGX_ERROR;
     }
 
     if (ngx_http_conflict_if_hide(r, ctx) != NGX_OK) {

@@ -287,6 +287,8 @@ struct ngx_http_conflict_ctx_s {
     unsigned                       nameless:1; /* no user, client or key */
     unsigned                       recalled:1;
     unsigned                       if_parsed:1;
+    unsigned                       offered:1;  /* its tags are the module's,
+                                                  in report mode */
     unsigned                       seen_2xx:1;
     unsigned                       carried:1;  /* out, by any 2xx */
     unsigned                       denied:1;   /* which became a 504 */

@@ -123,3 +123,71 @@ $r = PUT('/etag/1', { n => 1 }, "If-Match: $tag");
 is($r->{status}, 412, 'once it is stale, too');
 like(header($r, 'Conflict'), qr/^passed/, 'the module does not know it');
 is(scalar(conflicts()), 0, 'and does not log what it cannot know');
+
+
+=== an API without tags of its own: what clients would get is offered
+--- config
+    location / {
+        conflict version report;
+        proxy_pass http://api;
+    }
+--- steps
+set_doc('/plain/1', { id => 1 });
+
+my $r = GET('/plain/1');
+my $tag = header($r, 'ETag');
+my $v = version($r);
+
+is($tag, qq("$v"), 'a read bears the version as its tag');
+is(header($r, 'Last-Modified'), undef, 'no date is added');
+
+$r = GET('/plain/1', "If-None-Match: $tag");
+is($r->{status}, 200, 'nothing is judged by it');
+
+$r = GET('/plain/1', "If-Range: $tag", 'Range: bytes=0-1');
+is($r->{status}, 200, 'nor a range');
+
+$r = PUT('/plain/1', { n => 1 }, "If-Match: $tag");
+is($r->{status}, 204, 'a client that sends it back writes');
+like(header($r, 'Conflict'), qr/^passed;version=\d+;report$/, 'on its base');
+isnt(header($r, 'ETag'), $tag, 'and gets the next');
+is(header($r, 'ETag'), '"' . version($r) . '"', 'with its version');
+
+$r = PUT('/plain/1', { n => 2 }, "If-Match: $tag");
+is($r->{status}, 204, 'a stale one passes');
+like(header($r, 'Conflict'), qr/^rejected;.*base=$v;report$/,
+     'and is told what would have been');
+is(scalar(conflicts()), 1, 'logged');
+is(scalar(grep { lc $_->[0] eq 'if-match' } map { @{ $_->{headers} } } seen()),
+   0,
+   'the API never sees a tag that it does not know');
+
+
+=== what only the API can know goes to it
+--- config
+    location / {
+        conflict version report;
+        proxy_pass http://api;
+    }
+--- steps
+sub sent_tag {
+    my ($put) = grep { $_->{method} eq 'PUT' } reverse(seen());
+
+    return (map { $_->[1] } grep { lc $_->[0] eq 'if-match' }
+            @{ $put->{headers} })[0];
+}
+
+set_doc('/plain/1', { id => 1 });
+GET('/plain/1');
+
+PUT('/plain/1', { n => 1 }, 'If-Match: "abc"');
+is(sent_tag(), '"abc"', 'a tag that is none of ours');
+
+set_doc('/etag/1', { id => 1 });
+my $tag = header(GET('/etag/1'), 'ETag');
+like($tag, qr/^"e\d+"$/, 'an API that has tags shows its own');
+
+is(header(GET('/plain/1'), 'ETag'), undef, 'and no others are offered there');
+
+PUT('/plain/1', { n => 1 }, 'If-Match: "1795000000000"');
+is(sent_tag(), '"1795000000000"', 'all tags are its own then');

@@ -675,6 +675,23 @@
         showStores();
     }
 
+    /* why answers may be worth less than they look now */
+
+    function troubles(stores) {
+        return stores.map(function (store) {
+            if (!store.up) {
+                return 'Store ' + store.name + ' does not answer: '
+                       + store.error + '.';
+            }
+
+            return store.settling
+                   ? 'Store ' + store.name + ' is new or was restarted: for '
+                     + store.settling + ' s more it knows no version of'
+                     + ' before, and holds writes.'
+                   : '';
+        }).filter(Boolean).join(' ');
+    }
+
     function problem(text) {
         if ($('problem').textContent !== text) {
             $('problem').textContent = text;
@@ -696,7 +713,7 @@
 
         }).then(function (json) {
             data = json;
-            problem('');
+            problem(troubles(data.stores));
             show();
 
         }).catch(function (e) {

@@ -219,6 +219,29 @@ async function narrow(page, name) {
         await page.locator('#problem').waitFor({ state: 'hidden' });
         check(true, 'and goes on');
 
+        /* a store that has forgotten, and one that is down */
+
+        await page.route('**/dashboard?format=json', async r => {
+            const answer = await r.fetch();
+            const json = await answer.json();
+
+            json.stores[0].settling = 12;
+            json.stores.push(Object.assign({}, json.stores[0], {
+                name: 'other', up: false, error: 'connection refused'
+            }));
+
+            await r.fulfill({ response: answer, json });
+        });
+
+        check(await appears(page, '#problem', 'for 12 s more'),
+              'a store that was restarted has a banner');
+        check(await appears(page, '#problem',
+                            'other does not answer: connection refused'),
+              'and one that is down');
+
+        await page.unroute('**/dashboard?format=json');
+        await page.locator('#problem').waitFor({ state: 'hidden' });
+
     } catch (e) {
         check(false, e.message);
     }

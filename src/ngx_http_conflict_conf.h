@@ -68,7 +68,10 @@ typedef struct {
 
 /* a guarded location, to be found again in the next configuration */
 
+typedef struct ngx_http_conflict_loc_conf_s  ngx_http_conflict_loc_conf_t;
+
 typedef struct {
+    ngx_http_conflict_loc_conf_t  *conf;       /* until its cycle ends */
     ngx_str_t                      server;
     ngx_str_t                      location;
     ngx_str_t                      begins;     /* as all its URIs do */
@@ -103,7 +106,7 @@ typedef struct {
 } ngx_http_conflict_main_conf_t;
 
 
-typedef struct {
+struct ngx_http_conflict_loc_conf_s {
     ngx_uint_t                     policy;
     ngx_flag_t                     report;
     ngx_str_t                      store_name;
@@ -156,7 +159,7 @@ typedef struct {
                                                   worker */
     ngx_uint_t                     unbuffered; /* X_request_buffering off */
     ngx_str_t                      name;       /* of the location */
-} ngx_http_conflict_loc_conf_t;
+};
 
 
 typedef struct ngx_http_conflict_ctx_s  ngx_http_conflict_ctx_t;

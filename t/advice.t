@@ -462,6 +462,48 @@ unlike($a->{config}, qr/lww/, 'no lww');
 like($a->{cost}, qr/110 of 1,011 writes might have been merged\.$/, 'the cost');
 
 
+=== a week of a fleet
+--- config
+    location /plain/lww/ {
+        conflict lww;
+        proxy_pass http://api;
+    }
+--- steps
+SKIP: {
+    skip 'time does not pass in shared memory', 4 if $::Redis eq '';
+
+    # action number 1 on days 1, 6 and 8 before this one
+
+    my $day = int(time / 86400);
+    my $routes = 'conflict:{stats}:routes';
+
+    stale('/plain/lww/1', 1);
+    route('/plain/lww/', sub { $_[0]{writes} == 2 });
+
+    redis($::Redis, 'HINCRBY', 'conflict:{stats}:d:' . ($day - $_->[0]),
+          '0:11', $_->[1]) for [1, 30], [6, 38], [8, 500];
+
+    is(route('/plain/lww/')->{advice}{level}, 'watch', 'counted since today');
+
+    my ($name, $value) = @{ redis($::Redis, 'HGETALL', $routes) };
+    my $since = 1000 * (time - 7 * 86400 + 600);
+
+    $value =~ s/^(\d+) \d+/$1 $since/;
+    redis($::Redis, 'HSET', $routes, $name, $value);
+    redis($::Redis, 'HINCRBY', 'conflict:{stats}:d:' . ($day - 1), '0:11', 1);
+    is(route('/plain/lww/')->{advice}{level}, 'watch', 'not quite a week');
+
+    $since -= 1000 * 1200;
+    $value =~ s/^(\d+) \d+/$1 $since/;
+    redis($::Redis, 'HSET', $routes, $name, $value);
+
+    my $a = route('/plain/lww/')->{advice};
+    is($a->{level}, 'change', '70 in a week');
+    like($a->{text}, qr/570 of 2 writes in 8 days .*this week 10 stale/,
+         'with the numbers');
+}
+
+
 === rules that there are
 --- config
     location /plain/ {

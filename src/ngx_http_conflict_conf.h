@@ -68,7 +68,10 @@ typedef struct {
 
 /* a guarded location, to be found again in the next configuration */
 
+typedef struct ngx_http_conflict_loc_conf_s  ngx_http_conflict_loc_conf_t;
+
 typedef struct {
+    ngx_http_conflict_loc_conf_t  *conf;       /* until its cycle ends */
     ngx_str_t                      server;
     ngx_str_t                      location;
     ngx_str_t                      begins;     /* as all its URIs do */
@@ -114,7 +117,7 @@ typedef enum {
 } ngx_http_conflict_tags_e;
 
 
-typedef struct {
+struct ngx_http_conflict_loc_conf_s {
     ngx_uint_t                     policy;
     ngx_flag_t                     report;
     ngx_str_t                      store_name;
@@ -169,7 +172,7 @@ typedef struct {
     ngx_http_conflict_tags_e       tags;       /* of the upstream; in a worker,
                                                   as seen so far */
     ngx_str_t                      name;       /* of the location */
-} ngx_http_conflict_loc_conf_t;
+};
 
 
 typedef struct ngx_http_conflict_ctx_s  ngx_http_conflict_ctx_t;

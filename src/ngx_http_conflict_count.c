@@ -9,11 +9,12 @@
 #include "ngx_http_conflict_module.h"
 
 
-#define NGX_HTTP_CONFLICT_COUNTED  6     /* counters of one request, at most */
+#define NGX_HTTP_CONFLICT_COUNTED  7     /* counters of one request, at most */
 
 
 static ngx_http_conflict_tally_t *ngx_http_conflict_count_tally(
     ngx_http_conflict_ctx_t *ctx);
+static ngx_uint_t ngx_http_conflict_count_gap(ngx_http_conflict_ctx_t *ctx);
 static ngx_uint_t ngx_http_conflict_count_add(
     ngx_http_conflict_count_t *count, ngx_uint_t n, ngx_uint_t number,
     ngx_uint_t value);
@@ -24,7 +25,7 @@ static void ngx_http_conflict_count_fields(ngx_http_conflict_ctx_t *ctx,
 void
 ngx_http_conflict_count(ngx_http_conflict_ctx_t *ctx)
 {
-    ngx_uint_t                  n;
+    ngx_uint_t                  n, gap;
     ngx_http_conflict_op_t     *op;
     ngx_http_conflict_count_t   count[NGX_HTTP_CONFLICT_COUNTED];
     ngx_http_conflict_gauge_t  *gauge;
@@ -45,7 +46,7 @@ ngx_http_conflict_count(ngx_http_conflict_ctx_t *ctx)
         }
     }
 
-    if (ctx->kind != NGX_HTTP_CONFLICT_KIND_READ && !ctx->conf->lock) {
+    if (op && ctx->kind != NGX_HTTP_CONFLICT_KIND_READ && !ctx->conf->lock) {
         n = ngx_http_conflict_count_add(count, n, ctx->outcome, 1);
         n = ngx_http_conflict_count_add(count, n, NGX_HTTP_CONFLICT_N_WAITED,
                                         ctx->wait_time != 0);
@@ -55,6 +56,12 @@ ngx_http_conflict_count(ngx_http_conflict_ctx_t *ctx)
                                         ctx->abandoned);
         n = ngx_http_conflict_count_add(count, n, NGX_HTTP_CONFLICT_N_FETCHES,
                                         ctx->fetches);
+    }
+
+    gap = ngx_http_conflict_count_gap(ctx);
+
+    if (gap) {
+        n = ngx_http_conflict_count_add(count, n, gap, 1);
     }
 
     if (ctx->audited && ctx->action != NGX_HTTP_CONFLICT_ACT_EXTERNAL) {
@@ -160,6 +167,41 @@ ngx_http_conflict_count_tally(ngx_http_conflict_ctx_t *ctx)
     }
 
     return tally;
+}
+
+
+/*
+ * Why a write has passed without a check; 0: it has not.  What was refused
+ * by the upstream has overwritten nothing, as has what created a resource.
+ */
+
+static ngx_uint_t
+ngx_http_conflict_count_gap(ngx_http_conflict_ctx_t *ctx)
+{
+    ngx_uint_t  created;
+
+    if (ctx->unguarded) {
+        return NGX_HTTP_CONFLICT_N_UNGUARDED;
+    }
+
+    if (!ctx->write || ctx->conf->lock) {
+        return 0;
+    }
+
+    if (ctx->outcome == NGX_HTTP_CONFLICT_UNCHECKED) {
+        return NGX_HTTP_CONFLICT_N_UNCHECKED;
+    }
+
+    if (!ctx->unbased
+        || (ctx->settled && !ctx->committed && !ctx->abandoned))
+    {
+        return 0;
+    }
+
+    created = (ctx->request->headers_out.status == NGX_HTTP_CREATED
+               && !ctx->existed);
+
+    return created ? 0 : NGX_HTTP_CONFLICT_N_WITHOUT_BASE;
 }
 
 

@@ -210,16 +210,19 @@ ngx_http_conflict_cleanup(void *data)
         ngx_http_conflict_latest_restore(ctx);
     }
 
-    if (ctx->op) {
+    if (ctx->key.len && ctx->kind >= NGX_HTTP_CONFLICT_KIND_POST) {
+        ngx_http_conflict_settle_unchecked(ctx, 0);
 
-        if (ctx->kind == NGX_HTTP_CONFLICT_KIND_UNCHECKED) {
-            ngx_http_conflict_settle_unchecked(ctx, 0);
+    } else if (ctx->op) {
+        ngx_http_conflict_settle_end(ctx);
+    }
 
-        } else {
-            ngx_http_conflict_settle_end(ctx);
-        }
-
+    if (ctx->op || ctx->unguarded) {
         ngx_http_conflict_count(ctx);
+        ctx->unguarded = 0;
+    }
+
+    if (ctx->op) {
         ngx_http_conflict_pair_end(ctx);
         ngx_http_conflict_op_release(ctx->op);
         ctx->op = NULL;

@@ -203,13 +203,9 @@ ngx_http_conflict_method_header(ngx_http_request_t *r,
         ngx_http_clear_etag(r);
     }
 
-    if (ctx->op == NULL) {
-        return NGX_OK;
-    }
-
     ngx_http_conflict_settle_unchecked(ctx, r->headers_out.status);
 
-    return ngx_http_conflict_set_field(r, ctx);
+    return ctx->op ? ngx_http_conflict_set_field(r, ctx) : NGX_OK;
 }
 
 

@@ -281,6 +281,9 @@ struct ngx_http_conflict_ctx_s {
     unsigned                       committed:1;
     unsigned                       in_flight:1;    /* counted as such */
     unsigned                       abandoned:1;
+    unsigned                       unbased:1;  /* it passed without a base */
+    unsigned                       unguarded:1;    /* it may have written */
+    unsigned                       existed:1;  /* before it, for certain */
     unsigned                       may_see:1;  /* the caller was shown it */
     unsigned                       known:1;    /* the caller, by something */
     unsigned                       credentials:1;  /* Authorization */

@@ -43,6 +43,7 @@ ngx_http_conflict_add_route(ngx_conf_t *cf,
         return NGX_ERROR;
     }
 
+    route->conf = conf;
     route->store = conf->store;
     route->quarantine = conf->quarantine;
     route->lock = (conf->lock != 0);

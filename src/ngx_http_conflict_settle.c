@@ -201,11 +201,14 @@ ngx_http_conflict_settle_unchecked(ngx_http_conflict_ctx_t *ctx,
 
     ctx->settled = 1;
 
-    if (status == 0
-        && (ngx_http_conflict_upstream_seen(ctx->request, 0, &sent, &last)
-            != NGX_OK
-            || sent == 0))
+    if (ngx_http_conflict_upstream_seen(ctx->request, 0, &sent, &last)
+        == NGX_OK)
     {
+        if (sent == 0) {
+            return;
+        }
+
+    } else if (status == 0) {
         return;
     }
 
@@ -215,7 +218,15 @@ ngx_http_conflict_settle_unchecked(ngx_http_conflict_ctx_t *ctx,
         return;
     }
 
+    /* 201: it has made what was not there */
+    ctx->unguarded = (status != NGX_HTTP_CREATED);
+
     op = ctx->op;
+
+    if (op == NULL) {
+        /* a POST: what a GET of its target shows is as it was */
+        return;
+    }
 
     if (class != NGX_HTTP_CONFLICT_AMBIGUOUS) {
         op->quarantine = 0;

@@ -35,7 +35,7 @@ void ngx_http_conflict_settle_end(ngx_http_conflict_ctx_t *ctx);
 /*
  * A request of a method that is not guarded has been answered with this
  * status, or was not where it is 0: what it may have done makes the entry of
- * its target unknown.
+ * its target unknown.  Of a POST it is only noted that it may have.
  */
 void ngx_http_conflict_settle_unchecked(ngx_http_conflict_ctx_t *ctx,
     ngx_uint_t status);

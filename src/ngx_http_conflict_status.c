@@ -53,6 +53,13 @@ static ngx_str_t  ngx_http_conflict_status_types[] = {
 };
 
 
+ngx_str_t  ngx_http_conflict_gap_names[] = {
+    ngx_string("without_base"),
+    ngx_string("unchecked"),
+    ngx_string("unguarded")
+};
+
+
 char *
 ngx_http_conflict_set_status(ngx_conf_t *cf, ngx_command_t *cmd, void *conf)
 {

@@ -89,5 +89,8 @@ void ngx_http_conflict_status_page(ngx_http_conflict_print_t *out,
 
 extern ngx_str_t  ngx_http_conflict_action_names[];
 
+/* status.c: why a write passed without a check, in the order of counters */
+extern ngx_str_t  ngx_http_conflict_gap_names[];
+
 
 #endif /* _NGX_HTTP_CONFLICT_STATUS_H_INCLUDED_ */

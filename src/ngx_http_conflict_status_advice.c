@@ -2,8 +2,8 @@
 /*
  * Copyright (C) the ngx_http_conflict_module authors
  *
- * From a route's tally to the numbers that advice is made of, and that as
- * JSON.
+ * From a route's tally, and what nginx.conf says of the route, to what
+ * advice is made of, and that as JSON.
  */
 
 
@@ -15,6 +15,12 @@ static void ngx_http_conflict_advice_counts(conflict_advice_in_t *in,
 static void ngx_http_conflict_advice_fields(conflict_advice_in_t *in,
     ngx_http_conflict_tally_t *tally);
 static uint64_t ngx_http_conflict_advice_stale(ngx_http_conflict_bin_t *bin);
+static void ngx_http_conflict_advice_chosen(conflict_advice_in_t *in,
+    ngx_http_conflict_tally_t *tally);
+static conflict_advice_rule_e ngx_http_conflict_advice_rule(
+    ngx_http_conflict_loc_conf_t *nlcf, conflict_advice_field_t *field);
+static ngx_uint_t ngx_http_conflict_advice_within(
+    conflict_json_pointer_t *pointer, conflict_advice_field_t *field);
 
 
 /* a stale write, whatever became of it */
@@ -50,6 +56,7 @@ ngx_http_conflict_status_advice(ngx_http_conflict_print_t *out,
 
     ngx_http_conflict_advice_counts(&in, tally);
     ngx_http_conflict_advice_fields(&in, tally);
+    ngx_http_conflict_advice_chosen(&in, tally);
 
     conflict_advise(&in, &advice);
 
@@ -58,11 +65,17 @@ ngx_http_conflict_status_advice(ngx_http_conflict_print_t *out,
     ngx_http_conflict_print_text(out, advice.text.data, advice.text.len);
     ngx_http_conflict_print(out, "\",\"config\":\"");
     ngx_http_conflict_print_text(out, advice.config.data, advice.config.len);
+    ngx_http_conflict_print(out, "\",\"cost\":\"");
+    ngx_http_conflict_print_text(out, advice.cost.data, advice.cost.len);
     ngx_http_conflict_print(out, "\",\"notes\":\"");
     ngx_http_conflict_print_text(out, advice.notes.data, advice.notes.len);
     ngx_http_conflict_print(out,
-                            "\",\"days\":%ud,\"writes\":%uL,\"stale\":%uL}",
-                            in.days, in.writes, in.stale);
+                            "\",\"days\":%ud,\"writes\":%uL,\"stale\":%uL,"
+                            "\"not_checked\":{\"%V\":%uL,\"%V\":%uL,"
+                            "\"%V\":%uL}}", in.days, in.writes, in.stale,
+                            &ngx_http_conflict_gap_names[0], in.without_base,
+                            &ngx_http_conflict_gap_names[1], in.unchecked,
+                            &ngx_http_conflict_gap_names[2], in.unguarded);
 
     conflict_advice_free(&advice);
 }
@@ -82,6 +95,7 @@ ngx_http_conflict_advice_counts(conflict_advice_in_t *in,
     age = today - tally->since / 86400 + 1;
 
     in->days = (unsigned) ngx_max(1, ngx_min(age, CONFLICT_ADVICE_DAYS));
+    in->whole = (ngx_time() - tally->since >= CONFLICT_ADVICE_WEEK * 86400);
 
     for (i = 0; i < CONFLICT_ADVICE_DAYS; i++) {
         bin = &tally->day[(today - i) % NGX_HTTP_CONFLICT_DAYS];
@@ -104,6 +118,10 @@ ngx_http_conflict_advice_counts(conflict_advice_in_t *in,
         in->unknown += n[NGX_HTTP_CONFLICT_N_UNKNOWN];
         in->overlapped += n[NGX_HTTP_CONFLICT_N_OVERLAPPED];
 
+        in->without_base += n[NGX_HTTP_CONFLICT_N_WITHOUT_BASE];
+        in->unchecked += n[NGX_HTTP_CONFLICT_N_UNCHECKED];
+        in->unguarded += n[NGX_HTTP_CONFLICT_N_UNGUARDED];
+
         n += NGX_HTTP_CONFLICT_N_ACTION(0);
 
         in->clashed += n[NGX_HTTP_CONFLICT_ACT_VERSION]
@@ -111,7 +129,6 @@ ngx_http_conflict_advice_counts(conflict_advice_in_t *in,
         in->busy += n[NGX_HTTP_CONFLICT_ACT_BUSY];
         in->required += n[NGX_HTTP_CONFLICT_ACT_REQUIRED];
         in->external += n[NGX_HTTP_CONFLICT_ACT_EXTERNAL];
-        in->unchecked += n[NGX_HTTP_CONFLICT_ACT_UNCHECKED];
     }
 }
 
@@ -153,6 +170,7 @@ ngx_http_conflict_advice_fields(conflict_advice_in_t *in,
         field.name = clash->name;
         field.len = clash->len;
         field.n = clash->n;
+        field.rule = CONFLICT_ADVICE_RULE;
 
         for (k = 0; k < in->fields && in->field[k].n >= field.n; k++) {
             /* void */
@@ -168,4 +186,126 @@ ngx_http_conflict_advice_fields(conflict_advice_in_t *in,
                     (in->fields - k - 1) * sizeof(conflict_advice_field_t));
         in->field[k] = field;
     }
+}
+
+
+/*
+ * What the administrator has chosen for the route.  Of one that is in no
+ * configuration here nobody knows, and no rule is proposed.
+ */
+
+static void
+ngx_http_conflict_advice_chosen(conflict_advice_in_t *in,
+    ngx_http_conflict_tally_t *tally)
+{
+    ngx_uint_t                      i, k, n;
+    conflict_advice_rule_e          rule;
+    ngx_http_conflict_route_t      *route;
+    ngx_http_conflict_main_conf_t  *nmcf;
+
+    n = 0;
+
+    nmcf = ngx_http_cycle_get_module_main_conf(ngx_cycle,
+                                               ngx_http_conflict_module);
+    route = nmcf->routes.elts;
+
+    for (i = 0; i < nmcf->routes.nelts; i++) {
+
+        if (!ngx_http_conflict_named(&tally->location, &route[i].location)
+            || !ngx_http_conflict_named(&tally->server, &route[i].server)
+            || !ngx_http_conflict_named(&tally->store, &route[i].store->name))
+        {
+            continue;
+        }
+
+        in->require = (route[i].conf->require == 1);
+
+        for (k = 0; k < in->fields; k++) {
+            rule = ngx_http_conflict_advice_rule(route[i].conf, &in->field[k]);
+
+            /* "location /a" and "location = /a" have one tally */
+
+            if (n == 0 || rule == CONFLICT_ADVICE_REJECT
+                || in->field[k].rule == CONFLICT_ADVICE_NO_RULE)
+            {
+                in->field[k].rule = rule;
+            }
+        }
+
+        n++;
+    }
+}
+
+
+static conflict_advice_rule_e
+ngx_http_conflict_advice_rule(ngx_http_conflict_loc_conf_t *nlcf,
+    conflict_advice_field_t *field)
+{
+    ngx_uint_t               i;
+    conflict_field_t        *rule;
+    conflict_advice_rule_e   found;
+
+    found = CONFLICT_ADVICE_NO_RULE;
+
+    if (nlcf->fields == NULL) {
+        return found;
+    }
+
+    rule = nlcf->fields->elts;
+
+    for (i = 0; i < nlcf->fields->nelts; i++) {
+
+        if (!ngx_http_conflict_advice_within(&rule[i].pointer, field)) {
+            continue;
+        }
+
+        if (rule[i].rule == CONFLICT_RULE_REJECT) {
+            return CONFLICT_ADVICE_REJECT;
+        }
+
+        found = CONFLICT_ADVICE_RULE;
+    }
+
+    return found;
+}
+
+
+/* is one of both the other, or a part of it; names may be cut */
+
+static ngx_uint_t
+ngx_http_conflict_advice_within(conflict_json_pointer_t *pointer,
+    conflict_advice_field_t *field)
+{
+    size_t         k, len, size;
+    u_char        *p, text[2 * CONFLICT_JSON_NAME + CONFLICT_JSON_LEVELS];
+    ngx_uint_t     i;
+    const u_char  *name;
+
+    p = text;
+
+    for (i = 0; i < pointer->levels; i++) {
+        *p++ = '/';
+        name = &pointer->text[pointer->name[i]];
+
+        for (k = 0; k < pointer->len[i]; k++) {
+
+            if (name[k] == '~' || name[k] == '/') {
+                *p++ = '~';
+                *p++ = (name[k] == '~') ? '0' : '1';
+
+            } else {
+                *p++ = name[k];
+            }
+        }
+    }
+
+    size = p - text;
+    len = ngx_min(size, field->len);
+
+    if (ngx_memcmp(text, field->name, len) != 0) {
+        return 0;
+    }
+
+    return size == field->len || field->len == NGX_HTTP_CONFLICT_FIELD
+           || ((size > len) ? text[len] : field->name[len]) == '/';
 }

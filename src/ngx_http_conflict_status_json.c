@@ -27,6 +27,8 @@ static void ngx_http_conflict_json_totals(ngx_http_conflict_print_t *out,
 static void ngx_http_conflict_json_bins(ngx_http_conflict_print_t *out,
     const char *name, ngx_http_conflict_bin_t *bin, ngx_uint_t n,
     ngx_uint_t seconds);
+static ngx_uint_t ngx_http_conflict_json_none(ngx_http_conflict_bin_t *bin,
+    ngx_uint_t n, ngx_uint_t last, ngx_uint_t counter);
 static void ngx_http_conflict_json_series(ngx_http_conflict_print_t *out,
     ngx_http_conflict_bin_t *bin, ngx_uint_t n, ngx_uint_t last,
     ngx_uint_t from, ngx_uint_t to);
@@ -327,6 +329,15 @@ ngx_http_conflict_json_totals(ngx_http_conflict_print_t *out,
                                 tally->total[NGX_HTTP_CONFLICT_N_ACTION(i)]);
     }
 
+    ngx_http_conflict_print(out, "},\"not_checked\":{");
+
+    for (i = 0; i < NGX_HTTP_CONFLICT_GAPS; i++) {
+        ngx_http_conflict_print(out, "%s\"%V\":%uL", i ? "," : "",
+                                &ngx_http_conflict_gap_names[i],
+                                tally->total[NGX_HTTP_CONFLICT_N_WITHOUT_BASE
+                                             + i]);
+    }
+
     ngx_http_conflict_print(out,
                     "},\"waited\":%uL,\"wait_ms\":%uL,\"unknown_outcomes\":%uL,"
                     "\"fetches\":%uL",
@@ -343,7 +354,7 @@ static void
 ngx_http_conflict_json_bins(ngx_http_conflict_print_t *out, const char *name,
     ngx_http_conflict_bin_t *bin, ngx_uint_t n, ngx_uint_t seconds)
 {
-    ngx_uint_t  i, k, last, first, counter;
+    ngx_uint_t  i, last, first, counter;
 
     last = ngx_time() / seconds;
 
@@ -360,14 +371,7 @@ ngx_http_conflict_json_bins(ngx_http_conflict_print_t *out, const char *name,
     for (i = 1; i <= NGX_HTTP_CONFLICT_ACTIONS; i++) {
         counter = NGX_HTTP_CONFLICT_N_ACTION(i);
 
-        for (k = 0; k < n; k++) {
-
-            if (bin[k].n[counter] && bin[k].number + n > last) {
-                break;
-            }
-        }
-
-        if (k == n) {
+        if (ngx_http_conflict_json_none(bin, n, last, counter)) {
             continue;
         }
 
@@ -376,7 +380,39 @@ ngx_http_conflict_json_bins(ngx_http_conflict_print_t *out, const char *name,
         ngx_http_conflict_json_series(out, bin, n, last, counter, counter);
     }
 
+    ngx_http_conflict_print(out, "},\"not_checked\":{");
+    first = 0;
+
+    for (i = 0; i < NGX_HTTP_CONFLICT_GAPS; i++) {
+        counter = NGX_HTTP_CONFLICT_N_WITHOUT_BASE + i;
+
+        if (ngx_http_conflict_json_none(bin, n, last, counter)) {
+            continue;
+        }
+
+        ngx_http_conflict_print(out, "%s\"%V\":", first++ ? "," : "",
+                                &ngx_http_conflict_gap_names[i]);
+        ngx_http_conflict_json_series(out, bin, n, last, counter, counter);
+    }
+
     ngx_http_conflict_print(out, "}}");
+}
+
+
+static ngx_uint_t
+ngx_http_conflict_json_none(ngx_http_conflict_bin_t *bin, ngx_uint_t n,
+    ngx_uint_t last, ngx_uint_t counter)
+{
+    ngx_uint_t  k;
+
+    for (k = 0; k < n; k++) {
+
+        if (bin[k].n[counter] && bin[k].number + n > last) {
+            return 0;
+        }
+    }
+
+    return 1;
 }
 
 

@@ -26,6 +26,7 @@ static void ngx_http_conflict_metric_labels(ngx_http_conflict_print_t *out,
     ngx_http_conflict_tally_t *tally);
 static void ngx_http_conflict_metric_label(ngx_http_conflict_print_t *out,
     const char *label, ngx_http_conflict_name_t *name);
+static void ngx_http_conflict_metric_gaps(ngx_http_conflict_print_t *out);
 static void ngx_http_conflict_metric_waits(ngx_http_conflict_print_t *out);
 static void ngx_http_conflict_metric_stores(ngx_http_conflict_print_t *out,
     ngx_http_conflict_survey_t **survey, ngx_uint_t n);
@@ -110,6 +111,7 @@ ngx_http_conflict_status_prometheus(ngx_http_conflict_print_t *out,
         }
     }
 
+    ngx_http_conflict_metric_gaps(out);
     ngx_http_conflict_metric_waits(out);
 
     ngx_http_conflict_metric(out, "writes_in_flight", "gauge",
@@ -209,6 +211,40 @@ ngx_http_conflict_metric_label(ngx_http_conflict_print_t *out,
     }
 
     ngx_http_conflict_print(out, "\"");
+}
+
+
+/* all of them from the first on: an alert is to see them begin */
+
+static void
+ngx_http_conflict_metric_gaps(ngx_http_conflict_print_t *out)
+{
+    ngx_uint_t                   i, k;
+    ngx_http_conflict_tally_t   *tally;
+    ngx_http_conflict_ledger_t  *ledger;
+
+    ledger = ngx_http_conflict_ledger;
+
+    ngx_http_conflict_metric(out, "not_checked_total", "counter",
+                             "Requests that passed and may have overwritten "
+                             "a change unseen");
+
+    for (i = 0; i < ledger->tallies; i++) {
+        tally = &ledger->tally[i];
+
+        if (tally->policy >= CONFLICT_POLICIES) {
+            /* of a lock endpoint */
+            continue;
+        }
+
+        for (k = 0; k < NGX_HTTP_CONFLICT_GAPS; k++) {
+            ngx_http_conflict_print(out, "nginx_conflict_not_checked_total{");
+            ngx_http_conflict_metric_labels(out, tally);
+            ngx_http_conflict_print(out, ",reason=\"%V\"} %uL\n",
+                           &ngx_http_conflict_gap_names[k],
+                           tally->total[NGX_HTTP_CONFLICT_N_WITHOUT_BASE + k]);
+        }
+    }
 }
 
 

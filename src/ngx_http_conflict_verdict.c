@@ -13,6 +13,9 @@
 #define NGX_HTTP_CONFLICT_MAX_FETCHES  4
 
 
+static void ngx_http_conflict_passed(ngx_http_conflict_ctx_t *ctx);
+static ngx_uint_t ngx_http_conflict_judged(ngx_http_request_t *r,
+    ngx_http_conflict_op_t *op);
 static void ngx_http_conflict_go(ngx_http_conflict_ctx_t *ctx);
 static void ngx_http_conflict_failed(ngx_http_conflict_ctx_t *ctx);
 static void ngx_http_conflict_reported(ngx_http_conflict_ctx_t *ctx);
@@ -63,11 +66,7 @@ ngx_http_conflict_begun(ngx_http_conflict_ctx_t *ctx)
         return NGX_OK;
 
     case CONFLICT_PASS:
-
-        if (ctx->outcome == NGX_HTTP_CONFLICT_NONE) {
-            ctx->outcome = NGX_HTTP_CONFLICT_PASSED;
-        }
-
+        ngx_http_conflict_passed(ctx);
         ngx_http_conflict_go(ctx);
         return NGX_OK;
 
@@ -111,6 +110,44 @@ ngx_http_conflict_begun(ngx_http_conflict_ctx_t *ctx)
     }
 
     return NGX_OK;
+}
+
+
+/* nothing speaks against it: by its base, or as it has none */
+
+static void
+ngx_http_conflict_passed(ngx_http_conflict_ctx_t *ctx)
+{
+    ngx_http_conflict_op_t  *op;
+
+    if (ctx->outcome != NGX_HTTP_CONFLICT_NONE) {
+        return;
+    }
+
+    ctx->outcome = NGX_HTTP_CONFLICT_PASSED;
+    ctx->existed = (ctx->pair == NULL
+                    && ctx->op->existence == CONFLICT_EXISTS);
+
+    /* of MOVE and COPY it is the destination that may be overwritten */
+
+    op = (ctx->pair && ctx->pair->source == ctx->op) ? ctx->pair->op
+                                                     : ctx->op;
+    ctx->unbased = (op->pre.kinds == 0
+                    && !ngx_http_conflict_judged(ctx->request, op));
+}
+
+
+/* by the upstream, whose own tags these are */
+
+static ngx_uint_t
+ngx_http_conflict_judged(ngx_http_request_t *r, ngx_http_conflict_op_t *op)
+{
+    if (op->minted && !op->report) {
+        return 0;
+    }
+
+    return r->headers_in.if_match || r->headers_in.if_none_match
+           || ngx_http_conflict_if_tags(r);
 }
 
 
@@ -208,10 +245,7 @@ ngx_http_conflict_reported(ngx_http_conflict_ctx_t *ctx)
         break;
 
     default: /* CONFLICT_PASS */
-
-        if (ctx->outcome == NGX_HTTP_CONFLICT_NONE) {
-            ctx->outcome = NGX_HTTP_CONFLICT_PASSED;
-        }
+        ngx_http_conflict_passed(ctx);
     }
 }
 

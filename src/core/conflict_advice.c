@@ -2,16 +2,15 @@
 /*
  * Copyright (C) the ngx_http_conflict_module authors
  *
- * The advice: one function for each policy, with the numbers that led to it
- * in what it says.
+ * The advice: one function for each policy, and what follows from writes that
+ * nobody has checked.
  */
 
 
-#include <inttypes.h>
-#include <stdio.h>
 #include <string.h>
 
-#include "conflict_advice.h"
+#include "conflict_advice_words.h"
+#include "conflict_merge.h"
 
 
 static void conflict_advice_overwrites(const conflict_advice_in_t *in,
@@ -24,19 +23,15 @@ static void conflict_advice_merges(const conflict_advice_in_t *in,
     conflict_advice_t *advice);
 static void conflict_advice_reports(const conflict_advice_in_t *in,
     conflict_advice_t *advice);
-static void conflict_advice_notes(const conflict_advice_in_t *in,
+static void conflict_advice_locks(conflict_advice_t *advice);
+static void conflict_advice_begin(const conflict_advice_in_t *in,
+    conflict_advice_t *advice, const char *watch, const char *change);
+static void conflict_advice_young(const conflict_advice_in_t *in,
+    conflict_advice_t *advice);
+static void conflict_advice_unseen(const conflict_advice_in_t *in,
     conflict_advice_t *advice);
 static conflict_advice_e conflict_advice_level(
     const conflict_advice_in_t *in, uint64_t week, uint64_t month);
-static uint64_t conflict_advice_daily(const conflict_advice_in_t *in);
-static void conflict_advice_numbers(const conflict_advice_in_t *in,
-    conflict_out_t *out, uint64_t n, const char *what);
-static void conflict_advice_fields(const conflict_advice_in_t *in,
-    conflict_out_t *out);
-static void conflict_advice_rules(const conflict_advice_in_t *in,
-    conflict_out_t *out, const char *rule);
-static int conflict_advice_plain(const conflict_advice_field_t *field);
-static void conflict_advice_figure(conflict_out_t *out, uint64_t n);
 
 
 static const char  *conflict_advice_names[] = {
@@ -52,7 +47,15 @@ conflict_advise(const conflict_advice_in_t *in, conflict_advice_t *advice)
     memset(advice, 0, sizeof(conflict_advice_t));
 
     if (in->writes == 0) {
-        conflict_out_text(&advice->text, "No writes yet.");
+
+        if (conflict_advice_gaps(in)) {
+            advice->level = CONFLICT_ADVICE_WATCH;
+            conflict_advice_say_gaps(in, &advice->text);
+            conflict_out_text(&advice->text, ".");
+
+        } else {
+            conflict_out_text(&advice->text, "No writes yet.");
+        }
 
     } else if (in->report) {
         conflict_advice_reports(in, advice);
@@ -77,6 +80,8 @@ conflict_advise(const conflict_advice_in_t *in, conflict_advice_t *advice)
         default: /* CONFLICT_MERGE */
             conflict_advice_merges(in, advice);
         }
+
+        conflict_advice_unseen(in, advice);
     }
 
     conflict_advice_notes(in, advice);
@@ -88,6 +93,7 @@ conflict_advice_free(conflict_advice_t *advice)
 {
     conflict_out_free(&advice->text);
     conflict_out_free(&advice->config);
+    conflict_out_free(&advice->cost);
     conflict_out_free(&advice->notes);
 }
 
@@ -105,36 +111,27 @@ static void
 conflict_advice_overwrites(const conflict_advice_in_t *in,
     conflict_advice_t *advice)
 {
-    conflict_out_t  *text;
-
-    text = &advice->text;
     advice->level = conflict_advice_level(in, in->week, in->stale);
 
-    switch (advice->level) {
-
-    case CONFLICT_ADVICE_KEEP:
-        conflict_out_text(text, "Keep it: ");
-        break;
-
-    case CONFLICT_ADVICE_WATCH:
-        conflict_out_text(text, "Keep it only if these changes may be lost: ");
-        break;
-
-    default:
-        conflict_out_text(text, "Move to version checks with 409: ");
-    }
-
-    conflict_advice_numbers(in, text, in->stale,
+    conflict_advice_begin(in, advice,
+                          "Keep it only if these changes may be lost: ",
+                          "Move to version checks with 409: ");
+    conflict_advice_numbers(in, &advice->text, in->stale,
                             "overwrote a change that their author had not "
                             "seen");
+    conflict_advice_young(in, advice);
 
-    if (advice->level == CONFLICT_ADVICE_KEEP) {
+    if (in->stale <= CONFLICT_ADVICE_FEW) {
         return;
     }
 
     conflict_out_text(&advice->config,
                       "conflict version report;  # see what it would refuse\n"
                       "conflict version;         # then refuse it\n");
+    conflict_advice_cost(in, advice,
+                         "A stale write gets 409 with the latest body, and "
+                         "its client must put both together and send it "
+                         "again", in->stale, "would have been refused");
 }
 
 
@@ -142,85 +139,77 @@ static void
 conflict_advice_drops(const conflict_advice_in_t *in,
     conflict_advice_t *advice)
 {
-    conflict_out_t  *text;
-
-    text = &advice->text;
     advice->level = conflict_advice_level(in, in->week, in->stale);
 
-    switch (advice->level) {
-
-    case CONFLICT_ADVICE_KEEP:
-        conflict_out_text(text, "Keep it: ");
-        break;
-
-    case CONFLICT_ADVICE_WATCH:
-        conflict_out_text(text, "Keep it only if clients can do without "
-                                "these edits: ");
-        break;
-
-    default:
-        conflict_out_text(text, "Tell clients with 409, or merge: ");
-    }
-
-    conflict_advice_numbers(in, text, in->stale,
+    conflict_advice_begin(in, advice,
+                          "Keep it only if clients can do without these "
+                          "edits: ",
+                          "Tell clients with 409, or merge: ");
+    conflict_advice_numbers(in, &advice->text, in->stale,
                             "were dropped, and answered with the server's "
                             "body");
-    conflict_advice_fields(in, text);
+    conflict_advice_fields(in, &advice->text);
+    conflict_advice_young(in, advice);
 
-    if (advice->level == CONFLICT_ADVICE_KEEP) {
+    if (in->stale <= CONFLICT_ADVICE_FEW) {
         return;
     }
 
     conflict_out_text(&advice->config, "conflict version;\n");
+    conflict_advice_cost(in, advice,
+                         "A stale write gets 409 in the place of 200, and "
+                         "its client must put both together and send it "
+                         "again", in->stale, "would have been refused");
 
     if (in->fields) {
         conflict_out_text(&advice->config,
                           "# or, so that other fields do not clash:\n"
                           "# conflict merge;\n");
+        conflict_out_text(&advice->cost,
+                          "With merge, edits of different fields are put "
+                          "together, and nobody is asked.\n");
     }
 }
 
+
+/*
+ * Refusing was chosen: what is proposed refuses whatever two people have
+ * changed in the same place.
+ */
 
 static void
 conflict_advice_refuses(const conflict_advice_in_t *in,
     conflict_advice_t *advice)
 {
-    conflict_out_t  *text;
-
-    text = &advice->text;
     advice->level = conflict_advice_level(in, in->week, in->stale);
 
-    if (advice->level == CONFLICT_ADVICE_CHANGE && in->fields) {
-        conflict_out_text(text, "Try merge: ");
-
-    } else if (advice->level == CONFLICT_ADVICE_CHANGE) {
-        conflict_out_text(text, "Try locks, so that people see who edits: ");
-
-    } else {
+    if (advice->level == CONFLICT_ADVICE_WATCH) {
         advice->level = CONFLICT_ADVICE_KEEP;
-        conflict_out_text(text, "Keep it: ");
     }
 
-    conflict_advice_numbers(in, text, in->stale, "were refused as stale");
-    conflict_advice_fields(in, text);
+    conflict_advice_begin(in, advice, "",
+                          in->fields ? "Try merge: "
+                                     : "Try locks, so that people see who "
+                                       "edits: ");
+    conflict_advice_numbers(in, &advice->text, in->stale,
+                            "were refused as stale");
+    conflict_advice_fields(in, &advice->text);
 
-    if (advice->level == CONFLICT_ADVICE_KEEP) {
+    if (advice->level != CONFLICT_ADVICE_CHANGE) {
         return;
     }
 
-    if (in->fields) {
-        conflict_out_text(&advice->config, "conflict merge;\n");
-        conflict_out_text(&advice->config,
-                          "# a rule each, where both sides change them:\n");
-        conflict_advice_rules(in, &advice->config, "lww");
+    if (in->fields == 0) {
+        conflict_advice_locks(advice);
         return;
     }
 
-    conflict_out_text(&advice->config,
-                      "location ~ ^/locks(/.*)$ {\n"
-                      "    conflict_key $1;\n"
-                      "    conflict_lock;\n"
-                      "}\n");
+    conflict_out_text(&advice->config, "conflict merge;\n");
+    conflict_advice_cost(in, advice,
+                         "Edits of different fields are put together, and "
+                         "nobody is asked; where both sides have changed the "
+                         "same field, and for a stale If-Match, it is 409 "
+                         "as now", in->stale, "might have been merged");
 }
 
 
@@ -228,7 +217,9 @@ static void
 conflict_advice_merges(const conflict_advice_in_t *in,
     conflict_advice_t *advice)
 {
+    size_t           i, n;
     uint64_t         week;
+    const char      *rule;
     conflict_out_t  *text;
 
     text = &advice->text;
@@ -243,11 +234,17 @@ conflict_advice_merges(const conflict_advice_in_t *in,
         || in->clashed < in->stale / 5)
     {
         advice->level = CONFLICT_ADVICE_KEEP;
-        conflict_out_text(text, "Keep it: ");
-
-    } else {
-        conflict_out_text(text, "Give the fields that clash a rule: ");
     }
+
+    for (i = 0, n = 0; i < in->fields; i++) {
+        n += (in->field[i].rule == CONFLICT_ADVICE_NO_RULE
+              && conflict_advice_plain(&in->field[i]));
+    }
+
+    conflict_advice_begin(in, advice, "",
+                          n ? "Give fields a rule that keeps both edits, if "
+                              "there is one: "
+                            : "Try locks, so that people see who edits: ");
 
     conflict_advice_figure(text, in->stale - in->clashed);
     conflict_out_text(text, " stale writes were merged and ");
@@ -259,10 +256,22 @@ conflict_advice_merges(const conflict_advice_in_t *in,
     }
 
     conflict_advice_fields(in, text);
+
+    if (n == 0) {
+        conflict_advice_locks(advice);
+        return;
+    }
+
+    rule = conflict_lines_available() ? "text" : "union";
+
     conflict_out_text(&advice->config,
-                      "# lww takes the client's, server what is there, union "
-                      "is for lists:\n");
-    conflict_advice_rules(in, &advice->config, "lww");
+                      "# what fits each: text, union of lists, sum of "
+                      "counters, max, min\n");
+    conflict_advice_rules(in, &advice->config, rule);
+    conflict_advice_cost(in, advice,
+                         "Both edits of such a field are put together, and "
+                         "nobody is asked; what cannot be is refused as now",
+                         in->clashed, "clashed");
 }
 
 
@@ -274,224 +283,169 @@ conflict_advice_reports(const conflict_advice_in_t *in,
         "lww", "client_wins", "server_wins", "version", "merge"
     };
 
+    static const char  *costs[] = {
+        "Nothing is refused, and what overwrites a change unseen is logged",
+        "Nothing is refused, and what overwrites a change unseen is logged",
+        "A stale write is dropped, and its client gets 200 with the server's "
+            "body",
+        "A stale write gets 409 with the latest body, and its client must "
+            "put both together and send it again",
+        "A stale write is merged, or gets 409 where fields clash"
+    };
+
+    static const char  *would[] = {
+        "would have been logged", "would have been logged",
+        "would have been dropped", "would have been refused",
+        "would have been refused"
+    };
+
     advice->level = CONFLICT_ADVICE_WATCH;
 
     conflict_out_text(&advice->text, "Nothing is enforced: ");
     conflict_advice_numbers(in, &advice->text, in->stale,
                             "were stale, and passed");
 
+    if (conflict_advice_gaps(in)) {
+        conflict_out_text(&advice->text, " ");
+        conflict_advice_say_gaps(in, &advice->text);
+        conflict_out_text(&advice->text, ".");
+    }
+
     conflict_out_text(&advice->config, "conflict ");
     conflict_out_text(&advice->config, policies[in->policy]);
     conflict_out_text(&advice->config, ";  # without \"report\"\n");
+
+    conflict_advice_cost(in, advice, costs[in->policy],
+                         (in->policy == CONFLICT_MERGE) ? in->clashed
+                                                        : in->stale,
+                         would[in->policy]);
+    conflict_advice_young(in, advice);
 }
 
-
-/* whatever the policy is */
 
 static void
-conflict_advice_notes(const conflict_advice_in_t *in,
-    conflict_advice_t *advice)
+conflict_advice_locks(conflict_advice_t *advice)
 {
-    conflict_out_t  *notes;
+    conflict_out_text(&advice->config,
+                      "location ~ ^/locks(/.*)$ {\n"
+                      "    conflict_key $1;\n"
+                      "    conflict_lock;\n"
+                      "}\n");
+    conflict_out_text(&advice->cost,
+                      "Clients must ask for the lock before they edit, and "
+                      "others wait until it is given back or ends.\n");
+}
 
-    notes = &advice->notes;
 
-    if (in->unchecked) {
-        conflict_advice_figure(notes, in->unchecked);
-        conflict_out_text(notes, " writes passed unchecked, as the store did "
-                                 "not answer or the base could not be read; "
-                                 "\"conflict_store_error refuse\" stops "
-                                 "those of the store.\n");
-    }
+/*
+ * What the rest of the text is said for.  Nothing is called good that was
+ * not looked at.
+ */
 
-    if (in->external) {
-        conflict_advice_figure(notes, in->external);
-        conflict_out_text(notes, " changes did not come through here: "
-                                 "writers that bypass the proxy are not "
-                                 "checked.\n");
-    }
+static void
+conflict_advice_begin(const conflict_advice_in_t *in,
+    conflict_advice_t *advice, const char *watch, const char *change)
+{
+    conflict_out_t  *text;
 
-    if (in->overlapped) {
-        conflict_advice_figure(notes, in->overlapped);
-        conflict_out_text(notes, " writes came to an end after another was "
-                                 "let in: one of both may be lost. Was the "
-                                 "store out of reach, or a worker stopped?\n");
-    }
+    text = &advice->text;
 
-    if (in->required) {
-        conflict_advice_figure(notes, in->required);
-        conflict_out_text(notes, " writes had no base and were refused: "
-                                 "their clients must send If-Match or "
-                                 "base_version.\n");
-    }
+    switch (advice->level) {
 
-    if (in->busy >= CONFLICT_ADVICE_MANY && in->busy >= in->writes / 100) {
-        conflict_advice_figure(notes, in->busy);
-        conflict_out_text(notes, " writes gave up waiting for another one: "
-                                 "the upstream is slow, or conflict_wait "
-                                 "too short.\n");
-    }
+    case CONFLICT_ADVICE_WATCH:
+        conflict_out_text(text, watch);
+        return;
 
-    if (in->unknown >= CONFLICT_ADVICE_MANY
-        && in->unknown >= in->writes / 100)
-    {
-        conflict_advice_figure(notes, in->unknown);
-        conflict_out_text(notes, " writes got no clear answer from the "
-                                 "upstream (timeouts, 5xx): their resources "
-                                 "were looked at again before the next "
-                                 "write.\n");
+    case CONFLICT_ADVICE_CHANGE:
+        conflict_out_text(text, change);
+        return;
+
+    default: /* CONFLICT_ADVICE_KEEP */
+
+        if (conflict_advice_gaps(in) == 0) {
+            conflict_out_text(text, "Keep it: ");
+            return;
+        }
+
+        conflict_out_text(text, "Not all of it is checked: ");
+        conflict_advice_say_gaps(in, text);
+        conflict_out_text(text, "; ");
     }
 }
 
+
+static void
+conflict_advice_young(const conflict_advice_in_t *in,
+    conflict_advice_t *advice)
+{
+    if (advice->level != CONFLICT_ADVICE_WATCH || in->whole
+        || in->writes >= CONFLICT_ADVICE_WRITES)
+    {
+        return;
+    }
+
+    conflict_out_text(&advice->text,
+                      " That is too little to tell: let a week pass, or ");
+    conflict_advice_figure(&advice->text, CONFLICT_ADVICE_WRITES);
+    conflict_out_text(&advice->text, " writes.");
+}
+
+
+/* writes that nobody has checked: they are said, and what would end them */
+
+static void
+conflict_advice_unseen(const conflict_advice_in_t *in,
+    conflict_advice_t *advice)
+{
+    if (conflict_advice_gaps(in) == 0) {
+        return;
+    }
+
+    if (advice->level == CONFLICT_ADVICE_KEEP) {
+        /* the text has begun with them */
+        advice->level = CONFLICT_ADVICE_WATCH;
+
+    } else {
+        conflict_out_text(&advice->text, " ");
+        conflict_advice_say_gaps(in, &advice->text);
+        conflict_out_text(&advice->text, ".");
+    }
+
+    if (in->without_base == 0 || in->require
+        || in->policy <= CONFLICT_CLIENT_WINS)
+    {
+        return;
+    }
+
+    conflict_out_text(&advice->config,
+                      "conflict_require on;  # once clients send a base\n");
+    conflict_out_text(&advice->cost, "Clients that send no base get 428: ");
+    conflict_advice_share(in, &advice->cost, in->without_base);
+    conflict_out_text(&advice->cost, " would have been refused.\n");
+}
+
+
+/*
+ * Of a policy that loses something.  To change it takes a week, or as much as
+ * tells the same sooner: a trial on the first day is no reason.
+ */
 
 static conflict_advice_e
 conflict_advice_level(const conflict_advice_in_t *in, uint64_t week,
     uint64_t month)
 {
-    uint64_t  days;
+    if (in->whole) {
 
-    days = (in->days < CONFLICT_ADVICE_WEEK) ? in->days : CONFLICT_ADVICE_WEEK;
+        if (week >= CONFLICT_ADVICE_MANY * CONFLICT_ADVICE_WEEK) {
+            return CONFLICT_ADVICE_CHANGE;
+        }
 
-    if (week >= CONFLICT_ADVICE_MANY * days) {
+    } else if (in->writes >= CONFLICT_ADVICE_WRITES
+               && week >= CONFLICT_ADVICE_STALE)
+    {
         return CONFLICT_ADVICE_CHANGE;
     }
 
     return (month > CONFLICT_ADVICE_FEW) ? CONFLICT_ADVICE_WATCH
                                          : CONFLICT_ADVICE_KEEP;
-}
-
-
-static uint64_t
-conflict_advice_daily(const conflict_advice_in_t *in)
-{
-    uint64_t  days;
-
-    days = (in->days < CONFLICT_ADVICE_WEEK) ? in->days : CONFLICT_ADVICE_WEEK;
-
-    return (in->week + days / 2) / days;
-}
-
-
-/* 5 of 2,000 writes in 30 days overwrote ... */
-
-static void
-conflict_advice_numbers(const conflict_advice_in_t *in, conflict_out_t *out,
-    uint64_t n, const char *what)
-{
-    uint64_t  daily;
-
-    if (n == 0) {
-        conflict_out_text(out, "none");
-
-    } else {
-        conflict_advice_figure(out, n);
-    }
-
-    conflict_out_text(out, " of ");
-    conflict_advice_figure(out, in->writes);
-    conflict_out_text(out, (in->writes == 1) ? " write in " : " writes in ");
-
-    if (in->days == 1) {
-        conflict_out_text(out, "a day ");
-
-    } else {
-        conflict_advice_figure(out, in->days);
-        conflict_out_text(out, " days ");
-    }
-
-    conflict_out_text(out, what);
-
-    daily = conflict_advice_daily(in);
-
-    if (in->days > 1 && daily && n) {
-        conflict_out_text(out, " (this week ");
-        conflict_advice_figure(out, daily);
-        conflict_out_text(out, " stale ones a day)");
-    }
-
-    conflict_out_text(out, ".");
-}
-
-
-static void
-conflict_advice_fields(const conflict_advice_in_t *in, conflict_out_t *out)
-{
-    size_t  i;
-
-    for (i = 0; i < in->fields; i++) {
-        conflict_out_text(out, (i == 0) ? " The two bodies differed in "
-                                        : ", ");
-        conflict_out_add(out, in->field[i].name, in->field[i].len);
-        conflict_out_text(out, " (");
-        conflict_advice_figure(out, in->field[i].n);
-        conflict_out_text(out, ")");
-    }
-
-    if (in->fields) {
-        conflict_out_text(out, ".");
-    }
-}
-
-
-static void
-conflict_advice_rules(const conflict_advice_in_t *in, conflict_out_t *out,
-    const char *rule)
-{
-    size_t  i;
-
-    for (i = 0; i < in->fields; i++) {
-
-        if (!conflict_advice_plain(&in->field[i])) {
-            continue;
-        }
-
-        conflict_out_text(out, "conflict_field ");
-        conflict_out_add(out, in->field[i].name, in->field[i].len);
-        conflict_out_text(out, " ");
-        conflict_out_text(out, rule);
-        conflict_out_text(out, ";\n");
-    }
-}
-
-
-/* clients choose these names: what is no word there is not to be copied */
-
-static int
-conflict_advice_plain(const conflict_advice_field_t *field)
-{
-    size_t         i;
-    unsigned char  ch;
-
-    for (i = 0; i < field->len; i++) {
-        ch = field->name[i];
-
-        if (!((ch >= 'a' && ch <= 'z') || (ch >= 'A' && ch <= 'Z')
-              || (ch >= '0' && ch <= '9') || strchr("/_-.~", ch)))
-        {
-            return 0;
-        }
-    }
-
-    return field->len != 0;
-}
-
-
-/* with commas: 1,234,567 */
-
-static void
-conflict_advice_figure(conflict_out_t *out, uint64_t n)
-{
-    char    text[32];
-    size_t  i, len;
-
-    len = (size_t) snprintf(text, sizeof(text), "%" PRIu64, n);
-
-    for (i = 0; i < len; i++) {
-
-        if (i && (len - i) % 3 == 0) {
-            conflict_out_text(out, ",");
-        }
-
-        conflict_out_add(out, &text[i], 1);
-    }
 }

@@ -26,6 +26,12 @@
 #define CONFLICT_ADVICE_FEW     10
 #define CONFLICT_ADVICE_MANY    10
 
+/* where no week was counted yet: so many stale ones of so many writes are */
+#define CONFLICT_ADVICE_STALE   100
+#define CONFLICT_ADVICE_WRITES  1000
+
+
+/* KEEP: nothing speaks against the policy, and all writes were checked */
 
 typedef enum {
     CONFLICT_ADVICE_KEEP = 0,
@@ -34,10 +40,20 @@ typedef enum {
 } conflict_advice_e;
 
 
+/* what the administrator has chosen for a field, a part or the whole of it */
+
+typedef enum {
+    CONFLICT_ADVICE_NO_RULE = 0,
+    CONFLICT_ADVICE_REJECT,
+    CONFLICT_ADVICE_RULE         /* any other one, or nobody knows */
+} conflict_advice_rule_e;
+
+
 typedef struct {
     const unsigned char           *name;
     size_t                         len;
     uint64_t                       n;
+    conflict_advice_rule_e         rule;
 } conflict_advice_field_t;
 
 
@@ -46,7 +62,9 @@ typedef struct {
 typedef struct {
     conflict_policy_e              policy;
     unsigned                       report;
+    unsigned                       require;    /* no base is refused */
     unsigned                       days;       /* 1 to 30: of what follows */
+    unsigned                       whole;      /* a week at least */
     uint64_t                       writes;
     uint64_t                       stale;      /* writes, merged ones too */
     uint64_t                       week;       /* those of 7 days of it */
@@ -54,7 +72,9 @@ typedef struct {
     uint64_t                       busy;
     uint64_t                       required;
     uint64_t                       external;
-    uint64_t                       unchecked;
+    uint64_t                       without_base;   /* writes that passed so */
+    uint64_t                       unchecked;      /* the same */
+    uint64_t                       unguarded;  /* requests that may be writes */
     uint64_t                       unknown;
     uint64_t                       overlapped;
     conflict_advice_field_t        field[CONFLICT_ADVICE_FIELDS];
@@ -66,6 +86,7 @@ typedef struct {
     conflict_advice_e              level;
     conflict_out_t                 text;       /* a sentence or two */
     conflict_out_t                 config;     /* lines of nginx.conf */
+    conflict_out_t                 cost;       /* of those, a line each */
     conflict_out_t                 notes;      /* a line each */
 } conflict_advice_t;
 

@@ -24,6 +24,12 @@
         lock_forced: ['lock broken', 4]
     };
 
+    var GAPS = {
+        without_base: 'without a base',
+        unchecked: 'that could not be checked',
+        unguarded: 'by methods that are not guarded'
+    };
+
     var LEVELS = { keep: 'keep', watch: 'watch', change: 'change' };
 
     var SVG = 'http://www.w3.org/2000/svg';
@@ -35,6 +41,7 @@
     var paused = false;
     var timer = 0;
     var seen = null;
+    var banners = '';
     var cards = {};
 
     function $(id) {
@@ -147,7 +154,8 @@
             n += counts(name) ? sum(bins.actions[name]) : 0;
         }
 
-        return { writes: sum(bins.writes), conflicts: n };
+        return { writes: sum(bins.writes), conflicts: n,
+                 unseen: sum(Object.values(bins.not_checked).map(sum)) };
     }
 
     function stamp(bins, i) {
@@ -330,6 +338,18 @@
         return text ? list : null;
     }
 
+    /* what passed without a check in the time shown */
+
+    function unseen(bins) {
+        var list = Object.keys(bins.not_checked).map(function (name) {
+            return number(sum(bins.not_checked[name])) + ' '
+                   + (GAPS[name] || name);
+        });
+
+        return list.length ? make('p', { 'class': 'unseen' }, 'Not checked: '
+                                  + list.join(', ') + '.') : null;
+    }
+
     function advice(route) {
         var a = route.advice;
 
@@ -343,6 +363,11 @@
                                              'aria-label': 'Lines for '
                                                            + 'nginx.conf' },
                                     a.config) : null,
+                    a.cost ? make('p', { 'class': 'cost' },
+                                  'What it costs:') : null,
+                    notes(a.cost || ''),
+                    a.cost && a.notes ? make('p', { 'class': 'cost' },
+                                             'And:') : null,
                     notes(a.notes));
     }
 
@@ -357,7 +382,7 @@
                         : make('p', { 'class': 'quiet' },
                                'No conflicts in this time, '
                                + plural(t.writes, 'write', 'writes') + '.'),
-            legend(bins),
+            legend(bins), unseen(bins),
             make('p', { 'class': 'quiet' },
                  'In all: ' + plural(route.writes, 'write', 'writes') + ', '
                  + number(route.waited) + ' waited ('
@@ -387,7 +412,9 @@
             make('div', { 'class': 'figure' },
                  make('b', {}, number(t.conflicts)),
                  make('div', { 'class': 'quiet' }, 'of '
-                      + plural(t.writes, 'write', 'writes'))));
+                      + plural(t.writes, 'write', 'writes')),
+                 t.unseen ? make('div', { 'class': 'unseen' },
+                                 number(t.unseen) + ' not checked') : null));
     }
 
     function showRoutes() {
@@ -396,7 +423,8 @@
         var list = data.routes.map(function (route) {
             return { route: route, t: totals(route) };
         }).sort(function (a, b) {
-            return b.t.conflicts - a.t.conflicts || b.t.writes - a.t.writes;
+            return b.t.conflicts - a.t.conflicts || b.t.unseen - a.t.unseen
+                   || b.t.writes - a.t.writes;
         });
 
         $('filter').hidden = data.routes.length < 8;
@@ -475,13 +503,14 @@
     }
 
     function showTiles() {
-        var writes = 0, conflicts = 0, locks = 0;
+        var writes = 0, conflicts = 0, missed = 0, locks = 0;
 
         data.routes.forEach(function (route) {
             var t = totals(route);
 
             writes += t.writes;
             conflicts += t.conflicts;
+            missed += t.unseen;
         });
 
         data.stores.forEach(function (store) {
@@ -494,6 +523,7 @@
          ['Conflicts', number(conflicts)],
          ['Of all writes', writes ? (100 * conflicts / writes).toFixed(
              conflicts / writes < .1 ? 2 : 0) + ' %' : '–'],
+         ['Not checked', number(missed)],
          ['In flight', number(data.writes_in_flight)],
          ['Locks', number(locks)],
          ['Log errors', number(data.audit_errors)]].forEach(function (tile) {
@@ -663,33 +693,47 @@
         });
     }
 
+    /* what is to be known before anything else; said once, not every time */
+
+    function showBanners() {
+        var list = data.stores.map(warning).filter(Boolean);
+
+        if (list.join('\n') !== banners) {
+            banners = list.join('\n');
+            $('banners').replaceChildren.apply($('banners'),
+                list.map(function (text) {
+                    return make('p', { 'class': 'banner' }, text);
+                }));
+        }
+    }
+
+    function warning(store) {
+        if (!store.up) {
+            return 'The store ' + store.name + ' does not answer: '
+                   + store.error + '. Its writes are refused, or pass '
+                   + 'unchecked.';
+        }
+
+        /* without the seconds, which would be said each time */
+
+        return store.settling
+               ? 'The store ' + store.name + ' is new or was restarted: for '
+                 + 'some seconds it knows no version of before, and holds '
+                 + 'writes.'
+               : '';
+    }
+
     function show() {
         $('where').textContent = data.host;
         $('updated').textContent = new Date(data.time).toLocaleTimeString();
 
+        showBanners();
         showTiles();
         showRoutes();
         showConflicts();
         showResources();
         showLocks();
         showStores();
-    }
-
-    /* why answers may be worth less than they look now */
-
-    function troubles(stores) {
-        return stores.map(function (store) {
-            if (!store.up) {
-                return 'Store ' + store.name + ' does not answer: '
-                       + store.error + '.';
-            }
-
-            return store.settling
-                   ? 'Store ' + store.name + ' is new or was restarted: for '
-                     + store.settling + ' s more it knows no version of'
-                     + ' before, and holds writes.'
-                   : '';
-        }).filter(Boolean).join(' ');
     }
 
     function problem(text) {
@@ -713,7 +757,7 @@
 
         }).then(function (json) {
             data = json;
-            problem(troubles(data.stores));
+            problem('');
             show();
 
         }).catch(function (e) {

@@ -10,7 +10,7 @@
 #include "ngx_http_conflict_ledger.h"
 
 
-#define NGX_HTTP_CONFLICT_LEDGER_LAYOUT  2
+#define NGX_HTTP_CONFLICT_LEDGER_LAYOUT  3
 
 
 static ngx_int_t ngx_http_conflict_ledger_init(ngx_shm_zone_t *shm_zone,

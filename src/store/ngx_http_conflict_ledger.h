@@ -37,7 +37,14 @@
 #define NGX_HTTP_CONFLICT_N_UNKNOWN      26     /* outcomes, of writes */
 #define NGX_HTTP_CONFLICT_N_FETCHES      27     /* GETs of the module's own */
 #define NGX_HTTP_CONFLICT_N_OVERLAPPED   28     /* the action, of commits */
-#define NGX_HTTP_CONFLICT_COUNTS         29
+
+/* what passed without a check: guarded writes, and by other methods */
+#define NGX_HTTP_CONFLICT_N_WITHOUT_BASE 29
+#define NGX_HTTP_CONFLICT_N_UNCHECKED    30
+#define NGX_HTTP_CONFLICT_N_UNGUARDED    31
+#define NGX_HTTP_CONFLICT_GAPS           3
+
+#define NGX_HTTP_CONFLICT_COUNTS         32
 
 #define NGX_HTTP_CONFLICT_MINUTES        60
 #define NGX_HTTP_CONFLICT_HOURS          48

@@ -179,13 +179,43 @@ async function narrow(page, name) {
         check(await page.locator('.badge.change').count() === 0,
               'nothing to change yet');
 
-        await stale('/plain/2', 12);
+        /* a write that nobody has checked */
+
+        check(await page.locator('.unseen').count() === 0,
+              'all was checked');
+        await write('/plain/1', { title: 'whatever' });
+
+        check(await appears(page, '.advice.is-watch', 'Not all of it is '
+                            + 'checked: 1 of 3 writes sent no base and was '
+                            + 'not checked'),
+              'advice: not all is checked');
+        check(await appears(page, 'summary .badge', 'watch'),
+              'seen at the first glance');
+        check(await appears(page, 'summary .unseen', '1 not checked'),
+              'with the number');
+        check(await appears(page, '.inside > .unseen',
+                            'Not checked: 1 without a base.'),
+              'and why');
+        check(await appears(page, '#tiles', 'Not checked1'),
+              'of all routes');
+        check(await appears(page, '.advice li',
+                            'Clients that send no base get 428: 1 of 3'),
+              'what the cure costs');
+
+        /* as many as make a change worth it */
+
+        for (let i = 0; i < 890; i += 10) {
+            await Promise.all([...Array(10).keys()].map(k => write(
+                '/plain/new-' + i + '-' + k, { title: 'x' },
+                { 'If-None-Match': '*' })));
+        }
+
+        await stale('/plain/2', 110);
 
         check(await appears(page, '.advice.is-change',
-                            'Try merge: 13 of 15 writes'),
+                            'Try merge: 111 of 1,004 writes'),
               'the advice follows the numbers');
-        check(await appears(page, '.advice pre',
-                            'conflict_field /title lww;'),
+        check(await appears(page, '.advice pre', 'conflict merge;'),
               'the lines to write');
         check(await page.locator('svg[role=img] rect').count() > 0,
               'a chart');
@@ -207,6 +237,36 @@ async function narrow(page, name) {
         await contrast(phone, 'dark');
         await phone.screenshot({ path: dir + '/phone.png', fullPage: true });
 
+        /* a store that is gone, and back */
+
+        await page.route('**/dashboard?format=json', async r => {
+            const answer = await r.fetch();
+            const json = await answer.json();
+
+            Object.assign(json.stores[0], { up: false, error: 'no <b>news' });
+            await r.fulfill({ response: answer, json });
+        });
+        check(await appears(page, '.banner',
+                            'The store default does not answer: no <b>news'),
+              'a store that is down is said first');
+        await page.screenshot({ path: dir + '/down.png', fullPage: true });
+        await contrast(page, 'banner');
+        await page.unroute('**/dashboard?format=json');
+        await page.locator('.banner').waitFor({ state: 'hidden' });
+        check(true, 'until it is up');
+
+        await page.route('**/dashboard?format=json', async r => {
+            const answer = await r.fetch();
+            const json = await answer.json();
+
+            json.stores[0].settling = 12;
+            await r.fulfill({ response: answer, json });
+        });
+        check(await appears(page, '.banner', 'default is new or was restarted'),
+              'so is one that has forgotten');
+        await page.unroute('**/dashboard?format=json');
+        await page.locator('.banner').waitFor({ state: 'hidden' });
+
         /* a server that is gone, and back */
 
         await page.route('**/dashboard?format=json', r => r.abort());
@@ -218,29 +278,6 @@ async function narrow(page, name) {
 
         await page.locator('#problem').waitFor({ state: 'hidden' });
         check(true, 'and goes on');
-
-        /* a store that has forgotten, and one that is down */
-
-        await page.route('**/dashboard?format=json', async r => {
-            const answer = await r.fetch();
-            const json = await answer.json();
-
-            json.stores[0].settling = 12;
-            json.stores.push(Object.assign({}, json.stores[0], {
-                name: 'other', up: false, error: 'connection refused'
-            }));
-
-            await r.fulfill({ response: answer, json });
-        });
-
-        check(await appears(page, '#problem', 'for 12 s more'),
-              'a store that was restarted has a banner');
-        check(await appears(page, '#problem',
-                            'other does not answer: connection refused'),
-              'and one that is down');
-
-        await page.unroute('**/dashboard?format=json');
-        await page.locator('#problem').waitFor({ state: 'hidden' });
 
     } catch (e) {
         check(false, e.message);

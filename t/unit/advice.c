@@ -35,8 +35,10 @@ advise(conflict_advice_in_t in)
 
 
 static void
-field(conflict_advice_in_t *in, const char *name, uint64_t n)
+field(conflict_advice_in_t *in, const char *name, uint64_t n,
+    conflict_advice_rule_e rule)
 {
+    in->field[in->fields].rule = rule;
     in->field[in->fields].name = (const unsigned char *) name;
     in->field[in->fields].len = strlen(name);
     in->field[in->fields].n = n;
@@ -51,26 +53,37 @@ test_levels(void **state)
 
     static const struct {
         conflict_policy_e  policy;
-        unsigned           days;
-        uint64_t           stale, week;
+        unsigned           whole;          /* a week */
+        uint64_t           writes, stale, week;
         conflict_advice_e  level;
     } cases[] = {
-        { CONFLICT_LWW, 30, 0, 0, CONFLICT_ADVICE_KEEP },
-        { CONFLICT_LWW, 30, 5, 5, CONFLICT_ADVICE_KEEP },
-        { CONFLICT_LWW, 30, 10, 10, CONFLICT_ADVICE_KEEP },
-        { CONFLICT_LWW, 30, 11, 0, CONFLICT_ADVICE_WATCH },
-        { CONFLICT_LWW, 30, 69, 69, CONFLICT_ADVICE_WATCH },
-        { CONFLICT_LWW, 30, 70, 70, CONFLICT_ADVICE_CHANGE },
-        { CONFLICT_LWW, 1, 9, 9, CONFLICT_ADVICE_KEEP },
-        { CONFLICT_LWW, 1, 10, 10, CONFLICT_ADVICE_CHANGE },
-        { CONFLICT_LWW, 3, 29, 29, CONFLICT_ADVICE_WATCH },
-        { CONFLICT_LWW, 3, 30, 30, CONFLICT_ADVICE_CHANGE },
-        { CONFLICT_LWW, 30, 900, 0, CONFLICT_ADVICE_WATCH },
-        { CONFLICT_CLIENT_WINS, 30, 3500, 3500, CONFLICT_ADVICE_CHANGE },
-        { CONFLICT_SERVER_WINS, 30, 11, 11, CONFLICT_ADVICE_WATCH },
-        { CONFLICT_SERVER_WINS, 30, 70, 70, CONFLICT_ADVICE_CHANGE },
-        { CONFLICT_VERSION, 30, 60, 60, CONFLICT_ADVICE_KEEP },
-        { CONFLICT_VERSION, 30, 70, 70, CONFLICT_ADVICE_CHANGE }
+        { CONFLICT_LWW, 1, 100000, 0, 0, CONFLICT_ADVICE_KEEP },
+        { CONFLICT_LWW, 1, 100000, 5, 5, CONFLICT_ADVICE_KEEP },
+        { CONFLICT_LWW, 1, 100000, 10, 10, CONFLICT_ADVICE_KEEP },
+        { CONFLICT_LWW, 1, 100000, 11, 0, CONFLICT_ADVICE_WATCH },
+        { CONFLICT_LWW, 1, 100000, 69, 69, CONFLICT_ADVICE_WATCH },
+        { CONFLICT_LWW, 1, 100000, 70, 70, CONFLICT_ADVICE_CHANGE },
+        { CONFLICT_LWW, 1, 100, 70, 70, CONFLICT_ADVICE_CHANGE },
+        { CONFLICT_LWW, 1, 100000, 900, 0, CONFLICT_ADVICE_WATCH },
+
+        /* in less than a week: 100 of 1,000 writes */
+
+        { CONFLICT_LWW, 0, 20, 10, 10, CONFLICT_ADVICE_KEEP },
+        { CONFLICT_LWW, 0, 20, 11, 11, CONFLICT_ADVICE_WATCH },
+        { CONFLICT_LWW, 0, 999, 900, 900, CONFLICT_ADVICE_WATCH },
+        { CONFLICT_LWW, 0, 1000, 99, 99, CONFLICT_ADVICE_WATCH },
+        { CONFLICT_LWW, 0, 1000, 100, 100, CONFLICT_ADVICE_CHANGE },
+
+        { CONFLICT_CLIENT_WINS, 1, 100000, 3500, 3500,
+          CONFLICT_ADVICE_CHANGE },
+        { CONFLICT_SERVER_WINS, 1, 100000, 11, 11, CONFLICT_ADVICE_WATCH },
+        { CONFLICT_SERVER_WINS, 1, 100000, 70, 70, CONFLICT_ADVICE_CHANGE },
+        { CONFLICT_SERVER_WINS, 0, 999, 70, 70, CONFLICT_ADVICE_WATCH },
+        { CONFLICT_VERSION, 1, 100000, 60, 60, CONFLICT_ADVICE_KEEP },
+        { CONFLICT_VERSION, 1, 100000, 70, 70, CONFLICT_ADVICE_CHANGE },
+        { CONFLICT_VERSION, 0, 999, 900, 900, CONFLICT_ADVICE_KEEP },
+        { CONFLICT_MERGE, 1, 100000, 70, 70, CONFLICT_ADVICE_CHANGE },
+        { CONFLICT_MERGE, 0, 999, 900, 900, CONFLICT_ADVICE_KEEP }
     };
 
     (void) state;
@@ -79,16 +92,126 @@ test_levels(void **state)
         conflict_advice_in_t  in = { 0 };
 
         in.policy = cases[i].policy;
-        in.days = cases[i].days;
-        in.writes = 100000;
+        in.days = cases[i].whole ? 30 : 1;
+        in.whole = cases[i].whole;
+        in.writes = cases[i].writes;
         in.stale = cases[i].stale;
+        in.clashed = cases[i].stale;
         in.week = cases[i].week;
 
         advise(in);
         assert_int_equal(advice.level, cases[i].level);
+
+        /* whatever is proposed has its price */
+
         assert_true((advice.config.len == 0)
                     == (advice.level == CONFLICT_ADVICE_KEEP));
+        assert_true((advice.config.len == 0) == (advice.cost.len == 0));
+        assert_null(strstr(text(&advice.config), "lww"));
+
+        /* with less than a week it says so */
+
+        assert_true((strstr(text(&advice.text), "too little") != NULL)
+                    == (advice.level == CONFLICT_ADVICE_WATCH
+                        && cases[i].writes < 1000 && !cases[i].whole));
+
+        /* what was not checked is never good */
+
+        in.without_base = 1;
+        advise(in);
+        assert_true(advice.level != CONFLICT_ADVICE_KEEP);
+        assert_true(advice.level >= cases[i].level);
+        assert_null(strstr(text(&advice.text), "Keep it:"));
+
+        in.without_base = 0;
+        in.unchecked = 1;
+        advise(in);
+        assert_true(advice.level != CONFLICT_ADVICE_KEEP);
+
+        in.unchecked = 0;
+        in.unguarded = 1;
+        advise(in);
+        assert_true(advice.level != CONFLICT_ADVICE_KEEP);
     }
+}
+
+
+/* which writes nobody has checked, and what would end that */
+
+static void
+test_unseen(void **state)
+{
+    conflict_advice_in_t  in = { 0 };
+
+    (void) state;
+
+    in.policy = CONFLICT_VERSION;
+    in.days = 1;
+    in.writes = 21;
+    in.without_base = 20;
+
+    advise(in);
+    assert_int_equal(advice.level, CONFLICT_ADVICE_WATCH);
+    assert_string_equal(text(&advice.text),
+                        "Not all of it is checked: 20 of 21 writes sent no "
+                        "base and were not checked; none of 21 writes in a "
+                        "day were refused as stale.");
+    assert_string_equal(text(&advice.config),
+                        "conflict_require on;  # once clients send a base\n");
+    assert_string_equal(text(&advice.cost),
+                        "Clients that send no base get 428: 20 of 21 writes "
+                        "would have been refused.\n");
+    assert_non_null(strstr(text(&advice.notes), "must send If-Match or "
+                                                "base_version; "));
+
+    in.require = 1;
+    advise(in);
+    assert_int_equal(advice.level, CONFLICT_ADVICE_WATCH);
+    assert_int_equal(advice.config.len, 0);
+    assert_null(strstr(text(&advice.notes), "conflict_require"));
+
+    in.require = 0;
+    in.without_base = 1;
+    in.unchecked = 2;
+    in.unguarded = 3;
+    advise(in);
+    assert_non_null(strstr(text(&advice.text),
+                           "1 of 21 writes sent no base and was not checked, "
+                           "2 of 21 writes passed unchecked, 3 requests by "
+                           "methods that are not guarded were not checked; "));
+    assert_non_null(strstr(text(&advice.notes), "\"conflict_methods\""));
+
+    /* those that lose something say it beside the rest */
+
+    in.policy = CONFLICT_LWW;
+    in.stale = 11;
+    in.unchecked = 0;
+    in.unguarded = 0;
+    advise(in);
+    assert_string_equal(text(&advice.text),
+                        "Keep it only if these changes may be lost: 11 of 21 "
+                        "writes in a day overwrote a change that their "
+                        "author had not seen. That is too little to tell: "
+                        "let a week pass, or 1,000 writes. 1 of 21 writes "
+                        "sent no base and was not checked.");
+    assert_null(strstr(text(&advice.config), "conflict_require"));
+
+    in.report = 1;
+    advise(in);
+    assert_non_null(strstr(text(&advice.text), "1 of 21 writes sent no base"));
+
+    /* there was nothing else */
+
+    in.report = 0;
+    in.writes = 0;
+    in.stale = 0;
+    in.without_base = 0;
+    in.unguarded = 1;
+    advise(in);
+    assert_int_equal(advice.level, CONFLICT_ADVICE_WATCH);
+    assert_string_equal(text(&advice.text),
+                        "1 request by a method that is not guarded was not "
+                        "checked.");
 }
 
 
@@ -113,6 +236,7 @@ test_words(void **state)
                         "change that their author had not seen.");
 
     in.days = 30;
+    in.whole = 1;
     in.writes = 1234567;
     in.stale = 3500;
     in.week = 3500;
@@ -126,11 +250,19 @@ test_words(void **state)
                         "conflict version report;  # see what it would "
                         "refuse\n"
                         "conflict version;         # then refuse it\n");
+    assert_string_equal(text(&advice.cost),
+                        "A stale write gets 409 with the latest body, and "
+                        "its client must put both together and send it "
+                        "again: 3,500 of 1,234,567 writes would have been "
+                        "refused.\n");
     assert_string_equal(conflict_advice_name(advice.level), "change");
 }
 
 
-/* "version" leads to merge where it is known what differed, else to locks */
+/*
+ * "version" leads to merge where it is known what differed, else to locks:
+ * nothing is proposed that refuses less where both sides change a field.
+ */
 
 static void
 test_version(void **state)
@@ -141,33 +273,31 @@ test_version(void **state)
 
     in.policy = CONFLICT_VERSION;
     in.days = 1;
-    in.writes = 100;
-    in.stale = 50;
-    in.week = 50;
+    in.writes = 1000;
+    in.stale = 500;
+    in.week = 500;
 
     advise(in);
     assert_non_null(strstr(text(&advice.text), "Try locks"));
     assert_non_null(strstr(text(&advice.config), "conflict_lock;"));
+    assert_non_null(strstr(text(&advice.cost), "must ask for the lock"));
 
-    field(&in, "/title", 40);
-    field(&in, "/x; } server {", 30);
-    field(&in, "/done", 10);
+    field(&in, "/title", 400, CONFLICT_ADVICE_NO_RULE);
+    field(&in, "/x; } server {", 300, CONFLICT_ADVICE_NO_RULE);
+    field(&in, "/done", 10, CONFLICT_ADVICE_NO_RULE);
 
     advise(in);
     assert_string_equal(text(&advice.text),
-                        "Try merge: 50 of 100 writes in a day were refused "
-                        "as stale. The two bodies differed in /title (40), "
-                        "/x; } server { (30), /done (10).");
-
-    /* what clients name so that it would be more than a word is left out */
-
-    assert_string_equal(text(&advice.config),
-                        "conflict merge;\n"
-                        "# a rule each, where both sides change them:\n"
-                        "conflict_field /title lww;\n"
-                        "conflict_field /done lww;\n");
+                        "Try merge: 500 of 1,000 writes in a day were "
+                        "refused as stale. The two bodies differed in /title "
+                        "(400), /x; } server { (300), /done (10).");
+    assert_string_equal(text(&advice.config), "conflict merge;\n");
+    assert_non_null(strstr(text(&advice.cost),
+                           "500 of 1,000 writes might have been merged."));
 }
 
+
+/* rules that there are stay: none that was chosen is proposed away */
 
 static void
 test_merge(void **state)
@@ -182,7 +312,9 @@ test_merge(void **state)
     in.stale = 500;
     in.week = 500;
     in.clashed = 20;
-    field(&in, "/price", 20);
+    field(&in, "/price", 20, CONFLICT_ADVICE_REJECT);
+    field(&in, "/title", 10, CONFLICT_ADVICE_NO_RULE);
+    field(&in, "/x; } server {", 5, CONFLICT_ADVICE_NO_RULE);
 
     advise(in);
     assert_int_equal(advice.level, CONFLICT_ADVICE_KEEP);
@@ -194,8 +326,26 @@ test_merge(void **state)
     in.clashed = 200;
     advise(in);
     assert_int_equal(advice.level, CONFLICT_ADVICE_CHANGE);
-    assert_non_null(strstr(text(&advice.config),
-                           "conflict_field /price lww;\n"));
+    assert_non_null(strstr(text(&advice.text),
+                           "/price (20, refused by its rule), /title (10)"));
+
+    /* what clients name so that it would be more than a word is left out */
+
+    assert_string_equal(text(&advice.config),
+                        "# what fits each: text, union of lists, sum of "
+                        "counters, max, min\n"
+                        "conflict_field /title text;\n");
+    assert_non_null(strstr(text(&advice.cost), "is refused as now: "
+                                               "200 of 1,000 writes"));
+
+    /* all have a rule, or nobody knows */
+
+    in.field[1].rule = CONFLICT_ADVICE_RULE;
+    advise(in);
+    assert_int_equal(advice.level, CONFLICT_ADVICE_CHANGE);
+    assert_non_null(strstr(text(&advice.text), "Try locks"));
+    assert_null(strstr(text(&advice.config), "conflict_field"));
+    assert_non_null(strstr(text(&advice.config), "conflict_lock;"));
 }
 
 
@@ -218,6 +368,11 @@ test_report_and_notes(void **state)
     assert_string_equal(text(&advice.text),
                         "Nothing is enforced: 3 of 1,000 writes in a day "
                         "were stale, and passed.");
+    assert_string_equal(text(&advice.cost),
+                        "A stale write gets 409 with the latest body, and "
+                        "its client must put both together and send it "
+                        "again: 3 of 1,000 writes would have been refused."
+                        "\n");
     assert_int_equal(advice.notes.len, 0);
 
     in.unchecked = 1;
@@ -247,6 +402,7 @@ main(void)
 {
     const struct CMUnitTest  tests[] = {
         cmocka_unit_test(test_levels),
+        cmocka_unit_test(test_unseen),
         cmocka_unit_test(test_words),
         cmocka_unit_test(test_version),
         cmocka_unit_test(test_merge),

@@ -6,6 +6,7 @@
  */
 
 
+#include <string.h>
 #include "conflict_hash.h"
 #include "conflict_time.h"
 #include "conflict_version.h"
@@ -56,6 +57,24 @@ conflict_version_from_text(const char *text, size_t len)
     conflict_hash_update(&hash, text, len);
 
     return conflict_hash_final(&hash) | CONFLICT_VERSION_OPAQUE;
+}
+
+
+uint64_t
+conflict_version_from_tag(const char *text, size_t len)
+{
+    size_t       digits;
+    uint64_t     version;
+    const char  *dot;
+
+    dot = len ? memchr(text, '.', len) : NULL;
+    digits = dot ? (size_t) (dot - text) : len;
+
+    if (conflict_version_parse(&version, text, digits) == 0) {
+        return version;
+    }
+
+    return conflict_version_from_text(text, len);
 }
 
 

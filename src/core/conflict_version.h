@@ -52,6 +52,13 @@ int conflict_version_parse(uint64_t *version, const char *text, size_t len);
 uint64_t conflict_version_from_text(const char *text, size_t len);
 
 /*
+ * The version that a client's tag names where versions are minted: a number
+ * at its end or before a ".", behind which a tag bears the upstream's own.
+ * Any other text is opaque, which no minted version equals.
+ */
+uint64_t conflict_version_from_tag(const char *text, size_t len);
+
+/*
  * The version that an upstream's ETag stands for.  A weak tag stands for
  * one that no client's tag equals, since If-Match compares strongly (RFC
  * 9110, 13.1.1); 0 where the text is not an entity tag.

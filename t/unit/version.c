@@ -14,6 +14,7 @@
 
 
 #define text_version(s)  conflict_version_from_text(s, strlen(s))
+#define tag_version(s)   conflict_version_from_tag(s, strlen(s))
 #define etag_version(s)  conflict_version_from_etag(s, strlen(s))
 
 
@@ -65,6 +66,43 @@ test_text(void **state)
     assert_int_equal(etag_version("17"), 0);
     assert_int_equal(etag_version("\"17"), 0);
     assert_int_equal(etag_version("\"17\", \"18\""), 0);
+}
+
+
+static void
+test_tag(void **state)
+{
+    size_t  i;
+
+    static const char *const  named[] = {
+        "17", "17.", "17.abc", "17.W/abc", "17.5", "17.17.17", "17..",
+        "17.\xc3\xa9"
+    };
+
+    static const char *const  opaque[] = {
+        "", ".", ".17", "017", "017.abc", "0", "0.abc", "abc", "abc.17",
+        "17a", "17a.b", "17/b", "-17.b", " 17.b", "17-gzip", "W/17.abc",
+        "9007199254740992.abc", "99999999999999999999.abc"
+    };
+
+    (void) state;
+
+    for (i = 0; i < sizeof(named) / sizeof(named[0]); i++) {
+        assert_int_equal(tag_version(named[i]), 17);
+    }
+
+    for (i = 0; i < sizeof(opaque) / sizeof(opaque[0]); i++) {
+        assert_true(tag_version(opaque[i]) & CONFLICT_VERSION_OPAQUE);
+        assert_true(tag_version(opaque[i]) == text_version(opaque[i]));
+    }
+
+    assert_int_equal(tag_version("9007199254740991.abc"),
+                     CONFLICT_VERSION_LIMIT - 1);
+
+    /* no more than the length that it is given */
+
+    assert_int_equal(conflict_version_from_tag("17.abc", 1), 1);
+    assert_true(conflict_version_from_tag(NULL, 0) & CONFLICT_VERSION_OPAQUE);
 }
 
 
@@ -292,6 +330,7 @@ main(void)
     const struct CMUnitTest  tests[] = {
         cmocka_unit_test(test_parse),
         cmocka_unit_test(test_text),
+        cmocka_unit_test(test_tag),
         cmocka_unit_test(test_next),
         cmocka_unit_test(test_list),
         cmocka_unit_test(test_mtime),

@@ -91,6 +91,7 @@ ngx_http_conflict_create_loc_conf(ngx_conf_t *cf)
      *     conf->user = NULL;
      *     conf->client = NULL;
      *     conf->entity = NULL;
+     *     conf->entity_id = NULL;
      *     conf->methods = NULL;
      *     conf->root = NULL;
      *     conf->unbuffered = 0;
@@ -138,8 +139,6 @@ ngx_http_conflict_merge_loc_conf(ngx_conf_t *cf, void *parent, void *child)
     ngx_http_conflict_loc_conf_t *prev = parent;
     ngx_http_conflict_loc_conf_t *conf = child;
 
-    ngx_http_core_loc_conf_t  *clcf;
-
     if (conf->policy == NGX_CONF_UNSET_UINT) {
         /* the parameters belong to their policy */
         conf->store_name = prev->store_name;
@@ -152,7 +151,6 @@ ngx_http_conflict_merge_loc_conf(ngx_conf_t *cf, void *parent, void *child)
     conf->key = conf->key ? conf->key : prev->key;
     conf->user = conf->user ? conf->user : prev->user;
     conf->client = conf->client ? conf->client : prev->client;
-    conf->entity = conf->entity ? conf->entity : prev->entity;
 
     if (conf->methods == NULL) {
         conf->methods = prev->methods ? prev->methods
@@ -206,8 +204,9 @@ ngx_http_conflict_merge_loc_conf(ngx_conf_t *cf, void *parent, void *child)
         conf->log = prev->log;
     }
 
-    clcf = ngx_http_conf_get_module_loc_conf(cf, ngx_http_core_module);
-    conf->name = clcf->name;
+    if (ngx_http_conflict_entity_conf(cf, prev, conf) != NGX_OK) {
+        return NGX_CONF_ERROR;
+    }
 
     if (conf->status && conf->lock) {
         ngx_conf_log_error(NGX_LOG_EMERG, cf, 0,

@@ -113,7 +113,8 @@ typedef struct {
     ngx_http_complex_value_t      *user;       /* NULL: $remote_user */
     ngx_uint_t                     named;      /* by conflict_user */
     ngx_http_complex_value_t      *client;     /* NULL: $http_x_client */
-    ngx_http_complex_value_t      *entity;     /* NULL: the location's name */
+    ngx_http_complex_value_t      *entity;     /* NULL: the label */
+    ngx_http_complex_value_t      *entity_id;  /* NULL: the resource */
 
     ngx_array_t                   *methods;    /* ngx_str_t, those that write */
     ngx_http_conflict_source_t    *base;
@@ -156,6 +157,7 @@ typedef struct {
                                                   worker */
     ngx_uint_t                     unbuffered; /* X_request_buffering off */
     ngx_str_t                      name;       /* of the location */
+    ngx_str_t                      label;      /* the same, to be read */
 } ngx_http_conflict_loc_conf_t;
 
 
@@ -168,6 +170,12 @@ void *ngx_http_conflict_create_main_conf(ngx_conf_t *cf);
 void *ngx_http_conflict_create_loc_conf(ngx_conf_t *cf);
 char *ngx_http_conflict_merge_loc_conf(ngx_conf_t *cf, void *parent,
     void *child);
+
+/* entity.c */
+
+/* How the location is called, and what is in it. */
+ngx_int_t ngx_http_conflict_entity_conf(ngx_conf_t *cf,
+    ngx_http_conflict_loc_conf_t *prev, ngx_http_conflict_loc_conf_t *conf);
 
 /* guard.c */
 

@@ -155,6 +155,12 @@ static ngx_command_t  ngx_http_conflict_commands[] = {
       ngx_http_conflict_offset(entity),
       NULL },
 
+    { ngx_string("conflict_entity_id"),
+      NGX_HTTP_CONFLICT_ANY_CONF|NGX_CONF_TAKE1,
+      ngx_http_set_complex_value_slot,
+      ngx_http_conflict_offset(entity_id),
+      NULL },
+
     { ngx_string("conflict_lease"),
       NGX_HTTP_CONFLICT_ANY_CONF|NGX_CONF_TAKE1,
       ngx_http_conflict_set_time,

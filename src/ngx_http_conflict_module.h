@@ -248,6 +248,8 @@ struct ngx_http_conflict_ctx_s {
     uint64_t                       against;    /* what it was held against */
     int64_t                        against_time;
     ngx_str_t                      id;         /* of the conflict */
+    ngx_str_t                      entity;     /* in the log; NULL: not yet */
+    ngx_str_t                      entity_id;  /* empty: the resource */
     ngx_str_t                      tag;        /* the upstream's own */
 
     ngx_http_conflict_body_t       body;
@@ -582,6 +584,12 @@ ngx_int_t ngx_http_conflict_evaluate(ngx_http_request_t *r,
 
 /* For the error log: a decoded path may have line feeds. */
 ngx_str_t *ngx_http_conflict_escaped(ngx_http_request_t *r, ngx_str_t *text);
+
+/* entity.c */
+
+/* Fills ctx->entity and ctx->entity_id, unless they are. */
+void ngx_http_conflict_entity(ngx_http_request_t *r,
+    ngx_http_conflict_ctx_t *ctx);
 
 /* random.c */
 

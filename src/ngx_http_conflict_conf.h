@@ -62,6 +62,7 @@ typedef struct {
     ngx_syslog_peer_t             *syslog;
     ngx_uint_t                     failed;
     ngx_msec_t                     logged;
+    unsigned                       fields:1;   /* a GET may be made for them */
     unsigned                       torn:1;     /* the last line, in the file */
 } ngx_http_conflict_log_t;
 

@@ -60,7 +60,7 @@ static ngx_command_t  ngx_http_conflict_commands[] = {
       NULL },
 
     { ngx_string("conflict_log"),
-      NGX_HTTP_CONFLICT_ANY_CONF|NGX_CONF_TAKE1,
+      NGX_HTTP_CONFLICT_ANY_CONF|NGX_CONF_TAKE12,
       ngx_http_conflict_set_log,
       ngx_http_conflict_offset(log),
       NULL },

@@ -269,6 +269,7 @@ struct ngx_http_conflict_ctx_s {
     unsigned                       error_page:1;
 
     ngx_event_t                    timer;      /* wait, then renewal */
+    ngx_event_t                   *late;       /* of a GET for the log */
     ngx_msec_t                     wait_start;
     ngx_msec_t                     wait_step;
     ngx_msec_t                     wait_time;
@@ -286,6 +287,7 @@ struct ngx_http_conflict_ctx_s {
     unsigned                       credentials:1;  /* Authorization */
     unsigned                       nameless:1; /* no user, client or key */
     unsigned                       recalled:1;
+    unsigned                       naming:1;   /* a GET is made for the log */
     unsigned                       if_parsed:1;
     unsigned                       seen_2xx:1;
     unsigned                       carried:1;  /* out, by any 2xx */

@@ -293,6 +293,18 @@ ngx_http_conflict_set_log(ngx_conf_t *cf, ngx_command_t *cmd, void *conf)
     nlcf->log = log;
     value = cf->args->elts;
 
+    if (cf->args->nelts == 3) {
+
+        if (ngx_strcmp(value[2].data, "fields") != 0) {
+            ngx_conf_log_error(NGX_LOG_EMERG, cf, 0,
+                               "invalid parameter \"%V\", it must be "
+                               "\"fields\"", &value[2]);
+            return NGX_CONF_ERROR;
+        }
+
+        log->fields = 1;
+    }
+
     if (ngx_strcmp(value[1].data, "off") == 0) {
         return NGX_CONF_OK;
     }

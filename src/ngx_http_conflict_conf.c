@@ -64,6 +64,12 @@ ngx_http_conflict_create_main_conf(ngx_conf_t *cf)
         return NULL;
     }
 
+    if (ngx_array_init(&nmcf->created, cf->pool, 1, sizeof(ngx_open_file_t *))
+        != NGX_OK)
+    {
+        return NULL;
+    }
+
     (void) conflict_json_pointer(&ngx_http_conflict_base_pointer,
                                  "/base_version",
                                  sizeof("/base_version") - 1);

@@ -93,6 +93,7 @@ typedef struct {
     ngx_http_conflict_elder_t     *elder;
     ngx_uint_t                     elders;
     ngx_http_conflict_log_t       *log;        /* the default one */
+    ngx_array_t                    created;    /* ngx_open_file_t *, logs */
     ngx_uint_t                     guarded;    /* any location is */
     ngx_uint_t                     risky;      /* quarantine 0, counter */
     ngx_http_complex_value_t      *fetch;      /* $conflict_fetch */
@@ -203,6 +204,19 @@ ngx_int_t ngx_http_conflict_guard_lock(ngx_conf_t *cf,
 
 char *ngx_http_conflict_set_lock(ngx_conf_t *cf, ngx_command_t *cmd,
     void *conf);
+
+/* NGX_ERROR: no GET can be made for a lock, as its key is not a path. */
+ngx_int_t ngx_http_conflict_lock_path(ngx_conf_t *cf,
+    ngx_http_conflict_loc_conf_t *conf);
+
+/* log.c */
+
+ngx_int_t ngx_http_conflict_log_open(ngx_conf_t *cf,
+    ngx_http_conflict_log_t *log, ngx_str_t *name);
+
+/* When the files are open: who owns those that were not there before. */
+void ngx_http_conflict_log_created(ngx_cycle_t *cycle,
+    ngx_http_conflict_main_conf_t *nmcf);
 
 /* method.c */
 

@@ -372,8 +372,7 @@ ngx_http_conflict_default_log(ngx_conf_t *cf,
 
         (void) ngx_sprintf(name.data, "%*sconflict.log%Z", len, access_log);
 
-        nmcf->log->file = ngx_conf_open_file(cf->cycle, &name);
-        if (nmcf->log->file == NULL) {
+        if (ngx_http_conflict_log_open(cf, nmcf->log, &name) != NGX_OK) {
             return NGX_ERROR;
         }
     }

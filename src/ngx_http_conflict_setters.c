@@ -329,10 +329,6 @@ ngx_http_conflict_set_log(ngx_conf_t *cf, ngx_command_t *cmd, void *conf)
         return NGX_CONF_ERROR;
     }
 
-    log->file = ngx_conf_open_file(cf->cycle, &value[1]);
-    if (log->file == NULL) {
-        return NGX_CONF_ERROR;
-    }
-
-    return NGX_CONF_OK;
+    return (ngx_http_conflict_log_open(cf, log, &value[1]) == NGX_OK)
+           ? NGX_CONF_OK : NGX_CONF_ERROR;
 }

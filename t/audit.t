@@ -326,6 +326,82 @@ PUT('/plain/1', { base_version => 1 });
 is(scalar(conflicts('conflict.old')), 1, 'the old one');
 is(scalar(conflicts()), 1, 'the new one');
 
+# mode and owner are those of the access log, also if neither was there
+
+my ($log, $access) = map { servroot() . "/logs/$_.log" } 'conflict', 'access';
+
+rename $_, "$_.old" for $log, $access;
+kill 'USR1', master_pid();
+until_true { -e $log && -e $access
+             && (stat $log)[4] == (stat $access)[4]
+             && (stat $access)[4] == (stat "$access.old")[4] };
+
+is_deeply([(stat $log)[2, 4, 5]], [(stat $access)[2, 4, 5]],
+          'mode and owner of the access log');
+
+
+=== a log that nginx creates is like the access log
+--- config
+    location / {
+        conflict version;
+        proxy_pass http://api;
+    }
+--- steps
+SKIP: {
+    skip 'owners need root', 8 if $> != 0;
+
+    my $dir = servroot() . '/../owner';
+    my ($uid, $gid) = ((getpwnam 'nobody')[2], (getgrnam 'adm')[2]);
+    my $conf = slurp(servroot() . '/conf/nginx.conf');
+
+    mkdir $_ for $dir, "$dir/logs", "$dir/audit";
+
+    for my $name ('access.log', 'there.log') {
+        open my $file, '>', "$dir/logs/$name" or die;
+        close $file;
+    }
+
+    chmod 0640, "$dir/logs/access.log";
+    chown $uid, $gid, "$dir/logs/access.log";
+    chmod 0600, "$dir/logs/there.log";
+
+    my $look = sub { [map { $_->[2] & 07777, @$_[4, 5] } [stat shift]] };
+
+    my $take = sub {
+        my ($log) = @_;
+
+        (my $text = $conf)
+            =~ s!(location / \{)!conflict_log $log;\n $1!;
+
+        open my $out, '>', "$dir/nginx.conf" or die;
+        print $out $text;
+        close $out;
+
+        `$ENV{TEST_NGINX_BINARY} -e $dir/logs/error.log -p $dir -c $dir/nginx.conf -t 2>&1`;
+    };
+
+    like($take->('logs/conflict.log'), qr/test is successful/, 'taken');
+    is_deeply($look->("$dir/logs/conflict.log"), [0640, $uid, $gid],
+              'mode, owner and group of the access log beside it');
+
+    chmod 0644, "$dir/logs/conflict.log";
+    chown 0, 0, "$dir/logs/conflict.log";
+    like($take->('logs/conflict.log'), qr/test is successful/, 'and again');
+    is_deeply($look->("$dir/logs/conflict.log"), [0644, 0, 0],
+              'what was there is left as it was');
+
+    like($take->('logs/there.log'), qr/test is successful/, 'one of its own');
+    is_deeply($look->("$dir/logs/there.log"), [0600, 0, 0], 'the same');
+
+    like($take->('audit/conflict.log'), qr/test is successful/,
+         'another directory');
+    my $default = `$ENV{TEST_NGINX_BINARY} -V 2>&1` =~ /--http-log-path=(\S+)/
+                  ? $1 : "$dir/logs/access.log";
+    is_deeply($look->("$dir/audit/conflict.log"),
+              -e $default ? $look->($default) : [0644, 0, 0],
+              "that of nginx's default access log");
+}
+
 
 === a disk that is full changes nothing but the error log
 --- config

@@ -103,7 +103,8 @@ ngx_http_conflict_guard_lock(ngx_conf_t *cf,
 
     nmcf->guarded = 1;
 
-    if (ngx_http_conflict_identity(cf, nmcf, conf) != NGX_OK
+    if (ngx_http_conflict_lock_path(cf, conf) != NGX_OK
+        || ngx_http_conflict_identity(cf, nmcf, conf) != NGX_OK
         || ngx_http_conflict_find_store(cf, nmcf, conf) != NGX_OK
         || ngx_http_conflict_default_log(cf, nmcf, conf) != NGX_OK)
     {

@@ -84,6 +84,7 @@ typedef enum {
     NGX_HTTP_CONFLICT_LOCK_HELD_BY,  /* somebody else */
     NGX_HTTP_CONFLICT_TOO_MANY_LOCKS,
     NGX_HTTP_CONFLICT_NOT_ALLOWED,   /* another method */
+    NGX_HTTP_CONFLICT_NO_TARGET,     /* of a lock's GET */
     NGX_HTTP_CONFLICT_RELAY,         /* the GET's own answer, 401 or 403 */
     NGX_HTTP_CONFLICT_LATEST         /* 200 with the latest body */
 } ngx_http_conflict_error_e;

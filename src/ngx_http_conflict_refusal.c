@@ -65,7 +65,10 @@ static const ngx_http_conflict_answer_t  ngx_http_conflict_answers[] = {
       "You hold as many locks as you may", 0 },
 
     { NGX_HTTP_NOT_ALLOWED, "method_not_allowed",
-      "A lock knows GET, POST and DELETE", 0 }
+      "A lock knows GET, POST and DELETE", 0 },
+
+    { NGX_HTTP_INTERNAL_SERVER_ERROR, "lock_target_unknown",
+      "The resource of the lock cannot be asked for", 0 }
 };
 
 

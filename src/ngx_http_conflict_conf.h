@@ -273,6 +273,8 @@ char *ngx_http_conflict_set_size(ngx_conf_t *cf, ngx_command_t *cmd,
     void *conf);
 char *ngx_http_conflict_set_values(ngx_conf_t *cf, ngx_command_t *cmd,
     void *conf);
+char *ngx_http_conflict_set_word(ngx_conf_t *cf, ngx_command_t *cmd,
+    void *conf);
 
 
 extern ngx_module_t  ngx_http_conflict_module;

@@ -114,7 +114,9 @@ ngx_http_conflict_lock_parameter(ngx_conf_t *cf,
     }
 
     ngx_conf_log_error(NGX_LOG_EMERG, cf, 0,
-                       "invalid parameter \"%V\"", value);
+                       "invalid parameter \"%V\", it must be \"idle=TIME\", "
+                       "\"per_user=NUMBER\", \"get=PATH\", \"get=off\" or "
+                       "\"force\", each once", value);
 
     return NGX_ERROR;
 }
@@ -134,7 +136,7 @@ ngx_http_conflict_lock_target(ngx_conf_t *cf,
     if (value->len == 0 || (value->data[0] != '/' && value->data[0] != '$')) {
         ngx_conf_log_error(NGX_LOG_EMERG, cf, 0,
                            "invalid target \"get=%V\", it must be \"off\" "
-                           "or a path", value);
+                           "or a path, which begins with \"/\"", value);
         return NGX_ERROR;
     }
 

@@ -133,7 +133,7 @@ static ngx_command_t  ngx_http_conflict_commands[] = {
 
     { ngx_string("conflict_header_status"),
       NGX_HTTP_CONFLICT_ANY_CONF|NGX_CONF_TAKE1,
-      ngx_conf_set_enum_slot,
+      ngx_http_conflict_set_word,
       ngx_http_conflict_offset(header_status),
       &ngx_http_conflict_header_statuses },
 
@@ -200,7 +200,7 @@ static ngx_command_t  ngx_http_conflict_commands[] = {
 
     { ngx_string("conflict_lock_status"),
       NGX_HTTP_CONFLICT_ANY_CONF|NGX_CONF_TAKE1,
-      ngx_conf_set_enum_slot,
+      ngx_http_conflict_set_word,
       ngx_http_conflict_offset(lock_status),
       &ngx_http_conflict_lock_statuses },
 
@@ -213,7 +213,7 @@ static ngx_command_t  ngx_http_conflict_commands[] = {
 
     { ngx_string("conflict_store_error"),
       NGX_HTTP_CONFLICT_ANY_CONF|NGX_CONF_TAKE1,
-      ngx_conf_set_enum_slot,
+      ngx_http_conflict_set_word,
       ngx_http_conflict_offset(store_error),
       &ngx_http_conflict_store_errors },
 

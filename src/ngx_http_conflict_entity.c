@@ -164,6 +164,11 @@ ngx_http_conflict_entity_group(u_char *start, u_char *dst, u_char *p,
     name = NULL;
     q = p;
 
+    if (p < last && *p == '*') {
+        /* a verb, such as (*UTF8) */
+        return dst;
+    }
+
     if (p < last && *p == '?') {
         p++;
         p += (p < last && *p == 'P');

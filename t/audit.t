@@ -88,7 +88,7 @@ my @regex = (
     '^/plain/api/notes/(\d+)$', '^/plain/named/(?<id>[^/]+)$',
     '^(?<note>/plain/long/\d+)/text$', '^/plain/(?:a|b)/\w+\.json$',
     '\.xml$', '^/plain/ann?[a-z]+/?$', '(?i)^/plain/flags/(?!x)[0-9]{1,3}',
-    '^/plain/opt(/.*)?$', '^/plain/class/[]()]+/[a[]x$', '^/plain/c/\d+\b',
+    '(*UTF8)^/plain/opt(/.*)?$', '^/plain/class/[]()]+/[a[]x$', '^/plain/c/\d+\b',
 );
 
 CORE::join('', map { "location ~ \"$_\" {
@@ -128,7 +128,7 @@ my @paths = (
     ['/plain/7.xml',          '*.xml'],
     ['/plain/anna/',          '/plain/ann*'],
     ['/plain/flags/7',        '*/plain/flags/*'],
-    ['/plain/opt/7',          '/plain/opt*'],
+    ['/plain/opt/7',          '*/plain/opt*'],
     ['/plain/class/()/[x',    '/plain/class/*/*x'],
     ['/plain/c/7',            '/plain/c/*'],
     ['/plain/exact',          '/plain/exact'],

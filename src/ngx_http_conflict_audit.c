@@ -10,7 +10,7 @@
 #include "ngx_http_conflict_module.h"
 
 
-#define NGX_HTTP_CONFLICT_TEXTS       12
+#define NGX_HTTP_CONFLICT_TEXTS       14
 #define NGX_HTTP_CONFLICT_COMPLAINTS  10000       /* msec between two */
 
 

@@ -15,8 +15,8 @@ static u_char *ngx_http_conflict_audit_version(u_char *p, const char *name,
     ngx_str_t *text, uint64_t version, ngx_uint_t longest);
 static u_char *ngx_http_conflict_audit_time(u_char *p, const char *name,
     int64_t time);
-static void ngx_http_conflict_audit_entity(ngx_http_request_t *r,
-    ngx_http_conflict_ctx_t *ctx, ngx_str_t *entity);
+static u_char *ngx_http_conflict_audit_meta(ngx_http_conflict_ctx_t *ctx,
+    u_char *p, ngx_uint_t longest);
 
 
 ngx_str_t  ngx_http_conflict_action_names[] = {
@@ -46,7 +46,7 @@ ngx_http_conflict_audit_line(ngx_http_request_t *r,
     u_char                         *p;
     int64_t                         now;
     struct timeval                  tv;
-    ngx_str_t                       entity, none;
+    ngx_str_t                       none;
     ngx_http_core_srv_conf_t       *cscf;
     ngx_http_conflict_loc_conf_t   *nlcf;
 
@@ -58,7 +58,7 @@ ngx_http_conflict_audit_line(ngx_http_request_t *r,
     cscf = ngx_http_get_module_srv_conf(r, ngx_http_core_module);
 
     ngx_str_null(&none);
-    ngx_http_conflict_audit_entity(r, ctx, &entity);
+    ngx_http_conflict_entity(r, ctx);
 
     p = ngx_cpymem(line, "{", 1);
     p = ngx_http_conflict_audit_time(p, "time", now);
@@ -70,8 +70,11 @@ ngx_http_conflict_audit_line(ngx_http_request_t *r,
                            ngx_http_conflict_policy_name(nlcf->policy),
                            longest);
     p = ngx_sprintf(p, ",\"report\":%s", nlcf->report ? "true" : "false");
-    p = ngx_http_conflict_audit_text(p, ",\"entity", &entity, longest);
-    p = ngx_http_conflict_audit_text(p, ",\"entity_id", &ctx->resource,
+    p = ngx_http_conflict_audit_text(p, ",\"entity", &ctx->entity,
+                                     longest);
+    p = ngx_http_conflict_audit_text(p, ",\"entity_id",
+                                     ctx->entity_id.len ? &ctx->entity_id
+                                                        : &ctx->resource,
                                      longest);
     p = ngx_http_conflict_audit_text(p, ",\"user_id",
                                      ctx->user.len ? &ctx->user : &none,
@@ -101,6 +104,7 @@ ngx_http_conflict_audit_line(ngx_http_request_t *r,
 
     *p++ = ']';
 
+    p = ngx_http_conflict_audit_meta(ctx, p, longest);
     p = ngx_http_conflict_audit_text(p, ",\"remote_addr",
                                      &r->connection->addr_text, longest);
     p = ngx_http_conflict_audit_text(p, ",\"server_name", &cscf->server_name,
@@ -168,16 +172,23 @@ ngx_http_conflict_audit_time(u_char *p, const char *name, int64_t time)
 }
 
 
-static void
-ngx_http_conflict_audit_entity(ngx_http_request_t *r,
-    ngx_http_conflict_ctx_t *ctx, ngx_str_t *entity)
-{
-    if (ctx->conf->entity == NULL) {
-        *entity = ctx->conf->name;
-        return;
-    }
+/* the same once more, for an audit table that has a column of this shape */
 
-    if (ngx_http_conflict_evaluate(r, ctx->conf->entity, entity) != NGX_OK) {
-        ngx_str_null(entity);
-    }
+static u_char *
+ngx_http_conflict_audit_meta(ngx_http_conflict_ctx_t *ctx, u_char *p,
+    ngx_uint_t longest)
+{
+    ngx_str_t  none;
+
+    ngx_str_null(&none);
+
+    p = ngx_cpymem(p, ",\"meta\":{", sizeof(",\"meta\":{") - 1);
+    p = ngx_http_conflict_audit_time(p, "server_ts", ctx->against_time);
+    p = ngx_http_conflict_audit_time(p, ",\"client_ts", ctx->client_time);
+    p = ngx_http_conflict_audit_text(p, ",\"client_origin",
+                                     ctx->client.len ? &ctx->client : &none,
+                                     longest);
+    *p++ = '}';
+
+    return p;
 }

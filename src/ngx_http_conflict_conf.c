@@ -71,6 +71,12 @@ ngx_http_conflict_create_main_conf(ngx_conf_t *cf)
         return NULL;
     }
 
+    if (ngx_array_init(&nmcf->created, cf->pool, 1, sizeof(ngx_open_file_t *))
+        != NGX_OK)
+    {
+        return NULL;
+    }
+
     (void) conflict_json_pointer(&ngx_http_conflict_base_pointer,
                                  "/base_version",
                                  sizeof("/base_version") - 1);
@@ -98,6 +104,7 @@ ngx_http_conflict_create_loc_conf(ngx_conf_t *cf)
      *     conf->user = NULL;
      *     conf->client = NULL;
      *     conf->entity = NULL;
+     *     conf->entity_id = NULL;
      *     conf->methods = NULL;
      *     conf->root = NULL;
      *     conf->unbuffered = 0;
@@ -147,9 +154,8 @@ ngx_http_conflict_merge_loc_conf(ngx_conf_t *cf, void *parent, void *child)
     ngx_http_conflict_loc_conf_t *prev = parent;
     ngx_http_conflict_loc_conf_t *conf = child;
 
-    ngx_uint_t                 own;
-    ngx_array_t               *fields;
-    ngx_http_core_loc_conf_t  *clcf;
+    ngx_uint_t    own;
+    ngx_array_t  *fields;
 
     own = (conf->policy != NGX_CONF_UNSET_UINT);
     fields = conf->fields;
@@ -166,7 +172,6 @@ ngx_http_conflict_merge_loc_conf(ngx_conf_t *cf, void *parent, void *child)
     conf->key = conf->key ? conf->key : prev->key;
     conf->user = conf->user ? conf->user : prev->user;
     conf->client = conf->client ? conf->client : prev->client;
-    conf->entity = conf->entity ? conf->entity : prev->entity;
 
     if (conf->methods == NULL) {
         conf->methods = prev->methods ? prev->methods
@@ -220,8 +225,9 @@ ngx_http_conflict_merge_loc_conf(ngx_conf_t *cf, void *parent, void *child)
         conf->log = prev->log;
     }
 
-    clcf = ngx_http_conf_get_module_loc_conf(cf, ngx_http_core_module);
-    conf->name = clcf->name;
+    if (ngx_http_conflict_entity_conf(cf, prev, conf) != NGX_OK) {
+        return NGX_CONF_ERROR;
+    }
 
     ngx_http_conflict_guard_warn(cf, conf, own, fields);
 

@@ -63,6 +63,7 @@ typedef struct {
     ngx_syslog_peer_t             *syslog;
     ngx_uint_t                     failed;
     ngx_msec_t                     logged;
+    unsigned                       fields:1;   /* a GET may be made for them */
     unsigned                       torn:1;     /* the last line, in the file */
 } ngx_http_conflict_log_t;
 
@@ -96,6 +97,7 @@ typedef struct {
     ngx_http_conflict_elder_t     *elder;
     ngx_uint_t                     elders;
     ngx_http_conflict_log_t       *log;        /* the default one */
+    ngx_array_t                    created;    /* ngx_open_file_t *, logs */
     ngx_uint_t                     guarded;    /* any location is */
     ngx_uint_t                     risky;      /* quarantine 0, counter */
     ngx_uint_t                     ruled;      /* a field of servers */
@@ -128,7 +130,8 @@ struct ngx_http_conflict_loc_conf_s {
     ngx_http_complex_value_t      *user;       /* NULL: $remote_user */
     ngx_uint_t                     named;      /* by conflict_user */
     ngx_http_complex_value_t      *client;     /* NULL: $http_x_client */
-    ngx_http_complex_value_t      *entity;     /* NULL: the location's name */
+    ngx_http_complex_value_t      *entity;     /* NULL: the label */
+    ngx_http_complex_value_t      *entity_id;  /* NULL: the resource */
 
     ngx_array_t                   *methods;    /* ngx_str_t, those that write */
     ngx_http_conflict_source_t    *base;
@@ -176,6 +179,7 @@ struct ngx_http_conflict_loc_conf_s {
     ngx_http_conflict_tags_e       tags;       /* of the upstream; in a worker,
                                                   as seen so far */
     ngx_str_t                      name;       /* of the location */
+    ngx_str_t                      label;      /* the same, to be read */
 };
 
 
@@ -188,6 +192,12 @@ void *ngx_http_conflict_create_main_conf(ngx_conf_t *cf);
 void *ngx_http_conflict_create_loc_conf(ngx_conf_t *cf);
 char *ngx_http_conflict_merge_loc_conf(ngx_conf_t *cf, void *parent,
     void *child);
+
+/* entity.c */
+
+/* How the location is called, and what is in it. */
+ngx_int_t ngx_http_conflict_entity_conf(ngx_conf_t *cf,
+    ngx_http_conflict_loc_conf_t *prev, ngx_http_conflict_loc_conf_t *conf);
 
 /* guard.c */
 
@@ -221,6 +231,19 @@ ngx_int_t ngx_http_conflict_guard_lock(ngx_conf_t *cf,
 
 char *ngx_http_conflict_set_lock(ngx_conf_t *cf, ngx_command_t *cmd,
     void *conf);
+
+/* NGX_ERROR: no GET can be made for a lock, as its key is not a path. */
+ngx_int_t ngx_http_conflict_lock_path(ngx_conf_t *cf,
+    ngx_http_conflict_loc_conf_t *conf);
+
+/* log.c */
+
+ngx_int_t ngx_http_conflict_log_open(ngx_conf_t *cf,
+    ngx_http_conflict_log_t *log, ngx_str_t *name);
+
+/* When the files are open: who owns those that were not there before. */
+void ngx_http_conflict_log_created(ngx_cycle_t *cycle,
+    ngx_http_conflict_main_conf_t *nmcf);
 
 /* method.c */
 
@@ -276,6 +299,8 @@ char *ngx_http_conflict_set_time(ngx_conf_t *cf, ngx_command_t *cmd,
 char *ngx_http_conflict_set_size(ngx_conf_t *cf, ngx_command_t *cmd,
     void *conf);
 char *ngx_http_conflict_set_values(ngx_conf_t *cf, ngx_command_t *cmd,
+    void *conf);
+char *ngx_http_conflict_set_word(ngx_conf_t *cf, ngx_command_t *cmd,
     void *conf);
 
 

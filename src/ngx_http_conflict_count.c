@@ -131,7 +131,6 @@ ngx_http_conflict_count_route(ngx_http_conflict_ctx_t *ctx)
 static ngx_http_conflict_tally_t *
 ngx_http_conflict_count_tally(ngx_http_conflict_ctx_t *ctx)
 {
-    ngx_str_t                      entity;
     ngx_http_request_t            *r;
     ngx_http_core_srv_conf_t      *cscf;
     ngx_http_conflict_tally_t     *tally;
@@ -144,19 +143,14 @@ ngx_http_conflict_count_tally(ngx_http_conflict_ctx_t *ctx)
     }
 
     r = ctx->request;
-    entity = nlcf->name;
 
-    if (nlcf->entity
-        && ngx_http_conflict_evaluate(r, nlcf->entity, &entity) != NGX_OK)
-    {
-        return NULL;
-    }
+    ngx_http_conflict_entity(r, ctx);
 
     cscf = ngx_http_get_module_srv_conf(r, ngx_http_core_module);
 
     tally = ngx_http_conflict_ledger_tally(&nlcf->store->name,
                                            &cscf->server_name, &nlcf->name,
-                                           &entity);
+                                           &ctx->entity);
 
     tally->policy = nlcf->lock ? NGX_HTTP_CONFLICT_OFF
                                : (uint32_t) nlcf->policy;

@@ -3,18 +3,26 @@
  * Copyright (C) the ngx_http_conflict_module authors
  *
  * In which fields a stale write that is not merged differs from what is
- * there: for the log, and to tell which rules a merge would need.
+ * there: for the log, and to tell which rules a merge would need.  A write
+ * that passes may wait for a GET that shows it.
  */
 
 
 #include "ngx_http_conflict_module.h"
 
 
-/* bytes: the write is refused whatever comes out */
+/* bytes, where nobody has asked for it */
 
 #define NGX_HTTP_CONFLICT_DIFFER_MOST  65536
 
 
+#define NGX_HTTP_CONFLICT_DIFFER_AGAIN 50      /* msec, until it is looked
+                                                  again */
+
+
+static ngx_int_t ngx_http_conflict_differ_text(ngx_http_conflict_ctx_t *ctx,
+    ngx_str_t *text);
+static void ngx_http_conflict_differ_late(ngx_event_t *ev);
 static ngx_uint_t ngx_http_conflict_is_object(ngx_str_t *text);
 
 
@@ -22,30 +30,26 @@ void
 ngx_http_conflict_differ(ngx_http_conflict_ctx_t *ctx)
 {
     ngx_str_t                    text, row;
+    conflict_field_t             inject;
     conflict_merge_t             in;
     conflict_merged_t            merged;
     ngx_http_conflict_latest_t  *latest;
 
     latest = &ctx->latest;
 
-    if (ctx->merge.fields.len || ctx->body.json == NULL
-        || !ctx->body.done || ctx->body.too_large
-        || ctx->body.size > NGX_HTTP_CONFLICT_DIFFER_MOST
-        || latest->len > NGX_HTTP_CONFLICT_DIFFER_MOST
-        || !latest->valid || latest->status != NGX_HTTP_OK
+    if (ctx->merge.fields.len || !latest->valid
+        || latest->status != NGX_HTTP_OK
         || !latest->json || latest->encoded || latest->too_large
-        || ngx_http_conflict_body_text(ctx->request, ctx->conf->max_body,
-                                       &text)
-           != NGX_OK)
+        || (latest->len > NGX_HTTP_CONFLICT_DIFFER_MOST
+            && !ctx->conf->log->fields)
+        || ngx_http_conflict_differ_text(ctx, &text) != NGX_OK)
     {
         return;
     }
 
     ngx_http_conflict_latest_row(ctx, &row);
 
-    if (!ngx_http_conflict_is_object(&row)
-        || !ngx_http_conflict_is_object(&text))
-    {
+    if (!ngx_http_conflict_is_object(&row)) {
         return;
     }
 
@@ -59,6 +63,17 @@ ngx_http_conflict_differ(ngx_http_conflict_ctx_t *ctx)
     in.values = ctx->conf->max_values;
     in.seed = ngx_http_conflict_seed();
     in.ignored = ctx->conf->base->pointer;
+
+    if (ctx->conf->row_inject) {
+        /* what clients send back of it is no edit */
+        ngx_memzero(&inject, sizeof(conflict_field_t));
+
+        inject.pointer = *ctx->conf->row_inject;
+        inject.rule = CONFLICT_RULE_LWW;
+
+        in.fields = &inject;
+        in.n = 1;
+    }
 
     in.client.data = text.data;
     in.client.len = text.len;
@@ -79,6 +94,150 @@ ngx_http_conflict_differ(ngx_http_conflict_ctx_t *ctx)
     }
 
     conflict_merged_free(&merged);
+}
+
+
+/* the client's, where it is an object, whoever may have asked for it */
+
+static ngx_int_t
+ngx_http_conflict_differ_text(ngx_http_conflict_ctx_t *ctx, ngx_str_t *text)
+{
+    ngx_http_conflict_body_t  *body;
+
+    body = &ctx->body;
+
+    if (!body->done || body->size == 0 || body->too_large || ctx->pair
+        || (body->size > NGX_HTTP_CONFLICT_DIFFER_MOST
+            && !ctx->conf->log->fields)
+        || ngx_http_conflict_body_text(ctx->request, ctx->conf->max_body, text)
+           != NGX_OK)
+    {
+        return NGX_DECLINED;
+    }
+
+    return ngx_http_conflict_is_object(text) ? NGX_OK : NGX_DECLINED;
+}
+
+
+ngx_uint_t
+ngx_http_conflict_differ_first(ngx_http_conflict_ctx_t *ctx)
+{
+    ngx_str_t                    text;
+    ngx_http_conflict_latest_t  *latest;
+
+    latest = &ctx->latest;
+
+    if (latest->valid && latest->version == ctx->op->version) {
+        /* an unknown state was settled by it */
+        ngx_http_conflict_differ(ctx);
+        return 0;
+    }
+
+    if (!ctx->conf->log->fields || ctx->conf->wait == 0
+        || ngx_http_conflict_differ_text(ctx, &text) != NGX_OK)
+    {
+        return 0;
+    }
+
+    if (ctx->op->leased) {
+        /* the GET takes its time */
+        ngx_http_conflict_settle_start(ctx);
+    }
+
+    latest->valid = 0;
+    ctx->state = NGX_HTTP_CONFLICT_ST_LATEST;
+
+    return 1;
+}
+
+
+void
+ngx_http_conflict_differ_found(ngx_http_conflict_ctx_t *ctx)
+{
+    ngx_event_t                 *late;
+    ngx_http_conflict_latest_t  *latest;
+
+    latest = &ctx->latest;
+
+    if (latest->valid) {
+        ngx_http_conflict_differ_end(ctx);
+        ngx_http_conflict_differ(ctx);
+        ctx->state = NGX_HTTP_CONFLICT_ST_PASS;
+        return;
+    }
+
+    latest->version = ctx->op->version;
+    latest->started = 0;
+    latest->revalidate = 0;
+    ctx->state = NGX_HTTP_CONFLICT_ST_FETCH;
+
+    late = ngx_pcalloc(ctx->request->pool, sizeof(ngx_event_t));
+    if (late == NULL) {
+        ctx->state = NGX_HTTP_CONFLICT_ST_PASS;
+        return;
+    }
+
+    late->handler = ngx_http_conflict_differ_late;
+    late->data = ctx;
+    late->log = ctx->request->connection->log;
+
+    ctx->late = late;
+
+    ngx_add_timer(late, ctx->conf->wait);
+}
+
+
+/*
+ * The write has waited enough: the GET ends as if its body had been cut.
+ * What runs without an upstream has no end.
+ */
+
+static void
+ngx_http_conflict_differ_late(ngx_event_t *ev)
+{
+    ngx_http_conflict_ctx_t *ctx = ev->data;
+
+    ngx_connection_t     *c;
+    ngx_http_request_t   *r;
+    ngx_http_upstream_t  *u;
+
+    r = ctx->latest.request;
+
+    if (!ctx->latest.started || ctx->latest.done || r == NULL) {
+        return;
+    }
+
+    u = r->upstream;
+    c = r->connection;
+
+    if (u == NULL || u->cleanup == NULL || r->aio) {
+        /* access may still be asked for, or a thread read from a file */
+        ngx_add_timer(ev, NGX_HTTP_CONFLICT_DIFFER_AGAIN);
+        return;
+    }
+
+    ngx_http_set_log_request(c->log, r);
+
+    ngx_log_error(NGX_LOG_WARN, c->log, 0,
+                  "a GET for the fields of a stale write was not answered "
+                  "within \"conflict_wait\", the write passes without");
+
+    /* as ngx_http_upstream_create() ends the one before */
+
+    r->main->count++;
+    (*u->cleanup)(r);
+
+    ngx_http_finalize_request(r, NGX_ERROR);
+    ngx_http_run_posted_requests(c);
+}
+
+
+void
+ngx_http_conflict_differ_end(ngx_http_conflict_ctx_t *ctx)
+{
+    if (ctx->late && ctx->late->timer_set) {
+        ngx_del_timer(ctx->late);
+    }
 }
 
 

@@ -92,6 +92,11 @@ ngx_http_conflict_found(ngx_http_conflict_ctx_t *ctx)
     op = ctx->op;
     latest = &ctx->latest;
 
+    if (ctx->naming) {
+        ngx_http_conflict_differ_found(ctx);
+        return NGX_OK;
+    }
+
     if (!(latest->valid && latest->version == op->version)
         && !(ctx->conf->latest == NGX_HTTP_CONFLICT_LATEST_OFF
              && (op->verdict == CONFLICT_REFUSE

@@ -116,7 +116,8 @@ ngx_http_conflict_guard_lock(ngx_conf_t *cf,
 
     nmcf->guarded = 1;
 
-    if (ngx_http_conflict_identity(cf, nmcf, conf) != NGX_OK
+    if (ngx_http_conflict_lock_path(cf, conf) != NGX_OK
+        || ngx_http_conflict_identity(cf, nmcf, conf) != NGX_OK
         || ngx_http_conflict_find_store(cf, nmcf, conf) != NGX_OK
         || ngx_http_conflict_default_log(cf, nmcf, conf) != NGX_OK)
     {
@@ -395,8 +396,7 @@ ngx_http_conflict_default_log(ngx_conf_t *cf,
 
         (void) ngx_sprintf(name.data, "%*sconflict.log%Z", len, access_log);
 
-        nmcf->log->file = ngx_conf_open_file(cf->cycle, &name);
-        if (nmcf->log->file == NULL) {
+        if (ngx_http_conflict_log_open(cf, nmcf->log, &name) != NGX_OK) {
             return NGX_ERROR;
         }
     }

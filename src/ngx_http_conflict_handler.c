@@ -205,6 +205,8 @@ ngx_http_conflict_cleanup(void *data)
         ngx_del_timer(&ctx->timer);
     }
 
+    ngx_http_conflict_differ_end(ctx);
+
     if (ctx->latest.started && !ctx->latest.done) {
         /* before the access log is written */
         ngx_http_conflict_latest_restore(ctx);

@@ -249,11 +249,15 @@ ngx_http_conflict_lock_target(ngx_http_request_t *r,
     if (ctx->target.len == 0 || ctx->target.data[0] != '/') {
         ngx_log_error(NGX_LOG_ERR, r->connection->log, 0,
                       "the resource to be locked is not a path: \"%V\", say "
-                      "which one in \"conflict_lock get=\"",
+                      "which one in \"conflict_lock get=PATH\", or \"get=off\"",
                       ngx_http_conflict_escaped(r, &ctx->target));
 
-        ngx_http_conflict_lock_error(ctx, NGX_HTTP_CONFLICT_UNAVAILABLE,
-                                     "the lock's resource cannot be told");
+        ngx_http_conflict_lock_error(ctx, NGX_HTTP_CONFLICT_NO_TARGET,
+                                     ctx->conf->lock_get
+                                     ? "what conflict_lock get= makes of this "
+                                       "request is not a path"
+                                     : "its key is not a path, and "
+                                       "conflict_lock has no get=");
     }
 
     return NGX_OK;

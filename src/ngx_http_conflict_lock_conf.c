@@ -114,7 +114,9 @@ ngx_http_conflict_lock_parameter(ngx_conf_t *cf,
     }
 
     ngx_conf_log_error(NGX_LOG_EMERG, cf, 0,
-                       "invalid parameter \"%V\"", value);
+                       "invalid parameter \"%V\", it must be \"idle=TIME\", "
+                       "\"per_user=NUMBER\", \"get=PATH\", \"get=off\" or "
+                       "\"force\", each once", value);
 
     return NGX_ERROR;
 }
@@ -134,7 +136,7 @@ ngx_http_conflict_lock_target(ngx_conf_t *cf,
     if (value->len == 0 || (value->data[0] != '/' && value->data[0] != '$')) {
         ngx_conf_log_error(NGX_LOG_EMERG, cf, 0,
                            "invalid target \"get=%V\", it must be \"off\" "
-                           "or a path", value);
+                           "or a path, which begins with \"/\"", value);
         return NGX_ERROR;
     }
 
@@ -150,4 +152,34 @@ ngx_http_conflict_lock_target(ngx_conf_t *cf,
     ccv.complex_value = nlcf->lock_get;
 
     return ngx_http_compile_complex_value(&ccv);
+}
+
+
+/*
+ * The GET that shows whether a caller may lock asks for the key, unless it is
+ * said what for.  A key that begins with a variable is known only later.
+ */
+
+ngx_int_t
+ngx_http_conflict_lock_path(ngx_conf_t *cf,
+    ngx_http_conflict_loc_conf_t *conf)
+{
+    ngx_str_t  *key;
+
+    if (conf->lock_get || conf->lock_blind || conf->key == NULL) {
+        return NGX_OK;
+    }
+
+    key = &conf->key->value;
+
+    if (key->len && (key->data[0] == '/' || key->data[0] == '$')) {
+        return NGX_OK;
+    }
+
+    ngx_conf_log_error(NGX_LOG_EMERG, cf, 0,
+                       "\"conflict_key %V\" in location \"%V\" is not a path, "
+                       "so \"conflict_lock\" there needs \"get=PATH\", where "
+                       "the resource is, or \"get=off\"", key, &conf->name);
+
+    return NGX_ERROR;
 }

@@ -60,7 +60,7 @@ static ngx_command_t  ngx_http_conflict_commands[] = {
       NULL },
 
     { ngx_string("conflict_log"),
-      NGX_HTTP_CONFLICT_ANY_CONF|NGX_CONF_TAKE1,
+      NGX_HTTP_CONFLICT_ANY_CONF|NGX_CONF_TAKE12,
       ngx_http_conflict_set_log,
       ngx_http_conflict_offset(log),
       NULL },
@@ -133,7 +133,7 @@ static ngx_command_t  ngx_http_conflict_commands[] = {
 
     { ngx_string("conflict_header_status"),
       NGX_HTTP_CONFLICT_ANY_CONF|NGX_CONF_TAKE1,
-      ngx_conf_set_enum_slot,
+      ngx_http_conflict_set_word,
       ngx_http_conflict_offset(header_status),
       &ngx_http_conflict_header_statuses },
 
@@ -153,6 +153,12 @@ static ngx_command_t  ngx_http_conflict_commands[] = {
       NGX_HTTP_CONFLICT_ANY_CONF|NGX_CONF_TAKE1,
       ngx_http_set_complex_value_slot,
       ngx_http_conflict_offset(entity),
+      NULL },
+
+    { ngx_string("conflict_entity_id"),
+      NGX_HTTP_CONFLICT_ANY_CONF|NGX_CONF_TAKE1,
+      ngx_http_set_complex_value_slot,
+      ngx_http_conflict_offset(entity_id),
       NULL },
 
     { ngx_string("conflict_lease"),
@@ -194,7 +200,7 @@ static ngx_command_t  ngx_http_conflict_commands[] = {
 
     { ngx_string("conflict_lock_status"),
       NGX_HTTP_CONFLICT_ANY_CONF|NGX_CONF_TAKE1,
-      ngx_conf_set_enum_slot,
+      ngx_http_conflict_set_word,
       ngx_http_conflict_offset(lock_status),
       &ngx_http_conflict_lock_statuses },
 
@@ -207,7 +213,7 @@ static ngx_command_t  ngx_http_conflict_commands[] = {
 
     { ngx_string("conflict_store_error"),
       NGX_HTTP_CONFLICT_ANY_CONF|NGX_CONF_TAKE1,
-      ngx_conf_set_enum_slot,
+      ngx_http_conflict_set_word,
       ngx_http_conflict_offset(store_error),
       &ngx_http_conflict_store_errors },
 

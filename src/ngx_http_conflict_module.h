@@ -84,6 +84,7 @@ typedef enum {
     NGX_HTTP_CONFLICT_LOCK_HELD_BY,  /* somebody else */
     NGX_HTTP_CONFLICT_TOO_MANY_LOCKS,
     NGX_HTTP_CONFLICT_NOT_ALLOWED,   /* another method */
+    NGX_HTTP_CONFLICT_NO_TARGET,     /* of a lock's GET */
     NGX_HTTP_CONFLICT_RELAY,         /* the GET's own answer, 401 or 403 */
     NGX_HTTP_CONFLICT_LATEST         /* 200 with the latest body */
 } ngx_http_conflict_error_e;
@@ -270,6 +271,8 @@ struct ngx_http_conflict_ctx_s {
     uint64_t                       against;    /* what it was held against */
     int64_t                        against_time;
     ngx_str_t                      id;         /* of the conflict */
+    ngx_str_t                      entity;     /* in the log; NULL: not yet */
+    ngx_str_t                      entity_id;  /* empty: the resource */
     ngx_str_t                      tag;        /* the upstream's own */
 
     ngx_http_conflict_body_t       body;
@@ -289,6 +292,7 @@ struct ngx_http_conflict_ctx_s {
     unsigned                       error_page:1;
 
     ngx_event_t                    timer;      /* wait, then renewal */
+    ngx_event_t                   *late;       /* of a GET for the log */
     ngx_msec_t                     wait_start;
     ngx_msec_t                     wait_step;
     ngx_msec_t                     wait_time;
@@ -311,6 +315,7 @@ struct ngx_http_conflict_ctx_s {
     unsigned                       credentials:1;  /* Authorization */
     unsigned                       nameless:1; /* no user, client or key */
     unsigned                       recalled:1;
+    unsigned                       naming:1;   /* a GET is made for the log */
     unsigned                       if_parsed:1;
     unsigned                       offered:1;  /* its tags are the module's,
                                                   in report mode */
@@ -662,6 +667,12 @@ ngx_int_t ngx_http_conflict_evaluate(ngx_http_request_t *r,
 
 /* For the error log: a decoded path may have line feeds. */
 ngx_str_t *ngx_http_conflict_escaped(ngx_http_request_t *r, ngx_str_t *text);
+
+/* entity.c */
+
+/* Fills ctx->entity and ctx->entity_id, unless they are. */
+void ngx_http_conflict_entity(ngx_http_request_t *r,
+    ngx_http_conflict_ctx_t *ctx);
 
 /* random.c */
 

@@ -45,6 +45,8 @@ ngx_http_conflict_init_module(ngx_cycle_t *cycle)
         return NGX_OK;
     }
 
+    ngx_http_conflict_log_created(cycle, nmcf);
+
     foreign = 0;
     omcf = ngx_http_conflict_before(&foreign);
 

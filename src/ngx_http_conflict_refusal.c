@@ -65,11 +65,38 @@ static const ngx_http_conflict_answer_t  ngx_http_conflict_answers[] = {
       "You hold as many locks as you may", 0 },
 
     { NGX_HTTP_NOT_ALLOWED, "method_not_allowed",
-      "A lock knows GET, POST and DELETE", 0 }
+      "A lock knows GET, POST and DELETE", 0 },
+
+    { NGX_HTTP_INTERNAL_SERVER_ERROR, "lock_target_unknown",
+      "The resource of the lock cannot be asked for", 0 }
 };
 
 
+/* what follows is the page of each, docs/errors.md#version_conflict */
+
+#define NGX_HTTP_CONFLICT_TYPE                                                \
+    "urn:ngx-http-conflict-module:docs/errors.md#"
+
+
+static ngx_uint_t ngx_http_conflict_answer_problem(ngx_http_request_t *r);
+
+
 static ngx_str_t  ngx_http_conflict_accept = ngx_string("accept");
+
+
+static ngx_uint_t
+ngx_http_conflict_answer_problem(ngx_http_request_t *r)
+{
+    ngx_str_t  *accept;
+
+    accept = ngx_http_conflict_header(&r->headers_in.headers,
+                                      &ngx_http_conflict_accept, NULL);
+
+    return accept
+           && ngx_strlcasestrn(accept->data, accept->data + accept->len,
+                               (u_char *) "application/problem+json",
+                               sizeof("application/problem+json") - 2);
+}
 
 
 u_char *
@@ -79,7 +106,15 @@ ngx_http_conflict_answer_error(ngx_http_conflict_ctx_t *ctx, u_char *p)
 
     answer = &ngx_http_conflict_answers[ctx->error];
 
-    return ngx_sprintf(p, "{\"error\":\"%s\",\"title\":\"%s\",\"status\":%ui",
+    *p++ = '{';
+
+    if (ngx_http_conflict_answer_problem(ctx->request)) {
+        /* RFC 9457, 3.1.1 */
+        p = ngx_sprintf(p, "\"type\":\"" NGX_HTTP_CONFLICT_TYPE "%s\",",
+                        answer->error);
+    }
+
+    return ngx_sprintf(p, "\"error\":\"%s\",\"title\":\"%s\",\"status\":%ui",
                        answer->error, answer->title,
                        ngx_http_conflict_answer_status(ctx));
 }
@@ -90,7 +125,6 @@ ngx_http_conflict_answer_headers(ngx_http_request_t *r,
     ngx_http_conflict_ctx_t *ctx)
 {
     u_char                             retry[NGX_INT_T_LEN];
-    ngx_str_t                         *accept;
     ngx_uint_t                         seconds;
     const ngx_http_conflict_answer_t  *answer;
 
@@ -109,13 +143,7 @@ ngx_http_conflict_answer_headers(ngx_http_request_t *r,
 
     ngx_str_set(&r->headers_out.content_type, "application/json");
 
-    accept = ngx_http_conflict_header(&r->headers_in.headers,
-                                      &ngx_http_conflict_accept, NULL);
-
-    if (accept && ngx_strlcasestrn(accept->data, accept->data + accept->len,
-                                   (u_char *) "application/problem+json",
-                                   sizeof("application/problem+json") - 2))
-    {
+    if (ngx_http_conflict_answer_problem(r)) {
         ngx_str_set(&r->headers_out.content_type, "application/problem+json");
     }
 

@@ -68,7 +68,8 @@ ngx_http_conflict_set_policy(ngx_conf_t *cf, ngx_command_t *cmd, void *conf)
 
     if (nlcf->policy == NGX_HTTP_CONFLICT_OFF && cf->args->nelts > 2) {
         ngx_conf_log_error(NGX_LOG_EMERG, cf, 0,
-                           "invalid parameter \"%V\" of \"off\"", &value[2]);
+                           "invalid parameter \"%V\" of \"off\", it has none",
+                           &value[2]);
         return NGX_CONF_ERROR;
     }
 
@@ -96,7 +97,8 @@ ngx_http_conflict_set_policy(ngx_conf_t *cf, ngx_command_t *cmd, void *conf)
         }
 
         ngx_conf_log_error(NGX_LOG_EMERG, cf, 0,
-                           "invalid parameter \"%V\"", &value[i]);
+                           "invalid parameter \"%V\", it must be \"report\" "
+                           "or \"store=NAME\", each once", &value[i]);
         return NGX_CONF_ERROR;
     }
 
@@ -167,7 +169,8 @@ ngx_http_conflict_set_store(ngx_conf_t *cf, ngx_command_t *cmd, void *conf)
             }
 
             ngx_conf_log_error(NGX_LOG_EMERG, cf, 0,
-                               "invalid parameter \"%V\" of store \"%V\"",
+                               "invalid parameter \"%V\" of store \"%V\", a "
+                               "zone may have \"history=SIZE\", once",
                                ngx_http_conflict_redis_shown(&value[i]),
                                &value[1]);
             return NGX_CONF_ERROR;
@@ -179,7 +182,8 @@ ngx_http_conflict_set_store(ngx_conf_t *cf, ngx_command_t *cmd, void *conf)
     if (!ngx_http_conflict_redis_is_url(&value[2])) {
         ngx_conf_log_error(NGX_LOG_EMERG, cf, 0,
                            "invalid store \"%V\", it must be \"zone=SIZE\", "
-                           "\"redis://HOST\" or \"unix:PATH\"",
+                           "\"redis://HOST\", \"rediss://HOST\" or "
+                           "\"unix:PATH\"",
                            ngx_http_conflict_redis_shown(&value[2]));
         return NGX_CONF_ERROR;
     }
@@ -228,7 +232,8 @@ ngx_http_conflict_zone_size(ngx_conf_t *cf, ngx_str_t *value, size_t skip,
 
     if (n == NGX_ERROR) {
         ngx_conf_log_error(NGX_LOG_EMERG, cf, 0,
-                           "invalid zone size \"%V\"", value);
+                           "invalid zone size \"%V\", it must be as \"512k\" "
+                           "or \"10m\"", value);
         return NGX_ERROR;
     }
 
@@ -293,6 +298,18 @@ ngx_http_conflict_set_log(ngx_conf_t *cf, ngx_command_t *cmd, void *conf)
     nlcf->log = log;
     value = cf->args->elts;
 
+    if (cf->args->nelts == 3) {
+
+        if (ngx_strcmp(value[2].data, "fields") != 0) {
+            ngx_conf_log_error(NGX_LOG_EMERG, cf, 0,
+                               "invalid parameter \"%V\", it must be "
+                               "\"fields\"", &value[2]);
+            return NGX_CONF_ERROR;
+        }
+
+        log->fields = 1;
+    }
+
     if (ngx_strcmp(value[1].data, "off") == 0) {
         return NGX_CONF_OK;
     }
@@ -317,10 +334,6 @@ ngx_http_conflict_set_log(ngx_conf_t *cf, ngx_command_t *cmd, void *conf)
         return NGX_CONF_ERROR;
     }
 
-    log->file = ngx_conf_open_file(cf->cycle, &value[1]);
-    if (log->file == NULL) {
-        return NGX_CONF_ERROR;
-    }
-
-    return NGX_CONF_OK;
+    return (ngx_http_conflict_log_open(cf, log, &value[1]) == NGX_OK)
+           ? NGX_CONF_OK : NGX_CONF_ERROR;
 }

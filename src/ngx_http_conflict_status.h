@@ -49,6 +49,16 @@ void ngx_http_conflict_count_later(ngx_http_conflict_store_t *store,
 /* Fills ctx->merge.fields, if the latest body and the client's are there. */
 void ngx_http_conflict_differ(ngx_http_conflict_ctx_t *ctx);
 
+/*
+ * The same for a write that is about to pass.  1: a GET comes first, its
+ * state was set.
+ */
+ngx_uint_t ngx_http_conflict_differ_first(ngx_http_conflict_ctx_t *ctx);
+
+/* That GET: sets the next state; and it is given up no more. */
+void ngx_http_conflict_differ_found(ngx_http_conflict_ctx_t *ctx);
+void ngx_http_conflict_differ_end(ngx_http_conflict_ctx_t *ctx);
+
 /* status.c */
 
 char *ngx_http_conflict_set_status(ngx_conf_t *cf, ngx_command_t *cmd,

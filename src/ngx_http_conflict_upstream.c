@@ -56,6 +56,10 @@ ngx_http_conflict_pass(ngx_http_request_t *r, ngx_http_conflict_ctx_t *ctx)
 
     ctx->state = NGX_HTTP_CONFLICT_ST_PASSED;
 
+    if (ctx->action != NGX_HTTP_CONFLICT_NO_ACTION) {
+        ngx_http_conflict_entity(r, ctx);
+    }
+
     if (op->leased || (ctx->pair && ctx->pair->op->leased)) {
         ngx_http_conflict_settle_start(ctx);
 

@@ -129,7 +129,8 @@ ngx_http_conflict_set_source(ngx_conf_t *cf, ngx_command_t *cmd, void *conf)
                        "\"json:/POINTER\"%s", &value[1],
                        s.len ? "\"" : "", &s, s.len ? "\" or " : "",
                        ngx_http_conflict_sources[n].header
-                       ? " or \"header:NAME\"" : "");
+                       ? " or \"header:NAME\", a NAME has letters, digits, "
+                         "\"-\" and \"_\"" : "");
 
     return NGX_CONF_ERROR;
 }
@@ -169,7 +170,9 @@ ngx_http_conflict_set_latest(ngx_conf_t *cf, ngx_command_t *cmd, void *conf)
         || ngx_strncmp(value[2].data, "root=", 5) != 0)
     {
         ngx_conf_log_error(NGX_LOG_EMERG, cf, 0,
-                           "invalid parameter \"%V\"", &value[2]);
+                           "invalid parameter \"%V\", \"off\" has none and "
+                           "\"fetch\" may have \"root=/POINTER\"",
+                           &value[2]);
         return NGX_CONF_ERROR;
     }
 
@@ -183,7 +186,9 @@ ngx_http_conflict_set_latest(ngx_conf_t *cf, ngx_command_t *cmd, void *conf)
         != 0)
     {
         ngx_conf_log_error(NGX_LOG_EMERG, cf, 0,
-                           "invalid JSON pointer in \"%V\"", &value[2]);
+                           "invalid JSON pointer in \"%V\", it must be "
+                           "\"root=/NAME\", with \"/\" before each of at "
+                           "most 16 names, 256 bytes in all", &value[2]);
         return NGX_CONF_ERROR;
     }
 
@@ -286,4 +291,45 @@ ngx_http_conflict_set_values(ngx_conf_t *cf, ngx_command_t *cmd, void *conf)
     nlcf->max_values = n;
 
     return NGX_CONF_OK;
+}
+
+
+/* nginx's own quotes what is wrong, but not what may be said */
+
+char *
+ngx_http_conflict_set_word(ngx_conf_t *cf, ngx_command_t *cmd, void *conf)
+{
+    char  *p = conf;
+
+    ngx_str_t        *value;
+    ngx_uint_t        i, *word;
+    ngx_conf_enum_t  *e;
+
+    word = (ngx_uint_t *) (p + cmd->offset);
+
+    if (*word != NGX_CONF_UNSET_UINT) {
+        return "is duplicate";
+    }
+
+    value = cf->args->elts;
+    e = cmd->post;
+
+    for (i = 0; e[i].name.len; i++) {
+
+        if (e[i].name.len == value[1].len
+            && ngx_strcasecmp(e[i].name.data, value[1].data) == 0)
+        {
+            *word = e[i].value;
+            return NGX_CONF_OK;
+        }
+    }
+
+    /* all of these have two */
+
+    ngx_conf_log_error(NGX_LOG_EMERG, cf, 0,
+                       "invalid value \"%V\" in \"%V\" directive, it must be "
+                       "\"%V\" or \"%V\"", &value[1], &cmd->name, &e[0].name,
+                       &e[1].name);
+
+    return NGX_CONF_ERROR;
 }

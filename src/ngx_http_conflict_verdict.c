@@ -66,12 +66,14 @@ ngx_http_conflict_begun(ngx_http_conflict_ctx_t *ctx)
 
     case CONFLICT_OVERWRITE:
 
+        ctx->state = NGX_HTTP_CONFLICT_ST_PASS;
+
         if (ctx->outcome == NGX_HTTP_CONFLICT_NONE) {
             ctx->outcome = NGX_HTTP_CONFLICT_OVERWROTE;
             ctx->action = ngx_http_conflict_stale_action(op->policy);
+            ctx->naming = ngx_http_conflict_differ_first(ctx);
         }
 
-        ctx->state = NGX_HTTP_CONFLICT_ST_PASS;
         return NGX_OK;
 
     case CONFLICT_PASS:
@@ -255,6 +257,12 @@ ngx_http_conflict_reported(ngx_http_conflict_ctx_t *ctx)
 
     default: /* CONFLICT_PASS */
         ngx_http_conflict_passed(ctx);
+    }
+
+    if (ctx->action != NGX_HTTP_CONFLICT_NO_ACTION
+        && ctx->action == ngx_http_conflict_stale_action(ctx->op->policy))
+    {
+        ctx->naming = ngx_http_conflict_differ_first(ctx);
     }
 }
 

@@ -32,7 +32,7 @@ my ($line) = conflicts();
 is_deeply([sort keys %$line],
           [sort qw(time conflict_id action policy report entity entity_id
                    user_id client_origin method status base_version
-                   server_version client_ts server_ts fields remote_addr
+                   server_version client_ts server_ts fields meta remote_addr
                    server_name)], 'members');
 is($line->{action}, 'conflict_version', 'action');
 is($line->{policy}, 'version', 'policy');
@@ -49,6 +49,9 @@ is($line->{client_ts}, undef, 'client_ts');
 like($line->{server_ts}, qr/^\d{4}-\d\d-\d\dT[\d:]{8}\.\d{6}Z$/, 'server_ts');
 like($line->{time}, qr/^\d{4}-\d\d-\d\dT[\d:]{8}\.\d{6}Z$/, 'time');
 is_deeply($line->{fields}, ['/n'], 'fields');
+is_deeply($line->{meta}, { server_ts => $line->{server_ts},
+                           client_ts => undef, client_origin => 'phone' },
+          'meta: the same, for a table with such a column');
 is($line->{remote_addr}, '127.0.0.1', 'remote_addr');
 is($line->{server_name}, 'localhost', 'server_name');
 is($line->{conflict_id}, json($r)->{conflict_id}, 'conflict_id');
@@ -60,6 +63,9 @@ is_deeply((conflicts())[1]{fields}, [], 'no fields of a large body');
 
 PUT('/plain/1', { n => 3 }, 'If-Unmodified-Since: 2020-01-01T00:00:00.5Z');
 is((conflicts())[2]{client_ts}, '2020-01-01T00:00:00.500000Z', 'client_ts');
+is((conflicts())[2]{meta}{client_ts}, '2020-01-01T00:00:00.500000Z',
+   'in meta as well');
+is((conflicts())[2]{meta}{client_origin}, undef, 'of a client without a name');
 PUT('/plain/1', { n => 3 }, 'If-Match: "abc"');
 is((conflicts())[3]{base_version}, 'abc', 'a base that is no number');
 
@@ -74,6 +80,129 @@ is((conflicts())[3]{base_version}, 'abc', 'a base that is no number');
 set_doc('/plain/1', { id => 1 });
 PUT('/plain/1', { base_version => 1 });
 is((conflicts())[0]{entity}, '/plain/', 'its name');
+
+
+=== each location has an entity that can be read
+--- config eval
+my @regex = (
+    '^/plain/api/notes/(\d+)$', '^/plain/named/(?<id>[^/]+)$',
+    '^(?<note>/plain/long/\d+)/text$', '^/plain/(?:a|b)/\w+\.json$',
+    '\.xml$', '^/plain/ann?[a-z]+/?$', '(?i)^/plain/flags/(?!x)[0-9]{1,3}',
+    '(*UTF8)^/plain/opt(/.*)?$', '^/plain/class/[]()]+/[a[]x$', '^/plain/c/\d+\b',
+);
+
+CORE::join('', map { "location ~ \"$_\" {
+    conflict version;
+    proxy_pass http://api;
+}\n" } @regex) . <<'END';
+    location = /plain/exact {
+        conflict version;
+        proxy_pass http://api;
+    }
+    location /plain/outer/ {
+        location ~ ^/plain/outer/(\d+)$ {
+            conflict version;
+            limit_except GET {
+                allow all;
+            }
+            if ($arg_x) {
+                set $x 1;
+            }
+            proxy_pass http://api;
+        }
+    }
+    location /plain/led/ {
+        try_files /none @led;
+    }
+    location @led {
+        conflict version;
+        proxy_pass http://api;
+    }
+END
+--- steps
+my @paths = (
+    ['/plain/api/notes/7',    '/plain/api/notes/*'],
+    ['/plain/named/7',        '/plain/named/{id}'],
+    ['/plain/long/7/text',    '/plain/long/*/text'],
+    ['/plain/b/7.json',       '/plain/(a|b)/*.json'],
+    ['/plain/7.xml',          '*.xml'],
+    ['/plain/anna/',          '/plain/ann*'],
+    ['/plain/flags/7',        '*/plain/flags/*'],
+    ['/plain/opt/7',          '*/plain/opt*'],
+    ['/plain/class/()/[x',    '/plain/class/*/*x'],
+    ['/plain/c/7',            '/plain/c/*'],
+    ['/plain/exact',          '/plain/exact'],
+    ['/plain/outer/7',        '/plain/outer/*'],
+    ['/plain/outer/7?x=1',    '/plain/outer/*'],
+    ['/plain/led/7',          '@led'],
+);
+
+for my $n (0 .. $#paths) {
+    my ($path, $entity) = @{ $paths[$n] };
+
+    (my $doc = $path) =~ s/\?.*//;
+    set_doc($doc, { id => 7 });
+    is(PUT($path, { base_version => 1 })->{status}, 409, $path);
+    is((conflicts())[$n]{entity}, $entity, "is $entity");
+}
+
+
+=== conflicts of a server that has no locations
+--- config
+    conflict version;
+    root html;
+--- steps
+PUT('/plain/1', { n => 1 }, 'If-Match: "1"');
+is((conflicts())[0]{entity}, '/', 'all of it');
+
+
+=== which one it is, by conflict_entity_id
+--- config
+    location ~ ^/plain/(?<kind>\w+)/(?<id>\d+)$ {
+        conflict version;
+        conflict_entity $kind;
+        conflict_entity_id $id;
+        proxy_pass http://api;
+    }
+    location /plain/ {
+        conflict lww;
+        conflict_entity_id $arg_id;
+        proxy_pass http://api;
+    }
+    location ~ ^/hand/(\d+)$ {
+        conflict lww;
+        conflict_entity_id note-$1;
+        proxy_intercept_errors on;
+        error_page 400 404 422 = @other;
+        proxy_pass http://api/plain/$1;
+    }
+    location @other {
+        rewrite ^/hand/(.)(.*)$ /led/$2;
+    }
+    location ~ ^/led/(.*)$ {
+        return 418;
+    }
+--- steps
+set_doc('/plain/note/12', { id => 1 });
+
+my $r = PUT('/plain/note/12', { base_version => 1 });
+my ($line) = conflicts();
+
+is($line->{entity}, 'note', 'entity');
+is($line->{entity_id}, '12', 'entity_id');
+is(json($r)->{resource}, '/plain/note/12', 'the answer has the path');
+
+PUT('/plain/1?id=a%22b', { base_version => 1 });
+is((conflicts())[1]{entity_id}, 'a%22b', 'of an argument');
+PUT('/plain/1', { base_version => 1 });
+is((conflicts())[2]{entity_id}, '/plain/1', 'of none: the resource');
+
+# what it is called is found out before the request goes elsewhere
+
+set_doc('/plain/34', { n => 1 });
+is(PUT('/hand/34', { n => 2, base_version => 1 }, 'X-Up-Write: status=422')
+   ->{status}, 418, 'led on');
+is((conflicts())[-1]{entity_id}, 'note-34', 'by the captures of its location');
 
 
 === whatever bytes a client sends
@@ -196,6 +325,82 @@ PUT('/plain/1', { base_version => 1 });
 
 is(scalar(conflicts('conflict.old')), 1, 'the old one');
 is(scalar(conflicts()), 1, 'the new one');
+
+# mode and owner are those of the access log, also if neither was there
+
+my ($log, $access) = map { servroot() . "/logs/$_.log" } 'conflict', 'access';
+
+rename $_, "$_.old" for $log, $access;
+kill 'USR1', master_pid();
+until_true { -e $log && -e $access
+             && (stat $log)[4] == (stat $access)[4]
+             && (stat $access)[4] == (stat "$access.old")[4] };
+
+is_deeply([(stat $log)[2, 4, 5]], [(stat $access)[2, 4, 5]],
+          'mode and owner of the access log');
+
+
+=== a log that nginx creates is like the access log
+--- config
+    location / {
+        conflict version;
+        proxy_pass http://api;
+    }
+--- steps
+SKIP: {
+    skip 'owners need root', 8 if $> != 0;
+
+    my $dir = servroot() . '/../owner';
+    my ($uid, $gid) = ((getpwnam 'nobody')[2], (getgrnam 'adm')[2]);
+    my $conf = slurp(servroot() . '/conf/nginx.conf');
+
+    mkdir $_ for $dir, "$dir/logs", "$dir/audit";
+
+    for my $name ('access.log', 'there.log') {
+        open my $file, '>', "$dir/logs/$name" or die;
+        close $file;
+    }
+
+    chmod 0640, "$dir/logs/access.log";
+    chown $uid, $gid, "$dir/logs/access.log";
+    chmod 0600, "$dir/logs/there.log";
+
+    my $look = sub { [map { $_->[2] & 07777, @$_[4, 5] } [stat shift]] };
+
+    my $take = sub {
+        my ($log) = @_;
+
+        (my $text = $conf)
+            =~ s!(location / \{)!conflict_log $log;\n $1!;
+
+        open my $out, '>', "$dir/nginx.conf" or die;
+        print $out $text;
+        close $out;
+
+        `$ENV{TEST_NGINX_BINARY} -e $dir/logs/error.log -p $dir -c $dir/nginx.conf -t 2>&1`;
+    };
+
+    like($take->('logs/conflict.log'), qr/test is successful/, 'taken');
+    is_deeply($look->("$dir/logs/conflict.log"), [0640, $uid, $gid],
+              'mode, owner and group of the access log beside it');
+
+    chmod 0644, "$dir/logs/conflict.log";
+    chown 0, 0, "$dir/logs/conflict.log";
+    like($take->('logs/conflict.log'), qr/test is successful/, 'and again');
+    is_deeply($look->("$dir/logs/conflict.log"), [0644, 0, 0],
+              'what was there is left as it was');
+
+    like($take->('logs/there.log'), qr/test is successful/, 'one of its own');
+    is_deeply($look->("$dir/logs/there.log"), [0600, 0, 0], 'the same');
+
+    like($take->('audit/conflict.log'), qr/test is successful/,
+         'another directory');
+    my $default = `$ENV{TEST_NGINX_BINARY} -V 2>&1` =~ /--http-log-path=(\S+)/
+                  ? $1 : "$dir/logs/access.log";
+    is_deeply($look->("$dir/audit/conflict.log"),
+              -e $default ? $look->($default) : [0644, 0, 0],
+              "that of nginx's default access log");
+}
 
 
 === a disk that is full changes nothing but the error log

@@ -51,7 +51,7 @@ for my $file (@examples) {
 }
 
 
-=== what is beside them: alerts, a dashboard, the rotation of the log
+=== what is beside them: alerts, a dashboard
 --- config
     location /plain/ {
         conflict version;
@@ -85,38 +85,129 @@ for my $text ($dashboard, $rules) {
     }
 }
 
+
+=== the rotation of the log, beside that of the distribution
+--- config
+    location /plain/ {
+        conflict version;
+        conflict_log logs/conflict.jsonl;
+        proxy_pass http://api;
+    }
+    location /plain/short/ {
+        conflict version;
+        conflict_log logs/conflict.log;
+        proxy_pass http://api;
+    }
+--- steps
+my $top = $ENV{TEST_NGINX_TOP};
+my $dir = servroot();
+
 my ($rotate) = grep { -x } '/usr/sbin/logrotate', '/usr/bin/logrotate';
-my $file = slurp("$top/conf/logrotate");
 my $pid = master_pid();
 my ($user) = map { (getpwuid $_)[0] } $>;
 my ($group) = (getgrgid $))[0];
 
-$file =~ s!/var/log/nginx!$dir/logs!;
-$file =~ s!/run/nginx\.pid!$dir/logs/nginx.pid!g;
-$file =~ s!www-data adm!$user $group!;
+# what Debian's package of nginx has there, and the others have as well
 
-open my $out, '>', "$dir/../rotate" or die;
-print $out $file;
-close $out;
-chmod 0644, "$dir/../rotate";
+my $real = '/etc/logrotate.d/nginx';
+my $theirs = -e $real ? slurp($real) : <<'END';
+/var/log/nginx/*.log {
+	daily
+	missingok
+	rotate 14
+	compress
+	delaycompress
+	notifempty
+	create 0640 www-data adm
+	sharedscripts
+	prerotate
+		if [ -d /etc/logrotate.d/httpd-prerotate ]; then \
+			run-parts /etc/logrotate.d/httpd-prerotate; \
+		fi \
+	endscript
+	postrotate
+		invoke-rc.d nginx rotate >/dev/null 2>&1
+	endscript
+}
+END
+
+my $ours = slurp("$top/conf/logrotate");
+
+# the examples write where this one looks
+
+my ($file) = $ours =~ m!^(/\S+) \{!m;
+
+for my $example (glob "$top/conf/*.conf") {
+    for my $log (slurp($example) =~ /^\s*conflict_log (\S+?)[; ]/mg) {
+        is($log, $file, "$example logs to $file");
+    }
+}
+
+for ($theirs, $ours) {
+    s!/var/log/nginx!$dir/logs!g;
+    s!/run/nginx\.pid!$dir/logs/nginx.pid!g;
+    s!invoke-rc.d nginx rotate!kill -USR1 $pid!;
+    s!www-data adm!$user $group!;
+}
+
+my $conf = "$dir/../rotate.d";
+mkdir $conf;
+
+my $write = sub {
+    my ($name, $text) = @_;
+
+    open my $out, '>', "$conf/$name" or die;
+    print $out $text;
+    close $out;
+    chmod 0644, "$conf/$name";
+};
+
+$write->('nginx', $theirs);
+
 chmod 0755, "$dir/logs";
 
-my $v = version(GET('/plain/1'));
-PUT('/plain/1', { n => 2, base_version => $v });
-PUT('/plain/1', { n => 3, base_version => $v });
+for my $path ('/plain/1', '/plain/short/1') {
+    set_doc($path, { n => 1 });
+    PUT($path, { n => 2, base_version => 1 }) for 1, 2;
+}
 
-$said = `$rotate -f -s $dir/../rotated $dir/../rotate 2>&1`;
-is($said, '', 'logrotate takes it');
+# whichever of the two is read first
 
-my ($old) = until_true { glob("$dir/logs/conflict.log-*") };
+for my $name ('conflict', 'zconflict') {
+    unlink "$conf/conflict";
+    $write->($name, $ours);
+
+    my $said = `$rotate -d -s $dir/../rotated $conf 2>&1`;
+    unlike($said, qr/^error|duplicate/mi, "as $name: no file is taken twice");
+    like($said, qr/considering log \S+conflict\.log$/m, 'the short one');
+    like($said, qr/considering log \S+conflict\.jsonl$/m, 'the long one');
+}
+
+chmod 0600, "$dir/logs/conflict.jsonl";
+
+my @mode = (stat "$dir/logs/conflict.jsonl")[2, 4, 5];
+my $said = `$rotate -f -s $dir/../rotated $conf 2>&1`;
+is($said, '', 'logrotate takes them');
+
+my ($old) = until_true { glob("$dir/logs/conflict.jsonl-*") };
 like(slurp($old), qr/"conflict_version"/, 'what was written is there');
+until_true { -e "$dir/logs/conflict.log.1" };
+like(slurp("$dir/logs/conflict.log.1"), qr/"conflict_version"/,
+     'in the other one too');
 
-# the workers open it anew a moment later
+# the workers open them anew a moment later
 
-until_true {
-    PUT('/plain/1', { n => 4, base_version => $v });
-    -s "$dir/logs/conflict.log";
-};
-like(slurp("$dir/logs/conflict.log"), qr/"conflict_version"/,
-     'and a new one goes on');
+for my $log ('conflict.jsonl', 'conflict.log') {
+    my $path = $log =~ /json/ ? '/plain/1' : '/plain/short/1';
+
+    until_true {
+        PUT($path, { n => 4, base_version => 1 });
+        -s "$dir/logs/$log";
+    };
+    like(slurp("$dir/logs/$log"), qr/"conflict_version"/,
+         'and a new one goes on');
+}
+
+is(((stat "$dir/logs/conflict.jsonl")[2] & 0777), $mode[0] & 0777,
+   'with the mode that it had');
 unlink $old;

@@ -298,15 +298,36 @@ is($r->{status}, 404, 'an error page that leads to one');
         conflict_lock get=/plain/$id;
     }
     location ~ ^/bad/(?<which>.*)$ {
-        conflict_key note:$which;
+        conflict_key $which;
         conflict_lock;
+    }
+    location ~ ^/worse/(?<which>.*)$ {
+        conflict_key note:$which;
+        conflict_lock get=$which;
+    }
+    location ~ ^/blind/(?<which>.*)$ {
+        conflict_key note:$which;
+        conflict_lock get=off;
     }
 --- steps
 set_doc('/plain/1', { n => 1 });
 
 is(http('POST', '/edit/1', headers => [ann()])->{status}, 200, 'asked for');
 is((seen())[-1]{target}, '/plain/1', 'where it is');
-is(http('POST', '/bad/1', headers => [ann()])->{status}, 503, 'not said');
+is(http('POST', '/blind/1', headers => [ann()])->{status}, 200, 'get=off');
+
+for my $path ('/bad/note:1', '/worse/note:1') {
+
+    for my $method ('POST', 'GET') {
+        my $r = http($method, $path, headers => [ann()]);
+
+        is($r->{status}, 500, "$path: known at the request");
+        is(json($r)->{error}, 'lock_target_unknown', 'and said');
+        like(json($r)->{detail}, qr/conflict_lock.* get=/, 'with a cure');
+        is(header($r, 'Retry-After'), undef, 'it will not go well later');
+    }
+}
+
 like(slurp(servroot() . '/logs/error.log'), qr/not a path: "note:1"/, 'logged');
 
 

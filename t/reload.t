@@ -206,7 +206,7 @@ is(after('/plain/1', 'location /other/', 'location /plain/c/ {
 is(after('/plain/1', '(?s)location /plain/c/ .*?\}', ''), 'open', 'it is gone');
 is(after('/plain/1', 'location /other/', 'location ~ ^(?<resource>/.*)/lock$ {
              conflict version store=a; conflict_key $resource;
-             conflict_lock; } location /other/'), 'open', 'a lock endpoint');
+             conflict_lock get=$resource; } location /other/'), 'open', 'a lock endpoint');
 is(after('/plain/1', 'conflict_key \$resource', 'conflict_key a$resource'),
    'store_generation', 'but another key of it');
 

@@ -5,6 +5,8 @@ BEGIN { push @INC, 't/lib' }
 use Conflict;
 use Test::Nginx::Socket 'no_plan';
 
+use POSIX ();
+
 # one that takes the password, one that has another, one that knows no AUTH and
 # repeats what it was sent, one without a password
 
@@ -17,6 +19,54 @@ BEGIN {
                                                 '');
     $ENV{TEST_NGINX_OPEN_PORT} = redis_start(0);
 }
+
+# what others say to AUTH, and what of it is told; they say nothing else
+
+our (@Said, @Port, $Teller);
+
+BEGIN {
+    @Said = (
+        ['ERR wrong password s3cret of bob', 'ERR wrong password \.\.\.'],
+        ['ERR S3CR... is wrong',             'ERR \.\.\.'],
+        ['s3cret',                           '\.\.\.'],
+        ["DENIED, \e[31m" . 'x' x 300,       'DENIED, \?\[31mx{60,}\.\.\.'],
+        ['NOAUTH ask "s3cret" first',        'NOAUTH ask \.\.\.'],
+    );
+
+    my @listen = map { IO::Socket::INET->new(LocalAddr => '127.0.0.1',
+                                             Listen => 9) or die } 1 .. 5;
+    @Port = map { $_->sockport } @listen;
+
+    $Teller = fork // die;
+
+    if ($Teller == 0) {
+        my $ready = IO::Select->new(@listen);
+        my (%n, $asked);
+
+        $n{$listen[$_]} = $_ for 0 .. $#listen;
+
+        while (my @can = $ready->can_read(60)) {
+            for my $s (@can) {
+                if (exists $n{$s} && (my $c = $s->accept)) {
+                    $n{"of $c"} = $n{$s};
+                    $ready->add($c);
+                    next;
+                }
+
+                if (!sysread $s, $asked, 65536) {
+                    $ready->remove($s);
+                    next;
+                }
+
+                syswrite $s, "-$Said[$n{\"of $s\"}][0]\r\n";
+            }
+        }
+
+        POSIX::_exit(0);
+    }
+}
+
+END { kill 'KILL', $Teller if $Teller }
 
 Conflict::install('Test::Nginx::Socket');
 run_tests();
@@ -62,12 +112,37 @@ push @told, $s, GET('/metrics')->{raw}, $log,
      slurp(servroot() . '/logs/conflict.log');
 
 is(scalar(grep { /s3cret|bob/ } @told), 0, 'it is nowhere');
-like($log, qr/is down: AUTH is refused: WRONGPASS/, 'the log says why');
-like($log, qr/is down: AUTH is refused: ERR/, 'of a server without AUTH');
+like($log, qr/is down: AUTH is refused: WRONGPASS invalid username-password pair or user is disabled\./,
+     'the log says why, in the words of the server');
+like($log, qr/is down: AUTH is refused: ERR unknown command \.\.\./,
+     'of a server without AUTH: up to what it repeats');
 
 my $root = servroot();
 my $said = `$ENV{TEST_NGINX_BINARY} -p $root/ -c $root/conf/nginx.conf -t 2>&1`;
 unlike($said, qr/s3cret/, 'nor does nginx -t say it');
+
+
+=== servers that repeat a password in their own ways
+--- http_config eval
+CORE::join '', map { "conflict_store s$_ redis://bob:s3cret\@127.0.0.1:$main::Port[$_];" }
+         0 .. $#main::Said;
+--- config eval
+CORE::join '', map { "location /plain/$_/ {
+    conflict version store=s$_;
+    proxy_pass http://api;
+}" } 0 .. $#main::Said;
+--- allow: is down: AUTH is refused
+--- steps
+for my $n (0 .. $#::Said) {
+    my ($said, $want) = @{ $::Said[$n] };
+
+    is(PUT("/plain/$n/1", { n => 1 })->{status}, 503, 'refused');
+    ok(until_true { slurp(servroot() . '/logs/error.log')
+                    =~ /store "s$n": \S+ is down: AUTH is refused: $want(,|$)/m },
+       "says: $want");
+}
+
+unlike(slurp(servroot() . '/logs/error.log'), qr/s3cr/i, 'and no more');
 
 
 === credentials, tokens and bodies at debug level

@@ -437,8 +437,8 @@ unlike(header($r, 'Conflict'), qr/=7/, 'which is the module\'s');
         conflict_user $http_x_user;
         proxy_pass http://api;
     }
-    location ~ ^(?s)(?<resource>/.*)/lock$ {
-        conflict_key note$resource;
+    location ~ ^(?s)/(?<resource>.*)/lock$ {
+        conflict_key $resource;
         conflict_user $http_x_user;
         conflict_lock;
     }
@@ -451,7 +451,7 @@ set_doc("/plain/1$forged", { n => 1 });
 
 is(PUT("/plain/1$forged", { base_version => 1 },
        "X-User: a\x1b[2J\"}\xff")->{status}, 503, 'no version');
-is(lock("/plain/1$forged", 'X-User: x')->{status}, 503, 'not a path');
+is(lock("/plain/1$forged", 'X-User: x')->{status}, 500, 'not a path');
 
 my @lines = grep { /forged/ } split /\n/, error_log();
 

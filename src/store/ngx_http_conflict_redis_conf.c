@@ -16,6 +16,7 @@ static ngx_uint_t ngx_http_conflict_redis_repeated(ngx_str_t *value,
     ngx_uint_t i);
 static ngx_int_t ngx_http_conflict_redis_parameter(ngx_conf_t *cf,
     ngx_http_conflict_redis_conf_t *conf, ngx_str_t *value);
+static const char *ngx_http_conflict_redis_must(ngx_str_t *value);
 static ngx_int_t ngx_http_conflict_redis_msec(ngx_msec_t *msec,
     ngx_str_t *text, ngx_msec_t least);
 static ngx_int_t ngx_http_conflict_redis_check(ngx_conf_t *cf,
@@ -203,18 +204,56 @@ ngx_http_conflict_redis_parameter(ngx_conf_t *cf,
 
     } else {
         ngx_conf_log_error(NGX_LOG_EMERG, cf, 0,
-                           "unknown parameter \"%V\" of store \"%V\"",
+                           "unknown parameter \"%V\" of store \"%V\", it "
+                           "must be an address, \"cluster\", "
+                           "\"sentinel=NAME\", \"failover=trust\", "
+                           "\"wait=NUMBER\", \"timeout=TIME\", \"ttl=TIME\", "
+                           "\"db=NUMBER\", \"prefix=TEXT\", "
+                           "\"tls_ca=FILE\", \"tls_cert=FILE\", "
+                           "\"tls_key=FILE\" or \"tls_name=NAME\"",
                            ngx_http_conflict_redis_shown(value), &conf->name);
         return NGX_ERROR;
     }
 
     if (rc != NGX_OK) {
         ngx_conf_log_error(NGX_LOG_EMERG, cf, 0,
-                           "invalid parameter \"%V\" of store \"%V\"", value,
-                           &conf->name);
+                           "invalid parameter \"%V\" of store \"%V\", it "
+                           "must be %s", value, &conf->name,
+                           ngx_http_conflict_redis_must(value));
     }
 
     return rc;
+}
+
+
+/* what follows the "=" */
+
+static const char *
+ngx_http_conflict_redis_must(ngx_str_t *value)
+{
+    ngx_uint_t  i;
+
+    static const char  *must[][2] = {
+        { "timeout=", "a time from 1ms, such as \"100ms\"" },
+        { "ttl=", "a time from 60s up to 3650d" },
+        { "sentinel=", "the name of a master" },
+        { "db=", "a number, from 0" },
+        { "wait=", "a number of replicas, from 0 up to 100" },
+        { "prefix=", "a text without \"{\" and \"}\", of 128 bytes at most" },
+        { "tls_name=", "the name in the server's certificate" },
+        { "tls_", "the name of a file" }
+    };
+
+    for (i = 0; i < sizeof(must) / sizeof(must[0]) - 1; i++) {
+
+        if (ngx_strncmp(value->data, must[i][0], ngx_strlen(must[i][0]))
+            == 0)
+        {
+            break;
+        }
+    }
+
+    return must[i][1];
 }
 
 

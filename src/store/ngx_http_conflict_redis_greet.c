@@ -10,6 +10,10 @@
 #include "ngx_http_conflict_redis_node.h"
 
 
+#define NGX_HTTP_CONFLICT_REDIS_WORDS   100    /* bytes that are quoted */
+#define NGX_HTTP_CONFLICT_REDIS_SECRET  4      /* of a password, to know it */
+
+
 static int ngx_http_conflict_redis_script(
     ngx_http_conflict_redis_node_t *node,
     ngx_http_conflict_redis_script_e script, redisCallbackFn *handler);
@@ -113,7 +117,10 @@ ngx_http_conflict_redis_loaded(redisAsyncContext *ac, void *data,
 }
 
 
-/* a server that knows no AUTH repeats the password in what it says of it */
+/*
+ * In the server's words, up to where these may be ours: one that knows no
+ * AUTH repeats the password, in quotes.
+ */
 
 static void
 ngx_http_conflict_redis_known(redisAsyncContext *ac, void *data,
@@ -122,20 +129,37 @@ ngx_http_conflict_redis_known(redisAsyncContext *ac, void *data,
     redisReply *reply = data;
     ngx_http_conflict_redis_node_t *node = privdata;
 
-    u_char  *p, *last, why[64];
+    size_t                           len;
+    u_char                          *p, *last, why[256];
+    ngx_http_conflict_redis_conf_t  *conf;
 
     if (reply == NULL || reply->type != REDIS_REPLY_ERROR) {
         return;
     }
 
-    last = (u_char *) reply->str + ngx_min(reply->len, 32);
+    conf = &node->client->conf;
 
-    for (p = (u_char *) reply->str; p < last && *p >= 'A' && *p <= 'Z'; p++) {
-        /* void */
+    p = (u_char *) reply->str;
+    last = p + ngx_min(reply->len, NGX_HTTP_CONFLICT_REDIS_WORDS);
+
+    /* also where the password is cut, or follows the text without quotes */
+
+    len = ngx_min(conf->password.len, NGX_HTTP_CONFLICT_REDIS_SECRET);
+
+    for ( /* void */ ; p < last; p++) {
+
+        if (*p == '\'' || *p == '"' || *p == '`'
+            || ((size_t) ((u_char *) reply->str + reply->len - p) >= len
+                && ngx_strncasecmp(p, conf->password.data, len) == 0))
+        {
+            break;
+        }
     }
 
-    last = ngx_sprintf(why, "AUTH is refused: %*s",
-                       p - (u_char *) reply->str, reply->str);
+    last = ngx_sprintf(why, "AUTH is refused: %*s%s",
+                       p - (u_char *) reply->str, reply->str,
+                       (p < (u_char *) reply->str + reply->len)
+                       ? "..." : "");
 
     ngx_http_conflict_redis_close(node, why, last - why);
 }

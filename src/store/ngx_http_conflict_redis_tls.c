@@ -192,7 +192,8 @@ ngx_http_conflict_redis_tls_trust(ngx_conf_t *cf,
                != NGX_OK)
     {
         ngx_conf_log_error(NGX_LOG_EMERG, cf, 0,
-                           "invalid parameter \"tls_ca=%V\" of store \"%V\"",
+                           "invalid parameter \"tls_ca=%V\" of store "
+                           "\"%V\", it must be a file of certificates in PEM",
                            &ca, &conf->name);
         return NGX_ERROR;
     }
@@ -203,8 +204,9 @@ ngx_http_conflict_redis_tls_trust(ngx_conf_t *cf,
     {
         ngx_conf_log_error(NGX_LOG_EMERG, cf, 0,
                            "invalid parameter \"tls_cert=%V\" or "
-                           "\"tls_key=%V\" of store \"%V\"", &cert, &key,
-                           &conf->name);
+                           "\"tls_key=%V\" of store \"%V\", they must be "
+                           "files of a certificate and of its key in PEM",
+                           &cert, &key, &conf->name);
         return NGX_ERROR;
     }
 

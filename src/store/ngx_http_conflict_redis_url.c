@@ -110,7 +110,10 @@ ngx_http_conflict_redis_url(ngx_conf_t *cf,
 
     if (err) {
         ngx_conf_log_error(NGX_LOG_EMERG, cf, 0,
-                           "invalid address \"%V\" of store \"%V\": %s",
+                           "invalid address \"%V\" of store \"%V\": %s; it "
+                           "must be as "
+                           "\"redis://[[USER]:PASSWORD@]HOST[:PORT][/DB]\", "
+                           "the same with \"rediss:\", or \"unix:PATH\"",
                            &shown, &conf->name, err);
         return NGX_ERROR;
     }

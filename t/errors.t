@@ -1,0 +1,280 @@
+# What the module says is wrong: of a configuration, with what may be said
+# instead; of a request, by a name that has a page.
+
+BEGIN { push @INC, 't/lib' }
+use Conflict;
+use Test::Nginx::Socket 'no_plan';
+
+Conflict::install('Test::Nginx::Socket');
+run_tests();
+
+__DATA__
+
+=== what is wrong in a configuration is told with what is right
+--- config
+    location / {
+        return 204;
+    }
+--- steps
+my $dir = servroot() . '/../wrong';
+mkdir $dir;
+mkdir "$dir/logs";
+
+my $load = join '', map { "load_module $_;\n" }
+                    split ' ', $ENV{TEST_NGINX_LOAD_MODULES};
+
+# the directives in a location, or of http where they are a store; and what
+# nginx says
+
+my @wrong = (
+    ['conflict never',
+     'invalid policy "never", it must be "off", "lww", "client_wins", "server_wins", "version" or "merge"'],
+    ['conflict version always',
+     'invalid parameter "always", it must be "report" or "store=NAME", each once'],
+    ['conflict version report report',
+     'invalid parameter "report", it must be "report" or "store=NAME", each once'],
+    ['conflict off report',
+     'invalid parameter "report" of "off", it has none'],
+    ['conflict version store=a/b',
+     'invalid store name "a/b", it may have letters, digits, "_" and "-"'],
+    ['conflict version store=none', 'unknown store "none", declare it with "conflict_store"'],
+    ['conflict_log logs/$host.log',
+     'invalid log "logs/$host.log", it must be a path without variables, such as /dev/stderr, "syslog:..." or "off"'],
+    ['conflict_log logs/x.log names',
+     'invalid parameter "names", it must be "fields"'],
+    ['conflict_methods get', 'invalid method "get", a method is in capital letters'],
+    ['conflict_methods GET', 'invalid method "GET", it writes nothing'],
+    ['conflict_base x',
+     'invalid value "x", it must be "json:/POINTER" or "header:NAME", a NAME has letters, digits, "-" and "_"'],
+    ['conflict_base header:a,b',
+     'invalid value "header:a,b", it must be "json:/POINTER" or "header:NAME", a NAME has letters'],
+    ['conflict_base json:x',
+     'invalid JSON pointer in "json:x", it must be "json:/NAME", with "/" before each of at most 16 names, 256 bytes in all'],
+    ['conflict_strip_base yes',
+     'invalid value "yes" in "conflict_strip_base" directive, it must be "on" or "off"'],
+    ['conflict_version x',
+     'invalid value "x", it must be "counter" or "json:/POINTER" or "header:NAME"'],
+    ['conflict_mtime x',
+     'invalid value "x", it must be "auto" or "json:/POINTER" or "header:NAME"'],
+    ['conflict_inject x', 'invalid value "x", it must be "off" or "json:/POINTER"'],
+    ['conflict_require yes',
+     'invalid value "yes" in "conflict_require" directive, it must be "on" or "off"'],
+    ['conflict_latest x', 'invalid value "x", it must be "fetch" or "off"'],
+    ['conflict_latest fetch x',
+     'invalid parameter "x", "off" has none and "fetch" may have "root=/POINTER"'],
+    ['conflict_latest off root=/x',
+     'invalid parameter "root=/x", "off" has none and "fetch" may have "root=/POINTER"'],
+    ['conflict_latest fetch root=x',
+     'invalid JSON pointer in "root=x", it must be "root=/NAME", with "/" before each of at most 16 names'],
+    ['conflict_field x lww',
+     'invalid JSON pointer "x", it must be "/NAME", with "/" before each of at most 16 names, 256 bytes in all'],
+    ['conflict_field /x newest', 'invalid rule "newest", it must be "auto", "lww", "server", "reject", "union", "union(KEY)",'],
+    ['conflict_history 0',
+     'invalid number of bodies "0", it must be from 1 up to 1000'],
+    ['conflict_history 8 x',
+     'invalid parameter "x", it must be "ttl=TIME", from 1s up to 365d'],
+    ['conflict_header_status 410',
+     'invalid value "410" in "conflict_header_status" directive, it must be "409" or "412"'],
+    ['conflict_lock_status 410',
+     'invalid value "410" in "conflict_lock_status" directive, it must be "409" or "423"'],
+    ['conflict_store_error ignore',
+     'invalid value "ignore" in "conflict_store_error" directive, it must be "refuse" or "pass"'],
+    ['conflict_store_error pass; conflict_store_error pass',
+     '"conflict_store_error" directive is duplicate'],
+    ['conflict_lease 1ms', 'invalid time "1ms", it must be from 100ms up to 1d'],
+    ['conflict_wait x', 'invalid time "x", it must be from 0 up to 1d'],
+    ['conflict_quarantine 2d', 'invalid time "2d", it must be from 0 up to 1d'],
+    ['conflict_max_body x', 'invalid size "x", it must be as "64k" or "10m"'],
+    ['conflict_max_values x', 'invalid number "x", it must be from 1 up to 10000000'],
+    ['conflict_lock idle=1ms', 'invalid time "idle=1ms", it must be from 100ms up to 1d'],
+    ['conflict_lock per_user=x',
+     'invalid number of locks "per_user=x", it must be from 1 up to 10000'],
+    ['conflict_lock get=x',
+     'invalid target "get=x", it must be "off" or a path, which begins with "/"'],
+    ['conflict_lock steal',
+     'invalid parameter "steal", it must be "idle=TIME", "per_user=NUMBER", "get=PATH", "get=off" or "force", each once'],
+    ['conflict_lock; conflict_key note:$arg_id',
+     '"conflict_key note:$arg_id" in location "/x/" is not a path, so "conflict_lock" there needs "get=PATH", where the resource is, or "get=off"'],
+    ['conflict_lock force; conflict_key ""',
+     '"conflict_key " in location "/x/" is not a path'],
+    ['conflict_status xml',
+     'invalid value "xml" in "conflict_status" directive, it must be "html", "json" or "prometheus"'],
+    ['conflict_store a x',
+     'invalid store "x", it must be "zone=SIZE", "redis://HOST", "rediss://HOST" or "unix:PATH"'],
+    ['conflict_store a zone=x',
+     'invalid zone size "zone=x", it must be as "512k" or "10m"'],
+    ['conflict_store a zone=1k', 'zone "zone=1k" is too small, it must be at least'],
+    ['conflict_store a zone=1m size=2m',
+     'invalid parameter "size=" of store "a", a zone may have "history=SIZE", once'],
+    ['conflict_store a zone=1m history=x',
+     'invalid zone size "history=x", it must be as "512k" or "10m"'],
+    ['conflict_store a redis://127.0.0.1 retry=1',
+     'unknown parameter "retry=" of store "a", it must be an address, "cluster", "sentinel=NAME", "failover=trust", "wait=NUMBER", "timeout=TIME", "ttl=TIME", "db=NUMBER", "prefix=TEXT", "tls_ca=FILE", "tls_cert=FILE", "tls_key=FILE" or "tls_name=NAME"'],
+    ['conflict_store a redis://127.0.0.1 failover=never',
+     'unknown parameter "failover=" of store "a", it must be an address'],
+    ['conflict_store a redis://127.0.0.1 timeout=0',
+     'invalid parameter "timeout=0" of store "a", it must be a time from 1ms'],
+    ['conflict_store a redis://127.0.0.1 ttl=1s',
+     'invalid parameter "ttl=1s" of store "a", it must be a time from 60s up to 3650d'],
+    ['conflict_store a redis://127.0.0.1 sentinel=',
+     'invalid parameter "sentinel=" of store "a", it must be the name of a master'],
+    ['conflict_store a redis://127.0.0.1 db=x',
+     'invalid parameter "db=x" of store "a", it must be a number, from 0'],
+    ['conflict_store a redis://127.0.0.1 wait=200',
+     'invalid parameter "wait=200" of store "a", it must be a number of replicas, from 0 up to 100'],
+    ['conflict_store a redis://127.0.0.1 "prefix={"',
+     'invalid parameter "prefix={" of store "a", it must be a text without "{" and "}", of 128 bytes at most'],
+    ['conflict_store a rediss://127.0.0.1 tls_ca=',
+     'invalid parameter "tls_ca=" of store "a", it must be the name of a file'],
+    ['conflict_store a rediss://127.0.0.1 tls_name=',
+     'invalid parameter "tls_name=" of store "a", it must be the name in the server\'s certificate'],
+    ['conflict_store a rediss://127.0.0.1 tls_ca=/none',
+     'invalid parameter "tls_ca=/none" of store "a", it must be a file of certificates in PEM'],
+    ['conflict_store a rediss://127.0.0.1 tls_cert=/none tls_key=/none',
+     'invalid parameter "tls_cert=/none" or "tls_key=/none" of store "a", they must be files of a certificate and of its key in PEM'],
+    ['conflict_store a redis://127.0.0.1:x',
+     'of store "a": invalid port; it must be as "redis://[[USER]:PASSWORD@]HOST[:PORT][/DB]", the same with "rediss:", or "unix:PATH"'],
+    ['conflict_store a redis://127.0.0.1/x',
+     'of store "a": the database is not a number; it must be as "redis://'],
+);
+
+for my $case (@wrong) {
+    my ($text, $want) = @$case;
+
+    my $http = $text =~ /^conflict_store / ? "$text;" : '';
+    my $location = $http ? '' : "$text;";
+
+    open my $out, '>', "$dir/nginx.conf" or die;
+    print $out $load, <<"END";
+        pid $dir/nginx.pid;
+        events { }
+        http {
+            $http
+            access_log off;
+            server {
+                location /x/ {
+                    $location
+                    @{[ $text =~ /^conflict |_lock;|_lock force/ ? '' : 'conflict lww;' ]}
+                    proxy_pass http://127.0.0.1:1;
+                }
+            }
+        }
+END
+    close $out;
+
+    my $said = `$ENV{TEST_NGINX_BINARY} -e $dir/error.log -p $dir -c $dir/nginx.conf -t 2>&1`;
+
+  SKIP: {
+        skip 'no TLS in this build', 1
+            if $text =~ /=\/none/ && $said =~ /wants TLS, which/;
+
+        ok(index($said, $want) >= 0, $text) or diag($said);
+    }
+}
+
+
+=== each error has a page
+--- config
+    location / {
+        return 204;
+    }
+--- steps
+my $top = $ENV{TEST_NGINX_TOP};
+my $page = slurp("$top/docs/errors.md");
+
+my %slug = map { $_ => 1 }
+           slurp("$top/src/ngx_http_conflict_refusal.c")
+           =~ /^    \{ \w+,\s+"([a-z_]+)",/mg;
+my %section = map { $_ => 1 } $page =~ /^## ([a-z_]+)$/mg;
+
+cmp_ok(scalar(keys %slug), '>', 14, 'there are errors');
+is_deeply([sort keys %section], [sort keys %slug], 'and each has a section');
+
+for my $slug (sort keys %section) {
+    my ($text) = $page =~ /^## $slug\n(.*?)(?=^## |\z)/ms;
+
+    like($text, qr/^\*\*What happened\.\*\* .*^\*\*A client\*\* .*^\*\*An operator\*\* /ms,
+         "$slug says what happened, and what to do");
+    like($page, qr/^\| \d+ \| \[`$slug`\]\(#$slug\) \|/m, 'is in the table');
+}
+
+# where else they are named
+
+for my $file (glob "$top/docs/*.md") {
+    for my $link (slurp($file) =~ /errors\.md#(\w+)/g) {
+        ok($section{$link}, "$file: $link");
+    }
+}
+
+
+=== the type of a problem is its page
+--- http_config
+    conflict_store down redis://127.0.0.1:1 timeout=100ms;
+--- config
+    location / {
+        conflict version;
+        conflict_max_body 1k;
+        proxy_pass http://api;
+    }
+    location /plain/strict/ {
+        conflict version;
+        conflict_require on;
+        proxy_pass http://api;
+    }
+    location /plain/down/ {
+        conflict version store=down;
+        proxy_pass http://api;
+    }
+    location ~ ^(?<resource>/plain/\d+)/lock$ {
+        conflict_key $resource;
+        conflict_user $http_x_user;
+        conflict_lock per_user=1;
+    }
+    location ~ ^/lock/(?<resource>.*)$ {
+        conflict_key $resource;
+        conflict_lock;
+    }
+--- steps
+my $page = slurp("$ENV{TEST_NGINX_TOP}/docs/errors.md");
+
+set_doc("/plain/$_", { n => 1 }) for 1, 2;
+http('POST', '/plain/1/lock', headers => ['X-User: ann']);
+
+my @asked = (
+    ['version_conflict', 'PUT', '/plain/2', '{"base_version":1}'],
+    ['precondition_required', 'PUT', '/plain/strict/1', '{}'],
+    ['malformed_base', 'PUT', '/plain/2', '{"base_version":null}'],
+    ['malformed_json', 'PUT', '/plain/2', '{'],
+    ['body_too_large', 'PUT', '/plain/2', '{"a":"' . 'x' x 2000 . '"}'],
+    ['encoded_body', 'PUT', '/plain/2', 'x', 'Content-Encoding: gzip'],
+    ['store_unavailable', 'PUT', '/plain/down/2', '{}'],
+    ['malformed_destination', 'MOVE', '/plain/2', '', 'Destination: http://elsewhere/x'],
+    ['locked', 'PUT', '/plain/1', '{}'],
+    ['too_many_locks', 'POST', '/plain/2/lock', '', 'X-User: ann'],
+    ['method_not_allowed', 'PUT', '/plain/2/lock', '{}'],
+    ['lock_target_unknown', 'POST', '/lock/2', ''],
+);
+
+for my $case (@asked) {
+    my ($slug, $method, $path, $body, @headers) = @$case;
+    my $type = "urn:ngx-http-conflict-module:docs/errors.md#$slug";
+
+    push @headers, 'Content-Type: application/json' if $body ne '';
+
+    my @body = $body ne "" ? (body => $body) : ();
+    my $r = http($method, $path, @body, headers => [@headers]);
+
+    is(json($r)->{error}, $slug, $slug);
+    ok(!exists json($r)->{type}, 'JSON has no type');
+
+    $r = http($method, $path, @body,
+              headers => [@headers, 'Accept: application/problem+json']);
+
+    is(header($r, 'Content-Type'), 'application/problem+json', 'a problem');
+    is(json($r)->{type}, $type, 'has one');
+    is(json($r)->{status}, $r->{status}, 'and its status');
+    like($page, qr/^## $slug$/m, 'which is a section');
+
+    $page =~ /^\| (\d+) \| \[`$slug`\]/m;
+    is($r->{status}, $1, 'the page has the same status');
+}

@@ -44,8 +44,8 @@ set_doc('/plain/1', { id => 1 });
 my $r = GET('/plain/1');
 my $v = version($r);
 
-# a tag names what the last write has made; a list, or what another user
-# sees, may have changed all the same
+# a tag that bears none of the upstream's names what the last write has made; a
+# list, or what another user sees, may have changed all the same
 
 $r = GET('/plain/1', qq(If-None-Match: "$v"),
          'If-Modified-Since: ' . header($r, 'Last-Modified'));
@@ -59,8 +59,9 @@ is(json(GET('/plain/1', qq(If-None-Match: "$v")))->{id}, 2,
 
 my @seen = grep { $_->{method} eq 'GET' } seen();
 
-is(scalar(grep { my $h = $_; grep { $_->[0] =~ /^if-/ } @{ $h->{headers} } }
-          @seen), 0, 'the upstream sees no tag that it does not know');
+is(scalar(grep { my $h = $_; grep { $_->[0] =~ /^if-.*match/ }
+                             @{ $h->{headers} } } @seen), 0,
+   'the upstream sees no tag that it does not know');
 
 is(GET('/plain/1', qq(If-Match: "$v"))->{status}, 200, 'If-Match');
 PUT('/plain/1', { n => 1 });

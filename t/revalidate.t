@@ -207,6 +207,71 @@ is($r->{status}, 200, 'it is another version');
 is(json($r)->{n}, 2, 'with another body');
 
 
+=== a write comes between the version and the answer
+--- config
+    location / {
+        conflict version;
+        proxy_pass http://api;
+    }
+--- steps
+for ([1, 'hold apply'], [2, 'hold status=304 header=ETag:"e1"']) {
+    my ($n, $how) = @$_;
+    my $path = "/etag/$n";
+
+    set_doc($path, { n => 1 });
+
+    my $tag = header(GET($path), 'ETag');
+    my ($v) = $tag =~ /(\d+)/;
+    my $seen = seen();
+    my $read = start('GET', $path, headers => ["If-None-Match: $tag",
+                                               "X-Up-Read: $how"]);
+
+    until_true { seen() > $seen };
+
+    my $w = version(PUT($path, { n => 2 }));
+
+    release();
+
+    my $r = finish($read);
+
+    if ($n == 2) {
+        # as if it had come before the write
+        is_304($r, $tag, $how);
+
+    } else {
+        is($r->{status}, 200, "$how: it sees the write");
+        is(header($r, 'ETag'), qq("$v.e2"), 'under the version of before');
+    }
+
+    is(PUT($path, { n => 3, base_version => version($r) })->{status}, 409,
+       'on which no write passes');
+
+    $r = GET($path, 'If-None-Match: ' . header($r, 'ETag'));
+    is($r->{status}, 200, 'and which is not asked for any more');
+    is(version($r), $w, 'but the new one');
+}
+
+
+=== a 304 proves nothing
+--- config
+    location / {
+        conflict version;
+        conflict_quarantine 100ms;
+        proxy_pass http://api;
+    }
+--- steps
+set_doc('/view/1', { id => 1 });
+
+my $v = version(GET('/view/1'));
+
+# it has left out Vary, by which the view of a write is known
+
+is(GET('/view/1', 'X-Up-Read: status=304')->{status}, 304, 'without Vary');
+PUT('/view/1', { id => 2, base_version => $v }, 'X-Up-Write: status=500');
+is(PUT('/view/1', { id => 3, base_version => $v })->{status}, 204,
+   'what the view has shown tells that nothing was written');
+
+
 === the answer to a write bears it, a refusal does not
 --- config
     location / {

@@ -383,6 +383,13 @@ ngx_http_conflict_set_date(ngx_http_request_t *r, ngx_http_conflict_ctx_t *ctx)
         return NGX_OK;
     }
 
+    if (!ctx->write && ctx->tag.len && r->headers_out.last_modified_time == -1
+        && nlcf->mtime->place == NGX_HTTP_CONFLICT_DEFAULT)
+    {
+        /* what it has to be revalidated by is enough for caches */
+        return NGX_OK;
+    }
+
     date = (time_t) (op->mtime / CONFLICT_TIME_SECOND);
     shown = (time_t) conflict_mtime_second(op->mtime, op->twice);
 

@@ -543,7 +543,10 @@ ngx_http_conflict_judge_range(ngx_http_request_t *r,
     ngx_str_t                     *value;
     ngx_http_conflict_judgment_e   judgment;
 
-    if (r->headers_in.if_range == NULL || r->headers_in.range == NULL) {
+    if (r->headers_in.if_range == NULL || r->headers_in.range == NULL
+        || !(r->allow_ranges
+             || r->headers_out.status == NGX_HTTP_PARTIAL_CONTENT))
+    {
         return 0;
     }
 
@@ -574,9 +577,9 @@ ngx_http_conflict_judge_range(ngx_http_request_t *r,
 
 /*
  * Does one of the tags name what is shown: the version and the upstream's own
- * tag, or, where "plain", the version alone.  A body from a cache is of
- * whatever version, so who reads that may have no tag but the upstream's; and
- * with such a one a part may have been asked for.
+ * tag, or, where "plain", the version alone.  The upstream's words are good
+ * for a part, and of what nginx caches: a body from there is of whatever
+ * version, so who reads it may have no other tag.
  */
 
 static ngx_http_conflict_judgment_e
@@ -611,8 +614,7 @@ ngx_http_conflict_judge(ngx_http_request_t *r, ngx_http_conflict_ctx_t *ctx,
         }
 
         if (known && ngx_http_conflict_tag_same(&tag.etag, &own)
-            && (r->headers_out.status == NGX_HTTP_PARTIAL_CONTENT
-                || (r->upstream && r->upstream->cacheable)))
+            && (strong || (r->upstream && r->upstream->cacheable)))
         {
             return NGX_HTTP_CONFLICT_THEIRS;
         }

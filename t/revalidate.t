@@ -527,10 +527,14 @@ is($r->{status}, 206, 'If-Range');
 is($r->{body}, "123456789}\n", 'the rest');
 is(header($r, 'ETag'), $tag, 'of it');
 
-for my $if (qq("$v"), '"x"', qq("$own"), qq("1.$own"), qq(W/$tag)) {
+for my $if (qq("$v"), '"x"', qq("1.$own"), qq(W/$tag), qq(W/"$own")) {
     is(GET('/1.json', 'Range: bytes=5-', "If-Range: $if")->{status}, 200,
        "If-Range: $if");
 }
+
+$r = GET('/1.json', 'Range: bytes=5-', qq(If-Range: "$own"));
+is($r->{status}, 206, "nginx's own words");
+is(header($r, 'ETag'), undef, 'of no version');
 
 is(GET('/1.json', 'Range: bytes=5-', "If-Range: $date")->{status}, 206,
    'a date');

@@ -80,12 +80,17 @@ like(header($r, 'Conflict'), qr/^passed/, 'has the field, too');
 --- steps
 set_doc('/plain/1', { id => 1 });
 set_doc('/lm/1', { id => 1 }, mtime => 1700000000);
+set_doc('/etag/1', { id => 1 });
 
 is(header(GET('/plain/1'), 'Cache-Control'), 'no-cache', 'where it is new');
 is(header(GET('/plain/1', 'X-Up-Read: apply header=Cache-Control:max-age=5'),
           'Cache-Control'), 'max-age=5', 'the upstream knows better');
 is(header(GET('/lm/1'), 'Cache-Control'), undef,
    'with a date of its own it has had the choice');
+
+my $r = GET('/etag/1');
+is(header($r, 'Last-Modified'), undef, 'with a tag of its own it needs none');
+is(header($r, 'Cache-Control'), undef, 'and caches may do as before');
 
 
 === the upstream's own date is kept, and is the date of the version

@@ -37,8 +37,10 @@ static ngx_int_t ngx_http_conflict_tag_next(ngx_str_t *list, size_t *pos,
 static ngx_int_t ngx_http_conflict_tag_read(ngx_str_t *text,
     conflict_etag_t *etag);
 static ngx_uint_t ngx_http_conflict_tag_same(conflict_etag_t *a,
-    conflict_etag_t *b);
+    conflict_etag_t *b, ngx_uint_t strong);
 static ngx_uint_t ngx_http_conflict_tag_is(ngx_str_t *value);
+static ngx_int_t ngx_http_conflict_tag_echo(ngx_http_request_t *r,
+    ngx_http_conflict_tag_t *tag);
 static ngx_uint_t ngx_http_conflict_revalidate_list(
     ngx_http_conflict_ctx_t *ctx, ngx_str_t *list, ngx_str_t *value);
 static ngx_uint_t ngx_http_conflict_revalidate_dates(
@@ -49,8 +51,8 @@ static ngx_int_t ngx_http_conflict_revalidate_push(ngx_http_request_t *r,
     ngx_table_elt_t *h, ngx_str_t *value);
 static ngx_http_conflict_judgment_e ngx_http_conflict_judge(
     ngx_http_request_t *r, ngx_http_conflict_ctx_t *ctx, ngx_str_t *list,
-    ngx_uint_t strong, ngx_uint_t plain);
-static ngx_uint_t ngx_http_conflict_judge_none_match(ngx_http_request_t *r,
+    ngx_uint_t strong, ngx_uint_t plain, ngx_http_conflict_tag_t *tag);
+static ngx_int_t ngx_http_conflict_judge_none_match(ngx_http_request_t *r,
     ngx_http_conflict_ctx_t *ctx, ngx_uint_t dated);
 static ngx_uint_t ngx_http_conflict_judge_range(ngx_http_request_t *r,
     ngx_http_conflict_ctx_t *ctx, ngx_uint_t dated);
@@ -129,12 +131,18 @@ ngx_http_conflict_tag_read(ngx_str_t *text, conflict_etag_t *etag)
 }
 
 
-/* by the weak comparison (RFC 9110, 8.8.3.2) */
+/*
+ * By the weak comparison (RFC 9110, 8.8.3.2), for which the client's tag "a"
+ * may have what a front has put behind it for another encoding.
+ */
 
 static ngx_uint_t
-ngx_http_conflict_tag_same(conflict_etag_t *a, conflict_etag_t *b)
+ngx_http_conflict_tag_same(conflict_etag_t *a, conflict_etag_t *b,
+    ngx_uint_t strong)
 {
-    return a->len == b->len && ngx_memcmp(a->data, b->data, a->len) == 0;
+    return (a->len == b->len
+            || (!strong && conflict_etag_bare(a->data, a->len) == b->len))
+           && ngx_memcmp(a->data, b->data, b->len) == 0;
 }
 
 
@@ -144,6 +152,20 @@ static ngx_uint_t
 ngx_http_conflict_tag_is(ngx_str_t *value)
 {
     return value->len && value->data[value->len - 1] == '"';
+}
+
+
+/* the client's, as it has sent it */
+
+static ngx_int_t
+ngx_http_conflict_tag_echo(ngx_http_request_t *r, ngx_http_conflict_tag_t *tag)
+{
+    size_t  before;
+
+    before = tag->etag.weak ? sizeof("W/\"") - 1 : sizeof("\"") - 1;
+
+    return ngx_http_conflict_put_etag(r, tag->etag.data - before,
+                                      before + tag->etag.len + 1);
 }
 
 
@@ -198,7 +220,7 @@ ngx_http_conflict_revalidate(ngx_http_request_t *r,
     h = r->headers_in.if_none_match;
 
     if (h) {
-        tags.data = ngx_pnalloc(r->pool, h->value.len + 1);
+        tags.data = ngx_pnalloc(r->pool, 2 * h->value.len + 1);
         if (tags.data == NULL) {
             return NGX_ERROR;
         }
@@ -246,15 +268,17 @@ ngx_http_conflict_revalidate(ngx_http_request_t *r,
 
 
 /*
- * The tags of the current version, as the upstream has sent them: they are
- * shorter.  1: there is one that bears none, of which a date may tell more.
+ * The tags of the current version, as the upstream has sent them.  What a
+ * front may have put behind one may be the upstream's, too: each is shorter
+ * than ours, and asked for with and without it.  1: there is one that bears
+ * none, of which a date may tell more.
  */
 
 static ngx_uint_t
 ngx_http_conflict_revalidate_list(ngx_http_conflict_ctx_t *ctx,
     ngx_str_t *list, ngx_str_t *value)
 {
-    size_t                    pos;
+    size_t                    pos, bare;
     u_char                   *p;
     ngx_uint_t                plain;
     ngx_http_conflict_tag_t   tag;
@@ -276,6 +300,13 @@ ngx_http_conflict_revalidate_list(ngx_http_conflict_ctx_t *ctx,
 
         p = ngx_sprintf(p, "%s%s\"%*s\"", (p == value->data) ? "" : ", ",
                         tag.own.weak ? "W/" : "", tag.own.len, tag.own.data);
+
+        bare = conflict_etag_bare(tag.own.data, tag.own.len);
+
+        if (bare != tag.own.len) {
+            p = ngx_sprintf(p, ", %s\"%*s\"", tag.own.weak ? "W/" : "", bare,
+                            tag.own.data);
+        }
     }
 
     *p = '\0';
@@ -386,16 +417,16 @@ ngx_http_conflict_revalidated(ngx_http_request_t *r,
     ngx_http_conflict_ctx_t *ctx)
 {
     size_t                    pos;
-    ngx_str_t                 found, *list;
+    ngx_str_t                 none, *list;
     ngx_uint_t                n, known, dated;
     conflict_etag_t           own;
-    ngx_http_conflict_tag_t   tag;
+    ngx_http_conflict_tag_t   tag, found;
 
     ngx_http_clear_etag(r);
-    ngx_str_null(&found);
+    ngx_str_null(&none);
 
     list = r->headers_in.if_none_match ? &r->headers_in.if_none_match->value
-                                       : &found;
+                                       : &none;
 
     known = (ngx_http_conflict_tag_read(&ctx->tag, &own) == NGX_OK);
     dated = r->headers_in.if_modified_since
@@ -408,15 +439,19 @@ ngx_http_conflict_revalidated(ngx_http_request_t *r,
 
         if (tag.version != ctx->current
             || !(tag.bears ? !known
-                             || ngx_http_conflict_tag_same(&tag.own, &own)
+                             || ngx_http_conflict_tag_same(&tag.own, &own, 0)
                            : dated))
         {
             continue;
         }
 
         n++;
-        found.data = (u_char *) tag.etag.data - (tag.etag.weak ? 3 : 1);
-        found.len = tag.etag.len + (tag.etag.weak ? 4 : 2);
+        found = tag;
+
+        if (known && tag.bears) {
+            n = 1;
+            break;
+        }
     }
 
     if (n != 1) {
@@ -424,9 +459,7 @@ ngx_http_conflict_revalidated(ngx_http_request_t *r,
         return NGX_OK;
     }
 
-    if (ngx_http_conflict_put_etag(r, (char *) found.data, found.len)
-        != NGX_OK)
-    {
+    if (ngx_http_conflict_tag_echo(r, &found) != NGX_OK) {
         return NGX_ERROR;
     }
 
@@ -445,8 +478,10 @@ ngx_int_t
 ngx_http_conflict_conditions(ngx_http_request_t *r,
     ngx_http_conflict_ctx_t *ctx, time_t date)
 {
-    ngx_str_t   *value;
-    ngx_uint_t   dated, theirs, judged;
+    ngx_str_t                *value;
+    ngx_int_t                 theirs;
+    ngx_uint_t                dated, judged;
+    ngx_http_conflict_tag_t   tag;
 
     dated = date != -1 && date == r->headers_out.last_modified_time
             && !ctx->op->twice
@@ -464,7 +499,7 @@ ngx_http_conflict_conditions(ngx_http_request_t *r,
     if (r->headers_in.if_match) {
         value = &r->headers_in.if_match->value;
 
-        if (ngx_http_conflict_judge(r, ctx, value, 1, 1)) {
+        if (ngx_http_conflict_judge(r, ctx, value, 1, 1, &tag)) {
             r->headers_in.if_match = NULL;
 
         } else if (r->headers_out.status == NGX_HTTP_PARTIAL_CONTENT
@@ -483,12 +518,14 @@ ngx_http_conflict_conditions(ngx_http_request_t *r,
         r->headers_in.if_modified_since = NULL;
 
     } else {
-        theirs |= ngx_http_conflict_judge_none_match(r, ctx, dated);
+        theirs = ngx_http_conflict_judge_none_match(r, ctx, dated);
+
+        if (theirs == NGX_ERROR) {
+            return NGX_ERROR;
+        }
     }
 
-    theirs |= ngx_http_conflict_judge_range(r, ctx, dated);
-
-    if (theirs) {
+    if (ngx_http_conflict_judge_range(r, ctx, dated) || theirs) {
         ngx_http_clear_etag(r);
         ctx->current = 0;
     }
@@ -499,12 +536,13 @@ ngx_http_conflict_conditions(ngx_http_request_t *r,
 
 /* 1: there will be a 304 that must not say a version */
 
-static ngx_uint_t
+static ngx_int_t
 ngx_http_conflict_judge_none_match(ngx_http_request_t *r,
     ngx_http_conflict_ctx_t *ctx, ngx_uint_t dated)
 {
     ngx_str_t                     *value;
     ngx_uint_t                     same;
+    ngx_http_conflict_tag_t        tag;
     ngx_http_conflict_judgment_e   judgment;
 
     if (!dated) {
@@ -526,9 +564,15 @@ ngx_http_conflict_judge_none_match(ngx_http_request_t *r,
         return 1;
     }
 
-    judgment = ngx_http_conflict_judge(r, ctx, value, 0, same);
+    judgment = ngx_http_conflict_judge(r, ctx, value, 0, same, &tag);
 
     r->headers_in.if_none_match = judgment ? &ngx_http_conflict_any : NULL;
+
+    if (judgment == NGX_HTTP_CONFLICT_HOLDS && ctx->current
+        && ngx_http_conflict_tag_echo(r, &tag) != NGX_OK)
+    {
+        return NGX_ERROR;
+    }
 
     return judgment == NGX_HTTP_CONFLICT_THEIRS;
 }
@@ -541,6 +585,7 @@ ngx_http_conflict_judge_range(ngx_http_request_t *r,
     ngx_http_conflict_ctx_t *ctx, ngx_uint_t dated)
 {
     ngx_str_t                     *value;
+    ngx_http_conflict_tag_t        tag;
     ngx_http_conflict_judgment_e   judgment;
 
     if (r->headers_in.if_range == NULL || r->headers_in.range == NULL
@@ -562,7 +607,7 @@ ngx_http_conflict_judge_range(ngx_http_request_t *r,
         return 0;
     }
 
-    judgment = ngx_http_conflict_judge(r, ctx, value, 1, 0);
+    judgment = ngx_http_conflict_judge(r, ctx, value, 1, 0, &tag);
 
     if (judgment) {
         r->headers_in.if_range = NULL;
@@ -584,12 +629,12 @@ ngx_http_conflict_judge_range(ngx_http_request_t *r,
 
 static ngx_http_conflict_judgment_e
 ngx_http_conflict_judge(ngx_http_request_t *r, ngx_http_conflict_ctx_t *ctx,
-    ngx_str_t *list, ngx_uint_t strong, ngx_uint_t plain)
+    ngx_str_t *list, ngx_uint_t strong, ngx_uint_t plain,
+    ngx_http_conflict_tag_t *tag)
 {
-    size_t                    pos;
-    ngx_uint_t                known, cached;
-    conflict_etag_t           own;
-    ngx_http_conflict_tag_t   tag;
+    size_t           pos;
+    ngx_uint_t       known, cached;
+    conflict_etag_t  own;
 
     known = (ngx_http_conflict_tag_read(&ctx->tag, &own) == NGX_OK
              && !(strong && own.weak));
@@ -598,22 +643,23 @@ ngx_http_conflict_judge(ngx_http_request_t *r, ngx_http_conflict_ctx_t *ctx,
 
     pos = 0;
 
-    while (ngx_http_conflict_tag_next(list, &pos, &tag) == NGX_OK) {
+    while (ngx_http_conflict_tag_next(list, &pos, tag) == NGX_OK) {
 
-        if (strong && (tag.etag.weak || (tag.bears && tag.own.weak))) {
+        if (strong && (tag->etag.weak || (tag->bears && tag->own.weak))) {
             continue;
         }
 
-        if (cached || tag.version == ctx->current) {
+        if (cached || tag->version == ctx->current) {
 
-            if (tag.bears ? known && ngx_http_conflict_tag_same(&tag.own, &own)
-                          : plain && !cached)
+            if (tag->bears
+                ? known && ngx_http_conflict_tag_same(&tag->own, &own, strong)
+                : plain && !cached)
             {
                 return NGX_HTTP_CONFLICT_HOLDS;
             }
         }
 
-        if (known && ngx_http_conflict_tag_same(&tag.etag, &own)
+        if (known && ngx_http_conflict_tag_same(&tag->etag, &own, strong)
             && (strong || (r->upstream && r->upstream->cacheable)))
         {
             return NGX_HTTP_CONFLICT_THEIRS;

@@ -321,6 +321,39 @@ is($r->{status}, 200, 'without its base');
 is(header($r, 'ETag'), undef, 'it has no tag');
 
 
+=== the tag of a read is a base
+--- config
+    location / {
+        conflict version;
+        proxy_pass http://api;
+    }
+--- steps
+for my $path ('/etag/1', '/weak/1') {
+    set_doc($path, { n => 1 });
+
+    my $tag = header(GET($path), 'ETag');
+    my ($first) = $tag =~ /(\d+)/;
+
+    is(PUT($path, { n => 2 }, "If-Match: $tag")->{status} =~ /^20/, 1,
+       "$path: in If-Match");
+    $tag = header(GET($path), 'ETag');
+    is(PUT($path, { n => 3 }, "If-Match: W/$tag")->{status} =~ /^20/, 1,
+       'weakened');
+    $tag = header(GET($path), 'ETag');
+    is(PUT($path, { n => 4, base_version => $tag })->{status} =~ /^20/, 1,
+       'in a body');
+    $tag = header(GET($path), 'ETag');
+    is(PUT($path, { n => 5, base_version => $tag =~ s/"//gr })->{status}
+       =~ /^20/, 1, 'without its quotes');
+
+    my $r = PUT($path, { n => 6 }, "If-Match: $tag");
+
+    is($r->{status}, 409, 'it is stale');
+    is(json($r)->{base_version}, $tag =~ /(\d+)/ ? $1 : '', 'by its version');
+    like(header($r, 'Conflict'), qr/;base=\d+/, 'which Conflict says, too');
+}
+
+
 === dates
 --- config
     location / {

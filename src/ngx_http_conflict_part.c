@@ -169,7 +169,7 @@ ngx_http_conflict_part_copy(ngx_pool_t *pool, conflict_document_t *doc)
 
 /*
  * The parts, the newest of which comes first, on the document that they were
- * made on.  Where that is not held the newest tells what it has.
+ * made on.  Where that is not held they are a part together.
  */
 
 static ngx_int_t
@@ -198,11 +198,14 @@ ngx_http_conflict_part_compose(ngx_http_conflict_ctx_t *ctx,
     part = merge->parts->elts;
     merge->base = part[0];
 
-    if (doc == NULL) {
-        return NGX_OK;
-    }
+    if (doc) {
+        whole = *doc;
 
-    whole = *doc;
+    } else {
+        whole.data = (u_char *) "{}";
+        whole.len = sizeof("{}") - 1;
+        whole.form = CONFLICT_FORM_SHALLOW;
+    }
 
     for (i = merge->parts->nelts; i; i--) {
         ngx_memzero(&out, sizeof(conflict_out_t));
@@ -226,6 +229,10 @@ ngx_http_conflict_part_compose(ngx_http_conflict_ctx_t *ctx,
 
         if (rc != 0) {
             return NGX_OK;
+        }
+
+        if (doc == NULL && part[i - 1].form != CONFLICT_FORM_SHALLOW) {
+            whole.form = CONFLICT_FORM_DEEP;
         }
     }
 

@@ -503,6 +503,43 @@ is_deeply(json($r)->{conflicts}, [{ field => '/note', rule => 'auto',
           'clashes, and nothing that was not sent');
 
 
+=== parts that do not fit into a buffer, in pieces
+--- rules
+    conflict_partial put patch;
+    conflict_strip_base on;
+    conflict_field /views sum;
+--- steps
+my $pad = 'x' x 40000;
+
+for my $method ('PUT', 'PATCH') {
+    my $path = "/assign/quiet/$method";
+    my $v = shown($path, { a => 1, pad => '', z => 1, views => 1 }, 'ann',
+                  'bob');
+
+    my $write = sub {
+        my ($who, $base, %part) = @_;
+
+        return http($method, $path, headers => [$who], chunked => 5000,
+                    body => { %part, base_version => $base });
+    };
+
+    is($write->(bob, $v, views => 2)->{status}, 204, "$method: bob");
+
+    my $r = $write->(ann, $v, pad => $pad, views => 2);
+    is($r->{status}, 204, 'ann');
+    is_deeply(sent(), { pad => $pad, views => 3 }, 'is merged');
+
+    my $w = version($r);
+
+    is($write->(bob, version(GET($path, bob)), z => 2, views => 4)->{status},
+       204, 'bob');
+    is($write->(ann, $w, pad => "$pad!", a => 2, views => 3)->{status}, 204,
+       'ann on that');
+    is_deeply(doc($path), { pad => "$pad!", a => 2, z => 2, views => 5 },
+              'all of both');
+}
+
+
 === a row in an envelope, and versions of the upstream's own
 --- more
     location /row/ {

@@ -2,16 +2,18 @@
 /*
  * Copyright (C) the ngx_http_conflict_module authors
  *
- * Media types: what is JSON, and which write is a document or a patch that
- * can be merged.
+ * Media types: what is JSON, and which write is a document, a part of one or
+ * a patch that can be merged.
  */
 
 
 #include "ngx_http_conflict_module.h"
 
 
+static ngx_uint_t ngx_http_conflict_media_form(ngx_http_request_t *r,
+    ngx_http_conflict_loc_conf_t *nlcf, conflict_form_e *form);
 static void ngx_http_conflict_media_type(ngx_str_t *type, ngx_str_t *name);
-static ngx_uint_t ngx_http_conflict_media_patch(ngx_http_request_t *r);
+static ngx_uint_t ngx_http_conflict_media_suffix(ngx_str_t *name);
 
 
 static ngx_str_t  ngx_http_conflict_content_range =
@@ -47,16 +49,8 @@ ngx_http_conflict_is_json(ngx_str_t *type)
 
     ngx_http_conflict_media_type(type, &name);
 
-    if (ngx_http_conflict_listed(&name, ngx_http_conflict_json_types)) {
-        return 1;
-    }
-
-    /* a structured syntax suffix (RFC 6839) */
-
-    return name.len > sizeof("+json") - 1
-           && ngx_strncasecmp(name.data + name.len - (sizeof("+json") - 1),
-                              (u_char *) "+json", sizeof("+json") - 1)
-              == 0;
+    return ngx_http_conflict_listed(&name, ngx_http_conflict_json_types)
+           || ngx_http_conflict_media_suffix(&name);
 }
 
 
@@ -111,27 +105,26 @@ ngx_int_t
 ngx_http_conflict_combinable(ngx_http_request_t *r,
     ngx_http_conflict_ctx_t *ctx)
 {
+    ngx_uint_t                  known;
     ngx_http_conflict_merge_t  *merge;
 
     merge = &ctx->merge;
+
+    known = ngx_http_conflict_media_form(r, ctx->conf, &merge->form);
 
     if (ctx->conf->policy != CONFLICT_MERGE) {
         return NGX_OK;
     }
 
-    if (ctx->body.json) {
-        merge->patch = ngx_http_conflict_media_patch(r);
+    if (ctx->body.json && known) {
 
         /* a part of the whole is no document (RFC 9110, 14.5) */
 
-        merge->able = (r->method == NGX_HTTP_PUT)
-                      ? ngx_http_conflict_header(&r->headers_in.headers,
+        merge->able = (r->method == NGX_HTTP_PATCH
+                       || ngx_http_conflict_header(&r->headers_in.headers,
                                           &ngx_http_conflict_content_range,
                                           NULL)
-                        == NULL
-                      : (r->method == NGX_HTTP_PATCH && merge->patch);
-
-        merge->patch = (r->method == NGX_HTTP_PATCH);
+                          == NULL);
     }
 
     if (merge->able) {
@@ -144,11 +137,14 @@ ngx_http_conflict_combinable(ngx_http_request_t *r,
         && (r->method & (NGX_HTTP_PUT|NGX_HTTP_PATCH)))
     {
         ctx->error = NGX_HTTP_CONFLICT_UNMERGEABLE;
-        ctx->reason = (r->method == NGX_HTTP_PATCH)
+        ctx->reason = (r->method == NGX_HTTP_PUT)
+                      ? "some fields are the server's, so a PUT must be "
+                        "a whole application/json"
+                      : (ctx->conf->patch != CONFLICT_FORM_WHOLE)
                       ? "some fields are the server's, so a PATCH must be "
-                        "application/merge-patch+json"
-                      : "some fields are the server's, so a PUT must be "
-                        "a whole application/json";
+                        "application/json or application/merge-patch+json"
+                      : "some fields are the server's, so a PATCH must be "
+                        "application/merge-patch+json";
         return NGX_DECLINED;
     }
 
@@ -156,16 +152,57 @@ ngx_http_conflict_combinable(ngx_http_request_t *r,
 }
 
 
+/* how a body of JSON speaks; 0: nobody knows, or it is no document */
+
 static ngx_uint_t
-ngx_http_conflict_media_patch(ngx_http_request_t *r)
+ngx_http_conflict_media_form(ngx_http_request_t *r,
+    ngx_http_conflict_loc_conf_t *nlcf, conflict_form_e *form)
 {
     ngx_str_t  name;
 
-    if (r->headers_in.content_type == NULL) {
+    if (r->method == NGX_HTTP_PUT) {
+        *form = nlcf->put;
+        return 1;
+    }
+
+    if (r->method != NGX_HTTP_PATCH) {
+        *form = CONFLICT_FORM_WHOLE;
         return 0;
     }
 
-    ngx_http_conflict_media_type(&r->headers_in.content_type->value, &name);
+    ngx_str_null(&name);
 
-    return ngx_http_conflict_listed(&name, ngx_http_conflict_patch_types);
+    if (r->headers_in.content_type) {
+        ngx_http_conflict_media_type(&r->headers_in.content_type->value,
+                                     &name);
+    }
+
+    if (ngx_http_conflict_listed(&name, ngx_http_conflict_patch_types)) {
+        *form = CONFLICT_FORM_MERGE_PATCH;
+        return 1;
+    }
+
+    if (nlcf->patch == CONFLICT_FORM_WHOLE
+        || ngx_http_conflict_media_suffix(&name))
+    {
+        /* what it names it will change, perhaps */
+        *form = CONFLICT_FORM_DEEP;
+        return 0;
+    }
+
+    *form = nlcf->patch;
+
+    return 1;
+}
+
+
+/* a structured syntax suffix (RFC 6839) */
+
+static ngx_uint_t
+ngx_http_conflict_media_suffix(ngx_str_t *name)
+{
+    return name->len > sizeof("+json") - 1
+           && ngx_strncasecmp(name->data + name->len - (sizeof("+json") - 1),
+                              (u_char *) "+json", sizeof("+json") - 1)
+              == 0;
 }

@@ -246,7 +246,7 @@ my @asked = (
     ['malformed_base', 'PUT', '/plain/2', '{"base_version":null}'],
     ['malformed_json', 'PUT', '/plain/2', '{'],
     ['body_too_large', 'PUT', '/plain/2', '{"a":"' . 'x' x 2000 . '"}'],
-    ['encoded_body', 'PUT', '/plain/2', 'x', 'Content-Encoding: gzip'],
+    ['encoded_body', 'PUT', '/plain/strict/1', 'x', 'Content-Encoding: gzip'],
     ['store_unavailable', 'PUT', '/plain/down/2', '{}'],
     ['malformed_destination', 'MOVE', '/plain/2', '', 'Destination: http://elsewhere/x'],
     ['locked', 'PUT', '/plain/1', '{}'],

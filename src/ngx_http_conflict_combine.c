@@ -76,6 +76,9 @@ ngx_http_conflict_recalled(ngx_http_conflict_ctx_t *ctx)
 
     if (op->repeat && op->certain) {
         op->verdict = CONFLICT_REPLAY;
+
+    } else if (op->late) {
+        op->verdict = CONFLICT_REFUSE;
     }
 
     ctx->state = NGX_HTTP_CONFLICT_ST_LATEST;
@@ -116,6 +119,10 @@ ngx_http_conflict_combine(ngx_http_request_t *r, ngx_http_conflict_ctx_t *ctx)
 
     if (ngx_http_conflict_body_text(r, ctx->conf->max_body, &text) != NGX_OK) {
         return NGX_ERROR;
+    }
+
+    if (op->pre.kinds & CONFLICT_CHAIN) {
+        ctx->merge.link = text;
     }
 
     result = ngx_http_conflict_combine_merge(r, ctx, &row, &text, &merged);
@@ -169,6 +176,7 @@ ngx_http_conflict_combine_repeat(ngx_http_conflict_ctx_t *ctx, ngx_str_t *row)
                                        CONFLICT_REFLECTS_VALUES)
         && !ngx_http_conflict_combine_lingers(ctx, row))
     {
+        ngx_http_conflict_keep_link(ctx);
         ngx_http_conflict_refuse(ctx, NGX_HTTP_CONFLICT_LATEST,
                                  NGX_HTTP_CONFLICT_REPLAYED,
                                  NGX_HTTP_CONFLICT_NO_ACTION);
@@ -396,6 +404,7 @@ ngx_http_conflict_combine_done(ngx_http_request_t *r,
     if (ctx->op->verdict == CONFLICT_COMBINE) {
         ctx->outcome = NGX_HTTP_CONFLICT_MERGED;
         ctx->action = NGX_HTTP_CONFLICT_ACT_MERGE;
+        ctx->op->mixed = 1;
     }
 
     ctx->state = NGX_HTTP_CONFLICT_ST_PASS;

@@ -115,6 +115,47 @@ ngx_http_conflict_keep_written(ngx_http_conflict_ctx_t *ctx,
 }
 
 
+void
+ngx_http_conflict_keep_link(ngx_http_conflict_ctx_t *ctx)
+{
+    ngx_int_t                 rc;
+    ngx_http_conflict_op_t   *op;
+    ngx_http_conflict_row_t   row;
+
+    op = ctx->op;
+
+    if (ctx->conf->policy != CONFLICT_MERGE
+        || ngx_http_conflict_op_chain(op) == 0)
+    {
+        return;
+    }
+
+    ngx_memzero(&row, sizeof(ngx_http_conflict_row_t));
+
+    row.version = op->pre.chain;
+    row.view = op->view;
+    row.link = 1;
+    row.body = ctx->merge.link;
+
+    if (ctx->merge.able && !ctx->merge.patch && row.body.data == NULL) {
+
+        rc = ctx->merge.sent
+             ? ngx_http_conflict_keep_text(ctx, &row.body)
+             : ngx_http_conflict_body_text(ctx->request, ctx->conf->max_body,
+                                           &row.body);
+        if (rc != NGX_OK) {
+            ngx_str_null(&row.body);
+        }
+    }
+
+    if (ctx->merge.patch) {
+        ngx_str_null(&row.body);
+    }
+
+    ngx_http_conflict_keep_row(ctx, &row);
+}
+
+
 static void
 ngx_http_conflict_keep_row(ngx_http_conflict_ctx_t *ctx,
     ngx_http_conflict_row_t *row)

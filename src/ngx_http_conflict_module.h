@@ -132,6 +132,8 @@ typedef struct {
     ngx_str_t                      fields;     /* ,"/tags","/title" */
     ngx_str_t                      clashes;    /* ,{"field":"/price",...} */
     ngx_chain_t                   *sent;       /* what a PUT has sent on */
+    ngx_str_t                      link;       /* the client's own document,
+                                                  where it is of a chain */
     unsigned                       able:1;     /* the body can be merged */
     unsigned                       patch:1;
     unsigned                       held:1;     /* its base was */
@@ -452,6 +454,19 @@ ngx_int_t ngx_http_conflict_base_headers(ngx_http_request_t *r,
  * The same for the base in a body that was read, and the fingerprint.
  */
 ngx_int_t ngx_http_conflict_base_body(ngx_http_request_t *r,
+    ngx_http_conflict_ctx_t *ctx);
+
+/* A version that the client has sent.  NGX_DECLINED: it is none. */
+ngx_int_t ngx_http_conflict_base_version(ngx_http_conflict_ctx_t *ctx,
+    ngx_str_t *text);
+
+/* chain.c */
+
+/* The Conflict-Chain field and, if wanted, how often it is there; or NULL. */
+ngx_str_t *ngx_http_conflict_chain_field(ngx_http_request_t *r, ngx_uint_t *n);
+
+/* Reads it.  NGX_DECLINED: it is malformed, ctx->reason says how. */
+ngx_int_t ngx_http_conflict_chain(ngx_http_request_t *r,
     ngx_http_conflict_ctx_t *ctx);
 
 /* body.c */

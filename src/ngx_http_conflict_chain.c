@@ -92,7 +92,7 @@ ngx_http_conflict_chain_read(ngx_http_conflict_ctx_t *ctx, ngx_str_t *value,
 
     default: /* CONFLICT_CHAIN_MALFORMED */
         return "Conflict-Chain is not an item such as "
-               "\"8f2c91d0\";base=1795532400000;n=2 (RFC 9651)";
+               "f2c91d08;base=1795532400000;n=2 (RFC 9651)";
     }
 
     /* another header may have a base of its own */

@@ -57,7 +57,7 @@ struct ngx_http_conflict_entry_s {
 };
 
 typedef char  ngx_http_conflict_entry_fits
-    [(sizeof(ngx_http_conflict_entry_t) <= NGX_HTTP_CONFLICT_SHM_SLOT) ? 1 : -1];
+    [sizeof(ngx_http_conflict_entry_t) <= NGX_HTTP_CONFLICT_SHM_SLOT ? 1 : -1];
 
 
 /*

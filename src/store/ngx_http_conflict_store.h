@@ -387,7 +387,7 @@ ngx_int_t ngx_http_conflict_op_copy(ngx_str_t *dst, u_char *data, size_t len);
  */
 #define ngx_http_conflict_op_bases(op)  ((uint64_t *) ((op) + 1))
 
-/* The link that its commit notes, and the chain whose rows a recall looks at. */
+/* The link that its commit notes, and whose rows a recall looks at; or 0. */
 #define ngx_http_conflict_op_chain(op)                                        \
     (((op)->pre.kinds & CONFLICT_CHAIN) ? (op)->pre.chain : 0)
 

@@ -118,6 +118,9 @@ ngx_http_conflict_chain_read(ngx_http_conflict_ctx_t *ctx, ngx_str_t *value,
     /* not X-Client: another page on the same device is another chain */
 
     conflict_hash_init(&hash, 0);
+#if (CONFLICT_BROKEN == 7)
+    chain.id_len = 0;
+#endif
     conflict_hash_field(&hash, chain.id, chain.id_len);
     conflict_hash_field(&hash, &pre->began, sizeof(uint64_t));
     conflict_hash_field(&hash, ctx->user.data, ctx->user.len);

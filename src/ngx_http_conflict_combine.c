@@ -405,6 +405,9 @@ ngx_http_conflict_combine_done(ngx_http_request_t *r,
         ctx->outcome = NGX_HTTP_CONFLICT_MERGED;
         ctx->action = NGX_HTTP_CONFLICT_ACT_MERGE;
         ctx->op->mixed = 1;
+#if (CONFLICT_BROKEN == 8)
+        ctx->op->mixed = 0;
+#endif
     }
 
     ctx->state = NGX_HTTP_CONFLICT_ST_PASS;

@@ -316,6 +316,11 @@ is(PUT('/plain/1', { n => 3 }, chain(2, '*', 'f00dcafe'))->{status}, 409,
    'nor edits it so');
 is(PUT('/plain/1', { n => 3 }, chain(3, '*'))->{status}, 204, 'it goes on');
 
+DELETE('/plain/1');
+my $r = PUT('/plain/1', { n => 4 }, chain(4, '*'));
+is($r->{status}, 409, 'until somebody else has deleted it');
+is(json($r)->{deleted}, JSON::PP::true, 'which it says');
+
 is(PUT('/plain/2', { n => 1 }, chain(1, '*'), 'If-None-Match: *')->{status},
    201, 'said twice');
 

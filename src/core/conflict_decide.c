@@ -269,8 +269,16 @@ conflict_check_chain(const conflict_precondition_t *pre,
         return current->mixed ? CONFLICT_STALE : CONFLICT_HOLDS;
     }
 
-    return pre->began ? conflict_check_base(pre->began, current, fresh)
-                      : conflict_check_absent(current, fresh);
+    if (pre->began) {
+        return conflict_check_base(pre->began, current, fresh);
+    }
+
+    if (conflict_chain_number(pre->chain) > 1) {
+        /* it was made, so if it is not there somebody has deleted it */
+        return current->pending ? CONFLICT_HOLDS : CONFLICT_STALE;
+    }
+
+    return conflict_check_absent(current, fresh);
 }
 
 

@@ -240,6 +240,8 @@ test_check(void **state)
         { 0, 0, 0, LINK(1), 0, 0, 0, NO, CONFLICT_UNSURE },
         { 0, 0, 0, LINK(1), 0, 0, 1, NO, CONFLICT_HOLDS },
         { 0, 0, 0, LINK(1), OTHER, 0, 0, YES, CONFLICT_STALE },
+        { 0, 0, 0, LINK(2), 0, 0, 0, NO, CONFLICT_STALE },
+        { 0, 0, 0, LINK(2), 0, 0, 1, NO, CONFLICT_HOLDS },
         { 0, 0, 0, LINK(3), MINE, 0, 0, YES, CONFLICT_HOLDS },
         { NA, 0, 0, LINK(3), MINE, 0, 0, YES, CONFLICT_HOLDS },
         { NA, 0, 0, LINK(3), OTHER, 0, 0, YES, CONFLICT_FAILED },

@@ -139,7 +139,16 @@ local function chain(e, pending)
         return string.sub(e.h, 17) == '+' and STALE or HOLDS
     end
 
-    return began == '0' and absent(e, pending) or based(e, pending, began)
+    if began ~= '0' then
+        return based(e, pending, began)
+    end
+
+    if tonumber(string.sub(link, 13), 16) > 1 then
+        -- it was made, so if it is not there somebody has deleted it
+        return pending and HOLDS or STALE
+    end
+
+    return absent(e, pending)
 end
 
 -- as conflict_check() does

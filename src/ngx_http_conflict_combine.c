@@ -74,6 +74,16 @@ ngx_http_conflict_recalled(ngx_http_conflict_ctx_t *ctx)
         return NGX_OK;
     }
 
+    switch (op->late ? NGX_OK : ngx_http_conflict_part_recalled(ctx)) {
+
+    case NGX_AGAIN:
+        ctx->state = NGX_HTTP_CONFLICT_ST_RECALL;
+        return NGX_OK;
+
+    case NGX_ERROR:
+        return NGX_ERROR;
+    }
+
     if (op->repeat && op->certain) {
         op->verdict = CONFLICT_REPLAY;
 
@@ -121,9 +131,7 @@ ngx_http_conflict_combine(ngx_http_request_t *r, ngx_http_conflict_ctx_t *ctx)
         return NGX_ERROR;
     }
 
-    if (op->pre.kinds & CONFLICT_CHAIN) {
-        ctx->merge.link = text;
-    }
+    ctx->merge.client = text;
 
     result = ngx_http_conflict_combine_merge(r, ctx, &row, &text, &merged);
     rc = ngx_http_conflict_combine_done(r, ctx, result, &merged);
@@ -172,7 +180,15 @@ ngx_http_conflict_combine_row(ngx_http_conflict_ctx_t *ctx, ngx_str_t *row)
 static ngx_uint_t
 ngx_http_conflict_combine_repeat(ngx_http_conflict_ctx_t *ctx, ngx_str_t *row)
 {
-    if (ngx_http_conflict_row_reflects(ctx->conf, row, &ctx->op->made_body,
+    ngx_str_t            text;
+    conflict_document_t  made;
+
+    ngx_http_conflict_part_made(ctx, &made);
+
+    text.data = (u_char *) made.data;
+    text.len = made.len;
+
+    if (ngx_http_conflict_row_reflects(ctx->conf, row, &text, made.form,
                                        CONFLICT_REFLECTS_VALUES)
         && !ngx_http_conflict_combine_lingers(ctx, row))
     {
@@ -204,28 +220,26 @@ static ngx_uint_t
 ngx_http_conflict_combine_lingers(ngx_http_conflict_ctx_t *ctx,
     ngx_str_t *row)
 {
-    conflict_document_t      latest, write, base;
-    ngx_http_conflict_op_t  *op;
+    conflict_document_t         latest, write;
+    ngx_http_conflict_merge_t  *merge;
 
-    op = ctx->op;
+    merge = &ctx->merge;
 
-    if (ctx->merge.patch) {
-        /* there it is a null, which was looked for */
+    if (merge->form != CONFLICT_FORM_WHOLE) {
+        /* what it does not name it has not removed */
         return 0;
     }
 
-    if (!op->held) {
+    if (merge->base.data == NULL || merge->base.form != CONFLICT_FORM_WHOLE) {
         return 1;
     }
 
+    ngx_http_conflict_part_made(ctx, &write);
+
     latest.data = row->data;
     latest.len = row->len;
-    write.data = op->made_body.data;
-    write.len = op->made_body.len;
-    base.data = op->base_body.data;
-    base.len = op->base_body.len;
 
-    return conflict_value_lingers(&latest, &write, &base,
+    return conflict_value_lingers(&latest, &write, &merge->base,
                                   ctx->conf->max_values,
                                   ngx_http_conflict_seed());
 }
@@ -247,7 +261,6 @@ ngx_http_conflict_combine_merge(ngx_http_request_t *r,
 
     in.stale = (op->verdict == CONFLICT_COMBINE);
     in.filtered = !ngx_http_conflict_latest_unfiltered(ctx);
-    in.patch = ctx->merge.patch;
     in.values = ctx->conf->max_values;
     in.seed = ngx_http_conflict_seed();
     in.ignored = ctx->conf->base->pointer;
@@ -256,13 +269,13 @@ ngx_http_conflict_combine_merge(ngx_http_request_t *r,
 
     in.client.data = text->data;
     in.client.len = text->len;
+    in.client.form = ctx->merge.form;
 
     in.server.data = row->len ? row->data : NULL;
     in.server.len = row->len;
 
-    if (in.stale && op->held) {
-        in.base.data = op->base_body.data;
-        in.base.len = op->base_body.len;
+    if (in.stale && ctx->merge.base.data) {
+        in.base = ctx->merge.base;
         /* without a name the caller may be anybody */
         in.reveal = ctx->known;
     }

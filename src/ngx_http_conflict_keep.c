@@ -12,8 +12,12 @@
 
 static void ngx_http_conflict_keep_row(ngx_http_conflict_ctx_t *ctx,
     ngx_http_conflict_row_t *row);
+static void ngx_http_conflict_keep_sent_part(ngx_http_conflict_ctx_t *ctx,
+    ngx_http_conflict_row_t *row);
 static ngx_int_t ngx_http_conflict_keep_text(ngx_http_conflict_ctx_t *ctx,
     ngx_str_t *text);
+static ngx_int_t ngx_http_conflict_keep_answer(ngx_http_conflict_ctx_t *ctx,
+    ngx_http_conflict_row_t *row);
 
 
 void
@@ -45,7 +49,7 @@ ngx_http_conflict_keep_sent(ngx_http_request_t *r,
     /* nginx must not close its file as soon as the upstream has it */
     r->preserve_body = 1;
 
-    if (ctx->merge.patch || ctx->merge.text.data) {
+    if (ctx->merge.text.data) {
         return NGX_OK;
     }
 
@@ -101,11 +105,15 @@ ngx_http_conflict_keep_written(ngx_http_conflict_ctx_t *ctx,
         row.version = op->fingerprint;
     }
 
-    /* a patch is no document: then the row says who has made the version */
+    if (ctx->merge.form != CONFLICT_FORM_WHOLE) {
 
-    if (!ctx->merge.patch
-        && ngx_http_conflict_keep_text(ctx, &row.body) != NGX_OK)
-    {
+        /* what it is answered with may be the document */
+
+        if (!certain || ctx->response == NULL || !ctx->response->keeping) {
+            ngx_http_conflict_keep_sent_part(ctx, &row);
+        }
+
+    } else if (ngx_http_conflict_keep_text(ctx, &row.body) != NGX_OK) {
         ngx_str_null(&row.body);
     }
 
@@ -135,24 +143,50 @@ ngx_http_conflict_keep_link(ngx_http_conflict_ctx_t *ctx)
     row.version = op->pre.chain;
     row.view = op->view;
     row.link = 1;
-    row.body = ctx->merge.link;
+    row.body = ctx->merge.client;
+    rc = NGX_OK;
 
-    if (ctx->merge.able && !ctx->merge.patch && row.body.data == NULL) {
-
+    if (ctx->merge.able && row.body.data == NULL) {
         rc = ctx->merge.sent
              ? ngx_http_conflict_keep_text(ctx, &row.body)
              : ngx_http_conflict_body_text(ctx->request, ctx->conf->max_body,
                                            &row.body);
-        if (rc != NGX_OK) {
-            ngx_str_null(&row.body);
-        }
     }
 
-    if (ctx->merge.patch) {
+    if (rc == NGX_OK && ctx->merge.form != CONFLICT_FORM_WHOLE) {
+        rc = ngx_http_conflict_part_link(ctx, &row.body);
+    }
+
+    if (rc != NGX_OK || !ctx->merge.able) {
         ngx_str_null(&row.body);
     }
 
     ngx_http_conflict_keep_row(ctx, &row);
+}
+
+
+/*
+ * What the client has sent it knows, and not what a merge has made of it.
+ * That would show whether this was done.
+ */
+
+static void
+ngx_http_conflict_keep_sent_part(ngx_http_conflict_ctx_t *ctx,
+    ngx_http_conflict_row_t *row)
+{
+    if (row->certain && ctx->merge.text.data) {
+        row->body = ctx->merge.client;
+
+    } else if (ngx_http_conflict_keep_text(ctx, &row->body) != NGX_OK) {
+        ngx_str_null(&row->body);
+        return;
+    }
+
+    if (ngx_http_conflict_part_keep(ctx, &row->body, ctx->merge.form)
+        != NGX_OK)
+    {
+        ngx_str_null(&row->body);
+    }
 }
 
 
@@ -282,7 +316,6 @@ ngx_http_conflict_keep_feed(ngx_http_conflict_ctx_t *ctx, u_char *data,
 void
 ngx_http_conflict_keep_shown(ngx_http_conflict_ctx_t *ctx)
 {
-    ngx_str_t                 text;
     ngx_http_conflict_op_t   *op;
     ngx_http_conflict_row_t   row;
 
@@ -293,6 +326,8 @@ ngx_http_conflict_keep_shown(ngx_http_conflict_ctx_t *ctx)
     row.shown = 1;
     row.body.data = ctx->response->kept;
     row.body.len = ctx->response->kept_len;
+
+    ngx_http_conflict_row(ctx->conf, &row.body);
 
     if (ctx->write) {
 
@@ -305,35 +340,56 @@ ngx_http_conflict_keep_shown(ngx_http_conflict_ctx_t *ctx)
         row.view = op->view;
         row.certain = 1;
 
+        if (ngx_http_conflict_keep_answer(ctx, &row) != NGX_OK) {
+            return;
+        }
+
     } else {
         row.view = op->seen.view;
         row.version = op->minted ? op->version : op->seen.version;
         row.read = 1;
     }
 
-    ngx_http_conflict_row(ctx->conf, &row.body);
-
-    if (ctx->write) {
-
-        /* many an answer to a write is about the write */
-
-        if (ctx->merge.patch
-            ? ngx_http_conflict_body_text(ctx->request, ctx->conf->max_body,
-                                          &text)
-              != NGX_OK
-            : ngx_http_conflict_keep_text(ctx, &text) != NGX_OK)
-        {
-            return;
-        }
-
-        if (!ngx_http_conflict_row_reflects(ctx->conf, &row.body, &text,
-                                            CONFLICT_REFLECTS_NAMES))
-        {
-            return;
-        }
-    }
-
     if (row.version && row.view && row.body.len) {
         ngx_http_conflict_keep_row(ctx, &row);
     }
+}
+
+
+/*
+ * Many an answer to a write is about the write.  One to a part may be a part
+ * as well: of what is not in there nobody knows.
+ */
+
+static ngx_int_t
+ngx_http_conflict_keep_answer(ngx_http_conflict_ctx_t *ctx,
+    ngx_http_conflict_row_t *row)
+{
+    ngx_str_t        text;
+    ngx_uint_t       document;
+    conflict_form_e  form;
+
+    form = ctx->merge.form;
+
+    document = (ngx_http_conflict_keep_text(ctx, &text) == NGX_OK
+                && ngx_http_conflict_row_reflects(ctx->conf, &row->body,
+                                                  &text, form,
+                                                  CONFLICT_REFLECTS_NAMES));
+
+    if (form == CONFLICT_FORM_WHOLE) {
+        return document ? NGX_OK : NGX_DECLINED;
+    }
+
+    /* so that it gives way to what a GET shows */
+    row->shown = 0;
+
+    if (!document) {
+        ngx_http_conflict_keep_sent_part(ctx, row);
+        return row->body.len ? NGX_OK : NGX_DECLINED;
+    }
+
+    return ngx_http_conflict_part_keep(ctx, &row->body,
+                                       (form == CONFLICT_FORM_SHALLOW)
+                                       ? CONFLICT_FORM_SHALLOW
+                                       : CONFLICT_FORM_DEEP);
 }

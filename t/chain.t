@@ -525,7 +525,71 @@ like(header(PUT('/plain/merge-1', { views => 14 }, chain(4, $v)), 'Conflict'),
 is(json(GET('/plain/merge-1'))->{views}, 30, 'nothing was added');
 
 
-=== merge: of a patch it is not known what it has made
+=== merge: a queue of patches that others have met
+--- rules
+    conflict_field /views sum;
+--- steps
+set_doc('/plain/merge-1', { a => 1, b => 1, c => 1, views => 10 });
+
+my $v = version(GET('/plain/merge-1'));
+my @patch = ('Content-Type: application/merge-patch+json');
+my $now = sub {
+    my $doc = json(upstream('/_doc?path=/plain/merge-1'));
+
+    delete $doc->{base_version};
+    return $doc;
+};
+
+my $link = sub {
+    my ($n, %doc) = @_;
+
+    return header(PATCH('/plain/merge-1', \%doc, @patch, chain($n, $v)),
+                  'Conflict') =~ s/;.*//r;
+};
+
+my $other = sub {
+    my $r = GET('/plain/merge-1');
+
+    is(PUT('/plain/merge-1', { %{ json($r) }, @_,
+                               base_version => version($r) })->{status}, 204,
+       'the other one');
+};
+
+# two pass, then another device comes in between, twice
+
+is($link->(1, a => 2, views => 11), 'passed', 'link 1');
+is($link->(2, b => 2, views => 12), 'passed', 'link 2');
+$other->(c => 2, views => 20);
+
+is($link->(3, a => 3, views => 13), 'merged', 'link 3');
+is_deeply($now->(), { a => 3, b => 2, c => 2, views => 21 },
+          'is an edit of link 1, and one more view');
+
+is($link->(4, b => 3, d => { e => 1 }), 'merged', 'link 4');
+$other->(views => 30);
+is($link->(5, d => undef, views => 14), 'merged', 'link 5');
+is_deeply($now->(), { a => 3, b => 3, c => 2, views => 31 },
+          'is one more than link 3');
+
+is($link->(6, c => 3), 'rejected', 'link 6 does clash');
+
+# another before all of it, and whole documents among patches
+
+set_doc('/plain/merge-2', { a => 1, b => 1, views => 10 });
+$v = version(GET('/plain/merge-2'));
+PUT('/plain/merge-2', { a => 1, b => 2, views => 10, base_version => $v });
+
+like(header(PATCH('/plain/merge-2', { a => 2, views => 11 }, @patch,
+                  chain(1, $v)), 'Conflict'), qr/^merged/, 'a patch');
+like(header(PUT('/plain/merge-2', { a => 3, b => 1, views => 12 },
+                chain(2, $v)), 'Conflict'), qr/^merged/, 'a document');
+like(header(PATCH('/plain/merge-2', { a => 4, views => 13 }, @patch,
+                  chain(3, $v)), 'Conflict'), qr/^merged/, 'a patch');
+is_deeply(json(upstream('/_doc?path=/plain/merge-2')),
+          { a => 4, b => 2, views => 13 }, 'each on what was made before');
+
+
+=== merge: what others base on a link that was a patch
 --- rules
     conflict_field /views sum;
 --- steps
@@ -534,18 +598,34 @@ set_doc('/plain/merge-1', { a => 1, b => 1, views => 10 });
 my $v = version(GET('/plain/merge-1'));
 my @patch = ('Content-Type: application/merge-patch+json');
 
-PUT('/plain/merge-1', { a => 1, b => 2, views => 10, base_version => $v });
+PATCH('/plain/merge-1', { a => 2 }, @patch, chain(1, $v));
+my $two = version(PATCH('/plain/merge-1', { views => 11 }, @patch,
+                        chain(2, $v)));
 
-like(header(PUT('/plain/merge-1', { a => 1, b => 1, views => 11 },
-                chain(1, $v)), 'Conflict'), qr/^merged/, 'link 1');
-my $r = PATCH('/plain/merge-1', { views => 12 }, @patch, chain(2, $v));
-like(header($r, 'Conflict'), qr/^merged/, 'link 2 is a patch of link 1');
-is(json(GET('/plain/merge-1'))->{views}, 12, 'each view was counted once');
+# online again, on the version of its last link, which has met another
 
-$r = PUT('/plain/merge-1', { a => 2, b => 1, views => 13 }, chain(3, $v));
+PUT('/plain/merge-1', { a => 2, b => 2, views => 12, base_version => $two });
+like(header(PATCH('/plain/merge-1', { a => 3, views => 12,
+                                      base_version => $two }, @patch),
+            'Conflict'), qr/^merged/, 'all that it has sent is its base');
+
+my $doc = json(upstream('/_doc?path=/plain/merge-1'));
+is("$doc->{a} $doc->{b} $doc->{views}", '3 2 13', 'nothing counts twice');
+
+
+=== merge: after a DELETE nobody knows what the next link was made of
+--- steps
+set_doc('/plain/merge-1', { a => 1, b => 1 });
+
+my $v = version(GET('/plain/merge-1'));
+
+PUT('/plain/merge-1', { a => 2, b => 1 }, chain(1, $v));
+is(DELETE('/plain/merge-1', chain(2, $v))->{status}, 204, 'link 2');
+PUT('/plain/merge-1', { a => 1, b => 5 });
+
+my $r = PUT('/plain/merge-1', { a => 2, b => 1 }, chain(3, $v));
 is($r->{status}, 409, 'link 3');
 is(json($r)->{base_held}, JSON::PP::false, 'has no base that is known');
-is(json(GET('/plain/merge-1'))->{views}, 12, 'nothing was added');
 
 
 === the upstream's own versions, as integers and as tags

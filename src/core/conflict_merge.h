@@ -49,7 +49,8 @@ typedef struct {
 
 typedef struct {
     conflict_document_t            base;     /* NULL: not held any more */
-    conflict_document_t            server;   /* NULL: it does not exist */
+    conflict_document_t            server;   /* NULL: it does not exist; it is
+                                                whole */
     conflict_document_t            client;
     const conflict_field_t        *fields;
     size_t                         n;
@@ -62,7 +63,6 @@ typedef struct {
 
     size_t                         values;   /* that all may have at most,
                                                 lines of texts too */
-    unsigned                       patch;    /* merge-patch (RFC 7396) */
     unsigned                       stale;    /* 0: only "server" counts */
     unsigned                       reveal;   /* the base is the client's, too:
                                                 clashes may show it */
@@ -90,7 +90,8 @@ typedef struct {
     conflict_out_t                 names;    /* the same: tags title */
     conflict_out_t                 clashes;  /* ,{"field":"/price",...} */
     size_t                         omitted;  /* clashes that are not there */
-    unsigned                       held;     /* the base could be used */
+    unsigned                       held;     /* the base could be used, and
+                                                has all that clashed */
 } conflict_merged_t;
 
 

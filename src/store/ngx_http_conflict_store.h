@@ -127,6 +127,8 @@ struct ngx_http_conflict_op_s {
     unsigned                          reads:1;    /* it writes nothing, so a
                                                      lock is no matter */
     unsigned                          mixed:1;    /* a link that was merged */
+    unsigned                          unlinked:1; /* recall: of pre.base,
+                                                     whatever the link */
 
     /* what was seen of the resource, for observe and commit */
 
@@ -389,7 +391,8 @@ ngx_int_t ngx_http_conflict_op_copy(ngx_str_t *dst, u_char *data, size_t len);
 
 /* The link that its commit notes, and whose rows a recall looks at; or 0. */
 #define ngx_http_conflict_op_chain(op)                                        \
-    (((op)->pre.kinds & CONFLICT_CHAIN) ? (op)->pre.chain : 0)
+    (((op)->pre.kinds & CONFLICT_CHAIN) && !(op)->unlinked                    \
+     ? (op)->pre.chain : 0)
 
 
 /*

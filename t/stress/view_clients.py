@@ -56,6 +56,7 @@ class Viewer:
         self.names += ['/view/m-%d' % n for n in range(10)]
         self.names += ['/own/o-%d' % n for n in range(5)]
         self.known = {}
+        self.queued = None          # where a chain goes on
         self.count = 0
 
     async def request(self, op, method, target, body=None, headers=(),
@@ -67,9 +68,10 @@ class Viewer:
 
     async def run(self):
         while not self.log.over:
-            name = random.choice(self.names)
+            name = self.queued or random.choice(self.names)
+            again, self.queued = not self.queued, None
 
-            if name not in self.known or random.random() < 0.2:
+            if name not in self.known or again and random.random() < 0.2:
                 if not await self.read(name):
                     await asyncio.sleep(0.01)
             else:
@@ -187,7 +189,7 @@ class Viewer:
             kind = 'patch'
             headers = headers + ['Content-Type: application/merge-patch+json']
 
-        if put and merge and (seen.chain or random.random() < 0.5):
+        if put and merge and (seen.chain or random.random() < 0.7):
             kind = 'link' if seen.chain else kind
             who, n = seen.chain or (op, 0)
             n = n + random.choice((1, 1, 3)) if n else 1
@@ -270,6 +272,7 @@ class Viewer:
                 # the next one goes on from its own, whatever was merged
                 seen.shown = doc
                 self.known[name] = seen
+                self.queued = name if random.random() < 0.8 else None
 
         elif (result == DONE and got.get('conflict', '').startswith('passed')
                 and attempt.edits and 'version' in words

@@ -174,6 +174,13 @@ static void
 ngx_http_conflict_keep_sent_part(ngx_http_conflict_ctx_t *ctx,
     ngx_http_conflict_row_t *row)
 {
+    if (row->certain && ctx->op->mixed
+        && ngx_http_conflict_op_chain(ctx->op))
+    {
+        /* the row of the link has what its client knows, and only he does */
+        return;
+    }
+
     if (row->certain && ctx->merge.text.data) {
         row->body = ctx->merge.client;
 

@@ -35,8 +35,7 @@ class Judge:
 
     def all(self, calm):
         kinds = ['view', 'lagging read', 'view put', 'view patch',
-                 'merge put', 'merge link', 'merge patch', 'move', 'copy',
-                 'view in doubt']
+                 'merge put', 'merge patch', 'move', 'copy', 'view in doubt']
         log = self.log
 
         if not calm:

@@ -22,8 +22,6 @@ static ngx_int_t ngx_http_conflict_base_unread(ngx_http_request_t *r,
     ngx_http_conflict_ctx_t *ctx);
 static ngx_int_t ngx_http_conflict_base_unreadable(ngx_http_request_t *r,
     ngx_http_conflict_ctx_t *ctx);
-static ngx_int_t ngx_http_conflict_base_version(ngx_http_conflict_ctx_t *ctx,
-    ngx_str_t *text, ngx_uint_t number, ngx_uint_t cut_short);
 static ngx_uint_t ngx_http_conflict_base_integer(ngx_str_t *text);
 static ngx_int_t ngx_http_conflict_base_error(ngx_http_conflict_ctx_t *ctx,
     ngx_http_conflict_error_e error, const char *reason);
@@ -93,7 +91,18 @@ ngx_http_conflict_base_headers(ngx_http_request_t *r,
         }
     }
 
-    return NGX_OK;
+    switch (ngx_http_conflict_chain(r, ctx)) {
+
+    case NGX_OK:
+        return NGX_OK;
+
+    case NGX_DECLINED:
+        return ngx_http_conflict_base_error(ctx, NGX_HTTP_CONFLICT_BAD_BASE,
+                                            ctx->reason);
+
+    default: /* NGX_ERROR */
+        return NGX_ERROR;
+    }
 }
 
 
@@ -496,7 +505,7 @@ ngx_http_conflict_base_missing(ngx_http_request_t *r,
  * that is no version that could be minted is a base that is never current.
  */
 
-static ngx_int_t
+ngx_int_t
 ngx_http_conflict_base_version(ngx_http_conflict_ctx_t *ctx, ngx_str_t *text,
     ngx_uint_t number, ngx_uint_t cut_short)
 {
@@ -604,7 +613,7 @@ ngx_http_conflict_base_error(ngx_http_conflict_ctx_t *ctx,
 /*
  * A retry has the same bytes, bases, sender and view.  PUT and DELETE may be
  * done once for two senders that want the same; any other method, and what is
- * added to a sum, needs someone to tell the senders apart.
+ * added to a sum, needs someone to tell the senders apart.  A chain does, too.
  */
 
 static ngx_int_t
@@ -613,6 +622,7 @@ ngx_http_conflict_fingerprint(ngx_http_request_t *r,
 {
     size_t                   i;
     ngx_str_t               *key, *value;
+    ngx_uint_t               nameless;
     ngx_table_elt_t         *h[3];
     conflict_hash_t         *hash;
     ngx_http_conflict_op_t  *op;
@@ -628,15 +638,17 @@ ngx_http_conflict_fingerprint(ngx_http_request_t *r,
     key = ngx_http_conflict_header(&r->headers_in.headers,
                                    &ngx_http_conflict_idempotency_key, NULL);
 
+    nameless = (key == NULL && ctx->user.len == 0 && ctx->client.len == 0
+                && !(op->pre.kinds & CONFLICT_CHAIN));
+
     if ((!(r->method & (NGX_HTTP_PUT|NGX_HTTP_DELETE))
          || ctx->conf->sum_rules)
-        && key == NULL && ctx->user.len == 0 && ctx->client.len == 0)
+        && nameless)
     {
         return NGX_OK;
     }
 
-    ctx->nameless = (key == NULL && ctx->user.len == 0
-                     && ctx->client.len == 0);
+    ctx->nameless = nameless;
 
     hash = &ctx->body.hash;
 
@@ -651,6 +663,10 @@ ngx_http_conflict_fingerprint(ngx_http_request_t *r,
 
     if (key) {
         conflict_hash_field(hash, key->data, key->len);
+    }
+
+    if (op->pre.kinds & CONFLICT_CHAIN) {
+        conflict_hash_field(hash, &op->pre.chain, sizeof(uint64_t));
     }
 
     value = ngx_http_conflict_if_tags(r);

@@ -74,7 +74,7 @@ ngx_http_conflict_recalled(ngx_http_conflict_ctx_t *ctx)
         return NGX_OK;
     }
 
-    switch (ngx_http_conflict_part_recalled(ctx)) {
+    switch (op->late ? NGX_OK : ngx_http_conflict_part_recalled(ctx)) {
 
     case NGX_AGAIN:
         ctx->state = NGX_HTTP_CONFLICT_ST_RECALL;
@@ -86,6 +86,9 @@ ngx_http_conflict_recalled(ngx_http_conflict_ctx_t *ctx)
 
     if (op->repeat && op->certain) {
         op->verdict = CONFLICT_REPLAY;
+
+    } else if (op->late) {
+        op->verdict = CONFLICT_REFUSE;
     }
 
     ctx->state = NGX_HTTP_CONFLICT_ST_LATEST;
@@ -189,6 +192,7 @@ ngx_http_conflict_combine_repeat(ngx_http_conflict_ctx_t *ctx, ngx_str_t *row)
                                        CONFLICT_REFLECTS_VALUES)
         && !ngx_http_conflict_combine_lingers(ctx, row))
     {
+        ngx_http_conflict_keep_link(ctx);
         ngx_http_conflict_refuse(ctx, NGX_HTTP_CONFLICT_LATEST,
                                  NGX_HTTP_CONFLICT_REPLAYED,
                                  NGX_HTTP_CONFLICT_NO_ACTION);
@@ -419,6 +423,10 @@ ngx_http_conflict_combine_done(ngx_http_request_t *r,
     if (ctx->op->verdict == CONFLICT_COMBINE) {
         ctx->outcome = NGX_HTTP_CONFLICT_MERGED;
         ctx->action = NGX_HTTP_CONFLICT_ACT_MERGE;
+        ctx->op->mixed = 1;
+#if (CONFLICT_BROKEN == 8)
+        ctx->op->mixed = 0;
+#endif
     }
 
     ctx->state = NGX_HTTP_CONFLICT_ST_PASS;

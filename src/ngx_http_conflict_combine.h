@@ -41,6 +41,13 @@ ngx_int_t ngx_http_conflict_part_keep(ngx_http_conflict_ctx_t *ctx,
  */
 ngx_int_t ngx_http_conflict_part_recalled(ngx_http_conflict_ctx_t *ctx);
 
+/*
+ * The same of a link of a chain that is a part: the document that it has made
+ * of its base, if that was recalled.  NGX_DECLINED: nobody knows.
+ */
+ngx_int_t ngx_http_conflict_part_link(ngx_http_conflict_ctx_t *ctx,
+    ngx_str_t *body);
+
 /* What the history has of this write. */
 void ngx_http_conflict_part_made(ngx_http_conflict_ctx_t *ctx,
     conflict_document_t *doc);
@@ -92,6 +99,12 @@ ngx_int_t ngx_http_conflict_keep_sent(ngx_http_request_t *r,
  */
 void ngx_http_conflict_keep_written(ngx_http_conflict_ctx_t *ctx,
     ngx_uint_t certain);
+
+/*
+ * A link of a chain is done: what its client has made is what the next one is
+ * made of.  Where that is not known, that is what the row says.
+ */
+void ngx_http_conflict_keep_link(ngx_http_conflict_ctx_t *ctx);
 
 /* An answer of the module shows this body, under ctx->current. */
 void ngx_http_conflict_keep_answered(ngx_http_conflict_ctx_t *ctx,

@@ -166,6 +166,7 @@ ngx_http_conflict_found(ngx_http_conflict_ctx_t *ctx)
     }
 
     if (op->verdict == CONFLICT_REPLAY) {
+        ngx_http_conflict_keep_link(ctx);
         ngx_http_conflict_refuse(ctx, NGX_HTTP_CONFLICT_LATEST,
                                  NGX_HTTP_CONFLICT_REPLAYED,
                                  NGX_HTTP_CONFLICT_NO_ACTION);

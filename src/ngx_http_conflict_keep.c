@@ -123,6 +123,48 @@ ngx_http_conflict_keep_written(ngx_http_conflict_ctx_t *ctx,
 }
 
 
+void
+ngx_http_conflict_keep_link(ngx_http_conflict_ctx_t *ctx)
+{
+    ngx_int_t                 rc;
+    ngx_http_conflict_op_t   *op;
+    ngx_http_conflict_row_t   row;
+
+    op = ctx->op;
+
+    if (ctx->conf->policy != CONFLICT_MERGE
+        || ngx_http_conflict_op_chain(op) == 0)
+    {
+        return;
+    }
+
+    ngx_memzero(&row, sizeof(ngx_http_conflict_row_t));
+
+    row.version = op->pre.chain;
+    row.view = op->view;
+    row.link = 1;
+    row.body = ctx->merge.client;
+    rc = NGX_OK;
+
+    if (ctx->merge.able && row.body.data == NULL) {
+        rc = ctx->merge.sent
+             ? ngx_http_conflict_keep_text(ctx, &row.body)
+             : ngx_http_conflict_body_text(ctx->request, ctx->conf->max_body,
+                                           &row.body);
+    }
+
+    if (rc == NGX_OK && ctx->merge.form != CONFLICT_FORM_WHOLE) {
+        rc = ngx_http_conflict_part_link(ctx, &row.body);
+    }
+
+    if (rc != NGX_OK || !ctx->merge.able) {
+        ngx_str_null(&row.body);
+    }
+
+    ngx_http_conflict_keep_row(ctx, &row);
+}
+
+
 /*
  * What the client has sent it knows, and not what a merge has made of it.
  * That would show whether this was done.
@@ -132,6 +174,13 @@ static void
 ngx_http_conflict_keep_sent_part(ngx_http_conflict_ctx_t *ctx,
     ngx_http_conflict_row_t *row)
 {
+    if (row->certain && ctx->op->mixed
+        && ngx_http_conflict_op_chain(ctx->op))
+    {
+        /* the row of the link has what its client knows, and only he does */
+        return;
+    }
+
     if (row->certain && ctx->merge.text.data) {
         row->body = ctx->merge.client;
 

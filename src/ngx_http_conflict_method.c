@@ -93,7 +93,8 @@ ngx_http_conflict_method(ngx_http_request_t *r,
     }
 
     if (r->headers_in.if_match || r->headers_in.if_none_match
-        || r->headers_in.if_unmodified_since || ngx_http_conflict_if_tags(r))
+        || r->headers_in.if_unmodified_since || ngx_http_conflict_if_tags(r)
+        || ngx_http_conflict_chain_field(r, NULL))
     {
         /* it asks for a check, which the upstream cannot make */
         return NGX_HTTP_CONFLICT_KIND_WRITE;

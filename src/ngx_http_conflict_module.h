@@ -494,6 +494,13 @@ ngx_int_t ngx_http_conflict_base_body(ngx_http_request_t *r,
     ngx_http_conflict_ctx_t *ctx);
 
 /*
+ * A version that the client has sent, as a number or as text, of which the
+ * end may have been cut.  NGX_DECLINED: it is none.
+ */
+ngx_int_t ngx_http_conflict_base_version(ngx_http_conflict_ctx_t *ctx,
+    ngx_str_t *text, ngx_uint_t number, ngx_uint_t cut_short);
+
+/*
  * There is none, and the route asks for one: why the write is refused;
  * ctx->reason says what to send.
  */
@@ -534,6 +541,15 @@ ngx_int_t ngx_http_conflict_tags_send(ngx_http_request_t *r,
 /* A version of the upstream's own: warns where nothing can equal it. */
 void ngx_http_conflict_tags_weak(ngx_http_conflict_ctx_t *ctx,
     ngx_str_t *version);
+
+/* chain.c */
+
+/* The Conflict-Chain field and, if wanted, how often it is there; or NULL. */
+ngx_str_t *ngx_http_conflict_chain_field(ngx_http_request_t *r, ngx_uint_t *n);
+
+/* Reads it.  NGX_DECLINED: it is malformed, ctx->reason says how. */
+ngx_int_t ngx_http_conflict_chain(ngx_http_request_t *r,
+    ngx_http_conflict_ctx_t *ctx);
 
 /* body.c */
 

@@ -8,6 +8,7 @@
 
 
 #include "ngx_http_conflict_module.h"
+#include "core/conflict_chain.h"
 
 
 /* a byte with which no JSON begins, and the version that it was made on */
@@ -19,6 +20,7 @@
 #define NGX_HTTP_CONFLICT_PARTS      16
 
 
+static uint64_t ngx_http_conflict_part_base(ngx_http_conflict_ctx_t *ctx);
 static uint64_t ngx_http_conflict_part_read(ngx_str_t *kept,
     conflict_document_t *doc);
 static ngx_int_t ngx_http_conflict_part_copy(ngx_pool_t *pool,
@@ -41,7 +43,7 @@ ngx_http_conflict_part_keep(ngx_http_conflict_ctx_t *ctx, ngx_str_t *body,
         return NGX_ERROR;
     }
 
-    base = (ctx->op->pre.kinds & CONFLICT_BASE) ? ctx->op->pre.base : 0;
+    base = ngx_http_conflict_part_base(ctx);
 
     *p = (u_char) form;
 
@@ -56,6 +58,72 @@ ngx_http_conflict_part_keep(ngx_http_conflict_ctx_t *ctx, ngx_str_t *body,
     body->len += NGX_HTTP_CONFLICT_PART_HEAD;
 
     return NGX_OK;
+}
+
+
+/* the version that it was made on, as its client knows it; 0: none */
+
+static uint64_t
+ngx_http_conflict_part_base(ngx_http_conflict_ctx_t *ctx)
+{
+    conflict_precondition_t  *pre;
+
+    pre = &ctx->op->pre;
+
+    if (pre->kinds & CONFLICT_CHAIN) {
+
+        if (!ctx->op->mixed) {
+            /* what the link before it has made */
+            return ctx->against;
+        }
+
+        return (conflict_chain_number(pre->chain) == 1) ? pre->began : 0;
+    }
+
+    return (pre->kinds & CONFLICT_BASE) ? pre->base : 0;
+}
+
+
+ngx_int_t
+ngx_http_conflict_part_link(ngx_http_conflict_ctx_t *ctx, ngx_str_t *body)
+{
+    int                         rc;
+    conflict_out_t              out;
+    conflict_document_t         part;
+    ngx_http_conflict_merge_t  *merge;
+
+    merge = &ctx->merge;
+
+    if (ctx->op->verdict == CONFLICT_PASS) {
+        return ngx_http_conflict_part_keep(ctx, body, merge->form);
+    }
+
+    if (merge->base.data == NULL || merge->base.form != CONFLICT_FORM_WHOLE) {
+        return NGX_DECLINED;
+    }
+
+    part.data = body->data;
+    part.len = body->len;
+    part.form = merge->form;
+
+    ngx_memzero(&out, sizeof(conflict_out_t));
+
+    rc = conflict_part_apply(&merge->base, &part, &out, ctx->conf->max_values,
+                             ngx_http_conflict_seed());
+
+    part.data = out.data;
+    part.len = out.len;
+
+    if (rc == 0) {
+        rc = ngx_http_conflict_part_copy(ctx->request->pool, &part);
+    }
+
+    conflict_out_free(&out);
+
+    body->data = (u_char *) part.data;
+    body->len = part.len;
+
+    return rc ? NGX_DECLINED : NGX_OK;
 }
 
 
@@ -143,6 +211,7 @@ ngx_http_conflict_part_recalled(ngx_http_conflict_ctx_t *ctx)
     }
 
     op->pre.base = version;
+    op->unlinked = 1;
 
     return NGX_AGAIN;
 }
@@ -194,6 +263,7 @@ ngx_http_conflict_part_compose(ngx_http_conflict_ctx_t *ctx,
     }
 
     ctx->op->pre.base = merge->version;
+    ctx->op->unlinked = 0;
 
     part = merge->parts->elts;
     merge->base = part[0];

@@ -258,7 +258,8 @@ ngx_http_conflict_answer_status(ngx_http_conflict_ctx_t *ctx)
 
         if (ctx->op->header
             || (ctx->conf->base->place == NGX_HTTP_CONFLICT_HEADER
-                && (ctx->op->pre.kinds & CONFLICT_BASE)))
+                && (ctx->op->pre.kinds & (CONFLICT_BASE|CONFLICT_CHAIN))
+                   == CONFLICT_BASE))
         {
             return ctx->conf->header_status;
         }

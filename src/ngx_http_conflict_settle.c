@@ -520,6 +520,7 @@ ngx_http_conflict_settle_op(ngx_http_conflict_ctx_t *ctx,
 
     case NGX_HTTP_CONFLICT_DONE:
         ngx_http_conflict_keep_written(ctx, 1);
+        ngx_http_conflict_keep_link(ctx);
         (void) ops->commit(op);
         ctx->committed = 1;
         ctx->current = op->applied ? op->version : 0;

@@ -216,7 +216,10 @@ ngx_http_conflict_failed(ngx_http_conflict_ctx_t *ctx)
 }
 
 
-/* report mode: the write passes, the log says what would have been */
+/*
+ * Report mode: the write passes, the log says what would have been.  What
+ * would have been refused goes on with no chain.
+ */
 
 static void
 ngx_http_conflict_reported(ngx_http_conflict_ctx_t *ctx)
@@ -231,11 +234,13 @@ ngx_http_conflict_reported(ngx_http_conflict_ctx_t *ctx)
         break;
 
     case CONFLICT_DROP:
+        ctx->op->pre.chain = 0;
         ctx->outcome = NGX_HTTP_CONFLICT_DROPPED;
         ctx->action = ngx_http_conflict_stale_action(ctx->op->policy);
         break;
 
     case CONFLICT_REFUSE:
+        ctx->op->pre.chain = 0;
         ctx->outcome = NGX_HTTP_CONFLICT_REJECTED;
         ctx->action = (ctx->op->existence == CONFLICT_DELETED)
                       ? NGX_HTTP_CONFLICT_ACT_DELETED
@@ -248,6 +253,7 @@ ngx_http_conflict_reported(ngx_http_conflict_ctx_t *ctx)
         break;
 
     case CONFLICT_LOCKED:
+        ctx->op->pre.chain = 0;
         ctx->outcome = NGX_HTTP_CONFLICT_LOCKED;
         ctx->action = NGX_HTTP_CONFLICT_ACT_LOCKED;
         break;
@@ -318,6 +324,8 @@ ngx_http_conflict_refuse(ngx_http_conflict_ctx_t *ctx,
     if (ctx->conf->report) {
 
         /* would be; it is logged with the answer of the upstream */
+
+        ctx->op->pre.chain = 0;
 
         if (ctx->state >= NGX_HTTP_CONFLICT_ST_RECALL
             && ctx->state < NGX_HTTP_CONFLICT_ST_PASS)

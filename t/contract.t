@@ -841,3 +841,194 @@ for my $way ('abandon', 'lease') {
     isnt(op('p', 'peek', %k)->{version}, $v,
          "$way: nobody can tell whether it is still this version");
 }
+
+
+=== a link of a chain holds on the links before it
+--- steps
+my $v = op('p', 'peek', key => 'k')->{version};
+my @chain = (chain => 77, began => $v);
+
+# all on one base: each is current, whatever that is by now
+
+for my $n (1, 2, 5) {
+    my $r = op('a', 'begin', key => 'k', base => $v, @chain, n => $n);
+
+    is($r->{verdict}, 'pass', "link $n");
+    op('a', 'commit', @chain, n => $n);
+}
+
+my $now = op('p', 'peek', key => 'k')->{version};
+
+for my $n (1, 4, 5) {
+    my $r = op('b', 'begin', key => 'k', base => $v, @chain, n => $n);
+
+    is($r->{verdict}, 'refuse', "link $n comes late");
+    is($r->{header}, 0, 'by no header of HTTP');
+
+    is(op('b', 'begin', key => 'k', base => $v, @chain, n => $n, policy => 4)
+       ->{verdict}, 'refuse', 'nor is it merged');
+}
+
+is(op('b', 'begin', key => 'k', base => $v, chain => 78, began => $v, n => 6)
+   ->{verdict}, 'refuse', 'of another chain');
+is(op('b', 'begin', key => 'k', base => $v)->{verdict}, 'refuse',
+   'of no chain');
+
+# what was not done is no link
+
+is(op('a', 'begin', key => 'k', base => $v, @chain, n => 6)->{verdict},
+   'pass', 'link 6');
+is(op('b', 'begin', key => 'k', base => $v, @chain, n => 7)->{verdict},
+   'wait', 'link 7 beside it');
+op('a', 'cancel');
+is(op('p', 'peek', key => 'k')->{version}, $now, 'which was not done');
+is(op('a', 'begin', key => 'k', base => $v, @chain, n => 6)->{verdict},
+   'pass', 'link 6, again');
+op('a', 'commit', @chain, n => 6);
+
+# with another base beside it both must hold
+
+$now = op('p', 'peek', key => 'k')->{version};
+is(op('a', 'begin', key => 'k', base => $now, @chain, n => 7)->{verdict},
+   'pass', 'on the version of the link before');
+op('a', 'cancel');
+is(op('a', 'begin', key => 'k', base => $now - 1, @chain, n => 7)->{verdict},
+   'refuse', 'on another one');
+
+# any other write ends it
+
+is(op('c', 'begin', key => 'k', base => $now)->{verdict}, 'pass', 'a write');
+op('c', 'commit');
+is(op('a', 'begin', key => 'k', base => $v, @chain, n => 7)->{verdict},
+   'refuse', 'link 7');
+
+
+=== a chain that makes its resource
+--- steps
+my @chain = (chain => 77, kinds => 64);
+
+is(op('a', 'begin', key => 'k', @chain)->{verdict}, 'fetch', 'a GET must tell');
+op('a', 'observe', latest => 1, existence => 2);
+is(op('a', 'begin', @chain, fresh => 1)->{verdict}, 'pass', 'there is nothing');
+op('a', 'commit', @chain);
+
+is(op('a', 'begin', key => 'k', @chain, n => 2)->{verdict}, 'pass', 'link 2');
+op('a', 'commit', @chain, n => 2);
+is(op('a', 'begin', key => 'k', kinds => 64, chain => 78)->{verdict}, 'refuse',
+   'nobody else makes it');
+
+
+=== what ends a chain: whatever may have changed the resource
+--- steps
+my $v = op('p', 'peek', key => 'k')->{version};
+my @chain = (chain => 77, began => $v);
+
+my $link = sub {
+    op('l', 'begin', key => 'k', base => $v, @chain, n => $_[0],
+       policy => $_[1] || 3, quarantine => 0);
+};
+
+my $done = sub { op('l', 'commit', @chain, n => $_[0]) };
+
+$link->(1);
+$done->(1);
+op('p', 'peek', key => 'k');
+op('p', 'observe', body => 7);
+
+# unknown for a while, and as it was
+
+$link->(2);
+op('l', 'abandon', quarantine => 0);
+is($link->(2)->{verdict}, 'fetch', 'a GET must tell');
+op('l', 'observe', body => 7, latest => 1);
+is($link->(2)->{verdict}, 'pass', 'nothing was changed: the chain goes on');
+$done->(2);
+op('p', 'peek', key => 'k');
+op('p', 'observe', body => 8);
+
+# unknown for a while, and not as it was
+
+$link->(3);
+op('l', 'abandon', quarantine => 0);
+$link->(3);
+op('l', 'observe', body => 9, latest => 1);
+is($link->(3)->{verdict}, 'refuse', 'something was changed, who knows by whom');
+
+# over another write, which may land after it
+
+is(op('m', 'begin', key => 'k')->{verdict}, 'pass', 'another write');
+is(op('l', 'begin', key => 'k', base => $v, @chain, n => 4, policy => 1,
+      force => 1)->{verdict}, 'overwrite', 'link 4 does not wait for its end');
+$done->(4);
+op('m', 'commit');
+is($link->(5)->{verdict}, 'fetch', 'a GET must tell');
+op('l', 'observe', body => 10, latest => 1);
+is($link->(5)->{verdict}, 'refuse', 'it does not tell who came last');
+
+
+=== a link that was merged has others' changes in it
+--- steps
+my $v = op('p', 'peek', key => 'k')->{version};
+my @chain = (chain => 77, began => $v);
+
+op('a', 'begin', key => 'k', base => $v);
+op('a', 'commit');
+
+is(op('l', 'begin', key => 'k', base => $v, @chain, policy => 4)->{verdict},
+   'combine', 'link 1 is to be merged');
+op('l', 'commit', @chain, mixed => 1);
+
+is(op('l', 'begin', key => 'k', base => $v, @chain, n => 2, policy => 4)
+   ->{verdict}, 'combine', 'so is link 2');
+op('l', 'cancel');
+is(op('l', 'begin', key => 'k', base => $v, @chain, n => 2)->{verdict},
+   'refuse', 'by "version" it is stale');
+is(op('l', 'begin', key => 'k', base => $v, @chain, n => 1, policy => 4)
+   ->{verdict}, 'refuse', 'link 1 comes late');
+
+
+=== the history of a chain: what its last link has made
+--- steps
+my @key = (key => 'k', rows => 8);
+my @chain = (chain => 77, base => 5, began => 5);
+
+my $kept = sub {
+    op('w', 'keep', @key, @chain, link => 1, n => $_[0], text => $_[1]);
+};
+
+# 5 is a version of the upstream's, say
+
+op('w', 'keep', @key, row => 5, text => 'base', shown => 1);
+
+my $r = op('a', 'recall', @key, @chain, n => 1);
+is("$r->{held} $r->{late} $r->{base_body}", '1 0 base', 'link 1 has the base');
+$r = op('a', 'recall', @key, @chain, n => 2);
+is("$r->{held} $r->{late} $r->{base_body}", '0 0 ', 'link 2 has none');
+
+$kept->(1, 'one');
+$r = op('a', 'recall', @key, @chain, n => 2);
+is("$r->{held} $r->{late} $r->{base_body}", '1 0 one', 'now it has');
+is(op('a', 'recall', @key, @chain, n => 1)->{late}, 1, 'link 1 is late');
+is(op('a', 'recall', @key, chain => 78, base => 5, n => 2)->{held}, 0,
+   'another chain');
+
+$kept->(3, 'three');
+$r = op('a', 'recall', @key, @chain, n => 4);
+is("$r->{held} $r->{late} $r->{base_body}", '1 0 three', 'it gives way');
+is(op('a', 'recall', @key, @chain, n => 3)->{late}, 1, 'link 3 is late');
+is(op('a', 'recall', @key, @chain, n => 2)->{late}, 1, 'and so is link 2');
+
+$kept->(2, 'two');
+is(op('a', 'recall', @key, @chain, n => 4)->{base_body}, 'three',
+   'not to an older one');
+
+is(op('a', 'recall', @key, @chain, n => 4, view => 2)->{held}, 0,
+   'not to another view');
+
+$kept->(4, '');
+$r = op('a', 'recall', @key, @chain, n => 5);
+is("$r->{held} $r->{late}", '0 0', 'one that is not known is none');
+
+$r = op('a', 'recall', @key, base => 5);
+is("$r->{held} $r->{late} $r->{base_body}", '1 0 base',
+   'the version has its own');

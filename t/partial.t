@@ -14,11 +14,15 @@ add_block_preprocessor(sub {
 
     return if $block->config;
 
+    my $rules = $block->rules || '';
+
     $block->set_value('config', "conflict_user \$http_x_user;\n"
                       . "location / {\n"
                       . "conflict merge;\nconflict_lease 1s;\n"
                       . "conflict_quarantine 300ms;\n"
-                      . ($block->rules || '')
+                      . ($rules =~ /strip_base/ ? ''
+                                                : "conflict_strip_base off;\n")
+                      . $rules
                       . "proxy_pass http://api;\n}\n"
                       . ($block->more || ''));
 });

@@ -48,7 +48,7 @@ sub compare {
 
         if ($verb eq 'begin' || $verb eq 'peek') {
             %args = (key => pick("x$seed", "y$seed"), minted => $minted,
-                     policy => pick(1, 2, 3), quarantine => pick(0, 90000),
+                     policy => pick(1, 2, 3, 4), quarantine => pick(0, 90000),
                      lease => 90000, fp => pick(0, 0, 7, 8),
                      fresh => pick(0, 0, 1), force => pick(0, 0, 1),
                      report => pick(0, 0, 0, 1));
@@ -66,10 +66,18 @@ sub compare {
             $args{kinds} = 4 if $how eq 'any';
             $args{kinds} = 32 if $how eq 'none_any';
 
+            # a link of one of two chains
+
+            if (rand() < 0.4) {
+                $args{began} = pick(0, $label, int rand @{ $seen->[0] });
+                ($args{chain}, $args{n}) = (pick(11, 12), pick(1 .. 9));
+            }
+
         } elsif ($verb eq 'observe' || $verb eq 'commit') {
             $args{existence} = pick(1, 1, 2);
             $args{body} = pick(0, 5, 6);
             $args{latest} = pick(0, 1);
+            $args{mixed} = pick(0, 0, 1);
             $args{version} = $minted || $args{existence} == 2 ? 0
                              : pick(1001 .. 1004);
 
@@ -85,6 +93,8 @@ sub compare {
             for ('base', 'match') {
                 $own{$_} = $seen->[$i][$own{$_}] if defined $own{$_};
             }
+
+            $own{began} = $seen->[$i][$own{began}] if $own{began};
 
             my $query = join '&', "name=$i$name", "do=$verb",
                         map { "$_=$own{$_}" } sort keys %own;
@@ -147,9 +157,9 @@ __DATA__
 
 === minted versions
 --- steps
-is(compare($_, 60, 1), '', "seed $_") for 1 .. 20;
+is(compare($_, 60, 1), '', "seed $_") for 1 .. 30;
 
 
 === the upstream's versions
 --- steps
-is(compare($_, 60, 0), '', "seed $_") for 101 .. 120;
+is(compare($_, 60, 0), '', "seed $_") for 101 .. 130;

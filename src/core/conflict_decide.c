@@ -7,18 +7,24 @@
 
 
 #include "conflict_decide.h"
+#include "conflict_chain.h"
 #include "conflict_time.h"
 #include "conflict_version.h"
 
 
 static conflict_check_e conflict_check_match(const conflict_precondition_t *pre,
-    const conflict_current_t *current);
+    const conflict_current_t *current, unsigned chained);
 static conflict_check_e conflict_check_unmodified(
     const conflict_precondition_t *pre, const conflict_current_t *current);
 static conflict_check_e conflict_check_none_match(
     const conflict_precondition_t *pre, const conflict_current_t *current,
     unsigned fresh);
-static conflict_check_e conflict_check_base(const conflict_precondition_t *pre,
+static conflict_check_e conflict_check_absent(
+    const conflict_current_t *current, unsigned fresh);
+static conflict_check_e conflict_check_chain(
+    const conflict_precondition_t *pre, const conflict_current_t *current,
+    unsigned fresh);
+static conflict_check_e conflict_check_base(uint64_t base,
     const conflict_current_t *current, unsigned fresh);
 
 
@@ -95,23 +101,27 @@ conflict_check_e
 conflict_check(const conflict_precondition_t *pre,
     const conflict_current_t *current, unsigned fresh)
 {
-    conflict_check_e  check, result;
+    conflict_check_e  check, chain, result;
 
     if (pre->kinds == 0) {
         return CONFLICT_NO_BASE;
     }
 
     result = CONFLICT_HOLDS;
+    chain = (pre->kinds & CONFLICT_CHAIN)
+            ? conflict_check_chain(pre, current, fresh) : CONFLICT_NO_BASE;
 
     if (pre->kinds & (CONFLICT_IF_MATCH|CONFLICT_IF_MATCH_ANY)) {
-        result = conflict_check_match(pre, current);
+        result = conflict_check_match(pre, current, chain == CONFLICT_HOLDS);
 
     } else if (pre->kinds & CONFLICT_IF_UNMODIFIED) {
         result = conflict_check_unmodified(pre, current);
     }
 
     if (result != CONFLICT_STALE
-        && pre->kinds & (CONFLICT_IF_NONE_MATCH|CONFLICT_IF_NONE_ANY))
+        && pre->kinds & (CONFLICT_IF_NONE_MATCH|CONFLICT_IF_NONE_ANY)
+        && !(pre->kinds & CONFLICT_IF_NONE_ANY && chain == CONFLICT_HOLDS
+             && pre->began == 0))
     {
         check = conflict_check_none_match(pre, current, fresh);
 
@@ -120,12 +130,20 @@ conflict_check(const conflict_precondition_t *pre,
         }
     }
 
-    if (result == CONFLICT_STALE) {
+    if (result == CONFLICT_STALE || chain == CONFLICT_FAILED) {
         return CONFLICT_FAILED;
     }
 
-    if (pre->kinds & CONFLICT_BASE) {
-        check = conflict_check_base(pre, current, fresh);
+    if (chain != CONFLICT_NO_BASE && chain != CONFLICT_HOLDS) {
+        result = chain;
+    }
+
+    /* the base of its chain, said once more, is judged by that */
+
+    if ((pre->kinds & CONFLICT_BASE)
+        && !(chain != CONFLICT_NO_BASE && pre->base == pre->began))
+    {
+        check = conflict_check_base(pre->base, current, fresh);
 
         if (check != CONFLICT_HOLDS) {
             result = check;
@@ -138,7 +156,7 @@ conflict_check(const conflict_precondition_t *pre,
 
 static conflict_check_e
 conflict_check_match(const conflict_precondition_t *pre,
-    const conflict_current_t *current)
+    const conflict_current_t *current, unsigned chained)
 {
     size_t  i;
 
@@ -155,7 +173,8 @@ conflict_check_match(const conflict_precondition_t *pre,
     for (i = 0; i < pre->matches; i++) {
 
         if (pre->match[i] == current->version
-            || (current->pending && pre->match[i] == current->pending))
+            || (current->pending && pre->match[i] == current->pending)
+            || (chained && pre->match[i] == pre->began))
         {
             return CONFLICT_HOLDS;
         }
@@ -197,23 +216,12 @@ conflict_check_none_match(const conflict_precondition_t *pre,
 {
     size_t  i;
 
-    if (current->existence == CONFLICT_DELETED) {
-
-        /* a 404 may have been said to somebody who may not see it */
-
-        return ((pre->kinds & CONFLICT_IF_NONE_ANY) && !fresh
-                && !current->pending)
-               ? CONFLICT_UNSURE : CONFLICT_HOLDS;
+    if (pre->kinds & CONFLICT_IF_NONE_ANY) {
+        return conflict_check_absent(current, fresh);
     }
 
-    if (pre->kinds & CONFLICT_IF_NONE_ANY) {
-
-        if (current->existence == CONFLICT_MAY_EXIST) {
-            return CONFLICT_UNSURE;
-        }
-
-        /* a write in flight may delete it */
-        return current->pending ? CONFLICT_HOLDS : CONFLICT_STALE;
+    if (current->existence == CONFLICT_DELETED) {
+        return CONFLICT_HOLDS;
     }
 
     for (i = 0; i < pre->nones; i++) {
@@ -228,19 +236,66 @@ conflict_check_none_match(const conflict_precondition_t *pre,
 
 
 static conflict_check_e
-conflict_check_base(const conflict_precondition_t *pre,
+conflict_check_absent(const conflict_current_t *current, unsigned fresh)
+{
+    switch (current->existence) {
+
+    case CONFLICT_DELETED:
+        /* a 404 may have been said to somebody who may not see it */
+        return (fresh || current->pending) ? CONFLICT_HOLDS : CONFLICT_UNSURE;
+
+    case CONFLICT_MAY_EXIST:
+        return CONFLICT_UNSURE;
+
+    default: /* CONFLICT_EXISTS */
+        /* a write in flight may delete it */
+        return current->pending ? CONFLICT_HOLDS : CONFLICT_STALE;
+    }
+}
+
+
+static conflict_check_e
+conflict_check_chain(const conflict_precondition_t *pre,
     const conflict_current_t *current, unsigned fresh)
 {
-    if (pre->base == current->version
-        || (current->pending && pre->base == current->pending))
+    if (conflict_chain_same(pre->chain, current->chain)) {
+
+        if (conflict_chain_number(pre->chain)
+            <= conflict_chain_number(current->chain))
+        {
+            return CONFLICT_FAILED;
+        }
+
+        return current->mixed ? CONFLICT_STALE : CONFLICT_HOLDS;
+    }
+
+    if (pre->began) {
+        return conflict_check_base(pre->began, current, fresh);
+    }
+
+    if (conflict_chain_number(pre->chain) > 1) {
+        /* it was made, so if it is not there somebody has deleted it */
+        return current->pending ? CONFLICT_HOLDS : CONFLICT_STALE;
+    }
+
+    return conflict_check_absent(current, fresh);
+}
+
+
+static conflict_check_e
+conflict_check_base(uint64_t base, const conflict_current_t *current,
+    unsigned fresh)
+{
+    if (base == current->version
+        || (current->pending && base == current->pending))
     {
         return CONFLICT_HOLDS;
     }
 
     /* a base from the future: this store has forgotten something */
 
-    if (!fresh && pre->base > current->version
-        && pre->base < CONFLICT_VERSION_OPAQUE
+    if (!fresh && base > current->version
+        && base < CONFLICT_VERSION_OPAQUE
         && current->version < CONFLICT_VERSION_OPAQUE)
     {
         return CONFLICT_UNSURE;

@@ -66,11 +66,20 @@ typedef enum {
 #define CONFLICT_IF_UNMODIFIED   0x08
 #define CONFLICT_IF_NONE_MATCH   0x10
 #define CONFLICT_IF_NONE_ANY     0x20     /* "*" */
+#define CONFLICT_CHAIN           0x40
+
+/* those that are headers of RFC 9110 */
+#define CONFLICT_HEADERS                                                      \
+    (CONFLICT_IF_MATCH|CONFLICT_IF_MATCH_ANY|CONFLICT_IF_UNMODIFIED           \
+     |CONFLICT_IF_NONE_MATCH|CONFLICT_IF_NONE_ANY)
 
 
 typedef struct {
     unsigned                 kinds;
     uint64_t                 base;
+    uint64_t                 chain;            /* word of the link */
+    uint64_t                 began;            /* base of its chain; 0: it
+                                                  makes the resource */
     const uint64_t          *match;
     size_t                   matches;
     const uint64_t          *none;
@@ -93,6 +102,9 @@ typedef struct {
     unsigned                 owned;      /* the upstream will say which */
     int64_t                  mtime;      /* CONFLICT_TIME_NONE: unknown */
     unsigned                 twice;
+    uint64_t                 chain;      /* the link that made it, or 0 */
+    unsigned                 mixed;      /* which was merged: what others have
+                                            written is in there, too */
     conflict_existence_e     existence;
 } conflict_current_t;
 
@@ -102,6 +114,10 @@ typedef struct {
  * base of the body; all must hold.  A header that fails forbids the method
  * (13.1.1), a base of the body does not.  "fresh" says that the current
  * version was just fetched.
+ *
+ * A link of a chain holds where its chain's base does, or where all that was
+ * written since are links of it that came before this one.  One that comes
+ * after a later link has failed: it is not to be merged either.
  */
 conflict_check_e conflict_check(const conflict_precondition_t *pre,
     const conflict_current_t *current, unsigned fresh);

@@ -35,6 +35,7 @@ struct ngx_http_conflict_body_row_s {
     size_t                         len;
     unsigned                       certain:1;
     unsigned                       shown:1;
+    unsigned                       link:1;    /* "version" is its word */
 };
 
 

@@ -147,6 +147,17 @@ ngx_http_conflict_redis_version(ngx_http_conflict_redis_args_t *args,
 
 
 void
+ngx_http_conflict_redis_link(ngx_http_conflict_redis_args_t *args,
+    const char *before, uint64_t word, const char *after)
+{
+    args->arg[args->n].data = args->last;
+    args->last = ngx_sprintf(args->last, "%s%016xL%s", before, word, after);
+    args->arg[args->n].len = args->last - args->arg[args->n].data;
+    args->n++;
+}
+
+
+void
 ngx_http_conflict_redis_date(ngx_http_conflict_redis_args_t *args,
     int64_t time)
 {

@@ -55,6 +55,10 @@ void ngx_http_conflict_redis_hash(ngx_http_conflict_redis_args_t *args,
     uint64_t hash);
 void ngx_http_conflict_redis_version(ngx_http_conflict_redis_args_t *args,
     uint64_t version);
+
+/* The word of a link, with marks before and behind it. */
+void ngx_http_conflict_redis_link(ngx_http_conflict_redis_args_t *args,
+    const char *before, uint64_t word, const char *after);
 void ngx_http_conflict_redis_date(ngx_http_conflict_redis_args_t *args,
     int64_t time);
 

@@ -32,7 +32,14 @@ ngx_http_conflict_redis_keep(ngx_http_conflict_op_t *op,
     ngx_http_conflict_redis_head(op->store, &args, arg, buf,
                                  ngx_http_conflict_redis_token());
     ngx_http_conflict_redis_text(&args, "keep");
-    ngx_http_conflict_redis_version(&args, row->version);
+
+    if (row->link) {
+        ngx_http_conflict_redis_link(&args, "c", row->version, "");
+
+    } else {
+        ngx_http_conflict_redis_version(&args, row->version);
+    }
+
     ngx_http_conflict_redis_hash(&args, row->fingerprint);
     ngx_http_conflict_redis_number(&args, row->certain);
     ngx_http_conflict_redis_number(&args, row->shown);
@@ -53,13 +60,14 @@ ngx_http_conflict_redis_keep(ngx_http_conflict_op_t *op,
 
     /*
      * A body that does not come there is one that is not held; but what a
-     * write has added must not be added again.
+     * write has added must not be added again, nor the base of a link be that
+     * of one before it.
      */
 
     flags = 0;
     life = conf->timeout;
 
-    if (row->fingerprint) {
+    if (row->fingerprint || row->link) {
         flags = NGX_HTTP_CONFLICT_REDIS_PATIENT;
         life = ngx_max(life, op->lease + op->quarantine);
     }
@@ -95,6 +103,11 @@ ngx_http_conflict_redis_recall(ngx_http_conflict_op_t *op)
     ngx_http_conflict_redis_version(&args, op->pre.base);
     ngx_http_conflict_redis_hash(&args, op->fingerprint);
     ngx_http_conflict_redis_hash(&args, op->view);
+
+    if (ngx_http_conflict_op_chain(op)) {
+        ngx_http_conflict_redis_link(&args, "c", op->pre.chain, "");
+    }
+
     args.third = ":h";
 
     return ngx_http_conflict_redis_query(op, NGX_HTTP_CONFLICT_REDIS_HISTORY,
@@ -117,13 +130,15 @@ ngx_http_conflict_redis_read_bodies(ngx_http_conflict_op_t *op,
     /* the incarnation is of no interest here */
 
     if (ngx_http_conflict_redis_number_of(&p, last, 7, &born) != NGX_OK
-        || ngx_http_conflict_redis_number_of(&p, last, 1, &held) != NGX_OK
+        || ngx_http_conflict_redis_number_of(&p, last, 2, &held) != NGX_OK
         || ngx_http_conflict_redis_number_of(&p, last, 1, &repeat) != NGX_OK
         || ngx_http_conflict_redis_number_of(&p, last, 1, &certain) != NGX_OK
         || ngx_http_conflict_redis_lengths(&p, last, len) != NGX_OK)
     {
         return NGX_ERROR;
     }
+
+    op->late = (held == 2);
 
     if (held
         && ngx_http_conflict_op_copy(&op->base_body, p, len[0]) == NGX_OK)

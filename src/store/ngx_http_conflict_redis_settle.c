@@ -159,6 +159,11 @@ ngx_http_conflict_redis_settle(ngx_http_conflict_op_t *op, const char *verb,
     ngx_http_conflict_redis_number(&args, op->twice);
     ngx_http_conflict_redis_hash(&args, op->part ? 0 : op->view);
 
+    if (verb[0] == 'c' && verb[1] == 'o' && ngx_http_conflict_op_chain(op)) {
+        ngx_http_conflict_redis_link(&args, "", op->pre.chain,
+                                     op->mixed ? "+" : "");
+    }
+
     op->calls += (data == op);
 
     if (ngx_http_conflict_redis_submit(op, NGX_HTTP_CONFLICT_REDIS_SETTLE,

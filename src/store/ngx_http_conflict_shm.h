@@ -17,12 +17,12 @@
 #include "../core/conflict_version.h"
 
 
-#define NGX_HTTP_CONFLICT_SHM_LAYOUT  4
+#define NGX_HTTP_CONFLICT_SHM_LAYOUT  5
 #define NGX_HTTP_CONFLICT_SHM_SLOT    128    /* bytes, of an entry */
 
 
 /*
- * An entry; 120 bytes on 64-bit hosts, for which the slab takes 128.
+ * An entry; 128 bytes on 64-bit hosts, which is what the slab takes for it.
  */
 
 typedef struct ngx_http_conflict_entry_s  ngx_http_conflict_entry_t;
@@ -41,6 +41,7 @@ struct ngx_http_conflict_entry_s {
     uint64_t                 pending;     /* of the one in flight */
     uint64_t                 body;        /* hash of what was shown; 0 */
     uint64_t                 view;        /* that it was shown in */
+    uint64_t                 chain;       /* the link that made "version" */
     uint32_t                 quarantine;  /* once the lease has run out */
     unsigned                 state:2;     /* never CONFLICT_UNKNOWN */
     unsigned                 existence:2;
@@ -51,8 +52,12 @@ struct ngx_http_conflict_entry_s {
     unsigned                 certain:1;   /* "last" was seen to succeed */
     unsigned                 proves:1;    /* all writes since were of "view" */
     unsigned                 suspect:1;   /* unknown since a read */
+    unsigned                 mixed:1;     /* "chain" was merged */
     unsigned                 era:16;      /* that of the zone, when found */
 };
+
+typedef char  ngx_http_conflict_entry_fits
+    [sizeof(ngx_http_conflict_entry_t) <= NGX_HTTP_CONFLICT_SHM_SLOT ? 1 : -1];
 
 
 /*

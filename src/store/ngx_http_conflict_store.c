@@ -93,6 +93,7 @@ ngx_http_conflict_op_forget(ngx_http_conflict_op_t *op)
     ngx_str_null(&op->made_body);
 
     op->held = 0;
+    op->late = 0;
     op->repeat = 0;
     op->certain = 0;
 }

@@ -126,6 +126,9 @@ struct ngx_http_conflict_op_s {
     unsigned                          report:1;   /* lease it in any case */
     unsigned                          reads:1;    /* it writes nothing, so a
                                                      lock is no matter */
+    unsigned                          mixed:1;    /* a link that was merged */
+    unsigned                          unlinked:1; /* recall: of pre.base,
+                                                     whatever the link */
 
     /* what was seen of the resource, for observe and commit */
 
@@ -168,6 +171,8 @@ struct ngx_http_conflict_op_s {
                                                      as this view shows it;
                                                      recall: it has the base,
                                                      as this view showed it */
+    unsigned                          late:1;     /* it has a later link of
+                                                     this chain */
     unsigned                          repeat:1;   /* it has this write */
     unsigned                          certain:1;  /* which was seen to pass */
     ngx_str_t                         base_body;  /* on the heap, as is */
@@ -205,10 +210,10 @@ struct ngx_http_conflict_op_s {
 };
 
 
-/* a body under a version */
+/* a body under a version, or what a link of a chain has made */
 
 typedef struct {
-    uint64_t                          version;
+    uint64_t                          version;    /* or word of the link */
     uint64_t                          fingerprint;    /* of its write; or 0 */
     uint64_t                          view;       /* that shows it; 0: none */
     ngx_str_t                         body;
@@ -216,6 +221,9 @@ typedef struct {
     unsigned                          shown:1;    /* 0: as it was sent on */
     unsigned                          read:1;     /* by a read: to be kept only
                                                      if nothing has changed */
+    unsigned                          link:1;     /* gives way to later ones of
+                                                     its chain; empty: it is
+                                                     not known */
 } ngx_http_conflict_row_t;
 
 
@@ -274,7 +282,8 @@ typedef struct {
 
     /*
      * Finds the body of op->pre.base as op->view was shown it, and what the
-     * write with op->fingerprint has made.
+     * write with op->fingerprint has made.  The base of a link but the first
+     * is what the link before it has made.
      */
     ngx_http_conflict_op_pt           recall;
 
@@ -381,6 +390,11 @@ ngx_int_t ngx_http_conflict_op_copy(ngx_str_t *dst, u_char *data, size_t len);
  * Room for versions that op->pre points to, "bases" of them.
  */
 #define ngx_http_conflict_op_bases(op)  ((uint64_t *) ((op) + 1))
+
+/* The link that its commit notes, and whose rows a recall looks at; or 0. */
+#define ngx_http_conflict_op_chain(op)                                        \
+    (((op)->pre.kinds & CONFLICT_CHAIN) && !(op)->unlinked                    \
+     ? (op)->pre.chain : 0)
 
 
 /*

@@ -8,11 +8,17 @@
 
 
 #include "ngx_http_conflict_history.h"
+#include "../core/conflict_chain.h"
 
 
 static ngx_uint_t ngx_http_conflict_history_known(ngx_http_conflict_op_t *op,
     ngx_http_conflict_history_t *history, ngx_http_conflict_album_t *album,
     ngx_http_conflict_row_t *row);
+static ngx_uint_t ngx_http_conflict_history_linked(ngx_http_conflict_op_t *op,
+    ngx_http_conflict_history_t *history, ngx_http_conflict_album_t *album,
+    uint64_t word);
+static ngx_uint_t ngx_http_conflict_history_based(ngx_http_conflict_op_t *op,
+    ngx_http_conflict_body_row_t *r);
 static ngx_uint_t ngx_http_conflict_history_shows(
     ngx_http_conflict_body_row_t *r, uint64_t view);
 static void ngx_http_conflict_history_show(ngx_http_conflict_body_row_t *r,
@@ -39,7 +45,10 @@ ngx_http_conflict_shm_keep(ngx_http_conflict_op_t *op,
     album = ngx_http_conflict_history_find(op, history, hash);
 
     if (album
-        && ngx_http_conflict_history_known(op, history, album, &fresh))
+        && (row->link
+            ? ngx_http_conflict_history_linked(op, history, album,
+                                               row->version)
+            : ngx_http_conflict_history_known(op, history, album, &fresh)))
     {
         ngx_http_conflict_history_unlock(op, history);
         return NGX_OK;
@@ -67,6 +76,7 @@ ngx_http_conflict_shm_keep(ngx_http_conflict_op_t *op,
     r->fingerprint = fresh.fingerprint;
     r->certain = fresh.certain;
     r->shown = row->shown;
+    r->link = row->link;
     r->views[0] = row->view;
     r->n_views = 1;
     r->at = ngx_time();
@@ -114,7 +124,7 @@ ngx_http_conflict_history_known(ngx_http_conflict_op_t *op,
     for (r = album->rows; r; r = next) {
         next = r->next;
 
-        if (r->version != row->version) {
+        if (r->version != row->version || r->link) {
             continue;
         }
 
@@ -164,9 +174,41 @@ ngx_http_conflict_history_known(ngx_http_conflict_op_t *op,
 }
 
 
+/*
+ * One row for each chain, of its last link: those of before give way.  1: a
+ * later one is there.
+ */
+
+static ngx_uint_t
+ngx_http_conflict_history_linked(ngx_http_conflict_op_t *op,
+    ngx_http_conflict_history_t *history, ngx_http_conflict_album_t *album,
+    uint64_t word)
+{
+    ngx_http_conflict_body_row_t  *r, *next;
+
+    for (r = album->rows; r; r = next) {
+        next = r->next;
+
+        if (!r->link || !conflict_chain_same(r->version, word)) {
+            continue;
+        }
+
+        if (r->version >= word) {
+            return 1;
+        }
+
+        /* the album may go with its last row */
+        ngx_http_conflict_history_remove(op, history, r);
+    }
+
+    return 0;
+}
+
+
 ngx_int_t
 ngx_http_conflict_shm_recall(ngx_http_conflict_op_t *op)
 {
+    uint64_t                       word;
     uint64_t                       hash[2];
     ngx_http_conflict_album_t     *album;
     ngx_http_conflict_history_t   *history;
@@ -180,10 +222,17 @@ ngx_http_conflict_shm_recall(ngx_http_conflict_op_t *op)
     }
 
     album = ngx_http_conflict_history_find(op, history, hash);
+    word = ngx_http_conflict_op_chain(op);
 
     for (r = album ? album->rows : NULL; r; r = r->next) {
 
-        if (r->version == op->pre.base && !op->held
+        if (word && r->link && conflict_chain_same(r->version, word)
+            && r->version >= word)
+        {
+            op->late = 1;
+        }
+
+        if (ngx_http_conflict_history_based(op, r) && !op->held
             && op->view && ngx_http_conflict_history_shows(r, op->view)
             && ngx_http_conflict_op_copy(&op->base_body,
                                          ngx_http_conflict_row_body(r), r->len)
@@ -209,6 +258,24 @@ ngx_http_conflict_shm_recall(ngx_http_conflict_op_t *op)
 }
 
 
+/* is it what the write was made of, or the link before it has made? */
+
+static ngx_uint_t
+ngx_http_conflict_history_based(ngx_http_conflict_op_t *op,
+    ngx_http_conflict_body_row_t *r)
+{
+    uint64_t  word;
+
+    word = ngx_http_conflict_op_chain(op);
+
+    if (conflict_chain_number(word) > 1) {
+        return r->link && conflict_chain_same(r->version, word) && r->len;
+    }
+
+    return !r->link && r->version == op->pre.base;
+}
+
+
 ngx_uint_t
 ngx_http_conflict_shm_holds(ngx_http_conflict_op_t *op)
 {
@@ -227,7 +294,7 @@ ngx_http_conflict_shm_holds(ngx_http_conflict_op_t *op)
     album = ngx_http_conflict_history_find(op, history, hash);
 
     for (r = album ? album->rows : NULL; r && !held; r = r->next) {
-        held = (r->version == op->version && r->shown
+        held = (r->version == op->version && r->shown && !r->link
                 && ngx_http_conflict_history_shows(r, op->view));
 
         if (held) {

@@ -154,6 +154,10 @@ ngx_http_conflict_shm_revalidate(ngx_http_conflict_op_t *op,
 
     ngx_http_conflict_shm_date(op, e, !same);
 
+    if (!same) {
+        e->chain = 0;
+    }
+
     if (e->pending) {
         /* whether this write has changed it is for the body to show */
         e->last = changed ? e->pending : 0;
@@ -196,6 +200,7 @@ ngx_http_conflict_shm_renumber(ngx_http_conflict_op_t *op,
     e->twice = twice;
     e->existence = CONFLICT_MAY_EXIST;
     e->body = 0;
+    e->chain = 0;
     e->last = 0;
     e->pending = 0;
     e->overlap = 0;

@@ -109,6 +109,11 @@ ngx_http_conflict_redis_begin(ngx_http_conflict_op_t *op)
         ngx_http_conflict_redis_version(&args, pre->none[i]);
     }
 
+    if (pre->kinds & CONFLICT_CHAIN) {
+        ngx_http_conflict_redis_version(&args, pre->began);
+        ngx_http_conflict_redis_link(&args, "", pre->chain, "");
+    }
+
     rc = ngx_http_conflict_redis_query(op, NGX_HTTP_CONFLICT_REDIS_BEGIN,
                                        &args);
 

@@ -101,10 +101,13 @@ ngx_http_conflict_shm_commit(ngx_http_conflict_op_t *op,
     e->dated = 1;
 
     if (e->overlap) {
+        e->chain = 0;
         ngx_http_conflict_shm_set(sh, e, CONFLICT_QUARANTINED,
                                   ngx_http_conflict_shm_overlapped(e));
 
     } else {
+        e->chain = ngx_http_conflict_op_chain(op);
+        e->mixed = op->mixed;
         ngx_http_conflict_shm_set(sh, e, CONFLICT_FREE, 0);
     }
 

@@ -257,13 +257,16 @@ ngx_http_conflict_shm_verdict(ngx_http_conflict_op_t *op,
         current.owned = !op->minted;
         current.mtime = e->mtime;
         current.twice = e->twice;
+        current.chain = e->chain;
+        current.mixed = e->mixed;
         current.existence = e->existence;
 
         check = conflict_check(&op->pre, &current, op->fresh);
     }
 
     op->state = state;
-    op->header = (check == CONFLICT_FAILED);
+    op->header = (check == CONFLICT_FAILED
+                  && (op->pre.kinds & CONFLICT_HEADERS));
 
     verdict = conflict_decide(op->policy, state, check);
 

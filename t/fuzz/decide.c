@@ -11,6 +11,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "../../src/core/conflict_chain.h"
 #include "../../src/core/conflict_decide.h"
 #include "../../src/core/conflict_time.h"
 
@@ -26,6 +27,7 @@ int
 LLVMFuzzerTestOneInput(const unsigned char *data, size_t size)
 {
     uint64_t                 match[2], none[2];
+    unsigned                 own, late;
     conflict_check_e         now, cancelled, committed;
     conflict_current_t       current;
     conflict_precondition_t  pre;
@@ -58,6 +60,21 @@ LLVMFuzzerTestOneInput(const unsigned char *data, size_t size)
 
     current.owned = (data[11] >> 3) & 1;
 
+    own = late = 0;
+
+    if (size > 15) {
+        pre.kinds |= CONFLICT_CHAIN;
+        pre.began = data[12] % 9;
+        pre.chain = conflict_chain_word(1, data[13] % 4 + 1);
+        current.chain = conflict_chain_word(data[14] % 3, data[15] % 4 + 1);
+        current.mixed = (data[15] >> 4) & 1;
+
+        own = (data[14] % 3 == 1);
+        late = (own
+                && conflict_chain_number(pre.chain)
+                   <= conflict_chain_number(current.chain));
+    }
+
     now = conflict_check(&pre, &current, 0);
 
     current.pending = 0;
@@ -68,12 +85,22 @@ LLVMFuzzerTestOneInput(const unsigned char *data, size_t size)
     current.version = current.owned ? (uint64_t) (data[11] >> 4) % 8 + 1
                                     : current.version + 1;
     current.mtime += CONFLICT_TIME_SECOND * 30;
+    current.chain = stale(now) ? 0 : current.chain + 1;
     current.existence = (data[11] & 4) ? CONFLICT_EXISTS : CONFLICT_DELETED;
     committed = conflict_check(&pre, &current, 1);
 
-    /* what is stale beside a write in flight is so, whatever becomes of it */
+    /*
+     * What is stale beside a write in flight is so, whatever becomes of it; but
+     * for a base that its own chain has gone on from, and that comes back here.
+     */
 
-    if (stale(now) && (!stale(cancelled) || !stale(committed))) {
+    if (!own && stale(now) && (!stale(cancelled) || !stale(committed))) {
+        abort();
+    }
+
+    /* a link that comes late never holds, whatever else it brings */
+
+    if (late && (now != CONFLICT_FAILED || cancelled != CONFLICT_FAILED)) {
         abort();
     }
 

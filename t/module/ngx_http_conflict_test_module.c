@@ -13,6 +13,7 @@
 #include <ngx_http.h>
 
 #include "ngx_http_conflict_module.h"
+#include "core/conflict_chain.h"
 
 
 #define NGX_HTTP_CONFLICT_TEST_OPS  64
@@ -156,7 +157,7 @@ ngx_http_conflict_test_handler(ngx_http_request_t *r)
     ngx_int_t                        rc;
     ngx_str_t                        name, key, what;
     ngx_uint_t                       i;
-    uint64_t                        *bases;
+    uint64_t                        *bases, chain;
     ngx_http_conflict_op_t          *op;
     ngx_http_conflict_row_t          row;
     ngx_http_conflict_store_t       *store;
@@ -253,6 +254,17 @@ ngx_http_conflict_test_handler(ngx_http_request_t *r)
         op->pre.kinds |= CONFLICT_BASE;
     }
 
+    chain = ngx_http_conflict_test_arg(r, "chain", 0);
+
+    if (chain) {
+        op->pre.kinds |= CONFLICT_CHAIN;
+        op->pre.chain = conflict_chain_word(chain,
+                                   ngx_http_conflict_test_arg(r, "n", 1));
+        op->pre.began = ngx_http_conflict_test_arg(r, "began", 0);
+    }
+
+    op->mixed = ngx_http_conflict_test_arg(r, "mixed", 0);
+
     op->rows = ngx_http_conflict_test_arg(r, "rows", op->rows);
     op->row_bytes = ngx_http_conflict_test_arg(r, "bytes", 1000);
     op->row_ttl = ngx_http_conflict_test_arg(r, "ttl", 60000);
@@ -265,6 +277,13 @@ ngx_http_conflict_test_handler(ngx_http_request_t *r)
     row.certain = ngx_http_conflict_test_arg(r, "certain", 0);
     row.shown = ngx_http_conflict_test_arg(r, "shown", 0);
     row.read = ngx_http_conflict_test_arg(r, "read", 0);
+    row.link = ngx_http_conflict_test_arg(r, "link", 0);
+
+    if (row.link) {
+        row.version = op->pre.chain;
+        row.fingerprint = 0;
+    }
+
     (void) ngx_http_arg(r, (u_char *) "text", 4, &row.body);
 
     ngx_http_conflict_test_lock(r, op);
@@ -402,7 +421,7 @@ ngx_http_conflict_test_send(ngx_http_request_t *r, ngx_http_conflict_op_t *op,
                   "\"body\":%uL,\"mtime\":%L,\"twice\":%d,\"existence\":%d,"
                   "\"wait\":%M,\"present\":%d,\"header\":%d,\"leased\":%d,"
                   "\"external\":%d,\"applied\":%d,\"log\":%d,"
-                  "\"held\":%d,\"repeat\":%d,\"certain\":%d,"
+                  "\"held\":%d,\"late\":%d,\"repeat\":%d,\"certain\":%d,"
                   "\"lock\":\"%s\",\"holder\":\"%V\",\"origin\":\"%V\","
                   "\"left\":%M,"
                   "\"base_body\":\"%V\",\"made_body\":\"%V\"}",
@@ -410,7 +429,7 @@ ngx_http_conflict_test_send(ngx_http_request_t *r, ngx_http_conflict_op_t *op,
                   states[op->state], op->version, op->fence, op->body,
                   op->mtime, op->twice, op->existence, op->wait, op->present,
                   op->header, op->leased, op->external, op->applied, op->log,
-                  op->held, op->repeat, op->certain,
+                  op->held, op->late, op->repeat, op->certain,
                   locks[op->lock.result], &op->lock.holder, &op->lock.origin,
                   op->lock.left, &op->base_body, &op->made_body);
 

@@ -64,8 +64,10 @@ class Client:
         self.names = names
         self.guarded = guarded
         self.count = 0
+        self.queues = 0
         self.known = {}             # value and version of what was seen last
         self.tokens = {}            # of locks
+        self.chains = {}            # id, base and number of the last link
 
     async def request(self, method, name, body=None, headers=(), cut=None):
         return await self.log.request(
@@ -100,6 +102,7 @@ class Client:
         else:
             return False
 
+        self.chains.pop(name, None)
         version = headers.get('etag', '').strip('"')
         self.log.ops[name].append(read(self.me, invoked, returned, value))
         self.log.kinds['read'] += 1
@@ -130,7 +133,12 @@ class Client:
         value, doc = self.body()
         json_type = 'Content-Type: application/json'
         tag = ['If-Match: "%s"' % version] if self.guarded else []
+        chain = self.chains.pop(name, None)
         dice = random.random()
+
+        if chain and dice < 0.8:
+            # the edit that was queued behind the one which has passed
+            return self.link(name, chain, base, value, doc, json_type)
 
         if dice < 0.08:
             return 'blind', ANY, value, 'PUT', doc, [json_type]
@@ -149,9 +157,30 @@ class Client:
         if dice < 0.5 or not self.guarded:
             return 'put', base, value, 'PUT', doc, tag + [json_type]
 
+        if dice < 0.75:
+            self.queues += 1
+            return self.link(name, ('%s-queue%d' % (self.me, self.queues),
+                                    version, 0),
+                             base, value, doc, json_type)
+
         doc['base_version'] = int(version)
 
         return 'put', base, value, 'PUT', doc, [json_type]
+
+    def link(self, name, chain, base, value, doc, json_type):
+        """the next of a chain, which is on what the one before has made"""
+
+        who, began, n = chain
+        n += random.choice((1, 1, 1, 5))
+        self.chains[name] = who, began, n
+
+        if base is not None and random.random() < 0.1:
+            value = doc = None
+
+        return ('link' if n > 1 else 'put', base, value,
+                'PUT' if doc else 'DELETE', doc,
+                [json_type, 'Conflict-Chain: "%s";base=%s;n=%d'
+                            % (who, began, n)])
 
     async def write(self, name, more=()):
         """sends it until the outcome is known, or it loses patience"""
@@ -209,8 +238,11 @@ class Client:
             self.log.kinds[kind] += 1
             self.done(name, first, returned, value, got, doubt)
 
-        elif doubt:
-            self.log.kinds['in doubt'] += 1
+        else:
+            self.chains.pop(name, None)
+
+            if doubt:
+                self.log.kinds['in doubt'] += 1
 
         return result, first, returned
 
@@ -225,9 +257,12 @@ class Client:
             self.me, name, first, returned,
             int(version) if version else None, replayed or doubt))
 
-        if version and not replayed:
+        if version and (name in self.chains or not replayed):
             # the next one needs no GET
             self.known[name] = (value, version)
+
+        if name not in self.known:
+            self.chains.pop(name, None)
 
     def outcome(self, method, status, headers, body):
         """what became of a write, and what was seen of the resource"""

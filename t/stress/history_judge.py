@@ -40,7 +40,7 @@ class Judge:
 
         if not calm:
             kinds += ['read', 'put', 'patch', 'create', 'delete', 'blind',
-                      'lock', 'in doubt']
+                      'link', 'lock', 'in doubt']
             self.check(sum(log.faults.values()) > 5, 'faults were made')
 
         self.check(all(log.kinds[kind] for kind in kinds),

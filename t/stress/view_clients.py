@@ -31,13 +31,17 @@ LOCKED = ('write_in_progress', 'locked', 'store_unavailable',
 
 
 class Seen:
-    """of a document: its base, which number of a write it is, the view"""
+    """
+    Of a document: its base, which number of a write it is, the view; with a
+    chain, id and number of its last link, it is what the client has made.
+    """
 
-    def __init__(self, version, number, view, shown):
+    def __init__(self, version, number, view, shown, chain=None):
         self.version = version
         self.number = number
         self.view = view
         self.shown = shown          # None: there is none
+        self.chain = chain
 
 
 class Viewer:
@@ -52,6 +56,7 @@ class Viewer:
         self.names += ['/view/m-%d' % n for n in range(10)]
         self.names += ['/own/o-%d' % n for n in range(5)]
         self.known = {}
+        self.queued = None          # where a chain goes on
         self.count = 0
 
     async def request(self, op, method, target, body=None, headers=(),
@@ -63,9 +68,10 @@ class Viewer:
 
     async def run(self):
         while not self.log.over:
-            name = random.choice(self.names)
+            name = self.queued or random.choice(self.names)
+            again, self.queued = not self.queued, None
 
-            if name not in self.known or random.random() < 0.2:
+            if name not in self.known or again and random.random() < 0.2:
                 if not await self.read(name):
                     await asyncio.sleep(0.01)
             else:
@@ -131,7 +137,7 @@ class Viewer:
         merge = name.startswith('/view/m-') and self.guarded
         json_type = ['Content-Type: application/json']
         tag = ['If-Match: "%s"' % seen.version] if self.guarded else []
-        dice = random.random()
+        dice = 1 if seen.chain else random.random()
 
         if seen.shown is None:
             doc = {'title': self.value(), 'text': self.value(), 'n': 0,
@@ -167,7 +173,7 @@ class Viewer:
             return None
 
         whole = fields is None
-        put = whole and random.random() < 0.5
+        put = whole and random.random() < (0.7 if merge else 0.5)
 
         if put and 'starred' in seen.shown and random.random() < 0.3:
             was = seen.shown['starred']
@@ -183,7 +189,14 @@ class Viewer:
             kind = 'patch'
             headers = headers + ['Content-Type: application/merge-patch+json']
 
-        if not self.guarded:
+        if whole and merge and (seen.chain or random.random() < 0.5):
+            kind = 'link' if seen.chain else kind
+            who, n = seen.chain or (op, 0)
+            n = n + random.choice((1, 1, 3)) if n else 1
+            seen.chain = who, n
+            headers = headers + ['Conflict-Chain: "chain %s";base=%s;n=%d'
+                                 % (who, seen.version, n)]
+        elif not self.guarded:
             pass
         elif merge or name.startswith('/own/') or random.random() < 0.5:
             doc['base_version'] = int(seen.version)
@@ -242,19 +255,28 @@ class Viewer:
         elif doubt:
             self.log.kinds['view in doubt'] += 1
 
-            if random.random() < 0.7:
+            if random.random() < 0.7 and not self.known[name].chain:
                 # and goes on with what it has
                 return
 
-        self.learn(name, result, got, attempt, doc, kind)
+        self.learn(name, result, got, attempt, doc, doubt)
 
-    def learn(self, name, result, got, attempt, doc, kind):
+    def learn(self, name, result, got, attempt, doc, doubt):
         seen = self.known.pop(name)
         words = dict(word.split('=', 1)
                      for word in got.get('conflict', '').split(';')
                      if '=' in word)
 
-        if (result == DONE and got.get('conflict', '').startswith('passed')
+        if seen.chain:
+            if result == DONE and not doubt:
+                # the next one goes on from its own, whatever was merged
+                seen.shown = dict(seen.shown)
+                seen.shown.update((field, new) for field, (_, new)
+                                  in attempt.edits.items())
+                self.known[name] = seen
+                self.queued = name if random.random() < 0.8 else None
+
+        elif (result == DONE and got.get('conflict', '').startswith('passed')
                 and attempt.edits and 'version' in words
                 and 'fields' not in words and 'x-doc' in got
                 and not name.startswith('/own/')):

@@ -7,7 +7,8 @@
 --               13 fingerprint, 14 kinds of preconditions, 15 base,
 --               16 unmodified (usec), 17 exact, 18 token of a lock, 19 user,
 --               20 view, 21 number of match tags, then these, then those of
---               none-match
+--               none-match, then of a link the base of its chain ("0": it
+--               makes the resource) and its own word
 -- output:  ... state, present, version, fence, hash of the body, its view,
 --               mtime, twice and 2 * dated, existence, wait (msec), clock
 --               (usec), verdict,
@@ -20,7 +21,7 @@ local PASS, OVERWRITE, WAIT, FETCH, REPLAY, VERIFY, COMBINE, LOCKED
 local NO_BASE, HOLDS, STALE, UNSURE, FAILED = 0, 1, 2, 3, 4
 
 local BASE, MATCH, MATCH_ANY, UNMODIFIED = 0x01, 0x02, 0x04, 0x08
-local NONE_MATCH, NONE_ANY = 0x10, 0x20
+local NONE_MATCH, NONE_ANY, CHAIN = 0x10, 0x20, 0x40
 
 local own, report = ARGV[7] == '1', ARGV[10] == '1'
 local fingerprint, base = ARGV[13], ARGV[15]
@@ -30,12 +31,18 @@ local function kind(bits)
     return bit.band(kinds, bits) ~= 0
 end
 
-local function newer(e)
-    local b, v = minted(base), minted(e.v)
+local last_none, began, link = #ARGV, nil, nil
+
+if kind(CHAIN) then
+    last_none, began, link = #ARGV - 2, ARGV[#ARGV - 1], ARGV[#ARGV]
+end
+
+local function newer(e, what)
+    local b, v = minted(what), minted(e.v)
     return b and v and b > v
 end
 
-local function match(e, pending)
+local function match(e, pending, chained)
 
     if e.existence == DELETED then
         -- a write in flight may create it
@@ -47,7 +54,9 @@ local function match(e, pending)
     end
 
     for i = 22, last_match do
-        if ARGV[i] == e.v or ARGV[i] == pending then
+        if ARGV[i] == e.v or ARGV[i] == pending
+            or chained and ARGV[i] == began
+        then
             return HOLDS
         end
     end
@@ -72,25 +81,32 @@ local function unmodified(e)
            and HOLDS or STALE
 end
 
-local function none_match(e, pending)
+local function absent(e, pending)
 
     if e.existence == DELETED then
         -- a 404 may have been said to somebody who may not see it
-        return kind(NONE_ANY) and ARGV[8] == '0' and not pending and UNSURE
-               or HOLDS
+        return ARGV[8] == '0' and not pending and UNSURE or HOLDS
     end
+
+    if e.existence == MAY_EXIST then
+        return UNSURE
+    end
+
+    -- a write in flight may delete it
+    return pending and HOLDS or STALE
+end
+
+local function none_match(e, pending)
 
     if kind(NONE_ANY) then
-
-        if e.existence == MAY_EXIST then
-            return UNSURE
-        end
-
-        -- a write in flight may delete it
-        return pending and HOLDS or STALE
+        return absent(e, pending)
     end
 
-    for i = last_match + 1, #ARGV do
+    if e.existence == DELETED then
+        return HOLDS
+    end
+
+    for i = last_match + 1, last_none do
         if ARGV[i] == e.v then
             return pending and HOLDS or STALE
         end
@@ -99,31 +115,74 @@ local function none_match(e, pending)
     return HOLDS
 end
 
+local function based(e, pending, what)
+
+    if what == e.v or what == pending then
+        return HOLDS
+    end
+
+    -- a base from the future: this store has forgotten something
+    return (ARGV[8] == '0' and newer(e, what) or pending and own)
+           and UNSURE or STALE
+end
+
+local function chain(e, pending)
+
+    if string.sub(e.h, 1, 12) == string.sub(link, 1, 12) then
+
+        if tonumber(string.sub(link, 13), 16)
+           <= tonumber(string.sub(e.h, 13, 16), 16)
+        then
+            return FAILED
+        end
+
+        return string.sub(e.h, 17) == '+' and STALE or HOLDS
+    end
+
+    if began ~= '0' then
+        return based(e, pending, began)
+    end
+
+    if tonumber(string.sub(link, 13), 16) > 1 then
+        -- it was made, so if it is not there somebody has deleted it
+        return pending and HOLDS or STALE
+    end
+
+    return absent(e, pending)
+end
+
 -- as conflict_check() does
 
 local function check(e, pending)
     local result = HOLDS
+    local linked = link and chain(e, pending)
+    local chained = linked == HOLDS
 
     if kind(MATCH + MATCH_ANY) then
-        result = match(e, pending)
+        result = match(e, pending, chained)
 
     elseif kind(UNMODIFIED) then
         result = unmodified(e)
     end
 
-    if result ~= STALE and kind(NONE_MATCH + NONE_ANY) then
+    if result ~= STALE and kind(NONE_MATCH + NONE_ANY)
+        and not (kind(NONE_ANY) and chained and began == '0')
+    then
         local c = none_match(e, pending)
         result = c ~= HOLDS and c or result
     end
 
-    if result == STALE then
+    if result == STALE or linked == FAILED then
         return FAILED
     end
 
-    if kind(BASE) and base ~= e.v and base ~= pending then
-        -- a base from the future: this store has forgotten something
-        result = (ARGV[8] == '0' and newer(e) or pending and own)
-                 and UNSURE or STALE
+    if linked and not chained then
+        result = linked
+    end
+
+    if kind(BASE) and not (linked and base == began) then
+        local c = based(e, pending, base)
+        result = c ~= HOLDS and c or result
     end
 
     return result
@@ -152,7 +211,8 @@ end
 
 local verdict = string.byte(ARGV[6], state * 5 + checked + 1) - 48
 local stale = checked == STALE or checked == FAILED
-local header, doubt = checked == FAILED and 1 or 0, 0
+local header = checked == FAILED and bit.band(kinds, 0x3e) ~= 0 and 1 or 0
+local doubt = 0
 
 if lock and not mine then
     verdict, header = LOCKED, 0
@@ -167,7 +227,9 @@ then
     verdict = e.certain == 1 and REPLAY or verdict == COMBINE and verdict
               or VERIFY
 
-elseif state == FREE and checked == UNSURE and kind(BASE) and newer(e) then
+elseif state == FREE and checked == UNSURE and kind(BASE)
+    and newer(e, base)
+then
     -- this store may have forgotten a version: only a GET can tell now
     doubt = 1
 end

@@ -20,7 +20,9 @@
 -- began over no other, incarnation.  The flags are digits: state, existence,
 -- twice, dated, known, overlap, certain, verdict and header of the begin,
 -- proves: all writes since were of that view, suspect: unknown since a read.
--- "-" is none.
+-- "-" is none.  Behind all that, where its version was made by a link of a
+-- chain, 12 hexadecimal digits of the chain and 4 of the link's number, and
+-- "+" where it was merged.
 --
 -- Numbers stay text where they can: Lua's have 53 bits, and to print them
 -- takes longer than all the rest.
@@ -129,7 +131,7 @@ end
 local function new(own)
     local e = {
         u = now, q = 0, l = '-', p = '-', b = '-', s = '-', w = '-', z = '-',
-        m = '-', c = '0', state = FREE, existence = MAY_EXIST, twice = 0,
+        m = '-', c = '0', h = '', state = FREE, existence = MAY_EXIST, twice = 0,
         dated = 0, known = 0, overlap = 0, certain = 0, verdict = 0, header = 0,
         proves = 1, suspect = 0
     }
@@ -154,7 +156,8 @@ local function save(e)
          .. e.certain .. e.verdict .. e.header .. e.proves .. e.suspect .. ' '
          .. e.v .. ' ' .. e.f .. ' ' .. text(e.u) .. ' ' .. e.q .. ' ' .. e.w
          .. ' ' .. e.z .. ' ' .. e.l .. ' ' .. e.p .. ' ' .. e.b .. ' ' .. e.s
-         .. ' ' .. e.m .. ' ' .. e.c .. ' ' .. id,
+         .. ' ' .. e.m .. ' ' .. e.c .. ' ' .. id
+         .. (e.h ~= '' and ' ' .. e.h or ''),
          'PX', text(max(ttl, e.u + e.q - now + 60000)))
 end
 
@@ -168,10 +171,11 @@ local function load()
     local e = {}
     local flags, u, q, i
 
-    flags, e.v, e.f, u, q, e.w, e.z, e.l, e.p, e.b, e.s, e.m, e.c, i
+    flags, e.v, e.f, u, q, e.w, e.z, e.l, e.p, e.b, e.s, e.m, e.c, i,
+          e.h
         = string.match(value, '^(%d+) (%S+) (%d+) (%d+) (%d+) (%S+) (%S+)'
                               .. ' (%S+) (%S+) (%S+) (%S+) (%S+) (%d+)'
-                              .. ' (%S+)$')
+                              .. ' (%S+) ?(%S*)$')
 
     if not flags then
         -- of another release of the module, whose writes may be in flight

@@ -8,15 +8,17 @@
 --               then kept only if nothing has begun since ("-": by a write),
 --               12 how many bodies, 13 their bytes together, 14 ttl (msec),
 --               15 view, 16 body
---          recall: 7 version, 8 fingerprint, 9 view
+--          recall: 7 version, 8 fingerprint, 9 view, 10 of a link its word
 -- output:  ... keep: nothing more
---          recall: held, repeat, certain, length of the body held, length of
---               what the write has made, then both
+--          recall: held, or 2: a later link is; repeat, certain, length of
+--               the body held, length of what the write has made, then both
 --
 -- A hash: a field for each body, "move": the store's last one, and "order",
 -- which lists them oldest first:
 -- version,fingerprint,certain,shown,length,name,views and a space.  The name
--- is the first view of it, and the views are between dots.
+-- is the first view of it, and the views are between dots.  What a link of a
+-- chain has made has "c" and its word for a version, one row for each chain;
+-- it is empty where that is not known.
 
 local history, version, fingerprint = KEYS[3], ARGV[7], ARGV[8]
 
@@ -28,6 +30,13 @@ end
 
 local function shows(row, view)
     return string.find(row.views, '.' .. view .. '.', 1, true)
+end
+
+-- the number of a link, if it is of the same chain
+
+local function link(v, word)
+    return string.sub(v, 1, 13) == string.sub(word, 1, 13)
+           and tonumber(string.sub(v, 14), 16)
 end
 
 local rows, bytes = {}, 0
@@ -44,11 +53,24 @@ end
 
 if ARGV[6] == 'recall' then
 
-    local body, made, certain
+    local body, made, certain, late
+    local word = ARGV[10] or ''
+    local n = tonumber(string.sub(word, 14), 16)
 
     for _, row in ipairs(rows) do
+        local before = n and link(row.v, word)
+        local base = row.v == version
 
-        if row.v == version and ARGV[9] ~= '-' and shows(row, ARGV[9]) then
+        if before and before >= n then
+            late = true
+        end
+
+        if n and n > 1 then
+            -- what its client has made of it, not what it was made of
+            base = before and row.n > 0
+        end
+
+        if base and ARGV[9] ~= '-' and shows(row, ARGV[9]) then
             body = call('HGET', history, field(row))
         end
 
@@ -57,7 +79,7 @@ if ARGV[6] == 'recall' then
         end
     end
 
-    return token .. ' ' .. born .. (body and ' 1' or ' 0')
+    return token .. ' ' .. born .. (late and ' 2' or body and ' 1' or ' 0')
            .. (made and ' 1 ' or ' 0 ') .. (certain or '0') .. ' '
            .. #(body or '') .. ' ' .. #(made or '') .. ' ' .. (body or '')
            .. (made or '')
@@ -74,6 +96,24 @@ end
 local gone = {}
 local view, body = ARGV[15] == '-' and '0' or ARGV[15], ARGV[16]
 local at
+
+if string.sub(version, 1, 1) == 'c' then
+
+    -- one row for each chain, of its last link
+
+    for i = #rows, 1, -1 do
+        local n = link(rows[i].v, version)
+
+        if n and n >= link(version, version) then
+            return token .. ' ' .. born
+        end
+
+        if n then
+            local row = table.remove(rows, i)
+            gone[#gone + 1], bytes = field(row), bytes - row.n
+        end
+    end
+end
 
 for i, row in ipairs(rows) do
     if row.v == version and shows(row, view) then
@@ -94,7 +134,7 @@ then
 
     local row = table.remove(rows, at)
 
-    gone[1], bytes, at = field(row), bytes - row.n, nil
+    gone[#gone + 1], bytes, at = field(row), bytes - row.n, nil
     fingerprint, certain = row.f, row.c
 end
 

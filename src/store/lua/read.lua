@@ -61,7 +61,7 @@ if ARGV[6] == 'peek' then
 
         e.f = mint(e)
         e.v, e.l, e.p, e.overlap, e.existence = e.f, '-', '-', 0, MAY_EXIST
-        e.b, e.s = '-', '-'
+        e.b, e.s, e.h = '-', '-', ''
         move(usec())
         set(e, FREE, 0)
         save(e)
@@ -223,6 +223,10 @@ elseif ARGV[15] == '1' and (state == FREE or state == UNKNOWN) then
     end
 
     date()
+
+    if changed then
+        e.h = ''
+    end
 
     if e.p ~= '-' then
         -- whether this write has changed it is for the body to show

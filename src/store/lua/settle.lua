@@ -3,7 +3,8 @@
 -- input:   ARGV 6 verb, 7 fence, 8 version: before, or of the commit,
 --               9 until: lease or quarantine from now (msec),
 --               10 quarantine (msec), 11 fingerprint, 12 existence,
---               13 mtime (usec), 14 twice, 15 view
+--               13 mtime (usec), 14 twice, 15 view; of the commit of a link
+--               also 16 its word
 -- output:  ... 1 where another write was let in over this lease, as if this
 --               one were over; else, and for cancel, 0
 
@@ -131,6 +132,7 @@ else -- commit
     settled()
     e.l, e.certain, e.p, e.b, e.s, e.suspect = e.p, 1, '-', '-', '-', 0
     e.m, e.twice, e.dated = ARGV[13], ARGV[14], 1
+    e.h = ''
 
     if e.overlap == 1 then
         set(e, QUARANTINED, overlapped)
@@ -140,6 +142,7 @@ else -- commit
         set(e, QUARANTINED, max(e.u, now))
 
     else
+        e.h = ARGV[16] or ''
         set(e, FREE, 0)
     end
 end

@@ -238,6 +238,7 @@ ngx_http_conflict_combine_merge(ngx_http_request_t *r,
     ngx_memzero(merged, sizeof(conflict_merged_t));
 
     in.stale = (op->verdict == CONFLICT_COMBINE);
+    in.again = op->repeat;
     in.filtered = !ngx_http_conflict_latest_unfiltered(ctx);
     in.patch = ctx->merge.patch;
     in.values = ctx->conf->max_values;

@@ -165,7 +165,15 @@ ngx_http_conflict_combine_row(ngx_http_conflict_ctx_t *ctx, ngx_str_t *row)
 static ngx_uint_t
 ngx_http_conflict_combine_repeat(ngx_http_conflict_ctx_t *ctx, ngx_str_t *row)
 {
-    if (ngx_http_conflict_row_reflects(ctx->conf, row, &ctx->op->made_body,
+    ngx_str_t            text;
+    conflict_document_t  made;
+
+    ngx_http_conflict_kept(&ctx->op->made_body, &made);
+
+    text.data = (u_char *) made.data;
+    text.len = made.len;
+
+    if (ngx_http_conflict_row_reflects(ctx->conf, row, &text, made.form,
                                        CONFLICT_REFLECTS_VALUES)
         && !ngx_http_conflict_combine_lingers(ctx, row))
     {
@@ -201,21 +209,20 @@ ngx_http_conflict_combine_lingers(ngx_http_conflict_ctx_t *ctx,
 
     op = ctx->op;
 
-    if (ctx->merge.patch) {
-        /* there it is a null, which was looked for */
+    if (ctx->merge.form != CONFLICT_FORM_WHOLE) {
+        /* what it does not name it has not removed */
         return 0;
     }
 
-    if (!op->held) {
+    ngx_http_conflict_kept(&op->base_body, &base);
+    ngx_http_conflict_kept(&op->made_body, &write);
+
+    if (!op->held || base.form != CONFLICT_FORM_WHOLE) {
         return 1;
     }
 
     latest.data = row->data;
     latest.len = row->len;
-    write.data = op->made_body.data;
-    write.len = op->made_body.len;
-    base.data = op->base_body.data;
-    base.len = op->base_body.len;
 
     return conflict_value_lingers(&latest, &write, &base,
                                   ctx->conf->max_values,
@@ -240,7 +247,6 @@ ngx_http_conflict_combine_merge(ngx_http_request_t *r,
     in.stale = (op->verdict == CONFLICT_COMBINE);
     in.again = op->repeat;
     in.filtered = !ngx_http_conflict_latest_unfiltered(ctx);
-    in.patch = ctx->merge.patch;
     in.values = ctx->conf->max_values;
     in.seed = ngx_http_conflict_seed();
     in.ignored = ctx->conf->base->pointer;
@@ -249,13 +255,13 @@ ngx_http_conflict_combine_merge(ngx_http_request_t *r,
 
     in.client.data = text->data;
     in.client.len = text->len;
+    in.client.form = ctx->merge.form;
 
     in.server.data = row->len ? row->data : NULL;
     in.server.len = row->len;
 
     if (in.stale && op->held) {
-        in.base.data = op->base_body.data;
-        in.base.len = op->base_body.len;
+        ngx_http_conflict_kept(&op->base_body, &in.base);
         /* without a name the caller may be anybody */
         in.reveal = ctx->known;
     }

@@ -77,6 +77,9 @@ ngx_int_t ngx_http_conflict_keep_sent(ngx_http_request_t *r,
 void ngx_http_conflict_keep_written(ngx_http_conflict_ctx_t *ctx,
     ngx_uint_t certain);
 
+/* A body as it was kept, and how it speaks. */
+void ngx_http_conflict_kept(ngx_str_t *kept, conflict_document_t *doc);
+
 /* An answer of the module shows this body, under ctx->current. */
 void ngx_http_conflict_keep_answered(ngx_http_conflict_ctx_t *ctx,
     ngx_str_t *body);

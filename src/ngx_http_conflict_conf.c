@@ -124,6 +124,8 @@ ngx_http_conflict_create_loc_conf(ngx_conf_t *cf)
     conf->quarantine = NGX_CONF_UNSET_MSEC;
     conf->max_body = NGX_CONF_UNSET_SIZE;
     conf->max_values = NGX_CONF_UNSET_UINT;
+    conf->put = NGX_CONF_UNSET_UINT;
+    conf->patch = NGX_CONF_UNSET_UINT;
     conf->history = NGX_CONF_UNSET_UINT;
     conf->history_ttl = NGX_CONF_UNSET_MSEC;
     conf->log = NGX_CONF_UNSET_PTR;
@@ -191,16 +193,7 @@ ngx_http_conflict_merge_loc_conf(ngx_conf_t *cf, void *parent, void *child)
     ngx_conf_merge_size_value(conf->max_body, prev->max_body, 1024 * 1024);
     ngx_conf_merge_uint_value(conf->max_values, prev->max_values, 50000);
 
-    if (conf->fields == NULL) {
-        conf->fields = prev->fields;
-    }
-
-    if (conf->history == NGX_CONF_UNSET_UINT) {
-        conf->history_ttl = prev->history_ttl;
-    }
-
-    ngx_conf_init_msec_value(conf->history_ttl, 7 * 24 * 3600 * 1000);
-    ngx_conf_merge_uint_value(conf->history, prev->history, 8);
+    ngx_http_conflict_merge_fields(conf, prev);
 
     if (conf->log == NGX_CONF_UNSET_PTR) {
         conf->log = prev->log;

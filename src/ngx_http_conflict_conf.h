@@ -135,6 +135,9 @@ typedef struct {
     ngx_uint_t                     max_values; /* of all that is merged */
 
     ngx_array_t                   *fields;     /* conflict_field_t, or NULL */
+    ngx_uint_t                     put;        /* conflict_form_e of its body */
+    ngx_uint_t                     patch;      /* the same, of plain JSON;
+                                                  whole: nobody has said */
     ngx_uint_t                     history;    /* bodies of a resource */
     ngx_msec_t                     history_ttl;
     ngx_uint_t                     server_rules;   /* a field has it */
@@ -181,6 +184,12 @@ char *ngx_http_conflict_set_rule(ngx_conf_t *cf, ngx_command_t *cmd,
     void *conf);
 char *ngx_http_conflict_set_history(ngx_conf_t *cf, ngx_command_t *cmd,
     void *conf);
+char *ngx_http_conflict_set_partial(ngx_conf_t *cf, ngx_command_t *cmd,
+    void *conf);
+
+/* What is said of fields at the level above. */
+void ngx_http_conflict_merge_fields(ngx_http_conflict_loc_conf_t *conf,
+    ngx_http_conflict_loc_conf_t *prev);
 
 /* Completes a location whose policy is "merge". */
 ngx_int_t ngx_http_conflict_guard_fields(ngx_conf_t *cf,

@@ -55,7 +55,7 @@ ngx_http_conflict_differ(ngx_http_conflict_ctx_t *ctx)
     /* without a base each difference is a clash */
 
     in.stale = 1;
-    in.patch = (ctx->method == NGX_HTTP_PATCH);
+    in.client.form = ctx->merge.form;
     in.values = ctx->conf->max_values;
     in.seed = ngx_http_conflict_seed();
     in.ignored = ctx->conf->base->pointer;

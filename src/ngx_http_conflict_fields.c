@@ -2,8 +2,8 @@
 /*
  * Copyright (C) the ngx_http_conflict_module authors
  *
- * What a location says of its fields and of what it keeps to merge them:
- * conflict_field and conflict_history.
+ * What a location says of its fields, of bodies that have some of them, and
+ * of what it keeps to merge them: conflict_field, _partial and _history.
  */
 
 
@@ -21,6 +21,8 @@ static ngx_int_t ngx_http_conflict_field_alone(ngx_conf_t *cf,
 static ngx_uint_t ngx_http_conflict_within(
     const conflict_json_pointer_t *inner,
     const conflict_json_pointer_t *outer);
+static ngx_int_t ngx_http_conflict_partial_form(ngx_str_t *value,
+    size_t skip, ngx_uint_t *form);
 static ngx_int_t ngx_http_conflict_own_fields(ngx_conf_t *cf,
     ngx_http_conflict_loc_conf_t *conf);
 
@@ -249,6 +251,110 @@ ngx_http_conflict_set_history(ngx_conf_t *cf, ngx_command_t *cmd, void *conf)
                        "from 1s up to 365d", &value[2]);
 
     return NGX_CONF_ERROR;
+}
+
+
+char *
+ngx_http_conflict_set_partial(ngx_conf_t *cf, ngx_command_t *cmd, void *conf)
+{
+    ngx_http_conflict_loc_conf_t *nlcf = conf;
+
+    size_t       skip;
+    ngx_str_t   *value;
+    ngx_uint_t   i, *form;
+
+    if (nlcf->put != NGX_CONF_UNSET_UINT) {
+        return "is duplicate";
+    }
+
+    value = cf->args->elts;
+
+    nlcf->put = CONFLICT_FORM_WHOLE;
+    nlcf->patch = CONFLICT_FORM_WHOLE;
+
+    if (cf->args->nelts == 2 && ngx_strcmp(value[1].data, "off") == 0) {
+        return NGX_CONF_OK;
+    }
+
+    for (i = 1; i < cf->args->nelts; i++) {
+
+        if (ngx_strncmp(value[i].data, "put", 3) == 0) {
+            form = &nlcf->put;
+            skip = 3;
+
+        } else if (ngx_strncmp(value[i].data, "patch", 5) == 0) {
+            form = &nlcf->patch;
+            skip = 5;
+
+        } else {
+            form = NULL;
+            skip = 0;
+        }
+
+        if (form && *form != CONFLICT_FORM_WHOLE) {
+            ngx_conf_log_error(NGX_LOG_EMERG, cf, 0,
+                               "parameter \"%V\" is duplicate", &value[i]);
+            return NGX_CONF_ERROR;
+        }
+
+        if (form == NULL
+            || ngx_http_conflict_partial_form(&value[i], skip, form)
+               != NGX_OK)
+        {
+            ngx_conf_log_error(NGX_LOG_EMERG, cf, 0,
+                               "invalid parameter \"%V\", it must be "
+                               "\"put\", \"patch\", either with "
+                               "\"=shallow\" or \"=deep\", or \"off\" "
+                               "alone", &value[i]);
+            return NGX_CONF_ERROR;
+        }
+    }
+
+    return NGX_CONF_OK;
+}
+
+
+/* behind the method: most APIs take a member's value whole */
+
+static ngx_int_t
+ngx_http_conflict_partial_form(ngx_str_t *value, size_t skip,
+    ngx_uint_t *form)
+{
+    u_char  *depth;
+
+    depth = value->data + skip;
+
+    if (*depth == '\0' || ngx_strcmp(depth, "=shallow") == 0) {
+        *form = CONFLICT_FORM_SHALLOW;
+        return NGX_OK;
+    }
+
+    if (ngx_strcmp(depth, "=deep") == 0) {
+        *form = CONFLICT_FORM_DEEP;
+        return NGX_OK;
+    }
+
+    return NGX_DECLINED;
+}
+
+
+void
+ngx_http_conflict_merge_fields(ngx_http_conflict_loc_conf_t *conf,
+    ngx_http_conflict_loc_conf_t *prev)
+{
+    if (conf->fields == NULL) {
+        conf->fields = prev->fields;
+    }
+
+    ngx_conf_merge_uint_value(conf->put, prev->put, CONFLICT_FORM_WHOLE);
+    ngx_conf_merge_uint_value(conf->patch, prev->patch, CONFLICT_FORM_WHOLE);
+
+    if (conf->history == NGX_CONF_UNSET_UINT) {
+        conf->history_ttl = prev->history_ttl;
+    }
+
+    ngx_conf_init_msec_value(conf->history_ttl, 7 * 24 * 3600 * 1000);
+    ngx_conf_merge_uint_value(conf->history, prev->history, 8);
 }
 
 

@@ -266,6 +266,7 @@ ngx_http_conflict_reflected(ngx_http_conflict_ctx_t *ctx)
     ngx_http_conflict_latest_row(ctx, &row);
 
     return ngx_http_conflict_row_reflects(ctx->conf, &row, &text,
+                                          ctx->merge.form,
                                           CONFLICT_REFLECTS_VALUES);
 }
 

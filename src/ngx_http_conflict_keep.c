@@ -12,8 +12,14 @@
 
 static void ngx_http_conflict_keep_row(ngx_http_conflict_ctx_t *ctx,
     ngx_http_conflict_row_t *row);
+static void ngx_http_conflict_keep_sent_part(ngx_http_conflict_ctx_t *ctx,
+    ngx_http_conflict_row_t *row);
 static ngx_int_t ngx_http_conflict_keep_text(ngx_http_conflict_ctx_t *ctx,
     ngx_str_t *text);
+static ngx_int_t ngx_http_conflict_keep_answer(ngx_http_conflict_ctx_t *ctx,
+    ngx_http_conflict_row_t *row);
+static ngx_int_t ngx_http_conflict_keep_part(ngx_http_conflict_ctx_t *ctx,
+    ngx_str_t *body, conflict_form_e form);
 
 
 void
@@ -45,7 +51,7 @@ ngx_http_conflict_keep_sent(ngx_http_request_t *r,
     /* nginx must not close its file as soon as the upstream has it */
     r->preserve_body = 1;
 
-    if (ctx->merge.patch || ctx->merge.text.data) {
+    if (ctx->merge.text.data) {
         return NGX_OK;
     }
 
@@ -101,16 +107,40 @@ ngx_http_conflict_keep_written(ngx_http_conflict_ctx_t *ctx,
         row.version = op->fingerprint;
     }
 
-    /* a patch is no document: then the row says who has made the version */
+    if (ctx->merge.form != CONFLICT_FORM_WHOLE) {
 
-    if (!ctx->merge.patch
-        && ngx_http_conflict_keep_text(ctx, &row.body) != NGX_OK)
-    {
+        /* what it is answered with may be the document */
+
+        if (!certain || ctx->response == NULL || !ctx->response->keeping) {
+            ngx_http_conflict_keep_sent_part(ctx, &row);
+        }
+
+    } else if (ngx_http_conflict_keep_text(ctx, &row.body) != NGX_OK) {
         ngx_str_null(&row.body);
     }
 
     if (row.body.len || row.fingerprint) {
         ngx_http_conflict_keep_row(ctx, &row);
+    }
+}
+
+
+/*
+ * What the client has sent it knows.  Of what a merge has made of it the
+ * client was told the fields alone: then the row only says who has made the
+ * version, and what would show that this was done.
+ */
+
+static void
+ngx_http_conflict_keep_sent_part(ngx_http_conflict_ctx_t *ctx,
+    ngx_http_conflict_row_t *row)
+{
+    if ((row->certain && ctx->merge.names.len)
+        || ngx_http_conflict_keep_text(ctx, &row->body) != NGX_OK
+        || ngx_http_conflict_keep_part(ctx, &row->body, ctx->merge.form)
+           != NGX_OK)
+    {
+        ngx_str_null(&row->body);
     }
 }
 
@@ -166,6 +196,44 @@ ngx_http_conflict_keep_text(ngx_http_conflict_ctx_t *ctx, ngx_str_t *text)
 
     return ngx_http_conflict_chain_text(ctx->request->pool, ctx->merge.sent,
                                         ctx->conf->max_body, text);
+}
+
+
+/* a byte in front, with which no JSON begins, says how it speaks */
+
+static ngx_int_t
+ngx_http_conflict_keep_part(ngx_http_conflict_ctx_t *ctx, ngx_str_t *body,
+    conflict_form_e form)
+{
+    u_char  *p;
+
+    p = ngx_pnalloc(ctx->request->pool, body->len + 1);
+    if (p == NULL) {
+        return NGX_ERROR;
+    }
+
+    *p = (u_char) form;
+    ngx_memcpy(p + 1, body->data, body->len);
+
+    body->data = p;
+    body->len++;
+
+    return NGX_OK;
+}
+
+
+void
+ngx_http_conflict_kept(ngx_str_t *kept, conflict_document_t *doc)
+{
+    doc->data = kept->data;
+    doc->len = kept->len;
+    doc->form = CONFLICT_FORM_WHOLE;
+
+    if (kept->len && kept->data[0] <= CONFLICT_FORM_MERGE_PATCH) {
+        doc->form = kept->data[0];
+        doc->data++;
+        doc->len--;
+    }
 }
 
 
@@ -241,7 +309,6 @@ ngx_http_conflict_keep_feed(ngx_http_conflict_ctx_t *ctx, u_char *data,
 void
 ngx_http_conflict_keep_shown(ngx_http_conflict_ctx_t *ctx)
 {
-    ngx_str_t                 text;
     ngx_http_conflict_op_t   *op;
     ngx_http_conflict_row_t   row;
 
@@ -252,6 +319,8 @@ ngx_http_conflict_keep_shown(ngx_http_conflict_ctx_t *ctx)
     row.shown = 1;
     row.body.data = ctx->response->kept;
     row.body.len = ctx->response->kept_len;
+
+    ngx_http_conflict_row(ctx->conf, &row.body);
 
     if (ctx->write) {
 
@@ -264,35 +333,56 @@ ngx_http_conflict_keep_shown(ngx_http_conflict_ctx_t *ctx)
         row.view = op->view;
         row.certain = 1;
 
+        if (ngx_http_conflict_keep_answer(ctx, &row) != NGX_OK) {
+            return;
+        }
+
     } else {
         row.view = op->seen.view;
         row.version = op->minted ? op->version : op->seen.version;
         row.read = 1;
     }
 
-    ngx_http_conflict_row(ctx->conf, &row.body);
-
-    if (ctx->write) {
-
-        /* many an answer to a write is about the write */
-
-        if (ctx->merge.patch
-            ? ngx_http_conflict_body_text(ctx->request, ctx->conf->max_body,
-                                          &text)
-              != NGX_OK
-            : ngx_http_conflict_keep_text(ctx, &text) != NGX_OK)
-        {
-            return;
-        }
-
-        if (!ngx_http_conflict_row_reflects(ctx->conf, &row.body, &text,
-                                            CONFLICT_REFLECTS_NAMES))
-        {
-            return;
-        }
-    }
-
     if (row.version && row.view && row.body.len) {
         ngx_http_conflict_keep_row(ctx, &row);
     }
+}
+
+
+/*
+ * Many an answer to a write is about the write.  One to a part may be a part
+ * as well: of what is not in there nobody knows.
+ */
+
+static ngx_int_t
+ngx_http_conflict_keep_answer(ngx_http_conflict_ctx_t *ctx,
+    ngx_http_conflict_row_t *row)
+{
+    ngx_str_t        text;
+    ngx_uint_t       document;
+    conflict_form_e  form;
+
+    form = ctx->merge.form;
+
+    document = (ngx_http_conflict_keep_text(ctx, &text) == NGX_OK
+                && ngx_http_conflict_row_reflects(ctx->conf, &row->body,
+                                                  &text, form,
+                                                  CONFLICT_REFLECTS_NAMES));
+
+    if (form == CONFLICT_FORM_WHOLE) {
+        return document ? NGX_OK : NGX_DECLINED;
+    }
+
+    /* so that it gives way to what a GET shows */
+    row->shown = 0;
+
+    if (!document) {
+        ngx_http_conflict_keep_sent_part(ctx, row);
+        return row->body.len ? NGX_OK : NGX_DECLINED;
+    }
+
+    return ngx_http_conflict_keep_part(ctx, &row->body,
+                                       (form == CONFLICT_FORM_SHALLOW)
+                                       ? CONFLICT_FORM_SHALLOW
+                                       : CONFLICT_FORM_DEEP);
 }

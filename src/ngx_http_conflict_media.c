@@ -2,15 +2,19 @@
 /*
  * Copyright (C) the ngx_http_conflict_module authors
  *
- * Media types: what is JSON, and which write is a document or a patch that
- * can be merged.
+ * Media types: what is JSON, and which write is a document, a part of one or
+ * a patch that can be merged.
  */
 
 
 #include "ngx_http_conflict_module.h"
 
 
-static ngx_uint_t ngx_http_conflict_media_patch(ngx_http_request_t *r);
+static ngx_uint_t ngx_http_conflict_media_form(ngx_http_request_t *r,
+    ngx_http_conflict_loc_conf_t *nlcf, conflict_form_e *form);
+static void ngx_http_conflict_media_type(ngx_http_request_t *r,
+    ngx_str_t *type);
+static ngx_uint_t ngx_http_conflict_media_suffix(ngx_str_t *type);
 
 
 static ngx_str_t  ngx_http_conflict_content_range =
@@ -24,6 +28,7 @@ ngx_uint_t
 ngx_http_conflict_is_json(ngx_str_t *type)
 {
     size_t      i, len;
+    ngx_str_t   suffix;
     ngx_uint_t  n;
 
     static ngx_str_t  types[] = {
@@ -52,12 +57,10 @@ ngx_http_conflict_is_json(ngx_str_t *type)
         }
     }
 
-    /* a structured syntax suffix (RFC 6839) */
+    suffix.data = type->data;
+    suffix.len = len;
 
-    return len > sizeof("+json") - 1
-           && ngx_strncasecmp(type->data + len - (sizeof("+json") - 1),
-                              (u_char *) "+json", sizeof("+json") - 1)
-              == 0;
+    return ngx_http_conflict_media_suffix(&suffix);
 }
 
 
@@ -65,27 +68,26 @@ ngx_int_t
 ngx_http_conflict_combinable(ngx_http_request_t *r,
     ngx_http_conflict_ctx_t *ctx)
 {
+    ngx_uint_t                  known;
     ngx_http_conflict_merge_t  *merge;
 
     merge = &ctx->merge;
+
+    known = ngx_http_conflict_media_form(r, ctx->conf, &merge->form);
 
     if (ctx->conf->policy != CONFLICT_MERGE) {
         return NGX_OK;
     }
 
-    if (ctx->body.json) {
-        merge->patch = ngx_http_conflict_media_patch(r);
+    if (ctx->body.json && known) {
 
         /* a part of the whole is no document (RFC 9110, 14.5) */
 
-        merge->able = (r->method == NGX_HTTP_PUT)
-                      ? ngx_http_conflict_header(&r->headers_in.headers,
+        merge->able = (r->method == NGX_HTTP_PATCH
+                       || ngx_http_conflict_header(&r->headers_in.headers,
                                           &ngx_http_conflict_content_range,
                                           NULL)
-                        == NULL
-                      : (r->method == NGX_HTTP_PATCH && merge->patch);
-
-        merge->patch = (r->method == NGX_HTTP_PATCH);
+                          == NULL);
     }
 
     if (merge->able) {
@@ -98,11 +100,14 @@ ngx_http_conflict_combinable(ngx_http_request_t *r,
         && (r->method & (NGX_HTTP_PUT|NGX_HTTP_PATCH)))
     {
         ctx->error = NGX_HTTP_CONFLICT_UNMERGEABLE;
-        ctx->reason = (r->method == NGX_HTTP_PATCH)
+        ctx->reason = (r->method == NGX_HTTP_PUT)
+                      ? "some fields are the server's, so a PUT must be "
+                        "a whole application/json"
+                      : (ctx->conf->patch != CONFLICT_FORM_WHOLE)
                       ? "some fields are the server's, so a PATCH must be "
-                        "application/merge-patch+json"
-                      : "some fields are the server's, so a PUT must be "
-                        "a whole application/json";
+                        "application/json or application/merge-patch+json"
+                      : "some fields are the server's, so a PATCH must be "
+                        "application/merge-patch+json";
         return NGX_DECLINED;
     }
 
@@ -110,26 +115,82 @@ ngx_http_conflict_combinable(ngx_http_request_t *r,
 }
 
 
+/* how a body of JSON speaks; 0: nobody knows, or it is no document */
+
 static ngx_uint_t
-ngx_http_conflict_media_patch(ngx_http_request_t *r)
+ngx_http_conflict_media_form(ngx_http_request_t *r,
+    ngx_http_conflict_loc_conf_t *nlcf, conflict_form_e *form)
 {
-    u_char     *p, *last;
-    ngx_str_t  *type;
+    ngx_str_t  type;
 
-    type = &r->headers_in.content_type->value;
-
-    last = ngx_strlchr(type->data, type->data + type->len, ';');
-
-    if (last == NULL) {
-        last = type->data + type->len;
+    if (r->method == NGX_HTTP_PUT) {
+        *form = nlcf->put;
+        return 1;
     }
 
-    for (p = last; p > type->data && (p[-1] == ' ' || p[-1] == '\t'); p--) {
+    if (r->method != NGX_HTTP_PATCH) {
+        *form = CONFLICT_FORM_WHOLE;
+        return 0;
+    }
+
+    ngx_http_conflict_media_type(r, &type);
+
+    if (type.len == ngx_http_conflict_patch_type.len
+        && ngx_strncasecmp(type.data, ngx_http_conflict_patch_type.data,
+                           type.len)
+           == 0)
+    {
+        *form = CONFLICT_FORM_MERGE_PATCH;
+        return 1;
+    }
+
+    if (nlcf->patch == CONFLICT_FORM_WHOLE
+        || ngx_http_conflict_media_suffix(&type))
+    {
+        /* what it names it will change, perhaps */
+        *form = CONFLICT_FORM_DEEP;
+        return 0;
+    }
+
+    *form = nlcf->patch;
+
+    return 1;
+}
+
+
+/* without parameters; empty where there is none */
+
+static void
+ngx_http_conflict_media_type(ngx_http_request_t *r, ngx_str_t *type)
+{
+    size_t  len;
+
+    if (r->headers_in.content_type == NULL) {
+        ngx_str_null(type);
+        return;
+    }
+
+    *type = r->headers_in.content_type->value;
+
+    for (len = 0; len < type->len && type->data[len] != ';'; len++) {
         /* void */
     }
 
-    return (size_t) (p - type->data) == ngx_http_conflict_patch_type.len
-           && ngx_strncasecmp(type->data, ngx_http_conflict_patch_type.data,
-                              ngx_http_conflict_patch_type.len)
+    while (len && (type->data[len - 1] == ' ' || type->data[len - 1] == '\t')) {
+        len--;
+    }
+
+    type->len = len;
+}
+
+
+/* a structured syntax suffix (RFC 6839) */
+
+static ngx_uint_t
+ngx_http_conflict_media_suffix(ngx_str_t *type)
+{
+    return type->len > sizeof("+json") - 1
+           && ngx_strncasecmp(type->data + type->len - (sizeof("+json") - 1),
+                              (u_char *) "+json", sizeof("+json") - 1)
               == 0;
 }

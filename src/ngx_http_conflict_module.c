@@ -125,6 +125,13 @@ static ngx_command_t  ngx_http_conflict_commands[] = {
       ngx_http_conflict_offset(fields),
       NULL },
 
+    { ngx_string("conflict_partial"),
+      NGX_HTTP_CONFLICT_ANY_CONF|NGX_CONF_TAKE12,
+      ngx_http_conflict_set_partial,
+      NGX_HTTP_LOC_CONF_OFFSET,
+      0,
+      NULL },
+
     { ngx_string("conflict_history"),
       NGX_HTTP_CONFLICT_ANY_CONF|NGX_CONF_TAKE12,
       ngx_http_conflict_set_history,

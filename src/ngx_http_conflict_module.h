@@ -132,8 +132,8 @@ typedef struct {
     ngx_str_t                      fields;     /* ,"/tags","/title" */
     ngx_str_t                      clashes;    /* ,{"field":"/price",...} */
     ngx_chain_t                   *sent;       /* what a PUT has sent on */
+    conflict_form_e                form;       /* of the client's body */
     unsigned                       able:1;     /* the body can be merged */
-    unsigned                       patch:1;
     unsigned                       held:1;     /* its base was */
     unsigned                       clashed:1;
     ngx_uint_t                     omitted;    /* clashes not in the list */
@@ -513,7 +513,8 @@ void ngx_http_conflict_row(ngx_http_conflict_loc_conf_t *nlcf,
 
 /* Has the row what a write wanted, whose text need not be JSON. */
 ngx_uint_t ngx_http_conflict_row_reflects(ngx_http_conflict_loc_conf_t *nlcf,
-    ngx_str_t *row, ngx_str_t *text, conflict_reflects_e how);
+    ngx_str_t *row, ngx_str_t *text, conflict_form_e form,
+    conflict_reflects_e how);
 
 /*
  * A date as upstreams send it, HTTP-date or RFC 3339, in microseconds, or
@@ -535,9 +536,9 @@ uint64_t ngx_http_conflict_version(ngx_http_conflict_source_t *source,
 ngx_uint_t ngx_http_conflict_is_json(ngx_str_t *type);
 
 /*
- * The client's body is here: can it be merged?  Else it is checked as under
- * "version".  NGX_DECLINED: not even that, ctx->error and ctx->reason say
- * what is wrong.
+ * The client's body is here: how does it speak, and can it be merged?  Else
+ * it is checked as under "version".  NGX_DECLINED: not even that, ctx->error
+ * and ctx->reason say what is wrong.
  */
 ngx_int_t ngx_http_conflict_combinable(ngx_http_request_t *r,
     ngx_http_conflict_ctx_t *ctx);

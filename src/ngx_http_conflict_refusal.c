@@ -69,6 +69,10 @@ static const ngx_http_conflict_answer_t  ngx_http_conflict_answers[] = {
 };
 
 
+static ngx_int_t ngx_http_conflict_accept_patch(ngx_http_request_t *r,
+    ngx_http_conflict_loc_conf_t *nlcf);
+
+
 static ngx_str_t  ngx_http_conflict_accept = ngx_string("accept");
 
 
@@ -161,10 +165,7 @@ ngx_http_conflict_answer_headers(ngx_http_request_t *r,
     if (ctx->error == NGX_HTTP_CONFLICT_UNMERGEABLE) {
         /* RFC 5789, 3.1; RFC 9110, 15.5.16 */
         return (ctx->method == NGX_HTTP_PATCH)
-               ? ngx_http_conflict_add_header(r, "Accept-Patch",
-                                     "application/merge-patch+json",
-                                     sizeof("application/merge-patch+json")
-                                     - 1)
+               ? ngx_http_conflict_accept_patch(r, ctx->conf)
                : ngx_http_conflict_add_header(r, "Accept", "application/json",
                                               sizeof("application/json") - 1);
     }
@@ -186,6 +187,21 @@ ngx_http_conflict_answer_headers(ngx_http_request_t *r,
     }
 
     return NGX_OK;
+}
+
+
+static ngx_int_t
+ngx_http_conflict_accept_patch(ngx_http_request_t *r,
+    ngx_http_conflict_loc_conf_t *nlcf)
+{
+    static const char  types[] = "application/merge-patch+json, "
+                                 "application/json";
+    size_t             len;
+
+    len = (nlcf->patch == CONFLICT_FORM_WHOLE)
+          ? sizeof("application/merge-patch+json") - 1 : sizeof(types) - 1;
+
+    return ngx_http_conflict_add_header(r, "Accept-Patch", types, len);
 }
 
 

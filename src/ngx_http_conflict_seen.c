@@ -196,15 +196,18 @@ ngx_http_conflict_row(ngx_http_conflict_loc_conf_t *nlcf, ngx_str_t *body)
 
 ngx_uint_t
 ngx_http_conflict_row_reflects(ngx_http_conflict_loc_conf_t *nlcf,
-    ngx_str_t *row, ngx_str_t *text, conflict_reflects_e how)
+    ngx_str_t *row, ngx_str_t *text, conflict_form_e form,
+    conflict_reflects_e how)
 {
     conflict_document_t  latest, write;
 
     latest.data = row->data;
     latest.len = row->len;
+    latest.form = CONFLICT_FORM_WHOLE;
 
     write.data = text->data;
     write.len = text->len;
+    write.form = form;
 
     return conflict_value_reflects(&latest, &write, nlcf->base->pointer, how,
                                    nlcf->max_values,

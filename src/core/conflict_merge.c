@@ -27,9 +27,13 @@ static conflict_merge_rc_e conflict_merge_trees(conflict_walk_t *walk,
 static size_t conflict_merge_member(conflict_walk_t *walk,
     conflict_edit_t *edit, const conflict_trio_t *parents,
     conflict_value_t client, const conflict_scope_t *scope, size_t before);
+static void conflict_merge_base(conflict_walk_t *walk,
+    const conflict_trio_t *parents, conflict_value_t named,
+    conflict_trio_t *trio);
 static size_t conflict_merge_append(conflict_walk_t *walk,
-    conflict_edit_t *edit, conflict_value_t base, conflict_value_t server,
-    const conflict_scope_t *scope, size_t before, size_t at);
+    conflict_edit_t *edit, const conflict_trio_t *parents,
+    conflict_value_t server, const conflict_scope_t *scope, size_t before,
+    size_t at);
 
 
 conflict_merge_rc_e
@@ -53,6 +57,14 @@ conflict_merge(const conflict_merge_t *in, conflict_merged_t *result)
 
     rc = conflict_merge_parse(&walk, &in->client, &client);
 
+    if (rc == CONFLICT_MERGE_SAME
+        && in->client.form != CONFLICT_FORM_MERGE_PATCH
+        && conflict_tree_type(trio.client) != CONFLICT_JSON_OBJECT)
+    {
+        /* it has no members: it is meant as it is */
+        walk.patch = 0;
+    }
+
     if (rc == CONFLICT_MERGE_MANY) {
         rc = CONFLICT_MERGE_LARGE;
     }
@@ -67,14 +79,15 @@ conflict_merge(const conflict_merge_t *in, conflict_merged_t *result)
 
     if (!in->stale) {
         trio.base = trio.server;
-        walk.held = 1;
+        trio.held = 1;
 
     } else if (rc == CONFLICT_MERGE_SAME && in->base.data) {
         rc = conflict_merge_parse(&walk, &in->base, &base);
 
         if (rc == CONFLICT_MERGE_SAME) {
             trio.base.tree = &base;
-            walk.held = 1;
+            trio.held = 1;
+            walk.part = (in->base.form != CONFLICT_FORM_WHOLE);
 
         } else if (rc == CONFLICT_MERGE_REPEATED || rc == CONFLICT_MERGE_UNFIT)
         {
@@ -83,7 +96,7 @@ conflict_merge(const conflict_merge_t *in, conflict_merged_t *result)
         }
     }
 
-    result->held = walk.held;
+    result->held = trio.held;
 
     if (rc == CONFLICT_MERGE_SAME && server.n) {
         walk.met = calloc(server.n, 1);
@@ -115,8 +128,8 @@ conflict_merge_start(conflict_walk_t *walk, const conflict_merge_t *in,
 
     walk->in = in;
     walk->result = result;
-    walk->held = 0;
-    walk->patch = in->patch;
+    walk->patch = (in->client.form != CONFLICT_FORM_WHOLE);
+    walk->part = 0;
     walk->clashed = 0;
     walk->left = in->values;
     walk->steps = CONFLICT_MERGE_STEPS;
@@ -195,6 +208,7 @@ conflict_merge_trees(conflict_walk_t *walk, const conflict_trio_t *documents)
     scope.n = walk->in->n;
     scope.level = 0;
     scope.ignored = (walk->in->ignored != NULL);
+    scope.outer = NULL;
 
     edit.tree = trio.client.tree;
     edit.out = &result->text;
@@ -264,9 +278,8 @@ conflict_merge_members(conflict_walk_t *walk, conflict_edit_t *edit,
          v = conflict_tree_next(trio->server, v))
     {
         if (!walk->met[v.node]) {
-            before = conflict_merge_append(walk, edit,
-                                      conflict_tree_member(trio->base, v), v,
-                                      scope, before, at);
+            before = conflict_merge_append(walk, edit, trio, v, scope, before,
+                                           at);
         }
     }
 }
@@ -310,7 +323,8 @@ conflict_merge_member(conflict_walk_t *walk, conflict_edit_t *edit,
     conflict_merge_enter(walk, text + node->name,
                          node->name_end - node->name);
 
-    trio.base = conflict_tree_member(parents->base, client);
+    conflict_merge_base(walk, parents, client, &trio);
+
     trio.server = conflict_tree_member(parents->server, client);
     trio.client = client;
 
@@ -330,7 +344,7 @@ conflict_merge_member(conflict_walk_t *walk, conflict_edit_t *edit,
         walk->result->text.failed |= made.failed;
 
     } else if (take == CONFLICT_TAKE_SERVER && trio.server.tree
-               && !walk->patch)
+               && !conflict_merge_removes(walk))
     {
         text = conflict_value_text(trio.server, &len);
         conflict_merge_replace(edit, node->start, node->end, text, len);
@@ -363,11 +377,38 @@ conflict_merge_member(conflict_walk_t *walk, conflict_edit_t *edit,
 }
 
 
+/* what the base has of a member, if that can be told */
+
+static void
+conflict_merge_base(conflict_walk_t *walk, const conflict_trio_t *parents,
+    conflict_value_t named, conflict_trio_t *trio)
+{
+    trio->base = conflict_tree_member(parents->base, named);
+    trio->held = parents->held;
+
+    if (!walk->part) {
+        return;
+    }
+
+    if (trio->base.tree == NULL) {
+
+        if (conflict_tree_type(parents->base) == CONFLICT_JSON_OBJECT) {
+            trio->held = 0;
+        }
+
+    } else if (walk->in->base.form == CONFLICT_FORM_MERGE_PATCH
+               && conflict_tree_type(trio->base) == CONFLICT_JSON_NULL)
+    {
+        trio->base.tree = NULL;
+    }
+}
+
+
 /* a member that only the server's object has; "at" is where it may go */
 
 static size_t
 conflict_merge_append(conflict_walk_t *walk, conflict_edit_t *edit,
-    conflict_value_t base, conflict_value_t server,
+    const conflict_trio_t *parents, conflict_value_t server,
     const conflict_scope_t *scope, size_t before, size_t at)
 {
     size_t                   path, len;
@@ -394,7 +435,8 @@ conflict_merge_append(conflict_walk_t *walk, conflict_edit_t *edit,
     conflict_merge_enter(walk, text + node->name,
                          node->name_end - node->name);
 
-    trio.base = base;
+    conflict_merge_base(walk, parents, server, &trio);
+
     trio.server = server;
     trio.client.tree = NULL;
     trio.client.node = 0;
@@ -462,6 +504,7 @@ conflict_merge_scope(conflict_walk_t *walk, const conflict_scope_t *parent,
     scope->n = 0;
     scope->level = parent->level + 1;
     scope->ignored = 0;
+    scope->outer = parent->outer;
 
     for (i = 0; i < parent->n; i++) {
         field = &walk->in->fields[parent->rules[i]];

@@ -53,7 +53,8 @@ typedef struct {
 
 typedef struct {
     conflict_document_t            base;     /* NULL: not held any more */
-    conflict_document_t            server;   /* NULL: it does not exist */
+    conflict_document_t            server;   /* NULL: it does not exist; it is
+                                                whole */
     conflict_document_t            client;
     const conflict_field_t        *fields;
     size_t                         n;
@@ -66,7 +67,6 @@ typedef struct {
 
     size_t                         values;   /* that all may have at most,
                                                 lines of texts too */
-    unsigned                       patch;    /* merge-patch (RFC 7396) */
     unsigned                       stale;    /* 0: only "server" counts */
     unsigned                       again;    /* it may have been done before:
                                                 nothing goes in twice */
@@ -97,7 +97,8 @@ typedef struct {
     conflict_out_t                 names;    /* the same: tags title */
     conflict_out_t                 clashes;  /* ,{"field":"/price",...} */
     size_t                         omitted;  /* clashes that are not there */
-    unsigned                       held;     /* the base could be used */
+    unsigned                       held;     /* the base could be used, and
+                                                has all that clashed */
     unsigned                       same;     /* of a JSON Patch: the server's
                                                 has all of it */
 } conflict_merged_t;

@@ -312,6 +312,7 @@ conflict_lists_pairs(conflict_lists_t *lists, const conflict_piece_t *piece)
             pair.end[j] = pair.start[j] + 1;
         }
 
+        trio.held = 1;
         trio.base = conflict_lists_value(lists, CONFLICT_SET_BASE,
                                          pair.start[CONFLICT_SET_BASE]);
         trio.server = conflict_lists_value(lists, CONFLICT_SET_SERVER,

@@ -132,6 +132,10 @@ conflict_merge_clash(conflict_walk_t *walk, conflict_rule_e rule,
 
     conflict_merge_note(walk);
 
+    if (!trio->held) {
+        walk->result->held = 0;
+    }
+
     if (walk->path.len > CONFLICT_MERGE_CLASHES
         || out->len > CONFLICT_MERGE_CLASHES - walk->path.len)
     {

@@ -28,7 +28,7 @@ static int conflict_merge_is_array(conflict_value_t value);
 static void conflict_merge_sets(conflict_set_t *set, unsigned held,
     conflict_array_t *array);
 static void conflict_merge_maps(conflict_walk_t *walk,
-    const conflict_set_t *map, conflict_array_t *array);
+    const conflict_set_t *map, unsigned held, conflict_array_t *array);
 static size_t conflict_merge_size(conflict_value_t array);
 static void conflict_merge_element(conflict_walk_t *walk,
     conflict_trio_t *trio, const conflict_set_t *map,
@@ -72,8 +72,7 @@ conflict_merge_extreme(const conflict_trio_t *trio, int max)
 /* server + (client - base), where none of it overflows */
 
 conflict_take_e
-conflict_merge_sum(conflict_walk_t *walk, const conflict_trio_t *trio,
-    conflict_out_t *made)
+conflict_merge_sum(const conflict_trio_t *trio, conflict_out_t *made)
 {
     char                   text[sizeof("-9223372036854775808")];
     size_t                 i, len;
@@ -81,7 +80,7 @@ conflict_merge_sum(conflict_walk_t *walk, const conflict_trio_t *trio,
     conflict_value_t       value;
     const unsigned char   *p;
 
-    if (!walk->held) {
+    if (!trio->held) {
         return CONFLICT_TAKE_NONE;
     }
 
@@ -166,10 +165,10 @@ conflict_merge_union(conflict_walk_t *walk, const conflict_field_t *field,
     }
 
     if (ok && field->key_len) {
-        conflict_merge_maps(walk, &set, &array);
+        conflict_merge_maps(walk, &set, trio->held, &array);
 
     } else if (ok) {
-        conflict_merge_sets(&set, walk->held, &array);
+        conflict_merge_sets(&set, trio->held, &array);
     }
 
     conflict_out_text(made, "]");
@@ -245,11 +244,12 @@ conflict_merge_sets(conflict_set_t *set, unsigned held,
 
 static void
 conflict_merge_maps(conflict_walk_t *walk, const conflict_set_t *map,
-    conflict_array_t *array)
+    unsigned held, conflict_array_t *array)
 {
     size_t           i, n;
     conflict_trio_t  trio;
 
+    trio.held = held;
     n = conflict_merge_size(map->arrays[CONFLICT_SET_SERVER]);
 
     for (i = 0; i < n; i++) {
@@ -352,7 +352,7 @@ void
 conflict_merge_object(conflict_walk_t *walk, const conflict_trio_t *trio,
     conflict_out_t *out)
 {
-    unsigned                patch;
+    unsigned                patch, part;
     conflict_edit_t         edit;
     conflict_trio_t         object;
     conflict_scope_t        scope;
@@ -367,15 +367,18 @@ conflict_merge_object(conflict_walk_t *walk, const conflict_trio_t *trio,
     edit.out = out;
     edit.copied = node->start;
 
-    /* a patch has arrays whole (RFC 7396) */
+    /* arrays are whole (RFC 7396) */
 
     patch = walk->patch;
+    part = walk->part;
     walk->patch = 0;
+    walk->part = 0;
 
     conflict_merge_members(walk, &edit, &object, &scope);
     conflict_merge_replace(&edit, node->end, node->end, "", 0);
 
     walk->patch = patch;
+    walk->part = part;
 }
 
 

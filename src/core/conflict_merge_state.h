@@ -33,6 +33,8 @@ typedef struct {
     conflict_value_t               base;
     conflict_value_t               server;
     conflict_value_t               client;
+    unsigned                       held;     /* it is known what the base has,
+                                                or that it has none */
 } conflict_trio_t;
 
 
@@ -43,14 +45,18 @@ typedef struct {
     size_t                         n;
     unsigned                       level;
     unsigned                       ignored;  /* its pointer matches so far */
+    const conflict_field_t        *outer;    /* the rule for all that is in
+                                                here, NULL: there is none */
 } conflict_scope_t;
 
 
 typedef struct {
     const conflict_merge_t        *in;
     conflict_merged_t             *result;
-    unsigned                       held;     /* there is a base */
-    unsigned                       patch;    /* not within arrays */
+    unsigned                       patch;    /* of the client's object: what
+                                                it does not name stays */
+    unsigned                       part;     /* of the base's: of what it does
+                                                not name nothing is known */
     unsigned                       clashed;
     size_t                         left;     /* values, or lines of texts */
     size_t                         steps;    /* comparisons of elements */
@@ -62,6 +68,12 @@ typedef struct {
     uint32_t                       hashes[CONFLICT_JSON_LEVELS]
                                          [CONFLICT_MERGE_RULES];
 } conflict_walk_t;
+
+
+/* a null of the client's, here, says that a member goes (RFC 7396) */
+
+#define conflict_merge_removes(walk)                                          \
+    ((walk)->patch && (walk)->in->client.form == CONFLICT_FORM_MERGE_PATCH)
 
 
 /* the result as it is written: a document, and what was changed in it */
@@ -120,8 +132,8 @@ conflict_take_e conflict_merge_union(conflict_walk_t *walk,
 conflict_take_e conflict_merge_extreme(const conflict_trio_t *trio, int max);
 
 /* The same, also where only one of them has. */
-conflict_take_e conflict_merge_sum(conflict_walk_t *walk,
-    const conflict_trio_t *trio, conflict_out_t *made);
+conflict_take_e conflict_merge_sum(const conflict_trio_t *trio,
+    conflict_out_t *made);
 
 conflict_take_e conflict_merge_lines(conflict_walk_t *walk,
     const conflict_trio_t *trio, conflict_out_t *made);

@@ -10,11 +10,17 @@
 #include "conflict_merge_state.h"
 
 
+static void conflict_merge_nested(conflict_walk_t *walk,
+    conflict_edit_t *edit, conflict_trio_t *trio, conflict_scope_t *scope);
+static int conflict_merge_each(const conflict_walk_t *walk,
+    const conflict_trio_t *trio, conflict_rule_e rule);
 static int conflict_merge_inside(conflict_walk_t *walk,
     const conflict_trio_t *trio, const conflict_scope_t *scope);
 static conflict_take_e conflict_merge_decide(conflict_walk_t *walk,
     const conflict_field_t *field, const conflict_trio_t *trio,
     conflict_out_t *made);
+static int conflict_merge_untouched(const conflict_walk_t *walk,
+    conflict_value_t base, conflict_value_t client);
 static conflict_take_e conflict_merge_rule(conflict_walk_t *walk,
     const conflict_field_t *field, const conflict_trio_t *trio,
     conflict_out_t *made);
@@ -33,21 +39,31 @@ conflict_merge_take(conflict_walk_t *walk, conflict_edit_t *edit,
     conflict_rule_e  rule;
     conflict_take_e  take;
 
+    field = field ? field : scope->outer;
     rule = field ? field->rule : CONFLICT_RULE_AUTO;
 
     if (rule == CONFLICT_RULE_AUTO && conflict_merge_inside(walk, trio, scope))
     {
         if (walk->in->stale || scope->n) {
-            conflict_merge_members(walk, edit, trio, scope);
+            conflict_merge_nested(walk, edit, trio, scope);
         }
 
         return CONFLICT_TAKE_CLIENT;
     }
 
-    if (walk->patch
+    if (conflict_merge_each(walk, trio, rule)) {
+
+        if (walk->in->stale || rule == CONFLICT_RULE_SERVER) {
+            scope->outer = field;
+            conflict_merge_nested(walk, edit, trio, scope);
+        }
+
+        return CONFLICT_TAKE_CLIENT;
+    }
+
+    if (conflict_merge_removes(walk)
         && conflict_tree_type(trio->client) == CONFLICT_JSON_NULL)
     {
-        /* null removes (RFC 7396) */
         trio->client.tree = NULL;
     }
 
@@ -59,7 +75,7 @@ conflict_merge_take(conflict_walk_t *walk, conflict_edit_t *edit,
     {
         /* an object where the server has none: its fields are not in there */
 
-        conflict_merge_members(walk, edit, trio, scope);
+        conflict_merge_nested(walk, edit, trio, scope);
         return CONFLICT_TAKE_CLIENT;
     }
 
@@ -87,6 +103,49 @@ conflict_merge_take(conflict_walk_t *walk, conflict_edit_t *edit,
 }
 
 
+/* the members of an object in an object */
+
+static void
+conflict_merge_nested(conflict_walk_t *walk, conflict_edit_t *edit,
+    conflict_trio_t *trio, conflict_scope_t *scope)
+{
+    unsigned  patch, part;
+
+    patch = walk->patch;
+    part = walk->part;
+
+    if (walk->in->client.form == CONFLICT_FORM_SHALLOW) {
+        walk->patch = 0;
+    }
+
+    if (walk->in->base.form == CONFLICT_FORM_SHALLOW) {
+        walk->part = 0;
+    }
+
+    conflict_merge_members(walk, edit, trio, scope);
+
+    walk->patch = patch;
+    walk->part = part;
+}
+
+
+/*
+ * A deep change has paths into an object, not the object: what is said of
+ * this holds for each of them.
+ */
+
+static int
+conflict_merge_each(const conflict_walk_t *walk, const conflict_trio_t *trio,
+    conflict_rule_e rule)
+{
+    return walk->patch && walk->in->client.form != CONFLICT_FORM_SHALLOW
+           && (rule == CONFLICT_RULE_LWW || rule == CONFLICT_RULE_SERVER
+               || rule == CONFLICT_RULE_REJECT)
+           && conflict_tree_type(trio->client) == CONFLICT_JSON_OBJECT
+           && conflict_tree_type(trio->server) == CONFLICT_JSON_OBJECT;
+}
+
+
 /*
  * Is it merged member by member: two objects are, and one that the server has
  * not, if the rules in it can do without.
@@ -105,7 +164,7 @@ conflict_merge_inside(conflict_walk_t *walk, const conflict_trio_t *trio,
     }
 
     return scope->n
-           && (!walk->in->stale || (trio->server.tree == NULL && !walk->held));
+           && (!walk->in->stale || (trio->server.tree == NULL && !trio->held));
 }
 
 
@@ -123,7 +182,7 @@ conflict_merge_decide(conflict_walk_t *walk, const conflict_field_t *field,
 
     if (rule == CONFLICT_RULE_SUM && trio->server.tree && trio->client.tree) {
         /* equal sums are two changes, not one */
-        return conflict_merge_sum(walk, trio, made);
+        return conflict_merge_sum(trio, made);
     }
 
     if (conflict_value_equal(trio->server, trio->client)) {
@@ -138,18 +197,57 @@ conflict_merge_decide(conflict_walk_t *walk, const conflict_field_t *field,
         return CONFLICT_TAKE_NONE;
     }
 
-    if (walk->held) {
+    if (trio->held) {
 
         if (conflict_value_equal(trio->base, trio->server)) {
             return CONFLICT_TAKE_CLIENT;
         }
 
-        if (conflict_value_equal(trio->base, trio->client)) {
+        if (conflict_merge_untouched(walk, trio->base, trio->client)) {
             return CONFLICT_TAKE_SERVER;
         }
     }
 
     return conflict_merge_rule(walk, field, trio, made);
+}
+
+
+/* has the client's side the base's value; of a deep one, on its paths */
+
+static int
+conflict_merge_untouched(const conflict_walk_t *walk, conflict_value_t base,
+    conflict_value_t client)
+{
+    conflict_value_t  v, was;
+
+    if (!walk->patch || walk->in->client.form == CONFLICT_FORM_SHALLOW
+        || conflict_tree_type(client) != CONFLICT_JSON_OBJECT
+        || conflict_tree_type(base) != CONFLICT_JSON_OBJECT)
+    {
+        return conflict_value_equal(base, client);
+    }
+
+    for (v = conflict_tree_first(client); v.tree;
+         v = conflict_tree_next(client, v))
+    {
+        was = conflict_tree_member(base, v);
+
+        if (conflict_merge_removes(walk)
+            && conflict_tree_type(v) == CONFLICT_JSON_NULL)
+        {
+            if (was.tree) {
+                return 0;
+            }
+
+            continue;
+        }
+
+        if (!conflict_merge_untouched(walk, was, v)) {
+            return 0;
+        }
+    }
+
+    return 1;
 }
 
 
@@ -173,7 +271,7 @@ conflict_merge_rule(conflict_walk_t *walk, const conflict_field_t *field,
 
     case CONFLICT_RULE_LWW:
 
-        if (!walk->held && !walk->patch && trio->client.tree == NULL) {
+        if (!trio->held && !walk->patch && trio->client.tree == NULL) {
             /* it may never have known it */
             return CONFLICT_TAKE_SERVER;
         }
@@ -194,11 +292,11 @@ conflict_merge_rule(conflict_walk_t *walk, const conflict_field_t *field,
         return conflict_merge_extreme(trio, 0);
 
     case CONFLICT_RULE_TEXT:
-        return (walk->held && !walk->in->again)
+        return (trio->held && !walk->in->again)
                ? conflict_merge_lines(walk, trio, made) : CONFLICT_TAKE_NONE;
 
     case CONFLICT_RULE_LIST:
-        return (walk->held && !walk->in->again)
+        return (trio->held && !walk->in->again)
                ? conflict_merge_list(walk, trio, made) : CONFLICT_TAKE_NONE;
 
     default: /* auto, reject, sum */

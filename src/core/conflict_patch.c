@@ -142,7 +142,10 @@ conflict_patching_read(conflict_patching_t *p)
 
     if (p->in->stale) {
 
-        if (p->in->base.data == NULL) {
+        if (p->in->base.data == NULL
+            || p->in->base.form != CONFLICT_FORM_WHOLE)
+        {
+            /* what a part does not name may be there */
             return CONFLICT_MERGE_INAPPLICABLE;
         }
 
@@ -383,9 +386,9 @@ conflict_patching_merge(conflict_patching_t *p)
 
     in.client.data = p->client.data;
     in.client.len = p->client.len;
+    in.client.form = CONFLICT_FORM_WHOLE;
     in.version.data = NULL;
     in.values = p->in->values / 2;
-    in.patch = 0;
 
     rc = conflict_merge(&in, p->result);
 
@@ -452,6 +455,7 @@ conflict_patching_clashes(conflict_patching_t *p, unsigned clashed)
             continue;
         }
 
+        trio.held = 1;
         trio.base = conflict_patch_find(p->was, &op->path, &p->work.steps);
         trio.server = conflict_patch_find(p->now, &op->path, &p->work.steps);
         trio.client = op->value;

@@ -20,7 +20,10 @@ static int conflict_value_removed(conflict_value_t latest,
     conflict_value_t write, conflict_value_t base);
 static int conflict_value_contains(conflict_value_t latest,
     conflict_value_t write, const conflict_json_pointer_t *base,
-    unsigned level, conflict_reflects_e how, unsigned *wanted);
+    unsigned level, conflict_form_e form, conflict_reflects_e how,
+    unsigned *wanted);
+static int conflict_value_has(conflict_value_t have, conflict_value_t want,
+    conflict_form_e form, conflict_reflects_e how);
 
 
 const unsigned char *
@@ -218,7 +221,8 @@ conflict_value_reflects(const conflict_document_t *latest,
 
         rc = conflict_tree_type(have) == CONFLICT_JSON_OBJECT
              && conflict_tree_type(want) == CONFLICT_JSON_OBJECT
-             && conflict_value_contains(have, want, base, 0, how, &wanted)
+             && conflict_value_contains(have, want, base, 0, write->form, how,
+                                        &wanted)
              && wanted;
     }
 
@@ -302,7 +306,7 @@ conflict_value_removed(conflict_value_t latest, conflict_value_t write,
 static int
 conflict_value_contains(conflict_value_t latest, conflict_value_t write,
     const conflict_json_pointer_t *base, unsigned level,
-    conflict_reflects_e how, unsigned *wanted)
+    conflict_form_e form, conflict_reflects_e how, unsigned *wanted)
 {
     int               on_path;
     conflict_value_t  have, want;
@@ -321,12 +325,14 @@ conflict_value_contains(conflict_value_t latest, conflict_value_t write,
         have = conflict_tree_member(latest, want);
 
         if (conflict_tree_type(want) == CONFLICT_JSON_OBJECT
-            && conflict_tree_type(have) == CONFLICT_JSON_OBJECT)
+            && conflict_tree_type(have) == CONFLICT_JSON_OBJECT
+            && (form != CONFLICT_FORM_SHALLOW || on_path
+                || how == CONFLICT_REFLECTS_NAMES))
         {
             *wanted |= !on_path;
 
             if (!conflict_value_contains(have, want, on_path ? base : NULL,
-                                         level + 1, how, wanted))
+                                         level + 1, form, how, wanted))
             {
                 return 0;
             }
@@ -336,23 +342,30 @@ conflict_value_contains(conflict_value_t latest, conflict_value_t write,
 
         *wanted = 1;
 
-        if (conflict_tree_type(want) == CONFLICT_JSON_NULL) {
-
-            if (how == CONFLICT_REFLECTS_VALUES && have.tree
-                && conflict_tree_type(have) != CONFLICT_JSON_NULL)
-            {
-                return 0;
-            }
-
-        } else if (have.tree == NULL
-                   || (how == CONFLICT_REFLECTS_VALUES
-                       && !conflict_value_equal(want, have)))
-        {
+        if (!conflict_value_has(have, want, form, how)) {
             return 0;
         }
     }
 
     return 1;
+}
+
+
+static int
+conflict_value_has(conflict_value_t have, conflict_value_t want,
+    conflict_form_e form, conflict_reflects_e how)
+{
+    if (conflict_tree_type(want) == CONFLICT_JSON_NULL
+        && (how == CONFLICT_REFLECTS_NAMES || form == CONFLICT_FORM_WHOLE
+            || form == CONFLICT_FORM_MERGE_PATCH))
+    {
+        return how == CONFLICT_REFLECTS_NAMES || have.tree == NULL
+               || conflict_tree_type(have) == CONFLICT_JSON_NULL;
+    }
+
+    return have.tree
+           && (how == CONFLICT_REFLECTS_NAMES
+               || conflict_value_equal(want, have));
 }
 
 

@@ -27,10 +27,10 @@ const unsigned char *conflict_value_text(conflict_value_t value, size_t *len);
 
 /*
  * 1 where the document "latest" has all that "write" wanted: each of its
- * members with an equal value, or by its name alone; a null member also where
- * there is none (RFC 7396).  The member at "base", which may be NULL, is not
- * looked at.  0 where it has not, or where that cannot be told: the two may
- * have so many values.
+ * members with an equal value, or by its name alone.  A null is also where
+ * there is none, but in a part, which sets it.  The member at "base", which
+ * may be NULL, is not looked at.  0 where it has not, or where that cannot be
+ * told: the two may have so many values.
  */
 typedef enum {
     CONFLICT_REFLECTS_VALUES = 0,

@@ -98,7 +98,8 @@ ngx_http_conflict_shm_keep(ngx_http_conflict_op_t *op,
 /*
  * 1: the view has its body of this version already, or the body is there for
  * others and is noted to be of this view as well.  What was not shown gives
- * way, and leaves to "row" which write it was made by.
+ * way to what was, and no body to any; it leaves to "row" which write it was
+ * made by.
  */
 
 static ngx_uint_t
@@ -135,7 +136,7 @@ ngx_http_conflict_history_known(ngx_http_conflict_op_t *op,
             r->certain = row->certain;
         }
 
-        if (r->shown || !row->shown) {
+        if (r->shown || (!row->shown && (r->len || row->body.len == 0))) {
             ngx_http_conflict_history_touch(history, r);
             return 1;
         }

@@ -198,12 +198,13 @@ LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
     in.fields = fields;
     in.n = sizeof(rules) / sizeof(rules[0]);
 
-    for (i = 0; i < 8; i++) {
-        in.patch = i & 1;
-        in.stale = (i >> 1) & 1;
+    for (i = 0; i < 64; i++) {
+        in.client.form = (conflict_form_e) (i & 3);
+        in.base.form = (conflict_form_e) ((i >> 2) & 3);
+        in.stale = (i >> 4) & 1;
         in.reveal = 1;
 
-        if (i & 4) {
+        if (i & 32) {
             in.base.data = NULL;
         }
 

@@ -17,6 +17,11 @@
 #   /auth/...    GET needs "Authorization: Bearer reader", else 401 or 403
 #   /echo/...    GET shows the document with a number that always changes
 #   /text/...    is not JSON
+#   /assign/...  takes members alone, by PUT and PATCH, each as a whole; a null
+#                is a value
+#   /deep/...    the same, but objects are taken member by member; both answer
+#                with the document, below quiet/ with none, and below echo/
+#                with what was sent
 #   /view/...    shows what "fields" or X-Fields name, "starred" by who asks
 #                (X-Who, or else Authorization),
 #                and a salary to all but "Authorization: Bearer clerk"
@@ -190,6 +195,15 @@ def merge(old, patch):
             old[name] = value
 
 
+def assign(old, part, deep):
+    for name, value in part.items():
+        if deep and isinstance(value, dict) \
+                and isinstance(old.get(name), dict):
+            assign(old[name], value, deep)
+        else:
+            old[name] = value
+
+
 def write(method, path, headers, get, body):
     """the status, headers and body of a write that is applied"""
 
@@ -232,6 +246,11 @@ def write(method, path, headers, get, body):
     elif method == 'DELETE':
         doc.put(None)
 
+    elif kind in ('assign', 'deep'):
+        value = json.loads(doc.body) if exists else {}
+        assign(value, json.loads(body), kind == 'deep')
+        doc.put(json.dumps(value).encode())
+
     elif method == 'PATCH':
         value = json.loads(doc.body) if exists else {}
         merge(value, json.loads(body))
@@ -273,7 +292,13 @@ def write(method, path, headers, get, body):
 
     status, out, shown = show(path, doc)
 
-    if kind in ('own', 'zero', 'etag', 'row'):
+    style = path.split('/')[2]
+
+    if kind in ('assign', 'deep') and style == 'echo':
+        shown = body
+
+    if kind in ('own', 'zero', 'etag', 'row') \
+            or kind in ('assign', 'deep') and style != 'quiet':
         return (200 if exists else 201), out, shown
 
     return (204 if exists else 201), [h for h in out if h[0] != 'ETag'], b''

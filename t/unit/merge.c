@@ -25,6 +25,11 @@ typedef struct {
 } merge_case_t;
 
 
+/* how the bases of the cases speak */
+
+static conflict_form_e  base_form;
+
+
 static size_t
 rules_of(const char *text, conflict_field_t *fields)
 {
@@ -82,11 +87,12 @@ document(conflict_document_t *doc, const char *text)
 {
     doc->data = (const unsigned char *) text;
     doc->len = text ? strlen(text) : 0;
+    doc->form = CONFLICT_FORM_WHOLE;
 }
 
 
 static void
-run_case(const merge_case_t *c, unsigned patch, unsigned stale)
+run_case(const merge_case_t *c, conflict_form_e form, unsigned stale)
 {
     char                     result[4096], names[1024];
     size_t                   n;
@@ -109,7 +115,8 @@ run_case(const merge_case_t *c, unsigned patch, unsigned stale)
     in.fields = fields;
     in.n = n;
     in.ignored = &ignored;
-    in.patch = patch;
+    in.client.form = form;
+    in.base.form = base_form;
     in.stale = stale;
     in.values = MOST;
     in.reveal = 1;
@@ -151,12 +158,13 @@ run_case(const merge_case_t *c, unsigned patch, unsigned stale)
 
 
 static void
-run_cases(const merge_case_t *cases, size_t n, unsigned patch, unsigned stale)
+run_cases(const merge_case_t *cases, size_t n, conflict_form_e form,
+    unsigned stale)
 {
     size_t  i;
 
     for (i = 0; i < n; i++) {
-        run_case(&cases[i], patch, stale);
+        run_case(&cases[i], form, stale);
     }
 }
 
@@ -565,7 +573,7 @@ test_list(void **state)
     (void) state;
 
     run_cases(cases, count(cases), 0, 1);
-    run_cases(patches, count(patches), 1, 1);
+    run_cases(patches, count(patches), CONFLICT_FORM_MERGE_PATCH, 1);
 }
 
 
@@ -638,7 +646,242 @@ test_patch(void **state)
 
     (void) state;
 
-    run_cases(cases, count(cases), 1, 1);
+    run_cases(cases, count(cases), CONFLICT_FORM_MERGE_PATCH, 1);
+}
+
+
+/* parts: what the client did not send is no matter, and null is a value */
+
+static void
+test_parts(void **state)
+{
+    static const merge_case_t  shallow[] = {
+        { "{\"a\":1,\"b\":1}", "{\"a\":1,\"b\":2}", "{\"a\":2}", "",
+          "{\"a\":2}", "" },
+        { "{\"a\":1,\"b\":1}", "{\"a\":1}", "{\"a\":2}", "", "{\"a\":2}", "" },
+        { "{\"a\":1}", "{\"a\":1,\"b\":2}", "{\"a\":2}", "", "{\"a\":2}", "" },
+        { "{\"a\":1}", "{\"a\":2}", "{\"a\":3}", "", NULL, "a" },
+        { "{\"a\":1}", "{\"a\":2}", "{\"a\":1, \"b\":1}", "",
+          "{\"a\":2, \"b\":1}", "a" },
+        { "{\"a\":1}", "{}", "{\"a\":1,\"b\":1}", "", "{\"b\":1}", "a" },
+        { "{\"a\":1}", "{}", "{\"a\":1}", "", "{}", "a" },
+        { "{\"a\":1}", "{\"a\":1}", "{\"a\":null}", "", "{\"a\":null}", "" },
+        { "{\"a\":1}", "{\"a\":null}", "{\"a\":1}", "", "{\"a\":null}", "a" },
+        { "{\"a\":1}", "{\"a\":2}", "{\"a\":null}", "", NULL, "a" },
+        { "{\"a\":1}", "{}", "{\"a\":null}", "", NULL, "a" },
+        { "{\"a\":null}", "{\"a\":2}", "{\"a\":null}", "", "{\"a\":2}", "a" },
+        { "{\"a\":1}", "{\"a\":2}", "{\"a\":null}", "/a lww", "{\"a\":null}",
+          "a" },
+        { "{\"a\":1}", "{\"a\":2}", "{\"a\":null}", "/a max", NULL, "a" },
+        { "{\"a\":1}", "{\"a\":2}", "{\"a\":null}", "/a server", "{\"a\":2}",
+          "a" },
+        { "{\"a\":1}", "{\"a\":2}", "{\"a\":3,\"b\":1}", "/a server",
+          "{\"a\":2,\"b\":1}", "a" },
+        { "{\"a\":1}", "{}", "{\"a\":3,\"b\":1}", "/a server", "{\"b\":1}",
+          "a" },
+        { "{\"a\":1}", "{\"a\":2}", "{\"b\":1}", "/a reject", "{\"b\":1}",
+          "" },
+        { "{\"a\":1}", "{\"a\":1}", "{\"a\":3}", "/a reject", NULL, "a" },
+        { "{\"v\":10}", "{\"v\":12}", "{\"v\":11}", "/v sum", "{\"v\":13}",
+          "v" },
+        { "{\"v\":10}", "{\"v\":12}", "{\"a\":1}", "/v sum", "{\"a\":1}", "" },
+        { "{\"t\":[1,2]}", "{\"t\":[1,2,3]}", "{\"t\":[2,4]}", "/t union",
+          "{\"t\":[2,3,4]}", "t" },
+        { "{\"t\":[1,2]}", "{\"t\":[1,2,3]}", "{\"a\":1}", "/t union",
+          "{\"a\":1}", "" },
+        { "{\"o\":{\"a\":1,\"b\":1}}", "{\"o\":{\"a\":2,\"b\":1}}",
+          "{\"o\":{\"a\":1,\"b\":2}}", "", "{\"o\":{\"a\":2,\"b\":2}}",
+          "o/a" },
+        { "{\"o\":{\"a\":1,\"b\":1}}", "{\"o\":{\"a\":1,\"b\":1,\"s\":1}}",
+          "{\"o\":{\"a\":2}}", "", "{\"o\":{\"a\":2,\"s\":1}}", "o/s" },
+        { "{\"o\":{\"a\":1,\"b\":1}}", "{\"o\":{\"a\":1,\"b\":2}}",
+          "{\"o\":{\"a\":2}}", "", NULL, "o/b" },
+        { "{\"o\":{\"a\":1,\"b\":1}}", "{\"o\":{\"a\":1}}",
+          "{\"o\":{\"a\":2,\"b\":1}}", "", "{\"o\":{\"a\":2}}", "o/b" },
+        { "{\"o\":{\"a\":1}}", "{\"o\":{\"a\":2}}", "{\"o\":{\"a\":3}}", "",
+          NULL, "o/a" },
+        { "{\"o\":{\"a\":1}}", "{\"o\":{\"a\":2}}",
+          "{\"o\":{\"a\":1,\"n\":null}}", "", "{\"o\":{\"a\":2,\"n\":null}}",
+          "o/a" },
+        { "{\"o\":{\"a\":1}}", "{\"o\":{\"a\":2}}", "{\"o\":null}", "", NULL,
+          "o" },
+        { "{\"m\":{\"n\":1,\"x\":1}}", "{\"m\":{\"n\":1,\"x\":1}}",
+          "{\"m\":{\"x\":2}}", "/m/n server", "{\"m\":{\"x\":2,\"n\":1}}",
+          "m/n" },
+        { "{\"m\":{\"n\":1}}", "{\"m\":{\"n\":1}}", "{\"m\":null}",
+          "/m/n server", NULL, "m" },
+        { "{\"o\":{\"a\":1,\"b\":1}}", "{\"o\":{\"a\":2,\"b\":1}}",
+          "{\"o\":{\"a\":1}}", "/o lww", "{\"o\":{\"a\":1}}", "o" },
+        { NULL, "{\"a\":1,\"b\":1}", "{\"a\":1}", "", "{\"a\":1}", "" },
+        { NULL, "{\"a\":1,\"b\":1}", "{\"a\":2}", "", NULL, "a" },
+        { NULL, "{\"a\":1,\"o\":{\"x\":1,\"y\":1}}", "{\"o\":{\"x\":1}}", "",
+          NULL, "o/y" },
+        { NULL, "{\"t\":[1,2]}", "{\"t\":[2,3]}", "/t union",
+          "{\"t\":[1,2,3]}", "t" },
+        { NULL, "{\"a\":1}", "{\"a\":null}", "", NULL, "a" },
+        { "{\"a\":1}", "{\"a\":2}", "{\"a\":1,\"base_version\":7}", "",
+          "{\"a\":2,\"base_version\":7}", "a" },
+        { "{\"a\":1}", "{\"a\":1}", "[1]", "", "[1]", "" },
+        { "{\"a\":1}", "{\"a\":2}", "[1]", "", NULL, "" }
+    };
+
+    static const merge_case_t  deep[] = {
+        { "{\"a\":1,\"b\":1}", "{\"a\":1,\"b\":2}", "{\"a\":2}", "",
+          "{\"a\":2}", "" },
+        { "{\"a\":1}", "{\"a\":2}", "{\"a\":1, \"b\":1}", "",
+          "{\"a\":2, \"b\":1}", "a" },
+        { "{\"a\":1}", "{\"a\":1}", "{\"a\":null}", "", "{\"a\":null}", "" },
+        { "{\"a\":1}", "{\"a\":2}", "{\"a\":null}", "", NULL, "a" },
+        { "{\"o\":{\"a\":1,\"b\":1}}", "{\"o\":{\"a\":2,\"b\":1}}",
+          "{\"o\":{\"b\":2}}", "", "{\"o\":{\"b\":2}}", "" },
+        { "{\"o\":{\"a\":1,\"b\":1}}", "{\"o\":{\"a\":2,\"b\":1}}",
+          "{\"o\":{\"a\":1,\"b\":2}}", "", "{\"o\":{\"a\":2,\"b\":2}}",
+          "o/a" },
+        { "{\"o\":{\"a\":1,\"b\":1}}", "{\"o\":{\"a\":1,\"s\":1}}",
+          "{\"o\":{\"a\":2}}", "", "{\"o\":{\"a\":2}}", "" },
+        { "{\"o\":{\"a\":1}}", "{\"o\":{\"a\":2}}", "{\"o\":{\"a\":3}}", "",
+          NULL, "o/a" },
+        { "{\"o\":{\"a\":1}}", "{\"o\":{\"a\":2}}", "{\"o\":{\"a\":null}}", "",
+          NULL, "o/a" },
+        { "{\"o\":{\"p\":{\"a\":1,\"b\":1}}}",
+          "{\"o\":{\"p\":{\"a\":2,\"b\":2}}}", "{\"o\":{\"p\":{\"a\":1}}}", "",
+          "{\"o\":{\"p\":{\"a\":2}}}", "o/p/a" },
+        { "{\"o\":{\"a\":1,\"b\":1}}", "{}", "{\"o\":{\"a\":1},\"z\":1}", "",
+          "{\"z\":1}", "o" },
+        { "{\"o\":{\"a\":1,\"b\":1}}", "{\"o\":7}", "{\"o\":{\"a\":1}}", "",
+          "{\"o\":7}", "o" },
+        { "{\"o\":{\"a\":1,\"b\":1}}", "{}", "{\"o\":{\"a\":2}}", "", NULL,
+          "o" },
+        { "{\"o\":{\"a\":1,\"b\":1}}", "{}", "{\"o\":{\"c\":1}}", "", NULL,
+          "o" },
+        { "{\"o\":{\"a\":1,\"b\":1,\"c\":1}}",
+          "{\"o\":{\"a\":2,\"b\":2,\"c\":2}}", "{\"o\":{\"a\":3,\"b\":1}}",
+          "/o lww", "{\"o\":{\"a\":3,\"b\":2}}", "o/a o/b" },
+        { "{\"o\":{\"a\":1,\"b\":1}}", "{\"o\":{\"a\":2,\"b\":2}}",
+          "{\"o\":{\"a\":3}}", "/o server", "{\"o\":{\"a\":2}}", "o/a" },
+        { "{\"o\":{\"a\":1,\"b\":1}}", "{\"o\":{\"a\":1,\"b\":2}}",
+          "{\"o\":{\"a\":1}}", "/o reject", "{\"o\":{\"a\":1}}", "" },
+        { "{\"o\":{\"a\":1,\"b\":1}}", "{\"o\":{\"a\":2,\"b\":2}}",
+          "{\"o\":{\"a\":1}}", "/o reject", NULL, "o/a" },
+        { "{\"m\":{\"n\":1,\"x\":1}}", "{\"m\":{\"n\":1,\"x\":1}}",
+          "{\"m\":{\"x\":2}}", "/m/n server", "{\"m\":{\"x\":2}}", "" },
+        { "{\"m\":{\"n\":1,\"x\":1}}", "{\"m\":{\"n\":1,\"x\":1}}",
+          "{\"m\":{\"x\":2,\"n\":5}}", "/m/n server",
+          "{\"m\":{\"x\":2,\"n\":1}}", "m/n" },
+        { "{\"t\":[{\"id\":1,\"n\":1,\"m\":1}]}",
+          "{\"t\":[{\"id\":1,\"n\":2,\"m\":1}]}",
+          "{\"t\":[{\"id\":1,\"n\":1,\"m\":2}]}", "/t union(id)",
+          "{\"t\":[{\"id\":1,\"n\":2,\"m\":2}]}", "t/1/n t" },
+        { "{\"t\":[{\"id\":1,\"n\":1,\"m\":1}]}",
+          "{\"t\":[{\"id\":1,\"n\":2,\"m\":1}]}",
+          "{\"t\":[{\"id\":1,\"m\":2}]}", "/t union(id)", NULL, "t/1/n" },
+        { NULL, "{\"o\":{\"a\":1,\"b\":1}}", "{\"o\":{\"a\":1}}", "",
+          "{\"o\":{\"a\":1}}", "" }
+    };
+
+    static const merge_case_t  patch[] = {
+        { "{\"o\":{\"a\":1,\"b\":1}}", "{}", "{\"o\":{\"a\":1},\"z\":1}", "",
+          "{\"z\":1}", "o" },
+        { "{\"o\":{\"a\":1,\"b\":1}}", "{\"o\":7}",
+          "{\"o\":{\"a\":1,\"x\":null}}", "", "{}", "o" },
+        { "{\"o\":{\"a\":1}}", "{}", "{\"o\":{\"a\":null}}", "", NULL, "o" },
+        { "{\"o\":{\"a\":1,\"b\":1}}", "{\"o\":{\"a\":2,\"b\":2}}",
+          "{\"o\":{\"a\":3,\"b\":1}}", "/o lww", "{\"o\":{\"a\":3}}",
+          "o/a o/b" },
+        { "{\"o\":{\"a\":1,\"b\":1}}", "{\"o\":{\"a\":2,\"b\":2}}",
+          "{\"o\":{\"a\":null}}", "/o lww", "{\"o\":{\"a\":null}}", "o/a" }
+    };
+
+    (void) state;
+
+    run_cases(shallow, count(shallow), CONFLICT_FORM_SHALLOW, 1);
+    run_cases(deep, count(deep), CONFLICT_FORM_DEEP, 1);
+    run_cases(patch, count(patch), CONFLICT_FORM_MERGE_PATCH, 1);
+}
+
+
+/* bases that are parts: of what is not in there nothing is known */
+
+static void
+test_bases(void **state)
+{
+    static const merge_case_t  shallow[] = {
+        { "{\"a\":1}", "{\"a\":2,\"b\":1}", "{\"a\":1,\"b\":1}", "",
+          "{\"a\":2,\"b\":1}", "a" },
+        { "{\"a\":1}", "{\"a\":1,\"b\":1}", "{\"a\":2,\"b\":2}", "", NULL,
+          "b" },
+        { "{\"a\":1}", "{\"a\":1,\"b\":1}", "{\"a\":2}", "", "{\"a\":2}", "" },
+        { "{\"a\":1}", "{\"a\":1,\"v\":5}", "{\"v\":6}", "/v sum", NULL, "v" },
+        { "{\"a\":1}", "{\"a\":1,\"v\":5}", "{\"v\":6}", "/v max", "{\"v\":6}",
+          "" },
+        { "{\"a\":1}", "{\"a\":1,\"t\":[1,2]}", "{\"t\":[2,3]}", "/t union",
+          "{\"t\":[1,2,3]}", "t" },
+        { "{\"a\":1}", "{\"a\":1,\"c\":1}", "{\"c\":2}", "/c lww", "{\"c\":2}",
+          "c" },
+        { "{\"o\":{\"a\":1}}", "{\"o\":{\"a\":1,\"s\":1}}",
+          "{\"o\":{\"a\":2}}", "", "{\"o\":{\"a\":2,\"s\":1}}", "o/s" },
+        { "{\"a\":null}", "{\"a\":2}", "{\"a\":null}", "", "{\"a\":2}", "a" }
+    };
+
+    static const merge_case_t  deep[] = {
+        { "{\"o\":{\"a\":1}}", "{\"o\":{\"a\":1,\"s\":1}}",
+          "{\"o\":{\"a\":2}}", "", NULL, "o/s" },
+        { "{\"o\":{\"a\":1}}", "{\"o\":{\"a\":1,\"s\":1}}",
+          "{\"o\":{\"a\":2,\"s\":1}}", "", "{\"o\":{\"a\":2,\"s\":1}}", "" }
+    };
+
+    static const merge_case_t  patch[] = {
+        { "{\"a\":null}", "{\"a\":2}", "{\"a\":3}", "", NULL, "a" },
+        { "{\"a\":null,\"b\":1}", "{\"b\":1}", "{\"a\":3}", "", "{\"a\":3}",
+          "" }
+    };
+
+    (void) state;
+
+    base_form = CONFLICT_FORM_SHALLOW;
+    run_cases(shallow, count(shallow), CONFLICT_FORM_SHALLOW, 1);
+
+    base_form = CONFLICT_FORM_DEEP;
+    run_cases(deep, count(deep), CONFLICT_FORM_SHALLOW, 1);
+
+    base_form = CONFLICT_FORM_MERGE_PATCH;
+    run_cases(patch, count(patch), CONFLICT_FORM_SHALLOW, 1);
+
+    base_form = CONFLICT_FORM_WHOLE;
+}
+
+
+/* nothing is stale: only what is the server's counts */
+
+static void
+test_parts_fresh(void **state)
+{
+    static const merge_case_t  shallow[] = {
+        { NULL, "{\"a\":1,\"u\":1}", "{\"a\":2}", "/u server", "{\"a\":2}",
+          "" },
+        { NULL, "{\"a\":1,\"u\":1}", "{\"a\":2,\"u\":2}", "/u server",
+          "{\"a\":2,\"u\":1}", "u" },
+        { NULL, "{\"m\":{\"u\":1,\"x\":1}}", "{\"m\":{\"x\":2}}",
+          "/m/u server", "{\"m\":{\"x\":2,\"u\":1}}", "m/u" },
+        { NULL, "{\"m\":{\"u\":1}}", "{\"m\":null}", "/m/u server", NULL,
+          "m" },
+        { NULL, "{\"m\":{\"u\":1}}", "{\"a\":1}", "/m/u server", "{\"a\":1}",
+          "" }
+    };
+
+    static const merge_case_t  deep[] = {
+        { NULL, "{\"m\":{\"u\":1,\"x\":1}}", "{\"m\":{\"x\":2}}",
+          "/m/u server", "{\"m\":{\"x\":2}}", "" },
+        { NULL, "{\"m\":{\"u\":1,\"x\":1}}", "{\"m\":{\"u\":2}}", "/m server",
+          "{\"m\":{\"u\":1}}", "m/u" },
+        { NULL, "{\"m\":{\"u\":1,\"x\":1}}", "{\"m\":{\"u\":2}}", "/m lww",
+          "{\"m\":{\"u\":2}}", "" }
+    };
+
+    (void) state;
+
+    run_cases(shallow, count(shallow), CONFLICT_FORM_SHALLOW, 0);
+    run_cases(deep, count(deep), CONFLICT_FORM_DEEP, 0);
 }
 
 
@@ -848,7 +1091,8 @@ random_value(conflict_out_t *out, unsigned depth)
         return;
 
     case 3:
-        conflict_out_text(out, (rand() % 2) ? "true" : "0.10");
+        conflict_out_text(out, (rand() % 2) ? "true"
+                               : (rand() % 2) ? "0.10" : "null");
         return;
 
     case 4:
@@ -938,8 +1182,8 @@ same(const char *a, size_t a_len, const char *b)
 /* the result as text, NULL where they clash */
 
 static char *
-merged(const char *base, const char *server, const char *client,
-    const char *rules)
+merged_as(conflict_form_e form, const char *base, const char *server,
+    const char *client, const char *rules)
 {
     char                 *text;
     conflict_field_t      fields[RULES];
@@ -952,6 +1196,7 @@ merged(const char *base, const char *server, const char *client,
     document(&in.base, base);
     document(&in.server, server);
     document(&in.client, client);
+    in.client.form = form;
     in.n = rules_of(rules, fields);
     in.fields = fields;
     in.stale = 1;
@@ -975,6 +1220,14 @@ merged(const char *base, const char *server, const char *client,
     conflict_merged_free(&out);
 
     return text;
+}
+
+
+static char *
+merged(const char *base, const char *server, const char *client,
+    const char *rules)
+{
+    return merged_as(CONFLICT_FORM_WHOLE, base, server, client, rules);
 }
 
 
@@ -1046,6 +1299,148 @@ test_properties(void **state)
         free(b);
         free(s);
         free(c);
+    }
+}
+
+
+static void
+apply_name(conflict_out_t *out, conflict_value_t member, int n)
+{
+    const conflict_node_t  *node;
+
+    node = &member.tree->nodes[member.node];
+
+    conflict_out_text(out, n ? ",\"" : "\"");
+    conflict_out_add(out, member.tree->text + node->name,
+                     node->name_end - node->name);
+    conflict_out_text(out, "\":");
+}
+
+
+/* what an API makes of a document that it is sent a part of */
+
+static void
+apply_value(conflict_out_t *out, conflict_value_t doc, conflict_value_t part,
+    int deep)
+{
+    int                    n;
+    size_t                 len;
+    conflict_value_t       v, w;
+    const unsigned char   *text;
+
+    n = 0;
+    conflict_out_text(out, "{");
+
+    for (v = conflict_tree_first(doc); v.tree;
+         v = conflict_tree_next(doc, v))
+    {
+        w = conflict_tree_member(part, v);
+        apply_name(out, v, n++);
+
+        if (deep && conflict_tree_type(v) == CONFLICT_JSON_OBJECT
+            && conflict_tree_type(w) == CONFLICT_JSON_OBJECT)
+        {
+            apply_value(out, v, w, deep);
+
+        } else {
+            text = conflict_value_text(w.tree ? w : v, &len);
+            conflict_out_add(out, text, len);
+        }
+    }
+
+    for (w = conflict_tree_first(part); w.tree;
+         w = conflict_tree_next(part, w))
+    {
+        v = conflict_tree_member(doc, w);
+
+        if (v.tree == NULL) {
+            apply_name(out, w, n++);
+            text = conflict_value_text(w, &len);
+            conflict_out_add(out, text, len);
+        }
+    }
+
+    conflict_out_text(out, "}");
+}
+
+
+static char *
+applied(const char *doc, const char *part, int deep)
+{
+    size_t            left;
+    conflict_out_t    out;
+    conflict_tree_t   x, y;
+    conflict_value_t  v, w;
+
+    memset(&out, 0, sizeof(out));
+    left = MOST;
+
+    assert_int_equal(conflict_tree_parse(&x, (const unsigned char *) doc,
+                                         strlen(doc), &left, SEED),
+                     CONFLICT_JSON_OK);
+    assert_int_equal(conflict_tree_parse(&y, (const unsigned char *) part,
+                                         strlen(part), &left, SEED),
+                     CONFLICT_JSON_OK);
+
+    v.tree = &x;
+    v.node = 0;
+    w.tree = &y;
+    w.node = 0;
+
+    apply_value(&out, v, w, deep);
+    conflict_out_add(&out, "", 1);
+
+    conflict_tree_free(&x);
+    conflict_tree_free(&y);
+
+    return (char *) out.data;
+}
+
+
+/*
+ * A part that is merged and then carried out makes what the document would
+ * have become that the client made of its base.
+ */
+
+static void
+test_parts_applied(void **state)
+{
+    int    i, deep;
+    char  *b, *s, *c, *whole, *r, *q, *made;
+
+    (void) state;
+
+    srand(3);
+
+    for (i = 0; i < 40000; i++) {
+        deep = i % 2;
+        b = random_document();
+        s = random_document();
+        c = random_document();
+
+        whole = applied(b, c, deep);
+
+        r = merged(b, s, whole, "");
+        q = merged_as(deep ? CONFLICT_FORM_DEEP : CONFLICT_FORM_SHALLOW, b, s,
+                      c, "");
+        made = q ? applied(s, q, deep) : NULL;
+
+        if ((r == NULL) != (q == NULL)
+            || (r && !same(r, strlen(r), made)))
+        {
+            fail_msg("%s: base %s\nserver %s\nclient %s\nsent %s\n"
+                     "made %s\nas a whole %s", deep ? "deep" : "shallow", b,
+                     s, c, q ? q : "clash", made ? made : "-",
+                     r ? r : "clash");
+        }
+
+        free(made);
+        free(q);
+        free(r);
+        free(whole);
+        free(c);
+        free(s);
+        free(b);
     }
 }
 
@@ -1331,10 +1726,14 @@ main(void)
         cmocka_unit_test(test_values),
         cmocka_unit_test(test_not_held),
         cmocka_unit_test(test_patch),
+        cmocka_unit_test(test_parts),
+        cmocka_unit_test(test_bases),
+        cmocka_unit_test(test_parts_fresh),
         cmocka_unit_test(test_fresh),
         cmocka_unit_test(test_errors),
         cmocka_unit_test(test_lists),
         cmocka_unit_test(test_properties),
+        cmocka_unit_test(test_parts_applied),
         cmocka_unit_test(test_commute)
     };
 

@@ -22,6 +22,7 @@ document(const char *text)
 {
     conflict_document_t  doc;
 
+    doc.form = CONFLICT_FORM_WHOLE;
     doc.data = (const unsigned char *) text;
     doc.len = text ? strlen(text) : 0;
 

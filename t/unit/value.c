@@ -372,8 +372,8 @@ test_reflects(void **state)
     conflict_json_pointer_t  base;
 
     static const struct {
-        const char  *latest, *write, *base;
-        int          reflects, names;
+        const char       *latest, *write, *base;
+        int               reflects, names;
     } cases[] = {
         { "{\"a\":1}", "{\"a\":1}", "/base_version", 1, 1 },
         { "{\"a\":1}", "{\"a\":1.0}", "/base_version", 1, 1 },
@@ -420,6 +420,7 @@ test_reflects(void **state)
         latest.len = strlen(cases[i].latest);
         write.data = (const unsigned char *) cases[i].write;
         write.len = strlen(cases[i].write);
+        write.form = CONFLICT_FORM_WHOLE;
 
         if (conflict_value_reflects(&latest, &write,
                                     cases[i].base ? &base : NULL,
@@ -431,6 +432,65 @@ test_reflects(void **state)
                != cases[i].names)
         {
             fail_msg("%s in %s", cases[i].write, cases[i].latest);
+        }
+    }
+}
+
+
+/* in a part null is a value, and an object is whole or is not */
+
+static void
+test_reflects_parts(void **state)
+{
+    size_t                   i;
+    conflict_document_t      latest, write;
+    conflict_json_pointer_t  base;
+
+    static const struct {
+        const char       *latest, *write;
+        int               reflects, names;
+        conflict_form_e   form;
+    } cases[] = {
+        { "{\"a\":1}", "{\"b\":null}", 0, 1,
+          CONFLICT_FORM_SHALLOW },
+        { "{\"b\":null}", "{\"b\":null}", 1, 1,
+          CONFLICT_FORM_SHALLOW },
+        { "{\"a\":1}", "{\"b\":null}", 0, 1,
+          CONFLICT_FORM_DEEP },
+        { "{\"a\":1}", "{\"b\":null}", 1, 1,
+          CONFLICT_FORM_MERGE_PATCH },
+        { "{\"b\":1}", "{\"b\":null}", 0, 1,
+          CONFLICT_FORM_MERGE_PATCH },
+        { "{\"a\":{\"b\":1,\"c\":2}}", "{\"a\":{\"b\":1}}", 0, 1,
+          CONFLICT_FORM_SHALLOW },
+        { "{\"a\":{\"b\":1}}", "{\"a\":{\"b\":1.0}}", 1, 1,
+          CONFLICT_FORM_SHALLOW },
+        { "{\"a\":{\"b\":1,\"c\":2}}", "{\"a\":{\"b\":1}}", 1, 1,
+          CONFLICT_FORM_DEEP },
+        { "{\"a\":1,\"m\":{\"x\":1}}", "{\"a\":1,\"m\":{\"rev\":7}}",
+          1, 1, CONFLICT_FORM_SHALLOW }
+    };
+
+    (void) state;
+
+    assert_int_equal(conflict_json_pointer(&base, "/m/rev", 6), 0);
+
+    for (i = 0; i < sizeof(cases) / sizeof(cases[0]); i++) {
+        latest.data = (const unsigned char *) cases[i].latest;
+        latest.len = strlen(cases[i].latest);
+        write.data = (const unsigned char *) cases[i].write;
+        write.len = strlen(cases[i].write);
+        write.form = cases[i].form;
+
+        if (conflict_value_reflects(&latest, &write, &base,
+                                    CONFLICT_REFLECTS_VALUES, MOST, SEED)
+            != cases[i].reflects
+            || conflict_value_reflects(&latest, &write, &base,
+                                       CONFLICT_REFLECTS_NAMES, MOST, SEED)
+               != cases[i].names)
+        {
+            fail_msg("%s in %s, form %d", cases[i].write, cases[i].latest,
+                     cases[i].form);
         }
     }
 }
@@ -493,6 +553,7 @@ main(void)
         cmocka_unit_test(test_integer),
         cmocka_unit_test(test_tree),
         cmocka_unit_test(test_reflects),
+        cmocka_unit_test(test_reflects_parts),
         cmocka_unit_test(test_within)
     };
 

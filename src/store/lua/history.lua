@@ -87,9 +87,10 @@ end
 
 local certain = ARGV[9]
 
-if at and rows[at].s == '0' and ARGV[10] == '1' then
-
-    -- what was not shown gives way to what was
+if at and rows[at].s == '0'
+    and (ARGV[10] == '1' or rows[at].n == 0 and #body > 0)
+then
+    -- what was not shown gives way to what was, and no body to any
 
     local row = table.remove(rows, at)
 

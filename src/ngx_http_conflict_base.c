@@ -361,10 +361,18 @@ ngx_http_conflict_base_body(ngx_http_request_t *r,
         return ngx_http_conflict_fingerprint(r, ctx);
     }
 
+    if (ngx_http_conflict_patch_base(r, ctx) != NGX_OK) {
+        return NGX_ERROR;
+    }
+
     switch (body->error) {
 
     case CONFLICT_JSON_OK:
         break;
+
+    case CONFLICT_JSON_LARGE:
+        return ngx_http_conflict_base_error(ctx, NGX_HTTP_CONFLICT_TOO_LARGE,
+                       "the patch has more values than conflict_max_values");
 
     case CONFLICT_JSON_REPEATED:
         return ngx_http_conflict_base_error(ctx, NGX_HTTP_CONFLICT_BAD_BASE,

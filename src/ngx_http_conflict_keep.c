@@ -128,14 +128,16 @@ ngx_http_conflict_keep_written(ngx_http_conflict_ctx_t *ctx,
 /*
  * What the client has sent it knows.  Of what a merge has made of it the
  * client was told the fields alone: then the row only says who has made the
- * version, and what would show that this was done.
+ * version, and what would show that this was done.  A JSON Patch is a list of
+ * changes, of no base that anybody would know.
  */
 
 static void
 ngx_http_conflict_keep_sent_part(ngx_http_conflict_ctx_t *ctx,
     ngx_http_conflict_row_t *row)
 {
-    if ((row->certain && ctx->merge.names.len)
+    if (ctx->merge.form == CONFLICT_FORM_JSON_PATCH
+        || (row->certain && ctx->merge.names.len)
         || ngx_http_conflict_keep_text(ctx, &row->body) != NGX_OK
         || ngx_http_conflict_keep_part(ctx, &row->body, ctx->merge.form)
            != NGX_OK)

@@ -23,6 +23,9 @@ static ngx_str_t  ngx_http_conflict_content_range =
 static ngx_str_t  ngx_http_conflict_patch_type =
     ngx_string("application/merge-patch+json");
 
+static ngx_str_t  ngx_http_conflict_json_patch_type =
+    ngx_string("application/json-patch+json");
+
 
 ngx_uint_t
 ngx_http_conflict_is_json(ngx_str_t *type)
@@ -105,9 +108,11 @@ ngx_http_conflict_combinable(ngx_http_request_t *r,
                         "a whole application/json"
                       : (ctx->conf->patch != CONFLICT_FORM_WHOLE)
                       ? "some fields are the server's, so a PATCH must be "
-                        "application/json or application/merge-patch+json"
+                        "application/json, application/merge-patch+json or "
+                        "application/json-patch+json"
                       : "some fields are the server's, so a PATCH must be "
-                        "application/merge-patch+json";
+                        "application/merge-patch+json or "
+                        "application/json-patch+json";
         return NGX_DECLINED;
     }
 
@@ -144,6 +149,11 @@ ngx_http_conflict_media_form(ngx_http_request_t *r,
         return 1;
     }
 
+    if (ngx_http_conflict_is_json_patch(r)) {
+        *form = CONFLICT_FORM_JSON_PATCH;
+        return 1;
+    }
+
     if (nlcf->patch == CONFLICT_FORM_WHOLE
         || ngx_http_conflict_media_suffix(&type))
     {
@@ -155,6 +165,21 @@ ngx_http_conflict_media_form(ngx_http_request_t *r,
     *form = nlcf->patch;
 
     return 1;
+}
+
+
+ngx_uint_t
+ngx_http_conflict_is_json_patch(ngx_http_request_t *r)
+{
+    ngx_str_t  type;
+
+    ngx_http_conflict_media_type(r, &type);
+
+    return type.len == ngx_http_conflict_json_patch_type.len
+           && ngx_strncasecmp(type.data,
+                              ngx_http_conflict_json_patch_type.data,
+                              type.len)
+              == 0;
 }
 
 

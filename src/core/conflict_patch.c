@@ -630,7 +630,7 @@ conflict_patch_base(conflict_json_t *json, const conflict_document_t *text,
         found = &patch.ops[i];
     }
 
-    if (rc == CONFLICT_JSON_OK && found) {
+    if (found) {
         conflict_patch_found(json, found);
     }
 

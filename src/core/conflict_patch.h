@@ -27,7 +27,8 @@ conflict_merge_rc_e conflict_patch_merge(const conflict_merge_t *merge,
 /*
  * The base version that a patch states, as a "test" of its member: "json" is
  * as if a scan had found that, and cutting it out leaves a patch without the
- * operation.  REPEATED: there are two; MALFORMED: it is no patch, and states
+ * operation.  REPEATED: it is stated twice, or where none was found a member
+ * of some operation is there twice; MALFORMED: it is no patch, and states
  * none; LARGE: it has more values.
  */
 conflict_json_rc_e conflict_patch_base(conflict_json_t *json,

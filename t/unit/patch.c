@@ -690,7 +690,10 @@ test_base(void **state)
         { "[" PUT("test", "/m", "7") "," PUT("replace", "/m/v", "7") "]",
           CONFLICT_JSON_OK, CONFLICT_JSON_NONE, "", NULL },
         { "[" PUT("test", "/m/v", "7") "," PUT("test", "/m/v", "8") "]",
-          CONFLICT_JSON_REPEATED, CONFLICT_JSON_NONE, "", NULL },
+          CONFLICT_JSON_REPEATED, CONFLICT_JSON_NUMBER, "8", NULL },
+        { "[{\"op\":\"test\",\"op\":\"test\",\"path\":\"/m/v\","
+          "\"value\":7}]", CONFLICT_JSON_REPEATED, CONFLICT_JSON_NONE, "",
+          NULL },
         { "[" PUT("test", "/m/v", "[7]") "]", CONFLICT_JSON_OK,
           CONFLICT_JSON_ARRAY, "[7]", NULL },
         { "[7]", CONFLICT_JSON_MALFORMED, CONFLICT_JSON_NONE, "", NULL }

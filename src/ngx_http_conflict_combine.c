@@ -74,6 +74,16 @@ ngx_http_conflict_recalled(ngx_http_conflict_ctx_t *ctx)
         return NGX_OK;
     }
 
+    switch (ngx_http_conflict_part_recalled(ctx)) {
+
+    case NGX_AGAIN:
+        ctx->state = NGX_HTTP_CONFLICT_ST_RECALL;
+        return NGX_OK;
+
+    case NGX_ERROR:
+        return NGX_ERROR;
+    }
+
     if (op->repeat && op->certain) {
         op->verdict = CONFLICT_REPLAY;
     }
@@ -117,6 +127,8 @@ ngx_http_conflict_combine(ngx_http_request_t *r, ngx_http_conflict_ctx_t *ctx)
     if (ngx_http_conflict_body_text(r, ctx->conf->max_body, &text) != NGX_OK) {
         return NGX_ERROR;
     }
+
+    ctx->merge.client = text;
 
     result = ngx_http_conflict_combine_merge(r, ctx, &row, &text, &merged);
     rc = ngx_http_conflict_combine_done(r, ctx, result, &merged);
@@ -168,7 +180,7 @@ ngx_http_conflict_combine_repeat(ngx_http_conflict_ctx_t *ctx, ngx_str_t *row)
     ngx_str_t            text;
     conflict_document_t  made;
 
-    ngx_http_conflict_kept(&ctx->op->made_body, &made);
+    ngx_http_conflict_part_made(ctx, &made);
 
     text.data = (u_char *) made.data;
     text.len = made.len;
@@ -204,27 +216,26 @@ static ngx_uint_t
 ngx_http_conflict_combine_lingers(ngx_http_conflict_ctx_t *ctx,
     ngx_str_t *row)
 {
-    conflict_document_t      latest, write, base;
-    ngx_http_conflict_op_t  *op;
+    conflict_document_t         latest, write;
+    ngx_http_conflict_merge_t  *merge;
 
-    op = ctx->op;
+    merge = &ctx->merge;
 
-    if (ctx->merge.form != CONFLICT_FORM_WHOLE) {
+    if (merge->form != CONFLICT_FORM_WHOLE) {
         /* what it does not name it has not removed */
         return 0;
     }
 
-    ngx_http_conflict_kept(&op->base_body, &base);
-    ngx_http_conflict_kept(&op->made_body, &write);
-
-    if (!op->held || base.form != CONFLICT_FORM_WHOLE) {
+    if (merge->base.data == NULL || merge->base.form != CONFLICT_FORM_WHOLE) {
         return 1;
     }
+
+    ngx_http_conflict_part_made(ctx, &write);
 
     latest.data = row->data;
     latest.len = row->len;
 
-    return conflict_value_lingers(&latest, &write, &base,
+    return conflict_value_lingers(&latest, &write, &merge->base,
                                   ctx->conf->max_values,
                                   ngx_http_conflict_seed());
 }
@@ -260,8 +271,8 @@ ngx_http_conflict_combine_merge(ngx_http_request_t *r,
     in.server.data = row->len ? row->data : NULL;
     in.server.len = row->len;
 
-    if (in.stale && op->held) {
-        ngx_http_conflict_kept(&op->base_body, &in.base);
+    if (in.stale && ctx->merge.base.data) {
+        in.base = ctx->merge.base;
         /* without a name the caller may be anybody */
         in.reveal = ctx->known;
     }

@@ -29,6 +29,22 @@ ngx_int_t ngx_http_conflict_recalled(ngx_http_conflict_ctx_t *ctx);
 ngx_int_t ngx_http_conflict_combine(ngx_http_request_t *r,
     ngx_http_conflict_ctx_t *ctx);
 
+/* part.c */
+
+/* Makes of a body that is a part what the history keeps of it. */
+ngx_int_t ngx_http_conflict_part_keep(ngx_http_conflict_ctx_t *ctx,
+    ngx_str_t *body, conflict_form_e form);
+
+/*
+ * A body of the base was recalled.  NGX_OK: ctx->merge.base is what is known
+ * of it; NGX_AGAIN: the version is to be recalled that it was made on.
+ */
+ngx_int_t ngx_http_conflict_part_recalled(ngx_http_conflict_ctx_t *ctx);
+
+/* What the history has of this write. */
+void ngx_http_conflict_part_made(ngx_http_conflict_ctx_t *ctx,
+    conflict_document_t *doc);
+
 /* unfit.c */
 
 /*
@@ -94,9 +110,6 @@ ngx_int_t ngx_http_conflict_keep_sent(ngx_http_request_t *r,
  */
 void ngx_http_conflict_keep_written(ngx_http_conflict_ctx_t *ctx,
     ngx_uint_t certain);
-
-/* A body as it was kept, and how it speaks. */
-void ngx_http_conflict_kept(ngx_str_t *kept, conflict_document_t *doc);
 
 /* An answer of the module shows this body, under ctx->current. */
 void ngx_http_conflict_keep_answered(ngx_http_conflict_ctx_t *ctx,

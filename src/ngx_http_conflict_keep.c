@@ -18,8 +18,6 @@ static ngx_int_t ngx_http_conflict_keep_text(ngx_http_conflict_ctx_t *ctx,
     ngx_str_t *text);
 static ngx_int_t ngx_http_conflict_keep_answer(ngx_http_conflict_ctx_t *ctx,
     ngx_http_conflict_row_t *row);
-static ngx_int_t ngx_http_conflict_keep_part(ngx_http_conflict_ctx_t *ctx,
-    ngx_str_t *body, conflict_form_e form);
 
 
 void
@@ -126,21 +124,24 @@ ngx_http_conflict_keep_written(ngx_http_conflict_ctx_t *ctx,
 
 
 /*
- * What the client has sent it knows.  Of what a merge has made of it the
- * client was told the fields alone: then the row only says who has made the
- * version, and what would show that this was done.  A JSON Patch is a list of
- * changes, of no base that anybody would know.
+ * What the client has sent it knows, and not what a merge has made of it.
+ * That would show whether this was done.
  */
 
 static void
 ngx_http_conflict_keep_sent_part(ngx_http_conflict_ctx_t *ctx,
     ngx_http_conflict_row_t *row)
 {
-    if (ctx->merge.form == CONFLICT_FORM_JSON_PATCH
-        || (row->certain && ctx->merge.names.len)
-        || ngx_http_conflict_keep_text(ctx, &row->body) != NGX_OK
-        || ngx_http_conflict_keep_part(ctx, &row->body, ctx->merge.form)
-           != NGX_OK)
+    if (row->certain && ctx->merge.text.data) {
+        row->body = ctx->merge.client;
+
+    } else if (ngx_http_conflict_keep_text(ctx, &row->body) != NGX_OK) {
+        ngx_str_null(&row->body);
+        return;
+    }
+
+    if (ngx_http_conflict_part_keep(ctx, &row->body, ctx->merge.form)
+        != NGX_OK)
     {
         ngx_str_null(&row->body);
     }
@@ -198,44 +199,6 @@ ngx_http_conflict_keep_text(ngx_http_conflict_ctx_t *ctx, ngx_str_t *text)
 
     return ngx_http_conflict_chain_text(ctx->request->pool, ctx->merge.sent,
                                         ctx->conf->max_body, text);
-}
-
-
-/* a byte in front, with which no JSON begins, says how it speaks */
-
-static ngx_int_t
-ngx_http_conflict_keep_part(ngx_http_conflict_ctx_t *ctx, ngx_str_t *body,
-    conflict_form_e form)
-{
-    u_char  *p;
-
-    p = ngx_pnalloc(ctx->request->pool, body->len + 1);
-    if (p == NULL) {
-        return NGX_ERROR;
-    }
-
-    *p = (u_char) form;
-    ngx_memcpy(p + 1, body->data, body->len);
-
-    body->data = p;
-    body->len++;
-
-    return NGX_OK;
-}
-
-
-void
-ngx_http_conflict_kept(ngx_str_t *kept, conflict_document_t *doc)
-{
-    doc->data = kept->data;
-    doc->len = kept->len;
-    doc->form = CONFLICT_FORM_WHOLE;
-
-    if (kept->len && kept->data[0] <= CONFLICT_FORM_MERGE_PATCH) {
-        doc->form = kept->data[0];
-        doc->data++;
-        doc->len--;
-    }
 }
 
 
@@ -383,7 +346,7 @@ ngx_http_conflict_keep_answer(ngx_http_conflict_ctx_t *ctx,
         return row->body.len ? NGX_OK : NGX_DECLINED;
     }
 
-    return ngx_http_conflict_keep_part(ctx, &row->body,
+    return ngx_http_conflict_part_keep(ctx, &row->body,
                                        (form == CONFLICT_FORM_SHALLOW)
                                        ? CONFLICT_FORM_SHALLOW
                                        : CONFLICT_FORM_DEEP);

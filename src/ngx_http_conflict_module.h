@@ -133,6 +133,11 @@ typedef struct {
     ngx_str_t                      clashes;    /* ,{"field":"/price",...} */
     ngx_chain_t                   *sent;       /* what a PUT has sent on */
     conflict_form_e                form;       /* of the client's body */
+    ngx_str_t                      client;     /* that, where "text" is not */
+    conflict_document_t            base;       /* all zeros: it is not held */
+    ngx_array_t                   *parts;      /* conflict_document_t, that it
+                                                  is made of, newest first */
+    uint64_t                       version;    /* of the base then */
     unsigned                       able:1;     /* the body can be merged */
     unsigned                       held:1;     /* its base was */
     unsigned                       clashed:1;

@@ -74,6 +74,8 @@ ngx_http_conflict_begun(ngx_http_conflict_ctx_t *ctx)
         /* the GET and the merge take their time */
         ngx_http_conflict_settle_start(ctx);
         ctx->recalled = 0;
+        ctx->merge.parts = NULL;
+        ctx->merge.base.data = NULL;
         ctx->state = NGX_HTTP_CONFLICT_ST_LATEST;
         return NGX_OK;
 

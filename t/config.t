@@ -1386,3 +1386,76 @@ invalid value "xml" in "conflict_status" directive, it must be "html", "json" or
     }
 --- steps
 is_deeply(json(GET('/status'))->{routes}, [], 'it says that there is nothing');
+
+
+=== a partial document that is unknown
+--- config
+    location /x/ {
+        conflict merge;
+        conflict_partial post;
+        proxy_pass http://api;
+    }
+--- must_die
+--- error_log
+invalid parameter "post", it must be "put", "patch", either with "=shallow" or "=deep", or "off" alone
+
+
+=== a depth that is unknown
+--- config
+    location /x/ {
+        conflict merge;
+        conflict_partial put patch=flat;
+        proxy_pass http://api;
+    }
+--- must_die
+--- error_log
+invalid parameter "patch=flat"
+
+
+=== a method whose name goes on
+--- config
+    location /x/ {
+        conflict merge;
+        conflict_partial puts;
+        proxy_pass http://api;
+    }
+--- must_die
+--- error_log
+invalid parameter "puts"
+
+
+=== a method twice
+--- config
+    location /x/ {
+        conflict merge;
+        conflict_partial put put=deep;
+        proxy_pass http://api;
+    }
+--- must_die
+--- error_log
+parameter "put=deep" is duplicate
+
+
+=== off, and a method
+--- config
+    location /x/ {
+        conflict merge;
+        conflict_partial off put;
+        proxy_pass http://api;
+    }
+--- must_die
+--- error_log
+invalid parameter "off"
+
+
+=== partial documents twice
+--- config
+    location /x/ {
+        conflict merge;
+        conflict_partial put;
+        conflict_partial off;
+        proxy_pass http://api;
+    }
+--- must_die
+--- error_log
+"conflict_partial" directive is duplicate

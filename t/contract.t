@@ -614,6 +614,13 @@ $r = op('a', 'recall', key => 'k', base => 1, fp => 12, %on);
 is("$r->{repeat} $r->{certain} $r->{made_body}", '1 1 shown',
    'which takes the place of what was sent');
 
+op('y', 'keep', key => 'k', row => 7, fp => 14, certain => 1, %on);
+op('y', 'keep', key => 'k', row => 7, text => 'answer', %on);
+op('y', 'keep', key => 'k', row => 7, text => 'another', %on);
+$r = op('a', 'recall', key => 'k', base => 7, fp => 14, %on);
+is("$r->{repeat} $r->{certain} $r->{made_body} $r->{base_body}",
+   '1 1 answer answer', 'no body gives way to one, and that to none but it');
+
 is(op('a', 'recall', key => 'k', base => $v, fp => 13, %on)->{repeat}, 0,
    'another write is another');
 is(op('a', 'recall', key => 'k2', base => $v, %on)->{held}, 0,

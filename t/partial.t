@@ -260,56 +260,107 @@ for my $method ('PUT', 'PATCH') {
 }
 
 
-=== what a PUT has sent is not kept as if it were the document
+=== what was sent is known, and what it was made on
 --- rules
     conflict_partial put;
     conflict_strip_base on;
+    conflict_field /v sum;
 --- steps
-my $v1 = shown('/assign/quiet/1', { a => 1, b => 1, v => 1 }, 'ann', 'bob');
-my $v2 = version(PUT('/assign/quiet/1', { a => 2, base_version => $v1 },
-                     ann));
+my $v1 = shown('/assign/quiet/1', { a => 1, b => 1, v => 1, t => 1 }, 'ann',
+               'bob');
 
-# what she has sent she knows; of the others she knows what they were then
+# ann writes twice, bob in between, and nobody reads
 
-is(PUT('/assign/quiet/1', { a => 3, base_version => $v2 }, ann)->{status},
-   204, 'on what she has made');
+my $v2 = version(PUT('/assign/quiet/1', { a => 2, base_version => $v1 }, ann));
 
-my $v3 = version(GET('/assign/quiet/1', bob));
+is(PUT('/assign/quiet/1', { b => 2, v => 2, base_version => $v1 }, bob)
+   ->{status}, 204, 'bob');
 
-is(PUT('/assign/quiet/1', { b => 2, base_version => $v3 }, bob)->{status},
-   204, 'bob changes another');
+my $r = PUT('/assign/quiet/1', { t => 2, v => 3, base_version => $v2 }, ann);
+is($r->{status}, 204, 'ann on what she has made');
+is_deeply(doc('/assign/quiet/1'), { a => 2, b => 2, v => 4, t => 2 },
+          'members that she has not sent before, and a sum');
 
-my $r = PUT('/assign/quiet/1', { a => 4, base_version => $v2 }, ann);
-is($r->{status}, 409, 'hers has been changed since');
-is_deeply(json($r)->{conflicts}, [{ field => '/a', rule => 'auto', base => 2,
-                                    server => 3, client => 4 }],
-          'and it is known from what');
+# on a merge she knows what she has sent, not what was made of it
 
-$r = PUT('/assign/quiet/1', { b => 3, base_version => $v2 }, ann);
-is($r->{status}, 409, 'of another she has not told what it was');
-is_deeply(json($r)->{conflicts}, [{ field => '/b', rule => 'auto',
-                                    server => 2, client => 3 }],
-          'so it clashes');
-is(json($r)->{base_held}, JSON::PP::false, 'its base is not held');
+my $v4 = version($r);
+
+is(PUT('/assign/quiet/1', { v => 3, b => 3, base_version => version(
+       GET('/assign/quiet/1', bob)) }, bob)->{status}, 204, 'bob');
+
+$r = PUT('/assign/quiet/1', { v => 4, a => 3, base_version => $v4 }, ann);
+is($r->{status}, 204, 'one more of hers');
+is(doc('/assign/quiet/1')->{v}, 4, 'is one more of all');
+
+$r = PUT('/assign/quiet/1', { b => 4, base_version => $v4 }, ann);
+is($r->{status}, 409, 'what bob has changed since she saw it');
+is_deeply(json($r)->{conflicts}, [{ field => '/b', rule => 'auto', base => 1,
+                                    server => 3, client => 4 }], 'clashes');
+is(json($r)->{base_held}, JSON::PP::true, 'its base is known');
 
 
-=== a document that a PATCH was answered with is known, but for what it lacks
+=== of what was sent without a base the rest is not known
+--- rules
+    conflict_partial put patch;
+    conflict_strip_base on;
+    conflict_field /views sum;
+--- steps
+my %doc = (title => 't', body => 'b', views => 10);
+
+for my $style ('quiet', 'echo') {
+    my $path = "/assign/$style/1";
+    my $v1 = shown($path, { %doc }, 'bob');
+    my $v2 = version(PATCH($path, { title => 'T' }, ann));
+
+    is(PATCH($path, { body => 'B', views => 12, base_version => $v1 }, bob)
+       ->{status} =~ /^20/, 1, "$style: bob");
+
+    my $r = PATCH($path, { views => 11, base_version => $v2 }, ann);
+    is($r->{status}, 409, 'a sum without its base');
+    is(json($r)->{base_held}, JSON::PP::false, 'told');
+    is(doc($path)->{views}, 12, 'is not counted from 0');
+
+    $r = PATCH($path, { title => 'TT', base_version => $v2 }, ann);
+    like($r->{status}, qr/^20/, 'what was sent is known');
+
+    $r = PUT($path, { body => '?', base_version => $v2 }, ann);
+    is($r->{status}, 409, 'another member is not');
+    is_deeply(json($r)->{conflicts}, [{ field => '/body', rule => 'auto',
+                                        server => 'B', client => '?' }],
+              'so it clashes');
+
+    # what a GET shows takes the place of it
+
+    $path = "/assign/$style/2";
+    $v1 = shown($path, { %doc }, 'bob');
+    PATCH($path, { title => 'T' }, ann);
+    $v2 = version(GET($path, ann));
+
+    like(PATCH($path, { views => 12, base_version => $v1 }, bob)->{status},
+         qr/^20/, 'bob');
+    like(PATCH($path, { views => 11, base_version => $v2 }, ann)->{status},
+         qr/^20/, 'ann');
+    is(doc($path)->{views}, 13, 'both count');
+}
+
+
+=== a document that a PATCH was answered with is known
 --- rules
     conflict_partial patch;
     conflict_strip_base on;
     conflict_field /views sum;
     conflict_field /tags union;
 --- steps
-my %doc = (title => 't', body => 'b', views => 10, tags => ['x', 'y']);
-my $v1 = shown('/assign/1', { %doc }, 'ann', 'bob');
-my $v2 = version(PATCH('/assign/1', { title => 'T', base_version => $v1 },
-                       ann));
+my $v1 = shown('/assign/1', { title => 't', body => 'b', views => 10,
+                              tags => ['x', 'y'] }, 'bob');
+
+# not even with a GET before it
+
+my $v2 = version(PATCH('/assign/1', { title => 'T' }, ann));
 
 is(PATCH('/assign/1', { title => 'T2', views => 12,
                         base_version => version(GET('/assign/1', bob)) },
          bob)->{status}, 200, 'bob');
-
-# without another GET
 
 my $r = PATCH('/assign/1', { body => 'B', views => 11, tags => ['y', 'z'],
                              base_version => $v2 }, ann);
@@ -317,37 +368,49 @@ is($r->{status}, 200, 'ann goes on');
 is_deeply(doc('/assign/1'), { title => 'T2', body => 'B', views => 13,
                               tags => ['y', 'z'] }, 'merged');
 
-# an answer that has what was sent alone tells nothing of the rest
 
-$v1 = shown('/assign/echo/1', { %doc }, 'ann', 'bob');
-$v2 = version(PATCH('/assign/echo/1', { title => 'T', base_version => $v1 },
-                    ann));
+=== many parts, one on the other
+--- rules
+    conflict_partial patch;
+    conflict_strip_base on;
+    conflict_history 40;
+--- steps
+my $v = shown('/assign/quiet/1', { a => 0, z => 1 }, 'ann', 'bob');
 
-is(PATCH('/assign/echo/1', { body => '-', views => 12, base_version => $v1 },
-         bob)->{status}, 200, 'bob');
+for my $n (1 .. 14) {
+    $v = version(PATCH('/assign/quiet/1', { a => $n, "m$n" => 1,
+                                            base_version => $v }, ann));
+}
 
-$r = PATCH('/assign/echo/1', { views => 11, base_version => $v2 }, ann);
-is($r->{status}, 409, 'a sum without its base');
-is(json($r)->{base_held}, JSON::PP::false, 'told');
-is(doc('/assign/echo/1')->{views}, 12, 'is not counted from 0');
+is(PATCH('/assign/quiet/1', { a => -1, base_version => version(
+         GET('/assign/quiet/1', bob)) }, bob)->{status}, 204, 'bob');
 
-is(PATCH('/assign/echo/1', { title => 'TT', base_version => $v2 }, ann)
-   ->{status}, 200, 'what was sent is known');
+# those in between are removed behind the proxy
 
-# what a GET shows takes the place of it
+my %doc = %{ doc('/assign/quiet/1') };
+delete $doc{"m$_"} for 3 .. 6;
+set_doc('/assign/quiet/1', { %doc });
 
-$v1 = shown('/assign/echo/2', { %doc }, 'ann', 'bob');
-PATCH('/assign/echo/2', { title => 'T', base_version => $v1 }, ann);
-$v2 = version(GET('/assign/echo/2', ann));
+my $r = PATCH('/assign/quiet/1', { m1 => 1, m3 => 1, z => 2,
+                                   base_version => $v }, ann);
+is($r->{status}, 204, 'the first of them is known');
+is_deeply(sent(), { m1 => 1, z => 2 }, 'and what was not changed since');
 
-is(PATCH('/assign/echo/2', { views => 12, base_version => $v1 }, bob)
-   ->{status}, 200, 'bob');
-is(PATCH('/assign/echo/2', { views => 11, base_version => $v2 }, ann)
-   ->{status}, 200, 'ann');
-is(doc('/assign/echo/2')->{views}, 13, 'both count');
+# there is an end to it
+
+$v = version(GET('/assign/quiet/1', ann));
+$v = version(PATCH('/assign/quiet/1', { a => $_, base_version => $v }, ann))
+    for 1 .. 17;
+
+is(PATCH('/assign/quiet/1', { z => 3, base_version => version(
+         GET('/assign/quiet/1', bob)) }, bob)->{status}, 204, 'bob');
+
+$r = PATCH('/assign/quiet/1', { z => 4, base_version => $v }, ann);
+is($r->{status}, 409, 'too many');
+is(json($r)->{base_held}, JSON::PP::false, 'is told');
 
 
-=== a whole PUT on a version that a PATCH has made removes nothing unseen
+=== a whole PUT on a version that a PATCH has made
 --- rules
     conflict_partial patch;
     conflict_strip_base on;
@@ -360,9 +423,22 @@ is(PUT('/plain/1', { a => 2, b => 1, c => 1,
    ->{status}, 204, 'bob adds one');
 
 my $r = PUT('/plain/1', { a => 3, base_version => $v2 }, ann);
+is($r->{status}, 204, 'ann removes one');
+is_deeply(doc('/plain/1'), { a => 3, c => 1 }, 'the one that she knew');
+
+# without a base nobody knows what she knew
+
+$v1 = shown('/plain/2', { a => 1, b => 1 }, 'bob');
+$v2 = version(PATCH('/plain/2', { a => 2 }, ann));
+
+is(PUT('/plain/2', { a => 2, b => 1, c => 1,
+                     base_version => version(GET('/plain/2', bob)) }, bob)
+   ->{status}, 204, 'bob adds one');
+
+$r = PUT('/plain/2', { a => 3, base_version => $v2 }, ann);
 is($r->{status}, 409, 'ann sends a document without it, and without b');
 is(join(' ', sort map { $_->{field} } @{ json($r)->{conflicts} }), '/b /c',
-   'nobody knows whether she has seen them');
+   'whichever of them she has removed');
 is(json($r)->{base_held}, JSON::PP::false, 'told');
 
 
@@ -445,10 +521,10 @@ is(PATCH('/own/1', { a => 3, version => $v }, bob)->{status}, 409, 'a clash');
 
 is(PATCH('/own/1', { a => 4, version => json(GET('/own/1', bob))->{version} },
          bob)->{status}, 200, 'bob');
-is(PATCH('/own/1', { b => 1, d => 1, version => $now }, ann)->{status}, 409,
-   'what it did not show may have been there');
-is(PATCH('/own/1', { b => 1, version => $now }, ann)->{status}, 200,
-   'what it did is known');
+is(PATCH('/own/1', { a => 5, version => $now }, ann)->{status}, 409,
+   'ann changes what bob has');
+is(PATCH('/own/1', { b => 1, d => 1, version => $now }, ann)->{status}, 200,
+   'or what nobody has');
 is(sent()->{b}, 2, 'and that ann has not changed it');
 
 shown('/etag/1', { a => 1, b => 1 }, 'ann', 'bob');
@@ -610,12 +686,13 @@ for my $type ('application/json', 'Application/JSON ; charset=utf-8',
        200, $type);
 }
 
-for my $type ('application/json-patch+json', 'application/vnd.api+json') {
+for my $type ('application/x+json', 'application/vnd.api+json') {
     my $r = PATCH('/assign/1', { a => 2 }, ann, "Content-Type: $type");
     is($r->{status}, 415, $type);
     is(header($r, 'Accept-Patch'),
-       'application/merge-patch+json, application/json', 'what can be');
-    like(json($r)->{detail}, qr/PATCH must be application\/json or/, 'why');
+       'application/merge-patch+json, application/json-patch+json, '
+       . 'application/json', 'what can be');
+    like(json($r)->{detail}, qr/PATCH must be application\/json, /, 'why');
 }
 
 is(PATCH('/assign/1', '[{"op":"replace","path":"/at","value":2}]', ann)

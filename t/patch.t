@@ -280,6 +280,33 @@ is(json($r)->{base_held}, JSON::PP::false, 'told');
 is(json($r)->{server_version}{a}, 2, 'with the latest body');
 
 
+=== what a client knows that has sent patches, one on the other
+--- steps
+my $v = shown('/plain/1', { a => 1, b => 1, t => [1] }, 'ann', 'bob');
+
+# 204: ann was shown nothing since
+
+my $r = patch('/plain/1', ops(stated($v), replace('/b', 2), add('/t/-', 2)),
+              ann);
+is($r->{status}, 204, 'the first of hers');
+
+my $w = version($r);
+
+$r = patch('/plain/1', ops(stated($w), add('/c', 1), gone('/t/0')), ann);
+is($r->{status}, 204, 'the second');
+
+my $x = version($r);
+
+GET('/plain/1', bob);
+is(patch('/plain/1', ops(stated($x), replace('/a', 9)), bob)->{status}, 204,
+   'one of his');
+
+$r = patch('/plain/1', ops(stated($x), replace('/b', 3), replace('/t/0', 5)),
+           ann);
+is($r->{status}, 204, 'her third is merged');
+is_deeply(doc('/plain/1'), { a => 9, b => 3, c => 1, t => [5] }, 'with his');
+
+
 === how the base is stated
 --- rules
     conflict_base json:/meta/v;
@@ -332,8 +359,9 @@ $r = patch('/plain/1', $write, ann, 'X-Up-Write: apply hold');
 is($r->{status}, 504, 'no answer');
 
 until_true { $r = GET('/plain/1', bob);
-             patch('/plain/1', ops(stated(version($r)), add('/t/0', 9)), bob)
-             ->{status} == 204 };
+             version($r)
+             && patch('/plain/1', ops(stated(version($r)), add('/t/0', 9)),
+                      bob)->{status} == 204 };
 
 is(patch('/plain/1', $write, ann)->{status}, 409, 'nobody can tell');
 is_deeply(doc('/plain/1')->{t}, [9, 1, 2, 2], 'it is not done again');

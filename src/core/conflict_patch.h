@@ -25,6 +25,14 @@ conflict_merge_rc_e conflict_patch_merge(const conflict_merge_t *merge,
     conflict_merged_t *result);
 
 /*
+ * Adds what a patch, of which nothing is tested, makes of a document.  0, or
+ * -1: it is not possible, takes too much, or there is no memory.
+ */
+int conflict_patch_apply(const conflict_document_t *doc,
+    const conflict_document_t *patch, conflict_out_t *out, size_t values,
+    uint64_t seed);
+
+/*
  * The base version that a patch states, as a "test" of its member: "json" is
  * as if a scan had found that, and cutting it out leaves a patch without the
  * operation.  REPEATED: it is stated twice, or where none was found a member

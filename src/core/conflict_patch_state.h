@@ -4,7 +4,7 @@
  *
  * Private to JSON Patch: conflict_patch_read.c has the operations,
  * conflict_patch_work.c the document that they change, conflict_patch_diff.c
- * makes them, conflict_patch.c does the rest.
+ * makes them, conflict_patch.c merges, conflict_patch_ask.c does the rest.
  */
 
 
@@ -17,6 +17,9 @@
 
 
 #define CONFLICT_WORK_NONE  UINT32_MAX
+
+/* so much larger than base and patch together a document may become */
+#define CONFLICT_PATCH_GROWTH  2
 
 
 typedef enum {

@@ -12,6 +12,7 @@
 #include <string.h>
 
 #include "../../src/core/conflict_merge.h"
+#include "../../src/core/conflict_part.h"
 #include "../../src/core/conflict_value.h"
 
 
@@ -121,6 +122,46 @@ merge(conflict_merge_t *in, const unsigned char **text, size_t *len,
 }
 
 
+/* what the client's makes of the server's is JSON, and has what it wanted */
+
+static void
+apply(conflict_merge_t *in)
+{
+    conflict_out_t        out;
+    conflict_tree_t       tree;
+    conflict_document_t   made;
+
+    memset(&out, 0, sizeof(out));
+    memset(&made, 0, sizeof(made));
+
+    if (in->client.form == CONFLICT_FORM_WHOLE
+        || conflict_part_apply(&in->server, &in->client, &out, MOST, SEED)
+           != 0)
+    {
+        conflict_out_free(&out);
+        return;
+    }
+
+    if (parse(&tree, out.data, out.len) != CONFLICT_JSON_OK) {
+        abort();
+    }
+
+    made.data = out.data;
+    made.len = out.len;
+
+    if (in->client.data[0] == '{' && tree.nodes[0].children
+        && memchr(in->client.data, ':', in->client.len)
+        && !conflict_value_reflects(&made, &in->client, NULL,
+                                    CONFLICT_REFLECTS_VALUES, MOST, SEED))
+    {
+        abort();
+    }
+
+    conflict_tree_free(&tree);
+    conflict_out_free(&out);
+}
+
+
 int
 LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 {
@@ -210,6 +251,8 @@ LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 
         (void) merge(&in, &text, &len, &out);
         conflict_merged_free(&out);
+
+        apply(&in);
 
         (void) conflict_value_reflects(&in.server, &in.client,
                                        &fields[0].pointer,

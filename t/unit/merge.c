@@ -9,6 +9,7 @@
 
 #include "unit.h"
 #include "../../src/core/conflict_merge.h"
+#include "../../src/core/conflict_part.h"
 #include "../../src/core/conflict_value.h"
 
 
@@ -1303,95 +1304,22 @@ test_properties(void **state)
 }
 
 
-static void
-apply_name(conflict_out_t *out, conflict_value_t member, int n)
-{
-    const conflict_node_t  *node;
-
-    node = &member.tree->nodes[member.node];
-
-    conflict_out_text(out, n ? ",\"" : "\"");
-    conflict_out_add(out, member.tree->text + node->name,
-                     node->name_end - node->name);
-    conflict_out_text(out, "\":");
-}
-
-
 /* what an API makes of a document that it is sent a part of */
 
-static void
-apply_value(conflict_out_t *out, conflict_value_t doc, conflict_value_t part,
-    int deep)
-{
-    int                    n;
-    size_t                 len;
-    conflict_value_t       v, w;
-    const unsigned char   *text;
-
-    n = 0;
-    conflict_out_text(out, "{");
-
-    for (v = conflict_tree_first(doc); v.tree;
-         v = conflict_tree_next(doc, v))
-    {
-        w = conflict_tree_member(part, v);
-        apply_name(out, v, n++);
-
-        if (deep && conflict_tree_type(v) == CONFLICT_JSON_OBJECT
-            && conflict_tree_type(w) == CONFLICT_JSON_OBJECT)
-        {
-            apply_value(out, v, w, deep);
-
-        } else {
-            text = conflict_value_text(w.tree ? w : v, &len);
-            conflict_out_add(out, text, len);
-        }
-    }
-
-    for (w = conflict_tree_first(part); w.tree;
-         w = conflict_tree_next(part, w))
-    {
-        v = conflict_tree_member(doc, w);
-
-        if (v.tree == NULL) {
-            apply_name(out, w, n++);
-            text = conflict_value_text(w, &len);
-            conflict_out_add(out, text, len);
-        }
-    }
-
-    conflict_out_text(out, "}");
-}
-
-
 static char *
-applied(const char *doc, const char *part, int deep)
+applied(const char *doc, const char *part, conflict_form_e form)
 {
-    size_t            left;
-    conflict_out_t    out;
-    conflict_tree_t   x, y;
-    conflict_value_t  v, w;
+    conflict_out_t       out;
+    conflict_document_t  d, p;
 
     memset(&out, 0, sizeof(out));
-    left = MOST;
 
-    assert_int_equal(conflict_tree_parse(&x, (const unsigned char *) doc,
-                                         strlen(doc), &left, SEED),
-                     CONFLICT_JSON_OK);
-    assert_int_equal(conflict_tree_parse(&y, (const unsigned char *) part,
-                                         strlen(part), &left, SEED),
-                     CONFLICT_JSON_OK);
+    document(&d, doc);
+    document(&p, part);
+    p.form = form;
 
-    v.tree = &x;
-    v.node = 0;
-    w.tree = &y;
-    w.node = 0;
-
-    apply_value(&out, v, w, deep);
+    assert_int_equal(conflict_part_apply(&d, &p, &out, MOST, SEED), 0);
     conflict_out_add(&out, "", 1);
-
-    conflict_tree_free(&x);
-    conflict_tree_free(&y);
 
     return (char *) out.data;
 }
@@ -1405,33 +1333,30 @@ applied(const char *doc, const char *part, int deep)
 static void
 test_parts_applied(void **state)
 {
-    int    i, deep;
-    char  *b, *s, *c, *whole, *r, *q, *made;
+    int               i;
+    char             *b, *s, *c, *whole, *r, *q, *made;
+    conflict_form_e   form;
 
     (void) state;
 
     srand(3);
 
     for (i = 0; i < 40000; i++) {
-        deep = i % 2;
+        form = (i % 2) ? CONFLICT_FORM_DEEP : CONFLICT_FORM_SHALLOW;
         b = random_document();
         s = random_document();
         c = random_document();
 
-        whole = applied(b, c, deep);
+        whole = applied(b, c, form);
 
         r = merged(b, s, whole, "");
-        q = merged_as(deep ? CONFLICT_FORM_DEEP : CONFLICT_FORM_SHALLOW, b, s,
-                      c, "");
-        made = q ? applied(s, q, deep) : NULL;
+        q = merged_as(form, b, s, c, "");
+        made = q ? applied(s, q, form) : NULL;
 
-        if ((r == NULL) != (q == NULL)
-            || (r && !same(r, strlen(r), made)))
-        {
-            fail_msg("%s: base %s\nserver %s\nclient %s\nsent %s\n"
-                     "made %s\nas a whole %s", deep ? "deep" : "shallow", b,
-                     s, c, q ? q : "clash", made ? made : "-",
-                     r ? r : "clash");
+        if ((r == NULL) != (q == NULL) || (r && !same(r, strlen(r), made))) {
+            fail_msg("form %d: base %s\nserver %s\nclient %s\nsent %s\n"
+                     "made %s\nas a whole %s", form, b, s, c,
+                     q ? q : "clash", made ? made : "-", r ? r : "clash");
         }
 
         free(made);

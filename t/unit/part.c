@@ -1,0 +1,141 @@
+
+/*
+ * Copyright (C) the ngx_http_conflict_module authors
+ *
+ * conflict_part: what parts make of documents.
+ */
+
+
+#include "unit.h"
+#include "../../src/core/conflict_part.h"
+
+
+static void
+test_apply(void **state)
+{
+    size_t               i;
+    conflict_out_t       out;
+    conflict_document_t  doc, part;
+
+    static const struct {
+        conflict_form_e   form;
+        const char       *doc, *part, *result;
+    } cases[] = {
+        { CONFLICT_FORM_SHALLOW, "{\"a\":1,\"b\":2}", "{\"b\":3,\"c\":4}",
+          "{\"a\":1,\"b\":3,\"c\":4}" },
+        { CONFLICT_FORM_SHALLOW, "{\"o\":{\"x\":1,\"y\":2}}",
+          "{\"o\":{\"x\":3}}",
+          "{\"o\":{\"x\":3}}" },
+        { CONFLICT_FORM_SHALLOW, "{\"a\":1}", "{\"a\":null}", "{\"a\":null}" },
+        { CONFLICT_FORM_SHALLOW, " { \"a\" : 0.10 , \"b\":[ 1 ]} ", "{}",
+          "{\"a\":0.10,\"b\":[ 1 ]}" },
+        { CONFLICT_FORM_SHALLOW, "{\"\\u0061\":1}", "{\"a\":2}",
+          "{\"\\u0061\":2}" },
+        { CONFLICT_FORM_SHALLOW, "[1]", "{\"a\":1}", "{\"a\":1}" },
+        { CONFLICT_FORM_SHALLOW, "{\"a\":1}", " [2]", " [2]" },
+        { CONFLICT_FORM_DEEP, "{\"o\":{\"x\":1,\"y\":2}}",
+          "{\"o\":{\"x\":3,\"p\":{\"z\":null}}}",
+          "{\"o\":{\"x\":3,\"y\":2,\"p\":{\"z\":null}}}" },
+        { CONFLICT_FORM_DEEP, "{\"o\":7}", "{\"o\":{\"x\":null}}",
+          "{\"o\":{\"x\":null}}" },
+        { CONFLICT_FORM_DEEP, "{\"t\":[{\"a\":1}]}", "{\"t\":[{\"b\":1}]}",
+          "{\"t\":[{\"b\":1}]}" },
+
+        /* RFC 7396, appendix A */
+
+        { CONFLICT_FORM_MERGE_PATCH, "{\"a\":\"b\"}", "{\"a\":\"c\"}",
+          "{\"a\":\"c\"}" },
+        { CONFLICT_FORM_MERGE_PATCH, "{\"a\":\"b\"}", "{\"b\":\"c\"}",
+          "{\"a\":\"b\",\"b\":\"c\"}" },
+        { CONFLICT_FORM_MERGE_PATCH, "{\"a\":\"b\"}", "{\"a\":null}", "{}" },
+        { CONFLICT_FORM_MERGE_PATCH, "{\"a\":\"b\",\"b\":\"c\"}",
+          "{\"a\":null}",
+          "{\"b\":\"c\"}" },
+        { CONFLICT_FORM_MERGE_PATCH, "{\"a\":[\"b\"]}", "{\"a\":\"c\"}",
+          "{\"a\":\"c\"}" },
+        { CONFLICT_FORM_MERGE_PATCH, "{\"a\":\"c\"}", "{\"a\":[\"b\"]}",
+          "{\"a\":[\"b\"]}" },
+        { CONFLICT_FORM_MERGE_PATCH, "{\"a\":{\"b\":\"c\"}}",
+          "{\"a\":{\"b\":\"d\",\"c\":null}}",
+          "{\"a\":{\"b\":\"d\"}}" },
+        { CONFLICT_FORM_MERGE_PATCH, "{\"a\":[{\"b\":\"c\"}]}", "{\"a\":[1]}",
+          "{\"a\":[1]}" },
+        { CONFLICT_FORM_MERGE_PATCH, "[\"a\",\"b\"]", "[\"c\",\"d\"]",
+          "[\"c\",\"d\"]" },
+        { CONFLICT_FORM_MERGE_PATCH, "{\"a\":\"b\"}", "[\"c\"]", "[\"c\"]" },
+        { CONFLICT_FORM_MERGE_PATCH, "{\"a\":\"foo\"}", "null", "null" },
+        { CONFLICT_FORM_MERGE_PATCH, "{\"e\":null}", "{\"a\":1}",
+          "{\"e\":null,\"a\":1}" },
+        { CONFLICT_FORM_MERGE_PATCH, "[1,2]", "{\"a\":\"b\",\"c\":null}",
+          "{\"a\":\"b\"}" },
+        { CONFLICT_FORM_MERGE_PATCH, "{}", "{\"a\":{\"bb\":{\"ccc\":null}}}",
+          "{\"a\":{\"bb\":{}}}" }
+    };
+
+    (void) state;
+
+    for (i = 0; i < sizeof(cases) / sizeof(cases[0]); i++) {
+        memset(&out, 0, sizeof(out));
+
+        doc.data = (const unsigned char *) cases[i].doc;
+        doc.len = strlen(cases[i].doc);
+        doc.form = CONFLICT_FORM_WHOLE;
+        part.data = (const unsigned char *) cases[i].part;
+        part.len = strlen(cases[i].part);
+        part.form = cases[i].form;
+
+        assert_int_equal(conflict_part_apply(&doc, &part, &out, 100, 7), 0);
+        conflict_out_add(&out, "", 1);
+        assert_string_equal((char *) out.data, cases[i].result);
+        conflict_out_free(&out);
+    }
+}
+
+
+static void
+test_refused(void **state)
+{
+    size_t               i;
+    conflict_out_t       out;
+    conflict_document_t  doc, part;
+
+    static const struct {
+        const char  *doc, *part;
+        size_t       values;
+    } cases[] = {
+        { "", "{}", 9 },
+        { "{}", "", 9 },
+        { "{\"a\":1,\"a\":1}", "{}", 9 },
+        { "{}", "{\"a\":1,\"a\":1}", 9 },
+        { "{\"a\":1}", "{\"a\":1}", 3 }
+    };
+
+    (void) state;
+
+    for (i = 0; i < sizeof(cases) / sizeof(cases[0]); i++) {
+        memset(&out, 0, sizeof(out));
+
+        doc.data = (const unsigned char *) cases[i].doc;
+        doc.len = strlen(cases[i].doc);
+        doc.form = CONFLICT_FORM_WHOLE;
+        part.data = (const unsigned char *) cases[i].part;
+        part.len = strlen(cases[i].part);
+        part.form = CONFLICT_FORM_SHALLOW;
+
+        assert_int_equal(conflict_part_apply(&doc, &part, &out,
+                                             cases[i].values, 7), -1);
+        conflict_out_free(&out);
+    }
+}
+
+
+int
+main(void)
+{
+    const struct CMUnitTest  tests[] = {
+        cmocka_unit_test(test_apply),
+        cmocka_unit_test(test_refused)
+    };
+
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}

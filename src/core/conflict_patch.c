@@ -311,13 +311,13 @@ conflict_patching_counterpart(conflict_patching_t *p, uint32_t target)
                 next = conflict_tree_next(now, next);
             }
 
-            if (p->work.steps == 0) {
+            if (p->work.steps < CONFLICT_PATCH_ELEMENT) {
                 p->work.many = 1;
                 next.tree = NULL;
                 return next;
             }
 
-            p->work.steps--;
+            p->work.steps -= CONFLICT_PATCH_ELEMENT;
         }
 
         if (conflict_tree_type(was) == CONFLICT_JSON_OBJECT) {
@@ -469,7 +469,9 @@ conflict_patching_path(conflict_walk_t *walk, const conflict_path_t *path)
     for (i = 0; i < path->n; i++) {
         name.len = 0;
         conflict_out_quoted(&name, path->tokens[i].data, path->tokens[i].len);
-        conflict_merge_enter(walk, name.data, name.len);
+        conflict_merge_enter(walk, name.len ? name.data
+                                            : (const unsigned char *) "",
+                             name.len);
 
         walk->path.failed |= name.failed;
     }

@@ -379,9 +379,15 @@ conflict_patch_find(conflict_value_t document, const conflict_path_t *path,
             break;
         }
 
-        for (v = conflict_tree_first(parent); n > 0 && *steps; n--) {
+        for (v = conflict_tree_first(parent); n > 0; n--) {
+
+            if (*steps < CONFLICT_PATCH_ELEMENT) {
+                v.tree = NULL;
+                break;
+            }
+
+            *steps -= CONFLICT_PATCH_ELEMENT;
             v = conflict_tree_next(parent, v);
-            (*steps)--;
         }
     }
 

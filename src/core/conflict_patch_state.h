@@ -21,6 +21,9 @@
 /* so much larger than base and patch together a document may become */
 #define CONFLICT_PATCH_GROWTH  2
 
+/* steps that it takes from one element of an array to the next */
+#define CONFLICT_PATCH_ELEMENT  4
+
 
 typedef enum {
     CONFLICT_PATCH_ADD = 0,

@@ -15,8 +15,11 @@
 #include "conflict_patch_state.h"
 
 
-/* names that are looked at, and elements that make room: 2 million are 10 ms */
-#define CONFLICT_WORK_STEPS  2000000
+/* names that are looked at: 8 million are about 10 ms */
+#define CONFLICT_WORK_STEPS  8000000
+
+/* elements that make room in the time of a name */
+#define CONFLICT_WORK_MOVED  16
 
 
 static uint32_t conflict_work_add(conflict_work_t *work,
@@ -373,7 +376,7 @@ static int
 conflict_work_insert(conflict_work_t *work, uint32_t parent, uint32_t at,
     uint32_t node)
 {
-    uint32_t              *kids;
+    uint32_t              *kids, moved;
     conflict_work_node_t  *p;
 
     p = &work->nodes[parent];
@@ -389,12 +392,14 @@ conflict_work_insert(conflict_work_t *work, uint32_t parent, uint32_t at,
         p->size *= 2;
     }
 
-    if (p->n - at > work->steps) {
+    moved = (p->n - at) / CONFLICT_WORK_MOVED;
+
+    if (moved > work->steps) {
         work->many = 1;
         return -1;
     }
 
-    work->steps -= p->n - at;
+    work->steps -= moved;
 
     memmove(&p->kids[at + 1], &p->kids[at], (p->n - at) * sizeof(uint32_t));
 

@@ -578,6 +578,56 @@ test_list(void **state)
 }
 
 
+/* what may have been done before goes in but where the server's is as it was */
+
+static void
+test_again(void **state)
+{
+    size_t             i, n;
+    conflict_field_t   fields[RULES];
+    conflict_merge_t   in;
+    conflict_merged_t  out;
+
+    static const struct {
+        const char           *server, *client, *rules;
+        conflict_merge_rc_e   first, again;
+    } cases[] = {
+        { "{\"t\":[9,1,1]}", "{\"t\":[1,1]}", "/t list",
+          CONFLICT_MERGE_DONE, CONFLICT_MERGE_CLASH },
+        { "{\"t\":[1,1]}", "{\"t\":[1,1]}", "/t list",
+          CONFLICT_MERGE_SAME, CONFLICT_MERGE_SAME },
+        { "{\"t\":[1],\"a\":1}", "{\"t\":[1,1]}", "/t list",
+          CONFLICT_MERGE_DONE, CONFLICT_MERGE_DONE }
+    };
+
+    (void) state;
+
+    for (i = 0; i < count(cases); i++) {
+        memset(&in, 0, sizeof(in));
+
+        n = rules_of(cases[i].rules, fields);
+
+        document(&in.base, "{\"t\":[1]}");
+        document(&in.server, cases[i].server);
+        document(&in.client, cases[i].client);
+
+        in.fields = fields;
+        in.n = n;
+        in.stale = 1;
+        in.values = MOST;
+        in.seed = SEED;
+
+        assert_int_equal(conflict_merge(&in, &out), cases[i].first);
+        conflict_merged_free(&out);
+
+        in.again = 1;
+
+        assert_int_equal(conflict_merge(&in, &out), cases[i].again);
+        conflict_merged_free(&out);
+    }
+}
+
+
 static void
 test_not_held(void **state)
 {
@@ -1645,6 +1695,7 @@ main(void)
         cmocka_unit_test(test_union),
         cmocka_unit_test(test_text),
         cmocka_unit_test(test_list),
+        cmocka_unit_test(test_again),
         cmocka_unit_test(test_list_model),
         cmocka_unit_test(test_list_random),
         cmocka_unit_test(test_list_apart),

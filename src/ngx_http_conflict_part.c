@@ -169,8 +169,8 @@ ngx_http_conflict_part_copy(ngx_pool_t *pool, conflict_document_t *doc)
 
 /*
  * The parts, the newest of which comes first, on the document that they were
- * made on.  Where that is not held the newest tells what it has, unless it is
- * a list of changes.
+ * made on.  Where that is not held they are a part together; a list of changes
+ * alone is none.
  */
 
 static ngx_int_t
@@ -202,11 +202,14 @@ ngx_http_conflict_part_compose(ngx_http_conflict_ctx_t *ctx,
         merge->base = part[0];
     }
 
-    if (doc == NULL) {
-        return NGX_OK;
-    }
+    if (doc) {
+        whole = *doc;
 
-    whole = *doc;
+    } else {
+        whole.data = (u_char *) "{}";
+        whole.len = sizeof("{}") - 1;
+        whole.form = CONFLICT_FORM_SHALLOW;
+    }
 
     for (i = merge->parts->nelts; i; i--) {
         ngx_memzero(&out, sizeof(conflict_out_t));
@@ -234,6 +237,10 @@ ngx_http_conflict_part_compose(ngx_http_conflict_ctx_t *ctx,
 
         if (rc != 0) {
             return NGX_OK;
+        }
+
+        if (doc == NULL && part[i - 1].form != CONFLICT_FORM_SHALLOW) {
+            whole.form = CONFLICT_FORM_DEEP;
         }
     }
 

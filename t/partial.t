@@ -307,20 +307,22 @@ is(json($r)->{base_held}, JSON::PP::true, 'its base is known');
 --- steps
 my %doc = (title => 't', body => 'b', views => 10);
 
-for my $style ('quiet', 'echo') {
-    my $path = "/assign/$style/1";
+for my $style ('quiet/1', 'echo/1', 'quiet/2', 'echo/2') {
+    my $path = "/assign/$style";
+    my $type = 'Content-Type: application/'
+               . ($style =~ /2/ ? 'merge-patch+json' : 'json');
     my $v1 = shown($path, { %doc }, 'bob');
-    my $v2 = version(PATCH($path, { title => 'T' }, ann));
+    my $v2 = version(PATCH($path, { title => 'T' }, ann, $type));
 
     is(PATCH($path, { body => 'B', views => 12, base_version => $v1 }, bob)
        ->{status} =~ /^20/, 1, "$style: bob");
 
-    my $r = PATCH($path, { views => 11, base_version => $v2 }, ann);
+    my $r = PATCH($path, { views => 11, base_version => $v2 }, ann, $type);
     is($r->{status}, 409, 'a sum without its base');
     is(json($r)->{base_held}, JSON::PP::false, 'told');
     is(doc($path)->{views}, 12, 'is not counted from 0');
 
-    $r = PATCH($path, { title => 'TT', base_version => $v2 }, ann);
+    $r = PATCH($path, { title => 'TT', base_version => $v2 }, ann, $type);
     like($r->{status}, qr/^20/, 'what was sent is known');
 
     $r = PUT($path, { body => '?', base_version => $v2 }, ann);
@@ -331,9 +333,9 @@ for my $style ('quiet', 'echo') {
 
     # what a GET shows takes the place of it
 
-    $path = "/assign/$style/2";
+    $path = "/assign/$style/read";
     $v1 = shown($path, { %doc }, 'bob');
-    PATCH($path, { title => 'T' }, ann);
+    PATCH($path, { title => 'T' }, ann, $type);
     $v2 = version(GET($path, ann));
 
     like(PATCH($path, { views => 12, base_version => $v1 }, bob)->{status},
@@ -410,6 +412,35 @@ is($r->{status}, 409, 'too many');
 is(json($r)->{base_held}, JSON::PP::false, 'is told');
 
 
+=== parts whose beginning is not held any more
+--- rules
+    conflict_partial patch=deep;
+    conflict_strip_base on;
+    conflict_history 5;
+--- steps
+my $v = shown('/deep/quiet/1', { a => 1, o => { x => 1, y => 1 } }, 'ann',
+              'bob');
+
+for my $part ({ o => { x => 2 } }, { b => 1 }, { c => 1 }) {
+    $v = version(PATCH('/deep/quiet/1', { %$part, base_version => $v }, ann));
+}
+
+is(PATCH('/deep/quiet/1', { b => 2, base_version => version(
+         GET('/deep/quiet/1', bob)) }, bob)->{status}, 204, 'bob');
+
+my $r = PATCH('/deep/quiet/1', { o => { x => 3 }, c => 2,
+                                 base_version => $v }, ann);
+is($r->{status}, 204, 'what was sent is known');
+like(header($r, 'Conflict'), qr/^merged/, 'and merged');
+is_deeply(doc('/deep/quiet/1'), { a => 1, o => { x => 3, y => 1 }, b => 2,
+                                  c => 2 }, 'and no clash');
+
+$r = PATCH('/deep/quiet/1', { o => { y => 2 }, base_version => $v }, ann);
+is($r->{status}, 409, 'nothing else is');
+is(json($r)->{conflicts}[0]{field}, '/o/y', 'which clashes');
+is(json($r)->{base_held}, JSON::PP::false, 'told');
+
+
 === a whole PUT on a version that a PATCH has made
 --- rules
     conflict_partial patch;
@@ -470,6 +501,43 @@ is($r->{status}, 409, 'what differs');
 is_deeply(json($r)->{conflicts}, [{ field => '/note', rule => 'auto',
                                     server => 'n', client => 'm' }],
           'clashes, and nothing that was not sent');
+
+
+=== parts that do not fit into a buffer, in pieces
+--- rules
+    conflict_partial put patch;
+    conflict_strip_base on;
+    conflict_field /views sum;
+--- steps
+my $pad = 'x' x 40000;
+
+for my $method ('PUT', 'PATCH') {
+    my $path = "/assign/quiet/$method";
+    my $v = shown($path, { a => 1, pad => '', z => 1, views => 1 }, 'ann',
+                  'bob');
+
+    my $write = sub {
+        my ($who, $base, %part) = @_;
+
+        return http($method, $path, headers => [$who], chunked => 5000,
+                    body => { %part, base_version => $base });
+    };
+
+    is($write->(bob, $v, views => 2)->{status}, 204, "$method: bob");
+
+    my $r = $write->(ann, $v, pad => $pad, views => 2);
+    is($r->{status}, 204, 'ann');
+    is_deeply(sent(), { pad => $pad, views => 3 }, 'is merged');
+
+    my $w = version($r);
+
+    is($write->(bob, version(GET($path, bob)), z => 2, views => 4)->{status},
+       204, 'bob');
+    is($write->(ann, $w, pad => "$pad!", a => 2, views => 3)->{status}, 204,
+       'ann on that');
+    is_deeply(doc($path), { pad => "$pad!", a => 2, z => 2, views => 5 },
+              'all of both');
+}
 
 
 === a row in an envelope, and versions of the upstream's own

@@ -336,7 +336,7 @@ def write(method, path, headers, get, body):
     elif kind in ('assign', 'deep'):
         value = json.loads(doc.body) if exists else {}
         assign(value, json.loads(body), kind == 'deep')
-        doc.put(json.dumps(value).encode())
+        doc.put(json.dumps(value, separators=(',', ':')).encode())
 
     elif method == 'PATCH':
         value = json.loads(doc.body) if exists else {}

@@ -75,6 +75,8 @@ configure(const uint8_t *data)
     loc_conf.server_rules = (data[0] >> 6) & 1;
     loc_conf.base = (data[1] & 1) ? &header_base : base;
     loc_conf.store->locks = (data[1] >> 1) & 1;
+    loc_conf.put = (data[1] >> 5) & 1;
+    loc_conf.patch = (data[1] >> 6) % (CONFLICT_FORM_DEEP + 1);
 
     place = *version;
     place.place = ((data[1] >> 2) & 1) ? NGX_HTTP_CONFLICT_JSON

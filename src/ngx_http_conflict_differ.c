@@ -15,6 +15,8 @@
 #define NGX_HTTP_CONFLICT_DIFFER_MOST  65536
 
 
+static ngx_int_t ngx_http_conflict_differ_patch(ngx_http_conflict_ctx_t *ctx,
+    ngx_str_t *row, ngx_str_t *text, conflict_out_t *out);
 static ngx_uint_t ngx_http_conflict_is_object(ngx_str_t *text);
 
 
@@ -22,6 +24,7 @@ void
 ngx_http_conflict_differ(ngx_http_conflict_ctx_t *ctx)
 {
     ngx_str_t                    text, row;
+    conflict_out_t               patched;
     conflict_merge_t             in;
     conflict_merged_t            merged;
     ngx_http_conflict_latest_t  *latest;
@@ -43,9 +46,13 @@ ngx_http_conflict_differ(ngx_http_conflict_ctx_t *ctx)
 
     ngx_http_conflict_latest_row(ctx, &row);
 
+    ngx_memzero(&patched, sizeof(conflict_out_t));
+
     if (!ngx_http_conflict_is_object(&row)
+        || ngx_http_conflict_differ_patch(ctx, &row, &text, &patched) != NGX_OK
         || !ngx_http_conflict_is_object(&text))
     {
+        conflict_out_free(&patched);
         return;
     }
 
@@ -55,7 +62,8 @@ ngx_http_conflict_differ(ngx_http_conflict_ctx_t *ctx)
     /* without a base each difference is a clash */
 
     in.stale = 1;
-    in.client.form = ctx->merge.form;
+    in.client.form = (ctx->merge.form == CONFLICT_FORM_JSON_PATCH)
+                     ? CONFLICT_FORM_WHOLE : ctx->merge.form;
     in.values = ctx->conf->max_values;
     in.seed = ngx_http_conflict_seed();
     in.ignored = ctx->conf->base->pointer;
@@ -79,6 +87,41 @@ ngx_http_conflict_differ(ngx_http_conflict_ctx_t *ctx)
     }
 
     conflict_merged_free(&merged);
+    conflict_out_free(&patched);
+}
+
+
+/* a JSON Patch: what it would make of what is there */
+
+static ngx_int_t
+ngx_http_conflict_differ_patch(ngx_http_conflict_ctx_t *ctx, ngx_str_t *row,
+    ngx_str_t *text, conflict_out_t *out)
+{
+    conflict_document_t  doc, patch;
+
+    if (ctx->merge.form != CONFLICT_FORM_JSON_PATCH) {
+        return NGX_OK;
+    }
+
+    doc.data = row->data;
+    doc.len = row->len;
+    doc.form = CONFLICT_FORM_WHOLE;
+
+    patch.data = text->data;
+    patch.len = text->len;
+    patch.form = CONFLICT_FORM_JSON_PATCH;
+
+    if (conflict_patch_apply(&doc, &patch, out, ctx->conf->max_values,
+                             ngx_http_conflict_seed())
+        != 0)
+    {
+        return NGX_DECLINED;
+    }
+
+    text->data = out->data;
+    text->len = out->len;
+
+    return NGX_OK;
 }
 
 

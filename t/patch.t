@@ -417,6 +417,7 @@ is(sent(), ops(replace('/a', 2)), 'goes no further');
 my $r = patch('/plain/1', ops(stated($v), replace('/b', 2)), bob);
 is($r->{status}, 409, 'a stale one');
 is(json($r)->{server_version}{a}, 2, 'the latest body');
+is_deeply((conflicts())[-1]{fields}, ['/b'], 'the log has what it would change');
 
 $r = patch('/plain/1', ops(stated($v), replace('/a', 2)), ann);
 is($r->{status}, 200, 'the first again');

@@ -699,22 +699,24 @@ for my $method ('PUT', 'PATCH') {
     is_deeply([sort @{ (conflicts())[-1]{fields} }], ['/a', '/o/y'],
               'what differs of what he sends');
 
-    # whether it was done the whole member tells
+    # whether it was done the whole member tells, and null itself
 
-    $v = version(GET($path, ann));
+    for my $part ({ o => { x => 1 } }, { n => undef }) {
+        $v = version(GET($path, ann));
 
-    is($write->({ o => { x => 1 } }, ann, 'X-Up-Write: hold')->{status}, 504,
-       'no answer, and not done');
-    upstream('/_release');
+        is($write->($part, ann, 'X-Up-Write: hold')->{status}, 504,
+           'no answer, and not done');
+        upstream('/_release');
 
-    my $now;
-    until_true { $now = version(GET($path, bob));
-                 $now && $write->({ b => 2, base_version => $now }, bob)
-                         ->{status} == 200 };
+        my %now = %{ doc($path) };
+        set_doc($path, { %now, b => $now{b} + 1 });
 
-    my $r = $write->({ o => { x => 1 } }, ann);
-    is($r->{status}, 409, 'it is not called done');
+        my $r;
+        until_true { $r = $write->($part, ann); $r->{status} != 503 };
+        is($r->{status}, 409, 'it is not called done');
+    }
 
+    my $r;
     $v = version(GET($path, ann));
 
     is($write->({ o => { x => 1 } }, ann, 'X-Up-Write: apply hold')

@@ -341,6 +341,7 @@ ngx_int_t
 ngx_http_conflict_base_body(ngx_http_request_t *r,
     ngx_http_conflict_ctx_t *ctx)
 {
+    ngx_int_t                  rc;
     ngx_str_t                  text;
     conflict_json_t           *json;
     ngx_http_conflict_body_t  *body;
@@ -361,18 +362,10 @@ ngx_http_conflict_base_body(ngx_http_request_t *r,
         return ngx_http_conflict_fingerprint(r, ctx);
     }
 
-    if (ngx_http_conflict_patch_base(r, ctx) != NGX_OK) {
-        return NGX_ERROR;
-    }
-
     switch (body->error) {
 
     case CONFLICT_JSON_OK:
         break;
-
-    case CONFLICT_JSON_LARGE:
-        return ngx_http_conflict_base_error(ctx, NGX_HTTP_CONFLICT_TOO_LARGE,
-                       "the patch has more values than conflict_max_values");
 
     case CONFLICT_JSON_REPEATED:
         return ngx_http_conflict_base_error(ctx, NGX_HTTP_CONFLICT_BAD_BASE,
@@ -385,6 +378,12 @@ ngx_http_conflict_base_body(ngx_http_request_t *r,
     default: /* CONFLICT_JSON_MALFORMED */
         return ngx_http_conflict_base_error(ctx, NGX_HTTP_CONFLICT_BAD_JSON,
                        "the body is not valid JSON");
+    }
+
+    rc = ngx_http_conflict_patch_base(r, ctx);
+
+    if (rc != NGX_OK) {
+        return rc;
     }
 
     if (json->type == CONFLICT_JSON_NONE) {

@@ -48,8 +48,9 @@ ngx_http_conflict_patch_base(ngx_http_request_t *r,
 
     case CONFLICT_JSON_LARGE:
         /* a test may be in there: not to be taken for none */
-        body->error = rc;
-        return NGX_OK;
+        ctx->error = NGX_HTTP_CONFLICT_TOO_LARGE;
+        ctx->reason = "the patch has more values than conflict_max_values";
+        break;
 
     case CONFLICT_JSON_REPEATED:
 
@@ -58,12 +59,18 @@ ngx_http_conflict_patch_base(ngx_http_request_t *r,
             return NGX_OK;
         }
 
-        body->error = rc;
-        return NGX_OK;
+        ctx->error = NGX_HTTP_CONFLICT_BAD_BASE;
+        ctx->reason = "the base version is tested twice";
+        break;
 
     default:
         return NGX_OK;
     }
+
+    /* what was read of other bases does not count either */
+    ctx->op->pre.kinds = 0;
+
+    return NGX_DECLINED;
 }
 
 

@@ -339,6 +339,14 @@ ngx_http_conflict_base_body(ngx_http_request_t *r,
 
     json = body->json;
 
+    if (json) {
+        rc = ngx_http_conflict_patch_base(r, ctx);
+
+        if (rc != NGX_OK) {
+            return rc;
+        }
+    }
+
     if (json == NULL || json->type == CONFLICT_JSON_NONE) {
         return ngx_http_conflict_fingerprint(r, ctx);
     }

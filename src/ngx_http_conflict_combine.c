@@ -260,6 +260,7 @@ ngx_http_conflict_combine_merge(ngx_http_request_t *r,
     ngx_memzero(merged, sizeof(conflict_merged_t));
 
     in.stale = (op->verdict == CONFLICT_COMBINE);
+    in.again = op->repeat;
     in.filtered = !ngx_http_conflict_latest_unfiltered(ctx);
     in.values = ctx->conf->max_values;
     in.seed = ngx_http_conflict_seed();
@@ -292,7 +293,8 @@ ngx_http_conflict_combine_merge(ngx_http_request_t *r,
         in.version.len = version.len;
     }
 
-    return conflict_merge(&in, merged);
+    return (in.client.form == CONFLICT_FORM_JSON_PATCH)
+           ? conflict_patch_merge(&in, merged) : conflict_merge(&in, merged);
 }
 
 
@@ -396,8 +398,22 @@ ngx_http_conflict_combine_done(ngx_http_request_t *r,
         ngx_http_conflict_unfit(ctx);
         return NGX_OK;
 
+    case CONFLICT_MERGE_INAPPLICABLE:
+        ngx_http_conflict_patch_unfit(ctx);
+        return NGX_OK;
+
     default: /* CONFLICT_MERGE_FAILED */
         return NGX_ERROR;
+    }
+
+    if (merged->same && ctx->op->repeat
+        && ctx->op->verdict == CONFLICT_COMBINE)
+    {
+        /* there is nothing left of it to do */
+        ngx_http_conflict_refuse(ctx, NGX_HTTP_CONFLICT_LATEST,
+                                 NGX_HTTP_CONFLICT_REPLAYED,
+                                 NGX_HTTP_CONFLICT_NO_ACTION);
+        return NGX_OK;
     }
 
     if (ngx_http_conflict_combine_copy(r->pool, &merge->names, &merged->names)

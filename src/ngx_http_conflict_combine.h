@@ -63,6 +63,25 @@ void ngx_http_conflict_unfit(ngx_http_conflict_ctx_t *ctx);
 ngx_int_t ngx_http_conflict_unfit_body(ngx_http_conflict_ctx_t *ctx);
 ngx_int_t ngx_http_conflict_unfit_values(ngx_http_conflict_ctx_t *ctx);
 
+/* patch.c: JSON Patch */
+
+/*
+ * Finds the base version that the body states, as if it were a member.
+ * NGX_DECLINED: ctx->error and ctx->reason say what is wrong; NGX_ERROR: no
+ * memory, or its file cannot be read.
+ */
+ngx_int_t ngx_http_conflict_patch_base(ngx_http_request_t *r,
+    ngx_http_conflict_ctx_t *ctx);
+
+/* The write is refused, for its operations are not possible. */
+void ngx_http_conflict_patch_unfit(ngx_http_conflict_ctx_t *ctx);
+
+/*
+ * A write that may have been carried out before would be again; 1: it is one
+ * that must not be, and was refused.
+ */
+ngx_uint_t ngx_http_conflict_patch_twice(ngx_http_conflict_ctx_t *ctx);
+
 /* rewrite.c */
 
 /*

@@ -20,6 +20,7 @@
 #include "core/conflict_json.h"
 #include "core/conflict_merge.h"
 #include "core/conflict_part.h"
+#include "core/conflict_patch.h"
 #include "core/conflict_text.h"
 #include "core/conflict_time.h"
 #include "core/conflict_value.h"

@@ -23,6 +23,8 @@
 static ngx_int_t ngx_http_conflict_differ_text(ngx_http_conflict_ctx_t *ctx,
     ngx_str_t *text);
 static void ngx_http_conflict_differ_late(ngx_event_t *ev);
+static ngx_int_t ngx_http_conflict_differ_patch(ngx_http_conflict_ctx_t *ctx,
+    ngx_str_t *row, ngx_str_t *text, conflict_out_t *out);
 static ngx_uint_t ngx_http_conflict_is_object(ngx_str_t *text);
 
 
@@ -30,6 +32,7 @@ void
 ngx_http_conflict_differ(ngx_http_conflict_ctx_t *ctx)
 {
     ngx_str_t                    text, row;
+    conflict_out_t               patched;
     conflict_field_t             inject;
     conflict_merge_t             in;
     conflict_merged_t            merged;
@@ -49,7 +52,13 @@ ngx_http_conflict_differ(ngx_http_conflict_ctx_t *ctx)
 
     ngx_http_conflict_latest_row(ctx, &row);
 
-    if (!ngx_http_conflict_is_object(&row)) {
+    ngx_memzero(&patched, sizeof(conflict_out_t));
+
+    if (!ngx_http_conflict_is_object(&row)
+        || ngx_http_conflict_differ_patch(ctx, &row, &text, &patched) != NGX_OK
+        || !ngx_http_conflict_is_object(&text))
+    {
+        conflict_out_free(&patched);
         return;
     }
 
@@ -59,7 +68,8 @@ ngx_http_conflict_differ(ngx_http_conflict_ctx_t *ctx)
     /* without a base each difference is a clash */
 
     in.stale = 1;
-    in.client.form = ctx->merge.form;
+    in.client.form = (ctx->merge.form == CONFLICT_FORM_JSON_PATCH)
+                     ? CONFLICT_FORM_WHOLE : ctx->merge.form;
     in.values = ctx->conf->max_values;
     in.seed = ngx_http_conflict_seed();
     in.ignored = ctx->conf->base->pointer;
@@ -94,6 +104,41 @@ ngx_http_conflict_differ(ngx_http_conflict_ctx_t *ctx)
     }
 
     conflict_merged_free(&merged);
+    conflict_out_free(&patched);
+}
+
+
+/* a JSON Patch: what it would make of what is there */
+
+static ngx_int_t
+ngx_http_conflict_differ_patch(ngx_http_conflict_ctx_t *ctx, ngx_str_t *row,
+    ngx_str_t *text, conflict_out_t *out)
+{
+    conflict_document_t  doc, patch;
+
+    if (ctx->merge.form != CONFLICT_FORM_JSON_PATCH) {
+        return NGX_OK;
+    }
+
+    doc.data = row->data;
+    doc.len = row->len;
+    doc.form = CONFLICT_FORM_WHOLE;
+
+    patch.data = text->data;
+    patch.len = text->len;
+    patch.form = CONFLICT_FORM_JSON_PATCH;
+
+    if (conflict_patch_apply(&doc, &patch, out, ctx->conf->max_values,
+                             ngx_http_conflict_seed())
+        != 0)
+    {
+        return NGX_DECLINED;
+    }
+
+    text->data = out->data;
+    text->len = out->len;
+
+    return NGX_OK;
 }
 
 
@@ -115,7 +160,7 @@ ngx_http_conflict_differ_text(ngx_http_conflict_ctx_t *ctx, ngx_str_t *text)
         return NGX_DECLINED;
     }
 
-    return ngx_http_conflict_is_object(text) ? NGX_OK : NGX_DECLINED;
+    return NGX_OK;
 }
 
 

@@ -120,8 +120,8 @@ ngx_http_conflict_field_rule(ngx_conf_t *cf, conflict_field_t *field,
         ngx_conf_log_error(NGX_LOG_EMERG, cf, 0,
                            "invalid rule \"%V\", it must be \"auto\", "
                            "\"lww\", \"server\", \"reject\", \"union\", "
-                           "\"union(KEY)\", \"max\", \"min\", \"sum\" or "
-                           "\"text\"", value);
+                           "\"union(KEY)\", \"max\", \"min\", \"sum\", "
+                           "\"text\" or \"list\"", value);
         return NGX_ERROR;
     }
 

@@ -27,6 +27,7 @@ static ngx_int_t ngx_http_conflict_validators(ngx_http_request_t *r,
     ngx_http_conflict_ctx_t *ctx);
 static ngx_int_t ngx_http_conflict_offer(ngx_http_request_t *r,
     ngx_http_conflict_ctx_t *ctx, uint64_t version);
+static ngx_uint_t ngx_http_conflict_known(ngx_http_conflict_ctx_t *ctx);
 static ngx_int_t ngx_http_conflict_write_header(ngx_http_request_t *r,
     ngx_http_conflict_ctx_t *ctx);
 
@@ -296,6 +297,21 @@ ngx_http_conflict_offer(ngx_http_request_t *r, ngx_http_conflict_ctx_t *ctx,
 }
 
 
+/*
+ * Does the client know what the version is of?  What a merge has made it has
+ * not seen, unless the answer shows it (RFC 9110, 9.3.4, of PUT).  That the
+ * member of its base was cut out changes nothing of its document.
+ */
+
+static ngx_uint_t
+ngx_http_conflict_known(ngx_http_conflict_ctx_t *ctx)
+{
+    return ctx->merge.text.data == NULL
+           || (ctx->method != NGX_HTTP_PUT && ctx->response
+               && ctx->response->keeping);
+}
+
+
 static ngx_int_t
 ngx_http_conflict_write_header(ngx_http_request_t *r,
     ngx_http_conflict_ctx_t *ctx)
@@ -333,19 +349,19 @@ ngx_http_conflict_write_header(ngx_http_request_t *r,
         ctx->current = 0;
     }
 
-    /*
-     * A PUT whose body was changed on its way bears no validator (RFC 9110,
-     * 9.3.4).
-     */
-
     tagged = ctx->committed && op->applied
              && op->seen.existence == CONFLICT_EXISTS
-             && !(ctx->method == NGX_HTTP_PUT && ctx->rewritten)
+             && ngx_http_conflict_known(ctx)
              && ctx->target.len == 0
              && !ngx_http_conflict_method_created(r);
 
-    if (r->method & (NGX_HTTP_MOVE|NGX_HTTP_COPY)) {
-        /* nor is it known which of them a tag of the upstream's names */
+    if ((r->method & (NGX_HTTP_MOVE|NGX_HTTP_COPY))
+        || (ctx->method == NGX_HTTP_PUT && ctx->rewritten))
+    {
+        /*
+         * Nor is it known which of both a tag of the upstream's names; and
+         * what the client has sent is not what that is the tag of.
+         */
         ngx_str_null(&ctx->tag);
     }
 

@@ -154,6 +154,11 @@ ngx_http_conflict_found(ngx_http_conflict_ctx_t *ctx)
             op->verdict = CONFLICT_REPLAY;
 
         } else if (op->policy <= CONFLICT_CLIENT_WINS) {
+
+            if (ngx_http_conflict_patch_twice(ctx)) {
+                return NGX_OK;
+            }
+
             /* not what this write wanted: it takes its turn again */
             op->fingerprint = 0;
             ctx->state = NGX_HTTP_CONFLICT_ST_BEGIN;

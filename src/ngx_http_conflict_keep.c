@@ -174,10 +174,11 @@ static void
 ngx_http_conflict_keep_sent_part(ngx_http_conflict_ctx_t *ctx,
     ngx_http_conflict_row_t *row)
 {
-    if (row->certain && ctx->op->mixed
-        && ngx_http_conflict_op_chain(ctx->op))
-    {
-        /* the row of the link has what its client knows, and only he does */
+    if (row->certain && ctx->op->mixed) {
+        /*
+         * Those who read this version know what was made of it, the client
+         * knows what it has sent: no base is right for both.
+         */
         return;
     }
 

@@ -42,6 +42,12 @@ static const ngx_str_t  ngx_http_conflict_undeclared_types[] = {
 };
 
 
+static const ngx_str_t  ngx_http_conflict_json_patch_types[] = {
+    ngx_string("application/json-patch+json"),
+    ngx_null_string
+};
+
+
 ngx_uint_t
 ngx_http_conflict_is_json(ngx_str_t *type)
 {
@@ -142,9 +148,11 @@ ngx_http_conflict_combinable(ngx_http_request_t *r,
                         "a whole application/json"
                       : (ctx->conf->patch != CONFLICT_FORM_WHOLE)
                       ? "some fields are the server's, so a PATCH must be "
-                        "application/json or application/merge-patch+json"
+                        "application/json, application/merge-patch+json or "
+                        "application/json-patch+json"
                       : "some fields are the server's, so a PATCH must be "
-                        "application/merge-patch+json";
+                        "application/merge-patch+json or "
+                        "application/json-patch+json";
         return NGX_DECLINED;
     }
 
@@ -182,6 +190,11 @@ ngx_http_conflict_media_form(ngx_http_request_t *r,
         return 1;
     }
 
+    if (ngx_http_conflict_is_json_patch(r)) {
+        *form = CONFLICT_FORM_JSON_PATCH;
+        return 1;
+    }
+
     if (nlcf->patch == CONFLICT_FORM_WHOLE
         || ngx_http_conflict_media_suffix(&name))
     {
@@ -193,6 +206,21 @@ ngx_http_conflict_media_form(ngx_http_request_t *r,
     *form = nlcf->patch;
 
     return 1;
+}
+
+
+ngx_uint_t
+ngx_http_conflict_is_json_patch(ngx_http_request_t *r)
+{
+    ngx_str_t  name;
+
+    if (r->headers_in.content_type == NULL) {
+        return 0;
+    }
+
+    ngx_http_conflict_media_type(&r->headers_in.content_type->value, &name);
+
+    return ngx_http_conflict_listed(&name, ngx_http_conflict_json_patch_types);
 }
 
 

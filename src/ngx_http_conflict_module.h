@@ -641,6 +641,8 @@ uint64_t ngx_http_conflict_version(ngx_http_conflict_source_t *source,
 ngx_uint_t ngx_http_conflict_is_json(ngx_str_t *type);
 ngx_http_conflict_media_e ngx_http_conflict_media(ngx_http_request_t *r);
 
+ngx_uint_t ngx_http_conflict_is_json_patch(ngx_http_request_t *r);
+
 /*
  * The client's body is here: how does it speak, and can it be merged?  Else
  * it is checked as under "version".  NGX_DECLINED: not even that, ctx->error

@@ -149,7 +149,7 @@ ngx_http_conflict_part_read(ngx_str_t *kept, conflict_document_t *doc)
 
     if (kept->len < NGX_HTTP_CONFLICT_PART_HEAD
         || kept->data[0] == CONFLICT_FORM_WHOLE
-        || kept->data[0] > CONFLICT_FORM_MERGE_PATCH)
+        || kept->data[0] > CONFLICT_FORM_JSON_PATCH)
     {
         return 0;
     }
@@ -238,7 +238,8 @@ ngx_http_conflict_part_copy(ngx_pool_t *pool, conflict_document_t *doc)
 
 /*
  * The parts, the newest of which comes first, on the document that they were
- * made on.  Where that is not held they are a part together.
+ * made on.  Where that is not held they are a part together; a list of changes
+ * alone is none.
  */
 
 static ngx_int_t
@@ -266,7 +267,10 @@ ngx_http_conflict_part_compose(ngx_http_conflict_ctx_t *ctx,
     ctx->op->unlinked = 0;
 
     part = merge->parts->elts;
-    merge->base = part[0];
+
+    if (part[0].form != CONFLICT_FORM_JSON_PATCH) {
+        merge->base = part[0];
+    }
 
     if (doc) {
         whole = *doc;
@@ -280,9 +284,13 @@ ngx_http_conflict_part_compose(ngx_http_conflict_ctx_t *ctx,
     for (i = merge->parts->nelts; i; i--) {
         ngx_memzero(&out, sizeof(conflict_out_t));
 
-        rc = conflict_part_apply(&whole, &part[i - 1], &out,
-                                 ctx->conf->max_values,
-                                 ngx_http_conflict_seed());
+        rc = (part[i - 1].form == CONFLICT_FORM_JSON_PATCH)
+             ? conflict_patch_apply(&whole, &part[i - 1], &out,
+                                    ctx->conf->max_values,
+                                    ngx_http_conflict_seed())
+             : conflict_part_apply(&whole, &part[i - 1], &out,
+                                   ctx->conf->max_values,
+                                   ngx_http_conflict_seed());
 
         whole.data = out.data;
         whole.len = out.len;

@@ -221,11 +221,15 @@ ngx_http_conflict_accept_patch(ngx_http_request_t *r,
     ngx_http_conflict_loc_conf_t *nlcf)
 {
     static const char  types[] = "application/merge-patch+json, "
+                                 "application/json-patch+json, "
                                  "application/json";
     size_t             len;
 
-    len = (nlcf->patch == CONFLICT_FORM_WHOLE)
-          ? sizeof("application/merge-patch+json") - 1 : sizeof(types) - 1;
+    len = sizeof(types) - 1;
+
+    if (nlcf->patch == CONFLICT_FORM_WHOLE) {
+        len -= sizeof(", application/json") - 1;
+    }
 
     return ngx_http_conflict_add_header(r, "Accept-Patch", types, len);
 }

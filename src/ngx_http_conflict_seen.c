@@ -213,6 +213,12 @@ ngx_http_conflict_row_reflects(ngx_http_conflict_loc_conf_t *nlcf,
     write.len = text->len;
     write.form = form;
 
+    if (form == CONFLICT_FORM_JSON_PATCH) {
+        return conflict_patch_reflects(&latest, &write, nlcf->base->pointer,
+                                       how, nlcf->max_values,
+                                       ngx_http_conflict_seed());
+    }
+
     return conflict_value_reflects(&latest, &write, nlcf->base->pointer, how,
                                    nlcf->max_values,
                                    ngx_http_conflict_seed());

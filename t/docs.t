@@ -100,10 +100,12 @@ follow('docs/protocol.md');
 === docs/merge.md
 --- config eval
 my $page = Conflict::Util::slurp("$ENV{TEST_NGINX_TOP}/docs/merge.md");
-my ($config) = $page =~ /^```nginx\n(.*?)^```/ms;
-$config =~ s!http://127.0.0.1:3000!http://api/plain/products/!;
+my ($config, @more) = $page =~ /^```nginx\n(.*?)^```/msg;
+$config .= CORE::join('', grep { m!/api/recipes/! } @more);
+$config =~ s!(/api/(\w+)/ .*?)http://127.0.0.1:3000!$1http://api/plain/$2/!gs;
 $config;
 --- steps
+set_doc('/plain/recipes/1', '{"steps":["chop","fry","serve"]}');
 set_doc('/plain/products/7', '{"name":"lamp","price_cents":1200,'
         . '"updated_at":"mon","tags":["desk"],"views":10}');
 

@@ -14,6 +14,10 @@
 #include "conflict_merge_state.h"
 
 
+/* what all lists of a merge may take: 4 million are about 15 ms */
+#define CONFLICT_MERGE_STEPS  4000000
+
+
 static void conflict_merge_start(conflict_walk_t *walk,
     const conflict_merge_t *in, conflict_merged_t *result);
 static conflict_merge_rc_e conflict_merge_parse(conflict_walk_t *walk,
@@ -130,6 +134,7 @@ conflict_merge_start(conflict_walk_t *walk, const conflict_merge_t *in,
     walk->part = 0;
     walk->clashed = 0;
     walk->left = in->values;
+    walk->steps = CONFLICT_MERGE_STEPS;
     walk->met = NULL;
 
     memset(&walk->path, 0, sizeof(conflict_out_t));

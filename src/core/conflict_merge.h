@@ -35,7 +35,11 @@ typedef enum {
     CONFLICT_RULE_MIN,
     CONFLICT_RULE_SUM,
     CONFLICT_RULE_TEXT,
-    CONFLICT_RULES
+    CONFLICT_RULE_LIST,
+    CONFLICT_RULES,
+
+    /* no rule: a JSON Patch tests its value (RFC 6902) */
+    CONFLICT_RULE_TEST = CONFLICT_RULES
 } conflict_rule_e;
 
 
@@ -64,6 +68,8 @@ typedef struct {
     size_t                         values;   /* that all may have at most,
                                                 lines of texts too */
     unsigned                       stale;    /* 0: only "server" counts */
+    unsigned                       again;    /* it may have been done before:
+                                                nothing goes in twice */
     unsigned                       reveal;   /* the base is the client's, too:
                                                 clashes may show it */
     unsigned                       filtered; /* clashes show neither the base
@@ -80,6 +86,7 @@ typedef enum {
     CONFLICT_MERGE_LARGE,        /* the client's alone has too many values */
     CONFLICT_MERGE_MANY,         /* it and the others have */
     CONFLICT_MERGE_UNFIT,        /* the server's cannot be merged */
+    CONFLICT_MERGE_INAPPLICABLE, /* a JSON Patch, which does not fit */
     CONFLICT_MERGE_FAILED        /* no memory */
 } conflict_merge_rc_e;
 
@@ -93,6 +100,8 @@ typedef struct {
     size_t                         twice;    /* REPEATED: the name, in bytes */
     unsigned                       held;     /* the base could be used, and
                                                 has all that clashed */
+    unsigned                       same;     /* of a JSON Patch: the server's
+                                                has all of it */
 } conflict_merged_t;
 
 

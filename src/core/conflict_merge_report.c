@@ -20,7 +20,8 @@ static void conflict_merge_add_value(conflict_out_t *out, const char *name,
 
 
 static const char  *conflict_rule_names[] = {
-    "auto", "lww", "server", "reject", "union", "max", "min", "sum", "text"
+    "auto", "lww", "server", "reject", "union", "max", "min", "sum", "text",
+    "list", "test"
 };
 
 

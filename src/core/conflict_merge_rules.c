@@ -287,9 +287,6 @@ conflict_merge_element(conflict_walk_t *walk, conflict_trio_t *trio,
     const conflict_set_t *map, conflict_array_t *array)
 {
     size_t                path, len;
-    unsigned              patch, part;
-    conflict_edit_t       edit;
-    conflict_scope_t      scope;
     conflict_value_t      key;
     const unsigned char  *text;
 
@@ -343,31 +340,45 @@ conflict_merge_element(conflict_walk_t *walk, conflict_trio_t *trio,
         conflict_merge_clash(walk, CONFLICT_RULE_UNION, trio);
 
     } else {
-        memset(&scope, 0, sizeof(conflict_scope_t));
-
-        edit.tree = trio->client.tree;
-        edit.out = array->out;
-        edit.copied = trio->client.tree->nodes[trio->client.node].start;
-
-        /* arrays are whole (RFC 7396) */
-
-        patch = walk->patch;
-        part = walk->part;
-        walk->patch = 0;
-        walk->part = 0;
-
         conflict_merge_begin(array);
-        conflict_merge_members(walk, &edit, trio, &scope);
-        conflict_merge_replace(&edit,
-                           trio->client.tree->nodes[trio->client.node].end,
-                           trio->client.tree->nodes[trio->client.node].end,
-                           "", 0);
-
-        walk->patch = patch;
-        walk->part = part;
+        conflict_merge_object(walk, trio, array->out);
     }
 
     walk->path.len = path;
+}
+
+
+void
+conflict_merge_object(conflict_walk_t *walk, const conflict_trio_t *trio,
+    conflict_out_t *out)
+{
+    unsigned                patch, part;
+    conflict_edit_t         edit;
+    conflict_trio_t         object;
+    conflict_scope_t        scope;
+    const conflict_node_t  *node;
+
+    memset(&scope, 0, sizeof(conflict_scope_t));
+
+    object = *trio;
+    node = &trio->client.tree->nodes[trio->client.node];
+
+    edit.tree = trio->client.tree;
+    edit.out = out;
+    edit.copied = node->start;
+
+    /* arrays are whole (RFC 7396) */
+
+    patch = walk->patch;
+    part = walk->part;
+    walk->patch = 0;
+    walk->part = 0;
+
+    conflict_merge_members(walk, &edit, &object, &scope);
+    conflict_merge_replace(&edit, node->end, node->end, "", 0);
+
+    walk->patch = patch;
+    walk->part = part;
 }
 
 

@@ -3,7 +3,8 @@
  * Copyright (C) the ngx_http_conflict_module authors
  *
  * Private to the merge: conflict_merge.c walks the documents,
- * conflict_merge_rules.c has the rules, conflict_lines.c texts.
+ * conflict_merge_rules.c has the rules, conflict_lines.c texts,
+ * conflict_merge_list.c lists.
  */
 
 
@@ -58,6 +59,7 @@ typedef struct {
                                                 not name nothing is known */
     unsigned                       clashed;
     size_t                         left;     /* values, or lines of texts */
+    size_t                         steps;    /* comparisons of elements */
     unsigned char                 *met;      /* members of the server's that
                                                 the client's has, by node */
     conflict_out_t                 path;     /* a JSON pointer */
@@ -135,6 +137,13 @@ conflict_take_e conflict_merge_sum(const conflict_trio_t *trio,
 
 conflict_take_e conflict_merge_lines(conflict_walk_t *walk,
     const conflict_trio_t *trio, conflict_out_t *made);
+
+conflict_take_e conflict_merge_list(conflict_walk_t *walk,
+    const conflict_trio_t *trio, conflict_out_t *made);
+
+/* An object in an array, merged member by member, is added to "out". */
+void conflict_merge_object(conflict_walk_t *walk, const conflict_trio_t *trio,
+    conflict_out_t *out);
 
 
 #endif /* _CONFLICT_MERGE_STATE_H_INCLUDED_ */

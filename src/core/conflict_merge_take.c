@@ -292,8 +292,12 @@ conflict_merge_rule(conflict_walk_t *walk, const conflict_field_t *field,
         return conflict_merge_extreme(trio, 0);
 
     case CONFLICT_RULE_TEXT:
-        return trio->held ? conflict_merge_lines(walk, trio, made)
-                          : CONFLICT_TAKE_NONE;
+        return (trio->held && !walk->in->again)
+               ? conflict_merge_lines(walk, trio, made) : CONFLICT_TAKE_NONE;
+
+    case CONFLICT_RULE_LIST:
+        return (trio->held && !walk->in->again)
+               ? conflict_merge_list(walk, trio, made) : CONFLICT_TAKE_NONE;
 
     default: /* auto, reject, sum */
         return CONFLICT_TAKE_NONE;

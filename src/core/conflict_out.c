@@ -70,6 +70,10 @@ conflict_out_quoted(conflict_out_t *out, const unsigned char *data, size_t len)
     size_t          size;
     unsigned char  *p;
 
+    if (len == 0) {
+        return;
+    }
+
     size = conflict_text_quote(NULL, data, len);
     p = conflict_out_room(out, size);
 

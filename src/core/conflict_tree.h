@@ -27,7 +27,8 @@ typedef enum {
     CONFLICT_FORM_WHOLE = 0,     /* they are not there */
     CONFLICT_FORM_SHALLOW,       /* nothing; a member's value is whole */
     CONFLICT_FORM_DEEP,          /* nothing, nor do the objects in it */
-    CONFLICT_FORM_MERGE_PATCH    /* the same, and null removes (RFC 7396) */
+    CONFLICT_FORM_MERGE_PATCH,   /* the same, and null removes (RFC 7396) */
+    CONFLICT_FORM_JSON_PATCH     /* it is a list of changes (RFC 6902) */
 } conflict_form_e;
 
 

@@ -32,6 +32,7 @@ static const struct {
     { "/e", CONFLICT_RULE_SUM, NULL },
     { "/f", CONFLICT_RULE_MAX, NULL },
     { "/g", CONFLICT_RULE_TEXT, NULL },
+    { "/i", CONFLICT_RULE_LIST, NULL },
     { "/h/a", CONFLICT_RULE_SERVER, NULL },
     { "/h/b", CONFLICT_RULE_REJECT, NULL }
 };

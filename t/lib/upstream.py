@@ -30,7 +30,8 @@
 #
 # A GET of what has an ETag or Last-Modified may be conditional, or of a part.
 #
-# MOVE and COPY to a Destination are known everywhere.
+# MOVE and COPY to a Destination are known everywhere, and so is JSON Patch;
+# one that fails is answered with 422.
 #
 # Faults come with the request, apart for writes and reads:
 #
@@ -257,6 +258,82 @@ def assign(old, part, deep):
             old[name] = value
 
 
+class Unprocessable(Exception):
+    pass
+
+
+def step_of(holder, token, last=False):
+    """where in a container a token of a pointer leads to"""
+
+    if isinstance(holder, dict):
+        if not last and token not in holder:
+            raise Unprocessable
+        return token
+
+    if not isinstance(holder, list):
+        raise Unprocessable
+
+    if last and token == '-':
+        return len(holder)
+
+    if not token.isdigit() or token != str(int(token)) \
+            or int(token) >= len(holder) + (1 if last else 0):
+        raise Unprocessable
+
+    return int(token)
+
+
+def pointed(value, pointer):
+    for token in pointer.split('/')[1:]:
+        token = token.replace('~1', '/').replace('~0', '~')
+        value = value[step_of(value, token)]
+
+    return value
+
+
+def json_patch(value, operations):
+    """RFC 6902"""
+
+    whole = {'': value}
+
+    def parent(pointer):
+        head, _, token = ('/' + pointer).rpartition('/')
+        return (pointed(whole, head),
+                token.replace('~1', '/').replace('~0', '~'))
+
+    def put(pointer, value, old):
+        holder, token = parent(pointer)
+        at = step_of(holder, token, not old)
+
+        if isinstance(holder, list) and not old:
+            holder.insert(at, value)
+        else:
+            holder[at] = value
+
+    def take(pointer):
+        holder, token = parent(pointer)
+        return holder.pop(step_of(holder, token))
+
+    for one in operations:
+        op, path = one['op'], one['path']
+
+        if op == 'test':
+            if pointed(whole, '/' + path) != one['value']:
+                raise Unprocessable
+        elif op == 'remove':
+            take(path)
+        elif op in ('add', 'replace'):
+            put(path, copy.deepcopy(one['value']), op == 'replace')
+        elif op == 'copy':
+            put(path, copy.deepcopy(pointed(whole, '/' + one['from'])), False)
+        elif op == 'move':
+            put(path, take(one['from']), False)
+        else:
+            raise Unprocessable
+
+    return whole['']
+
+
 def write(method, path, headers, get, body):
     """the status, headers and body of a write that is applied"""
 
@@ -298,6 +375,16 @@ def write(method, path, headers, get, body):
 
     elif method == 'DELETE':
         doc.put(None)
+
+    elif get.get('content-type') == 'application/json-patch+json':
+        try:
+            value = json_patch(json.loads(doc.body) if exists else {},
+                               json.loads(body))
+        except (Unprocessable, KeyError, TypeError):
+            return 422, [('Content-Type', 'application/json')], \
+                b'{"error":"patch"}'
+
+        doc.put(json.dumps(value).encode())
 
     elif kind in ('assign', 'deep'):
         value = json.loads(doc.body) if exists else {}

@@ -45,7 +45,7 @@ rules_of(const char *text, conflict_field_t *fields)
         { "server", CONFLICT_RULE_SERVER }, { "reject", CONFLICT_RULE_REJECT },
         { "union", CONFLICT_RULE_UNION }, { "max", CONFLICT_RULE_MAX },
         { "min", CONFLICT_RULE_MIN }, { "sum", CONFLICT_RULE_SUM },
-        { "text", CONFLICT_RULE_TEXT }
+        { "text", CONFLICT_RULE_TEXT }, { "list", CONFLICT_RULE_LIST }
     };
 
     memset(fields, 0, RULES * sizeof(conflict_field_t));
@@ -491,6 +491,157 @@ test_text(void **state)
 
     } else {
         run_case(&cases[2], 0, 1);
+    }
+}
+
+
+static void
+test_list(void **state)
+{
+    static const merge_case_t  cases[] = {
+
+        /* insertions, removals and replacements at different places */
+
+        { "{\"t\":[1,2,3]}", "{\"t\":[0,1,2,3]}", "{\"t\":[1,2,3,4]}",
+          "/t list", "{\"t\":[0,1,2,3,4]}", "t" },
+        { "{\"t\":[1,2,3,4]}", "{\"t\":[2,3,4]}", "{\"t\":[1,2,3,5]}",
+          "/t list", "{\"t\":[2,3,5]}", "t" },
+        { "{\"t\":[1,2,3]}", "{\"t\":[9,2,3]}", "{\"t\":[1,2]}",
+          "/t list", "{\"t\":[9,2]}", "t" },
+        { "{\"t\":[1,2,3]}", "{\"t\":[3]}", "{\"t\":[1,2,3,4]}",
+          "/t list", "{\"t\":[3,4]}", "t" },
+        { "{\"t\":[1,2]}", "{\"t\":[]}", "{\"t\":[1,2]}", "/t list",
+          "{\"t\":[]}", "t" },
+        { "{\"t\":[[1],{\"a\":1},null]}", "{\"t\":[{\"a\":1},null]}",
+          "{\"t\":[[1],{ \"a\": 1.0 },null,0.10]}", "/t list",
+          "{\"t\":[{ \"a\": 1.0 },null,0.10]}", "t" },
+
+        /* the same change of both is one */
+
+        { "{\"t\":[1,2]}", "{\"t\":[1,2,3]}", "{\"t\":[0,1,2,3]}",
+          "/t list", "{\"t\":[0,1,2,3]}", "" },
+        { "{\"t\":[1,2,3]}", "{\"t\":[0,1,2]}", "{\"t\":[1,2]}",
+          "/t list", "{\"t\":[0,1,2]}", "t" },
+
+        /* at the same place, or next to each other */
+
+        { "{\"t\":[1,2]}", "{\"t\":[1,2,3]}", "{\"t\":[1,2,4]}",
+          "/t list", NULL, "t" },
+        { "{\"t\":[1,2]}", "{\"t\":[3,1,2]}", "{\"t\":[4,1,2]}",
+          "/t list", NULL, "t" },
+        { "{\"t\":[1,2]}", "{\"t\":[1]}", "{\"t\":[1,3]}", "/t list",
+          NULL, "t" },
+        { "{\"t\":[1,2]}", "{\"t\":[1]}", "{\"t\":[1,2,3]}", "/t list",
+          NULL, "t" },
+        { "{\"t\":[1,2]}", "{\"t\":[2]}", "{\"t\":[0,1,2]}", "/t list",
+          NULL, "t" },
+        { "{\"t\":[1,2]}", "{\"t\":[5,2]}", "{\"t\":[6,2]}", "/t list",
+          NULL, "t" },
+
+        /* but for replacements, one for one */
+
+        { "{\"t\":[1,2,3]}", "{\"t\":[9,2,3]}", "{\"t\":[1,8,3]}",
+          "/t list", "{\"t\":[9,8,3]}", "t" },
+
+        /* both edited one element, apart or not */
+
+        { "{\"t\":[{\"p\":\"x\",\"n\":1,\"m\":1},7]}",
+          "{\"t\":[0,{\"p\":\"x\",\"n\":2,\"m\":1},7]}",
+          "{\"t\":[{\"p\":\"x\",\"n\":1, \"m\":1.50},7]}", "/t list",
+          NULL, "t" },
+        { "{\"t\":[7,{\"p\":\"x\",\"n\":1,\"m\":1}]}",
+          "{\"t\":[0,7,{\"p\":\"x\",\"n\":2,\"m\":1}]}",
+          "{\"t\":[7,{\"p\":\"x\",\"n\":1, \"m\":1.50}]}", "/t list",
+          "{\"t\":[0,7,{\"p\":\"x\",\"n\":2, \"m\":1.50}]}",
+          "t/2/n t" },
+        { "{\"t\":[7,{\"p\":\"x\",\"n\":1}]}",
+          "{\"t\":[0,7,{\"p\":\"x\",\"n\":2}]}",
+          "{\"t\":[7,{\"p\":\"x\",\"n\":3}]}", "/t list", NULL,
+          "t/2/n" },
+
+        /* or another one in its place */
+
+        { "{\"t\":[{\"p\":\"x\",\"n\":1,\"m\":1}]}",
+          "{\"t\":[{\"p\":\"y\",\"n\":2,\"m\":1}]}",
+          "{\"t\":[{\"p\":\"x\",\"n\":1,\"m\":2}]}", "/t list", NULL,
+          "t" },
+
+        /* what is no array, and what has no base */
+
+        { "{\"t\":[1]}", "{\"t\":[1,2]}", "{\"t\":7}", "/t list", NULL,
+          "t" },
+        { "{\"t\":[1]}", "{}", "{\"t\":[1,2]}", "/t list", NULL, "t" },
+        { "{\"t\":[1]}", "{\"t\":[1]}", "{}", "/t list", "{}", "" },
+        { "{}", "{\"t\":[1]}", "{\"t\":[2]}", "/t list", NULL, "t" },
+        { NULL, "{\"t\":[1,2]}", "{\"t\":[1]}", "/t list", NULL, "t" },
+        { NULL, "{\"t\":[1]}", "{\"t\":[1]}", "/t list", "{\"t\":[1]}",
+          "" }
+    };
+
+    static const merge_case_t  patches[] = {
+        { "{\"t\":[1,2],\"o\":1}", "{\"t\":[0,1,2],\"o\":1}",
+          "{\"t\":[1,2,3]}", "/t list", "{\"t\":[0,1,2,3]}", "t" },
+        { "{\"t\":[{\"p\":1,\"n\":1,\"m\":1}]}",
+          "{\"t\":[{\"p\":1,\"n\":2,\"m\":1}]}",
+          "{\"t\":[{\"p\":1,\"n\":1,\"m\":2}]}", "/t list",
+          "{\"t\":[{\"p\":1,\"n\":2,\"m\":2}]}", "t/0/n t" },
+        { "{\"t\":[1]}", "{\"t\":[1,2]}", "{\"t\":null}", "/t list",
+          NULL, "t" }
+    };
+
+    (void) state;
+
+    run_cases(cases, count(cases), 0, 1);
+    run_cases(patches, count(patches), CONFLICT_FORM_MERGE_PATCH, 1);
+}
+
+
+/* what may have been done before goes in but where the server's is as it was */
+
+static void
+test_again(void **state)
+{
+    size_t             i, n;
+    conflict_field_t   fields[RULES];
+    conflict_merge_t   in;
+    conflict_merged_t  out;
+
+    static const struct {
+        const char           *server, *client, *rules;
+        conflict_merge_rc_e   first, again;
+    } cases[] = {
+        { "{\"t\":[9,1,1]}", "{\"t\":[1,1]}", "/t list",
+          CONFLICT_MERGE_DONE, CONFLICT_MERGE_CLASH },
+        { "{\"t\":[1,1]}", "{\"t\":[1,1]}", "/t list",
+          CONFLICT_MERGE_SAME, CONFLICT_MERGE_SAME },
+        { "{\"t\":[1],\"a\":1}", "{\"t\":[1,1]}", "/t list",
+          CONFLICT_MERGE_DONE, CONFLICT_MERGE_DONE }
+    };
+
+    (void) state;
+
+    for (i = 0; i < count(cases); i++) {
+        memset(&in, 0, sizeof(in));
+
+        n = rules_of(cases[i].rules, fields);
+
+        document(&in.base, "{\"t\":[1]}");
+        document(&in.server, cases[i].server);
+        document(&in.client, cases[i].client);
+
+        in.fields = fields;
+        in.n = n;
+        in.stale = 1;
+        in.values = MOST;
+        in.seed = SEED;
+
+        assert_int_equal(conflict_merge(&in, &out), cases[i].first);
+        conflict_merged_free(&out);
+
+        in.again = 1;
+
+        assert_int_equal(conflict_merge(&in, &out), cases[i].again);
+        conflict_merged_free(&out);
     }
 }
 
@@ -1287,6 +1438,183 @@ test_parts_applied(void **state)
 }
 
 
+static void
+list_add(char **p, int value)
+{
+    if ((*p)[-1] != '[') {
+        *(*p)++ = ',';
+    }
+
+    *p += sprintf(*p, "%d", value);
+}
+
+
+/*
+ * A model of "list": every other element stays on both sides, so what is
+ * done to the one between can meet nothing of the other side.
+ */
+
+static void
+test_list_model(void **state)
+{
+    int    i, j, k, n, next, who, done[2], *own;
+    char   base[4096], side[2][4096], model[4096];
+    char  *b, *s[2], *m, *r, *q;
+
+    (void) state;
+
+    srand(3);
+
+    for (i = 0; i < 5000; i++) {
+        b = base + sprintf(base, "{\"t\":[");
+        s[0] = side[0] + sprintf(side[0], "{\"t\":[");
+        s[1] = side[1] + sprintf(side[1], "{\"t\":[");
+        m = model + sprintf(model, "{\"t\":[");
+
+        n = rand() % 12;
+        next = 1000;
+
+        for (j = 0; j < 2 * n + 1; j++) {
+            list_add(&b, j);
+
+            who = rand() % 3;
+            own = (j % 2 == 0 && who < 2) ? &done[who] : NULL;
+
+            done[0] = done[1] = 0;
+
+            if (own) {
+                *own = 1 + rand() % 3;
+            }
+
+            for (k = 0; k < 2; k++) {
+
+                if (done[k] == 1) {
+                    continue;
+                }
+
+                if (done[k] > 1) {
+                    list_add(&s[k], next);
+                }
+
+                if (done[k] != 2) {
+                    list_add(&s[k], j);
+                }
+            }
+
+            if (own && *own > 1) {
+                list_add(&m, next++);
+            }
+
+            if (own == NULL || *own > 2) {
+                list_add(&m, j);
+            }
+        }
+
+        sprintf(b, "]}");
+        sprintf(s[0], "]}");
+        sprintf(s[1], "]}");
+        sprintf(m, "]}");
+
+        r = merged(base, side[0], side[1], "/t list");
+        q = merged(base, side[1], side[0], "/t list");
+
+        if (r == NULL || q == NULL || strcmp(r, model) != 0
+            || strcmp(q, model) != 0)
+        {
+            fail_msg("base %s\nserver %s\nclient %s\nexpected %s\ngot %s"
+                     "\nand %s", base, side[0], side[1], model,
+                     r ? r : "a clash", q ? q : "a clash");
+        }
+
+        free(r);
+        free(q);
+    }
+}
+
+
+/* with few elements that come again and again nothing is lost but by both */
+
+static void
+test_list_random(void **state)
+{
+    int    i, j, n;
+    char   docs[3][256], *p, *r, *q;
+
+    (void) state;
+
+    srand(4);
+
+    for (i = 0; i < 20000; i++) {
+
+        for (j = 0; j < 3; j++) {
+            p = docs[j] + sprintf(docs[j], "{\"t\":[");
+
+            for (n = rand() % 6; n > 0; n--) {
+                list_add(&p, rand() % 3);
+            }
+
+            sprintf(p, "]}");
+        }
+
+        r = merged(docs[0], docs[1], docs[2], "/t list");
+        q = merged(docs[0], docs[2], docs[1], "/t list");
+
+        if ((r == NULL) != (q == NULL) || (r && strcmp(r, q) != 0)) {
+            fail_msg("base %s\nserver %s\nclient %s\none way %s\n"
+                     "the other %s", docs[0], docs[1], docs[2],
+                     r ? r : "clash", q ? q : "clash");
+        }
+
+        free(r);
+        free(q);
+
+        r = merged(docs[0], docs[0], docs[2], "/t list");
+        assert_string_equal(r, docs[2]);
+        free(r);
+
+        r = merged(docs[0], docs[1], docs[0], "/t list");
+        assert_string_equal(r, docs[1]);
+        free(r);
+    }
+}
+
+
+/* two that have nothing in common are not compared for ever */
+
+static void
+test_list_apart(void **state)
+{
+    int    i, j, most;
+    char  *docs[3], *p, *r;
+
+    (void) state;
+
+    for (most = 400; most <= 6000; most += 5600) {
+
+        for (j = 0; j < 3; j++) {
+            docs[j] = malloc(16 + 8 * 6000);
+            p = docs[j] + sprintf(docs[j], "{\"t\":[-1");
+
+            for (i = 0; i < most; i++) {
+                list_add(&p, (j == 1) ? 10000 + i : i);
+            }
+
+            sprintf(p, (j == 2) ? ",-2,-3]}" : ",-2]}");
+        }
+
+        r = merged(docs[0], docs[1], docs[2], "/t list");
+
+        assert_int_equal(r != NULL, most == 400);
+
+        free(r);
+
+        for (j = 0; j < 3; j++) {
+            free(docs[j]);
+        }
+    }
+}
+
+
 static int
 compare_numbers(const void *a, const void *b)
 {
@@ -1384,6 +1712,11 @@ main(void)
         cmocka_unit_test(test_rules),
         cmocka_unit_test(test_union),
         cmocka_unit_test(test_text),
+        cmocka_unit_test(test_list),
+        cmocka_unit_test(test_again),
+        cmocka_unit_test(test_list_model),
+        cmocka_unit_test(test_list_random),
+        cmocka_unit_test(test_list_apart),
         cmocka_unit_test(test_values),
         cmocka_unit_test(test_not_held),
         cmocka_unit_test(test_patch),

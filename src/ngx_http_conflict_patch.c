@@ -1,0 +1,142 @@
+
+/*
+ * Copyright (C) the ngx_http_conflict_module authors
+ *
+ * JSON Patch (RFC 6902): the base version that it states, one that cannot be
+ * merged, and one that must not be carried out twice.
+ */
+
+
+#include "ngx_http_conflict_module.h"
+
+
+static ngx_int_t ngx_http_conflict_patch_text(ngx_http_conflict_ctx_t *ctx,
+    conflict_document_t *doc);
+
+
+ngx_int_t
+ngx_http_conflict_patch_base(ngx_http_request_t *r,
+    ngx_http_conflict_ctx_t *ctx)
+{
+    conflict_json_rc_e         rc;
+    conflict_document_t        doc;
+    ngx_http_conflict_body_t  *body;
+
+    body = &ctx->body;
+
+    if (ctx->method != NGX_HTTP_PATCH || body->error != CONFLICT_JSON_OK
+        || body->too_large || body->size == 0 || r->request_body == NULL
+        || !ngx_http_conflict_is_json_patch(r))
+    {
+        return NGX_OK;
+    }
+
+    if (ngx_http_conflict_patch_text(ctx, &doc) != NGX_OK) {
+        return NGX_ERROR;
+    }
+
+    /* a member of the list itself is none of what it is about */
+    body->json->type = CONFLICT_JSON_NONE;
+
+    rc = conflict_patch_base(body->json, &doc, ctx->conf->base->pointer,
+                             ctx->conf->max_values, ngx_http_conflict_seed());
+
+    switch (rc) {
+
+    case CONFLICT_JSON_FAILED:
+        return NGX_ERROR;
+
+    case CONFLICT_JSON_LARGE:
+        /* a test may be in there: not to be taken for none */
+        ctx->error = NGX_HTTP_CONFLICT_TOO_LARGE;
+        ctx->reason = "the patch has more values than conflict_max_values";
+        break;
+
+    case CONFLICT_JSON_REPEATED:
+
+        if (body->json->type == CONFLICT_JSON_NONE) {
+            /* a member of an operation, which the API may judge */
+            return NGX_OK;
+        }
+
+        ctx->error = NGX_HTTP_CONFLICT_BAD_BASE;
+        ctx->reason = "the base version is tested twice";
+        break;
+
+    default:
+        return NGX_OK;
+    }
+
+    /* what was read of other bases does not count either */
+    ctx->op->pre.kinds = 0;
+
+    return NGX_DECLINED;
+}
+
+
+static ngx_int_t
+ngx_http_conflict_patch_text(ngx_http_conflict_ctx_t *ctx,
+    conflict_document_t *doc)
+{
+    ngx_int_t  rc;
+    ngx_str_t  text;
+
+    rc = ngx_http_conflict_body_text(ctx->request, ctx->conf->max_body, &text);
+
+    if (rc != NGX_OK) {
+        return NGX_ERROR;
+    }
+
+    doc->data = text.data;
+    doc->len = text.len;
+    doc->form = CONFLICT_FORM_JSON_PATCH;
+
+    return NGX_OK;
+}
+
+
+void
+ngx_http_conflict_patch_unfit(ngx_http_conflict_ctx_t *ctx)
+{
+    if (ctx->op->verdict != CONFLICT_COMBINE) {
+        /* it names a field of the server's, so the API must not judge it */
+        ctx->reason = "the patch cannot be carried out on what is there";
+
+    } else if (ctx->merge.held) {
+        ctx->reason = "the patch cannot be carried out on its base";
+    }
+
+    /* nothing clashed but the whole, and the client learns if it was held */
+    ctx->merge.clashed = (ctx->op->verdict == CONFLICT_COMBINE);
+
+    ngx_http_conflict_refuse(ctx, NGX_HTTP_CONFLICT_STALE,
+                             NGX_HTTP_CONFLICT_REJECTED,
+                             (ctx->op->verdict == CONFLICT_COMBINE)
+                             ? NGX_HTTP_CONFLICT_ACT_VERSION
+                             : NGX_HTTP_CONFLICT_NO_ACTION);
+}
+
+
+ngx_uint_t
+ngx_http_conflict_patch_twice(ngx_http_conflict_ctx_t *ctx)
+{
+    conflict_document_t  doc;
+
+    if (ctx->merge.form != CONFLICT_FORM_JSON_PATCH
+        || ctx->body.json == NULL
+        || ngx_http_conflict_patch_text(ctx, &doc) != NGX_OK
+        || conflict_patch_repeatable(&doc, ctx->conf->max_values,
+                                     ngx_http_conflict_seed()))
+    {
+        return 0;
+    }
+
+    ctx->reason = "nobody knows whether this patch was carried out before, "
+                  "and it must not be twice";
+
+    ngx_http_conflict_refuse(ctx, NGX_HTTP_CONFLICT_STALE,
+                             NGX_HTTP_CONFLICT_REJECTED,
+                             NGX_HTTP_CONFLICT_ACT_VERSION);
+
+    return 1;
+}

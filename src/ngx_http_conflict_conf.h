@@ -103,6 +103,9 @@ typedef struct {
 } ngx_http_conflict_main_conf_t;
 
 
+typedef struct ngx_http_conflict_origins_s  ngx_http_conflict_origins_t;
+
+
 typedef struct {
     ngx_uint_t                     policy;
     ngx_flag_t                     report;
@@ -154,6 +157,7 @@ typedef struct {
     ngx_http_conflict_tally_t     *tally;      /* in a worker, once known */
     ngx_str_t                      vary;       /* of the last response; in a
                                                   worker */
+    ngx_http_conflict_origins_t   *origins;    /* in a worker; NULL: none */
     ngx_uint_t                     unbuffered; /* X_request_buffering off */
     ngx_str_t                      name;       /* of the location */
 } ngx_http_conflict_loc_conf_t;

@@ -175,7 +175,7 @@ for my $row (@table) {
                  body => { n => 5 },
                  headers => ["If: $if", to('/plain/a')]);
 
-    is($r->{status}, defined $passes ? 204 : 409, "$method $if");
+    is($r->{status}, defined $passes ? 204 : 412, "$method $if");
     is(scalar(journal()), $n + (defined $passes ? 1 : 0), 'and written');
     is(sees() // '', $passes, 'what the upstream sees') if defined $passes;
 }

@@ -40,6 +40,7 @@ TEST_PACKAGES = $(DEMO_PACKAGES) clang libclang-rt-dev libcmocka-dev \
 	libtest-base-perl perl python3 nghttp2-client netcat-openbsd openssl \
 	redis-server libgit2-dev libjansson-dev chromium logrotate faketime \
 	libnginx-mod-http-lua libnginx-mod-http-subs-filter \
+	apache2-bin litmus radicale \
 	$(if $(shell command -v npm),,nodejs npm)
 BENCH_PACKAGES = $(BUILD_PACKAGES) libnginx-mod-http-lua lua-cjson \
 	lua-nginx-redis python3 redis-server
@@ -70,7 +71,8 @@ fuzz test: $(FUZZ_MODULE)
 test-tools:
 	$(install) $(TEST_PACKAGES)
 	@$(MAKE) --no-print-directory -s $(MODULE) $(TEST_MODULE) \
-		$(BROKEN_MODULES) $(B)/promtool $(B)/page/node_modules
+		$(BROKEN_MODULES) $(B)/promtool $(B)/page/node_modules \
+		$(B)/clients/node_modules
 
 check-asan: test-tools
 	@t/check asan
@@ -97,11 +99,11 @@ $(B)/promtool:
 		&& dpkg -x *.deb . && cp usr/bin/promtool $@ || { cat log; exit 1; }
 	@rm -rf $(B)/prometheus
 
-$(B)/page/node_modules: t/page/package-lock.json
-	@mkdir -p $(B)/page
-	@cp t/page/package*.json $(B)/page
-	@cd $(B)/page && npm ci --no-fund --no-audit > $(B)/npm.log 2>&1 \
-		|| { cat $(B)/npm.log; exit 1; }
+$(B)/%/node_modules: t/%/package-lock.json
+	@mkdir -p $(B)/$*
+	@cp t/$*/package*.json $(B)/$*
+	@cd $(B)/$* && npm ci --no-fund --no-audit > $(B)/npm-$*.log 2>&1 \
+		|| { cat $(B)/npm-$*.log; exit 1; }
 	@touch $@
 
 bench:

@@ -40,8 +40,9 @@ TEST_PACKAGES = $(DEMO_PACKAGES) clang libclang-rt-dev libcmocka-dev \
 	libtest-base-perl perl python3 nghttp2-client netcat-openbsd openssl \
 	redis-server libgit2-dev libjansson-dev chromium logrotate faketime \
 	libnginx-mod-http-lua libnginx-mod-http-subs-filter \
-	apache2-bin litmus radicale \
 	$(if $(shell command -v npm),,nodejs npm)
+CLIENT_PACKAGES = apache2-bin libnginx-mod-http-dav-ext litmus radicale \
+	vdirsyncer
 BENCH_PACKAGES = $(BUILD_PACKAGES) libnginx-mod-http-lua lua-cjson \
 	lua-nginx-redis python3 redis-server
 
@@ -68,8 +69,11 @@ style unit fuzz t redis stress history mutants soak: test-tools
 
 fuzz test: $(FUZZ_MODULE)
 
+# tests of clients that cannot be installed say so and are left out
+
 test-tools:
 	$(install) $(TEST_PACKAGES)
+	$(install) $(CLIENT_PACKAGES) || true
 	@$(MAKE) --no-print-directory -s $(MODULE) $(TEST_MODULE) \
 		$(BROKEN_MODULES) $(B)/promtool $(B)/page/node_modules \
 		$(B)/clients/node_modules

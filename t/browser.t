@@ -10,6 +10,9 @@ use Test::Nginx::Socket 'no_plan';
 my ($own, $plain, $page, $other);
 
 BEGIN {
+    need('chromium', 'node', "$ENV{TEST_NGINX_TOP}/build/page/node_modules",
+         "$ENV{TEST_NGINX_TOP}/build/clients/node_modules");
+
     ($own, $plain, $page, $other) = map { free_port() } 1 .. 4;
     $ENV{TEST_NGINX_API} = "127.0.0.1:$plain";
 

@@ -12,6 +12,8 @@ my ($api, $couch);
 # a certificate for HTTP/2 over TLS, and the servers behind nginx
 
 BEGIN {
+    need('node', "$ENV{TEST_NGINX_TOP}/build/clients/node_modules");
+
     my $dir = "$ENV{TEST_NGINX_TOP}/build/t";
 
     mkdir $dir;

@@ -28,7 +28,7 @@ use base 'Exporter';
 our @EXPORT = (qw(GET PUT PATCH DELETE HEAD http start finish version header
                  json upstream journal seen release applied begun set_doc
                  conflicts servroot port master_pid workers_of store
-                 fcgi_start node_start server_start),
+                 fcgi_start need node_start server_start),
                @Conflict::Redis::EXPORT, @Conflict::Util::EXPORT);
 
 our $Top = abs_path(dirname(__FILE__) . '/../..');
@@ -207,6 +207,18 @@ sub start_server {
     my ($name, $port) = @_;
 
     return start_command('python3', "$Top/t/lib/$name", $port);
+}
+
+
+# leaves out a file of tests that needs what is not there
+
+sub need {
+    for my $name (@_) {
+        next if grep { -e "$_$name" } '', '/usr/bin/', '/usr/sbin/';
+
+        print "1..0 # SKIP $name is not installed\n";
+        exit 0;
+    }
 }
 
 

@@ -285,6 +285,7 @@ struct ngx_http_conflict_ctx_s {
     unsigned                       nameless:1; /* no user, client or key */
     unsigned                       recalled:1;
     unsigned                       if_parsed:1;
+    unsigned                       tagged:1;   /* by the upstream's own tag */
     unsigned                       seen_2xx:1;
     unsigned                       carried:1;  /* out, by any 2xx */
     unsigned                       denied:1;   /* which became a 504 */

@@ -100,7 +100,7 @@ my $card = "BEGIN:VCARD\r\nVERSION:3.0\r\nUID:%s\r\nFN:%s\r\nN:%s;;;;\r\n"
 # and body of each answer, but of refusals the status
 
 sub session {
-    my ($port) = @_;
+    my ($port, $tags) = @_;
 
     my @told;
     my %tag;
@@ -122,8 +122,9 @@ sub session {
                                       $text;
 
         push @told, "$method $path $r->{status}"
-                    . ($r->{status} < 400 ? ' ' . ($tag // '-') . " $text"
-                                          : '');
+                    . ($tags ? ' ' . ($tag // '-') : '') . " $text"
+            if $r->{status} < 400;
+        push @told, "$method $path $r->{status}" if $r->{status} >= 400;
 
         return $r;
     };
@@ -350,6 +351,7 @@ is_deeply(litmus('http://127.0.0.1:' . port() . '/'), $want, 'guarded');
         listen 127.0.0.1:$TEST_NGINX_PORT2;
         location / {
             conflict version;
+            conflict_header_status 412;
             proxy_set_header Host $http_host;
             proxy_pass http://$TEST_NGINX_RADICALE;
         }
@@ -364,13 +366,19 @@ is_deeply(litmus('http://127.0.0.1:' . port() . '/'), $want, 'guarded');
     }
 --- steps
 my $radicale = (split /:/, $ENV{TEST_NGINX_RADICALE})[1];
-my $want = session($radicale);
+my $want = session($radicale, 'tags');
 
 cmp_ok(scalar(grep { /^PUT .* 412$/ } @$want), '>', 3, 'without nginx');
-is_deeply(session(port()), $want, 'the same answers');
+is_deeply(session(port(), 'tags'), $want, 'the same answers');
+is_deeply(session($ENV{TEST_NGINX_PORT2}), session($radicale),
+          'with tags of the module, and the server\'s own from its lists');
+is(scalar(grep { $_->{action} !~ /^conflict_(version|external)/ } conflicts()),
+   0, 'and nothing else is logged');
 
 $want = devices('direct', $radicale);
 
 like($want, qr/^phone: by the laptop, by the phone, by the phone$/m,
      'two devices without nginx');
 is(devices('behind', port()), $want, 'the same with it');
+is(devices('minted', $ENV{TEST_NGINX_PORT2}), $want,
+   'and with versions of the module');

@@ -30,22 +30,25 @@ static ngx_str_t  ngx_http_conflict_origin_names[] = {
 /* the origin, empty for who sends none, and the fields; a zero after each */
 
 typedef struct {
-    size_t                         len;
-    u_char                         text[1];
+    uint64_t                       hash;       /* of the origin */
+    ngx_uint_t                     used;       /* the last time */
+    size_t                         len;        /* 0: nothing is noted */
+    u_char                        *text;
 } ngx_http_conflict_origin_t;
 
 
 struct ngx_http_conflict_origins_s {
-    ngx_http_conflict_origin_t    *origin[NGX_HTTP_CONFLICT_ORIGINS];
+    ngx_uint_t                     time;       /* counts uses */
+    ngx_http_conflict_origin_t     origin[NGX_HTTP_CONFLICT_ORIGINS];
 };
 
 
 static void ngx_http_conflict_origin_note(ngx_http_request_t *r,
     ngx_http_conflict_loc_conf_t *nlcf, ngx_str_t *origin);
-static ngx_http_conflict_origin_t **ngx_http_conflict_origin_place(
-    ngx_http_conflict_loc_conf_t *nlcf, ngx_str_t *origin);
-static ngx_uint_t ngx_http_conflict_origin_is(
-    ngx_http_conflict_origin_t *noted, ngx_str_t *origin);
+static ngx_http_conflict_origin_t *ngx_http_conflict_origin_find(
+    ngx_http_conflict_origins_t *origins, ngx_str_t *origin, uint64_t *hash);
+static ngx_http_conflict_origin_t *ngx_http_conflict_origin_oldest(
+    ngx_http_conflict_origins_t *origins);
 static void ngx_http_conflict_origin_forget(
     ngx_http_conflict_loc_conf_t *nlcf, ngx_str_t *origin);
 static ngx_int_t ngx_http_conflict_origin_join(ngx_http_request_t *r,
@@ -55,7 +58,7 @@ static ngx_int_t ngx_http_conflict_origin_add(u_char **p, u_char *end,
 
 
 static ngx_str_t  ngx_http_conflict_origin_field = ngx_string("origin");
-static ngx_str_t  ngx_http_conflict_origin_none = ngx_null_string;
+static ngx_str_t  ngx_http_conflict_origin_none = ngx_string("");
 
 
 /*
@@ -116,10 +119,11 @@ static void
 ngx_http_conflict_origin_note(ngx_http_request_t *r,
     ngx_http_conflict_loc_conf_t *nlcf, ngx_str_t *origin)
 {
-    u_char                       *p, *end;
-    u_char                        text[NGX_HTTP_CONFLICT_ORIGIN_SIZE];
-    ngx_uint_t                    i;
-    ngx_http_conflict_origin_t   *noted, **place;
+    u_char                      *p, *end;
+    u_char                       text[NGX_HTTP_CONFLICT_ORIGIN_SIZE];
+    uint64_t                     hash;
+    ngx_uint_t                   i;
+    ngx_http_conflict_origin_t  *noted;
 
     if (nlcf->origins == NULL) {
         nlcf->origins = ngx_pcalloc(ngx_cycle->pool,
@@ -129,12 +133,9 @@ ngx_http_conflict_origin_note(ngx_http_request_t *r,
         }
     }
 
-    place = ngx_http_conflict_origin_place(nlcf, origin);
-    noted = *place;
+    noted = ngx_http_conflict_origin_find(nlcf->origins, origin, &hash);
 
-    if (noted && (r->method & NGX_HTTP_OPTIONS)
-        && ngx_http_conflict_origin_is(noted, origin))
-    {
+    if (noted && (r->method & NGX_HTTP_OPTIONS)) {
         /* the answer to a preflight exposes nothing */
         return;
     }
@@ -166,46 +167,75 @@ ngx_http_conflict_origin_note(ngx_http_request_t *r,
         return;
     }
 
-    noted = ngx_alloc(offsetof(ngx_http_conflict_origin_t, text)
-                      + (p - text), r->connection->log);
     if (noted == NULL) {
-        return;
+        noted = ngx_http_conflict_origin_oldest(nlcf->origins);
     }
 
+    if (noted->text == NULL) {
+        noted->text = ngx_pnalloc(ngx_cycle->pool,
+                                  NGX_HTTP_CONFLICT_ORIGIN_SIZE);
+        if (noted->text == NULL) {
+            return;
+        }
+    }
+
+    noted->hash = hash;
+    noted->used = ++nlcf->origins->time;
     noted->len = p - text;
     ngx_memcpy(noted->text, text, noted->len);
-
-    if (*place) {
-        ngx_free(*place);
-    }
-
-    *place = noted;
 }
 
 
-static ngx_http_conflict_origin_t **
-ngx_http_conflict_origin_place(ngx_http_conflict_loc_conf_t *nlcf,
-    ngx_str_t *origin)
+static ngx_http_conflict_origin_t *
+ngx_http_conflict_origin_find(ngx_http_conflict_origins_t *origins,
+    ngx_str_t *origin, uint64_t *value)
 {
-    conflict_hash_t  hash;
-
-    /* nobody shall find two that push each other out */
+    ngx_uint_t                   i;
+    conflict_hash_t              hash;
+    ngx_http_conflict_origin_t  *noted;
 
     conflict_hash_init(&hash, ngx_http_conflict_seed());
     conflict_hash_field(&hash, origin->data, origin->len);
 
-    return &nlcf->origins->origin[conflict_hash_final(&hash)
-                                  % NGX_HTTP_CONFLICT_ORIGINS];
+    *value = conflict_hash_final(&hash);
+
+    for (i = 0; i < NGX_HTTP_CONFLICT_ORIGINS; i++) {
+        noted = &origins->origin[i];
+
+        if (noted->hash == *value && noted->len > origin->len
+            && ngx_memcmp(noted->text, origin->data, origin->len) == 0
+            && noted->text[origin->len] == '\0')
+        {
+            noted->used = ++origins->time;
+            return noted;
+        }
+    }
+
+    return NULL;
 }
 
 
-static ngx_uint_t
-ngx_http_conflict_origin_is(ngx_http_conflict_origin_t *noted,
-    ngx_str_t *origin)
+static ngx_http_conflict_origin_t *
+ngx_http_conflict_origin_oldest(ngx_http_conflict_origins_t *origins)
 {
-    return noted->len > origin->len
-           && ngx_memcmp(noted->text, origin->data, origin->len) == 0
-           && noted->text[origin->len] == '\0';
+    ngx_uint_t                   i;
+    ngx_http_conflict_origin_t  *noted, *oldest;
+
+    oldest = &origins->origin[0];
+
+    for (i = 0; i < NGX_HTTP_CONFLICT_ORIGINS; i++) {
+        noted = &origins->origin[i];
+
+        if (noted->len == 0) {
+            return noted;
+        }
+
+        if (noted->used < oldest->used) {
+            oldest = noted;
+        }
+    }
+
+    return oldest;
 }
 
 
@@ -213,13 +243,13 @@ static void
 ngx_http_conflict_origin_forget(ngx_http_conflict_loc_conf_t *nlcf,
     ngx_str_t *origin)
 {
-    ngx_http_conflict_origin_t  **place;
+    uint64_t                     hash;
+    ngx_http_conflict_origin_t  *noted;
 
-    place = ngx_http_conflict_origin_place(nlcf, origin);
+    noted = ngx_http_conflict_origin_find(nlcf->origins, origin, &hash);
 
-    if (*place && ngx_http_conflict_origin_is(*place, origin)) {
-        ngx_free(*place);
-        *place = NULL;
+    if (noted) {
+        noted->len = 0;
     }
 }
 
@@ -284,6 +314,7 @@ ngx_http_conflict_origin_tell(ngx_http_request_t *r,
 {
     size_t                       len;
     u_char                      *p;
+    uint64_t                     hash;
     ngx_str_t                   *origin;
     ngx_uint_t                   i;
     ngx_http_conflict_origin_t  *noted;
@@ -298,13 +329,13 @@ ngx_http_conflict_origin_tell(ngx_http_request_t *r,
         return NGX_OK;
     }
 
-    noted = *ngx_http_conflict_origin_place(nlcf, origin);
+    noted = ngx_http_conflict_origin_find(nlcf->origins, origin, &hash);
 
-    if (noted == NULL || !ngx_http_conflict_origin_is(noted, origin)) {
+    if (noted == NULL) {
         origin = &ngx_http_conflict_origin_none;
-        noted = *ngx_http_conflict_origin_place(nlcf, origin);
+        noted = ngx_http_conflict_origin_find(nlcf->origins, origin, &hash);
 
-        if (noted == NULL || !ngx_http_conflict_origin_is(noted, origin)) {
+        if (noted == NULL) {
             return NGX_OK;
         }
     }

@@ -90,7 +90,8 @@ ngx_http_conflict_answer_refusal(ngx_http_request_t *r,
 
     size = 1024 + 6 * (ctx->resource.len + ctx->base.len
                        + ctx->latest.version_header.len)
-           + NGX_HTTP_CONFLICT_LOCK_TEXT;
+           + NGX_HTTP_CONFLICT_LOCK_TEXT
+           + (ctx->reason ? ngx_strlen(ctx->reason) : 0);
 
     head = ngx_create_temp_buf(r->pool, size);
     if (head == NULL) {

@@ -12,16 +12,21 @@
 
 static ngx_int_t ngx_http_conflict_base_create(ngx_http_request_t *r,
     ngx_http_conflict_ctx_t *ctx);
-static ngx_int_t ngx_http_conflict_base_tags(ngx_table_elt_t *h,
-    uint64_t *versions, size_t *n);
 static ngx_int_t ngx_http_conflict_base_match(ngx_http_request_t *r,
     ngx_http_conflict_ctx_t *ctx);
 static ngx_int_t ngx_http_conflict_base_if(ngx_http_request_t *r,
     ngx_http_conflict_ctx_t *ctx);
 static ngx_int_t ngx_http_conflict_base_unmodified(ngx_http_request_t *r,
     ngx_http_conflict_ctx_t *ctx);
+static void ngx_http_conflict_base_tag(ngx_http_conflict_ctx_t *ctx,
+    ngx_str_t *tag);
+static ngx_int_t ngx_http_conflict_base_unread(ngx_http_request_t *r,
+    ngx_http_conflict_ctx_t *ctx);
+static ngx_int_t ngx_http_conflict_base_wrong(ngx_http_request_t *r,
+    ngx_http_conflict_ctx_t *ctx);
 static ngx_int_t ngx_http_conflict_base_version(ngx_http_conflict_ctx_t *ctx,
-    ngx_str_t *text);
+    ngx_str_t *text, ngx_uint_t number, ngx_uint_t cut_short);
+static ngx_uint_t ngx_http_conflict_base_integer(ngx_str_t *text);
 static ngx_int_t ngx_http_conflict_base_error(ngx_http_conflict_ctx_t *ctx,
     ngx_http_conflict_error_e error, const char *reason);
 static ngx_int_t ngx_http_conflict_fingerprint(ngx_http_request_t *r,
@@ -81,7 +86,9 @@ ngx_http_conflict_base_headers(ngx_http_request_t *r,
                        "the header of the base version is repeated");
         }
 
-        if (value && ngx_http_conflict_base_version(ctx, value) != NGX_OK) {
+        if (value
+            && ngx_http_conflict_base_version(ctx, value, 0, 0) != NGX_OK)
+        {
             return ngx_http_conflict_base_error(ctx,
                        NGX_HTTP_CONFLICT_BAD_BASE,
                        "the base version is not an integer");
@@ -98,25 +105,13 @@ ngx_http_conflict_base_create(ngx_http_request_t *r,
 {
     size_t                         n, i;
     ngx_str_t                     *value;
-    ngx_table_elt_t               *h;
     ngx_http_conflict_op_t        *op;
     ngx_http_conflict_loc_conf_t  *nlcf;
 
     nlcf = ctx->conf;
 
-    /* a tag is two quotes at least, and a comma parts it from the next */
-
-    n = 0;
-
-    h = r->headers_in.if_match;
-    if (h) {
-        n += h->value.len / 2 + 1;
-    }
-
-    h = r->headers_in.if_none_match;
-    if (h) {
-        n += h->value.len / 2 + 1;
-    }
+    n = ngx_http_conflict_tags_most(nlcf, r->headers_in.if_match)
+        + ngx_http_conflict_tags_most(nlcf, r->headers_in.if_none_match);
 
     value = ngx_http_conflict_if_tags(r);
     i = value ? value->len / 2 + 1 : 0;
@@ -136,8 +131,7 @@ ngx_http_conflict_base_create(ngx_http_request_t *r,
     op->seen.mtime = CONFLICT_TIME_NONE;
     ngx_http_conflict_keep_want(ctx);
 
-    i += r->headers_in.if_match ? r->headers_in.if_match->value.len / 2 + 1
-                                : 0;
+    i += ngx_http_conflict_tags_most(nlcf, r->headers_in.if_match);
 
     op->pre.match = ngx_http_conflict_op_bases(op);
     op->pre.none = ngx_http_conflict_op_bases(op) + i;
@@ -160,6 +154,7 @@ static ngx_int_t
 ngx_http_conflict_base_match(ngx_http_request_t *r,
     ngx_http_conflict_ctx_t *ctx)
 {
+    ngx_str_t                 only;
     ngx_uint_t                foreign;
     ngx_table_elt_t          *h;
     conflict_precondition_t  *pre;
@@ -180,17 +175,16 @@ ngx_http_conflict_base_match(ngx_http_request_t *r,
 
         } else {
 
-            if (ngx_http_conflict_base_tags(h, (uint64_t *) pre->match,
-                                            &pre->matches)
+            if (ngx_http_conflict_tags(ctx, &h->value,
+                                       (uint64_t *) pre->match, &pre->matches,
+                                       &only)
                 != NGX_OK)
             {
                 return NGX_DECLINED;
             }
 
-            if (pre->matches == 1 && h->value.data[0] == '"') {
-                /* as the log has it: the version, not the tag */
-                ctx->base.data++;
-                ctx->base.len -= 2;
+            if (only.len) {
+                ngx_http_conflict_base_tag(ctx, &only);
             }
 
             if (foreign) {
@@ -211,8 +205,9 @@ ngx_http_conflict_base_match(ngx_http_request_t *r,
 
         } else {
 
-            if (ngx_http_conflict_base_tags(h, (uint64_t *) pre->none,
-                                            &pre->nones)
+            if (ngx_http_conflict_tags(ctx, &h->value,
+                                       (uint64_t *) pre->none, &pre->nones,
+                                       &only)
                 != NGX_OK)
             {
                 return NGX_DECLINED;
@@ -260,35 +255,29 @@ ngx_http_conflict_base_if(ngx_http_request_t *r, ngx_http_conflict_ctx_t *ctx)
 }
 
 
-/*
- * "W/" is accepted: nginx's own filters weaken the tags that it was given
- * to send, and a weak tag of an upstream is never equal to one of these.
- */
+/* as the log has it: the version, not the tag */
 
-static ngx_int_t
-ngx_http_conflict_base_tags(ngx_table_elt_t *h, uint64_t *versions, size_t *n)
+static void
+ngx_http_conflict_base_tag(ngx_http_conflict_ctx_t *ctx, ngx_str_t *tag)
 {
-    const char       *p, *last;
-    conflict_etag_t   etag;
+    size_t  n;
 
-    p = (const char *) h->value.data;
-    last = p + h->value.len;
+    ctx->base = *tag;
 
-    for ( ;; ) {
-
-        switch (conflict_etag_next(&p, last, &etag)) {
-
-        case CONFLICT_ETAG_TAG:
-            versions[(*n)++] = conflict_version_from_text(etag.data, etag.len);
-            break;
-
-        case CONFLICT_ETAG_MALFORMED:
-            return NGX_DECLINED;
-
-        default: /* CONFLICT_ETAG_END */
-            return *n ? NGX_OK : NGX_DECLINED;
-        }
+    if (!ctx->op->minted
+        || conflict_version_from_tag((char *) tag->data, tag->len)
+           >= CONFLICT_VERSION_LIMIT)
+    {
+        return;
     }
+
+    for (n = 0; n < tag->len && tag->data[n] >= '0' && tag->data[n] <= '9';
+         n++)
+    {
+        /* void */
+    }
+
+    ctx->base.len = n;
 }
 
 
@@ -341,45 +330,24 @@ ngx_int_t
 ngx_http_conflict_base_body(ngx_http_request_t *r,
     ngx_http_conflict_ctx_t *ctx)
 {
+    ngx_int_t                  rc;
     ngx_str_t                  text;
     conflict_json_t           *json;
     ngx_http_conflict_body_t  *body;
 
     body = &ctx->body;
+
+    if (body->json && (body->too_large || body->error != CONFLICT_JSON_OK)) {
+        rc = ngx_http_conflict_base_unread(r, ctx);
+
+        if (rc != NGX_OK) {
+            return rc;
+        }
+    }
+
     json = body->json;
 
-    if (json == NULL) {
-        return ngx_http_conflict_fingerprint(r, ctx);
-    }
-
-    if (body->too_large) {
-        return ngx_http_conflict_base_error(ctx, NGX_HTTP_CONFLICT_TOO_LARGE,
-                       "the body is larger than conflict_max_body");
-    }
-
-    if (body->size == 0 && r->method == NGX_HTTP_DELETE) {
-        return ngx_http_conflict_fingerprint(r, ctx);
-    }
-
-    switch (body->error) {
-
-    case CONFLICT_JSON_OK:
-        break;
-
-    case CONFLICT_JSON_REPEATED:
-        return ngx_http_conflict_base_error(ctx, NGX_HTTP_CONFLICT_BAD_BASE,
-                       "the member of the base version is repeated");
-
-    case CONFLICT_JSON_TOO_DEEP:
-        return ngx_http_conflict_base_error(ctx, NGX_HTTP_CONFLICT_BAD_JSON,
-                       "the body is nested deeper than 128 levels");
-
-    default: /* CONFLICT_JSON_MALFORMED */
-        return ngx_http_conflict_base_error(ctx, NGX_HTTP_CONFLICT_BAD_JSON,
-                       "the body is not valid JSON");
-    }
-
-    if (json->type == CONFLICT_JSON_NONE) {
+    if (json == NULL || json->type == CONFLICT_JSON_NONE) {
         return ngx_http_conflict_fingerprint(r, ctx);
     }
 
@@ -388,8 +356,11 @@ ngx_http_conflict_base_body(ngx_http_request_t *r,
 
     if ((json->type != CONFLICT_JSON_NUMBER
          && json->type != CONFLICT_JSON_STRING)
-        || json->cut_short
-        || ngx_http_conflict_base_version(ctx, &text) != NGX_OK)
+        || (json->cut_short && !ctx->op->minted)
+        || ngx_http_conflict_base_version(ctx, &text,
+                                          json->type == CONFLICT_JSON_NUMBER,
+                                          json->cut_short)
+           != NGX_OK)
     {
         return ngx_http_conflict_base_error(ctx, NGX_HTTP_CONFLICT_BAD_BASE,
                        ctx->op->minted ? "the base version is not an integer"
@@ -401,14 +372,146 @@ ngx_http_conflict_base_body(ngx_http_request_t *r,
 
 
 /*
+ * It cannot be read to its end.  NGX_OK: that is not for the module to judge,
+ * and there is no base in it that anybody could find.
+ */
+
+static ngx_int_t
+ngx_http_conflict_base_unread(ngx_http_request_t *r,
+    ngx_http_conflict_ctx_t *ctx)
+{
+    ngx_http_conflict_body_t  *body;
+
+    body = &ctx->body;
+
+    /* nor is anything cut out of it */
+
+    body->based = (body->json->type != CONFLICT_JSON_NONE);
+    body->wrong = (off_t) body->json->offset;
+    body->json = NULL;
+
+    if (!ngx_http_conflict_body_wanted(ctx)
+        || (body->undeclared && body->error != CONFLICT_JSON_REPEATED))
+    {
+        body->opaque = 1;
+        return NGX_OK;
+    }
+
+    if (body->too_large) {
+        return ngx_http_conflict_base_error(ctx, NGX_HTTP_CONFLICT_TOO_LARGE,
+                       "the body is larger than conflict_max_body");
+    }
+
+    if (body->error == CONFLICT_JSON_REPEATED) {
+        return ngx_http_conflict_base_error(ctx, NGX_HTTP_CONFLICT_BAD_BASE,
+                       "the member of the base version is repeated");
+    }
+
+    return ngx_http_conflict_base_wrong(r, ctx);
+}
+
+
+/* it is no JSON: where */
+
+static ngx_int_t
+ngx_http_conflict_base_wrong(ngx_http_request_t *r,
+    ngx_http_conflict_ctx_t *ctx)
+{
+    u_char      *reason;
+    size_t       line, column;
+    ngx_str_t    text;
+    const char  *what;
+
+    if (ngx_http_conflict_body_text(r, ctx->conf->max_body, &text) != NGX_OK) {
+        return NGX_ERROR;
+    }
+
+    conflict_text_place(text.data, (size_t) ctx->body.wrong, &line, &column);
+
+    what = (ctx->body.error == CONFLICT_JSON_TOO_DEEP)
+           ? "the body is nested deeper than 128 levels"
+           : "the body is not valid JSON";
+
+    reason = ngx_pnalloc(r->pool, 64 + 2 * NGX_SIZE_T_LEN);
+    if (reason == NULL) {
+        return NGX_ERROR;
+    }
+
+    (void) ngx_sprintf(reason, "%s: line %uz, column %uz%Z", what, line,
+                       column);
+
+    return ngx_http_conflict_base_error(ctx, NGX_HTTP_CONFLICT_BAD_JSON,
+                                        (char *) reason);
+}
+
+
+ngx_int_t
+ngx_http_conflict_base_missing(ngx_http_request_t *r,
+    ngx_http_conflict_ctx_t *ctx, ngx_http_conflict_error_e *error)
+{
+    u_char                      *p;
+    ngx_http_conflict_body_t    *body;
+    ngx_http_conflict_source_t  *base;
+
+    body = &ctx->body;
+    base = ctx->conf->base;
+
+    /* nobody who may have sent one is told that there is none */
+
+    if (body->encoded) {
+        *error = NGX_HTTP_CONFLICT_ENCODED;
+        ctx->reason = "a body with a Content-Encoding cannot be checked: send "
+                      "it without, or If-Match with the ETag of the resource";
+        return NGX_OK;
+    }
+
+    if (body->undeclared && body->too_large) {
+        *error = NGX_HTTP_CONFLICT_TOO_LARGE;
+        ctx->reason = "the body is larger than conflict_max_body: send "
+                      "If-Match with the ETag of the resource";
+        return NGX_OK;
+    }
+
+    if (body->based || body->error == CONFLICT_JSON_TOO_DEEP) {
+        *error = NGX_HTTP_CONFLICT_BAD_JSON;
+        return (ngx_http_conflict_base_wrong(r, ctx) == NGX_ERROR)
+               ? NGX_ERROR : NGX_OK;
+    }
+
+    *error = NGX_HTTP_CONFLICT_NO_BASE;
+
+    p = ngx_pnalloc(r->pool, 128 + 6 * base->name.len);
+    if (p == NULL) {
+        return NGX_ERROR;
+    }
+
+    ctx->reason = (char *) p;
+
+    p = ngx_sprintf(p, "send If-Match with the ETag of the resource, or %s ",
+                    (base->place == NGX_HTTP_CONFLICT_HEADER)
+                    ? "its version in the header"
+                    : "JSON that has its version at");
+    p += conflict_text_escape(p, base->name.data, base->name.len);
+    *p = '\0';
+
+    return NGX_OK;
+}
+
+
+/*
  * Minted versions are integers; an upstream's own may be any text.  One
  * that is no version that could be minted is a base that is never current.
  */
 
 static ngx_int_t
-ngx_http_conflict_base_version(ngx_http_conflict_ctx_t *ctx, ngx_str_t *text)
+ngx_http_conflict_base_version(ngx_http_conflict_ctx_t *ctx, ngx_str_t *text,
+    ngx_uint_t number, ngx_uint_t cut_short)
 {
-    size_t                    i;
+    size_t                    bare;
+    ngx_str_t                 tag;
+    ngx_uint_t                quoted;
+    const char               *p, *last;
+    conflict_etag_t           etag;
     conflict_precondition_t  *pre;
 
     ctx->base = *text;
@@ -417,23 +520,77 @@ ngx_http_conflict_base_version(ngx_http_conflict_ctx_t *ctx, ngx_str_t *text)
         return NGX_DECLINED;
     }
 
-    if (ctx->op->minted) {
-        i = (text->data[0] == '-' && text->len > 1);
+    p = (const char *) text->data;
+    last = p + text->len;
 
-        for ( /* void */ ; i < text->len; i++) {
+    /* an ETag as a script has it from a response, or only its text */
 
-            if (text->data[i] < '0' || text->data[i] > '9') {
-                return NGX_DECLINED;
-            }
-        }
-    }
+    quoted = (conflict_etag_next(&p, last, &etag) == CONFLICT_ETAG_TAG
+              && p == last);
+
+    tag.data = quoted ? (u_char *) etag.data : text->data;
+    tag.len = quoted ? etag.len : text->len;
+
+    ngx_http_conflict_base_tag(ctx, &tag);
 
     pre = &ctx->op->pre;
 
+    if (!ctx->op->minted) {
+        pre->kinds |= CONFLICT_BASE;
+        pre->base = conflict_version_from_text((char *) tag.data, tag.len);
+
+        bare = conflict_etag_bare((char *) tag.data, tag.len);
+
+        ctx->bare = (bare == tag.len) ? 0
+                    : conflict_version_from_text((char *) tag.data, bare);
+
+        return NGX_OK;
+    }
+
+    if (cut_short) {
+        /* behind a version may be a long tag of the upstream's */
+        bare = (tag.len > 2 && tag.data[0] == 'W') ? 2 : 0;
+        bare += (tag.data[bare] == '"');
+
+        tag.data += bare;
+        tag.len -= bare;
+
+        ngx_http_conflict_base_tag(ctx, &tag);
+    }
+
+    pre->base = conflict_version_from_tag((char *) tag.data, tag.len);
+
+    if (!quoted && !ngx_http_conflict_base_integer(&tag)
+        && (number || pre->base >= CONFLICT_VERSION_LIMIT))
+    {
+        return NGX_DECLINED;
+    }
+
+    if (cut_short && pre->base >= CONFLICT_VERSION_LIMIT) {
+        return NGX_DECLINED;
+    }
+
     pre->kinds |= CONFLICT_BASE;
-    pre->base = conflict_version_from_text((char *) text->data, text->len);
 
     return NGX_OK;
+}
+
+
+static ngx_uint_t
+ngx_http_conflict_base_integer(ngx_str_t *text)
+{
+    size_t  i;
+
+    i = (text->data[0] == '-' && text->len > 1);
+
+    for ( /* void */ ; i < text->len; i++) {
+
+        if (text->data[i] < '0' || text->data[i] > '9') {
+            return 0;
+        }
+    }
+
+    return 1;
 }
 
 

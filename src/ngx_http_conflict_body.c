@@ -13,10 +13,14 @@
 #define NGX_HTTP_CONFLICT_BLOCK  16384
 
 
+static ngx_uint_t ngx_http_conflict_body_look(ngx_http_request_t *r,
+    ngx_http_conflict_ctx_t *ctx);
 static void ngx_http_conflict_body_handler(ngx_http_request_t *r);
 static ngx_int_t ngx_http_conflict_request_body_filter(ngx_http_request_t *r,
     ngx_chain_t *in);
 static void ngx_http_conflict_body_feed(ngx_http_conflict_ctx_t *ctx,
+    u_char *data, size_t len);
+static void ngx_http_conflict_body_begin(ngx_http_conflict_ctx_t *ctx,
     u_char *data, size_t len);
 static ngx_int_t ngx_http_conflict_body_walk(ngx_http_request_t *r,
     ngx_http_conflict_ctx_t *ctx);
@@ -33,8 +37,8 @@ ngx_int_t
 ngx_http_conflict_body_read(ngx_http_request_t *r,
     ngx_http_conflict_ctx_t *ctx)
 {
+    off_t                          length;
     ngx_int_t                      rc;
-    ngx_str_t                     *encoding;
     ngx_uint_t                     json;
     ngx_http_conflict_body_t      *body;
     ngx_http_conflict_loc_conf_t  *nlcf;
@@ -46,28 +50,20 @@ ngx_http_conflict_body_read(ngx_http_request_t *r,
         return NGX_OK;
     }
 
-    json = (nlcf->base->place == NGX_HTTP_CONFLICT_JSON
-            && r->headers_in.content_type
-            && ngx_http_conflict_is_json(&r->headers_in.content_type->value));
+    json = ngx_http_conflict_body_look(r, ctx);
+    length = r->headers_in.content_length_n;
 
-    if (json) {
-        encoding = ngx_http_conflict_header(&r->headers_in.headers,
-                                          &ngx_http_conflict_content_encoding,
-                                            NULL);
+    if (json && length > (off_t) nlcf->max_body) {
 
-        if (encoding && ngx_strcasecmp(encoding->data, (u_char *) "identity")
-                        != 0)
-        {
-            json = 0;
-
-            if (ctx->op->pre.kinds == 0) {
-                /* a base may be in there: not to be taken for none */
-                ctx->error = NGX_HTTP_CONFLICT_ENCODED;
-                ctx->reason = "a body with a Content-Encoding cannot be "
-                              "checked";
-                return NGX_DECLINED;
-            }
+        if (!body->undeclared && ngx_http_conflict_body_wanted(ctx)) {
+            ctx->error = NGX_HTTP_CONFLICT_TOO_LARGE;
+            ctx->reason = "the body is larger than conflict_max_body";
+            return NGX_DECLINED;
         }
+
+        json = 0;
+        body->too_large = 1;
+        body->opaque = 1;
     }
 
     if (nlcf->unbuffered
@@ -84,12 +80,6 @@ ngx_http_conflict_body_read(ngx_http_request_t *r,
      */
 
     if (json) {
-        if (r->headers_in.content_length_n > (off_t) nlcf->max_body) {
-            ctx->error = NGX_HTTP_CONFLICT_TOO_LARGE;
-            ctx->reason = "the body is larger than conflict_max_body";
-            return NGX_DECLINED;
-        }
-
         body->json = ngx_palloc(r->pool, sizeof(conflict_json_t));
         if (body->json == NULL) {
             return NGX_HTTP_INTERNAL_SERVER_ERROR;
@@ -125,6 +115,67 @@ ngx_http_conflict_body_read(ngx_http_request_t *r,
 }
 
 
+/* by its header: may a base be in it, and can it be found */
+
+static ngx_uint_t
+ngx_http_conflict_body_look(ngx_http_request_t *r,
+    ngx_http_conflict_ctx_t *ctx)
+{
+    ngx_str_t                  *encoding;
+    ngx_http_conflict_body_t   *body;
+    ngx_http_conflict_media_e   media;
+
+    body = &ctx->body;
+
+    /* HTTP/2 without a length, and with a body, counts as chunked */
+
+    if (r->headers_in.content_length_n <= 0 && !r->headers_in.chunked) {
+        body->empty = 1;
+        return 0;
+    }
+
+    if (ctx->conf->base->place != NGX_HTTP_CONFLICT_JSON) {
+        return 0;
+    }
+
+    media = ngx_http_conflict_media(r);
+
+    if (media == NGX_HTTP_CONFLICT_MEDIA_OTHER) {
+        body->opaque = 1;
+        return 0;
+    }
+
+    body->undeclared = (media == NGX_HTTP_CONFLICT_MEDIA_UNDECLARED);
+
+    encoding = ngx_http_conflict_header(&r->headers_in.headers,
+                                        &ngx_http_conflict_content_encoding,
+                                        NULL);
+
+    if (encoding
+        && ngx_strcasecmp(encoding->data, (u_char *) "identity") != 0)
+    {
+        body->encoded = 1;
+        body->opaque = 1;
+        return 0;
+    }
+
+    return 1;
+}
+
+
+/*
+ * Where a base in a header was checked, what the API takes passes; but not
+ * over fields that are the server's.
+ */
+
+ngx_uint_t
+ngx_http_conflict_body_wanted(ngx_http_conflict_ctx_t *ctx)
+{
+    return ctx->op->pre.kinds == 0
+           || (ctx->conf->policy == CONFLICT_MERGE && ctx->conf->server_rules);
+}
+
+
 static void
 ngx_http_conflict_body_handler(ngx_http_request_t *r)
 {
@@ -142,7 +193,19 @@ ngx_http_conflict_body_handler(ngx_http_request_t *r)
     body->reading = 0;
     body->done = 1;
 
-    if (body->json && !body->too_large && body->error == CONFLICT_JSON_OK) {
+    if (body->size == 0) {
+        body->empty = 1;
+        body->opaque = 0;
+        body->json = NULL;
+
+    } else if (body->undeclared && !body->begun) {
+        /* nothing but white space */
+        body->opaque = 1;
+        body->json = NULL;
+
+    } else if (body->json && !body->too_large
+               && body->error == CONFLICT_JSON_OK)
+    {
         body->error = conflict_json_end(body->json);
     }
 
@@ -179,6 +242,10 @@ ngx_http_conflict_body_feed(ngx_http_conflict_ctx_t *ctx, u_char *data,
 
     body = &ctx->body;
 
+    if (body->undeclared && !body->begun) {
+        ngx_http_conflict_body_begin(ctx, data, len);
+    }
+
     body->size += len;
 
     if (len == 0 || body->too_large) {
@@ -196,6 +263,57 @@ ngx_http_conflict_body_feed(ngx_http_conflict_ctx_t *ctx, u_char *data,
 
     if (body->json && body->error == CONFLICT_JSON_OK) {
         body->error = conflict_json_feed(body->json, data, len);
+    }
+}
+
+
+/*
+ * Nobody said what it is: it is taken for JSON if it begins as an object or an
+ * array does.  The scanner looks at what comes before that.
+ */
+
+static void
+ngx_http_conflict_body_begin(ngx_http_conflict_ctx_t *ctx, u_char *data,
+    size_t len)
+{
+    size_t                     i;
+    ngx_http_conflict_body_t  *body;
+
+    body = &ctx->body;
+
+    for (i = 0; i < len; i++) {
+
+        switch (data[i]) {
+
+        case ' ':
+        case '\t':
+        case '\r':
+        case '\n':
+            break;
+
+        case 0xef:
+        case 0xbb:
+        case 0xbf:
+
+            if (body->size + i < 3) {
+                /* a byte order mark */
+                break;
+            }
+
+            /* fall through */
+
+        default:
+            body->begun = 1;
+
+            if (data[i] != '{' && data[i] != '[') {
+                body->undeclared = 0;
+                body->opaque = 1;
+                body->json = NULL;
+                body->hashed = (ctx->op->pre.kinds != 0);
+            }
+
+            return;
+        }
     }
 }
 

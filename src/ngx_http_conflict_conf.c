@@ -12,7 +12,8 @@
 static conflict_json_pointer_t  ngx_http_conflict_base_pointer;
 
 static ngx_http_conflict_source_t  ngx_http_conflict_default_base = {
-    NGX_HTTP_CONFLICT_JSON, ngx_null_string, &ngx_http_conflict_base_pointer
+    NGX_HTTP_CONFLICT_JSON, ngx_string("/base_version"),
+    &ngx_http_conflict_base_pointer
 };
 
 static ngx_http_conflict_source_t  ngx_http_conflict_default_source;
@@ -94,6 +95,8 @@ ngx_http_conflict_create_loc_conf(ngx_conf_t *cf)
      *     conf->methods = NULL;
      *     conf->root = NULL;
      *     conf->unbuffered = 0;
+     *     conf->strip_base = 0;
+     *     conf->weak = 0;
      *     conf->fields = NULL;
      *     conf->server_rules = 0;
      *     conf->sum_rules = 0;
@@ -114,7 +117,7 @@ ngx_http_conflict_create_loc_conf(ngx_conf_t *cf)
     conf->version = NGX_CONF_UNSET_PTR;
     conf->mtime = NGX_CONF_UNSET_PTR;
     conf->inject = NGX_CONF_UNSET_PTR;
-    conf->strip_base = NGX_CONF_UNSET;
+    conf->strip = NGX_CONF_UNSET;
     conf->require = NGX_CONF_UNSET;
     conf->latest = NGX_CONF_UNSET_UINT;
     conf->header_status = NGX_CONF_UNSET_UINT;
@@ -169,7 +172,7 @@ ngx_http_conflict_merge_loc_conf(ngx_conf_t *cf, void *parent, void *child)
     ngx_conf_merge_ptr_value(conf->inject, prev->inject,
                              &ngx_http_conflict_default_source);
 
-    ngx_conf_merge_value(conf->strip_base, prev->strip_base, 0);
+    ngx_conf_merge_value(conf->strip, prev->strip, NGX_CONF_UNSET);
     ngx_conf_merge_value(conf->require, prev->require, 0);
 
     if (conf->latest == NGX_CONF_UNSET_UINT) {

@@ -52,7 +52,8 @@ typedef enum {
 
 typedef struct {
     ngx_http_conflict_place_e      place;
-    ngx_str_t                      name;       /* of a header, lower case */
+    ngx_str_t                      name;       /* of a header, lower case,
+                                                  or the pointer's text */
     conflict_json_pointer_t       *pointer;
 } ngx_http_conflict_source_t;
 
@@ -126,7 +127,8 @@ typedef struct {
     conflict_json_pointer_t       *root;
     conflict_json_pointer_t       *row_inject; /* NULL: not in the row */
 
-    ngx_flag_t                     strip_base;
+    ngx_flag_t                     strip;      /* as the directive says */
+    ngx_uint_t                     strip_base; /* what follows from it */
     ngx_flag_t                     require;
     ngx_uint_t                     latest;
     ngx_uint_t                     header_status;
@@ -158,6 +160,8 @@ typedef struct {
     ngx_str_t                      vary;       /* of the last response; in a
                                                   worker */
     ngx_http_conflict_origins_t   *origins;    /* in a worker; NULL: none */
+    ngx_msec_t                     weak;       /* when the log has said that
+                                                  tags are; in a worker */
     ngx_uint_t                     unbuffered; /* X_request_buffering off */
     ngx_str_t                      name;       /* of the location */
 } ngx_http_conflict_loc_conf_t;

@@ -88,7 +88,12 @@ ngx_http_conflict_is_object(ngx_str_t *text)
     size_t           i;
     conflict_json_t  json;
 
-    for (i = 0; i < text->len && text->data[i] <= ' '; i++) { /* void */ }
+    for (i = conflict_text_bom(text->data, text->len);
+         i < text->len && text->data[i] <= ' ';
+         i++)
+    {
+        /* void */
+    }
 
     if (i == text->len || text->data[i] != '{') {
         return 0;

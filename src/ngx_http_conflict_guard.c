@@ -48,13 +48,21 @@ ngx_http_conflict_guard(ngx_conf_t *cf, ngx_http_conflict_loc_conf_t *conf)
         return NGX_ERROR;
     }
 
-    if (conf->strip_base && conf->base->place != NGX_HTTP_CONFLICT_JSON) {
+    if (conf->strip == 1 && conf->base->place != NGX_HTTP_CONFLICT_JSON) {
         ngx_conf_log_error(NGX_LOG_EMERG, cf, 0,
                            "\"conflict_strip_base\" in location \"%V\" "
                            "needs \"conflict_base json:/POINTER\"",
                            &conf->name);
         return NGX_ERROR;
     }
+
+    /* who owns the versions may want it, and "report" changes nothing */
+
+    conf->strip_base = (conf->strip == NGX_CONF_UNSET)
+                       ? conf->base->place == NGX_HTTP_CONFLICT_JSON
+                         && conf->version->place == NGX_HTTP_CONFLICT_DEFAULT
+                         && !conf->report
+                       : conf->strip == 1;
 
     if (conf->base->place == NGX_HTTP_CONFLICT_HEADER
         && ngx_http_conflict_check_base(cf, conf) != NGX_OK)

@@ -371,7 +371,8 @@ ngx_http_conflict_read_body(ngx_http_request_t *r,
 static ngx_int_t
 ngx_http_conflict_ready(ngx_http_request_t *r, ngx_http_conflict_ctx_t *ctx)
 {
-    ngx_int_t  rc;
+    ngx_int_t                  rc;
+    ngx_http_conflict_error_e  error;
 
     rc = ngx_http_conflict_base_body(r, ctx);
 
@@ -396,12 +397,29 @@ ngx_http_conflict_ready(ngx_http_request_t *r, ngx_http_conflict_ctx_t *ctx)
     if (rc == NGX_DECLINED) {
         ngx_http_conflict_unchecked(ctx, ctx->error, 0);
 
-    } else if (ctx->conf->require && ctx->op->pre.kinds == 0
-               && ctx->outcome == NGX_HTTP_CONFLICT_NONE)
-    {
-        ngx_http_conflict_refuse(ctx, NGX_HTTP_CONFLICT_NO_BASE,
-                                 NGX_HTTP_CONFLICT_REQUIRED,
+    } else if (ctx->op->pre.kinds || ctx->outcome != NGX_HTTP_CONFLICT_NONE) {
+        return NGX_OK;
+
+    } else if (ctx->conf->require) {
+
+        if (ngx_http_conflict_base_missing(r, ctx, &error) != NGX_OK) {
+            return NGX_ERROR;
+        }
+
+        ngx_http_conflict_refuse(ctx, error,
+                                 (error == NGX_HTTP_CONFLICT_NO_BASE)
+                                 ? NGX_HTTP_CONFLICT_REQUIRED
+                                 : NGX_HTTP_CONFLICT_REJECTED,
                                  NGX_HTTP_CONFLICT_ACT_REQUIRED);
+
+    } else if (ctx->body.opaque) {
+        /* it has the lease of a write without a base, but may have one */
+        ctx->outcome = NGX_HTTP_CONFLICT_UNCHECKED;
+
+        if (ctx->body.encoded && !ctx->body.undeclared) {
+            /* it says that it is JSON, so the log says what became of it */
+            ctx->action = NGX_HTTP_CONFLICT_ACT_UNCHECKED;
+        }
     }
 
     return NGX_OK;

@@ -185,7 +185,9 @@ ngx_http_conflict_hide(ngx_http_request_t *r, ngx_http_conflict_ctx_t *ctx)
         }
     }
 
-    if (ngx_http_conflict_if_hide(r, ctx) != NGX_OK) {
+    if (ngx_http_conflict_if_hide(r, ctx) != NGX_OK
+        || ngx_http_conflict_tags_send(r, ctx) != NGX_OK)
+    {
         return NGX_ERROR;
     }
 

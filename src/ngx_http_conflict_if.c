@@ -240,7 +240,9 @@ ngx_http_conflict_if_tag(ngx_http_request_t *r, ngx_http_conflict_ctx_t *ctx,
 
     p = (const char *) in->p + 1;
 
-    if (conflict_etag_next(&p, (const char *) end, &etag) != CONFLICT_ETAG_TAG
+    if ((conflict_etag_next(&p, (const char *) end, &etag)
+         != CONFLICT_ETAG_TAG
+         && conflict_etag_plain(&p, (const char *) end, &etag) != 0)
         || p != (const char *) end)
     {
         return NGX_DECLINED;
@@ -264,7 +266,7 @@ ngx_http_conflict_if_tag(ngx_http_request_t *r, ngx_http_conflict_ctx_t *ctx,
     when->path = in->path.len ? in->path : r->uri;
     when->tag.data = (u_char *) etag.data;
     when->tag.len = etag.len;
-    when->version = conflict_version_from_text(etag.data, etag.len);
+    when->version = conflict_version_from_tag(etag.data, etag.len);
     when->not = not;
     when->taken = 0;
 

@@ -10,54 +10,100 @@
 #include "ngx_http_conflict_module.h"
 
 
+static void ngx_http_conflict_media_type(ngx_str_t *type, ngx_str_t *name);
 static ngx_uint_t ngx_http_conflict_media_patch(ngx_http_request_t *r);
 
 
 static ngx_str_t  ngx_http_conflict_content_range =
     ngx_string("content-range");
 
-static ngx_str_t  ngx_http_conflict_patch_type =
-    ngx_string("application/merge-patch+json");
+static const ngx_str_t  ngx_http_conflict_patch_types[] = {
+    ngx_string("application/merge-patch+json"),
+    ngx_null_string
+};
+
+
+static const ngx_str_t  ngx_http_conflict_json_types[] = {
+    ngx_string("application/json"),
+    ngx_string("text/json"),
+    ngx_null_string
+};
+
+
+/* what a client says that was not told what its body is */
+
+static const ngx_str_t  ngx_http_conflict_undeclared_types[] = {
+    ngx_string("text/plain"),
+    ngx_string("application/x-www-form-urlencoded"),
+    ngx_string("application/octet-stream"),
+    ngx_null_string
+};
 
 
 ngx_uint_t
 ngx_http_conflict_is_json(ngx_str_t *type)
 {
-    size_t      i, len;
-    ngx_uint_t  n;
+    ngx_str_t  name;
 
-    static ngx_str_t  types[] = {
-        ngx_string("application/json"),
-        ngx_string("text/json"),
-        ngx_null_string
-    };
+    ngx_http_conflict_media_type(type, &name);
 
-    len = type->len;
-
-    for (i = 0; i < len; i++) {
-
-        if (type->data[i] == ';' || type->data[i] == ' '
-            || type->data[i] == '\t')
-        {
-            len = i;
-        }
-    }
-
-    for (n = 0; types[n].len; n++) {
-
-        if (len == types[n].len
-            && ngx_strncasecmp(type->data, types[n].data, len) == 0)
-        {
-            return 1;
-        }
+    if (ngx_http_conflict_listed(&name, ngx_http_conflict_json_types)) {
+        return 1;
     }
 
     /* a structured syntax suffix (RFC 6839) */
 
-    return len > sizeof("+json") - 1
-           && ngx_strncasecmp(type->data + len - (sizeof("+json") - 1),
+    return name.len > sizeof("+json") - 1
+           && ngx_strncasecmp(name.data + name.len - (sizeof("+json") - 1),
                               (u_char *) "+json", sizeof("+json") - 1)
               == 0;
+}
+
+
+ngx_http_conflict_media_e
+ngx_http_conflict_media(ngx_http_request_t *r)
+{
+    ngx_str_t         name;
+    ngx_table_elt_t  *type;
+
+    type = r->headers_in.content_type;
+
+    if (type == NULL) {
+        return NGX_HTTP_CONFLICT_MEDIA_UNDECLARED;
+    }
+
+    if (ngx_http_conflict_is_json(&type->value)) {
+        return NGX_HTTP_CONFLICT_MEDIA_JSON;
+    }
+
+    ngx_http_conflict_media_type(&type->value, &name);
+
+    return (name.len == 0
+            || ngx_http_conflict_listed(&name,
+                                        ngx_http_conflict_undeclared_types))
+           ? NGX_HTTP_CONFLICT_MEDIA_UNDECLARED
+           : NGX_HTTP_CONFLICT_MEDIA_OTHER;
+}
+
+
+/* without its parameters */
+
+static void
+ngx_http_conflict_media_type(ngx_str_t *type, ngx_str_t *name)
+{
+    size_t  i;
+
+    for (i = 0; i < type->len; i++) {
+
+        if (type->data[i] == ';' || type->data[i] == ' '
+            || type->data[i] == '\t')
+        {
+            break;
+        }
+    }
+
+    name->data = type->data;
+    name->len = i;
 }
 
 
@@ -94,7 +140,7 @@ ngx_http_conflict_combinable(ngx_http_request_t *r,
 
     ctx->op->policy = CONFLICT_VERSION;
 
-    if (ctx->conf->server_rules
+    if (ctx->conf->server_rules && !ctx->body.empty
         && (r->method & (NGX_HTTP_PUT|NGX_HTTP_PATCH)))
     {
         ctx->error = NGX_HTTP_CONFLICT_UNMERGEABLE;
@@ -113,23 +159,13 @@ ngx_http_conflict_combinable(ngx_http_request_t *r,
 static ngx_uint_t
 ngx_http_conflict_media_patch(ngx_http_request_t *r)
 {
-    u_char     *p, *last;
-    ngx_str_t  *type;
+    ngx_str_t  name;
 
-    type = &r->headers_in.content_type->value;
-
-    last = ngx_strlchr(type->data, type->data + type->len, ';');
-
-    if (last == NULL) {
-        last = type->data + type->len;
+    if (r->headers_in.content_type == NULL) {
+        return 0;
     }
 
-    for (p = last; p > type->data && (p[-1] == ' ' || p[-1] == '\t'); p--) {
-        /* void */
-    }
+    ngx_http_conflict_media_type(&r->headers_in.content_type->value, &name);
 
-    return (size_t) (p - type->data) == ngx_http_conflict_patch_type.len
-           && ngx_strncasecmp(type->data, ngx_http_conflict_patch_type.data,
-                              ngx_http_conflict_patch_type.len)
-              == 0;
+    return ngx_http_conflict_listed(&name, ngx_http_conflict_patch_types);
 }

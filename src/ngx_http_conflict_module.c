@@ -86,7 +86,7 @@ static ngx_command_t  ngx_http_conflict_commands[] = {
     { ngx_string("conflict_strip_base"),
       NGX_HTTP_CONFLICT_ANY_CONF|NGX_CONF_FLAG,
       ngx_conf_set_flag_slot,
-      ngx_http_conflict_offset(strip_base),
+      ngx_http_conflict_offset(strip),
       NULL },
 
     { ngx_string("conflict_version"),

@@ -110,17 +110,36 @@ typedef enum {
 } ngx_http_conflict_action_e;
 
 
+/* what a body is, by its media type */
+
+typedef enum {
+    NGX_HTTP_CONFLICT_MEDIA_OTHER = 0,
+    NGX_HTTP_CONFLICT_MEDIA_JSON,
+    NGX_HTTP_CONFLICT_MEDIA_UNDECLARED   /* nobody said: its bytes tell */
+} ngx_http_conflict_media_e;
+
+
 /* the client's body, scanned and hashed while it arrives */
 
 typedef struct {
-    conflict_json_t               *json;       /* NULL: not looked into */
+    conflict_json_t               *json;       /* NULL: not looked into, or
+                                                  in vain */
     conflict_json_rc_e             error;
     conflict_hash_t                hash;
     off_t                          size;
+    off_t                          wrong;      /* where it is no JSON */
     unsigned                       reading:1;  /* by this module, now */
     unsigned                       done:1;
     unsigned                       hashed:1;
     unsigned                       too_large:1;
+    unsigned                       empty:1;    /* no base can be in there */
+    unsigned                       encoded:1;
+    unsigned                       undeclared:1;
+    unsigned                       begun:1;    /* its first byte was seen */
+    unsigned                       based:1;    /* it has the member, but it is
+                                                  no JSON as a whole */
+    unsigned                       opaque:1;   /* a base may be in there, and
+                                                  cannot be found */
 } ngx_http_conflict_body_t;
 
 
@@ -244,6 +263,9 @@ struct ngx_http_conflict_ctx_s {
     ngx_array_t                   *when;       /* ngx_http_conflict_when_t */
     ngx_str_t                      if_rest;    /* what If is without tags */
     int64_t                        client_time;
+    uint64_t                       bare;       /* the base's tag without a
+                                                  front's suffix; 0: none */
+    uint64_t                       held;       /* what If-Match names */
     uint64_t                       current;    /* for the answer; 0: none */
     uint64_t                       against;    /* what it was held against */
     int64_t                        against_time;
@@ -455,6 +477,40 @@ ngx_int_t ngx_http_conflict_base_headers(ngx_http_request_t *r,
 ngx_int_t ngx_http_conflict_base_body(ngx_http_request_t *r,
     ngx_http_conflict_ctx_t *ctx);
 
+/*
+ * There is none, and the route asks for one: why the write is refused;
+ * ctx->reason says what to send.
+ */
+ngx_int_t ngx_http_conflict_base_missing(ngx_http_request_t *r,
+    ngx_http_conflict_ctx_t *ctx, ngx_http_conflict_error_e *error);
+
+/* tags.c */
+
+/*
+ * Reads a list of entity tags as clients have them.  *n moves on; "only" is
+ * the text of a tag that is alone.  NGX_DECLINED: it is malformed.
+ */
+ngx_int_t ngx_http_conflict_tags(ngx_http_conflict_ctx_t *ctx,
+    ngx_str_t *value, uint64_t *versions, size_t *n, ngx_str_t *only);
+
+/* How many versions that may make. */
+size_t ngx_http_conflict_tags_most(ngx_http_conflict_loc_conf_t *nlcf,
+    ngx_table_elt_t *h);
+
+/*
+ * A base was not the current version: 1 where it is without what a front has
+ * put behind it, and begin is to be asked again.
+ */
+ngx_uint_t ngx_http_conflict_tags_retry(ngx_http_conflict_ctx_t *ctx);
+
+/* Gives the upstream the tag that has held in its own words. */
+ngx_int_t ngx_http_conflict_tags_send(ngx_http_request_t *r,
+    ngx_http_conflict_ctx_t *ctx);
+
+/* A version of the upstream's own: warns where nothing can equal it. */
+void ngx_http_conflict_tags_weak(ngx_http_conflict_ctx_t *ctx,
+    ngx_str_t *version);
+
 /* body.c */
 
 /*
@@ -464,6 +520,9 @@ ngx_int_t ngx_http_conflict_base_body(ngx_http_request_t *r,
  */
 ngx_int_t ngx_http_conflict_body_read(ngx_http_request_t *r,
     ngx_http_conflict_ctx_t *ctx);
+
+/* Must it be what it says it is? */
+ngx_uint_t ngx_http_conflict_body_wanted(ngx_http_conflict_ctx_t *ctx);
 
 /*
  * The body in one piece, from the request's pool; at most "max" bytes.
@@ -523,6 +582,11 @@ ngx_uint_t ngx_http_conflict_row_reflects(ngx_http_conflict_loc_conf_t *nlcf,
 int64_t ngx_http_conflict_date(ngx_str_t *text);
 
 /*
+ * Is the upstream's own version its entity tag.
+ */
+ngx_uint_t ngx_http_conflict_tagged(ngx_http_conflict_source_t *source);
+
+/*
  * The version that the text stands for, 0 where it is none.
  */
 uint64_t ngx_http_conflict_version(ngx_http_conflict_source_t *source,
@@ -534,6 +598,7 @@ uint64_t ngx_http_conflict_version(ngx_http_conflict_source_t *source,
  * Is it JSON by its media type: application/json, text/json or +json.
  */
 ngx_uint_t ngx_http_conflict_is_json(ngx_str_t *type);
+ngx_http_conflict_media_e ngx_http_conflict_media(ngx_http_request_t *r);
 
 /*
  * The client's body is here: can it be merged?  Else it is checked as under

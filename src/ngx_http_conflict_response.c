@@ -68,6 +68,7 @@ ngx_http_conflict_response_seen(ngx_http_request_t *r,
         value = ngx_http_conflict_header(&r->headers_out.headers,
                                          &nlcf->version->name, NULL);
         if (value) {
+            ngx_http_conflict_tags_weak(ctx, value);
             op->seen.version = ngx_http_conflict_version(nlcf->version, value);
         }
     }

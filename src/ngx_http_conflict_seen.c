@@ -74,11 +74,7 @@ ngx_http_conflict_latest_seen(ngx_http_conflict_ctx_t *ctx)
         return NGX_DECLINED;
     }
 
-    if (value.len > 2 && value.data[0] == 'W' && value.data[1] == '/') {
-        ngx_log_error(NGX_LOG_WARN, ctx->request->connection->log, 0,
-                      "the upstream's ETag \"%V\" is weak: no base of a "
-                      "client equals it (RFC 9110, 13.1.1)", &value);
-    }
+    ngx_http_conflict_tags_weak(ctx, &value);
 
     op->seen.version = ngx_http_conflict_version(nlcf->version, &value);
 
@@ -176,9 +172,17 @@ ngx_http_conflict_latest_row(ngx_http_conflict_ctx_t *ctx, ngx_str_t *row)
 void
 ngx_http_conflict_row(ngx_http_conflict_loc_conf_t *nlcf, ngx_str_t *body)
 {
+    size_t           bom;
     conflict_json_t  json;
 
     if (nlcf->root == NULL) {
+
+        /* it is put into another text, and begins none */
+
+        bom = conflict_text_bom(body->data, body->len);
+        body->data += bom;
+        body->len -= bom;
+
         return;
     }
 
@@ -212,6 +216,15 @@ ngx_http_conflict_row_reflects(ngx_http_conflict_loc_conf_t *nlcf,
 }
 
 
+ngx_uint_t
+ngx_http_conflict_tagged(ngx_http_conflict_source_t *source)
+{
+    return source->place == NGX_HTTP_CONFLICT_HEADER
+           && source->name.len == sizeof("etag") - 1
+           && ngx_strncmp(source->name.data, "etag", sizeof("etag") - 1) == 0;
+}
+
+
 uint64_t
 ngx_http_conflict_version(ngx_http_conflict_source_t *source, ngx_str_t *text)
 {
@@ -219,14 +232,9 @@ ngx_http_conflict_version(ngx_http_conflict_source_t *source, ngx_str_t *text)
         return 0;
     }
 
-    if (source->place == NGX_HTTP_CONFLICT_HEADER
-        && source->name.len == sizeof("etag") - 1
-        && ngx_strncmp(source->name.data, "etag", sizeof("etag") - 1) == 0)
-    {
-        return conflict_version_from_etag((char *) text->data, text->len);
-    }
-
-    return conflict_version_from_text((char *) text->data, text->len);
+    return ngx_http_conflict_tagged(source)
+           ? conflict_version_from_etag((char *) text->data, text->len)
+           : conflict_version_from_member((char *) text->data, text->len);
 }
 
 

@@ -94,6 +94,9 @@ ngx_http_conflict_set_source(ngx_conf_t *cf, ngx_command_t *cmd, void *conf)
             return NGX_CONF_ERROR;
         }
 
+        source->name.data = value[1].data + 5;
+        source->name.len = value[1].len - 5;
+
         return NGX_CONF_OK;
     }
 

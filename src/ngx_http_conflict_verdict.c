@@ -38,6 +38,15 @@ ngx_http_conflict_begun(ngx_http_conflict_ctx_t *ctx)
         return NGX_OK;
     }
 
+    if (ngx_http_conflict_tags_retry(ctx)) {
+        ctx->state = NGX_HTTP_CONFLICT_ST_BEGIN;
+        return NGX_OK;
+    }
+
+    if (op->pre.kinds & CONFLICT_IF_MATCH) {
+        ctx->held = op->version;
+    }
+
     ctx->current = op->version;
     ctx->against = op->version;
     ctx->against_time = op->present ? op->mtime : CONFLICT_TIME_NONE;

@@ -353,7 +353,7 @@ for my $method (qw(POST PUT PATCH FOO)) {
         my $s = IO::Socket::INET->new(PeerAddr => "127.0.0.1:$port");
 
         syswrite $s, "$method /a HTTP/1.1\r\nHost: x\r\nConnection: close\r\n"
-                     . "Content-Type: text/plain\r\nContent-Length: 8\r\n"
+                     . "Content-Type: image/png\r\nContent-Length: 8\r\n"
                      . "\r\nfour";
 
         my $got = origin('/_got?n=4');
@@ -369,7 +369,7 @@ for my $method (qw(POST PUT PATCH FOO)) {
 for my $method (qw(POST PUT PATCH DELETE)) {
     my $text = 'x' x 100_000;
     my ($r, $asked) = alike($method, '/a', body => $text,
-                            headers => ['Content-Type: text/plain'],
+                            headers => ['Content-Type: image/png'],
                             chunked => 5000);
 
     ok($asked->[0]{body} eq $text, "$method: all of it");

@@ -184,7 +184,7 @@ for my $row (@table) {
 
 my $v = version(PUT('/plain/a', { n => 6 }));
 
-for my $if ('(["1"]', '["1"]', '(["1])', '([1])', '() [', '<x> (["1"])',
+for my $if ('(["1"]', '["1"]', '(["1])', '([x])', '() [', '<x> (["1"])',
             '<http://elsewhere/a> (["1"])', '</plain/c> (["1"])')
 {
     my $r = PUT('/plain/a', { n => 7 }, "If: $if");

@@ -1,4 +1,5 @@
-# conflict_strip_base: the upstream does not see the base.
+# conflict_strip_base: the upstream does not see the base, if nobody else owns
+# the versions or says otherwise.
 # On both stores.
 
 BEGIN { push @INC, 't/lib' }
@@ -55,6 +56,68 @@ for my $body (sort keys %bodies) {
 }
 
 
+=== what it is where nothing is said
+--- http_config
+    conflict version;
+--- config
+    location /plain/ {
+        proxy_pass http://api;
+    }
+    location /lww/ {
+        conflict lww;
+        proxy_pass http://api/plain/;
+    }
+    location /merge/ {
+        conflict merge;
+        proxy_pass http://api/plain/;
+    }
+    location /off/ {
+        conflict_strip_base off;
+        proxy_pass http://api/plain/;
+    }
+    location /report/ {
+        conflict version report;
+        proxy_pass http://api/plain/;
+    }
+    location /header/ {
+        conflict_base header:X-Base;
+        proxy_pass http://api/plain/;
+    }
+    location /own/ {
+        conflict_version json:/version;
+        proxy_pass http://api;
+    }
+    location /etag/ {
+        conflict_version header:ETag;
+        proxy_pass http://api;
+    }
+    location /etag/on/ {
+        conflict_version header:ETag;
+        conflict_strip_base on;
+        proxy_pass http://api/etag/;
+    }
+--- steps
+my %cut = ('/plain/1' => 1, '/lww/1' => 1, '/merge/1' => 1, '/off/1' => 0,
+           '/report/1' => 0, '/header/1' => 0, '/own/1' => 0, '/etag/1' => 0,
+           '/etag/on/1' => 1);
+
+for my $path (sort keys %cut) {
+    my $doc = $path =~ m!^/(own|etag)/! ? $path : '/plain/1';
+    $doc =~ s!/on!!;
+
+    set_doc($doc, { n => 1 });
+
+    my $r = GET($path);
+    my $v = $path =~ m!^/own! ? json($r)->{version}
+            : $path =~ m!^/etag! ? header($r, 'ETag') : version($r);
+
+    like(PUT($path, { n => 2, base_version => $v })->{status}, qr/^20[04]$/,
+         "$path: a write");
+    is(exists json((journal())[-1]{body})->{base_version} ? 0 : 1, $cut{$path},
+       $cut{$path} ? 'without the base' : 'with the base');
+}
+
+
 === bodies around the size of the buffer, in memory and in a file
 --- config
     client_body_buffer_size 1k;
@@ -95,6 +158,7 @@ is($bad, 0, 'each arrived as it should');
     }
     location /keep/ {
         conflict version;
+        conflict_strip_base off;
         default_type application/json;
         alias $TEST_NGINX_SERVER_ROOT/html/;
         dav_methods PUT DELETE;

@@ -158,6 +158,7 @@ conflict_json_feed(conflict_json_t *json, const unsigned char *data,
             error = conflict_json_number(json, &p, last);
 
             if (error != CONFLICT_JSON_OK) {
+                json->offset += (uint64_t) (p - data);
                 return error;
             }
 
@@ -182,6 +183,7 @@ conflict_json_feed(conflict_json_t *json, const unsigned char *data,
         }
 
         if (error != CONFLICT_JSON_OK) {
+            json->offset = pos;
             return error;
         }
     }
@@ -233,7 +235,15 @@ conflict_json_structure(conflict_json_t *json, unsigned char ch, uint64_t pos)
 
         conflict_json_keep(json, &ch, 1);
 
-        if (*++json->literal == '\0') {
+        if (*++json->literal != '\0') {
+            return CONFLICT_JSON_OK;
+        }
+
+        if (pos == 2) {
+            /* the BOM: no literal is as short */
+            json->state = ST_VALUE;
+
+        } else {
             conflict_json_finish(json, pos + 1);
         }
 
@@ -350,6 +360,16 @@ conflict_json_value(conflict_json_t *json, unsigned char ch, uint64_t pos)
     case '0':
         conflict_json_start(json, CONFLICT_JSON_NUMBER, pos);
         json->state = ST_ZERO;
+        break;
+
+    case 0xef:
+        if (pos != 0) {
+            return CONFLICT_JSON_MALFORMED;
+        }
+
+        /* a byte order mark, which a parser may ignore (RFC 8259, 8.1) */
+        json->literal = "\xbb\xbf";
+        json->state = ST_LITERAL;
         break;
 
     default:

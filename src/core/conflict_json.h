@@ -78,7 +78,8 @@ typedef struct {
     unsigned                 parent_empty;
     conflict_json_type_e     parent_type;    /* NONE: there is none */
 
-    uint64_t                 offset;         /* bytes read so far */
+    uint64_t                 offset;         /* bytes read so far; after an
+                                                error, those before it */
 
     /* private */
 
@@ -121,7 +122,8 @@ void conflict_json_init(conflict_json_t *json,
 
 /*
  * Reads the next piece.  After anything but CONFLICT_JSON_OK the scan is
- * over and must not be fed again.
+ * over and must not be fed again.  A byte order mark and surrogates that
+ * have no other half are accepted, as most parsers do.
  */
 conflict_json_rc_e conflict_json_feed(conflict_json_t *json,
     const unsigned char *data, size_t len);

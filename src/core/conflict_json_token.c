@@ -39,10 +39,6 @@ conflict_json_string(conflict_json_t *json, const unsigned char **data,
     case ST_STRING:
         q = conflict_json_run(json, p, last);
 
-        if (q == NULL) {
-            return CONFLICT_JSON_MALFORMED;
-        }
-
         if (q != p) {
             conflict_json_keep(json, p, (size_t) (q - p));
             json->state = json->tail.left ? ST_TAIL : ST_STRING;
@@ -75,6 +71,20 @@ conflict_json_string(conflict_json_t *json, const unsigned char **data,
 
         return CONFLICT_JSON_OK;
 
+    case ST_LOW_BACKSLASH:
+    case ST_LOW_U:
+
+        if (*p != (json->state == ST_LOW_U ? 'u' : '\\')) {
+            /* the other half is not there: what is gets another look */
+            conflict_json_keep_rune(json, json->high);
+            json->high = 0;
+            json->state = (json->state == ST_LOW_U) ? ST_ESCAPE : ST_STRING;
+
+            return CONFLICT_JSON_OK;
+        }
+
+        /* fall through */
+
     default:
         *data = p + 1;
 
@@ -84,8 +94,8 @@ conflict_json_string(conflict_json_t *json, const unsigned char **data,
 
 
 /*
- * Up to where the string goes on without a state: a body of escapes must not
- * take much longer than another.  NULL: malformed.
+ * Up to where the string goes on without a state, or is malformed: a body of
+ * escapes must not take much longer than another.
  */
 
 static const unsigned char *
@@ -112,7 +122,7 @@ conflict_json_run(conflict_json_t *json, const unsigned char *p,
                 n = conflict_text_rune(p, last, &json->tail);
 
                 if (n == 0) {
-                    return NULL;
+                    return p;
                 }
 
                 p += n;
@@ -146,8 +156,6 @@ conflict_json_run(conflict_json_t *json, const unsigned char *p,
 static size_t
 conflict_json_whole(const unsigned char *p, const unsigned char *last)
 {
-    int  unit, low;
-
     if (last - p < 2) {
         return 0;
     }
@@ -165,19 +173,7 @@ conflict_json_whole(const unsigned char *p, const unsigned char *last)
         return 2;
 
     case 'u':
-        unit = (last - p < 6) ? -1 : conflict_text_unit(p + 2);
-
-        if (unit < 0xd800 || unit > 0xdfff) {
-            return (unit < 0) ? 0 : 6;
-        }
-
-        if (unit > 0xdbff || last - p < 12 || p[6] != '\\' || p[7] != 'u') {
-            return 0;
-        }
-
-        low = conflict_text_unit(p + 8);
-
-        return (low >= 0xdc00 && low <= 0xdfff) ? 12 : 0;
+        return (last - p < 6 || conflict_text_unit(p + 2) < 0) ? 0 : 6;
 
     default:
         return 0;
@@ -263,14 +259,14 @@ conflict_json_escaped(conflict_json_t *json, unsigned char ch)
     case ST_LOW_BACKSLASH:
         json->state = ST_LOW_U;
 
-        return (ch == '\\') ? CONFLICT_JSON_OK : CONFLICT_JSON_MALFORMED;
+        return CONFLICT_JSON_OK;
 
     default: /* ST_LOW_U */
         json->escape = 4;
         json->unit = 0;
         json->state = ST_UNIT;
 
-        return (ch == 'u') ? CONFLICT_JSON_OK : CONFLICT_JSON_MALFORMED;
+        return CONFLICT_JSON_OK;
     }
 }
 
@@ -298,17 +294,21 @@ conflict_json_unit(conflict_json_t *json, unsigned char ch)
 
     low = (json->unit >= 0xdc00 && json->unit <= 0xdfff);
 
-    if (low != (json->high != 0)) {
-        /* a surrogate without the other half */
-        return CONFLICT_JSON_MALFORMED;
-    }
-
-    if (low) {
+    if (json->high && low) {
         conflict_json_keep_rune(json, 0x10000 + ((json->high - 0xd800) << 10)
                                       + (json->unit - 0xdc00));
         json->high = 0;
+        json->state = ST_STRING;
 
-    } else if (json->unit >= 0xd800 && json->unit <= 0xdbff) {
+        return CONFLICT_JSON_OK;
+    }
+
+    if (json->high) {
+        conflict_json_keep_rune(json, json->high);
+        json->high = 0;
+    }
+
+    if (json->unit >= 0xd800 && json->unit <= 0xdbff) {
         json->high = json->unit;
         json->state = ST_LOW_BACKSLASH;
 

@@ -23,11 +23,13 @@
 
 static size_t conflict_text_write(unsigned char *dst,
     const unsigned char *src, size_t len, int shown);
-static size_t conflict_text_control(unsigned char *dst, unsigned char ch);
+static size_t conflict_text_unicode(unsigned char *dst, unsigned unit);
 static int conflict_text_markup(unsigned char ch);
 static int conflict_text_line(const unsigned char *p);
+static int conflict_text_surrogate(const unsigned char *p,
+    const unsigned char *last);
 static size_t conflict_text_unescape(unsigned char *dst,
-    const unsigned char **p);
+    const unsigned char **p, const unsigned char *last);
 
 
 const unsigned char *
@@ -228,14 +230,20 @@ conflict_text_write(unsigned char *dst, const unsigned char *src, size_t len,
         if (*p >= 0x80) {
             size = conflict_text_rune(p, last, &tail);
 
-            if (size == 0 || tail.left) {
+            if (!shown && conflict_text_surrogate(p, last)) {
+                size = conflict_text_unicode(out, 0xd000
+                                                  | (p[1] & 0x3fU) << 6
+                                                  | (p[2] & 0x3fU));
+                p += 3;
+
+            } else if (size == 0 || tail.left) {
                 memcpy(out, "\\ufffd", 6);
                 size = 6;
                 p++;
 
             } else if (size == 2 && p[0] == 0xc2 && p[1] < 0xa0) {
                 /* some terminals obey these controls, too */
-                size = conflict_text_control(out, p[1]);
+                size = conflict_text_unicode(out, p[1]);
                 p += 2;
 
             } else if (shown && size == 3 && conflict_text_line(p)) {
@@ -256,7 +264,7 @@ conflict_text_write(unsigned char *dst, const unsigned char *src, size_t len,
         } else if (*p < 0x20 || *p == 0x7f
                    || (shown && conflict_text_markup(*p)))
         {
-            size = conflict_text_control(out, *p++);
+            size = conflict_text_unicode(out, *p++);
 
         } else {
             out[0] = *p++;
@@ -288,7 +296,7 @@ conflict_text_defuse(unsigned char *dst, const unsigned char *src, size_t len)
         if (conflict_text_markup(*p)) {
 
             if (dst) {
-                (void) conflict_text_control(dst + n, *p);
+                (void) conflict_text_unicode(dst + n, *p);
             }
 
             n += 6;
@@ -334,14 +342,27 @@ conflict_text_line(const unsigned char *p)
 }
 
 
+/* half a pair, which conflict_text_encode() has made three bytes of */
+
+static int
+conflict_text_surrogate(const unsigned char *p, const unsigned char *last)
+{
+    return last - p >= 3 && p[0] == 0xed && p[1] >= 0xa0 && p[1] <= 0xbf
+           && p[2] >= 0x80 && p[2] <= 0xbf;
+}
+
+
 static size_t
-conflict_text_control(unsigned char *dst, unsigned char ch)
+conflict_text_unicode(unsigned char *dst, unsigned unit)
 {
     static const char  hex[] = "0123456789abcdef";
 
-    memcpy(dst, "\\u00", 4);
-    dst[4] = (unsigned char) hex[ch >> 4];
-    dst[5] = (unsigned char) hex[ch & 0x0f];
+    dst[0] = '\\';
+    dst[1] = 'u';
+    dst[2] = (unsigned char) hex[unit >> 12];
+    dst[3] = (unsigned char) hex[unit >> 8 & 0x0f];
+    dst[4] = (unsigned char) hex[unit >> 4 & 0x0f];
+    dst[5] = (unsigned char) hex[unit & 0x0f];
 
     return 6;
 }
@@ -372,7 +393,7 @@ conflict_text_next(const unsigned char **p, const unsigned char *last,
 
     *piece = rune;
 
-    return conflict_text_unescape(rune, p);
+    return conflict_text_unescape(rune, p, last);
 }
 
 
@@ -391,7 +412,7 @@ conflict_text_decode(unsigned char *dst, size_t size, const unsigned char **p,
     while (from < last && end - to >= 4) {
 
         if (*from == '\\') {
-            to += conflict_text_unescape(to, &from);
+            to += conflict_text_unescape(to, &from, last);
             continue;
         }
 
@@ -422,10 +443,11 @@ conflict_text_decode(unsigned char *dst, size_t size, const unsigned char **p,
 
 
 static size_t
-conflict_text_unescape(unsigned char *dst, const unsigned char **p)
+conflict_text_unescape(unsigned char *dst, const unsigned char **p,
+    const unsigned char *last)
 {
     size_t                n;
-    int                   unit;
+    int                   unit, low;
     const unsigned char  *start;
 
     start = *p;
@@ -457,9 +479,12 @@ conflict_text_unescape(unsigned char *dst, const unsigned char **p)
         unit = conflict_text_unit(start + 2);
         n = 6;
 
-        if (unit >= 0xd800 && unit < 0xdc00) {
-            unit = 0x10000 + ((unit - 0xd800) << 10)
-                   + (conflict_text_unit(start + 8) - 0xdc00);
+        low = (unit >= 0xd800 && unit < 0xdc00 && last - start >= 12
+               && start[6] == '\\' && start[7] == 'u')
+              ? conflict_text_unit(start + 8) : 0;
+
+        if (low >= 0xdc00 && low < 0xe000) {
+            unit = 0x10000 + ((unit - 0xd800) << 10) + (low - 0xdc00);
             n = 12;
         }
 
@@ -552,4 +577,33 @@ conflict_text_unit(const unsigned char *p)
     }
 
     return unit;
+}
+
+
+size_t
+conflict_text_bom(const unsigned char *text, size_t len)
+{
+    return (len >= 3 && memcmp(text, "\xef\xbb\xbf", 3) == 0) ? 3 : 0;
+}
+
+
+void
+conflict_text_place(const unsigned char *text, size_t len, size_t *line,
+    size_t *column)
+{
+    size_t  i;
+
+    *line = 1;
+    *column = 1;
+
+    for (i = conflict_text_bom(text, len); i < len; i++) {
+
+        if (text[i] == '\n') {
+            (*line)++;
+            *column = 1;
+
+        } else if ((text[i] & 0xc0) != 0x80) {
+            (*column)++;
+        }
+    }
 }

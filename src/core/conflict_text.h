@@ -52,7 +52,8 @@ size_t conflict_text_escape(unsigned char *dst, const unsigned char *src,
     size_t len);
 
 /*
- * The same for a document that goes to the upstream: markup stays.
+ * The same for a document that goes to the upstream: markup stays, and what
+ * conflict_text_encode() has made of half a pair of surrogates is that again.
  */
 size_t conflict_text_quote(unsigned char *dst, const unsigned char *src,
     size_t len);
@@ -89,6 +90,18 @@ size_t conflict_text_decode(unsigned char *dst, size_t size,
  */
 int conflict_text_same(const unsigned char *a, size_t a_len,
     const unsigned char *b, size_t b_len);
+
+/*
+ * The length of a byte order mark at the beginning, or 0.
+ */
+size_t conflict_text_bom(const unsigned char *text, size_t len);
+
+/*
+ * Where the byte behind "text" is, for people: its line, and the character
+ * in it, from 1.
+ */
+void conflict_text_place(const unsigned char *text, size_t len, size_t *line,
+    size_t *column);
 
 
 #endif /* _CONFLICT_TEXT_H_INCLUDED_ */

@@ -81,8 +81,9 @@ conflict_tree_build(conflict_tree_t *tree, size_t most)
     conflict_node_t      *node;
     const unsigned char  *p, *text, *last;
 
-    p = text = tree->text;
+    text = tree->text;
     last = text + tree->len;
+    p = text + conflict_text_bom(text, tree->len);
     depth = 0;
 
     for ( ;; ) {

@@ -6,9 +6,14 @@
  */
 
 
+#include <string.h>
+
 #include "conflict_hash.h"
 #include "conflict_time.h"
 #include "conflict_version.h"
+
+
+static const char *conflict_etag_suffix(const char *p, const char *last);
 
 
 int
@@ -56,6 +61,42 @@ conflict_version_from_text(const char *text, size_t len)
     conflict_hash_update(&hash, text, len);
 
     return conflict_hash_final(&hash) | CONFLICT_VERSION_OPAQUE;
+}
+
+
+uint64_t
+conflict_version_from_tag(const char *text, size_t len)
+{
+    size_t       digits;
+    uint64_t     version;
+    const char  *dot;
+
+    dot = len ? memchr(text, '.', len) : NULL;
+    digits = dot ? (size_t) (dot - text) : conflict_etag_bare(text, len);
+
+    if (conflict_version_parse(&version, text, digits) == 0) {
+        return version;
+    }
+
+    return conflict_version_from_text(text, len);
+}
+
+
+uint64_t
+conflict_version_from_member(const char *text, size_t len)
+{
+    const char       *p;
+    conflict_etag_t   etag;
+
+    p = text;
+
+    if (conflict_etag_next(&p, text + len, &etag) == CONFLICT_ETAG_TAG
+        && p == text + len)
+    {
+        return conflict_version_from_text(etag.data, etag.len);
+    }
+
+    return conflict_version_from_text(text, len);
 }
 
 
@@ -145,6 +186,7 @@ conflict_etag_next(const char **p, const char *last, conflict_etag_t *etag)
     }
 
     etag->len = (size_t) (q++ - etag->data);
+    q = conflict_etag_suffix(q, last);
 
     while (q < last && (*q == ' ' || *q == '\t')) {
         q++;
@@ -157,6 +199,88 @@ conflict_etag_next(const char **p, const char *last, conflict_etag_t *etag)
     *p = q;
 
     return CONFLICT_ETAG_TAG;
+}
+
+
+int
+conflict_etag_plain(const char **p, const char *last, conflict_etag_t *etag)
+{
+    const char  *q;
+
+    for (q = *p; q < last && (*q == ' ' || *q == '\t' || *q == ','); q++) {
+        /* void */
+    }
+
+    etag->data = q;
+    etag->weak = 0;
+
+    while (q < last && *q > ' ' && *q < 0x7f && *q != ',' && *q != '"') {
+        q++;
+    }
+
+    etag->len = (size_t) (q - etag->data);
+
+    while (q < last && (*q == ' ' || *q == '\t')) {
+        q++;
+    }
+
+    if ((q < last && *q != ',')
+        || conflict_version_from_tag(etag->data, etag->len)
+           >= CONFLICT_VERSION_LIMIT)
+    {
+        return -1;
+    }
+
+    *p = q;
+
+    return 0;
+}
+
+
+/*
+ * What mod_deflate of Apache, Jetty and others put behind a tag, each in its
+ * way, for the encoding that they have added.
+ */
+
+size_t
+conflict_etag_bare(const char *text, size_t len)
+{
+    size_t      n, i, left;
+
+    static const char *const  codings[] = { "gzip", "br", "zstd", "deflate" };
+
+    for (i = 0; i < sizeof(codings) / sizeof(codings[0]); i++) {
+        n = strlen(codings[i]);
+
+        if (len < n + 1 || memcmp(text + len - n, codings[i], n) != 0) {
+            continue;
+        }
+
+        left = len - n - 1;
+
+        if (text[left] == ';') {
+            return left;
+        }
+
+        if (text[left] == '-') {
+            return (left && text[left - 1] == '-') ? left - 1 : left;
+        }
+    }
+
+    return len;
+}
+
+
+/* the same behind the closing quote, where older ones have put it */
+
+static const char *
+conflict_etag_suffix(const char *p, const char *last)
+{
+    const char  *q;
+
+    for (q = p; q < last && *q > ' ' && *q != ','; q++) { /* void */ }
+
+    return (q > p && conflict_etag_bare(p, (size_t) (q - p)) == 0) ? q : p;
 }
 
 

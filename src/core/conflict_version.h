@@ -52,11 +52,27 @@ int conflict_version_parse(uint64_t *version, const char *text, size_t len);
 uint64_t conflict_version_from_text(const char *text, size_t len);
 
 /*
+ * The version that a client's tag names where versions are minted: a number
+ * at its end or before a ".", behind which a tag bears the upstream's own,
+ * or before what a front has put behind it.  Any other text is opaque, which
+ * no minted version equals.
+ */
+uint64_t conflict_version_from_tag(const char *text, size_t len);
+
+/*
  * The version that an upstream's ETag stands for.  A weak tag stands for
  * one that no client's tag equals, since If-Match compares strongly (RFC
  * 9110, 13.1.1); 0 where the text is not an entity tag.
  */
 uint64_t conflict_version_from_etag(const char *text, size_t len);
+
+/*
+ * The version that an upstream says in a member, or in a header that is not
+ * ETag.  Where that is an entity tag, it is the same whether it is weak: such
+ * a tag names a version, and no representation that might be the same but in
+ * its bytes.
+ */
+uint64_t conflict_version_from_member(const char *text, size_t len);
 
 /*
  * 1 where "a" came before "b" for certain: opaque versions have no order.
@@ -76,6 +92,19 @@ uint64_t conflict_version_next(uint64_t previous, uint64_t now);
  */
 conflict_etag_e conflict_etag_next(const char **p, const char *last,
     conflict_etag_t *etag);
+
+/*
+ * The same for a minted version that a client has taken the quotes off.
+ * Returns 0, or -1 where the next of the list is none.
+ */
+int conflict_etag_plain(const char **p, const char *last,
+    conflict_etag_t *etag);
+
+/*
+ * The length of a tag's text without "-gzip", ";br" and the like at its end,
+ * by which a front tells encodings apart; "len" where it has none.
+ */
+size_t conflict_etag_bare(const char *text, size_t len);
 
 /*
  * Moves a time of last change (microseconds) on to "now".  *twice becomes 1

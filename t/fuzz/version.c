@@ -45,7 +45,11 @@ LLVMFuzzerTestOneInput(const unsigned char *data, size_t size)
             abort();
         }
 
-        (void) conflict_version_from_text(etag.data, etag.len);
+        v = conflict_version_from_tag(etag.data, etag.len);
+
+        if (v < CONFLICT_VERSION_LIMIT && v != strtoull(etag.data, NULL, 10)) {
+            abort();
+        }
     }
 
     (void) conflict_version_from_etag(text, size);

@@ -99,6 +99,17 @@ test_found(void **state)
         { "{\"v\":\"x\\u0041\\n\"}", "/v", "xA\n", "{}" },
         { "{\"v\":\"\\ud83d\\ude00\"}", "/v", "\xf0\x9f\x98\x80", "{}" },
         { "{\"v\":\"\xc3\xa9\"}", "/v", "\xc3\xa9", "{}" },
+        { "\xef\xbb\xbf{\"v\":1}", "/v", "1", "\xef\xbb\xbf{}" },
+        { "\xef\xbb\xbf \n{\"w\":1,\"v\":2}", "/v", "2",
+          "\xef\xbb\xbf \n{\"w\":1}" },
+        { "{\"v\":\"a\\ud83d\"}", "/v", "a\xed\xa0\xbd", "{}" },
+        { "{\"v\":\"\\ude00b\"}", "/v", "\xed\xb8\x80" "b", "{}" },
+        { "{\"v\":\"\\ud83d\\ud83d\\ude00\"}", "/v",
+          "\xed\xa0\xbd\xf0\x9f\x98\x80", "{}" },
+        { "{\"v\":\"\\ud83d\\n\\ud83dx\\ud83d\\u0041\"}", "/v",
+          "\xed\xa0\xbd\n\xed\xa0\xbdx\xed\xa0\xbd" "A", "{}" },
+        { "{\"\\ud83d\":\"\\ud83d\\ud83d\",\"v\":3}", "/v", "3",
+          "{\"\\ud83d\":\"\\ud83d\\ud83d\"}" },
         { "{\"v\":true,\"w\":1}", "/v", "true", "{\"w\":1}" },
         { "{\"w\":1,\"v\":null}", "/v", "null", "{\"w\":1}" },
         { "{\"w\":1 , \"v\" : 2 , \"x\":3}", "/v", "2",
@@ -277,6 +288,59 @@ test_long(void **state)
 }
 
 
+/* where it went wrong, whatever the pieces */
+
+static void
+test_place(void **state)
+{
+    size_t           i, step, len, line, column;
+    conflict_json_t  json;
+
+    static const struct {
+        const char  *text;
+        size_t       line, column;
+    } cases[] = {
+        { "", 1, 1 },
+        { "x", 1, 1 },
+        { "{\"a\":1,}", 1, 8 },
+        { "{\"a\":1", 1, 7 },
+        { "{\n  \"a\": 01\n}", 2, 9 },
+        { "{\r\n\r\n \"a\" 1}", 3, 6 },
+        { "{\"a\":NaN}", 1, 6 },
+        { "[tru]", 1, 5 },
+        { "[-]", 1, 3 },
+        { "[1.e1]", 1, 4 },
+        { "[\"a\\x\"]", 1, 5 },
+        { "[\"\\u12g4\"]", 1, 7 },
+        { "[\"\\ud83d\\x\"]", 1, 10 },
+        { "[\"\tb\"]", 1, 3 },
+        { "[\"\xc3\xa9\xe2\x82\xac\xff\"]", 1, 5 },
+        { "\xef\xbb\xbf{]", 1, 2 },
+        { "\xef\xbb{}", 1, 2 },
+        { "{} {", 1, 4 }
+    };
+
+    (void) state;
+
+    for (i = 0; i < sizeof(cases) / sizeof(cases[0]); i++) {
+        len = strlen(cases[i].text);
+
+        for (step = 1; step <= len + 1; step++) {
+            assert_int_equal(scan(&json, NULL, cases[i].text, len, step),
+                             CONFLICT_JSON_MALFORMED);
+
+            conflict_text_place((const unsigned char *) cases[i].text,
+                                (size_t) json.offset, &line, &column);
+
+            if (line != cases[i].line || column != cases[i].column) {
+                fail_msg("\"%s\" by %u: line %u, column %u", cases[i].text,
+                         (unsigned) step, (unsigned) line, (unsigned) column);
+            }
+        }
+    }
+}
+
+
 static void
 test_plain(void **state)
 {
@@ -353,6 +417,7 @@ test_escape_markup(void **state)
     size_t         n;
 
     static const char  text[] = "\"<\xe2\x80\xa8";
+    static const char  half[] = "\xed\xa0\xbd\xed\xbf\xbf\xed\xa0";
     static const char  value[] = "{\"<a>\":[\"\xe2\x80\xa9&\",\"\xe2\x80\"]}";
     static const char  safe[] = "{\"\\u003ca\\u003e\":"
                                 "[\"\\u2029\\u0026\",\"\xe2\x80\"]}";
@@ -363,6 +428,13 @@ test_escape_markup(void **state)
                             sizeof(text) - 1);
     assert_int_equal(n, sizeof(text));
     assert_memory_equal(out, "\\\"<\xe2\x80\xa8", n);
+
+    /* half a pair that was decoded is that again */
+
+    n = conflict_text_quote(out, (const unsigned char *) half,
+                            sizeof(half) - 1);
+    assert_int_equal(n, 24);
+    assert_memory_equal(out, "\\ud83d\\udfff\\ufffd\\ufffd", n);
 
     n = conflict_text_defuse(NULL, (const unsigned char *) value,
                              sizeof(value) - 1);
@@ -396,8 +468,9 @@ generate(char *p, size_t room, unsigned depth)
         "0", "-0", "12", "-3.25", "1e5", "1E-2", "\"\"", "\"a\"",
         "\"\\u00e9\"", "\"\\ud83d\\ude00\"", "\"\xe2\x82\xac\"", "true",
         "false", "null", "\"\\\"\\\\\\/\\b\\f\\n\\r\\t\"", "\"\\u0000\"",
-        "01", "+1", ".5", "1.", "1e", "nul", "\"\\x\"", "\"\\ud800\"",
-        "\"\xff\"", "\"\t\"", "'a'", "tru", "\"\\u12g4\"", "\xef\xbb\xbf" "1"
+        "01", "+1", ".5", "1.", "1e", "nul", "\"\\x\"", "\"\\ud80\"",
+        "\"\xff\"", "\"\t\"", "'a'", "tru", "\"\\u12g4\"",
+        " \xef\xbb\xbf" "1"
     };
 
     static const char *const  spaces[] = { "", "", "", " ", "\n\t", "\r " };
@@ -521,13 +594,16 @@ test_escapes(void **state)
         { "\\u00:0", CONFLICT_JSON_MALFORMED },
         { "\\u00`0", CONFLICT_JSON_MALFORMED },
         { "\\u000", CONFLICT_JSON_MALFORMED },
-        { "\\ud83d", CONFLICT_JSON_MALFORMED },
-        { "\\ud83dx", CONFLICT_JSON_MALFORMED },
-        { "\\ud83d\\n", CONFLICT_JSON_MALFORMED },
-        { "\\ud83d\\u0041", CONFLICT_JSON_MALFORMED },
-        { "\\ud83d\\ud83d", CONFLICT_JSON_MALFORMED },
-        { "\\ude00", CONFLICT_JSON_MALFORMED },
-        { "\\ude00\\ud83d", CONFLICT_JSON_MALFORMED }
+        { "\\ud83d", CONFLICT_JSON_OK },
+        { "\\ud83dx", CONFLICT_JSON_OK },
+        { "\\ud83d\\n", CONFLICT_JSON_OK },
+        { "\\ud83d\\u0041", CONFLICT_JSON_OK },
+        { "\\ud83d\\ud83d", CONFLICT_JSON_OK },
+        { "\\ude00", CONFLICT_JSON_OK },
+        { "\\ude00\\ud83d", CONFLICT_JSON_OK },
+        { "\\ud83d\\x", CONFLICT_JSON_MALFORMED },
+        { "\\ud83d\\u00g0", CONFLICT_JSON_MALFORMED },
+        { "\\ud83d\\", CONFLICT_JSON_MALFORMED }
     };
 
     /* of the name that is looked for, of another, of a value that is kept */
@@ -583,6 +659,7 @@ main(void)
         cmocka_unit_test(test_repeated),
         cmocka_unit_test(test_depth),
         cmocka_unit_test(test_long),
+        cmocka_unit_test(test_place),
         cmocka_unit_test(test_plain),
         cmocka_unit_test(test_escape),
         cmocka_unit_test(test_escapes),

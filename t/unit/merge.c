@@ -273,6 +273,21 @@ test_bytes(void **state)
         { "{}", "{\"n\\u0061me\":[ 1, 2 ]}", "{\n  \"a\": 1\n}", "",
           "{\n  \"a\": 1,\"n\\u0061me\":[ 1, 2 ]\n}", "name" },
 
+        /* nor is a byte order mark, or half a pair of surrogates */
+
+        { "\xef\xbb\xbf{\"a\":1,\"b\":1}", "\xef\xbb\xbf{\"a\":2,\"b\":1}",
+          "\xef\xbb\xbf{\"a\":1,\"b\":2}", "",
+          "\xef\xbb\xbf{\"a\":2,\"b\":2}", "a" },
+        { "{\"a\":1,\"b\":1}", "\xef\xbb\xbf{\"a\":2,\"b\":1}",
+          "{\"a\":1,\"b\":2}", "", "{\"a\":2,\"b\":2}", "a" },
+        { "{\"a\":\"\\ud83d\",\"b\":\"\\ude00\\ud83d\"}",
+          "{\"a\":\"\\uD83D\",\"b\":\"\\ude00\\ud83d!\"}",
+          "{\"a\":\"\\ud83d\\n\",\"b\":\"\\uDE00\\ud83d\"}", "",
+          "{\"a\":\"\\ud83d\\n\",\"b\":\"\\ude00\\ud83d!\"}", "b" },
+        { "{\"\\ud83d\":1,\"\\ud83dx\":1}", "{\"\\uD83D\":2,\"\\ud83dx\":1}",
+          "{\"\\ud83d\":1,\"\\ud83dx\":2}", "",
+          "{\"\\ud83d\":2,\"\\ud83dx\":2}", "%ED%A0%BD" },
+
         /* names of fields in a header, and in pointers */
 
         { "{\"a b\":1,\"\xc3\xa9\":1,\"q\\\"\":1,\"x/y\":1}",
@@ -454,7 +469,10 @@ test_text(void **state)
         { "{\"t\":\"a\\nb\\nc\"}", "{\"t\":\"\"}", "{\"t\":\"a\\nb\\nC\"}",
           "/t text", NULL, "t" },
         { "{\"t\":\"a\\nb\"}", "{\"t\":7}", "{\"t\":\"x\\nb\"}", "/t text",
-          NULL, "t" }
+          NULL, "t" },
+        { "{\"t\":\"a\\nb\\n\\ud83d\"}", "{\"t\":\"A\\nb\\n\\ud83d\"}",
+          "{\"t\":\"a\\nb\\n\\ud83d\\ud83d\\ude00\"}", "/t text",
+          "{\"t\":\"A\\u000ab\\u000a\\ud83d\xf0\x9f\x98\x80\"}", "t" }
     };
 
     (void) state;

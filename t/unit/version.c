@@ -14,7 +14,9 @@
 
 
 #define text_version(s)  conflict_version_from_text(s, strlen(s))
+#define tag_version(s)   conflict_version_from_tag(s, strlen(s))
 #define etag_version(s)  conflict_version_from_etag(s, strlen(s))
+#define member_version(s)  conflict_version_from_member(s, strlen(s))
 
 
 static void
@@ -69,6 +71,113 @@ test_text(void **state)
 
 
 static void
+test_tag(void **state)
+{
+    size_t  i;
+
+    static const char *const  named[] = {
+        "17", "17.", "17.abc", "17.W/abc", "17.5", "17.17.17", "17..",
+        "17.\xc3\xa9", "17-gzip", "17--gzip", "17;gzip", "17-br", "17;br",
+        "17-zstd", "17;zstd", "17-deflate", "17.abc-gzip"
+    };
+
+    static const char *const  opaque[] = {
+        "", ".", ".17", "017", "017.abc", "0", "0.abc", "abc", "abc.17",
+        "17a", "17a.b", "17/b", "-17.b", " 17.b", "17gzip", "17---gzip",
+        "-gzip", ";br", "17-gzip-br", "17 -gzip", "W/17.abc",
+        "9007199254740992.abc", "99999999999999999999.abc"
+    };
+
+    (void) state;
+
+    for (i = 0; i < sizeof(named) / sizeof(named[0]); i++) {
+        assert_int_equal(tag_version(named[i]), 17);
+    }
+
+    for (i = 0; i < sizeof(opaque) / sizeof(opaque[0]); i++) {
+        assert_true(tag_version(opaque[i]) & CONFLICT_VERSION_OPAQUE);
+        assert_true(tag_version(opaque[i]) == text_version(opaque[i]));
+    }
+
+    assert_int_equal(tag_version("9007199254740991.abc"),
+                     CONFLICT_VERSION_LIMIT - 1);
+
+    /* no more than the length that it is given */
+
+    assert_int_equal(conflict_version_from_tag("17.abc", 1), 1);
+    assert_true(conflict_version_from_tag(NULL, 0) & CONFLICT_VERSION_OPAQUE);
+}
+
+
+static void
+test_member(void **state)
+{
+    (void) state;
+
+    /* of what a member says a weak tag is as good as a strong one */
+
+    assert_true(member_version("W/\"v1\"") == text_version("v1"));
+    assert_true(member_version("\"v1\"") == text_version("v1"));
+    assert_true(member_version("v1") == text_version("v1"));
+    assert_int_equal(member_version("W/\"17\""), 17);
+    assert_int_equal(member_version("17"), 17);
+
+    assert_true(member_version("\"v1") == text_version("\"v1"));
+    assert_true(member_version("\"a\",\"b\"") == text_version("\"a\",\"b\""));
+}
+
+
+static void
+test_bare(void **state)
+{
+    size_t            i;
+    const char       *p;
+    conflict_etag_t   etag;
+
+    static const struct {
+        const char  *text;
+        size_t       len;
+    } cases[] = {
+        { "abc", 3 }, { "", 0 }, { "abc-gzip", 3 }, { "abc--gzip", 3 },
+        { "abc;gzip", 3 }, { "abc-br", 3 }, { "abc;br", 3 },
+        { "abc-zstd", 3 }, { "abc;zstd", 3 }, { "abc-deflate", 3 },
+        { "abcgzip", 7 }, { "abc-GZIP", 8 }, { "-gzip", 0 }, { "gzip", 4 },
+        { "br", 2 }, { "a-br-gzip", 4 }, { "abc-gzip ", 9 }
+    };
+
+    static const char *const  plain[] = {
+        "17", " ,\t17 ", "17.abc", "17-gzip", "17,x", "17 , 18"
+    };
+
+    static const char *const  not[] = {
+        "", ",", "x", "17x", "017", "\"17\"", "17\"", "17 18", "W/17", "*",
+        "9007199254740992", "17\x01"
+    };
+
+    (void) state;
+
+    for (i = 0; i < sizeof(cases) / sizeof(cases[0]); i++) {
+        assert_int_equal(conflict_etag_bare(cases[i].text,
+                                            strlen(cases[i].text)),
+                         cases[i].len);
+    }
+
+    for (i = 0; i < sizeof(plain) / sizeof(plain[0]); i++) {
+        p = plain[i];
+        assert_int_equal(conflict_etag_plain(&p, p + strlen(p), &etag), 0);
+        assert_int_equal(conflict_version_from_tag(etag.data, etag.len), 17);
+        assert_true(*p == '\0' || *p == ',');
+    }
+
+    for (i = 0; i < sizeof(not) / sizeof(not[0]); i++) {
+        p = not[i];
+        assert_int_equal(conflict_etag_plain(&p, p + strlen(p), &etag), -1);
+        assert_ptr_equal(p, not[i]);
+    }
+}
+
+
+static void
 test_next(void **state)
 {
     (void) state;
@@ -102,6 +211,11 @@ test_list(void **state)
         { "\"a\",\"b\"", 2, 0 },
         { "\"a\" , W/\"b\" ,, \"c,d\" ", 3, 1 },
         { "\"\xc3\xa9!#~\"", 1, 0 },
+        { "\"a\"-gzip", 1, 0 },
+        { "\"a\";br , W/\"b\"--gzip", 2, 0 },
+        { "\"a\"-gzip\"b\"", -1, 0 },
+        { "\"a\";gzip;br", -1, 0 },
+        { "\"a\";", -1, 0 },
         { "a", -1, 0 },
         { "*", -1, 0 },
         { "\"a\", *", -1, 0 },
@@ -292,6 +406,9 @@ main(void)
     const struct CMUnitTest  tests[] = {
         cmocka_unit_test(test_parse),
         cmocka_unit_test(test_text),
+        cmocka_unit_test(test_tag),
+        cmocka_unit_test(test_member),
+        cmocka_unit_test(test_bare),
         cmocka_unit_test(test_next),
         cmocka_unit_test(test_list),
         cmocka_unit_test(test_mtime),

@@ -201,8 +201,10 @@ async function snippet(open) {
     is(said.saved, 200, 'put together');
     is((await read(id)).body, 'of both', 'and saved');
 
-    is((await Promise.all([a(await read(id), 'x'), b(await read(id), 'y')]))
-       .filter(one => one.saved).length, 1, 'one of two at once');
+    const same = await read(id);
+    const both = await Promise.all([a(same, 'x'), b(same, 'y')]);
+
+    is(both.filter(one => one.saved).length, 1, 'one of two at once');
 }
 
 (async () => {

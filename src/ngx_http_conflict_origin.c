@@ -43,10 +43,11 @@ struct ngx_http_conflict_origins_s {
 };
 
 
+static ngx_uint_t ngx_http_conflict_origin_denied(ngx_http_request_t *r);
 static void ngx_http_conflict_origin_note(ngx_http_request_t *r,
     ngx_http_conflict_loc_conf_t *nlcf, ngx_str_t *origin);
 static ngx_http_conflict_origin_t *ngx_http_conflict_origin_find(
-    ngx_http_conflict_origins_t *origins, ngx_str_t *origin, uint64_t *hash);
+    ngx_http_conflict_origins_t *origins, ngx_str_t *origin, uint64_t *sum);
 static ngx_http_conflict_origin_t *ngx_http_conflict_origin_oldest(
     ngx_http_conflict_origins_t *origins);
 static void ngx_http_conflict_origin_forget(
@@ -63,8 +64,8 @@ static ngx_str_t  ngx_http_conflict_origin_none = ngx_string("");
 
 /*
  * What is noted is what the API allows the origin that it names, or, where it
- * names "*", that of this request.  Only a 2xx takes it back: many an API
- * does not say in its errors whom it lets read.
+ * names "*", that of this request.  An error does not take it back, as many
+ * an API does not say there whom it lets read; but 403 may be just about that.
  */
 
 void
@@ -105,13 +106,27 @@ ngx_http_conflict_origin_seen(ngx_http_request_t *r,
         }
     }
 
-    if (nlcf->origins && !(r->method & NGX_HTTP_OPTIONS)
-        && r->headers_out.status >= NGX_HTTP_OK
-        && r->headers_out.status < NGX_HTTP_SPECIAL_RESPONSE)
-    {
+    if (nlcf->origins && ngx_http_conflict_origin_denied(r)) {
         ngx_http_conflict_origin_forget(nlcf, origin);
         ngx_http_conflict_origin_forget(nlcf, &ngx_http_conflict_origin_none);
     }
+}
+
+
+static ngx_uint_t
+ngx_http_conflict_origin_denied(ngx_http_request_t *r)
+{
+    ngx_uint_t  status;
+
+    status = r->headers_out.status;
+
+    if (r->method & NGX_HTTP_OPTIONS) {
+        return ngx_http_conflict_cors_asks(r)
+               && status < NGX_HTTP_INTERNAL_SERVER_ERROR;
+    }
+
+    return (status >= NGX_HTTP_OK && status < NGX_HTTP_SPECIAL_RESPONSE)
+           || status == NGX_HTTP_FORBIDDEN;
 }
 
 
@@ -188,7 +203,7 @@ ngx_http_conflict_origin_note(ngx_http_request_t *r,
 
 static ngx_http_conflict_origin_t *
 ngx_http_conflict_origin_find(ngx_http_conflict_origins_t *origins,
-    ngx_str_t *origin, uint64_t *value)
+    ngx_str_t *origin, uint64_t *sum)
 {
     ngx_uint_t                   i;
     conflict_hash_t              hash;
@@ -197,12 +212,12 @@ ngx_http_conflict_origin_find(ngx_http_conflict_origins_t *origins,
     conflict_hash_init(&hash, ngx_http_conflict_seed());
     conflict_hash_field(&hash, origin->data, origin->len);
 
-    *value = conflict_hash_final(&hash);
+    *sum = conflict_hash_final(&hash);
 
     for (i = 0; i < NGX_HTTP_CONFLICT_ORIGINS; i++) {
         noted = &origins->origin[i];
 
-        if (noted->hash == *value && noted->len > origin->len
+        if (noted->hash == *sum && noted->len > origin->len
             && ngx_memcmp(noted->text, origin->data, origin->len) == 0
             && noted->text[origin->len] == '\0')
         {
@@ -285,6 +300,10 @@ ngx_http_conflict_origin_join(ngx_http_request_t *r, ngx_str_t *name,
                 return NGX_DECLINED;
             }
         }
+    }
+
+    if (*p == end) {
+        return NGX_DECLINED;
     }
 
     *(*p)++ = '\0';

@@ -179,10 +179,24 @@ GET('/plain/1', $evil, 'X-Up-Read: apply');
 allowed(PUT('/plain/1', {}, $page), 428, 'after one to another', @app);
 
 http('OPTIONS', '/plain/1', headers => [$page, 'X-Up-Read: apply']);
-allowed(PUT('/plain/1', {}, $page), 428, 'after a preflight', @app);
+allowed(PUT('/plain/1', {}, $page), 428, 'after an OPTIONS', @app);
 
-GET('/plain/1', $page);
-allowed(PUT('/plain/1', {}, $page), 428, 'taken back');
+my @denies = (
+    sub { GET('/plain/1', $page) },
+    sub { PUT('/plain/1', { base_version => version(GET('/plain/1')) },
+              $page) },
+    sub { GET('/plain/1', $page, 'X-Up-Read: status=403') },
+    sub { http('OPTIONS', '/plain/1', headers => [$page,
+               'Access-Control-Request-Method: PUT',
+               'X-Up-Read: status=400']) },
+);
+
+for my $n (0 .. $#denies) {
+    GET('/plain/1', $page, "X-Up-Read: apply $says");
+    allowed(PUT('/plain/1', {}, $page), 428, "said, $n", @app);
+    $denies[$n]->();
+    allowed(PUT('/plain/1', {}, $page), 428, "taken back, $n");
+}
 
 # a preflight is the first to say, a write says it as well
 

@@ -88,6 +88,16 @@ sub litmus {
     return [grep { /^\s*\d+\. |^ +\.\.\.|WARNING/ } split /\n/, $said];
 }
 
+# an nginx that is none of Debian's has not got all of its methods
+
+sub own {
+    my ($text) = @_;
+
+    $text =~ s/^\s*dav_ext.*\n//mg unless $ENV{TEST_NGINX_LOAD_MODULES};
+
+    return $text;
+}
+
 my $event = "BEGIN:VCALENDAR\r\nVERSION:2.0\r\nPRODID:-//t//EN\r\n"
             . "BEGIN:VEVENT\r\nUID:%s\r\nDTSTAMP:20260101T000000Z\r\n"
             . "DTSTART:20260101T100000Z\r\nSUMMARY:%s\r\nEND:VEVENT\r\n"
@@ -319,29 +329,32 @@ is_deeply(litmus("http://127.0.0.1:$ENV{TEST_NGINX_PORT2}/"), $want,
 
 === litmus, with nginx's own handlers
 --- allow: /litmus/nonesuch/foo" failed
---- main_config
-load_module /usr/lib/nginx/modules/ngx_http_dav_ext_module.so;
---- http_config
-    dav_ext_lock_zone zone=dav:1m;
-    server {
-        listen 127.0.0.1:$TEST_NGINX_PORT2;
-        root $TEST_NGINX_DAV;
-        dav_methods PUT DELETE MKCOL COPY MOVE;
-        dav_ext_methods PROPFIND OPTIONS LOCK UNLOCK;
-        dav_ext_lock zone=dav;
-    }
---- config
+--- main_config eval
+$ENV{TEST_NGINX_LOAD_MODULES}
+    ? 'load_module /usr/lib/nginx/modules/ngx_http_dav_ext_module.so;' : ''
+--- http_config eval
+main::own("dav_ext_lock_zone zone=dav:1m;
+server {
+    listen 127.0.0.1:$ENV{TEST_NGINX_PORT2};
     location / {
-        conflict version;
-        root $TEST_NGINX_DAV;
+        root $ENV{TEST_NGINX_DAV};
         dav_methods PUT DELETE MKCOL COPY MOVE;
         dav_ext_methods PROPFIND OPTIONS LOCK UNLOCK;
         dav_ext_lock zone=dav;
     }
+}")
+--- config eval
+main::own("location / {
+        conflict version;
+        root $ENV{TEST_NGINX_DAV};
+        dav_methods PUT DELETE MKCOL COPY MOVE;
+        dav_ext_methods PROPFIND OPTIONS LOCK UNLOCK;
+        dav_ext_lock zone=dav;
+    }")
 --- steps
 my $want = litmus("http://127.0.0.1:$ENV{TEST_NGINX_PORT2}/");
 
-cmp_ok(scalar(grep { / pass/ } @$want), '>', 30, 'unguarded');
+cmp_ok(scalar(grep { / pass/ } @$want), '>', 15, 'unguarded');
 is_deeply(litmus('http://127.0.0.1:' . port() . '/'), $want, 'guarded');
 
 

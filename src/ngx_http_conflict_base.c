@@ -18,11 +18,9 @@ static ngx_int_t ngx_http_conflict_base_if(ngx_http_request_t *r,
     ngx_http_conflict_ctx_t *ctx);
 static ngx_int_t ngx_http_conflict_base_unmodified(ngx_http_request_t *r,
     ngx_http_conflict_ctx_t *ctx);
-static void ngx_http_conflict_base_tag(ngx_http_conflict_ctx_t *ctx,
-    ngx_str_t *tag);
 static ngx_int_t ngx_http_conflict_base_unread(ngx_http_request_t *r,
     ngx_http_conflict_ctx_t *ctx);
-static ngx_int_t ngx_http_conflict_base_wrong(ngx_http_request_t *r,
+static ngx_int_t ngx_http_conflict_base_unreadable(ngx_http_request_t *r,
     ngx_http_conflict_ctx_t *ctx);
 static ngx_int_t ngx_http_conflict_base_version(ngx_http_conflict_ctx_t *ctx,
     ngx_str_t *text, ngx_uint_t number, ngx_uint_t cut_short);
@@ -184,7 +182,7 @@ ngx_http_conflict_base_match(ngx_http_request_t *r,
             }
 
             if (only.len) {
-                ngx_http_conflict_base_tag(ctx, &only);
+                ngx_http_conflict_tags_base(ctx, &only);
             }
 
             if (foreign) {
@@ -252,32 +250,6 @@ ngx_http_conflict_base_if(ngx_http_request_t *r, ngx_http_conflict_ctx_t *ctx)
     ngx_http_conflict_if_take(ctx, ctx->op, &r->uri);
 
     return NGX_OK;
-}
-
-
-/* as the log has it: the version, not the tag */
-
-static void
-ngx_http_conflict_base_tag(ngx_http_conflict_ctx_t *ctx, ngx_str_t *tag)
-{
-    size_t  n;
-
-    ctx->base = *tag;
-
-    if (!ctx->op->minted
-        || conflict_version_from_tag((char *) tag->data, tag->len)
-           >= CONFLICT_VERSION_LIMIT)
-    {
-        return;
-    }
-
-    for (n = 0; n < tag->len && tag->data[n] >= '0' && tag->data[n] <= '9';
-         n++)
-    {
-        /* void */
-    }
-
-    ctx->base.len = n;
 }
 
 
@@ -387,7 +359,7 @@ ngx_http_conflict_base_unread(ngx_http_request_t *r,
     /* nor is anything cut out of it */
 
     body->based = (body->json->type != CONFLICT_JSON_NONE);
-    body->wrong = (off_t) body->json->offset;
+    body->wrong = (size_t) body->json->offset;
     body->json = NULL;
 
     if (!ngx_http_conflict_body_wanted(ctx)
@@ -407,32 +379,41 @@ ngx_http_conflict_base_unread(ngx_http_request_t *r,
                        "the member of the base version is repeated");
     }
 
-    return ngx_http_conflict_base_wrong(r, ctx);
+    if (ngx_http_conflict_base_unreadable(r, ctx) != NGX_OK) {
+        return NGX_ERROR;
+    }
+
+    return ngx_http_conflict_base_error(ctx, ctx->error, ctx->reason);
 }
 
 
-/* it is no JSON: where */
-
 static ngx_int_t
-ngx_http_conflict_base_wrong(ngx_http_request_t *r,
+ngx_http_conflict_base_unreadable(ngx_http_request_t *r,
     ngx_http_conflict_ctx_t *ctx)
 {
-    u_char      *reason;
-    size_t       line, column;
-    ngx_str_t    text;
-    const char  *what;
+    return ngx_http_conflict_base_wrong(r, ctx,
+                            (ctx->body.error == CONFLICT_JSON_TOO_DEEP)
+                            ? "the body is nested deeper than 128 levels"
+                            : "the body is not valid JSON", ctx->body.wrong);
+}
+
+
+ngx_int_t
+ngx_http_conflict_base_wrong(ngx_http_request_t *r,
+    ngx_http_conflict_ctx_t *ctx, const char *what, size_t at)
+{
+    u_char     *reason;
+    size_t      line, column;
+    ngx_str_t   text;
 
     if (ngx_http_conflict_body_text(r, ctx->conf->max_body, &text) != NGX_OK) {
         return NGX_ERROR;
     }
 
-    conflict_text_place(text.data, (size_t) ctx->body.wrong, &line, &column);
+    conflict_text_place(text.data, at, &line, &column);
 
-    what = (ctx->body.error == CONFLICT_JSON_TOO_DEEP)
-           ? "the body is nested deeper than 128 levels"
-           : "the body is not valid JSON";
-
-    reason = ngx_pnalloc(r->pool, 64 + 2 * NGX_SIZE_T_LEN);
+    reason = ngx_pnalloc(r->pool, ngx_strlen(what) + 2 * NGX_SIZE_T_LEN
+                                  + sizeof(": line , column "));
     if (reason == NULL) {
         return NGX_ERROR;
     }
@@ -440,8 +421,10 @@ ngx_http_conflict_base_wrong(ngx_http_request_t *r,
     (void) ngx_sprintf(reason, "%s: line %uz, column %uz%Z", what, line,
                        column);
 
-    return ngx_http_conflict_base_error(ctx, NGX_HTTP_CONFLICT_BAD_JSON,
-                                        (char *) reason);
+    ctx->error = NGX_HTTP_CONFLICT_BAD_JSON;
+    ctx->reason = (char *) reason;
+
+    return NGX_OK;
 }
 
 
@@ -474,8 +457,7 @@ ngx_http_conflict_base_missing(ngx_http_request_t *r,
 
     if (body->based || body->error == CONFLICT_JSON_TOO_DEEP) {
         *error = NGX_HTTP_CONFLICT_BAD_JSON;
-        return (ngx_http_conflict_base_wrong(r, ctx) == NGX_ERROR)
-               ? NGX_ERROR : NGX_OK;
+        return ngx_http_conflict_base_unreadable(r, ctx);
     }
 
     *error = NGX_HTTP_CONFLICT_NO_BASE;
@@ -531,7 +513,7 @@ ngx_http_conflict_base_version(ngx_http_conflict_ctx_t *ctx, ngx_str_t *text,
     tag.data = quoted ? (u_char *) etag.data : text->data;
     tag.len = quoted ? etag.len : text->len;
 
-    ngx_http_conflict_base_tag(ctx, &tag);
+    ngx_http_conflict_tags_base(ctx, &tag);
 
     pre = &ctx->op->pre;
 
@@ -555,7 +537,7 @@ ngx_http_conflict_base_version(ngx_http_conflict_ctx_t *ctx, ngx_str_t *text,
         tag.data += bare;
         tag.len -= bare;
 
-        ngx_http_conflict_base_tag(ctx, &tag);
+        ngx_http_conflict_tags_base(ctx, &tag);
     }
 
     pre->base = conflict_version_from_tag((char *) tag.data, tag.len);

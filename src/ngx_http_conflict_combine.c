@@ -353,7 +353,13 @@ ngx_http_conflict_combine_done(ngx_http_request_t *r,
         break;
 
     case CONFLICT_MERGE_REPEATED:
-        ctx->reason = "an object in the body has a member twice";
+        if (ngx_http_conflict_base_wrong(r, ctx, "an object in the body has a "
+                                         "member twice", merged->twice)
+            != NGX_OK)
+        {
+            return NGX_ERROR;
+        }
+
         ngx_http_conflict_refuse(ctx, NGX_HTTP_CONFLICT_BAD_JSON,
                                  NGX_HTTP_CONFLICT_REJECTED,
                                  NGX_HTTP_CONFLICT_NO_ACTION);

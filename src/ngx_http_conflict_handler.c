@@ -416,8 +416,10 @@ ngx_http_conflict_ready(ngx_http_request_t *r, ngx_http_conflict_ctx_t *ctx)
         /* it has the lease of a write without a base, but may have one */
         ctx->outcome = NGX_HTTP_CONFLICT_UNCHECKED;
 
-        if (ctx->body.encoded && !ctx->body.undeclared) {
-            /* it says that it is JSON, so the log says what became of it */
+        if (ctx->body.based
+            || (ctx->body.encoded && !ctx->body.undeclared))
+        {
+            /* a base was sent, or may well have been */
             ctx->action = NGX_HTTP_CONFLICT_ACT_UNCHECKED;
         }
     }

@@ -305,7 +305,7 @@ ngx_http_conflict_if_take(ngx_http_conflict_ctx_t *ctx,
         pre->kinds |= CONFLICT_IF_MATCH;
 
         if (ctx->base.len == 0) {
-            ctx->base = when[i].tag;
+            ngx_http_conflict_tags_base(ctx, &when[i].tag);
         }
     }
 }

@@ -127,7 +127,7 @@ typedef struct {
     conflict_json_rc_e             error;
     conflict_hash_t                hash;
     off_t                          size;
-    off_t                          wrong;      /* where it is no JSON */
+    size_t                         wrong;      /* where it is no JSON */
     unsigned                       reading:1;  /* by this module, now */
     unsigned                       done:1;
     unsigned                       hashed:1;
@@ -484,6 +484,10 @@ ngx_int_t ngx_http_conflict_base_body(ngx_http_request_t *r,
 ngx_int_t ngx_http_conflict_base_missing(ngx_http_request_t *r,
     ngx_http_conflict_ctx_t *ctx, ngx_http_conflict_error_e *error);
 
+/* Sets ctx->error and ctx->reason: what is wrong, at which of its bytes. */
+ngx_int_t ngx_http_conflict_base_wrong(ngx_http_request_t *r,
+    ngx_http_conflict_ctx_t *ctx, const char *what, size_t at);
+
 /* tags.c */
 
 /*
@@ -496,6 +500,10 @@ ngx_int_t ngx_http_conflict_tags(ngx_http_conflict_ctx_t *ctx,
 /* How many versions that may make. */
 size_t ngx_http_conflict_tags_most(ngx_http_conflict_loc_conf_t *nlcf,
     ngx_table_elt_t *h);
+
+/* Sets ctx->base: as the log has it, the version in a tag. */
+void ngx_http_conflict_tags_base(ngx_http_conflict_ctx_t *ctx,
+    ngx_str_t *tag);
 
 /*
  * A base was not the current version: 1 where it is without what a front has

@@ -94,6 +94,32 @@ ngx_http_conflict_tags(ngx_http_conflict_ctx_t *ctx, ngx_str_t *value,
 }
 
 
+/* as the log has it: the version, not the tag */
+
+void
+ngx_http_conflict_tags_base(ngx_http_conflict_ctx_t *ctx, ngx_str_t *tag)
+{
+    size_t  n;
+
+    ctx->base = *tag;
+
+    if (!ctx->op->minted
+        || conflict_version_from_tag((char *) tag->data, tag->len)
+           >= CONFLICT_VERSION_LIMIT)
+    {
+        return;
+    }
+
+    for (n = 0; n < tag->len && tag->data[n] >= '0' && tag->data[n] <= '9';
+         n++)
+    {
+        /* void */
+    }
+
+    ctx->base.len = n;
+}
+
+
 /*
  * The base in a body or in a header of one's own, which is one version for
  * the stores.

@@ -322,7 +322,12 @@ is(PUT('/plain/1', { a => 2, b => 2, base_version => $v })->{status}, 204,
 my $r = PUT('/plain/1', qq({"a":1,"b":3,"b":3,"base_version":$v}));
 is($r->{status}, 400, 'a member twice');
 is(json($r)->{error}, 'malformed_json', 'why');
-like(json($r)->{detail}, qr/twice/, 'in words');
+is(json($r)->{detail}, 'an object in the body has a member twice: line 1, '
+   . 'column 15', 'in words');
+$r = PUT('/plain/1', qq({"a":1,"o":{\n) . join(',', map { qq("k$_":1) } 1 .. 20)
+                     . qq(,\n"k7":1},"base_version":$v}));
+is(json($r)->{detail}, 'an object in the body has a member twice: line 3, '
+   . 'column 2', 'where it is');
 
 is(PUT('/plain/1', '{"base_version":' . $v . ',"a":' . '[' x 200 . ']' x 200
        . '}')->{status}, 400, 'too deep');

@@ -147,6 +147,26 @@ for my $size (980 .. 1030, 2000, 100000) {
 is($bad, 0, 'each arrived as it should');
 
 
+=== what was not read to its end is left alone
+--- config
+    location / {
+        conflict lww;
+        conflict_max_body 10k;
+        proxy_pass http://api;
+    }
+--- steps
+my $large = '{"base_version":1,"a":"' . 'x' x 11000 . '"}';
+
+for my $body ($large, '{"base_version":1,"a":NaN}', '{"base_version":1') {
+    for my $chunked (0, 17) {
+        is(http('PUT', '/plain/1', body => $body, chunked => $chunked,
+                headers => ["Content-Type: application/json"])
+           ->{status} < 300 ? 1 : 0, 1, 'it passes');
+        is((journal())[-1]{body}, $body, 'as it came');
+    }
+}
+
+
 === a DAV location of the same server
 --- config
     location /dav/ {

@@ -90,6 +90,7 @@ typedef struct {
     conflict_out_t                 names;    /* the same: tags title */
     conflict_out_t                 clashes;  /* ,{"field":"/price",...} */
     size_t                         omitted;  /* clashes that are not there */
+    size_t                         twice;    /* REPEATED: the name, in bytes */
     unsigned                       held;     /* the base could be used */
 } conflict_merged_t;
 

@@ -22,7 +22,7 @@ static const unsigned char *conflict_tree_string(const unsigned char *p,
 static conflict_node_t *conflict_tree_add(conflict_tree_t *tree);
 static conflict_json_rc_e conflict_tree_index(conflict_tree_t *tree);
 static int conflict_tree_insert(conflict_tree_t *tree, uint32_t object);
-static int conflict_tree_twice(const conflict_tree_t *tree, uint32_t object);
+static int conflict_tree_twice(conflict_tree_t *tree, uint32_t object);
 
 
 conflict_json_rc_e
@@ -304,6 +304,7 @@ conflict_tree_insert(conflict_tree_t *tree, uint32_t object)
             if (slots[i].hash == hash
                 && conflict_tree_same(tree, slots[i].node, tree, j))
             {
+                tree->twice = tree->nodes[j].name;
                 return 1;
             }
         }
@@ -321,7 +322,7 @@ conflict_tree_insert(conflict_tree_t *tree, uint32_t object)
 /* the same for few of them */
 
 static int
-conflict_tree_twice(const conflict_tree_t *tree, uint32_t object)
+conflict_tree_twice(conflict_tree_t *tree, uint32_t object)
 {
     uint32_t                i, j, last;
     const conflict_node_t  *nodes;
@@ -336,6 +337,7 @@ conflict_tree_twice(const conflict_tree_t *tree, uint32_t object)
             if (nodes[i].hash == nodes[j].hash
                 && conflict_tree_same(tree, i, tree, j))
             {
+                tree->twice = nodes[j].name;
                 return 1;
             }
         }

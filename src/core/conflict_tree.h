@@ -56,6 +56,7 @@ typedef struct {
     uint32_t                 n;
     uint32_t                 size;
     conflict_slot_t         *slots;        /* members by their names */
+    uint32_t                 twice;        /* a name that is there before */
     uint64_t                 seed;
 } conflict_tree_t;
 
@@ -70,9 +71,9 @@ typedef struct {
 
 /*
  * Reads a document, whose text must stay, and takes its values from *left.
- * REPEATED: an object has a member twice; LARGE: it has more than *left;
- * FAILED: no memory.  "seed" is not known to those who make documents.  The
- * tree is to be freed in any case.
+ * REPEATED: an object has a member twice, and tree->twice says where; LARGE:
+ * it has more than *left; FAILED: no memory.  "seed" is not known to those
+ * who make documents.  The tree is to be freed in any case.
  */
 conflict_json_rc_e conflict_tree_parse(conflict_tree_t *tree,
     const unsigned char *text, size_t len, size_t *left, uint64_t seed);

@@ -120,10 +120,10 @@ static ngx_int_t
 ngx_http_conflict_part(ngx_http_request_t *r, ngx_http_conflict_ctx_t *ctx)
 {
     ngx_str_t         tag;
-    ngx_list_part_t  *last;
     ngx_table_elt_t  *h;
 
     ngx_str_null(&tag);
+    h = r->main->headers_out.etag;
 
     if (r->headers_out.etag) {
         tag = r->headers_out.etag->value;
@@ -132,29 +132,23 @@ ngx_http_conflict_part(ngx_http_request_t *r, ngx_http_conflict_ctx_t *ctx)
     if (tag.len != ctx->tag.len
         || ngx_strncmp(tag.data, ctx->tag.data, tag.len) != 0)
     {
+        if (h == NULL && ctx->tag.len && r->uri.data == r->main->uri.data) {
+            /* the slice filter has no tag to compare it with */
+            ngx_log_error(NGX_LOG_ERR, r->connection->log, 0,
+                          "etag mismatch in slice response");
+            return NGX_ERROR;
+        }
+
         return NGX_OK;
     }
-
-    ngx_http_clear_etag(r);
-
-    h = r->main->headers_out.etag;
 
     if (h == NULL) {
+        ngx_http_clear_etag(r);
         return NGX_OK;
     }
 
-    if (ngx_http_conflict_add_header(r, "ETag", (char *) h->value.data,
-                                     h->value.len)
-        != NGX_OK)
-    {
-        return NGX_ERROR;
-    }
-
-    last = r->headers_out.headers.last;
-    h = last->elts;
-    r->headers_out.etag = &h[last->nelts - 1];
-
-    return NGX_OK;
+    return ngx_http_conflict_put_etag(r, (char *) h->value.data,
+                                      h->value.len);
 }
 
 
@@ -174,8 +168,17 @@ ngx_http_conflict_read_header(ngx_http_request_t *r,
         /* nobody knows which version a cached body is of */
         ctx->outcome = NGX_HTTP_CONFLICT_UNCHECKED;
 
+        ctx->current = 0;
+
         if (op->minted && !ctx->conf->report) {
             ngx_http_clear_etag(r);
+
+            if (ngx_http_conflict_conditions(r, ctx,
+                                           r->headers_out.last_modified_time)
+                != NGX_OK)
+            {
+                return NGX_ERROR;
+            }
         }
 
         return ngx_http_conflict_set_field(r, ctx);
@@ -210,46 +213,43 @@ ngx_http_conflict_read_header(ngx_http_request_t *r,
 
 /*
  * With minted versions the tag is ours, or there is none: the upstream's
- * would come back as a base.  It names what the last write has made, which a
- * list or a body of another user need not follow, so there is no 304 for it.
+ * would come back as a base.
  */
 
 static ngx_int_t
 ngx_http_conflict_validators(ngx_http_request_t *r,
     ngx_http_conflict_ctx_t *ctx)
 {
-    ngx_uint_t  shown;
+    time_t      date;
+    ngx_uint_t  shown, minted;
+
+    minted = ctx->op->minted;
+
+    if (minted && r->headers_out.status == NGX_HTTP_NOT_MODIFIED) {
+        return ngx_http_conflict_revalidated(r, ctx);
+    }
 
     shown = (r->headers_out.status == NGX_HTTP_OK
              || r->headers_out.status == NGX_HTTP_PARTIAL_CONTENT);
 
-    if (ctx->op->minted) {
+    date = r->headers_out.last_modified_time;
 
-        if (r->headers_out.status == NGX_HTTP_OK) {
-            /* nginx judges If-Match by it */
-            r->disable_not_modified = 0;
-        }
-
-        if (ngx_http_conflict_set_etag(r, shown ? ctx->current : 0)
-            != NGX_OK)
-        {
-            return NGX_ERROR;
-        }
-
-        if (r->headers_in.if_range
-            && r->headers_in.if_range->value.len
-            && r->headers_in.if_range->value.data[0] == '"')
-        {
-            /* that it is our tag does not make it the same bytes */
-            r->headers_in.range = NULL;
-        }
+    if (minted
+        && ngx_http_conflict_set_tag(r, ctx, shown ? ctx->current : 0)
+           != NGX_OK)
+    {
+        return NGX_ERROR;
     }
 
-    if (ctx->current == 0) {
+    if (!shown) {
         return NGX_OK;
     }
 
-    return shown ? ngx_http_conflict_set_date(r, ctx) : NGX_OK;
+    if (ctx->current && ngx_http_conflict_set_date(r, ctx) != NGX_OK) {
+        return NGX_ERROR;
+    }
+
+    return minted ? ngx_http_conflict_conditions(r, ctx, date) : NGX_OK;
 }
 
 
@@ -300,8 +300,14 @@ ngx_http_conflict_write_header(ngx_http_request_t *r,
              && ctx->target.len == 0
              && !ngx_http_conflict_method_created(r);
 
+    if (r->method & (NGX_HTTP_MOVE|NGX_HTTP_COPY)) {
+        /* nor is it known which of them a tag of the upstream's names */
+        ngx_str_null(&ctx->tag);
+    }
+
     if (op->minted && !ctx->conf->report
-        && ngx_http_conflict_set_etag(r, tagged ? op->version : 0) != NGX_OK)
+        && ngx_http_conflict_set_tag(r, ctx, tagged ? op->version : 0)
+           != NGX_OK)
     {
         return NGX_ERROR;
     }

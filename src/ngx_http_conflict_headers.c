@@ -27,18 +27,7 @@ static ngx_str_t  ngx_http_conflict_expires = ngx_string("expires");
 static ngx_str_t  ngx_http_conflict_age = ngx_string("age");
 
 
-/* tags and dates that an upstream without versions does not know */
-
-static const ngx_str_t  ngx_http_conflict_read_headers[] = {
-    ngx_string("if-match"),
-    ngx_string("if-none-match"),
-    ngx_string("if-modified-since"),
-    ngx_string("if-unmodified-since"),
-    ngx_null_string
-};
-
-
-/* the same of a write; "If-None-Match: *" any upstream knows */
+/* of a write; "If-None-Match: *" any upstream knows */
 
 static const ngx_str_t  ngx_http_conflict_write_headers[] = {
     ngx_string("if-match"),
@@ -168,9 +157,10 @@ ngx_http_conflict_hide(ngx_http_request_t *r, ngx_http_conflict_ctx_t *ctx)
 
     if (ctx->op->minted && !nlcf->report) {
 
-        if (ngx_http_conflict_hide_headers(r, ctx->write
-                                           ? ngx_http_conflict_write_headers
-                                           : ngx_http_conflict_read_headers)
+        if ((ctx->write
+             ? ngx_http_conflict_hide_headers(r,
+                                              ngx_http_conflict_write_headers)
+             : ngx_http_conflict_revalidate(r, ctx))
             != NGX_OK)
         {
             return NGX_ERROR;
@@ -347,21 +337,28 @@ ngx_http_conflict_add_header(ngx_http_request_t *r, const char *name,
 ngx_int_t
 ngx_http_conflict_set_etag(ngx_http_request_t *r, uint64_t version)
 {
-    u_char           *p, text[sizeof("\"\"") + NGX_INT64_LEN];
-    ngx_list_part_t  *last;
-    ngx_table_elt_t  *h;
-
-    ngx_http_clear_etag(r);
+    u_char  *p, text[sizeof("\"\"") + NGX_INT64_LEN];
 
     if (version == 0 || version >= CONFLICT_VERSION_LIMIT) {
+        ngx_http_clear_etag(r);
         return NGX_OK;
     }
 
     p = ngx_sprintf(text, "\"%uL\"", version);
 
-    if (ngx_http_conflict_add_header(r, "ETag", (char *) text, p - text)
-        != NGX_OK)
-    {
+    return ngx_http_conflict_put_etag(r, (char *) text, p - text);
+}
+
+
+ngx_int_t
+ngx_http_conflict_put_etag(ngx_http_request_t *r, const char *text, size_t len)
+{
+    ngx_list_part_t  *last;
+    ngx_table_elt_t  *h;
+
+    ngx_http_clear_etag(r);
+
+    if (ngx_http_conflict_add_header(r, "ETag", text, len) != NGX_OK) {
         return NGX_ERROR;
     }
 
@@ -385,6 +382,13 @@ ngx_http_conflict_set_date(ngx_http_request_t *r, ngx_http_conflict_ctx_t *ctx)
     nlcf = ctx->conf;
 
     if (op->mtime == CONFLICT_TIME_NONE) {
+        return NGX_OK;
+    }
+
+    if (!ctx->write && ctx->tag.len && r->headers_out.last_modified_time == -1
+        && nlcf->mtime->place == NGX_HTTP_CONFLICT_DEFAULT)
+    {
+        /* what it has to be revalidated by is enough for caches */
         return NGX_OK;
     }
 
@@ -431,7 +435,7 @@ ngx_http_conflict_set_date(ngx_http_request_t *r, ngx_http_conflict_ctx_t *ctx)
         r->headers_out.last_modified_time = shown;
     }
 
-    if (r->headers_in.if_range) {
+    if (ctx->write && r->headers_in.if_range) {
         /* nor does a date of ours say that the bytes are those of before */
         r->headers_in.range = NULL;
     }

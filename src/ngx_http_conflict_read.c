@@ -209,15 +209,6 @@ ngx_http_conflict_read_pass(ngx_http_request_t *r,
         ctx->current = op->version;
     }
 
-    if (ngx_http_conflict_hide(r, ctx) != NGX_OK) {
-        return NGX_HTTP_INTERNAL_SERVER_ERROR;
-    }
-
-    if (op->minted && !ctx->conf->report) {
-        /* the body may have changed, and the version not */
-        r->headers_in.if_none_match = NULL;
-        r->headers_in.if_modified_since = NULL;
-    }
-
-    return NGX_DECLINED;
+    return (ngx_http_conflict_hide(r, ctx) == NGX_OK)
+           ? NGX_DECLINED : NGX_HTTP_INTERNAL_SERVER_ERROR;
 }

@@ -36,7 +36,9 @@ ngx_http_conflict_response_seen(ngx_http_request_t *r,
 
     op->seen.version = 0;
     op->seen.body = 0;
-    op->seen.view = ctx->write ? op->view : ngx_http_conflict_view(ctx, r);
+    op->seen.view = ctx->write ? op->view
+                    : (status == NGX_HTTP_NOT_MODIFIED) ? 0
+                    : ngx_http_conflict_view(ctx, r);
     op->seen.mtime = CONFLICT_TIME_NONE;
     op->seen.latest = 0;
     op->seen.existence = CONFLICT_MAY_EXIST;

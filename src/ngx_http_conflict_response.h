@@ -99,8 +99,34 @@ ngx_str_t *ngx_http_conflict_policy_name(ngx_uint_t policy);
  * Last-Modified where there is none that is right.
  */
 ngx_int_t ngx_http_conflict_set_etag(ngx_http_request_t *r, uint64_t version);
+ngx_int_t ngx_http_conflict_put_etag(ngx_http_request_t *r, const char *text,
+    size_t len);
 ngx_int_t ngx_http_conflict_set_date(ngx_http_request_t *r,
     ngx_http_conflict_ctx_t *ctx);
+
+/* revalidate.c */
+
+/* As set_etag(), with the upstream's own tag (ctx->tag) behind the version. */
+ngx_int_t ngx_http_conflict_set_tag(ngx_http_request_t *r,
+    ngx_http_conflict_ctx_t *ctx, uint64_t version);
+
+/*
+ * Of a read that goes upstream: hides its conditions, or puts them in the
+ * upstream's own words.  ctx->current must be set.
+ */
+ngx_int_t ngx_http_conflict_revalidate(ngx_http_request_t *r,
+    ngx_http_conflict_ctx_t *ctx);
+
+/* The upstream has answered with 304: sets the tag of that. */
+ngx_int_t ngx_http_conflict_revalidated(ngx_http_request_t *r,
+    ngx_http_conflict_ctx_t *ctx);
+
+/*
+ * Judges what nginx's filters would judge by tags.  "date" is Last-Modified as
+ * the upstream has sent it, or -1.
+ */
+ngx_int_t ngx_http_conflict_conditions(ngx_http_request_t *r,
+    ngx_http_conflict_ctx_t *ctx, time_t date);
 
 /* filter.c */
 

@@ -67,6 +67,10 @@ __DATA__
         conflict version;
         proxy_pass http://api/plain/;
     }
+    location /api/articles/ {
+        conflict version;
+        proxy_pass http://api/etag/;
+    }
     location /api/strict/ {
         conflict version;
         conflict_require on;
@@ -74,6 +78,7 @@ __DATA__
     }
 --- steps
 set_doc('/plain/notes/1', '{"id":1,"text":"buy milk"}');
+set_doc('/etag/1', '{"id":1,"text":"On milk"}');
 set_doc('/plain/strict/1', '{"id":1}');
 
 follow('protocol.md');

@@ -180,7 +180,7 @@ for my $path (qw(/json /weak /none)) {
     is(header($r, 'Vary'), 'Accept-Encoding', 'which varies');
     is(gunzipped($r->{body}), $text, 'the same text');
     is(header($r, 'Content-Length'), undef, 'without a length');
-    like(header($r, 'ETag'), qr!^W/"\d+"$!, 'the tag is weak');
+    like(header($r, 'ETag'), qr!^W/"\d+(\.(W/)?a)?"$!, 'the tag is weak');
     is(header($plain, 'ETag'), $path eq '/none' ? undef : 'W/"a"',
        'as it is without');
     is(header_of($asked->[0], 'Accept-Encoding'), 'gzip',
@@ -245,7 +245,7 @@ my ($r, undef, $plain) = alike('GET', '/a');
 is($r->{body}, $text, 'for a client that cannot');
 is(header($r, 'Content-Encoding'), undef, 'not encoded');
 is(header($r, 'Content-Length'), undef, 'nor has it a length');
-like(header($r, 'ETag'), qr!^W/"\d+"$!, 'the tag is weak');
+like(header($r, 'ETag'), qr!^W/"\d+\.a"$!, 'the tag is weak');
 is(header($plain, 'ETag'), 'W/"a"', 'as it is without');
 
 $r = alike('GET', '/a', headers => ['Accept-Encoding: gzip']);

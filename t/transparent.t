@@ -65,7 +65,7 @@ my $r = GET('/plain/a');
 
 is($r->{status}, 200, 'one body');
 is($r->{body}, "0123456789\n", 'all of it');
-is(header($r, 'ETag'), '"' . version($r) . '"', 'under one tag');
+like(header($r, 'ETag'), qr/^"@{[ version($r) ]}\./, 'under one tag');
 
 
 === If-Range with a tag of ours

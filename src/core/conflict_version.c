@@ -82,6 +82,30 @@ conflict_version_from_tag(const char *text, size_t len)
 }
 
 
+int
+conflict_version_own(conflict_etag_t *own, const char *text, size_t len)
+{
+    const char  *dot;
+
+    dot = len ? memchr(text, '.', len) : NULL;
+
+    if (dot == NULL) {
+        return -1;
+    }
+
+    own->data = dot + 1;
+    own->len = len - (size_t) (own->data - text);
+    own->weak = (own->len >= 2 && own->data[0] == 'W' && own->data[1] == '/');
+
+    if (own->weak) {
+        own->data += 2;
+        own->len -= 2;
+    }
+
+    return 0;
+}
+
+
 uint64_t
 conflict_version_from_member(const char *text, size_t len)
 {
@@ -299,9 +323,10 @@ conflict_mtime_next(int64_t *mtime, unsigned *twice, int64_t now)
 void
 conflict_mtime_see(int64_t *mtime, unsigned *twice, int64_t seen)
 {
-    int64_t  noted, told;
+    int64_t  noted, shown, told;
 
     noted = *mtime / CONFLICT_TIME_SECOND;
+    shown = conflict_mtime_second(*mtime, *twice);
     told = seen / CONFLICT_TIME_SECOND;
 
     if (told == noted && seen % CONFLICT_TIME_SECOND == 0) {
@@ -312,7 +337,7 @@ conflict_mtime_see(int64_t *mtime, unsigned *twice, int64_t seen)
     *mtime = seen;
 
     if (told != noted) {
-        *twice = (told < noted);
+        *twice = (told <= shown);
     }
 }
 

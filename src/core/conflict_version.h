@@ -60,6 +60,13 @@ uint64_t conflict_version_from_text(const char *text, size_t len);
 uint64_t conflict_version_from_tag(const char *text, size_t len);
 
 /*
+ * The upstream's own tag behind the version in the text of a minted one:
+ * "17.abc" bears "abc", "17.W/abc" bears W/"abc".  Returns 0, or -1 where it
+ * bears none.
+ */
+int conflict_version_own(conflict_etag_t *own, const char *text, size_t len);
+
+/*
  * The version that an upstream's ETag stands for.  A weak tag stands for
  * one that no client's tag equals, since If-Match compares strongly (RFC
  * 9110, 13.1.1); 0 where the text is not an entity tag.
@@ -117,7 +124,8 @@ void conflict_mtime_next(int64_t *mtime, unsigned *twice, int64_t now);
 /*
  * Takes in what an upstream says of that time.  It may lag behind what was
  * noted here, by clocks that differ or by a write's way back; then "twice"
- * becomes 1, since the version before may have been shown under it.
+ * becomes 1, since the version before may have been shown under it.  So it
+ * does where it is the second that clients were shown instead.
  */
 void conflict_mtime_see(int64_t *mtime, unsigned *twice, int64_t seen);
 

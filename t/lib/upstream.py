@@ -14,12 +14,16 @@
 #   /row/...     the document is in {"data": ...}
 #   /etag/...    sends ETag, answers 412 to an If-Match that is not it
 #   /weak/...    sends a weak ETag
+#   /coarse/...  sends an ETag of the second and the size, as a file server
+#                does, and Last-Modified
 #   /auth/...    GET needs "Authorization: Bearer reader", else 401 or 403
 #   /echo/...    GET shows the document with a number that always changes
 #   /text/...    is not JSON
 #   /view/...    shows what "fields" or X-Fields name, "starred" by who asks
 #                (X-Who, or else Authorization),
 #                and a salary to all but "Authorization: Bearer clerk"
+#
+# A GET of what has an ETag or Last-Modified may be conditional, or of a part.
 #
 # MOVE and COPY to a Destination are known everywhere.
 #
@@ -173,11 +177,60 @@ def show(path, doc, target='', get={}):
     if kind == 'weak':
         headers.append(('ETag', 'W/"e%d"' % doc.version))
 
-    if kind == 'lm':
+    if kind == 'coarse':
+        headers.append(('ETag', '"%x-%x"' % (doc.mtime, len(body))))
+
+    if kind in ('lm', 'coarse'):
         headers.append(('Last-Modified',
                         email.utils.formatdate(doc.mtime, usegmt=True)))
 
     return 200, headers, body
+
+
+def opaque(tag):
+    return tag[2:] if tag.startswith('W/') else tag
+
+
+def conditional(get, status, headers, body):
+    """the same of a request with conditions (RFC 9110, 13.2.2)"""
+
+    said = dict(headers)
+    tag, date = said.get('ETag'), said.get('Last-Modified')
+
+    if status != 200 or not (tag or date):
+        return status, headers, body
+
+    def tags(name):
+        return [t.strip() for t in get.get(name, '').split(',')]
+
+    if get.get('if-match', '*') != '*' and tag not in tags('if-match'):
+        return 412, [], b''
+
+    if 'if-none-match' in get:
+        same = tag and opaque(tag) in map(opaque, tags('if-none-match'))
+
+    else:
+        same = (date and 'if-modified-since' in get
+                and when(date) <= when(get['if-modified-since']))
+
+    if same:
+        return 304, [h for h in headers if h[0] != 'Content-Type'], b''
+
+    part = get.get('range', '').removeprefix('bytes=').split('-')
+
+    if len(part) == 2 and (get.get('if-range') in (None, date)
+                           or get['if-range'] == tag and opaque(tag) == tag):
+        first = int(part[0])
+        last = min(int(part[1] or len(body)), len(body) - 1)
+        headers = headers + [('Content-Range', 'bytes %d-%d/%d'
+                              % (first, last, len(body)))]
+        return 206, headers, body[first:last + 1]
+
+    return status, headers, body
+
+
+def when(date):
+    return email.utils.parsedate_to_datetime(date)
 
 
 def merge(old, patch):
@@ -393,8 +446,8 @@ async def serve(reader, writer):
 
                 elif name == 'apply':
                     if reading:
-                        status, out, text = show(path, docs.get(path), target,
-                                                 get)
+                        status, out, text = conditional(
+                            get, *show(path, docs.get(path), target, get))
                     else:
                         status, out, text = write(method, path, headers, get,
                                                   body)

@@ -178,6 +178,47 @@ test_bare(void **state)
 
 
 static void
+test_own(void **state)
+{
+    size_t           i;
+    conflict_etag_t  own;
+
+    static const struct {
+        const char  *text;
+        const char  *own;         /* NULL: none */
+        unsigned     weak;
+    } tags[] = {
+        { "", NULL, 0 },
+        { "17", NULL, 0 },
+        { "17.", "", 0 },
+        { "17.abc", "abc", 0 },
+        { "17.a.b", "a.b", 0 },
+        { "17.W/abc", "abc", 1 },
+        { "17.W/", "", 1 },
+        { "17.W", "W", 0 },
+        { "17.w/abc", "w/abc", 0 }
+    };
+
+    (void) state;
+
+    for (i = 0; i < sizeof(tags) / sizeof(tags[0]); i++) {
+
+        if (tags[i].own == NULL) {
+            assert_int_equal(conflict_version_own(&own, tags[i].text,
+                                                  strlen(tags[i].text)), -1);
+            continue;
+        }
+
+        assert_int_equal(conflict_version_own(&own, tags[i].text,
+                                              strlen(tags[i].text)), 0);
+        assert_int_equal(own.len, strlen(tags[i].own));
+        assert_memory_equal(own.data, tags[i].own, own.len);
+        assert_int_equal(own.weak, tags[i].weak);
+    }
+}
+
+
+static void
 test_next(void **state)
 {
     (void) state;
@@ -300,6 +341,13 @@ test_mtime(void **state)
     conflict_mtime_see(&t, &twice, 199 * s + 5);
     assert_int_equal(t, 199 * s + 5);
     assert_int_equal(twice, 1);
+
+    /* the second that was shown in the place of that one */
+
+    conflict_mtime_see(&t, &twice, 200 * s);
+    assert_int_equal(conflict_mtime_second(t, twice), 201);
+    conflict_mtime_see(&t, &twice, 202 * s);
+    assert_int_equal(conflict_mtime_second(t, twice), 202);
 }
 
 
@@ -409,6 +457,7 @@ main(void)
         cmocka_unit_test(test_tag),
         cmocka_unit_test(test_member),
         cmocka_unit_test(test_bare),
+        cmocka_unit_test(test_own),
         cmocka_unit_test(test_next),
         cmocka_unit_test(test_list),
         cmocka_unit_test(test_mtime),

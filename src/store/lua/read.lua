@@ -142,7 +142,8 @@ local function date()
         move(mtime)
 
     elseif second(mtime) ~= second(noted) then
-        e.m, e.twice = ARGV[13], second(mtime) < second(noted) and 1 or 0
+        e.twice = second(mtime) <= second(noted) + e.twice and 1 or 0
+        e.m = ARGV[13]
 
     elseif mtime % 1000000 ~= 0 then
         -- a date's whole second says less than what was noted

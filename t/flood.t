@@ -321,6 +321,7 @@ my %good = (
     'a long exponent'   => '{"n":1e' . '9' x 1000000 . '}',
     'a long name'       => '{"' . 'n' x 1000000 . '":1}',
     'escapes'           => '{"n":"' . '\u0061' x 1000000 . '"}',
+    'halves of pairs'   => '{"n":"' . '\udc00\ud800' x 80000 . '"}',
     'a million zeros'   => '[' . join(',', (0) x 1000000) . ']',
 );
 
@@ -333,7 +334,7 @@ my %bad = (
     'UTF-32'            => join('', map { "\0\0\0$_" } split //, '{"n":1}'),
     'overlong'          => "{\"a\xe0\x80\xaf\":1}",
     'beyond Unicode'    => "{\"a\":\"\xf4\x90\x80\x80\"}",
-    'half a pair'       => '{"a":"\udc00\ud800"}',
+    'half a pair'       => "{\"a\":\"\xed\xb0\x80\"}",
     'two documents'     => '{"n":1}{"n":2}',
     'a comment'         => '{"n":1/*,"base_version":1*/}',
     'a comma'           => '{"n":1,}',

@@ -408,7 +408,7 @@ for my $method (qw(GET HEAD POST PUT DELETE OPTIONS FOO)) {
     is(length $r->{body}, $method eq 'HEAD' ? 0 : 80_000, 'a body');
 }
 
-my @form = 'Content-Type: application/x-www-form-urlencoded';
+my @form = 'Content-Type: multipart/form-data; boundary=x';
 
 for my $method (qw(POST PUT PATCH)) {
     for my $path ('/a', '/11/a') {

@@ -297,6 +297,7 @@ is(PUT('/plain/2', { n => 1 }, "Lock-Token: $lock")->{status}, 204,
 --- config
     location / {
         conflict version;
+        conflict_strip_base off;
         conflict_wait 10s;
         proxy_pass http://api;
     }
@@ -683,6 +684,7 @@ is(PUT('/plain/two/1', { n => 1, base_version => $u })->{status}, 204,
 --- config
     location / {
         conflict version store=default;
+        conflict_strip_base off;
         conflict_quarantine 300ms;
         conflict_wait 50ms;
         proxy_pass http://api;
@@ -725,6 +727,7 @@ is(json(GET('/plain/held'))->{n}, 2, 'those in flight are done');
 --- config
     location / {
         conflict version;
+        conflict_strip_base off;
         conflict_quarantine 300ms;
         conflict_wait 50ms;
         proxy_pass http://api;

@@ -155,7 +155,7 @@ reached('stream');
 
 my $slow = start('PUT', '/stream/x/1',
                  headers => ['Content-Length: 100',
-                             'Content-Type: text/plain']);
+                             'Content-Type: image/png']);
 
 leased('/x/1');
 wire('cut');

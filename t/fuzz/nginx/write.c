@@ -13,6 +13,7 @@
 #include <sys/mman.h>
 
 #include "../lib/inside.h"
+#include "../lib/halves.h"
 
 
 static ngx_http_conflict_loc_conf_t  loc_conf;
@@ -423,6 +424,8 @@ refuse(ngx_http_request_t *r, ngx_http_conflict_ctx_t *ctx, u_char *p,
         abort();
     }
 
+    complete(answered, answer_len);
+
     tree = json_loadb((char *) answered, answer_len, JSON_ALLOW_NUL, &error);
 
     /* the latest body may have what jansson cannot hold */
@@ -443,12 +446,32 @@ refuse(ngx_http_request_t *r, ngx_http_conflict_ctx_t *ctx, u_char *p,
 static ngx_int_t
 body(ngx_http_conflict_ctx_t *ctx, u_char *p, size_t len)
 {
+    ngx_buf_t                 *buf;
+    ngx_chain_t               *cl;
+    ngx_http_request_t        *r;
     ngx_http_conflict_body_t  *b;
 
+    r = ctx->request;
     b = &ctx->body;
 
-    if (ctx->conf->base->pointer) {
-        b->json = ngx_palloc(ctx->request->pool, sizeof(conflict_json_t));
+    buf = ngx_calloc_buf(r->pool);
+    buf->memory = 1;
+    buf->pos = p;
+    buf->last = p + len;
+
+    cl = ngx_alloc_chain_link(r->pool);
+    cl->buf = buf;
+    cl->next = NULL;
+
+    r->request_body = ngx_pcalloc(r->pool, sizeof(ngx_http_request_body_t));
+    r->request_body->bufs = cl;
+
+    b->empty = (len == 0);
+    b->undeclared = (ngx_http_conflict_media(r)
+                     == NGX_HTTP_CONFLICT_MEDIA_UNDECLARED);
+
+    if (ctx->conf->base->pointer && len) {
+        b->json = ngx_palloc(r->pool, sizeof(conflict_json_t));
         conflict_json_init(b->json, ctx->conf->base->pointer);
         b->error = conflict_json_feed(b->json, p, len);
 
@@ -461,7 +484,7 @@ body(ngx_http_conflict_ctx_t *ctx, u_char *p, size_t len)
     b->hashed = 1;
     b->size = len;
 
-    return taken(ctx, ngx_http_conflict_base_body(ctx->request, ctx));
+    return taken(ctx, ngx_http_conflict_base_body(r, ctx));
 }
 
 
@@ -523,10 +546,15 @@ LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
     {
         bases(r, &ctx);
 
-        if (r->headers_in.content_type
-            && ngx_http_conflict_is_json(&r->headers_in.content_type->value))
+        if (taken(&ctx, ngx_http_conflict_combinable(r, &ctx)) == NGX_OK
+            && ctx.op->pre.kinds == 0)
         {
-            (void) taken(&ctx, ngx_http_conflict_combinable(r, &ctx));
+            /* what a route says that asks for a base */
+            if (ngx_http_conflict_base_missing(r, &ctx, &ctx.error) != NGX_OK
+                || ctx.reason == NULL)
+            {
+                abort();
+            }
         }
 
     } else if (ctx.op->pre.kinds) {

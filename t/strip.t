@@ -157,8 +157,14 @@ is($bad, 0, 'each arrived as it should');
 --- steps
 my $large = '{"base_version":1,"a":"' . 'x' x 11000 . '"}';
 
-for my $body ($large, '{"base_version":1,"a":NaN}', '{"base_version":1') {
-    for my $chunked (0, 17) {
+# the limit is in the midst of the member
+
+my $within = '{"a":"' . 'x' x 10212 . '","base_version":1234567890123}';
+
+for my $body ($large, $within, '{"base_version":1,"a":NaN}',
+              '{"base_version":1')
+{
+    for my $chunked (0, 1, 17) {
         is(http('PUT', '/plain/1', body => $body, chunked => $chunked,
                 headers => ["Content-Type: application/json"])
            ->{status} < 300 ? 1 : 0, 1, 'it passes');

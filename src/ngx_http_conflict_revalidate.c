@@ -205,7 +205,7 @@ ngx_http_conflict_revalidate(ngx_http_request_t *r,
 {
     ngx_int_t         part;
     ngx_str_t         tags, tag, hidden[7];
-    ngx_uint_t        n, plain;
+    ngx_uint_t        n, dates;
     ngx_table_elt_t  *h;
 
     ngx_str_null(&tags);
@@ -214,8 +214,8 @@ ngx_http_conflict_revalidate(ngx_http_request_t *r,
     ngx_memcpy(hidden, ngx_http_conflict_conditional,
                sizeof(ngx_http_conflict_conditional));
 
-    n = 3;
-    plain = 1;
+    n = sizeof(ngx_http_conflict_conditional) / sizeof(ngx_str_t);
+    dates = ngx_http_conflict_revalidate_dates(ctx);
 
     h = r->headers_in.if_none_match;
 
@@ -225,10 +225,15 @@ ngx_http_conflict_revalidate(ngx_http_request_t *r,
             return NGX_ERROR;
         }
 
-        plain = ngx_http_conflict_revalidate_list(ctx, &h->value, &tags);
+        if (!ngx_http_conflict_revalidate_list(ctx, &h->value, &tags)
+            && tags.len == 0)
+        {
+            /* a date beside tags counts for nothing (RFC 9110, 13.1.3) */
+            dates = 0;
+        }
     }
 
-    if (!ngx_http_conflict_revalidate_dates(ctx) || !(tags.len || plain)) {
+    if (!dates) {
         hidden[n++] = ngx_http_conflict_since;
     }
 

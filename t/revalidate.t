@@ -165,6 +165,27 @@ for my $own ('""', '"."', '"1.2"', '"' . 'x' x 510 . '"') {
 }
 
 
+=== curl, which keeps tags
+--- config
+    location / {
+        conflict version;
+        proxy_pass http://api;
+    }
+--- steps
+set_doc('/etag/1', { n => 1 });
+
+my $tags = servroot() . '/tags';
+my $curl = "curl -s -w '%{http_code}' --etag-save $tags --etag-compare $tags "
+           . '-o ' . servroot() . '/out http://127.0.0.1:' . port() . '/etag/1';
+
+is(`$curl`, 200, 'the first time');
+is(`$curl`, 304, 'the second');
+PUT('/etag/1', { n => 2 });
+is(`$curl`, 200, 'after a write');
+is(json(slurp(servroot() . '/out'))->{n}, 2, 'of this');
+is(`$curl`, 304, 'and again');
+
+
 === whose 304 it is
 --- config
     location / {

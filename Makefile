@@ -41,6 +41,8 @@ TEST_PACKAGES = $(DEMO_PACKAGES) clang libclang-rt-dev libcmocka-dev \
 	redis-server libgit2-dev libjansson-dev chromium logrotate faketime \
 	libnginx-mod-http-lua libnginx-mod-http-subs-filter \
 	$(if $(shell command -v npm),,nodejs npm)
+CLIENT_PACKAGES = apache2-bin libnginx-mod-http-dav-ext litmus radicale \
+	vdirsyncer
 BENCH_PACKAGES = $(BUILD_PACKAGES) libnginx-mod-http-lua lua-cjson \
 	lua-nginx-redis python3 redis-server
 
@@ -67,10 +69,14 @@ style unit fuzz t redis stress history mutants soak: test-tools
 
 fuzz test: $(FUZZ_MODULE)
 
+# tests of clients that cannot be installed say so and are left out
+
 test-tools:
 	$(install) $(TEST_PACKAGES)
+	$(install) $(CLIENT_PACKAGES) || true
 	@$(MAKE) --no-print-directory -s $(MODULE) $(TEST_MODULE) \
-		$(BROKEN_MODULES) $(B)/promtool $(B)/page/node_modules
+		$(BROKEN_MODULES) $(B)/promtool $(B)/page/node_modules \
+		$(B)/clients/node_modules
 
 check-asan: test-tools
 	@t/check asan
@@ -97,11 +103,11 @@ $(B)/promtool:
 		&& dpkg -x *.deb . && cp usr/bin/promtool $@ || { cat log; exit 1; }
 	@rm -rf $(B)/prometheus
 
-$(B)/page/node_modules: t/page/package-lock.json
-	@mkdir -p $(B)/page
-	@cp t/page/package*.json $(B)/page
-	@cd $(B)/page && npm ci --no-fund --no-audit > $(B)/npm.log 2>&1 \
-		|| { cat $(B)/npm.log; exit 1; }
+$(B)/%/node_modules: t/%/package-lock.json
+	@mkdir -p $(B)/$*
+	@cp t/$*/package*.json $(B)/$*
+	@cd $(B)/$* && npm ci --no-fund --no-audit > $(B)/npm-$*.log 2>&1 \
+		|| { cat $(B)/npm-$*.log; exit 1; }
 	@touch $@
 
 bench:

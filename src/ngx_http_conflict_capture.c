@@ -145,6 +145,12 @@ ngx_http_conflict_capture_header(ngx_http_request_t *r)
             return NGX_ERROR;
         }
 
+        if (ngx_http_conflict_cors_page(r)
+            && ngx_http_conflict_cors_unify(r) != NGX_OK)
+        {
+            return NGX_ERROR;
+        }
+
         return ngx_http_next_header_filter(r);
     }
 

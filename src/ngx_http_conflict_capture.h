@@ -73,17 +73,51 @@ void ngx_http_conflict_capture_used(ngx_buf_t *b);
 /* cors.c */
 
 /*
- * Adds the Access-Control fields and Vary of the module's own GET, if there
- * was one, to an answer.
+ * Adds the Access-Control fields and Vary of the module's own GET to an answer,
+ * or, where the API was not asked, those that it said last to this origin.
  */
 ngx_int_t ngx_http_conflict_cors_add(ngx_http_request_t *r,
     ngx_http_conflict_ctx_t *ctx);
+
+/*
+ * The header of a response that the module does not make: notes what the API
+ * says of origins; adds that to a page that nginx has in the place of the
+ * API's answer.
+ */
+ngx_int_t ngx_http_conflict_cors_seen(ngx_http_request_t *r,
+    ngx_http_conflict_loc_conf_t *nlcf);
+
+/* Is this an error page of nginx, which the API knows nothing of? */
+ngx_uint_t ngx_http_conflict_cors_page(ngx_http_request_t *r);
 
 /*
  * Leaves each of them once where add_header has added its own: a browser
  * that finds two origins believes neither.
  */
 ngx_int_t ngx_http_conflict_cors_unify(ngx_http_request_t *r);
+
+/* preflight.c: of a lock endpoint, whose resource's API says who may ask */
+
+/* Is it a preflight? */
+ngx_uint_t ngx_http_conflict_cors_asks(ngx_http_request_t *r);
+
+/* Makes one of the GET, of what the API knows of. */
+ngx_int_t ngx_http_conflict_cors_preflight(ngx_http_request_t *r,
+    ngx_http_conflict_ctx_t *ctx, ngx_http_request_t *sr);
+
+/* Adds what the API says to the answer, and what a lock needs beside it. */
+ngx_int_t ngx_http_conflict_cors_allow(ngx_http_request_t *r,
+    ngx_http_conflict_ctx_t *ctx);
+
+/* origin.c */
+
+/* Notes whom the API lets read this response; forgets whom it does not. */
+void ngx_http_conflict_origin_seen(ngx_http_request_t *r,
+    ngx_http_conflict_loc_conf_t *nlcf);
+
+/* Adds the fields that it said last to the origin of the request. */
+ngx_int_t ngx_http_conflict_origin_tell(ngx_http_request_t *r,
+    ngx_http_conflict_loc_conf_t *nlcf);
 
 /* latest.c */
 

@@ -121,6 +121,7 @@ ngx_http_conflict_create_loc_conf(ngx_conf_t *cf)
      *     conf->lock_get = NULL;
      *     conf->status = NGX_HTTP_CONFLICT_STATUS_OFF;
      *     conf->tally = NULL;
+     *     conf->origins = NULL;
      */
 
     conf->policy = NGX_CONF_UNSET_UINT;

@@ -122,6 +122,9 @@ typedef enum {
 } ngx_http_conflict_tags_e;
 
 
+typedef struct ngx_http_conflict_origins_s  ngx_http_conflict_origins_t;
+
+
 struct ngx_http_conflict_loc_conf_s {
     ngx_uint_t                     policy;
     ngx_flag_t                     report;
@@ -178,6 +181,7 @@ struct ngx_http_conflict_loc_conf_s {
     ngx_http_conflict_tally_t     *tally;      /* in a worker, once known */
     ngx_str_t                      vary;       /* of the last response; in a
                                                   worker */
+    ngx_http_conflict_origins_t   *origins;    /* in a worker; NULL: none */
     ngx_msec_t                     weak;       /* when the log has said that
                                                   tags are; in a worker */
     ngx_uint_t                     unbuffered; /* X_request_buffering off */

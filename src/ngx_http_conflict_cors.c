@@ -3,13 +3,15 @@
  * Copyright (C) the ngx_http_conflict_module authors
  *
  * Who may read an answer of the module: a page of another origin that may
- * read what a GET shows it.  The fields are those of the module's own GET.
+ * read what a GET shows it.  The fields are those of the module's own GET, or
+ * what _origin.c has noted.
  */
 
 
 #include "ngx_http_conflict_module.h"
 
 
+static ngx_uint_t ngx_http_conflict_cors_asked(ngx_http_conflict_ctx_t *ctx);
 static ngx_uint_t ngx_http_conflict_cors_is(ngx_table_elt_t *h);
 static ngx_uint_t ngx_http_conflict_cors_named(ngx_str_t *name,
     ngx_str_t *other);
@@ -20,6 +22,9 @@ static ngx_uint_t ngx_http_conflict_cors_listed(ngx_str_t *list,
 
 
 static ngx_str_t  ngx_http_conflict_vary = ngx_string("Vary");
+
+static ngx_str_t  ngx_http_conflict_cors_origin =
+    ngx_string("Access-Control-Allow-Origin");
 
 
 /* those that are lists; of the others the last one counts */
@@ -41,8 +46,8 @@ ngx_http_conflict_cors_add(ngx_http_request_t *r,
     ngx_list_part_t  *part;
     ngx_table_elt_t  *h, *copy;
 
-    if (ctx->latest.request == NULL) {
-        return NGX_OK;
+    if (!ngx_http_conflict_cors_asked(ctx)) {
+        return ngx_http_conflict_origin_tell(r, ctx->conf);
     }
 
     for (part = &ctx->latest.request->headers_out.headers.part;
@@ -70,6 +75,52 @@ ngx_http_conflict_cors_add(ngx_http_request_t *r,
     }
 
     return NGX_OK;
+}
+
+
+/* the module's own GET, and it was the API that has answered it */
+
+static ngx_uint_t
+ngx_http_conflict_cors_asked(ngx_http_conflict_ctx_t *ctx)
+{
+    ngx_http_request_t  *r;
+
+    r = ctx->latest.request;
+
+    if (r == NULL || ctx->latest.sent == 0) {
+        return 0;
+    }
+
+    return ngx_http_conflict_header(&r->headers_out.headers,
+                                    &ngx_http_conflict_cors_origin, NULL)
+           || !ngx_http_conflict_cors_page(r);
+}
+
+
+ngx_int_t
+ngx_http_conflict_cors_seen(ngx_http_request_t *r,
+    ngx_http_conflict_loc_conf_t *nlcf)
+{
+    if (nlcf->policy == NGX_HTTP_CONFLICT_OFF && !nlcf->lock) {
+        return NGX_OK;
+    }
+
+    if (ngx_http_conflict_cors_page(r)) {
+        return ngx_http_conflict_origin_tell(r, nlcf);
+    }
+
+    ngx_http_conflict_origin_seen(r, nlcf);
+
+    return NGX_OK;
+}
+
+
+ngx_uint_t
+ngx_http_conflict_cors_page(ngx_http_request_t *r)
+{
+    return r->err_status >= NGX_HTTP_BAD_REQUEST
+           && (r->upstream == NULL
+               || r->upstream->headers_in.status_n != r->err_status);
 }
 
 

@@ -104,6 +104,10 @@ ngx_http_conflict_latest_fetch(ngx_http_request_t *r,
         return NGX_ERROR;
     }
 
+    if (ctx->method & NGX_HTTP_OPTIONS) {
+        return ngx_http_conflict_cors_preflight(r, ctx, sr);
+    }
+
     /* $request_method is that of the main request: a GET, until it is done */
 
     r->method = NGX_HTTP_GET;

@@ -44,6 +44,14 @@ ngx_http_conflict_header_filter(ngx_http_request_t *r)
 
     ctx = ngx_http_conflict_ctx(r->main);
 
+    if (r == r->main && (ctx == NULL || !ctx->own.pending)
+        && ngx_http_conflict_cors_seen(r, ctx ? ctx->conf
+                 : ngx_http_get_module_loc_conf(r, ngx_http_conflict_module))
+           != NGX_OK)
+    {
+        return NGX_ERROR;
+    }
+
     if (ctx == NULL
         || (ctx->op == NULL && ctx->kind != NGX_HTTP_CONFLICT_KIND_POST))
     {

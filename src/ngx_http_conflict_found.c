@@ -10,6 +10,9 @@
 #include "ngx_http_conflict_module.h"
 
 
+static ngx_uint_t ngx_http_conflict_found_other(
+    ngx_http_conflict_ctx_t *ctx);
+static ngx_uint_t ngx_http_conflict_found_tag(ngx_http_conflict_ctx_t *ctx);
 static void ngx_http_conflict_found_stale(ngx_http_conflict_ctx_t *ctx);
 static ngx_uint_t ngx_http_conflict_may_see(ngx_http_conflict_ctx_t *ctx);
 static ngx_uint_t ngx_http_conflict_reflected(ngx_http_conflict_ctx_t *ctx);
@@ -136,6 +139,12 @@ ngx_http_conflict_found(ngx_http_conflict_ctx_t *ctx)
         return NGX_OK;
     }
 
+    if (ngx_http_conflict_found_tag(ctx)) {
+        /* a base after all, of the version that the body is not older than */
+        ctx->state = NGX_HTTP_CONFLICT_ST_BEGIN;
+        return NGX_OK;
+    }
+
     if (op->verdict == CONFLICT_COMBINE && !ctx->recalled) {
         ctx->state = NGX_HTTP_CONFLICT_ST_RECALL;
         return NGX_OK;
@@ -148,26 +157,10 @@ ngx_http_conflict_found(ngx_http_conflict_ctx_t *ctx)
         op->verdict = CONFLICT_VERIFY;
     }
 
-    if (op->verdict == CONFLICT_VERIFY) {
-
-        if (ngx_http_conflict_reflected(ctx)) {
-            op->verdict = CONFLICT_REPLAY;
-
-        } else if (op->policy <= CONFLICT_CLIENT_WINS) {
-
-            if (ngx_http_conflict_patch_twice(ctx)) {
-                return NGX_OK;
-            }
-
-            /* not what this write wanted: it takes its turn again */
-            op->fingerprint = 0;
-            ctx->state = NGX_HTTP_CONFLICT_ST_BEGIN;
-            return NGX_OK;
-
-        } else {
-            op->verdict = (op->policy == CONFLICT_SERVER_WINS)
-                          ? CONFLICT_DROP : CONFLICT_REFUSE;
-        }
+    if (op->verdict == CONFLICT_VERIFY
+        && ngx_http_conflict_found_other(ctx))
+    {
+        return NGX_OK;
     }
 
     if (op->verdict == CONFLICT_REPLAY) {
@@ -181,6 +174,85 @@ ngx_http_conflict_found(ngx_http_conflict_ctx_t *ctx)
     ngx_http_conflict_found_stale(ctx);
 
     return NGX_OK;
+}
+
+
+/*
+ * Is it the write that was done?  1: no, and its next state was set; else the
+ * verdict says what it is.
+ */
+
+static ngx_uint_t
+ngx_http_conflict_found_other(ngx_http_conflict_ctx_t *ctx)
+{
+    ngx_http_conflict_op_t  *op;
+
+    op = ctx->op;
+
+    if (ngx_http_conflict_reflected(ctx)) {
+        op->verdict = CONFLICT_REPLAY;
+        return 0;
+    }
+
+    if (op->policy > CONFLICT_CLIENT_WINS) {
+        op->verdict = (op->policy == CONFLICT_SERVER_WINS) ? CONFLICT_DROP
+                                                           : CONFLICT_REFUSE;
+        return 0;
+    }
+
+    if (!ngx_http_conflict_patch_twice(ctx)) {
+        /* not what this write wanted: it takes its turn again */
+        op->fingerprint = 0;
+        ctx->state = NGX_HTTP_CONFLICT_ST_BEGIN;
+    }
+
+    return 1;
+}
+
+
+/*
+ * The upstream's own tag: clients know it from elsewhere than the header of
+ * an answer, as from WebDAV's getetag or from the members of a list.
+ */
+
+static ngx_uint_t
+ngx_http_conflict_found_tag(ngx_http_conflict_ctx_t *ctx)
+{
+    const char                  *p, *last;
+    ngx_table_elt_t             *h;
+    conflict_etag_t              etag;
+    ngx_http_conflict_op_t      *op;
+    ngx_http_conflict_latest_t  *latest;
+
+    op = ctx->op;
+    latest = &ctx->latest;
+    h = ctx->request->headers_in.if_match;
+
+    if (!op->minted || !(op->pre.kinds & CONFLICT_IF_MATCH) || ctx->tagged
+        || (op->verdict != CONFLICT_REFUSE && op->verdict != CONFLICT_DROP)
+        || !latest->valid || latest->status != NGX_HTTP_OK
+        || latest->etag.len < 2 || latest->etag.data[0] != '"')
+    {
+        return 0;
+    }
+
+    p = (const char *) h->value.data;
+    last = p + h->value.len;
+
+    while (conflict_etag_next(&p, last, &etag) == CONFLICT_ETAG_TAG) {
+
+        if (!etag.weak && etag.len == latest->etag.len - 2
+            && ngx_memcmp(etag.data, latest->etag.data + 1, etag.len) == 0)
+        {
+            /* "match" has room for as many as If-Match has */
+            ((uint64_t *) op->pre.match)[0] = op->version;
+            op->pre.matches = 1;
+            ctx->tagged = 1;
+            return 1;
+        }
+    }
+
+    return 0;
 }
 
 

@@ -3,7 +3,8 @@
  * Copyright (C) the ngx_http_conflict_module authors
  *
  * The If field of WebDAV (RFC 4918, 10.4): its entity tags are checked here,
- * where the module mints them, and its lock tokens are left to the upstream.
+ * where the module mints them, and its lock tokens are left to the upstream,
+ * and so are its own tags in them.
  */
 
 
@@ -27,6 +28,10 @@ static ngx_int_t ngx_http_conflict_if_resource(ngx_http_request_t *r,
     ngx_http_conflict_if_t *in, ngx_str_t *tag);
 static ngx_int_t ngx_http_conflict_if_list(ngx_http_request_t *r,
     ngx_http_conflict_ctx_t *ctx, ngx_http_conflict_if_t *in, ngx_str_t *tag);
+static void ngx_http_conflict_if_resume(ngx_http_conflict_if_t *in,
+    ngx_str_t *tag, ngx_uint_t left);
+static ngx_int_t ngx_http_conflict_if_own(ngx_http_conflict_ctx_t *ctx,
+    conflict_etag_t *own);
 static ngx_int_t ngx_http_conflict_if_tag(ngx_http_request_t *r,
     ngx_http_conflict_ctx_t *ctx, ngx_http_conflict_if_t *in, ngx_uint_t not);
 static void ngx_http_conflict_if_space(ngx_http_conflict_if_t *in);
@@ -65,7 +70,9 @@ ngx_http_conflict_if(ngx_http_request_t *r, ngx_http_conflict_ctx_t *ctx,
 {
     ngx_http_conflict_if_t  in;
 
-    ctx->if_rest.data = ngx_pnalloc(r->pool, value->len + 1);
+    /* each condition may need a space, and quotes, that it has not */
+
+    ctx->if_rest.data = ngx_pnalloc(r->pool, 2 * value->len + 1);
     if (ctx->if_rest.data == NULL) {
         return NGX_ERROR;
     }
@@ -150,8 +157,9 @@ static ngx_int_t
 ngx_http_conflict_if_list(ngx_http_request_t *r, ngx_http_conflict_ctx_t *ctx,
     ngx_http_conflict_if_t *in, ngx_str_t *tag)
 {
-    u_char      *start, *end;
-    ngx_uint_t   not, left;
+    u_char           *start, *end;
+    ngx_uint_t        not, left;
+    conflict_etag_t   own;
 
     left = 0;
     in->p++;
@@ -194,6 +202,14 @@ ngx_http_conflict_if_list(ngx_http_request_t *r, ngx_http_conflict_ctx_t *ctx,
                 return NGX_DECLINED;
             }
 
+            if (!not && ngx_http_conflict_if_own(ctx, &own) == NGX_OK) {
+                ngx_http_conflict_if_resume(in, tag, left);
+                in->rest = ngx_sprintf(in->rest, own.weak ? "[W/\"%*s\"]"
+                                                          : "[\"%*s\"]",
+                                       own.len, own.data);
+                left = 1;
+            }
+
             break;
 
         case '<':
@@ -207,12 +223,7 @@ ngx_http_conflict_if_list(ngx_http_request_t *r, ngx_http_conflict_ctx_t *ctx,
 
             in->p = end + 1;
 
-            if (tag->len && !in->tagged) {
-                in->rest = ngx_cpymem(in->rest, tag->data, tag->len);
-                in->tagged = 1;
-            }
-
-            *in->rest++ = left ? ' ' : '(';
+            ngx_http_conflict_if_resume(in, tag, left);
             in->rest = ngx_cpymem(in->rest, start, in->p - start);
             left = 1;
             break;
@@ -221,6 +232,43 @@ ngx_http_conflict_if_list(ngx_http_request_t *r, ngx_http_conflict_ctx_t *ctx,
             return NGX_DECLINED;
         }
     }
+}
+
+
+/* what is left begins, or goes on */
+
+static void
+ngx_http_conflict_if_resume(ngx_http_conflict_if_t *in, ngx_str_t *tag,
+    ngx_uint_t left)
+{
+    if (tag->len && !in->tagged) {
+        in->rest = ngx_cpymem(in->rest, tag->data, tag->len);
+        in->tagged = 1;
+    }
+
+    *in->rest++ = left ? ' ' : '(';
+}
+
+
+/*
+ * The upstream's own tag in the one that was read: it judges that as well.
+ * What a front has put behind it may be a part of it, or not.
+ */
+
+static ngx_int_t
+ngx_http_conflict_if_own(ngx_http_conflict_ctx_t *ctx, conflict_etag_t *own)
+{
+    ngx_http_conflict_when_t  *when;
+
+    when = (ngx_http_conflict_when_t *) ctx->when->elts
+           + ctx->when->nelts - 1;
+
+    return (when->version < CONFLICT_VERSION_LIMIT
+            && conflict_version_own(own, (char *) when->tag.data,
+                                    when->tag.len)
+               == 0
+            && conflict_etag_bare(own->data, own->len) == own->len)
+           ? NGX_OK : NGX_DECLINED;
 }
 
 

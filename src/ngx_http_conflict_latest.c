@@ -114,6 +114,10 @@ ngx_http_conflict_latest_header(ngx_http_request_t *r,
 
     latest->last_modified = r->headers_out.last_modified_time;
 
+    if (!ngx_http_conflict_cors_page(r)) {
+        ngx_http_conflict_origin_seen(r, nlcf);
+    }
+
     if (ngx_http_conflict_latest_copy(r->pool, &latest->content_type,
                                       &r->headers_out.content_type)
         != NGX_OK)

@@ -212,6 +212,15 @@ ngx_http_conflict_lock_start(ngx_http_request_t *r,
         /* a name alone, which nobody but the upstream may have checked */
         break;
 
+    case NGX_HTTP_OPTIONS:
+
+        if (nlcf->lock_blind || !ngx_http_conflict_cors_asks(r)) {
+            ctx->lock_step = NGX_HTTP_CONFLICT_LOCK_ANSWER;
+            return NGX_OK;
+        }
+
+        break;
+
     default:
         ngx_http_conflict_lock_error(ctx, NGX_HTTP_CONFLICT_NOT_ALLOWED, NULL);
         return NGX_OK;
@@ -278,7 +287,11 @@ ngx_http_conflict_lock_fetch(ngx_http_request_t *r,
         return NGX_AGAIN;
     }
 
-    ctx->lock_step = NGX_HTTP_CONFLICT_LOCK_FETCHED;
+    /* whether the page may ask is all that a preflight wants to know */
+
+    ctx->lock_step = (ctx->method & NGX_HTTP_OPTIONS)
+                     ? NGX_HTTP_CONFLICT_LOCK_ANSWER
+                     : NGX_HTTP_CONFLICT_LOCK_FETCHED;
 
     return NGX_OK;
 }

@@ -14,6 +14,9 @@
 #include "ngx_http_conflict_module.h"
 
 
+#define NGX_HTTP_CONFLICT_LOCK_METHODS  "GET, HEAD, POST, DELETE, OPTIONS"
+
+
 /* lock.c */
 
 /* Who asks: of a write, or at the endpoint. */

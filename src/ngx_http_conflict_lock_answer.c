@@ -9,6 +9,8 @@
 #include "ngx_http_conflict_module.h"
 
 
+static ngx_int_t ngx_http_conflict_lock_options(ngx_http_request_t *r,
+    ngx_http_conflict_ctx_t *ctx);
 static u_char *ngx_http_conflict_lock_body(ngx_http_conflict_ctx_t *ctx,
     u_char *p);
 static u_char *ngx_http_conflict_lock_version(ngx_http_conflict_ctx_t *ctx,
@@ -41,6 +43,10 @@ ngx_http_conflict_lock_answer(ngx_http_request_t *r)
     rc = ngx_http_discard_request_body(r);
     if (rc != NGX_OK) {
         return rc;
+    }
+
+    if (ctx->method & NGX_HTTP_OPTIONS) {
+        return ngx_http_conflict_lock_options(r, ctx);
     }
 
     b = ngx_create_temp_buf(r->pool, 2 * NGX_HTTP_CONFLICT_LOCK_TEXT);
@@ -77,6 +83,30 @@ ngx_http_conflict_lock_answer(ngx_http_request_t *r)
     ngx_http_conflict_audit(r, ctx, NGX_HTTP_OK);
 
     return ngx_http_conflict_capture_send(r, ctx, &out);
+}
+
+
+static ngx_int_t
+ngx_http_conflict_lock_options(ngx_http_request_t *r,
+    ngx_http_conflict_ctx_t *ctx)
+{
+    r->err_status = 0;
+
+    r->headers_out.status = NGX_HTTP_NO_CONTENT;
+    r->headers_out.content_length_n = 0;
+    r->header_only = 1;
+
+    if (ngx_http_conflict_add_header(r, "Allow",
+                                     NGX_HTTP_CONFLICT_LOCK_METHODS,
+                                     sizeof(NGX_HTTP_CONFLICT_LOCK_METHODS)
+                                     - 1)
+        != NGX_OK
+        || ngx_http_conflict_cors_allow(r, ctx) != NGX_OK)
+    {
+        return NGX_HTTP_INTERNAL_SERVER_ERROR;
+    }
+
+    return ngx_http_conflict_capture_send(r, ctx, NULL);
 }
 
 

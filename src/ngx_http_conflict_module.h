@@ -324,6 +324,7 @@ struct ngx_http_conflict_ctx_s {
     unsigned                       if_parsed:1;
     unsigned                       offered:1;  /* its tags are the module's,
                                                   in report mode */
+    unsigned                       tagged:1;   /* by the upstream's own tag */
     unsigned                       seen_2xx:1;
     unsigned                       carried:1;  /* out, by any 2xx */
     unsigned                       denied:1;   /* which became a 504 */

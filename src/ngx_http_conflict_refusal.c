@@ -173,8 +173,10 @@ ngx_http_conflict_answer_headers(ngx_http_request_t *r,
     }
 
     if (ctx->error == NGX_HTTP_CONFLICT_NOT_ALLOWED
-        && ngx_http_conflict_add_header(r, "Allow", "GET, HEAD, POST, DELETE",
-                                        sizeof("GET, HEAD, POST, DELETE") - 1)
+        && ngx_http_conflict_add_header(r, "Allow",
+                                     NGX_HTTP_CONFLICT_LOCK_METHODS,
+                                     sizeof(NGX_HTTP_CONFLICT_LOCK_METHODS)
+                                     - 1)
            != NGX_OK)
     {
         return NGX_ERROR;
@@ -259,6 +261,11 @@ ngx_http_conflict_answer_status(ngx_http_conflict_ctx_t *ctx)
         return ctx->conf->lock ? NGX_HTTP_CONFLICT : ctx->conf->lock_status;
 
     case NGX_HTTP_CONFLICT_STALE:
+
+        if (ctx->when) {
+            /* what WebDAV's If is answered with (RFC 4918, 10.4.1) */
+            return NGX_HTTP_PRECONDITION_FAILED;
+        }
 
         if (ctx->op->header
             || (ctx->conf->base->place == NGX_HTTP_CONFLICT_HEADER

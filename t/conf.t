@@ -37,7 +37,7 @@ for my $file (@examples) {
     # another place for what root alone may write
 
     $text =~ s!/var/log/nginx/!$dir/!g;
-    $text =~ s!listen 80;!listen 127.0.0.1:$port;!;
+    $text =~ s!listen 80;!listen 127.0.0.1:$port;!g;
     $text =~ s!http \{!http {\n client_body_temp_path $dir/b;\n proxy_temp_path $dir/p;\n fastcgi_temp_path $dir/f;\n uwsgi_temp_path $dir/u;\n scgi_temp_path $dir/s;!;
 
     open my $out, '>', "$dir/nginx.conf" or die;

@@ -365,7 +365,7 @@ set_doc('/plain/1', { n => 1 });
 
 my $r = http('PUT', '/plain/1/lock', body => '{}', headers => [ann()]);
 is($r->{status}, 405, 'PUT');
-is(header($r, 'Allow'), 'GET, HEAD, POST, DELETE', 'what can be');
+is(header($r, 'Allow'), 'GET, HEAD, POST, DELETE, OPTIONS', 'what can be');
 is(http('HEAD', '/plain/1/lock')->{status}, 200, 'HEAD');
 is(http('POST', '/plain/1/lock', body => 'x' x 100000, headers => [ann()])
    ->{status}, 200, 'a body is ignored');

@@ -133,6 +133,16 @@ sub sees {
 my @table = (
     [ 'PUT',  '(["V"])',                         '' ],
     [ 'PUT',  '([W/"V"])',                       '' ],
+    [ 'PUT',  '(["V.up"])',                      '(["up"])' ],
+    [ 'PUT',  "([W/\"V.W/up\"]$t)",              "([W/\"up\"] $t)" ],
+    [ 'PUT',  '([V.a][V.b]) ([V.W/c])',          '(["a"] ["b"])([W/"c"])' ],
+    [ 'PUT',  '(' . $t x 40 . '["V"])',
+      '(' . join(' ', ($t) x 40) . ')' ],
+    [ 'PUT',  '(["V.up-gzip"])',                 '' ],
+    [ 'PUT',  '(Not ["O.up"])',                  '' ],
+    [ 'PUT',  '(["O.up"])',                      undef ],
+    [ 'PUT',  qq(<$host/plain/a> (["V.up"])),
+      qq(<$host/plain/a>(["up"])) ],
     [ 'PUT',  '(["O"])',                         undef ],
     [ 'PUT',  '(["O"]) (["V"])',                 '' ],
     [ 'PUT',  '(Not ["O"])',                     '' ],
@@ -166,16 +176,16 @@ for my $row (@table) {
     my $v = version(PUT('/plain/a', { n => 3 }));
     my $w = version(PUT('/plain/b', { n => 4 }));
 
-    $if =~ s/"V"/"$v"/g;
+    $if =~ s/(?<=["[])V(?=[".])/$v/g;
     $if =~ s/"W"/"$w"/g;
-    $if =~ s/"O"/"$o"/g;
+    $if =~ s/"O(?=[".])/"$o/g;
 
     my $n = journal();
     my $r = http($method, $method =~ /MOVE|COPY/ ? '/plain/b' : '/plain/a',
                  body => { n => 5 },
                  headers => ["If: $if", to('/plain/a')]);
 
-    is($r->{status}, defined $passes ? 204 : 409, "$method $if");
+    is($r->{status}, defined $passes ? 204 : 412, "$method $if");
     is(scalar(journal()), $n + (defined $passes ? 1 : 0), 'and written');
     is(sees() // '', $passes, 'what the upstream sees') if defined $passes;
 }

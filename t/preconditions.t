@@ -348,3 +348,75 @@ is(scalar(journal()), 0, 'nothing was overwritten');
 is(DELETE('/plain/3', 'If-Match: *')->{status}, 204, 'deleted');
 is(PUT('/plain/3', { n => 2 }, 'If-None-Match: *')->{status}, 201, 'made');
 is(PUT('/plain/3', { n => 3 }, 'If-None-Match: *')->{status}, 409, 'once');
+
+
+=== the upstream's own tag, known from elsewhere, with versions of the module
+--- config
+    location / {
+        conflict version;
+        proxy_pass http://api;
+    }
+    location /merge/ {
+        conflict merge;
+        proxy_pass http://api/etag/;
+    }
+    location /drop/ {
+        conflict server_wins;
+        proxy_pass http://api/etag/;
+    }
+    location /off/ {
+        conflict version;
+        conflict_latest off;
+        proxy_pass http://api/etag/;
+    }
+--- steps
+for my $path ('/etag/', '/merge/', '/drop/') {
+    my $at = "/etag/$path" =~ s!/!!gr;
+    my $url = "$path$at";
+
+    set_doc("/etag/$at", { n => 1 });
+    set_doc("/etag/$at", { n => 2 });
+
+    my $r = PUT($url, { n => 3 }, 'If-Match: "e2"');
+    is($r->{status}, 200, "$path it is current");
+    like(header($r, 'Conflict'), qr/^passed;version=\d+/, 'and checked');
+
+    my $n = journal();
+    my $stale = $path eq '/drop/' ? 200 : 409;
+
+    for my $tag ('"e2"', 'W/"e3"', '"e"', '"e33"', '"e2", W/"e3"') {
+        is(PUT($url, { n => 9 }, "If-Match: $tag")->{status}, $stale, $tag);
+    }
+
+    is(scalar(journal()), $n, 'nothing was written');
+
+    $r = http('DELETE', $url, headers => ['If-Match: "x", "e3"']);
+    is($r->{status}, 204, 'one of a list');
+    is(PUT($url, { n => 9 }, 'If-Match: "e4"')->{status}, 409, 'gone');
+}
+
+set_doc('/etag/off', { n => 1 });
+GET('/off/off');
+is(PUT('/off/off', { n => 2 }, 'If-Match: "e1"')->{status}, 409,
+   'where no GET tells');
+
+# a write between the GET that shows the tag and the begin
+
+set_doc('/etag/race', { n => 1 });
+my $v = version(GET('/etag/race'));
+my $one = start('PUT', '/etag/race', body => { n => 2 },
+                headers => ['If-Match: "e1"', 'X-Up-Read: apply hold']);
+
+my $gets = sub {
+    return scalar grep { $_->[0] eq 'x-up-read' }
+                  map { @{ $_->{headers} } }
+                  grep { $_->{method} eq 'GET' } seen();
+};
+
+until_true { $gets->() == 1 };
+is(PUT('/etag/race', { n => 3, base_version => $v })->{status}, 200,
+   'another one');
+release();
+until_true { $gets->() == 2 };
+release();
+is(finish($one)->{status}, 409, 'then it is stale');

@@ -28,7 +28,7 @@ use base 'Exporter';
 our @EXPORT = (qw(GET PUT PATCH DELETE HEAD http start finish version header
                  json upstream journal seen release applied begun set_doc
                  conflicts servroot port master_pid workers_of store
-                 fcgi_start),
+                 fcgi_start need node_start server_start),
                @Conflict::Redis::EXPORT, @Conflict::Util::EXPORT);
 
 our $Top = abs_path(dirname(__FILE__) . '/../..');
@@ -206,6 +206,45 @@ sub fcgi_start { start_server('fcgi.py', $ENV{TEST_NGINX_FCGI_PORT}) }
 sub start_server {
     my ($name, $port) = @_;
 
+    return start_command('python3', "$Top/t/lib/$name", $port);
+}
+
+
+# leaves out a file of tests that needs what is not there
+
+sub need {
+    for my $name (@_) {
+        next if grep { -e "$_$name" } '', '/usr/bin/', '/usr/sbin/';
+
+        print "1..0 # SKIP $name is not installed\n";
+        exit 0;
+    }
+}
+
+
+# a server of t/clients, with its arguments
+
+sub node_start {
+    my ($name, @args) = @_;
+
+    local $ENV{NODE_PATH} = "$Top/build/clients/node_modules";
+
+    return start_command('node', "$Top/t/clients/$name", @args);
+}
+
+
+# any server, which listens on the port; it ends with the test
+
+sub server_start {
+    my ($port, @command) = @_;
+
+    return start_command('python3', "$Top/t/lib/keep.py", $port, @command);
+}
+
+
+sub start_command {
+    my @command = @_;
+
     pipe my $in, my $end or die "pipe: $!";
     pipe my $ready, my $out or die "pipe: $!";
 
@@ -218,15 +257,15 @@ sub start_server {
         close $ready;
         open STDIN, '<&', $in or die;
         open STDOUT, '>&', $out or die;
-        exec 'python3', "$Top/t/lib/$name", $port;
-        die "cannot run $name: $!";
+        exec @command;
+        die "cannot run @command: $!";
     }
 
     close $in;
     close $out;
 
     my $line = <$ready>;
-    die "$name did not start" unless defined $line;
+    die "@command did not start" unless defined $line;
 
     push @servers, { pid => $pid, end => $end };
 

@@ -532,7 +532,7 @@ async def serve(reader, writer):
                 break
 
             path = target.partition('?')[0]
-            reading = method in ('GET', 'HEAD')
+            reading = method in ('GET', 'HEAD', 'OPTIONS')
             seen.append({'method': method, 'target': target,
                          'headers': headers,
                          'body': body.decode('utf-8', 'replace')})

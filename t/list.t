@@ -70,7 +70,7 @@ $r = PUT('/plain/1', qq({"items":[{"t":"a"},{"t":"b"},{"t":"c"},{"t":"d"},)
 is($r->{status}, 204, 'elsewhere');
 like(header($r, 'Conflict'), qr/^merged;.*;fields="items"$/, 'is merged');
 like(doc('/plain/1'), qr/\Q"items":[{"t":"new"},{"t":"a"},{"t":"b"},\E
-     \Q{"t":"d"},{"t":"e", "n":1.50}],\E/x, 'byte by byte');
+     \Q{"t":"d"},{"t":"e", "n":1.50}]\E/x, 'byte by byte');
 
 
 === one element that both have edited

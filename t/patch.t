@@ -310,6 +310,7 @@ is_deeply(doc('/plain/1'), { a => 9, b => 3, c => 1, t => [5] }, 'with his');
 === how the base is stated
 --- rules
     conflict_base json:/meta/v;
+    conflict_strip_base off;
 --- steps
 my $v = shown('/plain/1', { a => 1, b => 1 }, 'ann', 'bob');
 

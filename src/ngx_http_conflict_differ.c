@@ -160,7 +160,8 @@ ngx_http_conflict_differ_text(ngx_http_conflict_ctx_t *ctx, ngx_str_t *text)
         return NGX_DECLINED;
     }
 
-    return NGX_OK;
+    return (ctx->merge.form == CONFLICT_FORM_JSON_PATCH
+            || ngx_http_conflict_is_object(text)) ? NGX_OK : NGX_DECLINED;
 }
 
 

@@ -420,6 +420,6 @@ for my $n (1 .. 3) {
 @lines = split /\n/, slurp(servroot() . '/logs/conflict.log');
 
 is(scalar(@lines), 3, 'a line each');
-is(scalar(grep { length > 5 * 6 * 1024 + 1000 } @lines), 0, 'with an end');
+is(scalar(grep { length > 6 * 6 * 1024 + 1000 } @lines), 0, 'with an end');
 is(scalar(grep { $_->{invalid} } conflicts()), 0, 'each is JSON');
 is(scalar(grep { /xxxx/ } @lines), 0, 'and has no body');

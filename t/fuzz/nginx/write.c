@@ -211,7 +211,8 @@ bases(ngx_http_request_t *r, ngx_http_conflict_ctx_t *ctx)
 
     pre = &ctx->op->pre;
     kinds = pre->kinds;
-    foreign = (ctx->op->report && ctx->op->minted);
+    foreign = (ctx->op->report && ctx->op->minted
+               && ctx->conf->tags == NGX_HTTP_CONFLICT_TAGS_OWN);
 
     if ((r->headers_in.if_match && !foreign)
         != ((kinds & (CONFLICT_IF_MATCH|CONFLICT_IF_MATCH_ANY)) != 0)

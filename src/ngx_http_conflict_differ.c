@@ -142,7 +142,7 @@ ngx_http_conflict_differ_patch(ngx_http_conflict_ctx_t *ctx, ngx_str_t *row,
 }
 
 
-/* the client's, where it is an object, whoever may have asked for it */
+/* the client's document, where it is an object or a patch of one */
 
 static ngx_int_t
 ngx_http_conflict_differ_text(ngx_http_conflict_ctx_t *ctx, ngx_str_t *text)

@@ -140,7 +140,7 @@ ngx_http_conflict_guard_lock(ngx_conf_t *cf,
 }
 
 
-/* who writes, and the GET that may have to be made for him */
+/* who writes, and the GET that may have to be made for the client */
 
 static ngx_int_t
 ngx_http_conflict_identity(ngx_conf_t *cf,

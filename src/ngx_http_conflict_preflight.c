@@ -2,8 +2,8 @@
 /*
  * Copyright (C) the ngx_http_conflict_module authors
  *
- * The preflight of a lock endpoint: whoever the API lets ask for the resource
- * may ask for its lock.  So it is the API that is asked.
+ * The preflight of a lock endpoint: a page that may read the
+ * resource may ask for its lock, so it is the API that is asked.
  */
 
 

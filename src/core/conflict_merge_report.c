@@ -154,7 +154,7 @@ conflict_merge_clash(conflict_walk_t *walk, conflict_rule_e rule,
         if (walk->in->stale && walk->in->reveal
             && conflict_value_within(trio->base, trio->server))
         {
-            /* what was hidden from him since he may not see any more */
+            /* what the client may not see any more */
             conflict_merge_add_value(out, "base", trio->base);
         }
 

@@ -341,6 +341,11 @@ ngx_http_conflict_body_variables(ngx_http_request_t *r)
     v = cmcf->variables.elts;
 
     for (i = 0; i < cmcf->variables.nelts; i++) {
+
+        if (!r->variables[i].valid && !r->variables[i].not_found) {
+            continue;
+        }
+
         name = v[i].name.data;
         len = v[i].name.len;
 

@@ -154,7 +154,7 @@ conflict_merge_clash(conflict_walk_t *walk, conflict_rule_e rule,
         if (walk->in->stale && walk->in->reveal
             && conflict_value_within(trio->base, trio->server))
         {
-            /* what the client may not see any more */
+            /* no member that was hidden from the client meanwhile */
             conflict_merge_add_value(out, "base", trio->base);
         }
 

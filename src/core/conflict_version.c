@@ -71,6 +71,10 @@ conflict_version_from_tag(const char *text, size_t len)
     uint64_t     version;
     const char  *dot;
 
+    if (conflict_version_parse(&version, text, len) == 0) {
+        return version;
+    }
+
     dot = len ? memchr(text, '.', len) : NULL;
     digits = dot ? (size_t) (dot - text) : conflict_etag_bare(text, len);
 

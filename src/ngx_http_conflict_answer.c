@@ -337,9 +337,11 @@ ngx_http_conflict_answer_row(ngx_http_conflict_ctx_t *ctx, ngx_str_t *row)
 
     ngx_http_conflict_latest_row(ctx, &text);
 
-    if (unfiltered || ngx_http_conflict_answer_whole(&text)) {
-        ngx_http_conflict_keep_answered(ctx, &text);
+    if (!unfiltered && !ngx_http_conflict_answer_whole(&text)) {
+        ngx_str_null(&text);
     }
+
+    ngx_http_conflict_keep_answered(ctx, &text);
 
     return NULL;
 }

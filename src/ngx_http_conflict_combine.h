@@ -125,7 +125,10 @@ void ngx_http_conflict_keep_written(ngx_http_conflict_ctx_t *ctx,
  */
 void ngx_http_conflict_keep_link(ngx_http_conflict_ctx_t *ctx);
 
-/* An answer of the module shows this body, under ctx->current. */
+/*
+ * An answer of the module shows this body under ctx->current; an empty one: it
+ * is not known which.
+ */
 void ngx_http_conflict_keep_answered(ngx_http_conflict_ctx_t *ctx,
     ngx_str_t *body);
 
@@ -137,6 +140,20 @@ ngx_uint_t ngx_http_conflict_keep_wants(ngx_http_request_t *r,
 void ngx_http_conflict_keep_feed(ngx_http_conflict_ctx_t *ctx, u_char *data,
     size_t len);
 void ngx_http_conflict_keep_shown(ngx_http_conflict_ctx_t *ctx);
+
+/*
+ * Is it to be told what this read has shown: a write may have been done since
+ * its version was asked for.  looked() tells it at the end of the body, whose
+ * pieces were summed up; cut() where that has never come.
+ */
+ngx_uint_t ngx_http_conflict_keep_looks(ngx_http_request_t *r,
+    ngx_http_conflict_ctx_t *ctx);
+ngx_int_t ngx_http_conflict_keep_sum_start(ngx_http_request_t *r,
+    ngx_http_conflict_ctx_t *ctx);
+void ngx_http_conflict_keep_sum(ngx_http_conflict_ctx_t *ctx, u_char *data,
+    size_t len);
+void ngx_http_conflict_keep_looked(ngx_http_conflict_ctx_t *ctx);
+void ngx_http_conflict_keep_cut(ngx_http_conflict_ctx_t *ctx);
 
 
 #endif /* _NGX_HTTP_CONFLICT_COMBINE_H_INCLUDED_ */

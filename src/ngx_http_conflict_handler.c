@@ -216,6 +216,7 @@ ngx_http_conflict_cleanup(void *data)
         ngx_http_conflict_settle_unchecked(ctx, 0);
 
     } else if (ctx->op) {
+        ngx_http_conflict_keep_cut(ctx);
         ngx_http_conflict_settle_end(ctx);
     }
 

@@ -18,6 +18,8 @@ static ngx_int_t ngx_http_conflict_keep_text(ngx_http_conflict_ctx_t *ctx,
     ngx_str_t *text);
 static ngx_int_t ngx_http_conflict_keep_answer(ngx_http_conflict_ctx_t *ctx,
     ngx_http_conflict_row_t *row);
+static void ngx_http_conflict_keep_read(ngx_http_conflict_ctx_t *ctx,
+    uint64_t hash);
 
 
 void
@@ -232,8 +234,23 @@ ngx_http_conflict_keep_answered(ngx_http_conflict_ctx_t *ctx,
     row.body = *body;
     row.shown = 1;
     row.read = 1;
+    row.torn = (op->state != CONFLICT_FREE);
+
+    if (!op->minted && (ngx_http_conflict_latest_seen(ctx) != NGX_OK
+                        || op->seen.version != op->version))
+    {
+        /* it is said to be of one version, and says that it is of another */
+        row.torn = 1;
+    }
 
     ngx_http_conflict_keep_row(ctx, &row);
+
+    if (!op->minted && row.torn && op->seen.version && row.body.len) {
+        row.version = op->seen.version;
+        row.read = 0;
+
+        ngx_http_conflict_keep_row(ctx, &row);
+    }
 }
 
 
@@ -277,6 +294,162 @@ ngx_http_conflict_keep_wants(ngx_http_request_t *r,
     return r->headers_out.status == NGX_HTTP_OK && op->seen.view
            && !(op->held && op->minted && op->seen.view == op->view)
            && (op->minted ? op->state == CONFLICT_FREE : 1);
+}
+
+
+ngx_uint_t
+ngx_http_conflict_keep_looks(ngx_http_request_t *r,
+    ngx_http_conflict_ctx_t *ctx)
+{
+    ngx_uint_t               status;
+    ngx_http_conflict_op_t  *op;
+
+    op = ctx->op;
+    status = r->headers_out.status;
+
+#if (CONFLICT_BROKEN == 9)
+    return 0;
+#endif
+
+    /* an upstream's own version is in the same response */
+
+    return ctx->conf->policy == CONFLICT_MERGE && !ctx->write && op->minted
+           && ctx->current && op->seen.view && !r->header_only
+           && ((status >= 200 && status < 300 && status != NGX_HTTP_NO_CONTENT)
+               || status == NGX_HTTP_NOT_FOUND || status == 410);
+}
+
+
+ngx_int_t
+ngx_http_conflict_keep_sum_start(ngx_http_request_t *r,
+    ngx_http_conflict_ctx_t *ctx)
+{
+    ngx_http_conflict_response_t  *response;
+
+    response = ctx->response;
+
+    if (response->keeping || r->headers_out.status != NGX_HTTP_OK
+        || r->headers_out.content_length_n > (off_t) ctx->conf->max_body)
+    {
+        return NGX_OK;
+    }
+
+    if (ctx->conf->root) {
+        response->root = ngx_palloc(r->pool, sizeof(conflict_json_t));
+        if (response->root == NULL) {
+            return NGX_ERROR;
+        }
+
+        conflict_json_init(response->root, ctx->conf->root);
+    }
+
+    conflict_hash_init(&response->row, 0);
+    response->summing = 1;
+
+    return NGX_OK;
+}
+
+
+/* the bytes that ngx_http_conflict_row() would leave */
+
+void
+ngx_http_conflict_keep_sum(ngx_http_conflict_ctx_t *ctx, u_char *data,
+    size_t len)
+{
+    size_t                         bom;
+    uint64_t                       pos, start, end;
+    conflict_json_t               *root;
+    ngx_http_conflict_response_t  *response;
+
+    response = ctx->response;
+    root = response->root;
+    pos = (uint64_t) response->size - len;
+
+    if (root == NULL) {
+        bom = pos ? 0 : conflict_text_bom(data, len);
+        conflict_hash_update(&response->row, data + bom, len - bom);
+        return;
+    }
+
+    if (conflict_json_feed(root, data, len) != CONFLICT_JSON_OK) {
+        response->summing = 0;
+        return;
+    }
+
+    if (root->type == CONFLICT_JSON_NONE) {
+        return;
+    }
+
+    start = ngx_max(root->value, pos);
+    end = root->end ? root->end : pos + len;
+
+    if (start < end) {
+        conflict_hash_update(&response->row, data + (start - pos),
+                             (size_t) (end - start));
+    }
+}
+
+
+void
+ngx_http_conflict_keep_looked(ngx_http_conflict_ctx_t *ctx)
+{
+    uint64_t                       hash;
+    conflict_json_t               *root;
+    ngx_http_conflict_response_t  *response;
+
+    response = ctx->response;
+    root = response->root;
+    hash = 0;
+
+    response->looking = 0;
+
+    if (response->keeping && !response->failed) {
+        /* with the body itself */
+        return;
+    }
+
+    if (response->summing && !response->failed
+        && (root == NULL || (root->type != CONFLICT_JSON_NONE
+                             && conflict_json_end(root) == CONFLICT_JSON_OK)))
+    {
+        hash = conflict_hash_final(&response->row);
+    }
+
+    ngx_http_conflict_keep_read(ctx, hash);
+}
+
+
+void
+ngx_http_conflict_keep_cut(ngx_http_conflict_ctx_t *ctx)
+{
+    if (ctx->response && ctx->response->looking
+        && ctx->request->header_sent && !ctx->request->header_only)
+    {
+        ngx_http_conflict_keep_read(ctx, 0);
+    }
+}
+
+
+/* nothing is kept: another body that is there is of no use any more */
+
+static void
+ngx_http_conflict_keep_read(ngx_http_conflict_ctx_t *ctx, uint64_t hash)
+{
+    ngx_http_conflict_op_t   *op;
+    ngx_http_conflict_row_t   row;
+
+    op = ctx->op;
+
+    ngx_memzero(&row, sizeof(ngx_http_conflict_row_t));
+
+    row.version = op->version;
+    row.view = op->seen.view;
+    row.hash = hash;
+    row.shown = 1;
+    row.read = 1;
+    row.torn = (op->state != CONFLICT_FREE);
+
+    ngx_http_conflict_keep_row(ctx, &row);
 }
 
 
@@ -347,6 +520,7 @@ ngx_http_conflict_keep_shown(ngx_http_conflict_ctx_t *ctx)
         row.fingerprint = op->fingerprint;
         row.view = op->view;
         row.certain = 1;
+        row.read = op->minted;
 
         if (ngx_http_conflict_keep_answer(ctx, &row) != NGX_OK) {
             return;
@@ -355,10 +529,10 @@ ngx_http_conflict_keep_shown(ngx_http_conflict_ctx_t *ctx)
     } else {
         row.view = op->seen.view;
         row.version = op->minted ? op->version : op->seen.version;
-        row.read = 1;
+        row.read = op->minted;
     }
 
-    if (row.version && row.view && row.body.len) {
+    if (row.version && row.view && (row.body.len || row.read)) {
         ngx_http_conflict_keep_row(ctx, &row);
     }
 }

@@ -211,7 +211,11 @@ typedef struct {
     u_char                        *kept;       /* for the history */
     size_t                         kept_len;
     size_t                         kept_size;
+    conflict_json_t               *root;       /* of the row; NULL: all */
+    conflict_hash_t                row;        /* of what would be kept */
     unsigned                       keeping:1;
+    unsigned                       looking:1;  /* the history is to know it */
+    unsigned                       summing:1;  /* "row" */
     unsigned                       hashing:1;
     unsigned                       failed:1;   /* not JSON, or too large */
     unsigned                       injected:1;

@@ -39,13 +39,13 @@ ngx_http_conflict_relay(ngx_http_request_t *r,
 
     } else if (r->headers_out.status == NGX_HTTP_OK) {
 
+        ngx_str_null(&row);
+
         if (latest->json && !latest->encoded && !latest->too_large) {
             ngx_http_conflict_latest_row(ctx, &row);
-
-            if (row.len) {
-                ngx_http_conflict_keep_answered(ctx, &row);
-            }
         }
+
+        ngx_http_conflict_keep_answered(ctx, &row);
 
         if (ngx_http_conflict_relay_target(&r->unparsed_uri)
             && ngx_http_conflict_add_header(r, "Content-Location",

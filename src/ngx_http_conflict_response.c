@@ -88,6 +88,15 @@ ngx_http_conflict_response_start(ngx_http_request_t *r,
     op = ctx->op;
     nlcf = ctx->conf;
 
+    if (ngx_http_conflict_keep_looks(r, ctx)) {
+
+        if (ngx_http_conflict_response_create(r, ctx) != NGX_OK) {
+            return NGX_ERROR;
+        }
+
+        ctx->response->looking = 1;
+    }
+
     if (r->header_only || r->headers_out.status < 200
         || r->headers_out.status >= 300
         || r->headers_out.status == NGX_HTTP_NO_CONTENT
@@ -125,6 +134,12 @@ ngx_http_conflict_response_start(ngx_http_request_t *r,
         }
 
         ctx->response->keeping = 1;
+    }
+
+    if (ctx->response && ctx->response->looking
+        && ngx_http_conflict_keep_sum_start(r, ctx) != NGX_OK)
+    {
+        return NGX_ERROR;
     }
 
     if (nlcf->version->place == NGX_HTTP_CONFLICT_JSON) {
@@ -339,6 +354,10 @@ ngx_http_conflict_response_feed(ngx_http_conflict_ctx_t *ctx, u_char *data,
         ngx_http_conflict_keep_feed(ctx, data, len);
     }
 
+    if (response->summing) {
+        ngx_http_conflict_keep_sum(ctx, data, len);
+    }
+
     json[0] = response->version;
     json[1] = response->mtime;
     json[2] = response->inject;
@@ -404,6 +423,10 @@ ngx_http_conflict_response_end(ngx_http_request_t *r,
 
     if (response && response->keeping && !response->failed) {
         ngx_http_conflict_keep_shown(ctx);
+    }
+
+    if (response && response->looking) {
+        ngx_http_conflict_keep_looked(ctx);
     }
 
     if (settled) {

@@ -645,6 +645,75 @@ op('p', 'keep', row => $w, text => 'new', read => 1);
 is(op('b', 'recall', key => 'k', base => $w, %on)->{base_body}, 'new', 'calm');
 
 
+=== a version that a read has shown with another body is no base
+--- steps
+my %on = (rows => 8);
+my %shown = (read => 1, shown => 1);
+my $v = op('p', 'peek', key => 'k', %on)->{version};
+
+my $base = sub {
+    my $r = op('r', 'recall', key => 'k', base => $v, view => $_[0] || 1, %on);
+    return "$r->{held} $r->{base_body}";
+};
+
+op('p', 'keep', row => $v, text => 'one', %shown);
+op('p', 'keep', row => $v, text => 'one', view => 2, %shown);
+
+op('p', 'keep', row => $v, hashed => 'two', %shown);
+is($base->(), '1 one', 'nothing has changed');
+
+op('a', 'begin', key => 'k', base => $v);
+op('p', 'keep', row => $v, hashed => 'one', %shown);
+is($base->(), '1 one', 'the same, beside a write');
+op('p', 'keep', row => $v, hashed => 'two', view => 3, %shown);
+is($base->(), '1 one', 'another, to another view');
+
+op('p', 'keep', row => $v, hashed => 'two', %shown);
+is($base->(), '0 ', 'another, beside a write');
+is($base->(2), '1 one', 'the other view has its own');
+is(op('q', 'peek', key => 'k', %on)->{held}, 0, 'nor is it held');
+
+op('p', 'keep', row => $v, view => 2, %shown);
+is($base->(2), '0 ', 'one that is not known');
+
+# what was read while the write was in flight, as to the version
+
+op('a', 'cancel');
+op('q', 'peek', key => 'k', %on);
+op('q', 'keep', row => $v, text => 'one', %shown);
+is($base->(), '1 one', 'a calm read shows it again');
+op('q', 'keep', row => $v, hashed => 'two', torn => 1, %shown);
+is($base->(), '0 ', 'one that is torn, whatever has changed');
+
+op('q', 'keep', row => $v, text => 'one', %shown);
+op('b', 'begin', key => 'k', base => $v);
+op('b', 'commit');
+op('q', 'keep', row => $v, text => 'two', %shown);
+is($base->(), '0 ', 'a body that would have been kept');
+
+# what a write has sent stays, for its retries, and comes twice perhaps
+
+$v = op('p', 'peek', key => 'k', %on)->{version};
+
+my $fence = op('w', 'begin', key => 'k', base => $v, fp => 12, %on)->{fence};
+op('w', 'keep', row => $fence, text => 'sent', certain => 1);
+op('w', 'commit');
+
+$v = op('p', 'peek', key => 'k', %on)->{version};
+is($v, $fence, 'a write');
+op('b', 'begin', key => 'k', base => $v);
+op('p', 'keep', row => $v, hashed => 'two', %shown);
+
+my $r = op('r', 'recall', key => 'k', base => $v, fp => 12, %on);
+is("$r->{held} $r->{repeat} $r->{certain} $r->{made_body}", '0 1 1 sent',
+   'as a base it is gone');
+op('w', 'keep', row => $fence, text => 'sent', certain => 1);
+is($base->(), '0 ', 'and does not come back');
+op('w', 'keep', row => $fence, text => 'answer', certain => 1, %shown);
+is($base->(), '0 ', 'nor as what it was answered with');
+op('b', 'commit');
+
+
 === the history has bounds: bodies, bytes, time
 --- steps
 my %on = (key => 'k', rows => 3, bytes => 10);

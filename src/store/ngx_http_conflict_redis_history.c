@@ -8,6 +8,7 @@
 
 
 #include "ngx_http_conflict_redis_args.h"
+#include "../core/conflict_hash.h"
 
 
 static void ngx_http_conflict_redis_kept(void *data, ngx_str_t *answer,
@@ -44,8 +45,8 @@ ngx_http_conflict_redis_keep(ngx_http_conflict_op_t *op,
     ngx_http_conflict_redis_number(&args, row->certain);
     ngx_http_conflict_redis_number(&args, row->shown);
 
-    if (row->read && op->minted) {
-        ngx_http_conflict_redis_version(&args, op->fence);
+    if (row->read) {
+        ngx_http_conflict_redis_version(&args, row->torn ? 0 : op->fence);
 
     } else {
         ngx_http_conflict_redis_text(&args, "-");
@@ -56,20 +57,26 @@ ngx_http_conflict_redis_keep(ngx_http_conflict_op_t *op,
     ngx_http_conflict_redis_number(&args, op->row_ttl);
     ngx_http_conflict_redis_hash(&args, row->view);
     ngx_http_conflict_redis_bytes(&args, &row->body);
+    ngx_http_conflict_redis_hash(&args, row->body.len
+                                        ? conflict_hash_64(row->body.data,
+                                                           row->body.len, 0)
+                                        : row->hash);
     args.third = ":h";
 
     /*
      * A body that does not come there is one that is not held; but what a
      * write has added must not be added again, nor the base of a link be that
-     * of one before it.
+     * of one before it, nor a body stay that was not what a read has shown.
      */
 
     flags = 0;
     life = conf->timeout;
 
-    if (row->fingerprint || row->link) {
+    if (row->fingerprint || row->link || row->read) {
         flags = NGX_HTTP_CONFLICT_REDIS_PATIENT;
-        life = ngx_max(life, op->lease + op->quarantine);
+        life = ngx_max(life, row->read ? op->store->lease
+                                         + op->store->quarantine
+                                       : op->lease + op->quarantine);
     }
 
     (void) ngx_http_conflict_redis_submit(op, NGX_HTTP_CONFLICT_REDIS_HISTORY,

@@ -211,6 +211,11 @@ uint64_t ngx_http_conflict_zone_seed(void);
 
 ngx_int_t ngx_http_conflict_shm_keep(ngx_http_conflict_op_t *op,
     ngx_http_conflict_row_t *row);
+
+/* Its view has no other body of this version than this any more. */
+void ngx_http_conflict_shm_drop(ngx_http_conflict_op_t *op,
+    ngx_http_conflict_row_t *row);
+
 ngx_int_t ngx_http_conflict_shm_recall(ngx_http_conflict_op_t *op);
 
 /* Has it the body of the version that a peek has found?  Not under the lock. */

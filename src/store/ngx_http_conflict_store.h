@@ -217,10 +217,15 @@ typedef struct {
     uint64_t                          fingerprint;    /* of its write; or 0 */
     uint64_t                          view;       /* that shows it; 0: none */
     ngx_str_t                         body;
+    uint64_t                          hash;       /* of one that is not here,
+                                                     by conflict_hash_64(), seed
+                                                     0; 0: it is not known */
     unsigned                          certain:1;  /* the write has passed */
     unsigned                          shown:1;    /* 0: as it was sent on */
-    unsigned                          read:1;     /* by a read: to be kept only
-                                                     if nothing has changed */
+    unsigned                          read:1;     /* of a version that was
+                                                     asked for first: as keep()
+                                                     says */
+    unsigned                          torn:1;     /* it may be of another */
     unsigned                          link:1;     /* gives way to later ones of
                                                      its chain; empty: it is
                                                      not known */
@@ -276,6 +281,11 @@ typedef struct {
      * Keeps a body, which is copied; it may as well not, as it forgets the
      * oldest ones.  The first body of a version stays for each view, but one
      * that was not shown gives way to one that was.  Never NGX_AGAIN.
+     *
+     * With row->read only if nothing has begun since op's peek, begin or
+     * commit, and it is not torn.  Else, as a base, its view has no body of
+     * that version any more but this one, or none where that is not known: a
+     * client may go on from either.
      */
     ngx_int_t                       (*keep)(ngx_http_conflict_op_t *op,
                                             ngx_http_conflict_row_t *row);

@@ -23,6 +23,8 @@ static ngx_uint_t ngx_http_conflict_history_shows(
     ngx_http_conflict_body_row_t *r, uint64_t view);
 static void ngx_http_conflict_history_show(ngx_http_conflict_body_row_t *r,
     uint64_t view);
+static void ngx_http_conflict_history_hide(ngx_http_conflict_body_row_t *r,
+    uint64_t view);
 
 
 ngx_int_t
@@ -130,6 +132,11 @@ ngx_http_conflict_history_known(ngx_http_conflict_op_t *op,
 
         if (!ngx_http_conflict_history_shows(r, row->view)) {
 
+            if (row->fingerprint && r->fingerprint == row->fingerprint) {
+                /* the view has lost it, and is not given it again */
+                return 1;
+            }
+
             if (r->shown == row->shown && r->len == row->body.len
                 && ngx_memcmp(ngx_http_conflict_row_body(r), row->body.data,
                               r->len)
@@ -171,6 +178,53 @@ ngx_http_conflict_history_known(ngx_http_conflict_op_t *op,
     ngx_http_conflict_history_touch(history, same);
 
     return 1;
+}
+
+
+/*
+ * What the write has made of a row stays, for its retries: only as a base it
+ * is of no use to the view any more.
+ */
+
+void
+ngx_http_conflict_shm_drop(ngx_http_conflict_op_t *op,
+    ngx_http_conflict_row_t *row)
+{
+    uint64_t                       hash[2], shown;
+    ngx_http_conflict_album_t     *album;
+    ngx_http_conflict_history_t   *history;
+    ngx_http_conflict_body_row_t  *r, *next;
+
+    history = ngx_http_conflict_history_lock(op, hash);
+    if (history == NULL) {
+        return;
+    }
+
+    shown = row->body.len ? conflict_hash_64(row->body.data, row->body.len, 0)
+                          : row->hash;
+
+    album = ngx_http_conflict_history_find(op, history, hash);
+
+    for (r = album ? album->rows : NULL; r; r = next) {
+        next = r->next;
+
+        if (r->version != row->version || r->link
+            || !ngx_http_conflict_history_shows(r, row->view)
+            || conflict_hash_64(ngx_http_conflict_row_body(r), r->len, 0)
+               == shown)
+        {
+            continue;
+        }
+
+        ngx_http_conflict_history_hide(r, row->view);
+
+        if (r->n_views == 0 && r->fingerprint == 0) {
+            /* the album may go with its last row */
+            ngx_http_conflict_history_remove(op, history, r);
+        }
+    }
+
+    ngx_http_conflict_history_unlock(op, history);
 }
 
 
@@ -337,4 +391,22 @@ ngx_http_conflict_history_show(ngx_http_conflict_body_row_t *r, uint64_t view)
     }
 
     r->views[r->n_views++] = view;
+}
+
+
+static void
+ngx_http_conflict_history_hide(ngx_http_conflict_body_row_t *r, uint64_t view)
+{
+    ngx_uint_t  i, n;
+
+    n = 0;
+
+    for (i = 0; i < r->n_views; i++) {
+
+        if (r->views[i] != view) {
+            r->views[n++] = r->views[i];
+        }
+    }
+
+    r->n_views = n;
 }

@@ -121,20 +121,47 @@ ngx_http_conflict_shm_op_peek(ngx_http_conflict_op_t *op)
 }
 
 
-/* a read's body only if nothing has begun since it was peeked */
+/*
+ * Both zones have their own locks.  A read that has looked for the row while
+ * it was not there yet was beside a write that has begun before that.
+ */
 
 static ngx_int_t
 ngx_http_conflict_shm_op_keep(ngx_http_conflict_op_t *op,
     ngx_http_conflict_row_t *row)
 {
-    if (row->read && op->minted
-        && ngx_http_conflict_shm_run(op, ngx_http_conflict_shm_unchanged)
+    ngx_int_t                rc;
+    ngx_http_conflict_row_t  unsure;
+
+    if (!row->read) {
+        return ngx_http_conflict_shm_keep(op, row);
+    }
+
+    if (row->torn
+        || ngx_http_conflict_shm_run(op, ngx_http_conflict_shm_unchanged)
            != NGX_OK)
     {
+        ngx_http_conflict_shm_drop(op, row);
         return NGX_OK;
     }
 
-    return ngx_http_conflict_shm_keep(op, row);
+    if (row->body.len == 0) {
+        return NGX_OK;
+    }
+
+    rc = ngx_http_conflict_shm_keep(op, row);
+
+    if (ngx_http_conflict_shm_run(op, ngx_http_conflict_shm_unchanged)
+        != NGX_OK)
+    {
+        unsure = *row;
+        ngx_str_null(&unsure.body);
+        unsure.hash = 0;
+
+        ngx_http_conflict_shm_drop(op, &unsure);
+    }
+
+    return rc;
 }
 
 

@@ -155,7 +155,7 @@ static ngx_int_t
 ngx_http_conflict_test_handler(ngx_http_request_t *r)
 {
     ngx_int_t                        rc;
-    ngx_str_t                        name, key, what;
+    ngx_str_t                        name, key, what, body;
     ngx_uint_t                       i;
     uint64_t                        *bases, chain;
     ngx_http_conflict_op_t          *op;
@@ -277,7 +277,12 @@ ngx_http_conflict_test_handler(ngx_http_request_t *r)
     row.certain = ngx_http_conflict_test_arg(r, "certain", 0);
     row.shown = ngx_http_conflict_test_arg(r, "shown", 0);
     row.read = ngx_http_conflict_test_arg(r, "read", 0);
+    row.torn = ngx_http_conflict_test_arg(r, "torn", 0);
     row.link = ngx_http_conflict_test_arg(r, "link", 0);
+
+    if (ngx_http_arg(r, (u_char *) "hashed", 6, &body) == NGX_OK) {
+        row.hash = conflict_hash_64(body.data, body.len, 0);
+    }
 
     if (row.link) {
         row.version = op->pre.chain;

@@ -4,10 +4,12 @@
 -- input:   KEYS 3 the history of the entry
 --          ARGV 6 verb;
 --          keep: 7 version, 8 fingerprint of its write, 9 certain: that was
---               seen to pass, 10 shown, 11 fence where a read has shown it,
---               then kept only if nothing has begun since ("-": by a write),
---               12 how many bodies, 13 their bytes together, 14 ttl (msec),
---               15 view, 16 body
+--               seen to pass, 10 shown, 11 fence where it was shown under a
+--               version that was asked for before, then kept only if nothing
+--               has begun since, or else what the view has under it but this
+--               is no base any more ("-": by a write), 12 how many bodies,
+--               13 their bytes together, 14 ttl (msec), 15 view, 16 body,
+--               17 its hash, also of one that is not sent ("-": not known)
 --          recall: 7 version, 8 fingerprint, 9 view, 10 of a link its word
 -- output:  ... keep: nothing more
 --          recall: held, or 2: a later link is; repeat, certain, length of
@@ -15,8 +17,8 @@
 --
 -- A hash: a field for each body, "move": the store's last one, and "order",
 -- which lists them oldest first:
--- version,fingerprint,certain,shown,length,name,views and a space.  The name
--- is the first view of it, and the views are between dots.  What a link of a
+-- version,fingerprint,certain,shown,length,hash,name,views and a space.  The
+-- name is the first view of it, the views are between dots.  What a link of a
 -- chain has made has "c" and its word for a version, one row for each chain;
 -- it is empty where that is not known.
 
@@ -39,19 +41,32 @@ local function link(v, word)
            and tonumber(string.sub(v, 14), 16)
 end
 
+local keep, changed = ARGV[6] == 'keep', false
+
+if keep and ARGV[11] ~= '-' then
+    local e = load()
+
+    changed = not e or state_of(e) ~= FREE or e.v ~= version
+              or e.f ~= ARGV[11]
+
+    if not changed and ARGV[16] == '' then
+        return token .. ' ' .. born
+    end
+end
+
 local rows, bytes = {}, 0
 local last_move = outdated(history)
 
-for v, f, c, s, n, name, views in string.gmatch(
+for v, f, c, s, n, hash, name, views in string.gmatch(
     not last_move and call('HGET', history, 'order') or '',
-    '(%S-),(%S-),(%d),(%d),(%d+),(%d+),(%S*) ')
+    '(%S-),(%S-),(%d),(%d),(%d+),(%S-),(%d+),(%S*) ')
 do
     rows[#rows + 1] = { v = v, f = f, c = c, s = s, n = tonumber(n),
-                        name = name, views = views }
+                        hash = hash, name = name, views = views }
     bytes = bytes + n
 end
 
-if ARGV[6] == 'recall' then
+if not keep then
 
     local body, made, certain, late
     local word = ARGV[10] or ''
@@ -85,17 +100,58 @@ if ARGV[6] == 'recall' then
            .. (made or '')
 end
 
-if ARGV[11] ~= '-' then
-    local e = load()
-
-    if not e or state_of(e) ~= FREE or e.v ~= version or e.f ~= ARGV[11] then
-        return token .. ' ' .. born
-    end
-end
-
 local gone = {}
 local view, body = ARGV[15] == '-' and '0' or ARGV[15], ARGV[16]
 local at
+
+local function save_rows()
+    local order = ''
+
+    for _, row in ipairs(rows) do
+        order = order .. row.v .. ',' .. row.f .. ',' .. row.c .. ',' .. row.s
+                .. ',' .. row.n .. ',' .. row.hash .. ',' .. row.name .. ','
+                .. row.views .. ' '
+    end
+
+    if last_move then
+        call('DEL', history)
+        call('HSET', history, 'move', last_move)
+    end
+
+    call('HSET', history, 'order', order)
+
+    for _, name in ipairs(gone) do
+        call('HDEL', history, name)
+    end
+end
+
+if changed then
+
+    -- what the write has made stays, for its retries
+
+    local lost = false
+
+    for i = #rows, 1, -1 do
+        local row = rows[i]
+
+        if row.v == version and shows(row, view)
+            and (ARGV[17] == '-' or row.hash ~= ARGV[17])
+        then
+            row.views = string.gsub(row.views, '%.' .. view .. '%.', '.')
+            lost = true
+
+            if row.views == '.' and row.f == '-' then
+                gone[#gone + 1] = field(table.remove(rows, i))
+            end
+        end
+    end
+
+    if lost then
+        save_rows()
+    end
+
+    return token .. ' ' .. born
+end
 
 if string.sub(version, 1, 1) == 'c' then
 
@@ -118,6 +174,11 @@ end
 for i, row in ipairs(rows) do
     if row.v == version and shows(row, view) then
         at = i
+
+    elseif row.v == version and fingerprint ~= '-' and row.f == fingerprint
+    then
+        -- the view has lost it, and is not given it again by what comes twice
+        return token .. ' ' .. born
     end
 end
 
@@ -181,7 +242,8 @@ if not at then
         end
 
         fresh = { v = version, f = fingerprint, c = certain, s = ARGV[10],
-                  n = #body, name = name, views = '.' .. view .. '.' }
+                  n = #body, hash = ARGV[17], name = name,
+                  views = '.' .. view .. '.' }
 
         rows[#rows + 1] = fresh
         bytes = bytes + #body
@@ -196,23 +258,7 @@ do
     row.gone = true
 end
 
-local order = ''
-
-for _, row in ipairs(rows) do
-    order = order .. row.v .. ',' .. row.f .. ',' .. row.c .. ',' .. row.s
-            .. ',' .. row.n .. ',' .. row.name .. ',' .. row.views .. ' '
-end
-
-if last_move then
-    call('DEL', history)
-    call('HSET', history, 'move', last_move)
-end
-
-call('HSET', history, 'order', order)
-
-for _, name in ipairs(gone) do
-    call('HDEL', history, name)
-end
+save_rows()
 
 if fresh and not fresh.gone then
     call('HSET', history, field(fresh), body)

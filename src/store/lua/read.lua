@@ -77,7 +77,7 @@ if ARGV[6] == 'peek' then
     if KEYS[3] then
         for v, s, views in string.gmatch(
             not outdated(KEYS[3]) and call('HGET', KEYS[3], 'order') or '',
-            '(%S-),%S-,%d,(%d),%d+,%d+,(%S*) ')
+            '(%S-),%S-,%d,(%d),%d+,%S-,%d+,(%S*) ')
         do
             if v == e.v and s == '1'
                 and string.find(views, '.' .. ARGV[8] .. '.', 1, true)

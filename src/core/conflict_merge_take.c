@@ -114,6 +114,16 @@ conflict_merge_nested(conflict_walk_t *walk, conflict_edit_t *edit,
     patch = walk->patch;
     part = walk->part;
 
+    /* elements of an array are no members */
+
+    if (conflict_tree_type(trio->server) != CONFLICT_JSON_OBJECT) {
+        trio->server.tree = NULL;
+    }
+
+    if (conflict_tree_type(trio->base) != CONFLICT_JSON_OBJECT) {
+        trio->base.tree = NULL;
+    }
+
     if (walk->in->client.form == CONFLICT_FORM_SHALLOW) {
         walk->patch = 0;
     }

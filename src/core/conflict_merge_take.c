@@ -61,6 +61,13 @@ conflict_merge_take(conflict_walk_t *walk, conflict_edit_t *edit,
         return CONFLICT_TAKE_CLIENT;
     }
 
+    if (walk->in->edited && trio->held
+        && conflict_value_equal(trio->base, trio->client))
+    {
+        /* no word of it was said: nothing clashes, and nothing is told */
+        return CONFLICT_TAKE_SERVER;
+    }
+
     if (conflict_merge_removes(walk)
         && conflict_tree_type(trio->client) == CONFLICT_JSON_NULL)
     {

@@ -155,7 +155,9 @@ ngx_http_conflict_differ_text(ngx_http_conflict_ctx_t *ctx, ngx_str_t *text)
         || (body->size > NGX_HTTP_CONFLICT_DIFFER_MOST
             && !ctx->conf->log->fields)
         || ngx_http_conflict_body_text(ctx->request, ctx->conf->max_body, text)
-           != NGX_OK)
+           != NGX_OK
+        || (ctx->merge.form != CONFLICT_FORM_JSON_PATCH
+            && !ngx_http_conflict_is_object(text)))
     {
         return NGX_DECLINED;
     }

@@ -364,11 +364,13 @@ ngx_http_conflict_write_header(ngx_http_request_t *r,
              && !ngx_http_conflict_method_created(r);
 
     if ((r->method & (NGX_HTTP_MOVE|NGX_HTTP_COPY))
-        || (ctx->method == NGX_HTTP_PUT && ctx->rewritten))
+        || (ctx->method == NGX_HTTP_PUT && ctx->rewritten)
+        || ctx->conf->inject->place != NGX_HTTP_CONFLICT_DEFAULT)
     {
         /*
          * Nor is it known which of both a tag of the upstream's names; and
-         * what the client has sent is not what that is the tag of.
+         * what the client has sent is not what that is the tag of, nor is it
+         * what a read shows with the version in it.
          */
         ngx_str_null(&ctx->tag);
     }

@@ -23,6 +23,8 @@
 static uint64_t ngx_http_conflict_part_base(ngx_http_conflict_ctx_t *ctx);
 static uint64_t ngx_http_conflict_part_read(ngx_str_t *kept,
     conflict_document_t *doc);
+static int ngx_http_conflict_part_apply(ngx_http_conflict_ctx_t *ctx,
+    conflict_document_t *doc, conflict_document_t *part, conflict_out_t *out);
 static ngx_int_t ngx_http_conflict_part_copy(ngx_pool_t *pool,
     conflict_document_t *doc);
 static ngx_int_t ngx_http_conflict_part_compose(ngx_http_conflict_ctx_t *ctx,
@@ -108,8 +110,7 @@ ngx_http_conflict_part_link(ngx_http_conflict_ctx_t *ctx, ngx_str_t *body)
 
     ngx_memzero(&out, sizeof(conflict_out_t));
 
-    rc = conflict_part_apply(&merge->base, &part, &out, ctx->conf->max_values,
-                             ngx_http_conflict_seed());
+    rc = ngx_http_conflict_part_apply(ctx, &merge->base, &part, &out);
 
     part.data = out.data;
     part.len = out.len;
@@ -217,6 +218,18 @@ ngx_http_conflict_part_recalled(ngx_http_conflict_ctx_t *ctx)
 }
 
 
+static int
+ngx_http_conflict_part_apply(ngx_http_conflict_ctx_t *ctx,
+    conflict_document_t *doc, conflict_document_t *part, conflict_out_t *out)
+{
+    return (part->form == CONFLICT_FORM_JSON_PATCH)
+           ? conflict_patch_apply(doc, part, out, ctx->conf->max_values,
+                                  ngx_http_conflict_seed())
+           : conflict_part_apply(doc, part, out, ctx->conf->max_values,
+                                 ngx_http_conflict_seed());
+}
+
+
 /* what the store has found lives no longer than until it is asked again */
 
 static ngx_int_t
@@ -284,13 +297,7 @@ ngx_http_conflict_part_compose(ngx_http_conflict_ctx_t *ctx,
     for (i = merge->parts->nelts; i; i--) {
         ngx_memzero(&out, sizeof(conflict_out_t));
 
-        rc = (part[i - 1].form == CONFLICT_FORM_JSON_PATCH)
-             ? conflict_patch_apply(&whole, &part[i - 1], &out,
-                                    ctx->conf->max_values,
-                                    ngx_http_conflict_seed())
-             : conflict_part_apply(&whole, &part[i - 1], &out,
-                                   ctx->conf->max_values,
-                                   ngx_http_conflict_seed());
+        rc = ngx_http_conflict_part_apply(ctx, &whole, &part[i - 1], &out);
 
         whole.data = out.data;
         whole.len = out.len;

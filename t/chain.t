@@ -589,6 +589,48 @@ is_deeply(json(upstream('/_doc?path=/plain/merge-2')),
           { a => 4, b => 2, views => 13 }, 'each on what was made before');
 
 
+=== merge: a link that was a JSON Patch is what the next one goes on from
+--- rules
+    conflict_field /views sum;
+    conflict_field /tags union;
+--- steps
+my @patch = ('Content-Type: application/json-patch+json');
+my @part = ('Content-Type: application/merge-patch+json');
+my $now = sub { json(upstream('/_doc?path=/plain/merge-1')) };
+
+set_doc('/plain/merge-1', { a => 1, b => 1, views => 10, tags => [1, 2] });
+
+my $v = version(GET('/plain/merge-1'));
+
+PUT('/plain/merge-1', { a => 1, b => 2, views => 11, tags => [1, 2],
+                        base_version => $v });
+
+# it was merged: the client knows what it has made of its own document
+
+my $r = PATCH('/plain/merge-1',
+              [{ op => 'replace', path => '/views', value => 15 },
+               { op => 'add', path => '/tags/-', value => 3 }],
+              @patch, chain(1, $v));
+like(header($r, 'Conflict'), qr/^merged/, 'link 1');
+is($now->()->{views}, 16, 'adds five');
+
+$r = PATCH('/plain/merge-1', { views => 16, tags => [2, 3] }, @part,
+           chain(2, $v));
+like(header($r, 'Conflict'), qr/^merged/, 'link 2');
+is_deeply($now->(), { a => 1, b => 2, views => 17, tags => [2, 3] },
+          'adds one, and has removed a tag');
+
+$r = PATCH('/plain/merge-1', [{ op => 'remove', path => '/tags/0' }], @patch,
+           chain(3, $v));
+like(header($r, 'Conflict'), qr/^merged/, 'link 3');
+
+$r = PUT('/plain/merge-1', { a => 3, b => 1, views => 16, tags => [3] },
+         chain(4, $v));
+like(header($r, 'Conflict'), qr/^merged/, 'link 4');
+is_deeply($now->(), { a => 3, b => 2, views => 17, tags => [3] },
+          'changes one field, and counts nothing twice');
+
+
 === merge: what others base on a link that was a patch
 --- rules
     conflict_field /views sum;

@@ -247,6 +247,32 @@ is_deeply($answer->{conflicts}, [{ field => '/note', rule => 'auto',
           'no base to show');
 
 
+=== an array that becomes an object, in which a field has a rule
+--- rules
+    conflict_field /o/n sum;
+    conflict_field /o/s server;
+--- steps
+set_doc('/plain/1', { a => 1, o => [7, { '' => 8 }] });
+
+my $v = version(GET('/plain/1'));
+
+is(PUT('/plain/1', { a => 2, o => [7, { '' => 8 }], base_version => $v })
+   ->{status}, 204, 'a write');
+
+my $r = PUT('/plain/1', { a => 1, o => { x => 1, n => 2 },
+                          base_version => $v });
+is($r->{status}, 204, 'a stale one');
+is_deeply(json(GET('/plain/1')), { a => 2, o => { x => 1, n => 2 } },
+          'elements are no members');
+
+set_doc('/plain/2', { o => [7] });
+
+$v = version(GET('/plain/2'));
+is(PUT('/plain/2', { o => { x => 1 }, base_version => $v })->{status}, 204,
+   'one that is not stale');
+is_deeply(json(GET('/plain/2')), { o => { x => 1 } }, 'is as it was sent');
+
+
 === fields of the server's cannot be written, stale or not
 --- rules
     conflict_field /meta/at server;

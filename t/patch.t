@@ -102,7 +102,7 @@ is($r->{status}, 204, 'merged');
 
 my $w = version($r);
 is(header($r, 'Conflict'),
-   qq(merged;version=$w;base=$v;fields="title more/p"), 'told');
+   qq(merged;version=$w;base=$v), 'no field is another than it wanted');
 like(sent(), qr/"value":1\.50}/, 'numbers as they came');
 is_deeply([sort { $a->{path} cmp $b->{path} } @{ json({ body => sent() }) }],
           [{ op => 'replace', path => '/body', value => 'Y' },
@@ -115,7 +115,7 @@ is_deeply(doc('/plain/1'), { title => 'X', body => 'Y', n => 1.5, r => 1,
 
 my ($line) = (conflicts())[-1];
 is($line->{action}, 'conflict_merge', 'logged');
-is_deeply($line->{fields}, ['/title', '/more/p'], 'with the fields');
+is_deeply($line->{fields}, [], 'of what it did not touch nothing is told');
 
 # the same field
 
@@ -133,6 +133,30 @@ is_deeply($answer->{conflicts},
           'each that clashed');
 is($answer->{base_held}, JSON::PP::true, 'the base was held');
 is($answer->{server_version}{title}, 'X', 'the latest body');
+
+
+=== what a patch does not name does not clash
+--- rules
+    conflict_field /price reject;
+    conflict_field /views sum;
+--- steps
+my $v = shown('/plain/1', { a => 1, b => 1, price => 5, views => 1 }, 'ann',
+              'bob');
+
+is(patch('/plain/1', ops(stated($v), replace('/price', 6),
+                         replace('/views', 3), gone('/b')), ann)->{status},
+   204, 'the first');
+
+my $r = patch('/plain/1', ops(stated($v), replace('/a', 2)), bob);
+is($r->{status}, 204, 'another field');
+is(header($r, 'Conflict'), 'merged;version=' . version($r) . ";base=$v",
+   'is merged');
+is_deeply(json({ body => sent() }),
+          [{ op => 'replace', path => '/a', value => 2 }], 'as it was');
+
+$r = patch('/plain/1', ops(stated($v), replace('/price', 7)), bob);
+is($r->{status}, 409, 'the same one');
+like(header($r, 'Conflict'), qr/fields="price"$/, 'clashes');
 
 
 === a test that does not hold is its field's clash

@@ -70,6 +70,9 @@ typedef struct {
     unsigned                       stale;    /* 0: only "server" counts */
     unsigned                       again;    /* it may have been done before:
                                                 nothing goes in twice */
+    unsigned                       edited;   /* the client's is the base with
+                                                its edits: the rest it has not
+                                                sent */
     unsigned                       reveal;   /* the base is the client's, too:
                                                 clashes may show it */
     unsigned                       filtered; /* clashes show neither the base

@@ -61,6 +61,13 @@ conflict_merge_take(conflict_walk_t *walk, conflict_edit_t *edit,
         return CONFLICT_TAKE_CLIENT;
     }
 
+    if (walk->in->edited && trio->held
+        && conflict_value_equal(trio->base, trio->client))
+    {
+        /* no word of it was said: nothing clashes, and nothing is told */
+        return CONFLICT_TAKE_SERVER;
+    }
+
     if (conflict_merge_removes(walk)
         && conflict_tree_type(trio->client) == CONFLICT_JSON_NULL)
     {
@@ -113,6 +120,16 @@ conflict_merge_nested(conflict_walk_t *walk, conflict_edit_t *edit,
 
     patch = walk->patch;
     part = walk->part;
+
+    /* elements of an array are no members */
+
+    if (conflict_tree_type(trio->server) != CONFLICT_JSON_OBJECT) {
+        trio->server.tree = NULL;
+    }
+
+    if (conflict_tree_type(trio->base) != CONFLICT_JSON_OBJECT) {
+        trio->base.tree = NULL;
+    }
 
     if (walk->in->client.form == CONFLICT_FORM_SHALLOW) {
         walk->patch = 0;

@@ -378,6 +378,7 @@ conflict_patching_merge(conflict_patching_t *p)
     in.client.len = p->client.len;
     in.client.form = CONFLICT_FORM_WHOLE;
     in.version.data = NULL;
+    in.edited = in.stale;
     in.values = p->in->values / 2;
 
     rc = conflict_merge(&in, p->result);

@@ -108,6 +108,7 @@ check(const conflict_merge_t *patch, const conflict_merged_t *merged)
     in = *patch;
     in.client.data = client.data;
     in.client.len = client.len;
+    in.edited = in.stale;
 
     want = in.client;
 

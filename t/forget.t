@@ -77,7 +77,11 @@ sub fail_over {
 
     redis_stop($::redis);
     redis($replica, qw(REPLICAOF NO ONE));
-    redis($replica, qw(CONFIG SET port), $::redis);
+    # once nothing that tries to connect there has its port
+
+    until_true {
+        (redis($replica, qw(CONFIG SET port), $::redis) // '') eq 'OK'
+    };
 }
 
 sub key { "conflict:{localhost$_[0]}" }

@@ -38,7 +38,7 @@ add_block_preprocessor(sub {
             location / { return 200 '{}'; }
         }
         conflict version;
-        conflict_lease 700ms;
+        conflict_lease @{[ $block->lease // '700ms' ]};
         conflict_quarantine 300ms;
         conflict_wait 200ms;
 END
@@ -77,6 +77,7 @@ sub fail_over {
 
     redis_stop($::redis);
     redis($replica, qw(REPLICAOF NO ONE));
+
     # once nothing that tries to connect there has its port
 
     until_true {
@@ -200,6 +201,7 @@ __DATA__
 
 === a failover while the link is cut, and a lease must be on the replica
 --- replica: 1
+--- lease: 3s
 --- store: wait=1
 --- steps
 set_doc("/plain/$_", { n => 1 }) for 1 .. 2;

@@ -216,7 +216,7 @@ is(alike('GET', '/a?1', own => 1, headers => ['If-Match: "b"'])->{status}, 412,
     location /stale/ {
         proxy_cache_use_stale error timeout invalid_header updating
                               http_500 http_404;
-        proxy_read_timeout 200ms;
+        proxy_read_timeout 1s;
         proxy_pass http://origin;
     }
     location /never/ {

@@ -110,6 +110,7 @@ ngx_http_conflict_create_loc_conf(ngx_conf_t *cf)
      *     conf->unbuffered = 0;
      *     conf->strip_base = 0;
      *     conf->weak = 0;
+     *     conf->rules = NULL;
      *     conf->fields = NULL;
      *     conf->server_rules = 0;
      *     conf->sum_rules = 0;
@@ -158,10 +159,10 @@ ngx_http_conflict_merge_loc_conf(ngx_conf_t *cf, void *parent, void *child)
     ngx_http_conflict_loc_conf_t *conf = child;
 
     ngx_uint_t    own;
-    ngx_array_t  *fields;
+    ngx_array_t  *rules;
 
     own = (conf->policy != NGX_CONF_UNSET_UINT);
-    fields = conf->fields;
+    rules = conf->rules;
 
     if (conf->policy == NGX_CONF_UNSET_UINT) {
         /* the parameters belong to their policy */
@@ -223,7 +224,7 @@ ngx_http_conflict_merge_loc_conf(ngx_conf_t *cf, void *parent, void *child)
         return NGX_CONF_ERROR;
     }
 
-    ngx_http_conflict_guard_warn(cf, conf, own, fields);
+    ngx_http_conflict_guard_warn(cf, conf, own, rules);
 
     return (ngx_http_conflict_complete(cf, conf) == NGX_OK) ? NGX_CONF_OK
                                                             : NGX_CONF_ERROR;

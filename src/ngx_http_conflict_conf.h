@@ -102,7 +102,8 @@ typedef struct {
     ngx_array_t                    created;    /* ngx_open_file_t *, logs */
     ngx_uint_t                     guarded;    /* any location is */
     ngx_uint_t                     risky;      /* quarantine 0, counter */
-    ngx_uint_t                     ruled;      /* a field of servers */
+    ngx_str_t                      ruled;      /* conflict_field or _fields,
+                                                  above all locations */
     ngx_uint_t                     merges;     /* any location does */
     ngx_http_complex_value_t      *fetch;      /* $conflict_fetch */
     ngx_uint_t                     captures;   /* what filters have made */
@@ -120,6 +121,16 @@ typedef enum {
     NGX_HTTP_CONFLICT_TAGS_NONE,
     NGX_HTTP_CONFLICT_TAGS_OWN
 } ngx_http_conflict_tags_e;
+
+
+/* a rule of conflict_field, or of a file of conflict_fields */
+
+typedef struct {
+    conflict_field_t               field;
+    ngx_str_t                      directive;
+    ngx_str_t                      place;      /* FILE:LINE, of conflict_fields
+                                                  FILE:LINE:COLUMN */
+} ngx_http_conflict_rule_t;
 
 
 typedef struct ngx_http_conflict_origins_s  ngx_http_conflict_origins_t;
@@ -158,7 +169,10 @@ struct ngx_http_conflict_loc_conf_s {
     size_t                         max_body;
     ngx_uint_t                     max_values; /* of all that is merged */
 
-    ngx_array_t                   *fields;     /* conflict_field_t, or NULL */
+    ngx_array_t                   *rules;      /* ngx_http_conflict_rule_t,
+                                                  as configured, or NULL */
+    ngx_array_t                   *fields;     /* conflict_field_t, of a
+                                                  merge */
     ngx_uint_t                     put;        /* conflict_form_e of its body */
     ngx_uint_t                     patch;      /* the same, of plain JSON;
                                                   whole: nobody has said */
@@ -215,11 +229,11 @@ ngx_int_t ngx_http_conflict_guard(ngx_conf_t *cf,
     ngx_http_conflict_loc_conf_t *conf);
 
 /*
- * Warns of what a location says in vain: "own" policy, and "fields" that are
+ * Warns of what a location says in vain: "own" policy, and "rules" that are
  * its own as well, where it inherits neither.
  */
 void ngx_http_conflict_guard_warn(ngx_conf_t *cf,
-    ngx_http_conflict_loc_conf_t *conf, ngx_uint_t own, ngx_array_t *fields);
+    ngx_http_conflict_loc_conf_t *conf, ngx_uint_t own, ngx_array_t *rules);
 
 /* fields.c */
 
@@ -229,6 +243,17 @@ char *ngx_http_conflict_set_history(ngx_conf_t *cf, ngx_command_t *cmd,
     void *conf);
 char *ngx_http_conflict_set_partial(ngx_conf_t *cf, ngx_command_t *cmd,
     void *conf);
+
+/*
+ * Adds the rule of a field, both as conflict_field has them.  Errors are
+ * logged with the place that cf->conf_file has.
+ */
+ngx_int_t ngx_http_conflict_directive_field_add(ngx_conf_t *cf,
+    ngx_http_conflict_loc_conf_t *conf, ngx_str_t *field, ngx_str_t *name);
+
+/* Gives the level rules of its own, so that it inherits none. */
+ngx_int_t ngx_http_conflict_directive_field_list(ngx_conf_t *cf,
+    ngx_http_conflict_loc_conf_t *conf);
 
 /* What is said of fields at the level above. */
 void ngx_http_conflict_merge_fields(ngx_http_conflict_loc_conf_t *conf,

@@ -16,8 +16,10 @@
 
 static ngx_int_t ngx_http_conflict_field_rule(ngx_conf_t *cf,
     conflict_field_t *field, ngx_str_t *value);
+static ngx_int_t ngx_http_conflict_field_place(ngx_conf_t *cf,
+    ngx_http_conflict_rule_t *rule);
 static ngx_int_t ngx_http_conflict_field_alone(ngx_conf_t *cf,
-    ngx_array_t *fields, ngx_str_t *value);
+    ngx_array_t *rules, ngx_str_t *value);
 static ngx_uint_t ngx_http_conflict_within(
     const conflict_json_pointer_t *inner,
     const conflict_json_pointer_t *outer);
@@ -30,62 +32,90 @@ static ngx_int_t ngx_http_conflict_own_fields(ngx_conf_t *cf,
 char *
 ngx_http_conflict_set_rule(ngx_conf_t *cf, ngx_command_t *cmd, void *conf)
 {
-    ngx_http_conflict_loc_conf_t *nlcf = conf;
-
-    ngx_str_t                      *value;
-    conflict_field_t               *field;
-    ngx_http_conflict_main_conf_t  *nmcf;
+    ngx_str_t  *value;
 
     value = cf->args->elts;
 
-    if (!(cf->cmd_type & NGX_HTTP_LOC_CONF)) {
-        nmcf = ngx_http_conf_get_module_main_conf(cf,
-                                                  ngx_http_conflict_module);
-        nmcf->ruled = 1;
-    }
-
-    if (nlcf->fields == NULL) {
-        nlcf->fields = ngx_array_create(cf->pool, 8, sizeof(conflict_field_t));
-        if (nlcf->fields == NULL) {
-            return NGX_CONF_ERROR;
-        }
-    }
-
-    /* one is left for the member of conflict_inject */
-
-    if (nlcf->fields->nelts == CONFLICT_MERGE_RULES - 1) {
-        ngx_conf_log_error(NGX_LOG_EMERG, cf, 0,
-                           "too many fields, \"%V\" is one more than %d",
-                           &value[1], CONFLICT_MERGE_RULES - 1);
-        return NGX_CONF_ERROR;
-    }
-
-    field = ngx_array_push(nlcf->fields);
-    if (field == NULL) {
-        return NGX_CONF_ERROR;
-    }
-
-    ngx_memzero(field, sizeof(conflict_field_t));
-
-    if (conflict_json_pointer(&field->pointer, (char *) value[1].data,
-                              value[1].len)
-        != 0)
-    {
-        ngx_conf_log_error(NGX_LOG_EMERG, cf, 0,
-                           "invalid JSON pointer \"%V\", it must be "
-                           "\"/NAME\", with \"/\" before each of at most 16 "
-                           "names, 256 bytes in all", &value[1]);
-        return NGX_CONF_ERROR;
-    }
-
-    if (ngx_http_conflict_field_rule(cf, field, &value[2]) != NGX_OK
-        || ngx_http_conflict_field_alone(cf, nlcf->fields, &value[1])
-           != NGX_OK)
+    if (ngx_http_conflict_directive_field_add(cf, conf, &value[1], &value[2])
+        != NGX_OK)
     {
         return NGX_CONF_ERROR;
     }
 
     return NGX_CONF_OK;
+}
+
+
+ngx_int_t
+ngx_http_conflict_directive_field_add(ngx_conf_t *cf,
+    ngx_http_conflict_loc_conf_t *conf, ngx_str_t *field, ngx_str_t *name)
+{
+    ngx_str_t                      *value;
+    ngx_http_conflict_rule_t       *rule;
+    ngx_http_conflict_main_conf_t  *nmcf;
+
+    if (ngx_http_conflict_directive_field_list(cf, conf) != NGX_OK) {
+        return NGX_ERROR;
+    }
+
+    /* one is left for the member of conflict_inject */
+
+    if (conf->rules->nelts == CONFLICT_MERGE_RULES - 1) {
+        ngx_conf_log_error(NGX_LOG_EMERG, cf, 0,
+                           "too many fields, \"%V\" is one more than %d",
+                           field, CONFLICT_MERGE_RULES - 1);
+        return NGX_ERROR;
+    }
+
+    rule = ngx_array_push(conf->rules);
+    if (rule == NULL) {
+        return NGX_ERROR;
+    }
+
+    ngx_memzero(rule, sizeof(ngx_http_conflict_rule_t));
+
+    value = cf->args->elts;
+    rule->directive = value[0];
+
+    if (!(cf->cmd_type & NGX_HTTP_LOC_CONF)) {
+        nmcf = ngx_http_conf_get_module_main_conf(cf,
+                                                  ngx_http_conflict_module);
+        nmcf->ruled = value[0];
+    }
+
+    if (conflict_json_pointer(&rule->field.pointer, (char *) field->data,
+                              field->len)
+        != 0)
+    {
+        ngx_conf_log_error(NGX_LOG_EMERG, cf, 0,
+                           "invalid JSON pointer \"%V\", it must be "
+                           "\"/NAME\", with \"/\" before each of at most 16 "
+                           "names, 256 bytes in all", field);
+        return NGX_ERROR;
+    }
+
+    if (ngx_http_conflict_field_rule(cf, &rule->field, name) != NGX_OK
+        || ngx_http_conflict_field_place(cf, rule) != NGX_OK)
+    {
+        return NGX_ERROR;
+    }
+
+    return ngx_http_conflict_field_alone(cf, conf->rules, field);
+}
+
+
+ngx_int_t
+ngx_http_conflict_directive_field_list(ngx_conf_t *cf,
+    ngx_http_conflict_loc_conf_t *conf)
+{
+    if (conf->rules) {
+        return NGX_OK;
+    }
+
+    conf->rules = ngx_array_create(cf->pool, 8,
+                                   sizeof(ngx_http_conflict_rule_t));
+
+    return conf->rules ? NGX_OK : NGX_ERROR;
 }
 
 
@@ -138,24 +168,48 @@ ngx_http_conflict_field_rule(ngx_conf_t *cf, conflict_field_t *field,
 }
 
 
+/* as errors end with it: "in FILE:LINE" */
+
+static ngx_int_t
+ngx_http_conflict_field_place(ngx_conf_t *cf, ngx_http_conflict_rule_t *rule)
+{
+    u_char     *p;
+    ngx_str_t  *file;
+
+    file = &cf->conf_file->file.name;
+
+    p = ngx_pnalloc(cf->pool, file->len + 1 + NGX_INT_T_LEN);
+    if (p == NULL) {
+        return NGX_ERROR;
+    }
+
+    rule->place.data = p;
+    rule->place.len = ngx_sprintf(p, "%V:%ui", file, cf->conf_file->line) - p;
+
+    return NGX_OK;
+}
+
+
 /* is the last one not within another one, or around it */
 
 static ngx_int_t
-ngx_http_conflict_field_alone(ngx_conf_t *cf, ngx_array_t *fields,
+ngx_http_conflict_field_alone(ngx_conf_t *cf, ngx_array_t *rules,
     ngx_str_t *value)
 {
-    ngx_uint_t         i;
-    conflict_field_t  *field, *last, *outer;
+    ngx_uint_t                 i;
+    conflict_field_t          *field, *last, *outer;
+    ngx_http_conflict_rule_t  *rule;
 
-    field = fields->elts;
-    last = &field[fields->nelts - 1];
+    rule = rules->elts;
+    last = &rule[rules->nelts - 1].field;
 
-    for (i = 0; i < fields->nelts - 1; i++) {
+    for (i = 0; i < rules->nelts - 1; i++) {
+        field = &rule[i].field;
 
-        if (ngx_http_conflict_within(&last->pointer, &field[i].pointer)) {
-            outer = &field[i];
+        if (ngx_http_conflict_within(&last->pointer, &field->pointer)) {
+            outer = field;
 
-        } else if (ngx_http_conflict_within(&field[i].pointer,
+        } else if (ngx_http_conflict_within(&field->pointer,
                                             &last->pointer))
         {
             outer = last;
@@ -164,9 +218,12 @@ ngx_http_conflict_field_alone(ngx_conf_t *cf, ngx_array_t *fields,
             continue;
         }
 
-        if (last->pointer.levels == field[i].pointer.levels) {
+        /* nginx adds where the second one is */
+
+        if (last->pointer.levels == field->pointer.levels) {
             ngx_conf_log_error(NGX_LOG_EMERG, cf, 0,
-                               "field \"%V\" is duplicate", value);
+                               "field \"%V\" is duplicate, its first rule is "
+                               "in %V, the second one", value, &rule[i].place);
             return NGX_ERROR;
         }
 
@@ -174,8 +231,10 @@ ngx_http_conflict_field_alone(ngx_conf_t *cf, ngx_array_t *fields,
             ngx_conf_log_error(NGX_LOG_EMERG, cf, 0,
                                "field \"%V\" and another one are within each "
                                "other, the outer of which has the rule "
-                               "\"%s\" for all that is in it", value,
-                               conflict_rule_name(outer->rule));
+                               "\"%s\" for all that is in it; the first one "
+                               "is in %V, the second one", value,
+                               conflict_rule_name(outer->rule),
+                               &rule[i].place);
             return NGX_ERROR;
         }
     }
@@ -349,8 +408,8 @@ void
 ngx_http_conflict_merge_fields(ngx_http_conflict_loc_conf_t *conf,
     ngx_http_conflict_loc_conf_t *prev)
 {
-    if (conf->fields == NULL) {
-        conf->fields = prev->fields;
+    if (conf->rules == NULL) {
+        conf->rules = prev->rules;
     }
 
     ngx_conf_merge_uint_value(conf->put, prev->put, CONFLICT_FORM_WHOLE);
@@ -369,8 +428,9 @@ ngx_int_t
 ngx_http_conflict_guard_fields(ngx_conf_t *cf,
     ngx_http_conflict_loc_conf_t *conf)
 {
-    ngx_uint_t         i;
-    conflict_field_t  *field;
+    ngx_uint_t                 i;
+    conflict_field_t          *field;
+    ngx_http_conflict_rule_t  *rule;
 
     if (conf->base->place != NGX_HTTP_CONFLICT_JSON) {
         ngx_conf_log_error(NGX_LOG_EMERG, cf, 0,
@@ -391,25 +451,28 @@ ngx_http_conflict_guard_fields(ngx_conf_t *cf,
         return NGX_ERROR;
     }
 
-    field = conf->fields->elts;
+    rule = conf->rules ? conf->rules->elts : NULL;
 
-    for (i = 0; i < conf->fields->nelts; i++) {
+    for (i = 0; conf->rules && i < conf->rules->nelts; i++) {
+        field = &rule[i].field;
 
-        if (ngx_http_conflict_within(&field[i].pointer, conf->base->pointer)
-            || (field[i].rule != CONFLICT_RULE_AUTO
+        if (ngx_http_conflict_within(&field->pointer, conf->base->pointer)
+            || (field->rule != CONFLICT_RULE_AUTO
                 && ngx_http_conflict_within(conf->base->pointer,
-                                            &field[i].pointer)))
+                                            &field->pointer)))
         {
             ngx_conf_log_error(NGX_LOG_EMERG, cf, 0,
-                               "\"conflict_field\" in location \"%V\" has a "
+                               "\"%V\" in location \"%V\" has a "
                                "rule \"%s\" for the member of the base "
-                               "version, which is not merged", &conf->name,
-                               conflict_rule_name(field[i].rule));
+                               "version, which is not merged, see %V",
+                               &rule[i].directive, &conf->name,
+                               conflict_rule_name(field->rule),
+                               &rule[i].place);
             return NGX_ERROR;
         }
 
-        conf->server_rules |= (field[i].rule == CONFLICT_RULE_SERVER);
-        conf->sum_rules |= (field[i].rule == CONFLICT_RULE_SUM);
+        conf->server_rules |= (field->rule == CONFLICT_RULE_SERVER);
+        conf->sum_rules |= (field->rule == CONFLICT_RULE_SUM);
     }
 
     return NGX_OK;
@@ -425,26 +488,27 @@ static ngx_int_t
 ngx_http_conflict_own_fields(ngx_conf_t *cf,
     ngx_http_conflict_loc_conf_t *conf)
 {
-    ngx_uint_t         i;
-    ngx_array_t       *fields;
-    conflict_field_t  *field, *inject;
+    ngx_uint_t                 i;
+    ngx_array_t               *fields;
+    conflict_field_t          *field, *inject;
+    ngx_http_conflict_rule_t  *rule;
 
-    field = conf->fields ? conf->fields->elts : NULL;
+    rule = conf->rules ? conf->rules->elts : NULL;
 
     fields = ngx_array_create(cf->pool,
-                              conf->fields ? conf->fields->nelts + 1 : 1,
+                              conf->rules ? conf->rules->nelts + 1 : 1,
                               sizeof(conflict_field_t));
     if (fields == NULL) {
         return NGX_ERROR;
     }
 
-    for (i = 0; conf->fields && i < conf->fields->nelts; i++) {
-        inject = ngx_array_push(fields);
-        if (inject == NULL) {
+    for (i = 0; conf->rules && i < conf->rules->nelts; i++) {
+        field = ngx_array_push(fields);
+        if (field == NULL) {
             return NGX_ERROR;
         }
 
-        *inject = field[i];
+        *field = rule[i].field;
     }
 
     conf->fields = fields;

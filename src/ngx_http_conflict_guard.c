@@ -438,8 +438,9 @@ ngx_http_conflict_complex(ngx_conf_t *cf, const char *text)
 
 void
 ngx_http_conflict_guard_warn(ngx_conf_t *cf,
-    ngx_http_conflict_loc_conf_t *conf, ngx_uint_t own, ngx_array_t *fields)
+    ngx_http_conflict_loc_conf_t *conf, ngx_uint_t own, ngx_array_t *rules)
 {
+    ngx_http_conflict_rule_t  *rule;
     ngx_http_core_loc_conf_t  *clcf;
 
     clcf = ngx_http_conf_get_module_loc_conf(cf, ngx_http_core_module);
@@ -449,11 +450,12 @@ ngx_http_conflict_guard_warn(ngx_conf_t *cf,
         return;
     }
 
-    if (fields && conf->policy != CONFLICT_MERGE) {
+    if (rules && rules->nelts && conf->policy != CONFLICT_MERGE) {
+        rule = rules->elts;
         ngx_conf_log_error(NGX_LOG_WARN, cf, 0,
-                           "\"conflict_field\" in location \"%V\" does "
+                           "\"%V\" in location \"%V\" does "
                            "nothing without \"conflict merge\"",
-                           &conf->name);
+                           &rule->directive, &conf->name);
     }
 
     if (own && conf->policy != NGX_HTTP_CONFLICT_OFF && !conf->lock

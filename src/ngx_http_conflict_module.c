@@ -122,7 +122,7 @@ static ngx_command_t  ngx_http_conflict_commands[] = {
     { ngx_string("conflict_field"),
       NGX_HTTP_CONFLICT_ANY_CONF|NGX_CONF_TAKE2,
       ngx_http_conflict_set_rule,
-      ngx_http_conflict_offset(fields),
+      ngx_http_conflict_offset(rules),
       NULL },
 
     { ngx_string("conflict_partial"),
@@ -268,10 +268,10 @@ ngx_http_conflict_init(ngx_conf_t *cf)
 
     nmcf = ngx_http_conf_get_module_main_conf(cf, ngx_http_conflict_module);
 
-    if (nmcf->ruled && !nmcf->merges) {
+    if (nmcf->ruled.len && !nmcf->merges) {
         ngx_log_error(NGX_LOG_WARN, cf->log, 0,
-                      "\"conflict_field\" does nothing without \"conflict "
-                      "merge\", which no location has");
+                      "\"%V\" does nothing without \"conflict "
+                      "merge\", which no location has", &nmcf->ruled);
     }
 
     if (!nmcf->guarded) {

@@ -241,25 +241,25 @@ static conflict_advice_rule_e
 ngx_http_conflict_advice_rule(ngx_http_conflict_loc_conf_t *nlcf,
     conflict_advice_field_t *field)
 {
-    ngx_uint_t               i;
-    conflict_field_t        *rule;
-    conflict_advice_rule_e   found;
+    ngx_uint_t                 i;
+    conflict_advice_rule_e     found;
+    ngx_http_conflict_rule_t  *rule;
 
     found = CONFLICT_ADVICE_NO_RULE;
 
-    if (nlcf->fields == NULL) {
+    if (nlcf->rules == NULL) {
         return found;
     }
 
-    rule = nlcf->fields->elts;
+    rule = nlcf->rules->elts;
 
-    for (i = 0; i < nlcf->fields->nelts; i++) {
+    for (i = 0; i < nlcf->rules->nelts; i++) {
 
-        if (!ngx_http_conflict_advice_within(&rule[i].pointer, field)) {
+        if (!ngx_http_conflict_advice_within(&rule[i].field.pointer, field)) {
             continue;
         }
 
-        if (rule[i].rule == CONFLICT_RULE_REJECT) {
+        if (rule[i].field.rule == CONFLICT_RULE_REJECT) {
             return CONFLICT_ADVICE_REJECT;
         }
 

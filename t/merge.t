@@ -762,3 +762,27 @@ is($r->{status}, 409, 'stale, and nothing to merge with');
 is(json($r)->{server_version_omitted}, 'unavailable', 'told');
 is(PUT('/plain/1', { a => 1, b => 2, base_version => $v })->{status}, 204,
    'the lease was not held any longer');
+
+
+=== the member of conflict_inject has its rule where it is injected
+--- rules
+    conflict_inject json:/rev;
+    conflict_user $http_x_user;
+    location /plain/inner/ {
+        conflict_inject json:/other;
+        proxy_pass http://api;
+    }
+--- steps
+for my $case (['/plain/1', 204], ['/plain/inner/1', 409]) {
+    my ($path, $status) = @$case;
+
+    set_doc($path, { a => 1, rev => 'x' });
+    GET($path, "X-User: $_") for 'ann', 'bob';
+
+    my $v = version(GET($path, 'X-User: ann'));
+
+    is(PUT($path, { a => 2, rev => 'y', base_version => $v }, 'X-User: ann')
+       ->{status}, 204, 'the first one');
+    is(PUT($path, { a => 1, rev => 'z', base_version => $v }, 'X-User: bob')
+       ->{status}, $status, "a stale one in $path");
+}

@@ -245,8 +245,8 @@ char *ngx_http_conflict_set_partial(ngx_conf_t *cf, ngx_command_t *cmd,
     void *conf);
 
 /*
- * Adds the rule of a field, both as conflict_field has them.  Errors are
- * logged with the place that cf->conf_file has.
+ * Adds the rule of a field, both in the form that conflict_field takes.
+ * Errors are logged with the position in cf->conf_file.
  */
 ngx_int_t ngx_http_conflict_directive_field_add(ngx_conf_t *cf,
     ngx_http_conflict_loc_conf_t *conf, ngx_str_t *field, ngx_str_t *name);
@@ -262,6 +262,11 @@ void ngx_http_conflict_merge_fields(ngx_http_conflict_loc_conf_t *conf,
 /* Completes a location whose policy is "merge". */
 ngx_int_t ngx_http_conflict_guard_fields(ngx_conf_t *cf,
     ngx_http_conflict_loc_conf_t *conf);
+
+/* field_file.c */
+
+char *ngx_http_conflict_field_file_set(ngx_conf_t *cf, ngx_command_t *cmd,
+    void *conf);
 
 /* guard.c, too: of a lock endpoint */
 ngx_int_t ngx_http_conflict_guard_lock(ngx_conf_t *cf,

@@ -168,7 +168,7 @@ ngx_http_conflict_field_rule(ngx_conf_t *cf, conflict_field_t *field,
 }
 
 
-/* as errors end with it: "in FILE:LINE" */
+/* in the form that nginx appends to errors */
 
 static ngx_int_t
 ngx_http_conflict_field_place(ngx_conf_t *cf, ngx_http_conflict_rule_t *rule)

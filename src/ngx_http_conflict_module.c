@@ -125,6 +125,12 @@ static ngx_command_t  ngx_http_conflict_commands[] = {
       ngx_http_conflict_offset(rules),
       NULL },
 
+    { ngx_string("conflict_fields"),
+      NGX_HTTP_CONFLICT_ANY_CONF|NGX_CONF_TAKE1,
+      ngx_http_conflict_field_file_set,
+      ngx_http_conflict_offset(rules),
+      NULL },
+
     { ngx_string("conflict_partial"),
       NGX_HTTP_CONFLICT_ANY_CONF|NGX_CONF_TAKE12,
       ngx_http_conflict_set_partial,

@@ -112,6 +112,23 @@ set_doc('/plain/products/7', '{"name":"lamp","price_cents":1200,'
 follow('docs/merge.md');
 
 
+=== docs/merge.md: the same rules in a file
+--- user_files eval
+main::page('docs/merge.md', 'Rules in a file') =~ /^```json\n(.*?)^```/ms;
+">>> products.json\n$1";
+--- config eval
+my ($config) = main::page('docs/merge.md', 'Rules in a file')
+               =~ /^```nginx\n(.*?)^```/ms;
+$config =~ s!http://127.0.0.1:3000!http://api/plain/products/!;
+$config =~ s!conflict_fields !$&../html/!;
+$config;
+--- steps
+set_doc('/plain/products/7', '{"name":"lamp","price_cents":1200,'
+        . '"updated_at":"mon","tags":["desk"],"views":10}');
+
+follow('docs/merge.md', 'What is merged');
+
+
 === README.md: a policy per field
 --- config eval
 my ($config) = main::page('README.md', 'Policies') =~ /^```nginx\n(.*?)^```/ms;

@@ -144,8 +144,8 @@ $(BROKEN_MODULES): $(B)/broken/%/ngx_http_conflict_module.so: $(TEST_MODULE)
 	@cp -rp $(B)/objs-test $(B)/objs-broken-$*
 	@cd $(B)/objs-broken-$* && rm -f *.so \
 		&& rm $$(cd $(CURDIR) && grep -rl 'CONFLICT_BROKEN == $*)' src \
-			| sed -e 's|^src/\([^/]*\)\.c$$|addon/src/\1.o|' \
-				-e 's|^src/\(.*\)\.c$$|addon/\1.o|') \
+			| sed -e 's|.*\(/[^/]*/[^/]*\)\.c$$|addon\1.o|' \
+				-e 's|^src/\([^/]*\)\.c$$|addon/src/\1.o|') \
 		&& sed -i -e 's|build/objs-test|build/objs-broken-$*|g' \
 			-e 's|FAILPOINTS=1|& -DCONFLICT_BROKEN=$*|' Makefile
 	@$(MAKE) --no-print-directory -s -C $(B)/src \

@@ -8,7 +8,7 @@
 
 
 #include "ngx_http_conflict_module.h"
-#include "core/conflict_chain.h"
+#include "core/policy/conflict_chain.h"
 
 
 static const char *ngx_http_conflict_chain_read(ngx_http_conflict_ctx_t *ctx,

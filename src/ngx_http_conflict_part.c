@@ -8,7 +8,7 @@
 
 
 #include "ngx_http_conflict_module.h"
-#include "core/conflict_chain.h"
+#include "core/policy/conflict_chain.h"
 
 
 /* a byte with which no JSON begins, and the version that it was made on */

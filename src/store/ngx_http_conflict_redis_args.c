@@ -8,8 +8,9 @@
 
 
 #include "ngx_http_conflict_redis_args.h"
-#include "../core/conflict_time.h"
-#include "../core/conflict_version.h"
+#include "core/text/conflict_time.h"
+#include "core/policy/conflict_mtime.h"
+#include "core/policy/conflict_version.h"
 
 
 #define NGX_HTTP_CONFLICT_REDIS_WORDS    18

@@ -8,7 +8,7 @@
 
 
 #include "ngx_http_conflict_redis_args.h"
-#include "../core/conflict_hash.h"
+#include "core/text/conflict_hash.h"
 
 
 static void ngx_http_conflict_redis_kept(void *data, ngx_str_t *answer,

@@ -8,7 +8,7 @@
 
 
 #include "ngx_http_conflict_redis_node.h"
-#include "../core/conflict_hash.h"
+#include "core/text/conflict_hash.h"
 
 
 #define NGX_HTTP_CONFLICT_REDIS_MOVE  16      /* digits of an id */

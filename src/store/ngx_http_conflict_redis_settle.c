@@ -9,8 +9,9 @@
 
 #include "ngx_http_conflict_redis_args.h"
 #include "ngx_http_conflict_ledger.h"
-#include "../core/conflict_time.h"
-#include "../core/conflict_version.h"
+#include "core/text/conflict_time.h"
+#include "core/policy/conflict_mtime.h"
+#include "core/policy/conflict_version.h"
 
 
 static ngx_int_t ngx_http_conflict_redis_settle(ngx_http_conflict_op_t *op,

@@ -8,7 +8,7 @@
 
 
 #include "ngx_http_conflict_redis_stats.h"
-#include "../core/conflict_json.h"
+#include "core/json/conflict_scan.h"
 
 
 static void ngx_http_conflict_redis_ask(ngx_http_conflict_survey_t *survey,

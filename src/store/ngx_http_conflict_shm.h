@@ -12,9 +12,10 @@
 
 
 #include "ngx_http_conflict_store.h"
-#include "../core/conflict_hash.h"
-#include "../core/conflict_time.h"
-#include "../core/conflict_version.h"
+#include "core/text/conflict_hash.h"
+#include "core/text/conflict_time.h"
+#include "core/policy/conflict_mtime.h"
+#include "core/policy/conflict_version.h"
 
 
 #define NGX_HTTP_CONFLICT_SHM_LAYOUT  5

@@ -16,7 +16,7 @@
 #include <ngx_core.h>
 #include <ngx_http.h>
 
-#include "../core/conflict_decide.h"
+#include "core/policy/conflict_decide.h"
 
 
 typedef struct ngx_http_conflict_store_s  ngx_http_conflict_store_t;

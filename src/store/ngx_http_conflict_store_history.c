@@ -8,7 +8,7 @@
 
 
 #include "ngx_http_conflict_history.h"
-#include "../core/conflict_chain.h"
+#include "core/policy/conflict_chain.h"
 
 
 static ngx_uint_t ngx_http_conflict_history_known(ngx_http_conflict_op_t *op,

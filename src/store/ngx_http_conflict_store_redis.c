@@ -11,9 +11,10 @@
 #include "ngx_http_conflict_redis_stats.h"
 #include "ngx_http_conflict_store.h"
 #include "ngx_http_conflict_survey.h"
-#include "../core/conflict_hash.h"
-#include "../core/conflict_time.h"
-#include "../core/conflict_version.h"
+#include "core/text/conflict_hash.h"
+#include "core/text/conflict_time.h"
+#include "core/policy/conflict_mtime.h"
+#include "core/policy/conflict_version.h"
 
 
 static ngx_int_t ngx_http_conflict_redis_begin(ngx_http_conflict_op_t *op);

@@ -9,7 +9,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "../../src/core/conflict_chain.h"
+#include "core/policy/conflict_chain.h"
 
 
 static int

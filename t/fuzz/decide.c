@@ -11,9 +11,9 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "../../src/core/conflict_chain.h"
-#include "../../src/core/conflict_decide.h"
-#include "../../src/core/conflict_time.h"
+#include "core/policy/conflict_chain.h"
+#include "core/policy/conflict_decide.h"
+#include "core/text/conflict_time.h"
 
 
 static int

@@ -12,7 +12,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "../../src/core/conflict_json.h"
+#include "core/json/conflict_scan.h"
 #include "lib/halves.h"
 
 

@@ -11,9 +11,9 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "../../src/core/conflict_merge.h"
-#include "../../src/core/conflict_part.h"
-#include "../../src/core/conflict_value.h"
+#include "core/merge/conflict_merge.h"
+#include "core/merge/conflict_part.h"
+#include "core/json/conflict_compare.h"
 
 
 #define SEED  77
@@ -75,9 +75,9 @@ equal(const unsigned char *a, size_t a_len, const unsigned char *b,
     v.node = 0;
     w.tree = &y;
     w.node = 0;
-    rc = conflict_value_equal(v, w);
+    rc = conflict_compare_equal(v, w);
 
-    if (rc && conflict_value_hash(v) != conflict_value_hash(w)) {
+    if (rc && conflict_compare_hash(v) != conflict_compare_hash(w)) {
         abort();
     }
 

@@ -11,7 +11,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "../../src/core/conflict_patch.h"
+#include "core/patch/conflict_patch.h"
 
 
 #define SEED  77
@@ -45,7 +45,7 @@ equal(const conflict_document_t *a, const conflict_document_t *b)
     v.node = 0;
     w.tree = &y;
     w.node = 0;
-    rc = conflict_value_equal(v, w);
+    rc = conflict_compare_equal(v, w);
 
     conflict_tree_free(&x);
     conflict_tree_free(&y);

@@ -11,7 +11,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "../../src/core/conflict_json.h"
+#include "core/json/conflict_scan.h"
 
 
 /* RFC 6901; NULL where nothing is there.  The name is that of the value */

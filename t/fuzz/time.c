@@ -9,7 +9,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "../../src/core/conflict_time.h"
+#include "core/text/conflict_time.h"
 
 
 int

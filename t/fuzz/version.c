@@ -9,8 +9,9 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "../../src/core/conflict_text.h"
-#include "../../src/core/conflict_version.h"
+#include "core/text/conflict_text.h"
+#include "core/policy/conflict_mtime.h"
+#include "core/policy/conflict_version.h"
 
 
 int

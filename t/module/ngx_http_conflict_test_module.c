@@ -13,7 +13,7 @@
 #include <ngx_http.h>
 
 #include "ngx_http_conflict_module.h"
-#include "core/conflict_chain.h"
+#include "core/policy/conflict_chain.h"
 
 
 #define NGX_HTTP_CONFLICT_TEST_OPS  64

@@ -7,7 +7,7 @@
 
 
 #include "unit.h"
-#include "../../src/core/conflict_advice.h"
+#include "core/policy/conflict_advice.h"
 
 
 static conflict_advice_t  advice;

@@ -8,8 +8,8 @@
 
 
 #include "unit.h"
-#include "../../src/core/conflict_chain.h"
-#include "../../src/core/conflict_decide.h"
+#include "core/policy/conflict_chain.h"
+#include "core/policy/conflict_decide.h"
 
 
 #define V  50      /* the current version */

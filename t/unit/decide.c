@@ -8,8 +8,8 @@
 
 
 #include "unit.h"
-#include "../../src/core/conflict_decide.h"
-#include "../../src/core/conflict_time.h"
+#include "core/policy/conflict_decide.h"
+#include "core/text/conflict_time.h"
 
 
 #define V        5

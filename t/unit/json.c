@@ -10,7 +10,7 @@
 #include <jansson.h>
 
 #include "unit.h"
-#include "../../src/core/conflict_json.h"
+#include "core/json/conflict_scan.h"
 
 
 typedef struct {

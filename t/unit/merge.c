@@ -8,9 +8,9 @@
 
 
 #include "unit.h"
-#include "../../src/core/conflict_merge.h"
-#include "../../src/core/conflict_part.h"
-#include "../../src/core/conflict_value.h"
+#include "core/merge/conflict_merge.h"
+#include "core/merge/conflict_part.h"
+#include "core/json/conflict_compare.h"
 
 
 #define SEED   12345
@@ -1120,9 +1120,9 @@ test_lists(void **state)
 
     assert_int_equal(conflict_merge(&in, &out), CONFLICT_MERGE_CLASH);
 
-    conflict_out_add(&out.clashes, "", 1);
-    conflict_out_add(&out.fields, "", 1);
-    conflict_out_add(&out.names, "", 1);
+    conflict_buffer_add(&out.clashes, "", 1);
+    conflict_buffer_add(&out.fields, "", 1);
+    conflict_buffer_add(&out.names, "", 1);
 
     assert_string_equal((char *) out.clashes.data,
         ",{\"field\":\"/price\",\"rule\":\"reject\",\"base\":100,"
@@ -1151,33 +1151,33 @@ random_value(conflict_out_t *out, unsigned depth)
     case 0:
     case 1:
         sprintf(text, "%d", rand() % 4);
-        conflict_out_text(out, text);
+        conflict_buffer_text(out, text);
         return;
 
     case 2:
         sprintf(text, "\"%c\"", 'x' + rand() % 3);
-        conflict_out_text(out, text);
+        conflict_buffer_text(out, text);
         return;
 
     case 3:
-        conflict_out_text(out, (rand() % 2) ? "true"
+        conflict_buffer_text(out, (rand() % 2) ? "true"
                                : (rand() % 2) ? "0.10" : "null");
         return;
 
     case 4:
         n = (unsigned) rand() % 4;
-        conflict_out_text(out, "[");
+        conflict_buffer_text(out, "[");
 
         for (i = 0; i < n; i++) {
             sprintf(text, "%s%u", i ? "," : "", i * 2 + rand() % 2);
-            conflict_out_text(out, text);
+            conflict_buffer_text(out, text);
         }
 
-        conflict_out_text(out, "]");
+        conflict_buffer_text(out, "]");
         return;
 
     default:
-        conflict_out_text(out, "{");
+        conflict_buffer_text(out, "{");
         first = 1;
 
         for (i = 0; i < 4; i++) {
@@ -1187,12 +1187,12 @@ random_value(conflict_out_t *out, unsigned depth)
             }
 
             sprintf(text, "%s\"%c\":", first ? "" : ", ", 'a' + i);
-            conflict_out_text(out, text);
+            conflict_buffer_text(out, text);
             random_value(out, depth - 1);
             first = 0;
         }
 
-        conflict_out_text(out, "}");
+        conflict_buffer_text(out, "}");
     }
 }
 
@@ -1209,7 +1209,7 @@ random_document(void)
         random_value(&out, 3);
     } while (out.data[0] != '{');
 
-    conflict_out_add(&out, "", 1);
+    conflict_buffer_add(&out, "", 1);
 
     return (char *) out.data;
 }
@@ -1239,7 +1239,7 @@ same(const char *a, size_t a_len, const char *b)
     v.node = 0;
     w.tree = &y;
     w.node = 0;
-    rc = conflict_value_equal(v, w);
+    rc = conflict_compare_equal(v, w);
 
     conflict_tree_free(&x);
     conflict_tree_free(&y);
@@ -1387,7 +1387,7 @@ applied(const char *doc, const char *part, conflict_form_e form)
     p.form = form;
 
     assert_int_equal(conflict_part_apply(&d, &p, &out, MOST, SEED), 0);
-    conflict_out_add(&out, "", 1);
+    conflict_buffer_add(&out, "", 1);
 
     return (char *) out.data;
 }

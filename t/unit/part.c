@@ -7,7 +7,7 @@
 
 
 #include "unit.h"
-#include "../../src/core/conflict_part.h"
+#include "core/merge/conflict_part.h"
 
 
 static void
@@ -85,7 +85,7 @@ test_apply(void **state)
         part.form = cases[i].form;
 
         assert_int_equal(conflict_part_apply(&doc, &part, &out, 100, 7), 0);
-        conflict_out_add(&out, "", 1);
+        conflict_buffer_add(&out, "", 1);
         assert_string_equal((char *) out.data, cases[i].result);
         conflict_out_free(&out);
     }

@@ -8,7 +8,7 @@
 
 
 #include "unit.h"
-#include "../../src/core/conflict_patch_state.h"
+#include "core/patch/conflict_patch_state.h"
 
 
 #define SEED  12345
@@ -60,7 +60,7 @@ same(const char *a, const char *b)
     v.node = 0;
     w.tree = &y;
     w.node = 0;
-    rc = conflict_value_equal(v, w);
+    rc = conflict_compare_equal(v, w);
 
     conflict_tree_free(&x);
     conflict_tree_free(&y);
@@ -80,7 +80,7 @@ apply(const char *text, const char *operations, int *errors)
     uint32_t             node;
     conflict_out_t       out;
     conflict_tree_t      tree;
-    conflict_work_t      work;
+    conflict_patch_work_t      work;
     conflict_patch_t     patch;
     conflict_value_t     value;
     conflict_document_t  doc;
@@ -92,7 +92,7 @@ apply(const char *text, const char *operations, int *errors)
     if (conflict_patch_read(&patch, &doc, NULL, &left, SEED)
         != CONFLICT_JSON_OK)
     {
-        conflict_patch_free(&patch);
+        conflict_patch_read_free(&patch);
         *errors = 1;
         return NULL;
     }
@@ -103,31 +103,31 @@ apply(const char *text, const char *operations, int *errors)
     value.node = 0;
     memset(&out, 0, sizeof(out));
 
-    rc = conflict_work_init(&work, value, MOST, SEED);
+    rc = conflict_patch_work_init(&work, value, MOST, SEED);
 
     for (i = 0; i < patch.n && rc == 0; i++) {
 
         if (patch.ops[i].op == CONFLICT_PATCH_TEST) {
-            node = conflict_work_find(&work, &patch.ops[i].path, NULL);
-            rc = (node != CONFLICT_WORK_NONE
-                  && conflict_work_equal(&work, node, patch.ops[i].value))
+            node = conflict_patch_work_find(&work, &patch.ops[i].path, NULL);
+            rc = (node != CONFLICT_PATCH_NODE_NONE
+                  && conflict_patch_work_equal(&work, node, patch.ops[i].value))
                  ? 0 : -1;
             continue;
         }
 
-        rc = conflict_work_do(&work, &patch.ops[i]);
+        rc = conflict_patch_work_apply(&work, &patch.ops[i]);
     }
 
     made = NULL;
 
-    if (rc == 0 && conflict_work_print(&work, &out, MOST) == 0) {
-        conflict_out_add(&out, "", 1);
+    if (rc == 0 && conflict_patch_work_print(&work, &out, MOST) == 0) {
+        conflict_buffer_add(&out, "", 1);
         made = strdup((char *) out.data);
     }
 
     conflict_out_free(&out);
-    conflict_work_free(&work);
-    conflict_patch_free(&patch);
+    conflict_patch_work_free(&work);
+    conflict_patch_read_free(&patch);
     conflict_tree_free(&tree);
 
     return made;

@@ -9,7 +9,7 @@
 #include <time.h>
 
 #include "unit.h"
-#include "../../src/core/conflict_time.h"
+#include "core/text/conflict_time.h"
 
 
 #define NOW  (1795532400LL * CONFLICT_TIME_SECOND)     /* 2026-11-24 */

@@ -8,8 +8,8 @@
 
 
 #include "unit.h"
-#include "../../src/core/conflict_number.h"
-#include "../../src/core/conflict_value.h"
+#include "core/json/conflict_number.h"
+#include "core/json/conflict_compare.h"
 
 
 #define SEED  12345
@@ -118,13 +118,13 @@ test_equal(void **state)
         x = parse(&a, cases[i].a);
         y = parse(&b, cases[i].b);
 
-        if (conflict_value_equal(x, y) != cases[i].equal
-            || conflict_value_equal(y, x) != cases[i].equal)
+        if (conflict_compare_equal(x, y) != cases[i].equal
+            || conflict_compare_equal(y, x) != cases[i].equal)
         {
             fail_msg("%s and %s", cases[i].a, cases[i].b);
         }
 
-        if ((conflict_value_hash(x) == conflict_value_hash(y))
+        if ((conflict_compare_hash(x) == conflict_compare_hash(y))
             != cases[i].equal)
         {
             fail_msg("hashes of %s and %s", cases[i].a, cases[i].b);
@@ -275,7 +275,7 @@ test_tree(void **state)
         len = (size_t) sprintf(name, "m%zu", i * 7 % 1000);
         v = conflict_tree_named(value, (unsigned char *) name, len);
         assert_ptr_equal(v.tree, &tree);
-        p = (char *) conflict_value_text(v, &len);
+        p = (char *) conflict_tree_text(v, &len);
         assert_int_equal(strtoul(p, NULL, 10), i);
     }
 
@@ -531,12 +531,12 @@ test_within(void **state)
         shown.tree = &b;
         shown.node = 0;
 
-        if (conflict_value_within(value, shown) != cases[i].within) {
+        if (conflict_compare_covered(value, shown) != cases[i].within) {
             fail_msg("%s in %s", cases[i].value, cases[i].shown);
         }
 
         shown.tree = NULL;
-        assert_int_equal(conflict_value_within(value, shown), 0);
+        assert_int_equal(conflict_compare_covered(value, shown), 0);
 
         conflict_tree_free(&a);
         conflict_tree_free(&b);

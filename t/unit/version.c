@@ -8,9 +8,10 @@
 
 
 #include "unit.h"
-#include "../../src/core/conflict_hash.h"
-#include "../../src/core/conflict_time.h"
-#include "../../src/core/conflict_version.h"
+#include "core/text/conflict_hash.h"
+#include "core/text/conflict_time.h"
+#include "core/policy/conflict_mtime.h"
+#include "core/policy/conflict_version.h"
 
 
 #define text_version(s)  conflict_version_from_text(s, strlen(s))

@@ -9,7 +9,7 @@
 
 #include <string.h>
 
-#include "../../../src/core/conflict_text.h"
+#include "core/text/conflict_text.h"
 
 
 /* 0xd800 up to 0xdfff, 0 where there is no escape of one */

@@ -1,0 +1,480 @@
+
+/*
+ * Copyright (C) the ngx_http_conflict_module authors
+ *
+ * The strings and numbers of a JSON document, a byte or a run of bytes at
+ * a time, and the text that is kept of them.
+ */
+
+
+#include <string.h>
+
+#include "core/json/conflict_scan_state.h"
+
+
+static const unsigned char *conflict_json_run(conflict_json_t *json,
+    const unsigned char *p, const unsigned char *last);
+static size_t conflict_json_whole(const unsigned char *p,
+    const unsigned char *last);
+static conflict_json_rc_e conflict_json_string_end(conflict_json_t *json,
+    uint64_t pos);
+static conflict_json_rc_e conflict_json_escaped(conflict_json_t *json,
+    unsigned char ch);
+static conflict_json_rc_e conflict_json_unit(conflict_json_t *json,
+    unsigned char ch);
+static int conflict_json_numeral(conflict_json_t *json, unsigned char ch);
+static void conflict_json_keep_rune(conflict_json_t *json, unsigned rune);
+
+
+conflict_json_rc_e
+conflict_scan_token_string(conflict_json_t *json, const unsigned char **data,
+    const unsigned char *last, uint64_t pos)
+{
+    const unsigned char  *p, *q;
+
+    p = *data;
+
+    switch (json->state) {
+
+    case ST_STRING:
+        q = conflict_json_run(json, p, last);
+
+        if (q != p) {
+            conflict_scan_token_keep(json, p, (size_t) (q - p));
+            json->state = json->tail.left ? ST_TAIL : ST_STRING;
+            *data = q;
+
+            return CONFLICT_JSON_OK;
+        }
+
+        *data = p + 1;
+
+        if (*p == '"') {
+            return conflict_json_string_end(json, pos);
+        }
+
+        json->state = ST_ESCAPE;
+
+        return (*p == '\\') ? CONFLICT_JSON_OK : CONFLICT_JSON_MALFORMED;
+
+    case ST_TAIL:
+        if (*p < json->tail.min || *p > json->tail.max) {
+            return CONFLICT_JSON_MALFORMED;
+        }
+
+        json->tail.min = 0x80;
+        json->tail.max = 0xbf;
+        json->state = --json->tail.left ? ST_TAIL : ST_STRING;
+
+        conflict_scan_token_keep(json, p, 1);
+        *data = p + 1;
+
+        return CONFLICT_JSON_OK;
+
+    case ST_LOW_BACKSLASH:
+    case ST_LOW_U:
+
+        if (*p != (json->state == ST_LOW_U ? 'u' : '\\')) {
+            /* the other half is not there: what is gets another look */
+            conflict_json_keep_rune(json, json->high);
+            json->high = 0;
+            json->state = (json->state == ST_LOW_U) ? ST_ESCAPE : ST_STRING;
+
+            return CONFLICT_JSON_OK;
+        }
+
+        /* fall through */
+
+    default:
+        *data = p + 1;
+
+        return conflict_json_escaped(json, *p);
+    }
+}
+
+
+/*
+ * Up to where the string goes on without a state, or is malformed: a body of
+ * escapes must not take much longer than another.
+ */
+
+static const unsigned char *
+conflict_json_run(conflict_json_t *json, const unsigned char *p,
+    const unsigned char *last)
+{
+    size_t    n;
+    unsigned  wanted;
+
+    /* a name that is longer than the one looked for is another */
+
+    wanted = json->in_name
+             ? json->name_wanted
+               && json->name_len <= json->pointer->len[json->depth - 1]
+             : json->capture && !json->cut_short;
+
+    json->tail.left = 0;
+
+    while (p < last && *p != '"' && json->tail.left == 0) {
+
+        if (*p >= 0x80) {
+
+            do {
+                n = conflict_text_rune(p, last, &json->tail);
+
+                if (n == 0) {
+                    return p;
+                }
+
+                p += n;
+            } while (p < last && *p >= 0x80);
+
+            continue;
+        }
+
+        if (*p == '\\') {
+
+            /* decoded by conflict_json_escaped() where it is kept */
+            n = wanted ? 0 : conflict_json_whole(p, last);
+
+        } else {
+            n = (size_t) (conflict_text_plain(p, last) - p);
+        }
+
+        if (n == 0) {
+            break;
+        }
+
+        p += n;
+    }
+
+    return p;
+}
+
+
+/* the length of an escape that is here as a whole and valid, else 0 */
+
+static size_t
+conflict_json_whole(const unsigned char *p, const unsigned char *last)
+{
+    if (last - p < 2) {
+        return 0;
+    }
+
+    switch (p[1]) {
+
+    case '"':
+    case '\\':
+    case '/':
+    case 'b':
+    case 'f':
+    case 'n':
+    case 'r':
+    case 't':
+        return 2;
+
+    case 'u':
+        return (last - p < 6 || conflict_text_unit(p + 2) < 0) ? 0 : 6;
+
+    default:
+        return 0;
+    }
+}
+
+
+static conflict_json_rc_e
+conflict_json_string_end(conflict_json_t *json, uint64_t pos)
+{
+    unsigned                        level;
+    const conflict_json_pointer_t  *pointer;
+
+    if (!json->in_name) {
+        conflict_scan_finish(json, pos + 1);
+        return CONFLICT_JSON_OK;
+    }
+
+    json->in_name = 0;
+    json->state = ST_COLON;
+
+    if (!json->name_wanted || json->depth == 0) {
+        return CONFLICT_JSON_OK;
+    }
+
+    pointer = json->pointer;
+    level = json->depth - 1;
+
+    if (json->name_len != pointer->len[level]
+        || memcmp(json->name, &pointer->text[pointer->name[level]],
+                  json->name_len)
+           != 0)
+    {
+        return CONFLICT_JSON_OK;
+    }
+
+    if (json->seen[json->depth]) {
+        return CONFLICT_JSON_REPEATED;
+    }
+
+    json->seen[json->depth] = 1;
+    json->hit = 1;
+
+    return CONFLICT_JSON_OK;
+}
+
+
+static conflict_json_rc_e
+conflict_json_escaped(conflict_json_t *json, unsigned char ch)
+{
+    const char     *p;
+    unsigned char   plain;
+
+    static const char  from[] = "\"\\/bfnrt";
+    static const char  to[] = "\"\\/\b\f\n\r\t";
+
+    switch (json->state) {
+
+    case ST_ESCAPE:
+        if (ch == 'u') {
+            json->escape = 4;
+            json->unit = 0;
+            json->state = ST_UNIT;
+
+            return CONFLICT_JSON_OK;
+        }
+
+        p = ch ? strchr(from, ch) : NULL;
+
+        if (p == NULL) {
+            return CONFLICT_JSON_MALFORMED;
+        }
+
+        plain = (unsigned char) to[p - from];
+        conflict_scan_token_keep(json, &plain, 1);
+        json->state = ST_STRING;
+
+        return CONFLICT_JSON_OK;
+
+    case ST_UNIT:
+        return conflict_json_unit(json, ch);
+
+    case ST_LOW_BACKSLASH:
+        json->state = ST_LOW_U;
+
+        return CONFLICT_JSON_OK;
+
+    default: /* ST_LOW_U */
+        json->escape = 4;
+        json->unit = 0;
+        json->state = ST_UNIT;
+
+        return CONFLICT_JSON_OK;
+    }
+}
+
+
+static conflict_json_rc_e
+conflict_json_unit(conflict_json_t *json, unsigned char ch)
+{
+    unsigned  digit, low;
+
+    if (ch >= '0' && ch <= '9') {
+        digit = ch - '0';
+
+    } else if ((ch | 0x20) >= 'a' && (ch | 0x20) <= 'f') {
+        digit = (ch | 0x20) - 'a' + 10;
+
+    } else {
+        return CONFLICT_JSON_MALFORMED;
+    }
+
+    json->unit = json->unit << 4 | digit;
+
+    if (--json->escape) {
+        return CONFLICT_JSON_OK;
+    }
+
+    low = (json->unit >= 0xdc00 && json->unit <= 0xdfff);
+
+    if (json->high && low) {
+        conflict_json_keep_rune(json, 0x10000 + ((json->high - 0xd800) << 10)
+                                      + (json->unit - 0xdc00));
+        json->high = 0;
+        json->state = ST_STRING;
+
+        return CONFLICT_JSON_OK;
+    }
+
+    if (json->high) {
+        conflict_json_keep_rune(json, json->high);
+        json->high = 0;
+    }
+
+    if (json->unit >= 0xd800 && json->unit <= 0xdbff) {
+        json->high = json->unit;
+        json->state = ST_LOW_BACKSLASH;
+
+        return CONFLICT_JSON_OK;
+
+    } else {
+        conflict_json_keep_rune(json, json->unit);
+    }
+
+    json->state = ST_STRING;
+
+    return CONFLICT_JSON_OK;
+}
+
+
+conflict_json_rc_e
+conflict_scan_token_number(conflict_json_t *json, const unsigned char **data,
+    const unsigned char *last)
+{
+    int                   rc;
+    const unsigned char  *p;
+
+    rc = 1;
+    p = *data;
+
+    while (p < last) {
+
+        if (json->state == ST_INTEGER || json->state == ST_FRACTION
+            || json->state == ST_EXPONENT)
+        {
+            while (p < last && *p >= '0' && *p <= '9') {
+                p++;
+            }
+
+            if (p == last) {
+                break;
+            }
+        }
+
+        rc = conflict_json_numeral(json, *p);
+
+        if (rc <= 0) {
+            break;
+        }
+
+        p++;
+    }
+
+    if (json->capture) {
+        conflict_scan_token_keep(json, *data, (size_t) (p - *data));
+    }
+
+    *data = p;
+
+    return (rc < 0) ? CONFLICT_JSON_MALFORMED : CONFLICT_JSON_OK;
+}
+
+
+/*
+ * 1: the byte belongs to the number; 0: the number ended before it;
+ * -1: malformed.
+ */
+
+static int
+conflict_json_numeral(conflict_json_t *json, unsigned char ch)
+{
+    int  digit;
+
+    digit = (ch >= '0' && ch <= '9');
+
+    switch (json->state) {
+
+    case ST_MINUS:
+        json->state = (ch == '0') ? ST_ZERO : ST_INTEGER;
+        return digit ? 1 : -1;
+
+    case ST_INTEGER:
+        if (digit) {
+            return 1;
+        }
+
+        /* fall through */
+
+    case ST_ZERO:
+        if (ch == '.') {
+            json->state = ST_POINT;
+            return 1;
+        }
+
+        break;
+
+    case ST_POINT:
+        json->state = ST_FRACTION;
+        return digit ? 1 : -1;
+
+    case ST_FRACTION:
+        if (digit) {
+            return 1;
+        }
+
+        break;
+
+    case ST_E:
+        if (ch == '+' || ch == '-') {
+            json->state = ST_E_SIGN;
+            return 1;
+        }
+
+        /* fall through */
+
+    case ST_E_SIGN:
+        json->state = ST_EXPONENT;
+        return digit ? 1 : -1;
+
+    default: /* ST_EXPONENT */
+        return digit;
+    }
+
+    if (ch == 'e' || ch == 'E') {
+        json->state = ST_E;
+        return 1;
+    }
+
+    return 0;
+}
+
+
+void
+conflict_scan_token_keep(conflict_json_t *json, const unsigned char *p, size_t n)
+{
+    size_t  room;
+
+    if (json->in_name) {
+
+        if (json->name_wanted) {
+            /* room for a byte more than any pointer's token has */
+            room = sizeof(json->name) - json->name_len;
+            n = (n < room) ? n : room;
+            memcpy(json->name + json->name_len, p, n);
+            json->name_len += n;
+        }
+
+        return;
+    }
+
+    if (json->capture) {
+        room = sizeof(json->text) - json->len;
+
+        if (n > room) {
+            json->cut_short = 1;
+            n = room;
+        }
+
+        memcpy(json->text + json->len, p, n);
+        json->len += n;
+    }
+}
+
+
+static void
+conflict_json_keep_rune(conflict_json_t *json, unsigned rune)
+{
+    size_t         n;
+    unsigned char  utf8[4];
+
+    n = conflict_text_encode(utf8, rune);
+
+    conflict_scan_token_keep(json, utf8, n);
+}

@@ -1,0 +1,293 @@
+
+/*
+ * Copyright (C) the ngx_http_conflict_module authors
+ *
+ * What a JSON Patch says without a merge: its base version, what it makes of
+ * a document, and whether that was done.
+ */
+
+
+#include <string.h>
+
+#include "core/patch/conflict_patch_state.h"
+
+
+static void conflict_patch_found(conflict_json_t *json,
+    const conflict_operation_t *op);
+static int conflict_patch_named(const conflict_patch_t *patch,
+    conflict_value_t document);
+static int conflict_patch_done(const conflict_patch_t *patch,
+    conflict_value_t document, size_t values, uint64_t seed);
+
+
+int
+conflict_patch_apply(const conflict_document_t *doc,
+    const conflict_document_t *text, conflict_out_t *out, size_t values,
+    uint64_t seed)
+{
+    int               rc;
+    size_t            i;
+    conflict_tree_t   tree;
+    conflict_patch_work_t   work;
+    conflict_value_t  document;
+    conflict_patch_t  patch;
+
+    document.tree = &tree;
+    document.node = 0;
+    values /= 2;
+
+    memset(&tree, 0, sizeof(conflict_tree_t));
+    memset(&work, 0, sizeof(conflict_patch_work_t));
+
+    rc = (conflict_patch_read(&patch, text, NULL, &values, seed)
+          == CONFLICT_JSON_OK
+          && conflict_tree_parse(&tree, doc->data, doc->len, &values, seed)
+             == CONFLICT_JSON_OK)
+         ? conflict_patch_work_init(&work, document, values, seed) : -1;
+
+    for (i = 0; i < patch.n && rc == 0; i++) {
+        rc = conflict_patch_work_apply(&work, &patch.ops[i]);
+    }
+
+    if (rc == 0) {
+        rc = conflict_patch_work_print(&work, out, CONFLICT_PATCH_GROWTH
+                                             * (doc->len + text->len));
+    }
+
+    conflict_patch_read_free(&patch);
+    conflict_tree_free(&tree);
+    conflict_patch_work_free(&work);
+
+    return (rc == 0 && !out->failed) ? 0 : -1;
+}
+
+
+conflict_json_rc_e
+conflict_patch_base(conflict_json_t *json, const conflict_document_t *text,
+    const conflict_json_pointer_t *base, size_t values, uint64_t seed)
+{
+    size_t                       i;
+    conflict_patch_t             patch;
+    conflict_json_rc_e           rc;
+    const conflict_operation_t  *found;
+
+    rc = conflict_patch_read(&patch, text, base, &values, seed);
+    found = NULL;
+
+    for (i = 0; i < patch.n && rc == CONFLICT_JSON_OK; i++) {
+
+        if (!patch.ops[i].base) {
+            continue;
+        }
+
+        rc = found ? CONFLICT_JSON_REPEATED : CONFLICT_JSON_OK;
+        found = &patch.ops[i];
+    }
+
+    if (found) {
+        conflict_patch_found(json, found);
+    }
+
+    conflict_patch_read_free(&patch);
+
+    return rc;
+}
+
+
+/* its value, and the operation as what would be cut out */
+
+static void
+conflict_patch_found(conflict_json_t *json, const conflict_operation_t *op)
+{
+    size_t                  len;
+    conflict_value_t        document, next;
+    const unsigned char    *p, *last, *text;
+    const conflict_node_t  *node;
+
+    document.tree = op->element.tree;
+    document.node = 0;
+
+    text = document.tree->text;
+    node = &document.tree->nodes[op->element.node];
+
+    json->type = conflict_tree_type(op->value);
+    json->member = node->start;
+    json->value = node->start;
+    json->end = node->end;
+    json->comma_before = -1;
+    json->comma_after = -1;
+
+    p = text + node->start;
+
+    while (p[-1] != ',' && p[-1] != '[') {
+        p--;
+    }
+
+    if (p[-1] == ',') {
+        json->comma_before = p - 1 - text;
+    }
+
+    next = conflict_tree_next(document, op->element);
+
+    if (next.tree) {
+        json->comma_after = (const unsigned char *)
+                            memchr(text + node->end, ',',
+                                   document.tree->len - node->end)
+                            - text;
+    }
+
+    p = conflict_tree_text(op->value, &len);
+    last = p + len;
+
+    if (json->type == CONFLICT_JSON_STRING) {
+        p++;
+        last--;
+    }
+
+    json->len = conflict_text_decode(json->text, sizeof(json->text), &p, last);
+    json->cut_short = (p < last);
+}
+
+
+int
+conflict_patch_reflects(const conflict_document_t *latest,
+    const conflict_document_t *text, const conflict_json_pointer_t *base,
+    conflict_reflects_e how, size_t values, uint64_t seed)
+{
+    int               rc;
+    conflict_tree_t   tree;
+    conflict_value_t  document;
+    conflict_patch_t  patch;
+
+    document.tree = &tree;
+    document.node = 0;
+    values /= 2;
+
+    memset(&tree, 0, sizeof(conflict_tree_t));
+
+    rc = conflict_patch_read(&patch, text, base, &values, seed)
+         == CONFLICT_JSON_OK
+         && conflict_tree_parse(&tree, latest->data, latest->len, &values,
+                                seed)
+            == CONFLICT_JSON_OK
+         && (how == CONFLICT_REFLECTS_NAMES
+             ? conflict_patch_named(&patch, document)
+             : conflict_patch_done(&patch, document, values, seed));
+
+    conflict_patch_read_free(&patch);
+    conflict_tree_free(&tree);
+
+    return rc;
+}
+
+
+/* has it all that is written to, as far as the first array */
+
+static int
+conflict_patch_named(const conflict_patch_t *patch, conflict_value_t document)
+{
+    int     wanted;
+    size_t  i;
+
+    wanted = 0;
+
+    for (i = 0; i < patch->n; i++) {
+
+        if (patch->ops[i].op == CONFLICT_PATCH_TEST
+            || patch->ops[i].op == CONFLICT_PATCH_REMOVE)
+        {
+            continue;
+        }
+
+        wanted |= (patch->ops[i].path.n > 0);
+
+        if (conflict_patch_read_find(document, &patch->ops[i].path, NULL).tree
+            == NULL)
+        {
+            return 0;
+        }
+    }
+
+    return wanted;
+}
+
+
+/* would it change nothing any more */
+
+static int
+conflict_patch_done(const conflict_patch_t *patch, conflict_value_t document,
+    size_t values, uint64_t seed)
+{
+    int                          rc, array, wanted;
+    size_t                       i;
+    uint32_t                     node;
+    conflict_patch_work_t              work;
+    const conflict_operation_t  *op;
+
+    wanted = 0;
+    rc = conflict_patch_work_init(&work, document, values, seed);
+
+    for (i = 0; i < patch->n && rc == 0; i++) {
+        op = &patch->ops[i];
+
+        if (op->op == CONFLICT_PATCH_TEST) {
+            continue;
+        }
+
+        wanted = 1;
+        array = 0;
+        node = conflict_patch_work_find(&work, &op->path, &array);
+
+        if (array || op->op == CONFLICT_PATCH_MOVE
+            || op->op == CONFLICT_PATCH_COPY)
+        {
+            rc = -1;
+
+        } else if (op->op != CONFLICT_PATCH_REMOVE
+                   || node != CONFLICT_PATCH_NODE_NONE)
+        {
+            rc = conflict_patch_work_apply(&work, op);
+        }
+    }
+
+    rc = (rc == 0 && wanted && !work.many && !work.failed
+          && conflict_patch_work_equal(&work, work.root, document));
+
+    conflict_patch_work_free(&work);
+
+    return rc;
+}
+
+
+int
+conflict_patch_repeatable(const conflict_document_t *text, size_t values,
+    uint64_t seed)
+{
+    int                          rc;
+    size_t                       i, j;
+    conflict_patch_t             patch;
+    const conflict_token_t      *token;
+    const conflict_operation_t  *op;
+
+    rc = (conflict_patch_read(&patch, text, NULL, &values, seed)
+          == CONFLICT_JSON_OK);
+
+    for (i = 0; i < patch.n && rc; i++) {
+        op = &patch.ops[i];
+
+        rc = (op->op != CONFLICT_PATCH_MOVE && op->op != CONFLICT_PATCH_COPY);
+
+        for (j = 0; j < op->path.n && op->op != CONFLICT_PATCH_TEST; j++) {
+            token = &op->path.tokens[j];
+
+            /* it may be of an array */
+
+            rc &= (conflict_patch_read_index(token) < 0
+                   && !(token->len == 1 && token->data[0] == '-'));
+        }
+    }
+
+    conflict_patch_read_free(&patch);
+
+    return rc;
+}

@@ -1,0 +1,280 @@
+
+/*
+ * Copyright (C) the ngx_http_conflict_module authors
+ *
+ * A JSON Patch that makes one document of another: of an object its members,
+ * of an array what is between the elements that begin and end both.
+ */
+
+
+#include <stdio.h>
+#include <string.h>
+
+#include "core/patch/conflict_patch_state.h"
+
+
+static void conflict_patch_value(conflict_walk_t *walk, conflict_out_t *out,
+    conflict_value_t from, conflict_value_t to, unsigned level);
+static void conflict_patch_members(conflict_walk_t *walk, conflict_out_t *out,
+    conflict_value_t from, conflict_value_t to, unsigned level);
+static unsigned conflict_patch_level(conflict_walk_t *walk,
+    conflict_value_t member, unsigned level, int *ignored);
+static size_t conflict_patch_enter(conflict_walk_t *walk,
+    conflict_value_t member);
+static void conflict_patch_elements(conflict_walk_t *walk,
+    conflict_out_t *out, conflict_value_t from, conflict_value_t to);
+static int conflict_patch_ends(conflict_value_t array, conflict_value_t v,
+    uint32_t more, conflict_value_t other, conflict_value_t w);
+static size_t conflict_patch_enter_index(conflict_walk_t *walk, uint32_t n);
+static void conflict_patch_write(conflict_walk_t *walk, conflict_out_t *out,
+    const char *op, conflict_value_t value);
+
+
+void
+conflict_patch_diff(conflict_walk_t *walk, conflict_out_t *out,
+    conflict_value_t from, conflict_value_t to)
+{
+    conflict_patch_value(walk, out, from, to, walk->in->ignored ? 1 : 0);
+}
+
+
+/*
+ * "level" is that of the names in the pointer to what is ignored, from 1; 0:
+ * that cannot be in here.
+ */
+
+static void
+conflict_patch_value(conflict_walk_t *walk, conflict_out_t *out,
+    conflict_value_t from, conflict_value_t to, unsigned level)
+{
+    conflict_json_type_e  type;
+
+    type = conflict_tree_type(from);
+
+    if (type != conflict_tree_type(to)) {
+        conflict_patch_write(walk, out, "replace", to);
+
+    } else if (type == CONFLICT_JSON_OBJECT) {
+        conflict_patch_members(walk, out, from, to, level);
+
+    } else if (type == CONFLICT_JSON_ARRAY) {
+        conflict_patch_elements(walk, out, from, to);
+
+    } else if (!conflict_compare_equal(from, to)) {
+        conflict_patch_write(walk, out, "replace", to);
+    }
+}
+
+
+static void
+conflict_patch_members(conflict_walk_t *walk, conflict_out_t *out,
+    conflict_value_t from, conflict_value_t to, unsigned level)
+{
+    int               ignored;
+    size_t            path;
+    unsigned          inner;
+    conflict_value_t  v, w;
+
+    for (v = conflict_tree_first(from); v.tree;
+         v = conflict_tree_next(from, v))
+    {
+        inner = conflict_patch_level(walk, v, level, &ignored);
+
+        if (ignored) {
+            continue;
+        }
+
+        path = conflict_patch_enter(walk, v);
+        w = conflict_tree_member(to, v);
+
+        if (w.tree) {
+            conflict_patch_value(walk, out, v, w, inner);
+
+        } else {
+            conflict_patch_write(walk, out, "remove", w);
+        }
+
+        walk->path.len = path;
+    }
+
+    for (v = conflict_tree_first(to); v.tree; v = conflict_tree_next(to, v)) {
+        (void) conflict_patch_level(walk, v, level, &ignored);
+
+        if (ignored || conflict_tree_member(from, v).tree) {
+            continue;
+        }
+
+        path = conflict_patch_enter(walk, v);
+        conflict_patch_write(walk, out, "add", v);
+        walk->path.len = path;
+    }
+}
+
+
+/* of what is in a member */
+
+static unsigned
+conflict_patch_level(conflict_walk_t *walk, conflict_value_t member,
+    unsigned level, int *ignored)
+{
+    const conflict_json_pointer_t  *pointer;
+
+    *ignored = 0;
+
+    if (level == 0) {
+        return 0;
+    }
+
+    pointer = walk->in->ignored;
+
+    if (!conflict_tree_is(member, &pointer->text[pointer->name[level - 1]],
+                          pointer->len[level - 1]))
+    {
+        return 0;
+    }
+
+    *ignored = (level == pointer->levels);
+
+    return level + 1;
+}
+
+
+static size_t
+conflict_patch_enter(conflict_walk_t *walk, conflict_value_t member)
+{
+    size_t                  path;
+    const conflict_node_t  *node;
+
+    path = walk->path.len;
+    node = &member.tree->nodes[member.node];
+
+    conflict_merge_report_enter(walk, member.tree->text + node->name,
+                         node->name_end - node->name);
+
+    return path;
+}
+
+
+static void
+conflict_patch_elements(conflict_walk_t *walk, conflict_out_t *out,
+    conflict_value_t from, conflict_value_t to)
+{
+    size_t            path;
+    uint32_t          first, i, n, m;
+    conflict_value_t  v, w;
+
+    n = from.tree->nodes[from.node].children;
+    m = to.tree->nodes[to.node].children;
+
+    v = conflict_tree_first(from);
+    w = conflict_tree_first(to);
+
+    for (first = 0; v.tree && w.tree && conflict_compare_equal(v, w); first++) {
+        v = conflict_tree_next(from, v);
+        w = conflict_tree_next(to, w);
+    }
+
+    if (n == m) {
+
+        /* each in its place */
+
+        for (i = first; v.tree; i++) {
+            path = conflict_patch_enter_index(walk, i);
+            conflict_patch_value(walk, out, v, w, 0);
+            walk->path.len = path;
+
+            v = conflict_tree_next(from, v);
+            w = conflict_tree_next(to, w);
+        }
+
+        return;
+    }
+
+    if (n > m ? !conflict_patch_ends(from, v, n - m, to, w)
+              : !conflict_patch_ends(to, w, m - n, from, v))
+    {
+        /* more than elements that went, or that came, at one place */
+        conflict_patch_write(walk, out, "replace", to);
+        return;
+    }
+
+    for (i = first + n; i > first + m; i--) {
+
+        /* the last one first, so that no other has another index */
+
+        path = conflict_patch_enter_index(walk, i - m - 1);
+        w.tree = NULL;
+        conflict_patch_write(walk, out, "remove", w);
+        walk->path.len = path;
+    }
+
+    for (i = first + n; i < first + m; i++) {
+        path = conflict_patch_enter_index(walk, i - n);
+        conflict_patch_write(walk, out, "add", w);
+        walk->path.len = path;
+
+        w = conflict_tree_next(to, w);
+    }
+}
+
+
+/* without "more" elements from "v" on, does it end as the other from "w" on */
+
+static int
+conflict_patch_ends(conflict_value_t array, conflict_value_t v, uint32_t more,
+    conflict_value_t other, conflict_value_t w)
+{
+    for ( /* void */ ; more; more--) {
+        v = conflict_tree_next(array, v);
+    }
+
+    while (v.tree) {
+
+        if (!conflict_compare_equal(v, w)) {
+            return 0;
+        }
+
+        v = conflict_tree_next(array, v);
+        w = conflict_tree_next(other, w);
+    }
+
+    return 1;
+}
+
+
+static size_t
+conflict_patch_enter_index(conflict_walk_t *walk, uint32_t n)
+{
+    char    index[sizeof("4294967295")];
+    size_t  path;
+
+    path = walk->path.len;
+
+    (void) snprintf(index, sizeof(index), "%lu", (unsigned long) n);
+    conflict_merge_report_enter(walk, (unsigned char *) index, strlen(index));
+
+    return path;
+}
+
+
+static void
+conflict_patch_write(conflict_walk_t *walk, conflict_out_t *out,
+    const char *op, conflict_value_t value)
+{
+    size_t                len;
+    const unsigned char  *text;
+
+    conflict_buffer_text(out, ",{\"op\":\"");
+    conflict_buffer_text(out, op);
+    conflict_buffer_text(out, "\",\"path\":\"");
+    conflict_buffer_quoted(out, walk->path.data, walk->path.len);
+    conflict_buffer_text(out, "\"");
+
+    if (value.tree) {
+        text = conflict_tree_text(value, &len);
+        conflict_buffer_text(out, ",\"value\":");
+        conflict_buffer_add(out, text, len);
+    }
+
+    conflict_buffer_text(out, "}");
+}

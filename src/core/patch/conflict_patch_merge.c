@@ -1,0 +1,601 @@
+
+/*
+ * Copyright (C) the ngx_http_conflict_module authors
+ *
+ * The client's document is the base with the patch; that is merged, and what
+ * the server's needs to become the result is a patch again.
+ */
+
+
+#include <string.h>
+
+#include "core/patch/conflict_patch_state.h"
+
+
+typedef struct {
+    const conflict_merge_t  *in;
+    conflict_merged_t       *result;
+    conflict_patch_t         patch;
+    conflict_tree_t          base;
+    conflict_tree_t          server;
+    conflict_value_t         was;          /* what the patch is put on */
+    conflict_value_t         now;          /* the server's */
+    conflict_patch_work_t          work;
+    conflict_out_t           client;
+    conflict_walk_t          walk;
+    size_t                   left;
+} conflict_patching_t;
+
+
+static conflict_merge_rc_e conflict_patching_read(conflict_patching_t *p);
+static conflict_merge_rc_e conflict_patching_parse(conflict_patching_t *p,
+    const conflict_document_t *doc, conflict_tree_t *tree);
+static conflict_merge_rc_e conflict_patching_apply(conflict_patching_t *p);
+static int conflict_patching_test(conflict_patching_t *p,
+    conflict_operation_t *op);
+static conflict_value_t conflict_patching_counterpart(conflict_patching_t *p,
+    uint32_t target);
+static int conflict_patching_owned(const conflict_patching_t *p);
+static conflict_merge_rc_e conflict_patching_merge(conflict_patching_t *p);
+static unsigned conflict_patching_clashes(conflict_patching_t *p,
+    unsigned clashed);
+static void conflict_patching_path(conflict_walk_t *walk,
+    const conflict_path_t *path);
+static int conflict_patching_listed(const conflict_walk_t *walk);
+static conflict_merge_rc_e conflict_patching_print(conflict_patching_t *p,
+    const conflict_document_t *merged);
+static void conflict_patching_tests(conflict_patching_t *p,
+    conflict_out_t *out);
+
+
+conflict_merge_rc_e
+conflict_patch_merge(const conflict_merge_t *in, conflict_merged_t *result)
+{
+    conflict_merge_rc_e  rc;
+    conflict_patching_t  p;
+
+    memset(result, 0, sizeof(conflict_merged_t));
+    memset(&p, 0, sizeof(conflict_patching_t));
+
+    p.in = in;
+    p.result = result;
+    p.left = in->values / 2;
+    p.walk.in = in;
+    p.walk.result = result;
+
+    rc = conflict_patching_read(&p);
+
+    if (rc == CONFLICT_MERGE_SAME) {
+        rc = conflict_patching_apply(&p);
+    }
+
+    if (rc == CONFLICT_MERGE_SAME) {
+        rc = conflict_patching_merge(&p);
+
+    } else if (rc == CONFLICT_MERGE_INAPPLICABLE && !in->stale
+               && p.patch.tokens && !conflict_patching_owned(&p))
+    {
+        /* the API may say so itself */
+        rc = CONFLICT_MERGE_SAME;
+    }
+
+    conflict_patch_read_free(&p.patch);
+    conflict_tree_free(&p.base);
+    conflict_tree_free(&p.server);
+    conflict_patch_work_free(&p.work);
+    conflict_out_free(&p.client);
+    conflict_out_free(&p.walk.path);
+
+    return rc;
+}
+
+
+static conflict_merge_rc_e
+conflict_patching_read(conflict_patching_t *p)
+{
+    conflict_json_rc_e   json;
+    conflict_merge_rc_e  rc;
+
+    json = conflict_patch_read(&p->patch, &p->in->client, p->in->ignored,
+                               &p->left, p->in->seed);
+
+    switch (json) {
+
+    case CONFLICT_JSON_OK:
+        break;
+
+    case CONFLICT_JSON_REPEATED:
+        return CONFLICT_MERGE_REPEATED;
+
+    case CONFLICT_JSON_LARGE:
+        return CONFLICT_MERGE_LARGE;
+
+    case CONFLICT_JSON_FAILED:
+        return CONFLICT_MERGE_FAILED;
+
+    default:
+        return CONFLICT_MERGE_INAPPLICABLE;
+    }
+
+    if (p->in->server.data == NULL) {
+        return CONFLICT_MERGE_INAPPLICABLE;
+    }
+
+    rc = conflict_patching_parse(p, &p->in->server, &p->server);
+
+    if (rc != CONFLICT_MERGE_SAME) {
+        return rc;
+    }
+
+    p->now.tree = &p->server;
+    p->was = p->now;
+
+    if (p->in->stale) {
+
+        if (p->in->base.data == NULL
+            || p->in->base.form != CONFLICT_FORM_WHOLE)
+        {
+            /* what a part does not name may be there */
+            return CONFLICT_MERGE_INAPPLICABLE;
+        }
+
+        rc = conflict_patching_parse(p, &p->in->base, &p->base);
+
+        if (rc != CONFLICT_MERGE_SAME) {
+            /* one that cannot be read is as good as none */
+            return (rc == CONFLICT_MERGE_UNFIT) ? CONFLICT_MERGE_INAPPLICABLE
+                                                : rc;
+        }
+
+        p->was.tree = &p->base;
+    }
+
+    p->result->held = 1;
+
+    return CONFLICT_MERGE_SAME;
+}
+
+
+static conflict_merge_rc_e
+conflict_patching_parse(conflict_patching_t *p,
+    const conflict_document_t *doc, conflict_tree_t *tree)
+{
+    switch (conflict_tree_parse(tree, doc->data, doc->len, &p->left,
+                                p->in->seed))
+    {
+
+    case CONFLICT_JSON_OK:
+        return CONFLICT_MERGE_SAME;
+
+    case CONFLICT_JSON_LARGE:
+        return CONFLICT_MERGE_MANY;
+
+    case CONFLICT_JSON_FAILED:
+        return CONFLICT_MERGE_FAILED;
+
+    default:
+        return CONFLICT_MERGE_UNFIT;
+    }
+}
+
+
+static conflict_merge_rc_e
+conflict_patching_apply(conflict_patching_t *p)
+{
+    int                    rc;
+    size_t                 i, most;
+    conflict_operation_t  *op;
+
+    most = CONFLICT_PATCH_GROWTH * (p->was.tree->len + p->in->client.len);
+
+    rc = conflict_patch_work_init(&p->work, p->was, p->in->values / 2, p->in->seed);
+
+    for (i = 0; i < p->patch.n && rc == 0; i++) {
+        op = &p->patch.ops[i];
+
+        rc = (op->op == CONFLICT_PATCH_TEST)
+             ? conflict_patching_test(p, op)
+             : conflict_patch_work_apply(&p->work, op);
+    }
+
+    if (rc == 0) {
+        rc = conflict_patch_work_print(&p->work, &p->client, most);
+    }
+
+    if (p->work.failed || p->client.failed) {
+        return CONFLICT_MERGE_FAILED;
+    }
+
+    if (p->work.many) {
+        return CONFLICT_MERGE_MANY;
+    }
+
+    return (rc == 0) ? CONFLICT_MERGE_SAME : CONFLICT_MERGE_INAPPLICABLE;
+}
+
+
+/*
+ * What a test is about the server may have changed: then it is for the
+ * server's value to be as the client says, also where the base was not.  What
+ * the patch itself has put there must be so.
+ */
+
+static int
+conflict_patching_test(conflict_patching_t *p, conflict_operation_t *op)
+{
+    uint32_t               node;
+    conflict_value_t       now, there;
+    conflict_patch_node_t  *n;
+
+    if (op->base) {
+        return 0;
+    }
+
+    node = conflict_patch_work_find(&p->work, &op->path, NULL);
+
+    if (p->work.many || p->work.failed) {
+        return -1;
+    }
+
+    there = conflict_patch_read_find(p->now, &op->path, &p->work.steps);
+
+    if (node == CONFLICT_PATCH_NODE_NONE) {
+
+        if (!p->in->stale
+            || conflict_patch_read_find(p->was, &op->path, &p->work.steps).tree)
+        {
+            /* the patch has removed it */
+            return -1;
+        }
+
+        op->stands = there.tree && conflict_compare_equal(there, op->value);
+        op->clashes = !op->stands;
+
+        return 0;
+    }
+
+    n = &p->work.nodes[node];
+
+    if (n->from.tree != p->was.tree) {
+        return conflict_patch_work_equal(&p->work, node, op->value) ? 0 : -1;
+    }
+
+    now = conflict_patching_counterpart(p, n->from.node);
+
+    if (n->changed) {
+
+        if (!conflict_patch_work_equal(&p->work, node, op->value)) {
+            return -1;
+        }
+
+        op->clashes = (now.tree == NULL
+                       || !conflict_compare_equal(now, n->from));
+        return 0;
+    }
+
+    if (now.tree && conflict_compare_equal(now, op->value)) {
+        op->stands = (there.tree == now.tree && there.node == now.node);
+        return 0;
+    }
+
+    op->clashes = p->in->stale;
+
+    return p->in->stale ? 0 : -1;
+}
+
+
+/* the server's value of the base's: where the names and indices are the same */
+
+static conflict_value_t
+conflict_patching_counterpart(conflict_patching_t *p, uint32_t target)
+{
+    conflict_value_t  v, was, now, next;
+
+    was = p->was;
+    now = p->now;
+
+    while (was.node != target && now.tree) {
+
+        next.tree = NULL;
+        next.node = 0;
+
+        if (conflict_tree_type(was) == conflict_tree_type(now)) {
+            next = conflict_tree_first(now);
+        }
+
+        for (v = conflict_tree_first(was);
+             v.tree->nodes[v.node].next <= target;
+             v = conflict_tree_next(was, v))
+        {
+            if (next.tree) {
+                next = conflict_tree_next(now, next);
+            }
+
+            if (p->work.steps < CONFLICT_PATCH_ELEMENT) {
+                p->work.many = 1;
+                next.tree = NULL;
+                return next;
+            }
+
+            p->work.steps -= CONFLICT_PATCH_ELEMENT;
+        }
+
+        if (conflict_tree_type(was) == CONFLICT_JSON_OBJECT) {
+            next = conflict_tree_member(now, v);
+        }
+
+        was = v;
+        now = next;
+    }
+
+    return now;
+}
+
+
+/* does it say anything of a field that is the server's */
+
+static int
+conflict_patching_owned(const conflict_patching_t *p)
+{
+    size_t                       i, j;
+    const conflict_field_t      *field;
+    const conflict_operation_t  *op;
+
+    for (i = 0; i < p->in->n; i++) {
+        field = &p->in->fields[i];
+
+        if (field->rule != CONFLICT_RULE_SERVER) {
+            continue;
+        }
+
+        for (j = 0; j < p->patch.n; j++) {
+            op = &p->patch.ops[j];
+
+            if (op->op != CONFLICT_PATCH_TEST
+                && (conflict_patch_read_meets(&op->path, &field->pointer)
+                    || (op->from.tokens
+                        && conflict_patch_read_meets(&op->from, &field->pointer))))
+            {
+                return 1;
+            }
+        }
+    }
+
+    return 0;
+}
+
+
+static conflict_merge_rc_e
+conflict_patching_merge(conflict_patching_t *p)
+{
+    conflict_merge_t     in;
+    conflict_document_t  merged;
+    conflict_merge_rc_e  rc;
+
+    in = *p->in;
+
+    in.client.data = p->client.data;
+    in.client.len = p->client.len;
+    in.client.form = CONFLICT_FORM_WHOLE;
+    in.version.data = NULL;
+    in.edited = in.stale;
+    in.values = p->in->values / 2;
+
+    rc = conflict_merge(&in, p->result);
+
+    switch (rc) {
+
+    case CONFLICT_MERGE_SAME:
+
+        if (!p->in->stale) {
+            return rc;
+        }
+
+        merged = in.client;
+        break;
+
+    case CONFLICT_MERGE_DONE:
+        merged.data = p->result->text.data;
+        merged.len = p->result->text.len;
+        break;
+
+    case CONFLICT_MERGE_CLASH:
+        (void) conflict_patching_clashes(p, 1);
+        return rc;
+
+    case CONFLICT_MERGE_LARGE:
+        return CONFLICT_MERGE_MANY;
+
+    case CONFLICT_MERGE_REPEATED:
+        /* a member twice, in a document that was made without */
+        return CONFLICT_MERGE_FAILED;
+
+    default:
+        return rc;
+    }
+
+    if (conflict_patching_clashes(p, 0)) {
+        return CONFLICT_MERGE_CLASH;
+    }
+
+    return conflict_patching_print(p, &merged);
+}
+
+
+/* the tests that do not hold are added to what clashed, if that is not there */
+
+static unsigned
+conflict_patching_clashes(conflict_patching_t *p, unsigned clashed)
+{
+    size_t                 i;
+    conflict_trio_t        trio;
+    conflict_operation_t  *op;
+
+    p->walk.clashed = clashed;
+
+    for (i = 0; i < p->patch.n; i++) {
+        op = &p->patch.ops[i];
+
+        if (!op->clashes) {
+            continue;
+        }
+
+        conflict_patching_path(&p->walk, &op->path);
+
+        if (conflict_patching_listed(&p->walk)) {
+            continue;
+        }
+
+        trio.held = 1;
+        trio.base = conflict_patch_read_find(p->was, &op->path, &p->work.steps);
+        trio.server = conflict_patch_read_find(p->now, &op->path, &p->work.steps);
+        trio.client = op->value;
+
+        conflict_merge_report_clash(&p->walk, CONFLICT_RULE_TEST, &trio);
+    }
+
+    return p->walk.clashed;
+}
+
+
+static void
+conflict_patching_path(conflict_walk_t *walk, const conflict_path_t *path)
+{
+    size_t          i;
+    conflict_out_t  name;
+
+    walk->path.len = 0;
+    memset(&name, 0, sizeof(conflict_out_t));
+
+    for (i = 0; i < path->n; i++) {
+        name.len = 0;
+        conflict_buffer_quoted(&name, path->tokens[i].data, path->tokens[i].len);
+        conflict_merge_report_enter(walk, name.len ? name.data
+                                            : (const unsigned char *) "",
+                             name.len);
+
+        walk->path.failed |= name.failed;
+    }
+
+    conflict_out_free(&name);
+}
+
+
+/* in a list such as ,"/tags","/title" */
+
+static int
+conflict_patching_listed(const conflict_walk_t *walk)
+{
+    int             found;
+    size_t          i;
+    conflict_out_t  name, *fields;
+
+    if (!walk->clashed) {
+        /* these are fields that were merged */
+        return 0;
+    }
+
+    memset(&name, 0, sizeof(conflict_out_t));
+
+    conflict_buffer_text(&name, ",\"");
+    conflict_buffer_escaped(&name, walk->path.data, walk->path.len);
+    conflict_buffer_text(&name, "\"");
+
+    found = 0;
+    fields = &walk->result->fields;
+
+    for (i = 0; i + name.len <= fields->len && !name.failed && !found; i++) {
+        found = (memcmp(fields->data + i, name.data, name.len) == 0);
+    }
+
+    conflict_out_free(&name);
+
+    return found;
+}
+
+
+static conflict_merge_rc_e
+conflict_patching_print(conflict_patching_t *p,
+    const conflict_document_t *merged)
+{
+    size_t               i;
+    conflict_out_t       patch, diff;
+    conflict_tree_t      tree;
+    conflict_value_t     to;
+    conflict_merge_rc_e  rc;
+
+    memset(&patch, 0, sizeof(conflict_out_t));
+    memset(&diff, 0, sizeof(conflict_out_t));
+
+    to.tree = &tree;
+    to.node = 0;
+
+    p->left = p->in->values / 2;
+    rc = conflict_patching_parse(p, merged, &tree);
+
+    if (rc == CONFLICT_MERGE_SAME) {
+        p->walk.path.len = 0;
+        conflict_patch_diff(&p->walk, &diff, p->now, to);
+
+        conflict_buffer_text(&patch, "[");
+        conflict_patching_tests(p, &patch);
+
+        if (diff.len) {
+            /* without the first comma, where there is nothing before it */
+            i = (patch.len == 1);
+            conflict_buffer_add(&patch, diff.data + i, diff.len - i);
+        }
+
+        conflict_buffer_text(&patch, "]");
+
+        p->result->same = (diff.len == 0);
+
+        rc = (patch.failed || diff.failed || p->walk.path.failed)
+             ? CONFLICT_MERGE_FAILED : CONFLICT_MERGE_DONE;
+    }
+
+    conflict_tree_free(&tree);
+    conflict_out_free(&diff);
+
+    /* "merged" may be what was in there */
+
+    conflict_out_free(&p->result->text);
+    p->result->text = patch;
+
+    return rc;
+}
+
+
+/*
+ * Those that hold at the same place of the server's go on to the API, and
+ * what stated the base version states the version that was merged with.
+ */
+
+static void
+conflict_patching_tests(conflict_patching_t *p, conflict_out_t *out)
+{
+    size_t                       i, len;
+    const unsigned char         *text;
+    const conflict_operation_t  *op;
+
+    for (i = 0; i < p->patch.n; i++) {
+        op = &p->patch.ops[i];
+
+        if (op->base && p->in->version.data) {
+            conflict_patching_path(&p->walk, &op->path);
+
+            conflict_buffer_text(out, (out->len > 1) ? "," : "");
+            conflict_buffer_text(out, "{\"op\":\"test\",\"path\":\"");
+            conflict_buffer_quoted(out, p->walk.path.data, p->walk.path.len);
+            conflict_buffer_text(out, "\",\"value\":");
+            conflict_buffer_add(out, p->in->version.data, p->in->version.len);
+            conflict_buffer_text(out, "}");
+
+        } else if (op->stands) {
+            text = conflict_tree_text(op->element, &len);
+
+            conflict_buffer_text(out, (out->len > 1) ? "," : "");
+            conflict_buffer_add(out, text, len);
+        }
+    }
+}

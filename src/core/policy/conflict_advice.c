@@ -1,0 +1,451 @@
+
+/*
+ * Copyright (C) the ngx_http_conflict_module authors
+ *
+ * The advice: one function for each policy, and what follows from writes that
+ * nobody has checked.
+ */
+
+
+#include <string.h>
+
+#include "core/policy/conflict_advice_words.h"
+#include "core/merge/conflict_merge.h"
+
+
+static void conflict_advice_overwrites(const conflict_advice_in_t *in,
+    conflict_advice_t *advice);
+static void conflict_advice_drops(const conflict_advice_in_t *in,
+    conflict_advice_t *advice);
+static void conflict_advice_refuses(const conflict_advice_in_t *in,
+    conflict_advice_t *advice);
+static void conflict_advice_merges(const conflict_advice_in_t *in,
+    conflict_advice_t *advice);
+static void conflict_advice_reports(const conflict_advice_in_t *in,
+    conflict_advice_t *advice);
+static void conflict_advice_locks(conflict_advice_t *advice);
+static void conflict_advice_begin(const conflict_advice_in_t *in,
+    conflict_advice_t *advice, const char *watch, const char *change);
+static void conflict_advice_young(const conflict_advice_in_t *in,
+    conflict_advice_t *advice);
+static void conflict_advice_unseen(const conflict_advice_in_t *in,
+    conflict_advice_t *advice);
+static conflict_advice_e conflict_advice_level(
+    const conflict_advice_in_t *in, uint64_t week, uint64_t month);
+
+
+static const char  *conflict_advice_names[] = {
+    "keep",
+    "watch",
+    "change"
+};
+
+
+void
+conflict_advise(const conflict_advice_in_t *in, conflict_advice_t *advice)
+{
+    memset(advice, 0, sizeof(conflict_advice_t));
+
+    if (in->writes == 0) {
+
+        if (conflict_advice_words_gap_count(in)) {
+            advice->level = CONFLICT_ADVICE_WATCH;
+            conflict_advice_words_gaps(in, &advice->text);
+            conflict_buffer_text(&advice->text, ".");
+
+        } else {
+            conflict_buffer_text(&advice->text, "No writes yet.");
+        }
+
+    } else if (in->report) {
+        conflict_advice_reports(in, advice);
+
+    } else {
+
+        switch (in->policy) {
+
+        case CONFLICT_LWW:
+        case CONFLICT_CLIENT_WINS:
+            conflict_advice_overwrites(in, advice);
+            break;
+
+        case CONFLICT_SERVER_WINS:
+            conflict_advice_drops(in, advice);
+            break;
+
+        case CONFLICT_VERSION:
+            conflict_advice_refuses(in, advice);
+            break;
+
+        default: /* CONFLICT_MERGE */
+            conflict_advice_merges(in, advice);
+        }
+
+        conflict_advice_unseen(in, advice);
+    }
+
+    conflict_advice_words_notes(in, advice);
+}
+
+
+void
+conflict_advice_free(conflict_advice_t *advice)
+{
+    conflict_out_free(&advice->text);
+    conflict_out_free(&advice->config);
+    conflict_out_free(&advice->cost);
+    conflict_out_free(&advice->notes);
+}
+
+
+const char *
+conflict_advice_name(conflict_advice_e level)
+{
+    return conflict_advice_names[level];
+}
+
+
+/* lww, client_wins: a stale write loses what somebody else has written */
+
+static void
+conflict_advice_overwrites(const conflict_advice_in_t *in,
+    conflict_advice_t *advice)
+{
+    advice->level = conflict_advice_level(in, in->week, in->stale);
+
+    conflict_advice_begin(in, advice,
+                          "Keep it only if these changes may be lost: ",
+                          "Move to version checks with 409: ");
+    conflict_advice_words_numbers(in, &advice->text, in->stale,
+                            "overwrote a change that their author had not "
+                            "seen");
+    conflict_advice_young(in, advice);
+
+    if (in->stale <= CONFLICT_ADVICE_FEW) {
+        return;
+    }
+
+    conflict_buffer_text(&advice->config,
+                      "conflict version report;  # see what it would refuse\n"
+                      "conflict version;         # then refuse it\n");
+    conflict_advice_words_cost(in, advice,
+                         "A stale write gets 409 with the latest body, and "
+                         "its client must put both together and send it "
+                         "again", in->stale, "would have been refused");
+}
+
+
+static void
+conflict_advice_drops(const conflict_advice_in_t *in,
+    conflict_advice_t *advice)
+{
+    advice->level = conflict_advice_level(in, in->week, in->stale);
+
+    conflict_advice_begin(in, advice,
+                          "Keep it only if clients can do without these "
+                          "edits: ",
+                          "Tell clients with 409, or merge: ");
+    conflict_advice_words_numbers(in, &advice->text, in->stale,
+                            "were dropped, and answered with the server's "
+                            "body");
+    conflict_advice_words_fields(in, &advice->text);
+    conflict_advice_young(in, advice);
+
+    if (in->stale <= CONFLICT_ADVICE_FEW) {
+        return;
+    }
+
+    conflict_buffer_text(&advice->config, "conflict version;\n");
+    conflict_advice_words_cost(in, advice,
+                         "A stale write gets 409 in the place of 200, and "
+                         "its client must put both together and send it "
+                         "again", in->stale, "would have been refused");
+
+    if (in->fields) {
+        conflict_buffer_text(&advice->config,
+                          "# or, so that other fields do not clash:\n"
+                          "# conflict merge;\n");
+        conflict_buffer_text(&advice->cost,
+                          "With merge, edits of different fields are put "
+                          "together, and nobody is asked.\n");
+    }
+}
+
+
+/*
+ * Refusing was chosen: what is proposed refuses whatever two people have
+ * changed in the same place.
+ */
+
+static void
+conflict_advice_refuses(const conflict_advice_in_t *in,
+    conflict_advice_t *advice)
+{
+    advice->level = conflict_advice_level(in, in->week, in->stale);
+
+    if (advice->level == CONFLICT_ADVICE_WATCH) {
+        advice->level = CONFLICT_ADVICE_KEEP;
+    }
+
+    conflict_advice_begin(in, advice, "",
+                          in->fields ? "Try merge: "
+                                     : "Try locks, so that people see who "
+                                       "edits: ");
+    conflict_advice_words_numbers(in, &advice->text, in->stale,
+                            "were refused as stale");
+    conflict_advice_words_fields(in, &advice->text);
+
+    if (advice->level != CONFLICT_ADVICE_CHANGE) {
+        return;
+    }
+
+    if (in->fields == 0) {
+        conflict_advice_locks(advice);
+        return;
+    }
+
+    conflict_buffer_text(&advice->config, "conflict merge;\n");
+    conflict_advice_words_cost(in, advice,
+                         "Edits of different fields are put together, and "
+                         "nobody is asked; where both sides have changed the "
+                         "same field, and for a stale If-Match, it is 409 "
+                         "as now", in->stale, "might have been merged");
+}
+
+
+static void
+conflict_advice_merges(const conflict_advice_in_t *in,
+    conflict_advice_t *advice)
+{
+    size_t           i, n;
+    uint64_t         week;
+    const char      *rule;
+    conflict_out_t  *text;
+
+    text = &advice->text;
+
+    /* as many of the week as of the month have clashed */
+
+    week = in->stale ? in->week * in->clashed / in->stale : 0;
+
+    advice->level = conflict_advice_level(in, week, in->clashed);
+
+    if (advice->level != CONFLICT_ADVICE_CHANGE
+        || in->clashed < in->stale / 5)
+    {
+        advice->level = CONFLICT_ADVICE_KEEP;
+    }
+
+    for (i = 0, n = 0; i < in->fields; i++) {
+        n += (in->field[i].rule == CONFLICT_ADVICE_NO_RULE
+              && conflict_advice_words_plain(&in->field[i]));
+    }
+
+    conflict_advice_begin(in, advice, "",
+                          n ? "Give fields a rule that keeps both edits, if "
+                              "there is one: "
+                            : "Try locks, so that people see who edits: ");
+
+    conflict_advice_words_figure(text, in->stale - in->clashed);
+    conflict_buffer_text(text, " stale writes were merged and ");
+    conflict_advice_words_numbers(in, text, in->clashed, "were refused, as fields "
+                                                   "clashed");
+
+    if (advice->level == CONFLICT_ADVICE_KEEP) {
+        return;
+    }
+
+    conflict_advice_words_fields(in, text);
+
+    if (n == 0) {
+        conflict_advice_locks(advice);
+        return;
+    }
+
+    rule = conflict_lines_available() ? "text" : "union";
+
+    conflict_buffer_text(&advice->config,
+                      "# what fits each: text, union of lists, sum of "
+                      "counters, max, min\n");
+    conflict_advice_words_rules(in, &advice->config, rule);
+    conflict_advice_words_cost(in, advice,
+                         "Both edits of such a field are put together, and "
+                         "nobody is asked; what cannot be is refused as now",
+                         in->clashed, "clashed");
+}
+
+
+static void
+conflict_advice_reports(const conflict_advice_in_t *in,
+    conflict_advice_t *advice)
+{
+    static const char  *policies[] = {
+        "lww", "client_wins", "server_wins", "version", "merge"
+    };
+
+    static const char  *costs[] = {
+        "Nothing is refused, and what overwrites a change unseen is logged",
+        "Nothing is refused, and what overwrites a change unseen is logged",
+        "A stale write is dropped, and its client gets 200 with the server's "
+            "body",
+        "A stale write gets 409 with the latest body, and its client must "
+            "put both together and send it again",
+        "A stale write is merged, or gets 409 where fields clash"
+    };
+
+    static const char  *would[] = {
+        "would have been logged", "would have been logged",
+        "would have been dropped", "would have been refused",
+        "would have been refused"
+    };
+
+    advice->level = CONFLICT_ADVICE_WATCH;
+
+    conflict_buffer_text(&advice->text, "Nothing is enforced: ");
+    conflict_advice_words_numbers(in, &advice->text, in->stale,
+                            "were stale, and passed");
+
+    if (conflict_advice_words_gap_count(in)) {
+        conflict_buffer_text(&advice->text, " ");
+        conflict_advice_words_gaps(in, &advice->text);
+        conflict_buffer_text(&advice->text, ".");
+    }
+
+    conflict_buffer_text(&advice->config, "conflict ");
+    conflict_buffer_text(&advice->config, policies[in->policy]);
+    conflict_buffer_text(&advice->config, ";  # without \"report\"\n");
+
+    conflict_advice_words_cost(in, advice, costs[in->policy],
+                         (in->policy == CONFLICT_MERGE) ? in->clashed
+                                                        : in->stale,
+                         would[in->policy]);
+    conflict_advice_young(in, advice);
+}
+
+
+static void
+conflict_advice_locks(conflict_advice_t *advice)
+{
+    conflict_buffer_text(&advice->config,
+                      "location ~ ^/locks(/.*)$ {\n"
+                      "    conflict_key $1;\n"
+                      "    conflict_lock;\n"
+                      "}\n");
+    conflict_buffer_text(&advice->cost,
+                      "Clients must ask for the lock before they edit, and "
+                      "others wait until it is given back or ends.\n");
+}
+
+
+/*
+ * What the rest of the text is said for.  Nothing is called good that was
+ * not looked at.
+ */
+
+static void
+conflict_advice_begin(const conflict_advice_in_t *in,
+    conflict_advice_t *advice, const char *watch, const char *change)
+{
+    conflict_out_t  *text;
+
+    text = &advice->text;
+
+    switch (advice->level) {
+
+    case CONFLICT_ADVICE_WATCH:
+        conflict_buffer_text(text, watch);
+        return;
+
+    case CONFLICT_ADVICE_CHANGE:
+        conflict_buffer_text(text, change);
+        return;
+
+    default: /* CONFLICT_ADVICE_KEEP */
+
+        if (conflict_advice_words_gap_count(in) == 0) {
+            conflict_buffer_text(text, "Keep it: ");
+            return;
+        }
+
+        conflict_buffer_text(text, "Not all of it is checked: ");
+        conflict_advice_words_gaps(in, text);
+        conflict_buffer_text(text, "; ");
+    }
+}
+
+
+static void
+conflict_advice_young(const conflict_advice_in_t *in,
+    conflict_advice_t *advice)
+{
+    if (advice->level != CONFLICT_ADVICE_WATCH || in->whole
+        || in->writes >= CONFLICT_ADVICE_WRITES)
+    {
+        return;
+    }
+
+    conflict_buffer_text(&advice->text,
+                      " That is too little to tell: let a week pass, or ");
+    conflict_advice_words_figure(&advice->text, CONFLICT_ADVICE_WRITES);
+    conflict_buffer_text(&advice->text, " writes.");
+}
+
+
+/* writes that nobody has checked: they are said, and what would end them */
+
+static void
+conflict_advice_unseen(const conflict_advice_in_t *in,
+    conflict_advice_t *advice)
+{
+    if (conflict_advice_words_gap_count(in) == 0) {
+        return;
+    }
+
+    if (advice->level == CONFLICT_ADVICE_KEEP) {
+        /* the text has begun with them */
+        advice->level = CONFLICT_ADVICE_WATCH;
+
+    } else {
+        conflict_buffer_text(&advice->text, " ");
+        conflict_advice_words_gaps(in, &advice->text);
+        conflict_buffer_text(&advice->text, ".");
+    }
+
+    if (in->without_base == 0 || in->require
+        || in->policy <= CONFLICT_CLIENT_WINS)
+    {
+        return;
+    }
+
+    conflict_buffer_text(&advice->config,
+                      "conflict_require on;  # once clients send a base\n");
+    conflict_buffer_text(&advice->cost, "Clients that send no base get 428: ");
+    conflict_advice_words_share(in, &advice->cost, in->without_base);
+    conflict_buffer_text(&advice->cost, " would have been refused.\n");
+}
+
+
+/*
+ * Of a policy that loses something.  To change it takes a week, or as much as
+ * tells the same sooner: a trial on the first day is no reason.
+ */
+
+static conflict_advice_e
+conflict_advice_level(const conflict_advice_in_t *in, uint64_t week,
+    uint64_t month)
+{
+    if (in->whole) {
+
+        if (week >= CONFLICT_ADVICE_MANY * CONFLICT_ADVICE_WEEK) {
+            return CONFLICT_ADVICE_CHANGE;
+        }
+
+    } else if (in->writes >= CONFLICT_ADVICE_WRITES
+               && week >= CONFLICT_ADVICE_STALE)
+    {
+        return CONFLICT_ADVICE_CHANGE;
+    }
+
+    return (month > CONFLICT_ADVICE_FEW) ? CONFLICT_ADVICE_WATCH
+                                         : CONFLICT_ADVICE_KEEP;
+}

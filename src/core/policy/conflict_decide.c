@@ -1,0 +1,307 @@
+
+/*
+ * Copyright (C) the ngx_http_conflict_module authors
+ *
+ * The table of policies, and the preconditions that lead into it.
+ */
+
+
+#include "core/policy/conflict_decide.h"
+#include "core/policy/conflict_chain.h"
+#include "core/text/conflict_time.h"
+#include "core/policy/conflict_mtime.h"
+#include "core/policy/conflict_version.h"
+
+
+static conflict_check_e conflict_check_match(const conflict_precondition_t *pre,
+    const conflict_current_t *current, unsigned chained);
+static conflict_check_e conflict_check_unmodified(
+    const conflict_precondition_t *pre, const conflict_current_t *current);
+static conflict_check_e conflict_check_none_match(
+    const conflict_precondition_t *pre, const conflict_current_t *current,
+    unsigned fresh);
+static conflict_check_e conflict_check_absent(
+    const conflict_current_t *current, unsigned fresh);
+static conflict_check_e conflict_check_chain(
+    const conflict_precondition_t *pre, const conflict_current_t *current,
+    unsigned fresh);
+static conflict_check_e conflict_check_base(uint64_t base,
+    const conflict_current_t *current, unsigned fresh);
+
+
+/*
+ * CONFLICT_BROKEN 1 lets writes pass each other: a test that does not find
+ * that out proves nothing.
+ */
+
+#if (CONFLICT_BROKEN == 1)
+#define WAIT       CONFLICT_PASS
+#else
+#define WAIT       CONFLICT_WAIT
+#endif
+
+#define PASS       CONFLICT_PASS
+#define OVERWRITE  CONFLICT_OVERWRITE
+#define DROP       CONFLICT_DROP
+#define REFUSE     CONFLICT_REFUSE
+#define FETCH      CONFLICT_FETCH
+#define COMBINE    CONFLICT_COMBINE
+
+
+static const unsigned char  conflict_verdicts
+    [CONFLICT_POLICIES][CONFLICT_STATES][CONFLICT_CHECKS] =
+{
+    /*              no base  holds      stale      unsure     failed */
+
+    { /* lww */
+/* free */        { PASS,   PASS,      OVERWRITE, FETCH,     OVERWRITE },
+/* leased */      { WAIT,   WAIT,      WAIT,      WAIT,      WAIT },
+/* quarantined */ { PASS,   OVERWRITE, OVERWRITE, OVERWRITE, OVERWRITE },
+/* unknown */     { PASS,   FETCH,     FETCH,     FETCH,     FETCH }
+    },
+
+    { /* client_wins */
+/* free */        { PASS,   PASS,      OVERWRITE, FETCH,     OVERWRITE },
+/* leased */      { WAIT,   WAIT,      WAIT,      WAIT,      WAIT },
+/* quarantined */ { PASS,   OVERWRITE, OVERWRITE, OVERWRITE, OVERWRITE },
+/* unknown */     { PASS,   FETCH,     FETCH,     FETCH,     FETCH }
+    },
+
+    { /* server_wins */
+/* free */        { PASS,   PASS,      DROP,      FETCH,     DROP },
+/* leased */      { WAIT,   WAIT,      DROP,      WAIT,      DROP },
+/* quarantined */ { WAIT,   WAIT,      DROP,      WAIT,      DROP },
+/* unknown */     { PASS,   FETCH,     FETCH,     FETCH,     FETCH }
+    },
+
+    { /* version */
+/* free */        { PASS,   PASS,      REFUSE,    FETCH,     REFUSE },
+/* leased */      { WAIT,   WAIT,      REFUSE,    WAIT,      REFUSE },
+/* quarantined */ { WAIT,   WAIT,      REFUSE,    WAIT,      REFUSE },
+/* unknown */     { PASS,   FETCH,     FETCH,     FETCH,     FETCH }
+    },
+
+    { /* merge */
+/* free */        { PASS,   PASS,      COMBINE,   FETCH,     REFUSE },
+/* leased */      { WAIT,   WAIT,      WAIT,      WAIT,      REFUSE },
+/* quarantined */ { WAIT,   WAIT,      WAIT,      WAIT,      REFUSE },
+/* unknown */     { PASS,   FETCH,     FETCH,     FETCH,     FETCH }
+    }
+};
+
+
+conflict_verdict_e
+conflict_decide(conflict_policy_e policy, conflict_state_e state,
+    conflict_check_e check)
+{
+    return (conflict_verdict_e) conflict_verdicts[policy][state][check];
+}
+
+
+conflict_check_e
+conflict_check(const conflict_precondition_t *pre,
+    const conflict_current_t *current, unsigned fresh)
+{
+    conflict_check_e  check, chain, result;
+
+    if (pre->kinds == 0) {
+        return CONFLICT_NO_BASE;
+    }
+
+    result = CONFLICT_HOLDS;
+    chain = (pre->kinds & CONFLICT_CHAIN)
+            ? conflict_check_chain(pre, current, fresh) : CONFLICT_NO_BASE;
+
+    if (pre->kinds & (CONFLICT_IF_MATCH|CONFLICT_IF_MATCH_ANY)) {
+        result = conflict_check_match(pre, current, chain == CONFLICT_HOLDS);
+
+    } else if (pre->kinds & CONFLICT_IF_UNMODIFIED) {
+        result = conflict_check_unmodified(pre, current);
+    }
+
+    if (result != CONFLICT_STALE
+        && pre->kinds & (CONFLICT_IF_NONE_MATCH|CONFLICT_IF_NONE_ANY)
+        && !(pre->kinds & CONFLICT_IF_NONE_ANY && chain == CONFLICT_HOLDS
+             && pre->began == 0))
+    {
+        check = conflict_check_none_match(pre, current, fresh);
+
+        if (check != CONFLICT_HOLDS) {
+            result = check;
+        }
+    }
+
+    if (result == CONFLICT_STALE || chain == CONFLICT_FAILED) {
+        return CONFLICT_FAILED;
+    }
+
+    if (chain != CONFLICT_NO_BASE && chain != CONFLICT_HOLDS) {
+        result = chain;
+    }
+
+    /* the base of its chain, said once more, is judged by that */
+
+    if ((pre->kinds & CONFLICT_BASE)
+        && !(chain != CONFLICT_NO_BASE && pre->base == pre->began))
+    {
+        check = conflict_check_base(pre->base, current, fresh);
+
+        if (check != CONFLICT_HOLDS) {
+            result = check;
+        }
+    }
+
+    return result;
+}
+
+
+static conflict_check_e
+conflict_check_match(const conflict_precondition_t *pre,
+    const conflict_current_t *current, unsigned chained)
+{
+    size_t  i;
+
+    if (current->existence == CONFLICT_DELETED) {
+        /* a write in flight may create it */
+        return current->pending ? CONFLICT_HOLDS : CONFLICT_STALE;
+    }
+
+    if (pre->kinds & CONFLICT_IF_MATCH_ANY) {
+        return (current->existence == CONFLICT_EXISTS) ? CONFLICT_HOLDS
+                                                       : CONFLICT_UNSURE;
+    }
+
+    for (i = 0; i < pre->matches; i++) {
+
+        if (pre->match[i] == current->version
+            || (current->pending && pre->match[i] == current->pending)
+            || (chained && pre->match[i] == pre->began))
+        {
+            return CONFLICT_HOLDS;
+        }
+    }
+
+    /* it may be of what is in flight, and was read already */
+
+    return (current->pending && current->owned) ? CONFLICT_UNSURE
+                                                : CONFLICT_STALE;
+}
+
+
+static conflict_check_e
+conflict_check_unmodified(const conflict_precondition_t *pre,
+    const conflict_current_t *current)
+{
+    int64_t  second;
+
+    if (current->mtime == CONFLICT_TIME_NONE) {
+        /* ignored where there is no modification date (RFC 9110, 13.1.4) */
+        return CONFLICT_HOLDS;
+    }
+
+    if (pre->exact) {
+        return (current->mtime <= pre->unmodified) ? CONFLICT_HOLDS
+                                                   : CONFLICT_STALE;
+    }
+
+    second = conflict_mtime_second(current->mtime, current->twice);
+
+    return (second <= pre->unmodified / CONFLICT_TIME_SECOND) ? CONFLICT_HOLDS
+                                                              : CONFLICT_STALE;
+}
+
+
+static conflict_check_e
+conflict_check_none_match(const conflict_precondition_t *pre,
+    const conflict_current_t *current, unsigned fresh)
+{
+    size_t  i;
+
+    if (pre->kinds & CONFLICT_IF_NONE_ANY) {
+        return conflict_check_absent(current, fresh);
+    }
+
+    if (current->existence == CONFLICT_DELETED) {
+        return CONFLICT_HOLDS;
+    }
+
+    for (i = 0; i < pre->nones; i++) {
+
+        if (pre->none[i] == current->version) {
+            return current->pending ? CONFLICT_HOLDS : CONFLICT_STALE;
+        }
+    }
+
+    return CONFLICT_HOLDS;
+}
+
+
+static conflict_check_e
+conflict_check_absent(const conflict_current_t *current, unsigned fresh)
+{
+    switch (current->existence) {
+
+    case CONFLICT_DELETED:
+        /* a 404 may have been said to somebody who may not see it */
+        return (fresh || current->pending) ? CONFLICT_HOLDS : CONFLICT_UNSURE;
+
+    case CONFLICT_MAY_EXIST:
+        return CONFLICT_UNSURE;
+
+    default: /* CONFLICT_EXISTS */
+        /* a write in flight may delete it */
+        return current->pending ? CONFLICT_HOLDS : CONFLICT_STALE;
+    }
+}
+
+
+static conflict_check_e
+conflict_check_chain(const conflict_precondition_t *pre,
+    const conflict_current_t *current, unsigned fresh)
+{
+    if (conflict_chain_same(pre->chain, current->chain)) {
+
+        if (conflict_chain_number(pre->chain)
+            <= conflict_chain_number(current->chain))
+        {
+            return CONFLICT_FAILED;
+        }
+
+        return current->mixed ? CONFLICT_STALE : CONFLICT_HOLDS;
+    }
+
+    if (pre->began) {
+        return conflict_check_base(pre->began, current, fresh);
+    }
+
+    if (conflict_chain_number(pre->chain) > 1) {
+        /* it was made, so if it is not there somebody has deleted it */
+        return current->pending ? CONFLICT_HOLDS : CONFLICT_STALE;
+    }
+
+    return conflict_check_absent(current, fresh);
+}
+
+
+static conflict_check_e
+conflict_check_base(uint64_t base, const conflict_current_t *current,
+    unsigned fresh)
+{
+    if (base == current->version
+        || (current->pending && base == current->pending))
+    {
+        return CONFLICT_HOLDS;
+    }
+
+    /* a base from the future: this store has forgotten something */
+
+    if (!fresh && base > current->version
+        && base < CONFLICT_VERSION_OPAQUE
+        && current->version < CONFLICT_VERSION_OPAQUE)
+    {
+        return CONFLICT_UNSURE;
+    }
+
+    return (current->pending && current->owned) ? CONFLICT_UNSURE
+                                                : CONFLICT_STALE;
+}

@@ -1,0 +1,138 @@
+
+/*
+ * Copyright (C) the ngx_http_conflict_module authors
+ *
+ * Grows by doubling.
+ */
+
+
+#include <stdlib.h>
+#include <string.h>
+
+#include "core/text/conflict_buffer.h"
+#include "core/text/conflict_text.h"
+
+
+#define CONFLICT_OUT_FIRST  256
+
+
+static unsigned char *conflict_out_room(conflict_out_t *out, size_t len);
+
+
+void
+conflict_buffer_add(conflict_out_t *out, const void *data, size_t len)
+{
+    unsigned char  *p;
+
+    if (len == 0) {
+        return;
+    }
+
+    p = conflict_out_room(out, len);
+
+    if (p) {
+        memcpy(p, data, len);
+        out->len += len;
+    }
+}
+
+
+void
+conflict_buffer_text(conflict_out_t *out, const char *text)
+{
+    conflict_buffer_add(out, text, strlen(text));
+}
+
+
+void
+conflict_buffer_escaped(conflict_out_t *out, const unsigned char *data,
+    size_t len)
+{
+    size_t          size;
+    unsigned char  *p;
+
+    if (len == 0) {
+        return;
+    }
+
+    size = conflict_text_escape(NULL, data, len);
+    p = conflict_out_room(out, size);
+
+    if (p) {
+        out->len += conflict_text_escape(p, data, len);
+    }
+}
+
+
+void
+conflict_buffer_quoted(conflict_out_t *out, const unsigned char *data, size_t len)
+{
+    size_t          size;
+    unsigned char  *p;
+
+    if (len == 0) {
+        return;
+    }
+
+    size = conflict_text_quote(NULL, data, len);
+    p = conflict_out_room(out, size);
+
+    if (p && size) {
+        out->len += conflict_text_quote(p, data, len);
+    }
+}
+
+
+void
+conflict_buffer_value(conflict_out_t *out, const unsigned char *data, size_t len)
+{
+    size_t          size;
+    unsigned char  *p;
+
+    size = conflict_text_defuse(NULL, data, len);
+    p = conflict_out_room(out, size);
+
+    if (p && size) {
+        out->len += conflict_text_defuse(p, data, len);
+    }
+}
+
+
+void
+conflict_out_free(conflict_out_t *out)
+{
+    free(out->data);
+    memset(out, 0, sizeof(conflict_out_t));
+}
+
+
+static unsigned char *
+conflict_out_room(conflict_out_t *out, size_t len)
+{
+    size_t          size;
+    unsigned char  *data;
+
+    if (out->failed) {
+        return NULL;
+    }
+
+    if (out->size - out->len < len) {
+        size = out->size ? out->size : CONFLICT_OUT_FIRST;
+
+        while (size - out->len < len) {
+            size *= 2;
+        }
+
+        data = realloc(out->data, size);
+
+        if (data == NULL) {
+            out->failed = 1;
+            return NULL;
+        }
+
+        out->data = data;
+        out->size = size;
+    }
+
+    return out->data + out->len;
+}

@@ -1,15 +1,15 @@
 # Copyright (C) the ngx_http_conflict_module authors
 #
 #   make build   build/ngx_http_conflict_module.so for the installed nginx
-#   make demo    the story of two devices, then a server to try things on
-#   make test    everything that must pass
+#   make demo    two devices edit a note offline, then a server to experiment
+#   make test    all tests
 #   make bench   the numbers of the README, measured here
 #
 #   make check-asan      the tests under AddressSanitizer and UBSan
 #   make check-valgrind  the tests under memcheck
-#   make check-trixie    the tests in a Debian 13 of its own
+#   make check-trixie    the tests in a separate Debian 13
 #
-# Each installs the Debian packages that it lacks.
+# Each installs missing Debian packages.
 
 SHELL = /bin/bash
 

@@ -1,6 +1,6 @@
-# Documents made to keep a worker busy: each as the base, the server's and the
-# client's, about "size" bytes long, with about "most" values where those are
-# what is bound.
+# Documents built to keep a worker busy: each as the base, the server's and the
+# client's, about "size" bytes long, with about "most" values if the number of
+# values is the limit.
 
 import random
 
@@ -32,7 +32,7 @@ def zeros(side, size, most):
 
 
 def a_set(side, size, most):
-    """as many as may be; half of them on one side only"""
+    """as many as allowed; half of them on one side only"""
 
     n = most // 3 - 2
     pad = '\\/' * (padding(size, n, 12) // 2)
@@ -51,7 +51,7 @@ def a_map(side, size, most):
 
 
 def wide(side, size, most):
-    """every second member changed by each"""
+    """every other member changed by each side"""
 
     n = most // 3 - 1
     pad = 'x' * padding(size, n, 14)
@@ -116,7 +116,7 @@ def spaces(side, size, most):
 
 
 def text(side, size, most):
-    """as many lines as may be, in any order"""
+    """as many lines as allowed, in any order"""
 
     n = min(most // 24 - 2, 60000 // 6)
     return '{"t":"%s"}' % ''.join('%x\\n' % k for k in shuffled(n, side))

@@ -2,11 +2,11 @@
 /*
  * Copyright (C) the ngx_http_conflict_module authors
  *
- * The load of the benchmark: keepalive connections that each write a
- * document of their own on the version that they were given last, or read
- * one.  It does as little as it can, so that the proxy is what is measured.
- * When the time is over it waits for the answers that are on their way, so
- * that the next run finds no write of this one.
+ * The load generator of the benchmark: keepalive connections, each of which
+ * writes its own document with the last version that it received, or reads
+ * one.  It does as little as possible, so that the proxy dominates the result.
+ * When the time is over it waits for outstanding responses, so that no write
+ * of this run is in flight in the next one.
  */
 
 
@@ -34,16 +34,16 @@
 typedef struct {
     int        fd;
     int        id;
-    int        began;           /* the first answer has come */
+    int        began;           /* the first response was read */
     char       version[DIGITS + 1];
-    char       before[DIGITS + 1];      /* the one before that */
+    char       before[DIGITS + 1];      /* the previous one */
     long       n;
     char       head[1024];
     size_t     head_len;
     size_t     sent;            /* of head and body together */
     char       in[65536];
     size_t     in_len;
-    size_t     skip;            /* of a body that is not looked at */
+    size_t     skip;            /* of a body that is ignored */
     double     start;
 } connection_t;
 
@@ -166,7 +166,7 @@ push(connection_t *c)
 }
 
 
-/* 1: an answer has ended */
+/* 1: a response is complete */
 
 static int
 pull(connection_t *c)
@@ -233,7 +233,7 @@ pull(connection_t *c)
             }
 
         } else {
-            /* a version is new each time, with whichever proxy */
+            /* each version is new, whatever the proxy */
             snprintf(c->version, sizeof(c->version), "%013llu",
                      (strtoull(c->version, NULL, 10) + 1) % 10000000000000);
         }
@@ -282,7 +282,7 @@ main(int argc, char **argv)
     at = argc > 6 ? atol(argv[6]) : 0;
     last = argc > 7 ? atol(argv[7]) : 0;
 
-    /* what comes after the version makes up the size */
+    /* the rest of the body has the remaining size */
 
     body_len = size > 64 ? size - (16 + DIGITS + 15 + 9) : 2;
     body = malloc(body_len);

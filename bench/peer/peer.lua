@@ -1,5 +1,5 @@
--- What both ways of the peer have in common: the base of a request, a script
--- that runs in Redis, and what a client is told.  init() has to set the port.
+-- Common to both Lua implementations: the base of a request, a script that runs
+-- in Redis, and the response to the client.  init() has to set the port.
 
 local cjson = require "cjson.safe"
 local redis = require "nginx.redis"
@@ -62,8 +62,8 @@ local function body()
 end
 
 
--- the base, "" where the request has none, and what counts as the version of
--- a resource that has none; of 13 digits, as those of the module
+-- the base, "" if the request has none, and the initial version of a resource
+-- without one; with 13 digits, like those of the module
 
 function _M.base()
     local first = "1000000000000"

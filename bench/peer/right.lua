@@ -1,5 +1,5 @@
--- The right way: a lease before the write, and the new version only when the
--- upstream has taken it.  A filter cannot wait for Redis, so the request to
+-- The right way: a lease before the write, and a new version only after the
+-- upstream has accepted it.  A filter cannot wait for Redis, so the request to
 -- the upstream is a subrequest.
 
 local peer = require "peer"

@@ -1,7 +1,7 @@
--- The usual way: one script checks the base and counts the version up, then
--- the request passes on.  A write that the upstream refuses has a version all
--- the same, and writes that wait at the upstream can end in another order
--- than that of their versions.
+-- The usual way: one script checks the base and increments the version, then
+-- the request is forwarded.  A write that the upstream refuses gets a version
+-- as well, and concurrent writes can be done in an order other than that of
+-- their versions.
 
 local peer = require "peer"
 

@@ -1,6 +1,6 @@
 'use strict';
 
-/* Shows what ?format=json tells, and asks again every few seconds. */
+/* Shows the data of ?format=json, and reloads it every few seconds. */
 
 (function () {
     var EVERY = 5000;
@@ -14,14 +14,14 @@
         conflict_server_wins: ['dropped', 3],
         conflict_merge: ['merged', 5],
         conflict_deleted: ['written after a delete', 8],
-        conflict_locked: ['locked by somebody else', 4],
+        conflict_locked: ['locked by another user', 4],
         conflict_busy: ['gave up waiting', 6],
-        conflict_required: ['without a base', 7],
+        conflict_required: ['refused without a base', 7],
         conflict_unchecked: ['passed unchecked', 6],
-        conflict_external: ['changed past the proxy', 7],
-        conflict_overlapped: ['let in over each other', 1],
+        conflict_external: ['changed bypassing the proxy', 7],
+        conflict_overlapped: ['overlapped', 1],
         lock_taken: ['lock taken over', 4],
-        lock_forced: ['lock broken', 4]
+        lock_forced: ['lock released by force', 4]
     };
 
     var GAPS = {
@@ -48,7 +48,7 @@
         return document.getElementById(id);
     }
 
-    /* all text goes in as text: nothing from the data becomes markup */
+    /* all strings are inserted as text: no data becomes markup */
 
     function make(tag, attrs) {
         var i, k, child, el = document.createElement(tag);
@@ -139,13 +139,13 @@
         return Date.parse(data.time);
     }
 
-    /* a lock that changes hands is in the log, but no conflict */
+    /* a lock that is taken over is logged, but is not a conflict */
 
     function counts(name) {
         return name.indexOf('lock_') !== 0;
     }
 
-    /* what a route had in the time shown */
+    /* totals of a route in the range shown */
 
     function totals(route) {
         var name, n = 0, bins = route[range];
@@ -168,7 +168,7 @@
                                              day: 'numeric' });
     }
 
-    /* a nice upper end for an axis */
+    /* a round upper end for an axis */
 
     function ceiling(n) {
         var step = Math.pow(10, Math.floor(Math.log10(Math.max(n, 1))));
@@ -338,7 +338,7 @@
         return text ? list : null;
     }
 
-    /* what passed without a check in the time shown */
+    /* what passed without a check in the range shown */
 
     function unseen(bins) {
         var list = Object.keys(bins.not_checked).map(function (name) {
@@ -360,14 +360,14 @@
         return make('div', { 'class': 'advice is-' + LEVELS[a.level] },
                     make('p', {}, a.text),
                     a.config ? make('pre', { tabindex: '0',
-                                             'aria-label': 'Lines for '
-                                                           + 'nginx.conf' },
+                                             'aria-label': 'Directives '
+                                                           + 'for nginx.conf' },
                                     a.config) : null,
                     a.cost ? make('p', { 'class': 'cost' },
-                                  'What it costs:') : null,
+                                  'Cost:') : null,
                     notes(a.cost || ''),
                     a.cost && a.notes ? make('p', { 'class': 'cost' },
-                                             'And:') : null,
+                                             'Notes:') : null,
                     notes(a.notes));
     }
 
@@ -380,16 +380,16 @@
         return make('div', { 'class': 'inside' }, advice(route),
             t.conflicts ? chart(bins, title)
                         : make('p', { 'class': 'quiet' },
-                               'No conflicts in this time, '
+                               'No conflicts in this period, '
                                + plural(t.writes, 'write', 'writes') + '.'),
             legend(bins), unseen(bins),
             make('p', { 'class': 'quiet' },
-                 'In all: ' + plural(route.writes, 'write', 'writes') + ', '
+                 'Total: ' + plural(route.writes, 'write', 'writes') + ', '
                  + number(route.waited) + ' waited ('
-                 + (route.wait_ms / 1000).toFixed(1) + ' s together), '
-                 + number(route.unknown_outcomes) + ' without a clear answer '
-                 + 'of the upstream, ' + number(route.fetches)
-                 + ' GETs of the module, since '
+                 + (route.wait_ms / 1000).toFixed(1) + ' s in total), '
+                 + number(route.unknown_outcomes) + ' of unknown '
+                 + 'outcome, ' + number(route.fetches)
+                 + ' GETs by the module, since '
                  + new Date(route.since).toLocaleString() + '.'));
     }
 
@@ -435,7 +435,7 @@
         if (!list.length) {
             cards = {};
             box.replaceChildren(empty('No guarded write was counted yet. '
-                + 'Each route appears here with its first one.'));
+                + 'Each route appears here after its first write.'));
             return;
         }
 
@@ -468,7 +468,7 @@
             card.hidden = wanted ? text.indexOf(wanted) === -1
                                  : !rest && i >= SOME;
 
-            /* in order, and moved only where that is another one */
+            /* in order, and moved only if the position differs */
 
             if (last ? last.nextSibling !== card : box.firstChild !== card) {
                 box.insertBefore(card, last ? last.nextSibling
@@ -521,7 +521,7 @@
 
         [['Writes', number(writes)],
          ['Conflicts', number(conflicts)],
-         ['Of all writes', writes ? (100 * conflicts / writes).toFixed(
+         ['Share of writes', writes ? (100 * conflicts / writes).toFixed(
              conflicts / writes < .1 ? 2 : 0) + ' %' : '–'],
          ['Not checked', number(missed)],
          ['In flight', number(data.writes_in_flight)],
@@ -563,7 +563,7 @@
                                    title: new Date(c.time).toLocaleString() },
                          ago((now() - Date.parse(c.time)) / 1000)),
                     c.entity_id,
-                    (c.user_id || 'somebody')
+                    (c.user_id || 'unknown user')
                     + (c.client_origin ? ' on ' + c.client_origin : ''),
                     action(c.action)[0] + (c.report ? ' (report)' : ''),
                     c.method + ' ' + c.status,
@@ -577,14 +577,14 @@
         list.forEach(function (c) { fresh[c.conflict_id] = true; });
 
         if (seen && list.some(function (c) { return !seen[c.conflict_id]; })) {
-            $('spoken').textContent = 'New conflicts, the latest on '
+            $('spoken').textContent = 'New conflicts, the latest one on '
                                       + list[0].entity_id;
         }
 
         seen = fresh;
 
         put('conflicts', table([['Ago', 'nowrap'], ['Resource', 'main'],
-                                ['Who'], ['What'], ['Answer', 'small'],
+                                ['User'], ['Action'], ['Response', 'small'],
                                 ['Base / server', 'small'],
                                 ['Fields', 'small']], rows,
                                { stack: true, label: 'Latest conflicts' }));
@@ -605,18 +605,18 @@
             ? table([['Resource'], ['Conflicts', 'n']],
                     list.map(function (name) {
                         return { cells: [name, number(all[name])] };
-                    }), { label: 'Resources with most conflicts' })
+                    }), { label: 'Resources with the most conflicts' })
             : empty('None.'));
     }
 
     function showLocks() {
         put('locks', data.locks.length
-            ? table([['Resource', 'main'], ['Who'], ['Since', 'small'],
-                     ['Ends in', 'small']],
+            ? table([['Resource', 'main'], ['User'], ['Since', 'small'],
+                     ['Expires in', 'small']],
                     data.locks.map(function (lock) {
                         return { cells: [
                             lock.resource,
-                            (lock.user || 'somebody')
+                            (lock.user || 'unknown user')
                             + (lock.client ? ' on ' + lock.client : ''),
                             ago((now() - Date.parse(lock.acquired_at))
                                 / 1000) + ' ago',
@@ -626,7 +626,7 @@
             : empty('None.'));
     }
 
-    /* of the answers counted, so many took no longer than this */
+    /* the upper bound of this share of the counted replies */
 
     function quantile(trips, q) {
         var i, n = 0;
@@ -654,7 +654,7 @@
                 list.append(make('dt', {}, name), make('dd', {}, value));
             }
 
-            line('Counts of', store.counts_of === 'fleet' ? 'the fleet'
+            line('Counts cover', store.counts_of === 'fleet' ? 'the fleet'
                                                           : 'this host');
             line(store.kind === 'redis' ? 'Keys' : 'Resources',
                  number(store.entries));
@@ -665,20 +665,20 @@
 
             if (store.leases !== null) {
                 line('Writes in flight', number(store.leases));
-                line('To be looked at', number(store.dirty));
+                line('Unresolved', number(store.dirty));
             }
 
             line('Locks', number(store.locks));
 
             if (store.errors) {
-                line('Not answered', number(store.errors.down
+                line('Requests not answered', number(store.errors.down
                      + store.errors.full + store.errors.generation));
             }
 
             if (store.kind === 'redis' && trips && trips.count) {
-                line('Settles lost', number(store.unsettled));
-                line('Half of the answers', quantile(trips, .5));
-                line('99 of 100', quantile(trips, .99));
+                line('Outcomes lost', number(store.unsettled));
+                line('Median round trip', quantile(trips, .5));
+                line('99th percentile', quantile(trips, .99));
             }
 
             $('stores').append(make('div', { 'class': 'card' },
@@ -693,7 +693,7 @@
         });
     }
 
-    /* what is to be known before anything else; said once, not every time */
+    /* the most important messages; announced once, not with every update */
 
     function showBanners() {
         var list = data.stores.map(warning).filter(Boolean);
@@ -714,11 +714,11 @@
                    + 'unchecked.';
         }
 
-        /* without the seconds, which would be said each time */
+        /* without the seconds, which would be announced each time */
 
         return store.settling
                ? 'The store ' + store.name + ' is new or was restarted: for '
-                 + 'some seconds it knows no version of before, and holds '
+                 + 'some seconds it has no previous versions, and holds back '
                  + 'writes.'
                : '';
     }
@@ -750,7 +750,7 @@
         fetch('?format=json', { cache: 'no-store', credentials: 'same-origin'
                               }).then(function (r) {
             if (!r.ok) {
-                throw new Error('nginx answers ' + r.status);
+                throw new Error('nginx answered ' + r.status);
             }
 
             return r.json();
@@ -761,7 +761,7 @@
             show();
 
         }).catch(function (e) {
-            problem('No news from nginx, what you see is old: ' + e.message);
+            problem('Cannot update, the data shown is old: ' + e.message);
 
         }).then(function () {
             if (!paused && !document.hidden) {
@@ -807,7 +807,7 @@
     $('pause').addEventListener('click', function () {
         paused = !paused;
         $('pause').setAttribute('aria-pressed', String(paused));
-        $('pause').textContent = paused ? 'Go on' : 'Pause';
+        $('pause').textContent = paused ? 'Resume' : 'Pause';
 
         if (!paused) {
             load();

@@ -1,6 +1,6 @@
 package Conflict;
 
-# What the tests share: where nginx and the module are, a real upstream, an
+# Shared by the tests: the paths of nginx and the module, a real upstream, an
 # HTTP client, and the section "steps", whose code runs while the server of
 # its block is up.
 #
@@ -34,14 +34,14 @@ our @EXPORT = (qw(GET PUT PATCH DELETE HEAD http start finish version header
 our $Top = abs_path(dirname(__FILE__) . '/../..');
 our ($UpPid, $UpPort, $Owner);
 
-# the store that the behaviour is tested on: shm, or redis
+# the store under test: shm, or redis
 
 our $Store = $ENV{TEST_CONFLICT_STORE} || 'shm';
 
 $Owner = $$;
 
 
-# before Test::Nginx reads them
+# set before Test::Nginx reads them
 
 BEGIN {
     my $top = abs_path(dirname(__FILE__) . '/../..');
@@ -83,7 +83,7 @@ sub import {
 }
 
 
-# how the store of a name is declared; what is in it is as if from long ago
+# the declaration of a store; its contents look long established
 
 sub store {
     my ($name) = @_;
@@ -95,7 +95,7 @@ sub store {
 }
 
 
-# the custom section, and what every block has
+# the custom section, and the defaults of every block
 
 sub install {
     my ($socket) = @_;
@@ -115,7 +115,7 @@ sub install {
         if ($Store eq 'redis') {
             my $port = $ENV{TEST_NGINX_REDIS_PORT};
 
-            # any run of the server will do for this incarnation
+            # this incarnation accepts any run of the server
 
             redis($port, 'FLUSHALL');
             redis($port, 'SET', 'conflict:incarnation',
@@ -165,7 +165,7 @@ sub install {
 }
 
 
-# no block leaves an alert, a crash or a sanitizer's report behind
+# no block may cause an alert, a crash or a sanitizer's report
 
 sub check_log {
     my ($block) = @_;
@@ -188,7 +188,7 @@ sub servroot { $ENV{TEST_NGINX_SERVROOT} }
 sub port { $ENV{TEST_NGINX_SERVER_PORT} }
 
 
-# servers of t/lib; each ends with its standard input
+# servers of t/lib; each exits when its standard input is closed
 
 my @servers;
 
@@ -210,7 +210,7 @@ sub start_server {
 }
 
 
-# leaves out a file of tests that needs what is not there
+# skips a test file if a program that it needs is not installed
 
 sub need {
     for my $name (@_) {
@@ -233,7 +233,7 @@ sub node_start {
 }
 
 
-# any server, which listens on the port; it ends with the test
+# any server that listens on the port; it exits with the test
 
 sub server_start {
     my ($port, @command) = @_;
@@ -289,8 +289,8 @@ END {
 }
 
 
-# one request on a connection of its own; $args: headers => [], body, port,
-# timeout, raw; a hash as body is sent as JSON
+# one request on a separate connection; $args: headers => [], body, port,
+# timeout, raw; a body that is a hash is sent as JSON
 
 sub http {
     my ($method, $uri, %args) = @_;
@@ -299,7 +299,7 @@ sub http {
 }
 
 
-# sends the request and does not wait for the answer
+# sends the request and does not wait for the response
 
 sub start {
     my ($method, $uri, %args) = @_;
@@ -380,7 +380,7 @@ sub parse {
 
     my %r = (status => 0, headers => {}, body => '', raw => $data);
 
-    # a body that was announced by "Expect" comes after this
+    # a body announced by "Expect" is sent after this
 
     $data =~ s/\AHTTP\/1\.1 100 [^\r\n]*\r\n\r\n//;
 
@@ -439,7 +439,7 @@ sub header {
 }
 
 
-# the version that a response tells, in the Conflict field
+# the version of a response, from the Conflict field
 
 sub version {
     my ($r) = @_;
@@ -473,7 +473,7 @@ sub upstream {
 
 sub journal { @{ json(upstream('/_journal')) } }
 
-# all requests that came to the upstream
+# all requests that the upstream received
 
 sub seen { @{ json(upstream('/_seen')) } }
 
@@ -482,7 +482,7 @@ sub applied { upstream('/_applied?n=' . shift) }
 sub begun { upstream('/_begun?n=' . shift) }
 
 
-# changes a document behind nginx's back; undef deletes it
+# changes a document, bypassing nginx; undef deletes it
 
 sub set_doc {
     my ($path, $body, %args) = @_;
@@ -497,7 +497,7 @@ sub set_doc {
 }
 
 
-# the lines of the audit log, each one valid JSON
+# the lines of the audit log, each of which must be valid JSON
 
 sub conflicts {
     my ($file) = @_;
@@ -517,7 +517,7 @@ sub master_pid {
 }
 
 
-# the workers of a master, by parent; those that shut down are left out
+# the workers of a master, by parent, without those that are shutting down
 
 sub workers_of {
     my ($master, $all) = @_;

@@ -1,12 +1,12 @@
 #!/usr/bin/env python3
 
 # A FastCGI application that stores documents by path and does what
-# REQUEST_METHOD says, with the CONTENT_LENGTH that it is told.
+# REQUEST_METHOD says, with the CONTENT_LENGTH that it receives.
 #
 #   fcgi.py PORT
 #
-# GET /_seen answers with the requests that came: method, path, length, body.
-# It ends when its standard input does.
+# GET /_seen returns the requests received so far: method, path, length, body.
+# It exits when its standard input is closed.
 
 import json
 import os

@@ -1,12 +1,12 @@
 #!/usr/bin/env python3
 
-# A gRPC service by HTTP/2 without TLS: it answers each message with the same
-# in upper case, as it comes, and ends with the number of messages; "refuse"
-# is answered with a status alone.
+# A gRPC service over HTTP/2 without TLS: it answers each message immediately
+# with the same text in upper case, and ends with the number of messages;
+# "refuse" is answered with a status alone.
 #
 #   grpc.py PORT
 #
-# It ends when its standard input does.
+# It exits when its standard input is closed.
 
 import socket
 import struct
@@ -42,7 +42,7 @@ def fields(*pairs):
 
 
 def serve(conn):
-    streams = {}        # what is not a whole message yet, and their number
+    streams = {}        # incomplete messages, and the number of messages
 
     try:
         receive(conn, 24)

@@ -1,6 +1,6 @@
 #!/usr/bin/env python3
 
-# Keeps a server for as long as its standard input is open: keep.py PORT
+# Keeps a server running while its standard input is open: keep.py PORT
 # COMMAND.  Prints "ready" once it listens on the port.
 
 import os

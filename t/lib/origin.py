@@ -1,21 +1,21 @@
 #!/usr/bin/env python3
 
-# An upstream that sends what a test has written down, byte by byte, for what
-# no JSON API does: ranges, encodings, upgrades, answers that never end.
+# An upstream that sends the exact bytes that a test has specified, for things
+# that no JSON API does: ranges, encodings, upgrades, endless responses.
 #
 #   origin.py PORT
 #
-# It ends when its standard input does.  Its controls:
+# It exits when its standard input is closed.  Its controls:
 #
-#   PUT /_answer?path=P&if=TEXT   the body is the answer to P, where the head
-#                                 of the request has TEXT, or to all others;
-#                                 <hold> in there waits for /_release, and
-#                                 after a 101 it sends back all it gets, in
-#                                 upper case
-#   GET /_asked?n=N               what came since the last one, once it is N
-#   GET /_got?n=N                 waits until a request has so much of a body
-#   GET /_gone?n=N                waits until so many connections were closed
-#                                 by the other side, in an answer
+#   PUT /_answer?path=P&if=TEXT   the body is the response to P, if the head of
+#                                 the request has TEXT, or to all others;
+#                                 <hold> in it waits for /_release, and after a
+#                                 101 all input is sent back in upper case
+#   GET /_asked?n=N               the requests since the last call, once there
+#                                 are N
+#   GET /_got?n=N                 waits until N bytes of a body have arrived
+#   GET /_gone?n=N                waits until N connections were closed by the
+#                                 other side, during a response
 #   GET /_release, /_reset
 
 import asyncio
@@ -24,7 +24,7 @@ import os
 import sys
 import urllib.parse
 
-answers = {}            # by target: a list of condition and answer
+answers = {}            # by target: a list of condition and response
 asked = []
 state = {'got': 0, 'gone': 0, 'conn': 0}
 released = None
@@ -183,7 +183,7 @@ async def serve(reader, writer):
                 await echo(reader, writer)
                 return
 
-            # without a length the end of the body is that of the connection
+            # without a length the body ends with the connection
 
             if (b'connection: close' in start
                     or ('connection', 'close') in headers

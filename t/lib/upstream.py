@@ -5,45 +5,45 @@
 #
 #   upstream.py PORT
 #
-# It ends when its standard input does.  What it does by path:
+# It exits when its standard input is closed.  Its behavior by path:
 #
-#   /plain/...   knows no versions
+#   /plain/...   has no versions
 #   /lm/...      sends Last-Modified
 #   /own/...     has a "version" member of its own, counted from 1
 #   /zero/...    the same, counted from 0
 #   /row/...     the document is in {"data": ...}
-#   /etag/...    sends ETag, answers 412 to an If-Match that is not it
+#   /etag/...    sends ETag, answers 412 to another If-Match
 #   /weak/...    sends a weak ETag
-#   /coarse/...  sends an ETag of the second and the size, as a file server
-#                does, and Last-Modified
-#   /auth/...    GET needs "Authorization: Bearer reader", else 401 or 403
+#   /coarse/...  sends an ETag made of the second and the size, as a file
+#                server does, and Last-Modified
+#   /auth/...    GET needs "Authorization: Bearer reader", otherwise 401 or 403
 #   /echo/...    GET shows the document with a number that always changes
 #   /text/...    is not JSON
-#   /assign/...  takes members alone, by PUT and PATCH, each as a whole; a null
-#                is a value
-#   /deep/...    the same, but objects are taken member by member; both answer
-#                with the document, below quiet/ with none, and below echo/
-#                with what was sent
-#   /view/...    shows what "fields" or X-Fields name, "starred" by who asks
-#                (X-Who, or else Authorization),
-#                and a salary to all but "Authorization: Bearer clerk"
+#   /assign/...  replaces single members, by PUT and PATCH; a null is a value
+#   /deep/...    the same, but objects are merged member by member; both answer
+#                with the document, below quiet/ without a body, and below
+#                echo/ with the body of the request
+#   /view/...    shows the fields that "fields" or X-Fields name, "starred" by
+#                caller (X-Who, or otherwise Authorization), and a salary to
+#                all except "Authorization: Bearer clerk"
 #
-# A GET of what has an ETag or Last-Modified may be conditional, or of a part.
+# A GET of a resource with ETag or Last-Modified may be conditional, or have a
+# range.
 #
-# MOVE and COPY to a Destination are known everywhere, and so is JSON Patch;
-# one that fails is answered with 422.
+# MOVE and COPY to a Destination are supported everywhere, and so is JSON Patch;
+# a failed patch is answered with 422.
 #
-# Faults come with the request, apart for writes and reads:
+# Faults come with the request, separately for writes and reads:
 #
 #   X-Up-Write: sleep=0.5 apply sleep=1 status=500
 #   X-Up-Read: status=503
 #
-# "old" shows what was before the last write, "apply" does the work, "hold"
-# waits for GET /_release, "alive" goes on only if the connection has not been
-# ended, "close" and "reset" end it; without "apply" nothing is done.
+# "old" shows the document before the last write, "apply" does the work, "hold"
+# waits for GET /_release, "alive" continues only if the connection is still
+# open, "close" and "reset" end it; without "apply" nothing is done.
 #
-# A request with an X-Op is told in X-Doc how often its document was written;
-# /_landed has those that were applied, and what each has made.
+# The response to a request with X-Op has the number of writes to its document
+# in X-Doc; /_landed has those that were applied, and what each has made.
 
 import asyncio
 import copy
@@ -351,7 +351,7 @@ def write(method, path, headers, get, body):
 
     if kind == 'plain' and ('if-match' in get
                             or 'if-unmodified-since' in get):
-        # it has no validators: RFC 9110 lets it refuse all of them
+        # it has no validators: RFC 9110 allows to refuse all of them
         return 412, [], b''
 
     if method in ('DELETE', 'MOVE', 'COPY') and not exists:
@@ -478,7 +478,7 @@ async def control(target, body):
         return json.dumps(landed).encode()
 
     if path == '/_take':
-        # the journal, which begins anew
+        # returns the journal and empties it
         taken = json.dumps(journal).encode()
         journal.clear()
         seen.clear()
@@ -493,7 +493,7 @@ async def control(target, body):
         return b'{}'
 
     if path == '/_begun':
-        # answers once that many writes have come, applied or not
+        # answers once that many writes have arrived, applied or not
         while begun < int(args['n']):
             begun_event.clear()
             await begun_event.wait()
@@ -506,7 +506,7 @@ async def control(target, body):
         return json.dumps(len(journal)).encode()
 
     if path == '/_set':
-        # behind the proxy's back
+        # bypasses the proxy
         doc = docs.setdefault(args['path'], Doc())
         doc.put(body or None)
         doc.mtime = int(args.get('mtime', doc.mtime))

@@ -1,23 +1,23 @@
 #!/usr/bin/env python3
 
-# A TCP connection that can go wrong, to put before a server.
+# A faulty TCP connection, to put in front of a server.
 #
 #   wire.py PORT TARGET-PORT
 #
-# Each line on its standard input is a mode for all connections, and is
-# answered by the same line:
+# Each line on its standard input sets the mode for all connections, and is
+# confirmed by the same line:
 #
-#   pass         as if it were not there
-#   mute         requests go through, answers are lost
-#   cut          all connections are closed, new ones at once
+#   pass         everything is forwarded
+#   mute         requests are forwarded, replies are dropped
+#   cut          all connections are closed, new ones immediately
 #   break        all connections are closed, new ones work
-#   slow N       answers come N ms later
-#   slice        answers come byte by byte
-#   rough        answers come up to 200 ms later, in pieces of any size
-#   say TEXT     each request is answered with TEXT, \r and \n decoded
-#   swap         each answer is what the one before should have been
+#   slow N       replies arrive N ms later
+#   slice        replies arrive byte by byte
+#   rough        replies arrive up to 200 ms later, in pieces of any size
+#   say TEXT     the reply to each request is TEXT, \r and \n decoded
+#   swap         each reply is the one to the previous request
 #
-# It ends when its standard input does.
+# It exits when its standard input is closed.
 
 import asyncio
 import os
@@ -127,7 +127,7 @@ async def main():
 
         print(line, flush=True)
 
-    # not one connection after the other
+    # all connections at once, not one after the other
     os._exit(0)
 
 

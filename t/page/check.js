@@ -270,7 +270,7 @@ async function narrow(page, name) {
         /* a server that is gone, and back */
 
         await page.route('**/dashboard?format=json', r => r.abort());
-        check(await appears(page, '#problem', 'No news from nginx'),
+        check(await appears(page, '#problem', 'Cannot update, the data'),
               'it says when it is out of date');
         await page.unroute('**/dashboard?format=json');
         wrong.splice(0, wrong.length, ...wrong.filter(

@@ -1,8 +1,8 @@
 package Conflict::Both;
 
-# The server of each block is there twice: with "conflict off", and with the
-# "conflict version" that it inherits from the http level.  What is asked of
-# both must be answered alike, and the upstream must be asked the same.
+# The server of each block exists twice: with "conflict off", and with the
+# "conflict version" that it inherits from the http level.  Both must give the
+# same response to a request, and send the same request to the upstream.
 #
 #   --- steps
 #   answer('/a', 'Content-Type: text/html', '<p>');
@@ -76,9 +76,9 @@ sub origin {
 }
 
 
-# what the origin says to a path, if the head of the request has what $if is;
-# $head begins with the status if that is not 200, and a length is added unless
-# it says how the body ends
+# sets the origin's response to a path, if the head of the request has the text
+# $if; $head begins with the status if that is not 200, and a length is added
+# unless it says how the body ends
 
 sub answer {
     my ($path, $head, $body, $if) = @_;
@@ -106,7 +106,7 @@ sub raw_answer {
 }
 
 
-# the requests that came to the origin since the last call, once they are N
+# the requests that the origin received since the last call, once there are N
 
 sub asked { @{ json(origin('/_asked?n=' . (shift || 0))) } }
 
@@ -119,7 +119,7 @@ sub header_of {
 }
 
 
-# a file of the block, which each server has by its port
+# a file of the block, for each server by its port
 
 sub file_of {
     my ($port, $name) = @_;
@@ -128,11 +128,11 @@ sub file_of {
 }
 
 
-# the same request to both.  Returned is what the guarded one says, and
-# compared all that the documentation does not say is added or replaced.
+# sends the same request to both.  Returns the response of the guarded server,
+# and compares everything that is not documented as added or replaced.
 #
-#   asked => N      the origin is asked so often, maybe later than the answer
-#   mark => 0       the guarded one bears no Conflict field
+#   asked => N      number of requests to the origin, even after the response
+#   mark => 0       the guarded one has no Conflict field
 #   own => 1        the upstream owns the versions: validators are the same
 #   h2 => 1         by HTTP/2
 
@@ -193,7 +193,7 @@ sub comparable {
 }
 
 
-# URLs of the two differ in their ports, boundaries by their nature
+# URLs of the two differ in their ports, boundaries are random
 
 sub portless {
     my ($text) = @_;
@@ -205,7 +205,7 @@ sub portless {
 }
 
 
-# what the code does with one port it does with the other, and it is that
+# runs the code with each of the two ports and compares the results
 
 sub both {
     my ($name, $code, $expected) = @_;

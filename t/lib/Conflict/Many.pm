@@ -1,14 +1,14 @@
 package Conflict::Many;
 
-# Very many requests, on connections that stay: a new one is sent where the
-# last one was answered.
+# Many requests on persistent connections: the next one is sent on a connection
+# as soon as the previous one was answered.
 #
 #   my $n = 0;
 #   many(16, sub { $n++ < 1000 ? { method => 'GET', uri => "/$n" } : undef },
 #            sub { my ($request, $r) = @_; ... });
 #
 # A request may have headers => [], a body, and abort => 1: then its connection
-# is reset once it was sent, and nobody hears of it again.
+# is reset once it was sent, and no response is reported.
 
 use strict;
 use warnings;
@@ -110,7 +110,7 @@ sub text {
 }
 
 
-# is there all of an answer?
+# is the response complete?
 
 sub whole {
     my ($data) = @_;
@@ -125,7 +125,7 @@ sub whole {
 }
 
 
-# goes away at once, with what was not read
+# resets the connection, discarding unread data
 
 sub reset_connection {
     my ($s) = @_;

@@ -1,7 +1,7 @@
 package Conflict::Redis;
 
-# Servers of Redis: single ones, clusters, masters with sentinels, and a wire
-# to a server that can go wrong.  Each is stopped at the end.
+# Redis servers: single ones, clusters, masters with sentinels, and a faulty
+# connection to a server.  Each is stopped at the end.
 
 use strict;
 use warnings;
@@ -24,8 +24,8 @@ my $Lib = abs_path(dirname(__FILE__) . '/..');
 my %Redis;
 
 
-# a redis-server of our own; returns its port.  One that was stopped starts
-# with the files and arguments that it had.
+# starts a redis-server; returns its port.  One that was stopped is restarted
+# with its previous files and arguments.
 
 sub redis_start {
     my ($port, @args) = @_;
@@ -94,7 +94,7 @@ sub redis_stop {
 sub redis_pid { ($Redis{ $_[0] } || {})->{pid} }
 
 
-# a connection to Redis that can go wrong, see wire.py: wire("cut")
+# a faulty connection to Redis, see wire.py: wire("cut")
 
 my ($WirePid, $WireIn, $WireOut);
 
@@ -129,7 +129,7 @@ sub wire {
 }
 
 
-# one command; an array for an array, undef where there is no server
+# one command; returns an array for an array, undef if there is no server
 
 sub redis {
     my ($port, @command) = @_;
@@ -172,8 +172,8 @@ sub redis_info {
 }
 
 
-# three masters with a replica each; returns their ports.  A bus of its own
-# port, since what the default adds to a free port may be none.
+# three masters with a replica each; returns their ports.  The
+# bus has a free port of its own, since the default port + 10000 may be taken.
 
 sub cluster_start {
     my @ports = map {
@@ -197,8 +197,8 @@ sub cluster_start {
 }
 
 
-# the port of the master that has a key, asked of one that lives, and of its
-# replica
+# the ports of the master that has a key, and of its replica, as reported by a
+# node that is alive
 
 sub cluster_node {
     my ($key, @ports) = @_;

@@ -1,6 +1,6 @@
 package Conflict::Util;
 
-# Free ports, whole files, and waiting for what is to come.
+# Free ports, whole files, and waiting for a condition.
 
 use strict;
 use warnings;

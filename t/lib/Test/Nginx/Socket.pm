@@ -1,8 +1,8 @@
 package Test::Nginx::Socket;
 
-# The part of the Test::Nginx::Socket language that these tests speak, for
-# hosts where that module is not installed.  It follows its documentation;
-# where the real one is there, it is used.
+# The part of the Test::Nginx::Socket language that these tests use, for hosts
+# where that module is not installed.  It follows its documentation; the real
+# module is used where it is installed.
 
 use lib 'lib';
 use Test::Base -Base;
@@ -146,7 +146,7 @@ sub run_requests() {
 }
 
 
-# the texts of all requests; pipelined ones make one text
+# the texts of all requests; pipelined ones are joined
 
 sub requests_of() {
     my $block = shift;
@@ -241,7 +241,7 @@ sub parse_response() {
     $r{raw_headers} = $1;
     $r{status} = $2;
 
-    # $3 ends where the empty line begins
+    # $3 ends before the empty line
 
     unless ($r{raw_headers} =~ /\r\n\z/) {
         $data =~ s/\A(.*?\r\n)\r\n//s;
@@ -283,7 +283,7 @@ sub parse_response() {
 }
 
 
-# what the block says of request number $i
+# the value of a section of the block for request number $i
 
 sub wanted() {
     my ($value, $i, $many) = @_;
@@ -523,7 +523,7 @@ sub stop() {
 
     return unless alive($pid);
 
-    # what still runs has its own time-outs: a few seconds, then no more
+    # running requests have time-outs of their own: wait a few seconds only
 
     for my $signal (SIGQUIT, SIGTERM, SIGKILL) {
         kill $signal, $pid;
@@ -536,7 +536,7 @@ sub stop() {
 }
 
 
-# not even as a zombie that nobody has waited for
+# not even as a zombie
 
 sub alive() {
     my $pid = shift;

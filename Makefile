@@ -144,7 +144,7 @@ $(BROKEN_MODULES): $(B)/broken/%/ngx_http_conflict_module.so: $(TEST_MODULE)
 	@cd $(B)/objs-broken-$* && rm -f *.so \
 		&& rm $$(cd $(CURDIR) && grep -rl 'CONFLICT_BROKEN == $*)' src \
 			| sed -e 's|^src/\([^/]*\)\.c$$|addon/src/\1.o|' \
-				-e 's|^src/\(.*\)\.c$$|addon/\1.o|') \
+				-e 's|^src/\(.*/\)*\([^/]*/[^/]*\)\.c$$|addon/\2.o|') \
 		&& sed -i -e 's|build/objs-test|build/objs-broken-$*|g' \
 			-e 's|FAILPOINTS=1|& -DCONFLICT_BROKEN=$*|' Makefile
 	@$(MAKE) --no-print-directory -s -C $(B)/src \

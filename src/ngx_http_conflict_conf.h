@@ -25,7 +25,7 @@
 #include "core/conflict_time.h"
 #include "core/conflict_value.h"
 #include "core/conflict_version.h"
-#include "store/ngx_http_conflict_redis.h"
+#include "redis_client/ngx_http_conflict_redis_client.h"
 #include "store/ngx_http_conflict_store.h"
 #include "store/ngx_http_conflict_survey.h"
 

@@ -14,7 +14,7 @@
 #include <ngx_config.h>
 #include <ngx_core.h>
 
-#include "ngx_http_conflict_redis.h"
+#include "redis_client/ngx_http_conflict_redis_client.h"
 #include "ngx_http_conflict_store.h"
 
 

@@ -190,7 +190,7 @@ ngx_http_conflict_redis_query(ngx_http_conflict_op_t *op,
     const char                      *why;
     ngx_http_conflict_redis_conf_t  *conf;
 
-    conf = ngx_http_conflict_redis_conf(op->store->data);
+    conf = ngx_http_conflict_redis_client_conf(op->store->data);
 
     if (!ngx_http_conflict_elders_gone(op->store)) {
         op->error = NGX_HTTP_CONFLICT_STORE_GENERATION;
@@ -210,7 +210,7 @@ ngx_http_conflict_redis_query(ngx_http_conflict_op_t *op,
 
     if (ngx_http_conflict_redis_submit(op, script, args, conf->timeout,
                                        op->begins
-                                       ? NGX_HTTP_CONFLICT_REDIS_COPIED : 0,
+                                       ? NGX_HTTP_CONFLICT_REDIS_REPLICATE : 0,
                                        ngx_http_conflict_redis_queried, op,
                                        &why)
         != NGX_OK)
@@ -238,7 +238,7 @@ ngx_http_conflict_redis_submit(ngx_http_conflict_op_t *op,
     ngx_str_t                        key, *name;
     ngx_http_conflict_redis_conf_t  *conf;
 
-    conf = ngx_http_conflict_redis_conf(op->store->data);
+    conf = ngx_http_conflict_redis_client_conf(op->store->data);
 
     name = args->key ? args->key : &op->key;
 
@@ -268,9 +268,9 @@ ngx_http_conflict_redis_submit(ngx_http_conflict_op_t *op,
     *p++ = '}';
     key.len = p - key.data;
 
-    rc = ngx_http_conflict_redis_send(op->store->data, script, &key,
-                                      args->third, args->arg, args->n, life,
-                                      flags, handler, data, why);
+    rc = ngx_http_conflict_redis_call_send(op->store->data, script, &key,
+                                           args->third, args->arg, args->n,
+                                           life, flags, handler, data, why);
     ngx_free(key.data);
 
     return rc;

@@ -55,7 +55,7 @@ ngx_http_conflict_redis_conf_add(ngx_conf_t *cf, ngx_str_t *name,
         return NULL;
     }
 
-    /* the default port is that of sentinels, where they are asked */
+    /* addresses come last: "sentinel=" changes their default port */
 
     for (i = 0; i < n; i++) {
 
@@ -93,7 +93,7 @@ ngx_http_conflict_redis_conf_add(ngx_conf_t *cf, ngx_str_t *name,
 }
 
 
-/* the same word, or the same "name=", before */
+/* whether an earlier parameter is the same word, or has the same "name=" */
 
 static ngx_uint_t
 ngx_http_conflict_redis_conf_repeated(ngx_str_t *value, ngx_uint_t i)
@@ -186,7 +186,7 @@ ngx_http_conflict_redis_conf_parameter(ngx_conf_t *cf,
     } else if (ngx_http_conflict_redis_conf_word("prefix=")) {
         conf->prefix = s;
 
-        /* braces are those of the hash tag */
+        /* braces delimit the hash tag */
 
         if (s.len > 128
             || ngx_strlchr(s.data, s.data + s.len, '{')
@@ -220,7 +220,7 @@ ngx_http_conflict_redis_conf_parameter(ngx_conf_t *cf,
 }
 
 
-/* what follows the "=" */
+/* the values that a parameter takes */
 
 static const char *
 ngx_http_conflict_redis_conf_must(ngx_str_t *value)

@@ -78,7 +78,7 @@ ngx_http_conflict_redis_event_read_handler(ngx_event_t *ev)
             ngx_http_conflict_redis_tls_clear();
         }
 
-        /* the context may be gone after this, and "c" with it */
+        /* this may free the context, and "c" with it */
         redisAsyncHandleRead(conn->ac);
 
     } while (conn->ssl && ngx_http_conflict_redis_tls_pending(conn));
@@ -98,7 +98,7 @@ ngx_http_conflict_redis_event_write_handler(ngx_event_t *ev)
 }
 
 
-/* what does not fit into the socket waits for an event */
+/* what the socket does not take is written by a later event */
 
 void
 ngx_http_conflict_redis_event_write(ngx_http_conflict_redis_connection_t *conn)

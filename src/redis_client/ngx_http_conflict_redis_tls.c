@@ -81,7 +81,7 @@ ngx_http_conflict_redis_tls_words(ngx_conf_t *cf,
         return NGX_OK;
     }
 
-    /* a node that a redirection names is either of them, but not both */
+    /* servers found at run time are checked by one of them, not by both */
 
     host = conf->hosts.elts;
     numeric = ngx_http_conflict_redis_address_numeric(&host[0]);
@@ -145,16 +145,16 @@ ngx_http_conflict_redis_tls_conf(ngx_conf_t *cf,
     }
 
     /*
-     * nginx's callbacks expect its own connections, and that of its trusted
-     * certificates lets all pass, to be judged later
+     * nginx's callbacks expect an ngx_connection_t, and its verify callback
+     * accepts every certificate, to be judged later
      */
 
     SSL_CTX_set_info_callback(ssl->ctx, NULL);
     SSL_CTX_set_verify(ssl->ctx, SSL_VERIFY_PEER, NULL);
 
     /*
-     * nginx reads ahead as it reads until EAGAIN.  hiredis reads once an
-     * event, so what follows must stay in the socket to make the next one.
+     * nginx reads ahead, as it reads until EAGAIN.  hiredis reads once an
+     * event, so the rest has to stay in the socket to cause the next event.
      */
 
     SSL_CTX_set_read_ahead(ssl->ctx, 0);
@@ -171,7 +171,7 @@ ngx_http_conflict_redis_tls_trust(ngx_conf_t *cf,
 {
     ngx_str_t  ca, cert, key;
 
-    /* these are replaced by full names, the errors show what was given */
+    /* made full names below; errors quote them as configured */
 
     ca = conf->tls_ca;
     cert = conf->tls_cert;
@@ -185,7 +185,7 @@ ngx_http_conflict_redis_tls_trust(ngx_conf_t *cf,
             return NGX_ERROR;
         }
 
-        /* as nginx does: success may leave errors as well */
+        /* as nginx does: success may leave errors in the queue as well */
         ERR_clear_error();
 
     } else if (ngx_ssl_trusted_certificate(cf, ssl, &conf->tls_ca,
@@ -237,7 +237,7 @@ ngx_http_conflict_redis_tls_start(ngx_http_conflict_redis_connection_t *conn)
     }
 
     if (redisInitiateSSL(c, ssl) != REDIS_OK) {
-        /* a near server may have answered already, and failed the check */
+        /* a fast server may have answered already, and failed the check */
         (void) ngx_http_conflict_redis_tls_explain(c, ssl);
         goto failed;
     }
@@ -346,7 +346,7 @@ ngx_http_conflict_redis_tls_lost(ngx_http_conflict_redis_connection_t *conn,
         ac->c.errstr[sizeof(ac->c.errstr) - 1] = '\0';
     }
 
-    /* nginx alerts of errors that it finds there */
+    /* nginx logs an alert for errors that are left in the queue */
 
     ERR_clear_error();
 
@@ -354,7 +354,7 @@ ngx_http_conflict_redis_tls_lost(ngx_http_conflict_redis_connection_t *conn,
 }
 
 
-/* 0: OpenSSL does not know */
+/* 0: OpenSSL has no reason */
 
 static ngx_uint_t
 ngx_http_conflict_redis_tls_explain(redisContext *c, ngx_ssl_conn_t *ssl)

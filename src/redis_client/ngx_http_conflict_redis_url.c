@@ -62,14 +62,14 @@ ngx_http_conflict_redis_url_parse(ngx_conf_t *cf,
         rest.data += tls ? 9 : 8;
         rest.len -= tls ? 9 : 8;
 
-        /* a password may have any "@" but that of the host */
+        /* the password ends at the last "@" */
 
         for (at = NULL, p = rest.data; p < rest.data + rest.len; p++) {
             at = (*p == '@') ? p : at;
         }
 
         if (at == NULL) {
-            /* a password without a host may be in it */
+            /* it may be a password whose "@HOST" is missing */
             ngx_http_conflict_redis_url_authority(&rest, &shown);
 
         } else {
@@ -79,7 +79,7 @@ ngx_http_conflict_redis_url_parse(ngx_conf_t *cf,
             rest.len -= user.len + 1;
             rest.data = at + 1;
 
-            /* or the end of one that has an "@" in it */
+            /* the rest may be the end of a password that has an "@" in it */
             shown = rest;
             ngx_http_conflict_redis_url_authority(&rest, &shown);
 
@@ -246,7 +246,7 @@ ngx_http_conflict_redis_url_addr(ngx_conf_t *cf,
     u.default_port = conf->sentinel.len ? NGX_HTTP_CONFLICT_REDIS_SENTINEL_PORT
                                         : NGX_HTTP_CONFLICT_REDIS_PORT;
 
-    /* names are resolved here, at start-up, and not again */
+    /* names are resolved here, at start, and not again */
 
     if (ngx_parse_url(cf->pool, &u) != NGX_OK) {
         return u.err ? u.err : "cannot be parsed";

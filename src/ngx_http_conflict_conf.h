@@ -26,7 +26,7 @@
 #include "core/json/conflict_compare.h"
 #include "core/policy/conflict_mtime.h"
 #include "core/policy/conflict_version.h"
-#include "store/ngx_http_conflict_redis.h"
+#include "redis_client/ngx_http_conflict_redis_client.h"
 #include "store/ngx_http_conflict_store.h"
 #include "store/ngx_http_conflict_survey.h"
 

@@ -366,7 +366,8 @@ ngx_http_conflict_init_process(ngx_cycle_t *cycle)
         }
 
         if (store[i]->ops == &ngx_http_conflict_redis_ops
-            && ngx_http_conflict_redis_start(store[i]->data, cycle) != NGX_OK)
+            && ngx_http_conflict_redis_client_start(store[i]->data, cycle)
+               != NGX_OK)
         {
             return NGX_ERROR;
         }
@@ -402,7 +403,7 @@ ngx_http_conflict_exit_process(ngx_cycle_t *cycle)
                 store[i]->report.handler(&store[i]->report);
             }
 
-            ngx_http_conflict_redis_stop(store[i]->data);
+            ngx_http_conflict_redis_client_stop(store[i]->data);
         }
     }
 

@@ -171,7 +171,7 @@ ngx_http_conflict_set_store(ngx_conf_t *cf, ngx_command_t *cmd, void *conf)
             ngx_conf_log_error(NGX_LOG_EMERG, cf, 0,
                                "invalid parameter \"%V\" of store \"%V\", a "
                                "zone may have \"history=SIZE\", once",
-                               ngx_http_conflict_redis_shown(&value[i]),
+                               ngx_http_conflict_redis_url_redact(&value[i]),
                                &value[1]);
             return NGX_CONF_ERROR;
         }
@@ -179,18 +179,18 @@ ngx_http_conflict_set_store(ngx_conf_t *cf, ngx_command_t *cmd, void *conf)
         return ngx_http_conflict_store_zone(cf, store, &value[2]);
     }
 
-    if (!ngx_http_conflict_redis_is_url(&value[2])) {
+    if (!ngx_http_conflict_redis_url_matches(&value[2])) {
         ngx_conf_log_error(NGX_LOG_EMERG, cf, 0,
                            "invalid store \"%V\", it must be \"zone=SIZE\", "
                            "\"redis://HOST\", \"rediss://HOST\" or "
                            "\"unix:PATH\"",
-                           ngx_http_conflict_redis_shown(&value[2]));
+                           ngx_http_conflict_redis_url_redact(&value[2]));
         return NGX_CONF_ERROR;
     }
 
     store->ops = &ngx_http_conflict_redis_ops;
-    store->data = ngx_http_conflict_redis_add(cf, &value[1], &value[2],
-                                              cf->args->nelts - 2);
+    store->data = ngx_http_conflict_redis_conf_add(cf, &value[1], &value[2],
+                                                   cf->args->nelts - 2);
 
     return store->data ? NGX_CONF_OK : NGX_CONF_ERROR;
 }

@@ -7,7 +7,7 @@
  */
 
 
-#include "ngx_http_conflict_store.h"
+#include "store/ngx_http_conflict_store.h"
 
 
 static uint64_t ngx_http_conflict_start_time(ngx_pid_t pid);

@@ -7,7 +7,7 @@
  */
 
 
-#include "ngx_http_conflict_shm.h"
+#include "store/ngx_http_conflict_shm.h"
 
 
 #if (NGX_HTTP_CONFLICT_FAILPOINTS)

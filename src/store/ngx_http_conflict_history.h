@@ -11,7 +11,7 @@
 #define _NGX_HTTP_CONFLICT_HISTORY_H_INCLUDED_
 
 
-#include "ngx_http_conflict_shm.h"
+#include "store/ngx_http_conflict_shm.h"
 
 
 typedef struct ngx_http_conflict_body_row_s  ngx_http_conflict_body_row_t;

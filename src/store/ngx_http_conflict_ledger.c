@@ -7,7 +7,7 @@
  */
 
 
-#include "ngx_http_conflict_ledger.h"
+#include "store/ngx_http_conflict_ledger.h"
 
 
 #define NGX_HTTP_CONFLICT_LEDGER_LAYOUT  3

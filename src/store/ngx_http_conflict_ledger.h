@@ -14,7 +14,7 @@
 #include <ngx_config.h>
 #include <ngx_core.h>
 
-#include "ngx_http_conflict_store.h"
+#include "store/ngx_http_conflict_store.h"
 
 
 /*

@@ -7,7 +7,7 @@
  */
 
 
-#include "ngx_http_conflict_ledger.h"
+#include "store/ngx_http_conflict_ledger.h"
 
 
 static ngx_http_conflict_often_t *ngx_http_conflict_ledger_top(

@@ -7,7 +7,7 @@
  */
 
 
-#include "ngx_http_conflict_redis_args.h"
+#include "store/ngx_http_conflict_redis_args.h"
 #include "core/text/conflict_time.h"
 #include "core/policy/conflict_mtime.h"
 #include "core/policy/conflict_version.h"
@@ -62,7 +62,7 @@ ngx_http_conflict_redis_head(ngx_http_conflict_store_t *store,
 {
     ngx_http_conflict_redis_conf_t  *conf;
 
-    conf = ngx_http_conflict_redis_conf(store->data);
+    conf = ngx_http_conflict_redis_client_conf(store->data);
 
     args->arg = arg;
     args->n = 0;
@@ -398,7 +398,7 @@ ngx_http_conflict_redis_born(ngx_http_conflict_store_t *store,
 {
     if (answer->len < NGX_HTTP_CONFLICT_REDIS_TOKEN + 2
         || (answer->data[NGX_HTTP_CONFLICT_REDIS_TOKEN + 1] & 1) == 0
-        || ngx_http_conflict_redis_often(&store->born_logged))
+        || ngx_http_conflict_redis_log_throttled(&store->born_logged))
     {
         return;
     }

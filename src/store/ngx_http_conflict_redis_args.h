@@ -14,8 +14,8 @@
 #include <ngx_config.h>
 #include <ngx_core.h>
 
-#include "ngx_http_conflict_redis.h"
-#include "ngx_http_conflict_store.h"
+#include "redis_client/ngx_http_conflict_redis_client.h"
+#include "store/ngx_http_conflict_store.h"
 
 
 #define NGX_HTTP_CONFLICT_REDIS_ARGS  24     /* beside lists of tags */

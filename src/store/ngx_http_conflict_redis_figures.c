@@ -7,7 +7,7 @@
  */
 
 
-#include "ngx_http_conflict_redis_stats.h"
+#include "store/ngx_http_conflict_redis_stats.h"
 
 
 static int64_t ngx_http_conflict_redis_figure(ngx_str_t *word);

@@ -7,7 +7,7 @@
  */
 
 
-#include "ngx_http_conflict_redis_args.h"
+#include "store/ngx_http_conflict_redis_args.h"
 #include "core/text/conflict_hash.h"
 
 
@@ -28,7 +28,7 @@ ngx_http_conflict_redis_keep(ngx_http_conflict_op_t *op,
     ngx_http_conflict_redis_conf_t  *conf;
     ngx_http_conflict_redis_args_t   args;
 
-    conf = ngx_http_conflict_redis_conf(op->store->data);
+    conf = ngx_http_conflict_redis_client_conf(op->store->data);
 
     ngx_http_conflict_redis_head(op->store, &args, arg, buf,
                                  ngx_http_conflict_redis_token());
@@ -73,7 +73,7 @@ ngx_http_conflict_redis_keep(ngx_http_conflict_op_t *op,
     life = conf->timeout;
 
     if (row->fingerprint || row->link || row->read) {
-        flags = NGX_HTTP_CONFLICT_REDIS_PATIENT;
+        flags = NGX_HTTP_CONFLICT_REDIS_RETRY;
         life = ngx_max(life, row->read ? op->store->lease
                                          + op->store->quarantine
                                        : op->lease + op->quarantine);

@@ -7,7 +7,7 @@
  */
 
 
-#include "ngx_http_conflict_redis_stats.h"
+#include "store/ngx_http_conflict_redis_stats.h"
 
 
 static void ngx_http_conflict_redis_lock_args(ngx_http_conflict_op_t *op,
@@ -83,7 +83,7 @@ ngx_http_conflict_redis_give_back(ngx_http_conflict_op_t *op)
 
     (void) ngx_http_conflict_redis_submit(op, NGX_HTTP_CONFLICT_REDIS_LOCK,
                                           &args, op->lock.idle,
-                                          NGX_HTTP_CONFLICT_REDIS_PATIENT,
+                                          NGX_HTTP_CONFLICT_REDIS_RETRY,
                                           ngx_http_conflict_redis_noted, NULL,
                                           &why);
 }
@@ -236,7 +236,7 @@ ngx_http_conflict_redis_quota(ngx_http_conflict_op_t *op, const char *verb,
     ngx_http_conflict_redis_conf_t  *conf;
     ngx_http_conflict_redis_args_t   args;
 
-    conf = ngx_http_conflict_redis_conf(op->store->data);
+    conf = ngx_http_conflict_redis_client_conf(op->store->data);
 
     ngx_http_conflict_redis_head(op->store, &args, arg, buf,
                                  ngx_http_conflict_redis_token());

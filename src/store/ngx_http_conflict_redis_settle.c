@@ -7,8 +7,8 @@
  */
 
 
-#include "ngx_http_conflict_redis_args.h"
-#include "ngx_http_conflict_ledger.h"
+#include "store/ngx_http_conflict_redis_args.h"
+#include "store/ngx_http_conflict_ledger.h"
 #include "core/text/conflict_time.h"
 #include "core/policy/conflict_mtime.h"
 #include "core/policy/conflict_version.h"
@@ -129,7 +129,7 @@ ngx_http_conflict_redis_settle(ngx_http_conflict_op_t *op, const char *verb,
     ngx_http_conflict_redis_pt       handler;
     ngx_http_conflict_redis_args_t   args;
 
-    flags = NGX_HTTP_CONFLICT_REDIS_PATIENT;
+    flags = NGX_HTTP_CONFLICT_REDIS_RETRY;
     data = op;
 
     if (verb[0] == 'c' && verb[1] == 'a') {
@@ -139,13 +139,14 @@ ngx_http_conflict_redis_settle(ngx_http_conflict_op_t *op, const char *verb,
     } else {
         handler = (verb[0] == 'r') ? ngx_http_conflict_redis_renewed
                                    : ngx_http_conflict_redis_settled;
-        flags |= NGX_HTTP_CONFLICT_REDIS_COPIED;
+        flags |= NGX_HTTP_CONFLICT_REDIS_REPLICATE;
     }
 
     if (op->renewing && verb[0] != 'r') {
         /* it would hold the resource once more, when this write is over */
-        ngx_http_conflict_redis_withdraw(op->store->data,
-                                         ngx_http_conflict_redis_renewed, op);
+        ngx_http_conflict_redis_call_withdraw(op->store->data,
+                                              ngx_http_conflict_redis_renewed,
+                                              op);
     }
 
     ngx_http_conflict_redis_head(op->store, &args, arg, buf, op->token);
@@ -239,7 +240,7 @@ ngx_http_conflict_redis_unsettled(ngx_http_conflict_store_t *store,
         (void) ngx_atomic_fetch_add(&store->gauge->unsettled, 1);
     }
 
-    if (ngx_http_conflict_redis_often(&store->unsettled_logged)) {
+    if (ngx_http_conflict_redis_log_throttled(&store->unsettled_logged)) {
         return;
     }
 

@@ -7,7 +7,7 @@
  */
 
 
-#include "ngx_http_conflict_redis_stats.h"
+#include "store/ngx_http_conflict_redis_stats.h"
 
 
 #define NGX_HTTP_CONFLICT_REDIS_STATS_EVERY  1000    /* milliseconds */
@@ -367,16 +367,16 @@ ngx_http_conflict_redis_stats_send(ngx_http_conflict_store_t *store,
     ngx_str_t                        key;
     ngx_http_conflict_redis_conf_t  *conf;
 
-    conf = ngx_http_conflict_redis_conf(store->data);
+    conf = ngx_http_conflict_redis_client_conf(store->data);
 
     key.data = text;
     key.len = ngx_sprintf(text, "%V%s", &conf->prefix, name) - text;
 
-    return ngx_http_conflict_redis_send(store->data,
-                                        NGX_HTTP_CONFLICT_REDIS_STATS, &key,
-                                        NULL, args->arg, args->n,
-                                        NGX_HTTP_CONFLICT_REDIS_STATS_LIFE, 0,
-                                        handler, data, why);
+    return ngx_http_conflict_redis_call_send(store->data,
+                                             NGX_HTTP_CONFLICT_REDIS_STATS,
+                                             &key, NULL, args->arg, args->n,
+                                             NGX_HTTP_CONFLICT_REDIS_STATS_LIFE,
+                                             0, handler, data, why);
 }
 
 

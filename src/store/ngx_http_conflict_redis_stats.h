@@ -11,8 +11,8 @@
 #define _NGX_HTTP_CONFLICT_REDIS_STATS_H_INCLUDED_
 
 
-#include "ngx_http_conflict_redis_args.h"
-#include "ngx_http_conflict_survey.h"
+#include "store/ngx_http_conflict_redis_args.h"
+#include "store/ngx_http_conflict_survey.h"
 
 
 /* a call's own, and two for each counter and each field */

@@ -6,7 +6,7 @@
  */
 
 
-#include "ngx_http_conflict_redis_stats.h"
+#include "store/ngx_http_conflict_redis_stats.h"
 
 
 #define NGX_HTTP_CONFLICT_REDIS_RECORD_LIFE  60000
@@ -27,7 +27,7 @@ ngx_http_conflict_redis_record(ngx_http_conflict_store_t *store,
     ngx_http_conflict_redis_conf_t  *conf;
 
     client = store->data;
-    conf = ngx_http_conflict_redis_conf(client);
+    conf = ngx_http_conflict_redis_client_conf(client);
 
     p = ngx_cpymem(text, conf->prefix.data, conf->prefix.len);
     p = ngx_cpymem(p, "audit", sizeof("audit") - 1);
@@ -43,12 +43,12 @@ ngx_http_conflict_redis_record(ngx_http_conflict_store_t *store,
     ngx_str_set(&arg[5], "line");
     arg[6] = *line;
 
-    if (ngx_http_conflict_redis_send(client, NGX_HTTP_CONFLICT_REDIS_NONE,
-                                     &name, NULL, arg, 7,
-                                     NGX_HTTP_CONFLICT_REDIS_RECORD_LIFE,
-                                     NGX_HTTP_CONFLICT_REDIS_PATIENT,
-                                     ngx_http_conflict_redis_recorded, store,
-                                     &why)
+    if (ngx_http_conflict_redis_call_send(client, NGX_HTTP_CONFLICT_REDIS_NONE,
+                                          &name, NULL, arg, 7,
+                                          NGX_HTTP_CONFLICT_REDIS_RECORD_LIFE,
+                                          NGX_HTTP_CONFLICT_REDIS_RETRY,
+                                          ngx_http_conflict_redis_recorded,
+                                          store, &why)
         != NGX_OK)
     {
         ngx_http_conflict_redis_recorded(store, NULL, why);
@@ -78,7 +78,7 @@ ngx_http_conflict_redis_recorded(void *data, ngx_str_t *answer,
         (void) ngx_atomic_fetch_add(&store->gauge->dropped, 1);
     }
 
-    if (ngx_http_conflict_redis_often(&store->dropped_logged)) {
+    if (ngx_http_conflict_redis_log_throttled(&store->dropped_logged)) {
         return;
     }
 

@@ -7,7 +7,7 @@
  */
 
 
-#include "ngx_http_conflict_redis_stats.h"
+#include "store/ngx_http_conflict_redis_stats.h"
 #include "core/json/conflict_scan.h"
 
 

@@ -11,7 +11,7 @@
 #define _NGX_HTTP_CONFLICT_SHM_H_INCLUDED_
 
 
-#include "ngx_http_conflict_store.h"
+#include "store/ngx_http_conflict_store.h"
 #include "core/text/conflict_hash.h"
 #include "core/text/conflict_time.h"
 #include "core/policy/conflict_mtime.h"

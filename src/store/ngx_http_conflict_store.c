@@ -7,7 +7,7 @@
  */
 
 
-#include "ngx_http_conflict_store.h"
+#include "store/ngx_http_conflict_store.h"
 
 
 static void ngx_http_conflict_op_free(ngx_http_conflict_op_t *op);

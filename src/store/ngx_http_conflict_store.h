@@ -455,7 +455,7 @@ ngx_int_t ngx_http_conflict_shm_add_history(ngx_conf_t *cf,
 
 
 /*
- * The Redis store; its data is a client of ngx_http_conflict_redis.h.
+ * The Redis store; its data is a client of ngx_http_conflict_redis_client.h.
  */
 extern const ngx_http_conflict_store_ops_t  ngx_http_conflict_redis_ops;
 

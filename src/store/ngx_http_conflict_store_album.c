@@ -7,7 +7,7 @@
  */
 
 
-#include "ngx_http_conflict_history.h"
+#include "store/ngx_http_conflict_history.h"
 
 
 #define NGX_HTTP_CONFLICT_HISTORY_LAYOUT  4

@@ -7,8 +7,8 @@
  */
 
 
-#include "ngx_http_conflict_shm.h"
-#include "ngx_http_conflict_ledger.h"
+#include "store/ngx_http_conflict_shm.h"
+#include "store/ngx_http_conflict_ledger.h"
 
 
 static void ngx_http_conflict_shm_doubt(ngx_http_conflict_shctx_t *sh,

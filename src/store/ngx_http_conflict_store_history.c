@@ -7,7 +7,7 @@
  */
 
 
-#include "ngx_http_conflict_history.h"
+#include "store/ngx_http_conflict_history.h"
 #include "core/policy/conflict_chain.h"
 
 

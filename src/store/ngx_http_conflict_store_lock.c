@@ -8,7 +8,7 @@
  */
 
 
-#include "ngx_http_conflict_shm.h"
+#include "store/ngx_http_conflict_shm.h"
 
 
 #define NGX_HTTP_CONFLICT_LOCK_SLOTS  4      /* the lock and three texts */

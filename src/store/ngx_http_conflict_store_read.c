@@ -7,7 +7,7 @@
  */
 
 
-#include "ngx_http_conflict_shm.h"
+#include "store/ngx_http_conflict_shm.h"
 
 
 static void ngx_http_conflict_shm_revalidate(ngx_http_conflict_op_t *op,

@@ -7,10 +7,10 @@
  */
 
 
-#include "ngx_http_conflict_redis_args.h"
-#include "ngx_http_conflict_redis_stats.h"
-#include "ngx_http_conflict_store.h"
-#include "ngx_http_conflict_survey.h"
+#include "store/ngx_http_conflict_redis_args.h"
+#include "store/ngx_http_conflict_redis_stats.h"
+#include "store/ngx_http_conflict_store.h"
+#include "store/ngx_http_conflict_survey.h"
 #include "core/text/conflict_hash.h"
 #include "core/text/conflict_time.h"
 #include "core/policy/conflict_mtime.h"
@@ -191,7 +191,7 @@ ngx_http_conflict_redis_query(ngx_http_conflict_op_t *op,
     const char                      *why;
     ngx_http_conflict_redis_conf_t  *conf;
 
-    conf = ngx_http_conflict_redis_conf(op->store->data);
+    conf = ngx_http_conflict_redis_client_conf(op->store->data);
 
     if (!ngx_http_conflict_elders_gone(op->store)) {
         op->error = NGX_HTTP_CONFLICT_STORE_GENERATION;
@@ -211,7 +211,7 @@ ngx_http_conflict_redis_query(ngx_http_conflict_op_t *op,
 
     if (ngx_http_conflict_redis_submit(op, script, args, conf->timeout,
                                        op->begins
-                                       ? NGX_HTTP_CONFLICT_REDIS_COPIED : 0,
+                                       ? NGX_HTTP_CONFLICT_REDIS_REPLICATE : 0,
                                        ngx_http_conflict_redis_queried, op,
                                        &why)
         != NGX_OK)
@@ -239,7 +239,7 @@ ngx_http_conflict_redis_submit(ngx_http_conflict_op_t *op,
     ngx_str_t                        key, *name;
     ngx_http_conflict_redis_conf_t  *conf;
 
-    conf = ngx_http_conflict_redis_conf(op->store->data);
+    conf = ngx_http_conflict_redis_client_conf(op->store->data);
 
     name = args->key ? args->key : &op->key;
 
@@ -269,9 +269,9 @@ ngx_http_conflict_redis_submit(ngx_http_conflict_op_t *op,
     *p++ = '}';
     key.len = p - key.data;
 
-    rc = ngx_http_conflict_redis_send(op->store->data, script, &key,
-                                      args->third, args->arg, args->n, life,
-                                      flags, handler, data, why);
+    rc = ngx_http_conflict_redis_call_send(op->store->data, script, &key,
+                                           args->third, args->arg, args->n,
+                                           life, flags, handler, data, why);
     ngx_free(key.data);
 
     return rc;

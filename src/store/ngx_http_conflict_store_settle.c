@@ -7,7 +7,7 @@
  */
 
 
-#include "ngx_http_conflict_shm.h"
+#include "store/ngx_http_conflict_shm.h"
 
 
 static ngx_uint_t ngx_http_conflict_shm_mine(ngx_http_conflict_op_t *op,

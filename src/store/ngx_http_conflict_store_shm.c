@@ -8,8 +8,8 @@
  */
 
 
-#include "ngx_http_conflict_shm.h"
-#include "ngx_http_conflict_survey.h"
+#include "store/ngx_http_conflict_shm.h"
+#include "store/ngx_http_conflict_survey.h"
 
 
 static ngx_int_t ngx_http_conflict_shm_run(ngx_http_conflict_op_t *op,

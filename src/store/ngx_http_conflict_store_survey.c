@@ -7,8 +7,8 @@
  */
 
 
-#include "ngx_http_conflict_shm.h"
-#include "ngx_http_conflict_survey.h"
+#include "store/ngx_http_conflict_shm.h"
+#include "store/ngx_http_conflict_survey.h"
 
 
 #define NGX_HTTP_CONFLICT_SURVEY_ENTRIES  100000

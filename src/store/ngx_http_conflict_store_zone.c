@@ -7,7 +7,7 @@
  */
 
 
-#include "ngx_http_conflict_shm.h"
+#include "store/ngx_http_conflict_shm.h"
 
 
 static ngx_int_t ngx_http_conflict_shm_init_zone(ngx_shm_zone_t *shm_zone,

@@ -7,7 +7,7 @@
  */
 
 
-#include "ngx_http_conflict_survey.h"
+#include "store/ngx_http_conflict_survey.h"
 
 
 static void ngx_http_conflict_survey_resources(

@@ -11,7 +11,7 @@
 #define _NGX_HTTP_CONFLICT_SURVEY_H_INCLUDED_
 
 
-#include "ngx_http_conflict_ledger.h"
+#include "store/ngx_http_conflict_ledger.h"
 
 
 #define NGX_HTTP_CONFLICT_SURVEY_LOCKS  100

@@ -12,7 +12,7 @@
 #include <ngx_event.h>
 #include <ngx_http.h>
 
-#include "../../../src/ngx_http_conflict_module.h"
+#include "ngx_http_conflict_module.h"
 
 
 #define FUZZ_ARGS  64

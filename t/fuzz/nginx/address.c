@@ -9,7 +9,7 @@
 
 
 #include "../lib/inside.h"
-#include "../../../src/store/ngx_http_conflict_redis_node.h"
+#include "redis_client/ngx_http_conflict_redis_connection.h"
 
 
 #define WORDS     8
@@ -49,7 +49,7 @@ add(ngx_pool_t *pool, ngx_str_t *value, ngx_uint_t n)
     ngx_str_set(&name, "fuzz");
     said = 0;
 
-    return ngx_http_conflict_redis_add(&cf, &name, value, n);
+    return ngx_http_conflict_redis_conf_add(&cf, &name, value, n);
 }
 
 
@@ -118,7 +118,7 @@ again(ngx_pool_t *pool, ngx_http_conflict_redis_conf_t *conf)
         abort();
     }
 
-    twin = ngx_http_conflict_redis_conf(client);
+    twin = ngx_http_conflict_redis_client_conf(client);
     other = twin->addrs.elts;
 
     if (!same(&twin->user, &conf->user)
@@ -209,7 +209,7 @@ LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
         }
 
     } else {
-        conf = ngx_http_conflict_redis_conf(client);
+        conf = ngx_http_conflict_redis_client_conf(client);
 
         if (said || conf->addrs.nelts == 0
             || conf->hosts.nelts != conf->addrs.nelts || conf->timeout == 0

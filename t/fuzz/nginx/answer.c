@@ -11,7 +11,7 @@
 #include <jansson.h>
 
 #include "../lib/inside.h"
-#include "../../../src/store/ngx_http_conflict_redis_args.h"
+#include "store/ngx_http_conflict_redis_args.h"
 
 
 #define TOKEN  "0123456789abcdef"

@@ -13,9 +13,9 @@
 #include <sys/un.h>
 
 #include "../lib/inside.h"
-#include "../../../src/ngx_http_conflict_status.h"
-#include "../../../src/store/ngx_http_conflict_redis_args.h"
-#include "../../../src/store/ngx_http_conflict_redis_node.h"
+#include "redis_client/ngx_http_conflict_redis_connection.h"
+#include "store/ngx_http_conflict_redis_args.h"
+#include "ngx_http_conflict_status.h"
 
 
 #define SOCKET       "fuzz-reply.redis"
@@ -52,7 +52,9 @@ redisAsyncConnect(const char *ip, int port)
     host.data = (u_char *) ip;
     host.len = ngx_strlen(ip);
 
-    if (port <= 0 || port > 65535 || !ngx_http_conflict_redis_numeric(&host)) {
+    if (port <= 0 || port > 65535
+        || !ngx_http_conflict_redis_address_numeric(&host))
+    {
         abort();
     }
 
@@ -85,18 +87,18 @@ hang_up(fuzz_connection_t *c)
 }
 
 
-static ngx_http_conflict_redis_node_t *
-node_of(fuzz_connection_t *c)
+static ngx_http_conflict_redis_connection_t *
+conn_of(fuzz_connection_t *c)
 {
-    ngx_uint_t                        i;
-    ngx_http_conflict_redis_node_t  **node;
+    ngx_uint_t                              i;
+    ngx_http_conflict_redis_connection_t  **conn;
 
-    node = client->nodes.elts;
+    conn = client->connections.elts;
 
-    for (i = 0; c->fd != -1 && i < client->nodes.nelts; i++) {
+    for (i = 0; c->fd != -1 && i < client->connections.nelts; i++) {
 
-        if (node[i]->ac == c->ac) {
-            return node[i];
+        if (conn[i]->ac == c->ac) {
+            return conn[i];
         }
     }
 
@@ -168,7 +170,7 @@ turn(void)
                 hear(&connections[i]);
             }
 
-            if (connections[i].fd != -1 && node_of(&connections[i]) == NULL) {
+            if (connections[i].fd != -1 && conn_of(&connections[i]) == NULL) {
                 hang_up(&connections[i]);
             }
         }
@@ -351,10 +353,8 @@ ask(u_char what)
 static void
 begin(u_char how)
 {
-    ngx_str_t                        host;
-    struct sockaddr_in              *sin;
-    ngx_addr_t                      *addr;
-    ngx_http_conflict_redis_node_t  *node;
+    ngx_addr_t          *addr;
+    struct sockaddr_in  *sin;
 
     static u_char  tags[NGX_HTTP_CONFLICT_REDIS_SLOTS * sizeof(uint16_t)];
 
@@ -362,7 +362,8 @@ begin(u_char how)
     *client = model;
     store.data = client;
 
-    (void) ngx_array_init(&client->nodes, cycle.pool, 8, sizeof(node));
+    (void) ngx_array_init(&client->connections, cycle.pool, 8,
+                          sizeof(ngx_http_conflict_redis_connection_t *));
     (void) ngx_array_init(&client->conf.addrs, cycle.pool, 1,
                           sizeof(ngx_addr_t));
 
@@ -391,15 +392,10 @@ begin(u_char how)
         ngx_str_set(&client->conf.db, "1");
     }
 
-    ngx_http_conflict_redis_host(addr, &host);
-    client->node = ngx_http_conflict_redis_node(client, &host, 6379);
-
-    if (how % 4 == 2) {
-        client->guide = ngx_http_conflict_redis_node(client, &host, 0);
-        client->guide->sentinel = 1;
+    if (ngx_http_conflict_redis_client_connect(client) != NGX_OK) {
+        abort();
     }
 
-    ngx_http_conflict_redis_connect(client->node);
     turn();
 }
 
@@ -409,44 +405,44 @@ begin(u_char how)
 static void
 end(void)
 {
-    ngx_uint_t                        i, n;
-    ngx_http_conflict_redis_node_t  **node;
+    ngx_uint_t                              i, n;
+    ngx_http_conflict_redis_connection_t  **conn;
 
     /* handlers ask again */
 
     for (n = 0; n < 3; n++) {
 
-        for (i = 0; i < client->nodes.nelts; i++) {
-            node = client->nodes.elts;
+        for (i = 0; i < client->connections.nelts; i++) {
+            conn = client->connections.elts;
 
-            ngx_http_conflict_redis_drop(node[i]);
-            ngx_http_conflict_redis_expire(node[i], &node[i]->waiting, 1,
-                                           "end");
-            ngx_http_conflict_redis_expire(node[i], &node[i]->patient, 1,
-                                           "end");
+            ngx_http_conflict_redis_connection_drop(conn[i]);
+            ngx_http_conflict_redis_queue_expire(conn[i], &conn[i]->waiting,
+                                                 1, "end");
+            ngx_http_conflict_redis_queue_expire(conn[i], &conn[i]->retrying,
+                                                 1, "end");
         }
     }
 
-    for (i = 0; i < client->nodes.nelts; i++) {
-        node = client->nodes.elts;
+    for (i = 0; i < client->connections.nelts; i++) {
+        conn = client->connections.elts;
 
-        if (!ngx_queue_empty(&node[i]->sent)
-            || !ngx_queue_empty(&node[i]->waiting)
-            || !ngx_queue_empty(&node[i]->patient) || node[i]->kept)
+        if (!ngx_queue_empty(&conn[i]->sent)
+            || !ngx_queue_empty(&conn[i]->waiting)
+            || !ngx_queue_empty(&conn[i]->retrying) || conn[i]->nretrying)
         {
             abort();
         }
 
-        if (node[i]->timer.timer_set) {
-            ngx_del_timer(&node[i]->timer);
+        if (conn[i]->timer.timer_set) {
+            ngx_del_timer(&conn[i]->timer);
         }
 
-        if (node[i]->retry.timer_set) {
-            ngx_del_timer(&node[i]->retry);
+        if (conn[i]->reconnect.timer_set) {
+            ngx_del_timer(&conn[i]->reconnect);
         }
 
-        if (node[i]->flush.posted) {
-            ngx_delete_posted_event(&node[i]->flush);
+        if (conn[i]->flush.posted) {
+            ngx_delete_posted_event(&conn[i]->flush);
         }
     }
 
@@ -541,13 +537,13 @@ greeting(u_char *p)
 
 
 static u_char *
-token(u_char *p, ngx_http_conflict_redis_node_t *node)
+token(u_char *p, ngx_http_conflict_redis_connection_t *conn)
 {
     ngx_queue_t                     *q;
     ngx_http_conflict_redis_call_t  *call;
 
-    for (q = node ? ngx_queue_head(&node->sent) : NULL;
-         q && q != ngx_queue_sentinel(&node->sent);
+    for (q = conn ? ngx_queue_head(&conn->sent) : NULL;
+         q && q != ngx_queue_sentinel(&conn->sent);
          q = ngx_queue_next(q))
     {
         call = ngx_queue_data(q, ngx_http_conflict_redis_call_t, queue);
@@ -591,7 +587,7 @@ LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
         switch (*data) {
 
         case '~':
-            p = token(p, node_of(&connections[c]));
+            p = token(p, conn_of(&connections[c]));
             continue;
 
         case 0x01:

@@ -2,21 +2,22 @@
 /*
  * Copyright (C) the ngx_http_conflict_module authors
  *
- * TLS to Redis: the words of the configuration, and what hiredis_ssl leaves
- * to its user, such as whose certificate it is.  The one place that knows
- * OpenSSL.
+ * TLS to Redis: the parameters of the configuration, and what hiredis_ssl
+ * leaves to its user, such as the check of the server's name.  The one place
+ * that knows OpenSSL.
  */
 
 
-#include "ngx_http_conflict_redis_node.h"
+#include "redis_client/ngx_http_conflict_redis_connection.h"
 
 #if (NGX_HTTP_CONFLICT_TLS)
 #include <hiredis/hiredis_ssl.h>
 #endif
 
 
-#define ngx_http_conflict_redis_string(s)  #s
-#define ngx_http_conflict_redis_value(s)   ngx_http_conflict_redis_string(s)
+#define ngx_http_conflict_redis_tls_string(s)  #s
+#define ngx_http_conflict_redis_tls_value(s)                                  \
+    ngx_http_conflict_redis_tls_string(s)
 
 
 static ngx_int_t ngx_http_conflict_redis_tls_words(ngx_conf_t *cf,
@@ -27,7 +28,7 @@ static ngx_int_t ngx_http_conflict_redis_tls_words(ngx_conf_t *cf,
 static ngx_int_t ngx_http_conflict_redis_tls_trust(ngx_conf_t *cf,
     ngx_http_conflict_redis_conf_t *conf, ngx_ssl_t *ssl);
 static ngx_int_t ngx_http_conflict_redis_tls_expect(
-    ngx_http_conflict_redis_node_t *node, ngx_ssl_conn_t *ssl);
+    ngx_http_conflict_redis_connection_t *conn, ngx_ssl_conn_t *ssl);
 static ngx_uint_t ngx_http_conflict_redis_tls_explain(redisContext *c,
     ngx_ssl_conn_t *ssl);
 
@@ -80,14 +81,14 @@ ngx_http_conflict_redis_tls_words(ngx_conf_t *cf,
         return NGX_OK;
     }
 
-    /* of the nodes that others tell, only one of both can be expected */
+    /* servers found at run time are checked by one of them, not by both */
 
     host = conf->hosts.elts;
-    numeric = ngx_http_conflict_redis_numeric(&host[0]);
+    numeric = ngx_http_conflict_redis_address_numeric(&host[0]);
 
     for (i = 1; i < conf->hosts.nelts; i++) {
 
-        if (ngx_http_conflict_redis_numeric(&host[i]) != numeric) {
+        if (ngx_http_conflict_redis_address_numeric(&host[i]) != numeric) {
             ngx_conf_log_error(NGX_LOG_EMERG, cf, 0,
                                "store \"%V\" has hosts with a name and "
                                "without, \"%V\" and \"%V\", and needs "
@@ -144,16 +145,16 @@ ngx_http_conflict_redis_tls_conf(ngx_conf_t *cf,
     }
 
     /*
-     * nginx's callbacks expect its own connections, and that of its trusted
-     * certificates lets all pass, to be judged later
+     * nginx's callbacks expect an ngx_connection_t, and its verify callback
+     * accepts every certificate, to be judged later
      */
 
     SSL_CTX_set_info_callback(ssl->ctx, NULL);
     SSL_CTX_set_verify(ssl->ctx, SSL_VERIFY_PEER, NULL);
 
     /*
-     * nginx reads ahead as it reads until EAGAIN.  hiredis reads once an
-     * event, so what follows must stay in the socket to make the next one.
+     * nginx reads ahead, as it reads until EAGAIN.  hiredis reads once an
+     * event, so the rest has to stay in the socket to cause the next event.
      */
 
     SSL_CTX_set_read_ahead(ssl->ctx, 0);
@@ -170,7 +171,7 @@ ngx_http_conflict_redis_tls_trust(ngx_conf_t *cf,
 {
     ngx_str_t  ca, cert, key;
 
-    /* these are replaced by full names, the errors show what was given */
+    /* made full names below; errors quote them as configured */
 
     ca = conf->tls_ca;
     cert = conf->tls_cert;
@@ -184,7 +185,7 @@ ngx_http_conflict_redis_tls_trust(ngx_conf_t *cf,
             return NGX_ERROR;
         }
 
-        /* as nginx does: success may leave errors as well */
+        /* as nginx does: success may leave errors in the queue as well */
         ERR_clear_error();
 
     } else if (ngx_ssl_trusted_certificate(cf, ssl, &conf->tls_ca,
@@ -215,20 +216,20 @@ ngx_http_conflict_redis_tls_trust(ngx_conf_t *cf,
 
 
 ngx_int_t
-ngx_http_conflict_redis_tls_start(ngx_http_conflict_redis_node_t *node)
+ngx_http_conflict_redis_tls_start(ngx_http_conflict_redis_connection_t *conn)
 {
     ngx_ssl_t       *conf;
     redisContext    *c;
     ngx_ssl_conn_t  *ssl;
 
-    c = &node->ac->c;
-    conf = node->client->conf.ssl;
+    c = &conn->ac->c;
+    conf = conn->client->conf.ssl;
 
     ERR_clear_error();
 
     ssl = SSL_new(conf->ctx);
 
-    if (ssl == NULL || ngx_http_conflict_redis_tls_expect(node, ssl) != NGX_OK)
+    if (ssl == NULL || ngx_http_conflict_redis_tls_expect(conn, ssl) != NGX_OK)
     {
         (void) ngx_cpystrn((u_char *) c->errstr, (u_char *) "TLS: no memory",
                            sizeof(c->errstr));
@@ -236,14 +237,14 @@ ngx_http_conflict_redis_tls_start(ngx_http_conflict_redis_node_t *node)
     }
 
     if (redisInitiateSSL(c, ssl) != REDIS_OK) {
-        /* a server that is near may have answered, and not be believed */
+        /* a fast server may have answered already, and failed the check */
         (void) ngx_http_conflict_redis_tls_explain(c, ssl);
         goto failed;
     }
 
     /* it is freed with the context */
 
-    node->ssl = ssl;
+    conn->ssl = ssl;
 
     return NGX_OK;
 
@@ -256,10 +257,10 @@ failed:
 }
 
 
-/* whose certificate it must be */
+/* the names or the address that the certificate has to be for */
 
 static ngx_int_t
-ngx_http_conflict_redis_tls_expect(ngx_http_conflict_redis_node_t *node,
+ngx_http_conflict_redis_tls_expect(ngx_http_conflict_redis_connection_t *conn,
     ngx_ssl_conn_t *ssl)
 {
     char                            *text;
@@ -267,16 +268,16 @@ ngx_http_conflict_redis_tls_expect(ngx_http_conflict_redis_node_t *node,
     ngx_uint_t                       i, n;
     ngx_http_conflict_redis_conf_t  *conf;
 
-    conf = &node->client->conf;
+    conf = &conn->client->conf;
 
     host = conf->tls_name.len ? &conf->tls_name : conf->hosts.elts;
     n = conf->tls_name.len ? 1 : conf->hosts.nelts;
 
-    if (ngx_http_conflict_redis_numeric(&host[0])) {
+    if (ngx_http_conflict_redis_address_numeric(&host[0])) {
 
-        /* a node that others told of has an address of its own */
+        /* a node of a cluster, or a master, has an address of its own */
 
-        text = (char *) (conf->tls_name.len ? host[0].data : node->host.data);
+        text = (char *) (conf->tls_name.len ? host[0].data : conn->host.data);
 
         return X509_VERIFY_PARAM_set1_ip_asc(SSL_get0_param(ssl), text) == 1
                ? NGX_OK : NGX_ERROR;
@@ -288,7 +289,7 @@ ngx_http_conflict_redis_tls_expect(ngx_http_conflict_redis_node_t *node,
         return NGX_ERROR;
     }
 
-    /* the nodes of a store are one party: any of their names will do */
+    /* the nodes of a store trust each other: any of their names will do */
 
     for (i = 1; i < n; i++) {
 
@@ -309,33 +310,33 @@ ngx_http_conflict_redis_tls_clear(void)
 
 
 ngx_uint_t
-ngx_http_conflict_redis_tls_pending(ngx_http_conflict_redis_node_t *node)
+ngx_http_conflict_redis_tls_pending(ngx_http_conflict_redis_connection_t *conn)
 {
-    return node->ssl && SSL_pending(node->ssl) > 0;
+    return conn->ssl && SSL_pending(conn->ssl) > 0;
 }
 
 
 void
-ngx_http_conflict_redis_tls_lost(ngx_http_conflict_redis_node_t *node,
+ngx_http_conflict_redis_tls_lost(ngx_http_conflict_redis_connection_t *conn,
     redisAsyncContext *ac)
 {
     u_char  byte, text[sizeof(ac->c.errstr)];
 
     /*
-     * A server that refuses our certificate says so and closes.  Where that
-     * was found by a write, what it said may still be there to be read; the
-     * reset may as well have overtaken it.
+     * A server that refuses the client certificate sends an alert and closes.
+     * Where a write has found that, the alert may still be there to be read,
+     * unless the reset has overtaken it.
      */
 
     if (ac->c.err && ERR_reason_error_string(ERR_peek_error()) == NULL) {
         ERR_clear_error();
-        (void) SSL_read(node->ssl, &byte, 1);
+        (void) SSL_read(conn->ssl, &byte, 1);
     }
 
-    if (!ngx_http_conflict_redis_tls_explain(&ac->c, node->ssl) && ac->c.err
-        && (node->state == NGX_HTTP_CONFLICT_REDIS_GREETING
-            || (node->state == NGX_HTTP_CONFLICT_REDIS_CONNECTING
-                && SSL_is_init_finished(node->ssl))))
+    if (!ngx_http_conflict_redis_tls_explain(&ac->c, conn->ssl) && ac->c.err
+        && (conn->state == NGX_HTTP_CONFLICT_REDIS_HANDSHAKE
+            || (conn->state == NGX_HTTP_CONFLICT_REDIS_CONNECTING
+                && SSL_is_init_finished(conn->ssl))))
     {
         (void) ngx_cpystrn(text, (u_char *) ac->c.errstr, sizeof(text));
         (void) ngx_snprintf((u_char *) ac->c.errstr,
@@ -345,15 +346,15 @@ ngx_http_conflict_redis_tls_lost(ngx_http_conflict_redis_node_t *node,
         ac->c.errstr[sizeof(ac->c.errstr) - 1] = '\0';
     }
 
-    /* nginx alerts of errors that it finds there */
+    /* nginx logs an alert for errors that are left in the queue */
 
     ERR_clear_error();
 
-    node->ssl = NULL;
+    conn->ssl = NULL;
 }
 
 
-/* 0: OpenSSL does not know */
+/* 0: OpenSSL has no reason */
 
 static ngx_uint_t
 ngx_http_conflict_redis_tls_explain(redisContext *c, ngx_ssl_conn_t *ssl)
@@ -405,9 +406,9 @@ ngx_http_conflict_redis_tls_conf(ngx_conf_t *cf,
     ngx_conf_log_error(NGX_LOG_EMERG, cf, 0,
                        "store \"%V\" wants TLS, which the hiredis of this "
                        "build ("
-                       ngx_http_conflict_redis_value(HIREDIS_MAJOR) "."
-                       ngx_http_conflict_redis_value(HIREDIS_MINOR) "."
-                       ngx_http_conflict_redis_value(HIREDIS_PATCH)
+                       ngx_http_conflict_redis_tls_value(HIREDIS_MAJOR) "."
+                       ngx_http_conflict_redis_tls_value(HIREDIS_MINOR) "."
+                       ngx_http_conflict_redis_tls_value(HIREDIS_PATCH)
                        ") does not have; 1.0 does", &conf->name);
 
 #endif
@@ -417,7 +418,7 @@ ngx_http_conflict_redis_tls_conf(ngx_conf_t *cf,
 
 
 ngx_int_t
-ngx_http_conflict_redis_tls_start(ngx_http_conflict_redis_node_t *node)
+ngx_http_conflict_redis_tls_start(ngx_http_conflict_redis_connection_t *conn)
 {
     return NGX_ERROR;
 }
@@ -430,14 +431,14 @@ ngx_http_conflict_redis_tls_clear(void)
 
 
 ngx_uint_t
-ngx_http_conflict_redis_tls_pending(ngx_http_conflict_redis_node_t *node)
+ngx_http_conflict_redis_tls_pending(ngx_http_conflict_redis_connection_t *conn)
 {
     return 0;
 }
 
 
 void
-ngx_http_conflict_redis_tls_lost(ngx_http_conflict_redis_node_t *node,
+ngx_http_conflict_redis_tls_lost(ngx_http_conflict_redis_connection_t *conn,
     redisAsyncContext *ac)
 {
 }

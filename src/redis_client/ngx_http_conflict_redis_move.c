@@ -2,25 +2,25 @@
 /*
  * Copyright (C) the ngx_http_conflict_module authors
  *
- * Routes that a reload moves to a store in Redis: which store it is, and the
- * id of the move, which is sent until the server has noted it.
+ * Routes that a reload has moved to another store: the identity of a store,
+ * and the id of the move, which calls carry until the server has noted it.
  */
 
 
-#include "ngx_http_conflict_redis_node.h"
+#include "redis_client/ngx_http_conflict_redis_connection.h"
 #include "core/text/conflict_hash.h"
 
 
 #define NGX_HTTP_CONFLICT_REDIS_MOVE  16      /* digits of an id */
 
 
-static u_char ngx_http_conflict_redis_mark(
-    ngx_http_conflict_redis_node_t *node);
-static void ngx_http_conflict_redis_free_noted(void *data);
+static u_char ngx_http_conflict_redis_move_mark(
+    ngx_http_conflict_redis_connection_t *conn);
+static void ngx_http_conflict_redis_move_free(void *data);
 
 
 ngx_str_t *
-ngx_http_conflict_redis_identity(ngx_pool_t *pool,
+ngx_http_conflict_redis_move_identity(ngx_pool_t *pool,
     ngx_http_conflict_redis_t *client)
 {
     size_t                           len;
@@ -65,7 +65,7 @@ ngx_http_conflict_redis_identity(ngx_pool_t *pool,
 
 
 ngx_int_t
-ngx_http_conflict_redis_enter(ngx_cycle_t *cycle,
+ngx_http_conflict_redis_move_enter(ngx_cycle_t *cycle,
     ngx_http_conflict_redis_t *client, ngx_http_conflict_redis_t *old,
     uint64_t move)
 {
@@ -85,7 +85,7 @@ ngx_http_conflict_redis_enter(ngx_cycle_t *cycle,
         return NGX_OK;
     }
 
-    /* all workers of this cycle share what the server is known to have */
+    /* shared by all workers of this cycle: what the server has noted */
 
     cln = ngx_pool_cleanup_add(cycle->pool, sizeof(ngx_shm_t));
     if (cln == NULL) {
@@ -106,7 +106,7 @@ ngx_http_conflict_redis_enter(ngx_cycle_t *cycle,
         return NGX_ERROR;
     }
 
-    cln->handler = ngx_http_conflict_redis_free_noted;
+    cln->handler = ngx_http_conflict_redis_move_free;
 
     conf->noted = shm->addr;
     conf->move.len = 1 + NGX_HTTP_CONFLICT_REDIS_MOVE;
@@ -115,7 +115,7 @@ ngx_http_conflict_redis_enter(ngx_cycle_t *cycle,
     *p = '0' + conf->trust;
 
     if (move) {
-        /* fresh pages are zeros: no slot has it */
+        /* fresh pages are zeros: no slot has the id */
         (void) ngx_sprintf(p + 1, "%016xL", move);
         return NGX_OK;
     }
@@ -128,21 +128,21 @@ ngx_http_conflict_redis_enter(ngx_cycle_t *cycle,
 
 
 static void
-ngx_http_conflict_redis_free_noted(void *data)
+ngx_http_conflict_redis_move_free(void *data)
 {
     ngx_shm_free(data);
 }
 
 
 void
-ngx_http_conflict_redis_move(ngx_http_conflict_redis_node_t *node,
+ngx_http_conflict_redis_move_write(ngx_http_conflict_redis_connection_t *conn,
     ngx_http_conflict_redis_call_t *call)
 {
     ngx_http_conflict_redis_conf_t  *conf;
 
     conf = &call->client->conf;
 
-    if (conf->noted[call->slot] == ngx_http_conflict_redis_mark(node)) {
+    if (conf->noted[call->slot] == ngx_http_conflict_redis_move_mark(conn)) {
         ngx_memset(call->move, '0', NGX_HTTP_CONFLICT_REDIS_MOVE);
         return;
     }
@@ -159,7 +159,7 @@ ngx_http_conflict_redis_move_answered(ngx_http_conflict_redis_call_t *call,
         && (answer->data[call->token.len + 1] & 2))
     {
         call->client->conf.noted[call->slot] =
-                                    ngx_http_conflict_redis_mark(call->node);
+                                ngx_http_conflict_redis_move_mark(call->conn);
     }
 }
 
@@ -170,12 +170,12 @@ ngx_http_conflict_redis_move_answered(ngx_http_conflict_redis_call_t *call,
  */
 
 static u_char
-ngx_http_conflict_redis_mark(ngx_http_conflict_redis_node_t *node)
+ngx_http_conflict_redis_move_mark(ngx_http_conflict_redis_connection_t *conn)
 {
-    if (!node->client->conf.trust) {
+    if (!conn->client->conf.trust) {
         return 1;
     }
 
-    return 1 + conflict_hash_64(node->run, NGX_HTTP_CONFLICT_REDIS_RUN, 0)
+    return 1 + conflict_hash_64(conn->run_id, NGX_HTTP_CONFLICT_REDIS_RUN_ID, 0)
                % 255;
 }

@@ -2,81 +2,32 @@
 /*
  * Copyright (C) the ngx_http_conflict_module authors
  *
- * A call of Redis as it is written: the words of a script or a command, in
- * the protocol's own form, RESP.
+ * The commands of calls in RESP, the protocol of Redis: EVALSHA of a script,
+ * or a command of Redis' own.
  */
 
 
-#include <ngx_config.h>
-#include <ngx_core.h>
-#include <ngx_sha1.h>
-
-#include "ngx_http_conflict_lua.h"
-#include "ngx_http_conflict_redis_node.h"
+#include "redis_client/ngx_http_conflict_redis_connection.h"
 
 
-static size_t ngx_http_conflict_redis_words(
+#define NGX_HTTP_CONFLICT_REDIS_WORDS  6     /* before a call's arguments */
+#define NGX_HTTP_CONFLICT_REDIS_TRUST  2     /* index of this argument */
+
+/* index of the word that is the key */
+#define NGX_HTTP_CONFLICT_REDIS_KEY(script)                                   \
+    ((script == NGX_HTTP_CONFLICT_REDIS_NONE) ? 1u : 3u)
+
+
+static size_t ngx_http_conflict_redis_command_words(
     ngx_http_conflict_redis_t *client,
     ngx_http_conflict_redis_script_e script, ngx_str_t *key,
     ngx_uint_t slot, ngx_str_t *words, u_char *incarnation);
 
 
-#define NGX_HTTP_CONFLICT_REDIS_WORDS  6     /* before a call's arguments */
-#define NGX_HTTP_CONFLICT_REDIS_TRUST  2     /* the third of these */
-
-/* which of them is the key */
-#define NGX_HTTP_CONFLICT_REDIS_KEY(script)                                   \
-    ((script == NGX_HTTP_CONFLICT_REDIS_NONE) ? 1u : 3u)
-
-
-static ngx_str_t  ngx_http_conflict_redis_sources[] = {
-    ngx_string(NGX_HTTP_CONFLICT_LUA_BEGIN),
-    ngx_string(NGX_HTTP_CONFLICT_LUA_SETTLE),
-    ngx_string(NGX_HTTP_CONFLICT_LUA_READ),
-    ngx_string(NGX_HTTP_CONFLICT_LUA_HISTORY),
-    ngx_string(NGX_HTTP_CONFLICT_LUA_LOCK),
-    ngx_string(NGX_HTTP_CONFLICT_LUA_STATS)
-};
-
-
-ngx_str_t *
-ngx_http_conflict_redis_source(ngx_http_conflict_redis_script_e script)
-{
-    return &ngx_http_conflict_redis_sources[script];
-}
-
-
-ngx_str_t *
-ngx_http_conflict_redis_sha(ngx_http_conflict_redis_script_e script)
-{
-    u_char      hash[20];
-    ngx_str_t  *source;
-    ngx_sha1_t  sha1;
-
-    static u_char     hex[NGX_HTTP_CONFLICT_REDIS_SCRIPTS][40];
-    static ngx_str_t  sha[NGX_HTTP_CONFLICT_REDIS_SCRIPTS];
-
-    if (sha[script].len == 0) {
-        source = ngx_http_conflict_redis_source(script);
-
-        ngx_sha1_init(&sha1);
-        ngx_sha1_update(&sha1, source->data, source->len);
-        ngx_sha1_final(hash, &sha1);
-
-        (void) ngx_hex_dump(hex[script], hash, sizeof(hash));
-
-        sha[script].data = hex[script];
-        sha[script].len = sizeof(hex[script]);
-    }
-
-    return &sha[script];
-}
-
-
 ngx_http_conflict_redis_call_t *
-ngx_http_conflict_redis_call(ngx_http_conflict_redis_t *client,
+ngx_http_conflict_redis_command_create(ngx_http_conflict_redis_t *client,
     ngx_http_conflict_redis_script_e script, ngx_str_t *key,
-    const char *third, ngx_str_t *args, ngx_uint_t n)
+    const char *extra_key, ngx_str_t *args, ngx_uint_t n)
 {
     size_t                           len;
     u_char                          *p, incarnation[256 + NGX_INT_T_LEN];
@@ -85,21 +36,21 @@ ngx_http_conflict_redis_call(ngx_http_conflict_redis_t *client,
     ngx_uint_t                       i, head, slot;
     ngx_http_conflict_redis_call_t  *call;
 
-    slot = client->conf.cluster ? ngx_http_conflict_redis_slot(key) : 0;
+    slot = client->conf.cluster ? ngx_http_conflict_redis_slot_of(key) : 0;
 
-    head = ngx_http_conflict_redis_words(client, script, key, slot, words,
-                                         incarnation);
+    head = ngx_http_conflict_redis_command_words(client, script, key, slot,
+                                                 words, incarnation);
 
-    if (third) {
-        /* in the same slot, which the braces in the key name */
+    if (extra_key) {
+        /* in the same slot: the key has a hash tag */
         ngx_str_set(&words[2], "3");
-        words[head].len = key->len + ngx_strlen(third);
+        words[head].len = key->len + ngx_strlen(extra_key);
         words[head].data = ngx_alloc(words[head].len, client->log);
         if (words[head].data == NULL) {
             return NULL;
         }
 
-        (void) ngx_sprintf(words[head].data, "%V%s", key, third);
+        (void) ngx_sprintf(words[head].data, "%V%s", key, extra_key);
         head++;
     }
 
@@ -122,7 +73,7 @@ ngx_http_conflict_redis_call(ngx_http_conflict_redis_t *client,
                      client->log);
     if (call == NULL) {
 
-        if (third) {
+        if (extra_key) {
             ngx_free(words[head - 1].data);
         }
 
@@ -150,7 +101,7 @@ ngx_http_conflict_redis_call(ngx_http_conflict_redis_t *client,
                 call->token.len = word->len;
 
             } else if (i == head + 1) {
-                call->run = p;
+                call->run_id = p;
 
             } else if (i == head + NGX_HTTP_CONFLICT_REDIS_TRUST
                        && word->data == client->conf.move.data)
@@ -171,7 +122,7 @@ ngx_http_conflict_redis_call(ngx_http_conflict_redis_t *client,
 
     call->len = p - call->command;
 
-    if (third) {
+    if (extra_key) {
         ngx_free(words[head - 1].data);
     }
 
@@ -182,7 +133,7 @@ ngx_http_conflict_redis_call(ngx_http_conflict_redis_t *client,
 /* what comes before the arguments; the name of the command is words[0] */
 
 static size_t
-ngx_http_conflict_redis_words(ngx_http_conflict_redis_t *client,
+ngx_http_conflict_redis_command_words(ngx_http_conflict_redis_t *client,
     ngx_http_conflict_redis_script_e script, ngx_str_t *key, ngx_uint_t slot,
     ngx_str_t *words, u_char *incarnation)
 {
@@ -192,7 +143,7 @@ ngx_http_conflict_redis_words(ngx_http_conflict_redis_t *client,
     }
 
     ngx_str_set(&words[0], "EVALSHA");
-    words[1] = *ngx_http_conflict_redis_sha(script);
+    words[1] = *ngx_http_conflict_redis_script_sha(script);
     ngx_str_set(&words[2], "2");
     words[3] = *key;
 

@@ -7,23 +7,23 @@
  */
 
 
-#include "ngx_http_conflict_redis_node.h"
+#include "redis_client/ngx_http_conflict_redis_connection.h"
 
 
 #define NGX_HTTP_CONFLICT_REDIS_PORT           6379
 #define NGX_HTTP_CONFLICT_REDIS_SENTINEL_PORT  26379
 
 
-static void ngx_http_conflict_redis_authority(ngx_str_t *rest,
+static void ngx_http_conflict_redis_url_authority(ngx_str_t *rest,
     ngx_str_t *shown);
-static char *ngx_http_conflict_redis_user(ngx_conf_t *cf,
+static char *ngx_http_conflict_redis_url_user(ngx_conf_t *cf,
     ngx_http_conflict_redis_conf_t *conf, ngx_str_t *text, ngx_str_t *shown);
-static char *ngx_http_conflict_redis_addr(ngx_conf_t *cf,
+static char *ngx_http_conflict_redis_url_addr(ngx_conf_t *cf,
     ngx_http_conflict_redis_conf_t *conf, ngx_str_t *text);
 
 
 ngx_uint_t
-ngx_http_conflict_redis_is_url(ngx_str_t *value)
+ngx_http_conflict_redis_url_matches(ngx_str_t *value)
 {
     return ngx_strncmp(value->data, "redis://", 8) == 0
            || ngx_strncmp(value->data, "rediss://", 9) == 0
@@ -34,7 +34,7 @@ ngx_http_conflict_redis_is_url(ngx_str_t *value)
 /* redis://[user:password@]host[:port][/db], unix:PATH */
 
 ngx_int_t
-ngx_http_conflict_redis_url(ngx_conf_t *cf,
+ngx_http_conflict_redis_url_parse(ngx_conf_t *cf,
     ngx_http_conflict_redis_conf_t *conf, ngx_str_t *value)
 {
     char       *err;
@@ -62,15 +62,15 @@ ngx_http_conflict_redis_url(ngx_conf_t *cf,
         rest.data += tls ? 9 : 8;
         rest.len -= tls ? 9 : 8;
 
-        /* a password may have any "@" but that of the host */
+        /* the password ends at the last "@" */
 
         for (at = NULL, p = rest.data; p < rest.data + rest.len; p++) {
             at = (*p == '@') ? p : at;
         }
 
         if (at == NULL) {
-            /* a password without a host may be in it */
-            ngx_http_conflict_redis_authority(&rest, &shown);
+            /* it may be a password whose "@HOST" is missing */
+            ngx_http_conflict_redis_url_authority(&rest, &shown);
 
         } else {
             user.data = rest.data;
@@ -79,11 +79,11 @@ ngx_http_conflict_redis_url(ngx_conf_t *cf,
             rest.len -= user.len + 1;
             rest.data = at + 1;
 
-            /* or the end of one that has an "@" in it */
+            /* the rest may be the end of a password that has an "@" in it */
             shown = rest;
-            ngx_http_conflict_redis_authority(&rest, &shown);
+            ngx_http_conflict_redis_url_authority(&rest, &shown);
 
-            err = ngx_http_conflict_redis_user(cf, conf, &user, &shown);
+            err = ngx_http_conflict_redis_url_user(cf, conf, &user, &shown);
         }
 
         p = ngx_strlchr(rest.data, rest.data + rest.len, '/');
@@ -105,7 +105,7 @@ ngx_http_conflict_redis_url(ngx_conf_t *cf,
     }
 
     if (err == NULL) {
-        err = ngx_http_conflict_redis_addr(cf, conf, &rest);
+        err = ngx_http_conflict_redis_url_addr(cf, conf, &rest);
     }
 
     if (err) {
@@ -125,7 +125,7 @@ ngx_http_conflict_redis_url(ngx_conf_t *cf,
 /* cuts "shown" off where, in "rest", what follows a ":" is no port */
 
 static void
-ngx_http_conflict_redis_authority(ngx_str_t *rest, ngx_str_t *shown)
+ngx_http_conflict_redis_url_authority(ngx_str_t *rest, ngx_str_t *shown)
 {
     u_char  *p, *last, *host, *port, *bracket;
 
@@ -157,7 +157,7 @@ ngx_http_conflict_redis_authority(ngx_str_t *rest, ngx_str_t *shown)
 
 
 ngx_str_t *
-ngx_http_conflict_redis_shown(ngx_str_t *value)
+ngx_http_conflict_redis_url_redact(ngx_str_t *value)
 {
     size_t  i;
 
@@ -181,7 +181,7 @@ ngx_http_conflict_redis_shown(ngx_str_t *value)
 
 
 static char *
-ngx_http_conflict_redis_user(ngx_conf_t *cf,
+ngx_http_conflict_redis_url_user(ngx_conf_t *cf,
     ngx_http_conflict_redis_conf_t *conf, ngx_str_t *text, ngx_str_t *shown)
 {
     u_char      *dst, *src, *colon;
@@ -232,7 +232,7 @@ ngx_http_conflict_redis_user(ngx_conf_t *cf,
 
 
 static char *
-ngx_http_conflict_redis_addr(ngx_conf_t *cf,
+ngx_http_conflict_redis_url_addr(ngx_conf_t *cf,
     ngx_http_conflict_redis_conf_t *conf, ngx_str_t *text)
 {
     u_char      *p;
@@ -246,7 +246,7 @@ ngx_http_conflict_redis_addr(ngx_conf_t *cf,
     u.default_port = conf->sentinel.len ? NGX_HTTP_CONFLICT_REDIS_SENTINEL_PORT
                                         : NGX_HTTP_CONFLICT_REDIS_PORT;
 
-    /* names are resolved here, at start-up, and not again */
+    /* names are resolved here, at start, and not again */
 
     if (ngx_parse_url(cf->pool, &u) != NGX_OK) {
         return u.err ? u.err : "cannot be parsed";

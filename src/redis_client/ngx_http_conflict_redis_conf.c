@@ -2,30 +2,30 @@
 /*
  * Copyright (C) the ngx_http_conflict_module authors
  *
- * The words of "conflict_store NAME redis://...", but for the addresses.
+ * The parameters of "conflict_store NAME redis://...", other than addresses.
  */
 
 
-#include "ngx_http_conflict_redis_node.h"
+#include "redis_client/ngx_http_conflict_redis_connection.h"
 
 
 #define NGX_HTTP_CONFLICT_REDIS_TTL  ((ngx_msec_t) 3650 * 24 * 60 * 60 * 1000)
 
 
-static ngx_uint_t ngx_http_conflict_redis_repeated(ngx_str_t *value,
+static ngx_uint_t ngx_http_conflict_redis_conf_repeated(ngx_str_t *value,
     ngx_uint_t i);
-static ngx_int_t ngx_http_conflict_redis_parameter(ngx_conf_t *cf,
+static ngx_int_t ngx_http_conflict_redis_conf_parameter(ngx_conf_t *cf,
     ngx_http_conflict_redis_conf_t *conf, ngx_str_t *value);
-static const char *ngx_http_conflict_redis_must(ngx_str_t *value);
-static ngx_int_t ngx_http_conflict_redis_msec(ngx_msec_t *msec,
+static const char *ngx_http_conflict_redis_conf_must(ngx_str_t *value);
+static ngx_int_t ngx_http_conflict_redis_conf_msec(ngx_msec_t *msec,
     ngx_str_t *text, ngx_msec_t least);
-static ngx_int_t ngx_http_conflict_redis_check(ngx_conf_t *cf,
+static ngx_int_t ngx_http_conflict_redis_conf_check(ngx_conf_t *cf,
     ngx_http_conflict_redis_conf_t *conf);
 
 
 ngx_http_conflict_redis_t *
-ngx_http_conflict_redis_add(ngx_conf_t *cf, ngx_str_t *name, ngx_str_t *value,
-    ngx_uint_t n)
+ngx_http_conflict_redis_conf_add(ngx_conf_t *cf, ngx_str_t *name,
+    ngx_str_t *value, ngx_uint_t n)
 {
     ngx_uint_t                       i;
     ngx_http_conflict_redis_t       *client;
@@ -55,19 +55,19 @@ ngx_http_conflict_redis_add(ngx_conf_t *cf, ngx_str_t *name, ngx_str_t *value,
         return NULL;
     }
 
-    /* the default port is that of sentinels, where they are asked */
+    /* addresses come last: "sentinel=" changes their default port */
 
     for (i = 0; i < n; i++) {
 
-        if (ngx_http_conflict_redis_repeated(value, i)) {
+        if (ngx_http_conflict_redis_conf_repeated(value, i)) {
             ngx_conf_log_error(NGX_LOG_EMERG, cf, 0,
                                "parameter \"%V\" of store \"%V\" is "
                                "duplicate", &value[i], name);
             return NULL;
         }
 
-        if (!ngx_http_conflict_redis_is_url(&value[i])
-            && ngx_http_conflict_redis_parameter(cf, conf, &value[i])
+        if (!ngx_http_conflict_redis_url_matches(&value[i])
+            && ngx_http_conflict_redis_conf_parameter(cf, conf, &value[i])
                != NGX_OK)
         {
             return NULL;
@@ -76,14 +76,14 @@ ngx_http_conflict_redis_add(ngx_conf_t *cf, ngx_str_t *name, ngx_str_t *value,
 
     for (i = 0; i < n; i++) {
 
-        if (ngx_http_conflict_redis_is_url(&value[i])
-            && ngx_http_conflict_redis_url(cf, conf, &value[i]) != NGX_OK)
+        if (ngx_http_conflict_redis_url_matches(&value[i])
+            && ngx_http_conflict_redis_url_parse(cf, conf, &value[i]) != NGX_OK)
         {
             return NULL;
         }
     }
 
-    if (ngx_http_conflict_redis_check(cf, conf) != NGX_OK
+    if (ngx_http_conflict_redis_conf_check(cf, conf) != NGX_OK
         || ngx_http_conflict_redis_tls_conf(cf, conf) != NGX_OK)
     {
         return NULL;
@@ -93,16 +93,16 @@ ngx_http_conflict_redis_add(ngx_conf_t *cf, ngx_str_t *name, ngx_str_t *value,
 }
 
 
-/* the same word, or the same "name=", before */
+/* whether an earlier parameter is the same word, or has the same "name=" */
 
 static ngx_uint_t
-ngx_http_conflict_redis_repeated(ngx_str_t *value, ngx_uint_t i)
+ngx_http_conflict_redis_conf_repeated(ngx_str_t *value, ngx_uint_t i)
 {
     size_t      len;
     u_char     *p;
     ngx_uint_t  j;
 
-    if (ngx_http_conflict_redis_is_url(&value[i])) {
+    if (ngx_http_conflict_redis_url_matches(&value[i])) {
         return 0;
     }
 
@@ -122,15 +122,8 @@ ngx_http_conflict_redis_repeated(ngx_str_t *value, ngx_uint_t i)
 }
 
 
-ngx_http_conflict_redis_conf_t *
-ngx_http_conflict_redis_conf(ngx_http_conflict_redis_t *client)
-{
-    return &client->conf;
-}
-
-
 static ngx_int_t
-ngx_http_conflict_redis_parameter(ngx_conf_t *cf,
+ngx_http_conflict_redis_conf_parameter(ngx_conf_t *cf,
     ngx_http_conflict_redis_conf_t *conf, ngx_str_t *value)
 {
     ngx_int_t  n, rc;
@@ -139,7 +132,7 @@ ngx_http_conflict_redis_parameter(ngx_conf_t *cf,
     s = *value;
     rc = NGX_OK;
 
-#define ngx_http_conflict_redis_word(word)                                    \
+#define ngx_http_conflict_redis_conf_word(word)                               \
     (value->len >= sizeof(word) - 1                                           \
      && ngx_strncmp(value->data, word, sizeof(word) - 1) == 0                 \
      && (s.data = value->data + sizeof(word) - 1,                             \
@@ -151,49 +144,49 @@ ngx_http_conflict_redis_parameter(ngx_conf_t *cf,
     } else if (ngx_strcmp(value->data, "failover=trust") == 0) {
         conf->trust = 1;
 
-    } else if (ngx_http_conflict_redis_word("timeout=")) {
-        rc = ngx_http_conflict_redis_msec(&conf->timeout, &s, 1);
+    } else if (ngx_http_conflict_redis_conf_word("timeout=")) {
+        rc = ngx_http_conflict_redis_conf_msec(&conf->timeout, &s, 1);
 
-    } else if (ngx_http_conflict_redis_word("ttl=")) {
-        rc = ngx_http_conflict_redis_msec(&conf->ttl, &s, 60000);
+    } else if (ngx_http_conflict_redis_conf_word("ttl=")) {
+        rc = ngx_http_conflict_redis_conf_msec(&conf->ttl, &s, 60000);
 
         if (rc == NGX_OK && conf->ttl > NGX_HTTP_CONFLICT_REDIS_TTL) {
             rc = NGX_ERROR;
         }
 
-    } else if (ngx_http_conflict_redis_word("sentinel=")) {
+    } else if (ngx_http_conflict_redis_conf_word("sentinel=")) {
         conf->sentinel = s;
         rc = s.len ? NGX_OK : NGX_ERROR;
 
-    } else if (ngx_http_conflict_redis_word("db=")) {
+    } else if (ngx_http_conflict_redis_conf_word("db=")) {
         conf->db = s;
         rc = (ngx_atoi(s.data, s.len) == NGX_ERROR) ? NGX_ERROR : NGX_OK;
 
-    } else if (ngx_http_conflict_redis_word("wait=")) {
+    } else if (ngx_http_conflict_redis_conf_word("wait=")) {
         n = ngx_atoi(s.data, s.len);
         rc = (n == NGX_ERROR || n > 100) ? NGX_ERROR : NGX_OK;
         conf->wait = n;
 
-    } else if (ngx_http_conflict_redis_word("tls_ca=")) {
+    } else if (ngx_http_conflict_redis_conf_word("tls_ca=")) {
         conf->tls_ca = s;
         rc = s.len ? NGX_OK : NGX_ERROR;
 
-    } else if (ngx_http_conflict_redis_word("tls_cert=")) {
+    } else if (ngx_http_conflict_redis_conf_word("tls_cert=")) {
         conf->tls_cert = s;
         rc = s.len ? NGX_OK : NGX_ERROR;
 
-    } else if (ngx_http_conflict_redis_word("tls_key=")) {
+    } else if (ngx_http_conflict_redis_conf_word("tls_key=")) {
         conf->tls_key = s;
         rc = s.len ? NGX_OK : NGX_ERROR;
 
-    } else if (ngx_http_conflict_redis_word("tls_name=")) {
+    } else if (ngx_http_conflict_redis_conf_word("tls_name=")) {
         conf->tls_name = s;
         rc = s.len ? NGX_OK : NGX_ERROR;
 
-    } else if (ngx_http_conflict_redis_word("prefix=")) {
+    } else if (ngx_http_conflict_redis_conf_word("prefix=")) {
         conf->prefix = s;
 
-        /* braces are those of the hash tag */
+        /* braces delimit the hash tag */
 
         if (s.len > 128
             || ngx_strlchr(s.data, s.data + s.len, '{')
@@ -211,7 +204,8 @@ ngx_http_conflict_redis_parameter(ngx_conf_t *cf,
                            "\"db=NUMBER\", \"prefix=TEXT\", "
                            "\"tls_ca=FILE\", \"tls_cert=FILE\", "
                            "\"tls_key=FILE\" or \"tls_name=NAME\"",
-                           ngx_http_conflict_redis_shown(value), &conf->name);
+                           ngx_http_conflict_redis_url_redact(value),
+                           &conf->name);
         return NGX_ERROR;
     }
 
@@ -219,17 +213,17 @@ ngx_http_conflict_redis_parameter(ngx_conf_t *cf,
         ngx_conf_log_error(NGX_LOG_EMERG, cf, 0,
                            "invalid parameter \"%V\" of store \"%V\", it "
                            "must be %s", value, &conf->name,
-                           ngx_http_conflict_redis_must(value));
+                           ngx_http_conflict_redis_conf_must(value));
     }
 
     return rc;
 }
 
 
-/* what follows the "=" */
+/* the values that a parameter takes */
 
 static const char *
-ngx_http_conflict_redis_must(ngx_str_t *value)
+ngx_http_conflict_redis_conf_must(ngx_str_t *value)
 {
     ngx_uint_t  i;
 
@@ -258,7 +252,7 @@ ngx_http_conflict_redis_must(ngx_str_t *value)
 
 
 static ngx_int_t
-ngx_http_conflict_redis_msec(ngx_msec_t *msec, ngx_str_t *text,
+ngx_http_conflict_redis_conf_msec(ngx_msec_t *msec, ngx_str_t *text,
     ngx_msec_t least)
 {
     ngx_int_t  n;
@@ -276,7 +270,7 @@ ngx_http_conflict_redis_msec(ngx_msec_t *msec, ngx_str_t *text,
 
 
 static ngx_int_t
-ngx_http_conflict_redis_check(ngx_conf_t *cf,
+ngx_http_conflict_redis_conf_check(ngx_conf_t *cf,
     ngx_http_conflict_redis_conf_t *conf)
 {
     const char  *err;

@@ -1,0 +1,546 @@
+
+/*
+ * Copyright (C) the ngx_http_conflict_module authors
+ *
+ * Calls of the Redis client: routed to a server, written, answered, and sent
+ * again where that is safe.
+ */
+
+
+#include "redis_client/ngx_http_conflict_redis_connection.h"
+
+
+#define NGX_HTTP_CONFLICT_REDIS_ATTEMPTS      5
+#define NGX_HTTP_CONFLICT_REDIS_RUN_ID_CHECK  1000   /* msec between */
+#define NGX_HTTP_CONFLICT_REDIS_RETRY_DELAY   500    /* msec */
+#define NGX_HTTP_CONFLICT_REDIS_RETRY_LIMIT   4096   /* calls a connection */
+#define NGX_HTTP_CONFLICT_REDIS_PROBE         500    /* msec between */
+
+
+static ngx_uint_t ngx_http_conflict_redis_call_broken(
+    ngx_http_conflict_redis_connection_t *conn,
+    ngx_http_conflict_redis_call_t *call);
+static void ngx_http_conflict_redis_call_dispatch(
+    ngx_http_conflict_redis_connection_t *conn,
+    ngx_http_conflict_redis_call_t *call);
+static ngx_int_t ngx_http_conflict_redis_call_write(
+    ngx_http_conflict_redis_connection_t *conn,
+    ngx_http_conflict_redis_call_t *call);
+static void ngx_http_conflict_redis_call_reply(redisAsyncContext *ac,
+    void *data, void *privdata);
+static void ngx_http_conflict_redis_call_wait_reply(redisAsyncContext *ac,
+    void *data, void *privdata);
+static void ngx_http_conflict_redis_call_lost(
+    ngx_http_conflict_redis_call_t *call);
+static void ngx_http_conflict_redis_call_answered(
+    ngx_http_conflict_redis_call_t *call, ngx_str_t *answer);
+static void ngx_http_conflict_redis_call_refused(
+    ngx_http_conflict_redis_call_t *call, ngx_str_t *answer);
+static ngx_uint_t ngx_http_conflict_redis_call_is(ngx_str_t *answer,
+    const char *code);
+
+
+/* the server is not what it was: these end the connection */
+
+static const char  *ngx_http_conflict_redis_call_fatal[] = {
+    "READONLY", "LOADING", "MASTERDOWN", "NOAUTH", "OTHERRUN", NULL
+};
+
+
+/* calls with the flag RETRY are sent again after these */
+
+static const char  *ngx_http_conflict_redis_call_temporary[] = {
+    "TRYAGAIN", "CLUSTERDOWN", "OOM", "NOREPLICAS", "MISCONF", "BUSY", NULL
+};
+
+
+ngx_int_t
+ngx_http_conflict_redis_call_send(ngx_http_conflict_redis_t *client,
+    ngx_http_conflict_redis_script_e script, ngx_str_t *key,
+    const char *extra_key, ngx_str_t *args, ngx_uint_t n, ngx_msec_t life,
+    ngx_uint_t flags, ngx_http_conflict_redis_pt handler, void *data,
+    const char **why)
+{
+    ngx_http_conflict_redis_call_t        *call;
+    ngx_http_conflict_redis_connection_t  *conn;
+
+    *why = "no memory";
+
+    call = ngx_http_conflict_redis_command_create(client, script, key,
+                                                  extra_key, args, n);
+    if (call == NULL) {
+        return NGX_ERROR;
+    }
+
+    call->handler = handler;
+    call->data = data;
+    call->retry = (flags & NGX_HTTP_CONFLICT_REDIS_RETRY) != 0;
+    call->replicate = (client->conf.wait
+                       && (flags & NGX_HTTP_CONFLICT_REDIS_REPLICATE));
+    call->expires = ngx_current_msec + life;
+
+    conn = client->conn;
+
+    if (client->conf.cluster) {
+        conn = ngx_http_conflict_redis_cluster_owner(client, call->slot);
+    }
+
+    if (conn == NULL) {
+        *why = "no server has this slot";
+
+    } else if (ngx_http_conflict_redis_call_broken(conn, call)) {
+        *why = "it is down";
+
+    } else {
+        ngx_http_conflict_redis_call_dispatch(conn, call);
+
+        if (script == NGX_HTTP_CONFLICT_REDIS_SETTLE
+            || script == NGX_HTTP_CONFLICT_REDIS_HISTORY)
+        {
+            /* before the HTTP client has its response and acts on it */
+            ngx_http_conflict_redis_event_push(conn);
+        }
+
+        return NGX_OK;
+    }
+
+    ngx_free(call);
+
+    return NGX_ERROR;
+}
+
+
+void
+ngx_http_conflict_redis_call_withdraw(ngx_http_conflict_redis_t *client,
+    ngx_http_conflict_redis_pt handler, void *data)
+{
+    ngx_uint_t                              i;
+    ngx_http_conflict_redis_connection_t  **conn;
+
+    conn = client->connections.elts;
+
+    for (i = 0; i < client->connections.nelts; i++) {
+        ngx_http_conflict_redis_queue_withdraw(conn[i], handler, data);
+    }
+}
+
+
+/*
+ * The circuit breaker: a dead server costs no time; one that completes the
+ * handshake but does not answer costs that of one call now and then, which
+ * finds out when it answers again.
+ */
+
+static ngx_uint_t
+ngx_http_conflict_redis_call_broken(ngx_http_conflict_redis_connection_t *conn,
+    ngx_http_conflict_redis_call_t *call)
+{
+    if (!call->retry && conn->failures > 1) {
+
+        if (conn->state != NGX_HTTP_CONFLICT_REDIS_READY
+            || ngx_current_msec - conn->probed < NGX_HTTP_CONFLICT_REDIS_PROBE)
+        {
+            return 1;
+        }
+
+        conn->probed = ngx_current_msec;
+    }
+
+    if (!call->retry || conn->state == NGX_HTTP_CONFLICT_REDIS_READY) {
+        return 0;
+    }
+
+    /* the lines of the stream leave room for what holds a resource */
+
+    return conn->nretrying >= ((call->script == NGX_HTTP_CONFLICT_REDIS_NONE)
+                               ? NGX_HTTP_CONFLICT_REDIS_RETRY_LIMIT / 2
+                               : NGX_HTTP_CONFLICT_REDIS_RETRY_LIMIT);
+}
+
+
+static void
+ngx_http_conflict_redis_call_dispatch(
+    ngx_http_conflict_redis_connection_t *conn,
+    ngx_http_conflict_redis_call_t *call)
+{
+    if (conn->state == NGX_HTTP_CONFLICT_REDIS_READY
+        && !ngx_http_conflict_redis_queue_behind(conn, call)
+        && ngx_http_conflict_redis_call_write(conn, call) == NGX_OK)
+    {
+        return;
+    }
+
+    ngx_http_conflict_redis_queue_add(conn, call);
+
+    if (!call->retry) {
+        ngx_http_conflict_redis_connection_watch(conn, call->expires);
+    }
+
+    if (conn->state == NGX_HTTP_CONFLICT_REDIS_DOWN
+        && !conn->reconnect.timer_set)
+    {
+        ngx_add_timer(&conn->reconnect, 0);
+    }
+}
+
+
+static ngx_int_t
+ngx_http_conflict_redis_call_write(ngx_http_conflict_redis_connection_t *conn,
+    ngx_http_conflict_redis_call_t *call)
+{
+    redisAsyncContext          *ac;
+    ngx_http_conflict_redis_t  *client;
+
+    client = conn->client;
+    ac = conn->ac;
+
+    if (conn->closing
+        || (call->asking
+            && redisAsyncCommand(ac, NULL, NULL, "ASKING") != REDIS_OK))
+    {
+        return NGX_DECLINED;
+    }
+
+    if (call->run_id) {
+        ngx_memcpy(call->run_id, conn->run_id, NGX_HTTP_CONFLICT_REDIS_RUN_ID);
+        call->run_id[NGX_HTTP_CONFLICT_REDIS_RUN_ID] = '-';
+
+        if (ngx_current_msec - conn->checked
+            >= NGX_HTTP_CONFLICT_REDIS_RUN_ID_CHECK)
+        {
+            conn->checked = ngx_current_msec;
+            call->run_id[NGX_HTTP_CONFLICT_REDIS_RUN_ID] = '+';
+        }
+    }
+
+    if (call->move) {
+        ngx_http_conflict_redis_move_write(conn, call);
+    }
+
+    if (redisAsyncFormattedCommand(ac, ngx_http_conflict_redis_call_reply,
+                                   call, (char *) call->command, call->len)
+        != REDIS_OK)
+    {
+        return NGX_DECLINED;
+    }
+
+    call->conn = conn;
+    call->asking = 0;
+    call->deadline = ngx_current_msec + client->conf.timeout;
+    call->wait_sent = call->replicate;
+
+    /* WAIT is about the writes of its own connection */
+
+    if (call->wait_sent
+        && redisAsyncCommand(ac, ngx_http_conflict_redis_call_wait_reply, call,
+                             "WAIT %d %d", (int) client->conf.wait,
+                             (int) (client->conf.timeout + 1) / 2)
+           != REDIS_OK)
+    {
+        call->wait_sent = 0;
+        ngx_http_conflict_redis_connection_close(conn, (u_char *) "no memory",
+                                                 9);
+    }
+
+    ngx_queue_insert_tail(&conn->sent, &call->queue);
+    ngx_http_conflict_redis_connection_watch(conn, call->deadline);
+
+    return NGX_OK;
+}
+
+
+void
+ngx_http_conflict_redis_call_resend(ngx_http_conflict_redis_connection_t *conn,
+    ngx_queue_t *calls)
+{
+    ngx_queue_t                     *q;
+    ngx_http_conflict_redis_call_t  *call;
+
+    ngx_http_conflict_redis_queue_expire(conn, calls, 0, "timed out");
+
+    while (!ngx_queue_empty(calls)
+           && conn->state == NGX_HTTP_CONFLICT_REDIS_READY)
+    {
+        q = ngx_queue_head(calls);
+        call = ngx_queue_data(q, ngx_http_conflict_redis_call_t, queue);
+
+        ngx_queue_remove(q);
+
+        if (ngx_http_conflict_redis_call_write(conn, call) != NGX_OK) {
+            ngx_queue_insert_head(calls, q);
+            return;
+        }
+
+        conn->nretrying -= call->retry;
+    }
+}
+
+
+void
+ngx_http_conflict_redis_call_timer(ngx_http_conflict_redis_connection_t *conn)
+{
+    ngx_queue_t                     *q;
+    ngx_http_conflict_redis_call_t  *call;
+
+    if (!ngx_queue_empty(&conn->sent)) {
+        q = ngx_queue_head(&conn->sent);
+        call = ngx_queue_data(q, ngx_http_conflict_redis_call_t, queue);
+
+        if ((ngx_msec_int_t) (call->deadline - ngx_current_msec) <= 0) {
+            /* replies come in order: the rest is late as well */
+            (void) ngx_cpystrn(conn->reason, (u_char *) "timed out",
+                               sizeof(conn->reason));
+            ngx_http_conflict_redis_connection_drop(conn);
+
+        } else {
+            ngx_http_conflict_redis_connection_watch(conn, call->deadline);
+        }
+    }
+
+    if (conn->state == NGX_HTTP_CONFLICT_REDIS_READY) {
+        ngx_http_conflict_redis_call_resend(conn, &conn->waiting);
+
+        if ((ngx_msec_int_t) (conn->retry_at - ngx_current_msec) <= 0) {
+            ngx_http_conflict_redis_call_resend(conn, &conn->retrying);
+        }
+    }
+
+    ngx_http_conflict_redis_queue_expire(conn, &conn->waiting, 0, "timed out");
+
+    if (!ngx_queue_empty(&conn->waiting)) {
+        q = ngx_queue_head(&conn->waiting);
+        call = ngx_queue_data(q, ngx_http_conflict_redis_call_t, queue);
+        ngx_http_conflict_redis_connection_watch(conn, call->expires);
+    }
+
+    if (conn->state == NGX_HTTP_CONFLICT_REDIS_READY
+        && !ngx_queue_empty(&conn->retrying))
+    {
+        ngx_http_conflict_redis_connection_watch(conn, conn->retry_at);
+    }
+}
+
+
+static void
+ngx_http_conflict_redis_call_reply(redisAsyncContext *ac, void *data,
+    void *privdata)
+{
+    redisReply *reply = data;
+    ngx_http_conflict_redis_call_t *call = privdata;
+
+    ngx_str_t  answer;
+
+    if (reply == NULL) {
+
+        if (!call->wait_sent) {
+            ngx_http_conflict_redis_call_lost(call);
+        }
+
+        return;
+    }
+
+    answer.len = 0;
+    answer.data = (u_char *) "";
+
+    if (reply->type == REDIS_REPLY_STRING || reply->type == REDIS_REPLY_STATUS
+        || reply->type == REDIS_REPLY_ERROR)
+    {
+        answer.len = reply->len;
+        answer.data = (u_char *) reply->str;
+    }
+
+    call->error = (reply->type == REDIS_REPLY_ERROR);
+
+    if (!call->wait_sent) {
+        ngx_http_conflict_redis_call_answered(call, &answer);
+        return;
+    }
+
+    call->answer.data = ngx_alloc(answer.len + 1, call->client->log);
+
+    if (call->answer.data) {
+        call->answer.len = answer.len;
+        ngx_memcpy(call->answer.data, answer.data, answer.len);
+    }
+}
+
+
+static void
+ngx_http_conflict_redis_call_wait_reply(redisAsyncContext *ac, void *data,
+    void *privdata)
+{
+    redisReply *reply = data;
+    ngx_http_conflict_redis_call_t *call = privdata;
+
+    ngx_str_t  answer;
+
+    answer = call->answer;
+    ngx_str_null(&call->answer);
+
+    if (reply == NULL || answer.data == NULL) {
+        ngx_http_conflict_redis_call_lost(call);
+
+    } else if (call->error
+               || (reply->type == REDIS_REPLY_INTEGER
+                   && reply->integer >= (int) call->client->conf.wait))
+    {
+        ngx_http_conflict_redis_call_answered(call, &answer);
+
+    } else {
+        ngx_queue_remove(&call->queue);
+        call->conn->failures++;
+        ngx_http_conflict_redis_log_refused(call->conn,
+                                  (u_char *) "too few replicas have it", 24);
+        ngx_http_conflict_redis_queue_fail(call, "too few replicas have it");
+    }
+
+    if (answer.data) {
+        ngx_free(answer.data);
+    }
+}
+
+
+/* the connection was lost before the answer: it may have been executed */
+
+static void
+ngx_http_conflict_redis_call_lost(ngx_http_conflict_redis_call_t *call)
+{
+    ngx_http_conflict_redis_connection_t  *conn;
+
+    conn = call->conn;
+    conn->state = NGX_HTTP_CONFLICT_REDIS_DOWN;
+
+    ngx_queue_remove(&call->queue);
+
+    if (call->withdrawn) {
+        ngx_http_conflict_redis_queue_fail(call, NULL);
+        return;
+    }
+
+    ngx_http_conflict_redis_queue_add(conn, call);
+}
+
+
+static void
+ngx_http_conflict_redis_call_answered(ngx_http_conflict_redis_call_t *call,
+    ngx_str_t *answer)
+{
+    ngx_http_conflict_redis_connection_t  *conn;
+
+    ngx_queue_remove(&call->queue);
+
+    if (call->error) {
+        ngx_http_conflict_redis_call_refused(call, answer);
+        return;
+    }
+
+    conn = call->conn;
+    conn->failures = 0;
+
+    ngx_http_conflict_redis_log_up(conn);
+
+    if (call->token.len
+        && (answer->len < call->token.len
+            || ngx_memcmp(answer->data, call->token.data, call->token.len)
+               != 0))
+    {
+        /* no later reply on this connection can be trusted either */
+
+        ngx_http_conflict_redis_connection_close(conn,
+                                      (u_char *) "an answer to another call",
+                                      sizeof("an answer to another call") - 1);
+        ngx_http_conflict_redis_queue_fail(call, "an answer to another call");
+        return;
+    }
+
+    if (call->move) {
+        ngx_http_conflict_redis_move_answered(call, answer);
+    }
+
+    call->handler(call->data, answer, NULL);
+
+    ngx_free(call);
+}
+
+
+/* an error: it was not executed */
+
+static void
+ngx_http_conflict_redis_call_refused(ngx_http_conflict_redis_call_t *call,
+    ngx_str_t *answer)
+{
+    ngx_uint_t                             i;
+    ngx_http_conflict_redis_connection_t  *conn, *other;
+
+    conn = call->conn;
+
+    if (call->withdrawn) {
+        ngx_http_conflict_redis_queue_fail(call, NULL);
+        return;
+    }
+
+    if (call->attempts++ < NGX_HTTP_CONFLICT_REDIS_ATTEMPTS) {
+
+        if (ngx_http_conflict_redis_call_is(answer, "NOSCRIPT")
+            && ngx_http_conflict_redis_handshake_load(conn, call->script)
+               == NGX_OK
+            && ngx_http_conflict_redis_call_write(conn, call) == NGX_OK)
+        {
+            return;
+        }
+
+        for (i = 0; ngx_http_conflict_redis_call_fatal[i]; i++) {
+
+            if (ngx_http_conflict_redis_call_is(answer,
+                                       ngx_http_conflict_redis_call_fatal[i]))
+            {
+                ngx_http_conflict_redis_connection_close(conn, answer->data,
+                                                         answer->len);
+                ngx_http_conflict_redis_call_dispatch(conn, call);
+                return;
+            }
+        }
+
+        if (call->client->conf.cluster) {
+            other = ngx_http_conflict_redis_cluster_redirect(call, answer);
+
+            if (other) {
+                ngx_http_conflict_redis_call_dispatch(other, call);
+                return;
+            }
+
+            if (ngx_http_conflict_redis_call_is(answer, "TRYAGAIN")) {
+                /* the slot is between two nodes, for a moment */
+                ngx_http_conflict_redis_queue_postpone(conn, call, 10);
+                return;
+            }
+        }
+    }
+
+    for (i = 0; call->retry && ngx_http_conflict_redis_call_temporary[i]; i++)
+    {
+        if (ngx_http_conflict_redis_call_is(answer,
+                                   ngx_http_conflict_redis_call_temporary[i]))
+        {
+            ngx_http_conflict_redis_log_refused(conn, answer->data,
+                                                answer->len);
+            ngx_http_conflict_redis_queue_postpone(conn, call,
+                                         NGX_HTTP_CONFLICT_REDIS_RETRY_DELAY);
+            return;
+        }
+    }
+
+    ngx_http_conflict_redis_log_refused(conn, answer->data, answer->len);
+    ngx_http_conflict_redis_queue_fail(call, "the server refused");
+}
+
+
+static ngx_uint_t
+ngx_http_conflict_redis_call_is(ngx_str_t *answer, const char *code)
+{
+    size_t  len;
+
+    len = ngx_strlen(code);
+
+    return answer->len >= len && ngx_strncmp(answer->data, code, len) == 0;
+}

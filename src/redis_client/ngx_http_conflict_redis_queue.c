@@ -1,0 +1,168 @@
+
+/*
+ * Copyright (C) the ngx_http_conflict_module authors
+ *
+ * The calls that wait for a connection: in the order of their sends, where
+ * they are retried; and how they end without an answer.
+ */
+
+
+#include "redis_client/ngx_http_conflict_redis_connection.h"
+
+
+void
+ngx_http_conflict_redis_queue_add(ngx_http_conflict_redis_connection_t *conn,
+    ngx_http_conflict_redis_call_t *call)
+{
+    ngx_queue_t                     *q;
+    ngx_http_conflict_redis_call_t  *other;
+
+    call->conn = conn;
+
+    if (!call->retry) {
+        ngx_queue_insert_tail(&conn->waiting, &call->queue);
+        return;
+    }
+
+    for (q = ngx_queue_last(&conn->retrying);
+         q != ngx_queue_sentinel(&conn->retrying);
+         q = ngx_queue_prev(q))
+    {
+        other = ngx_queue_data(q, ngx_http_conflict_redis_call_t, queue);
+
+        if (other->number < call->number) {
+            break;
+        }
+    }
+
+    ngx_queue_insert_after(q, &call->queue);
+    conn->nretrying++;
+}
+
+
+void
+ngx_http_conflict_redis_queue_postpone(
+    ngx_http_conflict_redis_connection_t *conn,
+    ngx_http_conflict_redis_call_t *call, ngx_msec_t delay)
+{
+    ngx_http_conflict_redis_queue_add(conn, call);
+
+    if (call->retry) {
+        conn->retry_at = ngx_current_msec + delay;
+    }
+
+    ngx_http_conflict_redis_connection_watch(conn, ngx_current_msec + delay);
+}
+
+
+/*
+ * A settle or a body of the history must not overtake another one of its key
+ * that is retried.  A begin or a read may: it finds the lease still held.
+ */
+
+ngx_uint_t
+ngx_http_conflict_redis_queue_behind(
+    ngx_http_conflict_redis_connection_t *conn,
+    ngx_http_conflict_redis_call_t *call)
+{
+    ngx_queue_t                     *q;
+    ngx_http_conflict_redis_call_t  *other;
+
+    if (!call->retry) {
+        return 0;
+    }
+
+    for (q = ngx_queue_head(&conn->retrying);
+         q != ngx_queue_sentinel(&conn->retrying);
+         q = ngx_queue_next(q))
+    {
+        other = ngx_queue_data(q, ngx_http_conflict_redis_call_t, queue);
+
+        if (other->key.len == call->key.len
+            && ngx_memcmp(other->key.data, call->key.data, call->key.len)
+               == 0)
+        {
+            return 1;
+        }
+    }
+
+    return 0;
+}
+
+
+void
+ngx_http_conflict_redis_queue_withdraw(
+    ngx_http_conflict_redis_connection_t *conn,
+    ngx_http_conflict_redis_pt handler, void *data)
+{
+    ngx_queue_t                     *q, *next;
+    ngx_http_conflict_redis_call_t  *call;
+
+    for (q = ngx_queue_head(&conn->sent);
+         q != ngx_queue_sentinel(&conn->sent);
+         q = ngx_queue_next(q))
+    {
+        call = ngx_queue_data(q, ngx_http_conflict_redis_call_t, queue);
+
+        if (call->handler == handler && call->data == data) {
+            call->withdrawn = 1;
+        }
+    }
+
+    for (q = ngx_queue_head(&conn->retrying);
+         q != ngx_queue_sentinel(&conn->retrying);
+         q = next)
+    {
+        next = ngx_queue_next(q);
+        call = ngx_queue_data(q, ngx_http_conflict_redis_call_t, queue);
+
+        if (call->handler == handler && call->data == data) {
+            ngx_queue_remove(q);
+            conn->nretrying--;
+            ngx_http_conflict_redis_queue_fail(call, NULL);
+        }
+    }
+}
+
+
+void
+ngx_http_conflict_redis_queue_expire(
+    ngx_http_conflict_redis_connection_t *conn, ngx_queue_t *calls,
+    ngx_uint_t all, const char *why)
+{
+    ngx_queue_t                     *q, *next, expired;
+    ngx_http_conflict_redis_call_t  *call;
+
+    ngx_queue_init(&expired);
+
+    for (q = ngx_queue_head(calls); q != ngx_queue_sentinel(calls); q = next) {
+        next = ngx_queue_next(q);
+        call = ngx_queue_data(q, ngx_http_conflict_redis_call_t, queue);
+
+        if (all || (ngx_msec_int_t) (call->expires - ngx_current_msec) <= 0) {
+            ngx_queue_remove(q);
+            ngx_queue_insert_tail(&expired, q);
+            conn->nretrying -= call->retry;
+        }
+    }
+
+    /* their handlers may well make new calls */
+
+    while (!ngx_queue_empty(&expired)) {
+        q = ngx_queue_head(&expired);
+        ngx_queue_remove(q);
+
+        call = ngx_queue_data(q, ngx_http_conflict_redis_call_t, queue);
+        ngx_http_conflict_redis_queue_fail(call, why);
+    }
+}
+
+
+void
+ngx_http_conflict_redis_queue_fail(ngx_http_conflict_redis_call_t *call,
+    const char *why)
+{
+    call->handler(call->data, NULL, why);
+
+    ngx_free(call);
+}

@@ -1,0 +1,130 @@
+
+/*
+ * Copyright (C) the ngx_http_conflict_module authors
+ *
+ * The master as sentinels name it: one of them is asked before each
+ * connection, the next one where it does not know.
+ */
+
+
+#include "redis_client/ngx_http_conflict_redis_connection.h"
+
+
+static void ngx_http_conflict_redis_sentinel_reply(redisAsyncContext *ac,
+    void *data, void *privdata);
+
+
+void
+ngx_http_conflict_redis_sentinel_connect(
+    ngx_http_conflict_redis_connection_t *conn)
+{
+    ngx_str_t                   host;
+    ngx_addr_t                 *addr;
+    ngx_http_conflict_redis_t  *client;
+
+    client = conn->client;
+
+    /* it may still be about to close, after its last answer */
+    ngx_http_conflict_redis_connection_drop(client->sentinel);
+
+    addr = client->conf.addrs.elts;
+    addr += client->next % client->conf.addrs.nelts;
+
+    ngx_http_conflict_redis_address_host(addr, &host);
+    ngx_http_conflict_redis_connection_open_to(client->sentinel, &host,
+                                          ngx_inet_get_port(addr->sockaddr));
+}
+
+
+void
+ngx_http_conflict_redis_sentinel_ask(
+    ngx_http_conflict_redis_connection_t *conn)
+{
+    ngx_str_t  *name;
+
+    name = &conn->client->conf.sentinel;
+
+    if (redisAsyncCommand(conn->ac, ngx_http_conflict_redis_sentinel_reply,
+                          conn, "SENTINEL get-master-addr-by-name %b",
+                          name->data, name->len)
+        != REDIS_OK)
+    {
+        ngx_http_conflict_redis_connection_close(conn, (u_char *) "no memory",
+                                                 9);
+    }
+}
+
+
+static void
+ngx_http_conflict_redis_sentinel_reply(redisAsyncContext *ac, void *data,
+    void *privdata)
+{
+    redisReply *reply = data;
+    ngx_http_conflict_redis_connection_t *conn = privdata;
+
+    ngx_int_t                   port;
+    ngx_str_t                   host;
+    ngx_http_conflict_redis_t  *client;
+
+    client = conn->client;
+
+    if (reply == NULL) {
+        return;
+    }
+
+    if (reply->type == REDIS_REPLY_ARRAY && reply->elements == 2
+        && reply->element[0]->type == REDIS_REPLY_STRING
+        && reply->element[1]->type == REDIS_REPLY_STRING)
+    {
+        host.data = (u_char *) reply->element[0]->str;
+        host.len = reply->element[0]->len;
+
+        port = ngx_atoi((u_char *) reply->element[1]->str,
+                        reply->element[1]->len);
+
+        if (port > 0 && port < 65536
+            && ngx_http_conflict_redis_address_numeric(&host))
+        {
+            client->sentinel_answered = 1;
+            ngx_http_conflict_redis_connection_close(conn, (u_char *) "", 0);
+            ngx_http_conflict_redis_connection_open_to(client->conn, &host,
+                                                       (in_port_t) port);
+            return;
+        }
+    }
+
+    if (reply->type == REDIS_REPLY_ERROR) {
+        ngx_http_conflict_redis_connection_close(conn, (u_char *) reply->str,
+                                                 reply->len);
+        return;
+    }
+
+    ngx_http_conflict_redis_connection_close(conn,
+                                     (u_char *) "it knows no such master",
+                                     sizeof("it knows no such master") - 1);
+}
+
+
+void
+ngx_http_conflict_redis_sentinel_down(
+    ngx_http_conflict_redis_connection_t *conn)
+{
+    u_char                      reason[sizeof(conn->reason)];
+    ngx_http_conflict_redis_t  *client;
+
+    client = conn->client;
+
+    if (client->sentinel_answered) {
+        /* closed by the client, as its answer has come */
+        client->sentinel_answered = 0;
+        return;
+    }
+
+    client->next++;
+
+    (void) ngx_snprintf(reason, sizeof(reason), "sentinel %s: %s%Z",
+                        conn->text, conn->reason);
+    reason[sizeof(reason) - 1] = '\0';
+
+    ngx_http_conflict_redis_connection_down(client->conn, (char *) reason);
+}

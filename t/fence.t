@@ -118,7 +118,7 @@ sub sink {
 sub status_of {
     my ($name, $status) = @_;
 
-    my $file = servroot() . "/$name.status";
+    my $file = servroot() . "/html/$name.status";
 
     return slurp($file) unless defined $status;
 

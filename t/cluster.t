@@ -1,5 +1,7 @@
 # Redis Cluster: each resource at its node, and what happens when slots move
 # and masters die.
+#
+# Needs: redis-server
 
 BEGIN { push @INC, 't/lib' }
 use Conflict;

@@ -1,6 +1,8 @@
 # Nobody gets the answer of Redis to somebody else: 10,000 requests over a wire
 # on which answers are late and come in pieces, from clients of whom some are
 # gone when they come.
+#
+# Needs: redis-server
 
 BEGIN { push @INC, 't/lib'; $ENV{TEST_CONFLICT_STORE} = 'redis' }
 use Conflict;

@@ -159,3 +159,62 @@ for my $row (grep { !/^the test/ } map { split /; (?=`t)/ } @rows) {
 }
 
 cmp_ok($tests, '>', 40, 'all were looked for');
+
+
+=== make t FILES=... installs and builds what these files need
+--- config
+    location / {
+        proxy_pass http://api;
+    }
+--- steps
+my $top = $ENV{TEST_NGINX_TOP};
+my $make = sub {
+    `env -u MAKEFLAGS -u MAKELEVEL -u FILES make -n MAKE=: -C $top @_ 2>&1`
+};
+my $all = qr/chromium|npm|node_modules|promtool|litmus|clang|broken|objs-fuzz/;
+
+my $said = $make->('t', 'FILES="t/version.t t/lww.t"');
+like($said, qr!TEST_FILES='t/version.t t/lww.t' t/run t$!m, 'two files');
+like($said, qr!build/test/ngx_http_conflict_module\.so!, 'the test module');
+unlike($said, qr/$all|redis-server/, 'nothing else');
+
+like($make->('redis', 'FILES=t/version.t'), qr/redis-server/, 'Redis');
+
+$said = $make->('t', 'FILES=t/page.t');
+like($said, qr!chromium!, 'a browser for the page');
+like($said, qr!build/page/node_modules!, 'and what drives it');
+unlike($said, qr/promtool|litmus|clang|broken/, 'nothing else');
+
+my $tools = $make->('test-tools');
+
+for my $file (glob "$top/t/*.t") {
+    for my $need (map { split } slurp($file) =~ /^# Needs: (.+)/m) {
+        like($tools, qr/[ \/]\Q$need\E\s/, "all tests need $need");
+    }
+}
+
+
+=== make debug
+--- config
+    location / {
+        proxy_pass http://api;
+    }
+--- steps
+my $top = $ENV{TEST_NGINX_TOP};
+my $make = 'env -u MAKEFLAGS -u MAKELEVEL make -n -B MAKE=:';
+my $so = 'build/debug/ngx_http_conflict_module.so';
+
+like(`$make -C $top $top/$so`, qr/-O2 .* -O0 /, 'without optimization');
+
+my $said = `$make -C $top debug`;
+like($said, qr!\Q$so\E.*demo/debug!s, 'and with an example');
+
+my $dir = servroot() . '/html';
+mkdir "$dir/$_" for 'demo', 'build';
+system("cp $top/demo/debug $top/demo/nginx.conf $dir/demo") == 0 or die;
+$said = `$dir/demo/debug`;
+
+like($said, qr! -p build/debug -c nginx.conf !, 'says how it is run');
+my $conf = slurp("$dir/build/debug/nginx.conf");
+like($conf, qr/^error_log debug.log debug;/m, 'with a debug log');
+unlike($conf, qr/@\w/, 'and nothing left to be put in');

@@ -1,6 +1,8 @@
 # A Redis that forgets: by a failover that it was not ready for, flushed,
 # started from an old dump, evicting.  What it has acknowledged nobody writes
 # over.
+#
+# Needs: redis-server
 
 BEGIN { push @INC, 't/lib'; $ENV{TEST_CONFLICT_STORE} = 'redis' }
 use Conflict;

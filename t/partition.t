@@ -1,5 +1,7 @@
 # A host that is cut off from Redis while its writes are at the upstream: they
 # end before others are let in.  What Redis is told late does no harm.
+#
+# Needs: redis-server
 
 BEGIN { push @INC, 't/lib'; $ENV{TEST_CONFLICT_STORE} = 'redis' }
 use Conflict;

@@ -1,5 +1,7 @@
 # How workers come back to a Redis that is away: not too often, not all at
 # once, and with one line of it each.
+#
+# Needs: redis-server
 
 BEGIN { push @INC, 't/lib'; $ENV{TEST_CONFLICT_STORE} = 'redis' }
 use Conflict;

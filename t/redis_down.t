@@ -1,4 +1,6 @@
 # What a Redis that fails does to clients: the rows of the failure table.
+#
+# Needs: redis-server
 
 BEGIN { push @INC, 't/lib'; $ENV{TEST_CONFLICT_STORE} = 'redis' }
 use Conflict;

@@ -1,5 +1,7 @@
 # The password of a Redis, credentials and bodies: in no log, at any level, and
 # in nothing that is shown.
+#
+# Needs: redis-server
 
 BEGIN { push @INC, 't/lib' }
 use Conflict;

@@ -1,4 +1,6 @@
 # Redis with sentinels: the master is found, and found again.
+#
+# Needs: redis-server
 
 BEGIN { push @INC, 't/lib' }
 use Conflict;

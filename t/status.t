@@ -1,6 +1,7 @@
 # What was counted: as JSON, as metrics, and who may see which of them.
 #
 # On both stores.
+# Needs: build/promtool
 
 BEGIN { push @INC, 't/lib' }
 use Conflict;

@@ -1,5 +1,7 @@
 # The audit stream in Redis, beside the log: what it cannot take is in the log
 # all the same, each conflict once, and no request waits for it.
+#
+# Needs: redis-server
 
 BEGIN { push @INC, 't/lib'; $ENV{TEST_CONFLICT_STORE} = 'redis' }
 use Conflict;

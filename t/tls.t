@@ -1,5 +1,7 @@
 # Redis by TLS: who is believed, who is not, and that nothing hangs.  Where
 # the module has no TLS, that it says so.
+#
+# Needs: openssl redis-server
 
 BEGIN { push @INC, 't/lib' }
 use Conflict;

@@ -102,7 +102,7 @@ SKIP: {
     my $w = start('PUT', '/plain/1', body => { n => 2, base_version => $v },
                   headers => ['X-Up-Write: apply status=200 body=20000000']);
 
-    ok(until_true { slurp(servroot() . '/logs/error.log')
+    ok(until_true { error_log()
                     =~ /No space left|has written only/ },
    'there is no room');
 
@@ -172,7 +172,7 @@ rename $dir, "$dir.old" or die;
 is($refused->()->{status}, 409, 'another, in what is the old one now');
 
 kill 'USR1', master_pid();
-ok(until_true { slurp(servroot() . '/logs/error.log')
+ok(until_true { error_log()
                 =~ /audit\/conflict.log" failed/ }, 'it cannot be reopened');
 is($refused->()->{status}, 409, 'which changes nothing for clients');
 

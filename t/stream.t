@@ -145,7 +145,7 @@ until_true { my $before = $dropped // -1; $dropped = dropped();
 cmp_ok($dropped, '>=', 5000, 'what was not added is counted');
 cmp_ok($dropped, '<=', 7000, 'and nothing else');
 
-my $lines = () = slurp(servroot() . '/logs/error.log')
+my $lines = () = error_log()
                  =~ /a line of the audit stream was not added/g;
 cmp_ok($lines, '>=', 1, 'the error log tells');
 cmp_ok($lines, '<', 50, 'and not for each');

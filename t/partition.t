@@ -214,7 +214,7 @@ my $count;
 until_true {
     my ($route) = grep { $_->{location} =~ /one/ }
                   @{ json(GET('/status'))->{routes} };
-    $count = $route->{actions}{conflict_overlapped};
+    $count = $route->{actions}{conflict_overlapped} // 0;
     $count == 2;
 };
 is($count, 2, 'counted');

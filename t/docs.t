@@ -218,3 +218,58 @@ like($said, qr! -p build/debug -c nginx.conf !, 'says how it is run');
 my $conf = slurp("$dir/build/debug/nginx.conf");
 like($conf, qr/^error_log debug.log debug;/m, 'with a debug log');
 unlike($conf, qr/@\w/, 'and nothing left to be put in');
+
+
+=== t/style says what is wrong, and where
+--- config
+    location / {
+        proxy_pass http://api;
+    }
+--- steps
+my $dir = servroot() . '/html';
+my $file = sub {
+    my ($name, @lines) = @_;
+    my $path = $dir;
+
+    for my $part (split m!(?=/)!, "/src/$name") {
+        mkdir $path;
+        $path .= $part;
+    }
+
+    open my $out, '>', $path or die "$path: $!";
+    print $out map { "$_\n" } '', '/*', ' * Copyright (C) x', ' */', @lines;
+    close $out;
+};
+my $style = sub { `cd / && $ENV{TEST_NGINX_TOP}/t/style $dir 2>&1` };
+my $n = 'ngx_http_conflict';
+
+$file->("answer/${n}_answer.h");
+$file->("write/${n}_diff.h");
+$file->("http/${n}_header.h");
+$file->("write/${n}_diff.c", "#include <ngx_http.h>",
+        "#include \"http/${n}_header.h\"",
+        "#include \"write/${n}_diff.h\"", 'void', "${n}_diff(void)", '{', '}',
+        'void', "${n}_diff_end(void)", '{', '}',
+        'static void', 'any(void)', '{', '}');
+$file->("write/${n}_diff_first.c", 'void', "${n}_diff_first(void)", '{', '}');
+
+is($style->(), "ok style: 5 files\n", 'all is well');
+
+$file->("write/${n}_pass.c", "#include \"answer/${n}_answer.h\"",
+        "#include \"${n}_diff.h\"", '#include <hiredis/async.h>',
+        'int', "${n}_passed(void)", '{', '}');
+$file->("write/${n}_diff.c", 'int', "${n}_diff_first_of(void)", '{', '}');
+$file->('core/text/conflict_text.c', '#include <ngx_core.h>');
+$file->('other/x.h');
+
+is($style->(), <<"END", 'or it is not');
+src/other: t/style does not say what it may include
+src/core/text/conflict_text.c:5: nginx in the core
+src/core/text/conflict_text.c:5: <ngx_core.h> may not be included from core/text/
+src/write/${n}_diff.c:6: ${n}_diff_first_of() is one of src/write/${n}_diff_first.c, by its name
+src/write/${n}_pass.c:5: answer/${n}_answer.h may not be included from write/
+src/write/${n}_pass.c:6: ${n}_diff.h is not in src/: includes are written from there
+src/write/${n}_pass.c:7: <hiredis/async.h> may not be included from write/
+src/write/${n}_pass.c:9: ${n}_passed() does not begin with ${n}_pass
+not ok style: 8 files
+END

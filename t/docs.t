@@ -273,3 +273,62 @@ src/write/${n}_pass.c:7: <hiredis/async.h> may not be included from write/
 src/write/${n}_pass.c:9: ${n}_passed() does not begin with ${n}_pass
 not ok style: 8 files
 END
+
+
+=== the map of docs/internals.md is the tree
+--- config
+    location / {
+        proxy_pass http://api;
+    }
+--- steps
+my $top = $ENV{TEST_NGINX_TOP};
+my (%tree, %map, @order);
+
+for my $path (split /\n/, `cd $top && find src -type f`) {
+    my ($folder, $name) = $path =~ m!^(.*/)(.*)!;
+
+    next if $name =~ /(.*)\.h$/ && -e "$top/$folder$1.c";
+
+    $name =~ s/^(?:ngx_http_)?conflict_//;
+    $name =~ s/\.c$//;
+    $tree{$folder}{$name} = 1;
+}
+
+for (split /^- /m, main::page('docs/internals.md', 'Map')) {
+    my ($folder, $files) = /^`(src\/\S*)`: [^`]*\.\n(.*?)(?:\n\n|\z)/s or next;
+
+    push @order, $folder;
+    $map{$folder} = { map { $_ => 1 } $files =~ /`(\S+)`/g };
+}
+
+is(join(' ', sort keys %map), join(' ', sort keys %tree), 'the folders');
+
+for my $folder (sort keys %tree) {
+    is(join(' ', sort keys %{ $map{$folder} }),
+       join(' ', sort keys %{ $tree{$folder} }), "the files of $folder");
+}
+
+my @floors = map { $_ eq '' ? 'src/' : "src/$_/" }
+             slurp("$top/t/style") =~ m!^    \[ '([\w/]*)' +=>!mg;
+my %floor = map { $_ => 1 } @floors;
+
+is(join(' ', grep { $floor{$_} } @order), "@floors", 'in the order of t/style');
+
+
+=== the states of docs/internals.md are all of them
+--- config
+    location / {
+        proxy_pass http://api;
+    }
+--- steps
+my $top = $ENV{TEST_NGINX_TOP};
+my $headers = `cd $top && cat \$(find src -name '*.h')`;
+my ($enum) = $headers
+             =~ /^typedef enum \{\n([^{}]*)\} ngx_http_conflict_state_e;/m;
+my @states = ($enum // '') =~ /^ +NGX_HTTP_CONFLICT_STATE_(\w+)/mg;
+my @listed = main::page('docs/internals.md', 'The path of a request')
+             =~ /^    (\S(?: ?\S)*)/mg;
+
+cmp_ok(scalar(@states), '>', 10, 'there are some');
+is(join(' ', map { s/\W+/_/gr } map { uc } @listed), "@states",
+   'each, in the same order');

@@ -332,3 +332,37 @@ my @listed = main::page('docs/internals.md', 'The path of a request')
 cmp_ok(scalar(@states), '>', 10, 'there are some');
 is(join(' ', map { s/\W+/_/gr } map { uc } @listed), "@states",
    'each, in the same order');
+
+
+=== files that are named in pages for developers are there
+--- config
+    location / {
+        proxy_pass http://api;
+    }
+--- steps
+my $top = $ENV{TEST_NGINX_TOP};
+my @files = split /\n/, `cd $top && find . -path ./build -prune -o -type f -print`;
+my $tree = join '', map { "$_\n" } @files;
+my $named = 0;
+
+# a path from the top or from src/, the name of a file, or the end of one
+
+for my $name ('CONTRIBUTING.md', 'SECURITY.md', 'docs/internals.md') {
+    my $page = slurp("$top/$name");
+    (my $dir = "$top/$name") =~ s![^/]+$!!;
+
+    for ($page =~ /\]\(([^)#:]+)(?:#[^)]*)?\)/g) {
+        ok(-e "$dir$_", "$name links to $_");
+        $named++;
+    }
+
+    for ($page =~ /`([\w.\/]+)`/g) {
+        next unless /^(src|t|docs|conf|demo|bench)\// || /\.(c|h|lua|py|pm|t)$/;
+
+        ok(-e "$top/$_" || $tree =~ m![/_]\Q@{[s/^_//r]}\E$!m,
+           "$name names $_");
+        $named++;
+    }
+}
+
+cmp_ok($named, '>', 50, 'all were looked for');

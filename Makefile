@@ -4,6 +4,10 @@
 #   make demo    two devices edit a note offline, then a server to experiment
 #   make test    all tests
 #   make bench   the numbers of the README, measured here
+#   make debug   the module for a debugger, and a configuration to run it with
+#
+#   make t FILES="t/version.t t/lock.t"       some files of tests, alone
+#   make redis FILES=t/version.t              the same, with versions in Redis
 #
 #   make check-asan      the tests under AddressSanitizer and UBSan
 #   make check-valgrind  the tests under memcheck
@@ -20,6 +24,7 @@ TEST_MODULE = $(B)/test/ngx_http_conflict_module.so
 BROKEN_MODULES := $(patsubst %,$(B)/broken/%/ngx_http_conflict_module.so, \
 	$(shell grep -rhoP 'CONFLICT_BROKEN == \K\d+' src | sort -u))
 FUZZ_MODULE = $(B)/objs-fuzz/ngx_http_conflict_module.so
+DEBUG_MODULE = $(B)/debug/ngx_http_conflict_module.so
 
 CC_OPT = -g -O2 -fPIC -fstack-protector-strong -D_FORTIFY_SOURCE=2 \
 	-Wformat -Werror=format-security \
@@ -37,21 +42,30 @@ BUILD_PACKAGES = gcc make nginx nginx-dev libhiredis-dev libjansson-dev \
 	libxxhash-dev \
 	$(if $(filter yes,$(TEXT)),libgit2-dev)
 DEMO_PACKAGES = $(BUILD_PACKAGES) curl
+NPM = $(if $(shell command -v npm),,nodejs npm)
 TEST_PACKAGES = $(DEMO_PACKAGES) clang libclang-rt-dev libcmocka-dev \
 	libtest-base-perl perl python3 nghttp2-client netcat-openbsd openssl \
 	redis-server libgit2-dev chromium logrotate faketime \
-	libnginx-mod-http-lua libnginx-mod-http-subs-filter \
-	$(if $(shell command -v npm),,nodejs npm)
+	libnginx-mod-http-lua libnginx-mod-http-subs-filter $(NPM)
+FILE_PACKAGES = $(DEMO_PACKAGES) libgit2-dev libtest-base-perl perl python3 \
+	$(if $(filter redis,$(MAKECMDGOALS)),redis-server) \
+	$(if $(filter %/node_modules,$(needs)),$(NPM))
 CLIENT_PACKAGES = apache2-bin libnginx-mod-http-dav-ext litmus radicale \
 	vdirsyncer
 BENCH_PACKAGES = $(BUILD_PACKAGES) libnginx-mod-http-lua lua-cjson \
 	lua-nginx-redis python3 redis-server
 
+# FILES need what each of them names at its top, "# Needs: ...": packages of
+# Debian, and what is made in build/
+
+FILES =
+needs := $(if $(FILES),$(sort $(shell sed -n 's/^\# Needs: //p' $(FILES))))
+
 install = @t/lib/install
 
-.PHONY: build demo test bench clean style unit fuzz t redis stress \
-	history mutants soak test-tools check-asan check-static check-valgrind \
-	check-trixie
+.PHONY: build demo debug test bench clean style unit fuzz t redis stress \
+	history mutants soak test-tools file-tools check-asan check-static \
+	check-valgrind check-trixie
 
 build:
 	$(install) $(BUILD_PACKAGES)
@@ -62,11 +76,22 @@ demo:
 	@$(MAKE) --no-print-directory $(MODULE)
 	@demo/run
 
+debug:
+	$(install) $(BUILD_PACKAGES)
+	@$(MAKE) --no-print-directory $(DEBUG_MODULE)
+	@demo/debug
+
 test: test-tools
 	@t/run
 
-style unit fuzz t redis stress history mutants soak: test-tools
+style:
+	@t/run style
+
+unit fuzz stress history mutants soak: test-tools
 	@t/run $@
+
+t redis: $(if $(FILES),file-tools,test-tools)
+	@$(if $(FILES),TEST_FILES='$(FILES)') t/run $@
 
 fuzz test: $(FUZZ_MODULE)
 
@@ -78,6 +103,14 @@ test-tools:
 	@$(MAKE) --no-print-directory -s $(MODULE) $(TEST_MODULE) \
 		$(BROKEN_MODULES) $(B)/promtool $(B)/page/node_modules \
 		$(B)/clients/node_modules
+
+# a file whose packages cannot be installed says so
+
+file-tools:
+	$(install) $(FILE_PACKAGES)
+	$(install) $(filter-out build/%,$(needs)) || true
+	@$(MAKE) --no-print-directory -s $(TEST_MODULE) \
+		$(patsubst build/%,$(B)/%,$(filter build/%,$(needs)))
 
 check-asan: test-tools
 	@t/check asan
@@ -122,7 +155,8 @@ clean:
 # configure takes half a minute, so it is done once for each kind of build;
 # what it makes knows when to compile
 
-.PHONY: $(MODULE) $(TEST_MODULE) $(BROKEN_MODULES) $(FUZZ_MODULE)
+.PHONY: $(MODULE) $(TEST_MODULE) $(BROKEN_MODULES) $(FUZZ_MODULE) \
+	$(DEBUG_MODULE)
 
 $(MODULE): $(B)/objs/Makefile
 	@$(MAKE) --no-print-directory -s -C $(B)/src \
@@ -160,6 +194,13 @@ $(FUZZ_MODULE): $(B)/objs-fuzz/Makefile
 	@$(MAKE) --no-print-directory -s -C $(B)/src \
 		-f $(B)/objs-fuzz/Makefile CC='clang $(FUZZ_OPT)' modules
 
+$(DEBUG_MODULE): $(B)/objs-debug/Makefile
+	@$(MAKE) --no-print-directory -s -C $(B)/src \
+		-f $(B)/objs-debug/Makefile modules
+	@mkdir -p $(@D)
+	@cmp -s $(B)/objs-debug/$(@F) $@ \
+		|| cp --remove-destination $(B)/objs-debug/$(@F) $@
+
 $(B)/objs/Makefile: config config.make Makefile $(B)/text-$(TEXT) | $(B)/src
 	$(call configure,objs,,,$(TEXT))
 
@@ -169,6 +210,9 @@ $(B)/objs-test/Makefile: config config.make Makefile t/module/config | $(B)/src
 
 $(B)/objs-fuzz/Makefile: config config.make Makefile | $(B)/src
 	$(call configure,objs-fuzz,-U_FORTIFY_SOURCE,,yes)
+
+$(B)/objs-debug/Makefile: config config.make Makefile $(B)/text-$(TEXT) | $(B)/src
+	$(call configure,objs-debug,-O0 -U_FORTIFY_SOURCE,,$(TEXT))
 
 # made anew when TEXT is another
 

@@ -5,6 +5,7 @@
 
 BEGIN { push @INC, 't/lib' }
 use Conflict;
+use Conflict::Status;
 use Test::Nginx::Socket 'no_plan';
 
 Conflict::install('Test::Nginx::Socket');
@@ -22,25 +23,6 @@ add_block_preprocessor(sub {
         location = /metrics { conflict_status prometheus; }
     ');
 });
-
-
-sub status { json(http('GET', '/status')) }
-
-# the route of a location, once the condition holds for it
-
-sub route {
-    my ($location, $condition) = @_;
-    my $route;
-
-    until_true {
-        ($route) = grep { $_->{location} eq $location } @{ status()->{routes} };
-        $route && (!$condition || $condition->($route));
-    };
-
-    return $route;
-}
-
-sub sum { my $n = 0; $n += $_ for @_; $n }
 
 # how many without a base, unchecked, unguarded
 
@@ -72,20 +54,6 @@ sub gaps_of {
     }
 
     return $r;
-}
-
-# stale writes, so many times
-
-sub stale {
-    my ($path, $times) = @_;
-
-    set_doc($path, { title => 'a', done => 1 });
-
-    my $v = version(GET($path));
-
-    PUT($path, { title => 'b', done => 1, base_version => $v });
-    PUT($path, { title => "c$_", done => 1, base_version => $v })
-        for 1 .. $times;
 }
 
 # writes that no advice has anything against, so many
@@ -385,13 +353,7 @@ PUT('/plain/1', { n => 2 });
 http('FOO', '/plain/1', body => { n => 3 });
 gaps_of('/plain/', 2, '1 0 1');
 
-my @old = workers_of(master_pid());
-kill 'HUP', master_pid();
-
-until_true {
-    my %now = map { $_ => 1 } workers_of(master_pid());
-    keys %now == 2 && !grep { $now{$_} } @old;
-};
+reload();
 
 PUT('/plain/1', { n => 4 });
 gaps_of('/plain/', 3, '2 0 1');

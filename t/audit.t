@@ -431,7 +431,7 @@ conflict log: a line was not written, 1 so far in this process (28: No space lef
 --- allow: conflict log: a line was not written
 --- steps
 SKIP: {
-    my ($small, $log) = (servroot() . '/small',
+    my ($small, $log) = (servroot() . '/html/small',
                          servroot() . '/logs/conflict.log');
 
     mkdir $small;

@@ -215,7 +215,7 @@ for my $fault ('status=503', 'status=404', 'status=401', 'close', 'reset',
 }
 
 release();
-like(slurp(servroot() . '/logs/error.log'),
+like(error_log(),
      qr/GET for the fields of a stale write was not answered within "conflict_wait"/,
      'what hangs is ended, and told');
 

@@ -2,6 +2,7 @@
 # that was written without a thought of nginx.
 #
 # On both stores.
+# Needs: chromium build/page/node_modules build/clients/node_modules
 
 BEGIN { push @INC, 't/lib' }
 use Conflict;

@@ -2,6 +2,7 @@
 # and axios from npm, and curl.
 #
 # On both stores.
+# Needs: openssl build/clients/node_modules
 
 BEGIN { push @INC, 't/lib' }
 use Conflict;

@@ -2,6 +2,7 @@
 # ends by time still ends.
 #
 # On both stores.
+# Needs: faketime
 
 BEGIN { push @INC, 't/lib' }
 use Conflict;

@@ -1,5 +1,7 @@
 # Redis Cluster: each resource at its node, and what happens when slots move
 # and masters die.
+#
+# Needs: redis-server
 
 BEGIN { push @INC, 't/lib' }
 use Conflict;
@@ -29,39 +31,13 @@ add_block_preprocessor(sub {
                       . "proxy_pass http://api;\n}\n");
 });
 
-sub key { "conflict:{localhost$_[0]}" }
-sub error_log { slurp(servroot() . '/logs/error.log') }
-
-sub settled {
-    my ($path) = @_;
-
-    my $r;
-
-    until_true {
-        $r = PUT($path, { n => 0, base_version => version(GET($path)) || 1 });
-        $r->{status} == 204;
-    };
-
-    return version(GET($path));
-}
-
-sub patient_put {
-    my ($path, $body) = @_;
-
-    my $r;
-
-    until_true { $r = PUT($path, $body); $r->{status} != 503 };
-
-    return $r;
-}
-
 # a resource at each of the masters, by port
 
 sub one_each {
     my %at;
 
     for my $n (1 .. 100) {
-        my ($port) = cluster_node(key("/plain/$n"), @nodes);
+        my ($port) = cluster_node(redis_key("/plain/$n"), @nodes);
         $at{$port} ||= "/plain/$n";
         last if keys %at == 3;
     }
@@ -86,7 +62,7 @@ for my $port (sort keys %at) {
 
     is(PUT($path, { n => 2, base_version => $v })->{status}, 204, 'passes');
     is(PUT($path, { n => 3, base_version => $v })->{status}, 409, 'checks');
-    is(redis($port, 'EXISTS', key($path)), 1, 'at the node that has its slot');
+    is(redis($port, 'EXISTS', redis_key($path)), 1, 'at the node that has its slot');
 }
 
 my ($audit) = cluster_node('conflict:audit', @::nodes);
@@ -107,7 +83,7 @@ my $path = $at{$from};
 set_doc($path, { n => 1 });
 my $v = settled($path);
 
-my $slot = redis($from, 'CLUSTER', 'KEYSLOT', key($path));
+my $slot = redis($from, 'CLUSTER', 'KEYSLOT', redis_key($path));
 my %id = map { $_ => redis($_, 'CLUSTER', 'MYID') } $from, $to;
 
 redis($to, 'CLUSTER', 'SETSLOT', $slot, 'IMPORTING', $id{$from});
@@ -117,7 +93,7 @@ my $r = PUT($path, { n => 2, base_version => $v });
 is($r->{status}, 204, 'before its keys go');
 $v = version($r);
 
-until_true { redis($from, 'GET', key($path)) =~ /^0/ };
+until_true { redis($from, 'GET', redis_key($path)) =~ /^0/ };
 my $keys = redis($from, 'CLUSTER', 'GETKEYSINSLOT', $slot, 10);
 is(scalar(@$keys), 2, 'its entry and its incarnation');
 
@@ -145,7 +121,7 @@ for my $n (4 .. 6) {
     $v = version($r);
 }
 
-is((cluster_node(key($path), @::nodes))[0], $to, 'it has moved');
+is((cluster_node(redis_key($path), @::nodes))[0], $to, 'it has moved');
 is(scalar(grep { $_->{body} =~ /"n":3/ } journal()), 1, 'no write twice');
 
 
@@ -154,7 +130,7 @@ is(scalar(grep { $_->{body} =~ /"n":3/ } journal()), 1, 'no write twice');
 my %at = one_each();
 my ($one, $two) = sort keys %at;
 my $path = $at{$one};
-my $slot = redis($one, 'CLUSTER', 'KEYSLOT', key($path));
+my $slot = redis($one, 'CLUSTER', 'KEYSLOT', redis_key($path));
 my %id = map { $_ => redis($_, 'CLUSTER', 'MYID') } $one, $two;
 
 set_doc($_, { n => 1 }) for $path, $at{$two};
@@ -201,7 +177,7 @@ my $path = $at{$from};
 set_doc($path, { n => 1 });
 my $v = settled($path);
 my $before = journal();
-my $slot = redis($from, 'CLUSTER', 'KEYSLOT', key($path));
+my $slot = redis($from, 'CLUSTER', 'KEYSLOT', redis_key($path));
 my %id = map { $_ => redis($_, 'CLUSTER', 'MYID') } $from, $to;
 
 my $w = start('PUT', $path, body => { n => 2, base_version => $v },
@@ -227,7 +203,7 @@ redis($from, 'CLUSTER', 'SETSLOT', $slot, 'STABLE');
 redis($to, 'MIGRATE', '127.0.0.1', $from, $life, 0, 5000);
 redis($to, 'CLUSTER', 'SETSLOT', $slot, 'STABLE');
 
-until_true { (redis($from, 'GET', key($path)) // '') =~ /^0/ };
+until_true { (redis($from, 'GET', redis_key($path)) // '') =~ /^0/ };
 is(version(GET($path)), version($r), 'the commit has come there');
 is(error_log() =~ /could not be noted/, '', 'nothing was lost');
 
@@ -237,7 +213,7 @@ is(error_log() =~ /could not be noted/, '', 'nothing was lost');
 my %at = one_each();
 my ($dead, @others) = sort keys %at;
 my $path = $at{$dead};
-my (undef, $heir) = cluster_node(key($path), @::nodes);
+my (undef, $heir) = cluster_node(redis_key($path), @::nodes);
 
 set_doc($_, { n => 1 }) for values %at;
 my %v = map { $_ => settled($_) } values %at;
@@ -262,7 +238,7 @@ is(finish($w)->{status}, 204, 'the first is done');
 $r = patient_put($path, { n => 3, base_version => $v{$path} });
 is($r->{status}, 409, 'when the replica is promoted the other is stale');
 is(json($r)->{server_version}{n}, 2, 'and sees the first');
-is(redis($heir, 'EXISTS', key($path)), 1, 'at the new master');
+is(redis($heir, 'EXISTS', redis_key($path)), 1, 'at the new master');
 
 # it comes back as a replica
 
@@ -278,12 +254,12 @@ is(patient_put($path, { n => 4, base_version => json($r)->{version} })
 my %at = one_each();
 my ($old) = sort keys %at;
 my $path = $at{$old};
-my (undef, $new) = cluster_node(key($path), @::nodes);
+my (undef, $new) = cluster_node(redis_key($path), @::nodes);
 
 set_doc($path, { n => 1 });
 my $v = settled($path);
 
-until_true { (split / /, redis($old, 'GET', key($path)))[9] ne '-' };
+until_true { (split / /, redis($old, 'GET', redis_key($path)))[9] ne '-' };
 
 is(redis($new, 'CLUSTER', 'FAILOVER'), 'OK', 'it is told to');
 until_true { redis_info($new, 'role') eq 'master' };
@@ -294,7 +270,7 @@ is(PUT($path, { n => 3, base_version => $v })->{status}, 409, 'it is checked');
 
 # a node that has just been made master may still send others away
 
-ok((until_true { redis($new, 'EXISTS', key($path)) eq '1' }),
+ok((until_true { redis($new, 'EXISTS', redis_key($path)) eq '1' }),
    'at the new master');
 
 

@@ -1,4 +1,6 @@
 # The examples: nginx takes each of them.
+#
+# Needs: logrotate build/promtool build/ngx_http_conflict_module.so
 
 BEGIN { push @INC, 't/lib' }
 use Conflict;

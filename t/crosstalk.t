@@ -1,6 +1,8 @@
 # Nobody gets the answer of Redis to somebody else: 10,000 requests over a wire
 # on which answers are late and come in pieces, from clients of whom some are
 # gone when they come.
+#
+# Needs: redis-server
 
 BEGIN { push @INC, 't/lib'; $ENV{TEST_CONFLICT_STORE} = 'redis' }
 use Conflict;
@@ -144,6 +146,6 @@ cmp_ok($answers, '>', 7000, 'those who stayed are answered');
 is(scalar(@::wrong), 0, 'each what it asked for');
 diag($_) for @::wrong[0 .. ($#::wrong > 3 ? 3 : $#::wrong)];
 
-my $log = slurp(servroot() . '/logs/error.log');
+my $log = error_log();
 unlike($log, qr/an answer to another call/, 'none came to another');
 unlike($log, qr/is down: /, 'and the connection has lasted');

@@ -30,7 +30,7 @@ __DATA__
 
 === no room for the body of a write
 --- config
-    client_body_temp_path body;
+    client_body_temp_path body_temp;
     client_body_buffer_size 8k;
     location / {
         conflict version;
@@ -48,7 +48,7 @@ set_doc('/plain/1', { n => 1 });
 set_doc('/lm/1', { a => 1, b => 1 });
 
 SKIP: {
-    my $disk = fill('body') or skip 'a disk needs root', 1;
+    my $disk = fill('body_temp') or skip 'a disk needs root', 1;
 
     for my $path ('/plain/1', '/lm/1') {
         my $v = version(GET($path));
@@ -80,7 +80,7 @@ SKIP: {
 
 === no room for the answer to a write
 --- config
-    proxy_temp_path proxy;
+    proxy_temp_path proxy_temp;
     location / {
         conflict version;
         conflict_wait 10ms;
@@ -94,7 +94,7 @@ SKIP: {
 set_doc('/plain/1', { n => 1 });
 
 SKIP: {
-    my $disk = fill('proxy') or skip 'a disk needs root', 1;
+    my $disk = fill('proxy_temp') or skip 'a disk needs root', 1;
     my $v = version(GET('/plain/1'));
 
     # its client does not read, so what does not fit into buffers is written
@@ -102,7 +102,7 @@ SKIP: {
     my $w = start('PUT', '/plain/1', body => { n => 2, base_version => $v },
                   headers => ['X-Up-Write: apply status=200 body=20000000']);
 
-    ok(until_true { slurp(servroot() . '/logs/error.log')
+    ok(until_true { error_log()
                     =~ /No space left|has written only/ },
    'there is no room');
 
@@ -122,7 +122,7 @@ SKIP: {
 
 === no room for the latest body
 --- config
-    proxy_temp_path proxy;
+    proxy_temp_path proxy_temp;
     location / {
         conflict version;
         conflict_wait 10ms;
@@ -136,7 +136,7 @@ SKIP: {
 set_doc('/plain/1', { text => 'x' x 300000 });
 
 SKIP: {
-    my $disk = fill('proxy') or skip 'a disk needs root', 1;
+    my $disk = fill('proxy_temp') or skip 'a disk needs root', 1;
     my $v = version(GET('/plain/1'));
     my $r = PUT('/plain/1', { n => 2, base_version => 1 });
 
@@ -172,7 +172,7 @@ rename $dir, "$dir.old" or die;
 is($refused->()->{status}, 409, 'another, in what is the old one now');
 
 kill 'USR1', master_pid();
-ok(until_true { slurp(servroot() . '/logs/error.log')
+ok(until_true { error_log()
                 =~ /audit\/conflict.log" failed/ }, 'it cannot be reopened');
 is($refused->()->{status}, 409, 'which changes nothing for clients');
 

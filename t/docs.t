@@ -176,3 +176,210 @@ for my $row (grep { !/^the test/ } map { split /; (?=`t)/ } @rows) {
 }
 
 cmp_ok($tests, '>', 40, 'all were looked for');
+
+
+=== make t FILES=... installs and builds what these files need
+--- config
+    location / {
+        proxy_pass http://api;
+    }
+--- steps
+my $top = $ENV{TEST_NGINX_TOP};
+my $make = sub {
+    `env -u MAKEFLAGS -u MAKELEVEL -u FILES make -n MAKE=: -C $top @_ 2>&1`
+};
+my $all = qr/chromium|npm|node_modules|promtool|litmus|clang|broken|objs-fuzz/;
+
+my $said = $make->('t', 'FILES="t/version.t t/lww.t"');
+like($said, qr!TEST_FILES='t/version.t t/lww.t' t/run t$!m, 'two files');
+like($said, qr!build/test/ngx_http_conflict_module\.so!, 'the test module');
+unlike($said, qr/$all|redis-server/, 'nothing else');
+
+like($make->('redis', 'FILES=t/version.t'), qr/redis-server/, 'Redis');
+
+$said = $make->('t', 'FILES=t/page.t');
+like($said, qr!chromium!, 'a browser for the page');
+like($said, qr!build/page/node_modules!, 'and what drives it');
+unlike($said, qr/promtool|litmus|clang|broken/, 'nothing else');
+
+my $tools = $make->('test-tools');
+
+for my $file (glob "$top/t/*.t") {
+    for my $need (map { split } slurp($file) =~ /^# Needs: (.+)/m) {
+        like($tools, qr/[ \/]\Q$need\E\s/, "all tests need $need");
+    }
+}
+
+
+=== make debug
+--- config
+    location / {
+        proxy_pass http://api;
+    }
+--- steps
+my $top = $ENV{TEST_NGINX_TOP};
+my $make = 'env -u MAKEFLAGS -u MAKELEVEL make -n -B MAKE=:';
+my $so = 'build/debug/ngx_http_conflict_module.so';
+
+like(`$make -C $top $top/$so`, qr/-O2 .* -O0 /, 'without optimization');
+
+my $said = `$make -C $top debug`;
+like($said, qr!\Q$so\E.*demo/debug!s, 'and with an example');
+
+my $dir = servroot() . '/html';
+mkdir "$dir/$_" for 'demo', 'build';
+system("cp $top/demo/debug $top/demo/nginx.conf $dir/demo") == 0 or die;
+$said = `$dir/demo/debug`;
+
+like($said, qr! -p build/debug -c nginx.conf !, 'says how it is run');
+my $conf = slurp("$dir/build/debug/nginx.conf");
+like($conf, qr/^error_log debug.log debug;/m, 'with a debug log');
+unlike($conf, qr/@\w/, 'and nothing left to be put in');
+
+
+=== t/style says what is wrong, and where
+--- config
+    location / {
+        proxy_pass http://api;
+    }
+--- steps
+my $dir = servroot() . '/html';
+my $file = sub {
+    my ($name, @lines) = @_;
+    my $path = $dir;
+
+    for my $part (split m!(?=/)!, "/src/$name") {
+        mkdir $path;
+        $path .= $part;
+    }
+
+    open my $out, '>', $path or die "$path: $!";
+    print $out map { "$_\n" } '', '/*', ' * Copyright (C) x', ' */', @lines;
+    close $out;
+};
+my $style = sub { `cd / && $ENV{TEST_NGINX_TOP}/t/style $dir 2>&1` };
+my $n = 'ngx_http_conflict';
+
+$file->("answer/${n}_answer.h");
+$file->("write/${n}_diff.h");
+$file->("http/${n}_header.h");
+$file->("write/${n}_diff.c", "#include <ngx_http.h>",
+        "#include \"http/${n}_header.h\"",
+        "#include \"write/${n}_diff.h\"", 'void', "${n}_diff(void)", '{', '}',
+        'void', "${n}_diff_end(void)", '{', '}',
+        'static void', 'any(void)', '{', '}');
+$file->("write/${n}_diff_first.c", 'void', "${n}_diff_first(void)", '{', '}');
+
+is($style->(), "ok style: 5 files\n", 'all is well');
+
+$file->("write/${n}_pass.c", "#include \"answer/${n}_answer.h\"",
+        "#include \"${n}_diff.h\"", '#include <hiredis/async.h>',
+        'int', "${n}_passed(void)", '{', '}');
+$file->("write/${n}_diff.c", 'int', "${n}_diff_first_of(void)", '{', '}');
+$file->('core/text/conflict_text.c', '#include <ngx_core.h>');
+$file->('other/x.h');
+
+is($style->(), <<"END", 'or it is not');
+src/other: t/style does not say what it may include
+src/core/text/conflict_text.c:5: nginx in the core
+src/core/text/conflict_text.c:5: <ngx_core.h> may not be included from core/text/
+src/write/${n}_diff.c:6: ${n}_diff_first_of() is one of src/write/${n}_diff_first.c, by its name
+src/write/${n}_pass.c:5: answer/${n}_answer.h may not be included from write/
+src/write/${n}_pass.c:6: ${n}_diff.h is not in src/: includes are written from there
+src/write/${n}_pass.c:7: <hiredis/async.h> may not be included from write/
+src/write/${n}_pass.c:9: ${n}_passed() does not begin with ${n}_pass
+not ok style: 8 files
+END
+
+
+=== the map of docs/internals.md is the tree
+--- config
+    location / {
+        proxy_pass http://api;
+    }
+--- steps
+my $top = $ENV{TEST_NGINX_TOP};
+my (%tree, %map, @order);
+
+for my $path (split /\n/, `cd $top && find src -type f`) {
+    my ($folder, $name) = $path =~ m!^(.*/)(.*)!;
+
+    next if $name =~ /(.*)\.h$/ && -e "$top/$folder$1.c";
+
+    $name =~ s/^(?:ngx_http_)?conflict_//;
+    $name =~ s/\.c$//;
+    $tree{$folder}{$name} = 1;
+}
+
+for (split /^- /m, main::page('docs/internals.md', 'Map')) {
+    my ($folder, $files) = /^`(src\/\S*)`: [^`]*\.\n(.*?)(?:\n\n|\z)/s or next;
+
+    push @order, $folder;
+    $map{$folder} = { map { $_ => 1 } $files =~ /`(\S+)`/g };
+}
+
+is(join(' ', sort keys %map), join(' ', sort keys %tree), 'the folders');
+
+for my $folder (sort keys %tree) {
+    is(join(' ', sort keys %{ $map{$folder} }),
+       join(' ', sort keys %{ $tree{$folder} }), "the files of $folder");
+}
+
+my @floors = map { $_ eq '' ? 'src/' : "src/$_/" }
+             slurp("$top/t/style") =~ m!^    \[ '([\w/]*)' +=>!mg;
+my %floor = map { $_ => 1 } @floors;
+
+is(join(' ', grep { $floor{$_} } @order), "@floors", 'in the order of t/style');
+
+
+=== the states of docs/internals.md are all of them
+--- config
+    location / {
+        proxy_pass http://api;
+    }
+--- steps
+my $top = $ENV{TEST_NGINX_TOP};
+my $headers = `cd $top && cat \$(find src -name '*.h')`;
+my ($enum) = $headers
+             =~ /^typedef enum \{\n([^{}]*)\} ngx_http_conflict_state_e;/m;
+my @states = ($enum // '') =~ /^ +NGX_HTTP_CONFLICT_STATE_(\w+)/mg;
+my @listed = main::page('docs/internals.md', 'The path of a request')
+             =~ /^    (\S(?: ?\S)*)/mg;
+
+cmp_ok(scalar(@states), '>', 10, 'there are some');
+is(join(' ', map { s/\W+/_/gr } map { uc } @listed), "@states",
+   'each, in the same order');
+
+
+=== files that are named in pages for developers are there
+--- config
+    location / {
+        proxy_pass http://api;
+    }
+--- steps
+my $top = $ENV{TEST_NGINX_TOP};
+my @files = split /\n/, `cd $top && find . -path ./build -prune -o -type f -print`;
+my $tree = join '', map { "$_\n" } @files;
+my $named = 0;
+
+# a path from the top or from src/, the name of a file, or the end of one
+
+for my $name ('CONTRIBUTING.md', 'SECURITY.md', 'docs/internals.md') {
+    my $page = slurp("$top/$name");
+    (my $dir = "$top/$name") =~ s![^/]+$!!;
+
+    for ($page =~ /\]\(([^)#:]+)(?:#[^)]*)?\)/g) {
+        ok(-e "$dir$_", "$name links to $_");
+        $named++;
+    }
+
+    for ($page =~ /`([\w.\/]+)`/g) {
+        next unless /^(src|t|docs|conf|demo|bench)\// || /\.(c|h|lua|py|pm|t)$/;
+
+        ok(-e "$top/$_" || $tree =~ m![/_]\Q@{[s/^_//r]}\E$!m,
+           "$name names $_");
+        $named++;
+    }
+}
+
+cmp_ok($named, '>', 50, 'all were looked for');

@@ -252,6 +252,6 @@ my $r = PUT('/plain/1', { n => 'x', base_version => $v });
 is($r->{status}, 409, 'a stale one');
 ok(!defined json($r)->{server_version}, 'has no body of before');
 is(json($r)->{server_version_omitted}, 'unavailable', 'why');
-like(slurp(servroot() . '/logs/error.log'),
+like(error_log(),
      qr/a cache answered the GET for the latest body of "\/plain\/1"/,
      'the log tells what to add');

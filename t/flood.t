@@ -4,6 +4,7 @@
 
 BEGIN { push @INC, 't/lib' }
 use Conflict;
+use Conflict::Lock;
 use Conflict::Many;
 use Test::Nginx::Socket 'no_plan';
 
@@ -11,9 +12,6 @@ Conflict::install('Test::Nginx::Socket');
 worker_connections(1024);
 workers(2);
 master_on();
-
-sub lock { http('POST', "$_[0]/lock", headers => [@_[1 .. $#_]]) }
-sub error_log { slurp(servroot() . '/logs/error.log') }
 
 # memory of the workers, in KB
 

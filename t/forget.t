@@ -1,6 +1,8 @@
 # A Redis that forgets: by a failover that it was not ready for, flushed,
 # started from an old dump, evicting.  What it has acknowledged nobody writes
 # over.
+#
+# Needs: redis-server
 
 BEGIN { push @INC, 't/lib'; $ENV{TEST_CONFLICT_STORE} = 'redis' }
 use Conflict;
@@ -85,51 +87,20 @@ sub fail_over {
     };
 }
 
-sub key { "conflict:{localhost$_[0]}" }
-sub error_log { slurp(servroot() . '/logs/error.log') }
-
-sub settled {
+sub replicated {
     my ($path) = @_;
-
-    my $r;
-
-    until_true {
-        $r = PUT($path, { n => 0, base_version => version(GET($path)) || 1 });
-        $r->{status} == 204;
-    };
 
     # once it is there, with the hash of the body that was shown
 
-    my $v = version(GET($path));
+    my $v = settled($path);
 
     until_true {
-        my $entry = redis($::redis, 'GET', key($path)) // '';
+        my $entry = redis($::redis, 'GET', redis_key($path)) // '';
         $entry =~ /^0/ && (split / /, $entry)[9] ne '-'
-        && !grep { (redis($_, 'GET', key($path)) // '') ne $entry } @::replicas;
+        && !grep { (redis($_, 'GET', redis_key($path)) // '') ne $entry } @::replicas;
     };
 
     return $v;
-}
-
-sub patient_put {
-    my ($path, $body) = @_;
-
-    my $r;
-
-    until_true { $r = PUT($path, $body); $r->{status} != 503 };
-
-    return $r;
-}
-
-sub held {
-    my ($path, $body) = @_;
-
-    my $before = grep { $_->{method} ne 'GET' } seen();
-    my $w = start('PUT', $path, body => $body,
-                  headers => ['X-Up-Write: hold apply']);
-
-    begun($before + 1);
-    return $w;
 }
 
 # eight clients add ids to three documents, until there were so many good
@@ -205,7 +176,7 @@ __DATA__
 --- store: wait=1
 --- steps
 set_doc("/plain/$_", { n => 1 }) for 1 .. 2;
-my %v = map { $_ => settled("/plain/$_") } 1 .. 2;
+my %v = map { $_ => replicated("/plain/$_") } 1 .. 2;
 my $before = journal();
 
 # one is in flight before it is cut
@@ -246,7 +217,7 @@ is(scalar(journal()), $before + 2, 'two writes');
 --- replica: 1
 --- steps
 set_doc("/plain/$_", { n => 1 }) for 1 .. 5;
-my %v = map { $_ => settled("/plain/$_") } 1 .. 5;
+my %v = map { $_ => replicated("/plain/$_") } 1 .. 5;
 my $before = journal();
 
 wire('cut');
@@ -260,7 +231,7 @@ my %w = map {
 my $w = held('/plain/4', { n => 2, base_version => $v{4} });
 my ($successor) = @::replicas;
 
-is(redis($successor, 'GET', key('/plain/4')) =~ /^0/ ? 1 : 0, 1,
+is(redis($successor, 'GET', redis_key('/plain/4')) =~ /^0/ ? 1 : 0, 1,
    'the replica does not know of the lease');
 fail_over($successor);
 
@@ -298,8 +269,8 @@ like(error_log(), qr/is a new one, or was restarted, replaced or flushed/,
 set_doc('/etag/1', { n => 1 });
 
 my $etag = header(GET('/etag/1'), 'ETag');
-until_true { redis($::redis, 'GET', key('/etag/1'))
-             && redis($::replicas[0], 'GET', key('/etag/1')) };
+until_true { redis($::redis, 'GET', redis_key('/etag/1'))
+             && redis($::replicas[0], 'GET', redis_key('/etag/1')) };
 
 wire('cut');
 
@@ -332,13 +303,13 @@ my $saved;
 
 set_doc("/plain/$_", { ids => [] }) for 1 .. 3;
 GET("/plain/$_") for 1 .. 3;
-until_true { redis($::redis, 'EXISTS', map { key("/plain/$_") } 1 .. 3) == 3 };
+until_true { redis($::redis, 'EXISTS', map { redis_key("/plain/$_") } 1 .. 3) == 3 };
 is(redis($::redis, 'SAVE'), 'OK', 'a dump');
 
 load(sub {
     redis_stop($::redis);
     redis_start($::redis);
-    $saved = redis($::redis, 'EXISTS', map { key("/plain/$_") } 1 .. 3);
+    $saved = redis($::redis, 'EXISTS', map { redis_key("/plain/$_") } 1 .. 3);
 });
 
 is($saved, 3, 'which it had again');
@@ -356,7 +327,7 @@ for ([ 'allkeys-lru', '0', 0 ], [ 'volatile-ttl', '1gb', 0 ],
     redis($::redis, qw(CONFIG SET maxmemory-policy), $policy);
     redis($::redis, qw(CONFIG SET maxmemory), $memory);
     redis($::redis, qw(CLIENT KILL TYPE normal));
-    settled('/plain/1');
+    replicated('/plain/1');
 
     is(error_log() =~ $warned ? 1 : 0, $expected, "$policy of $memory");
 }
@@ -366,7 +337,7 @@ for ([ 'allkeys-lru', '0', 0 ], [ 'volatile-ttl', '1gb', 0 ],
 --- steps
 set_doc("/plain/$_", { n => 1 }) for 'old', 'held';
 
-my %v = map { $_ => settled("/plain/$_") } 'old', 'held';
+my %v = map { $_ => replicated("/plain/$_") } 'old', 'held';
 my ($n, $end, %status) = (0, 0);
 
 # all of them are older than the write, so they go before it
@@ -389,13 +360,13 @@ until_true {
     many(16, sub { $n++ < $end ? { method => 'GET', uri => "/fast/$n" }
                                : undef },
          sub { $status{$_[1]{status}}++ });
-    redis($::redis, 'EXISTS', key('/plain/old')) eq '0'
+    redis($::redis, 'EXISTS', redis_key('/plain/old')) eq '0'
     && redis_info($::redis, 'evicted_keys') > 100;
 };
 
 is(join(' ', keys %status), 200, 'reads of very many resources');
-is(redis($::redis, 'EXISTS', key('/plain/old')), 0, 'an old one is');
-is(redis($::redis, 'EXISTS', key('/plain/held')), 1,
+is(redis($::redis, 'EXISTS', redis_key('/plain/old')), 0, 'an old one is');
+is(redis($::redis, 'EXISTS', redis_key('/plain/held')), 1,
    'one with a write in flight is not');
 
 my $r = PUT('/plain/held', { n => 3, base_version => $v{held} });

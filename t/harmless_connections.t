@@ -446,7 +446,7 @@ is(header(scalar alike('GET', '/to', h2 => 1), 'Location'), '/a',
 --- steps
 my $call = sub {
     my ($port, $path, @messages) = @_;
-    my $file = servroot() . '/message';
+    my $file = servroot() . '/html/message';
 
     open my $out, '>:raw', $file or die "$file: $!";
     print $out pack('xN/a', $_) for @messages;

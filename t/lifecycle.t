@@ -35,17 +35,6 @@ sub load {
     return \%status;
 }
 
-sub held {
-    my ($path, $body) = @_;
-
-    my $w = start('PUT', $path, body => $body,
-                  headers => ['X-Up-Write: hold apply']);
-
-    until_true { grep { $_->{method} eq 'PUT' && $_->{target} eq $path
-                        && json($_->{body})->{n} eq $body->{n} } seen() };
-    return $w;
-}
-
 # each acknowledged write was applied, once, and on one that it had seen
 
 sub judge {
@@ -277,10 +266,7 @@ begun(1);
 
 my $lock = json(http('POST', '/plain/2/lock'))->{lock}{token};
 
-my @old = workers_of(master_pid());
-kill 'HUP', master_pid();
-until_true { !grep { my $p = $_; grep { $p == $_ } @old }
-             workers_of(master_pid()) };
+reload();
 
 my $next = start('PUT', '/plain/1', body => { n => 2, base_version => $v });
 
@@ -358,18 +344,8 @@ my $w = start('PUT', '/plain/1', body => { n => 1, base_version => $v },
               headers => ['X-Up-Write: hold apply']);
 begun(1);
 
-my $conf = servroot() . '/conf/nginx.conf';
-my $text = slurp($conf);
-
-$text =~ s/zone=1m/zone=2m/;
-open my $out, '>', $conf or die;
-print $out $text;
-close $out;
-
-my @old = workers_of(master_pid());
-kill 'HUP', master_pid();
-until_true { !grep { my $p = $_; grep { $p == $_ } @old }
-             workers_of(master_pid()) };
+edit_conf('zone=1m', 'zone=2m');
+reload();
 
 my $r = PUT('/plain/1', { n => 2, base_version => $v });
 
@@ -378,7 +354,7 @@ is(json($r)->{error}, 'store_generation', 'error');
 is(GET('/plain/1')->{status}, 200, 'reads go on');
 is(version(GET('/plain/1')), undef, 'without a version');
 is(scalar(grep { /a store was changed, or the binary/ }
-          split /\n/, slurp(servroot() . '/logs/error.log')), 1,
+          split /\n/, error_log()), 1,
    'the error log says why');
 
 release();
@@ -524,7 +500,7 @@ is($count{201} + ($count{204} || 0), $begun, 'what was let in is done');
 is($count{201} + ($count{204} || 0) + $count{503}, 201, 'the rest was refused');
 is(PUT('/plain/more', { n => 1 })->{status}, 201, 'there is room again');
 my $lines = grep { /is full of writes in flight/ }
-            split /\n/, slurp(servroot() . '/logs/error.log');
+            split /\n/, error_log();
 ok($lines && $lines < $count{503}, 'a line in the error log, not one each');
 
 
@@ -555,17 +531,8 @@ my $w = start('PUT', '/plain/1', body => { n => 1 },
               headers => ['X-Up-Write: hold apply']);
 begun(2);
 
-my $conf = servroot() . '/conf/nginx.conf';
-my $text = slurp($conf);
-$text =~ s/zone=1m/zone=2m/;
-open my $out, '>', $conf or die;
-print $out $text;
-close $out;
-
-my %before = map { $_ => 1 } workers_of(master_pid());
-kill 'HUP', master_pid();
-until_true { my @now = workers_of(master_pid());
-             @now && !grep { $before{$_} } @now };
+edit_conf('zone=1m', 'zone=2m');
+reload();
 
 my $r;
 until_true { $r = PUT('/plain/1', { n => 2 }); $r->{status} == 503 };
@@ -649,17 +616,8 @@ my $w = start('PUT', '/plain/1', body => { n => 1, base_version => $v },
               headers => ['X-Up-Write: hold apply']);
 begun(1);
 
-my $conf = servroot() . '/conf/nginx.conf';
-my $text = slurp($conf);
-$text =~ s/store=one/store=two/;
-open my $out, '>', $conf or die;
-print $out $text;
-close $out;
-
-my %before = map { $_ => 1 } workers_of(master_pid());
-kill 'HUP', master_pid();
-until_true { my @now = workers_of(master_pid());
-             @now && !grep { $before{$_} } @now };
+edit_conf('store=one', 'store=two');
+reload();
 
 my $r;
 until_true { $r = PUT('/plain/1', { n => 2 }); $r->{status} == 503 };

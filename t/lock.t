@@ -3,6 +3,7 @@
 
 BEGIN { push @INC, 't/lib' }
 use Conflict;
+use Conflict::Lock;
 use Test::Nginx::Socket 'no_plan';
 
 Conflict::install('Test::Nginx::Socket');
@@ -26,13 +27,6 @@ add_block_preprocessor(sub {
                       . "conflict_key \$resource;\n"
                       . "conflict_lock $lock;\n}\n");
 });
-
-# what POST, GET and DELETE of a lock say; the headers of a caller
-
-sub lock { http('POST', "$_[0]/lock", headers => [@_[1 .. $#_]]) }
-sub show { json(http('GET', "$_[0]/lock", headers => [@_[1 .. $#_]])) }
-sub unlock { http('DELETE', "$_[0]/lock", headers => [@_[1 .. $#_]]) }
-sub token { 'Lock-Token: ' . json($_[0])->{lock}{token} }
 
 sub ann { ('X-User: ann', 'X-Client: laptop') }
 sub bob { ('X-User: bob', 'X-Client: phone') }
@@ -328,7 +322,7 @@ for my $path ('/bad/note:1', '/worse/note:1') {
     }
 }
 
-like(slurp(servroot() . '/logs/error.log'), qr/not a path: "note:1"/, 'logged');
+like(error_log(), qr/not a path: "note:1"/, 'logged');
 
 
 === the policies that never refuse, another status, and report

@@ -4,6 +4,7 @@
 
 BEGIN { push @INC, 't/lib' }
 use Conflict;
+use Conflict::Lock;
 use Test::Nginx::Socket 'no_plan';
 
 Conflict::install('Test::Nginx::Socket');
@@ -24,11 +25,6 @@ add_block_preprocessor(sub {
                       . "conflict_key \$resource;\n"
                       . "conflict_lock $lock;\n}\n");
 });
-
-sub lock { http('POST', "$_[0]/lock", headers => [@_[1 .. $#_]]) }
-sub show { json(http('GET', "$_[0]/lock", headers => [@_[1 .. $#_]])) }
-sub unlock { http('DELETE', "$_[0]/lock", headers => [@_[1 .. $#_]]) }
-sub token { 'Lock-Token: ' . json($_[0])->{lock}{token} }
 
 sub ann { ('X-User: ann', 'X-Client: laptop') }
 sub bob { ('X-User: bob', 'X-Client: phone') }

@@ -324,7 +324,7 @@ my $url = "http://127.0.0.1:$ENV{TEST_NGINX_PORT2}";
 my $h2 = sub {
     my ($method, $path, $body, @more) = @_;
 
-    my $file = servroot() . '/h2.body';
+    my $file = servroot() . '/html/h2.body';
     open my $out, '>', $file;
     print $out $body;
     close $out;

@@ -296,5 +296,5 @@ isnt(json($r)->{version}, $v, 'its body has the new one');
 --- steps
 set_doc('/weak/1', { n => 1 });
 is(PUT('/weak/1', { n => 2 }, 'If-Match: "e1"')->{status}, 409, 'stale');
-like(slurp(servroot() . '/logs/error.log'),
+like(error_log(),
      qr!the upstream's ETag "W/"e1"" is weak!, 'the log tells why');

@@ -1,6 +1,7 @@
 # The dashboard, as a browser shows it.
 #
 # On both stores.
+# Needs: chromium build/page/node_modules
 
 BEGIN { push @INC, 't/lib' }
 use Conflict;

@@ -32,18 +32,6 @@ add_block_preprocessor(sub {
 sub doc { json({ body => upstream("/_doc?path=$_[0]") }) }
 sub sent { json((journal())[-1]) }
 
-# a document, and its version as each of them was shown it
-
-sub shown {
-    my ($path, $doc, @users) = @_;
-    my $v;
-
-    set_doc($path, $doc);
-    $v = version(GET($path, "X-User: $_")) for @users;
-
-    return $v;
-}
-
 sub ann { 'X-User: ann' }
 sub bob { 'X-User: bob' }
 

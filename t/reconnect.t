@@ -1,5 +1,7 @@
 # How workers come back to a Redis that is away: not too often, not all at
 # once, and with one line of it each.
+#
+# Needs: redis-server
 
 BEGIN { push @INC, 't/lib'; $ENV{TEST_CONFLICT_STORE} = 'redis' }
 use Conflict;
@@ -77,13 +79,6 @@ sub hung_up {
     return \%times;
 }
 
-sub count {
-    my ($re) = @_;
-
-    my @n = slurp(servroot() . '/logs/error.log') =~ /$re/g;
-    return scalar @n;
-}
-
 run_tests();
 
 __DATA__
@@ -95,8 +90,8 @@ my @workers = workers_of(master_pid());
 
 # there is nothing at all, and then somebody who hangs up
 
-until_true { count(qr/is down: /) == 4 };
-is(count(qr/is down: No such file/), 4, 'a line by each worker');
+until_true { log_count(qr/is down: /) == 4 };
+is(log_count(qr/is down: No such file/), 4, 'a line by each worker');
 
 my $server = hang_up();
 my $end = time() + 8;
@@ -121,8 +116,8 @@ is(join(', ', sort keys %got),
    . 'PUT /plain/1 503 rejected;base=5',
    'reads pass, writes are refused or pass as it is configured');
 cmp_ok($n, '>', 200, 'all of them, at once');
-is(count(qr/is down: /), 4, 'no other line of it');
-is(count(qr/is up/), 0, 'nor of the contrary');
+is(log_count(qr/is down: /), 4, 'no other line of it');
+is(log_count(qr/is up/), 0, 'nor of the contrary');
 
 # each comes at the latest every two and a half seconds, but not much earlier
 
@@ -148,10 +143,10 @@ ok((until_true {
        my $left = 64;
        many(32, sub { $left-- > 0 ? { method => 'GET', uri => '/plain/1' }
                                   : undef }, sub { });
-       count(qr/is up/) == 4;
+       log_count(qr/is up/) == 4;
    } 30),
    'each finds it, without a reload');
-is(count(qr/is down: /), 4, 'and says no more');
+is(log_count(qr/is down: /), 4, 'and says no more');
 
 my ($v, $r);
 until_true { $v = version(GET('/plain/1'));

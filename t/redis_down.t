@@ -1,4 +1,6 @@
 # What a Redis that fails does to clients: the rows of the failure table.
+#
+# Needs: redis-server
 
 BEGIN { push @INC, 't/lib'; $ENV{TEST_CONFLICT_STORE} = 'redis' }
 use Conflict;
@@ -55,24 +57,6 @@ add_block_preprocessor(sub {
                       . ($block->locks // ''));
 });
 
-# a write on the version that a GET shows, once the store lets it
-
-sub settled {
-    my ($path) = @_;
-
-    my $r;
-
-    until_true {
-        $r = PUT($path, { n => 0, base_version => version(GET($path)) || 1 });
-        $r->{status} == 204;
-    };
-
-    return version($r) || version(GET($path));
-}
-
-sub error_log { slurp(servroot() . '/logs/error.log') }
-sub count { my ($re) = @_; my @n = error_log() =~ /$re/g; return scalar @n }
-
 sub refused {
     my ($r, $what) = @_;
 
@@ -90,8 +74,8 @@ __DATA__
 wire('cut');
 set_doc('/plain/1', { n => 1 });
 
-until_true { count(qr/is down/) };
-is(count(qr/conflict store "default": 127.0.0.1:\d+ is down: /), 1,
+until_true { log_count(qr/is down/) };
+is(log_count(qr/conflict store "default": 127.0.0.1:\d+ is down: /), 1,
    'one line of it');
 
 refused(PUT('/plain/1', { n => 2, base_version => 5 }), 'a write');
@@ -105,8 +89,8 @@ is(scalar(journal()), 0, 'nothing came through');
 
 wire('pass');
 ok(settled('/plain/1'), 'works once it is there, without a reload');
-is(count(qr/is up/), 1, 'one line of that');
-is(count(qr/is down/), 1, 'and no more of the other');
+is(log_count(qr/is up/), 1, 'one line of that');
+is(log_count(qr/is down/), 1, 'and no more of the other');
 
 
 === lww passes, unchecked
@@ -114,7 +98,7 @@ is(count(qr/is down/), 1, 'and no more of the other');
 --- steps
 wire('cut');
 set_doc('/plain/1', { n => 1 });
-until_true { count(qr/is down/) };
+until_true { log_count(qr/is down/) };
 
 my $r = PUT('/plain/1', { n => 2, base_version => 5 });
 is($r->{status}, 204, 'passes');
@@ -131,7 +115,7 @@ conflict_store_error pass;
 --- steps
 wire('cut');
 set_doc('/plain/1', { n => 1 });
-until_true { count(qr/is down/) };
+until_true { log_count(qr/is down/) };
 
 my $r = PUT('/plain/1', { n => 2, base_version => 5 });
 is($r->{status}, 204, 'passes');
@@ -146,7 +130,7 @@ set_doc('/plain/1', { n => 1 });
 my $v = settled('/plain/1');
 
 redis_stop($::redis);
-until_true { count(qr/is down/) };
+until_true { log_count(qr/is down/) };
 refused(PUT('/plain/1', { n => 2, base_version => $v }), 'meanwhile');
 
 redis_start($::redis);
@@ -208,7 +192,7 @@ my $v = settled('/plain/1');
 
 kill 'STOP', redis_pid($::redis);
 refused(PUT('/plain/1', { n => 2, base_version => $v }), 'meanwhile');
-until_true { count(qr/is down: timed out/) };
+until_true { log_count(qr/is down: timed out/) };
 
 refused(PUT('/plain/1', { n => 2, base_version => $v }), 'the breaker');
 is(header(GET('/plain/1'), 'Conflict'), 'unchecked', 'reads pass');
@@ -287,7 +271,7 @@ until_true {
 
 is($r->{status}, 409, 'the other is stale');
 is(json($r)->{server_version}{n}, 2, 'and sees the first');
-ok(count(qr/is a new one, or was restarted, replaced or flushed/),
+ok(log_count(qr/is a new one, or was restarted, replaced or flushed/),
    'the log tells');
 
 
@@ -477,7 +461,7 @@ redis_stop($::redis);
 redis_start($::redis);
 redis($::redis, 'SET', $_, $old{$_}) for keys %old;
 
-until_true { GET('/plain/1'); count(qr/is up/) };
+until_true { GET('/plain/1'); log_count(qr/is up/) };
 is(PUT('/plain/1', { n => 3, base_version => $v })->{status}, 204,
    'the base still holds, at once');
 
@@ -519,7 +503,7 @@ my $r = finish($w);
 is($r->{status}, 204, 'the client has its answer');
 my $next = version($r);
 
-until_true { count(qr/is down/) };
+until_true { log_count(qr/is down/) };
 wire('cut');
 wire('pass');
 
@@ -556,7 +540,7 @@ for my $mode ('slow 60', 'slice') {
     $v = version($r);
 }
 
-is(count(qr/is down/), 0, 'that is no failure');
+is(log_count(qr/is down/), 0, 'that is no failure');
 
 
 === what is not Redis
@@ -582,7 +566,7 @@ for my $text ('HTTP/1.1 400 Bad Request\r\n\r\n', '$5\r\nhello\r\n',
 }
 
 is(scalar(journal()), $before, 'nothing was forwarded');
-is(count(qr/exited on signal/), 0, 'the worker lives');
+is(log_count(qr/exited on signal/), 0, 'the worker lives');
 
 wire('cut');
 wire('pass');
@@ -608,8 +592,8 @@ my $r = PUT('/plain/2', { n => 2, base_version => $w });
 
 is($r->{status}, 503, 'not believed');
 is(scalar(journal()), $before, 'nothing was forwarded');
-until_true { count(qr/another call|timed out/) };
-ok(count(qr/another call|timed out/), 'the connection was closed');
+until_true { log_count(qr/another call|timed out/) };
+ok(log_count(qr/another call|timed out/), 'the connection was closed');
 
 
 === what Redis refuses
@@ -676,7 +660,7 @@ like(error_log(), qr/refused a call: BUSY/, 'the log quotes it');
 
 redis($::redis, qw(CONFIG SET requirepass sesame));
 wire('break');
-until_true { count(qr/is down: /) };
+until_true { log_count(qr/is down: /) };
 refused(PUT('/plain/1', { n => 2, base_version => $v }), 'NOAUTH');
 
 my $s = IO::Socket::INET->new(PeerAddr => '127.0.0.1', PeerPort => $::redis);
@@ -708,7 +692,7 @@ is(scalar(grep { $_->{body} =~ /"n":2/ } journal()), 0,
    'nothing was forwarded');
 like(error_log(), qr/is down: $_/, "why it was left: $_")
     for 'LOADING', 'MASTERDOWN';
-is(count(qr/exited on signal/), 0, 'the worker lives');
+is(log_count(qr/exited on signal/), 0, 'the worker lives');
 
 
 === a server that greets and does not answer
@@ -723,15 +707,15 @@ my $n = grep { PUT('/plain/1', { n => 2, base_version => $v })->{status} == 503
 redis($::redis, qw(CLIENT UNPAUSE));
 
 is($n, 100, 'each is refused');
-cmp_ok(count(qr/is down/), '<=', 2, 'it is told once, not for each');
-is(count(qr/is up/), 0, 'nor is it up since it greets');
+cmp_ok(log_count(qr/is down/), '<=', 2, 'it is told once, not for each');
+is(log_count(qr/is up/), 0, 'nor is it up since it greets');
 
 my $r;
 until_true { $v = version(GET('/plain/1'));
              $r = PUT('/plain/1', { n => 3, base_version => $v || 1 });
              $r->{status} == 204 };
-until_true { count(qr/is up/) };
-is(count(qr/is up/), 1, 'but once it answers');
+until_true { log_count(qr/is up/) };
+is(log_count(qr/is up/), 1, 'but once it answers');
 
 
 === an answer that comes when half of the lease is over
@@ -790,16 +774,16 @@ my $w = start('PUT', '/plain/1', body => { n => 2 },
 begun($before + 1);
 
 redis_stop($::redis);
-until_true { count(qr/is down/) };
+until_true { log_count(qr/is down/) };
 PUT('/plain/2', { n => $_, base_version => 5 }) for 1 .. 2100;
 
-my $lines = count(qr/audit stream was not added: it is down, \d+ so far/);
+my $lines = log_count(qr/audit stream was not added: it is down, \d+ so far/);
 cmp_ok($lines, '>=', 1, 'it is told that lines are lost');
 cmp_ok($lines, '<=', 3, 'not for each');
 
 release();
 finish($w);
-is(count(qr/could not be noted/), 0, 'the commit is kept');
+is(log_count(qr/could not be noted/), 0, 'the commit is kept');
 redis_start($::redis);
 
 
@@ -834,8 +818,8 @@ is(scalar(journal()), 0, 'nothing was forwarded');
 like(error_log(), qr/too few replicas have it/, 'the log tells');
 
 PUT('/plain/1', { n => 2 }) for 1 .. 50;
-is(count(qr/is down/), 0, 'it is not down');
-is(count(qr/could not be noted/), 0, 'and there was nothing to note');
+is(log_count(qr/is down/), 0, 'it is not down');
+is(log_count(qr/could not be noted/), 0, 'and there was nothing to note');
 
 my $replica = redis_start(undef, '--replicaof', "127.0.0.1 $::redis",
                           '--repl-diskless-sync-delay', '0');
@@ -854,11 +838,7 @@ set_doc('/plain/1', { n => 1 });
 my $v = settled('/plain/1');
 
 for my $n (1 .. 3) {
-    my @old = workers_of(master_pid());
-
-    kill 'HUP', master_pid();
-    until_true { my %now = map { $_ => 1 } workers_of(master_pid(), 1);
-                 !grep { $now{$_} } @old };
+    reload('until they are gone');
 
     my $r = PUT('/plain/1', { n => $n, base_version => $v });
     is($r->{status}, 204, 'the base holds over a reload');

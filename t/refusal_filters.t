@@ -1,5 +1,6 @@
 # The same with filters of other authors, where they are installed.
 # On both stores.
+# Needs: libnginx-mod-http-lua libnginx-mod-http-subs-filter
 
 BEGIN { push @INC, 't/lib' }
 use Conflict;

@@ -36,18 +36,6 @@ workers(2);
 our $n = 0;
 my $held;
 
-sub conf { servroot() . '/conf/nginx.conf' }
-
-sub edit {
-    my ($from, $to) = @_;
-    my $text = slurp(conf());
-
-    $text =~ s/$from/ref $to ? $to->() : $to/e or die "no $from";
-    open my $out, '>', conf() or die conf() . ": $!";
-    print $out $text;
-    close $out;
-}
-
 # a write that a worker has at the upstream
 
 sub hold {
@@ -65,17 +53,6 @@ sub let_go {
     return finish($held)->{status};
 }
 
-# until new workers have the port for themselves
-
-sub reload {
-    my %before = map { $_ => 1 } workers_of(master_pid());
-
-    kill 'HUP', master_pid();
-    until_true { my @now = workers_of(master_pid());
-                 @now && !grep { $before{$_} } @now }
-        or die "not reloaded";
-}
-
 sub open_again {
     my ($path) = @_;
 
@@ -89,7 +66,7 @@ sub after {
 
     open_again('/plain/other');
     hold('/plain/held');
-    edit($from, $to) if defined $from;
+    edit_conf($from, $to) if defined $from;
     reload();
 
     my $r = PUT($path, { n => ++$n });
@@ -102,7 +79,7 @@ sub after {
 }
 
 sub warned { scalar grep { /guarded writes get 503 until/ }
-             split /^/, slurp(servroot() . '/logs/error.log') }
+             split /^/, error_log() }
 
 run_tests();
 
@@ -221,7 +198,7 @@ is(after('/plain/1', 'conflict_key \$resource', 'conflict_key a$resource'),
 set_doc('/plain/1', { n => 0 });
 until_true { defined(version(GET('/plain/1'))) };
 hold('/plain/1');
-edit('conflict version', 'conflict_key $http_host$uri; conflict version');
+edit_conf('conflict version', 'conflict_key $http_host$uri; conflict version');
 reload();
 
 my $r = GET('/plain/1');
@@ -252,7 +229,7 @@ my ($a, $b);
 until_true { defined($a = version(GET('/plain/a/b'))) };
 until_true { defined($b = version(GET('/plain/b/a'))) };
 
-edit('\$part/\$id;', '$id/$part;');
+edit_conf('\$part/\$id;', '$id/$part;');
 reload();
 
 # each has the entry of the other one, and with it a version
@@ -280,12 +257,12 @@ set_doc('/plain/1', { n => 0 });
 my ($v, $r);
 until_true { defined($v = version(GET('/plain/1'))) };
 
-edit('store=a', 'store=b');
+edit_conf('store=a', 'store=b');
 reload();
 until_true { $r = PUT('/plain/1', { n => 1 }); $r->{status} != 503 };
 is($r->{status}, 204, 'written elsewhere');
 
-edit('store=b', 'store=a');
+edit_conf('store=b', 'store=a');
 reload();
 until_true { $r = PUT('/plain/1', { n => 2, base_version => $v });
              $r->{status} != 503 };
@@ -337,11 +314,11 @@ until_true { defined($y = version(GET('/plain/y/1'))) };
 
 my @workers = sort(workers_of(master_pid()));
 
-edit('store=a', 'store=b');
-edit('location /plain/x', "listen 127.0.0.1:$ENV{TEST_NGINX_UPSTREAM_PORT};"
+edit_conf('store=a', 'store=b');
+edit_conf('location /plain/x', "listen 127.0.0.1:$ENV{TEST_NGINX_UPSTREAM_PORT};"
                           . 'location /plain/x');
 kill 'HUP', master_pid();
-until_true { slurp(servroot() . '/logs/error.log') =~ /still could not bind/ };
+until_true { error_log() =~ /still could not bind/ };
 
 is(join(' ', sort(workers_of(master_pid()))), "@workers", 'the same workers');
 is(PUT('/plain/y/1', { n => 1, base_version => $y })->{status}, 204,
@@ -352,12 +329,12 @@ is(warned(), 0, 'nothing in the log');
 
 # another one that is seen to be wrong earlier; a test of the configuration
 
-edit('listen 127.0.0.1:\d+;location', 'no_directive; location');
+edit_conf('listen 127.0.0.1:\d+;location', 'no_directive; location');
 kill 'HUP', master_pid();
-until_true { slurp(servroot() . '/logs/error.log') =~ /no_directive/ };
+until_true { error_log() =~ /no_directive/ };
 is(PUT('/plain/y/1', { n => 2 })->{status}, 204, 'still');
 
-edit('no_directive;', '');
+edit_conf('no_directive;', '');
 my $root = servroot();
 is(system("$ENV{TEST_NGINX_BINARY} -t -q -p $root/ -c $root/conf/nginx.conf"
           . " 2>/dev/null"), 0, 'nginx -t');
@@ -384,7 +361,7 @@ ok(open_again('/plain/x/1'), 'then it is open');
 --- steps
 open_again('/plain/1');
 hold('/plain/1');
-edit('conflict_key \$uri', 'conflict_key a$uri');
+edit_conf('conflict_key \$uri', 'conflict_key a$uri');
 reload();
 reload();
 is(json(PUT('/plain/1', { n => 1 }))->{error}, 'store_generation',
@@ -392,10 +369,10 @@ is(json(PUT('/plain/1', { n => 1 }))->{error}, 'store_generation',
 
 # guarded no more, and then by another key
 
-edit('conflict version', 'conflict off; #');
+edit_conf('conflict version', 'conflict off; #');
 reload();
-edit('conflict off; #', 'conflict version');
-edit('conflict_key a', 'conflict_key b');
+edit_conf('conflict off; #', 'conflict version');
+edit_conf('conflict_key a', 'conflict_key b');
 reload();
 is(json(PUT('/plain/1', { n => 1 }))->{error}, 'store_generation',
    'an older worker is known over a configuration without the route');
@@ -425,7 +402,7 @@ for my $path ('a/b', 'b/a') {
                      ->{status} == 409 };
 }
 
-edit('\$part/\$id;', '$id/$part;');
+edit_conf('\$part/\$id;', '$id/$part;');
 reload();
 open_again('/plain/c/c');
 set_doc('/plain/a/b', { rev => 6, x => 2, y => 1 });

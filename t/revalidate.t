@@ -174,15 +174,15 @@ for my $own ('""', '"."', '"1.2"', '"' . 'x' x 510 . '"') {
 --- steps
 set_doc('/etag/1', { n => 1 });
 
-my $tags = servroot() . '/tags';
+my $tags = servroot() . '/html/tags';
 my $curl = "curl -s -w '%{http_code}' --etag-save $tags --etag-compare $tags "
-           . '-o ' . servroot() . '/out http://127.0.0.1:' . port() . '/etag/1';
+           . '-o ' . servroot() . '/html/out http://127.0.0.1:' . port() . '/etag/1';
 
 is(`$curl`, 200, 'the first time');
 is(`$curl`, 304, 'the second');
 PUT('/etag/1', { n => 2 });
 is(`$curl`, 200, 'after a write');
-is(json(slurp(servroot() . '/out'))->{n}, 2, 'of this');
+is(json(slurp(servroot() . '/html/out'))->{n}, 2, 'of this');
 is(`$curl`, 304, 'and again');
 
 

@@ -1,5 +1,7 @@
 # The password of a Redis, credentials and bodies: in no log, at any level, and
 # in nothing that is shown.
+#
+# Needs: redis-server
 
 BEGIN { push @INC, 't/lib' }
 use Conflict;
@@ -137,12 +139,12 @@ for my $n (0 .. $#::Said) {
     my ($said, $want) = @{ $::Said[$n] };
 
     is(PUT("/plain/$n/1", { n => 1 })->{status}, 503, 'refused');
-    ok(until_true { slurp(servroot() . '/logs/error.log')
+    ok(until_true { error_log()
                     =~ /store "s$n": \S+ is down: AUTH is refused: $want(,|$)/m },
        "says: $want");
 }
 
-unlike(slurp(servroot() . '/logs/error.log'), qr/s3cr/i, 'and no more');
+unlike(error_log(), qr/s3cr/i, 'and no more');
 
 
 === credentials, tokens and bodies at debug level

@@ -5,6 +5,7 @@
 
 BEGIN { push @INC, 't/lib' }
 use Conflict;
+use Conflict::Lock;
 use Test::Nginx::Socket 'no_plan';
 
 Conflict::install('Test::Nginx::Socket');
@@ -25,9 +26,6 @@ sub seen_by {
 
     return $raw;
 }
-
-sub lock { http('POST', "$_[0]/lock", headers => [@_[1 .. $#_]]) }
-sub error_log { slurp(servroot() . '/logs/error.log') }
 
 # bytes as they are, to a host of one's own
 

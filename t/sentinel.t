@@ -1,4 +1,6 @@
 # Redis with sentinels: the master is found, and found again.
+#
+# Needs: redis-server
 
 BEGIN { push @INC, 't/lib' }
 use Conflict;
@@ -35,35 +37,6 @@ add_block_preprocessor(sub {
                       . "conflict_wait 200ms;\n"
                       . "proxy_pass http://api;\n}\n");
 });
-
-sub error_log { slurp(servroot() . '/logs/error.log') }
-
-# a write on what a GET shows, and the version that another GET shows then
-
-sub settled {
-    my ($path) = @_;
-
-    my $r;
-
-    until_true {
-        $r = PUT($path, { n => 0, base_version => version(GET($path)) || 1 });
-        $r->{status} == 204;
-    };
-
-    return version(GET($path));
-}
-
-# the answer once the store has one
-
-sub patient_put {
-    my ($path, $body) = @_;
-
-    my $r;
-
-    until_true { $r = PUT($path, $body); $r->{status} != 503 };
-
-    return $r;
-}
 
 # a sentinel that names a broadcast address first, then what is true
 

@@ -59,8 +59,6 @@ sub store_status {
     return $s;
 }
 
-sub error_log { slurp(servroot() . '/logs/error.log') }
-
 run_tests();
 
 __DATA__

@@ -1,9 +1,11 @@
 # What was counted: as JSON, as metrics, and who may see which of them.
 #
 # On both stores.
+# Needs: build/promtool
 
 BEGIN { push @INC, 't/lib' }
 use Conflict;
+use Conflict::Status;
 use Test::Nginx::Socket 'no_plan';
 
 Conflict::install('Test::Nginx::Socket');
@@ -22,25 +24,6 @@ add_block_preprocessor(sub {
         location = /dashboard { conflict_status; }
     ') if $block->config !~ /conflict_status/;
 });
-
-
-sub status { json(http('GET', '/status')) }
-
-# the route of a location, once the condition holds for it
-
-sub route {
-    my ($location, $condition) = @_;
-    my $route;
-
-    until_true {
-        ($route) = grep { $_->{location} eq $location } @{ status()->{routes} };
-        $route && (!$condition || $condition->($route));
-    };
-
-    return $route;
-}
-
-sub sum { my $n = 0; $n += $_ for @_; $n }
 
 # of a bin: all of it is now, or was just before
 
@@ -74,20 +57,6 @@ sub metric {
     }
 
     return @found == 1 ? $found[0] : "@found";
-}
-
-# a write on a base that is stale, so many times
-
-sub stale {
-    my ($path, $times, @headers) = @_;
-
-    set_doc($path, { title => 'a', done => 1 });
-
-    my $v = version(GET($path));
-
-    PUT($path, { title => 'b', done => 1, base_version => $v });
-    PUT($path, { title => "c$_", done => 1, base_version => $v }, @headers)
-        for 1 .. $times;
 }
 
 run_tests();
@@ -330,13 +299,7 @@ is(metric(http('GET', '/metrics')->{body}, 'writes_total',
 stale('/plain/1', 2);
 route('/plain/', sub { $_[0]{writes} == 3 });
 
-my @old = workers_of(master_pid());
-kill 'HUP', master_pid();
-
-until_true {
-    my %now = map { $_ => 1 } workers_of(master_pid());
-    keys %now == 2 && !grep { $now{$_} } @old;
-};
+reload();
 
 is(route('/plain/')->{writes}, 3, 'all are there');
 is(metric(http('GET', '/metrics')->{body}, 'writes_total',
@@ -359,10 +322,7 @@ PUT('/plain/1', { n => 1 });
 
 # before it has sent that to a store that is elsewhere
 
-my @old = workers_of(master_pid());
-kill 'HUP', master_pid();
-until_true { my %now = map { $_ => 1 } workers_of(master_pid());
-             keys %now == 2 && !grep { $now{$_} } @old };
+reload();
 
 is(route('/plain/', sub { $_[0]{writes} == 1 })->{writes}, 1, 'it is there');
 
@@ -626,7 +586,7 @@ for my $point (1 .. 40) {
     until_true { GET('/ping')->{status} == 200 };
 }
 
-my $killed = () = slurp(servroot() . '/logs/error.log')
+my $killed = () = error_log()
                   =~ /exited on signal 9/g;
 
 cmp_ok($killed, '>', 1, 'at many points');

@@ -1,5 +1,7 @@
 # Both stores give the same answers: random operations on each, side by side.
 # The numbers differ, so versions are compared by when they were first seen.
+#
+# Needs: redis-server
 
 BEGIN { push @INC, 't/lib'; $ENV{TEST_CONFLICT_STORE} = 'redis' }
 use Conflict;

@@ -1,5 +1,7 @@
 # The audit stream in Redis, beside the log: what it cannot take is in the log
 # all the same, each conflict once, and no request waits for it.
+#
+# Needs: redis-server
 
 BEGIN { push @INC, 't/lib'; $ENV{TEST_CONFLICT_STORE} = 'redis' }
 use Conflict;
@@ -143,7 +145,7 @@ until_true { my $before = $dropped // -1; $dropped = dropped();
 cmp_ok($dropped, '>=', 5000, 'what was not added is counted');
 cmp_ok($dropped, '<=', 7000, 'and nothing else');
 
-my $lines = () = slurp(servroot() . '/logs/error.log')
+my $lines = () = error_log()
                  =~ /a line of the audit stream was not added/g;
 cmp_ok($lines, '>=', 1, 'the error log tells');
 cmp_ok($lines, '<', 50, 'and not for each');

@@ -3,6 +3,7 @@
 # without.
 #
 # On both stores.
+# Needs: apache2-bin libnginx-mod-http-dav-ext litmus radicale vdirsyncer
 
 BEGIN { push @INC, 't/lib' }
 use Conflict;

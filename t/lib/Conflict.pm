@@ -27,7 +27,9 @@ use base 'Exporter';
 
 our @EXPORT = (qw(GET PUT PATCH DELETE HEAD http start finish version header
                  json upstream journal seen release applied begun set_doc
-                 conflicts servroot port master_pid workers_of store
+                 conflicts overlapped servroot port error_log log_count
+                 master_pid workers_of edit_conf reload store
+                 settled patient_put let_in held shown
                  fcgi_start need node_start server_start),
                @Conflict::Redis::EXPORT, @Conflict::Util::EXPORT);
 
@@ -216,8 +218,10 @@ sub need {
     for my $name (@_) {
         next if grep { -e "$_$name" } '', '/usr/bin/', '/usr/sbin/';
 
-        print "1..0 # SKIP $name is not installed\n";
-        exit 0;
+        # there may be a plan already
+
+        Test::More->builder->reset;
+        Test::More::plan(skip_all => "$name is not installed");
     }
 }
 
@@ -506,6 +510,133 @@ sub conflicts {
                                   . ($file || 'conflict.log'));
 
     return map { json($_) || { invalid => $_ } } @lines;
+}
+
+
+sub overlapped { grep { $_->{action} eq 'conflict_overlapped' } conflicts() }
+
+
+# a write on what a GET shows, and the version that another GET shows then
+
+sub settled {
+    my ($path) = @_;
+
+    my $r;
+
+    until_true {
+        $r = PUT($path, { n => 0, base_version => version(GET($path)) || 1 });
+        $r->{status} == 204;
+    };
+
+    return version(GET($path));
+}
+
+
+# the answer once the store has one
+
+sub patient_put {
+    my ($path, $body) = @_;
+
+    my $r;
+
+    until_true { $r = PUT($path, $body); $r->{status} != 503 };
+
+    return $r;
+}
+
+
+# the write that is let in where another has left its lease
+
+sub let_in {
+    my ($base, $path) = @_;
+
+    my $r;
+
+    until_true {
+        $r = PUT($path, { n => 'B', base_version => $base });
+
+        # of another view, so under another version: it goes on from that
+
+        $base = json($r)->{version} || $base if $r->{status} == 409;
+        $r->{status} == 204;
+    };
+
+    Test::More::is($r->{status}, 204, 'another write is let in');
+
+    return $r;
+}
+
+
+# a write that has come to the upstream, which does not answer yet; its "n" is
+# that of no other one
+
+sub held {
+    my ($path, $body) = @_;
+
+    my $w = start('PUT', $path, body => $body,
+                  headers => ['X-Up-Write: hold apply']);
+
+    until_true { grep { $_->{method} eq 'PUT' && $_->{target} eq $path
+                        && json($_->{body})->{n} eq $body->{n} } seen() };
+    return $w;
+}
+
+
+# a document, and its version as each of the users was shown it
+
+sub shown {
+    my ($path, $doc, @users) = @_;
+
+    my $v;
+
+    set_doc($path, $doc);
+    $v = version(GET($path, "X-User: $_")) for @users;
+
+    return $v;
+}
+
+
+sub error_log { slurp(servroot() . '/logs/error.log') }
+
+# how often it has what a pattern matches
+
+sub log_count {
+    my ($re) = @_;
+
+    my @found = error_log() =~ /$re/g;
+
+    return scalar @found;
+}
+
+
+sub edit_conf {
+    my ($from, $to) = @_;
+
+    my $file = servroot() . '/conf/nginx.conf';
+    my $text = slurp($file);
+
+    $text =~ s/$from/ref $to ? $to->() : $to/e or die "no $from";
+
+    open my $out, '>', $file or die "$file: $!";
+    print $out $text;
+    close $out;
+}
+
+
+# a reload, until new workers have the port for themselves, or until the old
+# ones are gone
+
+sub reload {
+    my ($gone) = @_;
+
+    my @old = workers_of(master_pid());
+
+    kill 'HUP', master_pid();
+
+    return until_true {
+        my %now = map { $_ => 1 } workers_of(master_pid(), $gone);
+        keys %now == @old && !grep { $now{$_} } @old;
+    } || die 'not reloaded';
 }
 
 

@@ -8,11 +8,9 @@
 #
 # It exits when its standard input is closed.
 
-import socket
 import struct
-import sys
-import threading
-import os
+
+import serving
 
 DATA, HEADERS, RST, SETTINGS, PING, WINDOW = 0, 1, 3, 4, 6, 8
 
@@ -105,18 +103,4 @@ def serve(conn):
         conn.close()
 
 
-def accept(sock):
-    while True:
-        conn, _ = sock.accept()
-        threading.Thread(target=serve, args=(conn,), daemon=True).start()
-
-
-sock = socket.socket()
-sock.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
-sock.bind(('127.0.0.1', int(sys.argv[1])))
-sock.listen(50)
-print('ready', flush=True)
-
-threading.Thread(target=accept, args=(sock,), daemon=True).start()
-sys.stdin.read()
-os._exit(0)
+serving.by_threads(serve)

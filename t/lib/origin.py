@@ -20,9 +20,9 @@
 
 import asyncio
 import json
-import os
-import sys
 import urllib.parse
+
+import serving
 
 answers = {}            # by target: a list of condition and response
 asked = []
@@ -204,24 +204,7 @@ async def main():
     global released
 
     released = asyncio.Event()
-    server = await asyncio.start_server(serve, '127.0.0.1', int(sys.argv[1]),
-                                        limit=1 << 24)
-    print('ready', flush=True)
-
-    loop = asyncio.get_running_loop()
-    ended = asyncio.Event()
-
-    def stdin():
-        if not os.read(0, 4096):
-            loop.remove_reader(0)
-            ended.set()
-
-    loop.add_reader(0, stdin)
-
-    async with server:
-        await ended.wait()
-
-    os._exit(0)
+    await serving.by_tasks(serve)
 
 
 asyncio.run(main())

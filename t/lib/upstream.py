@@ -50,11 +50,11 @@ import copy
 import email.utils
 import http.client
 import json
-import os
 import socket
 import struct
-import sys
 import time
+
+import serving
 
 
 class Doc:
@@ -649,24 +649,7 @@ async def main():
     released = asyncio.Event()
     begun_event = asyncio.Event()
 
-    server = await asyncio.start_server(serve, '127.0.0.1', int(sys.argv[1]),
-                                        backlog=1024, limit=1 << 24)
-    print('ready', flush=True)
-
-    loop = asyncio.get_running_loop()
-    ended = asyncio.Event()
-
-    def stdin():
-        if not os.read(0, 4096):
-            loop.remove_reader(0)
-            ended.set()
-
-    loop.add_reader(0, stdin)
-
-    async with server:
-        await ended.wait()
-
-    os._exit(0)
+    await serving.by_tasks(serve)
 
 
 asyncio.run(main())

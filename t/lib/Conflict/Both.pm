@@ -229,7 +229,7 @@ sub by_h2 {
     push @args, '-H', $_ for @{ $args{headers} || [] };
 
     if (defined $args{body}) {
-        my $file = servroot() . '/h2.body';
+        my $file = servroot() . '/html/h2.body';
 
         open my $out, '>:raw', $file or die "$file: $!";
         print $out $args{body};

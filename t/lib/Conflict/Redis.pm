@@ -16,7 +16,7 @@ use Conflict::Util;
 
 use base 'Exporter';
 
-our @EXPORT = qw(redis redis_start redis_stop redis_pid redis_info wire_start
+our @EXPORT = qw(redis redis_key redis_start redis_stop redis_pid redis_info wire_start
                  wire
                  cluster_start cluster_node sentinels_start);
 
@@ -163,6 +163,11 @@ sub redis_reply {
 
     return substr $data, 0, $line;
 }
+
+
+# the key of a path's entry
+
+sub redis_key { "conflict:{localhost$_[0]}" }
 
 
 sub redis_info {

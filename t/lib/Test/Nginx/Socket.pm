@@ -421,7 +421,12 @@ sub expand() {
 sub write_root() {
     my $block = shift;
 
-    remove_tree($ServRoot);
+    # as the original does: a file anywhere else would keep it from starting
+
+    remove_tree(map { glob "$ServRoot/$_" }
+                qw(conf html logs cache *_temp *_cache));
+    bail_out("cannot remove $ServRoot: $!") if -d $ServRoot && !rmdir $ServRoot;
+
     make_path("$ServRoot/logs", "$ServRoot/conf", "$ServRoot/html");
 
     if (defined $block->user_files) {

@@ -33,12 +33,13 @@ LD_OPT = -Wl,-z,relro -Wl,-z,now -Wl,--as-needed
 
 TEXT =
 
-BUILD_PACKAGES = gcc make nginx nginx-dev libhiredis-dev libxxhash-dev \
+BUILD_PACKAGES = gcc make nginx nginx-dev libhiredis-dev libjansson-dev \
+	libxxhash-dev \
 	$(if $(filter yes,$(TEXT)),libgit2-dev)
 DEMO_PACKAGES = $(BUILD_PACKAGES) curl
 TEST_PACKAGES = $(DEMO_PACKAGES) clang libclang-rt-dev libcmocka-dev \
 	libtest-base-perl perl python3 nghttp2-client netcat-openbsd openssl \
-	redis-server libgit2-dev libjansson-dev chromium logrotate faketime \
+	redis-server libgit2-dev chromium logrotate faketime \
 	libnginx-mod-http-lua libnginx-mod-http-subs-filter \
 	$(if $(shell command -v npm),,nodejs npm)
 CLIENT_PACKAGES = apache2-bin libnginx-mod-http-dav-ext litmus radicale \

@@ -78,6 +78,25 @@ ngx_http_conflict_print_text(ngx_http_conflict_print_t *out, u_char *data,
 }
 
 
+void
+ngx_http_conflict_print_json(ngx_http_conflict_print_t *out, u_char *data,
+    size_t len)
+{
+    size_t      size;
+    ngx_buf_t  *b;
+
+    size = conflict_text_defuse(NULL, data, len);
+
+    b = ngx_http_conflict_print_room(out, size);
+    if (b == NULL) {
+        return;
+    }
+
+    b->last += conflict_text_defuse(b->last, data, len);
+    out->size += size;
+}
+
+
 static ngx_buf_t *
 ngx_http_conflict_print_room(ngx_http_conflict_print_t *out, size_t size)
 {

@@ -76,6 +76,10 @@ void ngx_http_conflict_print_bytes(ngx_http_conflict_print_t *out,
 void ngx_http_conflict_print_text(ngx_http_conflict_print_t *out,
     u_char *data, size_t len);
 
+/* A piece of JSON that was checked, without what might be markup. */
+void ngx_http_conflict_print_json(ngx_http_conflict_print_t *out,
+    u_char *data, size_t len);
+
 /* status_json.c, status_prometheus.c, status_page.c */
 
 /*

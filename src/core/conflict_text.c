@@ -283,6 +283,42 @@ conflict_text_write(unsigned char *dst, const unsigned char *src, size_t len,
 
 
 size_t
+conflict_text_repair(unsigned char *dst, const unsigned char *src, size_t len)
+{
+    size_t                 n, size;
+    const unsigned char   *p, *last;
+    conflict_text_tail_t   tail;
+
+    n = 0;
+    last = src + len;
+
+    for (p = src; p < last; /* void */) {
+        size = (*p < 0x80) ? 1 : conflict_text_rune(p, last, &tail);
+
+        if (size == 0 || (*p >= 0x80 && tail.left)) {
+
+            if (dst) {
+                memcpy(dst + n, "\xef\xbf\xbd", 3);
+            }
+
+            n += 3;
+            p++;
+            continue;
+        }
+
+        if (dst) {
+            memcpy(dst + n, p, size);
+        }
+
+        n += size;
+        p += size;
+    }
+
+    return n;
+}
+
+
+size_t
 conflict_text_defuse(unsigned char *dst, const unsigned char *src, size_t len)
 {
     size_t                n;
@@ -293,13 +329,22 @@ conflict_text_defuse(unsigned char *dst, const unsigned char *src, size_t len)
 
     for (p = src; p < last; p++) {
 
-        if (conflict_text_markup(*p)) {
+        if (*p == 0x7f || conflict_text_markup(*p)) {
 
             if (dst) {
                 (void) conflict_text_unicode(dst + n, *p);
             }
 
             n += 6;
+
+        } else if (last - p >= 2 && p[0] == 0xc2 && (p[1] & 0xe0) == 0x80) {
+
+            if (dst) {
+                (void) conflict_text_unicode(dst + n, p[1]);
+            }
+
+            n += 6;
+            p++;
 
         } else if (last - p >= 3 && conflict_text_line(p)) {
 

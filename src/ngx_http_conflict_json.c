@@ -1,0 +1,231 @@
+
+/*
+ * Copyright (C) the ngx_http_conflict_module authors
+ *
+ * Values that JSON of the module's own is made of, and its text.
+ */
+
+
+#include "ngx_http_conflict_json.h"
+
+
+/* what seconds with three decimals need; the default writes all of a double */
+
+#define NGX_HTTP_CONFLICT_JSON_FLAGS                                          \
+    (JSON_COMPACT|JSON_REAL_PRECISION(15))
+
+
+typedef struct {
+    u_char                        *data;      /* NULL: only the length */
+    size_t                         len;
+} ngx_http_conflict_json_text_t;
+
+
+static ngx_int_t ngx_http_conflict_json_write(ngx_pool_t *pool, json_t *json,
+    size_t flags, ngx_str_t *text);
+static int ngx_http_conflict_json_add_text(const char *data, size_t len,
+    void *to);
+static int ngx_http_conflict_json_add_chain(const char *data, size_t len,
+    void *to);
+
+
+void
+ngx_http_conflict_json_set(json_t **json, const char *name, json_t *value)
+{
+    if (json_object_set_new(*json, name, value) != 0) {
+        json_decref(*json);
+        *json = NULL;
+    }
+}
+
+
+void
+ngx_http_conflict_json_append(json_t **json, json_t *value)
+{
+    if (json_array_append_new(*json, value) != 0) {
+        json_decref(*json);
+        *json = NULL;
+    }
+}
+
+
+json_t *
+ngx_http_conflict_json_text(ngx_str_t *text, size_t longest)
+{
+    size_t   len, size;
+    u_char  *p;
+    json_t  *json;
+
+    if (text->data == NULL) {
+        return json_null();
+    }
+
+    len = ngx_min(text->len, longest);
+    size = conflict_text_repair(NULL, text->data, len);
+
+    if (size == len) {
+        return json_stringn((char *) text->data, len);
+    }
+
+    p = ngx_alloc(size, ngx_cycle->log);
+    if (p == NULL) {
+        return NULL;
+    }
+
+    (void) conflict_text_repair(p, text->data, len);
+    json = json_stringn((char *) p, size);
+
+    ngx_free(p);
+
+    return json;
+}
+
+
+json_t *
+ngx_http_conflict_json_version(uint64_t version)
+{
+    return (version && version < CONFLICT_VERSION_LIMIT)
+           ? json_integer((json_int_t) version) : json_null();
+}
+
+
+json_t *
+ngx_http_conflict_json_base(ngx_str_t *text, size_t longest)
+{
+    uint64_t  version;
+
+    if (text->len == 0) {
+        return json_null();
+    }
+
+    return (conflict_version_parse(&version, (char *) text->data, text->len)
+            == 0)
+           ? json_integer((json_int_t) version)
+           : ngx_http_conflict_json_text(text, longest);
+}
+
+
+json_t *
+ngx_http_conflict_json_time(int64_t time)
+{
+    char  text[CONFLICT_TIME_RFC3339];
+
+    if (time == CONFLICT_TIME_NONE) {
+        return json_null();
+    }
+
+    conflict_time_print_rfc3339(text, time);
+
+    return json_stringn(text, CONFLICT_TIME_RFC3339);
+}
+
+
+json_t *
+ngx_http_conflict_json_seconds(uint64_t msec)
+{
+    return (msec % 1000) ? json_real((double) msec / 1000)
+                         : json_integer((json_int_t) (msec / 1000));
+}
+
+
+ngx_int_t
+ngx_http_conflict_json_dump(ngx_pool_t *pool, json_t *json, ngx_str_t *text)
+{
+    return ngx_http_conflict_json_write(pool, json,
+                                        NGX_HTTP_CONFLICT_JSON_FLAGS, text);
+}
+
+
+ngx_int_t
+ngx_http_conflict_json_members(ngx_pool_t *pool, json_t *json,
+    ngx_str_t *text)
+{
+    return ngx_http_conflict_json_write(pool, json,
+                                        NGX_HTTP_CONFLICT_JSON_FLAGS
+                                        |JSON_EMBED, text);
+}
+
+
+static ngx_int_t
+ngx_http_conflict_json_write(ngx_pool_t *pool, json_t *json, size_t flags,
+    ngx_str_t *text)
+{
+    ngx_int_t                      rc;
+    ngx_http_conflict_json_text_t  out;
+
+    rc = NGX_ERROR;
+    ngx_str_null(text);
+
+    /* twice: the first time finds out how long it is */
+
+    ngx_memzero(&out, sizeof(ngx_http_conflict_json_text_t));
+
+    if (json_dump_callback(json, ngx_http_conflict_json_add_text, &out, flags)
+        != 0)
+    {
+        goto done;
+    }
+
+    out.data = ngx_pnalloc(pool, out.len + 1);
+    if (out.data == NULL) {
+        goto done;
+    }
+
+    out.len = 0;
+
+    if (json_dump_callback(json, ngx_http_conflict_json_add_text, &out, flags)
+        != 0)
+    {
+        goto done;
+    }
+
+    text->data = out.data;
+    text->len = out.len;
+
+    rc = NGX_OK;
+
+done:
+
+    json_decref(json);
+
+    return rc;
+}
+
+
+void
+ngx_http_conflict_json_print(ngx_http_conflict_print_t *out, json_t *json)
+{
+    if (json_dump_callback(json, ngx_http_conflict_json_add_chain, out,
+                           NGX_HTTP_CONFLICT_JSON_FLAGS)
+        != 0)
+    {
+        out->failed = 1;
+    }
+
+    json_decref(json);
+}
+
+
+/* jansson cuts no character in two */
+
+static int
+ngx_http_conflict_json_add_text(const char *data, size_t len, void *to)
+{
+    ngx_http_conflict_json_text_t  *out = to;
+
+    out->len += conflict_text_defuse(out->data ? out->data + out->len : NULL,
+                                     (const u_char *) data, len);
+
+    return 0;
+}
+
+
+static int
+ngx_http_conflict_json_add_chain(const char *data, size_t len, void *to)
+{
+    ngx_http_conflict_print_t  *out = to;
+
+    ngx_http_conflict_print_json(out, (u_char *) data, len);
+
+    return out->failed ? -1 : 0;
+}

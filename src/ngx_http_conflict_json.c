@@ -196,7 +196,7 @@ void
 ngx_http_conflict_json_print(ngx_http_conflict_print_t *out, json_t *json)
 {
     if (json_dump_callback(json, ngx_http_conflict_json_add_chain, out,
-                           NGX_HTTP_CONFLICT_JSON_FLAGS)
+                           NGX_HTTP_CONFLICT_JSON_FLAGS|JSON_EMBED)
         != 0)
     {
         out->failed = 1;

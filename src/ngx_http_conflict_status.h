@@ -90,8 +90,8 @@ void ngx_http_conflict_status_json(ngx_http_conflict_print_t *out,
 void ngx_http_conflict_status_prometheus(ngx_http_conflict_print_t *out,
     ngx_http_conflict_survey_t **survey, ngx_uint_t n);
 
-/* status_advice.c: a member "advice" of an object */
-void ngx_http_conflict_status_advice(ngx_http_conflict_print_t *out,
+/* status_advice.c: null for a lock endpoint */
+struct json_t *ngx_http_conflict_status_advice(
     ngx_http_conflict_tally_t *tally);
 
 /* status.c: how it is called; 0: it has none, the request failed */

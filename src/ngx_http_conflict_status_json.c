@@ -20,7 +20,7 @@ static void ngx_http_conflict_status_json_gauge(json_t **json,
 static json_t *ngx_http_conflict_status_json_trips(
     ngx_http_conflict_gauge_t *gauge);
 static void ngx_http_conflict_status_json_routes(
-    ngx_http_conflict_print_t *out, ngx_http_conflict_survey_t **survey,
+    ngx_http_conflict_writer_t *out, ngx_http_conflict_survey_t **survey,
     ngx_uint_t n);
 static json_t *ngx_http_conflict_status_json_route(
     ngx_http_conflict_tally_t *tally);
@@ -28,17 +28,17 @@ static void ngx_http_conflict_status_json_totals(json_t **json,
     ngx_http_conflict_tally_t *tally);
 static json_t *ngx_http_conflict_status_json_fields(
     ngx_http_conflict_tally_t *tally);
-static void ngx_http_conflict_status_json_bins(ngx_http_conflict_print_t *out,
+static void ngx_http_conflict_status_json_bins(ngx_http_conflict_writer_t *out,
     const char *name, ngx_http_conflict_bin_t *bin, ngx_uint_t n,
     ngx_uint_t seconds);
 static ngx_uint_t ngx_http_conflict_status_json_none(
     ngx_http_conflict_bin_t *bin, ngx_uint_t n, ngx_uint_t last,
     ngx_uint_t counter);
 static void ngx_http_conflict_status_json_series(
-    ngx_http_conflict_print_t *out, ngx_http_conflict_bin_t *bin, ngx_uint_t n,
+    ngx_http_conflict_writer_t *out, ngx_http_conflict_bin_t *bin, ngx_uint_t n,
     ngx_uint_t last, ngx_uint_t from, ngx_uint_t to);
 static void ngx_http_conflict_status_json_conflicts(
-    ngx_http_conflict_print_t *out, ngx_http_conflict_survey_t **survey,
+    ngx_http_conflict_writer_t *out, ngx_http_conflict_survey_t **survey,
     ngx_uint_t n);
 static json_t *ngx_http_conflict_status_json_tail(
     ngx_http_conflict_survey_t **survey, ngx_uint_t n);
@@ -51,23 +51,23 @@ static void ngx_http_conflict_status_json_figure(json_t **json,
 
 
 void
-ngx_http_conflict_status_json(ngx_http_conflict_print_t *out,
+ngx_http_conflict_status_json(ngx_http_conflict_writer_t *out,
     ngx_http_conflict_survey_t **survey, ngx_uint_t n)
 {
-    ngx_http_conflict_print(out, "{");
+    ngx_http_conflict_writer_print(out, "{");
     ngx_http_conflict_json_print(out,
                               ngx_http_conflict_status_json_head(survey, n));
 
-    ngx_http_conflict_print(out, ",\"routes\":[");
+    ngx_http_conflict_writer_print(out, ",\"routes\":[");
     ngx_http_conflict_status_json_routes(out, survey, n);
 
-    ngx_http_conflict_print(out, "],\"conflicts\":[");
+    ngx_http_conflict_writer_print(out, "],\"conflicts\":[");
     ngx_http_conflict_status_json_conflicts(out, survey, n);
 
-    ngx_http_conflict_print(out, "],");
+    ngx_http_conflict_writer_print(out, "],");
     ngx_http_conflict_json_print(out,
                               ngx_http_conflict_status_json_tail(survey, n));
-    ngx_http_conflict_print(out, "}\n");
+    ngx_http_conflict_writer_print(out, "}\n");
 }
 
 
@@ -210,7 +210,7 @@ ngx_http_conflict_status_json_trips(ngx_http_conflict_gauge_t *gauge)
  */
 
 static void
-ngx_http_conflict_status_json_routes(ngx_http_conflict_print_t *out,
+ngx_http_conflict_status_json_routes(ngx_http_conflict_writer_t *out,
     ngx_http_conflict_survey_t **survey, ngx_uint_t n)
 {
     ngx_uint_t                    i, k, first;
@@ -227,7 +227,7 @@ ngx_http_conflict_status_json_routes(ngx_http_conflict_print_t *out,
                 continue;
             }
 
-            ngx_http_conflict_print(out, first++ ? ",\n{" : "\n{");
+            ngx_http_conflict_writer_print(out, first++ ? ",\n{" : "\n{");
             ngx_http_conflict_json_print(out,
                               ngx_http_conflict_status_json_route(tally[k]));
 
@@ -238,7 +238,7 @@ ngx_http_conflict_status_json_routes(ngx_http_conflict_print_t *out,
                                                NGX_HTTP_CONFLICT_HOURS, 3600);
             ngx_http_conflict_status_json_bins(out, "days", tally[k]->day,
                                                NGX_HTTP_CONFLICT_DAYS, 86400);
-            ngx_http_conflict_print(out, "}");
+            ngx_http_conflict_writer_print(out, "}");
         }
     }
 }
@@ -361,7 +361,7 @@ ngx_http_conflict_status_json_fields(ngx_http_conflict_tally_t *tally)
 /* from the oldest up to now; what never was is not said */
 
 static void
-ngx_http_conflict_status_json_bins(ngx_http_conflict_print_t *out,
+ngx_http_conflict_status_json_bins(ngx_http_conflict_writer_t *out,
     const char *name, ngx_http_conflict_bin_t *bin, ngx_uint_t n,
     ngx_uint_t seconds)
 {
@@ -377,13 +377,13 @@ ngx_http_conflict_status_json_bins(ngx_http_conflict_print_t *out,
                                                   * seconds
                                                   * CONFLICT_TIME_SECOND));
 
-    ngx_http_conflict_print(out, ",\"%s\":{", name);
+    ngx_http_conflict_writer_print(out, ",\"%s\":{", name);
     ngx_http_conflict_json_print(out, json);
 
-    ngx_http_conflict_print(out, ",\"writes\":");
+    ngx_http_conflict_writer_print(out, ",\"writes\":");
     ngx_http_conflict_status_json_series(out, bin, n, last, 0,
                                          NGX_HTTP_CONFLICT_OUTCOMES - 1);
-    ngx_http_conflict_print(out, ",\"actions\":{");
+    ngx_http_conflict_writer_print(out, ",\"actions\":{");
     first = 0;
 
     for (i = 1; i <= NGX_HTTP_CONFLICT_ACTIONS; i++) {
@@ -393,13 +393,13 @@ ngx_http_conflict_status_json_bins(ngx_http_conflict_print_t *out,
             continue;
         }
 
-        ngx_http_conflict_print(out, "%s\"%V\":", first++ ? "," : "",
-                                &ngx_http_conflict_action_names[i]);
+        ngx_http_conflict_writer_print(out, "%s\"%V\":", first++ ? "," : "",
+                                       &ngx_http_conflict_action_names[i]);
         ngx_http_conflict_status_json_series(out, bin, n, last, counter,
                                              counter);
     }
 
-    ngx_http_conflict_print(out, "},\"not_checked\":{");
+    ngx_http_conflict_writer_print(out, "},\"not_checked\":{");
     first = 0;
 
     for (i = 0; i < NGX_HTTP_CONFLICT_GAPS; i++) {
@@ -409,13 +409,13 @@ ngx_http_conflict_status_json_bins(ngx_http_conflict_print_t *out,
             continue;
         }
 
-        ngx_http_conflict_print(out, "%s\"%V\":", first++ ? "," : "",
-                                &ngx_http_conflict_gap_names[i]);
+        ngx_http_conflict_writer_print(out, "%s\"%V\":", first++ ? "," : "",
+                                       &ngx_http_conflict_gap_names[i]);
         ngx_http_conflict_status_json_series(out, bin, n, last, counter,
                                              counter);
     }
 
-    ngx_http_conflict_print(out, "}}");
+    ngx_http_conflict_writer_print(out, "}}");
 }
 
 
@@ -439,7 +439,7 @@ ngx_http_conflict_status_json_none(ngx_http_conflict_bin_t *bin, ngx_uint_t n,
 /* the sum of some counters, of each bin */
 
 static void
-ngx_http_conflict_status_json_series(ngx_http_conflict_print_t *out,
+ngx_http_conflict_status_json_series(ngx_http_conflict_writer_t *out,
     ngx_http_conflict_bin_t *bin, ngx_uint_t n, ngx_uint_t last,
     ngx_uint_t from, ngx_uint_t to)
 {
@@ -455,18 +455,18 @@ ngx_http_conflict_status_json_series(ngx_http_conflict_print_t *out,
             sum += b->n[i];
         }
 
-        ngx_http_conflict_print(out, "%s%uL", (k == last - n + 1) ? "[" : ",",
-                                sum);
+        ngx_http_conflict_writer_print(out, "%s%uL",
+                                       (k == last - n + 1) ? "[" : ",", sum);
     }
 
-    ngx_http_conflict_print(out, "]");
+    ngx_http_conflict_writer_print(out, "]");
 }
 
 
 /* JSON already: each is a line of the audit log */
 
 static void
-ngx_http_conflict_status_json_conflicts(ngx_http_conflict_print_t *out,
+ngx_http_conflict_status_json_conflicts(ngx_http_conflict_writer_t *out,
     ngx_http_conflict_survey_t **survey, ngx_uint_t n)
 {
     ngx_str_t   *line;
@@ -478,8 +478,8 @@ ngx_http_conflict_status_json_conflicts(ngx_http_conflict_print_t *out,
         line = survey[i]->lines.elts;
 
         for (k = 0; k < survey[i]->lines.nelts; k++) {
-            ngx_http_conflict_print(out, first++ ? ",\n" : "\n");
-            ngx_http_conflict_print_bytes(out, line[k].data, line[k].len);
+            ngx_http_conflict_writer_print(out, first++ ? ",\n" : "\n");
+            ngx_http_conflict_writer_bytes(out, line[k].data, line[k].len);
         }
     }
 }

@@ -123,8 +123,7 @@ ngx_http_conflict_json_time(int64_t time)
 json_t *
 ngx_http_conflict_json_seconds(uint64_t msec)
 {
-    return (msec % 1000) ? json_real((double) msec / 1000)
-                         : json_integer((json_int_t) (msec / 1000));
+    return json_real((double) msec / 1000);
 }
 
 
@@ -196,7 +195,7 @@ void
 ngx_http_conflict_json_print(ngx_http_conflict_print_t *out, json_t *json)
 {
     if (json_dump_callback(json, ngx_http_conflict_json_add_chain, out,
-                           NGX_HTTP_CONFLICT_JSON_FLAGS)
+                           NGX_HTTP_CONFLICT_JSON_FLAGS|JSON_EMBED)
         != 0)
     {
         out->failed = 1;

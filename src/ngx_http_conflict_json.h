@@ -67,7 +67,7 @@ ngx_int_t ngx_http_conflict_json_members(ngx_pool_t *pool, json_t *json,
     ngx_str_t *text);
 
 /*
- * The same into a chain; out->failed where it cannot be.
+ * An object's members into a chain; out->failed where it cannot be.
  */
 void ngx_http_conflict_json_print(ngx_http_conflict_print_t *out,
     json_t *json);

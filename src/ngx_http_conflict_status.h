@@ -28,6 +28,7 @@ typedef struct {
     ngx_pool_t                    *pool;
     ngx_chain_t                   *first;
     ngx_chain_t                   *last;
+    size_t                         buffer;     /* the last one's size */
     off_t                          size;
     unsigned                       failed:1;
 } ngx_http_conflict_print_t;
@@ -69,6 +70,10 @@ char *ngx_http_conflict_set_status(ngx_conf_t *cf, ngx_command_t *cmd,
 /* At most 512 bytes at once. */
 void ngx_http_conflict_print(ngx_http_conflict_print_t *out,
     const char *format, ...);
+
+/* Bytes that stay where they are, which may be many. */
+void ngx_http_conflict_print_ref(ngx_http_conflict_print_t *out,
+    ngx_str_t *text);
 
 /* Bytes as they are, and as the inside of a JSON string. */
 void ngx_http_conflict_print_bytes(ngx_http_conflict_print_t *out,

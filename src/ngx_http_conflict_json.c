@@ -124,8 +124,7 @@ ngx_http_conflict_json_time(int64_t time)
 json_t *
 ngx_http_conflict_json_seconds(uint64_t msec)
 {
-    return (msec % 1000) ? json_real((double) msec / 1000)
-                         : json_integer((json_int_t) (msec / 1000));
+    return json_real((double) msec / 1000);
 }
 
 

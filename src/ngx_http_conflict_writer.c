@@ -10,12 +10,15 @@
 #include "core/conflict_text.h"
 
 
+#define NGX_HTTP_CONFLICT_WRITER_FIRST   2048
 #define NGX_HTTP_CONFLICT_WRITER_BUFFER  16384
 #define NGX_HTTP_CONFLICT_WRITER_MOST    512
 
 
 static ngx_buf_t *ngx_http_conflict_writer_room(ngx_http_conflict_writer_t *out,
     size_t size);
+static void ngx_http_conflict_writer_link(ngx_http_conflict_writer_t *out,
+    ngx_buf_t *b);
 
 
 void
@@ -75,11 +78,33 @@ ngx_http_conflict_writer_json(ngx_http_conflict_writer_t *out, u_char *data,
 }
 
 
+void
+ngx_http_conflict_writer_ref(ngx_http_conflict_writer_t *out, ngx_str_t *text)
+{
+    ngx_buf_t  *b;
+
+    b = ngx_calloc_buf(out->pool);
+    if (b == NULL) {
+        out->failed = 1;
+        return;
+    }
+
+    b->pos = text->data;
+    b->last = text->data + text->len;
+    b->start = b->pos;
+    b->end = b->last;
+    b->memory = 1;
+
+    out->size += text->len;
+
+    ngx_http_conflict_writer_link(out, b);
+}
+
+
 static ngx_buf_t *
 ngx_http_conflict_writer_room(ngx_http_conflict_writer_t *out, size_t size)
 {
-    ngx_buf_t    *b;
-    ngx_chain_t  *cl;
+    ngx_buf_t  *b;
 
     if (out->failed) {
         return NULL;
@@ -91,13 +116,31 @@ ngx_http_conflict_writer_room(ngx_http_conflict_writer_t *out, size_t size)
         return out->last->buf;
     }
 
-    cl = ngx_alloc_chain_link(out->pool);
-    b = ngx_create_temp_buf(out->pool,
-                            ngx_max(size, NGX_HTTP_CONFLICT_WRITER_BUFFER));
+    out->buffer = out->buffer ? ngx_min(2 * out->buffer,
+                                        NGX_HTTP_CONFLICT_WRITER_BUFFER)
+                              : NGX_HTTP_CONFLICT_WRITER_FIRST;
 
-    if (cl == NULL || b == NULL) {
+    b = ngx_create_temp_buf(out->pool, ngx_max(size, out->buffer));
+    if (b == NULL) {
         out->failed = 1;
         return NULL;
+    }
+
+    ngx_http_conflict_writer_link(out, b);
+
+    return out->failed ? NULL : b;
+}
+
+
+static void
+ngx_http_conflict_writer_link(ngx_http_conflict_writer_t *out, ngx_buf_t *b)
+{
+    ngx_chain_t  *cl;
+
+    cl = ngx_alloc_chain_link(out->pool);
+    if (cl == NULL) {
+        out->failed = 1;
+        return;
     }
 
     cl->buf = b;
@@ -111,6 +154,4 @@ ngx_http_conflict_writer_room(ngx_http_conflict_writer_t *out, size_t size)
     }
 
     out->last = cl;
-
-    return b;
 }

@@ -20,6 +20,7 @@ typedef struct {
     ngx_pool_t                    *pool;
     ngx_chain_t                   *first;
     ngx_chain_t                   *last;
+    size_t                         buffer;     /* the last one's size */
     off_t                          size;
     unsigned                       failed:1;
 } ngx_http_conflict_writer_t;
@@ -32,6 +33,10 @@ void ngx_http_conflict_writer_print(ngx_http_conflict_writer_t *out,
 /* Bytes as they are. */
 void ngx_http_conflict_writer_bytes(ngx_http_conflict_writer_t *out,
     u_char *data, size_t len);
+
+/* Bytes that stay where they are, which may be many. */
+void ngx_http_conflict_writer_ref(ngx_http_conflict_writer_t *out,
+    ngx_str_t *text);
 
 /* A piece of JSON that was checked, without what might be markup. */
 void ngx_http_conflict_writer_json(ngx_http_conflict_writer_t *out,

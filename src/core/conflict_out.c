@@ -84,21 +84,6 @@ conflict_out_quoted(conflict_out_t *out, const unsigned char *data, size_t len)
 
 
 void
-conflict_out_value(conflict_out_t *out, const unsigned char *data, size_t len)
-{
-    size_t          size;
-    unsigned char  *p;
-
-    size = conflict_text_defuse(NULL, data, len);
-    p = conflict_out_room(out, size);
-
-    if (p && size) {
-        out->len += conflict_text_defuse(p, data, len);
-    }
-}
-
-
-void
 conflict_out_free(conflict_out_t *out)
 {
     free(out->data);

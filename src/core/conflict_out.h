@@ -33,10 +33,6 @@ void conflict_out_escaped(conflict_out_t *out, const unsigned char *data,
 void conflict_out_quoted(conflict_out_t *out, const unsigned char *data,
     size_t len);
 
-/* A JSON value, to be shown. */
-void conflict_out_value(conflict_out_t *out, const unsigned char *data,
-    size_t len);
-
 void conflict_out_free(conflict_out_t *out);
 
 

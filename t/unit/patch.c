@@ -7,7 +7,7 @@
  */
 
 
-#include "unit.h"
+#include "clashes.h"
 #include "../../src/core/conflict_patch_state.h"
 
 
@@ -584,7 +584,7 @@ test_merge(void **state)
                    cases[i].rule, "9", 1, &out);
 
         text = text_of(&out.text);
-        clashes = text_of(&out.clashes);
+        clashes = clashes_text(&out);
         names = text_of(&out.names);
 
         if (rc != cases[i].rc

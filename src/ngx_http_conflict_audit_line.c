@@ -95,45 +95,33 @@ ngx_int_t
 ngx_http_conflict_audit_line(ngx_http_conflict_audit_t *audit, size_t longest,
     ngx_pool_t *pool, ngx_str_t *line)
 {
-    u_char     *p;
-    json_t     *json;
-    ngx_str_t   head, fields, tail;
+    ngx_str_t                   *fields;
+    ngx_http_conflict_writer_t   out;
 
-    json = ngx_http_conflict_audit_head(audit, longest);
+    ngx_memzero(&out, sizeof(ngx_http_conflict_writer_t));
+    out.pool = pool;
 
-    if (ngx_http_conflict_json_members(pool, json, &head) != NGX_OK) {
-        return NGX_ERROR;
-    }
+    fields = &audit->text[NGX_HTTP_CONFLICT_AUDIT_FIELDS];
 
-    json = ngx_http_conflict_audit_tail(audit, longest);
+    ngx_http_conflict_writer_print(&out, "{");
+    ngx_http_conflict_json_print(&out,
+                              ngx_http_conflict_audit_head(audit, longest));
+    ngx_http_conflict_writer_print(&out, ",\"fields\":[");
 
-    if (ngx_http_conflict_json_members(pool, json, &tail) != NGX_OK) {
-        return NGX_ERROR;
-    }
-
-    /* JSON already, with a comma before each */
-
-    fields = audit->text[NGX_HTTP_CONFLICT_AUDIT_FIELDS];
-
-    if (fields.len == 0 || (longest < NGX_HTTP_CONFLICT_LONGEST_TEXT
-                            && fields.len > longest))
+    if (fields->len && (longest == NGX_HTTP_CONFLICT_LONGEST_TEXT
+                        || fields->len <= longest))
     {
-        ngx_str_set(&fields, ",");
+        /* JSON already, with a comma before each */
+        ngx_http_conflict_writer_bytes(&out, fields->data + 1,
+                                       fields->len - 1);
     }
 
-    line->data = ngx_pnalloc(pool, head.len + fields.len + tail.len
-                                   + sizeof("{,\"fields\":[],}\n"));
-    if (line->data == NULL) {
-        return NGX_ERROR;
-    }
+    ngx_http_conflict_writer_print(&out, "],");
+    ngx_http_conflict_json_print(&out,
+                              ngx_http_conflict_audit_tail(audit, longest));
+    ngx_http_conflict_writer_print(&out, "}\n");
 
-    p = ngx_sprintf(line->data, "{%V,\"fields\":[", &head);
-    p = ngx_cpymem(p, fields.data + 1, fields.len - 1);
-    p = ngx_sprintf(p, "],%V}\n", &tail);
-
-    line->len = p - line->data;
-
-    return NGX_OK;
+    return ngx_http_conflict_writer_join(&out, line);
 }
 
 

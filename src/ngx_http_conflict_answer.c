@@ -8,25 +8,27 @@
 
 
 #include "ngx_http_conflict_module.h"
+#include "ngx_http_conflict_json.h"
 
 
 static ngx_int_t ngx_http_conflict_answer_refusal(ngx_http_request_t *r,
-    ngx_http_conflict_ctx_t *ctx, ngx_chain_t *out);
-static u_char *ngx_http_conflict_answer_clashes(
-    ngx_http_conflict_merge_t *merge, u_char *p);
-static u_char *ngx_http_conflict_answer_head(ngx_http_request_t *r,
-    ngx_http_conflict_ctx_t *ctx, u_char *p);
+    ngx_http_conflict_ctx_t *ctx, ngx_chain_t **out);
+static void ngx_http_conflict_answer_clashes(ngx_http_conflict_writer_t *out,
+    ngx_http_conflict_merge_t *merge);
+static u_char *ngx_http_conflict_answer_value(ngx_http_conflict_writer_t *out,
+    const char *name, u_char *value, size_t len);
+static json_t *ngx_http_conflict_answer_head(ngx_http_conflict_ctx_t *ctx);
+static json_t *ngx_http_conflict_answer_tail(ngx_http_conflict_ctx_t *ctx);
 static const char *ngx_http_conflict_answer_row(ngx_http_conflict_ctx_t *ctx,
     ngx_str_t *row);
-static u_char *ngx_http_conflict_answer_version(ngx_http_conflict_ctx_t *ctx,
-    u_char *p);
+static json_t *ngx_http_conflict_answer_version(ngx_http_conflict_ctx_t *ctx);
 
 
 ngx_int_t
 ngx_http_conflict_answer_handler(ngx_http_request_t *r)
 {
     ngx_int_t                 rc;
-    ngx_chain_t               out[3];
+    ngx_chain_t              *out, body[3];
     ngx_http_conflict_ctx_t  *ctx;
 
     ctx = ngx_http_get_module_ctx(r, ngx_http_conflict_module);
@@ -55,10 +57,11 @@ ngx_http_conflict_answer_handler(ngx_http_request_t *r)
     if (ctx->error == NGX_HTTP_CONFLICT_RELAY
         || ctx->error == NGX_HTTP_CONFLICT_LATEST)
     {
-        rc = ngx_http_conflict_relay(r, ctx, out);
+        out = body;
+        rc = ngx_http_conflict_relay(r, ctx, body);
 
     } else {
-        rc = ngx_http_conflict_answer_refusal(r, ctx, out);
+        rc = ngx_http_conflict_answer_refusal(r, ctx, &out);
     }
 
     if (rc != NGX_OK
@@ -80,37 +83,14 @@ ngx_http_conflict_answer_handler(ngx_http_request_t *r)
 
 static ngx_int_t
 ngx_http_conflict_answer_refusal(ngx_http_request_t *r,
-    ngx_http_conflict_ctx_t *ctx, ngx_chain_t *out)
+    ngx_http_conflict_ctx_t *ctx, ngx_chain_t **chain)
 {
-    size_t       size;
-    u_char      *p;
-    ngx_buf_t   *head, *body, *tail;
-    ngx_str_t    row;
-    const char  *omitted;
+    json_t                      *head, *tail;
+    ngx_str_t                    row;
+    const char                  *omitted;
+    ngx_http_conflict_writer_t   out;
 
-    size = 1024 + 6 * (ctx->resource.len + ctx->base.len
-                       + ctx->latest.version_header.len)
-           + NGX_HTTP_CONFLICT_LOCK_TEXT
-           + (ctx->reason ? ngx_strlen(ctx->reason) : 0);
-
-    head = ngx_create_temp_buf(r->pool, size);
-    if (head == NULL) {
-        return NGX_ERROR;
-    }
-
-    body = ngx_calloc_buf(r->pool);
-    if (body == NULL) {
-        return NGX_ERROR;
-    }
-
-    tail = ngx_create_temp_buf(r->pool, 256 + ctx->merge.clashes.len);
-    if (tail == NULL) {
-        return NGX_ERROR;
-    }
-
-    head->last = ngx_http_conflict_answer_head(r, ctx, head->last);
-
-    p = tail->last;
+    omitted = NULL;
     ngx_str_null(&row);
 
     if (ctx->error == NGX_HTTP_CONFLICT_STALE) {
@@ -123,155 +103,215 @@ ngx_http_conflict_answer_refusal(ngx_http_request_t *r,
         {
             return NGX_ERROR;
         }
+    }
 
-        if (row.len) {
-            head->last = ngx_sprintf(head->last, ",\"server_version\":");
+    head = ngx_http_conflict_answer_head(ctx);
 
-        } else if (ctx->action == NGX_HTTP_CONFLICT_ACT_DELETED) {
-            p = ngx_sprintf(p, ",\"server_version\":null,\"deleted\":true");
+    if (row.len == 0 && ctx->error == NGX_HTTP_CONFLICT_STALE) {
+
+        if (ctx->action == NGX_HTTP_CONFLICT_ACT_DELETED) {
+            ngx_http_conflict_json_set(&head, "server_version", json_null());
+            ngx_http_conflict_json_set(&head, "deleted", json_true());
 
         } else if (omitted) {
-            p = ngx_sprintf(p, ",\"server_version\":null,"
-                               "\"server_version_omitted\":\"%s\"", omitted);
+            ngx_http_conflict_json_set(&head, "server_version", json_null());
+            ngx_http_conflict_json_set(&head, "server_version_omitted",
+                                       json_string(omitted));
         }
     }
 
-    if (ctx->merge.clashed) {
-        p = ngx_http_conflict_answer_clashes(&ctx->merge, p);
-    }
+    ngx_memzero(&out, sizeof(ngx_http_conflict_writer_t));
+    out.pool = r->pool;
 
-    if (ctx->id.len) {
-        p = ngx_sprintf(p, ",\"conflict_id\":\"%V\"", &ctx->id);
-    }
-
-    tail->last = ngx_cpymem(p, "}\n", 2);
-    tail->last_buf = 1;
-    tail->last_in_chain = 1;
-
-    out[0].buf = head;
-    out[0].next = &out[1];
-
-    r->headers_out.content_length_n = (head->last - head->pos)
-                                      + (tail->last - tail->pos);
+    ngx_http_conflict_writer_print(&out, "{");
+    ngx_http_conflict_json_print(&out, head);
 
     if (row.len) {
-        body->pos = row.data;
-        body->last = row.data + row.len;
-        body->memory = 1;
-
-        out[1].buf = body;
-        out[1].next = &out[2];
-        out[2].buf = tail;
-        out[2].next = NULL;
-
-        r->headers_out.content_length_n += row.len;
-
-    } else {
-        out[1].buf = tail;
-        out[1].next = NULL;
+        /* the upstream's own bytes */
+        ngx_http_conflict_writer_print(&out, ",\"server_version\":");
+        ngx_http_conflict_writer_ref(&out, &row);
     }
+
+    if (ctx->merge.clashed) {
+        ngx_http_conflict_answer_clashes(&out, &ctx->merge);
+    }
+
+    tail = ngx_http_conflict_answer_tail(ctx);
+
+    if (json_object_size(tail)) {
+        ngx_http_conflict_writer_print(&out, ",");
+    }
+
+    ngx_http_conflict_json_print(&out, tail);
+    ngx_http_conflict_writer_print(&out, "}\n");
+
+    if (out.failed) {
+        return NGX_ERROR;
+    }
+
+    out.last->buf->last_buf = 1;
+    out.last->buf->last_in_chain = 1;
+
+    *chain = out.first;
+    r->headers_out.content_length_n = out.size;
 
     return ngx_http_conflict_answer_headers(r, ctx);
 }
 
 
-static u_char *
-ngx_http_conflict_answer_clashes(ngx_http_conflict_merge_t *merge, u_char *p)
+/* the values are slices of documents, whose numbers jansson would change */
+
+static void
+ngx_http_conflict_answer_clashes(ngx_http_conflict_writer_t *out,
+    ngx_http_conflict_merge_t *merge)
 {
-    p = ngx_sprintf(p, ",\"conflicts\":[");
+    u_char            *p;
+    json_t            *json;
+    ngx_str_t          field;
+    conflict_clash_t  *clash, *last;
 
-    if (merge->clashes.len) {
-        /* without the comma before the first */
-        p = ngx_cpymem(p, merge->clashes.data + 1, merge->clashes.len - 1);
+    p = merge->values.data;
+    clash = (conflict_clash_t *) merge->clashes.data;
+    last = clash + merge->clashes.len / sizeof(conflict_clash_t);
+
+    ngx_http_conflict_writer_print(out, ",\"conflicts\":[");
+
+    for ( /* void */ ; clash < last; clash++) {
+        field.data = p;
+        field.len = clash->field;
+        p += clash->field;
+
+        json = json_object();
+        ngx_http_conflict_json_set(&json, "field",
+                                   ngx_http_conflict_json_text(&field,
+                                               NGX_HTTP_CONFLICT_JSON_WHOLE));
+        ngx_http_conflict_json_set(&json, "rule",
+                                json_string(conflict_rule_name(clash->rule)));
+
+        ngx_http_conflict_writer_print(out, "{");
+        ngx_http_conflict_json_print(out, json);
+
+        p = ngx_http_conflict_answer_value(out, "base", p, clash->base);
+        p = ngx_http_conflict_answer_value(out, "server", p, clash->server);
+        p = ngx_http_conflict_answer_value(out, "client", p, clash->client);
+
+        ngx_http_conflict_writer_print(out, (clash + 1 < last) ? "}," : "}");
     }
 
-    *p++ = ']';
-
-    if (merge->omitted) {
-        p = ngx_sprintf(p, ",\"conflicts_omitted\":%ui", merge->omitted);
-    }
-
-    return ngx_sprintf(p, ",\"base_held\":%s",
-                       merge->held ? "true" : "false");
+    ngx_http_conflict_writer_print(out, "]");
 }
 
 
 static u_char *
-ngx_http_conflict_answer_head(ngx_http_request_t *r,
-    ngx_http_conflict_ctx_t *ctx, u_char *p)
+ngx_http_conflict_answer_value(ngx_http_conflict_writer_t *out,
+    const char *name, u_char *value, size_t len)
 {
-    uint64_t  base;
+    if (len) {
+        ngx_http_conflict_writer_print(out, ",\"%s\":", name);
+        ngx_http_conflict_writer_json(out, value, len);
+    }
 
-    p = ngx_http_conflict_answer_error(ctx, p);
+    return value + len;
+}
+
+
+static json_t *
+ngx_http_conflict_answer_head(ngx_http_conflict_ctx_t *ctx)
+{
+    json_t     *json;
+    ngx_str_t   text;
+
+    json = ngx_http_conflict_answer_error(ctx);
 
     if (ctx->reason) {
-        p = ngx_sprintf(p, ",\"detail\":\"%s\"", ctx->reason);
+        text.data = (u_char *) ctx->reason;
+        text.len = ngx_strlen(ctx->reason);
+
+        ngx_http_conflict_json_set(&json, "detail",
+                                   ngx_http_conflict_json_text(&text,
+                                               NGX_HTTP_CONFLICT_JSON_WHOLE));
     }
 
-    p = ngx_sprintf(p, ",\"resource\":\"");
-    p += conflict_text_escape(p, ctx->resource.data, ctx->resource.len);
-    *p++ = '"';
+    ngx_http_conflict_json_set(&json, "resource",
+                               ngx_http_conflict_json_text(&ctx->resource,
+                                               NGX_HTTP_CONFLICT_JSON_WHOLE));
 
     if (ctx->base.len) {
-
-        if (conflict_version_parse(&base, (char *) ctx->base.data,
-                                   ctx->base.len)
-            == 0
-            || (ctx->base.len == 1 && ctx->base.data[0] == '0'))
-        {
-            p = ngx_sprintf(p, ",\"base_version\":%V", &ctx->base);
-
-        } else {
-            p = ngx_sprintf(p, ",\"base_version\":\"");
-            p += conflict_text_escape(p, ctx->base.data, ctx->base.len);
-            *p++ = '"';
-        }
+        ngx_http_conflict_json_set(&json, "base_version",
+                     (ctx->base.len == 1 && ctx->base.data[0] == '0')
+                     ? json_integer(0)
+                     : ngx_http_conflict_json_base(&ctx->base,
+                                               NGX_HTTP_CONFLICT_JSON_WHOLE));
     }
 
-    if (ctx->error == NGX_HTTP_CONFLICT_LOCK_HELD_BY) {
-
-        if (!ctx->may_see) {
-            return p;
-        }
-
-        return ngx_http_conflict_lock_print(ctx, p, &ctx->op->lock.holder,
-                                            &ctx->op->lock.origin, NULL);
+    if (ctx->error == NGX_HTTP_CONFLICT_LOCK_HELD_BY && ctx->may_see) {
+        ngx_http_conflict_json_set(&json, "lock",
+                                   ngx_http_conflict_lock_json(ctx,
+                                                    &ctx->op->lock.holder,
+                                                    &ctx->op->lock.origin,
+                                                    NULL));
     }
 
     if (ctx->error != NGX_HTTP_CONFLICT_STALE) {
-        return p;
+        return json;
     }
 
-    if (!ctx->may_see) {
-        return ngx_sprintf(p, ",\"version\":null");
+    ngx_http_conflict_json_set(&json, "version",
+                               ctx->may_see
+                               ? ngx_http_conflict_answer_version(ctx)
+                               : json_null());
+
+    if (ctx->may_see && ctx->op->present
+        && ctx->op->mtime != CONFLICT_TIME_NONE)
+    {
+        ngx_http_conflict_json_set(&json, "changed_at",
+                                   ngx_http_conflict_json_time(
+                                                          ctx->op->mtime));
     }
 
-    p = ngx_http_conflict_answer_version(ctx, p);
-
-    if (ctx->op->present && ctx->op->mtime != CONFLICT_TIME_NONE) {
-        p = ngx_sprintf(p, ",\"changed_at\":\"");
-        conflict_time_print_rfc3339((char *) p, ctx->op->mtime);
-        p += CONFLICT_TIME_RFC3339;
-        *p++ = '"';
-    }
-
-    return p;
+    return json;
 }
 
 
-static u_char *
-ngx_http_conflict_answer_version(ngx_http_conflict_ctx_t *ctx, u_char *p)
+static json_t *
+ngx_http_conflict_answer_tail(ngx_http_conflict_ctx_t *ctx)
+{
+    json_t  *json;
+
+    json = json_object();
+
+    if (ctx->merge.clashed) {
+
+        if (ctx->merge.omitted) {
+            ngx_http_conflict_json_set(&json, "conflicts_omitted",
+                                       json_integer(ctx->merge.omitted));
+        }
+
+        ngx_http_conflict_json_set(&json, "base_held",
+                                   json_boolean(ctx->merge.held));
+    }
+
+    if (ctx->id.len) {
+        ngx_http_conflict_json_set(&json, "conflict_id",
+                                   ngx_http_conflict_json_text(&ctx->id,
+                                               NGX_HTTP_CONFLICT_JSON_WHOLE));
+    }
+
+    return json;
+}
+
+
+static json_t *
+ngx_http_conflict_answer_version(ngx_http_conflict_ctx_t *ctx)
 {
     ngx_str_t  text;
 
-    if (ctx->current && ctx->current < CONFLICT_VERSION_LIMIT) {
-        return ngx_sprintf(p, ",\"version\":%uL", ctx->current);
-    }
-
     text = ctx->latest.version_header;
 
-    if (ctx->op->minted || text.len == 0) {
-        return ngx_sprintf(p, ",\"version\":null");
+    if ((ctx->current && ctx->current < CONFLICT_VERSION_LIMIT)
+        || ctx->op->minted || text.len == 0)
+    {
+        return ngx_http_conflict_json_version(ctx->current);
     }
 
     if (text.len > 1 && text.data[0] == '"'
@@ -282,11 +322,7 @@ ngx_http_conflict_answer_version(ngx_http_conflict_ctx_t *ctx, u_char *p)
         text.len -= 2;
     }
 
-    p = ngx_sprintf(p, ",\"version\":\"");
-    p += conflict_text_escape(p, text.data, text.len);
-    *p++ = '"';
-
-    return p;
+    return ngx_http_conflict_json_text(&text, NGX_HTTP_CONFLICT_JSON_WHOLE);
 }
 
 

@@ -7,16 +7,15 @@
 
 
 #include "ngx_http_conflict_module.h"
+#include "ngx_http_conflict_json.h"
 
 
-static u_char *ngx_http_conflict_audit_text(u_char *p, const char *name,
-    ngx_str_t *text, ngx_uint_t longest);
-static u_char *ngx_http_conflict_audit_version(u_char *p, const char *name,
-    ngx_str_t *text, uint64_t version, ngx_uint_t longest);
-static u_char *ngx_http_conflict_audit_time(u_char *p, const char *name,
-    int64_t time);
-static u_char *ngx_http_conflict_audit_meta(ngx_http_conflict_ctx_t *ctx,
-    u_char *p, ngx_uint_t longest);
+static json_t *ngx_http_conflict_audit_head(ngx_http_conflict_audit_t *audit,
+    size_t longest);
+static json_t *ngx_http_conflict_audit_tail(ngx_http_conflict_audit_t *audit,
+    size_t longest);
+static void ngx_http_conflict_audit_text(json_t **json, const char *name,
+    ngx_str_t *text, size_t longest);
 
 
 ngx_str_t  ngx_http_conflict_action_names[] = {
@@ -38,157 +37,182 @@ ngx_str_t  ngx_http_conflict_action_names[] = {
 };
 
 
-size_t
-ngx_http_conflict_audit_line(ngx_http_request_t *r,
-    ngx_http_conflict_ctx_t *ctx, ngx_uint_t status, ngx_uint_t longest,
-    u_char *line)
+void
+ngx_http_conflict_audit_line_take(ngx_http_request_t *r,
+    ngx_http_conflict_ctx_t *ctx, ngx_uint_t status,
+    ngx_http_conflict_audit_t *audit)
 {
-    u_char                         *p;
-    int64_t                         now;
-    struct timeval                  tv;
-    ngx_str_t                       none;
-    ngx_http_core_srv_conf_t       *cscf;
-    ngx_http_conflict_loc_conf_t   *nlcf;
+    ngx_str_t                     *text;
+    struct timeval                 tv;
+    ngx_http_core_srv_conf_t      *cscf;
+    ngx_http_conflict_loc_conf_t  *nlcf;
 
     nlcf = ctx->conf;
-
-    ngx_gettimeofday(&tv);
-    now = (int64_t) tv.tv_sec * CONFLICT_TIME_SECOND + tv.tv_usec;
-
     cscf = ngx_http_get_module_srv_conf(r, ngx_http_core_module);
 
-    ngx_str_null(&none);
+    ngx_gettimeofday(&tv);
     ngx_http_conflict_entity(r, ctx);
 
-    p = ngx_cpymem(line, "{", 1);
-    p = ngx_http_conflict_audit_time(p, "time", now);
-    p = ngx_http_conflict_audit_text(p, ",\"conflict_id", &ctx->id, longest);
-    p = ngx_http_conflict_audit_text(p, ",\"action",
-                           &ngx_http_conflict_action_names[ctx->action],
-                           longest);
-    p = ngx_http_conflict_audit_text(p, ",\"policy",
-                           ngx_http_conflict_policy_name(nlcf->policy),
-                           longest);
-    p = ngx_sprintf(p, ",\"report\":%s", nlcf->report ? "true" : "false");
-    p = ngx_http_conflict_audit_text(p, ",\"entity", &ctx->entity,
-                                     longest);
-    p = ngx_http_conflict_audit_text(p, ",\"entity_id",
-                                     ctx->entity_id.len ? &ctx->entity_id
-                                                        : &ctx->resource,
-                                     longest);
-    p = ngx_http_conflict_audit_text(p, ",\"user_id",
-                                     ctx->user.len ? &ctx->user : &none,
-                                     longest);
-    p = ngx_http_conflict_audit_text(p, ",\"client_origin",
-                                     ctx->client.len ? &ctx->client : &none,
-                                     longest);
-    p = ngx_http_conflict_audit_text(p, ",\"method", &ctx->method_name,
-                                     longest);
-    p = ngx_sprintf(p, ",\"status\":%ui", status);
-    p = ngx_http_conflict_audit_version(p, ",\"base_version", &ctx->base, 0,
-                                        longest);
-    p = ngx_http_conflict_audit_version(p, ",\"server_version", NULL,
-                                        ctx->against, longest);
-    p = ngx_http_conflict_audit_time(p, ",\"client_ts", ctx->client_time);
-    p = ngx_http_conflict_audit_time(p, ",\"server_ts",
-                                     ctx->against_time);
-    p = ngx_sprintf(p, ",\"fields\":[");
+    audit->log = nlcf->log;
+    audit->action = ctx->action;
+    audit->policy = ngx_http_conflict_policy_name(nlcf->policy);
+    audit->report = nlcf->report;
+    audit->status = status;
+    audit->time = (int64_t) tv.tv_sec * CONFLICT_TIME_SECOND + tv.tv_usec;
+    audit->client_time = ctx->client_time;
+    audit->against = ctx->against;
+    audit->against_time = ctx->against_time;
 
-    if (ctx->merge.fields.len
-        && (longest == NGX_HTTP_CONFLICT_LONGEST_TEXT
-            || ctx->merge.fields.len <= longest))
+    text = audit->text;
+
+    text[NGX_HTTP_CONFLICT_AUDIT_ID] = ctx->id;
+    text[NGX_HTTP_CONFLICT_AUDIT_ENTITY] = ctx->entity;
+    text[NGX_HTTP_CONFLICT_AUDIT_ENTITY_ID] = ctx->entity_id.len
+                                              ? ctx->entity_id
+                                              : ctx->resource;
+    text[NGX_HTTP_CONFLICT_AUDIT_USER] = ctx->user;
+    text[NGX_HTTP_CONFLICT_AUDIT_CLIENT] = ctx->client;
+    text[NGX_HTTP_CONFLICT_AUDIT_METHOD] = ctx->method_name;
+    text[NGX_HTTP_CONFLICT_AUDIT_BASE] = ctx->base;
+    text[NGX_HTTP_CONFLICT_AUDIT_FIELDS] = ctx->merge.fields;
+    text[NGX_HTTP_CONFLICT_AUDIT_ADDRESS] = r->connection->addr_text;
+    text[NGX_HTTP_CONFLICT_AUDIT_SERVER] = cscf->server_name;
+    text[NGX_HTTP_CONFLICT_AUDIT_KEY] = ctx->key;
+
+    /* null where the client gave none */
+
+    if (ctx->user.len == 0) {
+        ngx_str_null(&text[NGX_HTTP_CONFLICT_AUDIT_USER]);
+    }
+
+    if (ctx->client.len == 0) {
+        ngx_str_null(&text[NGX_HTTP_CONFLICT_AUDIT_CLIENT]);
+    }
+}
+
+
+ngx_int_t
+ngx_http_conflict_audit_line(ngx_http_conflict_audit_t *audit, size_t longest,
+    ngx_pool_t *pool, ngx_str_t *line)
+{
+    ngx_str_t                   *fields;
+    ngx_http_conflict_writer_t   out;
+
+    ngx_memzero(&out, sizeof(ngx_http_conflict_writer_t));
+    out.pool = pool;
+
+    fields = &audit->text[NGX_HTTP_CONFLICT_AUDIT_FIELDS];
+
+    ngx_http_conflict_writer_print(&out, "{");
+    ngx_http_conflict_json_print(&out,
+                              ngx_http_conflict_audit_head(audit, longest));
+    ngx_http_conflict_writer_print(&out, ",\"fields\":[");
+
+    if (fields->len && (longest == NGX_HTTP_CONFLICT_LONGEST_TEXT
+                        || fields->len <= longest))
     {
-        p = ngx_cpymem(p, ctx->merge.fields.data + 1,
-                       ctx->merge.fields.len - 1);
+        /* JSON already, with a comma before each */
+        ngx_http_conflict_writer_bytes(&out, fields->data + 1,
+                                       fields->len - 1);
     }
 
-    *p++ = ']';
+    ngx_http_conflict_writer_print(&out, "],");
+    ngx_http_conflict_json_print(&out,
+                              ngx_http_conflict_audit_tail(audit, longest));
+    ngx_http_conflict_writer_print(&out, "}\n");
 
-    p = ngx_http_conflict_audit_meta(ctx, p, longest);
-    p = ngx_http_conflict_audit_text(p, ",\"remote_addr",
-                                     &r->connection->addr_text, longest);
-    p = ngx_http_conflict_audit_text(p, ",\"server_name", &cscf->server_name,
-                                     longest);
-    p = ngx_cpymem(p, "}\n", 2);
-
-    return p - line;
+    return ngx_http_conflict_writer_join(&out, line);
 }
 
 
-/* "name" brings its own opening quote, and the comma before it */
-
-static u_char *
-ngx_http_conflict_audit_text(u_char *p, const char *name, ngx_str_t *text,
-    ngx_uint_t longest)
+static json_t *
+ngx_http_conflict_audit_head(ngx_http_conflict_audit_t *audit, size_t longest)
 {
-    p = ngx_sprintf(p, "%s%s\":", (name[0] == ',') ? "" : "\"", name);
+    json_t     *json;
+    ngx_str_t  *text;
 
-    if (text->data == NULL) {
-        return ngx_cpymem(p, "null", 4);
-    }
+    text = audit->text;
+    json = json_object();
 
-    *p++ = '"';
-    p += conflict_text_escape(p, text->data, ngx_min(text->len, longest));
-    *p++ = '"';
+    ngx_http_conflict_json_set(&json, "time",
+                               ngx_http_conflict_json_time(audit->time));
+    ngx_http_conflict_audit_text(&json, "conflict_id",
+                                 &text[NGX_HTTP_CONFLICT_AUDIT_ID], longest);
+    ngx_http_conflict_audit_text(&json, "action",
+                               &ngx_http_conflict_action_names[audit->action],
+                               longest);
+    ngx_http_conflict_audit_text(&json, "policy", audit->policy, longest);
+    ngx_http_conflict_json_set(&json, "report", json_boolean(audit->report));
+    ngx_http_conflict_audit_text(&json, "entity",
+                                 &text[NGX_HTTP_CONFLICT_AUDIT_ENTITY],
+                                 longest);
+    ngx_http_conflict_audit_text(&json, "entity_id",
+                                 &text[NGX_HTTP_CONFLICT_AUDIT_ENTITY_ID],
+                                 longest);
+    ngx_http_conflict_audit_text(&json, "user_id",
+                                 &text[NGX_HTTP_CONFLICT_AUDIT_USER],
+                                 longest);
+    ngx_http_conflict_audit_text(&json, "client_origin",
+                                 &text[NGX_HTTP_CONFLICT_AUDIT_CLIENT],
+                                 longest);
+    ngx_http_conflict_audit_text(&json, "method",
+                                 &text[NGX_HTTP_CONFLICT_AUDIT_METHOD],
+                                 longest);
+    ngx_http_conflict_json_set(&json, "status",
+                               json_integer((json_int_t) audit->status));
+    ngx_http_conflict_json_set(&json, "base_version",
+                ngx_http_conflict_json_base(
+                                  &text[NGX_HTTP_CONFLICT_AUDIT_BASE],
+                                  longest));
+    ngx_http_conflict_json_set(&json, "server_version",
+                ngx_http_conflict_json_version(audit->against));
+    ngx_http_conflict_json_set(&json, "client_ts",
+                ngx_http_conflict_json_time(audit->client_time));
+    ngx_http_conflict_json_set(&json, "server_ts",
+                ngx_http_conflict_json_time(audit->against_time));
 
-    return p;
+    return json;
 }
 
 
-static u_char *
-ngx_http_conflict_audit_version(u_char *p, const char *name, ngx_str_t *text,
-    uint64_t version, ngx_uint_t longest)
+static json_t *
+ngx_http_conflict_audit_tail(ngx_http_conflict_audit_t *audit, size_t longest)
 {
-    if (text && text->len
-        && conflict_version_parse(&version, (char *) text->data, text->len)
-           != 0)
-    {
-        return ngx_http_conflict_audit_text(p, name, text, longest);
-    }
+    json_t     *json, *meta;
+    ngx_str_t  *text;
 
-    if (version == 0 || version >= CONFLICT_VERSION_LIMIT) {
-        return ngx_sprintf(p, "%s\":null", name);
-    }
+    text = audit->text;
 
-    return ngx_sprintf(p, "%s\":%uL", name, version);
+    /* the same once more, for an audit table that has a column of this shape */
+
+    meta = json_object();
+
+    ngx_http_conflict_json_set(&meta, "server_ts",
+                ngx_http_conflict_json_time(audit->against_time));
+    ngx_http_conflict_json_set(&meta, "client_ts",
+                ngx_http_conflict_json_time(audit->client_time));
+    ngx_http_conflict_audit_text(&meta, "client_origin",
+                                 &text[NGX_HTTP_CONFLICT_AUDIT_CLIENT],
+                                 longest);
+
+    json = json_object();
+
+    ngx_http_conflict_json_set(&json, "meta", meta);
+    ngx_http_conflict_audit_text(&json, "remote_addr",
+                                 &text[NGX_HTTP_CONFLICT_AUDIT_ADDRESS],
+                                 longest);
+    ngx_http_conflict_audit_text(&json, "server_name",
+                                 &text[NGX_HTTP_CONFLICT_AUDIT_SERVER],
+                                 longest);
+
+    return json;
 }
 
 
-static u_char *
-ngx_http_conflict_audit_time(u_char *p, const char *name, int64_t time)
+static void
+ngx_http_conflict_audit_text(json_t **json, const char *name, ngx_str_t *text,
+    size_t longest)
 {
-    p = ngx_sprintf(p, "%s%s\":", (name[0] == ',') ? "" : "\"", name);
-
-    if (time == CONFLICT_TIME_NONE) {
-        return ngx_cpymem(p, "null", 4);
-    }
-
-    *p++ = '"';
-    conflict_time_print_rfc3339((char *) p, time);
-    p += CONFLICT_TIME_RFC3339;
-    *p++ = '"';
-
-    return p;
-}
-
-
-/* the same once more, for an audit table that has a column of this shape */
-
-static u_char *
-ngx_http_conflict_audit_meta(ngx_http_conflict_ctx_t *ctx, u_char *p,
-    ngx_uint_t longest)
-{
-    ngx_str_t  none;
-
-    ngx_str_null(&none);
-
-    p = ngx_cpymem(p, ",\"meta\":{", sizeof(",\"meta\":{") - 1);
-    p = ngx_http_conflict_audit_time(p, "server_ts", ctx->against_time);
-    p = ngx_http_conflict_audit_time(p, ",\"client_ts", ctx->client_time);
-    p = ngx_http_conflict_audit_text(p, ",\"client_origin",
-                                     ctx->client.len ? &ctx->client : &none,
-                                     longest);
-    *p++ = '}';
-
-    return p;
+    ngx_http_conflict_json_set(json, name,
+                               ngx_http_conflict_json_text(text, longest));
 }

@@ -490,19 +490,18 @@ ngx_http_conflict_base_missing(ngx_http_request_t *r,
 
     *error = NGX_HTTP_CONFLICT_NO_BASE;
 
-    p = ngx_pnalloc(r->pool, 128 + 6 * base->name.len);
+    p = ngx_pnalloc(r->pool, 128 + base->name.len);
     if (p == NULL) {
         return NGX_ERROR;
     }
 
     ctx->reason = (char *) p;
 
-    p = ngx_sprintf(p, "send If-Match with the ETag of the resource, or %s ",
-                    (base->place == NGX_HTTP_CONFLICT_HEADER)
-                    ? "its version in the header"
-                    : "JSON that has its version at");
-    p += conflict_text_escape(p, base->name.data, base->name.len);
-    *p = '\0';
+    (void) ngx_sprintf(p, "send If-Match with the ETag of the resource, or %s "
+                          "%V%Z",
+                       (base->place == NGX_HTTP_CONFLICT_HEADER)
+                       ? "its version in the header"
+                       : "JSON that has its version at", &base->name);
 
     return NGX_OK;
 }

@@ -423,6 +423,9 @@ ngx_http_conflict_combine_done(ngx_http_request_t *r,
            != NGX_OK
         || ngx_http_conflict_combine_copy(r->pool, &merge->clashes,
                                           &merged->clashes)
+           != NGX_OK
+        || ngx_http_conflict_combine_copy(r->pool, &merge->values,
+                                          &merged->values)
            != NGX_OK)
     {
         return NGX_ERROR;
@@ -517,7 +520,9 @@ ngx_http_conflict_combine_copy(ngx_pool_t *pool, ngx_str_t *dst,
         return NGX_OK;
     }
 
-    dst->data = ngx_pnalloc(pool, src->len);
+    /* clashes are structures: aligned */
+
+    dst->data = ngx_palloc(pool, src->len);
     if (dst->data == NULL) {
         return NGX_ERROR;
     }

@@ -35,15 +35,14 @@ ngx_int_t ngx_http_conflict_lock(ngx_http_request_t *r,
 /* The content handler of the endpoint. */
 ngx_int_t ngx_http_conflict_lock_answer(ngx_http_request_t *r);
 
-/*
- * The lock that was found as a member "lock", a comma before it; at most
- * this long.
- */
-#define NGX_HTTP_CONFLICT_LOCK_TEXT                                           \
-    (512 + 6 * (NGX_HTTP_CONFLICT_LOCK_USER + NGX_HTTP_CONFLICT_LOCK_CLIENT))
+/* lock_json.c */
 
-u_char *ngx_http_conflict_lock_print(ngx_http_conflict_ctx_t *ctx, u_char *p,
+/* The lock that was found; "token" is NULL where it is not to be shown. */
+struct json_t *ngx_http_conflict_lock_json(ngx_http_conflict_ctx_t *ctx,
     ngx_str_t *user, ngx_str_t *client, u_char *token);
+
+/* A name, null where there is none. */
+struct json_t *ngx_http_conflict_lock_json_name(ngx_str_t *text);
 
 
 #endif /* _NGX_HTTP_CONFLICT_LOCK_H_INCLUDED_ */

@@ -150,7 +150,8 @@ typedef struct {
     ngx_str_t                      text;       /* instead of the body */
     ngx_str_t                      names;      /* fields: tags title */
     ngx_str_t                      fields;     /* ,"/tags","/title" */
-    ngx_str_t                      clashes;    /* ,{"field":"/price",...} */
+    ngx_str_t                      clashes;    /* conflict_clash_t */
+    ngx_str_t                      values;     /* their texts */
     ngx_chain_t                   *sent;       /* what a PUT has sent on */
     conflict_form_e                form;       /* of the client's body */
     ngx_str_t                      client;     /* that, where "text" is not */

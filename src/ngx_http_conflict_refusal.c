@@ -8,6 +8,7 @@
 
 
 #include "ngx_http_conflict_module.h"
+#include "ngx_http_conflict_json.h"
 
 
 typedef struct {
@@ -101,24 +102,28 @@ ngx_http_conflict_answer_problem(ngx_http_request_t *r)
 }
 
 
-u_char *
-ngx_http_conflict_answer_error(ngx_http_conflict_ctx_t *ctx, u_char *p)
+json_t *
+ngx_http_conflict_answer_error(ngx_http_conflict_ctx_t *ctx)
 {
+    json_t                            *json;
     const ngx_http_conflict_answer_t  *answer;
 
     answer = &ngx_http_conflict_answers[ctx->error];
-
-    *p++ = '{';
+    json = json_object();
 
     if (ngx_http_conflict_answer_problem(ctx->request)) {
         /* RFC 9457, 3.1.1 */
-        p = ngx_sprintf(p, "\"type\":\"" NGX_HTTP_CONFLICT_TYPE "%s\",",
-                        answer->error);
+        ngx_http_conflict_json_set(&json, "type",
+                                   json_sprintf(NGX_HTTP_CONFLICT_TYPE "%s",
+                                                answer->error));
     }
 
-    return ngx_sprintf(p, "\"error\":\"%s\",\"title\":\"%s\",\"status\":%ui",
-                       answer->error, answer->title,
-                       ngx_http_conflict_answer_status(ctx));
+    ngx_http_conflict_json_set(&json, "error", json_string(answer->error));
+    ngx_http_conflict_json_set(&json, "title", json_string(answer->title));
+    ngx_http_conflict_json_set(&json, "status",
+                        json_integer(ngx_http_conflict_answer_status(ctx)));
+
+    return json;
 }
 
 

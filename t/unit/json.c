@@ -413,14 +413,18 @@ test_escape(void **state)
 static void
 test_escape_markup(void **state)
 {
-    unsigned char  out[64];
+    unsigned char  out[128];
     size_t         n;
 
     static const char  text[] = "\"<\xe2\x80\xa8";
     static const char  half[] = "\xed\xa0\xbd\xed\xbf\xbf\xed\xa0";
-    static const char  value[] = "{\"<a>\":[\"\xe2\x80\xa9&\",\"\xe2\x80\"]}";
+    static const char  value[] = "{\"<a>\":[\"\xe2\x80\xa9&\",\"\xe2\x80\"],"
+                                 "\"\x7f\":\"\xc2\x9b\xc2\xa0"
+                                 "\xef\xbf\xbd\xc2\"}";
     static const char  safe[] = "{\"\\u003ca\\u003e\":"
-                                "[\"\\u2029\\u0026\",\"\xe2\x80\"]}";
+                                "[\"\\u2029\\u0026\",\"\xe2\x80\"],"
+                                "\"\\u007f\":\"\\u009b\xc2\xa0"
+                                "\\ufffd\xc2\"}";
 
     (void) state;
 
@@ -442,6 +446,53 @@ test_escape_markup(void **state)
     assert_int_equal(conflict_text_defuse(out, (const unsigned char *) value,
                                           sizeof(value) - 1), n);
     assert_memory_equal(out, safe, n);
+}
+
+
+/* bytes of anybody, made into UTF-8 */
+
+static void
+test_repair(void **state)
+{
+    size_t         i, n;
+    unsigned char  out[64];
+
+#define BAD  "\xef\xbf\xbd"
+
+    static const struct {
+        const char *in;
+        size_t      len;
+        const char *out;
+    } cases[] = {
+        { "", 0, "" },
+        { "a\"\\<\n\x7f", 6, "a\"\\<\n\x7f" },
+        { "\xc3\xa9\xf0\x9f\x98\x80", 6, "\xc3\xa9\xf0\x9f\x98\x80" },
+        { "\xc3\xa9\xff\xc3", 4, "\xc3\xa9" BAD BAD },
+        { "\xed\xa0\x80.", 4, BAD BAD BAD "." },
+        { "\xf4\x90\x80\x80", 4, BAD BAD BAD BAD },
+        { "\xc0\x80", 2, BAD BAD },
+        { "\xe2\x80", 2, BAD BAD },
+        { "\xe2\x80" "a", 3, BAD BAD "a" },
+        { BAD, 3, BAD }
+    };
+
+    (void) state;
+
+    for (i = 0; i < sizeof(cases) / sizeof(cases[0]); i++) {
+        n = conflict_text_repair(NULL, (const unsigned char *) cases[i].in,
+                                 cases[i].len);
+        assert_int_equal(n, strlen(cases[i].out));
+        assert_int_equal(conflict_text_repair(out,
+                                         (const unsigned char *) cases[i].in,
+                                         cases[i].len), n);
+        assert_memory_equal(out, cases[i].out, n);
+    }
+
+    n = conflict_text_repair(out, (const unsigned char *) "a\0\xff", 3);
+    assert_int_equal(n, 5);
+    assert_memory_equal(out, "a\0" BAD, 5);
+
+#undef BAD
 }
 
 
@@ -664,6 +715,7 @@ main(void)
         cmocka_unit_test(test_escape),
         cmocka_unit_test(test_escapes),
         cmocka_unit_test(test_escape_markup),
+        cmocka_unit_test(test_repair),
         cmocka_unit_test(test_jansson)
     };
 

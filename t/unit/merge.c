@@ -7,8 +7,7 @@
  */
 
 
-#include "unit.h"
-#include "core/merge/conflict_merge.h"
+#include "clashes.h"
 #include "core/merge/conflict_part.h"
 #include "core/json/conflict_compare.h"
 
@@ -151,7 +150,7 @@ run_case(const merge_case_t *c, conflict_form_e form, unsigned stale)
                  c->base ? c->base : "not held", c->server, c->client,
                  c->rules, c->result ? c->result : "clash",
                  c->names ? c->names : "", result, names,
-                 (int) out.clashes.len, (char *) out.clashes.data);
+                 (int) out.values.len, (char *) out.values.data);
     }
 
     conflict_merged_free(&out);
@@ -1100,6 +1099,7 @@ test_values(void **state)
 static void
 test_lists(void **state)
 {
+    char              *clashes;
     conflict_field_t   fields[RULES];
     conflict_merge_t   in;
     conflict_merged_t  out;
@@ -1120,11 +1120,11 @@ test_lists(void **state)
 
     assert_int_equal(conflict_merge(&in, &out), CONFLICT_MERGE_CLASH);
 
-    conflict_buffer_add(&out.clashes, "", 1);
+    clashes = clashes_text(&out);
     conflict_buffer_add(&out.fields, "", 1);
     conflict_buffer_add(&out.names, "", 1);
 
-    assert_string_equal((char *) out.clashes.data,
+    assert_string_equal(clashes,
         ",{\"field\":\"/price\",\"rule\":\"reject\",\"base\":100,"
         "\"server\":120,\"client\":90}"
         ",{\"field\":\"/a~0~1b/x\",\"rule\":\"auto\",\"base\":[1, 2],"
@@ -1134,6 +1134,70 @@ test_lists(void **state)
                         ",\"/price\",\"/a~0~1b/x\",\"/gone\"");
     assert_string_equal((char *) out.names.data, "price a~0~1b/x gone");
 
+    free(clashes);
+    conflict_merged_free(&out);
+}
+
+
+/* of many and large ones the values go first, and then the fields */
+
+static void
+test_room(void **state)
+{
+    char              *server, *client, *p, *q;
+    size_t             i, shown, bare;
+    conflict_merge_t   in;
+    conflict_merged_t  out;
+    conflict_clash_t  *clash;
+
+    (void) state;
+
+    memset(&in, 0, sizeof(in));
+
+    p = server = malloc(2 << 20);
+    q = client = malloc(2 << 20);
+
+    p += sprintf(p, "{");
+    q += sprintf(q, "{");
+
+    for (i = 0; i < 2000; i++) {
+        p += sprintf(p, "%s\"%zu\":\"%0100d\"", i ? "," : "", i, 1);
+        q += sprintf(q, "%s\"%zu\":\"%0100d\"", i ? "," : "", i, 2);
+    }
+
+    (void) sprintf(p, "}");
+    (void) sprintf(q, "}");
+
+    document(&in.server, server);
+    document(&in.client, client);
+    in.stale = 1;
+    in.values = 10000;
+
+    assert_int_equal(conflict_merge(&in, &out), CONFLICT_MERGE_CLASH);
+
+    shown = bare = 0;
+    clash = (conflict_clash_t *) out.clashes.data;
+
+    for (i = 0; i < out.clashes.len / sizeof(conflict_clash_t); i++) {
+        assert_true(clash[i].field >= 2);
+        assert_int_equal(clash[i].base, 0);
+
+        if (clash[i].client) {
+            shown++;
+
+        } else {
+            bare++;
+        }
+    }
+
+    assert_true(shown > 100);
+    assert_true(bare > 0);
+    assert_int_equal(shown + bare + out.omitted, 2000);
+    assert_true(out.clashes.len + out.values.len <= 65536);
+
+    free(clashes_text(&out));
+    free(server);
+    free(client);
     conflict_merged_free(&out);
 }
 
@@ -1161,7 +1225,7 @@ random_value(conflict_out_t *out, unsigned depth)
 
     case 3:
         conflict_buffer_text(out, (rand() % 2) ? "true"
-                               : (rand() % 2) ? "0.10" : "null");
+                                  : (rand() % 2) ? "0.10" : "null");
         return;
 
     case 4:
@@ -1726,6 +1790,7 @@ main(void)
         cmocka_unit_test(test_fresh),
         cmocka_unit_test(test_errors),
         cmocka_unit_test(test_lists),
+        cmocka_unit_test(test_room),
         cmocka_unit_test(test_properties),
         cmocka_unit_test(test_parts_applied),
         cmocka_unit_test(test_commute)

@@ -7,7 +7,7 @@
  */
 
 
-#include "unit.h"
+#include "clashes.h"
 #include "core/patch/conflict_patch_state.h"
 
 
@@ -74,16 +74,16 @@ same(const char *a, const char *b)
 static char *
 apply(const char *text, const char *operations, int *errors)
 {
-    int                  rc;
-    char                *made;
-    size_t               i, left;
-    uint32_t             node;
-    conflict_out_t       out;
-    conflict_tree_t      tree;
-    conflict_patch_work_t      work;
-    conflict_patch_t     patch;
-    conflict_value_t     value;
-    conflict_document_t  doc;
+    int                    rc;
+    char                  *made;
+    size_t                 i, left;
+    uint32_t               node;
+    conflict_out_t         out;
+    conflict_tree_t        tree;
+    conflict_patch_work_t  work;
+    conflict_patch_t       patch;
+    conflict_value_t       value;
+    conflict_document_t    doc;
 
     left = MOST;
     doc = document(operations);
@@ -584,7 +584,7 @@ test_merge(void **state)
                    cases[i].rule, "9", 1, &out);
 
         text = text_of(&out.text);
-        clashes = text_of(&out.clashes);
+        clashes = clashes_text(&out);
         names = text_of(&out.names);
 
         if (rc != cases[i].rc

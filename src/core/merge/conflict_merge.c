@@ -184,6 +184,7 @@ conflict_merged_free(conflict_merged_t *result)
     conflict_out_free(&result->fields);
     conflict_out_free(&result->names);
     conflict_out_free(&result->clashes);
+    conflict_out_free(&result->values);
 }
 
 
@@ -237,8 +238,7 @@ conflict_merge_trees(conflict_walk_t *walk, const conflict_trio_t *documents)
     conflict_out_free(&made);
 
     if (walk->clashed) {
-        return (result->clashes.failed || result->fields.failed)
-               ? CONFLICT_MERGE_FAILED : CONFLICT_MERGE_CLASH;
+        return conflict_merge_clashed(walk);
     }
 
     if (edit.copied == 0 && result->text.len == 0) {

@@ -84,7 +84,7 @@ typedef struct {
 typedef enum {
     CONFLICT_MERGE_SAME = 0,     /* the client's bytes as they came */
     CONFLICT_MERGE_DONE,         /* the bytes are in result->text */
-    CONFLICT_MERGE_CLASH,        /* result->clashes tells where */
+    CONFLICT_MERGE_CLASH,        /* result->clashes says where */
     CONFLICT_MERGE_REPEATED,     /* the client's has a member twice */
     CONFLICT_MERGE_LARGE,        /* the client's alone has too many values */
     CONFLICT_MERGE_MANY,         /* it and the others have */
@@ -94,11 +94,25 @@ typedef enum {
 } conflict_merge_rc_e;
 
 
+/*
+ * A field that clashed, by the lengths of its texts: the JSON pointer to it,
+ * and the values as they are in their documents.  0: that value is not shown.
+ */
+typedef struct {
+    conflict_rule_e                rule;
+    size_t                         field;
+    size_t                         base;
+    size_t                         server;
+    size_t                         client;
+} conflict_clash_t;
+
+
 typedef struct {
     conflict_out_t                 text;
     conflict_out_t                 fields;   /* ,"/tags","/title" */
     conflict_out_t                 names;    /* the same: tags title */
-    conflict_out_t                 clashes;  /* ,{"field":"/price",...} */
+    conflict_out_t                 clashes;  /* conflict_clash_t */
+    conflict_out_t                 values;   /* their texts, in that order */
     size_t                         omitted;  /* clashes that are not there */
     size_t                         twice;    /* REPEATED: the name, in bytes */
     unsigned                       held;     /* the base could be used, and

@@ -7,6 +7,8 @@
  */
 
 
+#include <string.h>
+
 #include "core/merge/conflict_merge_state.h"
 
 
@@ -15,8 +17,9 @@
 #define CONFLICT_MERGE_BLOCK    256      /* bytes of a name at a time */
 
 
-static void conflict_merge_add_value(conflict_out_t *out, const char *name,
+static size_t conflict_merge_add_value(conflict_merged_t *result,
     conflict_value_t value);
+static size_t conflict_merge_room(const conflict_merged_t *result);
 
 
 static const char  *conflict_rule_names[] = {
@@ -84,8 +87,8 @@ conflict_merge_report_note(conflict_walk_t *walk)
     if (result->fields.len < CONFLICT_MERGE_FIELDS) {
         conflict_buffer_text(&result->fields, ",\"");
         conflict_buffer_escaped(&result->fields, walk->path.data,
-                             (walk->path.len < CONFLICT_MERGE_NAMES)
-                             ? walk->path.len : CONFLICT_MERGE_NAMES);
+                                (walk->path.len < CONFLICT_MERGE_NAMES)
+                                ? walk->path.len : CONFLICT_MERGE_NAMES);
         conflict_buffer_text(&result->fields, "\"");
     }
 
@@ -119,35 +122,37 @@ void
 conflict_merge_report_clash(conflict_walk_t *walk, conflict_rule_e rule,
     const conflict_trio_t *trio)
 {
-    conflict_out_t  *out;
+    conflict_clash_t    clash;
+    conflict_merged_t  *result;
 
-    out = &walk->result->clashes;
+    result = walk->result;
 
     if (!walk->clashed) {
         /* of a refusal these are what clashed */
         walk->clashed = 1;
-        walk->result->fields.len = 0;
-        walk->result->names.len = 0;
+        result->fields.len = 0;
+        result->names.len = 0;
     }
 
     conflict_merge_report_note(walk);
 
     if (!trio->held) {
-        walk->result->held = 0;
+        result->held = 0;
     }
 
-    if (walk->path.len > CONFLICT_MERGE_CLASHES
-        || out->len > CONFLICT_MERGE_CLASHES - walk->path.len)
+    if (walk->path.len + sizeof(conflict_clash_t)
+        > conflict_merge_room(result))
     {
-        walk->result->omitted++;
+        result->omitted++;
         return;
     }
 
-    conflict_buffer_text(out, ",{\"field\":\"");
-    conflict_buffer_escaped(out, walk->path.data, walk->path.len);
-    conflict_buffer_text(out, "\",\"rule\":\"");
-    conflict_buffer_text(out, conflict_rule_name(rule));
-    conflict_buffer_text(out, "\"");
+    memset(&clash, 0, sizeof(conflict_clash_t));
+
+    clash.rule = rule;
+    clash.field = walk->path.len;
+
+    conflict_buffer_add(&result->values, walk->path.data, walk->path.len);
 
     if (!walk->in->filtered) {
 
@@ -155,44 +160,59 @@ conflict_merge_report_clash(conflict_walk_t *walk, conflict_rule_e rule,
             && conflict_compare_covered(trio->base, trio->server))
         {
             /* no member that was hidden from the client meanwhile */
-            conflict_merge_add_value(out, "base", trio->base);
+            clash.base = conflict_merge_add_value(result, trio->base);
         }
 
-        conflict_merge_add_value(out, "server", trio->server);
+        clash.server = conflict_merge_add_value(result, trio->server);
     }
 
-    conflict_merge_add_value(out, "client", trio->client);
-    conflict_buffer_text(out, "}");
+    clash.client = conflict_merge_add_value(result, trio->client);
+
+    conflict_buffer_add(&result->clashes, &clash, sizeof(conflict_clash_t));
 }
 
 
-static void
-conflict_merge_add_value(conflict_out_t *out, const char *name,
-    conflict_value_t value)
+conflict_merge_rc_e
+conflict_merge_clashed(const conflict_walk_t *walk)
 {
-    size_t                len, size;
+    const conflict_merged_t  *result;
+
+    result = walk->result;
+
+    return (result->clashes.failed || result->values.failed
+            || result->fields.failed || walk->path.failed)
+           ? CONFLICT_MERGE_FAILED : CONFLICT_MERGE_CLASH;
+}
+
+
+static size_t
+conflict_merge_add_value(conflict_merged_t *result, conflict_value_t value)
+{
+    size_t                len;
     const unsigned char  *text;
 
     if (value.tree == NULL) {
-        return;
+        return 0;
     }
 
     text = conflict_tree_text(value, &len);
 
-    if (len > CONFLICT_MERGE_CLASHES) {
-        return;
+    if (len + sizeof(conflict_clash_t) > conflict_merge_room(result)) {
+        return 0;
     }
 
-    size = conflict_text_defuse(NULL, text, len);
+    conflict_buffer_add(&result->values, text, len);
 
-    if (size > CONFLICT_MERGE_CLASHES
-        || out->len > CONFLICT_MERGE_CLASHES - size)
-    {
-        return;
-    }
+    return len;
+}
 
-    conflict_buffer_text(out, ",\"");
-    conflict_buffer_text(out, name);
-    conflict_buffer_text(out, "\":");
-    conflict_buffer_value(out, text, len);
+
+static size_t
+conflict_merge_room(const conflict_merged_t *result)
+{
+    size_t  used;
+
+    used = result->clashes.len + result->values.len;
+
+    return (used < CONFLICT_MERGE_CLASHES) ? CONFLICT_MERGE_CLASHES - used : 0;
 }

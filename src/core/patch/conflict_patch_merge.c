@@ -401,7 +401,7 @@ conflict_patching_merge(conflict_patching_t *p)
 
     case CONFLICT_MERGE_CLASH:
         (void) conflict_patching_clashes(p, 1);
-        return rc;
+        return conflict_merge_clashed(&p->walk);
 
     case CONFLICT_MERGE_LARGE:
         return CONFLICT_MERGE_MANY;
@@ -415,7 +415,7 @@ conflict_patching_merge(conflict_patching_t *p)
     }
 
     if (conflict_patching_clashes(p, 0)) {
-        return CONFLICT_MERGE_CLASH;
+        return conflict_merge_clashed(&p->walk);
     }
 
     return conflict_patching_print(p, &merged);

@@ -65,7 +65,8 @@ conflict_buffer_escaped(conflict_out_t *out, const unsigned char *data,
 
 
 void
-conflict_buffer_quoted(conflict_out_t *out, const unsigned char *data, size_t len)
+conflict_buffer_quoted(conflict_out_t *out, const unsigned char *data,
+    size_t len)
 {
     size_t          size;
     unsigned char  *p;
@@ -79,21 +80,6 @@ conflict_buffer_quoted(conflict_out_t *out, const unsigned char *data, size_t le
 
     if (p && size) {
         out->len += conflict_text_quote(p, data, len);
-    }
-}
-
-
-void
-conflict_buffer_value(conflict_out_t *out, const unsigned char *data, size_t len)
-{
-    size_t          size;
-    unsigned char  *p;
-
-    size = conflict_text_defuse(NULL, data, len);
-    p = conflict_out_room(out, size);
-
-    if (p && size) {
-        out->len += conflict_text_defuse(p, data, len);
     }
 }
 

@@ -33,10 +33,6 @@ void conflict_buffer_escaped(conflict_out_t *out, const unsigned char *data,
 void conflict_buffer_quoted(conflict_out_t *out, const unsigned char *data,
     size_t len);
 
-/* A JSON value, to be shown. */
-void conflict_buffer_value(conflict_out_t *out, const unsigned char *data,
-    size_t len);
-
 void conflict_out_free(conflict_out_t *out);
 
 

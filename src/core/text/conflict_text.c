@@ -19,6 +19,7 @@
 
 #define CONFLICT_TEXT_SHORT  16      /* bytes: not worth a memchr() */
 #define CONFLICT_TEXT_BLOCK  256
+#define CONFLICT_TEXT_BAD    "\xef\xbf\xbd"     /* U+FFFD, for no UTF-8 */
 
 
 static size_t conflict_text_write(unsigned char *dst,
@@ -283,6 +284,42 @@ conflict_text_write(unsigned char *dst, const unsigned char *src, size_t len,
 
 
 size_t
+conflict_text_repair(unsigned char *dst, const unsigned char *src, size_t len)
+{
+    size_t                 n, size;
+    const unsigned char   *p, *last;
+    conflict_text_tail_t   tail;
+
+    n = 0;
+    last = src + len;
+
+    for (p = src; p < last; /* void */) {
+        size = (*p < 0x80) ? 1 : conflict_text_rune(p, last, &tail);
+
+        if (size == 0 || (*p >= 0x80 && tail.left)) {
+
+            if (dst) {
+                memcpy(dst + n, CONFLICT_TEXT_BAD, 3);
+            }
+
+            n += 3;
+            p++;
+            continue;
+        }
+
+        if (dst) {
+            memcpy(dst + n, p, size);
+        }
+
+        n += size;
+        p += size;
+    }
+
+    return n;
+}
+
+
+size_t
 conflict_text_defuse(unsigned char *dst, const unsigned char *src, size_t len)
 {
     size_t                n;
@@ -293,7 +330,7 @@ conflict_text_defuse(unsigned char *dst, const unsigned char *src, size_t len)
 
     for (p = src; p < last; p++) {
 
-        if (conflict_text_markup(*p)) {
+        if (*p == 0x7f || conflict_text_markup(*p)) {
 
             if (dst) {
                 (void) conflict_text_unicode(dst + n, *p);
@@ -301,10 +338,29 @@ conflict_text_defuse(unsigned char *dst, const unsigned char *src, size_t len)
 
             n += 6;
 
+        } else if (last - p >= 2 && p[0] == 0xc2 && (p[1] & 0xe0) == 0x80) {
+
+            if (dst) {
+                (void) conflict_text_unicode(dst + n, p[1]);
+            }
+
+            n += 6;
+            p++;
+
         } else if (last - p >= 3 && conflict_text_line(p)) {
 
             if (dst) {
                 memcpy(dst + n, (p[2] == 0xa8) ? "\\u2028" : "\\u2029", 6);
+            }
+
+            n += 6;
+            p += 2;
+
+        } else if (last - p >= 3 && memcmp(p, CONFLICT_TEXT_BAD, 3) == 0) {
+            /* a reader that takes each byte for a character sees it, too */
+
+            if (dst) {
+                memcpy(dst + n, "\\ufffd", 6);
             }
 
             n += 6;

@@ -59,8 +59,17 @@ size_t conflict_text_quote(unsigned char *dst, const unsigned char *src,
     size_t len);
 
 /*
- * conflict_text_escape() of a JSON value that was checked: only what might be
- * markup is escaped, which is within its strings.
+ * Writes "src" as valid UTF-8: each byte that is not part of a character is
+ * replaced by U+FFFD.  Returns the length, which is "len" where nothing was
+ * replaced and at most 3 times that; "dst" may be NULL to learn it.
+ */
+size_t conflict_text_repair(unsigned char *dst, const unsigned char *src,
+    size_t len);
+
+/*
+ * conflict_text_escape() of JSON that was checked: what might be markup or a
+ * control of a terminal, and U+FFFD, are escaped, all of which is within its
+ * strings.
  */
 size_t conflict_text_defuse(unsigned char *dst, const unsigned char *src,
     size_t len);

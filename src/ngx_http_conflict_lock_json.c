@@ -1,0 +1,58 @@
+
+/*
+ * Copyright (C) the ngx_http_conflict_module authors
+ *
+ * A lock as JSON, in the answers of a lock endpoint and in refusals.
+ */
+
+
+#include "ngx_http_conflict_module.h"
+#include "ngx_http_conflict_json.h"
+
+
+json_t *
+ngx_http_conflict_lock_json(ngx_http_conflict_ctx_t *ctx, ngx_str_t *user,
+    ngx_str_t *client, u_char *token)
+{
+    u_char                     hex[2 * NGX_HTTP_CONFLICT_LOCK_TOKEN];
+    json_t                    *json;
+    int64_t                    now;
+    struct timeval             tv;
+    ngx_http_conflict_lock_t  *lock;
+
+    lock = &ctx->op->lock;
+
+    ngx_gettimeofday(&tv);
+    now = (int64_t) tv.tv_sec * CONFLICT_TIME_SECOND + tv.tv_usec;
+
+    json = json_object();
+
+    if (token) {
+        (void) ngx_hex_dump(hex, token, NGX_HTTP_CONFLICT_LOCK_TOKEN);
+        ngx_http_conflict_json_set(&json, "token",
+                                   json_stringn((char *) hex, sizeof(hex)));
+    }
+
+    ngx_http_conflict_json_set(&json, "user",
+                               ngx_http_conflict_lock_json_name(user));
+    ngx_http_conflict_json_set(&json, "client",
+                               ngx_http_conflict_lock_json_name(client));
+    ngx_http_conflict_json_set(&json, "acquired_at",
+                               ngx_http_conflict_json_time(lock->acquired));
+    ngx_http_conflict_json_set(&json, "expires_at",
+                               ngx_http_conflict_json_time(now
+                                              + (int64_t) lock->left * 1000));
+    ngx_http_conflict_json_set(&json, "expires_in",
+                               ngx_http_conflict_json_seconds(lock->left));
+
+    return json;
+}
+
+
+json_t *
+ngx_http_conflict_lock_json_name(ngx_str_t *text)
+{
+    return text->len ? ngx_http_conflict_json_text(text,
+                                               NGX_HTTP_CONFLICT_LOCK_CLIENT)
+                     : json_null();
+}

@@ -8,14 +8,13 @@
 
 
 #include "ngx_http_conflict_module.h"
-#include "ngx_http_conflict_json.h"
 
 
 static ngx_int_t ngx_http_conflict_answer_refusal(ngx_http_request_t *r,
     ngx_http_conflict_ctx_t *ctx, ngx_chain_t **out);
-static void ngx_http_conflict_answer_clashes(ngx_http_conflict_print_t *out,
+static void ngx_http_conflict_answer_clashes(ngx_http_conflict_writer_t *out,
     ngx_http_conflict_merge_t *merge);
-static u_char *ngx_http_conflict_answer_value(ngx_http_conflict_print_t *out,
+static u_char *ngx_http_conflict_answer_value(ngx_http_conflict_writer_t *out,
     const char *name, u_char *value, size_t len);
 static json_t *ngx_http_conflict_answer_head(ngx_http_conflict_ctx_t *ctx);
 static json_t *ngx_http_conflict_answer_tail(ngx_http_conflict_ctx_t *ctx);
@@ -85,10 +84,10 @@ static ngx_int_t
 ngx_http_conflict_answer_refusal(ngx_http_request_t *r,
     ngx_http_conflict_ctx_t *ctx, ngx_chain_t **chain)
 {
-    json_t                     *head, *tail;
-    ngx_str_t                   row;
-    const char                 *omitted;
-    ngx_http_conflict_print_t   out;
+    json_t                      *head, *tail;
+    ngx_str_t                    row;
+    const char                  *omitted;
+    ngx_http_conflict_writer_t   out;
 
     omitted = NULL;
     ngx_str_null(&row);
@@ -120,16 +119,16 @@ ngx_http_conflict_answer_refusal(ngx_http_request_t *r,
         }
     }
 
-    ngx_memzero(&out, sizeof(ngx_http_conflict_print_t));
+    ngx_memzero(&out, sizeof(ngx_http_conflict_writer_t));
     out.pool = r->pool;
 
-    ngx_http_conflict_print(&out, "{");
+    ngx_http_conflict_writer_print(&out, "{");
     ngx_http_conflict_json_print(&out, head);
 
     if (row.len) {
         /* the upstream's own bytes */
-        ngx_http_conflict_print(&out, ",\"server_version\":");
-        ngx_http_conflict_print_ref(&out, &row);
+        ngx_http_conflict_writer_print(&out, ",\"server_version\":");
+        ngx_http_conflict_writer_ref(&out, &row);
     }
 
     if (ctx->merge.clashed) {
@@ -139,11 +138,11 @@ ngx_http_conflict_answer_refusal(ngx_http_request_t *r,
     tail = ngx_http_conflict_answer_tail(ctx);
 
     if (json_object_size(tail)) {
-        ngx_http_conflict_print(&out, ",");
+        ngx_http_conflict_writer_print(&out, ",");
     }
 
     ngx_http_conflict_json_print(&out, tail);
-    ngx_http_conflict_print(&out, "}\n");
+    ngx_http_conflict_writer_print(&out, "}\n");
 
     if (out.failed) {
         return NGX_ERROR;
@@ -162,7 +161,7 @@ ngx_http_conflict_answer_refusal(ngx_http_request_t *r,
 /* the values are slices of documents, whose numbers jansson would change */
 
 static void
-ngx_http_conflict_answer_clashes(ngx_http_conflict_print_t *out,
+ngx_http_conflict_answer_clashes(ngx_http_conflict_writer_t *out,
     ngx_http_conflict_merge_t *merge)
 {
     u_char            *p;
@@ -174,7 +173,7 @@ ngx_http_conflict_answer_clashes(ngx_http_conflict_print_t *out,
     clash = (conflict_clash_t *) merge->clashes.data;
     last = clash + merge->clashes.len / sizeof(conflict_clash_t);
 
-    ngx_http_conflict_print(out, ",\"conflicts\":[");
+    ngx_http_conflict_writer_print(out, ",\"conflicts\":[");
 
     for ( /* void */ ; clash < last; clash++) {
         field.data = p;
@@ -188,27 +187,27 @@ ngx_http_conflict_answer_clashes(ngx_http_conflict_print_t *out,
         ngx_http_conflict_json_set(&json, "rule",
                                 json_string(conflict_rule_name(clash->rule)));
 
-        ngx_http_conflict_print(out, "{");
+        ngx_http_conflict_writer_print(out, "{");
         ngx_http_conflict_json_print(out, json);
 
         p = ngx_http_conflict_answer_value(out, "base", p, clash->base);
         p = ngx_http_conflict_answer_value(out, "server", p, clash->server);
         p = ngx_http_conflict_answer_value(out, "client", p, clash->client);
 
-        ngx_http_conflict_print(out, (clash + 1 < last) ? "}," : "}");
+        ngx_http_conflict_writer_print(out, (clash + 1 < last) ? "}," : "}");
     }
 
-    ngx_http_conflict_print(out, "]");
+    ngx_http_conflict_writer_print(out, "]");
 }
 
 
 static u_char *
-ngx_http_conflict_answer_value(ngx_http_conflict_print_t *out,
+ngx_http_conflict_answer_value(ngx_http_conflict_writer_t *out,
     const char *name, u_char *value, size_t len)
 {
     if (len) {
-        ngx_http_conflict_print(out, ",\"%s\":", name);
-        ngx_http_conflict_print_json(out, value, len);
+        ngx_http_conflict_writer_print(out, ",\"%s\":", name);
+        ngx_http_conflict_writer_json(out, value, len);
     }
 
     return value + len;

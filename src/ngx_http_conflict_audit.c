@@ -10,7 +10,6 @@
 #include "ngx_http_conflict_module.h"
 
 
-#define NGX_HTTP_CONFLICT_TEXTS       14
 #define NGX_HTTP_CONFLICT_COMPLAINTS  10000       /* msec between two */
 
 
@@ -20,33 +19,32 @@ typedef struct {
     ngx_http_conflict_log_t       *log;
     ngx_http_conflict_tally_t     *tally;
     ngx_http_conflict_action_e     action;
-    ngx_str_t                      key;        /* in the same memory */
-    size_t                         len;
-    u_char                         line[1];
+    ngx_str_t                      key;        /* in the same memory, both */
+    ngx_str_t                      line;
 } ngx_http_conflict_kept_t;
 
 
-static u_char *ngx_http_conflict_audit_room(ngx_http_request_t *r,
-    ngx_http_conflict_ctx_t *ctx);
+static ngx_int_t ngx_http_conflict_audit_make(ngx_http_request_t *r,
+    ngx_http_conflict_ctx_t *ctx, ngx_uint_t status, ngx_str_t *line);
 static void ngx_http_conflict_audit_now(ngx_http_request_t *r,
-    ngx_http_conflict_ctx_t *ctx, ngx_uint_t status, u_char *line,
-    size_t len);
+    ngx_http_conflict_ctx_t *ctx, ngx_uint_t status, ngx_str_t *line);
 static ngx_http_conflict_kept_t *ngx_http_conflict_audit_keep(
-    ngx_http_conflict_ctx_t *ctx, u_char *line, size_t len);
+    ngx_http_conflict_ctx_t *ctx, ngx_str_t *line);
 static void ngx_http_conflict_audit_kept(ngx_http_conflict_op_t *op,
     ngx_http_conflict_kept_t *kept);
 static void ngx_http_conflict_audit_write(ngx_http_conflict_log_t *log,
-    u_char *line, size_t len);
+    ngx_str_t *line);
+static void ngx_http_conflict_audit_lost(ngx_http_conflict_log_t *log,
+    ngx_err_t err);
 static void ngx_http_conflict_audit_record(ngx_http_conflict_store_t *store,
-    ngx_str_t *key, u_char *line, size_t len);
+    ngx_str_t *key, ngx_str_t *line);
 
 
 void
 ngx_http_conflict_audit(ngx_http_request_t *r, ngx_http_conflict_ctx_t *ctx,
     ngx_uint_t status)
 {
-    size_t   len;
-    u_char  *line;
+    ngx_str_t  line;
 
     if (ctx->action == NGX_HTTP_CONFLICT_NO_ACTION || ctx->audited) {
         return;
@@ -54,24 +52,16 @@ ngx_http_conflict_audit(ngx_http_request_t *r, ngx_http_conflict_ctx_t *ctx,
 
     ctx->audited = 1;
 
-    if (ngx_http_conflict_audit_id(ctx) != NGX_OK) {
+    if (ngx_http_conflict_audit_make(r, ctx, status, &line) != NGX_OK) {
         return;
     }
-
-    line = ngx_http_conflict_audit_room(r, ctx);
-    if (line == NULL) {
-        return;
-    }
-
-    len = ngx_http_conflict_audit_line(r, ctx, status,
-                                       NGX_HTTP_CONFLICT_LONGEST_TEXT, line);
 
     if (ctx->action == NGX_HTTP_CONFLICT_ACT_EXTERNAL) {
-        ctx->op->data = ngx_http_conflict_audit_keep(ctx, line, len);
+        ctx->op->data = ngx_http_conflict_audit_keep(ctx, &line);
         return;
     }
 
-    ngx_http_conflict_audit_now(r, ctx, status, line, len);
+    ngx_http_conflict_audit_now(r, ctx, status, &line);
 }
 
 
@@ -83,9 +73,7 @@ ngx_http_conflict_audit(ngx_http_request_t *r, ngx_http_conflict_ctx_t *ctx,
 void
 ngx_http_conflict_audit_overlapped(ngx_http_conflict_ctx_t *ctx)
 {
-    size_t                       len;
-    u_char                      *line;
-    ngx_str_t                    id;
+    ngx_str_t                    id, line;
     ngx_uint_t                   status;
     ngx_http_request_t          *r;
     ngx_http_conflict_op_t      *op;
@@ -93,11 +81,6 @@ ngx_http_conflict_audit_overlapped(ngx_http_conflict_ctx_t *ctx)
 
     r = ctx->request;
     op = ctx->op;
-
-    line = ngx_http_conflict_audit_room(r, ctx);
-    if (line == NULL) {
-        return;
-    }
 
     status = ctx->denied ? NGX_HTTP_GATEWAY_TIME_OUT : r->headers_out.status;
 
@@ -107,19 +90,16 @@ ngx_http_conflict_audit_overlapped(ngx_http_conflict_ctx_t *ctx)
     ngx_str_null(&ctx->id);
     ctx->action = NGX_HTTP_CONFLICT_ACT_OVERLAPPED;
 
-    if (ngx_http_conflict_audit_id(ctx) == NGX_OK) {
-        len = ngx_http_conflict_audit_line(r, ctx, status,
-                                           NGX_HTTP_CONFLICT_LONGEST_TEXT,
-                                           line);
+    if (ngx_http_conflict_audit_make(r, ctx, status, &line) == NGX_OK) {
 
         if (op->lost) {
-            ngx_http_conflict_audit_now(r, ctx, status, line, len);
+            ngx_http_conflict_audit_now(r, ctx, status, &line);
             ngx_http_conflict_count_later(op->store,
                                           ngx_http_conflict_count_route(ctx),
                                           ctx->action);
 
         } else {
-            op->line = ngx_http_conflict_audit_keep(ctx, line, len);
+            op->line = ngx_http_conflict_audit_keep(ctx, &line);
             op->told = ngx_http_conflict_audit_told;
         }
     }
@@ -129,61 +109,78 @@ ngx_http_conflict_audit_overlapped(ngx_http_conflict_ctx_t *ctx)
 }
 
 
-/* NULL: there is nobody to read it */
+/* NGX_DECLINED: nothing reads it */
 
-static u_char *
-ngx_http_conflict_audit_room(ngx_http_request_t *r,
-    ngx_http_conflict_ctx_t *ctx)
+static ngx_int_t
+ngx_http_conflict_audit_make(ngx_http_request_t *r,
+    ngx_http_conflict_ctx_t *ctx, ngx_uint_t status, ngx_str_t *line)
 {
+    ngx_int_t                      rc;
     ngx_http_conflict_loc_conf_t  *nlcf;
 
     nlcf = ctx->conf;
+
+    rc = ngx_http_conflict_audit_id(ctx);
 
     if (nlcf->log->file == NULL && nlcf->log->syslog == NULL
         && nlcf->store->ops->record == NULL
         && ngx_http_conflict_ledger == NULL)
     {
-        return NULL;
+        return NGX_DECLINED;
     }
 
-    return ngx_pnalloc(r->pool, NGX_HTTP_CONFLICT_TEXTS
-                                * (6 * NGX_HTTP_CONFLICT_LONGEST_TEXT + 32)
-                                + ctx->merge.fields.len);
+    if (rc != NGX_OK
+        || ngx_http_conflict_audit_line(r, ctx, status,
+                                        NGX_HTTP_CONFLICT_LONGEST_TEXT, line)
+           != NGX_OK)
+    {
+        ngx_http_conflict_audit_lost(nlcf->log, NGX_ENOMEM);
+        return NGX_ERROR;
+    }
+
+    return NGX_OK;
 }
 
 
 static void
 ngx_http_conflict_audit_now(ngx_http_request_t *r,
-    ngx_http_conflict_ctx_t *ctx, ngx_uint_t status, u_char *line, size_t len)
+    ngx_http_conflict_ctx_t *ctx, ngx_uint_t status, ngx_str_t *line)
 {
-    ngx_uint_t                     longest;
+    size_t                         longest;
     ngx_http_conflict_loc_conf_t  *nlcf;
 
     nlcf = ctx->conf;
     longest = NGX_HTTP_CONFLICT_LONGEST_TEXT;
 
-    ngx_http_conflict_audit_write(nlcf->log, line, len);
+    ngx_http_conflict_audit_write(nlcf->log, line);
 
-    while (nlcf->store->ops->record == NULL && len > NGX_HTTP_CONFLICT_LINE) {
+    while (nlcf->store->ops->record == NULL
+           && line->len > NGX_HTTP_CONFLICT_LINE)
+    {
         /* the dashboard can do with less of it */
         longest /= 4;
-        len = ngx_http_conflict_audit_line(r, ctx, status, longest, line);
+
+        if (ngx_http_conflict_audit_line(r, ctx, status, longest, line)
+            != NGX_OK)
+        {
+            return;
+        }
     }
 
-    ngx_http_conflict_audit_record(nlcf->store, &ctx->key, line, len - 1);
+    ngx_http_conflict_audit_record(nlcf->store, &ctx->key, line);
 }
 
 
 /* until the store has said whether it is so */
 
 static ngx_http_conflict_kept_t *
-ngx_http_conflict_audit_keep(ngx_http_conflict_ctx_t *ctx, u_char *line,
-    size_t len)
+ngx_http_conflict_audit_keep(ngx_http_conflict_ctx_t *ctx,
+    ngx_str_t *line)
 {
     ngx_http_conflict_kept_t  *kept;
 
-    kept = ngx_alloc(sizeof(ngx_http_conflict_kept_t) + len + ctx->key.len,
-                     ngx_cycle->log);
+    kept = ngx_alloc(sizeof(ngx_http_conflict_kept_t) + line->len
+                     + ctx->key.len, ngx_cycle->log);
     if (kept == NULL) {
         return NULL;
     }
@@ -191,9 +188,11 @@ ngx_http_conflict_audit_keep(ngx_http_conflict_ctx_t *ctx, u_char *line,
     kept->log = ctx->conf->log;
     kept->tally = ngx_http_conflict_count_route(ctx);
     kept->action = ctx->action;
-    kept->len = len;
 
-    kept->key.data = ngx_cpymem(kept->line, line, len);
+    kept->line.data = (u_char *) (kept + 1);
+    kept->line.len = line->len;
+
+    kept->key.data = ngx_cpymem(kept->line.data, line->data, line->len);
     kept->key.len = ctx->key.len;
     ngx_memcpy(kept->key.data, ctx->key.data, ctx->key.len);
 
@@ -225,9 +224,8 @@ ngx_http_conflict_audit_kept(ngx_http_conflict_op_t *op,
         return;
     }
 
-    ngx_http_conflict_audit_write(kept->log, kept->line, kept->len);
-    ngx_http_conflict_audit_record(op->store, &kept->key, kept->line,
-                                   kept->len - 1);
+    ngx_http_conflict_audit_write(kept->log, &kept->line);
+    ngx_http_conflict_audit_record(op->store, &kept->key, &kept->line);
     ngx_http_conflict_count_later(op->store, kept->tally, kept->action);
 }
 
@@ -261,13 +259,11 @@ ngx_http_conflict_audit_found(ngx_http_conflict_ctx_t *ctx)
 
 
 static void
-ngx_http_conflict_audit_write(ngx_http_conflict_log_t *log, u_char *line,
-    size_t len)
+ngx_http_conflict_audit_write(ngx_http_conflict_log_t *log, ngx_str_t *line)
 {
-    size_t      size;
-    u_char     *p, *data;
-    ssize_t     n;
-    ngx_err_t   err;
+    size_t    size;
+    u_char   *p, *data;
+    ssize_t   n;
 
     if (log->file == NULL && log->syslog == NULL) {
         return;
@@ -276,15 +272,16 @@ ngx_http_conflict_audit_write(ngx_http_conflict_log_t *log, u_char *line,
     if (log->syslog) {
         size = sizeof("<255>Jan 01 00:00:00 ") - 1
                + ngx_cycle->hostname.len + 1
-               + log->syslog->tag.len + 2 + len;
+               + log->syslog->tag.len + 2 + line->len;
 
         data = ngx_alloc(size, ngx_cycle->log);
         if (data == NULL) {
+            ngx_http_conflict_audit_lost(log, NGX_ENOMEM);
             return;
         }
 
         p = ngx_syslog_add_header(log->syslog, data);
-        p = ngx_cpymem(p, line, len - 1);
+        p = ngx_cpymem(p, line->data, line->len - 1);
 
         n = ngx_syslog_send(log->syslog, data, p - data);
 
@@ -300,9 +297,9 @@ ngx_http_conflict_audit_write(ngx_http_conflict_log_t *log, u_char *line,
             log->torn = 0;
         }
 
-        n = ngx_write_fd(log->file->fd, line, len);
+        n = ngx_write_fd(log->file->fd, line->data, line->len);
 
-        if (n == (ssize_t) len) {
+        if (n == (ssize_t) line->len) {
             return;
         }
 
@@ -312,8 +309,13 @@ ngx_http_conflict_audit_write(ngx_http_conflict_log_t *log, u_char *line,
         }
     }
 
-    err = (n == -1) ? ngx_errno : 0;
+    ngx_http_conflict_audit_lost(log, (n == -1) ? ngx_errno : 0);
+}
 
+
+static void
+ngx_http_conflict_audit_lost(ngx_http_conflict_log_t *log, ngx_err_t err)
+{
     log->failed++;
 
     if (ngx_http_conflict_ledger) {
@@ -339,12 +341,14 @@ ngx_http_conflict_audit_write(ngx_http_conflict_log_t *log, u_char *line,
 
 static void
 ngx_http_conflict_audit_record(ngx_http_conflict_store_t *store,
-    ngx_str_t *key, u_char *line, size_t len)
+    ngx_str_t *key, ngx_str_t *line)
 {
     ngx_str_t  text;
 
-    text.data = line;
-    text.len = len;
+    /* without the end of the line */
+
+    text.data = line->data;
+    text.len = line->len - 1;
 
     if (store->ops->record) {
         (void) store->ops->record(store, key, &text);
@@ -355,7 +359,7 @@ ngx_http_conflict_audit_record(ngx_http_conflict_store_t *store,
         return;
     }
 
-    if (len <= NGX_HTTP_CONFLICT_LINE) {
+    if (text.len <= NGX_HTTP_CONFLICT_LINE) {
         ngx_http_conflict_ledger_line(store->gauge, &text);
     }
 

@@ -7,16 +7,14 @@
 
 
 #include "ngx_http_conflict_module.h"
+#include "ngx_http_conflict_json.h"
 
 
-static u_char *ngx_http_conflict_audit_text(u_char *p, const char *name,
-    ngx_str_t *text, ngx_uint_t longest);
-static u_char *ngx_http_conflict_audit_version(u_char *p, const char *name,
-    ngx_str_t *text, uint64_t version, ngx_uint_t longest);
-static u_char *ngx_http_conflict_audit_time(u_char *p, const char *name,
-    int64_t time);
-static u_char *ngx_http_conflict_audit_meta(ngx_http_conflict_ctx_t *ctx,
-    u_char *p, ngx_uint_t longest);
+static json_t *ngx_http_conflict_audit_head(ngx_http_request_t *r,
+    ngx_http_conflict_ctx_t *ctx, ngx_uint_t status, size_t longest);
+static json_t *ngx_http_conflict_audit_tail(ngx_http_request_t *r,
+    ngx_http_conflict_ctx_t *ctx, size_t longest);
+static json_t *ngx_http_conflict_audit_given(ngx_str_t *text, size_t longest);
 
 
 ngx_str_t  ngx_http_conflict_action_names[] = {
@@ -38,157 +36,147 @@ ngx_str_t  ngx_http_conflict_action_names[] = {
 };
 
 
-size_t
+ngx_int_t
 ngx_http_conflict_audit_line(ngx_http_request_t *r,
-    ngx_http_conflict_ctx_t *ctx, ngx_uint_t status, ngx_uint_t longest,
-    u_char *line)
+    ngx_http_conflict_ctx_t *ctx, ngx_uint_t status, size_t longest,
+    ngx_str_t *line)
 {
-    u_char                         *p;
-    int64_t                         now;
-    struct timeval                  tv;
-    ngx_str_t                       none;
-    ngx_http_core_srv_conf_t       *cscf;
-    ngx_http_conflict_loc_conf_t   *nlcf;
+    u_char     *p;
+    json_t     *json;
+    ngx_str_t   head, fields, tail;
+
+    json = ngx_http_conflict_audit_head(r, ctx, status, longest);
+
+    if (ngx_http_conflict_json_members(r->pool, json, &head) != NGX_OK) {
+        return NGX_ERROR;
+    }
+
+    json = ngx_http_conflict_audit_tail(r, ctx, longest);
+
+    if (ngx_http_conflict_json_members(r->pool, json, &tail) != NGX_OK) {
+        return NGX_ERROR;
+    }
+
+    /* JSON already, with a comma before each */
+
+    fields = ctx->merge.fields;
+
+    if (fields.len == 0 || (longest < NGX_HTTP_CONFLICT_LONGEST_TEXT
+                            && fields.len > longest))
+    {
+        ngx_str_set(&fields, ",");
+    }
+
+    line->data = ngx_pnalloc(r->pool, head.len + fields.len + tail.len
+                                      + sizeof("{,\"fields\":[],}\n"));
+    if (line->data == NULL) {
+        return NGX_ERROR;
+    }
+
+    p = ngx_sprintf(line->data, "{%V,\"fields\":[", &head);
+    p = ngx_cpymem(p, fields.data + 1, fields.len - 1);
+    p = ngx_sprintf(p, "],%V}\n", &tail);
+
+    line->len = p - line->data;
+
+    return NGX_OK;
+}
+
+
+static json_t *
+ngx_http_conflict_audit_head(ngx_http_request_t *r,
+    ngx_http_conflict_ctx_t *ctx, ngx_uint_t status, size_t longest)
+{
+    json_t                        *json;
+    int64_t                        now;
+    ngx_str_t                     *id;
+    struct timeval                 tv;
+    ngx_http_conflict_loc_conf_t  *nlcf;
 
     nlcf = ctx->conf;
 
     ngx_gettimeofday(&tv);
     now = (int64_t) tv.tv_sec * CONFLICT_TIME_SECOND + tv.tv_usec;
 
+    ngx_http_conflict_entity(r, ctx);
+    id = ctx->entity_id.len ? &ctx->entity_id : &ctx->resource;
+
+    json = json_object();
+
+    ngx_http_conflict_json_set(&json, "time",
+                   ngx_http_conflict_json_time(now));
+    ngx_http_conflict_json_set(&json, "conflict_id",
+                   ngx_http_conflict_json_text(&ctx->id, longest));
+    ngx_http_conflict_json_set(&json, "action",
+                   ngx_http_conflict_json_text(
+                       &ngx_http_conflict_action_names[ctx->action], longest));
+    ngx_http_conflict_json_set(&json, "policy",
+                   ngx_http_conflict_json_text(
+                       ngx_http_conflict_policy_name(nlcf->policy), longest));
+    ngx_http_conflict_json_set(&json, "report", json_boolean(nlcf->report));
+    ngx_http_conflict_json_set(&json, "entity",
+                   ngx_http_conflict_json_text(&ctx->entity, longest));
+    ngx_http_conflict_json_set(&json, "entity_id",
+                   ngx_http_conflict_json_text(id, longest));
+    ngx_http_conflict_json_set(&json, "user_id",
+                   ngx_http_conflict_audit_given(&ctx->user, longest));
+    ngx_http_conflict_json_set(&json, "client_origin",
+                   ngx_http_conflict_audit_given(&ctx->client, longest));
+    ngx_http_conflict_json_set(&json, "method",
+                   ngx_http_conflict_json_text(&ctx->method_name, longest));
+    ngx_http_conflict_json_set(&json, "status",
+                   json_integer((json_int_t) status));
+    ngx_http_conflict_json_set(&json, "base_version",
+                   ngx_http_conflict_json_base(&ctx->base, longest));
+    ngx_http_conflict_json_set(&json, "server_version",
+                   ngx_http_conflict_json_version(ctx->against));
+    ngx_http_conflict_json_set(&json, "client_ts",
+                   ngx_http_conflict_json_time(ctx->client_time));
+    ngx_http_conflict_json_set(&json, "server_ts",
+                   ngx_http_conflict_json_time(ctx->against_time));
+
+    return json;
+}
+
+
+static json_t *
+ngx_http_conflict_audit_tail(ngx_http_request_t *r,
+    ngx_http_conflict_ctx_t *ctx, size_t longest)
+{
+    json_t                    *json, *meta;
+    ngx_http_core_srv_conf_t  *cscf;
+
     cscf = ngx_http_get_module_srv_conf(r, ngx_http_core_module);
 
-    ngx_str_null(&none);
-    ngx_http_conflict_entity(r, ctx);
+    /* the same once more, for an audit table that has a column of this shape */
 
-    p = ngx_cpymem(line, "{", 1);
-    p = ngx_http_conflict_audit_time(p, "time", now);
-    p = ngx_http_conflict_audit_text(p, ",\"conflict_id", &ctx->id, longest);
-    p = ngx_http_conflict_audit_text(p, ",\"action",
-                           &ngx_http_conflict_action_names[ctx->action],
-                           longest);
-    p = ngx_http_conflict_audit_text(p, ",\"policy",
-                           ngx_http_conflict_policy_name(nlcf->policy),
-                           longest);
-    p = ngx_sprintf(p, ",\"report\":%s", nlcf->report ? "true" : "false");
-    p = ngx_http_conflict_audit_text(p, ",\"entity", &ctx->entity,
-                                     longest);
-    p = ngx_http_conflict_audit_text(p, ",\"entity_id",
-                                     ctx->entity_id.len ? &ctx->entity_id
-                                                        : &ctx->resource,
-                                     longest);
-    p = ngx_http_conflict_audit_text(p, ",\"user_id",
-                                     ctx->user.len ? &ctx->user : &none,
-                                     longest);
-    p = ngx_http_conflict_audit_text(p, ",\"client_origin",
-                                     ctx->client.len ? &ctx->client : &none,
-                                     longest);
-    p = ngx_http_conflict_audit_text(p, ",\"method", &ctx->method_name,
-                                     longest);
-    p = ngx_sprintf(p, ",\"status\":%ui", status);
-    p = ngx_http_conflict_audit_version(p, ",\"base_version", &ctx->base, 0,
-                                        longest);
-    p = ngx_http_conflict_audit_version(p, ",\"server_version", NULL,
-                                        ctx->against, longest);
-    p = ngx_http_conflict_audit_time(p, ",\"client_ts", ctx->client_time);
-    p = ngx_http_conflict_audit_time(p, ",\"server_ts",
-                                     ctx->against_time);
-    p = ngx_sprintf(p, ",\"fields\":[");
+    meta = json_object();
 
-    if (ctx->merge.fields.len
-        && (longest == NGX_HTTP_CONFLICT_LONGEST_TEXT
-            || ctx->merge.fields.len <= longest))
-    {
-        p = ngx_cpymem(p, ctx->merge.fields.data + 1,
-                       ctx->merge.fields.len - 1);
-    }
+    ngx_http_conflict_json_set(&meta, "server_ts",
+                   ngx_http_conflict_json_time(ctx->against_time));
+    ngx_http_conflict_json_set(&meta, "client_ts",
+                   ngx_http_conflict_json_time(ctx->client_time));
+    ngx_http_conflict_json_set(&meta, "client_origin",
+                   ngx_http_conflict_audit_given(&ctx->client, longest));
 
-    *p++ = ']';
+    json = json_object();
 
-    p = ngx_http_conflict_audit_meta(ctx, p, longest);
-    p = ngx_http_conflict_audit_text(p, ",\"remote_addr",
-                                     &r->connection->addr_text, longest);
-    p = ngx_http_conflict_audit_text(p, ",\"server_name", &cscf->server_name,
-                                     longest);
-    p = ngx_cpymem(p, "}\n", 2);
+    ngx_http_conflict_json_set(&json, "meta", meta);
+    ngx_http_conflict_json_set(&json, "remote_addr",
+                   ngx_http_conflict_json_text(&r->connection->addr_text,
+                                               longest));
+    ngx_http_conflict_json_set(&json, "server_name",
+                   ngx_http_conflict_json_text(&cscf->server_name, longest));
 
-    return p - line;
+    return json;
 }
 
 
-/* "name" brings its own opening quote, and the comma before it */
+/* null where the client gave none */
 
-static u_char *
-ngx_http_conflict_audit_text(u_char *p, const char *name, ngx_str_t *text,
-    ngx_uint_t longest)
+static json_t *
+ngx_http_conflict_audit_given(ngx_str_t *text, size_t longest)
 {
-    p = ngx_sprintf(p, "%s%s\":", (name[0] == ',') ? "" : "\"", name);
-
-    if (text->data == NULL) {
-        return ngx_cpymem(p, "null", 4);
-    }
-
-    *p++ = '"';
-    p += conflict_text_escape(p, text->data, ngx_min(text->len, longest));
-    *p++ = '"';
-
-    return p;
-}
-
-
-static u_char *
-ngx_http_conflict_audit_version(u_char *p, const char *name, ngx_str_t *text,
-    uint64_t version, ngx_uint_t longest)
-{
-    if (text && text->len
-        && conflict_version_parse(&version, (char *) text->data, text->len)
-           != 0)
-    {
-        return ngx_http_conflict_audit_text(p, name, text, longest);
-    }
-
-    if (version == 0 || version >= CONFLICT_VERSION_LIMIT) {
-        return ngx_sprintf(p, "%s\":null", name);
-    }
-
-    return ngx_sprintf(p, "%s\":%uL", name, version);
-}
-
-
-static u_char *
-ngx_http_conflict_audit_time(u_char *p, const char *name, int64_t time)
-{
-    p = ngx_sprintf(p, "%s%s\":", (name[0] == ',') ? "" : "\"", name);
-
-    if (time == CONFLICT_TIME_NONE) {
-        return ngx_cpymem(p, "null", 4);
-    }
-
-    *p++ = '"';
-    conflict_time_print_rfc3339((char *) p, time);
-    p += CONFLICT_TIME_RFC3339;
-    *p++ = '"';
-
-    return p;
-}
-
-
-/* the same once more, for an audit table that has a column of this shape */
-
-static u_char *
-ngx_http_conflict_audit_meta(ngx_http_conflict_ctx_t *ctx, u_char *p,
-    ngx_uint_t longest)
-{
-    ngx_str_t  none;
-
-    ngx_str_null(&none);
-
-    p = ngx_cpymem(p, ",\"meta\":{", sizeof(",\"meta\":{") - 1);
-    p = ngx_http_conflict_audit_time(p, "server_ts", ctx->against_time);
-    p = ngx_http_conflict_audit_time(p, ",\"client_ts", ctx->client_time);
-    p = ngx_http_conflict_audit_text(p, ",\"client_origin",
-                                     ctx->client.len ? &ctx->client : &none,
-                                     longest);
-    *p++ = '}';
-
-    return p;
+    return text->len ? ngx_http_conflict_json_text(text, longest)
+                     : json_null();
 }

@@ -6,6 +6,7 @@
  */
 
 
+#include "ngx_http_conflict_module.h"
 #include "ngx_http_conflict_json.h"
 
 
@@ -192,7 +193,7 @@ done:
 
 
 void
-ngx_http_conflict_json_print(ngx_http_conflict_print_t *out, json_t *json)
+ngx_http_conflict_json_print(ngx_http_conflict_writer_t *out, json_t *json)
 {
     if (json_dump_callback(json, ngx_http_conflict_json_add_chain, out,
                            NGX_HTTP_CONFLICT_JSON_FLAGS|JSON_EMBED)
@@ -222,9 +223,9 @@ ngx_http_conflict_json_add_text(const char *data, size_t len, void *to)
 static int
 ngx_http_conflict_json_add_chain(const char *data, size_t len, void *to)
 {
-    ngx_http_conflict_print_t  *out = to;
+    ngx_http_conflict_writer_t  *out = to;
 
-    ngx_http_conflict_print_json(out, (u_char *) data, len);
+    ngx_http_conflict_writer_json(out, (u_char *) data, len);
 
     return out->failed ? -1 : 0;
 }

@@ -14,8 +14,7 @@
 
 #include <jansson.h>
 
-#include "ngx_http_conflict_module.h"
-#include "ngx_http_conflict_status.h"
+#include "ngx_http_conflict_writer.h"
 
 
 #define NGX_HTTP_CONFLICT_JSON_WHOLE  ((size_t) -1)
@@ -69,7 +68,7 @@ ngx_int_t ngx_http_conflict_json_members(ngx_pool_t *pool, json_t *json,
 /*
  * An object's members into a chain; out->failed where it cannot be.
  */
-void ngx_http_conflict_json_print(ngx_http_conflict_print_t *out,
+void ngx_http_conflict_json_print(ngx_http_conflict_writer_t *out,
     json_t *json);
 
 

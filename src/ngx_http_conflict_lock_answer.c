@@ -7,7 +7,6 @@
 
 
 #include "ngx_http_conflict_module.h"
-#include "ngx_http_conflict_json.h"
 
 
 static ngx_int_t ngx_http_conflict_lock_options(ngx_http_request_t *r,
@@ -18,9 +17,9 @@ static json_t *ngx_http_conflict_lock_body(ngx_http_conflict_ctx_t *ctx);
 ngx_int_t
 ngx_http_conflict_lock_answer(ngx_http_request_t *r)
 {
-    ngx_int_t                   rc;
-    ngx_http_conflict_ctx_t    *ctx;
-    ngx_http_conflict_print_t   out;
+    ngx_int_t                    rc;
+    ngx_http_conflict_ctx_t     *ctx;
+    ngx_http_conflict_writer_t   out;
 
     ctx = ngx_http_get_module_ctx(r, ngx_http_conflict_module);
 
@@ -42,12 +41,12 @@ ngx_http_conflict_lock_answer(ngx_http_request_t *r)
         return ngx_http_conflict_lock_options(r, ctx);
     }
 
-    ngx_memzero(&out, sizeof(ngx_http_conflict_print_t));
+    ngx_memzero(&out, sizeof(ngx_http_conflict_writer_t));
     out.pool = r->pool;
 
-    ngx_http_conflict_print(&out, "{");
+    ngx_http_conflict_writer_print(&out, "{");
     ngx_http_conflict_json_print(&out, ngx_http_conflict_lock_body(ctx));
-    ngx_http_conflict_print(&out, "}\n");
+    ngx_http_conflict_writer_print(&out, "}\n");
 
     if (out.failed) {
         return NGX_HTTP_INTERNAL_SERVER_ERROR;

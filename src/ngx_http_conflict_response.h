@@ -12,6 +12,7 @@
 
 
 #include "ngx_http_conflict_module.h"
+#include "ngx_http_conflict_json.h"
 
 
 /* answer.c */
@@ -27,7 +28,7 @@ ngx_uint_t ngx_http_conflict_answer_whole(ngx_str_t *text);
 ngx_uint_t ngx_http_conflict_answer_status(ngx_http_conflict_ctx_t *ctx);
 
 /* Begins the body of a refusal; sets its header but for its length. */
-struct json_t *ngx_http_conflict_answer_error(ngx_http_conflict_ctx_t *ctx);
+json_t *ngx_http_conflict_answer_error(ngx_http_conflict_ctx_t *ctx);
 ngx_int_t ngx_http_conflict_answer_headers(ngx_http_request_t *r,
     ngx_http_conflict_ctx_t *ctx);
 
@@ -215,11 +216,12 @@ void ngx_http_conflict_audit_told(ngx_http_conflict_op_t *op);
 #define NGX_HTTP_CONFLICT_LONGEST_TEXT  1024
 
 /*
- * The length of the line, with its end; at most "longest" bytes of each text.
+ * The line with its end, in the request's pool; at most "longest" bytes of
+ * each text.
  */
-size_t ngx_http_conflict_audit_line(ngx_http_request_t *r,
-    ngx_http_conflict_ctx_t *ctx, ngx_uint_t status, ngx_uint_t longest,
-    u_char *line);
+ngx_int_t ngx_http_conflict_audit_line(ngx_http_request_t *r,
+    ngx_http_conflict_ctx_t *ctx, ngx_uint_t status, size_t longest,
+    ngx_str_t *line);
 
 
 #endif /* _NGX_HTTP_CONFLICT_RESPONSE_H_INCLUDED_ */

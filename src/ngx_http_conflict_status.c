@@ -282,11 +282,11 @@ ngx_http_conflict_status_send(ngx_http_conflict_status_t *status)
     ngx_int_t                   rc;
     ngx_str_t                   nonce;
     ngx_http_request_t         *r;
-    ngx_http_conflict_print_t   out;
+    ngx_http_conflict_writer_t   out;
 
     r = status->request;
 
-    ngx_memzero(&out, sizeof(ngx_http_conflict_print_t));
+    ngx_memzero(&out, sizeof(ngx_http_conflict_writer_t));
     out.pool = r->pool;
 
     ngx_str_null(&nonce);

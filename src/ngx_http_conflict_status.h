@@ -12,6 +12,7 @@
 
 
 #include "ngx_http_conflict_module.h"
+#include "ngx_http_conflict_json.h"
 
 
 typedef enum {
@@ -20,18 +21,6 @@ typedef enum {
     NGX_HTTP_CONFLICT_STATUS_JSON,
     NGX_HTTP_CONFLICT_STATUS_PROMETHEUS
 } ngx_http_conflict_status_e;
-
-
-/* text that grows in buffers; what is added after a failure is dropped */
-
-typedef struct {
-    ngx_pool_t                    *pool;
-    ngx_chain_t                   *first;
-    ngx_chain_t                   *last;
-    size_t                         buffer;     /* the last one's size */
-    off_t                          size;
-    unsigned                       failed:1;
-} ngx_http_conflict_print_t;
 
 
 /* count.c */
@@ -65,44 +54,23 @@ void ngx_http_conflict_differ_end(ngx_http_conflict_ctx_t *ctx);
 char *ngx_http_conflict_set_status(ngx_conf_t *cf, ngx_command_t *cmd,
     void *conf);
 
-/* print.c */
-
-/* At most 512 bytes at once. */
-void ngx_http_conflict_print(ngx_http_conflict_print_t *out,
-    const char *format, ...);
-
-/* Bytes that stay where they are, which may be many. */
-void ngx_http_conflict_print_ref(ngx_http_conflict_print_t *out,
-    ngx_str_t *text);
-
-/* Bytes as they are, and as the inside of a JSON string. */
-void ngx_http_conflict_print_bytes(ngx_http_conflict_print_t *out,
-    u_char *data, size_t len);
-void ngx_http_conflict_print_text(ngx_http_conflict_print_t *out,
-    u_char *data, size_t len);
-
-/* A piece of JSON that was checked, without what might be markup. */
-void ngx_http_conflict_print_json(ngx_http_conflict_print_t *out,
-    u_char *data, size_t len);
-
 /* status_json.c, status_prometheus.c, status_page.c */
 
 /*
  * "survey" are those of all stores.
  */
-void ngx_http_conflict_status_json(ngx_http_conflict_print_t *out,
+void ngx_http_conflict_status_json(ngx_http_conflict_writer_t *out,
     ngx_http_conflict_survey_t **survey, ngx_uint_t n);
-void ngx_http_conflict_status_prometheus(ngx_http_conflict_print_t *out,
+void ngx_http_conflict_status_prometheus(ngx_http_conflict_writer_t *out,
     ngx_http_conflict_survey_t **survey, ngx_uint_t n);
 
-/* status_advice.c: a member "advice" of an object */
-void ngx_http_conflict_status_advice(ngx_http_conflict_print_t *out,
-    ngx_http_conflict_tally_t *tally);
+/* status_advice.c: null for a lock endpoint */
+json_t *ngx_http_conflict_status_advice(ngx_http_conflict_tally_t *tally);
 
 /* status.c: how it is called; 0: it has none, the request failed */
 ngx_str_t *ngx_http_conflict_status_outcome(ngx_uint_t outcome);
 
-void ngx_http_conflict_status_page(ngx_http_conflict_print_t *out,
+void ngx_http_conflict_status_page(ngx_http_conflict_writer_t *out,
     ngx_str_t *nonce);
 
 

@@ -8,8 +8,12 @@
 
 
 #include "ngx_http_conflict_module.h"
+#include "ngx_http_conflict_json.h"
 
 
+static json_t *ngx_http_conflict_advice_json(conflict_advice_in_t *in,
+    conflict_advice_t *advice);
+static json_t *ngx_http_conflict_advice_text(conflict_out_t *out);
 static void ngx_http_conflict_advice_counts(conflict_advice_in_t *in,
     ngx_http_conflict_tally_t *tally);
 static void ngx_http_conflict_advice_fields(conflict_advice_in_t *in,
@@ -36,17 +40,16 @@ static const ngx_uint_t  ngx_http_conflict_stale_actions[] = {
 };
 
 
-void
-ngx_http_conflict_status_advice(ngx_http_conflict_print_t *out,
-    ngx_http_conflict_tally_t *tally)
+json_t *
+ngx_http_conflict_status_advice(ngx_http_conflict_tally_t *tally)
 {
-    conflict_advice_t     advice;
-    conflict_advice_in_t  in;
+    json_t                *json;
+    conflict_advice_t      advice;
+    conflict_advice_in_t   in;
 
     if (tally->policy >= CONFLICT_POLICIES) {
         /* of a lock endpoint */
-        ngx_http_conflict_print(out, ",\"advice\":null");
-        return;
+        return json_null();
     }
 
     ngx_memzero(&in, sizeof(conflict_advice_in_t));
@@ -60,24 +63,64 @@ ngx_http_conflict_status_advice(ngx_http_conflict_print_t *out,
 
     conflict_advise(&in, &advice);
 
-    ngx_http_conflict_print(out, ",\"advice\":{\"level\":\"%s\",\"text\":\"",
-                            conflict_advice_name(advice.level));
-    ngx_http_conflict_print_text(out, advice.text.data, advice.text.len);
-    ngx_http_conflict_print(out, "\",\"config\":\"");
-    ngx_http_conflict_print_text(out, advice.config.data, advice.config.len);
-    ngx_http_conflict_print(out, "\",\"cost\":\"");
-    ngx_http_conflict_print_text(out, advice.cost.data, advice.cost.len);
-    ngx_http_conflict_print(out, "\",\"notes\":\"");
-    ngx_http_conflict_print_text(out, advice.notes.data, advice.notes.len);
-    ngx_http_conflict_print(out,
-                            "\",\"days\":%ud,\"writes\":%uL,\"stale\":%uL,"
-                            "\"not_checked\":{\"%V\":%uL,\"%V\":%uL,"
-                            "\"%V\":%uL}}", in.days, in.writes, in.stale,
-                            &ngx_http_conflict_gap_names[0], in.without_base,
-                            &ngx_http_conflict_gap_names[1], in.unchecked,
-                            &ngx_http_conflict_gap_names[2], in.unguarded);
+    json = ngx_http_conflict_advice_json(&in, &advice);
 
     conflict_advice_free(&advice);
+
+    return json;
+}
+
+
+static json_t *
+ngx_http_conflict_advice_json(conflict_advice_in_t *in,
+    conflict_advice_t *advice)
+{
+    json_t  *json, *gaps;
+
+    gaps = json_object();
+
+    ngx_http_conflict_json_set(&gaps,
+                               (char *) ngx_http_conflict_gap_names[0].data,
+                               json_integer(in->without_base));
+    ngx_http_conflict_json_set(&gaps,
+                               (char *) ngx_http_conflict_gap_names[1].data,
+                               json_integer(in->unchecked));
+    ngx_http_conflict_json_set(&gaps,
+                               (char *) ngx_http_conflict_gap_names[2].data,
+                               json_integer(in->unguarded));
+
+    json = json_object();
+
+    ngx_http_conflict_json_set(&json, "level",
+                             json_string(conflict_advice_name(advice->level)));
+    ngx_http_conflict_json_set(&json, "text",
+                               ngx_http_conflict_advice_text(&advice->text));
+    ngx_http_conflict_json_set(&json, "config",
+                               ngx_http_conflict_advice_text(&advice->config));
+    ngx_http_conflict_json_set(&json, "cost",
+                               ngx_http_conflict_advice_text(&advice->cost));
+    ngx_http_conflict_json_set(&json, "notes",
+                               ngx_http_conflict_advice_text(&advice->notes));
+    ngx_http_conflict_json_set(&json, "days", json_integer(in->days));
+    ngx_http_conflict_json_set(&json, "writes", json_integer(in->writes));
+    ngx_http_conflict_json_set(&json, "stale", json_integer(in->stale));
+    ngx_http_conflict_json_set(&json, "not_checked", gaps);
+
+    return json;
+}
+
+
+/* what nothing was written to has no data */
+
+static json_t *
+ngx_http_conflict_advice_text(conflict_out_t *out)
+{
+    ngx_str_t  text;
+
+    text.data = out->len ? out->data : (u_char *) "";
+    text.len = out->len;
+
+    return ngx_http_conflict_json_text(&text, NGX_HTTP_CONFLICT_JSON_WHOLE);
 }
 
 

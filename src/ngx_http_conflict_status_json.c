@@ -2,70 +2,220 @@
 /*
  * Copyright (C) the ngx_http_conflict_module authors
  *
- * All that was counted, as JSON: docs/status.md says what its members mean,
- * and their names stay.
+ * The status as JSON: docs/status.md says what its members mean, and their
+ * names stay.
  */
 
 
 #include "ngx_http_conflict_module.h"
+#include "ngx_http_conflict_json.h"
 
 
-static void ngx_http_conflict_json_store(ngx_http_conflict_print_t *out,
+static json_t *ngx_http_conflict_status_json_head(
+    ngx_http_conflict_survey_t **survey, ngx_uint_t n);
+static json_t *ngx_http_conflict_status_json_store(
     ngx_http_conflict_survey_t *survey);
-static void ngx_http_conflict_json_figure(ngx_http_conflict_print_t *out,
-    const char *name, int64_t n);
-static void ngx_http_conflict_json_name(ngx_http_conflict_print_t *out,
-    const char *name, u_char *data, size_t len);
-static void ngx_http_conflict_json_time(ngx_http_conflict_print_t *out,
-    const char *name, int64_t time);
-static void ngx_http_conflict_json_gauge(ngx_http_conflict_print_t *out,
+static void ngx_http_conflict_status_json_gauge(json_t **json,
     ngx_http_conflict_gauge_t *gauge);
-static void ngx_http_conflict_json_route(ngx_http_conflict_print_t *out,
+static json_t *ngx_http_conflict_status_json_trips(
+    ngx_http_conflict_gauge_t *gauge);
+static void ngx_http_conflict_status_json_routes(
+    ngx_http_conflict_writer_t *out, ngx_http_conflict_survey_t **survey,
+    ngx_uint_t n);
+static json_t *ngx_http_conflict_status_json_route(
     ngx_http_conflict_tally_t *tally);
-static void ngx_http_conflict_json_totals(ngx_http_conflict_print_t *out,
+static void ngx_http_conflict_status_json_totals(json_t **json,
     ngx_http_conflict_tally_t *tally);
-static void ngx_http_conflict_json_bins(ngx_http_conflict_print_t *out,
+static json_t *ngx_http_conflict_status_json_fields(
+    ngx_http_conflict_tally_t *tally);
+static void ngx_http_conflict_status_json_bins(ngx_http_conflict_writer_t *out,
     const char *name, ngx_http_conflict_bin_t *bin, ngx_uint_t n,
     ngx_uint_t seconds);
-static ngx_uint_t ngx_http_conflict_json_none(ngx_http_conflict_bin_t *bin,
-    ngx_uint_t n, ngx_uint_t last, ngx_uint_t counter);
-static void ngx_http_conflict_json_series(ngx_http_conflict_print_t *out,
+static ngx_uint_t ngx_http_conflict_status_json_none(
     ngx_http_conflict_bin_t *bin, ngx_uint_t n, ngx_uint_t last,
-    ngx_uint_t from, ngx_uint_t to);
-static void ngx_http_conflict_json_holder(ngx_http_conflict_print_t *out,
+    ngx_uint_t counter);
+static void ngx_http_conflict_status_json_series(
+    ngx_http_conflict_writer_t *out, ngx_http_conflict_bin_t *bin, ngx_uint_t n,
+    ngx_uint_t last, ngx_uint_t from, ngx_uint_t to);
+static void ngx_http_conflict_status_json_conflicts(
+    ngx_http_conflict_writer_t *out, ngx_http_conflict_survey_t **survey,
+    ngx_uint_t n);
+static json_t *ngx_http_conflict_status_json_tail(
+    ngx_http_conflict_survey_t **survey, ngx_uint_t n);
+static json_t *ngx_http_conflict_status_json_holder(
     ngx_http_conflict_survey_t *survey, ngx_http_conflict_holder_t *holder);
-
-
-/* a comma before all but the first */
-
-#define ngx_http_conflict_json_next(out, n)                                   \
-    ngx_http_conflict_print(out, (n) ? ",\n" : "\n")
+static void ngx_http_conflict_status_json_text(json_t **json,
+    const char *name, u_char *data, size_t len);
+static void ngx_http_conflict_status_json_figure(json_t **json,
+    const char *name, int64_t n);
 
 
 void
-ngx_http_conflict_status_json(ngx_http_conflict_print_t *out,
+ngx_http_conflict_status_json(ngx_http_conflict_writer_t *out,
     ngx_http_conflict_survey_t **survey, ngx_uint_t n)
 {
-    ngx_str_t                      *line;
-    ngx_uint_t                      i, k, first;
-    ngx_http_conflict_tally_t     **tally;
-    ngx_http_conflict_holder_t     *holder;
-    ngx_http_conflict_resource_t   *resource;
+    ngx_http_conflict_writer_print(out, "{");
+    ngx_http_conflict_json_print(out,
+                              ngx_http_conflict_status_json_head(survey, n));
 
-    ngx_http_conflict_print(out, "{\"host\":\"%V\"", &ngx_cycle->hostname);
-    ngx_http_conflict_json_time(out, "time",
-                                (int64_t) ngx_time() * CONFLICT_TIME_SECOND);
-    ngx_http_conflict_print(out, ",\"writes_in_flight\":%ui,"
-                                 "\"audit_errors\":%uA,\"stores\":[",
-                            ngx_http_conflict_ledger_leases(),
-                            ngx_http_conflict_ledger->audit_errors);
+    ngx_http_conflict_writer_print(out, ",\"routes\":[");
+    ngx_http_conflict_status_json_routes(out, survey, n);
+
+    ngx_http_conflict_writer_print(out, "],\"conflicts\":[");
+    ngx_http_conflict_status_json_conflicts(out, survey, n);
+
+    ngx_http_conflict_writer_print(out, "],");
+    ngx_http_conflict_json_print(out,
+                              ngx_http_conflict_status_json_tail(survey, n));
+    ngx_http_conflict_writer_print(out, "}\n");
+}
+
+
+static json_t *
+ngx_http_conflict_status_json_head(ngx_http_conflict_survey_t **survey,
+    ngx_uint_t n)
+{
+    json_t      *json, *stores;
+    ngx_uint_t   i;
+
+    stores = json_array();
 
     for (i = 0; i < n; i++) {
-        ngx_http_conflict_json_next(out, i);
-        ngx_http_conflict_json_store(out, survey[i]);
+        ngx_http_conflict_json_append(&stores,
+                              ngx_http_conflict_status_json_store(survey[i]));
     }
 
-    ngx_http_conflict_print(out, "],\"routes\":[");
+    json = json_object();
+
+    ngx_http_conflict_status_json_text(&json, "host", ngx_cycle->hostname.data,
+                                       ngx_cycle->hostname.len);
+    ngx_http_conflict_json_set(&json, "time",
+                      ngx_http_conflict_json_time((int64_t) ngx_time()
+                                                  * CONFLICT_TIME_SECOND));
+    ngx_http_conflict_status_json_figure(&json, "writes_in_flight",
+                                     ngx_http_conflict_ledger_leases());
+    ngx_http_conflict_status_json_figure(&json, "audit_errors",
+                                     ngx_http_conflict_ledger->audit_errors);
+    ngx_http_conflict_json_set(&json, "stores", stores);
+
+    return json;
+}
+
+
+static json_t *
+ngx_http_conflict_status_json_store(ngx_http_conflict_survey_t *survey)
+{
+    json_t                     *json;
+    ngx_http_conflict_store_t  *store;
+
+    store = survey->store;
+    json = json_object();
+
+    ngx_http_conflict_status_json_text(&json, "name", store->name.data,
+                                       store->name.len);
+    ngx_http_conflict_json_set(&json, "kind",
+                     json_string((store->ops == &ngx_http_conflict_shm_ops)
+                                 ? "shm" : "redis"));
+    ngx_http_conflict_json_set(&json, "counts_of",
+                               json_string(survey->fleet ? "fleet" : "host"));
+    ngx_http_conflict_json_set(&json, "up", json_boolean(survey->why == NULL));
+    ngx_http_conflict_status_json_text(&json, "error", (u_char *) survey->why,
+                                       survey->why ? ngx_strlen(survey->why)
+                                                   : 0);
+
+    ngx_http_conflict_status_json_figure(&json, "entries", survey->entries);
+    ngx_http_conflict_status_json_figure(&json, "leases", survey->leases);
+    ngx_http_conflict_status_json_figure(&json, "dirty", survey->dirty);
+    ngx_http_conflict_status_json_figure(&json, "locks", survey->locks);
+    ngx_http_conflict_status_json_figure(&json, "evicted", survey->evicted);
+    ngx_http_conflict_status_json_figure(&json, "memory_bytes",
+                                         survey->memory);
+    ngx_http_conflict_status_json_figure(&json, "size_bytes", survey->size);
+    ngx_http_conflict_status_json_figure(&json, "settling",
+                                         (survey->settling > 0)
+                                         ? (survey->settling + 999) / 1000
+                                         : survey->settling);
+
+    if (store->gauge) {
+        ngx_http_conflict_status_json_gauge(&json, store->gauge);
+    }
+
+    return json;
+}
+
+
+/* what this host has seen of it */
+
+static void
+ngx_http_conflict_status_json_gauge(json_t **json,
+    ngx_http_conflict_gauge_t *gauge)
+{
+    json_t  *errors;
+
+    errors = json_object();
+
+    ngx_http_conflict_status_json_figure(&errors, "down",
+                              gauge->errors[NGX_HTTP_CONFLICT_STORE_DOWN]);
+    ngx_http_conflict_status_json_figure(&errors, "full",
+                              gauge->errors[NGX_HTTP_CONFLICT_STORE_FULL]);
+    ngx_http_conflict_status_json_figure(&errors, "generation",
+                           gauge->errors[NGX_HTTP_CONFLICT_STORE_GENERATION]);
+
+    ngx_http_conflict_json_set(json, "errors", errors);
+    ngx_http_conflict_status_json_figure(json, "unsettled", gauge->unsettled);
+    ngx_http_conflict_status_json_figure(json, "stream_dropped",
+                                         gauge->dropped);
+    ngx_http_conflict_json_set(json, "round_trips",
+                               ngx_http_conflict_status_json_trips(gauge));
+}
+
+
+static json_t *
+ngx_http_conflict_status_json_trips(ngx_http_conflict_gauge_t *gauge)
+{
+    json_t      *json, *bucket, *buckets;
+    ngx_uint_t   i, n;
+
+    n = 0;
+    buckets = json_array();
+
+    for (i = 0; i < NGX_HTTP_CONFLICT_TRIPS; i++) {
+        n += gauge->trips[i];
+        bucket = json_object();
+
+        ngx_http_conflict_status_json_figure(&bucket, "up_to_us",
+                                     (i < NGX_HTTP_CONFLICT_TRIPS - 1)
+                                     ? (int64_t) ngx_http_conflict_trips[i]
+                                     : -1);
+        ngx_http_conflict_status_json_figure(&bucket, "count",
+                                             gauge->trips[i]);
+        ngx_http_conflict_json_append(&buckets, bucket);
+    }
+
+    json = json_object();
+
+    ngx_http_conflict_status_json_figure(&json, "count", n);
+    ngx_http_conflict_status_json_figure(&json, "sum_ms",
+                                         gauge->trip_time / 1000);
+    ngx_http_conflict_json_set(&json, "buckets", buckets);
+
+    return json;
+}
+
+
+/*
+ * Series of numbers are most of the text, some 350,000 numbers for a hundred
+ * busy routes, which jansson takes three times as long for, and a worker
+ * serves nobody meanwhile.  So they are written between what it writes.
+ */
+
+static void
+ngx_http_conflict_status_json_routes(ngx_http_conflict_writer_t *out,
+    ngx_http_conflict_survey_t **survey, ngx_uint_t n)
+{
+    ngx_uint_t                    i, k, first;
+    ngx_http_conflict_tally_t   **tally;
+
     first = 0;
 
     for (i = 0; i < n; i++) {
@@ -73,334 +223,204 @@ ngx_http_conflict_status_json(ngx_http_conflict_print_t *out,
 
         for (k = 0; k < survey[i]->tallies.nelts; k++) {
 
-            if (tally[k]->since) {
-                ngx_http_conflict_json_next(out, first++);
-                ngx_http_conflict_json_route(out, tally[k]);
+            if (tally[k]->since == 0) {
+                continue;
             }
+
+            ngx_http_conflict_writer_print(out, first++ ? ",\n{" : "\n{");
+            ngx_http_conflict_json_print(out,
+                              ngx_http_conflict_status_json_route(tally[k]));
+
+            ngx_http_conflict_status_json_bins(out, "minutes",
+                                               tally[k]->minute,
+                                               NGX_HTTP_CONFLICT_MINUTES, 60);
+            ngx_http_conflict_status_json_bins(out, "hours", tally[k]->hour,
+                                               NGX_HTTP_CONFLICT_HOURS, 3600);
+            ngx_http_conflict_status_json_bins(out, "days", tally[k]->day,
+                                               NGX_HTTP_CONFLICT_DAYS, 86400);
+            ngx_http_conflict_writer_print(out, "}");
         }
     }
-
-    ngx_http_conflict_print(out, "],\"conflicts\":[");
-    first = 0;
-
-    for (i = 0; i < n; i++) {
-        line = survey[i]->lines.elts;
-
-        for (k = 0; k < survey[i]->lines.nelts; k++) {
-            ngx_http_conflict_json_next(out, first++);
-            ngx_http_conflict_print_bytes(out, line[k].data, line[k].len);
-        }
-    }
-
-    ngx_http_conflict_print(out, "],\"resources\":[");
-    first = 0;
-
-    for (i = 0; i < n; i++) {
-        resource = survey[i]->resources.elts;
-
-        for (k = 0; k < survey[i]->resources.nelts; k++) {
-            ngx_http_conflict_json_next(out, first++);
-            ngx_http_conflict_print(out, "{\"store\":\"%V\"",
-                                    &survey[i]->store->name);
-            ngx_http_conflict_json_name(out, "resource", resource[k].key.data,
-                                        resource[k].key.len);
-            ngx_http_conflict_print(out, ",\"conflicts\":%ui}",
-                                    resource[k].n);
-        }
-    }
-
-    ngx_http_conflict_print(out, "],\"locks\":[");
-    first = 0;
-
-    for (i = 0; i < n; i++) {
-        holder = survey[i]->holders.elts;
-
-        for (k = 0; k < survey[i]->holders.nelts; k++) {
-            ngx_http_conflict_json_next(out, first++);
-            ngx_http_conflict_json_holder(out, survey[i], &holder[k]);
-        }
-    }
-
-    ngx_http_conflict_print(out, "]}\n");
 }
 
 
-static void
-ngx_http_conflict_json_store(ngx_http_conflict_print_t *out,
-    ngx_http_conflict_survey_t *survey)
+static json_t *
+ngx_http_conflict_status_json_route(ngx_http_conflict_tally_t *tally)
 {
-    ngx_http_conflict_print(out, "{\"name\":\"%V\",\"kind\":\"%s\","
-                                 "\"counts_of\":\"%s\",\"up\":%s,\"error\":",
-                            &survey->store->name,
-                            (survey->store->ops == &ngx_http_conflict_shm_ops)
-                            ? "shm" : "redis",
-                            survey->fleet ? "fleet" : "host",
-                            survey->why ? "false" : "true");
+    json_t     *json;
+    ngx_str_t  *policy;
 
-    if (survey->why) {
-        ngx_http_conflict_print(out, "\"");
-        ngx_http_conflict_print_text(out, (u_char *) survey->why,
-                                     ngx_strlen(survey->why));
-        ngx_http_conflict_print(out, "\"");
+    policy = ngx_http_conflict_policy_name(ngx_min(tally->policy,
+                                                   NGX_HTTP_CONFLICT_OFF));
+    json = json_object();
 
-    } else {
-        ngx_http_conflict_print(out, "null");
-    }
+    ngx_http_conflict_status_json_text(&json, "store", tally->store.data,
+                                       tally->store.len);
+    ngx_http_conflict_status_json_text(&json, "server", tally->server.data,
+                                       tally->server.len);
+    ngx_http_conflict_status_json_text(&json, "location",
+                                       tally->location.data,
+                                       tally->location.len);
+    ngx_http_conflict_status_json_text(&json, "entity", tally->entity.data,
+                                       tally->entity.len);
+    ngx_http_conflict_status_json_text(&json, "policy", policy->data,
+                                       policy->len);
+    ngx_http_conflict_json_set(&json, "report", json_boolean(tally->report));
+    ngx_http_conflict_json_set(&json, "since",
+                      ngx_http_conflict_json_time((int64_t) tally->since
+                                                  * CONFLICT_TIME_SECOND));
 
-    ngx_http_conflict_json_figure(out, "entries", survey->entries);
-    ngx_http_conflict_json_figure(out, "leases", survey->leases);
-    ngx_http_conflict_json_figure(out, "dirty", survey->dirty);
-    ngx_http_conflict_json_figure(out, "locks", survey->locks);
-    ngx_http_conflict_json_figure(out, "evicted", survey->evicted);
-    ngx_http_conflict_json_figure(out, "memory_bytes", survey->memory);
-    ngx_http_conflict_json_figure(out, "size_bytes", survey->size);
-    ngx_http_conflict_json_figure(out, "settling",
-                                  (survey->settling > 0)
-                                  ? (survey->settling + 999) / 1000
-                                  : survey->settling);
+    ngx_http_conflict_status_json_totals(&json, tally);
 
-    if (survey->store->gauge) {
-        ngx_http_conflict_json_gauge(out, survey->store->gauge);
-    }
+    ngx_http_conflict_json_set(&json, "fields",
+                               ngx_http_conflict_status_json_fields(tally));
+    ngx_http_conflict_json_set(&json, "advice",
+                               ngx_http_conflict_status_advice(tally));
 
-    ngx_http_conflict_print(out, "}");
+    return json;
 }
 
 
 static void
-ngx_http_conflict_json_figure(ngx_http_conflict_print_t *out,
-    const char *name, int64_t n)
-{
-    if (n < 0) {
-        ngx_http_conflict_print(out, ",\"%s\":null", name);
-        return;
-    }
-
-    ngx_http_conflict_print(out, ",\"%s\":%L", name, n);
-}
-
-
-static void
-ngx_http_conflict_json_name(ngx_http_conflict_print_t *out, const char *name,
-    u_char *data, size_t len)
-{
-    ngx_http_conflict_print(out, ",\"%s\":\"", name);
-    ngx_http_conflict_print_text(out, data, len);
-    ngx_http_conflict_print(out, "\"");
-}
-
-
-static void
-ngx_http_conflict_json_time(ngx_http_conflict_print_t *out, const char *name,
-    int64_t time)
-{
-    u_char  text[CONFLICT_TIME_RFC3339 + 1];
-
-    conflict_time_print_rfc3339((char *) text, time);
-    text[CONFLICT_TIME_RFC3339] = '\0';
-
-    ngx_http_conflict_print(out, ",\"%s\":\"%s\"", name, text);
-}
-
-
-/* what this host has seen of it */
-
-static void
-ngx_http_conflict_json_gauge(ngx_http_conflict_print_t *out,
-    ngx_http_conflict_gauge_t *gauge)
-{
-    ngx_uint_t  i, n;
-
-    ngx_http_conflict_print(out,
-          ",\"errors\":{\"down\":%uA,\"full\":%uA,\"generation\":%uA},"
-          "\"unsettled\":%uA,\"stream_dropped\":%uA,\"round_trips\":{",
-          gauge->errors[NGX_HTTP_CONFLICT_STORE_DOWN],
-          gauge->errors[NGX_HTTP_CONFLICT_STORE_FULL],
-          gauge->errors[NGX_HTTP_CONFLICT_STORE_GENERATION],
-          gauge->unsettled, gauge->dropped);
-
-    n = 0;
-
-    for (i = 0; i < NGX_HTTP_CONFLICT_TRIPS; i++) {
-        n += gauge->trips[i];
-    }
-
-    ngx_http_conflict_print(out, "\"count\":%ui,\"sum_ms\":%uA,\"buckets\":[",
-                            n, gauge->trip_time / 1000);
-
-    for (i = 0; i < NGX_HTTP_CONFLICT_TRIPS; i++) {
-
-        if (i < NGX_HTTP_CONFLICT_TRIPS - 1) {
-            ngx_http_conflict_print(out, "%s{\"up_to_us\":%uD,\"count\":%uA}",
-                                    i ? "," : "", ngx_http_conflict_trips[i],
-                                    gauge->trips[i]);
-            continue;
-        }
-
-        ngx_http_conflict_print(out, ",{\"up_to_us\":null,\"count\":%uA}",
-                                gauge->trips[i]);
-    }
-
-    ngx_http_conflict_print(out, "]}");
-}
-
-
-static void
-ngx_http_conflict_json_route(ngx_http_conflict_print_t *out,
+ngx_http_conflict_status_json_totals(json_t **json,
     ngx_http_conflict_tally_t *tally)
 {
-    ngx_uint_t                  i, first;
+    json_t      *outcomes, *actions, *gaps;
+    uint64_t     writes, *total;
+    ngx_uint_t   i;
+
+    writes = 0;
+    total = tally->total;
+
+    outcomes = json_object();
+    actions = json_object();
+    gaps = json_object();
+
+    for (i = 0; i < NGX_HTTP_CONFLICT_OUTCOMES; i++) {
+        writes += total[i];
+        ngx_http_conflict_status_json_figure(&outcomes,
+                      (char *) ngx_http_conflict_status_outcome(i)->data,
+                      total[i]);
+    }
+
+    for (i = 1; i <= NGX_HTTP_CONFLICT_ACTIONS; i++) {
+        ngx_http_conflict_status_json_figure(&actions,
+                      (char *) ngx_http_conflict_action_names[i].data,
+                      total[NGX_HTTP_CONFLICT_N_ACTION(i)]);
+    }
+
+    for (i = 0; i < NGX_HTTP_CONFLICT_GAPS; i++) {
+        ngx_http_conflict_status_json_figure(&gaps,
+                      (char *) ngx_http_conflict_gap_names[i].data,
+                      total[NGX_HTTP_CONFLICT_N_WITHOUT_BASE + i]);
+    }
+
+    ngx_http_conflict_status_json_figure(json, "writes", writes);
+    ngx_http_conflict_json_set(json, "outcomes", outcomes);
+    ngx_http_conflict_json_set(json, "actions", actions);
+    ngx_http_conflict_json_set(json, "not_checked", gaps);
+    ngx_http_conflict_status_json_figure(json, "waited",
+                                         total[NGX_HTTP_CONFLICT_N_WAITED]);
+    ngx_http_conflict_status_json_figure(json, "wait_ms",
+                                         total[NGX_HTTP_CONFLICT_N_WAIT]);
+    ngx_http_conflict_status_json_figure(json, "unknown_outcomes",
+                                         total[NGX_HTTP_CONFLICT_N_UNKNOWN]);
+    ngx_http_conflict_status_json_figure(json, "fetches",
+                                         total[NGX_HTTP_CONFLICT_N_FETCHES]);
+}
+
+
+static json_t *
+ngx_http_conflict_status_json_fields(ngx_http_conflict_tally_t *tally)
+{
+    json_t                     *json, *fields;
+    ngx_uint_t                  i;
     ngx_http_conflict_clash_t  *field;
 
-    ngx_http_conflict_print(out, "{\"store\":\"%*s\"",
-                            (size_t) tally->store.len, tally->store.data);
-    ngx_http_conflict_json_name(out, "server", tally->server.data,
-                                tally->server.len);
-    ngx_http_conflict_json_name(out, "location", tally->location.data,
-                                tally->location.len);
-    ngx_http_conflict_json_name(out, "entity", tally->entity.data,
-                                tally->entity.len);
-    ngx_http_conflict_print(out, ",\"policy\":\"%V\",\"report\":%s",
-                            ngx_http_conflict_policy_name(
-                                ngx_min(tally->policy,
-                                        NGX_HTTP_CONFLICT_OFF)),
-                            tally->report ? "true" : "false");
-    ngx_http_conflict_json_time(out, "since",
-                                (int64_t) tally->since * CONFLICT_TIME_SECOND);
-
-    ngx_http_conflict_json_totals(out, tally);
-
-    ngx_http_conflict_print(out, ",\"fields\":[");
-    first = 0;
+    fields = json_array();
 
     for (i = 0; i < NGX_HTTP_CONFLICT_FIELDS; i++) {
         field = &tally->fields[i];
 
-        if (field->n) {
-            ngx_http_conflict_print(out, "%s{\"count\":%uD",
-                                    first++ ? "," : "", field->n);
-            ngx_http_conflict_json_name(out, "field", field->name, field->len);
-            ngx_http_conflict_print(out, "}");
+        if (field->n == 0) {
+            continue;
         }
+
+        json = json_object();
+
+        ngx_http_conflict_status_json_figure(&json, "count", field->n);
+        ngx_http_conflict_status_json_text(&json, "field", field->name,
+                                           field->len);
+        ngx_http_conflict_json_append(&fields, json);
     }
 
-    ngx_http_conflict_print(out, "]");
-
-    ngx_http_conflict_status_advice(out, tally);
-
-    ngx_http_conflict_json_bins(out, "minutes", tally->minute,
-                                NGX_HTTP_CONFLICT_MINUTES, 60);
-    ngx_http_conflict_json_bins(out, "hours", tally->hour,
-                                NGX_HTTP_CONFLICT_HOURS, 3600);
-    ngx_http_conflict_json_bins(out, "days", tally->day,
-                                NGX_HTTP_CONFLICT_DAYS, 86400);
-
-    ngx_http_conflict_print(out, "}");
-}
-
-
-static void
-ngx_http_conflict_json_totals(ngx_http_conflict_print_t *out,
-    ngx_http_conflict_tally_t *tally)
-{
-    uint64_t     writes;
-    ngx_str_t   *name;
-    ngx_uint_t   i;
-
-    writes = 0;
-
-    for (i = 0; i < NGX_HTTP_CONFLICT_OUTCOMES; i++) {
-        writes += tally->total[i];
-    }
-
-    ngx_http_conflict_print(out, ",\"writes\":%uL,\"outcomes\":{", writes);
-
-    for (i = 0; i < NGX_HTTP_CONFLICT_OUTCOMES; i++) {
-        name = ngx_http_conflict_status_outcome(i);
-        ngx_http_conflict_print(out, "%s\"%V\":%uL", i ? "," : "", name,
-                                tally->total[i]);
-    }
-
-    ngx_http_conflict_print(out, "},\"actions\":{");
-
-    for (i = 1; i <= NGX_HTTP_CONFLICT_ACTIONS; i++) {
-        ngx_http_conflict_print(out, "%s\"%V\":%uL", (i > 1) ? "," : "",
-                                &ngx_http_conflict_action_names[i],
-                                tally->total[NGX_HTTP_CONFLICT_N_ACTION(i)]);
-    }
-
-    ngx_http_conflict_print(out, "},\"not_checked\":{");
-
-    for (i = 0; i < NGX_HTTP_CONFLICT_GAPS; i++) {
-        ngx_http_conflict_print(out, "%s\"%V\":%uL", i ? "," : "",
-                                &ngx_http_conflict_gap_names[i],
-                                tally->total[NGX_HTTP_CONFLICT_N_WITHOUT_BASE
-                                             + i]);
-    }
-
-    ngx_http_conflict_print(out,
-                    "},\"waited\":%uL,\"wait_ms\":%uL,\"unknown_outcomes\":%uL,"
-                    "\"fetches\":%uL",
-                    tally->total[NGX_HTTP_CONFLICT_N_WAITED],
-                    tally->total[NGX_HTTP_CONFLICT_N_WAIT],
-                    tally->total[NGX_HTTP_CONFLICT_N_UNKNOWN],
-                    tally->total[NGX_HTTP_CONFLICT_N_FETCHES]);
+    return fields;
 }
 
 
 /* from the oldest up to now; what never was is not said */
 
 static void
-ngx_http_conflict_json_bins(ngx_http_conflict_print_t *out, const char *name,
-    ngx_http_conflict_bin_t *bin, ngx_uint_t n, ngx_uint_t seconds)
+ngx_http_conflict_status_json_bins(ngx_http_conflict_writer_t *out,
+    const char *name, ngx_http_conflict_bin_t *bin, ngx_uint_t n,
+    ngx_uint_t seconds)
 {
-    ngx_uint_t  i, last, first, counter;
+    json_t      *json;
+    ngx_uint_t   i, last, first, counter;
 
     last = ngx_time() / seconds;
+    json = json_object();
 
-    ngx_http_conflict_print(out, ",\"%s\":{\"step\":%ui", name, seconds);
-    ngx_http_conflict_json_time(out, "start", (int64_t) (last - n + 1)
-                                              * seconds
-                                              * CONFLICT_TIME_SECOND);
-    ngx_http_conflict_print(out, ",\"writes\":");
-    ngx_http_conflict_json_series(out, bin, n, last, 0,
-                                  NGX_HTTP_CONFLICT_OUTCOMES - 1);
-    ngx_http_conflict_print(out, ",\"actions\":{");
+    ngx_http_conflict_status_json_figure(&json, "step", seconds);
+    ngx_http_conflict_json_set(&json, "start",
+                      ngx_http_conflict_json_time((int64_t) (last - n + 1)
+                                                  * seconds
+                                                  * CONFLICT_TIME_SECOND));
+
+    ngx_http_conflict_writer_print(out, ",\"%s\":{", name);
+    ngx_http_conflict_json_print(out, json);
+
+    ngx_http_conflict_writer_print(out, ",\"writes\":");
+    ngx_http_conflict_status_json_series(out, bin, n, last, 0,
+                                         NGX_HTTP_CONFLICT_OUTCOMES - 1);
+    ngx_http_conflict_writer_print(out, ",\"actions\":{");
     first = 0;
 
     for (i = 1; i <= NGX_HTTP_CONFLICT_ACTIONS; i++) {
         counter = NGX_HTTP_CONFLICT_N_ACTION(i);
 
-        if (ngx_http_conflict_json_none(bin, n, last, counter)) {
+        if (ngx_http_conflict_status_json_none(bin, n, last, counter)) {
             continue;
         }
 
-        ngx_http_conflict_print(out, "%s\"%V\":", first++ ? "," : "",
-                                &ngx_http_conflict_action_names[i]);
-        ngx_http_conflict_json_series(out, bin, n, last, counter, counter);
+        ngx_http_conflict_writer_print(out, "%s\"%V\":", first++ ? "," : "",
+                                       &ngx_http_conflict_action_names[i]);
+        ngx_http_conflict_status_json_series(out, bin, n, last, counter,
+                                             counter);
     }
 
-    ngx_http_conflict_print(out, "},\"not_checked\":{");
+    ngx_http_conflict_writer_print(out, "},\"not_checked\":{");
     first = 0;
 
     for (i = 0; i < NGX_HTTP_CONFLICT_GAPS; i++) {
         counter = NGX_HTTP_CONFLICT_N_WITHOUT_BASE + i;
 
-        if (ngx_http_conflict_json_none(bin, n, last, counter)) {
+        if (ngx_http_conflict_status_json_none(bin, n, last, counter)) {
             continue;
         }
 
-        ngx_http_conflict_print(out, "%s\"%V\":", first++ ? "," : "",
-                                &ngx_http_conflict_gap_names[i]);
-        ngx_http_conflict_json_series(out, bin, n, last, counter, counter);
+        ngx_http_conflict_writer_print(out, "%s\"%V\":", first++ ? "," : "",
+                                       &ngx_http_conflict_gap_names[i]);
+        ngx_http_conflict_status_json_series(out, bin, n, last, counter,
+                                             counter);
     }
 
-    ngx_http_conflict_print(out, "}}");
+    ngx_http_conflict_writer_print(out, "}}");
 }
 
 
 static ngx_uint_t
-ngx_http_conflict_json_none(ngx_http_conflict_bin_t *bin, ngx_uint_t n,
+ngx_http_conflict_status_json_none(ngx_http_conflict_bin_t *bin, ngx_uint_t n,
     ngx_uint_t last, ngx_uint_t counter)
 {
     ngx_uint_t  k;
@@ -419,7 +439,7 @@ ngx_http_conflict_json_none(ngx_http_conflict_bin_t *bin, ngx_uint_t n,
 /* the sum of some counters, of each bin */
 
 static void
-ngx_http_conflict_json_series(ngx_http_conflict_print_t *out,
+ngx_http_conflict_status_json_series(ngx_http_conflict_writer_t *out,
     ngx_http_conflict_bin_t *bin, ngx_uint_t n, ngx_uint_t last,
     ngx_uint_t from, ngx_uint_t to)
 {
@@ -435,26 +455,129 @@ ngx_http_conflict_json_series(ngx_http_conflict_print_t *out,
             sum += b->n[i];
         }
 
-        ngx_http_conflict_print(out, "%s%uL", (k == last - n + 1) ? "[" : ",",
-                                sum);
+        ngx_http_conflict_writer_print(out, "%s%uL",
+                                       (k == last - n + 1) ? "[" : ",", sum);
     }
 
-    ngx_http_conflict_print(out, "]");
+    ngx_http_conflict_writer_print(out, "]");
+}
+
+
+/* JSON already: each is a line of the audit log */
+
+static void
+ngx_http_conflict_status_json_conflicts(ngx_http_conflict_writer_t *out,
+    ngx_http_conflict_survey_t **survey, ngx_uint_t n)
+{
+    ngx_str_t   *line;
+    ngx_uint_t   i, k, first;
+
+    first = 0;
+
+    for (i = 0; i < n; i++) {
+        line = survey[i]->lines.elts;
+
+        for (k = 0; k < survey[i]->lines.nelts; k++) {
+            ngx_http_conflict_writer_print(out, first++ ? ",\n" : "\n");
+            ngx_http_conflict_writer_bytes(out, line[k].data, line[k].len);
+        }
+    }
+}
+
+
+static json_t *
+ngx_http_conflict_status_json_tail(ngx_http_conflict_survey_t **survey,
+    ngx_uint_t n)
+{
+    json_t                        *json, *one, *resources, *locks;
+    ngx_uint_t                     i, k;
+    ngx_http_conflict_holder_t    *holder;
+    ngx_http_conflict_resource_t  *resource;
+
+    resources = json_array();
+    locks = json_array();
+
+    for (i = 0; i < n; i++) {
+        resource = survey[i]->resources.elts;
+        holder = survey[i]->holders.elts;
+
+        for (k = 0; k < survey[i]->resources.nelts; k++) {
+            one = json_object();
+
+            ngx_http_conflict_status_json_text(&one, "store",
+                                               survey[i]->store->name.data,
+                                               survey[i]->store->name.len);
+            ngx_http_conflict_status_json_text(&one, "resource",
+                                               resource[k].key.data,
+                                               resource[k].key.len);
+            ngx_http_conflict_status_json_figure(&one, "conflicts",
+                                                 resource[k].n);
+            ngx_http_conflict_json_append(&resources, one);
+        }
+
+        for (k = 0; k < survey[i]->holders.nelts; k++) {
+            ngx_http_conflict_json_append(&locks,
+                              ngx_http_conflict_status_json_holder(survey[i],
+                                                                &holder[k]));
+        }
+    }
+
+    json = json_object();
+
+    ngx_http_conflict_json_set(&json, "resources", resources);
+    ngx_http_conflict_json_set(&json, "locks", locks);
+
+    return json;
+}
+
+
+static json_t *
+ngx_http_conflict_status_json_holder(ngx_http_conflict_survey_t *survey,
+    ngx_http_conflict_holder_t *holder)
+{
+    json_t  *json;
+
+    json = json_object();
+
+    ngx_http_conflict_status_json_text(&json, "store",
+                                       survey->store->name.data,
+                                       survey->store->name.len);
+    ngx_http_conflict_status_json_text(&json, "resource", holder->key.data,
+                                       holder->key.len);
+    ngx_http_conflict_status_json_text(&json, "user", holder->user.data,
+                                       holder->user.len);
+    ngx_http_conflict_status_json_text(&json, "client", holder->client.data,
+                                       holder->client.len);
+    ngx_http_conflict_json_set(&json, "acquired_at",
+                           ngx_http_conflict_json_time(holder->acquired));
+    ngx_http_conflict_json_set(&json, "expires_in",
+                           ngx_http_conflict_json_seconds(holder->left));
+
+    return json;
 }
 
 
 static void
-ngx_http_conflict_json_holder(ngx_http_conflict_print_t *out,
-    ngx_http_conflict_survey_t *survey, ngx_http_conflict_holder_t *holder)
+ngx_http_conflict_status_json_text(json_t **json, const char *name,
+    u_char *data, size_t len)
 {
-    ngx_http_conflict_print(out, "{\"store\":\"%V\"", &survey->store->name);
-    ngx_http_conflict_json_name(out, "resource", holder->key.data,
-                                holder->key.len);
-    ngx_http_conflict_json_name(out, "user", holder->user.data,
-                                holder->user.len);
-    ngx_http_conflict_json_name(out, "client", holder->client.data,
-                                holder->client.len);
-    ngx_http_conflict_json_time(out, "acquired_at", holder->acquired);
-    ngx_http_conflict_print(out, ",\"expires_in\":%M.%03M}",
-                            holder->left / 1000, holder->left % 1000);
+    ngx_str_t  text;
+
+    text.data = data;
+    text.len = len;
+
+    ngx_http_conflict_json_set(json, name,
+              ngx_http_conflict_json_text(&text,
+                                          NGX_HTTP_CONFLICT_JSON_WHOLE));
+}
+
+
+/* null where it is not known */
+
+static void
+ngx_http_conflict_status_json_figure(json_t **json, const char *name,
+    int64_t n)
+{
+    ngx_http_conflict_json_set(json, name,
+                               (n < 0) ? json_null() : json_integer(n));
 }

@@ -17,7 +17,7 @@ static u_char  ngx_http_conflict_page[] = NGX_HTTP_CONFLICT_PAGE;
 /* a nonce of this response where the page names one */
 
 void
-ngx_http_conflict_status_page(ngx_http_conflict_print_t *out,
+ngx_http_conflict_status_page(ngx_http_conflict_writer_t *out,
     ngx_str_t *nonce)
 {
     u_char  *p, *last, *mark;
@@ -34,11 +34,11 @@ ngx_http_conflict_status_page(ngx_http_conflict_print_t *out,
             break;
         }
 
-        ngx_http_conflict_print_bytes(out, p, mark - p);
-        ngx_http_conflict_print_bytes(out, nonce->data, nonce->len);
+        ngx_http_conflict_writer_bytes(out, p, mark - p);
+        ngx_http_conflict_writer_bytes(out, nonce->data, nonce->len);
 
         p = mark + sizeof(name) - 1;
     }
 
-    ngx_http_conflict_print_bytes(out, p, last - p);
+    ngx_http_conflict_writer_bytes(out, p, last - p);
 }

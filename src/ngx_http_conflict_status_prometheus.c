@@ -17,22 +17,22 @@ typedef struct {
 } ngx_http_conflict_metric_t;
 
 
-static void ngx_http_conflict_metric(ngx_http_conflict_print_t *out,
+static void ngx_http_conflict_metric(ngx_http_conflict_writer_t *out,
     const char *name, const char *type, const char *help);
-static void ngx_http_conflict_metric_route(ngx_http_conflict_print_t *out,
+static void ngx_http_conflict_metric_route(ngx_http_conflict_writer_t *out,
     const char *name, ngx_http_conflict_tally_t *tally, const char *label,
     ngx_str_t *value, uint64_t n);
-static void ngx_http_conflict_metric_labels(ngx_http_conflict_print_t *out,
+static void ngx_http_conflict_metric_labels(ngx_http_conflict_writer_t *out,
     ngx_http_conflict_tally_t *tally);
-static void ngx_http_conflict_metric_label(ngx_http_conflict_print_t *out,
+static void ngx_http_conflict_metric_label(ngx_http_conflict_writer_t *out,
     const char *label, ngx_http_conflict_name_t *name);
-static void ngx_http_conflict_metric_gaps(ngx_http_conflict_print_t *out);
-static void ngx_http_conflict_metric_waits(ngx_http_conflict_print_t *out);
-static void ngx_http_conflict_metric_stores(ngx_http_conflict_print_t *out,
+static void ngx_http_conflict_metric_gaps(ngx_http_conflict_writer_t *out);
+static void ngx_http_conflict_metric_waits(ngx_http_conflict_writer_t *out);
+static void ngx_http_conflict_metric_stores(ngx_http_conflict_writer_t *out,
     ngx_http_conflict_survey_t **survey, ngx_uint_t n);
 static int64_t ngx_http_conflict_metric_store(
     ngx_http_conflict_survey_t *survey, ngx_uint_t number);
-static void ngx_http_conflict_metric_trips(ngx_http_conflict_print_t *out,
+static void ngx_http_conflict_metric_trips(ngx_http_conflict_writer_t *out,
     ngx_http_conflict_survey_t **survey, ngx_uint_t n);
 
 
@@ -74,7 +74,7 @@ static const ngx_http_conflict_metric_t  ngx_http_conflict_store_metrics[] = {
 
 
 void
-ngx_http_conflict_status_prometheus(ngx_http_conflict_print_t *out,
+ngx_http_conflict_status_prometheus(ngx_http_conflict_writer_t *out,
     ngx_http_conflict_survey_t **survey, ngx_uint_t n)
 {
     ngx_str_t                   *name;
@@ -116,14 +116,15 @@ ngx_http_conflict_status_prometheus(ngx_http_conflict_print_t *out,
 
     ngx_http_conflict_metric(out, "writes_in_flight", "gauge",
                              "Writes of this host that are at the upstream");
-    ngx_http_conflict_print(out, "nginx_conflict_writes_in_flight %ui\n",
-                            ngx_http_conflict_ledger_leases());
+    ngx_http_conflict_writer_print(out, "nginx_conflict_writes_in_flight %ui\n",
+                                   ngx_http_conflict_ledger_leases());
 
     ngx_http_conflict_metric(out, "audit_errors_total", "counter",
                              "Lines of the conflict log that were not "
                              "written");
-    ngx_http_conflict_print(out, "nginx_conflict_audit_errors_total %uA\n",
-                            ledger->audit_errors);
+    ngx_http_conflict_writer_print(out,
+                                   "nginx_conflict_audit_errors_total %uA\n",
+                                   ledger->audit_errors);
 
     ngx_http_conflict_metric_stores(out, survey, n);
     ngx_http_conflict_metric_trips(out, survey, n);
@@ -131,19 +132,19 @@ ngx_http_conflict_status_prometheus(ngx_http_conflict_print_t *out,
 
 
 static void
-ngx_http_conflict_metric(ngx_http_conflict_print_t *out, const char *name,
+ngx_http_conflict_metric(ngx_http_conflict_writer_t *out, const char *name,
     const char *type, const char *help)
 {
-    ngx_http_conflict_print(out, "# HELP nginx_conflict_%s %s.\n"
-                                 "# TYPE nginx_conflict_%s %s\n",
-                            name, help, name, type);
+    ngx_http_conflict_writer_print(out, "# HELP nginx_conflict_%s %s.\n"
+                                        "# TYPE nginx_conflict_%s %s\n",
+                                   name, help, name, type);
 }
 
 
 /* what never was is left out, so that there are not too many */
 
 static void
-ngx_http_conflict_metric_route(ngx_http_conflict_print_t *out,
+ngx_http_conflict_metric_route(ngx_http_conflict_writer_t *out,
     const char *name, ngx_http_conflict_tally_t *tally, const char *label,
     ngx_str_t *value, uint64_t n)
 {
@@ -151,27 +152,27 @@ ngx_http_conflict_metric_route(ngx_http_conflict_print_t *out,
         return;
     }
 
-    ngx_http_conflict_print(out, "nginx_conflict_%s{", name);
+    ngx_http_conflict_writer_print(out, "nginx_conflict_%s{", name);
     ngx_http_conflict_metric_labels(out, tally);
 
     if (label) {
-        ngx_http_conflict_print(out, ",%s=\"%V\"", label, value);
+        ngx_http_conflict_writer_print(out, ",%s=\"%V\"", label, value);
     }
 
-    ngx_http_conflict_print(out, "} %uL\n", n);
+    ngx_http_conflict_writer_print(out, "} %uL\n", n);
 }
 
 
 static void
-ngx_http_conflict_metric_labels(ngx_http_conflict_print_t *out,
+ngx_http_conflict_metric_labels(ngx_http_conflict_writer_t *out,
     ngx_http_conflict_tally_t *tally)
 {
     ngx_http_conflict_metric_label(out, "server", &tally->server);
-    ngx_http_conflict_print(out, ",");
+    ngx_http_conflict_writer_print(out, ",");
     ngx_http_conflict_metric_label(out, "location", &tally->location);
-    ngx_http_conflict_print(out, ",");
+    ngx_http_conflict_writer_print(out, ",");
     ngx_http_conflict_metric_label(out, "entity", &tally->entity);
-    ngx_http_conflict_print(out, ",");
+    ngx_http_conflict_writer_print(out, ",");
     ngx_http_conflict_metric_label(out, "store", &tally->store);
 }
 
@@ -179,14 +180,14 @@ ngx_http_conflict_metric_labels(ngx_http_conflict_print_t *out,
 /* UTF-8, with backslashes and quotes escaped; a name has no line feeds */
 
 static void
-ngx_http_conflict_metric_label(ngx_http_conflict_print_t *out,
+ngx_http_conflict_metric_label(ngx_http_conflict_writer_t *out,
     const char *label, ngx_http_conflict_name_t *name)
 {
     size_t                 n;
     u_char                *p, *last;
     conflict_text_tail_t   tail;
 
-    ngx_http_conflict_print(out, "%s=\"", label);
+    ngx_http_conflict_writer_print(out, "%s=\"", label);
 
     last = name->data + name->len;
 
@@ -194,30 +195,30 @@ ngx_http_conflict_metric_label(ngx_http_conflict_print_t *out,
         n = 1;
 
         if (*p == '"' || *p == '\\') {
-            ngx_http_conflict_print_bytes(out, (u_char *) "\\", 1);
+            ngx_http_conflict_writer_bytes(out, (u_char *) "\\", 1);
 
         } else if (*p >= 0x80) {
             tail.left = 0;
             n = conflict_text_rune(p, last, &tail);
 
             if (n == 0 || tail.left) {
-                ngx_http_conflict_print_bytes(out, (u_char *) "?", 1);
+                ngx_http_conflict_writer_bytes(out, (u_char *) "?", 1);
                 n = 0;
                 continue;
             }
         }
 
-        ngx_http_conflict_print_bytes(out, p, n);
+        ngx_http_conflict_writer_bytes(out, p, n);
     }
 
-    ngx_http_conflict_print(out, "\"");
+    ngx_http_conflict_writer_print(out, "\"");
 }
 
 
 /* all of them from the first on: an alert is to see them begin */
 
 static void
-ngx_http_conflict_metric_gaps(ngx_http_conflict_print_t *out)
+ngx_http_conflict_metric_gaps(ngx_http_conflict_writer_t *out)
 {
     ngx_uint_t                   i, k;
     ngx_http_conflict_tally_t   *tally;
@@ -238,9 +239,10 @@ ngx_http_conflict_metric_gaps(ngx_http_conflict_print_t *out)
         }
 
         for (k = 0; k < NGX_HTTP_CONFLICT_GAPS; k++) {
-            ngx_http_conflict_print(out, "nginx_conflict_not_checked_total{");
+            ngx_http_conflict_writer_print(out,
+                                         "nginx_conflict_not_checked_total{");
             ngx_http_conflict_metric_labels(out, tally);
-            ngx_http_conflict_print(out, ",reason=\"%V\"} %uL\n",
+            ngx_http_conflict_writer_print(out, ",reason=\"%V\"} %uL\n",
                            &ngx_http_conflict_gap_names[k],
                            tally->total[NGX_HTTP_CONFLICT_N_WITHOUT_BASE + k]);
         }
@@ -249,7 +251,7 @@ ngx_http_conflict_metric_gaps(ngx_http_conflict_print_t *out)
 
 
 static void
-ngx_http_conflict_metric_waits(ngx_http_conflict_print_t *out)
+ngx_http_conflict_metric_waits(ngx_http_conflict_writer_t *out)
 {
     uint64_t                           wait;
     ngx_uint_t                         i;
@@ -277,16 +279,17 @@ ngx_http_conflict_metric_waits(ngx_http_conflict_print_t *out)
         tally = &ledger->tally[i];
         wait = tally->total[NGX_HTTP_CONFLICT_N_WAIT];
 
-        ngx_http_conflict_print(out, "nginx_conflict_wait_seconds_total{");
+        ngx_http_conflict_writer_print(out,
+                                       "nginx_conflict_wait_seconds_total{");
         ngx_http_conflict_metric_labels(out, tally);
-        ngx_http_conflict_print(out, "} %uL.%03uL\n", wait / 1000,
-                                wait % 1000);
+        ngx_http_conflict_writer_print(out, "} %uL.%03uL\n", wait / 1000,
+                                       wait % 1000);
     }
 }
 
 
 static void
-ngx_http_conflict_metric_stores(ngx_http_conflict_print_t *out,
+ngx_http_conflict_metric_stores(ngx_http_conflict_writer_t *out,
     ngx_http_conflict_survey_t **survey, ngx_uint_t n)
 {
     size_t                             len;
@@ -311,9 +314,10 @@ ngx_http_conflict_metric_stores(ngx_http_conflict_print_t *out,
             value = ngx_http_conflict_metric_store(survey[i], metric->number);
 
             if (value >= 0) {
-                ngx_http_conflict_print(out, "nginx_conflict_%s{store=\"%V\"}"
-                                             " %L\n", metric->name,
-                                        &survey[i]->store->name, value);
+                ngx_http_conflict_writer_print(out,
+                                     "nginx_conflict_%s{store=\"%V\"} %L\n",
+                                     metric->name, &survey[i]->store->name,
+                                     value);
             }
         }
     }
@@ -325,7 +329,7 @@ ngx_http_conflict_metric_stores(ngx_http_conflict_print_t *out,
         gauge = survey[i]->store->gauge;
 
         for (k = 1; gauge && k <= NGX_HTTP_CONFLICT_STORE_DOWN; k++) {
-            ngx_http_conflict_print(out,
+            ngx_http_conflict_writer_print(out,
                 "nginx_conflict_store_errors_total{store=\"%V\",reason=\"%s\"}"
                 " %uA\n", &survey[i]->store->name, reasons[k],
                 gauge->errors[k]);
@@ -384,7 +388,7 @@ ngx_http_conflict_metric_store(ngx_http_conflict_survey_t *survey,
 /* of stores that are elsewhere */
 
 static void
-ngx_http_conflict_metric_trips(ngx_http_conflict_print_t *out,
+ngx_http_conflict_metric_trips(ngx_http_conflict_writer_t *out,
     ngx_http_conflict_survey_t **survey, ngx_uint_t n)
 {
     ngx_str_t                  *name;
@@ -409,7 +413,7 @@ ngx_http_conflict_metric_trips(ngx_http_conflict_print_t *out,
         for (k = 0; k < NGX_HTTP_CONFLICT_TRIPS - 1; k++) {
             sum += gauge->trips[k];
 
-            ngx_http_conflict_print(out,
+            ngx_http_conflict_writer_print(out,
                 "nginx_conflict_store_round_trip_seconds_bucket{store=\"%V\","
                 "le=\"0.%06uD\"} %ui\n", name, ngx_http_conflict_trips[k],
                 sum);
@@ -417,7 +421,7 @@ ngx_http_conflict_metric_trips(ngx_http_conflict_print_t *out,
 
         sum += gauge->trips[k];
 
-        ngx_http_conflict_print(out,
+        ngx_http_conflict_writer_print(out,
             "nginx_conflict_store_round_trip_seconds_bucket{store=\"%V\","
             "le=\"+Inf\"} %ui\n"
             "nginx_conflict_store_round_trip_seconds_sum{store=\"%V\"} "

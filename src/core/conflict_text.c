@@ -19,6 +19,7 @@
 
 #define CONFLICT_TEXT_SHORT  16      /* bytes: not worth a memchr() */
 #define CONFLICT_TEXT_BLOCK  256
+#define CONFLICT_TEXT_BAD    "\xef\xbf\xbd"     /* U+FFFD, for no UTF-8 */
 
 
 static size_t conflict_text_write(unsigned char *dst,
@@ -298,7 +299,7 @@ conflict_text_repair(unsigned char *dst, const unsigned char *src, size_t len)
         if (size == 0 || (*p >= 0x80 && tail.left)) {
 
             if (dst) {
-                memcpy(dst + n, "\xef\xbf\xbd", 3);
+                memcpy(dst + n, CONFLICT_TEXT_BAD, 3);
             }
 
             n += 3;
@@ -350,6 +351,16 @@ conflict_text_defuse(unsigned char *dst, const unsigned char *src, size_t len)
 
             if (dst) {
                 memcpy(dst + n, (p[2] == 0xa8) ? "\\u2028" : "\\u2029", 6);
+            }
+
+            n += 6;
+            p += 2;
+
+        } else if (last - p >= 3 && memcmp(p, CONFLICT_TEXT_BAD, 3) == 0) {
+            /* a reader that takes each byte for a character sees it, too */
+
+            if (dst) {
+                memcpy(dst + n, "\\ufffd", 6);
             }
 
             n += 6;

@@ -68,7 +68,8 @@ size_t conflict_text_repair(unsigned char *dst, const unsigned char *src,
 
 /*
  * conflict_text_escape() of JSON that was checked: what might be markup or a
- * control of a terminal is escaped, all of which is within its strings.
+ * control of a terminal, and U+FFFD, are escaped, all of which is within its
+ * strings.
  */
 size_t conflict_text_defuse(unsigned char *dst, const unsigned char *src,
     size_t len);

@@ -419,10 +419,12 @@ test_escape_markup(void **state)
     static const char  text[] = "\"<\xe2\x80\xa8";
     static const char  half[] = "\xed\xa0\xbd\xed\xbf\xbf\xed\xa0";
     static const char  value[] = "{\"<a>\":[\"\xe2\x80\xa9&\",\"\xe2\x80\"],"
-                                 "\"\x7f\":\"\xc2\x9b\xc2\xa0\xc2\"}";
+                                 "\"\x7f\":\"\xc2\x9b\xc2\xa0"
+                                 "\xef\xbf\xbd\xc2\"}";
     static const char  safe[] = "{\"\\u003ca\\u003e\":"
                                 "[\"\\u2029\\u0026\",\"\xe2\x80\"],"
-                                "\"\\u007f\":\"\\u009b\xc2\xa0\xc2\"}";
+                                "\"\\u007f\":\"\\u009b\xc2\xa0"
+                                "\\ufffd\xc2\"}";
 
     (void) state;
 

@@ -210,7 +210,7 @@ surveyed(ngx_http_conflict_survey_t *survey)
     json_t                     *tree;
     ngx_chain_t                *cl;
     json_error_t                error;
-    ngx_http_conflict_print_t   out;
+    ngx_http_conflict_writer_t   out;
 
     running--;
 

@@ -2,33 +2,34 @@
 /*
  * Copyright (C) the ngx_http_conflict_module authors
  *
- * Text that grows, as a chain of buffers in the request's pool.
+ * Text that grows, as a chain of buffers in a pool.
  */
 
 
-#include "ngx_http_conflict_module.h"
+#include "ngx_http_conflict_writer.h"
+#include "core/conflict_text.h"
 
 
-#define NGX_HTTP_CONFLICT_PRINT_FIRST   2048
-#define NGX_HTTP_CONFLICT_PRINT_BUFFER  16384
-#define NGX_HTTP_CONFLICT_PRINT_MOST    512
+#define NGX_HTTP_CONFLICT_WRITER_FIRST   2048
+#define NGX_HTTP_CONFLICT_WRITER_BUFFER  16384
+#define NGX_HTTP_CONFLICT_WRITER_MOST    512
 
 
-static ngx_buf_t *ngx_http_conflict_print_room(ngx_http_conflict_print_t *out,
+static ngx_buf_t *ngx_http_conflict_writer_room(ngx_http_conflict_writer_t *out,
     size_t size);
-static void ngx_http_conflict_print_link(ngx_http_conflict_print_t *out,
+static void ngx_http_conflict_writer_link(ngx_http_conflict_writer_t *out,
     ngx_buf_t *b);
 
 
 void
-ngx_http_conflict_print(ngx_http_conflict_print_t *out, const char *format,
-    ...)
+ngx_http_conflict_writer_print(ngx_http_conflict_writer_t *out,
+    const char *format, ...)
 {
     u_char     *last;
     va_list     args;
     ngx_buf_t  *b;
 
-    b = ngx_http_conflict_print_room(out, NGX_HTTP_CONFLICT_PRINT_MOST);
+    b = ngx_http_conflict_writer_room(out, NGX_HTTP_CONFLICT_WRITER_MOST);
     if (b == NULL) {
         return;
     }
@@ -43,12 +44,12 @@ ngx_http_conflict_print(ngx_http_conflict_print_t *out, const char *format,
 
 
 void
-ngx_http_conflict_print_bytes(ngx_http_conflict_print_t *out, u_char *data,
+ngx_http_conflict_writer_bytes(ngx_http_conflict_writer_t *out, u_char *data,
     size_t len)
 {
     ngx_buf_t  *b;
 
-    b = ngx_http_conflict_print_room(out, len);
+    b = ngx_http_conflict_writer_room(out, len);
     if (b == NULL) {
         return;
     }
@@ -59,30 +60,7 @@ ngx_http_conflict_print_bytes(ngx_http_conflict_print_t *out, u_char *data,
 
 
 void
-ngx_http_conflict_print_text(ngx_http_conflict_print_t *out, u_char *data,
-    size_t len)
-{
-    size_t      size;
-    ngx_buf_t  *b;
-
-    if (len == 0) {
-        return;
-    }
-
-    size = conflict_text_escape(NULL, data, len);
-
-    b = ngx_http_conflict_print_room(out, size);
-    if (b == NULL) {
-        return;
-    }
-
-    b->last += conflict_text_escape(b->last, data, len);
-    out->size += size;
-}
-
-
-void
-ngx_http_conflict_print_json(ngx_http_conflict_print_t *out, u_char *data,
+ngx_http_conflict_writer_json(ngx_http_conflict_writer_t *out, u_char *data,
     size_t len)
 {
     size_t      size;
@@ -90,7 +68,7 @@ ngx_http_conflict_print_json(ngx_http_conflict_print_t *out, u_char *data,
 
     size = conflict_text_defuse(NULL, data, len);
 
-    b = ngx_http_conflict_print_room(out, size);
+    b = ngx_http_conflict_writer_room(out, size);
     if (b == NULL) {
         return;
     }
@@ -101,7 +79,7 @@ ngx_http_conflict_print_json(ngx_http_conflict_print_t *out, u_char *data,
 
 
 void
-ngx_http_conflict_print_ref(ngx_http_conflict_print_t *out, ngx_str_t *text)
+ngx_http_conflict_writer_ref(ngx_http_conflict_writer_t *out, ngx_str_t *text)
 {
     ngx_buf_t  *b;
 
@@ -119,12 +97,12 @@ ngx_http_conflict_print_ref(ngx_http_conflict_print_t *out, ngx_str_t *text)
 
     out->size += text->len;
 
-    ngx_http_conflict_print_link(out, b);
+    ngx_http_conflict_writer_link(out, b);
 }
 
 
 static ngx_buf_t *
-ngx_http_conflict_print_room(ngx_http_conflict_print_t *out, size_t size)
+ngx_http_conflict_writer_room(ngx_http_conflict_writer_t *out, size_t size)
 {
     ngx_buf_t  *b;
 
@@ -139,8 +117,8 @@ ngx_http_conflict_print_room(ngx_http_conflict_print_t *out, size_t size)
     }
 
     out->buffer = out->buffer ? ngx_min(2 * out->buffer,
-                                        NGX_HTTP_CONFLICT_PRINT_BUFFER)
-                              : NGX_HTTP_CONFLICT_PRINT_FIRST;
+                                        NGX_HTTP_CONFLICT_WRITER_BUFFER)
+                              : NGX_HTTP_CONFLICT_WRITER_FIRST;
 
     b = ngx_create_temp_buf(out->pool, ngx_max(size, out->buffer));
     if (b == NULL) {
@@ -148,14 +126,14 @@ ngx_http_conflict_print_room(ngx_http_conflict_print_t *out, size_t size)
         return NULL;
     }
 
-    ngx_http_conflict_print_link(out, b);
+    ngx_http_conflict_writer_link(out, b);
 
     return out->failed ? NULL : b;
 }
 
 
 static void
-ngx_http_conflict_print_link(ngx_http_conflict_print_t *out, ngx_buf_t *b)
+ngx_http_conflict_writer_link(ngx_http_conflict_writer_t *out, ngx_buf_t *b)
 {
     ngx_chain_t  *cl;
 

@@ -11,25 +11,24 @@
 
 
 #define NGX_HTTP_CONFLICT_COMPLAINTS  10000       /* msec between two */
+#define NGX_HTTP_CONFLICT_AUDIT_POOL  4096
 
 
-/* a line whose conflict is not certain yet */
+/* a conflict that is not certain yet; its texts are in the same memory */
 
 typedef struct {
-    ngx_http_conflict_log_t       *log;
     ngx_http_conflict_tally_t     *tally;
-    ngx_http_conflict_action_e     action;
-    ngx_str_t                      key;        /* in the same memory, both */
-    ngx_str_t                      line;
+    ngx_http_conflict_audit_t      audit;
 } ngx_http_conflict_kept_t;
 
 
-static ngx_int_t ngx_http_conflict_audit_make(ngx_http_request_t *r,
-    ngx_http_conflict_ctx_t *ctx, ngx_uint_t status, ngx_str_t *line);
-static void ngx_http_conflict_audit_now(ngx_http_request_t *r,
-    ngx_http_conflict_ctx_t *ctx, ngx_uint_t status, ngx_str_t *line);
+static ngx_int_t ngx_http_conflict_audit_begin(ngx_http_request_t *r,
+    ngx_http_conflict_ctx_t *ctx, ngx_uint_t status,
+    ngx_http_conflict_audit_t *audit);
+static void ngx_http_conflict_audit_end(ngx_http_conflict_store_t *store,
+    ngx_http_conflict_audit_t *audit, ngx_pool_t *pool);
 static ngx_http_conflict_kept_t *ngx_http_conflict_audit_keep(
-    ngx_http_conflict_ctx_t *ctx, ngx_str_t *line);
+    ngx_http_conflict_ctx_t *ctx, ngx_http_conflict_audit_t *audit);
 static void ngx_http_conflict_audit_kept(ngx_http_conflict_op_t *op,
     ngx_http_conflict_kept_t *kept);
 static void ngx_http_conflict_audit_write(ngx_http_conflict_log_t *log,
@@ -44,7 +43,7 @@ void
 ngx_http_conflict_audit(ngx_http_request_t *r, ngx_http_conflict_ctx_t *ctx,
     ngx_uint_t status)
 {
-    ngx_str_t  line;
+    ngx_http_conflict_audit_t  audit;
 
     if (ctx->action == NGX_HTTP_CONFLICT_NO_ACTION || ctx->audited) {
         return;
@@ -52,16 +51,16 @@ ngx_http_conflict_audit(ngx_http_request_t *r, ngx_http_conflict_ctx_t *ctx,
 
     ctx->audited = 1;
 
-    if (ngx_http_conflict_audit_make(r, ctx, status, &line) != NGX_OK) {
+    if (ngx_http_conflict_audit_begin(r, ctx, status, &audit) != NGX_OK) {
         return;
     }
 
     if (ctx->action == NGX_HTTP_CONFLICT_ACT_EXTERNAL) {
-        ctx->op->data = ngx_http_conflict_audit_keep(ctx, &line);
+        ctx->op->data = ngx_http_conflict_audit_keep(ctx, &audit);
         return;
     }
 
-    ngx_http_conflict_audit_now(r, ctx, status, &line);
+    ngx_http_conflict_audit_end(ctx->conf->store, &audit, r->pool);
 }
 
 
@@ -73,10 +72,11 @@ ngx_http_conflict_audit(ngx_http_request_t *r, ngx_http_conflict_ctx_t *ctx,
 void
 ngx_http_conflict_audit_overlapped(ngx_http_conflict_ctx_t *ctx)
 {
-    ngx_str_t                    id, line;
+    ngx_str_t                    id;
     ngx_uint_t                   status;
     ngx_http_request_t          *r;
     ngx_http_conflict_op_t      *op;
+    ngx_http_conflict_audit_t    audit;
     ngx_http_conflict_action_e   action;
 
     r = ctx->request;
@@ -90,16 +90,16 @@ ngx_http_conflict_audit_overlapped(ngx_http_conflict_ctx_t *ctx)
     ngx_str_null(&ctx->id);
     ctx->action = NGX_HTTP_CONFLICT_ACT_OVERLAPPED;
 
-    if (ngx_http_conflict_audit_make(r, ctx, status, &line) == NGX_OK) {
+    if (ngx_http_conflict_audit_begin(r, ctx, status, &audit) == NGX_OK) {
 
         if (op->lost) {
-            ngx_http_conflict_audit_now(r, ctx, status, &line);
+            ngx_http_conflict_audit_end(op->store, &audit, r->pool);
             ngx_http_conflict_count_later(op->store,
                                           ngx_http_conflict_count_route(ctx),
                                           ctx->action);
 
         } else {
-            op->line = ngx_http_conflict_audit_keep(ctx, &line);
+            op->line = ngx_http_conflict_audit_keep(ctx, &audit);
             op->told = ngx_http_conflict_audit_told;
         }
     }
@@ -112,8 +112,9 @@ ngx_http_conflict_audit_overlapped(ngx_http_conflict_ctx_t *ctx)
 /* NGX_DECLINED: nothing reads it */
 
 static ngx_int_t
-ngx_http_conflict_audit_make(ngx_http_request_t *r,
-    ngx_http_conflict_ctx_t *ctx, ngx_uint_t status, ngx_str_t *line)
+ngx_http_conflict_audit_begin(ngx_http_request_t *r,
+    ngx_http_conflict_ctx_t *ctx, ngx_uint_t status,
+    ngx_http_conflict_audit_t *audit)
 {
     ngx_int_t                      rc;
     ngx_http_conflict_loc_conf_t  *nlcf;
@@ -129,72 +130,89 @@ ngx_http_conflict_audit_make(ngx_http_request_t *r,
         return NGX_DECLINED;
     }
 
-    if (rc != NGX_OK
-        || ngx_http_conflict_audit_line(r, ctx, status,
-                                        NGX_HTTP_CONFLICT_LONGEST_TEXT, line)
-           != NGX_OK)
-    {
+    if (rc != NGX_OK) {
         ngx_http_conflict_audit_lost(nlcf->log, NGX_ENOMEM);
         return NGX_ERROR;
     }
+
+    ngx_http_conflict_audit_line_take(r, ctx, status, audit);
 
     return NGX_OK;
 }
 
 
 static void
-ngx_http_conflict_audit_now(ngx_http_request_t *r,
-    ngx_http_conflict_ctx_t *ctx, ngx_uint_t status, ngx_str_t *line)
+ngx_http_conflict_audit_end(ngx_http_conflict_store_t *store,
+    ngx_http_conflict_audit_t *audit, ngx_pool_t *pool)
 {
-    size_t                         longest;
-    ngx_http_conflict_loc_conf_t  *nlcf;
+    size_t     longest;
+    ngx_str_t  line;
 
-    nlcf = ctx->conf;
     longest = NGX_HTTP_CONFLICT_LONGEST_TEXT;
 
-    ngx_http_conflict_audit_write(nlcf->log, line);
+    if (ngx_http_conflict_audit_line(audit, longest, pool, &line) != NGX_OK) {
+        ngx_http_conflict_audit_lost(audit->log, NGX_ENOMEM);
+        return;
+    }
 
-    while (nlcf->store->ops->record == NULL
-           && line->len > NGX_HTTP_CONFLICT_LINE)
-    {
+    ngx_http_conflict_audit_write(audit->log, &line);
+
+    while (store->ops->record == NULL && line.len > NGX_HTTP_CONFLICT_LINE) {
         /* the dashboard can do with less of it */
         longest /= 4;
 
-        if (ngx_http_conflict_audit_line(r, ctx, status, longest, line)
+        if (ngx_http_conflict_audit_line(audit, longest, pool, &line)
             != NGX_OK)
         {
             return;
         }
     }
 
-    ngx_http_conflict_audit_record(nlcf->store, &ctx->key, line);
+    ngx_http_conflict_audit_record(store,
+                                   &audit->text[NGX_HTTP_CONFLICT_AUDIT_KEY],
+                                   &line);
 }
 
 
-/* until the store has said whether it is so */
+/*
+ * Until the store has said whether it is so.  With Redis each write that
+ * passes comes here, so what it would say is copied, and no JSON is written.
+ */
 
 static ngx_http_conflict_kept_t *
 ngx_http_conflict_audit_keep(ngx_http_conflict_ctx_t *ctx,
-    ngx_str_t *line)
+    ngx_http_conflict_audit_t *audit)
 {
+    size_t                     size;
+    u_char                    *p;
+    ngx_str_t                 *text;
+    ngx_uint_t                 i;
     ngx_http_conflict_kept_t  *kept;
 
-    kept = ngx_alloc(sizeof(ngx_http_conflict_kept_t) + line->len
-                     + ctx->key.len, ngx_cycle->log);
+    size = sizeof(ngx_http_conflict_kept_t);
+
+    for (i = 0; i < NGX_HTTP_CONFLICT_AUDIT_TEXTS; i++) {
+        size += audit->text[i].len;
+    }
+
+    kept = ngx_alloc(size, ngx_cycle->log);
     if (kept == NULL) {
         return NULL;
     }
 
-    kept->log = ctx->conf->log;
     kept->tally = ngx_http_conflict_count_route(ctx);
-    kept->action = ctx->action;
+    kept->audit = *audit;
 
-    kept->line.data = (u_char *) (kept + 1);
-    kept->line.len = line->len;
+    text = kept->audit.text;
+    p = (u_char *) (kept + 1);
 
-    kept->key.data = ngx_cpymem(kept->line.data, line->data, line->len);
-    kept->key.len = ctx->key.len;
-    ngx_memcpy(kept->key.data, ctx->key.data, ctx->key.len);
+    for (i = 0; i < NGX_HTTP_CONFLICT_AUDIT_TEXTS; i++) {
+
+        if (text[i].data) {
+            text[i].data = p;
+            p = ngx_cpymem(p, audit->text[i].data, text[i].len);
+        }
+    }
 
     return kept;
 }
@@ -220,13 +238,23 @@ static void
 ngx_http_conflict_audit_kept(ngx_http_conflict_op_t *op,
     ngx_http_conflict_kept_t *kept)
 {
+    ngx_pool_t  *pool;
+
     if (kept == NULL) {
         return;
     }
 
-    ngx_http_conflict_audit_write(kept->log, &kept->line);
-    ngx_http_conflict_audit_record(op->store, &kept->key, &kept->line);
-    ngx_http_conflict_count_later(op->store, kept->tally, kept->action);
+    pool = ngx_create_pool(NGX_HTTP_CONFLICT_AUDIT_POOL, ngx_cycle->log);
+
+    if (pool) {
+        ngx_http_conflict_audit_end(op->store, &kept->audit, pool);
+        ngx_destroy_pool(pool);
+
+    } else {
+        ngx_http_conflict_audit_lost(kept->audit.log, NGX_ENOMEM);
+    }
+
+    ngx_http_conflict_count_later(op->store, kept->tally, kept->audit.action);
 }
 
 

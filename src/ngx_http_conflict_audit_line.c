@@ -10,11 +10,12 @@
 #include "ngx_http_conflict_json.h"
 
 
-static json_t *ngx_http_conflict_audit_head(ngx_http_request_t *r,
-    ngx_http_conflict_ctx_t *ctx, ngx_uint_t status, size_t longest);
-static json_t *ngx_http_conflict_audit_tail(ngx_http_request_t *r,
-    ngx_http_conflict_ctx_t *ctx, size_t longest);
-static json_t *ngx_http_conflict_audit_given(ngx_str_t *text, size_t longest);
+static json_t *ngx_http_conflict_audit_head(ngx_http_conflict_audit_t *audit,
+    size_t longest);
+static json_t *ngx_http_conflict_audit_tail(ngx_http_conflict_audit_t *audit,
+    size_t longest);
+static void ngx_http_conflict_audit_text(json_t **json, const char *name,
+    ngx_str_t *text, size_t longest);
 
 
 ngx_str_t  ngx_http_conflict_action_names[] = {
@@ -36,30 +37,83 @@ ngx_str_t  ngx_http_conflict_action_names[] = {
 };
 
 
+void
+ngx_http_conflict_audit_line_take(ngx_http_request_t *r,
+    ngx_http_conflict_ctx_t *ctx, ngx_uint_t status,
+    ngx_http_conflict_audit_t *audit)
+{
+    ngx_str_t                     *text;
+    struct timeval                 tv;
+    ngx_http_core_srv_conf_t      *cscf;
+    ngx_http_conflict_loc_conf_t  *nlcf;
+
+    nlcf = ctx->conf;
+    cscf = ngx_http_get_module_srv_conf(r, ngx_http_core_module);
+
+    ngx_gettimeofday(&tv);
+    ngx_http_conflict_entity(r, ctx);
+
+    audit->log = nlcf->log;
+    audit->action = ctx->action;
+    audit->policy = ngx_http_conflict_policy_name(nlcf->policy);
+    audit->report = nlcf->report;
+    audit->status = status;
+    audit->time = (int64_t) tv.tv_sec * CONFLICT_TIME_SECOND + tv.tv_usec;
+    audit->client_time = ctx->client_time;
+    audit->against = ctx->against;
+    audit->against_time = ctx->against_time;
+
+    text = audit->text;
+
+    text[NGX_HTTP_CONFLICT_AUDIT_ID] = ctx->id;
+    text[NGX_HTTP_CONFLICT_AUDIT_ENTITY] = ctx->entity;
+    text[NGX_HTTP_CONFLICT_AUDIT_ENTITY_ID] = ctx->entity_id.len
+                                              ? ctx->entity_id
+                                              : ctx->resource;
+    text[NGX_HTTP_CONFLICT_AUDIT_USER] = ctx->user;
+    text[NGX_HTTP_CONFLICT_AUDIT_CLIENT] = ctx->client;
+    text[NGX_HTTP_CONFLICT_AUDIT_METHOD] = ctx->method_name;
+    text[NGX_HTTP_CONFLICT_AUDIT_BASE] = ctx->base;
+    text[NGX_HTTP_CONFLICT_AUDIT_FIELDS] = ctx->merge.fields;
+    text[NGX_HTTP_CONFLICT_AUDIT_ADDRESS] = r->connection->addr_text;
+    text[NGX_HTTP_CONFLICT_AUDIT_SERVER] = cscf->server_name;
+    text[NGX_HTTP_CONFLICT_AUDIT_KEY] = ctx->key;
+
+    /* null where the client gave none */
+
+    if (ctx->user.len == 0) {
+        ngx_str_null(&text[NGX_HTTP_CONFLICT_AUDIT_USER]);
+    }
+
+    if (ctx->client.len == 0) {
+        ngx_str_null(&text[NGX_HTTP_CONFLICT_AUDIT_CLIENT]);
+    }
+}
+
+
 ngx_int_t
-ngx_http_conflict_audit_line(ngx_http_request_t *r,
-    ngx_http_conflict_ctx_t *ctx, ngx_uint_t status, size_t longest,
-    ngx_str_t *line)
+ngx_http_conflict_audit_line(ngx_http_conflict_audit_t *audit, size_t longest,
+    ngx_pool_t *pool, ngx_str_t *line)
 {
     u_char     *p;
     json_t     *json;
     ngx_str_t   head, fields, tail;
 
-    json = ngx_http_conflict_audit_head(r, ctx, status, longest);
+    json = ngx_http_conflict_audit_head(audit, longest);
 
-    if (ngx_http_conflict_json_members(r->pool, json, &head) != NGX_OK) {
+    if (ngx_http_conflict_json_members(pool, json, &head) != NGX_OK) {
         return NGX_ERROR;
     }
 
-    json = ngx_http_conflict_audit_tail(r, ctx, longest);
+    json = ngx_http_conflict_audit_tail(audit, longest);
 
-    if (ngx_http_conflict_json_members(r->pool, json, &tail) != NGX_OK) {
+    if (ngx_http_conflict_json_members(pool, json, &tail) != NGX_OK) {
         return NGX_ERROR;
     }
 
     /* JSON already, with a comma before each */
 
-    fields = ctx->merge.fields;
+    fields = audit->text[NGX_HTTP_CONFLICT_AUDIT_FIELDS];
 
     if (fields.len == 0 || (longest < NGX_HTTP_CONFLICT_LONGEST_TEXT
                             && fields.len > longest))
@@ -67,8 +121,8 @@ ngx_http_conflict_audit_line(ngx_http_request_t *r,
         ngx_str_set(&fields, ",");
     }
 
-    line->data = ngx_pnalloc(r->pool, head.len + fields.len + tail.len
-                                      + sizeof("{,\"fields\":[],}\n"));
+    line->data = ngx_pnalloc(pool, head.len + fields.len + tail.len
+                                   + sizeof("{,\"fields\":[],}\n"));
     if (line->data == NULL) {
         return NGX_ERROR;
     }
@@ -84,99 +138,93 @@ ngx_http_conflict_audit_line(ngx_http_request_t *r,
 
 
 static json_t *
-ngx_http_conflict_audit_head(ngx_http_request_t *r,
-    ngx_http_conflict_ctx_t *ctx, ngx_uint_t status, size_t longest)
+ngx_http_conflict_audit_head(ngx_http_conflict_audit_t *audit, size_t longest)
 {
-    json_t                        *json;
-    int64_t                        now;
-    ngx_str_t                     *id;
-    struct timeval                 tv;
-    ngx_http_conflict_loc_conf_t  *nlcf;
+    json_t     *json;
+    ngx_str_t  *text;
 
-    nlcf = ctx->conf;
-
-    ngx_gettimeofday(&tv);
-    now = (int64_t) tv.tv_sec * CONFLICT_TIME_SECOND + tv.tv_usec;
-
-    ngx_http_conflict_entity(r, ctx);
-    id = ctx->entity_id.len ? &ctx->entity_id : &ctx->resource;
-
+    text = audit->text;
     json = json_object();
 
     ngx_http_conflict_json_set(&json, "time",
-                   ngx_http_conflict_json_time(now));
-    ngx_http_conflict_json_set(&json, "conflict_id",
-                   ngx_http_conflict_json_text(&ctx->id, longest));
-    ngx_http_conflict_json_set(&json, "action",
-                   ngx_http_conflict_json_text(
-                       &ngx_http_conflict_action_names[ctx->action], longest));
-    ngx_http_conflict_json_set(&json, "policy",
-                   ngx_http_conflict_json_text(
-                       ngx_http_conflict_policy_name(nlcf->policy), longest));
-    ngx_http_conflict_json_set(&json, "report", json_boolean(nlcf->report));
-    ngx_http_conflict_json_set(&json, "entity",
-                   ngx_http_conflict_json_text(&ctx->entity, longest));
-    ngx_http_conflict_json_set(&json, "entity_id",
-                   ngx_http_conflict_json_text(id, longest));
-    ngx_http_conflict_json_set(&json, "user_id",
-                   ngx_http_conflict_audit_given(&ctx->user, longest));
-    ngx_http_conflict_json_set(&json, "client_origin",
-                   ngx_http_conflict_audit_given(&ctx->client, longest));
-    ngx_http_conflict_json_set(&json, "method",
-                   ngx_http_conflict_json_text(&ctx->method_name, longest));
+                               ngx_http_conflict_json_time(audit->time));
+    ngx_http_conflict_audit_text(&json, "conflict_id",
+                                 &text[NGX_HTTP_CONFLICT_AUDIT_ID], longest);
+    ngx_http_conflict_audit_text(&json, "action",
+                               &ngx_http_conflict_action_names[audit->action],
+                               longest);
+    ngx_http_conflict_audit_text(&json, "policy", audit->policy, longest);
+    ngx_http_conflict_json_set(&json, "report", json_boolean(audit->report));
+    ngx_http_conflict_audit_text(&json, "entity",
+                                 &text[NGX_HTTP_CONFLICT_AUDIT_ENTITY],
+                                 longest);
+    ngx_http_conflict_audit_text(&json, "entity_id",
+                                 &text[NGX_HTTP_CONFLICT_AUDIT_ENTITY_ID],
+                                 longest);
+    ngx_http_conflict_audit_text(&json, "user_id",
+                                 &text[NGX_HTTP_CONFLICT_AUDIT_USER],
+                                 longest);
+    ngx_http_conflict_audit_text(&json, "client_origin",
+                                 &text[NGX_HTTP_CONFLICT_AUDIT_CLIENT],
+                                 longest);
+    ngx_http_conflict_audit_text(&json, "method",
+                                 &text[NGX_HTTP_CONFLICT_AUDIT_METHOD],
+                                 longest);
     ngx_http_conflict_json_set(&json, "status",
-                   json_integer((json_int_t) status));
+                               json_integer((json_int_t) audit->status));
     ngx_http_conflict_json_set(&json, "base_version",
-                   ngx_http_conflict_json_base(&ctx->base, longest));
+                ngx_http_conflict_json_base(
+                                  &text[NGX_HTTP_CONFLICT_AUDIT_BASE],
+                                  longest));
     ngx_http_conflict_json_set(&json, "server_version",
-                   ngx_http_conflict_json_version(ctx->against));
+                ngx_http_conflict_json_version(audit->against));
     ngx_http_conflict_json_set(&json, "client_ts",
-                   ngx_http_conflict_json_time(ctx->client_time));
+                ngx_http_conflict_json_time(audit->client_time));
     ngx_http_conflict_json_set(&json, "server_ts",
-                   ngx_http_conflict_json_time(ctx->against_time));
+                ngx_http_conflict_json_time(audit->against_time));
 
     return json;
 }
 
 
 static json_t *
-ngx_http_conflict_audit_tail(ngx_http_request_t *r,
-    ngx_http_conflict_ctx_t *ctx, size_t longest)
+ngx_http_conflict_audit_tail(ngx_http_conflict_audit_t *audit, size_t longest)
 {
-    json_t                    *json, *meta;
-    ngx_http_core_srv_conf_t  *cscf;
+    json_t     *json, *meta;
+    ngx_str_t  *text;
 
-    cscf = ngx_http_get_module_srv_conf(r, ngx_http_core_module);
+    text = audit->text;
 
     /* the same once more, for an audit table that has a column of this shape */
 
     meta = json_object();
 
     ngx_http_conflict_json_set(&meta, "server_ts",
-                   ngx_http_conflict_json_time(ctx->against_time));
+                ngx_http_conflict_json_time(audit->against_time));
     ngx_http_conflict_json_set(&meta, "client_ts",
-                   ngx_http_conflict_json_time(ctx->client_time));
-    ngx_http_conflict_json_set(&meta, "client_origin",
-                   ngx_http_conflict_audit_given(&ctx->client, longest));
+                ngx_http_conflict_json_time(audit->client_time));
+    ngx_http_conflict_audit_text(&meta, "client_origin",
+                                 &text[NGX_HTTP_CONFLICT_AUDIT_CLIENT],
+                                 longest);
 
     json = json_object();
 
     ngx_http_conflict_json_set(&json, "meta", meta);
-    ngx_http_conflict_json_set(&json, "remote_addr",
-                   ngx_http_conflict_json_text(&r->connection->addr_text,
-                                               longest));
-    ngx_http_conflict_json_set(&json, "server_name",
-                   ngx_http_conflict_json_text(&cscf->server_name, longest));
+    ngx_http_conflict_audit_text(&json, "remote_addr",
+                                 &text[NGX_HTTP_CONFLICT_AUDIT_ADDRESS],
+                                 longest);
+    ngx_http_conflict_audit_text(&json, "server_name",
+                                 &text[NGX_HTTP_CONFLICT_AUDIT_SERVER],
+                                 longest);
 
     return json;
 }
 
 
-/* null where the client gave none */
-
-static json_t *
-ngx_http_conflict_audit_given(ngx_str_t *text, size_t longest)
+static void
+ngx_http_conflict_audit_text(json_t **json, const char *name, ngx_str_t *text,
+    size_t longest)
 {
-    return text->len ? ngx_http_conflict_json_text(text, longest)
-                     : json_null();
+    ngx_http_conflict_json_set(json, name,
+                               ngx_http_conflict_json_text(text, longest));
 }

@@ -279,9 +279,9 @@ ngx_http_conflict_status_cleanup(void *data)
 static ngx_int_t
 ngx_http_conflict_status_send(ngx_http_conflict_status_t *status)
 {
-    ngx_int_t                   rc;
-    ngx_str_t                   nonce;
-    ngx_http_request_t         *r;
+    ngx_int_t                    rc;
+    ngx_str_t                    nonce;
+    ngx_http_request_t          *r;
     ngx_http_conflict_writer_t   out;
 
     r = status->request;

@@ -20,7 +20,7 @@ typedef struct {
     ngx_pool_t                    *pool;
     ngx_chain_t                   *first;
     ngx_chain_t                   *last;
-    size_t                         buffer;     /* the size of the last one */
+    size_t                         buffer;     /* the last one's size */
     off_t                          size;
     unsigned                       failed:1;
 } ngx_http_conflict_writer_t;
@@ -30,9 +30,11 @@ typedef struct {
 void ngx_http_conflict_writer_print(ngx_http_conflict_writer_t *out,
     const char *format, ...);
 
-/* Bytes that are copied, and bytes that stay where they are. */
+/* Bytes as they are. */
 void ngx_http_conflict_writer_bytes(ngx_http_conflict_writer_t *out,
     u_char *data, size_t len);
+
+/* Bytes that stay where they are, which may be many. */
 void ngx_http_conflict_writer_ref(ngx_http_conflict_writer_t *out,
     ngx_str_t *text);
 

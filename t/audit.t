@@ -236,6 +236,72 @@ is(scalar(grep { $_->{action} ne 'conflict_version' } @log), 0,
    'with the action that it should have');
 
 
+=== bytes of users, clients, entities and keys, each as it was sent
+--- config
+    location /plain/ {
+        conflict lww;
+        conflict_user $http_x_user;
+        conflict_client $http_x_device;
+        conflict_entity $http_x_entity;
+        conflict_key $uri;
+        proxy_pass http://api;
+    }
+    location = /status {
+        conflict_status json;
+    }
+--- steps
+my $bad = "\x{fffd}";
+
+my @cases = (
+    ['a"b\\c/',                 'a"b\\c/',            'quotes'],
+    ["a\x01\x1f\x7f\tb",        "a\x01\x1f\x7f\tb",   'control characters'],
+    ["a\xc2\x85\xc2\x9bb",      "a\x{85}\x{9b}b",    'those of terminals'],
+    ["<b>&amp;\xe2\x80\xa8'",   "<b>&amp;\x{2028}'", 'markup'],
+    ["\xc3\xa9\xf0\x9f\x98\x80", "\xc3\xa9\xf0\x9f\x98\x80", 'UTF-8'],
+    ["a\xff\xfeb",              "a$bad${bad}b",      'bytes that are none'],
+    ["a\xc3",                   "a$bad",             'a character cut'],
+    ["\xed\xa0\x80.",           "$bad$bad$bad.",     'a surrogate'],
+    ["\xc0\xaf\xf4\x90\x80\x80", $bad x 6,            'no characters'],
+    ['"},{"action":"x',         '"},{"action":"x',   'JSON'],
+    ['x' x 1023 . "\xc3\xa9",   'x' x 1023 . $bad,   'too long'],
+);
+
+for my $case (@cases) {
+    my ($sent, $shown, $what) = @$case;
+    my $path = '/plain/' . join '', map { sprintf '%%%02X', ord }
+                                        split //, $sent;
+
+    PUT($path, { n => 1 });
+    PUT($path, { n => 2, base_version => 1 }, "X-User: $sent",
+        "X-Device: $sent", "X-Entity: $sent");
+
+    my $line = (conflicts())[-1];
+
+    is_deeply([@$line{qw(user_id client_origin entity)}], [($shown) x 3],
+              $what);
+    is($line->{meta}{client_origin}, $shown, "$what, in meta");
+    like($line->{entity_id}, qr/^\Q${\ substr "\/plain\/$shown", 0, 1023}/,
+         "$what, in a key");
+}
+
+my $log = slurp(servroot() . '/logs/conflict.log');
+
+is($log =~ tr/\n//, scalar(@cases), 'a line each');
+unlike($log, qr/[\x00-\x09\x0b-\x1f\x7f<>&]|\xc2[\x80-\x9f]|\xe2\x80[\xa8\xa9]/,
+       'nothing in them but text');
+
+my $shown;
+until_true {
+    $shown = json(GET('/status'))->{conflicts};
+    @$shown == @cases;
+};
+
+is_deeply([map { $_->{conflict_id} } @$shown],
+          [reverse map { $_->{conflict_id} } conflicts()],
+          'the dashboard has them, the latest first');
+is($shown->[1]{user_id}, $cases[-2][1], 'as they are in the log');
+
+
 === a log of its own, and none
 --- config
     location /own/ {
@@ -469,3 +535,56 @@ SKIP: {
     close $out;
     system("umount -l $small");
 }
+
+
+=== no memory for a line
+--- config
+    location /plain/ {
+        conflict lww;
+        conflict_user $http_x_user;
+        proxy_pass http://api;
+    }
+    location = /op {
+        conflict_test default;
+    }
+    location = /status {
+        conflict_status json;
+    }
+--- allow: conflict log: a line was not written
+--- steps
+# jansson gets memory so many times, and then no more
+
+set_doc('/plain/1', { id => 1 });
+
+my ($passed, $puts, $errors) = (0, 0, 0);
+
+for (my $times = 0; $times < 400 && conflicts() < 2; $times += 3) {
+    GET("/op?memory=$times");
+    $passed++ if PUT('/plain/1', { n => $times, base_version => 1 },
+                     "X-User: \xff")->{status} == 204;
+    $puts++;
+}
+
+is($passed, $puts, 'the write is not the worse for it');
+is(scalar(grep { $_->{invalid} } conflicts()), 0, 'no line in part');
+cmp_ok($puts, '>', 20, 'and many are missing');
+
+# nor does the status say half of it
+
+for (my $times = 0; $times < 200; $times += 3) {
+    GET("/op?memory=$times");
+    my $r = GET('/status');
+    $errors++ if $r->{status} != 500 && !json($r);
+}
+
+is($errors, 0, 'the status: all or nothing');
+
+GET('/op?memory=');
+is(json(GET('/status'))->{audit_errors}, $puts - 2, 'those lost are counted');
+
+PUT('/plain/1', { n => 1, base_version => 1 });
+is(scalar(conflicts()), 3, 'and then as always');
+--- error_log
+conflict log: a line was not written, 1 so far in this process (12: Cannot allocate memory)
+--- no_error_log
+2 so far

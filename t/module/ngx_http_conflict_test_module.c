@@ -4,13 +4,16 @@
  *
  * For the tests: one operation of the store contract a request, as
  * /op?name=w1&do=begin&key=a&base=5, with its answer as JSON.  Operations
- * are kept by name between requests.
+ * are kept by name between requests.  After /op?memory=9 jansson gets memory
+ * nine times more, after /op?memory= always.
  */
 
 
 #include <ngx_config.h>
 #include <ngx_core.h>
 #include <ngx_http.h>
+
+#include <jansson.h>
 
 #include "ngx_http_conflict_module.h"
 #include "core/conflict_chain.h"
@@ -36,6 +39,8 @@ static char *ngx_http_conflict_test(ngx_conf_t *cf, ngx_command_t *cmd,
 static ngx_http_conflict_store_t *ngx_http_conflict_test_store(
     ngx_http_conflict_main_conf_t *nmcf, ngx_str_t *name);
 static ngx_int_t ngx_http_conflict_test_handler(ngx_http_request_t *r);
+static void ngx_http_conflict_test_memory(ngx_str_t *times);
+static void *ngx_http_conflict_test_malloc(size_t size);
 static void ngx_http_conflict_test_lock(ngx_http_request_t *r,
     ngx_http_conflict_op_t *op);
 static void ngx_http_conflict_test_done(ngx_http_conflict_op_t *op);
@@ -47,6 +52,8 @@ static uint64_t ngx_http_conflict_test_arg(ngx_http_request_t *r,
 
 static ngx_http_conflict_test_op_t
     ngx_http_conflict_test_ops[NGX_HTTP_CONFLICT_TEST_OPS];
+
+static ngx_int_t  ngx_http_conflict_test_left;
 
 
 static ngx_command_t  ngx_http_conflict_test_commands[] = {
@@ -167,6 +174,11 @@ ngx_http_conflict_test_handler(ngx_http_request_t *r)
 
     tlcf = ngx_http_get_module_loc_conf(r, ngx_http_conflict_test_module);
     nmcf = ngx_http_get_module_main_conf(r, ngx_http_conflict_module);
+
+    if (ngx_http_arg(r, (u_char *) "memory", 6, &what) == NGX_OK) {
+        ngx_http_conflict_test_memory(&what);
+        return NGX_HTTP_NO_CONTENT;
+    }
 
     if (ngx_http_arg(r, (u_char *) "name", 4, &name) != NGX_OK
         || ngx_http_arg(r, (u_char *) "do", 2, &what) != NGX_OK
@@ -342,6 +354,26 @@ ngx_http_conflict_test_handler(ngx_http_request_t *r)
 
 
 /* tokens are small numbers: the last byte of one */
+
+static void
+ngx_http_conflict_test_memory(ngx_str_t *times)
+{
+    if (times->len == 0) {
+        json_set_alloc_funcs(malloc, free);
+        return;
+    }
+
+    ngx_http_conflict_test_left = ngx_atoi(times->data, times->len);
+    json_set_alloc_funcs(ngx_http_conflict_test_malloc, free);
+}
+
+
+static void *
+ngx_http_conflict_test_malloc(size_t size)
+{
+    return (ngx_http_conflict_test_left-- > 0) ? malloc(size) : NULL;
+}
+
 
 static void
 ngx_http_conflict_test_lock(ngx_http_request_t *r, ngx_http_conflict_op_t *op)

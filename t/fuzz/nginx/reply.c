@@ -205,11 +205,11 @@ done(ngx_http_conflict_op_t *op)
 static void
 surveyed(ngx_http_conflict_survey_t *survey)
 {
-    size_t                      n;
-    u_char                     *text, *p;
-    json_t                     *tree;
-    ngx_chain_t                *cl;
-    json_error_t                error;
+    size_t                       n;
+    u_char                      *text, *p;
+    json_t                      *tree;
+    ngx_chain_t                 *cl;
+    json_error_t                 error;
     ngx_http_conflict_writer_t   out;
 
     running--;

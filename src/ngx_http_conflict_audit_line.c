@@ -10,9 +10,9 @@
 #include "ngx_http_conflict_json.h"
 
 
-static json_t *ngx_http_conflict_audit_head(ngx_http_conflict_audit_t *audit,
+static json_t *ngx_http_conflict_audit_json(ngx_http_conflict_audit_t *audit,
     size_t longest);
-static json_t *ngx_http_conflict_audit_tail(ngx_http_conflict_audit_t *audit,
+static json_t *ngx_http_conflict_audit_fields(ngx_str_t *list,
     size_t longest);
 static void ngx_http_conflict_audit_text(json_t **json, const char *name,
     ngx_str_t *text, size_t longest);
@@ -95,52 +95,25 @@ ngx_int_t
 ngx_http_conflict_audit_line(ngx_http_conflict_audit_t *audit, size_t longest,
     ngx_pool_t *pool, ngx_str_t *line)
 {
-    u_char     *p;
-    json_t     *json;
-    ngx_str_t   head, fields, tail;
+    json_t  *json;
 
-    json = ngx_http_conflict_audit_head(audit, longest);
+    json = ngx_http_conflict_audit_json(audit, longest);
 
-    if (ngx_http_conflict_json_members(pool, json, &head) != NGX_OK) {
+    if (ngx_http_conflict_json_dump(pool, json, line) != NGX_OK) {
         return NGX_ERROR;
     }
 
-    json = ngx_http_conflict_audit_tail(audit, longest);
-
-    if (ngx_http_conflict_json_members(pool, json, &tail) != NGX_OK) {
-        return NGX_ERROR;
-    }
-
-    /* JSON already, with a comma before each */
-
-    fields = audit->text[NGX_HTTP_CONFLICT_AUDIT_FIELDS];
-
-    if (fields.len == 0 || (longest < NGX_HTTP_CONFLICT_LONGEST_TEXT
-                            && fields.len > longest))
-    {
-        ngx_str_set(&fields, ",");
-    }
-
-    line->data = ngx_pnalloc(pool, head.len + fields.len + tail.len
-                                   + sizeof("{,\"fields\":[],}\n"));
-    if (line->data == NULL) {
-        return NGX_ERROR;
-    }
-
-    p = ngx_sprintf(line->data, "{%V,\"fields\":[", &head);
-    p = ngx_cpymem(p, fields.data + 1, fields.len - 1);
-    p = ngx_sprintf(p, "],%V}\n", &tail);
-
-    line->len = p - line->data;
+    /* the dump has room for it */
+    line->data[line->len++] = '\n';
 
     return NGX_OK;
 }
 
 
 static json_t *
-ngx_http_conflict_audit_head(ngx_http_conflict_audit_t *audit, size_t longest)
+ngx_http_conflict_audit_json(ngx_http_conflict_audit_t *audit, size_t longest)
 {
-    json_t     *json;
+    json_t     *json, *meta;
     ngx_str_t  *text;
 
     text = audit->text;
@@ -182,18 +155,10 @@ ngx_http_conflict_audit_head(ngx_http_conflict_audit_t *audit, size_t longest)
                 ngx_http_conflict_json_time(audit->client_time));
     ngx_http_conflict_json_set(&json, "server_ts",
                 ngx_http_conflict_json_time(audit->against_time));
-
-    return json;
-}
-
-
-static json_t *
-ngx_http_conflict_audit_tail(ngx_http_conflict_audit_t *audit, size_t longest)
-{
-    json_t     *json, *meta;
-    ngx_str_t  *text;
-
-    text = audit->text;
+    ngx_http_conflict_json_set(&json, "fields",
+                ngx_http_conflict_audit_fields(
+                                  &text[NGX_HTTP_CONFLICT_AUDIT_FIELDS],
+                                  longest));
 
     /* the same once more, for an audit table that has a column of this shape */
 
@@ -207,8 +172,6 @@ ngx_http_conflict_audit_tail(ngx_http_conflict_audit_t *audit, size_t longest)
                                  &text[NGX_HTTP_CONFLICT_AUDIT_CLIENT],
                                  longest);
 
-    json = json_object();
-
     ngx_http_conflict_json_set(&json, "meta", meta);
     ngx_http_conflict_audit_text(&json, "remote_addr",
                                  &text[NGX_HTTP_CONFLICT_AUDIT_ADDRESS],
@@ -216,6 +179,38 @@ ngx_http_conflict_audit_tail(ngx_http_conflict_audit_t *audit, size_t longest)
     ngx_http_conflict_audit_text(&json, "server_name",
                                  &text[NGX_HTTP_CONFLICT_AUDIT_SERVER],
                                  longest);
+
+    return json;
+}
+
+
+static json_t *
+ngx_http_conflict_audit_fields(ngx_str_t *list, size_t longest)
+{
+    size_t         len;
+    json_t        *json;
+    ngx_str_t      field;
+    const u_char  *p, *last, *name;
+
+    json = json_array();
+
+    if (list->len == 0 || (longest < NGX_HTTP_CONFLICT_LONGEST_TEXT
+                           && list->len > longest))
+    {
+        return json;
+    }
+
+    p = list->data;
+    last = p + list->len;
+
+    while (conflict_merge_report_field(&p, last, &name, &len)) {
+        field.data = (u_char *) name;
+        field.len = len;
+
+        ngx_http_conflict_json_append(&json,
+                                      ngx_http_conflict_json_text(&field,
+                                               NGX_HTTP_CONFLICT_JSON_WHOLE));
+    }
 
     return json;
 }

@@ -481,36 +481,33 @@ conflict_patching_path(conflict_walk_t *walk, const conflict_path_t *path)
 }
 
 
-/* in a list such as ,"/tags","/title" */
-
 static int
 conflict_patching_listed(const conflict_walk_t *walk)
 {
-    int             found;
-    size_t          i;
-    conflict_out_t  name, *fields;
+    size_t                 len;
+    const conflict_out_t  *fields;
+    const unsigned char   *p, *last, *name;
 
-    if (!walk->clashed) {
+    if (!walk->clashed || walk->result->fields.len == 0) {
         /* these are fields that were merged */
         return 0;
     }
 
-    memset(&name, 0, sizeof(conflict_out_t));
-
-    conflict_out_text(&name, ",\"");
-    conflict_out_escaped(&name, walk->path.data, walk->path.len);
-    conflict_out_text(&name, "\"");
-
-    found = 0;
     fields = &walk->result->fields;
 
-    for (i = 0; i + name.len <= fields->len && !name.failed && !found; i++) {
-        found = (memcmp(fields->data + i, name.data, name.len) == 0);
+    p = fields->data;
+    last = p + fields->len;
+
+    while (conflict_merge_report_field(&p, last, &name, &len)) {
+
+        if (len == walk->path.len
+            && (len == 0 || memcmp(name, walk->path.data, len) == 0))
+        {
+            return 1;
+        }
     }
 
-    conflict_out_free(&name);
-
-    return found;
+    return 0;
 }
 
 

@@ -95,18 +95,17 @@ ngx_int_t
 ngx_http_conflict_audit_line(ngx_http_conflict_audit_t *audit, size_t longest,
     ngx_pool_t *pool, ngx_str_t *line)
 {
-    json_t  *json;
+    ngx_http_conflict_writer_t  out;
 
-    json = ngx_http_conflict_audit_json(audit, longest);
+    ngx_memzero(&out, sizeof(ngx_http_conflict_writer_t));
+    out.pool = pool;
 
-    if (ngx_http_conflict_json_dump(pool, json, line) != NGX_OK) {
-        return NGX_ERROR;
-    }
+    ngx_http_conflict_writer_print(&out, "{");
+    ngx_http_conflict_json_print(&out,
+                               ngx_http_conflict_audit_json(audit, longest));
+    ngx_http_conflict_writer_print(&out, "}\n");
 
-    /* the dump has room for it */
-    line->data[line->len++] = '\n';
-
-    return NGX_OK;
+    return ngx_http_conflict_writer_join(&out, line);
 }
 
 

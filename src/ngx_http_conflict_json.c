@@ -16,18 +16,7 @@
     (JSON_COMPACT|JSON_REAL_PRECISION(15))
 
 
-typedef struct {
-    u_char                        *data;      /* NULL: only the length */
-    size_t                         len;
-} ngx_http_conflict_json_text_t;
-
-
-static ngx_int_t ngx_http_conflict_json_write(ngx_pool_t *pool, json_t *json,
-    size_t flags, ngx_str_t *text);
-static int ngx_http_conflict_json_add_text(const char *data, size_t len,
-    void *to);
-static int ngx_http_conflict_json_add_chain(const char *data, size_t len,
-    void *to);
+static int ngx_http_conflict_json_add(const char *data, size_t len, void *to);
 
 
 void
@@ -128,74 +117,10 @@ ngx_http_conflict_json_seconds(uint64_t msec)
 }
 
 
-ngx_int_t
-ngx_http_conflict_json_dump(ngx_pool_t *pool, json_t *json, ngx_str_t *text)
-{
-    return ngx_http_conflict_json_write(pool, json,
-                                        NGX_HTTP_CONFLICT_JSON_FLAGS, text);
-}
-
-
-ngx_int_t
-ngx_http_conflict_json_members(ngx_pool_t *pool, json_t *json,
-    ngx_str_t *text)
-{
-    return ngx_http_conflict_json_write(pool, json,
-                                        NGX_HTTP_CONFLICT_JSON_FLAGS
-                                        |JSON_EMBED, text);
-}
-
-
-static ngx_int_t
-ngx_http_conflict_json_write(ngx_pool_t *pool, json_t *json, size_t flags,
-    ngx_str_t *text)
-{
-    ngx_int_t                      rc;
-    ngx_http_conflict_json_text_t  out;
-
-    rc = NGX_ERROR;
-    ngx_str_null(text);
-
-    /* twice: the first time finds out how long it is */
-
-    ngx_memzero(&out, sizeof(ngx_http_conflict_json_text_t));
-
-    if (json_dump_callback(json, ngx_http_conflict_json_add_text, &out, flags)
-        != 0)
-    {
-        goto done;
-    }
-
-    out.data = ngx_pnalloc(pool, out.len + 1);
-    if (out.data == NULL) {
-        goto done;
-    }
-
-    out.len = 0;
-
-    if (json_dump_callback(json, ngx_http_conflict_json_add_text, &out, flags)
-        != 0)
-    {
-        goto done;
-    }
-
-    text->data = out.data;
-    text->len = out.len;
-
-    rc = NGX_OK;
-
-done:
-
-    json_decref(json);
-
-    return rc;
-}
-
-
 void
 ngx_http_conflict_json_print(ngx_http_conflict_writer_t *out, json_t *json)
 {
-    if (json_dump_callback(json, ngx_http_conflict_json_add_chain, out,
+    if (json_dump_callback(json, ngx_http_conflict_json_add, out,
                            NGX_HTTP_CONFLICT_JSON_FLAGS|JSON_EMBED)
         != 0)
     {
@@ -209,19 +134,7 @@ ngx_http_conflict_json_print(ngx_http_conflict_writer_t *out, json_t *json)
 /* jansson cuts no character in two */
 
 static int
-ngx_http_conflict_json_add_text(const char *data, size_t len, void *to)
-{
-    ngx_http_conflict_json_text_t  *out = to;
-
-    out->len += conflict_text_defuse(out->data ? out->data + out->len : NULL,
-                                     (const u_char *) data, len);
-
-    return 0;
-}
-
-
-static int
-ngx_http_conflict_json_add_chain(const char *data, size_t len, void *to)
+ngx_http_conflict_json_add(const char *data, size_t len, void *to)
 {
     ngx_http_conflict_writer_t  *out = to;
 

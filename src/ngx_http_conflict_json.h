@@ -56,17 +56,9 @@ json_t *ngx_http_conflict_json_time(int64_t time);
 json_t *ngx_http_conflict_json_seconds(uint64_t msec);
 
 /*
- * The tree as text that is safe in HTML and on a terminal, and an object's
- * members without its braces, between which there may be others.  The tree
- * is freed in any case.
- */
-ngx_int_t ngx_http_conflict_json_dump(ngx_pool_t *pool, json_t *json,
-    ngx_str_t *text);
-ngx_int_t ngx_http_conflict_json_members(ngx_pool_t *pool, json_t *json,
-    ngx_str_t *text);
-
-/*
- * An object's members into a chain; out->failed where it cannot be.
+ * An object's members without its braces, between which there may be others,
+ * as text that is safe in HTML and on a terminal; out->failed where they cannot
+ * be written.  The tree is freed in any case.
  */
 void ngx_http_conflict_json_print(ngx_http_conflict_writer_t *out,
     json_t *json);

@@ -101,6 +101,38 @@ ngx_http_conflict_writer_ref(ngx_http_conflict_writer_t *out, ngx_str_t *text)
 }
 
 
+ngx_int_t
+ngx_http_conflict_writer_join(ngx_http_conflict_writer_t *out, ngx_str_t *text)
+{
+    u_char       *p;
+    ngx_chain_t  *cl;
+
+    if (out->failed) {
+        return NGX_ERROR;
+    }
+
+    text->len = out->size;
+
+    if (out->first == out->last) {
+        text->data = out->last->buf->pos;
+        return NGX_OK;
+    }
+
+    text->data = ngx_pnalloc(out->pool, text->len);
+    if (text->data == NULL) {
+        return NGX_ERROR;
+    }
+
+    p = text->data;
+
+    for (cl = out->first; cl; cl = cl->next) {
+        p = ngx_cpymem(p, cl->buf->pos, cl->buf->last - cl->buf->pos);
+    }
+
+    return NGX_OK;
+}
+
+
 static ngx_buf_t *
 ngx_http_conflict_writer_room(ngx_http_conflict_writer_t *out, size_t size)
 {

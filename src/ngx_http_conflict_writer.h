@@ -42,5 +42,9 @@ void ngx_http_conflict_writer_ref(ngx_http_conflict_writer_t *out,
 void ngx_http_conflict_writer_json(ngx_http_conflict_writer_t *out,
     u_char *data, size_t len);
 
+/* All of it in one piece. */
+ngx_int_t ngx_http_conflict_writer_join(ngx_http_conflict_writer_t *out,
+    ngx_str_t *text);
+
 
 #endif /* _NGX_HTTP_CONFLICT_WRITER_H_INCLUDED_ */

@@ -8,7 +8,6 @@
 
 
 #include "ngx_http_conflict_module.h"
-#include "ngx_http_conflict_json.h"
 
 
 static ngx_int_t ngx_http_conflict_answer_refusal(ngx_http_request_t *r,

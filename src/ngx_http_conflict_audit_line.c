@@ -10,9 +10,9 @@
 #include "ngx_http_conflict_json.h"
 
 
-static json_t *ngx_http_conflict_audit_head(ngx_http_conflict_audit_t *audit,
+static json_t *ngx_http_conflict_audit_json(ngx_http_conflict_audit_t *audit,
     size_t longest);
-static json_t *ngx_http_conflict_audit_tail(ngx_http_conflict_audit_t *audit,
+static json_t *ngx_http_conflict_audit_fields(ngx_str_t *list,
     size_t longest);
 static void ngx_http_conflict_audit_text(json_t **json, const char *name,
     ngx_str_t *text, size_t longest);
@@ -95,30 +95,14 @@ ngx_int_t
 ngx_http_conflict_audit_line(ngx_http_conflict_audit_t *audit, size_t longest,
     ngx_pool_t *pool, ngx_str_t *line)
 {
-    ngx_str_t                   *fields;
-    ngx_http_conflict_writer_t   out;
+    ngx_http_conflict_writer_t  out;
 
     ngx_memzero(&out, sizeof(ngx_http_conflict_writer_t));
     out.pool = pool;
 
-    fields = &audit->text[NGX_HTTP_CONFLICT_AUDIT_FIELDS];
-
     ngx_http_conflict_writer_print(&out, "{");
     ngx_http_conflict_json_print(&out,
-                              ngx_http_conflict_audit_head(audit, longest));
-    ngx_http_conflict_writer_print(&out, ",\"fields\":[");
-
-    if (fields->len && (longest == NGX_HTTP_CONFLICT_LONGEST_TEXT
-                        || fields->len <= longest))
-    {
-        /* JSON already, with a comma before each */
-        ngx_http_conflict_writer_bytes(&out, fields->data + 1,
-                                       fields->len - 1);
-    }
-
-    ngx_http_conflict_writer_print(&out, "],");
-    ngx_http_conflict_json_print(&out,
-                              ngx_http_conflict_audit_tail(audit, longest));
+                               ngx_http_conflict_audit_json(audit, longest));
     ngx_http_conflict_writer_print(&out, "}\n");
 
     return ngx_http_conflict_writer_join(&out, line);
@@ -126,9 +110,9 @@ ngx_http_conflict_audit_line(ngx_http_conflict_audit_t *audit, size_t longest,
 
 
 static json_t *
-ngx_http_conflict_audit_head(ngx_http_conflict_audit_t *audit, size_t longest)
+ngx_http_conflict_audit_json(ngx_http_conflict_audit_t *audit, size_t longest)
 {
-    json_t     *json;
+    json_t     *json, *meta;
     ngx_str_t  *text;
 
     text = audit->text;
@@ -170,18 +154,10 @@ ngx_http_conflict_audit_head(ngx_http_conflict_audit_t *audit, size_t longest)
                 ngx_http_conflict_json_time(audit->client_time));
     ngx_http_conflict_json_set(&json, "server_ts",
                 ngx_http_conflict_json_time(audit->against_time));
-
-    return json;
-}
-
-
-static json_t *
-ngx_http_conflict_audit_tail(ngx_http_conflict_audit_t *audit, size_t longest)
-{
-    json_t     *json, *meta;
-    ngx_str_t  *text;
-
-    text = audit->text;
+    ngx_http_conflict_json_set(&json, "fields",
+                ngx_http_conflict_audit_fields(
+                                  &text[NGX_HTTP_CONFLICT_AUDIT_FIELDS],
+                                  longest));
 
     /* the same once more, for an audit table that has a column of this shape */
 
@@ -195,8 +171,6 @@ ngx_http_conflict_audit_tail(ngx_http_conflict_audit_t *audit, size_t longest)
                                  &text[NGX_HTTP_CONFLICT_AUDIT_CLIENT],
                                  longest);
 
-    json = json_object();
-
     ngx_http_conflict_json_set(&json, "meta", meta);
     ngx_http_conflict_audit_text(&json, "remote_addr",
                                  &text[NGX_HTTP_CONFLICT_AUDIT_ADDRESS],
@@ -204,6 +178,38 @@ ngx_http_conflict_audit_tail(ngx_http_conflict_audit_t *audit, size_t longest)
     ngx_http_conflict_audit_text(&json, "server_name",
                                  &text[NGX_HTTP_CONFLICT_AUDIT_SERVER],
                                  longest);
+
+    return json;
+}
+
+
+static json_t *
+ngx_http_conflict_audit_fields(ngx_str_t *list, size_t longest)
+{
+    size_t         len;
+    json_t        *json;
+    ngx_str_t      field;
+    const u_char  *p, *last, *name;
+
+    json = json_array();
+
+    if (list->len == 0 || (longest < NGX_HTTP_CONFLICT_LONGEST_TEXT
+                           && list->len > longest))
+    {
+        return json;
+    }
+
+    p = list->data;
+    last = p + list->len;
+
+    while (conflict_merge_report_field(&p, last, &name, &len)) {
+        field.data = (u_char *) name;
+        field.len = len;
+
+        ngx_http_conflict_json_append(&json,
+                                      ngx_http_conflict_json_text(&field,
+                                               NGX_HTTP_CONFLICT_JSON_WHOLE));
+    }
 
     return json;
 }

@@ -214,31 +214,23 @@ ngx_http_conflict_count_add(ngx_http_conflict_count_t *count, ngx_uint_t n,
 }
 
 
-/* of ,"/tags","/title" */
-
 static void
 ngx_http_conflict_count_fields(ngx_http_conflict_ctx_t *ctx,
     ngx_http_conflict_tally_t *tally)
 {
-    u_char      *p, *last, *start;
-    ngx_uint_t   n;
+    size_t         len;
+    ngx_uint_t     n;
+    const u_char  *p, *last, *name;
 
     p = ctx->merge.fields.data;
     last = p + ctx->merge.fields.len;
 
-    for (n = 0; n < NGX_HTTP_CONFLICT_FIELDS && last - p > 2; n++) {
-        p += 2;
-        start = p;
+    for (n = 0; n < NGX_HTTP_CONFLICT_FIELDS; n++) {
 
-        while (p < last && *p != '"') {
-            p += (*p == '\\') ? 2 : 1;
-        }
-
-        if (p >= last) {
+        if (!conflict_merge_report_field(&p, last, &name, &len)) {
             return;
         }
 
-        ngx_http_conflict_ledger_clash(tally, start, p - start);
-        p++;
+        ngx_http_conflict_ledger_clash(tally, (u_char *) name, len);
     }
 }

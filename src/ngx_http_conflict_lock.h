@@ -12,6 +12,7 @@
 
 
 #include "ngx_http_conflict_module.h"
+#include "ngx_http_conflict_json.h"
 
 
 #define NGX_HTTP_CONFLICT_LOCK_METHODS  "GET, HEAD, POST, DELETE, OPTIONS"
@@ -38,11 +39,11 @@ ngx_int_t ngx_http_conflict_lock_answer(ngx_http_request_t *r);
 /* lock_json.c */
 
 /* The lock that was found; "token" is NULL where it is not to be shown. */
-struct json_t *ngx_http_conflict_lock_json(ngx_http_conflict_ctx_t *ctx,
+json_t *ngx_http_conflict_lock_json(ngx_http_conflict_ctx_t *ctx,
     ngx_str_t *user, ngx_str_t *client, u_char *token);
 
 /* A name, null where there is none. */
-struct json_t *ngx_http_conflict_lock_json_name(ngx_str_t *text);
+json_t *ngx_http_conflict_lock_json_name(ngx_str_t *text);
 
 
 #endif /* _NGX_HTTP_CONFLICT_LOCK_H_INCLUDED_ */

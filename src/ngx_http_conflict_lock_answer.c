@@ -7,7 +7,6 @@
 
 
 #include "ngx_http_conflict_module.h"
-#include "ngx_http_conflict_json.h"
 
 
 static ngx_int_t ngx_http_conflict_lock_options(ngx_http_request_t *r,

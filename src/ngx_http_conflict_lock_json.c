@@ -7,7 +7,6 @@
 
 
 #include "ngx_http_conflict_module.h"
-#include "ngx_http_conflict_json.h"
 
 
 json_t *

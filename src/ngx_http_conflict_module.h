@@ -149,7 +149,7 @@ typedef struct {
 typedef struct {
     ngx_str_t                      text;       /* instead of the body */
     ngx_str_t                      names;      /* fields: tags title */
-    ngx_str_t                      fields;     /* ,"/tags","/title" */
+    ngx_str_t                      fields;     /* a list of JSON pointers */
     ngx_str_t                      clashes;    /* conflict_clash_t */
     ngx_str_t                      values;     /* their texts */
     ngx_chain_t                   *sent;       /* what a PUT has sent on */

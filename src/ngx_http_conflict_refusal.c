@@ -8,7 +8,6 @@
 
 
 #include "ngx_http_conflict_module.h"
-#include "ngx_http_conflict_json.h"
 
 
 typedef struct {

@@ -12,6 +12,7 @@
 
 
 #include "ngx_http_conflict_module.h"
+#include "ngx_http_conflict_json.h"
 
 
 /* answer.c */
@@ -27,7 +28,7 @@ ngx_uint_t ngx_http_conflict_answer_whole(ngx_str_t *text);
 ngx_uint_t ngx_http_conflict_answer_status(ngx_http_conflict_ctx_t *ctx);
 
 /* Begins the body of a refusal; sets its header but for its length. */
-struct json_t *ngx_http_conflict_answer_error(ngx_http_conflict_ctx_t *ctx);
+json_t *ngx_http_conflict_answer_error(ngx_http_conflict_ctx_t *ctx);
 ngx_int_t ngx_http_conflict_answer_headers(ngx_http_request_t *r,
     ngx_http_conflict_ctx_t *ctx);
 

@@ -657,3 +657,21 @@ unlike($r->{body}, qr/\@(NONCE|CSS|JS)\@/, 'all is in its place');
 unlike($r->{body}, qr/(src|href)="(?!data:,|#)/, 'nothing from elsewhere');
 isnt(header(GET('/page'), 'Content-Security-Policy'), $policy,
      'another one each time');
+
+
+=== names of fields that JSON escapes
+--- config
+    location /plain/ {
+        conflict version;
+        proxy_pass http://api;
+    }
+--- steps
+set_doc('/plain/1', '{"say \"\\\\":1,"a<b":1,"\u00e9":1}');
+PUT('/plain/1', '{"say \"\\\\":2,"a<b":2,"\u00e9":2,"base_version":1}');
+
+my $r = route('/plain/', sub { @{ $_[0]{fields} } == 3 });
+
+is_deeply([sort map { $_->{field} } @{ $r->{fields} }],
+          [sort '/say "\\', '/a<b', "/\xc3\xa9"], 'as they are');
+is_deeply([sort @{ (conflicts())[0]{fields} }],
+          [sort '/say "\\', '/a<b', "/\xc3\xa9"], 'and in the log');

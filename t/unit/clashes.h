@@ -18,8 +18,8 @@ static void
 clashes_add(conflict_out_t *out, const char *before, const unsigned char **p,
     size_t len)
 {
-    conflict_out_text(out, before);
-    conflict_out_add(out, *p, len);
+    conflict_buffer_text(out, before);
+    conflict_buffer_add(out, *p, len);
     *p += len;
 }
 
@@ -40,9 +40,9 @@ clashes_text(const conflict_merged_t *merged)
 
     for ( /* void */ ; clash < last; clash++) {
         clashes_add(&out, ",{\"field\":\"", &p, clash->field);
-        conflict_out_text(&out, "\",\"rule\":\"");
-        conflict_out_text(&out, conflict_rule_name(clash->rule));
-        conflict_out_text(&out, "\"");
+        conflict_buffer_text(&out, "\",\"rule\":\"");
+        conflict_buffer_text(&out, conflict_rule_name(clash->rule));
+        conflict_buffer_text(&out, "\"");
 
         if (clash->base) {
             clashes_add(&out, ",\"base\":", &p, clash->base);
@@ -56,7 +56,7 @@ clashes_text(const conflict_merged_t *merged)
             clashes_add(&out, ",\"client\":", &p, clash->client);
         }
 
-        conflict_out_text(&out, "}");
+        conflict_buffer_text(&out, "}");
     }
 
     assert_ptr_equal(p, merged->values.data + merged->values.len);

@@ -109,7 +109,7 @@ typedef struct {
 
 typedef struct {
     conflict_out_t                 text;
-    conflict_out_t                 fields;   /* ,"/tags","/title" */
+    conflict_out_t                 fields;   /* a list of JSON pointers */
     conflict_out_t                 names;    /* the same: tags title */
     conflict_out_t                 clashes;  /* conflict_clash_t */
     conflict_out_t                 values;   /* their texts, in that order */
@@ -129,6 +129,13 @@ typedef struct {
 conflict_merge_rc_e conflict_merge(const conflict_merge_t *merge,
     conflict_merged_t *result);
 void conflict_merged_free(conflict_merged_t *result);
+
+/*
+ * Steps through result->fields, of which a copy will do; "name" is in there.
+ * Returns 0 at the end.
+ */
+int conflict_merge_report_field(const unsigned char **p,
+    const unsigned char *last, const unsigned char **name, size_t *len);
 
 const char *conflict_rule_name(conflict_rule_e rule);
 

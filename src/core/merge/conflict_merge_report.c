@@ -12,7 +12,8 @@
 #include "core/merge/conflict_merge_state.h"
 
 
-#define CONFLICT_MERGE_FIELDS   4096     /* bytes of lists of fields */
+#define CONFLICT_MERGE_FIELDS   4096     /* bytes of lists of fields, each of
+                                           which has two for its length */
 #define CONFLICT_MERGE_CLASHES  65536    /* bytes; values first go without */
 #define CONFLICT_MERGE_BLOCK    256      /* bytes of a name at a time */
 
@@ -74,8 +75,8 @@ conflict_merge_report_enter(conflict_walk_t *walk, const unsigned char *name,
 void
 conflict_merge_report_note(conflict_walk_t *walk)
 {
-    size_t              i;
-    unsigned char       ch, hex[3];
+    size_t              i, len;
+    unsigned char       ch, hex[3], size[2];
     conflict_out_t     *names;
     conflict_merged_t  *result;
 
@@ -85,11 +86,13 @@ conflict_merge_report_note(conflict_walk_t *walk)
     names = &result->names;
 
     if (result->fields.len < CONFLICT_MERGE_FIELDS) {
-        conflict_buffer_text(&result->fields, ",\"");
-        conflict_buffer_escaped(&result->fields, walk->path.data,
-                                (walk->path.len < CONFLICT_MERGE_NAMES)
-                                ? walk->path.len : CONFLICT_MERGE_NAMES);
-        conflict_buffer_text(&result->fields, "\"");
+        len = (walk->path.len < CONFLICT_MERGE_NAMES) ? walk->path.len
+                                                      : CONFLICT_MERGE_NAMES;
+        size[0] = (unsigned char) (len >> 8);
+        size[1] = (unsigned char) len;
+
+        conflict_buffer_add(&result->fields, size, 2);
+        conflict_buffer_add(&result->fields, walk->path.data, len);
     }
 
     if (names->len + 3 * walk->path.len > CONFLICT_MERGE_NAMES) {
@@ -115,6 +118,22 @@ conflict_merge_report_note(conflict_walk_t *walk)
         hex[2] = (unsigned char) digits[ch & 0x0f];
         conflict_buffer_add(names, hex, 3);
     }
+}
+
+
+int
+conflict_merge_report_field(const unsigned char **p,
+    const unsigned char *last, const unsigned char **name, size_t *len)
+{
+    if (*p == last) {
+        return 0;
+    }
+
+    *len = (size_t) (*p)[0] << 8 | (*p)[1];
+    *name = *p + 2;
+    *p += 2 + *len;
+
+    return 1;
 }
 
 

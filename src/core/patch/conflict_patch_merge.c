@@ -20,7 +20,7 @@ typedef struct {
     conflict_tree_t          server;
     conflict_value_t         was;          /* what the patch is put on */
     conflict_value_t         now;          /* the server's */
-    conflict_patch_work_t          work;
+    conflict_patch_work_t    work;
     conflict_out_t           client;
     conflict_walk_t          walk;
     size_t                   left;
@@ -188,7 +188,8 @@ conflict_patching_apply(conflict_patching_t *p)
 
     most = CONFLICT_PATCH_GROWTH * (p->was.tree->len + p->in->client.len);
 
-    rc = conflict_patch_work_init(&p->work, p->was, p->in->values / 2, p->in->seed);
+    rc = conflict_patch_work_init(&p->work, p->was, p->in->values / 2,
+                                  p->in->seed);
 
     for (i = 0; i < p->patch.n && rc == 0; i++) {
         op = &p->patch.ops[i];
@@ -223,8 +224,8 @@ conflict_patching_apply(conflict_patching_t *p)
 static int
 conflict_patching_test(conflict_patching_t *p, conflict_operation_t *op)
 {
-    uint32_t               node;
-    conflict_value_t       now, there;
+    uint32_t                node;
+    conflict_value_t        now, there;
     conflict_patch_node_t  *n;
 
     if (op->base) {
@@ -354,7 +355,8 @@ conflict_patching_owned(const conflict_patching_t *p)
             if (op->op != CONFLICT_PATCH_TEST
                 && (conflict_patch_read_meets(&op->path, &field->pointer)
                     || (op->from.tokens
-                        && conflict_patch_read_meets(&op->from, &field->pointer))))
+                        && conflict_patch_read_meets(&op->from,
+                                                     &field->pointer))))
             {
                 return 1;
             }
@@ -448,7 +450,8 @@ conflict_patching_clashes(conflict_patching_t *p, unsigned clashed)
 
         trio.held = 1;
         trio.base = conflict_patch_read_find(p->was, &op->path, &p->work.steps);
-        trio.server = conflict_patch_read_find(p->now, &op->path, &p->work.steps);
+        trio.server = conflict_patch_read_find(p->now, &op->path,
+                                               &p->work.steps);
         trio.client = op->value;
 
         conflict_merge_report_clash(&p->walk, CONFLICT_RULE_TEST, &trio);
@@ -469,10 +472,11 @@ conflict_patching_path(conflict_walk_t *walk, const conflict_path_t *path)
 
     for (i = 0; i < path->n; i++) {
         name.len = 0;
-        conflict_buffer_quoted(&name, path->tokens[i].data, path->tokens[i].len);
+        conflict_buffer_quoted(&name, path->tokens[i].data,
+                               path->tokens[i].len);
         conflict_merge_report_enter(walk, name.len ? name.data
-                                            : (const unsigned char *) "",
-                             name.len);
+                                                   : (const unsigned char *) "",
+                                    name.len);
 
         walk->path.failed |= name.failed;
     }
@@ -481,36 +485,33 @@ conflict_patching_path(conflict_walk_t *walk, const conflict_path_t *path)
 }
 
 
-/* in a list such as ,"/tags","/title" */
-
 static int
 conflict_patching_listed(const conflict_walk_t *walk)
 {
-    int             found;
-    size_t          i;
-    conflict_out_t  name, *fields;
+    size_t                 len;
+    const conflict_out_t  *fields;
+    const unsigned char   *p, *last, *name;
 
-    if (!walk->clashed) {
+    if (!walk->clashed || walk->result->fields.len == 0) {
         /* these are fields that were merged */
         return 0;
     }
 
-    memset(&name, 0, sizeof(conflict_out_t));
-
-    conflict_buffer_text(&name, ",\"");
-    conflict_buffer_escaped(&name, walk->path.data, walk->path.len);
-    conflict_buffer_text(&name, "\"");
-
-    found = 0;
     fields = &walk->result->fields;
 
-    for (i = 0; i + name.len <= fields->len && !name.failed && !found; i++) {
-        found = (memcmp(fields->data + i, name.data, name.len) == 0);
+    p = fields->data;
+    last = p + fields->len;
+
+    while (conflict_merge_report_field(&p, last, &name, &len)) {
+
+        if (len == walk->path.len
+            && (len == 0 || memcmp(name, walk->path.data, len) == 0))
+        {
+            return 1;
+        }
     }
 
-    conflict_out_free(&name);
-
-    return found;
+    return 0;
 }
 
 

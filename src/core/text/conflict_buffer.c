@@ -45,26 +45,6 @@ conflict_buffer_text(conflict_out_t *out, const char *text)
 
 
 void
-conflict_buffer_escaped(conflict_out_t *out, const unsigned char *data,
-    size_t len)
-{
-    size_t          size;
-    unsigned char  *p;
-
-    if (len == 0) {
-        return;
-    }
-
-    size = conflict_text_escape(NULL, data, len);
-    p = conflict_out_room(out, size);
-
-    if (p) {
-        out->len += conflict_text_escape(p, data, len);
-    }
-}
-
-
-void
 conflict_buffer_quoted(conflict_out_t *out, const unsigned char *data,
     size_t len)
 {

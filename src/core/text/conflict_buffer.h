@@ -27,9 +27,7 @@ typedef struct {
 void conflict_buffer_add(conflict_out_t *out, const void *data, size_t len);
 void conflict_buffer_text(conflict_out_t *out, const char *text);
 
-/* The inside of a JSON string, from bytes: to be shown, or sent on. */
-void conflict_buffer_escaped(conflict_out_t *out, const unsigned char *data,
-    size_t len);
+/* The inside of a JSON string, from bytes, to be sent on. */
 void conflict_buffer_quoted(conflict_out_t *out, const unsigned char *data,
     size_t len);
 

@@ -40,7 +40,7 @@ ngx_http_conflict_answer_handler(ngx_http_request_t *r)
         return rc;
     }
 
-    if (ctx->action != NGX_HTTP_CONFLICT_NO_ACTION
+    if (ctx->action != NGX_HTTP_CONFLICT_ACTION_NONE
         && ngx_http_conflict_audit_id(ctx) != NGX_OK)
     {
         return NGX_HTTP_INTERNAL_SERVER_ERROR;
@@ -52,8 +52,8 @@ ngx_http_conflict_answer_handler(ngx_http_request_t *r)
     /* nor an "error_page" that led here keep its status */
     r->err_status = 0;
 
-    if (ctx->error == NGX_HTTP_CONFLICT_RELAY
-        || ctx->error == NGX_HTTP_CONFLICT_LATEST)
+    if (ctx->answer == NGX_HTTP_CONFLICT_ANSWER_RELAY
+        || ctx->answer == NGX_HTTP_CONFLICT_ANSWER_LATEST)
     {
         rc = ngx_http_conflict_relay(r, ctx, out);
 
@@ -113,7 +113,7 @@ ngx_http_conflict_answer_refusal(ngx_http_request_t *r,
     p = tail->last;
     ngx_str_null(&row);
 
-    if (ctx->error == NGX_HTTP_CONFLICT_STALE) {
+    if (ctx->answer == NGX_HTTP_CONFLICT_ANSWER_STALE) {
         omitted = ngx_http_conflict_answer_row(ctx, &row);
 
         if (row.len && ctx->conf->row_inject && ctx->current
@@ -127,7 +127,7 @@ ngx_http_conflict_answer_refusal(ngx_http_request_t *r,
         if (row.len) {
             head->last = ngx_sprintf(head->last, ",\"server_version\":");
 
-        } else if (ctx->action == NGX_HTTP_CONFLICT_ACT_DELETED) {
+        } else if (ctx->action == NGX_HTTP_CONFLICT_ACTION_DELETED) {
             p = ngx_sprintf(p, ",\"server_version\":null,\"deleted\":true");
 
         } else if (omitted) {
@@ -228,7 +228,7 @@ ngx_http_conflict_answer_head(ngx_http_request_t *r,
         }
     }
 
-    if (ctx->error == NGX_HTTP_CONFLICT_LOCK_HELD_BY) {
+    if (ctx->answer == NGX_HTTP_CONFLICT_ANSWER_LOCKED) {
 
         if (!ctx->may_see) {
             return p;
@@ -238,7 +238,7 @@ ngx_http_conflict_answer_head(ngx_http_request_t *r,
                                             &ctx->op->lock.origin, NULL);
     }
 
-    if (ctx->error != NGX_HTTP_CONFLICT_STALE) {
+    if (ctx->answer != NGX_HTTP_CONFLICT_ANSWER_STALE) {
         return p;
     }
 

@@ -48,7 +48,7 @@ ngx_http_conflict_audit(ngx_http_request_t *r, ngx_http_conflict_ctx_t *ctx,
     size_t   len;
     u_char  *line;
 
-    if (ctx->action == NGX_HTTP_CONFLICT_NO_ACTION || ctx->audited) {
+    if (ctx->action == NGX_HTTP_CONFLICT_ACTION_NONE || ctx->audited) {
         return;
     }
 
@@ -66,7 +66,7 @@ ngx_http_conflict_audit(ngx_http_request_t *r, ngx_http_conflict_ctx_t *ctx,
     len = ngx_http_conflict_audit_line(r, ctx, status,
                                        NGX_HTTP_CONFLICT_LONGEST_TEXT, line);
 
-    if (ctx->action == NGX_HTTP_CONFLICT_ACT_EXTERNAL) {
+    if (ctx->action == NGX_HTTP_CONFLICT_ACTION_EXTERNAL) {
         ctx->op->data = ngx_http_conflict_audit_keep(ctx, line, len);
         return;
     }
@@ -105,7 +105,7 @@ ngx_http_conflict_audit_overlapped(ngx_http_conflict_ctx_t *ctx)
     action = ctx->action;
 
     ngx_str_null(&ctx->id);
-    ctx->action = NGX_HTTP_CONFLICT_ACT_OVERLAPPED;
+    ctx->action = NGX_HTTP_CONFLICT_ACTION_OVERLAPPED;
 
     if (ngx_http_conflict_audit_id(ctx) == NGX_OK) {
         len = ngx_http_conflict_audit_line(r, ctx, status,
@@ -244,7 +244,7 @@ ngx_http_conflict_audit_found(ngx_http_conflict_ctx_t *ctx)
     action = ctx->action;
 
     ngx_str_null(&ctx->id);
-    ctx->action = NGX_HTTP_CONFLICT_ACT_EXTERNAL;
+    ctx->action = NGX_HTTP_CONFLICT_ACTION_EXTERNAL;
 
     ngx_http_conflict_audit(ctx->request, ctx, ctx->latest.status);
     ngx_http_conflict_audit_external(ctx->op);

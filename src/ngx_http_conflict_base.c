@@ -24,7 +24,7 @@ static ngx_int_t ngx_http_conflict_base_unreadable(ngx_http_request_t *r,
     ngx_http_conflict_ctx_t *ctx);
 static ngx_uint_t ngx_http_conflict_base_integer(ngx_str_t *text);
 static ngx_int_t ngx_http_conflict_base_error(ngx_http_conflict_ctx_t *ctx,
-    ngx_http_conflict_error_e error, const char *reason);
+    ngx_http_conflict_answer_e error, const char *reason);
 static ngx_int_t ngx_http_conflict_fingerprint(ngx_http_request_t *r,
     ngx_http_conflict_ctx_t *ctx);
 
@@ -51,13 +51,15 @@ ngx_http_conflict_base_headers(ngx_http_request_t *r,
     pre = &ctx->op->pre;
 
     if (ngx_http_conflict_base_match(r, ctx) != NGX_OK) {
-        return ngx_http_conflict_base_error(ctx, NGX_HTTP_CONFLICT_BAD_BASE,
+        return ngx_http_conflict_base_error(ctx,
+                                            NGX_HTTP_CONFLICT_ANSWER_BAD_BASE,
                        "If-Match or If-None-Match is not a list of "
                        "entity tags");
     }
 
     if (ngx_http_conflict_base_if(r, ctx) != NGX_OK) {
-        return ngx_http_conflict_base_error(ctx, NGX_HTTP_CONFLICT_BAD_BASE,
+        return ngx_http_conflict_base_error(ctx,
+                                            NGX_HTTP_CONFLICT_ANSWER_BAD_BASE,
                        "If is malformed, or has entity tags beside If-Match "
                        "or If-None-Match");
     }
@@ -68,7 +70,8 @@ ngx_http_conflict_base_headers(ngx_http_request_t *r,
         && r->headers_in.if_unmodified_since
         && ngx_http_conflict_base_unmodified(r, ctx) != NGX_OK)
     {
-        return ngx_http_conflict_base_error(ctx, NGX_HTTP_CONFLICT_BAD_BASE,
+        return ngx_http_conflict_base_error(ctx,
+                                            NGX_HTTP_CONFLICT_ANSWER_BAD_BASE,
                        "If-Unmodified-Since is not a date");
     }
 
@@ -78,7 +81,7 @@ ngx_http_conflict_base_headers(ngx_http_request_t *r,
 
         if (n > 1) {
             return ngx_http_conflict_base_error(ctx,
-                       NGX_HTTP_CONFLICT_BAD_BASE,
+                       NGX_HTTP_CONFLICT_ANSWER_BAD_BASE,
                        "the header of the base version is repeated");
         }
 
@@ -86,7 +89,7 @@ ngx_http_conflict_base_headers(ngx_http_request_t *r,
             && ngx_http_conflict_base_version(ctx, value, 0, 0) != NGX_OK)
         {
             return ngx_http_conflict_base_error(ctx,
-                       NGX_HTTP_CONFLICT_BAD_BASE,
+                       NGX_HTTP_CONFLICT_ANSWER_BAD_BASE,
                        "the base version is not an integer");
         }
     }
@@ -97,7 +100,8 @@ ngx_http_conflict_base_headers(ngx_http_request_t *r,
         return NGX_OK;
 
     case NGX_DECLINED:
-        return ngx_http_conflict_base_error(ctx, NGX_HTTP_CONFLICT_BAD_BASE,
+        return ngx_http_conflict_base_error(ctx,
+                                            NGX_HTTP_CONFLICT_ANSWER_BAD_BASE,
                                             ctx->reason);
 
     default: /* NGX_ERROR */
@@ -362,7 +366,8 @@ ngx_http_conflict_base_body(ngx_http_request_t *r,
                                           json->cut_short)
            != NGX_OK)
     {
-        return ngx_http_conflict_base_error(ctx, NGX_HTTP_CONFLICT_BAD_BASE,
+        return ngx_http_conflict_base_error(ctx,
+                                            NGX_HTTP_CONFLICT_ANSWER_BAD_BASE,
                        ctx->op->minted ? "the base version is not an integer"
                        : "the base version is neither text nor a number");
     }
@@ -398,12 +403,14 @@ ngx_http_conflict_base_unread(ngx_http_request_t *r,
     }
 
     if (body->too_large) {
-        return ngx_http_conflict_base_error(ctx, NGX_HTTP_CONFLICT_TOO_LARGE,
+        return ngx_http_conflict_base_error(ctx,
+                                            NGX_HTTP_CONFLICT_ANSWER_TOO_LARGE,
                        "the body is larger than conflict_max_body");
     }
 
     if (body->error == CONFLICT_JSON_REPEATED) {
-        return ngx_http_conflict_base_error(ctx, NGX_HTTP_CONFLICT_BAD_BASE,
+        return ngx_http_conflict_base_error(ctx,
+                                            NGX_HTTP_CONFLICT_ANSWER_BAD_BASE,
                        "the member of the base version is repeated");
     }
 
@@ -411,7 +418,7 @@ ngx_http_conflict_base_unread(ngx_http_request_t *r,
         return NGX_ERROR;
     }
 
-    return ngx_http_conflict_base_error(ctx, ctx->error, ctx->reason);
+    return ngx_http_conflict_base_error(ctx, ctx->answer, ctx->reason);
 }
 
 
@@ -449,7 +456,7 @@ ngx_http_conflict_base_wrong(ngx_http_request_t *r,
     (void) ngx_sprintf(reason, "%s: line %uz, column %uz%Z", what, line,
                        column);
 
-    ctx->error = NGX_HTTP_CONFLICT_BAD_JSON;
+    ctx->answer = NGX_HTTP_CONFLICT_ANSWER_BAD_JSON;
     ctx->reason = (char *) reason;
 
     return NGX_OK;
@@ -458,7 +465,7 @@ ngx_http_conflict_base_wrong(ngx_http_request_t *r,
 
 ngx_int_t
 ngx_http_conflict_base_missing(ngx_http_request_t *r,
-    ngx_http_conflict_ctx_t *ctx, ngx_http_conflict_error_e *error)
+    ngx_http_conflict_ctx_t *ctx, ngx_http_conflict_answer_e *error)
 {
     u_char                      *p;
     ngx_http_conflict_body_t    *body;
@@ -470,25 +477,25 @@ ngx_http_conflict_base_missing(ngx_http_request_t *r,
     /* nobody who may have sent one is told that there is none */
 
     if (body->encoded) {
-        *error = NGX_HTTP_CONFLICT_ENCODED;
+        *error = NGX_HTTP_CONFLICT_ANSWER_ENCODED;
         ctx->reason = "a body with a Content-Encoding cannot be checked: send "
                       "it without, or If-Match with the ETag of the resource";
         return NGX_OK;
     }
 
     if (body->undeclared && body->too_large) {
-        *error = NGX_HTTP_CONFLICT_TOO_LARGE;
+        *error = NGX_HTTP_CONFLICT_ANSWER_TOO_LARGE;
         ctx->reason = "the body is larger than conflict_max_body: send "
                       "If-Match with the ETag of the resource";
         return NGX_OK;
     }
 
     if (body->based || body->error == CONFLICT_JSON_TOO_DEEP) {
-        *error = NGX_HTTP_CONFLICT_BAD_JSON;
+        *error = NGX_HTTP_CONFLICT_ANSWER_BAD_JSON;
         return ngx_http_conflict_base_unreadable(r, ctx);
     }
 
-    *error = NGX_HTTP_CONFLICT_NO_BASE;
+    *error = NGX_HTTP_CONFLICT_ANSWER_NO_BASE;
 
     p = ngx_pnalloc(r->pool, 128 + 6 * base->name.len);
     if (p == NULL) {
@@ -608,10 +615,10 @@ ngx_http_conflict_base_integer(ngx_str_t *text)
 
 static ngx_int_t
 ngx_http_conflict_base_error(ngx_http_conflict_ctx_t *ctx,
-    ngx_http_conflict_error_e error, const char *reason)
+    ngx_http_conflict_answer_e error, const char *reason)
 {
     ctx->op->pre.kinds = 0;
-    ctx->error = error;
+    ctx->answer = error;
     ctx->reason = reason;
 
     return NGX_DECLINED;

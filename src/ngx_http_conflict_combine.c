@@ -44,7 +44,7 @@ ngx_http_conflict_recall(ngx_http_conflict_ctx_t *ctx)
     op->view = ctx->latest.view;
 
     ctx->recalled = 1;
-    ctx->state = NGX_HTTP_CONFLICT_ST_RECALLED;
+    ctx->state = NGX_HTTP_CONFLICT_STATE_HISTORY_FOUND;
     ctx->store_start = ngx_current_msec;
 
     op->rc = op->store->ops->recall(op);
@@ -68,16 +68,16 @@ ngx_http_conflict_recalled(ngx_http_conflict_ctx_t *ctx)
 
     if (op->rc != NGX_OK) {
         /* it may be that this write was done before */
-        ngx_http_conflict_refuse(ctx, NGX_HTTP_CONFLICT_UNAVAILABLE,
-                                 NGX_HTTP_CONFLICT_REJECTED,
-                                 NGX_HTTP_CONFLICT_NO_ACTION);
+        ngx_http_conflict_refuse(ctx, NGX_HTTP_CONFLICT_ANSWER_UNAVAILABLE,
+                                 NGX_HTTP_CONFLICT_OUTCOME_REJECTED,
+                                 NGX_HTTP_CONFLICT_ACTION_NONE);
         return NGX_OK;
     }
 
     switch (op->late ? NGX_OK : ngx_http_conflict_part_recalled(ctx)) {
 
     case NGX_AGAIN:
-        ctx->state = NGX_HTTP_CONFLICT_ST_RECALL;
+        ctx->state = NGX_HTTP_CONFLICT_STATE_HISTORY_LOOKUP;
         return NGX_OK;
 
     case NGX_ERROR:
@@ -91,7 +91,7 @@ ngx_http_conflict_recalled(ngx_http_conflict_ctx_t *ctx)
         op->verdict = CONFLICT_REFUSE;
     }
 
-    ctx->state = NGX_HTTP_CONFLICT_ST_LATEST;
+    ctx->state = NGX_HTTP_CONFLICT_STATE_LATEST_VERDICT;
 
     return NGX_OK;
 }
@@ -115,9 +115,9 @@ ngx_http_conflict_combine(ngx_http_request_t *r, ngx_http_conflict_ctx_t *ctx)
 
     if (row.len == 0 && op->pre.kinds && op->existence == CONFLICT_EXISTS) {
         /* it was deleted past the proxy, or may not be seen */
-        ngx_http_conflict_refuse(ctx, NGX_HTTP_CONFLICT_STALE,
-                                 NGX_HTTP_CONFLICT_REJECTED,
-                                 NGX_HTTP_CONFLICT_ACT_DELETED);
+        ngx_http_conflict_refuse(ctx, NGX_HTTP_CONFLICT_ANSWER_STALE,
+                                 NGX_HTTP_CONFLICT_OUTCOME_REJECTED,
+                                 NGX_HTTP_CONFLICT_ACTION_DELETED);
         return NGX_OK;
     }
 
@@ -193,9 +193,9 @@ ngx_http_conflict_combine_repeat(ngx_http_conflict_ctx_t *ctx, ngx_str_t *row)
         && !ngx_http_conflict_combine_lingers(ctx, row))
     {
         ngx_http_conflict_keep_link(ctx);
-        ngx_http_conflict_refuse(ctx, NGX_HTTP_CONFLICT_LATEST,
-                                 NGX_HTTP_CONFLICT_REPLAYED,
-                                 NGX_HTTP_CONFLICT_NO_ACTION);
+        ngx_http_conflict_refuse(ctx, NGX_HTTP_CONFLICT_ANSWER_LATEST,
+                                 NGX_HTTP_CONFLICT_OUTCOME_REPLAYED,
+                                 NGX_HTTP_CONFLICT_ACTION_NONE);
         return 1;
     }
 
@@ -204,9 +204,9 @@ ngx_http_conflict_combine_repeat(ngx_http_conflict_ctx_t *ctx, ngx_str_t *row)
         ctx->reason = "nobody knows whether this write was done before, and "
                       "it must not be added twice";
 
-        ngx_http_conflict_refuse(ctx, NGX_HTTP_CONFLICT_STALE,
-                                 NGX_HTTP_CONFLICT_REJECTED,
-                                 NGX_HTTP_CONFLICT_ACT_VERSION);
+        ngx_http_conflict_refuse(ctx, NGX_HTTP_CONFLICT_ANSWER_STALE,
+                                 NGX_HTTP_CONFLICT_OUTCOME_REJECTED,
+                                 NGX_HTTP_CONFLICT_ACTION_VERSION);
         return 1;
     }
 
@@ -383,9 +383,9 @@ ngx_http_conflict_combine_done(ngx_http_request_t *r,
             return NGX_ERROR;
         }
 
-        ngx_http_conflict_refuse(ctx, NGX_HTTP_CONFLICT_BAD_JSON,
-                                 NGX_HTTP_CONFLICT_REJECTED,
-                                 NGX_HTTP_CONFLICT_NO_ACTION);
+        ngx_http_conflict_refuse(ctx, NGX_HTTP_CONFLICT_ANSWER_BAD_JSON,
+                                 NGX_HTTP_CONFLICT_OUTCOME_REJECTED,
+                                 NGX_HTTP_CONFLICT_ACTION_NONE);
         return NGX_OK;
 
     case CONFLICT_MERGE_LARGE:
@@ -410,9 +410,9 @@ ngx_http_conflict_combine_done(ngx_http_request_t *r,
         && ctx->op->verdict == CONFLICT_COMBINE)
     {
         /* there is nothing left of it to do */
-        ngx_http_conflict_refuse(ctx, NGX_HTTP_CONFLICT_LATEST,
-                                 NGX_HTTP_CONFLICT_REPLAYED,
-                                 NGX_HTTP_CONFLICT_NO_ACTION);
+        ngx_http_conflict_refuse(ctx, NGX_HTTP_CONFLICT_ANSWER_LATEST,
+                                 NGX_HTTP_CONFLICT_OUTCOME_REPLAYED,
+                                 NGX_HTTP_CONFLICT_ACTION_NONE);
         return NGX_OK;
     }
 
@@ -430,22 +430,22 @@ ngx_http_conflict_combine_done(ngx_http_request_t *r,
 
     if (rc == CONFLICT_MERGE_CLASH) {
         merge->clashed = 1;
-        ngx_http_conflict_refuse(ctx, NGX_HTTP_CONFLICT_STALE,
-                                 NGX_HTTP_CONFLICT_REJECTED,
-                                 NGX_HTTP_CONFLICT_ACT_VERSION);
+        ngx_http_conflict_refuse(ctx, NGX_HTTP_CONFLICT_ANSWER_STALE,
+                                 NGX_HTTP_CONFLICT_OUTCOME_REJECTED,
+                                 NGX_HTTP_CONFLICT_ACTION_VERSION);
         return NGX_OK;
     }
 
     if (ctx->op->verdict == CONFLICT_COMBINE) {
-        ctx->outcome = NGX_HTTP_CONFLICT_MERGED;
-        ctx->action = NGX_HTTP_CONFLICT_ACT_MERGE;
+        ctx->outcome = NGX_HTTP_CONFLICT_OUTCOME_MERGED;
+        ctx->action = NGX_HTTP_CONFLICT_ACTION_MERGE;
         ctx->op->mixed = 1;
 #if (CONFLICT_BROKEN == 8)
         ctx->op->mixed = 0;
 #endif
     }
 
-    ctx->state = NGX_HTTP_CONFLICT_ST_PASS;
+    ctx->state = NGX_HTTP_CONFLICT_STATE_FORWARD;
 
     if (rc == CONFLICT_MERGE_SAME || ctx->conf->report) {
         return NGX_OK;

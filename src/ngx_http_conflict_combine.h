@@ -67,7 +67,7 @@ ngx_int_t ngx_http_conflict_unfit_values(ngx_http_conflict_ctx_t *ctx);
 
 /*
  * Finds the base version that the body states, as if it were a member.
- * NGX_DECLINED: ctx->error and ctx->reason say what is wrong; NGX_ERROR: no
+ * NGX_DECLINED: ctx->answer and ctx->reason say what is wrong; NGX_ERROR: no
  * memory, or its file cannot be read.
  */
 ngx_int_t ngx_http_conflict_patch_base(ngx_http_request_t *r,

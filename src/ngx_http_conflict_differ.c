@@ -193,7 +193,7 @@ ngx_http_conflict_differ_first(ngx_http_conflict_ctx_t *ctx)
     }
 
     latest->valid = 0;
-    ctx->state = NGX_HTTP_CONFLICT_ST_LATEST;
+    ctx->state = NGX_HTTP_CONFLICT_STATE_LATEST_VERDICT;
 
     return 1;
 }
@@ -210,18 +210,18 @@ ngx_http_conflict_differ_found(ngx_http_conflict_ctx_t *ctx)
     if (latest->valid) {
         ngx_http_conflict_differ_end(ctx);
         ngx_http_conflict_differ(ctx);
-        ctx->state = NGX_HTTP_CONFLICT_ST_PASS;
+        ctx->state = NGX_HTTP_CONFLICT_STATE_FORWARD;
         return;
     }
 
     latest->version = ctx->op->version;
     latest->started = 0;
     latest->revalidate = 0;
-    ctx->state = NGX_HTTP_CONFLICT_ST_FETCH;
+    ctx->state = NGX_HTTP_CONFLICT_STATE_GET_LATEST;
 
     late = ngx_pcalloc(ctx->request->pool, sizeof(ngx_event_t));
     if (late == NULL) {
-        ctx->state = NGX_HTTP_CONFLICT_ST_PASS;
+        ctx->state = NGX_HTTP_CONFLICT_STATE_FORWARD;
         return;
     }
 

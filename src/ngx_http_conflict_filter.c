@@ -164,13 +164,13 @@ ngx_http_conflict_read_header(ngx_http_request_t *r,
 
     op = ctx->op;
 
-    if (ctx->outcome != NGX_HTTP_CONFLICT_PASSED) {
+    if (ctx->outcome != NGX_HTTP_CONFLICT_OUTCOME_PASSED) {
         return ngx_http_conflict_set_field(r, ctx);
     }
 
     if (ngx_http_conflict_cached(r)) {
         /* nobody knows which version a cached body is of */
-        ctx->outcome = NGX_HTTP_CONFLICT_UNCHECKED;
+        ctx->outcome = NGX_HTTP_CONFLICT_OUTCOME_UNCHECKED;
 
         ctx->current = 0;
 

@@ -49,20 +49,20 @@ ngx_http_conflict_fetched(ngx_http_conflict_ctx_t *ctx)
         }
 
         latest->valid = 1;
-        ctx->state = NGX_HTTP_CONFLICT_ST_LATEST;
+        ctx->state = NGX_HTTP_CONFLICT_STATE_LATEST_VERDICT;
         return NGX_OK;
     }
 
     if (!latest->revalidate) {
         latest->valid = 1;
-        ctx->state = NGX_HTTP_CONFLICT_ST_LATEST;
+        ctx->state = NGX_HTTP_CONFLICT_STATE_LATEST_VERDICT;
         return NGX_OK;
     }
 
     if (latest->status != NGX_HTTP_OK && latest->status != NGX_HTTP_NO_CONTENT
         && !ngx_http_conflict_gone(latest->status))
     {
-        ngx_http_conflict_unchecked(ctx, NGX_HTTP_CONFLICT_UNAVAILABLE,
+        ngx_http_conflict_unchecked(ctx, NGX_HTTP_CONFLICT_ANSWER_UNAVAILABLE,
                                     ctx->conf->store_error);
         return NGX_OK;
     }
@@ -72,13 +72,13 @@ ngx_http_conflict_fetched(ngx_http_conflict_ctx_t *ctx)
                       "the answer to a GET of \"%V\" does not carry the "
                       "version that \"conflict_version\" says",
                       ngx_http_conflict_escaped(ctx->request, &ctx->resource));
-        ngx_http_conflict_unchecked(ctx, NGX_HTTP_CONFLICT_UNAVAILABLE,
+        ngx_http_conflict_unchecked(ctx, NGX_HTTP_CONFLICT_ANSWER_UNAVAILABLE,
                                     ctx->conf->store_error);
         return NGX_OK;
     }
 
     ctx->op->seen.latest = 1;
-    ctx->state = NGX_HTTP_CONFLICT_ST_OBSERVE;
+    ctx->state = NGX_HTTP_CONFLICT_STATE_STORE_OBSERVE;
 
     return NGX_OK;
 }
@@ -109,18 +109,18 @@ ngx_http_conflict_found(ngx_http_conflict_ctx_t *ctx)
         latest->version = op->version;
         latest->started = 0;
         latest->revalidate = 0;
-        ctx->state = NGX_HTTP_CONFLICT_ST_FETCH;
+        ctx->state = NGX_HTTP_CONFLICT_STATE_GET_LATEST;
         return NGX_OK;
     }
 
     if (latest->valid && ngx_http_conflict_relayed(ctx)) {
         /* the caller sees the upstream's answer to a GET */
-        ngx_http_conflict_refuse(ctx, NGX_HTTP_CONFLICT_RELAY,
-                                 NGX_HTTP_CONFLICT_REJECTED,
+        ngx_http_conflict_refuse(ctx, NGX_HTTP_CONFLICT_ANSWER_RELAY,
+                                 NGX_HTTP_CONFLICT_OUTCOME_REJECTED,
                                  (op->verdict == CONFLICT_PASS)
-                                 ? NGX_HTTP_CONFLICT_NO_ACTION
+                                 ? NGX_HTTP_CONFLICT_ACTION_NONE
                                  : (op->verdict == CONFLICT_LOCKED)
-                                 ? NGX_HTTP_CONFLICT_ACT_LOCKED
+                                 ? NGX_HTTP_CONFLICT_ACTION_LOCKED
                                  : ngx_http_conflict_stale_action(op->policy));
         return NGX_OK;
     }
@@ -128,25 +128,25 @@ ngx_http_conflict_found(ngx_http_conflict_ctx_t *ctx)
     ctx->may_see = ngx_http_conflict_may_see(ctx);
 
     if (op->verdict == CONFLICT_LOCKED) {
-        ngx_http_conflict_refuse(ctx, NGX_HTTP_CONFLICT_LOCK_HELD_BY,
-                                 NGX_HTTP_CONFLICT_LOCKED,
-                                 NGX_HTTP_CONFLICT_ACT_LOCKED);
+        ngx_http_conflict_refuse(ctx, NGX_HTTP_CONFLICT_ANSWER_LOCKED,
+                                 NGX_HTTP_CONFLICT_OUTCOME_LOCKED,
+                                 NGX_HTTP_CONFLICT_ACTION_LOCKED);
         return NGX_OK;
     }
 
     if (op->verdict == CONFLICT_PASS) {
-        ctx->state = NGX_HTTP_CONFLICT_ST_COMBINE;
+        ctx->state = NGX_HTTP_CONFLICT_STATE_MERGE_WRITE;
         return NGX_OK;
     }
 
     if (ngx_http_conflict_found_tag(ctx)) {
         /* a base after all, of the version that the body is not older than */
-        ctx->state = NGX_HTTP_CONFLICT_ST_BEGIN;
+        ctx->state = NGX_HTTP_CONFLICT_STATE_STORE_BEGIN;
         return NGX_OK;
     }
 
     if (op->verdict == CONFLICT_COMBINE && !ctx->recalled) {
-        ctx->state = NGX_HTTP_CONFLICT_ST_RECALL;
+        ctx->state = NGX_HTTP_CONFLICT_STATE_HISTORY_LOOKUP;
         return NGX_OK;
     }
 
@@ -165,9 +165,9 @@ ngx_http_conflict_found(ngx_http_conflict_ctx_t *ctx)
 
     if (op->verdict == CONFLICT_REPLAY) {
         ngx_http_conflict_keep_link(ctx);
-        ngx_http_conflict_refuse(ctx, NGX_HTTP_CONFLICT_LATEST,
-                                 NGX_HTTP_CONFLICT_REPLAYED,
-                                 NGX_HTTP_CONFLICT_NO_ACTION);
+        ngx_http_conflict_refuse(ctx, NGX_HTTP_CONFLICT_ANSWER_LATEST,
+                                 NGX_HTTP_CONFLICT_OUTCOME_REPLAYED,
+                                 NGX_HTTP_CONFLICT_ACTION_NONE);
         return NGX_OK;
     }
 
@@ -203,7 +203,7 @@ ngx_http_conflict_found_other(ngx_http_conflict_ctx_t *ctx)
     if (!ngx_http_conflict_patch_twice(ctx)) {
         /* not what this write wanted: it takes its turn again */
         op->fingerprint = 0;
-        ctx->state = NGX_HTTP_CONFLICT_ST_BEGIN;
+        ctx->state = NGX_HTTP_CONFLICT_STATE_STORE_BEGIN;
     }
 
     return 1;
@@ -268,14 +268,14 @@ ngx_http_conflict_found_stale(ngx_http_conflict_ctx_t *ctx)
     if (op->existence == CONFLICT_DELETED
         || (latest->valid && ngx_http_conflict_gone(latest->status)))
     {
-        ngx_http_conflict_refuse(ctx, NGX_HTTP_CONFLICT_STALE,
-                                 NGX_HTTP_CONFLICT_REJECTED,
-                                 NGX_HTTP_CONFLICT_ACT_DELETED);
+        ngx_http_conflict_refuse(ctx, NGX_HTTP_CONFLICT_ANSWER_STALE,
+                                 NGX_HTTP_CONFLICT_OUTCOME_REJECTED,
+                                 NGX_HTTP_CONFLICT_ACTION_DELETED);
         return;
     }
 
     if (op->verdict == CONFLICT_COMBINE) {
-        ctx->state = NGX_HTTP_CONFLICT_ST_COMBINE;
+        ctx->state = NGX_HTTP_CONFLICT_STATE_MERGE_WRITE;
         return;
     }
 
@@ -284,14 +284,14 @@ ngx_http_conflict_found_stale(ngx_http_conflict_ctx_t *ctx)
     if (op->verdict == CONFLICT_DROP && latest->status == NGX_HTTP_OK
         && !latest->too_large)
     {
-        ngx_http_conflict_refuse(ctx, NGX_HTTP_CONFLICT_LATEST,
-                                 NGX_HTTP_CONFLICT_DROPPED,
-                                 NGX_HTTP_CONFLICT_ACT_SERVER_WINS);
+        ngx_http_conflict_refuse(ctx, NGX_HTTP_CONFLICT_ANSWER_LATEST,
+                                 NGX_HTTP_CONFLICT_OUTCOME_DROPPED,
+                                 NGX_HTTP_CONFLICT_ACTION_SERVER_WINS);
         return;
     }
 
-    ngx_http_conflict_refuse(ctx, NGX_HTTP_CONFLICT_STALE,
-                             NGX_HTTP_CONFLICT_REJECTED,
+    ngx_http_conflict_refuse(ctx, NGX_HTTP_CONFLICT_ANSWER_STALE,
+                             NGX_HTTP_CONFLICT_OUTCOME_REJECTED,
                              ngx_http_conflict_stale_action(op->policy));
 }
 
@@ -375,20 +375,20 @@ ngx_http_conflict_untold(ngx_http_conflict_ctx_t *ctx)
 
     if (op->pre.kinds == CONFLICT_IF_NONE_ANY && !ctx->conf->report) {
         op->pre.kinds = 0;
-        ctx->outcome = NGX_HTTP_CONFLICT_UNCHECKED;
-        ctx->state = NGX_HTTP_CONFLICT_ST_BEGIN;
+        ctx->outcome = NGX_HTTP_CONFLICT_OUTCOME_UNCHECKED;
+        ctx->state = NGX_HTTP_CONFLICT_STATE_STORE_BEGIN;
         return;
     }
 
     if (op->policy <= CONFLICT_CLIENT_WINS || ctx->conf->report
         || ngx_http_conflict_relayed(ctx))
     {
-        ngx_http_conflict_unchecked(ctx, NGX_HTTP_CONFLICT_RELAY, 0);
+        ngx_http_conflict_unchecked(ctx, NGX_HTTP_CONFLICT_ANSWER_RELAY, 0);
         return;
     }
 
-    ngx_http_conflict_refuse(ctx, NGX_HTTP_CONFLICT_STALE,
-                             NGX_HTTP_CONFLICT_REJECTED,
+    ngx_http_conflict_refuse(ctx, NGX_HTTP_CONFLICT_ANSWER_STALE,
+                             NGX_HTTP_CONFLICT_OUTCOME_REJECTED,
                              ngx_http_conflict_stale_action(op->policy));
 }
 

@@ -51,7 +51,9 @@ ngx_http_conflict_handler(ngx_http_request_t *r)
     if (ctx == NULL) {
         ctx = ngx_http_conflict_ctx(r);
 
-        if (ctx && ctx->write && ctx->state != NGX_HTTP_CONFLICT_ST_PASSED) {
+        if (ctx && ctx->write
+            && ctx->state != NGX_HTTP_CONFLICT_STATE_FORWARDED)
+        {
             /* an error page: the write has not come as far as the upstream */
             ctx->left = 1;
         }
@@ -246,63 +248,63 @@ ngx_http_conflict_write(ngx_http_request_t *r, ngx_http_conflict_ctx_t *ctx)
 
         switch (ctx->state) {
 
-        case NGX_HTTP_CONFLICT_ST_BASE:
+        case NGX_HTTP_CONFLICT_STATE_READ_HEADERS:
             rc = ngx_http_conflict_read_headers(r, ctx);
             break;
 
-        case NGX_HTTP_CONFLICT_ST_BODY:
+        case NGX_HTTP_CONFLICT_STATE_READ_BODY:
             rc = ngx_http_conflict_read_body(r, ctx);
             break;
 
-        case NGX_HTTP_CONFLICT_ST_READY:
+        case NGX_HTTP_CONFLICT_STATE_CHECK_REQUEST:
             rc = ngx_http_conflict_ready(r, ctx);
             break;
 
-        case NGX_HTTP_CONFLICT_ST_BEGIN:
+        case NGX_HTTP_CONFLICT_STATE_STORE_BEGIN:
             rc = ngx_http_conflict_begin(ctx);
             break;
 
-        case NGX_HTTP_CONFLICT_ST_BEGUN:
+        case NGX_HTTP_CONFLICT_STATE_STORE_VERDICT:
             rc = ngx_http_conflict_begun(ctx);
             break;
 
-        case NGX_HTTP_CONFLICT_ST_WAIT:
+        case NGX_HTTP_CONFLICT_STATE_WAIT_FOR_WRITE:
             rc = ngx_http_conflict_wait(r, ctx);
             break;
 
-        case NGX_HTTP_CONFLICT_ST_FETCH:
+        case NGX_HTTP_CONFLICT_STATE_GET_LATEST:
             rc = ngx_http_conflict_latest(r, ctx);
             break;
 
-        case NGX_HTTP_CONFLICT_ST_FETCHED:
+        case NGX_HTTP_CONFLICT_STATE_CHECK_LATEST:
             rc = ngx_http_conflict_fetched(ctx);
             break;
 
-        case NGX_HTTP_CONFLICT_ST_OBSERVE:
+        case NGX_HTTP_CONFLICT_STATE_STORE_OBSERVE:
             rc = ngx_http_conflict_observe(ctx);
             break;
 
-        case NGX_HTTP_CONFLICT_ST_OBSERVED:
+        case NGX_HTTP_CONFLICT_STATE_STORE_OBSERVED:
             rc = ngx_http_conflict_observed(ctx);
             break;
 
-        case NGX_HTTP_CONFLICT_ST_RECALL:
+        case NGX_HTTP_CONFLICT_STATE_HISTORY_LOOKUP:
             rc = ngx_http_conflict_recall(ctx);
             break;
 
-        case NGX_HTTP_CONFLICT_ST_RECALLED:
+        case NGX_HTTP_CONFLICT_STATE_HISTORY_FOUND:
             rc = ngx_http_conflict_recalled(ctx);
             break;
 
-        case NGX_HTTP_CONFLICT_ST_LATEST:
+        case NGX_HTTP_CONFLICT_STATE_LATEST_VERDICT:
             rc = ngx_http_conflict_found(ctx);
             break;
 
-        case NGX_HTTP_CONFLICT_ST_COMBINE:
+        case NGX_HTTP_CONFLICT_STATE_MERGE_WRITE:
             rc = ngx_http_conflict_combine(r, ctx);
             break;
 
-        case NGX_HTTP_CONFLICT_ST_PASS:
+        case NGX_HTTP_CONFLICT_STATE_FORWARD:
 
             if (ngx_http_conflict_pair_next(ctx)) {
                 rc = NGX_OK;
@@ -311,10 +313,10 @@ ngx_http_conflict_write(ngx_http_request_t *r, ngx_http_conflict_ctx_t *ctx)
 
             return ngx_http_conflict_pass(r, ctx);
 
-        case NGX_HTTP_CONFLICT_ST_PASSED:
+        case NGX_HTTP_CONFLICT_STATE_FORWARDED:
             return ngx_http_conflict_again(r, ctx);
 
-        default: /* NGX_HTTP_CONFLICT_ST_ANSWER */
+        default: /* NGX_HTTP_CONFLICT_STATE_RESPOND */
 
             /* on to the content phase: no try_files, no mirror */
 
@@ -340,10 +342,10 @@ ngx_http_conflict_read_headers(ngx_http_request_t *r,
         return NGX_ERROR;
     }
 
-    ctx->state = NGX_HTTP_CONFLICT_ST_BODY;
+    ctx->state = NGX_HTTP_CONFLICT_STATE_READ_BODY;
 
     if (rc == NGX_DECLINED) {
-        ngx_http_conflict_unchecked(ctx, ctx->error, 0);
+        ngx_http_conflict_unchecked(ctx, ctx->answer, 0);
     }
 
     return NGX_OK;
@@ -362,10 +364,10 @@ ngx_http_conflict_read_body(ngx_http_request_t *r,
         return rc;
     }
 
-    ctx->state = NGX_HTTP_CONFLICT_ST_READY;
+    ctx->state = NGX_HTTP_CONFLICT_STATE_CHECK_REQUEST;
 
     if (rc == NGX_DECLINED) {
-        ngx_http_conflict_unchecked(ctx, ctx->error, 0);
+        ngx_http_conflict_unchecked(ctx, ctx->answer, 0);
     }
 
     return NGX_OK;
@@ -378,7 +380,7 @@ static ngx_int_t
 ngx_http_conflict_ready(ngx_http_request_t *r, ngx_http_conflict_ctx_t *ctx)
 {
     ngx_int_t                  rc;
-    ngx_http_conflict_error_e  error;
+    ngx_http_conflict_answer_e  error;
 
     rc = ngx_http_conflict_base_body(r, ctx);
 
@@ -398,12 +400,14 @@ ngx_http_conflict_ready(ngx_http_request_t *r, ngx_http_conflict_ctx_t *ctx)
         return NGX_ERROR;
     }
 
-    ctx->state = NGX_HTTP_CONFLICT_ST_BEGIN;
+    ctx->state = NGX_HTTP_CONFLICT_STATE_STORE_BEGIN;
 
     if (rc == NGX_DECLINED) {
-        ngx_http_conflict_unchecked(ctx, ctx->error, 0);
+        ngx_http_conflict_unchecked(ctx, ctx->answer, 0);
 
-    } else if (ctx->op->pre.kinds || ctx->outcome != NGX_HTTP_CONFLICT_NONE) {
+    } else if (ctx->op->pre.kinds
+               || ctx->outcome != NGX_HTTP_CONFLICT_OUTCOME_NONE)
+    {
         return NGX_OK;
 
     } else if (ctx->conf->require) {
@@ -413,20 +417,20 @@ ngx_http_conflict_ready(ngx_http_request_t *r, ngx_http_conflict_ctx_t *ctx)
         }
 
         ngx_http_conflict_refuse(ctx, error,
-                                 (error == NGX_HTTP_CONFLICT_NO_BASE)
-                                 ? NGX_HTTP_CONFLICT_REQUIRED
-                                 : NGX_HTTP_CONFLICT_REJECTED,
-                                 NGX_HTTP_CONFLICT_ACT_REQUIRED);
+                                 (error == NGX_HTTP_CONFLICT_ANSWER_NO_BASE)
+                                 ? NGX_HTTP_CONFLICT_OUTCOME_REQUIRED
+                                 : NGX_HTTP_CONFLICT_OUTCOME_REJECTED,
+                                 NGX_HTTP_CONFLICT_ACTION_REQUIRED);
 
     } else if (ctx->body.opaque) {
         /* it has the lease of a write without a base, but may have one */
-        ctx->outcome = NGX_HTTP_CONFLICT_UNCHECKED;
+        ctx->outcome = NGX_HTTP_CONFLICT_OUTCOME_UNCHECKED;
 
         if (ctx->body.based
             || (ctx->body.encoded && !ctx->body.undeclared))
         {
             /* a base was sent, or may well have been */
-            ctx->action = NGX_HTTP_CONFLICT_ACT_UNCHECKED;
+            ctx->action = NGX_HTTP_CONFLICT_ACTION_UNCHECKED;
         }
     }
 
@@ -442,7 +446,7 @@ ngx_http_conflict_begin(ngx_http_conflict_ctx_t *ctx)
     op = ctx->op;
     op->done = ngx_http_conflict_op_done;
 
-    ctx->state = NGX_HTTP_CONFLICT_ST_BEGUN;
+    ctx->state = NGX_HTTP_CONFLICT_STATE_STORE_VERDICT;
     ctx->store_start = ngx_current_msec;
 
     op->rc = op->store->ops->begin(op);
@@ -464,7 +468,7 @@ ngx_http_conflict_latest(ngx_http_request_t *r, ngx_http_conflict_ctx_t *ctx)
         return NGX_AGAIN;
     }
 
-    ctx->state = NGX_HTTP_CONFLICT_ST_FETCHED;
+    ctx->state = NGX_HTTP_CONFLICT_STATE_CHECK_LATEST;
 
     return NGX_OK;
 }
@@ -478,7 +482,7 @@ ngx_http_conflict_observe(ngx_http_conflict_ctx_t *ctx)
     op = ctx->op;
     op->applied = 0;
 
-    ctx->state = NGX_HTTP_CONFLICT_ST_OBSERVED;
+    ctx->state = NGX_HTTP_CONFLICT_STATE_STORE_OBSERVED;
     ctx->store_start = ngx_current_msec;
 
     op->rc = op->store->ops->observe(op);
@@ -508,7 +512,7 @@ ngx_http_conflict_observed(ngx_http_conflict_ctx_t *ctx)
     ctx->op->fresh = ctx->op->applied;
     ctx->latest.valid = ctx->op->applied;
     ctx->latest.version = ctx->op->version;
-    ctx->state = NGX_HTTP_CONFLICT_ST_BEGIN;
+    ctx->state = NGX_HTTP_CONFLICT_STATE_STORE_BEGIN;
 
     return NGX_OK;
 }

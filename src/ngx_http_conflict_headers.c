@@ -487,7 +487,7 @@ ngx_http_conflict_set_field(ngx_http_request_t *r,
 
     if (ctx->current && ctx->current < CONFLICT_VERSION_LIMIT
         && ngx_http_conflict_tells(r, ctx)
-        && ctx->outcome != NGX_HTTP_CONFLICT_UNCHECKED
+        && ctx->outcome != NGX_HTTP_CONFLICT_OUTCOME_UNCHECKED
         && (ctx->answered
             || ctx->conf->version->place != NGX_HTTP_CONFLICT_JSON))
     {
@@ -496,7 +496,7 @@ ngx_http_conflict_set_field(ngx_http_request_t *r,
         p = ngx_sprintf(p, ";version=%uL", ctx->current);
     }
 
-    if (ctx->outcome != NGX_HTTP_CONFLICT_PASSED
+    if (ctx->outcome != NGX_HTTP_CONFLICT_OUTCOME_PASSED
         && conflict_version_parse(&base, (char *) ctx->base.data,
                                   ctx->base.len)
            == 0)

@@ -373,7 +373,7 @@ ngx_http_conflict_if_end(ngx_http_conflict_ctx_t *ctx)
             continue;
         }
 
-        ctx->error = NGX_HTTP_CONFLICT_BAD_BASE;
+        ctx->answer = NGX_HTTP_CONFLICT_ANSWER_BAD_BASE;
         ctx->reason = "If has an entity tag of a resource that is not "
                       "written";
 

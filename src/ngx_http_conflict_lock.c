@@ -11,14 +11,14 @@
 
 
 typedef enum {
-    NGX_HTTP_CONFLICT_LOCK_START = 0,
-    NGX_HTTP_CONFLICT_LOCK_FETCH,
-    NGX_HTTP_CONFLICT_LOCK_FETCHED,
-    NGX_HTTP_CONFLICT_LOCK_PEEK,
-    NGX_HTTP_CONFLICT_LOCK_PEEKED,
-    NGX_HTTP_CONFLICT_LOCK_CALL,
-    NGX_HTTP_CONFLICT_LOCK_CALLED,
-    NGX_HTTP_CONFLICT_LOCK_ANSWER
+    NGX_HTTP_CONFLICT_STATE_LOCK_START = 0,
+    NGX_HTTP_CONFLICT_STATE_LOCK_GET_LATEST,
+    NGX_HTTP_CONFLICT_STATE_LOCK_CHECK_LATEST,
+    NGX_HTTP_CONFLICT_STATE_LOCK_STORE_PEEK,
+    NGX_HTTP_CONFLICT_STATE_LOCK_STORE_PEEKED,
+    NGX_HTTP_CONFLICT_STATE_LOCK_STORE_CALL,
+    NGX_HTTP_CONFLICT_STATE_LOCK_STORE_CALLED,
+    NGX_HTTP_CONFLICT_STATE_LOCK_RESPOND
 } ngx_http_conflict_lock_st_e;
 
 
@@ -35,7 +35,7 @@ static ngx_int_t ngx_http_conflict_lock_stored(ngx_http_conflict_ctx_t *ctx,
     ngx_uint_t next);
 static void ngx_http_conflict_lock_result(ngx_http_conflict_ctx_t *ctx);
 static void ngx_http_conflict_lock_error(ngx_http_conflict_ctx_t *ctx,
-    ngx_http_conflict_error_e error, const char *reason);
+    ngx_http_conflict_answer_e error, const char *reason);
 
 
 static ngx_str_t  ngx_http_conflict_lock_token = ngx_string("lock-token");
@@ -89,45 +89,45 @@ ngx_http_conflict_lock(ngx_http_request_t *r, ngx_http_conflict_ctx_t *ctx)
 
         switch (ctx->lock_step) {
 
-        case NGX_HTTP_CONFLICT_LOCK_START:
+        case NGX_HTTP_CONFLICT_STATE_LOCK_START:
             rc = ngx_http_conflict_lock_start(r, ctx);
             break;
 
-        case NGX_HTTP_CONFLICT_LOCK_FETCH:
+        case NGX_HTTP_CONFLICT_STATE_LOCK_GET_LATEST:
             rc = ngx_http_conflict_lock_fetch(r, ctx);
             break;
 
-        case NGX_HTTP_CONFLICT_LOCK_FETCHED:
+        case NGX_HTTP_CONFLICT_STATE_LOCK_CHECK_LATEST:
             rc = ngx_http_conflict_lock_fetched(ctx);
             break;
 
-        case NGX_HTTP_CONFLICT_LOCK_PEEK:
+        case NGX_HTTP_CONFLICT_STATE_LOCK_STORE_PEEK:
             /* a resource without a version gets one, where we mint them */
             rc = ngx_http_conflict_lock_store(ctx, ops->peek,
-                                              NGX_HTTP_CONFLICT_LOCK_PEEKED);
+                                    NGX_HTTP_CONFLICT_STATE_LOCK_STORE_PEEKED);
             break;
 
-        case NGX_HTTP_CONFLICT_LOCK_PEEKED:
+        case NGX_HTTP_CONFLICT_STATE_LOCK_STORE_PEEKED:
             rc = ngx_http_conflict_lock_stored(ctx,
-                                               NGX_HTTP_CONFLICT_LOCK_CALL);
+                                      NGX_HTTP_CONFLICT_STATE_LOCK_STORE_CALL);
             break;
 
-        case NGX_HTTP_CONFLICT_LOCK_CALL:
+        case NGX_HTTP_CONFLICT_STATE_LOCK_STORE_CALL:
             rc = ngx_http_conflict_lock_store(ctx, ops->lock,
-                                              NGX_HTTP_CONFLICT_LOCK_CALLED);
+                                    NGX_HTTP_CONFLICT_STATE_LOCK_STORE_CALLED);
             break;
 
-        case NGX_HTTP_CONFLICT_LOCK_CALLED:
+        case NGX_HTTP_CONFLICT_STATE_LOCK_STORE_CALLED:
             rc = ngx_http_conflict_lock_stored(ctx,
-                                               NGX_HTTP_CONFLICT_LOCK_ANSWER);
+                                         NGX_HTTP_CONFLICT_STATE_LOCK_RESPOND);
 
-            if (rc == NGX_OK && ctx->error == NGX_HTTP_CONFLICT_OK) {
+            if (rc == NGX_OK && ctx->answer == NGX_HTTP_CONFLICT_ANSWER_NONE) {
                 ngx_http_conflict_lock_result(ctx);
             }
 
             break;
 
-        default: /* NGX_HTTP_CONFLICT_LOCK_ANSWER */
+        default: /* NGX_HTTP_CONFLICT_STATE_LOCK_RESPOND */
             /* whatever else the location has */
             r->content_handler = ngx_http_conflict_lock_answer;
             return NGX_OK;
@@ -205,7 +205,7 @@ ngx_http_conflict_lock_start(ngx_http_request_t *r,
 
         if (lock->given || lock->force || nlcf->lock_blind) {
             /* the page is being closed: nothing to show, and no time */
-            ctx->lock_step = NGX_HTTP_CONFLICT_LOCK_CALL;
+            ctx->lock_step = NGX_HTTP_CONFLICT_STATE_LOCK_STORE_CALL;
             return NGX_OK;
         }
 
@@ -215,23 +215,24 @@ ngx_http_conflict_lock_start(ngx_http_request_t *r,
     case NGX_HTTP_OPTIONS:
 
         if (nlcf->lock_blind || !ngx_http_conflict_cors_asks(r)) {
-            ctx->lock_step = NGX_HTTP_CONFLICT_LOCK_ANSWER;
+            ctx->lock_step = NGX_HTTP_CONFLICT_STATE_LOCK_RESPOND;
             return NGX_OK;
         }
 
         break;
 
     default:
-        ngx_http_conflict_lock_error(ctx, NGX_HTTP_CONFLICT_NOT_ALLOWED, NULL);
+        ngx_http_conflict_lock_error(ctx, NGX_HTTP_CONFLICT_ANSWER_NOT_ALLOWED,
+                                     NULL);
         return NGX_OK;
     }
 
     if (nlcf->lock_blind) {
-        ctx->lock_step = NGX_HTTP_CONFLICT_LOCK_PEEK;
+        ctx->lock_step = NGX_HTTP_CONFLICT_STATE_LOCK_STORE_PEEK;
         return NGX_OK;
     }
 
-    ctx->lock_step = NGX_HTTP_CONFLICT_LOCK_FETCH;
+    ctx->lock_step = NGX_HTTP_CONFLICT_STATE_LOCK_GET_LATEST;
 
     return ngx_http_conflict_lock_target(r, ctx);
 }
@@ -261,7 +262,7 @@ ngx_http_conflict_lock_target(ngx_http_request_t *r,
                       "which one in \"conflict_lock get=PATH\", or \"get=off\"",
                       ngx_http_conflict_escaped(r, &ctx->target));
 
-        ngx_http_conflict_lock_error(ctx, NGX_HTTP_CONFLICT_NO_TARGET,
+        ngx_http_conflict_lock_error(ctx, NGX_HTTP_CONFLICT_ANSWER_NO_TARGET,
                                      ctx->conf->lock_get
                                      ? "what conflict_lock get= makes of this "
                                        "request is not a path"
@@ -290,8 +291,8 @@ ngx_http_conflict_lock_fetch(ngx_http_request_t *r,
     /* whether the page may ask is all that a preflight wants to know */
 
     ctx->lock_step = (ctx->method & NGX_HTTP_OPTIONS)
-                     ? NGX_HTTP_CONFLICT_LOCK_ANSWER
-                     : NGX_HTTP_CONFLICT_LOCK_FETCHED;
+                     ? NGX_HTTP_CONFLICT_STATE_LOCK_RESPOND
+                     : NGX_HTTP_CONFLICT_STATE_LOCK_CHECK_LATEST;
 
     return NGX_OK;
 }
@@ -314,16 +315,16 @@ ngx_http_conflict_lock_fetched(ngx_http_conflict_ctx_t *ctx)
     if ((latest->status >= 200 && latest->status < 300)
         || latest->status == NGX_HTTP_NOT_FOUND || latest->status == 410)
     {
-        ctx->lock_step = NGX_HTTP_CONFLICT_LOCK_PEEK;
+        ctx->lock_step = NGX_HTTP_CONFLICT_STATE_LOCK_STORE_PEEK;
         return NGX_OK;
     }
 
     if (latest->status >= 400 && latest->status < 500) {
-        ngx_http_conflict_lock_error(ctx, NGX_HTTP_CONFLICT_RELAY, NULL);
+        ngx_http_conflict_lock_error(ctx, NGX_HTTP_CONFLICT_ANSWER_RELAY, NULL);
         return NGX_OK;
     }
 
-    ngx_http_conflict_lock_error(ctx, NGX_HTTP_CONFLICT_UNAVAILABLE,
+    ngx_http_conflict_lock_error(ctx, NGX_HTTP_CONFLICT_ANSWER_UNAVAILABLE,
                                  "a GET of the resource fails");
 
     return NGX_OK;
@@ -365,7 +366,8 @@ ngx_http_conflict_lock_stored(ngx_http_conflict_ctx_t *ctx, ngx_uint_t next)
     }
 
     if (op->error == NGX_HTTP_CONFLICT_STORE_GENERATION) {
-        ngx_http_conflict_lock_error(ctx, NGX_HTTP_CONFLICT_GENERATION, NULL);
+        ngx_http_conflict_lock_error(ctx, NGX_HTTP_CONFLICT_ANSWER_GENERATION,
+                                     NULL);
         return NGX_OK;
     }
 
@@ -375,7 +377,8 @@ ngx_http_conflict_lock_stored(ngx_http_conflict_ctx_t *ctx, ngx_uint_t next)
                       "enlarge its zone", &op->store->name);
     }
 
-    ngx_http_conflict_lock_error(ctx, NGX_HTTP_CONFLICT_UNAVAILABLE, NULL);
+    ngx_http_conflict_lock_error(ctx, NGX_HTTP_CONFLICT_ANSWER_UNAVAILABLE,
+                                 NULL);
 
     return NGX_OK;
 }
@@ -401,8 +404,8 @@ ngx_http_conflict_lock_result(ngx_http_conflict_ctx_t *ctx)
             return;
         }
 
-        ctx->error = NGX_HTTP_CONFLICT_LOCK_HELD_BY;
-        ctx->outcome = NGX_HTTP_CONFLICT_LOCKED;
+        ctx->answer = NGX_HTTP_CONFLICT_ANSWER_LOCKED;
+        ctx->outcome = NGX_HTTP_CONFLICT_OUTCOME_LOCKED;
         ctx->may_see = (op->lock.verb != NGX_HTTP_CONFLICT_LOCK_RELEASE
                         || ctx->conf->lock_blind);
 
@@ -411,21 +414,21 @@ ngx_http_conflict_lock_result(ngx_http_conflict_ctx_t *ctx)
         }
 
         if (op->lock.verb == NGX_HTTP_CONFLICT_LOCK_ACQUIRE) {
-            ctx->action = NGX_HTTP_CONFLICT_ACT_LOCKED;
+            ctx->action = NGX_HTTP_CONFLICT_ACTION_LOCKED;
         }
 
         return;
 
     case NGX_HTTP_CONFLICT_LOCK_TOO_MANY:
-        ctx->error = NGX_HTTP_CONFLICT_TOO_MANY_LOCKS;
+        ctx->answer = NGX_HTTP_CONFLICT_ANSWER_TOO_MANY_LOCKS;
         return;
 
     case NGX_HTTP_CONFLICT_LOCK_TAKEN:
-        ctx->action = NGX_HTTP_CONFLICT_ACT_LOCK_TAKEN;
+        ctx->action = NGX_HTTP_CONFLICT_ACTION_LOCK_TAKEN;
         break;
 
     case NGX_HTTP_CONFLICT_LOCK_FORCED:
-        ctx->action = NGX_HTTP_CONFLICT_ACT_LOCK_FORCED;
+        ctx->action = NGX_HTTP_CONFLICT_ACTION_LOCK_FORCED;
         return;
 
     default:
@@ -440,9 +443,9 @@ ngx_http_conflict_lock_result(ngx_http_conflict_ctx_t *ctx)
 
 static void
 ngx_http_conflict_lock_error(ngx_http_conflict_ctx_t *ctx,
-    ngx_http_conflict_error_e error, const char *reason)
+    ngx_http_conflict_answer_e error, const char *reason)
 {
-    ctx->error = error;
+    ctx->answer = error;
     ctx->reason = reason;
-    ctx->lock_step = NGX_HTTP_CONFLICT_LOCK_ANSWER;
+    ctx->lock_step = NGX_HTTP_CONFLICT_STATE_LOCK_RESPOND;
 }

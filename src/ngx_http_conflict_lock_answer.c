@@ -36,7 +36,7 @@ ngx_http_conflict_lock_answer(ngx_http_request_t *r)
         return NGX_HTTP_NOT_FOUND;
     }
 
-    if (ctx->error != NGX_HTTP_CONFLICT_OK) {
+    if (ctx->answer != NGX_HTTP_CONFLICT_ANSWER_NONE) {
         return ngx_http_conflict_answer_handler(r);
     }
 

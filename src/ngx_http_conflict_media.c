@@ -142,7 +142,7 @@ ngx_http_conflict_combinable(ngx_http_request_t *r,
     if (ctx->conf->server_rules && !ctx->body.empty
         && (r->method & (NGX_HTTP_PUT|NGX_HTTP_PATCH)))
     {
-        ctx->error = NGX_HTTP_CONFLICT_UNMERGEABLE;
+        ctx->answer = NGX_HTTP_CONFLICT_ANSWER_UNMERGEABLE;
         ctx->reason = (r->method == NGX_HTTP_PUT)
                       ? "some fields are the server's, so a PUT must be "
                         "a whole application/json"

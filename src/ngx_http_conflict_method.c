@@ -181,7 +181,7 @@ ngx_http_conflict_method_unchecked(ngx_http_request_t *r,
     op->quarantine = ctx->conf->quarantine;
 
     ctx->op = op;
-    ctx->outcome = NGX_HTTP_CONFLICT_UNCHECKED;
+    ctx->outcome = NGX_HTTP_CONFLICT_OUTCOME_UNCHECKED;
 
     if (ngx_http_conflict_view_start(r, ctx) != NGX_OK) {
         return NGX_HTTP_INTERNAL_SERVER_ERROR;

@@ -17,24 +17,24 @@
 
 
 typedef enum {
-    NGX_HTTP_CONFLICT_ST_BASE = 0,
-    NGX_HTTP_CONFLICT_ST_BODY,
-    NGX_HTTP_CONFLICT_ST_READY,
-    NGX_HTTP_CONFLICT_ST_BEGIN,
-    NGX_HTTP_CONFLICT_ST_BEGUN,
-    NGX_HTTP_CONFLICT_ST_WAIT,
-    NGX_HTTP_CONFLICT_ST_FETCH,
-    NGX_HTTP_CONFLICT_ST_FETCHED,
-    NGX_HTTP_CONFLICT_ST_OBSERVE,
-    NGX_HTTP_CONFLICT_ST_OBSERVED,
-    NGX_HTTP_CONFLICT_ST_RECALL,
-    NGX_HTTP_CONFLICT_ST_RECALLED,
-    NGX_HTTP_CONFLICT_ST_LATEST,
-    NGX_HTTP_CONFLICT_ST_COMBINE,
-    NGX_HTTP_CONFLICT_ST_PASS,
-    NGX_HTTP_CONFLICT_ST_PASSED,
-    NGX_HTTP_CONFLICT_ST_ANSWER
-} ngx_http_conflict_st_e;
+    NGX_HTTP_CONFLICT_STATE_READ_HEADERS = 0,
+    NGX_HTTP_CONFLICT_STATE_READ_BODY,
+    NGX_HTTP_CONFLICT_STATE_CHECK_REQUEST,
+    NGX_HTTP_CONFLICT_STATE_STORE_BEGIN,
+    NGX_HTTP_CONFLICT_STATE_STORE_VERDICT,
+    NGX_HTTP_CONFLICT_STATE_WAIT_FOR_WRITE,
+    NGX_HTTP_CONFLICT_STATE_GET_LATEST,
+    NGX_HTTP_CONFLICT_STATE_CHECK_LATEST,
+    NGX_HTTP_CONFLICT_STATE_STORE_OBSERVE,
+    NGX_HTTP_CONFLICT_STATE_STORE_OBSERVED,
+    NGX_HTTP_CONFLICT_STATE_HISTORY_LOOKUP,
+    NGX_HTTP_CONFLICT_STATE_HISTORY_FOUND,
+    NGX_HTTP_CONFLICT_STATE_LATEST_VERDICT,
+    NGX_HTTP_CONFLICT_STATE_MERGE_WRITE,
+    NGX_HTTP_CONFLICT_STATE_FORWARD,
+    NGX_HTTP_CONFLICT_STATE_FORWARDED,
+    NGX_HTTP_CONFLICT_STATE_RESPOND
+} ngx_http_conflict_state_e;
 
 
 /* what the module has to do with a request, by its method */
@@ -51,63 +51,63 @@ typedef enum {
 /* the token of the Conflict field; the names are in answer.c */
 
 typedef enum {
-    NGX_HTTP_CONFLICT_NONE = 0,
-    NGX_HTTP_CONFLICT_PASSED,
-    NGX_HTTP_CONFLICT_MERGED,
-    NGX_HTTP_CONFLICT_OVERWROTE,
-    NGX_HTTP_CONFLICT_REJECTED,
-    NGX_HTTP_CONFLICT_DROPPED,
-    NGX_HTTP_CONFLICT_REPLAYED,
-    NGX_HTTP_CONFLICT_BUSY,
-    NGX_HTTP_CONFLICT_REQUIRED,
-    NGX_HTTP_CONFLICT_LOCKED,
-    NGX_HTTP_CONFLICT_UNCHECKED
+    NGX_HTTP_CONFLICT_OUTCOME_NONE = 0,
+    NGX_HTTP_CONFLICT_OUTCOME_PASSED,
+    NGX_HTTP_CONFLICT_OUTCOME_MERGED,
+    NGX_HTTP_CONFLICT_OUTCOME_OVERWROTE,
+    NGX_HTTP_CONFLICT_OUTCOME_REJECTED,
+    NGX_HTTP_CONFLICT_OUTCOME_DROPPED,
+    NGX_HTTP_CONFLICT_OUTCOME_REPLAYED,
+    NGX_HTTP_CONFLICT_OUTCOME_BUSY,
+    NGX_HTTP_CONFLICT_OUTCOME_REQUIRED,
+    NGX_HTTP_CONFLICT_OUTCOME_LOCKED,
+    NGX_HTTP_CONFLICT_OUTCOME_UNCHECKED
 } ngx_http_conflict_outcome_e;
 
 
 /* why the module answers itself */
 
 typedef enum {
-    NGX_HTTP_CONFLICT_OK = 0,
-    NGX_HTTP_CONFLICT_STALE,
-    NGX_HTTP_CONFLICT_IN_PROGRESS,
-    NGX_HTTP_CONFLICT_NO_BASE,
-    NGX_HTTP_CONFLICT_BAD_BASE,
-    NGX_HTTP_CONFLICT_BAD_DESTINATION,
-    NGX_HTTP_CONFLICT_BAD_JSON,
-    NGX_HTTP_CONFLICT_TOO_LARGE,
-    NGX_HTTP_CONFLICT_ENCODED,
-    NGX_HTTP_CONFLICT_UNMERGEABLE,
-    NGX_HTTP_CONFLICT_UNAVAILABLE,
-    NGX_HTTP_CONFLICT_UNKNOWN_OUTCOME,
-    NGX_HTTP_CONFLICT_GENERATION,
-    NGX_HTTP_CONFLICT_LOCK_HELD_BY,  /* somebody else */
-    NGX_HTTP_CONFLICT_TOO_MANY_LOCKS,
-    NGX_HTTP_CONFLICT_NOT_ALLOWED,   /* another method */
-    NGX_HTTP_CONFLICT_NO_TARGET,     /* of a lock's GET */
-    NGX_HTTP_CONFLICT_RELAY,         /* the GET's own answer, 401 or 403 */
-    NGX_HTTP_CONFLICT_LATEST         /* 200 with the latest body */
-} ngx_http_conflict_error_e;
+    NGX_HTTP_CONFLICT_ANSWER_NONE = 0,
+    NGX_HTTP_CONFLICT_ANSWER_STALE,
+    NGX_HTTP_CONFLICT_ANSWER_IN_PROGRESS,
+    NGX_HTTP_CONFLICT_ANSWER_NO_BASE,
+    NGX_HTTP_CONFLICT_ANSWER_BAD_BASE,
+    NGX_HTTP_CONFLICT_ANSWER_BAD_DESTINATION,
+    NGX_HTTP_CONFLICT_ANSWER_BAD_JSON,
+    NGX_HTTP_CONFLICT_ANSWER_TOO_LARGE,
+    NGX_HTTP_CONFLICT_ANSWER_ENCODED,
+    NGX_HTTP_CONFLICT_ANSWER_UNMERGEABLE,
+    NGX_HTTP_CONFLICT_ANSWER_UNAVAILABLE,
+    NGX_HTTP_CONFLICT_ANSWER_UNKNOWN_OUTCOME,
+    NGX_HTTP_CONFLICT_ANSWER_GENERATION,
+    NGX_HTTP_CONFLICT_ANSWER_LOCKED,       /* by somebody else */
+    NGX_HTTP_CONFLICT_ANSWER_TOO_MANY_LOCKS,
+    NGX_HTTP_CONFLICT_ANSWER_NOT_ALLOWED,  /* another method */
+    NGX_HTTP_CONFLICT_ANSWER_NO_TARGET,    /* of a lock's GET */
+    NGX_HTTP_CONFLICT_ANSWER_RELAY,        /* the GET's own, 401 or 403 */
+    NGX_HTTP_CONFLICT_ANSWER_LATEST        /* 200 with the latest body */
+} ngx_http_conflict_answer_e;
 
 
 /* the action of the audit log; the names are in audit.c */
 
 typedef enum {
-    NGX_HTTP_CONFLICT_NO_ACTION = 0,
-    NGX_HTTP_CONFLICT_ACT_LWW,
-    NGX_HTTP_CONFLICT_ACT_CLIENT_WINS,
-    NGX_HTTP_CONFLICT_ACT_SERVER_WINS,
-    NGX_HTTP_CONFLICT_ACT_VERSION,
-    NGX_HTTP_CONFLICT_ACT_MERGE,
-    NGX_HTTP_CONFLICT_ACT_BUSY,
-    NGX_HTTP_CONFLICT_ACT_DELETED,
-    NGX_HTTP_CONFLICT_ACT_REQUIRED,
-    NGX_HTTP_CONFLICT_ACT_UNCHECKED,
-    NGX_HTTP_CONFLICT_ACT_EXTERNAL,
-    NGX_HTTP_CONFLICT_ACT_LOCKED,
-    NGX_HTTP_CONFLICT_ACT_LOCK_TAKEN,
-    NGX_HTTP_CONFLICT_ACT_LOCK_FORCED,
-    NGX_HTTP_CONFLICT_ACT_OVERLAPPED
+    NGX_HTTP_CONFLICT_ACTION_NONE = 0,
+    NGX_HTTP_CONFLICT_ACTION_LWW,
+    NGX_HTTP_CONFLICT_ACTION_CLIENT_WINS,
+    NGX_HTTP_CONFLICT_ACTION_SERVER_WINS,
+    NGX_HTTP_CONFLICT_ACTION_VERSION,
+    NGX_HTTP_CONFLICT_ACTION_MERGE,
+    NGX_HTTP_CONFLICT_ACTION_BUSY,
+    NGX_HTTP_CONFLICT_ACTION_DELETED,
+    NGX_HTTP_CONFLICT_ACTION_REQUIRED,
+    NGX_HTTP_CONFLICT_ACTION_UNCHECKED,
+    NGX_HTTP_CONFLICT_ACTION_EXTERNAL,
+    NGX_HTTP_CONFLICT_ACTION_LOCKED,
+    NGX_HTTP_CONFLICT_ACTION_LOCK_TAKEN,
+    NGX_HTTP_CONFLICT_ACTION_LOCK_FORCED,
+    NGX_HTTP_CONFLICT_ACTION_OVERLAPPED
 } ngx_http_conflict_action_e;
 
 
@@ -254,9 +254,9 @@ struct ngx_http_conflict_ctx_s {
     ngx_http_conflict_op_t        *op;
     ngx_http_conflict_pair_t      *pair;       /* NULL: one resource */
     ngx_http_conflict_kind_e       kind;
-    ngx_http_conflict_st_e         state;
+    ngx_http_conflict_state_e         state;
     ngx_http_conflict_outcome_e    outcome;
-    ngx_http_conflict_error_e      error;
+    ngx_http_conflict_answer_e      answer;
     ngx_http_conflict_action_e     action;
     const char                    *reason;     /* more on an error, or NULL */
 
@@ -368,7 +368,7 @@ ngx_int_t ngx_http_conflict_key(ngx_http_request_t *r,
 /* pair.c */
 
 /*
- * MOVE and COPY: finds the second resource.  NGX_DECLINED: ctx->error and
+ * MOVE and COPY: finds the second resource.  NGX_DECLINED: ctx->answer and
  * ctx->reason say why it cannot be told.
  */
 ngx_int_t ngx_http_conflict_pair(ngx_http_request_t *r,
@@ -398,7 +398,7 @@ ngx_int_t ngx_http_conflict_if(ngx_http_request_t *r,
 void ngx_http_conflict_if_take(ngx_http_conflict_ctx_t *ctx,
     ngx_http_conflict_op_t *op, ngx_str_t *path);
 
-/* NGX_DECLINED: some are of another resource; ctx->error is set. */
+/* NGX_DECLINED: some are of another resource; ctx->answer is set. */
 ngx_int_t ngx_http_conflict_if_end(ngx_http_conflict_ctx_t *ctx);
 
 /* Lets the upstream see the rest of it alone. */
@@ -474,20 +474,20 @@ ngx_int_t ngx_http_conflict_found(ngx_http_conflict_ctx_t *ctx);
  * do report mode and "pass"; the others refuse it.
  */
 void ngx_http_conflict_unchecked(ngx_http_conflict_ctx_t *ctx,
-    ngx_http_conflict_error_e error, ngx_uint_t pass);
+    ngx_http_conflict_answer_e error, ngx_uint_t pass);
 
 /*
  * The module answers itself; in report mode it only notes that it would.
  */
 void ngx_http_conflict_refuse(ngx_http_conflict_ctx_t *ctx,
-    ngx_http_conflict_error_e error, ngx_http_conflict_outcome_e outcome,
+    ngx_http_conflict_answer_e error, ngx_http_conflict_outcome_e outcome,
     ngx_http_conflict_action_e action);
 
 /* base.c */
 
 /*
  * Reads the bases that headers carry and makes ctx->op.  NGX_DECLINED:
- * ctx->error and ctx->reason say what is wrong.
+ * ctx->answer and ctx->reason say what is wrong.
  */
 ngx_int_t ngx_http_conflict_base_headers(ngx_http_request_t *r,
     ngx_http_conflict_ctx_t *ctx);
@@ -510,9 +510,9 @@ ngx_int_t ngx_http_conflict_base_version(ngx_http_conflict_ctx_t *ctx,
  * ctx->reason says what to send.
  */
 ngx_int_t ngx_http_conflict_base_missing(ngx_http_request_t *r,
-    ngx_http_conflict_ctx_t *ctx, ngx_http_conflict_error_e *error);
+    ngx_http_conflict_ctx_t *ctx, ngx_http_conflict_answer_e *error);
 
-/* Sets ctx->error and ctx->reason: what is wrong, at which of its bytes. */
+/* Sets ctx->answer and ctx->reason: what is wrong, at which of its bytes. */
 ngx_int_t ngx_http_conflict_base_wrong(ngx_http_request_t *r,
     ngx_http_conflict_ctx_t *ctx, const char *what, size_t at);
 
@@ -560,7 +560,7 @@ ngx_int_t ngx_http_conflict_chain(ngx_http_request_t *r,
 
 /*
  * Reads the client's body.  NGX_OK: there is nothing to read, or it is
- * there; NGX_DONE: the phases go on once it is; NGX_DECLINED: ctx->error and
+ * there; NGX_DONE: the phases go on once it is; NGX_DECLINED: ctx->answer and
  * ctx->reason say what is wrong; else a status.
  */
 ngx_int_t ngx_http_conflict_body_read(ngx_http_request_t *r,
@@ -650,7 +650,7 @@ ngx_uint_t ngx_http_conflict_is_json_patch(ngx_http_request_t *r);
 
 /*
  * The client's body is here: how does it speak, and can it be merged?  Else
- * it is checked as under "version".  NGX_DECLINED: not even that, ctx->error
+ * it is checked as under "version".  NGX_DECLINED: not even that, ctx->answer
  * and ctx->reason say what is wrong.
  */
 ngx_int_t ngx_http_conflict_combinable(ngx_http_request_t *r,

@@ -325,11 +325,11 @@ ngx_http_conflict_pair_next(ngx_http_conflict_ctx_t *ctx)
         ngx_add_timer(&pair->timer, op->lease / 3 + 1);
     }
 
-    if (ctx->outcome == NGX_HTTP_CONFLICT_PASSED) {
-        ctx->outcome = NGX_HTTP_CONFLICT_NONE;
+    if (ctx->outcome == NGX_HTTP_CONFLICT_OUTCOME_PASSED) {
+        ctx->outcome = NGX_HTTP_CONFLICT_OUTCOME_NONE;
     }
 
-    ctx->state = NGX_HTTP_CONFLICT_ST_BEGIN;
+    ctx->state = NGX_HTTP_CONFLICT_STATE_STORE_BEGIN;
 
     return 1;
 }
@@ -379,7 +379,7 @@ static ngx_int_t
 ngx_http_conflict_pair_error(ngx_http_conflict_ctx_t *ctx, const char *reason)
 {
     ctx->op->pre.kinds = 0;
-    ctx->error = NGX_HTTP_CONFLICT_BAD_DESTINATION;
+    ctx->answer = NGX_HTTP_CONFLICT_ANSWER_BAD_DESTINATION;
     ctx->reason = reason;
 
     return NGX_DECLINED;

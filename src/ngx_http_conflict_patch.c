@@ -48,7 +48,7 @@ ngx_http_conflict_patch_base(ngx_http_request_t *r,
 
     case CONFLICT_JSON_LARGE:
         /* a test may be in there: not to be taken for none */
-        ctx->error = NGX_HTTP_CONFLICT_TOO_LARGE;
+        ctx->answer = NGX_HTTP_CONFLICT_ANSWER_TOO_LARGE;
         ctx->reason = "the patch has more values than conflict_max_values";
         break;
 
@@ -59,7 +59,7 @@ ngx_http_conflict_patch_base(ngx_http_request_t *r,
             return NGX_OK;
         }
 
-        ctx->error = NGX_HTTP_CONFLICT_BAD_BASE;
+        ctx->answer = NGX_HTTP_CONFLICT_ANSWER_BAD_BASE;
         ctx->reason = "the base version is tested twice";
         break;
 
@@ -109,11 +109,11 @@ ngx_http_conflict_patch_unfit(ngx_http_conflict_ctx_t *ctx)
     /* nothing clashed but the whole, and the client learns if it was held */
     ctx->merge.clashed = (ctx->op->verdict == CONFLICT_COMBINE);
 
-    ngx_http_conflict_refuse(ctx, NGX_HTTP_CONFLICT_STALE,
-                             NGX_HTTP_CONFLICT_REJECTED,
+    ngx_http_conflict_refuse(ctx, NGX_HTTP_CONFLICT_ANSWER_STALE,
+                             NGX_HTTP_CONFLICT_OUTCOME_REJECTED,
                              (ctx->op->verdict == CONFLICT_COMBINE)
-                             ? NGX_HTTP_CONFLICT_ACT_VERSION
-                             : NGX_HTTP_CONFLICT_NO_ACTION);
+                             ? NGX_HTTP_CONFLICT_ACTION_VERSION
+                             : NGX_HTTP_CONFLICT_ACTION_NONE);
 }
 
 
@@ -134,9 +134,9 @@ ngx_http_conflict_patch_twice(ngx_http_conflict_ctx_t *ctx)
     ctx->reason = "nobody knows whether this patch was carried out before, "
                   "and it must not be twice";
 
-    ngx_http_conflict_refuse(ctx, NGX_HTTP_CONFLICT_STALE,
-                             NGX_HTTP_CONFLICT_REJECTED,
-                             NGX_HTTP_CONFLICT_ACT_VERSION);
+    ngx_http_conflict_refuse(ctx, NGX_HTTP_CONFLICT_ANSWER_STALE,
+                             NGX_HTTP_CONFLICT_OUTCOME_REJECTED,
+                             NGX_HTTP_CONFLICT_ACTION_VERSION);
 
     return 1;
 }

@@ -35,26 +35,26 @@ ngx_http_conflict_read(ngx_http_request_t *r, ngx_http_conflict_ctx_t *ctx)
 
         switch (ctx->state) {
 
-        case NGX_HTTP_CONFLICT_ST_BASE:
+        case NGX_HTTP_CONFLICT_STATE_READ_HEADERS:
             rc = ngx_http_conflict_read_peek(r, ctx);
             break;
 
-        case NGX_HTTP_CONFLICT_ST_BEGUN:
+        case NGX_HTTP_CONFLICT_STATE_STORE_VERDICT:
             rc = ngx_http_conflict_read_peeked(ctx);
             break;
 
-        case NGX_HTTP_CONFLICT_ST_FETCH:
+        case NGX_HTTP_CONFLICT_STATE_GET_LATEST:
             rc = ngx_http_conflict_read_fetch(r, ctx);
             break;
 
-        case NGX_HTTP_CONFLICT_ST_OBSERVED:
+        case NGX_HTTP_CONFLICT_STATE_STORE_OBSERVED:
             rc = ngx_http_conflict_read_observed(ctx);
             break;
 
-        case NGX_HTTP_CONFLICT_ST_PASS:
+        case NGX_HTTP_CONFLICT_STATE_FORWARD:
             return ngx_http_conflict_read_pass(r, ctx);
 
-        default: /* NGX_HTTP_CONFLICT_ST_PASSED, after an internal redirect */
+        default: /* NGX_HTTP_CONFLICT_STATE_FORWARDED, redirected */
             return NGX_DECLINED;
         }
 
@@ -85,7 +85,7 @@ ngx_http_conflict_read_peek(ngx_http_request_t *r,
 
     ngx_http_conflict_keep_want(ctx);
 
-    ctx->state = NGX_HTTP_CONFLICT_ST_BEGUN;
+    ctx->state = NGX_HTTP_CONFLICT_STATE_STORE_VERDICT;
     ctx->store_start = ngx_current_msec;
 
     /*
@@ -112,13 +112,13 @@ ngx_http_conflict_read_peeked(ngx_http_conflict_ctx_t *ctx)
 
     ctx->store_time += ngx_current_msec - ctx->store_start;
     ctx->settling = (op->rc == NGX_OK && op->settling) ? op->wait : 0;
-    ctx->state = NGX_HTTP_CONFLICT_ST_PASS;
+    ctx->state = NGX_HTTP_CONFLICT_STATE_FORWARD;
 
     if (op->rc == NGX_OK && op->state == CONFLICT_UNKNOWN && op->minted
         && !ctx->conf->report)
     {
         ctx->latest.revalidate = 1;
-        ctx->state = NGX_HTTP_CONFLICT_ST_FETCH;
+        ctx->state = NGX_HTTP_CONFLICT_STATE_GET_LATEST;
     }
 
     return NGX_OK;
@@ -145,7 +145,7 @@ ngx_http_conflict_read_fetch(ngx_http_request_t *r,
         return NGX_AGAIN;
     }
 
-    ctx->state = NGX_HTTP_CONFLICT_ST_PASS;
+    ctx->state = NGX_HTTP_CONFLICT_STATE_FORWARD;
 
     if (latest->cached || latest->status != NGX_HTTP_OK
         || ngx_http_conflict_latest_seen(ctx) != NGX_OK)
@@ -156,7 +156,7 @@ ngx_http_conflict_read_fetch(ngx_http_request_t *r,
     op->seen.latest = 1;
     op->applied = 0;
 
-    ctx->state = NGX_HTTP_CONFLICT_ST_OBSERVED;
+    ctx->state = NGX_HTTP_CONFLICT_STATE_STORE_OBSERVED;
     ctx->store_start = ngx_current_msec;
 
     op->rc = op->store->ops->observe(op);
@@ -177,7 +177,7 @@ ngx_http_conflict_read_observed(ngx_http_conflict_ctx_t *ctx)
     }
 
     ctx->store_time += ngx_current_msec - ctx->store_start;
-    ctx->state = NGX_HTTP_CONFLICT_ST_PASS;
+    ctx->state = NGX_HTTP_CONFLICT_STATE_FORWARD;
 
     if (op->rc == NGX_OK && op->applied) {
         op->state = CONFLICT_FREE;
@@ -194,15 +194,15 @@ ngx_http_conflict_read_pass(ngx_http_request_t *r,
     ngx_http_conflict_op_t  *op;
 
     op = ctx->op;
-    ctx->state = NGX_HTTP_CONFLICT_ST_PASSED;
+    ctx->state = NGX_HTTP_CONFLICT_STATE_FORWARDED;
 
     if (op->rc != NGX_OK) {
         /* no validators, then; nobody can hold this read for checked */
-        ctx->outcome = NGX_HTTP_CONFLICT_UNCHECKED;
+        ctx->outcome = NGX_HTTP_CONFLICT_OUTCOME_UNCHECKED;
         return NGX_DECLINED;
     }
 
-    ctx->outcome = NGX_HTTP_CONFLICT_PASSED;
+    ctx->outcome = NGX_HTTP_CONFLICT_OUTCOME_PASSED;
     ctx->against = op->version;
     ctx->against_time = op->mtime;
 

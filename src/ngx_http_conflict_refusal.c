@@ -18,14 +18,16 @@ typedef struct {
 } ngx_http_conflict_answer_t;
 
 
+/* by ngx_http_conflict_answer_e; 409 is "Conflict" (RFC 9110, 15.5.10) */
+
 static const ngx_http_conflict_answer_t  ngx_http_conflict_answers[] = {
 
     { 0, NULL, NULL, 0 },
 
-    { NGX_HTTP_CONFLICT, "version_conflict",
+    { 409, "version_conflict",
       "The resource changed since base_version", 0 },
 
-    { NGX_HTTP_CONFLICT, "write_in_progress",
+    { 409, "write_in_progress",
       "Another write to the resource is in progress", 1 },
 
     { 428, "precondition_required",
@@ -58,8 +60,8 @@ static const ngx_http_conflict_answer_t  ngx_http_conflict_answers[] = {
     { NGX_HTTP_SERVICE_UNAVAILABLE, "store_generation",
       "The server is being reconfigured", 1 },
 
-    { NGX_HTTP_CONFLICT, "locked", "Somebody else is editing the resource",
-      1 },
+    { 409, "locked",
+      "Somebody else is editing the resource", 1 },
 
     { NGX_HTTP_TOO_MANY_REQUESTS, "too_many_locks",
       "You hold as many locks as you may", 0 },
@@ -106,7 +108,7 @@ ngx_http_conflict_answer_error(ngx_http_conflict_ctx_t *ctx, u_char *p)
 {
     const ngx_http_conflict_answer_t  *answer;
 
-    answer = &ngx_http_conflict_answers[ctx->error];
+    answer = &ngx_http_conflict_answers[ctx->answer];
 
     *p++ = '{';
 
@@ -130,7 +132,7 @@ ngx_http_conflict_answer_headers(ngx_http_request_t *r,
     ngx_uint_t                         seconds;
     const ngx_http_conflict_answer_t  *answer;
 
-    answer = &ngx_http_conflict_answers[ctx->error];
+    answer = &ngx_http_conflict_answers[ctx->answer];
 
     r->headers_out.status = ngx_http_conflict_answer_status(ctx);
 
@@ -155,10 +157,10 @@ ngx_http_conflict_answer_headers(ngx_http_request_t *r,
     if (answer->retry) {
         seconds = 1;
 
-        if (ctx->error == NGX_HTTP_CONFLICT_UNKNOWN_OUTCOME) {
+        if (ctx->answer == NGX_HTTP_CONFLICT_ANSWER_UNKNOWN_OUTCOME) {
             seconds = ngx_max(1, (ctx->op->wait + 999) / 1000);
 
-        } else if (ctx->error == NGX_HTTP_CONFLICT_LOCK_HELD_BY) {
+        } else if (ctx->answer == NGX_HTTP_CONFLICT_ANSWER_LOCKED) {
             seconds = ngx_max(1, (ctx->op->lock.left + 999) / 1000);
         }
 
@@ -172,7 +174,7 @@ ngx_http_conflict_answer_headers(ngx_http_request_t *r,
         }
     }
 
-    if (ctx->error == NGX_HTTP_CONFLICT_NOT_ALLOWED
+    if (ctx->answer == NGX_HTTP_CONFLICT_ANSWER_NOT_ALLOWED
         && ngx_http_conflict_add_header(r, "Allow",
                                      NGX_HTTP_CONFLICT_LOCK_METHODS,
                                      sizeof(NGX_HTTP_CONFLICT_LOCK_METHODS)
@@ -182,7 +184,7 @@ ngx_http_conflict_answer_headers(ngx_http_request_t *r,
         return NGX_ERROR;
     }
 
-    if (ctx->error == NGX_HTTP_CONFLICT_ENCODED
+    if (ctx->answer == NGX_HTTP_CONFLICT_ANSWER_ENCODED
         && ngx_http_conflict_add_header(r, "Accept-Encoding", "identity",
                                         sizeof("identity") - 1)
            != NGX_OK)
@@ -190,7 +192,7 @@ ngx_http_conflict_answer_headers(ngx_http_request_t *r,
         return NGX_ERROR;
     }
 
-    if (ctx->error == NGX_HTTP_CONFLICT_UNMERGEABLE) {
+    if (ctx->answer == NGX_HTTP_CONFLICT_ANSWER_UNMERGEABLE) {
         /* RFC 5789, 3.1; RFC 9110, 15.5.16 */
         return (ctx->method == NGX_HTTP_PATCH)
                ? ngx_http_conflict_accept_patch(r, ctx->conf)
@@ -198,8 +200,8 @@ ngx_http_conflict_answer_headers(ngx_http_request_t *r,
                                               sizeof("application/json") - 1);
     }
 
-    if (ctx->error != NGX_HTTP_CONFLICT_STALE || !ctx->may_see
-        || ctx->action == NGX_HTTP_CONFLICT_ACT_DELETED)
+    if (ctx->answer != NGX_HTTP_CONFLICT_ANSWER_STALE || !ctx->may_see
+        || ctx->action == NGX_HTTP_CONFLICT_ACTION_DELETED)
     {
         return NGX_OK;
     }
@@ -245,22 +247,22 @@ ngx_http_conflict_answer_status(ngx_http_conflict_ctx_t *ctx)
 
     latest = &ctx->latest;
 
-    switch (ctx->error) {
+    switch (ctx->answer) {
 
-    case NGX_HTTP_CONFLICT_RELAY:
+    case NGX_HTTP_CONFLICT_ANSWER_RELAY:
         return latest->status;
 
-    case NGX_HTTP_CONFLICT_LATEST:
+    case NGX_HTTP_CONFLICT_ANSWER_LATEST:
         /* a replay is known to be done, even where its result is not */
         return (latest->status == NGX_HTTP_OK && latest->len
                 && !latest->too_large && !latest->encoded
                 && ngx_http_conflict_latest_shown(ctx, &text) == NGX_OK)
                ? NGX_HTTP_OK : NGX_HTTP_NO_CONTENT;
 
-    case NGX_HTTP_CONFLICT_LOCK_HELD_BY:
-        return ctx->conf->lock ? NGX_HTTP_CONFLICT : ctx->conf->lock_status;
+    case NGX_HTTP_CONFLICT_ANSWER_LOCKED:
+        return ctx->conf->lock ? 409 : ctx->conf->lock_status;
 
-    case NGX_HTTP_CONFLICT_STALE:
+    case NGX_HTTP_CONFLICT_ANSWER_STALE:
 
         if (ctx->when) {
             /* what WebDAV's If is answered with (RFC 4918, 10.4.1) */
@@ -278,6 +280,6 @@ ngx_http_conflict_answer_status(ngx_http_conflict_ctx_t *ctx)
         /* fall through */
 
     default:
-        return ngx_http_conflict_answers[ctx->error].status;
+        return ngx_http_conflict_answers[ctx->answer].status;
     }
 }

@@ -31,7 +31,7 @@ ngx_http_conflict_relay(ngx_http_request_t *r,
 
     r->headers_out.status = ngx_http_conflict_answer_status(ctx);
 
-    if (ctx->error == NGX_HTTP_CONFLICT_RELAY) {
+    if (ctx->answer == NGX_HTTP_CONFLICT_ANSWER_RELAY) {
 
         if (ngx_http_conflict_relay_challenges(r, latest) != NGX_OK) {
             return NGX_ERROR;
@@ -66,7 +66,7 @@ ngx_http_conflict_relay(ngx_http_request_t *r,
         }
     }
 
-    if (ctx->outcome == NGX_HTTP_CONFLICT_REPLAYED && ctx->op->minted
+    if (ctx->outcome == NGX_HTTP_CONFLICT_OUTCOME_REPLAYED && ctx->op->minted
         && ctx->may_see
         && ctx->method != NGX_HTTP_DELETE
         && !(ctx->method == NGX_HTTP_PUT

@@ -469,7 +469,7 @@ ngx_http_conflict_response_end(ngx_http_request_t *r,
                        : op->seen.version != op->version))
     {
         /* it may turn out so when the request is gone */
-        ctx->action = NGX_HTTP_CONFLICT_ACT_EXTERNAL;
+        ctx->action = NGX_HTTP_CONFLICT_ACTION_EXTERNAL;
         ngx_http_conflict_audit(r, ctx, r->headers_out.status);
     }
 

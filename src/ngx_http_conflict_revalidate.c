@@ -490,12 +490,13 @@ ngx_http_conflict_conditions(ngx_http_request_t *r,
 
     dated = date != -1 && date == r->headers_out.last_modified_time
             && !ctx->op->twice
-            && (ctx->current || ctx->outcome == NGX_HTTP_CONFLICT_UNCHECKED);
+            && (ctx->current
+                || ctx->outcome == NGX_HTTP_CONFLICT_OUTCOME_UNCHECKED);
 
     judged = !r->disable_not_modified;
 
     if (r->headers_out.status == NGX_HTTP_OK
-        && ctx->outcome != NGX_HTTP_CONFLICT_UNCHECKED)
+        && ctx->outcome != NGX_HTTP_CONFLICT_OUTCOME_UNCHECKED)
     {
         /* nginx judges If-Match by our tag */
         r->disable_not_modified = 0;
@@ -644,7 +645,7 @@ ngx_http_conflict_judge(ngx_http_request_t *r, ngx_http_conflict_ctx_t *ctx,
     known = (ngx_http_conflict_tag_read(&ctx->tag, &own) == NGX_OK
              && !(strong && own.weak));
 
-    cached = (ctx->outcome == NGX_HTTP_CONFLICT_UNCHECKED);
+    cached = (ctx->outcome == NGX_HTTP_CONFLICT_OUTCOME_UNCHECKED);
 
     pos = 0;
 

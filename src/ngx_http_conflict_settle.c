@@ -68,7 +68,7 @@ ngx_http_conflict_renew_handler(ngx_event_t *ev)
 
     /* what is not sent yet is judged by the lease when it is to be sent */
 
-    if (ctx->state == NGX_HTTP_CONFLICT_ST_PASSED
+    if (ctx->state == NGX_HTTP_CONFLICT_STATE_FORWARDED
         && ngx_http_conflict_fenced(ctx))
     {
         if (!ctx->looked) {
@@ -175,7 +175,7 @@ ngx_http_conflict_settle_end(ngx_http_conflict_ctx_t *ctx)
         return;
     }
 
-    if (ctx->state != NGX_HTTP_CONFLICT_ST_PASSED) {
+    if (ctx->state != NGX_HTTP_CONFLICT_STATE_FORWARDED) {
         ngx_http_conflict_settle(ctx, NGX_HTTP_CONFLICT_NOT_DONE);
         return;
     }

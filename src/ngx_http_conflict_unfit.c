@@ -20,9 +20,9 @@ void
 ngx_http_conflict_unfit(ngx_http_conflict_ctx_t *ctx)
 {
     if (ctx->op->verdict == CONFLICT_COMBINE) {
-        ngx_http_conflict_refuse(ctx, NGX_HTTP_CONFLICT_STALE,
-                                 NGX_HTTP_CONFLICT_REJECTED,
-                                 NGX_HTTP_CONFLICT_ACT_VERSION);
+        ngx_http_conflict_refuse(ctx, NGX_HTTP_CONFLICT_ANSWER_STALE,
+                                 NGX_HTTP_CONFLICT_OUTCOME_REJECTED,
+                                 NGX_HTTP_CONFLICT_ACTION_VERSION);
         return;
     }
 
@@ -31,9 +31,9 @@ ngx_http_conflict_unfit(ngx_http_conflict_ctx_t *ctx)
                       "have";
     }
 
-    ngx_http_conflict_refuse(ctx, NGX_HTTP_CONFLICT_UNAVAILABLE,
-                             NGX_HTTP_CONFLICT_REJECTED,
-                             NGX_HTTP_CONFLICT_NO_ACTION);
+    ngx_http_conflict_refuse(ctx, NGX_HTTP_CONFLICT_ANSWER_UNAVAILABLE,
+                             NGX_HTTP_CONFLICT_OUTCOME_REJECTED,
+                             NGX_HTTP_CONFLICT_ACTION_NONE);
 }
 
 
@@ -44,9 +44,9 @@ ngx_http_conflict_unfit_body(ngx_http_conflict_ctx_t *ctx)
         return NGX_ERROR;
     }
 
-    ngx_http_conflict_refuse(ctx, NGX_HTTP_CONFLICT_TOO_LARGE,
-                             NGX_HTTP_CONFLICT_REJECTED,
-                             NGX_HTTP_CONFLICT_NO_ACTION);
+    ngx_http_conflict_refuse(ctx, NGX_HTTP_CONFLICT_ANSWER_TOO_LARGE,
+                             NGX_HTTP_CONFLICT_OUTCOME_REJECTED,
+                             NGX_HTTP_CONFLICT_ACTION_NONE);
 
     return NGX_OK;
 }

@@ -54,9 +54,9 @@ ngx_http_conflict_pass(ngx_http_request_t *r, ngx_http_conflict_ctx_t *ctx)
         return rc;
     }
 
-    ctx->state = NGX_HTTP_CONFLICT_ST_PASSED;
+    ctx->state = NGX_HTTP_CONFLICT_STATE_FORWARDED;
 
-    if (ctx->action != NGX_HTTP_CONFLICT_NO_ACTION) {
+    if (ctx->action != NGX_HTTP_CONFLICT_ACTION_NONE) {
         ngx_http_conflict_entity(r, ctx);
     }
 
@@ -104,9 +104,9 @@ ngx_http_conflict_again(ngx_http_request_t *r, ngx_http_conflict_ctx_t *ctx)
 
     if (ngx_http_conflict_settle_redirect(ctx) != NGX_OK) {
 
-        ngx_http_conflict_refuse(ctx, NGX_HTTP_CONFLICT_UNKNOWN_OUTCOME,
-                                 NGX_HTTP_CONFLICT_BUSY,
-                                 NGX_HTTP_CONFLICT_NO_ACTION);
+        ngx_http_conflict_refuse(ctx, NGX_HTTP_CONFLICT_ANSWER_UNKNOWN_OUTCOME,
+                                 NGX_HTTP_CONFLICT_OUTCOME_BUSY,
+                                 NGX_HTTP_CONFLICT_ACTION_NONE);
 
         ctx->reason = "it is this write's own: the upstream did not answer "
                       "well, and is not asked again";

@@ -42,7 +42,7 @@ ngx_http_conflict_begun(ngx_http_conflict_ctx_t *ctx)
     }
 
     if (ngx_http_conflict_tags_retry(ctx)) {
-        ctx->state = NGX_HTTP_CONFLICT_ST_BEGIN;
+        ctx->state = NGX_HTTP_CONFLICT_STATE_STORE_BEGIN;
         return NGX_OK;
     }
 
@@ -66,10 +66,10 @@ ngx_http_conflict_begun(ngx_http_conflict_ctx_t *ctx)
 
     case CONFLICT_OVERWRITE:
 
-        ctx->state = NGX_HTTP_CONFLICT_ST_PASS;
+        ctx->state = NGX_HTTP_CONFLICT_STATE_FORWARD;
 
-        if (ctx->outcome == NGX_HTTP_CONFLICT_NONE) {
-            ctx->outcome = NGX_HTTP_CONFLICT_OVERWROTE;
+        if (ctx->outcome == NGX_HTTP_CONFLICT_OUTCOME_NONE) {
+            ctx->outcome = NGX_HTTP_CONFLICT_OUTCOME_OVERWROTE;
             ctx->action = ngx_http_conflict_stale_action(op->policy);
             ctx->naming = ngx_http_conflict_differ_first(ctx);
         }
@@ -87,11 +87,11 @@ ngx_http_conflict_begun(ngx_http_conflict_ctx_t *ctx)
         ctx->recalled = 0;
         ctx->merge.parts = NULL;
         ctx->merge.base.data = NULL;
-        ctx->state = NGX_HTTP_CONFLICT_ST_LATEST;
+        ctx->state = NGX_HTTP_CONFLICT_STATE_LATEST_VERDICT;
         return NGX_OK;
 
     case CONFLICT_WAIT:
-        ctx->state = NGX_HTTP_CONFLICT_ST_WAIT;
+        ctx->state = NGX_HTTP_CONFLICT_STATE_WAIT_FOR_WRITE;
         return NGX_OK;
 
     case CONFLICT_FETCH:
@@ -101,25 +101,26 @@ ngx_http_conflict_begun(ngx_http_conflict_ctx_t *ctx)
 
             if (op->policy <= CONFLICT_CLIENT_WINS || op->report) {
                 op->pre.kinds = 0;
-                ctx->state = NGX_HTTP_CONFLICT_ST_BEGIN;
-                ctx->outcome = NGX_HTTP_CONFLICT_UNCHECKED;
-                ctx->action = NGX_HTTP_CONFLICT_ACT_UNCHECKED;
+                ctx->state = NGX_HTTP_CONFLICT_STATE_STORE_BEGIN;
+                ctx->outcome = NGX_HTTP_CONFLICT_OUTCOME_UNCHECKED;
+                ctx->action = NGX_HTTP_CONFLICT_ACTION_UNCHECKED;
                 return NGX_OK;
             }
 
-            ngx_http_conflict_refuse(ctx, NGX_HTTP_CONFLICT_UNKNOWN_OUTCOME,
-                                     NGX_HTTP_CONFLICT_BUSY,
-                                     NGX_HTTP_CONFLICT_ACT_BUSY);
+            ngx_http_conflict_refuse(ctx,
+                                     NGX_HTTP_CONFLICT_ANSWER_UNKNOWN_OUTCOME,
+                                     NGX_HTTP_CONFLICT_OUTCOME_BUSY,
+                                     NGX_HTTP_CONFLICT_ACTION_BUSY);
             return NGX_OK;
         }
 
         ctx->latest.started = 0;
         ctx->latest.revalidate = 1;
-        ctx->state = NGX_HTTP_CONFLICT_ST_FETCH;
+        ctx->state = NGX_HTTP_CONFLICT_STATE_GET_LATEST;
         return NGX_OK;
 
     default: /* CONFLICT_REFUSE, CONFLICT_DROP, REPLAY, VERIFY, LOCKED */
-        ctx->state = NGX_HTTP_CONFLICT_ST_LATEST;
+        ctx->state = NGX_HTTP_CONFLICT_STATE_LATEST_VERDICT;
     }
 
     return NGX_OK;
@@ -133,11 +134,11 @@ ngx_http_conflict_passed(ngx_http_conflict_ctx_t *ctx)
 {
     ngx_http_conflict_op_t  *op;
 
-    if (ctx->outcome != NGX_HTTP_CONFLICT_NONE) {
+    if (ctx->outcome != NGX_HTTP_CONFLICT_OUTCOME_NONE) {
         return;
     }
 
-    ctx->outcome = NGX_HTTP_CONFLICT_PASSED;
+    ctx->outcome = NGX_HTTP_CONFLICT_OUTCOME_PASSED;
     ctx->existed = (ctx->pair == NULL
                     && ctx->op->existence == CONFLICT_EXISTS);
 
@@ -170,7 +171,7 @@ static void
 ngx_http_conflict_go(ngx_http_conflict_ctx_t *ctx)
 {
     if (!ctx->merge.able || !ctx->conf->server_rules || ctx->conf->report) {
-        ctx->state = NGX_HTTP_CONFLICT_ST_PASS;
+        ctx->state = NGX_HTTP_CONFLICT_STATE_FORWARD;
         return;
     }
 
@@ -179,7 +180,7 @@ ngx_http_conflict_go(ngx_http_conflict_ctx_t *ctx)
     }
 
     ctx->op->verdict = CONFLICT_PASS;
-    ctx->state = NGX_HTTP_CONFLICT_ST_LATEST;
+    ctx->state = NGX_HTTP_CONFLICT_STATE_LATEST_VERDICT;
 }
 
 
@@ -195,11 +196,12 @@ ngx_http_conflict_failed(ngx_http_conflict_ctx_t *ctx)
     switch (op->error) {
 
     case NGX_HTTP_CONFLICT_STORE_GENERATION:
-        ngx_http_conflict_unchecked(ctx, NGX_HTTP_CONFLICT_GENERATION, 0);
+        ngx_http_conflict_unchecked(ctx, NGX_HTTP_CONFLICT_ANSWER_GENERATION,
+                                    0);
         return;
 
     case NGX_HTTP_CONFLICT_STORE_DOWN:
-        ngx_http_conflict_unchecked(ctx, NGX_HTTP_CONFLICT_UNAVAILABLE,
+        ngx_http_conflict_unchecked(ctx, NGX_HTTP_CONFLICT_ANSWER_UNAVAILABLE,
                                     ctx->conf->store_error);
         return;
 
@@ -211,7 +213,8 @@ ngx_http_conflict_failed(ngx_http_conflict_ctx_t *ctx)
                           "flight, enlarge its zone", &op->store->name);
         }
 
-        ngx_http_conflict_unchecked(ctx, NGX_HTTP_CONFLICT_UNAVAILABLE, 0);
+        ngx_http_conflict_unchecked(ctx, NGX_HTTP_CONFLICT_ANSWER_UNAVAILABLE,
+                                    0);
     }
 }
 
@@ -224,50 +227,50 @@ ngx_http_conflict_failed(ngx_http_conflict_ctx_t *ctx)
 static void
 ngx_http_conflict_reported(ngx_http_conflict_ctx_t *ctx)
 {
-    ctx->state = NGX_HTTP_CONFLICT_ST_PASS;
+    ctx->state = NGX_HTTP_CONFLICT_STATE_FORWARD;
 
     switch (ctx->op->verdict) {
 
     case CONFLICT_OVERWRITE:
-        ctx->outcome = NGX_HTTP_CONFLICT_OVERWROTE;
+        ctx->outcome = NGX_HTTP_CONFLICT_OUTCOME_OVERWROTE;
         ctx->action = ngx_http_conflict_stale_action(ctx->op->policy);
         break;
 
     case CONFLICT_DROP:
         ctx->op->pre.chain = 0;
-        ctx->outcome = NGX_HTTP_CONFLICT_DROPPED;
+        ctx->outcome = NGX_HTTP_CONFLICT_OUTCOME_DROPPED;
         ctx->action = ngx_http_conflict_stale_action(ctx->op->policy);
         break;
 
     case CONFLICT_REFUSE:
         ctx->op->pre.chain = 0;
-        ctx->outcome = NGX_HTTP_CONFLICT_REJECTED;
+        ctx->outcome = NGX_HTTP_CONFLICT_OUTCOME_REJECTED;
         ctx->action = (ctx->op->existence == CONFLICT_DELETED)
-                      ? NGX_HTTP_CONFLICT_ACT_DELETED
+                      ? NGX_HTTP_CONFLICT_ACTION_DELETED
                       : ngx_http_conflict_stale_action(ctx->op->policy);
         break;
 
     case CONFLICT_WAIT:
-        ctx->outcome = NGX_HTTP_CONFLICT_BUSY;
-        ctx->action = NGX_HTTP_CONFLICT_ACT_BUSY;
+        ctx->outcome = NGX_HTTP_CONFLICT_OUTCOME_BUSY;
+        ctx->action = NGX_HTTP_CONFLICT_ACTION_BUSY;
         break;
 
     case CONFLICT_LOCKED:
         ctx->op->pre.chain = 0;
-        ctx->outcome = NGX_HTTP_CONFLICT_LOCKED;
-        ctx->action = NGX_HTTP_CONFLICT_ACT_LOCKED;
+        ctx->outcome = NGX_HTTP_CONFLICT_OUTCOME_LOCKED;
+        ctx->action = NGX_HTTP_CONFLICT_ACTION_LOCKED;
         break;
 
     case CONFLICT_REPLAY:
     case CONFLICT_VERIFY:
-        ctx->outcome = NGX_HTTP_CONFLICT_REPLAYED;
+        ctx->outcome = NGX_HTTP_CONFLICT_OUTCOME_REPLAYED;
         break;
 
     default: /* CONFLICT_PASS */
         ngx_http_conflict_passed(ctx);
     }
 
-    if (ctx->action != NGX_HTTP_CONFLICT_NO_ACTION
+    if (ctx->action != NGX_HTTP_CONFLICT_ACTION_NONE
         && ctx->action == ngx_http_conflict_stale_action(ctx->op->policy))
     {
         ctx->naming = ngx_http_conflict_differ_first(ctx);
@@ -282,7 +285,7 @@ ngx_http_conflict_reported(ngx_http_conflict_ctx_t *ctx)
 
 void
 ngx_http_conflict_unchecked(ngx_http_conflict_ctx_t *ctx,
-    ngx_http_conflict_error_e error, ngx_uint_t pass)
+    ngx_http_conflict_answer_e error, ngx_uint_t pass)
 {
     ngx_http_conflict_op_t  *op;
 
@@ -291,23 +294,23 @@ ngx_http_conflict_unchecked(ngx_http_conflict_ctx_t *ctx,
     if (ctx->conf->policy > CONFLICT_CLIENT_WINS && !ctx->conf->report
         && !pass)
     {
-        ngx_http_conflict_refuse(ctx, error, NGX_HTTP_CONFLICT_REJECTED,
-                                 NGX_HTTP_CONFLICT_NO_ACTION);
+        ngx_http_conflict_refuse(ctx, error, NGX_HTTP_CONFLICT_OUTCOME_REJECTED,
+                                 NGX_HTTP_CONFLICT_ACTION_NONE);
         return;
     }
 
-    ctx->error = NGX_HTTP_CONFLICT_OK;
-    ctx->outcome = NGX_HTTP_CONFLICT_UNCHECKED;
-    ctx->action = NGX_HTTP_CONFLICT_ACT_UNCHECKED;
+    ctx->answer = NGX_HTTP_CONFLICT_ANSWER_NONE;
+    ctx->outcome = NGX_HTTP_CONFLICT_OUTCOME_UNCHECKED;
+    ctx->action = NGX_HTTP_CONFLICT_ACTION_UNCHECKED;
 
-    if (ctx->state == NGX_HTTP_CONFLICT_ST_FETCHED) {
+    if (ctx->state == NGX_HTTP_CONFLICT_STATE_CHECK_LATEST) {
         /* with a lease, but without a check */
         op->pre.kinds = 0;
-        ctx->state = NGX_HTTP_CONFLICT_ST_BEGIN;
+        ctx->state = NGX_HTTP_CONFLICT_STATE_STORE_BEGIN;
         return;
     }
 
-    if (ctx->state == NGX_HTTP_CONFLICT_ST_BEGUN) {
+    if (ctx->state == NGX_HTTP_CONFLICT_STATE_STORE_VERDICT) {
         ngx_http_conflict_go(ctx);
     }
 }
@@ -315,7 +318,7 @@ ngx_http_conflict_unchecked(ngx_http_conflict_ctx_t *ctx,
 
 void
 ngx_http_conflict_refuse(ngx_http_conflict_ctx_t *ctx,
-    ngx_http_conflict_error_e error, ngx_http_conflict_outcome_e outcome,
+    ngx_http_conflict_answer_e error, ngx_http_conflict_outcome_e outcome,
     ngx_http_conflict_action_e action)
 {
     ctx->outcome = outcome;
@@ -327,17 +330,17 @@ ngx_http_conflict_refuse(ngx_http_conflict_ctx_t *ctx,
 
         ctx->op->pre.chain = 0;
 
-        if (ctx->state >= NGX_HTTP_CONFLICT_ST_RECALL
-            && ctx->state < NGX_HTTP_CONFLICT_ST_PASS)
+        if (ctx->state >= NGX_HTTP_CONFLICT_STATE_HISTORY_LOOKUP
+            && ctx->state < NGX_HTTP_CONFLICT_STATE_FORWARD)
         {
-            ctx->state = NGX_HTTP_CONFLICT_ST_PASS;
+            ctx->state = NGX_HTTP_CONFLICT_STATE_FORWARD;
         }
 
         return;
     }
 
-    ctx->error = error;
-    ctx->state = NGX_HTTP_CONFLICT_ST_ANSWER;
+    ctx->answer = error;
+    ctx->state = NGX_HTTP_CONFLICT_STATE_RESPOND;
 }
 
 
@@ -349,15 +352,15 @@ ngx_http_conflict_stale_action(conflict_policy_e policy)
     switch (policy) {
 
     case CONFLICT_LWW:
-        return NGX_HTTP_CONFLICT_ACT_LWW;
+        return NGX_HTTP_CONFLICT_ACTION_LWW;
 
     case CONFLICT_CLIENT_WINS:
-        return NGX_HTTP_CONFLICT_ACT_CLIENT_WINS;
+        return NGX_HTTP_CONFLICT_ACTION_CLIENT_WINS;
 
     case CONFLICT_SERVER_WINS:
-        return NGX_HTTP_CONFLICT_ACT_SERVER_WINS;
+        return NGX_HTTP_CONFLICT_ACTION_SERVER_WINS;
 
     default: /* CONFLICT_VERSION, and what could not be merged */
-        return NGX_HTTP_CONFLICT_ACT_VERSION;
+        return NGX_HTTP_CONFLICT_ACTION_VERSION;
     }
 }

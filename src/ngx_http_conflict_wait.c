@@ -47,16 +47,16 @@ ngx_http_conflict_wait(ngx_http_request_t *r, ngx_http_conflict_ctx_t *ctx)
 
         if (ctx->conf->policy <= CONFLICT_CLIENT_WINS) {
             ctx->op->force = 1;
-            ctx->state = NGX_HTTP_CONFLICT_ST_BEGIN;
+            ctx->state = NGX_HTTP_CONFLICT_STATE_STORE_BEGIN;
             return NGX_OK;
         }
 
         ngx_http_conflict_refuse(ctx,
                                  (ctx->op->state == CONFLICT_LEASED)
-                                 ? NGX_HTTP_CONFLICT_IN_PROGRESS
-                                 : NGX_HTTP_CONFLICT_UNKNOWN_OUTCOME,
-                                 NGX_HTTP_CONFLICT_BUSY,
-                                 NGX_HTTP_CONFLICT_ACT_BUSY);
+                                 ? NGX_HTTP_CONFLICT_ANSWER_IN_PROGRESS
+                                 : NGX_HTTP_CONFLICT_ANSWER_UNKNOWN_OUTCOME,
+                                 NGX_HTTP_CONFLICT_OUTCOME_BUSY,
+                                 NGX_HTTP_CONFLICT_ACTION_BUSY);
         return NGX_OK;
     }
 
@@ -87,7 +87,7 @@ ngx_http_conflict_wait_handler(ngx_event_t *ev)
 {
     ngx_http_conflict_ctx_t *ctx = ev->data;
 
-    ctx->state = NGX_HTTP_CONFLICT_ST_BEGIN;
+    ctx->state = NGX_HTTP_CONFLICT_STATE_STORE_BEGIN;
 
     ngx_http_conflict_resume(ctx->request);
 }

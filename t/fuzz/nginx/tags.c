@@ -180,7 +180,7 @@ LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 
     ctx.request = &r;
     ctx.conf = r.loc_conf[ngx_http_conflict_module.ctx_index];
-    ctx.outcome = NGX_HTTP_CONFLICT_PASSED;
+    ctx.outcome = NGX_HTTP_CONFLICT_OUTCOME_PASSED;
 
     op = ngx_http_conflict_op_create(NULL, ctx.conf->store, &ctx.key, 0);
     op->minted = 1;

@@ -55,7 +55,7 @@ static const ngx_str_t  ngx_http_conflict_fetch_headers[] = {
 
 ngx_int_t
 ngx_http_conflict_latest_fetch(ngx_http_request_t *r,
-    ngx_http_conflict_ctx_t *ctx)
+    ngx_http_conflict_ctx_t *ctx, ngx_http_post_subrequest_pt done)
 {
     uint64_t                     version;
     ngx_str_t                    uri, args;
@@ -87,7 +87,7 @@ ngx_http_conflict_latest_fetch(ngx_http_request_t *r,
         return NGX_ERROR;
     }
 
-    ps->handler = ngx_http_conflict_latest_done;
+    ps->handler = done;
     ps->data = ctx;
 
     if (ngx_http_conflict_latest_target(r, ctx, &uri, &args) != NGX_OK

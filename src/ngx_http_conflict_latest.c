@@ -13,15 +13,32 @@
 #define NGX_HTTP_CONFLICT_FIRST_SIZE  4096
 
 
+static ngx_int_t ngx_http_conflict_latest_done(ngx_http_request_t *r,
+    void *data, ngx_int_t rc);
 static ngx_int_t ngx_http_conflict_latest_buf(ngx_http_request_t *r,
     ngx_http_conflict_latest_t *latest, ngx_chain_t *cl);
 static ngx_int_t ngx_http_conflict_latest_copy(ngx_pool_t *pool,
     ngx_str_t *dst, ngx_str_t *src);
 
 
+ngx_int_t
+ngx_http_conflict_latest_get(ngx_http_conflict_ctx_t *ctx)
+{
+    if (!ctx->latest.started
+        && ngx_http_conflict_latest_fetch(ctx->request, ctx,
+                                          ngx_http_conflict_latest_done)
+           != NGX_OK)
+    {
+        return NGX_ERROR;
+    }
+
+    return ctx->latest.done ? NGX_OK : NGX_AGAIN;
+}
+
+
 /* bookkeeping, perhaps twice: nginx wakes the main request */
 
-ngx_int_t
+static ngx_int_t
 ngx_http_conflict_latest_done(ngx_http_request_t *r, void *data, ngx_int_t rc)
 {
     ngx_http_conflict_ctx_t *ctx = data;
@@ -42,7 +59,7 @@ ngx_http_conflict_latest_done(ngx_http_request_t *r, void *data, ngx_int_t rc)
         return r->connection->error ? rc : NGX_OK;
     }
 
-    if (ngx_http_conflict_upstream_seen(r, 0, &sent, &status) != NGX_OK
+    if (ngx_http_conflict_upstream_attempts(r, 0, &sent, &status) != NGX_OK
         || status == 0)
     {
         status = (rc >= NGX_HTTP_SPECIAL_RESPONSE) ? (ngx_uint_t) rc
@@ -88,6 +105,13 @@ ngx_http_conflict_latest_done(ngx_http_request_t *r, void *data, ngx_int_t rc)
                    latest->status, latest->len);
 
     return r->connection->error ? rc : NGX_OK;
+}
+
+
+ngx_uint_t
+ngx_http_conflict_latest_gone(ngx_uint_t status)
+{
+    return status == NGX_HTTP_NOT_FOUND || status == 410;
 }
 
 

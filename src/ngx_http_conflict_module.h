@@ -16,24 +16,61 @@
 #include "ngx_http_conflict_capture.h"
 
 
+/*
+ * The states of a request.  The function of each, listed in handler.c,
+ * returns the next one; nothing but the loop there sets ctx->state.
+ */
+
 typedef enum {
-    NGX_HTTP_CONFLICT_STATE_READ_HEADERS = 0,
-    NGX_HTTP_CONFLICT_STATE_READ_BODY,
-    NGX_HTTP_CONFLICT_STATE_CHECK_REQUEST,
-    NGX_HTTP_CONFLICT_STATE_STORE_BEGIN,
-    NGX_HTTP_CONFLICT_STATE_STORE_VERDICT,
-    NGX_HTTP_CONFLICT_STATE_WAIT_FOR_WRITE,
-    NGX_HTTP_CONFLICT_STATE_GET_LATEST,
-    NGX_HTTP_CONFLICT_STATE_CHECK_LATEST,
-    NGX_HTTP_CONFLICT_STATE_STORE_OBSERVE,
+    /* a write */
+
+    NGX_HTTP_CONFLICT_STATE_PARSE_HEADERS = 0,    /* bases in its fields */
+    NGX_HTTP_CONFLICT_STATE_RECEIVE_BODY,         /* and the base in it */
+    NGX_HTTP_CONFLICT_STATE_CHECK_REQUEST,        /* is what it says valid */
+    NGX_HTTP_CONFLICT_STATE_STORE_BEGIN,          /* ask for verdict, lease */
+    NGX_HTTP_CONFLICT_STATE_STORE_VERDICT,        /* has the store decided */
+    NGX_HTTP_CONFLICT_STATE_WAIT_FOR_WRITE,       /* another is in flight */
+    NGX_HTTP_CONFLICT_STATE_GET_LATEST,           /* by the module's own GET */
+    NGX_HTTP_CONFLICT_STATE_CHECK_LATEST,         /* that GET has ended */
+    NGX_HTTP_CONFLICT_STATE_STORE_OBSERVE,        /* report what it showed */
     NGX_HTTP_CONFLICT_STATE_STORE_OBSERVED,
-    NGX_HTTP_CONFLICT_STATE_HISTORY_LOOKUP,
+    NGX_HTTP_CONFLICT_STATE_LATEST_VERDICT,       /* its body is needed */
+    NGX_HTTP_CONFLICT_STATE_HISTORY_LOOKUP,       /* ask for the base's body */
     NGX_HTTP_CONFLICT_STATE_HISTORY_FOUND,
-    NGX_HTTP_CONFLICT_STATE_LATEST_VERDICT,
-    NGX_HTTP_CONFLICT_STATE_MERGE_WRITE,
-    NGX_HTTP_CONFLICT_STATE_FORWARD,
-    NGX_HTTP_CONFLICT_STATE_FORWARDED,
-    NGX_HTTP_CONFLICT_STATE_RESPOND
+    NGX_HTTP_CONFLICT_STATE_MERGE_WRITE,          /* base, latest, client's */
+    NGX_HTTP_CONFLICT_STATE_FORWARD,              /* hand it to the upstream */
+    NGX_HTTP_CONFLICT_STATE_REDIRECTED,           /* and after a redirect */
+
+    /* a read */
+
+    NGX_HTTP_CONFLICT_STATE_READ_STORE_PEEK,      /* ask for the version */
+    NGX_HTTP_CONFLICT_STATE_READ_STORE_PEEKED,
+    NGX_HTTP_CONFLICT_STATE_READ_GET_LATEST,      /* the version is unknown */
+    NGX_HTTP_CONFLICT_STATE_READ_STORE_OBSERVE,
+    NGX_HTTP_CONFLICT_STATE_READ_STORE_OBSERVED,
+    NGX_HTTP_CONFLICT_STATE_READ_FORWARD,
+
+    /* a request to a lock endpoint */
+
+    NGX_HTTP_CONFLICT_STATE_LOCK_START,           /* which verb, who asks */
+    NGX_HTTP_CONFLICT_STATE_LOCK_TARGET,          /* the resource's path */
+    NGX_HTTP_CONFLICT_STATE_LOCK_GET_LATEST,
+    NGX_HTTP_CONFLICT_STATE_LOCK_CHECK_LATEST,    /* may the client see it */
+    NGX_HTTP_CONFLICT_STATE_LOCK_STORE_PEEK,      /* it gets a version */
+    NGX_HTTP_CONFLICT_STATE_LOCK_STORE_PEEKED,
+    NGX_HTTP_CONFLICT_STATE_LOCK_STORE_CALL,      /* acquire, release, show */
+    NGX_HTTP_CONFLICT_STATE_LOCK_STORE_CALLED,
+
+    /* nginx goes on */
+
+    NGX_HTTP_CONFLICT_STATE_FORWARDED,            /* with its own handler */
+    NGX_HTTP_CONFLICT_STATE_RESPOND,              /* with the module's answer */
+    NGX_HTTP_CONFLICT_STATE_LOCK_RESPOND,
+
+    /* returned, and never entered */
+
+    NGX_HTTP_CONFLICT_STATE_AGAIN,                /* the same state, later */
+    NGX_HTTP_CONFLICT_STATE_ERROR                 /* see ctx->error_status */
 } ngx_http_conflict_state_e;
 
 
@@ -248,20 +285,24 @@ typedef struct {
 } ngx_http_conflict_pair_t;
 
 
+typedef void (*ngx_http_conflict_ctx_pt)(ngx_http_conflict_ctx_t *ctx);
+
+
 struct ngx_http_conflict_ctx_s {
     ngx_http_request_t            *request;
+    ngx_http_conflict_ctx_pt       cleanup;
     ngx_http_conflict_loc_conf_t  *conf;       /* of where it was guarded */
     ngx_http_conflict_op_t        *op;
     ngx_http_conflict_pair_t      *pair;       /* NULL: one resource */
     ngx_http_conflict_kind_e       kind;
-    ngx_http_conflict_state_e         state;
+    ngx_http_conflict_state_e      state;      /* of the loop, handler.c */
+    ngx_uint_t                     error_status;   /* 0: 500 */
     ngx_http_conflict_outcome_e    outcome;
     ngx_http_conflict_answer_e      answer;
     ngx_http_conflict_action_e     action;
     const char                    *reason;     /* more on an error, or NULL */
 
-    ngx_uint_t                     lock_step;  /* of a lock endpoint */
-    ngx_str_t                      target;     /* the same: of the GET */
+    ngx_str_t                      target;     /* of a lock's GET */
     ngx_str_t                      target_args;
 
     ngx_str_t                      resource;   /* as clients see it */
@@ -312,6 +353,8 @@ struct ngx_http_conflict_ctx_s {
     ngx_uint_t                     fetches;
 
     unsigned                       write:1;
+    unsigned                       waited:1;   /* for a write, long enough */
+    unsigned                       forwarded:1;    /* to the upstream */
     unsigned                       settled:1;
     unsigned                       committed:1;
     unsigned                       in_flight:1;    /* counted as such */
@@ -350,11 +393,17 @@ ngx_int_t ngx_http_conflict_add_variables(ngx_conf_t *cf);
 
 ngx_int_t ngx_http_conflict_handler(ngx_http_request_t *r);
 
+/* ctx.c */
+
 /*
  * The context of a request, also after an internal redirect; NULL where it
  * is not guarded.  For the main request.
  */
 ngx_http_conflict_ctx_t *ngx_http_conflict_ctx(ngx_http_request_t *r);
+
+/* Makes it, empty; "cleanup" is called with it at the end of the request. */
+ngx_http_conflict_ctx_t *ngx_http_conflict_ctx_create(ngx_http_request_t *r,
+    ngx_http_conflict_ctx_pt cleanup);
 
 /* key.c */
 
@@ -374,7 +423,10 @@ ngx_int_t ngx_http_conflict_key(ngx_http_request_t *r,
 ngx_int_t ngx_http_conflict_pair(ngx_http_request_t *r,
     ngx_http_conflict_ctx_t *ctx);
 
-/* The write may pass; 1: the other one is asked first, its state was set. */
+/*
+ * The write may pass.  1: now ctx->op is the other resource's, which must be
+ * asked as well.
+ */
 ngx_uint_t ngx_http_conflict_pair_next(ngx_http_conflict_ctx_t *ctx);
 void ngx_http_conflict_pair_end(ngx_http_conflict_ctx_t *ctx);
 
@@ -435,53 +487,82 @@ ngx_int_t ngx_http_conflict_view_start(ngx_http_request_t *r,
 uint64_t ngx_http_conflict_view(ngx_http_conflict_ctx_t *ctx,
     ngx_http_request_t *r);
 
-/* read.c */
+/* read.c: states */
 
-ngx_int_t ngx_http_conflict_read(ngx_http_request_t *r,
+ngx_http_conflict_state_e ngx_http_conflict_read_peek(
+    ngx_http_conflict_ctx_t *ctx);
+ngx_http_conflict_state_e ngx_http_conflict_read_peeked(
+    ngx_http_conflict_ctx_t *ctx);
+ngx_http_conflict_state_e ngx_http_conflict_read_fetch(
+    ngx_http_conflict_ctx_t *ctx);
+ngx_http_conflict_state_e ngx_http_conflict_read_observe(
+    ngx_http_conflict_ctx_t *ctx);
+ngx_http_conflict_state_e ngx_http_conflict_read_observed(
+    ngx_http_conflict_ctx_t *ctx);
+ngx_http_conflict_state_e ngx_http_conflict_read_forward(
     ngx_http_conflict_ctx_t *ctx);
 
-/* wait.c */
+/* wait.c: a state */
 
-/*
- * NGX_AGAIN: the timer runs, and begin comes next; NGX_OK: it has waited
- * enough, the state was changed.
- */
-ngx_int_t ngx_http_conflict_wait(ngx_http_request_t *r,
+ngx_http_conflict_state_e ngx_http_conflict_wait(
     ngx_http_conflict_ctx_t *ctx);
 
+/* store_call.c */
+
 /*
- * op->done of all operations of a request: its phases go on.
+ * Calls the store with ctx->op: begin, peek and the like.  Its end is awaited
+ * by the next state, which calls finish().
  */
-void ngx_http_conflict_op_done(ngx_http_conflict_op_t *op);
+void ngx_http_conflict_store_call_start(ngx_http_conflict_ctx_t *ctx,
+    ngx_http_conflict_op_pt call);
 
-/* verdict.c: each sets the next state; NGX_AGAIN: the store is still busy */
+/* NGX_AGAIN: the store is still busy; else what it has returned. */
+ngx_int_t ngx_http_conflict_store_call_finish(ngx_http_conflict_ctx_t *ctx);
 
-ngx_int_t ngx_http_conflict_begun(ngx_http_conflict_ctx_t *ctx);
-
-/* How the log calls a stale write. */
-ngx_http_conflict_action_e ngx_http_conflict_stale_action(
-    conflict_policy_e policy);
-
-/* found.c: the same */
-
-ngx_int_t ngx_http_conflict_fetched(ngx_http_conflict_ctx_t *ctx);
-ngx_int_t ngx_http_conflict_found(ngx_http_conflict_ctx_t *ctx);
+/* The phases of the request go on. */
+void ngx_http_conflict_store_call_resume(ngx_http_request_t *r);
 
 /* verdict.c */
 
-/*
- * The write cannot be checked.  Policies that never refuse let it pass, as
- * do report mode and "pass"; the others refuse it.
- */
-void ngx_http_conflict_unchecked(ngx_http_conflict_ctx_t *ctx,
-    ngx_http_conflict_answer_e error, ngx_uint_t pass);
+/* A state: the store has decided, or said what to do before it can. */
+ngx_http_conflict_state_e ngx_http_conflict_verdict(
+    ngx_http_conflict_ctx_t *ctx);
+
+/* How the log calls a stale write. */
+ngx_http_conflict_action_e ngx_http_conflict_verdict_action(
+    conflict_policy_e policy);
+
+/* found.c: states */
+
+ngx_http_conflict_state_e ngx_http_conflict_fetched(
+    ngx_http_conflict_ctx_t *ctx);
+ngx_http_conflict_state_e ngx_http_conflict_found(
+    ngx_http_conflict_ctx_t *ctx);
+
+/* refuse.c: each returns the next state */
 
 /*
- * The module answers itself; in report mode it only notes that it would.
+ * The module answers with an error.  In report mode the write is forwarded,
+ * and it is logged that it would have been refused.
  */
-void ngx_http_conflict_refuse(ngx_http_conflict_ctx_t *ctx,
-    ngx_http_conflict_answer_e error, ngx_http_conflict_outcome_e outcome,
-    ngx_http_conflict_action_e action);
+ngx_http_conflict_state_e ngx_http_conflict_refuse(
+    ngx_http_conflict_ctx_t *ctx, ngx_http_conflict_answer_e answer,
+    ngx_http_conflict_outcome_e outcome, ngx_http_conflict_action_e action);
+
+/*
+ * The write cannot be checked.  Policies that never refuse let it go on with
+ * "next", as do report mode and "pass"; the others refuse it.
+ */
+ngx_http_conflict_state_e ngx_http_conflict_refuse_unchecked(
+    ngx_http_conflict_ctx_t *ctx, ngx_http_conflict_answer_e answer,
+    ngx_uint_t pass, ngx_http_conflict_state_e next);
+
+/* respond.c */
+
+/* The module answers with this; the same of report mode. */
+ngx_http_conflict_state_e ngx_http_conflict_respond(
+    ngx_http_conflict_ctx_t *ctx, ngx_http_conflict_answer_e answer,
+    ngx_http_conflict_outcome_e outcome, ngx_http_conflict_action_e action);
 
 /* base.c */
 
@@ -581,10 +662,11 @@ void ngx_http_conflict_body_filter_init(void);
 /* fetch.c */
 
 /*
- * Starts the GET; the phases go on once ctx->latest.done is set.
+ * Starts the GET; "done" is called at its end, with ctx, as the handler of a
+ * subrequest.
  */
 ngx_int_t ngx_http_conflict_latest_fetch(ngx_http_request_t *r,
-    ngx_http_conflict_ctx_t *ctx);
+    ngx_http_conflict_ctx_t *ctx, ngx_http_post_subrequest_pt done);
 
 /* Is this a request field that no GET of the module bears? */
 ngx_uint_t ngx_http_conflict_fetch_hides(ngx_str_t *name);
@@ -656,30 +738,35 @@ ngx_uint_t ngx_http_conflict_is_json_patch(ngx_http_request_t *r);
 ngx_int_t ngx_http_conflict_combinable(ngx_http_request_t *r,
     ngx_http_conflict_ctx_t *ctx);
 
-/* upstream.c */
+/* pass.c: states */
 
-/*
- * Hands the request to the location's own content handler; also after an
- * internal redirect, with the lease still held.
- */
-ngx_int_t ngx_http_conflict_pass(ngx_http_request_t *r,
+/* Hands the request to the location's own content handler. */
+ngx_http_conflict_state_e ngx_http_conflict_pass(
     ngx_http_conflict_ctx_t *ctx);
-ngx_int_t ngx_http_conflict_again(ngx_http_request_t *r,
+
+/* The same after an internal redirect, with the lease still held. */
+ngx_http_conflict_state_e ngx_http_conflict_pass_again(
     ngx_http_conflict_ctx_t *ctx);
+
+/* upstream_once.c */
 
 /*
  * The content handler of a guarded write: the location's own, kept from
  * sending the request to an upstream twice, and from giving up when the
  * client goes away.
  */
-ngx_int_t ngx_http_conflict_upstream_handler(ngx_http_request_t *r);
+ngx_int_t ngx_http_conflict_upstream_once_handler(ngx_http_request_t *r);
+
+/* upstream_attempts.c */
 
 /*
  * How many upstream attempts since number "first" sent any byte, and the
  * status of the last one that has one.  NGX_DECLINED: no upstream was used.
  */
-ngx_int_t ngx_http_conflict_upstream_seen(ngx_http_request_t *r,
+ngx_int_t ngx_http_conflict_upstream_attempts(ngx_http_request_t *r,
     ngx_uint_t first, ngx_uint_t *sent, ngx_uint_t *status);
+
+/* upstream_conf.c */
 
 /*
  * Adds $conflict_fetch to X_cache_bypass, so that no cache answers the

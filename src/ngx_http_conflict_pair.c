@@ -329,8 +329,6 @@ ngx_http_conflict_pair_next(ngx_http_conflict_ctx_t *ctx)
         ctx->outcome = NGX_HTTP_CONFLICT_OUTCOME_NONE;
     }
 
-    ctx->state = NGX_HTTP_CONFLICT_STATE_STORE_BEGIN;
-
     return 1;
 }
 

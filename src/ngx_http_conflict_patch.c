@@ -95,7 +95,7 @@ ngx_http_conflict_patch_text(ngx_http_conflict_ctx_t *ctx,
 }
 
 
-void
+ngx_http_conflict_state_e
 ngx_http_conflict_patch_unfit(ngx_http_conflict_ctx_t *ctx)
 {
     if (ctx->op->verdict != CONFLICT_COMBINE) {
@@ -109,16 +109,17 @@ ngx_http_conflict_patch_unfit(ngx_http_conflict_ctx_t *ctx)
     /* nothing clashed but the whole, and the client learns if it was held */
     ctx->merge.clashed = (ctx->op->verdict == CONFLICT_COMBINE);
 
-    ngx_http_conflict_refuse(ctx, NGX_HTTP_CONFLICT_ANSWER_STALE,
-                             NGX_HTTP_CONFLICT_OUTCOME_REJECTED,
-                             (ctx->op->verdict == CONFLICT_COMBINE)
-                             ? NGX_HTTP_CONFLICT_ACTION_VERSION
-                             : NGX_HTTP_CONFLICT_ACTION_NONE);
+    return ngx_http_conflict_refuse(ctx, NGX_HTTP_CONFLICT_ANSWER_STALE,
+                                    NGX_HTTP_CONFLICT_OUTCOME_REJECTED,
+                                    (ctx->op->verdict == CONFLICT_COMBINE)
+                                    ? NGX_HTTP_CONFLICT_ACTION_VERSION
+                                    : NGX_HTTP_CONFLICT_ACTION_NONE);
 }
 
 
 ngx_uint_t
-ngx_http_conflict_patch_twice(ngx_http_conflict_ctx_t *ctx)
+ngx_http_conflict_patch_twice(ngx_http_conflict_ctx_t *ctx,
+    ngx_http_conflict_state_e *next)
 {
     conflict_document_t  doc;
 
@@ -134,9 +135,9 @@ ngx_http_conflict_patch_twice(ngx_http_conflict_ctx_t *ctx)
     ctx->reason = "nobody knows whether this patch was carried out before, "
                   "and it must not be twice";
 
-    ngx_http_conflict_refuse(ctx, NGX_HTTP_CONFLICT_ANSWER_STALE,
-                             NGX_HTTP_CONFLICT_OUTCOME_REJECTED,
-                             NGX_HTTP_CONFLICT_ACTION_VERSION);
+    *next = ngx_http_conflict_refuse(ctx, NGX_HTTP_CONFLICT_ANSWER_STALE,
+                                     NGX_HTTP_CONFLICT_OUTCOME_REJECTED,
+                                     NGX_HTTP_CONFLICT_ACTION_VERSION);
 
     return 1;
 }

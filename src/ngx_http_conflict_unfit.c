@@ -16,14 +16,13 @@ static ngx_int_t ngx_http_conflict_unfit_reason(ngx_http_conflict_ctx_t *ctx,
 
 /* there is nothing that it could be merged with */
 
-void
+ngx_http_conflict_state_e
 ngx_http_conflict_unfit(ngx_http_conflict_ctx_t *ctx)
 {
     if (ctx->op->verdict == CONFLICT_COMBINE) {
-        ngx_http_conflict_refuse(ctx, NGX_HTTP_CONFLICT_ANSWER_STALE,
-                                 NGX_HTTP_CONFLICT_OUTCOME_REJECTED,
-                                 NGX_HTTP_CONFLICT_ACTION_VERSION);
-        return;
+        return ngx_http_conflict_refuse(ctx, NGX_HTTP_CONFLICT_ANSWER_STALE,
+                                        NGX_HTTP_CONFLICT_OUTCOME_REJECTED,
+                                        NGX_HTTP_CONFLICT_ACTION_VERSION);
     }
 
     if (ctx->reason == NULL) {
@@ -31,40 +30,36 @@ ngx_http_conflict_unfit(ngx_http_conflict_ctx_t *ctx)
                       "have";
     }
 
-    ngx_http_conflict_refuse(ctx, NGX_HTTP_CONFLICT_ANSWER_UNAVAILABLE,
-                             NGX_HTTP_CONFLICT_OUTCOME_REJECTED,
-                             NGX_HTTP_CONFLICT_ACTION_NONE);
+    return ngx_http_conflict_refuse(ctx, NGX_HTTP_CONFLICT_ANSWER_UNAVAILABLE,
+                                    NGX_HTTP_CONFLICT_OUTCOME_REJECTED,
+                                    NGX_HTTP_CONFLICT_ACTION_NONE);
 }
 
 
-ngx_int_t
+ngx_http_conflict_state_e
 ngx_http_conflict_unfit_body(ngx_http_conflict_ctx_t *ctx)
 {
     if (ngx_http_conflict_unfit_reason(ctx, "the body has") != NGX_OK) {
-        return NGX_ERROR;
+        return NGX_HTTP_CONFLICT_STATE_ERROR;
     }
 
-    ngx_http_conflict_refuse(ctx, NGX_HTTP_CONFLICT_ANSWER_TOO_LARGE,
-                             NGX_HTTP_CONFLICT_OUTCOME_REJECTED,
-                             NGX_HTTP_CONFLICT_ACTION_NONE);
-
-    return NGX_OK;
+    return ngx_http_conflict_refuse(ctx, NGX_HTTP_CONFLICT_ANSWER_TOO_LARGE,
+                                    NGX_HTTP_CONFLICT_OUTCOME_REJECTED,
+                                    NGX_HTTP_CONFLICT_ACTION_NONE);
 }
 
 
-ngx_int_t
+ngx_http_conflict_state_e
 ngx_http_conflict_unfit_values(ngx_http_conflict_ctx_t *ctx)
 {
     if (ngx_http_conflict_unfit_reason(ctx, "the body and what it would be "
                                             "merged with have")
         != NGX_OK)
     {
-        return NGX_ERROR;
+        return NGX_HTTP_CONFLICT_STATE_ERROR;
     }
 
-    ngx_http_conflict_unfit(ctx);
-
-    return NGX_OK;
+    return ngx_http_conflict_unfit(ctx);
 }
 
 

@@ -63,8 +63,8 @@ ngx_http_conflict_answer_handler(ngx_http_request_t *r)
 
     if (rc != NGX_OK
         || ngx_http_conflict_cors_add(r, ctx) != NGX_OK
-        || ngx_http_conflict_set_field(r, ctx) != NGX_OK
-        || ngx_http_conflict_add_header(r, "Cache-Control", "no-store",
+        || ngx_http_conflict_conflict_field(r, ctx) != NGX_OK
+        || ngx_http_conflict_header_add(r, "Cache-Control", "no-store",
                                         sizeof("no-store") - 1)
            != NGX_OK)
     {

@@ -67,7 +67,7 @@ ngx_http_conflict_audit_line(ngx_http_request_t *r,
                            &ngx_http_conflict_action_names[ctx->action],
                            longest);
     p = ngx_http_conflict_audit_text(p, ",\"policy",
-                           ngx_http_conflict_policy_name(nlcf->policy),
+                           ngx_http_conflict_names_policy(nlcf->policy),
                            longest);
     p = ngx_sprintf(p, ",\"report\":%s", nlcf->report ? "true" : "false");
     p = ngx_http_conflict_audit_text(p, ",\"entity", &ctx->entity,

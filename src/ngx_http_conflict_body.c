@@ -138,7 +138,7 @@ ngx_http_conflict_body_look(ngx_http_request_t *r,
         return 0;
     }
 
-    media = ngx_http_conflict_media(r);
+    media = ngx_http_conflict_media_type_request(r);
 
     if (media == NGX_HTTP_CONFLICT_MEDIA_OTHER) {
         body->opaque = 1;
@@ -147,9 +147,9 @@ ngx_http_conflict_body_look(ngx_http_request_t *r,
 
     body->undeclared = (media == NGX_HTTP_CONFLICT_MEDIA_UNDECLARED);
 
-    encoding = ngx_http_conflict_header(&r->headers_in.headers,
-                                        &ngx_http_conflict_content_encoding,
-                                        NULL);
+    encoding = ngx_http_conflict_header_find(&r->headers_in.headers,
+                                            &ngx_http_conflict_content_encoding,
+                                            NULL);
 
     if (encoding
         && ngx_strcasecmp(encoding->data, (u_char *) "identity") != 0)

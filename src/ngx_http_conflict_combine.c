@@ -102,7 +102,7 @@ ngx_http_conflict_combine(ngx_http_conflict_ctx_t *ctx)
     op = ctx->op;
 
     if (ngx_http_conflict_combine_row(ctx, &row) != NGX_OK) {
-        return ngx_http_conflict_unfit(ctx);
+        return ngx_http_conflict_mergeable_refuse(ctx);
     }
 
     if (row.len == 0 && op->pre.kinds && op->existence == CONFLICT_EXISTS) {
@@ -368,8 +368,9 @@ ngx_http_conflict_combine_done(ngx_http_request_t *r,
         break;
 
     case CONFLICT_MERGE_REPEATED:
-        if (ngx_http_conflict_base_wrong(r, ctx, "an object in the body has a "
-                                         "member twice", merged->twice)
+        if (ngx_http_conflict_precondition_wrong(r, ctx,
+                                                 "an object in the body has a "
+                                                 "member twice", merged->twice)
             != NGX_OK)
         {
             return NGX_HTTP_CONFLICT_STATE_ERROR;
@@ -380,13 +381,13 @@ ngx_http_conflict_combine_done(ngx_http_request_t *r,
                                         NGX_HTTP_CONFLICT_ACTION_NONE);
 
     case CONFLICT_MERGE_LARGE:
-        return ngx_http_conflict_unfit_body(ctx);
+        return ngx_http_conflict_mergeable_refuse_body(ctx);
 
     case CONFLICT_MERGE_MANY:
-        return ngx_http_conflict_unfit_values(ctx);
+        return ngx_http_conflict_mergeable_refuse_values(ctx);
 
     case CONFLICT_MERGE_UNFIT:
-        return ngx_http_conflict_unfit(ctx);
+        return ngx_http_conflict_mergeable_refuse(ctx);
 
     case CONFLICT_MERGE_INAPPLICABLE:
         return ngx_http_conflict_patch_unfit(ctx);

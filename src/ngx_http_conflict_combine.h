@@ -48,18 +48,18 @@ ngx_int_t ngx_http_conflict_part_link(ngx_http_conflict_ctx_t *ctx,
 void ngx_http_conflict_part_made(ngx_http_conflict_ctx_t *ctx,
     conflict_document_t *doc);
 
-/* unfit.c */
+/* mergeable.c */
 
 /*
  * The write is refused, for it cannot be merged: with nothing that is there;
  * its body has more values than it may, or together with the others.  Each
  * returns the next state.
  */
-ngx_http_conflict_state_e ngx_http_conflict_unfit(
+ngx_http_conflict_state_e ngx_http_conflict_mergeable_refuse(
     ngx_http_conflict_ctx_t *ctx);
-ngx_http_conflict_state_e ngx_http_conflict_unfit_body(
+ngx_http_conflict_state_e ngx_http_conflict_mergeable_refuse_body(
     ngx_http_conflict_ctx_t *ctx);
-ngx_http_conflict_state_e ngx_http_conflict_unfit_values(
+ngx_http_conflict_state_e ngx_http_conflict_mergeable_refuse_values(
     ngx_http_conflict_ctx_t *ctx);
 
 /* patch.c: JSON Patch */

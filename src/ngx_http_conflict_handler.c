@@ -338,7 +338,7 @@ ngx_http_conflict_run(ngx_http_request_t *r, ngx_http_conflict_ctx_t *ctx)
 static ngx_http_conflict_state_e
 ngx_http_conflict_parse_headers(ngx_http_conflict_ctx_t *ctx)
 {
-    switch (ngx_http_conflict_base_headers(ctx->request, ctx)) {
+    switch (ngx_http_conflict_precondition_headers(ctx->request, ctx)) {
 
     case NGX_OK:
         return NGX_HTTP_CONFLICT_STATE_RECEIVE_BODY;
@@ -391,10 +391,10 @@ ngx_http_conflict_check_request(ngx_http_conflict_ctx_t *ctx)
 
     r = ctx->request;
 
-    rc = ngx_http_conflict_base_body(r, ctx);
+    rc = ngx_http_conflict_precondition_body(r, ctx);
 
     if (rc == NGX_OK) {
-        rc = ngx_http_conflict_combinable(r, ctx);
+        rc = ngx_http_conflict_mergeable(r, ctx);
     }
 
     if (rc == NGX_OK) {
@@ -422,7 +422,7 @@ ngx_http_conflict_check_request(ngx_http_conflict_ctx_t *ctx)
 
     if (ctx->conf->require) {
 
-        if (ngx_http_conflict_base_missing(r, ctx, &answer) != NGX_OK) {
+        if (ngx_http_conflict_precondition_missing(r, ctx, &answer) != NGX_OK) {
             return NGX_HTTP_CONFLICT_STATE_ERROR;
         }
 

@@ -128,10 +128,11 @@ ngx_http_conflict_latest_header(ngx_http_request_t *r,
 
     latest->sent = r->headers_out.status;
     latest->status = r->err_status ? r->err_status : r->headers_out.status;
-    latest->json = ngx_http_conflict_is_json(&r->headers_out.content_type);
+    latest->json = ngx_http_conflict_media_type_json(
+                                                &r->headers_out.content_type);
     latest->encoded = (r->headers_out.content_encoding
                        && r->headers_out.content_encoding->value.len);
-    latest->cached = ngx_http_conflict_cached(r);
+    latest->cached = ngx_http_conflict_header_cached(r);
 
     /* of another target than the request's: no view of the request */
     latest->view = ctx->target.len ? 0 : ngx_http_conflict_view(ctx, r);
@@ -158,8 +159,8 @@ ngx_http_conflict_latest_header(ngx_http_request_t *r,
     }
 
     if (nlcf->version->place == NGX_HTTP_CONFLICT_HEADER) {
-        value = ngx_http_conflict_header(&r->headers_out.headers,
-                                         &nlcf->version->name, NULL);
+        value = ngx_http_conflict_header_find(&r->headers_out.headers,
+                                              &nlcf->version->name, NULL);
 
         if (value && ngx_http_conflict_latest_copy(r->pool,
                                                    &latest->version_header,
@@ -171,8 +172,8 @@ ngx_http_conflict_latest_header(ngx_http_request_t *r,
     }
 
     if (nlcf->mtime->place == NGX_HTTP_CONFLICT_HEADER) {
-        value = ngx_http_conflict_header(&r->headers_out.headers,
-                                         &nlcf->mtime->name, NULL);
+        value = ngx_http_conflict_header_find(&r->headers_out.headers,
+                                              &nlcf->mtime->name, NULL);
 
         if (value && ngx_http_conflict_latest_copy(r->pool,
                                                    &latest->mtime_header,

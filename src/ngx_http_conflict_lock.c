@@ -35,8 +35,8 @@ ngx_http_conflict_lock_caller(ngx_http_request_t *r,
     lock->user = ctx->user;
     lock->client = ctx->client;
 
-    value = ngx_http_conflict_header(&r->headers_in.headers,
-                                     &ngx_http_conflict_lock_token, NULL);
+    value = ngx_http_conflict_header_find(&r->headers_in.headers,
+                                          &ngx_http_conflict_lock_token, NULL);
 
     if (value == NULL || value->len != 2 * NGX_HTTP_CONFLICT_LOCK_TOKEN) {
         return;

@@ -48,8 +48,8 @@ ngx_http_conflict_pair(ngx_http_request_t *r, ngx_http_conflict_ctx_t *ctx)
     return NGX_OK;
 #endif
 
-    value = ngx_http_conflict_header(&r->headers_in.headers,
-                                     &ngx_http_conflict_destination, NULL);
+    value = ngx_http_conflict_header_find(&r->headers_in.headers,
+                                          &ngx_http_conflict_destination, NULL);
 
     if (value == NULL) {
         /* the upstream will say so */

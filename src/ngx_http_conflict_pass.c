@@ -63,7 +63,7 @@ ngx_http_conflict_pass(ngx_http_conflict_ctx_t *ctx)
         return NGX_HTTP_CONFLICT_STATE_ERROR;
     }
 
-    if (ngx_http_conflict_hide(r, ctx) != NGX_OK) {
+    if (ngx_http_conflict_pass_headers(r, ctx) != NGX_OK) {
         return NGX_HTTP_CONFLICT_STATE_ERROR;
     }
 

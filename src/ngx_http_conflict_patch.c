@@ -26,7 +26,7 @@ ngx_http_conflict_patch_base(ngx_http_request_t *r,
 
     if (ctx->method != NGX_HTTP_PATCH || body->error != CONFLICT_JSON_OK
         || body->too_large || body->size == 0 || r->request_body == NULL
-        || !ngx_http_conflict_is_json_patch(r))
+        || !ngx_http_conflict_media_type_json_patch(r))
     {
         return NGX_OK;
     }

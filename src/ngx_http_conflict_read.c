@@ -158,6 +158,6 @@ ngx_http_conflict_read_forward(ngx_http_conflict_ctx_t *ctx)
         ctx->current = op->version;
     }
 
-    return (ngx_http_conflict_hide(ctx->request, ctx) == NGX_OK)
+    return (ngx_http_conflict_pass_headers(ctx->request, ctx) == NGX_OK)
            ? NGX_HTTP_CONFLICT_STATE_FORWARDED : NGX_HTTP_CONFLICT_STATE_ERROR;
 }

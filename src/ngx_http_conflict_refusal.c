@@ -93,8 +93,8 @@ ngx_http_conflict_answer_problem(ngx_http_request_t *r)
 {
     ngx_str_t  *accept;
 
-    accept = ngx_http_conflict_header(&r->headers_in.headers,
-                                      &ngx_http_conflict_accept, NULL);
+    accept = ngx_http_conflict_header_find(&r->headers_in.headers,
+                                           &ngx_http_conflict_accept, NULL);
 
     return accept
            && ngx_strlcasestrn(accept->data, accept->data + accept->len,
@@ -164,7 +164,7 @@ ngx_http_conflict_answer_headers(ngx_http_request_t *r,
             seconds = ngx_max(1, (ctx->op->lock.left + 999) / 1000);
         }
 
-        if (ngx_http_conflict_add_header(r, "Retry-After",
+        if (ngx_http_conflict_header_add(r, "Retry-After",
                                          (char *) retry,
                                          ngx_sprintf(retry, "%ui", seconds)
                                          - retry)
@@ -175,7 +175,7 @@ ngx_http_conflict_answer_headers(ngx_http_request_t *r,
     }
 
     if (ctx->answer == NGX_HTTP_CONFLICT_ANSWER_NOT_ALLOWED
-        && ngx_http_conflict_add_header(r, "Allow",
+        && ngx_http_conflict_header_add(r, "Allow",
                                      NGX_HTTP_CONFLICT_LOCK_METHODS,
                                      sizeof(NGX_HTTP_CONFLICT_LOCK_METHODS)
                                      - 1)
@@ -185,7 +185,7 @@ ngx_http_conflict_answer_headers(ngx_http_request_t *r,
     }
 
     if (ctx->answer == NGX_HTTP_CONFLICT_ANSWER_ENCODED
-        && ngx_http_conflict_add_header(r, "Accept-Encoding", "identity",
+        && ngx_http_conflict_header_add(r, "Accept-Encoding", "identity",
                                         sizeof("identity") - 1)
            != NGX_OK)
     {
@@ -196,7 +196,7 @@ ngx_http_conflict_answer_headers(ngx_http_request_t *r,
         /* RFC 5789, 3.1; RFC 9110, 15.5.16 */
         return (ctx->method == NGX_HTTP_PATCH)
                ? ngx_http_conflict_accept_patch(r, ctx->conf)
-               : ngx_http_conflict_add_header(r, "Accept", "application/json",
+               : ngx_http_conflict_header_add(r, "Accept", "application/json",
                                               sizeof("application/json") - 1);
     }
 
@@ -207,11 +207,11 @@ ngx_http_conflict_answer_headers(ngx_http_request_t *r,
     }
 
     if (ctx->op->minted) {
-        return ngx_http_conflict_set_etag(r, ctx->current);
+        return ngx_http_conflict_validators_etag(r, ctx->current);
     }
 
     if (ctx->latest.valid && ctx->latest.etag.len) {
-        return ngx_http_conflict_add_header(r, "ETag",
+        return ngx_http_conflict_header_add(r, "ETag",
                                             (char *) ctx->latest.etag.data,
                                             ctx->latest.etag.len);
     }
@@ -235,7 +235,7 @@ ngx_http_conflict_accept_patch(ngx_http_request_t *r,
         len -= sizeof(", application/json") - 1;
     }
 
-    return ngx_http_conflict_add_header(r, "Accept-Patch", types, len);
+    return ngx_http_conflict_header_add(r, "Accept-Patch", types, len);
 }
 
 

@@ -48,7 +48,7 @@ ngx_http_conflict_relay(ngx_http_request_t *r,
         ngx_http_conflict_keep_answered(ctx, &row);
 
         if (ngx_http_conflict_relay_target(&r->unparsed_uri)
-            && ngx_http_conflict_add_header(r, "Content-Location",
+            && ngx_http_conflict_header_add(r, "Content-Location",
                                             (char *) r->unparsed_uri.data,
                                             r->unparsed_uri.len)
                != NGX_OK)
@@ -72,7 +72,7 @@ ngx_http_conflict_relay(ngx_http_request_t *r,
         && !(ctx->method == NGX_HTTP_PUT
              && (ctx->conf->strip_base || ctx->conf->policy == CONFLICT_MERGE)
              && (ctx->op->pre.kinds & CONFLICT_BASE))
-        && ngx_http_conflict_set_etag(r, ctx->current) != NGX_OK)
+        && ngx_http_conflict_validators_etag(r, ctx->current) != NGX_OK)
     {
         return NGX_ERROR;
     }
@@ -167,7 +167,7 @@ ngx_http_conflict_relay_challenges(ngx_http_request_t *r,
                                    (u_char *) "WWW-Authenticate",
                                    sizeof("WWW-Authenticate") - 1)
                    == 0
-                && ngx_http_conflict_add_header(r, "WWW-Authenticate",
+                && ngx_http_conflict_header_add(r, "WWW-Authenticate",
                                                 (char *) h[i].value.data,
                                                 h[i].value.len)
                    != NGX_OK)

@@ -261,7 +261,7 @@ ngx_http_conflict_json_route(ngx_http_conflict_print_t *out,
     ngx_http_conflict_json_name(out, "entity", tally->entity.data,
                                 tally->entity.len);
     ngx_http_conflict_print(out, ",\"policy\":\"%V\",\"report\":%s",
-                            ngx_http_conflict_policy_name(
+                            ngx_http_conflict_names_policy(
                                 ngx_min(tally->policy,
                                         NGX_HTTP_CONFLICT_OFF)),
                             tally->report ? "true" : "false");

@@ -51,7 +51,7 @@ sent(ngx_http_request_t *r, ngx_str_t *name)
     lower.data = ngx_pnalloc(r->pool, name->len);
     ngx_strlow(lower.data, name->data, name->len);
 
-    value = ngx_http_conflict_header(&r->headers_in.headers, &lower, &n);
+    value = ngx_http_conflict_header_find(&r->headers_in.headers, &lower, &n);
 
     if (n > 1) {
         abort();

@@ -470,7 +470,7 @@ body(ngx_http_conflict_ctx_t *ctx, u_char *p, size_t len)
     r->request_body->bufs = cl;
 
     b->empty = (len == 0);
-    b->undeclared = (ngx_http_conflict_media(r)
+    b->undeclared = (ngx_http_conflict_media_type_request(r)
                      == NGX_HTTP_CONFLICT_MEDIA_UNDECLARED);
 
     if (ctx->conf->base->pointer && len) {
@@ -487,7 +487,7 @@ body(ngx_http_conflict_ctx_t *ctx, u_char *p, size_t len)
     b->hashed = 1;
     b->size = len;
 
-    return taken(ctx, ngx_http_conflict_base_body(r, ctx));
+    return taken(ctx, ngx_http_conflict_precondition_body(r, ctx));
 }
 
 
@@ -544,16 +544,17 @@ LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
     ctx.client_time = CONFLICT_TIME_NONE;
     ctx.against_time = CONFLICT_TIME_NONE;
 
-    if (taken(&ctx, ngx_http_conflict_base_headers(r, &ctx)) == NGX_OK
+    if (taken(&ctx, ngx_http_conflict_precondition_headers(r, &ctx)) == NGX_OK
         && body(&ctx, b.pos, b.last - b.pos) == NGX_OK)
     {
         bases(r, &ctx);
 
-        if (taken(&ctx, ngx_http_conflict_combinable(r, &ctx)) == NGX_OK
+        if (taken(&ctx, ngx_http_conflict_mergeable(r, &ctx)) == NGX_OK
             && ctx.op->pre.kinds == 0)
         {
             /* what a route says that asks for a base */
-            if (ngx_http_conflict_base_missing(r, &ctx, &ctx.answer) != NGX_OK
+            if (ngx_http_conflict_precondition_missing(r, &ctx, &ctx.answer)
+                != NGX_OK
                 || ctx.reason == NULL)
             {
                 abort();

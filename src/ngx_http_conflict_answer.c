@@ -274,13 +274,8 @@ ngx_http_conflict_answer_version(ngx_http_conflict_ctx_t *ctx, u_char *p)
         return ngx_sprintf(p, ",\"version\":null");
     }
 
-    if (text.len > 1 && text.data[0] == '"'
-        && text.data[text.len - 1] == '"')
-    {
-        /* as a base in a body: the version, not the tag */
-        text.data++;
-        text.len -= 2;
-    }
+    /* as a base in a body: the version, not the tag */
+    conflict_version_unquote((const char **) &text.data, &text.len);
 
     p = ngx_sprintf(p, ",\"version\":\"");
     p += conflict_text_escape(p, text.data, text.len);

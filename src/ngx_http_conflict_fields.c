@@ -18,9 +18,6 @@ static ngx_int_t ngx_http_conflict_field_rule(ngx_conf_t *cf,
     conflict_field_t *field, ngx_str_t *value);
 static ngx_int_t ngx_http_conflict_field_alone(ngx_conf_t *cf,
     ngx_array_t *fields, ngx_str_t *value);
-static ngx_uint_t ngx_http_conflict_within(
-    const conflict_json_pointer_t *inner,
-    const conflict_json_pointer_t *outer);
 static ngx_int_t ngx_http_conflict_partial_form(ngx_str_t *value,
     size_t skip, ngx_uint_t *form);
 static ngx_int_t ngx_http_conflict_own_fields(ngx_conf_t *cf,
@@ -152,11 +149,11 @@ ngx_http_conflict_field_alone(ngx_conf_t *cf, ngx_array_t *fields,
 
     for (i = 0; i < fields->nelts - 1; i++) {
 
-        if (ngx_http_conflict_within(&last->pointer, &field[i].pointer)) {
+        if (conflict_json_pointer_within(&last->pointer, &field[i].pointer)) {
             outer = &field[i];
 
-        } else if (ngx_http_conflict_within(&field[i].pointer,
-                                            &last->pointer))
+        } else if (conflict_json_pointer_within(&field[i].pointer,
+                                                &last->pointer))
         {
             outer = last;
 
@@ -181,33 +178,6 @@ ngx_http_conflict_field_alone(ngx_conf_t *cf, ngx_array_t *fields,
     }
 
     return NGX_OK;
-}
-
-
-/* also where both are the same */
-
-static ngx_uint_t
-ngx_http_conflict_within(const conflict_json_pointer_t *inner,
-    const conflict_json_pointer_t *outer)
-{
-    ngx_uint_t  i;
-
-    if (inner->levels < outer->levels) {
-        return 0;
-    }
-
-    for (i = 0; i < outer->levels; i++) {
-
-        if (inner->len[i] != outer->len[i]
-            || ngx_memcmp(&inner->text[inner->name[i]],
-                          &outer->text[outer->name[i]], outer->len[i])
-               != 0)
-        {
-            return 0;
-        }
-    }
-
-    return 1;
 }
 
 
@@ -395,10 +365,10 @@ ngx_http_conflict_guard_fields(ngx_conf_t *cf,
 
     for (i = 0; i < conf->fields->nelts; i++) {
 
-        if (ngx_http_conflict_within(&field[i].pointer, conf->base->pointer)
+        if (conflict_json_pointer_within(&field[i].pointer, conf->base->pointer)
             || (field[i].rule != CONFLICT_RULE_AUTO
-                && ngx_http_conflict_within(conf->base->pointer,
-                                            &field[i].pointer)))
+                && conflict_json_pointer_within(conf->base->pointer,
+                                                &field[i].pointer)))
         {
             ngx_conf_log_error(NGX_LOG_EMERG, cf, 0,
                                "\"conflict_field\" in location \"%V\" has a "
@@ -450,8 +420,8 @@ ngx_http_conflict_own_fields(ngx_conf_t *cf,
     conf->fields = fields;
 
     if (conf->row_inject == NULL
-        || ngx_http_conflict_within(conf->row_inject, conf->base->pointer)
-        || ngx_http_conflict_within(conf->base->pointer, conf->row_inject))
+        || conflict_json_pointer_within(conf->row_inject, conf->base->pointer)
+        || conflict_json_pointer_within(conf->base->pointer, conf->row_inject))
     {
         return NGX_OK;
     }
@@ -460,10 +430,10 @@ ngx_http_conflict_own_fields(ngx_conf_t *cf,
 
     for (i = 0; i < fields->nelts; i++) {
 
-        if (ngx_http_conflict_within(&field[i].pointer, conf->row_inject)
+        if (conflict_json_pointer_within(&field[i].pointer, conf->row_inject)
             || (field[i].rule != CONFLICT_RULE_AUTO
-                && ngx_http_conflict_within(conf->row_inject,
-                                            &field[i].pointer)))
+                && conflict_json_pointer_within(conf->row_inject,
+                                                &field[i].pointer)))
         {
             return NGX_OK;
         }

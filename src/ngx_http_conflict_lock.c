@@ -18,45 +18,6 @@ static ngx_http_conflict_state_e ngx_http_conflict_lock_error(
     const char *reason);
 
 
-static ngx_str_t  ngx_http_conflict_lock_token = ngx_string("lock-token");
-
-
-void
-ngx_http_conflict_lock_caller(ngx_http_request_t *r,
-    ngx_http_conflict_ctx_t *ctx)
-{
-    size_t                     i;
-    ngx_int_t                  high, low;
-    ngx_str_t                 *value;
-    ngx_http_conflict_lock_t  *lock;
-
-    lock = &ctx->op->lock;
-
-    lock->user = ctx->user;
-    lock->client = ctx->client;
-
-    value = ngx_http_conflict_header_find(&r->headers_in.headers,
-                                          &ngx_http_conflict_lock_token, NULL);
-
-    if (value == NULL || value->len != 2 * NGX_HTTP_CONFLICT_LOCK_TOKEN) {
-        return;
-    }
-
-    for (i = 0; i < NGX_HTTP_CONFLICT_LOCK_TOKEN; i++) {
-        high = ngx_hextoi(&value->data[2 * i], 1);
-        low = ngx_hextoi(&value->data[2 * i + 1], 1);
-
-        if (high == NGX_ERROR || low == NGX_ERROR) {
-            return;
-        }
-
-        lock->token[i] = (u_char) (high << 4 | low);
-    }
-
-    lock->given = 1;
-}
-
-
 ngx_http_conflict_state_e
 ngx_http_conflict_lock_start(ngx_http_conflict_ctx_t *ctx)
 {
@@ -84,13 +45,11 @@ ngx_http_conflict_lock_start(ngx_http_conflict_ctx_t *ctx)
     op->minted = (nlcf->version->place == NGX_HTTP_CONFLICT_DEFAULT
                   && !nlcf->store->owned);
 
-    if (ngx_http_conflict_evaluate(r, nlcf->user, &ctx->user) != NGX_OK
-        || ngx_http_conflict_evaluate(r, nlcf->client, &ctx->client) != NGX_OK)
-    {
+    if (ngx_http_conflict_caller(r, ctx) != NGX_OK) {
         return NGX_HTTP_CONFLICT_STATE_ERROR;
     }
 
-    ngx_http_conflict_lock_caller(r, ctx);
+    ngx_http_conflict_caller_token(r, ctx);
 
     lock = &op->lock;
     lock->idle = nlcf->lock_idle;

@@ -19,10 +19,6 @@
 
 /* lock.c */
 
-/* Who asks: of a write, or at the endpoint. */
-void ngx_http_conflict_lock_caller(ngx_http_request_t *r,
-    ngx_http_conflict_ctx_t *ctx);
-
 /* The states of the endpoint. */
 ngx_http_conflict_state_e ngx_http_conflict_lock_start(
     ngx_http_conflict_ctx_t *ctx);

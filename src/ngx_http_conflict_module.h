@@ -405,6 +405,16 @@ ngx_http_conflict_ctx_t *ngx_http_conflict_ctx(ngx_http_request_t *r);
 ngx_http_conflict_ctx_t *ngx_http_conflict_ctx_create(ngx_http_request_t *r,
     ngx_http_conflict_ctx_pt cleanup);
 
+/* caller.c: of a write, or at a lock endpoint */
+
+/* Sets ctx->user and ctx->client. */
+ngx_int_t ngx_http_conflict_caller(ngx_http_request_t *r,
+    ngx_http_conflict_ctx_t *ctx);
+
+/* Sets ctx->op->lock: user, client, and the token of the request if any. */
+void ngx_http_conflict_caller_token(ngx_http_request_t *r,
+    ngx_http_conflict_ctx_t *ctx);
+
 /* key.c */
 
 /*

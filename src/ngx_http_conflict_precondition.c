@@ -143,14 +143,12 @@ ngx_http_conflict_precondition_create(ngx_http_request_t *r,
     op->pre.match = ngx_http_conflict_op_bases(op);
     op->pre.none = ngx_http_conflict_op_bases(op) + i;
 
-    if (ngx_http_conflict_evaluate(r, nlcf->user, &ctx->user) != NGX_OK
-        || ngx_http_conflict_evaluate(r, nlcf->client, &ctx->client) != NGX_OK)
-    {
+    if (ngx_http_conflict_caller(r, ctx) != NGX_OK) {
         return NGX_ERROR;
     }
 
     if (nlcf->store->locks) {
-        ngx_http_conflict_lock_caller(r, ctx);
+        ngx_http_conflict_caller_token(r, ctx);
     }
 
     return ngx_http_conflict_view_start(r, ctx);

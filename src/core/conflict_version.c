@@ -265,6 +265,20 @@ conflict_etag_plain(const char **p, const char *last, conflict_etag_t *etag)
 }
 
 
+void
+conflict_version_unquote(const char **text, size_t *len)
+{
+    const char  *p;
+
+    p = *text;
+
+    if (*len > 1 && p[0] == '"' && p[*len - 1] == '"') {
+        *text = p + 1;
+        *len -= 2;
+    }
+}
+
+
 /*
  * What mod_deflate of Apache, Jetty and others put behind a tag, each in its
  * way, for the encoding that they have added.

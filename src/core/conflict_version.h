@@ -108,6 +108,12 @@ int conflict_etag_plain(const char **p, const char *last,
     conflict_etag_t *etag);
 
 /*
+ * What is within the quotes of a strong entity tag, as a base in a body has
+ * it; any other text stays.
+ */
+void conflict_version_unquote(const char **text, size_t *len);
+
+/*
  * The length of a tag's text without "-gzip", ";br" and the like at its end,
  * by which a front tells encodings apart; "len" where it has none.
  */

@@ -41,7 +41,7 @@ ngx_http_conflict_answer_handler(ngx_http_request_t *r)
         return rc;
     }
 
-    if (ctx->action != NGX_HTTP_CONFLICT_NO_ACTION
+    if (ctx->action != NGX_HTTP_CONFLICT_ACTION_NONE
         && ngx_http_conflict_audit_id(ctx) != NGX_OK)
     {
         return NGX_HTTP_INTERNAL_SERVER_ERROR;
@@ -53,8 +53,8 @@ ngx_http_conflict_answer_handler(ngx_http_request_t *r)
     /* nor an "error_page" that led here keep its status */
     r->err_status = 0;
 
-    if (ctx->error == NGX_HTTP_CONFLICT_RELAY
-        || ctx->error == NGX_HTTP_CONFLICT_LATEST)
+    if (ctx->answer == NGX_HTTP_CONFLICT_ANSWER_RELAY
+        || ctx->answer == NGX_HTTP_CONFLICT_ANSWER_LATEST)
     {
         out = body;
         rc = ngx_http_conflict_relay(r, ctx, body);
@@ -65,8 +65,8 @@ ngx_http_conflict_answer_handler(ngx_http_request_t *r)
 
     if (rc != NGX_OK
         || ngx_http_conflict_cors_add(r, ctx) != NGX_OK
-        || ngx_http_conflict_set_field(r, ctx) != NGX_OK
-        || ngx_http_conflict_add_header(r, "Cache-Control", "no-store",
+        || ngx_http_conflict_conflict_field(r, ctx) != NGX_OK
+        || ngx_http_conflict_header_add(r, "Cache-Control", "no-store",
                                         sizeof("no-store") - 1)
            != NGX_OK)
     {
@@ -92,7 +92,7 @@ ngx_http_conflict_answer_refusal(ngx_http_request_t *r,
     omitted = NULL;
     ngx_str_null(&row);
 
-    if (ctx->error == NGX_HTTP_CONFLICT_STALE) {
+    if (ctx->answer == NGX_HTTP_CONFLICT_ANSWER_STALE) {
         omitted = ngx_http_conflict_answer_row(ctx, &row);
 
         if (row.len && ctx->conf->row_inject && ctx->current
@@ -106,9 +106,9 @@ ngx_http_conflict_answer_refusal(ngx_http_request_t *r,
 
     head = ngx_http_conflict_answer_head(ctx);
 
-    if (row.len == 0 && ctx->error == NGX_HTTP_CONFLICT_STALE) {
+    if (row.len == 0 && ctx->answer == NGX_HTTP_CONFLICT_ANSWER_STALE) {
 
-        if (ctx->action == NGX_HTTP_CONFLICT_ACT_DELETED) {
+        if (ctx->action == NGX_HTTP_CONFLICT_ACTION_DELETED) {
             ngx_http_conflict_json_set(&head, "server_version", json_null());
             ngx_http_conflict_json_set(&head, "deleted", json_true());
 
@@ -243,7 +243,7 @@ ngx_http_conflict_answer_head(ngx_http_conflict_ctx_t *ctx)
                                                NGX_HTTP_CONFLICT_JSON_WHOLE));
     }
 
-    if (ctx->error == NGX_HTTP_CONFLICT_LOCK_HELD_BY && ctx->may_see) {
+    if (ctx->answer == NGX_HTTP_CONFLICT_ANSWER_LOCKED && ctx->may_see) {
         ngx_http_conflict_json_set(&json, "lock",
                                    ngx_http_conflict_lock_json(ctx,
                                                     &ctx->op->lock.holder,
@@ -251,7 +251,7 @@ ngx_http_conflict_answer_head(ngx_http_conflict_ctx_t *ctx)
                                                     NULL));
     }
 
-    if (ctx->error != NGX_HTTP_CONFLICT_STALE) {
+    if (ctx->answer != NGX_HTTP_CONFLICT_ANSWER_STALE) {
         return json;
     }
 

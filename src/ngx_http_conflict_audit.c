@@ -45,7 +45,7 @@ ngx_http_conflict_audit(ngx_http_request_t *r, ngx_http_conflict_ctx_t *ctx,
 {
     ngx_http_conflict_audit_t  audit;
 
-    if (ctx->action == NGX_HTTP_CONFLICT_NO_ACTION || ctx->audited) {
+    if (ctx->action == NGX_HTTP_CONFLICT_ACTION_NONE || ctx->audited) {
         return;
     }
 
@@ -55,7 +55,7 @@ ngx_http_conflict_audit(ngx_http_request_t *r, ngx_http_conflict_ctx_t *ctx,
         return;
     }
 
-    if (ctx->action == NGX_HTTP_CONFLICT_ACT_EXTERNAL) {
+    if (ctx->action == NGX_HTTP_CONFLICT_ACTION_EXTERNAL) {
         ctx->op->data = ngx_http_conflict_audit_keep(ctx, &audit);
         return;
     }
@@ -88,7 +88,7 @@ ngx_http_conflict_audit_overlapped(ngx_http_conflict_ctx_t *ctx)
     action = ctx->action;
 
     ngx_str_null(&ctx->id);
-    ctx->action = NGX_HTTP_CONFLICT_ACT_OVERLAPPED;
+    ctx->action = NGX_HTTP_CONFLICT_ACTION_OVERLAPPED;
 
     if (ngx_http_conflict_audit_begin(r, ctx, status, &audit) == NGX_OK) {
 
@@ -270,7 +270,7 @@ ngx_http_conflict_audit_found(ngx_http_conflict_ctx_t *ctx)
     action = ctx->action;
 
     ngx_str_null(&ctx->id);
-    ctx->action = NGX_HTTP_CONFLICT_ACT_EXTERNAL;
+    ctx->action = NGX_HTTP_CONFLICT_ACTION_EXTERNAL;
 
     ngx_http_conflict_audit(ctx->request, ctx, ctx->latest.status);
     ngx_http_conflict_audit_external(ctx->op);

@@ -55,7 +55,7 @@ ngx_http_conflict_audit_line_take(ngx_http_request_t *r,
 
     audit->log = nlcf->log;
     audit->action = ctx->action;
-    audit->policy = ngx_http_conflict_policy_name(nlcf->policy);
+    audit->policy = ngx_http_conflict_names_policy(nlcf->policy);
     audit->report = nlcf->report;
     audit->status = status;
     audit->time = (int64_t) tv.tv_sec * CONFLICT_TIME_SECOND + tv.tv_usec;

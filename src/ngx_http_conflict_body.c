@@ -56,7 +56,7 @@ ngx_http_conflict_body_read(ngx_http_request_t *r,
     if (json && length > (off_t) nlcf->max_body) {
 
         if (!body->undeclared && ngx_http_conflict_body_wanted(ctx)) {
-            ctx->error = NGX_HTTP_CONFLICT_TOO_LARGE;
+            ctx->answer = NGX_HTTP_CONFLICT_ANSWER_TOO_LARGE;
             ctx->reason = "the body is larger than conflict_max_body";
             return NGX_DECLINED;
         }
@@ -138,7 +138,7 @@ ngx_http_conflict_body_look(ngx_http_request_t *r,
         return 0;
     }
 
-    media = ngx_http_conflict_media(r);
+    media = ngx_http_conflict_media_type_request(r);
 
     if (media == NGX_HTTP_CONFLICT_MEDIA_OTHER) {
         body->opaque = 1;
@@ -147,9 +147,9 @@ ngx_http_conflict_body_look(ngx_http_request_t *r,
 
     body->undeclared = (media == NGX_HTTP_CONFLICT_MEDIA_UNDECLARED);
 
-    encoding = ngx_http_conflict_header(&r->headers_in.headers,
-                                        &ngx_http_conflict_content_encoding,
-                                        NULL);
+    encoding = ngx_http_conflict_header_find(&r->headers_in.headers,
+                                            &ngx_http_conflict_content_encoding,
+                                            NULL);
 
     if (encoding
         && ngx_strcasecmp(encoding->data, (u_char *) "identity") != 0)

@@ -121,9 +121,15 @@ ngx_int_t ngx_http_conflict_origin_tell(ngx_http_request_t *r,
 
 /* latest.c */
 
-/* The GET has ended; nginx wakes the main request. */
-ngx_int_t ngx_http_conflict_latest_done(ngx_http_request_t *r, void *data,
-    ngx_int_t rc);
+/*
+ * Starts the GET, unless it was.  NGX_AGAIN: it still runs, the phases go on
+ * at its end.
+ */
+ngx_int_t ngx_http_conflict_latest_get(ngx_http_conflict_ctx_t *ctx);
+
+/* The status of a GET: there is nothing. */
+ngx_uint_t ngx_http_conflict_latest_gone(ngx_uint_t status);
+
 ngx_int_t ngx_http_conflict_latest_header(ngx_http_request_t *r,
     ngx_http_conflict_ctx_t *ctx);
 

@@ -21,8 +21,8 @@ static ngx_str_t  ngx_http_conflict_chain_name = ngx_string("conflict-chain");
 ngx_str_t *
 ngx_http_conflict_chain_field(ngx_http_request_t *r, ngx_uint_t *n)
 {
-    return ngx_http_conflict_header(&r->headers_in.headers,
-                                    &ngx_http_conflict_chain_name, n);
+    return ngx_http_conflict_header_find(&r->headers_in.headers,
+                                         &ngx_http_conflict_chain_name, n);
 }
 
 
@@ -104,7 +104,9 @@ ngx_http_conflict_chain_read(ngx_http_conflict_ctx_t *ctx, ngx_str_t *value,
         text.data = (u_char *) chain.base;
         text.len = chain.base_len;
 
-        if (ngx_http_conflict_base_version(ctx, &text, 0, 0) != NGX_OK) {
+        if (ngx_http_conflict_precondition_version(ctx, &text, 0, 0)
+            != NGX_OK)
+        {
             return "the base of Conflict-Chain is not an integer";
         }
 

@@ -16,15 +16,16 @@ static ngx_int_t ngx_http_conflict_combine_row(ngx_http_conflict_ctx_t *ctx,
 static ngx_uint_t ngx_http_conflict_combine_lingers(
     ngx_http_conflict_ctx_t *ctx, ngx_str_t *row);
 static ngx_uint_t ngx_http_conflict_combine_repeat(
-    ngx_http_conflict_ctx_t *ctx, ngx_str_t *row);
+    ngx_http_conflict_ctx_t *ctx, ngx_str_t *row,
+    ngx_http_conflict_state_e *next);
 static conflict_merge_rc_e ngx_http_conflict_combine_merge(
     ngx_http_request_t *r, ngx_http_conflict_ctx_t *ctx, ngx_str_t *row,
     ngx_str_t *text, conflict_merged_t *merged);
 static ngx_int_t ngx_http_conflict_combine_version(
     ngx_http_conflict_ctx_t *ctx, ngx_str_t *value);
-static ngx_int_t ngx_http_conflict_combine_done(ngx_http_request_t *r,
-    ngx_http_conflict_ctx_t *ctx, conflict_merge_rc_e rc,
-    conflict_merged_t *merged);
+static ngx_http_conflict_state_e ngx_http_conflict_combine_done(
+    ngx_http_request_t *r, ngx_http_conflict_ctx_t *ctx,
+    conflict_merge_rc_e rc, conflict_merged_t *merged);
 static ngx_int_t ngx_http_conflict_combine_text(ngx_http_request_t *r,
     ngx_http_conflict_ctx_t *ctx, conflict_out_t *out);
 static void ngx_http_conflict_combine_free(void *data);
@@ -32,56 +33,48 @@ static ngx_int_t ngx_http_conflict_combine_copy(ngx_pool_t *pool,
     ngx_str_t *dst, conflict_out_t *src);
 
 
-ngx_int_t
+ngx_http_conflict_state_e
 ngx_http_conflict_recall(ngx_http_conflict_ctx_t *ctx)
 {
-    ngx_http_conflict_op_t  *op;
-
-    op = ctx->op;
-    op->done = ngx_http_conflict_op_done;
-
     /* the base as the caller was shown it, so as the latest body is shown */
-    op->view = ctx->latest.view;
-
+    ctx->op->view = ctx->latest.view;
     ctx->recalled = 1;
-    ctx->state = NGX_HTTP_CONFLICT_ST_RECALLED;
-    ctx->store_start = ngx_current_msec;
 
-    op->rc = op->store->ops->recall(op);
+    ngx_http_conflict_store_call_start(ctx, ctx->op->store->ops->recall);
 
-    return (op->rc == NGX_AGAIN) ? NGX_AGAIN : NGX_OK;
+    return NGX_HTTP_CONFLICT_STATE_HISTORY_FOUND;
 }
 
 
-ngx_int_t
+ngx_http_conflict_state_e
 ngx_http_conflict_recalled(ngx_http_conflict_ctx_t *ctx)
 {
+    ngx_int_t                rc;
     ngx_http_conflict_op_t  *op;
 
-    op = ctx->op;
+    rc = ngx_http_conflict_store_call_finish(ctx);
 
-    if (op->busy) {
-        return NGX_AGAIN;
+    if (rc == NGX_AGAIN) {
+        return NGX_HTTP_CONFLICT_STATE_AGAIN;
     }
 
-    ctx->store_time += ngx_current_msec - ctx->store_start;
-
-    if (op->rc != NGX_OK) {
+    if (rc != NGX_OK) {
         /* it may be that this write was done before */
-        ngx_http_conflict_refuse(ctx, NGX_HTTP_CONFLICT_UNAVAILABLE,
-                                 NGX_HTTP_CONFLICT_REJECTED,
-                                 NGX_HTTP_CONFLICT_NO_ACTION);
-        return NGX_OK;
+        return ngx_http_conflict_refuse(ctx,
+                                        NGX_HTTP_CONFLICT_ANSWER_UNAVAILABLE,
+                                        NGX_HTTP_CONFLICT_OUTCOME_REJECTED,
+                                        NGX_HTTP_CONFLICT_ACTION_NONE);
     }
+
+    op = ctx->op;
 
     switch (op->late ? NGX_OK : ngx_http_conflict_part_recalled(ctx)) {
 
     case NGX_AGAIN:
-        ctx->state = NGX_HTTP_CONFLICT_ST_RECALL;
-        return NGX_OK;
+        return NGX_HTTP_CONFLICT_STATE_HISTORY_LOOKUP;
 
     case NGX_ERROR:
-        return NGX_ERROR;
+        return NGX_HTTP_CONFLICT_STATE_ERROR;
     }
 
     if (op->repeat && op->certain) {
@@ -91,54 +84,52 @@ ngx_http_conflict_recalled(ngx_http_conflict_ctx_t *ctx)
         op->verdict = CONFLICT_REFUSE;
     }
 
-    ctx->state = NGX_HTTP_CONFLICT_ST_LATEST;
-
-    return NGX_OK;
+    return NGX_HTTP_CONFLICT_STATE_LATEST_VERDICT;
 }
 
 
-ngx_int_t
-ngx_http_conflict_combine(ngx_http_request_t *r, ngx_http_conflict_ctx_t *ctx)
+ngx_http_conflict_state_e
+ngx_http_conflict_combine(ngx_http_conflict_ctx_t *ctx)
 {
-    ngx_int_t                rc;
-    ngx_str_t                row, text;
-    conflict_merged_t        merged;
-    conflict_merge_rc_e      result;
-    ngx_http_conflict_op_t  *op;
+    ngx_str_t                   row, text;
+    conflict_merged_t           merged;
+    conflict_merge_rc_e         result;
+    ngx_http_request_t         *r;
+    ngx_http_conflict_op_t     *op;
+    ngx_http_conflict_state_e   next;
 
+    r = ctx->request;
     op = ctx->op;
 
     if (ngx_http_conflict_combine_row(ctx, &row) != NGX_OK) {
-        ngx_http_conflict_unfit(ctx);
-        return NGX_OK;
+        return ngx_http_conflict_mergeable_refuse(ctx);
     }
 
     if (row.len == 0 && op->pre.kinds && op->existence == CONFLICT_EXISTS) {
         /* it was deleted past the proxy, or may not be seen */
-        ngx_http_conflict_refuse(ctx, NGX_HTTP_CONFLICT_STALE,
-                                 NGX_HTTP_CONFLICT_REJECTED,
-                                 NGX_HTTP_CONFLICT_ACT_DELETED);
-        return NGX_OK;
+        return ngx_http_conflict_refuse(ctx, NGX_HTTP_CONFLICT_ANSWER_STALE,
+                                        NGX_HTTP_CONFLICT_OUTCOME_REJECTED,
+                                        NGX_HTTP_CONFLICT_ACTION_DELETED);
     }
 
     if (op->verdict == CONFLICT_COMBINE && op->repeat
-        && ngx_http_conflict_combine_repeat(ctx, &row))
+        && ngx_http_conflict_combine_repeat(ctx, &row, &next))
     {
-        return NGX_OK;
+        return next;
     }
 
     if (ngx_http_conflict_body_text(r, ctx->conf->max_body, &text) != NGX_OK) {
-        return NGX_ERROR;
+        return NGX_HTTP_CONFLICT_STATE_ERROR;
     }
 
     ctx->merge.client = text;
 
     result = ngx_http_conflict_combine_merge(r, ctx, &row, &text, &merged);
-    rc = ngx_http_conflict_combine_done(r, ctx, result, &merged);
+    next = ngx_http_conflict_combine_done(r, ctx, result, &merged);
 
     conflict_merged_free(&merged);
 
-    return rc;
+    return next;
 }
 
 
@@ -167,18 +158,19 @@ ngx_http_conflict_combine_row(ngx_http_conflict_ctx_t *ctx, ngx_str_t *row)
 
     /* of a stale write this was a refusal already */
 
-    return (latest->status == NGX_HTTP_NOT_FOUND || latest->status == 410)
-           ? NGX_OK : NGX_DECLINED;
+    return ngx_http_conflict_latest_gone(latest->status) ? NGX_OK
+                                                         : NGX_DECLINED;
 }
 
 
 /*
  * The same write was sent before, and nobody saw what became of it.  1: it is
- * decided.
+ * decided, by "next".
  */
 
 static ngx_uint_t
-ngx_http_conflict_combine_repeat(ngx_http_conflict_ctx_t *ctx, ngx_str_t *row)
+ngx_http_conflict_combine_repeat(ngx_http_conflict_ctx_t *ctx, ngx_str_t *row,
+    ngx_http_conflict_state_e *next)
 {
     ngx_str_t            text;
     conflict_document_t  made;
@@ -193,9 +185,9 @@ ngx_http_conflict_combine_repeat(ngx_http_conflict_ctx_t *ctx, ngx_str_t *row)
         && !ngx_http_conflict_combine_lingers(ctx, row))
     {
         ngx_http_conflict_keep_link(ctx);
-        ngx_http_conflict_refuse(ctx, NGX_HTTP_CONFLICT_LATEST,
-                                 NGX_HTTP_CONFLICT_REPLAYED,
-                                 NGX_HTTP_CONFLICT_NO_ACTION);
+        *next = ngx_http_conflict_respond(ctx, NGX_HTTP_CONFLICT_ANSWER_LATEST,
+                                          NGX_HTTP_CONFLICT_OUTCOME_REPLAYED,
+                                          NGX_HTTP_CONFLICT_ACTION_NONE);
         return 1;
     }
 
@@ -204,9 +196,9 @@ ngx_http_conflict_combine_repeat(ngx_http_conflict_ctx_t *ctx, ngx_str_t *row)
         ctx->reason = "nobody knows whether this write was done before, and "
                       "it must not be added twice";
 
-        ngx_http_conflict_refuse(ctx, NGX_HTTP_CONFLICT_STALE,
-                                 NGX_HTTP_CONFLICT_REJECTED,
-                                 NGX_HTTP_CONFLICT_ACT_VERSION);
+        *next = ngx_http_conflict_refuse(ctx, NGX_HTTP_CONFLICT_ANSWER_STALE,
+                                         NGX_HTTP_CONFLICT_OUTCOME_REJECTED,
+                                         NGX_HTTP_CONFLICT_ACTION_VERSION);
         return 1;
     }
 
@@ -357,7 +349,7 @@ ngx_http_conflict_combine_version(ngx_http_conflict_ctx_t *ctx,
 }
 
 
-static ngx_int_t
+static ngx_http_conflict_state_e
 ngx_http_conflict_combine_done(ngx_http_request_t *r,
     ngx_http_conflict_ctx_t *ctx, conflict_merge_rc_e rc,
     conflict_merged_t *merged)
@@ -376,44 +368,41 @@ ngx_http_conflict_combine_done(ngx_http_request_t *r,
         break;
 
     case CONFLICT_MERGE_REPEATED:
-        if (ngx_http_conflict_base_wrong(r, ctx, "an object in the body has a "
-                                         "member twice", merged->twice)
+        if (ngx_http_conflict_precondition_wrong(r, ctx,
+                                                 "an object in the body has a "
+                                                 "member twice", merged->twice)
             != NGX_OK)
         {
-            return NGX_ERROR;
+            return NGX_HTTP_CONFLICT_STATE_ERROR;
         }
 
-        ngx_http_conflict_refuse(ctx, NGX_HTTP_CONFLICT_BAD_JSON,
-                                 NGX_HTTP_CONFLICT_REJECTED,
-                                 NGX_HTTP_CONFLICT_NO_ACTION);
-        return NGX_OK;
+        return ngx_http_conflict_refuse(ctx, NGX_HTTP_CONFLICT_ANSWER_BAD_JSON,
+                                        NGX_HTTP_CONFLICT_OUTCOME_REJECTED,
+                                        NGX_HTTP_CONFLICT_ACTION_NONE);
 
     case CONFLICT_MERGE_LARGE:
-        return ngx_http_conflict_unfit_body(ctx);
+        return ngx_http_conflict_mergeable_refuse_body(ctx);
 
     case CONFLICT_MERGE_MANY:
-        return ngx_http_conflict_unfit_values(ctx);
+        return ngx_http_conflict_mergeable_refuse_values(ctx);
 
     case CONFLICT_MERGE_UNFIT:
-        ngx_http_conflict_unfit(ctx);
-        return NGX_OK;
+        return ngx_http_conflict_mergeable_refuse(ctx);
 
     case CONFLICT_MERGE_INAPPLICABLE:
-        ngx_http_conflict_patch_unfit(ctx);
-        return NGX_OK;
+        return ngx_http_conflict_patch_unfit(ctx);
 
     default: /* CONFLICT_MERGE_FAILED */
-        return NGX_ERROR;
+        return NGX_HTTP_CONFLICT_STATE_ERROR;
     }
 
     if (merged->same && ctx->op->repeat
         && ctx->op->verdict == CONFLICT_COMBINE)
     {
         /* there is nothing left of it to do */
-        ngx_http_conflict_refuse(ctx, NGX_HTTP_CONFLICT_LATEST,
-                                 NGX_HTTP_CONFLICT_REPLAYED,
-                                 NGX_HTTP_CONFLICT_NO_ACTION);
-        return NGX_OK;
+        return ngx_http_conflict_respond(ctx, NGX_HTTP_CONFLICT_ANSWER_LATEST,
+                                         NGX_HTTP_CONFLICT_OUTCOME_REPLAYED,
+                                         NGX_HTTP_CONFLICT_ACTION_NONE);
     }
 
     if (ngx_http_conflict_combine_copy(r->pool, &merge->names, &merged->names)
@@ -428,33 +417,32 @@ ngx_http_conflict_combine_done(ngx_http_request_t *r,
                                           &merged->values)
            != NGX_OK)
     {
-        return NGX_ERROR;
+        return NGX_HTTP_CONFLICT_STATE_ERROR;
     }
 
     if (rc == CONFLICT_MERGE_CLASH) {
         merge->clashed = 1;
-        ngx_http_conflict_refuse(ctx, NGX_HTTP_CONFLICT_STALE,
-                                 NGX_HTTP_CONFLICT_REJECTED,
-                                 NGX_HTTP_CONFLICT_ACT_VERSION);
-        return NGX_OK;
+        return ngx_http_conflict_refuse(ctx, NGX_HTTP_CONFLICT_ANSWER_STALE,
+                                        NGX_HTTP_CONFLICT_OUTCOME_REJECTED,
+                                        NGX_HTTP_CONFLICT_ACTION_VERSION);
     }
 
     if (ctx->op->verdict == CONFLICT_COMBINE) {
-        ctx->outcome = NGX_HTTP_CONFLICT_MERGED;
-        ctx->action = NGX_HTTP_CONFLICT_ACT_MERGE;
+        ctx->outcome = NGX_HTTP_CONFLICT_OUTCOME_MERGED;
+        ctx->action = NGX_HTTP_CONFLICT_ACTION_MERGE;
         ctx->op->mixed = 1;
 #if (CONFLICT_BROKEN == 8)
         ctx->op->mixed = 0;
 #endif
     }
 
-    ctx->state = NGX_HTTP_CONFLICT_ST_PASS;
-
-    if (rc == CONFLICT_MERGE_SAME || ctx->conf->report) {
-        return NGX_OK;
+    if (rc != CONFLICT_MERGE_SAME && !ctx->conf->report
+        && ngx_http_conflict_combine_text(r, ctx, &merged->text) != NGX_OK)
+    {
+        return NGX_HTTP_CONFLICT_STATE_ERROR;
     }
 
-    return ngx_http_conflict_combine_text(r, ctx, &merged->text);
+    return NGX_HTTP_CONFLICT_STATE_FORWARD;
 }
 
 

@@ -16,17 +16,13 @@
 
 /* combine.c: the states of a write that may be merged */
 
-/*
- * NGX_OK: the next state was set; NGX_AGAIN: the store is still busy.
- */
-ngx_int_t ngx_http_conflict_recall(ngx_http_conflict_ctx_t *ctx);
-ngx_int_t ngx_http_conflict_recalled(ngx_http_conflict_ctx_t *ctx);
+ngx_http_conflict_state_e ngx_http_conflict_recall(
+    ngx_http_conflict_ctx_t *ctx);
+ngx_http_conflict_state_e ngx_http_conflict_recalled(
+    ngx_http_conflict_ctx_t *ctx);
 
-/*
- * The latest body is here as well, and the lease is held.  NGX_ERROR: no
- * memory.
- */
-ngx_int_t ngx_http_conflict_combine(ngx_http_request_t *r,
+/* The latest body is here as well, and the lease is held. */
+ngx_http_conflict_state_e ngx_http_conflict_combine(
     ngx_http_conflict_ctx_t *ctx);
 
 /* part.c */
@@ -52,35 +48,40 @@ ngx_int_t ngx_http_conflict_part_link(ngx_http_conflict_ctx_t *ctx,
 void ngx_http_conflict_part_made(ngx_http_conflict_ctx_t *ctx,
     conflict_document_t *doc);
 
-/* unfit.c */
+/* mergeable.c */
 
 /*
  * The write is refused, for it cannot be merged: with nothing that is there;
- * its body has more values than it may, or together with the others.
- * NGX_ERROR: no memory.
+ * its body has more values than it may, or together with the others.  Each
+ * returns the next state.
  */
-void ngx_http_conflict_unfit(ngx_http_conflict_ctx_t *ctx);
-ngx_int_t ngx_http_conflict_unfit_body(ngx_http_conflict_ctx_t *ctx);
-ngx_int_t ngx_http_conflict_unfit_values(ngx_http_conflict_ctx_t *ctx);
+ngx_http_conflict_state_e ngx_http_conflict_mergeable_refuse(
+    ngx_http_conflict_ctx_t *ctx);
+ngx_http_conflict_state_e ngx_http_conflict_mergeable_refuse_body(
+    ngx_http_conflict_ctx_t *ctx);
+ngx_http_conflict_state_e ngx_http_conflict_mergeable_refuse_values(
+    ngx_http_conflict_ctx_t *ctx);
 
 /* patch.c: JSON Patch */
 
 /*
  * Finds the base version that the body states, as if it were a member.
- * NGX_DECLINED: ctx->error and ctx->reason say what is wrong; NGX_ERROR: no
+ * NGX_DECLINED: ctx->answer and ctx->reason say what is wrong; NGX_ERROR: no
  * memory, or its file cannot be read.
  */
 ngx_int_t ngx_http_conflict_patch_base(ngx_http_request_t *r,
     ngx_http_conflict_ctx_t *ctx);
 
 /* The write is refused, for its operations are not possible. */
-void ngx_http_conflict_patch_unfit(ngx_http_conflict_ctx_t *ctx);
+ngx_http_conflict_state_e ngx_http_conflict_patch_unfit(
+    ngx_http_conflict_ctx_t *ctx);
 
 /*
  * A write that may have been carried out before would be again; 1: it is one
- * that must not be, and was refused.
+ * that must not be, and is refused by "next".
  */
-ngx_uint_t ngx_http_conflict_patch_twice(ngx_http_conflict_ctx_t *ctx);
+ngx_uint_t ngx_http_conflict_patch_twice(ngx_http_conflict_ctx_t *ctx,
+    ngx_http_conflict_state_e *next);
 
 /* rewrite.c */
 

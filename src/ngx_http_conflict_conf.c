@@ -200,13 +200,11 @@ ngx_http_conflict_merge_loc_conf(ngx_conf_t *cf, void *parent, void *child)
 
     ngx_conf_merge_uint_value(conf->latest, prev->latest,
                               NGX_HTTP_CONFLICT_LATEST_FETCH);
-    ngx_conf_merge_uint_value(conf->header_status, prev->header_status,
-                              NGX_HTTP_CONFLICT);
+    ngx_conf_merge_uint_value(conf->header_status, prev->header_status, 409);
     ngx_conf_merge_uint_value(conf->store_error, prev->store_error,
-                              NGX_HTTP_CONFLICT_REFUSE);
+                              NGX_HTTP_CONFLICT_ON_STORE_ERROR_REFUSE);
 
-    ngx_conf_merge_uint_value(conf->lock_status, prev->lock_status,
-                              NGX_HTTP_CONFLICT);
+    ngx_conf_merge_uint_value(conf->lock_status, prev->lock_status, 409);
 
     ngx_conf_merge_msec_value(conf->lease, prev->lease, 10000);
     ngx_conf_merge_msec_value(conf->wait, prev->wait, 2000);

@@ -40,8 +40,8 @@
 /* bytes of names of request fields that Vary may have */
 #define NGX_HTTP_CONFLICT_VARY         256
 
-#define NGX_HTTP_CONFLICT_REFUSE       0
-#define NGX_HTTP_CONFLICT_PASS         1
+#define NGX_HTTP_CONFLICT_ON_STORE_ERROR_REFUSE       0
+#define NGX_HTTP_CONFLICT_ON_STORE_ERROR_PASS         1
 
 
 /* where a value is: counter, auto or off by default, else in a message */

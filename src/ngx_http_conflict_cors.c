@@ -91,8 +91,8 @@ ngx_http_conflict_cors_asked(ngx_http_conflict_ctx_t *ctx)
         return 0;
     }
 
-    return ngx_http_conflict_header(&r->headers_out.headers,
-                                    &ngx_http_conflict_cors_origin, NULL)
+    return ngx_http_conflict_header_find(&r->headers_out.headers,
+                                         &ngx_http_conflict_cors_origin, NULL)
            || !ngx_http_conflict_cors_page(r);
 }
 
@@ -164,8 +164,8 @@ ngx_http_conflict_cors_unify(ngx_http_request_t *r)
                 continue;
             }
 
-            first = ngx_http_conflict_header(&r->headers_out.headers,
-                                             &h[i].key, NULL);
+            first = ngx_http_conflict_header_find(&r->headers_out.headers,
+                                                  &h[i].key, NULL);
 
             if (first == &h[i].value) {
                 continue;

@@ -64,7 +64,7 @@ ngx_http_conflict_count(ngx_http_conflict_ctx_t *ctx)
         n = ngx_http_conflict_count_add(count, n, gap, 1);
     }
 
-    if (ctx->audited && ctx->action != NGX_HTTP_CONFLICT_ACT_EXTERNAL) {
+    if (ctx->audited && ctx->action != NGX_HTTP_CONFLICT_ACTION_EXTERNAL) {
         n = ngx_http_conflict_count_add(count, n, NGX_HTTP_CONFLICT_N_ACTION(
                                             ctx->action), 1);
     }
@@ -84,7 +84,7 @@ ngx_http_conflict_count(ngx_http_conflict_ctx_t *ctx)
     ngx_http_conflict_ledger_unlock();
 
     if (ctx->audited && ctx->merge.fields.len
-        && ctx->action != NGX_HTTP_CONFLICT_ACT_MERGE)
+        && ctx->action != NGX_HTTP_CONFLICT_ACTION_MERGE)
     {
         ngx_http_conflict_count_fields(ctx, tally);
     }
@@ -182,7 +182,7 @@ ngx_http_conflict_count_gap(ngx_http_conflict_ctx_t *ctx)
         return 0;
     }
 
-    if (ctx->outcome == NGX_HTTP_CONFLICT_UNCHECKED) {
+    if (ctx->outcome == NGX_HTTP_CONFLICT_OUTCOME_UNCHECKED) {
         return NGX_HTTP_CONFLICT_N_UNCHECKED;
     }
 

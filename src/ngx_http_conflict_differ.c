@@ -193,13 +193,12 @@ ngx_http_conflict_differ_first(ngx_http_conflict_ctx_t *ctx)
     }
 
     latest->valid = 0;
-    ctx->state = NGX_HTTP_CONFLICT_ST_LATEST;
 
     return 1;
 }
 
 
-void
+ngx_http_conflict_state_e
 ngx_http_conflict_differ_found(ngx_http_conflict_ctx_t *ctx)
 {
     ngx_event_t                 *late;
@@ -210,19 +209,16 @@ ngx_http_conflict_differ_found(ngx_http_conflict_ctx_t *ctx)
     if (latest->valid) {
         ngx_http_conflict_differ_end(ctx);
         ngx_http_conflict_differ(ctx);
-        ctx->state = NGX_HTTP_CONFLICT_ST_PASS;
-        return;
+        return NGX_HTTP_CONFLICT_STATE_FORWARD;
     }
 
     latest->version = ctx->op->version;
     latest->started = 0;
     latest->revalidate = 0;
-    ctx->state = NGX_HTTP_CONFLICT_ST_FETCH;
 
     late = ngx_pcalloc(ctx->request->pool, sizeof(ngx_event_t));
     if (late == NULL) {
-        ctx->state = NGX_HTTP_CONFLICT_ST_PASS;
-        return;
+        return NGX_HTTP_CONFLICT_STATE_FORWARD;
     }
 
     late->handler = ngx_http_conflict_differ_late;
@@ -232,6 +228,8 @@ ngx_http_conflict_differ_found(ngx_http_conflict_ctx_t *ctx)
     ctx->late = late;
 
     ngx_add_timer(late, ctx->conf->wait);
+
+    return NGX_HTTP_CONFLICT_STATE_GET_LATEST;
 }
 
 

@@ -55,7 +55,7 @@ static const ngx_str_t  ngx_http_conflict_fetch_headers[] = {
 
 ngx_int_t
 ngx_http_conflict_latest_fetch(ngx_http_request_t *r,
-    ngx_http_conflict_ctx_t *ctx)
+    ngx_http_conflict_ctx_t *ctx, ngx_http_post_subrequest_pt done)
 {
     uint64_t                     version;
     ngx_str_t                    uri, args;
@@ -87,7 +87,7 @@ ngx_http_conflict_latest_fetch(ngx_http_request_t *r,
         return NGX_ERROR;
     }
 
-    ps->handler = ngx_http_conflict_latest_done;
+    ps->handler = done;
     ps->data = ctx;
 
     if (ngx_http_conflict_latest_target(r, ctx, &uri, &args) != NGX_OK
@@ -196,7 +196,7 @@ ngx_http_conflict_latest_prepare(ngx_http_request_t *r,
         return NGX_ERROR;
     }
 
-    if (ngx_http_conflict_own_headers(sr, ngx_http_conflict_fetch_headers)
+    if (ngx_http_conflict_header_own(sr, ngx_http_conflict_fetch_headers)
         != NGX_OK)
     {
         return NGX_ERROR;
@@ -241,7 +241,8 @@ ngx_http_conflict_latest_prepare(ngx_http_request_t *r,
 ngx_uint_t
 ngx_http_conflict_fetch_hides(ngx_str_t *name)
 {
-    return ngx_http_conflict_listed(name, ngx_http_conflict_fetch_headers);
+    return ngx_http_conflict_header_listed(name,
+                                           ngx_http_conflict_fetch_headers);
 }
 
 

@@ -20,9 +20,6 @@ static ngx_int_t ngx_http_conflict_field_place(ngx_conf_t *cf,
     ngx_http_conflict_rule_t *rule);
 static ngx_int_t ngx_http_conflict_field_alone(ngx_conf_t *cf,
     ngx_array_t *rules, ngx_str_t *value);
-static ngx_uint_t ngx_http_conflict_within(
-    const conflict_json_pointer_t *inner,
-    const conflict_json_pointer_t *outer);
 static ngx_int_t ngx_http_conflict_partial_form(ngx_str_t *value,
     size_t skip, ngx_uint_t *form);
 static ngx_int_t ngx_http_conflict_own_fields(ngx_conf_t *cf,
@@ -206,11 +203,11 @@ ngx_http_conflict_field_alone(ngx_conf_t *cf, ngx_array_t *rules,
     for (i = 0; i < rules->nelts - 1; i++) {
         field = &rule[i].field;
 
-        if (ngx_http_conflict_within(&last->pointer, &field->pointer)) {
+        if (conflict_json_pointer_within(&last->pointer, &field->pointer)) {
             outer = field;
 
-        } else if (ngx_http_conflict_within(&field->pointer,
-                                            &last->pointer))
+        } else if (conflict_json_pointer_within(&field->pointer,
+                                                &last->pointer))
         {
             outer = last;
 
@@ -240,33 +237,6 @@ ngx_http_conflict_field_alone(ngx_conf_t *cf, ngx_array_t *rules,
     }
 
     return NGX_OK;
-}
-
-
-/* also where both are the same */
-
-static ngx_uint_t
-ngx_http_conflict_within(const conflict_json_pointer_t *inner,
-    const conflict_json_pointer_t *outer)
-{
-    ngx_uint_t  i;
-
-    if (inner->levels < outer->levels) {
-        return 0;
-    }
-
-    for (i = 0; i < outer->levels; i++) {
-
-        if (inner->len[i] != outer->len[i]
-            || ngx_memcmp(&inner->text[inner->name[i]],
-                          &outer->text[outer->name[i]], outer->len[i])
-               != 0)
-        {
-            return 0;
-        }
-    }
-
-    return 1;
 }
 
 
@@ -456,10 +426,10 @@ ngx_http_conflict_guard_fields(ngx_conf_t *cf,
     for (i = 0; conf->rules && i < conf->rules->nelts; i++) {
         field = &rule[i].field;
 
-        if (ngx_http_conflict_within(&field->pointer, conf->base->pointer)
+        if (conflict_json_pointer_within(&field->pointer, conf->base->pointer)
             || (field->rule != CONFLICT_RULE_AUTO
-                && ngx_http_conflict_within(conf->base->pointer,
-                                            &field->pointer)))
+                && conflict_json_pointer_within(conf->base->pointer,
+                                                &field->pointer)))
         {
             ngx_conf_log_error(NGX_LOG_EMERG, cf, 0,
                                "\"%V\" in location \"%V\" has a "
@@ -514,8 +484,8 @@ ngx_http_conflict_own_fields(ngx_conf_t *cf,
     conf->fields = fields;
 
     if (conf->row_inject == NULL
-        || ngx_http_conflict_within(conf->row_inject, conf->base->pointer)
-        || ngx_http_conflict_within(conf->base->pointer, conf->row_inject))
+        || conflict_json_pointer_within(conf->row_inject, conf->base->pointer)
+        || conflict_json_pointer_within(conf->base->pointer, conf->row_inject))
     {
         return NGX_OK;
     }
@@ -524,10 +494,10 @@ ngx_http_conflict_own_fields(ngx_conf_t *cf,
 
     for (i = 0; i < fields->nelts; i++) {
 
-        if (ngx_http_conflict_within(&field[i].pointer, conf->row_inject)
+        if (conflict_json_pointer_within(&field[i].pointer, conf->row_inject)
             || (field[i].rule != CONFLICT_RULE_AUTO
-                && ngx_http_conflict_within(conf->row_inject,
-                                            &field[i].pointer)))
+                && conflict_json_pointer_within(conf->row_inject,
+                                                &field[i].pointer)))
         {
             return NGX_OK;
         }

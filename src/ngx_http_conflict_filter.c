@@ -23,7 +23,7 @@ static ngx_int_t ngx_http_conflict_part(ngx_http_request_t *r,
     ngx_http_conflict_ctx_t *ctx);
 static ngx_int_t ngx_http_conflict_read_header(ngx_http_request_t *r,
     ngx_http_conflict_ctx_t *ctx);
-static ngx_int_t ngx_http_conflict_validators(ngx_http_request_t *r,
+static ngx_int_t ngx_http_conflict_validate(ngx_http_request_t *r,
     ngx_http_conflict_ctx_t *ctx);
 static ngx_int_t ngx_http_conflict_offer(ngx_http_request_t *r,
     ngx_http_conflict_ctx_t *ctx, uint64_t version);
@@ -77,7 +77,7 @@ ngx_http_conflict_header_filter(ngx_http_request_t *r)
     if (ctx->answered || ctx->filtered || ctx->left) {
 
         if (r->filter_finalize && !ctx->left
-            && ngx_http_conflict_set_field(r, ctx) != NGX_OK)
+            && ngx_http_conflict_conflict_field(r, ctx) != NGX_OK)
         {
             /* a page of nginx's own, for which the headers were cleared */
             return NGX_ERROR;
@@ -150,8 +150,8 @@ ngx_http_conflict_part(ngx_http_request_t *r, ngx_http_conflict_ctx_t *ctx)
         return NGX_OK;
     }
 
-    return ngx_http_conflict_put_etag(r, (char *) h->value.data,
-                                      h->value.len);
+    return ngx_http_conflict_validators_etag_text(r, (char *) h->value.data,
+                                                  h->value.len);
 }
 
 
@@ -164,13 +164,13 @@ ngx_http_conflict_read_header(ngx_http_request_t *r,
 
     op = ctx->op;
 
-    if (ctx->outcome != NGX_HTTP_CONFLICT_PASSED) {
-        return ngx_http_conflict_set_field(r, ctx);
+    if (ctx->outcome != NGX_HTTP_CONFLICT_OUTCOME_PASSED) {
+        return ngx_http_conflict_conflict_field(r, ctx);
     }
 
-    if (ngx_http_conflict_cached(r)) {
+    if (ngx_http_conflict_header_cached(r)) {
         /* nobody knows which version a cached body is of */
-        ctx->outcome = NGX_HTTP_CONFLICT_UNCHECKED;
+        ctx->outcome = NGX_HTTP_CONFLICT_OUTCOME_UNCHECKED;
 
         ctx->current = 0;
 
@@ -185,10 +185,10 @@ ngx_http_conflict_read_header(ngx_http_request_t *r,
             }
         }
 
-        return ngx_http_conflict_set_field(r, ctx);
+        return ngx_http_conflict_conflict_field(r, ctx);
     }
 
-    ngx_http_conflict_response_seen(r, ctx);
+    ngx_http_conflict_body_scan_seen(r, ctx);
 
     if (!op->minted && op->seen.version != op->version) {
         /* older or newer than what is known, or not known before the body */
@@ -196,7 +196,7 @@ ngx_http_conflict_read_header(ngx_http_request_t *r,
     }
 
     if (!ctx->conf->report) {
-        rc = ngx_http_conflict_validators(r, ctx);
+        rc = ngx_http_conflict_validate(r, ctx);
 
     } else {
         rc = ngx_http_conflict_offer(r, ctx, ctx->current);
@@ -206,14 +206,14 @@ ngx_http_conflict_read_header(ngx_http_request_t *r,
         return NGX_ERROR;
     }
 
-    if (ngx_http_conflict_response_start(r, ctx) != NGX_OK
-        || ngx_http_conflict_set_field(r, ctx) != NGX_OK)
+    if (ngx_http_conflict_body_scan_start(r, ctx) != NGX_OK
+        || ngx_http_conflict_conflict_field(r, ctx) != NGX_OK)
     {
         return NGX_ERROR;
     }
 
     if (ctx->response == NULL) {
-        ngx_http_conflict_response_end(r, ctx);
+        ngx_http_conflict_body_scan_end(r, ctx);
     }
 
     return NGX_OK;
@@ -226,7 +226,7 @@ ngx_http_conflict_read_header(ngx_http_request_t *r,
  */
 
 static ngx_int_t
-ngx_http_conflict_validators(ngx_http_request_t *r,
+ngx_http_conflict_validate(ngx_http_request_t *r,
     ngx_http_conflict_ctx_t *ctx)
 {
     time_t      date;
@@ -254,7 +254,7 @@ ngx_http_conflict_validators(ngx_http_request_t *r,
         return NGX_OK;
     }
 
-    if (ctx->current && ngx_http_conflict_set_date(r, ctx) != NGX_OK) {
+    if (ctx->current && ngx_http_conflict_validators_date(r, ctx) != NGX_OK) {
         return NGX_ERROR;
     }
 
@@ -301,7 +301,7 @@ ngx_http_conflict_offer(ngx_http_request_t *r, ngx_http_conflict_ctx_t *ctx,
         r->headers_in.range = NULL;
     }
 
-    return ngx_http_conflict_set_etag(r, version);
+    return ngx_http_conflict_validators_etag(r, version);
 }
 
 
@@ -342,9 +342,9 @@ ngx_http_conflict_write_header(ngx_http_request_t *r,
         r->disable_not_modified = 1;
     }
 
-    ngx_http_conflict_response_seen(r, ctx);
+    ngx_http_conflict_body_scan_seen(r, ctx);
 
-    if (ngx_http_conflict_response_start(r, ctx) != NGX_OK) {
+    if (ngx_http_conflict_body_scan_start(r, ctx) != NGX_OK) {
         return NGX_ERROR;
     }
 
@@ -390,21 +390,21 @@ ngx_http_conflict_write_header(ngx_http_request_t *r,
     }
 
     if (tagged && !ctx->conf->report
-        && ngx_http_conflict_set_date(r, ctx) != NGX_OK)
+        && ngx_http_conflict_validators_date(r, ctx) != NGX_OK)
     {
         return NGX_ERROR;
     }
 
     ngx_http_conflict_inject_start(r, ctx);
 
-    if (ngx_http_conflict_set_field(r, ctx) != NGX_OK) {
+    if (ngx_http_conflict_conflict_field(r, ctx) != NGX_OK) {
         return NGX_ERROR;
     }
 
     ngx_http_conflict_audit(r, ctx, r->headers_out.status);
 
     if (ctx->response == NULL) {
-        ngx_http_conflict_response_end(r, ctx);
+        ngx_http_conflict_body_scan_end(r, ctx);
     }
 
     return NGX_OK;
@@ -440,7 +440,7 @@ ngx_http_conflict_body_filter(ngx_http_request_t *r, ngx_chain_t *in)
         return ngx_http_next_body_filter(r, in);
     }
 
-    if (ngx_http_conflict_response_body(r, ctx, in, &out) != NGX_OK) {
+    if (ngx_http_conflict_body_scan_body(r, ctx, in, &out) != NGX_OK) {
         return NGX_ERROR;
     }
 

@@ -10,21 +10,25 @@
 #include "ngx_http_conflict_module.h"
 
 
+static ngx_http_conflict_state_e ngx_http_conflict_found_unchecked(
+    ngx_http_conflict_ctx_t *ctx, ngx_http_conflict_answer_e answer,
+    ngx_uint_t pass);
 static ngx_uint_t ngx_http_conflict_found_other(
-    ngx_http_conflict_ctx_t *ctx);
+    ngx_http_conflict_ctx_t *ctx, ngx_http_conflict_state_e *next);
 static ngx_uint_t ngx_http_conflict_found_tag(ngx_http_conflict_ctx_t *ctx);
-static void ngx_http_conflict_found_stale(ngx_http_conflict_ctx_t *ctx);
+static ngx_http_conflict_state_e ngx_http_conflict_found_stale(
+    ngx_http_conflict_ctx_t *ctx);
 static ngx_uint_t ngx_http_conflict_may_see(ngx_http_conflict_ctx_t *ctx);
 static ngx_uint_t ngx_http_conflict_reflected(ngx_http_conflict_ctx_t *ctx);
-static ngx_uint_t ngx_http_conflict_gone(ngx_uint_t status);
 static ngx_uint_t ngx_http_conflict_forbidden(ngx_uint_t status);
 static ngx_uint_t ngx_http_conflict_relayed(ngx_http_conflict_ctx_t *ctx);
-static void ngx_http_conflict_untold(ngx_http_conflict_ctx_t *ctx);
+static ngx_http_conflict_state_e ngx_http_conflict_untold(
+    ngx_http_conflict_ctx_t *ctx);
 
 
 /* the GET has ended: it was to settle an unknown state, or for a refusal */
 
-ngx_int_t
+ngx_http_conflict_state_e
 ngx_http_conflict_fetched(ngx_http_conflict_ctx_t *ctx)
 {
     ngx_http_conflict_latest_t  *latest;
@@ -44,27 +48,24 @@ ngx_http_conflict_fetched(ngx_http_conflict_ctx_t *ctx)
     if (ngx_http_conflict_forbidden(latest->status)) {
 
         if (latest->revalidate) {
-            ngx_http_conflict_untold(ctx);
-            return NGX_OK;
+            return ngx_http_conflict_untold(ctx);
         }
 
         latest->valid = 1;
-        ctx->state = NGX_HTTP_CONFLICT_ST_LATEST;
-        return NGX_OK;
+        return NGX_HTTP_CONFLICT_STATE_LATEST_VERDICT;
     }
 
     if (!latest->revalidate) {
         latest->valid = 1;
-        ctx->state = NGX_HTTP_CONFLICT_ST_LATEST;
-        return NGX_OK;
+        return NGX_HTTP_CONFLICT_STATE_LATEST_VERDICT;
     }
 
     if (latest->status != NGX_HTTP_OK && latest->status != NGX_HTTP_NO_CONTENT
-        && !ngx_http_conflict_gone(latest->status))
+        && !ngx_http_conflict_latest_gone(latest->status))
     {
-        ngx_http_conflict_unchecked(ctx, NGX_HTTP_CONFLICT_UNAVAILABLE,
-                                    ctx->conf->store_error);
-        return NGX_OK;
+        return ngx_http_conflict_found_unchecked(ctx,
+                                        NGX_HTTP_CONFLICT_ANSWER_UNAVAILABLE,
+                                        ctx->conf->store_error);
     }
 
     if (ngx_http_conflict_latest_seen(ctx) != NGX_OK) {
@@ -72,32 +73,50 @@ ngx_http_conflict_fetched(ngx_http_conflict_ctx_t *ctx)
                       "the answer to a GET of \"%V\" does not carry the "
                       "version that \"conflict_version\" says",
                       ngx_http_conflict_escaped(ctx->request, &ctx->resource));
-        ngx_http_conflict_unchecked(ctx, NGX_HTTP_CONFLICT_UNAVAILABLE,
-                                    ctx->conf->store_error);
-        return NGX_OK;
+        return ngx_http_conflict_found_unchecked(ctx,
+                                        NGX_HTTP_CONFLICT_ANSWER_UNAVAILABLE,
+                                        ctx->conf->store_error);
     }
 
     ctx->op->seen.latest = 1;
-    ctx->state = NGX_HTTP_CONFLICT_ST_OBSERVE;
 
-    return NGX_OK;
+    return NGX_HTTP_CONFLICT_STATE_STORE_OBSERVE;
+}
+
+
+/* with a lease, but without a check */
+
+static ngx_http_conflict_state_e
+ngx_http_conflict_found_unchecked(ngx_http_conflict_ctx_t *ctx,
+    ngx_http_conflict_answer_e answer, ngx_uint_t pass)
+{
+    ngx_http_conflict_state_e  next;
+
+    next = ngx_http_conflict_refuse_unchecked(ctx, answer, pass,
+                                         NGX_HTTP_CONFLICT_STATE_STORE_BEGIN);
+
+    if (next == NGX_HTTP_CONFLICT_STATE_STORE_BEGIN) {
+        ctx->op->pre.kinds = 0;
+    }
+
+    return next;
 }
 
 
 /* a verdict that needs the latest body; it is here, or fetched now */
 
-ngx_int_t
+ngx_http_conflict_state_e
 ngx_http_conflict_found(ngx_http_conflict_ctx_t *ctx)
 {
     ngx_http_conflict_op_t      *op;
+    ngx_http_conflict_state_e    next;
     ngx_http_conflict_latest_t  *latest;
 
     op = ctx->op;
     latest = &ctx->latest;
 
     if (ctx->naming) {
-        ngx_http_conflict_differ_found(ctx);
-        return NGX_OK;
+        return ngx_http_conflict_differ_found(ctx);
     }
 
     if (!(latest->valid && latest->version == op->version)
@@ -109,45 +128,39 @@ ngx_http_conflict_found(ngx_http_conflict_ctx_t *ctx)
         latest->version = op->version;
         latest->started = 0;
         latest->revalidate = 0;
-        ctx->state = NGX_HTTP_CONFLICT_ST_FETCH;
-        return NGX_OK;
+        return NGX_HTTP_CONFLICT_STATE_GET_LATEST;
     }
 
     if (latest->valid && ngx_http_conflict_relayed(ctx)) {
         /* the caller sees the upstream's answer to a GET */
-        ngx_http_conflict_refuse(ctx, NGX_HTTP_CONFLICT_RELAY,
-                                 NGX_HTTP_CONFLICT_REJECTED,
-                                 (op->verdict == CONFLICT_PASS)
-                                 ? NGX_HTTP_CONFLICT_NO_ACTION
-                                 : (op->verdict == CONFLICT_LOCKED)
-                                 ? NGX_HTTP_CONFLICT_ACT_LOCKED
-                                 : ngx_http_conflict_stale_action(op->policy));
-        return NGX_OK;
+        return ngx_http_conflict_refuse(ctx, NGX_HTTP_CONFLICT_ANSWER_RELAY,
+                                NGX_HTTP_CONFLICT_OUTCOME_REJECTED,
+                                (op->verdict == CONFLICT_PASS)
+                                ? NGX_HTTP_CONFLICT_ACTION_NONE
+                                : (op->verdict == CONFLICT_LOCKED)
+                                ? NGX_HTTP_CONFLICT_ACTION_LOCKED
+                                : ngx_http_conflict_verdict_action(op->policy));
     }
 
     ctx->may_see = ngx_http_conflict_may_see(ctx);
 
     if (op->verdict == CONFLICT_LOCKED) {
-        ngx_http_conflict_refuse(ctx, NGX_HTTP_CONFLICT_LOCK_HELD_BY,
-                                 NGX_HTTP_CONFLICT_LOCKED,
-                                 NGX_HTTP_CONFLICT_ACT_LOCKED);
-        return NGX_OK;
+        return ngx_http_conflict_refuse(ctx, NGX_HTTP_CONFLICT_ANSWER_LOCKED,
+                                        NGX_HTTP_CONFLICT_OUTCOME_LOCKED,
+                                        NGX_HTTP_CONFLICT_ACTION_LOCKED);
     }
 
     if (op->verdict == CONFLICT_PASS) {
-        ctx->state = NGX_HTTP_CONFLICT_ST_COMBINE;
-        return NGX_OK;
+        return NGX_HTTP_CONFLICT_STATE_MERGE_WRITE;
     }
 
     if (ngx_http_conflict_found_tag(ctx)) {
         /* a base after all, of the version that the body is not older than */
-        ctx->state = NGX_HTTP_CONFLICT_ST_BEGIN;
-        return NGX_OK;
+        return NGX_HTTP_CONFLICT_STATE_STORE_BEGIN;
     }
 
     if (op->verdict == CONFLICT_COMBINE && !ctx->recalled) {
-        ctx->state = NGX_HTTP_CONFLICT_ST_RECALL;
-        return NGX_OK;
+        return NGX_HTTP_CONFLICT_STATE_HISTORY_LOOKUP;
     }
 
     if (op->verdict == CONFLICT_REPLAY && ctx->nameless
@@ -158,32 +171,30 @@ ngx_http_conflict_found(ngx_http_conflict_ctx_t *ctx)
     }
 
     if (op->verdict == CONFLICT_VERIFY
-        && ngx_http_conflict_found_other(ctx))
+        && ngx_http_conflict_found_other(ctx, &next))
     {
-        return NGX_OK;
+        return next;
     }
 
     if (op->verdict == CONFLICT_REPLAY) {
         ngx_http_conflict_keep_link(ctx);
-        ngx_http_conflict_refuse(ctx, NGX_HTTP_CONFLICT_LATEST,
-                                 NGX_HTTP_CONFLICT_REPLAYED,
-                                 NGX_HTTP_CONFLICT_NO_ACTION);
-        return NGX_OK;
+        return ngx_http_conflict_respond(ctx, NGX_HTTP_CONFLICT_ANSWER_LATEST,
+                                         NGX_HTTP_CONFLICT_OUTCOME_REPLAYED,
+                                         NGX_HTTP_CONFLICT_ACTION_NONE);
     }
 
-    ngx_http_conflict_found_stale(ctx);
-
-    return NGX_OK;
+    return ngx_http_conflict_found_stale(ctx);
 }
 
 
 /*
- * Is it the write that was done?  1: no, and its next state was set; else the
- * verdict says what it is.
+ * Is it the write that was done?  1: no, and "next" is its next state; else
+ * the verdict says what it is.
  */
 
 static ngx_uint_t
-ngx_http_conflict_found_other(ngx_http_conflict_ctx_t *ctx)
+ngx_http_conflict_found_other(ngx_http_conflict_ctx_t *ctx,
+    ngx_http_conflict_state_e *next)
 {
     ngx_http_conflict_op_t  *op;
 
@@ -200,10 +211,10 @@ ngx_http_conflict_found_other(ngx_http_conflict_ctx_t *ctx)
         return 0;
     }
 
-    if (!ngx_http_conflict_patch_twice(ctx)) {
+    if (!ngx_http_conflict_patch_twice(ctx, next)) {
         /* not what this write wanted: it takes its turn again */
         op->fingerprint = 0;
-        ctx->state = NGX_HTTP_CONFLICT_ST_BEGIN;
+        *next = NGX_HTTP_CONFLICT_STATE_STORE_BEGIN;
     }
 
     return 1;
@@ -256,7 +267,7 @@ ngx_http_conflict_found_tag(ngx_http_conflict_ctx_t *ctx)
 }
 
 
-static void
+static ngx_http_conflict_state_e
 ngx_http_conflict_found_stale(ngx_http_conflict_ctx_t *ctx)
 {
     ngx_http_conflict_op_t      *op;
@@ -266,17 +277,15 @@ ngx_http_conflict_found_stale(ngx_http_conflict_ctx_t *ctx)
     latest = &ctx->latest;
 
     if (op->existence == CONFLICT_DELETED
-        || (latest->valid && ngx_http_conflict_gone(latest->status)))
+        || (latest->valid && ngx_http_conflict_latest_gone(latest->status)))
     {
-        ngx_http_conflict_refuse(ctx, NGX_HTTP_CONFLICT_STALE,
-                                 NGX_HTTP_CONFLICT_REJECTED,
-                                 NGX_HTTP_CONFLICT_ACT_DELETED);
-        return;
+        return ngx_http_conflict_refuse(ctx, NGX_HTTP_CONFLICT_ANSWER_STALE,
+                                        NGX_HTTP_CONFLICT_OUTCOME_REJECTED,
+                                        NGX_HTTP_CONFLICT_ACTION_DELETED);
     }
 
     if (op->verdict == CONFLICT_COMBINE) {
-        ctx->state = NGX_HTTP_CONFLICT_ST_COMBINE;
-        return;
+        return NGX_HTTP_CONFLICT_STATE_MERGE_WRITE;
     }
 
     ngx_http_conflict_differ(ctx);
@@ -284,15 +293,14 @@ ngx_http_conflict_found_stale(ngx_http_conflict_ctx_t *ctx)
     if (op->verdict == CONFLICT_DROP && latest->status == NGX_HTTP_OK
         && !latest->too_large)
     {
-        ngx_http_conflict_refuse(ctx, NGX_HTTP_CONFLICT_LATEST,
-                                 NGX_HTTP_CONFLICT_DROPPED,
-                                 NGX_HTTP_CONFLICT_ACT_SERVER_WINS);
-        return;
+        return ngx_http_conflict_respond(ctx, NGX_HTTP_CONFLICT_ANSWER_LATEST,
+                                         NGX_HTTP_CONFLICT_OUTCOME_DROPPED,
+                                         NGX_HTTP_CONFLICT_ACTION_SERVER_WINS);
     }
 
-    ngx_http_conflict_refuse(ctx, NGX_HTTP_CONFLICT_STALE,
-                             NGX_HTTP_CONFLICT_REJECTED,
-                             ngx_http_conflict_stale_action(op->policy));
+    return ngx_http_conflict_refuse(ctx, NGX_HTTP_CONFLICT_ANSWER_STALE,
+                                NGX_HTTP_CONFLICT_OUTCOME_REJECTED,
+                                ngx_http_conflict_verdict_action(op->policy));
 }
 
 
@@ -315,7 +323,7 @@ ngx_http_conflict_may_see(ngx_http_conflict_ctx_t *ctx)
 
     return latest->status == NGX_HTTP_OK
            || latest->status == NGX_HTTP_NO_CONTENT
-           || ngx_http_conflict_gone(latest->status);
+           || ngx_http_conflict_latest_gone(latest->status);
 }
 
 
@@ -335,7 +343,7 @@ ngx_http_conflict_reflected(ngx_http_conflict_ctx_t *ctx)
     latest = &ctx->latest;
 
     if (ctx->method == NGX_HTTP_DELETE) {
-        return ngx_http_conflict_gone(latest->status);
+        return ngx_http_conflict_latest_gone(latest->status);
     }
 
     if (latest->status != NGX_HTTP_OK || !latest->json || latest->too_large
@@ -354,19 +362,12 @@ ngx_http_conflict_reflected(ngx_http_conflict_ctx_t *ctx)
 }
 
 
-static ngx_uint_t
-ngx_http_conflict_gone(ngx_uint_t status)
-{
-    return status == NGX_HTTP_NOT_FOUND || status == 410;
-}
-
-
 /*
  * The state is unknown, and the caller may write, perhaps, but not GET: a
  * base cannot hold.  That nothing may be there the API can judge itself.
  */
 
-static void
+static ngx_http_conflict_state_e
 ngx_http_conflict_untold(ngx_http_conflict_ctx_t *ctx)
 {
     ngx_http_conflict_op_t  *op;
@@ -375,21 +376,20 @@ ngx_http_conflict_untold(ngx_http_conflict_ctx_t *ctx)
 
     if (op->pre.kinds == CONFLICT_IF_NONE_ANY && !ctx->conf->report) {
         op->pre.kinds = 0;
-        ctx->outcome = NGX_HTTP_CONFLICT_UNCHECKED;
-        ctx->state = NGX_HTTP_CONFLICT_ST_BEGIN;
-        return;
+        ctx->outcome = NGX_HTTP_CONFLICT_OUTCOME_UNCHECKED;
+        return NGX_HTTP_CONFLICT_STATE_STORE_BEGIN;
     }
 
     if (op->policy <= CONFLICT_CLIENT_WINS || ctx->conf->report
         || ngx_http_conflict_relayed(ctx))
     {
-        ngx_http_conflict_unchecked(ctx, NGX_HTTP_CONFLICT_RELAY, 0);
-        return;
+        return ngx_http_conflict_found_unchecked(ctx,
+                                        NGX_HTTP_CONFLICT_ANSWER_RELAY, 0);
     }
 
-    ngx_http_conflict_refuse(ctx, NGX_HTTP_CONFLICT_STALE,
-                             NGX_HTTP_CONFLICT_REJECTED,
-                             ngx_http_conflict_stale_action(op->policy));
+    return ngx_http_conflict_refuse(ctx, NGX_HTTP_CONFLICT_ANSWER_STALE,
+                                NGX_HTTP_CONFLICT_OUTCOME_REJECTED,
+                                ngx_http_conflict_verdict_action(op->policy));
 }
 
 
@@ -421,5 +421,6 @@ ngx_http_conflict_relayed(ngx_http_conflict_ctx_t *ctx)
 static ngx_uint_t
 ngx_http_conflict_forbidden(ngx_uint_t status)
 {
-    return status >= 400 && status < 500 && !ngx_http_conflict_gone(status);
+    return status >= 400 && status < 500
+           && !ngx_http_conflict_latest_gone(status);
 }

@@ -246,19 +246,8 @@ ngx_http_conflict_row_inject(ngx_conf_t *cf,
 
     n = root->levels;
 
-    if (inject->levels <= n) {
+    if (inject->levels == n || !conflict_json_pointer_within(inject, root)) {
         return NGX_OK;
-    }
-
-    for (i = 0; i < n; i++) {
-
-        if (inject->len[i] != root->len[i]
-            || ngx_memcmp(&inject->text[inject->name[i]],
-                          &root->text[root->name[i]], root->len[i])
-               != 0)
-        {
-            return NGX_OK;
-        }
     }
 
     row = ngx_palloc(cf->pool, sizeof(conflict_json_pointer_t));

@@ -2,32 +2,124 @@
 /*
  * Copyright (C) the ngx_http_conflict_module authors
  *
- * The path of a request: one switch over its states, read from top to
- * bottom.  Each state is a few lines; the work is in the other files.
+ * The path of a request: a table of its states, read from top to bottom, and
+ * the loop that runs them.  The work of most is in the other files.
  */
 
 
 #include "ngx_http_conflict_module.h"
 
 
-static ngx_http_conflict_ctx_t *ngx_http_conflict_create_ctx(
+typedef struct {
+    const char                    *name;
+    ngx_http_conflict_state_e    (*handler)(ngx_http_conflict_ctx_t *ctx);
+} ngx_http_conflict_step_t;
+
+
+static ngx_http_conflict_ctx_t *ngx_http_conflict_guard_request(
     ngx_http_request_t *r, ngx_http_conflict_loc_conf_t *nlcf,
     ngx_http_conflict_kind_e kind);
 static void ngx_http_conflict_over(ngx_http_request_t *r);
-static void ngx_http_conflict_cleanup(void *data);
-static ngx_int_t ngx_http_conflict_write(ngx_http_request_t *r,
+static void ngx_http_conflict_cleanup(ngx_http_conflict_ctx_t *ctx);
+static ngx_int_t ngx_http_conflict_run(ngx_http_request_t *r,
     ngx_http_conflict_ctx_t *ctx);
-static ngx_int_t ngx_http_conflict_read_headers(ngx_http_request_t *r,
+static ngx_http_conflict_state_e ngx_http_conflict_parse_headers(
     ngx_http_conflict_ctx_t *ctx);
-static ngx_int_t ngx_http_conflict_read_body(ngx_http_request_t *r,
+static ngx_http_conflict_state_e ngx_http_conflict_receive_body(
     ngx_http_conflict_ctx_t *ctx);
-static ngx_int_t ngx_http_conflict_ready(ngx_http_request_t *r,
+static ngx_http_conflict_state_e ngx_http_conflict_check_request(
     ngx_http_conflict_ctx_t *ctx);
-static ngx_int_t ngx_http_conflict_begin(ngx_http_conflict_ctx_t *ctx);
-static ngx_int_t ngx_http_conflict_latest(ngx_http_request_t *r,
+static ngx_http_conflict_state_e ngx_http_conflict_begin(
     ngx_http_conflict_ctx_t *ctx);
-static ngx_int_t ngx_http_conflict_observe(ngx_http_conflict_ctx_t *ctx);
-static ngx_int_t ngx_http_conflict_observed(ngx_http_conflict_ctx_t *ctx);
+static ngx_http_conflict_state_e ngx_http_conflict_get_latest(
+    ngx_http_conflict_ctx_t *ctx);
+static ngx_http_conflict_state_e ngx_http_conflict_observe(
+    ngx_http_conflict_ctx_t *ctx);
+static ngx_http_conflict_state_e ngx_http_conflict_observed(
+    ngx_http_conflict_ctx_t *ctx);
+static ngx_http_conflict_state_e ngx_http_conflict_forward(
+    ngx_http_conflict_ctx_t *ctx);
+
+
+/* the states, by number; the first of each kind of request is below */
+
+static const ngx_http_conflict_step_t  ngx_http_conflict_steps[] = {
+
+    /* a write */
+
+    [NGX_HTTP_CONFLICT_STATE_PARSE_HEADERS] =
+        { "parse headers", ngx_http_conflict_parse_headers },
+    [NGX_HTTP_CONFLICT_STATE_RECEIVE_BODY] =
+        { "receive body", ngx_http_conflict_receive_body },
+    [NGX_HTTP_CONFLICT_STATE_CHECK_REQUEST] =
+        { "check request", ngx_http_conflict_check_request },
+    [NGX_HTTP_CONFLICT_STATE_STORE_BEGIN] =
+        { "store begin", ngx_http_conflict_begin },
+    [NGX_HTTP_CONFLICT_STATE_STORE_VERDICT] =
+        { "store verdict", ngx_http_conflict_verdict },
+    [NGX_HTTP_CONFLICT_STATE_WAIT_FOR_WRITE] =
+        { "wait for write", ngx_http_conflict_wait },
+    [NGX_HTTP_CONFLICT_STATE_GET_LATEST] =
+        { "get latest", ngx_http_conflict_get_latest },
+    [NGX_HTTP_CONFLICT_STATE_CHECK_LATEST] =
+        { "check latest", ngx_http_conflict_fetched },
+    [NGX_HTTP_CONFLICT_STATE_STORE_OBSERVE] =
+        { "store observe", ngx_http_conflict_observe },
+    [NGX_HTTP_CONFLICT_STATE_STORE_OBSERVED] =
+        { "store observed", ngx_http_conflict_observed },
+    [NGX_HTTP_CONFLICT_STATE_LATEST_VERDICT] =
+        { "latest verdict", ngx_http_conflict_found },
+    [NGX_HTTP_CONFLICT_STATE_HISTORY_LOOKUP] =
+        { "history lookup", ngx_http_conflict_recall },
+    [NGX_HTTP_CONFLICT_STATE_HISTORY_FOUND] =
+        { "history found", ngx_http_conflict_recalled },
+    [NGX_HTTP_CONFLICT_STATE_MERGE_WRITE] =
+        { "merge write", ngx_http_conflict_combine },
+    [NGX_HTTP_CONFLICT_STATE_FORWARD] =
+        { "forward", ngx_http_conflict_forward },
+    [NGX_HTTP_CONFLICT_STATE_REDIRECTED] =
+        { "redirected", ngx_http_conflict_pass_again },
+
+    /* a read */
+
+    [NGX_HTTP_CONFLICT_STATE_READ_STORE_PEEK] =
+        { "read: store peek", ngx_http_conflict_read_peek },
+    [NGX_HTTP_CONFLICT_STATE_READ_STORE_PEEKED] =
+        { "read: store peeked", ngx_http_conflict_read_peeked },
+    [NGX_HTTP_CONFLICT_STATE_READ_GET_LATEST] =
+        { "read: get latest", ngx_http_conflict_read_fetch },
+    [NGX_HTTP_CONFLICT_STATE_READ_STORE_OBSERVE] =
+        { "read: store observe", ngx_http_conflict_read_observe },
+    [NGX_HTTP_CONFLICT_STATE_READ_STORE_OBSERVED] =
+        { "read: store observed", ngx_http_conflict_read_observed },
+    [NGX_HTTP_CONFLICT_STATE_READ_FORWARD] =
+        { "read: forward", ngx_http_conflict_read_forward },
+
+    /* a request to a lock endpoint */
+
+    [NGX_HTTP_CONFLICT_STATE_LOCK_START] =
+        { "lock: start", ngx_http_conflict_lock_start },
+    [NGX_HTTP_CONFLICT_STATE_LOCK_TARGET] =
+        { "lock: target", ngx_http_conflict_lock_resource },
+    [NGX_HTTP_CONFLICT_STATE_LOCK_GET_LATEST] =
+        { "lock: get latest", ngx_http_conflict_lock_fetch },
+    [NGX_HTTP_CONFLICT_STATE_LOCK_CHECK_LATEST] =
+        { "lock: check latest", ngx_http_conflict_lock_fetched },
+    [NGX_HTTP_CONFLICT_STATE_LOCK_STORE_PEEK] =
+        { "lock: store peek", ngx_http_conflict_lock_peek },
+    [NGX_HTTP_CONFLICT_STATE_LOCK_STORE_PEEKED] =
+        { "lock: store peeked", ngx_http_conflict_lock_peeked },
+    [NGX_HTTP_CONFLICT_STATE_LOCK_STORE_CALL] =
+        { "lock: store call", ngx_http_conflict_lock_call },
+    [NGX_HTTP_CONFLICT_STATE_LOCK_STORE_CALLED] =
+        { "lock: store called", ngx_http_conflict_lock_called },
+
+    /* nginx goes on */
+
+    [NGX_HTTP_CONFLICT_STATE_FORWARDED] = { "forwarded", NULL },
+    [NGX_HTTP_CONFLICT_STATE_RESPOND] = { "respond", NULL },
+    [NGX_HTTP_CONFLICT_STATE_LOCK_RESPOND] = { "lock: respond", NULL }
+};
 
 
 ngx_int_t
@@ -51,7 +143,7 @@ ngx_http_conflict_handler(ngx_http_request_t *r)
     if (ctx == NULL) {
         ctx = ngx_http_conflict_ctx(r);
 
-        if (ctx && ctx->write && ctx->state != NGX_HTTP_CONFLICT_ST_PASSED) {
+        if (ctx && ctx->write && !ctx->forwarded) {
             /* an error page: the write has not come as far as the upstream */
             ctx->left = 1;
         }
@@ -79,7 +171,7 @@ ngx_http_conflict_handler(ngx_http_request_t *r)
             return NGX_DECLINED;
         }
 
-        ctx = ngx_http_conflict_create_ctx(r, nlcf, kind);
+        ctx = ngx_http_conflict_guard_request(r, nlcf, kind);
         if (ctx == NULL) {
             return NGX_HTTP_INTERNAL_SERVER_ERROR;
         }
@@ -92,47 +184,11 @@ ngx_http_conflict_handler(ngx_http_request_t *r)
         ngx_http_conflict_failpoint_arm(r);
     }
 
-    if (ctx->conf->lock) {
-        return ngx_http_conflict_lock(r, ctx);
-    }
-
-    switch (ctx->kind) {
-
-    case NGX_HTTP_CONFLICT_KIND_READ:
-        return ngx_http_conflict_read(r, ctx);
-
-    case NGX_HTTP_CONFLICT_KIND_WRITE:
-        return ngx_http_conflict_write(r, ctx);
-
-    default: /* NGX_HTTP_CONFLICT_KIND_POST, UNCHECKED */
+    if (ctx->kind >= NGX_HTTP_CONFLICT_KIND_POST) {
         return ngx_http_conflict_method_unchecked(r, ctx);
     }
-}
 
-
-ngx_http_conflict_ctx_t *
-ngx_http_conflict_ctx(ngx_http_request_t *r)
-{
-    ngx_http_cleanup_t       *cln;
-    ngx_http_conflict_ctx_t  *ctx;
-
-    ctx = ngx_http_get_module_ctx(r, ngx_http_conflict_module);
-
-    if (ctx == NULL && (r->internal || r->filter_finalize)) {
-
-        /* a redirect has cleared the module contexts */
-
-        for (cln = r->cleanup; cln; cln = cln->next) {
-
-            if (cln->handler == ngx_http_conflict_cleanup) {
-                ctx = cln->data;
-                ngx_http_set_ctx(r, ctx, ngx_http_conflict_module);
-                break;
-            }
-        }
-    }
-
-    return (ctx && ctx->key.len) ? ctx : NULL;
+    return ngx_http_conflict_run(r, ctx);
 }
 
 
@@ -156,28 +212,16 @@ ngx_http_conflict_over(ngx_http_request_t *r)
 
 
 static ngx_http_conflict_ctx_t *
-ngx_http_conflict_create_ctx(ngx_http_request_t *r,
+ngx_http_conflict_guard_request(ngx_http_request_t *r,
     ngx_http_conflict_loc_conf_t *nlcf, ngx_http_conflict_kind_e kind)
 {
-    ngx_http_cleanup_t       *cln;
     ngx_http_conflict_ctx_t  *ctx;
 
-    ctx = ngx_pcalloc(r->pool, sizeof(ngx_http_conflict_ctx_t));
+    ctx = ngx_http_conflict_ctx_create(r, ngx_http_conflict_cleanup);
     if (ctx == NULL) {
         return NULL;
     }
 
-    cln = ngx_http_cleanup_add(r, 0);
-    if (cln == NULL) {
-        return NULL;
-    }
-
-    cln->handler = ngx_http_conflict_cleanup;
-    cln->data = ctx;
-
-    ngx_http_set_ctx(r, ctx, ngx_http_conflict_module);
-
-    ctx->request = r;
     ctx->conf = nlcf;
     ctx->client_time = CONFLICT_TIME_NONE;
     ctx->against_time = CONFLICT_TIME_NONE;
@@ -185,6 +229,10 @@ ngx_http_conflict_create_ctx(ngx_http_request_t *r,
     ctx->write = (kind == NGX_HTTP_CONFLICT_KIND_WRITE);
     ctx->method = r->method;
     ctx->method_name = r->method_name;
+
+    ctx->state = nlcf->lock ? NGX_HTTP_CONFLICT_STATE_LOCK_START
+                 : ctx->write ? NGX_HTTP_CONFLICT_STATE_PARSE_HEADERS
+                              : NGX_HTTP_CONFLICT_STATE_READ_STORE_PEEK;
 
     /* evaluated once: what is judged, fetched and logged is the same */
 
@@ -197,10 +245,8 @@ ngx_http_conflict_create_ctx(ngx_http_request_t *r,
 
 
 static void
-ngx_http_conflict_cleanup(void *data)
+ngx_http_conflict_cleanup(ngx_http_conflict_ctx_t *ctx)
 {
-    ngx_http_conflict_ctx_t *ctx = data;
-
     if (ctx->timer.timer_set) {
         ngx_del_timer(&ctx->timer);
     }
@@ -233,157 +279,122 @@ ngx_http_conflict_cleanup(void *data)
 }
 
 
+/* in PRECONTENT, and again whenever the request can go on */
+
 static ngx_int_t
-ngx_http_conflict_write(ngx_http_request_t *r, ngx_http_conflict_ctx_t *ctx)
+ngx_http_conflict_run(ngx_http_request_t *r, ngx_http_conflict_ctx_t *ctx)
 {
-    ngx_int_t  rc;
+    ngx_http_conflict_state_e        next;
+    const ngx_http_conflict_step_t  *step;
 
-    /* each state sets the next; NGX_OK: go on with that */
+    if (ctx->forwarded) {
+        /* an internal redirect */
+        ctx->state = ctx->write ? NGX_HTTP_CONFLICT_STATE_REDIRECTED
+                                : NGX_HTTP_CONFLICT_STATE_FORWARDED;
+    }
 
-    do {
+    for ( ;; ) {
+
+        step = &ngx_http_conflict_steps[ctx->state];
+
         ngx_log_debug1(NGX_LOG_DEBUG_HTTP, r->connection->log, 0,
-                       "conflict state: %d", ctx->state);
+                       "conflict state: %s", step->name);
 
         switch (ctx->state) {
 
-        case NGX_HTTP_CONFLICT_ST_BASE:
-            rc = ngx_http_conflict_read_headers(r, ctx);
-            break;
+        case NGX_HTTP_CONFLICT_STATE_FORWARDED:
+            return NGX_DECLINED;
 
-        case NGX_HTTP_CONFLICT_ST_BODY:
-            rc = ngx_http_conflict_read_body(r, ctx);
-            break;
+        /* on to the content phase: no try_files, no mirror */
 
-        case NGX_HTTP_CONFLICT_ST_READY:
-            rc = ngx_http_conflict_ready(r, ctx);
-            break;
-
-        case NGX_HTTP_CONFLICT_ST_BEGIN:
-            rc = ngx_http_conflict_begin(ctx);
-            break;
-
-        case NGX_HTTP_CONFLICT_ST_BEGUN:
-            rc = ngx_http_conflict_begun(ctx);
-            break;
-
-        case NGX_HTTP_CONFLICT_ST_WAIT:
-            rc = ngx_http_conflict_wait(r, ctx);
-            break;
-
-        case NGX_HTTP_CONFLICT_ST_FETCH:
-            rc = ngx_http_conflict_latest(r, ctx);
-            break;
-
-        case NGX_HTTP_CONFLICT_ST_FETCHED:
-            rc = ngx_http_conflict_fetched(ctx);
-            break;
-
-        case NGX_HTTP_CONFLICT_ST_OBSERVE:
-            rc = ngx_http_conflict_observe(ctx);
-            break;
-
-        case NGX_HTTP_CONFLICT_ST_OBSERVED:
-            rc = ngx_http_conflict_observed(ctx);
-            break;
-
-        case NGX_HTTP_CONFLICT_ST_RECALL:
-            rc = ngx_http_conflict_recall(ctx);
-            break;
-
-        case NGX_HTTP_CONFLICT_ST_RECALLED:
-            rc = ngx_http_conflict_recalled(ctx);
-            break;
-
-        case NGX_HTTP_CONFLICT_ST_LATEST:
-            rc = ngx_http_conflict_found(ctx);
-            break;
-
-        case NGX_HTTP_CONFLICT_ST_COMBINE:
-            rc = ngx_http_conflict_combine(r, ctx);
-            break;
-
-        case NGX_HTTP_CONFLICT_ST_PASS:
-
-            if (ngx_http_conflict_pair_next(ctx)) {
-                rc = NGX_OK;
-                break;
-            }
-
-            return ngx_http_conflict_pass(r, ctx);
-
-        case NGX_HTTP_CONFLICT_ST_PASSED:
-            return ngx_http_conflict_again(r, ctx);
-
-        default: /* NGX_HTTP_CONFLICT_ST_ANSWER */
-
-            /* on to the content phase: no try_files, no mirror */
-
+        case NGX_HTTP_CONFLICT_STATE_RESPOND:
             r->content_handler = ngx_http_conflict_answer_handler;
             return NGX_OK;
+
+        case NGX_HTTP_CONFLICT_STATE_LOCK_RESPOND:
+            r->content_handler = ngx_http_conflict_lock_answer;
+            return NGX_OK;
+
+        default:
+            next = step->handler(ctx);
         }
 
-    } while (rc == NGX_OK);
+        switch (next) {
 
-    return (rc == NGX_ERROR) ? NGX_HTTP_INTERNAL_SERVER_ERROR : rc;
+        case NGX_HTTP_CONFLICT_STATE_AGAIN:
+            return NGX_AGAIN;
+
+        case NGX_HTTP_CONFLICT_STATE_ERROR:
+            return ctx->error_status ? (ngx_int_t) ctx->error_status
+                                     : NGX_HTTP_INTERNAL_SERVER_ERROR;
+
+        default:
+            ctx->state = next;
+        }
+    }
 }
 
 
-static ngx_int_t
-ngx_http_conflict_read_headers(ngx_http_request_t *r,
-    ngx_http_conflict_ctx_t *ctx)
+static ngx_http_conflict_state_e
+ngx_http_conflict_parse_headers(ngx_http_conflict_ctx_t *ctx)
 {
-    ngx_int_t  rc;
+    switch (ngx_http_conflict_precondition_headers(ctx->request, ctx)) {
 
-    rc = ngx_http_conflict_base_headers(r, ctx);
+    case NGX_OK:
+        return NGX_HTTP_CONFLICT_STATE_RECEIVE_BODY;
 
-    if (rc == NGX_ERROR) {
-        return NGX_ERROR;
+    case NGX_DECLINED:
+        return ngx_http_conflict_refuse_unchecked(ctx, ctx->answer, 0,
+                                    NGX_HTTP_CONFLICT_STATE_RECEIVE_BODY);
+
+    default: /* NGX_ERROR */
+        return NGX_HTTP_CONFLICT_STATE_ERROR;
     }
-
-    ctx->state = NGX_HTTP_CONFLICT_ST_BODY;
-
-    if (rc == NGX_DECLINED) {
-        ngx_http_conflict_unchecked(ctx, ctx->error, 0);
-    }
-
-    return NGX_OK;
 }
 
 
-static ngx_int_t
-ngx_http_conflict_read_body(ngx_http_request_t *r,
-    ngx_http_conflict_ctx_t *ctx)
+static ngx_http_conflict_state_e
+ngx_http_conflict_receive_body(ngx_http_conflict_ctx_t *ctx)
 {
     ngx_int_t  rc;
 
-    rc = ngx_http_conflict_body_read(r, ctx);
+    rc = ngx_http_conflict_body_read(ctx->request, ctx);
 
-    if (rc != NGX_OK && rc != NGX_DECLINED) {
-        return rc;
+    switch (rc) {
+
+    case NGX_OK:
+        return NGX_HTTP_CONFLICT_STATE_CHECK_REQUEST;
+
+    case NGX_DECLINED:
+        return ngx_http_conflict_refuse_unchecked(ctx, ctx->answer, 0,
+                                    NGX_HTTP_CONFLICT_STATE_CHECK_REQUEST);
+
+    case NGX_AGAIN:
+    case NGX_DONE:
+        return NGX_HTTP_CONFLICT_STATE_AGAIN;
+
+    default: /* NGX_ERROR, or a status */
+        ctx->error_status = (rc == NGX_ERROR) ? 0 : (ngx_uint_t) rc;
+        return NGX_HTTP_CONFLICT_STATE_ERROR;
     }
-
-    ctx->state = NGX_HTTP_CONFLICT_ST_READY;
-
-    if (rc == NGX_DECLINED) {
-        ngx_http_conflict_unchecked(ctx, ctx->error, 0);
-    }
-
-    return NGX_OK;
 }
 
 
 /* all that the client says is here */
 
-static ngx_int_t
-ngx_http_conflict_ready(ngx_http_request_t *r, ngx_http_conflict_ctx_t *ctx)
+static ngx_http_conflict_state_e
+ngx_http_conflict_check_request(ngx_http_conflict_ctx_t *ctx)
 {
-    ngx_int_t                  rc;
-    ngx_http_conflict_error_e  error;
+    ngx_int_t                   rc;
+    ngx_http_request_t         *r;
+    ngx_http_conflict_answer_e  answer;
 
-    rc = ngx_http_conflict_base_body(r, ctx);
+    r = ctx->request;
+
+    rc = ngx_http_conflict_precondition_body(r, ctx);
 
     if (rc == NGX_OK) {
-        rc = ngx_http_conflict_combinable(r, ctx);
+        rc = ngx_http_conflict_mergeable(r, ctx);
     }
 
     if (rc == NGX_OK) {
@@ -395,95 +406,88 @@ ngx_http_conflict_ready(ngx_http_request_t *r, ngx_http_conflict_ctx_t *ctx)
     }
 
     if (rc == NGX_ERROR) {
-        return NGX_ERROR;
+        return NGX_HTTP_CONFLICT_STATE_ERROR;
     }
 
-    ctx->state = NGX_HTTP_CONFLICT_ST_BEGIN;
-
     if (rc == NGX_DECLINED) {
-        ngx_http_conflict_unchecked(ctx, ctx->error, 0);
+        return ngx_http_conflict_refuse_unchecked(ctx, ctx->answer, 0,
+                                         NGX_HTTP_CONFLICT_STATE_STORE_BEGIN);
+    }
 
-    } else if (ctx->op->pre.kinds || ctx->outcome != NGX_HTTP_CONFLICT_NONE) {
-        return NGX_OK;
+    if (ctx->op->pre.kinds
+        || ctx->outcome != NGX_HTTP_CONFLICT_OUTCOME_NONE)
+    {
+        return NGX_HTTP_CONFLICT_STATE_STORE_BEGIN;
+    }
 
-    } else if (ctx->conf->require) {
+    if (ctx->conf->require) {
 
-        if (ngx_http_conflict_base_missing(r, ctx, &error) != NGX_OK) {
-            return NGX_ERROR;
+        if (ngx_http_conflict_precondition_missing(r, ctx, &answer) != NGX_OK) {
+            return NGX_HTTP_CONFLICT_STATE_ERROR;
         }
 
-        ngx_http_conflict_refuse(ctx, error,
-                                 (error == NGX_HTTP_CONFLICT_NO_BASE)
-                                 ? NGX_HTTP_CONFLICT_REQUIRED
-                                 : NGX_HTTP_CONFLICT_REJECTED,
-                                 NGX_HTTP_CONFLICT_ACT_REQUIRED);
+        if (ngx_http_conflict_refuse(ctx, answer,
+                                (answer == NGX_HTTP_CONFLICT_ANSWER_NO_BASE)
+                                ? NGX_HTTP_CONFLICT_OUTCOME_REQUIRED
+                                : NGX_HTTP_CONFLICT_OUTCOME_REJECTED,
+                                NGX_HTTP_CONFLICT_ACTION_REQUIRED)
+            == NGX_HTTP_CONFLICT_STATE_RESPOND)
+        {
+            return NGX_HTTP_CONFLICT_STATE_RESPOND;
+        }
+
+        /* in report mode it takes its turn */
 
     } else if (ctx->body.opaque) {
         /* it has the lease of a write without a base, but may have one */
-        ctx->outcome = NGX_HTTP_CONFLICT_UNCHECKED;
+        ctx->outcome = NGX_HTTP_CONFLICT_OUTCOME_UNCHECKED;
 
         if (ctx->body.based
             || (ctx->body.encoded && !ctx->body.undeclared))
         {
             /* a base was sent, or may well have been */
-            ctx->action = NGX_HTTP_CONFLICT_ACT_UNCHECKED;
+            ctx->action = NGX_HTTP_CONFLICT_ACTION_UNCHECKED;
         }
     }
 
-    return NGX_OK;
+    return NGX_HTTP_CONFLICT_STATE_STORE_BEGIN;
 }
 
 
-static ngx_int_t
+static ngx_http_conflict_state_e
 ngx_http_conflict_begin(ngx_http_conflict_ctx_t *ctx)
 {
-    ngx_http_conflict_op_t  *op;
+    ngx_http_conflict_store_call_start(ctx, ctx->op->store->ops->begin);
 
-    op = ctx->op;
-    op->done = ngx_http_conflict_op_done;
-
-    ctx->state = NGX_HTTP_CONFLICT_ST_BEGUN;
-    ctx->store_start = ngx_current_msec;
-
-    op->rc = op->store->ops->begin(op);
-
-    return (op->rc == NGX_AGAIN) ? NGX_AGAIN : NGX_OK;
+    return NGX_HTTP_CONFLICT_STATE_STORE_VERDICT;
 }
 
 
-static ngx_int_t
-ngx_http_conflict_latest(ngx_http_request_t *r, ngx_http_conflict_ctx_t *ctx)
+static ngx_http_conflict_state_e
+ngx_http_conflict_get_latest(ngx_http_conflict_ctx_t *ctx)
 {
-    if (!ctx->latest.started
-        && ngx_http_conflict_latest_fetch(r, ctx) != NGX_OK)
-    {
-        return NGX_HTTP_INTERNAL_SERVER_ERROR;
+    switch (ngx_http_conflict_latest_get(ctx)) {
+
+    case NGX_OK:
+        return NGX_HTTP_CONFLICT_STATE_CHECK_LATEST;
+
+    case NGX_AGAIN:
+        return NGX_HTTP_CONFLICT_STATE_AGAIN;
+
+    default: /* NGX_ERROR */
+        return NGX_HTTP_CONFLICT_STATE_ERROR;
     }
-
-    if (!ctx->latest.done) {
-        return NGX_AGAIN;
-    }
-
-    ctx->state = NGX_HTTP_CONFLICT_ST_FETCHED;
-
-    return NGX_OK;
 }
 
 
-static ngx_int_t
+static ngx_http_conflict_state_e
 ngx_http_conflict_observe(ngx_http_conflict_ctx_t *ctx)
 {
-    ngx_http_conflict_op_t  *op;
+    ctx->op->applied = 0;
 
-    op = ctx->op;
-    op->applied = 0;
+    ngx_http_conflict_store_call_start(ctx, ctx->op->store->ops->observe);
 
-    ctx->state = NGX_HTTP_CONFLICT_ST_OBSERVED;
-    ctx->store_start = ngx_current_msec;
-
-    op->rc = op->store->ops->observe(op);
-
-    return (op->rc == NGX_AGAIN) ? NGX_AGAIN : NGX_OK;
+    return NGX_HTTP_CONFLICT_STATE_STORE_OBSERVED;
 }
 
 
@@ -492,14 +496,12 @@ ngx_http_conflict_observe(ngx_http_conflict_ctx_t *ctx)
  * the version that begin will show: then it is fetched again.
  */
 
-static ngx_int_t
+static ngx_http_conflict_state_e
 ngx_http_conflict_observed(ngx_http_conflict_ctx_t *ctx)
 {
-    if (ctx->op->busy) {
-        return NGX_AGAIN;
+    if (ngx_http_conflict_store_call_finish(ctx) == NGX_AGAIN) {
+        return NGX_HTTP_CONFLICT_STATE_AGAIN;
     }
-
-    ctx->store_time += ngx_current_msec - ctx->store_start;
 
     if (ctx->op->external) {
         ngx_http_conflict_audit_found(ctx);
@@ -508,7 +510,17 @@ ngx_http_conflict_observed(ngx_http_conflict_ctx_t *ctx)
     ctx->op->fresh = ctx->op->applied;
     ctx->latest.valid = ctx->op->applied;
     ctx->latest.version = ctx->op->version;
-    ctx->state = NGX_HTTP_CONFLICT_ST_BEGIN;
 
-    return NGX_OK;
+    return NGX_HTTP_CONFLICT_STATE_STORE_BEGIN;
+}
+
+
+static ngx_http_conflict_state_e
+ngx_http_conflict_forward(ngx_http_conflict_ctx_t *ctx)
+{
+    if (ngx_http_conflict_pair_next(ctx)) {
+        return NGX_HTTP_CONFLICT_STATE_STORE_BEGIN;
+    }
+
+    return ngx_http_conflict_pass(ctx);
 }

@@ -50,8 +50,8 @@ ngx_http_conflict_if_tags(ngx_http_request_t *r)
 {
     ngx_str_t  *value;
 
-    value = ngx_http_conflict_header(&r->headers_in.headers,
-                                     &ngx_http_conflict_if_name, NULL);
+    value = ngx_http_conflict_header_find(&r->headers_in.headers,
+                                          &ngx_http_conflict_if_name, NULL);
 
     return (value && ngx_strlchr(value->data, value->data + value->len, '['))
            ? value : NULL;
@@ -373,7 +373,7 @@ ngx_http_conflict_if_end(ngx_http_conflict_ctx_t *ctx)
             continue;
         }
 
-        ctx->error = NGX_HTTP_CONFLICT_BAD_BASE;
+        ctx->answer = NGX_HTTP_CONFLICT_ANSWER_BAD_BASE;
         ctx->reason = "If has an entity tag of a resource that is not "
                       "written";
 
@@ -393,7 +393,7 @@ ngx_http_conflict_if_hide(ngx_http_request_t *r, ngx_http_conflict_ctx_t *ctx)
         return NGX_OK;
     }
 
-    if (ngx_http_conflict_own_headers(r, ngx_http_conflict_if_names)
+    if (ngx_http_conflict_header_own(r, ngx_http_conflict_if_names)
         != NGX_OK)
     {
         return NGX_ERROR;

@@ -30,7 +30,7 @@ ngx_http_conflict_inject_start(ngx_http_request_t *r,
         || r->headers_out.status == NGX_HTTP_NO_CONTENT
         || r->headers_out.status == NGX_HTTP_PARTIAL_CONTENT
         || r->headers_out.content_length_n == 0
-        || !ngx_http_conflict_response_json(r)
+        || !ngx_http_conflict_body_scanner_json(r)
         || (ctx->write ? !(ctx->committed && op->applied)
                        : ctx->current == 0))
     {
@@ -38,9 +38,9 @@ ngx_http_conflict_inject_start(ngx_http_request_t *r,
     }
 
     if (!r->header_only
-        && (ngx_http_conflict_response_create(r, ctx) != NGX_OK
-            || ngx_http_conflict_response_scan(r, &ctx->response->inject,
-                                               ctx->conf->inject)
+        && (ngx_http_conflict_body_scanner_create(r, ctx) != NGX_OK
+            || ngx_http_conflict_body_scanner_scan(r, &ctx->response->inject,
+                                                   ctx->conf->inject)
                != NGX_OK))
     {
         return;

@@ -13,15 +13,32 @@
 #define NGX_HTTP_CONFLICT_FIRST_SIZE  4096
 
 
+static ngx_int_t ngx_http_conflict_latest_done(ngx_http_request_t *r,
+    void *data, ngx_int_t rc);
 static ngx_int_t ngx_http_conflict_latest_buf(ngx_http_request_t *r,
     ngx_http_conflict_latest_t *latest, ngx_chain_t *cl);
 static ngx_int_t ngx_http_conflict_latest_copy(ngx_pool_t *pool,
     ngx_str_t *dst, ngx_str_t *src);
 
 
+ngx_int_t
+ngx_http_conflict_latest_get(ngx_http_conflict_ctx_t *ctx)
+{
+    if (!ctx->latest.started
+        && ngx_http_conflict_latest_fetch(ctx->request, ctx,
+                                          ngx_http_conflict_latest_done)
+           != NGX_OK)
+    {
+        return NGX_ERROR;
+    }
+
+    return ctx->latest.done ? NGX_OK : NGX_AGAIN;
+}
+
+
 /* bookkeeping, perhaps twice: nginx wakes the main request */
 
-ngx_int_t
+static ngx_int_t
 ngx_http_conflict_latest_done(ngx_http_request_t *r, void *data, ngx_int_t rc)
 {
     ngx_http_conflict_ctx_t *ctx = data;
@@ -42,7 +59,7 @@ ngx_http_conflict_latest_done(ngx_http_request_t *r, void *data, ngx_int_t rc)
         return r->connection->error ? rc : NGX_OK;
     }
 
-    if (ngx_http_conflict_upstream_seen(r, 0, &sent, &status) != NGX_OK
+    if (ngx_http_conflict_upstream_attempts(r, 0, &sent, &status) != NGX_OK
         || status == 0)
     {
         status = (rc >= NGX_HTTP_SPECIAL_RESPONSE) ? (ngx_uint_t) rc
@@ -91,6 +108,13 @@ ngx_http_conflict_latest_done(ngx_http_request_t *r, void *data, ngx_int_t rc)
 }
 
 
+ngx_uint_t
+ngx_http_conflict_latest_gone(ngx_uint_t status)
+{
+    return status == NGX_HTTP_NOT_FOUND || status == 410;
+}
+
+
 ngx_int_t
 ngx_http_conflict_latest_header(ngx_http_request_t *r,
     ngx_http_conflict_ctx_t *ctx)
@@ -104,10 +128,11 @@ ngx_http_conflict_latest_header(ngx_http_request_t *r,
 
     latest->sent = r->headers_out.status;
     latest->status = r->err_status ? r->err_status : r->headers_out.status;
-    latest->json = ngx_http_conflict_is_json(&r->headers_out.content_type);
+    latest->json = ngx_http_conflict_media_type_json(
+                                                &r->headers_out.content_type);
     latest->encoded = (r->headers_out.content_encoding
                        && r->headers_out.content_encoding->value.len);
-    latest->cached = ngx_http_conflict_cached(r);
+    latest->cached = ngx_http_conflict_header_cached(r);
 
     /* of another target than the request's: no view of the request */
     latest->view = ctx->target.len ? 0 : ngx_http_conflict_view(ctx, r);
@@ -134,8 +159,8 @@ ngx_http_conflict_latest_header(ngx_http_request_t *r,
     }
 
     if (nlcf->version->place == NGX_HTTP_CONFLICT_HEADER) {
-        value = ngx_http_conflict_header(&r->headers_out.headers,
-                                         &nlcf->version->name, NULL);
+        value = ngx_http_conflict_header_find(&r->headers_out.headers,
+                                              &nlcf->version->name, NULL);
 
         if (value && ngx_http_conflict_latest_copy(r->pool,
                                                    &latest->version_header,
@@ -147,8 +172,8 @@ ngx_http_conflict_latest_header(ngx_http_request_t *r,
     }
 
     if (nlcf->mtime->place == NGX_HTTP_CONFLICT_HEADER) {
-        value = ngx_http_conflict_header(&r->headers_out.headers,
-                                         &nlcf->mtime->name, NULL);
+        value = ngx_http_conflict_header_find(&r->headers_out.headers,
+                                              &nlcf->mtime->name, NULL);
 
         if (value && ngx_http_conflict_latest_copy(r->pool,
                                                    &latest->mtime_header,

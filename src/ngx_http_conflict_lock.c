@@ -10,144 +10,24 @@
 #include "ngx_http_conflict_module.h"
 
 
-typedef enum {
-    NGX_HTTP_CONFLICT_LOCK_START = 0,
-    NGX_HTTP_CONFLICT_LOCK_FETCH,
-    NGX_HTTP_CONFLICT_LOCK_FETCHED,
-    NGX_HTTP_CONFLICT_LOCK_PEEK,
-    NGX_HTTP_CONFLICT_LOCK_PEEKED,
-    NGX_HTTP_CONFLICT_LOCK_CALL,
-    NGX_HTTP_CONFLICT_LOCK_CALLED,
-    NGX_HTTP_CONFLICT_LOCK_ANSWER
-} ngx_http_conflict_lock_st_e;
-
-
-static ngx_int_t ngx_http_conflict_lock_start(ngx_http_request_t *r,
+static ngx_http_conflict_state_e ngx_http_conflict_lock_failed(
     ngx_http_conflict_ctx_t *ctx);
-static ngx_int_t ngx_http_conflict_lock_target(ngx_http_request_t *r,
-    ngx_http_conflict_ctx_t *ctx);
-static ngx_int_t ngx_http_conflict_lock_fetch(ngx_http_request_t *r,
-    ngx_http_conflict_ctx_t *ctx);
-static ngx_int_t ngx_http_conflict_lock_fetched(ngx_http_conflict_ctx_t *ctx);
-static ngx_int_t ngx_http_conflict_lock_store(ngx_http_conflict_ctx_t *ctx,
-    ngx_http_conflict_op_pt call, ngx_uint_t next);
-static ngx_int_t ngx_http_conflict_lock_stored(ngx_http_conflict_ctx_t *ctx,
-    ngx_uint_t next);
 static void ngx_http_conflict_lock_result(ngx_http_conflict_ctx_t *ctx);
-static void ngx_http_conflict_lock_error(ngx_http_conflict_ctx_t *ctx,
-    ngx_http_conflict_error_e error, const char *reason);
+static ngx_http_conflict_state_e ngx_http_conflict_lock_error(
+    ngx_http_conflict_ctx_t *ctx, ngx_http_conflict_answer_e answer,
+    const char *reason);
 
 
-static ngx_str_t  ngx_http_conflict_lock_token = ngx_string("lock-token");
-
-
-void
-ngx_http_conflict_lock_caller(ngx_http_request_t *r,
-    ngx_http_conflict_ctx_t *ctx)
-{
-    size_t                     i;
-    ngx_int_t                  high, low;
-    ngx_str_t                 *value;
-    ngx_http_conflict_lock_t  *lock;
-
-    lock = &ctx->op->lock;
-
-    lock->user = ctx->user;
-    lock->client = ctx->client;
-
-    value = ngx_http_conflict_header(&r->headers_in.headers,
-                                     &ngx_http_conflict_lock_token, NULL);
-
-    if (value == NULL || value->len != 2 * NGX_HTTP_CONFLICT_LOCK_TOKEN) {
-        return;
-    }
-
-    for (i = 0; i < NGX_HTTP_CONFLICT_LOCK_TOKEN; i++) {
-        high = ngx_hextoi(&value->data[2 * i], 1);
-        low = ngx_hextoi(&value->data[2 * i + 1], 1);
-
-        if (high == NGX_ERROR || low == NGX_ERROR) {
-            return;
-        }
-
-        lock->token[i] = (u_char) (high << 4 | low);
-    }
-
-    lock->given = 1;
-}
-
-
-ngx_int_t
-ngx_http_conflict_lock(ngx_http_request_t *r, ngx_http_conflict_ctx_t *ctx)
-{
-    ngx_int_t                             rc;
-    const ngx_http_conflict_store_ops_t  *ops;
-
-    ops = ctx->conf->store->ops;
-
-    do {
-
-        switch (ctx->lock_step) {
-
-        case NGX_HTTP_CONFLICT_LOCK_START:
-            rc = ngx_http_conflict_lock_start(r, ctx);
-            break;
-
-        case NGX_HTTP_CONFLICT_LOCK_FETCH:
-            rc = ngx_http_conflict_lock_fetch(r, ctx);
-            break;
-
-        case NGX_HTTP_CONFLICT_LOCK_FETCHED:
-            rc = ngx_http_conflict_lock_fetched(ctx);
-            break;
-
-        case NGX_HTTP_CONFLICT_LOCK_PEEK:
-            /* a resource without a version gets one, where we mint them */
-            rc = ngx_http_conflict_lock_store(ctx, ops->peek,
-                                              NGX_HTTP_CONFLICT_LOCK_PEEKED);
-            break;
-
-        case NGX_HTTP_CONFLICT_LOCK_PEEKED:
-            rc = ngx_http_conflict_lock_stored(ctx,
-                                               NGX_HTTP_CONFLICT_LOCK_CALL);
-            break;
-
-        case NGX_HTTP_CONFLICT_LOCK_CALL:
-            rc = ngx_http_conflict_lock_store(ctx, ops->lock,
-                                              NGX_HTTP_CONFLICT_LOCK_CALLED);
-            break;
-
-        case NGX_HTTP_CONFLICT_LOCK_CALLED:
-            rc = ngx_http_conflict_lock_stored(ctx,
-                                               NGX_HTTP_CONFLICT_LOCK_ANSWER);
-
-            if (rc == NGX_OK && ctx->error == NGX_HTTP_CONFLICT_OK) {
-                ngx_http_conflict_lock_result(ctx);
-            }
-
-            break;
-
-        default: /* NGX_HTTP_CONFLICT_LOCK_ANSWER */
-            /* whatever else the location has */
-            r->content_handler = ngx_http_conflict_lock_answer;
-            return NGX_OK;
-        }
-
-    } while (rc == NGX_OK);
-
-    return (rc == NGX_ERROR) ? NGX_HTTP_INTERNAL_SERVER_ERROR : rc;
-}
-
-
-static ngx_int_t
-ngx_http_conflict_lock_start(ngx_http_request_t *r,
-    ngx_http_conflict_ctx_t *ctx)
+ngx_http_conflict_state_e
+ngx_http_conflict_lock_start(ngx_http_conflict_ctx_t *ctx)
 {
     ngx_str_t                      force;
+    ngx_http_request_t            *r;
     ngx_http_conflict_op_t        *op;
     ngx_http_conflict_lock_t      *lock;
     ngx_http_conflict_loc_conf_t  *nlcf;
 
+    r = ctx->request;
     nlcf = ctx->conf;
 
     /* the filters have nothing to do with it */
@@ -155,7 +35,7 @@ ngx_http_conflict_lock_start(ngx_http_request_t *r,
 
     op = ngx_http_conflict_op_create(r, nlcf->store, &ctx->key, 0);
     if (op == NULL) {
-        return NGX_ERROR;
+        return NGX_HTTP_CONFLICT_STATE_ERROR;
     }
 
     ctx->op = op;
@@ -165,13 +45,11 @@ ngx_http_conflict_lock_start(ngx_http_request_t *r,
     op->minted = (nlcf->version->place == NGX_HTTP_CONFLICT_DEFAULT
                   && !nlcf->store->owned);
 
-    if (ngx_http_conflict_evaluate(r, nlcf->user, &ctx->user) != NGX_OK
-        || ngx_http_conflict_evaluate(r, nlcf->client, &ctx->client) != NGX_OK)
-    {
-        return NGX_ERROR;
+    if (ngx_http_conflict_caller(r, ctx) != NGX_OK) {
+        return NGX_HTTP_CONFLICT_STATE_ERROR;
     }
 
-    ngx_http_conflict_lock_caller(r, ctx);
+    ngx_http_conflict_caller_token(r, ctx);
 
     lock = &op->lock;
     lock->idle = nlcf->lock_idle;
@@ -190,7 +68,7 @@ ngx_http_conflict_lock_start(ngx_http_request_t *r,
         if (ngx_http_conflict_random(lock->fresh, NGX_HTTP_CONFLICT_LOCK_TOKEN)
             != NGX_OK)
         {
-            return NGX_ERROR;
+            return NGX_HTTP_CONFLICT_STATE_ERROR;
         }
 
         break;
@@ -205,8 +83,7 @@ ngx_http_conflict_lock_start(ngx_http_request_t *r,
 
         if (lock->given || lock->force || nlcf->lock_blind) {
             /* the page is being closed: nothing to show, and no time */
-            ctx->lock_step = NGX_HTTP_CONFLICT_LOCK_CALL;
-            return NGX_OK;
+            return NGX_HTTP_CONFLICT_STATE_LOCK_STORE_CALL;
         }
 
         /* a name alone, which nobody but the upstream may have checked */
@@ -215,32 +92,29 @@ ngx_http_conflict_lock_start(ngx_http_request_t *r,
     case NGX_HTTP_OPTIONS:
 
         if (nlcf->lock_blind || !ngx_http_conflict_cors_asks(r)) {
-            ctx->lock_step = NGX_HTTP_CONFLICT_LOCK_ANSWER;
-            return NGX_OK;
+            return NGX_HTTP_CONFLICT_STATE_LOCK_RESPOND;
         }
 
         break;
 
     default:
-        ngx_http_conflict_lock_error(ctx, NGX_HTTP_CONFLICT_NOT_ALLOWED, NULL);
-        return NGX_OK;
+        return ngx_http_conflict_lock_error(ctx,
+                                        NGX_HTTP_CONFLICT_ANSWER_NOT_ALLOWED,
+                                        NULL);
     }
 
-    if (nlcf->lock_blind) {
-        ctx->lock_step = NGX_HTTP_CONFLICT_LOCK_PEEK;
-        return NGX_OK;
-    }
-
-    ctx->lock_step = NGX_HTTP_CONFLICT_LOCK_FETCH;
-
-    return ngx_http_conflict_lock_target(r, ctx);
+    return nlcf->lock_blind ? NGX_HTTP_CONFLICT_STATE_LOCK_STORE_PEEK
+                            : NGX_HTTP_CONFLICT_STATE_LOCK_TARGET;
 }
 
 
-static ngx_int_t
-ngx_http_conflict_lock_target(ngx_http_request_t *r,
-    ngx_http_conflict_ctx_t *ctx)
+ngx_http_conflict_state_e
+ngx_http_conflict_lock_resource(ngx_http_conflict_ctx_t *ctx)
 {
+    ngx_http_request_t  *r;
+
+    r = ctx->request;
+
     if (ctx->conf->lock_get == NULL) {
         ctx->target = ctx->resource;
 
@@ -249,7 +123,7 @@ ngx_http_conflict_lock_target(ngx_http_request_t *r,
         if (ngx_http_conflict_evaluate(r, ctx->conf->lock_get, &ctx->target)
             != NGX_OK)
         {
-            return NGX_ERROR;
+            return NGX_HTTP_CONFLICT_STATE_ERROR;
         }
 
         ngx_http_split_args(r, &ctx->target, &ctx->target_args);
@@ -261,7 +135,8 @@ ngx_http_conflict_lock_target(ngx_http_request_t *r,
                       "which one in \"conflict_lock get=PATH\", or \"get=off\"",
                       ngx_http_conflict_escaped(r, &ctx->target));
 
-        ngx_http_conflict_lock_error(ctx, NGX_HTTP_CONFLICT_NO_TARGET,
+        return ngx_http_conflict_lock_error(ctx,
+                                     NGX_HTTP_CONFLICT_ANSWER_NO_TARGET,
                                      ctx->conf->lock_get
                                      ? "what conflict_lock get= makes of this "
                                        "request is not a path"
@@ -269,37 +144,36 @@ ngx_http_conflict_lock_target(ngx_http_request_t *r,
                                        "conflict_lock has no get=");
     }
 
-    return NGX_OK;
+    return NGX_HTTP_CONFLICT_STATE_LOCK_GET_LATEST;
 }
 
 
-static ngx_int_t
-ngx_http_conflict_lock_fetch(ngx_http_request_t *r,
-    ngx_http_conflict_ctx_t *ctx)
+ngx_http_conflict_state_e
+ngx_http_conflict_lock_fetch(ngx_http_conflict_ctx_t *ctx)
 {
-    if (!ctx->latest.started
-        && ngx_http_conflict_latest_fetch(r, ctx) != NGX_OK)
-    {
-        return NGX_ERROR;
-    }
+    switch (ngx_http_conflict_latest_get(ctx)) {
 
-    if (!ctx->latest.done) {
-        return NGX_AGAIN;
+    case NGX_OK:
+        break;
+
+    case NGX_AGAIN:
+        return NGX_HTTP_CONFLICT_STATE_AGAIN;
+
+    default: /* NGX_ERROR */
+        return NGX_HTTP_CONFLICT_STATE_ERROR;
     }
 
     /* whether the page may ask is all that a preflight wants to know */
 
-    ctx->lock_step = (ctx->method & NGX_HTTP_OPTIONS)
-                     ? NGX_HTTP_CONFLICT_LOCK_ANSWER
-                     : NGX_HTTP_CONFLICT_LOCK_FETCHED;
-
-    return NGX_OK;
+    return (ctx->method & NGX_HTTP_OPTIONS)
+           ? NGX_HTTP_CONFLICT_STATE_LOCK_RESPOND
+           : NGX_HTTP_CONFLICT_STATE_LOCK_CHECK_LATEST;
 }
 
 
 /* who may not see the resource need not know who edits it */
 
-static ngx_int_t
+ngx_http_conflict_state_e
 ngx_http_conflict_lock_fetched(ngx_http_conflict_ctx_t *ctx)
 {
     ngx_http_conflict_latest_t  *latest;
@@ -312,61 +186,88 @@ ngx_http_conflict_lock_fetched(ngx_http_conflict_ctx_t *ctx)
     }
 
     if ((latest->status >= 200 && latest->status < 300)
-        || latest->status == NGX_HTTP_NOT_FOUND || latest->status == 410)
+        || ngx_http_conflict_latest_gone(latest->status))
     {
-        ctx->lock_step = NGX_HTTP_CONFLICT_LOCK_PEEK;
-        return NGX_OK;
+        return NGX_HTTP_CONFLICT_STATE_LOCK_STORE_PEEK;
     }
 
     if (latest->status >= 400 && latest->status < 500) {
-        ngx_http_conflict_lock_error(ctx, NGX_HTTP_CONFLICT_RELAY, NULL);
-        return NGX_OK;
+        return ngx_http_conflict_lock_error(ctx,
+                                        NGX_HTTP_CONFLICT_ANSWER_RELAY, NULL);
     }
 
-    ngx_http_conflict_lock_error(ctx, NGX_HTTP_CONFLICT_UNAVAILABLE,
-                                 "a GET of the resource fails");
-
-    return NGX_OK;
+    return ngx_http_conflict_lock_error(ctx,
+                                        NGX_HTTP_CONFLICT_ANSWER_UNAVAILABLE,
+                                        "a GET of the resource fails");
 }
 
 
-static ngx_int_t
-ngx_http_conflict_lock_store(ngx_http_conflict_ctx_t *ctx,
-    ngx_http_conflict_op_pt call, ngx_uint_t next)
+/* a resource without a version gets one, where the module mints them */
+
+ngx_http_conflict_state_e
+ngx_http_conflict_lock_peek(ngx_http_conflict_ctx_t *ctx)
+{
+    ngx_http_conflict_store_call_start(ctx, ctx->op->store->ops->peek);
+
+    return NGX_HTTP_CONFLICT_STATE_LOCK_STORE_PEEKED;
+}
+
+
+ngx_http_conflict_state_e
+ngx_http_conflict_lock_peeked(ngx_http_conflict_ctx_t *ctx)
+{
+    switch (ngx_http_conflict_store_call_finish(ctx)) {
+
+    case NGX_OK:
+        return NGX_HTTP_CONFLICT_STATE_LOCK_STORE_CALL;
+
+    case NGX_AGAIN:
+        return NGX_HTTP_CONFLICT_STATE_AGAIN;
+
+    default: /* NGX_ERROR */
+        return ngx_http_conflict_lock_failed(ctx);
+    }
+}
+
+
+ngx_http_conflict_state_e
+ngx_http_conflict_lock_call(ngx_http_conflict_ctx_t *ctx)
+{
+    ngx_http_conflict_store_call_start(ctx, ctx->op->store->ops->lock);
+
+    return NGX_HTTP_CONFLICT_STATE_LOCK_STORE_CALLED;
+}
+
+
+ngx_http_conflict_state_e
+ngx_http_conflict_lock_called(ngx_http_conflict_ctx_t *ctx)
+{
+    switch (ngx_http_conflict_store_call_finish(ctx)) {
+
+    case NGX_OK:
+        ngx_http_conflict_lock_result(ctx);
+        return NGX_HTTP_CONFLICT_STATE_LOCK_RESPOND;
+
+    case NGX_AGAIN:
+        return NGX_HTTP_CONFLICT_STATE_AGAIN;
+
+    default: /* NGX_ERROR */
+        return ngx_http_conflict_lock_failed(ctx);
+    }
+}
+
+
+static ngx_http_conflict_state_e
+ngx_http_conflict_lock_failed(ngx_http_conflict_ctx_t *ctx)
 {
     ngx_http_conflict_op_t  *op;
 
     op = ctx->op;
-    op->done = ngx_http_conflict_op_done;
-
-    ctx->lock_step = next;
-
-    op->rc = call(op);
-
-    return (op->rc == NGX_AGAIN) ? NGX_AGAIN : NGX_OK;
-}
-
-
-static ngx_int_t
-ngx_http_conflict_lock_stored(ngx_http_conflict_ctx_t *ctx, ngx_uint_t next)
-{
-    ngx_http_conflict_op_t  *op;
-
-    op = ctx->op;
-
-    if (op->busy) {
-        return NGX_AGAIN;
-    }
-
-    ctx->lock_step = next;
-
-    if (op->rc == NGX_OK) {
-        return NGX_OK;
-    }
 
     if (op->error == NGX_HTTP_CONFLICT_STORE_GENERATION) {
-        ngx_http_conflict_lock_error(ctx, NGX_HTTP_CONFLICT_GENERATION, NULL);
-        return NGX_OK;
+        return ngx_http_conflict_lock_error(ctx,
+                                         NGX_HTTP_CONFLICT_ANSWER_GENERATION,
+                                         NULL);
     }
 
     if (op->error == NGX_HTTP_CONFLICT_STORE_FULL && op->log) {
@@ -375,9 +276,9 @@ ngx_http_conflict_lock_stored(ngx_http_conflict_ctx_t *ctx, ngx_uint_t next)
                       "enlarge its zone", &op->store->name);
     }
 
-    ngx_http_conflict_lock_error(ctx, NGX_HTTP_CONFLICT_UNAVAILABLE, NULL);
-
-    return NGX_OK;
+    return ngx_http_conflict_lock_error(ctx,
+                                        NGX_HTTP_CONFLICT_ANSWER_UNAVAILABLE,
+                                        NULL);
 }
 
 
@@ -401,8 +302,8 @@ ngx_http_conflict_lock_result(ngx_http_conflict_ctx_t *ctx)
             return;
         }
 
-        ctx->error = NGX_HTTP_CONFLICT_LOCK_HELD_BY;
-        ctx->outcome = NGX_HTTP_CONFLICT_LOCKED;
+        ctx->answer = NGX_HTTP_CONFLICT_ANSWER_LOCKED;
+        ctx->outcome = NGX_HTTP_CONFLICT_OUTCOME_LOCKED;
         ctx->may_see = (op->lock.verb != NGX_HTTP_CONFLICT_LOCK_RELEASE
                         || ctx->conf->lock_blind);
 
@@ -411,21 +312,21 @@ ngx_http_conflict_lock_result(ngx_http_conflict_ctx_t *ctx)
         }
 
         if (op->lock.verb == NGX_HTTP_CONFLICT_LOCK_ACQUIRE) {
-            ctx->action = NGX_HTTP_CONFLICT_ACT_LOCKED;
+            ctx->action = NGX_HTTP_CONFLICT_ACTION_LOCKED;
         }
 
         return;
 
     case NGX_HTTP_CONFLICT_LOCK_TOO_MANY:
-        ctx->error = NGX_HTTP_CONFLICT_TOO_MANY_LOCKS;
+        ctx->answer = NGX_HTTP_CONFLICT_ANSWER_TOO_MANY_LOCKS;
         return;
 
     case NGX_HTTP_CONFLICT_LOCK_TAKEN:
-        ctx->action = NGX_HTTP_CONFLICT_ACT_LOCK_TAKEN;
+        ctx->action = NGX_HTTP_CONFLICT_ACTION_LOCK_TAKEN;
         break;
 
     case NGX_HTTP_CONFLICT_LOCK_FORCED:
-        ctx->action = NGX_HTTP_CONFLICT_ACT_LOCK_FORCED;
+        ctx->action = NGX_HTTP_CONFLICT_ACTION_LOCK_FORCED;
         return;
 
     default:
@@ -438,11 +339,12 @@ ngx_http_conflict_lock_result(ngx_http_conflict_ctx_t *ctx)
 }
 
 
-static void
+static ngx_http_conflict_state_e
 ngx_http_conflict_lock_error(ngx_http_conflict_ctx_t *ctx,
-    ngx_http_conflict_error_e error, const char *reason)
+    ngx_http_conflict_answer_e answer, const char *reason)
 {
-    ctx->error = error;
+    ctx->answer = answer;
     ctx->reason = reason;
-    ctx->lock_step = NGX_HTTP_CONFLICT_LOCK_ANSWER;
+
+    return NGX_HTTP_CONFLICT_STATE_LOCK_RESPOND;
 }

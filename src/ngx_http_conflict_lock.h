@@ -20,15 +20,22 @@
 
 /* lock.c */
 
-/* Who asks: of a write, or at the endpoint. */
-void ngx_http_conflict_lock_caller(ngx_http_request_t *r,
+/* The states of the endpoint. */
+ngx_http_conflict_state_e ngx_http_conflict_lock_start(
     ngx_http_conflict_ctx_t *ctx);
-
-/*
- * In PRECONTENT of the endpoint, again and again.  NGX_AGAIN: a store or an
- * upstream is busy; NGX_OK: on to the content phase; else a status.
- */
-ngx_int_t ngx_http_conflict_lock(ngx_http_request_t *r,
+ngx_http_conflict_state_e ngx_http_conflict_lock_resource(
+    ngx_http_conflict_ctx_t *ctx);
+ngx_http_conflict_state_e ngx_http_conflict_lock_fetch(
+    ngx_http_conflict_ctx_t *ctx);
+ngx_http_conflict_state_e ngx_http_conflict_lock_fetched(
+    ngx_http_conflict_ctx_t *ctx);
+ngx_http_conflict_state_e ngx_http_conflict_lock_peek(
+    ngx_http_conflict_ctx_t *ctx);
+ngx_http_conflict_state_e ngx_http_conflict_lock_peeked(
+    ngx_http_conflict_ctx_t *ctx);
+ngx_http_conflict_state_e ngx_http_conflict_lock_call(
+    ngx_http_conflict_ctx_t *ctx);
+ngx_http_conflict_state_e ngx_http_conflict_lock_called(
     ngx_http_conflict_ctx_t *ctx);
 
 /* lock_answer.c */

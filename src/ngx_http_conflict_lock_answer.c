@@ -28,7 +28,7 @@ ngx_http_conflict_lock_answer(ngx_http_request_t *r)
         return NGX_HTTP_NOT_FOUND;
     }
 
-    if (ctx->error != NGX_HTTP_CONFLICT_OK) {
+    if (ctx->answer != NGX_HTTP_CONFLICT_ANSWER_NONE) {
         return ngx_http_conflict_answer_handler(r);
     }
 
@@ -67,7 +67,7 @@ ngx_http_conflict_lock_answer(ngx_http_request_t *r)
     r->headers_out.content_type_lowcase = NULL;
 
     if (ngx_http_conflict_cors_add(r, ctx) != NGX_OK
-        || ngx_http_conflict_add_header(r, "Cache-Control", "no-store",
+        || ngx_http_conflict_header_add(r, "Cache-Control", "no-store",
                                         sizeof("no-store") - 1)
            != NGX_OK)
     {
@@ -90,7 +90,7 @@ ngx_http_conflict_lock_options(ngx_http_request_t *r,
     r->headers_out.content_length_n = 0;
     r->header_only = 1;
 
-    if (ngx_http_conflict_add_header(r, "Allow",
+    if (ngx_http_conflict_header_add(r, "Allow",
                                      NGX_HTTP_CONFLICT_LOCK_METHODS,
                                      sizeof(NGX_HTTP_CONFLICT_LOCK_METHODS)
                                      - 1)

@@ -125,8 +125,8 @@ ngx_http_conflict_method_overridden(ngx_http_request_t *r)
 
         for (i = 0; i < part->nelts; i++) {
 
-            if (ngx_http_conflict_listed(&h[i].key,
-                                         ngx_http_conflict_method_fields)
+            if (ngx_http_conflict_header_listed(&h[i].key,
+                                                ngx_http_conflict_method_fields)
                 && !(h[i].value.len == 4
                      && ngx_strncasecmp(h[i].value.data, (u_char *) "POST", 4)
                         == 0))
@@ -181,7 +181,7 @@ ngx_http_conflict_method_unchecked(ngx_http_request_t *r,
     op->quarantine = ctx->conf->quarantine;
 
     ctx->op = op;
-    ctx->outcome = NGX_HTTP_CONFLICT_UNCHECKED;
+    ctx->outcome = NGX_HTTP_CONFLICT_OUTCOME_UNCHECKED;
 
     if (ngx_http_conflict_view_start(r, ctx) != NGX_OK) {
         return NGX_HTTP_INTERNAL_SERVER_ERROR;
@@ -206,7 +206,7 @@ ngx_http_conflict_method_header(ngx_http_request_t *r,
 
     ngx_http_conflict_settle_unchecked(ctx, r->headers_out.status);
 
-    return ctx->op ? ngx_http_conflict_set_field(r, ctx) : NGX_OK;
+    return ctx->op ? ngx_http_conflict_conflict_field(r, ctx) : NGX_OK;
 }
 
 

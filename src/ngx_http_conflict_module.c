@@ -17,22 +17,22 @@ static void ngx_http_conflict_exit_process(ngx_cycle_t *cycle);
 
 
 static ngx_conf_enum_t  ngx_http_conflict_header_statuses[] = {
-    { ngx_string("409"), NGX_HTTP_CONFLICT },
+    { ngx_string("409"), 409 },
     { ngx_string("412"), NGX_HTTP_PRECONDITION_FAILED },
     { ngx_null_string, 0 }
 };
 
 
 static ngx_conf_enum_t  ngx_http_conflict_lock_statuses[] = {
-    { ngx_string("409"), NGX_HTTP_CONFLICT },
+    { ngx_string("409"), 409 },
     { ngx_string("423"), 423 },
     { ngx_null_string, 0 }
 };
 
 
 static ngx_conf_enum_t  ngx_http_conflict_store_errors[] = {
-    { ngx_string("refuse"), NGX_HTTP_CONFLICT_REFUSE },
-    { ngx_string("pass"), NGX_HTTP_CONFLICT_PASS },
+    { ngx_string("refuse"), NGX_HTTP_CONFLICT_ON_STORE_ERROR_REFUSE },
+    { ngx_string("pass"), NGX_HTTP_CONFLICT_ON_STORE_ERROR_PASS },
     { ngx_null_string, 0 }
 };
 

@@ -16,25 +16,62 @@
 #include "ngx_http_conflict_capture.h"
 
 
+/*
+ * The states of a request.  The function of each, listed in handler.c,
+ * returns the next one; nothing but the loop there sets ctx->state.
+ */
+
 typedef enum {
-    NGX_HTTP_CONFLICT_ST_BASE = 0,
-    NGX_HTTP_CONFLICT_ST_BODY,
-    NGX_HTTP_CONFLICT_ST_READY,
-    NGX_HTTP_CONFLICT_ST_BEGIN,
-    NGX_HTTP_CONFLICT_ST_BEGUN,
-    NGX_HTTP_CONFLICT_ST_WAIT,
-    NGX_HTTP_CONFLICT_ST_FETCH,
-    NGX_HTTP_CONFLICT_ST_FETCHED,
-    NGX_HTTP_CONFLICT_ST_OBSERVE,
-    NGX_HTTP_CONFLICT_ST_OBSERVED,
-    NGX_HTTP_CONFLICT_ST_RECALL,
-    NGX_HTTP_CONFLICT_ST_RECALLED,
-    NGX_HTTP_CONFLICT_ST_LATEST,
-    NGX_HTTP_CONFLICT_ST_COMBINE,
-    NGX_HTTP_CONFLICT_ST_PASS,
-    NGX_HTTP_CONFLICT_ST_PASSED,
-    NGX_HTTP_CONFLICT_ST_ANSWER
-} ngx_http_conflict_st_e;
+    /* a write */
+
+    NGX_HTTP_CONFLICT_STATE_PARSE_HEADERS = 0,    /* bases in its fields */
+    NGX_HTTP_CONFLICT_STATE_RECEIVE_BODY,         /* and the base in it */
+    NGX_HTTP_CONFLICT_STATE_CHECK_REQUEST,        /* is what it says valid */
+    NGX_HTTP_CONFLICT_STATE_STORE_BEGIN,          /* ask for verdict, lease */
+    NGX_HTTP_CONFLICT_STATE_STORE_VERDICT,        /* has the store decided */
+    NGX_HTTP_CONFLICT_STATE_WAIT_FOR_WRITE,       /* another is in flight */
+    NGX_HTTP_CONFLICT_STATE_GET_LATEST,           /* by the module's own GET */
+    NGX_HTTP_CONFLICT_STATE_CHECK_LATEST,         /* that GET has ended */
+    NGX_HTTP_CONFLICT_STATE_STORE_OBSERVE,        /* report what it showed */
+    NGX_HTTP_CONFLICT_STATE_STORE_OBSERVED,
+    NGX_HTTP_CONFLICT_STATE_LATEST_VERDICT,       /* its body is needed */
+    NGX_HTTP_CONFLICT_STATE_HISTORY_LOOKUP,       /* ask for the base's body */
+    NGX_HTTP_CONFLICT_STATE_HISTORY_FOUND,
+    NGX_HTTP_CONFLICT_STATE_MERGE_WRITE,          /* base, latest, client's */
+    NGX_HTTP_CONFLICT_STATE_FORWARD,              /* hand it to the upstream */
+    NGX_HTTP_CONFLICT_STATE_REDIRECTED,           /* and after a redirect */
+
+    /* a read */
+
+    NGX_HTTP_CONFLICT_STATE_READ_STORE_PEEK,      /* ask for the version */
+    NGX_HTTP_CONFLICT_STATE_READ_STORE_PEEKED,
+    NGX_HTTP_CONFLICT_STATE_READ_GET_LATEST,      /* the version is unknown */
+    NGX_HTTP_CONFLICT_STATE_READ_STORE_OBSERVE,
+    NGX_HTTP_CONFLICT_STATE_READ_STORE_OBSERVED,
+    NGX_HTTP_CONFLICT_STATE_READ_FORWARD,
+
+    /* a request to a lock endpoint */
+
+    NGX_HTTP_CONFLICT_STATE_LOCK_START,           /* which verb, who asks */
+    NGX_HTTP_CONFLICT_STATE_LOCK_TARGET,          /* the resource's path */
+    NGX_HTTP_CONFLICT_STATE_LOCK_GET_LATEST,
+    NGX_HTTP_CONFLICT_STATE_LOCK_CHECK_LATEST,    /* may the client see it */
+    NGX_HTTP_CONFLICT_STATE_LOCK_STORE_PEEK,      /* it gets a version */
+    NGX_HTTP_CONFLICT_STATE_LOCK_STORE_PEEKED,
+    NGX_HTTP_CONFLICT_STATE_LOCK_STORE_CALL,      /* acquire, release, show */
+    NGX_HTTP_CONFLICT_STATE_LOCK_STORE_CALLED,
+
+    /* nginx goes on */
+
+    NGX_HTTP_CONFLICT_STATE_FORWARDED,            /* with its own handler */
+    NGX_HTTP_CONFLICT_STATE_RESPOND,              /* with the module's answer */
+    NGX_HTTP_CONFLICT_STATE_LOCK_RESPOND,
+
+    /* returned, and never entered */
+
+    NGX_HTTP_CONFLICT_STATE_AGAIN,                /* the same state, later */
+    NGX_HTTP_CONFLICT_STATE_ERROR                 /* see ctx->error_status */
+} ngx_http_conflict_state_e;
 
 
 /* what the module has to do with a request, by its method */
@@ -48,66 +85,66 @@ typedef enum {
 } ngx_http_conflict_kind_e;
 
 
-/* the token of the Conflict field; the names are in answer.c */
+/* the token of the Conflict field; the names are in names.c */
 
 typedef enum {
-    NGX_HTTP_CONFLICT_NONE = 0,
-    NGX_HTTP_CONFLICT_PASSED,
-    NGX_HTTP_CONFLICT_MERGED,
-    NGX_HTTP_CONFLICT_OVERWROTE,
-    NGX_HTTP_CONFLICT_REJECTED,
-    NGX_HTTP_CONFLICT_DROPPED,
-    NGX_HTTP_CONFLICT_REPLAYED,
-    NGX_HTTP_CONFLICT_BUSY,
-    NGX_HTTP_CONFLICT_REQUIRED,
-    NGX_HTTP_CONFLICT_LOCKED,
-    NGX_HTTP_CONFLICT_UNCHECKED
+    NGX_HTTP_CONFLICT_OUTCOME_NONE = 0,
+    NGX_HTTP_CONFLICT_OUTCOME_PASSED,
+    NGX_HTTP_CONFLICT_OUTCOME_MERGED,
+    NGX_HTTP_CONFLICT_OUTCOME_OVERWROTE,
+    NGX_HTTP_CONFLICT_OUTCOME_REJECTED,
+    NGX_HTTP_CONFLICT_OUTCOME_DROPPED,
+    NGX_HTTP_CONFLICT_OUTCOME_REPLAYED,
+    NGX_HTTP_CONFLICT_OUTCOME_BUSY,
+    NGX_HTTP_CONFLICT_OUTCOME_REQUIRED,
+    NGX_HTTP_CONFLICT_OUTCOME_LOCKED,
+    NGX_HTTP_CONFLICT_OUTCOME_UNCHECKED
 } ngx_http_conflict_outcome_e;
 
 
 /* why the module answers itself */
 
 typedef enum {
-    NGX_HTTP_CONFLICT_OK = 0,
-    NGX_HTTP_CONFLICT_STALE,
-    NGX_HTTP_CONFLICT_IN_PROGRESS,
-    NGX_HTTP_CONFLICT_NO_BASE,
-    NGX_HTTP_CONFLICT_BAD_BASE,
-    NGX_HTTP_CONFLICT_BAD_DESTINATION,
-    NGX_HTTP_CONFLICT_BAD_JSON,
-    NGX_HTTP_CONFLICT_TOO_LARGE,
-    NGX_HTTP_CONFLICT_ENCODED,
-    NGX_HTTP_CONFLICT_UNMERGEABLE,
-    NGX_HTTP_CONFLICT_UNAVAILABLE,
-    NGX_HTTP_CONFLICT_UNKNOWN_OUTCOME,
-    NGX_HTTP_CONFLICT_GENERATION,
-    NGX_HTTP_CONFLICT_LOCK_HELD_BY,  /* somebody else */
-    NGX_HTTP_CONFLICT_TOO_MANY_LOCKS,
-    NGX_HTTP_CONFLICT_NOT_ALLOWED,   /* another method */
-    NGX_HTTP_CONFLICT_NO_TARGET,     /* of a lock's GET */
-    NGX_HTTP_CONFLICT_RELAY,         /* the GET's own answer, 401 or 403 */
-    NGX_HTTP_CONFLICT_LATEST         /* 200 with the latest body */
-} ngx_http_conflict_error_e;
+    NGX_HTTP_CONFLICT_ANSWER_NONE = 0,
+    NGX_HTTP_CONFLICT_ANSWER_STALE,
+    NGX_HTTP_CONFLICT_ANSWER_IN_PROGRESS,
+    NGX_HTTP_CONFLICT_ANSWER_NO_BASE,
+    NGX_HTTP_CONFLICT_ANSWER_BAD_BASE,
+    NGX_HTTP_CONFLICT_ANSWER_BAD_DESTINATION,
+    NGX_HTTP_CONFLICT_ANSWER_BAD_JSON,
+    NGX_HTTP_CONFLICT_ANSWER_TOO_LARGE,
+    NGX_HTTP_CONFLICT_ANSWER_ENCODED,
+    NGX_HTTP_CONFLICT_ANSWER_UNMERGEABLE,
+    NGX_HTTP_CONFLICT_ANSWER_UNAVAILABLE,
+    NGX_HTTP_CONFLICT_ANSWER_UNKNOWN_OUTCOME,
+    NGX_HTTP_CONFLICT_ANSWER_GENERATION,
+    NGX_HTTP_CONFLICT_ANSWER_LOCKED,       /* by somebody else */
+    NGX_HTTP_CONFLICT_ANSWER_TOO_MANY_LOCKS,
+    NGX_HTTP_CONFLICT_ANSWER_NOT_ALLOWED,  /* another method */
+    NGX_HTTP_CONFLICT_ANSWER_NO_TARGET,    /* of a lock's GET */
+    NGX_HTTP_CONFLICT_ANSWER_RELAY,        /* the GET's own, 401 or 403 */
+    NGX_HTTP_CONFLICT_ANSWER_LATEST        /* 200 with the latest body */
+} ngx_http_conflict_answer_e;
 
 
 /* the action of the audit log; the names are in audit.c */
 
 typedef enum {
-    NGX_HTTP_CONFLICT_NO_ACTION = 0,
-    NGX_HTTP_CONFLICT_ACT_LWW,
-    NGX_HTTP_CONFLICT_ACT_CLIENT_WINS,
-    NGX_HTTP_CONFLICT_ACT_SERVER_WINS,
-    NGX_HTTP_CONFLICT_ACT_VERSION,
-    NGX_HTTP_CONFLICT_ACT_MERGE,
-    NGX_HTTP_CONFLICT_ACT_BUSY,
-    NGX_HTTP_CONFLICT_ACT_DELETED,
-    NGX_HTTP_CONFLICT_ACT_REQUIRED,
-    NGX_HTTP_CONFLICT_ACT_UNCHECKED,
-    NGX_HTTP_CONFLICT_ACT_EXTERNAL,
-    NGX_HTTP_CONFLICT_ACT_LOCKED,
-    NGX_HTTP_CONFLICT_ACT_LOCK_TAKEN,
-    NGX_HTTP_CONFLICT_ACT_LOCK_FORCED,
-    NGX_HTTP_CONFLICT_ACT_OVERLAPPED
+    NGX_HTTP_CONFLICT_ACTION_NONE = 0,
+    NGX_HTTP_CONFLICT_ACTION_LWW,
+    NGX_HTTP_CONFLICT_ACTION_CLIENT_WINS,
+    NGX_HTTP_CONFLICT_ACTION_SERVER_WINS,
+    NGX_HTTP_CONFLICT_ACTION_VERSION,
+    NGX_HTTP_CONFLICT_ACTION_MERGE,
+    NGX_HTTP_CONFLICT_ACTION_BUSY,
+    NGX_HTTP_CONFLICT_ACTION_DELETED,
+    NGX_HTTP_CONFLICT_ACTION_REQUIRED,
+    NGX_HTTP_CONFLICT_ACTION_UNCHECKED,
+    NGX_HTTP_CONFLICT_ACTION_EXTERNAL,
+    NGX_HTTP_CONFLICT_ACTION_LOCKED,
+    NGX_HTTP_CONFLICT_ACTION_LOCK_TAKEN,
+    NGX_HTTP_CONFLICT_ACTION_LOCK_FORCED,
+    NGX_HTTP_CONFLICT_ACTION_OVERLAPPED
 } ngx_http_conflict_action_e;
 
 
@@ -249,20 +286,24 @@ typedef struct {
 } ngx_http_conflict_pair_t;
 
 
+typedef void (*ngx_http_conflict_ctx_pt)(ngx_http_conflict_ctx_t *ctx);
+
+
 struct ngx_http_conflict_ctx_s {
     ngx_http_request_t            *request;
+    ngx_http_conflict_ctx_pt       cleanup;
     ngx_http_conflict_loc_conf_t  *conf;       /* of where it was guarded */
     ngx_http_conflict_op_t        *op;
     ngx_http_conflict_pair_t      *pair;       /* NULL: one resource */
     ngx_http_conflict_kind_e       kind;
-    ngx_http_conflict_st_e         state;
+    ngx_http_conflict_state_e      state;      /* of the loop, handler.c */
+    ngx_uint_t                     error_status;   /* 0: 500 */
     ngx_http_conflict_outcome_e    outcome;
-    ngx_http_conflict_error_e      error;
+    ngx_http_conflict_answer_e      answer;
     ngx_http_conflict_action_e     action;
     const char                    *reason;     /* more on an error, or NULL */
 
-    ngx_uint_t                     lock_step;  /* of a lock endpoint */
-    ngx_str_t                      target;     /* the same: of the GET */
+    ngx_str_t                      target;     /* of a lock's GET */
     ngx_str_t                      target_args;
 
     ngx_str_t                      resource;   /* as clients see it */
@@ -313,6 +354,8 @@ struct ngx_http_conflict_ctx_s {
     ngx_uint_t                     fetches;
 
     unsigned                       write:1;
+    unsigned                       waited:1;   /* for a write, long enough */
+    unsigned                       forwarded:1;    /* to the upstream */
     unsigned                       settled:1;
     unsigned                       committed:1;
     unsigned                       in_flight:1;    /* counted as such */
@@ -351,11 +394,27 @@ ngx_int_t ngx_http_conflict_add_variables(ngx_conf_t *cf);
 
 ngx_int_t ngx_http_conflict_handler(ngx_http_request_t *r);
 
+/* ctx.c */
+
 /*
  * The context of a request, also after an internal redirect; NULL where it
  * is not guarded.  For the main request.
  */
 ngx_http_conflict_ctx_t *ngx_http_conflict_ctx(ngx_http_request_t *r);
+
+/* Makes it, empty; "cleanup" is called with it at the end of the request. */
+ngx_http_conflict_ctx_t *ngx_http_conflict_ctx_create(ngx_http_request_t *r,
+    ngx_http_conflict_ctx_pt cleanup);
+
+/* caller.c: of a write, or at a lock endpoint */
+
+/* Sets ctx->user and ctx->client. */
+ngx_int_t ngx_http_conflict_caller(ngx_http_request_t *r,
+    ngx_http_conflict_ctx_t *ctx);
+
+/* Sets ctx->op->lock: user, client, and the token of the request if any. */
+void ngx_http_conflict_caller_token(ngx_http_request_t *r,
+    ngx_http_conflict_ctx_t *ctx);
 
 /* key.c */
 
@@ -365,46 +424,6 @@ ngx_http_conflict_ctx_t *ngx_http_conflict_ctx(ngx_http_request_t *r);
  */
 ngx_int_t ngx_http_conflict_key(ngx_http_request_t *r,
     ngx_http_conflict_loc_conf_t *nlcf, ngx_str_t *resource, ngx_str_t *key);
-
-/* pair.c */
-
-/*
- * MOVE and COPY: finds the second resource.  NGX_DECLINED: ctx->error and
- * ctx->reason say why it cannot be told.
- */
-ngx_int_t ngx_http_conflict_pair(ngx_http_request_t *r,
-    ngx_http_conflict_ctx_t *ctx);
-
-/* The write may pass; 1: the other one is asked first, its state was set. */
-ngx_uint_t ngx_http_conflict_pair_next(ngx_http_conflict_ctx_t *ctx);
-void ngx_http_conflict_pair_end(ngx_http_conflict_ctx_t *ctx);
-
-/* Which of both resources ctx->op, key, resource and target are about. */
-void ngx_http_conflict_pair_exchange(ngx_http_conflict_ctx_t *ctx);
-
-/* The path in an absolute or relative URI of this host, decoded. */
-ngx_int_t ngx_http_conflict_pair_destination(ngx_http_request_t *r,
-    ngx_str_t *value, ngx_str_t *uri);
-
-/* if.c */
-
-/* The If field, where it has an entity tag; else NULL. */
-ngx_str_t *ngx_http_conflict_if_tags(ngx_http_request_t *r);
-
-/* Reads it.  NGX_DECLINED: it is malformed. */
-ngx_int_t ngx_http_conflict_if(ngx_http_request_t *r,
-    ngx_http_conflict_ctx_t *ctx, ngx_str_t *value);
-
-/* Gives the tags of a path to an operation, which has room for them. */
-void ngx_http_conflict_if_take(ngx_http_conflict_ctx_t *ctx,
-    ngx_http_conflict_op_t *op, ngx_str_t *path);
-
-/* NGX_DECLINED: some are of another resource; ctx->error is set. */
-ngx_int_t ngx_http_conflict_if_end(ngx_http_conflict_ctx_t *ctx);
-
-/* Lets the upstream see the rest of it alone. */
-ngx_int_t ngx_http_conflict_if_hide(ngx_http_request_t *r,
-    ngx_http_conflict_ctx_t *ctx);
 
 /* method.c */
 
@@ -436,132 +455,26 @@ ngx_int_t ngx_http_conflict_view_start(ngx_http_request_t *r,
 uint64_t ngx_http_conflict_view(ngx_http_conflict_ctx_t *ctx,
     ngx_http_request_t *r);
 
-/* read.c */
-
-ngx_int_t ngx_http_conflict_read(ngx_http_request_t *r,
-    ngx_http_conflict_ctx_t *ctx);
-
-/* wait.c */
+/* store_call.c */
 
 /*
- * NGX_AGAIN: the timer runs, and begin comes next; NGX_OK: it has waited
- * enough, the state was changed.
+ * Calls the store with ctx->op: begin, peek and the like.  Its end is awaited
+ * by the next state, which calls finish().
  */
-ngx_int_t ngx_http_conflict_wait(ngx_http_request_t *r,
-    ngx_http_conflict_ctx_t *ctx);
+void ngx_http_conflict_store_call_start(ngx_http_conflict_ctx_t *ctx,
+    ngx_http_conflict_op_pt call);
 
-/*
- * op->done of all operations of a request: its phases go on.
- */
-void ngx_http_conflict_op_done(ngx_http_conflict_op_t *op);
+/* NGX_AGAIN: the store is still busy; else what it has returned. */
+ngx_int_t ngx_http_conflict_store_call_finish(ngx_http_conflict_ctx_t *ctx);
 
-/* verdict.c: each sets the next state; NGX_AGAIN: the store is still busy */
-
-ngx_int_t ngx_http_conflict_begun(ngx_http_conflict_ctx_t *ctx);
-
-/* How the log calls a stale write. */
-ngx_http_conflict_action_e ngx_http_conflict_stale_action(
-    conflict_policy_e policy);
-
-/* found.c: the same */
-
-ngx_int_t ngx_http_conflict_fetched(ngx_http_conflict_ctx_t *ctx);
-ngx_int_t ngx_http_conflict_found(ngx_http_conflict_ctx_t *ctx);
-
-/* verdict.c */
-
-/*
- * The write cannot be checked.  Policies that never refuse let it pass, as
- * do report mode and "pass"; the others refuse it.
- */
-void ngx_http_conflict_unchecked(ngx_http_conflict_ctx_t *ctx,
-    ngx_http_conflict_error_e error, ngx_uint_t pass);
-
-/*
- * The module answers itself; in report mode it only notes that it would.
- */
-void ngx_http_conflict_refuse(ngx_http_conflict_ctx_t *ctx,
-    ngx_http_conflict_error_e error, ngx_http_conflict_outcome_e outcome,
-    ngx_http_conflict_action_e action);
-
-/* base.c */
-
-/*
- * Reads the bases that headers carry and makes ctx->op.  NGX_DECLINED:
- * ctx->error and ctx->reason say what is wrong.
- */
-ngx_int_t ngx_http_conflict_base_headers(ngx_http_request_t *r,
-    ngx_http_conflict_ctx_t *ctx);
-
-/*
- * The same for the base in a body that was read, and the fingerprint.
- */
-ngx_int_t ngx_http_conflict_base_body(ngx_http_request_t *r,
-    ngx_http_conflict_ctx_t *ctx);
-
-/*
- * A version that the client has sent, as a number or as text, of which the
- * end may have been cut.  NGX_DECLINED: it is none.
- */
-ngx_int_t ngx_http_conflict_base_version(ngx_http_conflict_ctx_t *ctx,
-    ngx_str_t *text, ngx_uint_t number, ngx_uint_t cut_short);
-
-/*
- * There is none, and the route asks for one: why the write is refused;
- * ctx->reason says what to send.
- */
-ngx_int_t ngx_http_conflict_base_missing(ngx_http_request_t *r,
-    ngx_http_conflict_ctx_t *ctx, ngx_http_conflict_error_e *error);
-
-/* Sets ctx->error and ctx->reason: what is wrong, at which of its bytes. */
-ngx_int_t ngx_http_conflict_base_wrong(ngx_http_request_t *r,
-    ngx_http_conflict_ctx_t *ctx, const char *what, size_t at);
-
-/* tags.c */
-
-/*
- * Reads a list of entity tags as clients have them.  *n moves on; "only" is
- * the text of a tag that is alone.  NGX_DECLINED: it is malformed.
- */
-ngx_int_t ngx_http_conflict_tags(ngx_http_conflict_ctx_t *ctx,
-    ngx_str_t *value, uint64_t *versions, size_t *n, ngx_str_t *only);
-
-/* How many versions that may make. */
-size_t ngx_http_conflict_tags_most(ngx_http_conflict_loc_conf_t *nlcf,
-    ngx_table_elt_t *h);
-
-/* Sets ctx->base: as the log has it, the version in a tag. */
-void ngx_http_conflict_tags_base(ngx_http_conflict_ctx_t *ctx,
-    ngx_str_t *tag);
-
-/*
- * A base was not the current version: 1 where it is without what a front has
- * put behind it, and begin is to be asked again.
- */
-ngx_uint_t ngx_http_conflict_tags_retry(ngx_http_conflict_ctx_t *ctx);
-
-/* Gives the upstream the tag that has held in its own words. */
-ngx_int_t ngx_http_conflict_tags_send(ngx_http_request_t *r,
-    ngx_http_conflict_ctx_t *ctx);
-
-/* A version of the upstream's own: warns where nothing can equal it. */
-void ngx_http_conflict_tags_weak(ngx_http_conflict_ctx_t *ctx,
-    ngx_str_t *version);
-
-/* chain.c */
-
-/* The Conflict-Chain field and, if wanted, how often it is there; or NULL. */
-ngx_str_t *ngx_http_conflict_chain_field(ngx_http_request_t *r, ngx_uint_t *n);
-
-/* Reads it.  NGX_DECLINED: it is malformed, ctx->reason says how. */
-ngx_int_t ngx_http_conflict_chain(ngx_http_request_t *r,
-    ngx_http_conflict_ctx_t *ctx);
+/* The phases of the request go on. */
+void ngx_http_conflict_store_call_resume(ngx_http_request_t *r);
 
 /* body.c */
 
 /*
  * Reads the client's body.  NGX_OK: there is nothing to read, or it is
- * there; NGX_DONE: the phases go on once it is; NGX_DECLINED: ctx->error and
+ * there; NGX_DONE: the phases go on once it is; NGX_DECLINED: ctx->answer and
  * ctx->reason say what is wrong; else a status.
  */
 ngx_int_t ngx_http_conflict_body_read(ngx_http_request_t *r,
@@ -582,10 +495,11 @@ void ngx_http_conflict_body_filter_init(void);
 /* fetch.c */
 
 /*
- * Starts the GET; the phases go on once ctx->latest.done is set.
+ * Starts the GET; "done" is called at its end, with ctx, as the handler of a
+ * subrequest.
  */
 ngx_int_t ngx_http_conflict_latest_fetch(ngx_http_request_t *r,
-    ngx_http_conflict_ctx_t *ctx);
+    ngx_http_conflict_ctx_t *ctx, ngx_http_post_subrequest_pt done);
 
 /* Is this a request field that no GET of the module bears? */
 ngx_uint_t ngx_http_conflict_fetch_hides(ngx_str_t *name);
@@ -639,48 +553,31 @@ ngx_uint_t ngx_http_conflict_tagged(ngx_http_conflict_source_t *source);
 uint64_t ngx_http_conflict_version(ngx_http_conflict_source_t *source,
     ngx_str_t *text);
 
-/* media.c */
+/* media_type.c */
 
 /*
  * Is it JSON by its media type: application/json, text/json or +json.
  */
-ngx_uint_t ngx_http_conflict_is_json(ngx_str_t *type);
-ngx_http_conflict_media_e ngx_http_conflict_media(ngx_http_request_t *r);
+ngx_uint_t ngx_http_conflict_media_type_json(ngx_str_t *type);
+ngx_http_conflict_media_e ngx_http_conflict_media_type_request(
+    ngx_http_request_t *r);
 
-ngx_uint_t ngx_http_conflict_is_json_patch(ngx_http_request_t *r);
+ngx_uint_t ngx_http_conflict_media_type_json_patch(ngx_http_request_t *r);
 
-/*
- * The client's body is here: how does it speak, and can it be merged?  Else
- * it is checked as under "version".  NGX_DECLINED: not even that, ctx->error
- * and ctx->reason say what is wrong.
- */
-ngx_int_t ngx_http_conflict_combinable(ngx_http_request_t *r,
-    ngx_http_conflict_ctx_t *ctx);
+/* Its name alone, without parameters; has that a suffix "+json" (RFC 6839)? */
+void ngx_http_conflict_media_type_name(ngx_str_t *type, ngx_str_t *name);
+ngx_uint_t ngx_http_conflict_media_type_suffix(ngx_str_t *name);
 
-/* upstream.c */
-
-/*
- * Hands the request to the location's own content handler; also after an
- * internal redirect, with the lease still held.
- */
-ngx_int_t ngx_http_conflict_pass(ngx_http_request_t *r,
-    ngx_http_conflict_ctx_t *ctx);
-ngx_int_t ngx_http_conflict_again(ngx_http_request_t *r,
-    ngx_http_conflict_ctx_t *ctx);
-
-/*
- * The content handler of a guarded write: the location's own, kept from
- * sending the request to an upstream twice, and from giving up when the
- * client goes away.
- */
-ngx_int_t ngx_http_conflict_upstream_handler(ngx_http_request_t *r);
+/* upstream_attempts.c */
 
 /*
  * How many upstream attempts since number "first" sent any byte, and the
  * status of the last one that has one.  NGX_DECLINED: no upstream was used.
  */
-ngx_int_t ngx_http_conflict_upstream_seen(ngx_http_request_t *r,
+ngx_int_t ngx_http_conflict_upstream_attempts(ngx_http_request_t *r,
     ngx_uint_t first, ngx_uint_t *sent, ngx_uint_t *status);
+
+/* upstream_conf.c */
 
 /*
  * Adds $conflict_fetch to X_cache_bypass, so that no cache answers the
@@ -721,6 +618,7 @@ uint64_t ngx_http_conflict_seed(void);
 #include "ngx_http_conflict_response.h"
 #include "ngx_http_conflict_settle.h"
 #include "ngx_http_conflict_status.h"
+#include "ngx_http_conflict_write.h"
 
 
 #endif /* _NGX_HTTP_CONFLICT_MODULE_H_INCLUDED_ */

@@ -75,16 +75,16 @@ ngx_http_conflict_origin_seen(ngx_http_request_t *r,
     ngx_str_t   *origin, *allowed;
     ngx_uint_t   n;
 
-    allowed = ngx_http_conflict_header(&r->headers_out.headers,
-                                       &ngx_http_conflict_origin_names[0],
-                                       &n);
+    allowed = ngx_http_conflict_header_find(&r->headers_out.headers,
+                                            &ngx_http_conflict_origin_names[0],
+                                            &n);
 
     if (allowed == NULL && nlcf->origins == NULL) {
         return;
     }
 
-    origin = ngx_http_conflict_header(&r->headers_in.headers,
-                                      &ngx_http_conflict_origin_field, NULL);
+    origin = ngx_http_conflict_header_find(&r->headers_in.headers,
+                                         &ngx_http_conflict_origin_field, NULL);
 
     if (origin == NULL) {
         origin = &ngx_http_conflict_origin_none;
@@ -342,8 +342,8 @@ ngx_http_conflict_origin_tell(ngx_http_request_t *r,
         return NGX_OK;
     }
 
-    origin = ngx_http_conflict_header(&r->headers_in.headers,
-                                      &ngx_http_conflict_origin_field, NULL);
+    origin = ngx_http_conflict_header_find(&r->headers_in.headers,
+                                         &ngx_http_conflict_origin_field, NULL);
     if (origin == NULL) {
         return NGX_OK;
     }
@@ -365,7 +365,7 @@ ngx_http_conflict_origin_tell(ngx_http_request_t *r,
         len = ngx_strlen(p);
 
         if (len
-            && ngx_http_conflict_add_header(r,
+            && ngx_http_conflict_header_add(r,
                           (char *) ngx_http_conflict_origin_names[i].data,
                           (char *) p, len)
                != NGX_OK)

@@ -48,8 +48,8 @@ ngx_http_conflict_pair(ngx_http_request_t *r, ngx_http_conflict_ctx_t *ctx)
     return NGX_OK;
 #endif
 
-    value = ngx_http_conflict_header(&r->headers_in.headers,
-                                     &ngx_http_conflict_destination, NULL);
+    value = ngx_http_conflict_header_find(&r->headers_in.headers,
+                                          &ngx_http_conflict_destination, NULL);
 
     if (value == NULL) {
         /* the upstream will say so */
@@ -325,11 +325,9 @@ ngx_http_conflict_pair_next(ngx_http_conflict_ctx_t *ctx)
         ngx_add_timer(&pair->timer, op->lease / 3 + 1);
     }
 
-    if (ctx->outcome == NGX_HTTP_CONFLICT_PASSED) {
-        ctx->outcome = NGX_HTTP_CONFLICT_NONE;
+    if (ctx->outcome == NGX_HTTP_CONFLICT_OUTCOME_PASSED) {
+        ctx->outcome = NGX_HTTP_CONFLICT_OUTCOME_NONE;
     }
-
-    ctx->state = NGX_HTTP_CONFLICT_ST_BEGIN;
 
     return 1;
 }
@@ -379,7 +377,7 @@ static ngx_int_t
 ngx_http_conflict_pair_error(ngx_http_conflict_ctx_t *ctx, const char *reason)
 {
     ctx->op->pre.kinds = 0;
-    ctx->error = NGX_HTTP_CONFLICT_BAD_DESTINATION;
+    ctx->answer = NGX_HTTP_CONFLICT_ANSWER_BAD_DESTINATION;
     ctx->reason = reason;
 
     return NGX_DECLINED;

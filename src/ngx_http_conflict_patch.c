@@ -26,7 +26,7 @@ ngx_http_conflict_patch_base(ngx_http_request_t *r,
 
     if (ctx->method != NGX_HTTP_PATCH || body->error != CONFLICT_JSON_OK
         || body->too_large || body->size == 0 || r->request_body == NULL
-        || !ngx_http_conflict_is_json_patch(r))
+        || !ngx_http_conflict_media_type_json_patch(r))
     {
         return NGX_OK;
     }
@@ -48,7 +48,7 @@ ngx_http_conflict_patch_base(ngx_http_request_t *r,
 
     case CONFLICT_JSON_LARGE:
         /* a test may be in there: not to be taken for none */
-        ctx->error = NGX_HTTP_CONFLICT_TOO_LARGE;
+        ctx->answer = NGX_HTTP_CONFLICT_ANSWER_TOO_LARGE;
         ctx->reason = "the patch has more values than conflict_max_values";
         break;
 
@@ -59,7 +59,7 @@ ngx_http_conflict_patch_base(ngx_http_request_t *r,
             return NGX_OK;
         }
 
-        ctx->error = NGX_HTTP_CONFLICT_BAD_BASE;
+        ctx->answer = NGX_HTTP_CONFLICT_ANSWER_BAD_BASE;
         ctx->reason = "the base version is tested twice";
         break;
 
@@ -95,7 +95,7 @@ ngx_http_conflict_patch_text(ngx_http_conflict_ctx_t *ctx,
 }
 
 
-void
+ngx_http_conflict_state_e
 ngx_http_conflict_patch_unfit(ngx_http_conflict_ctx_t *ctx)
 {
     if (ctx->op->verdict != CONFLICT_COMBINE) {
@@ -109,16 +109,17 @@ ngx_http_conflict_patch_unfit(ngx_http_conflict_ctx_t *ctx)
     /* nothing clashed but the whole, and the client learns if it was held */
     ctx->merge.clashed = (ctx->op->verdict == CONFLICT_COMBINE);
 
-    ngx_http_conflict_refuse(ctx, NGX_HTTP_CONFLICT_STALE,
-                             NGX_HTTP_CONFLICT_REJECTED,
-                             (ctx->op->verdict == CONFLICT_COMBINE)
-                             ? NGX_HTTP_CONFLICT_ACT_VERSION
-                             : NGX_HTTP_CONFLICT_NO_ACTION);
+    return ngx_http_conflict_refuse(ctx, NGX_HTTP_CONFLICT_ANSWER_STALE,
+                                    NGX_HTTP_CONFLICT_OUTCOME_REJECTED,
+                                    (ctx->op->verdict == CONFLICT_COMBINE)
+                                    ? NGX_HTTP_CONFLICT_ACTION_VERSION
+                                    : NGX_HTTP_CONFLICT_ACTION_NONE);
 }
 
 
 ngx_uint_t
-ngx_http_conflict_patch_twice(ngx_http_conflict_ctx_t *ctx)
+ngx_http_conflict_patch_twice(ngx_http_conflict_ctx_t *ctx,
+    ngx_http_conflict_state_e *next)
 {
     conflict_document_t  doc;
 
@@ -134,9 +135,9 @@ ngx_http_conflict_patch_twice(ngx_http_conflict_ctx_t *ctx)
     ctx->reason = "nobody knows whether this patch was carried out before, "
                   "and it must not be twice";
 
-    ngx_http_conflict_refuse(ctx, NGX_HTTP_CONFLICT_STALE,
-                             NGX_HTTP_CONFLICT_REJECTED,
-                             NGX_HTTP_CONFLICT_ACT_VERSION);
+    *next = ngx_http_conflict_refuse(ctx, NGX_HTTP_CONFLICT_ANSWER_STALE,
+                                     NGX_HTTP_CONFLICT_OUTCOME_REJECTED,
+                                     NGX_HTTP_CONFLICT_ACTION_VERSION);
 
     return 1;
 }

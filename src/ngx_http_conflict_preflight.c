@@ -41,11 +41,11 @@ static const ngx_str_t  ngx_http_conflict_preflight_own[] = {
 ngx_uint_t
 ngx_http_conflict_cors_asks(ngx_http_request_t *r)
 {
-    return ngx_http_conflict_header(&r->headers_in.headers,
-                                    &ngx_http_conflict_preflight_origin, NULL)
-           && ngx_http_conflict_header(&r->headers_in.headers,
-                                       &ngx_http_conflict_preflight_method,
-                                       NULL);
+    return ngx_http_conflict_header_find(&r->headers_in.headers,
+                                      &ngx_http_conflict_preflight_origin, NULL)
+           && ngx_http_conflict_header_find(&r->headers_in.headers,
+                                            &ngx_http_conflict_preflight_method,
+                                            NULL);
 }
 
 
@@ -62,15 +62,15 @@ ngx_http_conflict_cors_preflight(ngx_http_request_t *r,
 
     /* the list is the subrequest's own */
 
-    method = ngx_http_conflict_header(&sr->headers_in.headers,
-                                      &ngx_http_conflict_preflight_method,
-                                      NULL);
+    method = ngx_http_conflict_header_find(&sr->headers_in.headers,
+                                           &ngx_http_conflict_preflight_method,
+                                           NULL);
     ngx_str_set(method, "GET");
 
-    fields = ngx_http_conflict_header(&sr->headers_in.headers,
-                                      (ngx_str_t *)
-                                      &ngx_http_conflict_preflight_headers[0],
-                                      NULL);
+    fields = ngx_http_conflict_header_find(&sr->headers_in.headers,
+                                        (ngx_str_t *)
+                                        &ngx_http_conflict_preflight_headers[0],
+                                        NULL);
     if (fields == NULL) {
         return NGX_OK;
     }
@@ -81,7 +81,7 @@ ngx_http_conflict_cors_preflight(ngx_http_request_t *r,
         return NGX_OK;
 
     case NGX_DECLINED:
-        return ngx_http_conflict_hide_headers(sr,
+        return ngx_http_conflict_header_hide(sr,
                                         ngx_http_conflict_preflight_headers);
 
     default:
@@ -123,7 +123,9 @@ ngx_http_conflict_preflight_fields(ngx_http_request_t *sr, ngx_str_t *value)
 
         name.len = p - name.data;
 
-        if (ngx_http_conflict_listed(&name, ngx_http_conflict_preflight_own)) {
+        if (ngx_http_conflict_header_listed(&name,
+                                            ngx_http_conflict_preflight_own))
+        {
             continue;
         }
 
@@ -150,8 +152,8 @@ ngx_http_conflict_cors_allow(ngx_http_request_t *r,
         return NGX_ERROR;
     }
 
-    if (ngx_http_conflict_header(&r->headers_out.headers,
-                                 &ngx_http_conflict_preflight_allow, NULL)
+    if (ngx_http_conflict_header_find(&r->headers_out.headers,
+                                      &ngx_http_conflict_preflight_allow, NULL)
         == NULL)
     {
         return NGX_OK;
@@ -159,7 +161,7 @@ ngx_http_conflict_cors_allow(ngx_http_request_t *r,
 
     /* put together with those of the API by ngx_http_conflict_cors_unify() */
 
-    if (ngx_http_conflict_add_header(r, "Access-Control-Allow-Methods",
+    if (ngx_http_conflict_header_add(r, "Access-Control-Allow-Methods",
                                      NGX_HTTP_CONFLICT_LOCK_METHODS,
                                      sizeof(NGX_HTTP_CONFLICT_LOCK_METHODS)
                                      - 1)
@@ -168,7 +170,7 @@ ngx_http_conflict_cors_allow(ngx_http_request_t *r,
         return NGX_ERROR;
     }
 
-    return ngx_http_conflict_add_header(r, "Access-Control-Allow-Headers",
+    return ngx_http_conflict_header_add(r, "Access-Control-Allow-Headers",
                                         "Lock-Token, X-Client",
                                         sizeof("Lock-Token, X-Client") - 1);
 }

@@ -22,10 +22,10 @@ static const ngx_http_conflict_answer_t  ngx_http_conflict_answers[] = {
 
     { 0, NULL, NULL, 0 },
 
-    { NGX_HTTP_CONFLICT, "version_conflict",
+    { 409, "version_conflict",
       "The resource changed since base_version", 0 },
 
-    { NGX_HTTP_CONFLICT, "write_in_progress",
+    { 409, "write_in_progress",
       "Another write to the resource is in progress", 1 },
 
     { 428, "precondition_required",
@@ -58,7 +58,7 @@ static const ngx_http_conflict_answer_t  ngx_http_conflict_answers[] = {
     { NGX_HTTP_SERVICE_UNAVAILABLE, "store_generation",
       "The server is being reconfigured", 1 },
 
-    { NGX_HTTP_CONFLICT, "locked", "Somebody else is editing the resource",
+    { 409, "locked", "Somebody else is editing the resource",
       1 },
 
     { NGX_HTTP_TOO_MANY_REQUESTS, "too_many_locks",
@@ -91,8 +91,8 @@ ngx_http_conflict_answer_problem(ngx_http_request_t *r)
 {
     ngx_str_t  *accept;
 
-    accept = ngx_http_conflict_header(&r->headers_in.headers,
-                                      &ngx_http_conflict_accept, NULL);
+    accept = ngx_http_conflict_header_find(&r->headers_in.headers,
+                                           &ngx_http_conflict_accept, NULL);
 
     return accept
            && ngx_strlcasestrn(accept->data, accept->data + accept->len,
@@ -107,7 +107,7 @@ ngx_http_conflict_answer_error(ngx_http_conflict_ctx_t *ctx)
     json_t                            *json;
     const ngx_http_conflict_answer_t  *answer;
 
-    answer = &ngx_http_conflict_answers[ctx->error];
+    answer = &ngx_http_conflict_answers[ctx->answer];
     json = json_object();
 
     if (ngx_http_conflict_answer_problem(ctx->request)) {
@@ -134,7 +134,7 @@ ngx_http_conflict_answer_headers(ngx_http_request_t *r,
     ngx_uint_t                         seconds;
     const ngx_http_conflict_answer_t  *answer;
 
-    answer = &ngx_http_conflict_answers[ctx->error];
+    answer = &ngx_http_conflict_answers[ctx->answer];
 
     r->headers_out.status = ngx_http_conflict_answer_status(ctx);
 
@@ -159,14 +159,14 @@ ngx_http_conflict_answer_headers(ngx_http_request_t *r,
     if (answer->retry) {
         seconds = 1;
 
-        if (ctx->error == NGX_HTTP_CONFLICT_UNKNOWN_OUTCOME) {
+        if (ctx->answer == NGX_HTTP_CONFLICT_ANSWER_UNKNOWN_OUTCOME) {
             seconds = ngx_max(1, (ctx->op->wait + 999) / 1000);
 
-        } else if (ctx->error == NGX_HTTP_CONFLICT_LOCK_HELD_BY) {
+        } else if (ctx->answer == NGX_HTTP_CONFLICT_ANSWER_LOCKED) {
             seconds = ngx_max(1, (ctx->op->lock.left + 999) / 1000);
         }
 
-        if (ngx_http_conflict_add_header(r, "Retry-After",
+        if (ngx_http_conflict_header_add(r, "Retry-After",
                                          (char *) retry,
                                          ngx_sprintf(retry, "%ui", seconds)
                                          - retry)
@@ -176,8 +176,8 @@ ngx_http_conflict_answer_headers(ngx_http_request_t *r,
         }
     }
 
-    if (ctx->error == NGX_HTTP_CONFLICT_NOT_ALLOWED
-        && ngx_http_conflict_add_header(r, "Allow",
+    if (ctx->answer == NGX_HTTP_CONFLICT_ANSWER_NOT_ALLOWED
+        && ngx_http_conflict_header_add(r, "Allow",
                                      NGX_HTTP_CONFLICT_LOCK_METHODS,
                                      sizeof(NGX_HTTP_CONFLICT_LOCK_METHODS)
                                      - 1)
@@ -186,34 +186,34 @@ ngx_http_conflict_answer_headers(ngx_http_request_t *r,
         return NGX_ERROR;
     }
 
-    if (ctx->error == NGX_HTTP_CONFLICT_ENCODED
-        && ngx_http_conflict_add_header(r, "Accept-Encoding", "identity",
+    if (ctx->answer == NGX_HTTP_CONFLICT_ANSWER_ENCODED
+        && ngx_http_conflict_header_add(r, "Accept-Encoding", "identity",
                                         sizeof("identity") - 1)
            != NGX_OK)
     {
         return NGX_ERROR;
     }
 
-    if (ctx->error == NGX_HTTP_CONFLICT_UNMERGEABLE) {
+    if (ctx->answer == NGX_HTTP_CONFLICT_ANSWER_UNMERGEABLE) {
         /* RFC 5789, 3.1; RFC 9110, 15.5.16 */
         return (ctx->method == NGX_HTTP_PATCH)
                ? ngx_http_conflict_accept_patch(r, ctx->conf)
-               : ngx_http_conflict_add_header(r, "Accept", "application/json",
+               : ngx_http_conflict_header_add(r, "Accept", "application/json",
                                               sizeof("application/json") - 1);
     }
 
-    if (ctx->error != NGX_HTTP_CONFLICT_STALE || !ctx->may_see
-        || ctx->action == NGX_HTTP_CONFLICT_ACT_DELETED)
+    if (ctx->answer != NGX_HTTP_CONFLICT_ANSWER_STALE || !ctx->may_see
+        || ctx->action == NGX_HTTP_CONFLICT_ACTION_DELETED)
     {
         return NGX_OK;
     }
 
     if (ctx->op->minted) {
-        return ngx_http_conflict_set_etag(r, ctx->current);
+        return ngx_http_conflict_validators_etag(r, ctx->current);
     }
 
     if (ctx->latest.valid && ctx->latest.etag.len) {
-        return ngx_http_conflict_add_header(r, "ETag",
+        return ngx_http_conflict_header_add(r, "ETag",
                                             (char *) ctx->latest.etag.data,
                                             ctx->latest.etag.len);
     }
@@ -237,7 +237,7 @@ ngx_http_conflict_accept_patch(ngx_http_request_t *r,
         len -= sizeof(", application/json") - 1;
     }
 
-    return ngx_http_conflict_add_header(r, "Accept-Patch", types, len);
+    return ngx_http_conflict_header_add(r, "Accept-Patch", types, len);
 }
 
 
@@ -249,22 +249,22 @@ ngx_http_conflict_answer_status(ngx_http_conflict_ctx_t *ctx)
 
     latest = &ctx->latest;
 
-    switch (ctx->error) {
+    switch (ctx->answer) {
 
-    case NGX_HTTP_CONFLICT_RELAY:
+    case NGX_HTTP_CONFLICT_ANSWER_RELAY:
         return latest->status;
 
-    case NGX_HTTP_CONFLICT_LATEST:
+    case NGX_HTTP_CONFLICT_ANSWER_LATEST:
         /* a replay is known to be done, even where its result is not */
         return (latest->status == NGX_HTTP_OK && latest->len
                 && !latest->too_large && !latest->encoded
                 && ngx_http_conflict_latest_shown(ctx, &text) == NGX_OK)
                ? NGX_HTTP_OK : NGX_HTTP_NO_CONTENT;
 
-    case NGX_HTTP_CONFLICT_LOCK_HELD_BY:
-        return ctx->conf->lock ? NGX_HTTP_CONFLICT : ctx->conf->lock_status;
+    case NGX_HTTP_CONFLICT_ANSWER_LOCKED:
+        return ctx->conf->lock ? 409 : ctx->conf->lock_status;
 
-    case NGX_HTTP_CONFLICT_STALE:
+    case NGX_HTTP_CONFLICT_ANSWER_STALE:
 
         if (ctx->when) {
             /* what WebDAV's If is answered with (RFC 4918, 10.4.1) */
@@ -282,6 +282,6 @@ ngx_http_conflict_answer_status(ngx_http_conflict_ctx_t *ctx)
         /* fall through */
 
     default:
-        return ngx_http_conflict_answers[ctx->error].status;
+        return ngx_http_conflict_answers[ctx->answer].status;
     }
 }

@@ -31,7 +31,7 @@ ngx_http_conflict_relay(ngx_http_request_t *r,
 
     r->headers_out.status = ngx_http_conflict_answer_status(ctx);
 
-    if (ctx->error == NGX_HTTP_CONFLICT_RELAY) {
+    if (ctx->answer == NGX_HTTP_CONFLICT_ANSWER_RELAY) {
 
         if (ngx_http_conflict_relay_challenges(r, latest) != NGX_OK) {
             return NGX_ERROR;
@@ -48,7 +48,7 @@ ngx_http_conflict_relay(ngx_http_request_t *r,
         ngx_http_conflict_keep_answered(ctx, &row);
 
         if (ngx_http_conflict_relay_target(&r->unparsed_uri)
-            && ngx_http_conflict_add_header(r, "Content-Location",
+            && ngx_http_conflict_header_add(r, "Content-Location",
                                             (char *) r->unparsed_uri.data,
                                             r->unparsed_uri.len)
                != NGX_OK)
@@ -66,13 +66,13 @@ ngx_http_conflict_relay(ngx_http_request_t *r,
         }
     }
 
-    if (ctx->outcome == NGX_HTTP_CONFLICT_REPLAYED && ctx->op->minted
+    if (ctx->outcome == NGX_HTTP_CONFLICT_OUTCOME_REPLAYED && ctx->op->minted
         && ctx->may_see
         && ctx->method != NGX_HTTP_DELETE
         && !(ctx->method == NGX_HTTP_PUT
              && (ctx->conf->strip_base || ctx->conf->policy == CONFLICT_MERGE)
              && (ctx->op->pre.kinds & CONFLICT_BASE))
-        && ngx_http_conflict_set_etag(r, ctx->current) != NGX_OK)
+        && ngx_http_conflict_validators_etag(r, ctx->current) != NGX_OK)
     {
         return NGX_ERROR;
     }
@@ -167,7 +167,7 @@ ngx_http_conflict_relay_challenges(ngx_http_request_t *r,
                                    (u_char *) "WWW-Authenticate",
                                    sizeof("WWW-Authenticate") - 1)
                    == 0
-                && ngx_http_conflict_add_header(r, "WWW-Authenticate",
+                && ngx_http_conflict_header_add(r, "WWW-Authenticate",
                                                 (char *) h[i].value.data,
                                                 h[i].value.len)
                    != NGX_OK)

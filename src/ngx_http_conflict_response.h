@@ -40,68 +40,82 @@ ngx_int_t ngx_http_conflict_answer_headers(ngx_http_request_t *r,
 ngx_int_t ngx_http_conflict_relay(ngx_http_request_t *r,
     ngx_http_conflict_ctx_t *ctx, ngx_chain_t *out);
 
-/* headers.c */
+/* header.c */
 
 /*
  * The value of a header by its lower-case name, the first of *n, or NULL;
  * "n" may be NULL.
  */
-ngx_str_t *ngx_http_conflict_header(ngx_list_t *headers, ngx_str_t *name,
+ngx_str_t *ngx_http_conflict_header_find(ngx_list_t *headers, ngx_str_t *name,
     ngx_uint_t *n);
 
 /*
  * Has the response come out of a cache, of nginx or of one behind it?  Nobody
  * knows which version it is of.
  */
-ngx_uint_t ngx_http_conflict_cached(ngx_http_request_t *r);
+ngx_uint_t ngx_http_conflict_header_cached(ngx_http_request_t *r);
 
 /*
  * Lets the upstream not see the headers on a list of lower-case names that
  * an empty one ends.  The pointers in r->headers_in stay.
  */
-ngx_int_t ngx_http_conflict_hide_headers(ngx_http_request_t *r,
+ngx_int_t ngx_http_conflict_header_hide(ngx_http_request_t *r,
     const ngx_str_t *names);
 
 /*
  * The same, and what is on the list is the request's own in any case: more
  * may be added.  Pointers into the list of before stay good.
  */
-ngx_int_t ngx_http_conflict_own_headers(ngx_http_request_t *r,
+ngx_int_t ngx_http_conflict_header_own(ngx_http_request_t *r,
     const ngx_str_t *names);
 
 /* Is the name on such a list, in whatever case? */
-ngx_uint_t ngx_http_conflict_listed(ngx_str_t *name, const ngx_str_t *names);
-
-/*
- * The same with what the upstream of a read or a write that passes is not to
- * see.
- */
-ngx_int_t ngx_http_conflict_hide(ngx_http_request_t *r,
-    ngx_http_conflict_ctx_t *ctx);
+ngx_uint_t ngx_http_conflict_header_listed(ngx_str_t *name,
+    const ngx_str_t *names);
 
 /*
  * Adds a header to the response.  The value is copied, the name is not.
  */
-ngx_int_t ngx_http_conflict_add_header(ngx_http_request_t *r,
+ngx_int_t ngx_http_conflict_header_add(ngx_http_request_t *r,
     const char *name, const char *value, size_t len);
+
+/* Takes all of this name out of a response. */
+void ngx_http_conflict_header_drop(ngx_list_t *headers,
+    const ngx_str_t *name);
+
+/* pass_headers.c */
+
+/*
+ * Hides what the upstream of a read or a write that passes is not to see.
+ */
+ngx_int_t ngx_http_conflict_pass_headers(ngx_http_request_t *r,
+    ngx_http_conflict_ctx_t *ctx);
+
+/* conflict_field.c */
 
 /*
  * Adds the Conflict field to the response.
  */
-ngx_int_t ngx_http_conflict_set_field(ngx_http_request_t *r,
+ngx_int_t ngx_http_conflict_conflict_field(ngx_http_request_t *r,
     ngx_http_conflict_ctx_t *ctx);
-ngx_str_t *ngx_http_conflict_outcome_name(
+
+/* names.c */
+
+ngx_str_t *ngx_http_conflict_names_outcome(
     ngx_http_conflict_outcome_e outcome);
-ngx_str_t *ngx_http_conflict_policy_name(ngx_uint_t policy);
+ngx_str_t *ngx_http_conflict_names_policy(ngx_uint_t policy);
+
+/* validators.c */
 
 /*
  * Adds or replaces ETag, with the version as its tag, and adds
  * Last-Modified where there is none that is right.
  */
-ngx_int_t ngx_http_conflict_set_etag(ngx_http_request_t *r, uint64_t version);
-ngx_int_t ngx_http_conflict_put_etag(ngx_http_request_t *r, const char *text,
-    size_t len);
-ngx_int_t ngx_http_conflict_set_date(ngx_http_request_t *r,
+ngx_int_t ngx_http_conflict_validators_etag(ngx_http_request_t *r,
+    uint64_t version);
+ngx_int_t ngx_http_conflict_validators_etag_text(ngx_http_request_t *r,
+    const char *text, size_t len);
+ngx_int_t ngx_http_conflict_validators_date(ngx_http_request_t *r,
     ngx_http_conflict_ctx_t *ctx);
 
 /* revalidate.c */
@@ -132,38 +146,40 @@ ngx_int_t ngx_http_conflict_conditions(ngx_http_request_t *r,
 
 void ngx_http_conflict_filter_init(void);
 
-/* response.c */
+/* body_scan.c */
 
 /* Fills op->seen from the header of a response. */
-void ngx_http_conflict_response_seen(ngx_http_request_t *r,
+void ngx_http_conflict_body_scan_seen(ngx_http_request_t *r,
     ngx_http_conflict_ctx_t *ctx);
 
 /*
  * Looks into the body of a tracked response, if anything is wanted of it:
  * then ctx->response is set.
  */
-ngx_int_t ngx_http_conflict_response_start(ngx_http_request_t *r,
+ngx_int_t ngx_http_conflict_body_scan_start(ngx_http_request_t *r,
     ngx_http_conflict_ctx_t *ctx);
 
 /*
  * Reads what is about to be sent; *out is what shall be sent instead.
  */
-ngx_int_t ngx_http_conflict_response_body(ngx_http_request_t *r,
+ngx_int_t ngx_http_conflict_body_scan_body(ngx_http_request_t *r,
     ngx_http_conflict_ctx_t *ctx, ngx_chain_t *in, ngx_chain_t **out);
 
 /* The response is whole, or there is nothing to read in it. */
-void ngx_http_conflict_response_end(ngx_http_request_t *r,
+void ngx_http_conflict_body_scan_end(ngx_http_request_t *r,
     ngx_http_conflict_ctx_t *ctx);
+
+/* body_scanner.c */
 
 /*
  * Makes ctx->response, and a scanner for a pointer, where there is none; is
  * the response one that a scanner can read.
  */
-ngx_int_t ngx_http_conflict_response_create(ngx_http_request_t *r,
+ngx_int_t ngx_http_conflict_body_scanner_create(ngx_http_request_t *r,
     ngx_http_conflict_ctx_t *ctx);
-ngx_int_t ngx_http_conflict_response_scan(ngx_http_request_t *r,
+ngx_int_t ngx_http_conflict_body_scanner_scan(ngx_http_request_t *r,
     conflict_json_t **json, ngx_http_conflict_source_t *source);
-ngx_uint_t ngx_http_conflict_response_json(ngx_http_request_t *r);
+ngx_uint_t ngx_http_conflict_body_scanner_json(ngx_http_request_t *r);
 
 /* inject.c */
 

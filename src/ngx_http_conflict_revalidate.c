@@ -164,8 +164,8 @@ ngx_http_conflict_tag_echo(ngx_http_request_t *r, ngx_http_conflict_tag_t *tag)
 
     before = tag->etag.weak ? sizeof("W/\"") - 1 : sizeof("\"") - 1;
 
-    return ngx_http_conflict_put_etag(r, tag->etag.data - before,
-                                      before + tag->etag.len + 1);
+    return ngx_http_conflict_validators_etag_text(r, tag->etag.data - before,
+                                                  before + tag->etag.len + 1);
 }
 
 
@@ -184,13 +184,13 @@ ngx_http_conflict_set_tag(ngx_http_request_t *r, ngx_http_conflict_ctx_t *ctx,
         || (r->headers_out.status == NGX_HTTP_PARTIAL_CONTENT
             && ctx->conf->inject->place != NGX_HTTP_CONFLICT_DEFAULT))
     {
-        return ngx_http_conflict_set_etag(r, version);
+        return ngx_http_conflict_validators_etag(r, version);
     }
 
     p = ngx_sprintf(text, "\"%uL.%s%*s\"", version, own.weak ? "W/" : "",
                     own.len, own.data);
 
-    return ngx_http_conflict_put_etag(r, (char *) text, p - text);
+    return ngx_http_conflict_validators_etag_text(r, (char *) text, p - text);
 }
 
 
@@ -254,8 +254,8 @@ ngx_http_conflict_revalidate(ngx_http_request_t *r,
     ngx_str_null(&hidden[n]);
 
     if (((tags.len || tag.len)
-         ? ngx_http_conflict_own_headers(r, hidden)
-         : ngx_http_conflict_hide_headers(r, hidden))
+         ? ngx_http_conflict_header_own(r, hidden)
+         : ngx_http_conflict_header_hide(r, hidden))
         != NGX_OK)
     {
         return NGX_ERROR;
@@ -469,7 +469,7 @@ ngx_http_conflict_revalidated(ngx_http_request_t *r,
     }
 
     return (r->headers_out.last_modified_time == -1)
-           ? NGX_OK : ngx_http_conflict_set_date(r, ctx);
+           ? NGX_OK : ngx_http_conflict_validators_date(r, ctx);
 }
 
 
@@ -490,12 +490,13 @@ ngx_http_conflict_conditions(ngx_http_request_t *r,
 
     dated = date != -1 && date == r->headers_out.last_modified_time
             && !ctx->op->twice
-            && (ctx->current || ctx->outcome == NGX_HTTP_CONFLICT_UNCHECKED);
+            && (ctx->current
+                || ctx->outcome == NGX_HTTP_CONFLICT_OUTCOME_UNCHECKED);
 
     judged = !r->disable_not_modified;
 
     if (r->headers_out.status == NGX_HTTP_OK
-        && ctx->outcome != NGX_HTTP_CONFLICT_UNCHECKED)
+        && ctx->outcome != NGX_HTTP_CONFLICT_OUTCOME_UNCHECKED)
     {
         /* nginx judges If-Match by our tag */
         r->disable_not_modified = 0;
@@ -644,7 +645,7 @@ ngx_http_conflict_judge(ngx_http_request_t *r, ngx_http_conflict_ctx_t *ctx,
     known = (ngx_http_conflict_tag_read(&ctx->tag, &own) == NGX_OK
              && !(strong && own.weak));
 
-    cached = (ctx->outcome == NGX_HTTP_CONFLICT_UNCHECKED);
+    cached = (ctx->outcome == NGX_HTTP_CONFLICT_OUTCOME_UNCHECKED);
 
     pos = 0;
 

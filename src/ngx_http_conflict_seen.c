@@ -137,13 +137,9 @@ ngx_http_conflict_latest_version(ngx_http_conflict_ctx_t *ctx,
         return NGX_DECLINED;
     }
 
-    if (ctx->conf->version->place == NGX_HTTP_CONFLICT_HEADER
-        && value.len > 1 && value.data[0] == '"'
-        && value.data[value.len - 1] == '"')
-    {
+    if (ctx->conf->version->place == NGX_HTTP_CONFLICT_HEADER) {
         /* as a base in a body: the version, not the tag */
-        value.data++;
-        value.len -= 2;
+        conflict_version_unquote((const char **) &value.data, &value.len);
     }
 
     version->data = ngx_pstrdup(ctx->request->pool, &value);

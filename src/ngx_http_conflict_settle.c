@@ -68,9 +68,7 @@ ngx_http_conflict_renew_handler(ngx_event_t *ev)
 
     /* what is not sent yet is judged by the lease when it is to be sent */
 
-    if (ctx->state == NGX_HTTP_CONFLICT_ST_PASSED
-        && ngx_http_conflict_fenced(ctx))
-    {
+    if (ctx->forwarded && ngx_http_conflict_fenced(ctx)) {
         if (!ctx->looked) {
             /* an answer may have come while the worker was stopped */
             ctx->looked = 1;
@@ -175,7 +173,7 @@ ngx_http_conflict_settle_end(ngx_http_conflict_ctx_t *ctx)
         return;
     }
 
-    if (ctx->state != NGX_HTTP_CONFLICT_ST_PASSED) {
+    if (!ctx->forwarded) {
         ngx_http_conflict_settle(ctx, NGX_HTTP_CONFLICT_NOT_DONE);
         return;
     }
@@ -201,7 +199,7 @@ ngx_http_conflict_settle_unchecked(ngx_http_conflict_ctx_t *ctx,
 
     ctx->settled = 1;
 
-    if (ngx_http_conflict_upstream_seen(ctx->request, 0, &sent, &last)
+    if (ngx_http_conflict_upstream_attempts(ctx->request, 0, &sent, &last)
         == NGX_OK)
     {
         if (sent == 0) {
@@ -303,7 +301,8 @@ ngx_http_conflict_settle_redirect(ngx_http_conflict_ctx_t *ctx)
     } else {
         class = ngx_http_conflict_settle_class(ctx, 0, &status);
 
-        (void) ngx_http_conflict_upstream_seen(r, ctx->states, &sent, &status);
+        (void) ngx_http_conflict_upstream_attempts(r, ctx->states, &sent,
+                                                   &status);
 
         if (write && sent == 0) {
             return NGX_OK;
@@ -388,7 +387,8 @@ ngx_http_conflict_settle_class(ngx_http_conflict_ctx_t *ctx, ngx_uint_t ended,
     *status = 0;
 
     if (r->upstream != ctx->upstream) {
-        (void) ngx_http_conflict_upstream_seen(r, ctx->states, &sent, status);
+        (void) ngx_http_conflict_upstream_attempts(r, ctx->states, &sent,
+                                                   status);
 
         /* 0: connect refused, no live peer, or it never came that far */
 

@@ -348,10 +348,10 @@ ngx_http_conflict_status_headers(ngx_http_request_t *r, ngx_uint_t form,
         r->headers_out.content_type_len = sizeof("text/html") - 1;
     }
 
-    if (ngx_http_conflict_add_header(r, "Cache-Control", "no-store",
+    if (ngx_http_conflict_header_add(r, "Cache-Control", "no-store",
                                      sizeof("no-store") - 1)
         != NGX_OK
-        || ngx_http_conflict_add_header(r, "X-Content-Type-Options",
+        || ngx_http_conflict_header_add(r, "X-Content-Type-Options",
                                         "nosniff", sizeof("nosniff") - 1)
            != NGX_OK)
     {
@@ -369,10 +369,10 @@ ngx_http_conflict_status_headers(ngx_http_request_t *r, ngx_uint_t form,
                               "frame-ancestors 'none'", nonce, nonce)
           - policy;
 
-    if (ngx_http_conflict_add_header(r, "Content-Security-Policy",
+    if (ngx_http_conflict_header_add(r, "Content-Security-Policy",
                                      (char *) policy, len)
         != NGX_OK
-        || ngx_http_conflict_add_header(r, "Referrer-Policy", "no-referrer",
+        || ngx_http_conflict_header_add(r, "Referrer-Policy", "no-referrer",
                                         sizeof("no-referrer") - 1)
            != NGX_OK)
     {
@@ -388,7 +388,7 @@ ngx_http_conflict_status_outcome(ngx_uint_t outcome)
 {
     static ngx_str_t  error = ngx_string("error");
 
-    return outcome ? ngx_http_conflict_outcome_name(outcome) : &error;
+    return outcome ? ngx_http_conflict_names_outcome(outcome) : &error;
 }
 
 

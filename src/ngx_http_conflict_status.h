@@ -40,13 +40,14 @@ void ngx_http_conflict_count_later(ngx_http_conflict_store_t *store,
 void ngx_http_conflict_differ(ngx_http_conflict_ctx_t *ctx);
 
 /*
- * The same for a write that is about to pass.  1: a GET comes first, its
- * state was set.
+ * The same for a write that is about to pass.  1: a GET comes first, in the
+ * state of a verdict that needs the latest body.
  */
 ngx_uint_t ngx_http_conflict_differ_first(ngx_http_conflict_ctx_t *ctx);
 
-/* That GET: sets the next state; and it is given up no more. */
-void ngx_http_conflict_differ_found(ngx_http_conflict_ctx_t *ctx);
+/* That GET: returns the next state; and it is given up no more. */
+ngx_http_conflict_state_e ngx_http_conflict_differ_found(
+    ngx_http_conflict_ctx_t *ctx);
 void ngx_http_conflict_differ_end(ngx_http_conflict_ctx_t *ctx);
 
 /* status.c */

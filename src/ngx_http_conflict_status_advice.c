@@ -30,12 +30,12 @@ static ngx_uint_t ngx_http_conflict_advice_within(
 /* a stale write, whatever became of it */
 
 static const ngx_uint_t  ngx_http_conflict_stale_actions[] = {
-    NGX_HTTP_CONFLICT_ACT_LWW,
-    NGX_HTTP_CONFLICT_ACT_CLIENT_WINS,
-    NGX_HTTP_CONFLICT_ACT_SERVER_WINS,
-    NGX_HTTP_CONFLICT_ACT_VERSION,
-    NGX_HTTP_CONFLICT_ACT_MERGE,
-    NGX_HTTP_CONFLICT_ACT_DELETED,
+    NGX_HTTP_CONFLICT_ACTION_LWW,
+    NGX_HTTP_CONFLICT_ACTION_CLIENT_WINS,
+    NGX_HTTP_CONFLICT_ACTION_SERVER_WINS,
+    NGX_HTTP_CONFLICT_ACTION_VERSION,
+    NGX_HTTP_CONFLICT_ACTION_MERGE,
+    NGX_HTTP_CONFLICT_ACTION_DELETED,
     0
 };
 
@@ -167,11 +167,11 @@ ngx_http_conflict_advice_counts(conflict_advice_in_t *in,
 
         n += NGX_HTTP_CONFLICT_N_ACTION(0);
 
-        in->clashed += n[NGX_HTTP_CONFLICT_ACT_VERSION]
-                       + n[NGX_HTTP_CONFLICT_ACT_DELETED];
-        in->busy += n[NGX_HTTP_CONFLICT_ACT_BUSY];
-        in->required += n[NGX_HTTP_CONFLICT_ACT_REQUIRED];
-        in->external += n[NGX_HTTP_CONFLICT_ACT_EXTERNAL];
+        in->clashed += n[NGX_HTTP_CONFLICT_ACTION_VERSION]
+                       + n[NGX_HTTP_CONFLICT_ACTION_DELETED];
+        in->busy += n[NGX_HTTP_CONFLICT_ACTION_BUSY];
+        in->required += n[NGX_HTTP_CONFLICT_ACTION_REQUIRED];
+        in->external += n[NGX_HTTP_CONFLICT_ACTION_EXTERNAL];
     }
 }
 

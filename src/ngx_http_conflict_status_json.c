@@ -250,8 +250,8 @@ ngx_http_conflict_status_json_route(ngx_http_conflict_tally_t *tally)
     json_t     *json;
     ngx_str_t  *policy;
 
-    policy = ngx_http_conflict_policy_name(ngx_min(tally->policy,
-                                                   NGX_HTTP_CONFLICT_OFF));
+    policy = ngx_http_conflict_names_policy(ngx_min(tally->policy,
+                                                    NGX_HTTP_CONFLICT_OFF));
     json = json_object();
 
     ngx_http_conflict_status_json_text(&json, "store", tally->store.data,

@@ -208,7 +208,7 @@ ngx_http_conflict_tags_send(ngx_http_request_t *r,
 
     value.len = p - value.data;
 
-    if (ngx_http_conflict_own_headers(r, ngx_http_conflict_match_names)
+    if (ngx_http_conflict_header_own(r, ngx_http_conflict_match_names)
         != NGX_OK)
     {
         return NGX_ERROR;

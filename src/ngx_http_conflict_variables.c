@@ -110,11 +110,11 @@ ngx_http_conflict_variable(ngx_http_request_t *r,
     switch (data) {
 
     case NGX_HTTP_CONFLICT_VAR_OUTCOME:
-        value = *ngx_http_conflict_outcome_name(ctx->outcome);
+        value = *ngx_http_conflict_names_outcome(ctx->outcome);
         break;
 
     case NGX_HTTP_CONFLICT_VAR_POLICY:
-        value = *ngx_http_conflict_policy_name(ctx->conf->policy);
+        value = *ngx_http_conflict_names_policy(ctx->conf->policy);
         break;
 
     case NGX_HTTP_CONFLICT_VAR_VERSION:

@@ -16,34 +16,36 @@
 static void ngx_http_conflict_passed(ngx_http_conflict_ctx_t *ctx);
 static ngx_uint_t ngx_http_conflict_judged(ngx_http_request_t *r,
     ngx_http_conflict_op_t *op);
-static void ngx_http_conflict_go(ngx_http_conflict_ctx_t *ctx);
-static void ngx_http_conflict_failed(ngx_http_conflict_ctx_t *ctx);
-static void ngx_http_conflict_reported(ngx_http_conflict_ctx_t *ctx);
+static ngx_http_conflict_state_e ngx_http_conflict_go(
+    ngx_http_conflict_ctx_t *ctx);
+static ngx_http_conflict_state_e ngx_http_conflict_failed(
+    ngx_http_conflict_ctx_t *ctx);
+static ngx_http_conflict_state_e ngx_http_conflict_reported(
+    ngx_http_conflict_ctx_t *ctx);
 
 
 /* the store has decided, or said what to do before it can */
 
-ngx_int_t
-ngx_http_conflict_begun(ngx_http_conflict_ctx_t *ctx)
+ngx_http_conflict_state_e
+ngx_http_conflict_verdict(ngx_http_conflict_ctx_t *ctx)
 {
+    ngx_int_t                rc;
     ngx_http_conflict_op_t  *op;
+
+    rc = ngx_http_conflict_store_call_finish(ctx);
+
+    if (rc == NGX_AGAIN) {
+        return NGX_HTTP_CONFLICT_STATE_AGAIN;
+    }
+
+    if (rc != NGX_OK) {
+        return ngx_http_conflict_failed(ctx);
+    }
 
     op = ctx->op;
 
-    if (op->busy) {
-        return NGX_AGAIN;
-    }
-
-    ctx->store_time += ngx_current_msec - ctx->store_start;
-
-    if (op->rc != NGX_OK) {
-        ngx_http_conflict_failed(ctx);
-        return NGX_OK;
-    }
-
     if (ngx_http_conflict_tags_retry(ctx)) {
-        ctx->state = NGX_HTTP_CONFLICT_ST_BEGIN;
-        return NGX_OK;
+        return NGX_HTTP_CONFLICT_STATE_STORE_BEGIN;
     }
 
     if (op->pre.kinds & CONFLICT_IF_MATCH) {
@@ -58,28 +60,28 @@ ngx_http_conflict_begun(ngx_http_conflict_ctx_t *ctx)
     if (op->report && op->verdict != CONFLICT_FETCH
         && op->verdict != CONFLICT_COMBINE)
     {
-        ngx_http_conflict_reported(ctx);
-        return NGX_OK;
+        return ngx_http_conflict_reported(ctx);
     }
 
     switch (op->verdict) {
 
     case CONFLICT_OVERWRITE:
 
-        ctx->state = NGX_HTTP_CONFLICT_ST_PASS;
-
-        if (ctx->outcome == NGX_HTTP_CONFLICT_NONE) {
-            ctx->outcome = NGX_HTTP_CONFLICT_OVERWROTE;
-            ctx->action = ngx_http_conflict_stale_action(op->policy);
+        if (ctx->outcome == NGX_HTTP_CONFLICT_OUTCOME_NONE) {
+            ctx->outcome = NGX_HTTP_CONFLICT_OUTCOME_OVERWROTE;
+            ctx->action = ngx_http_conflict_verdict_action(op->policy);
             ctx->naming = ngx_http_conflict_differ_first(ctx);
+
+            if (ctx->naming) {
+                return NGX_HTTP_CONFLICT_STATE_LATEST_VERDICT;
+            }
         }
 
-        return NGX_OK;
+        return NGX_HTTP_CONFLICT_STATE_FORWARD;
 
     case CONFLICT_PASS:
         ngx_http_conflict_passed(ctx);
-        ngx_http_conflict_go(ctx);
-        return NGX_OK;
+        return ngx_http_conflict_go(ctx);
 
     case CONFLICT_COMBINE:
         /* the GET and the merge take their time */
@@ -87,12 +89,10 @@ ngx_http_conflict_begun(ngx_http_conflict_ctx_t *ctx)
         ctx->recalled = 0;
         ctx->merge.parts = NULL;
         ctx->merge.base.data = NULL;
-        ctx->state = NGX_HTTP_CONFLICT_ST_LATEST;
-        return NGX_OK;
+        return NGX_HTTP_CONFLICT_STATE_LATEST_VERDICT;
 
     case CONFLICT_WAIT:
-        ctx->state = NGX_HTTP_CONFLICT_ST_WAIT;
-        return NGX_OK;
+        return NGX_HTTP_CONFLICT_STATE_WAIT_FOR_WRITE;
 
     case CONFLICT_FETCH:
 
@@ -101,28 +101,24 @@ ngx_http_conflict_begun(ngx_http_conflict_ctx_t *ctx)
 
             if (op->policy <= CONFLICT_CLIENT_WINS || op->report) {
                 op->pre.kinds = 0;
-                ctx->state = NGX_HTTP_CONFLICT_ST_BEGIN;
-                ctx->outcome = NGX_HTTP_CONFLICT_UNCHECKED;
-                ctx->action = NGX_HTTP_CONFLICT_ACT_UNCHECKED;
-                return NGX_OK;
+                ctx->outcome = NGX_HTTP_CONFLICT_OUTCOME_UNCHECKED;
+                ctx->action = NGX_HTTP_CONFLICT_ACTION_UNCHECKED;
+                return NGX_HTTP_CONFLICT_STATE_STORE_BEGIN;
             }
 
-            ngx_http_conflict_refuse(ctx, NGX_HTTP_CONFLICT_UNKNOWN_OUTCOME,
-                                     NGX_HTTP_CONFLICT_BUSY,
-                                     NGX_HTTP_CONFLICT_ACT_BUSY);
-            return NGX_OK;
+            return ngx_http_conflict_refuse(ctx,
+                                       NGX_HTTP_CONFLICT_ANSWER_UNKNOWN_OUTCOME,
+                                       NGX_HTTP_CONFLICT_OUTCOME_BUSY,
+                                       NGX_HTTP_CONFLICT_ACTION_BUSY);
         }
 
         ctx->latest.started = 0;
         ctx->latest.revalidate = 1;
-        ctx->state = NGX_HTTP_CONFLICT_ST_FETCH;
-        return NGX_OK;
+        return NGX_HTTP_CONFLICT_STATE_GET_LATEST;
 
     default: /* CONFLICT_REFUSE, CONFLICT_DROP, REPLAY, VERIFY, LOCKED */
-        ctx->state = NGX_HTTP_CONFLICT_ST_LATEST;
+        return NGX_HTTP_CONFLICT_STATE_LATEST_VERDICT;
     }
-
-    return NGX_OK;
 }
 
 
@@ -133,11 +129,11 @@ ngx_http_conflict_passed(ngx_http_conflict_ctx_t *ctx)
 {
     ngx_http_conflict_op_t  *op;
 
-    if (ctx->outcome != NGX_HTTP_CONFLICT_NONE) {
+    if (ctx->outcome != NGX_HTTP_CONFLICT_OUTCOME_NONE) {
         return;
     }
 
-    ctx->outcome = NGX_HTTP_CONFLICT_PASSED;
+    ctx->outcome = NGX_HTTP_CONFLICT_OUTCOME_PASSED;
     ctx->existed = (ctx->pair == NULL
                     && ctx->op->existence == CONFLICT_EXISTS);
 
@@ -166,12 +162,11 @@ ngx_http_conflict_judged(ngx_http_request_t *r, ngx_http_conflict_op_t *op)
 
 /* the write may pass; but fields that are the server's must stay as they are */
 
-static void
+static ngx_http_conflict_state_e
 ngx_http_conflict_go(ngx_http_conflict_ctx_t *ctx)
 {
     if (!ctx->merge.able || !ctx->conf->server_rules || ctx->conf->report) {
-        ctx->state = NGX_HTTP_CONFLICT_ST_PASS;
-        return;
+        return NGX_HTTP_CONFLICT_STATE_FORWARD;
     }
 
     if (ctx->op->leased) {
@@ -179,29 +174,34 @@ ngx_http_conflict_go(ngx_http_conflict_ctx_t *ctx)
     }
 
     ctx->op->verdict = CONFLICT_PASS;
-    ctx->state = NGX_HTTP_CONFLICT_ST_LATEST;
+
+    return NGX_HTTP_CONFLICT_STATE_LATEST_VERDICT;
 }
 
 
 /* the store has not decided */
 
-static void
+static ngx_http_conflict_state_e
 ngx_http_conflict_failed(ngx_http_conflict_ctx_t *ctx)
 {
-    ngx_http_conflict_op_t  *op;
+    ngx_uint_t                  pass;
+    ngx_http_conflict_op_t     *op;
+    ngx_http_conflict_state_e   next;
+    ngx_http_conflict_answer_e  answer;
 
     op = ctx->op;
+    pass = 0;
+    answer = NGX_HTTP_CONFLICT_ANSWER_UNAVAILABLE;
 
     switch (op->error) {
 
     case NGX_HTTP_CONFLICT_STORE_GENERATION:
-        ngx_http_conflict_unchecked(ctx, NGX_HTTP_CONFLICT_GENERATION, 0);
-        return;
+        answer = NGX_HTTP_CONFLICT_ANSWER_GENERATION;
+        break;
 
     case NGX_HTTP_CONFLICT_STORE_DOWN:
-        ngx_http_conflict_unchecked(ctx, NGX_HTTP_CONFLICT_UNAVAILABLE,
-                                    ctx->conf->store_error);
-        return;
+        pass = ctx->conf->store_error;
+        break;
 
     default: /* NGX_HTTP_CONFLICT_STORE_FULL */
 
@@ -210,9 +210,13 @@ ngx_http_conflict_failed(ngx_http_conflict_ctx_t *ctx)
                           "conflict store \"%V\" is full of writes in "
                           "flight, enlarge its zone", &op->store->name);
         }
-
-        ngx_http_conflict_unchecked(ctx, NGX_HTTP_CONFLICT_UNAVAILABLE, 0);
     }
+
+    next = ngx_http_conflict_refuse_unchecked(ctx, answer, pass,
+                                              NGX_HTTP_CONFLICT_STATE_FORWARD);
+
+    return (next == NGX_HTTP_CONFLICT_STATE_FORWARD)
+           ? ngx_http_conflict_go(ctx) : next;
 }
 
 
@@ -221,143 +225,81 @@ ngx_http_conflict_failed(ngx_http_conflict_ctx_t *ctx)
  * would have been refused goes on with no chain.
  */
 
-static void
+static ngx_http_conflict_state_e
 ngx_http_conflict_reported(ngx_http_conflict_ctx_t *ctx)
 {
-    ctx->state = NGX_HTTP_CONFLICT_ST_PASS;
-
     switch (ctx->op->verdict) {
 
     case CONFLICT_OVERWRITE:
-        ctx->outcome = NGX_HTTP_CONFLICT_OVERWROTE;
-        ctx->action = ngx_http_conflict_stale_action(ctx->op->policy);
+        ctx->outcome = NGX_HTTP_CONFLICT_OUTCOME_OVERWROTE;
+        ctx->action = ngx_http_conflict_verdict_action(ctx->op->policy);
         break;
 
     case CONFLICT_DROP:
         ctx->op->pre.chain = 0;
-        ctx->outcome = NGX_HTTP_CONFLICT_DROPPED;
-        ctx->action = ngx_http_conflict_stale_action(ctx->op->policy);
+        ctx->outcome = NGX_HTTP_CONFLICT_OUTCOME_DROPPED;
+        ctx->action = ngx_http_conflict_verdict_action(ctx->op->policy);
         break;
 
     case CONFLICT_REFUSE:
         ctx->op->pre.chain = 0;
-        ctx->outcome = NGX_HTTP_CONFLICT_REJECTED;
+        ctx->outcome = NGX_HTTP_CONFLICT_OUTCOME_REJECTED;
         ctx->action = (ctx->op->existence == CONFLICT_DELETED)
-                      ? NGX_HTTP_CONFLICT_ACT_DELETED
-                      : ngx_http_conflict_stale_action(ctx->op->policy);
+                      ? NGX_HTTP_CONFLICT_ACTION_DELETED
+                      : ngx_http_conflict_verdict_action(ctx->op->policy);
         break;
 
     case CONFLICT_WAIT:
-        ctx->outcome = NGX_HTTP_CONFLICT_BUSY;
-        ctx->action = NGX_HTTP_CONFLICT_ACT_BUSY;
+        ctx->outcome = NGX_HTTP_CONFLICT_OUTCOME_BUSY;
+        ctx->action = NGX_HTTP_CONFLICT_ACTION_BUSY;
         break;
 
     case CONFLICT_LOCKED:
         ctx->op->pre.chain = 0;
-        ctx->outcome = NGX_HTTP_CONFLICT_LOCKED;
-        ctx->action = NGX_HTTP_CONFLICT_ACT_LOCKED;
+        ctx->outcome = NGX_HTTP_CONFLICT_OUTCOME_LOCKED;
+        ctx->action = NGX_HTTP_CONFLICT_ACTION_LOCKED;
         break;
 
     case CONFLICT_REPLAY:
     case CONFLICT_VERIFY:
-        ctx->outcome = NGX_HTTP_CONFLICT_REPLAYED;
+        ctx->outcome = NGX_HTTP_CONFLICT_OUTCOME_REPLAYED;
         break;
 
     default: /* CONFLICT_PASS */
         ngx_http_conflict_passed(ctx);
     }
 
-    if (ctx->action != NGX_HTTP_CONFLICT_NO_ACTION
-        && ctx->action == ngx_http_conflict_stale_action(ctx->op->policy))
+    if (ctx->action != NGX_HTTP_CONFLICT_ACTION_NONE
+        && ctx->action == ngx_http_conflict_verdict_action(ctx->op->policy))
     {
         ctx->naming = ngx_http_conflict_differ_first(ctx);
-    }
-}
 
-
-/*
- * The write cannot be checked.  Policies that never refuse let it pass, as
- * do report mode and "pass"; the others refuse it.
- */
-
-void
-ngx_http_conflict_unchecked(ngx_http_conflict_ctx_t *ctx,
-    ngx_http_conflict_error_e error, ngx_uint_t pass)
-{
-    ngx_http_conflict_op_t  *op;
-
-    op = ctx->op;
-
-    if (ctx->conf->policy > CONFLICT_CLIENT_WINS && !ctx->conf->report
-        && !pass)
-    {
-        ngx_http_conflict_refuse(ctx, error, NGX_HTTP_CONFLICT_REJECTED,
-                                 NGX_HTTP_CONFLICT_NO_ACTION);
-        return;
-    }
-
-    ctx->error = NGX_HTTP_CONFLICT_OK;
-    ctx->outcome = NGX_HTTP_CONFLICT_UNCHECKED;
-    ctx->action = NGX_HTTP_CONFLICT_ACT_UNCHECKED;
-
-    if (ctx->state == NGX_HTTP_CONFLICT_ST_FETCHED) {
-        /* with a lease, but without a check */
-        op->pre.kinds = 0;
-        ctx->state = NGX_HTTP_CONFLICT_ST_BEGIN;
-        return;
-    }
-
-    if (ctx->state == NGX_HTTP_CONFLICT_ST_BEGUN) {
-        ngx_http_conflict_go(ctx);
-    }
-}
-
-
-void
-ngx_http_conflict_refuse(ngx_http_conflict_ctx_t *ctx,
-    ngx_http_conflict_error_e error, ngx_http_conflict_outcome_e outcome,
-    ngx_http_conflict_action_e action)
-{
-    ctx->outcome = outcome;
-    ctx->action = action;
-
-    if (ctx->conf->report) {
-
-        /* would be; it is logged with the answer of the upstream */
-
-        ctx->op->pre.chain = 0;
-
-        if (ctx->state >= NGX_HTTP_CONFLICT_ST_RECALL
-            && ctx->state < NGX_HTTP_CONFLICT_ST_PASS)
-        {
-            ctx->state = NGX_HTTP_CONFLICT_ST_PASS;
+        if (ctx->naming) {
+            return NGX_HTTP_CONFLICT_STATE_LATEST_VERDICT;
         }
-
-        return;
     }
 
-    ctx->error = error;
-    ctx->state = NGX_HTTP_CONFLICT_ST_ANSWER;
+    return NGX_HTTP_CONFLICT_STATE_FORWARD;
 }
 
 
 /* what it is called in the log, by policy */
 
 ngx_http_conflict_action_e
-ngx_http_conflict_stale_action(conflict_policy_e policy)
+ngx_http_conflict_verdict_action(conflict_policy_e policy)
 {
     switch (policy) {
 
     case CONFLICT_LWW:
-        return NGX_HTTP_CONFLICT_ACT_LWW;
+        return NGX_HTTP_CONFLICT_ACTION_LWW;
 
     case CONFLICT_CLIENT_WINS:
-        return NGX_HTTP_CONFLICT_ACT_CLIENT_WINS;
+        return NGX_HTTP_CONFLICT_ACTION_CLIENT_WINS;
 
     case CONFLICT_SERVER_WINS:
-        return NGX_HTTP_CONFLICT_ACT_SERVER_WINS;
+        return NGX_HTTP_CONFLICT_ACTION_SERVER_WINS;
 
     default: /* CONFLICT_VERSION, and what could not be merged */
-        return NGX_HTTP_CONFLICT_ACT_VERSION;
+        return NGX_HTTP_CONFLICT_ACTION_VERSION;
     }
 }

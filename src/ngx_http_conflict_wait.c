@@ -2,8 +2,7 @@
 /*
  * Copyright (C) the ngx_http_conflict_module authors
  *
- * A write that waits: for one in flight, by a timer in growing steps, and
- * for a store that answers later.
+ * A write that waits for one in flight, by a timer in growing steps.
  */
 
 
@@ -15,21 +14,25 @@
 
 
 static void ngx_http_conflict_wait_handler(ngx_event_t *ev);
-static void ngx_http_conflict_resume(ngx_http_request_t *r);
 
 
-/*
- * Another write is in flight, or may still land.  NGX_AGAIN: the timer runs;
- * NGX_OK: the state was changed.
- */
+/* another write is in flight, or may still land */
 
-ngx_int_t
-ngx_http_conflict_wait(ngx_http_request_t *r, ngx_http_conflict_ctx_t *ctx)
+ngx_http_conflict_state_e
+ngx_http_conflict_wait(ngx_http_conflict_ctx_t *ctx)
 {
-    ngx_msec_t  left;
+    ngx_msec_t           left;
+    ngx_http_request_t  *r;
+
+    r = ctx->request;
 
     if (ctx->timer.timer_set) {
-        return NGX_AGAIN;
+        return NGX_HTTP_CONFLICT_STATE_AGAIN;
+    }
+
+    if (ctx->waited) {
+        ctx->waited = 0;
+        return NGX_HTTP_CONFLICT_STATE_STORE_BEGIN;
     }
 
     if (ctx->wait_step == 0) {
@@ -47,17 +50,15 @@ ngx_http_conflict_wait(ngx_http_request_t *r, ngx_http_conflict_ctx_t *ctx)
 
         if (ctx->conf->policy <= CONFLICT_CLIENT_WINS) {
             ctx->op->force = 1;
-            ctx->state = NGX_HTTP_CONFLICT_ST_BEGIN;
-            return NGX_OK;
+            return NGX_HTTP_CONFLICT_STATE_STORE_BEGIN;
         }
 
-        ngx_http_conflict_refuse(ctx,
-                                 (ctx->op->state == CONFLICT_LEASED)
-                                 ? NGX_HTTP_CONFLICT_IN_PROGRESS
-                                 : NGX_HTTP_CONFLICT_UNKNOWN_OUTCOME,
-                                 NGX_HTTP_CONFLICT_BUSY,
-                                 NGX_HTTP_CONFLICT_ACT_BUSY);
-        return NGX_OK;
+        return ngx_http_conflict_refuse(ctx,
+                                (ctx->op->state == CONFLICT_LEASED)
+                                ? NGX_HTTP_CONFLICT_ANSWER_IN_PROGRESS
+                                : NGX_HTTP_CONFLICT_ANSWER_UNKNOWN_OUTCOME,
+                                NGX_HTTP_CONFLICT_OUTCOME_BUSY,
+                                NGX_HTTP_CONFLICT_ACTION_BUSY);
     }
 
     ctx->timer.handler = ngx_http_conflict_wait_handler;
@@ -72,13 +73,13 @@ ngx_http_conflict_wait(ngx_http_request_t *r, ngx_http_conflict_ctx_t *ctx)
     /* to notice a client that goes away */
 
     if (ngx_handle_read_event(r->connection->read, 0) != NGX_OK) {
-        return NGX_HTTP_INTERNAL_SERVER_ERROR;
+        return NGX_HTTP_CONFLICT_STATE_ERROR;
     }
 
     r->read_event_handler = ngx_http_test_reading;
     r->write_event_handler = ngx_http_core_run_phases;
 
-    return NGX_AGAIN;
+    return NGX_HTTP_CONFLICT_STATE_AGAIN;
 }
 
 
@@ -87,38 +88,7 @@ ngx_http_conflict_wait_handler(ngx_event_t *ev)
 {
     ngx_http_conflict_ctx_t *ctx = ev->data;
 
-    ctx->state = NGX_HTTP_CONFLICT_ST_BEGIN;
+    ctx->waited = 1;
 
-    ngx_http_conflict_resume(ctx->request);
-}
-
-
-void
-ngx_http_conflict_op_done(ngx_http_conflict_op_t *op)
-{
-    if (op->request) {
-        ngx_http_conflict_resume(op->request);
-    }
-}
-
-
-static void
-ngx_http_conflict_resume(ngx_http_request_t *r)
-{
-    ngx_connection_t  *c;
-
-    if (r->post_action) {
-        /* it was given up, and another goes on in its place */
-        return;
-    }
-
-    c = r->connection;
-
-    ngx_http_set_log_request(c->log, r);
-
-    r->read_event_handler = ngx_http_block_reading;
-    r->write_event_handler = ngx_http_core_run_phases;
-
-    ngx_http_core_run_phases(r);
-    ngx_http_run_posted_requests(c);
+    ngx_http_conflict_store_call_resume(ctx->request);
 }

@@ -700,6 +700,39 @@ test_escapes(void **state)
 }
 
 
+static void
+test_pointer_within(void **state)
+{
+    size_t                   i;
+    conflict_json_pointer_t  inner, outer;
+
+    static const struct {
+        const char          *inner;
+        const char          *outer;
+        int                  within;
+    } cases[] = {
+        { "/a", "/a", 1 },
+        { "/a/b", "/a", 1 },
+        { "/a", "/a/b", 0 },
+        { "/ab", "/a", 0 },
+        { "/b/a", "/a", 0 }
+    };
+
+    (void) state;
+
+    for (i = 0; i < sizeof(cases) / sizeof(cases[0]); i++) {
+        assert_int_equal(conflict_json_pointer(&inner, cases[i].inner,
+                                               strlen(cases[i].inner)),
+                         0);
+        assert_int_equal(conflict_json_pointer(&outer, cases[i].outer,
+                                               strlen(cases[i].outer)),
+                         0);
+        assert_int_equal(conflict_json_pointer_within(&inner, &outer),
+                         cases[i].within);
+    }
+}
+
+
 int
 main(void)
 {
@@ -712,6 +745,7 @@ main(void)
         cmocka_unit_test(test_long),
         cmocka_unit_test(test_place),
         cmocka_unit_test(test_plain),
+        cmocka_unit_test(test_pointer_within),
         cmocka_unit_test(test_escape),
         cmocka_unit_test(test_escapes),
         cmocka_unit_test(test_escape_markup),

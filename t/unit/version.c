@@ -449,6 +449,36 @@ test_hash_dirty(void **state)
 }
 
 
+static void
+test_unquote(void **state)
+{
+    size_t       i, len;
+    const char  *text;
+
+    static const char  *cases[][2] = {
+        { "\"7\"", "7" },
+        { "\"\"", "" },
+        { "\"", "\"" },
+        { "", "" },
+        { "7", "7" },
+        { "\"7", "\"7" },
+        { "W/\"7\"", "W/\"7\"" }
+    };
+
+    (void) state;
+
+    for (i = 0; i < sizeof(cases) / sizeof(cases[0]); i++) {
+        text = cases[i][0];
+        len = strlen(text);
+
+        conflict_version_unquote(&text, &len);
+
+        assert_int_equal(len, strlen(cases[i][1]));
+        assert_memory_equal(text, cases[i][1], len);
+    }
+}
+
+
 int
 main(void)
 {
@@ -458,6 +488,7 @@ main(void)
         cmocka_unit_test(test_tag),
         cmocka_unit_test(test_member),
         cmocka_unit_test(test_bare),
+        cmocka_unit_test(test_unquote),
         cmocka_unit_test(test_own),
         cmocka_unit_test(test_next),
         cmocka_unit_test(test_list),

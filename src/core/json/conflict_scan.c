@@ -8,6 +8,8 @@
  */
 
 
+#include <string.h>
+
 #include "core/json/conflict_scan_state.h"
 
 
@@ -99,6 +101,31 @@ conflict_json_index(const unsigned char *p, size_t len)
     }
 
     return index;
+}
+
+
+int
+conflict_json_pointer_within(const conflict_json_pointer_t *inner,
+    const conflict_json_pointer_t *outer)
+{
+    unsigned  i;
+
+    if (inner->levels < outer->levels) {
+        return 0;
+    }
+
+    for (i = 0; i < outer->levels; i++) {
+
+        if (inner->len[i] != outer->len[i]
+            || memcmp(&inner->text[inner->name[i]],
+                      &outer->text[outer->name[i]], outer->len[i])
+               != 0)
+        {
+            return 0;
+        }
+    }
+
+    return 1;
 }
 
 

@@ -115,6 +115,18 @@ int conflict_json_pointer(conflict_json_pointer_t *pointer, const char *text,
     size_t len);
 
 /*
+ * Is the one pointer within what the other one names, or the same.
+ */
+int conflict_json_pointer_within(const conflict_json_pointer_t *inner,
+    const conflict_json_pointer_t *outer);
+
+/*
+ * Is the one pointer within what the other one names, or the same.
+ */
+int conflict_json_pointer_within(const conflict_json_pointer_t *inner,
+    const conflict_json_pointer_t *outer);
+
+/*
  * Starts a scan.  "pointer" must outlive it; NULL looks for nothing.
  */
 void conflict_json_init(conflict_json_t *json,

@@ -200,3 +200,17 @@ conflict_etag_plain(const char **p, const char *last, conflict_etag_t *etag)
 
     return 0;
 }
+
+
+void
+conflict_version_unquote(const char **text, size_t *len)
+{
+    const char  *p;
+
+    p = *text;
+
+    if (*len > 1 && p[0] == '"' && p[*len - 1] == '"') {
+        *text = p + 1;
+        *len -= 2;
+    }
+}

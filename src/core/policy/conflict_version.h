@@ -88,5 +88,11 @@ uint64_t conflict_version_next(uint64_t previous, uint64_t now);
 int conflict_etag_plain(const char **p, const char *last,
     conflict_etag_t *etag);
 
+/*
+ * What is within the quotes of a strong entity tag, as a base in a body has
+ * it; any other text stays.
+ */
+void conflict_version_unquote(const char **text, size_t *len);
+
 
 #endif /* _CONFLICT_VERSION_H_INCLUDED_ */

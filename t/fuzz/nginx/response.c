@@ -80,7 +80,7 @@ pass(ngx_http_request_t *r, ngx_http_conflict_ctx_t *ctx, u_char *p,
         in.buf = b;
         in.next = NULL;
 
-        if (ngx_http_conflict_response_body(r, ctx, &in, &out) != NGX_OK) {
+        if (ngx_http_conflict_body_scan_body(r, ctx, &in, &out) != NGX_OK) {
             abort();
         }
 
@@ -131,12 +131,13 @@ flow(ngx_http_request_t *r, ngx_str_t *out, uint64_t *version, int64_t *mtime,
     op->seen.mtime = CONFLICT_TIME_NONE;
     ctx.op = op;
 
-    if (ngx_http_conflict_response_create(r, &ctx) != NGX_OK
-        || ngx_http_conflict_response_scan(r, &ctx.response->version, &place)
+    if (ngx_http_conflict_body_scanner_create(r, &ctx) != NGX_OK
+        || ngx_http_conflict_body_scanner_scan(r, &ctx.response->version,
+                                               &place)
            != NGX_OK
-        || ngx_http_conflict_response_scan(r, &ctx.response->mtime, &place)
+        || ngx_http_conflict_body_scanner_scan(r, &ctx.response->mtime, &place)
            != NGX_OK
-        || ngx_http_conflict_response_scan(r, &ctx.response->inject, &place)
+        || ngx_http_conflict_body_scanner_scan(r, &ctx.response->inject, &place)
            != NGX_OK)
     {
         abort();

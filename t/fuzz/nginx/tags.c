@@ -51,7 +51,7 @@ sent(ngx_http_request_t *r, ngx_str_t *name)
     lower.data = ngx_pnalloc(r->pool, name->len);
     ngx_strlow(lower.data, name->data, name->len);
 
-    value = ngx_http_conflict_header(&r->headers_in.headers, &lower, &n);
+    value = ngx_http_conflict_header_find(&r->headers_in.headers, &lower, &n);
 
     if (n > 1) {
         abort();
@@ -180,7 +180,7 @@ LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 
     ctx.request = &r;
     ctx.conf = r.loc_conf[ngx_http_conflict_module.ctx_index];
-    ctx.outcome = NGX_HTTP_CONFLICT_PASSED;
+    ctx.outcome = NGX_HTTP_CONFLICT_OUTCOME_PASSED;
 
     op = ngx_http_conflict_op_create(NULL, ctx.conf->store, &ctx.key, 0);
     op->minted = 1;

@@ -282,7 +282,7 @@ taken(ngx_http_conflict_ctx_t *ctx, ngx_int_t rc)
         return NGX_OK;
     }
 
-    if (rc != NGX_DECLINED || ctx->error == NGX_HTTP_CONFLICT_OK
+    if (rc != NGX_DECLINED || ctx->answer == NGX_HTTP_CONFLICT_ANSWER_NONE
         || ctx->reason == NULL)
     {
         abort();
@@ -325,7 +325,7 @@ audit(ngx_http_request_t *r, ngx_http_conflict_ctx_t *ctx)
     json_t   *tree;
     ssize_t   n;
 
-    ctx->action = NGX_HTTP_CONFLICT_ACT_VERSION;
+    ctx->action = NGX_HTTP_CONFLICT_ACTION_VERSION;
     ngx_http_conflict_audit(r, ctx, 409);
 
     n = lseek(file.fd, 0, SEEK_CUR);
@@ -401,9 +401,9 @@ refuse(ngx_http_request_t *r, ngx_http_conflict_ctx_t *ctx, u_char *p,
     ngx_http_top_body_filter = body_filter;
     answer_len = 0;
 
-    if (ctx->error == NGX_HTTP_CONFLICT_OK) {
-        ctx->error = (len % 2) ? NGX_HTTP_CONFLICT_STALE
-                               : NGX_HTTP_CONFLICT_LOCK_HELD_BY;
+    if (ctx->answer == NGX_HTTP_CONFLICT_ANSWER_NONE) {
+        ctx->answer = (len % 2) ? NGX_HTTP_CONFLICT_ANSWER_STALE
+                               : NGX_HTTP_CONFLICT_ANSWER_LOCKED;
     }
 
     ctx->may_see = 1;
@@ -470,7 +470,7 @@ body(ngx_http_conflict_ctx_t *ctx, u_char *p, size_t len)
     r->request_body->bufs = cl;
 
     b->empty = (len == 0);
-    b->undeclared = (ngx_http_conflict_media(r)
+    b->undeclared = (ngx_http_conflict_media_type_request(r)
                      == NGX_HTTP_CONFLICT_MEDIA_UNDECLARED);
 
     if (ctx->conf->base->pointer && len) {
@@ -487,7 +487,7 @@ body(ngx_http_conflict_ctx_t *ctx, u_char *p, size_t len)
     b->hashed = 1;
     b->size = len;
 
-    return taken(ctx, ngx_http_conflict_base_body(r, ctx));
+    return taken(ctx, ngx_http_conflict_precondition_body(r, ctx));
 }
 
 
@@ -544,16 +544,17 @@ LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
     ctx.client_time = CONFLICT_TIME_NONE;
     ctx.against_time = CONFLICT_TIME_NONE;
 
-    if (taken(&ctx, ngx_http_conflict_base_headers(r, &ctx)) == NGX_OK
+    if (taken(&ctx, ngx_http_conflict_precondition_headers(r, &ctx)) == NGX_OK
         && body(&ctx, b.pos, b.last - b.pos) == NGX_OK)
     {
         bases(r, &ctx);
 
-        if (taken(&ctx, ngx_http_conflict_combinable(r, &ctx)) == NGX_OK
+        if (taken(&ctx, ngx_http_conflict_mergeable(r, &ctx)) == NGX_OK
             && ctx.op->pre.kinds == 0)
         {
             /* what a route says that asks for a base */
-            if (ngx_http_conflict_base_missing(r, &ctx, &ctx.error) != NGX_OK
+            if (ngx_http_conflict_precondition_missing(r, &ctx, &ctx.answer)
+                != NGX_OK
                 || ctx.reason == NULL)
             {
                 abort();

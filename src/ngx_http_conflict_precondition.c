@@ -3,38 +3,33 @@
  * Copyright (C) the ngx_http_conflict_module authors
  *
  * What the client says it edited: the bases in headers (RFC 9110, section
- * 13.1) and in the body, and the fingerprint by which a retry is known.
+ * 13.1) and in the body.
  */
 
 
 #include "ngx_http_conflict_module.h"
 
 
-static ngx_int_t ngx_http_conflict_base_create(ngx_http_request_t *r,
+static ngx_int_t ngx_http_conflict_precondition_create(ngx_http_request_t *r,
     ngx_http_conflict_ctx_t *ctx);
-static ngx_int_t ngx_http_conflict_base_match(ngx_http_request_t *r,
+static ngx_int_t ngx_http_conflict_precondition_match(ngx_http_request_t *r,
     ngx_http_conflict_ctx_t *ctx);
-static ngx_int_t ngx_http_conflict_base_if(ngx_http_request_t *r,
+static ngx_int_t ngx_http_conflict_precondition_if(ngx_http_request_t *r,
     ngx_http_conflict_ctx_t *ctx);
-static ngx_int_t ngx_http_conflict_base_unmodified(ngx_http_request_t *r,
+static ngx_int_t ngx_http_conflict_precondition_unmodified(
+    ngx_http_request_t *r, ngx_http_conflict_ctx_t *ctx);
+static ngx_int_t ngx_http_conflict_precondition_unread(ngx_http_request_t *r,
     ngx_http_conflict_ctx_t *ctx);
-static ngx_int_t ngx_http_conflict_base_unread(ngx_http_request_t *r,
-    ngx_http_conflict_ctx_t *ctx);
-static ngx_int_t ngx_http_conflict_base_unreadable(ngx_http_request_t *r,
-    ngx_http_conflict_ctx_t *ctx);
-static ngx_uint_t ngx_http_conflict_base_integer(ngx_str_t *text);
-static ngx_int_t ngx_http_conflict_base_error(ngx_http_conflict_ctx_t *ctx,
-    ngx_http_conflict_error_e error, const char *reason);
-static ngx_int_t ngx_http_conflict_fingerprint(ngx_http_request_t *r,
-    ngx_http_conflict_ctx_t *ctx);
-
-
-static ngx_str_t  ngx_http_conflict_idempotency_key =
-    ngx_string("idempotency-key");
+static ngx_int_t ngx_http_conflict_precondition_unreadable(
+    ngx_http_request_t *r, ngx_http_conflict_ctx_t *ctx);
+static ngx_uint_t ngx_http_conflict_precondition_integer(ngx_str_t *text);
+static ngx_int_t ngx_http_conflict_precondition_error(
+    ngx_http_conflict_ctx_t *ctx, ngx_http_conflict_answer_e answer,
+    const char *reason);
 
 
 ngx_int_t
-ngx_http_conflict_base_headers(ngx_http_request_t *r,
+ngx_http_conflict_precondition_headers(ngx_http_request_t *r,
     ngx_http_conflict_ctx_t *ctx)
 {
     ngx_str_t                     *value;
@@ -44,20 +39,22 @@ ngx_http_conflict_base_headers(ngx_http_request_t *r,
 
     nlcf = ctx->conf;
 
-    if (ngx_http_conflict_base_create(r, ctx) != NGX_OK) {
+    if (ngx_http_conflict_precondition_create(r, ctx) != NGX_OK) {
         return NGX_ERROR;
     }
 
     pre = &ctx->op->pre;
 
-    if (ngx_http_conflict_base_match(r, ctx) != NGX_OK) {
-        return ngx_http_conflict_base_error(ctx, NGX_HTTP_CONFLICT_BAD_BASE,
+    if (ngx_http_conflict_precondition_match(r, ctx) != NGX_OK) {
+        return ngx_http_conflict_precondition_error(ctx,
+                       NGX_HTTP_CONFLICT_ANSWER_BAD_BASE,
                        "If-Match or If-None-Match is not a list of "
                        "entity tags");
     }
 
-    if (ngx_http_conflict_base_if(r, ctx) != NGX_OK) {
-        return ngx_http_conflict_base_error(ctx, NGX_HTTP_CONFLICT_BAD_BASE,
+    if (ngx_http_conflict_precondition_if(r, ctx) != NGX_OK) {
+        return ngx_http_conflict_precondition_error(ctx,
+                       NGX_HTTP_CONFLICT_ANSWER_BAD_BASE,
                        "If is malformed, or has entity tags beside If-Match "
                        "or If-None-Match");
     }
@@ -66,27 +63,29 @@ ngx_http_conflict_base_headers(ngx_http_request_t *r,
 
     if (!(pre->kinds & (CONFLICT_IF_MATCH|CONFLICT_IF_MATCH_ANY))
         && r->headers_in.if_unmodified_since
-        && ngx_http_conflict_base_unmodified(r, ctx) != NGX_OK)
+        && ngx_http_conflict_precondition_unmodified(r, ctx) != NGX_OK)
     {
-        return ngx_http_conflict_base_error(ctx, NGX_HTTP_CONFLICT_BAD_BASE,
+        return ngx_http_conflict_precondition_error(ctx,
+                       NGX_HTTP_CONFLICT_ANSWER_BAD_BASE,
                        "If-Unmodified-Since is not a date");
     }
 
     if (nlcf->base->place == NGX_HTTP_CONFLICT_HEADER) {
-        value = ngx_http_conflict_header(&r->headers_in.headers,
-                                         &nlcf->base->name, &n);
+        value = ngx_http_conflict_header_find(&r->headers_in.headers,
+                                              &nlcf->base->name, &n);
 
         if (n > 1) {
-            return ngx_http_conflict_base_error(ctx,
-                       NGX_HTTP_CONFLICT_BAD_BASE,
+            return ngx_http_conflict_precondition_error(ctx,
+                       NGX_HTTP_CONFLICT_ANSWER_BAD_BASE,
                        "the header of the base version is repeated");
         }
 
         if (value
-            && ngx_http_conflict_base_version(ctx, value, 0, 0) != NGX_OK)
+            && ngx_http_conflict_precondition_version(ctx, value, 0, 0)
+               != NGX_OK)
         {
-            return ngx_http_conflict_base_error(ctx,
-                       NGX_HTTP_CONFLICT_BAD_BASE,
+            return ngx_http_conflict_precondition_error(ctx,
+                       NGX_HTTP_CONFLICT_ANSWER_BAD_BASE,
                        "the base version is not an integer");
         }
     }
@@ -97,8 +96,9 @@ ngx_http_conflict_base_headers(ngx_http_request_t *r,
         return NGX_OK;
 
     case NGX_DECLINED:
-        return ngx_http_conflict_base_error(ctx, NGX_HTTP_CONFLICT_BAD_BASE,
-                                            ctx->reason);
+        return ngx_http_conflict_precondition_error(ctx,
+                       NGX_HTTP_CONFLICT_ANSWER_BAD_BASE,
+                                              ctx->reason);
 
     default: /* NGX_ERROR */
         return NGX_ERROR;
@@ -107,7 +107,7 @@ ngx_http_conflict_base_headers(ngx_http_request_t *r,
 
 
 static ngx_int_t
-ngx_http_conflict_base_create(ngx_http_request_t *r,
+ngx_http_conflict_precondition_create(ngx_http_request_t *r,
     ngx_http_conflict_ctx_t *ctx)
 {
     size_t                         n, i;
@@ -143,14 +143,12 @@ ngx_http_conflict_base_create(ngx_http_request_t *r,
     op->pre.match = ngx_http_conflict_op_bases(op);
     op->pre.none = ngx_http_conflict_op_bases(op) + i;
 
-    if (ngx_http_conflict_evaluate(r, nlcf->user, &ctx->user) != NGX_OK
-        || ngx_http_conflict_evaluate(r, nlcf->client, &ctx->client) != NGX_OK)
-    {
+    if (ngx_http_conflict_caller(r, ctx) != NGX_OK) {
         return NGX_ERROR;
     }
 
     if (nlcf->store->locks) {
-        ngx_http_conflict_lock_caller(r, ctx);
+        ngx_http_conflict_caller_token(r, ctx);
     }
 
     return ngx_http_conflict_view_start(r, ctx);
@@ -158,7 +156,7 @@ ngx_http_conflict_base_create(ngx_http_request_t *r,
 
 
 static ngx_int_t
-ngx_http_conflict_base_match(ngx_http_request_t *r,
+ngx_http_conflict_precondition_match(ngx_http_request_t *r,
     ngx_http_conflict_ctx_t *ctx)
 {
     ngx_str_t                 only;
@@ -247,7 +245,8 @@ ngx_http_conflict_base_match(ngx_http_request_t *r,
 /* in report mode and of an upstream's own tags it is all the upstream's */
 
 static ngx_int_t
-ngx_http_conflict_base_if(ngx_http_request_t *r, ngx_http_conflict_ctx_t *ctx)
+ngx_http_conflict_precondition_if(ngx_http_request_t *r,
+    ngx_http_conflict_ctx_t *ctx)
 {
     ngx_str_t  *value;
 
@@ -280,7 +279,7 @@ ngx_http_conflict_base_if(ngx_http_request_t *r, ngx_http_conflict_ctx_t *ctx)
  */
 
 static ngx_int_t
-ngx_http_conflict_base_unmodified(ngx_http_request_t *r,
+ngx_http_conflict_precondition_unmodified(ngx_http_request_t *r,
     ngx_http_conflict_ctx_t *ctx)
 {
     int                       exact;
@@ -319,7 +318,7 @@ ngx_http_conflict_base_unmodified(ngx_http_request_t *r,
 
 
 ngx_int_t
-ngx_http_conflict_base_body(ngx_http_request_t *r,
+ngx_http_conflict_precondition_body(ngx_http_request_t *r,
     ngx_http_conflict_ctx_t *ctx)
 {
     ngx_int_t                  rc;
@@ -330,7 +329,7 @@ ngx_http_conflict_base_body(ngx_http_request_t *r,
     body = &ctx->body;
 
     if (body->json && (body->too_large || body->error != CONFLICT_JSON_OK)) {
-        rc = ngx_http_conflict_base_unread(r, ctx);
+        rc = ngx_http_conflict_precondition_unread(r, ctx);
 
         if (rc != NGX_OK) {
             return rc;
@@ -357,12 +356,13 @@ ngx_http_conflict_base_body(ngx_http_request_t *r,
     if ((json->type != CONFLICT_JSON_NUMBER
          && json->type != CONFLICT_JSON_STRING)
         || (json->cut_short && !ctx->op->minted)
-        || ngx_http_conflict_base_version(ctx, &text,
-                                          json->type == CONFLICT_JSON_NUMBER,
-                                          json->cut_short)
+        || ngx_http_conflict_precondition_version(ctx, &text,
+                                             json->type == CONFLICT_JSON_NUMBER,
+                                             json->cut_short)
            != NGX_OK)
     {
-        return ngx_http_conflict_base_error(ctx, NGX_HTTP_CONFLICT_BAD_BASE,
+        return ngx_http_conflict_precondition_error(ctx,
+                       NGX_HTTP_CONFLICT_ANSWER_BAD_BASE,
                        ctx->op->minted ? "the base version is not an integer"
                        : "the base version is neither text nor a number");
     }
@@ -377,7 +377,7 @@ ngx_http_conflict_base_body(ngx_http_request_t *r,
  */
 
 static ngx_int_t
-ngx_http_conflict_base_unread(ngx_http_request_t *r,
+ngx_http_conflict_precondition_unread(ngx_http_request_t *r,
     ngx_http_conflict_ctx_t *ctx)
 {
     ngx_http_conflict_body_t  *body;
@@ -398,28 +398,30 @@ ngx_http_conflict_base_unread(ngx_http_request_t *r,
     }
 
     if (body->too_large) {
-        return ngx_http_conflict_base_error(ctx, NGX_HTTP_CONFLICT_TOO_LARGE,
+        return ngx_http_conflict_precondition_error(ctx,
+                       NGX_HTTP_CONFLICT_ANSWER_TOO_LARGE,
                        "the body is larger than conflict_max_body");
     }
 
     if (body->error == CONFLICT_JSON_REPEATED) {
-        return ngx_http_conflict_base_error(ctx, NGX_HTTP_CONFLICT_BAD_BASE,
+        return ngx_http_conflict_precondition_error(ctx,
+                       NGX_HTTP_CONFLICT_ANSWER_BAD_BASE,
                        "the member of the base version is repeated");
     }
 
-    if (ngx_http_conflict_base_unreadable(r, ctx) != NGX_OK) {
+    if (ngx_http_conflict_precondition_unreadable(r, ctx) != NGX_OK) {
         return NGX_ERROR;
     }
 
-    return ngx_http_conflict_base_error(ctx, ctx->error, ctx->reason);
+    return ngx_http_conflict_precondition_error(ctx, ctx->answer, ctx->reason);
 }
 
 
 static ngx_int_t
-ngx_http_conflict_base_unreadable(ngx_http_request_t *r,
+ngx_http_conflict_precondition_unreadable(ngx_http_request_t *r,
     ngx_http_conflict_ctx_t *ctx)
 {
-    return ngx_http_conflict_base_wrong(r, ctx,
+    return ngx_http_conflict_precondition_wrong(r, ctx,
                             (ctx->body.error == CONFLICT_JSON_TOO_DEEP)
                             ? "the body is nested deeper than 128 levels"
                             : "the body is not valid JSON", ctx->body.wrong);
@@ -427,7 +429,7 @@ ngx_http_conflict_base_unreadable(ngx_http_request_t *r,
 
 
 ngx_int_t
-ngx_http_conflict_base_wrong(ngx_http_request_t *r,
+ngx_http_conflict_precondition_wrong(ngx_http_request_t *r,
     ngx_http_conflict_ctx_t *ctx, const char *what, size_t at)
 {
     u_char     *reason;
@@ -449,7 +451,7 @@ ngx_http_conflict_base_wrong(ngx_http_request_t *r,
     (void) ngx_sprintf(reason, "%s: line %uz, column %uz%Z", what, line,
                        column);
 
-    ctx->error = NGX_HTTP_CONFLICT_BAD_JSON;
+    ctx->answer = NGX_HTTP_CONFLICT_ANSWER_BAD_JSON;
     ctx->reason = (char *) reason;
 
     return NGX_OK;
@@ -457,8 +459,8 @@ ngx_http_conflict_base_wrong(ngx_http_request_t *r,
 
 
 ngx_int_t
-ngx_http_conflict_base_missing(ngx_http_request_t *r,
-    ngx_http_conflict_ctx_t *ctx, ngx_http_conflict_error_e *error)
+ngx_http_conflict_precondition_missing(ngx_http_request_t *r,
+    ngx_http_conflict_ctx_t *ctx, ngx_http_conflict_answer_e *answer)
 {
     u_char                      *p;
     ngx_http_conflict_body_t    *body;
@@ -470,25 +472,25 @@ ngx_http_conflict_base_missing(ngx_http_request_t *r,
     /* nobody who may have sent one is told that there is none */
 
     if (body->encoded) {
-        *error = NGX_HTTP_CONFLICT_ENCODED;
+        *answer = NGX_HTTP_CONFLICT_ANSWER_ENCODED;
         ctx->reason = "a body with a Content-Encoding cannot be checked: send "
                       "it without, or If-Match with the ETag of the resource";
         return NGX_OK;
     }
 
     if (body->undeclared && body->too_large) {
-        *error = NGX_HTTP_CONFLICT_TOO_LARGE;
+        *answer = NGX_HTTP_CONFLICT_ANSWER_TOO_LARGE;
         ctx->reason = "the body is larger than conflict_max_body: send "
                       "If-Match with the ETag of the resource";
         return NGX_OK;
     }
 
     if (body->based || body->error == CONFLICT_JSON_TOO_DEEP) {
-        *error = NGX_HTTP_CONFLICT_BAD_JSON;
-        return ngx_http_conflict_base_unreadable(r, ctx);
+        *answer = NGX_HTTP_CONFLICT_ANSWER_BAD_JSON;
+        return ngx_http_conflict_precondition_unreadable(r, ctx);
     }
 
-    *error = NGX_HTTP_CONFLICT_NO_BASE;
+    *answer = NGX_HTTP_CONFLICT_ANSWER_NO_BASE;
 
     p = ngx_pnalloc(r->pool, 128 + base->name.len);
     if (p == NULL) {
@@ -513,8 +515,8 @@ ngx_http_conflict_base_missing(ngx_http_request_t *r,
  */
 
 ngx_int_t
-ngx_http_conflict_base_version(ngx_http_conflict_ctx_t *ctx, ngx_str_t *text,
-    ngx_uint_t number, ngx_uint_t cut_short)
+ngx_http_conflict_precondition_version(ngx_http_conflict_ctx_t *ctx,
+    ngx_str_t *text, ngx_uint_t number, ngx_uint_t cut_short)
 {
     size_t                    bare;
     ngx_str_t                 tag;
@@ -569,7 +571,7 @@ ngx_http_conflict_base_version(ngx_http_conflict_ctx_t *ctx, ngx_str_t *text,
 
     pre->base = conflict_version_from_tag((char *) tag.data, tag.len);
 
-    if (!quoted && !ngx_http_conflict_base_integer(&tag)
+    if (!quoted && !ngx_http_conflict_precondition_integer(&tag)
         && (number || pre->base >= CONFLICT_VERSION_LIMIT))
     {
         return NGX_DECLINED;
@@ -586,7 +588,7 @@ ngx_http_conflict_base_version(ngx_http_conflict_ctx_t *ctx, ngx_str_t *text,
 
 
 static ngx_uint_t
-ngx_http_conflict_base_integer(ngx_str_t *text)
+ngx_http_conflict_precondition_integer(ngx_str_t *text)
 {
     size_t  i;
 
@@ -606,95 +608,12 @@ ngx_http_conflict_base_integer(ngx_str_t *text)
 /* what was read of the bases so far does not count either */
 
 static ngx_int_t
-ngx_http_conflict_base_error(ngx_http_conflict_ctx_t *ctx,
-    ngx_http_conflict_error_e error, const char *reason)
+ngx_http_conflict_precondition_error(ngx_http_conflict_ctx_t *ctx,
+    ngx_http_conflict_answer_e answer, const char *reason)
 {
     ctx->op->pre.kinds = 0;
-    ctx->error = error;
+    ctx->answer = answer;
     ctx->reason = reason;
 
     return NGX_DECLINED;
-}
-
-
-/*
- * A retry has the same bytes, bases, sender and view.  PUT and DELETE may be
- * done once for two senders that want the same; any other method, and what is
- * added to a sum, needs someone to tell the senders apart.  A chain does, too.
- */
-
-static ngx_int_t
-ngx_http_conflict_fingerprint(ngx_http_request_t *r,
-    ngx_http_conflict_ctx_t *ctx)
-{
-    size_t                   i;
-    ngx_str_t               *key, *value;
-    ngx_uint_t               nameless;
-    ngx_table_elt_t         *h[3];
-    conflict_hash_t         *hash;
-    ngx_http_conflict_op_t  *op;
-
-    op = ctx->op;
-
-    if (!ctx->body.hashed || ctx->body.too_large || op->pre.kinds == 0
-        || op->view == 0)
-    {
-        return NGX_OK;
-    }
-
-    key = ngx_http_conflict_header(&r->headers_in.headers,
-                                   &ngx_http_conflict_idempotency_key, NULL);
-
-    nameless = (key == NULL && ctx->user.len == 0 && ctx->client.len == 0
-                && !(op->pre.kinds & CONFLICT_CHAIN));
-
-    if ((!(r->method & (NGX_HTTP_PUT|NGX_HTTP_DELETE))
-         || ctx->conf->sum_rules)
-        && nameless)
-    {
-        return NGX_OK;
-    }
-
-    ctx->nameless = nameless;
-
-    hash = &ctx->body.hash;
-
-    conflict_hash_field(hash, r->method_name.data, r->method_name.len);
-
-    /* not with what Vary names: a worker may learn that between the two */
-    conflict_hash_field(hash, &ctx->selected, sizeof(uint64_t));
-
-    conflict_hash_field(hash, ctx->user.data, ctx->user.len);
-    conflict_hash_field(hash, ctx->client.data, ctx->client.len);
-    conflict_hash_field(hash, ctx->base.data, ctx->base.len);
-
-    if (key) {
-        conflict_hash_field(hash, key->data, key->len);
-    }
-
-    if (op->pre.kinds & CONFLICT_CHAIN) {
-        conflict_hash_field(hash, &op->pre.chain, sizeof(uint64_t));
-    }
-
-    value = ngx_http_conflict_if_tags(r);
-
-    if (value) {
-        conflict_hash_field(hash, value->data, value->len);
-    }
-
-    h[0] = r->headers_in.if_match;
-    h[1] = r->headers_in.if_none_match;
-    h[2] = r->headers_in.if_unmodified_since;
-
-    for (i = 0; i < 3; i++) {
-
-        if (h[i]) {
-            conflict_hash_field(hash, &i, sizeof(i));
-            conflict_hash_field(hash, h[i]->value.data, h[i]->value.len);
-        }
-    }
-
-    op->fingerprint = conflict_hash_final(hash);
-
-    return NGX_OK;
 }

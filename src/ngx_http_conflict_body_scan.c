@@ -13,16 +13,16 @@
 #define NGX_HTTP_CONFLICT_BLOCK  16384
 
 
-static ngx_int_t ngx_http_conflict_response_read(ngx_http_request_t *r,
+static ngx_int_t ngx_http_conflict_body_scan_read(ngx_http_request_t *r,
     ngx_http_conflict_ctx_t *ctx, ngx_buf_t *b);
-static void ngx_http_conflict_response_feed(ngx_http_conflict_ctx_t *ctx,
+static void ngx_http_conflict_body_scan_feed(ngx_http_conflict_ctx_t *ctx,
     u_char *data, size_t len);
-static void ngx_http_conflict_response_value(conflict_json_t *json,
+static void ngx_http_conflict_body_scan_value(conflict_json_t *json,
     ngx_str_t *value);
 
 
 void
-ngx_http_conflict_response_seen(ngx_http_request_t *r,
+ngx_http_conflict_body_scan_seen(ngx_http_request_t *r,
     ngx_http_conflict_ctx_t *ctx)
 {
     ngx_str_t                     *value;
@@ -59,16 +59,16 @@ ngx_http_conflict_response_seen(ngx_http_request_t *r,
         }
 
     } else if (nlcf->mtime->place == NGX_HTTP_CONFLICT_HEADER) {
-        value = ngx_http_conflict_header(&r->headers_out.headers,
-                                         &nlcf->mtime->name, NULL);
+        value = ngx_http_conflict_header_find(&r->headers_out.headers,
+                                              &nlcf->mtime->name, NULL);
         if (value) {
             op->seen.mtime = ngx_http_conflict_date(value);
         }
     }
 
     if (nlcf->version->place == NGX_HTTP_CONFLICT_HEADER) {
-        value = ngx_http_conflict_header(&r->headers_out.headers,
-                                         &nlcf->version->name, NULL);
+        value = ngx_http_conflict_header_find(&r->headers_out.headers,
+                                              &nlcf->version->name, NULL);
         if (value) {
             ngx_http_conflict_tags_weak(ctx, value);
             op->seen.version = ngx_http_conflict_version(nlcf->version, value);
@@ -78,7 +78,7 @@ ngx_http_conflict_response_seen(ngx_http_request_t *r,
 
 
 ngx_int_t
-ngx_http_conflict_response_start(ngx_http_request_t *r,
+ngx_http_conflict_body_scan_start(ngx_http_request_t *r,
     ngx_http_conflict_ctx_t *ctx)
 {
     ngx_uint_t                     json;
@@ -90,7 +90,7 @@ ngx_http_conflict_response_start(ngx_http_request_t *r,
 
     if (ngx_http_conflict_keep_looks(r, ctx)) {
 
-        if (ngx_http_conflict_response_create(r, ctx) != NGX_OK) {
+        if (ngx_http_conflict_body_scanner_create(r, ctx) != NGX_OK) {
             return NGX_ERROR;
         }
 
@@ -113,7 +113,7 @@ ngx_http_conflict_response_start(ngx_http_request_t *r,
         && !(r->headers_out.content_encoding
              && r->headers_out.content_encoding->value.len))
     {
-        if (ngx_http_conflict_response_create(r, ctx) != NGX_OK) {
+        if (ngx_http_conflict_body_scanner_create(r, ctx) != NGX_OK) {
             return NGX_ERROR;
         }
 
@@ -121,7 +121,7 @@ ngx_http_conflict_response_start(ngx_http_request_t *r,
         ctx->response->hashing = 1;
     }
 
-    json = ngx_http_conflict_response_json(r);
+    json = ngx_http_conflict_body_scanner_json(r);
 
     if (!json) {
         return NGX_OK;
@@ -129,7 +129,7 @@ ngx_http_conflict_response_start(ngx_http_request_t *r,
 
     if (ngx_http_conflict_keep_wants(r, ctx)) {
 
-        if (ngx_http_conflict_response_create(r, ctx) != NGX_OK) {
+        if (ngx_http_conflict_body_scanner_create(r, ctx) != NGX_OK) {
             return NGX_ERROR;
         }
 
@@ -144,9 +144,9 @@ ngx_http_conflict_response_start(ngx_http_request_t *r,
 
     if (nlcf->version->place == NGX_HTTP_CONFLICT_JSON) {
 
-        if (ngx_http_conflict_response_create(r, ctx) != NGX_OK
-            || ngx_http_conflict_response_scan(r, &ctx->response->version,
-                                               nlcf->version)
+        if (ngx_http_conflict_body_scanner_create(r, ctx) != NGX_OK
+            || ngx_http_conflict_body_scanner_scan(r, &ctx->response->version,
+                                                   nlcf->version)
                != NGX_OK)
         {
             return NGX_ERROR;
@@ -155,9 +155,9 @@ ngx_http_conflict_response_start(ngx_http_request_t *r,
 
     if (nlcf->mtime->place == NGX_HTTP_CONFLICT_JSON) {
 
-        if (ngx_http_conflict_response_create(r, ctx) != NGX_OK
-            || ngx_http_conflict_response_scan(r, &ctx->response->mtime,
-                                               nlcf->mtime)
+        if (ngx_http_conflict_body_scanner_create(r, ctx) != NGX_OK
+            || ngx_http_conflict_body_scanner_scan(r, &ctx->response->mtime,
+                                                   nlcf->mtime)
                != NGX_OK)
         {
             return NGX_ERROR;
@@ -172,48 +172,8 @@ ngx_http_conflict_response_start(ngx_http_request_t *r,
 }
 
 
-ngx_uint_t
-ngx_http_conflict_response_json(ngx_http_request_t *r)
-{
-    return ngx_http_conflict_is_json(&r->headers_out.content_type)
-           && !(r->headers_out.content_encoding
-                && r->headers_out.content_encoding->value.len);
-}
-
-
 ngx_int_t
-ngx_http_conflict_response_create(ngx_http_request_t *r,
-    ngx_http_conflict_ctx_t *ctx)
-{
-    if (ctx->response == NULL) {
-        ctx->response = ngx_pcalloc(r->pool,
-                                    sizeof(ngx_http_conflict_response_t));
-        if (ctx->response == NULL) {
-            return NGX_ERROR;
-        }
-    }
-
-    return NGX_OK;
-}
-
-
-ngx_int_t
-ngx_http_conflict_response_scan(ngx_http_request_t *r, conflict_json_t **json,
-    ngx_http_conflict_source_t *source)
-{
-    *json = ngx_palloc(r->pool, sizeof(conflict_json_t));
-    if (*json == NULL) {
-        return NGX_ERROR;
-    }
-
-    conflict_json_init(*json, source->pointer);
-
-    return NGX_OK;
-}
-
-
-ngx_int_t
-ngx_http_conflict_response_body(ngx_http_request_t *r,
+ngx_http_conflict_body_scan_body(ngx_http_request_t *r,
     ngx_http_conflict_ctx_t *ctx, ngx_chain_t *in, ngx_chain_t **out)
 {
     uint64_t                       pos;
@@ -254,7 +214,7 @@ ngx_http_conflict_response_body(ngx_http_request_t *r,
 
         pos = (uint64_t) response->size;
 
-        if (ngx_http_conflict_response_read(r, ctx, b) != NGX_OK) {
+        if (ngx_http_conflict_body_scan_read(r, ctx, b) != NGX_OK) {
             return NGX_ERROR;
         }
 
@@ -268,7 +228,7 @@ ngx_http_conflict_response_body(ngx_http_request_t *r,
 
     if (last && !response->ended) {
         response->ended = 1;
-        ngx_http_conflict_response_end(r, ctx);
+        ngx_http_conflict_body_scan_end(r, ctx);
     }
 
     return NGX_OK;
@@ -276,7 +236,7 @@ ngx_http_conflict_response_body(ngx_http_request_t *r,
 
 
 static ngx_int_t
-ngx_http_conflict_response_read(ngx_http_request_t *r,
+ngx_http_conflict_body_scan_read(ngx_http_request_t *r,
     ngx_http_conflict_ctx_t *ctx, ngx_buf_t *b)
 {
     off_t    pos;
@@ -284,7 +244,7 @@ ngx_http_conflict_response_read(ngx_http_request_t *r,
     u_char  *block;
 
     if (ngx_buf_in_memory(b)) {
-        ngx_http_conflict_response_feed(ctx, b->pos, b->last - b->pos);
+        ngx_http_conflict_body_scan_feed(ctx, b->pos, b->last - b->pos);
         return NGX_OK;
     }
 
@@ -308,7 +268,7 @@ ngx_http_conflict_response_read(ngx_http_request_t *r,
             break;
         }
 
-        ngx_http_conflict_response_feed(ctx, block, n);
+        ngx_http_conflict_body_scan_feed(ctx, block, n);
     }
 
     (void) ngx_pfree(r->pool, block);
@@ -318,7 +278,7 @@ ngx_http_conflict_response_read(ngx_http_request_t *r,
 
 
 static void
-ngx_http_conflict_response_feed(ngx_http_conflict_ctx_t *ctx, u_char *data,
+ngx_http_conflict_body_scan_feed(ngx_http_conflict_ctx_t *ctx, u_char *data,
     size_t len)
 {
     ngx_uint_t                     i;
@@ -379,7 +339,7 @@ ngx_http_conflict_response_feed(ngx_http_conflict_ctx_t *ctx, u_char *data,
 
 
 void
-ngx_http_conflict_response_end(ngx_http_request_t *r,
+ngx_http_conflict_body_scan_end(ngx_http_request_t *r,
     ngx_http_conflict_ctx_t *ctx)
 {
     ngx_str_t                      value;
@@ -402,13 +362,13 @@ ngx_http_conflict_response_end(ngx_http_request_t *r,
         }
 
         if (response->version) {
-            ngx_http_conflict_response_value(response->version, &value);
+            ngx_http_conflict_body_scan_value(response->version, &value);
             op->seen.version = ngx_http_conflict_version(ctx->conf->version,
                                                          &value);
         }
 
         if (response->mtime) {
-            ngx_http_conflict_response_value(response->mtime, &value);
+            ngx_http_conflict_body_scan_value(response->mtime, &value);
 
             if (value.len) {
                 op->seen.mtime = ngx_http_conflict_date(&value);
@@ -469,7 +429,7 @@ ngx_http_conflict_response_end(ngx_http_request_t *r,
                        : op->seen.version != op->version))
     {
         /* it may turn out so when the request is gone */
-        ctx->action = NGX_HTTP_CONFLICT_ACT_EXTERNAL;
+        ctx->action = NGX_HTTP_CONFLICT_ACTION_EXTERNAL;
         ngx_http_conflict_audit(r, ctx, r->headers_out.status);
     }
 
@@ -480,7 +440,7 @@ ngx_http_conflict_response_end(ngx_http_request_t *r,
 
 
 static void
-ngx_http_conflict_response_value(conflict_json_t *json, ngx_str_t *value)
+ngx_http_conflict_body_scan_value(conflict_json_t *json, ngx_str_t *value)
 {
     value->len = 0;
     value->data = json->text;

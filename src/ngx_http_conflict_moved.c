@@ -331,8 +331,7 @@ ngx_http_conflict_enter(ngx_cycle_t *cycle, ngx_http_conflict_store_t *store,
         return NGX_OK;
     }
 
-    return ngx_http_conflict_redis_move_enter(cycle, store->data,
-                                              old ? old->data : NULL,
+    return ngx_http_conflict_redis_move_enter(cycle, store, old,
                                               store->moved ? move : 0);
 }
 

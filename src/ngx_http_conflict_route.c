@@ -193,7 +193,7 @@ ngx_http_conflict_store_identity(ngx_pool_t *pool,
         return &store->identity;
     }
 
-    identity = ngx_http_conflict_redis_move_identity(pool, store->data);
+    identity = ngx_http_conflict_redis_move_identity(pool, store);
 
     if (identity) {
         store->identity = *identity;

@@ -214,7 +214,7 @@ ngx_http_conflict_redis_call_write(ngx_http_conflict_redis_connection_t *conn,
     }
 
     if (call->move) {
-        ngx_http_conflict_redis_move_write(conn, call);
+        ngx_http_conflict_redis_noted_write(conn, call);
     }
 
     if (redisAsyncFormattedCommand(ac, ngx_http_conflict_redis_call_reply,
@@ -454,7 +454,7 @@ ngx_http_conflict_redis_call_answered(ngx_http_conflict_redis_call_t *call,
     }
 
     if (call->move) {
-        ngx_http_conflict_redis_move_answered(call, answer);
+        ngx_http_conflict_redis_noted_answer(call, answer);
     }
 
     call->handler(call->data, answer, NULL);

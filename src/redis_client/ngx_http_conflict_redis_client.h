@@ -17,6 +17,8 @@
 
 
 #define NGX_HTTP_CONFLICT_REDIS_TOKEN  16     /* bytes */
+#define NGX_HTTP_CONFLICT_REDIS_MOVE   16     /* digits of its id */
+#define NGX_HTTP_CONFLICT_REDIS_SLOTS  16384
 
 
 typedef struct ngx_http_conflict_redis_s  ngx_http_conflict_redis_t;
@@ -154,26 +156,6 @@ ngx_int_t ngx_http_conflict_redis_call_send(ngx_http_conflict_redis_t *client,
  */
 void ngx_http_conflict_redis_call_withdraw(ngx_http_conflict_redis_t *client,
     ngx_http_conflict_redis_pt handler, void *data);
-
-
-/* redis_move.c: routes that a reload has moved to another store */
-
-/*
- * Which store it is: addresses, database, prefix and the like, but not how
- * it is connected to.  Allocated from the pool; NULL: no memory.
- */
-ngx_str_t *ngx_http_conflict_redis_move_identity(ngx_pool_t *pool,
-    ngx_http_conflict_redis_t *client);
-
-/*
- * In the master, once the new cycle is certain.  "move" is the id of the move
- * where routes were moved to this store, else 0; then the server may still
- * lack the id of an earlier move to "old", which is the same store in the old
- * cycle, or NULL.
- */
-ngx_int_t ngx_http_conflict_redis_move_enter(ngx_cycle_t *cycle,
-    ngx_http_conflict_redis_t *client, ngx_http_conflict_redis_t *old,
-    uint64_t move);
 
 
 /* redis_log.c */

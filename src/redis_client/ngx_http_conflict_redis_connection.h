@@ -22,7 +22,6 @@
 
 
 #define NGX_HTTP_CONFLICT_REDIS_RUN_ID           16     /* bytes */
-#define NGX_HTTP_CONFLICT_REDIS_SLOTS            16384
 #define NGX_HTTP_CONFLICT_REDIS_MAX_CONNECTIONS  1000
 
 
@@ -368,16 +367,16 @@ void ngx_http_conflict_redis_cluster_refresh(
     ngx_http_conflict_redis_t *client);
 
 
-/* redis_move.c */
+/* redis_noted.c */
 
 /*
  * Writes the id of a move into call->move, zeros where the server is known to
  * have it; notes that it has, where the answer says so.
  */
-void ngx_http_conflict_redis_move_write(
+void ngx_http_conflict_redis_noted_write(
     ngx_http_conflict_redis_connection_t *conn,
     ngx_http_conflict_redis_call_t *call);
-void ngx_http_conflict_redis_move_answered(
+void ngx_http_conflict_redis_noted_answer(
     ngx_http_conflict_redis_call_t *call, ngx_str_t *answer);
 
 

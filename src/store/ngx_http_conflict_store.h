@@ -459,6 +459,22 @@ ngx_int_t ngx_http_conflict_shm_add_history(ngx_conf_t *cf,
  */
 extern const ngx_http_conflict_store_ops_t  ngx_http_conflict_redis_ops;
 
+/*
+ * Which store it is: addresses, database, prefix and the like, but not how
+ * the client connects.  NULL: no memory.
+ */
+ngx_str_t *ngx_http_conflict_redis_move_identity(ngx_pool_t *pool,
+    ngx_http_conflict_store_t *store);
+
+/*
+ * When the new cycle is certain.  "move": routes were moved to this store,
+ * that is the id of it; 0: none were, but the server may still have to learn
+ * of those that were moved to "old", the same store before, or NULL.
+ */
+ngx_int_t ngx_http_conflict_redis_move_enter(ngx_cycle_t *cycle,
+    ngx_http_conflict_store_t *store, ngx_http_conflict_store_t *old,
+    uint64_t move);
+
 
 #if (NGX_HTTP_CONFLICT_FAILPOINTS)
 

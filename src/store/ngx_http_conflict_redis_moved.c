@@ -2,26 +2,20 @@
 /*
  * Copyright (C) the ngx_http_conflict_module authors
  *
- * Routes that a reload has moved to another store: the identity of a store,
- * and the id of the move, which calls carry until the server has noted it.
+ * Routes that a reload moves to a store in Redis: which store it is, and the
+ * id of the move, which calls carry until the server has noted it.
  */
 
 
-#include "redis_client/ngx_http_conflict_redis_connection.h"
-#include "core/text/conflict_hash.h"
+#include "store/ngx_http_conflict_redis_args.h"
 
 
-#define NGX_HTTP_CONFLICT_REDIS_MOVE  16      /* digits of an id */
-
-
-static u_char ngx_http_conflict_redis_move_mark(
-    ngx_http_conflict_redis_connection_t *conn);
-static void ngx_http_conflict_redis_move_free(void *data);
+static void ngx_http_conflict_redis_free_noted(void *data);
 
 
 ngx_str_t *
 ngx_http_conflict_redis_move_identity(ngx_pool_t *pool,
-    ngx_http_conflict_redis_t *client)
+    ngx_http_conflict_store_t *store)
 {
     size_t                           len;
     u_char                          *p;
@@ -30,7 +24,7 @@ ngx_http_conflict_redis_move_identity(ngx_pool_t *pool,
     ngx_addr_t                      *addr;
     ngx_http_conflict_redis_conf_t  *conf;
 
-    conf = &client->conf;
+    conf = ngx_http_conflict_redis_client_conf(store->data);
     addr = conf->addrs.elts;
 
     len = sizeof("redis    ") + 3 * NGX_INT_T_LEN + conf->sentinel.len
@@ -66,7 +60,7 @@ ngx_http_conflict_redis_move_identity(ngx_pool_t *pool,
 
 ngx_int_t
 ngx_http_conflict_redis_move_enter(ngx_cycle_t *cycle,
-    ngx_http_conflict_redis_t *client, ngx_http_conflict_redis_t *old,
+    ngx_http_conflict_store_t *store, ngx_http_conflict_store_t *old,
     uint64_t move)
 {
     size_t                           size;
@@ -75,8 +69,8 @@ ngx_http_conflict_redis_move_enter(ngx_cycle_t *cycle,
     ngx_pool_cleanup_t              *cln;
     ngx_http_conflict_redis_conf_t  *conf, *before;
 
-    conf = &client->conf;
-    before = old ? &old->conf : NULL;
+    conf = ngx_http_conflict_redis_client_conf(store->data);
+    before = old ? ngx_http_conflict_redis_client_conf(old->data) : NULL;
 
     if (move == 0
         && (before == NULL || before->noted == NULL
@@ -85,7 +79,7 @@ ngx_http_conflict_redis_move_enter(ngx_cycle_t *cycle,
         return NGX_OK;
     }
 
-    /* shared by all workers of this cycle: what the server has noted */
+    /* all workers of this cycle share what the server is known to have */
 
     cln = ngx_pool_cleanup_add(cycle->pool, sizeof(ngx_shm_t));
     if (cln == NULL) {
@@ -106,7 +100,7 @@ ngx_http_conflict_redis_move_enter(ngx_cycle_t *cycle,
         return NGX_ERROR;
     }
 
-    cln->handler = ngx_http_conflict_redis_move_free;
+    cln->handler = ngx_http_conflict_redis_free_noted;
 
     conf->noted = shm->addr;
     conf->move.len = 1 + NGX_HTTP_CONFLICT_REDIS_MOVE;
@@ -115,7 +109,7 @@ ngx_http_conflict_redis_move_enter(ngx_cycle_t *cycle,
     *p = '0' + conf->trust;
 
     if (move) {
-        /* fresh pages are zeros: no slot has the id */
+        /* fresh pages are zeros: no slot has it */
         (void) ngx_sprintf(p + 1, "%016xL", move);
         return NGX_OK;
     }
@@ -128,54 +122,7 @@ ngx_http_conflict_redis_move_enter(ngx_cycle_t *cycle,
 
 
 static void
-ngx_http_conflict_redis_move_free(void *data)
+ngx_http_conflict_redis_free_noted(void *data)
 {
     ngx_shm_free(data);
-}
-
-
-void
-ngx_http_conflict_redis_move_write(ngx_http_conflict_redis_connection_t *conn,
-    ngx_http_conflict_redis_call_t *call)
-{
-    ngx_http_conflict_redis_conf_t  *conf;
-
-    conf = &call->client->conf;
-
-    if (conf->noted[call->slot] == ngx_http_conflict_redis_move_mark(conn)) {
-        ngx_memset(call->move, '0', NGX_HTTP_CONFLICT_REDIS_MOVE);
-        return;
-    }
-
-    ngx_memcpy(call->move, conf->move.data + 1, NGX_HTTP_CONFLICT_REDIS_MOVE);
-}
-
-
-void
-ngx_http_conflict_redis_move_answered(ngx_http_conflict_redis_call_t *call,
-    ngx_str_t *answer)
-{
-    if (answer->len > call->token.len + 1
-        && (answer->data[call->token.len + 1] & 2))
-    {
-        call->client->conf.noted[call->slot] =
-                                ngx_http_conflict_redis_move_mark(call->conn);
-    }
-}
-
-
-/*
- * A server that was restarted, or has taken over, is a new incarnation; where
- * it is trusted nevertheless, it may have lost the move, and must be asked.
- */
-
-static u_char
-ngx_http_conflict_redis_move_mark(ngx_http_conflict_redis_connection_t *conn)
-{
-    if (!conn->client->conf.trust) {
-        return 1;
-    }
-
-    return 1 + conflict_hash_64(conn->run_id, NGX_HTTP_CONFLICT_REDIS_RUN_ID, 0)
-               % 255;
 }

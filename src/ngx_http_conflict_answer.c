@@ -248,9 +248,9 @@ ngx_http_conflict_answer_head(ngx_http_request_t *r,
 
     p = ngx_http_conflict_answer_version(ctx, p);
 
-    if (ctx->op->present && ctx->op->mtime != CONFLICT_TIME_NONE) {
+    if (ctx->op->out.present && ctx->op->out.mtime != CONFLICT_TIME_NONE) {
         p = ngx_sprintf(p, ",\"changed_at\":\"");
-        conflict_time_print_rfc3339((char *) p, ctx->op->mtime);
+        conflict_time_print_rfc3339((char *) p, ctx->op->out.mtime);
         p += CONFLICT_TIME_RFC3339;
         *p++ = '"';
     }
@@ -270,7 +270,7 @@ ngx_http_conflict_answer_version(ngx_http_conflict_ctx_t *ctx, u_char *p)
 
     text = ctx->latest.version_header;
 
-    if (ctx->op->minted || text.len == 0) {
+    if (ctx->op->in.minted || text.len == 0) {
         return ngx_sprintf(p, ",\"version\":null");
     }
 

@@ -112,15 +112,15 @@ ngx_http_conflict_audit_overlapped(ngx_http_conflict_ctx_t *ctx)
                                            NGX_HTTP_CONFLICT_LONGEST_TEXT,
                                            line);
 
-        if (op->lost) {
+        if (op->out.lost) {
             ngx_http_conflict_audit_now(r, ctx, status, line, len);
             ngx_http_conflict_count_later(op->store,
                                           ngx_http_conflict_count_route(ctx),
                                           ctx->action);
 
         } else {
-            op->line = ngx_http_conflict_audit_keep(ctx, line, len);
-            op->told = ngx_http_conflict_audit_told;
+            op->lost_data = ngx_http_conflict_audit_keep(ctx, line, len);
+            op->lost_handler = ngx_http_conflict_audit_told;
         }
     }
 
@@ -140,7 +140,7 @@ ngx_http_conflict_audit_room(ngx_http_request_t *r,
     nlcf = ctx->conf;
 
     if (nlcf->log->file == NULL && nlcf->log->syslog == NULL
-        && nlcf->store->ops->record == NULL
+        && nlcf->store->ops->audit == NULL
         && ngx_http_conflict_ledger == NULL)
     {
         return NULL;
@@ -164,7 +164,7 @@ ngx_http_conflict_audit_now(ngx_http_request_t *r,
 
     ngx_http_conflict_audit_write(nlcf->log, line, len);
 
-    while (nlcf->store->ops->record == NULL && len > NGX_HTTP_CONFLICT_LINE) {
+    while (nlcf->store->ops->audit == NULL && len > NGX_HTTP_CONFLICT_LINE) {
         /* the dashboard can do with less of it */
         longest /= 4;
         len = ngx_http_conflict_audit_line(r, ctx, status, longest, line);
@@ -204,7 +204,7 @@ ngx_http_conflict_audit_keep(ngx_http_conflict_ctx_t *ctx, u_char *line,
 void
 ngx_http_conflict_audit_external(ngx_http_conflict_op_t *op)
 {
-    if (op->rc == NGX_OK && op->external) {
+    if (op->rc == NGX_OK && op->out.external) {
         ngx_http_conflict_audit_kept(op, op->data);
     }
 }
@@ -213,7 +213,7 @@ ngx_http_conflict_audit_external(ngx_http_conflict_op_t *op)
 void
 ngx_http_conflict_audit_told(ngx_http_conflict_op_t *op)
 {
-    ngx_http_conflict_audit_kept(op, op->line);
+    ngx_http_conflict_audit_kept(op, op->lost_data);
 }
 
 
@@ -346,8 +346,8 @@ ngx_http_conflict_audit_record(ngx_http_conflict_store_t *store,
     text.data = line;
     text.len = len;
 
-    if (store->ops->record) {
-        (void) store->ops->record(store, key, &text);
+    if (store->ops->audit) {
+        (void) store->ops->audit(store, key, &text);
         return;
     }
 

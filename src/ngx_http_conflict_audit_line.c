@@ -45,15 +45,13 @@ ngx_http_conflict_audit_line(ngx_http_request_t *r,
 {
     u_char                         *p;
     int64_t                         now;
-    struct timeval                  tv;
     ngx_str_t                       none;
     ngx_http_core_srv_conf_t       *cscf;
     ngx_http_conflict_loc_conf_t   *nlcf;
 
     nlcf = ctx->conf;
 
-    ngx_gettimeofday(&tv);
-    now = (int64_t) tv.tv_sec * CONFLICT_TIME_SECOND + tv.tv_usec;
+    now = ngx_http_conflict_clock_usec();
 
     cscf = ngx_http_get_module_srv_conf(r, ngx_http_core_module);
 

@@ -48,7 +48,7 @@ ngx_http_conflict_base_headers(ngx_http_request_t *r,
         return NGX_ERROR;
     }
 
-    pre = &ctx->op->pre;
+    pre = &ctx->op->in.pre;
 
     if (ngx_http_conflict_base_match(r, ctx) != NGX_OK) {
         return ngx_http_conflict_base_error(ctx, NGX_HTTP_CONFLICT_BAD_BASE,
@@ -130,18 +130,18 @@ ngx_http_conflict_base_create(ngx_http_request_t *r,
 
     ctx->op = op;
 
-    op->policy = nlcf->policy;
-    op->lease = nlcf->lease;
-    op->quarantine = nlcf->report ? 0 : nlcf->quarantine;
-    op->report = nlcf->report;
-    op->minted = (nlcf->version->place == NGX_HTTP_CONFLICT_DEFAULT);
-    op->seen.mtime = CONFLICT_TIME_NONE;
+    op->in.policy = nlcf->policy;
+    op->in.lease = nlcf->lease;
+    op->in.quarantine = nlcf->report ? 0 : nlcf->quarantine;
+    op->in.report = nlcf->report;
+    op->in.minted = (nlcf->version->place == NGX_HTTP_CONFLICT_DEFAULT);
+    op->in.observed.mtime = CONFLICT_TIME_NONE;
     ngx_http_conflict_keep_want(ctx);
 
     i += ngx_http_conflict_tags_most(nlcf, r->headers_in.if_match);
 
-    op->pre.match = ngx_http_conflict_op_bases(op);
-    op->pre.none = ngx_http_conflict_op_bases(op) + i;
+    op->in.pre.match = ngx_http_conflict_op_bases(op);
+    op->in.pre.none = ngx_http_conflict_op_bases(op) + i;
 
     if (ngx_http_conflict_evaluate(r, nlcf->user, &ctx->user) != NGX_OK
         || ngx_http_conflict_evaluate(r, nlcf->client, &ctx->client) != NGX_OK)
@@ -166,11 +166,11 @@ ngx_http_conflict_base_match(ngx_http_request_t *r,
     ngx_table_elt_t          *h;
     conflict_precondition_t  *pre;
 
-    pre = &ctx->op->pre;
+    pre = &ctx->op->in.pre;
 
     /* in report mode clients see the upstream's tags, if it has any */
 
-    report = (ctx->op->report && ctx->op->minted);
+    report = (ctx->op->in.report && ctx->op->in.minted);
     foreign = (report && ctx->conf->tags == NGX_HTTP_CONFLICT_TAGS_OWN);
 
     h = r->headers_in.if_match;
@@ -251,7 +251,7 @@ ngx_http_conflict_base_if(ngx_http_request_t *r, ngx_http_conflict_ctx_t *ctx)
 {
     ngx_str_t  *value;
 
-    if (!ctx->op->minted || ctx->op->report) {
+    if (!ctx->op->in.minted || ctx->op->in.report) {
         return NGX_OK;
     }
 
@@ -290,7 +290,7 @@ ngx_http_conflict_base_unmodified(ngx_http_request_t *r,
     ngx_table_elt_t          *h;
     conflict_precondition_t  *pre;
 
-    pre = &ctx->op->pre;
+    pre = &ctx->op->in.pre;
 
     h = r->headers_in.if_unmodified_since;
     text = (char *) h->value.data;
@@ -356,14 +356,14 @@ ngx_http_conflict_base_body(ngx_http_request_t *r,
 
     if ((json->type != CONFLICT_JSON_NUMBER
          && json->type != CONFLICT_JSON_STRING)
-        || (json->cut_short && !ctx->op->minted)
+        || (json->cut_short && !ctx->op->in.minted)
         || ngx_http_conflict_base_version(ctx, &text,
                                           json->type == CONFLICT_JSON_NUMBER,
                                           json->cut_short)
            != NGX_OK)
     {
         return ngx_http_conflict_base_error(ctx, NGX_HTTP_CONFLICT_BAD_BASE,
-                       ctx->op->minted ? "the base version is not an integer"
+                       ctx->op->in.minted ? "the base version is not an integer"
                        : "the base version is neither text nor a number");
     }
 
@@ -543,9 +543,9 @@ ngx_http_conflict_base_version(ngx_http_conflict_ctx_t *ctx, ngx_str_t *text,
 
     ngx_http_conflict_tags_base(ctx, &tag);
 
-    pre = &ctx->op->pre;
+    pre = &ctx->op->in.pre;
 
-    if (!ctx->op->minted) {
+    if (!ctx->op->in.minted) {
         pre->kinds |= CONFLICT_BASE;
         pre->base = conflict_version_from_text((char *) tag.data, tag.len);
 
@@ -610,7 +610,7 @@ static ngx_int_t
 ngx_http_conflict_base_error(ngx_http_conflict_ctx_t *ctx,
     ngx_http_conflict_error_e error, const char *reason)
 {
-    ctx->op->pre.kinds = 0;
+    ctx->op->in.pre.kinds = 0;
     ctx->error = error;
     ctx->reason = reason;
 
@@ -637,8 +637,8 @@ ngx_http_conflict_fingerprint(ngx_http_request_t *r,
 
     op = ctx->op;
 
-    if (!ctx->body.hashed || ctx->body.too_large || op->pre.kinds == 0
-        || op->view == 0)
+    if (!ctx->body.hashed || ctx->body.too_large || op->in.pre.kinds == 0
+        || op->in.view == 0)
     {
         return NGX_OK;
     }
@@ -647,7 +647,7 @@ ngx_http_conflict_fingerprint(ngx_http_request_t *r,
                                    &ngx_http_conflict_idempotency_key, NULL);
 
     nameless = (key == NULL && ctx->user.len == 0 && ctx->client.len == 0
-                && !(op->pre.kinds & CONFLICT_CHAIN));
+                && !(op->in.pre.kinds & CONFLICT_CHAIN));
 
     if ((!(r->method & (NGX_HTTP_PUT|NGX_HTTP_DELETE))
          || ctx->conf->sum_rules)
@@ -673,8 +673,8 @@ ngx_http_conflict_fingerprint(ngx_http_request_t *r,
         conflict_hash_field(hash, key->data, key->len);
     }
 
-    if (op->pre.kinds & CONFLICT_CHAIN) {
-        conflict_hash_field(hash, &op->pre.chain, sizeof(uint64_t));
+    if (op->in.pre.kinds & CONFLICT_CHAIN) {
+        conflict_hash_field(hash, &op->in.pre.chain, sizeof(uint64_t));
     }
 
     value = ngx_http_conflict_if_tags(r);
@@ -695,7 +695,7 @@ ngx_http_conflict_fingerprint(ngx_http_request_t *r,
         }
     }
 
-    op->fingerprint = conflict_hash_final(hash);
+    op->in.fingerprint = conflict_hash_final(hash);
 
     return NGX_OK;
 }

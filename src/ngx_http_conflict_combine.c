@@ -41,7 +41,7 @@ ngx_http_conflict_recall(ngx_http_conflict_ctx_t *ctx)
     op->done = ngx_http_conflict_op_done;
 
     /* the base as the caller was shown it, so as the latest body is shown */
-    op->view = ctx->latest.view;
+    op->in.view = ctx->latest.view;
 
     ctx->recalled = 1;
     ctx->state = NGX_HTTP_CONFLICT_ST_RECALLED;
@@ -74,7 +74,7 @@ ngx_http_conflict_recalled(ngx_http_conflict_ctx_t *ctx)
         return NGX_OK;
     }
 
-    switch (op->late ? NGX_OK : ngx_http_conflict_part_recalled(ctx)) {
+    switch (op->out.late ? NGX_OK : ngx_http_conflict_part_recalled(ctx)) {
 
     case NGX_AGAIN:
         ctx->state = NGX_HTTP_CONFLICT_ST_RECALL;
@@ -84,11 +84,11 @@ ngx_http_conflict_recalled(ngx_http_conflict_ctx_t *ctx)
         return NGX_ERROR;
     }
 
-    if (op->repeat && op->certain) {
-        op->verdict = CONFLICT_REPLAY;
+    if (op->out.repeat && op->out.certain) {
+        op->out.verdict = CONFLICT_REPLAY;
 
-    } else if (op->late) {
-        op->verdict = CONFLICT_REFUSE;
+    } else if (op->out.late) {
+        op->out.verdict = CONFLICT_REFUSE;
     }
 
     ctx->state = NGX_HTTP_CONFLICT_ST_LATEST;
@@ -113,7 +113,9 @@ ngx_http_conflict_combine(ngx_http_request_t *r, ngx_http_conflict_ctx_t *ctx)
         return NGX_OK;
     }
 
-    if (row.len == 0 && op->pre.kinds && op->existence == CONFLICT_EXISTS) {
+    if (row.len == 0 && op->in.pre.kinds
+        && op->out.existence == CONFLICT_EXISTS)
+    {
         /* it was deleted past the proxy, or may not be seen */
         ngx_http_conflict_refuse(ctx, NGX_HTTP_CONFLICT_STALE,
                                  NGX_HTTP_CONFLICT_REJECTED,
@@ -121,7 +123,7 @@ ngx_http_conflict_combine(ngx_http_request_t *r, ngx_http_conflict_ctx_t *ctx)
         return NGX_OK;
     }
 
-    if (op->verdict == CONFLICT_COMBINE && op->repeat
+    if (op->out.verdict == CONFLICT_COMBINE && op->out.repeat
         && ngx_http_conflict_combine_repeat(ctx, &row))
     {
         return NGX_OK;
@@ -259,8 +261,8 @@ ngx_http_conflict_combine_merge(ngx_http_request_t *r,
     ngx_memzero(&in, sizeof(conflict_merge_t));
     ngx_memzero(merged, sizeof(conflict_merged_t));
 
-    in.stale = (op->verdict == CONFLICT_COMBINE);
-    in.again = op->repeat;
+    in.stale = (op->out.verdict == CONFLICT_COMBINE);
+    in.again = op->out.repeat;
     in.filtered = !ngx_http_conflict_latest_unfiltered(ctx);
     in.values = ctx->conf->max_values;
     in.seed = ngx_http_conflict_seed();
@@ -312,13 +314,13 @@ ngx_http_conflict_combine_version(ngx_http_conflict_ctx_t *ctx,
     value->data = NULL;
     value->len = 0;
 
-    if (ctx->op->minted) {
+    if (ctx->op->in.minted) {
         version.data = ngx_pnalloc(ctx->request->pool, NGX_INT64_LEN);
         if (version.data == NULL) {
             return NGX_ERROR;
         }
 
-        version.len = ngx_sprintf(version.data, "%uL", ctx->op->version)
+        version.len = ngx_sprintf(version.data, "%uL", ctx->op->out.version)
                       - version.data;
 
     } else if (ngx_http_conflict_latest_version(ctx, &version) != NGX_OK) {
@@ -406,8 +408,8 @@ ngx_http_conflict_combine_done(ngx_http_request_t *r,
         return NGX_ERROR;
     }
 
-    if (merged->same && ctx->op->repeat
-        && ctx->op->verdict == CONFLICT_COMBINE)
+    if (merged->same && ctx->op->out.repeat
+        && ctx->op->out.verdict == CONFLICT_COMBINE)
     {
         /* there is nothing left of it to do */
         ngx_http_conflict_refuse(ctx, NGX_HTTP_CONFLICT_LATEST,
@@ -436,12 +438,12 @@ ngx_http_conflict_combine_done(ngx_http_request_t *r,
         return NGX_OK;
     }
 
-    if (ctx->op->verdict == CONFLICT_COMBINE) {
+    if (ctx->op->out.verdict == CONFLICT_COMBINE) {
         ctx->outcome = NGX_HTTP_CONFLICT_MERGED;
         ctx->action = NGX_HTTP_CONFLICT_ACT_MERGE;
-        ctx->op->mixed = 1;
+        ctx->op->in.mixed = 1;
 #if (CONFLICT_BROKEN == 8)
-        ctx->op->mixed = 0;
+        ctx->op->in.mixed = 0;
 #endif
     }
 

@@ -77,7 +77,7 @@ ngx_http_conflict_fetched(ngx_http_conflict_ctx_t *ctx)
         return NGX_OK;
     }
 
-    ctx->op->seen.latest = 1;
+    ctx->op->in.observed.latest = 1;
     ctx->state = NGX_HTTP_CONFLICT_ST_OBSERVE;
 
     return NGX_OK;
@@ -100,13 +100,13 @@ ngx_http_conflict_found(ngx_http_conflict_ctx_t *ctx)
         return NGX_OK;
     }
 
-    if (!(latest->valid && latest->version == op->version)
+    if (!(latest->valid && latest->version == op->out.version)
         && !(ctx->conf->latest == NGX_HTTP_CONFLICT_LATEST_OFF
-             && (op->verdict == CONFLICT_REFUSE
-                 || op->verdict == CONFLICT_LOCKED)))
+             && (op->out.verdict == CONFLICT_REFUSE
+                 || op->out.verdict == CONFLICT_LOCKED)))
     {
         /* the version was read before the GET: it is not newer */
-        latest->version = op->version;
+        latest->version = op->out.version;
         latest->started = 0;
         latest->revalidate = 0;
         ctx->state = NGX_HTTP_CONFLICT_ST_FETCH;
@@ -116,25 +116,25 @@ ngx_http_conflict_found(ngx_http_conflict_ctx_t *ctx)
     if (latest->valid && ngx_http_conflict_relayed(ctx)) {
         /* the caller sees the upstream's answer to a GET */
         ngx_http_conflict_refuse(ctx, NGX_HTTP_CONFLICT_RELAY,
-                                 NGX_HTTP_CONFLICT_REJECTED,
-                                 (op->verdict == CONFLICT_PASS)
-                                 ? NGX_HTTP_CONFLICT_NO_ACTION
-                                 : (op->verdict == CONFLICT_LOCKED)
-                                 ? NGX_HTTP_CONFLICT_ACT_LOCKED
-                                 : ngx_http_conflict_stale_action(op->policy));
+                               NGX_HTTP_CONFLICT_REJECTED,
+                               (op->out.verdict == CONFLICT_PASS)
+                               ? NGX_HTTP_CONFLICT_NO_ACTION
+                               : (op->out.verdict == CONFLICT_LOCKED)
+                               ? NGX_HTTP_CONFLICT_ACT_LOCKED
+                               : ngx_http_conflict_stale_action(op->in.policy));
         return NGX_OK;
     }
 
     ctx->may_see = ngx_http_conflict_may_see(ctx);
 
-    if (op->verdict == CONFLICT_LOCKED) {
+    if (op->out.verdict == CONFLICT_LOCKED) {
         ngx_http_conflict_refuse(ctx, NGX_HTTP_CONFLICT_LOCK_HELD_BY,
                                  NGX_HTTP_CONFLICT_LOCKED,
                                  NGX_HTTP_CONFLICT_ACT_LOCKED);
         return NGX_OK;
     }
 
-    if (op->verdict == CONFLICT_PASS) {
+    if (op->out.verdict == CONFLICT_PASS) {
         ctx->state = NGX_HTTP_CONFLICT_ST_COMBINE;
         return NGX_OK;
     }
@@ -145,25 +145,25 @@ ngx_http_conflict_found(ngx_http_conflict_ctx_t *ctx)
         return NGX_OK;
     }
 
-    if (op->verdict == CONFLICT_COMBINE && !ctx->recalled) {
+    if (op->out.verdict == CONFLICT_COMBINE && !ctx->recalled) {
         ctx->state = NGX_HTTP_CONFLICT_ST_RECALL;
         return NGX_OK;
     }
 
-    if (op->verdict == CONFLICT_REPLAY && ctx->nameless
+    if (op->out.verdict == CONFLICT_REPLAY && ctx->nameless
         && latest->view != ctx->selected)
     {
         /* by what Vary names another caller may have sent the same bytes */
-        op->verdict = CONFLICT_VERIFY;
+        op->out.verdict = CONFLICT_VERIFY;
     }
 
-    if (op->verdict == CONFLICT_VERIFY
+    if (op->out.verdict == CONFLICT_VERIFY
         && ngx_http_conflict_found_other(ctx))
     {
         return NGX_OK;
     }
 
-    if (op->verdict == CONFLICT_REPLAY) {
+    if (op->out.verdict == CONFLICT_REPLAY) {
         ngx_http_conflict_keep_link(ctx);
         ngx_http_conflict_refuse(ctx, NGX_HTTP_CONFLICT_LATEST,
                                  NGX_HTTP_CONFLICT_REPLAYED,
@@ -190,19 +190,20 @@ ngx_http_conflict_found_other(ngx_http_conflict_ctx_t *ctx)
     op = ctx->op;
 
     if (ngx_http_conflict_reflected(ctx)) {
-        op->verdict = CONFLICT_REPLAY;
+        op->out.verdict = CONFLICT_REPLAY;
         return 0;
     }
 
-    if (op->policy > CONFLICT_CLIENT_WINS) {
-        op->verdict = (op->policy == CONFLICT_SERVER_WINS) ? CONFLICT_DROP
+    if (op->in.policy > CONFLICT_CLIENT_WINS) {
+        op->out.verdict = (op->in.policy == CONFLICT_SERVER_WINS)
+                          ? CONFLICT_DROP
                                                            : CONFLICT_REFUSE;
         return 0;
     }
 
     if (!ngx_http_conflict_patch_twice(ctx)) {
         /* not what this write wanted: it takes its turn again */
-        op->fingerprint = 0;
+        op->in.fingerprint = 0;
         ctx->state = NGX_HTTP_CONFLICT_ST_BEGIN;
     }
 
@@ -228,8 +229,9 @@ ngx_http_conflict_found_tag(ngx_http_conflict_ctx_t *ctx)
     latest = &ctx->latest;
     h = ctx->request->headers_in.if_match;
 
-    if (!op->minted || !(op->pre.kinds & CONFLICT_IF_MATCH) || ctx->tagged
-        || (op->verdict != CONFLICT_REFUSE && op->verdict != CONFLICT_DROP)
+    if (!op->in.minted || !(op->in.pre.kinds & CONFLICT_IF_MATCH) || ctx->tagged
+        || (op->out.verdict != CONFLICT_REFUSE
+            && op->out.verdict != CONFLICT_DROP)
         || !latest->valid || latest->status != NGX_HTTP_OK
         || latest->etag.len < 2 || latest->etag.data[0] != '"')
     {
@@ -245,8 +247,8 @@ ngx_http_conflict_found_tag(ngx_http_conflict_ctx_t *ctx)
             && ngx_memcmp(etag.data, latest->etag.data + 1, etag.len) == 0)
         {
             /* "match" has room for as many as If-Match has */
-            ((uint64_t *) op->pre.match)[0] = op->version;
-            op->pre.matches = 1;
+            ((uint64_t *) op->in.pre.match)[0] = op->out.version;
+            op->in.pre.matches = 1;
             ctx->tagged = 1;
             return 1;
         }
@@ -265,7 +267,7 @@ ngx_http_conflict_found_stale(ngx_http_conflict_ctx_t *ctx)
     op = ctx->op;
     latest = &ctx->latest;
 
-    if (op->existence == CONFLICT_DELETED
+    if (op->out.existence == CONFLICT_DELETED
         || (latest->valid && ngx_http_conflict_gone(latest->status)))
     {
         ngx_http_conflict_refuse(ctx, NGX_HTTP_CONFLICT_STALE,
@@ -274,14 +276,14 @@ ngx_http_conflict_found_stale(ngx_http_conflict_ctx_t *ctx)
         return;
     }
 
-    if (op->verdict == CONFLICT_COMBINE) {
+    if (op->out.verdict == CONFLICT_COMBINE) {
         ctx->state = NGX_HTTP_CONFLICT_ST_COMBINE;
         return;
     }
 
     ngx_http_conflict_differ(ctx);
 
-    if (op->verdict == CONFLICT_DROP && latest->status == NGX_HTTP_OK
+    if (op->out.verdict == CONFLICT_DROP && latest->status == NGX_HTTP_OK
         && !latest->too_large)
     {
         ngx_http_conflict_refuse(ctx, NGX_HTTP_CONFLICT_LATEST,
@@ -292,7 +294,7 @@ ngx_http_conflict_found_stale(ngx_http_conflict_ctx_t *ctx)
 
     ngx_http_conflict_refuse(ctx, NGX_HTTP_CONFLICT_STALE,
                              NGX_HTTP_CONFLICT_REJECTED,
-                             ngx_http_conflict_stale_action(op->policy));
+                             ngx_http_conflict_stale_action(op->in.policy));
 }
 
 
@@ -310,7 +312,7 @@ ngx_http_conflict_may_see(ngx_http_conflict_ctx_t *ctx)
 
     if (!latest->valid) {
         /* "conflict_latest off": the versions are for all who may write */
-        return ctx->op->verdict != CONFLICT_LOCKED;
+        return ctx->op->out.verdict != CONFLICT_LOCKED;
     }
 
     return latest->status == NGX_HTTP_OK
@@ -373,14 +375,14 @@ ngx_http_conflict_untold(ngx_http_conflict_ctx_t *ctx)
 
     op = ctx->op;
 
-    if (op->pre.kinds == CONFLICT_IF_NONE_ANY && !ctx->conf->report) {
-        op->pre.kinds = 0;
+    if (op->in.pre.kinds == CONFLICT_IF_NONE_ANY && !ctx->conf->report) {
+        op->in.pre.kinds = 0;
         ctx->outcome = NGX_HTTP_CONFLICT_UNCHECKED;
         ctx->state = NGX_HTTP_CONFLICT_ST_BEGIN;
         return;
     }
 
-    if (op->policy <= CONFLICT_CLIENT_WINS || ctx->conf->report
+    if (op->in.policy <= CONFLICT_CLIENT_WINS || ctx->conf->report
         || ngx_http_conflict_relayed(ctx))
     {
         ngx_http_conflict_unchecked(ctx, NGX_HTTP_CONFLICT_RELAY, 0);
@@ -389,7 +391,7 @@ ngx_http_conflict_untold(ngx_http_conflict_ctx_t *ctx)
 
     ngx_http_conflict_refuse(ctx, NGX_HTTP_CONFLICT_STALE,
                              NGX_HTTP_CONFLICT_REJECTED,
-                             ngx_http_conflict_stale_action(op->policy));
+                             ngx_http_conflict_stale_action(op->in.policy));
 }
 
 
@@ -408,7 +410,7 @@ ngx_http_conflict_relayed(ngx_http_conflict_ctx_t *ctx)
 
     if (status == NGX_HTTP_FORBIDDEN) {
         /* what is not there is for the API to refuse, so nobody learns more */
-        return ctx->op->pre.kinds == CONFLICT_IF_NONE_ANY;
+        return ctx->op->in.pre.kinds == CONFLICT_IF_NONE_ANY;
     }
 
     return (status == NGX_HTTP_UNAUTHORIZED && !ctx->credentials)

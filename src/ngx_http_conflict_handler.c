@@ -403,7 +403,9 @@ ngx_http_conflict_ready(ngx_http_request_t *r, ngx_http_conflict_ctx_t *ctx)
     if (rc == NGX_DECLINED) {
         ngx_http_conflict_unchecked(ctx, ctx->error, 0);
 
-    } else if (ctx->op->pre.kinds || ctx->outcome != NGX_HTTP_CONFLICT_NONE) {
+    } else if (ctx->op->in.pre.kinds
+               || ctx->outcome != NGX_HTTP_CONFLICT_NONE)
+    {
         return NGX_OK;
 
     } else if (ctx->conf->require) {
@@ -476,7 +478,7 @@ ngx_http_conflict_observe(ngx_http_conflict_ctx_t *ctx)
     ngx_http_conflict_op_t  *op;
 
     op = ctx->op;
-    op->applied = 0;
+    op->out.applied = 0;
 
     ctx->state = NGX_HTTP_CONFLICT_ST_OBSERVED;
     ctx->store_start = ngx_current_msec;
@@ -501,13 +503,13 @@ ngx_http_conflict_observed(ngx_http_conflict_ctx_t *ctx)
 
     ctx->store_time += ngx_current_msec - ctx->store_start;
 
-    if (ctx->op->external) {
+    if (ctx->op->out.external) {
         ngx_http_conflict_audit_found(ctx);
     }
 
-    ctx->op->fresh = ctx->op->applied;
-    ctx->latest.valid = ctx->op->applied;
-    ctx->latest.version = ctx->op->version;
+    ctx->op->in.just_observed = ctx->op->out.applied;
+    ctx->latest.valid = ctx->op->out.applied;
+    ctx->latest.version = ctx->op->out.version;
     ctx->state = NGX_HTTP_CONFLICT_ST_BEGIN;
 
     return NGX_OK;

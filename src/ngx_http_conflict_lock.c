@@ -162,8 +162,8 @@ ngx_http_conflict_lock_start(ngx_http_request_t *r,
 
     /* a version of ours would make the upstream's own one stale */
 
-    op->minted = (nlcf->version->place == NGX_HTTP_CONFLICT_DEFAULT
-                  && !nlcf->store->owned);
+    op->in.minted = (nlcf->version->place == NGX_HTTP_CONFLICT_DEFAULT
+                     && !nlcf->store->owned);
 
     if (ngx_http_conflict_evaluate(r, nlcf->user, &ctx->user) != NGX_OK
         || ngx_http_conflict_evaluate(r, nlcf->client, &ctx->client) != NGX_OK)
@@ -364,12 +364,12 @@ ngx_http_conflict_lock_stored(ngx_http_conflict_ctx_t *ctx, ngx_uint_t next)
         return NGX_OK;
     }
 
-    if (op->error == NGX_HTTP_CONFLICT_STORE_GENERATION) {
+    if (op->out.error == NGX_HTTP_CONFLICT_STORE_GENERATION) {
         ngx_http_conflict_lock_error(ctx, NGX_HTTP_CONFLICT_GENERATION, NULL);
         return NGX_OK;
     }
 
-    if (op->error == NGX_HTTP_CONFLICT_STORE_FULL && op->log) {
+    if (op->out.error == NGX_HTTP_CONFLICT_STORE_FULL && op->out.log) {
         ngx_log_error(NGX_LOG_ERR, ctx->request->connection->log, 0,
                       "conflict store \"%V\" has no room for another lock, "
                       "enlarge its zone", &op->store->name);
@@ -388,9 +388,9 @@ ngx_http_conflict_lock_result(ngx_http_conflict_ctx_t *ctx)
 
     op = ctx->op;
 
-    if (op->state == CONFLICT_FREE) {
-        ctx->current = op->version;
-        ctx->against = op->version;
+    if (op->out.state == CONFLICT_FREE) {
+        ctx->current = op->out.version;
+        ctx->against = op->out.version;
     }
 
     switch (op->lock.result) {
@@ -433,7 +433,7 @@ ngx_http_conflict_lock_result(ngx_http_conflict_ctx_t *ctx)
     }
 
     if (op->lock.verb == NGX_HTTP_CONFLICT_LOCK_ACQUIRE) {
-        op->lock.left = op->lock.idle;
+        op->lock.remaining = op->lock.idle;
     }
 }
 

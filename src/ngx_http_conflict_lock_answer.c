@@ -180,13 +180,11 @@ ngx_http_conflict_lock_print(ngx_http_conflict_ctx_t *ctx, u_char *p,
     ngx_str_t *user, ngx_str_t *client, u_char *token)
 {
     int64_t                    now;
-    struct timeval             tv;
     ngx_http_conflict_lock_t  *lock;
 
     lock = &ctx->op->lock;
 
-    ngx_gettimeofday(&tv);
-    now = (int64_t) tv.tv_sec * CONFLICT_TIME_SECOND + tv.tv_usec;
+    now = ngx_http_conflict_clock_usec();
 
     p = ngx_sprintf(p, (p[-1] == '{') ? "\"lock\":{" : ",\"lock\":{");
 
@@ -200,10 +198,10 @@ ngx_http_conflict_lock_print(ngx_http_conflict_ctx_t *ctx, u_char *p,
     p = ngx_http_conflict_lock_name(p, ",\"client", client);
     p = ngx_http_conflict_lock_time(p, ",\"acquired_at", lock->acquired);
     p = ngx_http_conflict_lock_time(p, ",\"expires_at",
-                                    now + (int64_t) lock->left * 1000);
+                                    now + (int64_t) lock->remaining * 1000);
 
-    return ngx_sprintf(p, ",\"expires_in\":%M.%03M}", lock->left / 1000,
-                       lock->left % 1000);
+    return ngx_sprintf(p, ",\"expires_in\":%M.%03M}", lock->remaining / 1000,
+                       lock->remaining % 1000);
 }
 
 

@@ -137,7 +137,7 @@ ngx_http_conflict_combinable(ngx_http_request_t *r,
         return NGX_OK;
     }
 
-    ctx->op->policy = CONFLICT_VERSION;
+    ctx->op->in.policy = CONFLICT_VERSION;
 
     if (ctx->conf->server_rules && !ctx->body.empty
         && (r->method & (NGX_HTTP_PUT|NGX_HTTP_PATCH)))

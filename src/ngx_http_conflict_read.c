@@ -75,7 +75,7 @@ ngx_http_conflict_read_peek(ngx_http_request_t *r,
         return NGX_ERROR;
     }
 
-    op->minted = (ctx->conf->version->place == NGX_HTTP_CONFLICT_DEFAULT);
+    op->in.minted = (ctx->conf->version->place == NGX_HTTP_CONFLICT_DEFAULT);
     op->done = ngx_http_conflict_op_done;
     ctx->op = op;
 
@@ -111,10 +111,10 @@ ngx_http_conflict_read_peeked(ngx_http_conflict_ctx_t *ctx)
     }
 
     ctx->store_time += ngx_current_msec - ctx->store_start;
-    ctx->settling = (op->rc == NGX_OK && op->settling) ? op->wait : 0;
+    ctx->settling = (op->rc == NGX_OK && op->out.settling) ? op->out.wait : 0;
     ctx->state = NGX_HTTP_CONFLICT_ST_PASS;
 
-    if (op->rc == NGX_OK && op->state == CONFLICT_UNKNOWN && op->minted
+    if (op->rc == NGX_OK && op->out.state == CONFLICT_UNKNOWN && op->in.minted
         && !ctx->conf->report)
     {
         ctx->latest.revalidate = 1;
@@ -153,8 +153,8 @@ ngx_http_conflict_read_fetch(ngx_http_request_t *r,
         return NGX_OK;
     }
 
-    op->seen.latest = 1;
-    op->applied = 0;
+    op->in.observed.latest = 1;
+    op->out.applied = 0;
 
     ctx->state = NGX_HTTP_CONFLICT_ST_OBSERVED;
     ctx->store_start = ngx_current_msec;
@@ -179,8 +179,8 @@ ngx_http_conflict_read_observed(ngx_http_conflict_ctx_t *ctx)
     ctx->store_time += ngx_current_msec - ctx->store_start;
     ctx->state = NGX_HTTP_CONFLICT_ST_PASS;
 
-    if (op->rc == NGX_OK && op->applied) {
-        op->state = CONFLICT_FREE;
+    if (op->rc == NGX_OK && op->out.applied) {
+        op->out.state = CONFLICT_FREE;
     }
 
     return NGX_OK;
@@ -203,11 +203,11 @@ ngx_http_conflict_read_pass(ngx_http_request_t *r,
     }
 
     ctx->outcome = NGX_HTTP_CONFLICT_PASSED;
-    ctx->against = op->version;
-    ctx->against_time = op->mtime;
+    ctx->against = op->out.version;
+    ctx->against_time = op->out.mtime;
 
-    if (op->state == CONFLICT_FREE || op->state == CONFLICT_LEASED) {
-        ctx->current = op->version;
+    if (op->out.state == CONFLICT_FREE || op->out.state == CONFLICT_LEASED) {
+        ctx->current = op->out.version;
     }
 
     return (ngx_http_conflict_hide(r, ctx) == NGX_OK)

@@ -156,10 +156,10 @@ ngx_http_conflict_answer_headers(ngx_http_request_t *r,
         seconds = 1;
 
         if (ctx->error == NGX_HTTP_CONFLICT_UNKNOWN_OUTCOME) {
-            seconds = ngx_max(1, (ctx->op->wait + 999) / 1000);
+            seconds = ngx_max(1, (ctx->op->out.wait + 999) / 1000);
 
         } else if (ctx->error == NGX_HTTP_CONFLICT_LOCK_HELD_BY) {
-            seconds = ngx_max(1, (ctx->op->lock.left + 999) / 1000);
+            seconds = ngx_max(1, (ctx->op->lock.remaining + 999) / 1000);
         }
 
         if (ngx_http_conflict_add_header(r, "Retry-After",
@@ -204,7 +204,7 @@ ngx_http_conflict_answer_headers(ngx_http_request_t *r,
         return NGX_OK;
     }
 
-    if (ctx->op->minted) {
+    if (ctx->op->in.minted) {
         return ngx_http_conflict_set_etag(r, ctx->current);
     }
 
@@ -267,9 +267,9 @@ ngx_http_conflict_answer_status(ngx_http_conflict_ctx_t *ctx)
             return NGX_HTTP_PRECONDITION_FAILED;
         }
 
-        if (ctx->op->header
+        if (ctx->op->out.header
             || (ctx->conf->base->place == NGX_HTTP_CONFLICT_HEADER
-                && (ctx->op->pre.kinds & (CONFLICT_BASE|CONFLICT_CHAIN))
+                && (ctx->op->in.pre.kinds & (CONFLICT_BASE|CONFLICT_CHAIN))
                    == CONFLICT_BASE))
         {
             return ctx->conf->header_status;

@@ -79,12 +79,12 @@ void ngx_http_conflict_print_text(ngx_http_conflict_print_t *out,
 /* status_json.c, status_prometheus.c, status_page.c */
 
 /*
- * "survey" are those of all stores.
+ * "snapshot" are those of all stores.
  */
 void ngx_http_conflict_status_json(ngx_http_conflict_print_t *out,
-    ngx_http_conflict_survey_t **survey, ngx_uint_t n);
+    ngx_http_conflict_snapshot_t **snapshot, ngx_uint_t n);
 void ngx_http_conflict_status_prometheus(ngx_http_conflict_print_t *out,
-    ngx_http_conflict_survey_t **survey, ngx_uint_t n);
+    ngx_http_conflict_snapshot_t **snapshot, ngx_uint_t n);
 
 /* status_advice.c: a member "advice" of an object */
 void ngx_http_conflict_status_advice(ngx_http_conflict_print_t *out,

@@ -11,7 +11,7 @@
 
 
 static void ngx_http_conflict_json_store(ngx_http_conflict_print_t *out,
-    ngx_http_conflict_survey_t *survey);
+    ngx_http_conflict_snapshot_t *snapshot);
 static void ngx_http_conflict_json_figure(ngx_http_conflict_print_t *out,
     const char *name, int64_t n);
 static void ngx_http_conflict_json_name(ngx_http_conflict_print_t *out,
@@ -33,7 +33,7 @@ static void ngx_http_conflict_json_series(ngx_http_conflict_print_t *out,
     ngx_http_conflict_bin_t *bin, ngx_uint_t n, ngx_uint_t last,
     ngx_uint_t from, ngx_uint_t to);
 static void ngx_http_conflict_json_holder(ngx_http_conflict_print_t *out,
-    ngx_http_conflict_survey_t *survey, ngx_http_conflict_holder_t *holder);
+    ngx_http_conflict_snapshot_t *snapshot, ngx_http_conflict_holder_t *holder);
 
 
 /* a comma before all but the first */
@@ -44,7 +44,7 @@ static void ngx_http_conflict_json_holder(ngx_http_conflict_print_t *out,
 
 void
 ngx_http_conflict_status_json(ngx_http_conflict_print_t *out,
-    ngx_http_conflict_survey_t **survey, ngx_uint_t n)
+    ngx_http_conflict_snapshot_t **snapshot, ngx_uint_t n)
 {
     ngx_str_t                      *line;
     ngx_uint_t                      i, k, first;
@@ -62,16 +62,16 @@ ngx_http_conflict_status_json(ngx_http_conflict_print_t *out,
 
     for (i = 0; i < n; i++) {
         ngx_http_conflict_json_next(out, i);
-        ngx_http_conflict_json_store(out, survey[i]);
+        ngx_http_conflict_json_store(out, snapshot[i]);
     }
 
     ngx_http_conflict_print(out, "],\"routes\":[");
     first = 0;
 
     for (i = 0; i < n; i++) {
-        tally = survey[i]->tallies.elts;
+        tally = snapshot[i]->tallies.elts;
 
-        for (k = 0; k < survey[i]->tallies.nelts; k++) {
+        for (k = 0; k < snapshot[i]->tallies.nelts; k++) {
 
             if (tally[k]->since) {
                 ngx_http_conflict_json_next(out, first++);
@@ -84,9 +84,9 @@ ngx_http_conflict_status_json(ngx_http_conflict_print_t *out,
     first = 0;
 
     for (i = 0; i < n; i++) {
-        line = survey[i]->lines.elts;
+        line = snapshot[i]->lines.elts;
 
-        for (k = 0; k < survey[i]->lines.nelts; k++) {
+        for (k = 0; k < snapshot[i]->lines.nelts; k++) {
             ngx_http_conflict_json_next(out, first++);
             ngx_http_conflict_print_bytes(out, line[k].data, line[k].len);
         }
@@ -96,12 +96,12 @@ ngx_http_conflict_status_json(ngx_http_conflict_print_t *out,
     first = 0;
 
     for (i = 0; i < n; i++) {
-        resource = survey[i]->resources.elts;
+        resource = snapshot[i]->resources.elts;
 
-        for (k = 0; k < survey[i]->resources.nelts; k++) {
+        for (k = 0; k < snapshot[i]->resources.nelts; k++) {
             ngx_http_conflict_json_next(out, first++);
             ngx_http_conflict_print(out, "{\"store\":\"%V\"",
-                                    &survey[i]->store->name);
+                                    &snapshot[i]->store->name);
             ngx_http_conflict_json_name(out, "resource", resource[k].key.data,
                                         resource[k].key.len);
             ngx_http_conflict_print(out, ",\"conflicts\":%ui}",
@@ -113,11 +113,11 @@ ngx_http_conflict_status_json(ngx_http_conflict_print_t *out,
     first = 0;
 
     for (i = 0; i < n; i++) {
-        holder = survey[i]->holders.elts;
+        holder = snapshot[i]->holders.elts;
 
-        for (k = 0; k < survey[i]->holders.nelts; k++) {
+        for (k = 0; k < snapshot[i]->holders.nelts; k++) {
             ngx_http_conflict_json_next(out, first++);
-            ngx_http_conflict_json_holder(out, survey[i], &holder[k]);
+            ngx_http_conflict_json_holder(out, snapshot[i], &holder[k]);
         }
     }
 
@@ -127,40 +127,40 @@ ngx_http_conflict_status_json(ngx_http_conflict_print_t *out,
 
 static void
 ngx_http_conflict_json_store(ngx_http_conflict_print_t *out,
-    ngx_http_conflict_survey_t *survey)
+    ngx_http_conflict_snapshot_t *snapshot)
 {
     ngx_http_conflict_print(out, "{\"name\":\"%V\",\"kind\":\"%s\","
                                  "\"counts_of\":\"%s\",\"up\":%s,\"error\":",
-                            &survey->store->name,
-                            (survey->store->ops == &ngx_http_conflict_shm_ops)
+                            &snapshot->store->name,
+                            (snapshot->store->ops == &ngx_http_conflict_shm_ops)
                             ? "shm" : "redis",
-                            survey->fleet ? "fleet" : "host",
-                            survey->why ? "false" : "true");
+                            snapshot->fleet ? "fleet" : "host",
+                            snapshot->why ? "false" : "true");
 
-    if (survey->why) {
+    if (snapshot->why) {
         ngx_http_conflict_print(out, "\"");
-        ngx_http_conflict_print_text(out, (u_char *) survey->why,
-                                     ngx_strlen(survey->why));
+        ngx_http_conflict_print_text(out, (u_char *) snapshot->why,
+                                     ngx_strlen(snapshot->why));
         ngx_http_conflict_print(out, "\"");
 
     } else {
         ngx_http_conflict_print(out, "null");
     }
 
-    ngx_http_conflict_json_figure(out, "entries", survey->entries);
-    ngx_http_conflict_json_figure(out, "leases", survey->leases);
-    ngx_http_conflict_json_figure(out, "dirty", survey->dirty);
-    ngx_http_conflict_json_figure(out, "locks", survey->locks);
-    ngx_http_conflict_json_figure(out, "evicted", survey->evicted);
-    ngx_http_conflict_json_figure(out, "memory_bytes", survey->memory);
-    ngx_http_conflict_json_figure(out, "size_bytes", survey->size);
+    ngx_http_conflict_json_figure(out, "entries", snapshot->entries);
+    ngx_http_conflict_json_figure(out, "leases", snapshot->leases);
+    ngx_http_conflict_json_figure(out, "dirty", snapshot->dirty);
+    ngx_http_conflict_json_figure(out, "locks", snapshot->locks);
+    ngx_http_conflict_json_figure(out, "evicted", snapshot->evicted);
+    ngx_http_conflict_json_figure(out, "memory_bytes", snapshot->memory);
+    ngx_http_conflict_json_figure(out, "size_bytes", snapshot->size);
     ngx_http_conflict_json_figure(out, "settling",
-                                  (survey->settling > 0)
-                                  ? (survey->settling + 999) / 1000
-                                  : survey->settling);
+                                  (snapshot->settling > 0)
+                                  ? (snapshot->settling + 999) / 1000
+                                  : snapshot->settling);
 
-    if (survey->store->gauge) {
-        ngx_http_conflict_json_gauge(out, survey->store->gauge);
+    if (snapshot->store->gauge) {
+        ngx_http_conflict_json_gauge(out, snapshot->store->gauge);
     }
 
     ngx_http_conflict_print(out, "}");
@@ -445,9 +445,9 @@ ngx_http_conflict_json_series(ngx_http_conflict_print_t *out,
 
 static void
 ngx_http_conflict_json_holder(ngx_http_conflict_print_t *out,
-    ngx_http_conflict_survey_t *survey, ngx_http_conflict_holder_t *holder)
+    ngx_http_conflict_snapshot_t *snapshot, ngx_http_conflict_holder_t *holder)
 {
-    ngx_http_conflict_print(out, "{\"store\":\"%V\"", &survey->store->name);
+    ngx_http_conflict_print(out, "{\"store\":\"%V\"", &snapshot->store->name);
     ngx_http_conflict_json_name(out, "resource", holder->key.data,
                                 holder->key.len);
     ngx_http_conflict_json_name(out, "user", holder->user.data,
@@ -456,5 +456,5 @@ ngx_http_conflict_json_holder(ngx_http_conflict_print_t *out,
                                 holder->client.len);
     ngx_http_conflict_json_time(out, "acquired_at", holder->acquired);
     ngx_http_conflict_print(out, ",\"expires_in\":%M.%03M}",
-                            holder->left / 1000, holder->left % 1000);
+                            holder->remaining / 1000, holder->remaining % 1000);
 }

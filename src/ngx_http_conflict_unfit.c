@@ -19,7 +19,7 @@ static ngx_int_t ngx_http_conflict_unfit_reason(ngx_http_conflict_ctx_t *ctx,
 void
 ngx_http_conflict_unfit(ngx_http_conflict_ctx_t *ctx)
 {
-    if (ctx->op->verdict == CONFLICT_COMBINE) {
+    if (ctx->op->out.verdict == CONFLICT_COMBINE) {
         ngx_http_conflict_refuse(ctx, NGX_HTTP_CONFLICT_STALE,
                                  NGX_HTTP_CONFLICT_REJECTED,
                                  NGX_HTTP_CONFLICT_ACT_VERSION);

@@ -2,15 +2,15 @@
 
 cat << END >> $NGX_MAKEFILE
 
-$NGX_OBJS/ngx_http_conflict_lua.h: $ngx_addon_dir/src/store/lua/*
-	$ngx_addon_dir/src/store/lua/embed \\
-		$ngx_addon_dir/src/store/lua/entry.lua \\
-		$ngx_addon_dir/src/store/lua/begin.lua \\
-		$ngx_addon_dir/src/store/lua/settle.lua \\
-		$ngx_addon_dir/src/store/lua/read.lua \\
-		$ngx_addon_dir/src/store/lua/history.lua \\
-		$ngx_addon_dir/src/store/lua/lock.lua \\
-		$ngx_addon_dir/src/store/lua/stats.lua > \$@
+$NGX_OBJS/ngx_http_conflict_lua.h: $ngx_addon_dir/src/store/redis/lua/*
+	$ngx_addon_dir/src/store/redis/lua/embed \\
+		$ngx_addon_dir/src/store/redis/lua/entry.lua \\
+		$ngx_addon_dir/src/store/redis/lua/begin.lua \\
+		$ngx_addon_dir/src/store/redis/lua/settle.lua \\
+		$ngx_addon_dir/src/store/redis/lua/read.lua \\
+		$ngx_addon_dir/src/store/redis/lua/history.lua \\
+		$ngx_addon_dir/src/store/redis/lua/lock.lua \\
+		$ngx_addon_dir/src/store/redis/lua/stats.lua > \$@
 
 END
 

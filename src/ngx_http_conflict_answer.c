@@ -260,12 +260,12 @@ ngx_http_conflict_answer_head(ngx_http_conflict_ctx_t *ctx)
                                ? ngx_http_conflict_answer_version(ctx)
                                : json_null());
 
-    if (ctx->may_see && ctx->op->present
-        && ctx->op->mtime != CONFLICT_TIME_NONE)
+    if (ctx->may_see && ctx->op->out.present
+        && ctx->op->out.mtime != CONFLICT_TIME_NONE)
     {
         ngx_http_conflict_json_set(&json, "changed_at",
                                    ngx_http_conflict_json_time(
-                                                          ctx->op->mtime));
+                                                          ctx->op->out.mtime));
     }
 
     return json;
@@ -308,7 +308,7 @@ ngx_http_conflict_answer_version(ngx_http_conflict_ctx_t *ctx)
     text = ctx->latest.version_header;
 
     if ((ctx->current && ctx->current < CONFLICT_VERSION_LIMIT)
-        || ctx->op->minted || text.len == 0)
+        || ctx->op->in.minted || text.len == 0)
     {
         return ngx_http_conflict_json_version(ctx->current);
     }

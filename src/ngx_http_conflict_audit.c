@@ -92,15 +92,15 @@ ngx_http_conflict_audit_overlapped(ngx_http_conflict_ctx_t *ctx)
 
     if (ngx_http_conflict_audit_begin(r, ctx, status, &audit) == NGX_OK) {
 
-        if (op->lost) {
+        if (op->out.lost) {
             ngx_http_conflict_audit_end(op->store, &audit, r->pool);
             ngx_http_conflict_count_later(op->store,
                                           ngx_http_conflict_count_route(ctx),
                                           ctx->action);
 
         } else {
-            op->line = ngx_http_conflict_audit_keep(ctx, &audit);
-            op->told = ngx_http_conflict_audit_told;
+            op->lost_data = ngx_http_conflict_audit_keep(ctx, &audit);
+            op->lost_handler = ngx_http_conflict_audit_told;
         }
     }
 
@@ -124,7 +124,7 @@ ngx_http_conflict_audit_begin(ngx_http_request_t *r,
     rc = ngx_http_conflict_audit_id(ctx);
 
     if (nlcf->log->file == NULL && nlcf->log->syslog == NULL
-        && nlcf->store->ops->record == NULL
+        && nlcf->store->ops->audit == NULL
         && ngx_http_conflict_ledger == NULL)
     {
         return NGX_DECLINED;
@@ -157,7 +157,7 @@ ngx_http_conflict_audit_end(ngx_http_conflict_store_t *store,
 
     ngx_http_conflict_audit_write(audit->log, &line);
 
-    while (store->ops->record == NULL && line.len > NGX_HTTP_CONFLICT_LINE) {
+    while (store->ops->audit == NULL && line.len > NGX_HTTP_CONFLICT_LINE) {
         /* the dashboard can do with less of it */
         longest /= 4;
 
@@ -221,7 +221,7 @@ ngx_http_conflict_audit_keep(ngx_http_conflict_ctx_t *ctx,
 void
 ngx_http_conflict_audit_external(ngx_http_conflict_op_t *op)
 {
-    if (op->rc == NGX_OK && op->external) {
+    if (op->rc == NGX_OK && op->out.external) {
         ngx_http_conflict_audit_kept(op, op->data);
     }
 }
@@ -230,7 +230,7 @@ ngx_http_conflict_audit_external(ngx_http_conflict_op_t *op)
 void
 ngx_http_conflict_audit_told(ngx_http_conflict_op_t *op)
 {
-    ngx_http_conflict_audit_kept(op, op->line);
+    ngx_http_conflict_audit_kept(op, op->lost_data);
 }
 
 
@@ -378,8 +378,8 @@ ngx_http_conflict_audit_record(ngx_http_conflict_store_t *store,
     text.data = line->data;
     text.len = line->len - 1;
 
-    if (store->ops->record) {
-        (void) store->ops->record(store, key, &text);
+    if (store->ops->audit) {
+        (void) store->ops->audit(store, key, &text);
         return;
     }
 

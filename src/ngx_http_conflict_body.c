@@ -67,7 +67,7 @@ ngx_http_conflict_body_read(ngx_http_request_t *r,
     }
 
     if (nlcf->unbuffered
-        && (!json || (ctx->op->pre.kinds && nlcf->policy != CONFLICT_MERGE)))
+        && (!json || (ctx->op->in.pre.kinds && nlcf->policy != CONFLICT_MERGE)))
     {
         /* the content handler streams it */
         return NGX_OK;
@@ -88,7 +88,7 @@ ngx_http_conflict_body_read(ngx_http_request_t *r,
         conflict_json_init(body->json, nlcf->base->pointer);
     }
 
-    if (json || ctx->op->pre.kinds) {
+    if (json || ctx->op->in.pre.kinds) {
         conflict_hash_init(&body->hash, 0);
         body->hashed = 1;
     }
@@ -171,7 +171,7 @@ ngx_http_conflict_body_look(ngx_http_request_t *r,
 ngx_uint_t
 ngx_http_conflict_body_wanted(ngx_http_conflict_ctx_t *ctx)
 {
-    return ctx->op->pre.kinds == 0
+    return ctx->op->in.pre.kinds == 0
            || (ctx->conf->policy == CONFLICT_MERGE && ctx->conf->server_rules);
 }
 
@@ -309,7 +309,7 @@ ngx_http_conflict_body_begin(ngx_http_conflict_ctx_t *ctx, u_char *data,
                 body->undeclared = 0;
                 body->opaque = 1;
                 body->json = NULL;
-                body->hashed = (ctx->op->pre.kinds != 0);
+                body->hashed = (ctx->op->in.pre.kinds != 0);
             }
 
             return;

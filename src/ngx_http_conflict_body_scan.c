@@ -34,14 +34,14 @@ ngx_http_conflict_body_scan_seen(ngx_http_request_t *r,
     nlcf = ctx->conf;
     status = r->headers_out.status;
 
-    op->seen.version = 0;
-    op->seen.body = 0;
-    op->seen.view = ctx->write ? op->view
+    op->in.observed.version = 0;
+    op->in.observed.body = 0;
+    op->in.observed.view = ctx->write ? op->in.view
                     : (status == NGX_HTTP_NOT_MODIFIED) ? 0
                     : ngx_http_conflict_view(ctx, r);
-    op->seen.mtime = CONFLICT_TIME_NONE;
-    op->seen.latest = 0;
-    op->seen.existence = CONFLICT_MAY_EXIST;
+    op->in.observed.mtime = CONFLICT_TIME_NONE;
+    op->in.observed.latest = 0;
+    op->in.observed.existence = CONFLICT_MAY_EXIST;
 
     /* 404 says nothing: who may not see a resource gets that from many APIs */
 
@@ -49,12 +49,12 @@ ngx_http_conflict_body_scan_seen(ngx_http_request_t *r,
         return;
     }
 
-    op->seen.existence = CONFLICT_EXISTS;
+    op->in.observed.existence = CONFLICT_EXISTS;
 
     if (nlcf->mtime->place == NGX_HTTP_CONFLICT_DEFAULT) {
 
         if (r->headers_out.last_modified_time != -1) {
-            op->seen.mtime = (int64_t) r->headers_out.last_modified_time
+            op->in.observed.mtime = (int64_t) r->headers_out.last_modified_time
                              * CONFLICT_TIME_SECOND;
         }
 
@@ -62,7 +62,7 @@ ngx_http_conflict_body_scan_seen(ngx_http_request_t *r,
         value = ngx_http_conflict_header_find(&r->headers_out.headers,
                                               &nlcf->mtime->name, NULL);
         if (value) {
-            op->seen.mtime = ngx_http_conflict_date(value);
+            op->in.observed.mtime = ngx_http_conflict_date(value);
         }
     }
 
@@ -71,7 +71,8 @@ ngx_http_conflict_body_scan_seen(ngx_http_request_t *r,
                                               &nlcf->version->name, NULL);
         if (value) {
             ngx_http_conflict_tags_weak(ctx, value);
-            op->seen.version = ngx_http_conflict_version(nlcf->version, value);
+            op->in.observed.version
+                = ngx_http_conflict_version(nlcf->version, value);
         }
     }
 }
@@ -105,9 +106,9 @@ ngx_http_conflict_body_scan_start(ngx_http_request_t *r,
         return NGX_OK;
     }
 
-    if (!ctx->write && op->minted
-        && op->state == CONFLICT_FREE && op->seen.view
-        && (op->body == 0 || op->body_view == op->seen.view)
+    if (!ctx->write && op->in.minted
+        && op->out.state == CONFLICT_FREE && op->in.observed.view
+        && (op->out.body == 0 || op->out.body_view == op->in.observed.view)
         && r->headers_out.status == NGX_HTTP_OK
         && r->headers_out.content_length_n <= (off_t) nlcf->max_body
         && !(r->headers_out.content_encoding
@@ -358,20 +359,21 @@ ngx_http_conflict_body_scan_end(ngx_http_request_t *r,
     if (response && !response->failed) {
 
         if (response->hashing) {
-            op->seen.body = conflict_hash_final(&response->hash);
+            op->in.observed.body = conflict_hash_final(&response->hash);
         }
 
         if (response->version) {
             ngx_http_conflict_body_scan_value(response->version, &value);
-            op->seen.version = ngx_http_conflict_version(ctx->conf->version,
-                                                         &value);
+            op->in.observed.version
+                = ngx_http_conflict_version(ctx->conf->version,
+                                                                &value);
         }
 
         if (response->mtime) {
             ngx_http_conflict_body_scan_value(response->mtime, &value);
 
             if (value.len) {
-                op->seen.mtime = ngx_http_conflict_date(&value);
+                op->in.observed.mtime = ngx_http_conflict_date(&value);
             }
         }
     }
@@ -393,40 +395,40 @@ ngx_http_conflict_body_scan_end(ngx_http_request_t *r,
         return;
     }
 
-    if (op->seen.existence == CONFLICT_MAY_EXIST
-        || (!op->minted && op->seen.version == 0
-            && op->seen.existence == CONFLICT_EXISTS)
-        || (ctx->write && !(ctx->committed && op->applied
+    if (op->in.observed.existence == CONFLICT_MAY_EXIST
+        || (!op->in.minted && op->in.observed.version == 0
+            && op->in.observed.existence == CONFLICT_EXISTS)
+        || (ctx->write && !(ctx->committed && op->out.applied
                             && response && response->mtime)))
     {
         return;
     }
 
-    if (!ctx->write && op->state != CONFLICT_FREE
-        && op->state != CONFLICT_LEASED)
+    if (!ctx->write && op->out.state != CONFLICT_FREE
+        && op->out.state != CONFLICT_LEASED)
     {
         /* what a client is shown ends no such state */
         return;
     }
 
-    if (op->existence == op->seen.existence
-        && (op->seen.body == 0 || op->seen.body == op->body)
-        && (op->minted || op->seen.version == op->version)
-        && (op->seen.mtime == CONFLICT_TIME_NONE
-            || op->seen.mtime / CONFLICT_TIME_SECOND
-               == op->mtime / CONFLICT_TIME_SECOND))
+    if (op->out.existence == op->in.observed.existence
+        && (op->in.observed.body == 0 || op->in.observed.body == op->out.body)
+        && (op->in.minted || op->in.observed.version == op->out.version)
+        && (op->in.observed.mtime == CONFLICT_TIME_NONE
+            || op->in.observed.mtime / CONFLICT_TIME_SECOND
+               == op->out.mtime / CONFLICT_TIME_SECOND))
     {
         /* nothing new, as with most reads */
         return;
     }
 
-    op->external = 0;
+    op->out.external = 0;
     op->done = ngx_http_conflict_audit_external;
 
-    if (op->state == CONFLICT_FREE
-        && (op->minted ? op->existence != CONFLICT_MAY_EXIST
-                         && op->existence != op->seen.existence
-                       : op->seen.version != op->version))
+    if (op->out.state == CONFLICT_FREE
+        && (op->in.minted ? op->out.existence != CONFLICT_MAY_EXIST
+                         && op->out.existence != op->in.observed.existence
+                       : op->in.observed.version != op->out.version))
     {
         /* it may turn out so when the request is gone */
         ctx->action = NGX_HTTP_CONFLICT_ACTION_EXTERNAL;

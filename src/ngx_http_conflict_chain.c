@@ -68,7 +68,7 @@ ngx_http_conflict_chain_read(ngx_http_conflict_ctx_t *ctx, ngx_str_t *value,
     conflict_chain_t          chain;
     conflict_precondition_t  *pre;
 
-    pre = &ctx->op->pre;
+    pre = &ctx->op->in.pre;
 
     switch (conflict_chain_parse(&chain, (char *) value->data, value->len,
                                  (char *) buf))

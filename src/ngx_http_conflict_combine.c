@@ -37,7 +37,7 @@ ngx_http_conflict_state_e
 ngx_http_conflict_recall(ngx_http_conflict_ctx_t *ctx)
 {
     /* the base as the caller was shown it, so as the latest body is shown */
-    ctx->op->view = ctx->latest.view;
+    ctx->op->in.view = ctx->latest.view;
     ctx->recalled = 1;
 
     ngx_http_conflict_store_call_start(ctx, ctx->op->store->ops->recall);
@@ -68,7 +68,7 @@ ngx_http_conflict_recalled(ngx_http_conflict_ctx_t *ctx)
 
     op = ctx->op;
 
-    switch (op->late ? NGX_OK : ngx_http_conflict_part_recalled(ctx)) {
+    switch (op->out.late ? NGX_OK : ngx_http_conflict_part_recalled(ctx)) {
 
     case NGX_AGAIN:
         return NGX_HTTP_CONFLICT_STATE_HISTORY_LOOKUP;
@@ -77,11 +77,11 @@ ngx_http_conflict_recalled(ngx_http_conflict_ctx_t *ctx)
         return NGX_HTTP_CONFLICT_STATE_ERROR;
     }
 
-    if (op->repeat && op->certain) {
-        op->verdict = CONFLICT_REPLAY;
+    if (op->out.repeat && op->out.certain) {
+        op->out.verdict = CONFLICT_REPLAY;
 
-    } else if (op->late) {
-        op->verdict = CONFLICT_REFUSE;
+    } else if (op->out.late) {
+        op->out.verdict = CONFLICT_REFUSE;
     }
 
     return NGX_HTTP_CONFLICT_STATE_LATEST_VERDICT;
@@ -105,14 +105,16 @@ ngx_http_conflict_combine(ngx_http_conflict_ctx_t *ctx)
         return ngx_http_conflict_mergeable_refuse(ctx);
     }
 
-    if (row.len == 0 && op->pre.kinds && op->existence == CONFLICT_EXISTS) {
+    if (row.len == 0 && op->in.pre.kinds
+        && op->out.existence == CONFLICT_EXISTS)
+    {
         /* it was deleted past the proxy, or may not be seen */
         return ngx_http_conflict_refuse(ctx, NGX_HTTP_CONFLICT_ANSWER_STALE,
                                         NGX_HTTP_CONFLICT_OUTCOME_REJECTED,
                                         NGX_HTTP_CONFLICT_ACTION_DELETED);
     }
 
-    if (op->verdict == CONFLICT_COMBINE && op->repeat
+    if (op->out.verdict == CONFLICT_COMBINE && op->out.repeat
         && ngx_http_conflict_combine_repeat(ctx, &row, &next))
     {
         return next;
@@ -251,8 +253,8 @@ ngx_http_conflict_combine_merge(ngx_http_request_t *r,
     ngx_memzero(&in, sizeof(conflict_merge_t));
     ngx_memzero(merged, sizeof(conflict_merged_t));
 
-    in.stale = (op->verdict == CONFLICT_COMBINE);
-    in.again = op->repeat;
+    in.stale = (op->out.verdict == CONFLICT_COMBINE);
+    in.again = op->out.repeat;
     in.filtered = !ngx_http_conflict_latest_unfiltered(ctx);
     in.values = ctx->conf->max_values;
     in.seed = ngx_http_conflict_seed();
@@ -304,13 +306,13 @@ ngx_http_conflict_combine_version(ngx_http_conflict_ctx_t *ctx,
     value->data = NULL;
     value->len = 0;
 
-    if (ctx->op->minted) {
+    if (ctx->op->in.minted) {
         version.data = ngx_pnalloc(ctx->request->pool, NGX_INT64_LEN);
         if (version.data == NULL) {
             return NGX_ERROR;
         }
 
-        version.len = ngx_sprintf(version.data, "%uL", ctx->op->version)
+        version.len = ngx_sprintf(version.data, "%uL", ctx->op->out.version)
                       - version.data;
 
     } else if (ngx_http_conflict_latest_version(ctx, &version) != NGX_OK) {
@@ -396,8 +398,8 @@ ngx_http_conflict_combine_done(ngx_http_request_t *r,
         return NGX_HTTP_CONFLICT_STATE_ERROR;
     }
 
-    if (merged->same && ctx->op->repeat
-        && ctx->op->verdict == CONFLICT_COMBINE)
+    if (merged->same && ctx->op->out.repeat
+        && ctx->op->out.verdict == CONFLICT_COMBINE)
     {
         /* there is nothing left of it to do */
         return ngx_http_conflict_respond(ctx, NGX_HTTP_CONFLICT_ANSWER_LATEST,
@@ -427,12 +429,12 @@ ngx_http_conflict_combine_done(ngx_http_request_t *r,
                                         NGX_HTTP_CONFLICT_ACTION_VERSION);
     }
 
-    if (ctx->op->verdict == CONFLICT_COMBINE) {
+    if (ctx->op->out.verdict == CONFLICT_COMBINE) {
         ctx->outcome = NGX_HTTP_CONFLICT_OUTCOME_MERGED;
         ctx->action = NGX_HTTP_CONFLICT_ACTION_MERGE;
-        ctx->op->mixed = 1;
+        ctx->op->in.mixed = 1;
 #if (CONFLICT_BROKEN == 8)
-        ctx->op->mixed = 0;
+        ctx->op->in.mixed = 0;
 #endif
     }
 

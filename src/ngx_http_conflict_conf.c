@@ -47,7 +47,7 @@ ngx_http_conflict_create_main_conf(ngx_conf_t *cf)
      *     nmcf->log = NULL;
      *     nmcf->ledger = NULL;
      *     nmcf->gone = NULL;
-     *     nmcf->elders = 0;
+     *     nmcf->n_predecessors = 0;
      */
 
     if (ngx_array_init(&nmcf->stores, cf->pool, 4,

@@ -28,7 +28,7 @@
 #include "core/policy/conflict_version.h"
 #include "redis_client/ngx_http_conflict_redis_client.h"
 #include "store/ngx_http_conflict_store.h"
-#include "store/ngx_http_conflict_survey.h"
+#include "store/ngx_http_conflict_snapshot.h"
 
 
 /* beside those of conflict_policy_e */
@@ -93,25 +93,25 @@ typedef struct {
 
 
 typedef struct {
-    ngx_array_t                    stores;     /* ngx_http_conflict_store_t * */
-    ngx_array_t                    routes;     /* ngx_http_conflict_route_t */
-    ngx_array_t                    unguarded;  /* the same, of the others */
-    ngx_array_t                   *gone;       /* such as "elder" may have */
-    ngx_http_conflict_elder_t     *elder;
-    ngx_uint_t                     elders;
-    ngx_http_conflict_log_t       *log;        /* the default one */
-    ngx_array_t                    created;    /* ngx_open_file_t *, logs */
-    ngx_uint_t                     guarded;    /* any location is */
-    ngx_uint_t                     risky;      /* quarantine 0, counter */
-    ngx_str_t                      ruled;      /* conflict_field or _fields,
-                                                  above all locations */
-    ngx_uint_t                     merges;     /* any location does */
-    ngx_http_complex_value_t      *fetch;      /* $conflict_fetch */
-    ngx_uint_t                     captures;   /* what filters have made */
-    ngx_module_t                  *charset;    /* nginx's filters, or NULL */
-    ngx_module_t                  *addition;
-    ngx_module_t                  *ssi;
-    ngx_shm_zone_t                *ledger;     /* NULL: nobody asks for it */
+    ngx_array_t                       stores;  /* ngx_http_conflict_store_t * */
+    ngx_array_t                       routes;    /* ngx_http_conflict_route_t */
+    ngx_array_t                       unguarded;  /* the same, of the others */
+    ngx_array_t                      *gone;  /* such as "predecessors" may have */
+    ngx_http_conflict_predecessor_t  *predecessors;
+    ngx_uint_t                        n_predecessors;
+    ngx_http_conflict_log_t          *log;        /* the default one */
+    ngx_array_t                       created;    /* ngx_open_file_t *, logs */
+    ngx_uint_t                        guarded;    /* any location is */
+    ngx_uint_t                        risky;      /* quarantine 0, counter */
+    ngx_str_t                         ruled;      /* conflict_field or _fields,
+                                                     above all locations */
+    ngx_uint_t                        merges;     /* any location does */
+    ngx_http_complex_value_t         *fetch;      /* $conflict_fetch */
+    ngx_uint_t                        captures;   /* what filters have made */
+    ngx_module_t                     *charset;    /* nginx's filters, or NULL */
+    ngx_module_t                     *addition;
+    ngx_module_t                     *ssi;
+    ngx_shm_zone_t                   *ledger;     /* NULL: nobody asks for it */
 } ngx_http_conflict_main_conf_t;
 
 

@@ -42,7 +42,7 @@ ngx_http_conflict_count(ngx_http_conflict_ctx_t *ctx)
         gauge = op->store->gauge;
 
         if (gauge) {
-            (void) ngx_atomic_fetch_add(&gauge->errors[op->error], 1);
+            (void) ngx_atomic_fetch_add(&gauge->errors[op->out.error], 1);
         }
     }
 

@@ -175,7 +175,7 @@ ngx_http_conflict_differ_first(ngx_http_conflict_ctx_t *ctx)
 
     latest = &ctx->latest;
 
-    if (latest->valid && latest->version == ctx->op->version) {
+    if (latest->valid && latest->version == ctx->op->out.version) {
         /* an unknown state was settled by it */
         ngx_http_conflict_differ(ctx);
         return 0;
@@ -187,7 +187,7 @@ ngx_http_conflict_differ_first(ngx_http_conflict_ctx_t *ctx)
         return 0;
     }
 
-    if (ctx->op->leased) {
+    if (ctx->op->out.leased) {
         /* the GET takes its time */
         ngx_http_conflict_settle_start(ctx);
     }
@@ -212,7 +212,7 @@ ngx_http_conflict_differ_found(ngx_http_conflict_ctx_t *ctx)
         return NGX_HTTP_CONFLICT_STATE_FORWARD;
     }
 
-    latest->version = ctx->op->version;
+    latest->version = ctx->op->out.version;
     latest->started = 0;
     latest->revalidate = 0;
 

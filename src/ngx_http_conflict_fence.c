@@ -31,16 +31,16 @@ ngx_http_conflict_fence_left(ngx_http_conflict_op_t *op, ngx_msec_t more)
 #if (CONFLICT_BROKEN == 5)
 
     /* a worker that cannot renew goes on writing */
-    return (int64_t) op->lease + more;
+    return (int64_t) op->in.lease + more;
 
 #else
 
     ngx_msec_t  margin;
 
-    margin = ngx_max(op->lease / 8, NGX_HTTP_CONFLICT_MARGIN);
+    margin = ngx_max(op->in.lease / 8, NGX_HTTP_CONFLICT_MARGIN);
 
-    return op->acked + (int64_t) op->lease + (int64_t) more
-           - (int64_t) margin - ngx_http_conflict_clock();
+    return op->out.acked + (int64_t) op->in.lease + (int64_t) more
+           - (int64_t) margin - ngx_http_conflict_clock_msec();
 
 #endif
 }
@@ -57,9 +57,9 @@ ngx_http_conflict_fence_least(ngx_http_conflict_ctx_t *ctx, ngx_msec_t more)
     left = ngx_http_conflict_fence_left(ctx->op, more);
     op = ctx->pair ? ctx->pair->op : NULL;
 
-    if (op && op->leased) {
+    if (op && op->out.leased) {
         other = ngx_http_conflict_fence_left(op, more);
-        left = ctx->op->leased ? ngx_min(left, other) : other;
+        left = ctx->op->out.leased ? ngx_min(left, other) : other;
     }
 
     return left;
@@ -74,7 +74,7 @@ ngx_http_conflict_fence_least(ngx_http_conflict_ctx_t *ctx, ngx_msec_t more)
 ngx_uint_t
 ngx_http_conflict_fenced(ngx_http_conflict_ctx_t *ctx)
 {
-    return (ctx->op->leased || (ctx->pair && ctx->pair->op->leased))
+    return (ctx->op->out.leased || (ctx->pair && ctx->pair->op->out.leased))
            && !ctx->settled && !ctx->seen_2xx && !ctx->conf->report
            && ngx_http_conflict_fence_least(ctx, 0) <= 0;
 }
@@ -157,8 +157,8 @@ ngx_http_conflict_fence_late(ngx_http_conflict_ctx_t *ctx)
 
     op = ctx->op;
 
-    if (ctx->settled || !op->leased || ctx->conf->report
-        || ngx_http_conflict_fence_least(ctx, op->quarantine) > 0
+    if (ctx->settled || !op->out.leased || ctx->conf->report
+        || ngx_http_conflict_fence_least(ctx, op->in.quarantine) > 0
         || ngx_http_conflict_settle_late(ctx) != NGX_OK)
     {
         return 0;

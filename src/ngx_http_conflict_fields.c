@@ -412,7 +412,7 @@ ngx_http_conflict_guard_fields(ngx_conf_t *cf,
     }
 
     if (conf->store->ops == &ngx_http_conflict_shm_ops
-        && ngx_http_conflict_shm_add_history(cf, conf->store) != NGX_OK)
+        && ngx_http_conflict_shm_history_zone_add(cf, conf->store) != NGX_OK)
     {
         return NGX_ERROR;
     }

@@ -174,7 +174,7 @@ ngx_http_conflict_read_header(ngx_http_request_t *r,
 
         ctx->current = 0;
 
-        if (op->minted && !ctx->conf->report) {
+        if (op->in.minted && !ctx->conf->report) {
             ngx_http_clear_etag(r);
 
             if (ngx_http_conflict_conditions(r, ctx,
@@ -190,7 +190,7 @@ ngx_http_conflict_read_header(ngx_http_request_t *r,
 
     ngx_http_conflict_body_scan_seen(r, ctx);
 
-    if (!op->minted && op->seen.version != op->version) {
+    if (!op->in.minted && op->in.observed.version != op->out.version) {
         /* older or newer than what is known, or not known before the body */
         ctx->current = 0;
     }
@@ -232,7 +232,7 @@ ngx_http_conflict_validate(ngx_http_request_t *r,
     time_t      date;
     ngx_uint_t  shown, minted;
 
-    minted = ctx->op->minted;
+    minted = ctx->op->in.minted;
 
     if (minted && r->headers_out.status == NGX_HTTP_NOT_MODIFIED) {
         return ngx_http_conflict_revalidated(r, ctx);
@@ -276,7 +276,7 @@ ngx_http_conflict_offer(ngx_http_request_t *r, ngx_http_conflict_ctx_t *ctx,
 
     nlcf = ctx->conf;
 
-    if (!ctx->op->minted || r->headers_out.status < 200
+    if (!ctx->op->in.minted || r->headers_out.status < 200
         || r->headers_out.status >= 300)
     {
         return NGX_OK;
@@ -357,8 +357,8 @@ ngx_http_conflict_write_header(ngx_http_request_t *r,
         ctx->current = 0;
     }
 
-    tagged = ctx->committed && op->applied
-             && op->seen.existence == CONFLICT_EXISTS
+    tagged = ctx->committed && op->out.applied
+             && op->in.observed.existence == CONFLICT_EXISTS
              && ngx_http_conflict_known(ctx)
              && ctx->target.len == 0
              && !ngx_http_conflict_method_created(r);
@@ -376,10 +376,10 @@ ngx_http_conflict_write_header(ngx_http_request_t *r,
     }
 
     if (ctx->conf->report) {
-        rc = ngx_http_conflict_offer(r, ctx, tagged ? op->version : 0);
+        rc = ngx_http_conflict_offer(r, ctx, tagged ? op->out.version : 0);
 
-    } else if (op->minted) {
-        rc = ngx_http_conflict_set_tag(r, ctx, tagged ? op->version : 0);
+    } else if (op->in.minted) {
+        rc = ngx_http_conflict_set_tag(r, ctx, tagged ? op->out.version : 0);
 
     } else {
         rc = NGX_OK;

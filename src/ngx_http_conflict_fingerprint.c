@@ -32,8 +32,8 @@ ngx_http_conflict_fingerprint(ngx_http_request_t *r,
 
     op = ctx->op;
 
-    if (!ctx->body.hashed || ctx->body.too_large || op->pre.kinds == 0
-        || op->view == 0)
+    if (!ctx->body.hashed || ctx->body.too_large || op->in.pre.kinds == 0
+        || op->in.view == 0)
     {
         return NGX_OK;
     }
@@ -42,7 +42,7 @@ ngx_http_conflict_fingerprint(ngx_http_request_t *r,
                                       &ngx_http_conflict_idempotency_key, NULL);
 
     nameless = (key == NULL && ctx->user.len == 0 && ctx->client.len == 0
-                && !(op->pre.kinds & CONFLICT_CHAIN));
+                && !(op->in.pre.kinds & CONFLICT_CHAIN));
 
     if ((!(r->method & (NGX_HTTP_PUT|NGX_HTTP_DELETE))
          || ctx->conf->sum_rules)
@@ -68,8 +68,8 @@ ngx_http_conflict_fingerprint(ngx_http_request_t *r,
         conflict_hash_field(hash, key->data, key->len);
     }
 
-    if (op->pre.kinds & CONFLICT_CHAIN) {
-        conflict_hash_field(hash, &op->pre.chain, sizeof(uint64_t));
+    if (op->in.pre.kinds & CONFLICT_CHAIN) {
+        conflict_hash_field(hash, &op->in.pre.chain, sizeof(uint64_t));
     }
 
     value = ngx_http_conflict_if_tags(r);
@@ -90,7 +90,7 @@ ngx_http_conflict_fingerprint(ngx_http_request_t *r,
         }
     }
 
-    op->fingerprint = conflict_hash_final(hash);
+    op->in.fingerprint = conflict_hash_final(hash);
 
     return NGX_OK;
 }

@@ -78,7 +78,7 @@ ngx_http_conflict_fetched(ngx_http_conflict_ctx_t *ctx)
                                         ctx->conf->store_error);
     }
 
-    ctx->op->seen.latest = 1;
+    ctx->op->in.observed.latest = 1;
 
     return NGX_HTTP_CONFLICT_STATE_STORE_OBSERVE;
 }
@@ -96,7 +96,7 @@ ngx_http_conflict_found_unchecked(ngx_http_conflict_ctx_t *ctx,
                                          NGX_HTTP_CONFLICT_STATE_STORE_BEGIN);
 
     if (next == NGX_HTTP_CONFLICT_STATE_STORE_BEGIN) {
-        ctx->op->pre.kinds = 0;
+        ctx->op->in.pre.kinds = 0;
     }
 
     return next;
@@ -119,13 +119,13 @@ ngx_http_conflict_found(ngx_http_conflict_ctx_t *ctx)
         return ngx_http_conflict_differ_found(ctx);
     }
 
-    if (!(latest->valid && latest->version == op->version)
+    if (!(latest->valid && latest->version == op->out.version)
         && !(ctx->conf->latest == NGX_HTTP_CONFLICT_LATEST_OFF
-             && (op->verdict == CONFLICT_REFUSE
-                 || op->verdict == CONFLICT_LOCKED)))
+             && (op->out.verdict == CONFLICT_REFUSE
+                 || op->out.verdict == CONFLICT_LOCKED)))
     {
         /* the version was read before the GET: it is not newer */
-        latest->version = op->version;
+        latest->version = op->out.version;
         latest->started = 0;
         latest->revalidate = 0;
         return NGX_HTTP_CONFLICT_STATE_GET_LATEST;
@@ -134,23 +134,23 @@ ngx_http_conflict_found(ngx_http_conflict_ctx_t *ctx)
     if (latest->valid && ngx_http_conflict_relayed(ctx)) {
         /* the caller sees the upstream's answer to a GET */
         return ngx_http_conflict_refuse(ctx, NGX_HTTP_CONFLICT_ANSWER_RELAY,
-                                NGX_HTTP_CONFLICT_OUTCOME_REJECTED,
-                                (op->verdict == CONFLICT_PASS)
-                                ? NGX_HTTP_CONFLICT_ACTION_NONE
-                                : (op->verdict == CONFLICT_LOCKED)
-                                ? NGX_HTTP_CONFLICT_ACTION_LOCKED
-                                : ngx_http_conflict_verdict_action(op->policy));
+                             NGX_HTTP_CONFLICT_OUTCOME_REJECTED,
+                             (op->out.verdict == CONFLICT_PASS)
+                             ? NGX_HTTP_CONFLICT_ACTION_NONE
+                             : (op->out.verdict == CONFLICT_LOCKED)
+                             ? NGX_HTTP_CONFLICT_ACTION_LOCKED
+                             : ngx_http_conflict_verdict_action(op->in.policy));
     }
 
     ctx->may_see = ngx_http_conflict_may_see(ctx);
 
-    if (op->verdict == CONFLICT_LOCKED) {
+    if (op->out.verdict == CONFLICT_LOCKED) {
         return ngx_http_conflict_refuse(ctx, NGX_HTTP_CONFLICT_ANSWER_LOCKED,
                                         NGX_HTTP_CONFLICT_OUTCOME_LOCKED,
                                         NGX_HTTP_CONFLICT_ACTION_LOCKED);
     }
 
-    if (op->verdict == CONFLICT_PASS) {
+    if (op->out.verdict == CONFLICT_PASS) {
         return NGX_HTTP_CONFLICT_STATE_MERGE_WRITE;
     }
 
@@ -159,24 +159,24 @@ ngx_http_conflict_found(ngx_http_conflict_ctx_t *ctx)
         return NGX_HTTP_CONFLICT_STATE_STORE_BEGIN;
     }
 
-    if (op->verdict == CONFLICT_COMBINE && !ctx->recalled) {
+    if (op->out.verdict == CONFLICT_COMBINE && !ctx->recalled) {
         return NGX_HTTP_CONFLICT_STATE_HISTORY_LOOKUP;
     }
 
-    if (op->verdict == CONFLICT_REPLAY && ctx->nameless
+    if (op->out.verdict == CONFLICT_REPLAY && ctx->nameless
         && latest->view != ctx->selected)
     {
         /* by what Vary names another caller may have sent the same bytes */
-        op->verdict = CONFLICT_VERIFY;
+        op->out.verdict = CONFLICT_VERIFY;
     }
 
-    if (op->verdict == CONFLICT_VERIFY
+    if (op->out.verdict == CONFLICT_VERIFY
         && ngx_http_conflict_found_other(ctx, &next))
     {
         return next;
     }
 
-    if (op->verdict == CONFLICT_REPLAY) {
+    if (op->out.verdict == CONFLICT_REPLAY) {
         ngx_http_conflict_keep_link(ctx);
         return ngx_http_conflict_respond(ctx, NGX_HTTP_CONFLICT_ANSWER_LATEST,
                                          NGX_HTTP_CONFLICT_OUTCOME_REPLAYED,
@@ -201,19 +201,20 @@ ngx_http_conflict_found_other(ngx_http_conflict_ctx_t *ctx,
     op = ctx->op;
 
     if (ngx_http_conflict_reflected(ctx)) {
-        op->verdict = CONFLICT_REPLAY;
+        op->out.verdict = CONFLICT_REPLAY;
         return 0;
     }
 
-    if (op->policy > CONFLICT_CLIENT_WINS) {
-        op->verdict = (op->policy == CONFLICT_SERVER_WINS) ? CONFLICT_DROP
+    if (op->in.policy > CONFLICT_CLIENT_WINS) {
+        op->out.verdict = (op->in.policy == CONFLICT_SERVER_WINS)
+                          ? CONFLICT_DROP
                                                            : CONFLICT_REFUSE;
         return 0;
     }
 
     if (!ngx_http_conflict_patch_twice(ctx, next)) {
         /* not what this write wanted: it takes its turn again */
-        op->fingerprint = 0;
+        op->in.fingerprint = 0;
         *next = NGX_HTTP_CONFLICT_STATE_STORE_BEGIN;
     }
 
@@ -239,8 +240,9 @@ ngx_http_conflict_found_tag(ngx_http_conflict_ctx_t *ctx)
     latest = &ctx->latest;
     h = ctx->request->headers_in.if_match;
 
-    if (!op->minted || !(op->pre.kinds & CONFLICT_IF_MATCH) || ctx->tagged
-        || (op->verdict != CONFLICT_REFUSE && op->verdict != CONFLICT_DROP)
+    if (!op->in.minted || !(op->in.pre.kinds & CONFLICT_IF_MATCH) || ctx->tagged
+        || (op->out.verdict != CONFLICT_REFUSE
+            && op->out.verdict != CONFLICT_DROP)
         || !latest->valid || latest->status != NGX_HTTP_OK
         || latest->etag.len < 2 || latest->etag.data[0] != '"')
     {
@@ -256,8 +258,8 @@ ngx_http_conflict_found_tag(ngx_http_conflict_ctx_t *ctx)
             && ngx_memcmp(etag.data, latest->etag.data + 1, etag.len) == 0)
         {
             /* "match" has room for as many as If-Match has */
-            ((uint64_t *) op->pre.match)[0] = op->version;
-            op->pre.matches = 1;
+            ((uint64_t *) op->in.pre.match)[0] = op->out.version;
+            op->in.pre.matches = 1;
             ctx->tagged = 1;
             return 1;
         }
@@ -276,7 +278,7 @@ ngx_http_conflict_found_stale(ngx_http_conflict_ctx_t *ctx)
     op = ctx->op;
     latest = &ctx->latest;
 
-    if (op->existence == CONFLICT_DELETED
+    if (op->out.existence == CONFLICT_DELETED
         || (latest->valid && ngx_http_conflict_latest_gone(latest->status)))
     {
         return ngx_http_conflict_refuse(ctx, NGX_HTTP_CONFLICT_ANSWER_STALE,
@@ -284,13 +286,13 @@ ngx_http_conflict_found_stale(ngx_http_conflict_ctx_t *ctx)
                                         NGX_HTTP_CONFLICT_ACTION_DELETED);
     }
 
-    if (op->verdict == CONFLICT_COMBINE) {
+    if (op->out.verdict == CONFLICT_COMBINE) {
         return NGX_HTTP_CONFLICT_STATE_MERGE_WRITE;
     }
 
     ngx_http_conflict_differ(ctx);
 
-    if (op->verdict == CONFLICT_DROP && latest->status == NGX_HTTP_OK
+    if (op->out.verdict == CONFLICT_DROP && latest->status == NGX_HTTP_OK
         && !latest->too_large)
     {
         return ngx_http_conflict_respond(ctx, NGX_HTTP_CONFLICT_ANSWER_LATEST,
@@ -299,8 +301,8 @@ ngx_http_conflict_found_stale(ngx_http_conflict_ctx_t *ctx)
     }
 
     return ngx_http_conflict_refuse(ctx, NGX_HTTP_CONFLICT_ANSWER_STALE,
-                                NGX_HTTP_CONFLICT_OUTCOME_REJECTED,
-                                ngx_http_conflict_verdict_action(op->policy));
+                               NGX_HTTP_CONFLICT_OUTCOME_REJECTED,
+                               ngx_http_conflict_verdict_action(op->in.policy));
 }
 
 
@@ -318,7 +320,7 @@ ngx_http_conflict_may_see(ngx_http_conflict_ctx_t *ctx)
 
     if (!latest->valid) {
         /* "conflict_latest off": the versions are for all who may write */
-        return ctx->op->verdict != CONFLICT_LOCKED;
+        return ctx->op->out.verdict != CONFLICT_LOCKED;
     }
 
     return latest->status == NGX_HTTP_OK
@@ -374,13 +376,13 @@ ngx_http_conflict_untold(ngx_http_conflict_ctx_t *ctx)
 
     op = ctx->op;
 
-    if (op->pre.kinds == CONFLICT_IF_NONE_ANY && !ctx->conf->report) {
-        op->pre.kinds = 0;
+    if (op->in.pre.kinds == CONFLICT_IF_NONE_ANY && !ctx->conf->report) {
+        op->in.pre.kinds = 0;
         ctx->outcome = NGX_HTTP_CONFLICT_OUTCOME_UNCHECKED;
         return NGX_HTTP_CONFLICT_STATE_STORE_BEGIN;
     }
 
-    if (op->policy <= CONFLICT_CLIENT_WINS || ctx->conf->report
+    if (op->in.policy <= CONFLICT_CLIENT_WINS || ctx->conf->report
         || ngx_http_conflict_relayed(ctx))
     {
         return ngx_http_conflict_found_unchecked(ctx,
@@ -388,8 +390,8 @@ ngx_http_conflict_untold(ngx_http_conflict_ctx_t *ctx)
     }
 
     return ngx_http_conflict_refuse(ctx, NGX_HTTP_CONFLICT_ANSWER_STALE,
-                                NGX_HTTP_CONFLICT_OUTCOME_REJECTED,
-                                ngx_http_conflict_verdict_action(op->policy));
+                               NGX_HTTP_CONFLICT_OUTCOME_REJECTED,
+                               ngx_http_conflict_verdict_action(op->in.policy));
 }
 
 
@@ -408,7 +410,7 @@ ngx_http_conflict_relayed(ngx_http_conflict_ctx_t *ctx)
 
     if (status == NGX_HTTP_FORBIDDEN) {
         /* what is not there is for the API to refuse, so nobody learns more */
-        return ctx->op->pre.kinds == CONFLICT_IF_NONE_ANY;
+        return ctx->op->in.pre.kinds == CONFLICT_IF_NONE_ANY;
     }
 
     return (status == NGX_HTTP_UNAUTHORIZED && !ctx->credentials)

@@ -319,8 +319,8 @@ ngx_http_conflict_find_store(ngx_conf_t *cf,
 
         *storep = store;
 
-        if (ngx_http_conflict_shm_add(cf, store,
-                                      NGX_HTTP_CONFLICT_DEFAULT_ZONE)
+        if (ngx_http_conflict_shm_zone_add(cf, store,
+                                           NGX_HTTP_CONFLICT_DEFAULT_ZONE)
             != NGX_OK)
         {
             return NGX_ERROR;

@@ -414,7 +414,7 @@ ngx_http_conflict_check_request(ngx_http_conflict_ctx_t *ctx)
                                          NGX_HTTP_CONFLICT_STATE_STORE_BEGIN);
     }
 
-    if (ctx->op->pre.kinds
+    if (ctx->op->in.pre.kinds
         || ctx->outcome != NGX_HTTP_CONFLICT_OUTCOME_NONE)
     {
         return NGX_HTTP_CONFLICT_STATE_STORE_BEGIN;
@@ -483,7 +483,7 @@ ngx_http_conflict_get_latest(ngx_http_conflict_ctx_t *ctx)
 static ngx_http_conflict_state_e
 ngx_http_conflict_observe(ngx_http_conflict_ctx_t *ctx)
 {
-    ctx->op->applied = 0;
+    ctx->op->out.applied = 0;
 
     ngx_http_conflict_store_call_start(ctx, ctx->op->store->ops->observe);
 
@@ -503,13 +503,13 @@ ngx_http_conflict_observed(ngx_http_conflict_ctx_t *ctx)
         return NGX_HTTP_CONFLICT_STATE_AGAIN;
     }
 
-    if (ctx->op->external) {
+    if (ctx->op->out.external) {
         ngx_http_conflict_audit_found(ctx);
     }
 
-    ctx->op->fresh = ctx->op->applied;
-    ctx->latest.valid = ctx->op->applied;
-    ctx->latest.version = ctx->op->version;
+    ctx->op->in.just_observed = ctx->op->out.applied;
+    ctx->latest.valid = ctx->op->out.applied;
+    ctx->latest.version = ctx->op->out.version;
 
     return NGX_HTTP_CONFLICT_STATE_STORE_BEGIN;
 }

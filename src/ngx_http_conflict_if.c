@@ -330,7 +330,7 @@ ngx_http_conflict_if_take(ngx_http_conflict_ctx_t *ctx,
     conflict_precondition_t   *pre;
     ngx_http_conflict_when_t  *when;
 
-    pre = &op->pre;
+    pre = &op->in.pre;
     when = ctx->when ? ctx->when->elts : NULL;
 
     for (i = 0; when && i < ctx->when->nelts; i++) {

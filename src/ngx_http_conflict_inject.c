@@ -25,13 +25,13 @@ ngx_http_conflict_inject_start(ngx_http_request_t *r,
 
     op = ctx->op;
 
-    if (ctx->conf->inject->place == NGX_HTTP_CONFLICT_DEFAULT || !op->minted
+    if (ctx->conf->inject->place == NGX_HTTP_CONFLICT_DEFAULT || !op->in.minted
         || r->headers_out.status < 200 || r->headers_out.status >= 300
         || r->headers_out.status == NGX_HTTP_NO_CONTENT
         || r->headers_out.status == NGX_HTTP_PARTIAL_CONTENT
         || r->headers_out.content_length_n == 0
         || !ngx_http_conflict_body_scanner_json(r)
-        || (ctx->write ? !(ctx->committed && op->applied)
+        || (ctx->write ? !(ctx->committed && op->out.applied)
                        : ctx->current == 0))
     {
         return;
@@ -150,7 +150,7 @@ ngx_http_conflict_inject_replace(ngx_http_request_t *r,
             p = ngx_cpymem(p, "\":", 2);
         }
 
-        p = ngx_sprintf(p, "%uL", ctx->op->version);
+        p = ngx_sprintf(p, "%uL", ctx->op->out.version);
     }
 
     copy->last = ngx_cpymem(p, data + to, len - to);

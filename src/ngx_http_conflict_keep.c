@@ -11,13 +11,13 @@
 
 
 static void ngx_http_conflict_keep_row(ngx_http_conflict_ctx_t *ctx,
-    ngx_http_conflict_row_t *row);
+    ngx_http_conflict_record_t *row);
 static void ngx_http_conflict_keep_sent_part(ngx_http_conflict_ctx_t *ctx,
-    ngx_http_conflict_row_t *row);
+    ngx_http_conflict_record_t *row);
 static ngx_int_t ngx_http_conflict_keep_text(ngx_http_conflict_ctx_t *ctx,
     ngx_str_t *text);
 static ngx_int_t ngx_http_conflict_keep_answer(ngx_http_conflict_ctx_t *ctx,
-    ngx_http_conflict_row_t *row);
+    ngx_http_conflict_record_t *row);
 static void ngx_http_conflict_keep_read(ngx_http_conflict_ctx_t *ctx,
     uint64_t hash);
 
@@ -29,9 +29,9 @@ ngx_http_conflict_keep_want(ngx_http_conflict_ctx_t *ctx)
         return;
     }
 
-    ctx->op->rows = ctx->conf->history;
-    ctx->op->row_bytes = ctx->conf->max_body;
-    ctx->op->row_ttl = ctx->conf->history_ttl;
+    ctx->op->in.records = ctx->conf->history;
+    ctx->op->in.record_bytes = ctx->conf->max_body;
+    ctx->op->in.record_ttl = ctx->conf->history_ttl;
 }
 
 
@@ -85,26 +85,26 @@ void
 ngx_http_conflict_keep_written(ngx_http_conflict_ctx_t *ctx,
     ngx_uint_t certain)
 {
-    ngx_http_conflict_op_t   *op;
-    ngx_http_conflict_row_t   row;
+    ngx_http_conflict_op_t     *op;
+    ngx_http_conflict_record_t  row;
 
     op = ctx->op;
 
-    if (!ctx->merge.able || (!certain && op->fingerprint == 0)) {
+    if (!ctx->merge.able || (!certain && op->in.fingerprint == 0)) {
         return;
     }
 
-    ngx_memzero(&row, sizeof(ngx_http_conflict_row_t));
+    ngx_memzero(&row, sizeof(ngx_http_conflict_record_t));
 
     row.certain = certain;
-    row.fingerprint = op->fingerprint;
-    row.view = op->view;
+    row.fingerprint = op->in.fingerprint;
+    row.view = op->in.view;
 
-    row.version = op->minted ? op->fence : op->seen.version;
+    row.version = op->in.minted ? op->out.fence : op->in.observed.version;
 
     if (row.version == 0) {
         /* nobody was shown it either */
-        row.version = op->fingerprint;
+        row.version = op->in.fingerprint;
     }
 
     if (ctx->merge.form != CONFLICT_FORM_WHOLE) {
@@ -128,9 +128,9 @@ ngx_http_conflict_keep_written(ngx_http_conflict_ctx_t *ctx,
 void
 ngx_http_conflict_keep_link(ngx_http_conflict_ctx_t *ctx)
 {
-    ngx_int_t                 rc;
-    ngx_http_conflict_op_t   *op;
-    ngx_http_conflict_row_t   row;
+    ngx_int_t                   rc;
+    ngx_http_conflict_op_t     *op;
+    ngx_http_conflict_record_t  row;
 
     op = ctx->op;
 
@@ -140,10 +140,10 @@ ngx_http_conflict_keep_link(ngx_http_conflict_ctx_t *ctx)
         return;
     }
 
-    ngx_memzero(&row, sizeof(ngx_http_conflict_row_t));
+    ngx_memzero(&row, sizeof(ngx_http_conflict_record_t));
 
-    row.version = op->pre.chain;
-    row.view = op->view;
+    row.version = op->in.pre.chain;
+    row.view = op->in.view;
     row.link = 1;
     row.body = ctx->merge.client;
     rc = NGX_OK;
@@ -174,9 +174,9 @@ ngx_http_conflict_keep_link(ngx_http_conflict_ctx_t *ctx)
 
 static void
 ngx_http_conflict_keep_sent_part(ngx_http_conflict_ctx_t *ctx,
-    ngx_http_conflict_row_t *row)
+    ngx_http_conflict_record_t *row)
 {
-    if (row->certain && ctx->op->mixed) {
+    if (row->certain && ctx->op->in.mixed) {
         /*
          * Those who read this version know what was made of it, the client
          * knows what it has sent: no base is right for both.
@@ -202,7 +202,7 @@ ngx_http_conflict_keep_sent_part(ngx_http_conflict_ctx_t *ctx,
 
 static void
 ngx_http_conflict_keep_row(ngx_http_conflict_ctx_t *ctx,
-    ngx_http_conflict_row_t *row)
+    ngx_http_conflict_record_t *row)
 {
     ngx_log_debug4(NGX_LOG_DEBUG_HTTP, ctx->request->connection->log, 0,
                    "conflict keep: version %uL, %uz bytes, certain:%d shown:%d",
@@ -216,28 +216,28 @@ void
 ngx_http_conflict_keep_answered(ngx_http_conflict_ctx_t *ctx,
     ngx_str_t *body)
 {
-    ngx_http_conflict_op_t   *op;
-    ngx_http_conflict_row_t   row;
+    ngx_http_conflict_op_t     *op;
+    ngx_http_conflict_record_t  row;
 
     op = ctx->op;
 
-    if (ctx->conf->policy != CONFLICT_MERGE || op->version == 0
-        || op->version != ctx->current || ctx->latest.view == 0)
+    if (ctx->conf->policy != CONFLICT_MERGE || op->out.version == 0
+        || op->out.version != ctx->current || ctx->latest.view == 0)
     {
         return;
     }
 
-    ngx_memzero(&row, sizeof(ngx_http_conflict_row_t));
+    ngx_memzero(&row, sizeof(ngx_http_conflict_record_t));
 
-    row.version = op->version;
+    row.version = op->out.version;
     row.view = ctx->latest.view;
     row.body = *body;
     row.shown = 1;
     row.read = 1;
-    row.torn = (op->state != CONFLICT_FREE);
+    row.torn = (op->out.state != CONFLICT_FREE);
 
-    if (!op->minted && (ngx_http_conflict_latest_seen(ctx) != NGX_OK
-                        || op->seen.version != op->version))
+    if (!op->in.minted && (ngx_http_conflict_latest_seen(ctx) != NGX_OK
+                           || op->in.observed.version != op->out.version))
     {
         /* it is said to be of one version, and says that it is of another */
         row.torn = 1;
@@ -245,8 +245,8 @@ ngx_http_conflict_keep_answered(ngx_http_conflict_ctx_t *ctx,
 
     ngx_http_conflict_keep_row(ctx, &row);
 
-    if (!op->minted && row.torn && op->seen.version && row.body.len) {
-        row.version = op->seen.version;
+    if (!op->in.minted && row.torn && op->in.observed.version && row.body.len) {
+        row.version = op->in.observed.version;
         row.read = 0;
 
         ngx_http_conflict_keep_row(ctx, &row);
@@ -291,9 +291,10 @@ ngx_http_conflict_keep_wants(ngx_http_request_t *r,
 
     /* a version of the upstream's own may be another than the store's */
 
-    return r->headers_out.status == NGX_HTTP_OK && op->seen.view
-           && !(op->held && op->minted && op->seen.view == op->view)
-           && (op->minted ? op->state == CONFLICT_FREE : 1);
+    return r->headers_out.status == NGX_HTTP_OK && op->in.observed.view
+           && !(op->out.history_has && op->in.minted
+                && op->in.observed.view == op->in.view)
+           && (op->in.minted ? op->out.state == CONFLICT_FREE : 1);
 }
 
 
@@ -313,8 +314,8 @@ ngx_http_conflict_keep_looks(ngx_http_request_t *r,
 
     /* an upstream's own version is in the same response */
 
-    return ctx->conf->policy == CONFLICT_MERGE && !ctx->write && op->minted
-           && ctx->current && op->seen.view && !r->header_only
+    return ctx->conf->policy == CONFLICT_MERGE && !ctx->write && op->in.minted
+           && ctx->current && op->in.observed.view && !r->header_only
            && ((status >= 200 && status < 300 && status != NGX_HTTP_NO_CONTENT)
                || status == NGX_HTTP_NOT_FOUND || status == 410);
 }
@@ -435,19 +436,19 @@ ngx_http_conflict_keep_cut(ngx_http_conflict_ctx_t *ctx)
 static void
 ngx_http_conflict_keep_read(ngx_http_conflict_ctx_t *ctx, uint64_t hash)
 {
-    ngx_http_conflict_op_t   *op;
-    ngx_http_conflict_row_t   row;
+    ngx_http_conflict_op_t     *op;
+    ngx_http_conflict_record_t  row;
 
     op = ctx->op;
 
-    ngx_memzero(&row, sizeof(ngx_http_conflict_row_t));
+    ngx_memzero(&row, sizeof(ngx_http_conflict_record_t));
 
-    row.version = op->version;
-    row.view = op->seen.view;
+    row.version = op->out.version;
+    row.view = op->in.observed.view;
     row.hash = hash;
     row.shown = 1;
     row.read = 1;
-    row.torn = (op->state != CONFLICT_FREE);
+    row.torn = (op->out.state != CONFLICT_FREE);
 
     ngx_http_conflict_keep_row(ctx, &row);
 }
@@ -497,12 +498,12 @@ ngx_http_conflict_keep_feed(ngx_http_conflict_ctx_t *ctx, u_char *data,
 void
 ngx_http_conflict_keep_shown(ngx_http_conflict_ctx_t *ctx)
 {
-    ngx_http_conflict_op_t   *op;
-    ngx_http_conflict_row_t   row;
+    ngx_http_conflict_op_t     *op;
+    ngx_http_conflict_record_t  row;
 
     op = ctx->op;
 
-    ngx_memzero(&row, sizeof(ngx_http_conflict_row_t));
+    ngx_memzero(&row, sizeof(ngx_http_conflict_record_t));
 
     row.shown = 1;
     row.body.data = ctx->response->kept;
@@ -512,24 +513,24 @@ ngx_http_conflict_keep_shown(ngx_http_conflict_ctx_t *ctx)
 
     if (ctx->write) {
 
-        if (!ctx->committed || !op->applied) {
+        if (!ctx->committed || !op->out.applied) {
             return;
         }
 
-        row.version = op->version;
-        row.fingerprint = op->fingerprint;
-        row.view = op->view;
+        row.version = op->out.version;
+        row.fingerprint = op->in.fingerprint;
+        row.view = op->in.view;
         row.certain = 1;
-        row.read = op->minted;
+        row.read = op->in.minted;
 
         if (ngx_http_conflict_keep_answer(ctx, &row) != NGX_OK) {
             return;
         }
 
     } else {
-        row.view = op->seen.view;
-        row.version = op->minted ? op->version : op->seen.version;
-        row.read = op->minted;
+        row.view = op->in.observed.view;
+        row.version = op->in.minted ? op->out.version : op->in.observed.version;
+        row.read = op->in.minted;
     }
 
     if (row.version && row.view && (row.body.len || row.read)) {
@@ -545,7 +546,7 @@ ngx_http_conflict_keep_shown(ngx_http_conflict_ctx_t *ctx)
 
 static ngx_int_t
 ngx_http_conflict_keep_answer(ngx_http_conflict_ctx_t *ctx,
-    ngx_http_conflict_row_t *row)
+    ngx_http_conflict_record_t *row)
 {
     ngx_str_t        text;
     ngx_uint_t       document;

@@ -42,8 +42,8 @@ ngx_http_conflict_lock_start(ngx_http_conflict_ctx_t *ctx)
 
     /* a version of ours would make the upstream's own one stale */
 
-    op->minted = (nlcf->version->place == NGX_HTTP_CONFLICT_DEFAULT
-                  && !nlcf->store->owned);
+    op->in.minted = (nlcf->version->place == NGX_HTTP_CONFLICT_DEFAULT
+                     && !nlcf->store->owned);
 
     if (ngx_http_conflict_caller(r, ctx) != NGX_OK) {
         return NGX_HTTP_CONFLICT_STATE_ERROR;
@@ -264,13 +264,13 @@ ngx_http_conflict_lock_failed(ngx_http_conflict_ctx_t *ctx)
 
     op = ctx->op;
 
-    if (op->error == NGX_HTTP_CONFLICT_STORE_GENERATION) {
+    if (op->out.error == NGX_HTTP_CONFLICT_STORE_GENERATION) {
         return ngx_http_conflict_lock_error(ctx,
                                          NGX_HTTP_CONFLICT_ANSWER_GENERATION,
                                          NULL);
     }
 
-    if (op->error == NGX_HTTP_CONFLICT_STORE_FULL && op->log) {
+    if (op->out.error == NGX_HTTP_CONFLICT_STORE_FULL && op->out.log) {
         ngx_log_error(NGX_LOG_ERR, ctx->request->connection->log, 0,
                       "conflict store \"%V\" has no room for another lock, "
                       "enlarge its zone", &op->store->name);
@@ -289,9 +289,9 @@ ngx_http_conflict_lock_result(ngx_http_conflict_ctx_t *ctx)
 
     op = ctx->op;
 
-    if (op->state == CONFLICT_FREE) {
-        ctx->current = op->version;
-        ctx->against = op->version;
+    if (op->out.state == CONFLICT_FREE) {
+        ctx->current = op->out.version;
+        ctx->against = op->out.version;
     }
 
     switch (op->lock.result) {
@@ -334,7 +334,7 @@ ngx_http_conflict_lock_result(ngx_http_conflict_ctx_t *ctx)
     }
 
     if (op->lock.verb == NGX_HTTP_CONFLICT_LOCK_ACQUIRE) {
-        op->lock.left = op->lock.idle;
+        op->lock.remaining = op->lock.idle;
     }
 }
 

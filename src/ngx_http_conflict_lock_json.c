@@ -16,13 +16,11 @@ ngx_http_conflict_lock_json(ngx_http_conflict_ctx_t *ctx, ngx_str_t *user,
     u_char                     hex[2 * NGX_HTTP_CONFLICT_LOCK_TOKEN];
     json_t                    *json;
     int64_t                    now;
-    struct timeval             tv;
     ngx_http_conflict_lock_t  *lock;
 
     lock = &ctx->op->lock;
 
-    ngx_gettimeofday(&tv);
-    now = (int64_t) tv.tv_sec * CONFLICT_TIME_SECOND + tv.tv_usec;
+    now = ngx_http_conflict_clock_usec();
 
     json = json_object();
 
@@ -39,10 +37,10 @@ ngx_http_conflict_lock_json(ngx_http_conflict_ctx_t *ctx, ngx_str_t *user,
     ngx_http_conflict_json_set(&json, "acquired_at",
                                ngx_http_conflict_json_time(lock->acquired));
     ngx_http_conflict_json_set(&json, "expires_at",
-                               ngx_http_conflict_json_time(now
-                                              + (int64_t) lock->left * 1000));
+                            ngx_http_conflict_json_time(now
+                                           + (int64_t) lock->remaining * 1000));
     ngx_http_conflict_json_set(&json, "expires_in",
-                               ngx_http_conflict_json_seconds(lock->left));
+                               ngx_http_conflict_json_seconds(lock->remaining));
 
     return json;
 }

@@ -55,7 +55,7 @@ ngx_http_conflict_mergeable(ngx_http_request_t *r,
         return NGX_OK;
     }
 
-    ctx->op->policy = CONFLICT_VERSION;
+    ctx->op->in.policy = CONFLICT_VERSION;
 
     if (ctx->conf->server_rules && !ctx->body.empty
         && (r->method & (NGX_HTTP_PUT|NGX_HTTP_PATCH)))
@@ -132,7 +132,7 @@ ngx_http_conflict_mergeable_form(ngx_http_request_t *r,
 ngx_http_conflict_state_e
 ngx_http_conflict_mergeable_refuse(ngx_http_conflict_ctx_t *ctx)
 {
-    if (ctx->op->verdict == CONFLICT_COMBINE) {
+    if (ctx->op->out.verdict == CONFLICT_COMBINE) {
         return ngx_http_conflict_refuse(ctx, NGX_HTTP_CONFLICT_ANSWER_STALE,
                                         NGX_HTTP_CONFLICT_OUTCOME_REJECTED,
                                         NGX_HTTP_CONFLICT_ACTION_VERSION);

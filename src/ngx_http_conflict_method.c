@@ -176,9 +176,9 @@ ngx_http_conflict_method_unchecked(ngx_http_request_t *r,
         return NGX_HTTP_INTERNAL_SERVER_ERROR;
     }
 
-    op->minted = (ctx->conf->version->place == NGX_HTTP_CONFLICT_DEFAULT);
-    op->lease = ctx->conf->lease;
-    op->quarantine = ctx->conf->quarantine;
+    op->in.minted = (ctx->conf->version->place == NGX_HTTP_CONFLICT_DEFAULT);
+    op->in.lease = ctx->conf->lease;
+    op->in.quarantine = ctx->conf->quarantine;
 
     ctx->op = op;
     ctx->outcome = NGX_HTTP_CONFLICT_OUTCOME_UNCHECKED;

@@ -442,7 +442,7 @@ ngx_uint_t ngx_http_conflict_method_created(ngx_http_request_t *r);
 /* view.c */
 
 /*
- * Notes what selects a response but for its Vary, and sets ctx->op->view to
+ * Notes what selects a response but for its Vary, and sets ctx->op->in.view to
  * the view that a response here is likely to be of.
  */
 ngx_int_t ngx_http_conflict_view_start(ngx_http_request_t *r,
@@ -516,7 +516,7 @@ ngx_int_t ngx_http_conflict_latest_access(ngx_http_request_t *r);
 /* seen.c */
 
 /*
- * Fills op->seen from what the GET has shown.  NGX_DECLINED: it does not
+ * Fills op->in.observed from what the GET has shown.  NGX_DECLINED: it does not
  * carry the version that the upstream should own.
  */
 ngx_int_t ngx_http_conflict_latest_seen(ngx_http_conflict_ctx_t *ctx);

@@ -152,8 +152,8 @@ ngx_http_conflict_routes_before(ngx_cycle_t *cycle, ngx_array_t *before,
 
     alive = 0;
 
-    for (i = 0; i < omcf->elders; i++) {
-        alive |= ngx_http_conflict_elder_alive(&omcf->elder[i]);
+    for (i = 0; i < omcf->n_predecessors; i++) {
+        alive |= ngx_http_conflict_predecessor_alive(&omcf->predecessors[i]);
     }
 
     if (!alive || omcf->gone == NULL) {
@@ -242,9 +242,9 @@ static ngx_int_t
 ngx_http_conflict_gone(ngx_cycle_t *cycle,
     ngx_http_conflict_main_conf_t *nmcf, ngx_array_t *before)
 {
-    ngx_uint_t                  i, n;
-    ngx_http_conflict_elder_t   elders[NGX_MAX_PROCESSES];
-    ngx_http_conflict_route_t  *route, *old;
+    ngx_uint_t                       i, n;
+    ngx_http_conflict_predecessor_t  predecessors[NGX_MAX_PROCESSES];
+    ngx_http_conflict_route_t       *route, *old;
 
     nmcf->gone = ngx_array_create(cycle->pool, 1,
                                   sizeof(ngx_http_conflict_route_t));
@@ -280,16 +280,18 @@ ngx_http_conflict_gone(ngx_cycle_t *cycle,
         }
     }
 
-    n = nmcf->gone->nelts ? ngx_http_conflict_elders(elders) : 0;
+    n = nmcf->gone->nelts ? ngx_http_conflict_predecessor_find(predecessors)
+        : 0;
 
-    nmcf->elder = ngx_palloc(cycle->pool,
-                             (n + 1) * sizeof(ngx_http_conflict_elder_t));
-    if (nmcf->elder == NULL) {
+    nmcf->predecessors = ngx_palloc(cycle->pool,
+                             (n + 1) * sizeof(ngx_http_conflict_predecessor_t));
+    if (nmcf->predecessors == NULL) {
         return NGX_ERROR;
     }
 
-    ngx_memcpy(nmcf->elder, elders, n * sizeof(ngx_http_conflict_elder_t));
-    nmcf->elders = n;
+    ngx_memcpy(nmcf->predecessors, predecessors,
+               n * sizeof(ngx_http_conflict_predecessor_t));
+    nmcf->n_predecessors = n;
 
     return NGX_OK;
 }
@@ -317,7 +319,7 @@ ngx_http_conflict_enter(ngx_cycle_t *cycle, ngx_http_conflict_store_t *store,
     old = omcf ? ngx_http_conflict_store_before(store, omcf) : NULL;
 
     if (store->ops == &ngx_http_conflict_shm_ops
-        && ngx_http_conflict_shm_renewed(store))
+        && ngx_http_conflict_shm_zone_renewed(store))
     {
         store->moved = 1;
     }
@@ -327,7 +329,7 @@ ngx_http_conflict_enter(ngx_cycle_t *cycle, ngx_http_conflict_store_t *store,
     }
 
     if (store->ops == &ngx_http_conflict_shm_ops) {
-        ngx_http_conflict_shm_enter(store, old);
+        ngx_http_conflict_shm_zone_enter(store, old);
         return NGX_OK;
     }
 
@@ -373,21 +375,21 @@ static ngx_int_t
 ngx_http_conflict_inherit(ngx_cycle_t *cycle,
     ngx_http_conflict_store_t *store, ngx_http_conflict_store_t *old)
 {
-    ngx_uint_t                  i, n;
-    ngx_http_conflict_elder_t   elders[NGX_MAX_PROCESSES];
+    ngx_uint_t                       i, n;
+    ngx_http_conflict_predecessor_t  predecessors[NGX_MAX_PROCESSES];
 
     n = 0;
 
     if (store->moved) {
         /* all that are alive, those of the list before among them */
-        n = ngx_http_conflict_elders(elders);
+        n = ngx_http_conflict_predecessor_find(predecessors);
 
     } else if (old) {
 
-        for (i = 0; i < old->elders; i++) {
+        for (i = 0; i < old->n_predecessors; i++) {
 
-            if (ngx_http_conflict_elder_alive(&old->elder[i])) {
-                elders[n++] = old->elder[i];
+            if (ngx_http_conflict_predecessor_alive(&old->predecessors[i])) {
+                predecessors[n++] = old->predecessors[i];
             }
         }
     }
@@ -396,16 +398,17 @@ ngx_http_conflict_inherit(ngx_cycle_t *cycle,
         return NGX_OK;
     }
 
-    store->elder = ngx_palloc(cycle->pool,
-                              n * sizeof(ngx_http_conflict_elder_t));
-    if (store->elder == NULL) {
+    store->predecessors = ngx_palloc(cycle->pool,
+                                   n * sizeof(ngx_http_conflict_predecessor_t));
+    if (store->predecessors == NULL) {
         return NGX_ERROR;
     }
 
-    ngx_memcpy(store->elder, elders, n * sizeof(ngx_http_conflict_elder_t));
-    store->elders = n;
+    ngx_memcpy(store->predecessors, predecessors,
+               n * sizeof(ngx_http_conflict_predecessor_t));
+    store->n_predecessors = n;
 
-    ngx_http_conflict_elders_warn(store, n, cycle->log);
+    ngx_http_conflict_predecessor_warn(&store->name, n, cycle->log);
 
     return NGX_OK;
 }

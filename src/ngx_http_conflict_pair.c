@@ -102,14 +102,14 @@ ngx_http_conflict_pair(ngx_http_request_t *r, ngx_http_conflict_ctx_t *ctx)
     pair->source = ctx->op;
     ctx->pair = pair;
 
-    if ((r->method & NGX_HTTP_COPY) && ctx->op->pre.kinds == 0) {
+    if ((r->method & NGX_HTTP_COPY) && ctx->op->in.pre.kinds == 0) {
         ngx_http_conflict_pair_swap(ctx);
         ngx_http_conflict_op_release(pair->op);
         ctx->pair = NULL;
         return NGX_OK;
     }
 
-    pair->source->reads = ((r->method & NGX_HTTP_COPY) != 0);
+    pair->source->in.reads = ((r->method & NGX_HTTP_COPY) != 0);
 
     /* all take two leases in the same order, so nobody waits in a circle */
 
@@ -270,18 +270,18 @@ ngx_http_conflict_pair_op(ngx_http_request_t *r, ngx_http_conflict_ctx_t *ctx,
         return NGX_ERROR;
     }
 
-    op->pre.match = ngx_http_conflict_op_bases(op);
-    op->pre.none = ngx_http_conflict_op_bases(op) + n;
+    op->in.pre.match = ngx_http_conflict_op_bases(op);
+    op->in.pre.none = ngx_http_conflict_op_bases(op) + n;
 
     ngx_http_conflict_if_take(ctx, op, &pair->target);
 
-    op->policy = source->policy;
-    op->lease = source->lease;
-    op->quarantine = source->quarantine;
-    op->report = source->report;
-    op->minted = source->minted;
+    op->in.policy = source->in.policy;
+    op->in.lease = source->in.lease;
+    op->in.quarantine = source->in.quarantine;
+    op->in.report = source->in.report;
+    op->in.minted = source->in.minted;
     op->lock = source->lock;
-    op->seen.mtime = CONFLICT_TIME_NONE;
+    op->in.observed.mtime = CONFLICT_TIME_NONE;
 
     pair->op = op;
 
@@ -317,12 +317,12 @@ ngx_http_conflict_pair_next(ngx_http_conflict_ctx_t *ctx)
 
     ngx_http_conflict_pair_swap(ctx);
 
-    if (op->leased) {
+    if (op->out.leased) {
         pair->timer.handler = ngx_http_conflict_pair_renew;
         pair->timer.data = pair;
         pair->timer.log = ctx->request->connection->log;
 
-        ngx_add_timer(&pair->timer, op->lease / 3 + 1);
+        ngx_add_timer(&pair->timer, op->in.lease / 3 + 1);
     }
 
     if (ctx->outcome == NGX_HTTP_CONFLICT_OUTCOME_PASSED) {
@@ -376,7 +376,7 @@ ngx_http_conflict_pair_swap(ngx_http_conflict_ctx_t *ctx)
 static ngx_int_t
 ngx_http_conflict_pair_error(ngx_http_conflict_ctx_t *ctx, const char *reason)
 {
-    ctx->op->pre.kinds = 0;
+    ctx->op->in.pre.kinds = 0;
     ctx->answer = NGX_HTTP_CONFLICT_ANSWER_BAD_DESTINATION;
     ctx->reason = reason;
 
@@ -389,7 +389,7 @@ ngx_http_conflict_pair_renew(ngx_event_t *ev)
 {
     ngx_http_conflict_pair_t *pair = ev->data;
 
-    ngx_add_timer(ev, pair->op->lease / 3 + 1);
+    ngx_add_timer(ev, pair->op->in.lease / 3 + 1);
 
     /* where it fails, the lease runs out into a quarantine: that is safe */
     (void) pair->op->store->ops->renew(pair->op);

@@ -70,11 +70,11 @@ ngx_http_conflict_part_base(ngx_http_conflict_ctx_t *ctx)
 {
     conflict_precondition_t  *pre;
 
-    pre = &ctx->op->pre;
+    pre = &ctx->op->in.pre;
 
     if (pre->kinds & CONFLICT_CHAIN) {
 
-        if (!ctx->op->mixed) {
+        if (!ctx->op->in.mixed) {
             /* what the link before it has made */
             return ctx->against;
         }
@@ -96,7 +96,7 @@ ngx_http_conflict_part_link(ngx_http_conflict_ctx_t *ctx, ngx_str_t *body)
 
     merge = &ctx->merge;
 
-    if (ctx->op->verdict == CONFLICT_PASS) {
+    if (ctx->op->out.verdict == CONFLICT_PASS) {
         return ngx_http_conflict_part_keep(ctx, body, merge->form);
     }
 
@@ -132,7 +132,7 @@ void
 ngx_http_conflict_part_made(ngx_http_conflict_ctx_t *ctx,
     conflict_document_t *doc)
 {
-    (void) ngx_http_conflict_part_read(&ctx->op->made_body, doc);
+    (void) ngx_http_conflict_part_read(&ctx->op->out.made_body, doc);
 }
 
 
@@ -180,10 +180,11 @@ ngx_http_conflict_part_recalled(ngx_http_conflict_ctx_t *ctx)
     op = ctx->op;
     merge = &ctx->merge;
 
-    version = ngx_http_conflict_part_read(&op->base_body, &doc);
+    version = ngx_http_conflict_part_read(&op->out.base_body, &doc);
 
     if (doc.form == CONFLICT_FORM_WHOLE) {
-        return ngx_http_conflict_part_compose(ctx, op->held ? &doc : NULL);
+        return ngx_http_conflict_part_compose(ctx, op->out.base_held ? &doc
+                                              : NULL);
     }
 
     if (merge->parts == NULL) {
@@ -193,7 +194,7 @@ ngx_http_conflict_part_recalled(ngx_http_conflict_ctx_t *ctx)
             return NGX_ERROR;
         }
 
-        merge->version = op->pre.base;
+        merge->version = op->in.pre.base;
     }
 
     part = ngx_array_push(merge->parts);
@@ -211,8 +212,8 @@ ngx_http_conflict_part_recalled(ngx_http_conflict_ctx_t *ctx)
         return ngx_http_conflict_part_compose(ctx, NULL);
     }
 
-    op->pre.base = version;
-    op->unlinked = 1;
+    op->in.pre.base = version;
+    op->in.unlinked = 1;
 
     return NGX_AGAIN;
 }
@@ -276,8 +277,8 @@ ngx_http_conflict_part_compose(ngx_http_conflict_ctx_t *ctx,
         return NGX_OK;
     }
 
-    ctx->op->pre.base = merge->version;
-    ctx->op->unlinked = 0;
+    ctx->op->in.pre.base = merge->version;
+    ctx->op->in.unlinked = 0;
 
     part = merge->parts->elts;
 

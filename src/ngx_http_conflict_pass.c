@@ -38,7 +38,7 @@ ngx_http_conflict_pass(ngx_http_conflict_ctx_t *ctx)
         ngx_http_conflict_entity(r, ctx);
     }
 
-    if (op->leased || (ctx->pair && ctx->pair->op->leased)) {
+    if (op->out.leased || (ctx->pair && ctx->pair->op->out.leased)) {
         ngx_http_conflict_settle_start(ctx);
 
     } else {

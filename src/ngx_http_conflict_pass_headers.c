@@ -62,7 +62,7 @@ ngx_http_conflict_pass_headers(ngx_http_request_t *r,
         ctx->original.hidden = 1;
     }
 
-    if (ctx->op->minted && !nlcf->report) {
+    if (ctx->op->in.minted && !nlcf->report) {
 
         if ((ctx->write
              ? ngx_http_conflict_header_hide(r,
@@ -73,7 +73,7 @@ ngx_http_conflict_pass_headers(ngx_http_request_t *r,
             return NGX_ERROR;
         }
 
-        if ((ctx->op->pre.kinds & CONFLICT_IF_NONE_MATCH)
+        if ((ctx->op->in.pre.kinds & CONFLICT_IF_NONE_MATCH)
             && ngx_http_conflict_header_hide(r,
                                              ngx_http_conflict_tag_headers)
                != NGX_OK)

@@ -68,7 +68,7 @@ ngx_http_conflict_patch_base(ngx_http_request_t *r,
     }
 
     /* what was read of other bases does not count either */
-    ctx->op->pre.kinds = 0;
+    ctx->op->in.pre.kinds = 0;
 
     return NGX_DECLINED;
 }
@@ -98,7 +98,7 @@ ngx_http_conflict_patch_text(ngx_http_conflict_ctx_t *ctx,
 ngx_http_conflict_state_e
 ngx_http_conflict_patch_unfit(ngx_http_conflict_ctx_t *ctx)
 {
-    if (ctx->op->verdict != CONFLICT_COMBINE) {
+    if (ctx->op->out.verdict != CONFLICT_COMBINE) {
         /* it names a field of the server's, so the API must not judge it */
         ctx->reason = "the patch cannot be carried out on what is there";
 
@@ -107,11 +107,11 @@ ngx_http_conflict_patch_unfit(ngx_http_conflict_ctx_t *ctx)
     }
 
     /* nothing clashed but the whole, and the client learns if it was held */
-    ctx->merge.clashed = (ctx->op->verdict == CONFLICT_COMBINE);
+    ctx->merge.clashed = (ctx->op->out.verdict == CONFLICT_COMBINE);
 
     return ngx_http_conflict_refuse(ctx, NGX_HTTP_CONFLICT_ANSWER_STALE,
                                     NGX_HTTP_CONFLICT_OUTCOME_REJECTED,
-                                    (ctx->op->verdict == CONFLICT_COMBINE)
+                                    (ctx->op->out.verdict == CONFLICT_COMBINE)
                                     ? NGX_HTTP_CONFLICT_ACTION_VERSION
                                     : NGX_HTTP_CONFLICT_ACTION_NONE);
 }

@@ -43,7 +43,7 @@ ngx_http_conflict_precondition_headers(ngx_http_request_t *r,
         return NGX_ERROR;
     }
 
-    pre = &ctx->op->pre;
+    pre = &ctx->op->in.pre;
 
     if (ngx_http_conflict_precondition_match(r, ctx) != NGX_OK) {
         return ngx_http_conflict_precondition_error(ctx,
@@ -130,18 +130,18 @@ ngx_http_conflict_precondition_create(ngx_http_request_t *r,
 
     ctx->op = op;
 
-    op->policy = nlcf->policy;
-    op->lease = nlcf->lease;
-    op->quarantine = nlcf->report ? 0 : nlcf->quarantine;
-    op->report = nlcf->report;
-    op->minted = (nlcf->version->place == NGX_HTTP_CONFLICT_DEFAULT);
-    op->seen.mtime = CONFLICT_TIME_NONE;
+    op->in.policy = nlcf->policy;
+    op->in.lease = nlcf->lease;
+    op->in.quarantine = nlcf->report ? 0 : nlcf->quarantine;
+    op->in.report = nlcf->report;
+    op->in.minted = (nlcf->version->place == NGX_HTTP_CONFLICT_DEFAULT);
+    op->in.observed.mtime = CONFLICT_TIME_NONE;
     ngx_http_conflict_keep_want(ctx);
 
     i += ngx_http_conflict_tags_most(nlcf, r->headers_in.if_match);
 
-    op->pre.match = ngx_http_conflict_op_bases(op);
-    op->pre.none = ngx_http_conflict_op_bases(op) + i;
+    op->in.pre.match = ngx_http_conflict_op_bases(op);
+    op->in.pre.none = ngx_http_conflict_op_bases(op) + i;
 
     if (ngx_http_conflict_caller(r, ctx) != NGX_OK) {
         return NGX_ERROR;
@@ -164,11 +164,11 @@ ngx_http_conflict_precondition_match(ngx_http_request_t *r,
     ngx_table_elt_t          *h;
     conflict_precondition_t  *pre;
 
-    pre = &ctx->op->pre;
+    pre = &ctx->op->in.pre;
 
     /* in report mode clients see the upstream's tags, if it has any */
 
-    report = (ctx->op->report && ctx->op->minted);
+    report = (ctx->op->in.report && ctx->op->in.minted);
     foreign = (report && ctx->conf->tags == NGX_HTTP_CONFLICT_TAGS_OWN);
 
     h = r->headers_in.if_match;
@@ -250,7 +250,7 @@ ngx_http_conflict_precondition_if(ngx_http_request_t *r,
 {
     ngx_str_t  *value;
 
-    if (!ctx->op->minted || ctx->op->report) {
+    if (!ctx->op->in.minted || ctx->op->in.report) {
         return NGX_OK;
     }
 
@@ -289,7 +289,7 @@ ngx_http_conflict_precondition_unmodified(ngx_http_request_t *r,
     ngx_table_elt_t          *h;
     conflict_precondition_t  *pre;
 
-    pre = &ctx->op->pre;
+    pre = &ctx->op->in.pre;
 
     h = r->headers_in.if_unmodified_since;
     text = (char *) h->value.data;
@@ -355,7 +355,7 @@ ngx_http_conflict_precondition_body(ngx_http_request_t *r,
 
     if ((json->type != CONFLICT_JSON_NUMBER
          && json->type != CONFLICT_JSON_STRING)
-        || (json->cut_short && !ctx->op->minted)
+        || (json->cut_short && !ctx->op->in.minted)
         || ngx_http_conflict_precondition_version(ctx, &text,
                                              json->type == CONFLICT_JSON_NUMBER,
                                              json->cut_short)
@@ -363,7 +363,7 @@ ngx_http_conflict_precondition_body(ngx_http_request_t *r,
     {
         return ngx_http_conflict_precondition_error(ctx,
                        NGX_HTTP_CONFLICT_ANSWER_BAD_BASE,
-                       ctx->op->minted ? "the base version is not an integer"
+                       ctx->op->in.minted ? "the base version is not an integer"
                        : "the base version is neither text nor a number");
     }
 
@@ -544,9 +544,9 @@ ngx_http_conflict_precondition_version(ngx_http_conflict_ctx_t *ctx,
 
     ngx_http_conflict_tags_base(ctx, &tag);
 
-    pre = &ctx->op->pre;
+    pre = &ctx->op->in.pre;
 
-    if (!ctx->op->minted) {
+    if (!ctx->op->in.minted) {
         pre->kinds |= CONFLICT_BASE;
         pre->base = conflict_version_from_text((char *) tag.data, tag.len);
 
@@ -611,7 +611,7 @@ static ngx_int_t
 ngx_http_conflict_precondition_error(ngx_http_conflict_ctx_t *ctx,
     ngx_http_conflict_answer_e answer, const char *reason)
 {
-    ctx->op->pre.kinds = 0;
+    ctx->op->in.pre.kinds = 0;
     ctx->answer = answer;
     ctx->reason = reason;
 

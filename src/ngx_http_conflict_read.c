@@ -23,7 +23,7 @@ ngx_http_conflict_read_peek(ngx_http_conflict_ctx_t *ctx)
         return NGX_HTTP_CONFLICT_STATE_ERROR;
     }
 
-    op->minted = (ctx->conf->version->place == NGX_HTTP_CONFLICT_DEFAULT);
+    op->in.minted = (ctx->conf->version->place == NGX_HTTP_CONFLICT_DEFAULT);
     ctx->op = op;
 
     if (ngx_http_conflict_view_start(r, ctx) != NGX_OK) {
@@ -61,9 +61,9 @@ ngx_http_conflict_read_peeked(ngx_http_conflict_ctx_t *ctx)
     }
 
     op = ctx->op;
-    ctx->settling = (rc == NGX_OK && op->settling) ? op->wait : 0;
+    ctx->settling = (rc == NGX_OK && op->out.settling) ? op->out.wait : 0;
 
-    if (rc == NGX_OK && op->state == CONFLICT_UNKNOWN && op->minted
+    if (rc == NGX_OK && op->out.state == CONFLICT_UNKNOWN && op->in.minted
         && !ctx->conf->report)
     {
         ctx->latest.revalidate = 1;
@@ -108,8 +108,8 @@ ngx_http_conflict_read_fetch(ngx_http_conflict_ctx_t *ctx)
 ngx_http_conflict_state_e
 ngx_http_conflict_read_observe(ngx_http_conflict_ctx_t *ctx)
 {
-    ctx->op->seen.latest = 1;
-    ctx->op->applied = 0;
+    ctx->op->in.observed.latest = 1;
+    ctx->op->out.applied = 0;
 
     ngx_http_conflict_store_call_start(ctx, ctx->op->store->ops->observe);
 
@@ -128,8 +128,8 @@ ngx_http_conflict_read_observed(ngx_http_conflict_ctx_t *ctx)
         return NGX_HTTP_CONFLICT_STATE_AGAIN;
     }
 
-    if (rc == NGX_OK && ctx->op->applied) {
-        ctx->op->state = CONFLICT_FREE;
+    if (rc == NGX_OK && ctx->op->out.applied) {
+        ctx->op->out.state = CONFLICT_FREE;
     }
 
     return NGX_HTTP_CONFLICT_STATE_READ_FORWARD;
@@ -151,11 +151,11 @@ ngx_http_conflict_read_forward(ngx_http_conflict_ctx_t *ctx)
     }
 
     ctx->outcome = NGX_HTTP_CONFLICT_OUTCOME_PASSED;
-    ctx->against = op->version;
-    ctx->against_time = op->mtime;
+    ctx->against = op->out.version;
+    ctx->against_time = op->out.mtime;
 
-    if (op->state == CONFLICT_FREE || op->state == CONFLICT_LEASED) {
-        ctx->current = op->version;
+    if (op->out.state == CONFLICT_FREE || op->out.state == CONFLICT_LEASED) {
+        ctx->current = op->out.version;
     }
 
     return (ngx_http_conflict_pass_headers(ctx->request, ctx) == NGX_OK)

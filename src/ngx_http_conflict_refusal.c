@@ -160,10 +160,10 @@ ngx_http_conflict_answer_headers(ngx_http_request_t *r,
         seconds = 1;
 
         if (ctx->answer == NGX_HTTP_CONFLICT_ANSWER_UNKNOWN_OUTCOME) {
-            seconds = ngx_max(1, (ctx->op->wait + 999) / 1000);
+            seconds = ngx_max(1, (ctx->op->out.wait + 999) / 1000);
 
         } else if (ctx->answer == NGX_HTTP_CONFLICT_ANSWER_LOCKED) {
-            seconds = ngx_max(1, (ctx->op->lock.left + 999) / 1000);
+            seconds = ngx_max(1, (ctx->op->lock.remaining + 999) / 1000);
         }
 
         if (ngx_http_conflict_header_add(r, "Retry-After",
@@ -208,7 +208,7 @@ ngx_http_conflict_answer_headers(ngx_http_request_t *r,
         return NGX_OK;
     }
 
-    if (ctx->op->minted) {
+    if (ctx->op->in.minted) {
         return ngx_http_conflict_validators_etag(r, ctx->current);
     }
 
@@ -271,9 +271,9 @@ ngx_http_conflict_answer_status(ngx_http_conflict_ctx_t *ctx)
             return NGX_HTTP_PRECONDITION_FAILED;
         }
 
-        if (ctx->op->header
+        if (ctx->op->out.header
             || (ctx->conf->base->place == NGX_HTTP_CONFLICT_HEADER
-                && (ctx->op->pre.kinds & (CONFLICT_BASE|CONFLICT_CHAIN))
+                && (ctx->op->in.pre.kinds & (CONFLICT_BASE|CONFLICT_CHAIN))
                    == CONFLICT_BASE))
         {
             return ctx->conf->header_status;

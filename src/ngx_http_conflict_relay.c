@@ -66,12 +66,12 @@ ngx_http_conflict_relay(ngx_http_request_t *r,
         }
     }
 
-    if (ctx->outcome == NGX_HTTP_CONFLICT_OUTCOME_REPLAYED && ctx->op->minted
+    if (ctx->outcome == NGX_HTTP_CONFLICT_OUTCOME_REPLAYED && ctx->op->in.minted
         && ctx->may_see
         && ctx->method != NGX_HTTP_DELETE
         && !(ctx->method == NGX_HTTP_PUT
              && (ctx->conf->strip_base || ctx->conf->policy == CONFLICT_MERGE)
-             && (ctx->op->pre.kinds & CONFLICT_BASE))
+             && (ctx->op->in.pre.kinds & CONFLICT_BASE))
         && ngx_http_conflict_validators_etag(r, ctx->current) != NGX_OK)
     {
         return NGX_ERROR;

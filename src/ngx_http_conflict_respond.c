@@ -20,7 +20,7 @@ ngx_http_conflict_respond(ngx_http_conflict_ctx_t *ctx,
 
     if (ctx->conf->report) {
         /* would have; it is logged with the answer of the upstream */
-        ctx->op->pre.chain = 0;
+        ctx->op->in.pre.chain = 0;
         return NGX_HTTP_CONFLICT_STATE_FORWARD;
     }
 

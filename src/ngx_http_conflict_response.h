@@ -148,7 +148,7 @@ void ngx_http_conflict_filter_init(void);
 
 /* body_scan.c */
 
-/* Fills op->seen from the header of a response. */
+/* Fills op->in.observed from the header of a response. */
 void ngx_http_conflict_body_scan_seen(ngx_http_request_t *r,
     ngx_http_conflict_ctx_t *ctx);
 
@@ -222,7 +222,7 @@ void ngx_http_conflict_audit_external(ngx_http_conflict_op_t *op);
 
 /*
  * A write that the upstream has done was settled: another line where the store
- * says, now or by op->told, that one was let in over it.
+ * says, now or by op->lost_handler, that one was let in over it.
  */
 void ngx_http_conflict_audit_overlapped(ngx_http_conflict_ctx_t *ctx);
 void ngx_http_conflict_audit_told(ngx_http_conflict_op_t *op);

@@ -326,7 +326,7 @@ ngx_http_conflict_revalidate_list(ngx_http_conflict_ctx_t *ctx,
 static ngx_uint_t
 ngx_http_conflict_revalidate_dates(ngx_http_conflict_ctx_t *ctx)
 {
-    return ctx->current && !ctx->op->twice;
+    return ctx->current && !ctx->op->out.second_reused;
 }
 
 
@@ -489,7 +489,7 @@ ngx_http_conflict_conditions(ngx_http_request_t *r,
     ngx_http_conflict_tag_t   tag;
 
     dated = date != -1 && date == r->headers_out.last_modified_time
-            && !ctx->op->twice
+            && !ctx->op->out.second_reused
             && (ctx->current
                 || ctx->outcome == NGX_HTTP_CONFLICT_OUTCOME_UNCHECKED);
 

@@ -29,15 +29,15 @@ ngx_http_conflict_latest_seen(ngx_http_conflict_ctx_t *ctx)
     nlcf = ctx->conf;
     latest = &ctx->latest;
 
-    op->seen.version = 0;
-    op->seen.body = 0;
-    op->seen.view = latest->view;
-    op->seen.mtime = CONFLICT_TIME_NONE;
-    op->seen.existence = (latest->status == NGX_HTTP_OK
-                          || latest->status == NGX_HTTP_NO_CONTENT)
-                         ? CONFLICT_EXISTS : CONFLICT_DELETED;
+    op->in.observed.version = 0;
+    op->in.observed.body = 0;
+    op->in.observed.view = latest->view;
+    op->in.observed.mtime = CONFLICT_TIME_NONE;
+    op->in.observed.existence = (latest->status == NGX_HTTP_OK
+                                 || latest->status == NGX_HTTP_NO_CONTENT)
+                                ? CONFLICT_EXISTS : CONFLICT_DELETED;
 
-    if (op->seen.existence == CONFLICT_DELETED) {
+    if (op->in.observed.existence == CONFLICT_DELETED) {
         return NGX_OK;
     }
 
@@ -46,13 +46,13 @@ ngx_http_conflict_latest_seen(ngx_http_conflict_ctx_t *ctx)
     {
         conflict_hash_init(&hash, 0);
         conflict_hash_update(&hash, latest->data, latest->len);
-        op->seen.body = conflict_hash_final(&hash);
+        op->in.observed.body = conflict_hash_final(&hash);
     }
 
     if (nlcf->mtime->place == NGX_HTTP_CONFLICT_DEFAULT) {
 
         if (latest->last_modified != -1) {
-            op->seen.mtime = (int64_t) latest->last_modified
+            op->in.observed.mtime = (int64_t) latest->last_modified
                              * CONFLICT_TIME_SECOND;
         }
 
@@ -60,10 +60,10 @@ ngx_http_conflict_latest_seen(ngx_http_conflict_ctx_t *ctx)
                                               &latest->mtime_header, &value)
                == NGX_OK)
     {
-        op->seen.mtime = ngx_http_conflict_date(&value);
+        op->in.observed.mtime = ngx_http_conflict_date(&value);
     }
 
-    if (op->minted) {
+    if (op->in.minted) {
         return NGX_OK;
     }
 
@@ -76,9 +76,9 @@ ngx_http_conflict_latest_seen(ngx_http_conflict_ctx_t *ctx)
 
     ngx_http_conflict_tags_weak(ctx, &value);
 
-    op->seen.version = ngx_http_conflict_version(nlcf->version, &value);
+    op->in.observed.version = ngx_http_conflict_version(nlcf->version, &value);
 
-    return op->seen.version ? NGX_OK : NGX_DECLINED;
+    return op->in.observed.version ? NGX_OK : NGX_DECLINED;
 }
 
 

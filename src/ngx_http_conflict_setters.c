@@ -208,7 +208,7 @@ ngx_http_conflict_store_zone(ngx_conf_t *cf, ngx_http_conflict_store_t *store,
 
     store->ops = &ngx_http_conflict_shm_ops;
 
-    if (ngx_http_conflict_shm_add(cf, store, size) != NGX_OK) {
+    if (ngx_http_conflict_shm_zone_add(cf, store, size) != NGX_OK) {
         return NGX_CONF_ERROR;
     }
 

@@ -83,7 +83,7 @@ ngx_http_conflict_renew_handler(ngx_event_t *ev)
 
     ctx->looked = 0;
 
-    if (ctx->op->leased) {
+    if (ctx->op->out.leased) {
         /* where it fails, the lease runs out into a quarantine: that is safe */
         (void) ctx->op->store->ops->renew(ctx->op);
     }
@@ -100,7 +100,7 @@ ngx_http_conflict_renew_later(ngx_http_conflict_ctx_t *ctx)
     int64_t     left;
     ngx_msec_t  timer;
 
-    timer = ctx->op->lease / 3 + 1;
+    timer = ctx->op->in.lease / 3 + 1;
     left = ngx_http_conflict_fence_least(ctx, 0);
 
     if (left > 0 && left < (int64_t) timer) {
@@ -121,7 +121,7 @@ ngx_http_conflict_settle_header(ngx_http_conflict_ctx_t *ctx)
     ngx_uint_t                 status;
     ngx_http_conflict_class_e  class;
 
-    if (ctx->settled || !ctx->op->leased) {
+    if (ctx->settled || !ctx->op->out.leased) {
         return;
     }
 
@@ -130,11 +130,11 @@ ngx_http_conflict_settle_header(ngx_http_conflict_ctx_t *ctx)
     if (class == NGX_HTTP_CONFLICT_DONE) {
         ctx->seen_2xx = 1;
 
-        ctx->op->seen.existence = ngx_http_conflict_settle_existence(ctx,
-                                                                     ctx->op);
+        ctx->op->in.observed.existence = ngx_http_conflict_settle_existence(ctx,
+                                                                       ctx->op);
 
-        if (!ctx->op->minted && ctx->op->seen.version == 0
-            && ctx->op->seen.existence != CONFLICT_DELETED
+        if (!ctx->op->in.minted && ctx->op->in.observed.version == 0
+            && ctx->op->in.observed.existence != CONFLICT_DELETED
             && ctx->pair == NULL)
         {
             if (ctx->response) {
@@ -154,7 +154,7 @@ void
 ngx_http_conflict_settle_body(ngx_http_conflict_ctx_t *ctx)
 {
     if (!ctx->settled && ctx->seen_2xx) {
-        ngx_http_conflict_settle(ctx, ctx->op->seen.version
+        ngx_http_conflict_settle(ctx, ctx->op->in.observed.version
                                       ? NGX_HTTP_CONFLICT_DONE
                                       : NGX_HTTP_CONFLICT_UNCERTAIN);
     }
@@ -168,7 +168,7 @@ ngx_http_conflict_settle_end(ngx_http_conflict_ctx_t *ctx)
     ngx_http_conflict_class_e  class;
 
     if (ctx->settled
-        || !(ctx->op->leased || (ctx->pair && ctx->pair->op->leased)))
+        || !(ctx->op->out.leased || (ctx->pair && ctx->pair->op->out.leased)))
     {
         return;
     }
@@ -227,7 +227,7 @@ ngx_http_conflict_settle_unchecked(ngx_http_conflict_ctx_t *ctx,
     }
 
     if (class != NGX_HTTP_CONFLICT_AMBIGUOUS) {
-        op->quarantine = 0;
+        op->in.quarantine = 0;
     }
 
     /* without a lease: whatever lease there is learns of it */
@@ -311,7 +311,7 @@ ngx_http_conflict_settle_redirect(ngx_http_conflict_ctx_t *ctx)
 
     if (!write) {
 
-        if (!ctx->settled && ctx->op->leased) {
+        if (!ctx->settled && ctx->op->out.leased) {
             ngx_http_conflict_settle_seen(ctx, class);
         }
 
@@ -334,7 +334,7 @@ ngx_http_conflict_settle_redirect(ngx_http_conflict_ctx_t *ctx)
             break;
         }
 
-        if (!ctx->settled && ctx->op->leased) {
+        if (!ctx->settled && ctx->op->out.leased) {
             ngx_http_conflict_settle(ctx, class);
         }
 
@@ -358,10 +358,10 @@ ngx_http_conflict_settle_seen(ngx_http_conflict_ctx_t *ctx,
     ngx_http_conflict_class_e class)
 {
     if (class == NGX_HTTP_CONFLICT_DONE) {
-        ctx->op->seen.existence = ngx_http_conflict_settle_existence(ctx,
-                                                                     ctx->op);
+        ctx->op->in.observed.existence = ngx_http_conflict_settle_existence(ctx,
+                                                                       ctx->op);
 
-        if (!ctx->op->minted) {
+        if (!ctx->op->in.minted) {
             /* done, but its version was not seen */
             class = NGX_HTTP_CONFLICT_UNCERTAIN;
         }
@@ -492,29 +492,29 @@ ngx_http_conflict_settle_op(ngx_http_conflict_ctx_t *ctx,
 
     op = ctx->op;
 
-    if (!op->leased) {
+    if (!op->out.leased) {
         return;
     }
 
     ops = op->store->ops;
 
-    if (op->reads) {
+    if (op->in.reads) {
         (void) ops->cancel(op);
         return;
     }
 
     if (ctx->pair && class == NGX_HTTP_CONFLICT_DONE) {
-        op->seen.existence = ngx_http_conflict_settle_existence(ctx, op);
-        op->seen.version = 0;
+        op->in.observed.existence = ngx_http_conflict_settle_existence(ctx, op);
+        op->in.observed.version = 0;
 
-        if (!op->minted && op->seen.existence == CONFLICT_EXISTS) {
+        if (!op->in.minted && op->in.observed.existence == CONFLICT_EXISTS) {
             /* done, but the answer is not about its version */
             class = NGX_HTTP_CONFLICT_UNCERTAIN;
         }
     }
 
     ngx_log_debug2(NGX_LOG_DEBUG_HTTP, ctx->request->connection->log, 0,
-                   "conflict settle: %d, fence %uL", class, op->fence);
+                   "conflict settle: %d, fence %uL", class, op->out.fence);
 
     switch (class) {
 
@@ -523,7 +523,7 @@ ngx_http_conflict_settle_op(ngx_http_conflict_ctx_t *ctx,
         ngx_http_conflict_keep_link(ctx);
         (void) ops->commit(op);
         ctx->committed = 1;
-        ctx->current = op->applied ? op->version : 0;
+        ctx->current = op->out.applied ? op->out.version : 0;
         break;
 
     case NGX_HTTP_CONFLICT_NOT_DONE:
@@ -531,7 +531,7 @@ ngx_http_conflict_settle_op(ngx_http_conflict_ctx_t *ctx,
         break;
 
     case NGX_HTTP_CONFLICT_UNCERTAIN:
-        op->quarantine = 0;
+        op->in.quarantine = 0;
 
         /* fall through */
 
@@ -540,10 +540,10 @@ ngx_http_conflict_settle_op(ngx_http_conflict_ctx_t *ctx,
         (void) ops->abandon(op);
         ctx->abandoned = 1;
         ctx->current = 0;
-        op->wait = op->quarantine;
+        op->out.wait = op->in.quarantine;
     }
 
-    if (ctx->carried && (op->lost || op->calls)) {
+    if (ctx->carried && (op->out.lost || op->calls)) {
         ngx_http_conflict_audit_overlapped(ctx);
     }
 }

@@ -26,8 +26,8 @@ void ngx_http_conflict_settle_start(ngx_http_conflict_ctx_t *ctx);
 void ngx_http_conflict_settle_header(ngx_http_conflict_ctx_t *ctx);
 
 /*
- * The end of a 2xx answer in which op->seen.version was looked for, and the
- * end of a request of which nothing more will be seen.
+ * The end of a 2xx answer in which op->in.observed.version was looked for, and
+ * the end of a request of which nothing more will be seen.
  */
 void ngx_http_conflict_settle_body(ngx_http_conflict_ctx_t *ctx);
 void ngx_http_conflict_settle_end(ngx_http_conflict_ctx_t *ctx);

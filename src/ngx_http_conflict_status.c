@@ -14,11 +14,11 @@
 
 
 typedef struct {
-    ngx_http_request_t            *request;
-    ngx_uint_t                     form;
-    ngx_uint_t                     waiting;    /* for so many surveys */
-    ngx_uint_t                     n;
-    ngx_http_conflict_survey_t   **survey;
+    ngx_http_request_t             *request;
+    ngx_uint_t                      form;
+    ngx_uint_t                      waiting;    /* for so many snapshots */
+    ngx_uint_t                      n;
+    ngx_http_conflict_snapshot_t  **snapshot;
 } ngx_http_conflict_status_t;
 
 
@@ -27,7 +27,8 @@ static ngx_uint_t ngx_http_conflict_status_form(ngx_http_request_t *r,
     ngx_uint_t own);
 static ngx_int_t ngx_http_conflict_status_ask(
     ngx_http_conflict_status_t *status);
-static void ngx_http_conflict_status_done(ngx_http_conflict_survey_t *survey);
+static void ngx_http_conflict_status_done(
+    ngx_http_conflict_snapshot_t *snapshot);
 static void ngx_http_conflict_status_cleanup(void *data);
 static ngx_int_t ngx_http_conflict_status_send(
     ngx_http_conflict_status_t *status);
@@ -204,7 +205,7 @@ ngx_http_conflict_status_ask(ngx_http_conflict_status_t *status)
 {
     ngx_uint_t                       i;
     ngx_http_conflict_store_t      **store;
-    ngx_http_conflict_survey_t      *survey;
+    ngx_http_conflict_snapshot_t    *snapshot;
     ngx_http_conflict_main_conf_t   *nmcf;
 
     nmcf = ngx_http_get_module_main_conf(status->request,
@@ -212,25 +213,25 @@ ngx_http_conflict_status_ask(ngx_http_conflict_status_t *status)
 
     store = nmcf->stores.elts;
 
-    status->survey = ngx_pcalloc(status->request->pool,
-                                 (nmcf->stores.nelts + 1) * sizeof(void *));
-    if (status->survey == NULL) {
+    status->snapshot = ngx_pcalloc(status->request->pool,
+                                   (nmcf->stores.nelts + 1) * sizeof(void *));
+    if (status->snapshot == NULL) {
         return NGX_ERROR;
     }
 
     for (i = 0; i < nmcf->stores.nelts; i++) {
 
-        survey = ngx_http_conflict_survey(store[i], status->form
+        snapshot = ngx_http_conflict_snapshot_create(store[i], status->form
                                        == NGX_HTTP_CONFLICT_STATUS_PROMETHEUS);
-        if (survey == NULL) {
+        if (snapshot == NULL) {
             return NGX_ERROR;
         }
 
-        status->survey[status->n++] = survey;
+        status->snapshot[status->n++] = snapshot;
 
-        if (survey->busy) {
-            survey->done = ngx_http_conflict_status_done;
-            survey->data = status;
+        if (snapshot->busy) {
+            snapshot->done = ngx_http_conflict_status_done;
+            snapshot->data = status;
             status->waiting++;
         }
     }
@@ -240,9 +241,9 @@ ngx_http_conflict_status_ask(ngx_http_conflict_status_t *status)
 
 
 static void
-ngx_http_conflict_status_done(ngx_http_conflict_survey_t *survey)
+ngx_http_conflict_status_done(ngx_http_conflict_snapshot_t *snapshot)
 {
-    ngx_http_conflict_status_t *status = survey->data;
+    ngx_http_conflict_status_t *status = snapshot->data;
 
     ngx_connection_t    *c;
     ngx_http_request_t  *r;
@@ -269,7 +270,7 @@ ngx_http_conflict_status_cleanup(void *data)
     ngx_uint_t  i;
 
     for (i = 0; i < status->n; i++) {
-        ngx_http_conflict_survey_release(status->survey[i]);
+        ngx_http_conflict_snapshot_release(status->snapshot[i]);
     }
 
     status->n = 0;
@@ -303,11 +304,11 @@ ngx_http_conflict_status_send(ngx_http_conflict_status_t *status)
         break;
 
     case NGX_HTTP_CONFLICT_STATUS_JSON:
-        ngx_http_conflict_status_json(&out, status->survey, status->n);
+        ngx_http_conflict_status_json(&out, status->snapshot, status->n);
         break;
 
     default: /* NGX_HTTP_CONFLICT_STATUS_PROMETHEUS */
-        ngx_http_conflict_status_prometheus(&out, status->survey, status->n);
+        ngx_http_conflict_status_prometheus(&out, status->snapshot, status->n);
     }
 
     if (out.failed

@@ -58,12 +58,12 @@ char *ngx_http_conflict_set_status(ngx_conf_t *cf, ngx_command_t *cmd,
 /* status_json.c, status_prometheus.c, status_page.c */
 
 /*
- * "survey" are those of all stores.
+ * "snapshot" are those of all stores.
  */
 void ngx_http_conflict_status_json(ngx_http_conflict_writer_t *out,
-    ngx_http_conflict_survey_t **survey, ngx_uint_t n);
+    ngx_http_conflict_snapshot_t **snapshot, ngx_uint_t n);
 void ngx_http_conflict_status_prometheus(ngx_http_conflict_writer_t *out,
-    ngx_http_conflict_survey_t **survey, ngx_uint_t n);
+    ngx_http_conflict_snapshot_t **snapshot, ngx_uint_t n);
 
 /* status_advice.c: null for a lock endpoint */
 json_t *ngx_http_conflict_status_advice(ngx_http_conflict_tally_t *tally);

@@ -12,15 +12,15 @@
 
 
 static json_t *ngx_http_conflict_status_json_head(
-    ngx_http_conflict_survey_t **survey, ngx_uint_t n);
+    ngx_http_conflict_snapshot_t **snapshot, ngx_uint_t n);
 static json_t *ngx_http_conflict_status_json_store(
-    ngx_http_conflict_survey_t *survey);
+    ngx_http_conflict_snapshot_t *snapshot);
 static void ngx_http_conflict_status_json_gauge(json_t **json,
     ngx_http_conflict_gauge_t *gauge);
 static json_t *ngx_http_conflict_status_json_trips(
     ngx_http_conflict_gauge_t *gauge);
 static void ngx_http_conflict_status_json_routes(
-    ngx_http_conflict_writer_t *out, ngx_http_conflict_survey_t **survey,
+    ngx_http_conflict_writer_t *out, ngx_http_conflict_snapshot_t **snapshot,
     ngx_uint_t n);
 static json_t *ngx_http_conflict_status_json_route(
     ngx_http_conflict_tally_t *tally);
@@ -38,12 +38,12 @@ static void ngx_http_conflict_status_json_series(
     ngx_http_conflict_writer_t *out, ngx_http_conflict_bin_t *bin, ngx_uint_t n,
     ngx_uint_t last, ngx_uint_t from, ngx_uint_t to);
 static void ngx_http_conflict_status_json_conflicts(
-    ngx_http_conflict_writer_t *out, ngx_http_conflict_survey_t **survey,
+    ngx_http_conflict_writer_t *out, ngx_http_conflict_snapshot_t **snapshot,
     ngx_uint_t n);
 static json_t *ngx_http_conflict_status_json_tail(
-    ngx_http_conflict_survey_t **survey, ngx_uint_t n);
+    ngx_http_conflict_snapshot_t **snapshot, ngx_uint_t n);
 static json_t *ngx_http_conflict_status_json_holder(
-    ngx_http_conflict_survey_t *survey, ngx_http_conflict_holder_t *holder);
+    ngx_http_conflict_snapshot_t *snapshot, ngx_http_conflict_holder_t *holder);
 static void ngx_http_conflict_status_json_text(json_t **json,
     const char *name, u_char *data, size_t len);
 static void ngx_http_conflict_status_json_figure(json_t **json,
@@ -52,27 +52,27 @@ static void ngx_http_conflict_status_json_figure(json_t **json,
 
 void
 ngx_http_conflict_status_json(ngx_http_conflict_writer_t *out,
-    ngx_http_conflict_survey_t **survey, ngx_uint_t n)
+    ngx_http_conflict_snapshot_t **snapshot, ngx_uint_t n)
 {
     ngx_http_conflict_writer_print(out, "{");
     ngx_http_conflict_json_print(out,
-                              ngx_http_conflict_status_json_head(survey, n));
+                              ngx_http_conflict_status_json_head(snapshot, n));
 
     ngx_http_conflict_writer_print(out, ",\"routes\":[");
-    ngx_http_conflict_status_json_routes(out, survey, n);
+    ngx_http_conflict_status_json_routes(out, snapshot, n);
 
     ngx_http_conflict_writer_print(out, "],\"conflicts\":[");
-    ngx_http_conflict_status_json_conflicts(out, survey, n);
+    ngx_http_conflict_status_json_conflicts(out, snapshot, n);
 
     ngx_http_conflict_writer_print(out, "],");
     ngx_http_conflict_json_print(out,
-                              ngx_http_conflict_status_json_tail(survey, n));
+                              ngx_http_conflict_status_json_tail(snapshot, n));
     ngx_http_conflict_writer_print(out, "}\n");
 }
 
 
 static json_t *
-ngx_http_conflict_status_json_head(ngx_http_conflict_survey_t **survey,
+ngx_http_conflict_status_json_head(ngx_http_conflict_snapshot_t **snapshot,
     ngx_uint_t n)
 {
     json_t      *json, *stores;
@@ -82,7 +82,7 @@ ngx_http_conflict_status_json_head(ngx_http_conflict_survey_t **survey,
 
     for (i = 0; i < n; i++) {
         ngx_http_conflict_json_append(&stores,
-                              ngx_http_conflict_status_json_store(survey[i]));
+                              ngx_http_conflict_status_json_store(snapshot[i]));
     }
 
     json = json_object();
@@ -103,12 +103,12 @@ ngx_http_conflict_status_json_head(ngx_http_conflict_survey_t **survey,
 
 
 static json_t *
-ngx_http_conflict_status_json_store(ngx_http_conflict_survey_t *survey)
+ngx_http_conflict_status_json_store(ngx_http_conflict_snapshot_t *snapshot)
 {
     json_t                     *json;
     ngx_http_conflict_store_t  *store;
 
-    store = survey->store;
+    store = snapshot->store;
     json = json_object();
 
     ngx_http_conflict_status_json_text(&json, "name", store->name.data,
@@ -117,24 +117,25 @@ ngx_http_conflict_status_json_store(ngx_http_conflict_survey_t *survey)
                      json_string((store->ops == &ngx_http_conflict_shm_ops)
                                  ? "shm" : "redis"));
     ngx_http_conflict_json_set(&json, "counts_of",
-                               json_string(survey->fleet ? "fleet" : "host"));
-    ngx_http_conflict_json_set(&json, "up", json_boolean(survey->why == NULL));
-    ngx_http_conflict_status_json_text(&json, "error", (u_char *) survey->why,
-                                       survey->why ? ngx_strlen(survey->why)
+                               json_string(snapshot->fleet ? "fleet" : "host"));
+    ngx_http_conflict_json_set(&json, "up",
+                               json_boolean(snapshot->why == NULL));
+    ngx_http_conflict_status_json_text(&json, "error", (u_char *) snapshot->why,
+                                       snapshot->why ? ngx_strlen(snapshot->why)
                                                    : 0);
 
-    ngx_http_conflict_status_json_figure(&json, "entries", survey->entries);
-    ngx_http_conflict_status_json_figure(&json, "leases", survey->leases);
-    ngx_http_conflict_status_json_figure(&json, "dirty", survey->dirty);
-    ngx_http_conflict_status_json_figure(&json, "locks", survey->locks);
-    ngx_http_conflict_status_json_figure(&json, "evicted", survey->evicted);
+    ngx_http_conflict_status_json_figure(&json, "entries", snapshot->entries);
+    ngx_http_conflict_status_json_figure(&json, "leases", snapshot->leases);
+    ngx_http_conflict_status_json_figure(&json, "dirty", snapshot->dirty);
+    ngx_http_conflict_status_json_figure(&json, "locks", snapshot->locks);
+    ngx_http_conflict_status_json_figure(&json, "evicted", snapshot->evicted);
     ngx_http_conflict_status_json_figure(&json, "memory_bytes",
-                                         survey->memory);
-    ngx_http_conflict_status_json_figure(&json, "size_bytes", survey->size);
+                                         snapshot->memory);
+    ngx_http_conflict_status_json_figure(&json, "size_bytes", snapshot->size);
     ngx_http_conflict_status_json_figure(&json, "settling",
-                                         (survey->settling > 0)
-                                         ? (survey->settling + 999) / 1000
-                                         : survey->settling);
+                                         (snapshot->settling > 0)
+                                         ? (snapshot->settling + 999) / 1000
+                                         : snapshot->settling);
 
     if (store->gauge) {
         ngx_http_conflict_status_json_gauge(&json, store->gauge);
@@ -211,7 +212,7 @@ ngx_http_conflict_status_json_trips(ngx_http_conflict_gauge_t *gauge)
 
 static void
 ngx_http_conflict_status_json_routes(ngx_http_conflict_writer_t *out,
-    ngx_http_conflict_survey_t **survey, ngx_uint_t n)
+    ngx_http_conflict_snapshot_t **snapshot, ngx_uint_t n)
 {
     ngx_uint_t                    i, k, first;
     ngx_http_conflict_tally_t   **tally;
@@ -219,9 +220,9 @@ ngx_http_conflict_status_json_routes(ngx_http_conflict_writer_t *out,
     first = 0;
 
     for (i = 0; i < n; i++) {
-        tally = survey[i]->tallies.elts;
+        tally = snapshot[i]->tallies.elts;
 
-        for (k = 0; k < survey[i]->tallies.nelts; k++) {
+        for (k = 0; k < snapshot[i]->tallies.nelts; k++) {
 
             if (tally[k]->since == 0) {
                 continue;
@@ -467,7 +468,7 @@ ngx_http_conflict_status_json_series(ngx_http_conflict_writer_t *out,
 
 static void
 ngx_http_conflict_status_json_conflicts(ngx_http_conflict_writer_t *out,
-    ngx_http_conflict_survey_t **survey, ngx_uint_t n)
+    ngx_http_conflict_snapshot_t **snapshot, ngx_uint_t n)
 {
     ngx_str_t   *line;
     ngx_uint_t   i, k, first;
@@ -475,9 +476,9 @@ ngx_http_conflict_status_json_conflicts(ngx_http_conflict_writer_t *out,
     first = 0;
 
     for (i = 0; i < n; i++) {
-        line = survey[i]->lines.elts;
+        line = snapshot[i]->lines.elts;
 
-        for (k = 0; k < survey[i]->lines.nelts; k++) {
+        for (k = 0; k < snapshot[i]->lines.nelts; k++) {
             ngx_http_conflict_writer_print(out, first++ ? ",\n" : "\n");
             ngx_http_conflict_writer_bytes(out, line[k].data, line[k].len);
         }
@@ -486,7 +487,7 @@ ngx_http_conflict_status_json_conflicts(ngx_http_conflict_writer_t *out,
 
 
 static json_t *
-ngx_http_conflict_status_json_tail(ngx_http_conflict_survey_t **survey,
+ngx_http_conflict_status_json_tail(ngx_http_conflict_snapshot_t **snapshot,
     ngx_uint_t n)
 {
     json_t                        *json, *one, *resources, *locks;
@@ -498,15 +499,15 @@ ngx_http_conflict_status_json_tail(ngx_http_conflict_survey_t **survey,
     locks = json_array();
 
     for (i = 0; i < n; i++) {
-        resource = survey[i]->resources.elts;
-        holder = survey[i]->holders.elts;
+        resource = snapshot[i]->resources.elts;
+        holder = snapshot[i]->holders.elts;
 
-        for (k = 0; k < survey[i]->resources.nelts; k++) {
+        for (k = 0; k < snapshot[i]->resources.nelts; k++) {
             one = json_object();
 
             ngx_http_conflict_status_json_text(&one, "store",
-                                               survey[i]->store->name.data,
-                                               survey[i]->store->name.len);
+                                               snapshot[i]->store->name.data,
+                                               snapshot[i]->store->name.len);
             ngx_http_conflict_status_json_text(&one, "resource",
                                                resource[k].key.data,
                                                resource[k].key.len);
@@ -515,9 +516,9 @@ ngx_http_conflict_status_json_tail(ngx_http_conflict_survey_t **survey,
             ngx_http_conflict_json_append(&resources, one);
         }
 
-        for (k = 0; k < survey[i]->holders.nelts; k++) {
+        for (k = 0; k < snapshot[i]->holders.nelts; k++) {
             ngx_http_conflict_json_append(&locks,
-                              ngx_http_conflict_status_json_holder(survey[i],
+                              ngx_http_conflict_status_json_holder(snapshot[i],
                                                                 &holder[k]));
         }
     }
@@ -532,7 +533,7 @@ ngx_http_conflict_status_json_tail(ngx_http_conflict_survey_t **survey,
 
 
 static json_t *
-ngx_http_conflict_status_json_holder(ngx_http_conflict_survey_t *survey,
+ngx_http_conflict_status_json_holder(ngx_http_conflict_snapshot_t *snapshot,
     ngx_http_conflict_holder_t *holder)
 {
     json_t  *json;
@@ -540,8 +541,8 @@ ngx_http_conflict_status_json_holder(ngx_http_conflict_survey_t *survey,
     json = json_object();
 
     ngx_http_conflict_status_json_text(&json, "store",
-                                       survey->store->name.data,
-                                       survey->store->name.len);
+                                       snapshot->store->name.data,
+                                       snapshot->store->name.len);
     ngx_http_conflict_status_json_text(&json, "resource", holder->key.data,
                                        holder->key.len);
     ngx_http_conflict_status_json_text(&json, "user", holder->user.data,
@@ -551,7 +552,7 @@ ngx_http_conflict_status_json_holder(ngx_http_conflict_survey_t *survey,
     ngx_http_conflict_json_set(&json, "acquired_at",
                            ngx_http_conflict_json_time(holder->acquired));
     ngx_http_conflict_json_set(&json, "expires_in",
-                           ngx_http_conflict_json_seconds(holder->left));
+                           ngx_http_conflict_json_seconds(holder->remaining));
 
     return json;
 }

@@ -29,11 +29,11 @@ static void ngx_http_conflict_metric_label(ngx_http_conflict_writer_t *out,
 static void ngx_http_conflict_metric_gaps(ngx_http_conflict_writer_t *out);
 static void ngx_http_conflict_metric_waits(ngx_http_conflict_writer_t *out);
 static void ngx_http_conflict_metric_stores(ngx_http_conflict_writer_t *out,
-    ngx_http_conflict_survey_t **survey, ngx_uint_t n);
+    ngx_http_conflict_snapshot_t **snapshot, ngx_uint_t n);
 static int64_t ngx_http_conflict_metric_store(
-    ngx_http_conflict_survey_t *survey, ngx_uint_t number);
+    ngx_http_conflict_snapshot_t *snapshot, ngx_uint_t number);
 static void ngx_http_conflict_metric_trips(ngx_http_conflict_writer_t *out,
-    ngx_http_conflict_survey_t **survey, ngx_uint_t n);
+    ngx_http_conflict_snapshot_t **snapshot, ngx_uint_t n);
 
 
 static const ngx_http_conflict_metric_t  ngx_http_conflict_route_metrics[] = {
@@ -75,7 +75,7 @@ static const ngx_http_conflict_metric_t  ngx_http_conflict_store_metrics[] = {
 
 void
 ngx_http_conflict_status_prometheus(ngx_http_conflict_writer_t *out,
-    ngx_http_conflict_survey_t **survey, ngx_uint_t n)
+    ngx_http_conflict_snapshot_t **snapshot, ngx_uint_t n)
 {
     ngx_str_t                   *name;
     ngx_uint_t                   i, k;
@@ -126,8 +126,8 @@ ngx_http_conflict_status_prometheus(ngx_http_conflict_writer_t *out,
                                    "nginx_conflict_audit_errors_total %uA\n",
                                    ledger->audit_errors);
 
-    ngx_http_conflict_metric_stores(out, survey, n);
-    ngx_http_conflict_metric_trips(out, survey, n);
+    ngx_http_conflict_metric_stores(out, snapshot, n);
+    ngx_http_conflict_metric_trips(out, snapshot, n);
 }
 
 
@@ -290,7 +290,7 @@ ngx_http_conflict_metric_waits(ngx_http_conflict_writer_t *out)
 
 static void
 ngx_http_conflict_metric_stores(ngx_http_conflict_writer_t *out,
-    ngx_http_conflict_survey_t **survey, ngx_uint_t n)
+    ngx_http_conflict_snapshot_t **snapshot, ngx_uint_t n)
 {
     size_t                             len;
     int64_t                            value;
@@ -311,12 +311,12 @@ ngx_http_conflict_metric_stores(ngx_http_conflict_writer_t *out,
                                  ? "counter" : "gauge", metric->help);
 
         for (i = 0; i < n; i++) {
-            value = ngx_http_conflict_metric_store(survey[i], metric->number);
+            value = ngx_http_conflict_metric_store(snapshot[i], metric->number);
 
             if (value >= 0) {
                 ngx_http_conflict_writer_print(out,
                                      "nginx_conflict_%s{store=\"%V\"} %L\n",
-                                     metric->name, &survey[i]->store->name,
+                                     metric->name, &snapshot[i]->store->name,
                                      value);
             }
         }
@@ -326,12 +326,12 @@ ngx_http_conflict_metric_stores(ngx_http_conflict_writer_t *out,
                              "Requests that the store could not answer");
 
     for (i = 0; i < n; i++) {
-        gauge = survey[i]->store->gauge;
+        gauge = snapshot[i]->store->gauge;
 
         for (k = 1; gauge && k <= NGX_HTTP_CONFLICT_STORE_DOWN; k++) {
             ngx_http_conflict_writer_print(out,
                 "nginx_conflict_store_errors_total{store=\"%V\",reason=\"%s\"}"
-                " %uA\n", &survey[i]->store->name, reasons[k],
+                " %uA\n", &snapshot[i]->store->name, reasons[k],
                 gauge->errors[k]);
         }
     }
@@ -339,38 +339,38 @@ ngx_http_conflict_metric_stores(ngx_http_conflict_writer_t *out,
 
 
 static int64_t
-ngx_http_conflict_metric_store(ngx_http_conflict_survey_t *survey,
+ngx_http_conflict_metric_store(ngx_http_conflict_snapshot_t *snapshot,
     ngx_uint_t number)
 {
     ngx_http_conflict_gauge_t  *gauge;
 
-    gauge = survey->store->gauge;
+    gauge = snapshot->store->gauge;
 
     switch (number) {
 
     case 0:
-        return survey->why == NULL;
+        return snapshot->why == NULL;
 
     case 1:
-        return survey->entries;
+        return snapshot->entries;
 
     case 2:
-        return survey->leases;
+        return snapshot->leases;
 
     case 3:
-        return survey->dirty;
+        return snapshot->dirty;
 
     case 4:
-        return survey->locks;
+        return snapshot->locks;
 
     case 5:
-        return survey->memory;
+        return snapshot->memory;
 
     case 6:
-        return survey->size;
+        return snapshot->size;
 
     case 7:
-        return survey->evicted;
+        return snapshot->evicted;
 
     case 8:
         return gauge ? (int64_t) gauge->unsettled : -1;
@@ -379,8 +379,8 @@ ngx_http_conflict_metric_store(ngx_http_conflict_survey_t *survey,
         return gauge ? (int64_t) gauge->dropped : -1;
 
     default: /* 10 */
-        return (survey->settling > 0) ? (survey->settling + 999) / 1000
-                                      : survey->settling;
+        return (snapshot->settling > 0) ? (snapshot->settling + 999) / 1000
+                                      : snapshot->settling;
     }
 }
 
@@ -389,7 +389,7 @@ ngx_http_conflict_metric_store(ngx_http_conflict_survey_t *survey,
 
 static void
 ngx_http_conflict_metric_trips(ngx_http_conflict_writer_t *out,
-    ngx_http_conflict_survey_t **survey, ngx_uint_t n)
+    ngx_http_conflict_snapshot_t **snapshot, ngx_uint_t n)
 {
     ngx_str_t                  *name;
     ngx_uint_t                  i, k, sum;
@@ -399,11 +399,11 @@ ngx_http_conflict_metric_trips(ngx_http_conflict_writer_t *out,
                              "How long the store took to answer");
 
     for (i = 0; i < n; i++) {
-        gauge = survey[i]->store->gauge;
-        name = &survey[i]->store->name;
+        gauge = snapshot[i]->store->gauge;
+        name = &snapshot[i]->store->name;
 
         if (gauge == NULL
-            || survey[i]->store->ops == &ngx_http_conflict_shm_ops)
+            || snapshot[i]->store->ops == &ngx_http_conflict_shm_ops)
         {
             continue;
         }

@@ -66,19 +66,20 @@ ngx_http_conflict_tags(ngx_http_conflict_ctx_t *ctx, ngx_str_t *value,
         }
 
         if (rc == CONFLICT_ETAG_MALFORMED
-            && !(ctx->op->minted && conflict_etag_plain(&p, last, &etag) == 0))
+            && !(ctx->op->in.minted
+                 && conflict_etag_plain(&p, last, &etag) == 0))
         {
             return NGX_DECLINED;
         }
 
         ngx_str_null(only);
 
-        if (tags == 0 && (ctx->op->minted || !etag.weak)) {
+        if (tags == 0 && (ctx->op->in.minted || !etag.weak)) {
             only->data = (u_char *) etag.data;
             only->len = etag.len;
         }
 
-        if (ctx->op->minted) {
+        if (ctx->op->in.minted) {
             versions[(*n)++] = conflict_version_from_tag(etag.data, etag.len);
             continue;
         }
@@ -103,7 +104,7 @@ ngx_http_conflict_tags_base(ngx_http_conflict_ctx_t *ctx, ngx_str_t *tag)
 
     ctx->base = *tag;
 
-    if (!ctx->op->minted
+    if (!ctx->op->in.minted
         || conflict_version_from_tag((char *) tag->data, tag->len)
            >= CONFLICT_VERSION_LIMIT)
     {
@@ -132,18 +133,19 @@ ngx_http_conflict_tags_retry(ngx_http_conflict_ctx_t *ctx)
 
     op = ctx->op;
 
-    if (ctx->bare == 0 || op->version != ctx->bare
-        || op->pre.kinds != CONFLICT_BASE || op->verdict == CONFLICT_LOCKED)
+    if (ctx->bare == 0 || op->out.version != ctx->bare
+        || op->in.pre.kinds != CONFLICT_BASE
+        || op->out.verdict == CONFLICT_LOCKED)
     {
         return 0;
     }
 
-    op->pre.base = ctx->bare;
+    op->in.pre.base = ctx->bare;
     ctx->bare = 0;
 
-    if (op->leased) {
+    if (op->out.leased) {
         /* it passes anyway, or was to be merged with its own base */
-        op->verdict = CONFLICT_PASS;
+        op->out.verdict = CONFLICT_PASS;
         return 0;
     }
 
@@ -167,7 +169,7 @@ ngx_http_conflict_tags_send(ngx_http_request_t *r,
     conflict_etag_t    etag;
     ngx_table_elt_t   *h;
 
-    if (ctx->held == 0 || ctx->op->minted || ctx->conf->report) {
+    if (ctx->held == 0 || ctx->op->in.minted || ctx->conf->report) {
         return NGX_OK;
     }
 

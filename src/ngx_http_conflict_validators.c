@@ -64,7 +64,7 @@ ngx_http_conflict_validators_date(ngx_http_request_t *r,
     op = ctx->op;
     nlcf = ctx->conf;
 
-    if (op->mtime == CONFLICT_TIME_NONE) {
+    if (op->out.mtime == CONFLICT_TIME_NONE) {
         return NGX_OK;
     }
 
@@ -75,22 +75,26 @@ ngx_http_conflict_validators_date(ngx_http_request_t *r,
         return NGX_OK;
     }
 
-    date = (time_t) (op->mtime / CONFLICT_TIME_SECOND);
-    shown = (time_t) conflict_mtime_second(op->mtime, op->twice);
+    date = (time_t) (op->out.mtime / CONFLICT_TIME_SECOND);
+    shown = (time_t) conflict_mtime_second(op->out.mtime,
+                                           op->out.second_reused);
 
-    if (nlcf->mtime->place != NGX_HTTP_CONFLICT_DEFAULT && !op->dated) {
+    if (nlcf->mtime->place != NGX_HTTP_CONFLICT_DEFAULT
+        && !op->out.mtime_exact)
+    {
 
         /* this response tells it, perhaps too late for its header */
 
-        if (op->seen.mtime == CONFLICT_TIME_NONE) {
+        if (op->in.observed.mtime == CONFLICT_TIME_NONE) {
             return NGX_OK;
         }
 
-        date = shown = (time_t) (op->seen.mtime / CONFLICT_TIME_SECOND);
+        date = shown = (time_t) (op->in.observed.mtime / CONFLICT_TIME_SECOND);
     }
 
     if (r->headers_out.last_modified_time != -1
-        && !(op->twice && r->headers_out.last_modified_time <= date))
+        && !(op->out.second_reused
+             && r->headers_out.last_modified_time <= date))
     {
         /* the upstream's own, and no other version was shown under it */
         return NGX_OK;

@@ -123,9 +123,9 @@ ngx_http_conflict_variable(ngx_http_request_t *r,
 
     case NGX_HTTP_CONFLICT_VAR_NEXT_VERSION:
 
-        if (op && op->leased && op->minted) {
+        if (op && op->out.leased && op->in.minted) {
             rc = ngx_http_conflict_variable_number(r, &value, "%uL",
-                                                   op->fence);
+                                                   op->out.fence);
         }
 
         break;

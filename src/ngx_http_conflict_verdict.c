@@ -48,28 +48,28 @@ ngx_http_conflict_verdict(ngx_http_conflict_ctx_t *ctx)
         return NGX_HTTP_CONFLICT_STATE_STORE_BEGIN;
     }
 
-    if (op->pre.kinds & CONFLICT_IF_MATCH) {
-        ctx->held = op->version;
+    if (op->in.pre.kinds & CONFLICT_IF_MATCH) {
+        ctx->held = op->out.version;
     }
 
-    ctx->settling = op->settling ? op->wait : 0;
-    ctx->current = op->version;
-    ctx->against = op->version;
-    ctx->against_time = op->present ? op->mtime : CONFLICT_TIME_NONE;
+    ctx->settling = op->out.settling ? op->out.wait : 0;
+    ctx->current = op->out.version;
+    ctx->against = op->out.version;
+    ctx->against_time = op->out.present ? op->out.mtime : CONFLICT_TIME_NONE;
 
-    if (op->report && op->verdict != CONFLICT_FETCH
-        && op->verdict != CONFLICT_COMBINE)
+    if (op->in.report && op->out.verdict != CONFLICT_FETCH
+        && op->out.verdict != CONFLICT_COMBINE)
     {
         return ngx_http_conflict_reported(ctx);
     }
 
-    switch (op->verdict) {
+    switch (op->out.verdict) {
 
     case CONFLICT_OVERWRITE:
 
         if (ctx->outcome == NGX_HTTP_CONFLICT_OUTCOME_NONE) {
             ctx->outcome = NGX_HTTP_CONFLICT_OUTCOME_OVERWROTE;
-            ctx->action = ngx_http_conflict_verdict_action(op->policy);
+            ctx->action = ngx_http_conflict_verdict_action(op->in.policy);
             ctx->naming = ngx_http_conflict_differ_first(ctx);
 
             if (ctx->naming) {
@@ -99,8 +99,8 @@ ngx_http_conflict_verdict(ngx_http_conflict_ctx_t *ctx)
         if (ctx->fetches == NGX_HTTP_CONFLICT_MAX_FETCHES) {
             /* it changes faster than it can be read */
 
-            if (op->policy <= CONFLICT_CLIENT_WINS || op->report) {
-                op->pre.kinds = 0;
+            if (op->in.policy <= CONFLICT_CLIENT_WINS || op->in.report) {
+                op->in.pre.kinds = 0;
                 ctx->outcome = NGX_HTTP_CONFLICT_OUTCOME_UNCHECKED;
                 ctx->action = NGX_HTTP_CONFLICT_ACTION_UNCHECKED;
                 return NGX_HTTP_CONFLICT_STATE_STORE_BEGIN;
@@ -135,13 +135,13 @@ ngx_http_conflict_passed(ngx_http_conflict_ctx_t *ctx)
 
     ctx->outcome = NGX_HTTP_CONFLICT_OUTCOME_PASSED;
     ctx->existed = (ctx->pair == NULL
-                    && ctx->op->existence == CONFLICT_EXISTS);
+                    && ctx->op->out.existence == CONFLICT_EXISTS);
 
     /* of MOVE and COPY it is the destination that may be overwritten */
 
     op = (ctx->pair && ctx->pair->source == ctx->op) ? ctx->pair->op
                                                      : ctx->op;
-    ctx->unbased = (op->pre.kinds == 0
+    ctx->unbased = (op->in.pre.kinds == 0
                     && !ngx_http_conflict_judged(ctx->request, op));
 }
 
@@ -151,7 +151,7 @@ ngx_http_conflict_passed(ngx_http_conflict_ctx_t *ctx)
 static ngx_uint_t
 ngx_http_conflict_judged(ngx_http_request_t *r, ngx_http_conflict_op_t *op)
 {
-    if (op->minted && !op->report) {
+    if (op->in.minted && !op->in.report) {
         return 0;
     }
 
@@ -169,11 +169,11 @@ ngx_http_conflict_go(ngx_http_conflict_ctx_t *ctx)
         return NGX_HTTP_CONFLICT_STATE_FORWARD;
     }
 
-    if (ctx->op->leased) {
+    if (ctx->op->out.leased) {
         ngx_http_conflict_settle_start(ctx);
     }
 
-    ctx->op->verdict = CONFLICT_PASS;
+    ctx->op->out.verdict = CONFLICT_PASS;
 
     return NGX_HTTP_CONFLICT_STATE_LATEST_VERDICT;
 }
@@ -193,7 +193,7 @@ ngx_http_conflict_failed(ngx_http_conflict_ctx_t *ctx)
     pass = 0;
     answer = NGX_HTTP_CONFLICT_ANSWER_UNAVAILABLE;
 
-    switch (op->error) {
+    switch (op->out.error) {
 
     case NGX_HTTP_CONFLICT_STORE_GENERATION:
         answer = NGX_HTTP_CONFLICT_ANSWER_GENERATION;
@@ -205,7 +205,7 @@ ngx_http_conflict_failed(ngx_http_conflict_ctx_t *ctx)
 
     default: /* NGX_HTTP_CONFLICT_STORE_FULL */
 
-        if (op->log) {
+        if (op->out.log) {
             ngx_log_error(NGX_LOG_ERR, ctx->request->connection->log, 0,
                           "conflict store \"%V\" is full of writes in "
                           "flight, enlarge its zone", &op->store->name);
@@ -228,25 +228,25 @@ ngx_http_conflict_failed(ngx_http_conflict_ctx_t *ctx)
 static ngx_http_conflict_state_e
 ngx_http_conflict_reported(ngx_http_conflict_ctx_t *ctx)
 {
-    switch (ctx->op->verdict) {
+    switch (ctx->op->out.verdict) {
 
     case CONFLICT_OVERWRITE:
         ctx->outcome = NGX_HTTP_CONFLICT_OUTCOME_OVERWROTE;
-        ctx->action = ngx_http_conflict_verdict_action(ctx->op->policy);
+        ctx->action = ngx_http_conflict_verdict_action(ctx->op->in.policy);
         break;
 
     case CONFLICT_DROP:
-        ctx->op->pre.chain = 0;
+        ctx->op->in.pre.chain = 0;
         ctx->outcome = NGX_HTTP_CONFLICT_OUTCOME_DROPPED;
-        ctx->action = ngx_http_conflict_verdict_action(ctx->op->policy);
+        ctx->action = ngx_http_conflict_verdict_action(ctx->op->in.policy);
         break;
 
     case CONFLICT_REFUSE:
-        ctx->op->pre.chain = 0;
+        ctx->op->in.pre.chain = 0;
         ctx->outcome = NGX_HTTP_CONFLICT_OUTCOME_REJECTED;
-        ctx->action = (ctx->op->existence == CONFLICT_DELETED)
+        ctx->action = (ctx->op->out.existence == CONFLICT_DELETED)
                       ? NGX_HTTP_CONFLICT_ACTION_DELETED
-                      : ngx_http_conflict_verdict_action(ctx->op->policy);
+                      : ngx_http_conflict_verdict_action(ctx->op->in.policy);
         break;
 
     case CONFLICT_WAIT:
@@ -255,7 +255,7 @@ ngx_http_conflict_reported(ngx_http_conflict_ctx_t *ctx)
         break;
 
     case CONFLICT_LOCKED:
-        ctx->op->pre.chain = 0;
+        ctx->op->in.pre.chain = 0;
         ctx->outcome = NGX_HTTP_CONFLICT_OUTCOME_LOCKED;
         ctx->action = NGX_HTTP_CONFLICT_ACTION_LOCKED;
         break;
@@ -270,7 +270,7 @@ ngx_http_conflict_reported(ngx_http_conflict_ctx_t *ctx)
     }
 
     if (ctx->action != NGX_HTTP_CONFLICT_ACTION_NONE
-        && ctx->action == ngx_http_conflict_verdict_action(ctx->op->policy))
+        && ctx->action == ngx_http_conflict_verdict_action(ctx->op->in.policy))
     {
         ctx->naming = ngx_http_conflict_differ_first(ctx);
 

@@ -84,12 +84,12 @@ ngx_http_conflict_view_start(ngx_http_request_t *r,
     }
 
     ctx->selected = conflict_hash_final(&hash);
-    ctx->op->view = ngx_http_conflict_view_hash(ctx, &ctx->conf->vary,
-                                                &borne);
-    ctx->op->part = (borne || ngx_strlchr(r->unparsed_uri.data,
-                                          r->unparsed_uri.data
-                                          + r->unparsed_uri.len, '?')
-                              != NULL);
+    ctx->op->in.view = ngx_http_conflict_view_hash(ctx, &ctx->conf->vary,
+                                                   &borne);
+    ctx->op->in.part = (borne || ngx_strlchr(r->unparsed_uri.data,
+                                             r->unparsed_uri.data
+                                             + r->unparsed_uri.len, '?')
+                                 != NULL);
 
     return NGX_OK;
 }

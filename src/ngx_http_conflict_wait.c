@@ -44,17 +44,18 @@ ngx_http_conflict_wait(ngx_http_conflict_ctx_t *ctx)
     left = ctx->conf->wait - ctx->wait_time;
 
     if (ctx->wait_time >= ctx->conf->wait
-        || (ctx->op->state == CONFLICT_QUARANTINED && ctx->op->wait > left))
+        || (ctx->op->out.state == CONFLICT_QUARANTINED
+            && ctx->op->out.wait > left))
     {
         /* a quarantine has no early end, there is no use in waiting */
 
         if (ctx->conf->policy <= CONFLICT_CLIENT_WINS) {
-            ctx->op->force = 1;
+            ctx->op->in.wait_over = 1;
             return NGX_HTTP_CONFLICT_STATE_STORE_BEGIN;
         }
 
         return ngx_http_conflict_refuse(ctx,
-                                (ctx->op->state == CONFLICT_LEASED)
+                                (ctx->op->out.state == CONFLICT_LEASED)
                                 ? NGX_HTTP_CONFLICT_ANSWER_IN_PROGRESS
                                 : NGX_HTTP_CONFLICT_ANSWER_UNKNOWN_OUTCOME,
                                 NGX_HTTP_CONFLICT_OUTCOME_BUSY,

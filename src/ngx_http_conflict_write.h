@@ -154,7 +154,7 @@ ngx_int_t ngx_http_conflict_precondition_wrong(ngx_http_request_t *r,
 
 /* fingerprint.c */
 
-/* Sets op->fingerprint, where a retry can be known by it. */
+/* Sets op->in.fingerprint, where a retry can be known by it. */
 ngx_int_t ngx_http_conflict_fingerprint(ngx_http_request_t *r,
     ngx_http_conflict_ctx_t *ctx);
 

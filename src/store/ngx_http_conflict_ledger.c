@@ -173,7 +173,7 @@ ngx_http_conflict_ledger_tally(ngx_str_t *store, ngx_str_t *server,
         ngx_http_conflict_name(&tally->location, location);
         ngx_http_conflict_name(&tally->entity, entity);
 
-        ngx_http_conflict_failpoint();
+        ngx_http_conflict_failpoint_hit();
 
         tally->since = ngx_time();
         ledger->tallies = i + 1;
@@ -199,7 +199,7 @@ ngx_http_conflict_ledger_count(ngx_http_conflict_tally_t *tally,
         tally->total[count[i].number] += count[i].n;
     }
 
-    ngx_http_conflict_failpoint();
+    ngx_http_conflict_failpoint_hit();
 
     ngx_http_conflict_ledger_bin(
         &tally->minute[minute % NGX_HTTP_CONFLICT_MINUTES], minute, count, n);
@@ -274,9 +274,9 @@ ngx_http_conflict_ledger_seat(void)
         worker = &ngx_http_conflict_ledger->worker[i];
 
         if (worker->process.pid == 0 || worker->process.pid == ngx_pid
-            || !ngx_http_conflict_elder_alive(&worker->process))
+            || !ngx_http_conflict_predecessor_alive(&worker->process))
         {
-            ngx_http_conflict_elder(&worker->process, ngx_pid);
+            ngx_http_conflict_predecessor_note(&worker->process, ngx_pid);
             worker->leases = 0;
             return worker;
         }
@@ -307,7 +307,7 @@ ngx_http_conflict_ledger_leases(void)
         worker = &ngx_http_conflict_ledger->worker[i];
 
         if (worker->leases && worker->process.pid
-            && ngx_http_conflict_elder_alive(&worker->process))
+            && ngx_http_conflict_predecessor_alive(&worker->process))
         {
             n += worker->leases;
         }

@@ -144,8 +144,8 @@ typedef struct {
 
 
 typedef struct {
-    ngx_http_conflict_elder_t     process;
-    ngx_atomic_t                  leases;
+    ngx_http_conflict_predecessor_t  process;
+    ngx_atomic_t                     leases;
 } ngx_http_conflict_worker_t;
 
 

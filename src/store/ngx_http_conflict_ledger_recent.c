@@ -34,7 +34,7 @@ ngx_http_conflict_ledger_line(ngx_http_conflict_gauge_t *gauge,
     l->store = (uint16_t) (gauge - ledger->gauge);
     ngx_memcpy(l->data, line->data, line->len);
 
-    ngx_http_conflict_failpoint();
+    ngx_http_conflict_failpoint_hit();
 
     ngx_memory_barrier();
 

@@ -17,13 +17,16 @@
 #include <ngx_http.h>
 
 #include "core/policy/conflict_decide.h"
+#include "process/ngx_http_conflict_clock.h"
+#include "process/ngx_http_conflict_failpoint.h"
+#include "process/ngx_http_conflict_predecessor.h"
 
 
 typedef struct ngx_http_conflict_store_s  ngx_http_conflict_store_t;
 typedef struct ngx_http_conflict_op_s     ngx_http_conflict_op_t;
 typedef struct ngx_http_conflict_gauge_s  ngx_http_conflict_gauge_t;
 
-struct ngx_http_conflict_survey_s;
+struct ngx_http_conflict_snapshot_s;
 
 typedef ngx_int_t (*ngx_http_conflict_op_pt)(ngx_http_conflict_op_t *op);
 typedef void (*ngx_http_conflict_done_pt)(ngx_http_conflict_op_t *op);
@@ -84,7 +87,7 @@ typedef struct {
     ngx_str_t                         origin;     /* client of the holder, in
                                                      the same memory */
     int64_t                           acquired;   /* microseconds */
-    ngx_msec_t                        left;       /* until it ends */
+    ngx_msec_t                        remaining;  /* until it ends */
 } ngx_http_conflict_lock_t;
 
 
@@ -106,107 +109,115 @@ struct ngx_http_conflict_op_s {
     ngx_uint_t                        calls;      /* settles and renewals that
                                                      are not answered yet */
 
-    /* what a write wants */
+    /*
+     * Runs where a commit or abandon that was not answered at once finds that
+     * the lease was lost; its data is freed with the operation.
+     */
+    ngx_http_conflict_done_pt         lost_handler;
+    void                             *lost_data;
 
-    conflict_policy_e                 policy;
-    conflict_precondition_t           pre;
-    ngx_msec_t                        lease;
-    ngx_msec_t                        quarantine; /* of abandon, milliseconds */
-    uint64_t                          fingerprint;    /* 0: no replay */
-    uint64_t                          view;       /* of the request; 0: none */
-    ngx_uint_t                        rows;       /* of history; 0: none */
-    size_t                            row_bytes;  /* of them together */
-    ngx_msec_t                        row_ttl;
+    /* the client, what it wants of a lock, and the lock that was found */
     ngx_http_conflict_lock_t          lock;
-    unsigned                          part:1;     /* the view may show a part:
-                                                     it proves nothing */
-    unsigned                          minted:1;   /* the module's versions */
-    unsigned                          fresh:1;    /* observed just now */
-    unsigned                          force:1;    /* has waited enough */
-    unsigned                          report:1;   /* lease it in any case */
-    unsigned                          reads:1;    /* it writes nothing, so a
-                                                     lock is no matter */
-    unsigned                          mixed:1;    /* a link that was merged */
-    unsigned                          unlinked:1; /* recall: of pre.base,
-                                                     whatever the link */
-
-    /* what was seen of the resource, for observe and commit */
 
     struct {
-        uint64_t                      version;    /* upstream's; 0: none */
-        uint64_t                      body;       /* its hash; 0: none */
-        uint64_t                      view;       /* that it was shown in */
-        int64_t                       mtime;      /* or CONFLICT_TIME_NONE */
+        conflict_policy_e             policy;
+        conflict_precondition_t       pre;
+        ngx_msec_t                    lease;
+        ngx_msec_t                    quarantine; /* of abandon, msec */
+        uint64_t                      fingerprint;    /* 0: no replay */
+        uint64_t                      view;       /* of the request; 0: none */
+        ngx_uint_t                    records;    /* of history; 0: none */
+        size_t                        record_bytes;   /* of them together */
+        ngx_msec_t                    record_ttl;
+        unsigned                      part:1;     /* the view may show a part:
+                                                     it proves nothing */
+        unsigned                      minted:1;   /* the module's versions */
+        unsigned                      just_observed:1;
+        unsigned                      wait_over:1;    /* has waited enough */
+        unsigned                      report:1;   /* lease it in any case */
+        unsigned                      reads:1;    /* it writes nothing: a lock
+                                                     does not matter */
+        unsigned                      mixed:1;    /* a link that was merged */
+        unsigned                      unlinked:1; /* recall: of pre.base,
+                                                     whatever the link */
+
+        /* what a response has shown of the resource, to observe or commit */
+
+        struct {
+            uint64_t                  version;    /* upstream's; 0: none */
+            uint64_t                  body;       /* its hash; 0: none */
+            uint64_t                  view;       /* that it was shown in */
+            int64_t                   mtime;      /* or CONFLICT_TIME_NONE */
+            conflict_existence_e      existence;
+            unsigned                  latest:1;   /* by a GET of our own */
+        } observed;
+    } in;
+
+    struct {
+        ngx_http_conflict_store_error_e  error;
+        conflict_verdict_e            verdict;
+        conflict_state_e              state;
+        uint64_t                      version;
+        uint64_t                      fence;      /* of the lease, or last */
+        uint64_t                      body;       /* hash noted; 0: none */
+        uint64_t                      body_view;  /* that it was shown in */
+        int64_t                       mtime;
         conflict_existence_e          existence;
-        unsigned                      latest:1;   /* by a GET of our own */
-    } seen;
-
-    /* the answer */
-
-    ngx_http_conflict_store_error_e   error;
-    conflict_verdict_e                verdict;
-    conflict_state_e                  state;
-    uint64_t                          version;
-    uint64_t                          fence;      /* of the lease, or last */
-    uint64_t                          body;       /* hash noted; 0: none */
-    uint64_t                          body_view;  /* that it was shown in */
-    int64_t                           mtime;
-    conflict_existence_e              existence;
-    ngx_msec_t                        wait;       /* until it may change */
-    unsigned                          twice:1;    /* see conflict_mtime_next */
-    unsigned                          dated:1;    /* mtime is no guess */
-    unsigned                          doubt:1;    /* a base newer than known */
-    unsigned                          settling:1; /* the store is new, and
+        ngx_msec_t                    wait;       /* until it may change */
+        unsigned                      second_reused:1;    /* by "mtime": see
+                                                     conflict_mtime_next */
+        unsigned                      mtime_exact:1;
+        unsigned                      store_behind:1; /* a base newer than
+                                                     known */
+        unsigned                      settling:1; /* the store is new, and
                                                      knows no more in "wait" */
-    unsigned                          present:1;  /* there was an entry */
-    unsigned                          header:1;   /* a stale header base */
-    unsigned                          leased:1;
-    unsigned                          external:1; /* changed behind us */
-    unsigned                          applied:1;  /* observe: it was taken */
-    unsigned                          log:1;      /* worth a line now */
+        unsigned                      present:1;  /* there was an entry */
+        unsigned                      header:1;   /* a stale header base */
+        unsigned                      leased:1;
+        unsigned                      external:1; /* changed behind us */
+        unsigned                      applied:1;  /* observe: it was taken */
+        unsigned                      log:1;      /* worth a line now */
 
-    /* of the history */
+        /* of the history: a peek looks for this version in this view */
 
-    unsigned                          held:1;     /* peek: it has this version
-                                                     as this view shows it;
-                                                     recall: it has the base,
-                                                     as this view showed it */
-    unsigned                          late:1;     /* it has a later link of
+        unsigned                      history_has:1;
+
+        /* and a recall for the base, as this view has shown it */
+
+        unsigned                      base_held:1;
+        unsigned                      late:1;     /* it has a later link of
                                                      this chain */
-    unsigned                          repeat:1;   /* it has this write */
-    unsigned                          certain:1;  /* which was seen to pass */
-    ngx_str_t                         base_body;  /* on the heap, as is */
-    ngx_str_t                         made_body;  /* what that write has made */
+        unsigned                      repeat:1;   /* it has this write */
+        unsigned                      certain:1;  /* which was seen to pass */
+        ngx_str_t                     base_body;  /* on the heap, as is */
+        ngx_str_t                     made_body;  /* what that write has made */
 
-    /*
-     * Of the lease, by ngx_http_conflict_clock(): when the begin or renewal
-     * was made that the store has granted last, so that nobody else is let in
-     * before op->lease and op->quarantine have passed since; and when the one
-     * was made that is not answered yet.
-     */
+        /*
+         * Of the lease, by ngx_http_conflict_clock_msec(): when the begin or
+         * renewal was made that the store has granted last, so that no other
+         * write is let in before in.lease and in.quarantine have passed
+         * since; and when the one was made that is not answered yet.
+         */
 
-    int64_t                           acked;
-    int64_t                           asked;
+        int64_t                       acked;
+        int64_t                       asked;
 
-    /* another write was let in over it, as if this one were over */
+        /* another write was let in over it, as if this one were over */
 
-    unsigned                          lost:1;
+        unsigned                      lost:1;
+    } out;
 
-    /* runs once commit or abandon are answered, where op->calls was set */
+    /* private to the store in Redis */
 
-    ngx_http_conflict_done_pt         told;
-    void                             *line;       /* for that; freed with it */
-
-    /* of a store that is elsewhere */
-
-    uint64_t                          token;      /* of the lease */
-    int64_t                           sent;       /* usec, by our clock */
-    int64_t                           clock;      /* the store's, less ours */
-    unsigned                          begins:1;
-    unsigned                          observes:1;
-    unsigned                          recalls:1;
-    unsigned                          locking:1;
-    unsigned                          overlap:1;  /* leased over another */
+    struct {
+        uint64_t                      token;      /* of the lease */
+        int64_t                       sent;       /* usec, by our clock */
+        int64_t                       clock;      /* the store's, less ours */
+        ngx_int_t                   (*decode)(ngx_http_conflict_op_t *op,
+                                              ngx_str_t *answer);
+        ngx_int_t                   (*after)(ngx_http_conflict_op_t *op);
+        unsigned                      overlap:1;  /* leased over another */
+    } redis;
 };
 
 
@@ -229,39 +240,39 @@ typedef struct {
     unsigned                          link:1;     /* gives way to later ones of
                                                      its chain; empty: it is
                                                      not known */
-} ngx_http_conflict_row_t;
+} ngx_http_conflict_record_t;
 
 
 /*
  * Every call returns NGX_OK: the answer is in "op" now; NGX_AGAIN:
  * op->done(op) will run exactly once, later, never before the return, and
  * op->rc is what would have been returned; or NGX_ERROR: the store cannot
- * answer, op->error says why.  Compare and lease are one atomic step.
+ * answer, op->out.error says why.  Compare and lease are one atomic step.
  *
  * Renew, commit, cancel and abandon never return NGX_AGAIN: a store that is
  * elsewhere sees to it by itself, and tells what it will come to.  Whether a
- * renewal has held the lease is in op->acked, and what a commit or abandon has
- * found in op->lost; with op->calls they are not known yet.
+ * renewal has held the lease is in op->out.acked, and what a commit or abandon
+ * has found in op->out.lost; with op->calls they are not known yet.
  */
 
 typedef struct {
     /*
      * Checks lock, policy and preconditions, and takes the lease where the
      * verdict is CONFLICT_PASS, CONFLICT_OVERWRITE or CONFLICT_COMBINE, or
-     * op->report is set.  A write by its holder renews a lock.
+     * op->in.report is set.  A write by its holder renews a lock.
      */
     ngx_http_conflict_op_pt           begin;
 
-    /* Holds the lease for another op->lease. */
+    /* Holds the lease for another op->in.lease. */
     ngx_http_conflict_op_pt           renew;
 
-    /* The write is done: its fence, or seen.version, is the version. */
+    /* The write is done: its fence, or observed.version, is the version. */
     ngx_http_conflict_op_pt           commit;
 
     /* The write did not happen. */
     ngx_http_conflict_op_pt           cancel;
 
-    /* Nobody knows whether it did, or will within op->quarantine. */
+    /* Nobody knows whether it did, or will within op->in.quarantine. */
     ngx_http_conflict_op_pt           abandon;
 
     /*
@@ -271,9 +282,9 @@ typedef struct {
     ngx_http_conflict_op_pt           peek;
 
     /*
-     * Tells what a read has shown, if nothing changed since its peek or
-     * begin.  What a client was shown moves no entry to another version: at
-     * most it makes one unknown.  With seen.latest it ends an unknown state.
+     * Tells what a read has shown, if nothing changed since its peek or begin.
+     * What a client was shown moves no entry to another version: at most it
+     * makes one unknown.  With observed.latest it ends an unknown state.
      */
     ngx_http_conflict_op_pt           observe;
 
@@ -288,19 +299,19 @@ typedef struct {
      * client may go on from either.
      */
     ngx_int_t                       (*keep)(ngx_http_conflict_op_t *op,
-                                            ngx_http_conflict_row_t *row);
+                                            ngx_http_conflict_record_t *row);
 
     /*
-     * Finds the body of op->pre.base as op->view was shown it, and what the
-     * write with op->fingerprint has made.  The base of a link but the first
-     * is what the link before it has made.
+     * Finds the body of op->in.pre.base as op->in.view was shown it, and what
+     * the write with op->in.fingerprint has made.  The base of a link but the
+     * first is what the link before it has made.
      */
     ngx_http_conflict_op_pt           recall;
 
     /*
      * Does op->lock.verb and fills in the lock; of what is acquired the
      * token is lock.fresh, of what is renewed lock.token.  Tells the version
-     * as well, where it is known: op->state is CONFLICT_FREE then.
+     * as well, where it is known: op->out.state is CONFLICT_FREE then.
      */
     ngx_http_conflict_op_pt           lock;
 
@@ -308,26 +319,17 @@ typedef struct {
      * Adds a line, without its end, to the store's audit stream; NULL where
      * it has none.
      */
-    ngx_int_t                       (*record)(
-                                              ngx_http_conflict_store_t *store,
-                                              ngx_str_t *key, ngx_str_t *line);
+    ngx_int_t                       (*audit)(ngx_http_conflict_store_t *store,
+                                             ngx_str_t *key, ngx_str_t *line);
 
     /* Counts were added to a tally of this store; NULL: nobody asks. */
     void                            (*counted)(
                                              ngx_http_conflict_store_t *store);
 
-    /* Fills in what it can tell, now or later: see survey.h. */
-    void                            (*survey)(
-                                 struct ngx_http_conflict_survey_s *survey);
+    /* Fills in what it can tell, now or later: see snapshot.h. */
+    void                            (*snapshot)(
+                                 struct ngx_http_conflict_snapshot_s *snapshot);
 } ngx_http_conflict_store_ops_t;
-
-
-/* a process of before */
-
-typedef struct {
-    ngx_pid_t                              pid;
-    uint64_t                               start;     /* against reuse */
-} ngx_http_conflict_elder_t;
 
 
 struct ngx_http_conflict_store_s {
@@ -343,9 +345,9 @@ struct ngx_http_conflict_store_s {
     ngx_event_t                            report;    /* of what is counted */
 
     /* those that must be gone first */
-    ngx_http_conflict_elder_t             *elder;
-    ngx_uint_t                             elders;
-    ngx_msec_t                             elders_checked;
+    ngx_http_conflict_predecessor_t       *predecessors;
+    ngx_uint_t                             n_predecessors;
+    ngx_msec_t                             predecessors_checked;
 
     ngx_str_t                              identity;  /* where it is */
     size_t                                 history_size;
@@ -357,13 +359,13 @@ struct ngx_http_conflict_store_s {
     ngx_uint_t                             unsettled; /* writes */
     ngx_msec_t                             dropped_logged;
     ngx_msec_t                             unsettled_logged;
-    ngx_msec_t                             born_logged;
+    ngx_msec_t                             incarnation_logged;
 };
 
 
 /*
  * Makes an operation on "key", which is copied; "r" may be NULL.  "bases" is
- * room for that many versions, for op->pre to point to.
+ * room for that many versions, for op->in.pre to point to.
  */
 ngx_http_conflict_op_t *ngx_http_conflict_op_create(ngx_http_request_t *r,
     ngx_http_conflict_store_t *store, ngx_str_t *key, ngx_uint_t bases);
@@ -378,79 +380,56 @@ void ngx_http_conflict_op_release(ngx_http_conflict_op_t *op);
 void ngx_http_conflict_op_answered(ngx_http_conflict_op_t *op);
 
 /*
- * Milliseconds, by a clock that goes on while the process is stopped, and
- * where there is one while the machine sleeps.  Read anew each time.
- */
-int64_t ngx_http_conflict_clock(void);
-
-/*
  * Notes the lock that was found, whose texts are copied.
  */
-void ngx_http_conflict_op_found(ngx_http_conflict_op_t *op,
+void ngx_http_conflict_op_lock_found(ngx_http_conflict_op_t *op,
     ngx_str_t *holder, ngx_str_t *origin);
 
 /* 1 where both tokens are the same; takes the same time in any case. */
-ngx_uint_t ngx_http_conflict_lock_same(const u_char *a, const u_char *b);
+ngx_uint_t ngx_http_conflict_op_token_equal(const u_char *a, const u_char *b);
 
 /* Frees the bodies of a recall; copies one into the operation, for that. */
 void ngx_http_conflict_op_forget(ngx_http_conflict_op_t *op);
 ngx_int_t ngx_http_conflict_op_copy(ngx_str_t *dst, u_char *data, size_t len);
 
 /*
- * Room for versions that op->pre points to, "bases" of them.
+ * Room for versions that op->in.pre points to, "bases" of them.
  */
 #define ngx_http_conflict_op_bases(op)  ((uint64_t *) ((op) + 1))
 
-/* The link that its commit notes, and whose rows a recall looks at; or 0. */
+/* The link that its commit notes, and whose records a recall looks at; or 0. */
 #define ngx_http_conflict_op_chain(op)                                        \
-    (((op)->pre.kinds & CONFLICT_CHAIN) && !(op)->unlinked                    \
-     ? (op)->pre.chain : 0)
+    (((op)->in.pre.kinds & CONFLICT_CHAIN) && !(op)->in.unlinked              \
+     ? (op)->in.pre.chain : 0)
 
-
-/*
- * While a new configuration comes into force: the processes that may still
- * write by that before, up to NGX_MAX_PROCESSES.
- */
-ngx_uint_t ngx_http_conflict_elders(ngx_http_conflict_elder_t *elders);
-void ngx_http_conflict_elders_warn(ngx_http_conflict_store_t *store,
-    ngx_uint_t n, ngx_log_t *log);
-
-/* In a worker: 1 once all that the store must wait for are gone. */
-ngx_uint_t ngx_http_conflict_elders_gone(ngx_http_conflict_store_t *store);
-
-/* Notes a process, to ask later whether it is still there. */
-void ngx_http_conflict_elder(ngx_http_conflict_elder_t *elder, ngx_pid_t pid);
-
-/* 1 where it is there, or where nobody can tell. */
-ngx_uint_t ngx_http_conflict_elder_alive(ngx_http_conflict_elder_t *elder);
 
 /*
  * The shared-memory store: declares its zone, of "size" bytes.
  */
 extern const ngx_http_conflict_store_ops_t  ngx_http_conflict_shm_ops;
 
-ngx_int_t ngx_http_conflict_shm_add(ngx_conf_t *cf,
+ngx_int_t ngx_http_conflict_shm_zone_add(ngx_conf_t *cf,
     ngx_http_conflict_store_t *store, size_t size);
 
 /*
  * When the new cycle is certain, and ngx_cycle still the one before: 1 where
  * the zone is a new one in the place of another.
  */
-ngx_uint_t ngx_http_conflict_shm_renewed(ngx_http_conflict_store_t *store);
+ngx_uint_t ngx_http_conflict_shm_zone_renewed(ngx_http_conflict_store_t *store);
 
 /*
- * The same, once its elders are known: "old" is the store of before that it
- * goes on with, or NULL.  Touches no shared memory, which the workers of
- * before are using: it is for the new ones to find that all these are gone.
+ * The same, once its predecessors are known: "old" is the store of the last
+ * configuration that it continues, or NULL.  Touches no shared memory, which
+ * the old workers are using: the new ones find out that all these are gone.
  */
-void ngx_http_conflict_shm_enter(ngx_http_conflict_store_t *store,
+void ngx_http_conflict_shm_zone_enter(ngx_http_conflict_store_t *store,
     ngx_http_conflict_store_t *old);
 
 /*
  * A second zone, for its history, where a route wants one; 0 as the store's
  * "history_size": of the size of the first.
  */
-ngx_int_t ngx_http_conflict_shm_add_history(ngx_conf_t *cf,
+ngx_int_t ngx_http_conflict_shm_history_zone_add(ngx_conf_t *cf,
     ngx_http_conflict_store_t *store);
 
 
@@ -474,23 +453,6 @@ ngx_str_t *ngx_http_conflict_redis_move_identity(ngx_pool_t *pool,
 ngx_int_t ngx_http_conflict_redis_move_enter(ngx_cycle_t *cycle,
     ngx_http_conflict_store_t *store, ngx_http_conflict_store_t *old,
     uint64_t move);
-
-
-#if (NGX_HTTP_CONFLICT_FAILPOINTS)
-
-/*
- * Test builds kill the worker at the n-th failpoint that a request names in
- * "X-Conflict-Failpoint".
- */
-void ngx_http_conflict_failpoint_arm(ngx_http_request_t *r);
-void ngx_http_conflict_failpoint(void);
-
-#else
-
-#define ngx_http_conflict_failpoint_arm(r)
-#define ngx_http_conflict_failpoint()
-
-#endif
 
 
 #endif /* _NGX_HTTP_CONFLICT_STORE_H_INCLUDED_ */

@@ -125,7 +125,7 @@ ngx_http_conflict_test(ngx_conf_t *cf, ngx_command_t *cmd, void *conf)
     store = ngx_http_conflict_test_store(nmcf, &tlcf->store_name);
 
     if (store && store->ops == &ngx_http_conflict_shm_ops
-        && ngx_http_conflict_shm_add_history(cf, store) != NGX_OK)
+        && ngx_http_conflict_shm_history_zone_add(cf, store) != NGX_OK)
     {
         return NGX_CONF_ERROR;
     }
@@ -166,7 +166,7 @@ ngx_http_conflict_test_handler(ngx_http_request_t *r)
     ngx_uint_t                       i;
     uint64_t                        *bases, chain;
     ngx_http_conflict_op_t          *op;
-    ngx_http_conflict_row_t          row;
+    ngx_http_conflict_record_t       row;
     ngx_http_conflict_store_t       *store;
     ngx_http_conflict_test_op_t     *t;
     ngx_http_conflict_main_conf_t   *nmcf;
@@ -228,8 +228,8 @@ ngx_http_conflict_test_handler(ngx_http_request_t *r)
 
         ngx_http_conflict_op_bases(t->op)[0] = 0;
 
-        t->op->minted = 1;
-        t->op->seen.mtime = CONFLICT_TIME_NONE;
+        t->op->in.minted = 1;
+        t->op->in.observed.mtime = CONFLICT_TIME_NONE;
     }
 
     op = t->op;
@@ -241,51 +241,52 @@ ngx_http_conflict_test_handler(ngx_http_request_t *r)
     op->request = r;
     op->done = ngx_http_conflict_test_done;
 
-    op->policy = ngx_http_conflict_test_arg(r, "policy", op->policy
-                                            ? op->policy : CONFLICT_VERSION);
-    op->lease = ngx_http_conflict_test_arg(r, "lease",
-                                           op->lease ? op->lease : 10000);
-    op->quarantine = ngx_http_conflict_test_arg(r, "quarantine",
-                                                op->quarantine);
-    op->fingerprint = ngx_http_conflict_test_arg(r, "fp", op->fingerprint);
-    op->view = ngx_http_conflict_test_arg(r, "view", 1);
-    op->minted = ngx_http_conflict_test_arg(r, "minted", op->minted);
-    op->fresh = ngx_http_conflict_test_arg(r, "fresh", 0);
-    op->force = ngx_http_conflict_test_arg(r, "force", 0);
-    op->report = ngx_http_conflict_test_arg(r, "report", 0);
+    op->in.policy = ngx_http_conflict_test_arg(r, "policy", op->in.policy
+                                            ? op->in.policy : CONFLICT_VERSION);
+    op->in.lease = ngx_http_conflict_test_arg(r, "lease",
+                                           op->in.lease ? op->in.lease : 10000);
+    op->in.quarantine = ngx_http_conflict_test_arg(r, "quarantine",
+                                                   op->in.quarantine);
+    op->in.fingerprint
+        = ngx_http_conflict_test_arg(r, "fp", op->in.fingerprint);
+    op->in.view = ngx_http_conflict_test_arg(r, "view", 1);
+    op->in.minted = ngx_http_conflict_test_arg(r, "minted", op->in.minted);
+    op->in.just_observed = ngx_http_conflict_test_arg(r, "fresh", 0);
+    op->in.wait_over = ngx_http_conflict_test_arg(r, "force", 0);
+    op->in.report = ngx_http_conflict_test_arg(r, "report", 0);
 
     bases = ngx_http_conflict_op_bases(op);
 
-    op->pre.base = ngx_http_conflict_test_arg(r, "base", op->pre.base);
+    op->in.pre.base = ngx_http_conflict_test_arg(r, "base", op->in.pre.base);
     bases[0] = ngx_http_conflict_test_arg(r, "match", bases[0]);
-    op->pre.match = bases;
-    op->pre.matches = 1;
-    op->pre.kinds = ngx_http_conflict_test_arg(r, "kinds", op->pre.kinds);
+    op->in.pre.match = bases;
+    op->in.pre.matches = 1;
+    op->in.pre.kinds = ngx_http_conflict_test_arg(r, "kinds", op->in.pre.kinds);
 
     if (ngx_http_conflict_test_arg(r, "base", 0)) {
-        op->pre.kinds |= CONFLICT_BASE;
+        op->in.pre.kinds |= CONFLICT_BASE;
     }
 
     chain = ngx_http_conflict_test_arg(r, "chain", 0);
 
     if (chain) {
-        op->pre.kinds |= CONFLICT_CHAIN;
-        op->pre.chain = conflict_chain_word(chain,
+        op->in.pre.kinds |= CONFLICT_CHAIN;
+        op->in.pre.chain = conflict_chain_word(chain,
                                    ngx_http_conflict_test_arg(r, "n", 1));
-        op->pre.began = ngx_http_conflict_test_arg(r, "began", 0);
+        op->in.pre.began = ngx_http_conflict_test_arg(r, "began", 0);
     }
 
-    op->mixed = ngx_http_conflict_test_arg(r, "mixed", 0);
+    op->in.mixed = ngx_http_conflict_test_arg(r, "mixed", 0);
 
-    op->rows = ngx_http_conflict_test_arg(r, "rows", op->rows);
-    op->row_bytes = ngx_http_conflict_test_arg(r, "bytes", 1000);
-    op->row_ttl = ngx_http_conflict_test_arg(r, "ttl", 60000);
+    op->in.records = ngx_http_conflict_test_arg(r, "rows", op->in.records);
+    op->in.record_bytes = ngx_http_conflict_test_arg(r, "bytes", 1000);
+    op->in.record_ttl = ngx_http_conflict_test_arg(r, "ttl", 60000);
 
-    ngx_memzero(&row, sizeof(ngx_http_conflict_row_t));
+    ngx_memzero(&row, sizeof(ngx_http_conflict_record_t));
 
     row.version = ngx_http_conflict_test_arg(r, "row", 0);
-    row.fingerprint = op->fingerprint;
-    row.view = op->view;
+    row.fingerprint = op->in.fingerprint;
+    row.view = op->in.view;
     row.certain = ngx_http_conflict_test_arg(r, "certain", 0);
     row.shown = ngx_http_conflict_test_arg(r, "shown", 0);
     row.read = ngx_http_conflict_test_arg(r, "read", 0);
@@ -297,7 +298,7 @@ ngx_http_conflict_test_handler(ngx_http_request_t *r)
     }
 
     if (row.link) {
-        row.version = op->pre.chain;
+        row.version = op->in.pre.chain;
         row.fingerprint = 0;
     }
 
@@ -305,14 +306,14 @@ ngx_http_conflict_test_handler(ngx_http_request_t *r)
 
     ngx_http_conflict_test_lock(r, op);
 
-    op->seen.version = ngx_http_conflict_test_arg(r, "version",
-                                                  op->seen.version);
-    op->seen.body = ngx_http_conflict_test_arg(r, "body", 0);
-    op->seen.view = op->view;
-    op->seen.latest = ngx_http_conflict_test_arg(r, "latest", 0);
-    op->seen.existence = ngx_http_conflict_test_arg(r, "existence",
-                                                    CONFLICT_EXISTS);
-    op->seen.mtime = (int64_t) ngx_http_conflict_test_arg(r, "mtime",
+    op->in.observed.version = ngx_http_conflict_test_arg(r, "version",
+                                                       op->in.observed.version);
+    op->in.observed.body = ngx_http_conflict_test_arg(r, "body", 0);
+    op->in.observed.view = op->in.view;
+    op->in.observed.latest = ngx_http_conflict_test_arg(r, "latest", 0);
+    op->in.observed.existence = ngx_http_conflict_test_arg(r, "existence",
+                                                           CONFLICT_EXISTS);
+    op->in.observed.mtime = (int64_t) ngx_http_conflict_test_arg(r, "mtime",
                                                  (uint64_t) CONFLICT_TIME_NONE);
 
 #define ngx_http_conflict_test_do(verb)                                       \
@@ -446,8 +447,8 @@ ngx_http_conflict_test_send(ngx_http_request_t *r, ngx_http_conflict_op_t *op,
         "up", "full", "generation", "down"
     };
 
-    b = ngx_create_temp_buf(r->pool, 1024 + op->base_body.len
-                            + op->made_body.len);
+    b = ngx_create_temp_buf(r->pool, 1024 + op->out.base_body.len
+                            + op->out.made_body.len);
     if (b == NULL) {
         return NGX_HTTP_INTERNAL_SERVER_ERROR;
     }
@@ -462,13 +463,17 @@ ngx_http_conflict_test_send(ngx_http_request_t *r, ngx_http_conflict_op_t *op,
                   "\"lock\":\"%s\",\"holder\":\"%V\",\"origin\":\"%V\","
                   "\"left\":%M,"
                   "\"base_body\":\"%V\",\"made_body\":\"%V\"}",
-                  rc, errors[op->error], verdicts[op->verdict],
-                  states[op->state], op->version, op->fence, op->body,
-                  op->mtime, op->twice, op->existence, op->wait, op->present,
-                  op->header, op->leased, op->external, op->applied, op->log,
-                  op->held, op->late, op->repeat, op->certain,
+                  rc, errors[op->out.error], verdicts[op->out.verdict],
+                  states[op->out.state], op->out.version, op->out.fence,
+                  op->out.body,
+                  op->out.mtime, op->out.second_reused, op->out.existence,
+                  op->out.wait, op->out.present,
+                  op->out.header, op->out.leased, op->out.external,
+                  op->out.applied, op->out.log,
+                  (op->out.history_has | op->out.base_held), op->out.late,
+                  op->out.repeat, op->out.certain,
                   locks[op->lock.result], &op->lock.holder, &op->lock.origin,
-                  op->lock.left, &op->base_body, &op->made_body);
+                  op->lock.remaining, &op->out.base_body, &op->out.made_body);
 
     op->request = NULL;
 

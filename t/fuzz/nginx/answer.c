@@ -11,10 +11,21 @@
 #include <jansson.h>
 
 #include "../lib/inside.h"
-#include "store/ngx_http_conflict_redis_args.h"
+#include "store/redis/ngx_http_conflict_redis_answer.h"
 
 
 #define TOKEN  "0123456789abcdef"
+
+
+typedef ngx_int_t (*decode_pt)(ngx_http_conflict_op_t *op, ngx_str_t *answer);
+
+
+static const decode_pt  decoders[] = {
+    ngx_http_conflict_redis_answer_begin,
+    ngx_http_conflict_redis_answer_observe,
+    ngx_http_conflict_redis_answer_peek,
+    ngx_http_conflict_redis_answer_lock
+};
 
 
 static void
@@ -63,32 +74,30 @@ name(json_t *lock, const char *member, ngx_str_t *text)
 static void
 show(ngx_http_conflict_op_t *op)
 {
-    char                     *text;
-    json_t                   *lock, *tree;
+    u_char                   *text, *p;
+    json_t                   *tree;
     ngx_http_conflict_ctx_t   ctx;
 
     ngx_memzero(&ctx, sizeof(ctx));
     ctx.op = op;
 
-    lock = ngx_http_conflict_lock_json(&ctx, &op->lock.holder,
-                                       &op->lock.origin, op->lock.fresh);
-    text = json_dumps(lock, JSON_COMPACT);
+    text = malloc(NGX_HTTP_CONFLICT_LOCK_TEXT + 2);
+    text[0] = '{';
 
-    if (text == NULL) {
-        abort();
-    }
+    p = ngx_http_conflict_lock_print(&ctx, text + 1, &op->lock.holder,
+                                     &op->lock.origin, op->lock.fresh);
+    *p++ = '}';
 
-    tree = json_loads(text, JSON_ALLOW_NUL, NULL);
+    tree = json_loadb((char *) text, p - text, JSON_ALLOW_NUL, NULL);
 
     if (tree == NULL) {
         abort();
     }
 
-    name(tree, "user", &op->lock.holder);
-    name(tree, "client", &op->lock.origin);
+    name(json_object_get(tree, "lock"), "user", &op->lock.holder);
+    name(json_object_get(tree, "lock"), "client", &op->lock.origin);
 
     json_decref(tree);
-    json_decref(lock);
     free(text);
 }
 
@@ -107,17 +116,19 @@ again(ngx_http_conflict_op_t *op, ngx_str_t *answer)
     args.arg = arg;
     args.last = buf;
 
-    ngx_http_conflict_redis_number(&args, op->state);
-    ngx_http_conflict_redis_number(&args, op->present);
-    ngx_http_conflict_redis_version(&args, op->version);
-    ngx_http_conflict_redis_version(&args, op->fence);
-    ngx_http_conflict_redis_hash(&args, op->body);
-    ngx_http_conflict_redis_hash(&args, op->body_view);
-    ngx_http_conflict_redis_date(&args, op->mtime);
-    ngx_http_conflict_redis_number(&args, op->twice + 2 * op->dated);
-    ngx_http_conflict_redis_number(&args, op->existence);
-    ngx_http_conflict_redis_number(&args, op->wait);
-    ngx_http_conflict_redis_number(&args, op->clock + op->sent);
+    ngx_http_conflict_redis_codec_number(&args, args.n, op->out.state);
+    ngx_http_conflict_redis_codec_number(&args, args.n, op->out.present);
+    ngx_http_conflict_redis_codec_version(&args, args.n, op->out.version);
+    ngx_http_conflict_redis_codec_version(&args, args.n, op->out.fence);
+    ngx_http_conflict_redis_codec_hash(&args, args.n, op->out.body);
+    ngx_http_conflict_redis_codec_hash(&args, args.n, op->out.body_view);
+    ngx_http_conflict_redis_codec_date(&args, args.n, op->out.mtime);
+    ngx_http_conflict_redis_codec_number(&args, args.n,
+                               op->out.second_reused + 2 * op->out.mtime_exact);
+    ngx_http_conflict_redis_codec_number(&args, args.n, op->out.existence);
+    ngx_http_conflict_redis_codec_number(&args, args.n, op->out.wait);
+    ngx_http_conflict_redis_codec_number(&args, args.n,
+                                         op->redis.clock + op->redis.sent);
 
     p = answer->data + sizeof(TOKEN " 0 ") - 1;
 
@@ -147,19 +158,19 @@ again(ngx_http_conflict_op_t *op, ngx_str_t *answer)
 static void
 bodies(ngx_http_conflict_op_t *op, ngx_str_t *answer)
 {
-    if (ngx_http_conflict_redis_read_bodies(op, answer) != NGX_OK) {
+    if (ngx_http_conflict_redis_answer_recall(op, answer) != NGX_OK) {
 
-        if (op->held || op->repeat) {
+        if (op->out.base_held || op->out.repeat) {
             abort();
         }
 
         return;
     }
 
-    if (op->base_body.len + op->made_body.len > answer->len
-        || (op->held != (op->base_body.data != NULL))
-        || (op->repeat != (op->made_body.data != NULL))
-        || (op->certain && !op->repeat))
+    if (op->out.base_body.len + op->out.made_body.len > answer->len
+        || (op->out.base_held != (op->out.base_body.data != NULL))
+        || (op->out.repeat != (op->out.made_body.data != NULL))
+        || (op->out.certain && !op->out.repeat))
     {
         abort();
     }
@@ -167,41 +178,43 @@ bodies(ngx_http_conflict_op_t *op, ngx_str_t *answer)
 
 
 static void
-words(ngx_http_conflict_op_t *op, ngx_str_t *answer)
+words(ngx_http_conflict_op_t *op, ngx_str_t *answer, decode_pt decode)
 {
-    if (ngx_http_conflict_redis_read_answer(op, answer) != NGX_OK) {
+    if (decode(op, answer) != NGX_OK) {
         return;
     }
 
-    if (op->observes && !op->applied) {
+    if (decode == ngx_http_conflict_redis_answer_observe && !op->out.applied) {
         return;
     }
 
-    version(op->version);
-    version(op->fence);
+    version(op->out.version);
+    version(op->out.fence);
 
-    if (op->state >= CONFLICT_STATES || op->existence > CONFLICT_DELETED) {
+    if (op->out.state >= CONFLICT_STATES
+        || op->out.existence > CONFLICT_DELETED)
+    {
         abort();
     }
 
     again(op, answer);
 
-    if (op->begins) {
+    if (decode == ngx_http_conflict_redis_answer_begin) {
 
-        if (op->verdict > CONFLICT_LOCKED) {
+        if (op->out.verdict > CONFLICT_LOCKED) {
             abort();
         }
 
-        if (!op->leased
-            && (op->verdict == CONFLICT_PASS
-                || op->verdict == CONFLICT_OVERWRITE
-                || op->verdict == CONFLICT_COMBINE))
+        if (!op->out.leased
+            && (op->out.verdict == CONFLICT_PASS
+                || op->out.verdict == CONFLICT_OVERWRITE
+                || op->out.verdict == CONFLICT_COMBINE))
         {
             abort();
         }
     }
 
-    if (op->locking && op->lock.result > NGX_HTTP_CONFLICT_LOCK_TOO_MANY) {
+    if (op->lock.result > NGX_HTTP_CONFLICT_LOCK_TOO_MANY) {
         abort();
     }
 
@@ -242,16 +255,13 @@ LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
         abort();
     }
 
-    op->begins = (kind == 0);
-    op->observes = (kind == 1);
-    op->locking = (kind == 3);
-    op->sent = ngx_http_conflict_redis_local();
+    op->redis.sent = ngx_http_conflict_clock_usec();
 
     if (kind == 4) {
         bodies(op, &answer);
 
     } else {
-        words(op, &answer);
+        words(op, &answer, decoders[kind]);
     }
 
     ngx_http_conflict_op_release(op);

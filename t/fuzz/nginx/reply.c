@@ -4,7 +4,7 @@
  *
  * Fuzz target: the Redis client and the store on it, against a server that
  * says anything: the input is what it says and does.  Calls end once each,
- * none succeeds without its token; commands are RESP, surveys are JSON.
+ * none succeeds without its token; commands are RESP, snapshots are JSON.
  */
 
 
@@ -14,7 +14,7 @@
 
 #include "../lib/inside.h"
 #include "redis_client/ngx_http_conflict_redis_connection.h"
-#include "store/ngx_http_conflict_redis_args.h"
+#include "store/redis/ngx_http_conflict_redis_codec.h"
 #include "ngx_http_conflict_status.h"
 
 
@@ -193,7 +193,7 @@ done(ngx_http_conflict_op_t *op)
             abort();
         }
 
-        if (op->leased) {
+        if (op->out.leased) {
             op->rc = store.ops->commit(op);
         }
     }
@@ -205,26 +205,26 @@ done(ngx_http_conflict_op_t *op)
 
 
 static void
-surveyed(ngx_http_conflict_survey_t *survey)
+surveyed(ngx_http_conflict_snapshot_t *snapshot)
 {
-    size_t                       n;
-    u_char                      *text, *p;
-    json_t                      *tree;
-    ngx_chain_t                 *cl;
-    json_error_t                 error;
-    ngx_http_conflict_writer_t   out;
+    size_t                      n;
+    u_char                     *text, *p;
+    json_t                     *tree;
+    ngx_chain_t                *cl;
+    json_error_t                error;
+    ngx_http_conflict_print_t   out;
 
     running--;
 
     ngx_memzero(&out, sizeof(out));
-    out.pool = survey->pool;
+    out.pool = snapshot->pool;
 
-    ngx_http_conflict_status_prometheus(&out, &survey, 1);
+    ngx_http_conflict_status_prometheus(&out, &snapshot, 1);
 
     ngx_memzero(&out, sizeof(out));
-    out.pool = survey->pool;
+    out.pool = snapshot->pool;
 
-    ngx_http_conflict_status_json(&out, &survey, 1);
+    ngx_http_conflict_status_json(&out, &snapshot, 1);
 
     text = malloc(out.size);
     p = text;
@@ -249,17 +249,17 @@ surveyed(ngx_http_conflict_survey_t *survey)
     json_decref(tree);
     free(text);
 
-    ngx_http_conflict_survey_release(survey);
+    ngx_http_conflict_snapshot_release(snapshot);
 }
 
 
 static void
 ask(u_char what)
 {
-    ngx_int_t                    rc;
-    ngx_str_t                    key;
-    ngx_http_conflict_op_t      *op;
-    ngx_http_conflict_survey_t  *survey;
+    ngx_int_t                      rc;
+    ngx_str_t                      key;
+    ngx_http_conflict_op_t        *op;
+    ngx_http_conflict_snapshot_t  *snapshot;
 
     static ngx_http_request_t    request;
 
@@ -270,21 +270,21 @@ ask(u_char what)
     ngx_str_set(&key, "/a{b}");
 
     if (what % 8 == 6) {
-        survey = ngx_http_conflict_survey(&store, (what >> 3) & 1);
+        snapshot = ngx_http_conflict_snapshot_create(&store, (what >> 3) & 1);
 
-        if (survey->busy) {
+        if (snapshot->busy) {
             running++;
-            survey->done = surveyed;
+            snapshot->done = surveyed;
 
         } else {
-            ngx_http_conflict_survey_release(survey);
+            ngx_http_conflict_snapshot_release(snapshot);
         }
 
         return;
     }
 
     if (what % 8 == 7) {
-        (void) store.ops->record(&store, &key, &key);
+        (void) store.ops->audit(&store, &key, &key);
         return;
     }
 
@@ -293,14 +293,14 @@ ask(u_char what)
     /* or it has gone already */
     op->request = ((what >> 3) & 1) ? NULL : &request;
     op->done = done;
-    op->lease = 1000;
-    op->quarantine = 1000;
-    op->minted = 1;
-    op->mtime = CONFLICT_TIME_NONE;
-    op->seen.mtime = CONFLICT_TIME_NONE;
-    op->pre.kinds = CONFLICT_BASE;
-    op->policy = CONFLICT_VERSION;
-    op->fingerprint = 1;
+    op->in.lease = 1000;
+    op->in.quarantine = 1000;
+    op->in.minted = 1;
+    op->out.mtime = CONFLICT_TIME_NONE;
+    op->in.observed.mtime = CONFLICT_TIME_NONE;
+    op->in.pre.kinds = CONFLICT_BASE;
+    op->in.policy = CONFLICT_VERSION;
+    op->in.fingerprint = 1;
     op->lock.idle = 1000;
     op->lock.quota = 1;
 

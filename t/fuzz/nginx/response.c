@@ -126,9 +126,9 @@ flow(ngx_http_request_t *r, ngx_str_t *out, uint64_t *version, int64_t *mtime,
     ctx.key.len = 0;
 
     op = ngx_http_conflict_op_create(NULL, loc_conf.store, &ctx.key, 0);
-    op->minted = 1;
-    op->version = VERSION;
-    op->seen.mtime = CONFLICT_TIME_NONE;
+    op->in.minted = 1;
+    op->out.version = VERSION;
+    op->in.observed.mtime = CONFLICT_TIME_NONE;
     ctx.op = op;
 
     if (ngx_http_conflict_body_scanner_create(r, &ctx) != NGX_OK
@@ -145,8 +145,8 @@ flow(ngx_http_request_t *r, ngx_str_t *out, uint64_t *version, int64_t *mtime,
 
     out->len = pass(r, &ctx, out->data, data, size, step) - out->data;
 
-    *version = op->seen.version;
-    *mtime = op->seen.mtime;
+    *version = op->in.observed.version;
+    *mtime = op->in.observed.mtime;
     rc = !ctx.response->failed;
 
     if (*version >= CONFLICT_VERSION_LIMIT

@@ -183,8 +183,8 @@ LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
     ctx.outcome = NGX_HTTP_CONFLICT_OUTCOME_PASSED;
 
     op = ngx_http_conflict_op_create(NULL, ctx.conf->store, &ctx.key, 0);
-    op->minted = 1;
-    op->mtime = CONFLICT_TIME_NONE;
+    op->in.minted = 1;
+    op->out.mtime = CONFLICT_TIME_NONE;
     ctx.op = op;
 
     /* our tag for the upstream's, and that again */

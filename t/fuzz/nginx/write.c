@@ -209,9 +209,9 @@ bases(ngx_http_request_t *r, ngx_http_conflict_ctx_t *ctx)
     conflict_current_t        current;
     conflict_precondition_t  *pre;
 
-    pre = &ctx->op->pre;
+    pre = &ctx->op->in.pre;
     kinds = pre->kinds;
-    foreign = (ctx->op->report && ctx->op->minted
+    foreign = (ctx->op->in.report && ctx->op->in.minted
                && ctx->conf->tags == NGX_HTTP_CONFLICT_TAGS_OWN);
 
     if ((r->headers_in.if_match && !foreign)
@@ -407,7 +407,7 @@ refuse(ngx_http_request_t *r, ngx_http_conflict_ctx_t *ctx, u_char *p,
     }
 
     ctx->may_see = 1;
-    ctx->current = ctx->op->pre.base;
+    ctx->current = ctx->op->in.pre.base;
     ctx->latest.valid = 1;
     ctx->latest.json = 1;
     ctx->latest.status = NGX_HTTP_OK;
@@ -417,7 +417,7 @@ refuse(ngx_http_request_t *r, ngx_http_conflict_ctx_t *ctx, u_char *p,
     ctx->latest.shown.len = len;
     ctx->latest.version_header = ctx->base;
 
-    ngx_http_conflict_op_found(ctx->op, &ctx->key, &ctx->client);
+    ngx_http_conflict_op_lock_found(ctx->op, &ctx->key, &ctx->client);
     ngx_http_set_ctx(r, ctx, ngx_http_conflict_module);
 
     if (ngx_http_conflict_answer_handler(r) != NGX_OK
@@ -550,7 +550,7 @@ LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
         bases(r, &ctx);
 
         if (taken(&ctx, ngx_http_conflict_mergeable(r, &ctx)) == NGX_OK
-            && ctx.op->pre.kinds == 0)
+            && ctx.op->in.pre.kinds == 0)
         {
             /* what a route says that asks for a base */
             if (ngx_http_conflict_precondition_missing(r, &ctx, &ctx.answer)
@@ -561,7 +561,7 @@ LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
             }
         }
 
-    } else if (ctx.op->pre.kinds) {
+    } else if (ctx.op->in.pre.kinds) {
         abort();
     }
 

@@ -1,0 +1,162 @@
+
+/*
+ * Copyright (C) the ngx_http_conflict_module authors
+ *
+ * The life of a store operation: on the heap, since a store may still work
+ * on it when its request is gone.
+ */
+
+
+#include "store/ngx_http_conflict_store.h"
+
+
+static void ngx_http_conflict_op_free(ngx_http_conflict_op_t *op);
+
+
+ngx_http_conflict_op_t *
+ngx_http_conflict_op_create(ngx_http_request_t *r,
+    ngx_http_conflict_store_t *store, ngx_str_t *key, ngx_uint_t bases)
+{
+    ngx_log_t               *log;
+    ngx_http_conflict_op_t  *op;
+
+    log = r ? r->connection->log : ngx_cycle->log;
+
+    op = ngx_alloc(sizeof(ngx_http_conflict_op_t) + bases * sizeof(uint64_t)
+                   + key->len, log);
+    if (op == NULL) {
+        return NULL;
+    }
+
+    ngx_memzero(op, sizeof(ngx_http_conflict_op_t));
+
+    op->store = store;
+    op->request = r;
+
+    op->key.len = key->len;
+    op->key.data = (u_char *) (ngx_http_conflict_op_bases(op) + bases);
+    ngx_memcpy(op->key.data, key->data, key->len);
+
+    return op;
+}
+
+
+void
+ngx_http_conflict_op_release(ngx_http_conflict_op_t *op)
+{
+    op->request = NULL;
+    op->released = 1;
+
+    ngx_http_conflict_op_answered(op);
+}
+
+
+void
+ngx_http_conflict_op_answered(ngx_http_conflict_op_t *op)
+{
+    if (op->released && !op->busy && op->calls == 0) {
+        ngx_http_conflict_op_free(op);
+    }
+}
+
+
+void
+ngx_http_conflict_op_forget(ngx_http_conflict_op_t *op)
+{
+    if (op->out.base_body.data) {
+        ngx_free(op->out.base_body.data);
+    }
+
+    if (op->out.made_body.data) {
+        ngx_free(op->out.made_body.data);
+    }
+
+    ngx_str_null(&op->out.base_body);
+    ngx_str_null(&op->out.made_body);
+
+    op->out.base_held = 0;
+    op->out.late = 0;
+    op->out.repeat = 0;
+    op->out.certain = 0;
+}
+
+
+ngx_int_t
+ngx_http_conflict_op_copy(ngx_str_t *dst, u_char *data, size_t len)
+{
+    dst->data = ngx_alloc(len + 1, ngx_cycle->log);
+    if (dst->data == NULL) {
+        return NGX_ERROR;
+    }
+
+    ngx_memcpy(dst->data, data, len);
+    dst->len = len;
+
+    return NGX_OK;
+}
+
+
+void
+ngx_http_conflict_op_lock_found(ngx_http_conflict_op_t *op, ngx_str_t *holder,
+    ngx_str_t *origin)
+{
+    u_char                    *p;
+    ngx_http_conflict_lock_t  *lock;
+
+    lock = &op->lock;
+
+    if (lock->holder.data) {
+        ngx_free(lock->holder.data);
+    }
+
+    ngx_str_null(&lock->holder);
+    ngx_str_null(&lock->origin);
+
+    p = ngx_alloc(holder->len + origin->len + 1, ngx_cycle->log);
+    if (p == NULL) {
+        /* it is not known whose it is, then */
+        return;
+    }
+
+    lock->holder.data = p;
+    lock->holder.len = holder->len;
+    lock->origin.data = ngx_cpymem(p, holder->data, holder->len);
+    lock->origin.len = origin->len;
+    ngx_memcpy(lock->origin.data, origin->data, origin->len);
+}
+
+
+ngx_uint_t
+ngx_http_conflict_op_token_equal(const u_char *a, const u_char *b)
+{
+    ngx_uint_t  i, differ;
+
+    differ = 0;
+
+    for (i = 0; i < NGX_HTTP_CONFLICT_LOCK_TOKEN; i++) {
+        differ |= a[i] ^ b[i];
+    }
+
+    return differ == 0;
+}
+
+
+static void
+ngx_http_conflict_op_free(ngx_http_conflict_op_t *op)
+{
+    if (op->data) {
+        ngx_free(op->data);
+    }
+
+    if (op->lost_data) {
+        ngx_free(op->lost_data);
+    }
+
+    if (op->lock.holder.data) {
+        ngx_free(op->lock.holder.data);
+    }
+
+    ngx_http_conflict_op_forget(op);
+
+    ngx_free(op);
+}

@@ -1,0 +1,258 @@
+
+/*
+ * Copyright (C) the ngx_http_conflict_module authors
+ *
+ * The life of a snapshot, which may outlive its request as operations do; and
+ * what this host's ledger has of a store.
+ */
+
+
+#include "store/ngx_http_conflict_snapshot.h"
+
+
+static void ngx_http_conflict_snapshot_resources(
+    ngx_http_conflict_snapshot_t *snapshot, ngx_http_conflict_tops_t *tops);
+static void ngx_http_conflict_snapshot_lines(
+    ngx_http_conflict_snapshot_t *snapshot);
+
+
+ngx_http_conflict_snapshot_t *
+ngx_http_conflict_snapshot_create(ngx_http_conflict_store_t *store,
+    ngx_uint_t brief)
+{
+    ngx_pool_t                    *pool;
+    ngx_http_conflict_snapshot_t  *snapshot;
+
+    pool = ngx_create_pool(16384, ngx_cycle->log);
+    if (pool == NULL) {
+        return NULL;
+    }
+
+    snapshot = ngx_pcalloc(pool, sizeof(ngx_http_conflict_snapshot_t));
+    if (snapshot == NULL) {
+        ngx_destroy_pool(pool);
+        return NULL;
+    }
+
+    snapshot->store = store;
+    snapshot->pool = pool;
+    snapshot->brief = brief;
+
+    snapshot->entries = -1;
+    snapshot->leases = -1;
+    snapshot->dirty = -1;
+    snapshot->locks = -1;
+    snapshot->evicted = -1;
+    snapshot->memory = -1;
+    snapshot->size = -1;
+    snapshot->settling = -1;
+
+    if (ngx_array_init(&snapshot->tallies, pool, 16,
+                       sizeof(ngx_http_conflict_tally_t *))
+        != NGX_OK
+        || ngx_array_init(&snapshot->resources, pool, 16,
+                          sizeof(ngx_http_conflict_resource_t))
+           != NGX_OK
+        || ngx_array_init(&snapshot->holders, pool, 16,
+                          sizeof(ngx_http_conflict_holder_t))
+           != NGX_OK
+        || ngx_array_init(&snapshot->routes, pool, 16,
+                          sizeof(ngx_http_conflict_tally_t *))
+           != NGX_OK
+        || ngx_array_init(&snapshot->lines, pool, 16, sizeof(ngx_str_t))
+           != NGX_OK)
+    {
+        ngx_destroy_pool(pool);
+        return NULL;
+    }
+
+    store->ops->snapshot(snapshot);
+
+    return snapshot;
+}
+
+
+void
+ngx_http_conflict_snapshot_release(ngx_http_conflict_snapshot_t *snapshot)
+{
+    snapshot->released = 1;
+
+    if (snapshot->busy == 0) {
+        ngx_destroy_pool(snapshot->pool);
+    }
+}
+
+
+void
+ngx_http_conflict_snapshot_answered(ngx_http_conflict_snapshot_t *snapshot)
+{
+    if (--snapshot->busy) {
+        return;
+    }
+
+    if (snapshot->released) {
+        ngx_destroy_pool(snapshot->pool);
+        return;
+    }
+
+    snapshot->done(snapshot);
+}
+
+
+ngx_http_conflict_tally_t *
+ngx_http_conflict_snapshot_tally(ngx_http_conflict_snapshot_t *snapshot)
+{
+    ngx_http_conflict_tally_t  *tally, **p;
+
+    tally = ngx_pcalloc(snapshot->pool, sizeof(ngx_http_conflict_tally_t));
+    if (tally == NULL) {
+        return NULL;
+    }
+
+    p = ngx_array_push(&snapshot->tallies);
+    if (p == NULL) {
+        return NULL;
+    }
+
+    *p = tally;
+
+    return tally;
+}
+
+
+ngx_int_t
+ngx_http_conflict_snapshot_copy(ngx_http_conflict_snapshot_t *snapshot,
+    ngx_str_t *dst, u_char *data, size_t len)
+{
+    dst->data = ngx_pnalloc(snapshot->pool, len);
+    if (dst->data == NULL) {
+        return NGX_ERROR;
+    }
+
+    ngx_memcpy(dst->data, data, len);
+    dst->len = len;
+
+    return NGX_OK;
+}
+
+
+ngx_int_t
+ngx_http_conflict_snapshot_ledger(ngx_http_conflict_snapshot_t *snapshot)
+{
+    ngx_uint_t                   i, day;
+    ngx_http_conflict_tally_t   *tally, *copy;
+    ngx_http_conflict_ledger_t  *ledger;
+
+    ledger = ngx_http_conflict_ledger;
+
+    for (i = 0; i < ledger->tallies; i++) {
+        tally = &ledger->tally[i];
+
+        if (!ngx_http_conflict_named(&tally->store, &snapshot->store->name)) {
+            continue;
+        }
+
+        copy = ngx_http_conflict_snapshot_tally(snapshot);
+        if (copy == NULL) {
+            return NGX_ERROR;
+        }
+
+        /* one at a time: writes wait for it */
+
+        ngx_http_conflict_ledger_lock();
+        ngx_memcpy(copy, tally, sizeof(ngx_http_conflict_tally_t));
+        ngx_http_conflict_ledger_unlock();
+    }
+
+    day = ngx_time() / 86400;
+
+    ngx_http_conflict_snapshot_resources(snapshot, &ledger->tops[day % 2]);
+    ngx_http_conflict_snapshot_resources(snapshot,
+                                         &ledger->tops[(day + 1) % 2]);
+    ngx_http_conflict_snapshot_lines(snapshot);
+
+    return NGX_OK;
+}
+
+
+static void
+ngx_http_conflict_snapshot_resources(ngx_http_conflict_snapshot_t *snapshot,
+    ngx_http_conflict_tops_t *tops)
+{
+    ngx_uint_t                     i;
+    ngx_http_conflict_often_t     *often;
+    ngx_http_conflict_resource_t  *resource;
+
+    if (snapshot->store->gauge == NULL || tops->day < ngx_time() / 86400 - 1) {
+        return;
+    }
+
+    ngx_http_conflict_ledger_lock();
+
+    for (i = 0; i < NGX_HTTP_CONFLICT_RESOURCES; i++) {
+        often = &tops->top[i];
+
+        if (often->n == 0
+            || &ngx_http_conflict_ledger->gauge[often->store]
+               != snapshot->store->gauge)
+        {
+            continue;
+        }
+
+        resource = ngx_array_push(&snapshot->resources);
+
+        if (resource == NULL
+            || ngx_http_conflict_snapshot_copy(snapshot, &resource->key,
+                                               often->key, often->len)
+                 != NGX_OK)
+        {
+            break;
+        }
+
+        resource->n = often->n;
+    }
+
+    ngx_http_conflict_ledger_unlock();
+}
+
+
+static void
+ngx_http_conflict_snapshot_lines(ngx_http_conflict_snapshot_t *snapshot)
+{
+    ngx_str_t                   *text;
+    ngx_uint_t                   i, n;
+    ngx_http_conflict_line_t    *line;
+    ngx_http_conflict_ledger_t  *ledger;
+
+    ledger = ngx_http_conflict_ledger;
+
+    ngx_http_conflict_ledger_lock();
+
+    for (i = 1; i <= NGX_HTTP_CONFLICT_LINES; i++) {
+        n = (ledger->next_line + NGX_HTTP_CONFLICT_LINES - i)
+            % NGX_HTTP_CONFLICT_LINES;
+        line = &ledger->line[n];
+
+        if (line->len == 0
+            || &ledger->gauge[line->store] != snapshot->store->gauge)
+        {
+            continue;
+        }
+
+        text = ngx_array_push(&snapshot->lines);
+
+        if (text == NULL) {
+            break;
+        }
+
+        if (ngx_http_conflict_snapshot_copy(snapshot, text, line->data,
+                                            line->len)
+            != NGX_OK)
+        {
+            snapshot->lines.nelts--;
+            break;
+        }
+    }
+
+    ngx_http_conflict_ledger_unlock();
+}

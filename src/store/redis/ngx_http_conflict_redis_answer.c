@@ -1,0 +1,520 @@
+
+/*
+ * Copyright (C) the ngx_http_conflict_module authors
+ *
+ * The words that come in: what each script answers, taken into the operation
+ * only where all of it is as the script's head says.
+ */
+
+
+#include "store/redis/ngx_http_conflict_redis_answer.h"
+#include "core/text/conflict_time.h"
+#include "core/policy/conflict_mtime.h"
+#include "core/policy/conflict_version.h"
+
+
+#define NGX_HTTP_CONFLICT_REDIS_NEW_INCARNATION  1
+#define NGX_HTTP_CONFLICT_REDIS_HOLDS            4
+
+#define NGX_HTTP_CONFLICT_REDIS_TWICE            1
+#define NGX_HTTP_CONFLICT_REDIS_DATED            2
+
+
+typedef enum {
+    NGX_HTTP_CONFLICT_REDIS_NUMBER = 0,
+    NGX_HTTP_CONFLICT_REDIS_VERSION,     /* "x" before an opaque one */
+    NGX_HTTP_CONFLICT_REDIS_HASH,        /* "-": none */
+    NGX_HTTP_CONFLICT_REDIS_DATE         /* the same; before 1970 as well */
+} ngx_http_conflict_redis_kind_e;
+
+
+typedef struct {
+    ngx_http_conflict_redis_kind_e     kind;
+    uint64_t                           most;
+} ngx_http_conflict_redis_word_t;
+
+
+/* an answer as it is read */
+
+typedef struct {
+    u_char                          *p;
+    u_char                          *last;
+    uint64_t                         word[NGX_HTTP_CONFLICT_REDIS_BEGIN_WORDS];
+} ngx_http_conflict_redis_answer_t;
+
+
+static ngx_int_t ngx_http_conflict_redis_answer_words(
+    ngx_http_conflict_redis_answer_t *a, ngx_str_t *answer,
+    const ngx_http_conflict_redis_word_t *more, ngx_uint_t n);
+static ngx_int_t ngx_http_conflict_redis_answer_word(
+    ngx_http_conflict_redis_answer_t *a,
+    const ngx_http_conflict_redis_word_t *word, uint64_t *value);
+static void ngx_http_conflict_redis_answer_entry(ngx_http_conflict_op_t *op,
+    ngx_http_conflict_redis_answer_t *a);
+static ngx_int_t ngx_http_conflict_redis_answer_holder(
+    ngx_http_conflict_op_t *op, ngx_http_conflict_redis_answer_t *a);
+static ngx_int_t ngx_http_conflict_redis_answer_read(
+    ngx_http_conflict_redis_answer_t *a, ngx_str_t *answer);
+static ngx_int_t ngx_http_conflict_redis_answer_lengths(
+    ngx_http_conflict_redis_answer_t *a, uint64_t len[2]);
+static ngx_int_t ngx_http_conflict_redis_answer_number(
+    ngx_http_conflict_redis_answer_t *a, uint64_t most, uint64_t *n);
+static ngx_int_t ngx_http_conflict_redis_answer_digits(
+    ngx_http_conflict_redis_answer_t *a, uint64_t most, uint64_t *n);
+
+
+/* the words of an entry, from NGX_HTTP_CONFLICT_REDIS_WORD_INCARNATION on */
+
+static const ngx_http_conflict_redis_word_t
+    ngx_http_conflict_redis_entry_words[] =
+{
+    { NGX_HTTP_CONFLICT_REDIS_NUMBER, 7 },                   /* incarnation */
+    { NGX_HTTP_CONFLICT_REDIS_NUMBER, CONFLICT_STATES - 1 },
+    { NGX_HTTP_CONFLICT_REDIS_NUMBER, 1 },                   /* present */
+    { NGX_HTTP_CONFLICT_REDIS_VERSION, CONFLICT_VERSION_LIMIT - 1 },
+    { NGX_HTTP_CONFLICT_REDIS_NUMBER, CONFLICT_VERSION_LIMIT - 1 }, /* fence */
+    { NGX_HTTP_CONFLICT_REDIS_HASH, UINT64_MAX },            /* body */
+    { NGX_HTTP_CONFLICT_REDIS_HASH, UINT64_MAX },            /* view */
+    { NGX_HTTP_CONFLICT_REDIS_DATE, NGX_HTTP_CONFLICT_REDIS_USEC },
+    { NGX_HTTP_CONFLICT_REDIS_NUMBER, NGX_HTTP_CONFLICT_REDIS_TWICE
+                                      | NGX_HTTP_CONFLICT_REDIS_DATED },
+    { NGX_HTTP_CONFLICT_REDIS_NUMBER, CONFLICT_DELETED },    /* existence */
+    { NGX_HTTP_CONFLICT_REDIS_NUMBER, NGX_HTTP_CONFLICT_REDIS_USEC / 1000 },
+    { NGX_HTTP_CONFLICT_REDIS_NUMBER, NGX_HTTP_CONFLICT_REDIS_USEC }
+};
+
+
+/* those behind them, by script */
+
+static const ngx_http_conflict_redis_word_t
+    ngx_http_conflict_redis_begin_words[] =
+{
+    { NGX_HTTP_CONFLICT_REDIS_NUMBER, CONFLICT_LOCKED },     /* verdict */
+    { NGX_HTTP_CONFLICT_REDIS_NUMBER, 1 },                   /* header */
+    { NGX_HTTP_CONFLICT_REDIS_NUMBER, 1 },                   /* leased */
+    { NGX_HTTP_CONFLICT_REDIS_NUMBER, 1 },                   /* overlap */
+    { NGX_HTTP_CONFLICT_REDIS_NUMBER, 1 }                    /* doubt */
+};
+
+static const ngx_http_conflict_redis_word_t
+    ngx_http_conflict_redis_read_words[] =
+{
+    { NGX_HTTP_CONFLICT_REDIS_NUMBER, 1 },                   /* applied */
+    { NGX_HTTP_CONFLICT_REDIS_NUMBER, 1 },                   /* external */
+    { NGX_HTTP_CONFLICT_REDIS_NUMBER, 1 }                    /* held */
+};
+
+static const ngx_http_conflict_redis_word_t
+    ngx_http_conflict_redis_lock_words[] =
+{
+    { NGX_HTTP_CONFLICT_REDIS_NUMBER, NGX_HTTP_CONFLICT_LOCK_TOO_MANY }
+};
+
+
+ngx_int_t
+ngx_http_conflict_redis_answer_begin(ngx_http_conflict_op_t *op,
+    ngx_str_t *answer)
+{
+    ngx_uint_t                        leased, locked;
+    conflict_verdict_e                verdict;
+    ngx_http_conflict_redis_answer_t  a;
+
+    if (ngx_http_conflict_redis_answer_words(&a, answer,
+                                          ngx_http_conflict_redis_begin_words,
+                                          NGX_HTTP_CONFLICT_REDIS_BEGIN_WORDS)
+        != NGX_OK)
+    {
+        return NGX_ERROR;
+    }
+
+    verdict = (conflict_verdict_e) a.word[NGX_HTTP_CONFLICT_REDIS_WORD_VERDICT];
+    leased = (a.word[NGX_HTTP_CONFLICT_REDIS_WORD_LEASED] != 0);
+    locked = (verdict == CONFLICT_LOCKED);
+
+    if (!leased
+        && (verdict == CONFLICT_PASS || verdict == CONFLICT_OVERWRITE
+            || verdict == CONFLICT_COMBINE))
+    {
+        /* no write passes without a lease */
+        return NGX_ERROR;
+    }
+
+    if (locked == (a.p == a.last)) {
+        return NGX_ERROR;
+    }
+
+    ngx_http_conflict_redis_answer_incarnation(op->store, answer);
+    ngx_http_conflict_redis_answer_entry(op, &a);
+
+    op->out.verdict = verdict;
+    op->out.leased = leased;
+    op->out.header = (a.word[NGX_HTTP_CONFLICT_REDIS_WORD_HEADER] != 0);
+    op->redis.overlap = (a.word[NGX_HTTP_CONFLICT_REDIS_WORD_OVERLAP] != 0);
+    op->out.store_behind = (a.word[NGX_HTTP_CONFLICT_REDIS_WORD_DOUBT] != 0);
+
+    return locked ? ngx_http_conflict_redis_answer_holder(op, &a) : NGX_OK;
+}
+
+
+ngx_int_t
+ngx_http_conflict_redis_answer_peek(ngx_http_conflict_op_t *op,
+    ngx_str_t *answer)
+{
+    ngx_http_conflict_redis_answer_t  a;
+
+    if (ngx_http_conflict_redis_answer_read(&a, answer) != NGX_OK) {
+        return NGX_ERROR;
+    }
+
+    ngx_http_conflict_redis_answer_incarnation(op->store, answer);
+    ngx_http_conflict_redis_answer_entry(op, &a);
+
+    op->out.applied = (a.word[NGX_HTTP_CONFLICT_REDIS_WORD_APPLIED] != 0);
+    op->out.external = (a.word[NGX_HTTP_CONFLICT_REDIS_WORD_EXTERNAL] != 0);
+    op->out.base_held = (a.word[NGX_HTTP_CONFLICT_REDIS_WORD_HELD] != 0);
+
+    return NGX_OK;
+}
+
+
+ngx_int_t
+ngx_http_conflict_redis_answer_observe(ngx_http_conflict_op_t *op,
+    ngx_str_t *answer)
+{
+    ngx_http_conflict_redis_answer_t  a;
+
+    if (ngx_http_conflict_redis_answer_read(&a, answer) != NGX_OK) {
+        return NGX_ERROR;
+    }
+
+    ngx_http_conflict_redis_answer_incarnation(op->store, answer);
+
+    op->out.applied = (a.word[NGX_HTTP_CONFLICT_REDIS_WORD_APPLIED] != 0);
+    op->out.external = (a.word[NGX_HTTP_CONFLICT_REDIS_WORD_EXTERNAL] != 0);
+    op->out.base_held = 0;
+
+    if (op->out.applied) {
+        ngx_http_conflict_redis_answer_entry(op, &a);
+    }
+
+    /* else the operation knows nothing of what has happened since */
+
+    return NGX_OK;
+}
+
+
+ngx_int_t
+ngx_http_conflict_redis_answer_lock(ngx_http_conflict_op_t *op,
+    ngx_str_t *answer)
+{
+    ngx_http_conflict_redis_answer_t  a;
+
+    if (ngx_http_conflict_redis_answer_words(&a, answer,
+                                          ngx_http_conflict_redis_lock_words,
+                                          NGX_HTTP_CONFLICT_REDIS_LOCK_WORDS)
+        != NGX_OK
+        || a.p == a.last)
+    {
+        return NGX_ERROR;
+    }
+
+    ngx_http_conflict_redis_answer_incarnation(op->store, answer);
+    ngx_http_conflict_redis_answer_entry(op, &a);
+
+    op->lock.result = (ngx_http_conflict_lock_result_e)
+                      a.word[NGX_HTTP_CONFLICT_REDIS_WORD_RESULT];
+
+    return ngx_http_conflict_redis_answer_holder(op, &a);
+}
+
+
+/* incarnation, held, repeat, certain, two lengths, two bodies */
+
+ngx_int_t
+ngx_http_conflict_redis_answer_recall(ngx_http_conflict_op_t *op,
+    ngx_str_t *answer)
+{
+    uint64_t                          incarnation, held, repeat, certain;
+    uint64_t                          len[2];
+    ngx_http_conflict_redis_answer_t  a;
+
+    if (ngx_http_conflict_redis_answer_words(&a, answer, NULL, 0) != NGX_OK
+        || ngx_http_conflict_redis_answer_number(&a, 7, &incarnation) != NGX_OK
+        || ngx_http_conflict_redis_answer_number(&a, 2, &held) != NGX_OK
+        || ngx_http_conflict_redis_answer_number(&a, 1, &repeat) != NGX_OK
+        || ngx_http_conflict_redis_answer_number(&a, 1, &certain) != NGX_OK
+        || ngx_http_conflict_redis_answer_lengths(&a, len) != NGX_OK)
+    {
+        return NGX_ERROR;
+    }
+
+    op->out.late = (held == 2);
+
+    if (held
+        && ngx_http_conflict_op_copy(&op->out.base_body, a.p, len[0]) == NGX_OK)
+    {
+        op->out.base_held = 1;
+    }
+
+    if (repeat
+        && ngx_http_conflict_op_copy(&op->out.made_body, a.p + len[0], len[1])
+           == NGX_OK)
+    {
+        op->out.repeat = 1;
+        op->out.certain = (certain != 0);
+    }
+
+    return NGX_OK;
+}
+
+
+/*
+ * Reads "n" words of an answer, the token with them; those behind the entry's
+ * are as "more" says.
+ */
+
+static ngx_int_t
+ngx_http_conflict_redis_answer_words(ngx_http_conflict_redis_answer_t *a,
+    ngx_str_t *answer, const ngx_http_conflict_redis_word_t *more, ngx_uint_t n)
+{
+    ngx_uint_t                             i;
+    const ngx_http_conflict_redis_word_t  *word;
+
+    a->p = answer->data + NGX_HTTP_CONFLICT_REDIS_TOKEN;
+    a->last = answer->data + answer->len;
+
+    for (i = NGX_HTTP_CONFLICT_REDIS_WORD_INCARNATION; i < n; i++) {
+
+        word = (i < NGX_HTTP_CONFLICT_REDIS_WORDS)
+               ? &ngx_http_conflict_redis_entry_words[
+                                i - NGX_HTTP_CONFLICT_REDIS_WORD_INCARNATION]
+               : &more[i - NGX_HTTP_CONFLICT_REDIS_WORDS];
+
+        if (ngx_http_conflict_redis_answer_word(a, word, &a->word[i])
+            != NGX_OK)
+        {
+            return NGX_ERROR;
+        }
+    }
+
+    return NGX_OK;
+}
+
+
+/* a word and the space before it */
+
+static ngx_int_t
+ngx_http_conflict_redis_answer_word(ngx_http_conflict_redis_answer_t *a,
+    const ngx_http_conflict_redis_word_t *word, uint64_t *value)
+{
+    u_char     ch;
+    ngx_int_t  rc;
+
+    if (a->p == a->last || *a->p++ != ' ') {
+        return NGX_ERROR;
+    }
+
+    ch = (a->p < a->last) ? *a->p : '\0';
+
+    if (ch == 'x' && word->kind == NGX_HTTP_CONFLICT_REDIS_VERSION) {
+        a->p++;
+
+        rc = ngx_http_conflict_redis_answer_digits(a,
+                                                   CONFLICT_VERSION_OPAQUE - 1,
+                                                   value);
+        *value |= CONFLICT_VERSION_OPAQUE;
+
+        return rc;
+    }
+
+    if (ch == '-' && (word->kind == NGX_HTTP_CONFLICT_REDIS_HASH
+                      || word->kind == NGX_HTTP_CONFLICT_REDIS_DATE))
+    {
+        a->p++;
+
+        if (a->p == a->last || *a->p == ' ') {
+            *value = (word->kind == NGX_HTTP_CONFLICT_REDIS_DATE)
+                     ? (uint64_t) CONFLICT_TIME_NONE : 0;
+            return NGX_OK;
+        }
+
+        if (word->kind == NGX_HTTP_CONFLICT_REDIS_HASH) {
+            return NGX_ERROR;
+        }
+
+        /* before 1970 */
+
+        rc = ngx_http_conflict_redis_answer_digits(a, word->most, value);
+        *value = 0 - *value;
+
+        return rc;
+    }
+
+    return ngx_http_conflict_redis_answer_digits(a, word->most, value);
+}
+
+
+static void
+ngx_http_conflict_redis_answer_entry(ngx_http_conflict_op_t *op,
+    ngx_http_conflict_redis_answer_t *a)
+{
+    uint64_t  *word;
+
+    word = a->word;
+
+    op->out.state = (conflict_state_e) word[NGX_HTTP_CONFLICT_REDIS_WORD_STATE];
+    op->out.present = (word[NGX_HTTP_CONFLICT_REDIS_WORD_PRESENT] != 0);
+    op->out.version = word[NGX_HTTP_CONFLICT_REDIS_WORD_VERSION];
+    op->out.fence = word[NGX_HTTP_CONFLICT_REDIS_WORD_FENCE];
+    op->out.body = word[NGX_HTTP_CONFLICT_REDIS_WORD_BODY];
+    op->out.body_view = word[NGX_HTTP_CONFLICT_REDIS_WORD_VIEW];
+    op->out.mtime = (int64_t) word[NGX_HTTP_CONFLICT_REDIS_WORD_MTIME];
+    op->out.second_reused = (word[NGX_HTTP_CONFLICT_REDIS_WORD_TWICE]
+                             & NGX_HTTP_CONFLICT_REDIS_TWICE) != 0;
+    op->out.mtime_exact = (word[NGX_HTTP_CONFLICT_REDIS_WORD_TWICE]
+                           & NGX_HTTP_CONFLICT_REDIS_DATED) != 0;
+    op->out.existence = (conflict_existence_e)
+                    word[NGX_HTTP_CONFLICT_REDIS_WORD_EXISTENCE];
+    op->out.wait = (ngx_msec_t) word[NGX_HTTP_CONFLICT_REDIS_WORD_WAIT];
+    op->redis.clock = (int64_t) word[NGX_HTTP_CONFLICT_REDIS_WORD_CLOCK]
+                      - op->redis.sent;
+    op->out.settling = (op->out.state == CONFLICT_QUARANTINED
+                        && (word[NGX_HTTP_CONFLICT_REDIS_WORD_INCARNATION]
+                            & NGX_HTTP_CONFLICT_REDIS_HOLDS));
+}
+
+
+/* of a lock: acquired, time that is left, two lengths, two texts */
+
+static ngx_int_t
+ngx_http_conflict_redis_answer_holder(ngx_http_conflict_op_t *op,
+    ngx_http_conflict_redis_answer_t *a)
+{
+    uint64_t   acquired, left, len[2];
+    ngx_str_t  user, client;
+
+    if (ngx_http_conflict_redis_answer_number(a, NGX_HTTP_CONFLICT_REDIS_USEC,
+                                              &acquired)
+        != NGX_OK
+        || ngx_http_conflict_redis_answer_number(a,
+                                          NGX_HTTP_CONFLICT_REDIS_USEC / 1000,
+                                          &left)
+           != NGX_OK
+        || ngx_http_conflict_redis_answer_lengths(a, len) != NGX_OK)
+    {
+        return NGX_ERROR;
+    }
+
+    op->lock.acquired = (int64_t) acquired;
+    op->lock.remaining = (ngx_msec_t) left;
+
+    user.len = len[0];
+    client.len = len[1];
+    user.data = a->p;
+    client.data = a->p + user.len;
+
+    ngx_http_conflict_op_lock_found(op, &user, &client);
+
+    return NGX_OK;
+}
+
+
+static ngx_int_t
+ngx_http_conflict_redis_answer_read(ngx_http_conflict_redis_answer_t *a,
+    ngx_str_t *answer)
+{
+    if (ngx_http_conflict_redis_answer_words(a, answer,
+                                           ngx_http_conflict_redis_read_words,
+                                           NGX_HTTP_CONFLICT_REDIS_READ_WORDS)
+        != NGX_OK
+        || a->p != a->last)
+    {
+        return NGX_ERROR;
+    }
+
+    return NGX_OK;
+}
+
+
+/* two lengths and a space, then texts of these lengths and no more */
+
+static ngx_int_t
+ngx_http_conflict_redis_answer_lengths(ngx_http_conflict_redis_answer_t *a,
+    uint64_t len[2])
+{
+    size_t  rest;
+
+    rest = a->last - a->p;
+
+    if (ngx_http_conflict_redis_answer_number(a, rest, &len[0]) != NGX_OK
+        || ngx_http_conflict_redis_answer_number(a, rest, &len[1]) != NGX_OK
+        || a->p == a->last || *a->p++ != ' ')
+    {
+        return NGX_ERROR;
+    }
+
+    return (len[0] + len[1] == (uint64_t) (a->last - a->p)) ? NGX_OK
+                                                            : NGX_ERROR;
+}
+
+
+static ngx_int_t
+ngx_http_conflict_redis_answer_number(ngx_http_conflict_redis_answer_t *a,
+    uint64_t most, uint64_t *n)
+{
+    if (a->p == a->last || *a->p++ != ' ') {
+        return NGX_ERROR;
+    }
+
+    return ngx_http_conflict_redis_answer_digits(a, most, n);
+}
+
+
+static ngx_int_t
+ngx_http_conflict_redis_answer_digits(ngx_http_conflict_redis_answer_t *a,
+    uint64_t most, uint64_t *n)
+{
+    u_char    *first;
+    uint64_t   digit;
+
+    first = a->p;
+    *n = 0;
+
+    while (a->p < a->last && *a->p >= '0' && *a->p <= '9') {
+        digit = *a->p++ - '0';
+
+        if (digit > most || *n > (most - digit) / 10) {
+            return NGX_ERROR;
+        }
+
+        *n = *n * 10 + digit;
+    }
+
+    /* as scripts print them: at least one, and no zero before others */
+
+    return (a->p == first || (*first == '0' && a->p - first > 1)) ? NGX_ERROR
+                                                                  : NGX_OK;
+}
+
+
+/* in a cluster that may be each slot's, so not each is logged */
+
+void
+ngx_http_conflict_redis_answer_incarnation(ngx_http_conflict_store_t *store,
+    ngx_str_t *answer)
+{
+    if (answer->len < NGX_HTTP_CONFLICT_REDIS_TOKEN + 2
+        || (answer->data[NGX_HTTP_CONFLICT_REDIS_TOKEN + 1]
+            & NGX_HTTP_CONFLICT_REDIS_NEW_INCARNATION)
+           == 0
+        || ngx_http_conflict_redis_log_throttled(&store->incarnation_logged))
+    {
+        return;
+    }
+
+    ngx_log_error(NGX_LOG_ERR, ngx_cycle->log, 0,
+                  "conflict store \"%V\" is a new one, or was restarted, "
+                  "replaced or flushed, or routes were moved to it: writes "
+                  "are held for %M ms",
+                  &store->name, store->lease + store->quarantine);
+}

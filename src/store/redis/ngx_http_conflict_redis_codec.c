@@ -1,0 +1,181 @@
+
+/*
+ * Copyright (C) the ngx_http_conflict_module authors
+ *
+ * The words that go out: the arguments of the scripts, in text.
+ */
+
+
+#include "store/redis/ngx_http_conflict_redis_codec.h"
+#include "core/text/conflict_hash.h"
+#include "core/text/conflict_time.h"
+#include "core/policy/conflict_mtime.h"
+#include "core/policy/conflict_version.h"
+
+
+static void ngx_http_conflict_redis_codec_end(
+    ngx_http_conflict_redis_args_t *args, ngx_uint_t at, u_char *last);
+
+
+void
+ngx_http_conflict_redis_codec_head(ngx_http_conflict_store_t *store,
+    ngx_http_conflict_redis_args_t *args, ngx_str_t *arg, u_char *buf,
+    uint64_t token)
+{
+    ngx_http_conflict_redis_conf_t  *conf;
+
+    conf = ngx_http_conflict_redis_client_conf(store->data);
+
+    args->arg = arg;
+    args->n = 0;
+    args->third = NULL;
+    args->key = NULL;
+    args->last = buf;
+
+    ngx_http_conflict_redis_codec_end(args,
+                                      NGX_HTTP_CONFLICT_REDIS_ENTRY_TOKEN,
+                                      ngx_sprintf(buf, "%016xL", token));
+
+    /* the run is that of the server which the call will go to */
+
+    ngx_http_conflict_redis_codec_text(args,
+                                       NGX_HTTP_CONFLICT_REDIS_ENTRY_RUN,
+                                       "0123456789abcdef+");
+    ngx_http_conflict_redis_codec_number(args,
+                                         NGX_HTTP_CONFLICT_REDIS_ENTRY_TRUST,
+                                         conf->trust);
+    ngx_http_conflict_redis_codec_number(args,
+                                         NGX_HTTP_CONFLICT_REDIS_ENTRY_HOLD,
+                                         store->lease + store->quarantine);
+    ngx_http_conflict_redis_codec_number(args,
+                                         NGX_HTTP_CONFLICT_REDIS_ENTRY_TTL,
+                                         conf->ttl);
+}
+
+
+uint64_t
+ngx_http_conflict_redis_codec_token(void)
+{
+    static uint64_t  seed, n;
+
+    if (seed == 0) {
+        seed = ((uint64_t) ngx_pid << 32) ^ ((uint64_t) ngx_random() << 16)
+               ^ (uint64_t) ngx_http_conflict_clock_usec();
+    }
+
+    n++;
+
+    return conflict_hash_words(seed, n);
+}
+
+
+void
+ngx_http_conflict_redis_codec_text(ngx_http_conflict_redis_args_t *args,
+    ngx_uint_t at, const char *text)
+{
+    args->arg[at].data = (u_char *) text;
+    args->arg[at].len = ngx_strlen(text);
+    args->n = at + 1;
+}
+
+
+void
+ngx_http_conflict_redis_codec_bytes(ngx_http_conflict_redis_args_t *args,
+    ngx_uint_t at, ngx_str_t *bytes)
+{
+    args->arg[at] = *bytes;
+    args->n = at + 1;
+}
+
+
+void
+ngx_http_conflict_redis_codec_number(ngx_http_conflict_redis_args_t *args,
+    ngx_uint_t at, int64_t n)
+{
+    ngx_http_conflict_redis_codec_end(args, at,
+                                      ngx_sprintf(args->last, "%L", n));
+}
+
+
+void
+ngx_http_conflict_redis_codec_hash(ngx_http_conflict_redis_args_t *args,
+    ngx_uint_t at, uint64_t hash)
+{
+    if (hash == 0) {
+        ngx_http_conflict_redis_codec_text(args, at, "-");
+        return;
+    }
+
+    ngx_http_conflict_redis_codec_end(args, at,
+                                      ngx_sprintf(args->last, "%uL", hash));
+}
+
+
+/* Lua has no 64 bits: an opaque version is a word to it, not a number */
+
+void
+ngx_http_conflict_redis_codec_version(ngx_http_conflict_redis_args_t *args,
+    ngx_uint_t at, uint64_t version)
+{
+    u_char  *last;
+
+    last = ngx_sprintf(args->last, "%s%uL",
+                       (version & CONFLICT_VERSION_OPAQUE) ? "x" : "",
+                       version & ~CONFLICT_VERSION_OPAQUE);
+
+    ngx_http_conflict_redis_codec_end(args, at, last);
+}
+
+
+void
+ngx_http_conflict_redis_codec_date(ngx_http_conflict_redis_args_t *args,
+    ngx_uint_t at, int64_t time)
+{
+    if (time == CONFLICT_TIME_NONE) {
+        ngx_http_conflict_redis_codec_text(args, at, "-");
+        return;
+    }
+
+    ngx_http_conflict_redis_codec_number(args, at, time);
+}
+
+
+void
+ngx_http_conflict_redis_codec_link(ngx_http_conflict_redis_args_t *args,
+    ngx_uint_t at, const char *before, uint64_t word, const char *after)
+{
+    ngx_http_conflict_redis_codec_end(args, at,
+                                      ngx_sprintf(args->last, "%s%016xL%s",
+                                                  before, word, after));
+}
+
+
+void
+ngx_http_conflict_redis_codec_lock_token(ngx_http_conflict_redis_args_t *args,
+    ngx_uint_t at, u_char *token, u_char *buf)
+{
+    ngx_str_t  hex;
+
+    if (token == NULL) {
+        ngx_http_conflict_redis_codec_text(args, at, "-");
+        return;
+    }
+
+    hex.data = buf;
+    hex.len = ngx_hex_dump(buf, token, NGX_HTTP_CONFLICT_LOCK_TOKEN) - buf;
+
+    ngx_http_conflict_redis_codec_bytes(args, at, &hex);
+}
+
+
+/* an argument was printed, up to "last" */
+
+static void
+ngx_http_conflict_redis_codec_end(ngx_http_conflict_redis_args_t *args,
+    ngx_uint_t at, u_char *last)
+{
+    args->arg[at].data = args->last;
+    args->arg[at].len = last - args->last;
+    args->last = last;
+    args->n = at + 1;
+}

@@ -1,0 +1,267 @@
+
+/*
+ * Copyright (C) the ngx_http_conflict_module authors
+ *
+ * Private to the Redis store: the words that it exchanges with the scripts
+ * in lua/, by name.  The order of each list is that of the script's head.
+ */
+
+
+#ifndef _NGX_HTTP_CONFLICT_REDIS_CODEC_H_INCLUDED_
+#define _NGX_HTTP_CONFLICT_REDIS_CODEC_H_INCLUDED_
+
+
+#include <ngx_config.h>
+#include <ngx_core.h>
+
+#include "redis_client/ngx_http_conflict_redis_client.h"
+#include "store/ngx_http_conflict_store.h"
+
+
+#define NGX_HTTP_CONFLICT_REDIS_ARGS  24     /* beside lists of tags */
+
+/* the end of the year 9999: what comes later has no form on the wire */
+#define NGX_HTTP_CONFLICT_REDIS_USEC  253402300799999999
+
+/* room for the text of "n" arguments */
+#define ngx_http_conflict_redis_codec_room(n)  ((n) * (NGX_INT64_LEN + 1))
+
+
+/* Arguments, as the scripts count them */
+
+#define NGX_HTTP_CONFLICT_REDIS_ARGV(n)  ((n) - 1)
+
+/* entry.lua, which is the head of all */
+
+enum {
+    NGX_HTTP_CONFLICT_REDIS_ENTRY_TOKEN = NGX_HTTP_CONFLICT_REDIS_ARGV(1),
+    NGX_HTTP_CONFLICT_REDIS_ENTRY_RUN,
+    NGX_HTTP_CONFLICT_REDIS_ENTRY_TRUST,
+    NGX_HTTP_CONFLICT_REDIS_ENTRY_HOLD,
+    NGX_HTTP_CONFLICT_REDIS_ENTRY_TTL
+};
+
+/* begin.lua: behind these the match tags, none-match tags, and a link */
+
+enum {
+    NGX_HTTP_CONFLICT_REDIS_BEGIN_VERDICTS = NGX_HTTP_CONFLICT_REDIS_ARGV(6),
+    NGX_HTTP_CONFLICT_REDIS_BEGIN_OWN,
+    NGX_HTTP_CONFLICT_REDIS_BEGIN_FRESH,
+    NGX_HTTP_CONFLICT_REDIS_BEGIN_FORCE,
+    NGX_HTTP_CONFLICT_REDIS_BEGIN_REPORT,
+    NGX_HTTP_CONFLICT_REDIS_BEGIN_LEASE,
+    NGX_HTTP_CONFLICT_REDIS_BEGIN_QUARANTINE,
+    NGX_HTTP_CONFLICT_REDIS_BEGIN_FINGERPRINT,
+    NGX_HTTP_CONFLICT_REDIS_BEGIN_KINDS,
+    NGX_HTTP_CONFLICT_REDIS_BEGIN_BASE,
+    NGX_HTTP_CONFLICT_REDIS_BEGIN_UNMODIFIED,
+    NGX_HTTP_CONFLICT_REDIS_BEGIN_EXACT,
+    NGX_HTTP_CONFLICT_REDIS_BEGIN_TOKEN,
+    NGX_HTTP_CONFLICT_REDIS_BEGIN_USER,
+    NGX_HTTP_CONFLICT_REDIS_BEGIN_VIEW,
+    NGX_HTTP_CONFLICT_REDIS_BEGIN_TAGS
+};
+
+/* settle.lua */
+
+enum {
+    NGX_HTTP_CONFLICT_REDIS_SETTLE_VERB = NGX_HTTP_CONFLICT_REDIS_ARGV(6),
+    NGX_HTTP_CONFLICT_REDIS_SETTLE_FENCE,
+    NGX_HTTP_CONFLICT_REDIS_SETTLE_VERSION,
+    NGX_HTTP_CONFLICT_REDIS_SETTLE_UNTIL,
+    NGX_HTTP_CONFLICT_REDIS_SETTLE_QUARANTINE,
+    NGX_HTTP_CONFLICT_REDIS_SETTLE_FINGERPRINT,
+    NGX_HTTP_CONFLICT_REDIS_SETTLE_EXISTENCE,
+    NGX_HTTP_CONFLICT_REDIS_SETTLE_MTIME,
+    NGX_HTTP_CONFLICT_REDIS_SETTLE_TWICE,
+    NGX_HTTP_CONFLICT_REDIS_SETTLE_VIEW,
+    NGX_HTTP_CONFLICT_REDIS_SETTLE_WORD
+};
+
+/* read.lua: peek, observe */
+
+enum {
+    NGX_HTTP_CONFLICT_REDIS_READ_VERB = NGX_HTTP_CONFLICT_REDIS_ARGV(6),
+    NGX_HTTP_CONFLICT_REDIS_READ_OWN
+};
+
+enum {
+    NGX_HTTP_CONFLICT_REDIS_READ_PEEK_VIEW = NGX_HTTP_CONFLICT_REDIS_ARGV(8),
+    NGX_HTTP_CONFLICT_REDIS_READ_PEEK_TTL
+};
+
+enum {
+    NGX_HTTP_CONFLICT_REDIS_READ_FENCE = NGX_HTTP_CONFLICT_REDIS_ARGV(8),
+    NGX_HTTP_CONFLICT_REDIS_READ_VERSION,
+    NGX_HTTP_CONFLICT_REDIS_READ_SHOWN_VERSION,
+    NGX_HTTP_CONFLICT_REDIS_READ_SHOWN_BODY,
+    NGX_HTTP_CONFLICT_REDIS_READ_SHOWN_VIEW,
+    NGX_HTTP_CONFLICT_REDIS_READ_SHOWN_MTIME,
+    NGX_HTTP_CONFLICT_REDIS_READ_SHOWN_EXISTENCE,
+    NGX_HTTP_CONFLICT_REDIS_READ_SHOWN_LATEST,
+    NGX_HTTP_CONFLICT_REDIS_READ_DOUBT
+};
+
+/* history.lua: keep, recall */
+
+enum {
+    NGX_HTTP_CONFLICT_REDIS_HISTORY_VERB = NGX_HTTP_CONFLICT_REDIS_ARGV(6),
+    NGX_HTTP_CONFLICT_REDIS_HISTORY_VERSION,
+    NGX_HTTP_CONFLICT_REDIS_HISTORY_FINGERPRINT
+};
+
+enum {
+    NGX_HTTP_CONFLICT_REDIS_HISTORY_CERTAIN = NGX_HTTP_CONFLICT_REDIS_ARGV(9),
+    NGX_HTTP_CONFLICT_REDIS_HISTORY_SHOWN,
+    NGX_HTTP_CONFLICT_REDIS_HISTORY_FENCE,
+    NGX_HTTP_CONFLICT_REDIS_HISTORY_BODIES,
+    NGX_HTTP_CONFLICT_REDIS_HISTORY_BYTES,
+    NGX_HTTP_CONFLICT_REDIS_HISTORY_TTL,
+    NGX_HTTP_CONFLICT_REDIS_HISTORY_VIEW,
+    NGX_HTTP_CONFLICT_REDIS_HISTORY_BODY,
+    NGX_HTTP_CONFLICT_REDIS_HISTORY_HASH
+};
+
+enum {
+    NGX_HTTP_CONFLICT_REDIS_HISTORY_RECALL_VIEW
+                                         = NGX_HTTP_CONFLICT_REDIS_ARGV(9),
+    NGX_HTTP_CONFLICT_REDIS_HISTORY_RECALL_WORD
+};
+
+/* lock.lua: show, acquire and release; count and drop */
+
+enum {
+    NGX_HTTP_CONFLICT_REDIS_LOCK_VERB = NGX_HTTP_CONFLICT_REDIS_ARGV(6),
+    NGX_HTTP_CONFLICT_REDIS_LOCK_TOKEN,
+    NGX_HTTP_CONFLICT_REDIS_LOCK_USER,
+    NGX_HTTP_CONFLICT_REDIS_LOCK_CLIENT,
+    NGX_HTTP_CONFLICT_REDIS_LOCK_FRESH,
+    NGX_HTTP_CONFLICT_REDIS_LOCK_IDLE,
+    NGX_HTTP_CONFLICT_REDIS_LOCK_FORCE
+};
+
+enum {
+    NGX_HTTP_CONFLICT_REDIS_LOCK_COUNT_KEY = NGX_HTTP_CONFLICT_REDIS_ARGV(7),
+    NGX_HTTP_CONFLICT_REDIS_LOCK_COUNT_QUOTA,
+    NGX_HTTP_CONFLICT_REDIS_LOCK_COUNT_IDLE
+};
+
+/* stats.lua: add, then its pairs; often; lock and unlock; read; recent */
+
+enum {
+    NGX_HTTP_CONFLICT_REDIS_STATS_VERB = NGX_HTTP_CONFLICT_REDIS_ARGV(6),
+    NGX_HTTP_CONFLICT_REDIS_STATS_ROUTE,
+    NGX_HTTP_CONFLICT_REDIS_STATS_POLICY,
+    NGX_HTTP_CONFLICT_REDIS_STATS_PAIRS
+};
+
+enum {
+    NGX_HTTP_CONFLICT_REDIS_STATS_RESOURCE = NGX_HTTP_CONFLICT_REDIS_ARGV(7),
+    NGX_HTTP_CONFLICT_REDIS_STATS_IDLE,
+    NGX_HTTP_CONFLICT_REDIS_STATS_ACQUIRED,
+    NGX_HTTP_CONFLICT_REDIS_STATS_USER,
+    NGX_HTTP_CONFLICT_REDIS_STATS_CLIENT
+};
+
+enum {
+    NGX_HTTP_CONFLICT_REDIS_STATS_WHAT = NGX_HTTP_CONFLICT_REDIS_ARGV(7)
+};
+
+
+/* Answers: the words of all, then those of an entry */
+
+enum {
+    NGX_HTTP_CONFLICT_REDIS_WORD_TOKEN = 0,
+    NGX_HTTP_CONFLICT_REDIS_WORD_INCARNATION,
+    NGX_HTTP_CONFLICT_REDIS_WORD_STATE,
+    NGX_HTTP_CONFLICT_REDIS_WORD_PRESENT,
+    NGX_HTTP_CONFLICT_REDIS_WORD_VERSION,
+    NGX_HTTP_CONFLICT_REDIS_WORD_FENCE,
+    NGX_HTTP_CONFLICT_REDIS_WORD_BODY,
+    NGX_HTTP_CONFLICT_REDIS_WORD_VIEW,
+    NGX_HTTP_CONFLICT_REDIS_WORD_MTIME,
+    NGX_HTTP_CONFLICT_REDIS_WORD_TWICE,      /* and 2: it is exact */
+    NGX_HTTP_CONFLICT_REDIS_WORD_EXISTENCE,
+    NGX_HTTP_CONFLICT_REDIS_WORD_WAIT,
+    NGX_HTTP_CONFLICT_REDIS_WORD_CLOCK,
+    NGX_HTTP_CONFLICT_REDIS_WORDS
+};
+
+/* behind these: begin.lua */
+
+enum {
+    NGX_HTTP_CONFLICT_REDIS_WORD_VERDICT = NGX_HTTP_CONFLICT_REDIS_WORDS,
+    NGX_HTTP_CONFLICT_REDIS_WORD_HEADER,
+    NGX_HTTP_CONFLICT_REDIS_WORD_LEASED,
+    NGX_HTTP_CONFLICT_REDIS_WORD_OVERLAP,
+    NGX_HTTP_CONFLICT_REDIS_WORD_DOUBT,
+    NGX_HTTP_CONFLICT_REDIS_BEGIN_WORDS
+};
+
+/* read.lua */
+
+enum {
+    NGX_HTTP_CONFLICT_REDIS_WORD_APPLIED = NGX_HTTP_CONFLICT_REDIS_WORDS,
+    NGX_HTTP_CONFLICT_REDIS_WORD_EXTERNAL,
+    NGX_HTTP_CONFLICT_REDIS_WORD_HELD,
+    NGX_HTTP_CONFLICT_REDIS_READ_WORDS
+};
+
+/* lock.lua */
+
+enum {
+    NGX_HTTP_CONFLICT_REDIS_WORD_RESULT = NGX_HTTP_CONFLICT_REDIS_WORDS,
+    NGX_HTTP_CONFLICT_REDIS_LOCK_WORDS
+};
+
+
+/* the arguments of a script as they are gathered */
+
+typedef struct {
+    ngx_str_t                *arg;
+    ngx_uint_t                n;
+    u_char                   *last;      /* of their text */
+    const char               *third;     /* ends the name of a third key */
+    ngx_str_t                *key;       /* NULL: the operation's */
+} ngx_http_conflict_redis_args_t;
+
+
+/*
+ * Begins with the arguments that all scripts have.  "arg" and "buf" are the
+ * caller's, with room for all that comes.
+ */
+void ngx_http_conflict_redis_codec_head(ngx_http_conflict_store_t *store,
+    ngx_http_conflict_redis_args_t *args, ngx_str_t *arg, u_char *buf,
+    uint64_t token);
+
+/* A token of a call or of a lease. */
+uint64_t ngx_http_conflict_redis_codec_token(void);
+
+/*
+ * Arguments, each at the place that it has in the script; args->n is the next
+ * one, for lists.  Texts and bytes are not copied.  A hash of 0 is none.
+ */
+void ngx_http_conflict_redis_codec_text(ngx_http_conflict_redis_args_t *args,
+    ngx_uint_t at, const char *text);
+void ngx_http_conflict_redis_codec_bytes(ngx_http_conflict_redis_args_t *args,
+    ngx_uint_t at, ngx_str_t *bytes);
+void ngx_http_conflict_redis_codec_number(ngx_http_conflict_redis_args_t *args,
+    ngx_uint_t at, int64_t n);
+void ngx_http_conflict_redis_codec_hash(ngx_http_conflict_redis_args_t *args,
+    ngx_uint_t at, uint64_t hash);
+void ngx_http_conflict_redis_codec_version(
+    ngx_http_conflict_redis_args_t *args, ngx_uint_t at, uint64_t version);
+void ngx_http_conflict_redis_codec_date(ngx_http_conflict_redis_args_t *args,
+    ngx_uint_t at, int64_t time);
+
+/* The word of a link, with marks before and behind it. */
+void ngx_http_conflict_redis_codec_link(ngx_http_conflict_redis_args_t *args,
+    ngx_uint_t at, const char *before, uint64_t word, const char *after);
+
+/* A lock's token, for which "buf" has room; NULL: there is none. */
+void ngx_http_conflict_redis_codec_lock_token(
+    ngx_http_conflict_redis_args_t *args, ngx_uint_t at, u_char *token,
+    u_char *buf);
+
+
+#endif /* _NGX_HTTP_CONFLICT_REDIS_CODEC_H_INCLUDED_ */

@@ -1,0 +1,140 @@
+
+/*
+ * Copyright (C) the ngx_http_conflict_module authors
+ *
+ * The history in Redis: bodies are sent there and nobody waits, and are asked
+ * for where a merge needs them.
+ */
+
+
+#include "store/redis/ngx_http_conflict_redis_store.h"
+#include "core/text/conflict_hash.h"
+
+
+ngx_int_t
+ngx_http_conflict_redis_history_keep(ngx_http_conflict_op_t *op,
+    ngx_http_conflict_record_t *record)
+{
+    u_char                           buf[ngx_http_conflict_redis_codec_room(
+                                         NGX_HTTP_CONFLICT_REDIS_ARGS)];
+    ngx_str_t                        arg[NGX_HTTP_CONFLICT_REDIS_ARGS];
+    ngx_msec_t                       life;
+    ngx_uint_t                       flags;
+    const char                      *why;
+    ngx_http_conflict_redis_conf_t  *conf;
+    ngx_http_conflict_redis_args_t   args;
+
+    conf = ngx_http_conflict_redis_client_conf(op->store->data);
+
+    ngx_http_conflict_redis_codec_head(op->store, &args, arg, buf,
+                                       ngx_http_conflict_redis_codec_token());
+    ngx_http_conflict_redis_codec_text(&args,
+                      NGX_HTTP_CONFLICT_REDIS_HISTORY_VERB, "keep");
+
+    if (record->link) {
+        ngx_http_conflict_redis_codec_link(&args,
+                      NGX_HTTP_CONFLICT_REDIS_HISTORY_VERSION,
+                      "c", record->version, "");
+
+    } else {
+        ngx_http_conflict_redis_codec_version(&args,
+                      NGX_HTTP_CONFLICT_REDIS_HISTORY_VERSION, record->version);
+    }
+
+    ngx_http_conflict_redis_codec_hash(&args,
+                      NGX_HTTP_CONFLICT_REDIS_HISTORY_FINGERPRINT,
+                      record->fingerprint);
+    ngx_http_conflict_redis_codec_number(&args,
+                      NGX_HTTP_CONFLICT_REDIS_HISTORY_CERTAIN, record->certain);
+    ngx_http_conflict_redis_codec_number(&args,
+                      NGX_HTTP_CONFLICT_REDIS_HISTORY_SHOWN, record->shown);
+
+    if (record->read) {
+        ngx_http_conflict_redis_codec_version(&args,
+                      NGX_HTTP_CONFLICT_REDIS_HISTORY_FENCE,
+                      record->torn ? 0 : op->out.fence);
+
+    } else {
+        ngx_http_conflict_redis_codec_text(&args,
+                      NGX_HTTP_CONFLICT_REDIS_HISTORY_FENCE, "-");
+    }
+
+    ngx_http_conflict_redis_codec_number(&args,
+                      NGX_HTTP_CONFLICT_REDIS_HISTORY_BODIES, op->in.records);
+    ngx_http_conflict_redis_codec_number(&args,
+                    NGX_HTTP_CONFLICT_REDIS_HISTORY_BYTES, op->in.record_bytes);
+    ngx_http_conflict_redis_codec_number(&args,
+                      NGX_HTTP_CONFLICT_REDIS_HISTORY_TTL, op->in.record_ttl);
+    ngx_http_conflict_redis_codec_hash(&args,
+                      NGX_HTTP_CONFLICT_REDIS_HISTORY_VIEW, record->view);
+    ngx_http_conflict_redis_codec_bytes(&args,
+                      NGX_HTTP_CONFLICT_REDIS_HISTORY_BODY, &record->body);
+    ngx_http_conflict_redis_codec_hash(&args,
+                      NGX_HTTP_CONFLICT_REDIS_HISTORY_HASH,
+                      record->body.len
+                      ? conflict_hash_64(record->body.data, record->body.len, 0)
+                      : record->hash);
+    args.third = ":h";
+
+    /*
+     * A body that does not come there is one that is not held; but what a
+     * write has added must not be added again, nor the base of a link be that
+     * of one before it, nor a body stay that was not what a read has shown.
+     */
+
+    flags = 0;
+    life = conf->timeout;
+
+    if (record->fingerprint || record->link || record->read) {
+        flags = NGX_HTTP_CONFLICT_REDIS_RETRY;
+        life = ngx_max(life, record->read ? op->store->lease
+                                         + op->store->quarantine
+                                       : op->in.lease + op->in.quarantine);
+    }
+
+    (void) ngx_http_conflict_redis_query_send(op,
+                                        NGX_HTTP_CONFLICT_REDIS_HISTORY,
+                                        &args, life, flags,
+                                        ngx_http_conflict_redis_query_ignore,
+                                        NULL, &why);
+
+    return NGX_OK;
+}
+
+
+ngx_int_t
+ngx_http_conflict_redis_history_recall(ngx_http_conflict_op_t *op)
+{
+    u_char                          buf[ngx_http_conflict_redis_codec_room(
+                                         NGX_HTTP_CONFLICT_REDIS_ARGS)];
+    ngx_str_t                       arg[NGX_HTTP_CONFLICT_REDIS_ARGS];
+    ngx_http_conflict_redis_args_t  args;
+
+    ngx_http_conflict_op_forget(op);
+
+    ngx_http_conflict_redis_codec_head(op->store, &args, arg, buf,
+                                       ngx_http_conflict_redis_codec_token());
+    ngx_http_conflict_redis_codec_text(&args,
+                     NGX_HTTP_CONFLICT_REDIS_HISTORY_VERB, "recall");
+    ngx_http_conflict_redis_codec_version(&args,
+                     NGX_HTTP_CONFLICT_REDIS_HISTORY_VERSION, op->in.pre.base);
+    ngx_http_conflict_redis_codec_hash(&args,
+                     NGX_HTTP_CONFLICT_REDIS_HISTORY_FINGERPRINT,
+                     op->in.fingerprint);
+    ngx_http_conflict_redis_codec_hash(&args,
+                     NGX_HTTP_CONFLICT_REDIS_HISTORY_RECALL_VIEW, op->in.view);
+
+    if (ngx_http_conflict_op_chain(op)) {
+        ngx_http_conflict_redis_codec_link(&args,
+                     NGX_HTTP_CONFLICT_REDIS_HISTORY_RECALL_WORD,
+                     "c", op->in.pre.chain, "");
+    }
+
+    args.third = ":h";
+
+    return ngx_http_conflict_redis_query_run(op,
+                                       NGX_HTTP_CONFLICT_REDIS_HISTORY,
+                                       &args, 0,
+                                       ngx_http_conflict_redis_answer_recall,
+                                       NULL);
+}

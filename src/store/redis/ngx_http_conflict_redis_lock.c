@@ -1,0 +1,265 @@
+
+/*
+ * Copyright (C) the ngx_http_conflict_module authors
+ *
+ * Locks in Redis: beside their entry, in its slot; and how many a user has,
+ * which is in another slot and so is asked on its own.
+ */
+
+
+#include "store/redis/ngx_http_conflict_redis_stats.h"
+#include "store/redis/ngx_http_conflict_redis_store.h"
+
+
+static ngx_int_t ngx_http_conflict_redis_lock_after(ngx_http_conflict_op_t *op);
+static void ngx_http_conflict_redis_lock_args(ngx_http_conflict_op_t *op,
+    ngx_http_conflict_redis_args_t *args, ngx_str_t *user, ngx_str_t *client,
+    u_char *hex);
+static void ngx_http_conflict_redis_lock_give_back(ngx_http_conflict_op_t *op);
+static ngx_int_t ngx_http_conflict_redis_lock_count(ngx_http_conflict_op_t *op);
+static ngx_int_t ngx_http_conflict_redis_lock_quota(ngx_http_conflict_op_t *op,
+    const char *verb, ngx_http_conflict_redis_pt handler, void *data);
+static void ngx_http_conflict_redis_lock_counted(void *data, ngx_str_t *answer,
+    const char *why);
+static void ngx_http_conflict_redis_lock_too_many(ngx_http_conflict_op_t *op);
+
+
+static const char  *ngx_http_conflict_redis_lock_verbs[] = {
+    "show",
+    "acquire",
+    "release"
+};
+
+
+ngx_int_t
+ngx_http_conflict_redis_lock_request(ngx_http_conflict_op_t *op)
+{
+    u_char                           buf[ngx_http_conflict_redis_codec_room(
+                                         NGX_HTTP_CONFLICT_REDIS_ARGS)];
+    u_char                           given[2 * NGX_HTTP_CONFLICT_LOCK_TOKEN];
+    u_char                           hex[2 * NGX_HTTP_CONFLICT_LOCK_TOKEN];
+    ngx_str_t                        arg[NGX_HTTP_CONFLICT_REDIS_ARGS];
+    const char                      *verb;
+    ngx_http_conflict_redis_args_t   args;
+
+    verb = ngx_http_conflict_redis_lock_verbs[op->lock.verb];
+
+    ngx_http_conflict_redis_codec_head(op->store, &args, arg, buf,
+                                       ngx_http_conflict_redis_codec_token());
+    ngx_http_conflict_redis_codec_text(&args,
+                       NGX_HTTP_CONFLICT_REDIS_LOCK_VERB, verb);
+    ngx_http_conflict_redis_codec_lock_token(&args,
+                       NGX_HTTP_CONFLICT_REDIS_LOCK_TOKEN,
+                       op->lock.given ? op->lock.token : NULL, given);
+    ngx_http_conflict_redis_lock_args(op, &args, &op->lock.user,
+                                      &op->lock.client, hex);
+
+    return ngx_http_conflict_redis_query_run(op,
+                                       NGX_HTTP_CONFLICT_REDIS_LOCK,
+                                       &args, 0,
+                                       ngx_http_conflict_redis_answer_lock,
+                                       ngx_http_conflict_redis_lock_after);
+}
+
+
+static ngx_int_t
+ngx_http_conflict_redis_lock_after(ngx_http_conflict_op_t *op)
+{
+    if (op->lock.verb == NGX_HTTP_CONFLICT_LOCK_ACQUIRE
+        && (op->rc != NGX_OK || !op->request))
+    {
+        /* no client has its token */
+        ngx_http_conflict_redis_lock_give_back(op);
+    }
+
+    if (op->rc != NGX_OK || !op->request) {
+        return NGX_OK;
+    }
+
+    ngx_http_conflict_redis_stats_lock(op);
+
+    return ngx_http_conflict_redis_lock_count(op);
+}
+
+
+/*
+ * The lock that the operation may have acquired goes, by its token alone: it
+ * may be another tab's of the same user by now.  The request may be gone.
+ */
+
+static void
+ngx_http_conflict_redis_lock_give_back(ngx_http_conflict_op_t *op)
+{
+    u_char                           buf[ngx_http_conflict_redis_codec_room(
+                                         NGX_HTTP_CONFLICT_REDIS_ARGS)];
+    u_char                           token[2 * NGX_HTTP_CONFLICT_LOCK_TOKEN];
+    u_char                           fresh[2 * NGX_HTTP_CONFLICT_LOCK_TOKEN];
+    ngx_str_t                        arg[NGX_HTTP_CONFLICT_REDIS_ARGS];
+    ngx_str_t                        none;
+    const char                      *why;
+    ngx_http_conflict_redis_args_t   args;
+
+    ngx_str_null(&none);
+
+    ngx_http_conflict_redis_codec_head(op->store, &args, arg, buf,
+                                       ngx_http_conflict_redis_codec_token());
+    ngx_http_conflict_redis_codec_text(&args,
+                     NGX_HTTP_CONFLICT_REDIS_LOCK_VERB, "release");
+    ngx_http_conflict_redis_codec_lock_token(&args,
+                     NGX_HTTP_CONFLICT_REDIS_LOCK_TOKEN, op->lock.fresh, token);
+    ngx_http_conflict_redis_lock_args(op, &args, &none, &none, fresh);
+
+    (void) ngx_http_conflict_redis_query_send(op,
+                                        NGX_HTTP_CONFLICT_REDIS_LOCK,
+                                        &args, op->lock.idle,
+                                        NGX_HTTP_CONFLICT_REDIS_RETRY,
+                                        ngx_http_conflict_redis_query_ignore,
+                                        NULL, &why);
+}
+
+
+/* behind verb and token; "hex" has room for the fresh one */
+
+static void
+ngx_http_conflict_redis_lock_args(ngx_http_conflict_op_t *op,
+    ngx_http_conflict_redis_args_t *args, ngx_str_t *user, ngx_str_t *client,
+    u_char *hex)
+{
+    ngx_http_conflict_redis_codec_bytes(args,
+                       NGX_HTTP_CONFLICT_REDIS_LOCK_USER, user);
+    ngx_http_conflict_redis_codec_bytes(args,
+                       NGX_HTTP_CONFLICT_REDIS_LOCK_CLIENT, client);
+    ngx_http_conflict_redis_codec_lock_token(args,
+                       NGX_HTTP_CONFLICT_REDIS_LOCK_FRESH, op->lock.fresh, hex);
+    ngx_http_conflict_redis_codec_number(args,
+                       NGX_HTTP_CONFLICT_REDIS_LOCK_IDLE, op->lock.idle);
+    ngx_http_conflict_redis_codec_number(args,
+                       NGX_HTTP_CONFLICT_REDIS_LOCK_FORCE, op->lock.force);
+    args->third = ":l";
+}
+
+
+/* a user's locks; NGX_AGAIN: whether this is one too many is asked */
+
+static ngx_int_t
+ngx_http_conflict_redis_lock_count(ngx_http_conflict_op_t *op)
+{
+    if (op->lock.holder.len == 0) {
+        /* those of an unknown user are not counted */
+        return NGX_OK;
+    }
+
+    switch (op->lock.result) {
+
+    case NGX_HTTP_CONFLICT_LOCK_GRANTED:
+    case NGX_HTTP_CONFLICT_LOCK_TAKEN:
+
+        if (op->lock.quota == 0) {
+            return NGX_OK;
+        }
+
+        /* where it is one too many it is given back */
+
+        if (ngx_http_conflict_redis_lock_quota(op, "count",
+                                         ngx_http_conflict_redis_lock_counted,
+                                         op)
+            != NGX_OK)
+        {
+            ngx_http_conflict_redis_lock_too_many(op);
+            return NGX_OK;
+        }
+
+        op->busy = 1;
+
+        return NGX_AGAIN;
+
+    case NGX_HTTP_CONFLICT_LOCK_OWN:
+
+        if (op->lock.quota
+            && op->lock.verb == NGX_HTTP_CONFLICT_LOCK_ACQUIRE)
+        {
+            (void) ngx_http_conflict_redis_lock_quota(op, "count",
+                                         ngx_http_conflict_redis_query_ignore,
+                                         NULL);
+        }
+
+        return NGX_OK;
+
+    case NGX_HTTP_CONFLICT_LOCK_RELEASED:
+    case NGX_HTTP_CONFLICT_LOCK_FORCED:
+        (void) ngx_http_conflict_redis_lock_quota(op, "drop",
+                                         ngx_http_conflict_redis_query_ignore,
+                                         NULL);
+        return NGX_OK;
+
+    default:
+        return NGX_OK;
+    }
+}
+
+
+/* by the user of the lock, as much of that as a lock shows */
+
+static ngx_int_t
+ngx_http_conflict_redis_lock_quota(ngx_http_conflict_op_t *op, const char *verb,
+    ngx_http_conflict_redis_pt handler, void *data)
+{
+    u_char                           buf[ngx_http_conflict_redis_codec_room(
+                                         NGX_HTTP_CONFLICT_REDIS_ARGS)];
+    ngx_str_t                        arg[NGX_HTTP_CONFLICT_REDIS_ARGS];
+    const char                      *why;
+    ngx_http_conflict_redis_conf_t  *conf;
+    ngx_http_conflict_redis_args_t   args;
+
+    conf = ngx_http_conflict_redis_client_conf(op->store->data);
+
+    ngx_http_conflict_redis_codec_head(op->store, &args, arg, buf,
+                                       ngx_http_conflict_redis_codec_token());
+    ngx_http_conflict_redis_codec_text(&args,
+                      NGX_HTTP_CONFLICT_REDIS_LOCK_VERB, verb);
+    ngx_http_conflict_redis_codec_bytes(&args,
+                      NGX_HTTP_CONFLICT_REDIS_LOCK_COUNT_KEY, &op->key);
+    ngx_http_conflict_redis_codec_number(&args,
+                      NGX_HTTP_CONFLICT_REDIS_LOCK_COUNT_QUOTA, op->lock.quota);
+    ngx_http_conflict_redis_codec_number(&args,
+                      NGX_HTTP_CONFLICT_REDIS_LOCK_COUNT_IDLE, op->lock.idle);
+    args.third = ":u";
+    args.key = &op->lock.holder;
+
+    return ngx_http_conflict_redis_query_send(op, NGX_HTTP_CONFLICT_REDIS_LOCK,
+                                              &args, conf->timeout, 0, handler,
+                                              data, &why);
+}
+
+
+static void
+ngx_http_conflict_redis_lock_too_many(ngx_http_conflict_op_t *op)
+{
+    op->lock.result = NGX_HTTP_CONFLICT_LOCK_TOO_MANY;
+
+    ngx_http_conflict_redis_lock_give_back(op);
+
+    if (op->request) {
+        ngx_http_conflict_redis_stats_lock(op);
+    }
+}
+
+
+static void
+ngx_http_conflict_redis_lock_counted(void *data, ngx_str_t *answer,
+    const char *why)
+{
+    ngx_http_conflict_op_t *op = data;
+
+    op->busy = 0;
+
+    /* where this cannot be determined, it is one too many */
+
+    if (answer == NULL
+        || ngx_http_conflict_redis_answer_digit(answer) != '1')
+    {
+        ngx_http_conflict_redis_lock_too_many(op);
+    }
+
+    ngx_http_conflict_redis_query_done(op);
+}

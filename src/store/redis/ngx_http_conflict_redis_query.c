@@ -1,0 +1,160 @@
+
+/*
+ * Copyright (C) the ngx_http_conflict_module authors
+ *
+ * One call of a script for an operation: its key, and for what the operation
+ * waits the decoder of the answer.
+ */
+
+
+#include "store/redis/ngx_http_conflict_redis_store.h"
+#include "store/ngx_http_conflict_ledger.h"
+
+
+static void ngx_http_conflict_redis_query_answered(void *data,
+    ngx_str_t *answer, const char *why);
+
+
+ngx_int_t
+ngx_http_conflict_redis_query_run(ngx_http_conflict_op_t *op,
+    ngx_http_conflict_redis_script_e script,
+    ngx_http_conflict_redis_args_t *args, ngx_uint_t flags,
+    ngx_http_conflict_redis_decode_pt decode,
+    ngx_http_conflict_redis_after_pt after)
+{
+    const char                      *why;
+    ngx_http_conflict_redis_conf_t  *conf;
+
+    conf = ngx_http_conflict_redis_client_conf(op->store->data);
+
+    if (!ngx_http_conflict_predecessor_gone(op->store->predecessors,
+                                            &op->store->n_predecessors,
+                                            &op->store->predecessors_checked))
+    {
+        op->out.error = NGX_HTTP_CONFLICT_STORE_GENERATION;
+        op->rc = NGX_ERROR;
+        return NGX_ERROR;
+    }
+
+    /* what they have written is to be forgotten, so not before */
+    conf->entered = 1;
+
+    op->out.error = NGX_HTTP_CONFLICT_STORE_DOWN;
+    op->out.log = 0;
+    op->redis.sent = ngx_http_conflict_clock_usec();
+    op->redis.decode = decode;
+    op->redis.after = after;
+
+    if (ngx_http_conflict_redis_query_send(op, script, args, conf->timeout,
+                                      flags,
+                                      ngx_http_conflict_redis_query_answered,
+                                      op, &why)
+        != NGX_OK)
+    {
+        op->rc = NGX_ERROR;
+        return NGX_ERROR;
+    }
+
+    op->busy = 1;
+
+    return NGX_AGAIN;
+}
+
+
+ngx_int_t
+ngx_http_conflict_redis_query_send(ngx_http_conflict_op_t *op,
+    ngx_http_conflict_redis_script_e script,
+    ngx_http_conflict_redis_args_t *args, ngx_msec_t life, ngx_uint_t flags,
+    ngx_http_conflict_redis_pt handler, void *data, const char **why)
+{
+    size_t                           i;
+    u_char                          *p, ch;
+    ngx_int_t                        rc;
+    ngx_str_t                        key, *name;
+    ngx_http_conflict_redis_conf_t  *conf;
+
+    conf = ngx_http_conflict_redis_client_conf(op->store->data);
+
+    name = args->key ? args->key : &op->key;
+
+    key.data = ngx_alloc(conf->prefix.len + 2 + 3 * name->len,
+                         ngx_cycle->log);
+    if (key.data == NULL) {
+        *why = "no memory";
+        return NGX_ERROR;
+    }
+
+    /* braces make the hash tag, so those of the resource are escaped */
+
+    p = ngx_cpymem(key.data, conf->prefix.data, conf->prefix.len);
+    *p++ = '{';
+
+    for (i = 0; i < name->len; i++) {
+        ch = name->data[i];
+
+        if (ch == '{' || ch == '}' || ch == '%') {
+            p = ngx_sprintf(p, "%%%02Xd", (ngx_uint_t) ch);
+
+        } else {
+            *p++ = ch;
+        }
+    }
+
+    *p++ = '}';
+    key.len = p - key.data;
+
+    rc = ngx_http_conflict_redis_call_send(op->store->data, script, &key,
+                                      args->third, args->arg, args->n, life,
+                                      flags, handler, data, why);
+    ngx_free(key.data);
+
+    return rc;
+}
+
+
+static void
+ngx_http_conflict_redis_query_answered(void *data, ngx_str_t *answer,
+    const char *why)
+{
+    ngx_http_conflict_op_t *op = data;
+
+    op->busy = 0;
+    op->rc = NGX_ERROR;
+
+    if (answer) {
+
+        if (op->store->gauge) {
+            ngx_http_conflict_ledger_trip(op->store->gauge,
+                               ngx_http_conflict_clock_usec() - op->redis.sent);
+        }
+
+        op->rc = op->redis.decode(op, answer);
+    }
+
+    if (op->redis.after && op->redis.after(op) == NGX_AGAIN) {
+        return;
+    }
+
+    ngx_http_conflict_redis_query_done(op);
+}
+
+
+void
+ngx_http_conflict_redis_query_done(ngx_http_conflict_op_t *op)
+{
+    if (op->request) {
+        /* this may well end the request, and the operation with it */
+        op->done(op);
+        return;
+    }
+
+    op->done(op);
+    ngx_http_conflict_op_answered(op);
+}
+
+
+void
+ngx_http_conflict_redis_query_ignore(void *data, ngx_str_t *answer,
+    const char *why)
+{
+}

@@ -1,0 +1,324 @@
+
+/*
+ * Copyright (C) the ngx_http_conflict_module authors
+ *
+ * What becomes of a lease in Redis: settles are sent and not waited for;
+ * what they lead to is known here.
+ */
+
+
+#include "store/redis/ngx_http_conflict_redis_store.h"
+#include "store/ngx_http_conflict_ledger.h"
+#include "core/text/conflict_time.h"
+#include "core/policy/conflict_mtime.h"
+#include "core/policy/conflict_version.h"
+
+
+/* a verb of settle.lua; without "copied" replicas may lack it */
+
+typedef struct {
+    const char                  *name;
+    ngx_http_conflict_redis_pt   handler;
+    unsigned                     copied:1;
+} ngx_http_conflict_redis_verb_t;
+
+
+static ngx_int_t ngx_http_conflict_redis_settle(ngx_http_conflict_op_t *op,
+    const ngx_http_conflict_redis_verb_t *verb, uint64_t version,
+    ngx_msec_t until);
+static void ngx_http_conflict_redis_settle_renewed(void *data,
+    ngx_str_t *answer, const char *why);
+static void ngx_http_conflict_redis_settle_done(void *data, ngx_str_t *answer,
+    const char *why);
+static void ngx_http_conflict_redis_settle_failed(
+    ngx_http_conflict_store_t *store, const char *why);
+static void ngx_http_conflict_redis_settle_cancelled(void *data,
+    ngx_str_t *answer, const char *why);
+
+
+static const ngx_http_conflict_redis_verb_t
+    ngx_http_conflict_redis_settle_verb_renew =
+{
+    "renew", ngx_http_conflict_redis_settle_renewed, 1
+};
+
+static const ngx_http_conflict_redis_verb_t
+    ngx_http_conflict_redis_settle_verb_commit =
+{
+    "commit", ngx_http_conflict_redis_settle_done, 1
+};
+
+static const ngx_http_conflict_redis_verb_t
+    ngx_http_conflict_redis_settle_verb_abandon =
+{
+    "abandon", ngx_http_conflict_redis_settle_done, 1
+};
+
+/* whose answer has the store, as the operation may be gone by then */
+
+static const ngx_http_conflict_redis_verb_t
+    ngx_http_conflict_redis_settle_verb_cancel =
+{
+    "cancel", ngx_http_conflict_redis_settle_cancelled, 0
+};
+
+
+ngx_int_t
+ngx_http_conflict_redis_settle_renew(ngx_http_conflict_op_t *op)
+{
+    if (op->renewing) {
+        /* it holds the lease as long whenever it comes there */
+        return NGX_OK;
+    }
+
+    op->renewing = 1;
+    op->out.asked = ngx_http_conflict_clock_msec();
+
+    return ngx_http_conflict_redis_settle(op,
+                                  &ngx_http_conflict_redis_settle_verb_renew,
+                                  op->out.version, op->in.lease);
+}
+
+
+ngx_int_t
+ngx_http_conflict_redis_settle_commit(ngx_http_conflict_op_t *op)
+{
+    int64_t    mtime;
+    unsigned   twice;
+    uint64_t   version;
+    ngx_int_t  rc;
+
+    if (op->in.minted) {
+        version = op->out.fence;
+
+    } else {
+        version = op->in.observed.version ? op->in.observed.version
+                                   : op->out.fence | CONFLICT_VERSION_OPAQUE;
+    }
+
+    mtime = op->out.mtime;
+    twice = op->out.second_reused;
+
+    conflict_mtime_next(&mtime, &twice,
+                        (op->in.observed.mtime == CONFLICT_TIME_NONE)
+                        ? ngx_http_conflict_clock_usec() + op->redis.clock
+                        : op->in.observed.mtime);
+
+    op->out.mtime = mtime;
+    op->out.second_reused = twice;
+    op->out.existence = op->in.observed.existence;
+    op->out.body = 0;
+    op->out.body_view = 0;
+
+    rc = ngx_http_conflict_redis_settle(op,
+                                  &ngx_http_conflict_redis_settle_verb_commit,
+                                  version, 0);
+
+    /*
+     * What the script will come to, unless another write has begun over
+     * this one.  Then the version is not current, and no base that is
+     * made of it holds.
+     */
+
+    op->out.version = version;
+    op->out.leased = 0;
+    op->out.applied = !op->redis.overlap;
+
+    return rc;
+}
+
+
+ngx_int_t
+ngx_http_conflict_redis_settle_cancel(ngx_http_conflict_op_t *op)
+{
+    op->out.leased = 0;
+
+    return ngx_http_conflict_redis_settle(op,
+                                  &ngx_http_conflict_redis_settle_verb_cancel,
+                                  op->out.version, 0);
+}
+
+
+ngx_int_t
+ngx_http_conflict_redis_settle_abandon(ngx_http_conflict_op_t *op)
+{
+    op->out.leased = 0;
+
+    if (op->redis.token == 0) {
+        /* it never began: a write that nobody has checked */
+        op->redis.token = ngx_http_conflict_redis_codec_token();
+    }
+
+    return ngx_http_conflict_redis_settle(op,
+                                  &ngx_http_conflict_redis_settle_verb_abandon,
+                                  op->out.version, op->in.quarantine);
+}
+
+
+/*
+ * Sent, and sent again while the lease may last; no request waits for it, but
+ * the operation stays until it is answered.
+ */
+
+static ngx_int_t
+ngx_http_conflict_redis_settle(ngx_http_conflict_op_t *op,
+    const ngx_http_conflict_redis_verb_t *verb, uint64_t version,
+    ngx_msec_t until)
+{
+    u_char                           buf[ngx_http_conflict_redis_codec_room(
+                                         NGX_HTTP_CONFLICT_REDIS_ARGS)];
+    void                            *data;
+    ngx_str_t                        arg[NGX_HTTP_CONFLICT_REDIS_ARGS];
+    ngx_uint_t                       flags;
+    const char                      *why;
+    ngx_http_conflict_redis_args_t   args;
+
+    flags = NGX_HTTP_CONFLICT_REDIS_RETRY
+            | (verb->copied ? NGX_HTTP_CONFLICT_REDIS_REPLICATE : 0);
+
+    if (op->renewing
+        && verb != &ngx_http_conflict_redis_settle_verb_renew)
+    {
+        /* it would hold the resource once more, when this write is over */
+        ngx_http_conflict_redis_call_withdraw(op->store->data,
+                                  ngx_http_conflict_redis_settle_renewed, op);
+    }
+
+    ngx_http_conflict_redis_codec_head(op->store, &args, arg, buf,
+                                       op->redis.token);
+    ngx_http_conflict_redis_codec_text(&args,
+                 NGX_HTTP_CONFLICT_REDIS_SETTLE_VERB, verb->name);
+    ngx_http_conflict_redis_codec_version(&args,
+                 NGX_HTTP_CONFLICT_REDIS_SETTLE_FENCE, op->out.fence);
+    ngx_http_conflict_redis_codec_version(&args,
+                 NGX_HTTP_CONFLICT_REDIS_SETTLE_VERSION, version);
+    ngx_http_conflict_redis_codec_number(&args,
+                 NGX_HTTP_CONFLICT_REDIS_SETTLE_UNTIL, until);
+    ngx_http_conflict_redis_codec_number(&args,
+                 NGX_HTTP_CONFLICT_REDIS_SETTLE_QUARANTINE, op->in.quarantine);
+    ngx_http_conflict_redis_codec_hash(&args,
+                 NGX_HTTP_CONFLICT_REDIS_SETTLE_FINGERPRINT,
+                 op->in.fingerprint);
+    ngx_http_conflict_redis_codec_number(&args,
+                 NGX_HTTP_CONFLICT_REDIS_SETTLE_EXISTENCE,
+                 op->in.observed.existence);
+    ngx_http_conflict_redis_codec_date(&args,
+                 NGX_HTTP_CONFLICT_REDIS_SETTLE_MTIME, op->out.mtime);
+    ngx_http_conflict_redis_codec_number(&args,
+                 NGX_HTTP_CONFLICT_REDIS_SETTLE_TWICE, op->out.second_reused);
+    ngx_http_conflict_redis_codec_hash(&args,
+                 NGX_HTTP_CONFLICT_REDIS_SETTLE_VIEW,
+                 op->in.part ? 0 : op->in.view);
+
+    if (verb == &ngx_http_conflict_redis_settle_verb_commit
+        && ngx_http_conflict_op_chain(op))
+    {
+        ngx_http_conflict_redis_codec_link(&args,
+                 NGX_HTTP_CONFLICT_REDIS_SETTLE_WORD,
+                 "", op->in.pre.chain, op->in.mixed ? "+" : "");
+    }
+
+    data = op;
+
+    if (verb == &ngx_http_conflict_redis_settle_verb_cancel) {
+        data = op->store;
+
+    } else {
+        op->calls++;
+    }
+
+    if (ngx_http_conflict_redis_query_send(op, NGX_HTTP_CONFLICT_REDIS_SETTLE,
+                                           &args,
+                                           op->in.lease + op->in.quarantine,
+                                           flags, verb->handler, data, &why)
+        != NGX_OK)
+    {
+        verb->handler(data, NULL, why);
+    }
+
+    return NGX_OK;
+}
+
+
+/* a renewal that failed, or was withdrawn, is no settle: the fence decides */
+
+static void
+ngx_http_conflict_redis_settle_renewed(void *data, ngx_str_t *answer,
+    const char *why)
+{
+    ngx_http_conflict_op_t *op = data;
+
+    op->calls--;
+    op->renewing = 0;
+
+    if (answer) {
+        ngx_http_conflict_redis_answer_incarnation(op->store, answer);
+
+        if (ngx_http_conflict_redis_answer_digit(answer) == '0') {
+            op->out.acked = op->out.asked;
+        }
+    }
+
+    ngx_http_conflict_op_answered(op);
+}
+
+
+/* a lease that was not settled runs out into a quarantine: that is safe */
+
+static void
+ngx_http_conflict_redis_settle_done(void *data, ngx_str_t *answer,
+    const char *why)
+{
+    ngx_http_conflict_op_t *op = data;
+
+    op->calls--;
+
+    if (answer) {
+        ngx_http_conflict_redis_answer_incarnation(op->store, answer);
+
+        op->out.lost = (ngx_http_conflict_redis_answer_digit(answer) == '1');
+
+    } else {
+        ngx_http_conflict_redis_settle_failed(op->store, why);
+    }
+
+    if (op->out.lost && op->lost_handler) {
+        op->lost_handler(op);
+    }
+
+    ngx_http_conflict_op_answered(op);
+}
+
+
+static void
+ngx_http_conflict_redis_settle_failed(ngx_http_conflict_store_t *store,
+    const char *why)
+{
+    store->unsettled++;
+
+    if (store->gauge) {
+        (void) ngx_atomic_fetch_add(&store->gauge->unsettled, 1);
+    }
+
+    if (ngx_http_conflict_redis_log_throttled(&store->unsettled_logged)) {
+        return;
+    }
+
+    ngx_log_error(NGX_LOG_WARN, ngx_cycle->log, 0,
+                  "conflict store \"%V\": what became of a write could not "
+                  "be noted: %s; its resource is held until a GET can tell, "
+                  "%ui so far in this process",
+                  &store->name, why, store->unsettled);
+}
+
+
+/* nothing was written, so a lease that runs out holds nobody for long */
+
+static void
+ngx_http_conflict_redis_settle_cancelled(void *data, ngx_str_t *answer,
+    const char *why)
+{
+    if (answer) {
+        ngx_http_conflict_redis_answer_incarnation(data, answer);
+    }
+}

@@ -1,0 +1,209 @@
+
+/*
+ * Copyright (C) the ngx_http_conflict_module authors
+ *
+ * What a fleet has counted, as stats.lua tells it: lines of words.  Where it
+ * cannot be asked, this host's own counts stand in.
+ */
+
+
+#include "store/redis/ngx_http_conflict_redis_snapshot_decode.h"
+#include "store/redis/ngx_http_conflict_redis_stats.h"
+#include "core/json/conflict_scan.h"
+
+
+static void ngx_http_conflict_redis_snapshot_ask(
+    ngx_http_conflict_snapshot_t *snapshot, const char *verb, const char *what,
+    const char *name, ngx_http_conflict_redis_pt handler);
+static void ngx_http_conflict_redis_snapshot_lines(void *data,
+    ngx_str_t *answer, const char *why);
+static void ngx_http_conflict_redis_snapshot_recent(void *data,
+    ngx_str_t *answer, const char *why);
+static ngx_uint_t ngx_http_conflict_redis_snapshot_object(ngx_str_t *line);
+static void ngx_http_conflict_redis_snapshot_fall_back(
+    ngx_http_conflict_snapshot_t *snapshot, const char *why);
+static void ngx_http_conflict_redis_snapshot_text(
+    ngx_http_conflict_redis_text_t *words, ngx_str_t *answer);
+
+
+void
+ngx_http_conflict_redis_snapshot_take(ngx_http_conflict_snapshot_t *snapshot)
+{
+    snapshot->fleet = 1;
+
+    /* answers never come before all is asked */
+
+    ngx_http_conflict_redis_snapshot_ask(snapshot, "read",
+                             snapshot->brief ? "state" : "minutes",
+                             "{stats}", ngx_http_conflict_redis_snapshot_lines);
+
+    if (snapshot->brief) {
+        return;
+    }
+
+    ngx_http_conflict_redis_snapshot_ask(snapshot, "read", "hours", "{stats}",
+                                        ngx_http_conflict_redis_snapshot_lines);
+    ngx_http_conflict_redis_snapshot_ask(snapshot, "read", "days", "{stats}",
+                                        ngx_http_conflict_redis_snapshot_lines);
+    ngx_http_conflict_redis_snapshot_ask(snapshot, "recent", "100", "audit",
+                                       ngx_http_conflict_redis_snapshot_recent);
+
+    if (snapshot->busy == 0) {
+        ngx_http_conflict_redis_snapshot_fall_back(snapshot, snapshot->why);
+    }
+}
+
+
+static void
+ngx_http_conflict_redis_snapshot_ask(ngx_http_conflict_snapshot_t *snapshot,
+    const char *verb, const char *what, const char *name,
+    ngx_http_conflict_redis_pt handler)
+{
+    u_char                           buf[ngx_http_conflict_redis_codec_room(
+                                         NGX_HTTP_CONFLICT_REDIS_ARGS)];
+    ngx_str_t                        arg[NGX_HTTP_CONFLICT_REDIS_ARGS];
+    const char                      *why;
+    ngx_http_conflict_redis_args_t   args;
+
+    ngx_http_conflict_redis_stats_head(snapshot->store, &args, arg, buf, verb);
+    ngx_http_conflict_redis_codec_text(&args,
+                              NGX_HTTP_CONFLICT_REDIS_STATS_WHAT, what);
+
+    if (ngx_http_conflict_redis_stats_send(snapshot->store, &args, name,
+                                           handler, snapshot, &why)
+        != NGX_OK)
+    {
+        snapshot->why = why;
+        return;
+    }
+
+    snapshot->busy++;
+}
+
+
+static void
+ngx_http_conflict_redis_snapshot_lines(void *data, ngx_str_t *answer,
+    const char *why)
+{
+    ngx_http_conflict_snapshot_t *snapshot = data;
+
+    ngx_str_t                       line;
+    ngx_http_conflict_redis_text_t  lines;
+
+    if (answer == NULL) {
+        snapshot->why = why;
+
+    } else if (!snapshot->released) {
+        ngx_http_conflict_redis_snapshot_text(&lines, answer);
+
+        while (ngx_http_conflict_redis_snapshot_decode_word(&lines, '\n',
+                                                            &line))
+        {
+            ngx_http_conflict_redis_snapshot_decode_line(snapshot, &line);
+        }
+    }
+
+    if (snapshot->busy == 1 && !snapshot->released) {
+        ngx_http_conflict_redis_snapshot_fall_back(snapshot, snapshot->why);
+    }
+
+    ngx_http_conflict_snapshot_answered(snapshot);
+}
+
+
+static void
+ngx_http_conflict_redis_snapshot_recent(void *data, ngx_str_t *answer,
+    const char *why)
+{
+    ngx_http_conflict_snapshot_t *snapshot = data;
+
+    ngx_str_t                       line, *text;
+    ngx_http_conflict_redis_text_t  lines;
+
+    if (answer == NULL) {
+        snapshot->why = why;
+
+    } else if (!snapshot->released) {
+        ngx_http_conflict_redis_snapshot_text(&lines, answer);
+
+        while (ngx_http_conflict_redis_snapshot_decode_word(&lines, '\n',
+                                                            &line))
+        {
+
+            if (!ngx_http_conflict_redis_snapshot_object(&line)) {
+                continue;
+            }
+
+            text = ngx_array_push(&snapshot->lines);
+            if (text == NULL) {
+                break;
+            }
+
+            if (ngx_http_conflict_snapshot_copy(snapshot, text, line.data,
+                                                line.len)
+                != NGX_OK)
+            {
+                snapshot->lines.nelts--;
+                break;
+            }
+        }
+    }
+
+    if (snapshot->busy == 1 && !snapshot->released) {
+        ngx_http_conflict_redis_snapshot_fall_back(snapshot, snapshot->why);
+    }
+
+    ngx_http_conflict_snapshot_answered(snapshot);
+}
+
+
+/* it is shown as it is, so one line must not spoil the rest */
+
+static ngx_uint_t
+ngx_http_conflict_redis_snapshot_object(ngx_str_t *line)
+{
+    conflict_json_t  json;
+
+    if (line->len == 0 || line->data[0] != '{') {
+        return 0;
+    }
+
+    conflict_json_init(&json, NULL);
+
+    return conflict_json_feed(&json, line->data, line->len)
+           == CONFLICT_JSON_OK
+           && conflict_json_end(&json) == CONFLICT_JSON_OK;
+}
+
+
+/* all that was asked has come, or will not */
+
+static void
+ngx_http_conflict_redis_snapshot_fall_back(
+    ngx_http_conflict_snapshot_t *snapshot, const char *why)
+{
+    if (why == NULL || snapshot->brief) {
+        return;
+    }
+
+    snapshot->fleet = 0;
+    snapshot->tallies.nelts = 0;
+    snapshot->routes.nelts = 0;
+
+    (void) ngx_http_conflict_snapshot_ledger(snapshot);
+}
+
+
+/* behind the token and what all scripts say */
+
+static void
+ngx_http_conflict_redis_snapshot_text(ngx_http_conflict_redis_text_t *words,
+    ngx_str_t *answer)
+{
+    size_t  skip;
+
+    skip = NGX_HTTP_CONFLICT_REDIS_TOKEN + sizeof(" 0 ") - 1;
+
+    words->last = answer->data + answer->len;
+    words->p = answer->data + ngx_min(skip, answer->len);
+}

@@ -1,0 +1,270 @@
+
+/*
+ * Copyright (C) the ngx_http_conflict_module authors
+ *
+ * The Redis store: the contract's operations as calls of the scripts in
+ * lua/, which decide and say what their words are.
+ */
+
+
+#include "store/redis/ngx_http_conflict_redis_stats.h"
+#include "store/redis/ngx_http_conflict_redis_store.h"
+
+
+static ngx_int_t ngx_http_conflict_redis_store_begin(
+    ngx_http_conflict_op_t *op);
+static ngx_int_t ngx_http_conflict_redis_store_peek(ngx_http_conflict_op_t *op);
+static ngx_int_t ngx_http_conflict_redis_store_observe(
+    ngx_http_conflict_op_t *op);
+
+static void ngx_http_conflict_redis_store_tags(
+    ngx_http_conflict_redis_args_t *args, conflict_precondition_t *pre);
+static ngx_int_t ngx_http_conflict_redis_store_begun(
+    ngx_http_conflict_op_t *op);
+static ngx_uint_t ngx_http_conflict_redis_store_late(
+    ngx_http_conflict_op_t *op);
+
+
+const ngx_http_conflict_store_ops_t  ngx_http_conflict_redis_ops = {
+    ngx_http_conflict_redis_store_begin,
+    ngx_http_conflict_redis_settle_renew,
+    ngx_http_conflict_redis_settle_commit,
+    ngx_http_conflict_redis_settle_cancel,
+    ngx_http_conflict_redis_settle_abandon,
+    ngx_http_conflict_redis_store_peek,
+    ngx_http_conflict_redis_store_observe,
+    ngx_http_conflict_redis_history_keep,
+    ngx_http_conflict_redis_history_recall,
+    ngx_http_conflict_redis_lock_request,
+    ngx_http_conflict_redis_audit_stream_add,
+    ngx_http_conflict_redis_stats_changed,
+    ngx_http_conflict_redis_snapshot_take
+};
+
+
+static ngx_int_t
+ngx_http_conflict_redis_store_begin(ngx_http_conflict_op_t *op)
+{
+    size_t                           len;
+    u_char                          *buf, verdicts[CONFLICT_STATES
+                                                   * CONFLICT_CHECKS + 1];
+    u_char                           token[2 * NGX_HTTP_CONFLICT_LOCK_TOKEN];
+    ngx_int_t                        rc;
+    ngx_str_t                       *arg;
+    ngx_uint_t                       i;
+    conflict_precondition_t         *pre;
+    ngx_http_conflict_redis_args_t   args;
+
+    pre = &op->in.pre;
+
+    len = (NGX_HTTP_CONFLICT_REDIS_ARGS + pre->matches + pre->nones)
+          * (sizeof(ngx_str_t) + NGX_INT64_LEN + 1);
+
+    arg = ngx_alloc(len, ngx_cycle->log);
+    if (arg == NULL) {
+        op->out.error = NGX_HTTP_CONFLICT_STORE_DOWN;
+        return NGX_ERROR;
+    }
+
+    buf = (u_char *) &arg[NGX_HTTP_CONFLICT_REDIS_ARGS + pre->matches
+                          + pre->nones];
+
+    for (i = 0; i < CONFLICT_STATES * CONFLICT_CHECKS; i++) {
+        verdicts[i] = '0' + conflict_decide(op->in.policy, i / CONFLICT_CHECKS,
+                                            i % CONFLICT_CHECKS);
+    }
+
+    verdicts[i] = '\0';
+
+    op->redis.token = ngx_http_conflict_redis_codec_token();
+    op->out.asked = ngx_http_conflict_clock_msec();
+
+    ngx_http_conflict_redis_codec_head(op->store, &args, arg, buf,
+                                       op->redis.token);
+
+    if (op->store->locks && !op->in.reads) {
+        args.third = ":l";
+    }
+
+    ngx_http_conflict_redis_codec_text(&args,
+                NGX_HTTP_CONFLICT_REDIS_BEGIN_VERDICTS, (char *) verdicts);
+    ngx_http_conflict_redis_codec_number(&args,
+                NGX_HTTP_CONFLICT_REDIS_BEGIN_OWN, !op->in.minted);
+    ngx_http_conflict_redis_codec_number(&args,
+                NGX_HTTP_CONFLICT_REDIS_BEGIN_FRESH, op->in.just_observed);
+    ngx_http_conflict_redis_codec_number(&args,
+                NGX_HTTP_CONFLICT_REDIS_BEGIN_FORCE, op->in.wait_over);
+    ngx_http_conflict_redis_codec_number(&args,
+                NGX_HTTP_CONFLICT_REDIS_BEGIN_REPORT, op->in.report);
+    ngx_http_conflict_redis_codec_number(&args,
+                NGX_HTTP_CONFLICT_REDIS_BEGIN_LEASE, op->in.lease);
+    ngx_http_conflict_redis_codec_number(&args,
+                NGX_HTTP_CONFLICT_REDIS_BEGIN_QUARANTINE, op->in.quarantine);
+    ngx_http_conflict_redis_codec_hash(&args,
+                NGX_HTTP_CONFLICT_REDIS_BEGIN_FINGERPRINT, op->in.fingerprint);
+    ngx_http_conflict_redis_codec_number(&args,
+                NGX_HTTP_CONFLICT_REDIS_BEGIN_KINDS, pre->kinds);
+    ngx_http_conflict_redis_codec_version(&args,
+                NGX_HTTP_CONFLICT_REDIS_BEGIN_BASE, pre->base);
+    ngx_http_conflict_redis_codec_date(&args,
+                NGX_HTTP_CONFLICT_REDIS_BEGIN_UNMODIFIED, pre->unmodified);
+    ngx_http_conflict_redis_codec_number(&args,
+                NGX_HTTP_CONFLICT_REDIS_BEGIN_EXACT, pre->exact);
+    ngx_http_conflict_redis_codec_lock_token(&args,
+                NGX_HTTP_CONFLICT_REDIS_BEGIN_TOKEN,
+                op->lock.given ? op->lock.token : NULL, token);
+    ngx_http_conflict_redis_codec_bytes(&args,
+                NGX_HTTP_CONFLICT_REDIS_BEGIN_USER, &op->lock.user);
+    ngx_http_conflict_redis_codec_hash(&args,
+                NGX_HTTP_CONFLICT_REDIS_BEGIN_VIEW,
+                op->in.part ? 0 : op->in.view);
+    ngx_http_conflict_redis_codec_number(&args,
+                NGX_HTTP_CONFLICT_REDIS_BEGIN_TAGS, pre->matches);
+    ngx_http_conflict_redis_store_tags(&args, pre);
+
+    rc = ngx_http_conflict_redis_query_run(op, NGX_HTTP_CONFLICT_REDIS_BEGIN,
+                                           &args,
+                                           NGX_HTTP_CONFLICT_REDIS_REPLICATE,
+                                           ngx_http_conflict_redis_answer_begin,
+                                           ngx_http_conflict_redis_store_begun);
+
+    ngx_free(arg);
+
+    return rc;
+}
+
+
+/* those of If-Match, those of If-None-Match, then what a link adds */
+
+static void
+ngx_http_conflict_redis_store_tags(ngx_http_conflict_redis_args_t *args,
+    conflict_precondition_t *pre)
+{
+    ngx_uint_t  i;
+
+    for (i = 0; i < pre->matches; i++) {
+        ngx_http_conflict_redis_codec_version(args, args->n, pre->match[i]);
+    }
+
+    for (i = 0; i < pre->nones; i++) {
+        ngx_http_conflict_redis_codec_version(args, args->n, pre->none[i]);
+    }
+
+    if (pre->kinds & CONFLICT_CHAIN) {
+        ngx_http_conflict_redis_codec_version(args, args->n, pre->began);
+        ngx_http_conflict_redis_codec_link(args, args->n, "", pre->chain, "");
+    }
+}
+
+
+static ngx_int_t
+ngx_http_conflict_redis_store_begun(ngx_http_conflict_op_t *op)
+{
+    if (op->rc != NGX_OK
+        || (op->out.leased
+            && (!op->request || ngx_http_conflict_redis_store_late(op))))
+    {
+        /*
+         * Its lease may have been taken, but nothing will be sent to the
+         * upstream under it.
+         */
+
+        if (op->rc == NGX_OK) {
+            op->out.error = NGX_HTTP_CONFLICT_STORE_DOWN;
+            op->rc = NGX_ERROR;
+        }
+
+        (void) ngx_http_conflict_redis_settle_cancel(op);
+    }
+
+    if (op->rc == NGX_OK) {
+        op->out.acked = op->out.asked;
+    }
+
+    return NGX_OK;
+}
+
+
+/* half of its time is left for a renewal to come there */
+
+static ngx_uint_t
+ngx_http_conflict_redis_store_late(ngx_http_conflict_op_t *op)
+{
+    return ngx_http_conflict_clock_msec() - op->out.asked
+           > (int64_t) op->in.lease / 2;
+}
+
+
+static ngx_int_t
+ngx_http_conflict_redis_store_peek(ngx_http_conflict_op_t *op)
+{
+    u_char                          buf[ngx_http_conflict_redis_codec_room(
+                                         NGX_HTTP_CONFLICT_REDIS_ARGS)];
+    ngx_str_t                       arg[NGX_HTTP_CONFLICT_REDIS_ARGS];
+    ngx_http_conflict_redis_args_t  args;
+
+    ngx_http_conflict_redis_codec_head(op->store, &args, arg, buf,
+                                       ngx_http_conflict_redis_codec_token());
+    ngx_http_conflict_redis_codec_text(&args,
+                        NGX_HTTP_CONFLICT_REDIS_READ_VERB, "peek");
+    ngx_http_conflict_redis_codec_number(&args,
+                        NGX_HTTP_CONFLICT_REDIS_READ_OWN, !op->in.minted);
+    ngx_http_conflict_redis_codec_hash(&args,
+                        NGX_HTTP_CONFLICT_REDIS_READ_PEEK_VIEW, op->in.view);
+
+    if (op->in.records) {
+        ngx_http_conflict_redis_codec_number(&args,
+                      NGX_HTTP_CONFLICT_REDIS_READ_PEEK_TTL, op->in.record_ttl);
+        args.third = ":h";
+    }
+
+    return ngx_http_conflict_redis_query_run(op, NGX_HTTP_CONFLICT_REDIS_READ,
+                                       &args, 0,
+                                       ngx_http_conflict_redis_answer_peek,
+                                       NULL);
+}
+
+
+static ngx_int_t
+ngx_http_conflict_redis_store_observe(ngx_http_conflict_op_t *op)
+{
+    u_char                          buf[ngx_http_conflict_redis_codec_room(
+                                         NGX_HTTP_CONFLICT_REDIS_ARGS)];
+    ngx_str_t                       arg[NGX_HTTP_CONFLICT_REDIS_ARGS];
+    ngx_http_conflict_redis_args_t  args;
+
+    op->out.applied = 0;
+    op->out.external = 0;
+
+    ngx_http_conflict_redis_codec_head(op->store, &args, arg, buf,
+                                       ngx_http_conflict_redis_codec_token());
+    ngx_http_conflict_redis_codec_text(&args,
+                NGX_HTTP_CONFLICT_REDIS_READ_VERB, "observe");
+    ngx_http_conflict_redis_codec_number(&args,
+                NGX_HTTP_CONFLICT_REDIS_READ_OWN, !op->in.minted);
+    ngx_http_conflict_redis_codec_version(&args,
+                NGX_HTTP_CONFLICT_REDIS_READ_FENCE, op->out.fence);
+    ngx_http_conflict_redis_codec_version(&args,
+                NGX_HTTP_CONFLICT_REDIS_READ_VERSION, op->out.version);
+    ngx_http_conflict_redis_codec_version(&args,
+                NGX_HTTP_CONFLICT_REDIS_READ_SHOWN_VERSION,
+                op->in.observed.version);
+    ngx_http_conflict_redis_codec_hash(&args,
+                NGX_HTTP_CONFLICT_REDIS_READ_SHOWN_BODY, op->in.observed.body);
+    ngx_http_conflict_redis_codec_hash(&args,
+                NGX_HTTP_CONFLICT_REDIS_READ_SHOWN_VIEW, op->in.observed.view);
+    ngx_http_conflict_redis_codec_date(&args,
+               NGX_HTTP_CONFLICT_REDIS_READ_SHOWN_MTIME, op->in.observed.mtime);
+    ngx_http_conflict_redis_codec_number(&args,
+                NGX_HTTP_CONFLICT_REDIS_READ_SHOWN_EXISTENCE,
+                op->in.observed.existence);
+    ngx_http_conflict_redis_codec_number(&args,
+             NGX_HTTP_CONFLICT_REDIS_READ_SHOWN_LATEST, op->in.observed.latest);
+    ngx_http_conflict_redis_codec_number(&args,
+                NGX_HTTP_CONFLICT_REDIS_READ_DOUBT, op->out.store_behind);
+
+    return ngx_http_conflict_redis_query_run(op, NGX_HTTP_CONFLICT_REDIS_READ,
+                                       &args, 0,
+                                       ngx_http_conflict_redis_answer_observe,
+                                       NULL);
+}

@@ -1,0 +1,80 @@
+
+/*
+ * Copyright (C) the ngx_http_conflict_module authors
+ *
+ * Private to the Redis store: the contract's calls, and what its files do
+ * for each other.
+ */
+
+
+#ifndef _NGX_HTTP_CONFLICT_REDIS_STORE_H_INCLUDED_
+#define _NGX_HTTP_CONFLICT_REDIS_STORE_H_INCLUDED_
+
+
+#include "store/redis/ngx_http_conflict_redis_answer.h"
+#include "store/redis/ngx_http_conflict_redis_codec.h"
+
+
+/*
+ * Takes an answer into the operation.  NGX_ERROR: it is not what the script
+ * says.
+ */
+typedef ngx_int_t (*ngx_http_conflict_redis_decode_pt)(
+    ngx_http_conflict_op_t *op, ngx_str_t *answer);
+
+/*
+ * Runs behind that, or where there is no answer: op->rc says which.
+ * NGX_AGAIN: more was asked, the operation is busy.
+ */
+typedef ngx_int_t (*ngx_http_conflict_redis_after_pt)(
+    ngx_http_conflict_op_t *op);
+
+
+/* redis_query.c */
+
+/*
+ * Sends a script whose answer the operation waits for: NGX_AGAIN, or
+ * NGX_ERROR.  "after" may be NULL.
+ */
+ngx_int_t ngx_http_conflict_redis_query_run(ngx_http_conflict_op_t *op,
+    ngx_http_conflict_redis_script_e script,
+    ngx_http_conflict_redis_args_t *args, ngx_uint_t flags,
+    ngx_http_conflict_redis_decode_pt decode,
+    ngx_http_conflict_redis_after_pt after);
+
+/*
+ * The same without waiting; the arguments are copied.  NGX_OK: handler will
+ * run; NGX_ERROR: it will not, and *why says why.
+ */
+ngx_int_t ngx_http_conflict_redis_query_send(ngx_http_conflict_op_t *op,
+    ngx_http_conflict_redis_script_e script,
+    ngx_http_conflict_redis_args_t *args, ngx_msec_t life, ngx_uint_t flags,
+    ngx_http_conflict_redis_pt handler, void *data, const char **why);
+
+/* Ends an operation that was busy, whose request may be gone. */
+void ngx_http_conflict_redis_query_done(ngx_http_conflict_op_t *op);
+
+/* A handler for calls whose answer is of no interest. */
+void ngx_http_conflict_redis_query_ignore(void *data, ngx_str_t *answer,
+    const char *why);
+
+/* redis_lock.c */
+ngx_int_t ngx_http_conflict_redis_lock_request(ngx_http_conflict_op_t *op);
+
+/* redis_settle.c */
+ngx_int_t ngx_http_conflict_redis_settle_renew(ngx_http_conflict_op_t *op);
+ngx_int_t ngx_http_conflict_redis_settle_commit(ngx_http_conflict_op_t *op);
+ngx_int_t ngx_http_conflict_redis_settle_cancel(ngx_http_conflict_op_t *op);
+ngx_int_t ngx_http_conflict_redis_settle_abandon(ngx_http_conflict_op_t *op);
+
+/* redis_history.c */
+ngx_int_t ngx_http_conflict_redis_history_keep(ngx_http_conflict_op_t *op,
+    ngx_http_conflict_record_t *record);
+ngx_int_t ngx_http_conflict_redis_history_recall(ngx_http_conflict_op_t *op);
+
+/* redis_audit_stream.c */
+ngx_int_t ngx_http_conflict_redis_audit_stream_add(
+    ngx_http_conflict_store_t *store, ngx_str_t *key, ngx_str_t *line);
+
+
+#endif /* _NGX_HTTP_CONFLICT_REDIS_STORE_H_INCLUDED_ */

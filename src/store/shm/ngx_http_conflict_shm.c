@@ -1,0 +1,322 @@
+
+/*
+ * Copyright (C) the ngx_http_conflict_module authors
+ *
+ * The shared-memory store: the contract's operations, and how a write begins.
+ * How it ends is in shm_settle.c, what reads show in shm_read.c, locks are in
+ * shm_lock.c, bodies in shm_history.c.
+ */
+
+
+#include "store/shm/ngx_http_conflict_shm.h"
+#include "store/ngx_http_conflict_snapshot.h"
+
+
+static ngx_int_t ngx_http_conflict_shm_run(ngx_http_conflict_op_t *op,
+    ngx_http_conflict_shm_pt work);
+static ngx_int_t ngx_http_conflict_shm_peek(ngx_http_conflict_op_t *op);
+static ngx_int_t ngx_http_conflict_shm_keep(ngx_http_conflict_op_t *op,
+    ngx_http_conflict_record_t *record);
+
+static ngx_int_t ngx_http_conflict_shm_begin(ngx_http_conflict_op_t *op,
+    ngx_http_conflict_shctx_t *sh, ngx_http_conflict_shm_entry_t *e);
+static conflict_verdict_e ngx_http_conflict_shm_verdict(
+    ngx_http_conflict_op_t *op, ngx_http_conflict_shctx_t *sh,
+    ngx_http_conflict_shm_entry_t *e);
+static ngx_int_t ngx_http_conflict_shm_lease(ngx_http_conflict_op_t *op,
+    ngx_http_conflict_shctx_t *sh, ngx_http_conflict_shm_entry_t *e);
+static ngx_int_t ngx_http_conflict_shm_unchanged(ngx_http_conflict_op_t *op,
+    ngx_http_conflict_shctx_t *sh, ngx_http_conflict_shm_entry_t *e);
+
+
+/* a call of the contract that is one critical section */
+
+#define NGX_HTTP_CONFLICT_SHM_CALL(name, work)                                \
+    static ngx_int_t                                                          \
+    name(ngx_http_conflict_op_t *op)                                          \
+    {                                                                         \
+        return ngx_http_conflict_shm_run(op, work);                           \
+    }
+
+NGX_HTTP_CONFLICT_SHM_CALL(ngx_http_conflict_shm_call_begin,
+                           ngx_http_conflict_shm_begin)
+NGX_HTTP_CONFLICT_SHM_CALL(ngx_http_conflict_shm_call_renew,
+                           ngx_http_conflict_shm_settle_renew)
+NGX_HTTP_CONFLICT_SHM_CALL(ngx_http_conflict_shm_call_commit,
+                           ngx_http_conflict_shm_settle_commit)
+NGX_HTTP_CONFLICT_SHM_CALL(ngx_http_conflict_shm_call_cancel,
+                           ngx_http_conflict_shm_settle_cancel)
+NGX_HTTP_CONFLICT_SHM_CALL(ngx_http_conflict_shm_call_abandon,
+                           ngx_http_conflict_shm_settle_abandon)
+NGX_HTTP_CONFLICT_SHM_CALL(ngx_http_conflict_shm_call_observe,
+                           ngx_http_conflict_shm_read_observe)
+NGX_HTTP_CONFLICT_SHM_CALL(ngx_http_conflict_shm_call_lock,
+                           ngx_http_conflict_shm_lock_request)
+
+
+const ngx_http_conflict_store_ops_t  ngx_http_conflict_shm_ops = {
+    ngx_http_conflict_shm_call_begin,
+    ngx_http_conflict_shm_call_renew,
+    ngx_http_conflict_shm_call_commit,
+    ngx_http_conflict_shm_call_cancel,
+    ngx_http_conflict_shm_call_abandon,
+    ngx_http_conflict_shm_peek,
+    ngx_http_conflict_shm_call_observe,
+    ngx_http_conflict_shm_keep,
+    ngx_http_conflict_shm_history_recall,
+    ngx_http_conflict_shm_call_lock,
+    NULL,
+    NULL,
+    ngx_http_conflict_shm_snapshot_take
+};
+
+
+static ngx_int_t
+ngx_http_conflict_shm_peek(ngx_http_conflict_op_t *op)
+{
+    ngx_int_t  rc;
+
+    rc = ngx_http_conflict_shm_run(op, ngx_http_conflict_shm_read_version);
+
+    op->out.history_has = (rc == NGX_OK && op->in.records
+                           && ngx_http_conflict_shm_history_holds(op));
+
+    return rc;
+}
+
+
+/*
+ * Both zones have their own locks.  A read that has looked for the record
+ * before it was there was concurrent with a write that had begun earlier.
+ */
+
+static ngx_int_t
+ngx_http_conflict_shm_keep(ngx_http_conflict_op_t *op,
+    ngx_http_conflict_record_t *record)
+{
+    ngx_int_t                   rc;
+    ngx_http_conflict_record_t  unsure;
+
+    if (!record->read) {
+        return ngx_http_conflict_shm_history_keep(op, record);
+    }
+
+    if (record->torn
+        || ngx_http_conflict_shm_run(op, ngx_http_conflict_shm_unchanged)
+           != NGX_OK)
+    {
+        ngx_http_conflict_shm_history_drop(op, record);
+        return NGX_OK;
+    }
+
+    if (record->body.len == 0) {
+        return NGX_OK;
+    }
+
+    rc = ngx_http_conflict_shm_history_keep(op, record);
+
+    if (ngx_http_conflict_shm_run(op, ngx_http_conflict_shm_unchanged)
+        != NGX_OK)
+    {
+        unsure = *record;
+        ngx_str_null(&unsure.body);
+        unsure.hash = 0;
+
+        ngx_http_conflict_shm_history_drop(op, &unsure);
+    }
+
+    return rc;
+}
+
+
+static ngx_int_t
+ngx_http_conflict_shm_run(ngx_http_conflict_op_t *op,
+    ngx_http_conflict_shm_pt work)
+{
+    uint64_t                    hash[2];
+    ngx_int_t                   rc;
+    ngx_http_conflict_shm_t    *shm;
+    ngx_http_conflict_shctx_t  *sh;
+
+    shm = ngx_http_conflict_shm(op);
+
+    op->out.error = NGX_HTTP_CONFLICT_STORE_FULL;
+    op->out.log = 0;
+
+    sh = ngx_http_conflict_shm_zone_lock(shm);
+    if (sh == NULL) {
+        return NGX_ERROR;
+    }
+
+    conflict_hash_128(hash, op->key.data, op->key.len, sh->seed);
+
+    /* which may begin an era, by which an entry is judged when it is found */
+    (void) ngx_http_conflict_shm_zone_closed(shm, sh);
+
+    rc = work(op, sh, ngx_http_conflict_shm_entry_find(sh, hash));
+
+    shm->era = sh->era;
+
+    ngx_http_conflict_shm_zone_unlock(shm, sh);
+
+    return rc;
+}
+
+
+static ngx_int_t
+ngx_http_conflict_shm_begin(ngx_http_conflict_op_t *op,
+    ngx_http_conflict_shctx_t *sh, ngx_http_conflict_shm_entry_t *e)
+{
+    op->out.asked = ngx_http_conflict_clock_msec();
+
+    if (ngx_http_conflict_shm_zone_closed(ngx_http_conflict_shm(op), sh)) {
+        op->out.error = NGX_HTTP_CONFLICT_STORE_GENERATION;
+        return NGX_ERROR;
+    }
+
+    op->out.verdict = ngx_http_conflict_shm_verdict(op, sh, e);
+
+    if (!op->in.reads && ngx_http_conflict_shm_lock_denies(op, sh)) {
+        op->out.verdict = CONFLICT_LOCKED;
+        op->out.header = 0;
+        op->out.store_behind = 0;
+    }
+
+    if (op->out.verdict == CONFLICT_PASS
+        || op->out.verdict == CONFLICT_OVERWRITE
+        || op->out.verdict == CONFLICT_COMBINE
+        || (op->in.report && op->out.verdict != CONFLICT_FETCH))
+    {
+        ngx_http_conflict_shm_entry_answer(op, sh, e);
+        return ngx_http_conflict_shm_lease(op, sh, e);
+    }
+
+    if (op->out.verdict == CONFLICT_FETCH && e == NULL) {
+        /* a place for what the GET will show, to tell if it was overtaken */
+
+        e = ngx_http_conflict_shm_entry_new(op, sh);
+        if (e == NULL) {
+            return NGX_ERROR;
+        }
+
+        ngx_http_conflict_shm_entry_set(sh, e, CONFLICT_QUARANTINED,
+                                        ngx_current_msec);
+    }
+
+    ngx_http_conflict_shm_entry_answer(op, sh, e);
+
+    return NGX_OK;
+}
+
+
+static conflict_verdict_e
+ngx_http_conflict_shm_verdict(ngx_http_conflict_op_t *op,
+    ngx_http_conflict_shctx_t *sh, ngx_http_conflict_shm_entry_t *e)
+{
+    conflict_check_e    check;
+    conflict_state_e    state;
+    conflict_current_t  current;
+    conflict_verdict_e  verdict;
+
+    op->out.store_behind = 0;
+
+    if (e) {
+        state = ngx_http_conflict_shm_entry_state(e);
+
+    } else {
+        state = (sh->closed > ngx_current_msec) ? CONFLICT_QUARANTINED
+                                                : CONFLICT_UNKNOWN;
+    }
+
+    if (e == NULL || state == CONFLICT_UNKNOWN) {
+        check = op->in.pre.kinds ? CONFLICT_HOLDS : CONFLICT_NO_BASE;
+
+    } else {
+        current.version = e->version;
+        current.pending = (state == CONFLICT_FREE) ? 0 : e->fence;
+        current.owned = !op->in.minted;
+        current.mtime = e->mtime;
+        current.twice = e->twice;
+        current.chain = e->chain;
+        current.mixed = e->mixed;
+        current.existence = e->existence;
+
+        check = conflict_check(&op->in.pre, &current, op->in.just_observed);
+    }
+
+    op->out.state = state;
+    op->out.header = (check == CONFLICT_FAILED
+                      && (op->in.pre.kinds & CONFLICT_HEADERS));
+
+    verdict = conflict_decide(op->in.policy, state, check);
+
+    if (verdict == CONFLICT_WAIT && op->in.wait_over) {
+        return CONFLICT_OVERWRITE;
+    }
+
+    if ((check == CONFLICT_STALE || check == CONFLICT_FAILED)
+        && verdict != CONFLICT_WAIT
+        && op->in.fingerprint && e->last == op->in.fingerprint)
+    {
+        /* what a merge has made of it is in the history */
+
+        return e->certain ? CONFLICT_REPLAY
+               : (verdict == CONFLICT_COMBINE) ? verdict : CONFLICT_VERIFY;
+    }
+
+    /* this store may have forgotten a version: only a GET can tell now */
+
+    op->out.store_behind = (state == CONFLICT_FREE && check == CONFLICT_UNSURE
+                            && (op->in.pre.kinds & CONFLICT_BASE)
+                            && op->in.pre.base > e->version);
+
+    return verdict;
+}
+
+
+static ngx_int_t
+ngx_http_conflict_shm_lease(ngx_http_conflict_op_t *op,
+    ngx_http_conflict_shctx_t *sh, ngx_http_conflict_shm_entry_t *e)
+{
+    if (e == NULL) {
+        e = ngx_http_conflict_shm_entry_new(op, sh);
+        if (e == NULL) {
+            return NGX_ERROR;
+        }
+    }
+
+    e->known = (op->out.state == CONFLICT_FREE);
+    e->overlap = (op->out.state == CONFLICT_LEASED
+                  || op->out.state == CONFLICT_QUARANTINED);
+    e->proves &= (e->body && op->in.view && e->view == op->in.view
+                  && !op->in.part);
+    e->fence = ngx_http_conflict_shm_entry_mint(sh, e);
+    e->clean = e->overlap ? e->clean : e->fence;
+    e->pending = op->in.fingerprint;
+    e->quarantine = (uint32_t) op->in.quarantine;
+
+    ngx_http_conflict_failpoint_hit();
+
+    /* the process may have been stopped since nginx has looked at its clock */
+    ngx_time_update();
+
+    ngx_http_conflict_shm_entry_set(sh, e, CONFLICT_LEASED,
+                                    ngx_current_msec + op->in.lease);
+
+    op->out.version = e->version;
+    op->out.fence = e->fence;
+    op->out.leased = 1;
+    op->out.acked = op->out.asked;
+
+    return NGX_OK;
+}
+
+
+static ngx_int_t
+ngx_http_conflict_shm_unchanged(ngx_http_conflict_op_t *op,
+    ngx_http_conflict_shctx_t *sh, ngx_http_conflict_shm_entry_t *e)
+{
+    return (e && e->state == CONFLICT_FREE && e->fence == op->out.fence
+            && e->version == op->out.version)
+           ? NGX_OK : NGX_DECLINED;
+}

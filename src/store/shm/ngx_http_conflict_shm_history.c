@@ -1,0 +1,420 @@
+
+/*
+ * Copyright (C) the ngx_http_conflict_module authors
+ *
+ * The history of the shared-memory store: bodies by key and version.  What is
+ * in it was so once, whatever became of the zone of versions.
+ */
+
+
+#include "store/shm/ngx_http_conflict_shm_history.h"
+#include "core/policy/conflict_chain.h"
+
+
+static ngx_uint_t ngx_http_conflict_shm_history_known(
+    ngx_http_conflict_op_t *op, ngx_http_conflict_shm_history_t *history,
+    ngx_http_conflict_shm_key_t *key, ngx_http_conflict_record_t *record);
+static ngx_uint_t ngx_http_conflict_shm_history_linked(
+    ngx_http_conflict_op_t *op, ngx_http_conflict_shm_history_t *history,
+    ngx_http_conflict_shm_key_t *key, uint64_t word);
+static ngx_uint_t ngx_http_conflict_shm_history_based(
+    ngx_http_conflict_op_t *op, ngx_http_conflict_shm_record_t *r);
+static ngx_uint_t ngx_http_conflict_shm_history_shows(
+    ngx_http_conflict_shm_record_t *r, uint64_t view);
+static void ngx_http_conflict_shm_history_show(
+    ngx_http_conflict_shm_record_t *r, uint64_t view);
+static void ngx_http_conflict_shm_history_hide(
+    ngx_http_conflict_shm_record_t *r, uint64_t view);
+
+
+ngx_int_t
+ngx_http_conflict_shm_history_keep(ngx_http_conflict_op_t *op,
+    ngx_http_conflict_record_t *record)
+{
+    uint64_t                          hash[2];
+    ngx_http_conflict_record_t        fresh;
+    ngx_http_conflict_shm_key_t      *key;
+    ngx_http_conflict_shm_history_t  *history;
+    ngx_http_conflict_shm_record_t   *r, *old;
+
+    history = ngx_http_conflict_shm_history_zone_lock(op, hash);
+    if (history == NULL) {
+        return NGX_OK;
+    }
+
+    fresh = *record;
+
+    key = ngx_http_conflict_shm_history_zone_find(op, history, hash);
+
+    if (key
+        && (record->link
+            ? ngx_http_conflict_shm_history_linked(op, history, key,
+                                                   record->version)
+            : ngx_http_conflict_shm_history_known(op, history, key, &fresh)))
+    {
+        ngx_http_conflict_shm_history_zone_unlock(op, history);
+        return NGX_OK;
+    }
+
+    r = ngx_http_conflict_shm_history_zone_alloc(op, history, record->body.len
+                                     + sizeof(ngx_http_conflict_shm_record_t));
+
+    if (r == NULL) {
+        ngx_http_conflict_shm_history_zone_unlock(op, history);
+        return NGX_OK;
+    }
+
+    /* room for it may have been that of its key */
+    key = ngx_http_conflict_shm_history_zone_key(op, history, hash);
+
+    if (key == NULL) {
+        ngx_slab_free_locked(ngx_http_conflict_shm(op)->history, r);
+        ngx_http_conflict_shm_history_zone_unlock(op, history);
+        return NGX_OK;
+    }
+
+    r->key = key;
+    r->version = record->version;
+    r->fingerprint = fresh.fingerprint;
+    r->certain = fresh.certain;
+    r->shown = record->shown;
+    r->link = record->link;
+    r->views[0] = record->view;
+    r->n_views = 1;
+    r->at = ngx_time();
+    r->len = record->body.len;
+    ngx_memcpy(ngx_http_conflict_shm_record_body(r), record->body.data, r->len);
+
+    ngx_http_conflict_failpoint_hit();
+
+    r->next = key->records;
+    key->records = r;
+    key->n++;
+    key->bytes += r->len;
+
+    ngx_queue_insert_head(&history->records, &r->queue);
+
+    while (key->n > 1
+           && (key->n > op->in.records || key->bytes > op->in.record_bytes))
+    {
+        for (old = r; old->next; old = old->next) { /* void */ }
+        ngx_http_conflict_shm_history_zone_remove(op, history, old);
+    }
+
+    ngx_http_conflict_shm_history_zone_unlock(op, history);
+
+    return NGX_OK;
+}
+
+
+/*
+ * 1: the view has its body of this version already, or the body is there for
+ * others and is noted to be of this view as well.  What was not shown gives
+ * way to what was, and no body to any; it leaves to "record" which write it was
+ * made by.
+ */
+
+static ngx_uint_t
+ngx_http_conflict_shm_history_known(ngx_http_conflict_op_t *op,
+    ngx_http_conflict_shm_history_t *history, ngx_http_conflict_shm_key_t *key,
+    ngx_http_conflict_record_t *record)
+{
+    ngx_http_conflict_shm_record_t  *r, *next, *same;
+
+    same = NULL;
+
+    for (r = key->records; r; r = next) {
+        next = r->next;
+
+        if (r->version != record->version || r->link) {
+            continue;
+        }
+
+        if (!ngx_http_conflict_shm_history_shows(r, record->view)) {
+
+            if (record->fingerprint && r->fingerprint == record->fingerprint) {
+                /* the view has lost it, and is not given it again */
+                return 1;
+            }
+
+            if (r->shown == record->shown && r->len == record->body.len
+                && ngx_memcmp(ngx_http_conflict_shm_record_body(r),
+                              record->body.data,
+                              r->len)
+                   == 0)
+            {
+                same = r;
+            }
+
+            continue;
+        }
+
+        if (record->fingerprint) {
+            r->fingerprint = record->fingerprint;
+            r->certain = record->certain;
+        }
+
+        if (r->shown || (!record->shown && (r->len || record->body.len == 0))) {
+            ngx_http_conflict_shm_history_zone_touch(history, r);
+            return 1;
+        }
+
+        record->fingerprint = r->fingerprint;
+        record->certain = r->certain;
+
+        /* the key may go with its last record */
+        ngx_http_conflict_shm_history_zone_remove(op, history, r);
+    }
+
+    if (same == NULL) {
+        return 0;
+    }
+
+    if (record->fingerprint) {
+        same->fingerprint = record->fingerprint;
+        same->certain = record->certain;
+    }
+
+    ngx_http_conflict_shm_history_show(same, record->view);
+    ngx_http_conflict_shm_history_zone_touch(history, same);
+
+    return 1;
+}
+
+
+/*
+ * What the write has made of a record stays, for its retries: only as a base it
+ * is of no use to the view any more.
+ */
+
+void
+ngx_http_conflict_shm_history_drop(ngx_http_conflict_op_t *op,
+    ngx_http_conflict_record_t *record)
+{
+    uint64_t                          hash[2], shown;
+    ngx_http_conflict_shm_key_t      *key;
+    ngx_http_conflict_shm_history_t  *history;
+    ngx_http_conflict_shm_record_t   *r, *next;
+
+    history = ngx_http_conflict_shm_history_zone_lock(op, hash);
+    if (history == NULL) {
+        return;
+    }
+
+    shown = record->body.len
+            ? conflict_hash_64(record->body.data, record->body.len, 0)
+            : record->hash;
+
+    key = ngx_http_conflict_shm_history_zone_find(op, history, hash);
+
+    for (r = key ? key->records : NULL; r; r = next) {
+        next = r->next;
+
+        if (r->version != record->version || r->link
+            || !ngx_http_conflict_shm_history_shows(r, record->view)
+            || conflict_hash_64(ngx_http_conflict_shm_record_body(r), r->len, 0)
+               == shown)
+        {
+            continue;
+        }
+
+        ngx_http_conflict_shm_history_hide(r, record->view);
+
+        if (r->n_views == 0 && r->fingerprint == 0) {
+            /* the key may go with its last record */
+            ngx_http_conflict_shm_history_zone_remove(op, history, r);
+        }
+    }
+
+    ngx_http_conflict_shm_history_zone_unlock(op, history);
+}
+
+
+/*
+ * One record for each chain, of its last link: those of before give way.  1: a
+ * later one is there.
+ */
+
+static ngx_uint_t
+ngx_http_conflict_shm_history_linked(ngx_http_conflict_op_t *op,
+    ngx_http_conflict_shm_history_t *history, ngx_http_conflict_shm_key_t *key,
+    uint64_t word)
+{
+    ngx_http_conflict_shm_record_t  *r, *next;
+
+    for (r = key->records; r; r = next) {
+        next = r->next;
+
+        if (!r->link || !conflict_chain_same(r->version, word)) {
+            continue;
+        }
+
+        if (r->version >= word) {
+            return 1;
+        }
+
+        /* the key may go with its last record */
+        ngx_http_conflict_shm_history_zone_remove(op, history, r);
+    }
+
+    return 0;
+}
+
+
+ngx_int_t
+ngx_http_conflict_shm_history_recall(ngx_http_conflict_op_t *op)
+{
+    uint64_t                          word;
+    uint64_t                          hash[2];
+    ngx_http_conflict_shm_key_t      *key;
+    ngx_http_conflict_shm_history_t  *history;
+    ngx_http_conflict_shm_record_t   *r;
+
+    ngx_http_conflict_op_forget(op);
+
+    history = ngx_http_conflict_shm_history_zone_lock(op, hash);
+    if (history == NULL) {
+        return NGX_OK;
+    }
+
+    key = ngx_http_conflict_shm_history_zone_find(op, history, hash);
+    word = ngx_http_conflict_op_chain(op);
+
+    for (r = key ? key->records : NULL; r; r = r->next) {
+
+        if (word && r->link && conflict_chain_same(r->version, word)
+            && r->version >= word)
+        {
+            op->out.late = 1;
+        }
+
+        if (ngx_http_conflict_shm_history_based(op, r) && !op->out.base_held
+            && op->in.view
+            && ngx_http_conflict_shm_history_shows(r, op->in.view)
+            && ngx_http_conflict_op_copy(&op->out.base_body,
+                                         ngx_http_conflict_shm_record_body(r),
+                                         r->len)
+               == NGX_OK)
+        {
+            op->out.base_held = 1;
+        }
+
+        if (op->in.fingerprint && r->fingerprint == op->in.fingerprint
+            && !op->out.repeat
+            && ngx_http_conflict_op_copy(&op->out.made_body,
+                                         ngx_http_conflict_shm_record_body(r),
+                                         r->len)
+               == NGX_OK)
+        {
+            op->out.repeat = 1;
+            op->out.certain = r->certain;
+        }
+    }
+
+    ngx_http_conflict_shm_history_zone_unlock(op, history);
+
+    return NGX_OK;
+}
+
+
+/* is it what the write was made of, or the link before it has made? */
+
+static ngx_uint_t
+ngx_http_conflict_shm_history_based(ngx_http_conflict_op_t *op,
+    ngx_http_conflict_shm_record_t *r)
+{
+    uint64_t  word;
+
+    word = ngx_http_conflict_op_chain(op);
+
+    if (conflict_chain_number(word) > 1) {
+        return r->link && conflict_chain_same(r->version, word) && r->len;
+    }
+
+    return !r->link && r->version == op->in.pre.base;
+}
+
+
+ngx_uint_t
+ngx_http_conflict_shm_history_holds(ngx_http_conflict_op_t *op)
+{
+    uint64_t                          hash[2];
+    ngx_uint_t                        held;
+    ngx_http_conflict_shm_key_t      *key;
+    ngx_http_conflict_shm_history_t  *history;
+    ngx_http_conflict_shm_record_t   *r;
+
+    history = ngx_http_conflict_shm_history_zone_lock(op, hash);
+    if (history == NULL) {
+        return 0;
+    }
+
+    held = 0;
+    key = ngx_http_conflict_shm_history_zone_find(op, history, hash);
+
+    for (r = key ? key->records : NULL; r && !held; r = r->next) {
+        held = (r->version == op->out.version && r->shown && !r->link
+                && ngx_http_conflict_shm_history_shows(r, op->in.view));
+
+        if (held) {
+            /* what is read is kept */
+            ngx_http_conflict_shm_history_zone_touch(history, r);
+        }
+    }
+
+    ngx_http_conflict_shm_history_zone_unlock(op, history);
+
+    return held;
+}
+
+
+static ngx_uint_t
+ngx_http_conflict_shm_history_shows(ngx_http_conflict_shm_record_t *r,
+    uint64_t view)
+{
+    ngx_uint_t  i;
+
+    for (i = 0; i < r->n_views; i++) {
+
+        if (r->views[i] == view) {
+            return 1;
+        }
+    }
+
+    return 0;
+}
+
+
+/* the same body, to others: of too many of these the first is forgotten */
+
+static void
+ngx_http_conflict_shm_history_show(ngx_http_conflict_shm_record_t *r,
+    uint64_t view)
+{
+    if (r->n_views == NGX_HTTP_CONFLICT_SHM_RECORD_VIEWS) {
+        r->n_views--;
+        ngx_memmove(&r->views[0], &r->views[1],
+                    r->n_views * sizeof(uint64_t));
+    }
+
+    r->views[r->n_views++] = view;
+}
+
+
+static void
+ngx_http_conflict_shm_history_hide(ngx_http_conflict_shm_record_t *r,
+    uint64_t view)
+{
+    ngx_uint_t  i, n;
+
+    n = 0;
+
+    for (i = 0; i < r->n_views; i++) {
+
+        if (r->views[i] != view) {
+            r->views[n++] = r->views[i];
+        }
+    }
+
+    r->n_views = n;
+}

@@ -1,0 +1,97 @@
+
+/*
+ * Copyright (C) the ngx_http_conflict_module authors
+ *
+ * Private to the shared-memory store: the layout of the zone of its history,
+ * which _store_album.c keeps whole and _store_history.c works on.
+ */
+
+
+#ifndef _NGX_HTTP_CONFLICT_SHM_HISTORY_H_INCLUDED_
+#define _NGX_HTTP_CONFLICT_SHM_HISTORY_H_INCLUDED_
+
+
+#include "store/shm/ngx_http_conflict_shm.h"
+
+
+typedef struct ngx_http_conflict_shm_record_s  ngx_http_conflict_shm_record_t;
+typedef struct ngx_http_conflict_shm_key_s     ngx_http_conflict_shm_key_t;
+
+
+#define NGX_HTTP_CONFLICT_SHM_RECORD_VIEWS  16
+
+
+/* a body, which follows it, and the last views that it was shown in */
+
+struct ngx_http_conflict_shm_record_s {
+    ngx_http_conflict_shm_record_t  *next;    /* older, of the same key */
+    ngx_queue_t                      queue;   /* of all, by age */
+    ngx_http_conflict_shm_key_t     *key;
+    uint64_t                         version;
+    uint64_t                         fingerprint;
+    uint64_t                         views[NGX_HTTP_CONFLICT_SHM_RECORD_VIEWS];
+    ngx_uint_t                       n_views;
+    time_t                           at;
+    size_t                           len;
+    unsigned                         certain:1;
+    unsigned                         shown:1;
+    unsigned                         link:1;  /* "version" is its word */
+};
+
+
+/* those of a key, newest first */
+
+struct ngx_http_conflict_shm_key_s {
+    ngx_http_conflict_shm_key_t     *next;  /* in its bucket */
+    ngx_http_conflict_shm_record_t  *records;
+    uint64_t                         hash[2];
+    ngx_uint_t                       n;
+    size_t                           bytes;
+};
+
+
+typedef struct {
+    ngx_uint_t                     layout;
+    ngx_atomic_t                   changing;  /* found set: torn by a kill */
+    ngx_uint_t                     mask;
+    uint64_t                       seed;
+    ngx_queue_t                    records;   /* newest first */
+    ngx_http_conflict_shm_key_t  **buckets;
+} ngx_http_conflict_shm_history_t;
+
+
+#define ngx_http_conflict_shm_record_body(record)  ((u_char *) ((record) + 1))
+
+
+/*
+ * Locks the zone, and hashes the operation's key.  NULL: there is none; a
+ * torn one is begun anew, for it is but a cache.
+ */
+ngx_http_conflict_shm_history_t *ngx_http_conflict_shm_history_zone_lock(
+    ngx_http_conflict_op_t *op, uint64_t hash[2]);
+void ngx_http_conflict_shm_history_zone_unlock(ngx_http_conflict_op_t *op,
+    ngx_http_conflict_shm_history_t *history);
+
+/*
+ * Keys, under the lock.  find() drops the records whose time is over; NULL:
+ * there is none.  key() makes one where there is none; NULL: no memory.
+ */
+ngx_http_conflict_shm_key_t *ngx_http_conflict_shm_history_zone_find(
+    ngx_http_conflict_op_t *op, ngx_http_conflict_shm_history_t *history,
+    uint64_t hash[2]);
+ngx_http_conflict_shm_key_t *ngx_http_conflict_shm_history_zone_key(
+    ngx_http_conflict_op_t *op, ngx_http_conflict_shm_history_t *history,
+    uint64_t hash[2]);
+
+/* Makes room by the oldest records, whosever they are. */
+void *ngx_http_conflict_shm_history_zone_alloc(ngx_http_conflict_op_t *op,
+    ngx_http_conflict_shm_history_t *history, size_t size);
+void ngx_http_conflict_shm_history_zone_touch(
+    ngx_http_conflict_shm_history_t *history,
+    ngx_http_conflict_shm_record_t *record);
+void ngx_http_conflict_shm_history_zone_remove(ngx_http_conflict_op_t *op,
+    ngx_http_conflict_shm_history_t *history,
+    ngx_http_conflict_shm_record_t *record);
+
+
+#endif /* _NGX_HTTP_CONFLICT_SHM_HISTORY_H_INCLUDED_ */

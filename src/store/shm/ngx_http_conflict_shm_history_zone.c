@@ -1,0 +1,331 @@
+
+/*
+ * Copyright (C) the ngx_http_conflict_module authors
+ *
+ * The history's zone of the shared-memory store, and the records of a key in
+ * it.  Eviction is confined to this zone.
+ */
+
+
+#include "store/shm/ngx_http_conflict_shm_history.h"
+
+
+#define NGX_HTTP_CONFLICT_SHM_HISTORY_LAYOUT  4
+
+
+static ngx_int_t ngx_http_conflict_shm_history_zone_init(ngx_shm_zone_t *zone,
+    void *data);
+static ngx_http_conflict_shm_history_t *
+    ngx_http_conflict_shm_history_zone_build(ngx_http_conflict_shm_t *shm);
+
+
+ngx_int_t
+ngx_http_conflict_shm_history_zone_add(ngx_conf_t *cf,
+    ngx_http_conflict_store_t *store)
+{
+    ngx_str_t                 name;
+    ngx_http_conflict_shm_t  *shm;
+
+    shm = store->data;
+
+    if (shm->history_zone) {
+        return NGX_OK;
+    }
+
+    name.len = shm->zone->shm.name.len + sizeof(":history") - 1;
+    name.data = ngx_pnalloc(cf->pool, name.len);
+    if (name.data == NULL) {
+        return NGX_ERROR;
+    }
+
+    (void) ngx_sprintf(name.data, "%V:history", &shm->zone->shm.name);
+
+    shm->history_zone = ngx_shared_memory_add(cf, &name,
+                                              store->history_size
+                                              ? store->history_size
+                                              : shm->zone->shm.size,
+                                              (void *) store->ops);
+    if (shm->history_zone == NULL) {
+        return NGX_ERROR;
+    }
+
+    shm->history_zone->init = ngx_http_conflict_shm_history_zone_init;
+    shm->history_zone->data = shm;
+
+    return NGX_OK;
+}
+
+
+static ngx_int_t
+ngx_http_conflict_shm_history_zone_init(ngx_shm_zone_t *zone, void *data)
+{
+    ngx_http_conflict_shm_t          *shm;
+    ngx_http_conflict_shm_history_t  *history;
+
+    shm = zone->data;
+    shm->history = (ngx_slab_pool_t *) zone->shm.addr;
+
+    if (data || zone->shm.exists) {
+        history = shm->history->data;
+
+        if (history && history->layout
+            != NGX_HTTP_CONFLICT_SHM_HISTORY_LAYOUT)
+        {
+            ngx_log_error(NGX_LOG_EMERG, zone->shm.log, 0,
+                          "the history of conflict store \"%V\" has the "
+                          "layout of another version of the module, restart "
+                          "nginx", &shm->store->name);
+            return NGX_ERROR;
+        }
+
+        return NGX_OK;
+    }
+
+    return ngx_http_conflict_shm_history_zone_build(shm) ? NGX_OK : NGX_ERROR;
+}
+
+
+static ngx_http_conflict_shm_history_t *
+ngx_http_conflict_shm_history_zone_build(ngx_http_conflict_shm_t *shm)
+{
+    ngx_uint_t                        n;
+    ngx_slab_pool_t                  *shpool;
+    ngx_http_conflict_shm_history_t  *history;
+
+    shpool = shm->history;
+    shpool->data = NULL;
+    shpool->log_nomem = 0;
+
+    history = ngx_slab_calloc_locked(shpool,
+                                     sizeof(ngx_http_conflict_shm_history_t));
+    if (history == NULL) {
+        return NULL;
+    }
+
+    history->layout = NGX_HTTP_CONFLICT_SHM_HISTORY_LAYOUT;
+    history->seed = ngx_http_conflict_shm_zone_seed();
+    ngx_queue_init(&history->records);
+
+    for (n = 1; n * 2 <= shm->history_zone->shm.size / 2048; n *= 2) {
+        /* void */
+    }
+
+    history->mask = n - 1;
+
+    history->buckets = ngx_slab_calloc_locked(shpool,
+                                    n * sizeof(ngx_http_conflict_shm_key_t *));
+    if (history->buckets == NULL) {
+        return NULL;
+    }
+
+    shpool->data = history;
+
+    return history;
+}
+
+
+ngx_http_conflict_shm_history_t *
+ngx_http_conflict_shm_history_zone_lock(ngx_http_conflict_op_t *op,
+    uint64_t hash[2])
+{
+    ngx_http_conflict_shm_t          *shm;
+    ngx_http_conflict_shm_history_t  *history;
+
+    shm = ngx_http_conflict_shm(op);
+
+    if (shm->history == NULL) {
+        return NULL;
+    }
+
+    ngx_shmtx_lock(&shm->history->mutex);
+
+    history = shm->history->data;
+
+    if (history == NULL || history->changing) {
+        shm->history->data = NULL;
+        ngx_slab_init(shm->history);
+
+        history = ngx_http_conflict_shm_history_zone_build(shm);
+        if (history == NULL) {
+            ngx_shmtx_unlock(&shm->history->mutex);
+            return NULL;
+        }
+    }
+
+    history->changing = 1;
+    ngx_memory_barrier();
+
+    ngx_http_conflict_failpoint_hit();
+
+    /* bodies of another era are not found, and go as the oldest do */
+    conflict_hash_128(hash, op->key.data, op->key.len,
+                      history->seed + shm->era);
+
+    return history;
+}
+
+
+void
+ngx_http_conflict_shm_history_zone_unlock(ngx_http_conflict_op_t *op,
+    ngx_http_conflict_shm_history_t *history)
+{
+    ngx_http_conflict_failpoint_hit();
+
+    ngx_memory_barrier();
+    history->changing = 0;
+
+    ngx_shmtx_unlock(&ngx_http_conflict_shm(op)->history->mutex);
+}
+
+
+ngx_http_conflict_shm_key_t *
+ngx_http_conflict_shm_history_zone_find(ngx_http_conflict_op_t *op,
+    ngx_http_conflict_shm_history_t *history, uint64_t hash[2])
+{
+    time_t                           oldest;
+    ngx_uint_t                       n;
+    ngx_http_conflict_shm_key_t     *key;
+    ngx_http_conflict_shm_record_t  *r, *next;
+
+    for (key = history->buckets[hash[0] & history->mask];
+         key;
+         key = key->next)
+    {
+        if (key->hash[0] == hash[0] && key->hash[1] == hash[1]) {
+            break;
+        }
+    }
+
+    if (key == NULL) {
+        return NULL;
+    }
+
+    oldest = ngx_time() - (time_t) (op->in.record_ttl / 1000);
+    n = key->n;
+
+    for (r = key->records; r; r = next) {
+        next = r->next;
+
+        if (r->at < oldest) {
+            ngx_http_conflict_shm_history_zone_remove(op, history, r);
+            n--;
+        }
+    }
+
+    /* it went with the last of them */
+
+    return n ? key : NULL;
+}
+
+
+ngx_http_conflict_shm_key_t *
+ngx_http_conflict_shm_history_zone_key(ngx_http_conflict_op_t *op,
+    ngx_http_conflict_shm_history_t *history, uint64_t hash[2])
+{
+    ngx_http_conflict_shm_key_t  *key, **bucket;
+
+    key = ngx_http_conflict_shm_history_zone_find(op, history, hash);
+
+    if (key) {
+        return key;
+    }
+
+    key = ngx_http_conflict_shm_history_zone_alloc(op, history,
+                                          sizeof(ngx_http_conflict_shm_key_t));
+    if (key == NULL) {
+        return NULL;
+    }
+
+    ngx_memzero(key, sizeof(ngx_http_conflict_shm_key_t));
+
+    key->hash[0] = hash[0];
+    key->hash[1] = hash[1];
+
+    bucket = &history->buckets[hash[0] & history->mask];
+
+    key->next = *bucket;
+    *bucket = key;
+
+    return key;
+}
+
+
+void *
+ngx_http_conflict_shm_history_zone_alloc(ngx_http_conflict_op_t *op,
+    ngx_http_conflict_shm_history_t *history, size_t size)
+{
+    void         *p;
+    ngx_queue_t  *q;
+
+    if (size > ngx_http_conflict_shm(op)->history_zone->shm.size / 4) {
+        /* it is not worth all the others */
+        return NULL;
+    }
+
+    for ( ;; ) {
+        p = ngx_slab_alloc_locked(ngx_http_conflict_shm(op)->history, size);
+
+        if (p || ngx_queue_empty(&history->records)) {
+            return p;
+        }
+
+        q = ngx_queue_last(&history->records);
+
+        ngx_http_conflict_shm_history_zone_remove(op, history,
+                          ngx_queue_data(q, ngx_http_conflict_shm_record_t,
+                                         queue));
+    }
+}
+
+
+void
+ngx_http_conflict_shm_history_zone_touch(
+    ngx_http_conflict_shm_history_t *history,
+    ngx_http_conflict_shm_record_t *record)
+{
+    record->at = ngx_time();
+
+    ngx_queue_remove(&record->queue);
+    ngx_queue_insert_head(&history->records, &record->queue);
+}
+
+
+void
+ngx_http_conflict_shm_history_zone_remove(ngx_http_conflict_op_t *op,
+    ngx_http_conflict_shm_history_t *history,
+    ngx_http_conflict_shm_record_t *record)
+{
+    ngx_slab_pool_t                  *shpool;
+    ngx_http_conflict_shm_key_t      *key, **bucket;
+    ngx_http_conflict_shm_record_t  **link;
+
+    shpool = ngx_http_conflict_shm(op)->history;
+    key = record->key;
+
+    for (link = &key->records; *link != record; link = &(*link)->next) {
+        /* void */
+    }
+
+    *link = record->next;
+    key->n--;
+    key->bytes -= record->len;
+
+    ngx_queue_remove(&record->queue);
+    ngx_slab_free_locked(shpool, record);
+
+    ngx_http_conflict_failpoint_hit();
+
+    if (key->n) {
+        return;
+    }
+
+    bucket = &history->buckets[key->hash[0] & history->mask];
+
+    while (*bucket != key) {
+        bucket = &(*bucket)->next;
+    }
+
+    *bucket = key->next;
+
+    ngx_slab_free_locked(shpool, key);
+}

@@ -1,0 +1,328 @@
+
+/*
+ * Copyright (C) the ngx_http_conflict_module authors
+ *
+ * The shared-memory store: the version before a read, and what a read has
+ * shown.  Under the zone's lock.
+ */
+
+
+#include "store/shm/ngx_http_conflict_shm.h"
+
+
+static void ngx_http_conflict_shm_read_revalidate(ngx_http_conflict_op_t *op,
+    ngx_http_conflict_shctx_t *sh, ngx_http_conflict_shm_entry_t *e);
+static void ngx_http_conflict_shm_read_renumber(ngx_http_conflict_op_t *op,
+    ngx_http_conflict_shctx_t *sh, ngx_http_conflict_shm_entry_t *e);
+static ngx_uint_t ngx_http_conflict_shm_read_between(ngx_http_conflict_op_t *op,
+    ngx_http_conflict_shctx_t *sh, ngx_http_conflict_shm_entry_t *e);
+static ngx_uint_t ngx_http_conflict_shm_read_other(ngx_http_conflict_op_t *op,
+    ngx_http_conflict_shm_entry_t *e);
+static void ngx_http_conflict_shm_read_owned(ngx_http_conflict_op_t *op,
+    ngx_http_conflict_shctx_t *sh, ngx_http_conflict_shm_entry_t *e);
+static void ngx_http_conflict_shm_read_date(ngx_http_conflict_op_t *op,
+    ngx_http_conflict_shm_entry_t *e, ngx_uint_t changed);
+
+
+ngx_int_t
+ngx_http_conflict_shm_read_version(ngx_http_conflict_op_t *op,
+    ngx_http_conflict_shctx_t *sh, ngx_http_conflict_shm_entry_t *e)
+{
+    if (ngx_http_conflict_shm_zone_closed(ngx_http_conflict_shm(op), sh)) {
+        op->out.error = NGX_HTTP_CONFLICT_STORE_GENERATION;
+        return NGX_ERROR;
+    }
+
+    if (e == NULL && !op->in.minted) {
+        /* no read of a client says which version is current */
+        op->out.state = (sh->closed > ngx_current_msec) ? CONFLICT_QUARANTINED
+                                                    : CONFLICT_UNKNOWN;
+        ngx_http_conflict_shm_entry_answer(op, sh, NULL);
+        return NGX_OK;
+    }
+
+    if (e == NULL) {
+        e = ngx_http_conflict_shm_entry_new(op, sh);
+        if (e == NULL) {
+            return NGX_ERROR;
+        }
+
+        /* what is about to be read did not change later than now */
+        e->mtime = ngx_http_conflict_clock_usec();
+
+        if (sh->closed > ngx_current_msec) {
+            ngx_http_conflict_shm_entry_set(sh, e, CONFLICT_QUARANTINED,
+                                            sh->closed);
+        }
+    }
+
+    op->out.state = ngx_http_conflict_shm_entry_state(e);
+
+    if (op->out.state == CONFLICT_UNKNOWN && op->in.minted
+        && !(e->body && e->proves && e->view == op->in.view))
+    {
+        /* no body of this view proves that the version is still that one */
+
+        ngx_http_conflict_shm_read_renumber(op, sh, e);
+        op->out.state = CONFLICT_FREE;
+    }
+
+    if (op->out.state == CONFLICT_FREE) {
+        /* the newest of its queue */
+        ngx_http_conflict_shm_entry_set(sh, e, CONFLICT_FREE, 0);
+    }
+
+    ngx_http_conflict_shm_entry_answer(op, sh, e);
+
+    return NGX_OK;
+}
+
+
+ngx_int_t
+ngx_http_conflict_shm_read_observe(ngx_http_conflict_op_t *op,
+    ngx_http_conflict_shctx_t *sh, ngx_http_conflict_shm_entry_t *e)
+{
+    conflict_state_e  state;
+
+    op->out.applied = 0;
+    op->out.external = 0;
+
+    if (e == NULL || e->fence != op->out.fence
+        || e->version != op->out.version)
+    {
+        /* something else has happened since */
+        return NGX_OK;
+    }
+
+    state = ngx_http_conflict_shm_entry_state(e);
+
+    if (state == CONFLICT_FREE
+        && !(op->out.store_behind && op->in.observed.latest))
+    {
+
+        if (!ngx_http_conflict_shm_read_between(op, sh, e)) {
+            return NGX_OK;
+        }
+
+    } else if (op->in.observed.latest && (state == CONFLICT_FREE
+                                          || state == CONFLICT_UNKNOWN))
+    {
+        ngx_http_conflict_shm_read_revalidate(op, sh, e);
+
+    } else {
+        return NGX_OK;
+    }
+
+    ngx_http_conflict_shm_entry_answer(op, sh, e);
+    op->out.applied = 1;
+
+    return NGX_OK;
+}
+
+
+/*
+ * An unknown state ends.  Where the body is the one shown under this version
+ * in the same view, which is that of all writes since, the version stays; so
+ * do bases that clients hold.
+ */
+
+static void
+ngx_http_conflict_shm_read_revalidate(ngx_http_conflict_op_t *op,
+    ngx_http_conflict_shctx_t *sh, ngx_http_conflict_shm_entry_t *e)
+{
+    ngx_uint_t  same, changed, comparable;
+
+    /* what was known of it and is not so any more */
+
+    changed = (e->existence != CONFLICT_MAY_EXIST
+               && e->existence != op->in.observed.existence);
+
+    if (op->in.minted) {
+        comparable = (e->body && op->in.observed.body
+                      && e->view == op->in.observed.view);
+        same = (comparable && e->body == op->in.observed.body);
+        changed |= (comparable && !same);
+
+        same &= e->proves;
+
+        if (!same) {
+            e->fence = ngx_http_conflict_shm_entry_mint(sh, e);
+            e->version = e->fence;
+        }
+
+    } else {
+        same = (e->version == op->in.observed.version);
+        changed |= (e->version && !same);
+        ngx_http_conflict_shm_read_owned(op, sh, e);
+    }
+
+    ngx_http_conflict_failpoint_hit();
+
+    ngx_http_conflict_shm_read_date(op, e, !same);
+
+    if (!same) {
+        e->chain = 0;
+    }
+
+    if (e->pending) {
+        /* whether this write has changed it is for the body to show */
+        e->last = changed ? e->pending : 0;
+        e->pending = 0;
+        e->certain = 0;
+    }
+
+    op->out.external = (e->suspect && changed);
+
+    e->body = op->in.observed.body;
+    e->view = op->in.observed.view;
+    e->existence = op->in.observed.existence;
+    e->overlap = 0;
+    e->suspect = 0;
+
+    ngx_http_conflict_shm_entry_set(sh, e, CONFLICT_FREE, 0);
+}
+
+
+/* an unknown state ends with a version that only later reads will show */
+
+static void
+ngx_http_conflict_shm_read_renumber(ngx_http_conflict_op_t *op,
+    ngx_http_conflict_shctx_t *sh, ngx_http_conflict_shm_entry_t *e)
+{
+    e->fence = ngx_http_conflict_shm_entry_mint(sh, e);
+    e->version = e->fence;
+
+    ngx_http_conflict_failpoint_hit();
+
+    ngx_http_conflict_shm_entry_changed(e, ngx_http_conflict_clock_usec());
+
+    e->existence = CONFLICT_MAY_EXIST;
+    e->body = 0;
+    e->chain = 0;
+    e->last = 0;
+    e->pending = 0;
+    e->overlap = 0;
+    e->suspect = 0;
+
+    ngx_http_conflict_shm_entry_set(sh, e, CONFLICT_FREE, 0);
+}
+
+
+/*
+ * A read that fell between two writes, or beside none.  1: it has told
+ * something.
+ */
+
+static ngx_uint_t
+ngx_http_conflict_shm_read_between(ngx_http_conflict_op_t *op,
+    ngx_http_conflict_shctx_t *sh, ngx_http_conflict_shm_entry_t *e)
+{
+#if (CONFLICT_BROKEN == 3)
+    if (!op->in.minted && op->in.observed.version) {
+        e->version = op->in.observed.version;
+    }
+#endif
+
+    if (ngx_http_conflict_shm_read_other(op, e)) {
+
+        if (!op->in.minted && conflict_version_older(op->in.observed.version,
+                                                     e->version))
+        {
+            /* a replica that lags behind, or an old revision */
+            return 0;
+        }
+
+        /* which of both is current only a GET of our own can tell */
+
+        op->out.external = (op->in.minted || conflict_version_older(e->version,
+                                                      op->in.observed.version));
+        e->suspect = !op->out.external;
+
+        ngx_http_conflict_shm_entry_set(sh, e, CONFLICT_QUARANTINED,
+                                        ngx_current_msec);
+        return 1;
+    }
+
+    if (op->in.observed.body
+        && (e->body == 0 || e->view == op->in.observed.view))
+    {
+        /* else what another view was shown stays: it proves as much */
+        e->body = op->in.observed.body;
+        e->view = op->in.observed.view;
+    }
+
+    ngx_http_conflict_shm_read_date(op, e, 0);
+
+    e->existence = op->in.observed.existence;
+
+    ngx_http_conflict_shm_entry_set(sh, e, CONFLICT_FREE, 0);
+
+    return 1;
+}
+
+
+/* is it another version, or another resource, than the one that is known? */
+
+static ngx_uint_t
+ngx_http_conflict_shm_read_other(ngx_http_conflict_op_t *op,
+    ngx_http_conflict_shm_entry_t *e)
+{
+    if (op->in.minted) {
+        return e->existence != CONFLICT_MAY_EXIST
+               && e->existence != op->in.observed.existence;
+    }
+
+    return op->in.observed.version ? e->version != op->in.observed.version
+                            : e->existence == CONFLICT_EXISTS;
+}
+
+
+/* the upstream's own version; a resource that is gone gets one of ours */
+
+static void
+ngx_http_conflict_shm_read_owned(ngx_http_conflict_op_t *op,
+    ngx_http_conflict_shctx_t *sh, ngx_http_conflict_shm_entry_t *e)
+{
+    if (op->in.observed.version) {
+        e->version = op->in.observed.version;
+        return;
+    }
+
+    e->fence = ngx_http_conflict_shm_entry_mint(sh, e);
+    e->version = e->fence | CONFLICT_VERSION_OPAQUE;
+}
+
+
+/* when it changed, after a read; a write is dated by its commit */
+
+static void
+ngx_http_conflict_shm_read_date(ngx_http_conflict_op_t *op,
+    ngx_http_conflict_shm_entry_t *e, ngx_uint_t changed)
+{
+    int64_t   mtime;
+    unsigned  twice;
+
+    mtime = e->mtime;
+    twice = e->twice;
+
+    if (op->in.observed.mtime == CONFLICT_TIME_NONE) {
+
+        if (changed) {
+            conflict_mtime_next(&mtime, &twice, ngx_http_conflict_clock_usec());
+        }
+
+    } else if (!e->dated) {
+        mtime = op->in.observed.mtime;
+        twice = 0;
+
+    } else if (changed) {
+        conflict_mtime_next(&mtime, &twice, op->in.observed.mtime);
+
+    } else {
+        conflict_mtime_see(&mtime, &twice, op->in.observed.mtime);
+    }
+
+    e->mtime = mtime;
+    e->twice = twice;
+    e->dated |= (changed || op->in.observed.mtime != CONFLICT_TIME_NONE);
+}

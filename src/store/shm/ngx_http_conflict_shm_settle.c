@@ -1,0 +1,234 @@
+
+/*
+ * Copyright (C) the ngx_http_conflict_module authors
+ *
+ * The shared-memory store: what becomes of a lease, by the operations that
+ * end or renew it.  Under the zone's lock.
+ */
+
+
+#include "store/shm/ngx_http_conflict_shm.h"
+
+
+static ngx_uint_t ngx_http_conflict_shm_settle_mine(ngx_http_conflict_op_t *op,
+    ngx_http_conflict_shctx_t *sh, ngx_http_conflict_shm_entry_t *e,
+    uint64_t until);
+static uint64_t ngx_http_conflict_shm_settle_overlapped(
+    ngx_http_conflict_shm_entry_t *e);
+
+
+ngx_int_t
+ngx_http_conflict_shm_settle_renew(ngx_http_conflict_op_t *op,
+    ngx_http_conflict_shctx_t *sh, ngx_http_conflict_shm_entry_t *e)
+{
+    uint64_t  until;
+
+    op->out.asked = ngx_http_conflict_clock_msec();
+    op->out.lost = 0;
+
+    ngx_time_update();
+
+    until = ngx_current_msec + op->in.lease;
+
+    if (e) {
+
+        if (ngx_http_conflict_shm_settle_mine(op, sh, e,
+                                              until + op->in.quarantine))
+        {
+            ngx_http_conflict_shm_entry_set(sh, e, CONFLICT_LEASED, until);
+        }
+
+        if (!op->out.lost) {
+            op->out.acked = op->out.asked;
+        }
+
+        return NGX_OK;
+    }
+
+    /* the zone was rebuilt, but this write is still at the upstream */
+
+    e = ngx_http_conflict_shm_entry_new(op, sh);
+    if (e == NULL) {
+        return NGX_ERROR;
+    }
+
+    e->version = op->out.version;
+    e->fence = op->out.fence;
+    e->pending = op->in.fingerprint;
+    e->overlap = (op->in.policy <= CONFLICT_CLIENT_WINS || op->in.report
+                  || sh->closed <= ngx_current_msec);
+    e->quarantine = (uint32_t) op->in.quarantine;
+
+    ngx_http_conflict_shm_entry_set(sh, e, CONFLICT_LEASED, until);
+
+    op->out.acked = op->out.asked;
+
+    return NGX_OK;
+}
+
+
+ngx_int_t
+ngx_http_conflict_shm_settle_commit(ngx_http_conflict_op_t *op,
+    ngx_http_conflict_shctx_t *sh, ngx_http_conflict_shm_entry_t *e)
+{
+    op->out.leased = 0;
+    op->out.applied = 0;
+    op->out.lost = 0;
+
+    if (e == NULL || !ngx_http_conflict_shm_settle_mine(op, sh, e, 0)) {
+        return NGX_OK;
+    }
+
+    if (op->in.minted) {
+        e->version = op->out.fence;
+
+    } else {
+        e->version = op->in.observed.version ? op->in.observed.version
+                                      : op->out.fence | CONFLICT_VERSION_OPAQUE;
+    }
+
+    e->existence = op->in.observed.existence;
+    e->last = e->pending;
+    e->certain = 1;
+    e->pending = 0;
+    e->body = 0;
+    e->suspect = 0;
+
+    ngx_http_conflict_failpoint_hit();
+
+    ngx_http_conflict_shm_entry_changed(e,
+                      (op->in.observed.mtime == CONFLICT_TIME_NONE)
+                      ? ngx_http_conflict_clock_usec() : op->in.observed.mtime);
+    e->dated = 1;
+
+    if (e->overlap) {
+        e->chain = 0;
+        ngx_http_conflict_shm_entry_set(sh, e, CONFLICT_QUARANTINED,
+                                    ngx_http_conflict_shm_settle_overlapped(e));
+
+    } else {
+        e->chain = ngx_http_conflict_op_chain(op);
+        e->mixed = op->in.mixed;
+        ngx_http_conflict_shm_entry_set(sh, e, CONFLICT_FREE, 0);
+    }
+
+    ngx_http_conflict_shm_entry_answer(op, sh, e);
+    op->out.applied = !e->overlap;
+
+    return NGX_OK;
+}
+
+
+ngx_int_t
+ngx_http_conflict_shm_settle_cancel(ngx_http_conflict_op_t *op,
+    ngx_http_conflict_shctx_t *sh, ngx_http_conflict_shm_entry_t *e)
+{
+    op->out.leased = 0;
+
+    if (e == NULL || e->fence != op->out.fence || e->state == CONFLICT_FREE) {
+        /* nothing happened, whichever writes had the entry since */
+        return NGX_OK;
+    }
+
+    e->pending = 0;
+
+    if (e->overlap) {
+        ngx_http_conflict_shm_entry_set(sh, e, CONFLICT_QUARANTINED,
+                                    ngx_http_conflict_shm_settle_overlapped(e));
+
+    } else if (e->known) {
+        ngx_http_conflict_shm_entry_set(sh, e, CONFLICT_FREE, 0);
+
+    } else {
+        ngx_http_conflict_shm_entry_set(sh, e, CONFLICT_QUARANTINED,
+                                        ngx_current_msec);
+    }
+
+    ngx_http_conflict_shm_entry_answer(op, sh, e);
+
+    return NGX_OK;
+}
+
+
+ngx_int_t
+ngx_http_conflict_shm_settle_abandon(ngx_http_conflict_op_t *op,
+    ngx_http_conflict_shctx_t *sh, ngx_http_conflict_shm_entry_t *e)
+{
+    uint64_t  until;
+
+    op->out.leased = 0;
+    op->out.lost = 0;
+
+    until = ngx_current_msec + op->in.quarantine;
+
+    if (e && ngx_http_conflict_shm_settle_mine(op, sh, e, until)) {
+
+        if (e->overlap) {
+            until = ngx_max(until, ngx_http_conflict_shm_settle_overlapped(e));
+        }
+
+        ngx_http_conflict_shm_entry_set(sh, e, CONFLICT_QUARANTINED, until);
+    }
+
+    return NGX_OK;
+}
+
+
+/*
+ * Is the lease still this operation's?  Where it is not, what this write
+ * did, or may do until "until", makes the entry's state less sure.  It is lost
+ * to a write that began over no other; one that passed over it was meant to.
+ */
+
+static ngx_uint_t
+ngx_http_conflict_shm_settle_mine(ngx_http_conflict_op_t *op,
+    ngx_http_conflict_shctx_t *sh, ngx_http_conflict_shm_entry_t *e,
+    uint64_t until)
+{
+    conflict_state_e  state;
+
+    state = ngx_http_conflict_shm_entry_state(e);
+
+    if (e->fence == op->out.fence && state != CONFLICT_FREE) {
+        /* expired, but no other write has acquired it */
+        return 1;
+    }
+
+    op->out.lost = (op->out.fence < e->clean);
+
+    until = ngx_max(until, ngx_current_msec);
+
+    /* the holder of the lease cannot tell which came last */
+    e->overlap = 1;
+    e->proves &= (e->body && op->in.view && e->view == op->in.view
+                  && !op->in.part);
+
+    switch (state) {
+
+    case CONFLICT_LEASED:
+        break;
+
+    case CONFLICT_QUARANTINED:
+        e->until = ngx_max(e->until, until);
+        break;
+
+    default:
+        ngx_http_conflict_shm_entry_set(sh, e, CONFLICT_QUARANTINED, until);
+    }
+
+    return 0;
+}
+
+
+/* until when those that overlapped may land */
+
+static uint64_t
+ngx_http_conflict_shm_settle_overlapped(ngx_http_conflict_shm_entry_t *e)
+{
+    uint64_t  until;
+
+    until = ngx_current_msec + e->quarantine;
+
+    return (e->state == CONFLICT_QUARANTINED) ? ngx_max(until, e->until)
+                                              : until;
+}

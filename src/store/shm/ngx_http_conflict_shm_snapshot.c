@@ -1,0 +1,148 @@
+
+/*
+ * Copyright (C) the ngx_http_conflict_module authors
+ *
+ * What the shared-memory store tells of itself: how much there is in it, and
+ * who holds which lock.
+ */
+
+
+#include "store/shm/ngx_http_conflict_shm.h"
+#include "store/ngx_http_conflict_snapshot.h"
+
+
+#define NGX_HTTP_CONFLICT_SNAPSHOT_ENTRIES  100000
+
+
+static void ngx_http_conflict_shm_snapshot_writes(
+    ngx_http_conflict_snapshot_t *snapshot, ngx_http_conflict_shctx_t *sh);
+static void ngx_http_conflict_shm_snapshot_locks(
+    ngx_http_conflict_snapshot_t *snapshot, ngx_http_conflict_shctx_t *sh);
+
+
+void
+ngx_http_conflict_shm_snapshot_take(ngx_http_conflict_snapshot_t *snapshot)
+{
+    ngx_http_conflict_shm_t    *shm;
+    ngx_http_conflict_shctx_t  *sh;
+
+    shm = snapshot->store->data;
+
+    sh = ngx_http_conflict_shm_zone_lock(shm);
+
+    if (sh == NULL) {
+        snapshot->why = "its zone cannot be rebuilt";
+        return;
+    }
+
+    snapshot->entries = sh->entries;
+    snapshot->size = shm->zone->shm.size;
+    snapshot->memory = snapshot->size
+                     - (int64_t) (shm->shpool->pfree * ngx_pagesize);
+
+    if (ngx_http_conflict_shm_zone_closed(shm, sh)) {
+        snapshot->why = "older processes still write with another store";
+    }
+
+    snapshot->settling = (sh->closed > ngx_current_msec)
+                       ? sh->closed - ngx_current_msec : 0;
+
+    ngx_http_conflict_shm_snapshot_writes(snapshot, sh);
+    ngx_http_conflict_shm_snapshot_locks(snapshot, sh);
+
+    ngx_http_conflict_shm_zone_unlock(shm, sh);
+
+    if (snapshot->store->gauge) {
+        snapshot->evicted = snapshot->store->gauge->evicted;
+    }
+
+    if (!snapshot->brief
+        && ngx_http_conflict_snapshot_ledger(snapshot) != NGX_OK)
+    {
+        snapshot->why = "no memory";
+    }
+}
+
+
+static void
+ngx_http_conflict_shm_snapshot_writes(ngx_http_conflict_snapshot_t *snapshot,
+    ngx_http_conflict_shctx_t *sh)
+{
+    ngx_uint_t                      n;
+    ngx_queue_t                    *q;
+    ngx_http_conflict_shm_entry_t  *e;
+
+    snapshot->leases = 0;
+    snapshot->dirty = 0;
+
+    q = ngx_queue_head(&sh->busy);
+
+    for (n = 0; n < NGX_HTTP_CONFLICT_SNAPSHOT_ENTRIES; n++) {
+
+        if (q == ngx_queue_sentinel(&sh->busy)) {
+            break;
+        }
+
+        e = ngx_queue_data(q, ngx_http_conflict_shm_entry_t, queue);
+
+        if (ngx_http_conflict_shm_entry_state(e) == CONFLICT_LEASED) {
+            snapshot->leases++;
+
+        } else {
+            snapshot->dirty++;
+        }
+
+        q = ngx_queue_next(q);
+    }
+}
+
+
+static void
+ngx_http_conflict_shm_snapshot_locks(ngx_http_conflict_snapshot_t *snapshot,
+    ngx_http_conflict_shctx_t *sh)
+{
+    ngx_queue_t                   *q;
+    ngx_http_conflict_shm_lock_t  *held;
+    ngx_http_conflict_holder_t    *holder;
+
+    snapshot->locks = 0;
+
+    for (q = ngx_queue_head(&sh->locks);
+         q != ngx_queue_sentinel(&sh->locks);
+         q = ngx_queue_next(q))
+    {
+        held = ngx_queue_data(q, ngx_http_conflict_shm_lock_t, queue);
+
+        if (held->until <= ngx_current_msec) {
+            continue;
+        }
+
+        snapshot->locks++;
+
+        if (snapshot->brief
+            || snapshot->holders.nelts == NGX_HTTP_CONFLICT_SNAPSHOT_LOCKS)
+        {
+            continue;
+        }
+
+        holder = ngx_array_push(&snapshot->holders);
+
+        if (holder == NULL
+            || ngx_http_conflict_snapshot_copy(snapshot, &holder->key,
+                                               held->key,
+                                               held->key_len)
+                 != NGX_OK
+            || ngx_http_conflict_snapshot_copy(snapshot, &holder->user,
+                                               held->user, held->user_len)
+                 != NGX_OK
+            || ngx_http_conflict_snapshot_copy(snapshot, &holder->client,
+                                               held->client, held->client_len)
+                 != NGX_OK)
+        {
+            return;
+        }
+
+        holder->acquired = held->acquired;
+        holder->remaining = (ngx_msec_t) (held->until - ngx_current_msec);
+    }
+}

@@ -358,11 +358,11 @@ ngx_http_conflict_answer_row(ngx_http_conflict_ctx_t *ctx, ngx_str_t *row)
 
     unfiltered = ngx_http_conflict_latest_unfiltered(ctx);
 
-    whole = unfiltered || ngx_http_conflict_answer_whole(&text);
+    whole = unfiltered || conflict_scan_valid(text.data, text.len);
 
     ngx_http_conflict_row(ctx->conf, &text);
 
-    if (!whole || !ngx_http_conflict_answer_whole(&text)) {
+    if (!whole || !conflict_scan_valid(text.data, text.len)) {
         return unfiltered ? "not_json" : "filtered";
     }
 
@@ -372,24 +372,11 @@ ngx_http_conflict_answer_row(ngx_http_conflict_ctx_t *ctx, ngx_str_t *row)
 
     ngx_http_conflict_latest_row(ctx, &text);
 
-    if (!unfiltered && !ngx_http_conflict_answer_whole(&text)) {
+    if (!unfiltered && !conflict_scan_valid(text.data, text.len)) {
         ngx_str_null(&text);
     }
 
     ngx_http_conflict_keep_answered(ctx, &text);
 
     return NULL;
-}
-
-
-ngx_uint_t
-ngx_http_conflict_answer_whole(ngx_str_t *text)
-{
-    conflict_json_t  json;
-
-    conflict_json_init(&json, NULL);
-
-    return conflict_json_feed(&json, text->data, text->len)
-           == CONFLICT_JSON_OK
-           && conflict_json_end(&json) == CONFLICT_JSON_OK;
 }

@@ -367,7 +367,7 @@ ngx_http_conflict_latest_shown(ngx_http_conflict_ctx_t *ctx, ngx_str_t *text)
 
     /* not all filters mark the end of a subrequest's body */
 
-    return (shown->ended || ngx_http_conflict_answer_whole(text))
+    return (shown->ended || conflict_scan_valid(text->data, text->len))
            ? NGX_OK : NGX_DECLINED;
 }
 

@@ -218,7 +218,7 @@ ngx_http_conflict_merge_loc_conf(ngx_conf_t *cf, void *parent, void *child)
         conf->log = prev->log;
     }
 
-    if (ngx_http_conflict_entity_conf(cf, prev, conf) != NGX_OK) {
+    if (ngx_http_conflict_location_name(cf, prev, conf) != NGX_OK) {
         return NGX_CONF_ERROR;
     }
 

@@ -220,7 +220,7 @@ char *ngx_http_conflict_merge_loc_conf(ngx_conf_t *cf, void *parent,
 /* entity.c */
 
 /* How the location is called, and what is in it. */
-ngx_int_t ngx_http_conflict_entity_conf(ngx_conf_t *cf,
+ngx_int_t ngx_http_conflict_location_name(ngx_conf_t *cf,
     ngx_http_conflict_loc_conf_t *prev, ngx_http_conflict_loc_conf_t *conf);
 
 /* guard.c */
@@ -277,10 +277,6 @@ ngx_int_t ngx_http_conflict_guard_lock(ngx_conf_t *cf,
 
 char *ngx_http_conflict_set_lock(ngx_conf_t *cf, ngx_command_t *cmd,
     void *conf);
-
-/* NGX_ERROR: no GET can be made for a lock, as its key is not a path. */
-ngx_int_t ngx_http_conflict_lock_path(ngx_conf_t *cf,
-    ngx_http_conflict_loc_conf_t *conf);
 
 /* log.c */
 

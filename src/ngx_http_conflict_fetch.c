@@ -16,43 +16,6 @@ static ngx_int_t ngx_http_conflict_latest_prepare(ngx_http_request_t *r,
     ngx_http_conflict_ctx_t *ctx, ngx_http_request_t *sr);
 
 
-/* of a write; or they would make the GET conditional, partial or encoded */
-
-static const ngx_str_t  ngx_http_conflict_fetch_headers[] = {
-    ngx_string("content-length"),
-    ngx_string("content-type"),
-    ngx_string("content-encoding"),
-    ngx_string("content-range"),
-    ngx_string("content-md5"),
-    ngx_string("content-disposition"),
-    ngx_string("content-language"),
-    ngx_string("content-location"),
-    ngx_string("digest"),
-    ngx_string("content-digest"),
-    ngx_string("repr-digest"),
-    ngx_string("transfer-encoding"),
-    ngx_string("te"),
-    ngx_string("trailer"),
-    ngx_string("expect"),
-    ngx_string("upgrade"),
-    ngx_string("range"),
-    ngx_string("if"),
-    ngx_string("if-match"),
-    ngx_string("if-none-match"),
-    ngx_string("if-modified-since"),
-    ngx_string("if-unmodified-since"),
-    ngx_string("if-range"),
-    ngx_string("accept-encoding"),
-    ngx_string("cache-control"),
-    ngx_string("pragma"),
-    ngx_string("idempotency-key"),
-    ngx_string("x-http-method"),
-    ngx_string("x-http-method-override"),
-    ngx_string("x-method-override"),
-    ngx_null_string
-};
-
-
 ngx_int_t
 ngx_http_conflict_latest_fetch(ngx_http_request_t *r,
     ngx_http_conflict_ctx_t *ctx, ngx_http_post_subrequest_pt done)
@@ -196,7 +159,7 @@ ngx_http_conflict_latest_prepare(ngx_http_request_t *r,
         return NGX_ERROR;
     }
 
-    if (ngx_http_conflict_header_own(sr, ngx_http_conflict_fetch_headers)
+    if (ngx_http_conflict_header_own(sr, ngx_http_conflict_header_private)
         != NGX_OK)
     {
         return NGX_ERROR;
@@ -235,14 +198,6 @@ ngx_http_conflict_latest_prepare(ngx_http_request_t *r,
 #endif
 
     return NGX_OK;
-}
-
-
-ngx_uint_t
-ngx_http_conflict_fetch_hides(ngx_str_t *name)
-{
-    return ngx_http_conflict_header_listed(name,
-                                           ngx_http_conflict_fetch_headers);
 }
 
 

@@ -28,6 +28,8 @@ static ngx_http_complex_value_t *ngx_http_conflict_complex(ngx_conf_t *cf,
 static ngx_uint_t ngx_http_conflict_served(ngx_conf_t *cf,
     ngx_http_core_loc_conf_t *clcf);
 static ngx_uint_t ngx_http_conflict_setting(ngx_conf_t *cf, const char *name);
+static ngx_int_t ngx_http_conflict_guard_lock_path(ngx_conf_t *cf,
+    ngx_http_conflict_loc_conf_t *conf);
 
 
 static ngx_str_t  ngx_http_conflict_default_name = ngx_string("default");
@@ -116,7 +118,7 @@ ngx_http_conflict_guard_lock(ngx_conf_t *cf,
 
     nmcf->guarded = 1;
 
-    if (ngx_http_conflict_lock_path(cf, conf) != NGX_OK
+    if (ngx_http_conflict_guard_lock_path(cf, conf) != NGX_OK
         || ngx_http_conflict_identity(cf, nmcf, conf) != NGX_OK
         || ngx_http_conflict_find_store(cf, nmcf, conf) != NGX_OK
         || ngx_http_conflict_default_log(cf, nmcf, conf) != NGX_OK)
@@ -494,4 +496,34 @@ ngx_http_conflict_setting(ngx_conf_t *cf, const char *name)
     }
 
     return 0;
+}
+
+
+/*
+ * The GET that shows whether a caller may lock asks for the key, unless it is
+ * said what for.  A key that begins with a variable is known only later.
+ */
+
+static ngx_int_t
+ngx_http_conflict_guard_lock_path(ngx_conf_t *cf,
+    ngx_http_conflict_loc_conf_t *conf)
+{
+    ngx_str_t  *key;
+
+    if (conf->lock_get || conf->lock_blind || conf->key == NULL) {
+        return NGX_OK;
+    }
+
+    key = &conf->key->value;
+
+    if (key->len && (key->data[0] == '/' || key->data[0] == '$')) {
+        return NGX_OK;
+    }
+
+    ngx_conf_log_error(NGX_LOG_EMERG, cf, 0,
+                       "\"conflict_key %V\" in location \"%V\" is not a path, "
+                       "so \"conflict_lock\" there needs \"get=PATH\", where "
+                       "the resource is, or \"get=off\"", key, &conf->name);
+
+    return NGX_ERROR;
 }

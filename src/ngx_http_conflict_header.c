@@ -10,6 +10,44 @@
 #include "ngx_http_conflict_module.h"
 
 
+
+/* of a write; or they would make the GET conditional, partial or encoded */
+
+const ngx_str_t  ngx_http_conflict_header_private[] = {
+    ngx_string("content-length"),
+    ngx_string("content-type"),
+    ngx_string("content-encoding"),
+    ngx_string("content-range"),
+    ngx_string("content-md5"),
+    ngx_string("content-disposition"),
+    ngx_string("content-language"),
+    ngx_string("content-location"),
+    ngx_string("digest"),
+    ngx_string("content-digest"),
+    ngx_string("repr-digest"),
+    ngx_string("transfer-encoding"),
+    ngx_string("te"),
+    ngx_string("trailer"),
+    ngx_string("expect"),
+    ngx_string("upgrade"),
+    ngx_string("range"),
+    ngx_string("if"),
+    ngx_string("if-match"),
+    ngx_string("if-none-match"),
+    ngx_string("if-modified-since"),
+    ngx_string("if-unmodified-since"),
+    ngx_string("if-range"),
+    ngx_string("accept-encoding"),
+    ngx_string("cache-control"),
+    ngx_string("pragma"),
+    ngx_string("idempotency-key"),
+    ngx_string("x-http-method"),
+    ngx_string("x-http-method-override"),
+    ngx_string("x-method-override"),
+    ngx_null_string
+};
+
+
 static ngx_str_t  ngx_http_conflict_age = ngx_string("age");
 
 

@@ -153,33 +153,3 @@ ngx_http_conflict_lock_target(ngx_conf_t *cf,
 
     return ngx_http_compile_complex_value(&ccv);
 }
-
-
-/*
- * The GET that shows whether a caller may lock asks for the key, unless it is
- * said what for.  A key that begins with a variable is known only later.
- */
-
-ngx_int_t
-ngx_http_conflict_lock_path(ngx_conf_t *cf,
-    ngx_http_conflict_loc_conf_t *conf)
-{
-    ngx_str_t  *key;
-
-    if (conf->lock_get || conf->lock_blind || conf->key == NULL) {
-        return NGX_OK;
-    }
-
-    key = &conf->key->value;
-
-    if (key->len && (key->data[0] == '/' || key->data[0] == '$')) {
-        return NGX_OK;
-    }
-
-    ngx_conf_log_error(NGX_LOG_EMERG, cf, 0,
-                       "\"conflict_key %V\" in location \"%V\" is not a path, "
-                       "so \"conflict_lock\" there needs \"get=PATH\", where "
-                       "the resource is, or \"get=off\"", key, &conf->name);
-
-    return NGX_ERROR;
-}

@@ -501,8 +501,7 @@ void ngx_http_conflict_body_filter_init(void);
 ngx_int_t ngx_http_conflict_latest_fetch(ngx_http_request_t *r,
     ngx_http_conflict_ctx_t *ctx, ngx_http_post_subrequest_pt done);
 
-/* Is this a request field that no GET of the module bears? */
-ngx_uint_t ngx_http_conflict_fetch_hides(ngx_str_t *name);
+extern const ngx_str_t  ngx_http_conflict_header_private[];
 
 /* The method of the request is its own again. */
 void ngx_http_conflict_latest_restore(ngx_http_conflict_ctx_t *ctx);

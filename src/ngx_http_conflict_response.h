@@ -19,9 +19,6 @@
 
 ngx_int_t ngx_http_conflict_answer_handler(ngx_http_request_t *r);
 
-/* Is it JSON, from its first byte to its last. */
-ngx_uint_t ngx_http_conflict_answer_whole(ngx_str_t *text);
-
 /* refusal.c */
 
 /* The status of what the module answers itself. */

@@ -11,8 +11,6 @@
 #include "ngx_http_conflict_module.h"
 
 
-#define NGX_HTTP_CONFLICT_COMPLAINTS  10000       /* msec between two */
-
 
 static u_char *ngx_http_conflict_tags_own(ngx_http_conflict_ctx_t *ctx,
     conflict_etag_t *etag, u_char *p);
@@ -263,27 +261,4 @@ ngx_http_conflict_tags_own(ngx_http_conflict_ctx_t *ctx,
     *p++ = '"';
 
     return p;
-}
-
-
-void
-ngx_http_conflict_tags_weak(ngx_http_conflict_ctx_t *ctx, ngx_str_t *version)
-{
-    ngx_http_conflict_loc_conf_t  *nlcf;
-
-    nlcf = ctx->conf;
-
-    if (version->len < 2 || version->data[0] != 'W' || version->data[1] != '/'
-        || !ngx_http_conflict_tagged(nlcf->version)
-        || (nlcf->weak && ngx_current_msec - nlcf->weak
-                          < NGX_HTTP_CONFLICT_COMPLAINTS))
-    {
-        return;
-    }
-
-    nlcf->weak = ngx_current_msec;
-
-    ngx_log_error(NGX_LOG_WARN, ctx->request->connection->log, 0,
-                  "the upstream's ETag \"%V\" is weak: no base of a "
-                  "client equals it (RFC 9110, 13.1.1)", version);
 }

@@ -197,7 +197,8 @@ ngx_http_conflict_view_names(ngx_str_t *vary, ngx_str_t *names)
         name.len = p - name.data;
 
         if (ngx_http_conflict_view_selects(&name)
-            || ngx_http_conflict_fetch_hides(&name))
+            || ngx_http_conflict_header_listed(&name,
+                                    ngx_http_conflict_header_private))
         {
             continue;
         }

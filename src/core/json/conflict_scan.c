@@ -545,3 +545,15 @@ conflict_json_in_object(const conflict_json_t *json)
 
     return (json->stack[n / 8] >> (n % 8)) & 1;
 }
+
+
+int
+conflict_scan_valid(const unsigned char *data, size_t len)
+{
+    conflict_json_t  json;
+
+    conflict_json_init(&json, NULL);
+
+    return conflict_json_feed(&json, data, len) == CONFLICT_JSON_OK
+           && conflict_json_end(&json) == CONFLICT_JSON_OK;
+}

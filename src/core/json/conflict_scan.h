@@ -152,5 +152,8 @@ conflict_json_rc_e conflict_json_end(conflict_json_t *json);
 void conflict_json_cut(const conflict_json_t *json, uint64_t *start,
     uint64_t *end);
 
+/* 1 where the text is one whole JSON document. */
+int conflict_scan_valid(const unsigned char *data, size_t len);
+
 
 #endif /* _CONFLICT_SCAN_H_INCLUDED_ */

@@ -34,7 +34,7 @@ ngx_http_conflict_answer_handler(ngx_http_request_t *r)
     ctx->answered = 1;
 
     /* what was found out with the lease held; nobody need wait any more */
-    ngx_http_conflict_settle_end(ctx);
+    ngx_http_conflict_outcome_end(ctx);
 
     rc = ngx_http_discard_request_body(r);
     if (rc != NGX_OK) {
@@ -57,7 +57,7 @@ ngx_http_conflict_answer_handler(ngx_http_request_t *r)
         || ctx->answer == NGX_HTTP_CONFLICT_ANSWER_LATEST)
     {
         out = body;
-        rc = ngx_http_conflict_relay(r, ctx, body);
+        rc = ngx_http_conflict_latest_answer(r, ctx, body);
 
     } else {
         rc = ngx_http_conflict_answer_refusal(r, ctx, &out);
@@ -96,8 +96,8 @@ ngx_http_conflict_answer_refusal(ngx_http_request_t *r,
         omitted = ngx_http_conflict_answer_row(ctx, &row);
 
         if (row.len && ctx->conf->row_inject && ctx->current
-            && ngx_http_conflict_inject_text(r, ctx->conf->row_inject,
-                                             ctx->current, &row)
+            && ngx_http_conflict_version_inject_text(r, ctx->conf->row_inject,
+                                                     ctx->current, &row)
                != NGX_OK)
         {
             return NGX_ERROR;
@@ -154,7 +154,7 @@ ngx_http_conflict_answer_refusal(ngx_http_request_t *r,
     *chain = out.first;
     r->headers_out.content_length_n = out.size;
 
-    return ngx_http_conflict_answer_headers(r, ctx);
+    return ngx_http_conflict_problem_headers(r, ctx);
 }
 
 
@@ -185,7 +185,8 @@ ngx_http_conflict_answer_clashes(ngx_http_conflict_writer_t *out,
                                    ngx_http_conflict_json_text(&field,
                                                NGX_HTTP_CONFLICT_JSON_WHOLE));
         ngx_http_conflict_json_set(&json, "rule",
-                                json_string(conflict_rule_name(clash->rule)));
+                                json_string(conflict_merge_report_rule(
+                                        clash->rule)));
 
         ngx_http_conflict_writer_print(out, "{");
         ngx_http_conflict_json_print(out, json);
@@ -220,7 +221,7 @@ ngx_http_conflict_answer_head(ngx_http_conflict_ctx_t *ctx)
     json_t     *json;
     ngx_str_t   text;
 
-    json = ngx_http_conflict_answer_error(ctx);
+    json = ngx_http_conflict_problem_start(ctx);
 
     if (ctx->reason) {
         text.data = (u_char *) ctx->reason;
@@ -352,15 +353,15 @@ ngx_http_conflict_answer_row(ngx_http_conflict_ctx_t *ctx, ngx_str_t *row)
         return "not_json";
     }
 
-    if (ngx_http_conflict_latest_shown(ctx, &text) != NGX_OK) {
+    if (ngx_http_conflict_capture_shown(ctx, &text) != NGX_OK) {
         return "filtered";
     }
 
-    unfiltered = ngx_http_conflict_latest_unfiltered(ctx);
+    unfiltered = ngx_http_conflict_capture_unfiltered(ctx);
 
     whole = unfiltered || conflict_scan_valid(text.data, text.len);
 
-    ngx_http_conflict_row(ctx->conf, &text);
+    ngx_http_conflict_latest_document_root(ctx->conf, &text);
 
     if (!whole || !conflict_scan_valid(text.data, text.len)) {
         return unfiltered ? "not_json" : "filtered";
@@ -370,13 +371,13 @@ ngx_http_conflict_answer_row(ngx_http_conflict_ctx_t *ctx, ngx_str_t *row)
 
     /* of what the history has, merges are made: that is the upstream's */
 
-    ngx_http_conflict_latest_row(ctx, &text);
+    ngx_http_conflict_latest_document_row(ctx, &text);
 
     if (!unfiltered && !conflict_scan_valid(text.data, text.len)) {
         ngx_str_null(&text);
     }
 
-    ngx_http_conflict_keep_answered(ctx, &text);
+    ngx_http_conflict_body_history_answered(ctx, &text);
 
     return NULL;
 }

@@ -17,8 +17,8 @@
 /* a conflict that is not certain yet; its texts are in the same memory */
 
 typedef struct {
-    ngx_http_conflict_tally_t     *tally;
-    ngx_http_conflict_audit_t      audit;
+    ngx_http_conflict_route_stats_t  *tally;
+    ngx_http_conflict_audit_t         audit;
 } ngx_http_conflict_kept_t;
 
 
@@ -94,9 +94,9 @@ ngx_http_conflict_audit_overlapped(ngx_http_conflict_ctx_t *ctx)
 
         if (op->out.lost) {
             ngx_http_conflict_audit_end(op->store, &audit, r->pool);
-            ngx_http_conflict_count_later(op->store,
-                                          ngx_http_conflict_count_route(ctx),
-                                          ctx->action);
+            ngx_http_conflict_request_stats_later(
+                    op->store, ngx_http_conflict_request_stats_route(ctx),
+                    ctx->action);
 
         } else {
             op->lost_data = ngx_http_conflict_audit_keep(ctx, &audit);
@@ -125,7 +125,7 @@ ngx_http_conflict_audit_begin(ngx_http_request_t *r,
 
     if (nlcf->log->file == NULL && nlcf->log->syslog == NULL
         && nlcf->store->ops->audit == NULL
-        && ngx_http_conflict_ledger == NULL)
+        && ngx_http_conflict_stats == NULL)
     {
         return NGX_DECLINED;
     }
@@ -157,7 +157,9 @@ ngx_http_conflict_audit_end(ngx_http_conflict_store_t *store,
 
     ngx_http_conflict_audit_write(audit->log, &line);
 
-    while (store->ops->audit == NULL && line.len > NGX_HTTP_CONFLICT_LINE) {
+    while (store->ops->audit == NULL
+        && line.len > NGX_HTTP_CONFLICT_STATS_LINE)
+    {
         /* the dashboard can do with less of it */
         longest /= 4;
 
@@ -200,7 +202,7 @@ ngx_http_conflict_audit_keep(ngx_http_conflict_ctx_t *ctx,
         return NULL;
     }
 
-    kept->tally = ngx_http_conflict_count_route(ctx);
+    kept->tally = ngx_http_conflict_request_stats_route(ctx);
     kept->audit = *audit;
 
     text = kept->audit.text;
@@ -254,7 +256,8 @@ ngx_http_conflict_audit_kept(ngx_http_conflict_op_t *op,
         ngx_http_conflict_audit_lost(kept->audit.log, NGX_ENOMEM);
     }
 
-    ngx_http_conflict_count_later(op->store, kept->tally, kept->audit.action);
+    ngx_http_conflict_request_stats_later(op->store, kept->tally,
+                                          kept->audit.action);
 }
 
 
@@ -346,8 +349,8 @@ ngx_http_conflict_audit_lost(ngx_http_conflict_log_t *log, ngx_err_t err)
 {
     log->failed++;
 
-    if (ngx_http_conflict_ledger) {
-        (void) ngx_atomic_fetch_add(&ngx_http_conflict_ledger->audit_errors,
+    if (ngx_http_conflict_stats) {
+        (void) ngx_atomic_fetch_add(&ngx_http_conflict_stats->audit_errors,
                                     1);
     }
 
@@ -383,15 +386,15 @@ ngx_http_conflict_audit_record(ngx_http_conflict_store_t *store,
         return;
     }
 
-    if (ngx_http_conflict_ledger == NULL || store->gauge == NULL) {
+    if (ngx_http_conflict_stats == NULL || store->gauge == NULL) {
         return;
     }
 
-    if (text.len <= NGX_HTTP_CONFLICT_LINE) {
-        ngx_http_conflict_ledger_line(store->gauge, &text);
+    if (text.len <= NGX_HTTP_CONFLICT_STATS_LINE) {
+        ngx_http_conflict_stats_recent_line(store->gauge, &text);
     }
 
-    ngx_http_conflict_ledger_often(store->gauge, key);
+    ngx_http_conflict_stats_recent_resource(store->gauge, key);
 }
 
 

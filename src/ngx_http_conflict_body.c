@@ -34,7 +34,7 @@ static ngx_str_t  ngx_http_conflict_content_encoding =
 
 
 ngx_int_t
-ngx_http_conflict_body_read(ngx_http_request_t *r,
+ngx_http_conflict_request_body_read(ngx_http_request_t *r,
     ngx_http_conflict_ctx_t *ctx)
 {
     off_t                          length;
@@ -55,7 +55,7 @@ ngx_http_conflict_body_read(ngx_http_request_t *r,
 
     if (json && length > (off_t) nlcf->max_body) {
 
-        if (!body->undeclared && ngx_http_conflict_body_wanted(ctx)) {
+        if (!body->undeclared && ngx_http_conflict_request_body_wanted(ctx)) {
             ctx->answer = NGX_HTTP_CONFLICT_ANSWER_TOO_LARGE;
             ctx->reason = "the body is larger than conflict_max_body";
             return NGX_DECLINED;
@@ -80,12 +80,12 @@ ngx_http_conflict_body_read(ngx_http_request_t *r,
      */
 
     if (json) {
-        body->json = ngx_palloc(r->pool, sizeof(conflict_json_t));
+        body->json = ngx_palloc(r->pool, sizeof(conflict_scan_t));
         if (body->json == NULL) {
             return NGX_HTTP_INTERNAL_SERVER_ERROR;
         }
 
-        conflict_json_init(body->json, nlcf->base->pointer);
+        conflict_scan_init(body->json, nlcf->base->pointer);
     }
 
     if (json || ctx->op->in.pre.kinds) {
@@ -169,7 +169,7 @@ ngx_http_conflict_body_look(ngx_http_request_t *r,
  */
 
 ngx_uint_t
-ngx_http_conflict_body_wanted(ngx_http_conflict_ctx_t *ctx)
+ngx_http_conflict_request_body_wanted(ngx_http_conflict_ctx_t *ctx)
 {
     return ctx->op->in.pre.kinds == 0
            || (ctx->conf->policy == CONFLICT_MERGE && ctx->conf->server_rules);
@@ -206,7 +206,7 @@ ngx_http_conflict_body_handler(ngx_http_request_t *r)
     } else if (body->json && !body->too_large
                && body->error == CONFLICT_JSON_OK)
     {
-        body->error = conflict_json_end(body->json);
+        body->error = conflict_scan_end(body->json);
     }
 
     r->write_event_handler = ngx_http_core_run_phases;
@@ -262,7 +262,7 @@ ngx_http_conflict_body_feed(ngx_http_conflict_ctx_t *ctx, u_char *data,
     }
 
     if (body->json && body->error == CONFLICT_JSON_OK) {
-        body->error = conflict_json_feed(body->json, data, len);
+        body->error = conflict_scan_feed(body->json, data, len);
     }
 }
 
@@ -365,16 +365,18 @@ ngx_http_conflict_body_walk(ngx_http_request_t *r,
 
 
 ngx_int_t
-ngx_http_conflict_body_text(ngx_http_request_t *r, size_t max, ngx_str_t *text)
+ngx_http_conflict_request_body_text(ngx_http_request_t *r, size_t max,
+    ngx_str_t *text)
 {
-    return ngx_http_conflict_chain_text(r->pool, r->request_body->bufs, max,
-                                        text);
+    return ngx_http_conflict_request_body_chain_text(r->pool,
+                                                     r->request_body->bufs, max,
+                                                     text);
 }
 
 
 ngx_int_t
-ngx_http_conflict_chain_text(ngx_pool_t *pool, ngx_chain_t *in, size_t max,
-    ngx_str_t *text)
+ngx_http_conflict_request_body_chain_text(ngx_pool_t *pool, ngx_chain_t *in,
+    size_t max, ngx_str_t *text)
 {
     size_t        size;
     u_char       *p;
@@ -422,7 +424,7 @@ ngx_http_conflict_chain_text(ngx_pool_t *pool, ngx_chain_t *in, size_t max,
 
 
 void
-ngx_http_conflict_body_filter_init(void)
+ngx_http_conflict_request_body_filter_init(void)
 {
     ngx_http_next_request_body_filter = ngx_http_top_request_body_filter;
     ngx_http_top_request_body_filter = ngx_http_conflict_request_body_filter;

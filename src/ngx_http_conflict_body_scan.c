@@ -17,7 +17,7 @@ static ngx_int_t ngx_http_conflict_body_scan_read(ngx_http_request_t *r,
     ngx_http_conflict_ctx_t *ctx, ngx_buf_t *b);
 static void ngx_http_conflict_body_scan_feed(ngx_http_conflict_ctx_t *ctx,
     u_char *data, size_t len);
-static void ngx_http_conflict_body_scan_value(conflict_json_t *json,
+static void ngx_http_conflict_body_scan_value(conflict_scan_t *json,
     ngx_str_t *value);
 
 
@@ -62,7 +62,8 @@ ngx_http_conflict_body_scan_seen(ngx_http_request_t *r,
         value = ngx_http_conflict_header_find(&r->headers_out.headers,
                                               &nlcf->mtime->name, NULL);
         if (value) {
-            op->in.observed.mtime = ngx_http_conflict_date(value);
+            op->in.observed.mtime = ngx_http_conflict_version_source_date(
+                    value);
         }
     }
 
@@ -70,9 +71,9 @@ ngx_http_conflict_body_scan_seen(ngx_http_request_t *r,
         value = ngx_http_conflict_header_find(&r->headers_out.headers,
                                               &nlcf->version->name, NULL);
         if (value) {
-            ngx_http_conflict_tags_weak(ctx, value);
+            ngx_http_conflict_version_source_weak(ctx, value);
             op->in.observed.version
-                = ngx_http_conflict_version(nlcf->version, value);
+                = ngx_http_conflict_version_source_parse(nlcf->version, value);
         }
     }
 }
@@ -89,7 +90,7 @@ ngx_http_conflict_body_scan_start(ngx_http_request_t *r,
     op = ctx->op;
     nlcf = ctx->conf;
 
-    if (ngx_http_conflict_keep_looks(r, ctx)) {
+    if (ngx_http_conflict_body_history_reads(r, ctx)) {
 
         if (ngx_http_conflict_body_scanner_create(r, ctx) != NGX_OK) {
             return NGX_ERROR;
@@ -128,7 +129,7 @@ ngx_http_conflict_body_scan_start(ngx_http_request_t *r,
         return NGX_OK;
     }
 
-    if (ngx_http_conflict_keep_wants(r, ctx)) {
+    if (ngx_http_conflict_body_history_wanted(r, ctx)) {
 
         if (ngx_http_conflict_body_scanner_create(r, ctx) != NGX_OK) {
             return NGX_ERROR;
@@ -138,7 +139,7 @@ ngx_http_conflict_body_scan_start(ngx_http_request_t *r,
     }
 
     if (ctx->response && ctx->response->looking
-        && ngx_http_conflict_keep_sum_start(r, ctx) != NGX_OK)
+        && ngx_http_conflict_body_history_sum_start(r, ctx) != NGX_OK)
     {
         return NGX_ERROR;
     }
@@ -166,7 +167,7 @@ ngx_http_conflict_body_scan_start(ngx_http_request_t *r,
     }
 
     if (!ctx->write) {
-        ngx_http_conflict_inject_start(r, ctx);
+        ngx_http_conflict_version_inject_start(r, ctx);
     }
 
     return NGX_OK;
@@ -221,7 +222,7 @@ ngx_http_conflict_body_scan_body(ngx_http_request_t *r,
 
         if (response->inject && !response->injected
             && (!response->failed || response->dropping)
-            && ngx_http_conflict_inject(r, ctx, link, pos) != NGX_OK)
+            && ngx_http_conflict_version_inject(r, ctx, link, pos) != NGX_OK)
         {
             return NGX_ERROR;
         }
@@ -283,7 +284,7 @@ ngx_http_conflict_body_scan_feed(ngx_http_conflict_ctx_t *ctx, u_char *data,
     size_t len)
 {
     ngx_uint_t                     i;
-    conflict_json_t               *json[3];
+    conflict_scan_t               *json[3];
     ngx_http_conflict_response_t  *response;
 
     response = ctx->response;
@@ -297,7 +298,7 @@ ngx_http_conflict_body_scan_feed(ngx_http_conflict_ctx_t *ctx, u_char *data,
     if (response->failed) {
 
         if (response->dropping
-            && conflict_json_feed(response->inject, data, len)
+            && conflict_scan_feed(response->inject, data, len)
                != CONFLICT_JSON_OK)
         {
             /* of a value that was begun the end is sought all the same */
@@ -312,11 +313,11 @@ ngx_http_conflict_body_scan_feed(ngx_http_conflict_ctx_t *ctx, u_char *data,
     }
 
     if (response->keeping) {
-        ngx_http_conflict_keep_feed(ctx, data, len);
+        ngx_http_conflict_body_history_feed(ctx, data, len);
     }
 
     if (response->summing) {
-        ngx_http_conflict_keep_sum(ctx, data, len);
+        ngx_http_conflict_body_history_sum(ctx, data, len);
     }
 
     json[0] = response->version;
@@ -326,7 +327,7 @@ ngx_http_conflict_body_scan_feed(ngx_http_conflict_ctx_t *ctx, u_char *data,
     for (i = 0; i < 3; i++) {
 
         if (json[i]
-            && conflict_json_feed(json[i], data, len) != CONFLICT_JSON_OK)
+            && conflict_scan_feed(json[i], data, len) != CONFLICT_JSON_OK)
         {
             response->failed = 1;
 
@@ -365,7 +366,7 @@ ngx_http_conflict_body_scan_end(ngx_http_request_t *r,
         if (response->version) {
             ngx_http_conflict_body_scan_value(response->version, &value);
             op->in.observed.version
-                = ngx_http_conflict_version(ctx->conf->version,
+                = ngx_http_conflict_version_source_parse(ctx->conf->version,
                                                                 &value);
         }
 
@@ -373,22 +374,23 @@ ngx_http_conflict_body_scan_end(ngx_http_request_t *r,
             ngx_http_conflict_body_scan_value(response->mtime, &value);
 
             if (value.len) {
-                op->in.observed.mtime = ngx_http_conflict_date(&value);
+                op->in.observed.mtime = ngx_http_conflict_version_source_date(
+                        &value);
             }
         }
     }
 
     if (ctx->write && !ctx->settled) {
-        ngx_http_conflict_settle_body(ctx);
+        ngx_http_conflict_outcome_body(ctx);
         settled = 1;
     }
 
     if (response && response->keeping && !response->failed) {
-        ngx_http_conflict_keep_shown(ctx);
+        ngx_http_conflict_body_history_store_shown(ctx);
     }
 
     if (response && response->looking) {
-        ngx_http_conflict_keep_looked(ctx);
+        ngx_http_conflict_body_history_read_end(ctx);
     }
 
     if (settled) {
@@ -442,7 +444,7 @@ ngx_http_conflict_body_scan_end(ngx_http_request_t *r,
 
 
 static void
-ngx_http_conflict_body_scan_value(conflict_json_t *json, ngx_str_t *value)
+ngx_http_conflict_body_scan_value(conflict_scan_t *json, ngx_str_t *value)
 {
     value->len = 0;
     value->data = json->text;

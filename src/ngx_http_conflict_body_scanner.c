@@ -36,14 +36,14 @@ ngx_http_conflict_body_scanner_create(ngx_http_request_t *r,
 
 ngx_int_t
 ngx_http_conflict_body_scanner_scan(ngx_http_request_t *r,
-    conflict_json_t **json, ngx_http_conflict_source_t *source)
+    conflict_scan_t **json, ngx_http_conflict_source_t *source)
 {
-    *json = ngx_palloc(r->pool, sizeof(conflict_json_t));
+    *json = ngx_palloc(r->pool, sizeof(conflict_scan_t));
     if (*json == NULL) {
         return NGX_ERROR;
     }
 
-    conflict_json_init(*json, source->pointer);
+    conflict_scan_init(*json, source->pointer);
 
     return NGX_OK;
 }

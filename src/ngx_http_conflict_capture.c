@@ -21,7 +21,7 @@ typedef struct {
 
 static ngx_int_t ngx_http_conflict_capture_init(ngx_conf_t *cf);
 static ngx_int_t ngx_http_conflict_capture_header(ngx_http_request_t *r);
-static ngx_uint_t ngx_http_conflict_capture_added(ngx_http_request_t *r);
+static ngx_uint_t ngx_http_conflict_capture_has_addition(ngx_http_request_t *r);
 static ngx_int_t ngx_http_conflict_capture_body(ngx_http_request_t *r,
     ngx_chain_t *in);
 static ngx_http_conflict_ctx_t *ngx_http_conflict_capture_ctx(
@@ -173,7 +173,7 @@ ngx_http_conflict_capture_header(ngx_http_request_t *r)
     shown->header = 1;
 
     if (r->headers_out.status != latest->sent
-        || ngx_http_conflict_capture_added(r))
+        || ngx_http_conflict_capture_has_addition(r))
     {
         /* a filter has made another answer of it, or would have */
         shown->failed = 1;
@@ -191,7 +191,7 @@ ngx_http_conflict_capture_header(ngx_http_request_t *r)
 /* to a GET of the client; to a subrequest that filter adds nothing */
 
 static ngx_uint_t
-ngx_http_conflict_capture_added(ngx_http_request_t *r)
+ngx_http_conflict_capture_has_addition(ngx_http_request_t *r)
 {
     ngx_http_conflict_addition_t   *conf;
     ngx_http_conflict_main_conf_t  *nmcf;
@@ -304,8 +304,9 @@ ngx_http_conflict_capture_buf(ngx_http_conflict_ctx_t *ctx, ngx_buf_t *b)
             return NGX_OK;
         }
 
-        if (ngx_http_conflict_latest_grow(pool, &shown->data, 0, &shown->size,
-                                          shown->len + size)
+        if (ngx_http_conflict_latest_response_grow(pool, &shown->data, 0,
+                                                   &shown->size,
+                                                   shown->len + size)
             != NGX_OK)
         {
             return NGX_ERROR;
@@ -313,8 +314,9 @@ ngx_http_conflict_capture_buf(ngx_http_conflict_ctx_t *ctx, ngx_buf_t *b)
 
         ngx_memcpy(shown->data, latest->data, shown->len);
 
-    } else if (ngx_http_conflict_latest_grow(pool, &shown->data, shown->len,
-                                             &shown->size, size)
+    } else if (ngx_http_conflict_latest_response_grow(pool, &shown->data,
+                                                      shown->len, &shown->size,
+                                                      size)
                != NGX_OK)
     {
         return NGX_ERROR;
@@ -336,7 +338,7 @@ ngx_http_conflict_capture_used(ngx_buf_t *b)
 
 
 ngx_int_t
-ngx_http_conflict_latest_shown(ngx_http_conflict_ctx_t *ctx, ngx_str_t *text)
+ngx_http_conflict_capture_shown(ngx_http_conflict_ctx_t *ctx, ngx_str_t *text)
 {
     ngx_http_conflict_shown_t      *shown;
     ngx_http_conflict_latest_t     *latest;
@@ -355,7 +357,7 @@ ngx_http_conflict_latest_shown(ngx_http_conflict_ctx_t *ctx, ngx_str_t *text)
     text->data = latest->data;
     text->len = latest->len;
 
-    if (ngx_http_conflict_latest_unfiltered(ctx)) {
+    if (ngx_http_conflict_capture_unfiltered(ctx)) {
         return NGX_OK;
     }
 
@@ -373,7 +375,7 @@ ngx_http_conflict_latest_shown(ngx_http_conflict_ctx_t *ctx, ngx_str_t *text)
 
 
 ngx_uint_t
-ngx_http_conflict_latest_unfiltered(ngx_http_conflict_ctx_t *ctx)
+ngx_http_conflict_capture_unfiltered(ngx_http_conflict_ctx_t *ctx)
 {
     ngx_http_conflict_shown_t      *shown;
     ngx_http_conflict_latest_t     *latest;

@@ -54,11 +54,11 @@ typedef struct {
  * The body of the GET as its caller would see it.  NGX_DECLINED: that is not
  * known, and nothing of it may be shown.
  */
-ngx_int_t ngx_http_conflict_latest_shown(ngx_http_conflict_ctx_t *ctx,
+ngx_int_t ngx_http_conflict_capture_shown(ngx_http_conflict_ctx_t *ctx,
     ngx_str_t *text);
 
 /* Is it the body that the upstream has sent. */
-ngx_uint_t ngx_http_conflict_latest_unfiltered(ngx_http_conflict_ctx_t *ctx);
+ngx_uint_t ngx_http_conflict_capture_unfiltered(ngx_http_conflict_ctx_t *ctx);
 
 /*
  * Sends an answer of the module: its header past all filters, its body past
@@ -84,7 +84,7 @@ ngx_int_t ngx_http_conflict_cors_add(ngx_http_request_t *r,
  * says of origins; adds that to a page that nginx has in the place of the
  * API's answer.
  */
-ngx_int_t ngx_http_conflict_cors_seen(ngx_http_request_t *r,
+ngx_int_t ngx_http_conflict_cors_observe(ngx_http_request_t *r,
     ngx_http_conflict_loc_conf_t *nlcf);
 
 /* Is this an error page of nginx, which the API knows nothing of? */
@@ -99,24 +99,24 @@ ngx_int_t ngx_http_conflict_cors_unify(ngx_http_request_t *r);
 /* preflight.c: of a lock endpoint, whose resource's API says who may ask */
 
 /* Is it a preflight? */
-ngx_uint_t ngx_http_conflict_cors_asks(ngx_http_request_t *r);
+ngx_uint_t ngx_http_conflict_preflight(ngx_http_request_t *r);
 
 /* Makes one of the GET, of what the API knows of. */
-ngx_int_t ngx_http_conflict_cors_preflight(ngx_http_request_t *r,
+ngx_int_t ngx_http_conflict_preflight_request(ngx_http_request_t *r,
     ngx_http_conflict_ctx_t *ctx, ngx_http_request_t *sr);
 
 /* Adds what the API says to the answer, and what a lock needs beside it. */
-ngx_int_t ngx_http_conflict_cors_allow(ngx_http_request_t *r,
+ngx_int_t ngx_http_conflict_preflight_allow(ngx_http_request_t *r,
     ngx_http_conflict_ctx_t *ctx);
 
 /* origin.c */
 
 /* Notes whom the API lets read this response; forgets whom it does not. */
-void ngx_http_conflict_origin_seen(ngx_http_request_t *r,
+void ngx_http_conflict_origin_observe(ngx_http_request_t *r,
     ngx_http_conflict_loc_conf_t *nlcf);
 
 /* Adds the fields that it said last to the origin of the request. */
-ngx_int_t ngx_http_conflict_origin_tell(ngx_http_request_t *r,
+ngx_int_t ngx_http_conflict_origin_allow(ngx_http_request_t *r,
     ngx_http_conflict_loc_conf_t *nlcf);
 
 /* latest.c */
@@ -130,19 +130,19 @@ ngx_int_t ngx_http_conflict_latest_get(ngx_http_conflict_ctx_t *ctx);
 /* The status of a GET: there is nothing. */
 ngx_uint_t ngx_http_conflict_latest_gone(ngx_uint_t status);
 
-ngx_int_t ngx_http_conflict_latest_header(ngx_http_request_t *r,
+ngx_int_t ngx_http_conflict_latest_response_header(ngx_http_request_t *r,
     ngx_http_conflict_ctx_t *ctx);
 
 /*
  * Keeps the body; *out is what the location's filters are to have of it, NULL
  * where there is nothing.
  */
-ngx_int_t ngx_http_conflict_latest_body(ngx_http_request_t *r,
+ngx_int_t ngx_http_conflict_latest_response_body(ngx_http_request_t *r,
     ngx_http_conflict_ctx_t *ctx, ngx_chain_t *in, ngx_chain_t **out);
 
 /* Makes room for "more" bytes after the first "len". */
-ngx_int_t ngx_http_conflict_latest_grow(ngx_pool_t *pool, u_char **data,
-    size_t len, size_t *size, size_t more);
+ngx_int_t ngx_http_conflict_latest_response_grow(ngx_pool_t *pool,
+    u_char **data, size_t len, size_t *size, size_t more);
 
 /* file.c */
 

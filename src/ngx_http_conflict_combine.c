@@ -27,14 +27,14 @@ static ngx_http_conflict_state_e ngx_http_conflict_combine_done(
     ngx_http_request_t *r, ngx_http_conflict_ctx_t *ctx,
     conflict_merge_rc_e rc, conflict_merged_t *merged);
 static ngx_int_t ngx_http_conflict_combine_text(ngx_http_request_t *r,
-    ngx_http_conflict_ctx_t *ctx, conflict_out_t *out);
+    ngx_http_conflict_ctx_t  *ctx, conflict_buffer_t *out);
 static void ngx_http_conflict_combine_free(void *data);
 static ngx_int_t ngx_http_conflict_combine_copy(ngx_pool_t *pool,
-    ngx_str_t *dst, conflict_out_t *src);
+    ngx_str_t  *dst, conflict_buffer_t *src);
 
 
 ngx_http_conflict_state_e
-ngx_http_conflict_recall(ngx_http_conflict_ctx_t *ctx)
+ngx_http_conflict_merge_write_recall(ngx_http_conflict_ctx_t *ctx)
 {
     /* the base as the caller was shown it, so as the latest body is shown */
     ctx->op->in.view = ctx->latest.view;
@@ -47,7 +47,7 @@ ngx_http_conflict_recall(ngx_http_conflict_ctx_t *ctx)
 
 
 ngx_http_conflict_state_e
-ngx_http_conflict_recalled(ngx_http_conflict_ctx_t *ctx)
+ngx_http_conflict_merge_write_recalled(ngx_http_conflict_ctx_t *ctx)
 {
     ngx_int_t                rc;
     ngx_http_conflict_op_t  *op;
@@ -68,7 +68,8 @@ ngx_http_conflict_recalled(ngx_http_conflict_ctx_t *ctx)
 
     op = ctx->op;
 
-    switch (op->out.late ? NGX_OK : ngx_http_conflict_part_recalled(ctx)) {
+    switch (op->out.late ? NGX_OK : ngx_http_conflict_partial_body_recalled(
+            ctx)) {
 
     case NGX_AGAIN:
         return NGX_HTTP_CONFLICT_STATE_HISTORY_LOOKUP;
@@ -89,7 +90,7 @@ ngx_http_conflict_recalled(ngx_http_conflict_ctx_t *ctx)
 
 
 ngx_http_conflict_state_e
-ngx_http_conflict_combine(ngx_http_conflict_ctx_t *ctx)
+ngx_http_conflict_merge_write(ngx_http_conflict_ctx_t *ctx)
 {
     ngx_str_t                   row, text;
     conflict_merged_t           merged;
@@ -120,7 +121,8 @@ ngx_http_conflict_combine(ngx_http_conflict_ctx_t *ctx)
         return next;
     }
 
-    if (ngx_http_conflict_body_text(r, ctx->conf->max_body, &text) != NGX_OK) {
+    if (ngx_http_conflict_request_body_text(r, ctx->conf->max_body,
+                                            &text) != NGX_OK) {
         return NGX_HTTP_CONFLICT_STATE_ERROR;
     }
 
@@ -129,7 +131,7 @@ ngx_http_conflict_combine(ngx_http_conflict_ctx_t *ctx)
     result = ngx_http_conflict_combine_merge(r, ctx, &row, &text, &merged);
     next = ngx_http_conflict_combine_done(r, ctx, result, &merged);
 
-    conflict_merged_free(&merged);
+    conflict_merge_free(&merged);
 
     return next;
 }
@@ -153,7 +155,7 @@ ngx_http_conflict_combine_row(ngx_http_conflict_ctx_t *ctx, ngx_str_t *row)
 
         row->data = latest->data;
         row->len = latest->len;
-        ngx_http_conflict_row(ctx->conf, row);
+        ngx_http_conflict_latest_document_root(ctx->conf, row);
 
         return row->len ? NGX_OK : NGX_DECLINED;
     }
@@ -177,16 +179,17 @@ ngx_http_conflict_combine_repeat(ngx_http_conflict_ctx_t *ctx, ngx_str_t *row,
     ngx_str_t            text;
     conflict_document_t  made;
 
-    ngx_http_conflict_part_made(ctx, &made);
+    ngx_http_conflict_partial_body_made(ctx, &made);
 
     text.data = (u_char *) made.data;
     text.len = made.len;
 
-    if (ngx_http_conflict_row_reflects(ctx->conf, row, &text, made.form,
-                                       CONFLICT_REFLECTS_VALUES)
+    if (ngx_http_conflict_latest_document_reflects(ctx->conf, row, &text,
+                                                   made.form,
+                                                   CONFLICT_REFLECTS_VALUES)
         && !ngx_http_conflict_combine_lingers(ctx, row))
     {
-        ngx_http_conflict_keep_link(ctx);
+        ngx_http_conflict_body_history_link(ctx);
         *next = ngx_http_conflict_respond(ctx, NGX_HTTP_CONFLICT_ANSWER_LATEST,
                                           NGX_HTTP_CONFLICT_OUTCOME_REPLAYED,
                                           NGX_HTTP_CONFLICT_ACTION_NONE);
@@ -228,14 +231,14 @@ ngx_http_conflict_combine_lingers(ngx_http_conflict_ctx_t *ctx,
         return 1;
     }
 
-    ngx_http_conflict_part_made(ctx, &write);
+    ngx_http_conflict_partial_body_made(ctx, &write);
 
     latest.data = row->data;
     latest.len = row->len;
 
-    return conflict_value_lingers(&latest, &write, &merge->base,
-                                  ctx->conf->max_values,
-                                  ngx_http_conflict_seed());
+    return conflict_compare_removal_missed(&latest, &write, &merge->base,
+                                           ctx->conf->max_values,
+                                           ngx_http_conflict_random_seed());
 }
 
 
@@ -255,9 +258,9 @@ ngx_http_conflict_combine_merge(ngx_http_request_t *r,
 
     in.stale = (op->out.verdict == CONFLICT_COMBINE);
     in.again = op->out.repeat;
-    in.filtered = !ngx_http_conflict_latest_unfiltered(ctx);
+    in.filtered = !ngx_http_conflict_capture_unfiltered(ctx);
     in.values = ctx->conf->max_values;
-    in.seed = ngx_http_conflict_seed();
+    in.seed = ngx_http_conflict_random_seed();
     in.ignored = ctx->conf->base->pointer;
     in.fields = ctx->conf->fields->elts;
     in.n = ctx->conf->fields->nelts;
@@ -315,7 +318,8 @@ ngx_http_conflict_combine_version(ngx_http_conflict_ctx_t *ctx,
         version.len = ngx_sprintf(version.data, "%uL", ctx->op->out.version)
                       - version.data;
 
-    } else if (ngx_http_conflict_latest_version(ctx, &version) != NGX_OK) {
+    } else if (ngx_http_conflict_latest_document_version(ctx,
+                                                         &version) != NGX_OK) {
         return NGX_OK;
     }
 
@@ -392,7 +396,7 @@ ngx_http_conflict_combine_done(ngx_http_request_t *r,
         return ngx_http_conflict_mergeable_refuse(ctx);
 
     case CONFLICT_MERGE_INAPPLICABLE:
-        return ngx_http_conflict_patch_unfit(ctx);
+        return ngx_http_conflict_json_patch_impossible(ctx);
 
     default: /* CONFLICT_MERGE_FAILED */
         return NGX_HTTP_CONFLICT_STATE_ERROR;
@@ -452,11 +456,11 @@ ngx_http_conflict_combine_done(ngx_http_request_t *r,
 
 static ngx_int_t
 ngx_http_conflict_combine_text(ngx_http_request_t *r,
-    ngx_http_conflict_ctx_t *ctx, conflict_out_t *out)
+    ngx_http_conflict_ctx_t *ctx, conflict_buffer_t *out)
 {
     uint64_t             start, end;
     ngx_str_t            text;
-    conflict_json_t      json;
+    conflict_scan_t      json;
     ngx_pool_cleanup_t  *cln;
 
     cln = ngx_pool_cleanup_add(r->pool, 0);
@@ -473,14 +477,14 @@ ngx_http_conflict_combine_text(ngx_http_request_t *r,
     cln->data = out->data;
     out->data = NULL;
 
-    conflict_json_init(&json, ctx->conf->base->pointer);
+    conflict_scan_init(&json, ctx->conf->base->pointer);
 
     if (ctx->conf->strip_base
-        && conflict_json_feed(&json, text.data, text.len) == CONFLICT_JSON_OK
-        && conflict_json_end(&json) == CONFLICT_JSON_OK
+        && conflict_scan_feed(&json, text.data, text.len) == CONFLICT_JSON_OK
+        && conflict_scan_end(&json) == CONFLICT_JSON_OK
         && json.type != CONFLICT_JSON_NONE)
     {
-        conflict_json_cut(&json, &start, &end);
+        conflict_scan_cut(&json, &start, &end);
 
         ngx_memmove(text.data + start, text.data + end, text.len - end);
         text.len -= (size_t) (end - start);
@@ -489,7 +493,7 @@ ngx_http_conflict_combine_text(ngx_http_request_t *r,
     ctx->rewritten = 1;
     ctx->merge.text = text;
 
-    return ngx_http_conflict_body_replace(r, &text);
+    return ngx_http_conflict_body_edit_replace(r, &text);
 }
 
 
@@ -502,7 +506,7 @@ ngx_http_conflict_combine_free(void *data)
 
 static ngx_int_t
 ngx_http_conflict_combine_copy(ngx_pool_t *pool, ngx_str_t *dst,
-    conflict_out_t *src)
+    conflict_buffer_t *src)
 {
     ngx_str_null(dst);
 

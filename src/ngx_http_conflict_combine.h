@@ -16,36 +16,36 @@
 
 /* combine.c: the states of a write that may be merged */
 
-ngx_http_conflict_state_e ngx_http_conflict_recall(
+ngx_http_conflict_state_e ngx_http_conflict_merge_write_recall(
     ngx_http_conflict_ctx_t *ctx);
-ngx_http_conflict_state_e ngx_http_conflict_recalled(
+ngx_http_conflict_state_e ngx_http_conflict_merge_write_recalled(
     ngx_http_conflict_ctx_t *ctx);
 
 /* The latest body is here as well, and the lease is held. */
-ngx_http_conflict_state_e ngx_http_conflict_combine(
+ngx_http_conflict_state_e ngx_http_conflict_merge_write(
     ngx_http_conflict_ctx_t *ctx);
 
 /* part.c */
 
 /* Makes of a body that is a part what the history keeps of it. */
-ngx_int_t ngx_http_conflict_part_keep(ngx_http_conflict_ctx_t *ctx,
+ngx_int_t ngx_http_conflict_partial_body_keep(ngx_http_conflict_ctx_t *ctx,
     ngx_str_t *body, conflict_form_e form);
 
 /*
  * A body of the base was recalled.  NGX_OK: ctx->merge.base is what is known
  * of it; NGX_AGAIN: the version is to be recalled that it was made on.
  */
-ngx_int_t ngx_http_conflict_part_recalled(ngx_http_conflict_ctx_t *ctx);
+ngx_int_t ngx_http_conflict_partial_body_recalled(ngx_http_conflict_ctx_t *ctx);
 
 /*
  * The same of a link of a chain that is a part: the document that it has made
  * of its base, if that was recalled.  NGX_DECLINED: nobody knows.
  */
-ngx_int_t ngx_http_conflict_part_link(ngx_http_conflict_ctx_t *ctx,
+ngx_int_t ngx_http_conflict_partial_body_link(ngx_http_conflict_ctx_t *ctx,
     ngx_str_t *body);
 
 /* What the history has of this write. */
-void ngx_http_conflict_part_made(ngx_http_conflict_ctx_t *ctx,
+void ngx_http_conflict_partial_body_made(ngx_http_conflict_ctx_t *ctx,
     conflict_document_t *doc);
 
 /* mergeable.c */
@@ -69,18 +69,18 @@ ngx_http_conflict_state_e ngx_http_conflict_mergeable_refuse_values(
  * NGX_DECLINED: ctx->answer and ctx->reason say what is wrong; NGX_ERROR: no
  * memory, or its file cannot be read.
  */
-ngx_int_t ngx_http_conflict_patch_base(ngx_http_request_t *r,
+ngx_int_t ngx_http_conflict_json_patch_base(ngx_http_request_t *r,
     ngx_http_conflict_ctx_t *ctx);
 
 /* The write is refused, for its operations are not possible. */
-ngx_http_conflict_state_e ngx_http_conflict_patch_unfit(
+ngx_http_conflict_state_e ngx_http_conflict_json_patch_impossible(
     ngx_http_conflict_ctx_t *ctx);
 
 /*
  * A write that may have been carried out before would be again; 1: it is one
  * that must not be, and is refused by "next".
  */
-ngx_uint_t ngx_http_conflict_patch_twice(ngx_http_conflict_ctx_t *ctx,
+ngx_uint_t ngx_http_conflict_json_patch_repeated(ngx_http_conflict_ctx_t *ctx,
     ngx_http_conflict_state_e *next);
 
 /* rewrite.c */
@@ -89,27 +89,27 @@ ngx_uint_t ngx_http_conflict_patch_twice(ngx_http_conflict_ctx_t *ctx,
  * Cuts the bytes from "start" up to "end" out of the body and corrects its
  * length.
  */
-ngx_int_t ngx_http_conflict_body_cut(ngx_http_request_t *r, off_t start,
+ngx_int_t ngx_http_conflict_body_edit_cut(ngx_http_request_t *r, off_t start,
     off_t end);
 
 /* Puts a text, which must stay, in the place of the body. */
-ngx_int_t ngx_http_conflict_body_replace(ngx_http_request_t *r,
+ngx_int_t ngx_http_conflict_body_edit_replace(ngx_http_request_t *r,
     ngx_str_t *text);
 
 /*
  * The request is again what the client has sent, but for a body that was
  * changed in its file.
  */
-void ngx_http_conflict_body_restore(ngx_http_request_t *r,
+void ngx_http_conflict_body_edit_restore(ngx_http_request_t *r,
     ngx_http_conflict_ctx_t *ctx);
 
 /* keep.c: nothing of it where the policy is another one */
 
 /* Before an operation's first call: it has a history. */
-void ngx_http_conflict_keep_want(ngx_http_conflict_ctx_t *ctx);
+void ngx_http_conflict_body_history_configure(ngx_http_conflict_ctx_t *ctx);
 
 /* The write is about to pass; notes what the upstream is sent. */
-ngx_int_t ngx_http_conflict_keep_sent(ngx_http_request_t *r,
+ngx_int_t ngx_http_conflict_body_history_save_sent(ngx_http_request_t *r,
     ngx_http_conflict_ctx_t *ctx);
 
 /*
@@ -117,44 +117,44 @@ ngx_int_t ngx_http_conflict_keep_sent(ngx_http_request_t *r,
  * have; first, so that a worker that is killed meanwhile leaves no version of
  * which nobody knows who has made it.
  */
-void ngx_http_conflict_keep_written(ngx_http_conflict_ctx_t *ctx,
+void ngx_http_conflict_body_history_written(ngx_http_conflict_ctx_t *ctx,
     ngx_uint_t certain);
 
 /*
  * A link of a chain is done: what its client has made is what the next one is
  * made of.  Where that is not known, that is what the row says.
  */
-void ngx_http_conflict_keep_link(ngx_http_conflict_ctx_t *ctx);
+void ngx_http_conflict_body_history_link(ngx_http_conflict_ctx_t *ctx);
 
 /*
  * An answer of the module shows this body under ctx->current; an empty one: it
  * is not known which.
  */
-void ngx_http_conflict_keep_answered(ngx_http_conflict_ctx_t *ctx,
+void ngx_http_conflict_body_history_answered(ngx_http_conflict_ctx_t *ctx,
     ngx_str_t *body);
 
 /*
  * Is the body of this response to be kept; its pieces, and its end.
  */
-ngx_uint_t ngx_http_conflict_keep_wants(ngx_http_request_t *r,
+ngx_uint_t ngx_http_conflict_body_history_wanted(ngx_http_request_t *r,
     ngx_http_conflict_ctx_t *ctx);
-void ngx_http_conflict_keep_feed(ngx_http_conflict_ctx_t *ctx, u_char *data,
-    size_t len);
-void ngx_http_conflict_keep_shown(ngx_http_conflict_ctx_t *ctx);
+void ngx_http_conflict_body_history_feed(ngx_http_conflict_ctx_t *ctx,
+    u_char *data, size_t len);
+void ngx_http_conflict_body_history_store_shown(ngx_http_conflict_ctx_t *ctx);
 
 /*
  * Is it to be told what this read has shown: a write may have been done since
  * its version was asked for.  looked() tells it at the end of the body, whose
  * pieces were summed up; cut() where that has never come.
  */
-ngx_uint_t ngx_http_conflict_keep_looks(ngx_http_request_t *r,
+ngx_uint_t ngx_http_conflict_body_history_reads(ngx_http_request_t *r,
     ngx_http_conflict_ctx_t *ctx);
-ngx_int_t ngx_http_conflict_keep_sum_start(ngx_http_request_t *r,
+ngx_int_t ngx_http_conflict_body_history_sum_start(ngx_http_request_t *r,
     ngx_http_conflict_ctx_t *ctx);
-void ngx_http_conflict_keep_sum(ngx_http_conflict_ctx_t *ctx, u_char *data,
-    size_t len);
-void ngx_http_conflict_keep_looked(ngx_http_conflict_ctx_t *ctx);
-void ngx_http_conflict_keep_cut(ngx_http_conflict_ctx_t *ctx);
+void ngx_http_conflict_body_history_sum(ngx_http_conflict_ctx_t *ctx,
+    u_char *data, size_t len);
+void ngx_http_conflict_body_history_read_end(ngx_http_conflict_ctx_t *ctx);
+void ngx_http_conflict_body_history_cut(ngx_http_conflict_ctx_t *ctx);
 
 
 #endif /* _NGX_HTTP_CONFLICT_COMBINE_H_INCLUDED_ */

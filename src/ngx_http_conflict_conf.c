@@ -13,7 +13,7 @@ static ngx_int_t ngx_http_conflict_complete(ngx_conf_t *cf,
     ngx_http_conflict_loc_conf_t *conf);
 
 
-static conflict_json_pointer_t  ngx_http_conflict_base_pointer;
+static conflict_pointer_t  ngx_http_conflict_base_pointer;
 
 static ngx_http_conflict_source_t  ngx_http_conflict_default_base = {
     NGX_HTTP_CONFLICT_JSON, ngx_string("/base_version"),
@@ -23,7 +23,7 @@ static ngx_http_conflict_source_t  ngx_http_conflict_default_base = {
 static ngx_http_conflict_source_t  ngx_http_conflict_default_source;
 
 void *
-ngx_http_conflict_create_main_conf(ngx_conf_t *cf)
+ngx_http_conflict_conf_create_main(ngx_conf_t *cf)
 {
     ngx_http_conflict_main_conf_t  *nmcf;
 
@@ -77,7 +77,7 @@ ngx_http_conflict_create_main_conf(ngx_conf_t *cf)
         return NULL;
     }
 
-    (void) conflict_json_pointer(&ngx_http_conflict_base_pointer,
+    (void) conflict_scan_pointer(&ngx_http_conflict_base_pointer,
                                  "/base_version",
                                  sizeof("/base_version") - 1);
 
@@ -86,7 +86,7 @@ ngx_http_conflict_create_main_conf(ngx_conf_t *cf)
 
 
 void *
-ngx_http_conflict_create_loc_conf(ngx_conf_t *cf)
+ngx_http_conflict_conf_create_loc(ngx_conf_t *cf)
 {
     ngx_http_conflict_loc_conf_t  *conf;
 
@@ -153,7 +153,7 @@ ngx_http_conflict_create_loc_conf(ngx_conf_t *cf)
 
 
 char *
-ngx_http_conflict_merge_loc_conf(ngx_conf_t *cf, void *parent, void *child)
+ngx_http_conflict_conf_merge_loc(ngx_conf_t *cf, void *parent, void *child)
 {
     ngx_http_conflict_loc_conf_t *prev = parent;
     ngx_http_conflict_loc_conf_t *conf = child;
@@ -179,7 +179,7 @@ ngx_http_conflict_merge_loc_conf(ngx_conf_t *cf, void *parent, void *child)
 
     if (conf->methods == NULL) {
         conf->methods = prev->methods ? prev->methods
-                                      : &ngx_http_conflict_default_methods;
+                                      : &ngx_http_conflict_method_defaults;
     }
 
     ngx_conf_merge_ptr_value(conf->base, prev->base,
@@ -212,7 +212,7 @@ ngx_http_conflict_merge_loc_conf(ngx_conf_t *cf, void *parent, void *child)
     ngx_conf_merge_size_value(conf->max_body, prev->max_body, 1024 * 1024);
     ngx_conf_merge_uint_value(conf->max_values, prev->max_values, 50000);
 
-    ngx_http_conflict_merge_fields(conf, prev);
+    ngx_http_conflict_directive_field_merge(conf, prev);
 
     if (conf->log == NGX_CONF_UNSET_PTR) {
         conf->log = prev->log;
@@ -222,7 +222,7 @@ ngx_http_conflict_merge_loc_conf(ngx_conf_t *cf, void *parent, void *child)
         return NGX_CONF_ERROR;
     }
 
-    ngx_http_conflict_guard_warn(cf, conf, own, rules);
+    ngx_http_conflict_location_warn(cf, conf, own, rules);
 
     return (ngx_http_conflict_complete(cf, conf) == NGX_OK) ? NGX_CONF_OK
                                                             : NGX_CONF_ERROR;
@@ -249,12 +249,12 @@ ngx_http_conflict_complete(ngx_conf_t *cf, ngx_http_conflict_loc_conf_t *conf)
     }
 
     if (conf->lock) {
-        return ngx_http_conflict_guard_lock(cf, conf);
+        return ngx_http_conflict_location_lock(cf, conf);
     }
 
     if (conf->policy == NGX_HTTP_CONFLICT_OFF) {
-        return ngx_http_conflict_add_unguarded(cf, conf);
+        return ngx_http_conflict_route_add_unguarded(cf, conf);
     }
 
-    return ngx_http_conflict_guard(cf, conf);
+    return ngx_http_conflict_location(cf, conf);
 }

@@ -57,7 +57,7 @@ typedef struct {
     ngx_http_conflict_place_e      place;
     ngx_str_t                      name;       /* of a header, lower case,
                                                   or the pointer's text */
-    conflict_json_pointer_t       *pointer;
+    conflict_pointer_t            *pointer;
 } ngx_http_conflict_source_t;
 
 
@@ -155,8 +155,8 @@ struct ngx_http_conflict_loc_conf_s {
     ngx_http_conflict_source_t    *version;
     ngx_http_conflict_source_t    *mtime;
     ngx_http_conflict_source_t    *inject;
-    conflict_json_pointer_t       *root;
-    conflict_json_pointer_t       *row_inject; /* NULL: not in the row */
+    conflict_pointer_t            *root;
+    conflict_pointer_t            *row_inject; /* NULL: not in the row */
 
     ngx_flag_t                     strip;      /* as the directive says */
     ngx_uint_t                     strip_base; /* what follows from it */
@@ -192,9 +192,9 @@ struct ngx_http_conflict_loc_conf_s {
 
     ngx_uint_t                     status;     /* what it shows; 0: none */
 
-    ngx_http_conflict_log_t       *log;
-    ngx_http_conflict_tally_t     *tally;      /* in a worker, once known */
-    ngx_str_t                      vary;       /* of the last response; in a
+    ngx_http_conflict_log_t          *log;
+    ngx_http_conflict_route_stats_t  *tally;      /* in a worker, once known */
+    ngx_str_t                         vary;       /* of the last response; in a
                                                   worker */
     ngx_http_conflict_origins_t   *origins;    /* in a worker; NULL: none */
     ngx_msec_t                     weak;       /* when the log has said that
@@ -212,9 +212,9 @@ typedef struct ngx_http_conflict_ctx_s  ngx_http_conflict_ctx_t;
 
 /* conf.c */
 
-void *ngx_http_conflict_create_main_conf(ngx_conf_t *cf);
-void *ngx_http_conflict_create_loc_conf(ngx_conf_t *cf);
-char *ngx_http_conflict_merge_loc_conf(ngx_conf_t *cf, void *parent,
+void *ngx_http_conflict_conf_create_main(ngx_conf_t *cf);
+void *ngx_http_conflict_conf_create_loc(ngx_conf_t *cf);
+char *ngx_http_conflict_conf_merge_loc(ngx_conf_t *cf, void *parent,
     void *child);
 
 /* entity.c */
@@ -226,24 +226,24 @@ ngx_int_t ngx_http_conflict_location_name(ngx_conf_t *cf,
 /* guard.c */
 
 /* Completes a location whose policy is not "off". */
-ngx_int_t ngx_http_conflict_guard(ngx_conf_t *cf,
+ngx_int_t ngx_http_conflict_location(ngx_conf_t *cf,
     ngx_http_conflict_loc_conf_t *conf);
 
 /*
  * Warns of what a location says in vain: "own" policy, and "rules" that are
  * its own as well, where it inherits neither.
  */
-void ngx_http_conflict_guard_warn(ngx_conf_t *cf,
+void ngx_http_conflict_location_warn(ngx_conf_t *cf,
     ngx_http_conflict_loc_conf_t *conf, ngx_uint_t own, ngx_array_t *rules);
 
 /* fields.c */
 
-char *ngx_http_conflict_set_rule(ngx_conf_t *cf, ngx_command_t *cmd,
+char *ngx_http_conflict_directive_field(ngx_conf_t *cf, ngx_command_t *cmd,
     void *conf);
-char *ngx_http_conflict_set_history(ngx_conf_t *cf, ngx_command_t *cmd,
-    void *conf);
-char *ngx_http_conflict_set_partial(ngx_conf_t *cf, ngx_command_t *cmd,
-    void *conf);
+char *ngx_http_conflict_directive_field_history(ngx_conf_t *cf,
+    ngx_command_t *cmd, void *conf);
+char *ngx_http_conflict_directive_field_partial(ngx_conf_t *cf,
+    ngx_command_t *cmd, void *conf);
 
 /*
  * Adds the rule of a field, both in the form that conflict_field takes.
@@ -257,11 +257,11 @@ ngx_int_t ngx_http_conflict_directive_field_list(ngx_conf_t *cf,
     ngx_http_conflict_loc_conf_t *conf);
 
 /* What is said of fields at the level above. */
-void ngx_http_conflict_merge_fields(ngx_http_conflict_loc_conf_t *conf,
+void ngx_http_conflict_directive_field_merge(ngx_http_conflict_loc_conf_t *conf,
     ngx_http_conflict_loc_conf_t *prev);
 
 /* Completes a location whose policy is "merge". */
-ngx_int_t ngx_http_conflict_guard_fields(ngx_conf_t *cf,
+ngx_int_t ngx_http_conflict_directive_field_complete(ngx_conf_t *cf,
     ngx_http_conflict_loc_conf_t *conf);
 
 /* field_file.c */
@@ -270,28 +270,28 @@ char *ngx_http_conflict_field_file_set(ngx_conf_t *cf, ngx_command_t *cmd,
     void *conf);
 
 /* guard.c, too: of a lock endpoint */
-ngx_int_t ngx_http_conflict_guard_lock(ngx_conf_t *cf,
+ngx_int_t ngx_http_conflict_location_lock(ngx_conf_t *cf,
     ngx_http_conflict_loc_conf_t *conf);
 
 /* lock_conf.c */
 
-char *ngx_http_conflict_set_lock(ngx_conf_t *cf, ngx_command_t *cmd,
+char *ngx_http_conflict_lock_conf(ngx_conf_t *cf, ngx_command_t *cmd,
     void *conf);
 
 /* log.c */
 
-ngx_int_t ngx_http_conflict_log_open(ngx_conf_t *cf,
+ngx_int_t ngx_http_conflict_audit_file_open(ngx_conf_t *cf,
     ngx_http_conflict_log_t *log, ngx_str_t *name);
 
 /* When the files are open: who owns those that were not there before. */
-void ngx_http_conflict_log_created(ngx_cycle_t *cycle,
+void ngx_http_conflict_audit_file_created(ngx_cycle_t *cycle,
     ngx_http_conflict_main_conf_t *nmcf);
 
 /* method.c */
 
-extern ngx_array_t  ngx_http_conflict_default_methods;
+extern ngx_array_t  ngx_http_conflict_method_defaults;
 
-char *ngx_http_conflict_set_methods(ngx_conf_t *cf, ngx_command_t *cmd,
+char *ngx_http_conflict_method_directive(ngx_conf_t *cf, ngx_command_t *cmd,
     void *conf);
 
 /* moved.c */
@@ -300,17 +300,17 @@ char *ngx_http_conflict_set_methods(ngx_conf_t *cf, ngx_command_t *cmd,
  * When the new cycle is certain: finds the routes whose keys meant something
  * else in the one before, and lets their stores wait for its workers.
  */
-ngx_int_t ngx_http_conflict_init_module(ngx_cycle_t *cycle);
+ngx_int_t ngx_http_conflict_reload_init_module(ngx_cycle_t *cycle);
 
 /* route.c */
 
-ngx_int_t ngx_http_conflict_add_route(ngx_conf_t *cf,
+ngx_int_t ngx_http_conflict_route_add(ngx_conf_t *cf,
     ngx_http_conflict_main_conf_t *nmcf, ngx_http_conflict_loc_conf_t *conf);
-ngx_int_t ngx_http_conflict_add_unguarded(ngx_conf_t *cf,
+ngx_int_t ngx_http_conflict_route_add_unguarded(ngx_conf_t *cf,
     ngx_http_conflict_loc_conf_t *conf);
 
 /* Of two configurations: in the same place, with the same meaning. */
-ngx_uint_t ngx_http_conflict_same_route(ngx_http_conflict_route_t *a,
+ngx_uint_t ngx_http_conflict_route_same(ngx_http_conflict_route_t *a,
     ngx_http_conflict_route_t *b);
 
 /*
@@ -323,26 +323,26 @@ ngx_uint_t ngx_http_conflict_route_moved(ngx_http_conflict_route_t *route,
 
 /* setters.c */
 
-char *ngx_http_conflict_set_policy(ngx_conf_t *cf, ngx_command_t *cmd,
+char *ngx_http_conflict_directive_policy(ngx_conf_t *cf, ngx_command_t *cmd,
     void *conf);
-char *ngx_http_conflict_set_store(ngx_conf_t *cf, ngx_command_t *cmd,
-    void *conf);
-char *ngx_http_conflict_set_log(ngx_conf_t *cf, ngx_command_t *cmd,
+char *ngx_http_conflict_directive_policy_store(ngx_conf_t *cf,
+    ngx_command_t *cmd, void *conf);
+char *ngx_http_conflict_directive_policy_log(ngx_conf_t *cf, ngx_command_t *cmd,
     void *conf);
 
 /* values.c */
 
-char *ngx_http_conflict_set_source(ngx_conf_t *cf, ngx_command_t *cmd,
+char *ngx_http_conflict_directive_value_source(ngx_conf_t *cf,
+    ngx_command_t *cmd, void *conf);
+char *ngx_http_conflict_directive_value_latest(ngx_conf_t *cf,
+    ngx_command_t *cmd, void *conf);
+char *ngx_http_conflict_directive_value_time(ngx_conf_t *cf, ngx_command_t *cmd,
     void *conf);
-char *ngx_http_conflict_set_latest(ngx_conf_t *cf, ngx_command_t *cmd,
+char *ngx_http_conflict_directive_value_size(ngx_conf_t *cf, ngx_command_t *cmd,
     void *conf);
-char *ngx_http_conflict_set_time(ngx_conf_t *cf, ngx_command_t *cmd,
-    void *conf);
-char *ngx_http_conflict_set_size(ngx_conf_t *cf, ngx_command_t *cmd,
-    void *conf);
-char *ngx_http_conflict_set_values(ngx_conf_t *cf, ngx_command_t *cmd,
-    void *conf);
-char *ngx_http_conflict_set_word(ngx_conf_t *cf, ngx_command_t *cmd,
+char *ngx_http_conflict_directive_value_values(ngx_conf_t *cf,
+    ngx_command_t *cmd, void *conf);
+char *ngx_http_conflict_directive_value_word(ngx_conf_t *cf, ngx_command_t *cmd,
     void *conf);
 
 

@@ -47,7 +47,7 @@ ngx_http_conflict_cors_add(ngx_http_request_t *r,
     ngx_table_elt_t  *h, *copy;
 
     if (!ngx_http_conflict_cors_asked(ctx)) {
-        return ngx_http_conflict_origin_tell(r, ctx->conf);
+        return ngx_http_conflict_origin_allow(r, ctx->conf);
     }
 
     for (part = &ctx->latest.request->headers_out.headers.part;
@@ -98,7 +98,7 @@ ngx_http_conflict_cors_asked(ngx_http_conflict_ctx_t *ctx)
 
 
 ngx_int_t
-ngx_http_conflict_cors_seen(ngx_http_request_t *r,
+ngx_http_conflict_cors_observe(ngx_http_request_t *r,
     ngx_http_conflict_loc_conf_t *nlcf)
 {
     if (nlcf->policy == NGX_HTTP_CONFLICT_OFF && !nlcf->lock) {
@@ -106,10 +106,10 @@ ngx_http_conflict_cors_seen(ngx_http_request_t *r,
     }
 
     if (ngx_http_conflict_cors_page(r)) {
-        return ngx_http_conflict_origin_tell(r, nlcf);
+        return ngx_http_conflict_origin_allow(r, nlcf);
     }
 
-    ngx_http_conflict_origin_seen(r, nlcf);
+    ngx_http_conflict_origin_observe(r, nlcf);
 
     return NGX_OK;
 }

@@ -12,26 +12,26 @@
 #define NGX_HTTP_CONFLICT_COUNTED  7     /* counters of one request, at most */
 
 
-static ngx_http_conflict_tally_t *ngx_http_conflict_count_tally(
+static ngx_http_conflict_route_stats_t *ngx_http_conflict_count_tally(
     ngx_http_conflict_ctx_t *ctx);
 static ngx_uint_t ngx_http_conflict_count_gap(ngx_http_conflict_ctx_t *ctx);
 static ngx_uint_t ngx_http_conflict_count_add(
-    ngx_http_conflict_count_t *count, ngx_uint_t n, ngx_uint_t number,
+    ngx_http_conflict_stats_count_t *count, ngx_uint_t n, ngx_uint_t number,
     ngx_uint_t value);
 static void ngx_http_conflict_count_fields(ngx_http_conflict_ctx_t *ctx,
-    ngx_http_conflict_tally_t *tally);
+    ngx_http_conflict_route_stats_t  *tally);
 
 
 void
-ngx_http_conflict_count(ngx_http_conflict_ctx_t *ctx)
+ngx_http_conflict_request_stats(ngx_http_conflict_ctx_t *ctx)
 {
-    ngx_uint_t                  n, gap;
-    ngx_http_conflict_op_t     *op;
-    ngx_http_conflict_count_t   count[NGX_HTTP_CONFLICT_COUNTED];
-    ngx_http_conflict_gauge_t  *gauge;
-    ngx_http_conflict_tally_t  *tally;
+    ngx_uint_t                        n, gap;
+    ngx_http_conflict_op_t           *op;
+    ngx_http_conflict_stats_count_t   count[NGX_HTTP_CONFLICT_COUNTED];
+    ngx_http_conflict_store_stats_t  *gauge;
+    ngx_http_conflict_route_stats_t  *tally;
 
-    if (ngx_http_conflict_ledger == NULL) {
+    if (ngx_http_conflict_stats == NULL) {
         return;
     }
 
@@ -79,9 +79,9 @@ ngx_http_conflict_count(ngx_http_conflict_ctx_t *ctx)
         return;
     }
 
-    ngx_http_conflict_ledger_lock();
-    ngx_http_conflict_ledger_count(tally, count, n);
-    ngx_http_conflict_ledger_unlock();
+    ngx_http_conflict_stats_lock();
+    ngx_http_conflict_stats_count(tally, count, n);
+    ngx_http_conflict_stats_unlock();
 
     if (ctx->audited && ctx->merge.fields.len
         && ctx->action != NGX_HTTP_CONFLICT_ACTION_MERGE)
@@ -96,21 +96,21 @@ ngx_http_conflict_count(ngx_http_conflict_ctx_t *ctx)
 
 
 void
-ngx_http_conflict_count_later(ngx_http_conflict_store_t *store,
-    ngx_http_conflict_tally_t *tally, ngx_http_conflict_action_e action)
+ngx_http_conflict_request_stats_later(ngx_http_conflict_store_t *store,
+    ngx_http_conflict_route_stats_t *tally, ngx_http_conflict_action_e action)
 {
-    ngx_http_conflict_count_t  count;
+    ngx_http_conflict_stats_count_t  count;
 
-    if (ngx_http_conflict_ledger == NULL || tally == NULL) {
+    if (ngx_http_conflict_stats == NULL || tally == NULL) {
         return;
     }
 
     count.number = NGX_HTTP_CONFLICT_N_ACTION(action);
     count.n = 1;
 
-    ngx_http_conflict_ledger_lock();
-    ngx_http_conflict_ledger_count(tally, &count, 1);
-    ngx_http_conflict_ledger_unlock();
+    ngx_http_conflict_stats_lock();
+    ngx_http_conflict_stats_count(tally, &count, 1);
+    ngx_http_conflict_stats_unlock();
 
     if (store->ops->counted) {
         store->ops->counted(store);
@@ -118,23 +118,23 @@ ngx_http_conflict_count_later(ngx_http_conflict_store_t *store,
 }
 
 
-ngx_http_conflict_tally_t *
-ngx_http_conflict_count_route(ngx_http_conflict_ctx_t *ctx)
+ngx_http_conflict_route_stats_t *
+ngx_http_conflict_request_stats_route(ngx_http_conflict_ctx_t *ctx)
 {
-    return ngx_http_conflict_ledger ? ngx_http_conflict_count_tally(ctx)
-                                    : NULL;
+    return ngx_http_conflict_stats ? ngx_http_conflict_count_tally(ctx)
+                                   : NULL;
 }
 
 
 /* it stays where it is, so it is looked for once, if its name is fixed */
 
-static ngx_http_conflict_tally_t *
+static ngx_http_conflict_route_stats_t *
 ngx_http_conflict_count_tally(ngx_http_conflict_ctx_t *ctx)
 {
-    ngx_http_request_t            *r;
-    ngx_http_core_srv_conf_t      *cscf;
-    ngx_http_conflict_tally_t     *tally;
-    ngx_http_conflict_loc_conf_t  *nlcf;
+    ngx_http_request_t               *r;
+    ngx_http_core_srv_conf_t         *cscf;
+    ngx_http_conflict_route_stats_t  *tally;
+    ngx_http_conflict_loc_conf_t     *nlcf;
 
     nlcf = ctx->conf;
 
@@ -148,9 +148,9 @@ ngx_http_conflict_count_tally(ngx_http_conflict_ctx_t *ctx)
 
     cscf = ngx_http_get_module_srv_conf(r, ngx_http_core_module);
 
-    tally = ngx_http_conflict_ledger_tally(&nlcf->store->name,
-                                           &cscf->server_name, &nlcf->name,
-                                           &ctx->entity);
+    tally = ngx_http_conflict_stats_route(&nlcf->store->name,
+                                          &cscf->server_name, &nlcf->name,
+                                          &ctx->entity);
 
     tally->policy = nlcf->lock ? NGX_HTTP_CONFLICT_OFF
                                : (uint32_t) nlcf->policy;
@@ -200,8 +200,8 @@ ngx_http_conflict_count_gap(ngx_http_conflict_ctx_t *ctx)
 
 
 static ngx_uint_t
-ngx_http_conflict_count_add(ngx_http_conflict_count_t *count, ngx_uint_t n,
-    ngx_uint_t number, ngx_uint_t value)
+ngx_http_conflict_count_add(ngx_http_conflict_stats_count_t *count,
+    ngx_uint_t n, ngx_uint_t number, ngx_uint_t value)
 {
     if (value == 0) {
         return n;
@@ -216,7 +216,7 @@ ngx_http_conflict_count_add(ngx_http_conflict_count_t *count, ngx_uint_t n,
 
 static void
 ngx_http_conflict_count_fields(ngx_http_conflict_ctx_t *ctx,
-    ngx_http_conflict_tally_t *tally)
+    ngx_http_conflict_route_stats_t *tally)
 {
     size_t         len;
     ngx_uint_t     n;
@@ -225,12 +225,12 @@ ngx_http_conflict_count_fields(ngx_http_conflict_ctx_t *ctx,
     p = ctx->merge.fields.data;
     last = p + ctx->merge.fields.len;
 
-    for (n = 0; n < NGX_HTTP_CONFLICT_FIELDS; n++) {
+    for (n = 0; n < NGX_HTTP_CONFLICT_STATS_FIELDS; n++) {
 
         if (!conflict_merge_report_field(&p, last, &name, &len)) {
             return;
         }
 
-        ngx_http_conflict_ledger_clash(tally, (u_char *) name, len);
+        ngx_http_conflict_stats_recent_clash(tally, (u_char *) name, len);
     }
 }

@@ -24,15 +24,15 @@ static ngx_int_t ngx_http_conflict_differ_text(ngx_http_conflict_ctx_t *ctx,
     ngx_str_t *text);
 static void ngx_http_conflict_differ_late(ngx_event_t *ev);
 static ngx_int_t ngx_http_conflict_differ_patch(ngx_http_conflict_ctx_t *ctx,
-    ngx_str_t *row, ngx_str_t *text, conflict_out_t *out);
+    ngx_str_t  *row, ngx_str_t *text, conflict_buffer_t *out);
 static ngx_uint_t ngx_http_conflict_is_object(ngx_str_t *text);
 
 
 void
-ngx_http_conflict_differ(ngx_http_conflict_ctx_t *ctx)
+ngx_http_conflict_diff(ngx_http_conflict_ctx_t *ctx)
 {
     ngx_str_t                    text, row;
-    conflict_out_t               patched;
+    conflict_buffer_t            patched;
     conflict_field_t             inject;
     conflict_merge_t             in;
     conflict_merged_t            merged;
@@ -50,15 +50,15 @@ ngx_http_conflict_differ(ngx_http_conflict_ctx_t *ctx)
         return;
     }
 
-    ngx_http_conflict_latest_row(ctx, &row);
+    ngx_http_conflict_latest_document_row(ctx, &row);
 
-    ngx_memzero(&patched, sizeof(conflict_out_t));
+    ngx_memzero(&patched, sizeof(conflict_buffer_t));
 
     if (!ngx_http_conflict_is_object(&row)
         || ngx_http_conflict_differ_patch(ctx, &row, &text, &patched) != NGX_OK
         || !ngx_http_conflict_is_object(&text))
     {
-        conflict_out_free(&patched);
+        conflict_buffer_free(&patched);
         return;
     }
 
@@ -71,7 +71,7 @@ ngx_http_conflict_differ(ngx_http_conflict_ctx_t *ctx)
     in.client.form = (ctx->merge.form == CONFLICT_FORM_JSON_PATCH)
                      ? CONFLICT_FORM_WHOLE : ctx->merge.form;
     in.values = ctx->conf->max_values;
-    in.seed = ngx_http_conflict_seed();
+    in.seed = ngx_http_conflict_random_seed();
     in.ignored = ctx->conf->base->pointer;
 
     if (ctx->conf->row_inject) {
@@ -103,8 +103,8 @@ ngx_http_conflict_differ(ngx_http_conflict_ctx_t *ctx)
         }
     }
 
-    conflict_merged_free(&merged);
-    conflict_out_free(&patched);
+    conflict_merge_free(&merged);
+    conflict_buffer_free(&patched);
 }
 
 
@@ -112,7 +112,7 @@ ngx_http_conflict_differ(ngx_http_conflict_ctx_t *ctx)
 
 static ngx_int_t
 ngx_http_conflict_differ_patch(ngx_http_conflict_ctx_t *ctx, ngx_str_t *row,
-    ngx_str_t *text, conflict_out_t *out)
+    ngx_str_t *text, conflict_buffer_t *out)
 {
     conflict_document_t  doc, patch;
 
@@ -129,7 +129,7 @@ ngx_http_conflict_differ_patch(ngx_http_conflict_ctx_t *ctx, ngx_str_t *row,
     patch.form = CONFLICT_FORM_JSON_PATCH;
 
     if (conflict_patch_apply(&doc, &patch, out, ctx->conf->max_values,
-                             ngx_http_conflict_seed())
+                             ngx_http_conflict_random_seed())
         != 0)
     {
         return NGX_DECLINED;
@@ -154,7 +154,8 @@ ngx_http_conflict_differ_text(ngx_http_conflict_ctx_t *ctx, ngx_str_t *text)
     if (!body->done || body->size == 0 || body->too_large || ctx->pair
         || (body->size > NGX_HTTP_CONFLICT_DIFFER_MOST
             && !ctx->conf->log->fields)
-        || ngx_http_conflict_body_text(ctx->request, ctx->conf->max_body, text)
+        || ngx_http_conflict_request_body_text(ctx->request,
+                                               ctx->conf->max_body, text)
            != NGX_OK
         || (ctx->merge.form != CONFLICT_FORM_JSON_PATCH
             && !ngx_http_conflict_is_object(text)))
@@ -168,7 +169,7 @@ ngx_http_conflict_differ_text(ngx_http_conflict_ctx_t *ctx, ngx_str_t *text)
 
 
 ngx_uint_t
-ngx_http_conflict_differ_first(ngx_http_conflict_ctx_t *ctx)
+ngx_http_conflict_diff_first(ngx_http_conflict_ctx_t *ctx)
 {
     ngx_str_t                    text;
     ngx_http_conflict_latest_t  *latest;
@@ -177,7 +178,7 @@ ngx_http_conflict_differ_first(ngx_http_conflict_ctx_t *ctx)
 
     if (latest->valid && latest->version == ctx->op->out.version) {
         /* an unknown state was settled by it */
-        ngx_http_conflict_differ(ctx);
+        ngx_http_conflict_diff(ctx);
         return 0;
     }
 
@@ -189,7 +190,7 @@ ngx_http_conflict_differ_first(ngx_http_conflict_ctx_t *ctx)
 
     if (ctx->op->out.leased) {
         /* the GET takes its time */
-        ngx_http_conflict_settle_start(ctx);
+        ngx_http_conflict_outcome_hold(ctx);
     }
 
     latest->valid = 0;
@@ -199,7 +200,7 @@ ngx_http_conflict_differ_first(ngx_http_conflict_ctx_t *ctx)
 
 
 ngx_http_conflict_state_e
-ngx_http_conflict_differ_found(ngx_http_conflict_ctx_t *ctx)
+ngx_http_conflict_diff_found(ngx_http_conflict_ctx_t *ctx)
 {
     ngx_event_t                 *late;
     ngx_http_conflict_latest_t  *latest;
@@ -207,8 +208,8 @@ ngx_http_conflict_differ_found(ngx_http_conflict_ctx_t *ctx)
     latest = &ctx->latest;
 
     if (latest->valid) {
-        ngx_http_conflict_differ_end(ctx);
-        ngx_http_conflict_differ(ctx);
+        ngx_http_conflict_diff_end(ctx);
+        ngx_http_conflict_diff(ctx);
         return NGX_HTTP_CONFLICT_STATE_FORWARD;
     }
 
@@ -279,7 +280,7 @@ ngx_http_conflict_differ_late(ngx_event_t *ev)
 
 
 void
-ngx_http_conflict_differ_end(ngx_http_conflict_ctx_t *ctx)
+ngx_http_conflict_diff_end(ngx_http_conflict_ctx_t *ctx)
 {
     if (ctx->late && ctx->late->timer_set) {
         ngx_del_timer(ctx->late);
@@ -291,7 +292,7 @@ static ngx_uint_t
 ngx_http_conflict_is_object(ngx_str_t *text)
 {
     size_t           i;
-    conflict_json_t  json;
+    conflict_scan_t  json;
 
     for (i = conflict_text_bom(text->data, text->len);
          i < text->len && text->data[i] <= ' ';
@@ -304,9 +305,9 @@ ngx_http_conflict_is_object(ngx_str_t *text)
         return 0;
     }
 
-    conflict_json_init(&json, NULL);
+    conflict_scan_init(&json, NULL);
 
-    return conflict_json_feed(&json, text->data, text->len)
+    return conflict_scan_feed(&json, text->data, text->len)
            == CONFLICT_JSON_OK
-           && conflict_json_end(&json) == CONFLICT_JSON_OK;
+           && conflict_scan_end(&json) == CONFLICT_JSON_OK;
 }

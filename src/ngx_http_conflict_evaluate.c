@@ -48,7 +48,7 @@ ngx_http_conflict_evaluate(ngx_http_request_t *r,
 
 
 ngx_str_t *
-ngx_http_conflict_escaped(ngx_http_request_t *r, ngx_str_t *text)
+ngx_http_conflict_evaluate_escaped(ngx_http_request_t *r, ngx_str_t *text)
 {
     ngx_str_t  *escaped;
 

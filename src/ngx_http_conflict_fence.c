@@ -72,7 +72,7 @@ ngx_http_conflict_fence_least(ngx_http_conflict_ctx_t *ctx, ngx_msec_t more)
  */
 
 ngx_uint_t
-ngx_http_conflict_fenced(ngx_http_conflict_ctx_t *ctx)
+ngx_http_conflict_fence_expired(ngx_http_conflict_ctx_t *ctx)
 {
     return (ctx->op->out.leased || (ctx->pair && ctx->pair->op->out.leased))
            && !ctx->settled && !ctx->seen_2xx && !ctx->conf->report
@@ -83,12 +83,12 @@ ngx_http_conflict_fenced(ngx_http_conflict_ctx_t *ctx)
 ngx_int_t
 ngx_http_conflict_fence_pass(ngx_http_conflict_ctx_t *ctx)
 {
-    if (!ngx_http_conflict_fenced(ctx)) {
+    if (!ngx_http_conflict_fence_expired(ctx)) {
         return NGX_OK;
     }
 
     ngx_http_conflict_fence_log(ctx, "it is not sent");
-    ngx_http_conflict_settle_unsent(ctx);
+    ngx_http_conflict_outcome_unsent(ctx);
 
     return NGX_HTTP_GATEWAY_TIME_OUT;
 }
@@ -159,7 +159,7 @@ ngx_http_conflict_fence_late(ngx_http_conflict_ctx_t *ctx)
 
     if (ctx->settled || !op->out.leased || ctx->conf->report
         || ngx_http_conflict_fence_least(ctx, op->in.quarantine) > 0
-        || ngx_http_conflict_settle_late(ctx) != NGX_OK)
+        || ngx_http_conflict_outcome_late(ctx) != NGX_OK)
     {
         return 0;
     }

@@ -17,7 +17,7 @@ static ngx_int_t ngx_http_conflict_latest_prepare(ngx_http_request_t *r,
 
 
 ngx_int_t
-ngx_http_conflict_latest_fetch(ngx_http_request_t *r,
+ngx_http_conflict_latest_get(ngx_http_request_t *r,
     ngx_http_conflict_ctx_t *ctx, ngx_http_post_subrequest_pt done)
 {
     uint64_t                     version;
@@ -68,7 +68,7 @@ ngx_http_conflict_latest_fetch(ngx_http_request_t *r,
     }
 
     if (ctx->method & NGX_HTTP_OPTIONS) {
-        return ngx_http_conflict_cors_preflight(r, ctx, sr);
+        return ngx_http_conflict_preflight_request(r, ctx, sr);
     }
 
     /* $request_method is that of the main request: a GET, until it is done */
@@ -202,7 +202,7 @@ ngx_http_conflict_latest_prepare(ngx_http_request_t *r,
 
 
 void
-ngx_http_conflict_latest_restore(ngx_http_conflict_ctx_t *ctx)
+ngx_http_conflict_latest_get_restore(ngx_http_conflict_ctx_t *ctx)
 {
     ctx->request->method = ctx->method;
     ctx->request->method_name = ctx->method_name;
@@ -215,7 +215,7 @@ ngx_http_conflict_latest_restore(ngx_http_conflict_ctx_t *ctx)
  */
 
 ngx_int_t
-ngx_http_conflict_latest_access(ngx_http_request_t *r)
+ngx_http_conflict_latest_get_access(ngx_http_request_t *r)
 {
     ngx_int_t                    rc;
     ngx_array_t                 *handlers;

@@ -27,7 +27,8 @@ static ngx_int_t ngx_http_conflict_own_fields(ngx_conf_t *cf,
 
 
 char *
-ngx_http_conflict_set_rule(ngx_conf_t *cf, ngx_command_t *cmd, void *conf)
+ngx_http_conflict_directive_field(ngx_conf_t *cf, ngx_command_t *cmd,
+    void *conf)
 {
     ngx_str_t  *value;
 
@@ -80,7 +81,7 @@ ngx_http_conflict_directive_field_add(ngx_conf_t *cf,
         nmcf->ruled = value[0];
     }
 
-    if (conflict_json_pointer(&rule->field.pointer, (char *) field->data,
+    if (conflict_scan_pointer(&rule->field.pointer, (char *) field->data,
                               field->len)
         != 0)
     {
@@ -125,7 +126,7 @@ ngx_http_conflict_field_rule(ngx_conf_t *cf, conflict_field_t *field,
     ngx_uint_t   rule;
 
     for (rule = CONFLICT_RULE_AUTO; rule < CONFLICT_RULES; rule++) {
-        name = conflict_rule_name(rule);
+        name = conflict_merge_report_rule(rule);
         len = ngx_strlen(name);
 
         if (value->len == len && ngx_strncmp(value->data, name, len) == 0) {
@@ -230,7 +231,7 @@ ngx_http_conflict_field_alone(ngx_conf_t *cf, ngx_array_t *rules,
                                "other, the outer of which has the rule "
                                "\"%s\" for all that is in it; the first one "
                                "is in %V, the second one", value,
-                               conflict_rule_name(outer->rule),
+                               conflict_merge_report_rule(outer->rule),
                                &rule[i].place);
             return NGX_ERROR;
         }
@@ -241,7 +242,8 @@ ngx_http_conflict_field_alone(ngx_conf_t *cf, ngx_array_t *rules,
 
 
 char *
-ngx_http_conflict_set_history(ngx_conf_t *cf, ngx_command_t *cmd, void *conf)
+ngx_http_conflict_directive_field_history(ngx_conf_t *cf, ngx_command_t *cmd,
+    void *conf)
 {
     ngx_http_conflict_loc_conf_t *nlcf = conf;
 
@@ -291,7 +293,8 @@ ngx_http_conflict_set_history(ngx_conf_t *cf, ngx_command_t *cmd, void *conf)
 
 
 char *
-ngx_http_conflict_set_partial(ngx_conf_t *cf, ngx_command_t *cmd, void *conf)
+ngx_http_conflict_directive_field_partial(ngx_conf_t *cf, ngx_command_t *cmd,
+    void *conf)
 {
     ngx_http_conflict_loc_conf_t *nlcf = conf;
 
@@ -375,7 +378,7 @@ ngx_http_conflict_partial_form(ngx_str_t *value, size_t skip,
 
 
 void
-ngx_http_conflict_merge_fields(ngx_http_conflict_loc_conf_t *conf,
+ngx_http_conflict_directive_field_merge(ngx_http_conflict_loc_conf_t *conf,
     ngx_http_conflict_loc_conf_t *prev)
 {
     if (conf->rules == NULL) {
@@ -395,7 +398,7 @@ ngx_http_conflict_merge_fields(ngx_http_conflict_loc_conf_t *conf,
 
 
 ngx_int_t
-ngx_http_conflict_guard_fields(ngx_conf_t *cf,
+ngx_http_conflict_directive_field_complete(ngx_conf_t *cf,
     ngx_http_conflict_loc_conf_t *conf)
 {
     ngx_uint_t                 i;
@@ -436,7 +439,7 @@ ngx_http_conflict_guard_fields(ngx_conf_t *cf,
                                "rule \"%s\" for the member of the base "
                                "version, which is not merged, see %V",
                                &rule[i].directive, &conf->name,
-                               conflict_rule_name(field->rule),
+                               conflict_merge_report_rule(field->rule),
                                &rule[i].place);
             return NGX_ERROR;
         }

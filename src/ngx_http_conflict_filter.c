@@ -45,7 +45,7 @@ ngx_http_conflict_header_filter(ngx_http_request_t *r)
     ctx = ngx_http_conflict_ctx(r->main);
 
     if (r == r->main && (ctx == NULL || !ctx->own.pending)
-        && ngx_http_conflict_cors_seen(r, ctx ? ctx->conf
+        && ngx_http_conflict_cors_observe(r, ctx ? ctx->conf
                  : ngx_http_get_module_loc_conf(r, ngx_http_conflict_module))
            != NGX_OK)
     {
@@ -177,7 +177,7 @@ ngx_http_conflict_read_header(ngx_http_request_t *r,
         if (op->in.minted && !ctx->conf->report) {
             ngx_http_clear_etag(r);
 
-            if (ngx_http_conflict_conditions(r, ctx,
+            if (ngx_http_conflict_revalidate_conditions(r, ctx,
                                            r->headers_out.last_modified_time)
                 != NGX_OK)
             {
@@ -235,7 +235,7 @@ ngx_http_conflict_validate(ngx_http_request_t *r,
     minted = ctx->op->in.minted;
 
     if (minted && r->headers_out.status == NGX_HTTP_NOT_MODIFIED) {
-        return ngx_http_conflict_revalidated(r, ctx);
+        return ngx_http_conflict_revalidate_not_modified(r, ctx);
     }
 
     shown = (r->headers_out.status == NGX_HTTP_OK
@@ -244,7 +244,8 @@ ngx_http_conflict_validate(ngx_http_request_t *r,
     date = r->headers_out.last_modified_time;
 
     if (minted
-        && ngx_http_conflict_set_tag(r, ctx, shown ? ctx->current : 0)
+        && ngx_http_conflict_revalidate_set_etag(r, ctx,
+                                                 shown ? ctx->current : 0)
            != NGX_OK)
     {
         return NGX_ERROR;
@@ -258,7 +259,8 @@ ngx_http_conflict_validate(ngx_http_request_t *r,
         return NGX_ERROR;
     }
 
-    return minted ? ngx_http_conflict_conditions(r, ctx, date) : NGX_OK;
+    return minted ? ngx_http_conflict_revalidate_conditions(r, ctx,
+                                                            date) : NGX_OK;
 }
 
 
@@ -348,7 +350,7 @@ ngx_http_conflict_write_header(ngx_http_request_t *r,
         return NGX_ERROR;
     }
 
-    ngx_http_conflict_settle_header(ctx);
+    ngx_http_conflict_outcome_header(ctx);
 
     if ((r->method & (NGX_HTTP_MOVE|NGX_HTTP_COPY))
         || ngx_http_conflict_method_created(r))
@@ -379,7 +381,8 @@ ngx_http_conflict_write_header(ngx_http_request_t *r,
         rc = ngx_http_conflict_offer(r, ctx, tagged ? op->out.version : 0);
 
     } else if (op->in.minted) {
-        rc = ngx_http_conflict_set_tag(r, ctx, tagged ? op->out.version : 0);
+        rc = ngx_http_conflict_revalidate_set_etag(
+                r, ctx, tagged ? op->out.version : 0);
 
     } else {
         rc = NGX_OK;
@@ -395,7 +398,7 @@ ngx_http_conflict_write_header(ngx_http_request_t *r,
         return NGX_ERROR;
     }
 
-    ngx_http_conflict_inject_start(r, ctx);
+    ngx_http_conflict_version_inject_start(r, ctx);
 
     if (ngx_http_conflict_conflict_field(r, ctx) != NGX_OK) {
         return NGX_ERROR;
@@ -465,7 +468,7 @@ ngx_http_conflict_fetch_header(ngx_http_request_t *r,
         return NGX_OK;
     }
 
-    rc = ngx_http_conflict_latest_header(r, ctx);
+    rc = ngx_http_conflict_latest_response_header(r, ctx);
 
     if (rc != NGX_OK) {
         r->header_sent = 1;
@@ -487,7 +490,7 @@ ngx_http_conflict_fetch_body(ngx_http_request_t *r,
     out = NULL;
 
     if (!r->filter_finalize
-        && ngx_http_conflict_latest_body(r, ctx, in, &out) != NGX_OK)
+        && ngx_http_conflict_latest_response_body(r, ctx, in, &out) != NGX_OK)
     {
         return NGX_ERROR;
     }

@@ -72,7 +72,7 @@ ngx_http_conflict_fingerprint(ngx_http_request_t *r,
         conflict_hash_field(hash, &op->in.pre.chain, sizeof(uint64_t));
     }
 
-    value = ngx_http_conflict_if_tags(r);
+    value = ngx_http_conflict_dav_if_tags(r);
 
     if (value) {
         conflict_hash_field(hash, value->data, value->len);

@@ -29,7 +29,7 @@ static ngx_http_conflict_state_e ngx_http_conflict_untold(
 /* the GET has ended: it was to settle an unknown state, or for a refusal */
 
 ngx_http_conflict_state_e
-ngx_http_conflict_fetched(ngx_http_conflict_ctx_t *ctx)
+ngx_http_conflict_latest_verdict_fetched(ngx_http_conflict_ctx_t *ctx)
 {
     ngx_http_conflict_latest_t  *latest;
 
@@ -41,7 +41,8 @@ ngx_http_conflict_fetched(ngx_http_conflict_ctx_t *ctx)
         ngx_log_error(NGX_LOG_ERR, ctx->request->connection->log, 0,
                       "a cache answered the GET for the latest body of "
                       "\"%V\", add \"proxy_cache_bypass $conflict_fetch\"",
-                      ngx_http_conflict_escaped(ctx->request, &ctx->resource));
+                      ngx_http_conflict_evaluate_escaped(ctx->request,
+                                                         &ctx->resource));
         latest->status = NGX_HTTP_BAD_GATEWAY;
     }
 
@@ -68,11 +69,12 @@ ngx_http_conflict_fetched(ngx_http_conflict_ctx_t *ctx)
                                         ctx->conf->store_error);
     }
 
-    if (ngx_http_conflict_latest_seen(ctx) != NGX_OK) {
+    if (ngx_http_conflict_latest_document_observe(ctx) != NGX_OK) {
         ngx_log_error(NGX_LOG_ERR, ctx->request->connection->log, 0,
                       "the answer to a GET of \"%V\" does not carry the "
                       "version that \"conflict_version\" says",
-                      ngx_http_conflict_escaped(ctx->request, &ctx->resource));
+                      ngx_http_conflict_evaluate_escaped(ctx->request,
+                                                         &ctx->resource));
         return ngx_http_conflict_found_unchecked(ctx,
                                         NGX_HTTP_CONFLICT_ANSWER_UNAVAILABLE,
                                         ctx->conf->store_error);
@@ -106,7 +108,7 @@ ngx_http_conflict_found_unchecked(ngx_http_conflict_ctx_t *ctx,
 /* a verdict that needs the latest body; it is here, or fetched now */
 
 ngx_http_conflict_state_e
-ngx_http_conflict_found(ngx_http_conflict_ctx_t *ctx)
+ngx_http_conflict_latest_verdict(ngx_http_conflict_ctx_t *ctx)
 {
     ngx_http_conflict_op_t      *op;
     ngx_http_conflict_state_e    next;
@@ -116,7 +118,7 @@ ngx_http_conflict_found(ngx_http_conflict_ctx_t *ctx)
     latest = &ctx->latest;
 
     if (ctx->naming) {
-        return ngx_http_conflict_differ_found(ctx);
+        return ngx_http_conflict_diff_found(ctx);
     }
 
     if (!(latest->valid && latest->version == op->out.version)
@@ -177,7 +179,7 @@ ngx_http_conflict_found(ngx_http_conflict_ctx_t *ctx)
     }
 
     if (op->out.verdict == CONFLICT_REPLAY) {
-        ngx_http_conflict_keep_link(ctx);
+        ngx_http_conflict_body_history_link(ctx);
         return ngx_http_conflict_respond(ctx, NGX_HTTP_CONFLICT_ANSWER_LATEST,
                                          NGX_HTTP_CONFLICT_OUTCOME_REPLAYED,
                                          NGX_HTTP_CONFLICT_ACTION_NONE);
@@ -212,7 +214,7 @@ ngx_http_conflict_found_other(ngx_http_conflict_ctx_t *ctx,
         return 0;
     }
 
-    if (!ngx_http_conflict_patch_twice(ctx, next)) {
+    if (!ngx_http_conflict_json_patch_repeated(ctx, next)) {
         /* not what this write wanted: it takes its turn again */
         op->in.fingerprint = 0;
         *next = NGX_HTTP_CONFLICT_STATE_STORE_BEGIN;
@@ -290,7 +292,7 @@ ngx_http_conflict_found_stale(ngx_http_conflict_ctx_t *ctx)
         return NGX_HTTP_CONFLICT_STATE_MERGE_WRITE;
     }
 
-    ngx_http_conflict_differ(ctx);
+    ngx_http_conflict_diff(ctx);
 
     if (op->out.verdict == CONFLICT_DROP && latest->status == NGX_HTTP_OK
         && !latest->too_large)
@@ -350,17 +352,17 @@ ngx_http_conflict_reflected(ngx_http_conflict_ctx_t *ctx)
 
     if (latest->status != NGX_HTTP_OK || !latest->json || latest->too_large
         || ctx->body.json == NULL
-        || ngx_http_conflict_body_text(r, ctx->conf->max_body, &text)
+        || ngx_http_conflict_request_body_text(r, ctx->conf->max_body, &text)
            != NGX_OK)
     {
         return 0;
     }
 
-    ngx_http_conflict_latest_row(ctx, &row);
+    ngx_http_conflict_latest_document_row(ctx, &row);
 
-    return ngx_http_conflict_row_reflects(ctx->conf, &row, &text,
-                                          ctx->merge.form,
-                                          CONFLICT_REFLECTS_VALUES);
+    return ngx_http_conflict_latest_document_reflects(ctx->conf, &row, &text,
+                                                      ctx->merge.form,
+                                                      CONFLICT_REFLECTS_VALUES);
 }
 
 

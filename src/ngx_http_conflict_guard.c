@@ -28,7 +28,7 @@ static ngx_http_complex_value_t *ngx_http_conflict_complex(ngx_conf_t *cf,
 static ngx_uint_t ngx_http_conflict_served(ngx_conf_t *cf,
     ngx_http_core_loc_conf_t *clcf);
 static ngx_uint_t ngx_http_conflict_setting(ngx_conf_t *cf, const char *name);
-static ngx_int_t ngx_http_conflict_guard_lock_path(ngx_conf_t *cf,
+static ngx_int_t ngx_http_conflict_location_lock_path(ngx_conf_t *cf,
     ngx_http_conflict_loc_conf_t *conf);
 
 
@@ -36,7 +36,7 @@ static ngx_str_t  ngx_http_conflict_default_name = ngx_string("default");
 
 
 ngx_int_t
-ngx_http_conflict_guard(ngx_conf_t *cf, ngx_http_conflict_loc_conf_t *conf)
+ngx_http_conflict_location(ngx_conf_t *cf, ngx_http_conflict_loc_conf_t *conf)
 {
     ngx_http_conflict_main_conf_t  *nmcf;
 
@@ -99,7 +99,7 @@ ngx_http_conflict_guard(ngx_conf_t *cf, ngx_http_conflict_loc_conf_t *conf)
     if (conf->policy == CONFLICT_MERGE) {
         nmcf->merges = 1;
 
-        if (ngx_http_conflict_guard_fields(cf, conf) != NGX_OK) {
+        if (ngx_http_conflict_directive_field_complete(cf, conf) != NGX_OK) {
             return NGX_ERROR;
         }
     }
@@ -109,7 +109,7 @@ ngx_http_conflict_guard(ngx_conf_t *cf, ngx_http_conflict_loc_conf_t *conf)
 
 
 ngx_int_t
-ngx_http_conflict_guard_lock(ngx_conf_t *cf,
+ngx_http_conflict_location_lock(ngx_conf_t *cf,
     ngx_http_conflict_loc_conf_t *conf)
 {
     ngx_http_conflict_main_conf_t  *nmcf;
@@ -118,7 +118,7 @@ ngx_http_conflict_guard_lock(ngx_conf_t *cf,
 
     nmcf->guarded = 1;
 
-    if (ngx_http_conflict_guard_lock_path(cf, conf) != NGX_OK
+    if (ngx_http_conflict_location_lock_path(cf, conf) != NGX_OK
         || ngx_http_conflict_identity(cf, nmcf, conf) != NGX_OK
         || ngx_http_conflict_find_store(cf, nmcf, conf) != NGX_OK
         || ngx_http_conflict_default_log(cf, nmcf, conf) != NGX_OK)
@@ -235,8 +235,8 @@ static ngx_int_t
 ngx_http_conflict_row_inject(ngx_conf_t *cf,
     ngx_http_conflict_loc_conf_t *conf)
 {
-    ngx_uint_t                i, n;
-    conflict_json_pointer_t  *inject, *root, *row;
+    ngx_uint_t           i, n;
+    conflict_pointer_t  *inject, *root, *row;
 
     inject = conf->inject->pointer;
     root = conf->root;
@@ -252,7 +252,7 @@ ngx_http_conflict_row_inject(ngx_conf_t *cf,
         return NGX_OK;
     }
 
-    row = ngx_palloc(cf->pool, sizeof(conflict_json_pointer_t));
+    row = ngx_palloc(cf->pool, sizeof(conflict_pointer_t));
     if (row == NULL) {
         return NGX_ERROR;
     }
@@ -331,7 +331,7 @@ ngx_http_conflict_find_store(ngx_conf_t *cf,
         conf->store = store;
     }
 
-    if (ngx_http_conflict_add_route(cf, nmcf, conf) != NGX_OK) {
+    if (ngx_http_conflict_route_add(cf, nmcf, conf) != NGX_OK) {
         return NGX_ERROR;
     }
 
@@ -387,7 +387,7 @@ ngx_http_conflict_default_log(ngx_conf_t *cf,
 
         (void) ngx_sprintf(name.data, "%*sconflict.log%Z", len, access_log);
 
-        if (ngx_http_conflict_log_open(cf, nmcf->log, &name) != NGX_OK) {
+        if (ngx_http_conflict_audit_file_open(cf, nmcf->log, &name) != NGX_OK) {
             return NGX_ERROR;
         }
     }
@@ -428,7 +428,7 @@ ngx_http_conflict_complex(ngx_conf_t *cf, const char *text)
 
 
 void
-ngx_http_conflict_guard_warn(ngx_conf_t *cf,
+ngx_http_conflict_location_warn(ngx_conf_t *cf,
     ngx_http_conflict_loc_conf_t *conf, ngx_uint_t own, ngx_array_t *rules)
 {
     ngx_http_conflict_rule_t  *rule;
@@ -505,7 +505,7 @@ ngx_http_conflict_setting(ngx_conf_t *cf, const char *name)
  */
 
 static ngx_int_t
-ngx_http_conflict_guard_lock_path(ngx_conf_t *cf,
+ngx_http_conflict_location_lock_path(ngx_conf_t *cf,
     ngx_http_conflict_loc_conf_t *conf)
 {
     ngx_str_t  *key;

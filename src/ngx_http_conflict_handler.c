@@ -58,23 +58,23 @@ static const ngx_http_conflict_step_t  ngx_http_conflict_steps[] = {
     [NGX_HTTP_CONFLICT_STATE_STORE_VERDICT] =
         { "store verdict", ngx_http_conflict_verdict },
     [NGX_HTTP_CONFLICT_STATE_WAIT_FOR_WRITE] =
-        { "wait for write", ngx_http_conflict_wait },
+        { "wait for write", ngx_http_conflict_write_wait },
     [NGX_HTTP_CONFLICT_STATE_GET_LATEST] =
         { "get latest", ngx_http_conflict_get_latest },
     [NGX_HTTP_CONFLICT_STATE_CHECK_LATEST] =
-        { "check latest", ngx_http_conflict_fetched },
+        { "check latest", ngx_http_conflict_latest_verdict_fetched },
     [NGX_HTTP_CONFLICT_STATE_STORE_OBSERVE] =
         { "store observe", ngx_http_conflict_observe },
     [NGX_HTTP_CONFLICT_STATE_STORE_OBSERVED] =
         { "store observed", ngx_http_conflict_observed },
     [NGX_HTTP_CONFLICT_STATE_LATEST_VERDICT] =
-        { "latest verdict", ngx_http_conflict_found },
+        { "latest verdict", ngx_http_conflict_latest_verdict },
     [NGX_HTTP_CONFLICT_STATE_HISTORY_LOOKUP] =
-        { "history lookup", ngx_http_conflict_recall },
+        { "history lookup", ngx_http_conflict_merge_write_recall },
     [NGX_HTTP_CONFLICT_STATE_HISTORY_FOUND] =
-        { "history found", ngx_http_conflict_recalled },
+        { "history found", ngx_http_conflict_merge_write_recalled },
     [NGX_HTTP_CONFLICT_STATE_MERGE_WRITE] =
-        { "merge write", ngx_http_conflict_combine },
+        { "merge write", ngx_http_conflict_merge_write },
     [NGX_HTTP_CONFLICT_STATE_FORWARD] =
         { "forward", ngx_http_conflict_forward },
     [NGX_HTTP_CONFLICT_STATE_REDIRECTED] =
@@ -130,7 +130,7 @@ ngx_http_conflict_handler(ngx_http_request_t *r)
     ngx_http_conflict_loc_conf_t  *nlcf;
 
     if (r != r->main) {
-        return ngx_http_conflict_latest_access(r);
+        return ngx_http_conflict_latest_get_access(r);
     }
 
     if (r->post_action) {
@@ -206,7 +206,7 @@ ngx_http_conflict_over(ngx_http_request_t *r)
 
     if (ctx) {
         ngx_http_conflict_cleanup(ctx);
-        ngx_http_conflict_body_restore(r, ctx);
+        ngx_http_conflict_body_edit_restore(r, ctx);
     }
 }
 
@@ -251,23 +251,23 @@ ngx_http_conflict_cleanup(ngx_http_conflict_ctx_t *ctx)
         ngx_del_timer(&ctx->timer);
     }
 
-    ngx_http_conflict_differ_end(ctx);
+    ngx_http_conflict_diff_end(ctx);
 
     if (ctx->latest.started && !ctx->latest.done) {
         /* before the access log is written */
-        ngx_http_conflict_latest_restore(ctx);
+        ngx_http_conflict_latest_get_restore(ctx);
     }
 
     if (ctx->key.len && ctx->kind >= NGX_HTTP_CONFLICT_KIND_POST) {
-        ngx_http_conflict_settle_unchecked(ctx, 0);
+        ngx_http_conflict_outcome_unguarded(ctx, 0);
 
     } else if (ctx->op) {
-        ngx_http_conflict_keep_cut(ctx);
-        ngx_http_conflict_settle_end(ctx);
+        ngx_http_conflict_body_history_cut(ctx);
+        ngx_http_conflict_outcome_end(ctx);
     }
 
     if (ctx->op || ctx->unguarded) {
-        ngx_http_conflict_count(ctx);
+        ngx_http_conflict_request_stats(ctx);
         ctx->unguarded = 0;
     }
 
@@ -358,7 +358,7 @@ ngx_http_conflict_receive_body(ngx_http_conflict_ctx_t *ctx)
 {
     ngx_int_t  rc;
 
-    rc = ngx_http_conflict_body_read(ctx->request, ctx);
+    rc = ngx_http_conflict_request_body_read(ctx->request, ctx);
 
     switch (rc) {
 
@@ -402,7 +402,7 @@ ngx_http_conflict_check_request(ngx_http_conflict_ctx_t *ctx)
     }
 
     if (rc == NGX_OK) {
-        rc = ngx_http_conflict_if_end(ctx);
+        rc = ngx_http_conflict_dav_if_end(ctx);
     }
 
     if (rc == NGX_ERROR) {

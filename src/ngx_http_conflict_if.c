@@ -46,7 +46,7 @@ static const ngx_str_t  ngx_http_conflict_if_names[] = {
 
 
 ngx_str_t *
-ngx_http_conflict_if_tags(ngx_http_request_t *r)
+ngx_http_conflict_dav_if_tags(ngx_http_request_t *r)
 {
     ngx_str_t  *value;
 
@@ -65,7 +65,7 @@ ngx_http_conflict_if_tags(ngx_http_request_t *r)
  */
 
 ngx_int_t
-ngx_http_conflict_if(ngx_http_request_t *r, ngx_http_conflict_ctx_t *ctx,
+ngx_http_conflict_dav_if(ngx_http_request_t *r, ngx_http_conflict_ctx_t *ctx,
     ngx_str_t *value)
 {
     ngx_http_conflict_if_t  in;
@@ -264,8 +264,8 @@ ngx_http_conflict_if_own(ngx_http_conflict_ctx_t *ctx, conflict_etag_t *own)
            + ctx->when->nelts - 1;
 
     return (when->version < CONFLICT_VERSION_LIMIT
-            && conflict_version_own(own, (char *) when->tag.data,
-                                    when->tag.len)
+            && conflict_version_upstream_tag(own, (char *) when->tag.data,
+                                             when->tag.len)
                == 0
             && conflict_etag_bare(own->data, own->len) == own->len)
            ? NGX_OK : NGX_DECLINED;
@@ -290,7 +290,7 @@ ngx_http_conflict_if_tag(ngx_http_request_t *r, ngx_http_conflict_ctx_t *ctx,
 
     if ((conflict_etag_next(&p, (const char *) end, &etag)
          != CONFLICT_ETAG_TAG
-         && conflict_etag_plain(&p, (const char *) end, &etag) != 0)
+         && conflict_version_unquoted(&p, (const char *) end, &etag) != 0)
         || p != (const char *) end)
     {
         return NGX_DECLINED;
@@ -323,7 +323,7 @@ ngx_http_conflict_if_tag(ngx_http_request_t *r, ngx_http_conflict_ctx_t *ctx,
 
 
 void
-ngx_http_conflict_if_take(ngx_http_conflict_ctx_t *ctx,
+ngx_http_conflict_dav_if_take(ngx_http_conflict_ctx_t *ctx,
     ngx_http_conflict_op_t *op, ngx_str_t *path)
 {
     ngx_uint_t                 i;
@@ -353,14 +353,14 @@ ngx_http_conflict_if_take(ngx_http_conflict_ctx_t *ctx,
         pre->kinds |= CONFLICT_IF_MATCH;
 
         if (ctx->base.len == 0) {
-            ngx_http_conflict_tags_base(ctx, &when[i].tag);
+            ngx_http_conflict_entity_tags_base(ctx, &when[i].tag);
         }
     }
 }
 
 
 ngx_int_t
-ngx_http_conflict_if_end(ngx_http_conflict_ctx_t *ctx)
+ngx_http_conflict_dav_if_end(ngx_http_conflict_ctx_t *ctx)
 {
     ngx_uint_t                 i;
     ngx_http_conflict_when_t  *when;
@@ -385,7 +385,8 @@ ngx_http_conflict_if_end(ngx_http_conflict_ctx_t *ctx)
 
 
 ngx_int_t
-ngx_http_conflict_if_hide(ngx_http_request_t *r, ngx_http_conflict_ctx_t *ctx)
+ngx_http_conflict_dav_if_hide(ngx_http_request_t *r,
+    ngx_http_conflict_ctx_t *ctx)
 {
     ngx_table_elt_t  *h;
 

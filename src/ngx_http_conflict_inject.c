@@ -18,7 +18,7 @@ static ngx_int_t ngx_http_conflict_inject_replace(ngx_http_request_t *r,
 /* the version becomes a member of the body; its length is not known yet */
 
 void
-ngx_http_conflict_inject_start(ngx_http_request_t *r,
+ngx_http_conflict_version_inject_start(ngx_http_request_t *r,
     ngx_http_conflict_ctx_t *ctx)
 {
     ngx_http_conflict_op_t  *op;
@@ -52,11 +52,11 @@ ngx_http_conflict_inject_start(ngx_http_request_t *r,
 
 
 ngx_int_t
-ngx_http_conflict_inject(ngx_http_request_t *r,
+ngx_http_conflict_version_inject(ngx_http_request_t *r,
     ngx_http_conflict_ctx_t *ctx, ngx_chain_t *cl, uint64_t pos)
 {
     size_t                         from, to, len;
-    conflict_json_t               *json;
+    conflict_scan_t               *json;
     ngx_http_conflict_response_t  *response;
 
     response = ctx->response;
@@ -106,11 +106,11 @@ ngx_http_conflict_inject_replace(ngx_http_request_t *r,
     ngx_http_conflict_ctx_t *ctx, ngx_chain_t *cl, size_t from, size_t to,
     const char *before)
 {
-    u_char                   *p, *data;
-    size_t                    len;
-    ngx_buf_t                *b, *copy;
-    ngx_str_t                 name;
-    conflict_json_pointer_t  *pointer;
+    u_char              *p, *data;
+    size_t               len;
+    ngx_buf_t           *b, *copy;
+    ngx_str_t            name;
+    conflict_pointer_t  *pointer;
 
     b = cl->buf;
     len = (size_t) ngx_buf_size(b);
@@ -177,18 +177,18 @@ ngx_http_conflict_inject_replace(ngx_http_request_t *r,
 
 
 ngx_int_t
-ngx_http_conflict_inject_text(ngx_http_request_t *r,
-    conflict_json_pointer_t *pointer, uint64_t version, ngx_str_t *text)
+ngx_http_conflict_version_inject_text(ngx_http_request_t *r,
+    conflict_pointer_t *pointer, uint64_t version, ngx_str_t *text)
 {
     size_t            from, to;
     u_char           *p, *data;
     ngx_str_t         name;
-    conflict_json_t   json;
+    conflict_scan_t   json;
 
-    conflict_json_init(&json, pointer);
+    conflict_scan_init(&json, pointer);
 
-    if (conflict_json_feed(&json, text->data, text->len) != CONFLICT_JSON_OK
-        || conflict_json_end(&json) != CONFLICT_JSON_OK)
+    if (conflict_scan_feed(&json, text->data, text->len) != CONFLICT_JSON_OK
+        || conflict_scan_end(&json) != CONFLICT_JSON_OK)
     {
         return NGX_OK;
     }

@@ -23,7 +23,7 @@ static void ngx_http_conflict_keep_read(ngx_http_conflict_ctx_t *ctx,
 
 
 void
-ngx_http_conflict_keep_want(ngx_http_conflict_ctx_t *ctx)
+ngx_http_conflict_body_history_configure(ngx_http_conflict_ctx_t *ctx)
 {
     if (ctx->conf->policy != CONFLICT_MERGE) {
         return;
@@ -38,7 +38,7 @@ ngx_http_conflict_keep_want(ngx_http_conflict_ctx_t *ctx)
 /* the buffers will be used up, what they point to stays */
 
 ngx_int_t
-ngx_http_conflict_keep_sent(ngx_http_request_t *r,
+ngx_http_conflict_body_history_save_sent(ngx_http_request_t *r,
     ngx_http_conflict_ctx_t *ctx)
 {
     ngx_buf_t    *b;
@@ -82,7 +82,7 @@ ngx_http_conflict_keep_sent(ngx_http_request_t *r,
 
 
 void
-ngx_http_conflict_keep_written(ngx_http_conflict_ctx_t *ctx,
+ngx_http_conflict_body_history_written(ngx_http_conflict_ctx_t *ctx,
     ngx_uint_t certain)
 {
     ngx_http_conflict_op_t     *op;
@@ -126,7 +126,7 @@ ngx_http_conflict_keep_written(ngx_http_conflict_ctx_t *ctx,
 
 
 void
-ngx_http_conflict_keep_link(ngx_http_conflict_ctx_t *ctx)
+ngx_http_conflict_body_history_link(ngx_http_conflict_ctx_t *ctx)
 {
     ngx_int_t                   rc;
     ngx_http_conflict_op_t     *op;
@@ -151,12 +151,13 @@ ngx_http_conflict_keep_link(ngx_http_conflict_ctx_t *ctx)
     if (ctx->merge.able && row.body.data == NULL) {
         rc = ctx->merge.sent
              ? ngx_http_conflict_keep_text(ctx, &row.body)
-             : ngx_http_conflict_body_text(ctx->request, ctx->conf->max_body,
-                                           &row.body);
+             : ngx_http_conflict_request_body_text(ctx->request,
+                                                   ctx->conf->max_body,
+                                                   &row.body);
     }
 
     if (rc == NGX_OK && ctx->merge.form != CONFLICT_FORM_WHOLE) {
-        rc = ngx_http_conflict_part_link(ctx, &row.body);
+        rc = ngx_http_conflict_partial_body_link(ctx, &row.body);
     }
 
     if (rc != NGX_OK || !ctx->merge.able) {
@@ -192,7 +193,7 @@ ngx_http_conflict_keep_sent_part(ngx_http_conflict_ctx_t *ctx,
         return;
     }
 
-    if (ngx_http_conflict_part_keep(ctx, &row->body, ctx->merge.form)
+    if (ngx_http_conflict_partial_body_keep(ctx, &row->body, ctx->merge.form)
         != NGX_OK)
     {
         ngx_str_null(&row->body);
@@ -213,7 +214,7 @@ ngx_http_conflict_keep_row(ngx_http_conflict_ctx_t *ctx,
 
 
 void
-ngx_http_conflict_keep_answered(ngx_http_conflict_ctx_t *ctx,
+ngx_http_conflict_body_history_answered(ngx_http_conflict_ctx_t *ctx,
     ngx_str_t *body)
 {
     ngx_http_conflict_op_t     *op;
@@ -236,7 +237,8 @@ ngx_http_conflict_keep_answered(ngx_http_conflict_ctx_t *ctx,
     row.read = 1;
     row.torn = (op->out.state != CONFLICT_FREE);
 
-    if (!op->in.minted && (ngx_http_conflict_latest_seen(ctx) != NGX_OK
+    if (!op->in.minted
+        && (ngx_http_conflict_latest_document_observe(ctx) != NGX_OK
                            || op->in.observed.version != op->out.version))
     {
         /* it is said to be of one version, and says that it is of another */
@@ -264,13 +266,14 @@ ngx_http_conflict_keep_text(ngx_http_conflict_ctx_t *ctx, ngx_str_t *text)
         return NGX_OK;
     }
 
-    return ngx_http_conflict_chain_text(ctx->request->pool, ctx->merge.sent,
-                                        ctx->conf->max_body, text);
+    return ngx_http_conflict_request_body_chain_text(ctx->request->pool,
+                                                     ctx->merge.sent,
+                                                     ctx->conf->max_body, text);
 }
 
 
 ngx_uint_t
-ngx_http_conflict_keep_wants(ngx_http_request_t *r,
+ngx_http_conflict_body_history_wanted(ngx_http_request_t *r,
     ngx_http_conflict_ctx_t *ctx)
 {
     ngx_http_conflict_op_t  *op;
@@ -299,7 +302,7 @@ ngx_http_conflict_keep_wants(ngx_http_request_t *r,
 
 
 ngx_uint_t
-ngx_http_conflict_keep_looks(ngx_http_request_t *r,
+ngx_http_conflict_body_history_reads(ngx_http_request_t *r,
     ngx_http_conflict_ctx_t *ctx)
 {
     ngx_uint_t               status;
@@ -322,7 +325,7 @@ ngx_http_conflict_keep_looks(ngx_http_request_t *r,
 
 
 ngx_int_t
-ngx_http_conflict_keep_sum_start(ngx_http_request_t *r,
+ngx_http_conflict_body_history_sum_start(ngx_http_request_t *r,
     ngx_http_conflict_ctx_t *ctx)
 {
     ngx_http_conflict_response_t  *response;
@@ -336,12 +339,12 @@ ngx_http_conflict_keep_sum_start(ngx_http_request_t *r,
     }
 
     if (ctx->conf->root) {
-        response->root = ngx_palloc(r->pool, sizeof(conflict_json_t));
+        response->root = ngx_palloc(r->pool, sizeof(conflict_scan_t));
         if (response->root == NULL) {
             return NGX_ERROR;
         }
 
-        conflict_json_init(response->root, ctx->conf->root);
+        conflict_scan_init(response->root, ctx->conf->root);
     }
 
     conflict_hash_init(&response->row, 0);
@@ -351,15 +354,15 @@ ngx_http_conflict_keep_sum_start(ngx_http_request_t *r,
 }
 
 
-/* the bytes that ngx_http_conflict_row() would leave */
+/* the bytes that ngx_http_conflict_latest_document_root() would leave */
 
 void
-ngx_http_conflict_keep_sum(ngx_http_conflict_ctx_t *ctx, u_char *data,
+ngx_http_conflict_body_history_sum(ngx_http_conflict_ctx_t *ctx, u_char *data,
     size_t len)
 {
     size_t                         bom;
     uint64_t                       pos, start, end;
-    conflict_json_t               *root;
+    conflict_scan_t               *root;
     ngx_http_conflict_response_t  *response;
 
     response = ctx->response;
@@ -372,7 +375,7 @@ ngx_http_conflict_keep_sum(ngx_http_conflict_ctx_t *ctx, u_char *data,
         return;
     }
 
-    if (conflict_json_feed(root, data, len) != CONFLICT_JSON_OK) {
+    if (conflict_scan_feed(root, data, len) != CONFLICT_JSON_OK) {
         response->summing = 0;
         return;
     }
@@ -392,10 +395,10 @@ ngx_http_conflict_keep_sum(ngx_http_conflict_ctx_t *ctx, u_char *data,
 
 
 void
-ngx_http_conflict_keep_looked(ngx_http_conflict_ctx_t *ctx)
+ngx_http_conflict_body_history_read_end(ngx_http_conflict_ctx_t *ctx)
 {
     uint64_t                       hash;
-    conflict_json_t               *root;
+    conflict_scan_t               *root;
     ngx_http_conflict_response_t  *response;
 
     response = ctx->response;
@@ -411,7 +414,7 @@ ngx_http_conflict_keep_looked(ngx_http_conflict_ctx_t *ctx)
 
     if (response->summing && !response->failed
         && (root == NULL || (root->type != CONFLICT_JSON_NONE
-                             && conflict_json_end(root) == CONFLICT_JSON_OK)))
+                             && conflict_scan_end(root) == CONFLICT_JSON_OK)))
     {
         hash = conflict_hash_final(&response->row);
     }
@@ -421,7 +424,7 @@ ngx_http_conflict_keep_looked(ngx_http_conflict_ctx_t *ctx)
 
 
 void
-ngx_http_conflict_keep_cut(ngx_http_conflict_ctx_t *ctx)
+ngx_http_conflict_body_history_cut(ngx_http_conflict_ctx_t *ctx)
 {
     if (ctx->response && ctx->response->looking
         && ctx->request->header_sent && !ctx->request->header_only)
@@ -455,7 +458,7 @@ ngx_http_conflict_keep_read(ngx_http_conflict_ctx_t *ctx, uint64_t hash)
 
 
 void
-ngx_http_conflict_keep_feed(ngx_http_conflict_ctx_t *ctx, u_char *data,
+ngx_http_conflict_body_history_feed(ngx_http_conflict_ctx_t *ctx, u_char *data,
     size_t len)
 {
     off_t                          length;
@@ -496,7 +499,7 @@ ngx_http_conflict_keep_feed(ngx_http_conflict_ctx_t *ctx, u_char *data,
 
 
 void
-ngx_http_conflict_keep_shown(ngx_http_conflict_ctx_t *ctx)
+ngx_http_conflict_body_history_store_shown(ngx_http_conflict_ctx_t *ctx)
 {
     ngx_http_conflict_op_t     *op;
     ngx_http_conflict_record_t  row;
@@ -509,7 +512,7 @@ ngx_http_conflict_keep_shown(ngx_http_conflict_ctx_t *ctx)
     row.body.data = ctx->response->kept;
     row.body.len = ctx->response->kept_len;
 
-    ngx_http_conflict_row(ctx->conf, &row.body);
+    ngx_http_conflict_latest_document_root(ctx->conf, &row.body);
 
     if (ctx->write) {
 
@@ -555,9 +558,9 @@ ngx_http_conflict_keep_answer(ngx_http_conflict_ctx_t *ctx,
     form = ctx->merge.form;
 
     document = (ngx_http_conflict_keep_text(ctx, &text) == NGX_OK
-                && ngx_http_conflict_row_reflects(ctx->conf, &row->body,
-                                                  &text, form,
-                                                  CONFLICT_REFLECTS_NAMES));
+                && ngx_http_conflict_latest_document_reflects(
+                        ctx->conf, &row->body, &text, form,
+                        CONFLICT_REFLECTS_NAMES));
 
     if (form == CONFLICT_FORM_WHOLE) {
         return document ? NGX_OK : NGX_DECLINED;
@@ -571,8 +574,8 @@ ngx_http_conflict_keep_answer(ngx_http_conflict_ctx_t *ctx,
         return row->body.len ? NGX_OK : NGX_DECLINED;
     }
 
-    return ngx_http_conflict_part_keep(ctx, &row->body,
-                                       (form == CONFLICT_FORM_SHALLOW)
-                                       ? CONFLICT_FORM_SHALLOW
-                                       : CONFLICT_FORM_DEEP);
+    return ngx_http_conflict_partial_body_keep(ctx, &row->body,
+                                               (form == CONFLICT_FORM_SHALLOW)
+                                               ? CONFLICT_FORM_SHALLOW
+                                               : CONFLICT_FORM_DEEP);
 }

@@ -13,7 +13,7 @@
 #define NGX_HTTP_CONFLICT_FIRST_SIZE  4096
 
 
-static ngx_int_t ngx_http_conflict_latest_done(ngx_http_request_t *r,
+static ngx_int_t ngx_http_conflict_latest_response_done(ngx_http_request_t *r,
     void *data, ngx_int_t rc);
 static ngx_int_t ngx_http_conflict_latest_buf(ngx_http_request_t *r,
     ngx_http_conflict_latest_t *latest, ngx_chain_t *cl);
@@ -25,8 +25,8 @@ ngx_int_t
 ngx_http_conflict_latest_get(ngx_http_conflict_ctx_t *ctx)
 {
     if (!ctx->latest.started
-        && ngx_http_conflict_latest_fetch(ctx->request, ctx,
-                                          ngx_http_conflict_latest_done)
+        && ngx_http_conflict_latest_get(ctx->request, ctx,
+                                        ngx_http_conflict_latest_response_done)
            != NGX_OK)
     {
         return NGX_ERROR;
@@ -39,7 +39,8 @@ ngx_http_conflict_latest_get(ngx_http_conflict_ctx_t *ctx)
 /* bookkeeping, perhaps twice: nginx wakes the main request */
 
 static ngx_int_t
-ngx_http_conflict_latest_done(ngx_http_request_t *r, void *data, ngx_int_t rc)
+ngx_http_conflict_latest_response_done(ngx_http_request_t *r, void *data,
+    ngx_int_t rc)
 {
     ngx_http_conflict_ctx_t *ctx = data;
 
@@ -82,7 +83,7 @@ ngx_http_conflict_latest_done(ngx_http_request_t *r, void *data, ngx_int_t rc)
         r->main->ctx[nmcf->ssi->ctx_index] = NULL;
     }
 
-    ngx_http_conflict_latest_restore(ctx);
+    ngx_http_conflict_latest_get_restore(ctx);
 
     /*
      * What the upstream said, not the page that "error_page" made of it,
@@ -116,7 +117,7 @@ ngx_http_conflict_latest_gone(ngx_uint_t status)
 
 
 ngx_int_t
-ngx_http_conflict_latest_header(ngx_http_request_t *r,
+ngx_http_conflict_latest_response_header(ngx_http_request_t *r,
     ngx_http_conflict_ctx_t *ctx)
 {
     ngx_str_t                      *value;
@@ -140,7 +141,7 @@ ngx_http_conflict_latest_header(ngx_http_request_t *r,
     latest->last_modified = r->headers_out.last_modified_time;
 
     if (!ngx_http_conflict_cors_page(r)) {
-        ngx_http_conflict_origin_seen(r, nlcf);
+        ngx_http_conflict_origin_observe(r, nlcf);
     }
 
     if (ngx_http_conflict_latest_copy(r->pool, &latest->content_type,
@@ -194,7 +195,7 @@ ngx_http_conflict_latest_header(ngx_http_request_t *r,
 
     return (r->headers_out.content_length_n > 0
             && r->headers_out.content_length_n <= (off_t) nlcf->max_body)
-           ? ngx_http_conflict_latest_grow(r->pool, &latest->data, 0,
+           ? ngx_http_conflict_latest_response_grow(r->pool, &latest->data, 0,
                                    &latest->size,
                                    (size_t) r->headers_out.content_length_n)
            : NGX_OK;
@@ -202,7 +203,7 @@ ngx_http_conflict_latest_header(ngx_http_request_t *r,
 
 
 ngx_int_t
-ngx_http_conflict_latest_body(ngx_http_request_t *r,
+ngx_http_conflict_latest_response_body(ngx_http_request_t *r,
     ngx_http_conflict_ctx_t *ctx, ngx_chain_t *in, ngx_chain_t **out)
 {
     off_t                        size;
@@ -302,8 +303,8 @@ ngx_http_conflict_latest_buf(ngx_http_request_t *r,
         cl->buf = copy;
     }
 
-    if (ngx_http_conflict_latest_grow(r->pool, &latest->data, latest->len,
-                                      &latest->size, size)
+    if (ngx_http_conflict_latest_response_grow(r->pool, &latest->data,
+                                               latest->len, &latest->size, size)
         != NGX_OK)
     {
         return NGX_ERROR;
@@ -317,8 +318,8 @@ ngx_http_conflict_latest_buf(ngx_http_request_t *r,
 
 
 ngx_int_t
-ngx_http_conflict_latest_grow(ngx_pool_t *pool, u_char **data, size_t len,
-    size_t *size, size_t more)
+ngx_http_conflict_latest_response_grow(ngx_pool_t *pool, u_char **data,
+    size_t len, size_t *size, size_t more)
 {
     size_t   want;
     u_char  *p;

@@ -91,7 +91,7 @@ ngx_http_conflict_lock_start(ngx_http_conflict_ctx_t *ctx)
 
     case NGX_HTTP_OPTIONS:
 
-        if (nlcf->lock_blind || !ngx_http_conflict_cors_asks(r)) {
+        if (nlcf->lock_blind || !ngx_http_conflict_preflight(r)) {
             return NGX_HTTP_CONFLICT_STATE_LOCK_RESPOND;
         }
 
@@ -133,7 +133,7 @@ ngx_http_conflict_lock_resource(ngx_http_conflict_ctx_t *ctx)
         ngx_log_error(NGX_LOG_ERR, r->connection->log, 0,
                       "the resource to be locked is not a path: \"%V\", say "
                       "which one in \"conflict_lock get=PATH\", or \"get=off\"",
-                      ngx_http_conflict_escaped(r, &ctx->target));
+                      ngx_http_conflict_evaluate_escaped(r, &ctx->target));
 
         return ngx_http_conflict_lock_error(ctx,
                                      NGX_HTTP_CONFLICT_ANSWER_NO_TARGET,

@@ -95,7 +95,7 @@ ngx_http_conflict_lock_options(ngx_http_request_t *r,
                                      sizeof(NGX_HTTP_CONFLICT_LOCK_METHODS)
                                      - 1)
         != NGX_OK
-        || ngx_http_conflict_cors_allow(r, ctx) != NGX_OK)
+        || ngx_http_conflict_preflight_allow(r, ctx) != NGX_OK)
     {
         return NGX_HTTP_INTERNAL_SERVER_ERROR;
     }

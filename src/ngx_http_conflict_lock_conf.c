@@ -22,7 +22,7 @@ static ngx_int_t ngx_http_conflict_lock_target(ngx_conf_t *cf,
 
 
 char *
-ngx_http_conflict_set_lock(ngx_conf_t *cf, ngx_command_t *cmd, void *conf)
+ngx_http_conflict_lock_conf(ngx_conf_t *cf, ngx_command_t *cmd, void *conf)
 {
     ngx_http_conflict_loc_conf_t *nlcf = conf;
 

@@ -15,7 +15,7 @@ static ngx_int_t ngx_http_conflict_log_model(ngx_cycle_t *cycle,
 
 
 ngx_int_t
-ngx_http_conflict_log_open(ngx_conf_t *cf, ngx_http_conflict_log_t *log,
+ngx_http_conflict_audit_file_open(ngx_conf_t *cf, ngx_http_conflict_log_t *log,
     ngx_str_t *name)
 {
     ngx_file_info_t                  fi;
@@ -52,7 +52,7 @@ ngx_http_conflict_log_open(ngx_conf_t *cf, ngx_http_conflict_log_t *log,
  */
 
 void
-ngx_http_conflict_log_created(ngx_cycle_t *cycle,
+ngx_http_conflict_audit_file_created(ngx_cycle_t *cycle,
     ngx_http_conflict_main_conf_t *nmcf)
 {
     mode_t             mode;

@@ -56,7 +56,7 @@ static const ngx_str_t  ngx_http_conflict_method_other[] = {
 };
 
 
-ngx_array_t  ngx_http_conflict_default_methods = {
+ngx_array_t  ngx_http_conflict_method_defaults = {
     ngx_http_conflict_method_writes,
     sizeof(ngx_http_conflict_method_writes) / sizeof(ngx_str_t),
     sizeof(ngx_str_t),
@@ -93,7 +93,7 @@ ngx_http_conflict_method(ngx_http_request_t *r,
     }
 
     if (r->headers_in.if_match || r->headers_in.if_none_match
-        || r->headers_in.if_unmodified_since || ngx_http_conflict_if_tags(r)
+        || r->headers_in.if_unmodified_since || ngx_http_conflict_dav_if_tags(r)
         || ngx_http_conflict_chain_field(r, NULL))
     {
         /* it asks for a check, which the upstream cannot make */
@@ -204,7 +204,7 @@ ngx_http_conflict_method_header(ngx_http_request_t *r,
         ngx_http_clear_etag(r);
     }
 
-    ngx_http_conflict_settle_unchecked(ctx, r->headers_out.status);
+    ngx_http_conflict_outcome_unguarded(ctx, r->headers_out.status);
 
     return ctx->op ? ngx_http_conflict_conflict_field(r, ctx) : NGX_OK;
 }
@@ -224,7 +224,8 @@ ngx_http_conflict_method_created(ngx_http_request_t *r)
 
 
 char *
-ngx_http_conflict_set_methods(ngx_conf_t *cf, ngx_command_t *cmd, void *conf)
+ngx_http_conflict_method_directive(ngx_conf_t *cf, ngx_command_t *cmd,
+    void *conf)
 {
     ngx_http_conflict_loc_conf_t *nlcf = conf;
 

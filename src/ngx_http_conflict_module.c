@@ -48,20 +48,20 @@ static ngx_command_t  ngx_http_conflict_commands[] = {
 
     { ngx_string("conflict_store"),
       NGX_HTTP_MAIN_CONF|NGX_CONF_2MORE,
-      ngx_http_conflict_set_store,
+      ngx_http_conflict_directive_policy_store,
       NGX_HTTP_MAIN_CONF_OFFSET,
       0,
       NULL },
 
     { ngx_string("conflict"),
       NGX_HTTP_CONFLICT_ANY_CONF|NGX_CONF_TAKE123,
-      ngx_http_conflict_set_policy,
+      ngx_http_conflict_directive_policy,
       ngx_http_conflict_offset(policy),
       NULL },
 
     { ngx_string("conflict_log"),
       NGX_HTTP_CONFLICT_ANY_CONF|NGX_CONF_TAKE12,
-      ngx_http_conflict_set_log,
+      ngx_http_conflict_directive_policy_log,
       ngx_http_conflict_offset(log),
       NULL },
 
@@ -73,13 +73,13 @@ static ngx_command_t  ngx_http_conflict_commands[] = {
 
     { ngx_string("conflict_methods"),
       NGX_HTTP_CONFLICT_ANY_CONF|NGX_CONF_1MORE,
-      ngx_http_conflict_set_methods,
+      ngx_http_conflict_method_directive,
       ngx_http_conflict_offset(methods),
       NULL },
 
     { ngx_string("conflict_base"),
       NGX_HTTP_CONFLICT_ANY_CONF|NGX_CONF_TAKE1,
-      ngx_http_conflict_set_source,
+      ngx_http_conflict_directive_value_source,
       ngx_http_conflict_offset(base),
       NULL },
 
@@ -91,19 +91,19 @@ static ngx_command_t  ngx_http_conflict_commands[] = {
 
     { ngx_string("conflict_version"),
       NGX_HTTP_CONFLICT_ANY_CONF|NGX_CONF_TAKE1,
-      ngx_http_conflict_set_source,
+      ngx_http_conflict_directive_value_source,
       ngx_http_conflict_offset(version),
       NULL },
 
     { ngx_string("conflict_mtime"),
       NGX_HTTP_CONFLICT_ANY_CONF|NGX_CONF_TAKE1,
-      ngx_http_conflict_set_source,
+      ngx_http_conflict_directive_value_source,
       ngx_http_conflict_offset(mtime),
       NULL },
 
     { ngx_string("conflict_inject"),
       NGX_HTTP_CONFLICT_ANY_CONF|NGX_CONF_TAKE1,
-      ngx_http_conflict_set_source,
+      ngx_http_conflict_directive_value_source,
       ngx_http_conflict_offset(inject),
       NULL },
 
@@ -115,13 +115,13 @@ static ngx_command_t  ngx_http_conflict_commands[] = {
 
     { ngx_string("conflict_latest"),
       NGX_HTTP_CONFLICT_ANY_CONF|NGX_CONF_TAKE12,
-      ngx_http_conflict_set_latest,
+      ngx_http_conflict_directive_value_latest,
       ngx_http_conflict_offset(latest),
       NULL },
 
     { ngx_string("conflict_field"),
       NGX_HTTP_CONFLICT_ANY_CONF|NGX_CONF_TAKE2,
-      ngx_http_conflict_set_rule,
+      ngx_http_conflict_directive_field,
       ngx_http_conflict_offset(rules),
       NULL },
 
@@ -133,20 +133,20 @@ static ngx_command_t  ngx_http_conflict_commands[] = {
 
     { ngx_string("conflict_partial"),
       NGX_HTTP_CONFLICT_ANY_CONF|NGX_CONF_TAKE12,
-      ngx_http_conflict_set_partial,
+      ngx_http_conflict_directive_field_partial,
       NGX_HTTP_LOC_CONF_OFFSET,
       0,
       NULL },
 
     { ngx_string("conflict_history"),
       NGX_HTTP_CONFLICT_ANY_CONF|NGX_CONF_TAKE12,
-      ngx_http_conflict_set_history,
+      ngx_http_conflict_directive_field_history,
       ngx_http_conflict_offset(history),
       NULL },
 
     { ngx_string("conflict_header_status"),
       NGX_HTTP_CONFLICT_ANY_CONF|NGX_CONF_TAKE1,
-      ngx_http_conflict_set_word,
+      ngx_http_conflict_directive_value_word,
       ngx_http_conflict_offset(header_status),
       &ngx_http_conflict_header_statuses },
 
@@ -176,57 +176,57 @@ static ngx_command_t  ngx_http_conflict_commands[] = {
 
     { ngx_string("conflict_lease"),
       NGX_HTTP_CONFLICT_ANY_CONF|NGX_CONF_TAKE1,
-      ngx_http_conflict_set_time,
+      ngx_http_conflict_directive_value_time,
       ngx_http_conflict_offset(lease),
       NULL },
 
     { ngx_string("conflict_wait"),
       NGX_HTTP_CONFLICT_ANY_CONF|NGX_CONF_TAKE1,
-      ngx_http_conflict_set_time,
+      ngx_http_conflict_directive_value_time,
       ngx_http_conflict_offset(wait),
       NULL },
 
     { ngx_string("conflict_quarantine"),
       NGX_HTTP_CONFLICT_ANY_CONF|NGX_CONF_TAKE1,
-      ngx_http_conflict_set_time,
+      ngx_http_conflict_directive_value_time,
       ngx_http_conflict_offset(quarantine),
       NULL },
 
     { ngx_string("conflict_max_body"),
       NGX_HTTP_CONFLICT_ANY_CONF|NGX_CONF_TAKE1,
-      ngx_http_conflict_set_size,
+      ngx_http_conflict_directive_value_size,
       ngx_http_conflict_offset(max_body),
       NULL },
 
     { ngx_string("conflict_max_values"),
       NGX_HTTP_CONFLICT_ANY_CONF|NGX_CONF_TAKE1,
-      ngx_http_conflict_set_values,
+      ngx_http_conflict_directive_value_values,
       ngx_http_conflict_offset(max_values),
       NULL },
 
     { ngx_string("conflict_lock"),
       NGX_HTTP_LOC_CONF|NGX_CONF_ANY,
-      ngx_http_conflict_set_lock,
+      ngx_http_conflict_lock_conf,
       NGX_HTTP_LOC_CONF_OFFSET,
       0,
       NULL },
 
     { ngx_string("conflict_lock_status"),
       NGX_HTTP_CONFLICT_ANY_CONF|NGX_CONF_TAKE1,
-      ngx_http_conflict_set_word,
+      ngx_http_conflict_directive_value_word,
       ngx_http_conflict_offset(lock_status),
       &ngx_http_conflict_lock_statuses },
 
     { ngx_string("conflict_status"),
       NGX_HTTP_LOC_CONF|NGX_CONF_NOARGS|NGX_CONF_TAKE1,
-      ngx_http_conflict_set_status,
+      ngx_http_conflict_status_directive,
       NGX_HTTP_LOC_CONF_OFFSET,
       0,
       NULL },
 
     { ngx_string("conflict_store_error"),
       NGX_HTTP_CONFLICT_ANY_CONF|NGX_CONF_TAKE1,
-      ngx_http_conflict_set_word,
+      ngx_http_conflict_directive_value_word,
       ngx_http_conflict_offset(store_error),
       &ngx_http_conflict_store_errors },
 
@@ -235,17 +235,17 @@ static ngx_command_t  ngx_http_conflict_commands[] = {
 
 
 static ngx_http_module_t  ngx_http_conflict_module_ctx = {
-    ngx_http_conflict_add_variables,       /* preconfiguration */
+    ngx_http_conflict_variables_add,       /* preconfiguration */
     ngx_http_conflict_init,                /* postconfiguration */
 
-    ngx_http_conflict_create_main_conf,    /* create main configuration */
+    ngx_http_conflict_conf_create_main,    /* create main configuration */
     NULL,                                  /* init main configuration */
 
     NULL,                                  /* create server configuration */
     NULL,                                  /* merge server configuration */
 
-    ngx_http_conflict_create_loc_conf,     /* create location configuration */
-    ngx_http_conflict_merge_loc_conf       /* merge location configuration */
+    ngx_http_conflict_conf_create_loc,     /* create location configuration */
+    ngx_http_conflict_conf_merge_loc       /* merge location configuration */
 };
 
 
@@ -255,7 +255,7 @@ ngx_module_t  ngx_http_conflict_module = {
     ngx_http_conflict_commands,            /* module directives */
     NGX_HTTP_MODULE,                       /* module type */
     NULL,                                  /* init master */
-    ngx_http_conflict_init_module,         /* init module */
+    ngx_http_conflict_reload_init_module,         /* init module */
     ngx_http_conflict_init_process,        /* init process */
     NULL,                                  /* init thread */
     NULL,                                  /* exit thread */
@@ -296,7 +296,7 @@ ngx_http_conflict_init(ngx_conf_t *cf)
     *h = ngx_http_conflict_handler;
 
     ngx_http_conflict_filter_init();
-    ngx_http_conflict_body_filter_init();
+    ngx_http_conflict_request_body_filter_init();
 
     if (nmcf->risky) {
         ngx_http_conflict_warn(cf);
@@ -354,7 +354,7 @@ ngx_http_conflict_init_process(ngx_cycle_t *cycle)
     }
 
     if (nmcf->ledger) {
-        ngx_http_conflict_ledger_start(nmcf->ledger);
+        ngx_http_conflict_stats_start(nmcf->ledger);
     }
 
     store = nmcf->stores.elts;
@@ -362,7 +362,7 @@ ngx_http_conflict_init_process(ngx_cycle_t *cycle)
     for (i = 0; i < nmcf->stores.nelts; i++) {
 
         if (nmcf->ledger) {
-            store[i]->gauge = ngx_http_conflict_ledger_gauge(&store[i]->name);
+            store[i]->gauge = ngx_http_conflict_stats_store(&store[i]->name);
         }
 
         if (store[i]->ops == &ngx_http_conflict_redis_ops
@@ -408,6 +408,6 @@ ngx_http_conflict_exit_process(ngx_cycle_t *cycle)
     }
 
     if (nmcf->ledger) {
-        ngx_http_conflict_ledger_stop();
+        ngx_http_conflict_stats_stop();
     }
 }

@@ -160,7 +160,7 @@ typedef enum {
 /* the client's body, scanned and hashed while it arrives */
 
 typedef struct {
-    conflict_json_t               *json;       /* NULL: not looked into, or
+    conflict_scan_t               *json;       /* NULL: not looked into, or
                                                   in vain */
     conflict_json_rc_e             error;
     conflict_hash_t                hash;
@@ -241,15 +241,15 @@ typedef struct {
 /* the body of a response on its way to the client */
 
 typedef struct {
-    conflict_json_t               *version;    /* NULL: not wanted */
-    conflict_json_t               *mtime;
-    conflict_json_t               *inject;
+    conflict_scan_t               *version;    /* NULL: not wanted */
+    conflict_scan_t               *mtime;
+    conflict_scan_t               *inject;
     conflict_hash_t                hash;
     off_t                          size;
     u_char                        *kept;       /* for the history */
     size_t                         kept_len;
     size_t                         kept_size;
-    conflict_json_t               *root;       /* of the row; NULL: all */
+    conflict_scan_t               *root;       /* of the row; NULL: all */
     conflict_hash_t                row;        /* of what would be kept */
     unsigned                       keeping:1;
     unsigned                       looking:1;  /* the history is to know it */
@@ -388,7 +388,7 @@ struct ngx_http_conflict_ctx_s {
 
 /* variables.c */
 
-ngx_int_t ngx_http_conflict_add_variables(ngx_conf_t *cf);
+ngx_int_t ngx_http_conflict_variables_add(ngx_conf_t *cf);
 
 /* handler.c */
 
@@ -477,20 +477,20 @@ void ngx_http_conflict_store_call_resume(ngx_http_request_t *r);
  * there; NGX_DONE: the phases go on once it is; NGX_DECLINED: ctx->answer and
  * ctx->reason say what is wrong; else a status.
  */
-ngx_int_t ngx_http_conflict_body_read(ngx_http_request_t *r,
+ngx_int_t ngx_http_conflict_request_body_read(ngx_http_request_t *r,
     ngx_http_conflict_ctx_t *ctx);
 
 /* Must it be what it says it is? */
-ngx_uint_t ngx_http_conflict_body_wanted(ngx_http_conflict_ctx_t *ctx);
+ngx_uint_t ngx_http_conflict_request_body_wanted(ngx_http_conflict_ctx_t *ctx);
 
 /*
  * The body in one piece, from the request's pool; at most "max" bytes.
  */
-ngx_int_t ngx_http_conflict_body_text(ngx_http_request_t *r, size_t max,
+ngx_int_t ngx_http_conflict_request_body_text(ngx_http_request_t *r, size_t max,
     ngx_str_t *text);
-ngx_int_t ngx_http_conflict_chain_text(ngx_pool_t *pool, ngx_chain_t *in,
-    size_t max, ngx_str_t *text);
-void ngx_http_conflict_body_filter_init(void);
+ngx_int_t ngx_http_conflict_request_body_chain_text(ngx_pool_t *pool,
+    ngx_chain_t *in, size_t max, ngx_str_t *text);
+void ngx_http_conflict_request_body_filter_init(void);
 
 /* fetch.c */
 
@@ -498,19 +498,19 @@ void ngx_http_conflict_body_filter_init(void);
  * Starts the GET; "done" is called at its end, with ctx, as the handler of a
  * subrequest.
  */
-ngx_int_t ngx_http_conflict_latest_fetch(ngx_http_request_t *r,
+ngx_int_t ngx_http_conflict_latest_get(ngx_http_request_t *r,
     ngx_http_conflict_ctx_t *ctx, ngx_http_post_subrequest_pt done);
 
 extern const ngx_str_t  ngx_http_conflict_header_private[];
 
 /* The method of the request is its own again. */
-void ngx_http_conflict_latest_restore(ngx_http_conflict_ctx_t *ctx);
+void ngx_http_conflict_latest_get_restore(ngx_http_conflict_ctx_t *ctx);
 
 /*
  * In PRECONTENT of the GET: nginx runs no access handlers for subrequests,
  * this does, so that nobody sees a body that a GET would not show.
  */
-ngx_int_t ngx_http_conflict_latest_access(ngx_http_request_t *r);
+ngx_int_t ngx_http_conflict_latest_get_access(ngx_http_request_t *r);
 
 /* seen.c */
 
@@ -518,39 +518,41 @@ ngx_int_t ngx_http_conflict_latest_access(ngx_http_request_t *r);
  * Fills op->in.observed from what the GET has shown.  NGX_DECLINED: it does not
  * carry the version that the upstream should own.
  */
-ngx_int_t ngx_http_conflict_latest_seen(ngx_http_conflict_ctx_t *ctx);
+ngx_int_t ngx_http_conflict_latest_document_observe(
+    ngx_http_conflict_ctx_t *ctx);
 
 /* The upstream's version in it, as a base in a body has it. */
-ngx_int_t ngx_http_conflict_latest_version(ngx_http_conflict_ctx_t *ctx,
-    ngx_str_t *version);
+ngx_int_t ngx_http_conflict_latest_document_version(
+    ngx_http_conflict_ctx_t *ctx, ngx_str_t *version);
 
 /* The row within a JSON body ("root"), or all of it. */
-void ngx_http_conflict_latest_row(ngx_http_conflict_ctx_t *ctx,
+void ngx_http_conflict_latest_document_row(ngx_http_conflict_ctx_t *ctx,
     ngx_str_t *row);
-void ngx_http_conflict_row(ngx_http_conflict_loc_conf_t *nlcf,
+void ngx_http_conflict_latest_document_root(ngx_http_conflict_loc_conf_t *nlcf,
     ngx_str_t *body);
 
 /* Has the row what a write wanted, whose text need not be JSON. */
-ngx_uint_t ngx_http_conflict_row_reflects(ngx_http_conflict_loc_conf_t *nlcf,
-    ngx_str_t *row, ngx_str_t *text, conflict_form_e form,
-    conflict_reflects_e how);
+ngx_uint_t ngx_http_conflict_latest_document_reflects(
+    ngx_http_conflict_loc_conf_t *nlcf, ngx_str_t *row, ngx_str_t *text,
+    conflict_form_e form, conflict_reflects_e how);
 
 /*
  * A date as upstreams send it, HTTP-date or RFC 3339, in microseconds, or
  * CONFLICT_TIME_NONE.
  */
-int64_t ngx_http_conflict_date(ngx_str_t *text);
+int64_t ngx_http_conflict_version_source_date(ngx_str_t *text);
 
 /*
  * Is the upstream's own version its entity tag.
  */
-ngx_uint_t ngx_http_conflict_tagged(ngx_http_conflict_source_t *source);
+ngx_uint_t ngx_http_conflict_version_source_tagged(
+    ngx_http_conflict_source_t *source);
 
 /*
  * The version that the text stands for, 0 where it is none.
  */
-uint64_t ngx_http_conflict_version(ngx_http_conflict_source_t *source,
-    ngx_str_t *text);
+uint64_t ngx_http_conflict_version_source_parse(
+    ngx_http_conflict_source_t *source, ngx_str_t *text);
 
 /* media_type.c */
 
@@ -592,7 +594,8 @@ ngx_int_t ngx_http_conflict_evaluate(ngx_http_request_t *r,
     ngx_http_complex_value_t *val, ngx_str_t *value);
 
 /* For the error log: a decoded path may have line feeds. */
-ngx_str_t *ngx_http_conflict_escaped(ngx_http_request_t *r, ngx_str_t *text);
+ngx_str_t *ngx_http_conflict_evaluate_escaped(ngx_http_request_t *r,
+    ngx_str_t *text);
 
 /* entity.c */
 
@@ -609,11 +612,11 @@ void ngx_http_conflict_entity(ngx_http_request_t *r,
 ngx_int_t ngx_http_conflict_random(u_char *data, size_t len);
 
 /* Of hashes of what clients send; the same for the life of the process. */
-uint64_t ngx_http_conflict_seed(void);
+uint64_t ngx_http_conflict_random_seed(void);
 
 
-#include "ngx_http_conflict_combine.h"
-#include "ngx_http_conflict_lock.h"
+#include "ngx_http_conflict_merge_write.h"
+#include "ngx_http_conflict_lock_endpoint.h"
 #include "ngx_http_conflict_response.h"
 #include "ngx_http_conflict_settle.h"
 #include "ngx_http_conflict_status.h"

@@ -31,7 +31,7 @@ static ngx_int_t ngx_http_conflict_inherit(ngx_cycle_t *cycle,
 
 
 ngx_int_t
-ngx_http_conflict_init_module(ngx_cycle_t *cycle)
+ngx_http_conflict_reload_init_module(ngx_cycle_t *cycle)
 {
     uint64_t                         move;
     ngx_uint_t                       i, foreign;
@@ -45,7 +45,7 @@ ngx_http_conflict_init_module(ngx_cycle_t *cycle)
         return NGX_OK;
     }
 
-    ngx_http_conflict_log_created(cycle, nmcf);
+    ngx_http_conflict_audit_file_created(cycle, nmcf);
 
     foreign = 0;
     omcf = ngx_http_conflict_before(&foreign);
@@ -223,7 +223,7 @@ ngx_http_conflict_alone(ngx_array_t *routes, ngx_array_t *other)
     for (i = 0; i < routes->nelts; i++) {
 
         for (j = 0; j < other->nelts; j++) {
-            if (ngx_http_conflict_same_route(&a[i], &b[j])) {
+            if (ngx_http_conflict_route_same(&a[i], &b[j])) {
                 break;
             }
         }

@@ -69,7 +69,7 @@ static ngx_str_t  ngx_http_conflict_origin_none = ngx_string("");
  */
 
 void
-ngx_http_conflict_origin_seen(ngx_http_request_t *r,
+ngx_http_conflict_origin_observe(ngx_http_request_t *r,
     ngx_http_conflict_loc_conf_t *nlcf)
 {
     ngx_str_t   *origin, *allowed;
@@ -121,7 +121,7 @@ ngx_http_conflict_origin_denied(ngx_http_request_t *r)
     status = r->headers_out.status;
 
     if (r->method & NGX_HTTP_OPTIONS) {
-        return ngx_http_conflict_cors_asks(r)
+        return ngx_http_conflict_preflight(r)
                && status < NGX_HTTP_INTERNAL_SERVER_ERROR;
     }
 
@@ -209,7 +209,7 @@ ngx_http_conflict_origin_find(ngx_http_conflict_origins_t *origins,
     conflict_hash_t              hash;
     ngx_http_conflict_origin_t  *noted;
 
-    conflict_hash_init(&hash, ngx_http_conflict_seed());
+    conflict_hash_init(&hash, ngx_http_conflict_random_seed());
     conflict_hash_field(&hash, origin->data, origin->len);
 
     *sum = conflict_hash_final(&hash);
@@ -328,7 +328,7 @@ ngx_http_conflict_origin_add(u_char **p, u_char *end, ngx_str_t *text)
 
 
 ngx_int_t
-ngx_http_conflict_origin_tell(ngx_http_request_t *r,
+ngx_http_conflict_origin_allow(ngx_http_request_t *r,
     ngx_http_conflict_loc_conf_t *nlcf)
 {
     size_t                       len;

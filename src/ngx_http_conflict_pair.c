@@ -273,7 +273,7 @@ ngx_http_conflict_pair_op(ngx_http_request_t *r, ngx_http_conflict_ctx_t *ctx,
     op->in.pre.match = ngx_http_conflict_op_bases(op);
     op->in.pre.none = ngx_http_conflict_op_bases(op) + n;
 
-    ngx_http_conflict_if_take(ctx, op, &pair->target);
+    ngx_http_conflict_dav_if_take(ctx, op, &pair->target);
 
     op->in.policy = source->in.policy;
     op->in.lease = source->in.lease;

@@ -24,7 +24,8 @@ static uint64_t ngx_http_conflict_part_base(ngx_http_conflict_ctx_t *ctx);
 static uint64_t ngx_http_conflict_part_read(ngx_str_t *kept,
     conflict_document_t *doc);
 static int ngx_http_conflict_part_apply(ngx_http_conflict_ctx_t *ctx,
-    conflict_document_t *doc, conflict_document_t *part, conflict_out_t *out);
+    conflict_document_t  *doc, conflict_document_t *part,
+    conflict_buffer_t *out);
 static ngx_int_t ngx_http_conflict_part_copy(ngx_pool_t *pool,
     conflict_document_t *doc);
 static ngx_int_t ngx_http_conflict_part_compose(ngx_http_conflict_ctx_t *ctx,
@@ -32,8 +33,8 @@ static ngx_int_t ngx_http_conflict_part_compose(ngx_http_conflict_ctx_t *ctx,
 
 
 ngx_int_t
-ngx_http_conflict_part_keep(ngx_http_conflict_ctx_t *ctx, ngx_str_t *body,
-    conflict_form_e form)
+ngx_http_conflict_partial_body_keep(ngx_http_conflict_ctx_t *ctx,
+    ngx_str_t *body, conflict_form_e form)
 {
     u_char      *p;
     uint64_t     base;
@@ -87,17 +88,18 @@ ngx_http_conflict_part_base(ngx_http_conflict_ctx_t *ctx)
 
 
 ngx_int_t
-ngx_http_conflict_part_link(ngx_http_conflict_ctx_t *ctx, ngx_str_t *body)
+ngx_http_conflict_partial_body_link(ngx_http_conflict_ctx_t *ctx,
+    ngx_str_t *body)
 {
     int                         rc;
-    conflict_out_t              out;
+    conflict_buffer_t           out;
     conflict_document_t         part;
     ngx_http_conflict_merge_t  *merge;
 
     merge = &ctx->merge;
 
     if (ctx->op->out.verdict == CONFLICT_PASS) {
-        return ngx_http_conflict_part_keep(ctx, body, merge->form);
+        return ngx_http_conflict_partial_body_keep(ctx, body, merge->form);
     }
 
     if (merge->base.data == NULL || merge->base.form != CONFLICT_FORM_WHOLE) {
@@ -108,7 +110,7 @@ ngx_http_conflict_part_link(ngx_http_conflict_ctx_t *ctx, ngx_str_t *body)
     part.len = body->len;
     part.form = merge->form;
 
-    ngx_memzero(&out, sizeof(conflict_out_t));
+    ngx_memzero(&out, sizeof(conflict_buffer_t));
 
     rc = ngx_http_conflict_part_apply(ctx, &merge->base, &part, &out);
 
@@ -119,7 +121,7 @@ ngx_http_conflict_part_link(ngx_http_conflict_ctx_t *ctx, ngx_str_t *body)
         rc = ngx_http_conflict_part_copy(ctx->request->pool, &part);
     }
 
-    conflict_out_free(&out);
+    conflict_buffer_free(&out);
 
     body->data = (u_char *) part.data;
     body->len = part.len;
@@ -129,7 +131,7 @@ ngx_http_conflict_part_link(ngx_http_conflict_ctx_t *ctx, ngx_str_t *body)
 
 
 void
-ngx_http_conflict_part_made(ngx_http_conflict_ctx_t *ctx,
+ngx_http_conflict_partial_body_made(ngx_http_conflict_ctx_t *ctx,
     conflict_document_t *doc)
 {
     (void) ngx_http_conflict_part_read(&ctx->op->out.made_body, doc);
@@ -170,7 +172,7 @@ ngx_http_conflict_part_read(ngx_str_t *kept, conflict_document_t *doc)
 
 
 ngx_int_t
-ngx_http_conflict_part_recalled(ngx_http_conflict_ctx_t *ctx)
+ngx_http_conflict_partial_body_recalled(ngx_http_conflict_ctx_t *ctx)
 {
     uint64_t                    version;
     conflict_document_t         doc, *part;
@@ -221,13 +223,13 @@ ngx_http_conflict_part_recalled(ngx_http_conflict_ctx_t *ctx)
 
 static int
 ngx_http_conflict_part_apply(ngx_http_conflict_ctx_t *ctx,
-    conflict_document_t *doc, conflict_document_t *part, conflict_out_t *out)
+    conflict_document_t *doc, conflict_document_t *part, conflict_buffer_t *out)
 {
     return (part->form == CONFLICT_FORM_JSON_PATCH)
            ? conflict_patch_apply(doc, part, out, ctx->conf->max_values,
-                                  ngx_http_conflict_seed())
+                                  ngx_http_conflict_random_seed())
            : conflict_part_apply(doc, part, out, ctx->conf->max_values,
-                                 ngx_http_conflict_seed());
+                                 ngx_http_conflict_random_seed());
 }
 
 
@@ -262,7 +264,7 @@ ngx_http_conflict_part_compose(ngx_http_conflict_ctx_t *ctx,
 {
     int                         rc;
     ngx_uint_t                  i;
-    conflict_out_t              out;
+    conflict_buffer_t           out;
     conflict_document_t         whole, *part;
     ngx_http_conflict_merge_t  *merge;
 
@@ -296,7 +298,7 @@ ngx_http_conflict_part_compose(ngx_http_conflict_ctx_t *ctx,
     }
 
     for (i = merge->parts->nelts; i; i--) {
-        ngx_memzero(&out, sizeof(conflict_out_t));
+        ngx_memzero(&out, sizeof(conflict_buffer_t));
 
         rc = ngx_http_conflict_part_apply(ctx, &whole, &part[i - 1], &out);
 
@@ -307,11 +309,11 @@ ngx_http_conflict_part_compose(ngx_http_conflict_ctx_t *ctx,
             && ngx_http_conflict_part_copy(ctx->request->pool, &whole)
                != NGX_OK)
         {
-            conflict_out_free(&out);
+            conflict_buffer_free(&out);
             return NGX_ERROR;
         }
 
-        conflict_out_free(&out);
+        conflict_buffer_free(&out);
 
         if (rc != 0) {
             return NGX_OK;

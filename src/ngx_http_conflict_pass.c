@@ -39,7 +39,7 @@ ngx_http_conflict_pass(ngx_http_conflict_ctx_t *ctx)
     }
 
     if (op->out.leased || (ctx->pair && ctx->pair->op->out.leased)) {
-        ngx_http_conflict_settle_start(ctx);
+        ngx_http_conflict_outcome_hold(ctx);
 
     } else {
         ctx->settled = 1;
@@ -48,9 +48,9 @@ ngx_http_conflict_pass(ngx_http_conflict_ctx_t *ctx)
     if (ctx->conf->strip_base && !ctx->rewritten && ctx->body.json
         && !ctx->body.error && ctx->body.json->type != CONFLICT_JSON_NONE)
     {
-        conflict_json_cut(ctx->body.json, &start, &end);
+        conflict_scan_cut(ctx->body.json, &start, &end);
 
-        if (ngx_http_conflict_body_cut(r, (off_t) start, (off_t) end)
+        if (ngx_http_conflict_body_edit_cut(r, (off_t) start, (off_t) end)
             != NGX_OK)
         {
             return NGX_HTTP_CONFLICT_STATE_ERROR;
@@ -59,7 +59,7 @@ ngx_http_conflict_pass(ngx_http_conflict_ctx_t *ctx)
         ctx->rewritten = 1;
     }
 
-    if (ngx_http_conflict_keep_sent(r, ctx) != NGX_OK) {
+    if (ngx_http_conflict_body_history_save_sent(r, ctx) != NGX_OK) {
         return NGX_HTTP_CONFLICT_STATE_ERROR;
     }
 
@@ -81,7 +81,7 @@ ngx_http_conflict_pass_again(ngx_http_conflict_ctx_t *ctx)
         return NGX_HTTP_CONFLICT_STATE_ERROR;
     }
 
-    if (ngx_http_conflict_settle_redirect(ctx) != NGX_OK) {
+    if (ngx_http_conflict_outcome_redirect(ctx) != NGX_OK) {
 
         ctx->forwarded = 0;
         ctx->reason = "it is this write's own: the upstream did not answer "

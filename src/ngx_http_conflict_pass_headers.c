@@ -89,8 +89,8 @@ ngx_http_conflict_pass_headers(ngx_http_request_t *r,
         return NGX_ERROR;
     }
 
-    if (ngx_http_conflict_if_hide(r, ctx) != NGX_OK
-        || ngx_http_conflict_tags_send(r, ctx) != NGX_OK)
+    if (ngx_http_conflict_dav_if_hide(r, ctx) != NGX_OK
+        || ngx_http_conflict_entity_tags_send(r, ctx) != NGX_OK)
     {
         return NGX_ERROR;
     }

@@ -15,7 +15,7 @@ static ngx_int_t ngx_http_conflict_patch_text(ngx_http_conflict_ctx_t *ctx,
 
 
 ngx_int_t
-ngx_http_conflict_patch_base(ngx_http_request_t *r,
+ngx_http_conflict_json_patch_base(ngx_http_request_t *r,
     ngx_http_conflict_ctx_t *ctx)
 {
     conflict_json_rc_e         rc;
@@ -39,7 +39,8 @@ ngx_http_conflict_patch_base(ngx_http_request_t *r,
     body->json->type = CONFLICT_JSON_NONE;
 
     rc = conflict_patch_base(body->json, &doc, ctx->conf->base->pointer,
-                             ctx->conf->max_values, ngx_http_conflict_seed());
+                             ctx->conf->max_values,
+                             ngx_http_conflict_random_seed());
 
     switch (rc) {
 
@@ -81,7 +82,8 @@ ngx_http_conflict_patch_text(ngx_http_conflict_ctx_t *ctx,
     ngx_int_t  rc;
     ngx_str_t  text;
 
-    rc = ngx_http_conflict_body_text(ctx->request, ctx->conf->max_body, &text);
+    rc = ngx_http_conflict_request_body_text(ctx->request, ctx->conf->max_body,
+                                             &text);
 
     if (rc != NGX_OK) {
         return NGX_ERROR;
@@ -96,7 +98,7 @@ ngx_http_conflict_patch_text(ngx_http_conflict_ctx_t *ctx,
 
 
 ngx_http_conflict_state_e
-ngx_http_conflict_patch_unfit(ngx_http_conflict_ctx_t *ctx)
+ngx_http_conflict_json_patch_impossible(ngx_http_conflict_ctx_t *ctx)
 {
     if (ctx->op->out.verdict != CONFLICT_COMBINE) {
         /* it names a field of the server's, so the API must not judge it */
@@ -118,7 +120,7 @@ ngx_http_conflict_patch_unfit(ngx_http_conflict_ctx_t *ctx)
 
 
 ngx_uint_t
-ngx_http_conflict_patch_twice(ngx_http_conflict_ctx_t *ctx,
+ngx_http_conflict_json_patch_repeated(ngx_http_conflict_ctx_t *ctx,
     ngx_http_conflict_state_e *next)
 {
     conflict_document_t  doc;
@@ -127,7 +129,7 @@ ngx_http_conflict_patch_twice(ngx_http_conflict_ctx_t *ctx,
         || ctx->body.json == NULL
         || ngx_http_conflict_patch_text(ctx, &doc) != NGX_OK
         || conflict_patch_repeatable(&doc, ctx->conf->max_values,
-                                     ngx_http_conflict_seed()))
+                                     ngx_http_conflict_random_seed()))
     {
         return 0;
     }

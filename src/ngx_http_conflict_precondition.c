@@ -117,10 +117,10 @@ ngx_http_conflict_precondition_create(ngx_http_request_t *r,
 
     nlcf = ctx->conf;
 
-    n = ngx_http_conflict_tags_most(nlcf, r->headers_in.if_match)
-        + ngx_http_conflict_tags_most(nlcf, r->headers_in.if_none_match);
+    n = ngx_http_conflict_entity_tags_most(nlcf, r->headers_in.if_match)
+        + ngx_http_conflict_entity_tags_most(nlcf, r->headers_in.if_none_match);
 
-    value = ngx_http_conflict_if_tags(r);
+    value = ngx_http_conflict_dav_if_tags(r);
     i = value ? value->len / 2 + 1 : 0;
 
     op = ngx_http_conflict_op_create(r, nlcf->store, &ctx->key, n + 2 * i);
@@ -136,9 +136,9 @@ ngx_http_conflict_precondition_create(ngx_http_request_t *r,
     op->in.report = nlcf->report;
     op->in.minted = (nlcf->version->place == NGX_HTTP_CONFLICT_DEFAULT);
     op->in.observed.mtime = CONFLICT_TIME_NONE;
-    ngx_http_conflict_keep_want(ctx);
+    ngx_http_conflict_body_history_configure(ctx);
 
-    i += ngx_http_conflict_tags_most(nlcf, r->headers_in.if_match);
+    i += ngx_http_conflict_entity_tags_most(nlcf, r->headers_in.if_match);
 
     op->in.pre.match = ngx_http_conflict_op_bases(op);
     op->in.pre.none = ngx_http_conflict_op_bases(op) + i;
@@ -181,16 +181,16 @@ ngx_http_conflict_precondition_match(ngx_http_request_t *r,
 
         } else {
 
-            if (ngx_http_conflict_tags(ctx, &h->value,
-                                       (uint64_t *) pre->match, &pre->matches,
-                                       &only)
+            if (ngx_http_conflict_entity_tags(ctx, &h->value,
+                                              (uint64_t *) pre->match,
+                                              &pre->matches, &only)
                 != NGX_OK)
             {
                 return NGX_DECLINED;
             }
 
             if (only.len) {
-                ngx_http_conflict_tags_base(ctx, &only);
+                ngx_http_conflict_entity_tags_base(ctx, &only);
             }
 
             ctx->offered = (report && ctx->conf->tags
@@ -221,9 +221,9 @@ ngx_http_conflict_precondition_match(ngx_http_request_t *r,
 
         } else {
 
-            if (ngx_http_conflict_tags(ctx, &h->value,
-                                       (uint64_t *) pre->none, &pre->nones,
-                                       &only)
+            if (ngx_http_conflict_entity_tags(ctx, &h->value,
+                                              (uint64_t *) pre->none,
+                                              &pre->nones, &only)
                 != NGX_OK)
             {
                 return NGX_DECLINED;
@@ -254,19 +254,19 @@ ngx_http_conflict_precondition_if(ngx_http_request_t *r,
         return NGX_OK;
     }
 
-    value = ngx_http_conflict_if_tags(r);
+    value = ngx_http_conflict_dav_if_tags(r);
 
     if (value == NULL) {
         return NGX_OK;
     }
 
     if (r->headers_in.if_match || r->headers_in.if_none_match
-        || ngx_http_conflict_if(r, ctx, value) != NGX_OK)
+        || ngx_http_conflict_dav_if(r, ctx, value) != NGX_OK)
     {
         return NGX_DECLINED;
     }
 
-    ngx_http_conflict_if_take(ctx, ctx->op, &r->uri);
+    ngx_http_conflict_dav_if_take(ctx, ctx->op, &r->uri);
 
     return NGX_OK;
 }
@@ -323,7 +323,7 @@ ngx_http_conflict_precondition_body(ngx_http_request_t *r,
 {
     ngx_int_t                  rc;
     ngx_str_t                  text;
-    conflict_json_t           *json;
+    conflict_scan_t           *json;
     ngx_http_conflict_body_t  *body;
 
     body = &ctx->body;
@@ -339,7 +339,7 @@ ngx_http_conflict_precondition_body(ngx_http_request_t *r,
     json = body->json;
 
     if (json) {
-        rc = ngx_http_conflict_patch_base(r, ctx);
+        rc = ngx_http_conflict_json_patch_base(r, ctx);
 
         if (rc != NGX_OK) {
             return rc;
@@ -390,7 +390,7 @@ ngx_http_conflict_precondition_unread(ngx_http_request_t *r,
     body->wrong = (size_t) body->json->offset;
     body->json = NULL;
 
-    if (!ngx_http_conflict_body_wanted(ctx)
+    if (!ngx_http_conflict_request_body_wanted(ctx)
         || (body->undeclared && body->error != CONFLICT_JSON_REPEATED))
     {
         body->opaque = 1;
@@ -436,7 +436,8 @@ ngx_http_conflict_precondition_wrong(ngx_http_request_t *r,
     size_t      line, column;
     ngx_str_t   text;
 
-    if (ngx_http_conflict_body_text(r, ctx->conf->max_body, &text) != NGX_OK) {
+    if (ngx_http_conflict_request_body_text(r, ctx->conf->max_body,
+                                            &text) != NGX_OK) {
         return NGX_ERROR;
     }
 
@@ -542,7 +543,7 @@ ngx_http_conflict_precondition_version(ngx_http_conflict_ctx_t *ctx,
     tag.data = quoted ? (u_char *) etag.data : text->data;
     tag.len = quoted ? etag.len : text->len;
 
-    ngx_http_conflict_tags_base(ctx, &tag);
+    ngx_http_conflict_entity_tags_base(ctx, &tag);
 
     pre = &ctx->op->in.pre;
 
@@ -566,7 +567,7 @@ ngx_http_conflict_precondition_version(ngx_http_conflict_ctx_t *ctx,
         tag.data += bare;
         tag.len -= bare;
 
-        ngx_http_conflict_tags_base(ctx, &tag);
+        ngx_http_conflict_entity_tags_base(ctx, &tag);
     }
 
     pre->base = conflict_version_from_tag((char *) tag.data, tag.len);

@@ -39,7 +39,7 @@ static const ngx_str_t  ngx_http_conflict_preflight_own[] = {
 
 
 ngx_uint_t
-ngx_http_conflict_cors_asks(ngx_http_request_t *r)
+ngx_http_conflict_preflight(ngx_http_request_t *r)
 {
     return ngx_http_conflict_header_find(&r->headers_in.headers,
                                       &ngx_http_conflict_preflight_origin, NULL)
@@ -52,7 +52,7 @@ ngx_http_conflict_cors_asks(ngx_http_request_t *r)
 /* a lock is for whom a GET shows its resource */
 
 ngx_int_t
-ngx_http_conflict_cors_preflight(ngx_http_request_t *r,
+ngx_http_conflict_preflight_request(ngx_http_request_t *r,
     ngx_http_conflict_ctx_t *ctx, ngx_http_request_t *sr)
 {
     ngx_str_t  *method, *fields;
@@ -145,7 +145,7 @@ ngx_http_conflict_preflight_fields(ngx_http_request_t *sr, ngx_str_t *value)
 
 
 ngx_int_t
-ngx_http_conflict_cors_allow(ngx_http_request_t *r,
+ngx_http_conflict_preflight_allow(ngx_http_request_t *r,
     ngx_http_conflict_ctx_t *ctx)
 {
     if (ngx_http_conflict_cors_add(r, ctx) != NGX_OK) {

@@ -25,7 +25,7 @@ ngx_http_conflict_random(u_char *data, size_t len)
 
 
 uint64_t
-ngx_http_conflict_seed(void)
+ngx_http_conflict_random_seed(void)
 {
     static uint64_t  seed;
 

@@ -30,7 +30,7 @@ ngx_http_conflict_read_peek(ngx_http_conflict_ctx_t *ctx)
         return NGX_HTTP_CONFLICT_STATE_ERROR;
     }
 
-    ngx_http_conflict_keep_want(ctx);
+    ngx_http_conflict_body_history_configure(ctx);
 
     /*
      * Before the upstream runs, so that the version is never newer than
@@ -96,7 +96,7 @@ ngx_http_conflict_read_fetch(ngx_http_conflict_ctx_t *ctx)
     latest = &ctx->latest;
 
     if (latest->cached || latest->status != NGX_HTTP_OK
-        || ngx_http_conflict_latest_seen(ctx) != NGX_OK)
+        || ngx_http_conflict_latest_document_observe(ctx) != NGX_OK)
     {
         return NGX_HTTP_CONFLICT_STATE_READ_FORWARD;
     }

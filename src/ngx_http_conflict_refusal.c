@@ -102,7 +102,7 @@ ngx_http_conflict_answer_problem(ngx_http_request_t *r)
 
 
 json_t *
-ngx_http_conflict_answer_error(ngx_http_conflict_ctx_t *ctx)
+ngx_http_conflict_problem_start(ngx_http_conflict_ctx_t *ctx)
 {
     json_t                            *json;
     const ngx_http_conflict_answer_t  *answer;
@@ -120,14 +120,14 @@ ngx_http_conflict_answer_error(ngx_http_conflict_ctx_t *ctx)
     ngx_http_conflict_json_set(&json, "error", json_string(answer->error));
     ngx_http_conflict_json_set(&json, "title", json_string(answer->title));
     ngx_http_conflict_json_set(&json, "status",
-                        json_integer(ngx_http_conflict_answer_status(ctx)));
+                        json_integer(ngx_http_conflict_problem_status(ctx)));
 
     return json;
 }
 
 
 ngx_int_t
-ngx_http_conflict_answer_headers(ngx_http_request_t *r,
+ngx_http_conflict_problem_headers(ngx_http_request_t *r,
     ngx_http_conflict_ctx_t *ctx)
 {
     u_char                             retry[NGX_INT_T_LEN];
@@ -136,7 +136,7 @@ ngx_http_conflict_answer_headers(ngx_http_request_t *r,
 
     answer = &ngx_http_conflict_answers[ctx->answer];
 
-    r->headers_out.status = ngx_http_conflict_answer_status(ctx);
+    r->headers_out.status = ngx_http_conflict_problem_status(ctx);
 
     /* nginx has no reason phrase for these */
 
@@ -242,7 +242,7 @@ ngx_http_conflict_accept_patch(ngx_http_request_t *r,
 
 
 ngx_uint_t
-ngx_http_conflict_answer_status(ngx_http_conflict_ctx_t *ctx)
+ngx_http_conflict_problem_status(ngx_http_conflict_ctx_t *ctx)
 {
     ngx_str_t                    text;
     ngx_http_conflict_latest_t  *latest;
@@ -258,7 +258,7 @@ ngx_http_conflict_answer_status(ngx_http_conflict_ctx_t *ctx)
         /* a replay is known to be done, even where its result is not */
         return (latest->status == NGX_HTTP_OK && latest->len
                 && !latest->too_large && !latest->encoded
-                && ngx_http_conflict_latest_shown(ctx, &text) == NGX_OK)
+                && ngx_http_conflict_capture_shown(ctx, &text) == NGX_OK)
                ? NGX_HTTP_OK : NGX_HTTP_NO_CONTENT;
 
     case NGX_HTTP_CONFLICT_ANSWER_LOCKED:

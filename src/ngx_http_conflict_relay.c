@@ -16,7 +16,7 @@ static ngx_int_t ngx_http_conflict_relay_challenges(ngx_http_request_t *r,
 
 
 ngx_int_t
-ngx_http_conflict_relay(ngx_http_request_t *r,
+ngx_http_conflict_latest_answer(ngx_http_request_t *r,
     ngx_http_conflict_ctx_t *ctx, ngx_chain_t *out)
 {
     ngx_buf_t                   *b;
@@ -25,11 +25,11 @@ ngx_http_conflict_relay(ngx_http_request_t *r,
 
     latest = &ctx->latest;
 
-    if (ngx_http_conflict_latest_shown(ctx, &text) != NGX_OK) {
+    if (ngx_http_conflict_capture_shown(ctx, &text) != NGX_OK) {
         text.len = 0;
     }
 
-    r->headers_out.status = ngx_http_conflict_answer_status(ctx);
+    r->headers_out.status = ngx_http_conflict_problem_status(ctx);
 
     if (ctx->answer == NGX_HTTP_CONFLICT_ANSWER_RELAY) {
 
@@ -42,10 +42,10 @@ ngx_http_conflict_relay(ngx_http_request_t *r,
         ngx_str_null(&row);
 
         if (latest->json && !latest->encoded && !latest->too_large) {
-            ngx_http_conflict_latest_row(ctx, &row);
+            ngx_http_conflict_latest_document_row(ctx, &row);
         }
 
-        ngx_http_conflict_keep_answered(ctx, &row);
+        ngx_http_conflict_body_history_answered(ctx, &row);
 
         if (ngx_http_conflict_relay_target(&r->unparsed_uri)
             && ngx_http_conflict_header_add(r, "Content-Location",
@@ -58,8 +58,9 @@ ngx_http_conflict_relay(ngx_http_request_t *r,
 
         if (ctx->conf->inject->place == NGX_HTTP_CONFLICT_JSON
             && latest->json && ctx->current
-            && ngx_http_conflict_inject_text(r, ctx->conf->inject->pointer,
-                                             ctx->current, &text)
+            && ngx_http_conflict_version_inject_text(r,
+                                                     ctx->conf->inject->pointer,
+                                                     ctx->current, &text)
                != NGX_OK)
         {
             return NGX_ERROR;
@@ -86,7 +87,7 @@ ngx_http_conflict_relay(ngx_http_request_t *r,
     } else {
         r->headers_out.content_length_n = text.len;
         r->headers_out.content_type
-                               = ngx_http_conflict_latest_unfiltered(ctx)
+                               = ngx_http_conflict_capture_unfiltered(ctx)
                                  ? latest->content_type
                                  : latest->shown.content_type;
         r->headers_out.content_type_len = r->headers_out.content_type.len;

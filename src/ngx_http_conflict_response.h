@@ -22,11 +22,11 @@ ngx_int_t ngx_http_conflict_answer_handler(ngx_http_request_t *r);
 /* refusal.c */
 
 /* The status of what the module answers itself. */
-ngx_uint_t ngx_http_conflict_answer_status(ngx_http_conflict_ctx_t *ctx);
+ngx_uint_t ngx_http_conflict_problem_status(ngx_http_conflict_ctx_t *ctx);
 
 /* Begins the body of a refusal; sets its header but for its length. */
-json_t *ngx_http_conflict_answer_error(ngx_http_conflict_ctx_t *ctx);
-ngx_int_t ngx_http_conflict_answer_headers(ngx_http_request_t *r,
+json_t *ngx_http_conflict_problem_start(ngx_http_conflict_ctx_t *ctx);
+ngx_int_t ngx_http_conflict_problem_headers(ngx_http_request_t *r,
     ngx_http_conflict_ctx_t *ctx);
 
 /* relay.c */
@@ -34,7 +34,7 @@ ngx_int_t ngx_http_conflict_answer_headers(ngx_http_request_t *r,
 /*
  * Sets the header of what the GET has said, and *out to its body.
  */
-ngx_int_t ngx_http_conflict_relay(ngx_http_request_t *r,
+ngx_int_t ngx_http_conflict_latest_answer(ngx_http_request_t *r,
     ngx_http_conflict_ctx_t *ctx, ngx_chain_t *out);
 
 /* header.c */
@@ -118,7 +118,7 @@ ngx_int_t ngx_http_conflict_validators_date(ngx_http_request_t *r,
 /* revalidate.c */
 
 /* As set_etag(), with the upstream's own tag (ctx->tag) behind the version. */
-ngx_int_t ngx_http_conflict_set_tag(ngx_http_request_t *r,
+ngx_int_t ngx_http_conflict_revalidate_set_etag(ngx_http_request_t *r,
     ngx_http_conflict_ctx_t *ctx, uint64_t version);
 
 /*
@@ -129,14 +129,14 @@ ngx_int_t ngx_http_conflict_revalidate(ngx_http_request_t *r,
     ngx_http_conflict_ctx_t *ctx);
 
 /* The upstream has answered with 304: sets the tag of that. */
-ngx_int_t ngx_http_conflict_revalidated(ngx_http_request_t *r,
+ngx_int_t ngx_http_conflict_revalidate_not_modified(ngx_http_request_t *r,
     ngx_http_conflict_ctx_t *ctx);
 
 /*
  * Judges what nginx's filters would judge by tags.  "date" is Last-Modified as
  * the upstream has sent it, or -1.
  */
-ngx_int_t ngx_http_conflict_conditions(ngx_http_request_t *r,
+ngx_int_t ngx_http_conflict_revalidate_conditions(ngx_http_request_t *r,
     ngx_http_conflict_ctx_t *ctx, time_t date);
 
 /* filter.c */
@@ -175,7 +175,7 @@ void ngx_http_conflict_body_scan_end(ngx_http_request_t *r,
 ngx_int_t ngx_http_conflict_body_scanner_create(ngx_http_request_t *r,
     ngx_http_conflict_ctx_t *ctx);
 ngx_int_t ngx_http_conflict_body_scanner_scan(ngx_http_request_t *r,
-    conflict_json_t **json, ngx_http_conflict_source_t *source);
+    conflict_scan_t  **json, ngx_http_conflict_source_t *source);
 ngx_uint_t ngx_http_conflict_body_scanner_json(ngx_http_request_t *r);
 
 /* inject.c */
@@ -184,7 +184,7 @@ ngx_uint_t ngx_http_conflict_body_scanner_json(ngx_http_request_t *r);
  * Puts the version into the body; called before the header is sent, and for
  * a write after it was settled.
  */
-void ngx_http_conflict_inject_start(ngx_http_request_t *r,
+void ngx_http_conflict_version_inject_start(ngx_http_request_t *r,
     ngx_http_conflict_ctx_t *ctx);
 
 /*
@@ -192,15 +192,15 @@ void ngx_http_conflict_inject_start(ngx_http_request_t *r,
  * member's value lies in it, or the end of the object that has none, a
  * changed copy takes its place.
  */
-ngx_int_t ngx_http_conflict_inject(ngx_http_request_t *r,
+ngx_int_t ngx_http_conflict_version_inject(ngx_http_request_t *r,
     ngx_http_conflict_ctx_t *ctx, ngx_chain_t *cl, uint64_t pos);
 
 /*
  * The same with a text that is there as a whole; it is replaced by a copy,
  * or stays where it has no place for the member.
  */
-ngx_int_t ngx_http_conflict_inject_text(ngx_http_request_t *r,
-    conflict_json_pointer_t *pointer, uint64_t version, ngx_str_t *text);
+ngx_int_t ngx_http_conflict_version_inject_text(ngx_http_request_t *r,
+    conflict_pointer_t  *pointer, uint64_t version, ngx_str_t *text);
 
 /* audit.c */
 

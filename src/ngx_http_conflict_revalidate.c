@@ -107,8 +107,8 @@ ngx_http_conflict_tag_next(ngx_str_t *list, size_t *pos,
     tag->version = conflict_version_from_tag(tag->etag.data, tag->etag.len);
 
     tag->bears = (tag->version < CONFLICT_VERSION_LIMIT
-                  && conflict_version_own(&tag->own, tag->etag.data,
-                                          tag->etag.len)
+                  && conflict_version_upstream_tag(&tag->own, tag->etag.data,
+                                                   tag->etag.len)
                      == 0);
 
     return NGX_OK;
@@ -170,8 +170,8 @@ ngx_http_conflict_tag_echo(ngx_http_request_t *r, ngx_http_conflict_tag_t *tag)
 
 
 ngx_int_t
-ngx_http_conflict_set_tag(ngx_http_request_t *r, ngx_http_conflict_ctx_t *ctx,
-    uint64_t version)
+ngx_http_conflict_revalidate_set_etag(ngx_http_request_t *r,
+    ngx_http_conflict_ctx_t *ctx, uint64_t version)
 {
     u_char          *p, text[NGX_INT64_LEN + NGX_HTTP_CONFLICT_OWN
                              + sizeof("\".W/\"")];
@@ -418,7 +418,7 @@ ngx_http_conflict_revalidate_push(ngx_http_request_t *r, ngx_table_elt_t *h,
  */
 
 ngx_int_t
-ngx_http_conflict_revalidated(ngx_http_request_t *r,
+ngx_http_conflict_revalidate_not_modified(ngx_http_request_t *r,
     ngx_http_conflict_ctx_t *ctx)
 {
     size_t                    pos;
@@ -480,7 +480,7 @@ ngx_http_conflict_revalidated(ngx_http_request_t *r,
  */
 
 ngx_int_t
-ngx_http_conflict_conditions(ngx_http_request_t *r,
+ngx_http_conflict_revalidate_conditions(ngx_http_request_t *r,
     ngx_http_conflict_ctx_t *ctx, time_t date)
 {
     ngx_str_t                *value;

@@ -31,7 +31,7 @@ static void ngx_http_conflict_body_variables(ngx_http_request_t *r);
  */
 
 ngx_int_t
-ngx_http_conflict_body_cut(ngx_http_request_t *r, off_t start, off_t end)
+ngx_http_conflict_body_edit_cut(ngx_http_request_t *r, off_t start, off_t end)
 {
     off_t         pos, size;
     ngx_buf_t    *b;
@@ -161,7 +161,7 @@ ngx_http_conflict_body_cut_file(ngx_http_request_t *r, off_t start, off_t end)
 
 
 ngx_int_t
-ngx_http_conflict_body_replace(ngx_http_request_t *r, ngx_str_t *text)
+ngx_http_conflict_body_edit_replace(ngx_http_request_t *r, ngx_str_t *text)
 {
     off_t         size;
     ngx_buf_t    *b;
@@ -299,7 +299,7 @@ ngx_http_conflict_body_save(ngx_http_request_t *r)
 
 
 void
-ngx_http_conflict_body_restore(ngx_http_request_t *r,
+ngx_http_conflict_body_edit_restore(ngx_http_request_t *r,
     ngx_http_conflict_ctx_t *ctx)
 {
     ngx_http_conflict_original_t  *original;

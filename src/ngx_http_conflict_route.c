@@ -33,7 +33,7 @@ static ngx_uint_t ngx_http_conflict_same_text(ngx_str_t *a, ngx_str_t *b);
 
 
 ngx_int_t
-ngx_http_conflict_add_route(ngx_conf_t *cf,
+ngx_http_conflict_route_add(ngx_conf_t *cf,
     ngx_http_conflict_main_conf_t *nmcf, ngx_http_conflict_loc_conf_t *conf)
 {
     ngx_http_conflict_route_t  *route;
@@ -53,7 +53,7 @@ ngx_http_conflict_add_route(ngx_conf_t *cf,
 
 
 ngx_int_t
-ngx_http_conflict_add_unguarded(ngx_conf_t *cf,
+ngx_http_conflict_route_add_unguarded(ngx_conf_t *cf,
     ngx_http_conflict_loc_conf_t *conf)
 {
     ngx_http_conflict_main_conf_t  *nmcf;
@@ -110,7 +110,7 @@ ngx_http_conflict_meaning(ngx_conf_t *cf, ngx_http_conflict_route_t *route,
     u_char                      *p;
     ngx_str_t                    key, level, *identity, *method;
     ngx_uint_t                   i, levels;
-    conflict_json_pointer_t     *pointer;
+    conflict_pointer_t          *pointer;
     ngx_http_conflict_source_t  *version;
 
     identity = ngx_http_conflict_store_identity(cf->pool, conf->store);
@@ -249,7 +249,7 @@ ngx_http_conflict_beginning(ngx_http_conflict_route_t *route)
 
 
 ngx_uint_t
-ngx_http_conflict_same_route(ngx_http_conflict_route_t *a,
+ngx_http_conflict_route_same(ngx_http_conflict_route_t *a,
     ngx_http_conflict_route_t *b)
 {
     return a->lock == b->lock

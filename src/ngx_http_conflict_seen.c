@@ -11,16 +11,16 @@
 
 
 static ngx_int_t ngx_http_conflict_latest_value(ngx_http_conflict_ctx_t *ctx,
-    ngx_http_conflict_source_t *source, conflict_json_t *json,
+    ngx_http_conflict_source_t *source, conflict_scan_t *json,
     ngx_str_t *header, ngx_str_t *value);
 
 
 ngx_int_t
-ngx_http_conflict_latest_seen(ngx_http_conflict_ctx_t *ctx)
+ngx_http_conflict_latest_document_observe(ngx_http_conflict_ctx_t *ctx)
 {
     ngx_str_t                      value;
     conflict_hash_t                hash;
-    conflict_json_t                json;
+    conflict_scan_t                json;
     ngx_http_conflict_op_t        *op;
     ngx_http_conflict_latest_t    *latest;
     ngx_http_conflict_loc_conf_t  *nlcf;
@@ -60,7 +60,7 @@ ngx_http_conflict_latest_seen(ngx_http_conflict_ctx_t *ctx)
                                               &latest->mtime_header, &value)
                == NGX_OK)
     {
-        op->in.observed.mtime = ngx_http_conflict_date(&value);
+        op->in.observed.mtime = ngx_http_conflict_version_source_date(&value);
     }
 
     if (op->in.minted) {
@@ -74,9 +74,10 @@ ngx_http_conflict_latest_seen(ngx_http_conflict_ctx_t *ctx)
         return NGX_DECLINED;
     }
 
-    ngx_http_conflict_tags_weak(ctx, &value);
+    ngx_http_conflict_version_source_weak(ctx, &value);
 
-    op->in.observed.version = ngx_http_conflict_version(nlcf->version, &value);
+    op->in.observed.version = ngx_http_conflict_version_source_parse(
+            nlcf->version, &value);
 
     return op->in.observed.version ? NGX_OK : NGX_DECLINED;
 }
@@ -86,7 +87,7 @@ ngx_http_conflict_latest_seen(ngx_http_conflict_ctx_t *ctx)
 
 static ngx_int_t
 ngx_http_conflict_latest_value(ngx_http_conflict_ctx_t *ctx,
-    ngx_http_conflict_source_t *source, conflict_json_t *json,
+    ngx_http_conflict_source_t *source, conflict_scan_t *json,
     ngx_str_t *header, ngx_str_t *value)
 {
     ngx_http_conflict_latest_t  *latest;
@@ -102,11 +103,11 @@ ngx_http_conflict_latest_value(ngx_http_conflict_ctx_t *ctx,
         return NGX_DECLINED;
     }
 
-    conflict_json_init(json, source->pointer);
+    conflict_scan_init(json, source->pointer);
 
-    if (conflict_json_feed(json, latest->data, latest->len)
+    if (conflict_scan_feed(json, latest->data, latest->len)
         != CONFLICT_JSON_OK
-        || conflict_json_end(json) != CONFLICT_JSON_OK
+        || conflict_scan_end(json) != CONFLICT_JSON_OK
         || (json->type != CONFLICT_JSON_NUMBER
             && json->type != CONFLICT_JSON_STRING)
         || json->cut_short)
@@ -122,11 +123,11 @@ ngx_http_conflict_latest_value(ngx_http_conflict_ctx_t *ctx,
 
 
 ngx_int_t
-ngx_http_conflict_latest_version(ngx_http_conflict_ctx_t *ctx,
+ngx_http_conflict_latest_document_version(ngx_http_conflict_ctx_t *ctx,
     ngx_str_t *version)
 {
     ngx_str_t        value;
-    conflict_json_t  json;
+    conflict_scan_t  json;
 
     ngx_str_null(version);
 
@@ -154,22 +155,24 @@ ngx_http_conflict_latest_version(ngx_http_conflict_ctx_t *ctx,
 
 
 void
-ngx_http_conflict_latest_row(ngx_http_conflict_ctx_t *ctx, ngx_str_t *row)
+ngx_http_conflict_latest_document_row(ngx_http_conflict_ctx_t *ctx,
+    ngx_str_t *row)
 {
     row->data = ctx->latest.data;
     row->len = ctx->latest.len;
 
     if (ctx->latest.json) {
-        ngx_http_conflict_row(ctx->conf, row);
+        ngx_http_conflict_latest_document_root(ctx->conf, row);
     }
 }
 
 
 void
-ngx_http_conflict_row(ngx_http_conflict_loc_conf_t *nlcf, ngx_str_t *body)
+ngx_http_conflict_latest_document_root(ngx_http_conflict_loc_conf_t *nlcf,
+    ngx_str_t *body)
 {
     size_t           bom;
-    conflict_json_t  json;
+    conflict_scan_t  json;
 
     if (nlcf->root == NULL) {
 
@@ -182,10 +185,10 @@ ngx_http_conflict_row(ngx_http_conflict_loc_conf_t *nlcf, ngx_str_t *body)
         return;
     }
 
-    conflict_json_init(&json, nlcf->root);
+    conflict_scan_init(&json, nlcf->root);
 
-    if (conflict_json_feed(&json, body->data, body->len) == CONFLICT_JSON_OK
-        && conflict_json_end(&json) == CONFLICT_JSON_OK
+    if (conflict_scan_feed(&json, body->data, body->len) == CONFLICT_JSON_OK
+        && conflict_scan_end(&json) == CONFLICT_JSON_OK
         && json.type != CONFLICT_JSON_NONE)
     {
         body->data += json.value;
@@ -195,7 +198,7 @@ ngx_http_conflict_row(ngx_http_conflict_loc_conf_t *nlcf, ngx_str_t *body)
 
 
 ngx_uint_t
-ngx_http_conflict_row_reflects(ngx_http_conflict_loc_conf_t *nlcf,
+ngx_http_conflict_latest_document_reflects(ngx_http_conflict_loc_conf_t *nlcf,
     ngx_str_t *row, ngx_str_t *text, conflict_form_e form,
     conflict_reflects_e how)
 {
@@ -212,10 +215,10 @@ ngx_http_conflict_row_reflects(ngx_http_conflict_loc_conf_t *nlcf,
     if (form == CONFLICT_FORM_JSON_PATCH) {
         return conflict_patch_reflects(&latest, &write, nlcf->base->pointer,
                                        how, nlcf->max_values,
-                                       ngx_http_conflict_seed());
+                                       ngx_http_conflict_random_seed());
     }
 
-    return conflict_value_reflects(&latest, &write, nlcf->base->pointer, how,
-                                   nlcf->max_values,
-                                   ngx_http_conflict_seed());
+    return conflict_compare_reflects(&latest, &write, nlcf->base->pointer, how,
+                                     nlcf->max_values,
+                                     ngx_http_conflict_random_seed());
 }

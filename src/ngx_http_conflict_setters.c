@@ -33,7 +33,8 @@ static ngx_conf_enum_t  ngx_http_conflict_policies[] = {
 
 
 char *
-ngx_http_conflict_set_policy(ngx_conf_t *cf, ngx_command_t *cmd, void *conf)
+ngx_http_conflict_directive_policy(ngx_conf_t *cf, ngx_command_t *cmd,
+    void *conf)
 {
     ngx_http_conflict_loc_conf_t *nlcf = conf;
 
@@ -107,7 +108,8 @@ ngx_http_conflict_set_policy(ngx_conf_t *cf, ngx_command_t *cmd, void *conf)
 
 
 char *
-ngx_http_conflict_set_store(ngx_conf_t *cf, ngx_command_t *cmd, void *conf)
+ngx_http_conflict_directive_policy_store(ngx_conf_t *cf, ngx_command_t *cmd,
+    void *conf)
 {
     ngx_http_conflict_main_conf_t *nmcf = conf;
 
@@ -279,7 +281,8 @@ ngx_http_conflict_store_name(ngx_conf_t *cf, ngx_str_t *name)
 
 
 char *
-ngx_http_conflict_set_log(ngx_conf_t *cf, ngx_command_t *cmd, void *conf)
+ngx_http_conflict_directive_policy_log(ngx_conf_t *cf, ngx_command_t *cmd,
+    void *conf)
 {
     ngx_http_conflict_loc_conf_t *nlcf = conf;
 
@@ -334,6 +337,6 @@ ngx_http_conflict_set_log(ngx_conf_t *cf, ngx_command_t *cmd, void *conf)
         return NGX_CONF_ERROR;
     }
 
-    return (ngx_http_conflict_log_open(cf, log, &value[1]) == NGX_OK)
+    return (ngx_http_conflict_audit_file_open(cf, log, &value[1]) == NGX_OK)
            ? NGX_CONF_OK : NGX_CONF_ERROR;
 }

@@ -42,7 +42,7 @@ static const ngx_uint_t  ngx_http_conflict_not_done[] = {
 
 
 void
-ngx_http_conflict_settle_start(ngx_http_conflict_ctx_t *ctx)
+ngx_http_conflict_outcome_hold(ngx_http_conflict_ctx_t *ctx)
 {
     ctx->timer.handler = ngx_http_conflict_renew_handler;
     ctx->timer.data = ctx;
@@ -52,7 +52,7 @@ ngx_http_conflict_settle_start(ngx_http_conflict_ctx_t *ctx)
 
     if (!ctx->in_flight) {
         ctx->in_flight = 1;
-        ngx_http_conflict_ledger_lease(1);
+        ngx_http_conflict_stats_lease(1);
     }
 
     if (ctx->request->upstream_states) {
@@ -68,7 +68,7 @@ ngx_http_conflict_renew_handler(ngx_event_t *ev)
 
     /* what is not sent yet is judged by the lease when it is to be sent */
 
-    if (ctx->forwarded && ngx_http_conflict_fenced(ctx)) {
+    if (ctx->forwarded && ngx_http_conflict_fence_expired(ctx)) {
         if (!ctx->looked) {
             /* an answer may have come while the worker was stopped */
             ctx->looked = 1;
@@ -116,7 +116,7 @@ ngx_http_conflict_renew_later(ngx_http_conflict_ctx_t *ctx)
 
 
 void
-ngx_http_conflict_settle_header(ngx_http_conflict_ctx_t *ctx)
+ngx_http_conflict_outcome_header(ngx_http_conflict_ctx_t *ctx)
 {
     ngx_uint_t                 status;
     ngx_http_conflict_class_e  class;
@@ -151,7 +151,7 @@ ngx_http_conflict_settle_header(ngx_http_conflict_ctx_t *ctx)
 
 
 void
-ngx_http_conflict_settle_body(ngx_http_conflict_ctx_t *ctx)
+ngx_http_conflict_outcome_body(ngx_http_conflict_ctx_t *ctx)
 {
     if (!ctx->settled && ctx->seen_2xx) {
         ngx_http_conflict_settle(ctx, ctx->op->in.observed.version
@@ -162,7 +162,7 @@ ngx_http_conflict_settle_body(ngx_http_conflict_ctx_t *ctx)
 
 
 void
-ngx_http_conflict_settle_end(ngx_http_conflict_ctx_t *ctx)
+ngx_http_conflict_outcome_end(ngx_http_conflict_ctx_t *ctx)
 {
     ngx_uint_t                 status;
     ngx_http_conflict_class_e  class;
@@ -186,7 +186,7 @@ ngx_http_conflict_settle_end(ngx_http_conflict_ctx_t *ctx)
 
 
 void
-ngx_http_conflict_settle_unchecked(ngx_http_conflict_ctx_t *ctx,
+ngx_http_conflict_outcome_unguarded(ngx_http_conflict_ctx_t *ctx,
     ngx_uint_t status)
 {
     ngx_uint_t                 sent, last;
@@ -238,7 +238,7 @@ ngx_http_conflict_settle_unchecked(ngx_http_conflict_ctx_t *ctx,
 /* it was about to be sent, under a lease that may be over */
 
 void
-ngx_http_conflict_settle_unsent(ngx_http_conflict_ctx_t *ctx)
+ngx_http_conflict_outcome_unsent(ngx_http_conflict_ctx_t *ctx)
 {
     ngx_http_conflict_settle(ctx, ctx->handed_on
                                   ? NGX_HTTP_CONFLICT_UNCERTAIN
@@ -247,7 +247,7 @@ ngx_http_conflict_settle_unsent(ngx_http_conflict_ctx_t *ctx)
 
 
 ngx_int_t
-ngx_http_conflict_settle_late(ngx_http_conflict_ctx_t *ctx)
+ngx_http_conflict_outcome_late(ngx_http_conflict_ctx_t *ctx)
 {
     ngx_uint_t  status;
 
@@ -276,7 +276,7 @@ ngx_http_conflict_settle_late(ngx_http_conflict_ctx_t *ctx)
  */
 
 ngx_int_t
-ngx_http_conflict_settle_redirect(ngx_http_conflict_ctx_t *ctx)
+ngx_http_conflict_outcome_redirect(ngx_http_conflict_ctx_t *ctx)
 {
     ngx_uint_t                 sent, status, write;
     ngx_http_request_t        *r;
@@ -457,7 +457,7 @@ ngx_http_conflict_settle(ngx_http_conflict_ctx_t *ctx,
 
     if (ctx->in_flight) {
         ctx->in_flight = 0;
-        ngx_http_conflict_ledger_lease(-1);
+        ngx_http_conflict_stats_lease(-1);
     }
 
     if (ctx->timer.timer_set) {
@@ -519,8 +519,8 @@ ngx_http_conflict_settle_op(ngx_http_conflict_ctx_t *ctx,
     switch (class) {
 
     case NGX_HTTP_CONFLICT_DONE:
-        ngx_http_conflict_keep_written(ctx, 1);
-        ngx_http_conflict_keep_link(ctx);
+        ngx_http_conflict_body_history_written(ctx, 1);
+        ngx_http_conflict_body_history_link(ctx);
         (void) ops->commit(op);
         ctx->committed = 1;
         ctx->current = op->out.applied ? op->out.version : 0;
@@ -536,7 +536,7 @@ ngx_http_conflict_settle_op(ngx_http_conflict_ctx_t *ctx,
         /* fall through */
 
     default: /* NGX_HTTP_CONFLICT_AMBIGUOUS */
-        ngx_http_conflict_keep_written(ctx, 0);
+        ngx_http_conflict_body_history_written(ctx, 0);
         (void) ops->abandon(op);
         ctx->abandoned = 1;
         ctx->current = 0;

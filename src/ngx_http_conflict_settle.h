@@ -17,27 +17,27 @@
 /* settle.c */
 
 /* Renews a lease, until it is settled. */
-void ngx_http_conflict_settle_start(ngx_http_conflict_ctx_t *ctx);
+void ngx_http_conflict_outcome_hold(ngx_http_conflict_ctx_t *ctx);
 
 /*
  * What became of the write, by the header that is about to be sent.  A 2xx
  * whose version is still to come with the body stays open.
  */
-void ngx_http_conflict_settle_header(ngx_http_conflict_ctx_t *ctx);
+void ngx_http_conflict_outcome_header(ngx_http_conflict_ctx_t *ctx);
 
 /*
  * The end of a 2xx answer in which op->in.observed.version was looked for, and
  * the end of a request of which nothing more will be seen.
  */
-void ngx_http_conflict_settle_body(ngx_http_conflict_ctx_t *ctx);
-void ngx_http_conflict_settle_end(ngx_http_conflict_ctx_t *ctx);
+void ngx_http_conflict_outcome_body(ngx_http_conflict_ctx_t *ctx);
+void ngx_http_conflict_outcome_end(ngx_http_conflict_ctx_t *ctx);
 
 /*
  * A request of a method that is not guarded has been answered with this
  * status, or was not where it is 0: what it may have done makes the entry of
  * its target unknown.  Of a POST it is only noted that it may have.
  */
-void ngx_http_conflict_settle_unchecked(ngx_http_conflict_ctx_t *ctx,
+void ngx_http_conflict_outcome_unguarded(ngx_http_conflict_ctx_t *ctx,
     ngx_uint_t status);
 
 /*
@@ -45,11 +45,11 @@ void ngx_http_conflict_settle_unchecked(ngx_http_conflict_ctx_t *ctx,
  * to be handed to another location.  NGX_OK: that is harmless, the write
  * has not happened or is done; NGX_DECLINED: it may have.
  */
-ngx_int_t ngx_http_conflict_settle_redirect(ngx_http_conflict_ctx_t *ctx);
+ngx_int_t ngx_http_conflict_outcome_redirect(ngx_http_conflict_ctx_t *ctx);
 
 /* fence.c has found: it will not be sent; it was done, if NGX_OK, too late. */
-void ngx_http_conflict_settle_unsent(ngx_http_conflict_ctx_t *ctx);
-ngx_int_t ngx_http_conflict_settle_late(ngx_http_conflict_ctx_t *ctx);
+void ngx_http_conflict_outcome_unsent(ngx_http_conflict_ctx_t *ctx);
+ngx_int_t ngx_http_conflict_outcome_late(ngx_http_conflict_ctx_t *ctx);
 
 /* fence.c */
 
@@ -65,7 +65,7 @@ int64_t ngx_http_conflict_fence_least(ngx_http_conflict_ctx_t *ctx,
     ngx_msec_t more);
 
 /* 1 for a write that must not go on. */
-ngx_uint_t ngx_http_conflict_fenced(ngx_http_conflict_ctx_t *ctx);
+ngx_uint_t ngx_http_conflict_fence_expired(ngx_http_conflict_ctx_t *ctx);
 
 /* Right before it is handed on.  504: it must not be, and is settled. */
 ngx_int_t ngx_http_conflict_fence_pass(ngx_http_conflict_ctx_t *ctx);

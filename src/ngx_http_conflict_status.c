@@ -62,7 +62,8 @@ ngx_str_t  ngx_http_conflict_gap_names[] = {
 
 
 char *
-ngx_http_conflict_set_status(ngx_conf_t *cf, ngx_command_t *cmd, void *conf)
+ngx_http_conflict_status_directive(ngx_conf_t *cf, ngx_command_t *cmd,
+    void *conf)
 {
     ngx_http_conflict_loc_conf_t *nlcf = conf;
 
@@ -104,8 +105,8 @@ ngx_http_conflict_set_status(ngx_conf_t *cf, ngx_command_t *cmd, void *conf)
     nmcf = ngx_http_conf_get_module_main_conf(cf, ngx_http_conflict_module);
 
     if (nmcf->ledger == NULL) {
-        nmcf->ledger = ngx_http_conflict_ledger_add(cf,
-                                                    &ngx_http_conflict_module);
+        nmcf->ledger = ngx_http_conflict_stats_add(cf,
+                                                   &ngx_http_conflict_module);
         if (nmcf->ledger == NULL) {
             return NGX_CONF_ERROR;
         }

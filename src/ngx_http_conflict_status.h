@@ -26,33 +26,33 @@ typedef enum {
 /* count.c */
 
 /* The request is over: nothing is, where no location shows counts. */
-void ngx_http_conflict_count(ngx_http_conflict_ctx_t *ctx);
+void ngx_http_conflict_request_stats(ngx_http_conflict_ctx_t *ctx);
 
 /* The same for what is found out later; NULL: it is not to be counted. */
-ngx_http_conflict_tally_t *ngx_http_conflict_count_route(
+ngx_http_conflict_route_stats_t *ngx_http_conflict_request_stats_route(
     ngx_http_conflict_ctx_t *ctx);
-void ngx_http_conflict_count_later(ngx_http_conflict_store_t *store,
-    ngx_http_conflict_tally_t *tally, ngx_http_conflict_action_e action);
+void ngx_http_conflict_request_stats_later(ngx_http_conflict_store_t *store,
+    ngx_http_conflict_route_stats_t  *tally, ngx_http_conflict_action_e action);
 
 /* differ.c */
 
 /* Fills ctx->merge.fields, if the latest body and the client's are there. */
-void ngx_http_conflict_differ(ngx_http_conflict_ctx_t *ctx);
+void ngx_http_conflict_diff(ngx_http_conflict_ctx_t *ctx);
 
 /*
  * The same for a write that is about to pass.  1: a GET comes first, in the
  * state of a verdict that needs the latest body.
  */
-ngx_uint_t ngx_http_conflict_differ_first(ngx_http_conflict_ctx_t *ctx);
+ngx_uint_t ngx_http_conflict_diff_first(ngx_http_conflict_ctx_t *ctx);
 
 /* That GET: returns the next state; and it is given up no more. */
-ngx_http_conflict_state_e ngx_http_conflict_differ_found(
+ngx_http_conflict_state_e ngx_http_conflict_diff_found(
     ngx_http_conflict_ctx_t *ctx);
-void ngx_http_conflict_differ_end(ngx_http_conflict_ctx_t *ctx);
+void ngx_http_conflict_diff_end(ngx_http_conflict_ctx_t *ctx);
 
 /* status.c */
 
-char *ngx_http_conflict_set_status(ngx_conf_t *cf, ngx_command_t *cmd,
+char *ngx_http_conflict_status_directive(ngx_conf_t *cf, ngx_command_t *cmd,
     void *conf);
 
 /* status_json.c, status_prometheus.c, status_page.c */
@@ -66,7 +66,7 @@ void ngx_http_conflict_status_prometheus(ngx_http_conflict_writer_t *out,
     ngx_http_conflict_snapshot_t **snapshot, ngx_uint_t n);
 
 /* status_advice.c: null for a lock endpoint */
-json_t *ngx_http_conflict_status_advice(ngx_http_conflict_tally_t *tally);
+json_t *ngx_http_conflict_status_advice(ngx_http_conflict_route_stats_t *tally);
 
 /* status.c: how it is called; 0: it has none, the request failed */
 ngx_str_t *ngx_http_conflict_status_outcome(ngx_uint_t outcome);

@@ -13,18 +13,19 @@
 
 static json_t *ngx_http_conflict_advice_json(conflict_advice_in_t *in,
     conflict_advice_t *advice);
-static json_t *ngx_http_conflict_advice_text(conflict_out_t *out);
+static json_t *ngx_http_conflict_advice_text(conflict_buffer_t *out);
 static void ngx_http_conflict_advice_counts(conflict_advice_in_t *in,
-    ngx_http_conflict_tally_t *tally);
+    ngx_http_conflict_route_stats_t  *tally);
 static void ngx_http_conflict_advice_fields(conflict_advice_in_t *in,
-    ngx_http_conflict_tally_t *tally);
-static uint64_t ngx_http_conflict_advice_stale(ngx_http_conflict_bin_t *bin);
+    ngx_http_conflict_route_stats_t  *tally);
+static uint64_t ngx_http_conflict_advice_stale(
+    ngx_http_conflict_stats_bin_t *bin);
 static void ngx_http_conflict_advice_chosen(conflict_advice_in_t *in,
-    ngx_http_conflict_tally_t *tally);
+    ngx_http_conflict_route_stats_t  *tally);
 static conflict_advice_rule_e ngx_http_conflict_advice_rule(
     ngx_http_conflict_loc_conf_t *nlcf, conflict_advice_field_t *field);
 static ngx_uint_t ngx_http_conflict_advice_within(
-    conflict_json_pointer_t *pointer, conflict_advice_field_t *field);
+    conflict_pointer_t  *pointer, conflict_advice_field_t *field);
 
 
 /* a stale write, whatever became of it */
@@ -41,7 +42,7 @@ static const ngx_uint_t  ngx_http_conflict_stale_actions[] = {
 
 
 json_t *
-ngx_http_conflict_status_advice(ngx_http_conflict_tally_t *tally)
+ngx_http_conflict_status_advice(ngx_http_conflict_route_stats_t *tally)
 {
     json_t                *json;
     conflict_advice_t      advice;
@@ -61,7 +62,7 @@ ngx_http_conflict_status_advice(ngx_http_conflict_tally_t *tally)
     ngx_http_conflict_advice_fields(&in, tally);
     ngx_http_conflict_advice_chosen(&in, tally);
 
-    conflict_advise(&in, &advice);
+    conflict_advice(&in, &advice);
 
     json = ngx_http_conflict_advice_json(&in, &advice);
 
@@ -113,7 +114,7 @@ ngx_http_conflict_advice_json(conflict_advice_in_t *in,
 /* what nothing was written to has no data */
 
 static json_t *
-ngx_http_conflict_advice_text(conflict_out_t *out)
+ngx_http_conflict_advice_text(conflict_buffer_t *out)
 {
     ngx_str_t  text;
 
@@ -126,13 +127,13 @@ ngx_http_conflict_advice_text(conflict_out_t *out)
 
 static void
 ngx_http_conflict_advice_counts(conflict_advice_in_t *in,
-    ngx_http_conflict_tally_t *tally)
+    ngx_http_conflict_route_stats_t *tally)
 {
-    time_t                    age;
-    uint64_t                  stale;
-    uint32_t                 *n;
-    ngx_uint_t                i, k, today;
-    ngx_http_conflict_bin_t  *bin;
+    time_t                          age;
+    uint64_t                        stale;
+    uint32_t                       *n;
+    ngx_uint_t                      i, k, today;
+    ngx_http_conflict_stats_bin_t  *bin;
 
     today = ngx_time() / 86400;
     age = today - tally->since / 86400 + 1;
@@ -177,7 +178,7 @@ ngx_http_conflict_advice_counts(conflict_advice_in_t *in,
 
 
 static uint64_t
-ngx_http_conflict_advice_stale(ngx_http_conflict_bin_t *bin)
+ngx_http_conflict_advice_stale(ngx_http_conflict_stats_bin_t *bin)
 {
     uint64_t    sum;
     ngx_uint_t  i;
@@ -197,13 +198,13 @@ ngx_http_conflict_advice_stale(ngx_http_conflict_bin_t *bin)
 
 static void
 ngx_http_conflict_advice_fields(conflict_advice_in_t *in,
-    ngx_http_conflict_tally_t *tally)
+    ngx_http_conflict_route_stats_t *tally)
 {
-    ngx_uint_t                  i, k;
-    conflict_advice_field_t     field;
-    ngx_http_conflict_clash_t  *clash;
+    ngx_uint_t                        i, k;
+    conflict_advice_field_t           field;
+    ngx_http_conflict_stats_clash_t  *clash;
 
-    for (i = 0; i < NGX_HTTP_CONFLICT_FIELDS; i++) {
+    for (i = 0; i < NGX_HTTP_CONFLICT_STATS_FIELDS; i++) {
         clash = &tally->fields[i];
 
         if (clash->n == 0) {
@@ -239,7 +240,7 @@ ngx_http_conflict_advice_fields(conflict_advice_in_t *in,
 
 static void
 ngx_http_conflict_advice_chosen(conflict_advice_in_t *in,
-    ngx_http_conflict_tally_t *tally)
+    ngx_http_conflict_route_stats_t *tally)
 {
     ngx_uint_t                      i, k, n;
     conflict_advice_rule_e          rule;
@@ -254,9 +255,12 @@ ngx_http_conflict_advice_chosen(conflict_advice_in_t *in,
 
     for (i = 0; i < nmcf->routes.nelts; i++) {
 
-        if (!ngx_http_conflict_named(&tally->location, &route[i].location)
-            || !ngx_http_conflict_named(&tally->server, &route[i].server)
-            || !ngx_http_conflict_named(&tally->store, &route[i].store->name))
+        if (!ngx_http_conflict_stats_name_is(&tally->location,
+                                             &route[i].location)
+            || !ngx_http_conflict_stats_name_is(&tally->server,
+                                                &route[i].server)
+            || !ngx_http_conflict_stats_name_is(&tally->store,
+                                                &route[i].store->name))
         {
             continue;
         }
@@ -316,7 +320,7 @@ ngx_http_conflict_advice_rule(ngx_http_conflict_loc_conf_t *nlcf,
 /* is one of both the other, or a part of it; names may be cut */
 
 static ngx_uint_t
-ngx_http_conflict_advice_within(conflict_json_pointer_t *pointer,
+ngx_http_conflict_advice_within(conflict_pointer_t *pointer,
     conflict_advice_field_t *field)
 {
     size_t         k, len, size;
@@ -349,6 +353,6 @@ ngx_http_conflict_advice_within(conflict_json_pointer_t *pointer,
         return 0;
     }
 
-    return size == field->len || field->len == NGX_HTTP_CONFLICT_FIELD
+    return size == field->len || field->len == NGX_HTTP_CONFLICT_STATS_FIELD
            || ((size > len) ? text[len] : field->name[len]) == '/';
 }

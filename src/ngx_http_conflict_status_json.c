@@ -16,27 +16,27 @@ static json_t *ngx_http_conflict_status_json_head(
 static json_t *ngx_http_conflict_status_json_store(
     ngx_http_conflict_snapshot_t *snapshot);
 static void ngx_http_conflict_status_json_gauge(json_t **json,
-    ngx_http_conflict_gauge_t *gauge);
+    ngx_http_conflict_store_stats_t  *gauge);
 static json_t *ngx_http_conflict_status_json_trips(
-    ngx_http_conflict_gauge_t *gauge);
+    ngx_http_conflict_store_stats_t  *gauge);
 static void ngx_http_conflict_status_json_routes(
     ngx_http_conflict_writer_t *out, ngx_http_conflict_snapshot_t **snapshot,
     ngx_uint_t n);
 static json_t *ngx_http_conflict_status_json_route(
-    ngx_http_conflict_tally_t *tally);
+    ngx_http_conflict_route_stats_t  *tally);
 static void ngx_http_conflict_status_json_totals(json_t **json,
-    ngx_http_conflict_tally_t *tally);
+    ngx_http_conflict_route_stats_t  *tally);
 static json_t *ngx_http_conflict_status_json_fields(
-    ngx_http_conflict_tally_t *tally);
+    ngx_http_conflict_route_stats_t  *tally);
 static void ngx_http_conflict_status_json_bins(ngx_http_conflict_writer_t *out,
-    const char *name, ngx_http_conflict_bin_t *bin, ngx_uint_t n,
+    const char *name, ngx_http_conflict_stats_bin_t *bin, ngx_uint_t n,
     ngx_uint_t seconds);
 static ngx_uint_t ngx_http_conflict_status_json_none(
-    ngx_http_conflict_bin_t *bin, ngx_uint_t n, ngx_uint_t last,
+    ngx_http_conflict_stats_bin_t *bin, ngx_uint_t n, ngx_uint_t last,
     ngx_uint_t counter);
 static void ngx_http_conflict_status_json_series(
-    ngx_http_conflict_writer_t *out, ngx_http_conflict_bin_t *bin, ngx_uint_t n,
-    ngx_uint_t last, ngx_uint_t from, ngx_uint_t to);
+    ngx_http_conflict_writer_t *out, ngx_http_conflict_stats_bin_t *bin,
+    ngx_uint_t n, ngx_uint_t last, ngx_uint_t from, ngx_uint_t to);
 static void ngx_http_conflict_status_json_conflicts(
     ngx_http_conflict_writer_t *out, ngx_http_conflict_snapshot_t **snapshot,
     ngx_uint_t n);
@@ -93,9 +93,9 @@ ngx_http_conflict_status_json_head(ngx_http_conflict_snapshot_t **snapshot,
                       ngx_http_conflict_json_time((int64_t) ngx_time()
                                                   * CONFLICT_TIME_SECOND));
     ngx_http_conflict_status_json_figure(&json, "writes_in_flight",
-                                     ngx_http_conflict_ledger_leases());
+                                     ngx_http_conflict_stats_leases());
     ngx_http_conflict_status_json_figure(&json, "audit_errors",
-                                     ngx_http_conflict_ledger->audit_errors);
+                                     ngx_http_conflict_stats->audit_errors);
     ngx_http_conflict_json_set(&json, "stores", stores);
 
     return json;
@@ -149,7 +149,7 @@ ngx_http_conflict_status_json_store(ngx_http_conflict_snapshot_t *snapshot)
 
 static void
 ngx_http_conflict_status_json_gauge(json_t **json,
-    ngx_http_conflict_gauge_t *gauge)
+    ngx_http_conflict_store_stats_t *gauge)
 {
     json_t  *errors;
 
@@ -172,7 +172,7 @@ ngx_http_conflict_status_json_gauge(json_t **json,
 
 
 static json_t *
-ngx_http_conflict_status_json_trips(ngx_http_conflict_gauge_t *gauge)
+ngx_http_conflict_status_json_trips(ngx_http_conflict_store_stats_t *gauge)
 {
     json_t      *json, *bucket, *buckets;
     ngx_uint_t   i, n;
@@ -180,13 +180,13 @@ ngx_http_conflict_status_json_trips(ngx_http_conflict_gauge_t *gauge)
     n = 0;
     buckets = json_array();
 
-    for (i = 0; i < NGX_HTTP_CONFLICT_TRIPS; i++) {
+    for (i = 0; i < NGX_HTTP_CONFLICT_LATENCY_BUCKETS; i++) {
         n += gauge->trips[i];
         bucket = json_object();
 
         ngx_http_conflict_status_json_figure(&bucket, "up_to_us",
-                                     (i < NGX_HTTP_CONFLICT_TRIPS - 1)
-                                     ? (int64_t) ngx_http_conflict_trips[i]
+                                     (i < NGX_HTTP_CONFLICT_LATENCY_BUCKETS - 1)
+                                     ? (int64_t) ngx_http_conflict_latency_bounds[i]
                                      : -1);
         ngx_http_conflict_status_json_figure(&bucket, "count",
                                              gauge->trips[i]);
@@ -214,8 +214,8 @@ static void
 ngx_http_conflict_status_json_routes(ngx_http_conflict_writer_t *out,
     ngx_http_conflict_snapshot_t **snapshot, ngx_uint_t n)
 {
-    ngx_uint_t                    i, k, first;
-    ngx_http_conflict_tally_t   **tally;
+    ngx_uint_t                         i, k, first;
+    ngx_http_conflict_route_stats_t  **tally;
 
     first = 0;
 
@@ -246,7 +246,7 @@ ngx_http_conflict_status_json_routes(ngx_http_conflict_writer_t *out,
 
 
 static json_t *
-ngx_http_conflict_status_json_route(ngx_http_conflict_tally_t *tally)
+ngx_http_conflict_status_json_route(ngx_http_conflict_route_stats_t *tally)
 {
     json_t     *json;
     ngx_str_t  *policy;
@@ -284,7 +284,7 @@ ngx_http_conflict_status_json_route(ngx_http_conflict_tally_t *tally)
 
 static void
 ngx_http_conflict_status_json_totals(json_t **json,
-    ngx_http_conflict_tally_t *tally)
+    ngx_http_conflict_route_stats_t *tally)
 {
     json_t      *outcomes, *actions, *gaps;
     uint64_t     writes, *total;
@@ -332,15 +332,15 @@ ngx_http_conflict_status_json_totals(json_t **json,
 
 
 static json_t *
-ngx_http_conflict_status_json_fields(ngx_http_conflict_tally_t *tally)
+ngx_http_conflict_status_json_fields(ngx_http_conflict_route_stats_t *tally)
 {
-    json_t                     *json, *fields;
-    ngx_uint_t                  i;
-    ngx_http_conflict_clash_t  *field;
+    json_t                           *json, *fields;
+    ngx_uint_t                        i;
+    ngx_http_conflict_stats_clash_t  *field;
 
     fields = json_array();
 
-    for (i = 0; i < NGX_HTTP_CONFLICT_FIELDS; i++) {
+    for (i = 0; i < NGX_HTTP_CONFLICT_STATS_FIELDS; i++) {
         field = &tally->fields[i];
 
         if (field->n == 0) {
@@ -363,7 +363,7 @@ ngx_http_conflict_status_json_fields(ngx_http_conflict_tally_t *tally)
 
 static void
 ngx_http_conflict_status_json_bins(ngx_http_conflict_writer_t *out,
-    const char *name, ngx_http_conflict_bin_t *bin, ngx_uint_t n,
+    const char *name, ngx_http_conflict_stats_bin_t *bin, ngx_uint_t n,
     ngx_uint_t seconds)
 {
     json_t      *json;
@@ -421,8 +421,8 @@ ngx_http_conflict_status_json_bins(ngx_http_conflict_writer_t *out,
 
 
 static ngx_uint_t
-ngx_http_conflict_status_json_none(ngx_http_conflict_bin_t *bin, ngx_uint_t n,
-    ngx_uint_t last, ngx_uint_t counter)
+ngx_http_conflict_status_json_none(ngx_http_conflict_stats_bin_t *bin,
+    ngx_uint_t n, ngx_uint_t last, ngx_uint_t counter)
 {
     ngx_uint_t  k;
 
@@ -441,12 +441,12 @@ ngx_http_conflict_status_json_none(ngx_http_conflict_bin_t *bin, ngx_uint_t n,
 
 static void
 ngx_http_conflict_status_json_series(ngx_http_conflict_writer_t *out,
-    ngx_http_conflict_bin_t *bin, ngx_uint_t n, ngx_uint_t last,
+    ngx_http_conflict_stats_bin_t *bin, ngx_uint_t n, ngx_uint_t last,
     ngx_uint_t from, ngx_uint_t to)
 {
-    uint64_t                  sum;
-    ngx_uint_t                i, k;
-    ngx_http_conflict_bin_t  *b;
+    uint64_t                        sum;
+    ngx_uint_t                      i, k;
+    ngx_http_conflict_stats_bin_t  *b;
 
     for (k = last - n + 1; k <= last; k++) {
         b = &bin[k % n];

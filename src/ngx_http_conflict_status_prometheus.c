@@ -20,12 +20,12 @@ typedef struct {
 static void ngx_http_conflict_metric(ngx_http_conflict_writer_t *out,
     const char *name, const char *type, const char *help);
 static void ngx_http_conflict_metric_route(ngx_http_conflict_writer_t *out,
-    const char *name, ngx_http_conflict_tally_t *tally, const char *label,
+    const char *name, ngx_http_conflict_route_stats_t *tally, const char *label,
     ngx_str_t *value, uint64_t n);
 static void ngx_http_conflict_metric_labels(ngx_http_conflict_writer_t *out,
-    ngx_http_conflict_tally_t *tally);
+    ngx_http_conflict_route_stats_t  *tally);
 static void ngx_http_conflict_metric_label(ngx_http_conflict_writer_t *out,
-    const char *label, ngx_http_conflict_name_t *name);
+    const char  *label, ngx_http_conflict_stats_name_t *name);
 static void ngx_http_conflict_metric_gaps(ngx_http_conflict_writer_t *out);
 static void ngx_http_conflict_metric_waits(ngx_http_conflict_writer_t *out);
 static void ngx_http_conflict_metric_stores(ngx_http_conflict_writer_t *out,
@@ -77,12 +77,12 @@ void
 ngx_http_conflict_status_prometheus(ngx_http_conflict_writer_t *out,
     ngx_http_conflict_snapshot_t **snapshot, ngx_uint_t n)
 {
-    ngx_str_t                   *name;
-    ngx_uint_t                   i, k;
-    ngx_http_conflict_tally_t   *tally;
-    ngx_http_conflict_ledger_t  *ledger;
+    ngx_str_t                        *name;
+    ngx_uint_t                        i, k;
+    ngx_http_conflict_route_stats_t  *tally;
+    ngx_http_conflict_stats_t        *ledger;
 
-    ledger = ngx_http_conflict_ledger;
+    ledger = ngx_http_conflict_stats;
 
     ngx_http_conflict_metric(out, "writes_total", "counter",
                              "Guarded writes by outcome");
@@ -117,7 +117,7 @@ ngx_http_conflict_status_prometheus(ngx_http_conflict_writer_t *out,
     ngx_http_conflict_metric(out, "writes_in_flight", "gauge",
                              "Writes of this host that are at the upstream");
     ngx_http_conflict_writer_print(out, "nginx_conflict_writes_in_flight %ui\n",
-                                   ngx_http_conflict_ledger_leases());
+                                   ngx_http_conflict_stats_leases());
 
     ngx_http_conflict_metric(out, "audit_errors_total", "counter",
                              "Lines of the conflict log that were not "
@@ -145,7 +145,7 @@ ngx_http_conflict_metric(ngx_http_conflict_writer_t *out, const char *name,
 
 static void
 ngx_http_conflict_metric_route(ngx_http_conflict_writer_t *out,
-    const char *name, ngx_http_conflict_tally_t *tally, const char *label,
+    const char *name, ngx_http_conflict_route_stats_t *tally, const char *label,
     ngx_str_t *value, uint64_t n)
 {
     if (n == 0 && label && value != ngx_http_conflict_status_outcome(1)) {
@@ -165,7 +165,7 @@ ngx_http_conflict_metric_route(ngx_http_conflict_writer_t *out,
 
 static void
 ngx_http_conflict_metric_labels(ngx_http_conflict_writer_t *out,
-    ngx_http_conflict_tally_t *tally)
+    ngx_http_conflict_route_stats_t *tally)
 {
     ngx_http_conflict_metric_label(out, "server", &tally->server);
     ngx_http_conflict_writer_print(out, ",");
@@ -181,7 +181,7 @@ ngx_http_conflict_metric_labels(ngx_http_conflict_writer_t *out,
 
 static void
 ngx_http_conflict_metric_label(ngx_http_conflict_writer_t *out,
-    const char *label, ngx_http_conflict_name_t *name)
+    const char *label, ngx_http_conflict_stats_name_t *name)
 {
     size_t                 n;
     u_char                *p, *last;
@@ -220,11 +220,11 @@ ngx_http_conflict_metric_label(ngx_http_conflict_writer_t *out,
 static void
 ngx_http_conflict_metric_gaps(ngx_http_conflict_writer_t *out)
 {
-    ngx_uint_t                   i, k;
-    ngx_http_conflict_tally_t   *tally;
-    ngx_http_conflict_ledger_t  *ledger;
+    ngx_uint_t                        i, k;
+    ngx_http_conflict_route_stats_t  *tally;
+    ngx_http_conflict_stats_t        *ledger;
 
-    ledger = ngx_http_conflict_ledger;
+    ledger = ngx_http_conflict_stats;
 
     ngx_http_conflict_metric(out, "not_checked_total", "counter",
                              "Requests that passed and may have overwritten "
@@ -255,11 +255,11 @@ ngx_http_conflict_metric_waits(ngx_http_conflict_writer_t *out)
 {
     uint64_t                           wait;
     ngx_uint_t                         i;
-    ngx_http_conflict_tally_t         *tally;
-    ngx_http_conflict_ledger_t        *ledger;
+    ngx_http_conflict_route_stats_t   *tally;
+    ngx_http_conflict_stats_t         *ledger;
     const ngx_http_conflict_metric_t  *metric;
 
-    ledger = ngx_http_conflict_ledger;
+    ledger = ngx_http_conflict_stats;
 
     for (metric = ngx_http_conflict_route_metrics; metric->name; metric++) {
         ngx_http_conflict_metric(out, metric->name, "counter", metric->help);
@@ -295,7 +295,7 @@ ngx_http_conflict_metric_stores(ngx_http_conflict_writer_t *out,
     size_t                             len;
     int64_t                            value;
     ngx_uint_t                         i, k;
-    ngx_http_conflict_gauge_t         *gauge;
+    ngx_http_conflict_store_stats_t   *gauge;
     const ngx_http_conflict_metric_t  *metric;
 
     static const char  *reasons[] = { NULL, "full", "generation", "down" };
@@ -342,7 +342,7 @@ static int64_t
 ngx_http_conflict_metric_store(ngx_http_conflict_snapshot_t *snapshot,
     ngx_uint_t number)
 {
-    ngx_http_conflict_gauge_t  *gauge;
+    ngx_http_conflict_store_stats_t  *gauge;
 
     gauge = snapshot->store->gauge;
 
@@ -391,9 +391,9 @@ static void
 ngx_http_conflict_metric_trips(ngx_http_conflict_writer_t *out,
     ngx_http_conflict_snapshot_t **snapshot, ngx_uint_t n)
 {
-    ngx_str_t                  *name;
-    ngx_uint_t                  i, k, sum;
-    ngx_http_conflict_gauge_t  *gauge;
+    ngx_str_t                        *name;
+    ngx_uint_t                        i, k, sum;
+    ngx_http_conflict_store_stats_t  *gauge;
 
     ngx_http_conflict_metric(out, "store_round_trip_seconds", "histogram",
                              "How long the store took to answer");
@@ -410,12 +410,12 @@ ngx_http_conflict_metric_trips(ngx_http_conflict_writer_t *out,
 
         sum = 0;
 
-        for (k = 0; k < NGX_HTTP_CONFLICT_TRIPS - 1; k++) {
+        for (k = 0; k < NGX_HTTP_CONFLICT_LATENCY_BUCKETS - 1; k++) {
             sum += gauge->trips[k];
 
             ngx_http_conflict_writer_print(out,
                 "nginx_conflict_store_round_trip_seconds_bucket{store=\"%V\","
-                "le=\"0.%06uD\"} %ui\n", name, ngx_http_conflict_trips[k],
+                "le=\"0.%06uD\"} %ui\n", name, ngx_http_conflict_latency_bounds[k],
                 sum);
         }
 

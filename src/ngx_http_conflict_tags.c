@@ -25,7 +25,7 @@ static const ngx_str_t  ngx_http_conflict_match_names[] = {
 /* an upstream's own tag may be one that a front has changed, or may not */
 
 size_t
-ngx_http_conflict_tags_most(ngx_http_conflict_loc_conf_t *nlcf,
+ngx_http_conflict_entity_tags_most(ngx_http_conflict_loc_conf_t *nlcf,
     ngx_table_elt_t *h)
 {
     size_t  n;
@@ -44,7 +44,7 @@ ngx_http_conflict_tags_most(ngx_http_conflict_loc_conf_t *nlcf,
  */
 
 ngx_int_t
-ngx_http_conflict_tags(ngx_http_conflict_ctx_t *ctx, ngx_str_t *value,
+ngx_http_conflict_entity_tags(ngx_http_conflict_ctx_t *ctx, ngx_str_t *value,
     uint64_t *versions, size_t *n, ngx_str_t *only)
 {
     size_t            bare;
@@ -65,7 +65,7 @@ ngx_http_conflict_tags(ngx_http_conflict_ctx_t *ctx, ngx_str_t *value,
 
         if (rc == CONFLICT_ETAG_MALFORMED
             && !(ctx->op->in.minted
-                 && conflict_etag_plain(&p, last, &etag) == 0))
+                 && conflict_version_unquoted(&p, last, &etag) == 0))
         {
             return NGX_DECLINED;
         }
@@ -96,7 +96,7 @@ ngx_http_conflict_tags(ngx_http_conflict_ctx_t *ctx, ngx_str_t *value,
 /* as the log has it: the version, not the tag */
 
 void
-ngx_http_conflict_tags_base(ngx_http_conflict_ctx_t *ctx, ngx_str_t *tag)
+ngx_http_conflict_entity_tags_base(ngx_http_conflict_ctx_t *ctx, ngx_str_t *tag)
 {
     size_t  n;
 
@@ -125,7 +125,7 @@ ngx_http_conflict_tags_base(ngx_http_conflict_ctx_t *ctx, ngx_str_t *tag)
  */
 
 ngx_uint_t
-ngx_http_conflict_tags_retry(ngx_http_conflict_ctx_t *ctx)
+ngx_http_conflict_entity_tags_retry(ngx_http_conflict_ctx_t *ctx)
 {
     ngx_http_conflict_op_t  *op;
 
@@ -157,7 +157,7 @@ ngx_http_conflict_tags_retry(ngx_http_conflict_ctx_t *ctx)
  */
 
 ngx_int_t
-ngx_http_conflict_tags_send(ngx_http_request_t *r,
+ngx_http_conflict_entity_tags_send(ngx_http_request_t *r,
     ngx_http_conflict_ctx_t *ctx)
 {
     u_char            *p, *start;
@@ -248,7 +248,7 @@ ngx_http_conflict_tags_own(ngx_http_conflict_ctx_t *ctx,
         /* another one is what has held */
         len = etag->len;
 
-    } else if (ngx_http_conflict_tagged(ctx->conf->version)) {
+    } else if (ngx_http_conflict_version_source_tagged(ctx->conf->version)) {
         weak = 0;
     }
 

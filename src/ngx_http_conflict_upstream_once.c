@@ -135,7 +135,7 @@ ngx_http_conflict_upstream_once_send(void *data, ngx_chain_t *in)
 {
     ngx_http_conflict_upstream_once_t *cu = data;
 
-    if (ngx_http_conflict_fenced(cu->ctx)) {
+    if (ngx_http_conflict_fence_expired(cu->ctx)) {
 
         if (cu->ctx->timer.timer_set) {
             ngx_del_timer(&cu->ctx->timer);

@@ -32,7 +32,8 @@ static const struct {
 
 
 char *
-ngx_http_conflict_set_source(ngx_conf_t *cf, ngx_command_t *cmd, void *conf)
+ngx_http_conflict_directive_value_source(ngx_conf_t *cf, ngx_command_t *cmd,
+    void *conf)
 {
     char  *p = conf;
 
@@ -77,12 +78,12 @@ ngx_http_conflict_set_source(ngx_conf_t *cf, ngx_command_t *cmd, void *conf)
         source->place = NGX_HTTP_CONFLICT_JSON;
 
         source->pointer = ngx_palloc(cf->pool,
-                                     sizeof(conflict_json_pointer_t));
+                                     sizeof(conflict_pointer_t));
         if (source->pointer == NULL) {
             return NGX_CONF_ERROR;
         }
 
-        if (conflict_json_pointer(source->pointer, (char *) value[1].data + 5,
+        if (conflict_scan_pointer(source->pointer, (char *) value[1].data + 5,
                                   value[1].len - 5)
             != 0)
         {
@@ -137,7 +138,8 @@ ngx_http_conflict_set_source(ngx_conf_t *cf, ngx_command_t *cmd, void *conf)
 
 
 char *
-ngx_http_conflict_set_latest(ngx_conf_t *cf, ngx_command_t *cmd, void *conf)
+ngx_http_conflict_directive_value_latest(ngx_conf_t *cf, ngx_command_t *cmd,
+    void *conf)
 {
     ngx_http_conflict_loc_conf_t *nlcf = conf;
 
@@ -176,12 +178,12 @@ ngx_http_conflict_set_latest(ngx_conf_t *cf, ngx_command_t *cmd, void *conf)
         return NGX_CONF_ERROR;
     }
 
-    nlcf->root = ngx_palloc(cf->pool, sizeof(conflict_json_pointer_t));
+    nlcf->root = ngx_palloc(cf->pool, sizeof(conflict_pointer_t));
     if (nlcf->root == NULL) {
         return NGX_CONF_ERROR;
     }
 
-    if (conflict_json_pointer(nlcf->root, (char *) value[2].data + 5,
+    if (conflict_scan_pointer(nlcf->root, (char *) value[2].data + 5,
                               value[2].len - 5)
         != 0)
     {
@@ -199,7 +201,8 @@ ngx_http_conflict_set_latest(ngx_conf_t *cf, ngx_command_t *cmd, void *conf)
 /* not what would make no sense, or overflow when times are added up */
 
 char *
-ngx_http_conflict_set_time(ngx_conf_t *cf, ngx_command_t *cmd, void *conf)
+ngx_http_conflict_directive_value_time(ngx_conf_t *cf, ngx_command_t *cmd,
+    void *conf)
 {
     char  *p = conf;
 
@@ -234,7 +237,8 @@ ngx_http_conflict_set_time(ngx_conf_t *cf, ngx_command_t *cmd, void *conf)
 
 
 char *
-ngx_http_conflict_set_size(ngx_conf_t *cf, ngx_command_t *cmd, void *conf)
+ngx_http_conflict_directive_value_size(ngx_conf_t *cf, ngx_command_t *cmd,
+    void *conf)
 {
     char  *p = conf;
 
@@ -266,7 +270,8 @@ ngx_http_conflict_set_size(ngx_conf_t *cf, ngx_command_t *cmd, void *conf)
 
 
 char *
-ngx_http_conflict_set_values(ngx_conf_t *cf, ngx_command_t *cmd, void *conf)
+ngx_http_conflict_directive_value_values(ngx_conf_t *cf, ngx_command_t *cmd,
+    void *conf)
 {
     ngx_http_conflict_loc_conf_t *nlcf = conf;
 
@@ -297,7 +302,8 @@ ngx_http_conflict_set_values(ngx_conf_t *cf, ngx_command_t *cmd, void *conf)
 /* nginx's own quotes what is wrong, but not what may be said */
 
 char *
-ngx_http_conflict_set_word(ngx_conf_t *cf, ngx_command_t *cmd, void *conf)
+ngx_http_conflict_directive_value_word(ngx_conf_t *cf, ngx_command_t *cmd,
+    void *conf)
 {
     char  *p = conf;
 

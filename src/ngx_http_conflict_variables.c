@@ -68,7 +68,7 @@ static ngx_http_variable_t  ngx_http_conflict_vars[] = {
 
 
 ngx_int_t
-ngx_http_conflict_add_variables(ngx_conf_t *cf)
+ngx_http_conflict_variables_add(ngx_conf_t *cf)
 {
     ngx_http_variable_t  *var, *v;
 

@@ -44,7 +44,7 @@ ngx_http_conflict_verdict(ngx_http_conflict_ctx_t *ctx)
 
     op = ctx->op;
 
-    if (ngx_http_conflict_tags_retry(ctx)) {
+    if (ngx_http_conflict_entity_tags_retry(ctx)) {
         return NGX_HTTP_CONFLICT_STATE_STORE_BEGIN;
     }
 
@@ -70,7 +70,7 @@ ngx_http_conflict_verdict(ngx_http_conflict_ctx_t *ctx)
         if (ctx->outcome == NGX_HTTP_CONFLICT_OUTCOME_NONE) {
             ctx->outcome = NGX_HTTP_CONFLICT_OUTCOME_OVERWROTE;
             ctx->action = ngx_http_conflict_verdict_action(op->in.policy);
-            ctx->naming = ngx_http_conflict_differ_first(ctx);
+            ctx->naming = ngx_http_conflict_diff_first(ctx);
 
             if (ctx->naming) {
                 return NGX_HTTP_CONFLICT_STATE_LATEST_VERDICT;
@@ -85,7 +85,7 @@ ngx_http_conflict_verdict(ngx_http_conflict_ctx_t *ctx)
 
     case CONFLICT_COMBINE:
         /* the GET and the merge take their time */
-        ngx_http_conflict_settle_start(ctx);
+        ngx_http_conflict_outcome_hold(ctx);
         ctx->recalled = 0;
         ctx->merge.parts = NULL;
         ctx->merge.base.data = NULL;
@@ -156,7 +156,7 @@ ngx_http_conflict_judged(ngx_http_request_t *r, ngx_http_conflict_op_t *op)
     }
 
     return r->headers_in.if_match || r->headers_in.if_none_match
-           || ngx_http_conflict_if_tags(r);
+           || ngx_http_conflict_dav_if_tags(r);
 }
 
 
@@ -170,7 +170,7 @@ ngx_http_conflict_go(ngx_http_conflict_ctx_t *ctx)
     }
 
     if (ctx->op->out.leased) {
-        ngx_http_conflict_settle_start(ctx);
+        ngx_http_conflict_outcome_hold(ctx);
     }
 
     ctx->op->out.verdict = CONFLICT_PASS;
@@ -272,7 +272,7 @@ ngx_http_conflict_reported(ngx_http_conflict_ctx_t *ctx)
     if (ctx->action != NGX_HTTP_CONFLICT_ACTION_NONE
         && ctx->action == ngx_http_conflict_verdict_action(ctx->op->in.policy))
     {
-        ctx->naming = ngx_http_conflict_differ_first(ctx);
+        ctx->naming = ngx_http_conflict_diff_first(ctx);
 
         if (ctx->naming) {
             return NGX_HTTP_CONFLICT_STATE_LATEST_VERDICT;

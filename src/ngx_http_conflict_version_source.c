@@ -14,7 +14,7 @@
 
 
 ngx_uint_t
-ngx_http_conflict_tagged(ngx_http_conflict_source_t *source)
+ngx_http_conflict_version_source_tagged(ngx_http_conflict_source_t *source)
 {
     return source->place == NGX_HTTP_CONFLICT_HEADER
            && source->name.len == sizeof("etag") - 1
@@ -23,20 +23,21 @@ ngx_http_conflict_tagged(ngx_http_conflict_source_t *source)
 
 
 uint64_t
-ngx_http_conflict_version(ngx_http_conflict_source_t *source, ngx_str_t *text)
+ngx_http_conflict_version_source_parse(ngx_http_conflict_source_t *source,
+    ngx_str_t *text)
 {
     if (text->len == 0) {
         return 0;
     }
 
-    return ngx_http_conflict_tagged(source)
+    return ngx_http_conflict_version_source_tagged(source)
            ? conflict_version_from_etag((char *) text->data, text->len)
            : conflict_version_from_member((char *) text->data, text->len);
 }
 
 
 int64_t
-ngx_http_conflict_date(ngx_str_t *text)
+ngx_http_conflict_version_source_date(ngx_str_t *text)
 {
     int      exact;
     int64_t  date;
@@ -53,14 +54,15 @@ ngx_http_conflict_date(ngx_str_t *text)
 
 
 void
-ngx_http_conflict_tags_weak(ngx_http_conflict_ctx_t *ctx, ngx_str_t *version)
+ngx_http_conflict_version_source_weak(ngx_http_conflict_ctx_t *ctx,
+    ngx_str_t *version)
 {
     ngx_http_conflict_loc_conf_t  *nlcf;
 
     nlcf = ctx->conf;
 
     if (version->len < 2 || version->data[0] != 'W' || version->data[1] != '/'
-        || !ngx_http_conflict_tagged(nlcf->version)
+        || !ngx_http_conflict_version_source_tagged(nlcf->version)
         || (nlcf->weak && ngx_current_msec - nlcf->weak
                           < NGX_HTTP_CONFLICT_WEAK_INTERVAL))
     {

@@ -19,7 +19,7 @@ static void ngx_http_conflict_wait_handler(ngx_event_t *ev);
 /* another write is in flight, or may still land */
 
 ngx_http_conflict_state_e
-ngx_http_conflict_wait(ngx_http_conflict_ctx_t *ctx)
+ngx_http_conflict_write_wait(ngx_http_conflict_ctx_t *ctx)
 {
     ngx_msec_t           left;
     ngx_http_request_t  *r;

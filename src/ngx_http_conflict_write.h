@@ -40,21 +40,21 @@ ngx_int_t ngx_http_conflict_pair_destination(ngx_http_request_t *r,
 /* if.c */
 
 /* The If field, where it has an entity tag; else NULL. */
-ngx_str_t *ngx_http_conflict_if_tags(ngx_http_request_t *r);
+ngx_str_t *ngx_http_conflict_dav_if_tags(ngx_http_request_t *r);
 
 /* Reads it.  NGX_DECLINED: it is malformed. */
-ngx_int_t ngx_http_conflict_if(ngx_http_request_t *r,
+ngx_int_t ngx_http_conflict_dav_if(ngx_http_request_t *r,
     ngx_http_conflict_ctx_t *ctx, ngx_str_t *value);
 
 /* Gives the tags of a path to an operation, which has room for them. */
-void ngx_http_conflict_if_take(ngx_http_conflict_ctx_t *ctx,
+void ngx_http_conflict_dav_if_take(ngx_http_conflict_ctx_t *ctx,
     ngx_http_conflict_op_t *op, ngx_str_t *path);
 
 /* NGX_DECLINED: some are of another resource; ctx->answer is set. */
-ngx_int_t ngx_http_conflict_if_end(ngx_http_conflict_ctx_t *ctx);
+ngx_int_t ngx_http_conflict_dav_if_end(ngx_http_conflict_ctx_t *ctx);
 
 /* Lets the upstream see the rest of it alone. */
-ngx_int_t ngx_http_conflict_if_hide(ngx_http_request_t *r,
+ngx_int_t ngx_http_conflict_dav_if_hide(ngx_http_request_t *r,
     ngx_http_conflict_ctx_t *ctx);
 
 /* read.c: states */
@@ -74,7 +74,7 @@ ngx_http_conflict_state_e ngx_http_conflict_read_forward(
 
 /* wait.c: a state */
 
-ngx_http_conflict_state_e ngx_http_conflict_wait(
+ngx_http_conflict_state_e ngx_http_conflict_write_wait(
     ngx_http_conflict_ctx_t *ctx);
 
 /* verdict.c */
@@ -89,9 +89,9 @@ ngx_http_conflict_action_e ngx_http_conflict_verdict_action(
 
 /* found.c: states */
 
-ngx_http_conflict_state_e ngx_http_conflict_fetched(
+ngx_http_conflict_state_e ngx_http_conflict_latest_verdict_fetched(
     ngx_http_conflict_ctx_t *ctx);
-ngx_http_conflict_state_e ngx_http_conflict_found(
+ngx_http_conflict_state_e ngx_http_conflict_latest_verdict(
     ngx_http_conflict_ctx_t *ctx);
 
 /* refuse.c: each returns the next state */
@@ -164,29 +164,29 @@ ngx_int_t ngx_http_conflict_fingerprint(ngx_http_request_t *r,
  * Reads a list of entity tags as clients have them.  *n moves on; "only" is
  * the text of a tag that is alone.  NGX_DECLINED: it is malformed.
  */
-ngx_int_t ngx_http_conflict_tags(ngx_http_conflict_ctx_t *ctx,
+ngx_int_t ngx_http_conflict_entity_tags(ngx_http_conflict_ctx_t *ctx,
     ngx_str_t *value, uint64_t *versions, size_t *n, ngx_str_t *only);
 
 /* How many versions that may make. */
-size_t ngx_http_conflict_tags_most(ngx_http_conflict_loc_conf_t *nlcf,
+size_t ngx_http_conflict_entity_tags_most(ngx_http_conflict_loc_conf_t *nlcf,
     ngx_table_elt_t *h);
 
 /* Sets ctx->base: as the log has it, the version in a tag. */
-void ngx_http_conflict_tags_base(ngx_http_conflict_ctx_t *ctx,
+void ngx_http_conflict_entity_tags_base(ngx_http_conflict_ctx_t *ctx,
     ngx_str_t *tag);
 
 /*
  * A base was not the current version: 1 where it is without what a front has
  * put behind it, and begin is to be asked again.
  */
-ngx_uint_t ngx_http_conflict_tags_retry(ngx_http_conflict_ctx_t *ctx);
+ngx_uint_t ngx_http_conflict_entity_tags_retry(ngx_http_conflict_ctx_t *ctx);
 
 /* Gives the upstream the tag that has held in its own words. */
-ngx_int_t ngx_http_conflict_tags_send(ngx_http_request_t *r,
+ngx_int_t ngx_http_conflict_entity_tags_send(ngx_http_request_t *r,
     ngx_http_conflict_ctx_t *ctx);
 
 /* A version of the upstream's own: warns where nothing can equal it. */
-void ngx_http_conflict_tags_weak(ngx_http_conflict_ctx_t *ctx,
+void ngx_http_conflict_version_source_weak(ngx_http_conflict_ctx_t *ctx,
     ngx_str_t *version);
 
 /* chain.c */

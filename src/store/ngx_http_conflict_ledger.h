@@ -50,71 +50,71 @@
 #define NGX_HTTP_CONFLICT_HOURS          48
 #define NGX_HTTP_CONFLICT_DAYS           90
 
-#define NGX_HTTP_CONFLICT_TALLIES        192    /* the last takes the rest */
-#define NGX_HTTP_CONFLICT_NAME           127    /* bytes, as are those below */
-#define NGX_HTTP_CONFLICT_FIELD          55
-#define NGX_HTTP_CONFLICT_FIELDS         16     /* of a tally */
-#define NGX_HTTP_CONFLICT_LINE           2044
-#define NGX_HTTP_CONFLICT_LINES          100
-#define NGX_HTTP_CONFLICT_RESOURCE       119
-#define NGX_HTTP_CONFLICT_RESOURCES      64
-#define NGX_HTTP_CONFLICT_GAUGES         16     /* stores */
-#define NGX_HTTP_CONFLICT_TRIPS          12     /* the last is the rest */
-#define NGX_HTTP_CONFLICT_WORKERS        256
+#define NGX_HTTP_CONFLICT_ROUTE_STATS        192    /* the last takes the rest */
+#define NGX_HTTP_CONFLICT_STATS_NAME           127    /* bytes, as are those below */
+#define NGX_HTTP_CONFLICT_STATS_FIELD          55
+#define NGX_HTTP_CONFLICT_STATS_FIELDS         16     /* of a tally */
+#define NGX_HTTP_CONFLICT_STATS_LINE           2044
+#define NGX_HTTP_CONFLICT_STATS_LINES          100
+#define NGX_HTTP_CONFLICT_STATS_RESOURCE       119
+#define NGX_HTTP_CONFLICT_STATS_RESOURCES      64
+#define NGX_HTTP_CONFLICT_STORE_STATS         16     /* stores */
+#define NGX_HTTP_CONFLICT_LATENCY_BUCKETS          12     /* the last is the rest */
+#define NGX_HTTP_CONFLICT_STATS_WORKERS        256
 
 
 /* bytes that are text or were made so */
 
 typedef struct {
     u_char                        len;
-    u_char                        data[NGX_HTTP_CONFLICT_NAME];
-} ngx_http_conflict_name_t;
+    u_char                        data[NGX_HTTP_CONFLICT_STATS_NAME];
+} ngx_http_conflict_stats_name_t;
 
 
 typedef struct {
     uint32_t                      number;     /* of its minute, hour or day */
     uint32_t                      n[NGX_HTTP_CONFLICT_COUNTS];
-} ngx_http_conflict_bin_t;
+} ngx_http_conflict_stats_bin_t;
 
 
 typedef struct {
     uint32_t                      n;
     uint32_t                      sent;       /* to the store */
     u_char                        len;
-    u_char                        name[NGX_HTTP_CONFLICT_FIELD];
-} ngx_http_conflict_clash_t;
+    u_char                        name[NGX_HTTP_CONFLICT_STATS_FIELD];
+} ngx_http_conflict_stats_clash_t;
 
 
 /* of a route: a location of a server, and the entity there */
 
 typedef struct {
-    ngx_http_conflict_name_t      store;
-    ngx_http_conflict_name_t      server;
-    ngx_http_conflict_name_t      location;
-    ngx_http_conflict_name_t      entity;
-    uint32_t                      policy;
-    uint32_t                      report;
-    time_t                        since;
-    time_t                        used;
-    uint64_t                      total[NGX_HTTP_CONFLICT_COUNTS];
-    uint64_t                      sent[NGX_HTTP_CONFLICT_COUNTS];
-    ngx_http_conflict_bin_t       minute[NGX_HTTP_CONFLICT_MINUTES];
-    ngx_http_conflict_bin_t       hour[NGX_HTTP_CONFLICT_HOURS];
-    ngx_http_conflict_bin_t       day[NGX_HTTP_CONFLICT_DAYS];
-    ngx_http_conflict_clash_t     fields[NGX_HTTP_CONFLICT_FIELDS];
-} ngx_http_conflict_tally_t;
+    ngx_http_conflict_stats_name_t   store;
+    ngx_http_conflict_stats_name_t   server;
+    ngx_http_conflict_stats_name_t   location;
+    ngx_http_conflict_stats_name_t   entity;
+    uint32_t                         policy;
+    uint32_t                         report;
+    time_t                           since;
+    time_t                           used;
+    uint64_t                         total[NGX_HTTP_CONFLICT_COUNTS];
+    uint64_t                         sent[NGX_HTTP_CONFLICT_COUNTS];
+    ngx_http_conflict_stats_bin_t    minute[NGX_HTTP_CONFLICT_MINUTES];
+    ngx_http_conflict_stats_bin_t    hour[NGX_HTTP_CONFLICT_HOURS];
+    ngx_http_conflict_stats_bin_t    day[NGX_HTTP_CONFLICT_DAYS];
+    ngx_http_conflict_stats_clash_t  fields[NGX_HTTP_CONFLICT_STATS_FIELDS];
+} ngx_http_conflict_route_stats_t;
 
 
 /* of a store, as far as this host has seen; each a word that is added to */
 
-struct ngx_http_conflict_gauge_s {
-    ngx_http_conflict_name_t      store;
-    ngx_atomic_t                  errors[NGX_HTTP_CONFLICT_STORE_DOWN + 1];
-    ngx_atomic_t                  evicted;
-    ngx_atomic_t                  unsettled;
-    ngx_atomic_t                  dropped;    /* lines of the stream */
-    ngx_atomic_t                  trips[NGX_HTTP_CONFLICT_TRIPS];
-    ngx_atomic_t                  trip_time;  /* microseconds of them */
+struct ngx_http_conflict_store_stats_s {
+    ngx_http_conflict_stats_name_t  store;
+    ngx_atomic_t                    errors[NGX_HTTP_CONFLICT_STORE_DOWN + 1];
+    ngx_atomic_t                    evicted;
+    ngx_atomic_t                    unsettled;
+    ngx_atomic_t                    dropped;    /* lines of the stream */
+    ngx_atomic_t                    trips[NGX_HTTP_CONFLICT_LATENCY_BUCKETS];
+    ngx_atomic_t                    trip_time;  /* microseconds of them */
 };
 
 
@@ -123,68 +123,68 @@ struct ngx_http_conflict_gauge_s {
 typedef struct {
     uint16_t                      len;        /* 0: none */
     uint16_t                      store;      /* number of its gauge */
-    u_char                        data[NGX_HTTP_CONFLICT_LINE];
-} ngx_http_conflict_line_t;
+    u_char                        data[NGX_HTTP_CONFLICT_STATS_LINE];
+} ngx_http_conflict_stats_line_t;
 
 
 typedef struct {
     uint32_t                      n;
     uint32_t                      store;      /* number of its gauge */
     u_char                        len;
-    u_char                        key[NGX_HTTP_CONFLICT_RESOURCE];
-} ngx_http_conflict_often_t;
+    u_char                        key[NGX_HTTP_CONFLICT_STATS_RESOURCE];
+} ngx_http_conflict_stats_resource_t;
 
 
 /* those of a day with the most conflicts, more or less */
 
 typedef struct {
-    uint32_t                      day;
-    ngx_http_conflict_often_t     top[NGX_HTTP_CONFLICT_RESOURCES];
-} ngx_http_conflict_tops_t;
+    uint32_t                            day;
+    ngx_http_conflict_stats_resource_t  top[NGX_HTTP_CONFLICT_STATS_RESOURCES];
+} ngx_http_conflict_stats_top_t;
 
 
 typedef struct {
     ngx_http_conflict_predecessor_t  process;
     ngx_atomic_t                     leases;
-} ngx_http_conflict_worker_t;
+} ngx_http_conflict_worker_slot_t;
 
 
 typedef struct {
-    ngx_uint_t                    layout;
-    ngx_uint_t                    tallies;
-    ngx_uint_t                    next_line;
-    ngx_atomic_t                  audit_errors;
-    ngx_http_conflict_gauge_t     gauge[NGX_HTTP_CONFLICT_GAUGES];
-    ngx_http_conflict_worker_t    worker[NGX_HTTP_CONFLICT_WORKERS];
-    ngx_http_conflict_tops_t      tops[2];
-    ngx_http_conflict_line_t      line[NGX_HTTP_CONFLICT_LINES];
-    ngx_http_conflict_tally_t     tally[NGX_HTTP_CONFLICT_TALLIES];
-} ngx_http_conflict_ledger_t;
+    ngx_uint_t                       layout;
+    ngx_uint_t                       tallies;
+    ngx_uint_t                       next_line;
+    ngx_atomic_t                     audit_errors;
+    ngx_http_conflict_store_stats_t  gauge[NGX_HTTP_CONFLICT_STORE_STATS];
+    ngx_http_conflict_worker_slot_t  worker[NGX_HTTP_CONFLICT_STATS_WORKERS];
+    ngx_http_conflict_stats_top_t    tops[2];
+    ngx_http_conflict_stats_line_t   line[NGX_HTTP_CONFLICT_STATS_LINES];
+    ngx_http_conflict_route_stats_t  tally[NGX_HTTP_CONFLICT_ROUTE_STATS];
+} ngx_http_conflict_stats_t;
 
 
 /*
  * In a worker; NULL where nothing is counted, as no location shows it.
  */
-extern ngx_http_conflict_ledger_t  *ngx_http_conflict_ledger;
+extern ngx_http_conflict_stats_t  *ngx_http_conflict_stats;
 
 /*
  * Declares its memory; of the same size always, so that a reload keeps it.
  */
-ngx_shm_zone_t *ngx_http_conflict_ledger_add(ngx_conf_t *cf, void *tag);
+ngx_shm_zone_t *ngx_http_conflict_stats_add(ngx_conf_t *cf, void *tag);
 
 /* In a worker: from now on it counts; no more. */
-void ngx_http_conflict_ledger_start(ngx_shm_zone_t *zone);
-void ngx_http_conflict_ledger_stop(void);
+void ngx_http_conflict_stats_start(ngx_shm_zone_t *zone);
+void ngx_http_conflict_stats_stop(void);
 
 /* Nothing long may be done in between. */
-void ngx_http_conflict_ledger_lock(void);
-void ngx_http_conflict_ledger_unlock(void);
+void ngx_http_conflict_stats_lock(void);
+void ngx_http_conflict_stats_unlock(void);
 
 /*
  * The tally of a route, which stays where it is; where there are too many
  * routes already, the one that all others share.
  */
-ngx_http_conflict_tally_t *ngx_http_conflict_ledger_tally(ngx_str_t *store,
+ngx_http_conflict_route_stats_t *ngx_http_conflict_stats_route(ngx_str_t *store,
     ngx_str_t *server, ngx_str_t *location, ngx_str_t *entity);
 
 /*
@@ -193,42 +193,44 @@ ngx_http_conflict_tally_t *ngx_http_conflict_ledger_tally(ngx_str_t *store,
 typedef struct {
     ngx_uint_t                    number;
     ngx_uint_t                    n;
-} ngx_http_conflict_count_t;
+} ngx_http_conflict_stats_count_t;
 
-void ngx_http_conflict_ledger_count(ngx_http_conflict_tally_t *tally,
-    ngx_http_conflict_count_t *count, ngx_uint_t n);
+void ngx_http_conflict_stats_count(ngx_http_conflict_route_stats_t *tally,
+    ngx_http_conflict_stats_count_t  *count, ngx_uint_t n);
 
 /* A field that has clashed. */
-void ngx_http_conflict_ledger_clash(ngx_http_conflict_tally_t *tally,
-    u_char *name, size_t len);
+void ngx_http_conflict_stats_recent_clash(
+    ngx_http_conflict_route_stats_t *tally, u_char *name, size_t len);
 
 /*
  * The gauge of a store, found or made.  NULL: there are too many.
  */
-ngx_http_conflict_gauge_t *ngx_http_conflict_ledger_gauge(ngx_str_t *store);
+ngx_http_conflict_store_stats_t *ngx_http_conflict_stats_store(
+    ngx_str_t *store);
 
 /*
  * A conflict on a resource of a store: its line is at most
- * NGX_HTTP_CONFLICT_LINE bytes long, without an end.
+ * NGX_HTTP_CONFLICT_STATS_LINE bytes long, without an end.
  */
-void ngx_http_conflict_ledger_line(ngx_http_conflict_gauge_t *gauge,
+void ngx_http_conflict_stats_recent_line(ngx_http_conflict_store_stats_t *gauge,
     ngx_str_t *line);
-void ngx_http_conflict_ledger_often(ngx_http_conflict_gauge_t *gauge,
-    ngx_str_t *key);
+void ngx_http_conflict_stats_recent_resource(
+    ngx_http_conflict_store_stats_t *gauge, ngx_str_t *key);
 
 /* A lease is held by this worker, or is not any more. */
-void ngx_http_conflict_ledger_lease(ngx_int_t n);
-ngx_uint_t ngx_http_conflict_ledger_leases(void);
+void ngx_http_conflict_stats_lease(ngx_int_t n);
+ngx_uint_t ngx_http_conflict_stats_leases(void);
 
 /* How long an answer of the store took, in microseconds. */
-void ngx_http_conflict_ledger_trip(ngx_http_conflict_gauge_t *gauge,
-    int64_t time);
+void ngx_http_conflict_stats_recent_round_trip(
+    ngx_http_conflict_store_stats_t *gauge, int64_t time);
 
 /* The upper end of each, in microseconds; the last has none. */
-extern const uint32_t  ngx_http_conflict_trips[];
+extern const uint32_t  ngx_http_conflict_latency_bounds[];
 
-void ngx_http_conflict_name(ngx_http_conflict_name_t *name, ngx_str_t *text);
-ngx_uint_t ngx_http_conflict_named(ngx_http_conflict_name_t *name,
+void ngx_http_conflict_stats_name(ngx_http_conflict_stats_name_t *name,
+    ngx_str_t *text);
+ngx_uint_t ngx_http_conflict_stats_name_is(ngx_http_conflict_stats_name_t *name,
     ngx_str_t *text);
 
 

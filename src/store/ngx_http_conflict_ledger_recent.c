@@ -7,25 +7,25 @@
  */
 
 
-#include "store/ngx_http_conflict_ledger.h"
+#include "store/ngx_http_conflict_stats.h"
 
 
-static ngx_http_conflict_often_t *ngx_http_conflict_ledger_top(
-    ngx_http_conflict_tops_t *tops, ngx_uint_t store, ngx_str_t *key);
+static ngx_http_conflict_stats_resource_t *ngx_http_conflict_ledger_top(
+    ngx_http_conflict_stats_top_t  *tops, ngx_uint_t store, ngx_str_t *key);
 
 
 void
-ngx_http_conflict_ledger_line(ngx_http_conflict_gauge_t *gauge,
+ngx_http_conflict_stats_recent_line(ngx_http_conflict_store_stats_t *gauge,
     ngx_str_t *line)
 {
-    ngx_http_conflict_line_t    *l;
-    ngx_http_conflict_ledger_t  *ledger;
+    ngx_http_conflict_stats_line_t  *l;
+    ngx_http_conflict_stats_t       *ledger;
 
-    ledger = ngx_http_conflict_ledger;
+    ledger = ngx_http_conflict_stats;
 
-    ngx_http_conflict_ledger_lock();
+    ngx_http_conflict_stats_lock();
 
-    l = &ledger->line[ledger->next_line++ % NGX_HTTP_CONFLICT_LINES];
+    l = &ledger->line[ledger->next_line++ % NGX_HTTP_CONFLICT_STATS_LINES];
 
     /* none, until it is whole */
     l->len = 0;
@@ -40,33 +40,33 @@ ngx_http_conflict_ledger_line(ngx_http_conflict_gauge_t *gauge,
 
     l->len = (uint16_t) line->len;
 
-    ngx_http_conflict_ledger_unlock();
+    ngx_http_conflict_stats_unlock();
 }
 
 
 void
-ngx_http_conflict_ledger_often(ngx_http_conflict_gauge_t *gauge,
+ngx_http_conflict_stats_recent_resource(ngx_http_conflict_store_stats_t *gauge,
     ngx_str_t *key)
 {
-    uint32_t                     day;
-    ngx_http_conflict_tops_t    *tops;
-    ngx_http_conflict_ledger_t  *ledger;
+    uint32_t                        day;
+    ngx_http_conflict_stats_top_t  *tops;
+    ngx_http_conflict_stats_t      *ledger;
 
-    ledger = ngx_http_conflict_ledger;
+    ledger = ngx_http_conflict_stats;
     day = ngx_time() / 86400;
 
-    ngx_http_conflict_ledger_lock();
+    ngx_http_conflict_stats_lock();
 
     tops = &ledger->tops[day % 2];
 
     if (tops->day != day) {
-        ngx_memzero(tops, sizeof(ngx_http_conflict_tops_t));
+        ngx_memzero(tops, sizeof(ngx_http_conflict_stats_top_t));
         tops->day = day;
     }
 
     ngx_http_conflict_ledger_top(tops, gauge - ledger->gauge, key)->n++;
 
-    ngx_http_conflict_ledger_unlock();
+    ngx_http_conflict_stats_unlock();
 }
 
 
@@ -75,24 +75,24 @@ ngx_http_conflict_ledger_often(ngx_http_conflict_gauge_t *gauge,
  * one with the least.  So whoever has many is there, with not too few.
  */
 
-static ngx_http_conflict_often_t *
-ngx_http_conflict_ledger_top(ngx_http_conflict_tops_t *tops, ngx_uint_t store,
-    ngx_str_t *key)
+static ngx_http_conflict_stats_resource_t *
+ngx_http_conflict_ledger_top(ngx_http_conflict_stats_top_t *tops,
+    ngx_uint_t store, ngx_str_t *key)
 {
-    size_t                      i;
-    ngx_str_t                   text;
-    ngx_uint_t                  k;
-    ngx_http_conflict_name_t    name;
-    ngx_http_conflict_often_t  *often, *least;
+    size_t                               i;
+    ngx_str_t                            text;
+    ngx_uint_t                           k;
+    ngx_http_conflict_stats_name_t       name;
+    ngx_http_conflict_stats_resource_t  *often, *least;
 
     text.data = key->data;
-    text.len = ngx_min(key->len, NGX_HTTP_CONFLICT_RESOURCE);
+    text.len = ngx_min(key->len, NGX_HTTP_CONFLICT_STATS_RESOURCE);
 
-    ngx_http_conflict_name(&name, &text);
+    ngx_http_conflict_stats_name(&name, &text);
 
     least = &tops->top[0];
 
-    for (k = 0; k < NGX_HTTP_CONFLICT_RESOURCES; k++) {
+    for (k = 0; k < NGX_HTTP_CONFLICT_STATS_RESOURCES; k++) {
         often = &tops->top[k];
 
         if (often->n && often->store == store && often->len == name.len
@@ -118,24 +118,24 @@ ngx_http_conflict_ledger_top(ngx_http_conflict_tops_t *tops, ngx_uint_t store,
 
 
 void
-ngx_http_conflict_ledger_clash(ngx_http_conflict_tally_t *tally, u_char *name,
-    size_t len)
+ngx_http_conflict_stats_recent_clash(ngx_http_conflict_route_stats_t *tally,
+    u_char *name, size_t len)
 {
-    ngx_str_t                   text;
-    ngx_uint_t                  k;
-    ngx_http_conflict_name_t    clean;
-    ngx_http_conflict_clash_t  *clash, *least;
+    ngx_str_t                         text;
+    ngx_uint_t                        k;
+    ngx_http_conflict_stats_name_t    clean;
+    ngx_http_conflict_stats_clash_t  *clash, *least;
 
     text.data = name;
-    text.len = ngx_min(len, NGX_HTTP_CONFLICT_FIELD);
+    text.len = ngx_min(len, NGX_HTTP_CONFLICT_STATS_FIELD);
 
-    ngx_http_conflict_name(&clean, &text);
+    ngx_http_conflict_stats_name(&clean, &text);
 
-    ngx_http_conflict_ledger_lock();
+    ngx_http_conflict_stats_lock();
 
     least = &tally->fields[0];
 
-    for (k = 0; k < NGX_HTTP_CONFLICT_FIELDS; k++) {
+    for (k = 0; k < NGX_HTTP_CONFLICT_STATS_FIELDS; k++) {
         clash = &tally->fields[k];
 
         if (clash->n && clash->len == clean.len
@@ -149,7 +149,7 @@ ngx_http_conflict_ledger_clash(ngx_http_conflict_tally_t *tally, u_char *name,
         }
     }
 
-    if (k == NGX_HTTP_CONFLICT_FIELDS) {
+    if (k == NGX_HTTP_CONFLICT_STATS_FIELDS) {
         clash = least;
         clash->n = 0;
         clash->sent = 0;
@@ -159,12 +159,13 @@ ngx_http_conflict_ledger_clash(ngx_http_conflict_tally_t *tally, u_char *name,
 
     clash->n++;
 
-    ngx_http_conflict_ledger_unlock();
+    ngx_http_conflict_stats_unlock();
 }
 
 
 void
-ngx_http_conflict_ledger_trip(ngx_http_conflict_gauge_t *gauge, int64_t time)
+ngx_http_conflict_stats_recent_round_trip(
+    ngx_http_conflict_store_stats_t *gauge, int64_t time)
 {
     ngx_uint_t  i;
 
@@ -173,9 +174,9 @@ ngx_http_conflict_ledger_trip(ngx_http_conflict_gauge_t *gauge, int64_t time)
         return;
     }
 
-    for (i = 0; i < NGX_HTTP_CONFLICT_TRIPS - 1; i++) {
+    for (i = 0; i < NGX_HTTP_CONFLICT_LATENCY_BUCKETS - 1; i++) {
 
-        if (time <= (int64_t) ngx_http_conflict_trips[i]) {
+        if (time <= (int64_t) ngx_http_conflict_latency_bounds[i]) {
             break;
         }
     }

@@ -11,7 +11,8 @@
 
 
 static void ngx_http_conflict_snapshot_resources(
-    ngx_http_conflict_snapshot_t *snapshot, ngx_http_conflict_tops_t *tops);
+    ngx_http_conflict_snapshot_t  *snapshot,
+    ngx_http_conflict_stats_top_t *tops);
 static void ngx_http_conflict_snapshot_lines(
     ngx_http_conflict_snapshot_t *snapshot);
 
@@ -48,7 +49,7 @@ ngx_http_conflict_snapshot_create(ngx_http_conflict_store_t *store,
     snapshot->settling = -1;
 
     if (ngx_array_init(&snapshot->tallies, pool, 16,
-                       sizeof(ngx_http_conflict_tally_t *))
+                       sizeof(ngx_http_conflict_route_stats_t *))
         != NGX_OK
         || ngx_array_init(&snapshot->resources, pool, 16,
                           sizeof(ngx_http_conflict_resource_t))
@@ -57,7 +58,7 @@ ngx_http_conflict_snapshot_create(ngx_http_conflict_store_t *store,
                           sizeof(ngx_http_conflict_holder_t))
            != NGX_OK
         || ngx_array_init(&snapshot->routes, pool, 16,
-                          sizeof(ngx_http_conflict_tally_t *))
+                          sizeof(ngx_http_conflict_route_stats_t *))
            != NGX_OK
         || ngx_array_init(&snapshot->lines, pool, 16, sizeof(ngx_str_t))
            != NGX_OK)
@@ -99,12 +100,13 @@ ngx_http_conflict_snapshot_answered(ngx_http_conflict_snapshot_t *snapshot)
 }
 
 
-ngx_http_conflict_tally_t *
+ngx_http_conflict_route_stats_t *
 ngx_http_conflict_snapshot_tally(ngx_http_conflict_snapshot_t *snapshot)
 {
-    ngx_http_conflict_tally_t  *tally, **p;
+    ngx_http_conflict_route_stats_t  *tally, **p;
 
-    tally = ngx_pcalloc(snapshot->pool, sizeof(ngx_http_conflict_tally_t));
+    tally = ngx_pcalloc(snapshot->pool,
+                        sizeof(ngx_http_conflict_route_stats_t));
     if (tally == NULL) {
         return NULL;
     }
@@ -139,16 +141,17 @@ ngx_http_conflict_snapshot_copy(ngx_http_conflict_snapshot_t *snapshot,
 ngx_int_t
 ngx_http_conflict_snapshot_ledger(ngx_http_conflict_snapshot_t *snapshot)
 {
-    ngx_uint_t                   i, day;
-    ngx_http_conflict_tally_t   *tally, *copy;
-    ngx_http_conflict_ledger_t  *ledger;
+    ngx_uint_t                        i, day;
+    ngx_http_conflict_route_stats_t  *tally, *copy;
+    ngx_http_conflict_stats_t        *ledger;
 
-    ledger = ngx_http_conflict_ledger;
+    ledger = ngx_http_conflict_stats;
 
     for (i = 0; i < ledger->tallies; i++) {
         tally = &ledger->tally[i];
 
-        if (!ngx_http_conflict_named(&tally->store, &snapshot->store->name)) {
+        if (!ngx_http_conflict_stats_name_is(&tally->store,
+                                             &snapshot->store->name)) {
             continue;
         }
 
@@ -159,9 +162,9 @@ ngx_http_conflict_snapshot_ledger(ngx_http_conflict_snapshot_t *snapshot)
 
         /* one at a time: writes wait for it */
 
-        ngx_http_conflict_ledger_lock();
-        ngx_memcpy(copy, tally, sizeof(ngx_http_conflict_tally_t));
-        ngx_http_conflict_ledger_unlock();
+        ngx_http_conflict_stats_lock();
+        ngx_memcpy(copy, tally, sizeof(ngx_http_conflict_route_stats_t));
+        ngx_http_conflict_stats_unlock();
     }
 
     day = ngx_time() / 86400;
@@ -177,23 +180,23 @@ ngx_http_conflict_snapshot_ledger(ngx_http_conflict_snapshot_t *snapshot)
 
 static void
 ngx_http_conflict_snapshot_resources(ngx_http_conflict_snapshot_t *snapshot,
-    ngx_http_conflict_tops_t *tops)
+    ngx_http_conflict_stats_top_t *tops)
 {
-    ngx_uint_t                     i;
-    ngx_http_conflict_often_t     *often;
-    ngx_http_conflict_resource_t  *resource;
+    ngx_uint_t                           i;
+    ngx_http_conflict_stats_resource_t  *often;
+    ngx_http_conflict_resource_t        *resource;
 
     if (snapshot->store->gauge == NULL || tops->day < ngx_time() / 86400 - 1) {
         return;
     }
 
-    ngx_http_conflict_ledger_lock();
+    ngx_http_conflict_stats_lock();
 
-    for (i = 0; i < NGX_HTTP_CONFLICT_RESOURCES; i++) {
+    for (i = 0; i < NGX_HTTP_CONFLICT_STATS_RESOURCES; i++) {
         often = &tops->top[i];
 
         if (often->n == 0
-            || &ngx_http_conflict_ledger->gauge[often->store]
+            || &ngx_http_conflict_stats->gauge[often->store]
                != snapshot->store->gauge)
         {
             continue;
@@ -212,25 +215,25 @@ ngx_http_conflict_snapshot_resources(ngx_http_conflict_snapshot_t *snapshot,
         resource->n = often->n;
     }
 
-    ngx_http_conflict_ledger_unlock();
+    ngx_http_conflict_stats_unlock();
 }
 
 
 static void
 ngx_http_conflict_snapshot_lines(ngx_http_conflict_snapshot_t *snapshot)
 {
-    ngx_str_t                   *text;
-    ngx_uint_t                   i, n;
-    ngx_http_conflict_line_t    *line;
-    ngx_http_conflict_ledger_t  *ledger;
+    ngx_str_t                       *text;
+    ngx_uint_t                       i, n;
+    ngx_http_conflict_stats_line_t  *line;
+    ngx_http_conflict_stats_t       *ledger;
 
-    ledger = ngx_http_conflict_ledger;
+    ledger = ngx_http_conflict_stats;
 
-    ngx_http_conflict_ledger_lock();
+    ngx_http_conflict_stats_lock();
 
-    for (i = 1; i <= NGX_HTTP_CONFLICT_LINES; i++) {
-        n = (ledger->next_line + NGX_HTTP_CONFLICT_LINES - i)
-            % NGX_HTTP_CONFLICT_LINES;
+    for (i = 1; i <= NGX_HTTP_CONFLICT_STATS_LINES; i++) {
+        n = (ledger->next_line + NGX_HTTP_CONFLICT_STATS_LINES - i)
+            % NGX_HTTP_CONFLICT_STATS_LINES;
         line = &ledger->line[n];
 
         if (line->len == 0
@@ -254,5 +257,5 @@ ngx_http_conflict_snapshot_lines(ngx_http_conflict_snapshot_t *snapshot)
         }
     }
 
-    ngx_http_conflict_ledger_unlock();
+    ngx_http_conflict_stats_unlock();
 }

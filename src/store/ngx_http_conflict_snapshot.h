@@ -11,7 +11,7 @@
 #define _NGX_HTTP_CONFLICT_SNAPSHOT_H_INCLUDED_
 
 
-#include "store/ngx_http_conflict_ledger.h"
+#include "store/ngx_http_conflict_stats.h"
 
 
 #define NGX_HTTP_CONFLICT_SNAPSHOT_LOCKS  100
@@ -47,7 +47,7 @@ struct ngx_http_conflict_snapshot_s {
 
     const char                   *why;        /* it does not answer; or NULL */
     unsigned                      fleet:1;    /* counts are of all hosts */
-    ngx_array_t                   tallies;    /* ngx_http_conflict_tally_t * */
+    ngx_array_t                   tallies;    /* ngx_http_conflict_route_stats_t * */
     ngx_array_t                   resources;
     ngx_array_t                   holders;
     ngx_array_t                   lines;      /* ngx_str_t, latest first */
@@ -86,7 +86,7 @@ ngx_int_t ngx_http_conflict_snapshot_ledger(
     ngx_http_conflict_snapshot_t *snapshot);
 
 /* A tally of its own, in the pool; all zeros.  NULL: no memory. */
-ngx_http_conflict_tally_t *ngx_http_conflict_snapshot_tally(
+ngx_http_conflict_route_stats_t *ngx_http_conflict_snapshot_tally(
     ngx_http_conflict_snapshot_t *snapshot);
 ngx_int_t ngx_http_conflict_snapshot_copy(
     ngx_http_conflict_snapshot_t *snapshot, ngx_str_t *dst, u_char *data,

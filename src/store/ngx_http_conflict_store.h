@@ -24,7 +24,7 @@
 
 typedef struct ngx_http_conflict_store_s  ngx_http_conflict_store_t;
 typedef struct ngx_http_conflict_op_s     ngx_http_conflict_op_t;
-typedef struct ngx_http_conflict_gauge_s  ngx_http_conflict_gauge_t;
+typedef struct ngx_http_conflict_store_stats_s  ngx_http_conflict_store_stats_t;
 
 struct ngx_http_conflict_snapshot_s;
 
@@ -341,7 +341,7 @@ struct ngx_http_conflict_store_s {
     ngx_msec_t                             lease;
     ngx_msec_t                             quarantine;
 
-    ngx_http_conflict_gauge_t             *gauge;     /* or NULL */
+    ngx_http_conflict_store_stats_t       *gauge;     /* or NULL */
     ngx_event_t                            report;    /* of what is counted */
 
     /* those that must be gone first */

@@ -75,10 +75,10 @@ LLVMFuzzerTestOneInput(const unsigned char *data, size_t size)
                    <= conflict_chain_number(current.chain));
     }
 
-    now = conflict_check(&pre, &current, 0);
+    now = conflict_decide_precondition(&pre, &current, 0);
 
     current.pending = 0;
-    cancelled = conflict_check(&pre, &current, 1);
+    cancelled = conflict_decide_precondition(&pre, &current, 1);
 
     /* where the upstream owns versions, it is any */
 
@@ -87,7 +87,7 @@ LLVMFuzzerTestOneInput(const unsigned char *data, size_t size)
     current.mtime += CONFLICT_TIME_SECOND * 30;
     current.chain = stale(now) ? 0 : current.chain + 1;
     current.existence = (data[11] & 4) ? CONFLICT_EXISTS : CONFLICT_DELETED;
-    committed = conflict_check(&pre, &current, 1);
+    committed = conflict_decide_precondition(&pre, &current, 1);
 
     /*
      * What is stale beside a write in flight is so, whatever becomes of it; but

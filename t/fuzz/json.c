@@ -17,14 +17,14 @@
 
 
 static conflict_json_rc_e
-scan(conflict_json_t *json, const conflict_json_pointer_t *pointer,
+scan(conflict_scan_t *json, const conflict_pointer_t *pointer,
     const unsigned char *data, size_t size, size_t step)
 {
     size_t              i, n;
     unsigned char      *piece;
     conflict_json_rc_e  rc;
 
-    conflict_json_init(json, pointer);
+    conflict_scan_init(json, pointer);
 
     for (i = 0; i < size; i += n) {
         n = size - i < step ? size - i : step;
@@ -33,7 +33,7 @@ scan(conflict_json_t *json, const conflict_json_pointer_t *pointer,
 
         piece = malloc(n);
         memcpy(piece, data + i, n);
-        rc = conflict_json_feed(json, piece, n);
+        rc = conflict_scan_feed(json, piece, n);
         free(piece);
 
         if (rc != CONFLICT_JSON_OK) {
@@ -41,27 +41,27 @@ scan(conflict_json_t *json, const conflict_json_pointer_t *pointer,
         }
     }
 
-    return conflict_json_end(json);
+    return conflict_scan_end(json);
 }
 
 
 int
 LLVMFuzzerTestOneInput(const unsigned char *data, size_t size)
 {
-    json_t                  *tree;
-    size_t                   bom;
-    uint64_t                 start, end;
-    json_error_t             error;
-    unsigned char           *left;
-    conflict_json_t          whole, pieces;
-    conflict_json_rc_e       rc;
-    conflict_json_pointer_t  pointer;
+    json_t             *tree;
+    size_t              bom;
+    uint64_t            start, end;
+    json_error_t        error;
+    unsigned char      *left;
+    conflict_scan_t     whole, pieces;
+    conflict_json_rc_e  rc;
+    conflict_pointer_t  pointer;
 
     if (size < 2) {
         return 0;
     }
 
-    conflict_json_pointer(&pointer, "/a/1", 4);
+    conflict_scan_pointer(&pointer, "/a/1", 4);
 
     rc = scan(&whole, &pointer, data + 1, size - 1, size);
 
@@ -83,7 +83,7 @@ LLVMFuzzerTestOneInput(const unsigned char *data, size_t size)
         /* without the member it is a document still */
 
         if (whole.type != CONFLICT_JSON_NONE) {
-            conflict_json_cut(&whole, &start, &end);
+            conflict_scan_cut(&whole, &start, &end);
 
             if (start > end || end > size - 1) {
                 abort();

@@ -127,7 +127,7 @@ merge(conflict_merge_t *in, const unsigned char **text, size_t *len,
 static void
 apply(conflict_merge_t *in)
 {
-    conflict_out_t        out;
+    conflict_buffer_t     out;
     conflict_tree_t       tree;
     conflict_document_t   made;
 
@@ -138,7 +138,7 @@ apply(conflict_merge_t *in)
         || conflict_part_apply(&in->server, &in->client, &out, MOST, SEED)
            != 0)
     {
-        conflict_out_free(&out);
+        conflict_buffer_free(&out);
         return;
     }
 
@@ -151,14 +151,14 @@ apply(conflict_merge_t *in)
 
     if (in->client.data[0] == '{' && tree.nodes[0].children
         && memchr(in->client.data, ':', in->client.len)
-        && !conflict_value_reflects(&made, &in->client, NULL,
-                                    CONFLICT_REFLECTS_VALUES, MOST, SEED))
+        && !conflict_compare_reflects(&made, &in->client, NULL,
+                                      CONFLICT_REFLECTS_VALUES, MOST, SEED))
     {
         abort();
     }
 
     conflict_tree_free(&tree);
-    conflict_out_free(&out);
+    conflict_buffer_free(&out);
 }
 
 
@@ -221,12 +221,12 @@ LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
         abort();
     }
 
-    conflict_merged_free(&out);
+    conflict_merge_free(&out);
 
     /* with them, whole and as a patch, with a base and without */
 
     for (i = 0; i < sizeof(rules) / sizeof(rules[0]); i++) {
-        conflict_json_pointer(&fields[i].pointer, rules[i].pointer,
+        conflict_scan_pointer(&fields[i].pointer, rules[i].pointer,
                               strlen(rules[i].pointer));
         fields[i].rule = rules[i].rule;
 
@@ -250,13 +250,13 @@ LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
         }
 
         (void) merge(&in, &text, &len, &out);
-        conflict_merged_free(&out);
+        conflict_merge_free(&out);
 
         apply(&in);
 
-        (void) conflict_value_reflects(&in.server, &in.client,
-                                       &fields[0].pointer,
-                                       CONFLICT_REFLECTS_VALUES, MOST, SEED);
+        (void) conflict_compare_reflects(&in.server, &in.client,
+                                         &fields[0].pointer,
+                                         CONFLICT_REFLECTS_VALUES, MOST, SEED);
     }
 
     return 0;

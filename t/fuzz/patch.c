@@ -82,7 +82,7 @@ split(conflict_document_t *doc, const uint8_t **data, size_t *size)
 static void
 check(const conflict_merge_t *patch, const conflict_merged_t *merged)
 {
-    conflict_out_t        client, now;
+    conflict_buffer_t     client, now;
     conflict_merge_t      in;
     conflict_merged_t     model;
     conflict_document_t   sent, want, have;
@@ -133,21 +133,21 @@ check(const conflict_merge_t *patch, const conflict_merged_t *merged)
         abort();
     }
 
-    conflict_merged_free(&model);
-    conflict_out_free(&client);
-    conflict_out_free(&now);
+    conflict_merge_free(&model);
+    conflict_buffer_free(&client);
+    conflict_buffer_free(&now);
 }
 
 
 int
 LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 {
-    int                      i;
-    conflict_json_t          json;
-    conflict_field_t         fields[2];
-    conflict_merge_t         in;
-    conflict_merged_t        out;
-    conflict_json_pointer_t  base;
+    int                 i;
+    conflict_scan_t     json;
+    conflict_field_t    fields[2];
+    conflict_merge_t    in;
+    conflict_merged_t   out;
+    conflict_pointer_t  base;
 
     memset(&in, 0, sizeof(in));
     memset(fields, 0, sizeof(fields));
@@ -159,11 +159,11 @@ LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
         return 0;
     }
 
-    conflict_json_pointer(&fields[0].pointer, "/l", 2);
+    conflict_scan_pointer(&fields[0].pointer, "/l", 2);
     fields[0].rule = CONFLICT_RULE_LIST;
-    conflict_json_pointer(&fields[1].pointer, "/u", 2);
+    conflict_scan_pointer(&fields[1].pointer, "/u", 2);
     fields[1].rule = CONFLICT_RULE_UNION;
-    conflict_json_pointer(&base, "/v", 2);
+    conflict_scan_pointer(&base, "/v", 2);
 
     in.fields = fields;
     in.n = 2;
@@ -180,13 +180,13 @@ LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
             check(&in, &out);
         }
 
-        conflict_merged_free(&out);
+        conflict_merge_free(&out);
     }
 
     in.ignored = &base;
 
     (void) conflict_patch_merge(&in, &out);
-    conflict_merged_free(&out);
+    conflict_merge_free(&out);
 
     for (i = 0; i < 2; i++) {
         (void) conflict_patch_reflects(&in.server, &in.client, &base,
@@ -197,7 +197,7 @@ LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 
     (void) conflict_patch_repeatable(&in.client, MOST, SEED);
 
-    conflict_json_init(&json, &base);
+    conflict_scan_init(&json, &base);
     (void) conflict_patch_base(&json, &in.client, &base, MOST, SEED);
 
     if (json.type != CONFLICT_JSON_NONE) {
@@ -206,7 +206,7 @@ LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
         conflict_tree_t      tree;
         conflict_document_t  rest;
 
-        conflict_json_cut(&json, &start, &end);
+        conflict_scan_cut(&json, &start, &end);
 
         text = malloc(in.client.len + 1);
         rest.data = text;

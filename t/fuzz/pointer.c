@@ -95,14 +95,14 @@ same_type(json_t *value, conflict_json_type_e type)
 /* the document without the member is jansson's without it */
 
 static void
-cut(const conflict_json_t *json, const unsigned char *data, size_t size,
+cut(const conflict_scan_t *json, const unsigned char *data, size_t size,
     json_t *tree, json_t *parent, char *name, size_t len)
 {
     json_t         *rest;
     uint64_t        start, end;
     unsigned char  *left;
 
-    conflict_json_cut(json, &start, &end);
+    conflict_scan_cut(json, &start, &end);
 
     if (start > end || end > size) {
         abort();
@@ -134,19 +134,19 @@ cut(const conflict_json_t *json, const unsigned char *data, size_t size,
 int
 LLVMFuzzerTestOneInput(const unsigned char *data, size_t size)
 {
-    char                     name[CONFLICT_JSON_NAME + 1];
-    json_t                  *tree, *value, *parent;
-    size_t                   len;
-    const char              *text;
-    conflict_json_t          json;
-    const unsigned char     *p;
-    conflict_json_pointer_t  pointer;
+    char                  name[CONFLICT_JSON_NAME + 1];
+    json_t               *tree, *value, *parent;
+    size_t                len;
+    const char           *text;
+    conflict_scan_t       json;
+    const unsigned char  *p;
+    conflict_pointer_t    pointer;
 
     text = (const char *) data;
     p = size ? memchr(data, '\n', size) : NULL;
 
     if (p == NULL
-        || conflict_json_pointer(&pointer, text, p - data) != 0)
+        || conflict_scan_pointer(&pointer, text, p - data) != 0)
     {
         return 0;
     }
@@ -154,10 +154,10 @@ LLVMFuzzerTestOneInput(const unsigned char *data, size_t size)
     size -= p + 1 - data;
     data = p + 1;
 
-    conflict_json_init(&json, &pointer);
+    conflict_scan_init(&json, &pointer);
 
-    if (conflict_json_feed(&json, data, size) != CONFLICT_JSON_OK
-        || conflict_json_end(&json) != CONFLICT_JSON_OK)
+    if (conflict_scan_feed(&json, data, size) != CONFLICT_JSON_OK
+        || conflict_scan_end(&json) != CONFLICT_JSON_OK)
     {
         return 0;
     }

@@ -14,7 +14,7 @@ static conflict_advice_t  advice;
 
 
 static const char *
-text(conflict_out_t *out)
+text(conflict_buffer_t *out)
 {
     static char  buf[2048];
 
@@ -30,7 +30,7 @@ static void
 advise(conflict_advice_in_t in)
 {
     conflict_advice_free(&advice);
-    conflict_advise(&in, &advice);
+    conflict_advice(&in, &advice);
 }
 
 

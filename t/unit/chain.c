@@ -268,14 +268,14 @@ test_check(void **state)
         current.mixed = c->mixed;
         current.existence = c->existence;
 
-        check = conflict_check(&pre, &current, 0);
+        check = conflict_decide_precondition(&pre, &current, 0);
 
         if (check != c->check) {
             fail_msg("case %zu: %d", i, check);
         }
 
         if (c->existence == NO && c->check == CONFLICT_UNSURE) {
-            assert_int_equal(conflict_check(&pre, &current, 1),
+            assert_int_equal(conflict_decide_precondition(&pre, &current, 1),
                              CONFLICT_HOLDS);
         }
     }

@@ -15,7 +15,7 @@
 
 
 static void
-clashes_add(conflict_out_t *out, const char *before, const unsigned char **p,
+clashes_add(conflict_buffer_t *out, const char *before, const unsigned char **p,
     size_t len)
 {
     conflict_buffer_text(out, before);
@@ -28,7 +28,7 @@ static char *
 clashes_text(const conflict_merged_t *merged)
 {
     char                    *text;
-    conflict_out_t           out;
+    conflict_buffer_t        out;
     const unsigned char     *p;
     const conflict_clash_t  *clash, *last;
 
@@ -41,7 +41,7 @@ clashes_text(const conflict_merged_t *merged)
     for ( /* void */ ; clash < last; clash++) {
         clashes_add(&out, ",{\"field\":\"", &p, clash->field);
         conflict_buffer_text(&out, "\",\"rule\":\"");
-        conflict_buffer_text(&out, conflict_rule_name(clash->rule));
+        conflict_buffer_text(&out, conflict_merge_report_rule(clash->rule));
         conflict_buffer_text(&out, "\"");
 
         if (clash->base) {
@@ -62,7 +62,7 @@ clashes_text(const conflict_merged_t *merged)
     assert_ptr_equal(p, merged->values.data + merged->values.len);
 
     text = strndup(out.data ? (char *) out.data : "", out.len);
-    conflict_out_free(&out);
+    conflict_buffer_free(&out);
 
     return text;
 }

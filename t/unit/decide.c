@@ -200,7 +200,7 @@ test_check(void **state)
         current.mtime = 100 * CONFLICT_TIME_SECOND + 5;
         current.existence = c->existence;
 
-        check = conflict_check(&pre, &current, 0);
+        check = conflict_decide_precondition(&pre, &current, 0);
 
         if (check != c->check) {
             fail_msg("case %zu: %d", i, check);
@@ -209,12 +209,12 @@ test_check(void **state)
         /* what was just fetched leaves no doubt */
 
         if (c->kinds == B && c->check == CONFLICT_UNSURE) {
-            assert_int_equal(conflict_check(&pre, &current, 1),
+            assert_int_equal(conflict_decide_precondition(&pre, &current, 1),
                              CONFLICT_STALE);
         }
 
         if (c->kinds == NA && c->existence == NO) {
-            assert_int_equal(conflict_check(&pre, &current, 1),
+            assert_int_equal(conflict_decide_precondition(&pre, &current, 1),
                              CONFLICT_HOLDS);
         }
     }
@@ -240,30 +240,30 @@ test_date(void **state)
 
     pre.exact = 1;
     pre.unmodified = current.mtime;
-    assert_int_equal(conflict_check(&pre, &current, 0),
+    assert_int_equal(conflict_decide_precondition(&pre, &current, 0),
                      CONFLICT_HOLDS);
     pre.unmodified--;
-    assert_int_equal(conflict_check(&pre, &current, 0),
+    assert_int_equal(conflict_decide_precondition(&pre, &current, 0),
                      CONFLICT_FAILED);
 
     /* in whole seconds, one that changed twice is not good enough */
 
     pre.exact = 0;
     pre.unmodified = 100 * CONFLICT_TIME_SECOND;
-    assert_int_equal(conflict_check(&pre, &current, 0),
+    assert_int_equal(conflict_decide_precondition(&pre, &current, 0),
                      CONFLICT_HOLDS);
     current.twice = 1;
-    assert_int_equal(conflict_check(&pre, &current, 0),
+    assert_int_equal(conflict_decide_precondition(&pre, &current, 0),
                      CONFLICT_FAILED);
     pre.unmodified = 101 * CONFLICT_TIME_SECOND;
-    assert_int_equal(conflict_check(&pre, &current, 0),
+    assert_int_equal(conflict_decide_precondition(&pre, &current, 0),
                      CONFLICT_HOLDS);
 
     /* no date, nothing to compare (RFC 9110, 13.1.4) */
 
     current.mtime = CONFLICT_TIME_NONE;
     pre.unmodified = 0;
-    assert_int_equal(conflict_check(&pre, &current, 0),
+    assert_int_equal(conflict_decide_precondition(&pre, &current, 0),
                      CONFLICT_HOLDS);
 }
 

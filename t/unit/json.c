@@ -22,47 +22,47 @@ typedef struct {
 
 
 static conflict_json_rc_e
-scan(conflict_json_t *json, const conflict_json_pointer_t *pointer,
+scan(conflict_scan_t *json, const conflict_pointer_t *pointer,
     const char *text, size_t len, size_t step)
 {
     size_t              i, n;
     conflict_json_rc_e  rc;
 
-    conflict_json_init(json, pointer);
+    conflict_scan_init(json, pointer);
 
     for (i = 0; i < len; i += n) {
         n = len - i < step ? len - i : step;
 
-        rc = conflict_json_feed(json, (const unsigned char *) text + i, n);
+        rc = conflict_scan_feed(json, (const unsigned char *) text + i, n);
         if (rc != CONFLICT_JSON_OK) {
             return rc;
         }
     }
 
-    return conflict_json_end(json);
+    return conflict_scan_end(json);
 }
 
 
 static void
-compile(conflict_json_pointer_t *pointer, const char *text)
+compile(conflict_pointer_t *pointer, const char *text)
 {
-    assert_int_equal(conflict_json_pointer(pointer, text, strlen(text)), 0);
+    assert_int_equal(conflict_scan_pointer(pointer, text, strlen(text)), 0);
 }
 
 
 static void
 test_pointer(void **state)
 {
-    size_t                   i;
-    char                     deep[64];
-    conflict_json_pointer_t  p;
+    size_t              i;
+    char                deep[64];
+    conflict_pointer_t  p;
 
     static const char *const  bad[] = { "", "a", "a/b", "/a~", "/a~2", "/~x" };
 
     (void) state;
 
     for (i = 0; i < sizeof(bad) / sizeof(bad[0]); i++) {
-        assert_int_equal(conflict_json_pointer(&p, bad[i], strlen(bad[i])),
+        assert_int_equal(conflict_scan_pointer(&p, bad[i], strlen(bad[i])),
                          -1);
     }
 
@@ -77,8 +77,8 @@ test_pointer(void **state)
     assert_int_equal(p.index[5], -1);
 
     memset(deep, '/', sizeof(deep));
-    assert_int_equal(conflict_json_pointer(&p, deep, CONFLICT_JSON_LEVELS), 0);
-    assert_int_equal(conflict_json_pointer(&p, deep,
+    assert_int_equal(conflict_scan_pointer(&p, deep, CONFLICT_JSON_LEVELS), 0);
+    assert_int_equal(conflict_scan_pointer(&p, deep,
                                            CONFLICT_JSON_LEVELS + 1), -1);
 }
 
@@ -86,12 +86,12 @@ test_pointer(void **state)
 static void
 test_found(void **state)
 {
-    char                     left[256];
-    size_t                   i, step, len;
-    uint64_t                 start, end;
-    const found_t           *f;
-    conflict_json_t          json;
-    conflict_json_pointer_t  pointer;
+    char                left[256];
+    size_t              i, step, len;
+    uint64_t            start, end;
+    const found_t      *f;
+    conflict_scan_t     json;
+    conflict_pointer_t  pointer;
 
     static const found_t  cases[] = {
         { "{\"v\":1}", "/v", "1", "{}" },
@@ -155,7 +155,7 @@ test_found(void **state)
             assert_int_equal(json.len, strlen(f->value));
             assert_memory_equal(json.text, f->value, json.len);
 
-            conflict_json_cut(&json, &start, &end);
+            conflict_scan_cut(&json, &start, &end);
             memcpy(left, f->text, start);
             strcpy(left + start, f->text + end);
             assert_string_equal(left, f->cut);
@@ -167,8 +167,8 @@ test_found(void **state)
 static void
 test_parent(void **state)
 {
-    conflict_json_t          json;
-    conflict_json_pointer_t  pointer;
+    conflict_scan_t     json;
+    conflict_pointer_t  pointer;
 
     (void) state;
 
@@ -195,9 +195,9 @@ test_parent(void **state)
 static void
 test_repeated(void **state)
 {
-    size_t                   i;
-    conflict_json_t          json;
-    conflict_json_pointer_t  pointer;
+    size_t              i;
+    conflict_scan_t     json;
+    conflict_pointer_t  pointer;
 
     static const char *const  repeated[] = {
         "{\"a\":{\"v\":1,\"v\":1}}",
@@ -229,7 +229,7 @@ static void
 test_depth(void **state)
 {
     char             text[2 * CONFLICT_JSON_DEPTH + 2];
-    conflict_json_t  json;
+    conflict_scan_t  json;
 
     (void) state;
 
@@ -248,11 +248,11 @@ test_depth(void **state)
 static void
 test_long(void **state)
 {
-    int                      i;
-    char                    *text;
-    size_t                   n;
-    conflict_json_t          json;
-    conflict_json_pointer_t  pointer;
+    int                 i;
+    char               *text;
+    size_t              n;
+    conflict_scan_t     json;
+    conflict_pointer_t  pointer;
 
     (void) state;
 
@@ -294,7 +294,7 @@ static void
 test_place(void **state)
 {
     size_t           i, step, len, line, column;
-    conflict_json_t  json;
+    conflict_scan_t  json;
 
     static const struct {
         const char  *text;
@@ -580,7 +580,7 @@ test_jansson(void **state)
     char               *text;
     json_t             *tree;
     size_t              n;
-    conflict_json_t     json;
+    conflict_scan_t     json;
     conflict_json_rc_e  rc;
 
     (void) state;
@@ -618,11 +618,11 @@ test_jansson(void **state)
 static void
 test_escapes(void **state)
 {
-    size_t                   i, k, len, step;
-    char                     text[1024], *p;
-    conflict_json_t          json;
-    conflict_json_rc_e       rc;
-    conflict_json_pointer_t  pointer;
+    size_t              i, k, len, step;
+    char                text[1024], *p;
+    conflict_scan_t     json;
+    conflict_json_rc_e  rc;
+    conflict_pointer_t  pointer;
 
     static const struct {
         const char          *escape;
@@ -703,8 +703,8 @@ test_escapes(void **state)
 static void
 test_pointer_within(void **state)
 {
-    size_t                   i;
-    conflict_json_pointer_t  inner, outer;
+    size_t              i;
+    conflict_pointer_t  inner, outer;
 
     static const struct {
         const char          *inner;
@@ -721,10 +721,10 @@ test_pointer_within(void **state)
     (void) state;
 
     for (i = 0; i < sizeof(cases) / sizeof(cases[0]); i++) {
-        assert_int_equal(conflict_json_pointer(&inner, cases[i].inner,
+        assert_int_equal(conflict_scan_pointer(&inner, cases[i].inner,
                                                strlen(cases[i].inner)),
                          0);
-        assert_int_equal(conflict_json_pointer(&outer, cases[i].outer,
+        assert_int_equal(conflict_scan_pointer(&outer, cases[i].outer,
                                                strlen(cases[i].outer)),
                          0);
         assert_int_equal(conflict_json_pointer_within(&inner, &outer),

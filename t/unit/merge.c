@@ -54,7 +54,7 @@ rules_of(const char *text, conflict_field_t *fields)
         end = strchr(p, ',');
         end = end ? end : p + strlen(p);
 
-        assert_int_equal(conflict_json_pointer(&fields[n].pointer, p,
+        assert_int_equal(conflict_scan_pointer(&fields[n].pointer, p,
                                                (size_t) (space - p)), 0);
 
         paren = memchr(space, '(', (size_t) (end - space));
@@ -94,19 +94,19 @@ document(conflict_document_t *doc, const char *text)
 static void
 run_case(const merge_case_t *c, conflict_form_e form, unsigned stale)
 {
-    char                     result[4096], names[1024];
-    size_t                   n;
-    conflict_field_t         fields[RULES];
-    conflict_merge_t         in;
-    conflict_merged_t        out;
-    conflict_merge_rc_e      rc;
-    conflict_json_pointer_t  ignored;
+    char                 result[4096], names[1024];
+    size_t               n;
+    conflict_field_t     fields[RULES];
+    conflict_merge_t     in;
+    conflict_merged_t    out;
+    conflict_merge_rc_e  rc;
+    conflict_pointer_t   ignored;
 
     memset(&in, 0, sizeof(in));
 
     n = rules_of(c->rules, fields);
 
-    assert_int_equal(conflict_json_pointer(&ignored, "/base_version", 13), 0);
+    assert_int_equal(conflict_scan_pointer(&ignored, "/base_version", 13), 0);
 
     document(&in.base, c->base);
     document(&in.server, c->server);
@@ -153,7 +153,7 @@ run_case(const merge_case_t *c, conflict_form_e form, unsigned stale)
                  (int) out.values.len, (char *) out.values.data);
     }
 
-    conflict_merged_free(&out);
+    conflict_merge_free(&out);
 }
 
 
@@ -635,12 +635,12 @@ test_again(void **state)
         in.seed = SEED;
 
         assert_int_equal(conflict_merge(&in, &out), cases[i].first);
-        conflict_merged_free(&out);
+        conflict_merge_free(&out);
 
         in.again = 1;
 
         assert_int_equal(conflict_merge(&in, &out), cases[i].again);
-        conflict_merged_free(&out);
+        conflict_merge_free(&out);
     }
 }
 
@@ -1016,7 +1016,7 @@ test_errors(void **state)
         in.reveal = 1;
 
         assert_int_equal(conflict_merge(&in, &out), cases[i].rc);
-        conflict_merged_free(&out);
+        conflict_merge_free(&out);
     }
 }
 
@@ -1091,7 +1091,7 @@ test_values(void **state)
                      cases[i].client, cases[i].values);
         }
 
-        conflict_merged_free(&out);
+        conflict_merge_free(&out);
     }
 }
 
@@ -1103,7 +1103,7 @@ fields_text(const conflict_merged_t *merged)
 {
     char                 *text;
     size_t                len;
-    conflict_out_t        out;
+    conflict_buffer_t     out;
     const unsigned char  *p, *name;
 
     memset(&out, 0, sizeof(out));
@@ -1119,7 +1119,7 @@ fields_text(const conflict_merged_t *merged)
     }
 
     text = strndup(out.data ? (char *) out.data : "", out.len);
-    conflict_out_free(&out);
+    conflict_buffer_free(&out);
 
     return text;
 }
@@ -1165,7 +1165,7 @@ test_lists(void **state)
 
     free(fields_of);
     free(clashes);
-    conflict_merged_free(&out);
+    conflict_merge_free(&out);
 }
 
 
@@ -1228,14 +1228,14 @@ test_room(void **state)
     free(clashes_text(&out));
     free(server);
     free(client);
-    conflict_merged_free(&out);
+    conflict_merge_free(&out);
 }
 
 
 /* documents made at random: small, so that their members meet */
 
 static void
-random_value(conflict_out_t *out, unsigned depth)
+random_value(conflict_buffer_t *out, unsigned depth)
 {
     char      text[32];
     unsigned  i, n, first;
@@ -1294,7 +1294,7 @@ random_value(conflict_out_t *out, unsigned depth)
 static char *
 random_document(void)
 {
-    conflict_out_t  out;
+    conflict_buffer_t  out;
 
     memset(&out, 0, sizeof(out));
 
@@ -1380,7 +1380,7 @@ merged_as(conflict_form_e form, const char *base, const char *server,
         assert_int_equal(rc, CONFLICT_MERGE_CLASH);
     }
 
-    conflict_merged_free(&out);
+    conflict_merge_free(&out);
 
     return text;
 }
@@ -1471,7 +1471,7 @@ test_properties(void **state)
 static char *
 applied(const char *doc, const char *part, conflict_form_e form)
 {
-    conflict_out_t       out;
+    conflict_buffer_t    out;
     conflict_document_t  d, p;
 
     memset(&out, 0, sizeof(out));

@@ -14,7 +14,7 @@ static void
 test_apply(void **state)
 {
     size_t               i;
-    conflict_out_t       out;
+    conflict_buffer_t    out;
     conflict_document_t  doc, part;
 
     static const struct {
@@ -87,7 +87,7 @@ test_apply(void **state)
         assert_int_equal(conflict_part_apply(&doc, &part, &out, 100, 7), 0);
         conflict_buffer_add(&out, "", 1);
         assert_string_equal((char *) out.data, cases[i].result);
-        conflict_out_free(&out);
+        conflict_buffer_free(&out);
     }
 }
 
@@ -96,7 +96,7 @@ static void
 test_refused(void **state)
 {
     size_t               i;
-    conflict_out_t       out;
+    conflict_buffer_t    out;
     conflict_document_t  doc, part;
 
     static const struct {
@@ -124,7 +124,7 @@ test_refused(void **state)
 
         assert_int_equal(conflict_part_apply(&doc, &part, &out,
                                              cases[i].values, 7), -1);
-        conflict_out_free(&out);
+        conflict_buffer_free(&out);
     }
 }
 

@@ -78,7 +78,7 @@ apply(const char *text, const char *operations, int *errors)
     char                  *made;
     size_t                 i, left;
     uint32_t               node;
-    conflict_out_t         out;
+    conflict_buffer_t      out;
     conflict_tree_t        tree;
     conflict_patch_work_t  work;
     conflict_patch_t       patch;
@@ -125,7 +125,7 @@ apply(const char *text, const char *operations, int *errors)
         made = strdup((char *) out.data);
     }
 
-    conflict_out_free(&out);
+    conflict_buffer_free(&out);
     conflict_patch_work_free(&work);
     conflict_patch_read_free(&patch);
     conflict_tree_free(&tree);
@@ -341,11 +341,12 @@ rule(const char *text, conflict_field_t *field)
     space = strchr(text, ' ');
     len = (size_t) (space - text);
 
-    assert_int_equal(conflict_json_pointer(&field->pointer, text, len), 0);
+    assert_int_equal(conflict_scan_pointer(&field->pointer, text, len), 0);
 
     for (len = 0; len < CONFLICT_RULES; len++) {
 
-        if (strcmp(conflict_rule_name((conflict_rule_e) len), space + 1) == 0)
+        if (strcmp(conflict_merge_report_rule((conflict_rule_e) len),
+                   space + 1) == 0)
         {
             field->rule = (conflict_rule_e) len;
         }
@@ -360,13 +361,13 @@ merge(const char *base, const char *server, const char *client,
     const char *rules, const char *version, unsigned stale,
     conflict_merged_t *out)
 {
-    conflict_field_t         field;
-    conflict_merge_t         in;
-    conflict_json_pointer_t  ignored;
+    conflict_field_t    field;
+    conflict_merge_t    in;
+    conflict_pointer_t  ignored;
 
     memset(&in, 0, sizeof(in));
 
-    assert_int_equal(conflict_json_pointer(&ignored, "/base_version", 13), 0);
+    assert_int_equal(conflict_scan_pointer(&ignored, "/base_version", 13), 0);
 
     in.base = document(base);
     in.server = document(server);
@@ -385,7 +386,7 @@ merge(const char *base, const char *server, const char *client,
 
 
 static char *
-text_of(const conflict_out_t *out)
+text_of(const conflict_buffer_t *out)
 {
     return strndup(out->data ? (char *) out->data : "", out->len);
 }
@@ -609,7 +610,7 @@ test_merge(void **state)
         free(text);
         free(clashes);
         free(names);
-        conflict_merged_free(&out);
+        conflict_merge_free(&out);
     }
 }
 
@@ -671,7 +672,7 @@ test_fresh(void **state)
         }
 
         free(text);
-        conflict_merged_free(&out);
+        conflict_merge_free(&out);
     }
 }
 
@@ -679,12 +680,12 @@ test_fresh(void **state)
 static void
 test_base(void **state)
 {
-    char                     text[256];
-    size_t                   i;
-    uint64_t                 start, end;
-    conflict_json_t          json;
-    conflict_document_t      doc;
-    conflict_json_pointer_t  base;
+    char                 text[256];
+    size_t               i;
+    uint64_t             start, end;
+    conflict_scan_t      json;
+    conflict_document_t  doc;
+    conflict_pointer_t   base;
 
     static const struct {
         const char             *patch;
@@ -715,10 +716,10 @@ test_base(void **state)
 
     (void) state;
 
-    assert_int_equal(conflict_json_pointer(&base, "/m/v", 4), 0);
+    assert_int_equal(conflict_scan_pointer(&base, "/m/v", 4), 0);
 
     for (i = 0; i < count(cases); i++) {
-        conflict_json_init(&json, &base);
+        conflict_scan_init(&json, &base);
         doc = document(cases[i].patch);
 
         assert_int_equal(conflict_patch_base(&json, &doc, &base, MOST, SEED),
@@ -728,7 +729,7 @@ test_base(void **state)
         assert_memory_equal(json.text, cases[i].base, json.len);
 
         if (cases[i].rest) {
-            conflict_json_cut(&json, &start, &end);
+            conflict_scan_cut(&json, &start, &end);
             snprintf(text, sizeof(text), "%.*s%s", (int) start,
                      cases[i].patch, cases[i].patch + end);
             assert_string_equal(text, cases[i].rest);
@@ -740,9 +741,9 @@ test_base(void **state)
 static void
 test_retries(void **state)
 {
-    size_t                   i;
-    conflict_document_t      latest, patch;
-    conflict_json_pointer_t  base;
+    size_t               i;
+    conflict_document_t  latest, patch;
+    conflict_pointer_t   base;
 
     static const struct {
         const char  *latest, *patch;
@@ -772,7 +773,7 @@ test_retries(void **state)
 
     (void) state;
 
-    assert_int_equal(conflict_json_pointer(&base, "/base_version", 13), 0);
+    assert_int_equal(conflict_scan_pointer(&base, "/base_version", 13), 0);
 
     for (i = 0; i < count(cases); i++) {
         latest = document(cases[i].latest);
@@ -817,7 +818,7 @@ test_bounds(void **state)
     sprintf(p, "]");
     assert_int_equal(merge("{\"t\":[]}", "{\"t\":[],\"a\":1}", patch, NULL,
                            NULL, 1, &out), CONFLICT_MERGE_MANY);
-    conflict_merged_free(&out);
+    conflict_merge_free(&out);
 
     /* the same text again and again */
 
@@ -830,7 +831,7 @@ test_bounds(void **state)
     sprintf(p, "]");
     assert_int_equal(merge("{\"t\":[]}", "{\"t\":[],\"a\":1}", patch, NULL,
                            NULL, 1, &out), CONFLICT_MERGE_MANY);
-    conflict_merged_free(&out);
+    conflict_merge_free(&out);
 
     /* deeper and deeper */
 
@@ -845,7 +846,7 @@ test_bounds(void **state)
     sprintf(p, "]");
     assert_int_equal(merge("{}", "{\"a\":1}", patch, NULL, NULL, 1, &out),
                      CONFLICT_MERGE_INAPPLICABLE);
-    conflict_merged_free(&out);
+    conflict_merge_free(&out);
 
     free(patch);
 }
@@ -979,7 +980,7 @@ model(const char *base, const char *server, const char *client)
     text = (rc == CONFLICT_MERGE_SAME) ? strdup(client)
            : (rc == CONFLICT_MERGE_DONE) ? text_of(&out.text) : NULL;
 
-    conflict_merged_free(&out);
+    conflict_merge_free(&out);
 
     return text;
 }
@@ -1039,7 +1040,7 @@ test_random(void **state)
         free(sent);
         free(merged);
         free(expected);
-        conflict_merged_free(&out);
+        conflict_merge_free(&out);
     }
 
     assert_true(done > 2000);

@@ -367,9 +367,9 @@ test_tree(void **state)
 static void
 test_reflects(void **state)
 {
-    size_t                   i;
-    conflict_document_t      latest, write;
-    conflict_json_pointer_t  base;
+    size_t               i;
+    conflict_document_t  latest, write;
+    conflict_pointer_t   base;
 
     static const struct {
         const char       *latest, *write, *base;
@@ -412,7 +412,7 @@ test_reflects(void **state)
     for (i = 0; i < sizeof(cases) / sizeof(cases[0]); i++) {
 
         if (cases[i].base) {
-            assert_int_equal(conflict_json_pointer(&base, cases[i].base,
+            assert_int_equal(conflict_scan_pointer(&base, cases[i].base,
                                                    strlen(cases[i].base)), 0);
         }
 
@@ -422,13 +422,13 @@ test_reflects(void **state)
         write.len = strlen(cases[i].write);
         write.form = CONFLICT_FORM_WHOLE;
 
-        if (conflict_value_reflects(&latest, &write,
-                                    cases[i].base ? &base : NULL,
-                                    CONFLICT_REFLECTS_VALUES, MOST, SEED)
+        if (conflict_compare_reflects(&latest, &write,
+                                      cases[i].base ? &base : NULL,
+                                      CONFLICT_REFLECTS_VALUES, MOST, SEED)
             != cases[i].reflects
-            || conflict_value_reflects(&latest, &write,
-                                       cases[i].base ? &base : NULL,
-                                       CONFLICT_REFLECTS_NAMES, MOST, SEED)
+            || conflict_compare_reflects(&latest, &write,
+                                         cases[i].base ? &base : NULL,
+                                         CONFLICT_REFLECTS_NAMES, MOST, SEED)
                != cases[i].names)
         {
             fail_msg("%s in %s", cases[i].write, cases[i].latest);
@@ -442,9 +442,9 @@ test_reflects(void **state)
 static void
 test_reflects_parts(void **state)
 {
-    size_t                   i;
-    conflict_document_t      latest, write;
-    conflict_json_pointer_t  base;
+    size_t               i;
+    conflict_document_t  latest, write;
+    conflict_pointer_t   base;
 
     static const struct {
         const char       *latest, *write;
@@ -473,7 +473,7 @@ test_reflects_parts(void **state)
 
     (void) state;
 
-    assert_int_equal(conflict_json_pointer(&base, "/m/rev", 6), 0);
+    assert_int_equal(conflict_scan_pointer(&base, "/m/rev", 6), 0);
 
     for (i = 0; i < sizeof(cases) / sizeof(cases[0]); i++) {
         latest.data = (const unsigned char *) cases[i].latest;
@@ -482,11 +482,11 @@ test_reflects_parts(void **state)
         write.len = strlen(cases[i].write);
         write.form = cases[i].form;
 
-        if (conflict_value_reflects(&latest, &write, &base,
-                                    CONFLICT_REFLECTS_VALUES, MOST, SEED)
+        if (conflict_compare_reflects(&latest, &write, &base,
+                                      CONFLICT_REFLECTS_VALUES, MOST, SEED)
             != cases[i].reflects
-            || conflict_value_reflects(&latest, &write, &base,
-                                       CONFLICT_REFLECTS_NAMES, MOST, SEED)
+            || conflict_compare_reflects(&latest, &write, &base,
+                                         CONFLICT_REFLECTS_NAMES, MOST, SEED)
                != cases[i].names)
         {
             fail_msg("%s in %s, form %d", cases[i].write, cases[i].latest,

@@ -165,14 +165,16 @@ test_bare(void **state)
 
     for (i = 0; i < sizeof(plain) / sizeof(plain[0]); i++) {
         p = plain[i];
-        assert_int_equal(conflict_etag_plain(&p, p + strlen(p), &etag), 0);
+        assert_int_equal(conflict_version_unquoted(&p, p + strlen(p), &etag),
+                         0);
         assert_int_equal(conflict_version_from_tag(etag.data, etag.len), 17);
         assert_true(*p == '\0' || *p == ',');
     }
 
     for (i = 0; i < sizeof(not) / sizeof(not[0]); i++) {
         p = not[i];
-        assert_int_equal(conflict_etag_plain(&p, p + strlen(p), &etag), -1);
+        assert_int_equal(conflict_version_unquoted(&p, p + strlen(p), &etag),
+                         -1);
         assert_ptr_equal(p, not[i]);
     }
 }
@@ -205,13 +207,13 @@ test_own(void **state)
     for (i = 0; i < sizeof(tags) / sizeof(tags[0]); i++) {
 
         if (tags[i].own == NULL) {
-            assert_int_equal(conflict_version_own(&own, tags[i].text,
-                                                  strlen(tags[i].text)), -1);
+            assert_int_equal(conflict_version_upstream_tag(
+                    &own, tags[i].text, strlen(tags[i].text)), -1);
             continue;
         }
 
-        assert_int_equal(conflict_version_own(&own, tags[i].text,
-                                              strlen(tags[i].text)), 0);
+        assert_int_equal(conflict_version_upstream_tag(
+                &own, tags[i].text, strlen(tags[i].text)), 0);
         assert_int_equal(own.len, strlen(tags[i].own));
         assert_memory_equal(own.data, tags[i].own, own.len);
         assert_int_equal(own.weak, tags[i].weak);
@@ -331,23 +333,23 @@ test_mtime(void **state)
 
     t = 200 * s + 7;
     twice = 0;
-    conflict_mtime_see(&t, &twice, 200 * s);
+    conflict_mtime_observe(&t, &twice, 200 * s);
     assert_int_equal(t, 200 * s + 7);
-    conflict_mtime_see(&t, &twice, 201 * s);
+    conflict_mtime_observe(&t, &twice, 201 * s);
     assert_int_equal(t, 201 * s);
     assert_int_equal(twice, 0);
-    conflict_mtime_see(&t, &twice, 199 * s);
+    conflict_mtime_observe(&t, &twice, 199 * s);
     assert_int_equal(t, 199 * s);
     assert_int_equal(twice, 1);
-    conflict_mtime_see(&t, &twice, 199 * s + 5);
+    conflict_mtime_observe(&t, &twice, 199 * s + 5);
     assert_int_equal(t, 199 * s + 5);
     assert_int_equal(twice, 1);
 
     /* the second that was shown in the place of that one */
 
-    conflict_mtime_see(&t, &twice, 200 * s);
+    conflict_mtime_observe(&t, &twice, 200 * s);
     assert_int_equal(conflict_mtime_second(t, twice), 201);
-    conflict_mtime_see(&t, &twice, 202 * s);
+    conflict_mtime_observe(&t, &twice, 202 * s);
     assert_int_equal(conflict_mtime_second(t, twice), 202);
 }
 

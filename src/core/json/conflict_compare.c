@@ -19,7 +19,7 @@ static int conflict_value_elements(conflict_value_t a, conflict_value_t b);
 static int conflict_value_removed(conflict_value_t latest,
     conflict_value_t write, conflict_value_t base);
 static int conflict_value_contains(conflict_value_t latest,
-    conflict_value_t write, const conflict_json_pointer_t *base,
+    conflict_value_t write, const conflict_pointer_t *base,
     unsigned level, conflict_form_e form, conflict_reflects_e how,
     unsigned *wanted);
 static int conflict_value_has(conflict_value_t have, conflict_value_t want,
@@ -181,8 +181,8 @@ conflict_compare_hash(conflict_value_t value)
 
 
 int
-conflict_value_reflects(const conflict_document_t *latest,
-    const conflict_document_t *write, const conflict_json_pointer_t *base,
+conflict_compare_reflects(const conflict_document_t *latest,
+    const conflict_document_t *write, const conflict_pointer_t *base,
     conflict_reflects_e how, size_t values, uint64_t seed)
 {
     int               rc;
@@ -222,7 +222,7 @@ conflict_value_reflects(const conflict_document_t *latest,
 
 
 int
-conflict_value_lingers(const conflict_document_t *latest,
+conflict_compare_removal_missed(const conflict_document_t *latest,
     const conflict_document_t *write, const conflict_document_t *base,
     size_t values, uint64_t seed)
 {
@@ -293,7 +293,7 @@ conflict_value_removed(conflict_value_t latest, conflict_value_t write,
 
 static int
 conflict_value_contains(conflict_value_t latest, conflict_value_t write,
-    const conflict_json_pointer_t *base, unsigned level,
+    const conflict_pointer_t *base, unsigned level,
     conflict_form_e form, conflict_reflects_e how, unsigned *wanted)
 {
     int               on_path;
@@ -388,7 +388,8 @@ conflict_compare_covered(conflict_value_t value, conflict_value_t shown)
                 return 0;
             }
 
-        } else if (!conflict_compare_covered(v, conflict_tree_member(shown, v))) {
+        } else if (!conflict_compare_covered(v,
+                                             conflict_tree_member(shown, v))) {
             return 0;
         }
     }

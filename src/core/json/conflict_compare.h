@@ -34,15 +34,15 @@ typedef enum {
     CONFLICT_REFLECTS_NAMES
 } conflict_reflects_e;
 
-int conflict_value_reflects(const conflict_document_t *latest,
-    const conflict_document_t *write, const conflict_json_pointer_t *base,
+int conflict_compare_reflects(const conflict_document_t *latest,
+    const conflict_document_t *write, const conflict_pointer_t *base,
     conflict_reflects_e how, size_t values, uint64_t seed);
 
 /*
  * 1 where "latest" still has a member that "write" has removed from "base",
  * or where that cannot be told.
  */
-int conflict_value_lingers(const conflict_document_t *latest,
+int conflict_compare_removal_missed(const conflict_document_t *latest,
     const conflict_document_t *write, const conflict_document_t *base,
     size_t values, uint64_t seed);
 

@@ -14,21 +14,21 @@
 
 
 static int32_t conflict_json_index(const unsigned char *p, size_t len);
-static conflict_json_rc_e conflict_json_structure(conflict_json_t *json,
+static conflict_json_rc_e conflict_json_structure(conflict_scan_t *json,
     unsigned char ch, uint64_t pos);
-static conflict_json_rc_e conflict_json_value(conflict_json_t *json,
+static conflict_json_rc_e conflict_json_value(conflict_scan_t *json,
     unsigned char ch, uint64_t pos);
-static void conflict_json_start(conflict_json_t *json,
+static void conflict_json_start(conflict_scan_t *json,
     conflict_json_type_e type, uint64_t pos);
-static conflict_json_rc_e conflict_json_push(conflict_json_t *json,
+static conflict_json_rc_e conflict_json_push(conflict_scan_t *json,
     conflict_json_type_e type, uint64_t pos);
-static conflict_json_rc_e conflict_json_pop(conflict_json_t *json,
+static conflict_json_rc_e conflict_json_pop(conflict_scan_t *json,
     unsigned char ch, uint64_t pos);
-static unsigned conflict_json_in_object(const conflict_json_t *json);
+static unsigned conflict_json_in_object(const conflict_scan_t *json);
 
 
 int
-conflict_json_pointer(conflict_json_pointer_t *pointer, const char *text,
+conflict_scan_pointer(conflict_pointer_t *pointer, const char *text,
     size_t len)
 {
     char    ch;
@@ -105,8 +105,8 @@ conflict_json_index(const unsigned char *p, size_t len)
 
 
 int
-conflict_json_pointer_within(const conflict_json_pointer_t *inner,
-    const conflict_json_pointer_t *outer)
+conflict_json_pointer_within(const conflict_pointer_t *inner,
+    const conflict_pointer_t *outer)
 {
     unsigned  i;
 
@@ -130,8 +130,8 @@ conflict_json_pointer_within(const conflict_json_pointer_t *inner,
 
 
 void
-conflict_json_init(conflict_json_t *json,
-    const conflict_json_pointer_t *pointer)
+conflict_scan_init(conflict_scan_t *json,
+    const conflict_pointer_t *pointer)
 {
     /* text, name, index, seen and stack are set before they are read */
 
@@ -168,7 +168,7 @@ conflict_json_init(conflict_json_t *json,
 
 
 conflict_json_rc_e
-conflict_json_feed(conflict_json_t *json, const unsigned char *data,
+conflict_scan_feed(conflict_scan_t *json, const unsigned char *data,
     size_t len)
 {
     uint64_t              pos;
@@ -222,7 +222,7 @@ conflict_json_feed(conflict_json_t *json, const unsigned char *data,
 
 
 conflict_json_rc_e
-conflict_json_end(conflict_json_t *json)
+conflict_scan_end(conflict_scan_t *json)
 {
     if (json->depth == 0
         && (json->state == ST_ZERO || json->state == ST_INTEGER
@@ -237,7 +237,7 @@ conflict_json_end(conflict_json_t *json)
 
 
 void
-conflict_json_cut(const conflict_json_t *json, uint64_t *start, uint64_t *end)
+conflict_scan_cut(const conflict_scan_t *json, uint64_t *start, uint64_t *end)
 {
     *start = json->member;
     *end = json->end;
@@ -252,7 +252,7 @@ conflict_json_cut(const conflict_json_t *json, uint64_t *start, uint64_t *end)
 
 
 static conflict_json_rc_e
-conflict_json_structure(conflict_json_t *json, unsigned char ch, uint64_t pos)
+conflict_json_structure(conflict_scan_t *json, unsigned char ch, uint64_t pos)
 {
     if (json->state == ST_LITERAL) {
 
@@ -344,7 +344,7 @@ conflict_json_structure(conflict_json_t *json, unsigned char ch, uint64_t pos)
 
 
 static conflict_json_rc_e
-conflict_json_value(conflict_json_t *json, unsigned char ch, uint64_t pos)
+conflict_json_value(conflict_scan_t *json, unsigned char ch, uint64_t pos)
 {
     switch (ch) {
 
@@ -421,7 +421,7 @@ conflict_json_value(conflict_json_t *json, unsigned char ch, uint64_t pos)
 /* a value begins: is it on the pointer's path, or its target? */
 
 static void
-conflict_json_start(conflict_json_t *json, conflict_json_type_e type,
+conflict_json_start(conflict_scan_t *json, conflict_json_type_e type,
     uint64_t pos)
 {
     unsigned  object;
@@ -456,7 +456,7 @@ conflict_json_start(conflict_json_t *json, conflict_json_type_e type,
 
 
 void
-conflict_scan_finish(conflict_json_t *json, uint64_t pos)
+conflict_scan_finish(conflict_scan_t *json, uint64_t pos)
 {
     if (json->type != CONFLICT_JSON_NONE && json->end == 0
         && json->depth == json->pointer->levels && json->path == json->depth)
@@ -471,7 +471,7 @@ conflict_scan_finish(conflict_json_t *json, uint64_t pos)
 
 
 static conflict_json_rc_e
-conflict_json_push(conflict_json_t *json, conflict_json_type_e type,
+conflict_json_push(conflict_scan_t *json, conflict_json_type_e type,
     uint64_t pos)
 {
     unsigned  on_path;
@@ -514,7 +514,7 @@ conflict_json_push(conflict_json_t *json, conflict_json_type_e type,
 
 
 static conflict_json_rc_e
-conflict_json_pop(conflict_json_t *json, unsigned char ch, uint64_t pos)
+conflict_json_pop(conflict_scan_t *json, unsigned char ch, uint64_t pos)
 {
     if (ch != (conflict_json_in_object(json) ? '}' : ']')) {
         return CONFLICT_JSON_MALFORMED;
@@ -537,7 +537,7 @@ conflict_json_pop(conflict_json_t *json, unsigned char ch, uint64_t pos)
 
 
 static unsigned
-conflict_json_in_object(const conflict_json_t *json)
+conflict_json_in_object(const conflict_scan_t *json)
 {
     unsigned  n;
 
@@ -550,10 +550,10 @@ conflict_json_in_object(const conflict_json_t *json)
 int
 conflict_scan_valid(const unsigned char *data, size_t len)
 {
-    conflict_json_t  json;
+    conflict_scan_t  json;
 
-    conflict_json_init(&json, NULL);
+    conflict_scan_init(&json, NULL);
 
-    return conflict_json_feed(&json, data, len) == CONFLICT_JSON_OK
-           && conflict_json_end(&json) == CONFLICT_JSON_OK;
+    return conflict_scan_feed(&json, data, len) == CONFLICT_JSON_OK
+           && conflict_scan_end(&json) == CONFLICT_JSON_OK;
 }

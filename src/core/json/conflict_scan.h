@@ -56,7 +56,7 @@ typedef struct {
     uint16_t                 len[CONFLICT_JSON_LEVELS];
     int32_t                  index[CONFLICT_JSON_LEVELS];  /* -1: none */
     unsigned char            text[CONFLICT_JSON_NAME];
-} conflict_json_pointer_t;
+} conflict_pointer_t;
 
 
 typedef struct {
@@ -83,10 +83,10 @@ typedef struct {
 
     /* private */
 
-    const conflict_json_pointer_t  *pointer;
-    unsigned                 state;
-    unsigned                 depth;
-    unsigned                 path;           /* depth of the last container
+    const conflict_pointer_t  *pointer;
+    unsigned                   state;
+    unsigned                   depth;
+    unsigned                   path;           /* depth of the last container
                                                 on the pointer's path */
     unsigned                 hit;            /* this value is on the path */
     unsigned                 capture;        /* a scalar's text is wanted */
@@ -104,52 +104,52 @@ typedef struct {
     int32_t                  index[CONFLICT_JSON_LEVELS + 1];
     unsigned char            seen[CONFLICT_JSON_LEVELS + 1];
     unsigned char            stack[CONFLICT_JSON_DEPTH / 8];
-} conflict_json_t;
+} conflict_scan_t;
 
 
 /*
  * Compiles an RFC 6901 pointer such as "/data/base_version".  Returns 0, or
  * -1 where the text is not a pointer, has no token or is over the limits.
  */
-int conflict_json_pointer(conflict_json_pointer_t *pointer, const char *text,
+int conflict_scan_pointer(conflict_pointer_t *pointer, const char *text,
     size_t len);
 
 /*
  * Is the one pointer within what the other one names, or the same.
  */
-int conflict_json_pointer_within(const conflict_json_pointer_t *inner,
-    const conflict_json_pointer_t *outer);
+int conflict_json_pointer_within(const conflict_pointer_t *inner,
+    const conflict_pointer_t  *outer);
 
 /*
  * Is the one pointer within what the other one names, or the same.
  */
-int conflict_json_pointer_within(const conflict_json_pointer_t *inner,
-    const conflict_json_pointer_t *outer);
+int conflict_json_pointer_within(const conflict_pointer_t *inner,
+    const conflict_pointer_t  *outer);
 
 /*
  * Starts a scan.  "pointer" must outlive it; NULL looks for nothing.
  */
-void conflict_json_init(conflict_json_t *json,
-    const conflict_json_pointer_t *pointer);
+void conflict_scan_init(conflict_scan_t *json,
+    const conflict_pointer_t  *pointer);
 
 /*
  * Reads the next piece.  After anything but CONFLICT_JSON_OK the scan is
  * over and must not be fed again.  A byte order mark and surrogates that
  * have no other half are accepted, as most parsers do.
  */
-conflict_json_rc_e conflict_json_feed(conflict_json_t *json,
+conflict_json_rc_e conflict_scan_feed(conflict_scan_t *json,
     const unsigned char *data, size_t len);
 
 /*
  * Ends the scan: CONFLICT_JSON_OK where the document was whole.
  */
-conflict_json_rc_e conflict_json_end(conflict_json_t *json);
+conflict_json_rc_e conflict_scan_end(conflict_scan_t *json);
 
 /*
  * The bytes to cut, with one comma, so that the document stays valid without
  * the member that was found: from *start up to, not including, *end.
  */
-void conflict_json_cut(const conflict_json_t *json, uint64_t *start,
+void conflict_scan_cut(const conflict_scan_t *json, uint64_t *start,
     uint64_t *end);
 
 /* 1 where the text is one whole JSON document. */

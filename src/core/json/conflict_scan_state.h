@@ -45,25 +45,25 @@ enum {
 /*
  * A value has ended; "pos" is the first byte after it.
  */
-void conflict_scan_finish(conflict_json_t *json, uint64_t pos);
+void conflict_scan_finish(conflict_scan_t *json, uint64_t pos);
 
 /*
  * Reads on inside a string, a name's or a value's, and moves *data.
  */
-conflict_json_rc_e conflict_scan_token_string(conflict_json_t *json,
+conflict_json_rc_e conflict_scan_token_string(conflict_scan_t *json,
     const unsigned char **data, const unsigned char *last, uint64_t pos);
 
 /*
  * Reads on inside a number and moves *data, to "last" or to the first byte
  * after it.
  */
-conflict_json_rc_e conflict_scan_token_number(conflict_json_t *json,
+conflict_json_rc_e conflict_scan_token_number(conflict_scan_t *json,
     const unsigned char **data, const unsigned char *last);
 
 /*
  * Copies what is wanted of a name or of a scalar.
  */
-void conflict_scan_token_keep(conflict_json_t *json, const unsigned char *p,
+void conflict_scan_token_keep(conflict_scan_t *json, const unsigned char *p,
     size_t n);
 
 

@@ -12,22 +12,22 @@
 #include "core/json/conflict_scan_state.h"
 
 
-static const unsigned char *conflict_json_run(conflict_json_t *json,
+static const unsigned char *conflict_json_run(conflict_scan_t *json,
     const unsigned char *p, const unsigned char *last);
 static size_t conflict_json_whole(const unsigned char *p,
     const unsigned char *last);
-static conflict_json_rc_e conflict_json_string_end(conflict_json_t *json,
+static conflict_json_rc_e conflict_json_string_end(conflict_scan_t *json,
     uint64_t pos);
-static conflict_json_rc_e conflict_json_escaped(conflict_json_t *json,
+static conflict_json_rc_e conflict_json_escaped(conflict_scan_t *json,
     unsigned char ch);
-static conflict_json_rc_e conflict_json_unit(conflict_json_t *json,
+static conflict_json_rc_e conflict_json_unit(conflict_scan_t *json,
     unsigned char ch);
-static int conflict_json_numeral(conflict_json_t *json, unsigned char ch);
-static void conflict_json_keep_rune(conflict_json_t *json, unsigned rune);
+static int conflict_json_numeral(conflict_scan_t *json, unsigned char ch);
+static void conflict_json_keep_rune(conflict_scan_t *json, unsigned rune);
 
 
 conflict_json_rc_e
-conflict_scan_token_string(conflict_json_t *json, const unsigned char **data,
+conflict_scan_token_string(conflict_scan_t *json, const unsigned char **data,
     const unsigned char *last, uint64_t pos)
 {
     const unsigned char  *p, *q;
@@ -99,7 +99,7 @@ conflict_scan_token_string(conflict_json_t *json, const unsigned char **data,
  */
 
 static const unsigned char *
-conflict_json_run(conflict_json_t *json, const unsigned char *p,
+conflict_json_run(conflict_scan_t *json, const unsigned char *p,
     const unsigned char *last)
 {
     size_t    n;
@@ -182,10 +182,10 @@ conflict_json_whole(const unsigned char *p, const unsigned char *last)
 
 
 static conflict_json_rc_e
-conflict_json_string_end(conflict_json_t *json, uint64_t pos)
+conflict_json_string_end(conflict_scan_t *json, uint64_t pos)
 {
-    unsigned                        level;
-    const conflict_json_pointer_t  *pointer;
+    unsigned                   level;
+    const conflict_pointer_t  *pointer;
 
     if (!json->in_name) {
         conflict_scan_finish(json, pos + 1);
@@ -222,7 +222,7 @@ conflict_json_string_end(conflict_json_t *json, uint64_t pos)
 
 
 static conflict_json_rc_e
-conflict_json_escaped(conflict_json_t *json, unsigned char ch)
+conflict_json_escaped(conflict_scan_t *json, unsigned char ch)
 {
     const char     *p;
     unsigned char   plain;
@@ -272,7 +272,7 @@ conflict_json_escaped(conflict_json_t *json, unsigned char ch)
 
 
 static conflict_json_rc_e
-conflict_json_unit(conflict_json_t *json, unsigned char ch)
+conflict_json_unit(conflict_scan_t *json, unsigned char ch)
 {
     unsigned  digit, low;
 
@@ -325,7 +325,7 @@ conflict_json_unit(conflict_json_t *json, unsigned char ch)
 
 
 conflict_json_rc_e
-conflict_scan_token_number(conflict_json_t *json, const unsigned char **data,
+conflict_scan_token_number(conflict_scan_t *json, const unsigned char **data,
     const unsigned char *last)
 {
     int                   rc;
@@ -373,7 +373,7 @@ conflict_scan_token_number(conflict_json_t *json, const unsigned char **data,
  */
 
 static int
-conflict_json_numeral(conflict_json_t *json, unsigned char ch)
+conflict_json_numeral(conflict_scan_t *json, unsigned char ch)
 {
     int  digit;
 
@@ -437,7 +437,8 @@ conflict_json_numeral(conflict_json_t *json, unsigned char ch)
 
 
 void
-conflict_scan_token_keep(conflict_json_t *json, const unsigned char *p, size_t n)
+conflict_scan_token_keep(conflict_scan_t *json, const unsigned char *p,
+    size_t n)
 {
     size_t  room;
 
@@ -469,7 +470,7 @@ conflict_scan_token_keep(conflict_json_t *json, const unsigned char *p, size_t n
 
 
 static void
-conflict_json_keep_rune(conflict_json_t *json, unsigned rune)
+conflict_json_keep_rune(conflict_scan_t *json, unsigned rune)
 {
     size_t         n;
     unsigned char  utf8[4];

@@ -35,7 +35,7 @@ conflict_json_rc_e
 conflict_tree_parse(conflict_tree_t *tree, const unsigned char *text,
     size_t len, size_t *left, uint64_t seed)
 {
-    conflict_json_t     json;
+    conflict_scan_t     json;
     conflict_json_rc_e  rc;
 
     memset(tree, 0, sizeof(conflict_tree_t));
@@ -48,12 +48,12 @@ conflict_tree_parse(conflict_tree_t *tree, const unsigned char *text,
         return CONFLICT_JSON_LARGE;
     }
 
-    conflict_json_init(&json, NULL);
+    conflict_scan_init(&json, NULL);
 
-    rc = conflict_json_feed(&json, text, len);
+    rc = conflict_scan_feed(&json, text, len);
 
     if (rc == CONFLICT_JSON_OK) {
-        rc = conflict_json_end(&json);
+        rc = conflict_scan_end(&json);
     }
 
     if (rc == CONFLICT_JSON_OK) {

@@ -52,8 +52,8 @@ typedef struct {
  */
 
 typedef struct {
-    conflict_out_t           text[TEXTS];
-    conflict_out_t           numbers[TEXTS];
+    conflict_buffer_t        text[TEXTS];
+    conflict_buffer_t        numbers[TEXTS];
     conflict_line_t         *lines;
     size_t                   n;
     uint32_t                *slots;        /* of lines, from 1; 0: free */
@@ -63,14 +63,15 @@ typedef struct {
 
 static int conflict_lines_read(conflict_walk_t *walk, conflict_lines_t *lines,
     const conflict_trio_t *trio);
-static int conflict_lines_decode(conflict_out_t *out, conflict_value_t value);
-static size_t conflict_lines_count(const conflict_out_t *text);
+static int conflict_lines_decode(conflict_buffer_t *out,
+    conflict_value_t value);
+static size_t conflict_lines_count(const conflict_buffer_t *text);
 static void conflict_lines_number(conflict_lines_t *lines, size_t text,
     uint64_t seed);
 static size_t conflict_lines_find(conflict_lines_t *lines,
     const unsigned char *data, size_t len, uint64_t seed);
 static void conflict_lines_write(const conflict_lines_t *lines,
-    const unsigned char *numbers, size_t len, conflict_out_t *out);
+    const unsigned char  *numbers, size_t len, conflict_buffer_t *out);
 
 
 int
@@ -88,10 +89,10 @@ conflict_lines_available(void)
 
 conflict_take_e
 conflict_lines_merge(conflict_walk_t *walk, const conflict_trio_t *trio,
-    conflict_out_t *made)
+    conflict_buffer_t *made)
 {
     size_t                  i;
-    conflict_out_t         *numbers;
+    conflict_buffer_t      *numbers;
     conflict_take_e         take;
     conflict_lines_t        lines;
     git_merge_file_input    input[TEXTS];
@@ -139,8 +140,8 @@ conflict_lines_merge(conflict_walk_t *walk, const conflict_trio_t *trio,
 done:
 
     for (i = 0; i < TEXTS; i++) {
-        conflict_out_free(&lines.text[i]);
-        conflict_out_free(&lines.numbers[i]);
+        conflict_buffer_free(&lines.text[i]);
+        conflict_buffer_free(&lines.numbers[i]);
     }
 
     free(lines.lines);
@@ -196,7 +197,7 @@ conflict_lines_read(conflict_walk_t *walk, conflict_lines_t *lines,
 
 
 static int
-conflict_lines_decode(conflict_out_t *out, conflict_value_t value)
+conflict_lines_decode(conflict_buffer_t *out, conflict_value_t value)
 {
     size_t                n, len;
     unsigned char         block[CONFLICT_LINES_BLOCK];
@@ -222,7 +223,7 @@ conflict_lines_decode(conflict_out_t *out, conflict_value_t value)
 /* one more where the last has a newline */
 
 static size_t
-conflict_lines_count(const conflict_out_t *text)
+conflict_lines_count(const conflict_buffer_t *text)
 {
     size_t  i, n;
 
@@ -298,7 +299,7 @@ conflict_lines_find(conflict_lines_t *lines, const unsigned char *data,
 
 static void
 conflict_lines_write(const conflict_lines_t *lines,
-    const unsigned char *numbers, size_t len, conflict_out_t *out)
+    const unsigned char *numbers, size_t len, conflict_buffer_t *out)
 {
     size_t                 i, j, n;
     const conflict_line_t *line;
@@ -339,7 +340,7 @@ conflict_lines_available(void)
 
 conflict_take_e
 conflict_lines_merge(conflict_walk_t *walk, const conflict_trio_t *trio,
-    conflict_out_t *made)
+    conflict_buffer_t *made)
 {
     (void) walk;
     (void) trio;

@@ -115,7 +115,7 @@ conflict_merge(const conflict_merge_t *in, conflict_merged_t *result)
     conflict_tree_free(&client);
     conflict_tree_free(&server);
     conflict_tree_free(&base);
-    conflict_out_free(&walk.path);
+    conflict_buffer_free(&walk.path);
 
     return rc;
 }
@@ -125,8 +125,8 @@ static void
 conflict_merge_start(conflict_walk_t *walk, const conflict_merge_t *in,
     conflict_merged_t *result)
 {
-    size_t                          i, level;
-    const conflict_json_pointer_t  *pointer;
+    size_t                     i, level;
+    const conflict_pointer_t  *pointer;
 
     walk->in = in;
     walk->result = result;
@@ -137,7 +137,7 @@ conflict_merge_start(conflict_walk_t *walk, const conflict_merge_t *in,
     walk->steps = CONFLICT_MERGE_STEPS;
     walk->met = NULL;
 
-    memset(&walk->path, 0, sizeof(conflict_out_t));
+    memset(&walk->path, 0, sizeof(conflict_buffer_t));
 
     for (i = 0; i < in->n; i++) {
         pointer = &in->fields[i].pointer;
@@ -178,26 +178,26 @@ conflict_merge_parse(conflict_walk_t *walk, const conflict_document_t *doc,
 
 
 void
-conflict_merged_free(conflict_merged_t *result)
+conflict_merge_free(conflict_merged_t *result)
 {
-    conflict_out_free(&result->text);
-    conflict_out_free(&result->fields);
-    conflict_out_free(&result->names);
-    conflict_out_free(&result->clashes);
-    conflict_out_free(&result->values);
+    conflict_buffer_free(&result->text);
+    conflict_buffer_free(&result->fields);
+    conflict_buffer_free(&result->names);
+    conflict_buffer_free(&result->clashes);
+    conflict_buffer_free(&result->values);
 }
 
 
 static conflict_merge_rc_e
 conflict_merge_trees(conflict_walk_t *walk, const conflict_trio_t *documents)
 {
-    size_t             i;
-    uint16_t           rules[CONFLICT_MERGE_RULES];
-    conflict_out_t     made;
-    conflict_edit_t    edit;
-    conflict_trio_t    trio;
-    conflict_scope_t   scope;
-    conflict_take_e    take;
+    size_t              i;
+    uint16_t            rules[CONFLICT_MERGE_RULES];
+    conflict_buffer_t   made;
+    conflict_edit_t     edit;
+    conflict_trio_t     trio;
+    conflict_scope_t    scope;
+    conflict_take_e     take;
     conflict_merged_t  *result;
 
     result = walk->result;
@@ -217,7 +217,7 @@ conflict_merge_trees(conflict_walk_t *walk, const conflict_trio_t *documents)
     edit.out = &result->text;
     edit.copied = 0;
 
-    memset(&made, 0, sizeof(conflict_out_t));
+    memset(&made, 0, sizeof(conflict_buffer_t));
 
     if (conflict_tree_type(trio.client) == CONFLICT_JSON_OBJECT
         && (trio.server.tree == NULL
@@ -235,7 +235,7 @@ conflict_merge_trees(conflict_walk_t *walk, const conflict_trio_t *documents)
         }
     }
 
-    conflict_out_free(&made);
+    conflict_buffer_free(&made);
 
     if (walk->clashed) {
         return conflict_merge_clashed(walk);
@@ -294,15 +294,15 @@ conflict_merge_member(conflict_walk_t *walk, conflict_edit_t *edit,
     const conflict_trio_t *parents, conflict_value_t client,
     const conflict_scope_t *scope, size_t before)
 {
-    size_t                  path, len, from;
-    uint16_t                rules[CONFLICT_MERGE_RULES];
-    conflict_out_t          made;
-    conflict_take_e         take;
-    conflict_trio_t         trio;
-    conflict_scope_t        inner;
-    const unsigned char    *text;
-    const conflict_node_t  *node;
-    const conflict_field_t *field;
+    size_t                   path, len, from;
+    uint16_t                 rules[CONFLICT_MERGE_RULES];
+    conflict_buffer_t        made;
+    conflict_take_e          take;
+    conflict_trio_t          trio;
+    conflict_scope_t         inner;
+    const unsigned char     *text;
+    const conflict_node_t   *node;
+    const conflict_field_t  *field;
 
     node = &client.tree->nodes[client.node];
     text = client.tree->text;
@@ -334,7 +334,7 @@ conflict_merge_member(conflict_walk_t *walk, conflict_edit_t *edit,
         walk->met[trio.server.node] = 1;
     }
 
-    memset(&made, 0, sizeof(conflict_out_t));
+    memset(&made, 0, sizeof(conflict_buffer_t));
 
     take = conflict_merge_field(walk, edit, field, &trio, &inner, &made);
 
@@ -368,12 +368,12 @@ conflict_merge_member(conflict_walk_t *walk, conflict_edit_t *edit,
                                    : node->end, "", 0);
         }
 
-        conflict_out_free(&made);
+        conflict_buffer_free(&made);
 
         return before;
     }
 
-    conflict_out_free(&made);
+    conflict_buffer_free(&made);
 
     return node->end;
 }
@@ -415,7 +415,7 @@ conflict_merge_append(conflict_walk_t *walk, conflict_edit_t *edit,
 {
     size_t                   path, len;
     uint16_t                 rules[CONFLICT_MERGE_RULES];
-    conflict_out_t           made;
+    conflict_buffer_t        made;
     conflict_take_e          take;
     conflict_trio_t          trio;
     conflict_scope_t         inner;
@@ -443,7 +443,7 @@ conflict_merge_append(conflict_walk_t *walk, conflict_edit_t *edit,
     trio.client.tree = NULL;
     trio.client.node = 0;
 
-    memset(&made, 0, sizeof(conflict_out_t));
+    memset(&made, 0, sizeof(conflict_buffer_t));
 
     take = conflict_merge_field(walk, edit, field, &trio, &inner, &made);
 
@@ -469,7 +469,7 @@ conflict_merge_append(conflict_walk_t *walk, conflict_edit_t *edit,
         before = at;
     }
 
-    conflict_out_free(&made);
+    conflict_buffer_free(&made);
 
     return before;
 }
@@ -493,11 +493,11 @@ const conflict_field_t *
 conflict_merge_scope(conflict_walk_t *walk, const conflict_scope_t *parent,
     conflict_value_t named, conflict_scope_t *scope)
 {
-    size_t                          i;
-    uint32_t                        hash;
-    const uint32_t                 *hashes;
-    const conflict_field_t         *field, *own;
-    const conflict_json_pointer_t  *pointer;
+    size_t                     i;
+    uint32_t                   hash;
+    const uint32_t            *hashes;
+    const conflict_field_t    *field, *own;
+    const conflict_pointer_t  *pointer;
 
     own = NULL;
     hash = named.tree->nodes[named.node].hash;

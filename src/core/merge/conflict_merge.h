@@ -44,7 +44,7 @@ typedef enum {
 
 
 typedef struct {
-    conflict_json_pointer_t        pointer;
+    conflict_pointer_t             pointer;
     conflict_rule_e                rule;
     const unsigned char           *key;      /* of union(key), plain bytes */
     size_t                         key_len;  /* 0: none */
@@ -60,7 +60,7 @@ typedef struct {
     size_t                         n;
 
     /* the member that has the base version, NULL: there is none */
-    const conflict_json_pointer_t *ignored;
+    const conflict_pointer_t  *ignored;
 
     /* the value that it gets, as JSON; NULL: it stays as it is */
     conflict_document_t            version;
@@ -108,11 +108,11 @@ typedef struct {
 
 
 typedef struct {
-    conflict_out_t                 text;
-    conflict_out_t                 fields;   /* a list of JSON pointers */
-    conflict_out_t                 names;    /* the same: tags title */
-    conflict_out_t                 clashes;  /* conflict_clash_t */
-    conflict_out_t                 values;   /* their texts, in that order */
+    conflict_buffer_t              text;
+    conflict_buffer_t              fields;   /* a list of JSON pointers */
+    conflict_buffer_t              names;    /* the same: tags title */
+    conflict_buffer_t              clashes;  /* conflict_clash_t */
+    conflict_buffer_t              values;   /* their texts, in that order */
     size_t                         omitted;  /* clashes that are not there */
     size_t                         twice;    /* REPEATED: the name, in bytes */
     unsigned                       held;     /* the base could be used, and
@@ -128,7 +128,7 @@ typedef struct {
  */
 conflict_merge_rc_e conflict_merge(const conflict_merge_t *merge,
     conflict_merged_t *result);
-void conflict_merged_free(conflict_merged_t *result);
+void conflict_merge_free(conflict_merged_t *result);
 
 /*
  * Steps through result->fields, of which a copy will do; "name" is in there.
@@ -137,7 +137,7 @@ void conflict_merged_free(conflict_merged_t *result);
 int conflict_merge_report_field(const unsigned char **p,
     const unsigned char *last, const unsigned char **name, size_t *len);
 
-const char *conflict_rule_name(conflict_rule_e rule);
+const char *conflict_merge_report_rule(conflict_rule_e rule);
 
 /*
  * Can "text" be merged in this build?

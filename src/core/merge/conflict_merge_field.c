@@ -18,15 +18,15 @@ static int conflict_merge_inside(conflict_walk_t *walk,
     const conflict_trio_t *trio, const conflict_scope_t *scope);
 static conflict_take_e conflict_merge_decide(conflict_walk_t *walk,
     const conflict_field_t *field, const conflict_trio_t *trio,
-    conflict_out_t *made);
+    conflict_buffer_t  *made);
 static int conflict_merge_untouched(const conflict_walk_t *walk,
     conflict_value_t base, conflict_value_t client);
 static conflict_take_e conflict_merge_rule(conflict_walk_t *walk,
     const conflict_field_t *field, const conflict_trio_t *trio,
-    conflict_out_t *made);
+    conflict_buffer_t  *made);
 static void conflict_merge_owned(conflict_walk_t *walk,
     conflict_value_t server, const conflict_scope_t *scope,
-    conflict_out_t *out);
+    conflict_buffer_t  *out);
 
 
 /* which side a field takes; objects are merged member by member here */
@@ -34,7 +34,7 @@ static void conflict_merge_owned(conflict_walk_t *walk,
 conflict_take_e
 conflict_merge_field(conflict_walk_t *walk, conflict_edit_t *edit,
     const conflict_field_t *field, conflict_trio_t *trio,
-    conflict_scope_t *scope, conflict_out_t *made)
+    conflict_scope_t *scope, conflict_buffer_t *made)
 {
     conflict_rule_e  rule;
     conflict_take_e  take;
@@ -187,7 +187,7 @@ conflict_merge_inside(conflict_walk_t *walk, const conflict_trio_t *trio,
 
 static conflict_take_e
 conflict_merge_decide(conflict_walk_t *walk, const conflict_field_t *field,
-    const conflict_trio_t *trio, conflict_out_t *made)
+    const conflict_trio_t *trio, conflict_buffer_t *made)
 {
     conflict_rule_e  rule;
 
@@ -272,7 +272,7 @@ conflict_merge_untouched(const conflict_walk_t *walk, conflict_value_t base,
 
 static conflict_take_e
 conflict_merge_rule(conflict_walk_t *walk, const conflict_field_t *field,
-    const conflict_trio_t *trio, conflict_out_t *made)
+    const conflict_trio_t *trio, conflict_buffer_t *made)
 {
     conflict_rule_e  rule;
 
@@ -326,7 +326,7 @@ conflict_merge_rule(conflict_walk_t *walk, const conflict_field_t *field,
 
 static void
 conflict_merge_owned(conflict_walk_t *walk, conflict_value_t server,
-    const conflict_scope_t *scope, conflict_out_t *out)
+    const conflict_scope_t *scope, conflict_buffer_t *out)
 {
     size_t                   len, size, value;
     uint16_t                 rules[CONFLICT_MERGE_RULES];

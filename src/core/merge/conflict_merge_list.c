@@ -34,7 +34,7 @@ typedef struct {
     /* of the base's elements, by side: the place there, from 1; 0: gone */
     uint32_t                      *places[CONFLICT_SET_ARRAYS];
 
-    conflict_out_t                *made;     /* NULL: it is only looked at */
+    conflict_buffer_t             *made;     /* NULL: it is only looked at */
     size_t                         n;        /* elements in it */
     unsigned                       differs;  /* from the server's */
     unsigned                       edited;   /* from the client's */
@@ -64,7 +64,7 @@ static void conflict_lists_next(conflict_lists_t *lists);
 
 conflict_take_e
 conflict_merge_list(conflict_walk_t *walk, const conflict_trio_t *trio,
-    conflict_out_t *made)
+    conflict_buffer_t *made)
 {
     conflict_take_e   take;
     conflict_lists_t  lists;

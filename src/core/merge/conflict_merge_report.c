@@ -30,7 +30,7 @@ static const char  *conflict_rule_names[] = {
 
 
 const char *
-conflict_rule_name(conflict_rule_e rule)
+conflict_merge_report_rule(conflict_rule_e rule)
 {
     return conflict_rule_names[rule];
 }
@@ -77,7 +77,7 @@ conflict_merge_report_note(conflict_walk_t *walk)
 {
     size_t              i, len;
     unsigned char       ch, hex[3], size[2];
-    conflict_out_t     *names;
+    conflict_buffer_t  *names;
     conflict_merged_t  *result;
 
     static const char   digits[] = "0123456789ABCDEF";

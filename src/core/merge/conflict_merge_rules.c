@@ -18,7 +18,7 @@
 /* an array in the making */
 
 typedef struct {
-    conflict_out_t                *out;
+    conflict_buffer_t             *out;
     size_t                         n;
     unsigned                       changed;  /* from the server's */
 } conflict_array_t;
@@ -72,7 +72,7 @@ conflict_merge_rules_extreme(const conflict_trio_t *trio, int max)
 /* server + (client - base), where none of it overflows */
 
 conflict_take_e
-conflict_merge_rules_sum(const conflict_trio_t *trio, conflict_out_t *made)
+conflict_merge_rules_sum(const conflict_trio_t *trio, conflict_buffer_t *made)
 {
     char                   text[sizeof("-9223372036854775808")];
     size_t                 i, len;
@@ -137,7 +137,7 @@ conflict_merge_rules_sum(const conflict_trio_t *trio, conflict_out_t *made)
 
 conflict_take_e
 conflict_merge_rules_union(conflict_walk_t *walk, const conflict_field_t *field,
-    const conflict_trio_t *trio, conflict_out_t *made)
+    const conflict_trio_t *trio, conflict_buffer_t *made)
 {
     int                ok;
     conflict_set_t     set;
@@ -350,7 +350,7 @@ conflict_merge_element(conflict_walk_t *walk, conflict_trio_t *trio,
 
 void
 conflict_merge_rules_object(conflict_walk_t *walk, const conflict_trio_t *trio,
-    conflict_out_t *out)
+    conflict_buffer_t *out)
 {
     unsigned                patch, part;
     conflict_edit_t         edit;

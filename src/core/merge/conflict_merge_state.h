@@ -62,7 +62,7 @@ typedef struct {
     size_t                         steps;    /* comparisons of elements */
     unsigned char                 *met;      /* members of the server's that
                                                 the client's has, by node */
-    conflict_out_t                 path;     /* a JSON pointer */
+    conflict_buffer_t              path;     /* a JSON pointer */
 
     /* of the names in the rules' pointers, by level */
     uint32_t                       hashes[CONFLICT_JSON_LEVELS]
@@ -80,7 +80,7 @@ typedef struct {
 
 typedef struct {
     const conflict_tree_t         *tree;     /* the client's */
-    conflict_out_t                *out;
+    conflict_buffer_t             *out;
     size_t                         copied;   /* bytes of its text */
 } conflict_edit_t;
 
@@ -112,11 +112,11 @@ const conflict_field_t *conflict_merge_scope(conflict_walk_t *walk,
  */
 conflict_take_e conflict_merge_field(conflict_walk_t *walk,
     conflict_edit_t *edit, const conflict_field_t *field,
-    conflict_trio_t *trio, conflict_scope_t *scope, conflict_out_t *made);
+    conflict_trio_t  *trio, conflict_scope_t *scope, conflict_buffer_t *made);
 
 /* Goes down into a member, whose name is as in its document. */
-void conflict_merge_report_enter(conflict_walk_t *walk, const unsigned char *name,
-    size_t len);
+void conflict_merge_report_enter(conflict_walk_t *walk,
+    const unsigned char *name, size_t len);
 /* Adds the field that the path leads to to the lists of fields. */
 void conflict_merge_report_note(conflict_walk_t *walk);
 void conflict_merge_report_clash(conflict_walk_t *walk, conflict_rule_e rule,
@@ -130,22 +130,23 @@ conflict_merge_rc_e conflict_merge_clashed(const conflict_walk_t *walk);
  */
 conflict_take_e conflict_merge_rules_union(conflict_walk_t *walk,
     const conflict_field_t *field, const conflict_trio_t *trio,
-    conflict_out_t *made);
-conflict_take_e conflict_merge_rules_extreme(const conflict_trio_t *trio, int max);
+    conflict_buffer_t  *made);
+conflict_take_e conflict_merge_rules_extreme(const conflict_trio_t *trio,
+    int max);
 
 /* The same, also where only one of them has. */
 conflict_take_e conflict_merge_rules_sum(const conflict_trio_t *trio,
-    conflict_out_t *made);
+    conflict_buffer_t  *made);
 
 conflict_take_e conflict_lines_merge(conflict_walk_t *walk,
-    const conflict_trio_t *trio, conflict_out_t *made);
+    const conflict_trio_t  *trio, conflict_buffer_t *made);
 
 conflict_take_e conflict_merge_list(conflict_walk_t *walk,
-    const conflict_trio_t *trio, conflict_out_t *made);
+    const conflict_trio_t  *trio, conflict_buffer_t *made);
 
 /* An object in an array, merged member by member, is added to "out". */
-void conflict_merge_rules_object(conflict_walk_t *walk, const conflict_trio_t *trio,
-    conflict_out_t *out);
+void conflict_merge_rules_object(conflict_walk_t *walk,
+    const conflict_trio_t *trio, conflict_buffer_t  *out);
 
 
 #endif /* _CONFLICT_MERGE_STATE_H_INCLUDED_ */

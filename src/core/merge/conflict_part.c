@@ -13,17 +13,17 @@
 #include "core/json/conflict_compare.h"
 
 
-static void conflict_part_members(conflict_out_t *out, conflict_value_t doc,
+static void conflict_part_members(conflict_buffer_t *out, conflict_value_t doc,
     conflict_value_t part, conflict_form_e form);
-static void conflict_part_value(conflict_out_t *out, conflict_value_t doc,
+static void conflict_part_value(conflict_buffer_t *out, conflict_value_t doc,
     conflict_value_t part, conflict_form_e form);
-static void conflict_part_name(conflict_out_t *out, conflict_value_t member,
+static void conflict_part_name(conflict_buffer_t *out, conflict_value_t member,
     unsigned *n);
 
 
 int
 conflict_part_apply(const conflict_document_t *doc,
-    const conflict_document_t *part, conflict_out_t *out, size_t values,
+    const conflict_document_t *part, conflict_buffer_t *out, size_t values,
     uint64_t seed)
 {
     int               rc;
@@ -62,7 +62,7 @@ conflict_part_apply(const conflict_document_t *doc,
 
 
 static void
-conflict_part_members(conflict_out_t *out, conflict_value_t doc,
+conflict_part_members(conflict_buffer_t *out, conflict_value_t doc,
     conflict_value_t part, conflict_form_e form)
 {
     size_t                len;
@@ -115,7 +115,7 @@ conflict_part_members(conflict_out_t *out, conflict_value_t doc,
 
 
 static void
-conflict_part_value(conflict_out_t *out, conflict_value_t doc,
+conflict_part_value(conflict_buffer_t *out, conflict_value_t doc,
     conflict_value_t part, conflict_form_e form)
 {
     size_t                len;
@@ -134,7 +134,7 @@ conflict_part_value(conflict_out_t *out, conflict_value_t doc,
 
 
 static void
-conflict_part_name(conflict_out_t *out, conflict_value_t member, unsigned *n)
+conflict_part_name(conflict_buffer_t *out, conflict_value_t member, unsigned *n)
 {
     const conflict_node_t  *node;
 

@@ -21,7 +21,7 @@
  * they may, or there is no memory.
  */
 int conflict_part_apply(const conflict_document_t *doc,
-    const conflict_document_t *part, conflict_out_t *out, size_t values,
+    const conflict_document_t *part, conflict_buffer_t *out, size_t values,
     uint64_t seed);
 
 

@@ -12,7 +12,7 @@
 #include "core/patch/conflict_patch_state.h"
 
 
-static void conflict_patch_found(conflict_json_t *json,
+static void conflict_patch_found(conflict_scan_t *json,
     const conflict_operation_t *op);
 static int conflict_patch_named(const conflict_patch_t *patch,
     conflict_value_t document);
@@ -22,7 +22,7 @@ static int conflict_patch_done(const conflict_patch_t *patch,
 
 int
 conflict_patch_apply(const conflict_document_t *doc,
-    const conflict_document_t *text, conflict_out_t *out, size_t values,
+    const conflict_document_t *text, conflict_buffer_t *out, size_t values,
     uint64_t seed)
 {
     int               rc;
@@ -63,8 +63,8 @@ conflict_patch_apply(const conflict_document_t *doc,
 
 
 conflict_json_rc_e
-conflict_patch_base(conflict_json_t *json, const conflict_document_t *text,
-    const conflict_json_pointer_t *base, size_t values, uint64_t seed)
+conflict_patch_base(conflict_scan_t *json, const conflict_document_t *text,
+    const conflict_pointer_t *base, size_t values, uint64_t seed)
 {
     size_t                       i;
     conflict_patch_t             patch;
@@ -97,7 +97,7 @@ conflict_patch_base(conflict_json_t *json, const conflict_document_t *text,
 /* its value, and the operation as what would be cut out */
 
 static void
-conflict_patch_found(conflict_json_t *json, const conflict_operation_t *op)
+conflict_patch_found(conflict_scan_t *json, const conflict_operation_t *op)
 {
     size_t                  len;
     conflict_value_t        document, next;
@@ -151,7 +151,7 @@ conflict_patch_found(conflict_json_t *json, const conflict_operation_t *op)
 
 int
 conflict_patch_reflects(const conflict_document_t *latest,
-    const conflict_document_t *text, const conflict_json_pointer_t *base,
+    const conflict_document_t *text, const conflict_pointer_t *base,
     conflict_reflects_e how, size_t values, uint64_t seed)
 {
     int               rc;

@@ -29,7 +29,7 @@ conflict_merge_rc_e conflict_patch_merge(const conflict_merge_t *merge,
  * -1: it is not possible, takes too much, or there is no memory.
  */
 int conflict_patch_apply(const conflict_document_t *doc,
-    const conflict_document_t *patch, conflict_out_t *out, size_t values,
+    const conflict_document_t *patch, conflict_buffer_t *out, size_t values,
     uint64_t seed);
 
 /*
@@ -39,16 +39,16 @@ int conflict_patch_apply(const conflict_document_t *doc,
  * of some operation is there twice; MALFORMED: it is no patch, and states
  * none; LARGE: it has more values.
  */
-conflict_json_rc_e conflict_patch_base(conflict_json_t *json,
-    const conflict_document_t *patch, const conflict_json_pointer_t *base,
+conflict_json_rc_e conflict_patch_base(conflict_scan_t *json,
+    const conflict_document_t *patch, const conflict_pointer_t *base,
     size_t values, uint64_t seed);
 
 /*
- * conflict_value_reflects() of a patch.  What is put into an array or taken
+ * conflict_compare_reflects() of a patch.  What is put into an array or taken
  * from one cannot be told: that may have been somebody else.
  */
 int conflict_patch_reflects(const conflict_document_t *latest,
-    const conflict_document_t *patch, const conflict_json_pointer_t *base,
+    const conflict_document_t *patch, const conflict_pointer_t *base,
     conflict_reflects_e how, size_t values, uint64_t seed);
 
 /*

@@ -13,25 +13,26 @@
 #include "core/patch/conflict_patch_state.h"
 
 
-static void conflict_patch_value(conflict_walk_t *walk, conflict_out_t *out,
+static void conflict_patch_value(conflict_walk_t *walk, conflict_buffer_t *out,
     conflict_value_t from, conflict_value_t to, unsigned level);
-static void conflict_patch_members(conflict_walk_t *walk, conflict_out_t *out,
-    conflict_value_t from, conflict_value_t to, unsigned level);
+static void conflict_patch_members(conflict_walk_t *walk,
+    conflict_buffer_t *out, conflict_value_t from, conflict_value_t to,
+    unsigned level);
 static unsigned conflict_patch_level(conflict_walk_t *walk,
     conflict_value_t member, unsigned level, int *ignored);
 static size_t conflict_patch_enter(conflict_walk_t *walk,
     conflict_value_t member);
 static void conflict_patch_elements(conflict_walk_t *walk,
-    conflict_out_t *out, conflict_value_t from, conflict_value_t to);
+    conflict_buffer_t  *out, conflict_value_t from, conflict_value_t to);
 static int conflict_patch_ends(conflict_value_t array, conflict_value_t v,
     uint32_t more, conflict_value_t other, conflict_value_t w);
 static size_t conflict_patch_enter_index(conflict_walk_t *walk, uint32_t n);
-static void conflict_patch_write(conflict_walk_t *walk, conflict_out_t *out,
+static void conflict_patch_write(conflict_walk_t *walk, conflict_buffer_t *out,
     const char *op, conflict_value_t value);
 
 
 void
-conflict_patch_diff(conflict_walk_t *walk, conflict_out_t *out,
+conflict_patch_diff(conflict_walk_t *walk, conflict_buffer_t *out,
     conflict_value_t from, conflict_value_t to)
 {
     conflict_patch_value(walk, out, from, to, walk->in->ignored ? 1 : 0);
@@ -44,7 +45,7 @@ conflict_patch_diff(conflict_walk_t *walk, conflict_out_t *out,
  */
 
 static void
-conflict_patch_value(conflict_walk_t *walk, conflict_out_t *out,
+conflict_patch_value(conflict_walk_t *walk, conflict_buffer_t *out,
     conflict_value_t from, conflict_value_t to, unsigned level)
 {
     conflict_json_type_e  type;
@@ -67,7 +68,7 @@ conflict_patch_value(conflict_walk_t *walk, conflict_out_t *out,
 
 
 static void
-conflict_patch_members(conflict_walk_t *walk, conflict_out_t *out,
+conflict_patch_members(conflict_walk_t *walk, conflict_buffer_t *out,
     conflict_value_t from, conflict_value_t to, unsigned level)
 {
     int               ignored;
@@ -117,7 +118,7 @@ static unsigned
 conflict_patch_level(conflict_walk_t *walk, conflict_value_t member,
     unsigned level, int *ignored)
 {
-    const conflict_json_pointer_t  *pointer;
+    const conflict_pointer_t  *pointer;
 
     *ignored = 0;
 
@@ -156,7 +157,7 @@ conflict_patch_enter(conflict_walk_t *walk, conflict_value_t member)
 
 
 static void
-conflict_patch_elements(conflict_walk_t *walk, conflict_out_t *out,
+conflict_patch_elements(conflict_walk_t *walk, conflict_buffer_t *out,
     conflict_value_t from, conflict_value_t to)
 {
     size_t            path;
@@ -258,7 +259,7 @@ conflict_patch_enter_index(conflict_walk_t *walk, uint32_t n)
 
 
 static void
-conflict_patch_write(conflict_walk_t *walk, conflict_out_t *out,
+conflict_patch_write(conflict_walk_t *walk, conflict_buffer_t *out,
     const char *op, conflict_value_t value)
 {
     size_t                len;

@@ -21,7 +21,7 @@ typedef struct {
     conflict_value_t         was;          /* what the patch is put on */
     conflict_value_t         now;          /* the server's */
     conflict_patch_work_t    work;
-    conflict_out_t           client;
+    conflict_buffer_t        client;
     conflict_walk_t          walk;
     size_t                   left;
 } conflict_patching_t;
@@ -45,7 +45,7 @@ static int conflict_patching_listed(const conflict_walk_t *walk);
 static conflict_merge_rc_e conflict_patching_print(conflict_patching_t *p,
     const conflict_document_t *merged);
 static void conflict_patching_tests(conflict_patching_t *p,
-    conflict_out_t *out);
+    conflict_buffer_t  *out);
 
 
 conflict_merge_rc_e
@@ -83,8 +83,8 @@ conflict_patch_merge(const conflict_merge_t *in, conflict_merged_t *result)
     conflict_tree_free(&p.base);
     conflict_tree_free(&p.server);
     conflict_patch_work_free(&p.work);
-    conflict_out_free(&p.client);
-    conflict_out_free(&p.walk.path);
+    conflict_buffer_free(&p.client);
+    conflict_buffer_free(&p.walk.path);
 
     return rc;
 }
@@ -464,11 +464,11 @@ conflict_patching_clashes(conflict_patching_t *p, unsigned clashed)
 static void
 conflict_patching_path(conflict_walk_t *walk, const conflict_path_t *path)
 {
-    size_t          i;
-    conflict_out_t  name;
+    size_t             i;
+    conflict_buffer_t  name;
 
     walk->path.len = 0;
-    memset(&name, 0, sizeof(conflict_out_t));
+    memset(&name, 0, sizeof(conflict_buffer_t));
 
     for (i = 0; i < path->n; i++) {
         name.len = 0;
@@ -481,16 +481,16 @@ conflict_patching_path(conflict_walk_t *walk, const conflict_path_t *path)
         walk->path.failed |= name.failed;
     }
 
-    conflict_out_free(&name);
+    conflict_buffer_free(&name);
 }
 
 
 static int
 conflict_patching_listed(const conflict_walk_t *walk)
 {
-    size_t                 len;
-    const conflict_out_t  *fields;
-    const unsigned char   *p, *last, *name;
+    size_t                    len;
+    const conflict_buffer_t  *fields;
+    const unsigned char      *p, *last, *name;
 
     if (!walk->clashed || walk->result->fields.len == 0) {
         /* these are fields that were merged */
@@ -520,13 +520,13 @@ conflict_patching_print(conflict_patching_t *p,
     const conflict_document_t *merged)
 {
     size_t               i;
-    conflict_out_t       patch, diff;
+    conflict_buffer_t    patch, diff;
     conflict_tree_t      tree;
     conflict_value_t     to;
     conflict_merge_rc_e  rc;
 
-    memset(&patch, 0, sizeof(conflict_out_t));
-    memset(&diff, 0, sizeof(conflict_out_t));
+    memset(&patch, 0, sizeof(conflict_buffer_t));
+    memset(&diff, 0, sizeof(conflict_buffer_t));
 
     to.tree = &tree;
     to.node = 0;
@@ -556,11 +556,11 @@ conflict_patching_print(conflict_patching_t *p,
     }
 
     conflict_tree_free(&tree);
-    conflict_out_free(&diff);
+    conflict_buffer_free(&diff);
 
     /* "merged" may be what was in there */
 
-    conflict_out_free(&p->result->text);
+    conflict_buffer_free(&p->result->text);
     p->result->text = patch;
 
     return rc;
@@ -573,7 +573,7 @@ conflict_patching_print(conflict_patching_t *p,
  */
 
 static void
-conflict_patching_tests(conflict_patching_t *p, conflict_out_t *out)
+conflict_patching_tests(conflict_patching_t *p, conflict_buffer_t *out)
 {
     size_t                       i, len;
     const unsigned char         *text;

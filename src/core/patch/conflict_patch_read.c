@@ -29,12 +29,12 @@ static int conflict_patch_path(conflict_patch_t *patch,
 static int conflict_patch_token(const unsigned char *src, size_t len,
     unsigned char *dst, conflict_token_t *token);
 static int conflict_patch_is(const conflict_path_t *path,
-    const conflict_json_pointer_t *pointer);
+    const conflict_pointer_t  *pointer);
 
 
 conflict_json_rc_e
 conflict_patch_read(conflict_patch_t *patch, const conflict_document_t *text,
-    const conflict_json_pointer_t *base, size_t *left, uint64_t seed)
+    const conflict_pointer_t *base, size_t *left, uint64_t seed)
 {
     size_t                 n, bytes, tokens;
     conflict_value_t       document, v;
@@ -292,15 +292,16 @@ conflict_patch_token(const unsigned char *src, size_t len, unsigned char *dst,
 
 static int
 conflict_patch_is(const conflict_path_t *path,
-    const conflict_json_pointer_t *pointer)
+    const conflict_pointer_t *pointer)
 {
-    return path->n == pointer->levels && conflict_patch_read_meets(path, pointer);
+    return path->n == pointer->levels && conflict_patch_read_meets(path,
+                                                                   pointer);
 }
 
 
 int
 conflict_patch_read_meets(const conflict_path_t *path,
-    const conflict_json_pointer_t *pointer)
+    const conflict_pointer_t *pointer)
 {
     size_t                   i;
     const conflict_token_t  *token;

@@ -106,13 +106,13 @@ typedef struct {
  * patch; the others as conflict_tree_parse().  "base" may be NULL.
  */
 conflict_json_rc_e conflict_patch_read(conflict_patch_t *patch,
-    const conflict_document_t *text, const conflict_json_pointer_t *base,
+    const conflict_document_t *text, const conflict_pointer_t *base,
     size_t *left, uint64_t seed);
 void conflict_patch_read_free(conflict_patch_t *patch);
 
 /* 1 where the one is, or is within, the other. */
 int conflict_patch_read_meets(const conflict_path_t *path,
-    const conflict_json_pointer_t *pointer);
+    const conflict_pointer_t  *pointer);
 
 /* An index in an array; -1: it is none. */
 int64_t conflict_patch_read_index(const conflict_token_t *token);
@@ -126,8 +126,8 @@ conflict_value_t conflict_patch_read_find(conflict_value_t document,
 
 /* work.c: -1: an operation is not possible, or work->many or failed is set */
 
-int conflict_patch_work_init(conflict_patch_work_t *work, conflict_value_t document,
-    size_t values, uint64_t seed);
+int conflict_patch_work_init(conflict_patch_work_t *work,
+    conflict_value_t document, size_t values, uint64_t seed);
 void conflict_patch_work_free(conflict_patch_work_t *work);
 
 int conflict_patch_work_apply(conflict_patch_work_t *work,
@@ -141,12 +141,12 @@ int conflict_patch_work_equal(const conflict_patch_work_t *work, uint32_t node,
     conflict_value_t value);
 
 /* Its text, of so many bytes at most. */
-int conflict_patch_work_print(conflict_patch_work_t *work, conflict_out_t *out,
-    size_t most);
+int conflict_patch_work_print(conflict_patch_work_t *work,
+    conflict_buffer_t *out, size_t most);
 
 /* diff.c: adds operations that make the one of the other */
 
-void conflict_patch_diff(conflict_walk_t *walk, conflict_out_t *out,
+void conflict_patch_diff(conflict_walk_t *walk, conflict_buffer_t *out,
     conflict_value_t from, conflict_value_t to);
 
 

@@ -40,14 +40,14 @@ static uint32_t conflict_work_copy(conflict_patch_work_t *work, uint32_t node,
 static int conflict_work_move(conflict_patch_work_t *work,
     const conflict_operation_t *operation);
 static void conflict_work_changed(conflict_patch_work_t *work, uint32_t node);
-static conflict_json_type_e conflict_work_type(const conflict_patch_work_t *work,
-    uint32_t node);
-static int conflict_work_members(const conflict_patch_work_t *work, uint32_t node,
-    conflict_value_t value);
+static conflict_json_type_e conflict_work_type(
+    const conflict_patch_work_t *work, uint32_t node);
+static int conflict_work_members(const conflict_patch_work_t *work,
+    uint32_t node, conflict_value_t value);
 static int conflict_work_write(conflict_patch_work_t *work, uint32_t node,
-    unsigned depth, conflict_out_t *out, size_t most);
+    unsigned depth, conflict_buffer_t *out, size_t most);
 static void conflict_work_name(const conflict_patch_node_t *node,
-    conflict_out_t *out);
+    conflict_buffer_t  *out);
 
 
 int
@@ -79,7 +79,8 @@ conflict_patch_work_free(conflict_patch_work_t *work)
 
 
 int
-conflict_patch_work_apply(conflict_patch_work_t *work, const conflict_operation_t *operation)
+conflict_patch_work_apply(conflict_patch_work_t *work,
+    const conflict_operation_t *operation)
 {
     uint32_t  node;
 
@@ -201,8 +202,8 @@ conflict_work_open(conflict_patch_work_t *work, uint32_t node)
 
 
 uint32_t
-conflict_patch_work_find(conflict_patch_work_t *work, const conflict_path_t *path,
-    int *array)
+conflict_patch_work_find(conflict_patch_work_t *work,
+    const conflict_path_t *path, int *array)
 {
     size_t    i;
     uint32_t  node;
@@ -526,7 +527,8 @@ conflict_work_move(conflict_patch_work_t *work,
         /* to where it is; into itself nothing can go (RFC 6902, 4.4) */
 
         return (i == path->n
-                && conflict_patch_work_find(work, from, NULL) != CONFLICT_PATCH_NODE_NONE)
+                && conflict_patch_work_find(work, from,
+                                            NULL) != CONFLICT_PATCH_NODE_NONE)
                ? 0 : -1;
     }
 
@@ -623,7 +625,8 @@ conflict_work_members(const conflict_patch_work_t *work, uint32_t node,
 
 
 int
-conflict_patch_work_print(conflict_patch_work_t *work, conflict_out_t *out, size_t most)
+conflict_patch_work_print(conflict_patch_work_t *work, conflict_buffer_t *out,
+    size_t most)
 {
     return conflict_work_write(work, work->root, 0, out, most);
 }
@@ -631,7 +634,7 @@ conflict_patch_work_print(conflict_patch_work_t *work, conflict_out_t *out, size
 
 static int
 conflict_work_write(conflict_patch_work_t *work, uint32_t node, unsigned depth,
-    conflict_out_t *out, size_t most)
+    conflict_buffer_t *out, size_t most)
 {
     int                          object;
     size_t                       len;
@@ -683,7 +686,7 @@ conflict_work_write(conflict_patch_work_t *work, uint32_t node, unsigned depth,
 
 
 static void
-conflict_work_name(const conflict_patch_node_t *node, conflict_out_t *out)
+conflict_work_name(const conflict_patch_node_t *node, conflict_buffer_t *out)
 {
     const conflict_node_t  *named;
 

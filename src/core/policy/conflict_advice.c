@@ -42,7 +42,7 @@ static const char  *conflict_advice_names[] = {
 
 
 void
-conflict_advise(const conflict_advice_in_t *in, conflict_advice_t *advice)
+conflict_advice(const conflict_advice_in_t *in, conflict_advice_t *advice)
 {
     memset(advice, 0, sizeof(conflict_advice_t));
 
@@ -91,10 +91,10 @@ conflict_advise(const conflict_advice_in_t *in, conflict_advice_t *advice)
 void
 conflict_advice_free(conflict_advice_t *advice)
 {
-    conflict_out_free(&advice->text);
-    conflict_out_free(&advice->config);
-    conflict_out_free(&advice->cost);
-    conflict_out_free(&advice->notes);
+    conflict_buffer_free(&advice->text);
+    conflict_buffer_free(&advice->config);
+    conflict_buffer_free(&advice->cost);
+    conflict_buffer_free(&advice->notes);
 }
 
 
@@ -217,10 +217,10 @@ static void
 conflict_advice_merges(const conflict_advice_in_t *in,
     conflict_advice_t *advice)
 {
-    size_t           i, n;
-    uint64_t         week;
-    const char      *rule;
-    conflict_out_t  *text;
+    size_t              i, n;
+    uint64_t            week;
+    const char         *rule;
+    conflict_buffer_t  *text;
 
     text = &advice->text;
 
@@ -346,7 +346,7 @@ static void
 conflict_advice_begin(const conflict_advice_in_t *in,
     conflict_advice_t *advice, const char *watch, const char *change)
 {
-    conflict_out_t  *text;
+    conflict_buffer_t  *text;
 
     text = &advice->text;
 

@@ -84,17 +84,17 @@ typedef struct {
 
 typedef struct {
     conflict_advice_e              level;
-    conflict_out_t                 text;       /* a sentence or two */
-    conflict_out_t                 config;     /* lines of nginx.conf */
-    conflict_out_t                 cost;       /* of those, a line each */
-    conflict_out_t                 notes;      /* a line each */
+    conflict_buffer_t              text;       /* a sentence or two */
+    conflict_buffer_t              config;     /* lines of nginx.conf */
+    conflict_buffer_t              cost;       /* of those, a line each */
+    conflict_buffer_t              notes;      /* a line each */
 } conflict_advice_t;
 
 
 /*
  * Fills "advice", which is to be freed in any case; text.failed: no memory.
  */
-void conflict_advise(const conflict_advice_in_t *in,
+void conflict_advice(const conflict_advice_in_t *in,
     conflict_advice_t *advice);
 void conflict_advice_free(conflict_advice_t *advice);
 

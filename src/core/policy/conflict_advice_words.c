@@ -15,7 +15,7 @@
 
 
 static void conflict_advice_notes_more(const conflict_advice_in_t *in,
-    conflict_out_t *notes);
+    conflict_buffer_t  *notes);
 static uint64_t conflict_advice_daily(const conflict_advice_in_t *in);
 
 
@@ -27,7 +27,8 @@ conflict_advice_words_gap_count(const conflict_advice_in_t *in)
 
 
 void
-conflict_advice_words_gaps(const conflict_advice_in_t *in, conflict_out_t *out)
+conflict_advice_words_gaps(const conflict_advice_in_t *in,
+    conflict_buffer_t *out)
 {
     if (in->without_base) {
         conflict_advice_words_share(in, out, in->without_base);
@@ -77,7 +78,7 @@ void
 conflict_advice_words_notes(const conflict_advice_in_t *in,
     conflict_advice_t *advice)
 {
-    conflict_out_t  *notes;
+    conflict_buffer_t  *notes;
 
     notes = &advice->notes;
 
@@ -133,7 +134,7 @@ conflict_advice_words_notes(const conflict_advice_in_t *in,
 
 static void
 conflict_advice_notes_more(const conflict_advice_in_t *in,
-    conflict_out_t *notes)
+    conflict_buffer_t *notes)
 {
     if (in->busy >= CONFLICT_ADVICE_MANY && in->busy >= in->writes / 100) {
         conflict_advice_words_figure(notes, in->busy);
@@ -168,8 +169,8 @@ conflict_advice_daily(const conflict_advice_in_t *in)
 /* 5 of 2,000 writes in 30 days overwrote ... */
 
 void
-conflict_advice_words_numbers(const conflict_advice_in_t *in, conflict_out_t *out,
-    uint64_t n, const char *what)
+conflict_advice_words_numbers(const conflict_advice_in_t *in,
+    conflict_buffer_t *out, uint64_t n, const char *what)
 {
     uint64_t  daily;
 
@@ -199,8 +200,8 @@ conflict_advice_words_numbers(const conflict_advice_in_t *in, conflict_out_t *ou
 
 
 void
-conflict_advice_words_share(const conflict_advice_in_t *in, conflict_out_t *out,
-    uint64_t n)
+conflict_advice_words_share(const conflict_advice_in_t *in,
+    conflict_buffer_t *out, uint64_t n)
 {
     if (n == 0) {
         conflict_buffer_text(out, "none");
@@ -216,7 +217,8 @@ conflict_advice_words_share(const conflict_advice_in_t *in, conflict_out_t *out,
 
 
 void
-conflict_advice_words_fields(const conflict_advice_in_t *in, conflict_out_t *out)
+conflict_advice_words_fields(const conflict_advice_in_t *in,
+    conflict_buffer_t *out)
 {
     size_t  i;
 
@@ -240,8 +242,8 @@ conflict_advice_words_fields(const conflict_advice_in_t *in, conflict_out_t *out
 /* of fields for which the administrator has chosen none */
 
 void
-conflict_advice_words_rules(const conflict_advice_in_t *in, conflict_out_t *out,
-    const char *rule)
+conflict_advice_words_rules(const conflict_advice_in_t *in,
+    conflict_buffer_t *out, const char *rule)
 {
     size_t  i;
 
@@ -287,7 +289,7 @@ conflict_advice_words_plain(const conflict_advice_field_t *field)
 /* with commas: 1,234,567 */
 
 void
-conflict_advice_words_figure(conflict_out_t *out, uint64_t n)
+conflict_advice_words_figure(conflict_buffer_t *out, uint64_t n)
 {
     char    text[32];
     size_t  i, len;

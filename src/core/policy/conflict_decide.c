@@ -99,7 +99,7 @@ conflict_decide(conflict_policy_e policy, conflict_state_e state,
 
 
 conflict_check_e
-conflict_check(const conflict_precondition_t *pre,
+conflict_decide_precondition(const conflict_precondition_t *pre,
     const conflict_current_t *current, unsigned fresh)
 {
     conflict_check_e  check, chain, result;

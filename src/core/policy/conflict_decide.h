@@ -119,8 +119,9 @@ typedef struct {
  * written since are links of it that came before this one.  One that comes
  * after a later link has failed: it is not to be merged either.
  */
-conflict_check_e conflict_check(const conflict_precondition_t *pre,
-    const conflict_current_t *current, unsigned fresh);
+conflict_check_e conflict_decide_precondition(
+    const conflict_precondition_t *pre, const conflict_current_t *current,
+    unsigned fresh);
 
 conflict_verdict_e conflict_decide(conflict_policy_e policy,
     conflict_state_e state, conflict_check_e check);

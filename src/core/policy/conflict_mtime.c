@@ -24,7 +24,7 @@ conflict_mtime_next(int64_t *mtime, unsigned *twice, int64_t now)
 
 
 void
-conflict_mtime_see(int64_t *mtime, unsigned *twice, int64_t seen)
+conflict_mtime_observe(int64_t *mtime, unsigned *twice, int64_t seen)
 {
     int64_t  noted, shown, told;
 

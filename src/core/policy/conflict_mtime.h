@@ -27,7 +27,7 @@ void conflict_mtime_next(int64_t *mtime, unsigned *twice, int64_t now);
  * becomes 1, since the version before may have been shown under it.  So it
  * does where it is the second that clients were shown instead.
  */
-void conflict_mtime_see(int64_t *mtime, unsigned *twice, int64_t seen);
+void conflict_mtime_observe(int64_t *mtime, unsigned *twice, int64_t seen);
 
 /*
  * The second that clients are shown, and that their dates are compared to.

@@ -84,7 +84,8 @@ conflict_version_from_tag(const char *text, size_t len)
 
 
 int
-conflict_version_own(conflict_etag_t *own, const char *text, size_t len)
+conflict_version_upstream_tag(conflict_etag_t *own, const char *text,
+    size_t len)
 {
     const char  *dot;
 
@@ -168,7 +169,8 @@ conflict_version_next(uint64_t previous, uint64_t now)
 
 
 int
-conflict_etag_plain(const char **p, const char *last, conflict_etag_t *etag)
+conflict_version_unquoted(const char **p, const char *last,
+    conflict_etag_t *etag)
 {
     const char  *q;
 

@@ -52,7 +52,8 @@ uint64_t conflict_version_from_tag(const char *text, size_t len);
  * "17.abc" bears "abc", "17.W/abc" bears W/"abc".  Returns 0, or -1 where it
  * bears none.
  */
-int conflict_version_own(conflict_etag_t *own, const char *text, size_t len);
+int conflict_version_upstream_tag(conflict_etag_t *own, const char *text,
+    size_t len);
 
 /*
  * The version that an upstream's ETag stands for.  A weak tag stands for
@@ -85,7 +86,7 @@ uint64_t conflict_version_next(uint64_t previous, uint64_t now);
  * As conflict_etag_next(), for a minted version without its quotes.
  * Returns 0, or -1 where the next of the list is none.
  */
-int conflict_etag_plain(const char **p, const char *last,
+int conflict_version_unquoted(const char **p, const char *last,
     conflict_etag_t *etag);
 
 /*

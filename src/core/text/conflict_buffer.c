@@ -16,11 +16,11 @@
 #define CONFLICT_OUT_FIRST  256
 
 
-static unsigned char *conflict_out_room(conflict_out_t *out, size_t len);
+static unsigned char *conflict_out_room(conflict_buffer_t *out, size_t len);
 
 
 void
-conflict_buffer_add(conflict_out_t *out, const void *data, size_t len)
+conflict_buffer_add(conflict_buffer_t *out, const void *data, size_t len)
 {
     unsigned char  *p;
 
@@ -38,14 +38,14 @@ conflict_buffer_add(conflict_out_t *out, const void *data, size_t len)
 
 
 void
-conflict_buffer_text(conflict_out_t *out, const char *text)
+conflict_buffer_text(conflict_buffer_t *out, const char *text)
 {
     conflict_buffer_add(out, text, strlen(text));
 }
 
 
 void
-conflict_buffer_quoted(conflict_out_t *out, const unsigned char *data,
+conflict_buffer_quoted(conflict_buffer_t *out, const unsigned char *data,
     size_t len)
 {
     size_t          size;
@@ -65,15 +65,15 @@ conflict_buffer_quoted(conflict_out_t *out, const unsigned char *data,
 
 
 void
-conflict_out_free(conflict_out_t *out)
+conflict_buffer_free(conflict_buffer_t *out)
 {
     free(out->data);
-    memset(out, 0, sizeof(conflict_out_t));
+    memset(out, 0, sizeof(conflict_buffer_t));
 }
 
 
 static unsigned char *
-conflict_out_room(conflict_out_t *out, size_t len)
+conflict_out_room(conflict_buffer_t *out, size_t len)
 {
     size_t          size;
     unsigned char  *data;

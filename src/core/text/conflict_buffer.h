@@ -21,17 +21,17 @@ typedef struct {
     size_t                   len;
     size_t                   size;
     unsigned                 failed;
-} conflict_out_t;
+} conflict_buffer_t;
 
 
-void conflict_buffer_add(conflict_out_t *out, const void *data, size_t len);
-void conflict_buffer_text(conflict_out_t *out, const char *text);
+void conflict_buffer_add(conflict_buffer_t *out, const void *data, size_t len);
+void conflict_buffer_text(conflict_buffer_t *out, const char *text);
 
 /* The inside of a JSON string, from bytes, to be sent on. */
-void conflict_buffer_quoted(conflict_out_t *out, const unsigned char *data,
+void conflict_buffer_quoted(conflict_buffer_t *out, const unsigned char *data,
     size_t len);
 
-void conflict_out_free(conflict_out_t *out);
+void conflict_buffer_free(conflict_buffer_t *out);
 
 
 #endif /* _CONFLICT_BUFFER_H_INCLUDED_ */

@@ -171,7 +171,7 @@ ngx_http_conflict_redis_answer_peek(ngx_http_conflict_op_t *op,
 
     op->out.applied = (a.word[NGX_HTTP_CONFLICT_REDIS_WORD_APPLIED] != 0);
     op->out.external = (a.word[NGX_HTTP_CONFLICT_REDIS_WORD_EXTERNAL] != 0);
-    op->out.base_held = (a.word[NGX_HTTP_CONFLICT_REDIS_WORD_HELD] != 0);
+    op->out.history_has = (a.word[NGX_HTTP_CONFLICT_REDIS_WORD_HELD] != 0);
 
     return NGX_OK;
 }
@@ -191,7 +191,7 @@ ngx_http_conflict_redis_answer_observe(ngx_http_conflict_op_t *op,
 
     op->out.applied = (a.word[NGX_HTTP_CONFLICT_REDIS_WORD_APPLIED] != 0);
     op->out.external = (a.word[NGX_HTTP_CONFLICT_REDIS_WORD_EXTERNAL] != 0);
-    op->out.base_held = 0;
+    op->out.history_has = 0;
 
     if (op->out.applied) {
         ngx_http_conflict_redis_answer_entry(op, &a);

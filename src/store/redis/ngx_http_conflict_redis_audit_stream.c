@@ -55,7 +55,7 @@ ngx_http_conflict_redis_audit_stream_add(ngx_http_conflict_store_t *store,
         ngx_http_conflict_redis_audit_stream_added(store, NULL, why);
     }
 
-    if (ngx_http_conflict_ledger) {
+    if (ngx_http_conflict_stats) {
         ngx_http_conflict_redis_stats_resource(store, key);
     }
 

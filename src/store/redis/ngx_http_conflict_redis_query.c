@@ -8,7 +8,7 @@
 
 
 #include "store/redis/ngx_http_conflict_redis_store.h"
-#include "store/ngx_http_conflict_ledger.h"
+#include "store/ngx_http_conflict_stats.h"
 
 
 static void ngx_http_conflict_redis_query_answered(void *data,
@@ -124,7 +124,7 @@ ngx_http_conflict_redis_query_answered(void *data, ngx_str_t *answer,
     if (answer) {
 
         if (op->store->gauge) {
-            ngx_http_conflict_ledger_trip(op->store->gauge,
+            ngx_http_conflict_stats_recent_round_trip(op->store->gauge,
                                ngx_http_conflict_clock_usec() - op->redis.sent);
         }
 

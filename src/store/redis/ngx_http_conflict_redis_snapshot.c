@@ -162,17 +162,17 @@ ngx_http_conflict_redis_snapshot_recent(void *data, ngx_str_t *answer,
 static ngx_uint_t
 ngx_http_conflict_redis_snapshot_object(ngx_str_t *line)
 {
-    conflict_json_t  json;
+    conflict_scan_t  json;
 
     if (line->len == 0 || line->data[0] != '{') {
         return 0;
     }
 
-    conflict_json_init(&json, NULL);
+    conflict_scan_init(&json, NULL);
 
-    return conflict_json_feed(&json, line->data, line->len)
+    return conflict_scan_feed(&json, line->data, line->len)
            == CONFLICT_JSON_OK
-           && conflict_json_end(&json) == CONFLICT_JSON_OK;
+           && conflict_scan_end(&json) == CONFLICT_JSON_OK;
 }
 
 

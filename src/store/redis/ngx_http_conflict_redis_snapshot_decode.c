@@ -21,7 +21,7 @@ static void ngx_http_conflict_redis_snapshot_decode_lock(
     ngx_http_conflict_snapshot_t *snapshot, ngx_str_t *word);
 static void ngx_http_conflict_redis_snapshot_decode_resource(
     ngx_http_conflict_snapshot_t *snapshot, ngx_str_t *word);
-static ngx_http_conflict_tally_t *ngx_http_conflict_redis_snapshot_decode_tally(
+static ngx_http_conflict_route_stats_t *ngx_http_conflict_redis_snapshot_decode_tally(
     ngx_http_conflict_snapshot_t *snapshot, int64_t n);
 
 
@@ -155,7 +155,7 @@ static void
 ngx_http_conflict_redis_snapshot_decode_route(
     ngx_http_conflict_snapshot_t *snapshot, ngx_str_t *word)
 {
-    ngx_http_conflict_tally_t  *tally;
+    ngx_http_conflict_route_stats_t  *tally;
 
     tally = ngx_http_conflict_redis_snapshot_decode_tally(snapshot,
                       ngx_http_conflict_redis_snapshot_decode_figure(&word[1]));
@@ -170,10 +170,10 @@ ngx_http_conflict_redis_snapshot_decode_route(
                 ngx_http_conflict_redis_snapshot_decode_figure(&word[3]);
     tally->report = (word[3].len && word[3].data[word[3].len - 1] == 'r');
 
-    ngx_http_conflict_name(&tally->store, &snapshot->store->name);
-    ngx_http_conflict_name(&tally->server, &word[4]);
-    ngx_http_conflict_name(&tally->location, &word[5]);
-    ngx_http_conflict_name(&tally->entity, &word[6]);
+    ngx_http_conflict_stats_name(&tally->store, &snapshot->store->name);
+    ngx_http_conflict_stats_name(&tally->server, &word[4]);
+    ngx_http_conflict_stats_name(&tally->location, &word[5]);
+    ngx_http_conflict_stats_name(&tally->entity, &word[6]);
 }
 
 
@@ -183,12 +183,12 @@ static void
 ngx_http_conflict_redis_snapshot_decode_bin(
     ngx_http_conflict_snapshot_t *snapshot, ngx_str_t *word)
 {
-    u_char                         *p;
-    int64_t                         number, counter;
-    ngx_str_t                       field, count;
-    ngx_http_conflict_bin_t        *bin;
-    ngx_http_conflict_redis_text_t  words;
-    ngx_http_conflict_tally_t      *tally;
+    u_char                           *p;
+    int64_t                           number, counter;
+    ngx_str_t                         field, count;
+    ngx_http_conflict_stats_bin_t    *bin;
+    ngx_http_conflict_redis_text_t    words;
+    ngx_http_conflict_route_stats_t  *tally;
 
     if (word[1].len == 0) {
         return;
@@ -252,9 +252,9 @@ static void
 ngx_http_conflict_redis_snapshot_decode_field(
     ngx_http_conflict_snapshot_t *snapshot, ngx_str_t *word)
 {
-    ngx_uint_t                  i;
-    ngx_http_conflict_clash_t  *field;
-    ngx_http_conflict_tally_t  *tally;
+    ngx_uint_t                        i;
+    ngx_http_conflict_stats_clash_t  *field;
+    ngx_http_conflict_route_stats_t  *tally;
 
     tally = ngx_http_conflict_redis_snapshot_decode_tally(snapshot,
                       ngx_http_conflict_redis_snapshot_decode_figure(&word[1]));
@@ -262,13 +262,13 @@ ngx_http_conflict_redis_snapshot_decode_field(
         return;
     }
 
-    for (i = 0; i < NGX_HTTP_CONFLICT_FIELDS; i++) {
+    for (i = 0; i < NGX_HTTP_CONFLICT_STATS_FIELDS; i++) {
         field = &tally->fields[i];
 
         if (field->n == 0) {
             field->n = (uint32_t)
                 ngx_http_conflict_redis_snapshot_decode_figure(&word[2]);
-            field->len = ngx_min(word[3].len, NGX_HTTP_CONFLICT_FIELD);
+            field->len = ngx_min(word[3].len, NGX_HTTP_CONFLICT_STATS_FIELD);
             ngx_memcpy(field->name, word[3].data, field->len);
             return;
         }
@@ -345,11 +345,11 @@ ngx_http_conflict_redis_snapshot_decode_resource(
 
 /* by its number in Redis; bins may come before the route itself */
 
-static ngx_http_conflict_tally_t *
+static ngx_http_conflict_route_stats_t *
 ngx_http_conflict_redis_snapshot_decode_tally(
     ngx_http_conflict_snapshot_t *snapshot, int64_t n)
 {
-    ngx_http_conflict_tally_t  **tally;
+    ngx_http_conflict_route_stats_t  **tally;
 
     if (n >= NGX_HTTP_CONFLICT_REDIS_SNAPSHOT_ROUTES) {
         return NULL;

@@ -18,10 +18,10 @@
 /* what was taken from a tally, to be put back where it does not arrive */
 
 typedef struct {
-    ngx_http_conflict_store_t    *store;
-    ngx_http_conflict_tally_t    *tally;
-    uint32_t                      n[NGX_HTTP_CONFLICT_COUNTS];
-    ngx_http_conflict_clash_t     fields[NGX_HTTP_CONFLICT_FIELDS];
+    ngx_http_conflict_store_t        *store;
+    ngx_http_conflict_route_stats_t  *tally;
+    uint32_t                          n[NGX_HTTP_CONFLICT_COUNTS];
+    ngx_http_conflict_stats_clash_t   fields[NGX_HTTP_CONFLICT_STATS_FIELDS];
 } ngx_http_conflict_redis_share_t;
 
 
@@ -63,17 +63,17 @@ ngx_http_conflict_redis_stats_report(ngx_event_t *ev)
 {
     ngx_http_conflict_store_t *store = ev->data;
 
-    u_char                            text[3 * NGX_HTTP_CONFLICT_NAME + 2];
+    u_char                            text[3 * NGX_HTTP_CONFLICT_STATS_NAME + 2];
     u_char                            word[NGX_INT_T_LEN + 1];
     ngx_str_t                         route, policy;
     ngx_uint_t                        i;
-    ngx_http_conflict_tally_t        *tally;
+    ngx_http_conflict_route_stats_t  *tally;
     ngx_http_conflict_redis_share_t  *share;
 
-    for (i = 0; i < ngx_http_conflict_ledger->tallies; i++) {
-        tally = &ngx_http_conflict_ledger->tally[i];
+    for (i = 0; i < ngx_http_conflict_stats->tallies; i++) {
+        tally = &ngx_http_conflict_stats->tally[i];
 
-        if (!ngx_http_conflict_named(&tally->store, &store->name)) {
+        if (!ngx_http_conflict_stats_name_is(&tally->store, &store->name)) {
             continue;
         }
 
@@ -113,15 +113,15 @@ static ngx_int_t
 ngx_http_conflict_redis_stats_take(ngx_http_conflict_redis_share_t *share,
     ngx_str_t *route, ngx_str_t *policy)
 {
-    ngx_int_t                   rc;
-    ngx_uint_t                  i;
-    ngx_http_conflict_clash_t  *field;
-    ngx_http_conflict_tally_t  *tally;
+    ngx_int_t                         rc;
+    ngx_uint_t                        i;
+    ngx_http_conflict_stats_clash_t  *field;
+    ngx_http_conflict_route_stats_t  *tally;
 
     tally = share->tally;
     rc = NGX_DECLINED;
 
-    ngx_http_conflict_ledger_lock();
+    ngx_http_conflict_stats_lock();
 
     for (i = 0; i < NGX_HTTP_CONFLICT_COUNTS; i++) {
         share->n[i] = (uint32_t) (tally->total[i] - tally->sent[i]);
@@ -132,7 +132,7 @@ ngx_http_conflict_redis_stats_take(ngx_http_conflict_redis_share_t *share,
         }
     }
 
-    for (i = 0; i < NGX_HTTP_CONFLICT_FIELDS; i++) {
+    for (i = 0; i < NGX_HTTP_CONFLICT_STATS_FIELDS; i++) {
         field = &tally->fields[i];
 
         share->fields[i] = *field;
@@ -155,7 +155,7 @@ ngx_http_conflict_redis_stats_take(ngx_http_conflict_redis_share_t *share,
                               tally->report ? "r" : "")
                   - policy->data;
 
-    ngx_http_conflict_ledger_unlock();
+    ngx_http_conflict_stats_unlock();
 
     return rc;
 }
@@ -164,23 +164,23 @@ ngx_http_conflict_redis_stats_take(ngx_http_conflict_redis_share_t *share,
 static void
 ngx_http_conflict_redis_stats_put_back(ngx_http_conflict_redis_share_t *share)
 {
-    ngx_uint_t                  i;
-    ngx_http_conflict_clash_t  *field;
-    ngx_http_conflict_tally_t  *tally;
+    ngx_uint_t                        i;
+    ngx_http_conflict_stats_clash_t  *field;
+    ngx_http_conflict_route_stats_t  *tally;
 
-    if (ngx_http_conflict_ledger == NULL) {
+    if (ngx_http_conflict_stats == NULL) {
         return;
     }
 
     tally = share->tally;
 
-    ngx_http_conflict_ledger_lock();
+    ngx_http_conflict_stats_lock();
 
     for (i = 0; i < NGX_HTTP_CONFLICT_COUNTS; i++) {
         tally->sent[i] -= share->n[i];
     }
 
-    for (i = 0; i < NGX_HTTP_CONFLICT_FIELDS; i++) {
+    for (i = 0; i < NGX_HTTP_CONFLICT_STATS_FIELDS; i++) {
         field = &tally->fields[i];
 
         /* unless another one has its place now */
@@ -193,7 +193,7 @@ ngx_http_conflict_redis_stats_put_back(ngx_http_conflict_redis_share_t *share)
         }
     }
 
-    ngx_http_conflict_ledger_unlock();
+    ngx_http_conflict_stats_unlock();
 }
 
 
@@ -232,7 +232,7 @@ ngx_http_conflict_redis_stats_add(ngx_http_conflict_redis_share_t *share,
         }
     }
 
-    for (i = 0; i < NGX_HTTP_CONFLICT_FIELDS; i++) {
+    for (i = 0; i < NGX_HTTP_CONFLICT_STATS_FIELDS; i++) {
 
         if (share->fields[i].n) {
             name.data = share->fields[i].name;
@@ -255,7 +255,7 @@ ngx_http_conflict_redis_stats_added(void *data, ngx_str_t *answer,
 {
     ngx_http_conflict_redis_share_t *share = data;
 
-    if (answer == NULL && ngx_http_conflict_ledger) {
+    if (answer == NULL && ngx_http_conflict_stats) {
         ngx_http_conflict_redis_stats_put_back(share);
 
         if (!ngx_exiting) {
@@ -274,10 +274,10 @@ ngx_http_conflict_redis_stats_resource(ngx_http_conflict_store_t *store,
     u_char                          buf[ngx_http_conflict_redis_codec_room(
                                         NGX_HTTP_CONFLICT_REDIS_ARGS)];
     ngx_str_t                       arg[NGX_HTTP_CONFLICT_REDIS_ARGS], text;
-    ngx_http_conflict_name_t        name;
+    ngx_http_conflict_stats_name_t  name;
     ngx_http_conflict_redis_args_t  args;
 
-    ngx_http_conflict_name(&name, key);
+    ngx_http_conflict_stats_name(&name, key);
 
     text.data = name.data;
     text.len = name.len;
@@ -298,10 +298,10 @@ ngx_http_conflict_redis_stats_lock(ngx_http_conflict_op_t *op)
     ngx_str_t                       text[3];
     ngx_uint_t                      i, held;
     ngx_http_conflict_lock_t       *lock;
-    ngx_http_conflict_name_t        name[3];
+    ngx_http_conflict_stats_name_t  name[3];
     ngx_http_conflict_redis_args_t  args;
 
-    if (ngx_http_conflict_ledger == NULL) {
+    if (ngx_http_conflict_stats == NULL) {
         return;
     }
 
@@ -332,11 +332,11 @@ ngx_http_conflict_redis_stats_lock(ngx_http_conflict_op_t *op)
 
     /* who renews it by its token need not be whose it is */
 
-    ngx_http_conflict_name(&name[0], &op->key);
-    ngx_http_conflict_name(&name[1], &lock->holder);
-    ngx_http_conflict_name(&name[2],
-                           (lock->result == NGX_HTTP_CONFLICT_LOCK_OWN)
-                           ? &lock->origin : &lock->client);
+    ngx_http_conflict_stats_name(&name[0], &op->key);
+    ngx_http_conflict_stats_name(&name[1], &lock->holder);
+    ngx_http_conflict_stats_name(&name[2],
+                                 (lock->result == NGX_HTTP_CONFLICT_LOCK_OWN)
+                                 ? &lock->origin : &lock->client);
 
     for (i = 0; i < 3; i++) {
         text[i].data = name[i].data;

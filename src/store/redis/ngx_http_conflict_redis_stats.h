@@ -18,7 +18,7 @@
 /* a call's own, and two for each counter and each field */
 
 #define NGX_HTTP_CONFLICT_REDIS_STATS_ARGS                                    \
-    (9 + 2 * (NGX_HTTP_CONFLICT_COUNTS + NGX_HTTP_CONFLICT_FIELDS))
+    (9 + 2 * (NGX_HTTP_CONFLICT_COUNTS + NGX_HTTP_CONFLICT_STATS_FIELDS))
 
 
 /*

@@ -241,7 +241,8 @@ ngx_http_conflict_shm_verdict(ngx_http_conflict_op_t *op,
         current.mixed = e->mixed;
         current.existence = e->existence;
 
-        check = conflict_check(&op->in.pre, &current, op->in.just_observed);
+        check = conflict_decide_precondition(&op->in.pre, &current,
+                                             op->in.just_observed);
     }
 
     op->out.state = state;

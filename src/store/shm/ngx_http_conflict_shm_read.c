@@ -319,7 +319,7 @@ ngx_http_conflict_shm_read_date(ngx_http_conflict_op_t *op,
         conflict_mtime_next(&mtime, &twice, op->in.observed.mtime);
 
     } else {
-        conflict_mtime_see(&mtime, &twice, op->in.observed.mtime);
+        conflict_mtime_observe(&mtime, &twice, op->in.observed.mtime);
     }
 
     e->mtime = mtime;

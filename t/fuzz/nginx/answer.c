@@ -84,8 +84,8 @@ show(ngx_http_conflict_op_t *op)
     text = malloc(NGX_HTTP_CONFLICT_LOCK_TEXT + 2);
     text[0] = '{';
 
-    p = ngx_http_conflict_lock_print(&ctx, text + 1, &op->lock.holder,
-                                     &op->lock.origin, op->lock.fresh);
+    p = ngx_http_conflict_lock_json(&ctx, text + 1, &op->lock.holder,
+                                    &op->lock.origin, op->lock.fresh);
     *p++ = '}';
 
     tree = json_loadb((char *) text, p - text, JSON_ALLOW_NUL, NULL);

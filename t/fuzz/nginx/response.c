@@ -32,13 +32,13 @@ configure(uint8_t which)
 {
     ngx_http_core_srv_conf_t  *cscf;
 
-    static conflict_json_pointer_t  pointer;
+    static conflict_pointer_t  pointer;
 
     cscf = fuzz_server();
     loc_conf = *(ngx_http_conflict_loc_conf_t *)
                cscf->ctx->loc_conf[ngx_http_conflict_module.ctx_index];
 
-    if (conflict_json_pointer(&pointer, pointers[which % 4],
+    if (conflict_scan_pointer(&pointer, pointers[which % 4],
                               ngx_strlen(pointers[which % 4]))
         != 0)
     {
@@ -196,7 +196,7 @@ LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
     ngx_str_t            out[2], text;
     ngx_uint_t           i, read[2];
     ngx_pool_t          *pool;
-    conflict_json_t      json;
+    conflict_scan_t      json;
     ngx_http_request_t   r;
 
     if (size < 3) {
@@ -228,16 +228,17 @@ LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
         abort();
     }
 
-    conflict_json_init(&json, place.pointer);
+    conflict_scan_init(&json, place.pointer);
 
-    if (conflict_json_feed(&json, data, size) == CONFLICT_JSON_OK
-        && conflict_json_end(&json) == CONFLICT_JSON_OK)
+    if (conflict_scan_feed(&json, data, size) == CONFLICT_JSON_OK
+        && conflict_scan_end(&json) == CONFLICT_JSON_OK)
     {
         text.data = (u_char *) data;
         text.len = size;
 
         if (!read[0]
-            || ngx_http_conflict_inject_text(&r, place.pointer, VERSION, &text)
+            || ngx_http_conflict_version_inject_text(&r, place.pointer, VERSION,
+                                                     &text)
                != NGX_OK)
         {
             abort();
@@ -254,10 +255,10 @@ LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 
         /* what was put in can be read there */
 
-        conflict_json_init(&json, place.pointer);
+        conflict_scan_init(&json, place.pointer);
 
-        if (conflict_json_feed(&json, text.data, text.len) != CONFLICT_JSON_OK
-            || conflict_json_end(&json) != CONFLICT_JSON_OK
+        if (conflict_scan_feed(&json, text.data, text.len) != CONFLICT_JSON_OK
+            || conflict_scan_end(&json) != CONFLICT_JSON_OK
             || (text.data != data
                 && conflict_version_from_text((char *) json.text, json.len)
                    != VERSION))

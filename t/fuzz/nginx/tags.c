@@ -191,7 +191,7 @@ LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 
     begin(&r, &ctx, &line[0]);
 
-    if (ngx_http_conflict_set_tag(&r, &ctx, VERSION) != NGX_OK) {
+    if (ngx_http_conflict_revalidate_set_etag(&r, &ctx, VERSION) != NGX_OK) {
         abort();
     }
 
@@ -225,7 +225,8 @@ LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
         text.data = line[0].data;
         text.len = line[0].len;
 
-        if (value == NULL || conflict_version_own(&own, own.data, own.len) != 0
+        if (value == NULL || conflict_version_upstream_tag(&own, own.data,
+                                                           own.len) != 0
             || memmem(text.data, text.len, own.data, own.len) == NULL)
         {
             abort();
@@ -241,7 +242,7 @@ LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 
         /* nginx itself finds that it has not changed */
 
-        if (ngx_http_conflict_conditions(&r, &ctx, -1) != NGX_OK
+        if (ngx_http_conflict_revalidate_conditions(&r, &ctx, -1) != NGX_OK
             || r.headers_in.if_none_match == NULL
             || r.headers_in.if_none_match == h[0]
             || ctx.current != VERSION
@@ -273,7 +274,7 @@ LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
     if (judged) {
         r.headers_out.status = NGX_HTTP_NOT_MODIFIED;
 
-        if (ngx_http_conflict_revalidated(&r, &ctx) != NGX_OK) {
+        if (ngx_http_conflict_revalidate_not_modified(&r, &ctx) != NGX_OK) {
             abort();
         }
 
@@ -283,8 +284,8 @@ LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 
     } else {
 
-        if (ngx_http_conflict_set_tag(&r, &ctx, VERSION) != NGX_OK
-            || ngx_http_conflict_conditions(&r, &ctx, -1) != NGX_OK)
+        if (ngx_http_conflict_revalidate_set_etag(&r, &ctx, VERSION) != NGX_OK
+            || ngx_http_conflict_revalidate_conditions(&r, &ctx, -1) != NGX_OK)
         {
             abort();
         }

@@ -266,7 +266,7 @@ bases(ngx_http_request_t *r, ngx_http_conflict_ctx_t *ctx)
     }
 
     if ((kinds & (CONFLICT_BASE|CONFLICT_IF_MATCH))
-        && conflict_check(pre, &current, 1) == CONFLICT_HOLDS)
+        && conflict_decide_precondition(pre, &current, 1) == CONFLICT_HOLDS)
     {
         abort();
     }
@@ -474,12 +474,12 @@ body(ngx_http_conflict_ctx_t *ctx, u_char *p, size_t len)
                      == NGX_HTTP_CONFLICT_MEDIA_UNDECLARED);
 
     if (ctx->conf->base->pointer && len) {
-        b->json = ngx_palloc(r->pool, sizeof(conflict_json_t));
-        conflict_json_init(b->json, ctx->conf->base->pointer);
-        b->error = conflict_json_feed(b->json, p, len);
+        b->json = ngx_palloc(r->pool, sizeof(conflict_scan_t));
+        conflict_scan_init(b->json, ctx->conf->base->pointer);
+        b->error = conflict_scan_feed(b->json, p, len);
 
         if (b->error == CONFLICT_JSON_OK) {
-            b->error = conflict_json_end(b->json);
+            b->error = conflict_scan_end(b->json);
         }
     }
 

@@ -31,7 +31,7 @@ ngx_http_conflict_answer_handler(ngx_http_request_t *r)
     ngx_http_conflict_ctx_t  *ctx;
 
     ctx = ngx_http_get_module_ctx(r, ngx_http_conflict_module);
-    ctx->answered = 1;
+    ctx->flow.answered = 1;
 
     /* what was found out with the lease held; nobody need wait any more */
     ngx_http_conflict_outcome_end(ctx);
@@ -41,7 +41,7 @@ ngx_http_conflict_answer_handler(ngx_http_request_t *r)
         return rc;
     }
 
-    if (ctx->action != NGX_HTTP_CONFLICT_ACTION_NONE
+    if (ctx->flow.action != NGX_HTTP_CONFLICT_ACTION_NONE
         && ngx_http_conflict_audit_id(ctx) != NGX_OK)
     {
         return NGX_HTTP_INTERNAL_SERVER_ERROR;
@@ -53,8 +53,8 @@ ngx_http_conflict_answer_handler(ngx_http_request_t *r)
     /* nor an "error_page" that led here keep its status */
     r->err_status = 0;
 
-    if (ctx->answer == NGX_HTTP_CONFLICT_ANSWER_RELAY
-        || ctx->answer == NGX_HTTP_CONFLICT_ANSWER_LATEST)
+    if (ctx->flow.answer == NGX_HTTP_CONFLICT_ANSWER_RELAY
+        || ctx->flow.answer == NGX_HTTP_CONFLICT_ANSWER_LATEST)
     {
         out = body;
         rc = ngx_http_conflict_latest_answer(r, ctx, body);
@@ -92,12 +92,12 @@ ngx_http_conflict_answer_refusal(ngx_http_request_t *r,
     omitted = NULL;
     ngx_str_null(&row);
 
-    if (ctx->answer == NGX_HTTP_CONFLICT_ANSWER_STALE) {
+    if (ctx->flow.answer == NGX_HTTP_CONFLICT_ANSWER_STALE) {
         omitted = ngx_http_conflict_answer_row(ctx, &row);
 
-        if (row.len && ctx->conf->row_inject && ctx->current
+        if (row.len && ctx->conf->row_inject && ctx->version.current
             && ngx_http_conflict_version_inject_text(r, ctx->conf->row_inject,
-                                                     ctx->current, &row)
+                                                     ctx->version.current, &row)
                != NGX_OK)
         {
             return NGX_ERROR;
@@ -106,9 +106,9 @@ ngx_http_conflict_answer_refusal(ngx_http_request_t *r,
 
     head = ngx_http_conflict_answer_head(ctx);
 
-    if (row.len == 0 && ctx->answer == NGX_HTTP_CONFLICT_ANSWER_STALE) {
+    if (row.len == 0 && ctx->flow.answer == NGX_HTTP_CONFLICT_ANSWER_STALE) {
 
-        if (ctx->action == NGX_HTTP_CONFLICT_ACTION_DELETED) {
+        if (ctx->flow.action == NGX_HTTP_CONFLICT_ACTION_DELETED) {
             ngx_http_conflict_json_set(&head, "server_version", json_null());
             ngx_http_conflict_json_set(&head, "deleted", json_true());
 
@@ -223,9 +223,9 @@ ngx_http_conflict_answer_head(ngx_http_conflict_ctx_t *ctx)
 
     json = ngx_http_conflict_problem_start(ctx);
 
-    if (ctx->reason) {
-        text.data = (u_char *) ctx->reason;
-        text.len = ngx_strlen(ctx->reason);
+    if (ctx->flow.reason) {
+        text.data = (u_char *) ctx->flow.reason;
+        text.len = ngx_strlen(ctx->flow.reason);
 
         ngx_http_conflict_json_set(&json, "detail",
                                    ngx_http_conflict_json_text(&text,
@@ -233,18 +233,21 @@ ngx_http_conflict_answer_head(ngx_http_conflict_ctx_t *ctx)
     }
 
     ngx_http_conflict_json_set(&json, "resource",
-                               ngx_http_conflict_json_text(&ctx->resource,
-                                               NGX_HTTP_CONFLICT_JSON_WHOLE));
+                               ngx_http_conflict_json_text(
+                                       &ctx->target.resource,
+                                       NGX_HTTP_CONFLICT_JSON_WHOLE));
 
-    if (ctx->base.len) {
+    if (ctx->pre.base.len) {
         ngx_http_conflict_json_set(&json, "base_version",
-                     (ctx->base.len == 1 && ctx->base.data[0] == '0')
+                     (ctx->pre.base.len == 1 && ctx->pre.base.data[0] == '0')
                      ? json_integer(0)
-                     : ngx_http_conflict_json_base(&ctx->base,
+                     : ngx_http_conflict_json_base(&ctx->pre.base,
                                                NGX_HTTP_CONFLICT_JSON_WHOLE));
     }
 
-    if (ctx->answer == NGX_HTTP_CONFLICT_ANSWER_LOCKED && ctx->may_see) {
+    if (ctx->flow.answer == NGX_HTTP_CONFLICT_ANSWER_LOCKED
+        && ctx->caller.may_see)
+    {
         ngx_http_conflict_json_set(&json, "lock",
                                    ngx_http_conflict_lock_json(ctx,
                                                     &ctx->op->lock.holder,
@@ -252,16 +255,16 @@ ngx_http_conflict_answer_head(ngx_http_conflict_ctx_t *ctx)
                                                     NULL));
     }
 
-    if (ctx->answer != NGX_HTTP_CONFLICT_ANSWER_STALE) {
+    if (ctx->flow.answer != NGX_HTTP_CONFLICT_ANSWER_STALE) {
         return json;
     }
 
     ngx_http_conflict_json_set(&json, "version",
-                               ctx->may_see
+                               ctx->caller.may_see
                                ? ngx_http_conflict_answer_version(ctx)
                                : json_null());
 
-    if (ctx->may_see && ctx->op->out.present
+    if (ctx->caller.may_see && ctx->op->out.present
         && ctx->op->out.mtime != CONFLICT_TIME_NONE)
     {
         ngx_http_conflict_json_set(&json, "changed_at",
@@ -291,10 +294,11 @@ ngx_http_conflict_answer_tail(ngx_http_conflict_ctx_t *ctx)
                                    json_boolean(ctx->merge.held));
     }
 
-    if (ctx->id.len) {
+    if (ctx->version.conflict_id.len) {
         ngx_http_conflict_json_set(&json, "conflict_id",
-                                   ngx_http_conflict_json_text(&ctx->id,
-                                               NGX_HTTP_CONFLICT_JSON_WHOLE));
+                                   ngx_http_conflict_json_text(
+                                           &ctx->version.conflict_id,
+                                           NGX_HTTP_CONFLICT_JSON_WHOLE));
     }
 
     return json;
@@ -308,10 +312,10 @@ ngx_http_conflict_answer_version(ngx_http_conflict_ctx_t *ctx)
 
     text = ctx->latest.version_header;
 
-    if ((ctx->current && ctx->current < CONFLICT_VERSION_LIMIT)
+    if ((ctx->version.current && ctx->version.current < CONFLICT_VERSION_LIMIT)
         || ctx->op->in.minted || text.len == 0)
     {
-        return ngx_http_conflict_json_version(ctx->current);
+        return ngx_http_conflict_json_version(ctx->version.current);
     }
 
     if (text.len > 1 && text.data[0] == '"'

@@ -45,17 +45,19 @@ ngx_http_conflict_audit(ngx_http_request_t *r, ngx_http_conflict_ctx_t *ctx,
 {
     ngx_http_conflict_audit_t  audit;
 
-    if (ctx->action == NGX_HTTP_CONFLICT_ACTION_NONE || ctx->audited) {
+    if (ctx->flow.action == NGX_HTTP_CONFLICT_ACTION_NONE
+        || ctx->flow.audited)
+    {
         return;
     }
 
-    ctx->audited = 1;
+    ctx->flow.audited = 1;
 
     if (ngx_http_conflict_audit_begin(r, ctx, status, &audit) != NGX_OK) {
         return;
     }
 
-    if (ctx->action == NGX_HTTP_CONFLICT_ACTION_EXTERNAL) {
+    if (ctx->flow.action == NGX_HTTP_CONFLICT_ACTION_EXTERNAL) {
         ctx->op->data = ngx_http_conflict_audit_keep(ctx, &audit);
         return;
     }
@@ -82,13 +84,13 @@ ngx_http_conflict_audit_overlapped(ngx_http_conflict_ctx_t *ctx)
     r = ctx->request;
     op = ctx->op;
 
-    status = ctx->denied ? NGX_HTTP_GATEWAY_TIME_OUT : r->headers_out.status;
+    status = ctx->lease.denied ? NGX_HTTP_GATEWAY_TIME_OUT : r->headers_out.status;
 
-    id = ctx->id;
-    action = ctx->action;
+    id = ctx->version.conflict_id;
+    action = ctx->flow.action;
 
-    ngx_str_null(&ctx->id);
-    ctx->action = NGX_HTTP_CONFLICT_ACTION_OVERLAPPED;
+    ngx_str_null(&ctx->version.conflict_id);
+    ctx->flow.action = NGX_HTTP_CONFLICT_ACTION_OVERLAPPED;
 
     if (ngx_http_conflict_audit_begin(r, ctx, status, &audit) == NGX_OK) {
 
@@ -96,7 +98,7 @@ ngx_http_conflict_audit_overlapped(ngx_http_conflict_ctx_t *ctx)
             ngx_http_conflict_audit_end(op->store, &audit, r->pool);
             ngx_http_conflict_request_stats_later(
                     op->store, ngx_http_conflict_request_stats_route(ctx),
-                    ctx->action);
+                    ctx->flow.action);
 
         } else {
             op->lost_data = ngx_http_conflict_audit_keep(ctx, &audit);
@@ -104,8 +106,8 @@ ngx_http_conflict_audit_overlapped(ngx_http_conflict_ctx_t *ctx)
         }
     }
 
-    ctx->id = id;
-    ctx->action = action;
+    ctx->version.conflict_id = id;
+    ctx->flow.action = action;
 }
 
 
@@ -269,11 +271,11 @@ ngx_http_conflict_audit_found(ngx_http_conflict_ctx_t *ctx)
     ngx_str_t                   id;
     ngx_http_conflict_action_e  action;
 
-    id = ctx->id;
-    action = ctx->action;
+    id = ctx->version.conflict_id;
+    action = ctx->flow.action;
 
-    ngx_str_null(&ctx->id);
-    ctx->action = NGX_HTTP_CONFLICT_ACTION_EXTERNAL;
+    ngx_str_null(&ctx->version.conflict_id);
+    ctx->flow.action = NGX_HTTP_CONFLICT_ACTION_EXTERNAL;
 
     ngx_http_conflict_audit(ctx->request, ctx, ctx->latest.status);
     ngx_http_conflict_audit_external(ctx->op);
@@ -283,9 +285,9 @@ ngx_http_conflict_audit_found(ngx_http_conflict_ctx_t *ctx)
         ctx->op->data = NULL;
     }
 
-    ctx->id = id;
-    ctx->action = action;
-    ctx->audited = 0;
+    ctx->version.conflict_id = id;
+    ctx->flow.action = action;
+    ctx->flow.audited = 0;
 }
 
 
@@ -401,23 +403,22 @@ ngx_http_conflict_audit_record(ngx_http_conflict_store_t *store,
 ngx_int_t
 ngx_http_conflict_audit_id(ngx_http_conflict_ctx_t *ctx)
 {
-    if (ctx->id.len) {
+    if (ctx->version.conflict_id.len) {
         return NGX_OK;
     }
 
-    ctx->id.data = ngx_pnalloc(ctx->request->pool, 32);
-    if (ctx->id.data == NULL) {
+    ctx->version.conflict_id.data = ngx_pnalloc(ctx->request->pool, 32);
+    if (ctx->version.conflict_id.data == NULL) {
         return NGX_ERROR;
     }
 
     /* the time makes up for what a seed of pid and time lacks */
 
-    ctx->id.len = ngx_sprintf(ctx->id.data, "%08xD%08xD%08xD%08xD",
-                              (uint32_t) ngx_time(),
-                              (uint32_t) ngx_random() ^ (uint32_t) ngx_pid,
-                              (uint32_t) ngx_random(),
-                              (uint32_t) ngx_random())
-                  - ctx->id.data;
+    ctx->version.conflict_id.len = ngx_sprintf(
+            ctx->version.conflict_id.data, "%08xD%08xD%08xD%08xD",
+            (uint32_t) ngx_time(), (uint32_t) ngx_random() ^ (uint32_t) ngx_pid,
+            (uint32_t) ngx_random(), (uint32_t) ngx_random())
+                  - ctx->version.conflict_id.data;
 
     return NGX_OK;
 }

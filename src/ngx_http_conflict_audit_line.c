@@ -54,38 +54,38 @@ ngx_http_conflict_audit_line_take(ngx_http_request_t *r,
     ngx_http_conflict_entity(r, ctx);
 
     audit->log = nlcf->log;
-    audit->action = ctx->action;
+    audit->action = ctx->flow.action;
     audit->policy = ngx_http_conflict_names_policy(nlcf->policy);
     audit->report = nlcf->report;
     audit->status = status;
     audit->time = (int64_t) tv.tv_sec * CONFLICT_TIME_SECOND + tv.tv_usec;
-    audit->client_time = ctx->client_time;
-    audit->against = ctx->against;
-    audit->against_time = ctx->against_time;
+    audit->client_time = ctx->pre.client_time;
+    audit->against = ctx->version.compared;
+    audit->against_time = ctx->version.compared_time;
 
     text = audit->text;
 
-    text[NGX_HTTP_CONFLICT_AUDIT_ID] = ctx->id;
-    text[NGX_HTTP_CONFLICT_AUDIT_ENTITY] = ctx->entity;
-    text[NGX_HTTP_CONFLICT_AUDIT_ENTITY_ID] = ctx->entity_id.len
-                                              ? ctx->entity_id
-                                              : ctx->resource;
-    text[NGX_HTTP_CONFLICT_AUDIT_USER] = ctx->user;
-    text[NGX_HTTP_CONFLICT_AUDIT_CLIENT] = ctx->client;
+    text[NGX_HTTP_CONFLICT_AUDIT_ID] = ctx->version.conflict_id;
+    text[NGX_HTTP_CONFLICT_AUDIT_ENTITY] = ctx->target.entity;
+    text[NGX_HTTP_CONFLICT_AUDIT_ENTITY_ID] = ctx->target.entity_id.len
+                                              ? ctx->target.entity_id
+                                              : ctx->target.resource;
+    text[NGX_HTTP_CONFLICT_AUDIT_USER] = ctx->caller.user;
+    text[NGX_HTTP_CONFLICT_AUDIT_CLIENT] = ctx->caller.client;
     text[NGX_HTTP_CONFLICT_AUDIT_METHOD] = ctx->method_name;
-    text[NGX_HTTP_CONFLICT_AUDIT_BASE] = ctx->base;
+    text[NGX_HTTP_CONFLICT_AUDIT_BASE] = ctx->pre.base;
     text[NGX_HTTP_CONFLICT_AUDIT_FIELDS] = ctx->merge.fields;
     text[NGX_HTTP_CONFLICT_AUDIT_ADDRESS] = r->connection->addr_text;
     text[NGX_HTTP_CONFLICT_AUDIT_SERVER] = cscf->server_name;
-    text[NGX_HTTP_CONFLICT_AUDIT_KEY] = ctx->key;
+    text[NGX_HTTP_CONFLICT_AUDIT_KEY] = ctx->target.key;
 
     /* null where the client gave none */
 
-    if (ctx->user.len == 0) {
+    if (ctx->caller.user.len == 0) {
         ngx_str_null(&text[NGX_HTTP_CONFLICT_AUDIT_USER]);
     }
 
-    if (ctx->client.len == 0) {
+    if (ctx->caller.client.len == 0) {
         ngx_str_null(&text[NGX_HTTP_CONFLICT_AUDIT_CLIENT]);
     }
 }

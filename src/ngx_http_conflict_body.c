@@ -56,8 +56,8 @@ ngx_http_conflict_request_body_read(ngx_http_request_t *r,
     if (json && length > (off_t) nlcf->max_body) {
 
         if (!body->undeclared && ngx_http_conflict_request_body_wanted(ctx)) {
-            ctx->answer = NGX_HTTP_CONFLICT_ANSWER_TOO_LARGE;
-            ctx->reason = "the body is larger than conflict_max_body";
+            ctx->flow.answer = NGX_HTTP_CONFLICT_ANSWER_TOO_LARGE;
+            ctx->flow.reason = "the body is larger than conflict_max_body";
             return NGX_DECLINED;
         }
 

@@ -380,7 +380,7 @@ ngx_http_conflict_body_scan_end(ngx_http_request_t *r,
         }
     }
 
-    if (ctx->write && !ctx->settled) {
+    if (ctx->write && !ctx->lease.settled) {
         ngx_http_conflict_outcome_body(ctx);
         settled = 1;
     }
@@ -400,7 +400,7 @@ ngx_http_conflict_body_scan_end(ngx_http_request_t *r,
     if (op->in.observed.existence == CONFLICT_MAY_EXIST
         || (!op->in.minted && op->in.observed.version == 0
             && op->in.observed.existence == CONFLICT_EXISTS)
-        || (ctx->write && !(ctx->committed && op->out.applied
+        || (ctx->write && !(ctx->lease.committed && op->out.applied
                             && response && response->mtime)))
     {
         return;
@@ -433,7 +433,7 @@ ngx_http_conflict_body_scan_end(ngx_http_request_t *r,
                        : op->in.observed.version != op->out.version))
     {
         /* it may turn out so when the request is gone */
-        ctx->action = NGX_HTTP_CONFLICT_ACTION_EXTERNAL;
+        ctx->flow.action = NGX_HTTP_CONFLICT_ACTION_EXTERNAL;
         ngx_http_conflict_audit(r, ctx, r->headers_out.status);
     }
 

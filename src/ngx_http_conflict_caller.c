@@ -20,8 +20,9 @@ ngx_http_conflict_caller(ngx_http_request_t *r, ngx_http_conflict_ctx_t *ctx)
 
     nlcf = ctx->conf;
 
-    if (ngx_http_conflict_evaluate(r, nlcf->user, &ctx->user) != NGX_OK
-        || ngx_http_conflict_evaluate(r, nlcf->client, &ctx->client) != NGX_OK)
+    if (ngx_http_conflict_evaluate(r, nlcf->user, &ctx->caller.user) != NGX_OK
+        || ngx_http_conflict_evaluate(r, nlcf->client,
+                                      &ctx->caller.client) != NGX_OK)
     {
         return NGX_ERROR;
     }
@@ -41,8 +42,8 @@ ngx_http_conflict_caller_token(ngx_http_request_t *r,
 
     lock = &ctx->op->lock;
 
-    lock->user = ctx->user;
-    lock->client = ctx->client;
+    lock->user = ctx->caller.user;
+    lock->client = ctx->caller.client;
 
     value = ngx_http_conflict_header_find(&r->headers_in.headers,
                                           &ngx_http_conflict_lock_token, NULL);

@@ -261,7 +261,7 @@ ngx_http_conflict_capture_ctx(ngx_http_request_t *r)
 
     ctx = ngx_http_get_module_ctx(r->main, ngx_http_conflict_module);
 
-    return (ctx && ctx->fetches && !r->main->header_sent) ? ctx : NULL;
+    return (ctx && ctx->timing.fetches && !r->main->header_sent) ? ctx : NULL;
 }
 
 

@@ -125,10 +125,10 @@ ngx_int_t ngx_http_conflict_origin_allow(ngx_http_request_t *r,
  * Starts the GET, unless it was.  NGX_AGAIN: it still runs, the phases go on
  * at its end.
  */
-ngx_int_t ngx_http_conflict_latest_get(ngx_http_conflict_ctx_t *ctx);
+ngx_int_t ngx_http_conflict_latest_response(ngx_http_conflict_ctx_t *ctx);
 
 /* The status of a GET: there is nothing. */
-ngx_uint_t ngx_http_conflict_latest_gone(ngx_uint_t status);
+ngx_uint_t ngx_http_conflict_latest_response_gone(ngx_uint_t status);
 
 ngx_int_t ngx_http_conflict_latest_response_header(ngx_http_request_t *r,
     ngx_http_conflict_ctx_t *ctx);

@@ -40,7 +40,7 @@ ngx_http_conflict_chain(ngx_http_request_t *r, ngx_http_conflict_ctx_t *ctx)
     }
 
     if (n > 1) {
-        ctx->reason = "Conflict-Chain is repeated";
+        ctx->flow.reason = "Conflict-Chain is repeated";
         return NGX_DECLINED;
     }
 
@@ -49,9 +49,9 @@ ngx_http_conflict_chain(ngx_http_request_t *r, ngx_http_conflict_ctx_t *ctx)
         return NGX_ERROR;
     }
 
-    ctx->reason = ngx_http_conflict_chain_read(ctx, value, buf);
+    ctx->flow.reason = ngx_http_conflict_chain_read(ctx, value, buf);
 
-    return ctx->reason ? NGX_DECLINED : NGX_OK;
+    return ctx->flow.reason ? NGX_DECLINED : NGX_OK;
 }
 
 
@@ -125,7 +125,7 @@ ngx_http_conflict_chain_read(ngx_http_conflict_ctx_t *ctx, ngx_str_t *value,
 #endif
     conflict_hash_field(&hash, chain.id, chain.id_len);
     conflict_hash_field(&hash, &pre->began, sizeof(uint64_t));
-    conflict_hash_field(&hash, ctx->user.data, ctx->user.len);
+    conflict_hash_field(&hash, ctx->caller.user.data, ctx->caller.user.len);
 
     pre->chain = conflict_chain_word(conflict_hash_final(&hash), chain.n);
     pre->kinds |= CONFLICT_CHAIN;

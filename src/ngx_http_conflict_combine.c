@@ -38,7 +38,7 @@ ngx_http_conflict_merge_write_recall(ngx_http_conflict_ctx_t *ctx)
 {
     /* the base as the caller was shown it, so as the latest body is shown */
     ctx->op->in.view = ctx->latest.view;
-    ctx->recalled = 1;
+    ctx->flow.recalled = 1;
 
     ngx_http_conflict_store_call_start(ctx, ctx->op->store->ops->recall);
 
@@ -162,7 +162,7 @@ ngx_http_conflict_combine_row(ngx_http_conflict_ctx_t *ctx, ngx_str_t *row)
 
     /* of a stale write this was a refusal already */
 
-    return ngx_http_conflict_latest_gone(latest->status) ? NGX_OK
+    return ngx_http_conflict_latest_response_gone(latest->status) ? NGX_OK
                                                          : NGX_DECLINED;
 }
 
@@ -198,7 +198,7 @@ ngx_http_conflict_combine_repeat(ngx_http_conflict_ctx_t *ctx, ngx_str_t *row,
 
     if (ctx->conf->sum_rules) {
         /* it may be in there, and others' on top of it */
-        ctx->reason = "nobody knows whether this write was done before, and "
+        ctx->flow.reason = "nobody knows whether this write was done before, and "
                       "it must not be added twice";
 
         *next = ngx_http_conflict_refuse(ctx, NGX_HTTP_CONFLICT_ANSWER_STALE,
@@ -275,7 +275,7 @@ ngx_http_conflict_combine_merge(ngx_http_request_t *r,
     if (in.stale && ctx->merge.base.data) {
         in.base = ctx->merge.base;
         /* without a name the caller may be anybody */
-        in.reveal = ctx->known;
+        in.reveal = ctx->caller.known;
     }
 
     if (in.stale && !ctx->conf->strip_base) {
@@ -434,8 +434,8 @@ ngx_http_conflict_combine_done(ngx_http_request_t *r,
     }
 
     if (ctx->op->out.verdict == CONFLICT_COMBINE) {
-        ctx->outcome = NGX_HTTP_CONFLICT_OUTCOME_MERGED;
-        ctx->action = NGX_HTTP_CONFLICT_ACTION_MERGE;
+        ctx->flow.outcome = NGX_HTTP_CONFLICT_OUTCOME_MERGED;
+        ctx->flow.action = NGX_HTTP_CONFLICT_ACTION_MERGE;
         ctx->op->in.mixed = 1;
 #if (CONFLICT_BROKEN == 8)
         ctx->op->in.mixed = 0;
@@ -490,7 +490,7 @@ ngx_http_conflict_combine_text(ngx_http_request_t *r,
         text.len -= (size_t) (end - start);
     }
 
-    ctx->rewritten = 1;
+    ctx->pass.rewritten = 1;
     ctx->merge.text = text;
 
     return ngx_http_conflict_body_edit_replace(r, &text);

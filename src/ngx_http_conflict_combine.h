@@ -66,7 +66,7 @@ ngx_http_conflict_state_e ngx_http_conflict_mergeable_refuse_values(
 
 /*
  * Finds the base version that the body states, as if it were a member.
- * NGX_DECLINED: ctx->answer and ctx->reason say what is wrong; NGX_ERROR: no
+ * NGX_DECLINED: ctx->flow.answer and ctx->flow.reason say what is wrong; NGX_ERROR: no
  * memory, or its file cannot be read.
  */
 ngx_int_t ngx_http_conflict_json_patch_base(ngx_http_request_t *r,
@@ -127,7 +127,7 @@ void ngx_http_conflict_body_history_written(ngx_http_conflict_ctx_t *ctx,
 void ngx_http_conflict_body_history_link(ngx_http_conflict_ctx_t *ctx);
 
 /*
- * An answer of the module shows this body under ctx->current; an empty one: it
+ * An answer of the module shows this body under ctx->version.current; an empty one: it
  * is not known which.
  */
 void ngx_http_conflict_body_history_answered(ngx_http_conflict_ctx_t *ctx,

@@ -30,7 +30,7 @@ ngx_http_conflict_conflict_field(ngx_http_request_t *r,
     uint64_t    base;
     ngx_str_t  *name;
 
-    name = ngx_http_conflict_names_outcome(ctx->outcome);
+    name = ngx_http_conflict_names_outcome(ctx->flow.outcome);
 
     if (name->len == 0) {
         return NGX_OK;
@@ -45,20 +45,20 @@ ngx_http_conflict_conflict_field(ngx_http_request_t *r,
 
     p = ngx_sprintf(text, "%V", name);
 
-    if (ctx->current && ctx->current < CONFLICT_VERSION_LIMIT
+    if (ctx->version.current && ctx->version.current < CONFLICT_VERSION_LIMIT
         && ngx_http_conflict_conflict_field_tells(r, ctx)
-        && ctx->outcome != NGX_HTTP_CONFLICT_OUTCOME_UNCHECKED
-        && (ctx->answered
+        && ctx->flow.outcome != NGX_HTTP_CONFLICT_OUTCOME_UNCHECKED
+        && (ctx->flow.answered
             || ctx->conf->version->place != NGX_HTTP_CONFLICT_JSON))
     {
         /* one in the body of the upstream is still to come */
 
-        p = ngx_sprintf(p, ";version=%uL", ctx->current);
+        p = ngx_sprintf(p, ";version=%uL", ctx->version.current);
     }
 
-    if (ctx->outcome != NGX_HTTP_CONFLICT_OUTCOME_PASSED
-        && conflict_version_parse(&base, (char *) ctx->base.data,
-                                  ctx->base.len)
+    if (ctx->flow.outcome != NGX_HTTP_CONFLICT_OUTCOME_PASSED
+        && conflict_version_parse(&base, (char *) ctx->pre.base.data,
+                                  ctx->pre.base.len)
            == 0)
     {
         p = ngx_sprintf(p, ";base=%uL", base);
@@ -72,11 +72,11 @@ ngx_http_conflict_conflict_field(ngx_http_request_t *r,
         p = ngx_sprintf(p, ";report");
     }
 
-    if (ctx->settling) {
-        last = ngx_sprintf(seconds, "%M", (ctx->settling + 999) / 1000);
+    if (ctx->timing.settling) {
+        last = ngx_sprintf(seconds, "%M", (ctx->timing.settling + 999) / 1000);
         p = ngx_sprintf(p, ";settling=%*s", last - seconds, seconds);
 
-        if (!ctx->answered
+        if (!ctx->flow.answered
             && ngx_http_conflict_header_find(&r->headers_out.headers,
                                            &ngx_http_conflict_retry_after, NULL)
                == NULL
@@ -104,8 +104,8 @@ ngx_http_conflict_conflict_field_tells(ngx_http_request_t *r,
 {
     ngx_uint_t  status;
 
-    if (ctx->answered) {
-        return ctx->may_see;
+    if (ctx->flow.answered) {
+        return ctx->caller.may_see;
     }
 
     status = r->headers_out.status;

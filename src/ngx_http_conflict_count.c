@@ -47,15 +47,15 @@ ngx_http_conflict_request_stats(ngx_http_conflict_ctx_t *ctx)
     }
 
     if (op && ctx->kind != NGX_HTTP_CONFLICT_KIND_READ && !ctx->conf->lock) {
-        n = ngx_http_conflict_count_add(count, n, ctx->outcome, 1);
+        n = ngx_http_conflict_count_add(count, n, ctx->flow.outcome, 1);
         n = ngx_http_conflict_count_add(count, n, NGX_HTTP_CONFLICT_N_WAITED,
-                                        ctx->wait_time != 0);
+                                        ctx->timing.wait_time != 0);
         n = ngx_http_conflict_count_add(count, n, NGX_HTTP_CONFLICT_N_WAIT,
-                                        ctx->wait_time);
+                                        ctx->timing.wait_time);
         n = ngx_http_conflict_count_add(count, n, NGX_HTTP_CONFLICT_N_UNKNOWN,
-                                        ctx->abandoned);
+                                        ctx->lease.abandoned);
         n = ngx_http_conflict_count_add(count, n, NGX_HTTP_CONFLICT_N_FETCHES,
-                                        ctx->fetches);
+                                        ctx->timing.fetches);
     }
 
     gap = ngx_http_conflict_count_gap(ctx);
@@ -64,9 +64,11 @@ ngx_http_conflict_request_stats(ngx_http_conflict_ctx_t *ctx)
         n = ngx_http_conflict_count_add(count, n, gap, 1);
     }
 
-    if (ctx->audited && ctx->action != NGX_HTTP_CONFLICT_ACTION_EXTERNAL) {
+    if (ctx->flow.audited
+        && ctx->flow.action != NGX_HTTP_CONFLICT_ACTION_EXTERNAL)
+    {
         n = ngx_http_conflict_count_add(count, n, NGX_HTTP_CONFLICT_N_ACTION(
-                                            ctx->action), 1);
+                                            ctx->flow.action), 1);
     }
 
     if (n == 0) {
@@ -83,8 +85,8 @@ ngx_http_conflict_request_stats(ngx_http_conflict_ctx_t *ctx)
     ngx_http_conflict_stats_count(tally, count, n);
     ngx_http_conflict_stats_unlock();
 
-    if (ctx->audited && ctx->merge.fields.len
-        && ctx->action != NGX_HTTP_CONFLICT_ACTION_MERGE)
+    if (ctx->flow.audited && ctx->merge.fields.len
+        && ctx->flow.action != NGX_HTTP_CONFLICT_ACTION_MERGE)
     {
         ngx_http_conflict_count_fields(ctx, tally);
     }
@@ -150,7 +152,7 @@ ngx_http_conflict_count_tally(ngx_http_conflict_ctx_t *ctx)
 
     tally = ngx_http_conflict_stats_route(&nlcf->store->name,
                                           &cscf->server_name, &nlcf->name,
-                                          &ctx->entity);
+                                          &ctx->target.entity);
 
     tally->policy = nlcf->lock ? NGX_HTTP_CONFLICT_OFF
                                : (uint32_t) nlcf->policy;
@@ -174,7 +176,7 @@ ngx_http_conflict_count_gap(ngx_http_conflict_ctx_t *ctx)
 {
     ngx_uint_t  created;
 
-    if (ctx->unguarded) {
+    if (ctx->flow.unguarded) {
         return NGX_HTTP_CONFLICT_N_UNGUARDED;
     }
 
@@ -182,18 +184,18 @@ ngx_http_conflict_count_gap(ngx_http_conflict_ctx_t *ctx)
         return 0;
     }
 
-    if (ctx->outcome == NGX_HTTP_CONFLICT_OUTCOME_UNCHECKED) {
+    if (ctx->flow.outcome == NGX_HTTP_CONFLICT_OUTCOME_UNCHECKED) {
         return NGX_HTTP_CONFLICT_N_UNCHECKED;
     }
 
-    if (!ctx->unbased
-        || (ctx->settled && !ctx->committed && !ctx->abandoned))
+    if (!ctx->flow.unbased
+        || (ctx->lease.settled && !ctx->lease.committed && !ctx->lease.abandoned))
     {
         return 0;
     }
 
     created = (ctx->request->headers_out.status == NGX_HTTP_CREATED
-               && !ctx->existed);
+               && !ctx->flow.existed);
 
     return created ? 0 : NGX_HTTP_CONFLICT_N_WITHOUT_BASE;
 }

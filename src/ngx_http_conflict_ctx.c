@@ -62,7 +62,7 @@ ngx_http_conflict_ctx(ngx_http_request_t *r)
         }
     }
 
-    return (ctx && ctx->key.len) ? ctx : NULL;
+    return (ctx && ctx->target.key.len) ? ctx : NULL;
 }
 
 

@@ -226,7 +226,7 @@ ngx_http_conflict_diff_found(ngx_http_conflict_ctx_t *ctx)
     late->data = ctx;
     late->log = ctx->request->connection->log;
 
-    ctx->late = late;
+    ctx->timing.diff_timer = late;
 
     ngx_add_timer(late, ctx->conf->wait);
 
@@ -282,8 +282,8 @@ ngx_http_conflict_differ_late(ngx_event_t *ev)
 void
 ngx_http_conflict_diff_end(ngx_http_conflict_ctx_t *ctx)
 {
-    if (ctx->late && ctx->late->timer_set) {
-        ngx_del_timer(ctx->late);
+    if (ctx->timing.diff_timer && ctx->timing.diff_timer->timer_set) {
+        ngx_del_timer(ctx->timing.diff_timer);
     }
 }
 

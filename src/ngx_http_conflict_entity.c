@@ -22,20 +22,22 @@ ngx_http_conflict_entity(ngx_http_request_t *r, ngx_http_conflict_ctx_t *ctx)
 
     nlcf = ctx->conf;
 
-    if (ctx->entity.data) {
+    if (ctx->target.entity.data) {
         return;
     }
 
     if (nlcf->entity == NULL
-        || ngx_http_conflict_evaluate(r, nlcf->entity, &ctx->entity) != NGX_OK)
+        || ngx_http_conflict_evaluate(r, nlcf->entity,
+                                      &ctx->target.entity) != NGX_OK)
     {
-        ctx->entity = nlcf->label;
+        ctx->target.entity = nlcf->label;
     }
 
     if (nlcf->entity_id
-        && ngx_http_conflict_evaluate(r, nlcf->entity_id, &ctx->entity_id)
+        && ngx_http_conflict_evaluate(r, nlcf->entity_id,
+                                      &ctx->target.entity_id)
            != NGX_OK)
     {
-        ngx_str_null(&ctx->entity_id);
+        ngx_str_null(&ctx->target.entity_id);
     }
 }

@@ -75,7 +75,7 @@ ngx_uint_t
 ngx_http_conflict_fence_expired(ngx_http_conflict_ctx_t *ctx)
 {
     return (ctx->op->out.leased || (ctx->pair && ctx->pair->op->out.leased))
-           && !ctx->settled && !ctx->seen_2xx && !ctx->conf->report
+           && !ctx->lease.settled && !ctx->lease.seen_2xx && !ctx->conf->report
            && ngx_http_conflict_fence_least(ctx, 0) <= 0;
 }
 
@@ -111,7 +111,7 @@ ngx_http_conflict_fence_end(ngx_http_conflict_ctx_t *ctx)
     u = r->upstream;
     c = r->connection;
 
-    if (u == NULL || u == ctx->upstream || u->cleanup == NULL
+    if (u == NULL || u == ctx->pass.upstream || u->cleanup == NULL
         || u->header_sent)
     {
         /* what runs without an upstream has no end */
@@ -120,7 +120,7 @@ ngx_http_conflict_fence_end(ngx_http_conflict_ctx_t *ctx)
 
     if (r->aio) {
         /* a thread reads from the body's file, which is not sent any more */
-        ngx_add_timer(&ctx->timer, NGX_HTTP_CONFLICT_AIO);
+        ngx_add_timer(&ctx->timing.timer, NGX_HTTP_CONFLICT_AIO);
         return NGX_AGAIN;
     }
 
@@ -157,7 +157,7 @@ ngx_http_conflict_fence_late(ngx_http_conflict_ctx_t *ctx)
 
     op = ctx->op;
 
-    if (ctx->settled || !op->out.leased || ctx->conf->report
+    if (ctx->lease.settled || !op->out.leased || ctx->conf->report
         || ngx_http_conflict_fence_least(ctx, op->in.quarantine) > 0
         || ngx_http_conflict_outcome_late(ctx) != NGX_OK)
     {

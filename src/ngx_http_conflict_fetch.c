@@ -17,7 +17,7 @@ static ngx_int_t ngx_http_conflict_latest_prepare(ngx_http_request_t *r,
 
 
 ngx_int_t
-ngx_http_conflict_latest_get(ngx_http_request_t *r,
+ngx_http_conflict_latest_get_start(ngx_http_request_t *r,
     ngx_http_conflict_ctx_t *ctx, ngx_http_post_subrequest_pt done)
 {
     uint64_t                     version;
@@ -43,7 +43,7 @@ ngx_http_conflict_latest_get(ngx_http_request_t *r,
     latest->last_modified = -1;
     latest->started = 1;
 
-    ctx->fetches++;
+    ctx->timing.fetches++;
 
     ps = ngx_palloc(r->pool, sizeof(ngx_http_post_subrequest_t));
     if (ps == NULL) {
@@ -92,9 +92,9 @@ ngx_http_conflict_latest_target(ngx_http_request_t *r,
     ngx_http_request_t         target;
     ngx_http_core_srv_conf_t  *cscf;
 
-    if (ctx->target.len) {
-        *uri = ctx->target;
-        *args = ctx->target_args;
+    if (ctx->get.uri.len) {
+        *uri = ctx->get.uri;
+        *args = ctx->get.args;
         return NGX_OK;
     }
 
@@ -142,7 +142,7 @@ ngx_http_conflict_latest_prepare(ngx_http_request_t *r,
     ngx_http_core_main_conf_t  *cmcf;
 
     /* an encoded slash stays one */
-    sr->valid_unparsed_uri = (ctx->target.len == 0 && !r->empty_path_in_uri);
+    sr->valid_unparsed_uri = (ctx->get.uri.len == 0 && !r->empty_path_in_uri);
 
     /* what was evaluated for the write does not hold for a GET, or back */
 

@@ -64,7 +64,7 @@ ngx_http_conflict_header_filter(ngx_http_request_t *r)
             return ngx_http_conflict_fetch_header(r, ctx);
         }
 
-        if (ctx->filtered
+        if (ctx->flow.filtered
             && r->headers_out.status == NGX_HTTP_PARTIAL_CONTENT
             && ngx_http_conflict_part(r, ctx) != NGX_OK)
         {
@@ -74,9 +74,9 @@ ngx_http_conflict_header_filter(ngx_http_request_t *r)
         return ngx_http_next_header_filter(r);
     }
 
-    if (ctx->answered || ctx->filtered || ctx->left) {
+    if (ctx->flow.answered || ctx->flow.filtered || ctx->flow.error_page_seen) {
 
-        if (r->filter_finalize && !ctx->left
+        if (r->filter_finalize && !ctx->flow.error_page_seen
             && ngx_http_conflict_conflict_field(r, ctx) != NGX_OK)
         {
             /* a page of nginx's own, for which the headers were cleared */
@@ -86,10 +86,10 @@ ngx_http_conflict_header_filter(ngx_http_request_t *r)
         return ngx_http_next_header_filter(r);
     }
 
-    ctx->filtered = 1;
+    ctx->flow.filtered = 1;
 
     if (r->headers_out.etag) {
-        ctx->tag = r->headers_out.etag->value;
+        ctx->version.upstream_tag = r->headers_out.etag->value;
     }
 
     switch (ctx->kind) {
@@ -132,10 +132,12 @@ ngx_http_conflict_part(ngx_http_request_t *r, ngx_http_conflict_ctx_t *ctx)
         tag = r->headers_out.etag->value;
     }
 
-    if (tag.len != ctx->tag.len
-        || ngx_strncmp(tag.data, ctx->tag.data, tag.len) != 0)
+    if (tag.len != ctx->version.upstream_tag.len
+        || ngx_strncmp(tag.data, ctx->version.upstream_tag.data, tag.len) != 0)
     {
-        if (h == NULL && ctx->tag.len && r->uri.data == r->main->uri.data) {
+        if (h == NULL && ctx->version.upstream_tag.len
+            && r->uri.data == r->main->uri.data)
+        {
             /* the slice filter has no tag to compare it with */
             ngx_log_error(NGX_LOG_ERR, r->connection->log, 0,
                           "etag mismatch in slice response");
@@ -164,15 +166,15 @@ ngx_http_conflict_read_header(ngx_http_request_t *r,
 
     op = ctx->op;
 
-    if (ctx->outcome != NGX_HTTP_CONFLICT_OUTCOME_PASSED) {
+    if (ctx->flow.outcome != NGX_HTTP_CONFLICT_OUTCOME_PASSED) {
         return ngx_http_conflict_conflict_field(r, ctx);
     }
 
     if (ngx_http_conflict_header_cached(r)) {
         /* nobody knows which version a cached body is of */
-        ctx->outcome = NGX_HTTP_CONFLICT_OUTCOME_UNCHECKED;
+        ctx->flow.outcome = NGX_HTTP_CONFLICT_OUTCOME_UNCHECKED;
 
-        ctx->current = 0;
+        ctx->version.current = 0;
 
         if (op->in.minted && !ctx->conf->report) {
             ngx_http_clear_etag(r);
@@ -192,14 +194,14 @@ ngx_http_conflict_read_header(ngx_http_request_t *r,
 
     if (!op->in.minted && op->in.observed.version != op->out.version) {
         /* older or newer than what is known, or not known before the body */
-        ctx->current = 0;
+        ctx->version.current = 0;
     }
 
     if (!ctx->conf->report) {
         rc = ngx_http_conflict_validate(r, ctx);
 
     } else {
-        rc = ngx_http_conflict_offer(r, ctx, ctx->current);
+        rc = ngx_http_conflict_offer(r, ctx, ctx->version.current);
     }
 
     if (rc != NGX_OK) {
@@ -244,8 +246,8 @@ ngx_http_conflict_validate(ngx_http_request_t *r,
     date = r->headers_out.last_modified_time;
 
     if (minted
-        && ngx_http_conflict_revalidate_set_etag(r, ctx,
-                                                 shown ? ctx->current : 0)
+        && ngx_http_conflict_revalidate_set_etag(
+                r, ctx, shown ? ctx->version.current : 0)
            != NGX_OK)
     {
         return NGX_ERROR;
@@ -255,7 +257,9 @@ ngx_http_conflict_validate(ngx_http_request_t *r,
         return NGX_OK;
     }
 
-    if (ctx->current && ngx_http_conflict_validators_date(r, ctx) != NGX_OK) {
+    if (ctx->version.current
+        && ngx_http_conflict_validators_date(r, ctx) != NGX_OK)
+    {
         return NGX_ERROR;
     }
 
@@ -334,7 +338,7 @@ ngx_http_conflict_write_header(ngx_http_request_t *r,
 
     if (ngx_http_conflict_fence_late(ctx)) {
         /* nginx's own page comes here in its place */
-        ctx->filtered = 0;
+        ctx->flow.filtered = 0;
         ngx_http_clean_header(r);
         return NGX_HTTP_GATEWAY_TIME_OUT;
     }
@@ -356,17 +360,17 @@ ngx_http_conflict_write_header(ngx_http_request_t *r,
         || ngx_http_conflict_method_created(r))
     {
         /* the answer is about another resource, or about two */
-        ctx->current = 0;
+        ctx->version.current = 0;
     }
 
-    tagged = ctx->committed && op->out.applied
+    tagged = ctx->lease.committed && op->out.applied
              && op->in.observed.existence == CONFLICT_EXISTS
              && ngx_http_conflict_known(ctx)
-             && ctx->target.len == 0
+             && ctx->get.uri.len == 0
              && !ngx_http_conflict_method_created(r);
 
     if ((r->method & (NGX_HTTP_MOVE|NGX_HTTP_COPY))
-        || (ctx->method == NGX_HTTP_PUT && ctx->rewritten)
+        || (ctx->method == NGX_HTTP_PUT && ctx->pass.rewritten)
         || ctx->conf->inject->place != NGX_HTTP_CONFLICT_DEFAULT)
     {
         /*
@@ -374,7 +378,7 @@ ngx_http_conflict_write_header(ngx_http_request_t *r,
          * what the client has sent is not what that is the tag of, nor is it
          * what a read shows with the version in it.
          */
-        ngx_str_null(&ctx->tag);
+        ngx_str_null(&ctx->version.upstream_tag);
     }
 
     if (ctx->conf->report) {

@@ -41,7 +41,7 @@ ngx_http_conflict_fingerprint(ngx_http_request_t *r,
     key = ngx_http_conflict_header_find(&r->headers_in.headers,
                                       &ngx_http_conflict_idempotency_key, NULL);
 
-    nameless = (key == NULL && ctx->user.len == 0 && ctx->client.len == 0
+    nameless = (key == NULL && ctx->caller.user.len == 0 && ctx->caller.client.len == 0
                 && !(op->in.pre.kinds & CONFLICT_CHAIN));
 
     if ((!(r->method & (NGX_HTTP_PUT|NGX_HTTP_DELETE))
@@ -51,18 +51,18 @@ ngx_http_conflict_fingerprint(ngx_http_request_t *r,
         return NGX_OK;
     }
 
-    ctx->nameless = nameless;
+    ctx->caller.nameless = nameless;
 
     hash = &ctx->body.hash;
 
     conflict_hash_field(hash, r->method_name.data, r->method_name.len);
 
     /* not with what Vary names: a worker may learn that between the two */
-    conflict_hash_field(hash, &ctx->selected, sizeof(uint64_t));
+    conflict_hash_field(hash, &ctx->caller.selected, sizeof(uint64_t));
 
-    conflict_hash_field(hash, ctx->user.data, ctx->user.len);
-    conflict_hash_field(hash, ctx->client.data, ctx->client.len);
-    conflict_hash_field(hash, ctx->base.data, ctx->base.len);
+    conflict_hash_field(hash, ctx->caller.user.data, ctx->caller.user.len);
+    conflict_hash_field(hash, ctx->caller.client.data, ctx->caller.client.len);
+    conflict_hash_field(hash, ctx->pre.base.data, ctx->pre.base.len);
 
     if (key) {
         conflict_hash_field(hash, key->data, key->len);

@@ -41,8 +41,8 @@ ngx_http_conflict_latest_verdict_fetched(ngx_http_conflict_ctx_t *ctx)
         ngx_log_error(NGX_LOG_ERR, ctx->request->connection->log, 0,
                       "a cache answered the GET for the latest body of "
                       "\"%V\", add \"proxy_cache_bypass $conflict_fetch\"",
-                      ngx_http_conflict_evaluate_escaped(ctx->request,
-                                                         &ctx->resource));
+                      ngx_http_conflict_evaluate_escaped(
+                              ctx->request, &ctx->target.resource));
         latest->status = NGX_HTTP_BAD_GATEWAY;
     }
 
@@ -62,7 +62,7 @@ ngx_http_conflict_latest_verdict_fetched(ngx_http_conflict_ctx_t *ctx)
     }
 
     if (latest->status != NGX_HTTP_OK && latest->status != NGX_HTTP_NO_CONTENT
-        && !ngx_http_conflict_latest_gone(latest->status))
+        && !ngx_http_conflict_latest_response_gone(latest->status))
     {
         return ngx_http_conflict_found_unchecked(ctx,
                                         NGX_HTTP_CONFLICT_ANSWER_UNAVAILABLE,
@@ -73,8 +73,8 @@ ngx_http_conflict_latest_verdict_fetched(ngx_http_conflict_ctx_t *ctx)
         ngx_log_error(NGX_LOG_ERR, ctx->request->connection->log, 0,
                       "the answer to a GET of \"%V\" does not carry the "
                       "version that \"conflict_version\" says",
-                      ngx_http_conflict_evaluate_escaped(ctx->request,
-                                                         &ctx->resource));
+                      ngx_http_conflict_evaluate_escaped(
+                              ctx->request, &ctx->target.resource));
         return ngx_http_conflict_found_unchecked(ctx,
                                         NGX_HTTP_CONFLICT_ANSWER_UNAVAILABLE,
                                         ctx->conf->store_error);
@@ -117,7 +117,7 @@ ngx_http_conflict_latest_verdict(ngx_http_conflict_ctx_t *ctx)
     op = ctx->op;
     latest = &ctx->latest;
 
-    if (ctx->naming) {
+    if (ctx->flow.naming) {
         return ngx_http_conflict_diff_found(ctx);
     }
 
@@ -144,7 +144,7 @@ ngx_http_conflict_latest_verdict(ngx_http_conflict_ctx_t *ctx)
                              : ngx_http_conflict_verdict_action(op->in.policy));
     }
 
-    ctx->may_see = ngx_http_conflict_may_see(ctx);
+    ctx->caller.may_see = ngx_http_conflict_may_see(ctx);
 
     if (op->out.verdict == CONFLICT_LOCKED) {
         return ngx_http_conflict_refuse(ctx, NGX_HTTP_CONFLICT_ANSWER_LOCKED,
@@ -161,12 +161,12 @@ ngx_http_conflict_latest_verdict(ngx_http_conflict_ctx_t *ctx)
         return NGX_HTTP_CONFLICT_STATE_STORE_BEGIN;
     }
 
-    if (op->out.verdict == CONFLICT_COMBINE && !ctx->recalled) {
+    if (op->out.verdict == CONFLICT_COMBINE && !ctx->flow.recalled) {
         return NGX_HTTP_CONFLICT_STATE_HISTORY_LOOKUP;
     }
 
-    if (op->out.verdict == CONFLICT_REPLAY && ctx->nameless
-        && latest->view != ctx->selected)
+    if (op->out.verdict == CONFLICT_REPLAY && ctx->caller.nameless
+        && latest->view != ctx->caller.selected)
     {
         /* by what Vary names another caller may have sent the same bytes */
         op->out.verdict = CONFLICT_VERIFY;
@@ -242,7 +242,8 @@ ngx_http_conflict_found_tag(ngx_http_conflict_ctx_t *ctx)
     latest = &ctx->latest;
     h = ctx->request->headers_in.if_match;
 
-    if (!op->in.minted || !(op->in.pre.kinds & CONFLICT_IF_MATCH) || ctx->tagged
+    if (!op->in.minted || !(op->in.pre.kinds & CONFLICT_IF_MATCH)
+        || ctx->version.upstream_tagged
         || (op->out.verdict != CONFLICT_REFUSE
             && op->out.verdict != CONFLICT_DROP)
         || !latest->valid || latest->status != NGX_HTTP_OK
@@ -262,7 +263,7 @@ ngx_http_conflict_found_tag(ngx_http_conflict_ctx_t *ctx)
             /* "match" has room for as many as If-Match has */
             ((uint64_t *) op->in.pre.match)[0] = op->out.version;
             op->in.pre.matches = 1;
-            ctx->tagged = 1;
+            ctx->version.upstream_tagged = 1;
             return 1;
         }
     }
@@ -281,7 +282,7 @@ ngx_http_conflict_found_stale(ngx_http_conflict_ctx_t *ctx)
     latest = &ctx->latest;
 
     if (op->out.existence == CONFLICT_DELETED
-        || (latest->valid && ngx_http_conflict_latest_gone(latest->status)))
+        || (latest->valid && ngx_http_conflict_latest_response_gone(latest->status)))
     {
         return ngx_http_conflict_refuse(ctx, NGX_HTTP_CONFLICT_ANSWER_STALE,
                                         NGX_HTTP_CONFLICT_OUTCOME_REJECTED,
@@ -327,7 +328,7 @@ ngx_http_conflict_may_see(ngx_http_conflict_ctx_t *ctx)
 
     return latest->status == NGX_HTTP_OK
            || latest->status == NGX_HTTP_NO_CONTENT
-           || ngx_http_conflict_latest_gone(latest->status);
+           || ngx_http_conflict_latest_response_gone(latest->status);
 }
 
 
@@ -347,7 +348,7 @@ ngx_http_conflict_reflected(ngx_http_conflict_ctx_t *ctx)
     latest = &ctx->latest;
 
     if (ctx->method == NGX_HTTP_DELETE) {
-        return ngx_http_conflict_latest_gone(latest->status);
+        return ngx_http_conflict_latest_response_gone(latest->status);
     }
 
     if (latest->status != NGX_HTTP_OK || !latest->json || latest->too_large
@@ -380,7 +381,7 @@ ngx_http_conflict_untold(ngx_http_conflict_ctx_t *ctx)
 
     if (op->in.pre.kinds == CONFLICT_IF_NONE_ANY && !ctx->conf->report) {
         op->in.pre.kinds = 0;
-        ctx->outcome = NGX_HTTP_CONFLICT_OUTCOME_UNCHECKED;
+        ctx->flow.outcome = NGX_HTTP_CONFLICT_OUTCOME_UNCHECKED;
         return NGX_HTTP_CONFLICT_STATE_STORE_BEGIN;
     }
 
@@ -415,7 +416,7 @@ ngx_http_conflict_relayed(ngx_http_conflict_ctx_t *ctx)
         return ctx->op->in.pre.kinds == CONFLICT_IF_NONE_ANY;
     }
 
-    return (status == NGX_HTTP_UNAUTHORIZED && !ctx->credentials)
+    return (status == NGX_HTTP_UNAUTHORIZED && !ctx->caller.credentials)
            || status == NGX_HTTP_TOO_MANY_REQUESTS;
 }
 
@@ -426,5 +427,5 @@ static ngx_uint_t
 ngx_http_conflict_forbidden(ngx_uint_t status)
 {
     return status >= 400 && status < 500
-           && !ngx_http_conflict_latest_gone(status);
+           && !ngx_http_conflict_latest_response_gone(status);
 }

@@ -143,13 +143,13 @@ ngx_http_conflict_handler(ngx_http_request_t *r)
     if (ctx == NULL) {
         ctx = ngx_http_conflict_ctx(r);
 
-        if (ctx && ctx->write && !ctx->forwarded) {
+        if (ctx && ctx->write && !ctx->pass.forwarded) {
             /* an error page: the write has not come as far as the upstream */
-            ctx->left = 1;
+            ctx->flow.error_page_seen = 1;
         }
     }
 
-    if (ctx && (ctx->left || ctx->key.len == 0)) {
+    if (ctx && (ctx->flow.error_page_seen || ctx->target.key.len == 0)) {
         return NGX_DECLINED;
     }
 
@@ -176,7 +176,7 @@ ngx_http_conflict_handler(ngx_http_request_t *r)
             return NGX_HTTP_INTERNAL_SERVER_ERROR;
         }
 
-        if (ctx->key.len == 0) {
+        if (ctx->target.key.len == 0) {
             /* as limit_req does: an empty key is not tracked */
             return nlcf->lock ? NGX_HTTP_NOT_FOUND : NGX_DECLINED;
         }
@@ -223,20 +223,21 @@ ngx_http_conflict_guard_request(ngx_http_request_t *r,
     }
 
     ctx->conf = nlcf;
-    ctx->client_time = CONFLICT_TIME_NONE;
-    ctx->against_time = CONFLICT_TIME_NONE;
+    ctx->pre.client_time = CONFLICT_TIME_NONE;
+    ctx->version.compared_time = CONFLICT_TIME_NONE;
     ctx->kind = kind;
     ctx->write = (kind == NGX_HTTP_CONFLICT_KIND_WRITE);
     ctx->method = r->method;
     ctx->method_name = r->method_name;
 
-    ctx->state = nlcf->lock ? NGX_HTTP_CONFLICT_STATE_LOCK_START
+    ctx->flow.state = nlcf->lock ? NGX_HTTP_CONFLICT_STATE_LOCK_START
                  : ctx->write ? NGX_HTTP_CONFLICT_STATE_PARSE_HEADERS
                               : NGX_HTTP_CONFLICT_STATE_READ_STORE_PEEK;
 
     /* evaluated once: what is judged, fetched and logged is the same */
 
-    if (ngx_http_conflict_key(r, nlcf, &ctx->resource, &ctx->key) != NGX_OK) {
+    if (ngx_http_conflict_key(r, nlcf, &ctx->target.resource,
+                              &ctx->target.key) != NGX_OK) {
         return NULL;
     }
 
@@ -247,8 +248,8 @@ ngx_http_conflict_guard_request(ngx_http_request_t *r,
 static void
 ngx_http_conflict_cleanup(ngx_http_conflict_ctx_t *ctx)
 {
-    if (ctx->timer.timer_set) {
-        ngx_del_timer(&ctx->timer);
+    if (ctx->timing.timer.timer_set) {
+        ngx_del_timer(&ctx->timing.timer);
     }
 
     ngx_http_conflict_diff_end(ctx);
@@ -258,7 +259,7 @@ ngx_http_conflict_cleanup(ngx_http_conflict_ctx_t *ctx)
         ngx_http_conflict_latest_get_restore(ctx);
     }
 
-    if (ctx->key.len && ctx->kind >= NGX_HTTP_CONFLICT_KIND_POST) {
+    if (ctx->target.key.len && ctx->kind >= NGX_HTTP_CONFLICT_KIND_POST) {
         ngx_http_conflict_outcome_unguarded(ctx, 0);
 
     } else if (ctx->op) {
@@ -266,9 +267,9 @@ ngx_http_conflict_cleanup(ngx_http_conflict_ctx_t *ctx)
         ngx_http_conflict_outcome_end(ctx);
     }
 
-    if (ctx->op || ctx->unguarded) {
+    if (ctx->op || ctx->flow.unguarded) {
         ngx_http_conflict_request_stats(ctx);
-        ctx->unguarded = 0;
+        ctx->flow.unguarded = 0;
     }
 
     if (ctx->op) {
@@ -287,20 +288,20 @@ ngx_http_conflict_run(ngx_http_request_t *r, ngx_http_conflict_ctx_t *ctx)
     ngx_http_conflict_state_e        next;
     const ngx_http_conflict_step_t  *step;
 
-    if (ctx->forwarded) {
+    if (ctx->pass.forwarded) {
         /* an internal redirect */
-        ctx->state = ctx->write ? NGX_HTTP_CONFLICT_STATE_REDIRECTED
+        ctx->flow.state = ctx->write ? NGX_HTTP_CONFLICT_STATE_REDIRECTED
                                 : NGX_HTTP_CONFLICT_STATE_FORWARDED;
     }
 
     for ( ;; ) {
 
-        step = &ngx_http_conflict_steps[ctx->state];
+        step = &ngx_http_conflict_steps[ctx->flow.state];
 
         ngx_log_debug1(NGX_LOG_DEBUG_HTTP, r->connection->log, 0,
                        "conflict state: %s", step->name);
 
-        switch (ctx->state) {
+        switch (ctx->flow.state) {
 
         case NGX_HTTP_CONFLICT_STATE_FORWARDED:
             return NGX_DECLINED;
@@ -325,11 +326,11 @@ ngx_http_conflict_run(ngx_http_request_t *r, ngx_http_conflict_ctx_t *ctx)
             return NGX_AGAIN;
 
         case NGX_HTTP_CONFLICT_STATE_ERROR:
-            return ctx->error_status ? (ngx_int_t) ctx->error_status
+            return ctx->flow.error_status ? (ngx_int_t) ctx->flow.error_status
                                      : NGX_HTTP_INTERNAL_SERVER_ERROR;
 
         default:
-            ctx->state = next;
+            ctx->flow.state = next;
         }
     }
 }
@@ -344,7 +345,7 @@ ngx_http_conflict_parse_headers(ngx_http_conflict_ctx_t *ctx)
         return NGX_HTTP_CONFLICT_STATE_RECEIVE_BODY;
 
     case NGX_DECLINED:
-        return ngx_http_conflict_refuse_unchecked(ctx, ctx->answer, 0,
+        return ngx_http_conflict_refuse_unchecked(ctx, ctx->flow.answer, 0,
                                     NGX_HTTP_CONFLICT_STATE_RECEIVE_BODY);
 
     default: /* NGX_ERROR */
@@ -366,7 +367,7 @@ ngx_http_conflict_receive_body(ngx_http_conflict_ctx_t *ctx)
         return NGX_HTTP_CONFLICT_STATE_CHECK_REQUEST;
 
     case NGX_DECLINED:
-        return ngx_http_conflict_refuse_unchecked(ctx, ctx->answer, 0,
+        return ngx_http_conflict_refuse_unchecked(ctx, ctx->flow.answer, 0,
                                     NGX_HTTP_CONFLICT_STATE_CHECK_REQUEST);
 
     case NGX_AGAIN:
@@ -374,7 +375,7 @@ ngx_http_conflict_receive_body(ngx_http_conflict_ctx_t *ctx)
         return NGX_HTTP_CONFLICT_STATE_AGAIN;
 
     default: /* NGX_ERROR, or a status */
-        ctx->error_status = (rc == NGX_ERROR) ? 0 : (ngx_uint_t) rc;
+        ctx->flow.error_status = (rc == NGX_ERROR) ? 0 : (ngx_uint_t) rc;
         return NGX_HTTP_CONFLICT_STATE_ERROR;
     }
 }
@@ -410,12 +411,12 @@ ngx_http_conflict_check_request(ngx_http_conflict_ctx_t *ctx)
     }
 
     if (rc == NGX_DECLINED) {
-        return ngx_http_conflict_refuse_unchecked(ctx, ctx->answer, 0,
+        return ngx_http_conflict_refuse_unchecked(ctx, ctx->flow.answer, 0,
                                          NGX_HTTP_CONFLICT_STATE_STORE_BEGIN);
     }
 
     if (ctx->op->in.pre.kinds
-        || ctx->outcome != NGX_HTTP_CONFLICT_OUTCOME_NONE)
+        || ctx->flow.outcome != NGX_HTTP_CONFLICT_OUTCOME_NONE)
     {
         return NGX_HTTP_CONFLICT_STATE_STORE_BEGIN;
     }
@@ -440,13 +441,13 @@ ngx_http_conflict_check_request(ngx_http_conflict_ctx_t *ctx)
 
     } else if (ctx->body.opaque) {
         /* it has the lease of a write without a base, but may have one */
-        ctx->outcome = NGX_HTTP_CONFLICT_OUTCOME_UNCHECKED;
+        ctx->flow.outcome = NGX_HTTP_CONFLICT_OUTCOME_UNCHECKED;
 
         if (ctx->body.based
             || (ctx->body.encoded && !ctx->body.undeclared))
         {
             /* a base was sent, or may well have been */
-            ctx->action = NGX_HTTP_CONFLICT_ACTION_UNCHECKED;
+            ctx->flow.action = NGX_HTTP_CONFLICT_ACTION_UNCHECKED;
         }
     }
 
@@ -466,7 +467,7 @@ ngx_http_conflict_begin(ngx_http_conflict_ctx_t *ctx)
 static ngx_http_conflict_state_e
 ngx_http_conflict_get_latest(ngx_http_conflict_ctx_t *ctx)
 {
-    switch (ngx_http_conflict_latest_get(ctx)) {
+    switch (ngx_http_conflict_latest_response(ctx)) {
 
     case NGX_OK:
         return NGX_HTTP_CONFLICT_STATE_CHECK_LATEST;

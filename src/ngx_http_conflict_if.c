@@ -72,8 +72,8 @@ ngx_http_conflict_dav_if(ngx_http_request_t *r, ngx_http_conflict_ctx_t *ctx,
 
     /* each condition may need a space, and quotes, that it has not */
 
-    ctx->if_rest.data = ngx_pnalloc(r->pool, 2 * value->len + 1);
-    if (ctx->if_rest.data == NULL) {
+    ctx->pre.dav_rest.data = ngx_pnalloc(r->pool, 2 * value->len + 1);
+    if (ctx->pre.dav_rest.data == NULL) {
         return NGX_ERROR;
     }
 
@@ -81,14 +81,14 @@ ngx_http_conflict_dav_if(ngx_http_request_t *r, ngx_http_conflict_ctx_t *ctx,
 
     in.p = value->data;
     in.last = value->data + value->len;
-    in.rest = ctx->if_rest.data;
+    in.rest = ctx->pre.dav_rest.data;
 
     if (ngx_http_conflict_if_parse(r, ctx, &in) != NGX_OK) {
         return NGX_DECLINED;
     }
 
-    ctx->if_rest.len = in.rest - ctx->if_rest.data;
-    ctx->if_parsed = 1;
+    ctx->pre.dav_rest.len = in.rest - ctx->pre.dav_rest.data;
+    ctx->pre.dav_parsed = 1;
 
     return NGX_OK;
 }
@@ -260,8 +260,8 @@ ngx_http_conflict_if_own(ngx_http_conflict_ctx_t *ctx, conflict_etag_t *own)
 {
     ngx_http_conflict_when_t  *when;
 
-    when = (ngx_http_conflict_when_t *) ctx->when->elts
-           + ctx->when->nelts - 1;
+    when = (ngx_http_conflict_when_t *) ctx->pre.when->elts
+           + ctx->pre.when->nelts - 1;
 
     return (when->version < CONFLICT_VERSION_LIMIT
             && conflict_version_upstream_tag(own, (char *) when->tag.data,
@@ -298,15 +298,15 @@ ngx_http_conflict_if_tag(ngx_http_request_t *r, ngx_http_conflict_ctx_t *ctx,
 
     in->p = end + 1;
 
-    if (ctx->when == NULL) {
-        ctx->when = ngx_array_create(r->pool, 4,
+    if (ctx->pre.when == NULL) {
+        ctx->pre.when = ngx_array_create(r->pool, 4,
                                      sizeof(ngx_http_conflict_when_t));
-        if (ctx->when == NULL) {
+        if (ctx->pre.when == NULL) {
             return NGX_ERROR;
         }
     }
 
-    when = ngx_array_push(ctx->when);
+    when = ngx_array_push(ctx->pre.when);
     if (when == NULL) {
         return NGX_ERROR;
     }
@@ -331,9 +331,9 @@ ngx_http_conflict_dav_if_take(ngx_http_conflict_ctx_t *ctx,
     ngx_http_conflict_when_t  *when;
 
     pre = &op->in.pre;
-    when = ctx->when ? ctx->when->elts : NULL;
+    when = ctx->pre.when ? ctx->pre.when->elts : NULL;
 
-    for (i = 0; when && i < ctx->when->nelts; i++) {
+    for (i = 0; when && i < ctx->pre.when->nelts; i++) {
 
         if (when[i].path.len != path->len
             || ngx_memcmp(when[i].path.data, path->data, path->len) != 0)
@@ -352,7 +352,7 @@ ngx_http_conflict_dav_if_take(ngx_http_conflict_ctx_t *ctx,
         ((uint64_t *) pre->match)[pre->matches++] = when[i].version;
         pre->kinds |= CONFLICT_IF_MATCH;
 
-        if (ctx->base.len == 0) {
+        if (ctx->pre.base.len == 0) {
             ngx_http_conflict_entity_tags_base(ctx, &when[i].tag);
         }
     }
@@ -365,16 +365,16 @@ ngx_http_conflict_dav_if_end(ngx_http_conflict_ctx_t *ctx)
     ngx_uint_t                 i;
     ngx_http_conflict_when_t  *when;
 
-    when = ctx->when ? ctx->when->elts : NULL;
+    when = ctx->pre.when ? ctx->pre.when->elts : NULL;
 
-    for (i = 0; when && i < ctx->when->nelts; i++) {
+    for (i = 0; when && i < ctx->pre.when->nelts; i++) {
 
         if (when[i].taken) {
             continue;
         }
 
-        ctx->answer = NGX_HTTP_CONFLICT_ANSWER_BAD_BASE;
-        ctx->reason = "If has an entity tag of a resource that is not "
+        ctx->flow.answer = NGX_HTTP_CONFLICT_ANSWER_BAD_BASE;
+        ctx->flow.reason = "If has an entity tag of a resource that is not "
                       "written";
 
         return NGX_DECLINED;
@@ -390,7 +390,7 @@ ngx_http_conflict_dav_if_hide(ngx_http_request_t *r,
 {
     ngx_table_elt_t  *h;
 
-    if (!ctx->if_parsed) {
+    if (!ctx->pre.dav_parsed) {
         return NGX_OK;
     }
 
@@ -400,7 +400,7 @@ ngx_http_conflict_dav_if_hide(ngx_http_request_t *r,
         return NGX_ERROR;
     }
 
-    if (ctx->if_rest.len == 0) {
+    if (ctx->pre.dav_rest.len == 0) {
         return NGX_OK;
     }
 
@@ -413,7 +413,7 @@ ngx_http_conflict_dav_if_hide(ngx_http_request_t *r,
 
     h->hash = 1;
     ngx_str_set(&h->key, "If");
-    h->value = ctx->if_rest;
+    h->value = ctx->pre.dav_rest;
     h->lowcase_key = (u_char *) "if";
 
     return NGX_OK;

@@ -31,8 +31,8 @@ ngx_http_conflict_version_inject_start(ngx_http_request_t *r,
         || r->headers_out.status == NGX_HTTP_PARTIAL_CONTENT
         || r->headers_out.content_length_n == 0
         || !ngx_http_conflict_body_scanner_json(r)
-        || (ctx->write ? !(ctx->committed && op->out.applied)
-                       : ctx->current == 0))
+        || (ctx->write ? !(ctx->lease.committed && op->out.applied)
+                       : ctx->version.current == 0))
     {
         return;
     }

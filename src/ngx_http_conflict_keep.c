@@ -223,7 +223,7 @@ ngx_http_conflict_body_history_answered(ngx_http_conflict_ctx_t *ctx,
     op = ctx->op;
 
     if (ctx->conf->policy != CONFLICT_MERGE || op->out.version == 0
-        || op->out.version != ctx->current || ctx->latest.view == 0)
+        || op->out.version != ctx->version.current || ctx->latest.view == 0)
     {
         return;
     }
@@ -318,7 +318,7 @@ ngx_http_conflict_body_history_reads(ngx_http_request_t *r,
     /* an upstream's own version is in the same response */
 
     return ctx->conf->policy == CONFLICT_MERGE && !ctx->write && op->in.minted
-           && ctx->current && op->in.observed.view && !r->header_only
+           && ctx->version.current && op->in.observed.view && !r->header_only
            && ((status >= 200 && status < 300 && status != NGX_HTTP_NO_CONTENT)
                || status == NGX_HTTP_NOT_FOUND || status == 410);
 }
@@ -516,7 +516,7 @@ ngx_http_conflict_body_history_store_shown(ngx_http_conflict_ctx_t *ctx)
 
     if (ctx->write) {
 
-        if (!ctx->committed || !op->out.applied) {
+        if (!ctx->lease.committed || !op->out.applied) {
             return;
         }
 

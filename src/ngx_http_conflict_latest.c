@@ -22,10 +22,10 @@ static ngx_int_t ngx_http_conflict_latest_copy(ngx_pool_t *pool,
 
 
 ngx_int_t
-ngx_http_conflict_latest_get(ngx_http_conflict_ctx_t *ctx)
+ngx_http_conflict_latest_response(ngx_http_conflict_ctx_t *ctx)
 {
     if (!ctx->latest.started
-        && ngx_http_conflict_latest_get(ctx->request, ctx,
+        && ngx_http_conflict_latest_get_start(ctx->request, ctx,
                                         ngx_http_conflict_latest_response_done)
            != NGX_OK)
     {
@@ -110,7 +110,7 @@ ngx_http_conflict_latest_response_done(ngx_http_request_t *r, void *data,
 
 
 ngx_uint_t
-ngx_http_conflict_latest_gone(ngx_uint_t status)
+ngx_http_conflict_latest_response_gone(ngx_uint_t status)
 {
     return status == NGX_HTTP_NOT_FOUND || status == 410;
 }
@@ -136,7 +136,7 @@ ngx_http_conflict_latest_response_header(ngx_http_request_t *r,
     latest->cached = ngx_http_conflict_header_cached(r);
 
     /* of another target than the request's: no view of the request */
-    latest->view = ctx->target.len ? 0 : ngx_http_conflict_view(ctx, r);
+    latest->view = ctx->get.uri.len ? 0 : ngx_http_conflict_view(ctx, r);
 
     latest->last_modified = r->headers_out.last_modified_time;
 

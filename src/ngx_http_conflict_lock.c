@@ -31,9 +31,9 @@ ngx_http_conflict_lock_start(ngx_http_conflict_ctx_t *ctx)
     nlcf = ctx->conf;
 
     /* the filters have nothing to do with it */
-    ctx->answered = 1;
+    ctx->flow.answered = 1;
 
-    op = ngx_http_conflict_op_create(r, nlcf->store, &ctx->key, 0);
+    op = ngx_http_conflict_op_create(r, nlcf->store, &ctx->target.key, 0);
     if (op == NULL) {
         return NGX_HTTP_CONFLICT_STATE_ERROR;
     }
@@ -116,24 +116,24 @@ ngx_http_conflict_lock_resource(ngx_http_conflict_ctx_t *ctx)
     r = ctx->request;
 
     if (ctx->conf->lock_get == NULL) {
-        ctx->target = ctx->resource;
+        ctx->get.uri = ctx->target.resource;
 
     } else {
 
-        if (ngx_http_conflict_evaluate(r, ctx->conf->lock_get, &ctx->target)
+        if (ngx_http_conflict_evaluate(r, ctx->conf->lock_get, &ctx->get.uri)
             != NGX_OK)
         {
             return NGX_HTTP_CONFLICT_STATE_ERROR;
         }
 
-        ngx_http_split_args(r, &ctx->target, &ctx->target_args);
+        ngx_http_split_args(r, &ctx->get.uri, &ctx->get.args);
     }
 
-    if (ctx->target.len == 0 || ctx->target.data[0] != '/') {
+    if (ctx->get.uri.len == 0 || ctx->get.uri.data[0] != '/') {
         ngx_log_error(NGX_LOG_ERR, r->connection->log, 0,
                       "the resource to be locked is not a path: \"%V\", say "
                       "which one in \"conflict_lock get=PATH\", or \"get=off\"",
-                      ngx_http_conflict_evaluate_escaped(r, &ctx->target));
+                      ngx_http_conflict_evaluate_escaped(r, &ctx->get.uri));
 
         return ngx_http_conflict_lock_error(ctx,
                                      NGX_HTTP_CONFLICT_ANSWER_NO_TARGET,
@@ -151,7 +151,7 @@ ngx_http_conflict_lock_resource(ngx_http_conflict_ctx_t *ctx)
 ngx_http_conflict_state_e
 ngx_http_conflict_lock_fetch(ngx_http_conflict_ctx_t *ctx)
 {
-    switch (ngx_http_conflict_latest_get(ctx)) {
+    switch (ngx_http_conflict_latest_response(ctx)) {
 
     case NGX_OK:
         break;
@@ -186,7 +186,7 @@ ngx_http_conflict_lock_fetched(ngx_http_conflict_ctx_t *ctx)
     }
 
     if ((latest->status >= 200 && latest->status < 300)
-        || ngx_http_conflict_latest_gone(latest->status))
+        || ngx_http_conflict_latest_response_gone(latest->status))
     {
         return NGX_HTTP_CONFLICT_STATE_LOCK_STORE_PEEK;
     }
@@ -290,8 +290,8 @@ ngx_http_conflict_lock_result(ngx_http_conflict_ctx_t *ctx)
     op = ctx->op;
 
     if (op->out.state == CONFLICT_FREE) {
-        ctx->current = op->out.version;
-        ctx->against = op->out.version;
+        ctx->version.current = op->out.version;
+        ctx->version.compared = op->out.version;
     }
 
     switch (op->lock.result) {
@@ -302,31 +302,31 @@ ngx_http_conflict_lock_result(ngx_http_conflict_ctx_t *ctx)
             return;
         }
 
-        ctx->answer = NGX_HTTP_CONFLICT_ANSWER_LOCKED;
-        ctx->outcome = NGX_HTTP_CONFLICT_OUTCOME_LOCKED;
-        ctx->may_see = (op->lock.verb != NGX_HTTP_CONFLICT_LOCK_RELEASE
+        ctx->flow.answer = NGX_HTTP_CONFLICT_ANSWER_LOCKED;
+        ctx->flow.outcome = NGX_HTTP_CONFLICT_OUTCOME_LOCKED;
+        ctx->caller.may_see = (op->lock.verb != NGX_HTTP_CONFLICT_LOCK_RELEASE
                         || ctx->conf->lock_blind);
 
-        if (!ctx->may_see) {
-            ctx->current = 0;
+        if (!ctx->caller.may_see) {
+            ctx->version.current = 0;
         }
 
         if (op->lock.verb == NGX_HTTP_CONFLICT_LOCK_ACQUIRE) {
-            ctx->action = NGX_HTTP_CONFLICT_ACTION_LOCKED;
+            ctx->flow.action = NGX_HTTP_CONFLICT_ACTION_LOCKED;
         }
 
         return;
 
     case NGX_HTTP_CONFLICT_LOCK_TOO_MANY:
-        ctx->answer = NGX_HTTP_CONFLICT_ANSWER_TOO_MANY_LOCKS;
+        ctx->flow.answer = NGX_HTTP_CONFLICT_ANSWER_TOO_MANY_LOCKS;
         return;
 
     case NGX_HTTP_CONFLICT_LOCK_TAKEN:
-        ctx->action = NGX_HTTP_CONFLICT_ACTION_LOCK_TAKEN;
+        ctx->flow.action = NGX_HTTP_CONFLICT_ACTION_LOCK_TAKEN;
         break;
 
     case NGX_HTTP_CONFLICT_LOCK_FORCED:
-        ctx->action = NGX_HTTP_CONFLICT_ACTION_LOCK_FORCED;
+        ctx->flow.action = NGX_HTTP_CONFLICT_ACTION_LOCK_FORCED;
         return;
 
     default:
@@ -343,8 +343,8 @@ static ngx_http_conflict_state_e
 ngx_http_conflict_lock_error(ngx_http_conflict_ctx_t *ctx,
     ngx_http_conflict_answer_e answer, const char *reason)
 {
-    ctx->answer = answer;
-    ctx->reason = reason;
+    ctx->flow.answer = answer;
+    ctx->flow.reason = reason;
 
     return NGX_HTTP_CONFLICT_STATE_LOCK_RESPOND;
 }

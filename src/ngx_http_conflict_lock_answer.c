@@ -28,7 +28,7 @@ ngx_http_conflict_lock_answer(ngx_http_request_t *r)
         return NGX_HTTP_NOT_FOUND;
     }
 
-    if (ctx->answer != NGX_HTTP_CONFLICT_ANSWER_NONE) {
+    if (ctx->flow.answer != NGX_HTTP_CONFLICT_ANSWER_NONE) {
         return ngx_http_conflict_answer_handler(r);
     }
 
@@ -131,7 +131,7 @@ ngx_http_conflict_lock_body(ngx_http_conflict_ctx_t *ctx)
 
     case NGX_HTTP_CONFLICT_LOCK_TAKEN:
         token = lock->fresh;
-        client = &ctx->client;
+        client = &ctx->caller.client;
         break;
 
     case NGX_HTTP_CONFLICT_LOCK_GRANTED:
@@ -163,7 +163,8 @@ ngx_http_conflict_lock_body(ngx_http_conflict_ctx_t *ctx)
     if (lock->verb != NGX_HTTP_CONFLICT_LOCK_RELEASE) {
         /* null: not known now, or the upstream's own, in the document */
         ngx_http_conflict_json_set(&json, "version",
-                                ngx_http_conflict_json_version(ctx->current));
+                                ngx_http_conflict_json_version(
+                                        ctx->version.current));
     }
 
     return json;

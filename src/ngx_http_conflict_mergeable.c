@@ -60,8 +60,8 @@ ngx_http_conflict_mergeable(ngx_http_request_t *r,
     if (ctx->conf->server_rules && !ctx->body.empty
         && (r->method & (NGX_HTTP_PUT|NGX_HTTP_PATCH)))
     {
-        ctx->answer = NGX_HTTP_CONFLICT_ANSWER_UNMERGEABLE;
-        ctx->reason = (r->method == NGX_HTTP_PUT)
+        ctx->flow.answer = NGX_HTTP_CONFLICT_ANSWER_UNMERGEABLE;
+        ctx->flow.reason = (r->method == NGX_HTTP_PUT)
                       ? "some fields are the server's, so a PUT must be "
                         "a whole application/json"
                       : (ctx->conf->patch != CONFLICT_FORM_WHOLE)
@@ -138,8 +138,8 @@ ngx_http_conflict_mergeable_refuse(ngx_http_conflict_ctx_t *ctx)
                                         NGX_HTTP_CONFLICT_ACTION_VERSION);
     }
 
-    if (ctx->reason == NULL) {
-        ctx->reason = "a GET does not show which values the server's fields "
+    if (ctx->flow.reason == NULL) {
+        ctx->flow.reason = "a GET does not show which values the server's fields "
                       "have";
     }
 
@@ -192,7 +192,7 @@ ngx_http_conflict_mergeable_reason(ngx_http_conflict_ctx_t *ctx,
         return NGX_ERROR;
     }
 
-    ctx->reason = (char *) p;
+    ctx->flow.reason = (char *) p;
 
     p = ngx_sprintf(p, "%s more values than conflict_max_values, %ui", what,
                     ctx->conf->max_values);

@@ -171,7 +171,8 @@ ngx_http_conflict_method_unchecked(ngx_http_request_t *r,
         return NGX_DECLINED;
     }
 
-    op = ngx_http_conflict_op_create(r, ctx->conf->store, &ctx->key, 0);
+    op = ngx_http_conflict_op_create(r, ctx->conf->store, &ctx->target.key,
+                                     0);
     if (op == NULL) {
         return NGX_HTTP_INTERNAL_SERVER_ERROR;
     }
@@ -181,7 +182,7 @@ ngx_http_conflict_method_unchecked(ngx_http_request_t *r,
     op->in.quarantine = ctx->conf->quarantine;
 
     ctx->op = op;
-    ctx->outcome = NGX_HTTP_CONFLICT_OUTCOME_UNCHECKED;
+    ctx->flow.outcome = NGX_HTTP_CONFLICT_OUTCOME_UNCHECKED;
 
     if (ngx_http_conflict_view_start(r, ctx) != NGX_OK) {
         return NGX_HTTP_INTERNAL_SERVER_ERROR;

@@ -18,7 +18,7 @@
 
 /*
  * The states of a request.  The function of each, listed in handler.c,
- * returns the next one; nothing but the loop there sets ctx->state.
+ * returns the next one; nothing but the loop there sets ctx->flow.state.
  */
 
 typedef enum {
@@ -70,7 +70,7 @@ typedef enum {
     /* returned, and never entered */
 
     NGX_HTTP_CONFLICT_STATE_AGAIN,                /* the same state, later */
-    NGX_HTTP_CONFLICT_STATE_ERROR                 /* see ctx->error_status */
+    NGX_HTTP_CONFLICT_STATE_ERROR                 /* see ctx->flow.error_status */
 } ngx_http_conflict_state_e;
 
 
@@ -289,100 +289,159 @@ typedef struct {
 typedef void (*ngx_http_conflict_ctx_pt)(ngx_http_conflict_ctx_t *ctx);
 
 
+/*
+ * The context of a request.  Each group is written by the files that its
+ * comment names, and read by all.
+ */
+
 struct ngx_http_conflict_ctx_s {
-    ngx_http_request_t            *request;
-    ngx_http_conflict_ctx_pt       cleanup;
-    ngx_http_conflict_loc_conf_t  *conf;       /* of where it was guarded */
-    ngx_http_conflict_op_t        *op;
-    ngx_http_conflict_pair_t      *pair;       /* NULL: one resource */
-    ngx_http_conflict_kind_e       kind;
-    ngx_http_conflict_state_e      state;      /* of the loop, handler.c */
-    ngx_uint_t                     error_status;   /* 0: 500 */
-    ngx_http_conflict_outcome_e    outcome;
-    ngx_http_conflict_answer_e      answer;
-    ngx_http_conflict_action_e     action;
-    const char                    *reason;     /* more on an error, or NULL */
+    ngx_http_request_t                *request;
+    ngx_http_conflict_loc_conf_t      *conf;      /* of the guarded location */
+    ngx_http_conflict_op_t            *op;
+    ngx_http_conflict_pair_t          *pair;      /* NULL: one resource */
+    ngx_http_conflict_ctx_pt           cleanup;
+    ngx_http_conflict_kind_e           kind;
+    ngx_uint_t                         method;    /* of the client's request */
+    ngx_str_t                          method_name;
+    unsigned                           write:1;
 
-    ngx_str_t                      target;     /* of a lock's GET */
-    ngx_str_t                      target_args;
+    /* the resource; ctx.c and pair.c, entity.c */
 
-    ngx_str_t                      resource;   /* as clients see it */
-    ngx_str_t                      key;        /* in the store */
-    uint64_t                       selected;   /* the view, but for Vary */
-    ngx_str_t                      user;
-    ngx_str_t                      client;
-    ngx_str_t                      base;       /* as the client sent it */
-    ngx_array_t                   *when;       /* ngx_http_conflict_when_t */
-    ngx_str_t                      if_rest;    /* what If is without tags */
-    int64_t                        client_time;
-    uint64_t                       bare;       /* the base's tag without a
-                                                  front's suffix; 0: none */
-    uint64_t                       held;       /* what If-Match names */
-    uint64_t                       current;    /* for the answer; 0: none */
-    uint64_t                       against;    /* what it was held against */
-    int64_t                        against_time;
-    ngx_str_t                      id;         /* of the conflict */
-    ngx_str_t                      entity;     /* in the log; NULL: not yet */
-    ngx_str_t                      entity_id;  /* empty: the resource */
-    ngx_str_t                      tag;        /* the upstream's own */
+    struct {
+        ngx_str_t                      resource;  /* as clients see it */
+        ngx_str_t                      key;       /* in the store */
+        ngx_str_t                      entity;    /* in the log; NULL: not
+                                                     evaluated yet */
+        ngx_str_t                      entity_id; /* empty: the resource */
+    } target;
 
-    ngx_http_conflict_body_t       body;
-    ngx_http_conflict_latest_t     latest;
-    ngx_http_conflict_merge_t      merge;
-    ngx_http_conflict_response_t  *response;   /* NULL: not looked into */
-    ngx_http_conflict_own_t        own;
-    ngx_http_conflict_original_t   original;
+    /* caller.c and view.c */
 
-    ngx_uint_t                     method;     /* of the client's request */
-    ngx_str_t                      method_name;
+    struct {
+        ngx_str_t                      user;
+        ngx_str_t                      client;
+        uint64_t                       selected;  /* the view without Vary */
+        unsigned                       known:1;   /* by any of its names */
+        unsigned                       credentials:1;  /* Authorization */
+        unsigned                       nameless:1;     /* no user, client or
+                                                          key */
+        unsigned                       may_see:1; /* a GET showed it the
+                                                     resource */
+    } caller;
 
-    ngx_http_handler_pt            content_handler;
-    ngx_http_upstream_t           *upstream;   /* at the pass: not its own */
-    ngx_uint_t                     states;     /* the same */
-    ngx_uint_t                     err_status; /* the same */
-    unsigned                       error_page:1;
+    /* what the client edited; precondition.c, entity_tags.c, dav_if.c */
 
-    ngx_event_t                    timer;      /* wait, then renewal */
-    ngx_event_t                   *late;       /* of a GET for the log */
-    ngx_msec_t                     wait_start;
-    ngx_msec_t                     wait_step;
-    ngx_msec_t                     wait_time;
-    ngx_msec_t                     settling;   /* of the store, when it was
-                                                  asked; 0: it is not */
-    ngx_msec_t                     store_start;
-    ngx_msec_t                     store_time;
-    ngx_uint_t                     fetches;
+    struct {
+        ngx_str_t                      base;      /* as the client sent it */
+        ngx_array_t                   *when;      /* ngx_http_conflict_when_t */
+        ngx_str_t                      dav_rest;  /* If without its tags */
+        int64_t                        client_time;
+        uint64_t                       bare_tag;  /* the base's tag without the
+                                                     suffix of a front end;
+                                                     0: none */
+        uint64_t                       matched;   /* the version that If-Match
+                                                     names */
+        unsigned                       dav_parsed:1;
+    } pre;
 
-    unsigned                       write:1;
-    unsigned                       waited:1;   /* for a write, long enough */
-    unsigned                       forwarded:1;    /* to the upstream */
-    unsigned                       settled:1;
-    unsigned                       committed:1;
-    unsigned                       in_flight:1;    /* counted as such */
-    unsigned                       abandoned:1;
-    unsigned                       unbased:1;  /* it passed without a base */
-    unsigned                       unguarded:1;    /* it may have written */
-    unsigned                       existed:1;  /* before it, for certain */
-    unsigned                       may_see:1;  /* the caller was shown it */
-    unsigned                       known:1;    /* the caller, by something */
-    unsigned                       credentials:1;  /* Authorization */
-    unsigned                       nameless:1; /* no user, client or key */
-    unsigned                       recalled:1;
-    unsigned                       naming:1;   /* a GET is made for the log */
-    unsigned                       if_parsed:1;
-    unsigned                       offered:1;  /* its tags are the module's,
-                                                  in report mode */
-    unsigned                       tagged:1;   /* by the upstream's own tag */
-    unsigned                       seen_2xx:1;
-    unsigned                       carried:1;  /* out, by any 2xx */
-    unsigned                       denied:1;   /* which became a 504 */
-    unsigned                       looked:1;   /* for it, before the end */
-    unsigned                       handed_on:1;    /* after a 2xx */
-    unsigned                       left:1;     /* by an error page */
-    unsigned                       audited:1;
-    unsigned                       rewritten:1;    /* its body was */
-    unsigned                       filtered:1; /* the header was seen */
-    unsigned                       answered:1; /* by the module itself */
+    /* the loop of handler.c, by what the functions of states return */
+
+    struct {
+        ngx_http_conflict_state_e      state;
+        ngx_uint_t                     error_status;   /* 0: 500 */
+        ngx_http_conflict_outcome_e    outcome;
+        ngx_http_conflict_answer_e     answer;
+        ngx_http_conflict_action_e     action;
+        const char                    *reason;    /* detail, or NULL */
+        unsigned                       unbased:1; /* passed without a base */
+        unsigned                       unguarded:1;    /* of a method that is
+                                                          not guarded, but may
+                                                          have written */
+        unsigned                       existed:1; /* the resource, before */
+        unsigned                       recalled:1;     /* the history was
+                                                          looked up */
+        unsigned                       naming:1;  /* a GET is made for the
+                                                     fields of the log */
+        unsigned                       filtered:1;     /* the header filter
+                                                          has run */
+        unsigned                       answered:1;     /* by the module */
+        unsigned                       audited:1;
+        unsigned                       error_page_seen:1;
+    } flow;
+
+    /* verdict.c and latest_verdict.c */
+
+    struct {
+        uint64_t                       current;   /* for responses; 0: none */
+        uint64_t                       compared;  /* with which the base was */
+        int64_t                        compared_time;
+        ngx_str_t                      conflict_id;
+        ngx_str_t                      upstream_tag;   /* the upstream's own */
+        unsigned                       upstream_tagged:1;  /* the write names
+                                                              that tag */
+        unsigned                       offered:1; /* report mode: ETag is the
+                                                     module's */
+    } version;
+
+    /* outcome.c and fence.c */
+
+    struct {
+        unsigned                       settled:1;
+        unsigned                       committed:1;
+        unsigned                       abandoned:1;
+        unsigned                       in_flight:1;    /* counted as such */
+        unsigned                       seen_2xx:1;
+        unsigned                       carried:1; /* out, by any 2xx */
+        unsigned                       denied:1;  /* its 2xx became a 504 */
+        unsigned                       body_searched:1;    /* for the version,
+                                                              before its end */
+        unsigned                       handed_on:1;    /* after a 2xx */
+    } lease;
+
+    /* pass.c */
+
+    struct {
+        ngx_http_handler_pt            content_handler;
+        ngx_http_upstream_t           *upstream;  /* before the pass */
+        ngx_uint_t                     first_attempt;  /* in its states */
+        ngx_uint_t                     err_status;     /* before the pass */
+        unsigned                       error_page:1;   /* the same */
+        unsigned                       forwarded:1;
+        unsigned                       rewritten:1;    /* its body was */
+    } pass;
+
+    /* write_wait.c, store_call.c and latest_get.c */
+
+    struct {
+        ngx_event_t                    timer;     /* wait, then renewal */
+        ngx_event_t                   *diff_timer;     /* of a GET for the
+                                                          log */
+        ngx_msec_t                     wait_start;
+        ngx_msec_t                     wait_step;
+        ngx_msec_t                     wait_time;
+        ngx_msec_t                     settling;  /* of the store, when it was
+                                                     asked; 0: it is not */
+        ngx_msec_t                     store_start;
+        ngx_msec_t                     store_time;
+        ngx_uint_t                     fetches;
+        unsigned                       waited:1;  /* for a write, as long as
+                                                     conflict_wait allows */
+    } timing;
+
+    /* the target of the own GET where it is not that of the request; empty:
+       it is; lock_endpoint.c and pair.c */
+
+    struct {
+        ngx_str_t                      uri;
+        ngx_str_t                      args;
+    } get;
+
+    ngx_http_conflict_body_t           body;
+    ngx_http_conflict_latest_t         latest;
+    ngx_http_conflict_merge_t          merge;
+    ngx_http_conflict_response_t      *response;  /* NULL: not looked into */
+    ngx_http_conflict_own_t            own;
+    ngx_http_conflict_original_t       original;
 };
 
 
@@ -408,7 +467,7 @@ ngx_http_conflict_ctx_t *ngx_http_conflict_ctx_create(ngx_http_request_t *r,
 
 /* caller.c: of a write, or at a lock endpoint */
 
-/* Sets ctx->user and ctx->client. */
+/* Sets ctx->caller.user and ctx->caller.client. */
 ngx_int_t ngx_http_conflict_caller(ngx_http_request_t *r,
     ngx_http_conflict_ctx_t *ctx);
 
@@ -474,8 +533,8 @@ void ngx_http_conflict_store_call_resume(ngx_http_request_t *r);
 
 /*
  * Reads the client's body.  NGX_OK: there is nothing to read, or it is
- * there; NGX_DONE: the phases go on once it is; NGX_DECLINED: ctx->answer and
- * ctx->reason say what is wrong; else a status.
+ * there; NGX_DONE: the phases go on once it is; NGX_DECLINED: ctx->flow.answer and
+ * ctx->flow.reason say what is wrong; else a status.
  */
 ngx_int_t ngx_http_conflict_request_body_read(ngx_http_request_t *r,
     ngx_http_conflict_ctx_t *ctx);
@@ -498,7 +557,7 @@ void ngx_http_conflict_request_body_filter_init(void);
  * Starts the GET; "done" is called at its end, with ctx, as the handler of a
  * subrequest.
  */
-ngx_int_t ngx_http_conflict_latest_get(ngx_http_request_t *r,
+ngx_int_t ngx_http_conflict_latest_get_start(ngx_http_request_t *r,
     ngx_http_conflict_ctx_t *ctx, ngx_http_post_subrequest_pt done);
 
 extern const ngx_str_t  ngx_http_conflict_header_private[];
@@ -599,7 +658,7 @@ ngx_str_t *ngx_http_conflict_evaluate_escaped(ngx_http_request_t *r,
 
 /* entity.c */
 
-/* Fills ctx->entity and ctx->entity_id, unless they are. */
+/* Fills ctx->target.entity and ctx->target.entity_id, unless they are. */
 void ngx_http_conflict_entity(ngx_http_request_t *r,
     ngx_http_conflict_ctx_t *ctx);
 
@@ -615,8 +674,8 @@ ngx_int_t ngx_http_conflict_random(u_char *data, size_t len);
 uint64_t ngx_http_conflict_random_seed(void);
 
 
-#include "ngx_http_conflict_merge_write.h"
-#include "ngx_http_conflict_lock_endpoint.h"
+#include "ngx_http_conflict_combine.h"
+#include "ngx_http_conflict_lock.h"
 #include "ngx_http_conflict_response.h"
 #include "ngx_http_conflict_settle.h"
 #include "ngx_http_conflict_status.h"

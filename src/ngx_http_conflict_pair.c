@@ -87,8 +87,8 @@ ngx_http_conflict_pair(ngx_http_request_t *r, ngx_http_conflict_ctx_t *ctx)
         return NGX_ERROR;
     }
 
-    if (!ngx_http_conflict_pair_same(&key, &ctx->key)
-        || ngx_http_conflict_pair_same(&pair->key, &ctx->key))
+    if (!ngx_http_conflict_pair_same(&key, &ctx->target.key)
+        || ngx_http_conflict_pair_same(&pair->key, &ctx->target.key))
     {
         /* of captures, or of what a "set" has made of this path */
         return ngx_http_conflict_pair_error(ctx, "conflict_key does not tell "
@@ -113,8 +113,8 @@ ngx_http_conflict_pair(ngx_http_request_t *r, ngx_http_conflict_ctx_t *ctx)
 
     /* all take two leases in the same order, so nobody waits in a circle */
 
-    if (ngx_memn2cmp(pair->key.data, ctx->key.data, pair->key.len,
-                     ctx->key.len)
+    if (ngx_memn2cmp(pair->key.data, ctx->target.key.data, pair->key.len,
+                     ctx->target.key.len)
         < 0)
     {
         ngx_http_conflict_pair_swap(ctx);
@@ -263,7 +263,7 @@ ngx_http_conflict_pair_op(ngx_http_request_t *r, ngx_http_conflict_ctx_t *ctx,
     ngx_http_conflict_op_t  *op, *source;
 
     source = ctx->op;
-    n = ctx->when ? ctx->when->nelts : 0;
+    n = ctx->pre.when ? ctx->pre.when->nelts : 0;
 
     op = ngx_http_conflict_op_create(r, source->store, &pair->key, 2 * n);
     if (op == NULL) {
@@ -325,8 +325,8 @@ ngx_http_conflict_pair_next(ngx_http_conflict_ctx_t *ctx)
         ngx_add_timer(&pair->timer, op->in.lease / 3 + 1);
     }
 
-    if (ctx->outcome == NGX_HTTP_CONFLICT_OUTCOME_PASSED) {
-        ctx->outcome = NGX_HTTP_CONFLICT_OUTCOME_NONE;
+    if (ctx->flow.outcome == NGX_HTTP_CONFLICT_OUTCOME_PASSED) {
+        ctx->flow.outcome = NGX_HTTP_CONFLICT_OUTCOME_NONE;
     }
 
     return 1;
@@ -343,14 +343,14 @@ ngx_http_conflict_pair_exchange(ngx_http_conflict_ctx_t *ctx)
     pair = ctx->pair;
 
     op = ctx->op;
-    key = ctx->key;
-    target = ctx->target;
-    resource = ctx->resource;
+    key = ctx->target.key;
+    target = ctx->get.uri;
+    resource = ctx->target.resource;
 
     ctx->op = pair->op;
-    ctx->key = pair->key;
-    ctx->target = pair->target;
-    ctx->resource = pair->resource;
+    ctx->target.key = pair->key;
+    ctx->get.uri = pair->target;
+    ctx->target.resource = pair->resource;
 
     pair->op = op;
     pair->key = key;
@@ -368,8 +368,8 @@ ngx_http_conflict_pair_swap(ngx_http_conflict_ctx_t *ctx)
 
     ngx_memzero(&ctx->latest, sizeof(ngx_http_conflict_latest_t));
 
-    ctx->fetches = 0;
-    ctx->wait_step = 0;
+    ctx->timing.fetches = 0;
+    ctx->timing.wait_step = 0;
 }
 
 
@@ -377,8 +377,8 @@ static ngx_int_t
 ngx_http_conflict_pair_error(ngx_http_conflict_ctx_t *ctx, const char *reason)
 {
     ctx->op->in.pre.kinds = 0;
-    ctx->answer = NGX_HTTP_CONFLICT_ANSWER_BAD_DESTINATION;
-    ctx->reason = reason;
+    ctx->flow.answer = NGX_HTTP_CONFLICT_ANSWER_BAD_DESTINATION;
+    ctx->flow.reason = reason;
 
     return NGX_DECLINED;
 }

@@ -77,7 +77,7 @@ ngx_http_conflict_part_base(ngx_http_conflict_ctx_t *ctx)
 
         if (!ctx->op->in.mixed) {
             /* what the link before it has made */
-            return ctx->against;
+            return ctx->version.compared;
         }
 
         return (conflict_chain_number(pre->chain) == 1) ? pre->began : 0;

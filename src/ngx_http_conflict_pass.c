@@ -28,13 +28,13 @@ ngx_http_conflict_pass(ngx_http_conflict_ctx_t *ctx)
     rc = ngx_http_conflict_fence_pass(ctx);
 
     if (rc != NGX_OK) {
-        ctx->error_status = rc;
+        ctx->flow.error_status = rc;
         return NGX_HTTP_CONFLICT_STATE_ERROR;
     }
 
-    ctx->forwarded = 1;
+    ctx->pass.forwarded = 1;
 
-    if (ctx->action != NGX_HTTP_CONFLICT_ACTION_NONE) {
+    if (ctx->flow.action != NGX_HTTP_CONFLICT_ACTION_NONE) {
         ngx_http_conflict_entity(r, ctx);
     }
 
@@ -42,10 +42,10 @@ ngx_http_conflict_pass(ngx_http_conflict_ctx_t *ctx)
         ngx_http_conflict_outcome_hold(ctx);
 
     } else {
-        ctx->settled = 1;
+        ctx->lease.settled = 1;
     }
 
-    if (ctx->conf->strip_base && !ctx->rewritten && ctx->body.json
+    if (ctx->conf->strip_base && !ctx->pass.rewritten && ctx->body.json
         && !ctx->body.error && ctx->body.json->type != CONFLICT_JSON_NONE)
     {
         conflict_scan_cut(ctx->body.json, &start, &end);
@@ -56,7 +56,7 @@ ngx_http_conflict_pass(ngx_http_conflict_ctx_t *ctx)
             return NGX_HTTP_CONFLICT_STATE_ERROR;
         }
 
-        ctx->rewritten = 1;
+        ctx->pass.rewritten = 1;
     }
 
     if (ngx_http_conflict_body_history_save_sent(r, ctx) != NGX_OK) {
@@ -77,14 +77,14 @@ ngx_http_conflict_state_e
 ngx_http_conflict_pass_again(ngx_http_conflict_ctx_t *ctx)
 {
     if (ngx_http_conflict_fence_late(ctx)) {
-        ctx->error_status = NGX_HTTP_GATEWAY_TIME_OUT;
+        ctx->flow.error_status = NGX_HTTP_GATEWAY_TIME_OUT;
         return NGX_HTTP_CONFLICT_STATE_ERROR;
     }
 
     if (ngx_http_conflict_outcome_redirect(ctx) != NGX_OK) {
 
-        ctx->forwarded = 0;
-        ctx->reason = "it is this write's own: the upstream did not answer "
+        ctx->pass.forwarded = 0;
+        ctx->flow.reason = "it is this write's own: the upstream did not answer "
                       "well, and is not asked again";
 
         return ngx_http_conflict_refuse(ctx,
@@ -105,14 +105,14 @@ static void
 ngx_http_conflict_pass_enter(ngx_http_request_t *r,
     ngx_http_conflict_ctx_t *ctx)
 {
-    ctx->upstream = r->upstream;
-    ctx->err_status = r->err_status;
-    ctx->error_page = r->error_page;
+    ctx->pass.upstream = r->upstream;
+    ctx->pass.err_status = r->err_status;
+    ctx->pass.error_page = r->error_page;
 
     if (r->content_handler && r->method == ctx->method
         && r->content_handler != ngx_http_conflict_upstream_once_handler)
     {
-        ctx->content_handler = r->content_handler;
+        ctx->pass.content_handler = r->content_handler;
         r->content_handler = ngx_http_conflict_upstream_once_handler;
     }
 }

@@ -82,7 +82,7 @@ ngx_http_conflict_pass_headers(ngx_http_request_t *r,
         }
     }
 
-    if (ctx->offered
+    if (ctx->version.offered
         && ngx_http_conflict_header_hide(r, ngx_http_conflict_match_headers)
            != NGX_OK)
     {
@@ -95,7 +95,7 @@ ngx_http_conflict_pass_headers(ngx_http_request_t *r,
         return NGX_ERROR;
     }
 
-    if (ctx->rewritten
+    if (ctx->pass.rewritten
         && ngx_http_conflict_header_hide(r, ngx_http_conflict_digest_headers)
            != NGX_OK)
     {

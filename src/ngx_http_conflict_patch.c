@@ -49,8 +49,8 @@ ngx_http_conflict_json_patch_base(ngx_http_request_t *r,
 
     case CONFLICT_JSON_LARGE:
         /* a test may be in there: not to be taken for none */
-        ctx->answer = NGX_HTTP_CONFLICT_ANSWER_TOO_LARGE;
-        ctx->reason = "the patch has more values than conflict_max_values";
+        ctx->flow.answer = NGX_HTTP_CONFLICT_ANSWER_TOO_LARGE;
+        ctx->flow.reason = "the patch has more values than conflict_max_values";
         break;
 
     case CONFLICT_JSON_REPEATED:
@@ -60,8 +60,8 @@ ngx_http_conflict_json_patch_base(ngx_http_request_t *r,
             return NGX_OK;
         }
 
-        ctx->answer = NGX_HTTP_CONFLICT_ANSWER_BAD_BASE;
-        ctx->reason = "the base version is tested twice";
+        ctx->flow.answer = NGX_HTTP_CONFLICT_ANSWER_BAD_BASE;
+        ctx->flow.reason = "the base version is tested twice";
         break;
 
     default:
@@ -102,10 +102,10 @@ ngx_http_conflict_json_patch_impossible(ngx_http_conflict_ctx_t *ctx)
 {
     if (ctx->op->out.verdict != CONFLICT_COMBINE) {
         /* it names a field of the server's, so the API must not judge it */
-        ctx->reason = "the patch cannot be carried out on what is there";
+        ctx->flow.reason = "the patch cannot be carried out on what is there";
 
     } else if (ctx->merge.held) {
-        ctx->reason = "the patch cannot be carried out on its base";
+        ctx->flow.reason = "the patch cannot be carried out on its base";
     }
 
     /* nothing clashed but the whole, and the client learns if it was held */
@@ -134,7 +134,7 @@ ngx_http_conflict_json_patch_repeated(ngx_http_conflict_ctx_t *ctx,
         return 0;
     }
 
-    ctx->reason = "nobody knows whether this patch was carried out before, "
+    ctx->flow.reason = "nobody knows whether this patch was carried out before, "
                   "and it must not be twice";
 
     *next = ngx_http_conflict_refuse(ctx, NGX_HTTP_CONFLICT_ANSWER_STALE,

@@ -98,7 +98,7 @@ ngx_http_conflict_precondition_headers(ngx_http_request_t *r,
     case NGX_DECLINED:
         return ngx_http_conflict_precondition_error(ctx,
                        NGX_HTTP_CONFLICT_ANSWER_BAD_BASE,
-                                              ctx->reason);
+                                              ctx->flow.reason);
 
     default: /* NGX_ERROR */
         return NGX_ERROR;
@@ -123,7 +123,8 @@ ngx_http_conflict_precondition_create(ngx_http_request_t *r,
     value = ngx_http_conflict_dav_if_tags(r);
     i = value ? value->len / 2 + 1 : 0;
 
-    op = ngx_http_conflict_op_create(r, nlcf->store, &ctx->key, n + 2 * i);
+    op = ngx_http_conflict_op_create(r, nlcf->store, &ctx->target.key,
+                                     n + 2 * i);
     if (op == NULL) {
         return NGX_ERROR;
     }
@@ -174,7 +175,7 @@ ngx_http_conflict_precondition_match(ngx_http_request_t *r,
     h = r->headers_in.if_match;
 
     if (h) {
-        ctx->base = h->value;
+        ctx->pre.base = h->value;
 
         if (h->value.len == 1 && h->value.data[0] == '*') {
             pre->kinds |= CONFLICT_IF_MATCH_ANY;
@@ -193,13 +194,13 @@ ngx_http_conflict_precondition_match(ngx_http_request_t *r,
                 ngx_http_conflict_entity_tags_base(ctx, &only);
             }
 
-            ctx->offered = (report && ctx->conf->tags
+            ctx->version.offered = (report && ctx->conf->tags
                                       == NGX_HTTP_CONFLICT_TAGS_NONE);
 
             for (i = 0; i < pre->matches; i++) {
 
                 if (pre->match[i] >= CONFLICT_VERSION_LIMIT) {
-                    ctx->offered = 0;
+                    ctx->version.offered = 0;
                 }
             }
 
@@ -311,7 +312,7 @@ ngx_http_conflict_precondition_unmodified(ngx_http_request_t *r,
     pre->unmodified = date;
     pre->exact = (unsigned) exact;
 
-    ctx->client_time = date;
+    ctx->pre.client_time = date;
 
     return NGX_OK;
 }
@@ -413,7 +414,8 @@ ngx_http_conflict_precondition_unread(ngx_http_request_t *r,
         return NGX_ERROR;
     }
 
-    return ngx_http_conflict_precondition_error(ctx, ctx->answer, ctx->reason);
+    return ngx_http_conflict_precondition_error(ctx, ctx->flow.answer,
+                                                ctx->flow.reason);
 }
 
 
@@ -452,8 +454,8 @@ ngx_http_conflict_precondition_wrong(ngx_http_request_t *r,
     (void) ngx_sprintf(reason, "%s: line %uz, column %uz%Z", what, line,
                        column);
 
-    ctx->answer = NGX_HTTP_CONFLICT_ANSWER_BAD_JSON;
-    ctx->reason = (char *) reason;
+    ctx->flow.answer = NGX_HTTP_CONFLICT_ANSWER_BAD_JSON;
+    ctx->flow.reason = (char *) reason;
 
     return NGX_OK;
 }
@@ -474,14 +476,14 @@ ngx_http_conflict_precondition_missing(ngx_http_request_t *r,
 
     if (body->encoded) {
         *answer = NGX_HTTP_CONFLICT_ANSWER_ENCODED;
-        ctx->reason = "a body with a Content-Encoding cannot be checked: send "
+        ctx->flow.reason = "a body with a Content-Encoding cannot be checked: send "
                       "it without, or If-Match with the ETag of the resource";
         return NGX_OK;
     }
 
     if (body->undeclared && body->too_large) {
         *answer = NGX_HTTP_CONFLICT_ANSWER_TOO_LARGE;
-        ctx->reason = "the body is larger than conflict_max_body: send "
+        ctx->flow.reason = "the body is larger than conflict_max_body: send "
                       "If-Match with the ETag of the resource";
         return NGX_OK;
     }
@@ -498,7 +500,7 @@ ngx_http_conflict_precondition_missing(ngx_http_request_t *r,
         return NGX_ERROR;
     }
 
-    ctx->reason = (char *) p;
+    ctx->flow.reason = (char *) p;
 
     (void) ngx_sprintf(p, "send If-Match with the ETag of the resource, or %s "
                           "%V%Z",
@@ -526,7 +528,7 @@ ngx_http_conflict_precondition_version(ngx_http_conflict_ctx_t *ctx,
     conflict_etag_t           etag;
     conflict_precondition_t  *pre;
 
-    ctx->base = *text;
+    ctx->pre.base = *text;
 
     if (text->len == 0) {
         return NGX_DECLINED;
@@ -553,7 +555,7 @@ ngx_http_conflict_precondition_version(ngx_http_conflict_ctx_t *ctx,
 
         bare = conflict_etag_bare((char *) tag.data, tag.len);
 
-        ctx->bare = (bare == tag.len) ? 0
+        ctx->pre.bare_tag = (bare == tag.len) ? 0
                     : conflict_version_from_text((char *) tag.data, bare);
 
         return NGX_OK;
@@ -613,8 +615,8 @@ ngx_http_conflict_precondition_error(ngx_http_conflict_ctx_t *ctx,
     ngx_http_conflict_answer_e answer, const char *reason)
 {
     ctx->op->in.pre.kinds = 0;
-    ctx->answer = answer;
-    ctx->reason = reason;
+    ctx->flow.answer = answer;
+    ctx->flow.reason = reason;
 
     return NGX_DECLINED;
 }

@@ -20,7 +20,7 @@ static ngx_str_t  ngx_http_conflict_preflight_origin = ngx_string("origin");
 static ngx_str_t  ngx_http_conflict_preflight_method =
     ngx_string("access-control-request-method");
 
-static ngx_str_t  ngx_http_conflict_preflight_allow =
+static ngx_str_t  ngx_http_conflict_preflight_allowed =
     ngx_string("access-control-allow-origin");
 
 static const ngx_str_t  ngx_http_conflict_preflight_headers[] = {
@@ -153,7 +153,7 @@ ngx_http_conflict_preflight_allow(ngx_http_request_t *r,
     }
 
     if (ngx_http_conflict_header_find(&r->headers_out.headers,
-                                      &ngx_http_conflict_preflight_allow, NULL)
+                                      &ngx_http_conflict_preflight_allowed, NULL)
         == NULL)
     {
         return NGX_OK;

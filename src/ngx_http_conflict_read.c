@@ -18,7 +18,8 @@ ngx_http_conflict_read_peek(ngx_http_conflict_ctx_t *ctx)
 
     r = ctx->request;
 
-    op = ngx_http_conflict_op_create(r, ctx->conf->store, &ctx->key, 0);
+    op = ngx_http_conflict_op_create(r, ctx->conf->store, &ctx->target.key,
+                                     0);
     if (op == NULL) {
         return NGX_HTTP_CONFLICT_STATE_ERROR;
     }
@@ -61,7 +62,7 @@ ngx_http_conflict_read_peeked(ngx_http_conflict_ctx_t *ctx)
     }
 
     op = ctx->op;
-    ctx->settling = (rc == NGX_OK && op->out.settling) ? op->out.wait : 0;
+    ctx->timing.settling = (rc == NGX_OK && op->out.settling) ? op->out.wait : 0;
 
     if (rc == NGX_OK && op->out.state == CONFLICT_UNKNOWN && op->in.minted
         && !ctx->conf->report)
@@ -81,7 +82,7 @@ ngx_http_conflict_read_fetch(ngx_http_conflict_ctx_t *ctx)
 {
     ngx_http_conflict_latest_t  *latest;
 
-    switch (ngx_http_conflict_latest_get(ctx)) {
+    switch (ngx_http_conflict_latest_response(ctx)) {
 
     case NGX_OK:
         break;
@@ -142,20 +143,20 @@ ngx_http_conflict_read_forward(ngx_http_conflict_ctx_t *ctx)
     ngx_http_conflict_op_t  *op;
 
     op = ctx->op;
-    ctx->forwarded = 1;
+    ctx->pass.forwarded = 1;
 
     if (op->rc != NGX_OK) {
         /* no validators, then; nobody can hold this read for checked */
-        ctx->outcome = NGX_HTTP_CONFLICT_OUTCOME_UNCHECKED;
+        ctx->flow.outcome = NGX_HTTP_CONFLICT_OUTCOME_UNCHECKED;
         return NGX_HTTP_CONFLICT_STATE_FORWARDED;
     }
 
-    ctx->outcome = NGX_HTTP_CONFLICT_OUTCOME_PASSED;
-    ctx->against = op->out.version;
-    ctx->against_time = op->out.mtime;
+    ctx->flow.outcome = NGX_HTTP_CONFLICT_OUTCOME_PASSED;
+    ctx->version.compared = op->out.version;
+    ctx->version.compared_time = op->out.mtime;
 
     if (op->out.state == CONFLICT_FREE || op->out.state == CONFLICT_LEASED) {
-        ctx->current = op->out.version;
+        ctx->version.current = op->out.version;
     }
 
     return (ngx_http_conflict_pass_headers(ctx->request, ctx) == NGX_OK)

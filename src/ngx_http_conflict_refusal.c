@@ -107,7 +107,7 @@ ngx_http_conflict_problem_start(ngx_http_conflict_ctx_t *ctx)
     json_t                            *json;
     const ngx_http_conflict_answer_t  *answer;
 
-    answer = &ngx_http_conflict_answers[ctx->answer];
+    answer = &ngx_http_conflict_answers[ctx->flow.answer];
     json = json_object();
 
     if (ngx_http_conflict_answer_problem(ctx->request)) {
@@ -134,7 +134,7 @@ ngx_http_conflict_problem_headers(ngx_http_request_t *r,
     ngx_uint_t                         seconds;
     const ngx_http_conflict_answer_t  *answer;
 
-    answer = &ngx_http_conflict_answers[ctx->answer];
+    answer = &ngx_http_conflict_answers[ctx->flow.answer];
 
     r->headers_out.status = ngx_http_conflict_problem_status(ctx);
 
@@ -159,10 +159,10 @@ ngx_http_conflict_problem_headers(ngx_http_request_t *r,
     if (answer->retry) {
         seconds = 1;
 
-        if (ctx->answer == NGX_HTTP_CONFLICT_ANSWER_UNKNOWN_OUTCOME) {
+        if (ctx->flow.answer == NGX_HTTP_CONFLICT_ANSWER_UNKNOWN_OUTCOME) {
             seconds = ngx_max(1, (ctx->op->out.wait + 999) / 1000);
 
-        } else if (ctx->answer == NGX_HTTP_CONFLICT_ANSWER_LOCKED) {
+        } else if (ctx->flow.answer == NGX_HTTP_CONFLICT_ANSWER_LOCKED) {
             seconds = ngx_max(1, (ctx->op->lock.remaining + 999) / 1000);
         }
 
@@ -176,7 +176,7 @@ ngx_http_conflict_problem_headers(ngx_http_request_t *r,
         }
     }
 
-    if (ctx->answer == NGX_HTTP_CONFLICT_ANSWER_NOT_ALLOWED
+    if (ctx->flow.answer == NGX_HTTP_CONFLICT_ANSWER_NOT_ALLOWED
         && ngx_http_conflict_header_add(r, "Allow",
                                      NGX_HTTP_CONFLICT_LOCK_METHODS,
                                      sizeof(NGX_HTTP_CONFLICT_LOCK_METHODS)
@@ -186,7 +186,7 @@ ngx_http_conflict_problem_headers(ngx_http_request_t *r,
         return NGX_ERROR;
     }
 
-    if (ctx->answer == NGX_HTTP_CONFLICT_ANSWER_ENCODED
+    if (ctx->flow.answer == NGX_HTTP_CONFLICT_ANSWER_ENCODED
         && ngx_http_conflict_header_add(r, "Accept-Encoding", "identity",
                                         sizeof("identity") - 1)
            != NGX_OK)
@@ -194,7 +194,7 @@ ngx_http_conflict_problem_headers(ngx_http_request_t *r,
         return NGX_ERROR;
     }
 
-    if (ctx->answer == NGX_HTTP_CONFLICT_ANSWER_UNMERGEABLE) {
+    if (ctx->flow.answer == NGX_HTTP_CONFLICT_ANSWER_UNMERGEABLE) {
         /* RFC 5789, 3.1; RFC 9110, 15.5.16 */
         return (ctx->method == NGX_HTTP_PATCH)
                ? ngx_http_conflict_accept_patch(r, ctx->conf)
@@ -202,14 +202,15 @@ ngx_http_conflict_problem_headers(ngx_http_request_t *r,
                                               sizeof("application/json") - 1);
     }
 
-    if (ctx->answer != NGX_HTTP_CONFLICT_ANSWER_STALE || !ctx->may_see
-        || ctx->action == NGX_HTTP_CONFLICT_ACTION_DELETED)
+    if (ctx->flow.answer != NGX_HTTP_CONFLICT_ANSWER_STALE
+        || !ctx->caller.may_see
+        || ctx->flow.action == NGX_HTTP_CONFLICT_ACTION_DELETED)
     {
         return NGX_OK;
     }
 
     if (ctx->op->in.minted) {
-        return ngx_http_conflict_validators_etag(r, ctx->current);
+        return ngx_http_conflict_validators_etag(r, ctx->version.current);
     }
 
     if (ctx->latest.valid && ctx->latest.etag.len) {
@@ -249,7 +250,7 @@ ngx_http_conflict_problem_status(ngx_http_conflict_ctx_t *ctx)
 
     latest = &ctx->latest;
 
-    switch (ctx->answer) {
+    switch (ctx->flow.answer) {
 
     case NGX_HTTP_CONFLICT_ANSWER_RELAY:
         return latest->status;
@@ -266,7 +267,7 @@ ngx_http_conflict_problem_status(ngx_http_conflict_ctx_t *ctx)
 
     case NGX_HTTP_CONFLICT_ANSWER_STALE:
 
-        if (ctx->when) {
+        if (ctx->pre.when) {
             /* what WebDAV's If is answered with (RFC 4918, 10.4.1) */
             return NGX_HTTP_PRECONDITION_FAILED;
         }
@@ -282,6 +283,6 @@ ngx_http_conflict_problem_status(ngx_http_conflict_ctx_t *ctx)
         /* fall through */
 
     default:
-        return ngx_http_conflict_answers[ctx->answer].status;
+        return ngx_http_conflict_answers[ctx->flow.answer].status;
     }
 }

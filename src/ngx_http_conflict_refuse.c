@@ -32,9 +32,9 @@ ngx_http_conflict_refuse_unchecked(ngx_http_conflict_ctx_t *ctx,
                                         NGX_HTTP_CONFLICT_ACTION_NONE);
     }
 
-    ctx->answer = NGX_HTTP_CONFLICT_ANSWER_NONE;
-    ctx->outcome = NGX_HTTP_CONFLICT_OUTCOME_UNCHECKED;
-    ctx->action = NGX_HTTP_CONFLICT_ACTION_UNCHECKED;
+    ctx->flow.answer = NGX_HTTP_CONFLICT_ANSWER_NONE;
+    ctx->flow.outcome = NGX_HTTP_CONFLICT_OUTCOME_UNCHECKED;
+    ctx->flow.action = NGX_HTTP_CONFLICT_ACTION_UNCHECKED;
 
     return next;
 }

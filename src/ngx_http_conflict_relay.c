@@ -31,7 +31,7 @@ ngx_http_conflict_latest_answer(ngx_http_request_t *r,
 
     r->headers_out.status = ngx_http_conflict_problem_status(ctx);
 
-    if (ctx->answer == NGX_HTTP_CONFLICT_ANSWER_RELAY) {
+    if (ctx->flow.answer == NGX_HTTP_CONFLICT_ANSWER_RELAY) {
 
         if (ngx_http_conflict_relay_challenges(r, latest) != NGX_OK) {
             return NGX_ERROR;
@@ -57,23 +57,25 @@ ngx_http_conflict_latest_answer(ngx_http_request_t *r,
         }
 
         if (ctx->conf->inject->place == NGX_HTTP_CONFLICT_JSON
-            && latest->json && ctx->current
+            && latest->json && ctx->version.current
             && ngx_http_conflict_version_inject_text(r,
                                                      ctx->conf->inject->pointer,
-                                                     ctx->current, &text)
+                                                     ctx->version.current,
+                                                     &text)
                != NGX_OK)
         {
             return NGX_ERROR;
         }
     }
 
-    if (ctx->outcome == NGX_HTTP_CONFLICT_OUTCOME_REPLAYED && ctx->op->in.minted
-        && ctx->may_see
+    if (ctx->flow.outcome == NGX_HTTP_CONFLICT_OUTCOME_REPLAYED
+        && ctx->op->in.minted
+        && ctx->caller.may_see
         && ctx->method != NGX_HTTP_DELETE
         && !(ctx->method == NGX_HTTP_PUT
              && (ctx->conf->strip_base || ctx->conf->policy == CONFLICT_MERGE)
              && (ctx->op->in.pre.kinds & CONFLICT_BASE))
-        && ngx_http_conflict_validators_etag(r, ctx->current) != NGX_OK)
+        && ngx_http_conflict_validators_etag(r, ctx->version.current) != NGX_OK)
     {
         return NGX_ERROR;
     }

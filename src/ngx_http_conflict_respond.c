@@ -15,8 +15,8 @@ ngx_http_conflict_respond(ngx_http_conflict_ctx_t *ctx,
     ngx_http_conflict_answer_e answer, ngx_http_conflict_outcome_e outcome,
     ngx_http_conflict_action_e action)
 {
-    ctx->outcome = outcome;
-    ctx->action = action;
+    ctx->flow.outcome = outcome;
+    ctx->flow.action = action;
 
     if (ctx->conf->report) {
         /* would have; it is logged with the answer of the upstream */
@@ -24,7 +24,7 @@ ngx_http_conflict_respond(ngx_http_conflict_ctx_t *ctx,
         return NGX_HTTP_CONFLICT_STATE_FORWARD;
     }
 
-    ctx->answer = answer;
+    ctx->flow.answer = answer;
 
     return NGX_HTTP_CONFLICT_STATE_RESPOND;
 }

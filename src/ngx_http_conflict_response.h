@@ -117,13 +117,13 @@ ngx_int_t ngx_http_conflict_validators_date(ngx_http_request_t *r,
 
 /* revalidate.c */
 
-/* As set_etag(), with the upstream's own tag (ctx->tag) behind the version. */
+/* As set_etag(), with the upstream's own tag (ctx->version.upstream_tag) behind the version. */
 ngx_int_t ngx_http_conflict_revalidate_set_etag(ngx_http_request_t *r,
     ngx_http_conflict_ctx_t *ctx, uint64_t version);
 
 /*
  * Of a read that goes upstream: hides its conditions, or puts them in the
- * upstream's own words.  ctx->current must be set.
+ * upstream's own words.  ctx->version.current must be set.
  */
 ngx_int_t ngx_http_conflict_revalidate(ngx_http_request_t *r,
     ngx_http_conflict_ctx_t *ctx);

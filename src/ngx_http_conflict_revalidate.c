@@ -178,8 +178,9 @@ ngx_http_conflict_revalidate_set_etag(ngx_http_request_t *r,
     conflict_etag_t  own;
 
     if (version == 0 || version >= CONFLICT_VERSION_LIMIT
-        || ctx->tag.len > NGX_HTTP_CONFLICT_OWN
-        || ngx_http_conflict_tag_read(&ctx->tag, &own) != NGX_OK
+        || ctx->version.upstream_tag.len > NGX_HTTP_CONFLICT_OWN
+        || ngx_http_conflict_tag_read(&ctx->version.upstream_tag,
+                                      &own) != NGX_OK
         || (!own.weak && own.len >= 2 && ngx_memcmp(own.data, "W/", 2) == 0)
         || (r->headers_out.status == NGX_HTTP_PARTIAL_CONTENT
             && ctx->conf->inject->place != NGX_HTTP_CONFLICT_DEFAULT))
@@ -294,7 +295,7 @@ ngx_http_conflict_revalidate_list(ngx_http_conflict_ctx_t *ctx,
 
     while (ngx_http_conflict_tag_next(list, &pos, &tag) == NGX_OK) {
 
-        if (tag.version != ctx->current) {
+        if (tag.version != ctx->version.current) {
             continue;
         }
 
@@ -326,7 +327,7 @@ ngx_http_conflict_revalidate_list(ngx_http_conflict_ctx_t *ctx,
 static ngx_uint_t
 ngx_http_conflict_revalidate_dates(ngx_http_conflict_ctx_t *ctx)
 {
-    return ctx->current && !ctx->op->out.second_reused;
+    return ctx->version.current && !ctx->op->out.second_reused;
 }
 
 
@@ -369,7 +370,7 @@ ngx_http_conflict_revalidate_part(ngx_http_request_t *r,
         return NGX_OK;
     }
 
-    if (tag.version != ctx->current || !tag.bears || tag.own.weak
+    if (tag.version != ctx->version.current || !tag.bears || tag.own.weak
         || tag.etag.weak)
     {
         return NGX_DECLINED;
@@ -433,7 +434,8 @@ ngx_http_conflict_revalidate_not_modified(ngx_http_request_t *r,
     list = r->headers_in.if_none_match ? &r->headers_in.if_none_match->value
                                        : &none;
 
-    known = (ngx_http_conflict_tag_read(&ctx->tag, &own) == NGX_OK);
+    known = (ngx_http_conflict_tag_read(&ctx->version.upstream_tag,
+                                        &own) == NGX_OK);
     dated = r->headers_in.if_modified_since
             && ngx_http_conflict_revalidate_dates(ctx);
 
@@ -442,7 +444,7 @@ ngx_http_conflict_revalidate_not_modified(ngx_http_request_t *r,
 
     while (ngx_http_conflict_tag_next(list, &pos, &tag) == NGX_OK) {
 
-        if (tag.version != ctx->current
+        if (tag.version != ctx->version.current
             || !(tag.bears ? !known
                              || ngx_http_conflict_tag_same(&tag.own, &own, 0)
                            : dated))
@@ -460,7 +462,7 @@ ngx_http_conflict_revalidate_not_modified(ngx_http_request_t *r,
     }
 
     if (n != 1) {
-        ctx->current = 0;
+        ctx->version.current = 0;
         return NGX_OK;
     }
 
@@ -490,13 +492,13 @@ ngx_http_conflict_revalidate_conditions(ngx_http_request_t *r,
 
     dated = date != -1 && date == r->headers_out.last_modified_time
             && !ctx->op->out.second_reused
-            && (ctx->current
-                || ctx->outcome == NGX_HTTP_CONFLICT_OUTCOME_UNCHECKED);
+            && (ctx->version.current
+                || ctx->flow.outcome == NGX_HTTP_CONFLICT_OUTCOME_UNCHECKED);
 
     judged = !r->disable_not_modified;
 
     if (r->headers_out.status == NGX_HTTP_OK
-        && ctx->outcome != NGX_HTTP_CONFLICT_OUTCOME_UNCHECKED)
+        && ctx->flow.outcome != NGX_HTTP_CONFLICT_OUTCOME_UNCHECKED)
     {
         /* nginx judges If-Match by our tag */
         r->disable_not_modified = 0;
@@ -533,7 +535,7 @@ ngx_http_conflict_revalidate_conditions(ngx_http_request_t *r,
 
     if (ngx_http_conflict_judge_range(r, ctx, dated) || theirs) {
         ngx_http_clear_etag(r);
-        ctx->current = 0;
+        ctx->version.current = 0;
     }
 
     return NGX_OK;
@@ -574,7 +576,7 @@ ngx_http_conflict_judge_none_match(ngx_http_request_t *r,
 
     r->headers_in.if_none_match = judgment ? &ngx_http_conflict_any : NULL;
 
-    if (judgment == NGX_HTTP_CONFLICT_HOLDS && ctx->current
+    if (judgment == NGX_HTTP_CONFLICT_HOLDS && ctx->version.current
         && ngx_http_conflict_tag_echo(r, &tag) != NGX_OK)
     {
         return NGX_ERROR;
@@ -642,10 +644,11 @@ ngx_http_conflict_judge(ngx_http_request_t *r, ngx_http_conflict_ctx_t *ctx,
     ngx_uint_t       known, cached;
     conflict_etag_t  own;
 
-    known = (ngx_http_conflict_tag_read(&ctx->tag, &own) == NGX_OK
+    known = (ngx_http_conflict_tag_read(&ctx->version.upstream_tag,
+                                        &own) == NGX_OK
              && !(strong && own.weak));
 
-    cached = (ctx->outcome == NGX_HTTP_CONFLICT_OUTCOME_UNCHECKED);
+    cached = (ctx->flow.outcome == NGX_HTTP_CONFLICT_OUTCOME_UNCHECKED);
 
     pos = 0;
 
@@ -655,7 +658,7 @@ ngx_http_conflict_judge(ngx_http_request_t *r, ngx_http_conflict_ctx_t *ctx,
             continue;
         }
 
-        if (cached || tag->version == ctx->current) {
+        if (cached || tag->version == ctx->version.current) {
 
             if (tag->bears
                 ? known && ngx_http_conflict_tag_same(&tag->own, &own, strong)

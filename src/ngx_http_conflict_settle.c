@@ -44,19 +44,19 @@ static const ngx_uint_t  ngx_http_conflict_not_done[] = {
 void
 ngx_http_conflict_outcome_hold(ngx_http_conflict_ctx_t *ctx)
 {
-    ctx->timer.handler = ngx_http_conflict_renew_handler;
-    ctx->timer.data = ctx;
-    ctx->timer.log = ctx->request->connection->log;
+    ctx->timing.timer.handler = ngx_http_conflict_renew_handler;
+    ctx->timing.timer.data = ctx;
+    ctx->timing.timer.log = ctx->request->connection->log;
 
     ngx_http_conflict_renew_later(ctx);
 
-    if (!ctx->in_flight) {
-        ctx->in_flight = 1;
+    if (!ctx->lease.in_flight) {
+        ctx->lease.in_flight = 1;
         ngx_http_conflict_stats_lease(1);
     }
 
     if (ctx->request->upstream_states) {
-        ctx->states = ctx->request->upstream_states->nelts;
+        ctx->pass.first_attempt = ctx->request->upstream_states->nelts;
     }
 }
 
@@ -68,10 +68,10 @@ ngx_http_conflict_renew_handler(ngx_event_t *ev)
 
     /* what is not sent yet is judged by the lease when it is to be sent */
 
-    if (ctx->forwarded && ngx_http_conflict_fence_expired(ctx)) {
-        if (!ctx->looked) {
+    if (ctx->pass.forwarded && ngx_http_conflict_fence_expired(ctx)) {
+        if (!ctx->lease.body_searched) {
             /* an answer may have come while the worker was stopped */
-            ctx->looked = 1;
+            ctx->lease.body_searched = 1;
             ngx_add_timer(ev, 1);
             return;
         }
@@ -81,7 +81,7 @@ ngx_http_conflict_renew_handler(ngx_event_t *ev)
         }
     }
 
-    ctx->looked = 0;
+    ctx->lease.body_searched = 0;
 
     if (ctx->op->out.leased) {
         /* where it fails, the lease runs out into a quarantine: that is safe */
@@ -107,11 +107,11 @@ ngx_http_conflict_renew_later(ngx_http_conflict_ctx_t *ctx)
         timer = (ngx_msec_t) left;
     }
 
-    if (ctx->timer.timer_set) {
-        ngx_del_timer(&ctx->timer);
+    if (ctx->timing.timer.timer_set) {
+        ngx_del_timer(&ctx->timing.timer);
     }
 
-    ngx_add_timer(&ctx->timer, timer);
+    ngx_add_timer(&ctx->timing.timer, timer);
 }
 
 
@@ -121,14 +121,14 @@ ngx_http_conflict_outcome_header(ngx_http_conflict_ctx_t *ctx)
     ngx_uint_t                 status;
     ngx_http_conflict_class_e  class;
 
-    if (ctx->settled || !ctx->op->out.leased) {
+    if (ctx->lease.settled || !ctx->op->out.leased) {
         return;
     }
 
     class = ngx_http_conflict_settle_class(ctx, 0, &status);
 
     if (class == NGX_HTTP_CONFLICT_DONE) {
-        ctx->seen_2xx = 1;
+        ctx->lease.seen_2xx = 1;
 
         ctx->op->in.observed.existence = ngx_http_conflict_settle_existence(ctx,
                                                                        ctx->op);
@@ -153,7 +153,7 @@ ngx_http_conflict_outcome_header(ngx_http_conflict_ctx_t *ctx)
 void
 ngx_http_conflict_outcome_body(ngx_http_conflict_ctx_t *ctx)
 {
-    if (!ctx->settled && ctx->seen_2xx) {
+    if (!ctx->lease.settled && ctx->lease.seen_2xx) {
         ngx_http_conflict_settle(ctx, ctx->op->in.observed.version
                                       ? NGX_HTTP_CONFLICT_DONE
                                       : NGX_HTTP_CONFLICT_UNCERTAIN);
@@ -167,18 +167,18 @@ ngx_http_conflict_outcome_end(ngx_http_conflict_ctx_t *ctx)
     ngx_uint_t                 status;
     ngx_http_conflict_class_e  class;
 
-    if (ctx->settled
+    if (ctx->lease.settled
         || !(ctx->op->out.leased || (ctx->pair && ctx->pair->op->out.leased)))
     {
         return;
     }
 
-    if (!ctx->forwarded) {
+    if (!ctx->pass.forwarded) {
         ngx_http_conflict_settle(ctx, NGX_HTTP_CONFLICT_NOT_DONE);
         return;
     }
 
-    class = ctx->seen_2xx ? NGX_HTTP_CONFLICT_UNCERTAIN
+    class = ctx->lease.seen_2xx ? NGX_HTTP_CONFLICT_UNCERTAIN
                           : ngx_http_conflict_settle_class(ctx, 1, &status);
 
     ngx_http_conflict_settle_seen(ctx, class);
@@ -193,11 +193,11 @@ ngx_http_conflict_outcome_unguarded(ngx_http_conflict_ctx_t *ctx,
     ngx_http_conflict_op_t    *op;
     ngx_http_conflict_class_e  class;
 
-    if (ctx->settled) {
+    if (ctx->lease.settled) {
         return;
     }
 
-    ctx->settled = 1;
+    ctx->lease.settled = 1;
 
     if (ngx_http_conflict_upstream_attempts(ctx->request, 0, &sent, &last)
         == NGX_OK)
@@ -217,7 +217,7 @@ ngx_http_conflict_outcome_unguarded(ngx_http_conflict_ctx_t *ctx,
     }
 
     /* 201: it has made what was not there */
-    ctx->unguarded = (status != NGX_HTTP_CREATED);
+    ctx->flow.unguarded = (status != NGX_HTTP_CREATED);
 
     op = ctx->op;
 
@@ -240,7 +240,7 @@ ngx_http_conflict_outcome_unguarded(ngx_http_conflict_ctx_t *ctx,
 void
 ngx_http_conflict_outcome_unsent(ngx_http_conflict_ctx_t *ctx)
 {
-    ngx_http_conflict_settle(ctx, ctx->handed_on
+    ngx_http_conflict_settle(ctx, ctx->lease.handed_on
                                   ? NGX_HTTP_CONFLICT_UNCERTAIN
                                   : NGX_HTTP_CONFLICT_NOT_DONE);
 }
@@ -251,17 +251,17 @@ ngx_http_conflict_outcome_late(ngx_http_conflict_ctx_t *ctx)
 {
     ngx_uint_t  status;
 
-    if (ctx->request->upstream == ctx->upstream) {
+    if (ctx->request->upstream == ctx->pass.upstream) {
         return NGX_DECLINED;
     }
 
     (void) ngx_http_conflict_settle_class(ctx, 0, &status);
 
-    if (!ctx->carried) {
+    if (!ctx->lease.carried) {
         return NGX_DECLINED;
     }
 
-    ctx->denied = 1;
+    ctx->lease.denied = 1;
     ngx_http_conflict_settle(ctx, NGX_HTTP_CONFLICT_UNCERTAIN);
 
     return NGX_OK;
@@ -286,10 +286,10 @@ ngx_http_conflict_outcome_redirect(ngx_http_conflict_ctx_t *ctx)
 
     write = (r->method == ctx->method);
 
-    if (r->upstream == ctx->upstream) {
+    if (r->upstream == ctx->pass.upstream) {
 
-        if (r->err_status == ctx->err_status
-            && r->error_page == ctx->error_page)
+        if (r->err_status == ctx->pass.err_status
+            && r->error_page == ctx->pass.error_page)
         {
             /* try_files: nothing has run yet */
             return NGX_OK;
@@ -301,8 +301,8 @@ ngx_http_conflict_outcome_redirect(ngx_http_conflict_ctx_t *ctx)
     } else {
         class = ngx_http_conflict_settle_class(ctx, 0, &status);
 
-        (void) ngx_http_conflict_upstream_attempts(r, ctx->states, &sent,
-                                                   &status);
+        (void) ngx_http_conflict_upstream_attempts(r, ctx->pass.first_attempt,
+                                                   &sent, &status);
 
         if (write && sent == 0) {
             return NGX_OK;
@@ -311,7 +311,7 @@ ngx_http_conflict_outcome_redirect(ngx_http_conflict_ctx_t *ctx)
 
     if (!write) {
 
-        if (!ctx->settled && ctx->op->out.leased) {
+        if (!ctx->lease.settled && ctx->op->out.leased) {
             ngx_http_conflict_settle_seen(ctx, class);
         }
 
@@ -321,7 +321,7 @@ ngx_http_conflict_outcome_redirect(ngx_http_conflict_ctx_t *ctx)
     switch (class) {
 
     case NGX_HTTP_CONFLICT_DONE:
-        ctx->handed_on = 1;
+        ctx->lease.handed_on = 1;
         break;
 
     case NGX_HTTP_CONFLICT_NOT_DONE:
@@ -329,12 +329,12 @@ ngx_http_conflict_outcome_redirect(ngx_http_conflict_ctx_t *ctx)
 
     default:
 
-        if (r->upstream == ctx->upstream || ctx->conf->report) {
-            ctx->handed_on = 1;
+        if (r->upstream == ctx->pass.upstream || ctx->conf->report) {
+            ctx->lease.handed_on = 1;
             break;
         }
 
-        if (!ctx->settled && ctx->op->out.leased) {
+        if (!ctx->lease.settled && ctx->op->out.leased) {
             ngx_http_conflict_settle(ctx, class);
         }
 
@@ -344,7 +344,7 @@ ngx_http_conflict_outcome_redirect(ngx_http_conflict_ctx_t *ctx)
     /* another upstream may be asked, under the same lease */
 
     if (r->upstream_states) {
-        ctx->states = r->upstream_states->nelts;
+        ctx->pass.first_attempt = r->upstream_states->nelts;
     }
 
     return NGX_OK;
@@ -386,9 +386,9 @@ ngx_http_conflict_settle_class(ngx_http_conflict_ctx_t *ctx, ngx_uint_t ended,
     r = ctx->request;
     *status = 0;
 
-    if (r->upstream != ctx->upstream) {
-        (void) ngx_http_conflict_upstream_attempts(r, ctx->states, &sent,
-                                                   status);
+    if (r->upstream != ctx->pass.upstream) {
+        (void) ngx_http_conflict_upstream_attempts(r, ctx->pass.first_attempt,
+                                                   &sent, status);
 
         /* 0: connect refused, no live peer, or it never came that far */
 
@@ -407,10 +407,10 @@ ngx_http_conflict_settle_class(ngx_http_conflict_ctx_t *ctx, ngx_uint_t ended,
     }
 
     if (*status >= 200 && *status < 300) {
-        ctx->carried = 1;
+        ctx->lease.carried = 1;
     }
 
-    if (class == NGX_HTTP_CONFLICT_NOT_DONE && ctx->handed_on) {
+    if (class == NGX_HTTP_CONFLICT_NOT_DONE && ctx->lease.handed_on) {
         /* by this one; the one before it may have */
         class = NGX_HTTP_CONFLICT_UNCERTAIN;
     }
@@ -453,15 +453,15 @@ static void
 ngx_http_conflict_settle(ngx_http_conflict_ctx_t *ctx,
     ngx_http_conflict_class_e class)
 {
-    ctx->settled = 1;
+    ctx->lease.settled = 1;
 
-    if (ctx->in_flight) {
-        ctx->in_flight = 0;
+    if (ctx->lease.in_flight) {
+        ctx->lease.in_flight = 0;
         ngx_http_conflict_stats_lease(-1);
     }
 
-    if (ctx->timer.timer_set) {
-        ngx_del_timer(&ctx->timer);
+    if (ctx->timing.timer.timer_set) {
+        ngx_del_timer(&ctx->timing.timer);
     }
 
     if (ctx->pair) {
@@ -522,8 +522,8 @@ ngx_http_conflict_settle_op(ngx_http_conflict_ctx_t *ctx,
         ngx_http_conflict_body_history_written(ctx, 1);
         ngx_http_conflict_body_history_link(ctx);
         (void) ops->commit(op);
-        ctx->committed = 1;
-        ctx->current = op->out.applied ? op->out.version : 0;
+        ctx->lease.committed = 1;
+        ctx->version.current = op->out.applied ? op->out.version : 0;
         break;
 
     case NGX_HTTP_CONFLICT_NOT_DONE:
@@ -538,12 +538,12 @@ ngx_http_conflict_settle_op(ngx_http_conflict_ctx_t *ctx,
     default: /* NGX_HTTP_CONFLICT_AMBIGUOUS */
         ngx_http_conflict_body_history_written(ctx, 0);
         (void) ops->abandon(op);
-        ctx->abandoned = 1;
-        ctx->current = 0;
+        ctx->lease.abandoned = 1;
+        ctx->version.current = 0;
         op->out.wait = op->in.quarantine;
     }
 
-    if (ctx->carried && (op->out.lost || op->calls)) {
+    if (ctx->lease.carried && (op->out.lost || op->calls)) {
         ngx_http_conflict_audit_overlapped(ctx);
     }
 }

@@ -22,7 +22,7 @@ ngx_http_conflict_store_call_start(ngx_http_conflict_ctx_t *ctx,
     op = ctx->op;
     op->done = ngx_http_conflict_store_call_done;
 
-    ctx->store_start = ngx_current_msec;
+    ctx->timing.store_start = ngx_current_msec;
 
     op->rc = call(op);
 }
@@ -35,7 +35,7 @@ ngx_http_conflict_store_call_finish(ngx_http_conflict_ctx_t *ctx)
         return NGX_AGAIN;
     }
 
-    ctx->store_time += ngx_current_msec - ctx->store_start;
+    ctx->timing.store_time += ngx_current_msec - ctx->timing.store_start;
 
     return ctx->op->rc;
 }

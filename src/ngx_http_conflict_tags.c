@@ -100,7 +100,7 @@ ngx_http_conflict_entity_tags_base(ngx_http_conflict_ctx_t *ctx, ngx_str_t *tag)
 {
     size_t  n;
 
-    ctx->base = *tag;
+    ctx->pre.base = *tag;
 
     if (!ctx->op->in.minted
         || conflict_version_from_tag((char *) tag->data, tag->len)
@@ -115,7 +115,7 @@ ngx_http_conflict_entity_tags_base(ngx_http_conflict_ctx_t *ctx, ngx_str_t *tag)
         /* void */
     }
 
-    ctx->base.len = n;
+    ctx->pre.base.len = n;
 }
 
 
@@ -131,15 +131,15 @@ ngx_http_conflict_entity_tags_retry(ngx_http_conflict_ctx_t *ctx)
 
     op = ctx->op;
 
-    if (ctx->bare == 0 || op->out.version != ctx->bare
+    if (ctx->pre.bare_tag == 0 || op->out.version != ctx->pre.bare_tag
         || op->in.pre.kinds != CONFLICT_BASE
         || op->out.verdict == CONFLICT_LOCKED)
     {
         return 0;
     }
 
-    op->in.pre.base = ctx->bare;
-    ctx->bare = 0;
+    op->in.pre.base = ctx->pre.bare_tag;
+    ctx->pre.bare_tag = 0;
 
     if (op->out.leased) {
         /* it passes anyway, or was to be merged with its own base */
@@ -167,7 +167,7 @@ ngx_http_conflict_entity_tags_send(ngx_http_request_t *r,
     conflict_etag_t    etag;
     ngx_table_elt_t   *h;
 
-    if (ctx->held == 0 || ctx->op->in.minted || ctx->conf->report) {
+    if (ctx->pre.matched == 0 || ctx->op->in.minted || ctx->conf->report) {
         return NGX_OK;
     }
 
@@ -240,11 +240,11 @@ ngx_http_conflict_tags_own(ngx_http_conflict_ctx_t *ctx,
     len = etag->len;
     weak = etag->weak;
 
-    if (conflict_version_from_text(etag->data, len) != ctx->held) {
+    if (conflict_version_from_text(etag->data, len) != ctx->pre.matched) {
         len = conflict_etag_bare(etag->data, len);
     }
 
-    if (conflict_version_from_text(etag->data, len) != ctx->held) {
+    if (conflict_version_from_text(etag->data, len) != ctx->pre.matched) {
         /* another one is what has held */
         len = etag->len;
 

@@ -44,7 +44,7 @@ ngx_http_conflict_upstream_once_handler(ngx_http_request_t *r)
         return rc;
     }
 
-    rc = ctx->content_handler(r);
+    rc = ctx->pass.content_handler(r);
 
     /*
      * The first attempt may have begun in there, but not the second: no
@@ -137,11 +137,11 @@ ngx_http_conflict_upstream_once_send(void *data, ngx_chain_t *in)
 
     if (ngx_http_conflict_fence_expired(cu->ctx)) {
 
-        if (cu->ctx->timer.timer_set) {
-            ngx_del_timer(&cu->ctx->timer);
+        if (cu->ctx->timing.timer.timer_set) {
+            ngx_del_timer(&cu->ctx->timing.timer);
         }
 
-        ngx_add_timer(&cu->ctx->timer, 0);
+        ngx_add_timer(&cu->ctx->timing.timer, 0);
 
         return NGX_AGAIN;
     }

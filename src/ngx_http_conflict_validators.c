@@ -68,7 +68,8 @@ ngx_http_conflict_validators_date(ngx_http_request_t *r,
         return NGX_OK;
     }
 
-    if (!ctx->write && ctx->tag.len && r->headers_out.last_modified_time == -1
+    if (!ctx->write && ctx->version.upstream_tag.len
+        && r->headers_out.last_modified_time == -1
         && nlcf->mtime->place == NGX_HTTP_CONFLICT_DEFAULT)
     {
         /* what it has to be revalidated by is enough for caches */

@@ -110,7 +110,7 @@ ngx_http_conflict_variable(ngx_http_request_t *r,
     switch (data) {
 
     case NGX_HTTP_CONFLICT_VAR_OUTCOME:
-        value = *ngx_http_conflict_names_outcome(ctx->outcome);
+        value = *ngx_http_conflict_names_outcome(ctx->flow.outcome);
         break;
 
     case NGX_HTTP_CONFLICT_VAR_POLICY:
@@ -118,7 +118,8 @@ ngx_http_conflict_variable(ngx_http_request_t *r,
         break;
 
     case NGX_HTTP_CONFLICT_VAR_VERSION:
-        rc = ngx_http_conflict_variable_number(r, &value, "%uL", ctx->current);
+        rc = ngx_http_conflict_variable_number(r, &value, "%uL",
+                                               ctx->version.current);
         break;
 
     case NGX_HTTP_CONFLICT_VAR_NEXT_VERSION:
@@ -131,7 +132,7 @@ ngx_http_conflict_variable(ngx_http_request_t *r,
         break;
 
     case NGX_HTTP_CONFLICT_VAR_BASE:
-        value = ctx->base;
+        value = ctx->pre.base;
         break;
 
     case NGX_HTTP_CONFLICT_VAR_FIELDS:
@@ -139,17 +140,17 @@ ngx_http_conflict_variable(ngx_http_request_t *r,
         break;
 
     case NGX_HTTP_CONFLICT_VAR_ID:
-        value = ctx->id;
+        value = ctx->version.conflict_id;
         break;
 
     case NGX_HTTP_CONFLICT_VAR_STORE_TIME:
         rc = ngx_http_conflict_variable_number(r, &value, NULL,
-                                               ctx->store_time);
+                                               ctx->timing.store_time);
         break;
 
     default: /* NGX_HTTP_CONFLICT_VAR_WAIT_TIME */
         rc = ngx_http_conflict_variable_number(r, &value, NULL,
-                                               ctx->wait_time);
+                                               ctx->timing.wait_time);
     }
 
     if (rc != NGX_OK) {

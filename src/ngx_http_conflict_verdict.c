@@ -49,13 +49,13 @@ ngx_http_conflict_verdict(ngx_http_conflict_ctx_t *ctx)
     }
 
     if (op->in.pre.kinds & CONFLICT_IF_MATCH) {
-        ctx->held = op->out.version;
+        ctx->pre.matched = op->out.version;
     }
 
-    ctx->settling = op->out.settling ? op->out.wait : 0;
-    ctx->current = op->out.version;
-    ctx->against = op->out.version;
-    ctx->against_time = op->out.present ? op->out.mtime : CONFLICT_TIME_NONE;
+    ctx->timing.settling = op->out.settling ? op->out.wait : 0;
+    ctx->version.current = op->out.version;
+    ctx->version.compared = op->out.version;
+    ctx->version.compared_time = op->out.present ? op->out.mtime : CONFLICT_TIME_NONE;
 
     if (op->in.report && op->out.verdict != CONFLICT_FETCH
         && op->out.verdict != CONFLICT_COMBINE)
@@ -67,12 +67,12 @@ ngx_http_conflict_verdict(ngx_http_conflict_ctx_t *ctx)
 
     case CONFLICT_OVERWRITE:
 
-        if (ctx->outcome == NGX_HTTP_CONFLICT_OUTCOME_NONE) {
-            ctx->outcome = NGX_HTTP_CONFLICT_OUTCOME_OVERWROTE;
-            ctx->action = ngx_http_conflict_verdict_action(op->in.policy);
-            ctx->naming = ngx_http_conflict_diff_first(ctx);
+        if (ctx->flow.outcome == NGX_HTTP_CONFLICT_OUTCOME_NONE) {
+            ctx->flow.outcome = NGX_HTTP_CONFLICT_OUTCOME_OVERWROTE;
+            ctx->flow.action = ngx_http_conflict_verdict_action(op->in.policy);
+            ctx->flow.naming = ngx_http_conflict_diff_first(ctx);
 
-            if (ctx->naming) {
+            if (ctx->flow.naming) {
                 return NGX_HTTP_CONFLICT_STATE_LATEST_VERDICT;
             }
         }
@@ -86,7 +86,7 @@ ngx_http_conflict_verdict(ngx_http_conflict_ctx_t *ctx)
     case CONFLICT_COMBINE:
         /* the GET and the merge take their time */
         ngx_http_conflict_outcome_hold(ctx);
-        ctx->recalled = 0;
+        ctx->flow.recalled = 0;
         ctx->merge.parts = NULL;
         ctx->merge.base.data = NULL;
         return NGX_HTTP_CONFLICT_STATE_LATEST_VERDICT;
@@ -96,13 +96,13 @@ ngx_http_conflict_verdict(ngx_http_conflict_ctx_t *ctx)
 
     case CONFLICT_FETCH:
 
-        if (ctx->fetches == NGX_HTTP_CONFLICT_MAX_FETCHES) {
+        if (ctx->timing.fetches == NGX_HTTP_CONFLICT_MAX_FETCHES) {
             /* it changes faster than it can be read */
 
             if (op->in.policy <= CONFLICT_CLIENT_WINS || op->in.report) {
                 op->in.pre.kinds = 0;
-                ctx->outcome = NGX_HTTP_CONFLICT_OUTCOME_UNCHECKED;
-                ctx->action = NGX_HTTP_CONFLICT_ACTION_UNCHECKED;
+                ctx->flow.outcome = NGX_HTTP_CONFLICT_OUTCOME_UNCHECKED;
+                ctx->flow.action = NGX_HTTP_CONFLICT_ACTION_UNCHECKED;
                 return NGX_HTTP_CONFLICT_STATE_STORE_BEGIN;
             }
 
@@ -129,19 +129,19 @@ ngx_http_conflict_passed(ngx_http_conflict_ctx_t *ctx)
 {
     ngx_http_conflict_op_t  *op;
 
-    if (ctx->outcome != NGX_HTTP_CONFLICT_OUTCOME_NONE) {
+    if (ctx->flow.outcome != NGX_HTTP_CONFLICT_OUTCOME_NONE) {
         return;
     }
 
-    ctx->outcome = NGX_HTTP_CONFLICT_OUTCOME_PASSED;
-    ctx->existed = (ctx->pair == NULL
+    ctx->flow.outcome = NGX_HTTP_CONFLICT_OUTCOME_PASSED;
+    ctx->flow.existed = (ctx->pair == NULL
                     && ctx->op->out.existence == CONFLICT_EXISTS);
 
     /* of MOVE and COPY it is the destination that may be overwritten */
 
     op = (ctx->pair && ctx->pair->source == ctx->op) ? ctx->pair->op
                                                      : ctx->op;
-    ctx->unbased = (op->in.pre.kinds == 0
+    ctx->flow.unbased = (op->in.pre.kinds == 0
                     && !ngx_http_conflict_judged(ctx->request, op));
 }
 
@@ -231,50 +231,51 @@ ngx_http_conflict_reported(ngx_http_conflict_ctx_t *ctx)
     switch (ctx->op->out.verdict) {
 
     case CONFLICT_OVERWRITE:
-        ctx->outcome = NGX_HTTP_CONFLICT_OUTCOME_OVERWROTE;
-        ctx->action = ngx_http_conflict_verdict_action(ctx->op->in.policy);
+        ctx->flow.outcome = NGX_HTTP_CONFLICT_OUTCOME_OVERWROTE;
+        ctx->flow.action = ngx_http_conflict_verdict_action(ctx->op->in.policy);
         break;
 
     case CONFLICT_DROP:
         ctx->op->in.pre.chain = 0;
-        ctx->outcome = NGX_HTTP_CONFLICT_OUTCOME_DROPPED;
-        ctx->action = ngx_http_conflict_verdict_action(ctx->op->in.policy);
+        ctx->flow.outcome = NGX_HTTP_CONFLICT_OUTCOME_DROPPED;
+        ctx->flow.action = ngx_http_conflict_verdict_action(ctx->op->in.policy);
         break;
 
     case CONFLICT_REFUSE:
         ctx->op->in.pre.chain = 0;
-        ctx->outcome = NGX_HTTP_CONFLICT_OUTCOME_REJECTED;
-        ctx->action = (ctx->op->out.existence == CONFLICT_DELETED)
+        ctx->flow.outcome = NGX_HTTP_CONFLICT_OUTCOME_REJECTED;
+        ctx->flow.action = (ctx->op->out.existence == CONFLICT_DELETED)
                       ? NGX_HTTP_CONFLICT_ACTION_DELETED
                       : ngx_http_conflict_verdict_action(ctx->op->in.policy);
         break;
 
     case CONFLICT_WAIT:
-        ctx->outcome = NGX_HTTP_CONFLICT_OUTCOME_BUSY;
-        ctx->action = NGX_HTTP_CONFLICT_ACTION_BUSY;
+        ctx->flow.outcome = NGX_HTTP_CONFLICT_OUTCOME_BUSY;
+        ctx->flow.action = NGX_HTTP_CONFLICT_ACTION_BUSY;
         break;
 
     case CONFLICT_LOCKED:
         ctx->op->in.pre.chain = 0;
-        ctx->outcome = NGX_HTTP_CONFLICT_OUTCOME_LOCKED;
-        ctx->action = NGX_HTTP_CONFLICT_ACTION_LOCKED;
+        ctx->flow.outcome = NGX_HTTP_CONFLICT_OUTCOME_LOCKED;
+        ctx->flow.action = NGX_HTTP_CONFLICT_ACTION_LOCKED;
         break;
 
     case CONFLICT_REPLAY:
     case CONFLICT_VERIFY:
-        ctx->outcome = NGX_HTTP_CONFLICT_OUTCOME_REPLAYED;
+        ctx->flow.outcome = NGX_HTTP_CONFLICT_OUTCOME_REPLAYED;
         break;
 
     default: /* CONFLICT_PASS */
         ngx_http_conflict_passed(ctx);
     }
 
-    if (ctx->action != NGX_HTTP_CONFLICT_ACTION_NONE
-        && ctx->action == ngx_http_conflict_verdict_action(ctx->op->in.policy))
+    if (ctx->flow.action != NGX_HTTP_CONFLICT_ACTION_NONE
+        && ctx->flow.action == ngx_http_conflict_verdict_action(
+                ctx->op->in.policy))
     {
-        ctx->naming = ngx_http_conflict_diff_first(ctx);
+        ctx->flow.naming = ngx_http_conflict_diff_first(ctx);
 
-        if (ctx->naming) {
+        if (ctx->flow.naming) {
             return NGX_HTTP_CONFLICT_STATE_LATEST_VERDICT;
         }
     }

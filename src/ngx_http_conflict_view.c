@@ -68,8 +68,8 @@ ngx_http_conflict_view_start(ngx_http_request_t *r,
             conflict_hash_field(&hash, h[i].value.data, h[i].value.len);
 
             /* Authorization, and Cookie */
-            ctx->credentials |= (n == 3);
-            ctx->known |= (n > 2);
+            ctx->caller.credentials |= (n == 3);
+            ctx->caller.known |= (n > 2);
         }
     }
 
@@ -80,10 +80,10 @@ ngx_http_conflict_view_start(ngx_http_request_t *r,
         }
 
         conflict_hash_field(&hash, user.data, user.len);
-        ctx->known |= (user.len != 0);
+        ctx->caller.known |= (user.len != 0);
     }
 
-    ctx->selected = conflict_hash_final(&hash);
+    ctx->caller.selected = conflict_hash_final(&hash);
     ctx->op->in.view = ngx_http_conflict_view_hash(ctx, &ctx->conf->vary,
                                                    &borne);
     ctx->op->in.part = (borne || ngx_strlchr(r->unparsed_uri.data,
@@ -236,11 +236,11 @@ ngx_http_conflict_view_hash(ngx_http_conflict_ctx_t *ctx, ngx_str_t *names,
 #endif
 
     if (names->len == 0) {
-        return ctx->selected;
+        return ctx->caller.selected;
     }
 
     conflict_hash_init(&hash, 0);
-    conflict_hash_field(&hash, &ctx->selected, sizeof(uint64_t));
+    conflict_hash_field(&hash, &ctx->caller.selected, sizeof(uint64_t));
 
     p = names->data;
     last = names->data + names->len;

@@ -26,24 +26,24 @@ ngx_http_conflict_write_wait(ngx_http_conflict_ctx_t *ctx)
 
     r = ctx->request;
 
-    if (ctx->timer.timer_set) {
+    if (ctx->timing.timer.timer_set) {
         return NGX_HTTP_CONFLICT_STATE_AGAIN;
     }
 
-    if (ctx->waited) {
-        ctx->waited = 0;
+    if (ctx->timing.waited) {
+        ctx->timing.waited = 0;
         return NGX_HTTP_CONFLICT_STATE_STORE_BEGIN;
     }
 
-    if (ctx->wait_step == 0) {
-        ctx->wait_start = ngx_current_msec;
-        ctx->wait_step = NGX_HTTP_CONFLICT_FIRST_WAIT;
+    if (ctx->timing.wait_step == 0) {
+        ctx->timing.wait_start = ngx_current_msec;
+        ctx->timing.wait_step = NGX_HTTP_CONFLICT_FIRST_WAIT;
     }
 
-    ctx->wait_time = ngx_current_msec - ctx->wait_start;
-    left = ctx->conf->wait - ctx->wait_time;
+    ctx->timing.wait_time = ngx_current_msec - ctx->timing.wait_start;
+    left = ctx->conf->wait - ctx->timing.wait_time;
 
-    if (ctx->wait_time >= ctx->conf->wait
+    if (ctx->timing.wait_time >= ctx->conf->wait
         || (ctx->op->out.state == CONFLICT_QUARANTINED
             && ctx->op->out.wait > left))
     {
@@ -62,13 +62,13 @@ ngx_http_conflict_write_wait(ngx_http_conflict_ctx_t *ctx)
                                 NGX_HTTP_CONFLICT_ACTION_BUSY);
     }
 
-    ctx->timer.handler = ngx_http_conflict_wait_handler;
-    ctx->timer.data = ctx;
-    ctx->timer.log = r->connection->log;
+    ctx->timing.timer.handler = ngx_http_conflict_wait_handler;
+    ctx->timing.timer.data = ctx;
+    ctx->timing.timer.log = r->connection->log;
 
-    ngx_add_timer(&ctx->timer, ngx_min(ctx->wait_step, left));
+    ngx_add_timer(&ctx->timing.timer, ngx_min(ctx->timing.wait_step, left));
 
-    ctx->wait_step = ngx_min(ctx->wait_step * 2,
+    ctx->timing.wait_step = ngx_min(ctx->timing.wait_step * 2,
                              NGX_HTTP_CONFLICT_LONGEST_WAIT);
 
     /* to notice a client that goes away */
@@ -89,7 +89,7 @@ ngx_http_conflict_wait_handler(ngx_event_t *ev)
 {
     ngx_http_conflict_ctx_t *ctx = ev->data;
 
-    ctx->waited = 1;
+    ctx->timing.waited = 1;
 
     ngx_http_conflict_store_call_resume(ctx->request);
 }

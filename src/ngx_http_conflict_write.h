@@ -17,8 +17,8 @@
 /* pair.c */
 
 /*
- * MOVE and COPY: finds the second resource.  NGX_DECLINED: ctx->answer and
- * ctx->reason say why it cannot be told.
+ * MOVE and COPY: finds the second resource.  NGX_DECLINED: ctx->flow.answer and
+ * ctx->flow.reason say why it cannot be told.
  */
 ngx_int_t ngx_http_conflict_pair(ngx_http_request_t *r,
     ngx_http_conflict_ctx_t *ctx);
@@ -50,7 +50,7 @@ ngx_int_t ngx_http_conflict_dav_if(ngx_http_request_t *r,
 void ngx_http_conflict_dav_if_take(ngx_http_conflict_ctx_t *ctx,
     ngx_http_conflict_op_t *op, ngx_str_t *path);
 
-/* NGX_DECLINED: some are of another resource; ctx->answer is set. */
+/* NGX_DECLINED: some are of another resource; ctx->flow.answer is set. */
 ngx_int_t ngx_http_conflict_dav_if_end(ngx_http_conflict_ctx_t *ctx);
 
 /* Lets the upstream see the rest of it alone. */
@@ -123,7 +123,7 @@ ngx_http_conflict_state_e ngx_http_conflict_respond(
 
 /*
  * Reads the bases that headers carry and makes ctx->op.  NGX_DECLINED:
- * ctx->answer and ctx->reason say what is wrong.
+ * ctx->flow.answer and ctx->flow.reason say what is wrong.
  */
 ngx_int_t ngx_http_conflict_precondition_headers(ngx_http_request_t *r,
     ngx_http_conflict_ctx_t *ctx);
@@ -143,12 +143,12 @@ ngx_int_t ngx_http_conflict_precondition_version(ngx_http_conflict_ctx_t *ctx,
 
 /*
  * There is none, and the route asks for one: why the write is refused;
- * ctx->reason says what to send.
+ * ctx->flow.reason says what to send.
  */
 ngx_int_t ngx_http_conflict_precondition_missing(ngx_http_request_t *r,
     ngx_http_conflict_ctx_t *ctx, ngx_http_conflict_answer_e *answer);
 
-/* Sets ctx->answer and ctx->reason: what is wrong, at which of its bytes. */
+/* Sets ctx->flow.answer and ctx->flow.reason: what is wrong, at which of its bytes. */
 ngx_int_t ngx_http_conflict_precondition_wrong(ngx_http_request_t *r,
     ngx_http_conflict_ctx_t *ctx, const char *what, size_t at);
 
@@ -171,7 +171,7 @@ ngx_int_t ngx_http_conflict_entity_tags(ngx_http_conflict_ctx_t *ctx,
 size_t ngx_http_conflict_entity_tags_most(ngx_http_conflict_loc_conf_t *nlcf,
     ngx_table_elt_t *h);
 
-/* Sets ctx->base: as the log has it, the version in a tag. */
+/* Sets ctx->pre.base: as the log has it, the version in a tag. */
 void ngx_http_conflict_entity_tags_base(ngx_http_conflict_ctx_t *ctx,
     ngx_str_t *tag);
 
@@ -194,7 +194,7 @@ void ngx_http_conflict_version_source_weak(ngx_http_conflict_ctx_t *ctx,
 /* The Conflict-Chain field and, if wanted, how often it is there; or NULL. */
 ngx_str_t *ngx_http_conflict_chain_field(ngx_http_request_t *r, ngx_uint_t *n);
 
-/* Reads it.  NGX_DECLINED: it is malformed, ctx->reason says how. */
+/* Reads it.  NGX_DECLINED: it is malformed, ctx->flow.reason says how. */
 ngx_int_t ngx_http_conflict_chain(ngx_http_request_t *r,
     ngx_http_conflict_ctx_t *ctx);
 
@@ -202,8 +202,8 @@ ngx_int_t ngx_http_conflict_chain(ngx_http_request_t *r,
 
 /*
  * The client's body is here: how does it speak, and can it be merged?  Else
- * it is checked as under "version".  NGX_DECLINED: not even that, ctx->answer
- * and ctx->reason say what is wrong.
+ * it is checked as under "version".  NGX_DECLINED: not even that, ctx->flow.answer
+ * and ctx->flow.reason say what is wrong.
  */
 ngx_int_t ngx_http_conflict_mergeable(ngx_http_request_t *r,
     ngx_http_conflict_ctx_t *ctx);

@@ -7,7 +7,7 @@
  */
 
 
-#include "store/ngx_http_conflict_stats.h"
+#include "store/ngx_http_conflict_ledger.h"
 
 
 #define NGX_HTTP_CONFLICT_STATS_LAYOUT  3

@@ -7,7 +7,7 @@
  */
 
 
-#include "store/ngx_http_conflict_stats.h"
+#include "store/ngx_http_conflict_ledger.h"
 
 
 static ngx_http_conflict_stats_resource_t *ngx_http_conflict_ledger_top(

@@ -108,8 +108,8 @@ read_with(ngx_http_request_t *r, ngx_http_conflict_ctx_t *ctx,
 static void
 begin(ngx_http_request_t *r, ngx_http_conflict_ctx_t *ctx, ngx_str_t *own)
 {
-    ctx->current = VERSION;
-    ctx->tag = *own;
+    ctx->version.current = VERSION;
+    ctx->version.upstream_tag = *own;
 
     ngx_memzero(&r->headers_in, sizeof(r->headers_in));
     ngx_memzero(&r->headers_out, sizeof(r->headers_out));

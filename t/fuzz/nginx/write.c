@@ -282,8 +282,8 @@ taken(ngx_http_conflict_ctx_t *ctx, ngx_int_t rc)
         return NGX_OK;
     }
 
-    if (rc != NGX_DECLINED || ctx->answer == NGX_HTTP_CONFLICT_ANSWER_NONE
-        || ctx->reason == NULL)
+    if (rc != NGX_DECLINED || ctx->flow.answer == NGX_HTTP_CONFLICT_ANSWER_NONE
+        || ctx->flow.reason == NULL)
     {
         abort();
     }
@@ -325,7 +325,7 @@ audit(ngx_http_request_t *r, ngx_http_conflict_ctx_t *ctx)
     json_t   *tree;
     ssize_t   n;
 
-    ctx->action = NGX_HTTP_CONFLICT_ACTION_VERSION;
+    ctx->flow.action = NGX_HTTP_CONFLICT_ACTION_VERSION;
     ngx_http_conflict_audit(r, ctx, 409);
 
     n = lseek(file.fd, 0, SEEK_CUR);
@@ -347,9 +347,9 @@ audit(ngx_http_request_t *r, ngx_http_conflict_ctx_t *ctx)
         abort();
     }
 
-    text(tree, "entity_id", &ctx->resource);
-    text(tree, "user_id", &ctx->user);
-    text(tree, "client_origin", &ctx->client);
+    text(tree, "entity_id", &ctx->target.resource);
+    text(tree, "user_id", &ctx->caller.user);
+    text(tree, "client_origin", &ctx->caller.client);
     text(tree, "method", &ctx->method_name);
 
     json_decref(tree);
@@ -401,13 +401,13 @@ refuse(ngx_http_request_t *r, ngx_http_conflict_ctx_t *ctx, u_char *p,
     ngx_http_top_body_filter = body_filter;
     answer_len = 0;
 
-    if (ctx->answer == NGX_HTTP_CONFLICT_ANSWER_NONE) {
-        ctx->answer = (len % 2) ? NGX_HTTP_CONFLICT_ANSWER_STALE
+    if (ctx->flow.answer == NGX_HTTP_CONFLICT_ANSWER_NONE) {
+        ctx->flow.answer = (len % 2) ? NGX_HTTP_CONFLICT_ANSWER_STALE
                                : NGX_HTTP_CONFLICT_ANSWER_LOCKED;
     }
 
-    ctx->may_see = 1;
-    ctx->current = ctx->op->in.pre.base;
+    ctx->caller.may_see = 1;
+    ctx->version.current = ctx->op->in.pre.base;
     ctx->latest.valid = 1;
     ctx->latest.json = 1;
     ctx->latest.status = NGX_HTTP_OK;
@@ -415,9 +415,10 @@ refuse(ngx_http_request_t *r, ngx_http_conflict_ctx_t *ctx, u_char *p,
     ctx->latest.len = len;
     ctx->latest.shown.header = 1;
     ctx->latest.shown.len = len;
-    ctx->latest.version_header = ctx->base;
+    ctx->latest.version_header = ctx->pre.base;
 
-    ngx_http_conflict_op_lock_found(ctx->op, &ctx->key, &ctx->client);
+    ngx_http_conflict_op_lock_found(ctx->op, &ctx->target.key,
+                                    &ctx->caller.client);
     ngx_http_set_ctx(r, ctx, ngx_http_conflict_module);
 
     if (ngx_http_conflict_answer_handler(r) != NGX_OK
@@ -434,7 +435,7 @@ refuse(ngx_http_request_t *r, ngx_http_conflict_ctx_t *ctx, u_char *p,
     /* the latest body may have what jansson cannot hold */
 
     if (tree) {
-        text(tree, "resource", &ctx->resource);
+        text(tree, "resource", &ctx->target.resource);
 
     } else if (json_error_code(&error) != json_error_numeric_overflow
                && json_error_code(&error) != json_error_null_byte_in_key)

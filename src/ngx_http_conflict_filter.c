@@ -8,6 +8,10 @@
 
 
 #include "ngx_http_conflict_module.h"
+#include "response/ngx_http_conflict_response.h"
+#include "write/ngx_http_conflict_write.h"
+#include "audit/ngx_http_conflict_audit.h"
+#include "latest/ngx_http_conflict_latest.h"
 
 
 static ngx_int_t ngx_http_conflict_header_filter(ngx_http_request_t *r);

@@ -8,6 +8,14 @@
 
 
 #include "ngx_http_conflict_module.h"
+#include "lock/ngx_http_conflict_lock.h"
+#include "answer/ngx_http_conflict_answer.h"
+#include "write/ngx_http_conflict_write.h"
+#include "history/ngx_http_conflict_history.h"
+#include "audit/ngx_http_conflict_audit.h"
+#include "latest/ngx_http_conflict_latest.h"
+#include "status/ngx_http_conflict_status.h"
+#include "process/ngx_http_conflict_failpoint.h"
 
 
 typedef struct {

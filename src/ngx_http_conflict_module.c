@@ -8,6 +8,8 @@
 
 
 #include "ngx_http_conflict_module.h"
+#include "lock/ngx_http_conflict_lock.h"
+#include "status/ngx_http_conflict_status.h"
 
 
 static ngx_int_t ngx_http_conflict_init(ngx_conf_t *cf);
@@ -73,7 +75,7 @@ static ngx_command_t  ngx_http_conflict_commands[] = {
 
     { ngx_string("conflict_methods"),
       NGX_HTTP_CONFLICT_ANY_CONF|NGX_CONF_1MORE,
-      ngx_http_conflict_method_directive,
+      ngx_http_conflict_directive_method,
       ngx_http_conflict_offset(methods),
       NULL },
 

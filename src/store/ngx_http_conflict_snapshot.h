@@ -11,7 +11,7 @@
 #define _NGX_HTTP_CONFLICT_SNAPSHOT_H_INCLUDED_
 
 
-#include "store/ngx_http_conflict_ledger.h"
+#include "store/ngx_http_conflict_store.h"
 
 
 #define NGX_HTTP_CONFLICT_SNAPSHOT_LOCKS  100

@@ -16,6 +16,7 @@
 #include <ngx_core.h>
 #include <ngx_http.h>
 
+#include "stats/ngx_http_conflict_stats.h"
 #include "core/policy/conflict_decide.h"
 #include "process/ngx_http_conflict_clock.h"
 #include "process/ngx_http_conflict_failpoint.h"
@@ -24,7 +25,6 @@
 
 typedef struct ngx_http_conflict_store_s  ngx_http_conflict_store_t;
 typedef struct ngx_http_conflict_op_s     ngx_http_conflict_op_t;
-typedef struct ngx_http_conflict_store_stats_s  ngx_http_conflict_store_stats_t;
 
 struct ngx_http_conflict_snapshot_s;
 

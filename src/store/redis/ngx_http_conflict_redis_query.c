@@ -8,7 +8,7 @@
 
 
 #include "store/redis/ngx_http_conflict_redis_store.h"
-#include "store/ngx_http_conflict_ledger.h"
+#include "stats/ngx_http_conflict_stats.h"
 
 
 static void ngx_http_conflict_redis_query_answered(void *data,

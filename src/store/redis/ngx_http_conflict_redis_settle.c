@@ -8,7 +8,7 @@
 
 
 #include "store/redis/ngx_http_conflict_redis_store.h"
-#include "store/ngx_http_conflict_ledger.h"
+#include "stats/ngx_http_conflict_stats.h"
 #include "core/text/conflict_time.h"
 #include "core/policy/conflict_mtime.h"
 #include "core/policy/conflict_version.h"

@@ -9,7 +9,7 @@
 
 
 #include "store/shm/ngx_http_conflict_shm.h"
-#include "store/ngx_http_conflict_ledger.h"
+#include "stats/ngx_http_conflict_stats.h"
 
 
 static void ngx_http_conflict_shm_entry_doubt(ngx_http_conflict_shctx_t *sh,

@@ -12,6 +12,14 @@
 #include <ngx_event.h>
 #include <ngx_http.h>
 
+#include "lock/ngx_http_conflict_lock.h"
+#include "answer/ngx_http_conflict_answer.h"
+#include "response/ngx_http_conflict_response.h"
+#include "write/ngx_http_conflict_write.h"
+#include "history/ngx_http_conflict_history.h"
+#include "audit/ngx_http_conflict_audit.h"
+#include "latest/ngx_http_conflict_latest.h"
+#include "status/ngx_http_conflict_status.h"
 #include "ngx_http_conflict_module.h"
 
 

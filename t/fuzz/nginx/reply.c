@@ -15,7 +15,7 @@
 #include "../lib/inside.h"
 #include "redis_client/ngx_http_conflict_redis_connection.h"
 #include "store/redis/ngx_http_conflict_redis_codec.h"
-#include "ngx_http_conflict_status.h"
+#include "status/ngx_http_conflict_status.h"
 
 
 #define SOCKET       "fuzz-reply.redis"

@@ -1,0 +1,394 @@
+
+/*
+ * Copyright (C) the ngx_http_conflict_module authors
+ *
+ * What the module answers itself: refusals as JSON, with the latest body in
+ * them.
+ */
+
+
+#include "answer/ngx_http_conflict_answer.h"
+#include "response/ngx_http_conflict_response.h"
+#include "write/ngx_http_conflict_write.h"
+#include "history/ngx_http_conflict_history.h"
+#include "audit/ngx_http_conflict_audit.h"
+#include "latest/ngx_http_conflict_latest.h"
+#include "http/ngx_http_conflict_json.h"
+#include "http/ngx_http_conflict_writer.h"
+
+
+static ngx_int_t ngx_http_conflict_answer_refusal(ngx_http_request_t *r,
+    ngx_http_conflict_ctx_t *ctx, ngx_chain_t **out);
+static void ngx_http_conflict_answer_clashes(ngx_http_conflict_writer_t *out,
+    ngx_http_conflict_merge_t *merge);
+static u_char *ngx_http_conflict_answer_value(ngx_http_conflict_writer_t *out,
+    const char *name, u_char *value, size_t len);
+static json_t *ngx_http_conflict_answer_head(ngx_http_conflict_ctx_t *ctx);
+static json_t *ngx_http_conflict_answer_tail(ngx_http_conflict_ctx_t *ctx);
+static const char *ngx_http_conflict_answer_row(ngx_http_conflict_ctx_t *ctx,
+    ngx_str_t *row);
+static json_t *ngx_http_conflict_answer_version(ngx_http_conflict_ctx_t *ctx);
+
+
+ngx_int_t
+ngx_http_conflict_answer_handler(ngx_http_request_t *r)
+{
+    ngx_int_t                 rc;
+    ngx_chain_t              *out, body[3];
+    ngx_http_conflict_ctx_t  *ctx;
+
+    ctx = ngx_http_get_module_ctx(r, ngx_http_conflict_module);
+    ctx->flow.answered = 1;
+
+    /* what was found out with the lease held; nobody need wait any more */
+    ngx_http_conflict_outcome_end(ctx);
+
+    rc = ngx_http_discard_request_body(r);
+    if (rc != NGX_OK) {
+        return rc;
+    }
+
+    if (ctx->flow.action != NGX_HTTP_CONFLICT_ACTION_NONE
+        && ngx_http_conflict_audit_id(ctx) != NGX_OK)
+    {
+        return NGX_HTTP_INTERNAL_SERVER_ERROR;
+    }
+
+    /* an old If-Match must not turn a 200 into 412 */
+    r->disable_not_modified = 1;
+
+    /* nor an "error_page" that led here keep its status */
+    r->err_status = 0;
+
+    if (ctx->flow.answer == NGX_HTTP_CONFLICT_ANSWER_RELAY
+        || ctx->flow.answer == NGX_HTTP_CONFLICT_ANSWER_LATEST)
+    {
+        out = body;
+        rc = ngx_http_conflict_latest_answer(r, ctx, body);
+
+    } else {
+        rc = ngx_http_conflict_answer_refusal(r, ctx, &out);
+    }
+
+    if (rc != NGX_OK
+        || ngx_http_conflict_cors_add(r, ctx) != NGX_OK
+        || ngx_http_conflict_conflict_field(r, ctx) != NGX_OK
+        || ngx_http_conflict_header_add(r, "Cache-Control", "no-store",
+                                        sizeof("no-store") - 1)
+           != NGX_OK)
+    {
+        return NGX_HTTP_INTERNAL_SERVER_ERROR;
+    }
+
+    /* before the client has it: no refusal without its line */
+    ngx_http_conflict_audit(r, ctx, r->headers_out.status);
+
+    return ngx_http_conflict_capture_send(r, ctx, out);
+}
+
+
+static ngx_int_t
+ngx_http_conflict_answer_refusal(ngx_http_request_t *r,
+    ngx_http_conflict_ctx_t *ctx, ngx_chain_t **chain)
+{
+    json_t                      *head, *tail;
+    ngx_str_t                    row;
+    const char                  *omitted;
+    ngx_http_conflict_writer_t   out;
+
+    omitted = NULL;
+    ngx_str_null(&row);
+
+    if (ctx->flow.answer == NGX_HTTP_CONFLICT_ANSWER_STALE) {
+        omitted = ngx_http_conflict_answer_row(ctx, &row);
+
+        if (row.len && ctx->conf->row_inject && ctx->version.current
+            && ngx_http_conflict_version_inject_text(r, ctx->conf->row_inject,
+                                                     ctx->version.current, &row)
+               != NGX_OK)
+        {
+            return NGX_ERROR;
+        }
+    }
+
+    head = ngx_http_conflict_answer_head(ctx);
+
+    if (row.len == 0 && ctx->flow.answer == NGX_HTTP_CONFLICT_ANSWER_STALE) {
+
+        if (ctx->flow.action == NGX_HTTP_CONFLICT_ACTION_DELETED) {
+            ngx_http_conflict_json_set(&head, "server_version", json_null());
+            ngx_http_conflict_json_set(&head, "deleted", json_true());
+
+        } else if (omitted) {
+            ngx_http_conflict_json_set(&head, "server_version", json_null());
+            ngx_http_conflict_json_set(&head, "server_version_omitted",
+                                       json_string(omitted));
+        }
+    }
+
+    ngx_memzero(&out, sizeof(ngx_http_conflict_writer_t));
+    out.pool = r->pool;
+
+    ngx_http_conflict_writer_print(&out, "{");
+    ngx_http_conflict_json_print(&out, head);
+
+    if (row.len) {
+        /* the upstream's own bytes */
+        ngx_http_conflict_writer_print(&out, ",\"server_version\":");
+        ngx_http_conflict_writer_ref(&out, &row);
+    }
+
+    if (ctx->merge.clashed) {
+        ngx_http_conflict_answer_clashes(&out, &ctx->merge);
+    }
+
+    tail = ngx_http_conflict_answer_tail(ctx);
+
+    if (json_object_size(tail)) {
+        ngx_http_conflict_writer_print(&out, ",");
+    }
+
+    ngx_http_conflict_json_print(&out, tail);
+    ngx_http_conflict_writer_print(&out, "}\n");
+
+    if (out.failed) {
+        return NGX_ERROR;
+    }
+
+    out.last->buf->last_buf = 1;
+    out.last->buf->last_in_chain = 1;
+
+    *chain = out.first;
+    r->headers_out.content_length_n = out.size;
+
+    return ngx_http_conflict_problem_headers(r, ctx);
+}
+
+
+/* the values are slices of documents, whose numbers jansson would change */
+
+static void
+ngx_http_conflict_answer_clashes(ngx_http_conflict_writer_t *out,
+    ngx_http_conflict_merge_t *merge)
+{
+    u_char            *p;
+    json_t            *json;
+    ngx_str_t          field;
+    conflict_clash_t  *clash, *last;
+
+    p = merge->values.data;
+    clash = (conflict_clash_t *) merge->clashes.data;
+    last = clash + merge->clashes.len / sizeof(conflict_clash_t);
+
+    ngx_http_conflict_writer_print(out, ",\"conflicts\":[");
+
+    for ( /* void */ ; clash < last; clash++) {
+        field.data = p;
+        field.len = clash->field;
+        p += clash->field;
+
+        json = json_object();
+        ngx_http_conflict_json_set(&json, "field",
+                                   ngx_http_conflict_json_text(&field,
+                                               NGX_HTTP_CONFLICT_JSON_WHOLE));
+        ngx_http_conflict_json_set(&json, "rule",
+                                json_string(conflict_merge_report_rule(
+                                        clash->rule)));
+
+        ngx_http_conflict_writer_print(out, "{");
+        ngx_http_conflict_json_print(out, json);
+
+        p = ngx_http_conflict_answer_value(out, "base", p, clash->base);
+        p = ngx_http_conflict_answer_value(out, "server", p, clash->server);
+        p = ngx_http_conflict_answer_value(out, "client", p, clash->client);
+
+        ngx_http_conflict_writer_print(out, (clash + 1 < last) ? "}," : "}");
+    }
+
+    ngx_http_conflict_writer_print(out, "]");
+}
+
+
+static u_char *
+ngx_http_conflict_answer_value(ngx_http_conflict_writer_t *out,
+    const char *name, u_char *value, size_t len)
+{
+    if (len) {
+        ngx_http_conflict_writer_print(out, ",\"%s\":", name);
+        ngx_http_conflict_writer_json(out, value, len);
+    }
+
+    return value + len;
+}
+
+
+static json_t *
+ngx_http_conflict_answer_head(ngx_http_conflict_ctx_t *ctx)
+{
+    json_t     *json;
+    ngx_str_t   text;
+
+    json = ngx_http_conflict_problem_start(ctx);
+
+    if (ctx->flow.reason) {
+        text.data = (u_char *) ctx->flow.reason;
+        text.len = ngx_strlen(ctx->flow.reason);
+
+        ngx_http_conflict_json_set(&json, "detail",
+                                   ngx_http_conflict_json_text(&text,
+                                               NGX_HTTP_CONFLICT_JSON_WHOLE));
+    }
+
+    ngx_http_conflict_json_set(&json, "resource",
+                               ngx_http_conflict_json_text(
+                                       &ctx->target.resource,
+                                       NGX_HTTP_CONFLICT_JSON_WHOLE));
+
+    if (ctx->pre.base.len) {
+        ngx_http_conflict_json_set(&json, "base_version",
+                     (ctx->pre.base.len == 1 && ctx->pre.base.data[0] == '0')
+                     ? json_integer(0)
+                     : ngx_http_conflict_json_base(&ctx->pre.base,
+                                               NGX_HTTP_CONFLICT_JSON_WHOLE));
+    }
+
+    if (ctx->flow.answer == NGX_HTTP_CONFLICT_ANSWER_LOCKED
+        && ctx->caller.may_see)
+    {
+        ngx_http_conflict_json_set(&json, "lock",
+                                   ngx_http_conflict_lock_json(ctx,
+                                                    &ctx->op->lock.holder,
+                                                    &ctx->op->lock.origin,
+                                                    NULL));
+    }
+
+    if (ctx->flow.answer != NGX_HTTP_CONFLICT_ANSWER_STALE) {
+        return json;
+    }
+
+    ngx_http_conflict_json_set(&json, "version",
+                               ctx->caller.may_see
+                               ? ngx_http_conflict_answer_version(ctx)
+                               : json_null());
+
+    if (ctx->caller.may_see && ctx->op->out.present
+        && ctx->op->out.mtime != CONFLICT_TIME_NONE)
+    {
+        ngx_http_conflict_json_set(&json, "changed_at",
+                                   ngx_http_conflict_json_time(
+                                                          ctx->op->out.mtime));
+    }
+
+    return json;
+}
+
+
+static json_t *
+ngx_http_conflict_answer_tail(ngx_http_conflict_ctx_t *ctx)
+{
+    json_t  *json;
+
+    json = json_object();
+
+    if (ctx->merge.clashed) {
+
+        if (ctx->merge.omitted) {
+            ngx_http_conflict_json_set(&json, "conflicts_omitted",
+                                       json_integer(ctx->merge.omitted));
+        }
+
+        ngx_http_conflict_json_set(&json, "base_held",
+                                   json_boolean(ctx->merge.held));
+    }
+
+    if (ctx->version.conflict_id.len) {
+        ngx_http_conflict_json_set(&json, "conflict_id",
+                                   ngx_http_conflict_json_text(
+                                           &ctx->version.conflict_id,
+                                           NGX_HTTP_CONFLICT_JSON_WHOLE));
+    }
+
+    return json;
+}
+
+
+static json_t *
+ngx_http_conflict_answer_version(ngx_http_conflict_ctx_t *ctx)
+{
+    ngx_str_t  text;
+
+    text = ctx->latest.version_header;
+
+    if ((ctx->version.current && ctx->version.current < CONFLICT_VERSION_LIMIT)
+        || ctx->op->in.minted || text.len == 0)
+    {
+        return ngx_http_conflict_json_version(ctx->version.current);
+    }
+
+    if (text.len > 1 && text.data[0] == '"'
+        && text.data[text.len - 1] == '"')
+    {
+        /* as a base in a body: the version, not the tag */
+        text.data++;
+        text.len -= 2;
+    }
+
+    return ngx_http_conflict_json_text(&text, NGX_HTTP_CONFLICT_JSON_WHOLE);
+}
+
+
+/* the body to embed; else why there is none, or NULL where none is wanted */
+
+static const char *
+ngx_http_conflict_answer_row(ngx_http_conflict_ctx_t *ctx, ngx_str_t *row)
+{
+    ngx_str_t                    text;
+    ngx_uint_t                   whole, unfiltered;
+    ngx_http_conflict_latest_t  *latest;
+
+    latest = &ctx->latest;
+
+    if (ctx->conf->latest == NGX_HTTP_CONFLICT_LATEST_OFF) {
+        return NULL;
+    }
+
+    if (!latest->valid || latest->status != NGX_HTTP_OK) {
+        return "unavailable";
+    }
+
+    if (latest->too_large) {
+        return "too_large";
+    }
+
+    if (!latest->json || latest->encoded) {
+        return "not_json";
+    }
+
+    if (ngx_http_conflict_capture_shown(ctx, &text) != NGX_OK) {
+        return "filtered";
+    }
+
+    unfiltered = ngx_http_conflict_capture_unfiltered(ctx);
+
+    whole = unfiltered || conflict_scan_valid(text.data, text.len);
+
+    ngx_http_conflict_latest_document_root(ctx->conf, &text);
+
+    if (!whole || !conflict_scan_valid(text.data, text.len)) {
+        return unfiltered ? "not_json" : "filtered";
+    }
+
+    *row = text;
+
+    /* of what the history has, merges are made: that is the upstream's */
+
+    ngx_http_conflict_latest_document_row(ctx, &text);
+
+    if (!unfiltered && !conflict_scan_valid(text.data, text.len)) {
+        ngx_str_null(&text);
+    }
+
+    ngx_http_conflict_body_history_answered(ctx, &text);
+
+    return NULL;
+}

@@ -1,0 +1,187 @@
+
+/*
+ * Copyright (C) the ngx_http_conflict_module authors
+ *
+ * The answer of the module's own GET, handed on: the latest body with 200
+ * for a write that was dropped or is a replay, or the refusal to show it.
+ */
+
+
+#include "answer/ngx_http_conflict_answer.h"
+#include "response/ngx_http_conflict_response.h"
+#include "history/ngx_http_conflict_history.h"
+#include "latest/ngx_http_conflict_latest.h"
+
+
+static ngx_uint_t ngx_http_conflict_relay_target(ngx_str_t *target);
+static ngx_int_t ngx_http_conflict_relay_challenges(ngx_http_request_t *r,
+    ngx_http_conflict_latest_t *latest);
+
+
+ngx_int_t
+ngx_http_conflict_latest_answer(ngx_http_request_t *r,
+    ngx_http_conflict_ctx_t *ctx, ngx_chain_t *out)
+{
+    ngx_buf_t                   *b;
+    ngx_str_t                    text, row;
+    ngx_http_conflict_latest_t  *latest;
+
+    latest = &ctx->latest;
+
+    if (ngx_http_conflict_capture_shown(ctx, &text) != NGX_OK) {
+        text.len = 0;
+    }
+
+    r->headers_out.status = ngx_http_conflict_problem_status(ctx);
+
+    if (ctx->flow.answer == NGX_HTTP_CONFLICT_ANSWER_RELAY) {
+
+        if (ngx_http_conflict_relay_challenges(r, latest) != NGX_OK) {
+            return NGX_ERROR;
+        }
+
+    } else if (r->headers_out.status == NGX_HTTP_OK) {
+
+        ngx_str_null(&row);
+
+        if (latest->json && !latest->encoded && !latest->too_large) {
+            ngx_http_conflict_latest_document_row(ctx, &row);
+        }
+
+        ngx_http_conflict_body_history_answered(ctx, &row);
+
+        if (ngx_http_conflict_relay_target(&r->unparsed_uri)
+            && ngx_http_conflict_header_add(r, "Content-Location",
+                                            (char *) r->unparsed_uri.data,
+                                            r->unparsed_uri.len)
+               != NGX_OK)
+        {
+            return NGX_ERROR;
+        }
+
+        if (ctx->conf->inject->place == NGX_HTTP_CONFLICT_JSON
+            && latest->json && ctx->version.current
+            && ngx_http_conflict_version_inject_text(r,
+                                                     ctx->conf->inject->pointer,
+                                                     ctx->version.current,
+                                                     &text)
+               != NGX_OK)
+        {
+            return NGX_ERROR;
+        }
+    }
+
+    if (ctx->flow.outcome == NGX_HTTP_CONFLICT_OUTCOME_REPLAYED
+        && ctx->op->in.minted
+        && ctx->caller.may_see
+        && ctx->method != NGX_HTTP_DELETE
+        && !(ctx->method == NGX_HTTP_PUT
+             && (ctx->conf->strip_base || ctx->conf->policy == CONFLICT_MERGE)
+             && (ctx->op->in.pre.kinds & CONFLICT_BASE))
+        && ngx_http_conflict_validators_etag(r, ctx->version.current) != NGX_OK)
+    {
+        return NGX_ERROR;
+    }
+
+    if (text.len == 0 || latest->too_large || latest->encoded
+        || r->headers_out.status == NGX_HTTP_NO_CONTENT)
+    {
+        r->headers_out.content_length_n = 0;
+        r->header_only = 1;
+
+    } else {
+        r->headers_out.content_length_n = text.len;
+        r->headers_out.content_type
+                               = ngx_http_conflict_capture_unfiltered(ctx)
+                                 ? latest->content_type
+                                 : latest->shown.content_type;
+        r->headers_out.content_type_len = r->headers_out.content_type.len;
+        r->headers_out.content_type_lowcase = NULL;
+    }
+
+    b = ngx_calloc_buf(r->pool);
+    if (b == NULL) {
+        return NGX_ERROR;
+    }
+
+    b->pos = text.data;
+    b->last = text.data + text.len;
+    b->memory = 1;
+    b->last_buf = 1;
+    b->last_in_chain = 1;
+
+    out->buf = b;
+    out->next = NULL;
+
+    return NGX_OK;
+}
+
+
+/*
+ * The target as the client has sent it, where it is one that a field may
+ * have: not of another host, no fragment, and no byte that must be encoded
+ * (RFC 3986).
+ */
+
+static ngx_uint_t
+ngx_http_conflict_relay_target(ngx_str_t *target)
+{
+    size_t  i;
+    u_char  ch;
+
+    if (target->len == 0 || target->data[0] != '/'
+        || (target->len > 1 && target->data[1] == '/'))
+    {
+        return 0;
+    }
+
+    for (i = 0; i < target->len; i++) {
+        ch = target->data[i];
+
+        if (ch <= ' ' || ch >= 0x7f
+            || ngx_strlchr((u_char *) "\"#<>\\^`{|}",
+                           (u_char *) "\"#<>\\^`{|}" + 10, ch))
+        {
+            return 0;
+        }
+    }
+
+    return 1;
+}
+
+
+/* of a GET that was answered with 401, all of them */
+
+static ngx_int_t
+ngx_http_conflict_relay_challenges(ngx_http_request_t *r,
+    ngx_http_conflict_latest_t *latest)
+{
+    ngx_uint_t        i;
+    ngx_list_part_t  *part;
+    ngx_table_elt_t  *h;
+
+    for (part = &latest->request->headers_out.headers.part;
+         part;
+         part = part->next)
+    {
+        h = part->elts;
+
+        for (i = 0; i < part->nelts; i++) {
+
+            if (h[i].hash && h[i].key.len == sizeof("WWW-Authenticate") - 1
+                && ngx_strncasecmp(h[i].key.data,
+                                   (u_char *) "WWW-Authenticate",
+                                   sizeof("WWW-Authenticate") - 1)
+                   == 0
+                && ngx_http_conflict_header_add(r, "WWW-Authenticate",
+                                                (char *) h[i].value.data,
+                                                h[i].value.len)
+                   != NGX_OK)
+            {
+                return NGX_ERROR;
+            }
+        }
+    }
+
+    return NGX_OK;
+}

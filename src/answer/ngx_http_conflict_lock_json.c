@@ -1,0 +1,57 @@
+
+/*
+ * Copyright (C) the ngx_http_conflict_module authors
+ *
+ * A lock as JSON, in the answers of a lock endpoint and in refusals.
+ */
+
+
+#include "answer/ngx_http_conflict_answer.h"
+#include "http/ngx_http_conflict_json.h"
+#include "process/ngx_http_conflict_clock.h"
+
+
+json_t *
+ngx_http_conflict_lock_json(ngx_http_conflict_ctx_t *ctx, ngx_str_t *user,
+    ngx_str_t *client, u_char *token)
+{
+    u_char                     hex[2 * NGX_HTTP_CONFLICT_LOCK_TOKEN];
+    json_t                    *json;
+    int64_t                    now;
+    ngx_http_conflict_lock_t  *lock;
+
+    lock = &ctx->op->lock;
+
+    now = ngx_http_conflict_clock_usec();
+
+    json = json_object();
+
+    if (token) {
+        (void) ngx_hex_dump(hex, token, NGX_HTTP_CONFLICT_LOCK_TOKEN);
+        ngx_http_conflict_json_set(&json, "token",
+                                   json_stringn((char *) hex, sizeof(hex)));
+    }
+
+    ngx_http_conflict_json_set(&json, "user",
+                               ngx_http_conflict_lock_json_name(user));
+    ngx_http_conflict_json_set(&json, "client",
+                               ngx_http_conflict_lock_json_name(client));
+    ngx_http_conflict_json_set(&json, "acquired_at",
+                               ngx_http_conflict_json_time(lock->acquired));
+    ngx_http_conflict_json_set(&json, "expires_at",
+                            ngx_http_conflict_json_time(now
+                                           + (int64_t) lock->remaining * 1000));
+    ngx_http_conflict_json_set(&json, "expires_in",
+                               ngx_http_conflict_json_seconds(lock->remaining));
+
+    return json;
+}
+
+
+json_t *
+ngx_http_conflict_lock_json_name(ngx_str_t *text)
+{
+    return text->len ? ngx_http_conflict_json_text(text,
+                                               NGX_HTTP_CONFLICT_LOCK_CLIENT)
+                     : json_null();
+}

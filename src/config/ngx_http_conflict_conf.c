@@ -1,0 +1,260 @@
+
+/*
+ * Copyright (C) the ngx_http_conflict_module authors
+ *
+ * The life of the configuration: created and inherited.
+ */
+
+
+#include "config/ngx_http_conflict_conf.h"
+
+
+static ngx_int_t ngx_http_conflict_complete(ngx_conf_t *cf,
+    ngx_http_conflict_loc_conf_t *conf);
+
+
+static conflict_pointer_t  ngx_http_conflict_base_pointer;
+
+static ngx_http_conflict_source_t  ngx_http_conflict_default_base = {
+    NGX_HTTP_CONFLICT_JSON, ngx_string("/base_version"),
+    &ngx_http_conflict_base_pointer
+};
+
+static ngx_http_conflict_source_t  ngx_http_conflict_default_source;
+
+void *
+ngx_http_conflict_conf_create_main(ngx_conf_t *cf)
+{
+    ngx_http_conflict_main_conf_t  *nmcf;
+
+    nmcf = ngx_pcalloc(cf->pool, sizeof(ngx_http_conflict_main_conf_t));
+    if (nmcf == NULL) {
+        return NULL;
+    }
+
+    /*
+     * set by ngx_pcalloc():
+     *
+     *     nmcf->guarded = 0;
+     *     nmcf->risky = 0;
+     *     nmcf->ruled = 0;
+     *     nmcf->merges = 0;
+     *     nmcf->fetch = NULL;
+     *     nmcf->captures = 0;
+     *     nmcf->charset = NULL;
+     *     nmcf->addition = NULL;
+     *     nmcf->ssi = NULL;
+     *     nmcf->log = NULL;
+     *     nmcf->ledger = NULL;
+     *     nmcf->gone = NULL;
+     *     nmcf->n_predecessors = 0;
+     */
+
+    if (ngx_array_init(&nmcf->stores, cf->pool, 4,
+                       sizeof(ngx_http_conflict_store_t *))
+        != NGX_OK)
+    {
+        return NULL;
+    }
+
+    if (ngx_array_init(&nmcf->routes, cf->pool, 16,
+                       sizeof(ngx_http_conflict_route_t))
+        != NGX_OK)
+    {
+        return NULL;
+    }
+
+    if (ngx_array_init(&nmcf->unguarded, cf->pool, 16,
+                       sizeof(ngx_http_conflict_route_t))
+        != NGX_OK)
+    {
+        return NULL;
+    }
+
+    if (ngx_array_init(&nmcf->created, cf->pool, 1, sizeof(ngx_open_file_t *))
+        != NGX_OK)
+    {
+        return NULL;
+    }
+
+    (void) conflict_scan_pointer(&ngx_http_conflict_base_pointer,
+                                 "/base_version",
+                                 sizeof("/base_version") - 1);
+
+    return nmcf;
+}
+
+
+void *
+ngx_http_conflict_conf_create_loc(ngx_conf_t *cf)
+{
+    ngx_http_conflict_loc_conf_t  *conf;
+
+    conf = ngx_pcalloc(cf->pool, sizeof(ngx_http_conflict_loc_conf_t));
+    if (conf == NULL) {
+        return NULL;
+    }
+
+    /*
+     * set by ngx_pcalloc():
+     *
+     *     conf->store_name = { 0, NULL };
+     *     conf->store = NULL;
+     *     conf->key = NULL;
+     *     conf->user = NULL;
+     *     conf->client = NULL;
+     *     conf->entity = NULL;
+     *     conf->entity_id = NULL;
+     *     conf->methods = NULL;
+     *     conf->root = NULL;
+     *     conf->unbuffered = 0;
+     *     conf->strip_base = 0;
+     *     conf->weak = 0;
+     *     conf->rules = NULL;
+     *     conf->fields = NULL;
+     *     conf->server_rules = 0;
+     *     conf->sum_rules = 0;
+     *     conf->lock = 0;
+     *     conf->lock_force = 0;
+     *     conf->lock_blind = 0;
+     *     conf->lock_quota = 0;
+     *     conf->lock_idle = 0;
+     *     conf->lock_get = NULL;
+     *     conf->status = NGX_HTTP_CONFLICT_STATUS_OFF;
+     *     conf->tally = NULL;
+     *     conf->origins = NULL;
+     */
+
+    conf->policy = NGX_CONF_UNSET_UINT;
+    conf->report = NGX_CONF_UNSET;
+    conf->base = NGX_CONF_UNSET_PTR;
+    conf->version = NGX_CONF_UNSET_PTR;
+    conf->mtime = NGX_CONF_UNSET_PTR;
+    conf->inject = NGX_CONF_UNSET_PTR;
+    conf->strip = NGX_CONF_UNSET;
+    conf->require = NGX_CONF_UNSET;
+    conf->latest = NGX_CONF_UNSET_UINT;
+    conf->header_status = NGX_CONF_UNSET_UINT;
+    conf->store_error = NGX_CONF_UNSET_UINT;
+    conf->lock_status = NGX_CONF_UNSET_UINT;
+    conf->lease = NGX_CONF_UNSET_MSEC;
+    conf->wait = NGX_CONF_UNSET_MSEC;
+    conf->quarantine = NGX_CONF_UNSET_MSEC;
+    conf->max_body = NGX_CONF_UNSET_SIZE;
+    conf->max_values = NGX_CONF_UNSET_UINT;
+    conf->put = NGX_CONF_UNSET_UINT;
+    conf->patch = NGX_CONF_UNSET_UINT;
+    conf->history = NGX_CONF_UNSET_UINT;
+    conf->history_ttl = NGX_CONF_UNSET_MSEC;
+    conf->log = NGX_CONF_UNSET_PTR;
+
+    return conf;
+}
+
+
+char *
+ngx_http_conflict_conf_merge_loc(ngx_conf_t *cf, void *parent, void *child)
+{
+    ngx_http_conflict_loc_conf_t *prev = parent;
+    ngx_http_conflict_loc_conf_t *conf = child;
+
+    ngx_uint_t    own;
+    ngx_array_t  *rules;
+
+    own = (conf->policy != NGX_CONF_UNSET_UINT);
+    rules = conf->rules;
+
+    if (conf->policy == NGX_CONF_UNSET_UINT) {
+        /* the parameters belong to their policy */
+        conf->store_name = prev->store_name;
+    }
+
+    ngx_conf_merge_uint_value(conf->policy, prev->policy,
+                              NGX_HTTP_CONFLICT_OFF);
+    ngx_conf_merge_value(conf->report, prev->report, 0);
+
+    conf->key = conf->key ? conf->key : prev->key;
+    conf->user = conf->user ? conf->user : prev->user;
+    conf->client = conf->client ? conf->client : prev->client;
+
+    if (conf->methods == NULL) {
+        conf->methods = prev->methods ? prev->methods
+                                      : &ngx_http_conflict_directive_method_defaults;
+    }
+
+    ngx_conf_merge_ptr_value(conf->base, prev->base,
+                             &ngx_http_conflict_default_base);
+    ngx_conf_merge_ptr_value(conf->version, prev->version,
+                             &ngx_http_conflict_default_source);
+    ngx_conf_merge_ptr_value(conf->mtime, prev->mtime,
+                             &ngx_http_conflict_default_source);
+    ngx_conf_merge_ptr_value(conf->inject, prev->inject,
+                             &ngx_http_conflict_default_source);
+
+    ngx_conf_merge_value(conf->strip, prev->strip, NGX_CONF_UNSET);
+    ngx_conf_merge_value(conf->require, prev->require, 0);
+
+    if (conf->latest == NGX_CONF_UNSET_UINT) {
+        conf->root = prev->root;
+    }
+
+    ngx_conf_merge_uint_value(conf->latest, prev->latest,
+                              NGX_HTTP_CONFLICT_LATEST_FETCH);
+    ngx_conf_merge_uint_value(conf->header_status, prev->header_status, 409);
+    ngx_conf_merge_uint_value(conf->store_error, prev->store_error,
+                              NGX_HTTP_CONFLICT_ON_STORE_ERROR_REFUSE);
+
+    ngx_conf_merge_uint_value(conf->lock_status, prev->lock_status, 409);
+
+    ngx_conf_merge_msec_value(conf->lease, prev->lease, 10000);
+    ngx_conf_merge_msec_value(conf->wait, prev->wait, 2000);
+    ngx_conf_merge_msec_value(conf->quarantine, prev->quarantine, 5000);
+    ngx_conf_merge_size_value(conf->max_body, prev->max_body, 1024 * 1024);
+    ngx_conf_merge_uint_value(conf->max_values, prev->max_values, 50000);
+
+    ngx_http_conflict_directive_field_merge(conf, prev);
+
+    if (conf->log == NGX_CONF_UNSET_PTR) {
+        conf->log = prev->log;
+    }
+
+    if (ngx_http_conflict_location_name(cf, prev, conf) != NGX_OK) {
+        return NGX_CONF_ERROR;
+    }
+
+    ngx_http_conflict_location_warn(cf, conf, own, rules);
+
+    return (ngx_http_conflict_complete(cf, conf) == NGX_OK) ? NGX_CONF_OK
+                                                            : NGX_CONF_ERROR;
+}
+
+
+/* by what the location is */
+
+static ngx_int_t
+ngx_http_conflict_complete(ngx_conf_t *cf, ngx_http_conflict_loc_conf_t *conf)
+{
+    if (conf->status && conf->lock) {
+        ngx_conf_log_error(NGX_LOG_EMERG, cf, 0,
+                           "\"conflict_status\" and \"conflict_lock\" in "
+                           "location \"%V\": it can be but one of them",
+                           &conf->name);
+        return NGX_ERROR;
+    }
+
+    if (conf->status) {
+        /* it shows what others do */
+        conf->policy = NGX_HTTP_CONFLICT_OFF;
+        return NGX_OK;
+    }
+
+    if (conf->lock) {
+        return ngx_http_conflict_location_lock(cf, conf);
+    }
+
+    if (conf->policy == NGX_HTTP_CONFLICT_OFF) {
+        return ngx_http_conflict_route_add_unguarded(cf, conf);
+    }
+
+    return ngx_http_conflict_location(cf, conf);
+}

@@ -1,0 +1,521 @@
+
+/*
+ * Copyright (C) the ngx_http_conflict_module authors
+ *
+ * What a location says of its fields, of bodies that have some of them, and
+ * of what it keeps to merge them: conflict_field, _partial and _history.
+ */
+
+
+#include "config/ngx_http_conflict_conf.h"
+#include "core/json/conflict_tree.h"
+
+
+#define NGX_HTTP_CONFLICT_HISTORY_MAX  1000
+#define NGX_HTTP_CONFLICT_TTL_MAX      ((ngx_int_t) 365 * 24 * 3600 * 1000)
+
+
+static ngx_int_t ngx_http_conflict_field_rule(ngx_conf_t *cf,
+    conflict_field_t *field, ngx_str_t *value);
+static ngx_int_t ngx_http_conflict_field_place(ngx_conf_t *cf,
+    ngx_http_conflict_rule_t *rule);
+static ngx_int_t ngx_http_conflict_field_alone(ngx_conf_t *cf,
+    ngx_array_t *rules, ngx_str_t *value);
+static ngx_int_t ngx_http_conflict_partial_form(ngx_str_t *value,
+    size_t skip, ngx_uint_t *form);
+static ngx_int_t ngx_http_conflict_own_fields(ngx_conf_t *cf,
+    ngx_http_conflict_loc_conf_t *conf);
+
+
+char *
+ngx_http_conflict_directive_field(ngx_conf_t *cf, ngx_command_t *cmd,
+    void *conf)
+{
+    ngx_str_t  *value;
+
+    value = cf->args->elts;
+
+    if (ngx_http_conflict_directive_field_add(cf, conf, &value[1], &value[2])
+        != NGX_OK)
+    {
+        return NGX_CONF_ERROR;
+    }
+
+    return NGX_CONF_OK;
+}
+
+
+ngx_int_t
+ngx_http_conflict_directive_field_add(ngx_conf_t *cf,
+    ngx_http_conflict_loc_conf_t *conf, ngx_str_t *field, ngx_str_t *name)
+{
+    ngx_str_t                      *value;
+    ngx_http_conflict_rule_t       *rule;
+    ngx_http_conflict_main_conf_t  *nmcf;
+
+    if (ngx_http_conflict_directive_field_list(cf, conf) != NGX_OK) {
+        return NGX_ERROR;
+    }
+
+    /* one is left for the member of conflict_inject */
+
+    if (conf->rules->nelts == CONFLICT_MERGE_RULES - 1) {
+        ngx_conf_log_error(NGX_LOG_EMERG, cf, 0,
+                           "too many fields, \"%V\" is one more than %d",
+                           field, CONFLICT_MERGE_RULES - 1);
+        return NGX_ERROR;
+    }
+
+    rule = ngx_array_push(conf->rules);
+    if (rule == NULL) {
+        return NGX_ERROR;
+    }
+
+    ngx_memzero(rule, sizeof(ngx_http_conflict_rule_t));
+
+    value = cf->args->elts;
+    rule->directive = value[0];
+
+    if (!(cf->cmd_type & NGX_HTTP_LOC_CONF)) {
+        nmcf = ngx_http_conf_get_module_main_conf(cf,
+                                                  ngx_http_conflict_module);
+        nmcf->ruled = value[0];
+    }
+
+    if (conflict_scan_pointer(&rule->field.pointer, (char *) field->data,
+                              field->len)
+        != 0)
+    {
+        ngx_conf_log_error(NGX_LOG_EMERG, cf, 0,
+                           "invalid JSON pointer \"%V\", it must be "
+                           "\"/NAME\", with \"/\" before each of at most 16 "
+                           "names, 256 bytes in all", field);
+        return NGX_ERROR;
+    }
+
+    if (ngx_http_conflict_field_rule(cf, &rule->field, name) != NGX_OK
+        || ngx_http_conflict_field_place(cf, rule) != NGX_OK)
+    {
+        return NGX_ERROR;
+    }
+
+    return ngx_http_conflict_field_alone(cf, conf->rules, field);
+}
+
+
+ngx_int_t
+ngx_http_conflict_directive_field_list(ngx_conf_t *cf,
+    ngx_http_conflict_loc_conf_t *conf)
+{
+    if (conf->rules) {
+        return NGX_OK;
+    }
+
+    conf->rules = ngx_array_create(cf->pool, 8,
+                                   sizeof(ngx_http_conflict_rule_t));
+
+    return conf->rules ? NGX_OK : NGX_ERROR;
+}
+
+
+static ngx_int_t
+ngx_http_conflict_field_rule(ngx_conf_t *cf, conflict_field_t *field,
+    ngx_str_t *value)
+{
+    size_t       len;
+    const char  *name;
+    ngx_uint_t   rule;
+
+    for (rule = CONFLICT_RULE_AUTO; rule < CONFLICT_RULES; rule++) {
+        name = conflict_merge_report_rule(rule);
+        len = ngx_strlen(name);
+
+        if (value->len == len && ngx_strncmp(value->data, name, len) == 0) {
+            break;
+        }
+
+        if (rule == CONFLICT_RULE_UNION && value->len > len + 2
+            && ngx_strncmp(value->data, name, len) == 0
+            && value->data[len] == '('
+            && value->data[value->len - 1] == ')')
+        {
+            field->key = value->data + len + 1;
+            field->key_len = value->len - len - 2;
+            break;
+        }
+    }
+
+    if (rule == CONFLICT_RULES) {
+        ngx_conf_log_error(NGX_LOG_EMERG, cf, 0,
+                           "invalid rule \"%V\", it must be \"auto\", "
+                           "\"lww\", \"server\", \"reject\", \"union\", "
+                           "\"union(KEY)\", \"max\", \"min\", \"sum\", "
+                           "\"text\" or \"list\"", value);
+        return NGX_ERROR;
+    }
+
+    if (rule == CONFLICT_RULE_TEXT && !conflict_lines_available()) {
+        ngx_conf_log_error(NGX_LOG_EMERG, cf, 0,
+                           "the rule \"text\" needs a module that was built "
+                           "with CONFLICT_TEXT=yes");
+        return NGX_ERROR;
+    }
+
+    field->rule = rule;
+
+    return NGX_OK;
+}
+
+
+/* in the form that nginx appends to errors */
+
+static ngx_int_t
+ngx_http_conflict_field_place(ngx_conf_t *cf, ngx_http_conflict_rule_t *rule)
+{
+    u_char     *p;
+    ngx_str_t  *file;
+
+    file = &cf->conf_file->file.name;
+
+    p = ngx_pnalloc(cf->pool, file->len + 1 + NGX_INT_T_LEN);
+    if (p == NULL) {
+        return NGX_ERROR;
+    }
+
+    rule->place.data = p;
+    rule->place.len = ngx_sprintf(p, "%V:%ui", file, cf->conf_file->line) - p;
+
+    return NGX_OK;
+}
+
+
+/* is the last one not within another one, or around it */
+
+static ngx_int_t
+ngx_http_conflict_field_alone(ngx_conf_t *cf, ngx_array_t *rules,
+    ngx_str_t *value)
+{
+    ngx_uint_t                 i;
+    conflict_field_t          *field, *last, *outer;
+    ngx_http_conflict_rule_t  *rule;
+
+    rule = rules->elts;
+    last = &rule[rules->nelts - 1].field;
+
+    for (i = 0; i < rules->nelts - 1; i++) {
+        field = &rule[i].field;
+
+        if (conflict_json_pointer_within(&last->pointer, &field->pointer)) {
+            outer = field;
+
+        } else if (conflict_json_pointer_within(&field->pointer,
+                                                &last->pointer))
+        {
+            outer = last;
+
+        } else {
+            continue;
+        }
+
+        /* nginx adds where the second one is */
+
+        if (last->pointer.levels == field->pointer.levels) {
+            ngx_conf_log_error(NGX_LOG_EMERG, cf, 0,
+                               "field \"%V\" is duplicate, its first rule is "
+                               "in %V, the second one", value, &rule[i].place);
+            return NGX_ERROR;
+        }
+
+        if (outer->rule != CONFLICT_RULE_AUTO) {
+            ngx_conf_log_error(NGX_LOG_EMERG, cf, 0,
+                               "field \"%V\" and another one are within each "
+                               "other, the outer of which has the rule "
+                               "\"%s\" for all that is in it; the first one "
+                               "is in %V, the second one", value,
+                               conflict_merge_report_rule(outer->rule),
+                               &rule[i].place);
+            return NGX_ERROR;
+        }
+    }
+
+    return NGX_OK;
+}
+
+
+char *
+ngx_http_conflict_directive_field_history(ngx_conf_t *cf, ngx_command_t *cmd,
+    void *conf)
+{
+    ngx_http_conflict_loc_conf_t *nlcf = conf;
+
+    ngx_int_t   n;
+    ngx_str_t  *value, s;
+
+    if (nlcf->history != NGX_CONF_UNSET_UINT) {
+        return "is duplicate";
+    }
+
+    value = cf->args->elts;
+
+    n = ngx_atoi(value[1].data, value[1].len);
+
+    if (n == NGX_ERROR || n == 0 || n > NGX_HTTP_CONFLICT_HISTORY_MAX) {
+        ngx_conf_log_error(NGX_LOG_EMERG, cf, 0,
+                           "invalid number of bodies \"%V\", it must be from "
+                           "1 up to %d", &value[1],
+                           NGX_HTTP_CONFLICT_HISTORY_MAX);
+        return NGX_CONF_ERROR;
+    }
+
+    nlcf->history = n;
+
+    if (cf->args->nelts == 2) {
+        return NGX_CONF_OK;
+    }
+
+    if (ngx_strncmp(value[2].data, "ttl=", 4) == 0) {
+        s.len = value[2].len - 4;
+        s.data = value[2].data + 4;
+
+        n = ngx_parse_time(&s, 0);
+
+        if (n != NGX_ERROR && n >= 1000 && n <= NGX_HTTP_CONFLICT_TTL_MAX) {
+            nlcf->history_ttl = n;
+            return NGX_CONF_OK;
+        }
+    }
+
+    ngx_conf_log_error(NGX_LOG_EMERG, cf, 0,
+                       "invalid parameter \"%V\", it must be \"ttl=TIME\", "
+                       "from 1s up to 365d", &value[2]);
+
+    return NGX_CONF_ERROR;
+}
+
+
+char *
+ngx_http_conflict_directive_field_partial(ngx_conf_t *cf, ngx_command_t *cmd,
+    void *conf)
+{
+    ngx_http_conflict_loc_conf_t *nlcf = conf;
+
+    size_t       skip;
+    ngx_str_t   *value;
+    ngx_uint_t   i, *form;
+
+    if (nlcf->put != NGX_CONF_UNSET_UINT) {
+        return "is duplicate";
+    }
+
+    value = cf->args->elts;
+
+    nlcf->put = CONFLICT_FORM_WHOLE;
+    nlcf->patch = CONFLICT_FORM_WHOLE;
+
+    if (cf->args->nelts == 2 && ngx_strcmp(value[1].data, "off") == 0) {
+        return NGX_CONF_OK;
+    }
+
+    for (i = 1; i < cf->args->nelts; i++) {
+
+        if (ngx_strncmp(value[i].data, "put", 3) == 0) {
+            form = &nlcf->put;
+            skip = 3;
+
+        } else if (ngx_strncmp(value[i].data, "patch", 5) == 0) {
+            form = &nlcf->patch;
+            skip = 5;
+
+        } else {
+            form = NULL;
+            skip = 0;
+        }
+
+        if (form && *form != CONFLICT_FORM_WHOLE) {
+            ngx_conf_log_error(NGX_LOG_EMERG, cf, 0,
+                               "parameter \"%V\" is duplicate", &value[i]);
+            return NGX_CONF_ERROR;
+        }
+
+        if (form == NULL
+            || ngx_http_conflict_partial_form(&value[i], skip, form)
+               != NGX_OK)
+        {
+            ngx_conf_log_error(NGX_LOG_EMERG, cf, 0,
+                               "invalid parameter \"%V\", it must be "
+                               "\"put\", \"patch\", either with "
+                               "\"=shallow\" or \"=deep\", or \"off\" "
+                               "alone", &value[i]);
+            return NGX_CONF_ERROR;
+        }
+    }
+
+    return NGX_CONF_OK;
+}
+
+
+/* behind the method: most APIs take a member's value whole */
+
+static ngx_int_t
+ngx_http_conflict_partial_form(ngx_str_t *value, size_t skip,
+    ngx_uint_t *form)
+{
+    u_char  *depth;
+
+    depth = value->data + skip;
+
+    if (*depth == '\0' || ngx_strcmp(depth, "=shallow") == 0) {
+        *form = CONFLICT_FORM_SHALLOW;
+        return NGX_OK;
+    }
+
+    if (ngx_strcmp(depth, "=deep") == 0) {
+        *form = CONFLICT_FORM_DEEP;
+        return NGX_OK;
+    }
+
+    return NGX_DECLINED;
+}
+
+
+void
+ngx_http_conflict_directive_field_merge(ngx_http_conflict_loc_conf_t *conf,
+    ngx_http_conflict_loc_conf_t *prev)
+{
+    if (conf->rules == NULL) {
+        conf->rules = prev->rules;
+    }
+
+    ngx_conf_merge_uint_value(conf->put, prev->put, CONFLICT_FORM_WHOLE);
+    ngx_conf_merge_uint_value(conf->patch, prev->patch, CONFLICT_FORM_WHOLE);
+
+    if (conf->history == NGX_CONF_UNSET_UINT) {
+        conf->history_ttl = prev->history_ttl;
+    }
+
+    ngx_conf_init_msec_value(conf->history_ttl, 7 * 24 * 3600 * 1000);
+    ngx_conf_merge_uint_value(conf->history, prev->history, 8);
+}
+
+
+ngx_int_t
+ngx_http_conflict_directive_field_complete(ngx_conf_t *cf,
+    ngx_http_conflict_loc_conf_t *conf)
+{
+    ngx_uint_t                 i;
+    conflict_field_t          *field;
+    ngx_http_conflict_rule_t  *rule;
+
+    if (conf->base->place != NGX_HTTP_CONFLICT_JSON) {
+        ngx_conf_log_error(NGX_LOG_EMERG, cf, 0,
+                           "\"conflict merge\" in location \"%V\" needs "
+                           "\"conflict_base json:/POINTER\": a precondition "
+                           "in a header that fails forbids the write",
+                           &conf->name);
+        return NGX_ERROR;
+    }
+
+    if (conf->store->ops == &ngx_http_conflict_shm_ops
+        && ngx_http_conflict_shm_history_zone_add(cf, conf->store) != NGX_OK)
+    {
+        return NGX_ERROR;
+    }
+
+    if (ngx_http_conflict_own_fields(cf, conf) != NGX_OK) {
+        return NGX_ERROR;
+    }
+
+    rule = conf->rules ? conf->rules->elts : NULL;
+
+    for (i = 0; conf->rules && i < conf->rules->nelts; i++) {
+        field = &rule[i].field;
+
+        if (conflict_json_pointer_within(&field->pointer, conf->base->pointer)
+            || (field->rule != CONFLICT_RULE_AUTO
+                && conflict_json_pointer_within(conf->base->pointer,
+                                                &field->pointer)))
+        {
+            ngx_conf_log_error(NGX_LOG_EMERG, cf, 0,
+                               "\"%V\" in location \"%V\" has a "
+                               "rule \"%s\" for the member of the base "
+                               "version, which is not merged, see %V",
+                               &rule[i].directive, &conf->name,
+                               conflict_merge_report_rule(field->rule),
+                               &rule[i].place);
+            return NGX_ERROR;
+        }
+
+        conf->server_rules |= (field->rule == CONFLICT_RULE_SERVER);
+        conf->sum_rules |= (field->rule == CONFLICT_RULE_SUM);
+    }
+
+    return NGX_OK;
+}
+
+
+/*
+ * A client sends back the version that conflict_inject has put into the
+ * body: it is no edit, so it clashes with nothing.
+ */
+
+static ngx_int_t
+ngx_http_conflict_own_fields(ngx_conf_t *cf,
+    ngx_http_conflict_loc_conf_t *conf)
+{
+    ngx_uint_t                 i;
+    ngx_array_t               *fields;
+    conflict_field_t          *field, *inject;
+    ngx_http_conflict_rule_t  *rule;
+
+    rule = conf->rules ? conf->rules->elts : NULL;
+
+    fields = ngx_array_create(cf->pool,
+                              conf->rules ? conf->rules->nelts + 1 : 1,
+                              sizeof(conflict_field_t));
+    if (fields == NULL) {
+        return NGX_ERROR;
+    }
+
+    for (i = 0; conf->rules && i < conf->rules->nelts; i++) {
+        field = ngx_array_push(fields);
+        if (field == NULL) {
+            return NGX_ERROR;
+        }
+
+        *field = rule[i].field;
+    }
+
+    conf->fields = fields;
+
+    if (conf->row_inject == NULL
+        || conflict_json_pointer_within(conf->row_inject, conf->base->pointer)
+        || conflict_json_pointer_within(conf->base->pointer, conf->row_inject))
+    {
+        return NGX_OK;
+    }
+
+    field = fields->elts;
+
+    for (i = 0; i < fields->nelts; i++) {
+
+        if (conflict_json_pointer_within(&field[i].pointer, conf->row_inject)
+            || (field[i].rule != CONFLICT_RULE_AUTO
+                && conflict_json_pointer_within(conf->row_inject,
+                                                &field[i].pointer)))
+        {
+            return NGX_OK;
+        }
+    }
+
+    inject = ngx_array_push(fields);
+    if (inject == NULL) {
+        return NGX_ERROR;
+    }
+
+    ngx_memzero(inject, sizeof(conflict_field_t));
+
+    inject->pointer = *conf->row_inject;
+    inject->rule = CONFLICT_RULE_LWW;
+
+    return NGX_OK;
+}

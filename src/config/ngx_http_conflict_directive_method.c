@@ -1,0 +1,144 @@
+
+/*
+ * Copyright (C) the ngx_http_conflict_module authors
+ *
+ * conflict_methods: the methods that are guarded writes.
+ */
+
+
+#include "config/ngx_http_conflict_conf.h"
+
+
+/* what writes in HTTP, and in WebDAV (RFC 4918, 9.8 and 9.9) */
+
+static ngx_str_t  ngx_http_conflict_directive_method_writes[] = {
+    ngx_string("PUT"),
+    ngx_string("PATCH"),
+    ngx_string("DELETE"),
+    ngx_string("MOVE"),
+    ngx_string("COPY")
+};
+
+
+/* safe by their definition: they change no resource */
+
+static const ngx_str_t  ngx_http_conflict_directive_method_names[] = {
+    ngx_string("OPTIONS"),
+    ngx_string("TRACE"),
+    ngx_string("CONNECT"),
+    ngx_string("PROPFIND"),
+    ngx_string("REPORT"),
+    ngx_string("SEARCH"),
+    ngx_string("QUERY")
+};
+
+
+ngx_array_t  ngx_http_conflict_directive_method_defaults = {
+    ngx_http_conflict_directive_method_writes,
+    sizeof(ngx_http_conflict_directive_method_writes) / sizeof(ngx_str_t),
+    sizeof(ngx_str_t),
+    sizeof(ngx_http_conflict_directive_method_writes) / sizeof(ngx_str_t),
+    NULL
+};
+
+
+char *
+ngx_http_conflict_directive_method(ngx_conf_t *cf, ngx_command_t *cmd,
+    void *conf)
+{
+    ngx_http_conflict_loc_conf_t *nlcf = conf;
+
+    size_t       n;
+    ngx_str_t   *value, *name;
+    ngx_uint_t   i;
+
+    if (nlcf->methods != NULL) {
+        return "is duplicate";
+    }
+
+    nlcf->methods = ngx_array_create(cf->pool, cf->args->nelts,
+                                     sizeof(ngx_str_t));
+    if (nlcf->methods == NULL) {
+        return NGX_CONF_ERROR;
+    }
+
+    value = cf->args->elts;
+
+    for (i = 1; i < cf->args->nelts; i++) {
+
+        /* as nginx reads them: capital letters, "-" and "_" */
+
+        for (n = 0; n < value[i].len; n++) {
+
+            if ((value[i].data[n] < 'A' || value[i].data[n] > 'Z')
+                && value[i].data[n] != '-' && value[i].data[n] != '_')
+            {
+                break;
+            }
+        }
+
+        if (n != value[i].len || n == 0) {
+            ngx_conf_log_error(NGX_LOG_EMERG, cf, 0,
+                               "invalid method \"%V\", a method is in capital "
+                               "letters", &value[i]);
+            return NGX_CONF_ERROR;
+        }
+
+        if (ngx_strcmp(value[i].data, "GET") == 0
+            || ngx_strcmp(value[i].data, "HEAD") == 0
+            || ngx_http_conflict_directive_method_safe(&value[i]))
+        {
+            ngx_conf_log_error(NGX_LOG_EMERG, cf, 0,
+                               "invalid method \"%V\", it writes nothing",
+                               &value[i]);
+            return NGX_CONF_ERROR;
+        }
+
+        if (ngx_http_conflict_directive_method_listed(&value[i],
+                                                      nlcf->methods->elts,
+                                                      nlcf->methods->nelts))
+        {
+            ngx_conf_log_error(NGX_LOG_EMERG, cf, 0,
+                               "method \"%V\" is duplicate", &value[i]);
+            return NGX_CONF_ERROR;
+        }
+
+        name = ngx_array_push(nlcf->methods);
+        if (name == NULL) {
+            return NGX_CONF_ERROR;
+        }
+
+        *name = value[i];
+    }
+
+    return NGX_CONF_OK;
+}
+
+
+ngx_uint_t
+ngx_http_conflict_directive_method_safe(ngx_str_t *method)
+{
+    return ngx_http_conflict_directive_method_listed(method,
+                     ngx_http_conflict_directive_method_names,
+                     sizeof(ngx_http_conflict_directive_method_names)
+                     / sizeof(ngx_str_t));
+}
+
+
+ngx_uint_t
+ngx_http_conflict_directive_method_listed(ngx_str_t *method, const ngx_str_t *list,
+    ngx_uint_t n)
+{
+    ngx_uint_t  i;
+
+    for (i = 0; i < n; i++) {
+
+        if (method->len == list[i].len
+            && ngx_memcmp(method->data, list[i].data, list[i].len) == 0)
+        {
+            return 1;
+        }
+    }
+
+    return 0;
+}

@@ -1,0 +1,342 @@
+
+/*
+ * Copyright (C) the ngx_http_conflict_module authors
+ *
+ * The setters of policy, store and log.  Each checks all of its arguments and
+ * quotes the wrong one.
+ */
+
+
+#include "config/ngx_http_conflict_conf.h"
+
+
+#define NGX_HTTP_CONFLICT_ZONE_MIN    (8 * ngx_pagesize)
+
+
+static ngx_int_t ngx_http_conflict_store_name(ngx_conf_t *cf,
+    ngx_str_t *name);
+static char *ngx_http_conflict_store_zone(ngx_conf_t *cf,
+    ngx_http_conflict_store_t *store, ngx_str_t *value);
+static ngx_int_t ngx_http_conflict_zone_size(ngx_conf_t *cf, ngx_str_t *value,
+    size_t skip, size_t *size);
+
+
+static ngx_conf_enum_t  ngx_http_conflict_policies[] = {
+    { ngx_string("off"), NGX_HTTP_CONFLICT_OFF },
+    { ngx_string("lww"), CONFLICT_LWW },
+    { ngx_string("client_wins"), CONFLICT_CLIENT_WINS },
+    { ngx_string("server_wins"), CONFLICT_SERVER_WINS },
+    { ngx_string("version"), CONFLICT_VERSION },
+    { ngx_string("merge"), CONFLICT_MERGE },
+    { ngx_null_string, 0 }
+};
+
+
+char *
+ngx_http_conflict_directive_policy(ngx_conf_t *cf, ngx_command_t *cmd,
+    void *conf)
+{
+    ngx_http_conflict_loc_conf_t *nlcf = conf;
+
+    ngx_str_t   *value, name;
+    ngx_uint_t   i;
+
+    if (nlcf->policy != NGX_CONF_UNSET_UINT) {
+        return "is duplicate";
+    }
+
+    value = cf->args->elts;
+
+    for (i = 0; ngx_http_conflict_policies[i].name.len; i++) {
+
+        if (ngx_http_conflict_policies[i].name.len == value[1].len
+            && ngx_strcasecmp(ngx_http_conflict_policies[i].name.data,
+                              value[1].data)
+               == 0)
+        {
+            nlcf->policy = ngx_http_conflict_policies[i].value;
+            break;
+        }
+    }
+
+    if (nlcf->policy == NGX_CONF_UNSET_UINT) {
+        ngx_conf_log_error(NGX_LOG_EMERG, cf, 0,
+                           "invalid policy \"%V\", it must be \"off\", "
+                           "\"lww\", \"client_wins\", \"server_wins\", "
+                           "\"version\" or \"merge\"", &value[1]);
+        return NGX_CONF_ERROR;
+    }
+
+    if (nlcf->policy == NGX_HTTP_CONFLICT_OFF && cf->args->nelts > 2) {
+        ngx_conf_log_error(NGX_LOG_EMERG, cf, 0,
+                           "invalid parameter \"%V\" of \"off\", it has none",
+                           &value[2]);
+        return NGX_CONF_ERROR;
+    }
+
+    nlcf->report = 0;
+
+    for (i = 2; i < cf->args->nelts; i++) {
+
+        if (ngx_strcmp(value[i].data, "report") == 0 && !nlcf->report) {
+            nlcf->report = 1;
+            continue;
+        }
+
+        if (ngx_strncmp(value[i].data, "store=", 6) == 0
+            && nlcf->store_name.len == 0)
+        {
+            name.len = value[i].len - 6;
+            name.data = value[i].data + 6;
+
+            if (ngx_http_conflict_store_name(cf, &name) != NGX_OK) {
+                return NGX_CONF_ERROR;
+            }
+
+            nlcf->store_name = name;
+            continue;
+        }
+
+        ngx_conf_log_error(NGX_LOG_EMERG, cf, 0,
+                           "invalid parameter \"%V\", it must be \"report\" "
+                           "or \"store=NAME\", each once", &value[i]);
+        return NGX_CONF_ERROR;
+    }
+
+    return NGX_CONF_OK;
+}
+
+
+char *
+ngx_http_conflict_directive_policy_store(ngx_conf_t *cf, ngx_command_t *cmd,
+    void *conf)
+{
+    ngx_http_conflict_main_conf_t *nmcf = conf;
+
+    ngx_str_t                   *value;
+    ngx_uint_t                   i;
+    ngx_http_conflict_store_t   *store, **storep;
+
+    value = cf->args->elts;
+
+    if (ngx_http_conflict_store_name(cf, &value[1]) != NGX_OK) {
+        return NGX_CONF_ERROR;
+    }
+
+    storep = nmcf->stores.elts;
+
+    for (i = 0; i < nmcf->stores.nelts; i++) {
+
+        if (storep[i]->name.len == value[1].len
+            && ngx_strncmp(storep[i]->name.data, value[1].data, value[1].len)
+               == 0)
+        {
+            ngx_conf_log_error(NGX_LOG_EMERG, cf, 0,
+                               "store \"%V\" is duplicate, it was declared "
+                               "in line %ui", &value[1], storep[i]->line);
+            return NGX_CONF_ERROR;
+        }
+    }
+
+    store = ngx_pcalloc(cf->pool, sizeof(ngx_http_conflict_store_t));
+    if (store == NULL) {
+        return NGX_CONF_ERROR;
+    }
+
+    store->name = value[1];
+    store->line = cf->conf_file->line;
+
+    storep = ngx_array_push(&nmcf->stores);
+    if (storep == NULL) {
+        return NGX_CONF_ERROR;
+    }
+
+    *storep = store;
+
+    if (ngx_strncmp(value[2].data, "zone=", 5) == 0) {
+
+        for (i = 3; i < cf->args->nelts; i++) {
+
+            if (store->history_size == 0
+                && ngx_strncmp(value[i].data, "history=", 8) == 0)
+            {
+                if (ngx_http_conflict_zone_size(cf, &value[i], 8,
+                                                &store->history_size)
+                    != NGX_OK)
+                {
+                    return NGX_CONF_ERROR;
+                }
+
+                continue;
+            }
+
+            ngx_conf_log_error(NGX_LOG_EMERG, cf, 0,
+                               "invalid parameter \"%V\" of store \"%V\", a "
+                               "zone may have \"history=SIZE\", once",
+                               ngx_http_conflict_redis_url_redact(&value[i]),
+                               &value[1]);
+            return NGX_CONF_ERROR;
+        }
+
+        return ngx_http_conflict_store_zone(cf, store, &value[2]);
+    }
+
+    if (!ngx_http_conflict_redis_url_matches(&value[2])) {
+        ngx_conf_log_error(NGX_LOG_EMERG, cf, 0,
+                           "invalid store \"%V\", it must be \"zone=SIZE\", "
+                           "\"redis://HOST\", \"rediss://HOST\" or "
+                           "\"unix:PATH\"",
+                           ngx_http_conflict_redis_url_redact(&value[2]));
+        return NGX_CONF_ERROR;
+    }
+
+    store->ops = &ngx_http_conflict_redis_ops;
+    store->data = ngx_http_conflict_redis_conf_add(cf, &value[1], &value[2],
+                                                   cf->args->nelts - 2);
+
+    return store->data ? NGX_CONF_OK : NGX_CONF_ERROR;
+}
+
+
+static char *
+ngx_http_conflict_store_zone(ngx_conf_t *cf, ngx_http_conflict_store_t *store,
+    ngx_str_t *value)
+{
+    size_t  size;
+
+    if (ngx_http_conflict_zone_size(cf, value, 5, &size) != NGX_OK) {
+        return NGX_CONF_ERROR;
+    }
+
+    store->ops = &ngx_http_conflict_shm_ops;
+
+    if (ngx_http_conflict_shm_zone_add(cf, store, size) != NGX_OK) {
+        return NGX_CONF_ERROR;
+    }
+
+    return NGX_CONF_OK;
+}
+
+
+/* behind the first "skip" bytes of the parameter */
+
+static ngx_int_t
+ngx_http_conflict_zone_size(ngx_conf_t *cf, ngx_str_t *value, size_t skip,
+    size_t *size)
+{
+    ssize_t    n;
+    ngx_str_t  s;
+
+    s.len = value->len - skip;
+    s.data = value->data + skip;
+
+    n = ngx_parse_size(&s);
+
+    if (n == NGX_ERROR) {
+        ngx_conf_log_error(NGX_LOG_EMERG, cf, 0,
+                           "invalid zone size \"%V\", it must be as \"512k\" "
+                           "or \"10m\"", value);
+        return NGX_ERROR;
+    }
+
+    if (n < (ssize_t) NGX_HTTP_CONFLICT_ZONE_MIN) {
+        ngx_conf_log_error(NGX_LOG_EMERG, cf, 0,
+                           "zone \"%V\" is too small, it must be at least "
+                           "%uz bytes", value, NGX_HTTP_CONFLICT_ZONE_MIN);
+        return NGX_ERROR;
+    }
+
+    *size = n;
+
+    return NGX_OK;
+}
+
+
+static ngx_int_t
+ngx_http_conflict_store_name(ngx_conf_t *cf, ngx_str_t *name)
+{
+    size_t  i;
+    u_char  ch;
+
+    for (i = 0; i < name->len; i++) {
+        ch = name->data[i];
+
+        if (!((ch >= 'a' && ch <= 'z') || (ch >= 'A' && ch <= 'Z')
+              || (ch >= '0' && ch <= '9') || ch == '_' || ch == '-'))
+        {
+            break;
+        }
+    }
+
+    if (i == name->len && i > 0) {
+        return NGX_OK;
+    }
+
+    ngx_conf_log_error(NGX_LOG_EMERG, cf, 0,
+                       "invalid store name \"%V\", it may have letters, "
+                       "digits, \"_\" and \"-\"", name);
+
+    return NGX_ERROR;
+}
+
+
+char *
+ngx_http_conflict_directive_policy_log(ngx_conf_t *cf, ngx_command_t *cmd,
+    void *conf)
+{
+    ngx_http_conflict_loc_conf_t *nlcf = conf;
+
+    ngx_str_t                *value;
+    ngx_http_conflict_log_t  *log;
+
+    if (nlcf->log != NGX_CONF_UNSET_PTR) {
+        return "is duplicate";
+    }
+
+    log = ngx_pcalloc(cf->pool, sizeof(ngx_http_conflict_log_t));
+    if (log == NULL) {
+        return NGX_CONF_ERROR;
+    }
+
+    nlcf->log = log;
+    value = cf->args->elts;
+
+    if (cf->args->nelts == 3) {
+
+        if (ngx_strcmp(value[2].data, "fields") != 0) {
+            ngx_conf_log_error(NGX_LOG_EMERG, cf, 0,
+                               "invalid parameter \"%V\", it must be "
+                               "\"fields\"", &value[2]);
+            return NGX_CONF_ERROR;
+        }
+
+        log->fields = 1;
+    }
+
+    if (ngx_strcmp(value[1].data, "off") == 0) {
+        return NGX_CONF_OK;
+    }
+
+    if (ngx_strncmp(value[1].data, "syslog:", 7) == 0) {
+        log->syslog = ngx_pcalloc(cf->pool, sizeof(ngx_syslog_peer_t));
+        if (log->syslog == NULL) {
+            return NGX_CONF_ERROR;
+        }
+
+        return ngx_syslog_process_conf(cf, log->syslog);
+    }
+
+    if (value[1].len == 0 || ngx_strchr(value[1].data, '$')
+        || ngx_strncmp(value[1].data, "memory:", 7) == 0
+        || ngx_strcmp(value[1].data, "stderr") == 0)
+    {
+        ngx_conf_log_error(NGX_LOG_EMERG, cf, 0,
+                           "invalid log \"%V\", it must be a path without "
+                           "variables, such as /dev/stderr, \"syslog:...\" "
+                           "or \"off\"", &value[1]);
+        return NGX_CONF_ERROR;
+    }
+
+    return (ngx_http_conflict_audit_file_open(cf, log, &value[1]) == NGX_OK)
+           ? NGX_CONF_OK : NGX_CONF_ERROR;
+}

@@ -1,0 +1,341 @@
+
+/*
+ * Copyright (C) the ngx_http_conflict_module authors
+ *
+ * The setters of values: where something is in a message, times, sizes,
+ * numbers.
+ * Like nginx's own, but they quote what is wrong.
+ */
+
+
+#include "config/ngx_http_conflict_conf.h"
+
+
+#define NGX_HTTP_CONFLICT_LEASE_MIN   100            /* milliseconds */
+#define NGX_HTTP_CONFLICT_TIME_MAX    (24 * 3600 * 1000)
+#define NGX_HTTP_CONFLICT_VALUES_MAX  10000000
+
+
+/* the words that stand for a default, by directive */
+
+static const struct {
+    ngx_str_t                      directive;
+    ngx_str_t                      word;
+    ngx_uint_t                     header;     /* header:NAME is allowed */
+} ngx_http_conflict_sources[] = {
+    { ngx_string("conflict_base"), ngx_null_string, 1 },
+    { ngx_string("conflict_version"), ngx_string("counter"), 1 },
+    { ngx_string("conflict_mtime"), ngx_string("auto"), 1 },
+    { ngx_string("conflict_inject"), ngx_string("off"), 0 },
+    { ngx_null_string, ngx_null_string, 0 }
+};
+
+
+char *
+ngx_http_conflict_directive_value_source(ngx_conf_t *cf, ngx_command_t *cmd,
+    void *conf)
+{
+    char  *p = conf;
+
+    u_char                       ch;
+    size_t                       i;
+    ngx_str_t                   *value, s;
+    ngx_uint_t                   n;
+    ngx_http_conflict_source_t  *source, **sourcep;
+
+    sourcep = (ngx_http_conflict_source_t **) (p + cmd->offset);
+
+    if (*sourcep != NGX_CONF_UNSET_PTR) {
+        return "is duplicate";
+    }
+
+    source = ngx_pcalloc(cf->pool, sizeof(ngx_http_conflict_source_t));
+    if (source == NULL) {
+        return NGX_CONF_ERROR;
+    }
+
+    *sourcep = source;
+    value = cf->args->elts;
+
+    for (n = 0; ngx_http_conflict_sources[n].directive.len; n++) {
+        if (ngx_strcmp(ngx_http_conflict_sources[n].directive.data,
+                       cmd->name.data)
+            == 0)
+        {
+            break;
+        }
+    }
+
+    s = ngx_http_conflict_sources[n].word;
+
+    if (s.len && s.len == value[1].len
+        && ngx_strncmp(s.data, value[1].data, s.len) == 0)
+    {
+        return NGX_CONF_OK;
+    }
+
+    if (ngx_strncmp(value[1].data, "json:", 5) == 0) {
+        source->place = NGX_HTTP_CONFLICT_JSON;
+
+        source->pointer = ngx_palloc(cf->pool,
+                                     sizeof(conflict_pointer_t));
+        if (source->pointer == NULL) {
+            return NGX_CONF_ERROR;
+        }
+
+        if (conflict_scan_pointer(source->pointer, (char *) value[1].data + 5,
+                                  value[1].len - 5)
+            != 0)
+        {
+            ngx_conf_log_error(NGX_LOG_EMERG, cf, 0,
+                               "invalid JSON pointer in \"%V\", it must be "
+                               "\"json:/NAME\", with \"/\" before each of "
+                               "at most 16 names, 256 bytes in all",
+                               &value[1]);
+            return NGX_CONF_ERROR;
+        }
+
+        source->name.data = value[1].data + 5;
+        source->name.len = value[1].len - 5;
+
+        return NGX_CONF_OK;
+    }
+
+    if (ngx_http_conflict_sources[n].header
+        && ngx_strncmp(value[1].data, "header:", 7) == 0)
+    {
+        source->place = NGX_HTTP_CONFLICT_HEADER;
+        source->name.len = value[1].len - 7;
+        source->name.data = value[1].data + 7;
+
+        ngx_strlow(source->name.data, source->name.data, source->name.len);
+
+        for (i = 0; i < source->name.len; i++) {
+            ch = source->name.data[i];
+
+            if (!((ch >= 'a' && ch <= 'z') || (ch >= '0' && ch <= '9')
+                  || ch == '-' || ch == '_'))
+            {
+                break;
+            }
+        }
+
+        if (i == source->name.len && i > 0) {
+            return NGX_CONF_OK;
+        }
+    }
+
+    ngx_conf_log_error(NGX_LOG_EMERG, cf, 0,
+                       "invalid value \"%V\", it must be %s%V%s"
+                       "\"json:/POINTER\"%s", &value[1],
+                       s.len ? "\"" : "", &s, s.len ? "\" or " : "",
+                       ngx_http_conflict_sources[n].header
+                       ? " or \"header:NAME\", a NAME has letters, digits, "
+                         "\"-\" and \"_\"" : "");
+
+    return NGX_CONF_ERROR;
+}
+
+
+char *
+ngx_http_conflict_directive_value_latest(ngx_conf_t *cf, ngx_command_t *cmd,
+    void *conf)
+{
+    ngx_http_conflict_loc_conf_t *nlcf = conf;
+
+    ngx_str_t  *value;
+
+    if (nlcf->latest != NGX_CONF_UNSET_UINT) {
+        return "is duplicate";
+    }
+
+    value = cf->args->elts;
+
+    if (ngx_strcmp(value[1].data, "fetch") == 0) {
+        nlcf->latest = NGX_HTTP_CONFLICT_LATEST_FETCH;
+
+    } else if (ngx_strcmp(value[1].data, "off") == 0) {
+        nlcf->latest = NGX_HTTP_CONFLICT_LATEST_OFF;
+
+    } else {
+        ngx_conf_log_error(NGX_LOG_EMERG, cf, 0,
+                           "invalid value \"%V\", it must be \"fetch\" or "
+                           "\"off\"", &value[1]);
+        return NGX_CONF_ERROR;
+    }
+
+    if (cf->args->nelts == 2) {
+        return NGX_CONF_OK;
+    }
+
+    if (nlcf->latest == NGX_HTTP_CONFLICT_LATEST_OFF
+        || ngx_strncmp(value[2].data, "root=", 5) != 0)
+    {
+        ngx_conf_log_error(NGX_LOG_EMERG, cf, 0,
+                           "invalid parameter \"%V\", \"off\" has none and "
+                           "\"fetch\" may have \"root=/POINTER\"",
+                           &value[2]);
+        return NGX_CONF_ERROR;
+    }
+
+    nlcf->root = ngx_palloc(cf->pool, sizeof(conflict_pointer_t));
+    if (nlcf->root == NULL) {
+        return NGX_CONF_ERROR;
+    }
+
+    if (conflict_scan_pointer(nlcf->root, (char *) value[2].data + 5,
+                              value[2].len - 5)
+        != 0)
+    {
+        ngx_conf_log_error(NGX_LOG_EMERG, cf, 0,
+                           "invalid JSON pointer in \"%V\", it must be "
+                           "\"root=/NAME\", with \"/\" before each of at "
+                           "most 16 names, 256 bytes in all", &value[2]);
+        return NGX_CONF_ERROR;
+    }
+
+    return NGX_CONF_OK;
+}
+
+
+/* not what would make no sense, or overflow when times are added up */
+
+char *
+ngx_http_conflict_directive_value_time(ngx_conf_t *cf, ngx_command_t *cmd,
+    void *conf)
+{
+    char  *p = conf;
+
+    ngx_int_t   n, min;
+    ngx_str_t  *value;
+    ngx_msec_t  *msec;
+
+    msec = (ngx_msec_t *) (p + cmd->offset);
+
+    if (*msec != NGX_CONF_UNSET_MSEC) {
+        return "is duplicate";
+    }
+
+    value = cf->args->elts;
+
+    min = (cmd->offset == offsetof(ngx_http_conflict_loc_conf_t, lease))
+          ? NGX_HTTP_CONFLICT_LEASE_MIN : 0;
+
+    n = ngx_parse_time(&value[1], 0);
+
+    if (n == NGX_ERROR || n < min || n > NGX_HTTP_CONFLICT_TIME_MAX) {
+        ngx_conf_log_error(NGX_LOG_EMERG, cf, 0,
+                           "invalid time \"%V\", it must be from %s up to 1d",
+                           &value[1], min ? "100ms" : "0");
+        return NGX_CONF_ERROR;
+    }
+
+    *msec = n;
+
+    return NGX_CONF_OK;
+}
+
+
+char *
+ngx_http_conflict_directive_value_size(ngx_conf_t *cf, ngx_command_t *cmd,
+    void *conf)
+{
+    char  *p = conf;
+
+    size_t     *size;
+    ssize_t     n;
+    ngx_str_t  *value;
+
+    size = (size_t *) (p + cmd->offset);
+
+    if (*size != NGX_CONF_UNSET_SIZE) {
+        return "is duplicate";
+    }
+
+    value = cf->args->elts;
+
+    n = ngx_parse_size(&value[1]);
+
+    if (n == NGX_ERROR || n == 0) {
+        ngx_conf_log_error(NGX_LOG_EMERG, cf, 0,
+                           "invalid size \"%V\", it must be as \"64k\" or "
+                           "\"10m\"", &value[1]);
+        return NGX_CONF_ERROR;
+    }
+
+    *size = n;
+
+    return NGX_CONF_OK;
+}
+
+
+char *
+ngx_http_conflict_directive_value_values(ngx_conf_t *cf, ngx_command_t *cmd,
+    void *conf)
+{
+    ngx_http_conflict_loc_conf_t *nlcf = conf;
+
+    ngx_int_t   n;
+    ngx_str_t  *value;
+
+    if (nlcf->max_values != NGX_CONF_UNSET_UINT) {
+        return "is duplicate";
+    }
+
+    value = cf->args->elts;
+
+    n = ngx_atoi(value[1].data, value[1].len);
+
+    if (n == NGX_ERROR || n == 0 || n > NGX_HTTP_CONFLICT_VALUES_MAX) {
+        ngx_conf_log_error(NGX_LOG_EMERG, cf, 0,
+                           "invalid number \"%V\", it must be from 1 up to "
+                           "10000000", &value[1]);
+        return NGX_CONF_ERROR;
+    }
+
+    nlcf->max_values = n;
+
+    return NGX_CONF_OK;
+}
+
+
+/* nginx's own quotes what is wrong, but not what may be said */
+
+char *
+ngx_http_conflict_directive_value_word(ngx_conf_t *cf, ngx_command_t *cmd,
+    void *conf)
+{
+    char  *p = conf;
+
+    ngx_str_t        *value;
+    ngx_uint_t        i, *word;
+    ngx_conf_enum_t  *e;
+
+    word = (ngx_uint_t *) (p + cmd->offset);
+
+    if (*word != NGX_CONF_UNSET_UINT) {
+        return "is duplicate";
+    }
+
+    value = cf->args->elts;
+    e = cmd->post;
+
+    for (i = 0; e[i].name.len; i++) {
+
+        if (e[i].name.len == value[1].len
+            && ngx_strcasecmp(e[i].name.data, value[1].data) == 0)
+        {
+            *word = e[i].value;
+            return NGX_CONF_OK;
+        }
+    }
+
+    /* all of these have two */
+
+    ngx_conf_log_error(NGX_LOG_EMERG, cf, 0,
+                       "invalid value \"%V\" in \"%V\" directive, it must be "
+                       "\"%V\" or \"%V\"", &value[1], &cmd->name, &e[0].name,
+                       &e[1].name);
+
+    return NGX_CONF_ERROR;
+}

@@ -1,0 +1,529 @@
+
+/*
+ * Copyright (C) the ngx_http_conflict_module authors
+ *
+ * A location that is guarded: what it says must go together, and it needs a
+ * store, a log, and the rest of what nginx.conf says of it.
+ */
+
+
+#include "config/ngx_http_conflict_conf.h"
+
+
+#define NGX_HTTP_CONFLICT_DEFAULT_ZONE  (16 * 1024 * 1024)
+
+
+static ngx_int_t ngx_http_conflict_identity(ngx_conf_t *cf,
+    ngx_http_conflict_main_conf_t *nmcf, ngx_http_conflict_loc_conf_t *conf);
+static ngx_int_t ngx_http_conflict_check_base(ngx_conf_t *cf,
+    ngx_http_conflict_loc_conf_t *conf);
+static ngx_int_t ngx_http_conflict_row_inject(ngx_conf_t *cf,
+    ngx_http_conflict_loc_conf_t *conf);
+static ngx_int_t ngx_http_conflict_find_store(ngx_conf_t *cf,
+    ngx_http_conflict_main_conf_t *nmcf, ngx_http_conflict_loc_conf_t *conf);
+static ngx_int_t ngx_http_conflict_default_log(ngx_conf_t *cf,
+    ngx_http_conflict_main_conf_t *nmcf, ngx_http_conflict_loc_conf_t *conf);
+static ngx_http_complex_value_t *ngx_http_conflict_complex(ngx_conf_t *cf,
+    const char *text);
+static ngx_uint_t ngx_http_conflict_served(ngx_conf_t *cf,
+    ngx_http_core_loc_conf_t *clcf);
+static ngx_uint_t ngx_http_conflict_setting(ngx_conf_t *cf, const char *name);
+static ngx_int_t ngx_http_conflict_location_lock_path(ngx_conf_t *cf,
+    ngx_http_conflict_loc_conf_t *conf);
+
+
+static ngx_str_t  ngx_http_conflict_default_name = ngx_string("default");
+
+
+ngx_int_t
+ngx_http_conflict_location(ngx_conf_t *cf, ngx_http_conflict_loc_conf_t *conf)
+{
+    ngx_http_conflict_main_conf_t  *nmcf;
+
+    nmcf = ngx_http_conf_get_module_main_conf(cf, ngx_http_conflict_module);
+
+    if (conf->inject->place != NGX_HTTP_CONFLICT_DEFAULT
+        && conf->version->place != NGX_HTTP_CONFLICT_DEFAULT)
+    {
+        ngx_conf_log_error(NGX_LOG_EMERG, cf, 0,
+                           "\"conflict_inject\" in location \"%V\" needs "
+                           "\"conflict_version counter\", an upstream that "
+                           "owns the versions shows them itself",
+                           &conf->name);
+        return NGX_ERROR;
+    }
+
+    if (conf->strip == 1 && conf->base->place != NGX_HTTP_CONFLICT_JSON) {
+        ngx_conf_log_error(NGX_LOG_EMERG, cf, 0,
+                           "\"conflict_strip_base\" in location \"%V\" "
+                           "needs \"conflict_base json:/POINTER\"",
+                           &conf->name);
+        return NGX_ERROR;
+    }
+
+    /* who owns the versions may want it, and "report" changes nothing */
+
+    conf->strip_base = (conf->strip == NGX_CONF_UNSET)
+                       ? conf->base->place == NGX_HTTP_CONFLICT_JSON
+                         && conf->version->place == NGX_HTTP_CONFLICT_DEFAULT
+                         && !conf->report
+                       : conf->strip == 1;
+
+    if (conf->base->place == NGX_HTTP_CONFLICT_HEADER
+        && ngx_http_conflict_check_base(cf, conf) != NGX_OK)
+    {
+        return NGX_ERROR;
+    }
+
+    if (conf->quarantine == 0
+        && conf->version->place == NGX_HTTP_CONFLICT_DEFAULT)
+    {
+        nmcf->risky = 1;
+    }
+
+    nmcf->guarded = 1;
+
+    if (conf->inject->place == NGX_HTTP_CONFLICT_JSON
+        && ngx_http_conflict_row_inject(cf, conf) != NGX_OK)
+    {
+        return NGX_ERROR;
+    }
+
+    if (ngx_http_conflict_identity(cf, nmcf, conf) != NGX_OK
+        || ngx_http_conflict_find_store(cf, nmcf, conf) != NGX_OK
+        || ngx_http_conflict_default_log(cf, nmcf, conf) != NGX_OK)
+    {
+        return NGX_ERROR;
+    }
+
+    if (conf->policy == CONFLICT_MERGE) {
+        nmcf->merges = 1;
+
+        if (ngx_http_conflict_directive_field_complete(cf, conf) != NGX_OK) {
+            return NGX_ERROR;
+        }
+    }
+
+    return ngx_http_conflict_upstream_conf(cf, nmcf, conf);
+}
+
+
+ngx_int_t
+ngx_http_conflict_location_lock(ngx_conf_t *cf,
+    ngx_http_conflict_loc_conf_t *conf)
+{
+    ngx_http_conflict_main_conf_t  *nmcf;
+
+    nmcf = ngx_http_conf_get_module_main_conf(cf, ngx_http_conflict_module);
+
+    nmcf->guarded = 1;
+
+    if (ngx_http_conflict_location_lock_path(cf, conf) != NGX_OK
+        || ngx_http_conflict_identity(cf, nmcf, conf) != NGX_OK
+        || ngx_http_conflict_find_store(cf, nmcf, conf) != NGX_OK
+        || ngx_http_conflict_default_log(cf, nmcf, conf) != NGX_OK)
+    {
+        return NGX_ERROR;
+    }
+
+    if (conf->key == NULL) {
+        ngx_conf_log_error(NGX_LOG_EMERG, cf, 0,
+                           "\"conflict_lock\" in location \"%V\" needs "
+                           "\"conflict_key\" with the resource that is "
+                           "locked, as in \"location ~ "
+                           "^(?<resource>/.*)/lock$\" with \"conflict_key "
+                           "$resource\"", &conf->name);
+        return NGX_ERROR;
+    }
+
+    conf->store->locks = 1;
+
+    return NGX_OK;
+}
+
+
+/* who writes, and the GET that may have to be made for the client */
+
+static ngx_int_t
+ngx_http_conflict_identity(ngx_conf_t *cf,
+    ngx_http_conflict_main_conf_t *nmcf, ngx_http_conflict_loc_conf_t *conf)
+{
+    conf->named = (conf->user != NULL);
+
+    conf->vary.data = ngx_pnalloc(cf->pool, NGX_HTTP_CONFLICT_VARY);
+    if (conf->vary.data == NULL) {
+        return NGX_ERROR;
+    }
+
+    if (conf->user == NULL) {
+        conf->user = ngx_http_conflict_complex(cf, "$remote_user");
+        if (conf->user == NULL) {
+            return NGX_ERROR;
+        }
+    }
+
+    if (conf->client == NULL) {
+        conf->client = ngx_http_conflict_complex(cf, "$http_x_client");
+        if (conf->client == NULL) {
+            return NGX_ERROR;
+        }
+    }
+
+    if (nmcf->fetch == NULL) {
+        nmcf->fetch = ngx_http_conflict_complex(cf, "$conflict_fetch");
+        if (nmcf->fetch == NULL) {
+            return NGX_ERROR;
+        }
+    }
+
+    return NGX_OK;
+}
+
+
+/* a header that never comes, or always, would be no base */
+
+static ngx_int_t
+ngx_http_conflict_check_base(ngx_conf_t *cf,
+    ngx_http_conflict_loc_conf_t *conf)
+{
+    ngx_str_t                 *name;
+    ngx_uint_t                 i;
+    ngx_http_core_srv_conf_t  *cscf;
+
+    static ngx_str_t  standard[] = {
+        ngx_string("if-match"),
+        ngx_string("if-none-match"),
+        ngx_string("if-unmodified-since"),
+        ngx_null_string
+    };
+
+    name = &conf->base->name;
+
+    for (i = 0; standard[i].len; i++) {
+
+        if (standard[i].len == name->len
+            && ngx_strncmp(standard[i].data, name->data, name->len) == 0)
+        {
+            ngx_conf_log_error(NGX_LOG_EMERG, cf, 0,
+                               "\"conflict_base header:%V\" in location "
+                               "\"%V\" is not needed, this header is always "
+                               "understood", name, &conf->name);
+            return NGX_ERROR;
+        }
+    }
+
+    cscf = ngx_http_conf_get_module_srv_conf(cf, ngx_http_core_module);
+
+    if (ngx_strlchr(name->data, name->data + name->len, '_')
+        && cscf->underscores_in_headers != 1)
+    {
+        ngx_conf_log_error(NGX_LOG_EMERG, cf, 0,
+                           "\"conflict_base header:%V\" in location \"%V\" "
+                           "needs \"underscores_in_headers on\", without "
+                           "which nginx drops this header", name,
+                           &conf->name);
+        return NGX_ERROR;
+    }
+
+    return NGX_OK;
+}
+
+
+/* where the injected member is in the row that a refusal shows, if it is */
+
+static ngx_int_t
+ngx_http_conflict_row_inject(ngx_conf_t *cf,
+    ngx_http_conflict_loc_conf_t *conf)
+{
+    ngx_uint_t           i, n;
+    conflict_pointer_t  *inject, *root, *row;
+
+    inject = conf->inject->pointer;
+    root = conf->root;
+
+    if (root == NULL) {
+        conf->row_inject = inject;
+        return NGX_OK;
+    }
+
+    n = root->levels;
+
+    if (inject->levels == n || !conflict_json_pointer_within(inject, root)) {
+        return NGX_OK;
+    }
+
+    row = ngx_palloc(cf->pool, sizeof(conflict_pointer_t));
+    if (row == NULL) {
+        return NGX_ERROR;
+    }
+
+    *row = *inject;
+    row->levels -= n;
+
+    for (i = 0; i < row->levels; i++) {
+        row->name[i] = inject->name[i + n];
+        row->len[i] = inject->len[i + n];
+        row->index[i] = inject->index[i + n];
+    }
+
+    conf->row_inject = row;
+
+    return NGX_OK;
+}
+
+
+static ngx_int_t
+ngx_http_conflict_find_store(ngx_conf_t *cf,
+    ngx_http_conflict_main_conf_t *nmcf, ngx_http_conflict_loc_conf_t *conf)
+{
+    ngx_str_t                   *name;
+    ngx_uint_t                   i;
+    ngx_http_conflict_store_t   *store, **storep;
+
+    name = conf->store_name.len ? &conf->store_name
+                                : &ngx_http_conflict_default_name;
+
+    storep = nmcf->stores.elts;
+
+    for (i = 0; i < nmcf->stores.nelts; i++) {
+
+        if (storep[i]->name.len == name->len
+            && ngx_strncmp(storep[i]->name.data, name->data, name->len) == 0)
+        {
+            conf->store = storep[i];
+            break;
+        }
+    }
+
+    if (conf->store == NULL) {
+
+        if (name != &ngx_http_conflict_default_name
+            && ngx_strcmp(name->data, "default") != 0)
+        {
+            ngx_conf_log_error(NGX_LOG_EMERG, cf, 0,
+                               "unknown store \"%V\", declare it with "
+                               "\"conflict_store\"", name);
+            return NGX_ERROR;
+        }
+
+        store = ngx_pcalloc(cf->pool, sizeof(ngx_http_conflict_store_t));
+        if (store == NULL) {
+            return NGX_ERROR;
+        }
+
+        store->name = ngx_http_conflict_default_name;
+        store->ops = &ngx_http_conflict_shm_ops;
+
+        storep = ngx_array_push(&nmcf->stores);
+        if (storep == NULL) {
+            return NGX_ERROR;
+        }
+
+        *storep = store;
+
+        if (ngx_http_conflict_shm_zone_add(cf, store,
+                                           NGX_HTTP_CONFLICT_DEFAULT_ZONE)
+            != NGX_OK)
+        {
+            return NGX_ERROR;
+        }
+
+        conf->store = store;
+    }
+
+    if (ngx_http_conflict_route_add(cf, nmcf, conf) != NGX_OK) {
+        return NGX_ERROR;
+    }
+
+    if (conf->lock) {
+        /* it writes nothing */
+        return NGX_OK;
+    }
+
+    if (conf->version->place != NGX_HTTP_CONFLICT_DEFAULT) {
+        conf->store->owned = 1;
+    }
+
+    conf->store->lease = ngx_max(conf->store->lease, conf->lease);
+    conf->store->quarantine = ngx_max(conf->store->quarantine,
+                                      conf->quarantine);
+
+    return NGX_OK;
+}
+
+
+/* beside nginx's own access log, which is a place that exists */
+
+static ngx_int_t
+ngx_http_conflict_default_log(ngx_conf_t *cf,
+    ngx_http_conflict_main_conf_t *nmcf, ngx_http_conflict_loc_conf_t *conf)
+{
+    size_t     len;
+    ngx_str_t  name;
+
+    static u_char  access_log[] = NGX_HTTP_LOG_PATH;
+
+    if (conf->log != NGX_CONF_UNSET_PTR) {
+        return NGX_OK;
+    }
+
+    if (nmcf->log == NULL) {
+        nmcf->log = ngx_pcalloc(cf->pool, sizeof(ngx_http_conflict_log_t));
+        if (nmcf->log == NULL) {
+            return NGX_ERROR;
+        }
+
+        len = ngx_strlen(access_log);
+
+        while (len && access_log[len - 1] != '/') {
+            len--;
+        }
+
+        name.len = len + sizeof("conflict.log") - 1;
+        name.data = ngx_pnalloc(cf->pool, name.len + 1);
+        if (name.data == NULL) {
+            return NGX_ERROR;
+        }
+
+        (void) ngx_sprintf(name.data, "%*sconflict.log%Z", len, access_log);
+
+        if (ngx_http_conflict_audit_file_open(cf, nmcf->log, &name) != NGX_OK) {
+            return NGX_ERROR;
+        }
+    }
+
+    conf->log = nmcf->log;
+
+    return NGX_OK;
+}
+
+
+static ngx_http_complex_value_t *
+ngx_http_conflict_complex(ngx_conf_t *cf, const char *text)
+{
+    ngx_str_t                          value;
+    ngx_http_complex_value_t          *cv;
+    ngx_http_compile_complex_value_t   ccv;
+
+    cv = ngx_pcalloc(cf->pool, sizeof(ngx_http_complex_value_t));
+    if (cv == NULL) {
+        return NULL;
+    }
+
+    value.data = (u_char *) text;
+    value.len = ngx_strlen(text);
+
+    ngx_memzero(&ccv, sizeof(ngx_http_compile_complex_value_t));
+
+    ccv.cf = cf;
+    ccv.value = &value;
+    ccv.complex_value = cv;
+
+    if (ngx_http_compile_complex_value(&ccv) != NGX_OK) {
+        return NULL;
+    }
+
+    return cv;
+}
+
+
+void
+ngx_http_conflict_location_warn(ngx_conf_t *cf,
+    ngx_http_conflict_loc_conf_t *conf, ngx_uint_t own, ngx_array_t *rules)
+{
+    ngx_http_conflict_rule_t  *rule;
+    ngx_http_core_loc_conf_t  *clcf;
+
+    clcf = ngx_http_conf_get_module_loc_conf(cf, ngx_http_core_module);
+
+    if (clcf->name.len == 0 || clcf->noname || clcf->locations) {
+        /* what it says is for the locations and "if" blocks within */
+        return;
+    }
+
+    if (rules && rules->nelts && conf->policy != CONFLICT_MERGE) {
+        rule = rules->elts;
+        ngx_conf_log_error(NGX_LOG_WARN, cf, 0,
+                           "\"%V\" in location \"%V\" does "
+                           "nothing without \"conflict merge\"",
+                           &rule->directive, &conf->name);
+    }
+
+    if (own && conf->policy != NGX_HTTP_CONFLICT_OFF && !conf->lock
+        && !conf->status && !ngx_http_conflict_served(cf, clcf))
+    {
+        ngx_conf_log_error(NGX_LOG_WARN, cf, 0,
+                           "\"conflict\" in location \"%V\" guards nothing: "
+                           "it has no \"proxy_pass\" or the like, no "
+                           "\"dav_methods\" and no \"try_files\", move it to "
+                           "where the writes go", &conf->name);
+    }
+}
+
+
+/* by anything that may write */
+
+static ngx_uint_t
+ngx_http_conflict_served(ngx_conf_t *cf, ngx_http_core_loc_conf_t *clcf)
+{
+    /* both settings begin with what they are named by */
+
+    return clcf->handler != NULL
+           || (ngx_http_conflict_setting(cf, "ngx_http_dav_module")
+               & (NGX_HTTP_PUT|NGX_HTTP_DELETE|NGX_HTTP_MKCOL
+                  |NGX_HTTP_COPY|NGX_HTTP_MOVE))
+           || ngx_http_conflict_setting(cf, "ngx_http_try_files_module");
+}
+
+
+static ngx_uint_t
+ngx_http_conflict_setting(ngx_conf_t *cf, const char *name)
+{
+    ngx_uint_t            i;
+    ngx_uint_t           *conf;
+    ngx_module_t        **modules;
+    ngx_http_conf_ctx_t  *ctx;
+
+    ctx = cf->ctx;
+    modules = cf->cycle->modules;
+
+    for (i = 0; modules[i]; i++) {
+
+        if (ngx_strcmp(modules[i]->name, name) == 0) {
+            conf = ctx->loc_conf[modules[i]->ctx_index];
+            return *conf;
+        }
+    }
+
+    return 0;
+}
+
+
+/*
+ * The GET that shows whether a caller may lock asks for the key, unless it is
+ * said what for.  A key that begins with a variable is known only later.
+ */
+
+static ngx_int_t
+ngx_http_conflict_location_lock_path(ngx_conf_t *cf,
+    ngx_http_conflict_loc_conf_t *conf)
+{
+    ngx_str_t  *key;
+
+    if (conf->lock_get || conf->lock_blind || conf->key == NULL) {
+        return NGX_OK;
+    }
+
+    key = &conf->key->value;
+
+    if (key->len && (key->data[0] == '/' || key->data[0] == '$')) {
+        return NGX_OK;
+    }
+
+    ngx_conf_log_error(NGX_LOG_EMERG, cf, 0,
+                       "\"conflict_key %V\" in location \"%V\" is not a path, "
+                       "so \"conflict_lock\" there needs \"get=PATH\", where "
+                       "the resource is, or \"get=off\"", key, &conf->name);
+
+    return NGX_ERROR;
+}

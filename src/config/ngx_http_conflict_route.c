@@ -1,0 +1,363 @@
+
+/*
+ * Copyright (C) the ngx_http_conflict_module authors
+ *
+ * Guarded locations as they are found again in the next configuration: what
+ * their keys mean, and which of them may have the same requests.
+ */
+
+
+#include "config/ngx_http_conflict_conf.h"
+
+
+static ngx_http_conflict_route_t *ngx_http_conflict_place(ngx_conf_t *cf,
+    ngx_array_t *routes, ngx_http_conflict_loc_conf_t *conf);
+static ngx_int_t ngx_http_conflict_meaning(ngx_conf_t *cf,
+    ngx_http_conflict_route_t *route, ngx_http_conflict_loc_conf_t *conf);
+static ngx_str_t *ngx_http_conflict_store_identity(ngx_pool_t *pool,
+    ngx_http_conflict_store_t *store);
+static u_char *ngx_http_conflict_field(u_char *p, ngx_str_t *text);
+static void ngx_http_conflict_beginning(ngx_http_conflict_route_t *route);
+static ngx_uint_t ngx_http_conflict_covers(ngx_http_conflict_route_t *a,
+    ngx_http_conflict_route_t *b);
+static ngx_uint_t ngx_http_conflict_takes(ngx_http_conflict_route_t *a,
+    ngx_http_conflict_route_t *b, ngx_http_conflict_main_conf_t *mcf);
+static ngx_uint_t ngx_http_conflict_longer(ngx_array_t *routes,
+    ngx_http_conflict_route_t *a, ngx_http_conflict_route_t *b);
+static ngx_uint_t ngx_http_conflict_same_text(ngx_str_t *a, ngx_str_t *b);
+
+
+#define ngx_http_conflict_same_place(a, b)                                    \
+    (ngx_http_conflict_same_text(&(a)->server, &(b)->server)                  \
+     && ngx_http_conflict_same_text(&(a)->location, &(b)->location))
+
+
+ngx_int_t
+ngx_http_conflict_route_add(ngx_conf_t *cf,
+    ngx_http_conflict_main_conf_t *nmcf, ngx_http_conflict_loc_conf_t *conf)
+{
+    ngx_http_conflict_route_t  *route;
+
+    route = ngx_http_conflict_place(cf, &nmcf->routes, conf);
+    if (route == NULL) {
+        return NGX_ERROR;
+    }
+
+    route->conf = conf;
+    route->store = conf->store;
+    route->quarantine = conf->quarantine;
+    route->lock = (conf->lock != 0);
+
+    return ngx_http_conflict_meaning(cf, route, conf);
+}
+
+
+ngx_int_t
+ngx_http_conflict_route_add_unguarded(ngx_conf_t *cf,
+    ngx_http_conflict_loc_conf_t *conf)
+{
+    ngx_http_conflict_main_conf_t  *nmcf;
+
+    nmcf = ngx_http_conf_get_module_main_conf(cf, ngx_http_conflict_module);
+
+    return ngx_http_conflict_place(cf, &nmcf->unguarded, conf) ? NGX_OK
+                                                               : NGX_ERROR;
+}
+
+
+static ngx_http_conflict_route_t *
+ngx_http_conflict_place(ngx_conf_t *cf, ngx_array_t *routes,
+    ngx_http_conflict_loc_conf_t *conf)
+{
+    ngx_http_core_loc_conf_t   *clcf;
+    ngx_http_core_srv_conf_t   *cscf;
+    ngx_http_conflict_route_t  *route;
+
+    route = ngx_array_push(routes);
+    if (route == NULL) {
+        return NULL;
+    }
+
+    ngx_memzero(route, sizeof(ngx_http_conflict_route_t));
+
+    cscf = ngx_http_conf_get_module_srv_conf(cf, ngx_http_core_module);
+    clcf = ngx_http_conf_get_module_loc_conf(cf, ngx_http_core_module);
+
+    route->server = cscf->server_name;
+    route->location = conf->name;
+    route->begins = conf->name;
+    route->exact = clcf->exact_match;
+    route->strict = (clcf->exact_match || clcf->noregex);
+
+#if (NGX_PCRE)
+    if (clcf->regex) {
+        route->regex = 1;
+        ngx_http_conflict_beginning(route);
+    }
+#endif
+
+    return route;
+}
+
+
+/* all that makes a key and its versions what they are, in one text */
+
+static ngx_int_t
+ngx_http_conflict_meaning(ngx_conf_t *cf, ngx_http_conflict_route_t *route,
+    ngx_http_conflict_loc_conf_t *conf)
+{
+    size_t                       len;
+    u_char                      *p;
+    ngx_str_t                    key, level, *identity, *method;
+    ngx_uint_t                   i, levels;
+    conflict_pointer_t          *pointer;
+    ngx_http_conflict_source_t  *version;
+
+    identity = ngx_http_conflict_store_identity(cf->pool, conf->store);
+    if (identity == NULL) {
+        return NGX_ERROR;
+    }
+
+    ngx_str_null(&key);
+
+    if (conf->key) {
+        key = conf->key->value;
+    }
+
+    version = conf->version;
+    pointer = version->pointer;
+    levels = pointer ? pointer->levels : 0;
+
+    len = (6 + levels) * (NGX_SIZE_T_LEN + 1) + 3 * (NGX_INT_T_LEN + 1)
+          + identity->len + conf->store->name.len + route->server.len
+          + key.len + version->name.len;
+
+    for (i = 0; i < levels; i++) {
+        len += pointer->len[i];
+    }
+
+    method = conf->methods->elts;
+
+    for (i = 0; i < conf->methods->nelts; i++) {
+        len += NGX_SIZE_T_LEN + 1 + method[i].len;
+    }
+
+    p = ngx_pnalloc(cf->pool, len);
+    if (p == NULL) {
+        return NGX_ERROR;
+    }
+
+    route->meaning.data = p;
+
+    p = ngx_http_conflict_field(p, identity);
+    p = ngx_http_conflict_field(p, &conf->store->name);
+    p = ngx_http_conflict_field(p, &route->server);
+    p = ngx_http_conflict_field(p, &key);
+
+    if (!conf->lock) {
+        /* a lock endpoint writes nothing, and tells versions in passing */
+
+        for (i = 0; i < conf->methods->nelts; i++) {
+            p = ngx_http_conflict_field(p, &method[i]);
+        }
+
+        p = ngx_sprintf(p, "%ui,", (ngx_uint_t) version->place);
+        p = ngx_http_conflict_field(p, &version->name);
+
+        for (i = 0; i < levels; i++) {
+            level.data = &pointer->text[pointer->name[i]];
+            level.len = pointer->len[i];
+            p = ngx_http_conflict_field(p, &level);
+        }
+    }
+
+    route->meaning.len = p - route->meaning.data;
+
+    return NGX_OK;
+}
+
+
+static ngx_str_t *
+ngx_http_conflict_store_identity(ngx_pool_t *pool,
+    ngx_http_conflict_store_t *store)
+{
+    ngx_str_t  *identity;
+
+    if (store->identity.len) {
+        return &store->identity;
+    }
+
+    if (store->ops == &ngx_http_conflict_shm_ops) {
+        /* of another size it is another one: _store_zone.c sees that */
+        ngx_str_set(&store->identity, "zone");
+        return &store->identity;
+    }
+
+    identity = ngx_http_conflict_redis_move_identity(pool, store);
+
+    if (identity) {
+        store->identity = *identity;
+    }
+
+    return identity;
+}
+
+
+/* with its length, so that no two texts run into each other */
+
+static u_char *
+ngx_http_conflict_field(u_char *p, ngx_str_t *text)
+{
+    return ngx_sprintf(p, "%uz:%V", text->len, text);
+}
+
+
+/* of a regular expression: what any URI begins with that it matches */
+
+static void
+ngx_http_conflict_beginning(ngx_http_conflict_route_t *route)
+{
+    size_t  i;
+    u_char  *p;
+
+    p = route->location.data;
+    route->begins.len = 0;
+
+    if (route->location.len == 0 || p[0] != '^'
+        || ngx_strlchr(p, p + route->location.len, '|'))
+    {
+        return;
+    }
+
+    route->begins.data = p + 1;
+
+    for (i = 1; i < route->location.len; i++) {
+
+        if (ngx_strchr("*?{", p[i])) {
+            /* the one before need not be there */
+            route->begins.len -= (i > 1);
+            return;
+        }
+
+        if (ngx_strchr("\\[(.+$^", p[i])) {
+            return;
+        }
+
+        route->begins.len++;
+    }
+}
+
+
+ngx_uint_t
+ngx_http_conflict_route_same(ngx_http_conflict_route_t *a,
+    ngx_http_conflict_route_t *b)
+{
+    return a->lock == b->lock
+           && ngx_http_conflict_same_place(a, b)
+           && ngx_http_conflict_same_text(&a->meaning, &b->meaning);
+}
+
+
+ngx_uint_t
+ngx_http_conflict_route_moved(ngx_http_conflict_route_t *route,
+    ngx_http_conflict_main_conf_t *nmcf, ngx_http_conflict_route_t *old,
+    ngx_http_conflict_main_conf_t *omcf)
+{
+    ngx_uint_t  server, location;
+
+    if (route->lock != old->lock || !(route->alone || old->alone)
+        || ngx_http_conflict_same_text(&route->meaning, &old->meaning))
+    {
+        return 0;
+    }
+
+    server = ngx_http_conflict_same_text(&route->server, &old->server);
+    location = ngx_http_conflict_same_text(&route->location, &old->location);
+
+    if (server && location) {
+        return 1;
+    }
+
+    if (route->alone && old->alone) {
+        /* the one may have been renamed to the other */
+        return server || location;
+    }
+
+    if (!server) {
+        return 0;
+    }
+
+    return route->alone ? ngx_http_conflict_takes(route, old, omcf)
+                        : ngx_http_conflict_takes(old, route, nmcf);
+}
+
+
+/*
+ * Where only one configuration has "a": are some of its requests those of
+ * "b" in the other one, "mcf"?
+ */
+
+static ngx_uint_t
+ngx_http_conflict_takes(ngx_http_conflict_route_t *a,
+    ngx_http_conflict_route_t *b, ngx_http_conflict_main_conf_t *mcf)
+{
+    if (a->regex || b->regex) {
+
+        /* which comes before locations without one, but for strict ones */
+
+        if ((b->regex && !a->regex && !a->strict)
+            || (a->regex && !b->regex && b->strict))
+        {
+            return 0;
+        }
+
+        return ngx_strncasecmp(a->begins.data, b->begins.data,
+                               ngx_min(a->begins.len, b->begins.len)) == 0;
+    }
+
+    return ngx_http_conflict_covers(b, a)
+           && !ngx_http_conflict_longer(&mcf->routes, a, b)
+           && !ngx_http_conflict_longer(&mcf->unguarded, a, b);
+}
+
+
+/* does one that begins with more than "b" have all requests of "a"? */
+
+static ngx_uint_t
+ngx_http_conflict_longer(ngx_array_t *routes, ngx_http_conflict_route_t *a,
+    ngx_http_conflict_route_t *b)
+{
+    ngx_uint_t                  i;
+    ngx_http_conflict_route_t  *c;
+
+    c = routes->elts;
+
+    for (i = 0; i < routes->nelts; i++) {
+
+        if (!c[i].regex && c[i].begins.len > b->begins.len
+            && ngx_http_conflict_same_text(&c[i].server, &a->server)
+            && ngx_http_conflict_covers(&c[i], a))
+        {
+            return 1;
+        }
+    }
+
+    return 0;
+}
+
+
+static ngx_uint_t
+ngx_http_conflict_covers(ngx_http_conflict_route_t *a,
+    ngx_http_conflict_route_t *b)
+{
+    return (a->exact ? a->begins.len == b->begins.len
+                     : a->begins.len <= b->begins.len)
+           && ngx_strncmp(a->begins.data, b->begins.data, a->begins.len) == 0;
+}
+
+
+static ngx_uint_t
+ngx_http_conflict_same_text(ngx_str_t *a, ngx_str_t *b)
+{
+    return a->len == b->len && ngx_strncmp(a->data, b->data, a->len) == 0;
+}

@@ -1,0 +1,103 @@
+
+/*
+ * Copyright (C) the ngx_http_conflict_module authors
+ *
+ * What the module needs of the settings of nginx's upstream modules: caches
+ * that let its own GET through, and whether they buffer the request.
+ */
+
+
+#include "config/ngx_http_conflict_conf.h"
+
+
+static const char  *ngx_http_conflict_upstream_modules[] = {
+    "ngx_http_proxy_module",
+    "ngx_http_fastcgi_module",
+    "ngx_http_uwsgi_module",
+    "ngx_http_scgi_module",
+    "ngx_http_grpc_module",
+    NULL
+};
+
+
+ngx_int_t
+ngx_http_conflict_upstream_conf(ngx_conf_t *cf,
+    ngx_http_conflict_main_conf_t *nmcf, ngx_http_conflict_loc_conf_t *nlcf)
+{
+    ngx_uint_t                  i, n;
+    ngx_module_t              **modules;
+    ngx_http_conf_ctx_t        *ctx;
+    ngx_http_upstream_conf_t   *ucf;
+#if (NGX_HTTP_CACHE)
+    ngx_array_t                *bypass;
+    ngx_http_complex_value_t   *cv;
+#endif
+
+    ctx = cf->ctx;
+    modules = cf->cycle->modules;
+
+    for (i = 0; modules[i]; i++) {
+
+        for (n = 0; ngx_http_conflict_upstream_modules[n]; n++) {
+            if (ngx_strcmp(modules[i]->name,
+                           ngx_http_conflict_upstream_modules[n])
+                == 0)
+            {
+                break;
+            }
+        }
+
+        if (ngx_http_conflict_upstream_modules[n] == NULL) {
+            continue;
+        }
+
+        /* the settings of all of them begin with the common ones */
+
+        ucf = ctx->loc_conf[modules[i]->ctx_index];
+
+        /* gRPC has no such setting, it always streams */
+
+        if (ucf->request_buffering == 0
+            && ngx_strcmp(modules[i]->name, "ngx_http_grpc_module") != 0)
+        {
+            nlcf->unbuffered = 1;
+        }
+
+#if (NGX_HTTP_CACHE)
+
+        if (ucf->cache != 1) {
+            continue;
+        }
+
+        /* a copy, since the array may be that of the level above */
+
+        bypass = ngx_array_create(cf->pool, 4,
+                                  sizeof(ngx_http_complex_value_t));
+        if (bypass == NULL) {
+            return NGX_ERROR;
+        }
+
+        if (ucf->cache_bypass) {
+            cv = ngx_array_push_n(bypass, ucf->cache_bypass->nelts);
+            if (cv == NULL) {
+                return NGX_ERROR;
+            }
+
+            ngx_memcpy(cv, ucf->cache_bypass->elts,
+                       ucf->cache_bypass->nelts
+                       * sizeof(ngx_http_complex_value_t));
+        }
+
+        cv = ngx_array_push(bypass);
+        if (cv == NULL) {
+            return NGX_ERROR;
+        }
+
+        *cv = *nmcf->fetch;
+        ucf->cache_bypass = bypass;
+
+#endif
+    }
+
+    return NGX_OK;
+}

@@ -1,0 +1,67 @@
+
+/*
+ * Copyright (C) the ngx_http_conflict_module authors
+ *
+ * The client of a request: user, client identifier, and the token of a lock
+ * that it holds.
+ */
+
+
+#include "http/ngx_http_conflict_http.h"
+
+
+static ngx_str_t  ngx_http_conflict_lock_token = ngx_string("lock-token");
+
+
+ngx_int_t
+ngx_http_conflict_caller(ngx_http_request_t *r, ngx_http_conflict_ctx_t *ctx)
+{
+    ngx_http_conflict_loc_conf_t  *nlcf;
+
+    nlcf = ctx->conf;
+
+    if (ngx_http_conflict_evaluate(r, nlcf->user, &ctx->caller.user) != NGX_OK
+        || ngx_http_conflict_evaluate(r, nlcf->client,
+                                      &ctx->caller.client) != NGX_OK)
+    {
+        return NGX_ERROR;
+    }
+
+    return NGX_OK;
+}
+
+
+void
+ngx_http_conflict_caller_token(ngx_http_request_t *r,
+    ngx_http_conflict_ctx_t *ctx)
+{
+    size_t                     i;
+    ngx_int_t                  high, low;
+    ngx_str_t                 *value;
+    ngx_http_conflict_lock_t  *lock;
+
+    lock = &ctx->op->lock;
+
+    lock->user = ctx->caller.user;
+    lock->client = ctx->caller.client;
+
+    value = ngx_http_conflict_header_find(&r->headers_in.headers,
+                                          &ngx_http_conflict_lock_token, NULL);
+
+    if (value == NULL || value->len != 2 * NGX_HTTP_CONFLICT_LOCK_TOKEN) {
+        return;
+    }
+
+    for (i = 0; i < NGX_HTTP_CONFLICT_LOCK_TOKEN; i++) {
+        high = ngx_hextoi(&value->data[2 * i], 1);
+        low = ngx_hextoi(&value->data[2 * i + 1], 1);
+
+        if (high == NGX_ERROR || low == NGX_ERROR) {
+            return;
+        }
+
+        lock->token[i] = (u_char) (high << 4 | low);
+    }
+
+    lock->given = 1;
+}

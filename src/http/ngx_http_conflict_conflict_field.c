@@ -1,0 +1,114 @@
+
+/*
+ * Copyright (C) the ngx_http_conflict_module authors
+ *
+ * The Conflict field of a response (RFC 9651).
+ */
+
+
+#include "http/ngx_http_conflict_http.h"
+
+
+static ngx_uint_t ngx_http_conflict_conflict_field_tells(ngx_http_request_t *r,
+    ngx_http_conflict_ctx_t *ctx);
+
+
+static const ngx_str_t  ngx_http_conflict_conflict_field_name =
+    ngx_string("conflict");
+
+static ngx_str_t  ngx_http_conflict_retry_after = ngx_string("retry-after");
+
+
+ngx_int_t
+ngx_http_conflict_conflict_field(ngx_http_request_t *r,
+    ngx_http_conflict_ctx_t *ctx)
+{
+    u_char     *p, text[sizeof("unchecked;version=;base=;fields=\"\";report"
+                               ";settling=")
+                        + 3 * NGX_INT64_LEN + CONFLICT_MERGE_NAMES];
+    u_char     *last, seconds[NGX_INT64_LEN];
+    uint64_t    base;
+    ngx_str_t  *name;
+
+    name = ngx_http_conflict_names_outcome(ctx->flow.outcome);
+
+    if (name->len == 0) {
+        return NGX_OK;
+    }
+
+    /* the upstream's own, if it has one, would make it two */
+
+    ngx_http_conflict_header_drop(&r->headers_out.headers,
+                                  &ngx_http_conflict_conflict_field_name);
+
+    /* an item with parameters (RFC 9651) */
+
+    p = ngx_sprintf(text, "%V", name);
+
+    if (ctx->version.current && ctx->version.current < CONFLICT_VERSION_LIMIT
+        && ngx_http_conflict_conflict_field_tells(r, ctx)
+        && ctx->flow.outcome != NGX_HTTP_CONFLICT_OUTCOME_UNCHECKED
+        && (ctx->flow.answered
+            || ctx->conf->version->place != NGX_HTTP_CONFLICT_JSON))
+    {
+        /* one in the body of the upstream is still to come */
+
+        p = ngx_sprintf(p, ";version=%uL", ctx->version.current);
+    }
+
+    if (ctx->flow.outcome != NGX_HTTP_CONFLICT_OUTCOME_PASSED
+        && conflict_version_parse(&base, (char *) ctx->pre.base.data,
+                                  ctx->pre.base.len)
+           == 0)
+    {
+        p = ngx_sprintf(p, ";base=%uL", base);
+    }
+
+    if (ctx->merge.names.len) {
+        p = ngx_sprintf(p, ";fields=\"%V\"", &ctx->merge.names);
+    }
+
+    if (ctx->conf->report && ctx->write) {
+        p = ngx_sprintf(p, ";report");
+    }
+
+    if (ctx->timing.settling) {
+        last = ngx_sprintf(seconds, "%M", (ctx->timing.settling + 999) / 1000);
+        p = ngx_sprintf(p, ";settling=%*s", last - seconds, seconds);
+
+        if (!ctx->flow.answered
+            && ngx_http_conflict_header_find(&r->headers_out.headers,
+                                           &ngx_http_conflict_retry_after, NULL)
+               == NULL
+            && ngx_http_conflict_header_add(r, "Retry-After",
+                                            (char *) seconds, last - seconds)
+               != NGX_OK)
+        {
+            return NGX_ERROR;
+        }
+    }
+
+    return ngx_http_conflict_header_add(r, "Conflict", (char *) text,
+                                        p - text);
+}
+
+
+/*
+ * A version says when somebody wrote last: it is for those to whom the
+ * upstream has shown the resource.
+ */
+
+static ngx_uint_t
+ngx_http_conflict_conflict_field_tells(ngx_http_request_t *r,
+    ngx_http_conflict_ctx_t *ctx)
+{
+    ngx_uint_t  status;
+
+    if (ctx->flow.answered) {
+        return ctx->caller.may_see;
+    }
+
+    status = r->headers_out.status;
+
+    return (status >= 200 && status < 300) || status == NGX_HTTP_NOT_MODIFIED;
+}

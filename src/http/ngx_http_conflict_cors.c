@@ -1,0 +1,276 @@
+
+/*
+ * Copyright (C) the ngx_http_conflict_module authors
+ *
+ * Who may read an answer of the module: a page of another origin that may
+ * read what a GET shows it.  The fields are those of the module's own GET, or
+ * what _origin.c has noted.
+ */
+
+
+#include "http/ngx_http_conflict_http.h"
+
+
+static ngx_uint_t ngx_http_conflict_cors_asked(ngx_http_conflict_ctx_t *ctx);
+static ngx_uint_t ngx_http_conflict_cors_is(ngx_table_elt_t *h);
+static ngx_uint_t ngx_http_conflict_cors_named(ngx_str_t *name,
+    ngx_str_t *other);
+static ngx_int_t ngx_http_conflict_cors_join(ngx_http_request_t *r,
+    ngx_str_t *list, ngx_str_t *more);
+static ngx_uint_t ngx_http_conflict_cors_listed(ngx_str_t *list,
+    ngx_str_t *token);
+
+
+static ngx_str_t  ngx_http_conflict_vary = ngx_string("Vary");
+
+static ngx_str_t  ngx_http_conflict_cors_origin =
+    ngx_string("Access-Control-Allow-Origin");
+
+
+/* those that are lists; of the others the last one counts */
+
+static ngx_str_t  ngx_http_conflict_cors_lists[] = {
+    ngx_string("Vary"),
+    ngx_string("Access-Control-Expose-Headers"),
+    ngx_string("Access-Control-Allow-Headers"),
+    ngx_string("Access-Control-Allow-Methods"),
+    ngx_null_string
+};
+
+
+ngx_int_t
+ngx_http_conflict_cors_add(ngx_http_request_t *r,
+    ngx_http_conflict_ctx_t *ctx)
+{
+    ngx_uint_t        i;
+    ngx_list_part_t  *part;
+    ngx_table_elt_t  *h, *copy;
+
+    if (!ngx_http_conflict_cors_asked(ctx)) {
+        return ngx_http_conflict_origin_allow(r, ctx->conf);
+    }
+
+    for (part = &ctx->latest.request->headers_out.headers.part;
+         part;
+         part = part->next)
+    {
+        h = part->elts;
+
+        for (i = 0; i < part->nelts; i++) {
+
+            if (!ngx_http_conflict_cors_is(&h[i])) {
+                continue;
+            }
+
+            copy = ngx_list_push(&r->headers_out.headers);
+            if (copy == NULL) {
+                return NGX_ERROR;
+            }
+
+            *copy = h[i];
+#if (nginx_version >= 1023000)
+            copy->next = NULL;
+#endif
+        }
+    }
+
+    return NGX_OK;
+}
+
+
+/* the module's own GET, and it was the API that has answered it */
+
+static ngx_uint_t
+ngx_http_conflict_cors_asked(ngx_http_conflict_ctx_t *ctx)
+{
+    ngx_http_request_t  *r;
+
+    r = ctx->latest.request;
+
+    if (r == NULL || ctx->latest.sent == 0) {
+        return 0;
+    }
+
+    return ngx_http_conflict_header_find(&r->headers_out.headers,
+                                         &ngx_http_conflict_cors_origin, NULL)
+           || !ngx_http_conflict_cors_page(r);
+}
+
+
+ngx_int_t
+ngx_http_conflict_cors_observe(ngx_http_request_t *r,
+    ngx_http_conflict_loc_conf_t *nlcf)
+{
+    if (nlcf->policy == NGX_HTTP_CONFLICT_OFF && !nlcf->lock) {
+        return NGX_OK;
+    }
+
+    if (ngx_http_conflict_cors_page(r)) {
+        return ngx_http_conflict_origin_allow(r, nlcf);
+    }
+
+    ngx_http_conflict_origin_observe(r, nlcf);
+
+    return NGX_OK;
+}
+
+
+ngx_uint_t
+ngx_http_conflict_cors_page(ngx_http_request_t *r)
+{
+    return r->err_status >= NGX_HTTP_BAD_REQUEST
+           && (r->upstream == NULL
+               || r->upstream->headers_in.status_n != r->err_status);
+}
+
+
+static ngx_uint_t
+ngx_http_conflict_cors_is(ngx_table_elt_t *h)
+{
+    if (h->hash == 0) {
+        return 0;
+    }
+
+    return ngx_http_conflict_cors_named(&h->key, &ngx_http_conflict_vary)
+           || (h->key.len > sizeof("Access-Control-") - 1
+               && ngx_strncasecmp(h->key.data, (u_char *) "Access-Control-",
+                                  sizeof("Access-Control-") - 1)
+                  == 0);
+}
+
+
+static ngx_uint_t
+ngx_http_conflict_cors_named(ngx_str_t *name, ngx_str_t *other)
+{
+    return name->len == other->len
+           && ngx_strncasecmp(name->data, other->data, other->len) == 0;
+}
+
+
+ngx_int_t
+ngx_http_conflict_cors_unify(ngx_http_request_t *r)
+{
+    ngx_str_t        *first;
+    ngx_uint_t        i, n;
+    ngx_list_part_t  *part;
+    ngx_table_elt_t  *h;
+
+    for (part = &r->headers_out.headers.part; part; part = part->next) {
+        h = part->elts;
+
+        for (i = 0; i < part->nelts; i++) {
+
+            if (!ngx_http_conflict_cors_is(&h[i])) {
+                continue;
+            }
+
+            first = ngx_http_conflict_header_find(&r->headers_out.headers,
+                                                  &h[i].key, NULL);
+
+            if (first == &h[i].value) {
+                continue;
+            }
+
+            for (n = 0; ngx_http_conflict_cors_lists[n].len; n++) {
+                if (ngx_http_conflict_cors_named(&h[i].key,
+                                             &ngx_http_conflict_cors_lists[n]))
+                {
+                    break;
+                }
+            }
+
+            if (ngx_http_conflict_cors_lists[n].len == 0) {
+                *first = h[i].value;
+
+            } else if (ngx_http_conflict_cors_join(r, first, &h[i].value)
+                       != NGX_OK)
+            {
+                return NGX_ERROR;
+            }
+
+            h[i].hash = 0;
+        }
+    }
+
+    return NGX_OK;
+}
+
+
+/* appends the tokens that the list has not */
+
+static ngx_int_t
+ngx_http_conflict_cors_join(ngx_http_request_t *r, ngx_str_t *list,
+    ngx_str_t *more)
+{
+    u_char     *p, *last, *data;
+    ngx_str_t   token;
+
+    data = ngx_pnalloc(r->pool, list->len + 2 * more->len + 2);
+    if (data == NULL) {
+        return NGX_ERROR;
+    }
+
+    ngx_memcpy(data, list->data, list->len);
+    list->data = data;
+
+    p = more->data;
+    last = more->data + more->len;
+
+    while (p < last) {
+
+        if (*p == ' ' || *p == '\t' || *p == ',') {
+            p++;
+            continue;
+        }
+
+        token.data = p;
+
+        while (p < last && *p != ' ' && *p != '\t' && *p != ',') {
+            p++;
+        }
+
+        token.len = p - token.data;
+
+        if (ngx_http_conflict_cors_listed(list, &token)) {
+            continue;
+        }
+
+        if (list->len) {
+            list->data[list->len++] = ',';
+            list->data[list->len++] = ' ';
+        }
+
+        ngx_memcpy(list->data + list->len, token.data, token.len);
+        list->len += token.len;
+    }
+
+    return NGX_OK;
+}
+
+
+static ngx_uint_t
+ngx_http_conflict_cors_listed(ngx_str_t *list, ngx_str_t *token)
+{
+    u_char  *p, *start, *last;
+
+    p = list->data;
+    last = list->data + list->len;
+
+    while (p < last) {
+        start = p;
+
+        while (p < last && *p != ' ' && *p != '\t' && *p != ',') {
+            p++;
+        }
+
+        if ((size_t) (p - start) == token->len
+            && ngx_strncasecmp(start, token->data, token->len) == 0)
+        {
+            return 1;
+        }
+
+        p++;
+    }
+
+    return 0;
+}

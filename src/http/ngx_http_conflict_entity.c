@@ -1,0 +1,43 @@
+
+/*
+ * Copyright (C) the ngx_http_conflict_module authors
+ *
+ * The entity of a request as the audit log names it: its kind, and which one
+ * of that kind.
+ */
+
+
+#include "http/ngx_http_conflict_http.h"
+
+
+/*
+ * As late as the log needs it, but before the request leaves its location:
+ * captures and $uri may then be others'.
+ */
+
+void
+ngx_http_conflict_entity(ngx_http_request_t *r, ngx_http_conflict_ctx_t *ctx)
+{
+    ngx_http_conflict_loc_conf_t  *nlcf;
+
+    nlcf = ctx->conf;
+
+    if (ctx->target.entity.data) {
+        return;
+    }
+
+    if (nlcf->entity == NULL
+        || ngx_http_conflict_evaluate(r, nlcf->entity,
+                                      &ctx->target.entity) != NGX_OK)
+    {
+        ctx->target.entity = nlcf->label;
+    }
+
+    if (nlcf->entity_id
+        && ngx_http_conflict_evaluate(r, nlcf->entity_id,
+                                      &ctx->target.entity_id)
+           != NGX_OK)
+    {
+        ngx_str_null(&ctx->target.entity_id);
+    }
+}

@@ -1,0 +1,243 @@
+
+/*
+ * Copyright (C) the ngx_http_conflict_module authors
+ *
+ * Header fields, of requests and of responses: found, hidden from the
+ * upstream, added.
+ */
+
+
+#include "http/ngx_http_conflict_http.h"
+
+
+
+/* of a write; or they would make the GET conditional, partial or encoded */
+
+const ngx_str_t  ngx_http_conflict_header_private[] = {
+    ngx_string("content-length"),
+    ngx_string("content-type"),
+    ngx_string("content-encoding"),
+    ngx_string("content-range"),
+    ngx_string("content-md5"),
+    ngx_string("content-disposition"),
+    ngx_string("content-language"),
+    ngx_string("content-location"),
+    ngx_string("digest"),
+    ngx_string("content-digest"),
+    ngx_string("repr-digest"),
+    ngx_string("transfer-encoding"),
+    ngx_string("te"),
+    ngx_string("trailer"),
+    ngx_string("expect"),
+    ngx_string("upgrade"),
+    ngx_string("range"),
+    ngx_string("if"),
+    ngx_string("if-match"),
+    ngx_string("if-none-match"),
+    ngx_string("if-modified-since"),
+    ngx_string("if-unmodified-since"),
+    ngx_string("if-range"),
+    ngx_string("accept-encoding"),
+    ngx_string("cache-control"),
+    ngx_string("pragma"),
+    ngx_string("idempotency-key"),
+    ngx_string("x-http-method"),
+    ngx_string("x-http-method-override"),
+    ngx_string("x-method-override"),
+    ngx_null_string
+};
+
+
+static ngx_str_t  ngx_http_conflict_age = ngx_string("age");
+
+
+ngx_str_t *
+ngx_http_conflict_header_find(ngx_list_t *headers, ngx_str_t *name,
+    ngx_uint_t *n)
+{
+    ngx_str_t        *value;
+    ngx_uint_t        i, count;
+    ngx_list_part_t  *part;
+    ngx_table_elt_t  *h;
+
+    value = NULL;
+    count = 0;
+
+    for (part = &headers->part; part; part = part->next) {
+        h = part->elts;
+
+        for (i = 0; i < part->nelts; i++) {
+
+            if (h[i].hash && h[i].key.len == name->len
+                && ngx_strncasecmp(h[i].key.data, name->data, name->len) == 0)
+            {
+                value = value ? value : &h[i].value;
+                count++;
+            }
+        }
+    }
+
+    if (n) {
+        *n = count;
+    }
+
+    return value;
+}
+
+
+ngx_uint_t
+ngx_http_conflict_header_cached(ngx_http_request_t *r)
+{
+    size_t      i;
+    ngx_str_t  *age;
+
+    if (r->cached) {
+        return 1;
+    }
+
+    age = ngx_http_conflict_header_find(&r->headers_out.headers,
+                                        &ngx_http_conflict_age, NULL);
+
+    for (i = 0; age && i < age->len; i++) {
+
+        if (age->data[i] != '0' && age->data[i] != ' ') {
+            return 1;
+        }
+    }
+
+    return 0;
+}
+
+
+ngx_int_t
+ngx_http_conflict_header_hide(ngx_http_request_t *r, const ngx_str_t *names)
+{
+    ngx_uint_t        i;
+    ngx_list_part_t  *part;
+    ngx_table_elt_t  *h;
+
+    for (part = &r->headers_in.headers.part; part; part = part->next) {
+        h = part->elts;
+
+        for (i = 0; i < part->nelts; i++) {
+
+            if (ngx_http_conflict_header_listed(&h[i].key, names)) {
+                return ngx_http_conflict_header_own(r, names);
+            }
+        }
+    }
+
+    return NGX_OK;
+}
+
+
+ngx_int_t
+ngx_http_conflict_header_own(ngx_http_request_t *r, const ngx_str_t *names)
+{
+    ngx_uint_t        i;
+    ngx_list_t        list;
+    ngx_list_part_t  *part;
+    ngx_table_elt_t  *h, *copy;
+
+    list = r->headers_in.headers;
+
+    if (ngx_list_init(&r->headers_in.headers, r->pool, 20,
+                      sizeof(ngx_table_elt_t))
+        != NGX_OK)
+    {
+        return NGX_ERROR;
+    }
+
+    for (part = &list.part; part; part = part->next) {
+        h = part->elts;
+
+        for (i = 0; i < part->nelts; i++) {
+
+            if (ngx_http_conflict_header_listed(&h[i].key, names)) {
+                continue;
+            }
+
+            copy = ngx_list_push(&r->headers_in.headers);
+            if (copy == NULL) {
+                return NGX_ERROR;
+            }
+
+            *copy = h[i];
+        }
+    }
+
+    return NGX_OK;
+}
+
+
+ngx_uint_t
+ngx_http_conflict_header_listed(ngx_str_t *name, const ngx_str_t *names)
+{
+    ngx_uint_t  n;
+
+    for (n = 0; names[n].len; n++) {
+
+        if (name->len == names[n].len
+            && ngx_strncasecmp(name->data, names[n].data, names[n].len) == 0)
+        {
+            return 1;
+        }
+    }
+
+    return 0;
+}
+
+
+/* of a response */
+
+void
+ngx_http_conflict_header_drop(ngx_list_t *headers, const ngx_str_t *name)
+{
+    ngx_uint_t        i;
+    ngx_list_part_t  *part;
+    ngx_table_elt_t  *h;
+
+    for (part = &headers->part; part; part = part->next) {
+        h = part->elts;
+
+        for (i = 0; i < part->nelts; i++) {
+
+            if (h[i].key.len == name->len
+                && ngx_strncasecmp(h[i].key.data, name->data, name->len) == 0)
+            {
+                h[i].hash = 0;
+            }
+        }
+    }
+}
+
+
+ngx_int_t
+ngx_http_conflict_header_add(ngx_http_request_t *r, const char *name,
+    const char *value, size_t len)
+{
+    ngx_table_elt_t  *h;
+
+    h = ngx_list_push(&r->headers_out.headers);
+    if (h == NULL) {
+        return NGX_ERROR;
+    }
+
+    h->hash = 1;
+#if (nginx_version >= 1023000)
+    h->next = NULL;
+#endif
+    h->lowcase_key = NULL;
+    h->key.data = (u_char *) name;
+    h->key.len = ngx_strlen(name);
+    h->value.len = len;
+    h->value.data = ngx_pnalloc(r->pool, len);
+    if (h->value.data == NULL) {
+        h->hash = 0;
+        return NGX_ERROR;
+    }
+
+    ngx_memcpy(h->value.data, value, len);
+
+    return NGX_OK;
+}

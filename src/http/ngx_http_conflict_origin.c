@@ -1,0 +1,381 @@
+
+/*
+ * Copyright (C) the ngx_http_conflict_module authors
+ *
+ * Which origins an API lets read its answers, as it said last: for answers
+ * that are made without asking it.  A table of a location, in each worker.
+ */
+
+
+#include "http/ngx_http_conflict_http.h"
+#include "process/ngx_http_conflict_random.h"
+
+
+#define NGX_HTTP_CONFLICT_ORIGINS      64
+#define NGX_HTTP_CONFLICT_ORIGIN_SIZE  2048     /* bytes of all its fields */
+
+#define NGX_HTTP_CONFLICT_ORIGIN_NAMES                                        \
+    (sizeof(ngx_http_conflict_origin_names) / sizeof(ngx_str_t))
+
+
+/* the first one says who may read it */
+
+static ngx_str_t  ngx_http_conflict_origin_names[] = {
+    ngx_string("Access-Control-Allow-Origin"),
+    ngx_string("Access-Control-Allow-Credentials"),
+    ngx_string("Access-Control-Expose-Headers"),
+    ngx_string("Vary")
+};
+
+
+/* the origin, empty for who sends none, and the fields; a zero after each */
+
+typedef struct {
+    uint64_t                       hash;       /* of the origin */
+    ngx_uint_t                     used;       /* the last time */
+    size_t                         len;        /* 0: nothing is noted */
+    u_char                        *text;
+} ngx_http_conflict_origin_t;
+
+
+struct ngx_http_conflict_origins_s {
+    ngx_uint_t                     time;       /* counts uses */
+    ngx_http_conflict_origin_t     origin[NGX_HTTP_CONFLICT_ORIGINS];
+};
+
+
+static ngx_uint_t ngx_http_conflict_origin_denied(ngx_http_request_t *r);
+static void ngx_http_conflict_origin_note(ngx_http_request_t *r,
+    ngx_http_conflict_loc_conf_t *nlcf, ngx_str_t *origin);
+static ngx_http_conflict_origin_t *ngx_http_conflict_origin_find(
+    ngx_http_conflict_origins_t *origins, ngx_str_t *origin, uint64_t *sum);
+static ngx_http_conflict_origin_t *ngx_http_conflict_origin_oldest(
+    ngx_http_conflict_origins_t *origins);
+static void ngx_http_conflict_origin_forget(
+    ngx_http_conflict_loc_conf_t *nlcf, ngx_str_t *origin);
+static ngx_int_t ngx_http_conflict_origin_join(ngx_http_request_t *r,
+    ngx_str_t *name, u_char **p, u_char *end);
+static ngx_int_t ngx_http_conflict_origin_add(u_char **p, u_char *end,
+    ngx_str_t *text);
+
+
+static ngx_str_t  ngx_http_conflict_origin_field = ngx_string("origin");
+static ngx_str_t  ngx_http_conflict_origin_none = ngx_string("");
+
+
+/*
+ * What is noted is what the API allows the origin that it names, or, where it
+ * names "*", that of this request.  An error does not take it back, as many
+ * an API does not say there whom it lets read; but 403 may be just about that.
+ */
+
+void
+ngx_http_conflict_origin_observe(ngx_http_request_t *r,
+    ngx_http_conflict_loc_conf_t *nlcf)
+{
+    ngx_str_t   *origin, *allowed;
+    ngx_uint_t   n;
+
+    allowed = ngx_http_conflict_header_find(&r->headers_out.headers,
+                                            &ngx_http_conflict_origin_names[0],
+                                            &n);
+
+    if (allowed == NULL && nlcf->origins == NULL) {
+        return;
+    }
+
+    origin = ngx_http_conflict_header_find(&r->headers_in.headers,
+                                         &ngx_http_conflict_origin_field, NULL);
+
+    if (origin == NULL) {
+        origin = &ngx_http_conflict_origin_none;
+    }
+
+    if (allowed && n == 1 && allowed->len) {
+
+        if (allowed->len == 1 && allowed->data[0] == '*') {
+            ngx_http_conflict_origin_note(r, nlcf, origin);
+            return;
+        }
+
+        ngx_http_conflict_origin_note(r, nlcf, allowed);
+
+        if (allowed->len == origin->len
+            && ngx_memcmp(allowed->data, origin->data, origin->len) == 0)
+        {
+            return;
+        }
+    }
+
+    if (nlcf->origins && ngx_http_conflict_origin_denied(r)) {
+        ngx_http_conflict_origin_forget(nlcf, origin);
+        ngx_http_conflict_origin_forget(nlcf, &ngx_http_conflict_origin_none);
+    }
+}
+
+
+static ngx_uint_t
+ngx_http_conflict_origin_denied(ngx_http_request_t *r)
+{
+    ngx_uint_t  status;
+
+    status = r->headers_out.status;
+
+    if (r->method & NGX_HTTP_OPTIONS) {
+        return ngx_http_conflict_preflight(r)
+               && status < NGX_HTTP_INTERNAL_SERVER_ERROR;
+    }
+
+    return (status >= NGX_HTTP_OK && status < NGX_HTTP_SPECIAL_RESPONSE)
+           || status == NGX_HTTP_FORBIDDEN;
+}
+
+
+static void
+ngx_http_conflict_origin_note(ngx_http_request_t *r,
+    ngx_http_conflict_loc_conf_t *nlcf, ngx_str_t *origin)
+{
+    u_char                      *p, *end;
+    u_char                       text[NGX_HTTP_CONFLICT_ORIGIN_SIZE];
+    uint64_t                     hash;
+    ngx_uint_t                   i;
+    ngx_http_conflict_origin_t  *noted;
+
+    if (nlcf->origins == NULL) {
+        nlcf->origins = ngx_pcalloc(ngx_cycle->pool,
+                                    sizeof(ngx_http_conflict_origins_t));
+        if (nlcf->origins == NULL) {
+            return;
+        }
+    }
+
+    noted = ngx_http_conflict_origin_find(nlcf->origins, origin, &hash);
+
+    if (noted && (r->method & NGX_HTTP_OPTIONS)) {
+        /* the answer to a preflight exposes nothing */
+        return;
+    }
+
+    p = text;
+    end = text + NGX_HTTP_CONFLICT_ORIGIN_SIZE;
+
+    if (ngx_http_conflict_origin_add(&p, end, origin) != NGX_OK) {
+        return;
+    }
+
+    *p++ = '\0';
+
+    for (i = 0; i < NGX_HTTP_CONFLICT_ORIGIN_NAMES; i++) {
+
+        if (ngx_http_conflict_origin_join(r,
+                                          &ngx_http_conflict_origin_names[i],
+                                          &p, end)
+            != NGX_OK)
+        {
+            ngx_http_conflict_origin_forget(nlcf, origin);
+            return;
+        }
+    }
+
+    if (noted && noted->len == (size_t) (p - text)
+        && ngx_memcmp(noted->text, text, noted->len) == 0)
+    {
+        return;
+    }
+
+    if (noted == NULL) {
+        noted = ngx_http_conflict_origin_oldest(nlcf->origins);
+    }
+
+    if (noted->text == NULL) {
+        noted->text = ngx_pnalloc(ngx_cycle->pool,
+                                  NGX_HTTP_CONFLICT_ORIGIN_SIZE);
+        if (noted->text == NULL) {
+            return;
+        }
+    }
+
+    noted->hash = hash;
+    noted->used = ++nlcf->origins->time;
+    noted->len = p - text;
+    ngx_memcpy(noted->text, text, noted->len);
+}
+
+
+static ngx_http_conflict_origin_t *
+ngx_http_conflict_origin_find(ngx_http_conflict_origins_t *origins,
+    ngx_str_t *origin, uint64_t *sum)
+{
+    ngx_uint_t                   i;
+    conflict_hash_t              hash;
+    ngx_http_conflict_origin_t  *noted;
+
+    conflict_hash_init(&hash, ngx_http_conflict_random_seed());
+    conflict_hash_field(&hash, origin->data, origin->len);
+
+    *sum = conflict_hash_final(&hash);
+
+    for (i = 0; i < NGX_HTTP_CONFLICT_ORIGINS; i++) {
+        noted = &origins->origin[i];
+
+        if (noted->hash == *sum && noted->len > origin->len
+            && ngx_memcmp(noted->text, origin->data, origin->len) == 0
+            && noted->text[origin->len] == '\0')
+        {
+            noted->used = ++origins->time;
+            return noted;
+        }
+    }
+
+    return NULL;
+}
+
+
+static ngx_http_conflict_origin_t *
+ngx_http_conflict_origin_oldest(ngx_http_conflict_origins_t *origins)
+{
+    ngx_uint_t                   i;
+    ngx_http_conflict_origin_t  *noted, *oldest;
+
+    oldest = &origins->origin[0];
+
+    for (i = 0; i < NGX_HTTP_CONFLICT_ORIGINS; i++) {
+        noted = &origins->origin[i];
+
+        if (noted->len == 0) {
+            return noted;
+        }
+
+        if (noted->used < oldest->used) {
+            oldest = noted;
+        }
+    }
+
+    return oldest;
+}
+
+
+static void
+ngx_http_conflict_origin_forget(ngx_http_conflict_loc_conf_t *nlcf,
+    ngx_str_t *origin)
+{
+    uint64_t                     hash;
+    ngx_http_conflict_origin_t  *noted;
+
+    noted = ngx_http_conflict_origin_find(nlcf->origins, origin, &hash);
+
+    if (noted) {
+        noted->len = 0;
+    }
+}
+
+
+/* all lines of a field, as one, and a zero behind it */
+
+static ngx_int_t
+ngx_http_conflict_origin_join(ngx_http_request_t *r, ngx_str_t *name,
+    u_char **p, u_char *end)
+{
+    ngx_uint_t        i, n;
+    ngx_list_part_t  *part;
+    ngx_table_elt_t  *h;
+
+    static ngx_str_t  comma = ngx_string(", ");
+
+    n = 0;
+
+    for (part = &r->headers_out.headers.part; part; part = part->next) {
+        h = part->elts;
+
+        for (i = 0; i < part->nelts; i++) {
+
+            if (h[i].hash == 0 || h[i].key.len != name->len
+                || ngx_strncasecmp(h[i].key.data, name->data, name->len) != 0)
+            {
+                continue;
+            }
+
+            if ((n++ && ngx_http_conflict_origin_add(p, end, &comma) != NGX_OK)
+                || ngx_http_conflict_origin_add(p, end, &h[i].value) != NGX_OK)
+            {
+                return NGX_DECLINED;
+            }
+        }
+    }
+
+    if (*p == end) {
+        return NGX_DECLINED;
+    }
+
+    *(*p)++ = '\0';
+
+    return NGX_OK;
+}
+
+
+/* there is room for the zero, too */
+
+static ngx_int_t
+ngx_http_conflict_origin_add(u_char **p, u_char *end, ngx_str_t *text)
+{
+    if ((size_t) (end - *p) <= text->len) {
+        return NGX_DECLINED;
+    }
+
+    *p = ngx_cpymem(*p, text->data, text->len);
+
+    return NGX_OK;
+}
+
+
+ngx_int_t
+ngx_http_conflict_origin_allow(ngx_http_request_t *r,
+    ngx_http_conflict_loc_conf_t *nlcf)
+{
+    size_t                       len;
+    u_char                      *p;
+    uint64_t                     hash;
+    ngx_str_t                   *origin;
+    ngx_uint_t                   i;
+    ngx_http_conflict_origin_t  *noted;
+
+    if (nlcf->origins == NULL) {
+        return NGX_OK;
+    }
+
+    origin = ngx_http_conflict_header_find(&r->headers_in.headers,
+                                         &ngx_http_conflict_origin_field, NULL);
+    if (origin == NULL) {
+        return NGX_OK;
+    }
+
+    noted = ngx_http_conflict_origin_find(nlcf->origins, origin, &hash);
+
+    if (noted == NULL) {
+        origin = &ngx_http_conflict_origin_none;
+        noted = ngx_http_conflict_origin_find(nlcf->origins, origin, &hash);
+
+        if (noted == NULL) {
+            return NGX_OK;
+        }
+    }
+
+    p = noted->text + origin->len + 1;
+
+    for (i = 0; i < NGX_HTTP_CONFLICT_ORIGIN_NAMES; i++) {
+        len = ngx_strlen(p);
+
+        if (len
+            && ngx_http_conflict_header_add(r,
+                          (char *) ngx_http_conflict_origin_names[i].data,
+                          (char *) p, len)
+               != NGX_OK)
+        {
+            return NGX_ERROR;
+        }
+
+        p += len + 1;
+    }
+
+    return NGX_OK;
+}

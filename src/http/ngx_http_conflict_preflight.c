@@ -1,0 +1,177 @@
+
+/*
+ * Copyright (C) the ngx_http_conflict_module authors
+ *
+ * The preflight of a lock endpoint: a page that may read the
+ * resource may ask for its lock, so it is the API that is asked.
+ */
+
+
+#include "http/ngx_http_conflict_http.h"
+#include "answer/ngx_http_conflict_answer.h"
+
+
+static ngx_int_t ngx_http_conflict_preflight_fields(ngx_http_request_t *sr,
+    ngx_str_t *value);
+
+
+static ngx_str_t  ngx_http_conflict_preflight_options = ngx_string("OPTIONS");
+static ngx_str_t  ngx_http_conflict_preflight_origin = ngx_string("origin");
+
+static ngx_str_t  ngx_http_conflict_preflight_method =
+    ngx_string("access-control-request-method");
+
+static ngx_str_t  ngx_http_conflict_preflight_allowed =
+    ngx_string("access-control-allow-origin");
+
+static const ngx_str_t  ngx_http_conflict_preflight_headers[] = {
+    ngx_string("access-control-request-headers"),
+    ngx_null_string
+};
+
+
+/* the module's own fields, of which an API need not know */
+
+static const ngx_str_t  ngx_http_conflict_preflight_own[] = {
+    ngx_string("lock-token"),
+    ngx_string("x-client"),
+    ngx_null_string
+};
+
+
+ngx_uint_t
+ngx_http_conflict_preflight(ngx_http_request_t *r)
+{
+    return ngx_http_conflict_header_find(&r->headers_in.headers,
+                                      &ngx_http_conflict_preflight_origin, NULL)
+           && ngx_http_conflict_header_find(&r->headers_in.headers,
+                                            &ngx_http_conflict_preflight_method,
+                                            NULL);
+}
+
+
+/* a lock is for whom a GET shows its resource */
+
+ngx_int_t
+ngx_http_conflict_preflight_request(ngx_http_request_t *r,
+    ngx_http_conflict_ctx_t *ctx, ngx_http_request_t *sr)
+{
+    ngx_str_t  *method, *fields;
+
+    sr->method = NGX_HTTP_OPTIONS;
+    sr->method_name = ngx_http_conflict_preflight_options;
+
+    /* the list is the subrequest's own */
+
+    method = ngx_http_conflict_header_find(&sr->headers_in.headers,
+                                           &ngx_http_conflict_preflight_method,
+                                           NULL);
+    ngx_str_set(method, "GET");
+
+    fields = ngx_http_conflict_header_find(&sr->headers_in.headers,
+                                        (ngx_str_t *)
+                                        &ngx_http_conflict_preflight_headers[0],
+                                        NULL);
+    if (fields == NULL) {
+        return NGX_OK;
+    }
+
+    switch (ngx_http_conflict_preflight_fields(sr, fields)) {
+
+    case NGX_OK:
+        return NGX_OK;
+
+    case NGX_DECLINED:
+        return ngx_http_conflict_header_hide(sr,
+                                        ngx_http_conflict_preflight_headers);
+
+    default:
+        return NGX_ERROR;
+    }
+}
+
+
+/* NGX_DECLINED: it asks for none but the module's */
+
+static ngx_int_t
+ngx_http_conflict_preflight_fields(ngx_http_request_t *sr, ngx_str_t *value)
+{
+    u_char     *p, *last, *data;
+    size_t      len;
+    ngx_str_t   name;
+
+    data = ngx_pnalloc(sr->pool, 2 * value->len);
+    if (data == NULL) {
+        return NGX_ERROR;
+    }
+
+    len = 0;
+    p = value->data;
+    last = value->data + value->len;
+
+    while (p < last) {
+
+        if (*p == ' ' || *p == '\t' || *p == ',') {
+            p++;
+            continue;
+        }
+
+        name.data = p;
+
+        while (p < last && *p != ' ' && *p != '\t' && *p != ',') {
+            p++;
+        }
+
+        name.len = p - name.data;
+
+        if (ngx_http_conflict_header_listed(&name,
+                                            ngx_http_conflict_preflight_own))
+        {
+            continue;
+        }
+
+        if (len) {
+            data[len++] = ',';
+        }
+
+        ngx_memcpy(data + len, name.data, name.len);
+        len += name.len;
+    }
+
+    value->data = data;
+    value->len = len;
+
+    return len ? NGX_OK : NGX_DECLINED;
+}
+
+
+ngx_int_t
+ngx_http_conflict_preflight_allow(ngx_http_request_t *r,
+    ngx_http_conflict_ctx_t *ctx)
+{
+    if (ngx_http_conflict_cors_add(r, ctx) != NGX_OK) {
+        return NGX_ERROR;
+    }
+
+    if (ngx_http_conflict_header_find(&r->headers_out.headers,
+                                      &ngx_http_conflict_preflight_allowed, NULL)
+        == NULL)
+    {
+        return NGX_OK;
+    }
+
+    /* put together with those of the API by ngx_http_conflict_cors_unify() */
+
+    if (ngx_http_conflict_header_add(r, "Access-Control-Allow-Methods",
+                                     NGX_HTTP_CONFLICT_LOCK_METHODS,
+                                     sizeof(NGX_HTTP_CONFLICT_LOCK_METHODS)
+                                     - 1)
+        != NGX_OK)
+    {
+        return NGX_ERROR;
+    }
+
+    return ngx_http_conflict_header_add(r, "Access-Control-Allow-Headers",
+                                        "Lock-Token, X-Client",
+                                        sizeof("Lock-Token, X-Client") - 1);
+}

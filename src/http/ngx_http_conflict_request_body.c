@@ -1,0 +1,431 @@
+
+/*
+ * Copyright (C) the ngx_http_conflict_module authors
+ *
+ * The client's body: read whole before the upstream runs, scanned and
+ * hashed piece by piece as it arrives.
+ */
+
+
+#include "http/ngx_http_conflict_http.h"
+
+
+#define NGX_HTTP_CONFLICT_BLOCK  16384
+
+
+static ngx_uint_t ngx_http_conflict_body_look(ngx_http_request_t *r,
+    ngx_http_conflict_ctx_t *ctx);
+static void ngx_http_conflict_body_handler(ngx_http_request_t *r);
+static ngx_int_t ngx_http_conflict_request_body_filter(ngx_http_request_t *r,
+    ngx_chain_t *in);
+static void ngx_http_conflict_body_feed(ngx_http_conflict_ctx_t *ctx,
+    u_char *data, size_t len);
+static void ngx_http_conflict_body_begin(ngx_http_conflict_ctx_t *ctx,
+    u_char *data, size_t len);
+static ngx_int_t ngx_http_conflict_body_walk(ngx_http_request_t *r,
+    ngx_http_conflict_ctx_t *ctx);
+
+
+static ngx_http_request_body_filter_pt  ngx_http_next_request_body_filter;
+
+
+static ngx_str_t  ngx_http_conflict_content_encoding =
+    ngx_string("content-encoding");
+
+
+ngx_int_t
+ngx_http_conflict_request_body_read(ngx_http_request_t *r,
+    ngx_http_conflict_ctx_t *ctx)
+{
+    off_t                          length;
+    ngx_int_t                      rc;
+    ngx_uint_t                     json;
+    ngx_http_conflict_body_t      *body;
+    ngx_http_conflict_loc_conf_t  *nlcf;
+
+    nlcf = ctx->conf;
+    body = &ctx->body;
+
+    if (body->done) {
+        return NGX_OK;
+    }
+
+    json = ngx_http_conflict_body_look(r, ctx);
+    length = r->headers_in.content_length_n;
+
+    if (json && length > (off_t) nlcf->max_body) {
+
+        if (!body->undeclared && ngx_http_conflict_request_body_wanted(ctx)) {
+            ctx->flow.answer = NGX_HTTP_CONFLICT_ANSWER_TOO_LARGE;
+            ctx->flow.reason = "the body is larger than conflict_max_body";
+            return NGX_DECLINED;
+        }
+
+        json = 0;
+        body->too_large = 1;
+        body->opaque = 1;
+    }
+
+    if (nlcf->unbuffered
+        && (!json || (ctx->op->in.pre.kinds && nlcf->policy != CONFLICT_MERGE)))
+    {
+        /* the content handler streams it */
+        return NGX_OK;
+    }
+
+    /*
+     * Else it is read even where there is nothing to look for: a slow client
+     * must not hold a lease, and the upstream must be in use when the content
+     * handler returns.
+     */
+
+    if (json) {
+        body->json = ngx_palloc(r->pool, sizeof(conflict_scan_t));
+        if (body->json == NULL) {
+            return NGX_HTTP_INTERNAL_SERVER_ERROR;
+        }
+
+        conflict_scan_init(body->json, nlcf->base->pointer);
+    }
+
+    if (json || ctx->op->in.pre.kinds) {
+        conflict_hash_init(&body->hash, 0);
+        body->hashed = 1;
+    }
+
+    /* filled by the filter, or from what somebody else has read before */
+    body->reading = (r->request_body == NULL);
+
+    if (r->content_handler == NULL) {
+        /* what a module of the content phase, such as dav, asks for */
+        r->request_body_in_file_only = 1;
+        r->request_body_in_persistent_file = 1;
+        r->request_body_in_clean_file = 1;
+        r->request_body_file_group_access = 1;
+        r->request_body_file_log_level = 0;
+    }
+
+    rc = ngx_http_read_client_request_body(r, ngx_http_conflict_body_handler);
+    if (rc >= NGX_HTTP_SPECIAL_RESPONSE) {
+        return rc;
+    }
+
+    ngx_http_finalize_request(r, NGX_DONE);
+    return NGX_DONE;
+}
+
+
+/* by its header: may a base be in it, and can it be found */
+
+static ngx_uint_t
+ngx_http_conflict_body_look(ngx_http_request_t *r,
+    ngx_http_conflict_ctx_t *ctx)
+{
+    ngx_str_t                  *encoding;
+    ngx_http_conflict_body_t   *body;
+    ngx_http_conflict_media_e   media;
+
+    body = &ctx->body;
+
+    /* HTTP/2 without a length, and with a body, counts as chunked */
+
+    if (r->headers_in.content_length_n <= 0 && !r->headers_in.chunked) {
+        body->empty = 1;
+        return 0;
+    }
+
+    if (ctx->conf->base->place != NGX_HTTP_CONFLICT_JSON) {
+        return 0;
+    }
+
+    media = ngx_http_conflict_media_type_request(r);
+
+    if (media == NGX_HTTP_CONFLICT_MEDIA_OTHER) {
+        body->opaque = 1;
+        return 0;
+    }
+
+    body->undeclared = (media == NGX_HTTP_CONFLICT_MEDIA_UNDECLARED);
+
+    encoding = ngx_http_conflict_header_find(&r->headers_in.headers,
+                                            &ngx_http_conflict_content_encoding,
+                                            NULL);
+
+    if (encoding
+        && ngx_strcasecmp(encoding->data, (u_char *) "identity") != 0)
+    {
+        body->encoded = 1;
+        body->opaque = 1;
+        return 0;
+    }
+
+    return 1;
+}
+
+
+/*
+ * Where a base in a header was checked, what the API takes passes; but not
+ * over fields that are the server's.
+ */
+
+ngx_uint_t
+ngx_http_conflict_request_body_wanted(ngx_http_conflict_ctx_t *ctx)
+{
+    return ctx->op->in.pre.kinds == 0
+           || (ctx->conf->policy == CONFLICT_MERGE && ctx->conf->server_rules);
+}
+
+
+static void
+ngx_http_conflict_body_handler(ngx_http_request_t *r)
+{
+    ngx_http_conflict_ctx_t   *ctx;
+    ngx_http_conflict_body_t  *body;
+
+    ctx = ngx_http_get_module_ctx(r, ngx_http_conflict_module);
+    body = &ctx->body;
+
+    if (!body->reading && ngx_http_conflict_body_walk(r, ctx) != NGX_OK) {
+        ngx_http_finalize_request(r, NGX_HTTP_INTERNAL_SERVER_ERROR);
+        return;
+    }
+
+    body->reading = 0;
+    body->done = 1;
+
+    if (body->size == 0) {
+        body->empty = 1;
+        body->opaque = 0;
+        body->json = NULL;
+
+    } else if (body->undeclared && !body->begun) {
+        /* nothing but white space */
+        body->opaque = 1;
+        body->json = NULL;
+
+    } else if (body->json && !body->too_large
+               && body->error == CONFLICT_JSON_OK)
+    {
+        body->error = conflict_scan_end(body->json);
+    }
+
+    r->write_event_handler = ngx_http_core_run_phases;
+    ngx_http_core_run_phases(r);
+}
+
+
+static ngx_int_t
+ngx_http_conflict_request_body_filter(ngx_http_request_t *r, ngx_chain_t *in)
+{
+    ngx_chain_t              *cl;
+    ngx_http_conflict_ctx_t  *ctx;
+
+    ctx = ngx_http_get_module_ctx(r, ngx_http_conflict_module);
+
+    if (ctx && ctx->body.reading) {
+
+        for (cl = in; cl; cl = cl->next) {
+            ngx_http_conflict_body_feed(ctx, cl->buf->pos,
+                                        cl->buf->last - cl->buf->pos);
+        }
+    }
+
+    return ngx_http_next_request_body_filter(r, in);
+}
+
+
+static void
+ngx_http_conflict_body_feed(ngx_http_conflict_ctx_t *ctx, u_char *data,
+    size_t len)
+{
+    ngx_http_conflict_body_t  *body;
+
+    body = &ctx->body;
+
+    if (body->undeclared && !body->begun) {
+        ngx_http_conflict_body_begin(ctx, data, len);
+    }
+
+    body->size += len;
+
+    if (len == 0 || body->too_large) {
+        return;
+    }
+
+    if (body->size > (off_t) ctx->conf->max_body) {
+        body->too_large = 1;
+        return;
+    }
+
+    if (body->hashed) {
+        conflict_hash_update(&body->hash, data, len);
+    }
+
+    if (body->json && body->error == CONFLICT_JSON_OK) {
+        body->error = conflict_scan_feed(body->json, data, len);
+    }
+}
+
+
+/*
+ * Nobody said what it is: it is taken for JSON if it begins as an object or an
+ * array does.  The scanner looks at what comes before that.
+ */
+
+static void
+ngx_http_conflict_body_begin(ngx_http_conflict_ctx_t *ctx, u_char *data,
+    size_t len)
+{
+    size_t                     i;
+    ngx_http_conflict_body_t  *body;
+
+    body = &ctx->body;
+
+    for (i = 0; i < len; i++) {
+
+        switch (data[i]) {
+
+        case ' ':
+        case '\t':
+        case '\r':
+        case '\n':
+            break;
+
+        case 0xef:
+        case 0xbb:
+        case 0xbf:
+
+            if (body->size + i < 3) {
+                /* a byte order mark */
+                break;
+            }
+
+            /* fall through */
+
+        default:
+            body->begun = 1;
+
+            if (data[i] != '{' && data[i] != '[') {
+                body->undeclared = 0;
+                body->opaque = 1;
+                body->json = NULL;
+                body->hashed = (ctx->op->in.pre.kinds != 0);
+            }
+
+            return;
+        }
+    }
+}
+
+
+/* a body that was there before: in memory, in a file, or in both */
+
+static ngx_int_t
+ngx_http_conflict_body_walk(ngx_http_request_t *r,
+    ngx_http_conflict_ctx_t *ctx)
+{
+    off_t         pos;
+    ssize_t       n;
+    u_char       *block;
+    ngx_buf_t    *b;
+    ngx_chain_t  *cl;
+
+    block = NULL;
+
+    for (cl = r->request_body->bufs; cl; cl = cl->next) {
+        b = cl->buf;
+
+        if (!b->in_file) {
+            ngx_http_conflict_body_feed(ctx, b->pos, b->last - b->pos);
+            continue;
+        }
+
+        if (block == NULL) {
+            block = ngx_palloc(r->pool, NGX_HTTP_CONFLICT_BLOCK);
+            if (block == NULL) {
+                return NGX_ERROR;
+            }
+        }
+
+        for (pos = b->file_pos; pos < b->file_last; pos += n) {
+            n = ngx_read_file(b->file, block,
+                              (size_t) ngx_min(b->file_last - pos,
+                                               NGX_HTTP_CONFLICT_BLOCK),
+                              pos);
+            if (n <= 0) {
+                return NGX_ERROR;
+            }
+
+            ngx_http_conflict_body_feed(ctx, block, n);
+        }
+    }
+
+    return NGX_OK;
+}
+
+
+ngx_int_t
+ngx_http_conflict_request_body_text(ngx_http_request_t *r, size_t max,
+    ngx_str_t *text)
+{
+    return ngx_http_conflict_request_body_chain_text(r->pool,
+                                                     r->request_body->bufs, max,
+                                                     text);
+}
+
+
+ngx_int_t
+ngx_http_conflict_request_body_chain_text(ngx_pool_t *pool, ngx_chain_t *in,
+    size_t max, ngx_str_t *text)
+{
+    size_t        size;
+    u_char       *p;
+    ssize_t       n;
+    ngx_buf_t    *b;
+    ngx_chain_t  *cl;
+
+    size = 0;
+
+    for (cl = in; cl; cl = cl->next) {
+        size += ngx_buf_size(cl->buf);
+    }
+
+    if (size > max) {
+        return NGX_DECLINED;
+    }
+
+    p = ngx_pnalloc(pool, size + 1);
+    if (p == NULL) {
+        return NGX_ERROR;
+    }
+
+    text->data = p;
+    text->len = size;
+
+    for (cl = in; cl; cl = cl->next) {
+        b = cl->buf;
+
+        if (!b->in_file) {
+            p = ngx_cpymem(p, b->pos, b->last - b->pos);
+            continue;
+        }
+
+        n = ngx_read_file(b->file, p, (size_t) (b->file_last - b->file_pos),
+                          b->file_pos);
+        if (n != b->file_last - b->file_pos) {
+            return NGX_ERROR;
+        }
+
+        p += n;
+    }
+
+    return NGX_OK;
+}
+
+
+void
+ngx_http_conflict_request_body_filter_init(void)
+{
+    ngx_http_next_request_body_filter = ngx_http_top_request_body_filter;
+    ngx_http_top_request_body_filter = ngx_http_conflict_request_body_filter;
+}

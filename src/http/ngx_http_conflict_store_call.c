@@ -1,0 +1,72 @@
+
+/*
+ * Copyright (C) the ngx_http_conflict_module authors
+ *
+ * A call of a request to its store, which may answer later: the start, the
+ * end, and the time in between.
+ */
+
+
+#include "http/ngx_http_conflict_http.h"
+
+
+static void ngx_http_conflict_store_call_done(ngx_http_conflict_op_t *op);
+
+
+void
+ngx_http_conflict_store_call_start(ngx_http_conflict_ctx_t *ctx,
+    ngx_http_conflict_op_pt call)
+{
+    ngx_http_conflict_op_t  *op;
+
+    op = ctx->op;
+    op->done = ngx_http_conflict_store_call_done;
+
+    ctx->timing.store_start = ngx_current_msec;
+
+    op->rc = call(op);
+}
+
+
+ngx_int_t
+ngx_http_conflict_store_call_finish(ngx_http_conflict_ctx_t *ctx)
+{
+    if (ctx->op->busy) {
+        return NGX_AGAIN;
+    }
+
+    ctx->timing.store_time += ngx_current_msec - ctx->timing.store_start;
+
+    return ctx->op->rc;
+}
+
+
+static void
+ngx_http_conflict_store_call_done(ngx_http_conflict_op_t *op)
+{
+    if (op->request) {
+        ngx_http_conflict_store_call_resume(op->request);
+    }
+}
+
+
+void
+ngx_http_conflict_store_call_resume(ngx_http_request_t *r)
+{
+    ngx_connection_t  *c;
+
+    if (r->post_action) {
+        /* it was given up, and another goes on in its place */
+        return;
+    }
+
+    c = r->connection;
+
+    ngx_http_set_log_request(c->log, r);
+
+    r->read_event_handler = ngx_http_block_reading;
+    r->write_event_handler = ngx_http_core_run_phases;
+
+    ngx_http_core_run_phases(r);
+    ngx_http_run_posted_requests(c);
+}

@@ -1,0 +1,53 @@
+
+/*
+ * Copyright (C) the ngx_http_conflict_module authors
+ *
+ * What a request's attempts at upstreams came to: how many sent anything, and
+ * the status of the last.
+ */
+
+
+#include "http/ngx_http_conflict_http.h"
+
+
+ngx_int_t
+ngx_http_conflict_upstream_attempts(ngx_http_request_t *r, ngx_uint_t first,
+    ngx_uint_t *sent, ngx_uint_t *status)
+{
+    ngx_uint_t                  i;
+    ngx_http_upstream_state_t  *state;
+
+    *sent = 0;
+    *status = 0;
+
+    if (r->upstream == NULL && r->upstream_states == NULL) {
+        return NGX_DECLINED;
+    }
+
+    if (r->upstream_states == NULL) {
+        return NGX_OK;
+    }
+
+    state = r->upstream_states->elts;
+
+    for (i = first; i < r->upstream_states->nelts; i++) {
+
+        if (state[i].peer == NULL) {
+            continue;
+        }
+
+        /* bytes_sent is set when the attempt ends */
+
+        if (state[i].bytes_sent
+            || (r->upstream && r->upstream->state == &state[i]
+                && r->upstream->peer.connection
+                && r->upstream->request_sent))
+        {
+            (*sent)++;
+        }
+
+        *status = state[i].status;
+    }
+
+    return NGX_OK;
+}

@@ -1,0 +1,77 @@
+
+/*
+ * Copyright (C) the ngx_http_conflict_module authors
+ *
+ * The upstream's own version and date, as a member or a header field has
+ * them.
+ */
+
+
+#include "http/ngx_http_conflict_http.h"
+
+
+#define NGX_HTTP_CONFLICT_WEAK_INTERVAL  10000    /* msec between warnings */
+
+
+ngx_uint_t
+ngx_http_conflict_version_source_tagged(ngx_http_conflict_source_t *source)
+{
+    return source->place == NGX_HTTP_CONFLICT_HEADER
+           && source->name.len == sizeof("etag") - 1
+           && ngx_strncmp(source->name.data, "etag", sizeof("etag") - 1) == 0;
+}
+
+
+uint64_t
+ngx_http_conflict_version_source_parse(ngx_http_conflict_source_t *source,
+    ngx_str_t *text)
+{
+    if (text->len == 0) {
+        return 0;
+    }
+
+    return ngx_http_conflict_version_source_tagged(source)
+           ? conflict_version_from_etag((char *) text->data, text->len)
+           : conflict_version_from_member((char *) text->data, text->len);
+}
+
+
+int64_t
+ngx_http_conflict_version_source_date(ngx_str_t *text)
+{
+    int      exact;
+    int64_t  date;
+
+    date = conflict_time_http((char *) text->data, text->len,
+                              (int64_t) ngx_time() * CONFLICT_TIME_SECOND);
+
+    if (date == CONFLICT_TIME_NONE) {
+        date = conflict_time_rfc3339((char *) text->data, text->len, &exact);
+    }
+
+    return date;
+}
+
+
+void
+ngx_http_conflict_version_source_weak(ngx_http_conflict_ctx_t *ctx,
+    ngx_str_t *version)
+{
+    ngx_http_conflict_loc_conf_t  *nlcf;
+
+    nlcf = ctx->conf;
+
+    if (version->len < 2 || version->data[0] != 'W' || version->data[1] != '/'
+        || !ngx_http_conflict_version_source_tagged(nlcf->version)
+        || (nlcf->weak && ngx_current_msec - nlcf->weak
+                          < NGX_HTTP_CONFLICT_WEAK_INTERVAL))
+    {
+        return;
+    }
+
+    nlcf->weak = ngx_current_msec;
+
+    ngx_log_error(NGX_LOG_WARN, ctx->request->connection->log, 0,
+                  "the upstream's ETag \"%V\" is weak: no base of a "
+                  "client equals it (RFC 9110, 13.1.1)", version);
+}

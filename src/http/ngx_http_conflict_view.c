@@ -1,0 +1,279 @@
+
+/*
+ * Copyright (C) the ngx_http_conflict_module authors
+ *
+ * The view of a request: all that selects what a GET of it shows.  A body
+ * proves something only of bodies of the same view.
+ */
+
+
+#include "http/ngx_http_conflict_http.h"
+
+
+static ngx_uint_t ngx_http_conflict_view_selects(ngx_str_t *name);
+static ngx_int_t ngx_http_conflict_view_names(ngx_str_t *vary,
+    ngx_str_t *names);
+static uint64_t ngx_http_conflict_view_hash(ngx_http_conflict_ctx_t *ctx,
+    ngx_str_t *names, ngx_uint_t *borne);
+
+
+static ngx_str_t  ngx_http_conflict_vary = ngx_string("vary");
+
+
+/* request fields that are in each view, whatever Vary says */
+
+static const ngx_str_t  ngx_http_conflict_view_fields[] = {
+    ngx_string("accept"),
+    ngx_string("accept-language"),
+    ngx_string("authorization"),
+    ngx_string("cookie"),
+    ngx_null_string
+};
+
+
+ngx_int_t
+ngx_http_conflict_view_start(ngx_http_request_t *r,
+    ngx_http_conflict_ctx_t *ctx)
+{
+    ngx_str_t                  user;
+    ngx_uint_t                 i, n, borne;
+    conflict_hash_t            hash;
+    ngx_list_part_t           *part;
+    ngx_table_elt_t           *h;
+    ngx_http_core_srv_conf_t  *cscf;
+
+    cscf = ngx_http_get_module_srv_conf(r, ngx_http_core_module);
+
+    conflict_hash_init(&hash, 0);
+    conflict_hash_field(&hash, cscf->server_name.data, cscf->server_name.len);
+    conflict_hash_field(&hash, r->unparsed_uri.data, r->unparsed_uri.len);
+
+    h = r->headers_in.host;
+
+    if (h) {
+        conflict_hash_field(&hash, h->value.data, h->value.len);
+    }
+
+    for (part = &r->headers_in.headers.part; part; part = part->next) {
+        h = part->elts;
+
+        for (i = 0; i < part->nelts; i++) {
+            n = ngx_http_conflict_view_selects(&h[i].key);
+
+            if (n == 0) {
+                continue;
+            }
+
+            conflict_hash_field(&hash, &n, sizeof(ngx_uint_t));
+            conflict_hash_field(&hash, h[i].value.data, h[i].value.len);
+
+            /* Authorization, and Cookie */
+            ctx->caller.credentials |= (n == 3);
+            ctx->caller.known |= (n > 2);
+        }
+    }
+
+    if (ctx->conf->named) {
+
+        if (ngx_http_conflict_evaluate(r, ctx->conf->user, &user) != NGX_OK) {
+            return NGX_ERROR;
+        }
+
+        conflict_hash_field(&hash, user.data, user.len);
+        ctx->caller.known |= (user.len != 0);
+    }
+
+    ctx->caller.selected = conflict_hash_final(&hash);
+    ctx->op->in.view = ngx_http_conflict_view_hash(ctx, &ctx->conf->vary,
+                                                   &borne);
+    ctx->op->in.part = (borne || ngx_strlchr(r->unparsed_uri.data,
+                                             r->unparsed_uri.data
+                                             + r->unparsed_uri.len, '?')
+                                 != NULL);
+
+    return NGX_OK;
+}
+
+
+/* 0, or the number of the field among those of each view */
+
+static ngx_uint_t
+ngx_http_conflict_view_selects(ngx_str_t *name)
+{
+    ngx_uint_t        n;
+    const ngx_str_t  *field;
+
+    field = ngx_http_conflict_view_fields;
+
+    for (n = 0; field[n].len; n++) {
+
+        if (name->len == field[n].len
+            && ngx_strncasecmp(name->data, field[n].data, field[n].len) == 0)
+        {
+            return n + 1;
+        }
+    }
+
+    return 0;
+}
+
+
+uint64_t
+ngx_http_conflict_view(ngx_http_conflict_ctx_t *ctx,
+    ngx_http_request_t *r)
+{
+    u_char                         text[NGX_HTTP_CONFLICT_VARY];
+    ngx_str_t                      names, *vary;
+    ngx_uint_t                     i, borne;
+    ngx_list_part_t               *part;
+    ngx_table_elt_t               *h;
+    ngx_http_conflict_loc_conf_t  *nlcf;
+
+    nlcf = ctx->conf;
+    vary = &ngx_http_conflict_vary;
+
+    names.data = text;
+    names.len = 0;
+
+    for (part = &r->headers_out.headers.part; part; part = part->next) {
+        h = part->elts;
+
+        for (i = 0; i < part->nelts; i++) {
+
+            if (h[i].hash && h[i].key.len == vary->len
+                && ngx_strncasecmp(h[i].key.data, vary->data, vary->len) == 0
+                && ngx_http_conflict_view_names(&h[i].value, &names) != NGX_OK)
+            {
+                return 0;
+            }
+        }
+    }
+
+    if (nlcf->vary.data && (names.len != nlcf->vary.len
+                            || ngx_memcmp(names.data, nlcf->vary.data,
+                                          names.len)
+                               != 0))
+    {
+        /* what is likely to select the next one here */
+        ngx_memcpy(nlcf->vary.data, names.data, names.len);
+        nlcf->vary.len = names.len;
+    }
+
+    return ngx_http_conflict_view_hash(ctx, &names, &borne);
+}
+
+
+/*
+ * Appends the names that a Vary field has, each with a comma behind it, but
+ * for those that are in each view, and those that no GET of the module bears:
+ * a body with a Content-Encoding, say, is not noted.  NGX_DECLINED: "*".
+ */
+
+static ngx_int_t
+ngx_http_conflict_view_names(ngx_str_t *vary, ngx_str_t *names)
+{
+    u_char     *p, *last;
+    ngx_str_t   name;
+
+    p = vary->data;
+    last = vary->data + vary->len;
+
+    for ( ;; ) {
+
+        while (p < last && (*p == ' ' || *p == '\t' || *p == ',')) {
+            p++;
+        }
+
+        if (p == last) {
+            return NGX_OK;
+        }
+
+        name.data = p;
+
+        while (p < last && *p != ' ' && *p != '\t' && *p != ',') {
+            p++;
+        }
+
+        name.len = p - name.data;
+
+        if (ngx_http_conflict_view_selects(&name)
+            || ngx_http_conflict_header_listed(&name,
+                                    ngx_http_conflict_header_private))
+        {
+            continue;
+        }
+
+        if ((name.len == 1 && name.data[0] == '*')
+            || NGX_HTTP_CONFLICT_VARY - names->len <= name.len)
+        {
+            return NGX_DECLINED;
+        }
+
+        ngx_strlow(names->data + names->len, name.data, name.len);
+        names->len += name.len;
+        names->data[names->len++] = ',';
+    }
+}
+
+
+/* with the fields of these names; does the request bear any? */
+
+static uint64_t
+ngx_http_conflict_view_hash(ngx_http_conflict_ctx_t *ctx, ngx_str_t *names,
+    ngx_uint_t *borne)
+{
+    u_char              *p, *last;
+    ngx_str_t            name;
+    ngx_uint_t           i;
+    ngx_list_part_t     *part;
+    ngx_table_elt_t     *h;
+    conflict_hash_t      hash;
+
+    *borne = 0;
+
+#if (CONFLICT_BROKEN == 2)
+    return 1;
+#endif
+
+    if (names->len == 0) {
+        return ctx->caller.selected;
+    }
+
+    conflict_hash_init(&hash, 0);
+    conflict_hash_field(&hash, &ctx->caller.selected, sizeof(uint64_t));
+
+    p = names->data;
+    last = names->data + names->len;
+
+    while (p < last) {
+        name.data = p;
+
+        while (*p != ',') {
+            p++;
+        }
+
+        name.len = p++ - name.data;
+
+        conflict_hash_field(&hash, name.data, name.len);
+
+        part = &ctx->request->headers_in.headers.part;
+
+        for ( /* void */ ; part; part = part->next) {
+            h = part->elts;
+
+            for (i = 0; i < part->nelts; i++) {
+
+                if (h[i].key.len == name.len
+                    && ngx_strncasecmp(h[i].key.data, name.data, name.len)
+                       == 0)
+                {
+                    conflict_hash_field(&hash, h[i].value.data,
+                                        h[i].value.len);
+                    *borne = 1;
+                }
+            }
+        }
+    }
+
+    return conflict_hash_final(&hash);
+}

@@ -1,0 +1,464 @@
+
+/*
+ * Copyright (C) the ngx_http_conflict_module authors
+ *
+ * What the location's filters make of the module's own GET, caught below all
+ * of them: that is what its caller may see.  Answers of the module start here.
+ */
+
+
+#include "latest/ngx_http_conflict_latest.h"
+
+
+/* the first of the settings of ngx_http_addition_filter_module */
+
+typedef struct {
+    ngx_str_t                      before_body;
+    ngx_str_t                      after_body;
+    ngx_hash_t                     types;
+} ngx_http_conflict_addition_t;
+
+
+static ngx_int_t ngx_http_conflict_capture_init(ngx_conf_t *cf);
+static ngx_int_t ngx_http_conflict_capture_header(ngx_http_request_t *r);
+static ngx_uint_t ngx_http_conflict_capture_has_addition(ngx_http_request_t *r);
+static ngx_int_t ngx_http_conflict_capture_body(ngx_http_request_t *r,
+    ngx_chain_t *in);
+static ngx_http_conflict_ctx_t *ngx_http_conflict_capture_ctx(
+    ngx_http_request_t *r);
+static ngx_int_t ngx_http_conflict_capture_buf(ngx_http_conflict_ctx_t *ctx,
+    ngx_buf_t *b);
+static ngx_int_t ngx_http_conflict_capture_own(ngx_http_request_t *r,
+    ngx_http_conflict_ctx_t *ctx);
+
+
+static ngx_http_module_t  ngx_http_conflict_capture_filter_module_ctx = {
+    NULL,                                  /* preconfiguration */
+    ngx_http_conflict_capture_init,        /* postconfiguration */
+
+    NULL,                                  /* create main configuration */
+    NULL,                                  /* init main configuration */
+
+    NULL,                                  /* create server configuration */
+    NULL,                                  /* merge server configuration */
+
+    NULL,                                  /* create location configuration */
+    NULL                                   /* merge location configuration */
+};
+
+
+ngx_module_t  ngx_http_conflict_capture_filter_module = {
+    NGX_MODULE_V1,
+    &ngx_http_conflict_capture_filter_module_ctx,  /* module context */
+    NULL,                                  /* module directives */
+    NGX_HTTP_MODULE,                       /* module type */
+    NULL,                                  /* init master */
+    NULL,                                  /* init module */
+    NULL,                                  /* init process */
+    NULL,                                  /* init thread */
+    NULL,                                  /* exit thread */
+    NULL,                                  /* exit process */
+    NULL,                                  /* exit master */
+    NGX_MODULE_V1_PADDING
+};
+
+
+static ngx_http_output_header_filter_pt  ngx_http_next_header_filter;
+static ngx_http_output_body_filter_pt    ngx_http_next_body_filter;
+
+
+/*
+ * Filters run last to first.  Below the postpone filter they do no more than
+ * encode and send; what lies between that and this module is not seen here.
+ */
+
+static ngx_int_t
+ngx_http_conflict_capture_init(ngx_conf_t *cf)
+{
+    ngx_uint_t                       i;
+    ngx_module_t                   **modules;
+    ngx_http_conflict_main_conf_t   *nmcf;
+
+    nmcf = ngx_http_conf_get_module_main_conf(cf, ngx_http_conflict_module);
+
+    if (!nmcf->guarded) {
+        return NGX_OK;
+    }
+
+    ngx_http_next_header_filter = ngx_http_top_header_filter;
+    ngx_http_top_header_filter = ngx_http_conflict_capture_header;
+
+    ngx_http_next_body_filter = ngx_http_top_body_filter;
+    ngx_http_top_body_filter = ngx_http_conflict_capture_body;
+
+    modules = cf->cycle->modules;
+
+    for (i = 0; modules[i]; i++) {
+
+        if (ngx_strcmp(modules[i]->name, "ngx_http_charset_filter_module")
+            == 0)
+        {
+            nmcf->charset = modules[i];
+        }
+
+        if (ngx_strcmp(modules[i]->name, "ngx_http_addition_filter_module")
+            == 0)
+        {
+            nmcf->addition = modules[i];
+        }
+
+        if (ngx_strcmp(modules[i]->name, "ngx_http_ssi_filter_module") == 0) {
+            nmcf->ssi = modules[i];
+        }
+
+        if (i && modules[i] == &ngx_http_conflict_capture_filter_module) {
+            nmcf->captures = (ngx_strcmp(modules[i - 1]->name,
+                                         "ngx_http_postpone_filter_module")
+                              == 0);
+        }
+    }
+
+    if (!nmcf->captures) {
+        ngx_log_error(NGX_LOG_WARN, cf->log, 0,
+                      "refusals show no body, since \"load_module\" of "
+                      "ngx_http_conflict_module does not come before those "
+                      "of all filters");
+    }
+
+    return NGX_OK;
+}
+
+
+static ngx_int_t
+ngx_http_conflict_capture_header(ngx_http_request_t *r)
+{
+    ngx_http_conflict_ctx_t     *ctx;
+    ngx_http_conflict_shown_t   *shown;
+    ngx_http_conflict_latest_t  *latest;
+
+    if (r == r->main) {
+        ctx = ngx_http_get_module_ctx(r, ngx_http_conflict_module);
+
+        if (ctx && ctx->own.pending && !r->filter_finalize
+            && ngx_http_conflict_capture_own(r, ctx) != NGX_OK)
+        {
+            return NGX_ERROR;
+        }
+
+        if (ngx_http_conflict_cors_page(r)
+            && ngx_http_conflict_cors_unify(r) != NGX_OK)
+        {
+            return NGX_ERROR;
+        }
+
+        return ngx_http_next_header_filter(r);
+    }
+
+    ctx = ngx_http_conflict_capture_ctx(r);
+
+    if (ctx == NULL) {
+        return ngx_http_next_header_filter(r);
+    }
+
+    /* set by ngx_http_header_filter(), which never sees it */
+    r->header_sent = 1;
+
+    latest = &ctx->latest;
+    shown = &latest->shown;
+
+    if (latest->request != r) {
+        return NGX_OK;
+    }
+
+    shown->header = 1;
+
+    if (r->headers_out.status != latest->sent
+        || ngx_http_conflict_capture_has_addition(r))
+    {
+        /* a filter has made another answer of it, or would have */
+        shown->failed = 1;
+    }
+
+    shown->content_type.len = r->headers_out.content_type.len;
+    shown->content_type.data = ngx_pstrdup(r->pool,
+                                           &r->headers_out.content_type);
+
+    return (shown->content_type.data == NULL && shown->content_type.len)
+           ? NGX_ERROR : NGX_OK;
+}
+
+
+/* to a GET of the client; to a subrequest that filter adds nothing */
+
+static ngx_uint_t
+ngx_http_conflict_capture_has_addition(ngx_http_request_t *r)
+{
+    ngx_http_conflict_addition_t   *conf;
+    ngx_http_conflict_main_conf_t  *nmcf;
+
+    nmcf = ngx_http_get_module_main_conf(r, ngx_http_conflict_module);
+
+    if (nmcf->addition == NULL) {
+        return 0;
+    }
+
+    conf = r->loc_conf[nmcf->addition->ctx_index];
+
+    return (conf->before_body.len || conf->after_body.len)
+           && ngx_http_test_content_type(r, &conf->types) != NULL;
+}
+
+
+static ngx_int_t
+ngx_http_conflict_capture_body(ngx_http_request_t *r, ngx_chain_t *in)
+{
+    ngx_buf_t                *b;
+    ngx_chain_t              *cl;
+    ngx_http_conflict_ctx_t  *ctx;
+
+    ctx = (r == r->main) ? NULL : ngx_http_conflict_capture_ctx(r);
+
+    if (ctx == NULL) {
+        return ngx_http_next_body_filter(r, in);
+    }
+
+    if (in == NULL) {
+        /* the postpone filter has no body of it, but wakes its subrequests */
+        return r->postponed ? ngx_http_next_body_filter(r, NULL) : NGX_OK;
+    }
+
+    for (cl = in; cl; cl = cl->next) {
+        b = cl->buf;
+
+        if (ctx->latest.request == r) {
+
+            if (ngx_http_conflict_capture_buf(ctx, b) != NGX_OK) {
+                ctx->latest.shown.failed = 1;
+            }
+
+        } else if (!ngx_buf_special(b) && ngx_buf_size(b)) {
+            /* of an include: its place in the body is not known here */
+            ctx->latest.shown.failed = 1;
+        }
+
+        ngx_http_conflict_capture_used(b);
+    }
+
+    return NGX_OK;
+}
+
+
+/*
+ * Of the GET, and of what filters include in it: the main request has no
+ * other subrequests before its own header is sent, but those whose body
+ * nobody wants.
+ */
+
+static ngx_http_conflict_ctx_t *
+ngx_http_conflict_capture_ctx(ngx_http_request_t *r)
+{
+    ngx_http_conflict_ctx_t  *ctx;
+
+    ctx = ngx_http_get_module_ctx(r->main, ngx_http_conflict_module);
+
+    return (ctx && ctx->timing.fetches && !r->main->header_sent) ? ctx : NULL;
+}
+
+
+/* a copy is made only once it is not the upstream's body any more */
+
+static ngx_int_t
+ngx_http_conflict_capture_buf(ngx_http_conflict_ctx_t *ctx, ngx_buf_t *b)
+{
+    size_t                       size;
+    ngx_pool_t                  *pool;
+    ngx_http_conflict_shown_t   *shown;
+    ngx_http_conflict_latest_t  *latest;
+
+    latest = &ctx->latest;
+    shown = &latest->shown;
+    pool = ctx->request->pool;
+
+    if (b->last_buf || b->last_in_chain) {
+        shown->ended = 1;
+    }
+
+    if (shown->failed || ngx_buf_special(b) || ngx_buf_size(b) == 0) {
+        return NGX_OK;
+    }
+
+    if (!ngx_buf_in_memory(b)
+        || ngx_buf_size(b) > (off_t) (ctx->conf->max_body - shown->len))
+    {
+        return NGX_ERROR;
+    }
+
+    size = b->last - b->pos;
+
+    if (shown->data == NULL) {
+
+        if (latest->len - shown->len >= size
+            && ngx_memcmp(latest->data + shown->len, b->pos, size) == 0)
+        {
+            shown->len += size;
+            return NGX_OK;
+        }
+
+        if (ngx_http_conflict_latest_response_grow(pool, &shown->data, 0,
+                                                   &shown->size,
+                                                   shown->len + size)
+            != NGX_OK)
+        {
+            return NGX_ERROR;
+        }
+
+        ngx_memcpy(shown->data, latest->data, shown->len);
+
+    } else if (ngx_http_conflict_latest_response_grow(pool, &shown->data,
+                                                      shown->len, &shown->size,
+                                                      size)
+               != NGX_OK)
+    {
+        return NGX_ERROR;
+    }
+
+    ngx_memcpy(shown->data + shown->len, b->pos, size);
+    shown->len += size;
+
+    return NGX_OK;
+}
+
+
+void
+ngx_http_conflict_capture_used(ngx_buf_t *b)
+{
+    b->pos = b->last;
+    b->file_pos = b->file_last;
+}
+
+
+ngx_int_t
+ngx_http_conflict_capture_shown(ngx_http_conflict_ctx_t *ctx, ngx_str_t *text)
+{
+    ngx_http_conflict_shown_t      *shown;
+    ngx_http_conflict_latest_t     *latest;
+    ngx_http_conflict_main_conf_t  *nmcf;
+
+    latest = &ctx->latest;
+    shown = &latest->shown;
+
+    nmcf = ngx_http_get_module_main_conf(ctx->request,
+                                         ngx_http_conflict_module);
+
+    if (!nmcf->captures || !shown->header || shown->failed) {
+        return NGX_DECLINED;
+    }
+
+    text->data = latest->data;
+    text->len = latest->len;
+
+    if (ngx_http_conflict_capture_unfiltered(ctx)) {
+        return NGX_OK;
+    }
+
+    if (shown->data) {
+        text->data = shown->data;
+    }
+
+    text->len = shown->len;
+
+    /* not all filters mark the end of a subrequest's body */
+
+    return (shown->ended || conflict_scan_valid(text->data, text->len))
+           ? NGX_OK : NGX_DECLINED;
+}
+
+
+ngx_uint_t
+ngx_http_conflict_capture_unfiltered(ngx_http_conflict_ctx_t *ctx)
+{
+    ngx_http_conflict_shown_t      *shown;
+    ngx_http_conflict_latest_t     *latest;
+    ngx_http_conflict_main_conf_t  *nmcf;
+
+    latest = &ctx->latest;
+    shown = &latest->shown;
+
+    nmcf = ngx_http_get_module_main_conf(ctx->request,
+                                         ngx_http_conflict_module);
+
+    return nmcf->captures && shown->header && !shown->failed
+           && shown->data == NULL && shown->len == latest->len;
+}
+
+
+ngx_int_t
+ngx_http_conflict_capture_send(ngx_http_request_t *r,
+    ngx_http_conflict_ctx_t *ctx, ngx_chain_t *out)
+{
+    ngx_int_t                rc;
+    ngx_http_conflict_own_t  *own;
+
+    own = &ctx->own;
+
+    own->length = r->headers_out.content_length_n;
+    own->etag = r->headers_out.etag;
+
+    if (own->etag) {
+        own->tag = own->etag->value;
+    }
+
+    own->pending = 1;
+
+    rc = ngx_http_send_header(r);
+
+    if (rc == NGX_ERROR || rc > NGX_OK || r->header_only) {
+        return rc;
+    }
+
+    if (own->pending) {
+        /* a filter holds the header back until it has seen the body */
+        own->pending = 0;
+        return ngx_http_output_filter(r, out);
+    }
+
+    rc = ngx_http_next_body_filter(r, out);
+
+    if (rc == NGX_ERROR) {
+        r->connection->error = 1;
+    }
+
+    return rc;
+}
+
+
+/* what filters have taken back for a body that they will not see */
+
+static ngx_int_t
+ngx_http_conflict_capture_own(ngx_http_request_t *r,
+    ngx_http_conflict_ctx_t *ctx)
+{
+    ngx_http_conflict_own_t        *own;
+    ngx_http_conflict_main_conf_t  *nmcf;
+
+    own = &ctx->own;
+    own->pending = 0;
+
+    nmcf = ngx_http_get_module_main_conf(r, ngx_http_conflict_module);
+
+    ngx_http_clear_content_length(r);
+    r->headers_out.content_length_n = own->length;
+
+    if (own->etag) {
+        own->etag->hash = 1;
+        own->etag->value = own->tag;
+        r->headers_out.etag = own->etag;
+    }
+
+    if (nmcf->charset && r->ctx[nmcf->charset->ctx_index]) {
+        /* it would have recoded it */
+        r->headers_out.charset.len = 0;
+    }
+
+    return ngx_http_conflict_cors_unify(r);
+}

@@ -1,0 +1,291 @@
+
+/*
+ * Copyright (C) the ngx_http_conflict_module authors
+ *
+ * The start of the module's own GET: the same target, by the same client,
+ * past the same access rules.  What it shows is kept by _latest.c.
+ */
+
+
+#include "latest/ngx_http_conflict_latest.h"
+
+
+static ngx_int_t ngx_http_conflict_latest_target(ngx_http_request_t *r,
+    ngx_http_conflict_ctx_t *ctx, ngx_str_t *uri, ngx_str_t *args);
+static ngx_int_t ngx_http_conflict_latest_prepare(ngx_http_request_t *r,
+    ngx_http_conflict_ctx_t *ctx, ngx_http_request_t *sr);
+
+
+ngx_int_t
+ngx_http_conflict_latest_get_start(ngx_http_request_t *r,
+    ngx_http_conflict_ctx_t *ctx, ngx_http_post_subrequest_pt done)
+{
+    uint64_t                     version;
+    ngx_str_t                    uri, args;
+    ngx_uint_t                   revalidate;
+    ngx_http_request_t          *sr;
+    ngx_http_conflict_latest_t  *latest;
+    ngx_http_post_subrequest_t  *ps;
+
+    latest = &ctx->latest;
+
+    if (latest->data) {
+        (void) ngx_pfree(r->pool, latest->data);
+    }
+
+    version = latest->version;
+    revalidate = latest->revalidate;
+
+    ngx_memzero(latest, sizeof(ngx_http_conflict_latest_t));
+
+    latest->version = version;
+    latest->revalidate = revalidate;
+    latest->last_modified = -1;
+    latest->started = 1;
+
+    ctx->timing.fetches++;
+
+    ps = ngx_palloc(r->pool, sizeof(ngx_http_post_subrequest_t));
+    if (ps == NULL) {
+        return NGX_ERROR;
+    }
+
+    ps->handler = done;
+    ps->data = ctx;
+
+    if (ngx_http_conflict_latest_target(r, ctx, &uri, &args) != NGX_OK
+        || ngx_http_subrequest(r, &uri, &args, &sr, ps,
+                               NGX_HTTP_SUBREQUEST_WAITED)
+           != NGX_OK)
+    {
+        return NGX_ERROR;
+    }
+
+    latest->request = sr;
+
+    if (ngx_http_conflict_latest_prepare(r, ctx, sr) != NGX_OK) {
+        return NGX_ERROR;
+    }
+
+    if (ctx->method & NGX_HTTP_OPTIONS) {
+        return ngx_http_conflict_preflight_request(r, ctx, sr);
+    }
+
+    /* $request_method is that of the main request: a GET, until it is done */
+
+    r->method = NGX_HTTP_GET;
+    r->method_name = sr->method_name;
+
+    return NGX_OK;
+}
+
+
+/*
+ * The target as the client has sent it: what rewrites have made of it for
+ * the write they shall make of it for a GET.
+ */
+
+static ngx_int_t
+ngx_http_conflict_latest_target(ngx_http_request_t *r,
+    ngx_http_conflict_ctx_t *ctx, ngx_str_t *uri, ngx_str_t *args)
+{
+    ngx_http_request_t         target;
+    ngx_http_core_srv_conf_t  *cscf;
+
+    if (ctx->get.uri.len) {
+        *uri = ctx->get.uri;
+        *args = ctx->get.args;
+        return NGX_OK;
+    }
+
+    target = *r;
+
+    target.uri.len = (r->args_start ? r->args_start - 1 : r->uri_end)
+                     - r->uri_start;
+    target.uri.data = r->uri_start;
+
+    if (r->complex_uri || r->quoted_uri || r->empty_path_in_uri) {
+
+        target.uri.len += r->empty_path_in_uri;
+        target.uri.data = ngx_pnalloc(r->pool, target.uri.len);
+        if (target.uri.data == NULL) {
+            return NGX_ERROR;
+        }
+
+        cscf = ngx_http_get_module_srv_conf(r, ngx_http_core_module);
+
+        if (ngx_http_parse_complex_uri(&target, cscf->merge_slashes)
+            != NGX_OK)
+        {
+            return NGX_ERROR;
+        }
+    }
+
+    *uri = target.uri;
+
+    ngx_str_null(args);
+
+    if (target.args_start && r->uri_end > target.args_start) {
+        args->data = target.args_start;
+        args->len = r->uri_end - target.args_start;
+    }
+
+    return NGX_OK;
+}
+
+
+static ngx_int_t
+ngx_http_conflict_latest_prepare(ngx_http_request_t *r,
+    ngx_http_conflict_ctx_t *ctx, ngx_http_request_t *sr)
+{
+    ngx_table_elt_t            *h;
+    ngx_http_core_main_conf_t  *cmcf;
+
+    /* an encoded slash stays one */
+    sr->valid_unparsed_uri = (ctx->get.uri.len == 0 && !r->empty_path_in_uri);
+
+    /* what was evaluated for the write does not hold for a GET, or back */
+
+    cmcf = ngx_http_get_module_main_conf(r, ngx_http_core_module);
+
+    sr->variables = ngx_pcalloc(r->pool, cmcf->variables.nelts
+                                         * sizeof(ngx_http_variable_value_t));
+    if (sr->variables == NULL) {
+        return NGX_ERROR;
+    }
+
+    sr->request_body = ngx_pcalloc(r->pool, sizeof(ngx_http_request_body_t));
+    if (sr->request_body == NULL) {
+        return NGX_ERROR;
+    }
+
+    if (ngx_http_conflict_header_own(sr, ngx_http_conflict_header_private)
+        != NGX_OK)
+    {
+        return NGX_ERROR;
+    }
+
+    /* caches on the way shall ask the origin (RFC 9111, 5.2.1.4) */
+
+    h = ngx_list_push(&sr->headers_in.headers);
+    if (h == NULL) {
+        return NGX_ERROR;
+    }
+
+    ngx_memzero(h, sizeof(ngx_table_elt_t));
+
+    h->hash = 1;
+    ngx_str_set(&h->key, "Cache-Control");
+    ngx_str_set(&h->value, "no-cache");
+    h->lowcase_key = (u_char *) "cache-control";
+
+    sr->headers_in.content_length_n = -1;
+    sr->headers_in.chunked = 0;
+    sr->headers_in.content_length = NULL;
+    sr->headers_in.content_type = NULL;
+    sr->headers_in.transfer_encoding = NULL;
+    sr->headers_in.te = NULL;
+    sr->headers_in.expect = NULL;
+    sr->headers_in.upgrade = NULL;
+    sr->headers_in.range = NULL;
+    sr->headers_in.if_range = NULL;
+    sr->headers_in.if_match = NULL;
+    sr->headers_in.if_none_match = NULL;
+    sr->headers_in.if_modified_since = NULL;
+    sr->headers_in.if_unmodified_since = NULL;
+#if (NGX_HTTP_GZIP)
+    sr->headers_in.accept_encoding = NULL;
+#endif
+
+    return NGX_OK;
+}
+
+
+void
+ngx_http_conflict_latest_get_restore(ngx_http_conflict_ctx_t *ctx)
+{
+    ctx->request->method = ctx->method;
+    ctx->request->method_name = ctx->method_name;
+}
+
+
+/*
+ * nginx's access phase, which subrequests skip, in small; the handlers run
+ * in the order that ngx_http_init_phase_handlers() gave them.
+ */
+
+ngx_int_t
+ngx_http_conflict_latest_get_access(ngx_http_request_t *r)
+{
+    ngx_int_t                    rc;
+    ngx_array_t                 *handlers;
+    ngx_http_handler_pt         *h;
+    ngx_http_conflict_ctx_t     *ctx;
+    ngx_http_core_loc_conf_t    *clcf;
+    ngx_http_core_main_conf_t   *cmcf;
+    ngx_http_conflict_latest_t  *latest;
+
+    ctx = ngx_http_conflict_ctx(r->main);
+
+    if (ctx == NULL || ctx->latest.request != r) {
+        return NGX_DECLINED;
+    }
+
+    latest = &ctx->latest;
+
+    if (latest->loc_conf != r->loc_conf) {
+        /* try_files may have led on to another location */
+        latest->loc_conf = r->loc_conf;
+        latest->access = 0;
+    }
+
+    clcf = ngx_http_get_module_loc_conf(r, ngx_http_core_module);
+    cmcf = ngx_http_get_module_main_conf(r, ngx_http_core_module);
+
+    handlers = &cmcf->phases[NGX_HTTP_ACCESS_PHASE].handlers;
+    h = handlers->elts;
+
+    for ( /* void */ ; latest->access < handlers->nelts; latest->access++) {
+
+        rc = h[handlers->nelts - 1 - latest->access](r);
+
+        if (rc == NGX_DECLINED) {
+            continue;
+        }
+
+        if (rc == NGX_AGAIN || rc == NGX_DONE) {
+            return rc;
+        }
+
+        if (rc == NGX_OK) {
+
+            if (clcf->satisfy == NGX_HTTP_SATISFY_ANY) {
+                r->access_code = 0;
+                latest->access = handlers->nelts;
+                break;
+            }
+
+            continue;
+        }
+
+        if (clcf->satisfy == NGX_HTTP_SATISFY_ANY
+            && (rc == NGX_HTTP_FORBIDDEN || rc == NGX_HTTP_UNAUTHORIZED))
+        {
+            if (r->access_code != NGX_HTTP_UNAUTHORIZED) {
+                r->access_code = rc;
+            }
+
+            continue;
+        }
+
+        return rc;
+    }
+
+    if (clcf->satisfy == NGX_HTTP_SATISFY_ANY && r->access_code) {
+        rc = r->access_code;
+        r->access_code = 0;
+        return rc;
+    }
+
+    return NGX_DECLINED;
+}

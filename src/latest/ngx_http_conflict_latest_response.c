@@ -1,0 +1,358 @@
+
+/*
+ * Copyright (C) the ngx_http_conflict_module authors
+ *
+ * The latest representation: what the module's own GET is answered with,
+ * kept and not sent.  Knows nothing of versions but where they stand in it.
+ */
+
+
+#include "latest/ngx_http_conflict_latest.h"
+
+
+#define NGX_HTTP_CONFLICT_FIRST_SIZE  4096
+
+
+static ngx_int_t ngx_http_conflict_latest_response_done(ngx_http_request_t *r,
+    void *data, ngx_int_t rc);
+static ngx_int_t ngx_http_conflict_latest_buf(ngx_http_request_t *r,
+    ngx_http_conflict_latest_t *latest, ngx_chain_t *cl);
+static ngx_int_t ngx_http_conflict_latest_copy(ngx_pool_t *pool,
+    ngx_str_t *dst, ngx_str_t *src);
+
+
+ngx_int_t
+ngx_http_conflict_latest_response(ngx_http_conflict_ctx_t *ctx)
+{
+    if (!ctx->latest.started
+        && ngx_http_conflict_latest_get_start(ctx->request, ctx,
+                                        ngx_http_conflict_latest_response_done)
+           != NGX_OK)
+    {
+        return NGX_ERROR;
+    }
+
+    return ctx->latest.done ? NGX_OK : NGX_AGAIN;
+}
+
+
+/* bookkeeping, perhaps twice: nginx wakes the main request */
+
+static ngx_int_t
+ngx_http_conflict_latest_response_done(ngx_http_request_t *r, void *data,
+    ngx_int_t rc)
+{
+    ngx_http_conflict_ctx_t *ctx = data;
+
+    ngx_uint_t                      sent, status;
+    ngx_http_conflict_latest_t     *latest;
+    ngx_http_conflict_main_conf_t  *nmcf;
+
+    latest = &ctx->latest;
+
+    if (latest->request != r || latest->done) {
+        return NGX_OK;
+    }
+
+    if ((r->buffered || r->postponed) && rc < NGX_HTTP_SPECIAL_RESPONSE) {
+        /* filters have included something that is still to come */
+        latest->failed |= (rc == NGX_ERROR);
+        return r->connection->error ? rc : NGX_OK;
+    }
+
+    if (ngx_http_conflict_upstream_attempts(r, 0, &sent, &status) != NGX_OK
+        || status == 0)
+    {
+        status = (rc >= NGX_HTTP_SPECIAL_RESPONSE) ? (ngx_uint_t) rc
+                                                   : latest->status;
+    }
+
+    if (rc >= NGX_HTTP_SPECIAL_RESPONSE && latest->refused == 0) {
+        /* next comes the error page, and then this again */
+        latest->refused = status;
+        latest->upstream = r->upstream;
+        return rc;
+    }
+
+    latest->done = 1;
+
+    nmcf = ngx_http_get_module_main_conf(r, ngx_http_conflict_module);
+
+    if (nmcf->ssi) {
+        /* it was the GET's */
+        r->main->ctx[nmcf->ssi->ctx_index] = NULL;
+    }
+
+    ngx_http_conflict_latest_get_restore(ctx);
+
+    /*
+     * What the upstream said, not the page that "error_page" made of it,
+     * unless that led to another upstream.
+     */
+
+    if (latest->refused && r->upstream == latest->upstream) {
+        status = latest->refused;
+    }
+
+    latest->status = status ? status : NGX_HTTP_BAD_GATEWAY;
+
+    if ((rc == NGX_ERROR && !latest->too_large) || latest->failed) {
+        /* the body was cut */
+        latest->status = NGX_HTTP_BAD_GATEWAY;
+    }
+
+    ngx_log_debug2(NGX_LOG_DEBUG_HTTP, r->connection->log, 0,
+                   "conflict latest done: %ui, %uz bytes",
+                   latest->status, latest->len);
+
+    return r->connection->error ? rc : NGX_OK;
+}
+
+
+ngx_uint_t
+ngx_http_conflict_latest_response_gone(ngx_uint_t status)
+{
+    return status == NGX_HTTP_NOT_FOUND || status == 410;
+}
+
+
+ngx_int_t
+ngx_http_conflict_latest_response_header(ngx_http_request_t *r,
+    ngx_http_conflict_ctx_t *ctx)
+{
+    ngx_str_t                      *value;
+    ngx_http_conflict_latest_t     *latest;
+    ngx_http_conflict_loc_conf_t   *nlcf;
+
+    latest = &ctx->latest;
+    nlcf = ctx->conf;
+
+    latest->sent = r->headers_out.status;
+    latest->status = r->err_status ? r->err_status : r->headers_out.status;
+    latest->json = ngx_http_conflict_media_type_json(
+                                                &r->headers_out.content_type);
+    latest->encoded = (r->headers_out.content_encoding
+                       && r->headers_out.content_encoding->value.len);
+    latest->cached = ngx_http_conflict_header_cached(r);
+
+    /* of another target than the request's: no view of the request */
+    latest->view = ctx->get.uri.len ? 0 : ngx_http_conflict_view(ctx, r);
+
+    latest->last_modified = r->headers_out.last_modified_time;
+
+    if (!ngx_http_conflict_cors_page(r)) {
+        ngx_http_conflict_origin_observe(r, nlcf);
+    }
+
+    if (ngx_http_conflict_latest_copy(r->pool, &latest->content_type,
+                                      &r->headers_out.content_type)
+        != NGX_OK)
+    {
+        return NGX_ERROR;
+    }
+
+    if (r->headers_out.etag
+        && ngx_http_conflict_latest_copy(r->pool, &latest->etag,
+                                         &r->headers_out.etag->value)
+           != NGX_OK)
+    {
+        return NGX_ERROR;
+    }
+
+    if (nlcf->version->place == NGX_HTTP_CONFLICT_HEADER) {
+        value = ngx_http_conflict_header_find(&r->headers_out.headers,
+                                              &nlcf->version->name, NULL);
+
+        if (value && ngx_http_conflict_latest_copy(r->pool,
+                                                   &latest->version_header,
+                                                   value)
+                     != NGX_OK)
+        {
+            return NGX_ERROR;
+        }
+    }
+
+    if (nlcf->mtime->place == NGX_HTTP_CONFLICT_HEADER) {
+        value = ngx_http_conflict_header_find(&r->headers_out.headers,
+                                              &nlcf->mtime->name, NULL);
+
+        if (value && ngx_http_conflict_latest_copy(r->pool,
+                                                   &latest->mtime_header,
+                                                   value)
+                     != NGX_OK)
+        {
+            return NGX_ERROR;
+        }
+    }
+
+    if (r->headers_out.content_length_n > (off_t) nlcf->max_body
+        && latest->status == NGX_HTTP_OK)
+    {
+        /* not worth to be read */
+        latest->too_large = 1;
+        return NGX_ERROR;
+    }
+
+    return (r->headers_out.content_length_n > 0
+            && r->headers_out.content_length_n <= (off_t) nlcf->max_body)
+           ? ngx_http_conflict_latest_response_grow(r->pool, &latest->data, 0,
+                                   &latest->size,
+                                   (size_t) r->headers_out.content_length_n)
+           : NGX_OK;
+}
+
+
+ngx_int_t
+ngx_http_conflict_latest_response_body(ngx_http_request_t *r,
+    ngx_http_conflict_ctx_t *ctx, ngx_chain_t *in, ngx_chain_t **out)
+{
+    off_t                        size;
+    ngx_chain_t                 *cl, **last;
+    ngx_http_conflict_latest_t  *latest;
+
+    latest = &ctx->latest;
+    *out = NULL;
+    last = out;
+
+    for ( /* void */ ; in; in = in->next) {
+        size = ngx_buf_special(in->buf) ? 0 : ngx_buf_size(in->buf);
+
+        if (size > (off_t) (ctx->conf->max_body - latest->len)) {
+            latest->too_large = 1;
+        }
+
+        if (latest->too_large || latest->failed) {
+
+            /*
+             * Enough.  An error would be taken for one of the client's
+             * connection; this ends the reading from the upstream.
+             */
+
+            if (r->upstream && r->upstream->pipe) {
+                r->upstream->pipe->downstream_error = 1;
+            }
+
+            latest->shown.failed = 1;
+            ngx_http_conflict_capture_used(in->buf);
+            continue;
+        }
+
+        cl = ngx_alloc_chain_link(r->pool);
+        if (cl == NULL) {
+            return NGX_ERROR;
+        }
+
+        cl->buf = in->buf;
+        cl->next = NULL;
+
+        if (size) {
+            if (ngx_http_conflict_latest_buf(r, latest, cl) != NGX_OK) {
+                return NGX_ERROR;
+            }
+
+            if (latest->failed) {
+                continue;
+            }
+        }
+
+        *last = cl;
+        last = &cl->next;
+    }
+
+    return NGX_OK;
+}
+
+
+/*
+ * Filters may change a buffer, so it is copied before they have it.  One
+ * that is in a file only is replaced, lest it is read again.
+ */
+
+static ngx_int_t
+ngx_http_conflict_latest_buf(ngx_http_request_t *r,
+    ngx_http_conflict_latest_t *latest, ngx_chain_t *cl)
+{
+    size_t      size;
+    ngx_buf_t  *b, *copy;
+
+    b = cl->buf;
+    size = (size_t) ngx_buf_size(b);
+
+    if (!ngx_buf_in_memory(b)) {
+        copy = ngx_create_temp_buf(r->pool, size);
+        if (copy == NULL) {
+            return NGX_ERROR;
+        }
+
+        if (ngx_http_conflict_file_read(b->file, copy->pos, size, b->file_pos)
+            != NGX_OK)
+        {
+            /* as if the upstream had not sent all of it */
+            latest->failed = 1;
+            latest->shown.failed = 1;
+        }
+
+        copy->last += size;
+        copy->flush = b->flush;
+        copy->last_buf = b->last_buf;
+        copy->last_in_chain = b->last_in_chain;
+
+        ngx_http_conflict_capture_used(b);
+
+        b = copy;
+        cl->buf = copy;
+    }
+
+    if (ngx_http_conflict_latest_response_grow(r->pool, &latest->data,
+                                               latest->len, &latest->size, size)
+        != NGX_OK)
+    {
+        return NGX_ERROR;
+    }
+
+    ngx_memcpy(latest->data + latest->len, b->pos, size);
+    latest->len += size;
+
+    return NGX_OK;
+}
+
+
+ngx_int_t
+ngx_http_conflict_latest_response_grow(ngx_pool_t *pool, u_char **data,
+    size_t len, size_t *size, size_t more)
+{
+    size_t   want;
+    u_char  *p;
+
+    if (*size - len >= more) {
+        return NGX_OK;
+    }
+
+    want = ngx_max(*size * 2, NGX_HTTP_CONFLICT_FIRST_SIZE);
+    want = ngx_max(want, len + more);
+
+    p = ngx_palloc(pool, want);
+    if (p == NULL) {
+        return NGX_ERROR;
+    }
+
+    if (*data) {
+        ngx_memcpy(p, *data, len);
+        (void) ngx_pfree(pool, *data);
+    }
+
+    *data = p;
+    *size = want;
+
+    return NGX_OK;
+}
+
+
+static ngx_int_t
+ngx_http_conflict_latest_copy(ngx_pool_t *pool, ngx_str_t *dst, ngx_str_t *src)
+{
+    dst->len = src->len;
+    dst->data = ngx_pstrdup(pool, src);
+
+    return (dst->data == NULL && src->len) ? NGX_ERROR : NGX_OK;
+}

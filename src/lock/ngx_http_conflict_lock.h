@@ -1,0 +1,43 @@
+
+/*
+ * Copyright (C) the ngx_http_conflict_module authors
+ *
+ * The lock endpoint.
+ */
+
+
+#ifndef _NGX_HTTP_CONFLICT_LOCK_H_INCLUDED_
+#define _NGX_HTTP_CONFLICT_LOCK_H_INCLUDED_
+
+
+#include "http/ngx_http_conflict_http.h"
+
+
+/* The content handler of the endpoint. */
+ngx_int_t ngx_http_conflict_lock_answer(ngx_http_request_t *r);
+
+
+char *ngx_http_conflict_lock_conf(ngx_conf_t *cf, ngx_command_t *cmd,
+    void *conf);
+
+
+/* The states of the endpoint. */
+ngx_http_conflict_state_e ngx_http_conflict_lock_start(
+    ngx_http_conflict_ctx_t *ctx);
+ngx_http_conflict_state_e ngx_http_conflict_lock_resource(
+    ngx_http_conflict_ctx_t *ctx);
+ngx_http_conflict_state_e ngx_http_conflict_lock_fetch(
+    ngx_http_conflict_ctx_t *ctx);
+ngx_http_conflict_state_e ngx_http_conflict_lock_fetched(
+    ngx_http_conflict_ctx_t *ctx);
+ngx_http_conflict_state_e ngx_http_conflict_lock_peek(
+    ngx_http_conflict_ctx_t *ctx);
+ngx_http_conflict_state_e ngx_http_conflict_lock_peeked(
+    ngx_http_conflict_ctx_t *ctx);
+ngx_http_conflict_state_e ngx_http_conflict_lock_call(
+    ngx_http_conflict_ctx_t *ctx);
+ngx_http_conflict_state_e ngx_http_conflict_lock_called(
+    ngx_http_conflict_ctx_t *ctx);
+
+
+#endif /* _NGX_HTTP_CONFLICT_LOCK_H_INCLUDED_ */

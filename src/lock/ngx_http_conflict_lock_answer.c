@@ -1,0 +1,176 @@
+
+/*
+ * Copyright (C) the ngx_http_conflict_module authors
+ *
+ * What a lock endpoint answers, as JSON.
+ */
+
+
+#include "lock/ngx_http_conflict_lock.h"
+#include "answer/ngx_http_conflict_answer.h"
+#include "audit/ngx_http_conflict_audit.h"
+#include "latest/ngx_http_conflict_latest.h"
+#include "http/ngx_http_conflict_json.h"
+#include "http/ngx_http_conflict_writer.h"
+
+
+static ngx_int_t ngx_http_conflict_lock_options(ngx_http_request_t *r,
+    ngx_http_conflict_ctx_t *ctx);
+static json_t *ngx_http_conflict_lock_body(ngx_http_conflict_ctx_t *ctx);
+
+
+ngx_int_t
+ngx_http_conflict_lock_answer(ngx_http_request_t *r)
+{
+    ngx_int_t                    rc;
+    ngx_http_conflict_ctx_t     *ctx;
+    ngx_http_conflict_writer_t   out;
+
+    ctx = ngx_http_get_module_ctx(r, ngx_http_conflict_module);
+
+    if (ctx == NULL || !ctx->conf->lock) {
+        /* a subrequest, or an internal redirect from a guarded location */
+        return NGX_HTTP_NOT_FOUND;
+    }
+
+    if (ctx->flow.answer != NGX_HTTP_CONFLICT_ANSWER_NONE) {
+        return ngx_http_conflict_answer_handler(r);
+    }
+
+    rc = ngx_http_discard_request_body(r);
+    if (rc != NGX_OK) {
+        return rc;
+    }
+
+    if (ctx->method & NGX_HTTP_OPTIONS) {
+        return ngx_http_conflict_lock_options(r, ctx);
+    }
+
+    ngx_memzero(&out, sizeof(ngx_http_conflict_writer_t));
+    out.pool = r->pool;
+
+    ngx_http_conflict_writer_print(&out, "{");
+    ngx_http_conflict_json_print(&out, ngx_http_conflict_lock_body(ctx));
+    ngx_http_conflict_writer_print(&out, "}\n");
+
+    if (out.failed) {
+        return NGX_HTTP_INTERNAL_SERVER_ERROR;
+    }
+
+    out.last->buf->last_buf = 1;
+    out.last->buf->last_in_chain = 1;
+
+    /* it has been done: what the client's conditions are on is another thing */
+    r->disable_not_modified = 1;
+    r->err_status = 0;
+
+    r->headers_out.status = NGX_HTTP_OK;
+    r->headers_out.content_length_n = out.size;
+
+    ngx_str_set(&r->headers_out.content_type, "application/json");
+    r->headers_out.content_type_len = r->headers_out.content_type.len;
+    r->headers_out.content_type_lowcase = NULL;
+
+    if (ngx_http_conflict_cors_add(r, ctx) != NGX_OK
+        || ngx_http_conflict_header_add(r, "Cache-Control", "no-store",
+                                        sizeof("no-store") - 1)
+           != NGX_OK)
+    {
+        return NGX_HTTP_INTERNAL_SERVER_ERROR;
+    }
+
+    ngx_http_conflict_audit(r, ctx, NGX_HTTP_OK);
+
+    return ngx_http_conflict_capture_send(r, ctx, out.first);
+}
+
+
+static ngx_int_t
+ngx_http_conflict_lock_options(ngx_http_request_t *r,
+    ngx_http_conflict_ctx_t *ctx)
+{
+    r->err_status = 0;
+
+    r->headers_out.status = NGX_HTTP_NO_CONTENT;
+    r->headers_out.content_length_n = 0;
+    r->header_only = 1;
+
+    if (ngx_http_conflict_header_add(r, "Allow",
+                                     NGX_HTTP_CONFLICT_LOCK_METHODS,
+                                     sizeof(NGX_HTTP_CONFLICT_LOCK_METHODS)
+                                     - 1)
+        != NGX_OK
+        || ngx_http_conflict_preflight_allow(r, ctx) != NGX_OK)
+    {
+        return NGX_HTTP_INTERNAL_SERVER_ERROR;
+    }
+
+    return ngx_http_conflict_capture_send(r, ctx, NULL);
+}
+
+
+static json_t *
+ngx_http_conflict_lock_body(ngx_http_conflict_ctx_t *ctx)
+{
+    json_t                    *json;
+    u_char                    *token;
+    ngx_str_t                 *client;
+    ngx_uint_t                 mine;
+    ngx_http_conflict_lock_t  *lock;
+
+    lock = &ctx->op->lock;
+    client = &lock->origin;
+    mine = 1;
+
+    switch (lock->result) {
+
+    case NGX_HTTP_CONFLICT_LOCK_HELD:
+        token = NULL;
+        mine = 0;
+        break;
+
+    case NGX_HTTP_CONFLICT_LOCK_OWN:
+        token = (lock->verb == NGX_HTTP_CONFLICT_LOCK_ACQUIRE) ? lock->token
+                                                               : NULL;
+        break;
+
+    case NGX_HTTP_CONFLICT_LOCK_TAKEN:
+        token = lock->fresh;
+        client = &ctx->caller.client;
+        break;
+
+    case NGX_HTTP_CONFLICT_LOCK_GRANTED:
+        token = lock->fresh;
+        break;
+
+    default:
+        token = NULL;
+        client = NULL;
+    }
+
+    json = json_object();
+
+    if (client) {
+        ngx_http_conflict_json_set(&json, "lock",
+                                   ngx_http_conflict_lock_json(ctx,
+                                              &lock->holder, client, token));
+        ngx_http_conflict_json_set(&json, "mine", json_boolean(mine));
+
+    } else {
+        ngx_http_conflict_json_set(&json, "lock", json_null());
+    }
+
+    if (lock->result == NGX_HTTP_CONFLICT_LOCK_TAKEN) {
+        ngx_http_conflict_json_set(&json, "taken_from",
+                              ngx_http_conflict_lock_json_name(&lock->origin));
+    }
+
+    if (lock->verb != NGX_HTTP_CONFLICT_LOCK_RELEASE) {
+        /* null: not known now, or the upstream's own, in the document */
+        ngx_http_conflict_json_set(&json, "version",
+                                ngx_http_conflict_json_version(
+                                        ctx->version.current));
+    }
+
+    return json;
+}

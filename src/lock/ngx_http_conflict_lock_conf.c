@@ -1,0 +1,155 @@
+
+/*
+ * Copyright (C) the ngx_http_conflict_module authors
+ *
+ * conflict_lock: the parameters of a lock endpoint.
+ */
+
+
+#include "lock/ngx_http_conflict_lock.h"
+
+
+#define NGX_HTTP_CONFLICT_IDLE      (5 * 60 * 1000)     /* milliseconds */
+#define NGX_HTTP_CONFLICT_IDLE_MIN  100
+#define NGX_HTTP_CONFLICT_IDLE_MAX  (24 * 3600 * 1000)
+#define NGX_HTTP_CONFLICT_QUOTA     10000
+
+
+static ngx_int_t ngx_http_conflict_lock_parameter(ngx_conf_t *cf,
+    ngx_http_conflict_loc_conf_t *nlcf, ngx_str_t *value);
+static ngx_int_t ngx_http_conflict_lock_target(ngx_conf_t *cf,
+    ngx_http_conflict_loc_conf_t *nlcf, ngx_str_t *value);
+
+
+char *
+ngx_http_conflict_lock_conf(ngx_conf_t *cf, ngx_command_t *cmd, void *conf)
+{
+    ngx_http_conflict_loc_conf_t *nlcf = conf;
+
+    ngx_str_t                 *value;
+    ngx_uint_t                 i;
+    ngx_http_core_loc_conf_t  *clcf;
+
+    if (nlcf->lock) {
+        return "is duplicate";
+    }
+
+    nlcf->lock = 1;
+
+    value = cf->args->elts;
+
+    for (i = 1; i < cf->args->nelts; i++) {
+
+        if (ngx_http_conflict_lock_parameter(cf, nlcf, &value[i]) != NGX_OK) {
+            return NGX_CONF_ERROR;
+        }
+    }
+
+    if (nlcf->lock_idle == 0) {
+        nlcf->lock_idle = NGX_HTTP_CONFLICT_IDLE;
+    }
+
+    clcf = ngx_http_conf_get_module_loc_conf(cf, ngx_http_core_module);
+    clcf->handler = ngx_http_conflict_lock_answer;
+
+    return NGX_CONF_OK;
+}
+
+
+static ngx_int_t
+ngx_http_conflict_lock_parameter(ngx_conf_t *cf,
+    ngx_http_conflict_loc_conf_t *nlcf, ngx_str_t *value)
+{
+    ngx_int_t  n;
+    ngx_str_t  s;
+
+    if (ngx_strcmp(value->data, "force") == 0 && !nlcf->lock_force) {
+        nlcf->lock_force = 1;
+        return NGX_OK;
+    }
+
+    if (ngx_strncmp(value->data, "idle=", 5) == 0 && nlcf->lock_idle == 0) {
+        s.data = value->data + 5;
+        s.len = value->len - 5;
+
+        n = ngx_parse_time(&s, 0);
+
+        if (n == NGX_ERROR || n < NGX_HTTP_CONFLICT_IDLE_MIN
+            || n > NGX_HTTP_CONFLICT_IDLE_MAX)
+        {
+            ngx_conf_log_error(NGX_LOG_EMERG, cf, 0,
+                               "invalid time \"%V\", it must be from 100ms "
+                               "up to 1d", value);
+            return NGX_ERROR;
+        }
+
+        nlcf->lock_idle = n;
+        return NGX_OK;
+    }
+
+    if (ngx_strncmp(value->data, "per_user=", 9) == 0
+        && nlcf->lock_quota == 0)
+    {
+        n = ngx_atoi(value->data + 9, value->len - 9);
+
+        if (n == NGX_ERROR || n == 0 || n > NGX_HTTP_CONFLICT_QUOTA) {
+            ngx_conf_log_error(NGX_LOG_EMERG, cf, 0,
+                               "invalid number of locks \"%V\", it must be "
+                               "from 1 up to %d", value,
+                               NGX_HTTP_CONFLICT_QUOTA);
+            return NGX_ERROR;
+        }
+
+        nlcf->lock_quota = n;
+        return NGX_OK;
+    }
+
+    if (ngx_strncmp(value->data, "get=", 4) == 0
+        && nlcf->lock_get == NULL && !nlcf->lock_blind)
+    {
+        s.data = value->data + 4;
+        s.len = value->len - 4;
+
+        return ngx_http_conflict_lock_target(cf, nlcf, &s);
+    }
+
+    ngx_conf_log_error(NGX_LOG_EMERG, cf, 0,
+                       "invalid parameter \"%V\", it must be \"idle=TIME\", "
+                       "\"per_user=NUMBER\", \"get=PATH\", \"get=off\" or "
+                       "\"force\", each once", value);
+
+    return NGX_ERROR;
+}
+
+
+static ngx_int_t
+ngx_http_conflict_lock_target(ngx_conf_t *cf,
+    ngx_http_conflict_loc_conf_t *nlcf, ngx_str_t *value)
+{
+    ngx_http_compile_complex_value_t  ccv;
+
+    if (value->len == 3 && ngx_strncmp(value->data, "off", 3) == 0) {
+        nlcf->lock_blind = 1;
+        return NGX_OK;
+    }
+
+    if (value->len == 0 || (value->data[0] != '/' && value->data[0] != '$')) {
+        ngx_conf_log_error(NGX_LOG_EMERG, cf, 0,
+                           "invalid target \"get=%V\", it must be \"off\" "
+                           "or a path, which begins with \"/\"", value);
+        return NGX_ERROR;
+    }
+
+    nlcf->lock_get = ngx_palloc(cf->pool, sizeof(ngx_http_complex_value_t));
+    if (nlcf->lock_get == NULL) {
+        return NGX_ERROR;
+    }
+
+    ngx_memzero(&ccv, sizeof(ngx_http_compile_complex_value_t));
+
+    ccv.cf = cf;
+    ccv.value = value;
+    ccv.complex_value = nlcf->lock_get;
+
+    return ngx_http_compile_complex_value(&ccv);
+}

@@ -1,0 +1,352 @@
+
+/*
+ * Copyright (C) the ngx_http_conflict_module authors
+ *
+ * The lock endpoint: may the caller see the resource, then the store.  It
+ * answers by _lock_answer.c.
+ */
+
+
+#include "lock/ngx_http_conflict_lock.h"
+#include "latest/ngx_http_conflict_latest.h"
+#include "process/ngx_http_conflict_random.h"
+
+
+static ngx_http_conflict_state_e ngx_http_conflict_lock_failed(
+    ngx_http_conflict_ctx_t *ctx);
+static void ngx_http_conflict_lock_result(ngx_http_conflict_ctx_t *ctx);
+static ngx_http_conflict_state_e ngx_http_conflict_lock_error(
+    ngx_http_conflict_ctx_t *ctx, ngx_http_conflict_answer_e answer,
+    const char *reason);
+
+
+ngx_http_conflict_state_e
+ngx_http_conflict_lock_start(ngx_http_conflict_ctx_t *ctx)
+{
+    ngx_str_t                      force;
+    ngx_http_request_t            *r;
+    ngx_http_conflict_op_t        *op;
+    ngx_http_conflict_lock_t      *lock;
+    ngx_http_conflict_loc_conf_t  *nlcf;
+
+    r = ctx->request;
+    nlcf = ctx->conf;
+
+    /* the filters have nothing to do with it */
+    ctx->flow.answered = 1;
+
+    op = ngx_http_conflict_op_create(r, nlcf->store, &ctx->target.key, 0);
+    if (op == NULL) {
+        return NGX_HTTP_CONFLICT_STATE_ERROR;
+    }
+
+    ctx->op = op;
+
+    /* a version of ours would make the upstream's own one stale */
+
+    op->in.minted = (nlcf->version->place == NGX_HTTP_CONFLICT_DEFAULT
+                     && !nlcf->store->owned);
+
+    if (ngx_http_conflict_caller(r, ctx) != NGX_OK) {
+        return NGX_HTTP_CONFLICT_STATE_ERROR;
+    }
+
+    ngx_http_conflict_caller_token(r, ctx);
+
+    lock = &op->lock;
+    lock->idle = nlcf->lock_idle;
+    lock->quota = nlcf->lock_quota;
+
+    switch (r->method) {
+
+    case NGX_HTTP_GET:
+    case NGX_HTTP_HEAD:
+        lock->verb = NGX_HTTP_CONFLICT_LOCK_SHOW;
+        break;
+
+    case NGX_HTTP_POST:
+        lock->verb = NGX_HTTP_CONFLICT_LOCK_ACQUIRE;
+
+        if (ngx_http_conflict_random(lock->fresh, NGX_HTTP_CONFLICT_LOCK_TOKEN)
+            != NGX_OK)
+        {
+            return NGX_HTTP_CONFLICT_STATE_ERROR;
+        }
+
+        break;
+
+    case NGX_HTTP_DELETE:
+        lock->verb = NGX_HTTP_CONFLICT_LOCK_RELEASE;
+
+        lock->force = (nlcf->lock_force
+                       && ngx_http_arg(r, (u_char *) "force", 5, &force)
+                          == NGX_OK
+                       && force.len == 1 && force.data[0] == '1');
+
+        if (lock->given || lock->force || nlcf->lock_blind) {
+            /* the page is being closed: nothing to show, and no time */
+            return NGX_HTTP_CONFLICT_STATE_LOCK_STORE_CALL;
+        }
+
+        /* a name alone, which nobody but the upstream may have checked */
+        break;
+
+    case NGX_HTTP_OPTIONS:
+
+        if (nlcf->lock_blind || !ngx_http_conflict_preflight(r)) {
+            return NGX_HTTP_CONFLICT_STATE_LOCK_RESPOND;
+        }
+
+        break;
+
+    default:
+        return ngx_http_conflict_lock_error(ctx,
+                                        NGX_HTTP_CONFLICT_ANSWER_NOT_ALLOWED,
+                                        NULL);
+    }
+
+    return nlcf->lock_blind ? NGX_HTTP_CONFLICT_STATE_LOCK_STORE_PEEK
+                            : NGX_HTTP_CONFLICT_STATE_LOCK_TARGET;
+}
+
+
+ngx_http_conflict_state_e
+ngx_http_conflict_lock_resource(ngx_http_conflict_ctx_t *ctx)
+{
+    ngx_http_request_t  *r;
+
+    r = ctx->request;
+
+    if (ctx->conf->lock_get == NULL) {
+        ctx->get.uri = ctx->target.resource;
+
+    } else {
+
+        if (ngx_http_conflict_evaluate(r, ctx->conf->lock_get, &ctx->get.uri)
+            != NGX_OK)
+        {
+            return NGX_HTTP_CONFLICT_STATE_ERROR;
+        }
+
+        ngx_http_split_args(r, &ctx->get.uri, &ctx->get.args);
+    }
+
+    if (ctx->get.uri.len == 0 || ctx->get.uri.data[0] != '/') {
+        ngx_log_error(NGX_LOG_ERR, r->connection->log, 0,
+                      "the resource to be locked is not a path: \"%V\", say "
+                      "which one in \"conflict_lock get=PATH\", or \"get=off\"",
+                      ngx_http_conflict_evaluate_escaped(r, &ctx->get.uri));
+
+        return ngx_http_conflict_lock_error(ctx,
+                                     NGX_HTTP_CONFLICT_ANSWER_NO_TARGET,
+                                     ctx->conf->lock_get
+                                     ? "what conflict_lock get= makes of this "
+                                       "request is not a path"
+                                     : "its key is not a path, and "
+                                       "conflict_lock has no get=");
+    }
+
+    return NGX_HTTP_CONFLICT_STATE_LOCK_GET_LATEST;
+}
+
+
+ngx_http_conflict_state_e
+ngx_http_conflict_lock_fetch(ngx_http_conflict_ctx_t *ctx)
+{
+    switch (ngx_http_conflict_latest_response(ctx)) {
+
+    case NGX_OK:
+        break;
+
+    case NGX_AGAIN:
+        return NGX_HTTP_CONFLICT_STATE_AGAIN;
+
+    default: /* NGX_ERROR */
+        return NGX_HTTP_CONFLICT_STATE_ERROR;
+    }
+
+    /* whether the page may ask is all that a preflight wants to know */
+
+    return (ctx->method & NGX_HTTP_OPTIONS)
+           ? NGX_HTTP_CONFLICT_STATE_LOCK_RESPOND
+           : NGX_HTTP_CONFLICT_STATE_LOCK_CHECK_LATEST;
+}
+
+
+/* who may not see the resource need not know who edits it */
+
+ngx_http_conflict_state_e
+ngx_http_conflict_lock_fetched(ngx_http_conflict_ctx_t *ctx)
+{
+    ngx_http_conflict_latest_t  *latest;
+
+    latest = &ctx->latest;
+
+    if (latest->cached) {
+        /* perhaps what somebody else was shown */
+        latest->status = NGX_HTTP_BAD_GATEWAY;
+    }
+
+    if ((latest->status >= 200 && latest->status < 300)
+        || ngx_http_conflict_latest_response_gone(latest->status))
+    {
+        return NGX_HTTP_CONFLICT_STATE_LOCK_STORE_PEEK;
+    }
+
+    if (latest->status >= 400 && latest->status < 500) {
+        return ngx_http_conflict_lock_error(ctx,
+                                        NGX_HTTP_CONFLICT_ANSWER_RELAY, NULL);
+    }
+
+    return ngx_http_conflict_lock_error(ctx,
+                                        NGX_HTTP_CONFLICT_ANSWER_UNAVAILABLE,
+                                        "a GET of the resource fails");
+}
+
+
+/* a resource without a version gets one, where the module mints them */
+
+ngx_http_conflict_state_e
+ngx_http_conflict_lock_peek(ngx_http_conflict_ctx_t *ctx)
+{
+    ngx_http_conflict_store_call_start(ctx, ctx->op->store->ops->peek);
+
+    return NGX_HTTP_CONFLICT_STATE_LOCK_STORE_PEEKED;
+}
+
+
+ngx_http_conflict_state_e
+ngx_http_conflict_lock_peeked(ngx_http_conflict_ctx_t *ctx)
+{
+    switch (ngx_http_conflict_store_call_finish(ctx)) {
+
+    case NGX_OK:
+        return NGX_HTTP_CONFLICT_STATE_LOCK_STORE_CALL;
+
+    case NGX_AGAIN:
+        return NGX_HTTP_CONFLICT_STATE_AGAIN;
+
+    default: /* NGX_ERROR */
+        return ngx_http_conflict_lock_failed(ctx);
+    }
+}
+
+
+ngx_http_conflict_state_e
+ngx_http_conflict_lock_call(ngx_http_conflict_ctx_t *ctx)
+{
+    ngx_http_conflict_store_call_start(ctx, ctx->op->store->ops->lock);
+
+    return NGX_HTTP_CONFLICT_STATE_LOCK_STORE_CALLED;
+}
+
+
+ngx_http_conflict_state_e
+ngx_http_conflict_lock_called(ngx_http_conflict_ctx_t *ctx)
+{
+    switch (ngx_http_conflict_store_call_finish(ctx)) {
+
+    case NGX_OK:
+        ngx_http_conflict_lock_result(ctx);
+        return NGX_HTTP_CONFLICT_STATE_LOCK_RESPOND;
+
+    case NGX_AGAIN:
+        return NGX_HTTP_CONFLICT_STATE_AGAIN;
+
+    default: /* NGX_ERROR */
+        return ngx_http_conflict_lock_failed(ctx);
+    }
+}
+
+
+static ngx_http_conflict_state_e
+ngx_http_conflict_lock_failed(ngx_http_conflict_ctx_t *ctx)
+{
+    ngx_http_conflict_op_t  *op;
+
+    op = ctx->op;
+
+    if (op->out.error == NGX_HTTP_CONFLICT_STORE_GENERATION) {
+        return ngx_http_conflict_lock_error(ctx,
+                                         NGX_HTTP_CONFLICT_ANSWER_GENERATION,
+                                         NULL);
+    }
+
+    if (op->out.error == NGX_HTTP_CONFLICT_STORE_FULL && op->out.log) {
+        ngx_log_error(NGX_LOG_ERR, ctx->request->connection->log, 0,
+                      "conflict store \"%V\" has no room for another lock, "
+                      "enlarge its zone", &op->store->name);
+    }
+
+    return ngx_http_conflict_lock_error(ctx,
+                                        NGX_HTTP_CONFLICT_ANSWER_UNAVAILABLE,
+                                        NULL);
+}
+
+
+static void
+ngx_http_conflict_lock_result(ngx_http_conflict_ctx_t *ctx)
+{
+    ngx_http_conflict_op_t  *op;
+
+    op = ctx->op;
+
+    if (op->out.state == CONFLICT_FREE) {
+        ctx->version.current = op->out.version;
+        ctx->version.compared = op->out.version;
+    }
+
+    switch (op->lock.result) {
+
+    case NGX_HTTP_CONFLICT_LOCK_HELD:
+
+        if (op->lock.verb == NGX_HTTP_CONFLICT_LOCK_SHOW) {
+            return;
+        }
+
+        ctx->flow.answer = NGX_HTTP_CONFLICT_ANSWER_LOCKED;
+        ctx->flow.outcome = NGX_HTTP_CONFLICT_OUTCOME_LOCKED;
+        ctx->caller.may_see = (op->lock.verb != NGX_HTTP_CONFLICT_LOCK_RELEASE
+                        || ctx->conf->lock_blind);
+
+        if (!ctx->caller.may_see) {
+            ctx->version.current = 0;
+        }
+
+        if (op->lock.verb == NGX_HTTP_CONFLICT_LOCK_ACQUIRE) {
+            ctx->flow.action = NGX_HTTP_CONFLICT_ACTION_LOCKED;
+        }
+
+        return;
+
+    case NGX_HTTP_CONFLICT_LOCK_TOO_MANY:
+        ctx->flow.answer = NGX_HTTP_CONFLICT_ANSWER_TOO_MANY_LOCKS;
+        return;
+
+    case NGX_HTTP_CONFLICT_LOCK_TAKEN:
+        ctx->flow.action = NGX_HTTP_CONFLICT_ACTION_LOCK_TAKEN;
+        break;
+
+    case NGX_HTTP_CONFLICT_LOCK_FORCED:
+        ctx->flow.action = NGX_HTTP_CONFLICT_ACTION_LOCK_FORCED;
+        return;
+
+    default:
+        break;
+    }
+
+    if (op->lock.verb == NGX_HTTP_CONFLICT_LOCK_ACQUIRE) {
+        op->lock.remaining = op->lock.idle;
+    }
+}
+
+
+static ngx_http_conflict_state_e
+ngx_http_conflict_lock_error(ngx_http_conflict_ctx_t *ctx,
+    ngx_http_conflict_answer_e answer, const char *reason)
+{
+    ctx->flow.answer = answer;
+    ctx->flow.reason = reason;
+
+    return NGX_HTTP_CONFLICT_STATE_LOCK_RESPOND;
+}

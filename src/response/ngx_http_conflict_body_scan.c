@@ -1,0 +1,461 @@
+
+/*
+ * Copyright (C) the ngx_http_conflict_module authors
+ *
+ * The body of a tracked response on its way to the client: hashed, searched
+ * for the upstream's version and date, and given the minted version.
+ */
+
+
+#include "response/ngx_http_conflict_response.h"
+#include "write/ngx_http_conflict_write.h"
+#include "history/ngx_http_conflict_history.h"
+#include "audit/ngx_http_conflict_audit.h"
+
+
+#define NGX_HTTP_CONFLICT_BLOCK  16384
+
+
+static ngx_int_t ngx_http_conflict_body_scan_read(ngx_http_request_t *r,
+    ngx_http_conflict_ctx_t *ctx, ngx_buf_t *b);
+static void ngx_http_conflict_body_scan_feed(ngx_http_conflict_ctx_t *ctx,
+    u_char *data, size_t len);
+static void ngx_http_conflict_body_scan_value(conflict_scan_t *json,
+    ngx_str_t *value);
+
+
+void
+ngx_http_conflict_body_scan_seen(ngx_http_request_t *r,
+    ngx_http_conflict_ctx_t *ctx)
+{
+    ngx_str_t                     *value;
+    ngx_uint_t                     status;
+    ngx_http_conflict_op_t        *op;
+    ngx_http_conflict_loc_conf_t  *nlcf;
+
+    op = ctx->op;
+    nlcf = ctx->conf;
+    status = r->headers_out.status;
+
+    op->in.observed.version = 0;
+    op->in.observed.body = 0;
+    op->in.observed.view = ctx->write ? op->in.view
+                    : (status == NGX_HTTP_NOT_MODIFIED) ? 0
+                    : ngx_http_conflict_view(ctx, r);
+    op->in.observed.mtime = CONFLICT_TIME_NONE;
+    op->in.observed.latest = 0;
+    op->in.observed.existence = CONFLICT_MAY_EXIST;
+
+    /* 404 says nothing: who may not see a resource gets that from many APIs */
+
+    if (status < 200 || status >= 300) {
+        return;
+    }
+
+    op->in.observed.existence = CONFLICT_EXISTS;
+
+    if (nlcf->mtime->place == NGX_HTTP_CONFLICT_DEFAULT) {
+
+        if (r->headers_out.last_modified_time != -1) {
+            op->in.observed.mtime = (int64_t) r->headers_out.last_modified_time
+                             * CONFLICT_TIME_SECOND;
+        }
+
+    } else if (nlcf->mtime->place == NGX_HTTP_CONFLICT_HEADER) {
+        value = ngx_http_conflict_header_find(&r->headers_out.headers,
+                                              &nlcf->mtime->name, NULL);
+        if (value) {
+            op->in.observed.mtime = ngx_http_conflict_version_source_date(
+                    value);
+        }
+    }
+
+    if (nlcf->version->place == NGX_HTTP_CONFLICT_HEADER) {
+        value = ngx_http_conflict_header_find(&r->headers_out.headers,
+                                              &nlcf->version->name, NULL);
+        if (value) {
+            ngx_http_conflict_version_source_weak(ctx, value);
+            op->in.observed.version
+                = ngx_http_conflict_version_source_parse(nlcf->version, value);
+        }
+    }
+}
+
+
+ngx_int_t
+ngx_http_conflict_body_scan_start(ngx_http_request_t *r,
+    ngx_http_conflict_ctx_t *ctx)
+{
+    ngx_uint_t                     json;
+    ngx_http_conflict_op_t        *op;
+    ngx_http_conflict_loc_conf_t  *nlcf;
+
+    op = ctx->op;
+    nlcf = ctx->conf;
+
+    if (ngx_http_conflict_body_history_reads(r, ctx)) {
+
+        if (ngx_http_conflict_body_scanner_create(r, ctx) != NGX_OK) {
+            return NGX_ERROR;
+        }
+
+        ctx->response->looking = 1;
+    }
+
+    if (r->header_only || r->headers_out.status < 200
+        || r->headers_out.status >= 300
+        || r->headers_out.status == NGX_HTTP_NO_CONTENT
+        || r->headers_out.content_length_n == 0)
+    {
+        return NGX_OK;
+    }
+
+    if (!ctx->write && op->in.minted
+        && op->out.state == CONFLICT_FREE && op->in.observed.view
+        && (op->out.body == 0 || op->out.body_view == op->in.observed.view)
+        && r->headers_out.status == NGX_HTTP_OK
+        && r->headers_out.content_length_n <= (off_t) nlcf->max_body
+        && !(r->headers_out.content_encoding
+             && r->headers_out.content_encoding->value.len))
+    {
+        if (ngx_http_conflict_body_scanner_create(r, ctx) != NGX_OK) {
+            return NGX_ERROR;
+        }
+
+        conflict_hash_init(&ctx->response->hash, 0);
+        ctx->response->hashing = 1;
+    }
+
+    json = ngx_http_conflict_body_scanner_json(r);
+
+    if (!json) {
+        return NGX_OK;
+    }
+
+    if (ngx_http_conflict_body_history_wanted(r, ctx)) {
+
+        if (ngx_http_conflict_body_scanner_create(r, ctx) != NGX_OK) {
+            return NGX_ERROR;
+        }
+
+        ctx->response->keeping = 1;
+    }
+
+    if (ctx->response && ctx->response->looking
+        && ngx_http_conflict_body_history_sum_start(r, ctx) != NGX_OK)
+    {
+        return NGX_ERROR;
+    }
+
+    if (nlcf->version->place == NGX_HTTP_CONFLICT_JSON) {
+
+        if (ngx_http_conflict_body_scanner_create(r, ctx) != NGX_OK
+            || ngx_http_conflict_body_scanner_scan(r, &ctx->response->version,
+                                                   nlcf->version)
+               != NGX_OK)
+        {
+            return NGX_ERROR;
+        }
+    }
+
+    if (nlcf->mtime->place == NGX_HTTP_CONFLICT_JSON) {
+
+        if (ngx_http_conflict_body_scanner_create(r, ctx) != NGX_OK
+            || ngx_http_conflict_body_scanner_scan(r, &ctx->response->mtime,
+                                                   nlcf->mtime)
+               != NGX_OK)
+        {
+            return NGX_ERROR;
+        }
+    }
+
+    if (!ctx->write) {
+        ngx_http_conflict_version_inject_start(r, ctx);
+    }
+
+    return NGX_OK;
+}
+
+
+ngx_int_t
+ngx_http_conflict_body_scan_body(ngx_http_request_t *r,
+    ngx_http_conflict_ctx_t *ctx, ngx_chain_t *in, ngx_chain_t **out)
+{
+    uint64_t                       pos;
+    ngx_buf_t                     *b;
+    ngx_uint_t                     last;
+    ngx_chain_t                   *cl, *link, **next;
+    ngx_http_conflict_response_t  *response;
+
+    response = ctx->response;
+    *out = in;
+    next = out;
+    last = 0;
+
+    for (cl = in; cl; cl = cl->next) {
+        b = cl->buf;
+        link = cl;
+
+        if (response->inject && !response->injected) {
+
+            /* the buffer may be replaced, and the chain is not ours */
+
+            link = ngx_alloc_chain_link(r->pool);
+            if (link == NULL) {
+                return NGX_ERROR;
+            }
+
+            link->buf = b;
+            link->next = cl->next;
+            *next = link;
+            next = &link->next;
+        }
+
+        last |= b->last_buf;
+
+        if (ngx_buf_special(b) || ngx_buf_size(b) == 0) {
+            continue;
+        }
+
+        pos = (uint64_t) response->size;
+
+        if (ngx_http_conflict_body_scan_read(r, ctx, b) != NGX_OK) {
+            return NGX_ERROR;
+        }
+
+        if (response->inject && !response->injected
+            && (!response->failed || response->dropping)
+            && ngx_http_conflict_version_inject(r, ctx, link, pos) != NGX_OK)
+        {
+            return NGX_ERROR;
+        }
+    }
+
+    if (last && !response->ended) {
+        response->ended = 1;
+        ngx_http_conflict_body_scan_end(r, ctx);
+    }
+
+    return NGX_OK;
+}
+
+
+static ngx_int_t
+ngx_http_conflict_body_scan_read(ngx_http_request_t *r,
+    ngx_http_conflict_ctx_t *ctx, ngx_buf_t *b)
+{
+    off_t    pos;
+    size_t   n;
+    u_char  *block;
+
+    if (ngx_buf_in_memory(b)) {
+        ngx_http_conflict_body_scan_feed(ctx, b->pos, b->last - b->pos);
+        return NGX_OK;
+    }
+
+    if (ctx->response->failed) {
+        return NGX_OK;
+    }
+
+    block = ngx_palloc(r->pool, NGX_HTTP_CONFLICT_BLOCK);
+    if (block == NULL) {
+        return NGX_ERROR;
+    }
+
+    for (pos = b->file_pos; pos < b->file_last && !ctx->response->failed;
+         pos += n)
+    {
+        n = (size_t) ngx_min(b->file_last - pos, NGX_HTTP_CONFLICT_BLOCK);
+
+        if (ngx_http_conflict_file_read(b->file, block, n, pos) != NGX_OK) {
+            /* nginx will find that out itself */
+            ctx->response->failed = 1;
+            break;
+        }
+
+        ngx_http_conflict_body_scan_feed(ctx, block, n);
+    }
+
+    (void) ngx_pfree(r->pool, block);
+
+    return NGX_OK;
+}
+
+
+static void
+ngx_http_conflict_body_scan_feed(ngx_http_conflict_ctx_t *ctx, u_char *data,
+    size_t len)
+{
+    ngx_uint_t                     i;
+    conflict_scan_t               *json[3];
+    ngx_http_conflict_response_t  *response;
+
+    response = ctx->response;
+
+    response->size += len;
+
+    if (response->size > (off_t) ctx->conf->max_body) {
+        response->failed = 1;
+    }
+
+    if (response->failed) {
+
+        if (response->dropping
+            && conflict_scan_feed(response->inject, data, len)
+               != CONFLICT_JSON_OK)
+        {
+            /* of a value that was begun the end is sought all the same */
+            response->dropping = 0;
+        }
+
+        return;
+    }
+
+    if (response->hashing) {
+        conflict_hash_update(&response->hash, data, len);
+    }
+
+    if (response->keeping) {
+        ngx_http_conflict_body_history_feed(ctx, data, len);
+    }
+
+    if (response->summing) {
+        ngx_http_conflict_body_history_sum(ctx, data, len);
+    }
+
+    json[0] = response->version;
+    json[1] = response->mtime;
+    json[2] = response->inject;
+
+    for (i = 0; i < 3; i++) {
+
+        if (json[i]
+            && conflict_scan_feed(json[i], data, len) != CONFLICT_JSON_OK)
+        {
+            response->failed = 1;
+
+            if (json[i] == response->inject) {
+                /* nor can it tell where the value ends */
+                response->dropping = 0;
+            }
+        }
+    }
+}
+
+
+void
+ngx_http_conflict_body_scan_end(ngx_http_request_t *r,
+    ngx_http_conflict_ctx_t *ctx)
+{
+    ngx_str_t                      value;
+    ngx_uint_t                     settled;
+    ngx_http_conflict_op_t        *op;
+    ngx_http_conflict_response_t  *response;
+
+    op = ctx->op;
+    response = ctx->response;
+    settled = 0;
+
+    if (op == NULL) {
+        return;
+    }
+
+    if (response && !response->failed) {
+
+        if (response->hashing) {
+            op->in.observed.body = conflict_hash_final(&response->hash);
+        }
+
+        if (response->version) {
+            ngx_http_conflict_body_scan_value(response->version, &value);
+            op->in.observed.version
+                = ngx_http_conflict_version_source_parse(ctx->conf->version,
+                                                                &value);
+        }
+
+        if (response->mtime) {
+            ngx_http_conflict_body_scan_value(response->mtime, &value);
+
+            if (value.len) {
+                op->in.observed.mtime = ngx_http_conflict_version_source_date(
+                        &value);
+            }
+        }
+    }
+
+    if (ctx->write && !ctx->lease.settled) {
+        ngx_http_conflict_outcome_body(ctx);
+        settled = 1;
+    }
+
+    if (response && response->keeping && !response->failed) {
+        ngx_http_conflict_body_history_store_shown(ctx);
+    }
+
+    if (response && response->looking) {
+        ngx_http_conflict_body_history_read_end(ctx);
+    }
+
+    if (settled) {
+        return;
+    }
+
+    if (op->in.observed.existence == CONFLICT_MAY_EXIST
+        || (!op->in.minted && op->in.observed.version == 0
+            && op->in.observed.existence == CONFLICT_EXISTS)
+        || (ctx->write && !(ctx->lease.committed && op->out.applied
+                            && response && response->mtime)))
+    {
+        return;
+    }
+
+    if (!ctx->write && op->out.state != CONFLICT_FREE
+        && op->out.state != CONFLICT_LEASED)
+    {
+        /* what a client is shown ends no such state */
+        return;
+    }
+
+    if (op->out.existence == op->in.observed.existence
+        && (op->in.observed.body == 0 || op->in.observed.body == op->out.body)
+        && (op->in.minted || op->in.observed.version == op->out.version)
+        && (op->in.observed.mtime == CONFLICT_TIME_NONE
+            || op->in.observed.mtime / CONFLICT_TIME_SECOND
+               == op->out.mtime / CONFLICT_TIME_SECOND))
+    {
+        /* nothing new, as with most reads */
+        return;
+    }
+
+    op->out.external = 0;
+    op->done = ngx_http_conflict_audit_external;
+
+    if (op->out.state == CONFLICT_FREE
+        && (op->in.minted ? op->out.existence != CONFLICT_MAY_EXIST
+                         && op->out.existence != op->in.observed.existence
+                       : op->in.observed.version != op->out.version))
+    {
+        /* it may turn out so when the request is gone */
+        ctx->flow.action = NGX_HTTP_CONFLICT_ACTION_EXTERNAL;
+        ngx_http_conflict_audit(r, ctx, r->headers_out.status);
+    }
+
+    if (op->store->ops->observe(op) == NGX_OK) {
+        ngx_http_conflict_audit_external(op);
+    }
+}
+
+
+static void
+ngx_http_conflict_body_scan_value(conflict_scan_t *json, ngx_str_t *value)
+{
+    value->len = 0;
+    value->data = json->text;
+
+    if ((json->type == CONFLICT_JSON_NUMBER
+         || json->type == CONFLICT_JSON_STRING)
+        && json->end && !json->cut_short)
+    {
+        value->len = json->len;
+    }
+}

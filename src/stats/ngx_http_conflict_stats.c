@@ -1,0 +1,355 @@
+
+/*
+ * Copyright (C) the ngx_http_conflict_module authors
+ *
+ * The ledger: its memory, and the tallies by route.  A process that is killed
+ * in it leaves single counts behind at most: there is nothing to repair.
+ */
+
+
+#include "stats/ngx_http_conflict_stats.h"
+#include "process/ngx_http_conflict_failpoint.h"
+
+
+#define NGX_HTTP_CONFLICT_STATS_LAYOUT  3
+
+
+static ngx_int_t ngx_http_conflict_ledger_init(ngx_shm_zone_t *shm_zone,
+    void *data);
+static void ngx_http_conflict_ledger_bin(ngx_http_conflict_stats_bin_t *bin,
+    ngx_uint_t number, ngx_http_conflict_stats_count_t *count, ngx_uint_t n);
+static ngx_http_conflict_worker_slot_t *ngx_http_conflict_ledger_seat(void);
+
+
+ngx_http_conflict_stats_t  *ngx_http_conflict_stats;
+
+static ngx_slab_pool_t             *ngx_http_conflict_ledger_pool;
+static ngx_http_conflict_worker_slot_t  *ngx_http_conflict_ledger_worker;
+
+
+const uint32_t  ngx_http_conflict_latency_bounds[] = {
+    100, 250, 500, 1000, 2500, 5000, 10000, 25000, 50000, 100000, 250000
+};
+
+
+ngx_shm_zone_t *
+ngx_http_conflict_stats_add(ngx_conf_t *cf, void *tag)
+{
+    size_t           size;
+    ngx_shm_zone_t  *zone;
+
+    static ngx_str_t  name = ngx_string("conflict_status");
+
+    /* the pool's own pages, and its list of them */
+
+    size = sizeof(ngx_http_conflict_stats_t);
+    size += size / 32 + 16 * ngx_pagesize;
+
+    zone = ngx_shared_memory_add(cf, &name, size, tag);
+    if (zone == NULL) {
+        return NULL;
+    }
+
+    zone->init = ngx_http_conflict_ledger_init;
+    zone->data = zone;
+
+    return zone;
+}
+
+
+static ngx_int_t
+ngx_http_conflict_ledger_init(ngx_shm_zone_t *shm_zone, void *data)
+{
+    ngx_slab_pool_t            *shpool;
+    ngx_http_conflict_stats_t  *ledger;
+
+    shpool = (ngx_slab_pool_t *) shm_zone->shm.addr;
+    ledger = shpool->data;
+
+    if (data || shm_zone->shm.exists) {
+
+        if (ledger && ledger->layout == NGX_HTTP_CONFLICT_STATS_LAYOUT) {
+            return NGX_OK;
+        }
+
+        ngx_log_error(NGX_LOG_EMERG, shm_zone->shm.log, 0,
+                      "the counts of \"conflict_status\" have the layout of "
+                      "another version of the module, restart nginx");
+        return NGX_ERROR;
+    }
+
+    /* fresh memory is zeros: what is not touched takes none */
+
+    ledger = ngx_slab_alloc(shpool, sizeof(ngx_http_conflict_stats_t));
+    if (ledger == NULL) {
+        return NGX_ERROR;
+    }
+
+    ledger->layout = NGX_HTTP_CONFLICT_STATS_LAYOUT;
+    shpool->data = ledger;
+
+    return NGX_OK;
+}
+
+
+void
+ngx_http_conflict_stats_start(ngx_shm_zone_t *zone)
+{
+    ngx_http_conflict_ledger_pool = (ngx_slab_pool_t *) zone->shm.addr;
+    ngx_http_conflict_stats = ngx_http_conflict_ledger_pool->data;
+
+    ngx_http_conflict_stats_lock();
+    ngx_http_conflict_ledger_worker = ngx_http_conflict_ledger_seat();
+    ngx_http_conflict_stats_unlock();
+}
+
+
+void
+ngx_http_conflict_stats_stop(void)
+{
+    if (ngx_http_conflict_ledger_worker) {
+        ngx_http_conflict_ledger_worker->process.pid = 0;
+        ngx_http_conflict_ledger_worker = NULL;
+    }
+
+    ngx_http_conflict_stats = NULL;
+}
+
+
+void
+ngx_http_conflict_stats_lock(void)
+{
+    ngx_shmtx_lock(&ngx_http_conflict_ledger_pool->mutex);
+}
+
+
+void
+ngx_http_conflict_stats_unlock(void)
+{
+    ngx_shmtx_unlock(&ngx_http_conflict_ledger_pool->mutex);
+}
+
+
+ngx_http_conflict_route_stats_t *
+ngx_http_conflict_stats_route(ngx_str_t *store, ngx_str_t *server,
+    ngx_str_t *location, ngx_str_t *entity)
+{
+    ngx_str_t                         none, rest;
+    ngx_uint_t                        i;
+    ngx_http_conflict_route_stats_t  *tally;
+    ngx_http_conflict_stats_t        *ledger;
+
+    ledger = ngx_http_conflict_stats;
+
+    ngx_http_conflict_stats_lock();
+
+    for (i = 0; i < ledger->tallies; i++) {
+        tally = &ledger->tally[i];
+
+        if (ngx_http_conflict_stats_name_is(&tally->location, location)
+            && ngx_http_conflict_stats_name_is(&tally->entity, entity)
+            && ngx_http_conflict_stats_name_is(&tally->server, server)
+            && ngx_http_conflict_stats_name_is(&tally->store, store))
+        {
+            break;
+        }
+    }
+
+    if (i >= NGX_HTTP_CONFLICT_ROUTE_STATS - 1) {
+        i = NGX_HTTP_CONFLICT_ROUTE_STATS - 1;
+
+        ngx_str_null(&none);
+        ngx_str_set(&rest, "(others)");
+
+        server = &none;
+        location = &none;
+        entity = &rest;
+    }
+
+    tally = &ledger->tally[i];
+
+    if (tally->since == 0) {
+        ngx_http_conflict_stats_name(&tally->store, store);
+        ngx_http_conflict_stats_name(&tally->server, server);
+        ngx_http_conflict_stats_name(&tally->location, location);
+        ngx_http_conflict_stats_name(&tally->entity, entity);
+
+        ngx_http_conflict_failpoint_hit();
+
+        tally->since = ngx_time();
+        ledger->tallies = i + 1;
+    }
+
+    ngx_http_conflict_stats_unlock();
+
+    return tally;
+}
+
+
+void
+ngx_http_conflict_stats_count(ngx_http_conflict_route_stats_t *tally,
+    ngx_http_conflict_stats_count_t *count, ngx_uint_t n)
+{
+    time_t      minute;
+    ngx_uint_t  i;
+
+    tally->used = ngx_time();
+    minute = tally->used / 60;
+
+    for (i = 0; i < n; i++) {
+        tally->total[count[i].number] += count[i].n;
+    }
+
+    ngx_http_conflict_failpoint_hit();
+
+    ngx_http_conflict_ledger_bin(
+        &tally->minute[minute % NGX_HTTP_CONFLICT_MINUTES], minute, count, n);
+
+    ngx_http_conflict_ledger_bin(
+        &tally->hour[minute / 60 % NGX_HTTP_CONFLICT_HOURS], minute / 60,
+        count, n);
+
+    ngx_http_conflict_ledger_bin(
+        &tally->day[minute / 1440 % NGX_HTTP_CONFLICT_DAYS], minute / 1440,
+        count, n);
+}
+
+
+static void
+ngx_http_conflict_ledger_bin(ngx_http_conflict_stats_bin_t *bin,
+    ngx_uint_t number, ngx_http_conflict_stats_count_t *count, ngx_uint_t n)
+{
+    ngx_uint_t  i;
+
+    if (bin->number != number) {
+        ngx_memzero(bin->n, sizeof(bin->n));
+        bin->number = number;
+    }
+
+    for (i = 0; i < n; i++) {
+        bin->n[count[i].number] += count[i].n;
+    }
+}
+
+
+ngx_http_conflict_store_stats_t *
+ngx_http_conflict_stats_store(ngx_str_t *store)
+{
+    ngx_uint_t                        i;
+    ngx_http_conflict_store_stats_t  *gauge;
+
+    ngx_http_conflict_stats_lock();
+
+    gauge = NULL;
+
+    for (i = 0; i < NGX_HTTP_CONFLICT_STORE_STATS; i++) {
+        gauge = &ngx_http_conflict_stats->gauge[i];
+
+        if (gauge->store.len == 0) {
+            ngx_http_conflict_stats_name(&gauge->store, store);
+            break;
+        }
+
+        if (ngx_http_conflict_stats_name_is(&gauge->store, store)) {
+            break;
+        }
+
+        gauge = NULL;
+    }
+
+    ngx_http_conflict_stats_unlock();
+
+    return gauge;
+}
+
+
+/* a seat whose process is gone is free; NULL: all are taken */
+
+static ngx_http_conflict_worker_slot_t *
+ngx_http_conflict_ledger_seat(void)
+{
+    ngx_uint_t                        i;
+    ngx_http_conflict_worker_slot_t  *worker;
+
+    for (i = 0; i < NGX_HTTP_CONFLICT_STATS_WORKERS; i++) {
+        worker = &ngx_http_conflict_stats->worker[i];
+
+        if (worker->process.pid == 0 || worker->process.pid == ngx_pid
+            || !ngx_http_conflict_predecessor_alive(&worker->process))
+        {
+            ngx_http_conflict_predecessor_note(&worker->process, ngx_pid);
+            worker->leases = 0;
+            return worker;
+        }
+    }
+
+    return NULL;
+}
+
+
+void
+ngx_http_conflict_stats_lease(ngx_int_t n)
+{
+    if (ngx_http_conflict_ledger_worker) {
+        ngx_http_conflict_ledger_worker->leases += n;
+    }
+}
+
+
+ngx_uint_t
+ngx_http_conflict_stats_leases(void)
+{
+    ngx_uint_t                        i, n;
+    ngx_http_conflict_worker_slot_t  *worker;
+
+    n = 0;
+
+    for (i = 0; i < NGX_HTTP_CONFLICT_STATS_WORKERS; i++) {
+        worker = &ngx_http_conflict_stats->worker[i];
+
+        if (worker->leases && worker->process.pid
+            && ngx_http_conflict_predecessor_alive(&worker->process))
+        {
+            n += worker->leases;
+        }
+    }
+
+    return n;
+}
+
+
+/* control characters are none, here and wherever it goes from here */
+
+void
+ngx_http_conflict_stats_name(ngx_http_conflict_stats_name_t *name,
+    ngx_str_t *text)
+{
+    size_t  i;
+
+    name->len = ngx_min(text->len, NGX_HTTP_CONFLICT_STATS_NAME);
+
+    for (i = 0; i < name->len; i++) {
+        name->data[i] = (text->data[i] < 0x20 || text->data[i] == 0x7f)
+                        ? '?' : text->data[i];
+    }
+}
+
+
+ngx_uint_t
+ngx_http_conflict_stats_name_is(ngx_http_conflict_stats_name_t *name,
+    ngx_str_t *text)
+{
+    ngx_http_conflict_stats_name_t  other;
+
+    if (name->len != ngx_min(text->len, NGX_HTTP_CONFLICT_STATS_NAME)) {
+        return 0;
+    }
+
+    if (ngx_memcmp(name->data, text->data, name->len) == 0) {
+        return 1;
+    }
+
+    ngx_http_conflict_stats_name(&other, text);
+
+    return ngx_memcmp(name->data, other.data, name->len) == 0;
+}

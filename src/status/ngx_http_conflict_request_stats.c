@@ -1,0 +1,238 @@
+
+/*
+ * Copyright (C) the ngx_http_conflict_module authors
+ *
+ * What of a request is counted for the dashboard, once, when it is over.
+ */
+
+
+#include "status/ngx_http_conflict_status.h"
+
+
+#define NGX_HTTP_CONFLICT_COUNTED  7     /* counters of one request, at most */
+
+
+static ngx_http_conflict_route_stats_t *ngx_http_conflict_count_tally(
+    ngx_http_conflict_ctx_t *ctx);
+static ngx_uint_t ngx_http_conflict_count_gap(ngx_http_conflict_ctx_t *ctx);
+static ngx_uint_t ngx_http_conflict_count_add(
+    ngx_http_conflict_stats_count_t *count, ngx_uint_t n, ngx_uint_t number,
+    ngx_uint_t value);
+static void ngx_http_conflict_count_fields(ngx_http_conflict_ctx_t *ctx,
+    ngx_http_conflict_route_stats_t  *tally);
+
+
+void
+ngx_http_conflict_request_stats(ngx_http_conflict_ctx_t *ctx)
+{
+    ngx_uint_t                        n, gap;
+    ngx_http_conflict_op_t           *op;
+    ngx_http_conflict_stats_count_t   count[NGX_HTTP_CONFLICT_COUNTED];
+    ngx_http_conflict_store_stats_t  *gauge;
+    ngx_http_conflict_route_stats_t  *tally;
+
+    if (ngx_http_conflict_stats == NULL) {
+        return;
+    }
+
+    n = 0;
+    op = ctx->op;
+
+    if (op && op->rc == NGX_ERROR) {
+        gauge = op->store->gauge;
+
+        if (gauge) {
+            (void) ngx_atomic_fetch_add(&gauge->errors[op->out.error], 1);
+        }
+    }
+
+    if (op && ctx->kind != NGX_HTTP_CONFLICT_KIND_READ && !ctx->conf->lock) {
+        n = ngx_http_conflict_count_add(count, n, ctx->flow.outcome, 1);
+        n = ngx_http_conflict_count_add(count, n, NGX_HTTP_CONFLICT_N_WAITED,
+                                        ctx->timing.wait_time != 0);
+        n = ngx_http_conflict_count_add(count, n, NGX_HTTP_CONFLICT_N_WAIT,
+                                        ctx->timing.wait_time);
+        n = ngx_http_conflict_count_add(count, n, NGX_HTTP_CONFLICT_N_UNKNOWN,
+                                        ctx->lease.abandoned);
+        n = ngx_http_conflict_count_add(count, n, NGX_HTTP_CONFLICT_N_FETCHES,
+                                        ctx->timing.fetches);
+    }
+
+    gap = ngx_http_conflict_count_gap(ctx);
+
+    if (gap) {
+        n = ngx_http_conflict_count_add(count, n, gap, 1);
+    }
+
+    if (ctx->flow.audited
+        && ctx->flow.action != NGX_HTTP_CONFLICT_ACTION_EXTERNAL)
+    {
+        n = ngx_http_conflict_count_add(count, n, NGX_HTTP_CONFLICT_N_ACTION(
+                                            ctx->flow.action), 1);
+    }
+
+    if (n == 0) {
+        return;
+    }
+
+    tally = ngx_http_conflict_count_tally(ctx);
+
+    if (tally == NULL) {
+        return;
+    }
+
+    ngx_http_conflict_stats_lock();
+    ngx_http_conflict_stats_count(tally, count, n);
+    ngx_http_conflict_stats_unlock();
+
+    if (ctx->flow.audited && ctx->merge.fields.len
+        && ctx->flow.action != NGX_HTTP_CONFLICT_ACTION_MERGE)
+    {
+        ngx_http_conflict_count_fields(ctx, tally);
+    }
+
+    if (ctx->conf->store->ops->counted) {
+        ctx->conf->store->ops->counted(ctx->conf->store);
+    }
+}
+
+
+void
+ngx_http_conflict_request_stats_later(ngx_http_conflict_store_t *store,
+    ngx_http_conflict_route_stats_t *tally, ngx_http_conflict_action_e action)
+{
+    ngx_http_conflict_stats_count_t  count;
+
+    if (ngx_http_conflict_stats == NULL || tally == NULL) {
+        return;
+    }
+
+    count.number = NGX_HTTP_CONFLICT_N_ACTION(action);
+    count.n = 1;
+
+    ngx_http_conflict_stats_lock();
+    ngx_http_conflict_stats_count(tally, &count, 1);
+    ngx_http_conflict_stats_unlock();
+
+    if (store->ops->counted) {
+        store->ops->counted(store);
+    }
+}
+
+
+ngx_http_conflict_route_stats_t *
+ngx_http_conflict_request_stats_route(ngx_http_conflict_ctx_t *ctx)
+{
+    return ngx_http_conflict_stats ? ngx_http_conflict_count_tally(ctx)
+                                   : NULL;
+}
+
+
+/* it stays where it is, so it is looked for once, if its name is fixed */
+
+static ngx_http_conflict_route_stats_t *
+ngx_http_conflict_count_tally(ngx_http_conflict_ctx_t *ctx)
+{
+    ngx_http_request_t               *r;
+    ngx_http_core_srv_conf_t         *cscf;
+    ngx_http_conflict_route_stats_t  *tally;
+    ngx_http_conflict_loc_conf_t     *nlcf;
+
+    nlcf = ctx->conf;
+
+    if (nlcf->tally) {
+        return nlcf->tally;
+    }
+
+    r = ctx->request;
+
+    ngx_http_conflict_entity(r, ctx);
+
+    cscf = ngx_http_get_module_srv_conf(r, ngx_http_core_module);
+
+    tally = ngx_http_conflict_stats_route(&nlcf->store->name,
+                                          &cscf->server_name, &nlcf->name,
+                                          &ctx->target.entity);
+
+    tally->policy = nlcf->lock ? NGX_HTTP_CONFLICT_OFF
+                               : (uint32_t) nlcf->policy;
+    tally->report = (nlcf->report == 1);
+
+    if (nlcf->entity == NULL || nlcf->entity->lengths == NULL) {
+        nlcf->tally = tally;
+    }
+
+    return tally;
+}
+
+
+/*
+ * Why a write has passed without a check; 0: it has not.  What was refused
+ * by the upstream has overwritten nothing, as has what created a resource.
+ */
+
+static ngx_uint_t
+ngx_http_conflict_count_gap(ngx_http_conflict_ctx_t *ctx)
+{
+    ngx_uint_t  created;
+
+    if (ctx->flow.unguarded) {
+        return NGX_HTTP_CONFLICT_N_UNGUARDED;
+    }
+
+    if (!ctx->write || ctx->conf->lock) {
+        return 0;
+    }
+
+    if (ctx->flow.outcome == NGX_HTTP_CONFLICT_OUTCOME_UNCHECKED) {
+        return NGX_HTTP_CONFLICT_N_UNCHECKED;
+    }
+
+    if (!ctx->flow.unbased
+        || (ctx->lease.settled && !ctx->lease.committed && !ctx->lease.abandoned))
+    {
+        return 0;
+    }
+
+    created = (ctx->request->headers_out.status == NGX_HTTP_CREATED
+               && !ctx->flow.existed);
+
+    return created ? 0 : NGX_HTTP_CONFLICT_N_WITHOUT_BASE;
+}
+
+
+static ngx_uint_t
+ngx_http_conflict_count_add(ngx_http_conflict_stats_count_t *count,
+    ngx_uint_t n, ngx_uint_t number, ngx_uint_t value)
+{
+    if (value == 0) {
+        return n;
+    }
+
+    count[n].number = number;
+    count[n].n = value;
+
+    return n + 1;
+}
+
+
+static void
+ngx_http_conflict_count_fields(ngx_http_conflict_ctx_t *ctx,
+    ngx_http_conflict_route_stats_t *tally)
+{
+    size_t         len;
+    ngx_uint_t     n;
+    const u_char  *p, *last, *name;
+
+    p = ctx->merge.fields.data;
+    last = p + ctx->merge.fields.len;
+
+    for (n = 0; n < NGX_HTTP_CONFLICT_STATS_FIELDS; n++) {
+
+        if (!conflict_merge_report_field(&p, last, &name, &len)) {
+            return;
+        }
+
+        ngx_http_conflict_stats_recent_clash(tally, (u_char *) name, len);
+    }
+}

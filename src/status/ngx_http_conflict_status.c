@@ -1,0 +1,417 @@
+
+/*
+ * Copyright (C) the ngx_http_conflict_module authors
+ *
+ * The location that shows what was counted: which form is asked for, what
+ * all stores tell, and the response.
+ */
+
+
+#include "status/ngx_http_conflict_status.h"
+#include "http/ngx_http_conflict_writer.h"
+#include "process/ngx_http_conflict_random.h"
+
+
+#define NGX_HTTP_CONFLICT_NONCE  16     /* bytes */
+
+
+typedef struct {
+    ngx_http_request_t             *request;
+    ngx_uint_t                      form;
+    ngx_uint_t                      waiting;    /* for so many snapshots */
+    ngx_uint_t                      n;
+    ngx_http_conflict_snapshot_t  **snapshot;
+} ngx_http_conflict_status_t;
+
+
+static ngx_int_t ngx_http_conflict_status_handler(ngx_http_request_t *r);
+static ngx_uint_t ngx_http_conflict_status_form(ngx_http_request_t *r,
+    ngx_uint_t own);
+static ngx_int_t ngx_http_conflict_status_ask(
+    ngx_http_conflict_status_t *status);
+static void ngx_http_conflict_status_done(
+    ngx_http_conflict_snapshot_t *snapshot);
+static void ngx_http_conflict_status_cleanup(void *data);
+static ngx_int_t ngx_http_conflict_status_send(
+    ngx_http_conflict_status_t *status);
+static ngx_int_t ngx_http_conflict_status_headers(ngx_http_request_t *r,
+    ngx_uint_t form, ngx_str_t *nonce);
+static ngx_int_t ngx_http_conflict_status_nonce(ngx_http_request_t *r,
+    ngx_str_t *nonce);
+
+
+static ngx_str_t  ngx_http_conflict_status_forms[] = {
+    ngx_null_string,
+    ngx_string("html"),
+    ngx_string("json"),
+    ngx_string("prometheus"),
+    ngx_null_string
+};
+
+static ngx_str_t  ngx_http_conflict_status_types[] = {
+    ngx_null_string,
+    ngx_string("text/html; charset=utf-8"),
+    ngx_string("application/json"),
+    ngx_string("text/plain; version=0.0.4; charset=utf-8")
+};
+
+
+ngx_str_t  ngx_http_conflict_gap_names[] = {
+    ngx_string("without_base"),
+    ngx_string("unchecked"),
+    ngx_string("unguarded")
+};
+
+
+char *
+ngx_http_conflict_status_directive(ngx_conf_t *cf, ngx_command_t *cmd,
+    void *conf)
+{
+    ngx_http_conflict_loc_conf_t *nlcf = conf;
+
+    ngx_str_t                      *value;
+    ngx_uint_t                      i;
+    ngx_http_core_loc_conf_t       *clcf;
+    ngx_http_conflict_main_conf_t  *nmcf;
+
+    if (nlcf->status) {
+        return "is duplicate";
+    }
+
+    value = cf->args->elts;
+    nlcf->status = NGX_HTTP_CONFLICT_STATUS_HTML;
+
+    if (cf->args->nelts == 2) {
+
+        for (i = 1; ngx_http_conflict_status_forms[i].len; i++) {
+
+            if (ngx_strcmp(value[1].data,
+                           ngx_http_conflict_status_forms[i].data)
+                == 0)
+            {
+                break;
+            }
+        }
+
+        if (ngx_http_conflict_status_forms[i].len == 0) {
+            ngx_conf_log_error(NGX_LOG_EMERG, cf, 0,
+                               "invalid value \"%V\" in \"%V\" directive, it "
+                               "must be \"html\", \"json\" or \"prometheus\"",
+                               &value[1], &cmd->name);
+            return NGX_CONF_ERROR;
+        }
+
+        nlcf->status = i;
+    }
+
+    nmcf = ngx_http_conf_get_module_main_conf(cf, ngx_http_conflict_module);
+
+    if (nmcf->ledger == NULL) {
+        nmcf->ledger = ngx_http_conflict_stats_add(cf,
+                                                   &ngx_http_conflict_module);
+        if (nmcf->ledger == NULL) {
+            return NGX_CONF_ERROR;
+        }
+    }
+
+    clcf = ngx_http_conf_get_module_loc_conf(cf, ngx_http_core_module);
+    clcf->handler = ngx_http_conflict_status_handler;
+
+    return NGX_CONF_OK;
+}
+
+
+static ngx_int_t
+ngx_http_conflict_status_handler(ngx_http_request_t *r)
+{
+    ngx_int_t                       rc;
+    ngx_http_cleanup_t             *cln;
+    ngx_http_conflict_status_t     *status;
+    ngx_http_conflict_loc_conf_t   *nlcf;
+
+    if (!(r->method & (NGX_HTTP_GET|NGX_HTTP_HEAD))) {
+        return NGX_HTTP_NOT_ALLOWED;
+    }
+
+    rc = ngx_http_discard_request_body(r);
+    if (rc != NGX_OK) {
+        return rc;
+    }
+
+    nlcf = ngx_http_get_module_loc_conf(r, ngx_http_conflict_module);
+
+    cln = ngx_http_cleanup_add(r, sizeof(ngx_http_conflict_status_t));
+    if (cln == NULL) {
+        return NGX_HTTP_INTERNAL_SERVER_ERROR;
+    }
+
+    status = cln->data;
+    ngx_memzero(status, sizeof(ngx_http_conflict_status_t));
+
+    status->request = r;
+    status->form = ngx_http_conflict_status_form(r, nlcf->status);
+
+    cln->handler = ngx_http_conflict_status_cleanup;
+
+    if (status->form == NGX_HTTP_CONFLICT_STATUS_OFF) {
+        return NGX_HTTP_BAD_REQUEST;
+    }
+
+    if (status->form != NGX_HTTP_CONFLICT_STATUS_HTML
+        && ngx_http_conflict_status_ask(status) != NGX_OK)
+    {
+        return NGX_HTTP_INTERNAL_SERVER_ERROR;
+    }
+
+    if (status->waiting == 0) {
+        return ngx_http_conflict_status_send(status);
+    }
+
+    r->main->count++;
+    r->read_event_handler = ngx_http_test_reading;
+
+    return NGX_DONE;
+}
+
+
+/* the page asks for its data at its own address; nobody else may choose */
+
+static ngx_uint_t
+ngx_http_conflict_status_form(ngx_http_request_t *r, ngx_uint_t own)
+{
+    ngx_str_t  value;
+
+    if (ngx_http_arg(r, (u_char *) "format", 6, &value) != NGX_OK) {
+        return own;
+    }
+
+    if (value.len == ngx_http_conflict_status_forms[own].len
+        && ngx_strncmp(value.data, ngx_http_conflict_status_forms[own].data,
+                       value.len)
+           == 0)
+    {
+        return own;
+    }
+
+    if (own == NGX_HTTP_CONFLICT_STATUS_HTML && value.len == 4
+        && ngx_strncmp(value.data, "json", 4) == 0)
+    {
+        return NGX_HTTP_CONFLICT_STATUS_JSON;
+    }
+
+    return NGX_HTTP_CONFLICT_STATUS_OFF;
+}
+
+
+static ngx_int_t
+ngx_http_conflict_status_ask(ngx_http_conflict_status_t *status)
+{
+    ngx_uint_t                       i;
+    ngx_http_conflict_store_t      **store;
+    ngx_http_conflict_snapshot_t    *snapshot;
+    ngx_http_conflict_main_conf_t   *nmcf;
+
+    nmcf = ngx_http_get_module_main_conf(status->request,
+                                         ngx_http_conflict_module);
+
+    store = nmcf->stores.elts;
+
+    status->snapshot = ngx_pcalloc(status->request->pool,
+                                   (nmcf->stores.nelts + 1) * sizeof(void *));
+    if (status->snapshot == NULL) {
+        return NGX_ERROR;
+    }
+
+    for (i = 0; i < nmcf->stores.nelts; i++) {
+
+        snapshot = ngx_http_conflict_snapshot_create(store[i], status->form
+                                       == NGX_HTTP_CONFLICT_STATUS_PROMETHEUS);
+        if (snapshot == NULL) {
+            return NGX_ERROR;
+        }
+
+        status->snapshot[status->n++] = snapshot;
+
+        if (snapshot->busy) {
+            snapshot->done = ngx_http_conflict_status_done;
+            snapshot->data = status;
+            status->waiting++;
+        }
+    }
+
+    return NGX_OK;
+}
+
+
+static void
+ngx_http_conflict_status_done(ngx_http_conflict_snapshot_t *snapshot)
+{
+    ngx_http_conflict_status_t *status = snapshot->data;
+
+    ngx_connection_t    *c;
+    ngx_http_request_t  *r;
+
+    if (--status->waiting) {
+        return;
+    }
+
+    r = status->request;
+    c = r->connection;
+
+    ngx_http_set_log_request(c->log, r);
+
+    ngx_http_finalize_request(r, ngx_http_conflict_status_send(status));
+    ngx_http_run_posted_requests(c);
+}
+
+
+static void
+ngx_http_conflict_status_cleanup(void *data)
+{
+    ngx_http_conflict_status_t *status = data;
+
+    ngx_uint_t  i;
+
+    for (i = 0; i < status->n; i++) {
+        ngx_http_conflict_snapshot_release(status->snapshot[i]);
+    }
+
+    status->n = 0;
+}
+
+
+static ngx_int_t
+ngx_http_conflict_status_send(ngx_http_conflict_status_t *status)
+{
+    ngx_int_t                    rc;
+    ngx_str_t                    nonce;
+    ngx_http_request_t          *r;
+    ngx_http_conflict_writer_t   out;
+
+    r = status->request;
+
+    ngx_memzero(&out, sizeof(ngx_http_conflict_writer_t));
+    out.pool = r->pool;
+
+    ngx_str_null(&nonce);
+
+    switch (status->form) {
+
+    case NGX_HTTP_CONFLICT_STATUS_HTML:
+
+        if (ngx_http_conflict_status_nonce(r, &nonce) != NGX_OK) {
+            return NGX_HTTP_INTERNAL_SERVER_ERROR;
+        }
+
+        ngx_http_conflict_status_page(&out, &nonce);
+        break;
+
+    case NGX_HTTP_CONFLICT_STATUS_JSON:
+        ngx_http_conflict_status_json(&out, status->snapshot, status->n);
+        break;
+
+    default: /* NGX_HTTP_CONFLICT_STATUS_PROMETHEUS */
+        ngx_http_conflict_status_prometheus(&out, status->snapshot, status->n);
+    }
+
+    if (out.failed
+        || ngx_http_conflict_status_headers(r, status->form, &nonce)
+           != NGX_OK)
+    {
+        return NGX_HTTP_INTERNAL_SERVER_ERROR;
+    }
+
+    out.last->buf->last_buf = (r == r->main);
+    out.last->buf->last_in_chain = 1;
+
+    r->headers_out.status = NGX_HTTP_OK;
+    r->headers_out.content_length_n = out.size;
+
+    rc = ngx_http_send_header(r);
+
+    if (rc == NGX_ERROR || rc > NGX_OK || r->header_only) {
+        return rc;
+    }
+
+    return ngx_http_output_filter(r, out.first);
+}
+
+
+static ngx_int_t
+ngx_http_conflict_status_headers(ngx_http_request_t *r, ngx_uint_t form,
+    ngx_str_t *nonce)
+{
+    u_char  policy[512];
+    size_t  len;
+
+    r->headers_out.content_type = ngx_http_conflict_status_types[form];
+    r->headers_out.content_type_len = r->headers_out.content_type.len;
+    r->headers_out.content_type_lowcase = NULL;
+
+    if (form == NGX_HTTP_CONFLICT_STATUS_HTML) {
+        r->headers_out.content_type_len = sizeof("text/html") - 1;
+    }
+
+    if (ngx_http_conflict_header_add(r, "Cache-Control", "no-store",
+                                     sizeof("no-store") - 1)
+        != NGX_OK
+        || ngx_http_conflict_header_add(r, "X-Content-Type-Options",
+                                        "nosniff", sizeof("nosniff") - 1)
+           != NGX_OK)
+    {
+        return NGX_ERROR;
+    }
+
+    if (form != NGX_HTTP_CONFLICT_STATUS_HTML) {
+        return NGX_OK;
+    }
+
+    len = ngx_sprintf(policy, "default-src 'none'; script-src 'nonce-%V'; "
+                              "style-src 'nonce-%V'; connect-src 'self'; "
+                              "img-src data:; "
+                              "base-uri 'none'; form-action 'none'; "
+                              "frame-ancestors 'none'", nonce, nonce)
+          - policy;
+
+    if (ngx_http_conflict_header_add(r, "Content-Security-Policy",
+                                     (char *) policy, len)
+        != NGX_OK
+        || ngx_http_conflict_header_add(r, "Referrer-Policy", "no-referrer",
+                                        sizeof("no-referrer") - 1)
+           != NGX_OK)
+    {
+        return NGX_ERROR;
+    }
+
+    return NGX_OK;
+}
+
+
+ngx_str_t *
+ngx_http_conflict_status_outcome(ngx_uint_t outcome)
+{
+    static ngx_str_t  error = ngx_string("error");
+
+    return outcome ? ngx_http_conflict_names_outcome(outcome) : &error;
+}
+
+
+static ngx_int_t
+ngx_http_conflict_status_nonce(ngx_http_request_t *r, ngx_str_t *nonce)
+{
+    u_char  bytes[NGX_HTTP_CONFLICT_NONCE];
+
+    nonce->len = 2 * NGX_HTTP_CONFLICT_NONCE;
+    nonce->data = ngx_pnalloc(r->pool, nonce->len);
+    if (nonce->data == NULL) {
+        return NGX_ERROR;
+    }
+
+    if (ngx_http_conflict_random(bytes, NGX_HTTP_CONFLICT_NONCE) != NGX_OK) {
+        return NGX_ERROR;
+    }
+
+    (void) ngx_hex_dump(nonce->data, bytes, NGX_HTTP_CONFLICT_NONCE);
+
+    return NGX_OK;
+}

@@ -1,0 +1,435 @@
+
+/*
+ * Copyright (C) the ngx_http_conflict_module authors
+ *
+ * What this host has counted, as metrics for Prometheus, which adds up those
+ * of a fleet by itself.
+ */
+
+
+#include "status/ngx_http_conflict_status.h"
+#include "http/ngx_http_conflict_writer.h"
+
+
+typedef struct {
+    const char                    *name;
+    const char                    *help;
+    ngx_uint_t                     number;
+} ngx_http_conflict_metric_t;
+
+
+static void ngx_http_conflict_metric(ngx_http_conflict_writer_t *out,
+    const char *name, const char *type, const char *help);
+static void ngx_http_conflict_metric_route(ngx_http_conflict_writer_t *out,
+    const char *name, ngx_http_conflict_route_stats_t *tally, const char *label,
+    ngx_str_t *value, uint64_t n);
+static void ngx_http_conflict_metric_labels(ngx_http_conflict_writer_t *out,
+    ngx_http_conflict_route_stats_t  *tally);
+static void ngx_http_conflict_metric_label(ngx_http_conflict_writer_t *out,
+    const char  *label, ngx_http_conflict_stats_name_t *name);
+static void ngx_http_conflict_metric_gaps(ngx_http_conflict_writer_t *out);
+static void ngx_http_conflict_metric_waits(ngx_http_conflict_writer_t *out);
+static void ngx_http_conflict_metric_stores(ngx_http_conflict_writer_t *out,
+    ngx_http_conflict_snapshot_t **snapshot, ngx_uint_t n);
+static int64_t ngx_http_conflict_metric_store(
+    ngx_http_conflict_snapshot_t *snapshot, ngx_uint_t number);
+static void ngx_http_conflict_metric_trips(ngx_http_conflict_writer_t *out,
+    ngx_http_conflict_snapshot_t **snapshot, ngx_uint_t n);
+
+
+static const ngx_http_conflict_metric_t  ngx_http_conflict_route_metrics[] = {
+
+    { "waits_total", "Writes that waited for another one",
+      NGX_HTTP_CONFLICT_N_WAITED },
+
+    { "unknown_outcomes_total",
+      "Writes of which the upstream did not say what became of them",
+      NGX_HTTP_CONFLICT_N_UNKNOWN },
+
+    { "fetches_total", "GETs that the module made by itself",
+      NGX_HTTP_CONFLICT_N_FETCHES },
+
+    { NULL, NULL, 0 }
+};
+
+
+static const ngx_http_conflict_metric_t  ngx_http_conflict_store_metrics[] = {
+
+    { "store_up", "Whether the store answers", 0 },
+    { "store_entries", "Resources that are tracked, in Redis all keys", 1 },
+    { "store_leases", "Writes that are at the upstream", 2 },
+    { "store_dirty_entries", "Resources whose version a GET must tell", 3 },
+    { "store_locks", "Locks that are held", 4 },
+    { "store_memory_bytes", "Memory that the store uses", 5 },
+    { "store_size_bytes", "Memory that it may use, 0 where it has no limit",
+      6 },
+    { "store_evicted_total", "Entries that went to make room", 7 },
+    { "store_unsettled_total", "Settles that never came to the store", 8 },
+    { "store_stream_dropped_total",
+      "Conflicts that are not in the store's audit stream", 9 },
+    { "store_settling_seconds",
+      "For how long writes on a base are held, as the store is a new one",
+      10 },
+    { NULL, NULL, 0 }
+};
+
+
+void
+ngx_http_conflict_status_prometheus(ngx_http_conflict_writer_t *out,
+    ngx_http_conflict_snapshot_t **snapshot, ngx_uint_t n)
+{
+    ngx_str_t                        *name;
+    ngx_uint_t                        i, k;
+    ngx_http_conflict_route_stats_t  *tally;
+    ngx_http_conflict_stats_t        *ledger;
+
+    ledger = ngx_http_conflict_stats;
+
+    ngx_http_conflict_metric(out, "writes_total", "counter",
+                             "Guarded writes by outcome");
+
+    for (i = 0; i < ledger->tallies; i++) {
+        tally = &ledger->tally[i];
+
+        for (k = 0; k < NGX_HTTP_CONFLICT_OUTCOMES; k++) {
+            name = ngx_http_conflict_status_outcome(k);
+
+            ngx_http_conflict_metric_route(out, "writes_total", tally,
+                                           "outcome", name, tally->total[k]);
+        }
+    }
+
+    ngx_http_conflict_metric(out, "conflicts_total", "counter",
+                             "Conflicts by the action of the log");
+
+    for (i = 0; i < ledger->tallies; i++) {
+        tally = &ledger->tally[i];
+
+        for (k = 1; k <= NGX_HTTP_CONFLICT_ACTIONS; k++) {
+            ngx_http_conflict_metric_route(out, "conflicts_total", tally,
+                             "action", ngx_http_conflict_names_action(k),
+                             tally->total[NGX_HTTP_CONFLICT_N_ACTION(k)]);
+        }
+    }
+
+    ngx_http_conflict_metric_gaps(out);
+    ngx_http_conflict_metric_waits(out);
+
+    ngx_http_conflict_metric(out, "writes_in_flight", "gauge",
+                             "Writes of this host that are at the upstream");
+    ngx_http_conflict_writer_print(out, "nginx_conflict_writes_in_flight %ui\n",
+                                   ngx_http_conflict_stats_leases());
+
+    ngx_http_conflict_metric(out, "audit_errors_total", "counter",
+                             "Lines of the conflict log that were not "
+                             "written");
+    ngx_http_conflict_writer_print(out,
+                                   "nginx_conflict_audit_errors_total %uA\n",
+                                   ledger->audit_errors);
+
+    ngx_http_conflict_metric_stores(out, snapshot, n);
+    ngx_http_conflict_metric_trips(out, snapshot, n);
+}
+
+
+static void
+ngx_http_conflict_metric(ngx_http_conflict_writer_t *out, const char *name,
+    const char *type, const char *help)
+{
+    ngx_http_conflict_writer_print(out, "# HELP nginx_conflict_%s %s.\n"
+                                        "# TYPE nginx_conflict_%s %s\n",
+                                   name, help, name, type);
+}
+
+
+/* what never was is left out, so that there are not too many */
+
+static void
+ngx_http_conflict_metric_route(ngx_http_conflict_writer_t *out,
+    const char *name, ngx_http_conflict_route_stats_t *tally, const char *label,
+    ngx_str_t *value, uint64_t n)
+{
+    if (n == 0 && label && value != ngx_http_conflict_status_outcome(1)) {
+        return;
+    }
+
+    ngx_http_conflict_writer_print(out, "nginx_conflict_%s{", name);
+    ngx_http_conflict_metric_labels(out, tally);
+
+    if (label) {
+        ngx_http_conflict_writer_print(out, ",%s=\"%V\"", label, value);
+    }
+
+    ngx_http_conflict_writer_print(out, "} %uL\n", n);
+}
+
+
+static void
+ngx_http_conflict_metric_labels(ngx_http_conflict_writer_t *out,
+    ngx_http_conflict_route_stats_t *tally)
+{
+    ngx_http_conflict_metric_label(out, "server", &tally->server);
+    ngx_http_conflict_writer_print(out, ",");
+    ngx_http_conflict_metric_label(out, "location", &tally->location);
+    ngx_http_conflict_writer_print(out, ",");
+    ngx_http_conflict_metric_label(out, "entity", &tally->entity);
+    ngx_http_conflict_writer_print(out, ",");
+    ngx_http_conflict_metric_label(out, "store", &tally->store);
+}
+
+
+/* UTF-8, with backslashes and quotes escaped; a name has no line feeds */
+
+static void
+ngx_http_conflict_metric_label(ngx_http_conflict_writer_t *out,
+    const char *label, ngx_http_conflict_stats_name_t *name)
+{
+    size_t                 n;
+    u_char                *p, *last;
+    conflict_text_tail_t   tail;
+
+    ngx_http_conflict_writer_print(out, "%s=\"", label);
+
+    last = name->data + name->len;
+
+    for (p = name->data; p < last; p += ngx_max(n, 1)) {
+        n = 1;
+
+        if (*p == '"' || *p == '\\') {
+            ngx_http_conflict_writer_bytes(out, (u_char *) "\\", 1);
+
+        } else if (*p >= 0x80) {
+            tail.left = 0;
+            n = conflict_text_rune(p, last, &tail);
+
+            if (n == 0 || tail.left) {
+                ngx_http_conflict_writer_bytes(out, (u_char *) "?", 1);
+                n = 0;
+                continue;
+            }
+        }
+
+        ngx_http_conflict_writer_bytes(out, p, n);
+    }
+
+    ngx_http_conflict_writer_print(out, "\"");
+}
+
+
+/* all of them from the first on: an alert is to see them begin */
+
+static void
+ngx_http_conflict_metric_gaps(ngx_http_conflict_writer_t *out)
+{
+    ngx_uint_t                        i, k;
+    ngx_http_conflict_route_stats_t  *tally;
+    ngx_http_conflict_stats_t        *ledger;
+
+    ledger = ngx_http_conflict_stats;
+
+    ngx_http_conflict_metric(out, "not_checked_total", "counter",
+                             "Requests that passed and may have overwritten "
+                             "a change unseen");
+
+    for (i = 0; i < ledger->tallies; i++) {
+        tally = &ledger->tally[i];
+
+        if (tally->policy >= CONFLICT_POLICIES) {
+            /* of a lock endpoint */
+            continue;
+        }
+
+        for (k = 0; k < NGX_HTTP_CONFLICT_GAPS; k++) {
+            ngx_http_conflict_writer_print(out,
+                                         "nginx_conflict_not_checked_total{");
+            ngx_http_conflict_metric_labels(out, tally);
+            ngx_http_conflict_writer_print(out, ",reason=\"%V\"} %uL\n",
+                           &ngx_http_conflict_gap_names[k],
+                           tally->total[NGX_HTTP_CONFLICT_N_WITHOUT_BASE + k]);
+        }
+    }
+}
+
+
+static void
+ngx_http_conflict_metric_waits(ngx_http_conflict_writer_t *out)
+{
+    uint64_t                           wait;
+    ngx_uint_t                         i;
+    ngx_http_conflict_route_stats_t   *tally;
+    ngx_http_conflict_stats_t         *ledger;
+    const ngx_http_conflict_metric_t  *metric;
+
+    ledger = ngx_http_conflict_stats;
+
+    for (metric = ngx_http_conflict_route_metrics; metric->name; metric++) {
+        ngx_http_conflict_metric(out, metric->name, "counter", metric->help);
+
+        for (i = 0; i < ledger->tallies; i++) {
+            tally = &ledger->tally[i];
+
+            ngx_http_conflict_metric_route(out, metric->name, tally, NULL,
+                                           NULL, tally->total[metric->number]);
+        }
+    }
+
+    ngx_http_conflict_metric(out, "wait_seconds_total", "counter",
+                             "How long writes waited for others");
+
+    for (i = 0; i < ledger->tallies; i++) {
+        tally = &ledger->tally[i];
+        wait = tally->total[NGX_HTTP_CONFLICT_N_WAIT];
+
+        ngx_http_conflict_writer_print(out,
+                                       "nginx_conflict_wait_seconds_total{");
+        ngx_http_conflict_metric_labels(out, tally);
+        ngx_http_conflict_writer_print(out, "} %uL.%03uL\n", wait / 1000,
+                                       wait % 1000);
+    }
+}
+
+
+static void
+ngx_http_conflict_metric_stores(ngx_http_conflict_writer_t *out,
+    ngx_http_conflict_snapshot_t **snapshot, ngx_uint_t n)
+{
+    size_t                             len;
+    int64_t                            value;
+    ngx_uint_t                         i, k;
+    ngx_http_conflict_store_stats_t   *gauge;
+    const ngx_http_conflict_metric_t  *metric;
+
+    static const char  *reasons[] = { NULL, "full", "generation", "down" };
+
+    for (metric = ngx_http_conflict_store_metrics; metric->name; metric++) {
+        len = ngx_strlen(metric->name);
+
+        ngx_http_conflict_metric(out, metric->name,
+                                 (len > 6
+                                  && ngx_strcmp(metric->name + len - 6,
+                                                "_total")
+                                     == 0)
+                                 ? "counter" : "gauge", metric->help);
+
+        for (i = 0; i < n; i++) {
+            value = ngx_http_conflict_metric_store(snapshot[i], metric->number);
+
+            if (value >= 0) {
+                ngx_http_conflict_writer_print(out,
+                                     "nginx_conflict_%s{store=\"%V\"} %L\n",
+                                     metric->name, &snapshot[i]->store->name,
+                                     value);
+            }
+        }
+    }
+
+    ngx_http_conflict_metric(out, "store_errors_total", "counter",
+                             "Requests that the store could not answer");
+
+    for (i = 0; i < n; i++) {
+        gauge = snapshot[i]->store->gauge;
+
+        for (k = 1; gauge && k <= NGX_HTTP_CONFLICT_STORE_DOWN; k++) {
+            ngx_http_conflict_writer_print(out,
+                "nginx_conflict_store_errors_total{store=\"%V\",reason=\"%s\"}"
+                " %uA\n", &snapshot[i]->store->name, reasons[k],
+                gauge->errors[k]);
+        }
+    }
+}
+
+
+static int64_t
+ngx_http_conflict_metric_store(ngx_http_conflict_snapshot_t *snapshot,
+    ngx_uint_t number)
+{
+    ngx_http_conflict_store_stats_t  *gauge;
+
+    gauge = snapshot->store->gauge;
+
+    switch (number) {
+
+    case 0:
+        return snapshot->why == NULL;
+
+    case 1:
+        return snapshot->entries;
+
+    case 2:
+        return snapshot->leases;
+
+    case 3:
+        return snapshot->dirty;
+
+    case 4:
+        return snapshot->locks;
+
+    case 5:
+        return snapshot->memory;
+
+    case 6:
+        return snapshot->size;
+
+    case 7:
+        return snapshot->evicted;
+
+    case 8:
+        return gauge ? (int64_t) gauge->unsettled : -1;
+
+    case 9:
+        return gauge ? (int64_t) gauge->dropped : -1;
+
+    default: /* 10 */
+        return (snapshot->settling > 0) ? (snapshot->settling + 999) / 1000
+                                      : snapshot->settling;
+    }
+}
+
+
+/* of stores that are elsewhere */
+
+static void
+ngx_http_conflict_metric_trips(ngx_http_conflict_writer_t *out,
+    ngx_http_conflict_snapshot_t **snapshot, ngx_uint_t n)
+{
+    ngx_str_t                        *name;
+    ngx_uint_t                        i, k, sum;
+    ngx_http_conflict_store_stats_t  *gauge;
+
+    ngx_http_conflict_metric(out, "store_round_trip_seconds", "histogram",
+                             "How long the store took to answer");
+
+    for (i = 0; i < n; i++) {
+        gauge = snapshot[i]->store->gauge;
+        name = &snapshot[i]->store->name;
+
+        if (gauge == NULL
+            || snapshot[i]->store->ops == &ngx_http_conflict_shm_ops)
+        {
+            continue;
+        }
+
+        sum = 0;
+
+        for (k = 0; k < NGX_HTTP_CONFLICT_LATENCY_BUCKETS - 1; k++) {
+            sum += gauge->trips[k];
+
+            ngx_http_conflict_writer_print(out,
+                "nginx_conflict_store_round_trip_seconds_bucket{store=\"%V\","
+                "le=\"0.%06uD\"} %ui\n", name, ngx_http_conflict_latency_bounds[k],
+                sum);
+        }
+
+        sum += gauge->trips[k];
+
+        ngx_http_conflict_writer_print(out,
+            "nginx_conflict_store_round_trip_seconds_bucket{store=\"%V\","
+            "le=\"+Inf\"} %ui\n"
+            "nginx_conflict_store_round_trip_seconds_sum{store=\"%V\"} "
+            "%uA.%06uA\n"
+            "nginx_conflict_store_round_trip_seconds_count{store=\"%V\"} "
+            "%ui\n",
+            name, sum, name, gauge->trip_time / 1000000,
+            gauge->trip_time % 1000000, name, sum);
+    }
+}

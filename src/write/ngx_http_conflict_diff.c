@@ -1,0 +1,317 @@
+
+/*
+ * Copyright (C) the ngx_http_conflict_module authors
+ *
+ * In which fields a stale write that is not merged differs from what is
+ * there: for the log, and to tell which rules a merge would need.  A write
+ * that passes may wait for a GET that shows it.
+ */
+
+
+#include "write/ngx_http_conflict_write.h"
+#include "latest/ngx_http_conflict_latest.h"
+#include "core/json/conflict_tree.h"
+#include "core/text/conflict_buffer.h"
+#include "process/ngx_http_conflict_random.h"
+
+
+/* bytes, where nobody has asked for it */
+
+#define NGX_HTTP_CONFLICT_DIFFER_MOST  65536
+
+
+#define NGX_HTTP_CONFLICT_DIFFER_AGAIN 50      /* msec, until it is looked
+                                                  again */
+
+
+static ngx_int_t ngx_http_conflict_differ_text(ngx_http_conflict_ctx_t *ctx,
+    ngx_str_t *text);
+static void ngx_http_conflict_differ_late(ngx_event_t *ev);
+static ngx_int_t ngx_http_conflict_differ_patch(ngx_http_conflict_ctx_t *ctx,
+    ngx_str_t  *row, ngx_str_t *text, conflict_buffer_t *out);
+static ngx_uint_t ngx_http_conflict_is_object(ngx_str_t *text);
+
+
+void
+ngx_http_conflict_diff(ngx_http_conflict_ctx_t *ctx)
+{
+    ngx_str_t                    text, row;
+    conflict_buffer_t            patched;
+    conflict_field_t             inject;
+    conflict_merge_t             in;
+    conflict_merged_t            merged;
+    ngx_http_conflict_latest_t  *latest;
+
+    latest = &ctx->latest;
+
+    if (ctx->merge.fields.len || !latest->valid
+        || latest->status != NGX_HTTP_OK
+        || !latest->json || latest->encoded || latest->too_large
+        || (latest->len > NGX_HTTP_CONFLICT_DIFFER_MOST
+            && !ctx->conf->log->fields)
+        || ngx_http_conflict_differ_text(ctx, &text) != NGX_OK)
+    {
+        return;
+    }
+
+    ngx_http_conflict_latest_document_row(ctx, &row);
+
+    ngx_memzero(&patched, sizeof(conflict_buffer_t));
+
+    if (!ngx_http_conflict_is_object(&row)
+        || ngx_http_conflict_differ_patch(ctx, &row, &text, &patched) != NGX_OK
+        || !ngx_http_conflict_is_object(&text))
+    {
+        conflict_buffer_free(&patched);
+        return;
+    }
+
+    ngx_memzero(&in, sizeof(conflict_merge_t));
+    ngx_memzero(&merged, sizeof(conflict_merged_t));
+
+    /* without a base each difference is a clash */
+
+    in.stale = 1;
+    in.client.form = (ctx->merge.form == CONFLICT_FORM_JSON_PATCH)
+                     ? CONFLICT_FORM_WHOLE : ctx->merge.form;
+    in.values = ctx->conf->max_values;
+    in.seed = ngx_http_conflict_random_seed();
+    in.ignored = ctx->conf->base->pointer;
+
+    if (ctx->conf->row_inject) {
+        /* what clients send back of it is no edit */
+        ngx_memzero(&inject, sizeof(conflict_field_t));
+
+        inject.pointer = *ctx->conf->row_inject;
+        inject.rule = CONFLICT_RULE_LWW;
+
+        in.fields = &inject;
+        in.n = 1;
+    }
+
+    in.client.data = text.data;
+    in.client.len = text.len;
+    in.server.data = row.data;
+    in.server.len = row.len;
+
+    if (conflict_merge(&in, &merged) == CONFLICT_MERGE_CLASH
+        && merged.fields.len)
+    {
+        ctx->merge.fields.data = ngx_pnalloc(ctx->request->pool,
+                                             merged.fields.len);
+
+        if (ctx->merge.fields.data) {
+            ngx_memcpy(ctx->merge.fields.data, merged.fields.data,
+                       merged.fields.len);
+            ctx->merge.fields.len = merged.fields.len;
+        }
+    }
+
+    conflict_merge_free(&merged);
+    conflict_buffer_free(&patched);
+}
+
+
+/* a JSON Patch: what it would make of what is there */
+
+static ngx_int_t
+ngx_http_conflict_differ_patch(ngx_http_conflict_ctx_t *ctx, ngx_str_t *row,
+    ngx_str_t *text, conflict_buffer_t *out)
+{
+    conflict_document_t  doc, patch;
+
+    if (ctx->merge.form != CONFLICT_FORM_JSON_PATCH) {
+        return NGX_OK;
+    }
+
+    doc.data = row->data;
+    doc.len = row->len;
+    doc.form = CONFLICT_FORM_WHOLE;
+
+    patch.data = text->data;
+    patch.len = text->len;
+    patch.form = CONFLICT_FORM_JSON_PATCH;
+
+    if (conflict_patch_apply(&doc, &patch, out, ctx->conf->max_values,
+                             ngx_http_conflict_random_seed())
+        != 0)
+    {
+        return NGX_DECLINED;
+    }
+
+    text->data = out->data;
+    text->len = out->len;
+
+    return NGX_OK;
+}
+
+
+/* the client's document, where it is an object or a patch of one */
+
+static ngx_int_t
+ngx_http_conflict_differ_text(ngx_http_conflict_ctx_t *ctx, ngx_str_t *text)
+{
+    ngx_http_conflict_body_t  *body;
+
+    body = &ctx->body;
+
+    if (!body->done || body->size == 0 || body->too_large || ctx->pair
+        || (body->size > NGX_HTTP_CONFLICT_DIFFER_MOST
+            && !ctx->conf->log->fields)
+        || ngx_http_conflict_request_body_text(ctx->request,
+                                               ctx->conf->max_body, text)
+           != NGX_OK
+        || (ctx->merge.form != CONFLICT_FORM_JSON_PATCH
+            && !ngx_http_conflict_is_object(text)))
+    {
+        return NGX_DECLINED;
+    }
+
+    return (ctx->merge.form == CONFLICT_FORM_JSON_PATCH
+            || ngx_http_conflict_is_object(text)) ? NGX_OK : NGX_DECLINED;
+}
+
+
+ngx_uint_t
+ngx_http_conflict_diff_first(ngx_http_conflict_ctx_t *ctx)
+{
+    ngx_str_t                    text;
+    ngx_http_conflict_latest_t  *latest;
+
+    latest = &ctx->latest;
+
+    if (latest->valid && latest->version == ctx->op->out.version) {
+        /* an unknown state was settled by it */
+        ngx_http_conflict_diff(ctx);
+        return 0;
+    }
+
+    if (!ctx->conf->log->fields || ctx->conf->wait == 0
+        || ngx_http_conflict_differ_text(ctx, &text) != NGX_OK)
+    {
+        return 0;
+    }
+
+    if (ctx->op->out.leased) {
+        /* the GET takes its time */
+        ngx_http_conflict_outcome_hold(ctx);
+    }
+
+    latest->valid = 0;
+
+    return 1;
+}
+
+
+ngx_http_conflict_state_e
+ngx_http_conflict_diff_found(ngx_http_conflict_ctx_t *ctx)
+{
+    ngx_event_t                 *late;
+    ngx_http_conflict_latest_t  *latest;
+
+    latest = &ctx->latest;
+
+    if (latest->valid) {
+        ngx_http_conflict_diff_end(ctx);
+        ngx_http_conflict_diff(ctx);
+        return NGX_HTTP_CONFLICT_STATE_FORWARD;
+    }
+
+    latest->version = ctx->op->out.version;
+    latest->started = 0;
+    latest->revalidate = 0;
+
+    late = ngx_pcalloc(ctx->request->pool, sizeof(ngx_event_t));
+    if (late == NULL) {
+        return NGX_HTTP_CONFLICT_STATE_FORWARD;
+    }
+
+    late->handler = ngx_http_conflict_differ_late;
+    late->data = ctx;
+    late->log = ctx->request->connection->log;
+
+    ctx->timing.diff_timer = late;
+
+    ngx_add_timer(late, ctx->conf->wait);
+
+    return NGX_HTTP_CONFLICT_STATE_GET_LATEST;
+}
+
+
+/*
+ * The write has waited enough: the GET ends as if its body had been cut.
+ * What runs without an upstream has no end.
+ */
+
+static void
+ngx_http_conflict_differ_late(ngx_event_t *ev)
+{
+    ngx_http_conflict_ctx_t *ctx = ev->data;
+
+    ngx_connection_t     *c;
+    ngx_http_request_t   *r;
+    ngx_http_upstream_t  *u;
+
+    r = ctx->latest.request;
+
+    if (!ctx->latest.started || ctx->latest.done || r == NULL) {
+        return;
+    }
+
+    u = r->upstream;
+    c = r->connection;
+
+    if (u == NULL || u->cleanup == NULL || r->aio) {
+        /* access may still be asked for, or a thread read from a file */
+        ngx_add_timer(ev, NGX_HTTP_CONFLICT_DIFFER_AGAIN);
+        return;
+    }
+
+    ngx_http_set_log_request(c->log, r);
+
+    ngx_log_error(NGX_LOG_WARN, c->log, 0,
+                  "a GET for the fields of a stale write was not answered "
+                  "within \"conflict_wait\", the write passes without");
+
+    /* as ngx_http_upstream_create() ends the one before */
+
+    r->main->count++;
+    (*u->cleanup)(r);
+
+    ngx_http_finalize_request(r, NGX_ERROR);
+    ngx_http_run_posted_requests(c);
+}
+
+
+void
+ngx_http_conflict_diff_end(ngx_http_conflict_ctx_t *ctx)
+{
+    if (ctx->timing.diff_timer && ctx->timing.diff_timer->timer_set) {
+        ngx_del_timer(ctx->timing.diff_timer);
+    }
+}
+
+
+static ngx_uint_t
+ngx_http_conflict_is_object(ngx_str_t *text)
+{
+    size_t           i;
+    conflict_scan_t  json;
+
+    for (i = conflict_text_bom(text->data, text->len);
+         i < text->len && text->data[i] <= ' ';
+         i++)
+    {
+        /* void */
+    }
+
+    if (i == text->len || text->data[i] != '{') {
+        return 0;
+    }
+
+    conflict_scan_init(&json, NULL);
+
+    return conflict_scan_feed(&json, text->data, text->len)
+           == CONFLICT_JSON_OK
+           && conflict_scan_end(&json) == CONFLICT_JSON_OK;
+}

@@ -1,0 +1,265 @@
+
+/*
+ * Copyright (C) the ngx_http_conflict_module authors
+ *
+ * Entity tags on their way: what a client has of one, after filters and
+ * fronts have changed it, is read as the version that it was, and goes on in
+ * the words of the upstream that gave it.
+ */
+
+
+#include "write/ngx_http_conflict_write.h"
+#include "core/policy/conflict_etag.h"
+
+
+
+static u_char *ngx_http_conflict_tags_own(ngx_http_conflict_ctx_t *ctx,
+    conflict_etag_t *etag, u_char *p);
+
+
+static const ngx_str_t  ngx_http_conflict_match_names[] = {
+    ngx_string("if-match"),
+    ngx_null_string
+};
+
+
+/* an upstream's own tag may be one that a front has changed, or may not */
+
+size_t
+ngx_http_conflict_entity_tags_most(ngx_http_conflict_loc_conf_t *nlcf,
+    ngx_table_elt_t *h)
+{
+    size_t  n;
+
+    /* a tag is two quotes at least, and a comma parts it from the next */
+
+    n = h ? h->value.len / 2 + 1 : 0;
+
+    return (nlcf->version->place == NGX_HTTP_CONFLICT_DEFAULT) ? n : 2 * n;
+}
+
+
+/*
+ * "W/" is accepted: nginx's own filters weaken the tags that it was given
+ * to send, and a weak tag of an upstream is never equal to one of these.
+ */
+
+ngx_int_t
+ngx_http_conflict_entity_tags(ngx_http_conflict_ctx_t *ctx, ngx_str_t *value,
+    uint64_t *versions, size_t *n, ngx_str_t *only)
+{
+    size_t            bare;
+    ngx_uint_t        tags;
+    const char       *p, *last;
+    conflict_etag_t   etag;
+    conflict_etag_e   rc;
+
+    p = (const char *) value->data;
+    last = p + value->len;
+
+    for (tags = 0; /* void */ ; tags++) {
+        rc = conflict_etag_next(&p, last, &etag);
+
+        if (rc == CONFLICT_ETAG_END) {
+            return tags ? NGX_OK : NGX_DECLINED;
+        }
+
+        if (rc == CONFLICT_ETAG_MALFORMED
+            && !(ctx->op->in.minted
+                 && conflict_version_unquoted(&p, last, &etag) == 0))
+        {
+            return NGX_DECLINED;
+        }
+
+        ngx_str_null(only);
+
+        if (tags == 0 && (ctx->op->in.minted || !etag.weak)) {
+            only->data = (u_char *) etag.data;
+            only->len = etag.len;
+        }
+
+        if (ctx->op->in.minted) {
+            versions[(*n)++] = conflict_version_from_tag(etag.data, etag.len);
+            continue;
+        }
+
+        versions[(*n)++] = conflict_version_from_text(etag.data, etag.len);
+
+        bare = conflict_etag_bare(etag.data, etag.len);
+
+        if (bare != etag.len) {
+            versions[(*n)++] = conflict_version_from_text(etag.data, bare);
+        }
+    }
+}
+
+
+/* as the log has it: the version, not the tag */
+
+void
+ngx_http_conflict_entity_tags_base(ngx_http_conflict_ctx_t *ctx, ngx_str_t *tag)
+{
+    size_t  n;
+
+    ctx->pre.base = *tag;
+
+    if (!ctx->op->in.minted
+        || conflict_version_from_tag((char *) tag->data, tag->len)
+           >= CONFLICT_VERSION_LIMIT)
+    {
+        return;
+    }
+
+    for (n = 0; n < tag->len && tag->data[n] >= '0' && tag->data[n] <= '9';
+         n++)
+    {
+        /* void */
+    }
+
+    ctx->pre.base.len = n;
+}
+
+
+/*
+ * The base in a body or in a header of one's own, which is one version for
+ * the stores.
+ */
+
+ngx_uint_t
+ngx_http_conflict_entity_tags_retry(ngx_http_conflict_ctx_t *ctx)
+{
+    ngx_http_conflict_op_t  *op;
+
+    op = ctx->op;
+
+    if (ctx->pre.bare_tag == 0 || op->out.version != ctx->pre.bare_tag
+        || op->in.pre.kinds != CONFLICT_BASE
+        || op->out.verdict == CONFLICT_LOCKED)
+    {
+        return 0;
+    }
+
+    op->in.pre.base = ctx->pre.bare_tag;
+    ctx->pre.bare_tag = 0;
+
+    if (op->out.leased) {
+        /* it passes anyway, or was to be merged with its own base */
+        op->out.verdict = CONFLICT_PASS;
+        return 0;
+    }
+
+    return 1;
+}
+
+
+/*
+ * A weak tag fails in an upstream that compares as RFC 9110 says (8.8.3.2),
+ * and one with a front's suffix in any, though it was checked here.
+ */
+
+ngx_int_t
+ngx_http_conflict_entity_tags_send(ngx_http_request_t *r,
+    ngx_http_conflict_ctx_t *ctx)
+{
+    u_char            *p, *start;
+    ngx_str_t          value, *sent;
+    ngx_uint_t         changed;
+    const char        *in, *last, *end;
+    conflict_etag_t    etag;
+    ngx_table_elt_t   *h;
+
+    if (ctx->pre.matched == 0 || ctx->op->in.minted || ctx->conf->report) {
+        return NGX_OK;
+    }
+
+    sent = &r->headers_in.if_match->value;
+
+    value.data = ngx_pnalloc(r->pool, 2 * sent->len + 2);
+    if (value.data == NULL) {
+        return NGX_ERROR;
+    }
+
+    changed = 0;
+    p = value.data;
+    in = (const char *) sent->data;
+    last = in + sent->len;
+
+    while (conflict_etag_next(&in, last, &etag) == CONFLICT_ETAG_TAG) {
+
+        if (p != value.data) {
+            *p++ = ',';
+            *p++ = ' ';
+        }
+
+        start = p;
+        p = ngx_http_conflict_tags_own(ctx, &etag, p);
+
+        /* a suffix may be behind the quotes, too */
+
+        end = etag.data + etag.len + 1;
+
+        changed |= ((size_t) (p - start) != etag.len + (etag.weak ? 4 : 2)
+                    || (end < last && *end != ',' && *end != ' '
+                        && *end != '\t'));
+    }
+
+    if (!changed) {
+        return NGX_OK;
+    }
+
+    value.len = p - value.data;
+
+    if (ngx_http_conflict_header_own(r, ngx_http_conflict_match_names)
+        != NGX_OK)
+    {
+        return NGX_ERROR;
+    }
+
+    h = ngx_list_push(&r->headers_in.headers);
+    if (h == NULL) {
+        return NGX_ERROR;
+    }
+
+    ngx_memzero(h, sizeof(ngx_table_elt_t));
+
+    h->hash = 1;
+    ngx_str_set(&h->key, "If-Match");
+    h->value = value;
+    h->lowcase_key = (u_char *) "if-match";
+
+    return NGX_OK;
+}
+
+
+static u_char *
+ngx_http_conflict_tags_own(ngx_http_conflict_ctx_t *ctx,
+    conflict_etag_t *etag, u_char *p)
+{
+    size_t      len;
+    ngx_uint_t  weak;
+
+    len = etag->len;
+    weak = etag->weak;
+
+    if (conflict_version_from_text(etag->data, len) != ctx->pre.matched) {
+        len = conflict_etag_bare(etag->data, len);
+    }
+
+    if (conflict_version_from_text(etag->data, len) != ctx->pre.matched) {
+        /* another one is what has held */
+        len = etag->len;
+
+    } else if (ngx_http_conflict_version_source_tagged(ctx->conf->version)) {
+        weak = 0;
+    }
+
+    if (weak) {
+        p = ngx_cpymem(p, "W/", 2);
+    }
+
+    *p++ = '"';
+    p = ngx_cpymem(p, etag->data, len);
+    *p++ = '"';
+
+    return p;
+}

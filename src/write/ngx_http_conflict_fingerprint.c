@@ -1,0 +1,96 @@
+
+/*
+ * Copyright (C) the ngx_http_conflict_module authors
+ *
+ * The fingerprint by which a retry of a write is known.
+ */
+
+
+#include "write/ngx_http_conflict_write.h"
+
+
+static ngx_str_t  ngx_http_conflict_idempotency_key =
+    ngx_string("idempotency-key");
+
+
+/*
+ * A retry has the same bytes, bases, sender and view.  PUT and DELETE may be
+ * done once for two senders that want the same; any other method, and what is
+ * added to a sum, needs someone to tell the senders apart.  A chain does, too.
+ */
+
+ngx_int_t
+ngx_http_conflict_fingerprint(ngx_http_request_t *r,
+    ngx_http_conflict_ctx_t *ctx)
+{
+    size_t                   i;
+    ngx_str_t               *key, *value;
+    ngx_uint_t               nameless;
+    ngx_table_elt_t         *h[3];
+    conflict_hash_t         *hash;
+    ngx_http_conflict_op_t  *op;
+
+    op = ctx->op;
+
+    if (!ctx->body.hashed || ctx->body.too_large || op->in.pre.kinds == 0
+        || op->in.view == 0)
+    {
+        return NGX_OK;
+    }
+
+    key = ngx_http_conflict_header_find(&r->headers_in.headers,
+                                      &ngx_http_conflict_idempotency_key, NULL);
+
+    nameless = (key == NULL && ctx->caller.user.len == 0 && ctx->caller.client.len == 0
+                && !(op->in.pre.kinds & CONFLICT_CHAIN));
+
+    if ((!(r->method & (NGX_HTTP_PUT|NGX_HTTP_DELETE))
+         || ctx->conf->sum_rules)
+        && nameless)
+    {
+        return NGX_OK;
+    }
+
+    ctx->caller.nameless = nameless;
+
+    hash = &ctx->body.hash;
+
+    conflict_hash_field(hash, r->method_name.data, r->method_name.len);
+
+    /* not with what Vary names: a worker may learn that between the two */
+    conflict_hash_field(hash, &ctx->caller.selected, sizeof(uint64_t));
+
+    conflict_hash_field(hash, ctx->caller.user.data, ctx->caller.user.len);
+    conflict_hash_field(hash, ctx->caller.client.data, ctx->caller.client.len);
+    conflict_hash_field(hash, ctx->pre.base.data, ctx->pre.base.len);
+
+    if (key) {
+        conflict_hash_field(hash, key->data, key->len);
+    }
+
+    if (op->in.pre.kinds & CONFLICT_CHAIN) {
+        conflict_hash_field(hash, &op->in.pre.chain, sizeof(uint64_t));
+    }
+
+    value = ngx_http_conflict_dav_if_tags(r);
+
+    if (value) {
+        conflict_hash_field(hash, value->data, value->len);
+    }
+
+    h[0] = r->headers_in.if_match;
+    h[1] = r->headers_in.if_none_match;
+    h[2] = r->headers_in.if_unmodified_since;
+
+    for (i = 0; i < 3; i++) {
+
+        if (h[i]) {
+            conflict_hash_field(hash, &i, sizeof(i));
+            conflict_hash_field(hash, h[i]->value.data, h[i]->value.len);
+        }
+    }
+
+    op->in.fingerprint = conflict_hash_final(hash);
+
+    return NGX_OK;
+}

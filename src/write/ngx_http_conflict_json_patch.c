@@ -1,0 +1,147 @@
+
+/*
+ * Copyright (C) the ngx_http_conflict_module authors
+ *
+ * JSON Patch (RFC 6902): the base version that it states, one that cannot be
+ * merged, and one that must not be carried out twice.
+ */
+
+
+#include "write/ngx_http_conflict_write.h"
+#include "core/json/conflict_tree.h"
+#include "process/ngx_http_conflict_random.h"
+
+
+static ngx_int_t ngx_http_conflict_patch_text(ngx_http_conflict_ctx_t *ctx,
+    conflict_document_t *doc);
+
+
+ngx_int_t
+ngx_http_conflict_json_patch_base(ngx_http_request_t *r,
+    ngx_http_conflict_ctx_t *ctx)
+{
+    conflict_json_rc_e         rc;
+    conflict_document_t        doc;
+    ngx_http_conflict_body_t  *body;
+
+    body = &ctx->body;
+
+    if (ctx->method != NGX_HTTP_PATCH || body->error != CONFLICT_JSON_OK
+        || body->too_large || body->size == 0 || r->request_body == NULL
+        || !ngx_http_conflict_media_type_json_patch(r))
+    {
+        return NGX_OK;
+    }
+
+    if (ngx_http_conflict_patch_text(ctx, &doc) != NGX_OK) {
+        return NGX_ERROR;
+    }
+
+    /* a member of the list itself is none of what it is about */
+    body->json->type = CONFLICT_JSON_NONE;
+
+    rc = conflict_patch_base(body->json, &doc, ctx->conf->base->pointer,
+                             ctx->conf->max_values,
+                             ngx_http_conflict_random_seed());
+
+    switch (rc) {
+
+    case CONFLICT_JSON_FAILED:
+        return NGX_ERROR;
+
+    case CONFLICT_JSON_LARGE:
+        /* a test may be in there: not to be taken for none */
+        ctx->flow.answer = NGX_HTTP_CONFLICT_ANSWER_TOO_LARGE;
+        ctx->flow.reason = "the patch has more values than conflict_max_values";
+        break;
+
+    case CONFLICT_JSON_REPEATED:
+
+        if (body->json->type == CONFLICT_JSON_NONE) {
+            /* a member of an operation, which the API may judge */
+            return NGX_OK;
+        }
+
+        ctx->flow.answer = NGX_HTTP_CONFLICT_ANSWER_BAD_BASE;
+        ctx->flow.reason = "the base version is tested twice";
+        break;
+
+    default:
+        return NGX_OK;
+    }
+
+    /* what was read of other bases does not count either */
+    ctx->op->in.pre.kinds = 0;
+
+    return NGX_DECLINED;
+}
+
+
+static ngx_int_t
+ngx_http_conflict_patch_text(ngx_http_conflict_ctx_t *ctx,
+    conflict_document_t *doc)
+{
+    ngx_int_t  rc;
+    ngx_str_t  text;
+
+    rc = ngx_http_conflict_request_body_text(ctx->request, ctx->conf->max_body,
+                                             &text);
+
+    if (rc != NGX_OK) {
+        return NGX_ERROR;
+    }
+
+    doc->data = text.data;
+    doc->len = text.len;
+    doc->form = CONFLICT_FORM_JSON_PATCH;
+
+    return NGX_OK;
+}
+
+
+ngx_http_conflict_state_e
+ngx_http_conflict_json_patch_impossible(ngx_http_conflict_ctx_t *ctx)
+{
+    if (ctx->op->out.verdict != CONFLICT_COMBINE) {
+        /* it names a field of the server's, so the API must not judge it */
+        ctx->flow.reason = "the patch cannot be carried out on what is there";
+
+    } else if (ctx->merge.held) {
+        ctx->flow.reason = "the patch cannot be carried out on its base";
+    }
+
+    /* nothing clashed but the whole, and the client learns if it was held */
+    ctx->merge.clashed = (ctx->op->out.verdict == CONFLICT_COMBINE);
+
+    return ngx_http_conflict_refuse(ctx, NGX_HTTP_CONFLICT_ANSWER_STALE,
+                                    NGX_HTTP_CONFLICT_OUTCOME_REJECTED,
+                                    (ctx->op->out.verdict == CONFLICT_COMBINE)
+                                    ? NGX_HTTP_CONFLICT_ACTION_VERSION
+                                    : NGX_HTTP_CONFLICT_ACTION_NONE);
+}
+
+
+ngx_uint_t
+ngx_http_conflict_json_patch_repeated(ngx_http_conflict_ctx_t *ctx,
+    ngx_http_conflict_state_e *next)
+{
+    conflict_document_t  doc;
+
+    if (ctx->merge.form != CONFLICT_FORM_JSON_PATCH
+        || ctx->body.json == NULL
+        || ngx_http_conflict_patch_text(ctx, &doc) != NGX_OK
+        || conflict_patch_repeatable(&doc, ctx->conf->max_values,
+                                     ngx_http_conflict_random_seed()))
+    {
+        return 0;
+    }
+
+    ctx->flow.reason = "nobody knows whether this patch was carried out before, "
+                  "and it must not be twice";
+
+    *next = ngx_http_conflict_refuse(ctx, NGX_HTTP_CONFLICT_ANSWER_STALE,
+                                     NGX_HTTP_CONFLICT_OUTCOME_REJECTED,
+                                     NGX_HTTP_CONFLICT_ACTION_VERSION);
+
+    return 1;
+}

@@ -1,0 +1,533 @@
+
+/*
+ * Copyright (C) the ngx_http_conflict_module authors
+ *
+ * A stale write under "merge", its lease held: what the history has of its
+ * base, the latest body, and what becomes of the three.  The same for a
+ * write that is not stale, where a field is the server's.
+ */
+
+
+#include "write/ngx_http_conflict_write.h"
+#include "history/ngx_http_conflict_history.h"
+#include "latest/ngx_http_conflict_latest.h"
+#include "core/json/conflict_tree.h"
+#include "core/text/conflict_buffer.h"
+#include "process/ngx_http_conflict_random.h"
+
+
+static ngx_int_t ngx_http_conflict_combine_row(ngx_http_conflict_ctx_t *ctx,
+    ngx_str_t *row);
+static ngx_uint_t ngx_http_conflict_combine_lingers(
+    ngx_http_conflict_ctx_t *ctx, ngx_str_t *row);
+static ngx_uint_t ngx_http_conflict_combine_repeat(
+    ngx_http_conflict_ctx_t *ctx, ngx_str_t *row,
+    ngx_http_conflict_state_e *next);
+static conflict_merge_rc_e ngx_http_conflict_combine_merge(
+    ngx_http_request_t *r, ngx_http_conflict_ctx_t *ctx, ngx_str_t *row,
+    ngx_str_t *text, conflict_merged_t *merged);
+static ngx_int_t ngx_http_conflict_combine_version(
+    ngx_http_conflict_ctx_t *ctx, ngx_str_t *value);
+static ngx_http_conflict_state_e ngx_http_conflict_combine_done(
+    ngx_http_request_t *r, ngx_http_conflict_ctx_t *ctx,
+    conflict_merge_rc_e rc, conflict_merged_t *merged);
+static ngx_int_t ngx_http_conflict_combine_text(ngx_http_request_t *r,
+    ngx_http_conflict_ctx_t  *ctx, conflict_buffer_t *out);
+static void ngx_http_conflict_combine_free(void *data);
+static ngx_int_t ngx_http_conflict_combine_copy(ngx_pool_t *pool,
+    ngx_str_t  *dst, conflict_buffer_t *src);
+
+
+ngx_http_conflict_state_e
+ngx_http_conflict_merge_write_recall(ngx_http_conflict_ctx_t *ctx)
+{
+    /* the base as the caller was shown it, so as the latest body is shown */
+    ctx->op->in.view = ctx->latest.view;
+    ctx->flow.recalled = 1;
+
+    ngx_http_conflict_store_call_start(ctx, ctx->op->store->ops->recall);
+
+    return NGX_HTTP_CONFLICT_STATE_HISTORY_FOUND;
+}
+
+
+ngx_http_conflict_state_e
+ngx_http_conflict_merge_write_recalled(ngx_http_conflict_ctx_t *ctx)
+{
+    ngx_int_t                rc;
+    ngx_http_conflict_op_t  *op;
+
+    rc = ngx_http_conflict_store_call_finish(ctx);
+
+    if (rc == NGX_AGAIN) {
+        return NGX_HTTP_CONFLICT_STATE_AGAIN;
+    }
+
+    if (rc != NGX_OK) {
+        /* it may be that this write was done before */
+        return ngx_http_conflict_refuse(ctx,
+                                        NGX_HTTP_CONFLICT_ANSWER_UNAVAILABLE,
+                                        NGX_HTTP_CONFLICT_OUTCOME_REJECTED,
+                                        NGX_HTTP_CONFLICT_ACTION_NONE);
+    }
+
+    op = ctx->op;
+
+    switch (op->out.late ? NGX_OK : ngx_http_conflict_partial_body_recalled(
+            ctx)) {
+
+    case NGX_AGAIN:
+        return NGX_HTTP_CONFLICT_STATE_HISTORY_LOOKUP;
+
+    case NGX_ERROR:
+        return NGX_HTTP_CONFLICT_STATE_ERROR;
+    }
+
+    if (op->out.repeat && op->out.certain) {
+        op->out.verdict = CONFLICT_REPLAY;
+
+    } else if (op->out.late) {
+        op->out.verdict = CONFLICT_REFUSE;
+    }
+
+    return NGX_HTTP_CONFLICT_STATE_LATEST_VERDICT;
+}
+
+
+ngx_http_conflict_state_e
+ngx_http_conflict_merge_write(ngx_http_conflict_ctx_t *ctx)
+{
+    ngx_str_t                   row, text;
+    conflict_merged_t           merged;
+    conflict_merge_rc_e         result;
+    ngx_http_request_t         *r;
+    ngx_http_conflict_op_t     *op;
+    ngx_http_conflict_state_e   next;
+
+    r = ctx->request;
+    op = ctx->op;
+
+    if (ngx_http_conflict_combine_row(ctx, &row) != NGX_OK) {
+        return ngx_http_conflict_mergeable_refuse(ctx);
+    }
+
+    if (row.len == 0 && op->in.pre.kinds
+        && op->out.existence == CONFLICT_EXISTS)
+    {
+        /* it was deleted past the proxy, or may not be seen */
+        return ngx_http_conflict_refuse(ctx, NGX_HTTP_CONFLICT_ANSWER_STALE,
+                                        NGX_HTTP_CONFLICT_OUTCOME_REJECTED,
+                                        NGX_HTTP_CONFLICT_ACTION_DELETED);
+    }
+
+    if (op->out.verdict == CONFLICT_COMBINE && op->out.repeat
+        && ngx_http_conflict_combine_repeat(ctx, &row, &next))
+    {
+        return next;
+    }
+
+    if (ngx_http_conflict_request_body_text(r, ctx->conf->max_body,
+                                            &text) != NGX_OK) {
+        return NGX_HTTP_CONFLICT_STATE_ERROR;
+    }
+
+    ctx->merge.client = text;
+
+    result = ngx_http_conflict_combine_merge(r, ctx, &row, &text, &merged);
+    next = ngx_http_conflict_combine_done(r, ctx, result, &merged);
+
+    conflict_merge_free(&merged);
+
+    return next;
+}
+
+
+/* the server's document; an empty one where the resource does not exist */
+
+static ngx_int_t
+ngx_http_conflict_combine_row(ngx_http_conflict_ctx_t *ctx, ngx_str_t *row)
+{
+    ngx_http_conflict_latest_t  *latest;
+
+    latest = &ctx->latest;
+    ngx_str_null(row);
+
+    if (latest->status == NGX_HTTP_OK) {
+
+        if (!latest->json || latest->encoded || latest->too_large) {
+            return NGX_DECLINED;
+        }
+
+        row->data = latest->data;
+        row->len = latest->len;
+        ngx_http_conflict_latest_document_root(ctx->conf, row);
+
+        return row->len ? NGX_OK : NGX_DECLINED;
+    }
+
+    /* of a stale write this was a refusal already */
+
+    return ngx_http_conflict_latest_response_gone(latest->status) ? NGX_OK
+                                                         : NGX_DECLINED;
+}
+
+
+/*
+ * The same write was sent before, and nobody saw what became of it.  1: it is
+ * decided, by "next".
+ */
+
+static ngx_uint_t
+ngx_http_conflict_combine_repeat(ngx_http_conflict_ctx_t *ctx, ngx_str_t *row,
+    ngx_http_conflict_state_e *next)
+{
+    ngx_str_t            text;
+    conflict_document_t  made;
+
+    ngx_http_conflict_partial_body_made(ctx, &made);
+
+    text.data = (u_char *) made.data;
+    text.len = made.len;
+
+    if (ngx_http_conflict_latest_document_reflects(ctx->conf, row, &text,
+                                                   made.form,
+                                                   CONFLICT_REFLECTS_VALUES)
+        && !ngx_http_conflict_combine_lingers(ctx, row))
+    {
+        ngx_http_conflict_body_history_link(ctx);
+        *next = ngx_http_conflict_respond(ctx, NGX_HTTP_CONFLICT_ANSWER_LATEST,
+                                          NGX_HTTP_CONFLICT_OUTCOME_REPLAYED,
+                                          NGX_HTTP_CONFLICT_ACTION_NONE);
+        return 1;
+    }
+
+    if (ctx->conf->sum_rules) {
+        /* it may be in there, and others' on top of it */
+        ctx->flow.reason = "nobody knows whether this write was done before, and "
+                      "it must not be added twice";
+
+        *next = ngx_http_conflict_refuse(ctx, NGX_HTTP_CONFLICT_ANSWER_STALE,
+                                         NGX_HTTP_CONFLICT_OUTCOME_REJECTED,
+                                         NGX_HTTP_CONFLICT_ACTION_VERSION);
+        return 1;
+    }
+
+    return 0;
+}
+
+
+/* what it has removed may have been all that it did */
+
+static ngx_uint_t
+ngx_http_conflict_combine_lingers(ngx_http_conflict_ctx_t *ctx,
+    ngx_str_t *row)
+{
+    conflict_document_t         latest, write;
+    ngx_http_conflict_merge_t  *merge;
+
+    merge = &ctx->merge;
+
+    if (merge->form != CONFLICT_FORM_WHOLE) {
+        /* what it does not name it has not removed */
+        return 0;
+    }
+
+    if (merge->base.data == NULL || merge->base.form != CONFLICT_FORM_WHOLE) {
+        return 1;
+    }
+
+    ngx_http_conflict_partial_body_made(ctx, &write);
+
+    latest.data = row->data;
+    latest.len = row->len;
+
+    return conflict_compare_removal_missed(&latest, &write, &merge->base,
+                                           ctx->conf->max_values,
+                                           ngx_http_conflict_random_seed());
+}
+
+
+static conflict_merge_rc_e
+ngx_http_conflict_combine_merge(ngx_http_request_t *r,
+    ngx_http_conflict_ctx_t *ctx, ngx_str_t *row, ngx_str_t *text,
+    conflict_merged_t *merged)
+{
+    ngx_str_t                version;
+    conflict_merge_t         in;
+    ngx_http_conflict_op_t  *op;
+
+    op = ctx->op;
+
+    ngx_memzero(&in, sizeof(conflict_merge_t));
+    ngx_memzero(merged, sizeof(conflict_merged_t));
+
+    in.stale = (op->out.verdict == CONFLICT_COMBINE);
+    in.again = op->out.repeat;
+    in.filtered = !ngx_http_conflict_capture_unfiltered(ctx);
+    in.values = ctx->conf->max_values;
+    in.seed = ngx_http_conflict_random_seed();
+    in.ignored = ctx->conf->base->pointer;
+    in.fields = ctx->conf->fields->elts;
+    in.n = ctx->conf->fields->nelts;
+
+    in.client.data = text->data;
+    in.client.len = text->len;
+    in.client.form = ctx->merge.form;
+
+    in.server.data = row->len ? row->data : NULL;
+    in.server.len = row->len;
+
+    if (in.stale && ctx->merge.base.data) {
+        in.base = ctx->merge.base;
+        /* without a name the caller may be anybody */
+        in.reveal = ctx->caller.known;
+    }
+
+    if (in.stale && !ctx->conf->strip_base) {
+
+        /* an upstream that checks it finds the version that was merged with */
+
+        if (ngx_http_conflict_combine_version(ctx, &version) != NGX_OK) {
+            return CONFLICT_MERGE_FAILED;
+        }
+
+        in.version.data = version.data;
+        in.version.len = version.len;
+    }
+
+    return (in.client.form == CONFLICT_FORM_JSON_PATCH)
+           ? conflict_patch_merge(&in, merged) : conflict_merge(&in, merged);
+}
+
+
+/* as JSON, and as text where the client's base is one */
+
+static ngx_int_t
+ngx_http_conflict_combine_version(ngx_http_conflict_ctx_t *ctx,
+    ngx_str_t *value)
+{
+    size_t      i;
+    u_char     *p;
+    ngx_str_t   version;
+    ngx_uint_t  text;
+
+    value->data = NULL;
+    value->len = 0;
+
+    if (ctx->op->in.minted) {
+        version.data = ngx_pnalloc(ctx->request->pool, NGX_INT64_LEN);
+        if (version.data == NULL) {
+            return NGX_ERROR;
+        }
+
+        version.len = ngx_sprintf(version.data, "%uL", ctx->op->out.version)
+                      - version.data;
+
+    } else if (ngx_http_conflict_latest_document_version(ctx,
+                                                         &version) != NGX_OK) {
+        return NGX_OK;
+    }
+
+    text = (ctx->body.json->type == CONFLICT_JSON_STRING);
+
+    /* no number begins with a zero (RFC 8259, section 6) */
+
+    text |= (version.len == 0 || (version.data[0] == '0' && version.len > 1));
+
+    for (i = 0; i < version.len; i++) {
+        text |= (version.data[i] < '0' || version.data[i] > '9');
+    }
+
+    p = ngx_pnalloc(ctx->request->pool, 6 * version.len + 2);
+    if (p == NULL) {
+        return NGX_ERROR;
+    }
+
+    value->data = p;
+
+    if (text) {
+        *p++ = '"';
+        p += conflict_text_quote(p, version.data, version.len);
+        *p++ = '"';
+
+    } else {
+        p = ngx_cpymem(p, version.data, version.len);
+    }
+
+    value->len = p - value->data;
+
+    return NGX_OK;
+}
+
+
+static ngx_http_conflict_state_e
+ngx_http_conflict_combine_done(ngx_http_request_t *r,
+    ngx_http_conflict_ctx_t *ctx, conflict_merge_rc_e rc,
+    conflict_merged_t *merged)
+{
+    ngx_http_conflict_merge_t  *merge;
+
+    merge = &ctx->merge;
+    merge->held = merged->held;
+    merge->omitted = merged->omitted;
+
+    switch (rc) {
+
+    case CONFLICT_MERGE_SAME:
+    case CONFLICT_MERGE_DONE:
+    case CONFLICT_MERGE_CLASH:
+        break;
+
+    case CONFLICT_MERGE_REPEATED:
+        if (ngx_http_conflict_precondition_wrong(r, ctx,
+                                                 "an object in the body has a "
+                                                 "member twice", merged->twice)
+            != NGX_OK)
+        {
+            return NGX_HTTP_CONFLICT_STATE_ERROR;
+        }
+
+        return ngx_http_conflict_refuse(ctx, NGX_HTTP_CONFLICT_ANSWER_BAD_JSON,
+                                        NGX_HTTP_CONFLICT_OUTCOME_REJECTED,
+                                        NGX_HTTP_CONFLICT_ACTION_NONE);
+
+    case CONFLICT_MERGE_LARGE:
+        return ngx_http_conflict_mergeable_refuse_body(ctx);
+
+    case CONFLICT_MERGE_MANY:
+        return ngx_http_conflict_mergeable_refuse_values(ctx);
+
+    case CONFLICT_MERGE_UNFIT:
+        return ngx_http_conflict_mergeable_refuse(ctx);
+
+    case CONFLICT_MERGE_INAPPLICABLE:
+        return ngx_http_conflict_json_patch_impossible(ctx);
+
+    default: /* CONFLICT_MERGE_FAILED */
+        return NGX_HTTP_CONFLICT_STATE_ERROR;
+    }
+
+    if (merged->same && ctx->op->out.repeat
+        && ctx->op->out.verdict == CONFLICT_COMBINE)
+    {
+        /* there is nothing left of it to do */
+        return ngx_http_conflict_respond(ctx, NGX_HTTP_CONFLICT_ANSWER_LATEST,
+                                         NGX_HTTP_CONFLICT_OUTCOME_REPLAYED,
+                                         NGX_HTTP_CONFLICT_ACTION_NONE);
+    }
+
+    if (ngx_http_conflict_combine_copy(r->pool, &merge->names, &merged->names)
+        != NGX_OK
+        || ngx_http_conflict_combine_copy(r->pool, &merge->fields,
+                                          &merged->fields)
+           != NGX_OK
+        || ngx_http_conflict_combine_copy(r->pool, &merge->clashes,
+                                          &merged->clashes)
+           != NGX_OK
+        || ngx_http_conflict_combine_copy(r->pool, &merge->values,
+                                          &merged->values)
+           != NGX_OK)
+    {
+        return NGX_HTTP_CONFLICT_STATE_ERROR;
+    }
+
+    if (rc == CONFLICT_MERGE_CLASH) {
+        merge->clashed = 1;
+        return ngx_http_conflict_refuse(ctx, NGX_HTTP_CONFLICT_ANSWER_STALE,
+                                        NGX_HTTP_CONFLICT_OUTCOME_REJECTED,
+                                        NGX_HTTP_CONFLICT_ACTION_VERSION);
+    }
+
+    if (ctx->op->out.verdict == CONFLICT_COMBINE) {
+        ctx->flow.outcome = NGX_HTTP_CONFLICT_OUTCOME_MERGED;
+        ctx->flow.action = NGX_HTTP_CONFLICT_ACTION_MERGE;
+        ctx->op->in.mixed = 1;
+#if (CONFLICT_BROKEN == 8)
+        ctx->op->in.mixed = 0;
+#endif
+    }
+
+    if (rc != CONFLICT_MERGE_SAME && !ctx->conf->report
+        && ngx_http_conflict_combine_text(r, ctx, &merged->text) != NGX_OK)
+    {
+        return NGX_HTTP_CONFLICT_STATE_ERROR;
+    }
+
+    return NGX_HTTP_CONFLICT_STATE_FORWARD;
+}
+
+
+/* what the upstream is sent, without the member of the base if that must go */
+
+static ngx_int_t
+ngx_http_conflict_combine_text(ngx_http_request_t *r,
+    ngx_http_conflict_ctx_t *ctx, conflict_buffer_t *out)
+{
+    uint64_t             start, end;
+    ngx_str_t            text;
+    conflict_scan_t      json;
+    ngx_pool_cleanup_t  *cln;
+
+    cln = ngx_pool_cleanup_add(r->pool, 0);
+    if (cln == NULL) {
+        return NGX_ERROR;
+    }
+
+    text.data = out->data;
+    text.len = out->len;
+
+    /* it is the request's now */
+
+    cln->handler = ngx_http_conflict_combine_free;
+    cln->data = out->data;
+    out->data = NULL;
+
+    conflict_scan_init(&json, ctx->conf->base->pointer);
+
+    if (ctx->conf->strip_base
+        && conflict_scan_feed(&json, text.data, text.len) == CONFLICT_JSON_OK
+        && conflict_scan_end(&json) == CONFLICT_JSON_OK
+        && json.type != CONFLICT_JSON_NONE)
+    {
+        conflict_scan_cut(&json, &start, &end);
+
+        ngx_memmove(text.data + start, text.data + end, text.len - end);
+        text.len -= (size_t) (end - start);
+    }
+
+    ctx->pass.rewritten = 1;
+    ctx->merge.text = text;
+
+    return ngx_http_conflict_body_edit_replace(r, &text);
+}
+
+
+static void
+ngx_http_conflict_combine_free(void *data)
+{
+    free(data);
+}
+
+
+static ngx_int_t
+ngx_http_conflict_combine_copy(ngx_pool_t *pool, ngx_str_t *dst,
+    conflict_buffer_t *src)
+{
+    ngx_str_null(dst);
+
+    if (src->len == 0) {
+        return NGX_OK;
+    }
+
+    /* clashes are structures: aligned */
+
+    dst->data = ngx_palloc(pool, src->len);
+    if (dst->data == NULL) {
+        return NGX_ERROR;
+    }
+
+    ngx_memcpy(dst->data, src->data, src->len);
+    dst->len = src->len;
+
+    return NGX_OK;
+}

@@ -1,0 +1,203 @@
+
+/*
+ * Copyright (C) the ngx_http_conflict_module authors
+ *
+ * May a write be merged, by its body; and how one is refused that cannot be,
+ * whatever its fields say.
+ */
+
+
+#include "write/ngx_http_conflict_write.h"
+#include "core/json/conflict_tree.h"
+
+
+static ngx_uint_t ngx_http_conflict_mergeable_form(ngx_http_request_t *r,
+    ngx_http_conflict_loc_conf_t *nlcf, conflict_form_e *form);
+static ngx_int_t ngx_http_conflict_mergeable_reason(
+    ngx_http_conflict_ctx_t *ctx, const char *what);
+
+
+static ngx_str_t  ngx_http_conflict_content_range =
+    ngx_string("content-range");
+
+static const ngx_str_t  ngx_http_conflict_patch_types[] = {
+    ngx_string("application/merge-patch+json"),
+    ngx_null_string
+};
+
+
+ngx_int_t
+ngx_http_conflict_mergeable(ngx_http_request_t *r,
+    ngx_http_conflict_ctx_t *ctx)
+{
+    ngx_uint_t                  known;
+    ngx_http_conflict_merge_t  *merge;
+
+    merge = &ctx->merge;
+
+    known = ngx_http_conflict_mergeable_form(r, ctx->conf, &merge->form);
+
+    if (ctx->conf->policy != CONFLICT_MERGE) {
+        return NGX_OK;
+    }
+
+    if (ctx->body.json && known) {
+
+        /* a part of the whole is no document (RFC 9110, 14.5) */
+
+        merge->able = (r->method == NGX_HTTP_PATCH
+                       || ngx_http_conflict_header_find(&r->headers_in.headers,
+                                          &ngx_http_conflict_content_range,
+                                          NULL)
+                          == NULL);
+    }
+
+    if (merge->able) {
+        return NGX_OK;
+    }
+
+    ctx->op->in.policy = CONFLICT_VERSION;
+
+    if (ctx->conf->server_rules && !ctx->body.empty
+        && (r->method & (NGX_HTTP_PUT|NGX_HTTP_PATCH)))
+    {
+        ctx->flow.answer = NGX_HTTP_CONFLICT_ANSWER_UNMERGEABLE;
+        ctx->flow.reason = (r->method == NGX_HTTP_PUT)
+                      ? "some fields are the server's, so a PUT must be "
+                        "a whole application/json"
+                      : (ctx->conf->patch != CONFLICT_FORM_WHOLE)
+                      ? "some fields are the server's, so a PATCH must be "
+                        "application/json, application/merge-patch+json or "
+                        "application/json-patch+json"
+                      : "some fields are the server's, so a PATCH must be "
+                        "application/merge-patch+json or "
+                        "application/json-patch+json";
+        return NGX_DECLINED;
+    }
+
+    return NGX_OK;
+}
+
+
+/* how a body of JSON speaks; 0: nobody knows, or it is no document */
+
+static ngx_uint_t
+ngx_http_conflict_mergeable_form(ngx_http_request_t *r,
+    ngx_http_conflict_loc_conf_t *nlcf, conflict_form_e *form)
+{
+    ngx_str_t  name;
+
+    if (r->method == NGX_HTTP_PUT) {
+        *form = nlcf->put;
+        return 1;
+    }
+
+    if (r->method != NGX_HTTP_PATCH) {
+        *form = CONFLICT_FORM_WHOLE;
+        return 0;
+    }
+
+    ngx_str_null(&name);
+
+    if (r->headers_in.content_type) {
+        ngx_http_conflict_media_type_name(&r->headers_in.content_type->value,
+                                          &name);
+    }
+
+    if (ngx_http_conflict_header_listed(&name, ngx_http_conflict_patch_types)) {
+        *form = CONFLICT_FORM_MERGE_PATCH;
+        return 1;
+    }
+
+    if (ngx_http_conflict_media_type_json_patch(r)) {
+        *form = CONFLICT_FORM_JSON_PATCH;
+        return 1;
+    }
+
+    if (nlcf->patch == CONFLICT_FORM_WHOLE
+        || ngx_http_conflict_media_type_suffix(&name))
+    {
+        /* what it names it will change, perhaps */
+        *form = CONFLICT_FORM_DEEP;
+        return 0;
+    }
+
+    *form = nlcf->patch;
+
+    return 1;
+}
+
+
+/* there is nothing that it could be merged with */
+
+ngx_http_conflict_state_e
+ngx_http_conflict_mergeable_refuse(ngx_http_conflict_ctx_t *ctx)
+{
+    if (ctx->op->out.verdict == CONFLICT_COMBINE) {
+        return ngx_http_conflict_refuse(ctx, NGX_HTTP_CONFLICT_ANSWER_STALE,
+                                        NGX_HTTP_CONFLICT_OUTCOME_REJECTED,
+                                        NGX_HTTP_CONFLICT_ACTION_VERSION);
+    }
+
+    if (ctx->flow.reason == NULL) {
+        ctx->flow.reason = "a GET does not show which values the server's fields "
+                      "have";
+    }
+
+    return ngx_http_conflict_refuse(ctx, NGX_HTTP_CONFLICT_ANSWER_UNAVAILABLE,
+                                    NGX_HTTP_CONFLICT_OUTCOME_REJECTED,
+                                    NGX_HTTP_CONFLICT_ACTION_NONE);
+}
+
+
+ngx_http_conflict_state_e
+ngx_http_conflict_mergeable_refuse_body(ngx_http_conflict_ctx_t *ctx)
+{
+    if (ngx_http_conflict_mergeable_reason(ctx, "the body has") != NGX_OK) {
+        return NGX_HTTP_CONFLICT_STATE_ERROR;
+    }
+
+    return ngx_http_conflict_refuse(ctx, NGX_HTTP_CONFLICT_ANSWER_TOO_LARGE,
+                                    NGX_HTTP_CONFLICT_OUTCOME_REJECTED,
+                                    NGX_HTTP_CONFLICT_ACTION_NONE);
+}
+
+
+ngx_http_conflict_state_e
+ngx_http_conflict_mergeable_refuse_values(ngx_http_conflict_ctx_t *ctx)
+{
+    if (ngx_http_conflict_mergeable_reason(ctx, "the body and what it would be "
+                                                "merged with have")
+        != NGX_OK)
+    {
+        return NGX_HTTP_CONFLICT_STATE_ERROR;
+    }
+
+    return ngx_http_conflict_mergeable_refuse(ctx);
+}
+
+
+static ngx_int_t
+ngx_http_conflict_mergeable_reason(ngx_http_conflict_ctx_t *ctx,
+    const char *what)
+{
+    u_char  *p;
+    size_t   len;
+
+    len = ngx_strlen(what)
+          + sizeof(" more values than conflict_max_values, ")
+          + NGX_INT_T_LEN;
+
+    p = ngx_pnalloc(ctx->request->pool, len);
+    if (p == NULL) {
+        return NGX_ERROR;
+    }
+
+    ctx->flow.reason = (char *) p;
+
+    p = ngx_sprintf(p, "%s more values than conflict_max_values, %ui", what,
+                    ctx->conf->max_values);
+    *p = '\0';
+
+    return NGX_OK;
+}

@@ -1,0 +1,170 @@
+
+/*
+ * Copyright (C) the ngx_http_conflict_module authors
+ *
+ * Which requests are reads, which are guarded writes, and what becomes of
+ * the others: they pass unchecked, and the module says so.
+ */
+
+
+#include "write/ngx_http_conflict_write.h"
+
+
+static ngx_uint_t ngx_http_conflict_method_overridden(ngx_http_request_t *r);
+
+
+static const ngx_str_t  ngx_http_conflict_method_fields[] = {
+    ngx_string("x-http-method-override"),
+    ngx_string("x-http-method"),
+    ngx_string("x-method-override"),
+    ngx_null_string
+};
+
+
+/* these write, but nothing that a GET of their own target shows */
+
+static const ngx_str_t  ngx_http_conflict_method_other[] = {
+    ngx_string("POST"),
+    ngx_string("LOCK"),
+    ngx_string("UNLOCK")
+};
+
+
+#define ngx_http_conflict_method_in(method, list)                             \
+    ngx_http_conflict_directive_method_listed(method, list,                   \
+                                              sizeof(list) / sizeof(ngx_str_t))
+
+
+ngx_http_conflict_kind_e
+ngx_http_conflict_method(ngx_http_request_t *r,
+    ngx_http_conflict_loc_conf_t *nlcf)
+{
+    ngx_str_t  *name;
+
+    if (r->method & (NGX_HTTP_GET|NGX_HTTP_HEAD)) {
+        return NGX_HTTP_CONFLICT_KIND_READ;
+    }
+
+    name = &r->method_name;
+
+    if (ngx_http_conflict_directive_method_listed(name, nlcf->methods->elts,
+                                        nlcf->methods->nelts))
+    {
+        return NGX_HTTP_CONFLICT_KIND_WRITE;
+    }
+
+    if (ngx_http_conflict_directive_method_safe(name)) {
+        return NGX_HTTP_CONFLICT_KIND_NONE;
+    }
+
+    if (r->headers_in.if_match || r->headers_in.if_none_match
+        || r->headers_in.if_unmodified_since || ngx_http_conflict_dav_if_tags(r)
+        || ngx_http_conflict_chain_field(r, NULL))
+    {
+        /* it asks for a check, which the upstream cannot make */
+        return NGX_HTTP_CONFLICT_KIND_WRITE;
+    }
+
+    if (r->method & NGX_HTTP_POST) {
+        return ngx_http_conflict_method_overridden(r)
+               ? NGX_HTTP_CONFLICT_KIND_UNCHECKED
+               : NGX_HTTP_CONFLICT_KIND_POST;
+    }
+
+    return ngx_http_conflict_method_in(name, ngx_http_conflict_method_other)
+           ? NGX_HTTP_CONFLICT_KIND_NONE : NGX_HTTP_CONFLICT_KIND_UNCHECKED;
+}
+
+
+/* many an API takes such a POST for what the field says */
+
+static ngx_uint_t
+ngx_http_conflict_method_overridden(ngx_http_request_t *r)
+{
+    ngx_uint_t        i;
+    ngx_list_part_t  *part;
+    ngx_table_elt_t  *h;
+
+    for (part = &r->headers_in.headers.part; part; part = part->next) {
+        h = part->elts;
+
+        for (i = 0; i < part->nelts; i++) {
+
+            if (ngx_http_conflict_header_listed(&h[i].key,
+                                                ngx_http_conflict_method_fields)
+                && !(h[i].value.len == 4
+                     && ngx_strncasecmp(h[i].value.data, (u_char *) "POST", 4)
+                        == 0))
+            {
+                return 1;
+            }
+        }
+    }
+
+    return 0;
+}
+
+
+/* a request of a method that nobody has called a write */
+
+ngx_int_t
+ngx_http_conflict_method_unchecked(ngx_http_request_t *r,
+    ngx_http_conflict_ctx_t *ctx)
+{
+    ngx_http_conflict_op_t  *op;
+
+    if (ctx->op || ctx->kind == NGX_HTTP_CONFLICT_KIND_POST) {
+        return NGX_DECLINED;
+    }
+
+    op = ngx_http_conflict_op_create(r, ctx->conf->store, &ctx->target.key,
+                                     0);
+    if (op == NULL) {
+        return NGX_HTTP_INTERNAL_SERVER_ERROR;
+    }
+
+    op->in.minted = (ctx->conf->version->place == NGX_HTTP_CONFLICT_DEFAULT);
+    op->in.lease = ctx->conf->lease;
+    op->in.quarantine = ctx->conf->quarantine;
+
+    ctx->op = op;
+    ctx->flow.outcome = NGX_HTTP_CONFLICT_OUTCOME_UNCHECKED;
+
+    if (ngx_http_conflict_view_start(r, ctx) != NGX_OK) {
+        return NGX_HTTP_INTERNAL_SERVER_ERROR;
+    }
+
+    return NGX_DECLINED;
+}
+
+
+ngx_int_t
+ngx_http_conflict_method_header(ngx_http_request_t *r,
+    ngx_http_conflict_ctx_t *ctx)
+{
+    if (ctx->conf->version->place == NGX_HTTP_CONFLICT_DEFAULT
+        && !ctx->conf->report
+        && (ctx->kind != NGX_HTTP_CONFLICT_KIND_POST
+            || ngx_http_conflict_method_created(r)))
+    {
+        /* the upstream's own tag would come back as a base */
+        ngx_http_clear_etag(r);
+    }
+
+    ngx_http_conflict_outcome_unguarded(ctx, r->headers_out.status);
+
+    return ctx->op ? ngx_http_conflict_conflict_field(r, ctx) : NGX_OK;
+}
+
+
+/*
+ * The validators of a 201 are those of what was created, which is another
+ * resource than the target where Location says so (RFC 9110, 15.3.2).
+ */
+
+ngx_uint_t
+ngx_http_conflict_method_created(ngx_http_request_t *r)
+{
+    return r->headers_out.status == NGX_HTTP_CREATED
+           && (r->method & NGX_HTTP_POST);
+}

@@ -1,0 +1,568 @@
+
+/*
+ * Copyright (C) the ngx_http_conflict_module authors
+ *
+ * What became of a guarded write, by one table, and the lease while nobody
+ * knows yet.  A settle never delays the response.
+ */
+
+
+#include "write/ngx_http_conflict_write.h"
+#include "history/ngx_http_conflict_history.h"
+#include "audit/ngx_http_conflict_audit.h"
+
+
+typedef enum {
+    NGX_HTTP_CONFLICT_DONE = 0,        /* it is applied: commit */
+    NGX_HTTP_CONFLICT_NOT_DONE,        /* it is not: cancel */
+    NGX_HTTP_CONFLICT_UNCERTAIN,       /* abandon, all has landed that will */
+    NGX_HTTP_CONFLICT_AMBIGUOUS        /* abandon, it may still land */
+} ngx_http_conflict_class_e;
+
+
+static ngx_http_conflict_class_e ngx_http_conflict_settle_class(
+    ngx_http_conflict_ctx_t *ctx, ngx_uint_t ended, ngx_uint_t *status);
+static ngx_http_conflict_class_e ngx_http_conflict_settle_status(
+    ngx_uint_t status);
+static void ngx_http_conflict_settle_seen(ngx_http_conflict_ctx_t *ctx,
+    ngx_http_conflict_class_e class);
+static void ngx_http_conflict_settle(ngx_http_conflict_ctx_t *ctx,
+    ngx_http_conflict_class_e class);
+static void ngx_http_conflict_settle_op(ngx_http_conflict_ctx_t *ctx,
+    ngx_http_conflict_class_e class);
+static conflict_existence_e ngx_http_conflict_settle_existence(
+    ngx_http_conflict_ctx_t *ctx, ngx_http_conflict_op_t *op);
+static void ngx_http_conflict_renew_handler(ngx_event_t *ev);
+static void ngx_http_conflict_renew_later(ngx_http_conflict_ctx_t *ctx);
+
+
+/* statuses that say that the request was not carried out */
+
+static const ngx_uint_t  ngx_http_conflict_not_done[] = {
+    400, 401, 403, 404, 405, 409, 410, 412, 413, 415, 422, 428, 429, 0
+};
+
+
+void
+ngx_http_conflict_outcome_hold(ngx_http_conflict_ctx_t *ctx)
+{
+    ctx->timing.timer.handler = ngx_http_conflict_renew_handler;
+    ctx->timing.timer.data = ctx;
+    ctx->timing.timer.log = ctx->request->connection->log;
+
+    ngx_http_conflict_renew_later(ctx);
+
+    if (!ctx->lease.in_flight) {
+        ctx->lease.in_flight = 1;
+        ngx_http_conflict_stats_lease(1);
+    }
+
+    if (ctx->request->upstream_states) {
+        ctx->pass.first_attempt = ctx->request->upstream_states->nelts;
+    }
+}
+
+
+static void
+ngx_http_conflict_renew_handler(ngx_event_t *ev)
+{
+    ngx_http_conflict_ctx_t *ctx = ev->data;
+
+    /* what is not sent yet is judged by the lease when it is to be sent */
+
+    if (ctx->pass.forwarded && ngx_http_conflict_fence_expired(ctx)) {
+        if (!ctx->lease.body_searched) {
+            /* an answer may have come while the worker was stopped */
+            ctx->lease.body_searched = 1;
+            ngx_add_timer(ev, 1);
+            return;
+        }
+
+        if (ngx_http_conflict_fence_end(ctx) != NGX_DECLINED) {
+            return;
+        }
+    }
+
+    ctx->lease.body_searched = 0;
+
+    if (ctx->op->out.leased) {
+        /* where it fails, the lease runs out into a quarantine: that is safe */
+        (void) ctx->op->store->ops->renew(ctx->op);
+    }
+
+    ngx_http_conflict_renew_later(ctx);
+}
+
+
+/* three times in a lease, and when it must have been */
+
+static void
+ngx_http_conflict_renew_later(ngx_http_conflict_ctx_t *ctx)
+{
+    int64_t     left;
+    ngx_msec_t  timer;
+
+    timer = ctx->op->in.lease / 3 + 1;
+    left = ngx_http_conflict_fence_least(ctx, 0);
+
+    if (left > 0 && left < (int64_t) timer) {
+        timer = (ngx_msec_t) left;
+    }
+
+    if (ctx->timing.timer.timer_set) {
+        ngx_del_timer(&ctx->timing.timer);
+    }
+
+    ngx_add_timer(&ctx->timing.timer, timer);
+}
+
+
+void
+ngx_http_conflict_outcome_header(ngx_http_conflict_ctx_t *ctx)
+{
+    ngx_uint_t                 status;
+    ngx_http_conflict_class_e  class;
+
+    if (ctx->lease.settled || !ctx->op->out.leased) {
+        return;
+    }
+
+    class = ngx_http_conflict_settle_class(ctx, 0, &status);
+
+    if (class == NGX_HTTP_CONFLICT_DONE) {
+        ctx->lease.seen_2xx = 1;
+
+        ctx->op->in.observed.existence = ngx_http_conflict_settle_existence(ctx,
+                                                                       ctx->op);
+
+        if (!ctx->op->in.minted && ctx->op->in.observed.version == 0
+            && ctx->op->in.observed.existence != CONFLICT_DELETED
+            && ctx->pair == NULL)
+        {
+            if (ctx->response) {
+                /* its version may come with the body */
+                return;
+            }
+
+            class = NGX_HTTP_CONFLICT_UNCERTAIN;
+        }
+    }
+
+    ngx_http_conflict_settle(ctx, class);
+}
+
+
+void
+ngx_http_conflict_outcome_body(ngx_http_conflict_ctx_t *ctx)
+{
+    if (!ctx->lease.settled && ctx->lease.seen_2xx) {
+        ngx_http_conflict_settle(ctx, ctx->op->in.observed.version
+                                      ? NGX_HTTP_CONFLICT_DONE
+                                      : NGX_HTTP_CONFLICT_UNCERTAIN);
+    }
+}
+
+
+void
+ngx_http_conflict_outcome_end(ngx_http_conflict_ctx_t *ctx)
+{
+    ngx_uint_t                 status;
+    ngx_http_conflict_class_e  class;
+
+    if (ctx->lease.settled
+        || !(ctx->op->out.leased || (ctx->pair && ctx->pair->op->out.leased)))
+    {
+        return;
+    }
+
+    if (!ctx->pass.forwarded) {
+        ngx_http_conflict_settle(ctx, NGX_HTTP_CONFLICT_NOT_DONE);
+        return;
+    }
+
+    class = ctx->lease.seen_2xx ? NGX_HTTP_CONFLICT_UNCERTAIN
+                          : ngx_http_conflict_settle_class(ctx, 1, &status);
+
+    ngx_http_conflict_settle_seen(ctx, class);
+}
+
+
+void
+ngx_http_conflict_outcome_unguarded(ngx_http_conflict_ctx_t *ctx,
+    ngx_uint_t status)
+{
+    ngx_uint_t                 sent, last;
+    ngx_http_conflict_op_t    *op;
+    ngx_http_conflict_class_e  class;
+
+    if (ctx->lease.settled) {
+        return;
+    }
+
+    ctx->lease.settled = 1;
+
+    if (ngx_http_conflict_upstream_attempts(ctx->request, 0, &sent, &last)
+        == NGX_OK)
+    {
+        if (sent == 0) {
+            return;
+        }
+
+    } else if (status == 0) {
+        return;
+    }
+
+    class = ngx_http_conflict_settle_status(status);
+
+    if (class == NGX_HTTP_CONFLICT_NOT_DONE) {
+        return;
+    }
+
+    /* 201: it has made what was not there */
+    ctx->flow.unguarded = (status != NGX_HTTP_CREATED);
+
+    op = ctx->op;
+
+    if (op == NULL) {
+        /* a POST: what a GET of its target shows is as it was */
+        return;
+    }
+
+    if (class != NGX_HTTP_CONFLICT_AMBIGUOUS) {
+        op->in.quarantine = 0;
+    }
+
+    /* without a lease: whatever lease there is learns of it */
+    (void) op->store->ops->abandon(op);
+}
+
+
+/* it was about to be sent, under a lease that may be over */
+
+void
+ngx_http_conflict_outcome_unsent(ngx_http_conflict_ctx_t *ctx)
+{
+    ngx_http_conflict_settle(ctx, ctx->lease.handed_on
+                                  ? NGX_HTTP_CONFLICT_UNCERTAIN
+                                  : NGX_HTTP_CONFLICT_NOT_DONE);
+}
+
+
+ngx_int_t
+ngx_http_conflict_outcome_late(ngx_http_conflict_ctx_t *ctx)
+{
+    ngx_uint_t  status;
+
+    if (ctx->request->upstream == ctx->pass.upstream) {
+        return NGX_DECLINED;
+    }
+
+    (void) ngx_http_conflict_settle_class(ctx, 0, &status);
+
+    if (!ctx->lease.carried) {
+        return NGX_DECLINED;
+    }
+
+    ctx->lease.denied = 1;
+    ngx_http_conflict_settle(ctx, NGX_HTTP_CONFLICT_UNCERTAIN);
+
+    return NGX_OK;
+}
+
+
+/*
+ * An error page or X-Accel-Redirect: the request goes on elsewhere.  As a GET
+ * it does no harm, and what the upstream said of the write is its end.  In a
+ * named location it is the write once more, which may not be sent where it
+ * may have been done.
+ */
+
+ngx_int_t
+ngx_http_conflict_outcome_redirect(ngx_http_conflict_ctx_t *ctx)
+{
+    ngx_uint_t                 sent, status, write;
+    ngx_http_request_t        *r;
+    ngx_http_conflict_class_e  class;
+
+    r = ctx->request;
+
+    write = (r->method == ctx->method);
+
+    if (r->upstream == ctx->pass.upstream) {
+
+        if (r->err_status == ctx->pass.err_status
+            && r->error_page == ctx->pass.error_page)
+        {
+            /* try_files: nothing has run yet */
+            return NGX_OK;
+        }
+
+        /* a handler without an upstream has failed, with whatever */
+        class = NGX_HTTP_CONFLICT_UNCERTAIN;
+
+    } else {
+        class = ngx_http_conflict_settle_class(ctx, 0, &status);
+
+        (void) ngx_http_conflict_upstream_attempts(r, ctx->pass.first_attempt,
+                                                   &sent, &status);
+
+        if (write && sent == 0) {
+            return NGX_OK;
+        }
+    }
+
+    if (!write) {
+
+        if (!ctx->lease.settled && ctx->op->out.leased) {
+            ngx_http_conflict_settle_seen(ctx, class);
+        }
+
+        return NGX_OK;
+    }
+
+    switch (class) {
+
+    case NGX_HTTP_CONFLICT_DONE:
+        ctx->lease.handed_on = 1;
+        break;
+
+    case NGX_HTTP_CONFLICT_NOT_DONE:
+        break;
+
+    default:
+
+        if (r->upstream == ctx->pass.upstream || ctx->conf->report) {
+            ctx->lease.handed_on = 1;
+            break;
+        }
+
+        if (!ctx->lease.settled && ctx->op->out.leased) {
+            ngx_http_conflict_settle(ctx, class);
+        }
+
+        return NGX_DECLINED;
+    }
+
+    /* another upstream may be asked, under the same lease */
+
+    if (r->upstream_states) {
+        ctx->pass.first_attempt = r->upstream_states->nelts;
+    }
+
+    return NGX_OK;
+}
+
+
+/* by what the upstream said, without its header */
+
+static void
+ngx_http_conflict_settle_seen(ngx_http_conflict_ctx_t *ctx,
+    ngx_http_conflict_class_e class)
+{
+    if (class == NGX_HTTP_CONFLICT_DONE) {
+        ctx->op->in.observed.existence = ngx_http_conflict_settle_existence(ctx,
+                                                                       ctx->op);
+
+        if (!ctx->op->in.minted) {
+            /* done, but its version was not seen */
+            class = NGX_HTTP_CONFLICT_UNCERTAIN;
+        }
+    }
+
+    ngx_http_conflict_settle(ctx, class);
+}
+
+
+/*
+ * The table.  "ended": no header was seen, and none will be.
+ */
+
+static ngx_http_conflict_class_e
+ngx_http_conflict_settle_class(ngx_http_conflict_ctx_t *ctx, ngx_uint_t ended,
+    ngx_uint_t *status)
+{
+    ngx_uint_t                 sent;
+    ngx_http_request_t        *r;
+    ngx_http_conflict_class_e  class;
+
+    r = ctx->request;
+    *status = 0;
+
+    if (r->upstream != ctx->pass.upstream) {
+        (void) ngx_http_conflict_upstream_attempts(r, ctx->pass.first_attempt,
+                                                   &sent, status);
+
+        /* 0: connect refused, no live peer, or it never came that far */
+
+        class = (sent == 0) ? NGX_HTTP_CONFLICT_NOT_DONE
+                /* a refusal may be that of the second: the first was done */
+                : (sent > 1) ? NGX_HTTP_CONFLICT_AMBIGUOUS
+                : ngx_http_conflict_settle_status(*status);
+
+    } else if (ended) {
+        /* a handler without an upstream, such as dav */
+        class = NGX_HTTP_CONFLICT_AMBIGUOUS;
+
+    } else {
+        *status = r->err_status ? r->err_status : r->headers_out.status;
+        class = ngx_http_conflict_settle_status(*status);
+    }
+
+    if (*status >= 200 && *status < 300) {
+        ctx->lease.carried = 1;
+    }
+
+    if (class == NGX_HTTP_CONFLICT_NOT_DONE && ctx->lease.handed_on) {
+        /* by this one; the one before it may have */
+        class = NGX_HTTP_CONFLICT_UNCERTAIN;
+    }
+
+    return class;
+}
+
+
+static ngx_http_conflict_class_e
+ngx_http_conflict_settle_status(ngx_uint_t status)
+{
+    ngx_uint_t  i;
+
+    if (status >= 200 && status < 300) {
+        /* 202: accepted, to be done at any time from now on */
+        return (status == NGX_HTTP_ACCEPTED) ? NGX_HTTP_CONFLICT_UNCERTAIN
+                                             : NGX_HTTP_CONFLICT_DONE;
+    }
+
+    for (i = 0; ngx_http_conflict_not_done[i]; i++) {
+        if (status == ngx_http_conflict_not_done[i]) {
+            return NGX_HTTP_CONFLICT_NOT_DONE;
+        }
+    }
+
+    if (status < 200
+        || status == NGX_HTTP_CLIENT_CLOSED_REQUEST
+        || status == NGX_HTTP_BAD_GATEWAY
+        || status == NGX_HTTP_SERVICE_UNAVAILABLE
+        || status == NGX_HTTP_GATEWAY_TIME_OUT)
+    {
+        return NGX_HTTP_CONFLICT_AMBIGUOUS;
+    }
+
+    return NGX_HTTP_CONFLICT_UNCERTAIN;
+}
+
+
+static void
+ngx_http_conflict_settle(ngx_http_conflict_ctx_t *ctx,
+    ngx_http_conflict_class_e class)
+{
+    ctx->lease.settled = 1;
+
+    if (ctx->lease.in_flight) {
+        ctx->lease.in_flight = 0;
+        ngx_http_conflict_stats_lease(-1);
+    }
+
+    if (ctx->timing.timer.timer_set) {
+        ngx_del_timer(&ctx->timing.timer);
+    }
+
+    if (ctx->pair) {
+
+        if (ctx->pair->timer.timer_set) {
+            ngx_del_timer(&ctx->pair->timer);
+        }
+
+        /* what is logged of it is about its own resource */
+
+        ngx_http_conflict_pair_exchange(ctx);
+        ngx_http_conflict_settle_op(ctx, class);
+        ngx_http_conflict_pair_exchange(ctx);
+    }
+
+    ngx_http_conflict_settle_op(ctx, class);
+}
+
+
+/* the source of a COPY is not written, whatever becomes of the rest */
+
+static void
+ngx_http_conflict_settle_op(ngx_http_conflict_ctx_t *ctx,
+    ngx_http_conflict_class_e class)
+{
+    ngx_http_conflict_op_t               *op;
+    const ngx_http_conflict_store_ops_t  *ops;
+
+    op = ctx->op;
+
+    if (!op->out.leased) {
+        return;
+    }
+
+    ops = op->store->ops;
+
+    if (op->in.reads) {
+        (void) ops->cancel(op);
+        return;
+    }
+
+    if (ctx->pair && class == NGX_HTTP_CONFLICT_DONE) {
+        op->in.observed.existence = ngx_http_conflict_settle_existence(ctx, op);
+        op->in.observed.version = 0;
+
+        if (!op->in.minted && op->in.observed.existence == CONFLICT_EXISTS) {
+            /* done, but the answer is not about its version */
+            class = NGX_HTTP_CONFLICT_UNCERTAIN;
+        }
+    }
+
+    ngx_log_debug2(NGX_LOG_DEBUG_HTTP, ctx->request->connection->log, 0,
+                   "conflict settle: %d, fence %uL", class, op->out.fence);
+
+    switch (class) {
+
+    case NGX_HTTP_CONFLICT_DONE:
+        ngx_http_conflict_body_history_written(ctx, 1);
+        ngx_http_conflict_body_history_link(ctx);
+        (void) ops->commit(op);
+        ctx->lease.committed = 1;
+        ctx->version.current = op->out.applied ? op->out.version : 0;
+        break;
+
+    case NGX_HTTP_CONFLICT_NOT_DONE:
+        (void) ops->cancel(op);
+        break;
+
+    case NGX_HTTP_CONFLICT_UNCERTAIN:
+        op->in.quarantine = 0;
+
+        /* fall through */
+
+    default: /* NGX_HTTP_CONFLICT_AMBIGUOUS */
+        ngx_http_conflict_body_history_written(ctx, 0);
+        (void) ops->abandon(op);
+        ctx->lease.abandoned = 1;
+        ctx->version.current = 0;
+        op->out.wait = op->in.quarantine;
+    }
+
+    if (ctx->lease.carried && (op->out.lost || op->calls)) {
+        ngx_http_conflict_audit_overlapped(ctx);
+    }
+}
+
+
+/* what is at the place that the operation is about, once the write is done */
+
+static conflict_existence_e
+ngx_http_conflict_settle_existence(ngx_http_conflict_ctx_t *ctx,
+    ngx_http_conflict_op_t *op)
+{
+    if (ctx->method == NGX_HTTP_DELETE
+        || (ctx->method == NGX_HTTP_MOVE
+            && (ctx->pair == NULL || op == ctx->pair->source)))
+    {
+        return CONFLICT_DELETED;
+    }
+
+    return CONFLICT_EXISTS;
+}

@@ -1,0 +1,414 @@
+
+/*
+ * Copyright (C) the ngx_http_conflict_module authors
+ *
+ * MOVE and COPY, which write another resource than their target, or both
+ * (RFC 4918, 9.8 and 9.9): one after the other takes its lease, and both are
+ * settled together.
+ */
+
+
+#include "write/ngx_http_conflict_write.h"
+
+
+static ngx_int_t ngx_http_conflict_pair_path(ngx_http_request_t *r,
+    u_char *path, u_char *last, ngx_str_t *uri);
+static ngx_int_t ngx_http_conflict_pair_key(ngx_http_request_t *r,
+    ngx_http_conflict_ctx_t *ctx, ngx_str_t *path, ngx_str_t *resource,
+    ngx_str_t *key);
+static ngx_uint_t ngx_http_conflict_pair_same(ngx_str_t *a, ngx_str_t *b);
+static ngx_int_t ngx_http_conflict_pair_op(ngx_http_request_t *r,
+    ngx_http_conflict_ctx_t *ctx, ngx_http_conflict_pair_t *pair);
+static void ngx_http_conflict_pair_swap(ngx_http_conflict_ctx_t *ctx);
+static ngx_int_t ngx_http_conflict_pair_error(ngx_http_conflict_ctx_t *ctx,
+    const char *reason);
+static void ngx_http_conflict_pair_renew(ngx_event_t *ev);
+
+
+static ngx_str_t  ngx_http_conflict_destination = ngx_string("destination");
+
+
+/*
+ * The source has its operation, with all preconditions, which are about it.
+ * A COPY writes only the destination, and its source matters where it has a
+ * precondition.
+ */
+
+ngx_int_t
+ngx_http_conflict_pair(ngx_http_request_t *r, ngx_http_conflict_ctx_t *ctx)
+{
+    ngx_str_t                 *value, resource, key;
+    ngx_http_conflict_pair_t  *pair;
+
+    if (!(r->method & (NGX_HTTP_MOVE|NGX_HTTP_COPY))) {
+        return NGX_OK;
+    }
+
+#if (CONFLICT_BROKEN == 4)
+    return NGX_OK;
+#endif
+
+    value = ngx_http_conflict_header_find(&r->headers_in.headers,
+                                          &ngx_http_conflict_destination, NULL);
+
+    if (value == NULL) {
+        /* the upstream will say so */
+        return NGX_OK;
+    }
+
+    pair = ngx_pcalloc(r->pool, sizeof(ngx_http_conflict_pair_t));
+    if (pair == NULL) {
+        return NGX_ERROR;
+    }
+
+    switch (ngx_http_conflict_pair_destination(r, value, &pair->target)) {
+
+    case NGX_OK:
+        break;
+
+    case NGX_DECLINED:
+        return ngx_http_conflict_pair_error(ctx, "the Destination is not a "
+                                            "path of this host");
+
+    default: /* NGX_ERROR */
+        return NGX_ERROR;
+    }
+
+    if (ngx_http_conflict_pair_same(&pair->target, &r->uri)) {
+        /* onto itself: one resource */
+        return NGX_OK;
+    }
+
+    if (ngx_http_conflict_pair_key(r, ctx, &r->uri, &resource, &key) != NGX_OK
+        || ngx_http_conflict_pair_key(r, ctx, &pair->target, &pair->resource,
+                                      &pair->key)
+           != NGX_OK)
+    {
+        return NGX_ERROR;
+    }
+
+    if (!ngx_http_conflict_pair_same(&key, &ctx->target.key)
+        || ngx_http_conflict_pair_same(&pair->key, &ctx->target.key))
+    {
+        /* of captures, or of what a "set" has made of this path */
+        return ngx_http_conflict_pair_error(ctx, "conflict_key does not tell "
+                                            "the Destination's resource");
+    }
+
+    if (ngx_http_conflict_pair_op(r, ctx, pair) != NGX_OK) {
+        return NGX_ERROR;
+    }
+
+    pair->source = ctx->op;
+    ctx->pair = pair;
+
+    if ((r->method & NGX_HTTP_COPY) && ctx->op->in.pre.kinds == 0) {
+        ngx_http_conflict_pair_swap(ctx);
+        ngx_http_conflict_op_release(pair->op);
+        ctx->pair = NULL;
+        return NGX_OK;
+    }
+
+    pair->source->in.reads = ((r->method & NGX_HTTP_COPY) != 0);
+
+    /* all take two leases in the same order, so nobody waits in a circle */
+
+    if (ngx_memn2cmp(pair->key.data, ctx->target.key.data, pair->key.len,
+                     ctx->target.key.len)
+        < 0)
+    {
+        ngx_http_conflict_pair_swap(ctx);
+    }
+
+    return NGX_OK;
+}
+
+
+/* NGX_DECLINED: it is none, or that of another host */
+
+ngx_int_t
+ngx_http_conflict_pair_destination(ngx_http_request_t *r, ngx_str_t *value,
+    ngx_str_t *uri)
+{
+    u_char  *p, *last, *host;
+
+    p = value->data;
+    last = value->data + value->len;
+
+    if (value->len && *p != '/') {
+
+        /* an absolute URI: the same host, whatever its scheme and port */
+
+        p = ngx_strlchr(p, last, ':');
+
+        if (p == NULL || last - p < 3 || p[1] != '/' || p[2] != '/') {
+            return NGX_DECLINED;
+        }
+
+        host = p + 3;
+
+        for (p = host; p < last && *p != '/' && *p != ':'; p++) {
+            /* void */
+        }
+
+        if (*host == '[') {
+            for (p = host; p < last && *p != ']'; p++) { /* void */ }
+            p += (p < last);
+        }
+
+        if ((size_t) (p - host) != r->headers_in.server.len
+            || ngx_strncasecmp(host, r->headers_in.server.data, p - host) != 0)
+        {
+            return NGX_DECLINED;
+        }
+
+        while (p < last && *p != '/') {
+            p++;
+        }
+    }
+
+    if (p == last || *p != '/') {
+        return NGX_DECLINED;
+    }
+
+    return ngx_http_conflict_pair_path(r, p, last, uri);
+}
+
+
+/* as nginx makes r->uri of the request line */
+
+static ngx_int_t
+ngx_http_conflict_pair_path(ngx_http_request_t *r, u_char *path, u_char *last,
+    ngx_str_t *uri)
+{
+    u_char                    *p;
+    ngx_http_request_t         target;
+    ngx_http_core_srv_conf_t  *cscf;
+
+    p = ngx_pnalloc(r->pool, 2 * (last - path) + 1);
+    if (p == NULL) {
+        return NGX_ERROR;
+    }
+
+    target = *r;
+
+    target.uri_start = p;
+    target.uri_end = ngx_cpymem(p, path, last - path);
+    *target.uri_end = ' ';
+
+    target.uri.data = target.uri_end + 1;
+    target.uri.len = last - path;
+    target.uri_ext = NULL;
+    target.args_start = NULL;
+
+    cscf = ngx_http_get_module_srv_conf(r, ngx_http_core_module);
+
+    if (ngx_http_parse_complex_uri(&target, cscf->merge_slashes) != NGX_OK) {
+        return NGX_DECLINED;
+    }
+
+    *uri = target.uri;
+
+    return NGX_OK;
+}
+
+
+/* what the key is there; by the path alone, so not with what was set for it */
+
+static ngx_int_t
+ngx_http_conflict_pair_key(ngx_http_request_t *r,
+    ngx_http_conflict_ctx_t *ctx, ngx_str_t *path, ngx_str_t *resource,
+    ngx_str_t *key)
+{
+    ngx_int_t                   rc;
+    ngx_str_t                   uri;
+    ngx_http_core_main_conf_t  *cmcf;
+    ngx_http_variable_value_t  *variables;
+
+    cmcf = ngx_http_get_module_main_conf(r, ngx_http_core_module);
+
+    uri = r->uri;
+    variables = r->variables;
+
+    r->variables = ngx_pcalloc(r->pool, cmcf->variables.nelts
+                                        * sizeof(ngx_http_variable_value_t));
+    if (r->variables == NULL) {
+        r->variables = variables;
+        return NGX_ERROR;
+    }
+
+    r->uri = *path;
+
+    rc = ngx_http_conflict_key(r, ctx->conf, resource, key);
+
+    r->uri = uri;
+    r->variables = variables;
+
+    return rc;
+}
+
+
+static ngx_uint_t
+ngx_http_conflict_pair_same(ngx_str_t *a, ngx_str_t *b)
+{
+    return a->len == b->len && ngx_memcmp(a->data, b->data, a->len) == 0;
+}
+
+
+static ngx_int_t
+ngx_http_conflict_pair_op(ngx_http_request_t *r, ngx_http_conflict_ctx_t *ctx,
+    ngx_http_conflict_pair_t *pair)
+{
+    ngx_uint_t               n;
+    ngx_http_conflict_op_t  *op, *source;
+
+    source = ctx->op;
+    n = ctx->pre.when ? ctx->pre.when->nelts : 0;
+
+    op = ngx_http_conflict_op_create(r, source->store, &pair->key, 2 * n);
+    if (op == NULL) {
+        return NGX_ERROR;
+    }
+
+    op->in.pre.match = ngx_http_conflict_op_bases(op);
+    op->in.pre.none = ngx_http_conflict_op_bases(op) + n;
+
+    ngx_http_conflict_dav_if_take(ctx, op, &pair->target);
+
+    op->in.policy = source->in.policy;
+    op->in.lease = source->in.lease;
+    op->in.quarantine = source->in.quarantine;
+    op->in.report = source->in.report;
+    op->in.minted = source->in.minted;
+    op->lock = source->lock;
+    op->in.observed.mtime = CONFLICT_TIME_NONE;
+
+    pair->op = op;
+
+    return NGX_OK;
+}
+
+
+ngx_uint_t
+ngx_http_conflict_pair_next(ngx_http_conflict_ctx_t *ctx)
+{
+    ngx_http_conflict_op_t    *op;
+    ngx_http_conflict_pair_t  *pair;
+
+    pair = ctx->pair;
+
+    if (pair == NULL) {
+        return 0;
+    }
+
+    if (pair->second) {
+
+        /* both may go; the request is about its own target again */
+
+        if (ctx->op != pair->source) {
+            ngx_http_conflict_pair_swap(ctx);
+        }
+
+        return 0;
+    }
+
+    op = ctx->op;
+    pair->second = 1;
+
+    ngx_http_conflict_pair_swap(ctx);
+
+    if (op->out.leased) {
+        pair->timer.handler = ngx_http_conflict_pair_renew;
+        pair->timer.data = pair;
+        pair->timer.log = ctx->request->connection->log;
+
+        ngx_add_timer(&pair->timer, op->in.lease / 3 + 1);
+    }
+
+    if (ctx->flow.outcome == NGX_HTTP_CONFLICT_OUTCOME_PASSED) {
+        ctx->flow.outcome = NGX_HTTP_CONFLICT_OUTCOME_NONE;
+    }
+
+    return 1;
+}
+
+
+void
+ngx_http_conflict_pair_exchange(ngx_http_conflict_ctx_t *ctx)
+{
+    ngx_str_t                  resource, key, target;
+    ngx_http_conflict_op_t    *op;
+    ngx_http_conflict_pair_t  *pair;
+
+    pair = ctx->pair;
+
+    op = ctx->op;
+    key = ctx->target.key;
+    target = ctx->get.uri;
+    resource = ctx->target.resource;
+
+    ctx->op = pair->op;
+    ctx->target.key = pair->key;
+    ctx->get.uri = pair->target;
+    ctx->target.resource = pair->resource;
+
+    pair->op = op;
+    pair->key = key;
+    pair->target = target;
+    pair->resource = resource;
+}
+
+
+/* what was found out about the one does not hold for the other */
+
+static void
+ngx_http_conflict_pair_swap(ngx_http_conflict_ctx_t *ctx)
+{
+    ngx_http_conflict_pair_exchange(ctx);
+
+    ngx_memzero(&ctx->latest, sizeof(ngx_http_conflict_latest_t));
+
+    ctx->timing.fetches = 0;
+    ctx->timing.wait_step = 0;
+}
+
+
+static ngx_int_t
+ngx_http_conflict_pair_error(ngx_http_conflict_ctx_t *ctx, const char *reason)
+{
+    ctx->op->in.pre.kinds = 0;
+    ctx->flow.answer = NGX_HTTP_CONFLICT_ANSWER_BAD_DESTINATION;
+    ctx->flow.reason = reason;
+
+    return NGX_DECLINED;
+}
+
+
+static void
+ngx_http_conflict_pair_renew(ngx_event_t *ev)
+{
+    ngx_http_conflict_pair_t *pair = ev->data;
+
+    ngx_add_timer(ev, pair->op->in.lease / 3 + 1);
+
+    /* where it fails, the lease runs out into a quarantine: that is safe */
+    (void) pair->op->store->ops->renew(pair->op);
+}
+
+
+void
+ngx_http_conflict_pair_end(ngx_http_conflict_ctx_t *ctx)
+{
+    if (ctx->pair == NULL) {
+        return;
+    }
+
+    if (ctx->pair->timer.timer_set) {
+        ngx_del_timer(&ctx->pair->timer);
+    }
+
+    if (ctx->pair->op) {
+        ngx_http_conflict_op_release(ctx->pair->op);
+        ctx->pair->op = NULL;
+    }
+}

@@ -1,0 +1,119 @@
+
+/*
+ * Copyright (C) the ngx_http_conflict_module authors
+ *
+ * A write is handed on, to the content handler of its location; and again,
+ * after an internal redirect.
+ */
+
+
+#include "write/ngx_http_conflict_write.h"
+#include "history/ngx_http_conflict_history.h"
+
+
+static void ngx_http_conflict_pass_enter(ngx_http_request_t *r,
+    ngx_http_conflict_ctx_t *ctx);
+
+
+ngx_http_conflict_state_e
+ngx_http_conflict_pass(ngx_http_conflict_ctx_t *ctx)
+{
+    uint64_t                 start, end;
+    ngx_int_t                rc;
+    ngx_http_request_t      *r;
+    ngx_http_conflict_op_t  *op;
+
+    r = ctx->request;
+    op = ctx->op;
+
+    rc = ngx_http_conflict_fence_pass(ctx);
+
+    if (rc != NGX_OK) {
+        ctx->flow.error_status = rc;
+        return NGX_HTTP_CONFLICT_STATE_ERROR;
+    }
+
+    ctx->pass.forwarded = 1;
+
+    if (ctx->flow.action != NGX_HTTP_CONFLICT_ACTION_NONE) {
+        ngx_http_conflict_entity(r, ctx);
+    }
+
+    if (op->out.leased || (ctx->pair && ctx->pair->op->out.leased)) {
+        ngx_http_conflict_outcome_hold(ctx);
+
+    } else {
+        ctx->lease.settled = 1;
+    }
+
+    if (ctx->conf->strip_base && !ctx->pass.rewritten && ctx->body.json
+        && !ctx->body.error && ctx->body.json->type != CONFLICT_JSON_NONE)
+    {
+        conflict_scan_cut(ctx->body.json, &start, &end);
+
+        if (ngx_http_conflict_body_edit_cut(r, (off_t) start, (off_t) end)
+            != NGX_OK)
+        {
+            return NGX_HTTP_CONFLICT_STATE_ERROR;
+        }
+
+        ctx->pass.rewritten = 1;
+    }
+
+    if (ngx_http_conflict_body_history_save_sent(r, ctx) != NGX_OK) {
+        return NGX_HTTP_CONFLICT_STATE_ERROR;
+    }
+
+    if (ngx_http_conflict_pass_headers(r, ctx) != NGX_OK) {
+        return NGX_HTTP_CONFLICT_STATE_ERROR;
+    }
+
+    ngx_http_conflict_pass_enter(r, ctx);
+
+    return NGX_HTTP_CONFLICT_STATE_FORWARDED;
+}
+
+
+ngx_http_conflict_state_e
+ngx_http_conflict_pass_again(ngx_http_conflict_ctx_t *ctx)
+{
+    if (ngx_http_conflict_fence_late(ctx)) {
+        ctx->flow.error_status = NGX_HTTP_GATEWAY_TIME_OUT;
+        return NGX_HTTP_CONFLICT_STATE_ERROR;
+    }
+
+    if (ngx_http_conflict_outcome_redirect(ctx) != NGX_OK) {
+
+        ctx->pass.forwarded = 0;
+        ctx->flow.reason = "it is this write's own: the upstream did not answer "
+                      "well, and is not asked again";
+
+        return ngx_http_conflict_refuse(ctx,
+                                   NGX_HTTP_CONFLICT_ANSWER_UNKNOWN_OUTCOME,
+                                   NGX_HTTP_CONFLICT_OUTCOME_BUSY,
+                                   NGX_HTTP_CONFLICT_ACTION_NONE);
+    }
+
+    ngx_http_conflict_pass_enter(ctx->request, ctx);
+
+    return NGX_HTTP_CONFLICT_STATE_FORWARDED;
+}
+
+
+/* what was there before is not this location's */
+
+static void
+ngx_http_conflict_pass_enter(ngx_http_request_t *r,
+    ngx_http_conflict_ctx_t *ctx)
+{
+    ctx->pass.upstream = r->upstream;
+    ctx->pass.err_status = r->err_status;
+    ctx->pass.error_page = r->error_page;
+
+    if (r->content_handler && r->method == ctx->method
+        && r->content_handler != ngx_http_conflict_upstream_once_handler)
+    {
+        ctx->pass.content_handler = r->content_handler;
+        r->content_handler = ngx_http_conflict_upstream_once_handler;
+    }
+}

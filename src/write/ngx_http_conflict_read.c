@@ -1,0 +1,166 @@
+
+/*
+ * Copyright (C) the ngx_http_conflict_module authors
+ *
+ * A GET or HEAD on its way to the upstream: its version is asked for before
+ * that runs, and an unknown one found out.  The way back is in _filter.c.
+ */
+
+
+#include "write/ngx_http_conflict_write.h"
+#include "history/ngx_http_conflict_history.h"
+#include "latest/ngx_http_conflict_latest.h"
+
+
+ngx_http_conflict_state_e
+ngx_http_conflict_read_peek(ngx_http_conflict_ctx_t *ctx)
+{
+    ngx_http_request_t      *r;
+    ngx_http_conflict_op_t  *op;
+
+    r = ctx->request;
+
+    op = ngx_http_conflict_op_create(r, ctx->conf->store, &ctx->target.key,
+                                     0);
+    if (op == NULL) {
+        return NGX_HTTP_CONFLICT_STATE_ERROR;
+    }
+
+    op->in.minted = (ctx->conf->version->place == NGX_HTTP_CONFLICT_DEFAULT);
+    ctx->op = op;
+
+    if (ngx_http_conflict_view_start(r, ctx) != NGX_OK) {
+        return NGX_HTTP_CONFLICT_STATE_ERROR;
+    }
+
+    ngx_http_conflict_body_history_configure(ctx);
+
+    /*
+     * Before the upstream runs, so that the version is never newer than
+     * the body.
+     */
+
+    ngx_http_conflict_store_call_start(ctx, op->store->ops->peek);
+
+    return NGX_HTTP_CONFLICT_STATE_READ_STORE_PEEKED;
+}
+
+
+/*
+ * On to the upstream; but where the state is unknown the latest body can
+ * prove that it is still the version of before.
+ */
+
+ngx_http_conflict_state_e
+ngx_http_conflict_read_peeked(ngx_http_conflict_ctx_t *ctx)
+{
+    ngx_int_t                rc;
+    ngx_http_conflict_op_t  *op;
+
+    rc = ngx_http_conflict_store_call_finish(ctx);
+
+    if (rc == NGX_AGAIN) {
+        return NGX_HTTP_CONFLICT_STATE_AGAIN;
+    }
+
+    op = ctx->op;
+    ctx->timing.settling = (rc == NGX_OK && op->out.settling) ? op->out.wait : 0;
+
+    if (rc == NGX_OK && op->out.state == CONFLICT_UNKNOWN && op->in.minted
+        && !ctx->conf->report)
+    {
+        ctx->latest.revalidate = 1;
+        return NGX_HTTP_CONFLICT_STATE_READ_GET_LATEST;
+    }
+
+    return NGX_HTTP_CONFLICT_STATE_READ_FORWARD;
+}
+
+
+/* as for a write; where nothing can be told the read has no version */
+
+ngx_http_conflict_state_e
+ngx_http_conflict_read_fetch(ngx_http_conflict_ctx_t *ctx)
+{
+    ngx_http_conflict_latest_t  *latest;
+
+    switch (ngx_http_conflict_latest_response(ctx)) {
+
+    case NGX_OK:
+        break;
+
+    case NGX_AGAIN:
+        return NGX_HTTP_CONFLICT_STATE_AGAIN;
+
+    default: /* NGX_ERROR */
+        return NGX_HTTP_CONFLICT_STATE_ERROR;
+    }
+
+    latest = &ctx->latest;
+
+    if (latest->cached || latest->status != NGX_HTTP_OK
+        || ngx_http_conflict_latest_document_observe(ctx) != NGX_OK)
+    {
+        return NGX_HTTP_CONFLICT_STATE_READ_FORWARD;
+    }
+
+    return NGX_HTTP_CONFLICT_STATE_READ_STORE_OBSERVE;
+}
+
+
+ngx_http_conflict_state_e
+ngx_http_conflict_read_observe(ngx_http_conflict_ctx_t *ctx)
+{
+    ctx->op->in.observed.latest = 1;
+    ctx->op->out.applied = 0;
+
+    ngx_http_conflict_store_call_start(ctx, ctx->op->store->ops->observe);
+
+    return NGX_HTTP_CONFLICT_STATE_READ_STORE_OBSERVED;
+}
+
+
+ngx_http_conflict_state_e
+ngx_http_conflict_read_observed(ngx_http_conflict_ctx_t *ctx)
+{
+    ngx_int_t  rc;
+
+    rc = ngx_http_conflict_store_call_finish(ctx);
+
+    if (rc == NGX_AGAIN) {
+        return NGX_HTTP_CONFLICT_STATE_AGAIN;
+    }
+
+    if (rc == NGX_OK && ctx->op->out.applied) {
+        ctx->op->out.state = CONFLICT_FREE;
+    }
+
+    return NGX_HTTP_CONFLICT_STATE_READ_FORWARD;
+}
+
+
+ngx_http_conflict_state_e
+ngx_http_conflict_read_forward(ngx_http_conflict_ctx_t *ctx)
+{
+    ngx_http_conflict_op_t  *op;
+
+    op = ctx->op;
+    ctx->pass.forwarded = 1;
+
+    if (op->rc != NGX_OK) {
+        /* no validators, then; nobody can hold this read for checked */
+        ctx->flow.outcome = NGX_HTTP_CONFLICT_OUTCOME_UNCHECKED;
+        return NGX_HTTP_CONFLICT_STATE_FORWARDED;
+    }
+
+    ctx->flow.outcome = NGX_HTTP_CONFLICT_OUTCOME_PASSED;
+    ctx->version.compared = op->out.version;
+    ctx->version.compared_time = op->out.mtime;
+
+    if (op->out.state == CONFLICT_FREE || op->out.state == CONFLICT_LEASED) {
+        ctx->version.current = op->out.version;
+    }
+
+    return (ngx_http_conflict_pass_headers(ctx->request, ctx) == NGX_OK)
+           ? NGX_HTTP_CONFLICT_STATE_FORWARDED : NGX_HTTP_CONFLICT_STATE_ERROR;
+}

@@ -1,0 +1,30 @@
+
+/*
+ * Copyright (C) the ngx_http_conflict_module authors
+ *
+ * The next state where the module itself answers a write, with an error or
+ * with the latest body.  What it says then is in _answer.c.
+ */
+
+
+#include "write/ngx_http_conflict_write.h"
+
+
+ngx_http_conflict_state_e
+ngx_http_conflict_respond(ngx_http_conflict_ctx_t *ctx,
+    ngx_http_conflict_answer_e answer, ngx_http_conflict_outcome_e outcome,
+    ngx_http_conflict_action_e action)
+{
+    ctx->flow.outcome = outcome;
+    ctx->flow.action = action;
+
+    if (ctx->conf->report) {
+        /* would have; it is logged with the answer of the upstream */
+        ctx->op->in.pre.chain = 0;
+        return NGX_HTTP_CONFLICT_STATE_FORWARD;
+    }
+
+    ctx->flow.answer = answer;
+
+    return NGX_HTTP_CONFLICT_STATE_RESPOND;
+}

@@ -1,0 +1,701 @@
+
+/*
+ * Copyright (C) the ngx_http_conflict_module authors
+ *
+ * Conditional reads of minted versions.  A tag bears the upstream's own behind
+ * the version, so conditions go upstream in its own words, and nothing of what
+ * was shown need be remembered.
+ */
+
+
+#include "write/ngx_http_conflict_write.h"
+#include "core/policy/conflict_etag.h"
+
+
+/* bytes; a longer tag of the upstream is left out */
+#define NGX_HTTP_CONFLICT_OWN  512
+
+
+/* of a client's list */
+
+typedef struct {
+    conflict_etag_t   etag;
+    conflict_etag_t   own;         /* the upstream's, in it */
+    uint64_t          version;
+    unsigned          bears:1;     /* it has "own" */
+} ngx_http_conflict_tag_t;
+
+
+typedef enum {
+    NGX_HTTP_CONFLICT_FAILS = 0,
+    NGX_HTTP_CONFLICT_HOLDS,       /* by a tag of ours */
+    NGX_HTTP_CONFLICT_THEIRS       /* by the upstream's, of no version */
+} ngx_http_conflict_judgment_e;
+
+
+static ngx_int_t ngx_http_conflict_tag_next(ngx_str_t *list, size_t *pos,
+    ngx_http_conflict_tag_t *tag);
+static ngx_int_t ngx_http_conflict_tag_read(ngx_str_t *text,
+    conflict_etag_t *etag);
+static ngx_uint_t ngx_http_conflict_tag_same(conflict_etag_t *a,
+    conflict_etag_t *b, ngx_uint_t strong);
+static ngx_uint_t ngx_http_conflict_tag_is(ngx_str_t *value);
+static ngx_int_t ngx_http_conflict_tag_echo(ngx_http_request_t *r,
+    ngx_http_conflict_tag_t *tag);
+static ngx_uint_t ngx_http_conflict_revalidate_list(
+    ngx_http_conflict_ctx_t *ctx, ngx_str_t *list, ngx_str_t *value);
+static ngx_uint_t ngx_http_conflict_revalidate_dates(
+    ngx_http_conflict_ctx_t *ctx);
+static ngx_int_t ngx_http_conflict_revalidate_part(ngx_http_request_t *r,
+    ngx_http_conflict_ctx_t *ctx, ngx_str_t *value);
+static ngx_int_t ngx_http_conflict_revalidate_push(ngx_http_request_t *r,
+    ngx_table_elt_t *h, ngx_str_t *value);
+static ngx_http_conflict_judgment_e ngx_http_conflict_judge(
+    ngx_http_request_t *r, ngx_http_conflict_ctx_t *ctx, ngx_str_t *list,
+    ngx_uint_t strong, ngx_uint_t plain, ngx_http_conflict_tag_t *tag);
+static ngx_int_t ngx_http_conflict_judge_none_match(ngx_http_request_t *r,
+    ngx_http_conflict_ctx_t *ctx, ngx_uint_t dated);
+static ngx_uint_t ngx_http_conflict_judge_range(ngx_http_request_t *r,
+    ngx_http_conflict_ctx_t *ctx, ngx_uint_t dated);
+static ngx_uint_t ngx_http_conflict_judge_date(ngx_http_request_t *r);
+
+
+/* request fields: hidden in any case, and those that may go upstream */
+
+static const ngx_str_t  ngx_http_conflict_conditional[] = {
+    ngx_string("if-match"),
+    ngx_string("if-unmodified-since"),
+    ngx_string("if-none-match")
+};
+
+static const ngx_str_t  ngx_http_conflict_since =
+    ngx_string("if-modified-since");
+
+static const ngx_str_t  ngx_http_conflict_if_range = ngx_string("if-range");
+
+static const ngx_str_t  ngx_http_conflict_range = ngx_string("range");
+
+
+/* for nginx's filter, where the condition was judged here */
+
+static ngx_table_elt_t  ngx_http_conflict_any = {
+    1,
+    ngx_string("If-None-Match"),
+    ngx_string("*"),
+    (u_char *) "if-none-match"
+#if (nginx_version >= 1023000)
+    , NULL
+#endif
+};
+
+
+static ngx_int_t
+ngx_http_conflict_tag_next(ngx_str_t *list, size_t *pos,
+    ngx_http_conflict_tag_t *tag)
+{
+    const char  *p;
+
+    p = (char *) list->data + *pos;
+
+    if (conflict_etag_next(&p, (char *) list->data + list->len, &tag->etag)
+        != CONFLICT_ETAG_TAG)
+    {
+        return NGX_DONE;
+    }
+
+    *pos = p - (char *) list->data;
+
+    tag->version = conflict_version_from_tag(tag->etag.data, tag->etag.len);
+
+    tag->bears = (tag->version < CONFLICT_VERSION_LIMIT
+                  && conflict_version_upstream_tag(&tag->own, tag->etag.data,
+                                                   tag->etag.len)
+                     == 0);
+
+    return NGX_OK;
+}
+
+
+/* one tag, and nothing else */
+
+static ngx_int_t
+ngx_http_conflict_tag_read(ngx_str_t *text, conflict_etag_t *etag)
+{
+    const char  *p, *last;
+
+    p = (char *) text->data;
+    last = p + text->len;
+
+    return (conflict_etag_next(&p, last, etag) == CONFLICT_ETAG_TAG
+            && p == last)
+           ? NGX_OK : NGX_DECLINED;
+}
+
+
+/*
+ * By the weak comparison (RFC 9110, 8.8.3.2), for which the client's tag "a"
+ * may have what a front has put behind it for another encoding.
+ */
+
+static ngx_uint_t
+ngx_http_conflict_tag_same(conflict_etag_t *a, conflict_etag_t *b,
+    ngx_uint_t strong)
+{
+    return (a->len == b->len
+            || (!strong && conflict_etag_bare(a->data, a->len) == b->len))
+           && ngx_memcmp(a->data, b->data, b->len) == 0;
+}
+
+
+/* of If-Range: a tag, or a date */
+
+static ngx_uint_t
+ngx_http_conflict_tag_is(ngx_str_t *value)
+{
+    return value->len && value->data[value->len - 1] == '"';
+}
+
+
+/* the client's, as it has sent it */
+
+static ngx_int_t
+ngx_http_conflict_tag_echo(ngx_http_request_t *r, ngx_http_conflict_tag_t *tag)
+{
+    size_t  before;
+
+    before = tag->etag.weak ? sizeof("W/\"") - 1 : sizeof("\"") - 1;
+
+    return ngx_http_conflict_validators_etag_text(r, tag->etag.data - before,
+                                                  before + tag->etag.len + 1);
+}
+
+
+ngx_int_t
+ngx_http_conflict_revalidate_set_etag(ngx_http_request_t *r,
+    ngx_http_conflict_ctx_t *ctx, uint64_t version)
+{
+    u_char          *p, text[NGX_INT64_LEN + NGX_HTTP_CONFLICT_OWN
+                             + sizeof("\".W/\"")];
+    conflict_etag_t  own;
+
+    if (version == 0 || version >= CONFLICT_VERSION_LIMIT
+        || ctx->version.upstream_tag.len > NGX_HTTP_CONFLICT_OWN
+        || ngx_http_conflict_tag_read(&ctx->version.upstream_tag,
+                                      &own) != NGX_OK
+        || (!own.weak && own.len >= 2 && ngx_memcmp(own.data, "W/", 2) == 0)
+        || (r->headers_out.status == NGX_HTTP_PARTIAL_CONTENT
+            && ctx->conf->inject->place != NGX_HTTP_CONFLICT_DEFAULT))
+    {
+        return ngx_http_conflict_validators_etag(r, version);
+    }
+
+    p = ngx_sprintf(text, "\"%uL.%s%*s\"", version, own.weak ? "W/" : "",
+                    own.len, own.data);
+
+    return ngx_http_conflict_validators_etag_text(r, (char *) text, p - text);
+}
+
+
+/*
+ * Only what was said of the current version may come back as a 304: a date
+ * and size, say, can be those of the version before.
+ */
+
+ngx_int_t
+ngx_http_conflict_revalidate(ngx_http_request_t *r,
+    ngx_http_conflict_ctx_t *ctx)
+{
+    ngx_int_t         part;
+    ngx_str_t         tags, tag, hidden[7];
+    ngx_uint_t        n, dates;
+    ngx_table_elt_t  *h;
+
+    ngx_str_null(&tags);
+    ngx_str_null(&tag);
+
+    ngx_memcpy(hidden, ngx_http_conflict_conditional,
+               sizeof(ngx_http_conflict_conditional));
+
+    n = sizeof(ngx_http_conflict_conditional) / sizeof(ngx_str_t);
+    dates = ngx_http_conflict_revalidate_dates(ctx);
+
+    h = r->headers_in.if_none_match;
+
+    if (h) {
+        tags.data = ngx_pnalloc(r->pool, 2 * h->value.len + 1);
+        if (tags.data == NULL) {
+            return NGX_ERROR;
+        }
+
+        if (!ngx_http_conflict_revalidate_list(ctx, &h->value, &tags)
+            && tags.len == 0)
+        {
+            /* a date beside tags counts for nothing (RFC 9110, 13.1.3) */
+            dates = 0;
+        }
+    }
+
+    if (!dates) {
+        hidden[n++] = ngx_http_conflict_since;
+    }
+
+    part = ngx_http_conflict_revalidate_part(r, ctx, &tag);
+
+    if (part == NGX_ERROR) {
+        return NGX_ERROR;
+    }
+
+    if (part == NGX_DECLINED) {
+        hidden[n++] = ngx_http_conflict_range;
+    }
+
+    if (part == NGX_DECLINED || tag.len) {
+        hidden[n++] = ngx_http_conflict_if_range;
+    }
+
+    ngx_str_null(&hidden[n]);
+
+    if (((tags.len || tag.len)
+         ? ngx_http_conflict_header_own(r, hidden)
+         : ngx_http_conflict_header_hide(r, hidden))
+        != NGX_OK)
+    {
+        return NGX_ERROR;
+    }
+
+    if (tags.len && ngx_http_conflict_revalidate_push(r, h, &tags) != NGX_OK) {
+        return NGX_ERROR;
+    }
+
+    return tag.len ? ngx_http_conflict_revalidate_push(r,
+                                                       r->headers_in.if_range,
+                                                       &tag)
+                   : NGX_OK;
+}
+
+
+/*
+ * The tags of the current version, as the upstream has sent them.  What a
+ * front may have put behind one may be the upstream's, too: each is shorter
+ * than ours, and asked for with and without it.  1: there is one that bears
+ * none, of which a date may tell more.
+ */
+
+static ngx_uint_t
+ngx_http_conflict_revalidate_list(ngx_http_conflict_ctx_t *ctx,
+    ngx_str_t *list, ngx_str_t *value)
+{
+    size_t                    pos, bare;
+    u_char                   *p;
+    ngx_uint_t                plain;
+    ngx_http_conflict_tag_t   tag;
+
+    p = value->data;
+    plain = 0;
+    pos = 0;
+
+    while (ngx_http_conflict_tag_next(list, &pos, &tag) == NGX_OK) {
+
+        if (tag.version != ctx->version.current) {
+            continue;
+        }
+
+        if (!tag.bears) {
+            plain = 1;
+            continue;
+        }
+
+        p = ngx_sprintf(p, "%s%s\"%*s\"", (p == value->data) ? "" : ", ",
+                        tag.own.weak ? "W/" : "", tag.own.len, tag.own.data);
+
+        bare = conflict_etag_bare(tag.own.data, tag.own.len);
+
+        if (bare != tag.own.len) {
+            p = ngx_sprintf(p, ", %s\"%*s\"", tag.own.weak ? "W/" : "", bare,
+                            tag.own.data);
+        }
+    }
+
+    *p = '\0';
+    value->len = p - value->data;
+
+    return plain;
+}
+
+
+/* no other version was shown under the date of this one */
+
+static ngx_uint_t
+ngx_http_conflict_revalidate_dates(ngx_http_conflict_ctx_t *ctx)
+{
+    return ctx->version.current && !ctx->op->out.second_reused;
+}
+
+
+/*
+ * Range beside If-Range.  NGX_OK: as it is, or with *value as its tag;
+ * NGX_DECLINED: the body is not known to be the same, all of it is needed.
+ */
+
+static ngx_int_t
+ngx_http_conflict_revalidate_part(ngx_http_request_t *r,
+    ngx_http_conflict_ctx_t *ctx, ngx_str_t *value)
+{
+    size_t                    pos;
+    u_char                   *p;
+    ngx_table_elt_t          *h;
+    ngx_http_conflict_tag_t   tag;
+
+    h = r->headers_in.if_range;
+
+    if (h == NULL) {
+        return NGX_OK;
+    }
+
+    if (ctx->conf->inject->place != NGX_HTTP_CONFLICT_DEFAULT) {
+        /* its offsets are not those of what the client has */
+        return NGX_DECLINED;
+    }
+
+    if (!ngx_http_conflict_tag_is(&h->value)) {
+        return ngx_http_conflict_revalidate_dates(ctx) ? NGX_OK
+                                                       : NGX_DECLINED;
+    }
+
+    pos = 0;
+
+    if (ngx_http_conflict_tag_next(&h->value, &pos, &tag) != NGX_OK
+        || tag.version >= CONFLICT_VERSION_LIMIT)
+    {
+        /* not one of ours */
+        return NGX_OK;
+    }
+
+    if (tag.version != ctx->version.current || !tag.bears || tag.own.weak
+        || tag.etag.weak)
+    {
+        return NGX_DECLINED;
+    }
+
+    p = ngx_pnalloc(r->pool, tag.own.len + sizeof("\"\""));
+    if (p == NULL) {
+        return NGX_ERROR;
+    }
+
+    value->data = p;
+    p = ngx_sprintf(p, "\"%*s\"", tag.own.len, tag.own.data);
+    *p = '\0';
+    value->len = p - value->data;
+
+    return NGX_OK;
+}
+
+
+static ngx_int_t
+ngx_http_conflict_revalidate_push(ngx_http_request_t *r, ngx_table_elt_t *h,
+    ngx_str_t *value)
+{
+    ngx_table_elt_t  *copy;
+
+    copy = ngx_list_push(&r->headers_in.headers);
+    if (copy == NULL) {
+        return NGX_ERROR;
+    }
+
+    *copy = *h;
+    copy->value = *value;
+#if (nginx_version >= 1023000)
+    copy->next = NULL;
+#endif
+
+    return NGX_OK;
+}
+
+
+/*
+ * The upstream's 304 says that the client has the body still, so the client's
+ * own tag is the one to answer with.  Where it is not known which of several
+ * that is, or it was a date alone, no version is said: the body may be of one
+ * that nobody remembers.
+ */
+
+ngx_int_t
+ngx_http_conflict_revalidate_not_modified(ngx_http_request_t *r,
+    ngx_http_conflict_ctx_t *ctx)
+{
+    size_t                    pos;
+    ngx_str_t                 none, *list;
+    ngx_uint_t                n, known, dated;
+    conflict_etag_t           own;
+    ngx_http_conflict_tag_t   tag, found;
+
+    ngx_http_clear_etag(r);
+    ngx_str_null(&none);
+
+    list = r->headers_in.if_none_match ? &r->headers_in.if_none_match->value
+                                       : &none;
+
+    known = (ngx_http_conflict_tag_read(&ctx->version.upstream_tag,
+                                        &own) == NGX_OK);
+    dated = r->headers_in.if_modified_since
+            && ngx_http_conflict_revalidate_dates(ctx);
+
+    n = 0;
+    pos = 0;
+
+    while (ngx_http_conflict_tag_next(list, &pos, &tag) == NGX_OK) {
+
+        if (tag.version != ctx->version.current
+            || !(tag.bears ? !known
+                             || ngx_http_conflict_tag_same(&tag.own, &own, 0)
+                           : dated))
+        {
+            continue;
+        }
+
+        n++;
+        found = tag;
+
+        if (known && tag.bears) {
+            n = 1;
+            break;
+        }
+    }
+
+    if (n != 1) {
+        ctx->version.current = 0;
+        return NGX_OK;
+    }
+
+    if (ngx_http_conflict_tag_echo(r, &found) != NGX_OK) {
+        return NGX_ERROR;
+    }
+
+    return (r->headers_out.last_modified_time == -1)
+           ? NGX_OK : ngx_http_conflict_validators_date(r, ctx);
+}
+
+
+/*
+ * What nginx's own filters would judge by the text of a tag: If-None-Match of
+ * what nginx serves or caches itself, If-Range of that and of slices, If-Match
+ * of all.  "date" is the upstream's, or -1.
+ */
+
+ngx_int_t
+ngx_http_conflict_revalidate_conditions(ngx_http_request_t *r,
+    ngx_http_conflict_ctx_t *ctx, time_t date)
+{
+    ngx_str_t                *value;
+    ngx_int_t                 theirs;
+    ngx_uint_t                dated, judged;
+    ngx_http_conflict_tag_t   tag;
+
+    dated = date != -1 && date == r->headers_out.last_modified_time
+            && !ctx->op->out.second_reused
+            && (ctx->version.current
+                || ctx->flow.outcome == NGX_HTTP_CONFLICT_OUTCOME_UNCHECKED);
+
+    judged = !r->disable_not_modified;
+
+    if (r->headers_out.status == NGX_HTTP_OK
+        && ctx->flow.outcome != NGX_HTTP_CONFLICT_OUTCOME_UNCHECKED)
+    {
+        /* nginx judges If-Match by our tag */
+        r->disable_not_modified = 0;
+    }
+
+    if (r->headers_in.if_match) {
+        value = &r->headers_in.if_match->value;
+
+        if (ngx_http_conflict_judge(r, ctx, value, 1, 1, &tag)) {
+            r->headers_in.if_match = NULL;
+
+        } else if (r->headers_out.status == NGX_HTTP_PARTIAL_CONTENT
+                   && !(value->len == 1 && value->data[0] == '*'))
+        {
+            /* nginx does not judge a part */
+            return ngx_http_filter_finalize_request(r, NULL,
+                                                NGX_HTTP_PRECONDITION_FAILED);
+        }
+    }
+
+    theirs = 0;
+
+    if (!judged) {
+        r->headers_in.if_none_match = NULL;
+        r->headers_in.if_modified_since = NULL;
+
+    } else {
+        theirs = ngx_http_conflict_judge_none_match(r, ctx, dated);
+
+        if (theirs == NGX_ERROR) {
+            return NGX_ERROR;
+        }
+    }
+
+    if (ngx_http_conflict_judge_range(r, ctx, dated) || theirs) {
+        ngx_http_clear_etag(r);
+        ctx->version.current = 0;
+    }
+
+    return NGX_OK;
+}
+
+
+/* 1: there will be a 304 that must not say a version */
+
+static ngx_int_t
+ngx_http_conflict_judge_none_match(ngx_http_request_t *r,
+    ngx_http_conflict_ctx_t *ctx, ngx_uint_t dated)
+{
+    ngx_str_t                     *value;
+    ngx_uint_t                     same;
+    ngx_http_conflict_tag_t        tag;
+    ngx_http_conflict_judgment_e   judgment;
+
+    if (!dated) {
+        r->headers_in.if_modified_since = NULL;
+    }
+
+    same = r->headers_in.if_modified_since && ngx_http_conflict_judge_date(r);
+
+    if (r->headers_in.if_none_match == NULL) {
+        return same;
+    }
+
+    /* to be ignored beside it (RFC 9110, 13.1.3) */
+    r->headers_in.if_modified_since = NULL;
+
+    value = &r->headers_in.if_none_match->value;
+
+    if (value->len == 1 && value->data[0] == '*') {
+        return 1;
+    }
+
+    judgment = ngx_http_conflict_judge(r, ctx, value, 0, same, &tag);
+
+    r->headers_in.if_none_match = judgment ? &ngx_http_conflict_any : NULL;
+
+    if (judgment == NGX_HTTP_CONFLICT_HOLDS && ctx->version.current
+        && ngx_http_conflict_tag_echo(r, &tag) != NGX_OK)
+    {
+        return NGX_ERROR;
+    }
+
+    return judgment == NGX_HTTP_CONFLICT_THEIRS;
+}
+
+
+/* the same of a 206 */
+
+static ngx_uint_t
+ngx_http_conflict_judge_range(ngx_http_request_t *r,
+    ngx_http_conflict_ctx_t *ctx, ngx_uint_t dated)
+{
+    ngx_str_t                     *value;
+    ngx_http_conflict_tag_t        tag;
+    ngx_http_conflict_judgment_e   judgment;
+
+    if (r->headers_in.if_range == NULL || r->headers_in.range == NULL
+        || !(r->allow_ranges
+             || r->headers_out.status == NGX_HTTP_PARTIAL_CONTENT))
+    {
+        return 0;
+    }
+
+    value = &r->headers_in.if_range->value;
+
+    if (!ngx_http_conflict_tag_is(value)) {
+
+        if (!dated) {
+            /* a date of ours does not make it the same bytes */
+            r->headers_in.range = NULL;
+        }
+
+        return 0;
+    }
+
+    judgment = ngx_http_conflict_judge(r, ctx, value, 1, 0, &tag);
+
+    if (judgment) {
+        r->headers_in.if_range = NULL;
+
+    } else {
+        r->headers_in.range = NULL;
+    }
+
+    return judgment == NGX_HTTP_CONFLICT_THEIRS;
+}
+
+
+/*
+ * Does one of the tags name what is shown: the version and the upstream's own
+ * tag, or, where "plain", the version alone.  The upstream's words are good
+ * for a part, and of what nginx caches: a body from there is of whatever
+ * version, so who reads it may have no other tag.
+ */
+
+static ngx_http_conflict_judgment_e
+ngx_http_conflict_judge(ngx_http_request_t *r, ngx_http_conflict_ctx_t *ctx,
+    ngx_str_t *list, ngx_uint_t strong, ngx_uint_t plain,
+    ngx_http_conflict_tag_t *tag)
+{
+    size_t           pos;
+    ngx_uint_t       known, cached;
+    conflict_etag_t  own;
+
+    known = (ngx_http_conflict_tag_read(&ctx->version.upstream_tag,
+                                        &own) == NGX_OK
+             && !(strong && own.weak));
+
+    cached = (ctx->flow.outcome == NGX_HTTP_CONFLICT_OUTCOME_UNCHECKED);
+
+    pos = 0;
+
+    while (ngx_http_conflict_tag_next(list, &pos, tag) == NGX_OK) {
+
+        if (strong && (tag->etag.weak || (tag->bears && tag->own.weak))) {
+            continue;
+        }
+
+        if (cached || tag->version == ctx->version.current) {
+
+            if (tag->bears
+                ? known && ngx_http_conflict_tag_same(&tag->own, &own, strong)
+                : plain && !cached)
+            {
+                return NGX_HTTP_CONFLICT_HOLDS;
+            }
+        }
+
+        if (known && ngx_http_conflict_tag_same(&tag->etag, &own, strong)
+            && (strong || (r->upstream && r->upstream->cacheable)))
+        {
+            return NGX_HTTP_CONFLICT_THEIRS;
+        }
+    }
+
+    return NGX_HTTP_CONFLICT_FAILS;
+}
+
+
+/* as nginx's filter does, which does it again */
+
+static ngx_uint_t
+ngx_http_conflict_judge_date(ngx_http_request_t *r)
+{
+    time_t                     date;
+    ngx_str_t                 *value;
+    ngx_http_core_loc_conf_t  *clcf;
+
+    clcf = ngx_http_get_module_loc_conf(r, ngx_http_core_module);
+
+    value = &r->headers_in.if_modified_since->value;
+    date = ngx_parse_http_time(value->data, value->len);
+
+    return clcf->if_modified_since != NGX_HTTP_IMS_OFF
+           && (date == r->headers_out.last_modified_time
+               || (date > r->headers_out.last_modified_time
+                   && clcf->if_modified_since == NGX_HTTP_IMS_BEFORE));
+}

@@ -1,0 +1,306 @@
+
+/*
+ * Copyright (C) the ngx_http_conflict_module authors
+ *
+ * What follows from a verdict of the store: the next state of the write, its
+ * outcome and its log action.
+ */
+
+
+#include "write/ngx_http_conflict_write.h"
+
+
+#define NGX_HTTP_CONFLICT_MAX_FETCHES  4
+
+
+static void ngx_http_conflict_passed(ngx_http_conflict_ctx_t *ctx);
+static ngx_uint_t ngx_http_conflict_judged(ngx_http_request_t *r,
+    ngx_http_conflict_op_t *op);
+static ngx_http_conflict_state_e ngx_http_conflict_go(
+    ngx_http_conflict_ctx_t *ctx);
+static ngx_http_conflict_state_e ngx_http_conflict_failed(
+    ngx_http_conflict_ctx_t *ctx);
+static ngx_http_conflict_state_e ngx_http_conflict_reported(
+    ngx_http_conflict_ctx_t *ctx);
+
+
+/* the store has decided, or said what to do before it can */
+
+ngx_http_conflict_state_e
+ngx_http_conflict_verdict(ngx_http_conflict_ctx_t *ctx)
+{
+    ngx_int_t                rc;
+    ngx_http_conflict_op_t  *op;
+
+    rc = ngx_http_conflict_store_call_finish(ctx);
+
+    if (rc == NGX_AGAIN) {
+        return NGX_HTTP_CONFLICT_STATE_AGAIN;
+    }
+
+    if (rc != NGX_OK) {
+        return ngx_http_conflict_failed(ctx);
+    }
+
+    op = ctx->op;
+
+    if (ngx_http_conflict_entity_tags_retry(ctx)) {
+        return NGX_HTTP_CONFLICT_STATE_STORE_BEGIN;
+    }
+
+    if (op->in.pre.kinds & CONFLICT_IF_MATCH) {
+        ctx->pre.matched = op->out.version;
+    }
+
+    ctx->timing.settling = op->out.settling ? op->out.wait : 0;
+    ctx->version.current = op->out.version;
+    ctx->version.compared = op->out.version;
+    ctx->version.compared_time = op->out.present ? op->out.mtime : CONFLICT_TIME_NONE;
+
+    if (op->in.report && op->out.verdict != CONFLICT_FETCH
+        && op->out.verdict != CONFLICT_COMBINE)
+    {
+        return ngx_http_conflict_reported(ctx);
+    }
+
+    switch (op->out.verdict) {
+
+    case CONFLICT_OVERWRITE:
+
+        if (ctx->flow.outcome == NGX_HTTP_CONFLICT_OUTCOME_NONE) {
+            ctx->flow.outcome = NGX_HTTP_CONFLICT_OUTCOME_OVERWROTE;
+            ctx->flow.action = ngx_http_conflict_verdict_action(op->in.policy);
+            ctx->flow.naming = ngx_http_conflict_diff_first(ctx);
+
+            if (ctx->flow.naming) {
+                return NGX_HTTP_CONFLICT_STATE_LATEST_VERDICT;
+            }
+        }
+
+        return NGX_HTTP_CONFLICT_STATE_FORWARD;
+
+    case CONFLICT_PASS:
+        ngx_http_conflict_passed(ctx);
+        return ngx_http_conflict_go(ctx);
+
+    case CONFLICT_COMBINE:
+        /* the GET and the merge take their time */
+        ngx_http_conflict_outcome_hold(ctx);
+        ctx->flow.recalled = 0;
+        ctx->merge.parts = NULL;
+        ctx->merge.base.data = NULL;
+        return NGX_HTTP_CONFLICT_STATE_LATEST_VERDICT;
+
+    case CONFLICT_WAIT:
+        return NGX_HTTP_CONFLICT_STATE_WAIT_FOR_WRITE;
+
+    case CONFLICT_FETCH:
+
+        if (ctx->timing.fetches == NGX_HTTP_CONFLICT_MAX_FETCHES) {
+            /* it changes faster than it can be read */
+
+            if (op->in.policy <= CONFLICT_CLIENT_WINS || op->in.report) {
+                op->in.pre.kinds = 0;
+                ctx->flow.outcome = NGX_HTTP_CONFLICT_OUTCOME_UNCHECKED;
+                ctx->flow.action = NGX_HTTP_CONFLICT_ACTION_UNCHECKED;
+                return NGX_HTTP_CONFLICT_STATE_STORE_BEGIN;
+            }
+
+            return ngx_http_conflict_refuse(ctx,
+                                       NGX_HTTP_CONFLICT_ANSWER_UNKNOWN_OUTCOME,
+                                       NGX_HTTP_CONFLICT_OUTCOME_BUSY,
+                                       NGX_HTTP_CONFLICT_ACTION_BUSY);
+        }
+
+        ctx->latest.started = 0;
+        ctx->latest.revalidate = 1;
+        return NGX_HTTP_CONFLICT_STATE_GET_LATEST;
+
+    default: /* CONFLICT_REFUSE, CONFLICT_DROP, REPLAY, VERIFY, LOCKED */
+        return NGX_HTTP_CONFLICT_STATE_LATEST_VERDICT;
+    }
+}
+
+
+/* nothing speaks against it: by its base, or as it has none */
+
+static void
+ngx_http_conflict_passed(ngx_http_conflict_ctx_t *ctx)
+{
+    ngx_http_conflict_op_t  *op;
+
+    if (ctx->flow.outcome != NGX_HTTP_CONFLICT_OUTCOME_NONE) {
+        return;
+    }
+
+    ctx->flow.outcome = NGX_HTTP_CONFLICT_OUTCOME_PASSED;
+    ctx->flow.existed = (ctx->pair == NULL
+                    && ctx->op->out.existence == CONFLICT_EXISTS);
+
+    /* of MOVE and COPY it is the destination that may be overwritten */
+
+    op = (ctx->pair && ctx->pair->source == ctx->op) ? ctx->pair->op
+                                                     : ctx->op;
+    ctx->flow.unbased = (op->in.pre.kinds == 0
+                    && !ngx_http_conflict_judged(ctx->request, op));
+}
+
+
+/* by the upstream, whose own tags these are */
+
+static ngx_uint_t
+ngx_http_conflict_judged(ngx_http_request_t *r, ngx_http_conflict_op_t *op)
+{
+    if (op->in.minted && !op->in.report) {
+        return 0;
+    }
+
+    return r->headers_in.if_match || r->headers_in.if_none_match
+           || ngx_http_conflict_dav_if_tags(r);
+}
+
+
+/* the write may pass; but fields that are the server's must stay as they are */
+
+static ngx_http_conflict_state_e
+ngx_http_conflict_go(ngx_http_conflict_ctx_t *ctx)
+{
+    if (!ctx->merge.able || !ctx->conf->server_rules || ctx->conf->report) {
+        return NGX_HTTP_CONFLICT_STATE_FORWARD;
+    }
+
+    if (ctx->op->out.leased) {
+        ngx_http_conflict_outcome_hold(ctx);
+    }
+
+    ctx->op->out.verdict = CONFLICT_PASS;
+
+    return NGX_HTTP_CONFLICT_STATE_LATEST_VERDICT;
+}
+
+
+/* the store has not decided */
+
+static ngx_http_conflict_state_e
+ngx_http_conflict_failed(ngx_http_conflict_ctx_t *ctx)
+{
+    ngx_uint_t                  pass;
+    ngx_http_conflict_op_t     *op;
+    ngx_http_conflict_state_e   next;
+    ngx_http_conflict_answer_e  answer;
+
+    op = ctx->op;
+    pass = 0;
+    answer = NGX_HTTP_CONFLICT_ANSWER_UNAVAILABLE;
+
+    switch (op->out.error) {
+
+    case NGX_HTTP_CONFLICT_STORE_GENERATION:
+        answer = NGX_HTTP_CONFLICT_ANSWER_GENERATION;
+        break;
+
+    case NGX_HTTP_CONFLICT_STORE_DOWN:
+        pass = ctx->conf->store_error;
+        break;
+
+    default: /* NGX_HTTP_CONFLICT_STORE_FULL */
+
+        if (op->out.log) {
+            ngx_log_error(NGX_LOG_ERR, ctx->request->connection->log, 0,
+                          "conflict store \"%V\" is full of writes in "
+                          "flight, enlarge its zone", &op->store->name);
+        }
+    }
+
+    next = ngx_http_conflict_refuse_unchecked(ctx, answer, pass,
+                                              NGX_HTTP_CONFLICT_STATE_FORWARD);
+
+    return (next == NGX_HTTP_CONFLICT_STATE_FORWARD)
+           ? ngx_http_conflict_go(ctx) : next;
+}
+
+
+/*
+ * Report mode: the write passes, the log says what would have been.  What
+ * would have been refused goes on with no chain.
+ */
+
+static ngx_http_conflict_state_e
+ngx_http_conflict_reported(ngx_http_conflict_ctx_t *ctx)
+{
+    switch (ctx->op->out.verdict) {
+
+    case CONFLICT_OVERWRITE:
+        ctx->flow.outcome = NGX_HTTP_CONFLICT_OUTCOME_OVERWROTE;
+        ctx->flow.action = ngx_http_conflict_verdict_action(ctx->op->in.policy);
+        break;
+
+    case CONFLICT_DROP:
+        ctx->op->in.pre.chain = 0;
+        ctx->flow.outcome = NGX_HTTP_CONFLICT_OUTCOME_DROPPED;
+        ctx->flow.action = ngx_http_conflict_verdict_action(ctx->op->in.policy);
+        break;
+
+    case CONFLICT_REFUSE:
+        ctx->op->in.pre.chain = 0;
+        ctx->flow.outcome = NGX_HTTP_CONFLICT_OUTCOME_REJECTED;
+        ctx->flow.action = (ctx->op->out.existence == CONFLICT_DELETED)
+                      ? NGX_HTTP_CONFLICT_ACTION_DELETED
+                      : ngx_http_conflict_verdict_action(ctx->op->in.policy);
+        break;
+
+    case CONFLICT_WAIT:
+        ctx->flow.outcome = NGX_HTTP_CONFLICT_OUTCOME_BUSY;
+        ctx->flow.action = NGX_HTTP_CONFLICT_ACTION_BUSY;
+        break;
+
+    case CONFLICT_LOCKED:
+        ctx->op->in.pre.chain = 0;
+        ctx->flow.outcome = NGX_HTTP_CONFLICT_OUTCOME_LOCKED;
+        ctx->flow.action = NGX_HTTP_CONFLICT_ACTION_LOCKED;
+        break;
+
+    case CONFLICT_REPLAY:
+    case CONFLICT_VERIFY:
+        ctx->flow.outcome = NGX_HTTP_CONFLICT_OUTCOME_REPLAYED;
+        break;
+
+    default: /* CONFLICT_PASS */
+        ngx_http_conflict_passed(ctx);
+    }
+
+    if (ctx->flow.action != NGX_HTTP_CONFLICT_ACTION_NONE
+        && ctx->flow.action == ngx_http_conflict_verdict_action(
+                ctx->op->in.policy))
+    {
+        ctx->flow.naming = ngx_http_conflict_diff_first(ctx);
+
+        if (ctx->flow.naming) {
+            return NGX_HTTP_CONFLICT_STATE_LATEST_VERDICT;
+        }
+    }
+
+    return NGX_HTTP_CONFLICT_STATE_FORWARD;
+}
+
+
+/* what it is called in the log, by policy */
+
+ngx_http_conflict_action_e
+ngx_http_conflict_verdict_action(conflict_policy_e policy)
+{
+    switch (policy) {
+
+    case CONFLICT_LWW:
+        return NGX_HTTP_CONFLICT_ACTION_LWW;
+
+    case CONFLICT_CLIENT_WINS:
+        return NGX_HTTP_CONFLICT_ACTION_CLIENT_WINS;
+
+    case CONFLICT_SERVER_WINS:
+        return NGX_HTTP_CONFLICT_ACTION_SERVER_WINS;
+
+    default: /* CONFLICT_VERSION, and what could not be merged */
+        return NGX_HTTP_CONFLICT_ACTION_VERSION;
+    }
+}

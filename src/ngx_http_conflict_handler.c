@@ -106,21 +106,21 @@ static const ngx_http_conflict_step_t  ngx_http_conflict_steps[] = {
     /* a request to a lock endpoint */
 
     [NGX_HTTP_CONFLICT_STATE_LOCK_START] =
-        { "lock: start", ngx_http_conflict_lock_start },
+        { "lock: start", ngx_http_conflict_lock_endpoint_start },
     [NGX_HTTP_CONFLICT_STATE_LOCK_TARGET] =
-        { "lock: target", ngx_http_conflict_lock_resource },
+        { "lock: target", ngx_http_conflict_lock_endpoint_target },
     [NGX_HTTP_CONFLICT_STATE_LOCK_GET_LATEST] =
-        { "lock: get latest", ngx_http_conflict_lock_fetch },
+        { "lock: get latest", ngx_http_conflict_lock_endpoint_get },
     [NGX_HTTP_CONFLICT_STATE_LOCK_CHECK_LATEST] =
-        { "lock: check latest", ngx_http_conflict_lock_fetched },
+        { "lock: check latest", ngx_http_conflict_lock_endpoint_checked },
     [NGX_HTTP_CONFLICT_STATE_LOCK_STORE_PEEK] =
-        { "lock: store peek", ngx_http_conflict_lock_peek },
+        { "lock: store peek", ngx_http_conflict_lock_endpoint_peek },
     [NGX_HTTP_CONFLICT_STATE_LOCK_STORE_PEEKED] =
-        { "lock: store peeked", ngx_http_conflict_lock_peeked },
+        { "lock: store peeked", ngx_http_conflict_lock_endpoint_peeked },
     [NGX_HTTP_CONFLICT_STATE_LOCK_STORE_CALL] =
-        { "lock: store call", ngx_http_conflict_lock_call },
+        { "lock: store call", ngx_http_conflict_lock_endpoint_call },
     [NGX_HTTP_CONFLICT_STATE_LOCK_STORE_CALLED] =
-        { "lock: store called", ngx_http_conflict_lock_called },
+        { "lock: store called", ngx_http_conflict_lock_endpoint_called },
 
     /* nginx goes on */
 

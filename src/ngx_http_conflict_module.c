@@ -129,7 +129,7 @@ static ngx_command_t  ngx_http_conflict_commands[] = {
 
     { ngx_string("conflict_fields"),
       NGX_HTTP_CONFLICT_ANY_CONF|NGX_CONF_TAKE1,
-      ngx_http_conflict_field_file_set,
+      ngx_http_conflict_directive_field_file,
       ngx_http_conflict_offset(rules),
       NULL },
 

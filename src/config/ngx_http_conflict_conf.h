@@ -252,7 +252,7 @@ ngx_int_t ngx_http_conflict_directive_field_complete(ngx_conf_t *cf,
     ngx_http_conflict_loc_conf_t *conf);
 
 
-char *ngx_http_conflict_field_file_set(ngx_conf_t *cf, ngx_command_t *cmd,
+char *ngx_http_conflict_directive_field_file(ngx_conf_t *cf, ngx_command_t *cmd,
     void *conf);
 
 

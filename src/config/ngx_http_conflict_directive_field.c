@@ -205,10 +205,10 @@ ngx_http_conflict_field_alone(ngx_conf_t *cf, ngx_array_t *rules,
     for (i = 0; i < rules->nelts - 1; i++) {
         field = &rule[i].field;
 
-        if (conflict_json_pointer_within(&last->pointer, &field->pointer)) {
+        if (conflict_scan_pointer_within(&last->pointer, &field->pointer)) {
             outer = field;
 
-        } else if (conflict_json_pointer_within(&field->pointer,
+        } else if (conflict_scan_pointer_within(&field->pointer,
                                                 &last->pointer))
         {
             outer = last;
@@ -430,9 +430,9 @@ ngx_http_conflict_directive_field_complete(ngx_conf_t *cf,
     for (i = 0; conf->rules && i < conf->rules->nelts; i++) {
         field = &rule[i].field;
 
-        if (conflict_json_pointer_within(&field->pointer, conf->base->pointer)
+        if (conflict_scan_pointer_within(&field->pointer, conf->base->pointer)
             || (field->rule != CONFLICT_RULE_AUTO
-                && conflict_json_pointer_within(conf->base->pointer,
+                && conflict_scan_pointer_within(conf->base->pointer,
                                                 &field->pointer)))
         {
             ngx_conf_log_error(NGX_LOG_EMERG, cf, 0,
@@ -488,8 +488,8 @@ ngx_http_conflict_own_fields(ngx_conf_t *cf,
     conf->fields = fields;
 
     if (conf->row_inject == NULL
-        || conflict_json_pointer_within(conf->row_inject, conf->base->pointer)
-        || conflict_json_pointer_within(conf->base->pointer, conf->row_inject))
+        || conflict_scan_pointer_within(conf->row_inject, conf->base->pointer)
+        || conflict_scan_pointer_within(conf->base->pointer, conf->row_inject))
     {
         return NGX_OK;
     }
@@ -498,9 +498,9 @@ ngx_http_conflict_own_fields(ngx_conf_t *cf,
 
     for (i = 0; i < fields->nelts; i++) {
 
-        if (conflict_json_pointer_within(&field[i].pointer, conf->row_inject)
+        if (conflict_scan_pointer_within(&field[i].pointer, conf->row_inject)
             || (field[i].rule != CONFLICT_RULE_AUTO
-                && conflict_json_pointer_within(conf->row_inject,
+                && conflict_scan_pointer_within(conf->row_inject,
                                                 &field[i].pointer)))
         {
             return NGX_OK;

@@ -57,7 +57,7 @@ static void ngx_http_conflict_field_file_place(
 
 
 char *
-ngx_http_conflict_field_file_set(ngx_conf_t *cf, ngx_command_t *cmd,
+ngx_http_conflict_directive_field_file(ngx_conf_t *cf, ngx_command_t *cmd,
     void *conf)
 {
     ngx_int_t                        rc;

@@ -248,7 +248,7 @@ ngx_http_conflict_row_inject(ngx_conf_t *cf,
 
     n = root->levels;
 
-    if (inject->levels == n || !conflict_json_pointer_within(inject, root)) {
+    if (inject->levels == n || !conflict_scan_pointer_within(inject, root)) {
         return NGX_OK;
     }
 

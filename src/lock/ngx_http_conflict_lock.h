@@ -22,21 +22,21 @@ char *ngx_http_conflict_lock_conf(ngx_conf_t *cf, ngx_command_t *cmd,
 
 
 /* The states of the endpoint. */
-ngx_http_conflict_state_e ngx_http_conflict_lock_start(
+ngx_http_conflict_state_e ngx_http_conflict_lock_endpoint_start(
     ngx_http_conflict_ctx_t *ctx);
-ngx_http_conflict_state_e ngx_http_conflict_lock_resource(
+ngx_http_conflict_state_e ngx_http_conflict_lock_endpoint_target(
     ngx_http_conflict_ctx_t *ctx);
-ngx_http_conflict_state_e ngx_http_conflict_lock_fetch(
+ngx_http_conflict_state_e ngx_http_conflict_lock_endpoint_get(
     ngx_http_conflict_ctx_t *ctx);
-ngx_http_conflict_state_e ngx_http_conflict_lock_fetched(
+ngx_http_conflict_state_e ngx_http_conflict_lock_endpoint_checked(
     ngx_http_conflict_ctx_t *ctx);
-ngx_http_conflict_state_e ngx_http_conflict_lock_peek(
+ngx_http_conflict_state_e ngx_http_conflict_lock_endpoint_peek(
     ngx_http_conflict_ctx_t *ctx);
-ngx_http_conflict_state_e ngx_http_conflict_lock_peeked(
+ngx_http_conflict_state_e ngx_http_conflict_lock_endpoint_peeked(
     ngx_http_conflict_ctx_t *ctx);
-ngx_http_conflict_state_e ngx_http_conflict_lock_call(
+ngx_http_conflict_state_e ngx_http_conflict_lock_endpoint_call(
     ngx_http_conflict_ctx_t *ctx);
-ngx_http_conflict_state_e ngx_http_conflict_lock_called(
+ngx_http_conflict_state_e ngx_http_conflict_lock_endpoint_called(
     ngx_http_conflict_ctx_t *ctx);
 
 

@@ -21,7 +21,7 @@ static ngx_http_conflict_state_e ngx_http_conflict_lock_error(
 
 
 ngx_http_conflict_state_e
-ngx_http_conflict_lock_start(ngx_http_conflict_ctx_t *ctx)
+ngx_http_conflict_lock_endpoint_start(ngx_http_conflict_ctx_t *ctx)
 {
     ngx_str_t                      force;
     ngx_http_request_t            *r;
@@ -111,7 +111,7 @@ ngx_http_conflict_lock_start(ngx_http_conflict_ctx_t *ctx)
 
 
 ngx_http_conflict_state_e
-ngx_http_conflict_lock_resource(ngx_http_conflict_ctx_t *ctx)
+ngx_http_conflict_lock_endpoint_target(ngx_http_conflict_ctx_t *ctx)
 {
     ngx_http_request_t  *r;
 
@@ -151,7 +151,7 @@ ngx_http_conflict_lock_resource(ngx_http_conflict_ctx_t *ctx)
 
 
 ngx_http_conflict_state_e
-ngx_http_conflict_lock_fetch(ngx_http_conflict_ctx_t *ctx)
+ngx_http_conflict_lock_endpoint_get(ngx_http_conflict_ctx_t *ctx)
 {
     switch (ngx_http_conflict_latest_response(ctx)) {
 
@@ -176,7 +176,7 @@ ngx_http_conflict_lock_fetch(ngx_http_conflict_ctx_t *ctx)
 /* who may not see the resource need not know who edits it */
 
 ngx_http_conflict_state_e
-ngx_http_conflict_lock_fetched(ngx_http_conflict_ctx_t *ctx)
+ngx_http_conflict_lock_endpoint_checked(ngx_http_conflict_ctx_t *ctx)
 {
     ngx_http_conflict_latest_t  *latest;
 
@@ -207,7 +207,7 @@ ngx_http_conflict_lock_fetched(ngx_http_conflict_ctx_t *ctx)
 /* a resource without a version gets one, where the module mints them */
 
 ngx_http_conflict_state_e
-ngx_http_conflict_lock_peek(ngx_http_conflict_ctx_t *ctx)
+ngx_http_conflict_lock_endpoint_peek(ngx_http_conflict_ctx_t *ctx)
 {
     ngx_http_conflict_store_call_start(ctx, ctx->op->store->ops->peek);
 
@@ -216,7 +216,7 @@ ngx_http_conflict_lock_peek(ngx_http_conflict_ctx_t *ctx)
 
 
 ngx_http_conflict_state_e
-ngx_http_conflict_lock_peeked(ngx_http_conflict_ctx_t *ctx)
+ngx_http_conflict_lock_endpoint_peeked(ngx_http_conflict_ctx_t *ctx)
 {
     switch (ngx_http_conflict_store_call_finish(ctx)) {
 
@@ -233,7 +233,7 @@ ngx_http_conflict_lock_peeked(ngx_http_conflict_ctx_t *ctx)
 
 
 ngx_http_conflict_state_e
-ngx_http_conflict_lock_call(ngx_http_conflict_ctx_t *ctx)
+ngx_http_conflict_lock_endpoint_call(ngx_http_conflict_ctx_t *ctx)
 {
     ngx_http_conflict_store_call_start(ctx, ctx->op->store->ops->lock);
 
@@ -242,7 +242,7 @@ ngx_http_conflict_lock_call(ngx_http_conflict_ctx_t *ctx)
 
 
 ngx_http_conflict_state_e
-ngx_http_conflict_lock_called(ngx_http_conflict_ctx_t *ctx)
+ngx_http_conflict_lock_endpoint_called(ngx_http_conflict_ctx_t *ctx)
 {
     switch (ngx_http_conflict_store_call_finish(ctx)) {
 

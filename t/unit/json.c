@@ -727,7 +727,7 @@ test_pointer_within(void **state)
         assert_int_equal(conflict_scan_pointer(&outer, cases[i].outer,
                                                strlen(cases[i].outer)),
                          0);
-        assert_int_equal(conflict_json_pointer_within(&inner, &outer),
+        assert_int_equal(conflict_scan_pointer_within(&inner, &outer),
                          cases[i].within);
     }
 }

@@ -105,7 +105,7 @@ conflict_json_index(const unsigned char *p, size_t len)
 
 
 int
-conflict_json_pointer_within(const conflict_pointer_t *inner,
+conflict_scan_pointer_within(const conflict_pointer_t *inner,
     const conflict_pointer_t *outer)
 {
     unsigned  i;

@@ -117,13 +117,13 @@ int conflict_scan_pointer(conflict_pointer_t *pointer, const char *text,
 /*
  * Is the one pointer within what the other one names, or the same.
  */
-int conflict_json_pointer_within(const conflict_pointer_t *inner,
+int conflict_scan_pointer_within(const conflict_pointer_t *inner,
     const conflict_pointer_t  *outer);
 
 /*
  * Is the one pointer within what the other one names, or the same.
  */
-int conflict_json_pointer_within(const conflict_pointer_t *inner,
+int conflict_scan_pointer_within(const conflict_pointer_t *inner,
     const conflict_pointer_t  *outer);
 
 /*

@@ -238,7 +238,7 @@ conflict_merge_trees(conflict_walk_t *walk, const conflict_trio_t *documents)
     conflict_buffer_free(&made);
 
     if (walk->clashed) {
-        return conflict_merge_clashed(walk);
+        return conflict_merge_report_clashed(walk);
     }
 
     if (edit.copied == 0 && result->text.len == 0) {

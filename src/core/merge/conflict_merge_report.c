@@ -192,7 +192,7 @@ conflict_merge_report_clash(conflict_walk_t *walk, conflict_rule_e rule,
 
 
 conflict_merge_rc_e
-conflict_merge_clashed(const conflict_walk_t *walk)
+conflict_merge_report_clashed(const conflict_walk_t *walk)
 {
     const conflict_merged_t  *result;
 

@@ -122,7 +122,7 @@ void conflict_merge_report_note(conflict_walk_t *walk);
 void conflict_merge_report_clash(conflict_walk_t *walk, conflict_rule_e rule,
     const conflict_trio_t *trio);
 /* CONFLICT_MERGE_CLASH, or CONFLICT_MERGE_FAILED. */
-conflict_merge_rc_e conflict_merge_clashed(const conflict_walk_t *walk);
+conflict_merge_rc_e conflict_merge_report_clashed(const conflict_walk_t *walk);
 
 /*
  * Rules for a field that both have changed, or for which there is no base;

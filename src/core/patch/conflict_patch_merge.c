@@ -403,7 +403,7 @@ conflict_patching_merge(conflict_patching_t *p)
 
     case CONFLICT_MERGE_CLASH:
         (void) conflict_patching_clashes(p, 1);
-        return conflict_merge_clashed(&p->walk);
+        return conflict_merge_report_clashed(&p->walk);
 
     case CONFLICT_MERGE_LARGE:
         return CONFLICT_MERGE_MANY;
@@ -417,7 +417,7 @@ conflict_patching_merge(conflict_patching_t *p)
     }
 
     if (conflict_patching_clashes(p, 0)) {
-        return conflict_merge_clashed(&p->walk);
+        return conflict_merge_report_clashed(&p->walk);
     }
 
     return conflict_patching_print(p, &merged);

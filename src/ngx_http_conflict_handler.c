@@ -24,28 +24,28 @@ typedef struct {
 } ngx_http_conflict_step_t;
 
 
-static ngx_http_conflict_ctx_t *ngx_http_conflict_guard_request(
+static ngx_http_conflict_ctx_t *ngx_http_conflict_handler_guard_request(
     ngx_http_request_t *r, ngx_http_conflict_loc_conf_t *nlcf,
     ngx_http_conflict_kind_e kind);
-static void ngx_http_conflict_over(ngx_http_request_t *r);
-static void ngx_http_conflict_cleanup(ngx_http_conflict_ctx_t *ctx);
-static ngx_int_t ngx_http_conflict_run(ngx_http_request_t *r,
+static void ngx_http_conflict_handler_over(ngx_http_request_t *r);
+static void ngx_http_conflict_handler_cleanup(ngx_http_conflict_ctx_t *ctx);
+static ngx_int_t ngx_http_conflict_handler_run(ngx_http_request_t *r,
     ngx_http_conflict_ctx_t *ctx);
-static ngx_http_conflict_state_e ngx_http_conflict_parse_headers(
+static ngx_http_conflict_state_e ngx_http_conflict_handler_parse_headers(
     ngx_http_conflict_ctx_t *ctx);
-static ngx_http_conflict_state_e ngx_http_conflict_receive_body(
+static ngx_http_conflict_state_e ngx_http_conflict_handler_receive_body(
     ngx_http_conflict_ctx_t *ctx);
-static ngx_http_conflict_state_e ngx_http_conflict_check_request(
+static ngx_http_conflict_state_e ngx_http_conflict_handler_check_request(
     ngx_http_conflict_ctx_t *ctx);
-static ngx_http_conflict_state_e ngx_http_conflict_begin(
+static ngx_http_conflict_state_e ngx_http_conflict_handler_begin(
     ngx_http_conflict_ctx_t *ctx);
-static ngx_http_conflict_state_e ngx_http_conflict_get_latest(
+static ngx_http_conflict_state_e ngx_http_conflict_handler_get_latest(
     ngx_http_conflict_ctx_t *ctx);
-static ngx_http_conflict_state_e ngx_http_conflict_observe(
+static ngx_http_conflict_state_e ngx_http_conflict_handler_observe(
     ngx_http_conflict_ctx_t *ctx);
-static ngx_http_conflict_state_e ngx_http_conflict_observed(
+static ngx_http_conflict_state_e ngx_http_conflict_handler_observed(
     ngx_http_conflict_ctx_t *ctx);
-static ngx_http_conflict_state_e ngx_http_conflict_forward(
+static ngx_http_conflict_state_e ngx_http_conflict_handler_forward(
     ngx_http_conflict_ctx_t *ctx);
 
 
@@ -56,25 +56,25 @@ static const ngx_http_conflict_step_t  ngx_http_conflict_steps[] = {
     /* a write */
 
     [NGX_HTTP_CONFLICT_STATE_PARSE_HEADERS] =
-        { "parse headers", ngx_http_conflict_parse_headers },
+        { "parse headers", ngx_http_conflict_handler_parse_headers },
     [NGX_HTTP_CONFLICT_STATE_RECEIVE_BODY] =
-        { "receive body", ngx_http_conflict_receive_body },
+        { "receive body", ngx_http_conflict_handler_receive_body },
     [NGX_HTTP_CONFLICT_STATE_CHECK_REQUEST] =
-        { "check request", ngx_http_conflict_check_request },
+        { "check request", ngx_http_conflict_handler_check_request },
     [NGX_HTTP_CONFLICT_STATE_STORE_BEGIN] =
-        { "store begin", ngx_http_conflict_begin },
+        { "store begin", ngx_http_conflict_handler_begin },
     [NGX_HTTP_CONFLICT_STATE_STORE_VERDICT] =
         { "store verdict", ngx_http_conflict_verdict },
     [NGX_HTTP_CONFLICT_STATE_WAIT_FOR_WRITE] =
         { "wait for write", ngx_http_conflict_write_wait },
     [NGX_HTTP_CONFLICT_STATE_GET_LATEST] =
-        { "get latest", ngx_http_conflict_get_latest },
+        { "get latest", ngx_http_conflict_handler_get_latest },
     [NGX_HTTP_CONFLICT_STATE_CHECK_LATEST] =
         { "check latest", ngx_http_conflict_latest_verdict_fetched },
     [NGX_HTTP_CONFLICT_STATE_STORE_OBSERVE] =
-        { "store observe", ngx_http_conflict_observe },
+        { "store observe", ngx_http_conflict_handler_observe },
     [NGX_HTTP_CONFLICT_STATE_STORE_OBSERVED] =
-        { "store observed", ngx_http_conflict_observed },
+        { "store observed", ngx_http_conflict_handler_observed },
     [NGX_HTTP_CONFLICT_STATE_LATEST_VERDICT] =
         { "latest verdict", ngx_http_conflict_latest_verdict },
     [NGX_HTTP_CONFLICT_STATE_HISTORY_LOOKUP] =
@@ -84,7 +84,7 @@ static const ngx_http_conflict_step_t  ngx_http_conflict_steps[] = {
     [NGX_HTTP_CONFLICT_STATE_MERGE_WRITE] =
         { "merge write", ngx_http_conflict_merge_write },
     [NGX_HTTP_CONFLICT_STATE_FORWARD] =
-        { "forward", ngx_http_conflict_forward },
+        { "forward", ngx_http_conflict_handler_forward },
     [NGX_HTTP_CONFLICT_STATE_REDIRECTED] =
         { "redirected", ngx_http_conflict_pass_again },
 
@@ -142,7 +142,7 @@ ngx_http_conflict_handler(ngx_http_request_t *r)
     }
 
     if (r->post_action) {
-        ngx_http_conflict_over(r);
+        ngx_http_conflict_handler_over(r);
         return NGX_DECLINED;
     }
 
@@ -179,7 +179,7 @@ ngx_http_conflict_handler(ngx_http_request_t *r)
             return NGX_DECLINED;
         }
 
-        ctx = ngx_http_conflict_guard_request(r, nlcf, kind);
+        ctx = ngx_http_conflict_handler_guard_request(r, nlcf, kind);
         if (ctx == NULL) {
             return NGX_HTTP_INTERNAL_SERVER_ERROR;
         }
@@ -196,7 +196,7 @@ ngx_http_conflict_handler(ngx_http_request_t *r)
         return ngx_http_conflict_method_unchecked(r, ctx);
     }
 
-    return ngx_http_conflict_run(r, ctx);
+    return ngx_http_conflict_handler_run(r, ctx);
 }
 
 
@@ -206,26 +206,26 @@ ngx_http_conflict_handler(ngx_http_request_t *r)
  */
 
 static void
-ngx_http_conflict_over(ngx_http_request_t *r)
+ngx_http_conflict_handler_over(ngx_http_request_t *r)
 {
     ngx_http_conflict_ctx_t  *ctx;
 
     ctx = ngx_http_conflict_ctx(r);
 
     if (ctx) {
-        ngx_http_conflict_cleanup(ctx);
+        ngx_http_conflict_handler_cleanup(ctx);
         ngx_http_conflict_body_edit_restore(r, ctx);
     }
 }
 
 
 static ngx_http_conflict_ctx_t *
-ngx_http_conflict_guard_request(ngx_http_request_t *r,
+ngx_http_conflict_handler_guard_request(ngx_http_request_t *r,
     ngx_http_conflict_loc_conf_t *nlcf, ngx_http_conflict_kind_e kind)
 {
     ngx_http_conflict_ctx_t  *ctx;
 
-    ctx = ngx_http_conflict_ctx_create(r, ngx_http_conflict_cleanup);
+    ctx = ngx_http_conflict_ctx_create(r, ngx_http_conflict_handler_cleanup);
     if (ctx == NULL) {
         return NULL;
     }
@@ -254,7 +254,7 @@ ngx_http_conflict_guard_request(ngx_http_request_t *r,
 
 
 static void
-ngx_http_conflict_cleanup(ngx_http_conflict_ctx_t *ctx)
+ngx_http_conflict_handler_cleanup(ngx_http_conflict_ctx_t *ctx)
 {
     if (ctx->timing.timer.timer_set) {
         ngx_del_timer(&ctx->timing.timer);
@@ -291,7 +291,8 @@ ngx_http_conflict_cleanup(ngx_http_conflict_ctx_t *ctx)
 /* in PRECONTENT, and again whenever the request can go on */
 
 static ngx_int_t
-ngx_http_conflict_run(ngx_http_request_t *r, ngx_http_conflict_ctx_t *ctx)
+ngx_http_conflict_handler_run(ngx_http_request_t *r,
+    ngx_http_conflict_ctx_t *ctx)
 {
     ngx_http_conflict_state_e        next;
     const ngx_http_conflict_step_t  *step;
@@ -345,7 +346,7 @@ ngx_http_conflict_run(ngx_http_request_t *r, ngx_http_conflict_ctx_t *ctx)
 
 
 static ngx_http_conflict_state_e
-ngx_http_conflict_parse_headers(ngx_http_conflict_ctx_t *ctx)
+ngx_http_conflict_handler_parse_headers(ngx_http_conflict_ctx_t *ctx)
 {
     switch (ngx_http_conflict_precondition_headers(ctx->request, ctx)) {
 
@@ -363,7 +364,7 @@ ngx_http_conflict_parse_headers(ngx_http_conflict_ctx_t *ctx)
 
 
 static ngx_http_conflict_state_e
-ngx_http_conflict_receive_body(ngx_http_conflict_ctx_t *ctx)
+ngx_http_conflict_handler_receive_body(ngx_http_conflict_ctx_t *ctx)
 {
     ngx_int_t  rc;
 
@@ -392,7 +393,7 @@ ngx_http_conflict_receive_body(ngx_http_conflict_ctx_t *ctx)
 /* all that the client says is here */
 
 static ngx_http_conflict_state_e
-ngx_http_conflict_check_request(ngx_http_conflict_ctx_t *ctx)
+ngx_http_conflict_handler_check_request(ngx_http_conflict_ctx_t *ctx)
 {
     ngx_int_t                   rc;
     ngx_http_request_t         *r;
@@ -464,7 +465,7 @@ ngx_http_conflict_check_request(ngx_http_conflict_ctx_t *ctx)
 
 
 static ngx_http_conflict_state_e
-ngx_http_conflict_begin(ngx_http_conflict_ctx_t *ctx)
+ngx_http_conflict_handler_begin(ngx_http_conflict_ctx_t *ctx)
 {
     ngx_http_conflict_store_call_start(ctx, ctx->op->store->ops->begin);
 
@@ -473,7 +474,7 @@ ngx_http_conflict_begin(ngx_http_conflict_ctx_t *ctx)
 
 
 static ngx_http_conflict_state_e
-ngx_http_conflict_get_latest(ngx_http_conflict_ctx_t *ctx)
+ngx_http_conflict_handler_get_latest(ngx_http_conflict_ctx_t *ctx)
 {
     switch (ngx_http_conflict_latest_response(ctx)) {
 
@@ -490,7 +491,7 @@ ngx_http_conflict_get_latest(ngx_http_conflict_ctx_t *ctx)
 
 
 static ngx_http_conflict_state_e
-ngx_http_conflict_observe(ngx_http_conflict_ctx_t *ctx)
+ngx_http_conflict_handler_observe(ngx_http_conflict_ctx_t *ctx)
 {
     ctx->op->out.applied = 0;
 
@@ -506,7 +507,7 @@ ngx_http_conflict_observe(ngx_http_conflict_ctx_t *ctx)
  */
 
 static ngx_http_conflict_state_e
-ngx_http_conflict_observed(ngx_http_conflict_ctx_t *ctx)
+ngx_http_conflict_handler_observed(ngx_http_conflict_ctx_t *ctx)
 {
     if (ngx_http_conflict_store_call_finish(ctx) == NGX_AGAIN) {
         return NGX_HTTP_CONFLICT_STATE_AGAIN;
@@ -525,7 +526,7 @@ ngx_http_conflict_observed(ngx_http_conflict_ctx_t *ctx)
 
 
 static ngx_http_conflict_state_e
-ngx_http_conflict_forward(ngx_http_conflict_ctx_t *ctx)
+ngx_http_conflict_handler_forward(ngx_http_conflict_ctx_t *ctx)
 {
     if (ngx_http_conflict_pair_next(ctx)) {
         return NGX_HTTP_CONFLICT_STATE_STORE_BEGIN;

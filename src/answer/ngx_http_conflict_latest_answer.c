@@ -13,9 +13,9 @@
 #include "latest/ngx_http_conflict_latest.h"
 
 
-static ngx_uint_t ngx_http_conflict_relay_target(ngx_str_t *target);
-static ngx_int_t ngx_http_conflict_relay_challenges(ngx_http_request_t *r,
-    ngx_http_conflict_latest_t *latest);
+static ngx_uint_t ngx_http_conflict_latest_answer_target(ngx_str_t *target);
+static ngx_int_t ngx_http_conflict_latest_answer_challenges(
+    ngx_http_request_t *r, ngx_http_conflict_latest_t *latest);
 
 
 ngx_int_t
@@ -36,7 +36,7 @@ ngx_http_conflict_latest_answer(ngx_http_request_t *r,
 
     if (ctx->flow.answer == NGX_HTTP_CONFLICT_ANSWER_RELAY) {
 
-        if (ngx_http_conflict_relay_challenges(r, latest) != NGX_OK) {
+        if (ngx_http_conflict_latest_answer_challenges(r, latest) != NGX_OK) {
             return NGX_ERROR;
         }
 
@@ -50,7 +50,7 @@ ngx_http_conflict_latest_answer(ngx_http_request_t *r,
 
         ngx_http_conflict_body_history_answered(ctx, &row);
 
-        if (ngx_http_conflict_relay_target(&r->unparsed_uri)
+        if (ngx_http_conflict_latest_answer_target(&r->unparsed_uri)
             && ngx_http_conflict_header_add(r, "Content-Location",
                                             (char *) r->unparsed_uri.data,
                                             r->unparsed_uri.len)
@@ -124,7 +124,7 @@ ngx_http_conflict_latest_answer(ngx_http_request_t *r,
  */
 
 static ngx_uint_t
-ngx_http_conflict_relay_target(ngx_str_t *target)
+ngx_http_conflict_latest_answer_target(ngx_str_t *target)
 {
     size_t  i;
     u_char  ch;
@@ -153,7 +153,7 @@ ngx_http_conflict_relay_target(ngx_str_t *target)
 /* of a GET that was answered with 401, all of them */
 
 static ngx_int_t
-ngx_http_conflict_relay_challenges(ngx_http_request_t *r,
+ngx_http_conflict_latest_answer_challenges(ngx_http_request_t *r,
     ngx_http_conflict_latest_t *latest)
 {
     ngx_uint_t        i;

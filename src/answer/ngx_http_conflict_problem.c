@@ -81,8 +81,8 @@ static const ngx_http_conflict_answer_t  ngx_http_conflict_answers[] = {
     "urn:ngx-http-conflict-module:docs/errors.md#"
 
 
-static ngx_uint_t ngx_http_conflict_answer_problem(ngx_http_request_t *r);
-static ngx_int_t ngx_http_conflict_accept_patch(ngx_http_request_t *r,
+static ngx_uint_t ngx_http_conflict_problem_problem(ngx_http_request_t *r);
+static ngx_int_t ngx_http_conflict_problem_accept_patch(ngx_http_request_t *r,
     ngx_http_conflict_loc_conf_t *nlcf);
 
 
@@ -90,7 +90,7 @@ static ngx_str_t  ngx_http_conflict_accept = ngx_string("accept");
 
 
 static ngx_uint_t
-ngx_http_conflict_answer_problem(ngx_http_request_t *r)
+ngx_http_conflict_problem_problem(ngx_http_request_t *r)
 {
     ngx_str_t  *accept;
 
@@ -113,7 +113,7 @@ ngx_http_conflict_problem_start(ngx_http_conflict_ctx_t *ctx)
     answer = &ngx_http_conflict_answers[ctx->flow.answer];
     json = json_object();
 
-    if (ngx_http_conflict_answer_problem(ctx->request)) {
+    if (ngx_http_conflict_problem_problem(ctx->request)) {
         /* RFC 9457, 3.1.1 */
         ngx_http_conflict_json_set(&json, "type",
                                    json_sprintf(NGX_HTTP_CONFLICT_TYPE "%s",
@@ -152,7 +152,7 @@ ngx_http_conflict_problem_headers(ngx_http_request_t *r,
 
     ngx_str_set(&r->headers_out.content_type, "application/json");
 
-    if (ngx_http_conflict_answer_problem(r)) {
+    if (ngx_http_conflict_problem_problem(r)) {
         ngx_str_set(&r->headers_out.content_type, "application/problem+json");
     }
 
@@ -200,7 +200,7 @@ ngx_http_conflict_problem_headers(ngx_http_request_t *r,
     if (ctx->flow.answer == NGX_HTTP_CONFLICT_ANSWER_UNMERGEABLE) {
         /* RFC 5789, 3.1; RFC 9110, 15.5.16 */
         return (ctx->method == NGX_HTTP_PATCH)
-               ? ngx_http_conflict_accept_patch(r, ctx->conf)
+               ? ngx_http_conflict_problem_accept_patch(r, ctx->conf)
                : ngx_http_conflict_header_add(r, "Accept", "application/json",
                                               sizeof("application/json") - 1);
     }
@@ -227,7 +227,7 @@ ngx_http_conflict_problem_headers(ngx_http_request_t *r,
 
 
 static ngx_int_t
-ngx_http_conflict_accept_patch(ngx_http_request_t *r,
+ngx_http_conflict_problem_accept_patch(ngx_http_request_t *r,
     ngx_http_conflict_loc_conf_t *nlcf)
 {
     static const char  types[] = "application/merge-patch+json, "

@@ -11,11 +11,11 @@
 #include "http/ngx_http_conflict_writer.h"
 
 
-static json_t *ngx_http_conflict_audit_json(ngx_http_conflict_audit_t *audit,
+static json_t *ngx_http_conflict_audit_line_json(
+    ngx_http_conflict_audit_t *audit, size_t longest);
+static json_t *ngx_http_conflict_audit_line_fields(ngx_str_t *list,
     size_t longest);
-static json_t *ngx_http_conflict_audit_fields(ngx_str_t *list,
-    size_t longest);
-static void ngx_http_conflict_audit_text(json_t **json, const char *name,
+static void ngx_http_conflict_audit_line_text(json_t **json, const char *name,
     ngx_str_t *text, size_t longest);
 
 
@@ -84,7 +84,8 @@ ngx_http_conflict_audit_line(ngx_http_conflict_audit_t *audit, size_t longest,
 
     ngx_http_conflict_writer_print(&out, "{");
     ngx_http_conflict_json_print(&out,
-                               ngx_http_conflict_audit_json(audit, longest));
+                               ngx_http_conflict_audit_line_json(audit,
+                                                                 longest));
     ngx_http_conflict_writer_print(&out, "}\n");
 
     return ngx_http_conflict_writer_join(&out, line);
@@ -92,7 +93,8 @@ ngx_http_conflict_audit_line(ngx_http_conflict_audit_t *audit, size_t longest,
 
 
 static json_t *
-ngx_http_conflict_audit_json(ngx_http_conflict_audit_t *audit, size_t longest)
+ngx_http_conflict_audit_line_json(ngx_http_conflict_audit_t *audit,
+    size_t longest)
 {
     json_t     *json, *meta;
     ngx_str_t  *text;
@@ -102,28 +104,29 @@ ngx_http_conflict_audit_json(ngx_http_conflict_audit_t *audit, size_t longest)
 
     ngx_http_conflict_json_set(&json, "time",
                                ngx_http_conflict_json_time(audit->time));
-    ngx_http_conflict_audit_text(&json, "conflict_id",
-                                 &text[NGX_HTTP_CONFLICT_AUDIT_ID], longest);
-    ngx_http_conflict_audit_text(&json, "action",
+    ngx_http_conflict_audit_line_text(&json, "conflict_id",
+                                      &text[NGX_HTTP_CONFLICT_AUDIT_ID],
+                                      longest);
+    ngx_http_conflict_audit_line_text(&json, "action",
                                ngx_http_conflict_names_action(audit->action),
                                longest);
-    ngx_http_conflict_audit_text(&json, "policy", audit->policy, longest);
+    ngx_http_conflict_audit_line_text(&json, "policy", audit->policy, longest);
     ngx_http_conflict_json_set(&json, "report", json_boolean(audit->report));
-    ngx_http_conflict_audit_text(&json, "entity",
-                                 &text[NGX_HTTP_CONFLICT_AUDIT_ENTITY],
-                                 longest);
-    ngx_http_conflict_audit_text(&json, "entity_id",
-                                 &text[NGX_HTTP_CONFLICT_AUDIT_ENTITY_ID],
-                                 longest);
-    ngx_http_conflict_audit_text(&json, "user_id",
-                                 &text[NGX_HTTP_CONFLICT_AUDIT_USER],
-                                 longest);
-    ngx_http_conflict_audit_text(&json, "client_origin",
-                                 &text[NGX_HTTP_CONFLICT_AUDIT_CLIENT],
-                                 longest);
-    ngx_http_conflict_audit_text(&json, "method",
-                                 &text[NGX_HTTP_CONFLICT_AUDIT_METHOD],
-                                 longest);
+    ngx_http_conflict_audit_line_text(&json, "entity",
+                                      &text[NGX_HTTP_CONFLICT_AUDIT_ENTITY],
+                                      longest);
+    ngx_http_conflict_audit_line_text(&json, "entity_id",
+                                      &text[NGX_HTTP_CONFLICT_AUDIT_ENTITY_ID],
+                                      longest);
+    ngx_http_conflict_audit_line_text(&json, "user_id",
+                                      &text[NGX_HTTP_CONFLICT_AUDIT_USER],
+                                      longest);
+    ngx_http_conflict_audit_line_text(&json, "client_origin",
+                                      &text[NGX_HTTP_CONFLICT_AUDIT_CLIENT],
+                                      longest);
+    ngx_http_conflict_audit_line_text(&json, "method",
+                                      &text[NGX_HTTP_CONFLICT_AUDIT_METHOD],
+                                      longest);
     ngx_http_conflict_json_set(&json, "status",
                                json_integer((json_int_t) audit->status));
     ngx_http_conflict_json_set(&json, "base_version",
@@ -137,7 +140,7 @@ ngx_http_conflict_audit_json(ngx_http_conflict_audit_t *audit, size_t longest)
     ngx_http_conflict_json_set(&json, "server_ts",
                 ngx_http_conflict_json_time(audit->against_time));
     ngx_http_conflict_json_set(&json, "fields",
-                ngx_http_conflict_audit_fields(
+                ngx_http_conflict_audit_line_fields(
                                   &text[NGX_HTTP_CONFLICT_AUDIT_FIELDS],
                                   longest));
 
@@ -149,24 +152,24 @@ ngx_http_conflict_audit_json(ngx_http_conflict_audit_t *audit, size_t longest)
                 ngx_http_conflict_json_time(audit->against_time));
     ngx_http_conflict_json_set(&meta, "client_ts",
                 ngx_http_conflict_json_time(audit->client_time));
-    ngx_http_conflict_audit_text(&meta, "client_origin",
-                                 &text[NGX_HTTP_CONFLICT_AUDIT_CLIENT],
-                                 longest);
+    ngx_http_conflict_audit_line_text(&meta, "client_origin",
+                                      &text[NGX_HTTP_CONFLICT_AUDIT_CLIENT],
+                                      longest);
 
     ngx_http_conflict_json_set(&json, "meta", meta);
-    ngx_http_conflict_audit_text(&json, "remote_addr",
-                                 &text[NGX_HTTP_CONFLICT_AUDIT_ADDRESS],
-                                 longest);
-    ngx_http_conflict_audit_text(&json, "server_name",
-                                 &text[NGX_HTTP_CONFLICT_AUDIT_SERVER],
-                                 longest);
+    ngx_http_conflict_audit_line_text(&json, "remote_addr",
+                                      &text[NGX_HTTP_CONFLICT_AUDIT_ADDRESS],
+                                      longest);
+    ngx_http_conflict_audit_line_text(&json, "server_name",
+                                      &text[NGX_HTTP_CONFLICT_AUDIT_SERVER],
+                                      longest);
 
     return json;
 }
 
 
 static json_t *
-ngx_http_conflict_audit_fields(ngx_str_t *list, size_t longest)
+ngx_http_conflict_audit_line_fields(ngx_str_t *list, size_t longest)
 {
     size_t         len;
     json_t        *json;
@@ -198,8 +201,8 @@ ngx_http_conflict_audit_fields(ngx_str_t *list, size_t longest)
 
 
 static void
-ngx_http_conflict_audit_text(json_t **json, const char *name, ngx_str_t *text,
-    size_t longest)
+ngx_http_conflict_audit_line_text(json_t **json, const char *name,
+    ngx_str_t *text, size_t longest)
 {
     ngx_http_conflict_json_set(json, name,
                                ngx_http_conflict_json_text(text, longest));

@@ -10,7 +10,7 @@
 #include "config/ngx_http_conflict_conf.h"
 
 
-static ngx_int_t ngx_http_conflict_log_model(ngx_cycle_t *cycle,
+static ngx_int_t ngx_http_conflict_audit_file_model(ngx_cycle_t *cycle,
     ngx_str_t *name, ngx_file_info_t *fi);
 
 
@@ -66,7 +66,7 @@ ngx_http_conflict_audit_file_created(ngx_cycle_t *cycle,
 
         if (ngx_fd_info(file[i]->fd, &fi) == NGX_FILE_ERROR
             || !ngx_is_file(&fi)
-            || ngx_http_conflict_log_model(cycle, &file[i]->name, &model)
+            || ngx_http_conflict_audit_file_model(cycle, &file[i]->name, &model)
                != NGX_OK)
         {
             continue;
@@ -94,7 +94,7 @@ ngx_http_conflict_audit_file_created(ngx_cycle_t *cycle,
 /* "access.log" in the same directory, else where nginx has it by default */
 
 static ngx_int_t
-ngx_http_conflict_log_model(ngx_cycle_t *cycle, ngx_str_t *name,
+ngx_http_conflict_audit_file_model(ngx_cycle_t *cycle, ngx_str_t *name,
     ngx_file_info_t *fi)
 {
     size_t      len;

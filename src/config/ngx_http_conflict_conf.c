@@ -9,7 +9,7 @@
 #include "config/ngx_http_conflict_conf.h"
 
 
-static ngx_int_t ngx_http_conflict_complete(ngx_conf_t *cf,
+static ngx_int_t ngx_http_conflict_conf_complete(ngx_conf_t *cf,
     ngx_http_conflict_loc_conf_t *conf);
 
 
@@ -224,15 +224,16 @@ ngx_http_conflict_conf_merge_loc(ngx_conf_t *cf, void *parent, void *child)
 
     ngx_http_conflict_location_warn(cf, conf, own, rules);
 
-    return (ngx_http_conflict_complete(cf, conf) == NGX_OK) ? NGX_CONF_OK
-                                                            : NGX_CONF_ERROR;
+    return (ngx_http_conflict_conf_complete(cf, conf) == NGX_OK) ? NGX_CONF_OK
+                                                                 : NGX_CONF_ERROR;
 }
 
 
 /* by what the location is */
 
 static ngx_int_t
-ngx_http_conflict_complete(ngx_conf_t *cf, ngx_http_conflict_loc_conf_t *conf)
+ngx_http_conflict_conf_complete(ngx_conf_t *cf,
+    ngx_http_conflict_loc_conf_t *conf)
 {
     if (conf->status && conf->lock) {
         ngx_conf_log_error(NGX_LOG_EMERG, cf, 0,

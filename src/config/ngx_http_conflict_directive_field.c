@@ -15,15 +15,15 @@
 #define NGX_HTTP_CONFLICT_TTL_MAX      ((ngx_int_t) 365 * 24 * 3600 * 1000)
 
 
-static ngx_int_t ngx_http_conflict_field_rule(ngx_conf_t *cf,
+static ngx_int_t ngx_http_conflict_directive_field_rule(ngx_conf_t *cf,
     conflict_field_t *field, ngx_str_t *value);
-static ngx_int_t ngx_http_conflict_field_place(ngx_conf_t *cf,
+static ngx_int_t ngx_http_conflict_directive_field_place(ngx_conf_t *cf,
     ngx_http_conflict_rule_t *rule);
-static ngx_int_t ngx_http_conflict_field_alone(ngx_conf_t *cf,
+static ngx_int_t ngx_http_conflict_directive_field_alone(ngx_conf_t *cf,
     ngx_array_t *rules, ngx_str_t *value);
-static ngx_int_t ngx_http_conflict_partial_form(ngx_str_t *value,
-    size_t skip, ngx_uint_t *form);
-static ngx_int_t ngx_http_conflict_own_fields(ngx_conf_t *cf,
+static ngx_int_t ngx_http_conflict_directive_field_partial_form(
+    ngx_str_t *value, size_t skip, ngx_uint_t *form);
+static ngx_int_t ngx_http_conflict_directive_field_own_fields(ngx_conf_t *cf,
     ngx_http_conflict_loc_conf_t *conf);
 
 
@@ -93,13 +93,13 @@ ngx_http_conflict_directive_field_add(ngx_conf_t *cf,
         return NGX_ERROR;
     }
 
-    if (ngx_http_conflict_field_rule(cf, &rule->field, name) != NGX_OK
-        || ngx_http_conflict_field_place(cf, rule) != NGX_OK)
+    if (ngx_http_conflict_directive_field_rule(cf, &rule->field, name) != NGX_OK
+        || ngx_http_conflict_directive_field_place(cf, rule) != NGX_OK)
     {
         return NGX_ERROR;
     }
 
-    return ngx_http_conflict_field_alone(cf, conf->rules, field);
+    return ngx_http_conflict_directive_field_alone(cf, conf->rules, field);
 }
 
 
@@ -119,7 +119,7 @@ ngx_http_conflict_directive_field_list(ngx_conf_t *cf,
 
 
 static ngx_int_t
-ngx_http_conflict_field_rule(ngx_conf_t *cf, conflict_field_t *field,
+ngx_http_conflict_directive_field_rule(ngx_conf_t *cf, conflict_field_t *field,
     ngx_str_t *value)
 {
     size_t       len;
@@ -170,7 +170,8 @@ ngx_http_conflict_field_rule(ngx_conf_t *cf, conflict_field_t *field,
 /* in the form that nginx appends to errors */
 
 static ngx_int_t
-ngx_http_conflict_field_place(ngx_conf_t *cf, ngx_http_conflict_rule_t *rule)
+ngx_http_conflict_directive_field_place(ngx_conf_t *cf,
+    ngx_http_conflict_rule_t *rule)
 {
     u_char     *p;
     ngx_str_t  *file;
@@ -192,7 +193,7 @@ ngx_http_conflict_field_place(ngx_conf_t *cf, ngx_http_conflict_rule_t *rule)
 /* is the last one not within another one, or around it */
 
 static ngx_int_t
-ngx_http_conflict_field_alone(ngx_conf_t *cf, ngx_array_t *rules,
+ngx_http_conflict_directive_field_alone(ngx_conf_t *cf, ngx_array_t *rules,
     ngx_str_t *value)
 {
     ngx_uint_t                 i;
@@ -338,7 +339,8 @@ ngx_http_conflict_directive_field_partial(ngx_conf_t *cf, ngx_command_t *cmd,
         }
 
         if (form == NULL
-            || ngx_http_conflict_partial_form(&value[i], skip, form)
+            || ngx_http_conflict_directive_field_partial_form(&value[i], skip,
+                                                              form)
                != NGX_OK)
         {
             ngx_conf_log_error(NGX_LOG_EMERG, cf, 0,
@@ -357,7 +359,7 @@ ngx_http_conflict_directive_field_partial(ngx_conf_t *cf, ngx_command_t *cmd,
 /* behind the method: most APIs take a member's value whole */
 
 static ngx_int_t
-ngx_http_conflict_partial_form(ngx_str_t *value, size_t skip,
+ngx_http_conflict_directive_field_partial_form(ngx_str_t *value, size_t skip,
     ngx_uint_t *form)
 {
     u_char  *depth;
@@ -421,7 +423,7 @@ ngx_http_conflict_directive_field_complete(ngx_conf_t *cf,
         return NGX_ERROR;
     }
 
-    if (ngx_http_conflict_own_fields(cf, conf) != NGX_OK) {
+    if (ngx_http_conflict_directive_field_own_fields(cf, conf) != NGX_OK) {
         return NGX_ERROR;
     }
 
@@ -459,7 +461,7 @@ ngx_http_conflict_directive_field_complete(ngx_conf_t *cf,
  */
 
 static ngx_int_t
-ngx_http_conflict_own_fields(ngx_conf_t *cf,
+ngx_http_conflict_directive_field_own_fields(ngx_conf_t *cf,
     ngx_http_conflict_loc_conf_t *conf)
 {
     ngx_uint_t                 i;

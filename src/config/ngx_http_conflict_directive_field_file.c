@@ -27,32 +27,32 @@ typedef struct {
 } ngx_http_conflict_field_file_t;
 
 
-static ngx_int_t ngx_http_conflict_field_file_read(ngx_conf_t *cf,
+static ngx_int_t ngx_http_conflict_directive_field_file_read(ngx_conf_t *cf,
     ngx_http_conflict_field_file_t *file);
-static ngx_int_t ngx_http_conflict_field_file_load(ngx_conf_t *cf,
+static ngx_int_t ngx_http_conflict_directive_field_file_load(ngx_conf_t *cf,
     ngx_http_conflict_field_file_t *file, ngx_fd_t fd);
-static ngx_int_t ngx_http_conflict_field_file_parse(ngx_conf_t *cf,
+static ngx_int_t ngx_http_conflict_directive_field_file_parse(ngx_conf_t *cf,
     ngx_http_conflict_field_file_t *file);
-static ngx_int_t ngx_http_conflict_field_file_rules(ngx_conf_t *cf,
+static ngx_int_t ngx_http_conflict_directive_field_file_rules(ngx_conf_t *cf,
     ngx_http_conflict_field_file_t *file, u_char *p, json_t *rules);
-static ngx_int_t ngx_http_conflict_field_file_rule(ngx_conf_t *cf,
+static ngx_int_t ngx_http_conflict_directive_field_file_rule(ngx_conf_t *cf,
     ngx_http_conflict_field_file_t *file, u_char *p, const char *field,
     json_t *value);
-static ngx_int_t ngx_http_conflict_field_file_object(ngx_conf_t *cf,
+static ngx_int_t ngx_http_conflict_directive_field_file_object(ngx_conf_t *cf,
     ngx_http_conflict_field_file_t *file, u_char *p, const char *field,
     json_t *object, ngx_str_t *rule);
-static ngx_int_t ngx_http_conflict_field_file_key(ngx_conf_t *cf,
+static ngx_int_t ngx_http_conflict_directive_field_file_key(ngx_conf_t *cf,
     const char *field, json_t *key, ngx_str_t *rule);
-static ngx_int_t ngx_http_conflict_field_file_copy(ngx_conf_t *cf,
+static ngx_int_t ngx_http_conflict_directive_field_file_copy(ngx_conf_t *cf,
     json_t *value, ngx_str_t *text);
-static const char *ngx_http_conflict_field_file_type(json_t *value);
-static u_char *ngx_http_conflict_field_file_value(u_char *p);
-static u_char *ngx_http_conflict_field_file_next(u_char *p);
-static u_char *ngx_http_conflict_field_file_space(u_char *p);
-static u_char *ngx_http_conflict_field_file_string(u_char *p);
-static void ngx_http_conflict_field_file_at(
+static const char *ngx_http_conflict_directive_field_file_type(json_t *value);
+static u_char *ngx_http_conflict_directive_field_file_value(u_char *p);
+static u_char *ngx_http_conflict_directive_field_file_next(u_char *p);
+static u_char *ngx_http_conflict_directive_field_file_space(u_char *p);
+static u_char *ngx_http_conflict_directive_field_file_string(u_char *p);
+static void ngx_http_conflict_directive_field_file_at(
     ngx_http_conflict_field_file_t *file, u_char *p);
-static void ngx_http_conflict_field_file_place(
+static void ngx_http_conflict_directive_field_file_place(
     ngx_http_conflict_field_file_t *file, ngx_uint_t line, ngx_uint_t column);
 
 
@@ -74,7 +74,7 @@ ngx_http_conflict_directive_field_file(ngx_conf_t *cf, ngx_command_t *cmd,
 
     if (ngx_conf_full_name(cf->cycle, &file.name, 1) != NGX_OK
         || ngx_http_conflict_directive_field_list(cf, conf) != NGX_OK
-        || ngx_http_conflict_field_file_read(cf, &file) != NGX_OK)
+        || ngx_http_conflict_directive_field_file_read(cf, &file) != NGX_OK)
     {
         return NGX_CONF_ERROR;
     }
@@ -90,7 +90,7 @@ ngx_http_conflict_directive_field_file(ngx_conf_t *cf, ngx_command_t *cmd,
     parent = cf->conf_file;
     cf->conf_file = &file.place;
 
-    rc = ngx_http_conflict_field_file_parse(cf, &file);
+    rc = ngx_http_conflict_directive_field_file_parse(cf, &file);
 
     cf->conf_file = parent;
 
@@ -99,7 +99,7 @@ ngx_http_conflict_directive_field_file(ngx_conf_t *cf, ngx_command_t *cmd,
 
 
 static ngx_int_t
-ngx_http_conflict_field_file_read(ngx_conf_t *cf,
+ngx_http_conflict_directive_field_file_read(ngx_conf_t *cf,
     ngx_http_conflict_field_file_t *file)
 {
     ngx_fd_t   fd;
@@ -116,7 +116,7 @@ ngx_http_conflict_field_file_read(ngx_conf_t *cf,
         return NGX_ERROR;
     }
 
-    rc = ngx_http_conflict_field_file_load(cf, file, fd);
+    rc = ngx_http_conflict_directive_field_file_load(cf, file, fd);
 
     if (ngx_close_file(fd) == NGX_FILE_ERROR) {
         ngx_conf_log_error(NGX_LOG_ALERT, cf, ngx_errno,
@@ -128,7 +128,7 @@ ngx_http_conflict_field_file_read(ngx_conf_t *cf,
 
 
 static ngx_int_t
-ngx_http_conflict_field_file_load(ngx_conf_t *cf,
+ngx_http_conflict_directive_field_file_load(ngx_conf_t *cf,
     ngx_http_conflict_field_file_t *file, ngx_fd_t fd)
 {
     size_t           size;
@@ -184,7 +184,7 @@ ngx_http_conflict_field_file_load(ngx_conf_t *cf,
 
 
 static ngx_int_t
-ngx_http_conflict_field_file_parse(ngx_conf_t *cf,
+ngx_http_conflict_directive_field_file_parse(ngx_conf_t *cf,
     ngx_http_conflict_field_file_t *file)
 {
     size_t         bom;
@@ -200,14 +200,15 @@ ngx_http_conflict_field_file_parse(ngx_conf_t *cf,
                        JSON_REJECT_DUPLICATES, &error);
 
     if (rules == NULL) {
-        ngx_http_conflict_field_file_place(file, ngx_max(error.line, 1),
-                                           ngx_max(error.column, 1));
+        ngx_http_conflict_directive_field_file_place(file,
+                                                     ngx_max(error.line, 1),
+                                                     ngx_max(error.column, 1));
         ngx_conf_log_error(NGX_LOG_EMERG, cf, 0, "invalid JSON: %s",
                            error.text);
         return NGX_ERROR;
     }
 
-    rc = ngx_http_conflict_field_file_rules(cf, file, p, rules);
+    rc = ngx_http_conflict_directive_field_file_rules(cf, file, p, rules);
 
     json_decref(rules);
 
@@ -218,33 +219,34 @@ ngx_http_conflict_field_file_parse(ngx_conf_t *cf,
 /* jansson iterates over members in the order of the text */
 
 static ngx_int_t
-ngx_http_conflict_field_file_rules(ngx_conf_t *cf,
+ngx_http_conflict_directive_field_file_rules(ngx_conf_t *cf,
     ngx_http_conflict_field_file_t *file, u_char *p, json_t *rules)
 {
     json_t      *value;
     const char  *field;
 
-    p = ngx_http_conflict_field_file_space(p);
+    p = ngx_http_conflict_directive_field_file_space(p);
 
     if (!json_is_object(rules)) {
-        ngx_http_conflict_field_file_at(file, p);
+        ngx_http_conflict_directive_field_file_at(file, p);
         ngx_conf_log_error(NGX_LOG_EMERG, cf, 0,
                            "%s, it must be an object of fields and their "
                            "rules, such as {\"/title\": \"lww\"}",
-                           ngx_http_conflict_field_file_type(rules));
+                           ngx_http_conflict_directive_field_file_type(rules));
         return NGX_ERROR;
     }
 
     json_object_foreach(rules, field, value) {
-        p = ngx_http_conflict_field_file_space(p + 1);
+        p = ngx_http_conflict_directive_field_file_space(p + 1);
 
-        if (ngx_http_conflict_field_file_rule(cf, file, p, field, value)
+        if (ngx_http_conflict_directive_field_file_rule(cf, file, p, field,
+                                                        value)
             != NGX_OK)
         {
             return NGX_ERROR;
         }
 
-        p = ngx_http_conflict_field_file_next(p);
+        p = ngx_http_conflict_directive_field_file_next(p);
     }
 
     return NGX_OK;
@@ -252,7 +254,7 @@ ngx_http_conflict_field_file_rules(ngx_conf_t *cf,
 
 
 static ngx_int_t
-ngx_http_conflict_field_file_rule(ngx_conf_t *cf,
+ngx_http_conflict_directive_field_file_rule(ngx_conf_t *cf,
     ngx_http_conflict_field_file_t *file, u_char *p, const char *field,
     json_t *value)
 {
@@ -260,21 +262,21 @@ ngx_http_conflict_field_file_rule(ngx_conf_t *cf,
     ngx_int_t   rc;
     ngx_str_t   name, rule;
 
-    start = ngx_http_conflict_field_file_value(p);
+    start = ngx_http_conflict_directive_field_file_value(p);
 
     if (json_is_string(value)) {
-        rc = ngx_http_conflict_field_file_copy(cf, value, &rule);
+        rc = ngx_http_conflict_directive_field_file_copy(cf, value, &rule);
 
     } else if (json_is_object(value)) {
-        rc = ngx_http_conflict_field_file_object(cf, file, start, field,
-                                                 value, &rule);
+        rc = ngx_http_conflict_directive_field_file_object(cf, file, start,
+                                                           field, value, &rule);
 
     } else {
-        ngx_http_conflict_field_file_at(file, start);
+        ngx_http_conflict_directive_field_file_at(file, start);
         ngx_conf_log_error(NGX_LOG_EMERG, cf, 0,
                            "the rule of field \"%s\" is %s, "
                            NGX_HTTP_CONFLICT_FIELD_FILE_RULE, field,
-                           ngx_http_conflict_field_file_type(value));
+                           ngx_http_conflict_directive_field_file_type(value));
         return NGX_ERROR;
     }
 
@@ -285,7 +287,7 @@ ngx_http_conflict_field_file_rule(ngx_conf_t *cf,
     name.data = (u_char *) field;
     name.len = ngx_strlen(field);
 
-    ngx_http_conflict_field_file_at(file, p);
+    ngx_http_conflict_directive_field_file_at(file, p);
 
     return ngx_http_conflict_directive_field_add(cf, file->conf, &name,
                                                  &rule);
@@ -295,7 +297,7 @@ ngx_http_conflict_field_file_rule(ngx_conf_t *cf,
 /* the rule in the form that conflict_field takes */
 
 static ngx_int_t
-ngx_http_conflict_field_file_object(ngx_conf_t *cf,
+ngx_http_conflict_directive_field_file_object(ngx_conf_t *cf,
     ngx_http_conflict_field_file_t *file, u_char *p, const char *field,
     json_t *object, ngx_str_t *rule)
 {
@@ -309,10 +311,10 @@ ngx_http_conflict_field_file_object(ngx_conf_t *cf,
     ngx_str_null(rule);
 
     json_object_foreach(object, name, value) {
-        p = ngx_http_conflict_field_file_space(p + 1);
+        p = ngx_http_conflict_directive_field_file_space(p + 1);
 
         if (ngx_strcmp(name, "rule") != 0 && ngx_strcmp(name, "key") != 0) {
-            ngx_http_conflict_field_file_at(file, p);
+            ngx_http_conflict_directive_field_file_at(file, p);
             ngx_conf_log_error(NGX_LOG_EMERG, cf, 0,
                                "invalid parameter \"%s\" of field \"%s\", it "
                                "must be \"rule\" or, of a union, \"key\"",
@@ -321,12 +323,13 @@ ngx_http_conflict_field_file_object(ngx_conf_t *cf,
         }
 
         if (!json_is_string(value)) {
-            ngx_http_conflict_field_file_at(file,
-                                        ngx_http_conflict_field_file_value(p));
+            ngx_http_conflict_directive_field_file_at(
+                    file, ngx_http_conflict_directive_field_file_value(p));
             ngx_conf_log_error(NGX_LOG_EMERG, cf, 0,
                                "parameter \"%s\" of field \"%s\" is %s, it "
                                "must be a string", name, field,
-                               ngx_http_conflict_field_file_type(value));
+                               ngx_http_conflict_directive_field_file_type(
+                                       value));
             return NGX_ERROR;
         }
 
@@ -334,17 +337,17 @@ ngx_http_conflict_field_file_object(ngx_conf_t *cf,
             key = value;
             key_at = p;
 
-        } else if (ngx_http_conflict_field_file_copy(cf, value, rule)
+        } else if (ngx_http_conflict_directive_field_file_copy(cf, value, rule)
                    != NGX_OK)
         {
             return NGX_ERROR;
         }
 
-        p = ngx_http_conflict_field_file_next(p);
+        p = ngx_http_conflict_directive_field_file_next(p);
     }
 
     if (rule->data == NULL) {
-        ngx_http_conflict_field_file_at(file, open);
+        ngx_http_conflict_directive_field_file_at(file, open);
         ngx_conf_log_error(NGX_LOG_EMERG, cf, 0,
                            "field \"%s\" has no \"rule\", "
                            NGX_HTTP_CONFLICT_FIELD_FILE_RULE, field);
@@ -355,14 +358,14 @@ ngx_http_conflict_field_file_object(ngx_conf_t *cf,
         return NGX_OK;
     }
 
-    ngx_http_conflict_field_file_at(file, key_at);
+    ngx_http_conflict_directive_field_file_at(file, key_at);
 
-    return ngx_http_conflict_field_file_key(cf, field, key, rule);
+    return ngx_http_conflict_directive_field_file_key(cf, field, key, rule);
 }
 
 
 static ngx_int_t
-ngx_http_conflict_field_file_key(ngx_conf_t *cf, const char *field,
+ngx_http_conflict_directive_field_file_key(ngx_conf_t *cf, const char *field,
     json_t *key, ngx_str_t *rule)
 {
     u_char  *p;
@@ -387,7 +390,7 @@ ngx_http_conflict_field_file_key(ngx_conf_t *cf, const char *field,
 
 
 static ngx_int_t
-ngx_http_conflict_field_file_copy(ngx_conf_t *cf, json_t *value,
+ngx_http_conflict_directive_field_file_copy(ngx_conf_t *cf, json_t *value,
     ngx_str_t *text)
 {
     text->len = json_string_length(value);
@@ -404,7 +407,7 @@ ngx_http_conflict_field_file_copy(ngx_conf_t *cf, json_t *value,
 
 
 static const char *
-ngx_http_conflict_field_file_type(json_t *value)
+ngx_http_conflict_directive_field_file_type(json_t *value)
 {
     switch (json_typeof(value)) {
 
@@ -436,24 +439,24 @@ ngx_http_conflict_field_file_type(json_t *value)
  */
 
 static u_char *
-ngx_http_conflict_field_file_value(u_char *p)
+ngx_http_conflict_directive_field_file_value(u_char *p)
 {
-    p = ngx_http_conflict_field_file_string(p);
-    p = ngx_http_conflict_field_file_space(p);
+    p = ngx_http_conflict_directive_field_file_string(p);
+    p = ngx_http_conflict_directive_field_file_space(p);
 
-    return ngx_http_conflict_field_file_space(p + 1);
+    return ngx_http_conflict_directive_field_file_space(p + 1);
 }
 
 
 static u_char *
-ngx_http_conflict_field_file_next(u_char *p)
+ngx_http_conflict_directive_field_file_next(u_char *p)
 {
     ngx_uint_t  depth;
 
     for (depth = 0; depth || (*p != ',' && *p != '}'); p++) {
 
         if (*p == '"') {
-            p = ngx_http_conflict_field_file_string(p) - 1;
+            p = ngx_http_conflict_directive_field_file_string(p) - 1;
 
         } else if (*p == '{' || *p == '[') {
             depth++;
@@ -468,7 +471,7 @@ ngx_http_conflict_field_file_next(u_char *p)
 
 
 static u_char *
-ngx_http_conflict_field_file_space(u_char *p)
+ngx_http_conflict_directive_field_file_space(u_char *p)
 {
     while (*p == ' ' || *p == '\t' || *p == CR || *p == LF) {
         p++;
@@ -481,7 +484,7 @@ ngx_http_conflict_field_file_space(u_char *p)
 /* the position after its closing quote */
 
 static u_char *
-ngx_http_conflict_field_file_string(u_char *p)
+ngx_http_conflict_directive_field_file_string(u_char *p)
 {
     for (p++; *p != '"'; p++) {
 
@@ -495,22 +498,22 @@ ngx_http_conflict_field_file_string(u_char *p)
 
 
 static void
-ngx_http_conflict_field_file_at(ngx_http_conflict_field_file_t *file,
+ngx_http_conflict_directive_field_file_at(ngx_http_conflict_field_file_t *file,
     u_char *p)
 {
     size_t  line, column;
 
     conflict_text_place(file->text.data, p - file->text.data, &line, &column);
 
-    ngx_http_conflict_field_file_place(file, line, column);
+    ngx_http_conflict_directive_field_file_place(file, line, column);
 }
 
 
 /* nginx appends "in NAME:NUMBER": the name has the line */
 
 static void
-ngx_http_conflict_field_file_place(ngx_http_conflict_field_file_t *file,
-    ngx_uint_t line, ngx_uint_t column)
+ngx_http_conflict_directive_field_file_place(
+    ngx_http_conflict_field_file_t *file, ngx_uint_t line, ngx_uint_t column)
 {
     ngx_str_t  *name;
 

@@ -13,12 +13,12 @@
 #define NGX_HTTP_CONFLICT_ZONE_MIN    (8 * ngx_pagesize)
 
 
-static ngx_int_t ngx_http_conflict_store_name(ngx_conf_t *cf,
+static ngx_int_t ngx_http_conflict_directive_policy_store_name(ngx_conf_t *cf,
     ngx_str_t *name);
-static char *ngx_http_conflict_store_zone(ngx_conf_t *cf,
+static char *ngx_http_conflict_directive_policy_store_zone(ngx_conf_t *cf,
     ngx_http_conflict_store_t *store, ngx_str_t *value);
-static ngx_int_t ngx_http_conflict_zone_size(ngx_conf_t *cf, ngx_str_t *value,
-    size_t skip, size_t *size);
+static ngx_int_t ngx_http_conflict_directive_policy_zone_size(ngx_conf_t *cf,
+    ngx_str_t *value, size_t skip, size_t *size);
 
 
 static ngx_conf_enum_t  ngx_http_conflict_policies[] = {
@@ -89,7 +89,8 @@ ngx_http_conflict_directive_policy(ngx_conf_t *cf, ngx_command_t *cmd,
             name.len = value[i].len - 6;
             name.data = value[i].data + 6;
 
-            if (ngx_http_conflict_store_name(cf, &name) != NGX_OK) {
+            if (ngx_http_conflict_directive_policy_store_name(
+                    cf, &name) != NGX_OK) {
                 return NGX_CONF_ERROR;
             }
 
@@ -119,7 +120,8 @@ ngx_http_conflict_directive_policy_store(ngx_conf_t *cf, ngx_command_t *cmd,
 
     value = cf->args->elts;
 
-    if (ngx_http_conflict_store_name(cf, &value[1]) != NGX_OK) {
+    if (ngx_http_conflict_directive_policy_store_name(cf,
+                                                      &value[1]) != NGX_OK) {
         return NGX_CONF_ERROR;
     }
 
@@ -160,8 +162,8 @@ ngx_http_conflict_directive_policy_store(ngx_conf_t *cf, ngx_command_t *cmd,
             if (store->history_size == 0
                 && ngx_strncmp(value[i].data, "history=", 8) == 0)
             {
-                if (ngx_http_conflict_zone_size(cf, &value[i], 8,
-                                                &store->history_size)
+                if (ngx_http_conflict_directive_policy_zone_size(
+                        cf, &value[i], 8, &store->history_size)
                     != NGX_OK)
                 {
                     return NGX_CONF_ERROR;
@@ -178,7 +180,8 @@ ngx_http_conflict_directive_policy_store(ngx_conf_t *cf, ngx_command_t *cmd,
             return NGX_CONF_ERROR;
         }
 
-        return ngx_http_conflict_store_zone(cf, store, &value[2]);
+        return ngx_http_conflict_directive_policy_store_zone(cf, store,
+                                                             &value[2]);
     }
 
     if (!ngx_http_conflict_redis_url_matches(&value[2])) {
@@ -199,12 +202,13 @@ ngx_http_conflict_directive_policy_store(ngx_conf_t *cf, ngx_command_t *cmd,
 
 
 static char *
-ngx_http_conflict_store_zone(ngx_conf_t *cf, ngx_http_conflict_store_t *store,
-    ngx_str_t *value)
+ngx_http_conflict_directive_policy_store_zone(ngx_conf_t *cf,
+    ngx_http_conflict_store_t *store, ngx_str_t *value)
 {
     size_t  size;
 
-    if (ngx_http_conflict_zone_size(cf, value, 5, &size) != NGX_OK) {
+    if (ngx_http_conflict_directive_policy_zone_size(cf, value, 5,
+                                                     &size) != NGX_OK) {
         return NGX_CONF_ERROR;
     }
 
@@ -221,8 +225,8 @@ ngx_http_conflict_store_zone(ngx_conf_t *cf, ngx_http_conflict_store_t *store,
 /* behind the first "skip" bytes of the parameter */
 
 static ngx_int_t
-ngx_http_conflict_zone_size(ngx_conf_t *cf, ngx_str_t *value, size_t skip,
-    size_t *size)
+ngx_http_conflict_directive_policy_zone_size(ngx_conf_t *cf, ngx_str_t *value,
+    size_t skip, size_t *size)
 {
     ssize_t    n;
     ngx_str_t  s;
@@ -253,7 +257,7 @@ ngx_http_conflict_zone_size(ngx_conf_t *cf, ngx_str_t *value, size_t skip,
 
 
 static ngx_int_t
-ngx_http_conflict_store_name(ngx_conf_t *cf, ngx_str_t *name)
+ngx_http_conflict_directive_policy_store_name(ngx_conf_t *cf, ngx_str_t *name)
 {
     size_t  i;
     u_char  ch;

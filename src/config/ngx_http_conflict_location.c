@@ -13,21 +13,22 @@
 #define NGX_HTTP_CONFLICT_DEFAULT_ZONE  (16 * 1024 * 1024)
 
 
-static ngx_int_t ngx_http_conflict_identity(ngx_conf_t *cf,
+static ngx_int_t ngx_http_conflict_location_identity(ngx_conf_t *cf,
     ngx_http_conflict_main_conf_t *nmcf, ngx_http_conflict_loc_conf_t *conf);
-static ngx_int_t ngx_http_conflict_check_base(ngx_conf_t *cf,
+static ngx_int_t ngx_http_conflict_location_check_base(ngx_conf_t *cf,
     ngx_http_conflict_loc_conf_t *conf);
-static ngx_int_t ngx_http_conflict_row_inject(ngx_conf_t *cf,
+static ngx_int_t ngx_http_conflict_location_row_inject(ngx_conf_t *cf,
     ngx_http_conflict_loc_conf_t *conf);
-static ngx_int_t ngx_http_conflict_find_store(ngx_conf_t *cf,
+static ngx_int_t ngx_http_conflict_location_find_store(ngx_conf_t *cf,
     ngx_http_conflict_main_conf_t *nmcf, ngx_http_conflict_loc_conf_t *conf);
-static ngx_int_t ngx_http_conflict_default_log(ngx_conf_t *cf,
+static ngx_int_t ngx_http_conflict_location_default_log(ngx_conf_t *cf,
     ngx_http_conflict_main_conf_t *nmcf, ngx_http_conflict_loc_conf_t *conf);
-static ngx_http_complex_value_t *ngx_http_conflict_complex(ngx_conf_t *cf,
-    const char *text);
-static ngx_uint_t ngx_http_conflict_served(ngx_conf_t *cf,
+static ngx_http_complex_value_t *ngx_http_conflict_location_complex(
+    ngx_conf_t *cf, const char *text);
+static ngx_uint_t ngx_http_conflict_location_served(ngx_conf_t *cf,
     ngx_http_core_loc_conf_t *clcf);
-static ngx_uint_t ngx_http_conflict_setting(ngx_conf_t *cf, const char *name);
+static ngx_uint_t ngx_http_conflict_location_setting(ngx_conf_t *cf,
+    const char *name);
 static ngx_int_t ngx_http_conflict_location_lock_path(ngx_conf_t *cf,
     ngx_http_conflict_loc_conf_t *conf);
 
@@ -70,7 +71,7 @@ ngx_http_conflict_location(ngx_conf_t *cf, ngx_http_conflict_loc_conf_t *conf)
                        : conf->strip == 1;
 
     if (conf->base->place == NGX_HTTP_CONFLICT_HEADER
-        && ngx_http_conflict_check_base(cf, conf) != NGX_OK)
+        && ngx_http_conflict_location_check_base(cf, conf) != NGX_OK)
     {
         return NGX_ERROR;
     }
@@ -84,14 +85,14 @@ ngx_http_conflict_location(ngx_conf_t *cf, ngx_http_conflict_loc_conf_t *conf)
     nmcf->guarded = 1;
 
     if (conf->inject->place == NGX_HTTP_CONFLICT_JSON
-        && ngx_http_conflict_row_inject(cf, conf) != NGX_OK)
+        && ngx_http_conflict_location_row_inject(cf, conf) != NGX_OK)
     {
         return NGX_ERROR;
     }
 
-    if (ngx_http_conflict_identity(cf, nmcf, conf) != NGX_OK
-        || ngx_http_conflict_find_store(cf, nmcf, conf) != NGX_OK
-        || ngx_http_conflict_default_log(cf, nmcf, conf) != NGX_OK)
+    if (ngx_http_conflict_location_identity(cf, nmcf, conf) != NGX_OK
+        || ngx_http_conflict_location_find_store(cf, nmcf, conf) != NGX_OK
+        || ngx_http_conflict_location_default_log(cf, nmcf, conf) != NGX_OK)
     {
         return NGX_ERROR;
     }
@@ -119,9 +120,9 @@ ngx_http_conflict_location_lock(ngx_conf_t *cf,
     nmcf->guarded = 1;
 
     if (ngx_http_conflict_location_lock_path(cf, conf) != NGX_OK
-        || ngx_http_conflict_identity(cf, nmcf, conf) != NGX_OK
-        || ngx_http_conflict_find_store(cf, nmcf, conf) != NGX_OK
-        || ngx_http_conflict_default_log(cf, nmcf, conf) != NGX_OK)
+        || ngx_http_conflict_location_identity(cf, nmcf, conf) != NGX_OK
+        || ngx_http_conflict_location_find_store(cf, nmcf, conf) != NGX_OK
+        || ngx_http_conflict_location_default_log(cf, nmcf, conf) != NGX_OK)
     {
         return NGX_ERROR;
     }
@@ -145,7 +146,7 @@ ngx_http_conflict_location_lock(ngx_conf_t *cf,
 /* who writes, and the GET that may have to be made for the client */
 
 static ngx_int_t
-ngx_http_conflict_identity(ngx_conf_t *cf,
+ngx_http_conflict_location_identity(ngx_conf_t *cf,
     ngx_http_conflict_main_conf_t *nmcf, ngx_http_conflict_loc_conf_t *conf)
 {
     conf->named = (conf->user != NULL);
@@ -156,21 +157,21 @@ ngx_http_conflict_identity(ngx_conf_t *cf,
     }
 
     if (conf->user == NULL) {
-        conf->user = ngx_http_conflict_complex(cf, "$remote_user");
+        conf->user = ngx_http_conflict_location_complex(cf, "$remote_user");
         if (conf->user == NULL) {
             return NGX_ERROR;
         }
     }
 
     if (conf->client == NULL) {
-        conf->client = ngx_http_conflict_complex(cf, "$http_x_client");
+        conf->client = ngx_http_conflict_location_complex(cf, "$http_x_client");
         if (conf->client == NULL) {
             return NGX_ERROR;
         }
     }
 
     if (nmcf->fetch == NULL) {
-        nmcf->fetch = ngx_http_conflict_complex(cf, "$conflict_fetch");
+        nmcf->fetch = ngx_http_conflict_location_complex(cf, "$conflict_fetch");
         if (nmcf->fetch == NULL) {
             return NGX_ERROR;
         }
@@ -183,7 +184,7 @@ ngx_http_conflict_identity(ngx_conf_t *cf,
 /* a header that never comes, or always, would be no base */
 
 static ngx_int_t
-ngx_http_conflict_check_base(ngx_conf_t *cf,
+ngx_http_conflict_location_check_base(ngx_conf_t *cf,
     ngx_http_conflict_loc_conf_t *conf)
 {
     ngx_str_t                 *name;
@@ -232,7 +233,7 @@ ngx_http_conflict_check_base(ngx_conf_t *cf,
 /* where the injected member is in the row that a refusal shows, if it is */
 
 static ngx_int_t
-ngx_http_conflict_row_inject(ngx_conf_t *cf,
+ngx_http_conflict_location_row_inject(ngx_conf_t *cf,
     ngx_http_conflict_loc_conf_t *conf)
 {
     ngx_uint_t           i, n;
@@ -273,7 +274,7 @@ ngx_http_conflict_row_inject(ngx_conf_t *cf,
 
 
 static ngx_int_t
-ngx_http_conflict_find_store(ngx_conf_t *cf,
+ngx_http_conflict_location_find_store(ngx_conf_t *cf,
     ngx_http_conflict_main_conf_t *nmcf, ngx_http_conflict_loc_conf_t *conf)
 {
     ngx_str_t                   *name;
@@ -355,7 +356,7 @@ ngx_http_conflict_find_store(ngx_conf_t *cf,
 /* beside nginx's own access log, which is a place that exists */
 
 static ngx_int_t
-ngx_http_conflict_default_log(ngx_conf_t *cf,
+ngx_http_conflict_location_default_log(ngx_conf_t *cf,
     ngx_http_conflict_main_conf_t *nmcf, ngx_http_conflict_loc_conf_t *conf)
 {
     size_t     len;
@@ -399,7 +400,7 @@ ngx_http_conflict_default_log(ngx_conf_t *cf,
 
 
 static ngx_http_complex_value_t *
-ngx_http_conflict_complex(ngx_conf_t *cf, const char *text)
+ngx_http_conflict_location_complex(ngx_conf_t *cf, const char *text)
 {
     ngx_str_t                          value;
     ngx_http_complex_value_t          *cv;
@@ -450,7 +451,7 @@ ngx_http_conflict_location_warn(ngx_conf_t *cf,
     }
 
     if (own && conf->policy != NGX_HTTP_CONFLICT_OFF && !conf->lock
-        && !conf->status && !ngx_http_conflict_served(cf, clcf))
+        && !conf->status && !ngx_http_conflict_location_served(cf, clcf))
     {
         ngx_conf_log_error(NGX_LOG_WARN, cf, 0,
                            "\"conflict\" in location \"%V\" guards nothing: "
@@ -464,20 +465,22 @@ ngx_http_conflict_location_warn(ngx_conf_t *cf,
 /* by anything that may write */
 
 static ngx_uint_t
-ngx_http_conflict_served(ngx_conf_t *cf, ngx_http_core_loc_conf_t *clcf)
+ngx_http_conflict_location_served(ngx_conf_t *cf,
+    ngx_http_core_loc_conf_t *clcf)
 {
     /* both settings begin with what they are named by */
 
     return clcf->handler != NULL
-           || (ngx_http_conflict_setting(cf, "ngx_http_dav_module")
+           || (ngx_http_conflict_location_setting(cf, "ngx_http_dav_module")
                & (NGX_HTTP_PUT|NGX_HTTP_DELETE|NGX_HTTP_MKCOL
                   |NGX_HTTP_COPY|NGX_HTTP_MOVE))
-           || ngx_http_conflict_setting(cf, "ngx_http_try_files_module");
+           || ngx_http_conflict_location_setting(cf,
+                                                 "ngx_http_try_files_module");
 }
 
 
 static ngx_uint_t
-ngx_http_conflict_setting(ngx_conf_t *cf, const char *name)
+ngx_http_conflict_location_setting(ngx_conf_t *cf, const char *name)
 {
     ngx_uint_t            i;
     ngx_uint_t           *conf;

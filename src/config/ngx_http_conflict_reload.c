@@ -12,23 +12,25 @@
 #include "process/ngx_http_conflict_random.h"
 
 
-static ngx_http_conflict_main_conf_t *ngx_http_conflict_before(
+static ngx_http_conflict_main_conf_t *ngx_http_conflict_reload_before(
     ngx_uint_t *foreign);
-static ngx_int_t ngx_http_conflict_routes_before(ngx_cycle_t *cycle,
+static ngx_int_t ngx_http_conflict_reload_routes_before(ngx_cycle_t *cycle,
     ngx_array_t *before, ngx_http_conflict_main_conf_t *omcf);
-static void ngx_http_conflict_compare(ngx_http_conflict_main_conf_t *nmcf,
-    ngx_http_conflict_main_conf_t *omcf, ngx_array_t *before);
-static void ngx_http_conflict_alone(ngx_array_t *routes, ngx_array_t *other);
-static ngx_int_t ngx_http_conflict_gone(ngx_cycle_t *cycle,
+static void ngx_http_conflict_reload_compare(
+    ngx_http_conflict_main_conf_t *nmcf, ngx_http_conflict_main_conf_t *omcf,
+    ngx_array_t *before);
+static void ngx_http_conflict_reload_alone(ngx_array_t *routes,
+    ngx_array_t *other);
+static ngx_int_t ngx_http_conflict_reload_gone(ngx_cycle_t *cycle,
     ngx_http_conflict_main_conf_t *nmcf, ngx_array_t *before);
-static ngx_int_t ngx_http_conflict_keep_text(ngx_pool_t *pool,
+static ngx_int_t ngx_http_conflict_reload_keep_text(ngx_pool_t *pool,
     ngx_str_t *text);
-static ngx_int_t ngx_http_conflict_enter(ngx_cycle_t *cycle,
+static ngx_int_t ngx_http_conflict_reload_enter(ngx_cycle_t *cycle,
     ngx_http_conflict_store_t *store, ngx_http_conflict_main_conf_t *omcf,
     uint64_t move);
-static ngx_http_conflict_store_t *ngx_http_conflict_store_before(
+static ngx_http_conflict_store_t *ngx_http_conflict_reload_store_before(
     ngx_http_conflict_store_t *store, ngx_http_conflict_main_conf_t *omcf);
-static ngx_int_t ngx_http_conflict_inherit(ngx_cycle_t *cycle,
+static ngx_int_t ngx_http_conflict_reload_inherit(ngx_cycle_t *cycle,
     ngx_http_conflict_store_t *store, ngx_http_conflict_store_t *old);
 
 
@@ -50,17 +52,18 @@ ngx_http_conflict_reload_init_module(ngx_cycle_t *cycle)
     ngx_http_conflict_audit_file_created(cycle, nmcf);
 
     foreign = 0;
-    omcf = ngx_http_conflict_before(&foreign);
+    omcf = ngx_http_conflict_reload_before(&foreign);
 
     if (omcf) {
 
-        if (ngx_http_conflict_routes_before(cycle, &before, omcf) != NGX_OK) {
+        if (ngx_http_conflict_reload_routes_before(cycle, &before,
+                                                   omcf) != NGX_OK) {
             return NGX_ERROR;
         }
 
-        ngx_http_conflict_compare(nmcf, omcf, &before);
+        ngx_http_conflict_reload_compare(nmcf, omcf, &before);
 
-        if (ngx_http_conflict_gone(cycle, nmcf, &before) != NGX_OK) {
+        if (ngx_http_conflict_reload_gone(cycle, nmcf, &before) != NGX_OK) {
             return NGX_ERROR;
         }
     }
@@ -83,7 +86,8 @@ ngx_http_conflict_reload_init_module(ngx_cycle_t *cycle)
             store[i]->moved = 1;
         }
 
-        if (ngx_http_conflict_enter(cycle, store[i], omcf, move) != NGX_OK) {
+        if (ngx_http_conflict_reload_enter(cycle, store[i], omcf,
+                                           move) != NGX_OK) {
             return NGX_ERROR;
         }
     }
@@ -99,7 +103,7 @@ ngx_http_conflict_reload_init_module(ngx_cycle_t *cycle)
  */
 
 static ngx_http_conflict_main_conf_t *
-ngx_http_conflict_before(ngx_uint_t *foreign)
+ngx_http_conflict_reload_before(ngx_uint_t *foreign)
 {
     ngx_uint_t  i;
 
@@ -129,7 +133,7 @@ ngx_http_conflict_before(ngx_uint_t *foreign)
 /* those of the last configuration, and those that older workers still have */
 
 static ngx_int_t
-ngx_http_conflict_routes_before(ngx_cycle_t *cycle, ngx_array_t *before,
+ngx_http_conflict_reload_routes_before(ngx_cycle_t *cycle, ngx_array_t *before,
     ngx_http_conflict_main_conf_t *omcf)
 {
     ngx_uint_t                  i, n, alive;
@@ -177,14 +181,14 @@ ngx_http_conflict_routes_before(ngx_cycle_t *cycle, ngx_array_t *before,
 
 
 static void
-ngx_http_conflict_compare(ngx_http_conflict_main_conf_t *nmcf,
+ngx_http_conflict_reload_compare(ngx_http_conflict_main_conf_t *nmcf,
     ngx_http_conflict_main_conf_t *omcf, ngx_array_t *before)
 {
     ngx_uint_t                  i, j;
     ngx_http_conflict_route_t  *route, *old;
 
-    ngx_http_conflict_alone(&nmcf->routes, before);
-    ngx_http_conflict_alone(before, &nmcf->routes);
+    ngx_http_conflict_reload_alone(&nmcf->routes, before);
+    ngx_http_conflict_reload_alone(before, &nmcf->routes);
 
 #if (CONFLICT_BROKEN == 6)
     return;
@@ -214,7 +218,7 @@ ngx_http_conflict_compare(ngx_http_conflict_main_conf_t *nmcf,
 /* which of the routes are not among the others as they are? */
 
 static void
-ngx_http_conflict_alone(ngx_array_t *routes, ngx_array_t *other)
+ngx_http_conflict_reload_alone(ngx_array_t *routes, ngx_array_t *other)
 {
     ngx_uint_t                  i, j;
     ngx_http_conflict_route_t  *a, *b;
@@ -241,7 +245,7 @@ ngx_http_conflict_alone(ngx_array_t *routes, ngx_array_t *other)
  */
 
 static ngx_int_t
-ngx_http_conflict_gone(ngx_cycle_t *cycle,
+ngx_http_conflict_reload_gone(ngx_cycle_t *cycle,
     ngx_http_conflict_main_conf_t *nmcf, ngx_array_t *before)
 {
     ngx_uint_t                       i, n;
@@ -270,12 +274,13 @@ ngx_http_conflict_gone(ngx_cycle_t *cycle,
         *route = old[i];
         route->store = NULL;
 
-        if (ngx_http_conflict_keep_text(cycle->pool, &route->server) != NGX_OK
-            || ngx_http_conflict_keep_text(cycle->pool, &route->location)
+        if (ngx_http_conflict_reload_keep_text(cycle->pool,
+                                               &route->server) != NGX_OK
+            || ngx_http_conflict_reload_keep_text(cycle->pool, &route->location)
                != NGX_OK
-            || ngx_http_conflict_keep_text(cycle->pool, &route->begins)
+            || ngx_http_conflict_reload_keep_text(cycle->pool, &route->begins)
                != NGX_OK
-            || ngx_http_conflict_keep_text(cycle->pool, &route->meaning)
+            || ngx_http_conflict_reload_keep_text(cycle->pool, &route->meaning)
                != NGX_OK)
         {
             return NGX_ERROR;
@@ -300,7 +305,7 @@ ngx_http_conflict_gone(ngx_cycle_t *cycle,
 
 
 static ngx_int_t
-ngx_http_conflict_keep_text(ngx_pool_t *pool, ngx_str_t *text)
+ngx_http_conflict_reload_keep_text(ngx_pool_t *pool, ngx_str_t *text)
 {
     if (text->len == 0) {
         return NGX_OK;
@@ -313,12 +318,13 @@ ngx_http_conflict_keep_text(ngx_pool_t *pool, ngx_str_t *text)
 
 
 static ngx_int_t
-ngx_http_conflict_enter(ngx_cycle_t *cycle, ngx_http_conflict_store_t *store,
-    ngx_http_conflict_main_conf_t *omcf, uint64_t move)
+ngx_http_conflict_reload_enter(ngx_cycle_t *cycle,
+    ngx_http_conflict_store_t *store, ngx_http_conflict_main_conf_t *omcf,
+    uint64_t move)
 {
     ngx_http_conflict_store_t  *old;
 
-    old = omcf ? ngx_http_conflict_store_before(store, omcf) : NULL;
+    old = omcf ? ngx_http_conflict_reload_store_before(store, omcf) : NULL;
 
     if (store->ops == &ngx_http_conflict_shm_ops
         && ngx_http_conflict_shm_zone_renewed(store))
@@ -326,7 +332,7 @@ ngx_http_conflict_enter(ngx_cycle_t *cycle, ngx_http_conflict_store_t *store,
         store->moved = 1;
     }
 
-    if (ngx_http_conflict_inherit(cycle, store, old) != NGX_OK) {
+    if (ngx_http_conflict_reload_inherit(cycle, store, old) != NGX_OK) {
         return NGX_ERROR;
     }
 
@@ -341,7 +347,7 @@ ngx_http_conflict_enter(ngx_cycle_t *cycle, ngx_http_conflict_store_t *store,
 
 
 static ngx_http_conflict_store_t *
-ngx_http_conflict_store_before(ngx_http_conflict_store_t *store,
+ngx_http_conflict_reload_store_before(ngx_http_conflict_store_t *store,
     ngx_http_conflict_main_conf_t *omcf)
 {
     ngx_str_t                   *a, *b;
@@ -374,7 +380,7 @@ ngx_http_conflict_store_before(ngx_http_conflict_store_t *store,
 
 
 static ngx_int_t
-ngx_http_conflict_inherit(ngx_cycle_t *cycle,
+ngx_http_conflict_reload_inherit(ngx_cycle_t *cycle,
     ngx_http_conflict_store_t *store, ngx_http_conflict_store_t *old)
 {
     ngx_uint_t                       i, n;

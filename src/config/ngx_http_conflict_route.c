@@ -10,26 +10,26 @@
 #include "config/ngx_http_conflict_conf.h"
 
 
-static ngx_http_conflict_route_t *ngx_http_conflict_place(ngx_conf_t *cf,
+static ngx_http_conflict_route_t *ngx_http_conflict_route_place(ngx_conf_t *cf,
     ngx_array_t *routes, ngx_http_conflict_loc_conf_t *conf);
-static ngx_int_t ngx_http_conflict_meaning(ngx_conf_t *cf,
+static ngx_int_t ngx_http_conflict_route_meaning(ngx_conf_t *cf,
     ngx_http_conflict_route_t *route, ngx_http_conflict_loc_conf_t *conf);
-static ngx_str_t *ngx_http_conflict_store_identity(ngx_pool_t *pool,
+static ngx_str_t *ngx_http_conflict_route_store_identity(ngx_pool_t *pool,
     ngx_http_conflict_store_t *store);
-static u_char *ngx_http_conflict_field(u_char *p, ngx_str_t *text);
-static void ngx_http_conflict_beginning(ngx_http_conflict_route_t *route);
-static ngx_uint_t ngx_http_conflict_covers(ngx_http_conflict_route_t *a,
+static u_char *ngx_http_conflict_route_field(u_char *p, ngx_str_t *text);
+static void ngx_http_conflict_route_beginning(ngx_http_conflict_route_t *route);
+static ngx_uint_t ngx_http_conflict_route_covers(ngx_http_conflict_route_t *a,
     ngx_http_conflict_route_t *b);
-static ngx_uint_t ngx_http_conflict_takes(ngx_http_conflict_route_t *a,
+static ngx_uint_t ngx_http_conflict_route_takes(ngx_http_conflict_route_t *a,
     ngx_http_conflict_route_t *b, ngx_http_conflict_main_conf_t *mcf);
-static ngx_uint_t ngx_http_conflict_longer(ngx_array_t *routes,
+static ngx_uint_t ngx_http_conflict_route_longer(ngx_array_t *routes,
     ngx_http_conflict_route_t *a, ngx_http_conflict_route_t *b);
-static ngx_uint_t ngx_http_conflict_same_text(ngx_str_t *a, ngx_str_t *b);
+static ngx_uint_t ngx_http_conflict_route_same_text(ngx_str_t *a, ngx_str_t *b);
 
 
-#define ngx_http_conflict_same_place(a, b)                                    \
-    (ngx_http_conflict_same_text(&(a)->server, &(b)->server)                  \
-     && ngx_http_conflict_same_text(&(a)->location, &(b)->location))
+#define ngx_http_conflict_route_same_place(a, b)                              \
+    (ngx_http_conflict_route_same_text(&(a)->server, &(b)->server)            \
+     && ngx_http_conflict_route_same_text(&(a)->location, &(b)->location))
 
 
 ngx_int_t
@@ -38,7 +38,7 @@ ngx_http_conflict_route_add(ngx_conf_t *cf,
 {
     ngx_http_conflict_route_t  *route;
 
-    route = ngx_http_conflict_place(cf, &nmcf->routes, conf);
+    route = ngx_http_conflict_route_place(cf, &nmcf->routes, conf);
     if (route == NULL) {
         return NGX_ERROR;
     }
@@ -48,7 +48,7 @@ ngx_http_conflict_route_add(ngx_conf_t *cf,
     route->quarantine = conf->quarantine;
     route->lock = (conf->lock != 0);
 
-    return ngx_http_conflict_meaning(cf, route, conf);
+    return ngx_http_conflict_route_meaning(cf, route, conf);
 }
 
 
@@ -60,13 +60,13 @@ ngx_http_conflict_route_add_unguarded(ngx_conf_t *cf,
 
     nmcf = ngx_http_conf_get_module_main_conf(cf, ngx_http_conflict_module);
 
-    return ngx_http_conflict_place(cf, &nmcf->unguarded, conf) ? NGX_OK
-                                                               : NGX_ERROR;
+    return ngx_http_conflict_route_place(cf, &nmcf->unguarded, conf) ? NGX_OK
+                                                                     : NGX_ERROR;
 }
 
 
 static ngx_http_conflict_route_t *
-ngx_http_conflict_place(ngx_conf_t *cf, ngx_array_t *routes,
+ngx_http_conflict_route_place(ngx_conf_t *cf, ngx_array_t *routes,
     ngx_http_conflict_loc_conf_t *conf)
 {
     ngx_http_core_loc_conf_t   *clcf;
@@ -92,7 +92,7 @@ ngx_http_conflict_place(ngx_conf_t *cf, ngx_array_t *routes,
 #if (NGX_PCRE)
     if (clcf->regex) {
         route->regex = 1;
-        ngx_http_conflict_beginning(route);
+        ngx_http_conflict_route_beginning(route);
     }
 #endif
 
@@ -103,8 +103,8 @@ ngx_http_conflict_place(ngx_conf_t *cf, ngx_array_t *routes,
 /* all that makes a key and its versions what they are, in one text */
 
 static ngx_int_t
-ngx_http_conflict_meaning(ngx_conf_t *cf, ngx_http_conflict_route_t *route,
-    ngx_http_conflict_loc_conf_t *conf)
+ngx_http_conflict_route_meaning(ngx_conf_t *cf,
+    ngx_http_conflict_route_t *route, ngx_http_conflict_loc_conf_t *conf)
 {
     size_t                       len;
     u_char                      *p;
@@ -113,7 +113,7 @@ ngx_http_conflict_meaning(ngx_conf_t *cf, ngx_http_conflict_route_t *route,
     conflict_pointer_t          *pointer;
     ngx_http_conflict_source_t  *version;
 
-    identity = ngx_http_conflict_store_identity(cf->pool, conf->store);
+    identity = ngx_http_conflict_route_store_identity(cf->pool, conf->store);
     if (identity == NULL) {
         return NGX_ERROR;
     }
@@ -149,25 +149,25 @@ ngx_http_conflict_meaning(ngx_conf_t *cf, ngx_http_conflict_route_t *route,
 
     route->meaning.data = p;
 
-    p = ngx_http_conflict_field(p, identity);
-    p = ngx_http_conflict_field(p, &conf->store->name);
-    p = ngx_http_conflict_field(p, &route->server);
-    p = ngx_http_conflict_field(p, &key);
+    p = ngx_http_conflict_route_field(p, identity);
+    p = ngx_http_conflict_route_field(p, &conf->store->name);
+    p = ngx_http_conflict_route_field(p, &route->server);
+    p = ngx_http_conflict_route_field(p, &key);
 
     if (!conf->lock) {
         /* a lock endpoint writes nothing, and tells versions in passing */
 
         for (i = 0; i < conf->methods->nelts; i++) {
-            p = ngx_http_conflict_field(p, &method[i]);
+            p = ngx_http_conflict_route_field(p, &method[i]);
         }
 
         p = ngx_sprintf(p, "%ui,", (ngx_uint_t) version->place);
-        p = ngx_http_conflict_field(p, &version->name);
+        p = ngx_http_conflict_route_field(p, &version->name);
 
         for (i = 0; i < levels; i++) {
             level.data = &pointer->text[pointer->name[i]];
             level.len = pointer->len[i];
-            p = ngx_http_conflict_field(p, &level);
+            p = ngx_http_conflict_route_field(p, &level);
         }
     }
 
@@ -178,7 +178,7 @@ ngx_http_conflict_meaning(ngx_conf_t *cf, ngx_http_conflict_route_t *route,
 
 
 static ngx_str_t *
-ngx_http_conflict_store_identity(ngx_pool_t *pool,
+ngx_http_conflict_route_store_identity(ngx_pool_t *pool,
     ngx_http_conflict_store_t *store)
 {
     ngx_str_t  *identity;
@@ -206,7 +206,7 @@ ngx_http_conflict_store_identity(ngx_pool_t *pool,
 /* with its length, so that no two texts run into each other */
 
 static u_char *
-ngx_http_conflict_field(u_char *p, ngx_str_t *text)
+ngx_http_conflict_route_field(u_char *p, ngx_str_t *text)
 {
     return ngx_sprintf(p, "%uz:%V", text->len, text);
 }
@@ -215,7 +215,7 @@ ngx_http_conflict_field(u_char *p, ngx_str_t *text)
 /* of a regular expression: what any URI begins with that it matches */
 
 static void
-ngx_http_conflict_beginning(ngx_http_conflict_route_t *route)
+ngx_http_conflict_route_beginning(ngx_http_conflict_route_t *route)
 {
     size_t  i;
     u_char  *p;
@@ -253,8 +253,8 @@ ngx_http_conflict_route_same(ngx_http_conflict_route_t *a,
     ngx_http_conflict_route_t *b)
 {
     return a->lock == b->lock
-           && ngx_http_conflict_same_place(a, b)
-           && ngx_http_conflict_same_text(&a->meaning, &b->meaning);
+           && ngx_http_conflict_route_same_place(a, b)
+           && ngx_http_conflict_route_same_text(&a->meaning, &b->meaning);
 }
 
 
@@ -266,13 +266,14 @@ ngx_http_conflict_route_moved(ngx_http_conflict_route_t *route,
     ngx_uint_t  server, location;
 
     if (route->lock != old->lock || !(route->alone || old->alone)
-        || ngx_http_conflict_same_text(&route->meaning, &old->meaning))
+        || ngx_http_conflict_route_same_text(&route->meaning, &old->meaning))
     {
         return 0;
     }
 
-    server = ngx_http_conflict_same_text(&route->server, &old->server);
-    location = ngx_http_conflict_same_text(&route->location, &old->location);
+    server = ngx_http_conflict_route_same_text(&route->server, &old->server);
+    location = ngx_http_conflict_route_same_text(&route->location,
+                                                 &old->location);
 
     if (server && location) {
         return 1;
@@ -287,8 +288,8 @@ ngx_http_conflict_route_moved(ngx_http_conflict_route_t *route,
         return 0;
     }
 
-    return route->alone ? ngx_http_conflict_takes(route, old, omcf)
-                        : ngx_http_conflict_takes(old, route, nmcf);
+    return route->alone ? ngx_http_conflict_route_takes(route, old, omcf)
+                        : ngx_http_conflict_route_takes(old, route, nmcf);
 }
 
 
@@ -298,7 +299,7 @@ ngx_http_conflict_route_moved(ngx_http_conflict_route_t *route,
  */
 
 static ngx_uint_t
-ngx_http_conflict_takes(ngx_http_conflict_route_t *a,
+ngx_http_conflict_route_takes(ngx_http_conflict_route_t *a,
     ngx_http_conflict_route_t *b, ngx_http_conflict_main_conf_t *mcf)
 {
     if (a->regex || b->regex) {
@@ -315,17 +316,17 @@ ngx_http_conflict_takes(ngx_http_conflict_route_t *a,
                                ngx_min(a->begins.len, b->begins.len)) == 0;
     }
 
-    return ngx_http_conflict_covers(b, a)
-           && !ngx_http_conflict_longer(&mcf->routes, a, b)
-           && !ngx_http_conflict_longer(&mcf->unguarded, a, b);
+    return ngx_http_conflict_route_covers(b, a)
+           && !ngx_http_conflict_route_longer(&mcf->routes, a, b)
+           && !ngx_http_conflict_route_longer(&mcf->unguarded, a, b);
 }
 
 
 /* does one that begins with more than "b" have all requests of "a"? */
 
 static ngx_uint_t
-ngx_http_conflict_longer(ngx_array_t *routes, ngx_http_conflict_route_t *a,
-    ngx_http_conflict_route_t *b)
+ngx_http_conflict_route_longer(ngx_array_t *routes,
+    ngx_http_conflict_route_t *a, ngx_http_conflict_route_t *b)
 {
     ngx_uint_t                  i;
     ngx_http_conflict_route_t  *c;
@@ -335,8 +336,8 @@ ngx_http_conflict_longer(ngx_array_t *routes, ngx_http_conflict_route_t *a,
     for (i = 0; i < routes->nelts; i++) {
 
         if (!c[i].regex && c[i].begins.len > b->begins.len
-            && ngx_http_conflict_same_text(&c[i].server, &a->server)
-            && ngx_http_conflict_covers(&c[i], a))
+            && ngx_http_conflict_route_same_text(&c[i].server, &a->server)
+            && ngx_http_conflict_route_covers(&c[i], a))
         {
             return 1;
         }
@@ -347,7 +348,7 @@ ngx_http_conflict_longer(ngx_array_t *routes, ngx_http_conflict_route_t *a,
 
 
 static ngx_uint_t
-ngx_http_conflict_covers(ngx_http_conflict_route_t *a,
+ngx_http_conflict_route_covers(ngx_http_conflict_route_t *a,
     ngx_http_conflict_route_t *b)
 {
     return (a->exact ? a->begins.len == b->begins.len
@@ -357,7 +358,7 @@ ngx_http_conflict_covers(ngx_http_conflict_route_t *a,
 
 
 static ngx_uint_t
-ngx_http_conflict_same_text(ngx_str_t *a, ngx_str_t *b)
+ngx_http_conflict_route_same_text(ngx_str_t *a, ngx_str_t *b)
 {
     return a->len == b->len && ngx_strncmp(a->data, b->data, a->len) == 0;
 }

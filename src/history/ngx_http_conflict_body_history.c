@@ -12,15 +12,15 @@
 #include "core/json/conflict_tree.h"
 
 
-static void ngx_http_conflict_keep_row(ngx_http_conflict_ctx_t *ctx,
+static void ngx_http_conflict_body_history_row(ngx_http_conflict_ctx_t *ctx,
     ngx_http_conflict_record_t *row);
-static void ngx_http_conflict_keep_sent_part(ngx_http_conflict_ctx_t *ctx,
-    ngx_http_conflict_record_t *row);
-static ngx_int_t ngx_http_conflict_keep_text(ngx_http_conflict_ctx_t *ctx,
-    ngx_str_t *text);
-static ngx_int_t ngx_http_conflict_keep_answer(ngx_http_conflict_ctx_t *ctx,
-    ngx_http_conflict_record_t *row);
-static void ngx_http_conflict_keep_read(ngx_http_conflict_ctx_t *ctx,
+static void ngx_http_conflict_body_history_sent_part(
+    ngx_http_conflict_ctx_t *ctx, ngx_http_conflict_record_t *row);
+static ngx_int_t ngx_http_conflict_body_history_text(
+    ngx_http_conflict_ctx_t *ctx, ngx_str_t *text);
+static ngx_int_t ngx_http_conflict_body_history_answer(
+    ngx_http_conflict_ctx_t *ctx, ngx_http_conflict_record_t *row);
+static void ngx_http_conflict_body_history_read(ngx_http_conflict_ctx_t *ctx,
     uint64_t hash);
 
 
@@ -114,15 +114,15 @@ ngx_http_conflict_body_history_written(ngx_http_conflict_ctx_t *ctx,
         /* what it is answered with may be the document */
 
         if (!certain || ctx->response == NULL || !ctx->response->keeping) {
-            ngx_http_conflict_keep_sent_part(ctx, &row);
+            ngx_http_conflict_body_history_sent_part(ctx, &row);
         }
 
-    } else if (ngx_http_conflict_keep_text(ctx, &row.body) != NGX_OK) {
+    } else if (ngx_http_conflict_body_history_text(ctx, &row.body) != NGX_OK) {
         ngx_str_null(&row.body);
     }
 
     if (row.body.len || row.fingerprint) {
-        ngx_http_conflict_keep_row(ctx, &row);
+        ngx_http_conflict_body_history_row(ctx, &row);
     }
 }
 
@@ -152,7 +152,7 @@ ngx_http_conflict_body_history_link(ngx_http_conflict_ctx_t *ctx)
 
     if (ctx->merge.able && row.body.data == NULL) {
         rc = ctx->merge.sent
-             ? ngx_http_conflict_keep_text(ctx, &row.body)
+             ? ngx_http_conflict_body_history_text(ctx, &row.body)
              : ngx_http_conflict_request_body_text(ctx->request,
                                                    ctx->conf->max_body,
                                                    &row.body);
@@ -166,7 +166,7 @@ ngx_http_conflict_body_history_link(ngx_http_conflict_ctx_t *ctx)
         ngx_str_null(&row.body);
     }
 
-    ngx_http_conflict_keep_row(ctx, &row);
+    ngx_http_conflict_body_history_row(ctx, &row);
 }
 
 
@@ -176,7 +176,7 @@ ngx_http_conflict_body_history_link(ngx_http_conflict_ctx_t *ctx)
  */
 
 static void
-ngx_http_conflict_keep_sent_part(ngx_http_conflict_ctx_t *ctx,
+ngx_http_conflict_body_history_sent_part(ngx_http_conflict_ctx_t *ctx,
     ngx_http_conflict_record_t *row)
 {
     if (row->certain && ctx->op->in.mixed) {
@@ -190,7 +190,7 @@ ngx_http_conflict_keep_sent_part(ngx_http_conflict_ctx_t *ctx,
     if (row->certain && ctx->merge.text.data) {
         row->body = ctx->merge.client;
 
-    } else if (ngx_http_conflict_keep_text(ctx, &row->body) != NGX_OK) {
+    } else if (ngx_http_conflict_body_history_text(ctx, &row->body) != NGX_OK) {
         ngx_str_null(&row->body);
         return;
     }
@@ -204,7 +204,7 @@ ngx_http_conflict_keep_sent_part(ngx_http_conflict_ctx_t *ctx,
 
 
 static void
-ngx_http_conflict_keep_row(ngx_http_conflict_ctx_t *ctx,
+ngx_http_conflict_body_history_row(ngx_http_conflict_ctx_t *ctx,
     ngx_http_conflict_record_t *row)
 {
     ngx_log_debug4(NGX_LOG_DEBUG_HTTP, ctx->request->connection->log, 0,
@@ -247,13 +247,13 @@ ngx_http_conflict_body_history_answered(ngx_http_conflict_ctx_t *ctx,
         row.torn = 1;
     }
 
-    ngx_http_conflict_keep_row(ctx, &row);
+    ngx_http_conflict_body_history_row(ctx, &row);
 
     if (!op->in.minted && row.torn && op->in.observed.version && row.body.len) {
         row.version = op->in.observed.version;
         row.read = 0;
 
-        ngx_http_conflict_keep_row(ctx, &row);
+        ngx_http_conflict_body_history_row(ctx, &row);
     }
 }
 
@@ -261,7 +261,8 @@ ngx_http_conflict_body_history_answered(ngx_http_conflict_ctx_t *ctx,
 /* what the upstream was sent, in one piece */
 
 static ngx_int_t
-ngx_http_conflict_keep_text(ngx_http_conflict_ctx_t *ctx, ngx_str_t *text)
+ngx_http_conflict_body_history_text(ngx_http_conflict_ctx_t *ctx,
+    ngx_str_t *text)
 {
     if (ctx->merge.text.data) {
         *text = ctx->merge.text;
@@ -421,7 +422,7 @@ ngx_http_conflict_body_history_read_end(ngx_http_conflict_ctx_t *ctx)
         hash = conflict_hash_final(&response->row);
     }
 
-    ngx_http_conflict_keep_read(ctx, hash);
+    ngx_http_conflict_body_history_read(ctx, hash);
 }
 
 
@@ -431,7 +432,7 @@ ngx_http_conflict_body_history_cut(ngx_http_conflict_ctx_t *ctx)
     if (ctx->response && ctx->response->looking
         && ctx->request->header_sent && !ctx->request->header_only)
     {
-        ngx_http_conflict_keep_read(ctx, 0);
+        ngx_http_conflict_body_history_read(ctx, 0);
     }
 }
 
@@ -439,7 +440,7 @@ ngx_http_conflict_body_history_cut(ngx_http_conflict_ctx_t *ctx)
 /* nothing is kept: another body that is there is of no use any more */
 
 static void
-ngx_http_conflict_keep_read(ngx_http_conflict_ctx_t *ctx, uint64_t hash)
+ngx_http_conflict_body_history_read(ngx_http_conflict_ctx_t *ctx, uint64_t hash)
 {
     ngx_http_conflict_op_t     *op;
     ngx_http_conflict_record_t  row;
@@ -455,7 +456,7 @@ ngx_http_conflict_keep_read(ngx_http_conflict_ctx_t *ctx, uint64_t hash)
     row.read = 1;
     row.torn = (op->out.state != CONFLICT_FREE);
 
-    ngx_http_conflict_keep_row(ctx, &row);
+    ngx_http_conflict_body_history_row(ctx, &row);
 }
 
 
@@ -528,7 +529,7 @@ ngx_http_conflict_body_history_store_shown(ngx_http_conflict_ctx_t *ctx)
         row.certain = 1;
         row.read = op->in.minted;
 
-        if (ngx_http_conflict_keep_answer(ctx, &row) != NGX_OK) {
+        if (ngx_http_conflict_body_history_answer(ctx, &row) != NGX_OK) {
             return;
         }
 
@@ -539,7 +540,7 @@ ngx_http_conflict_body_history_store_shown(ngx_http_conflict_ctx_t *ctx)
     }
 
     if (row.version && row.view && (row.body.len || row.read)) {
-        ngx_http_conflict_keep_row(ctx, &row);
+        ngx_http_conflict_body_history_row(ctx, &row);
     }
 }
 
@@ -550,7 +551,7 @@ ngx_http_conflict_body_history_store_shown(ngx_http_conflict_ctx_t *ctx)
  */
 
 static ngx_int_t
-ngx_http_conflict_keep_answer(ngx_http_conflict_ctx_t *ctx,
+ngx_http_conflict_body_history_answer(ngx_http_conflict_ctx_t *ctx,
     ngx_http_conflict_record_t *row)
 {
     ngx_str_t        text;
@@ -559,7 +560,7 @@ ngx_http_conflict_keep_answer(ngx_http_conflict_ctx_t *ctx,
 
     form = ctx->merge.form;
 
-    document = (ngx_http_conflict_keep_text(ctx, &text) == NGX_OK
+    document = (ngx_http_conflict_body_history_text(ctx, &text) == NGX_OK
                 && ngx_http_conflict_latest_document_reflects(
                         ctx->conf, &row->body, &text, form,
                         CONFLICT_REFLECTS_NAMES));
@@ -572,7 +573,7 @@ ngx_http_conflict_keep_answer(ngx_http_conflict_ctx_t *ctx,
     row->shown = 0;
 
     if (!document) {
-        ngx_http_conflict_keep_sent_part(ctx, row);
+        ngx_http_conflict_body_history_sent_part(ctx, row);
         return row->body.len ? NGX_OK : NGX_DECLINED;
     }
 

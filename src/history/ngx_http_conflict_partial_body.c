@@ -23,16 +23,17 @@
 #define NGX_HTTP_CONFLICT_PARTS      16
 
 
-static uint64_t ngx_http_conflict_part_base(ngx_http_conflict_ctx_t *ctx);
-static uint64_t ngx_http_conflict_part_read(ngx_str_t *kept,
+static uint64_t ngx_http_conflict_partial_body_base(
+    ngx_http_conflict_ctx_t *ctx);
+static uint64_t ngx_http_conflict_partial_body_read(ngx_str_t *kept,
     conflict_document_t *doc);
-static int ngx_http_conflict_part_apply(ngx_http_conflict_ctx_t *ctx,
+static int ngx_http_conflict_partial_body_apply(ngx_http_conflict_ctx_t *ctx,
     conflict_document_t  *doc, conflict_document_t *part,
     conflict_buffer_t *out);
-static ngx_int_t ngx_http_conflict_part_copy(ngx_pool_t *pool,
+static ngx_int_t ngx_http_conflict_partial_body_copy(ngx_pool_t *pool,
     conflict_document_t *doc);
-static ngx_int_t ngx_http_conflict_part_compose(ngx_http_conflict_ctx_t *ctx,
-    conflict_document_t *doc);
+static ngx_int_t ngx_http_conflict_partial_body_compose(
+    ngx_http_conflict_ctx_t *ctx, conflict_document_t *doc);
 
 
 ngx_int_t
@@ -49,7 +50,7 @@ ngx_http_conflict_partial_body_keep(ngx_http_conflict_ctx_t *ctx,
         return NGX_ERROR;
     }
 
-    base = ngx_http_conflict_part_base(ctx);
+    base = ngx_http_conflict_partial_body_base(ctx);
 
     *p = (u_char) form;
 
@@ -70,7 +71,7 @@ ngx_http_conflict_partial_body_keep(ngx_http_conflict_ctx_t *ctx,
 /* the version that it was made on, as its client knows it; 0: none */
 
 static uint64_t
-ngx_http_conflict_part_base(ngx_http_conflict_ctx_t *ctx)
+ngx_http_conflict_partial_body_base(ngx_http_conflict_ctx_t *ctx)
 {
     conflict_precondition_t  *pre;
 
@@ -115,13 +116,13 @@ ngx_http_conflict_partial_body_link(ngx_http_conflict_ctx_t *ctx,
 
     ngx_memzero(&out, sizeof(conflict_buffer_t));
 
-    rc = ngx_http_conflict_part_apply(ctx, &merge->base, &part, &out);
+    rc = ngx_http_conflict_partial_body_apply(ctx, &merge->base, &part, &out);
 
     part.data = out.data;
     part.len = out.len;
 
     if (rc == 0) {
-        rc = ngx_http_conflict_part_copy(ctx->request->pool, &part);
+        rc = ngx_http_conflict_partial_body_copy(ctx->request->pool, &part);
     }
 
     conflict_buffer_free(&out);
@@ -137,14 +138,14 @@ void
 ngx_http_conflict_partial_body_made(ngx_http_conflict_ctx_t *ctx,
     conflict_document_t *doc)
 {
-    (void) ngx_http_conflict_part_read(&ctx->op->out.made_body, doc);
+    (void) ngx_http_conflict_partial_body_read(&ctx->op->out.made_body, doc);
 }
 
 
 /* the version that it was made on; 0: none, or it is the document itself */
 
 static uint64_t
-ngx_http_conflict_part_read(ngx_str_t *kept, conflict_document_t *doc)
+ngx_http_conflict_partial_body_read(ngx_str_t *kept, conflict_document_t *doc)
 {
     uint64_t    base;
     ngx_uint_t  i;
@@ -185,11 +186,11 @@ ngx_http_conflict_partial_body_recalled(ngx_http_conflict_ctx_t *ctx)
     op = ctx->op;
     merge = &ctx->merge;
 
-    version = ngx_http_conflict_part_read(&op->out.base_body, &doc);
+    version = ngx_http_conflict_partial_body_read(&op->out.base_body, &doc);
 
     if (doc.form == CONFLICT_FORM_WHOLE) {
-        return ngx_http_conflict_part_compose(ctx, op->out.base_held ? &doc
-                                              : NULL);
+        return ngx_http_conflict_partial_body_compose(
+                ctx, op->out.base_held ? &doc : NULL);
     }
 
     if (merge->parts == NULL) {
@@ -209,12 +210,13 @@ ngx_http_conflict_partial_body_recalled(ngx_http_conflict_ctx_t *ctx)
 
     *part = doc;
 
-    if (ngx_http_conflict_part_copy(ctx->request->pool, part) != NGX_OK) {
+    if (ngx_http_conflict_partial_body_copy(ctx->request->pool,
+                                            part) != NGX_OK) {
         return NGX_ERROR;
     }
 
     if (version == 0 || merge->parts->nelts == NGX_HTTP_CONFLICT_PARTS) {
-        return ngx_http_conflict_part_compose(ctx, NULL);
+        return ngx_http_conflict_partial_body_compose(ctx, NULL);
     }
 
     op->in.pre.base = version;
@@ -225,7 +227,7 @@ ngx_http_conflict_partial_body_recalled(ngx_http_conflict_ctx_t *ctx)
 
 
 static int
-ngx_http_conflict_part_apply(ngx_http_conflict_ctx_t *ctx,
+ngx_http_conflict_partial_body_apply(ngx_http_conflict_ctx_t *ctx,
     conflict_document_t *doc, conflict_document_t *part, conflict_buffer_t *out)
 {
     return (part->form == CONFLICT_FORM_JSON_PATCH)
@@ -239,7 +241,7 @@ ngx_http_conflict_part_apply(ngx_http_conflict_ctx_t *ctx,
 /* what the store has found lives no longer than until it is asked again */
 
 static ngx_int_t
-ngx_http_conflict_part_copy(ngx_pool_t *pool, conflict_document_t *doc)
+ngx_http_conflict_partial_body_copy(ngx_pool_t *pool, conflict_document_t *doc)
 {
     u_char  *p;
 
@@ -262,7 +264,7 @@ ngx_http_conflict_part_copy(ngx_pool_t *pool, conflict_document_t *doc)
  */
 
 static ngx_int_t
-ngx_http_conflict_part_compose(ngx_http_conflict_ctx_t *ctx,
+ngx_http_conflict_partial_body_compose(ngx_http_conflict_ctx_t *ctx,
     conflict_document_t *doc)
 {
     int                         rc;
@@ -303,13 +305,14 @@ ngx_http_conflict_part_compose(ngx_http_conflict_ctx_t *ctx,
     for (i = merge->parts->nelts; i; i--) {
         ngx_memzero(&out, sizeof(conflict_buffer_t));
 
-        rc = ngx_http_conflict_part_apply(ctx, &whole, &part[i - 1], &out);
+        rc = ngx_http_conflict_partial_body_apply(ctx, &whole, &part[i - 1],
+                                                  &out);
 
         whole.data = out.data;
         whole.len = out.len;
 
         if (rc == 0
-            && ngx_http_conflict_part_copy(ctx->request->pool, &whole)
+            && ngx_http_conflict_partial_body_copy(ctx->request->pool, &whole)
                != NGX_OK)
         {
             conflict_buffer_free(&out);

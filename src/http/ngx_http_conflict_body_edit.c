@@ -13,16 +13,16 @@
 #define NGX_HTTP_CONFLICT_BLOCK  16384
 
 
-static ngx_int_t ngx_http_conflict_body_cut_file(ngx_http_request_t *r,
+static ngx_int_t ngx_http_conflict_body_edit_cut_file(ngx_http_request_t *r,
     off_t start, off_t end);
-static ngx_int_t ngx_http_conflict_body_keep(ngx_http_request_t *r,
+static ngx_int_t ngx_http_conflict_body_edit_keep(ngx_http_request_t *r,
     ngx_chain_t ***out, ngx_buf_t *b, off_t from, off_t to);
-static ngx_int_t ngx_http_conflict_body_file(ngx_http_request_t *r,
+static ngx_int_t ngx_http_conflict_body_edit_file(ngx_http_request_t *r,
     ngx_str_t *text);
-static void ngx_http_conflict_body_save(ngx_http_request_t *r);
-static ngx_int_t ngx_http_conflict_body_resize(ngx_http_request_t *r,
+static void ngx_http_conflict_body_edit_save(ngx_http_request_t *r);
+static ngx_int_t ngx_http_conflict_body_edit_resize(ngx_http_request_t *r,
     off_t n);
-static void ngx_http_conflict_body_variables(ngx_http_request_t *r);
+static void ngx_http_conflict_body_edit_variables(ngx_http_request_t *r);
 
 
 /*
@@ -38,10 +38,10 @@ ngx_http_conflict_body_edit_cut(ngx_http_request_t *r, off_t start, off_t end)
     ngx_chain_t  *cl, *out, **last;
 
     if (r->request_body_in_file_only && r->request_body->temp_file) {
-        return ngx_http_conflict_body_cut_file(r, start, end);
+        return ngx_http_conflict_body_edit_cut_file(r, start, end);
     }
 
-    ngx_http_conflict_body_save(r);
+    ngx_http_conflict_body_edit_save(r);
 
     pos = 0;
     last = &out;
@@ -50,8 +50,9 @@ ngx_http_conflict_body_edit_cut(ngx_http_request_t *r, off_t start, off_t end)
         b = cl->buf;
         size = ngx_buf_size(b);
 
-        if (ngx_http_conflict_body_keep(r, &last, b, 0, start - pos) != NGX_OK
-            || ngx_http_conflict_body_keep(r, &last, b, end - pos, size)
+        if (ngx_http_conflict_body_edit_keep(r, &last, b, 0,
+                                             start - pos) != NGX_OK
+            || ngx_http_conflict_body_edit_keep(r, &last, b, end - pos, size)
                != NGX_OK)
         {
             return NGX_ERROR;
@@ -64,14 +65,14 @@ ngx_http_conflict_body_edit_cut(ngx_http_request_t *r, off_t start, off_t end)
 
     r->request_body->bufs = out;
 
-    return ngx_http_conflict_body_resize(r, start - end);
+    return ngx_http_conflict_body_edit_resize(r, start - end);
 }
 
 
 /* appends the bytes "from" up to "to" of a buffer, as far as it has them */
 
 static ngx_int_t
-ngx_http_conflict_body_keep(ngx_http_request_t *r, ngx_chain_t ***out,
+ngx_http_conflict_body_edit_keep(ngx_http_request_t *r, ngx_chain_t ***out,
     ngx_buf_t *b, off_t from, off_t to)
 {
     ngx_buf_t    *copy;
@@ -118,7 +119,8 @@ ngx_http_conflict_body_keep(ngx_http_request_t *r, ngx_chain_t ***out,
 /* dav takes the file and not the buffers: what follows is moved up in it */
 
 static ngx_int_t
-ngx_http_conflict_body_cut_file(ngx_http_request_t *r, off_t start, off_t end)
+ngx_http_conflict_body_edit_cut_file(ngx_http_request_t *r, off_t start,
+    off_t end)
 {
     off_t        size;
     u_char      *block;
@@ -156,7 +158,7 @@ ngx_http_conflict_body_cut_file(ngx_http_request_t *r, off_t start, off_t end)
     file->offset = start;
     b->file_last = start;
 
-    return ngx_http_conflict_body_resize(r, start - size);
+    return ngx_http_conflict_body_edit_resize(r, start - size);
 }
 
 
@@ -175,14 +177,14 @@ ngx_http_conflict_body_edit_replace(ngx_http_request_t *r, ngx_str_t *text)
 
     if (r->request_body_in_file_only && r->request_body->temp_file) {
 
-        if (ngx_http_conflict_body_file(r, text) != NGX_OK) {
+        if (ngx_http_conflict_body_edit_file(r, text) != NGX_OK) {
             return NGX_ERROR;
         }
 
-        return ngx_http_conflict_body_resize(r, (off_t) text->len - size);
+        return ngx_http_conflict_body_edit_resize(r, (off_t) text->len - size);
     }
 
-    ngx_http_conflict_body_save(r);
+    ngx_http_conflict_body_edit_save(r);
 
     cl = ngx_alloc_chain_link(r->pool);
     if (cl == NULL) {
@@ -205,12 +207,12 @@ ngx_http_conflict_body_edit_replace(ngx_http_request_t *r, ngx_str_t *text)
 
     r->request_body->bufs = cl;
 
-    return ngx_http_conflict_body_resize(r, (off_t) text->len - size);
+    return ngx_http_conflict_body_edit_resize(r, (off_t) text->len - size);
 }
 
 
 static ngx_int_t
-ngx_http_conflict_body_file(ngx_http_request_t *r, ngx_str_t *text)
+ngx_http_conflict_body_edit_file(ngx_http_request_t *r, ngx_str_t *text)
 {
     ngx_buf_t   *b;
     ngx_file_t  *file;
@@ -245,7 +247,7 @@ ngx_http_conflict_body_file(ngx_http_request_t *r, ngx_str_t *text)
  */
 
 static ngx_int_t
-ngx_http_conflict_body_resize(ngx_http_request_t *r, off_t n)
+ngx_http_conflict_body_edit_resize(ngx_http_request_t *r, off_t n)
 {
     u_char           *p;
     ngx_table_elt_t  *h;
@@ -268,7 +270,7 @@ ngx_http_conflict_body_resize(ngx_http_request_t *r, off_t n)
         p[h->value.len] = '\0';
     }
 
-    ngx_http_conflict_body_variables(r);
+    ngx_http_conflict_body_edit_variables(r);
 
     return NGX_OK;
 }
@@ -277,7 +279,7 @@ ngx_http_conflict_body_resize(ngx_http_request_t *r, off_t n)
 /* the buffers of before, of which nothing is changed, once */
 
 static void
-ngx_http_conflict_body_save(ngx_http_request_t *r)
+ngx_http_conflict_body_edit_save(ngx_http_request_t *r)
 {
     ngx_http_conflict_ctx_t       *ctx;
     ngx_http_conflict_original_t  *original;
@@ -321,14 +323,14 @@ ngx_http_conflict_body_edit_restore(ngx_http_request_t *r,
         r->headers_in.content_length->value = original->content_length;
     }
 
-    ngx_http_conflict_body_variables(r);
+    ngx_http_conflict_body_edit_variables(r);
 }
 
 
 /* those that were evaluated before and say something of the body */
 
 static void
-ngx_http_conflict_body_variables(ngx_http_request_t *r)
+ngx_http_conflict_body_edit_variables(ngx_http_request_t *r)
 {
     size_t                      len;
     u_char                     *name;

@@ -13,16 +13,16 @@
 #define NGX_HTTP_CONFLICT_BLOCK  16384
 
 
-static ngx_uint_t ngx_http_conflict_body_look(ngx_http_request_t *r,
+static ngx_uint_t ngx_http_conflict_request_body_look(ngx_http_request_t *r,
     ngx_http_conflict_ctx_t *ctx);
-static void ngx_http_conflict_body_handler(ngx_http_request_t *r);
+static void ngx_http_conflict_request_body_handler(ngx_http_request_t *r);
 static ngx_int_t ngx_http_conflict_request_body_filter(ngx_http_request_t *r,
     ngx_chain_t *in);
-static void ngx_http_conflict_body_feed(ngx_http_conflict_ctx_t *ctx,
+static void ngx_http_conflict_request_body_feed(ngx_http_conflict_ctx_t *ctx,
     u_char *data, size_t len);
-static void ngx_http_conflict_body_begin(ngx_http_conflict_ctx_t *ctx,
+static void ngx_http_conflict_request_body_begin(ngx_http_conflict_ctx_t *ctx,
     u_char *data, size_t len);
-static ngx_int_t ngx_http_conflict_body_walk(ngx_http_request_t *r,
+static ngx_int_t ngx_http_conflict_request_body_walk(ngx_http_request_t *r,
     ngx_http_conflict_ctx_t *ctx);
 
 
@@ -50,7 +50,7 @@ ngx_http_conflict_request_body_read(ngx_http_request_t *r,
         return NGX_OK;
     }
 
-    json = ngx_http_conflict_body_look(r, ctx);
+    json = ngx_http_conflict_request_body_look(r, ctx);
     length = r->headers_in.content_length_n;
 
     if (json && length > (off_t) nlcf->max_body) {
@@ -105,7 +105,8 @@ ngx_http_conflict_request_body_read(ngx_http_request_t *r,
         r->request_body_file_log_level = 0;
     }
 
-    rc = ngx_http_read_client_request_body(r, ngx_http_conflict_body_handler);
+    rc = ngx_http_read_client_request_body(
+            r, ngx_http_conflict_request_body_handler);
     if (rc >= NGX_HTTP_SPECIAL_RESPONSE) {
         return rc;
     }
@@ -118,7 +119,7 @@ ngx_http_conflict_request_body_read(ngx_http_request_t *r,
 /* by its header: may a base be in it, and can it be found */
 
 static ngx_uint_t
-ngx_http_conflict_body_look(ngx_http_request_t *r,
+ngx_http_conflict_request_body_look(ngx_http_request_t *r,
     ngx_http_conflict_ctx_t *ctx)
 {
     ngx_str_t                  *encoding;
@@ -177,7 +178,7 @@ ngx_http_conflict_request_body_wanted(ngx_http_conflict_ctx_t *ctx)
 
 
 static void
-ngx_http_conflict_body_handler(ngx_http_request_t *r)
+ngx_http_conflict_request_body_handler(ngx_http_request_t *r)
 {
     ngx_http_conflict_ctx_t   *ctx;
     ngx_http_conflict_body_t  *body;
@@ -185,7 +186,8 @@ ngx_http_conflict_body_handler(ngx_http_request_t *r)
     ctx = ngx_http_get_module_ctx(r, ngx_http_conflict_module);
     body = &ctx->body;
 
-    if (!body->reading && ngx_http_conflict_body_walk(r, ctx) != NGX_OK) {
+    if (!body->reading && ngx_http_conflict_request_body_walk(r,
+                                                              ctx) != NGX_OK) {
         ngx_http_finalize_request(r, NGX_HTTP_INTERNAL_SERVER_ERROR);
         return;
     }
@@ -225,8 +227,8 @@ ngx_http_conflict_request_body_filter(ngx_http_request_t *r, ngx_chain_t *in)
     if (ctx && ctx->body.reading) {
 
         for (cl = in; cl; cl = cl->next) {
-            ngx_http_conflict_body_feed(ctx, cl->buf->pos,
-                                        cl->buf->last - cl->buf->pos);
+            ngx_http_conflict_request_body_feed(ctx, cl->buf->pos,
+                                                cl->buf->last - cl->buf->pos);
         }
     }
 
@@ -235,7 +237,7 @@ ngx_http_conflict_request_body_filter(ngx_http_request_t *r, ngx_chain_t *in)
 
 
 static void
-ngx_http_conflict_body_feed(ngx_http_conflict_ctx_t *ctx, u_char *data,
+ngx_http_conflict_request_body_feed(ngx_http_conflict_ctx_t *ctx, u_char *data,
     size_t len)
 {
     ngx_http_conflict_body_t  *body;
@@ -243,7 +245,7 @@ ngx_http_conflict_body_feed(ngx_http_conflict_ctx_t *ctx, u_char *data,
     body = &ctx->body;
 
     if (body->undeclared && !body->begun) {
-        ngx_http_conflict_body_begin(ctx, data, len);
+        ngx_http_conflict_request_body_begin(ctx, data, len);
     }
 
     body->size += len;
@@ -273,7 +275,7 @@ ngx_http_conflict_body_feed(ngx_http_conflict_ctx_t *ctx, u_char *data,
  */
 
 static void
-ngx_http_conflict_body_begin(ngx_http_conflict_ctx_t *ctx, u_char *data,
+ngx_http_conflict_request_body_begin(ngx_http_conflict_ctx_t *ctx, u_char *data,
     size_t len)
 {
     size_t                     i;
@@ -321,7 +323,7 @@ ngx_http_conflict_body_begin(ngx_http_conflict_ctx_t *ctx, u_char *data,
 /* a body that was there before: in memory, in a file, or in both */
 
 static ngx_int_t
-ngx_http_conflict_body_walk(ngx_http_request_t *r,
+ngx_http_conflict_request_body_walk(ngx_http_request_t *r,
     ngx_http_conflict_ctx_t *ctx)
 {
     off_t         pos;
@@ -336,7 +338,7 @@ ngx_http_conflict_body_walk(ngx_http_request_t *r,
         b = cl->buf;
 
         if (!b->in_file) {
-            ngx_http_conflict_body_feed(ctx, b->pos, b->last - b->pos);
+            ngx_http_conflict_request_body_feed(ctx, b->pos, b->last - b->pos);
             continue;
         }
 
@@ -356,7 +358,7 @@ ngx_http_conflict_body_walk(ngx_http_request_t *r,
                 return NGX_ERROR;
             }
 
-            ngx_http_conflict_body_feed(ctx, block, n);
+            ngx_http_conflict_request_body_feed(ctx, block, n);
         }
     }
 

@@ -12,9 +12,9 @@
 #include "process/ngx_http_conflict_random.h"
 
 
-static ngx_int_t ngx_http_conflict_latest_value(ngx_http_conflict_ctx_t *ctx,
-    ngx_http_conflict_source_t *source, conflict_scan_t *json,
-    ngx_str_t *header, ngx_str_t *value);
+static ngx_int_t ngx_http_conflict_latest_document_value(
+    ngx_http_conflict_ctx_t *ctx, ngx_http_conflict_source_t *source,
+    conflict_scan_t *json, ngx_str_t *header, ngx_str_t *value);
 
 
 ngx_int_t
@@ -58,8 +58,9 @@ ngx_http_conflict_latest_document_observe(ngx_http_conflict_ctx_t *ctx)
                              * CONFLICT_TIME_SECOND;
         }
 
-    } else if (ngx_http_conflict_latest_value(ctx, nlcf->mtime, &json,
-                                              &latest->mtime_header, &value)
+    } else if (ngx_http_conflict_latest_document_value(ctx, nlcf->mtime, &json,
+                                                       &latest->mtime_header,
+                                                       &value)
                == NGX_OK)
     {
         op->in.observed.mtime = ngx_http_conflict_version_source_date(&value);
@@ -69,8 +70,8 @@ ngx_http_conflict_latest_document_observe(ngx_http_conflict_ctx_t *ctx)
         return NGX_OK;
     }
 
-    if (ngx_http_conflict_latest_value(ctx, nlcf->version, &json,
-                                       &latest->version_header, &value)
+    if (ngx_http_conflict_latest_document_value(ctx, nlcf->version, &json,
+                                                &latest->version_header, &value)
         != NGX_OK)
     {
         return NGX_DECLINED;
@@ -88,7 +89,7 @@ ngx_http_conflict_latest_document_observe(ngx_http_conflict_ctx_t *ctx)
 /* a version or a date of the upstream, in its body or in a header */
 
 static ngx_int_t
-ngx_http_conflict_latest_value(ngx_http_conflict_ctx_t *ctx,
+ngx_http_conflict_latest_document_value(ngx_http_conflict_ctx_t *ctx,
     ngx_http_conflict_source_t *source, conflict_scan_t *json,
     ngx_str_t *header, ngx_str_t *value)
 {
@@ -133,8 +134,9 @@ ngx_http_conflict_latest_document_version(ngx_http_conflict_ctx_t *ctx,
 
     ngx_str_null(version);
 
-    if (ngx_http_conflict_latest_value(ctx, ctx->conf->version, &json,
-                                       &ctx->latest.version_header, &value)
+    if (ngx_http_conflict_latest_document_value(ctx, ctx->conf->version, &json,
+                                                &ctx->latest.version_header,
+                                                &value)
         != NGX_OK)
     {
         return NGX_DECLINED;

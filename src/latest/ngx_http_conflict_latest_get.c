@@ -10,9 +10,9 @@
 #include "latest/ngx_http_conflict_latest.h"
 
 
-static ngx_int_t ngx_http_conflict_latest_target(ngx_http_request_t *r,
+static ngx_int_t ngx_http_conflict_latest_get_target(ngx_http_request_t *r,
     ngx_http_conflict_ctx_t *ctx, ngx_str_t *uri, ngx_str_t *args);
-static ngx_int_t ngx_http_conflict_latest_prepare(ngx_http_request_t *r,
+static ngx_int_t ngx_http_conflict_latest_get_prepare(ngx_http_request_t *r,
     ngx_http_conflict_ctx_t *ctx, ngx_http_request_t *sr);
 
 
@@ -53,7 +53,7 @@ ngx_http_conflict_latest_get_start(ngx_http_request_t *r,
     ps->handler = done;
     ps->data = ctx;
 
-    if (ngx_http_conflict_latest_target(r, ctx, &uri, &args) != NGX_OK
+    if (ngx_http_conflict_latest_get_target(r, ctx, &uri, &args) != NGX_OK
         || ngx_http_subrequest(r, &uri, &args, &sr, ps,
                                NGX_HTTP_SUBREQUEST_WAITED)
            != NGX_OK)
@@ -63,7 +63,7 @@ ngx_http_conflict_latest_get_start(ngx_http_request_t *r,
 
     latest->request = sr;
 
-    if (ngx_http_conflict_latest_prepare(r, ctx, sr) != NGX_OK) {
+    if (ngx_http_conflict_latest_get_prepare(r, ctx, sr) != NGX_OK) {
         return NGX_ERROR;
     }
 
@@ -86,7 +86,7 @@ ngx_http_conflict_latest_get_start(ngx_http_request_t *r,
  */
 
 static ngx_int_t
-ngx_http_conflict_latest_target(ngx_http_request_t *r,
+ngx_http_conflict_latest_get_target(ngx_http_request_t *r,
     ngx_http_conflict_ctx_t *ctx, ngx_str_t *uri, ngx_str_t *args)
 {
     ngx_http_request_t         target;
@@ -135,7 +135,7 @@ ngx_http_conflict_latest_target(ngx_http_request_t *r,
 
 
 static ngx_int_t
-ngx_http_conflict_latest_prepare(ngx_http_request_t *r,
+ngx_http_conflict_latest_get_prepare(ngx_http_request_t *r,
     ngx_http_conflict_ctx_t *ctx, ngx_http_request_t *sr)
 {
     ngx_table_elt_t            *h;

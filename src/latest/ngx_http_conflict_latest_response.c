@@ -15,9 +15,9 @@
 
 static ngx_int_t ngx_http_conflict_latest_response_done(ngx_http_request_t *r,
     void *data, ngx_int_t rc);
-static ngx_int_t ngx_http_conflict_latest_buf(ngx_http_request_t *r,
+static ngx_int_t ngx_http_conflict_latest_response_buf(ngx_http_request_t *r,
     ngx_http_conflict_latest_t *latest, ngx_chain_t *cl);
-static ngx_int_t ngx_http_conflict_latest_copy(ngx_pool_t *pool,
+static ngx_int_t ngx_http_conflict_latest_response_copy(ngx_pool_t *pool,
     ngx_str_t *dst, ngx_str_t *src);
 
 
@@ -144,16 +144,16 @@ ngx_http_conflict_latest_response_header(ngx_http_request_t *r,
         ngx_http_conflict_origin_observe(r, nlcf);
     }
 
-    if (ngx_http_conflict_latest_copy(r->pool, &latest->content_type,
-                                      &r->headers_out.content_type)
+    if (ngx_http_conflict_latest_response_copy(r->pool, &latest->content_type,
+                                               &r->headers_out.content_type)
         != NGX_OK)
     {
         return NGX_ERROR;
     }
 
     if (r->headers_out.etag
-        && ngx_http_conflict_latest_copy(r->pool, &latest->etag,
-                                         &r->headers_out.etag->value)
+        && ngx_http_conflict_latest_response_copy(r->pool, &latest->etag,
+                                                  &r->headers_out.etag->value)
            != NGX_OK)
     {
         return NGX_ERROR;
@@ -163,9 +163,8 @@ ngx_http_conflict_latest_response_header(ngx_http_request_t *r,
         value = ngx_http_conflict_header_find(&r->headers_out.headers,
                                               &nlcf->version->name, NULL);
 
-        if (value && ngx_http_conflict_latest_copy(r->pool,
-                                                   &latest->version_header,
-                                                   value)
+        if (value && ngx_http_conflict_latest_response_copy(
+                r->pool, &latest->version_header, value)
                      != NGX_OK)
         {
             return NGX_ERROR;
@@ -176,9 +175,8 @@ ngx_http_conflict_latest_response_header(ngx_http_request_t *r,
         value = ngx_http_conflict_header_find(&r->headers_out.headers,
                                               &nlcf->mtime->name, NULL);
 
-        if (value && ngx_http_conflict_latest_copy(r->pool,
-                                                   &latest->mtime_header,
-                                                   value)
+        if (value && ngx_http_conflict_latest_response_copy(
+                r->pool, &latest->mtime_header, value)
                      != NGX_OK)
         {
             return NGX_ERROR;
@@ -246,7 +244,8 @@ ngx_http_conflict_latest_response_body(ngx_http_request_t *r,
         cl->next = NULL;
 
         if (size) {
-            if (ngx_http_conflict_latest_buf(r, latest, cl) != NGX_OK) {
+            if (ngx_http_conflict_latest_response_buf(r, latest,
+                                                      cl) != NGX_OK) {
                 return NGX_ERROR;
             }
 
@@ -269,7 +268,7 @@ ngx_http_conflict_latest_response_body(ngx_http_request_t *r,
  */
 
 static ngx_int_t
-ngx_http_conflict_latest_buf(ngx_http_request_t *r,
+ngx_http_conflict_latest_response_buf(ngx_http_request_t *r,
     ngx_http_conflict_latest_t *latest, ngx_chain_t *cl)
 {
     size_t      size;
@@ -349,7 +348,8 @@ ngx_http_conflict_latest_response_grow(ngx_pool_t *pool, u_char **data,
 
 
 static ngx_int_t
-ngx_http_conflict_latest_copy(ngx_pool_t *pool, ngx_str_t *dst, ngx_str_t *src)
+ngx_http_conflict_latest_response_copy(ngx_pool_t *pool, ngx_str_t *dst,
+    ngx_str_t *src)
 {
     dst->len = src->len;
     dst->data = ngx_pstrdup(pool, src);

@@ -14,9 +14,9 @@
 #include "http/ngx_http_conflict_writer.h"
 
 
-static ngx_int_t ngx_http_conflict_lock_options(ngx_http_request_t *r,
+static ngx_int_t ngx_http_conflict_lock_answer_options(ngx_http_request_t *r,
     ngx_http_conflict_ctx_t *ctx);
-static json_t *ngx_http_conflict_lock_body(ngx_http_conflict_ctx_t *ctx);
+static json_t *ngx_http_conflict_lock_answer_body(ngx_http_conflict_ctx_t *ctx);
 
 
 ngx_int_t
@@ -43,14 +43,14 @@ ngx_http_conflict_lock_answer(ngx_http_request_t *r)
     }
 
     if (ctx->method & NGX_HTTP_OPTIONS) {
-        return ngx_http_conflict_lock_options(r, ctx);
+        return ngx_http_conflict_lock_answer_options(r, ctx);
     }
 
     ngx_memzero(&out, sizeof(ngx_http_conflict_writer_t));
     out.pool = r->pool;
 
     ngx_http_conflict_writer_print(&out, "{");
-    ngx_http_conflict_json_print(&out, ngx_http_conflict_lock_body(ctx));
+    ngx_http_conflict_json_print(&out, ngx_http_conflict_lock_answer_body(ctx));
     ngx_http_conflict_writer_print(&out, "}\n");
 
     if (out.failed) {
@@ -86,7 +86,7 @@ ngx_http_conflict_lock_answer(ngx_http_request_t *r)
 
 
 static ngx_int_t
-ngx_http_conflict_lock_options(ngx_http_request_t *r,
+ngx_http_conflict_lock_answer_options(ngx_http_request_t *r,
     ngx_http_conflict_ctx_t *ctx)
 {
     r->err_status = 0;
@@ -110,7 +110,7 @@ ngx_http_conflict_lock_options(ngx_http_request_t *r,
 
 
 static json_t *
-ngx_http_conflict_lock_body(ngx_http_conflict_ctx_t *ctx)
+ngx_http_conflict_lock_answer_body(ngx_http_conflict_ctx_t *ctx)
 {
     json_t                    *json;
     u_char                    *token;

@@ -15,9 +15,9 @@
 #define NGX_HTTP_CONFLICT_QUOTA     10000
 
 
-static ngx_int_t ngx_http_conflict_lock_parameter(ngx_conf_t *cf,
+static ngx_int_t ngx_http_conflict_lock_conf_parameter(ngx_conf_t *cf,
     ngx_http_conflict_loc_conf_t *nlcf, ngx_str_t *value);
-static ngx_int_t ngx_http_conflict_lock_target(ngx_conf_t *cf,
+static ngx_int_t ngx_http_conflict_lock_conf_target(ngx_conf_t *cf,
     ngx_http_conflict_loc_conf_t *nlcf, ngx_str_t *value);
 
 
@@ -40,7 +40,8 @@ ngx_http_conflict_lock_conf(ngx_conf_t *cf, ngx_command_t *cmd, void *conf)
 
     for (i = 1; i < cf->args->nelts; i++) {
 
-        if (ngx_http_conflict_lock_parameter(cf, nlcf, &value[i]) != NGX_OK) {
+        if (ngx_http_conflict_lock_conf_parameter(cf, nlcf,
+                                                  &value[i]) != NGX_OK) {
             return NGX_CONF_ERROR;
         }
     }
@@ -57,7 +58,7 @@ ngx_http_conflict_lock_conf(ngx_conf_t *cf, ngx_command_t *cmd, void *conf)
 
 
 static ngx_int_t
-ngx_http_conflict_lock_parameter(ngx_conf_t *cf,
+ngx_http_conflict_lock_conf_parameter(ngx_conf_t *cf,
     ngx_http_conflict_loc_conf_t *nlcf, ngx_str_t *value)
 {
     ngx_int_t  n;
@@ -110,7 +111,7 @@ ngx_http_conflict_lock_parameter(ngx_conf_t *cf,
         s.data = value->data + 4;
         s.len = value->len - 4;
 
-        return ngx_http_conflict_lock_target(cf, nlcf, &s);
+        return ngx_http_conflict_lock_conf_target(cf, nlcf, &s);
     }
 
     ngx_conf_log_error(NGX_LOG_EMERG, cf, 0,
@@ -123,7 +124,7 @@ ngx_http_conflict_lock_parameter(ngx_conf_t *cf,
 
 
 static ngx_int_t
-ngx_http_conflict_lock_target(ngx_conf_t *cf,
+ngx_http_conflict_lock_conf_target(ngx_conf_t *cf,
     ngx_http_conflict_loc_conf_t *nlcf, ngx_str_t *value)
 {
     ngx_http_compile_complex_value_t  ccv;

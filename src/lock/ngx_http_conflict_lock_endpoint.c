@@ -12,10 +12,11 @@
 #include "process/ngx_http_conflict_random.h"
 
 
-static ngx_http_conflict_state_e ngx_http_conflict_lock_failed(
+static ngx_http_conflict_state_e ngx_http_conflict_lock_endpoint_failed(
     ngx_http_conflict_ctx_t *ctx);
-static void ngx_http_conflict_lock_result(ngx_http_conflict_ctx_t *ctx);
-static ngx_http_conflict_state_e ngx_http_conflict_lock_error(
+static void ngx_http_conflict_lock_endpoint_result(
+    ngx_http_conflict_ctx_t *ctx);
+static ngx_http_conflict_state_e ngx_http_conflict_lock_endpoint_error(
     ngx_http_conflict_ctx_t *ctx, ngx_http_conflict_answer_e answer,
     const char *reason);
 
@@ -100,7 +101,7 @@ ngx_http_conflict_lock_endpoint_start(ngx_http_conflict_ctx_t *ctx)
         break;
 
     default:
-        return ngx_http_conflict_lock_error(ctx,
+        return ngx_http_conflict_lock_endpoint_error(ctx,
                                         NGX_HTTP_CONFLICT_ANSWER_NOT_ALLOWED,
                                         NULL);
     }
@@ -137,7 +138,7 @@ ngx_http_conflict_lock_endpoint_target(ngx_http_conflict_ctx_t *ctx)
                       "which one in \"conflict_lock get=PATH\", or \"get=off\"",
                       ngx_http_conflict_evaluate_escaped(r, &ctx->get.uri));
 
-        return ngx_http_conflict_lock_error(ctx,
+        return ngx_http_conflict_lock_endpoint_error(ctx,
                                      NGX_HTTP_CONFLICT_ANSWER_NO_TARGET,
                                      ctx->conf->lock_get
                                      ? "what conflict_lock get= makes of this "
@@ -194,13 +195,13 @@ ngx_http_conflict_lock_endpoint_checked(ngx_http_conflict_ctx_t *ctx)
     }
 
     if (latest->status >= 400 && latest->status < 500) {
-        return ngx_http_conflict_lock_error(ctx,
+        return ngx_http_conflict_lock_endpoint_error(ctx,
                                         NGX_HTTP_CONFLICT_ANSWER_RELAY, NULL);
     }
 
-    return ngx_http_conflict_lock_error(ctx,
-                                        NGX_HTTP_CONFLICT_ANSWER_UNAVAILABLE,
-                                        "a GET of the resource fails");
+    return ngx_http_conflict_lock_endpoint_error(
+            ctx, NGX_HTTP_CONFLICT_ANSWER_UNAVAILABLE,
+            "a GET of the resource fails");
 }
 
 
@@ -227,7 +228,7 @@ ngx_http_conflict_lock_endpoint_peeked(ngx_http_conflict_ctx_t *ctx)
         return NGX_HTTP_CONFLICT_STATE_AGAIN;
 
     default: /* NGX_ERROR */
-        return ngx_http_conflict_lock_failed(ctx);
+        return ngx_http_conflict_lock_endpoint_failed(ctx);
     }
 }
 
@@ -247,27 +248,27 @@ ngx_http_conflict_lock_endpoint_called(ngx_http_conflict_ctx_t *ctx)
     switch (ngx_http_conflict_store_call_finish(ctx)) {
 
     case NGX_OK:
-        ngx_http_conflict_lock_result(ctx);
+        ngx_http_conflict_lock_endpoint_result(ctx);
         return NGX_HTTP_CONFLICT_STATE_LOCK_RESPOND;
 
     case NGX_AGAIN:
         return NGX_HTTP_CONFLICT_STATE_AGAIN;
 
     default: /* NGX_ERROR */
-        return ngx_http_conflict_lock_failed(ctx);
+        return ngx_http_conflict_lock_endpoint_failed(ctx);
     }
 }
 
 
 static ngx_http_conflict_state_e
-ngx_http_conflict_lock_failed(ngx_http_conflict_ctx_t *ctx)
+ngx_http_conflict_lock_endpoint_failed(ngx_http_conflict_ctx_t *ctx)
 {
     ngx_http_conflict_op_t  *op;
 
     op = ctx->op;
 
     if (op->out.error == NGX_HTTP_CONFLICT_STORE_GENERATION) {
-        return ngx_http_conflict_lock_error(ctx,
+        return ngx_http_conflict_lock_endpoint_error(ctx,
                                          NGX_HTTP_CONFLICT_ANSWER_GENERATION,
                                          NULL);
     }
@@ -278,14 +279,13 @@ ngx_http_conflict_lock_failed(ngx_http_conflict_ctx_t *ctx)
                       "enlarge its zone", &op->store->name);
     }
 
-    return ngx_http_conflict_lock_error(ctx,
-                                        NGX_HTTP_CONFLICT_ANSWER_UNAVAILABLE,
-                                        NULL);
+    return ngx_http_conflict_lock_endpoint_error(
+            ctx, NGX_HTTP_CONFLICT_ANSWER_UNAVAILABLE, NULL);
 }
 
 
 static void
-ngx_http_conflict_lock_result(ngx_http_conflict_ctx_t *ctx)
+ngx_http_conflict_lock_endpoint_result(ngx_http_conflict_ctx_t *ctx)
 {
     ngx_http_conflict_op_t  *op;
 
@@ -342,7 +342,7 @@ ngx_http_conflict_lock_result(ngx_http_conflict_ctx_t *ctx)
 
 
 static ngx_http_conflict_state_e
-ngx_http_conflict_lock_error(ngx_http_conflict_ctx_t *ctx,
+ngx_http_conflict_lock_endpoint_error(ngx_http_conflict_ctx_t *ctx,
     ngx_http_conflict_answer_e answer, const char *reason)
 {
     ctx->flow.answer = answer;

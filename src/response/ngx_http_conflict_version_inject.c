@@ -10,7 +10,7 @@
 #include "response/ngx_http_conflict_response.h"
 
 
-static ngx_int_t ngx_http_conflict_inject_replace(ngx_http_request_t *r,
+static ngx_int_t ngx_http_conflict_version_inject_replace(ngx_http_request_t *r,
     ngx_http_conflict_ctx_t *ctx, ngx_chain_t *cl, size_t from, size_t to,
     const char *before);
 
@@ -73,13 +73,14 @@ ngx_http_conflict_version_inject(ngx_http_request_t *r,
         response->injected = (json->end != 0);
 
         if (response->dropping) {
-            return ngx_http_conflict_inject_replace(r, ctx, cl, from, to,
-                                                      NULL);
+            return ngx_http_conflict_version_inject_replace(r, ctx, cl, from,
+                                                            to, NULL);
         }
 
         response->dropping = 1;
 
-        return ngx_http_conflict_inject_replace(r, ctx, cl, from, to, "");
+        return ngx_http_conflict_version_inject_replace(r, ctx, cl, from, to,
+                                                        "");
     }
 
     if (json->parent_end < 0 || json->parent_type != CONFLICT_JSON_OBJECT) {
@@ -90,7 +91,7 @@ ngx_http_conflict_version_inject(ngx_http_request_t *r,
 
     from = (size_t) ((uint64_t) json->parent_end - pos);
 
-    return ngx_http_conflict_inject_replace(r, ctx, cl, from, from,
+    return ngx_http_conflict_version_inject_replace(r, ctx, cl, from, from,
                                               json->parent_empty ? "\""
                                                                  : ",\"");
 }
@@ -102,7 +103,7 @@ ngx_http_conflict_version_inject(ngx_http_request_t *r,
  */
 
 static ngx_int_t
-ngx_http_conflict_inject_replace(ngx_http_request_t *r,
+ngx_http_conflict_version_inject_replace(ngx_http_request_t *r,
     ngx_http_conflict_ctx_t *ctx, ngx_chain_t *cl, size_t from, size_t to,
     const char *before)
 {

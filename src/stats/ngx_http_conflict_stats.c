@@ -14,11 +14,11 @@
 #define NGX_HTTP_CONFLICT_STATS_LAYOUT  3
 
 
-static ngx_int_t ngx_http_conflict_ledger_init(ngx_shm_zone_t *shm_zone,
+static ngx_int_t ngx_http_conflict_stats_init(ngx_shm_zone_t *shm_zone,
     void *data);
-static void ngx_http_conflict_ledger_bin(ngx_http_conflict_stats_bin_t *bin,
+static void ngx_http_conflict_stats_bin(ngx_http_conflict_stats_bin_t *bin,
     ngx_uint_t number, ngx_http_conflict_stats_count_t *count, ngx_uint_t n);
-static ngx_http_conflict_worker_slot_t *ngx_http_conflict_ledger_seat(void);
+static ngx_http_conflict_worker_slot_t *ngx_http_conflict_stats_seat(void);
 
 
 ngx_http_conflict_stats_t  *ngx_http_conflict_stats;
@@ -50,7 +50,7 @@ ngx_http_conflict_stats_add(ngx_conf_t *cf, void *tag)
         return NULL;
     }
 
-    zone->init = ngx_http_conflict_ledger_init;
+    zone->init = ngx_http_conflict_stats_init;
     zone->data = zone;
 
     return zone;
@@ -58,7 +58,7 @@ ngx_http_conflict_stats_add(ngx_conf_t *cf, void *tag)
 
 
 static ngx_int_t
-ngx_http_conflict_ledger_init(ngx_shm_zone_t *shm_zone, void *data)
+ngx_http_conflict_stats_init(ngx_shm_zone_t *shm_zone, void *data)
 {
     ngx_slab_pool_t            *shpool;
     ngx_http_conflict_stats_t  *ledger;
@@ -99,7 +99,7 @@ ngx_http_conflict_stats_start(ngx_shm_zone_t *zone)
     ngx_http_conflict_stats = ngx_http_conflict_ledger_pool->data;
 
     ngx_http_conflict_stats_lock();
-    ngx_http_conflict_ledger_worker = ngx_http_conflict_ledger_seat();
+    ngx_http_conflict_ledger_worker = ngx_http_conflict_stats_seat();
     ngx_http_conflict_stats_unlock();
 }
 
@@ -202,21 +202,21 @@ ngx_http_conflict_stats_count(ngx_http_conflict_route_stats_t *tally,
 
     ngx_http_conflict_failpoint_hit();
 
-    ngx_http_conflict_ledger_bin(
+    ngx_http_conflict_stats_bin(
         &tally->minute[minute % NGX_HTTP_CONFLICT_MINUTES], minute, count, n);
 
-    ngx_http_conflict_ledger_bin(
+    ngx_http_conflict_stats_bin(
         &tally->hour[minute / 60 % NGX_HTTP_CONFLICT_HOURS], minute / 60,
         count, n);
 
-    ngx_http_conflict_ledger_bin(
+    ngx_http_conflict_stats_bin(
         &tally->day[minute / 1440 % NGX_HTTP_CONFLICT_DAYS], minute / 1440,
         count, n);
 }
 
 
 static void
-ngx_http_conflict_ledger_bin(ngx_http_conflict_stats_bin_t *bin,
+ngx_http_conflict_stats_bin(ngx_http_conflict_stats_bin_t *bin,
     ngx_uint_t number, ngx_http_conflict_stats_count_t *count, ngx_uint_t n)
 {
     ngx_uint_t  i;
@@ -266,7 +266,7 @@ ngx_http_conflict_stats_store(ngx_str_t *store)
 /* a seat whose process is gone is free; NULL: all are taken */
 
 static ngx_http_conflict_worker_slot_t *
-ngx_http_conflict_ledger_seat(void)
+ngx_http_conflict_stats_seat(void)
 {
     ngx_uint_t                        i;
     ngx_http_conflict_worker_slot_t  *worker;

@@ -11,7 +11,7 @@
 #include "process/ngx_http_conflict_failpoint.h"
 
 
-static ngx_http_conflict_stats_resource_t *ngx_http_conflict_ledger_top(
+static ngx_http_conflict_stats_resource_t *ngx_http_conflict_stats_recent_top(
     ngx_http_conflict_stats_top_t  *tops, ngx_uint_t store, ngx_str_t *key);
 
 
@@ -65,7 +65,7 @@ ngx_http_conflict_stats_recent_resource(ngx_http_conflict_store_stats_t *gauge,
         tops->day = day;
     }
 
-    ngx_http_conflict_ledger_top(tops, gauge - ledger->gauge, key)->n++;
+    ngx_http_conflict_stats_recent_top(tops, gauge - ledger->gauge, key)->n++;
 
     ngx_http_conflict_stats_unlock();
 }
@@ -77,7 +77,7 @@ ngx_http_conflict_stats_recent_resource(ngx_http_conflict_store_stats_t *gauge,
  */
 
 static ngx_http_conflict_stats_resource_t *
-ngx_http_conflict_ledger_top(ngx_http_conflict_stats_top_t *tops,
+ngx_http_conflict_stats_recent_top(ngx_http_conflict_stats_top_t *tops,
     ngx_uint_t store, ngx_str_t *key)
 {
     size_t                               i;

@@ -12,13 +12,14 @@
 #define NGX_HTTP_CONFLICT_COUNTED  7     /* counters of one request, at most */
 
 
-static ngx_http_conflict_route_stats_t *ngx_http_conflict_count_tally(
+static ngx_http_conflict_route_stats_t *ngx_http_conflict_request_stats_tally(
     ngx_http_conflict_ctx_t *ctx);
-static ngx_uint_t ngx_http_conflict_count_gap(ngx_http_conflict_ctx_t *ctx);
-static ngx_uint_t ngx_http_conflict_count_add(
+static ngx_uint_t ngx_http_conflict_request_stats_gap(
+    ngx_http_conflict_ctx_t *ctx);
+static ngx_uint_t ngx_http_conflict_request_stats_add(
     ngx_http_conflict_stats_count_t *count, ngx_uint_t n, ngx_uint_t number,
     ngx_uint_t value);
-static void ngx_http_conflict_count_fields(ngx_http_conflict_ctx_t *ctx,
+static void ngx_http_conflict_request_stats_fields(ngx_http_conflict_ctx_t *ctx,
     ngx_http_conflict_route_stats_t  *tally);
 
 
@@ -47,35 +48,39 @@ ngx_http_conflict_request_stats(ngx_http_conflict_ctx_t *ctx)
     }
 
     if (op && ctx->kind != NGX_HTTP_CONFLICT_KIND_READ && !ctx->conf->lock) {
-        n = ngx_http_conflict_count_add(count, n, ctx->flow.outcome, 1);
-        n = ngx_http_conflict_count_add(count, n, NGX_HTTP_CONFLICT_N_WAITED,
-                                        ctx->timing.wait_time != 0);
-        n = ngx_http_conflict_count_add(count, n, NGX_HTTP_CONFLICT_N_WAIT,
-                                        ctx->timing.wait_time);
-        n = ngx_http_conflict_count_add(count, n, NGX_HTTP_CONFLICT_N_UNKNOWN,
-                                        ctx->lease.abandoned);
-        n = ngx_http_conflict_count_add(count, n, NGX_HTTP_CONFLICT_N_FETCHES,
-                                        ctx->timing.fetches);
+        n = ngx_http_conflict_request_stats_add(count, n, ctx->flow.outcome, 1);
+        n = ngx_http_conflict_request_stats_add(count, n,
+                                                NGX_HTTP_CONFLICT_N_WAITED,
+                                                ctx->timing.wait_time != 0);
+        n = ngx_http_conflict_request_stats_add(count, n,
+                                                NGX_HTTP_CONFLICT_N_WAIT,
+                                                ctx->timing.wait_time);
+        n = ngx_http_conflict_request_stats_add(count, n,
+                                                NGX_HTTP_CONFLICT_N_UNKNOWN,
+                                                ctx->lease.abandoned);
+        n = ngx_http_conflict_request_stats_add(count, n,
+                                                NGX_HTTP_CONFLICT_N_FETCHES,
+                                                ctx->timing.fetches);
     }
 
-    gap = ngx_http_conflict_count_gap(ctx);
+    gap = ngx_http_conflict_request_stats_gap(ctx);
 
     if (gap) {
-        n = ngx_http_conflict_count_add(count, n, gap, 1);
+        n = ngx_http_conflict_request_stats_add(count, n, gap, 1);
     }
 
     if (ctx->flow.audited
         && ctx->flow.action != NGX_HTTP_CONFLICT_ACTION_EXTERNAL)
     {
-        n = ngx_http_conflict_count_add(count, n, NGX_HTTP_CONFLICT_N_ACTION(
-                                            ctx->flow.action), 1);
+        n = ngx_http_conflict_request_stats_add(
+                count, n, NGX_HTTP_CONFLICT_N_ACTION( ctx->flow.action), 1);
     }
 
     if (n == 0) {
         return;
     }
 
-    tally = ngx_http_conflict_count_tally(ctx);
+    tally = ngx_http_conflict_request_stats_tally(ctx);
 
     if (tally == NULL) {
         return;
@@ -88,7 +93,7 @@ ngx_http_conflict_request_stats(ngx_http_conflict_ctx_t *ctx)
     if (ctx->flow.audited && ctx->merge.fields.len
         && ctx->flow.action != NGX_HTTP_CONFLICT_ACTION_MERGE)
     {
-        ngx_http_conflict_count_fields(ctx, tally);
+        ngx_http_conflict_request_stats_fields(ctx, tally);
     }
 
     if (ctx->conf->store->ops->counted) {
@@ -123,7 +128,7 @@ ngx_http_conflict_request_stats_later(ngx_http_conflict_store_t *store,
 ngx_http_conflict_route_stats_t *
 ngx_http_conflict_request_stats_route(ngx_http_conflict_ctx_t *ctx)
 {
-    return ngx_http_conflict_stats ? ngx_http_conflict_count_tally(ctx)
+    return ngx_http_conflict_stats ? ngx_http_conflict_request_stats_tally(ctx)
                                    : NULL;
 }
 
@@ -131,7 +136,7 @@ ngx_http_conflict_request_stats_route(ngx_http_conflict_ctx_t *ctx)
 /* it stays where it is, so it is looked for once, if its name is fixed */
 
 static ngx_http_conflict_route_stats_t *
-ngx_http_conflict_count_tally(ngx_http_conflict_ctx_t *ctx)
+ngx_http_conflict_request_stats_tally(ngx_http_conflict_ctx_t *ctx)
 {
     ngx_http_request_t               *r;
     ngx_http_core_srv_conf_t         *cscf;
@@ -172,7 +177,7 @@ ngx_http_conflict_count_tally(ngx_http_conflict_ctx_t *ctx)
  */
 
 static ngx_uint_t
-ngx_http_conflict_count_gap(ngx_http_conflict_ctx_t *ctx)
+ngx_http_conflict_request_stats_gap(ngx_http_conflict_ctx_t *ctx)
 {
     ngx_uint_t  created;
 
@@ -202,7 +207,7 @@ ngx_http_conflict_count_gap(ngx_http_conflict_ctx_t *ctx)
 
 
 static ngx_uint_t
-ngx_http_conflict_count_add(ngx_http_conflict_stats_count_t *count,
+ngx_http_conflict_request_stats_add(ngx_http_conflict_stats_count_t *count,
     ngx_uint_t n, ngx_uint_t number, ngx_uint_t value)
 {
     if (value == 0) {
@@ -217,7 +222,7 @@ ngx_http_conflict_count_add(ngx_http_conflict_stats_count_t *count,
 
 
 static void
-ngx_http_conflict_count_fields(ngx_http_conflict_ctx_t *ctx,
+ngx_http_conflict_request_stats_fields(ngx_http_conflict_ctx_t *ctx,
     ngx_http_conflict_route_stats_t *tally)
 {
     size_t         len;

@@ -12,20 +12,20 @@
 #include "core/text/conflict_buffer.h"
 
 
-static json_t *ngx_http_conflict_advice_json(conflict_advice_in_t *in,
+static json_t *ngx_http_conflict_status_advice_json(conflict_advice_in_t *in,
     conflict_advice_t *advice);
-static json_t *ngx_http_conflict_advice_text(conflict_buffer_t *out);
-static void ngx_http_conflict_advice_counts(conflict_advice_in_t *in,
+static json_t *ngx_http_conflict_status_advice_text(conflict_buffer_t *out);
+static void ngx_http_conflict_status_advice_counts(conflict_advice_in_t *in,
     ngx_http_conflict_route_stats_t  *tally);
-static void ngx_http_conflict_advice_fields(conflict_advice_in_t *in,
+static void ngx_http_conflict_status_advice_fields(conflict_advice_in_t *in,
     ngx_http_conflict_route_stats_t  *tally);
-static uint64_t ngx_http_conflict_advice_stale(
+static uint64_t ngx_http_conflict_status_advice_stale(
     ngx_http_conflict_stats_bin_t *bin);
-static void ngx_http_conflict_advice_chosen(conflict_advice_in_t *in,
+static void ngx_http_conflict_status_advice_chosen(conflict_advice_in_t *in,
     ngx_http_conflict_route_stats_t  *tally);
-static conflict_advice_rule_e ngx_http_conflict_advice_rule(
+static conflict_advice_rule_e ngx_http_conflict_status_advice_rule(
     ngx_http_conflict_loc_conf_t *nlcf, conflict_advice_field_t *field);
-static ngx_uint_t ngx_http_conflict_advice_within(
+static ngx_uint_t ngx_http_conflict_status_advice_within(
     conflict_pointer_t  *pointer, conflict_advice_field_t *field);
 
 
@@ -59,13 +59,13 @@ ngx_http_conflict_status_advice(ngx_http_conflict_route_stats_t *tally)
     in.policy = tally->policy;
     in.report = tally->report;
 
-    ngx_http_conflict_advice_counts(&in, tally);
-    ngx_http_conflict_advice_fields(&in, tally);
-    ngx_http_conflict_advice_chosen(&in, tally);
+    ngx_http_conflict_status_advice_counts(&in, tally);
+    ngx_http_conflict_status_advice_fields(&in, tally);
+    ngx_http_conflict_status_advice_chosen(&in, tally);
 
     conflict_advice(&in, &advice);
 
-    json = ngx_http_conflict_advice_json(&in, &advice);
+    json = ngx_http_conflict_status_advice_json(&in, &advice);
 
     conflict_advice_free(&advice);
 
@@ -74,7 +74,7 @@ ngx_http_conflict_status_advice(ngx_http_conflict_route_stats_t *tally)
 
 
 static json_t *
-ngx_http_conflict_advice_json(conflict_advice_in_t *in,
+ngx_http_conflict_status_advice_json(conflict_advice_in_t *in,
     conflict_advice_t *advice)
 {
     json_t  *json, *gaps;
@@ -96,13 +96,17 @@ ngx_http_conflict_advice_json(conflict_advice_in_t *in,
     ngx_http_conflict_json_set(&json, "level",
                              json_string(conflict_advice_name(advice->level)));
     ngx_http_conflict_json_set(&json, "text",
-                               ngx_http_conflict_advice_text(&advice->text));
+                               ngx_http_conflict_status_advice_text(
+                                       &advice->text));
     ngx_http_conflict_json_set(&json, "config",
-                               ngx_http_conflict_advice_text(&advice->config));
+                               ngx_http_conflict_status_advice_text(
+                                       &advice->config));
     ngx_http_conflict_json_set(&json, "cost",
-                               ngx_http_conflict_advice_text(&advice->cost));
+                               ngx_http_conflict_status_advice_text(
+                                       &advice->cost));
     ngx_http_conflict_json_set(&json, "notes",
-                               ngx_http_conflict_advice_text(&advice->notes));
+                               ngx_http_conflict_status_advice_text(
+                                       &advice->notes));
     ngx_http_conflict_json_set(&json, "days", json_integer(in->days));
     ngx_http_conflict_json_set(&json, "writes", json_integer(in->writes));
     ngx_http_conflict_json_set(&json, "stale", json_integer(in->stale));
@@ -115,7 +119,7 @@ ngx_http_conflict_advice_json(conflict_advice_in_t *in,
 /* what nothing was written to has no data */
 
 static json_t *
-ngx_http_conflict_advice_text(conflict_buffer_t *out)
+ngx_http_conflict_status_advice_text(conflict_buffer_t *out)
 {
     ngx_str_t  text;
 
@@ -127,7 +131,7 @@ ngx_http_conflict_advice_text(conflict_buffer_t *out)
 
 
 static void
-ngx_http_conflict_advice_counts(conflict_advice_in_t *in,
+ngx_http_conflict_status_advice_counts(conflict_advice_in_t *in,
     ngx_http_conflict_route_stats_t *tally)
 {
     time_t                          age;
@@ -155,7 +159,7 @@ ngx_http_conflict_advice_counts(conflict_advice_in_t *in,
             in->writes += n[k];
         }
 
-        stale = ngx_http_conflict_advice_stale(bin);
+        stale = ngx_http_conflict_status_advice_stale(bin);
 
         in->stale += stale;
         in->week += (i < CONFLICT_ADVICE_WEEK) ? stale : 0;
@@ -179,7 +183,7 @@ ngx_http_conflict_advice_counts(conflict_advice_in_t *in,
 
 
 static uint64_t
-ngx_http_conflict_advice_stale(ngx_http_conflict_stats_bin_t *bin)
+ngx_http_conflict_status_advice_stale(ngx_http_conflict_stats_bin_t *bin)
 {
     uint64_t    sum;
     ngx_uint_t  i;
@@ -198,7 +202,7 @@ ngx_http_conflict_advice_stale(ngx_http_conflict_stats_bin_t *bin)
 /* the most frequent ones */
 
 static void
-ngx_http_conflict_advice_fields(conflict_advice_in_t *in,
+ngx_http_conflict_status_advice_fields(conflict_advice_in_t *in,
     ngx_http_conflict_route_stats_t *tally)
 {
     ngx_uint_t                        i, k;
@@ -240,7 +244,7 @@ ngx_http_conflict_advice_fields(conflict_advice_in_t *in,
  */
 
 static void
-ngx_http_conflict_advice_chosen(conflict_advice_in_t *in,
+ngx_http_conflict_status_advice_chosen(conflict_advice_in_t *in,
     ngx_http_conflict_route_stats_t *tally)
 {
     ngx_uint_t                      i, k, n;
@@ -269,7 +273,8 @@ ngx_http_conflict_advice_chosen(conflict_advice_in_t *in,
         in->require = (route[i].conf->require == 1);
 
         for (k = 0; k < in->fields; k++) {
-            rule = ngx_http_conflict_advice_rule(route[i].conf, &in->field[k]);
+            rule = ngx_http_conflict_status_advice_rule(route[i].conf,
+                                                        &in->field[k]);
 
             /* "location /a" and "location = /a" have one tally */
 
@@ -286,7 +291,7 @@ ngx_http_conflict_advice_chosen(conflict_advice_in_t *in,
 
 
 static conflict_advice_rule_e
-ngx_http_conflict_advice_rule(ngx_http_conflict_loc_conf_t *nlcf,
+ngx_http_conflict_status_advice_rule(ngx_http_conflict_loc_conf_t *nlcf,
     conflict_advice_field_t *field)
 {
     ngx_uint_t                 i;
@@ -303,7 +308,8 @@ ngx_http_conflict_advice_rule(ngx_http_conflict_loc_conf_t *nlcf,
 
     for (i = 0; i < nlcf->rules->nelts; i++) {
 
-        if (!ngx_http_conflict_advice_within(&rule[i].field.pointer, field)) {
+        if (!ngx_http_conflict_status_advice_within(&rule[i].field.pointer,
+                                                    field)) {
             continue;
         }
 
@@ -321,7 +327,7 @@ ngx_http_conflict_advice_rule(ngx_http_conflict_loc_conf_t *nlcf,
 /* is one of both the other, or a part of it; names may be cut */
 
 static ngx_uint_t
-ngx_http_conflict_advice_within(conflict_pointer_t *pointer,
+ngx_http_conflict_status_advice_within(conflict_pointer_t *pointer,
     conflict_advice_field_t *field)
 {
     size_t         k, len, size;

@@ -18,23 +18,30 @@ typedef struct {
 } ngx_http_conflict_metric_t;
 
 
-static void ngx_http_conflict_metric(ngx_http_conflict_writer_t *out,
-    const char *name, const char *type, const char *help);
-static void ngx_http_conflict_metric_route(ngx_http_conflict_writer_t *out,
-    const char *name, ngx_http_conflict_route_stats_t *tally, const char *label,
-    ngx_str_t *value, uint64_t n);
-static void ngx_http_conflict_metric_labels(ngx_http_conflict_writer_t *out,
-    ngx_http_conflict_route_stats_t  *tally);
-static void ngx_http_conflict_metric_label(ngx_http_conflict_writer_t *out,
-    const char  *label, ngx_http_conflict_stats_name_t *name);
-static void ngx_http_conflict_metric_gaps(ngx_http_conflict_writer_t *out);
-static void ngx_http_conflict_metric_waits(ngx_http_conflict_writer_t *out);
-static void ngx_http_conflict_metric_stores(ngx_http_conflict_writer_t *out,
-    ngx_http_conflict_snapshot_t **snapshot, ngx_uint_t n);
-static int64_t ngx_http_conflict_metric_store(
+static void ngx_http_conflict_status_prometheus_metric(
+    ngx_http_conflict_writer_t *out, const char *name, const char *type,
+    const char *help);
+static void ngx_http_conflict_status_prometheus_metric_route(
+    ngx_http_conflict_writer_t *out, const char *name,
+    ngx_http_conflict_route_stats_t *tally, const char *label, ngx_str_t *value,
+    uint64_t n);
+static void ngx_http_conflict_status_prometheus_metric_labels(
+    ngx_http_conflict_writer_t *out, ngx_http_conflict_route_stats_t  *tally);
+static void ngx_http_conflict_status_prometheus_metric_label(
+    ngx_http_conflict_writer_t *out, const char  *label,
+    ngx_http_conflict_stats_name_t *name);
+static void ngx_http_conflict_status_prometheus_metric_gaps(
+    ngx_http_conflict_writer_t *out);
+static void ngx_http_conflict_status_prometheus_metric_waits(
+    ngx_http_conflict_writer_t *out);
+static void ngx_http_conflict_status_prometheus_metric_stores(
+    ngx_http_conflict_writer_t *out, ngx_http_conflict_snapshot_t **snapshot,
+    ngx_uint_t n);
+static int64_t ngx_http_conflict_status_prometheus_metric_store(
     ngx_http_conflict_snapshot_t *snapshot, ngx_uint_t number);
-static void ngx_http_conflict_metric_trips(ngx_http_conflict_writer_t *out,
-    ngx_http_conflict_snapshot_t **snapshot, ngx_uint_t n);
+static void ngx_http_conflict_status_prometheus_metric_trips(
+    ngx_http_conflict_writer_t *out, ngx_http_conflict_snapshot_t **snapshot,
+    ngx_uint_t n);
 
 
 static const ngx_http_conflict_metric_t  ngx_http_conflict_route_metrics[] = {
@@ -85,8 +92,8 @@ ngx_http_conflict_status_prometheus(ngx_http_conflict_writer_t *out,
 
     ledger = ngx_http_conflict_stats;
 
-    ngx_http_conflict_metric(out, "writes_total", "counter",
-                             "Guarded writes by outcome");
+    ngx_http_conflict_status_prometheus_metric(out, "writes_total", "counter",
+                                               "Guarded writes by outcome");
 
     for (i = 0; i < ledger->tallies; i++) {
         tally = &ledger->tally[i];
@@ -94,47 +101,53 @@ ngx_http_conflict_status_prometheus(ngx_http_conflict_writer_t *out,
         for (k = 0; k < NGX_HTTP_CONFLICT_OUTCOMES; k++) {
             name = ngx_http_conflict_status_outcome(k);
 
-            ngx_http_conflict_metric_route(out, "writes_total", tally,
-                                           "outcome", name, tally->total[k]);
+            ngx_http_conflict_status_prometheus_metric_route(out,
+                                                             "writes_total",
+                                                             tally, "outcome",
+                                                             name,
+                                                             tally->total[k]);
         }
     }
 
-    ngx_http_conflict_metric(out, "conflicts_total", "counter",
-                             "Conflicts by the action of the log");
+    ngx_http_conflict_status_prometheus_metric(
+            out, "conflicts_total", "counter",
+            "Conflicts by the action of the log");
 
     for (i = 0; i < ledger->tallies; i++) {
         tally = &ledger->tally[i];
 
         for (k = 1; k <= NGX_HTTP_CONFLICT_ACTIONS; k++) {
-            ngx_http_conflict_metric_route(out, "conflicts_total", tally,
-                             "action", ngx_http_conflict_names_action(k),
-                             tally->total[NGX_HTTP_CONFLICT_N_ACTION(k)]);
+            ngx_http_conflict_status_prometheus_metric_route(
+                    out, "conflicts_total", tally, "action",
+                    ngx_http_conflict_names_action(k),
+                    tally->total[NGX_HTTP_CONFLICT_N_ACTION(k)]);
         }
     }
 
-    ngx_http_conflict_metric_gaps(out);
-    ngx_http_conflict_metric_waits(out);
+    ngx_http_conflict_status_prometheus_metric_gaps(out);
+    ngx_http_conflict_status_prometheus_metric_waits(out);
 
-    ngx_http_conflict_metric(out, "writes_in_flight", "gauge",
-                             "Writes of this host that are at the upstream");
+    ngx_http_conflict_status_prometheus_metric(
+            out, "writes_in_flight", "gauge",
+            "Writes of this host that are at the upstream");
     ngx_http_conflict_writer_print(out, "nginx_conflict_writes_in_flight %ui\n",
                                    ngx_http_conflict_stats_leases());
 
-    ngx_http_conflict_metric(out, "audit_errors_total", "counter",
-                             "Lines of the conflict log that were not "
-                             "written");
+    ngx_http_conflict_status_prometheus_metric(out, "audit_errors_total", "counter",
+                                               "Lines of the conflict log that were not "
+                                               "written");
     ngx_http_conflict_writer_print(out,
                                    "nginx_conflict_audit_errors_total %uA\n",
                                    ledger->audit_errors);
 
-    ngx_http_conflict_metric_stores(out, snapshot, n);
-    ngx_http_conflict_metric_trips(out, snapshot, n);
+    ngx_http_conflict_status_prometheus_metric_stores(out, snapshot, n);
+    ngx_http_conflict_status_prometheus_metric_trips(out, snapshot, n);
 }
 
 
 static void
-ngx_http_conflict_metric(ngx_http_conflict_writer_t *out, const char *name,
-    const char *type, const char *help)
+ngx_http_conflict_status_prometheus_metric(ngx_http_conflict_writer_t *out,
+    const char *name, const char *type, const char *help)
 {
     ngx_http_conflict_writer_print(out, "# HELP nginx_conflict_%s %s.\n"
                                         "# TYPE nginx_conflict_%s %s\n",
@@ -145,16 +158,17 @@ ngx_http_conflict_metric(ngx_http_conflict_writer_t *out, const char *name,
 /* what never was is left out, so that there are not too many */
 
 static void
-ngx_http_conflict_metric_route(ngx_http_conflict_writer_t *out,
-    const char *name, ngx_http_conflict_route_stats_t *tally, const char *label,
-    ngx_str_t *value, uint64_t n)
+ngx_http_conflict_status_prometheus_metric_route(
+    ngx_http_conflict_writer_t *out, const char *name,
+    ngx_http_conflict_route_stats_t *tally, const char *label, ngx_str_t *value,
+    uint64_t n)
 {
     if (n == 0 && label && value != ngx_http_conflict_status_outcome(1)) {
         return;
     }
 
     ngx_http_conflict_writer_print(out, "nginx_conflict_%s{", name);
-    ngx_http_conflict_metric_labels(out, tally);
+    ngx_http_conflict_status_prometheus_metric_labels(out, tally);
 
     if (label) {
         ngx_http_conflict_writer_print(out, ",%s=\"%V\"", label, value);
@@ -165,24 +179,29 @@ ngx_http_conflict_metric_route(ngx_http_conflict_writer_t *out,
 
 
 static void
-ngx_http_conflict_metric_labels(ngx_http_conflict_writer_t *out,
-    ngx_http_conflict_route_stats_t *tally)
+ngx_http_conflict_status_prometheus_metric_labels(
+    ngx_http_conflict_writer_t *out, ngx_http_conflict_route_stats_t *tally)
 {
-    ngx_http_conflict_metric_label(out, "server", &tally->server);
+    ngx_http_conflict_status_prometheus_metric_label(out, "server",
+                                                     &tally->server);
     ngx_http_conflict_writer_print(out, ",");
-    ngx_http_conflict_metric_label(out, "location", &tally->location);
+    ngx_http_conflict_status_prometheus_metric_label(out, "location",
+                                                     &tally->location);
     ngx_http_conflict_writer_print(out, ",");
-    ngx_http_conflict_metric_label(out, "entity", &tally->entity);
+    ngx_http_conflict_status_prometheus_metric_label(out, "entity",
+                                                     &tally->entity);
     ngx_http_conflict_writer_print(out, ",");
-    ngx_http_conflict_metric_label(out, "store", &tally->store);
+    ngx_http_conflict_status_prometheus_metric_label(out, "store",
+                                                     &tally->store);
 }
 
 
 /* UTF-8, with backslashes and quotes escaped; a name has no line feeds */
 
 static void
-ngx_http_conflict_metric_label(ngx_http_conflict_writer_t *out,
-    const char *label, ngx_http_conflict_stats_name_t *name)
+ngx_http_conflict_status_prometheus_metric_label(
+    ngx_http_conflict_writer_t *out, const char *label,
+    ngx_http_conflict_stats_name_t *name)
 {
     size_t                 n;
     u_char                *p, *last;
@@ -219,7 +238,7 @@ ngx_http_conflict_metric_label(ngx_http_conflict_writer_t *out,
 /* all of them from the first on: an alert is to see them begin */
 
 static void
-ngx_http_conflict_metric_gaps(ngx_http_conflict_writer_t *out)
+ngx_http_conflict_status_prometheus_metric_gaps(ngx_http_conflict_writer_t *out)
 {
     ngx_uint_t                        i, k;
     ngx_http_conflict_route_stats_t  *tally;
@@ -227,9 +246,9 @@ ngx_http_conflict_metric_gaps(ngx_http_conflict_writer_t *out)
 
     ledger = ngx_http_conflict_stats;
 
-    ngx_http_conflict_metric(out, "not_checked_total", "counter",
-                             "Requests that passed and may have overwritten "
-                             "a change unseen");
+    ngx_http_conflict_status_prometheus_metric(out, "not_checked_total", "counter",
+                                               "Requests that passed and may have overwritten "
+                                               "a change unseen");
 
     for (i = 0; i < ledger->tallies; i++) {
         tally = &ledger->tally[i];
@@ -242,7 +261,7 @@ ngx_http_conflict_metric_gaps(ngx_http_conflict_writer_t *out)
         for (k = 0; k < NGX_HTTP_CONFLICT_GAPS; k++) {
             ngx_http_conflict_writer_print(out,
                                          "nginx_conflict_not_checked_total{");
-            ngx_http_conflict_metric_labels(out, tally);
+            ngx_http_conflict_status_prometheus_metric_labels(out, tally);
             ngx_http_conflict_writer_print(out, ",reason=\"%V\"} %uL\n",
                            &ngx_http_conflict_gap_names[k],
                            tally->total[NGX_HTTP_CONFLICT_N_WITHOUT_BASE + k]);
@@ -252,7 +271,8 @@ ngx_http_conflict_metric_gaps(ngx_http_conflict_writer_t *out)
 
 
 static void
-ngx_http_conflict_metric_waits(ngx_http_conflict_writer_t *out)
+ngx_http_conflict_status_prometheus_metric_waits(
+    ngx_http_conflict_writer_t *out)
 {
     uint64_t                           wait;
     ngx_uint_t                         i;
@@ -263,18 +283,21 @@ ngx_http_conflict_metric_waits(ngx_http_conflict_writer_t *out)
     ledger = ngx_http_conflict_stats;
 
     for (metric = ngx_http_conflict_route_metrics; metric->name; metric++) {
-        ngx_http_conflict_metric(out, metric->name, "counter", metric->help);
+        ngx_http_conflict_status_prometheus_metric(out, metric->name, "counter",
+                                                   metric->help);
 
         for (i = 0; i < ledger->tallies; i++) {
             tally = &ledger->tally[i];
 
-            ngx_http_conflict_metric_route(out, metric->name, tally, NULL,
-                                           NULL, tally->total[metric->number]);
+            ngx_http_conflict_status_prometheus_metric_route(
+                    out, metric->name, tally, NULL, NULL,
+                    tally->total[metric->number]);
         }
     }
 
-    ngx_http_conflict_metric(out, "wait_seconds_total", "counter",
-                             "How long writes waited for others");
+    ngx_http_conflict_status_prometheus_metric(
+            out, "wait_seconds_total", "counter",
+            "How long writes waited for others");
 
     for (i = 0; i < ledger->tallies; i++) {
         tally = &ledger->tally[i];
@@ -282,7 +305,7 @@ ngx_http_conflict_metric_waits(ngx_http_conflict_writer_t *out)
 
         ngx_http_conflict_writer_print(out,
                                        "nginx_conflict_wait_seconds_total{");
-        ngx_http_conflict_metric_labels(out, tally);
+        ngx_http_conflict_status_prometheus_metric_labels(out, tally);
         ngx_http_conflict_writer_print(out, "} %uL.%03uL\n", wait / 1000,
                                        wait % 1000);
     }
@@ -290,8 +313,9 @@ ngx_http_conflict_metric_waits(ngx_http_conflict_writer_t *out)
 
 
 static void
-ngx_http_conflict_metric_stores(ngx_http_conflict_writer_t *out,
-    ngx_http_conflict_snapshot_t **snapshot, ngx_uint_t n)
+ngx_http_conflict_status_prometheus_metric_stores(
+    ngx_http_conflict_writer_t *out, ngx_http_conflict_snapshot_t **snapshot,
+    ngx_uint_t n)
 {
     size_t                             len;
     int64_t                            value;
@@ -304,15 +328,16 @@ ngx_http_conflict_metric_stores(ngx_http_conflict_writer_t *out,
     for (metric = ngx_http_conflict_store_metrics; metric->name; metric++) {
         len = ngx_strlen(metric->name);
 
-        ngx_http_conflict_metric(out, metric->name,
-                                 (len > 6
-                                  && ngx_strcmp(metric->name + len - 6,
-                                                "_total")
-                                     == 0)
-                                 ? "counter" : "gauge", metric->help);
+        ngx_http_conflict_status_prometheus_metric(out, metric->name,
+                                                   (len > 6
+                                                    && ngx_strcmp(metric->name + len - 6,
+                                                                  "_total")
+                                                       == 0)
+                                                   ? "counter" : "gauge", metric->help);
 
         for (i = 0; i < n; i++) {
-            value = ngx_http_conflict_metric_store(snapshot[i], metric->number);
+            value = ngx_http_conflict_status_prometheus_metric_store(
+                    snapshot[i], metric->number);
 
             if (value >= 0) {
                 ngx_http_conflict_writer_print(out,
@@ -323,8 +348,9 @@ ngx_http_conflict_metric_stores(ngx_http_conflict_writer_t *out,
         }
     }
 
-    ngx_http_conflict_metric(out, "store_errors_total", "counter",
-                             "Requests that the store could not answer");
+    ngx_http_conflict_status_prometheus_metric(
+            out, "store_errors_total", "counter",
+            "Requests that the store could not answer");
 
     for (i = 0; i < n; i++) {
         gauge = snapshot[i]->store->gauge;
@@ -340,8 +366,8 @@ ngx_http_conflict_metric_stores(ngx_http_conflict_writer_t *out,
 
 
 static int64_t
-ngx_http_conflict_metric_store(ngx_http_conflict_snapshot_t *snapshot,
-    ngx_uint_t number)
+ngx_http_conflict_status_prometheus_metric_store(
+    ngx_http_conflict_snapshot_t *snapshot, ngx_uint_t number)
 {
     ngx_http_conflict_store_stats_t  *gauge;
 
@@ -389,15 +415,17 @@ ngx_http_conflict_metric_store(ngx_http_conflict_snapshot_t *snapshot,
 /* of stores that are elsewhere */
 
 static void
-ngx_http_conflict_metric_trips(ngx_http_conflict_writer_t *out,
-    ngx_http_conflict_snapshot_t **snapshot, ngx_uint_t n)
+ngx_http_conflict_status_prometheus_metric_trips(
+    ngx_http_conflict_writer_t *out, ngx_http_conflict_snapshot_t **snapshot,
+    ngx_uint_t n)
 {
     ngx_str_t                        *name;
     ngx_uint_t                        i, k, sum;
     ngx_http_conflict_store_stats_t  *gauge;
 
-    ngx_http_conflict_metric(out, "store_round_trip_seconds", "histogram",
-                             "How long the store took to answer");
+    ngx_http_conflict_status_prometheus_metric(
+            out, "store_round_trip_seconds", "histogram",
+            "How long the store took to answer");
 
     for (i = 0; i < n; i++) {
         gauge = snapshot[i]->store->gauge;

@@ -23,19 +23,19 @@ typedef struct {
 } ngx_http_conflict_if_t;
 
 
-static ngx_int_t ngx_http_conflict_if_parse(ngx_http_request_t *r,
+static ngx_int_t ngx_http_conflict_dav_if_parse(ngx_http_request_t *r,
     ngx_http_conflict_ctx_t *ctx, ngx_http_conflict_if_t *in);
-static ngx_int_t ngx_http_conflict_if_resource(ngx_http_request_t *r,
+static ngx_int_t ngx_http_conflict_dav_if_resource(ngx_http_request_t *r,
     ngx_http_conflict_if_t *in, ngx_str_t *tag);
-static ngx_int_t ngx_http_conflict_if_list(ngx_http_request_t *r,
+static ngx_int_t ngx_http_conflict_dav_if_list(ngx_http_request_t *r,
     ngx_http_conflict_ctx_t *ctx, ngx_http_conflict_if_t *in, ngx_str_t *tag);
-static void ngx_http_conflict_if_resume(ngx_http_conflict_if_t *in,
+static void ngx_http_conflict_dav_if_resume(ngx_http_conflict_if_t *in,
     ngx_str_t *tag, ngx_uint_t left);
-static ngx_int_t ngx_http_conflict_if_own(ngx_http_conflict_ctx_t *ctx,
+static ngx_int_t ngx_http_conflict_dav_if_own(ngx_http_conflict_ctx_t *ctx,
     conflict_etag_t *own);
-static ngx_int_t ngx_http_conflict_if_tag(ngx_http_request_t *r,
+static ngx_int_t ngx_http_conflict_dav_if_tag(ngx_http_request_t *r,
     ngx_http_conflict_ctx_t *ctx, ngx_http_conflict_if_t *in, ngx_uint_t not);
-static void ngx_http_conflict_if_space(ngx_http_conflict_if_t *in);
+static void ngx_http_conflict_dav_if_space(ngx_http_conflict_if_t *in);
 
 
 static ngx_str_t  ngx_http_conflict_if_name = ngx_string("if");
@@ -84,7 +84,7 @@ ngx_http_conflict_dav_if(ngx_http_request_t *r, ngx_http_conflict_ctx_t *ctx,
     in.last = value->data + value->len;
     in.rest = ctx->pre.dav_rest.data;
 
-    if (ngx_http_conflict_if_parse(r, ctx, &in) != NGX_OK) {
+    if (ngx_http_conflict_dav_if_parse(r, ctx, &in) != NGX_OK) {
         return NGX_DECLINED;
     }
 
@@ -96,7 +96,7 @@ ngx_http_conflict_dav_if(ngx_http_request_t *r, ngx_http_conflict_ctx_t *ctx,
 
 
 static ngx_int_t
-ngx_http_conflict_if_parse(ngx_http_request_t *r,
+ngx_http_conflict_dav_if_parse(ngx_http_request_t *r,
     ngx_http_conflict_ctx_t *ctx, ngx_http_conflict_if_t *in)
 {
     ngx_str_t  tag;
@@ -104,22 +104,22 @@ ngx_http_conflict_if_parse(ngx_http_request_t *r,
     ngx_str_null(&tag);
 
     for ( ;; ) {
-        ngx_http_conflict_if_space(in);
+        ngx_http_conflict_dav_if_space(in);
 
         if (in->p == in->last) {
             return NGX_OK;
         }
 
         if (*in->p == '<'
-            && ngx_http_conflict_if_resource(r, in, &tag) != NGX_OK)
+            && ngx_http_conflict_dav_if_resource(r, in, &tag) != NGX_OK)
         {
             return NGX_DECLINED;
         }
 
-        ngx_http_conflict_if_space(in);
+        ngx_http_conflict_dav_if_space(in);
 
         if (in->p == in->last || *in->p != '('
-            || ngx_http_conflict_if_list(r, ctx, in, &tag) != NGX_OK)
+            || ngx_http_conflict_dav_if_list(r, ctx, in, &tag) != NGX_OK)
         {
             return NGX_DECLINED;
         }
@@ -130,7 +130,7 @@ ngx_http_conflict_if_parse(ngx_http_request_t *r,
 /* <http://host/path>: the lists that follow are about it */
 
 static ngx_int_t
-ngx_http_conflict_if_resource(ngx_http_request_t *r,
+ngx_http_conflict_dav_if_resource(ngx_http_request_t *r,
     ngx_http_conflict_if_t *in, ngx_str_t *tag)
 {
     u_char     *end;
@@ -155,8 +155,8 @@ ngx_http_conflict_if_resource(ngx_http_request_t *r,
 
 
 static ngx_int_t
-ngx_http_conflict_if_list(ngx_http_request_t *r, ngx_http_conflict_ctx_t *ctx,
-    ngx_http_conflict_if_t *in, ngx_str_t *tag)
+ngx_http_conflict_dav_if_list(ngx_http_request_t *r,
+    ngx_http_conflict_ctx_t *ctx, ngx_http_conflict_if_t *in, ngx_str_t *tag)
 {
     u_char           *start, *end;
     ngx_uint_t        not, left;
@@ -166,7 +166,7 @@ ngx_http_conflict_if_list(ngx_http_request_t *r, ngx_http_conflict_ctx_t *ctx,
     in->p++;
 
     for ( ;; ) {
-        ngx_http_conflict_if_space(in);
+        ngx_http_conflict_dav_if_space(in);
         start = in->p;
 
         not = (in->last - in->p > 3
@@ -174,7 +174,7 @@ ngx_http_conflict_if_list(ngx_http_request_t *r, ngx_http_conflict_ctx_t *ctx,
 
         if (not) {
             in->p += 3;
-            ngx_http_conflict_if_space(in);
+            ngx_http_conflict_dav_if_space(in);
         }
 
         if (in->p == in->last) {
@@ -199,12 +199,12 @@ ngx_http_conflict_if_list(ngx_http_request_t *r, ngx_http_conflict_ctx_t *ctx,
 
         case '[':
 
-            if (ngx_http_conflict_if_tag(r, ctx, in, not) != NGX_OK) {
+            if (ngx_http_conflict_dav_if_tag(r, ctx, in, not) != NGX_OK) {
                 return NGX_DECLINED;
             }
 
-            if (!not && ngx_http_conflict_if_own(ctx, &own) == NGX_OK) {
-                ngx_http_conflict_if_resume(in, tag, left);
+            if (!not && ngx_http_conflict_dav_if_own(ctx, &own) == NGX_OK) {
+                ngx_http_conflict_dav_if_resume(in, tag, left);
                 in->rest = ngx_sprintf(in->rest, own.weak ? "[W/\"%*s\"]"
                                                           : "[\"%*s\"]",
                                        own.len, own.data);
@@ -224,7 +224,7 @@ ngx_http_conflict_if_list(ngx_http_request_t *r, ngx_http_conflict_ctx_t *ctx,
 
             in->p = end + 1;
 
-            ngx_http_conflict_if_resume(in, tag, left);
+            ngx_http_conflict_dav_if_resume(in, tag, left);
             in->rest = ngx_cpymem(in->rest, start, in->p - start);
             left = 1;
             break;
@@ -239,7 +239,7 @@ ngx_http_conflict_if_list(ngx_http_request_t *r, ngx_http_conflict_ctx_t *ctx,
 /* what is left begins, or goes on */
 
 static void
-ngx_http_conflict_if_resume(ngx_http_conflict_if_t *in, ngx_str_t *tag,
+ngx_http_conflict_dav_if_resume(ngx_http_conflict_if_t *in, ngx_str_t *tag,
     ngx_uint_t left)
 {
     if (tag->len && !in->tagged) {
@@ -257,7 +257,7 @@ ngx_http_conflict_if_resume(ngx_http_conflict_if_t *in, ngx_str_t *tag,
  */
 
 static ngx_int_t
-ngx_http_conflict_if_own(ngx_http_conflict_ctx_t *ctx, conflict_etag_t *own)
+ngx_http_conflict_dav_if_own(ngx_http_conflict_ctx_t *ctx, conflict_etag_t *own)
 {
     ngx_http_conflict_when_t  *when;
 
@@ -274,8 +274,8 @@ ngx_http_conflict_if_own(ngx_http_conflict_ctx_t *ctx, conflict_etag_t *own)
 
 
 static ngx_int_t
-ngx_http_conflict_if_tag(ngx_http_request_t *r, ngx_http_conflict_ctx_t *ctx,
-    ngx_http_conflict_if_t *in, ngx_uint_t not)
+ngx_http_conflict_dav_if_tag(ngx_http_request_t *r,
+    ngx_http_conflict_ctx_t *ctx, ngx_http_conflict_if_t *in, ngx_uint_t not)
 {
     u_char                    *end;
     const char                *p;
@@ -422,7 +422,7 @@ ngx_http_conflict_dav_if_hide(ngx_http_request_t *r,
 
 
 static void
-ngx_http_conflict_if_space(ngx_http_conflict_if_t *in)
+ngx_http_conflict_dav_if_space(ngx_http_conflict_if_t *in)
 {
     while (in->p < in->last && (*in->p == ' ' || *in->p == '\t')) {
         in->p++;

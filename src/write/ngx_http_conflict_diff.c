@@ -24,12 +24,12 @@
                                                   again */
 
 
-static ngx_int_t ngx_http_conflict_differ_text(ngx_http_conflict_ctx_t *ctx,
+static ngx_int_t ngx_http_conflict_diff_text(ngx_http_conflict_ctx_t *ctx,
     ngx_str_t *text);
-static void ngx_http_conflict_differ_late(ngx_event_t *ev);
-static ngx_int_t ngx_http_conflict_differ_patch(ngx_http_conflict_ctx_t *ctx,
+static void ngx_http_conflict_diff_late(ngx_event_t *ev);
+static ngx_int_t ngx_http_conflict_diff_patch(ngx_http_conflict_ctx_t *ctx,
     ngx_str_t  *row, ngx_str_t *text, conflict_buffer_t *out);
-static ngx_uint_t ngx_http_conflict_is_object(ngx_str_t *text);
+static ngx_uint_t ngx_http_conflict_diff_is_object(ngx_str_t *text);
 
 
 void
@@ -49,7 +49,7 @@ ngx_http_conflict_diff(ngx_http_conflict_ctx_t *ctx)
         || !latest->json || latest->encoded || latest->too_large
         || (latest->len > NGX_HTTP_CONFLICT_DIFFER_MOST
             && !ctx->conf->log->fields)
-        || ngx_http_conflict_differ_text(ctx, &text) != NGX_OK)
+        || ngx_http_conflict_diff_text(ctx, &text) != NGX_OK)
     {
         return;
     }
@@ -58,9 +58,9 @@ ngx_http_conflict_diff(ngx_http_conflict_ctx_t *ctx)
 
     ngx_memzero(&patched, sizeof(conflict_buffer_t));
 
-    if (!ngx_http_conflict_is_object(&row)
-        || ngx_http_conflict_differ_patch(ctx, &row, &text, &patched) != NGX_OK
-        || !ngx_http_conflict_is_object(&text))
+    if (!ngx_http_conflict_diff_is_object(&row)
+        || ngx_http_conflict_diff_patch(ctx, &row, &text, &patched) != NGX_OK
+        || !ngx_http_conflict_diff_is_object(&text))
     {
         conflict_buffer_free(&patched);
         return;
@@ -115,7 +115,7 @@ ngx_http_conflict_diff(ngx_http_conflict_ctx_t *ctx)
 /* a JSON Patch: what it would make of what is there */
 
 static ngx_int_t
-ngx_http_conflict_differ_patch(ngx_http_conflict_ctx_t *ctx, ngx_str_t *row,
+ngx_http_conflict_diff_patch(ngx_http_conflict_ctx_t *ctx, ngx_str_t *row,
     ngx_str_t *text, conflict_buffer_t *out)
 {
     conflict_document_t  doc, patch;
@@ -149,7 +149,7 @@ ngx_http_conflict_differ_patch(ngx_http_conflict_ctx_t *ctx, ngx_str_t *row,
 /* the client's document, where it is an object or a patch of one */
 
 static ngx_int_t
-ngx_http_conflict_differ_text(ngx_http_conflict_ctx_t *ctx, ngx_str_t *text)
+ngx_http_conflict_diff_text(ngx_http_conflict_ctx_t *ctx, ngx_str_t *text)
 {
     ngx_http_conflict_body_t  *body;
 
@@ -162,13 +162,13 @@ ngx_http_conflict_differ_text(ngx_http_conflict_ctx_t *ctx, ngx_str_t *text)
                                                ctx->conf->max_body, text)
            != NGX_OK
         || (ctx->merge.form != CONFLICT_FORM_JSON_PATCH
-            && !ngx_http_conflict_is_object(text)))
+            && !ngx_http_conflict_diff_is_object(text)))
     {
         return NGX_DECLINED;
     }
 
     return (ctx->merge.form == CONFLICT_FORM_JSON_PATCH
-            || ngx_http_conflict_is_object(text)) ? NGX_OK : NGX_DECLINED;
+            || ngx_http_conflict_diff_is_object(text)) ? NGX_OK : NGX_DECLINED;
 }
 
 
@@ -187,7 +187,7 @@ ngx_http_conflict_diff_first(ngx_http_conflict_ctx_t *ctx)
     }
 
     if (!ctx->conf->log->fields || ctx->conf->wait == 0
-        || ngx_http_conflict_differ_text(ctx, &text) != NGX_OK)
+        || ngx_http_conflict_diff_text(ctx, &text) != NGX_OK)
     {
         return 0;
     }
@@ -226,7 +226,7 @@ ngx_http_conflict_diff_found(ngx_http_conflict_ctx_t *ctx)
         return NGX_HTTP_CONFLICT_STATE_FORWARD;
     }
 
-    late->handler = ngx_http_conflict_differ_late;
+    late->handler = ngx_http_conflict_diff_late;
     late->data = ctx;
     late->log = ctx->request->connection->log;
 
@@ -244,7 +244,7 @@ ngx_http_conflict_diff_found(ngx_http_conflict_ctx_t *ctx)
  */
 
 static void
-ngx_http_conflict_differ_late(ngx_event_t *ev)
+ngx_http_conflict_diff_late(ngx_event_t *ev)
 {
     ngx_http_conflict_ctx_t *ctx = ev->data;
 
@@ -293,7 +293,7 @@ ngx_http_conflict_diff_end(ngx_http_conflict_ctx_t *ctx)
 
 
 static ngx_uint_t
-ngx_http_conflict_is_object(ngx_str_t *text)
+ngx_http_conflict_diff_is_object(ngx_str_t *text)
 {
     size_t           i;
     conflict_scan_t  json;

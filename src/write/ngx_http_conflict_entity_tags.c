@@ -13,7 +13,7 @@
 
 
 
-static u_char *ngx_http_conflict_tags_own(ngx_http_conflict_ctx_t *ctx,
+static u_char *ngx_http_conflict_entity_tags_own(ngx_http_conflict_ctx_t *ctx,
     conflict_etag_t *etag, u_char *p);
 
 
@@ -192,7 +192,7 @@ ngx_http_conflict_entity_tags_send(ngx_http_request_t *r,
         }
 
         start = p;
-        p = ngx_http_conflict_tags_own(ctx, &etag, p);
+        p = ngx_http_conflict_entity_tags_own(ctx, &etag, p);
 
         /* a suffix may be behind the quotes, too */
 
@@ -232,7 +232,7 @@ ngx_http_conflict_entity_tags_send(ngx_http_request_t *r,
 
 
 static u_char *
-ngx_http_conflict_tags_own(ngx_http_conflict_ctx_t *ctx,
+ngx_http_conflict_entity_tags_own(ngx_http_conflict_ctx_t *ctx,
     conflict_etag_t *etag, u_char *p)
 {
     size_t      len;

@@ -12,7 +12,7 @@
 #include "process/ngx_http_conflict_random.h"
 
 
-static ngx_int_t ngx_http_conflict_patch_text(ngx_http_conflict_ctx_t *ctx,
+static ngx_int_t ngx_http_conflict_json_patch_text(ngx_http_conflict_ctx_t *ctx,
     conflict_document_t *doc);
 
 
@@ -33,7 +33,7 @@ ngx_http_conflict_json_patch_base(ngx_http_request_t *r,
         return NGX_OK;
     }
 
-    if (ngx_http_conflict_patch_text(ctx, &doc) != NGX_OK) {
+    if (ngx_http_conflict_json_patch_text(ctx, &doc) != NGX_OK) {
         return NGX_ERROR;
     }
 
@@ -78,7 +78,7 @@ ngx_http_conflict_json_patch_base(ngx_http_request_t *r,
 
 
 static ngx_int_t
-ngx_http_conflict_patch_text(ngx_http_conflict_ctx_t *ctx,
+ngx_http_conflict_json_patch_text(ngx_http_conflict_ctx_t *ctx,
     conflict_document_t *doc)
 {
     ngx_int_t  rc;
@@ -129,7 +129,7 @@ ngx_http_conflict_json_patch_repeated(ngx_http_conflict_ctx_t *ctx,
 
     if (ctx->merge.form != CONFLICT_FORM_JSON_PATCH
         || ctx->body.json == NULL
-        || ngx_http_conflict_patch_text(ctx, &doc) != NGX_OK
+        || ngx_http_conflict_json_patch_text(ctx, &doc) != NGX_OK
         || conflict_patch_repeatable(&doc, ctx->conf->max_values,
                                      ngx_http_conflict_random_seed()))
     {

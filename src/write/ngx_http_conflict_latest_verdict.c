@@ -13,19 +13,23 @@
 #include "core/policy/conflict_etag.h"
 
 
-static ngx_http_conflict_state_e ngx_http_conflict_found_unchecked(
+static ngx_http_conflict_state_e ngx_http_conflict_latest_verdict_unchecked(
     ngx_http_conflict_ctx_t *ctx, ngx_http_conflict_answer_e answer,
     ngx_uint_t pass);
-static ngx_uint_t ngx_http_conflict_found_other(
+static ngx_uint_t ngx_http_conflict_latest_verdict_other(
     ngx_http_conflict_ctx_t *ctx, ngx_http_conflict_state_e *next);
-static ngx_uint_t ngx_http_conflict_found_tag(ngx_http_conflict_ctx_t *ctx);
-static ngx_http_conflict_state_e ngx_http_conflict_found_stale(
+static ngx_uint_t ngx_http_conflict_latest_verdict_tag(
     ngx_http_conflict_ctx_t *ctx);
-static ngx_uint_t ngx_http_conflict_may_see(ngx_http_conflict_ctx_t *ctx);
-static ngx_uint_t ngx_http_conflict_reflected(ngx_http_conflict_ctx_t *ctx);
-static ngx_uint_t ngx_http_conflict_forbidden(ngx_uint_t status);
-static ngx_uint_t ngx_http_conflict_relayed(ngx_http_conflict_ctx_t *ctx);
-static ngx_http_conflict_state_e ngx_http_conflict_untold(
+static ngx_http_conflict_state_e ngx_http_conflict_latest_verdict_stale(
+    ngx_http_conflict_ctx_t *ctx);
+static ngx_uint_t ngx_http_conflict_latest_verdict_may_see(
+    ngx_http_conflict_ctx_t *ctx);
+static ngx_uint_t ngx_http_conflict_latest_verdict_reflected(
+    ngx_http_conflict_ctx_t *ctx);
+static ngx_uint_t ngx_http_conflict_latest_verdict_forbidden(ngx_uint_t status);
+static ngx_uint_t ngx_http_conflict_latest_verdict_relayed(
+    ngx_http_conflict_ctx_t *ctx);
+static ngx_http_conflict_state_e ngx_http_conflict_latest_verdict_undisclosed(
     ngx_http_conflict_ctx_t *ctx);
 
 
@@ -49,10 +53,10 @@ ngx_http_conflict_latest_verdict_fetched(ngx_http_conflict_ctx_t *ctx)
         latest->status = NGX_HTTP_BAD_GATEWAY;
     }
 
-    if (ngx_http_conflict_forbidden(latest->status)) {
+    if (ngx_http_conflict_latest_verdict_forbidden(latest->status)) {
 
         if (latest->revalidate) {
-            return ngx_http_conflict_untold(ctx);
+            return ngx_http_conflict_latest_verdict_undisclosed(ctx);
         }
 
         latest->valid = 1;
@@ -67,7 +71,7 @@ ngx_http_conflict_latest_verdict_fetched(ngx_http_conflict_ctx_t *ctx)
     if (latest->status != NGX_HTTP_OK && latest->status != NGX_HTTP_NO_CONTENT
         && !ngx_http_conflict_latest_response_gone(latest->status))
     {
-        return ngx_http_conflict_found_unchecked(ctx,
+        return ngx_http_conflict_latest_verdict_unchecked(ctx,
                                         NGX_HTTP_CONFLICT_ANSWER_UNAVAILABLE,
                                         ctx->conf->store_error);
     }
@@ -78,7 +82,7 @@ ngx_http_conflict_latest_verdict_fetched(ngx_http_conflict_ctx_t *ctx)
                       "version that \"conflict_version\" says",
                       ngx_http_conflict_evaluate_escaped(
                               ctx->request, &ctx->target.resource));
-        return ngx_http_conflict_found_unchecked(ctx,
+        return ngx_http_conflict_latest_verdict_unchecked(ctx,
                                         NGX_HTTP_CONFLICT_ANSWER_UNAVAILABLE,
                                         ctx->conf->store_error);
     }
@@ -92,7 +96,7 @@ ngx_http_conflict_latest_verdict_fetched(ngx_http_conflict_ctx_t *ctx)
 /* with a lease, but without a check */
 
 static ngx_http_conflict_state_e
-ngx_http_conflict_found_unchecked(ngx_http_conflict_ctx_t *ctx,
+ngx_http_conflict_latest_verdict_unchecked(ngx_http_conflict_ctx_t *ctx,
     ngx_http_conflict_answer_e answer, ngx_uint_t pass)
 {
     ngx_http_conflict_state_e  next;
@@ -136,7 +140,7 @@ ngx_http_conflict_latest_verdict(ngx_http_conflict_ctx_t *ctx)
         return NGX_HTTP_CONFLICT_STATE_GET_LATEST;
     }
 
-    if (latest->valid && ngx_http_conflict_relayed(ctx)) {
+    if (latest->valid && ngx_http_conflict_latest_verdict_relayed(ctx)) {
         /* the caller sees the upstream's answer to a GET */
         return ngx_http_conflict_refuse(ctx, NGX_HTTP_CONFLICT_ANSWER_RELAY,
                              NGX_HTTP_CONFLICT_OUTCOME_REJECTED,
@@ -147,7 +151,7 @@ ngx_http_conflict_latest_verdict(ngx_http_conflict_ctx_t *ctx)
                              : ngx_http_conflict_verdict_action(op->in.policy));
     }
 
-    ctx->caller.may_see = ngx_http_conflict_may_see(ctx);
+    ctx->caller.may_see = ngx_http_conflict_latest_verdict_may_see(ctx);
 
     if (op->out.verdict == CONFLICT_LOCKED) {
         return ngx_http_conflict_refuse(ctx, NGX_HTTP_CONFLICT_ANSWER_LOCKED,
@@ -159,7 +163,7 @@ ngx_http_conflict_latest_verdict(ngx_http_conflict_ctx_t *ctx)
         return NGX_HTTP_CONFLICT_STATE_MERGE_WRITE;
     }
 
-    if (ngx_http_conflict_found_tag(ctx)) {
+    if (ngx_http_conflict_latest_verdict_tag(ctx)) {
         /* a base after all, of the version that the body is not older than */
         return NGX_HTTP_CONFLICT_STATE_STORE_BEGIN;
     }
@@ -176,7 +180,7 @@ ngx_http_conflict_latest_verdict(ngx_http_conflict_ctx_t *ctx)
     }
 
     if (op->out.verdict == CONFLICT_VERIFY
-        && ngx_http_conflict_found_other(ctx, &next))
+        && ngx_http_conflict_latest_verdict_other(ctx, &next))
     {
         return next;
     }
@@ -188,7 +192,7 @@ ngx_http_conflict_latest_verdict(ngx_http_conflict_ctx_t *ctx)
                                          NGX_HTTP_CONFLICT_ACTION_NONE);
     }
 
-    return ngx_http_conflict_found_stale(ctx);
+    return ngx_http_conflict_latest_verdict_stale(ctx);
 }
 
 
@@ -198,14 +202,14 @@ ngx_http_conflict_latest_verdict(ngx_http_conflict_ctx_t *ctx)
  */
 
 static ngx_uint_t
-ngx_http_conflict_found_other(ngx_http_conflict_ctx_t *ctx,
+ngx_http_conflict_latest_verdict_other(ngx_http_conflict_ctx_t *ctx,
     ngx_http_conflict_state_e *next)
 {
     ngx_http_conflict_op_t  *op;
 
     op = ctx->op;
 
-    if (ngx_http_conflict_reflected(ctx)) {
+    if (ngx_http_conflict_latest_verdict_reflected(ctx)) {
         op->out.verdict = CONFLICT_REPLAY;
         return 0;
     }
@@ -233,7 +237,7 @@ ngx_http_conflict_found_other(ngx_http_conflict_ctx_t *ctx,
  */
 
 static ngx_uint_t
-ngx_http_conflict_found_tag(ngx_http_conflict_ctx_t *ctx)
+ngx_http_conflict_latest_verdict_tag(ngx_http_conflict_ctx_t *ctx)
 {
     const char                  *p, *last;
     ngx_table_elt_t             *h;
@@ -276,7 +280,7 @@ ngx_http_conflict_found_tag(ngx_http_conflict_ctx_t *ctx)
 
 
 static ngx_http_conflict_state_e
-ngx_http_conflict_found_stale(ngx_http_conflict_ctx_t *ctx)
+ngx_http_conflict_latest_verdict_stale(ngx_http_conflict_ctx_t *ctx)
 {
     ngx_http_conflict_op_t      *op;
     ngx_http_conflict_latest_t  *latest;
@@ -285,7 +289,8 @@ ngx_http_conflict_found_stale(ngx_http_conflict_ctx_t *ctx)
     latest = &ctx->latest;
 
     if (op->out.existence == CONFLICT_DELETED
-        || (latest->valid && ngx_http_conflict_latest_response_gone(latest->status)))
+        || (latest->valid && ngx_http_conflict_latest_response_gone(
+                latest->status)))
     {
         return ngx_http_conflict_refuse(ctx, NGX_HTTP_CONFLICT_ANSWER_STALE,
                                         NGX_HTTP_CONFLICT_OUTCOME_REJECTED,
@@ -318,7 +323,7 @@ ngx_http_conflict_found_stale(ngx_http_conflict_ctx_t *ctx)
  */
 
 static ngx_uint_t
-ngx_http_conflict_may_see(ngx_http_conflict_ctx_t *ctx)
+ngx_http_conflict_latest_verdict_may_see(ngx_http_conflict_ctx_t *ctx)
 {
     ngx_http_conflict_latest_t  *latest;
 
@@ -341,7 +346,7 @@ ngx_http_conflict_may_see(ngx_http_conflict_ctx_t *ctx)
  */
 
 static ngx_uint_t
-ngx_http_conflict_reflected(ngx_http_conflict_ctx_t *ctx)
+ngx_http_conflict_latest_verdict_reflected(ngx_http_conflict_ctx_t *ctx)
 {
     ngx_str_t                      text, row;
     ngx_http_request_t            *r;
@@ -376,7 +381,7 @@ ngx_http_conflict_reflected(ngx_http_conflict_ctx_t *ctx)
  */
 
 static ngx_http_conflict_state_e
-ngx_http_conflict_untold(ngx_http_conflict_ctx_t *ctx)
+ngx_http_conflict_latest_verdict_undisclosed(ngx_http_conflict_ctx_t *ctx)
 {
     ngx_http_conflict_op_t  *op;
 
@@ -389,9 +394,9 @@ ngx_http_conflict_untold(ngx_http_conflict_ctx_t *ctx)
     }
 
     if (op->in.policy <= CONFLICT_CLIENT_WINS || ctx->conf->report
-        || ngx_http_conflict_relayed(ctx))
+        || ngx_http_conflict_latest_verdict_relayed(ctx))
     {
-        return ngx_http_conflict_found_unchecked(ctx,
+        return ngx_http_conflict_latest_verdict_unchecked(ctx,
                                         NGX_HTTP_CONFLICT_ANSWER_RELAY, 0);
     }
 
@@ -408,7 +413,7 @@ ngx_http_conflict_untold(ngx_http_conflict_ctx_t *ctx)
  */
 
 static ngx_uint_t
-ngx_http_conflict_relayed(ngx_http_conflict_ctx_t *ctx)
+ngx_http_conflict_latest_verdict_relayed(ngx_http_conflict_ctx_t *ctx)
 {
     ngx_uint_t  status;
 
@@ -427,7 +432,7 @@ ngx_http_conflict_relayed(ngx_http_conflict_ctx_t *ctx)
 /* a refusal of the GET */
 
 static ngx_uint_t
-ngx_http_conflict_forbidden(ngx_uint_t status)
+ngx_http_conflict_latest_verdict_forbidden(ngx_uint_t status)
 {
     return status >= 400 && status < 500
            && !ngx_http_conflict_latest_response_gone(status);

@@ -16,25 +16,25 @@
 #include "process/ngx_http_conflict_random.h"
 
 
-static ngx_int_t ngx_http_conflict_combine_row(ngx_http_conflict_ctx_t *ctx,
+static ngx_int_t ngx_http_conflict_merge_write_row(ngx_http_conflict_ctx_t *ctx,
     ngx_str_t *row);
-static ngx_uint_t ngx_http_conflict_combine_lingers(
+static ngx_uint_t ngx_http_conflict_merge_write_lingers(
     ngx_http_conflict_ctx_t *ctx, ngx_str_t *row);
-static ngx_uint_t ngx_http_conflict_combine_repeat(
+static ngx_uint_t ngx_http_conflict_merge_write_repeat(
     ngx_http_conflict_ctx_t *ctx, ngx_str_t *row,
     ngx_http_conflict_state_e *next);
-static conflict_merge_rc_e ngx_http_conflict_combine_merge(
+static conflict_merge_rc_e ngx_http_conflict_merge_write_documents(
     ngx_http_request_t *r, ngx_http_conflict_ctx_t *ctx, ngx_str_t *row,
     ngx_str_t *text, conflict_merged_t *merged);
-static ngx_int_t ngx_http_conflict_combine_version(
+static ngx_int_t ngx_http_conflict_merge_write_version(
     ngx_http_conflict_ctx_t *ctx, ngx_str_t *value);
-static ngx_http_conflict_state_e ngx_http_conflict_combine_done(
+static ngx_http_conflict_state_e ngx_http_conflict_merge_write_done(
     ngx_http_request_t *r, ngx_http_conflict_ctx_t *ctx,
     conflict_merge_rc_e rc, conflict_merged_t *merged);
-static ngx_int_t ngx_http_conflict_combine_text(ngx_http_request_t *r,
+static ngx_int_t ngx_http_conflict_merge_write_text(ngx_http_request_t *r,
     ngx_http_conflict_ctx_t  *ctx, conflict_buffer_t *out);
-static void ngx_http_conflict_combine_free(void *data);
-static ngx_int_t ngx_http_conflict_combine_copy(ngx_pool_t *pool,
+static void ngx_http_conflict_merge_write_free(void *data);
+static ngx_int_t ngx_http_conflict_merge_write_copy(ngx_pool_t *pool,
     ngx_str_t  *dst, conflict_buffer_t *src);
 
 
@@ -107,7 +107,7 @@ ngx_http_conflict_merge_write(ngx_http_conflict_ctx_t *ctx)
     r = ctx->request;
     op = ctx->op;
 
-    if (ngx_http_conflict_combine_row(ctx, &row) != NGX_OK) {
+    if (ngx_http_conflict_merge_write_row(ctx, &row) != NGX_OK) {
         return ngx_http_conflict_mergeable_refuse(ctx);
     }
 
@@ -121,7 +121,7 @@ ngx_http_conflict_merge_write(ngx_http_conflict_ctx_t *ctx)
     }
 
     if (op->out.verdict == CONFLICT_COMBINE && op->out.repeat
-        && ngx_http_conflict_combine_repeat(ctx, &row, &next))
+        && ngx_http_conflict_merge_write_repeat(ctx, &row, &next))
     {
         return next;
     }
@@ -133,8 +133,8 @@ ngx_http_conflict_merge_write(ngx_http_conflict_ctx_t *ctx)
 
     ctx->merge.client = text;
 
-    result = ngx_http_conflict_combine_merge(r, ctx, &row, &text, &merged);
-    next = ngx_http_conflict_combine_done(r, ctx, result, &merged);
+    result = ngx_http_conflict_merge_write_documents(r, ctx, &row, &text, &merged);
+    next = ngx_http_conflict_merge_write_done(r, ctx, result, &merged);
 
     conflict_merge_free(&merged);
 
@@ -145,7 +145,7 @@ ngx_http_conflict_merge_write(ngx_http_conflict_ctx_t *ctx)
 /* the server's document; an empty one where the resource does not exist */
 
 static ngx_int_t
-ngx_http_conflict_combine_row(ngx_http_conflict_ctx_t *ctx, ngx_str_t *row)
+ngx_http_conflict_merge_write_row(ngx_http_conflict_ctx_t *ctx, ngx_str_t *row)
 {
     ngx_http_conflict_latest_t  *latest;
 
@@ -178,8 +178,8 @@ ngx_http_conflict_combine_row(ngx_http_conflict_ctx_t *ctx, ngx_str_t *row)
  */
 
 static ngx_uint_t
-ngx_http_conflict_combine_repeat(ngx_http_conflict_ctx_t *ctx, ngx_str_t *row,
-    ngx_http_conflict_state_e *next)
+ngx_http_conflict_merge_write_repeat(ngx_http_conflict_ctx_t *ctx,
+    ngx_str_t *row, ngx_http_conflict_state_e *next)
 {
     ngx_str_t            text;
     conflict_document_t  made;
@@ -192,7 +192,7 @@ ngx_http_conflict_combine_repeat(ngx_http_conflict_ctx_t *ctx, ngx_str_t *row,
     if (ngx_http_conflict_latest_document_reflects(ctx->conf, row, &text,
                                                    made.form,
                                                    CONFLICT_REFLECTS_VALUES)
-        && !ngx_http_conflict_combine_lingers(ctx, row))
+        && !ngx_http_conflict_merge_write_lingers(ctx, row))
     {
         ngx_http_conflict_body_history_link(ctx);
         *next = ngx_http_conflict_respond(ctx, NGX_HTTP_CONFLICT_ANSWER_LATEST,
@@ -219,7 +219,7 @@ ngx_http_conflict_combine_repeat(ngx_http_conflict_ctx_t *ctx, ngx_str_t *row,
 /* what it has removed may have been all that it did */
 
 static ngx_uint_t
-ngx_http_conflict_combine_lingers(ngx_http_conflict_ctx_t *ctx,
+ngx_http_conflict_merge_write_lingers(ngx_http_conflict_ctx_t *ctx,
     ngx_str_t *row)
 {
     conflict_document_t         latest, write;
@@ -248,7 +248,7 @@ ngx_http_conflict_combine_lingers(ngx_http_conflict_ctx_t *ctx,
 
 
 static conflict_merge_rc_e
-ngx_http_conflict_combine_merge(ngx_http_request_t *r,
+ngx_http_conflict_merge_write_documents(ngx_http_request_t *r,
     ngx_http_conflict_ctx_t *ctx, ngx_str_t *row, ngx_str_t *text,
     conflict_merged_t *merged)
 {
@@ -287,7 +287,7 @@ ngx_http_conflict_combine_merge(ngx_http_request_t *r,
 
         /* an upstream that checks it finds the version that was merged with */
 
-        if (ngx_http_conflict_combine_version(ctx, &version) != NGX_OK) {
+        if (ngx_http_conflict_merge_write_version(ctx, &version) != NGX_OK) {
             return CONFLICT_MERGE_FAILED;
         }
 
@@ -303,7 +303,7 @@ ngx_http_conflict_combine_merge(ngx_http_request_t *r,
 /* as JSON, and as text where the client's base is one */
 
 static ngx_int_t
-ngx_http_conflict_combine_version(ngx_http_conflict_ctx_t *ctx,
+ngx_http_conflict_merge_write_version(ngx_http_conflict_ctx_t *ctx,
     ngx_str_t *value)
 {
     size_t      i;
@@ -361,7 +361,7 @@ ngx_http_conflict_combine_version(ngx_http_conflict_ctx_t *ctx,
 
 
 static ngx_http_conflict_state_e
-ngx_http_conflict_combine_done(ngx_http_request_t *r,
+ngx_http_conflict_merge_write_done(ngx_http_request_t *r,
     ngx_http_conflict_ctx_t *ctx, conflict_merge_rc_e rc,
     conflict_merged_t *merged)
 {
@@ -416,16 +416,17 @@ ngx_http_conflict_combine_done(ngx_http_request_t *r,
                                          NGX_HTTP_CONFLICT_ACTION_NONE);
     }
 
-    if (ngx_http_conflict_combine_copy(r->pool, &merge->names, &merged->names)
+    if (ngx_http_conflict_merge_write_copy(r->pool, &merge->names,
+                                           &merged->names)
         != NGX_OK
-        || ngx_http_conflict_combine_copy(r->pool, &merge->fields,
-                                          &merged->fields)
+        || ngx_http_conflict_merge_write_copy(r->pool, &merge->fields,
+                                              &merged->fields)
            != NGX_OK
-        || ngx_http_conflict_combine_copy(r->pool, &merge->clashes,
-                                          &merged->clashes)
+        || ngx_http_conflict_merge_write_copy(r->pool, &merge->clashes,
+                                              &merged->clashes)
            != NGX_OK
-        || ngx_http_conflict_combine_copy(r->pool, &merge->values,
-                                          &merged->values)
+        || ngx_http_conflict_merge_write_copy(r->pool, &merge->values,
+                                              &merged->values)
            != NGX_OK)
     {
         return NGX_HTTP_CONFLICT_STATE_ERROR;
@@ -448,7 +449,7 @@ ngx_http_conflict_combine_done(ngx_http_request_t *r,
     }
 
     if (rc != CONFLICT_MERGE_SAME && !ctx->conf->report
-        && ngx_http_conflict_combine_text(r, ctx, &merged->text) != NGX_OK)
+        && ngx_http_conflict_merge_write_text(r, ctx, &merged->text) != NGX_OK)
     {
         return NGX_HTTP_CONFLICT_STATE_ERROR;
     }
@@ -460,7 +461,7 @@ ngx_http_conflict_combine_done(ngx_http_request_t *r,
 /* what the upstream is sent, without the member of the base if that must go */
 
 static ngx_int_t
-ngx_http_conflict_combine_text(ngx_http_request_t *r,
+ngx_http_conflict_merge_write_text(ngx_http_request_t *r,
     ngx_http_conflict_ctx_t *ctx, conflict_buffer_t *out)
 {
     uint64_t             start, end;
@@ -478,7 +479,7 @@ ngx_http_conflict_combine_text(ngx_http_request_t *r,
 
     /* it is the request's now */
 
-    cln->handler = ngx_http_conflict_combine_free;
+    cln->handler = ngx_http_conflict_merge_write_free;
     cln->data = out->data;
     out->data = NULL;
 
@@ -503,14 +504,14 @@ ngx_http_conflict_combine_text(ngx_http_request_t *r,
 
 
 static void
-ngx_http_conflict_combine_free(void *data)
+ngx_http_conflict_merge_write_free(void *data)
 {
     free(data);
 }
 
 
 static ngx_int_t
-ngx_http_conflict_combine_copy(ngx_pool_t *pool, ngx_str_t *dst,
+ngx_http_conflict_merge_write_copy(ngx_pool_t *pool, ngx_str_t *dst,
     conflict_buffer_t *src)
 {
     ngx_str_null(dst);

@@ -20,20 +20,20 @@ typedef enum {
 } ngx_http_conflict_class_e;
 
 
-static ngx_http_conflict_class_e ngx_http_conflict_settle_class(
+static ngx_http_conflict_class_e ngx_http_conflict_outcome_class(
     ngx_http_conflict_ctx_t *ctx, ngx_uint_t ended, ngx_uint_t *status);
-static ngx_http_conflict_class_e ngx_http_conflict_settle_status(
+static ngx_http_conflict_class_e ngx_http_conflict_outcome_status(
     ngx_uint_t status);
-static void ngx_http_conflict_settle_seen(ngx_http_conflict_ctx_t *ctx,
+static void ngx_http_conflict_outcome_seen(ngx_http_conflict_ctx_t *ctx,
     ngx_http_conflict_class_e class);
-static void ngx_http_conflict_settle(ngx_http_conflict_ctx_t *ctx,
+static void ngx_http_conflict_outcome(ngx_http_conflict_ctx_t *ctx,
     ngx_http_conflict_class_e class);
-static void ngx_http_conflict_settle_op(ngx_http_conflict_ctx_t *ctx,
+static void ngx_http_conflict_outcome_op(ngx_http_conflict_ctx_t *ctx,
     ngx_http_conflict_class_e class);
-static conflict_existence_e ngx_http_conflict_settle_existence(
+static conflict_existence_e ngx_http_conflict_outcome_existence(
     ngx_http_conflict_ctx_t *ctx, ngx_http_conflict_op_t *op);
-static void ngx_http_conflict_renew_handler(ngx_event_t *ev);
-static void ngx_http_conflict_renew_later(ngx_http_conflict_ctx_t *ctx);
+static void ngx_http_conflict_outcome_renew_handler(ngx_event_t *ev);
+static void ngx_http_conflict_outcome_renew_later(ngx_http_conflict_ctx_t *ctx);
 
 
 /* statuses that say that the request was not carried out */
@@ -46,11 +46,11 @@ static const ngx_uint_t  ngx_http_conflict_not_done[] = {
 void
 ngx_http_conflict_outcome_hold(ngx_http_conflict_ctx_t *ctx)
 {
-    ctx->timing.timer.handler = ngx_http_conflict_renew_handler;
+    ctx->timing.timer.handler = ngx_http_conflict_outcome_renew_handler;
     ctx->timing.timer.data = ctx;
     ctx->timing.timer.log = ctx->request->connection->log;
 
-    ngx_http_conflict_renew_later(ctx);
+    ngx_http_conflict_outcome_renew_later(ctx);
 
     if (!ctx->lease.in_flight) {
         ctx->lease.in_flight = 1;
@@ -64,7 +64,7 @@ ngx_http_conflict_outcome_hold(ngx_http_conflict_ctx_t *ctx)
 
 
 static void
-ngx_http_conflict_renew_handler(ngx_event_t *ev)
+ngx_http_conflict_outcome_renew_handler(ngx_event_t *ev)
 {
     ngx_http_conflict_ctx_t *ctx = ev->data;
 
@@ -90,14 +90,14 @@ ngx_http_conflict_renew_handler(ngx_event_t *ev)
         (void) ctx->op->store->ops->renew(ctx->op);
     }
 
-    ngx_http_conflict_renew_later(ctx);
+    ngx_http_conflict_outcome_renew_later(ctx);
 }
 
 
 /* three times in a lease, and when it must have been */
 
 static void
-ngx_http_conflict_renew_later(ngx_http_conflict_ctx_t *ctx)
+ngx_http_conflict_outcome_renew_later(ngx_http_conflict_ctx_t *ctx)
 {
     int64_t     left;
     ngx_msec_t  timer;
@@ -127,13 +127,13 @@ ngx_http_conflict_outcome_header(ngx_http_conflict_ctx_t *ctx)
         return;
     }
 
-    class = ngx_http_conflict_settle_class(ctx, 0, &status);
+    class = ngx_http_conflict_outcome_class(ctx, 0, &status);
 
     if (class == NGX_HTTP_CONFLICT_DONE) {
         ctx->lease.seen_2xx = 1;
 
-        ctx->op->in.observed.existence = ngx_http_conflict_settle_existence(ctx,
-                                                                       ctx->op);
+        ctx->op->in.observed.existence = ngx_http_conflict_outcome_existence(
+                ctx, ctx->op);
 
         if (!ctx->op->in.minted && ctx->op->in.observed.version == 0
             && ctx->op->in.observed.existence != CONFLICT_DELETED
@@ -148,7 +148,7 @@ ngx_http_conflict_outcome_header(ngx_http_conflict_ctx_t *ctx)
         }
     }
 
-    ngx_http_conflict_settle(ctx, class);
+    ngx_http_conflict_outcome(ctx, class);
 }
 
 
@@ -156,9 +156,9 @@ void
 ngx_http_conflict_outcome_body(ngx_http_conflict_ctx_t *ctx)
 {
     if (!ctx->lease.settled && ctx->lease.seen_2xx) {
-        ngx_http_conflict_settle(ctx, ctx->op->in.observed.version
-                                      ? NGX_HTTP_CONFLICT_DONE
-                                      : NGX_HTTP_CONFLICT_UNCERTAIN);
+        ngx_http_conflict_outcome(ctx, ctx->op->in.observed.version
+                                       ? NGX_HTTP_CONFLICT_DONE
+                                       : NGX_HTTP_CONFLICT_UNCERTAIN);
     }
 }
 
@@ -176,14 +176,14 @@ ngx_http_conflict_outcome_end(ngx_http_conflict_ctx_t *ctx)
     }
 
     if (!ctx->pass.forwarded) {
-        ngx_http_conflict_settle(ctx, NGX_HTTP_CONFLICT_NOT_DONE);
+        ngx_http_conflict_outcome(ctx, NGX_HTTP_CONFLICT_NOT_DONE);
         return;
     }
 
     class = ctx->lease.seen_2xx ? NGX_HTTP_CONFLICT_UNCERTAIN
-                          : ngx_http_conflict_settle_class(ctx, 1, &status);
+                          : ngx_http_conflict_outcome_class(ctx, 1, &status);
 
-    ngx_http_conflict_settle_seen(ctx, class);
+    ngx_http_conflict_outcome_seen(ctx, class);
 }
 
 
@@ -212,7 +212,7 @@ ngx_http_conflict_outcome_unguarded(ngx_http_conflict_ctx_t *ctx,
         return;
     }
 
-    class = ngx_http_conflict_settle_status(status);
+    class = ngx_http_conflict_outcome_status(status);
 
     if (class == NGX_HTTP_CONFLICT_NOT_DONE) {
         return;
@@ -242,9 +242,9 @@ ngx_http_conflict_outcome_unguarded(ngx_http_conflict_ctx_t *ctx,
 void
 ngx_http_conflict_outcome_unsent(ngx_http_conflict_ctx_t *ctx)
 {
-    ngx_http_conflict_settle(ctx, ctx->lease.handed_on
-                                  ? NGX_HTTP_CONFLICT_UNCERTAIN
-                                  : NGX_HTTP_CONFLICT_NOT_DONE);
+    ngx_http_conflict_outcome(ctx, ctx->lease.handed_on
+                                   ? NGX_HTTP_CONFLICT_UNCERTAIN
+                                   : NGX_HTTP_CONFLICT_NOT_DONE);
 }
 
 
@@ -257,14 +257,14 @@ ngx_http_conflict_outcome_late(ngx_http_conflict_ctx_t *ctx)
         return NGX_DECLINED;
     }
 
-    (void) ngx_http_conflict_settle_class(ctx, 0, &status);
+    (void) ngx_http_conflict_outcome_class(ctx, 0, &status);
 
     if (!ctx->lease.carried) {
         return NGX_DECLINED;
     }
 
     ctx->lease.denied = 1;
-    ngx_http_conflict_settle(ctx, NGX_HTTP_CONFLICT_UNCERTAIN);
+    ngx_http_conflict_outcome(ctx, NGX_HTTP_CONFLICT_UNCERTAIN);
 
     return NGX_OK;
 }
@@ -301,7 +301,7 @@ ngx_http_conflict_outcome_redirect(ngx_http_conflict_ctx_t *ctx)
         class = NGX_HTTP_CONFLICT_UNCERTAIN;
 
     } else {
-        class = ngx_http_conflict_settle_class(ctx, 0, &status);
+        class = ngx_http_conflict_outcome_class(ctx, 0, &status);
 
         (void) ngx_http_conflict_upstream_attempts(r, ctx->pass.first_attempt,
                                                    &sent, &status);
@@ -314,7 +314,7 @@ ngx_http_conflict_outcome_redirect(ngx_http_conflict_ctx_t *ctx)
     if (!write) {
 
         if (!ctx->lease.settled && ctx->op->out.leased) {
-            ngx_http_conflict_settle_seen(ctx, class);
+            ngx_http_conflict_outcome_seen(ctx, class);
         }
 
         return NGX_OK;
@@ -337,7 +337,7 @@ ngx_http_conflict_outcome_redirect(ngx_http_conflict_ctx_t *ctx)
         }
 
         if (!ctx->lease.settled && ctx->op->out.leased) {
-            ngx_http_conflict_settle(ctx, class);
+            ngx_http_conflict_outcome(ctx, class);
         }
 
         return NGX_DECLINED;
@@ -356,12 +356,12 @@ ngx_http_conflict_outcome_redirect(ngx_http_conflict_ctx_t *ctx)
 /* by what the upstream said, without its header */
 
 static void
-ngx_http_conflict_settle_seen(ngx_http_conflict_ctx_t *ctx,
+ngx_http_conflict_outcome_seen(ngx_http_conflict_ctx_t *ctx,
     ngx_http_conflict_class_e class)
 {
     if (class == NGX_HTTP_CONFLICT_DONE) {
-        ctx->op->in.observed.existence = ngx_http_conflict_settle_existence(ctx,
-                                                                       ctx->op);
+        ctx->op->in.observed.existence = ngx_http_conflict_outcome_existence(
+                ctx, ctx->op);
 
         if (!ctx->op->in.minted) {
             /* done, but its version was not seen */
@@ -369,7 +369,7 @@ ngx_http_conflict_settle_seen(ngx_http_conflict_ctx_t *ctx,
         }
     }
 
-    ngx_http_conflict_settle(ctx, class);
+    ngx_http_conflict_outcome(ctx, class);
 }
 
 
@@ -378,7 +378,7 @@ ngx_http_conflict_settle_seen(ngx_http_conflict_ctx_t *ctx,
  */
 
 static ngx_http_conflict_class_e
-ngx_http_conflict_settle_class(ngx_http_conflict_ctx_t *ctx, ngx_uint_t ended,
+ngx_http_conflict_outcome_class(ngx_http_conflict_ctx_t *ctx, ngx_uint_t ended,
     ngx_uint_t *status)
 {
     ngx_uint_t                 sent;
@@ -397,7 +397,7 @@ ngx_http_conflict_settle_class(ngx_http_conflict_ctx_t *ctx, ngx_uint_t ended,
         class = (sent == 0) ? NGX_HTTP_CONFLICT_NOT_DONE
                 /* a refusal may be that of the second: the first was done */
                 : (sent > 1) ? NGX_HTTP_CONFLICT_AMBIGUOUS
-                : ngx_http_conflict_settle_status(*status);
+                : ngx_http_conflict_outcome_status(*status);
 
     } else if (ended) {
         /* a handler without an upstream, such as dav */
@@ -405,7 +405,7 @@ ngx_http_conflict_settle_class(ngx_http_conflict_ctx_t *ctx, ngx_uint_t ended,
 
     } else {
         *status = r->err_status ? r->err_status : r->headers_out.status;
-        class = ngx_http_conflict_settle_status(*status);
+        class = ngx_http_conflict_outcome_status(*status);
     }
 
     if (*status >= 200 && *status < 300) {
@@ -422,7 +422,7 @@ ngx_http_conflict_settle_class(ngx_http_conflict_ctx_t *ctx, ngx_uint_t ended,
 
 
 static ngx_http_conflict_class_e
-ngx_http_conflict_settle_status(ngx_uint_t status)
+ngx_http_conflict_outcome_status(ngx_uint_t status)
 {
     ngx_uint_t  i;
 
@@ -452,7 +452,7 @@ ngx_http_conflict_settle_status(ngx_uint_t status)
 
 
 static void
-ngx_http_conflict_settle(ngx_http_conflict_ctx_t *ctx,
+ngx_http_conflict_outcome(ngx_http_conflict_ctx_t *ctx,
     ngx_http_conflict_class_e class)
 {
     ctx->lease.settled = 1;
@@ -475,18 +475,18 @@ ngx_http_conflict_settle(ngx_http_conflict_ctx_t *ctx,
         /* what is logged of it is about its own resource */
 
         ngx_http_conflict_pair_exchange(ctx);
-        ngx_http_conflict_settle_op(ctx, class);
+        ngx_http_conflict_outcome_op(ctx, class);
         ngx_http_conflict_pair_exchange(ctx);
     }
 
-    ngx_http_conflict_settle_op(ctx, class);
+    ngx_http_conflict_outcome_op(ctx, class);
 }
 
 
 /* the source of a COPY is not written, whatever becomes of the rest */
 
 static void
-ngx_http_conflict_settle_op(ngx_http_conflict_ctx_t *ctx,
+ngx_http_conflict_outcome_op(ngx_http_conflict_ctx_t *ctx,
     ngx_http_conflict_class_e class)
 {
     ngx_http_conflict_op_t               *op;
@@ -506,7 +506,8 @@ ngx_http_conflict_settle_op(ngx_http_conflict_ctx_t *ctx,
     }
 
     if (ctx->pair && class == NGX_HTTP_CONFLICT_DONE) {
-        op->in.observed.existence = ngx_http_conflict_settle_existence(ctx, op);
+        op->in.observed.existence = ngx_http_conflict_outcome_existence(ctx,
+                                                                        op);
         op->in.observed.version = 0;
 
         if (!op->in.minted && op->in.observed.existence == CONFLICT_EXISTS) {
@@ -554,7 +555,7 @@ ngx_http_conflict_settle_op(ngx_http_conflict_ctx_t *ctx,
 /* what is at the place that the operation is about, once the write is done */
 
 static conflict_existence_e
-ngx_http_conflict_settle_existence(ngx_http_conflict_ctx_t *ctx,
+ngx_http_conflict_outcome_existence(ngx_http_conflict_ctx_t *ctx,
     ngx_http_conflict_op_t *op)
 {
     if (ctx->method == NGX_HTTP_DELETE

@@ -33,14 +33,14 @@ typedef enum {
 } ngx_http_conflict_judgment_e;
 
 
-static ngx_int_t ngx_http_conflict_tag_next(ngx_str_t *list, size_t *pos,
-    ngx_http_conflict_tag_t *tag);
-static ngx_int_t ngx_http_conflict_tag_read(ngx_str_t *text,
+static ngx_int_t ngx_http_conflict_revalidate_tag_next(ngx_str_t *list,
+    size_t *pos, ngx_http_conflict_tag_t *tag);
+static ngx_int_t ngx_http_conflict_revalidate_tag_read(ngx_str_t *text,
     conflict_etag_t *etag);
-static ngx_uint_t ngx_http_conflict_tag_same(conflict_etag_t *a,
+static ngx_uint_t ngx_http_conflict_revalidate_tag_same(conflict_etag_t *a,
     conflict_etag_t *b, ngx_uint_t strong);
-static ngx_uint_t ngx_http_conflict_tag_is(ngx_str_t *value);
-static ngx_int_t ngx_http_conflict_tag_echo(ngx_http_request_t *r,
+static ngx_uint_t ngx_http_conflict_revalidate_tag_is(ngx_str_t *value);
+static ngx_int_t ngx_http_conflict_revalidate_tag_echo(ngx_http_request_t *r,
     ngx_http_conflict_tag_t *tag);
 static ngx_uint_t ngx_http_conflict_revalidate_list(
     ngx_http_conflict_ctx_t *ctx, ngx_str_t *list, ngx_str_t *value);
@@ -50,14 +50,15 @@ static ngx_int_t ngx_http_conflict_revalidate_part(ngx_http_request_t *r,
     ngx_http_conflict_ctx_t *ctx, ngx_str_t *value);
 static ngx_int_t ngx_http_conflict_revalidate_push(ngx_http_request_t *r,
     ngx_table_elt_t *h, ngx_str_t *value);
-static ngx_http_conflict_judgment_e ngx_http_conflict_judge(
+static ngx_http_conflict_judgment_e ngx_http_conflict_revalidate_judge(
     ngx_http_request_t *r, ngx_http_conflict_ctx_t *ctx, ngx_str_t *list,
     ngx_uint_t strong, ngx_uint_t plain, ngx_http_conflict_tag_t *tag);
-static ngx_int_t ngx_http_conflict_judge_none_match(ngx_http_request_t *r,
-    ngx_http_conflict_ctx_t *ctx, ngx_uint_t dated);
-static ngx_uint_t ngx_http_conflict_judge_range(ngx_http_request_t *r,
-    ngx_http_conflict_ctx_t *ctx, ngx_uint_t dated);
-static ngx_uint_t ngx_http_conflict_judge_date(ngx_http_request_t *r);
+static ngx_int_t ngx_http_conflict_revalidate_judge_none_match(
+    ngx_http_request_t *r, ngx_http_conflict_ctx_t *ctx, ngx_uint_t dated);
+static ngx_uint_t ngx_http_conflict_revalidate_judge_range(
+    ngx_http_request_t *r, ngx_http_conflict_ctx_t *ctx, ngx_uint_t dated);
+static ngx_uint_t ngx_http_conflict_revalidate_judge_date(
+    ngx_http_request_t *r);
 
 
 /* request fields: hidden in any case, and those that may go upstream */
@@ -90,7 +91,7 @@ static ngx_table_elt_t  ngx_http_conflict_any = {
 
 
 static ngx_int_t
-ngx_http_conflict_tag_next(ngx_str_t *list, size_t *pos,
+ngx_http_conflict_revalidate_tag_next(ngx_str_t *list, size_t *pos,
     ngx_http_conflict_tag_t *tag)
 {
     const char  *p;
@@ -119,7 +120,7 @@ ngx_http_conflict_tag_next(ngx_str_t *list, size_t *pos,
 /* one tag, and nothing else */
 
 static ngx_int_t
-ngx_http_conflict_tag_read(ngx_str_t *text, conflict_etag_t *etag)
+ngx_http_conflict_revalidate_tag_read(ngx_str_t *text, conflict_etag_t *etag)
 {
     const char  *p, *last;
 
@@ -138,7 +139,7 @@ ngx_http_conflict_tag_read(ngx_str_t *text, conflict_etag_t *etag)
  */
 
 static ngx_uint_t
-ngx_http_conflict_tag_same(conflict_etag_t *a, conflict_etag_t *b,
+ngx_http_conflict_revalidate_tag_same(conflict_etag_t *a, conflict_etag_t *b,
     ngx_uint_t strong)
 {
     return (a->len == b->len
@@ -150,7 +151,7 @@ ngx_http_conflict_tag_same(conflict_etag_t *a, conflict_etag_t *b,
 /* of If-Range: a tag, or a date */
 
 static ngx_uint_t
-ngx_http_conflict_tag_is(ngx_str_t *value)
+ngx_http_conflict_revalidate_tag_is(ngx_str_t *value)
 {
     return value->len && value->data[value->len - 1] == '"';
 }
@@ -159,7 +160,8 @@ ngx_http_conflict_tag_is(ngx_str_t *value)
 /* the client's, as it has sent it */
 
 static ngx_int_t
-ngx_http_conflict_tag_echo(ngx_http_request_t *r, ngx_http_conflict_tag_t *tag)
+ngx_http_conflict_revalidate_tag_echo(ngx_http_request_t *r,
+    ngx_http_conflict_tag_t *tag)
 {
     size_t  before;
 
@@ -180,8 +182,8 @@ ngx_http_conflict_revalidate_set_etag(ngx_http_request_t *r,
 
     if (version == 0 || version >= CONFLICT_VERSION_LIMIT
         || ctx->version.upstream_tag.len > NGX_HTTP_CONFLICT_OWN
-        || ngx_http_conflict_tag_read(&ctx->version.upstream_tag,
-                                      &own) != NGX_OK
+        || ngx_http_conflict_revalidate_tag_read(&ctx->version.upstream_tag,
+                                                 &own) != NGX_OK
         || (!own.weak && own.len >= 2 && ngx_memcmp(own.data, "W/", 2) == 0)
         || (r->headers_out.status == NGX_HTTP_PARTIAL_CONTENT
             && ctx->conf->inject->place != NGX_HTTP_CONFLICT_DEFAULT))
@@ -294,7 +296,7 @@ ngx_http_conflict_revalidate_list(ngx_http_conflict_ctx_t *ctx,
     plain = 0;
     pos = 0;
 
-    while (ngx_http_conflict_tag_next(list, &pos, &tag) == NGX_OK) {
+    while (ngx_http_conflict_revalidate_tag_next(list, &pos, &tag) == NGX_OK) {
 
         if (tag.version != ctx->version.current) {
             continue;
@@ -357,14 +359,14 @@ ngx_http_conflict_revalidate_part(ngx_http_request_t *r,
         return NGX_DECLINED;
     }
 
-    if (!ngx_http_conflict_tag_is(&h->value)) {
+    if (!ngx_http_conflict_revalidate_tag_is(&h->value)) {
         return ngx_http_conflict_revalidate_dates(ctx) ? NGX_OK
                                                        : NGX_DECLINED;
     }
 
     pos = 0;
 
-    if (ngx_http_conflict_tag_next(&h->value, &pos, &tag) != NGX_OK
+    if (ngx_http_conflict_revalidate_tag_next(&h->value, &pos, &tag) != NGX_OK
         || tag.version >= CONFLICT_VERSION_LIMIT)
     {
         /* not one of ours */
@@ -435,19 +437,20 @@ ngx_http_conflict_revalidate_not_modified(ngx_http_request_t *r,
     list = r->headers_in.if_none_match ? &r->headers_in.if_none_match->value
                                        : &none;
 
-    known = (ngx_http_conflict_tag_read(&ctx->version.upstream_tag,
-                                        &own) == NGX_OK);
+    known = (ngx_http_conflict_revalidate_tag_read(&ctx->version.upstream_tag,
+                                                   &own) == NGX_OK);
     dated = r->headers_in.if_modified_since
             && ngx_http_conflict_revalidate_dates(ctx);
 
     n = 0;
     pos = 0;
 
-    while (ngx_http_conflict_tag_next(list, &pos, &tag) == NGX_OK) {
+    while (ngx_http_conflict_revalidate_tag_next(list, &pos, &tag) == NGX_OK) {
 
         if (tag.version != ctx->version.current
             || !(tag.bears ? !known
-                             || ngx_http_conflict_tag_same(&tag.own, &own, 0)
+                             || ngx_http_conflict_revalidate_tag_same(&tag.own,
+                                                                      &own, 0)
                            : dated))
         {
             continue;
@@ -467,7 +470,7 @@ ngx_http_conflict_revalidate_not_modified(ngx_http_request_t *r,
         return NGX_OK;
     }
 
-    if (ngx_http_conflict_tag_echo(r, &found) != NGX_OK) {
+    if (ngx_http_conflict_revalidate_tag_echo(r, &found) != NGX_OK) {
         return NGX_ERROR;
     }
 
@@ -508,7 +511,7 @@ ngx_http_conflict_revalidate_conditions(ngx_http_request_t *r,
     if (r->headers_in.if_match) {
         value = &r->headers_in.if_match->value;
 
-        if (ngx_http_conflict_judge(r, ctx, value, 1, 1, &tag)) {
+        if (ngx_http_conflict_revalidate_judge(r, ctx, value, 1, 1, &tag)) {
             r->headers_in.if_match = NULL;
 
         } else if (r->headers_out.status == NGX_HTTP_PARTIAL_CONTENT
@@ -527,14 +530,14 @@ ngx_http_conflict_revalidate_conditions(ngx_http_request_t *r,
         r->headers_in.if_modified_since = NULL;
 
     } else {
-        theirs = ngx_http_conflict_judge_none_match(r, ctx, dated);
+        theirs = ngx_http_conflict_revalidate_judge_none_match(r, ctx, dated);
 
         if (theirs == NGX_ERROR) {
             return NGX_ERROR;
         }
     }
 
-    if (ngx_http_conflict_judge_range(r, ctx, dated) || theirs) {
+    if (ngx_http_conflict_revalidate_judge_range(r, ctx, dated) || theirs) {
         ngx_http_clear_etag(r);
         ctx->version.current = 0;
     }
@@ -546,7 +549,7 @@ ngx_http_conflict_revalidate_conditions(ngx_http_request_t *r,
 /* 1: there will be a 304 that must not say a version */
 
 static ngx_int_t
-ngx_http_conflict_judge_none_match(ngx_http_request_t *r,
+ngx_http_conflict_revalidate_judge_none_match(ngx_http_request_t *r,
     ngx_http_conflict_ctx_t *ctx, ngx_uint_t dated)
 {
     ngx_str_t                     *value;
@@ -558,7 +561,7 @@ ngx_http_conflict_judge_none_match(ngx_http_request_t *r,
         r->headers_in.if_modified_since = NULL;
     }
 
-    same = r->headers_in.if_modified_since && ngx_http_conflict_judge_date(r);
+    same = r->headers_in.if_modified_since && ngx_http_conflict_revalidate_judge_date(r);
 
     if (r->headers_in.if_none_match == NULL) {
         return same;
@@ -573,12 +576,12 @@ ngx_http_conflict_judge_none_match(ngx_http_request_t *r,
         return 1;
     }
 
-    judgment = ngx_http_conflict_judge(r, ctx, value, 0, same, &tag);
+    judgment = ngx_http_conflict_revalidate_judge(r, ctx, value, 0, same, &tag);
 
     r->headers_in.if_none_match = judgment ? &ngx_http_conflict_any : NULL;
 
     if (judgment == NGX_HTTP_CONFLICT_HOLDS && ctx->version.current
-        && ngx_http_conflict_tag_echo(r, &tag) != NGX_OK)
+        && ngx_http_conflict_revalidate_tag_echo(r, &tag) != NGX_OK)
     {
         return NGX_ERROR;
     }
@@ -590,7 +593,7 @@ ngx_http_conflict_judge_none_match(ngx_http_request_t *r,
 /* the same of a 206 */
 
 static ngx_uint_t
-ngx_http_conflict_judge_range(ngx_http_request_t *r,
+ngx_http_conflict_revalidate_judge_range(ngx_http_request_t *r,
     ngx_http_conflict_ctx_t *ctx, ngx_uint_t dated)
 {
     ngx_str_t                     *value;
@@ -606,7 +609,7 @@ ngx_http_conflict_judge_range(ngx_http_request_t *r,
 
     value = &r->headers_in.if_range->value;
 
-    if (!ngx_http_conflict_tag_is(value)) {
+    if (!ngx_http_conflict_revalidate_tag_is(value)) {
 
         if (!dated) {
             /* a date of ours does not make it the same bytes */
@@ -616,7 +619,7 @@ ngx_http_conflict_judge_range(ngx_http_request_t *r,
         return 0;
     }
 
-    judgment = ngx_http_conflict_judge(r, ctx, value, 1, 0, &tag);
+    judgment = ngx_http_conflict_revalidate_judge(r, ctx, value, 1, 0, &tag);
 
     if (judgment) {
         r->headers_in.if_range = NULL;
@@ -637,23 +640,23 @@ ngx_http_conflict_judge_range(ngx_http_request_t *r,
  */
 
 static ngx_http_conflict_judgment_e
-ngx_http_conflict_judge(ngx_http_request_t *r, ngx_http_conflict_ctx_t *ctx,
-    ngx_str_t *list, ngx_uint_t strong, ngx_uint_t plain,
-    ngx_http_conflict_tag_t *tag)
+ngx_http_conflict_revalidate_judge(ngx_http_request_t *r,
+    ngx_http_conflict_ctx_t *ctx, ngx_str_t *list, ngx_uint_t strong,
+    ngx_uint_t plain, ngx_http_conflict_tag_t *tag)
 {
     size_t           pos;
     ngx_uint_t       known, cached;
     conflict_etag_t  own;
 
-    known = (ngx_http_conflict_tag_read(&ctx->version.upstream_tag,
-                                        &own) == NGX_OK
+    known = (ngx_http_conflict_revalidate_tag_read(&ctx->version.upstream_tag,
+                                                   &own) == NGX_OK
              && !(strong && own.weak));
 
     cached = (ctx->flow.outcome == NGX_HTTP_CONFLICT_OUTCOME_UNCHECKED);
 
     pos = 0;
 
-    while (ngx_http_conflict_tag_next(list, &pos, tag) == NGX_OK) {
+    while (ngx_http_conflict_revalidate_tag_next(list, &pos, tag) == NGX_OK) {
 
         if (strong && (tag->etag.weak || (tag->bears && tag->own.weak))) {
             continue;
@@ -662,14 +665,16 @@ ngx_http_conflict_judge(ngx_http_request_t *r, ngx_http_conflict_ctx_t *ctx,
         if (cached || tag->version == ctx->version.current) {
 
             if (tag->bears
-                ? known && ngx_http_conflict_tag_same(&tag->own, &own, strong)
+                ? known && ngx_http_conflict_revalidate_tag_same(&tag->own,
+                                                                 &own, strong)
                 : plain && !cached)
             {
                 return NGX_HTTP_CONFLICT_HOLDS;
             }
         }
 
-        if (known && ngx_http_conflict_tag_same(&tag->etag, &own, strong)
+        if (known && ngx_http_conflict_revalidate_tag_same(&tag->etag, &own,
+                                                           strong)
             && (strong || (r->upstream && r->upstream->cacheable)))
         {
             return NGX_HTTP_CONFLICT_THEIRS;
@@ -683,7 +688,7 @@ ngx_http_conflict_judge(ngx_http_request_t *r, ngx_http_conflict_ctx_t *ctx,
 /* as nginx's filter does, which does it again */
 
 static ngx_uint_t
-ngx_http_conflict_judge_date(ngx_http_request_t *r)
+ngx_http_conflict_revalidate_judge_date(ngx_http_request_t *r)
 {
     time_t                     date;
     ngx_str_t                 *value;

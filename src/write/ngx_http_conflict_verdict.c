@@ -13,14 +13,14 @@
 #define NGX_HTTP_CONFLICT_MAX_FETCHES  4
 
 
-static void ngx_http_conflict_passed(ngx_http_conflict_ctx_t *ctx);
-static ngx_uint_t ngx_http_conflict_judged(ngx_http_request_t *r,
+static void ngx_http_conflict_verdict_passed(ngx_http_conflict_ctx_t *ctx);
+static ngx_uint_t ngx_http_conflict_verdict_judged(ngx_http_request_t *r,
     ngx_http_conflict_op_t *op);
-static ngx_http_conflict_state_e ngx_http_conflict_go(
+static ngx_http_conflict_state_e ngx_http_conflict_verdict_go(
     ngx_http_conflict_ctx_t *ctx);
-static ngx_http_conflict_state_e ngx_http_conflict_failed(
+static ngx_http_conflict_state_e ngx_http_conflict_verdict_failed(
     ngx_http_conflict_ctx_t *ctx);
-static ngx_http_conflict_state_e ngx_http_conflict_reported(
+static ngx_http_conflict_state_e ngx_http_conflict_verdict_reported(
     ngx_http_conflict_ctx_t *ctx);
 
 
@@ -39,7 +39,7 @@ ngx_http_conflict_verdict(ngx_http_conflict_ctx_t *ctx)
     }
 
     if (rc != NGX_OK) {
-        return ngx_http_conflict_failed(ctx);
+        return ngx_http_conflict_verdict_failed(ctx);
     }
 
     op = ctx->op;
@@ -60,7 +60,7 @@ ngx_http_conflict_verdict(ngx_http_conflict_ctx_t *ctx)
     if (op->in.report && op->out.verdict != CONFLICT_FETCH
         && op->out.verdict != CONFLICT_COMBINE)
     {
-        return ngx_http_conflict_reported(ctx);
+        return ngx_http_conflict_verdict_reported(ctx);
     }
 
     switch (op->out.verdict) {
@@ -80,8 +80,8 @@ ngx_http_conflict_verdict(ngx_http_conflict_ctx_t *ctx)
         return NGX_HTTP_CONFLICT_STATE_FORWARD;
 
     case CONFLICT_PASS:
-        ngx_http_conflict_passed(ctx);
-        return ngx_http_conflict_go(ctx);
+        ngx_http_conflict_verdict_passed(ctx);
+        return ngx_http_conflict_verdict_go(ctx);
 
     case CONFLICT_COMBINE:
         /* the GET and the merge take their time */
@@ -125,7 +125,7 @@ ngx_http_conflict_verdict(ngx_http_conflict_ctx_t *ctx)
 /* nothing speaks against it: by its base, or as it has none */
 
 static void
-ngx_http_conflict_passed(ngx_http_conflict_ctx_t *ctx)
+ngx_http_conflict_verdict_passed(ngx_http_conflict_ctx_t *ctx)
 {
     ngx_http_conflict_op_t  *op;
 
@@ -142,14 +142,15 @@ ngx_http_conflict_passed(ngx_http_conflict_ctx_t *ctx)
     op = (ctx->pair && ctx->pair->source == ctx->op) ? ctx->pair->op
                                                      : ctx->op;
     ctx->flow.unbased = (op->in.pre.kinds == 0
-                    && !ngx_http_conflict_judged(ctx->request, op));
+                    && !ngx_http_conflict_verdict_judged(ctx->request, op));
 }
 
 
 /* by the upstream, whose own tags these are */
 
 static ngx_uint_t
-ngx_http_conflict_judged(ngx_http_request_t *r, ngx_http_conflict_op_t *op)
+ngx_http_conflict_verdict_judged(ngx_http_request_t *r,
+    ngx_http_conflict_op_t *op)
 {
     if (op->in.minted && !op->in.report) {
         return 0;
@@ -163,7 +164,7 @@ ngx_http_conflict_judged(ngx_http_request_t *r, ngx_http_conflict_op_t *op)
 /* the write may pass; but fields that are the server's must stay as they are */
 
 static ngx_http_conflict_state_e
-ngx_http_conflict_go(ngx_http_conflict_ctx_t *ctx)
+ngx_http_conflict_verdict_go(ngx_http_conflict_ctx_t *ctx)
 {
     if (!ctx->merge.able || !ctx->conf->server_rules || ctx->conf->report) {
         return NGX_HTTP_CONFLICT_STATE_FORWARD;
@@ -182,7 +183,7 @@ ngx_http_conflict_go(ngx_http_conflict_ctx_t *ctx)
 /* the store has not decided */
 
 static ngx_http_conflict_state_e
-ngx_http_conflict_failed(ngx_http_conflict_ctx_t *ctx)
+ngx_http_conflict_verdict_failed(ngx_http_conflict_ctx_t *ctx)
 {
     ngx_uint_t                  pass;
     ngx_http_conflict_op_t     *op;
@@ -216,7 +217,7 @@ ngx_http_conflict_failed(ngx_http_conflict_ctx_t *ctx)
                                               NGX_HTTP_CONFLICT_STATE_FORWARD);
 
     return (next == NGX_HTTP_CONFLICT_STATE_FORWARD)
-           ? ngx_http_conflict_go(ctx) : next;
+           ? ngx_http_conflict_verdict_go(ctx) : next;
 }
 
 
@@ -226,7 +227,7 @@ ngx_http_conflict_failed(ngx_http_conflict_ctx_t *ctx)
  */
 
 static ngx_http_conflict_state_e
-ngx_http_conflict_reported(ngx_http_conflict_ctx_t *ctx)
+ngx_http_conflict_verdict_reported(ngx_http_conflict_ctx_t *ctx)
 {
     switch (ctx->op->out.verdict) {
 
@@ -266,7 +267,7 @@ ngx_http_conflict_reported(ngx_http_conflict_ctx_t *ctx)
         break;
 
     default: /* CONFLICT_PASS */
-        ngx_http_conflict_passed(ctx);
+        ngx_http_conflict_verdict_passed(ctx);
     }
 
     if (ctx->flow.action != NGX_HTTP_CONFLICT_ACTION_NONE

@@ -13,7 +13,7 @@
 #define NGX_HTTP_CONFLICT_LONGEST_WAIT 50
 
 
-static void ngx_http_conflict_wait_handler(ngx_event_t *ev);
+static void ngx_http_conflict_write_wait_handler(ngx_event_t *ev);
 
 
 /* another write is in flight, or may still land */
@@ -62,7 +62,7 @@ ngx_http_conflict_write_wait(ngx_http_conflict_ctx_t *ctx)
                                 NGX_HTTP_CONFLICT_ACTION_BUSY);
     }
 
-    ctx->timing.timer.handler = ngx_http_conflict_wait_handler;
+    ctx->timing.timer.handler = ngx_http_conflict_write_wait_handler;
     ctx->timing.timer.data = ctx;
     ctx->timing.timer.log = r->connection->log;
 
@@ -85,7 +85,7 @@ ngx_http_conflict_write_wait(ngx_http_conflict_ctx_t *ctx)
 
 
 static void
-ngx_http_conflict_wait_handler(ngx_event_t *ev)
+ngx_http_conflict_write_wait_handler(ngx_event_t *ev)
 {
     ngx_http_conflict_ctx_t *ctx = ev->data;
 

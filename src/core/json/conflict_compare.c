@@ -13,16 +13,16 @@
 #include "core/json/conflict_compare.h"
 
 
-static int conflict_value_same(conflict_value_t a, conflict_value_t b);
-static int conflict_value_members(conflict_value_t a, conflict_value_t b);
-static int conflict_value_elements(conflict_value_t a, conflict_value_t b);
-static int conflict_value_removed(conflict_value_t latest,
+static int conflict_compare_same(conflict_value_t a, conflict_value_t b);
+static int conflict_compare_members(conflict_value_t a, conflict_value_t b);
+static int conflict_compare_elements(conflict_value_t a, conflict_value_t b);
+static int conflict_compare_removed(conflict_value_t latest,
     conflict_value_t write, conflict_value_t base);
-static int conflict_value_contains(conflict_value_t latest,
+static int conflict_compare_contains(conflict_value_t latest,
     conflict_value_t write, const conflict_pointer_t *base,
     unsigned level, conflict_form_e form, conflict_reflects_e how,
     unsigned *wanted);
-static int conflict_value_has(conflict_value_t have, conflict_value_t want,
+static int conflict_compare_has(conflict_value_t have, conflict_value_t want,
     conflict_form_e form, conflict_reflects_e how);
 
 
@@ -40,14 +40,14 @@ conflict_compare_equal(conflict_value_t a, conflict_value_t b)
     y = conflict_tree_text(b, &b_len);
 
     return (a_len == b_len && memcmp(x, y, a_len) == 0)
-           || conflict_value_same(a, b);
+           || conflict_compare_same(a, b);
 }
 
 
 /* of two that are there; each byte is looked at once, however deep it is */
 
 static int
-conflict_value_same(conflict_value_t a, conflict_value_t b)
+conflict_compare_same(conflict_value_t a, conflict_value_t b)
 {
     size_t                 a_len, b_len;
     const unsigned char   *x, *y;
@@ -72,10 +72,10 @@ conflict_value_same(conflict_value_t a, conflict_value_t b)
         return conflict_text_same(x + 1, a_len - 2, y + 1, b_len - 2);
 
     case CONFLICT_JSON_ARRAY:
-        return conflict_value_elements(a, b);
+        return conflict_compare_elements(a, b);
 
     case CONFLICT_JSON_OBJECT:
-        return conflict_value_members(a, b);
+        return conflict_compare_members(a, b);
 
     default: /* null, true and false */
         return a_len == b_len && memcmp(x, y, a_len) == 0;
@@ -84,7 +84,7 @@ conflict_value_same(conflict_value_t a, conflict_value_t b)
 
 
 static int
-conflict_value_members(conflict_value_t a, conflict_value_t b)
+conflict_compare_members(conflict_value_t a, conflict_value_t b)
 {
     conflict_value_t  x, y;
 
@@ -95,7 +95,7 @@ conflict_value_members(conflict_value_t a, conflict_value_t b)
     for (x = conflict_tree_first(a); x.tree; x = conflict_tree_next(a, x)) {
         y = conflict_tree_member(b, x);
 
-        if (y.tree == NULL || !conflict_value_same(x, y)) {
+        if (y.tree == NULL || !conflict_compare_same(x, y)) {
             return 0;
         }
     }
@@ -105,7 +105,7 @@ conflict_value_members(conflict_value_t a, conflict_value_t b)
 
 
 static int
-conflict_value_elements(conflict_value_t a, conflict_value_t b)
+conflict_compare_elements(conflict_value_t a, conflict_value_t b)
 {
     conflict_value_t  x, y;
 
@@ -118,7 +118,7 @@ conflict_value_elements(conflict_value_t a, conflict_value_t b)
 
     while (x.tree) {
 
-        if (!conflict_value_same(x, y)) {
+        if (!conflict_compare_same(x, y)) {
             return 0;
         }
 
@@ -209,8 +209,8 @@ conflict_compare_reflects(const conflict_document_t *latest,
 
         rc = conflict_tree_type(have) == CONFLICT_JSON_OBJECT
              && conflict_tree_type(want) == CONFLICT_JSON_OBJECT
-             && conflict_value_contains(have, want, base, 0, write->form, how,
-                                        &wanted)
+             && conflict_compare_contains(have, want, base, 0, write->form, how,
+                                          &wanted)
              && wanted;
     }
 
@@ -249,7 +249,7 @@ conflict_compare_removal_missed(const conflict_document_t *latest,
         was.tree = &b;
         was.node = 0;
 
-        rc = conflict_value_removed(have, want, was);
+        rc = conflict_compare_removed(have, want, was);
     }
 
     conflict_tree_free(&l);
@@ -261,7 +261,7 @@ conflict_compare_removal_missed(const conflict_document_t *latest,
 
 
 static int
-conflict_value_removed(conflict_value_t latest, conflict_value_t write,
+conflict_compare_removed(conflict_value_t latest, conflict_value_t write,
     conflict_value_t base)
 {
     conflict_value_t  have, want, was;
@@ -279,7 +279,7 @@ conflict_value_removed(conflict_value_t latest, conflict_value_t write,
         if (conflict_tree_type(was) == CONFLICT_JSON_OBJECT
             && conflict_tree_type(want) == CONFLICT_JSON_OBJECT
             && conflict_tree_type(have) == CONFLICT_JSON_OBJECT
-            && conflict_value_removed(have, want, was))
+            && conflict_compare_removed(have, want, was))
         {
             return 1;
         }
@@ -292,7 +292,7 @@ conflict_value_removed(conflict_value_t latest, conflict_value_t write,
 /* "base" is NULL where its member cannot be in "write" */
 
 static int
-conflict_value_contains(conflict_value_t latest, conflict_value_t write,
+conflict_compare_contains(conflict_value_t latest, conflict_value_t write,
     const conflict_pointer_t *base, unsigned level,
     conflict_form_e form, conflict_reflects_e how, unsigned *wanted)
 {
@@ -319,8 +319,8 @@ conflict_value_contains(conflict_value_t latest, conflict_value_t write,
         {
             *wanted |= !on_path;
 
-            if (!conflict_value_contains(have, want, on_path ? base : NULL,
-                                         level + 1, form, how, wanted))
+            if (!conflict_compare_contains(have, want, on_path ? base : NULL,
+                                           level + 1, form, how, wanted))
             {
                 return 0;
             }
@@ -330,7 +330,7 @@ conflict_value_contains(conflict_value_t latest, conflict_value_t write,
 
         *wanted = 1;
 
-        if (!conflict_value_has(have, want, form, how)) {
+        if (!conflict_compare_has(have, want, form, how)) {
             return 0;
         }
     }
@@ -340,7 +340,7 @@ conflict_value_contains(conflict_value_t latest, conflict_value_t write,
 
 
 static int
-conflict_value_has(conflict_value_t have, conflict_value_t want,
+conflict_compare_has(conflict_value_t have, conflict_value_t want,
     conflict_form_e form, conflict_reflects_e how)
 {
     if (conflict_tree_type(want) == CONFLICT_JSON_NULL

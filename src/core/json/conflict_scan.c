@@ -13,18 +13,18 @@
 #include "core/json/conflict_scan_state.h"
 
 
-static int32_t conflict_json_index(const unsigned char *p, size_t len);
-static conflict_json_rc_e conflict_json_structure(conflict_scan_t *json,
+static int32_t conflict_scan_index(const unsigned char *p, size_t len);
+static conflict_json_rc_e conflict_scan_structure(conflict_scan_t *json,
     unsigned char ch, uint64_t pos);
-static conflict_json_rc_e conflict_json_value(conflict_scan_t *json,
+static conflict_json_rc_e conflict_scan_value(conflict_scan_t *json,
     unsigned char ch, uint64_t pos);
-static void conflict_json_start(conflict_scan_t *json,
+static void conflict_scan_start(conflict_scan_t *json,
     conflict_json_type_e type, uint64_t pos);
-static conflict_json_rc_e conflict_json_push(conflict_scan_t *json,
+static conflict_json_rc_e conflict_scan_push(conflict_scan_t *json,
     conflict_json_type_e type, uint64_t pos);
-static conflict_json_rc_e conflict_json_pop(conflict_scan_t *json,
+static conflict_json_rc_e conflict_scan_pop(conflict_scan_t *json,
     unsigned char ch, uint64_t pos);
-static unsigned conflict_json_in_object(const conflict_scan_t *json);
+static unsigned conflict_scan_in_object(const conflict_scan_t *json);
 
 
 int
@@ -69,7 +69,7 @@ conflict_scan_pointer(conflict_pointer_t *pointer, const char *text,
         pointer->name[pointer->levels] = (uint16_t) start;
         pointer->len[pointer->levels] = (uint16_t) (n - start);
         pointer->index[pointer->levels] =
-                      conflict_json_index(&pointer->text[start], n - start);
+                      conflict_scan_index(&pointer->text[start], n - start);
         pointer->levels++;
     }
 
@@ -80,7 +80,7 @@ conflict_scan_pointer(conflict_pointer_t *pointer, const char *text,
 /* an array index (RFC 6901, section 4), or -1 */
 
 static int32_t
-conflict_json_index(const unsigned char *p, size_t len)
+conflict_scan_index(const unsigned char *p, size_t len)
 {
     size_t   i;
     int32_t  index;
@@ -206,7 +206,7 @@ conflict_scan_feed(conflict_scan_t *json, const unsigned char *data,
             continue;
 
         } else {
-            error = conflict_json_structure(json, *p++, pos);
+            error = conflict_scan_structure(json, *p++, pos);
         }
 
         if (error != CONFLICT_JSON_OK) {
@@ -252,7 +252,7 @@ conflict_scan_cut(const conflict_scan_t *json, uint64_t *start, uint64_t *end)
 
 
 static conflict_json_rc_e
-conflict_json_structure(conflict_scan_t *json, unsigned char ch, uint64_t pos)
+conflict_scan_structure(conflict_scan_t *json, unsigned char ch, uint64_t pos)
 {
     if (json->state == ST_LITERAL) {
 
@@ -285,17 +285,17 @@ conflict_json_structure(conflict_scan_t *json, unsigned char ch, uint64_t pos)
 
     case ST_FIRST_ITEM:
         if (ch == ']') {
-            return conflict_json_pop(json, ch, pos);
+            return conflict_scan_pop(json, ch, pos);
         }
 
         /* fall through */
 
     case ST_VALUE:
-        return conflict_json_value(json, ch, pos);
+        return conflict_scan_value(json, ch, pos);
 
     case ST_FIRST_NAME:
         if (ch == '}') {
-            return conflict_json_pop(json, ch, pos);
+            return conflict_scan_pop(json, ch, pos);
         }
 
         /* fall through */
@@ -320,7 +320,7 @@ conflict_json_structure(conflict_scan_t *json, unsigned char ch, uint64_t pos)
 
     case ST_NEXT:
         if (ch != ',') {
-            return conflict_json_pop(json, ch, pos);
+            return conflict_scan_pop(json, ch, pos);
         }
 
         if (json->pointer && json->path == json->depth
@@ -333,7 +333,7 @@ conflict_json_structure(conflict_scan_t *json, unsigned char ch, uint64_t pos)
             }
         }
 
-        json->state = conflict_json_in_object(json) ? ST_NAME : ST_VALUE;
+        json->state = conflict_scan_in_object(json) ? ST_NAME : ST_VALUE;
 
         return CONFLICT_JSON_OK;
 
@@ -344,48 +344,48 @@ conflict_json_structure(conflict_scan_t *json, unsigned char ch, uint64_t pos)
 
 
 static conflict_json_rc_e
-conflict_json_value(conflict_scan_t *json, unsigned char ch, uint64_t pos)
+conflict_scan_value(conflict_scan_t *json, unsigned char ch, uint64_t pos)
 {
     switch (ch) {
 
     case '{':
-        return conflict_json_push(json, CONFLICT_JSON_OBJECT, pos);
+        return conflict_scan_push(json, CONFLICT_JSON_OBJECT, pos);
 
     case '[':
-        return conflict_json_push(json, CONFLICT_JSON_ARRAY, pos);
+        return conflict_scan_push(json, CONFLICT_JSON_ARRAY, pos);
 
     case '"':
-        conflict_json_start(json, CONFLICT_JSON_STRING, pos);
+        conflict_scan_start(json, CONFLICT_JSON_STRING, pos);
         json->in_name = 0;
         json->state = ST_STRING;
 
         return CONFLICT_JSON_OK;
 
     case 't':
-        conflict_json_start(json, CONFLICT_JSON_BOOLEAN, pos);
+        conflict_scan_start(json, CONFLICT_JSON_BOOLEAN, pos);
         json->literal = "rue";
         json->state = ST_LITERAL;
         break;
 
     case 'f':
-        conflict_json_start(json, CONFLICT_JSON_BOOLEAN, pos);
+        conflict_scan_start(json, CONFLICT_JSON_BOOLEAN, pos);
         json->literal = "alse";
         json->state = ST_LITERAL;
         break;
 
     case 'n':
-        conflict_json_start(json, CONFLICT_JSON_NULL, pos);
+        conflict_scan_start(json, CONFLICT_JSON_NULL, pos);
         json->literal = "ull";
         json->state = ST_LITERAL;
         break;
 
     case '-':
-        conflict_json_start(json, CONFLICT_JSON_NUMBER, pos);
+        conflict_scan_start(json, CONFLICT_JSON_NUMBER, pos);
         json->state = ST_MINUS;
         break;
 
     case '0':
-        conflict_json_start(json, CONFLICT_JSON_NUMBER, pos);
+        conflict_scan_start(json, CONFLICT_JSON_NUMBER, pos);
         json->state = ST_ZERO;
         break;
 
@@ -404,7 +404,7 @@ conflict_json_value(conflict_scan_t *json, unsigned char ch, uint64_t pos)
             return CONFLICT_JSON_MALFORMED;
         }
 
-        conflict_json_start(json, CONFLICT_JSON_NUMBER, pos);
+        conflict_scan_start(json, CONFLICT_JSON_NUMBER, pos);
         json->state = ST_INTEGER;
     }
 
@@ -421,7 +421,7 @@ conflict_json_value(conflict_scan_t *json, unsigned char ch, uint64_t pos)
 /* a value begins: is it on the pointer's path, or its target? */
 
 static void
-conflict_json_start(conflict_scan_t *json, conflict_json_type_e type,
+conflict_scan_start(conflict_scan_t *json, conflict_json_type_e type,
     uint64_t pos)
 {
     unsigned  object;
@@ -430,7 +430,7 @@ conflict_json_start(conflict_scan_t *json, conflict_json_type_e type,
         return;
     }
 
-    object = conflict_json_in_object(json);
+    object = conflict_scan_in_object(json);
 
     if (!object) {
         json->hit = (json->index[json->depth]++
@@ -471,12 +471,12 @@ conflict_scan_finish(conflict_scan_t *json, uint64_t pos)
 
 
 static conflict_json_rc_e
-conflict_json_push(conflict_scan_t *json, conflict_json_type_e type,
+conflict_scan_push(conflict_scan_t *json, conflict_json_type_e type,
     uint64_t pos)
 {
     unsigned  on_path;
 
-    conflict_json_start(json, type, pos);
+    conflict_scan_start(json, type, pos);
 
     if (json->depth == CONFLICT_JSON_DEPTH) {
         return CONFLICT_JSON_TOO_DEEP;
@@ -514,9 +514,9 @@ conflict_json_push(conflict_scan_t *json, conflict_json_type_e type,
 
 
 static conflict_json_rc_e
-conflict_json_pop(conflict_scan_t *json, unsigned char ch, uint64_t pos)
+conflict_scan_pop(conflict_scan_t *json, unsigned char ch, uint64_t pos)
 {
-    if (ch != (conflict_json_in_object(json) ? '}' : ']')) {
+    if (ch != (conflict_scan_in_object(json) ? '}' : ']')) {
         return CONFLICT_JSON_MALFORMED;
     }
 
@@ -537,7 +537,7 @@ conflict_json_pop(conflict_scan_t *json, unsigned char ch, uint64_t pos)
 
 
 static unsigned
-conflict_json_in_object(const conflict_scan_t *json)
+conflict_scan_in_object(const conflict_scan_t *json)
 {
     unsigned  n;
 

@@ -12,18 +12,18 @@
 #include "core/json/conflict_scan_state.h"
 
 
-static const unsigned char *conflict_json_run(conflict_scan_t *json,
+static const unsigned char *conflict_scan_token_run(conflict_scan_t *json,
     const unsigned char *p, const unsigned char *last);
-static size_t conflict_json_whole(const unsigned char *p,
+static size_t conflict_scan_token_whole(const unsigned char *p,
     const unsigned char *last);
-static conflict_json_rc_e conflict_json_string_end(conflict_scan_t *json,
+static conflict_json_rc_e conflict_scan_token_string_end(conflict_scan_t *json,
     uint64_t pos);
-static conflict_json_rc_e conflict_json_escaped(conflict_scan_t *json,
+static conflict_json_rc_e conflict_scan_token_escaped(conflict_scan_t *json,
     unsigned char ch);
-static conflict_json_rc_e conflict_json_unit(conflict_scan_t *json,
+static conflict_json_rc_e conflict_scan_token_unit(conflict_scan_t *json,
     unsigned char ch);
-static int conflict_json_numeral(conflict_scan_t *json, unsigned char ch);
-static void conflict_json_keep_rune(conflict_scan_t *json, unsigned rune);
+static int conflict_scan_token_numeral(conflict_scan_t *json, unsigned char ch);
+static void conflict_scan_token_keep_rune(conflict_scan_t *json, unsigned rune);
 
 
 conflict_json_rc_e
@@ -37,7 +37,7 @@ conflict_scan_token_string(conflict_scan_t *json, const unsigned char **data,
     switch (json->state) {
 
     case ST_STRING:
-        q = conflict_json_run(json, p, last);
+        q = conflict_scan_token_run(json, p, last);
 
         if (q != p) {
             conflict_scan_token_keep(json, p, (size_t) (q - p));
@@ -50,7 +50,7 @@ conflict_scan_token_string(conflict_scan_t *json, const unsigned char **data,
         *data = p + 1;
 
         if (*p == '"') {
-            return conflict_json_string_end(json, pos);
+            return conflict_scan_token_string_end(json, pos);
         }
 
         json->state = ST_ESCAPE;
@@ -76,7 +76,7 @@ conflict_scan_token_string(conflict_scan_t *json, const unsigned char **data,
 
         if (*p != (json->state == ST_LOW_U ? 'u' : '\\')) {
             /* the other half is not there: what is gets another look */
-            conflict_json_keep_rune(json, json->high);
+            conflict_scan_token_keep_rune(json, json->high);
             json->high = 0;
             json->state = (json->state == ST_LOW_U) ? ST_ESCAPE : ST_STRING;
 
@@ -88,7 +88,7 @@ conflict_scan_token_string(conflict_scan_t *json, const unsigned char **data,
     default:
         *data = p + 1;
 
-        return conflict_json_escaped(json, *p);
+        return conflict_scan_token_escaped(json, *p);
     }
 }
 
@@ -99,7 +99,7 @@ conflict_scan_token_string(conflict_scan_t *json, const unsigned char **data,
  */
 
 static const unsigned char *
-conflict_json_run(conflict_scan_t *json, const unsigned char *p,
+conflict_scan_token_run(conflict_scan_t *json, const unsigned char *p,
     const unsigned char *last)
 {
     size_t    n;
@@ -133,8 +133,8 @@ conflict_json_run(conflict_scan_t *json, const unsigned char *p,
 
         if (*p == '\\') {
 
-            /* decoded by conflict_json_escaped() where it is kept */
-            n = wanted ? 0 : conflict_json_whole(p, last);
+            /* decoded by conflict_scan_token_escaped() where it is kept */
+            n = wanted ? 0 : conflict_scan_token_whole(p, last);
 
         } else {
             n = (size_t) (conflict_text_plain(p, last) - p);
@@ -154,7 +154,7 @@ conflict_json_run(conflict_scan_t *json, const unsigned char *p,
 /* the length of an escape that is here as a whole and valid, else 0 */
 
 static size_t
-conflict_json_whole(const unsigned char *p, const unsigned char *last)
+conflict_scan_token_whole(const unsigned char *p, const unsigned char *last)
 {
     if (last - p < 2) {
         return 0;
@@ -182,7 +182,7 @@ conflict_json_whole(const unsigned char *p, const unsigned char *last)
 
 
 static conflict_json_rc_e
-conflict_json_string_end(conflict_scan_t *json, uint64_t pos)
+conflict_scan_token_string_end(conflict_scan_t *json, uint64_t pos)
 {
     unsigned                   level;
     const conflict_pointer_t  *pointer;
@@ -222,7 +222,7 @@ conflict_json_string_end(conflict_scan_t *json, uint64_t pos)
 
 
 static conflict_json_rc_e
-conflict_json_escaped(conflict_scan_t *json, unsigned char ch)
+conflict_scan_token_escaped(conflict_scan_t *json, unsigned char ch)
 {
     const char     *p;
     unsigned char   plain;
@@ -254,7 +254,7 @@ conflict_json_escaped(conflict_scan_t *json, unsigned char ch)
         return CONFLICT_JSON_OK;
 
     case ST_UNIT:
-        return conflict_json_unit(json, ch);
+        return conflict_scan_token_unit(json, ch);
 
     case ST_LOW_BACKSLASH:
         json->state = ST_LOW_U;
@@ -272,7 +272,7 @@ conflict_json_escaped(conflict_scan_t *json, unsigned char ch)
 
 
 static conflict_json_rc_e
-conflict_json_unit(conflict_scan_t *json, unsigned char ch)
+conflict_scan_token_unit(conflict_scan_t *json, unsigned char ch)
 {
     unsigned  digit, low;
 
@@ -295,8 +295,8 @@ conflict_json_unit(conflict_scan_t *json, unsigned char ch)
     low = (json->unit >= 0xdc00 && json->unit <= 0xdfff);
 
     if (json->high && low) {
-        conflict_json_keep_rune(json, 0x10000 + ((json->high - 0xd800) << 10)
-                                      + (json->unit - 0xdc00));
+        conflict_scan_token_keep_rune(json, 0x10000 + ((json->high - 0xd800) << 10)
+                                            + (json->unit - 0xdc00));
         json->high = 0;
         json->state = ST_STRING;
 
@@ -304,7 +304,7 @@ conflict_json_unit(conflict_scan_t *json, unsigned char ch)
     }
 
     if (json->high) {
-        conflict_json_keep_rune(json, json->high);
+        conflict_scan_token_keep_rune(json, json->high);
         json->high = 0;
     }
 
@@ -315,7 +315,7 @@ conflict_json_unit(conflict_scan_t *json, unsigned char ch)
         return CONFLICT_JSON_OK;
 
     } else {
-        conflict_json_keep_rune(json, json->unit);
+        conflict_scan_token_keep_rune(json, json->unit);
     }
 
     json->state = ST_STRING;
@@ -348,7 +348,7 @@ conflict_scan_token_number(conflict_scan_t *json, const unsigned char **data,
             }
         }
 
-        rc = conflict_json_numeral(json, *p);
+        rc = conflict_scan_token_numeral(json, *p);
 
         if (rc <= 0) {
             break;
@@ -373,7 +373,7 @@ conflict_scan_token_number(conflict_scan_t *json, const unsigned char **data,
  */
 
 static int
-conflict_json_numeral(conflict_scan_t *json, unsigned char ch)
+conflict_scan_token_numeral(conflict_scan_t *json, unsigned char ch)
 {
     int  digit;
 
@@ -470,7 +470,7 @@ conflict_scan_token_keep(conflict_scan_t *json, const unsigned char *p,
 
 
 static void
-conflict_json_keep_rune(conflict_scan_t *json, unsigned rune)
+conflict_scan_token_keep_rune(conflict_scan_t *json, unsigned rune)
 {
     size_t         n;
     unsigned char  utf8[4];

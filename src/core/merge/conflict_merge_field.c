@@ -10,21 +10,21 @@
 #include "core/merge/conflict_merge_state.h"
 
 
-static void conflict_merge_nested(conflict_walk_t *walk,
+static void conflict_merge_field_nested(conflict_walk_t *walk,
     conflict_edit_t *edit, conflict_trio_t *trio, conflict_scope_t *scope);
-static int conflict_merge_each(const conflict_walk_t *walk,
+static int conflict_merge_field_each(const conflict_walk_t *walk,
     const conflict_trio_t *trio, conflict_rule_e rule);
-static int conflict_merge_inside(conflict_walk_t *walk,
+static int conflict_merge_field_inside(conflict_walk_t *walk,
     const conflict_trio_t *trio, const conflict_scope_t *scope);
-static conflict_take_e conflict_merge_decide(conflict_walk_t *walk,
+static conflict_take_e conflict_merge_field_decide(conflict_walk_t *walk,
     const conflict_field_t *field, const conflict_trio_t *trio,
     conflict_buffer_t  *made);
-static int conflict_merge_untouched(const conflict_walk_t *walk,
+static int conflict_merge_field_untouched(const conflict_walk_t *walk,
     conflict_value_t base, conflict_value_t client);
-static conflict_take_e conflict_merge_rule(conflict_walk_t *walk,
+static conflict_take_e conflict_merge_field_rule(conflict_walk_t *walk,
     const conflict_field_t *field, const conflict_trio_t *trio,
     conflict_buffer_t  *made);
-static void conflict_merge_owned(conflict_walk_t *walk,
+static void conflict_merge_field_owned(conflict_walk_t *walk,
     conflict_value_t server, const conflict_scope_t *scope,
     conflict_buffer_t  *out);
 
@@ -42,20 +42,21 @@ conflict_merge_field(conflict_walk_t *walk, conflict_edit_t *edit,
     field = field ? field : scope->outer;
     rule = field ? field->rule : CONFLICT_RULE_AUTO;
 
-    if (rule == CONFLICT_RULE_AUTO && conflict_merge_inside(walk, trio, scope))
+    if (rule == CONFLICT_RULE_AUTO && conflict_merge_field_inside(walk, trio,
+                                                                  scope))
     {
         if (walk->in->stale || scope->n) {
-            conflict_merge_nested(walk, edit, trio, scope);
+            conflict_merge_field_nested(walk, edit, trio, scope);
         }
 
         return CONFLICT_TAKE_CLIENT;
     }
 
-    if (conflict_merge_each(walk, trio, rule)) {
+    if (conflict_merge_field_each(walk, trio, rule)) {
 
         if (walk->in->stale || rule == CONFLICT_RULE_SERVER) {
             scope->outer = field;
-            conflict_merge_nested(walk, edit, trio, scope);
+            conflict_merge_field_nested(walk, edit, trio, scope);
         }
 
         return CONFLICT_TAKE_CLIENT;
@@ -74,7 +75,7 @@ conflict_merge_field(conflict_walk_t *walk, conflict_edit_t *edit,
         trio->client.tree = NULL;
     }
 
-    take = conflict_merge_decide(walk, field, trio, made);
+    take = conflict_merge_field_decide(walk, field, trio, made);
 
     if (take == CONFLICT_TAKE_CLIENT && scope->n
         && rule == CONFLICT_RULE_AUTO
@@ -82,7 +83,7 @@ conflict_merge_field(conflict_walk_t *walk, conflict_edit_t *edit,
     {
         /* an object where the server has none: its fields are not in there */
 
-        conflict_merge_nested(walk, edit, trio, scope);
+        conflict_merge_field_nested(walk, edit, trio, scope);
         return CONFLICT_TAKE_CLIENT;
     }
 
@@ -90,7 +91,7 @@ conflict_merge_field(conflict_walk_t *walk, conflict_edit_t *edit,
 
         /* it replaces or removes an object with fields of the server's */
 
-        conflict_merge_owned(walk, trio->server, scope, made);
+        conflict_merge_field_owned(walk, trio->server, scope, made);
 
         if (made->len) {
             rule = CONFLICT_RULE_SERVER;
@@ -113,7 +114,7 @@ conflict_merge_field(conflict_walk_t *walk, conflict_edit_t *edit,
 /* the members of an object in an object */
 
 static void
-conflict_merge_nested(conflict_walk_t *walk, conflict_edit_t *edit,
+conflict_merge_field_nested(conflict_walk_t *walk, conflict_edit_t *edit,
     conflict_trio_t *trio, conflict_scope_t *scope)
 {
     unsigned  patch, part;
@@ -152,8 +153,8 @@ conflict_merge_nested(conflict_walk_t *walk, conflict_edit_t *edit,
  */
 
 static int
-conflict_merge_each(const conflict_walk_t *walk, const conflict_trio_t *trio,
-    conflict_rule_e rule)
+conflict_merge_field_each(const conflict_walk_t *walk,
+    const conflict_trio_t *trio, conflict_rule_e rule)
 {
     return walk->patch && walk->in->client.form != CONFLICT_FORM_SHALLOW
            && (rule == CONFLICT_RULE_LWW || rule == CONFLICT_RULE_SERVER
@@ -169,7 +170,7 @@ conflict_merge_each(const conflict_walk_t *walk, const conflict_trio_t *trio,
  */
 
 static int
-conflict_merge_inside(conflict_walk_t *walk, const conflict_trio_t *trio,
+conflict_merge_field_inside(conflict_walk_t *walk, const conflict_trio_t *trio,
     const conflict_scope_t *scope)
 {
     if (conflict_tree_type(trio->client) != CONFLICT_JSON_OBJECT) {
@@ -186,8 +187,9 @@ conflict_merge_inside(conflict_walk_t *walk, const conflict_trio_t *trio,
 
 
 static conflict_take_e
-conflict_merge_decide(conflict_walk_t *walk, const conflict_field_t *field,
-    const conflict_trio_t *trio, conflict_buffer_t *made)
+conflict_merge_field_decide(conflict_walk_t *walk,
+    const conflict_field_t *field, const conflict_trio_t *trio,
+    conflict_buffer_t *made)
 {
     conflict_rule_e  rule;
 
@@ -220,20 +222,20 @@ conflict_merge_decide(conflict_walk_t *walk, const conflict_field_t *field,
             return CONFLICT_TAKE_CLIENT;
         }
 
-        if (conflict_merge_untouched(walk, trio->base, trio->client)) {
+        if (conflict_merge_field_untouched(walk, trio->base, trio->client)) {
             return CONFLICT_TAKE_SERVER;
         }
     }
 
-    return conflict_merge_rule(walk, field, trio, made);
+    return conflict_merge_field_rule(walk, field, trio, made);
 }
 
 
 /* has the client's side the base's value; of a deep one, on its paths */
 
 static int
-conflict_merge_untouched(const conflict_walk_t *walk, conflict_value_t base,
-    conflict_value_t client)
+conflict_merge_field_untouched(const conflict_walk_t *walk,
+    conflict_value_t base, conflict_value_t client)
 {
     conflict_value_t  v, was;
 
@@ -259,7 +261,7 @@ conflict_merge_untouched(const conflict_walk_t *walk, conflict_value_t base,
             continue;
         }
 
-        if (!conflict_merge_untouched(walk, was, v)) {
+        if (!conflict_merge_field_untouched(walk, was, v)) {
             return 0;
         }
     }
@@ -271,7 +273,7 @@ conflict_merge_untouched(const conflict_walk_t *walk, conflict_value_t base,
 /* both have changed it, or nobody can tell who has */
 
 static conflict_take_e
-conflict_merge_rule(conflict_walk_t *walk, const conflict_field_t *field,
+conflict_merge_field_rule(conflict_walk_t *walk, const conflict_field_t *field,
     const conflict_trio_t *trio, conflict_buffer_t *made)
 {
     conflict_rule_e  rule;
@@ -325,7 +327,7 @@ conflict_merge_rule(conflict_walk_t *walk, const conflict_field_t *field,
 /* of an object that the client does not have, what the server owns */
 
 static void
-conflict_merge_owned(conflict_walk_t *walk, conflict_value_t server,
+conflict_merge_field_owned(conflict_walk_t *walk, conflict_value_t server,
     const conflict_scope_t *scope, conflict_buffer_t *out)
 {
     size_t                   len, size, value;
@@ -365,7 +367,7 @@ conflict_merge_owned(conflict_walk_t *walk, conflict_value_t server,
 
         } else {
             value = out->len;
-            conflict_merge_owned(walk, v, &inner, out);
+            conflict_merge_field_owned(walk, v, &inner, out);
 
             if (value == out->len) {
                 /* there is none in it */

@@ -41,25 +41,26 @@ typedef struct {
 } conflict_lists_t;
 
 
-static int conflict_lists_read(conflict_lists_t *lists,
+static int conflict_merge_list_read(conflict_lists_t *lists,
     const conflict_trio_t *trio);
-static void conflict_lists_free(conflict_lists_t *lists);
-static int conflict_lists_merge(conflict_lists_t *lists);
-static int conflict_lists_piece(conflict_lists_t *lists,
+static void conflict_merge_list_free(conflict_lists_t *lists);
+static int conflict_merge_list_merge(conflict_lists_t *lists);
+static int conflict_merge_list_piece(conflict_lists_t *lists,
     const conflict_piece_t *piece);
-static int conflict_lists_same(const conflict_lists_t *lists,
+static int conflict_merge_list_same(const conflict_lists_t *lists,
     const conflict_piece_t *piece, conflict_set_array_e a,
     conflict_set_array_e b);
-static int conflict_lists_pairs(conflict_lists_t *lists,
+static int conflict_merge_list_pairs(conflict_lists_t *lists,
     const conflict_piece_t *piece);
-static int conflict_lists_inside(conflict_lists_t *lists,
+static int conflict_merge_list_inside(conflict_lists_t *lists,
     const conflict_trio_t *trio, uint32_t at);
-static int conflict_lists_edited(conflict_value_t base, conflict_value_t now);
-static conflict_value_t conflict_lists_value(const conflict_lists_t *lists,
-    conflict_set_array_e array, uint32_t at);
-static void conflict_lists_copy(conflict_lists_t *lists,
+static int conflict_merge_list_edited(conflict_value_t base,
+    conflict_value_t now);
+static conflict_value_t conflict_merge_list_value(
+    const conflict_lists_t *lists, conflict_set_array_e array, uint32_t at);
+static void conflict_merge_list_copy(conflict_lists_t *lists,
     const conflict_piece_t *piece, conflict_set_array_e array);
-static void conflict_lists_next(conflict_lists_t *lists);
+static void conflict_merge_list_next(conflict_lists_t *lists);
 
 
 conflict_take_e
@@ -83,8 +84,8 @@ conflict_merge_list(conflict_walk_t *walk, const conflict_trio_t *trio,
 
     /* first without a word: an array that clashes does so as a whole */
 
-    if (conflict_lists_read(&lists, trio) != 0
-        || conflict_lists_merge(&lists) != 0)
+    if (conflict_merge_list_read(&lists, trio) != 0
+        || conflict_merge_list_merge(&lists) != 0)
     {
         goto done;
     }
@@ -102,14 +103,14 @@ conflict_merge_list(conflict_walk_t *walk, const conflict_trio_t *trio,
     lists.made = made;
 
     conflict_buffer_text(made, "[");
-    (void) conflict_lists_merge(&lists);
+    (void) conflict_merge_list_merge(&lists);
     conflict_buffer_text(made, "]");
 
     take = CONFLICT_TAKE_MADE;
 
 done:
 
-    conflict_lists_free(&lists);
+    conflict_merge_list_free(&lists);
 
     return take;
 }
@@ -118,7 +119,8 @@ done:
 /* -1: they are too far apart, or there is no memory, which clashes as well */
 
 static int
-conflict_lists_read(conflict_lists_t *lists, const conflict_trio_t *trio)
+conflict_merge_list_read(conflict_lists_t *lists,
+    const conflict_trio_t *trio)
 {
     size_t            i;
     uint32_t          n;
@@ -173,7 +175,7 @@ conflict_lists_read(conflict_lists_t *lists, const conflict_trio_t *trio)
 
 
 static void
-conflict_lists_free(conflict_lists_t *lists)
+conflict_merge_list_free(conflict_lists_t *lists)
 {
     size_t  i;
 
@@ -189,7 +191,7 @@ conflict_lists_free(conflict_lists_t *lists)
 /* -1: both have changed a piece, each in its own way */
 
 static int
-conflict_lists_merge(conflict_lists_t *lists)
+conflict_merge_list_merge(conflict_lists_t *lists)
 {
     uint32_t          n, *server, *client, *end;
     conflict_piece_t  piece;
@@ -216,13 +218,13 @@ conflict_lists_merge(conflict_lists_t *lists)
             end[CONFLICT_SET_SERVER] = lists->numbers[CONFLICT_SET_SERVER].n;
             end[CONFLICT_SET_CLIENT] = lists->numbers[CONFLICT_SET_CLIENT].n;
 
-            return conflict_lists_piece(lists, &piece);
+            return conflict_merge_list_piece(lists, &piece);
         }
 
         end[CONFLICT_SET_SERVER] = server[end[CONFLICT_SET_BASE]] - 1;
         end[CONFLICT_SET_CLIENT] = client[end[CONFLICT_SET_BASE]] - 1;
 
-        if (conflict_lists_piece(lists, &piece) != 0) {
+        if (conflict_merge_list_piece(lists, &piece) != 0) {
             return -1;
         }
 
@@ -232,44 +234,45 @@ conflict_lists_merge(conflict_lists_t *lists)
         end[CONFLICT_SET_SERVER]++;
         end[CONFLICT_SET_CLIENT]++;
 
-        conflict_lists_copy(lists, &piece, CONFLICT_SET_CLIENT);
+        conflict_merge_list_copy(lists, &piece, CONFLICT_SET_CLIENT);
         memcpy(piece.start, end, sizeof(piece.start));
     }
 }
 
 
 static int
-conflict_lists_piece(conflict_lists_t *lists, const conflict_piece_t *piece)
+conflict_merge_list_piece(conflict_lists_t *lists,
+    const conflict_piece_t *piece)
 {
-    if (conflict_lists_same(lists, piece, CONFLICT_SET_SERVER,
-                            CONFLICT_SET_CLIENT))
+    if (conflict_merge_list_same(lists, piece, CONFLICT_SET_SERVER,
+                                       CONFLICT_SET_CLIENT))
     {
-        conflict_lists_copy(lists, piece, CONFLICT_SET_CLIENT);
+        conflict_merge_list_copy(lists, piece, CONFLICT_SET_CLIENT);
         return 0;
     }
 
-    if (conflict_lists_same(lists, piece, CONFLICT_SET_BASE,
-                            CONFLICT_SET_SERVER))
+    if (conflict_merge_list_same(lists, piece, CONFLICT_SET_BASE,
+                                       CONFLICT_SET_SERVER))
     {
         lists->differs = 1;
-        conflict_lists_copy(lists, piece, CONFLICT_SET_CLIENT);
+        conflict_merge_list_copy(lists, piece, CONFLICT_SET_CLIENT);
         return 0;
     }
 
-    if (conflict_lists_same(lists, piece, CONFLICT_SET_BASE,
-                            CONFLICT_SET_CLIENT))
+    if (conflict_merge_list_same(lists, piece, CONFLICT_SET_BASE,
+                                       CONFLICT_SET_CLIENT))
     {
         lists->edited = 1;
-        conflict_lists_copy(lists, piece, CONFLICT_SET_SERVER);
+        conflict_merge_list_copy(lists, piece, CONFLICT_SET_SERVER);
         return 0;
     }
 
-    return conflict_lists_pairs(lists, piece);
+    return conflict_merge_list_pairs(lists, piece);
 }
 
 
 static int
-conflict_lists_same(const conflict_lists_t *lists,
+conflict_merge_list_same(const conflict_lists_t *lists,
     const conflict_piece_t *piece, conflict_set_array_e a,
     conflict_set_array_e b)
 {
@@ -289,7 +292,8 @@ conflict_lists_same(const conflict_lists_t *lists,
 /* as many on each side: elements were replaced, each by the one in its place */
 
 static int
-conflict_lists_pairs(conflict_lists_t *lists, const conflict_piece_t *piece)
+conflict_merge_list_pairs(conflict_lists_t *lists,
+    const conflict_piece_t *piece)
 {
     uint32_t          i, j, n;
     conflict_trio_t   trio;
@@ -313,24 +317,24 @@ conflict_lists_pairs(conflict_lists_t *lists, const conflict_piece_t *piece)
         }
 
         trio.held = 1;
-        trio.base = conflict_lists_value(lists, CONFLICT_SET_BASE,
-                                         pair.start[CONFLICT_SET_BASE]);
-        trio.server = conflict_lists_value(lists, CONFLICT_SET_SERVER,
-                                           pair.start[CONFLICT_SET_SERVER]);
-        trio.client = conflict_lists_value(lists, CONFLICT_SET_CLIENT,
-                                           pair.start[CONFLICT_SET_CLIENT]);
+        trio.base = conflict_merge_list_value(
+                lists, CONFLICT_SET_BASE, pair.start[CONFLICT_SET_BASE]);
+        trio.server = conflict_merge_list_value(
+                lists, CONFLICT_SET_SERVER, pair.start[CONFLICT_SET_SERVER]);
+        trio.client = conflict_merge_list_value(
+                lists, CONFLICT_SET_CLIENT, pair.start[CONFLICT_SET_CLIENT]);
 
-        if (conflict_lists_same(lists, &pair, CONFLICT_SET_SERVER,
-                                CONFLICT_SET_CLIENT)
-            || conflict_lists_same(lists, &pair, CONFLICT_SET_BASE,
-                                   CONFLICT_SET_SERVER)
-            || conflict_lists_same(lists, &pair, CONFLICT_SET_BASE,
-                                   CONFLICT_SET_CLIENT))
+        if (conflict_merge_list_same(lists, &pair, CONFLICT_SET_SERVER,
+                                           CONFLICT_SET_CLIENT)
+            || conflict_merge_list_same(lists, &pair, CONFLICT_SET_BASE,
+                                              CONFLICT_SET_SERVER)
+            || conflict_merge_list_same(lists, &pair, CONFLICT_SET_BASE,
+                                              CONFLICT_SET_CLIENT))
         {
-            (void) conflict_lists_piece(lists, &pair);
+            (void) conflict_merge_list_piece(lists, &pair);
 
-        } else if (conflict_lists_inside(lists, &trio,
-                                         pair.start[CONFLICT_SET_SERVER])
+        } else if (conflict_merge_list_inside(
+                lists, &trio, pair.start[CONFLICT_SET_SERVER])
                    != 0)
         {
             return -1;
@@ -344,15 +348,15 @@ conflict_lists_pairs(conflict_lists_t *lists, const conflict_piece_t *piece)
 /* an object that both have edited, at an index of the server's */
 
 static int
-conflict_lists_inside(conflict_lists_t *lists, const conflict_trio_t *trio,
-    uint32_t at)
+conflict_merge_list_inside(conflict_lists_t *lists,
+    const conflict_trio_t *trio, uint32_t at)
 {
     char             index[sizeof("4294967295")];
     size_t           path;
     conflict_walk_t *walk;
 
-    if (!conflict_lists_edited(trio->base, trio->server)
-        || !conflict_lists_edited(trio->base, trio->client))
+    if (!conflict_merge_list_edited(trio->base, trio->server)
+        || !conflict_merge_list_edited(trio->base, trio->client))
     {
         return -1;
     }
@@ -370,7 +374,7 @@ conflict_lists_inside(conflict_lists_t *lists, const conflict_trio_t *trio,
     (void) snprintf(index, sizeof(index), "%lu", (unsigned long) at);
     conflict_merge_report_enter(walk, (unsigned char *) index, strlen(index));
 
-    conflict_lists_next(lists);
+    conflict_merge_list_next(lists);
     conflict_merge_rules_object(walk, trio, lists->made);
 
     walk->path.len = path;
@@ -382,7 +386,7 @@ conflict_lists_inside(conflict_lists_t *lists, const conflict_trio_t *trio,
 /* not another one in its place: half of its members at least are as before */
 
 static int
-conflict_lists_edited(conflict_value_t base, conflict_value_t now)
+conflict_merge_list_edited(conflict_value_t base, conflict_value_t now)
 {
     uint32_t          same;
     conflict_value_t  v, w;
@@ -407,7 +411,7 @@ conflict_lists_edited(conflict_value_t base, conflict_value_t now)
 
 
 static conflict_value_t
-conflict_lists_value(const conflict_lists_t *lists,
+conflict_merge_list_value(const conflict_lists_t *lists,
     conflict_set_array_e array, uint32_t at)
 {
     conflict_value_t  value;
@@ -420,8 +424,8 @@ conflict_lists_value(const conflict_lists_t *lists,
 
 
 static void
-conflict_lists_copy(conflict_lists_t *lists, const conflict_piece_t *piece,
-    conflict_set_array_e array)
+conflict_merge_list_copy(conflict_lists_t *lists,
+    const conflict_piece_t *piece, conflict_set_array_e array)
 {
     size_t                len;
     uint32_t              i;
@@ -432,17 +436,18 @@ conflict_lists_copy(conflict_lists_t *lists, const conflict_piece_t *piece,
     }
 
     for (i = piece->start[array]; i < piece->end[array]; i++) {
-        text = conflict_tree_text(conflict_lists_value(lists, array, i),
+        text = conflict_tree_text(conflict_merge_list_value(lists, array,
+                                                                  i),
                                    &len);
 
-        conflict_lists_next(lists);
+        conflict_merge_list_next(lists);
         conflict_buffer_add(lists->made, text, len);
     }
 }
 
 
 static void
-conflict_lists_next(conflict_lists_t *lists)
+conflict_merge_list_next(conflict_lists_t *lists)
 {
     if (lists->n++) {
         conflict_buffer_text(lists->made, ",");

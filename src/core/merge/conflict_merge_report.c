@@ -18,9 +18,9 @@
 #define CONFLICT_MERGE_BLOCK    256      /* bytes of a name at a time */
 
 
-static size_t conflict_merge_add_value(conflict_merged_t *result,
+static size_t conflict_merge_report_add_value(conflict_merged_t *result,
     conflict_value_t value);
-static size_t conflict_merge_room(const conflict_merged_t *result);
+static size_t conflict_merge_report_room(const conflict_merged_t *result);
 
 
 static const char  *conflict_rule_names[] = {
@@ -160,7 +160,7 @@ conflict_merge_report_clash(conflict_walk_t *walk, conflict_rule_e rule,
     }
 
     if (walk->path.len + sizeof(conflict_clash_t)
-        > conflict_merge_room(result))
+        > conflict_merge_report_room(result))
     {
         result->omitted++;
         return;
@@ -179,13 +179,13 @@ conflict_merge_report_clash(conflict_walk_t *walk, conflict_rule_e rule,
             && conflict_compare_covered(trio->base, trio->server))
         {
             /* no member that was hidden from the client meanwhile */
-            clash.base = conflict_merge_add_value(result, trio->base);
+            clash.base = conflict_merge_report_add_value(result, trio->base);
         }
 
-        clash.server = conflict_merge_add_value(result, trio->server);
+        clash.server = conflict_merge_report_add_value(result, trio->server);
     }
 
-    clash.client = conflict_merge_add_value(result, trio->client);
+    clash.client = conflict_merge_report_add_value(result, trio->client);
 
     conflict_buffer_add(&result->clashes, &clash, sizeof(conflict_clash_t));
 }
@@ -205,7 +205,8 @@ conflict_merge_report_clashed(const conflict_walk_t *walk)
 
 
 static size_t
-conflict_merge_add_value(conflict_merged_t *result, conflict_value_t value)
+conflict_merge_report_add_value(conflict_merged_t *result,
+    conflict_value_t value)
 {
     size_t                len;
     const unsigned char  *text;
@@ -216,7 +217,7 @@ conflict_merge_add_value(conflict_merged_t *result, conflict_value_t value)
 
     text = conflict_tree_text(value, &len);
 
-    if (len + sizeof(conflict_clash_t) > conflict_merge_room(result)) {
+    if (len + sizeof(conflict_clash_t) > conflict_merge_report_room(result)) {
         return 0;
     }
 
@@ -227,7 +228,7 @@ conflict_merge_add_value(conflict_merged_t *result, conflict_value_t value)
 
 
 static size_t
-conflict_merge_room(const conflict_merged_t *result)
+conflict_merge_report_room(const conflict_merged_t *result)
 {
     size_t  used;
 

@@ -24,18 +24,18 @@ typedef struct {
 } conflict_array_t;
 
 
-static int conflict_merge_is_array(conflict_value_t value);
-static void conflict_merge_sets(conflict_set_t *set, unsigned held,
+static int conflict_merge_rules_is_array(conflict_value_t value);
+static void conflict_merge_rules_sets(conflict_set_t *set, unsigned held,
     conflict_array_t *array);
-static void conflict_merge_maps(conflict_walk_t *walk,
+static void conflict_merge_rules_maps(conflict_walk_t *walk,
     const conflict_set_t *map, unsigned held, conflict_array_t *array);
-static size_t conflict_merge_size(conflict_value_t array);
-static void conflict_merge_element(conflict_walk_t *walk,
+static size_t conflict_merge_rules_size(conflict_value_t array);
+static void conflict_merge_rules_element(conflict_walk_t *walk,
     conflict_trio_t *trio, const conflict_set_t *map,
     conflict_array_t *array);
-static void conflict_merge_push(conflict_array_t *array,
+static void conflict_merge_rules_push(conflict_array_t *array,
     conflict_value_t value);
-static void conflict_merge_begin(conflict_array_t *array);
+static void conflict_merge_rules_begin(conflict_array_t *array);
 
 
 conflict_take_e
@@ -143,9 +143,9 @@ conflict_merge_rules_union(conflict_walk_t *walk, const conflict_field_t *field,
     conflict_set_t     set;
     conflict_array_t   array;
 
-    if (!conflict_merge_is_array(trio->server)
-        || !conflict_merge_is_array(trio->client)
-        || !conflict_merge_is_array(trio->base))
+    if (!conflict_merge_rules_is_array(trio->server)
+        || !conflict_merge_rules_is_array(trio->client)
+        || !conflict_merge_rules_is_array(trio->base))
     {
         return CONFLICT_TAKE_NONE;
     }
@@ -165,10 +165,10 @@ conflict_merge_rules_union(conflict_walk_t *walk, const conflict_field_t *field,
     }
 
     if (ok && field->key_len) {
-        conflict_merge_maps(walk, &set, trio->held, &array);
+        conflict_merge_rules_maps(walk, &set, trio->held, &array);
 
     } else if (ok) {
-        conflict_merge_sets(&set, trio->held, &array);
+        conflict_merge_rules_sets(&set, trio->held, &array);
     }
 
     conflict_buffer_text(made, "]");
@@ -189,7 +189,7 @@ conflict_merge_rules_union(conflict_walk_t *walk, const conflict_field_t *field,
 /* none counts as an empty one */
 
 static int
-conflict_merge_is_array(conflict_value_t value)
+conflict_merge_rules_is_array(conflict_value_t value)
 {
     return value.tree == NULL
            || conflict_tree_type(value) == CONFLICT_JSON_ARRAY;
@@ -197,7 +197,7 @@ conflict_merge_is_array(conflict_value_t value)
 
 
 static void
-conflict_merge_sets(conflict_set_t *set, unsigned held,
+conflict_merge_rules_sets(conflict_set_t *set, unsigned held,
     conflict_array_t *array)
 {
     size_t               n;
@@ -222,7 +222,7 @@ conflict_merge_sets(conflict_set_t *set, unsigned held,
         }
 
         element->taken = 1;
-        conflict_merge_push(array, v);
+        conflict_merge_rules_push(array, v);
     }
 
     n = 0;
@@ -236,30 +236,30 @@ conflict_merge_sets(conflict_set_t *set, unsigned held,
         if (!element->taken && !(held && element->node[CONFLICT_SET_BASE])) {
             element->taken = 1;
             array->changed = 1;
-            conflict_merge_push(array, v);
+            conflict_merge_rules_push(array, v);
         }
     }
 }
 
 
 static void
-conflict_merge_maps(conflict_walk_t *walk, const conflict_set_t *map,
+conflict_merge_rules_maps(conflict_walk_t *walk, const conflict_set_t *map,
     unsigned held, conflict_array_t *array)
 {
     size_t           i, n;
     conflict_trio_t  trio;
 
     trio.held = held;
-    n = conflict_merge_size(map->arrays[CONFLICT_SET_SERVER]);
+    n = conflict_merge_rules_size(map->arrays[CONFLICT_SET_SERVER]);
 
     for (i = 0; i < n; i++) {
         conflict_set_trio(map,
                      &map->elements[map->order[CONFLICT_SET_SERVER][i]],
                      &trio);
-        conflict_merge_element(walk, &trio, map, array);
+        conflict_merge_rules_element(walk, &trio, map, array);
     }
 
-    n = conflict_merge_size(map->arrays[CONFLICT_SET_CLIENT]);
+    n = conflict_merge_rules_size(map->arrays[CONFLICT_SET_CLIENT]);
 
     for (i = 0; i < n; i++) {
         conflict_set_trio(map,
@@ -267,14 +267,14 @@ conflict_merge_maps(conflict_walk_t *walk, const conflict_set_t *map,
                      &trio);
 
         if (trio.server.tree == NULL) {
-            conflict_merge_element(walk, &trio, map, array);
+            conflict_merge_rules_element(walk, &trio, map, array);
         }
     }
 }
 
 
 static size_t
-conflict_merge_size(conflict_value_t array)
+conflict_merge_rules_size(conflict_value_t array)
 {
     return array.tree ? array.tree->nodes[array.node].children : 0;
 }
@@ -283,7 +283,7 @@ conflict_merge_size(conflict_value_t array)
 /* of one key: on one side, or on both */
 
 static void
-conflict_merge_element(conflict_walk_t *walk, conflict_trio_t *trio,
+conflict_merge_rules_element(conflict_walk_t *walk, conflict_trio_t *trio,
     const conflict_set_t *map, conflict_array_t *array)
 {
     size_t                path, len;
@@ -296,21 +296,21 @@ conflict_merge_element(conflict_walk_t *walk, conflict_trio_t *trio,
         || (trio->client.tree == NULL && trio->base.tree == NULL))
     {
         /* nobody, or the server alone, has changed or added it */
-        conflict_merge_push(array, trio->server);
+        conflict_merge_rules_push(array, trio->server);
         return;
     }
 
     array->changed = 1;
 
     if (trio->server.tree == NULL && trio->base.tree == NULL) {
-        conflict_merge_push(array, trio->client);
+        conflict_merge_rules_push(array, trio->client);
         return;
     }
 
     if (conflict_compare_equal(trio->base, trio->server)) {
 
         if (trio->client.tree) {
-            conflict_merge_push(array, trio->client);
+            conflict_merge_rules_push(array, trio->client);
         }
 
         return;
@@ -340,7 +340,7 @@ conflict_merge_element(conflict_walk_t *walk, conflict_trio_t *trio,
         conflict_merge_report_clash(walk, CONFLICT_RULE_UNION, trio);
 
     } else {
-        conflict_merge_begin(array);
+        conflict_merge_rules_begin(array);
         conflict_merge_rules_object(walk, trio, array->out);
     }
 
@@ -383,20 +383,20 @@ conflict_merge_rules_object(conflict_walk_t *walk, const conflict_trio_t *trio,
 
 
 static void
-conflict_merge_push(conflict_array_t *array, conflict_value_t value)
+conflict_merge_rules_push(conflict_array_t *array, conflict_value_t value)
 {
     size_t                len;
     const unsigned char  *text;
 
     text = conflict_tree_text(value, &len);
 
-    conflict_merge_begin(array);
+    conflict_merge_rules_begin(array);
     conflict_buffer_add(array->out, text, len);
 }
 
 
 static void
-conflict_merge_begin(conflict_array_t *array)
+conflict_merge_rules_begin(conflict_array_t *array)
 {
     if (array->n++) {
         conflict_buffer_text(array->out, ",");

@@ -13,29 +13,31 @@
 #include "core/patch/conflict_patch_state.h"
 
 
-static void conflict_patch_value(conflict_walk_t *walk, conflict_buffer_t *out,
-    conflict_value_t from, conflict_value_t to, unsigned level);
-static void conflict_patch_members(conflict_walk_t *walk,
+static void conflict_patch_diff_value(conflict_walk_t *walk,
     conflict_buffer_t *out, conflict_value_t from, conflict_value_t to,
     unsigned level);
-static unsigned conflict_patch_level(conflict_walk_t *walk,
+static void conflict_patch_diff_members(conflict_walk_t *walk,
+    conflict_buffer_t *out, conflict_value_t from, conflict_value_t to,
+    unsigned level);
+static unsigned conflict_patch_diff_level(conflict_walk_t *walk,
     conflict_value_t member, unsigned level, int *ignored);
-static size_t conflict_patch_enter(conflict_walk_t *walk,
+static size_t conflict_patch_diff_enter(conflict_walk_t *walk,
     conflict_value_t member);
-static void conflict_patch_elements(conflict_walk_t *walk,
+static void conflict_patch_diff_elements(conflict_walk_t *walk,
     conflict_buffer_t  *out, conflict_value_t from, conflict_value_t to);
-static int conflict_patch_ends(conflict_value_t array, conflict_value_t v,
+static int conflict_patch_diff_ends(conflict_value_t array, conflict_value_t v,
     uint32_t more, conflict_value_t other, conflict_value_t w);
-static size_t conflict_patch_enter_index(conflict_walk_t *walk, uint32_t n);
-static void conflict_patch_write(conflict_walk_t *walk, conflict_buffer_t *out,
-    const char *op, conflict_value_t value);
+static size_t conflict_patch_diff_enter_index(conflict_walk_t *walk,
+    uint32_t n);
+static void conflict_patch_diff_write(conflict_walk_t *walk,
+    conflict_buffer_t *out, const char *op, conflict_value_t value);
 
 
 void
 conflict_patch_diff(conflict_walk_t *walk, conflict_buffer_t *out,
     conflict_value_t from, conflict_value_t to)
 {
-    conflict_patch_value(walk, out, from, to, walk->in->ignored ? 1 : 0);
+    conflict_patch_diff_value(walk, out, from, to, walk->in->ignored ? 1 : 0);
 }
 
 
@@ -45,7 +47,7 @@ conflict_patch_diff(conflict_walk_t *walk, conflict_buffer_t *out,
  */
 
 static void
-conflict_patch_value(conflict_walk_t *walk, conflict_buffer_t *out,
+conflict_patch_diff_value(conflict_walk_t *walk, conflict_buffer_t *out,
     conflict_value_t from, conflict_value_t to, unsigned level)
 {
     conflict_json_type_e  type;
@@ -53,22 +55,22 @@ conflict_patch_value(conflict_walk_t *walk, conflict_buffer_t *out,
     type = conflict_tree_type(from);
 
     if (type != conflict_tree_type(to)) {
-        conflict_patch_write(walk, out, "replace", to);
+        conflict_patch_diff_write(walk, out, "replace", to);
 
     } else if (type == CONFLICT_JSON_OBJECT) {
-        conflict_patch_members(walk, out, from, to, level);
+        conflict_patch_diff_members(walk, out, from, to, level);
 
     } else if (type == CONFLICT_JSON_ARRAY) {
-        conflict_patch_elements(walk, out, from, to);
+        conflict_patch_diff_elements(walk, out, from, to);
 
     } else if (!conflict_compare_equal(from, to)) {
-        conflict_patch_write(walk, out, "replace", to);
+        conflict_patch_diff_write(walk, out, "replace", to);
     }
 }
 
 
 static void
-conflict_patch_members(conflict_walk_t *walk, conflict_buffer_t *out,
+conflict_patch_diff_members(conflict_walk_t *walk, conflict_buffer_t *out,
     conflict_value_t from, conflict_value_t to, unsigned level)
 {
     int               ignored;
@@ -79,34 +81,34 @@ conflict_patch_members(conflict_walk_t *walk, conflict_buffer_t *out,
     for (v = conflict_tree_first(from); v.tree;
          v = conflict_tree_next(from, v))
     {
-        inner = conflict_patch_level(walk, v, level, &ignored);
+        inner = conflict_patch_diff_level(walk, v, level, &ignored);
 
         if (ignored) {
             continue;
         }
 
-        path = conflict_patch_enter(walk, v);
+        path = conflict_patch_diff_enter(walk, v);
         w = conflict_tree_member(to, v);
 
         if (w.tree) {
-            conflict_patch_value(walk, out, v, w, inner);
+            conflict_patch_diff_value(walk, out, v, w, inner);
 
         } else {
-            conflict_patch_write(walk, out, "remove", w);
+            conflict_patch_diff_write(walk, out, "remove", w);
         }
 
         walk->path.len = path;
     }
 
     for (v = conflict_tree_first(to); v.tree; v = conflict_tree_next(to, v)) {
-        (void) conflict_patch_level(walk, v, level, &ignored);
+        (void) conflict_patch_diff_level(walk, v, level, &ignored);
 
         if (ignored || conflict_tree_member(from, v).tree) {
             continue;
         }
 
-        path = conflict_patch_enter(walk, v);
-        conflict_patch_write(walk, out, "add", v);
+        path = conflict_patch_diff_enter(walk, v);
+        conflict_patch_diff_write(walk, out, "add", v);
         walk->path.len = path;
     }
 }
@@ -115,7 +117,7 @@ conflict_patch_members(conflict_walk_t *walk, conflict_buffer_t *out,
 /* of what is in a member */
 
 static unsigned
-conflict_patch_level(conflict_walk_t *walk, conflict_value_t member,
+conflict_patch_diff_level(conflict_walk_t *walk, conflict_value_t member,
     unsigned level, int *ignored)
 {
     const conflict_pointer_t  *pointer;
@@ -141,7 +143,7 @@ conflict_patch_level(conflict_walk_t *walk, conflict_value_t member,
 
 
 static size_t
-conflict_patch_enter(conflict_walk_t *walk, conflict_value_t member)
+conflict_patch_diff_enter(conflict_walk_t *walk, conflict_value_t member)
 {
     size_t                  path;
     const conflict_node_t  *node;
@@ -157,7 +159,7 @@ conflict_patch_enter(conflict_walk_t *walk, conflict_value_t member)
 
 
 static void
-conflict_patch_elements(conflict_walk_t *walk, conflict_buffer_t *out,
+conflict_patch_diff_elements(conflict_walk_t *walk, conflict_buffer_t *out,
     conflict_value_t from, conflict_value_t to)
 {
     size_t            path;
@@ -180,8 +182,8 @@ conflict_patch_elements(conflict_walk_t *walk, conflict_buffer_t *out,
         /* each in its place */
 
         for (i = first; v.tree; i++) {
-            path = conflict_patch_enter_index(walk, i);
-            conflict_patch_value(walk, out, v, w, 0);
+            path = conflict_patch_diff_enter_index(walk, i);
+            conflict_patch_diff_value(walk, out, v, w, 0);
             walk->path.len = path;
 
             v = conflict_tree_next(from, v);
@@ -191,11 +193,11 @@ conflict_patch_elements(conflict_walk_t *walk, conflict_buffer_t *out,
         return;
     }
 
-    if (n > m ? !conflict_patch_ends(from, v, n - m, to, w)
-              : !conflict_patch_ends(to, w, m - n, from, v))
+    if (n > m ? !conflict_patch_diff_ends(from, v, n - m, to, w)
+              : !conflict_patch_diff_ends(to, w, m - n, from, v))
     {
         /* more than elements that went, or that came, at one place */
-        conflict_patch_write(walk, out, "replace", to);
+        conflict_patch_diff_write(walk, out, "replace", to);
         return;
     }
 
@@ -203,15 +205,15 @@ conflict_patch_elements(conflict_walk_t *walk, conflict_buffer_t *out,
 
         /* the last one first, so that no other has another index */
 
-        path = conflict_patch_enter_index(walk, i - m - 1);
+        path = conflict_patch_diff_enter_index(walk, i - m - 1);
         w.tree = NULL;
-        conflict_patch_write(walk, out, "remove", w);
+        conflict_patch_diff_write(walk, out, "remove", w);
         walk->path.len = path;
     }
 
     for (i = first + n; i < first + m; i++) {
-        path = conflict_patch_enter_index(walk, i - n);
-        conflict_patch_write(walk, out, "add", w);
+        path = conflict_patch_diff_enter_index(walk, i - n);
+        conflict_patch_diff_write(walk, out, "add", w);
         walk->path.len = path;
 
         w = conflict_tree_next(to, w);
@@ -222,8 +224,8 @@ conflict_patch_elements(conflict_walk_t *walk, conflict_buffer_t *out,
 /* without "more" elements from "v" on, does it end as the other from "w" on */
 
 static int
-conflict_patch_ends(conflict_value_t array, conflict_value_t v, uint32_t more,
-    conflict_value_t other, conflict_value_t w)
+conflict_patch_diff_ends(conflict_value_t array, conflict_value_t v,
+    uint32_t more, conflict_value_t other, conflict_value_t w)
 {
     for ( /* void */ ; more; more--) {
         v = conflict_tree_next(array, v);
@@ -244,7 +246,7 @@ conflict_patch_ends(conflict_value_t array, conflict_value_t v, uint32_t more,
 
 
 static size_t
-conflict_patch_enter_index(conflict_walk_t *walk, uint32_t n)
+conflict_patch_diff_enter_index(conflict_walk_t *walk, uint32_t n)
 {
     char    index[sizeof("4294967295")];
     size_t  path;
@@ -259,7 +261,7 @@ conflict_patch_enter_index(conflict_walk_t *walk, uint32_t n)
 
 
 static void
-conflict_patch_write(conflict_walk_t *walk, conflict_buffer_t *out,
+conflict_patch_diff_write(conflict_walk_t *walk, conflict_buffer_t *out,
     const char *op, conflict_value_t value)
 {
     size_t                len;

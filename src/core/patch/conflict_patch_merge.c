@@ -27,24 +27,28 @@ typedef struct {
 } conflict_patching_t;
 
 
-static conflict_merge_rc_e conflict_patching_read(conflict_patching_t *p);
-static conflict_merge_rc_e conflict_patching_parse(conflict_patching_t *p,
-    const conflict_document_t *doc, conflict_tree_t *tree);
-static conflict_merge_rc_e conflict_patching_apply(conflict_patching_t *p);
-static int conflict_patching_test(conflict_patching_t *p,
+static conflict_merge_rc_e conflict_patch_merge_read(
+    conflict_patching_t *p);
+static conflict_merge_rc_e conflict_patch_merge_parse(
+    conflict_patching_t *p, const conflict_document_t *doc,
+    conflict_tree_t *tree);
+static conflict_merge_rc_e conflict_patch_merge_apply(
+    conflict_patching_t *p);
+static int conflict_patch_merge_test(conflict_patching_t *p,
     conflict_operation_t *op);
-static conflict_value_t conflict_patching_counterpart(conflict_patching_t *p,
-    uint32_t target);
-static int conflict_patching_owned(const conflict_patching_t *p);
-static conflict_merge_rc_e conflict_patching_merge(conflict_patching_t *p);
-static unsigned conflict_patching_clashes(conflict_patching_t *p,
+static conflict_value_t conflict_patch_merge_counterpart(
+    conflict_patching_t *p, uint32_t target);
+static int conflict_patch_merge_owned(const conflict_patching_t *p);
+static conflict_merge_rc_e conflict_patch_merge_merge(
+    conflict_patching_t *p);
+static unsigned conflict_patch_merge_clashes(conflict_patching_t *p,
     unsigned clashed);
-static void conflict_patching_path(conflict_walk_t *walk,
+static void conflict_patch_merge_path(conflict_walk_t *walk,
     const conflict_path_t *path);
-static int conflict_patching_listed(const conflict_walk_t *walk);
-static conflict_merge_rc_e conflict_patching_print(conflict_patching_t *p,
-    const conflict_document_t *merged);
-static void conflict_patching_tests(conflict_patching_t *p,
+static int conflict_patch_merge_listed(const conflict_walk_t *walk);
+static conflict_merge_rc_e conflict_patch_merge_print(
+    conflict_patching_t *p, const conflict_document_t *merged);
+static void conflict_patch_merge_tests(conflict_patching_t *p,
     conflict_buffer_t  *out);
 
 
@@ -63,17 +67,17 @@ conflict_patch_merge(const conflict_merge_t *in, conflict_merged_t *result)
     p.walk.in = in;
     p.walk.result = result;
 
-    rc = conflict_patching_read(&p);
+    rc = conflict_patch_merge_read(&p);
 
     if (rc == CONFLICT_MERGE_SAME) {
-        rc = conflict_patching_apply(&p);
+        rc = conflict_patch_merge_apply(&p);
     }
 
     if (rc == CONFLICT_MERGE_SAME) {
-        rc = conflict_patching_merge(&p);
+        rc = conflict_patch_merge_merge(&p);
 
     } else if (rc == CONFLICT_MERGE_INAPPLICABLE && !in->stale
-               && p.patch.tokens && !conflict_patching_owned(&p))
+               && p.patch.tokens && !conflict_patch_merge_owned(&p))
     {
         /* the API may say so itself */
         rc = CONFLICT_MERGE_SAME;
@@ -91,7 +95,7 @@ conflict_patch_merge(const conflict_merge_t *in, conflict_merged_t *result)
 
 
 static conflict_merge_rc_e
-conflict_patching_read(conflict_patching_t *p)
+conflict_patch_merge_read(conflict_patching_t *p)
 {
     conflict_json_rc_e   json;
     conflict_merge_rc_e  rc;
@@ -121,7 +125,7 @@ conflict_patching_read(conflict_patching_t *p)
         return CONFLICT_MERGE_INAPPLICABLE;
     }
 
-    rc = conflict_patching_parse(p, &p->in->server, &p->server);
+    rc = conflict_patch_merge_parse(p, &p->in->server, &p->server);
 
     if (rc != CONFLICT_MERGE_SAME) {
         return rc;
@@ -139,7 +143,7 @@ conflict_patching_read(conflict_patching_t *p)
             return CONFLICT_MERGE_INAPPLICABLE;
         }
 
-        rc = conflict_patching_parse(p, &p->in->base, &p->base);
+        rc = conflict_patch_merge_parse(p, &p->in->base, &p->base);
 
         if (rc != CONFLICT_MERGE_SAME) {
             /* one that cannot be read is as good as none */
@@ -157,7 +161,7 @@ conflict_patching_read(conflict_patching_t *p)
 
 
 static conflict_merge_rc_e
-conflict_patching_parse(conflict_patching_t *p,
+conflict_patch_merge_parse(conflict_patching_t *p,
     const conflict_document_t *doc, conflict_tree_t *tree)
 {
     switch (conflict_tree_parse(tree, doc->data, doc->len, &p->left,
@@ -180,7 +184,7 @@ conflict_patching_parse(conflict_patching_t *p,
 
 
 static conflict_merge_rc_e
-conflict_patching_apply(conflict_patching_t *p)
+conflict_patch_merge_apply(conflict_patching_t *p)
 {
     int                    rc;
     size_t                 i, most;
@@ -195,7 +199,7 @@ conflict_patching_apply(conflict_patching_t *p)
         op = &p->patch.ops[i];
 
         rc = (op->op == CONFLICT_PATCH_TEST)
-             ? conflict_patching_test(p, op)
+             ? conflict_patch_merge_test(p, op)
              : conflict_patch_work_apply(&p->work, op);
     }
 
@@ -222,7 +226,8 @@ conflict_patching_apply(conflict_patching_t *p)
  */
 
 static int
-conflict_patching_test(conflict_patching_t *p, conflict_operation_t *op)
+conflict_patch_merge_test(conflict_patching_t *p,
+    conflict_operation_t *op)
 {
     uint32_t                node;
     conflict_value_t        now, there;
@@ -261,7 +266,7 @@ conflict_patching_test(conflict_patching_t *p, conflict_operation_t *op)
         return conflict_patch_work_equal(&p->work, node, op->value) ? 0 : -1;
     }
 
-    now = conflict_patching_counterpart(p, n->from.node);
+    now = conflict_patch_merge_counterpart(p, n->from.node);
 
     if (n->changed) {
 
@@ -288,7 +293,8 @@ conflict_patching_test(conflict_patching_t *p, conflict_operation_t *op)
 /* the server's value of the base's: where the names and indices are the same */
 
 static conflict_value_t
-conflict_patching_counterpart(conflict_patching_t *p, uint32_t target)
+conflict_patch_merge_counterpart(conflict_patching_t *p,
+    uint32_t target)
 {
     conflict_value_t  v, was, now, next;
 
@@ -336,7 +342,7 @@ conflict_patching_counterpart(conflict_patching_t *p, uint32_t target)
 /* does it say anything of a field that is the server's */
 
 static int
-conflict_patching_owned(const conflict_patching_t *p)
+conflict_patch_merge_owned(const conflict_patching_t *p)
 {
     size_t                       i, j;
     const conflict_field_t      *field;
@@ -368,7 +374,7 @@ conflict_patching_owned(const conflict_patching_t *p)
 
 
 static conflict_merge_rc_e
-conflict_patching_merge(conflict_patching_t *p)
+conflict_patch_merge_merge(conflict_patching_t *p)
 {
     conflict_merge_t     in;
     conflict_document_t  merged;
@@ -402,7 +408,7 @@ conflict_patching_merge(conflict_patching_t *p)
         break;
 
     case CONFLICT_MERGE_CLASH:
-        (void) conflict_patching_clashes(p, 1);
+        (void) conflict_patch_merge_clashes(p, 1);
         return conflict_merge_report_clashed(&p->walk);
 
     case CONFLICT_MERGE_LARGE:
@@ -416,18 +422,18 @@ conflict_patching_merge(conflict_patching_t *p)
         return rc;
     }
 
-    if (conflict_patching_clashes(p, 0)) {
+    if (conflict_patch_merge_clashes(p, 0)) {
         return conflict_merge_report_clashed(&p->walk);
     }
 
-    return conflict_patching_print(p, &merged);
+    return conflict_patch_merge_print(p, &merged);
 }
 
 
 /* the tests that do not hold are added to what clashed, if that is not there */
 
 static unsigned
-conflict_patching_clashes(conflict_patching_t *p, unsigned clashed)
+conflict_patch_merge_clashes(conflict_patching_t *p, unsigned clashed)
 {
     size_t                 i;
     conflict_trio_t        trio;
@@ -442,9 +448,9 @@ conflict_patching_clashes(conflict_patching_t *p, unsigned clashed)
             continue;
         }
 
-        conflict_patching_path(&p->walk, &op->path);
+        conflict_patch_merge_path(&p->walk, &op->path);
 
-        if (conflict_patching_listed(&p->walk)) {
+        if (conflict_patch_merge_listed(&p->walk)) {
             continue;
         }
 
@@ -462,7 +468,8 @@ conflict_patching_clashes(conflict_patching_t *p, unsigned clashed)
 
 
 static void
-conflict_patching_path(conflict_walk_t *walk, const conflict_path_t *path)
+conflict_patch_merge_path(conflict_walk_t *walk,
+    const conflict_path_t *path)
 {
     size_t             i;
     conflict_buffer_t  name;
@@ -486,7 +493,7 @@ conflict_patching_path(conflict_walk_t *walk, const conflict_path_t *path)
 
 
 static int
-conflict_patching_listed(const conflict_walk_t *walk)
+conflict_patch_merge_listed(const conflict_walk_t *walk)
 {
     size_t                    len;
     const conflict_buffer_t  *fields;
@@ -516,7 +523,7 @@ conflict_patching_listed(const conflict_walk_t *walk)
 
 
 static conflict_merge_rc_e
-conflict_patching_print(conflict_patching_t *p,
+conflict_patch_merge_print(conflict_patching_t *p,
     const conflict_document_t *merged)
 {
     size_t               i;
@@ -532,14 +539,14 @@ conflict_patching_print(conflict_patching_t *p,
     to.node = 0;
 
     p->left = p->in->values / 2;
-    rc = conflict_patching_parse(p, merged, &tree);
+    rc = conflict_patch_merge_parse(p, merged, &tree);
 
     if (rc == CONFLICT_MERGE_SAME) {
         p->walk.path.len = 0;
         conflict_patch_diff(&p->walk, &diff, p->now, to);
 
         conflict_buffer_text(&patch, "[");
-        conflict_patching_tests(p, &patch);
+        conflict_patch_merge_tests(p, &patch);
 
         if (diff.len) {
             /* without the first comma, where there is nothing before it */
@@ -573,7 +580,8 @@ conflict_patching_print(conflict_patching_t *p,
  */
 
 static void
-conflict_patching_tests(conflict_patching_t *p, conflict_buffer_t *out)
+conflict_patch_merge_tests(conflict_patching_t *p,
+    conflict_buffer_t *out)
 {
     size_t                       i, len;
     const unsigned char         *text;
@@ -583,7 +591,7 @@ conflict_patching_tests(conflict_patching_t *p, conflict_buffer_t *out)
         op = &p->patch.ops[i];
 
         if (op->base && p->in->version.data) {
-            conflict_patching_path(&p->walk, &op->path);
+            conflict_patch_merge_path(&p->walk, &op->path);
 
             conflict_buffer_text(out, (out->len > 1) ? "," : "");
             conflict_buffer_text(out, "{\"op\":\"test\",\"path\":\"");

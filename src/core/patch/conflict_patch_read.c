@@ -17,18 +17,18 @@
      || (operation)->op == CONFLICT_PATCH_COPY)
 
 
-static int conflict_patch_operation(conflict_value_t element,
+static int conflict_patch_read_operation(conflict_value_t element,
     conflict_operation_t *operation);
-static conflict_value_t conflict_patch_member(conflict_value_t object,
+static conflict_value_t conflict_patch_read_member(conflict_value_t object,
     const char *name);
-static int conflict_patch_measure(conflict_value_t string, size_t *bytes,
+static int conflict_patch_read_measure(conflict_value_t string, size_t *bytes,
     size_t *tokens);
-static int conflict_patch_path(conflict_patch_t *patch,
+static int conflict_patch_read_path(conflict_patch_t *patch,
     conflict_value_t string, conflict_path_t *path, size_t *bytes,
     size_t *tokens);
-static int conflict_patch_token(const unsigned char *src, size_t len,
+static int conflict_patch_read_token(const unsigned char *src, size_t len,
     unsigned char *dst, conflict_token_t *token);
-static int conflict_patch_is(const conflict_path_t *path,
+static int conflict_patch_read_is(const conflict_path_t *path,
     const conflict_pointer_t  *pointer);
 
 
@@ -70,13 +70,14 @@ conflict_patch_read(conflict_patch_t *patch, const conflict_document_t *text,
     {
         op = &patch->ops[patch->n++];
 
-        if (conflict_patch_operation(v, op) != 0
-            || conflict_patch_measure(conflict_patch_member(v, "path"),
-                                      &bytes, &tokens)
+        if (conflict_patch_read_operation(v, op) != 0
+            || conflict_patch_read_measure(conflict_patch_read_member(v,
+                                                                      "path"),
+                                           &bytes, &tokens)
                != 0
             || (conflict_patch_has_from(op)
-                && conflict_patch_measure(conflict_patch_member(v, "from"),
-                                          &bytes, &tokens)
+                && conflict_patch_read_measure(
+                        conflict_patch_read_member(v, "from"), &bytes, &tokens)
                    != 0))
         {
             return CONFLICT_JSON_MALFORMED;
@@ -96,22 +97,23 @@ conflict_patch_read(conflict_patch_t *patch, const conflict_document_t *text,
     for (n = 0; n < patch->n; n++) {
         op = &patch->ops[n];
 
-        if (conflict_patch_path(patch,
-                                conflict_patch_member(op->element, "path"),
-                                &op->path, &bytes, &tokens)
+        if (conflict_patch_read_path(patch,
+                                     conflict_patch_read_member(op->element,
+                                                                "path"),
+                                     &op->path, &bytes, &tokens)
             != 0
             || (conflict_patch_has_from(op)
-                && conflict_patch_path(patch,
-                                       conflict_patch_member(op->element,
-                                                             "from"),
-                                       &op->from, &bytes, &tokens)
+                && conflict_patch_read_path(patch,
+                                            conflict_patch_read_member(
+                                                    op->element, "from"),
+                                            &op->from, &bytes, &tokens)
                    != 0))
         {
             return CONFLICT_JSON_MALFORMED;
         }
 
         op->base = (base && op->op == CONFLICT_PATCH_TEST
-                    && conflict_patch_is(&op->path, base));
+                    && conflict_patch_read_is(&op->path, base));
     }
 
     return CONFLICT_JSON_OK;
@@ -130,7 +132,7 @@ conflict_patch_read_free(conflict_patch_t *patch)
 
 
 static int
-conflict_patch_operation(conflict_value_t element,
+conflict_patch_read_operation(conflict_value_t element,
     conflict_operation_t *operation)
 {
     size_t                i, len;
@@ -141,7 +143,7 @@ conflict_patch_operation(conflict_value_t element,
         "add", "remove", "replace", "move", "copy", "test"
     };
 
-    name = conflict_patch_member(element, "op");
+    name = conflict_patch_read_member(element, "op");
 
     if (conflict_tree_type(name) != CONFLICT_JSON_STRING) {
         return -1;
@@ -161,7 +163,7 @@ conflict_patch_operation(conflict_value_t element,
 
     operation->op = (conflict_patch_op_e) i;
     operation->element = element;
-    operation->value = conflict_patch_member(element, "value");
+    operation->value = conflict_patch_read_member(element, "value");
 
     if (i == CONFLICT_PATCH_OPS) {
         return -1;
@@ -174,7 +176,7 @@ conflict_patch_operation(conflict_value_t element,
 
 
 static conflict_value_t
-conflict_patch_member(conflict_value_t object, const char *name)
+conflict_patch_read_member(conflict_value_t object, const char *name)
 {
     return conflict_tree_named(object, (const unsigned char *) name,
                                strlen(name));
@@ -184,7 +186,7 @@ conflict_patch_member(conflict_value_t object, const char *name)
 /* how much room a pointer needs; -1: it is none */
 
 static int
-conflict_patch_measure(conflict_value_t string, size_t *bytes,
+conflict_patch_read_measure(conflict_value_t string, size_t *bytes,
     size_t *tokens)
 {
     size_t                n, len, size;
@@ -217,7 +219,7 @@ conflict_patch_measure(conflict_value_t string, size_t *bytes,
 
 
 static int
-conflict_patch_path(conflict_patch_t *patch, conflict_value_t string,
+conflict_patch_read_path(conflict_patch_t *patch, conflict_value_t string,
     conflict_path_t *path, size_t *bytes, size_t *tokens)
 {
     size_t                n, len;
@@ -244,8 +246,8 @@ conflict_patch_path(conflict_patch_t *patch, conflict_value_t string,
         slash = memchr(start, '/', (size_t) (end - start));
         slash = slash ? slash : end;
 
-        if (conflict_patch_token(start, (size_t) (slash - start), start,
-                                 &patch->tokens[*tokens])
+        if (conflict_patch_read_token(start, (size_t) (slash - start), start,
+                                      &patch->tokens[*tokens])
             != 0)
         {
             return -1;
@@ -261,8 +263,8 @@ conflict_patch_path(conflict_patch_t *patch, conflict_value_t string,
 
 
 static int
-conflict_patch_token(const unsigned char *src, size_t len, unsigned char *dst,
-    conflict_token_t *token)
+conflict_patch_read_token(const unsigned char *src, size_t len,
+    unsigned char *dst, conflict_token_t *token)
 {
     size_t  i;
 
@@ -291,7 +293,7 @@ conflict_patch_token(const unsigned char *src, size_t len, unsigned char *dst,
 
 
 static int
-conflict_patch_is(const conflict_path_t *path,
+conflict_patch_read_is(const conflict_path_t *path,
     const conflict_pointer_t *pointer)
 {
     return path->n == pointer->levels && conflict_patch_read_meets(path,

@@ -22,31 +22,32 @@
 #define CONFLICT_WORK_MOVED  16
 
 
-static uint32_t conflict_work_add(conflict_patch_work_t *work,
+static uint32_t conflict_patch_work_add(conflict_patch_work_t *work,
     conflict_value_t from);
-static int conflict_work_open(conflict_patch_work_t *work, uint32_t node);
-static uint32_t conflict_work_kid(conflict_patch_work_t *work, uint32_t parent,
-    const conflict_token_t *token);
-static uint32_t conflict_work_parent(conflict_patch_work_t *work,
+static int conflict_patch_work_open(conflict_patch_work_t *work, uint32_t node);
+static uint32_t conflict_patch_work_kid(conflict_patch_work_t *work,
+    uint32_t parent, const conflict_token_t *token);
+static uint32_t conflict_patch_work_parent(conflict_patch_work_t *work,
     const conflict_path_t *path);
-static int conflict_work_set(conflict_patch_work_t *work,
+static int conflict_patch_work_set(conflict_patch_work_t *work,
     const conflict_path_t *path, uint32_t node, unsigned replace);
-static int conflict_work_insert(conflict_patch_work_t *work, uint32_t parent,
-    uint32_t at, uint32_t node);
-static uint32_t conflict_work_remove(conflict_patch_work_t *work,
+static int conflict_patch_work_insert(conflict_patch_work_t *work,
+    uint32_t parent, uint32_t at, uint32_t node);
+static uint32_t conflict_patch_work_remove(conflict_patch_work_t *work,
     const conflict_path_t *path);
-static uint32_t conflict_work_copy(conflict_patch_work_t *work, uint32_t node,
-    unsigned depth);
-static int conflict_work_move(conflict_patch_work_t *work,
+static uint32_t conflict_patch_work_copy(conflict_patch_work_t *work,
+    uint32_t node, unsigned depth);
+static int conflict_patch_work_move(conflict_patch_work_t *work,
     const conflict_operation_t *operation);
-static void conflict_work_changed(conflict_patch_work_t *work, uint32_t node);
-static conflict_json_type_e conflict_work_type(
+static void conflict_patch_work_changed(conflict_patch_work_t *work,
+    uint32_t node);
+static conflict_json_type_e conflict_patch_work_type(
     const conflict_patch_work_t *work, uint32_t node);
-static int conflict_work_members(const conflict_patch_work_t *work,
+static int conflict_patch_work_members(const conflict_patch_work_t *work,
     uint32_t node, conflict_value_t value);
-static int conflict_work_write(conflict_patch_work_t *work, uint32_t node,
+static int conflict_patch_work_write(conflict_patch_work_t *work, uint32_t node,
     unsigned depth, conflict_buffer_t *out, size_t most);
-static void conflict_work_name(const conflict_patch_node_t *node,
+static void conflict_patch_work_name(const conflict_patch_node_t *node,
     conflict_buffer_t  *out);
 
 
@@ -59,7 +60,7 @@ conflict_patch_work_init(conflict_patch_work_t *work, conflict_value_t document,
     work->seed = seed;
     work->left = values;
     work->steps = CONFLICT_WORK_STEPS;
-    work->root = conflict_work_add(work, document);
+    work->root = conflict_patch_work_add(work, document);
 
     return (work->root == CONFLICT_PATCH_NODE_NONE) ? -1 : 0;
 }
@@ -88,21 +89,21 @@ conflict_patch_work_apply(conflict_patch_work_t *work,
 
     case CONFLICT_PATCH_ADD:
     case CONFLICT_PATCH_REPLACE:
-        node = conflict_work_add(work, operation->value);
+        node = conflict_patch_work_add(work, operation->value);
         break;
 
     case CONFLICT_PATCH_REMOVE:
-        node = conflict_work_remove(work, &operation->path);
+        node = conflict_patch_work_remove(work, &operation->path);
         return (node == CONFLICT_PATCH_NODE_NONE) ? -1 : 0;
 
     case CONFLICT_PATCH_MOVE:
-        return conflict_work_move(work, operation);
+        return conflict_patch_work_move(work, operation);
 
     case CONFLICT_PATCH_COPY:
         node = conflict_patch_work_find(work, &operation->from, NULL);
 
         if (node != CONFLICT_PATCH_NODE_NONE) {
-            node = conflict_work_copy(work, node, 0);
+            node = conflict_patch_work_copy(work, node, 0);
         }
 
         break;
@@ -115,13 +116,13 @@ conflict_patch_work_apply(conflict_patch_work_t *work,
         return -1;
     }
 
-    return conflict_work_set(work, &operation->path, node,
-                             operation->op == CONFLICT_PATCH_REPLACE);
+    return conflict_patch_work_set(work, &operation->path, node,
+                                   operation->op == CONFLICT_PATCH_REPLACE);
 }
 
 
 static uint32_t
-conflict_work_add(conflict_patch_work_t *work, conflict_value_t from)
+conflict_patch_work_add(conflict_patch_work_t *work, conflict_value_t from)
 {
     uint32_t               size;
     conflict_patch_node_t  *nodes;
@@ -156,7 +157,7 @@ conflict_work_add(conflict_patch_work_t *work, conflict_value_t from)
 
 
 static int
-conflict_work_open(conflict_patch_work_t *work, uint32_t node)
+conflict_patch_work_open(conflict_patch_work_t *work, uint32_t node)
 {
     uint32_t               i, kid, *kids;
     conflict_value_t       v, from;
@@ -181,7 +182,7 @@ conflict_work_open(conflict_patch_work_t *work, uint32_t node)
     for (v = conflict_tree_first(from), i = 0; v.tree;
          v = conflict_tree_next(from, v))
     {
-        kid = conflict_work_add(work, v);
+        kid = conflict_patch_work_add(work, v);
         if (kid == CONFLICT_PATCH_NODE_NONE) {
             return -1;
         }
@@ -212,11 +213,12 @@ conflict_patch_work_find(conflict_patch_work_t *work,
 
     for (i = 0; i < path->n && node != CONFLICT_PATCH_NODE_NONE; i++) {
 
-        if (array && conflict_work_type(work, node) == CONFLICT_JSON_ARRAY) {
+        if (array && conflict_patch_work_type(work,
+                                              node) == CONFLICT_JSON_ARRAY) {
             *array = 1;
         }
 
-        node = conflict_work_kid(work, node, &path->tokens[i]);
+        node = conflict_patch_work_kid(work, node, &path->tokens[i]);
     }
 
     return node;
@@ -224,7 +226,7 @@ conflict_patch_work_find(conflict_patch_work_t *work,
 
 
 static uint32_t
-conflict_work_kid(conflict_patch_work_t *work, uint32_t parent,
+conflict_patch_work_kid(conflict_patch_work_t *work, uint32_t parent,
     const conflict_token_t *token)
 {
     int64_t                      at;
@@ -232,10 +234,10 @@ conflict_work_kid(conflict_patch_work_t *work, uint32_t parent,
     conflict_json_type_e         type;
     const conflict_patch_node_t  *node, *kid;
 
-    type = conflict_work_type(work, parent);
+    type = conflict_patch_work_type(work, parent);
 
     if ((type != CONFLICT_JSON_OBJECT && type != CONFLICT_JSON_ARRAY)
-        || conflict_work_open(work, parent) != 0)
+        || conflict_patch_work_open(work, parent) != 0)
     {
         return CONFLICT_PATCH_NODE_NONE;
     }
@@ -278,7 +280,8 @@ conflict_work_kid(conflict_patch_work_t *work, uint32_t parent,
 
 
 static uint32_t
-conflict_work_parent(conflict_patch_work_t *work, const conflict_path_t *path)
+conflict_patch_work_parent(conflict_patch_work_t *work,
+    const conflict_path_t *path)
 {
     uint32_t         node;
     conflict_path_t  parent;
@@ -289,9 +292,9 @@ conflict_work_parent(conflict_patch_work_t *work, const conflict_path_t *path)
     node = conflict_patch_work_find(work, &parent, NULL);
 
     if (node == CONFLICT_PATCH_NODE_NONE
-        || (conflict_work_type(work, node) != CONFLICT_JSON_OBJECT
-            && conflict_work_type(work, node) != CONFLICT_JSON_ARRAY)
-        || conflict_work_open(work, node) != 0)
+        || (conflict_patch_work_type(work, node) != CONFLICT_JSON_OBJECT
+            && conflict_patch_work_type(work, node) != CONFLICT_JSON_ARRAY)
+        || conflict_patch_work_open(work, node) != 0)
     {
         return CONFLICT_PATCH_NODE_NONE;
     }
@@ -303,8 +306,8 @@ conflict_work_parent(conflict_patch_work_t *work, const conflict_path_t *path)
 /* "replace": there must be one, whose place it takes */
 
 static int
-conflict_work_set(conflict_patch_work_t *work, const conflict_path_t *path,
-    uint32_t node, unsigned replace)
+conflict_patch_work_set(conflict_patch_work_t *work,
+    const conflict_path_t *path, uint32_t node, unsigned replace)
 {
     int64_t                  at;
     uint32_t                 i, parent, old;
@@ -317,7 +320,7 @@ conflict_work_set(conflict_patch_work_t *work, const conflict_path_t *path,
         return 0;
     }
 
-    parent = conflict_work_parent(work, path);
+    parent = conflict_patch_work_parent(work, path);
 
     if (parent == CONFLICT_PATCH_NODE_NONE) {
         return -1;
@@ -326,15 +329,17 @@ conflict_work_set(conflict_patch_work_t *work, const conflict_path_t *path,
     last = &path->tokens[path->n - 1];
     p = &work->nodes[parent];
 
-    if (conflict_work_type(work, parent) == CONFLICT_JSON_ARRAY && !replace) {
+    if (conflict_patch_work_type(work,
+                                 parent) == CONFLICT_JSON_ARRAY && !replace) {
         at = (last->len == 1 && last->data[0] == '-')
              ? (int64_t) p->n : conflict_patch_read_index(last);
 
         return (at >= 0 && at <= p->n)
-               ? conflict_work_insert(work, parent, (uint32_t) at, node) : -1;
+               ? conflict_patch_work_insert(work, parent, (uint32_t) at,
+                                            node) : -1;
     }
 
-    old = conflict_work_kid(work, parent, last);
+    old = conflict_patch_work_kid(work, parent, last);
 
     if (old == CONFLICT_PATCH_NODE_NONE) {
 
@@ -347,7 +352,7 @@ conflict_work_set(conflict_patch_work_t *work, const conflict_path_t *path,
         work->nodes[node].hash = (uint32_t)
                           conflict_hash_64(last->data, last->len, work->seed);
 
-        return conflict_work_insert(work, parent, p->n, node);
+        return conflict_patch_work_insert(work, parent, p->n, node);
     }
 
     if (p->n > work->steps) {
@@ -367,15 +372,15 @@ conflict_work_set(conflict_patch_work_t *work, const conflict_path_t *path,
     work->nodes[node].parent = parent;
     work->nodes[old].parent = CONFLICT_PATCH_NODE_NONE;
 
-    conflict_work_changed(work, parent);
+    conflict_patch_work_changed(work, parent);
 
     return 0;
 }
 
 
 static int
-conflict_work_insert(conflict_patch_work_t *work, uint32_t parent, uint32_t at,
-    uint32_t node)
+conflict_patch_work_insert(conflict_patch_work_t *work, uint32_t parent,
+    uint32_t at, uint32_t node)
 {
     uint32_t              *kids, moved;
     conflict_patch_node_t  *p;
@@ -408,7 +413,7 @@ conflict_work_insert(conflict_patch_work_t *work, uint32_t parent, uint32_t at,
     p->n++;
 
     work->nodes[node].parent = parent;
-    conflict_work_changed(work, parent);
+    conflict_patch_work_changed(work, parent);
 
     return 0;
 }
@@ -417,7 +422,8 @@ conflict_work_insert(conflict_patch_work_t *work, uint32_t parent, uint32_t at,
 /* the node, which is nowhere then */
 
 static uint32_t
-conflict_work_remove(conflict_patch_work_t *work, const conflict_path_t *path)
+conflict_patch_work_remove(conflict_patch_work_t *work,
+    const conflict_path_t *path)
 {
     uint32_t               i, parent, node;
     conflict_patch_node_t  *p;
@@ -448,14 +454,15 @@ conflict_work_remove(conflict_patch_work_t *work, const conflict_path_t *path)
     memmove(&p->kids[i], &p->kids[i + 1], (p->n - i) * sizeof(uint32_t));
 
     work->nodes[node].parent = CONFLICT_PATCH_NODE_NONE;
-    conflict_work_changed(work, parent);
+    conflict_patch_work_changed(work, parent);
 
     return node;
 }
 
 
 static uint32_t
-conflict_work_copy(conflict_patch_work_t *work, uint32_t node, unsigned depth)
+conflict_patch_work_copy(conflict_patch_work_t *work, uint32_t node,
+    unsigned depth)
 {
     uint32_t  i, n, copy, kid, *kids;
 
@@ -463,7 +470,7 @@ conflict_work_copy(conflict_patch_work_t *work, uint32_t node, unsigned depth)
         return CONFLICT_PATCH_NODE_NONE;
     }
 
-    copy = conflict_work_add(work, work->nodes[node].from);
+    copy = conflict_patch_work_add(work, work->nodes[node].from);
 
     if (copy == CONFLICT_PATCH_NODE_NONE || !work->nodes[node].changed) {
         return copy;
@@ -483,7 +490,8 @@ conflict_work_copy(conflict_patch_work_t *work, uint32_t node, unsigned depth)
     work->nodes[copy].changed = 1;
 
     for (i = 0; i < n; i++) {
-        kid = conflict_work_copy(work, work->nodes[node].kids[i], depth + 1);
+        kid = conflict_patch_work_copy(work, work->nodes[node].kids[i],
+                                       depth + 1);
         if (kid == CONFLICT_PATCH_NODE_NONE) {
             return CONFLICT_PATCH_NODE_NONE;
         }
@@ -502,7 +510,7 @@ conflict_work_copy(conflict_patch_work_t *work, uint32_t node, unsigned depth)
 
 
 static int
-conflict_work_move(conflict_patch_work_t *work,
+conflict_patch_work_move(conflict_patch_work_t *work,
     const conflict_operation_t *operation)
 {
     size_t                  i;
@@ -532,17 +540,17 @@ conflict_work_move(conflict_patch_work_t *work,
                ? 0 : -1;
     }
 
-    node = conflict_work_remove(work, from);
+    node = conflict_patch_work_remove(work, from);
 
     return (node == CONFLICT_PATCH_NODE_NONE)
-           ? -1 : conflict_work_set(work, path, node, 0);
+           ? -1 : conflict_patch_work_set(work, path, node, 0);
 }
 
 
 /* and all that it is in */
 
 static void
-conflict_work_changed(conflict_patch_work_t *work, uint32_t node)
+conflict_patch_work_changed(conflict_patch_work_t *work, uint32_t node)
 {
     while (node != CONFLICT_PATCH_NODE_NONE) {
         work->nodes[node].changed = 1;
@@ -556,7 +564,7 @@ conflict_work_changed(conflict_patch_work_t *work, uint32_t node)
 
 
 static conflict_json_type_e
-conflict_work_type(const conflict_patch_work_t *work, uint32_t node)
+conflict_patch_work_type(const conflict_patch_work_t *work, uint32_t node)
 {
     return conflict_tree_type(work->nodes[node].from);
 }
@@ -576,14 +584,14 @@ conflict_patch_work_equal(const conflict_patch_work_t *work, uint32_t node,
         return conflict_compare_equal(n->from, value);
     }
 
-    if (conflict_work_type(work, node) != conflict_tree_type(value)
+    if (conflict_patch_work_type(work, node) != conflict_tree_type(value)
         || n->n != value.tree->nodes[value.node].children)
     {
         return 0;
     }
 
     if (conflict_tree_type(value) == CONFLICT_JSON_OBJECT) {
-        return conflict_work_members(work, node, value);
+        return conflict_patch_work_members(work, node, value);
     }
 
     for (i = 0, v = conflict_tree_first(value); v.tree;
@@ -599,7 +607,7 @@ conflict_patch_work_equal(const conflict_patch_work_t *work, uint32_t node,
 
 
 static int
-conflict_work_members(const conflict_patch_work_t *work, uint32_t node,
+conflict_patch_work_members(const conflict_patch_work_t *work, uint32_t node,
     conflict_value_t value)
 {
     uint32_t                     i;
@@ -628,13 +636,13 @@ int
 conflict_patch_work_print(conflict_patch_work_t *work, conflict_buffer_t *out,
     size_t most)
 {
-    return conflict_work_write(work, work->root, 0, out, most);
+    return conflict_patch_work_write(work, work->root, 0, out, most);
 }
 
 
 static int
-conflict_work_write(conflict_patch_work_t *work, uint32_t node, unsigned depth,
-    conflict_buffer_t *out, size_t most)
+conflict_patch_work_write(conflict_patch_work_t *work, uint32_t node,
+    unsigned depth, conflict_buffer_t *out, size_t most)
 {
     int                          object;
     size_t                       len;
@@ -660,7 +668,7 @@ conflict_work_write(conflict_patch_work_t *work, uint32_t node, unsigned depth,
         return -1;
     }
 
-    object = (conflict_work_type(work, node) == CONFLICT_JSON_OBJECT);
+    object = (conflict_patch_work_type(work, node) == CONFLICT_JSON_OBJECT);
 
     conflict_buffer_text(out, object ? "{" : "[");
 
@@ -671,10 +679,11 @@ conflict_work_write(conflict_patch_work_t *work, uint32_t node, unsigned depth,
         }
 
         if (object) {
-            conflict_work_name(&work->nodes[n->kids[i]], out);
+            conflict_patch_work_name(&work->nodes[n->kids[i]], out);
         }
 
-        if (conflict_work_write(work, n->kids[i], depth + 1, out, most) != 0) {
+        if (conflict_patch_work_write(work, n->kids[i], depth + 1, out,
+                                      most) != 0) {
             return -1;
         }
     }
@@ -686,7 +695,8 @@ conflict_work_write(conflict_patch_work_t *work, uint32_t node, unsigned depth,
 
 
 static void
-conflict_work_name(const conflict_patch_node_t *node, conflict_buffer_t *out)
+conflict_patch_work_name(const conflict_patch_node_t *node,
+    conflict_buffer_t *out)
 {
     const conflict_node_t  *named;
 

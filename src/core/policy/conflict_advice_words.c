@@ -14,9 +14,9 @@
 #include "core/policy/conflict_advice_words.h"
 
 
-static void conflict_advice_notes_more(const conflict_advice_in_t *in,
+static void conflict_advice_words_notes_more(const conflict_advice_in_t *in,
     conflict_buffer_t  *notes);
-static uint64_t conflict_advice_daily(const conflict_advice_in_t *in);
+static uint64_t conflict_advice_words_daily(const conflict_advice_in_t *in);
 
 
 uint64_t
@@ -128,12 +128,12 @@ conflict_advice_words_notes(const conflict_advice_in_t *in,
                                  "base_version.\n");
     }
 
-    conflict_advice_notes_more(in, notes);
+    conflict_advice_words_notes_more(in, notes);
 }
 
 
 static void
-conflict_advice_notes_more(const conflict_advice_in_t *in,
+conflict_advice_words_notes_more(const conflict_advice_in_t *in,
     conflict_buffer_t *notes)
 {
     if (in->busy >= CONFLICT_ADVICE_MANY && in->busy >= in->writes / 100) {
@@ -156,7 +156,7 @@ conflict_advice_notes_more(const conflict_advice_in_t *in,
 
 
 static uint64_t
-conflict_advice_daily(const conflict_advice_in_t *in)
+conflict_advice_words_daily(const conflict_advice_in_t *in)
 {
     uint64_t  days;
 
@@ -187,7 +187,7 @@ conflict_advice_words_numbers(const conflict_advice_in_t *in,
 
     conflict_buffer_text(out, what);
 
-    daily = conflict_advice_daily(in);
+    daily = conflict_advice_words_daily(in);
 
     if (in->days > 1 && daily && n) {
         conflict_buffer_text(out, " (this week ");

@@ -13,19 +13,20 @@
 #include "core/policy/conflict_version.h"
 
 
-static conflict_check_e conflict_check_match(const conflict_precondition_t *pre,
-    const conflict_current_t *current, unsigned chained);
-static conflict_check_e conflict_check_unmodified(
+static conflict_check_e conflict_decide_check_match(
+    const conflict_precondition_t *pre, const conflict_current_t *current,
+    unsigned chained);
+static conflict_check_e conflict_decide_check_unmodified(
     const conflict_precondition_t *pre, const conflict_current_t *current);
-static conflict_check_e conflict_check_none_match(
+static conflict_check_e conflict_decide_check_none_match(
     const conflict_precondition_t *pre, const conflict_current_t *current,
     unsigned fresh);
-static conflict_check_e conflict_check_absent(
+static conflict_check_e conflict_decide_check_absent(
     const conflict_current_t *current, unsigned fresh);
-static conflict_check_e conflict_check_chain(
+static conflict_check_e conflict_decide_check_chain(
     const conflict_precondition_t *pre, const conflict_current_t *current,
     unsigned fresh);
-static conflict_check_e conflict_check_base(uint64_t base,
+static conflict_check_e conflict_decide_check_base(uint64_t base,
     const conflict_current_t *current, unsigned fresh);
 
 
@@ -110,13 +111,15 @@ conflict_decide_precondition(const conflict_precondition_t *pre,
 
     result = CONFLICT_HOLDS;
     chain = (pre->kinds & CONFLICT_CHAIN)
-            ? conflict_check_chain(pre, current, fresh) : CONFLICT_NO_BASE;
+            ? conflict_decide_check_chain(pre, current,
+                                          fresh) : CONFLICT_NO_BASE;
 
     if (pre->kinds & (CONFLICT_IF_MATCH|CONFLICT_IF_MATCH_ANY)) {
-        result = conflict_check_match(pre, current, chain == CONFLICT_HOLDS);
+        result = conflict_decide_check_match(pre, current,
+                                             chain == CONFLICT_HOLDS);
 
     } else if (pre->kinds & CONFLICT_IF_UNMODIFIED) {
-        result = conflict_check_unmodified(pre, current);
+        result = conflict_decide_check_unmodified(pre, current);
     }
 
     if (result != CONFLICT_STALE
@@ -124,7 +127,7 @@ conflict_decide_precondition(const conflict_precondition_t *pre,
         && !(pre->kinds & CONFLICT_IF_NONE_ANY && chain == CONFLICT_HOLDS
              && pre->began == 0))
     {
-        check = conflict_check_none_match(pre, current, fresh);
+        check = conflict_decide_check_none_match(pre, current, fresh);
 
         if (check != CONFLICT_HOLDS) {
             result = check;
@@ -144,7 +147,7 @@ conflict_decide_precondition(const conflict_precondition_t *pre,
     if ((pre->kinds & CONFLICT_BASE)
         && !(chain != CONFLICT_NO_BASE && pre->base == pre->began))
     {
-        check = conflict_check_base(pre->base, current, fresh);
+        check = conflict_decide_check_base(pre->base, current, fresh);
 
         if (check != CONFLICT_HOLDS) {
             result = check;
@@ -156,7 +159,7 @@ conflict_decide_precondition(const conflict_precondition_t *pre,
 
 
 static conflict_check_e
-conflict_check_match(const conflict_precondition_t *pre,
+conflict_decide_check_match(const conflict_precondition_t *pre,
     const conflict_current_t *current, unsigned chained)
 {
     size_t  i;
@@ -189,7 +192,7 @@ conflict_check_match(const conflict_precondition_t *pre,
 
 
 static conflict_check_e
-conflict_check_unmodified(const conflict_precondition_t *pre,
+conflict_decide_check_unmodified(const conflict_precondition_t *pre,
     const conflict_current_t *current)
 {
     int64_t  second;
@@ -212,13 +215,13 @@ conflict_check_unmodified(const conflict_precondition_t *pre,
 
 
 static conflict_check_e
-conflict_check_none_match(const conflict_precondition_t *pre,
+conflict_decide_check_none_match(const conflict_precondition_t *pre,
     const conflict_current_t *current, unsigned fresh)
 {
     size_t  i;
 
     if (pre->kinds & CONFLICT_IF_NONE_ANY) {
-        return conflict_check_absent(current, fresh);
+        return conflict_decide_check_absent(current, fresh);
     }
 
     if (current->existence == CONFLICT_DELETED) {
@@ -237,7 +240,7 @@ conflict_check_none_match(const conflict_precondition_t *pre,
 
 
 static conflict_check_e
-conflict_check_absent(const conflict_current_t *current, unsigned fresh)
+conflict_decide_check_absent(const conflict_current_t *current, unsigned fresh)
 {
     switch (current->existence) {
 
@@ -256,7 +259,7 @@ conflict_check_absent(const conflict_current_t *current, unsigned fresh)
 
 
 static conflict_check_e
-conflict_check_chain(const conflict_precondition_t *pre,
+conflict_decide_check_chain(const conflict_precondition_t *pre,
     const conflict_current_t *current, unsigned fresh)
 {
     if (conflict_chain_same(pre->chain, current->chain)) {
@@ -271,7 +274,7 @@ conflict_check_chain(const conflict_precondition_t *pre,
     }
 
     if (pre->began) {
-        return conflict_check_base(pre->began, current, fresh);
+        return conflict_decide_check_base(pre->began, current, fresh);
     }
 
     if (conflict_chain_number(pre->chain) > 1) {
@@ -279,12 +282,12 @@ conflict_check_chain(const conflict_precondition_t *pre,
         return current->pending ? CONFLICT_HOLDS : CONFLICT_STALE;
     }
 
-    return conflict_check_absent(current, fresh);
+    return conflict_decide_check_absent(current, fresh);
 }
 
 
 static conflict_check_e
-conflict_check_base(uint64_t base, const conflict_current_t *current,
+conflict_decide_check_base(uint64_t base, const conflict_current_t *current,
     unsigned fresh)
 {
     if (base == current->version

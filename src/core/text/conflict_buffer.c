@@ -16,7 +16,7 @@
 #define CONFLICT_OUT_FIRST  256
 
 
-static unsigned char *conflict_out_room(conflict_buffer_t *out, size_t len);
+static unsigned char *conflict_buffer_room(conflict_buffer_t *out, size_t len);
 
 
 void
@@ -28,7 +28,7 @@ conflict_buffer_add(conflict_buffer_t *out, const void *data, size_t len)
         return;
     }
 
-    p = conflict_out_room(out, len);
+    p = conflict_buffer_room(out, len);
 
     if (p) {
         memcpy(p, data, len);
@@ -56,7 +56,7 @@ conflict_buffer_quoted(conflict_buffer_t *out, const unsigned char *data,
     }
 
     size = conflict_text_quote(NULL, data, len);
-    p = conflict_out_room(out, size);
+    p = conflict_buffer_room(out, size);
 
     if (p && size) {
         out->len += conflict_text_quote(p, data, len);
@@ -73,7 +73,7 @@ conflict_buffer_free(conflict_buffer_t *out)
 
 
 static unsigned char *
-conflict_out_room(conflict_buffer_t *out, size_t len)
+conflict_buffer_room(conflict_buffer_t *out, size_t len)
 {
     size_t          size;
     unsigned char  *data;

@@ -10,7 +10,7 @@
 #include "store/redis/ngx_http_conflict_redis_store.h"
 
 
-static void ngx_http_conflict_redis_free_noted(void *data);
+static void ngx_http_conflict_redis_move_free_noted(void *data);
 
 
 ngx_str_t *
@@ -100,7 +100,7 @@ ngx_http_conflict_redis_move_enter(ngx_cycle_t *cycle,
         return NGX_ERROR;
     }
 
-    cln->handler = ngx_http_conflict_redis_free_noted;
+    cln->handler = ngx_http_conflict_redis_move_free_noted;
 
     conf->noted = shm->addr;
     conf->move.len = 1 + NGX_HTTP_CONFLICT_REDIS_MOVE;
@@ -122,7 +122,7 @@ ngx_http_conflict_redis_move_enter(ngx_cycle_t *cycle,
 
 
 static void
-ngx_http_conflict_redis_free_noted(void *data)
+ngx_http_conflict_redis_move_free_noted(void *data)
 {
     ngx_shm_free(data);
 }

@@ -278,8 +278,8 @@ ngx_http_conflict_init(ngx_conf_t *cf)
 
     if (nmcf->ruled.len && !nmcf->merges) {
         ngx_log_error(NGX_LOG_WARN, cf->log, 0,
-                      "\"%V\" does nothing without \"conflict "
-                      "merge\", which no location has", &nmcf->ruled);
+                      "\"%V\" has no effect, no location has \"conflict "
+                      "merge\"", &nmcf->ruled);
     }
 
     if (!nmcf->guarded) {
@@ -331,10 +331,9 @@ ngx_http_conflict_warn(ngx_conf_t *cf)
     }
 
     ngx_log_error(NGX_LOG_WARN, cf->log, 0,
-                  "\"conflict_quarantine 0\" where the upstream checks "
-                  "neither versions of its own nor $conflict_next_version: "
-                  "a write that lands after a timeout may overwrite a later "
-                  "one");
+                  "\"conflict_quarantine 0\" is unsafe, the upstream checks "
+                  "neither its own versions nor $conflict_next_version: a "
+                  "write that lands after a timeout may overwrite a later one");
 }
 
 

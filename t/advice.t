@@ -113,7 +113,7 @@ for my $n (1 .. 20) {
 my $r = gaps_of('/plain/', 21, '20 0 0');
 
 is($r->{advice}{level}, 'watch', 'never keep');
-like($r->{advice}{text}, qr/^Not all of it is checked: 20 of 21 writes sent no base and were not checked; /,
+like($r->{advice}{text}, qr/^Not all writes are checked: 20 of 21 writes sent no base and were not checked; /,
      'the share');
 is($r->{advice}{config}, "conflict_require on;  # once clients send a base\n",
    'what would end it');
@@ -387,8 +387,8 @@ my $a = route('/plain/lww/', sub { $_[0]{actions}{conflict_lww} == 3 })
         ->{advice};
 
 is($a->{level}, 'keep', 'few: keep');
-is($a->{text}, 'Keep it: 3 of 4 writes in a day overwrote a change that '
-               . 'their author had not seen.', 'with the numbers');
+is($a->{text}, 'Keep it: 3 of 4 writes in a day overwrote a change '
+               . 'unseen.', 'with the numbers');
 is($a->{config}, '', 'nothing to change');
 is($a->{cost}, '', 'which costs nothing');
 is("$a->{days} $a->{writes} $a->{stale}", '1 4 3', 'numbers');
@@ -400,7 +400,7 @@ $a = route('/plain/lww/', sub { $_[0]{actions}{conflict_lww} == 43 })
      ->{advice};
 
 is($a->{level}, 'watch', 'many on the first day: watch');
-like($a->{text}, qr/^Keep it only if these changes may be lost: 43 of 45 .* That is too little to tell: let a week pass, or 1,000 writes\.$/,
+like($a->{text}, qr/^Keep it only if these changes may be lost: 43 of 45 .* That is too little data: wait a week, or 1,000 writes\.$/,
      'why not more');
 
 create('/plain/lww/new', 900);
@@ -507,8 +507,8 @@ my $a = route('/plain/', sub { $_[0]{actions}{conflict_version} == 110 })
 is($a->{level}, 'change', 'many clash');
 like($a->{text}, qr!/price \(110, refused by its rule\)!, 'as was chosen');
 is($a->{config},
-   "# what fits each: text, union of lists, sum of counters, max, min\n"
+   "# choose for each: text, union (lists), sum (counters), max, min\n"
    . "conflict_field /title text;\n",
    'a rule for the field that has none, and none that loses an edit');
-like($a->{cost}, qr/what cannot be is refused as now: 110 of 1,011 writes clashed\.$/,
+like($a->{cost}, qr/writes that cannot be merged are refused as before: 110 of 1,011 writes clashed\.$/,
      'the cost');

@@ -483,7 +483,7 @@ set_doc('/plain/1', { id => 1 });
 is(PUT('/plain/1', { base_version => 1 })->{status}, 409, 'refused all the same');
 is(PUT('/plain/1', { base_version => 1 })->{status}, 409, 'again');
 --- error_log
-conflict log: a line was not written, 1 so far in this process (28: No space left on device)
+conflict log: a line was not written, 1 in this process so far (28: No space left on device)
 --- no_error_log
 2 so far
 
@@ -585,6 +585,6 @@ is(json(GET('/status'))->{audit_errors}, $puts - 2, 'those lost are counted');
 PUT('/plain/1', { n => 1, base_version => 1 });
 is(scalar(conflicts()), 3, 'and then as always');
 --- error_log
-conflict log: a line was not written, 1 so far in this process (12: Cannot allocate memory)
+conflict log: a line was not written, 1 in this process so far (12: Cannot allocate memory)
 --- no_error_log
 2 so far

@@ -304,7 +304,7 @@ for my $row (@rows) {
         is($r->{status}, $status, $name);
         is(json($r)->{error}, $error || 'precondition_required', 'error');
         is(json($r)->{detail}, 'send If-Match with the ETag of the resource,'
-           . ' or JSON that has its version at /base_version', 'what to send')
+           . ' or a JSON body with its version at /base_version', 'what to send')
             if $status == 428;
         like(json($r)->{detail}, qr/If-Match/, 'what to send')
             if $status == 413 || $status == 415;

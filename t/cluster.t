@@ -71,7 +71,7 @@ my $lines;
 until_true { $lines = redis($audit, 'XLEN', 'conflict:audit');
              $lines =~ /^\d+$/ && $lines >= 3 };
 cmp_ok($lines, '>=', 3, 'the audit stream is at its node');
-is(error_log() =~ /MOVED|refused a call/, '', 'nothing was complained of');
+is(error_log() =~ /MOVED|rejected a call/, '', 'nothing was complained of');
 
 
 === a slot is moved to another node while it is written
@@ -195,7 +195,7 @@ redis($from, 'MIGRATE', '127.0.0.1', $to, $life, 0, 5000);
 release();
 my $r = finish($w);
 is($r->{status}, 204, 'acknowledged');
-until_true { error_log() =~ /refused a call: TRYAGAIN/ };
+until_true { error_log() =~ /rejected a call: TRYAGAIN/ };
 
 # the move is given up before it is sent again
 
@@ -205,7 +205,7 @@ redis($to, 'CLUSTER', 'SETSLOT', $slot, 'STABLE');
 
 until_true { (redis($from, 'GET', redis_key($path)) // '') =~ /^0/ };
 is(version(GET($path)), version($r), 'the commit has come there');
-is(error_log() =~ /could not be noted/, '', 'nothing was lost');
+is(error_log() =~ /could not be recorded/, '', 'nothing was lost');
 
 
 === a master dies while a write is in flight

@@ -126,7 +126,7 @@ zone "zone=8k" is too small
     }
 --- must_die
 --- error_log
-store "one" is duplicate
+duplicate store "one"
 
 
 === a bad name of a store
@@ -263,7 +263,7 @@ invalid value "header:x", it must be "off" or "json:/POINTER"
     }
 --- must_die
 --- error_log
-"conflict_inject" in location "/x/" needs "conflict_version counter"
+"conflict_inject" in location "/x/" requires "conflict_version counter"
 
 
 === strip of a header
@@ -276,7 +276,7 @@ invalid value "header:x", it must be "off" or "json:/POINTER"
     }
 --- must_die
 --- error_log
-"conflict_strip_base" in location "/x/" needs "conflict_base json:/POINTER"
+"conflict_strip_base" in location "/x/" requires "conflict_base json:/POINTER"
 
 
 === a flag
@@ -309,7 +309,7 @@ invalid value "maybe" in "conflict_require"
     }
 --- must_die
 --- error_log
-invalid method "Fetch", a method is in capital letters
+invalid method "Fetch", it must be in capital letters
 
 
 === a method twice
@@ -331,7 +331,7 @@ method "PUT" is duplicate
     }
 --- must_die
 --- error_log
-invalid method "GET", it writes nothing
+invalid method "GET", it is not a write
 
 
 === a source of the latest body
@@ -408,7 +408,7 @@ invalid time "10ms", it must be from 100ms
     }
 --- must_die
 --- error_log
-invalid time "soon", it must be from 100ms up to 1d
+invalid time "soon", it must be from 100ms to 1d
 
 
 === a long wait
@@ -419,7 +419,7 @@ invalid time "soon", it must be from 100ms up to 1d
     }
 --- must_die
 --- error_log
-invalid time "2d", it must be from 0 up to 1d
+invalid time "2d", it must be from 0 to 1d
 
 
 === a negative quarantine
@@ -430,7 +430,7 @@ invalid time "2d", it must be from 0 up to 1d
     }
 --- must_die
 --- error_log
-invalid time "-1s", it must be from 0 up to 1d
+invalid time "-1s", it must be from 0 to 1d
 
 
 === a size
@@ -555,7 +555,7 @@ invalid number of arguments in "conflict" directive
     }
 --- must_die
 --- error_log
-parameter "tls_ca=ca.pem" of store "one" needs "rediss://"
+parameter "tls_ca=ca.pem" of store "one" requires "rediss://"
 
 
 === a certificate without TLS
@@ -568,7 +568,7 @@ parameter "tls_ca=ca.pem" of store "one" needs "rediss://"
     }
 --- must_die
 --- error_log
-parameter "tls_cert=c.pem" of store "one" needs "rediss://"
+parameter "tls_cert=c.pem" of store "one" requires "rediss://"
 
 
 === a name without TLS
@@ -581,7 +581,7 @@ parameter "tls_cert=c.pem" of store "one" needs "rediss://"
     }
 --- must_die
 --- error_log
-parameter "tls_name=a.example" of store "one" needs "rediss://"
+parameter "tls_name=a.example" of store "one" requires "rediss://"
 
 
 === a certificate without its key
@@ -594,7 +594,7 @@ parameter "tls_name=a.example" of store "one" needs "rediss://"
     }
 --- must_die
 --- error_log
-parameter "tls_cert=c.pem" of store "one" needs "tls_key=FILE"
+parameter "tls_cert=c.pem" of store "one" requires "tls_key=FILE"
 
 
 === a key without its certificate
@@ -607,7 +607,7 @@ parameter "tls_cert=c.pem" of store "one" needs "tls_key=FILE"
     }
 --- must_die
 --- error_log
-parameter "tls_key=k.pem" of store "one" needs "tls_cert=FILE"
+parameter "tls_key=k.pem" of store "one" requires "tls_cert=FILE"
 
 
 === an empty CA
@@ -656,7 +656,7 @@ invalid size "0"
     }
 --- must_die
 --- error_log
-"conflict_base header:if-match" in location "/x/" is not needed
+"conflict_base header:if-match" in location "/x/" is unnecessary
 
 
 === a header that nginx drops
@@ -668,7 +668,7 @@ invalid size "0"
     }
 --- must_die
 --- error_log
-"conflict_base header:x_base" in location "/x/" needs "underscores_in_headers on"
+"conflict_base header:x_base" in location "/x/" requires "underscores_in_headers on"
 
 
 === a parameter of nothing
@@ -679,7 +679,7 @@ invalid size "0"
     }
 --- must_die
 --- error_log
-invalid parameter "store=none" of "off"
+invalid parameter "store=none", "off" has no parameters
 
 
 === report twice
@@ -725,7 +725,7 @@ parameter "timeout=2s" of store "x" is duplicate
     }
 --- must_die
 --- error_log
-the database is said twice
+the database is specified twice
 
 
 === a password without a host
@@ -922,7 +922,7 @@ field "/a" is duplicate
     }
 --- must_die
 --- error_log
-field "/a/b" and another one are within each other, the outer of which has the rule "lww"
+field "/a/b" overlaps with another one: the outer one has the rule "lww"
 
 
 === a field around one
@@ -935,7 +935,7 @@ field "/a/b" and another one are within each other, the outer of which has the r
     }
 --- must_die
 --- error_log
-field "/a" and another one are within each other
+field "/a" overlaps with another one
 
 
 === a field that is the base
@@ -947,7 +947,7 @@ field "/a" and another one are within each other
     }
 --- must_die
 --- error_log
-"conflict_field" in location "/x/" has a rule "lww" for the member of the base version
+"conflict_field" in location "/x/" has the rule "lww" for the member with the base version
 
 
 === a field around the base
@@ -960,7 +960,7 @@ field "/a" and another one are within each other
     }
 --- must_die
 --- error_log
-has a rule "lww" for the member of the base version
+has the rule "lww" for the member with the base version
 
 
 === a field without a rule
@@ -1111,7 +1111,7 @@ invalid number of arguments in "conflict_field" directive
     }
 --- must_die
 --- error_log
-too many fields, "/a127" is one more than 127
+too many fields, "/a127" exceeds the limit of 127
 
 
 === merge by a base in a header
@@ -1123,7 +1123,7 @@ too many fields, "/a127" is one more than 127
     }
 --- must_die
 --- error_log
-"conflict merge" in location "/x/" needs "conflict_base json:/POINTER"
+"conflict merge" in location "/x/" requires "conflict_base json:/POINTER"
 
 
 === a history of nothing
@@ -1252,7 +1252,7 @@ unknown parameter "history=" of store "other"
     }
 --- must_die
 --- error_log
-invalid time "idle=0", it must be from 100ms up to 1d
+invalid time "idle=0", it must be from 100ms to 1d
 
 
 === a lock for ages
@@ -1368,7 +1368,7 @@ invalid value "xml" in "conflict_status" directive, it must be "html", "json" or
     }
 --- must_die
 --- error_log
-"conflict_status" and "conflict_lock" in location "/status": it can be but one of them
+"conflict_status" and "conflict_lock" are mutually exclusive in location "/status"
 
 
 === a lock endpoint that does not say what it locks
@@ -1378,7 +1378,7 @@ invalid value "xml" in "conflict_status" directive, it must be "html", "json" or
     }
 --- must_die
 --- error_log
-"conflict_lock" in location "/x/lock" needs "conflict_key" with the resource that is locked
+"conflict_lock" in location "/x/lock" requires "conflict_key" with the resource to be locked
 
 
 === a policy where nothing writes
@@ -1394,7 +1394,7 @@ invalid value "xml" in "conflict_status" directive, it must be "html", "json" or
         return 204;
     }
 --- error_log
-"conflict" in location "/x/" guards nothing: it has no "proxy_pass" or the like
+"conflict" in location "/x/" guards nothing: the location has no "proxy_pass" or similar
 "conflict" in location "/returns/" guards nothing
 
 
@@ -1458,7 +1458,7 @@ does nothing
         proxy_pass http://api;
     }
 --- error_log
-"conflict_field" in location "/x/" does nothing without "conflict merge"
+"conflict_field" in location "/x/" has no effect without "conflict merge"
 
 
 === the same, for all of them
@@ -1470,7 +1470,7 @@ does nothing
         proxy_pass http://api;
     }
 --- error_log
-"conflict_field" does nothing without "conflict merge", which no location has
+"conflict_field" has no effect, no location has "conflict merge"
 
 
 === a status for a whole server
@@ -1499,7 +1499,7 @@ is_deeply(json(GET('/status'))->{routes}, [], 'it says that there is nothing');
     }
 --- must_die
 --- error_log
-invalid parameter "post", it must be "put", "patch", either with "=shallow" or "=deep", or "off" alone
+invalid parameter "post", it must be "put" or "patch", optionally with "=shallow" or "=deep", or only "off"
 
 
 === a depth that is unknown

@@ -147,5 +147,5 @@ is(scalar(@::wrong), 0, 'each what it asked for');
 diag($_) for @::wrong[0 .. ($#::wrong > 3 ? 3 : $#::wrong)];
 
 my $log = error_log();
-unlike($log, qr/an answer to another call/, 'none came to another');
+unlike($log, qr/a reply to another call/, 'none came to another');
 unlike($log, qr/is down: /, 'and the connection has lasted');

@@ -193,7 +193,7 @@ is(finish($slow)->{status}, 504, 'ended');
 release();
 
 like(error_log(),
-     qr/the lease of a write was not renewed in time.*its request is ended/,
+     qr/did not renew the lease of a write in time.*the request is aborted/,
      'the error log says why');
 is(scalar(overlapped()), 0, 'no conflict, as it was not acknowledged');
 

@@ -293,15 +293,15 @@ for my $case (
     ['{"/a": {"key": "id"}}', q(field "/a" has no "rule", it must be a string such as "sum", or an object such as {"rule": "union", "key": "id"} in f.json:1:8)],
     ['{"/a": {}}', q(field "/a" has no "rule")],
     ['{"/a": {"rule": "max", "key": "id"}}',
-     q(parameter "key" of field "/a" needs the rule "union", and not "max" in f.json:1:24)],
+     q(parameter "key" of field "/a" requires the rule "union", not "max" in f.json:1:24)],
     ['{"/a": {"rule": "union(id)", "key": "id"}}',
-     q(parameter "key" of field "/a" needs the rule "union", and not "union(id)")],
-    ['{"a": "lww"}', q(invalid JSON pointer "a", it must be "/NAME", with "/" before each of at most 16 names, 256 bytes in all in f.json:1:2)],
+     q(parameter "key" of field "/a" requires the rule "union", not "union(id)")],
+    ['{"a": "lww"}', q(invalid JSON pointer "a", it must be "/NAME", with at most 16 names, each after a "/", and at most 256 bytes in f.json:1:2)],
     ['{"": "lww"}', q(invalid JSON pointer "", it must be)],
     ["{$pointers,\n\"/one/more\": \"lww\"}",
-     q(too many fields, "/one/more" is one more than 127 in f.json:2:1)],
+     q(too many fields, "/one/more" exceeds the limit of 127 in f.json:2:1)],
     [qq({"/a": "lww",\n "/a/b": "max"}),
-     q(field "/a/b" and another one are within each other, the outer of which has the rule "lww" for all that is in it; the first one is in f.json:1:2, the second one in f.json:2:2)],
+     q(field "/a/b" overlaps with another one: the outer one has the rule "lww", which covers everything inside it; the first one is in f.json:1:2, the second one in f.json:2:2)],
 
     # braces and quotes where they mean nothing
 
@@ -342,7 +342,7 @@ like($try->('f.json', 'conflict_fields g.json;'),
 
 write_file("$dir/conf/f.json", qq({\n "/base_version": "lww"\n}));
 like($try->('f.json', ''),
-     qr!\Q"conflict_fields" in location "/x/" has a rule "lww" for the member of the base version, which is not merged, see f.json:2:2 in nginx.conf\E!,
+     qr!\Q"conflict_fields" in location "/x/" has the rule "lww" for the member with the base version, which is not merged, see f.json:2:2 in nginx.conf\E!,
      'the base');
 
 # what is no file
@@ -373,7 +373,7 @@ write_file("$dir/conf/f.json", $large);
 like($try->('f.json', ''), qr/test is successful/, 'the largest one');
 write_file("$dir/conf/f.json", "$large\n");
 like($try->('f.json', ''),
-     qr!\Q"f.json" has 1048577 bytes, it may have at most 1048576 in nginx.conf:8\E$!m,
+     qr!\Q"f.json" has 1048577 bytes, the limit is 1048576 in nginx.conf:8\E$!m,
      'one that is larger');
 
 # what is right
@@ -405,7 +405,7 @@ for my $text ('{}', "\xef\xbb\xbf{\"/a\": \"lww\"}", "{$pointers}",
         proxy_pass http://api;
     }
 --- error_log
-"conflict_fields" in location "/x/" does nothing without "conflict merge"
+"conflict_fields" in location "/x/" has no effect without "conflict merge"
 
 
 === the same, for all of them
@@ -420,4 +420,4 @@ for my $text ('{}', "\xef\xbb\xbf{\"/a\": \"lww\"}", "{$pointers}",
         proxy_pass http://api;
     }
 --- error_log
-"conflict_fields" does nothing without "conflict merge", which no location has
+"conflict_fields" has no effect, no location has "conflict merge"

@@ -258,7 +258,7 @@ is(json($r)->{server_version}{n}, 2, 'and sees it');
 is(patient_put('/plain/5', { n => 2, base_version => $v{5} })->{status}, 204,
    'where nothing was lost the base is good');
 is(scalar(journal()), $before + 5, 'nothing was written over');
-like(error_log(), qr/is a new one, or was restarted, replaced or flushed/,
+like(error_log(), qr/is a new incarnation \(first use, restart, replacement, flush/,
      'the log tells');
 
 

@@ -290,5 +290,5 @@ my $r = PUT('/plain/1', { base_version => 1 },
             'Accept: application/problem+json, */*;q=0.1');
 
 is(header($r, 'Content-Type'), 'application/problem+json', 'its type');
-is(json($r)->{title}, 'The resource changed since base_version', 'title');
+is(json($r)->{title}, 'The resource has changed since base_version', 'title');
 is(json($r)->{status}, 409, 'status');

@@ -353,7 +353,7 @@ is($r->{status}, 503, 'the new zone does not know of the write in flight');
 is(json($r)->{error}, 'store_generation', 'error');
 is(GET('/plain/1')->{status}, 200, 'reads go on');
 is(version(GET('/plain/1')), undef, 'without a version');
-is(scalar(grep { /a store was changed, or the binary/ }
+is(scalar(grep { /a store, the binary or a route was changed/ }
           split /\n/, error_log()), 1,
    'the error log says why');
 

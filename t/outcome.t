@@ -512,7 +512,7 @@ is(json(GET('/etag/1'))->{n}, 2, 'and is nowhere');
         proxy_pass http://api;
     }
 --- error_log
-"conflict_quarantine 0" where the upstream checks neither
+"conflict_quarantine 0" is unsafe, the upstream checks neither
 
 
 === a PUT that removes a member, timed out and never done

@@ -215,7 +215,7 @@ is($r->{status}, 200, 'conflict_store_error pass');
 is(header($r, 'Conflict') =~ /^unchecked/ ? 1 : 0, 1, 'unchecked');
 is((conflicts())[-1]{action}, 'conflict_unchecked', 'logged');
 --- error_log
-does not carry the version that "conflict_version" says
+does not have the version specified by "conflict_version"
 
 
 === the version of a refusal is a base

@@ -156,7 +156,7 @@ my $slow = start('PUT', '/one/plain/1', body => { n => 1, base_version => $v },
 begun(1);
 
 redis($::redis, 'CONFIG', 'SET', 'maxmemory', 1);
-until_true { error_log() =~ /refused a call: OOM/ };
+until_true { error_log() =~ /rejected a call: OOM/ };
 redis($::redis, 'CONFIG', 'SET', 'maxmemory', 0);
 release();
 

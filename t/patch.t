@@ -169,7 +169,7 @@ is(sent(), ops(holds('/c', '1.0'), holds('/a', 2), replace('/b', 2)),
 
 $r = patch('/plain/1', ops(stated($v), replace('/c', 5), holds('/c', 1)), bob);
 is($r->{status}, 409, 'one that never holds');
-is(json($r)->{detail}, 'the patch cannot be carried out on its base', 'why');
+is(json($r)->{detail}, 'the patch cannot be applied to its base', 'why');
 is_deeply(json($r)->{conflicts}, [], 'no field');
 
 
@@ -234,7 +234,7 @@ is(patch('/plain/1', ops(gone('/none')), ann)->{status}, 422,
    'what cannot be done the API says itself');
 $r = patch('/plain/1', ops(gone('/none'), gone('/at')), ann);
 is($r->{status}, 409, 'but not with such a field in it');
-like(json($r)->{detail}, qr/on what is there/, 'why');
+like(json($r)->{detail}, qr/to the latest version/, 'why');
 is(patch('/plain/1', ops(add('', '{"a":5}')), ann)->{status}, 204,
    'the whole');
 is_deeply(doc('/plain/1'), { a => 5, at => 'mon', meta => { by => 'x' } },
@@ -400,7 +400,7 @@ my $r = patch('/lww/1', $write, ann, 'X-Up-Write: apply hold');
 is($r->{status}, 504, 'no answer');
 $r = patch('/lww/1', $write, ann);
 is($r->{status}, 409, 'what may be done is not done again');
-like(json($r)->{detail}, qr/must not be twice/, 'why');
+like(json($r)->{detail}, qr/must not be applied twice/, 'why');
 is_deeply(doc('/lww/1')->{t}, [1, 2], 'once');
 upstream('/_release');
 

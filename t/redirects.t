@@ -121,9 +121,9 @@ set_doc('/plain/1', { n => 1 });
 
 my $r = PUT('/plain/1', { n => 2 }, 'X-Up-Write: apply close');
 
-is($r->{status}, 503, 'it is not sent again');
+is($r->{status}, 503, 'the write is not sent again');
 is(json($r)->{error}, 'outcome_unknown', 'why');
-like(json($r)->{detail}, qr/this write's own/, 'whose');
+like(json($r)->{detail}, qr/outcome of this write itself/, 'whose');
 is(header($r, 'Retry-After'), 3, 'until the quarantine is over');
 is(scalar(journal()), 1, 'done once');
 is(scalar(conflicts()), 0, 'no conflict');

@@ -114,9 +114,9 @@ push @told, $s, GET('/metrics')->{raw}, $log,
      slurp(servroot() . '/logs/conflict.log');
 
 is(scalar(grep { /s3cret|bob/ } @told), 0, 'it is nowhere');
-like($log, qr/is down: AUTH is refused: WRONGPASS invalid username-password pair or user is disabled\./,
+like($log, qr/is down: AUTH was rejected: WRONGPASS invalid username-password pair or user is disabled\./,
      'the log says why, in the words of the server');
-like($log, qr/is down: AUTH is refused: ERR unknown command \.\.\./,
+like($log, qr/is down: AUTH was rejected: ERR unknown command \.\.\./,
      'of a server without AUTH: up to what it repeats');
 
 my $root = servroot();
@@ -140,7 +140,7 @@ for my $n (0 .. $#::Said) {
 
     is(PUT("/plain/$n/1", { n => 1 })->{status}, 503, 'refused');
     ok(until_true { error_log()
-                    =~ /store "s$n": \S+ is down: AUTH is refused: $want(,|$)/m },
+                    =~ /store "s$n": \S+ is down: AUTH was rejected: $want(,|$)/m },
        "says: $want");
 }
 

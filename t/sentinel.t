@@ -178,7 +178,7 @@ is($r->{status}, 503, 'a write is refused');
 is(json($r)->{error}, 'store_unavailable', 'why');
 
 until_true { error_log() =~ /is down/ };
-like(error_log(), qr/sentinel 127.0.0.1:\d+: (it knows no such|Connection)/,
+like(error_log(), qr/sentinel 127.0.0.1:\d+: (the sentinel does not know|Connection)/,
      'the log tells');
 
 

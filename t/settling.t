@@ -29,7 +29,7 @@ add_block_preprocessor(sub {
         }
 END
     $block->set_value('allow', 'exited on signal 9|was locked by|'
-                               . 'half-changed|is a new one');
+                               . 'left inconsistent|is a new incarnation');
 });
 
 # the store loses its memory: Redis is flushed, a worker is killed while it
@@ -96,7 +96,7 @@ like(http('GET', '/metrics')->{body},
      qr/^nginx_conflict_store_settling_seconds\{store="default"\} [1-4]$/m,
      'the metrics');
 
-my @said = error_log() =~ /^.*\[error\].*(?:half-changed|is a new one).*$/mg;
+my @said = error_log() =~ /^.*\[error\].*(?:left inconsistent|is a new incarnation).*$/mg;
 is(scalar(@said), 1, 'the error log, once');
 
 until_true { defined version($r = GET('/plain/1')) };

@@ -394,7 +394,7 @@ my $r = route('/own/', sub { $_[0]{actions}{conflict_external} == 1 });
 
 is($r->{actions}{conflict_external}, 1, 'a read has found one');
 is($r->{writes}, 1, 'which is no write');
-like($r->{advice}{notes}, qr/^1 changes did not come through here/m, 'a note');
+like($r->{advice}{notes}, qr/^1 changes bypassed the proxy/m, 'a note');
 
 set_doc('/plain/1', { title => 'a', tags => [] });
 my $v = version(GET('/plain/1'));

@@ -65,9 +65,9 @@ BEGIN {
 
     my $said = configured('rediss://127.0.0.1');
 
-    if ($said =~ /wants TLS/) {
+    if ($said =~ /requires TLS/) {
         Test::More::plan(tests => 1);
-        Test::More::like($said, qr/\[emerg\] store "x" wants TLS, which/,
+        Test::More::like($said, qr/\[emerg\] store "x" requires TLS, /,
                          'no TLS in this build: an error says so');
         exit;
     }
@@ -355,4 +355,4 @@ invalid parameter "tls_cert=/nonexistent/a.crt" or "tls_key=/nonexistent/a.key" 
     conflict_store one rediss://127.0.0.1 rediss://localhost cluster;
 --- must_die
 --- error_log
-store "one" has hosts with a name and without, "127.0.0.1" and "localhost", and needs "tls_name=NAME"
+store "one" has both a host name and an address, "127.0.0.1" and "localhost", and requires "tls_name=NAME"

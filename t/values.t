@@ -72,12 +72,12 @@ is($r->{status}, 204, 'as many as may be');
 like(header($r, 'Conflict'), qr/^merged;/, 'merged');
 
 $r = stale('/plain/2', object(5, 0), object(6, 10), object(5, 0));
-refused($r, 409, 'version_conflict', 'the body and what it would be merged with have '
+refused($r, 409, 'version_conflict', 'the documents to be merged have '
         . 'more values than conflict_max_values, 16', 'the base is too much');
 is(doc('/plain/2'), object(6, 10), 'nothing was written');
 
 $r = stale('/plain/3', '{}', object(11, 10), object(5, 0));
-refused($r, 409, 'version_conflict', 'the body and what it would be merged with have '
+refused($r, 409, 'version_conflict', 'the documents to be merged have '
         . 'more values than conflict_max_values, 16',
         'the server\'s is too much');
 is(doc('/plain/3'), object(11, 10), 'nothing was written');
@@ -157,7 +157,7 @@ my $v = version(GET('/plain/1'));
 
 my $r = PUT('/plain/1', qq({"updated_at":2,"base_version":$v}));
 refused($r, 503, 'store_unavailable',
-        'the body and what it would be merged with have more values than '
+        'the documents to be merged have more values than '
         . 'conflict_max_values, 8', 'a field of it is needed');
 is(doc('/plain/1'), '{"updated_at":1,"a":[1,2,3]}', 'nothing was written');
 
@@ -246,7 +246,7 @@ is(json($r)->{conflicts}[0]{field}, '/t', 'in that field');
     }
 --- must_die
 --- error_log
-invalid number "many", it must be from 1 up to 10000000
+invalid number "many", it must be from 1 to 10000000
 
 
 === none at all

@@ -26,22 +26,22 @@ static const ngx_http_conflict_answer_t  ngx_http_conflict_answers[] = {
     { 0, NULL, NULL, 0 },
 
     { 409, "version_conflict",
-      "The resource changed since base_version", 0 },
+      "The resource has changed since base_version", 0 },
 
     { 409, "write_in_progress",
       "Another write to the resource is in progress", 1 },
 
     { 428, "precondition_required",
-      "The write must say which version it is based on", 0 },
+      "The write must state its base version", 0 },
 
     { NGX_HTTP_BAD_REQUEST, "malformed_base",
-      "The base version cannot be read", 0 },
+      "The base version is malformed", 0 },
 
     { NGX_HTTP_BAD_REQUEST, "malformed_destination",
-      "The resource that is to be written cannot be told", 0 },
+      "The destination resource cannot be determined", 0 },
 
     { NGX_HTTP_BAD_REQUEST, "malformed_json",
-      "The body is not JSON", 0 },
+      "The body is not valid JSON", 0 },
 
     { NGX_HTTP_REQUEST_ENTITY_TOO_LARGE, "body_too_large",
       "The body is too large to be checked", 0 },
@@ -50,10 +50,10 @@ static const ngx_http_conflict_answer_t  ngx_http_conflict_answers[] = {
       "The body is encoded and cannot be checked", 0 },
 
     { NGX_HTTP_UNSUPPORTED_MEDIA_TYPE, "unsupported_media_type",
-      "The body is of a type that cannot be merged", 0 },
+      "The media type of the body cannot be merged", 0 },
 
     { NGX_HTTP_SERVICE_UNAVAILABLE, "store_unavailable",
-      "The current version cannot be told", 1 },
+      "The current version cannot be determined", 1 },
 
     { NGX_HTTP_SERVICE_UNAVAILABLE, "outcome_unknown",
       "The outcome of a write is not known yet", 1 },
@@ -61,17 +61,17 @@ static const ngx_http_conflict_answer_t  ngx_http_conflict_answers[] = {
     { NGX_HTTP_SERVICE_UNAVAILABLE, "store_generation",
       "The server is being reconfigured", 1 },
 
-    { 409, "locked", "Somebody else is editing the resource",
+    { 409, "locked", "The resource is locked by another user",
       1 },
 
     { NGX_HTTP_TOO_MANY_REQUESTS, "too_many_locks",
-      "You hold as many locks as you may", 0 },
+      "The user holds too many locks", 0 },
 
     { NGX_HTTP_NOT_ALLOWED, "method_not_allowed",
-      "A lock knows GET, POST and DELETE", 0 },
+      "A lock supports GET, POST and DELETE", 0 },
 
     { NGX_HTTP_INTERNAL_SERVER_ERROR, "lock_target_unknown",
-      "The resource of the lock cannot be asked for", 0 }
+      "The resource of the lock cannot be determined", 0 }
 };
 
 

@@ -366,8 +366,8 @@ ngx_http_conflict_audit_lost(ngx_http_conflict_log_t *log, ngx_err_t err)
     log->logged = ngx_current_msec;
 
     ngx_log_error(NGX_LOG_ALERT, ngx_cycle->log, err,
-                  "conflict log: a line was not written, %ui so far in this "
-                  "process", log->failed);
+                  "conflict log: a line was not written, %ui in this process "
+                  "so far", log->failed);
 }
 
 

@@ -237,8 +237,8 @@ ngx_http_conflict_conf_complete(ngx_conf_t *cf,
 {
     if (conf->status && conf->lock) {
         ngx_conf_log_error(NGX_LOG_EMERG, cf, 0,
-                           "\"conflict_status\" and \"conflict_lock\" in "
-                           "location \"%V\": it can be but one of them",
+                           "\"conflict_status\" and \"conflict_lock\" are "
+                           "mutually exclusive in location \"%V\"",
                            &conf->name);
         return NGX_ERROR;
     }

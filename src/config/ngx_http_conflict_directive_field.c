@@ -61,7 +61,7 @@ ngx_http_conflict_directive_field_add(ngx_conf_t *cf,
 
     if (conf->rules->nelts == CONFLICT_MERGE_RULES - 1) {
         ngx_conf_log_error(NGX_LOG_EMERG, cf, 0,
-                           "too many fields, \"%V\" is one more than %d",
+                           "too many fields, \"%V\" exceeds the limit of %d",
                            field, CONFLICT_MERGE_RULES - 1);
         return NGX_ERROR;
     }
@@ -87,9 +87,9 @@ ngx_http_conflict_directive_field_add(ngx_conf_t *cf,
         != 0)
     {
         ngx_conf_log_error(NGX_LOG_EMERG, cf, 0,
-                           "invalid JSON pointer \"%V\", it must be "
-                           "\"/NAME\", with \"/\" before each of at most 16 "
-                           "names, 256 bytes in all", field);
+                           "invalid JSON pointer \"%V\", it must be \"/NAME\", "
+                           "with at most 16 names, each after a \"/\", and at "
+                           "most 256 bytes", field);
         return NGX_ERROR;
     }
 
@@ -156,8 +156,8 @@ ngx_http_conflict_directive_field_rule(ngx_conf_t *cf, conflict_field_t *field,
 
     if (rule == CONFLICT_RULE_TEXT && !conflict_lines_available()) {
         ngx_conf_log_error(NGX_LOG_EMERG, cf, 0,
-                           "the rule \"text\" needs a module that was built "
-                           "with CONFLICT_TEXT=yes");
+                           "the rule \"text\" requires a module built with "
+                           "CONFLICT_TEXT=yes");
         return NGX_ERROR;
     }
 
@@ -229,10 +229,10 @@ ngx_http_conflict_directive_field_alone(ngx_conf_t *cf, ngx_array_t *rules,
 
         if (outer->rule != CONFLICT_RULE_AUTO) {
             ngx_conf_log_error(NGX_LOG_EMERG, cf, 0,
-                               "field \"%V\" and another one are within each "
-                               "other, the outer of which has the rule "
-                               "\"%s\" for all that is in it; the first one "
-                               "is in %V, the second one", value,
+                               "field \"%V\" overlaps with another one: the "
+                               "outer one has the rule \"%s\", which covers "
+                               "everything inside it; the first one is in %V, "
+                               "the second one", value,
                                conflict_merge_report_rule(outer->rule),
                                &rule[i].place);
             return NGX_ERROR;
@@ -262,8 +262,8 @@ ngx_http_conflict_directive_field_history(ngx_conf_t *cf, ngx_command_t *cmd,
 
     if (n == NGX_ERROR || n == 0 || n > NGX_HTTP_CONFLICT_HISTORY_MAX) {
         ngx_conf_log_error(NGX_LOG_EMERG, cf, 0,
-                           "invalid number of bodies \"%V\", it must be from "
-                           "1 up to %d", &value[1],
+                           "invalid number of bodies \"%V\", it must be from 1 "
+                           "to %d", &value[1],
                            NGX_HTTP_CONFLICT_HISTORY_MAX);
         return NGX_CONF_ERROR;
     }
@@ -288,7 +288,7 @@ ngx_http_conflict_directive_field_history(ngx_conf_t *cf, ngx_command_t *cmd,
 
     ngx_conf_log_error(NGX_LOG_EMERG, cf, 0,
                        "invalid parameter \"%V\", it must be \"ttl=TIME\", "
-                       "from 1s up to 365d", &value[2]);
+                       "from 1s to 365d", &value[2]);
 
     return NGX_CONF_ERROR;
 }
@@ -344,10 +344,9 @@ ngx_http_conflict_directive_field_partial(ngx_conf_t *cf, ngx_command_t *cmd,
                != NGX_OK)
         {
             ngx_conf_log_error(NGX_LOG_EMERG, cf, 0,
-                               "invalid parameter \"%V\", it must be "
-                               "\"put\", \"patch\", either with "
-                               "\"=shallow\" or \"=deep\", or \"off\" "
-                               "alone", &value[i]);
+                               "invalid parameter \"%V\", it must be \"put\" "
+                               "or \"patch\", optionally with \"=shallow\" or "
+                               "\"=deep\", or only \"off\"", &value[i]);
             return NGX_CONF_ERROR;
         }
     }
@@ -410,9 +409,9 @@ ngx_http_conflict_directive_field_complete(ngx_conf_t *cf,
 
     if (conf->base->place != NGX_HTTP_CONFLICT_JSON) {
         ngx_conf_log_error(NGX_LOG_EMERG, cf, 0,
-                           "\"conflict merge\" in location \"%V\" needs "
-                           "\"conflict_base json:/POINTER\": a precondition "
-                           "in a header that fails forbids the write",
+                           "\"conflict merge\" in location \"%V\" requires "
+                           "\"conflict_base json:/POINTER\": a failed "
+                           "precondition in a header forbids the write",
                            &conf->name);
         return NGX_ERROR;
     }
@@ -438,9 +437,9 @@ ngx_http_conflict_directive_field_complete(ngx_conf_t *cf,
                                                 &field->pointer)))
         {
             ngx_conf_log_error(NGX_LOG_EMERG, cf, 0,
-                               "\"%V\" in location \"%V\" has a "
-                               "rule \"%s\" for the member of the base "
-                               "version, which is not merged, see %V",
+                               "\"%V\" in location \"%V\" has the rule \"%s\" "
+                               "for the member with the base version, which is "
+                               "not merged, see %V",
                                &rule[i].directive, &conf->name,
                                conflict_merge_report_rule(field->rule),
                                &rule[i].place);

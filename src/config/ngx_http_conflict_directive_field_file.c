@@ -149,7 +149,7 @@ ngx_http_conflict_directive_field_file_load(ngx_conf_t *cf,
 
     if (ngx_file_size(&fi) > NGX_HTTP_CONFLICT_FIELD_FILE_MAX) {
         ngx_conf_log_error(NGX_LOG_EMERG, cf, 0,
-                           "\"%V\" has %O bytes, it may have at most %d",
+                           "\"%V\" has %O bytes, the limit is %d",
                            &file->name, ngx_file_size(&fi),
                            NGX_HTTP_CONFLICT_FIELD_FILE_MAX);
         return NGX_ERROR;
@@ -372,8 +372,8 @@ ngx_http_conflict_directive_field_file_key(ngx_conf_t *cf, const char *field,
 
     if (ngx_strcmp(rule->data, "union") != 0) {
         ngx_conf_log_error(NGX_LOG_EMERG, cf, 0,
-                           "parameter \"key\" of field \"%s\" needs the rule "
-                           "\"union\", and not \"%V\"", field, rule);
+                           "parameter \"key\" of field \"%s\" requires the "
+                           "rule \"union\", not \"%V\"", field, rule);
         return NGX_ERROR;
     }
 

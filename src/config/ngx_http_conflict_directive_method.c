@@ -79,7 +79,7 @@ ngx_http_conflict_directive_method(ngx_conf_t *cf, ngx_command_t *cmd,
 
         if (n != value[i].len || n == 0) {
             ngx_conf_log_error(NGX_LOG_EMERG, cf, 0,
-                               "invalid method \"%V\", a method is in capital "
+                               "invalid method \"%V\", it must be in capital "
                                "letters", &value[i]);
             return NGX_CONF_ERROR;
         }
@@ -89,7 +89,7 @@ ngx_http_conflict_directive_method(ngx_conf_t *cf, ngx_command_t *cmd,
             || ngx_http_conflict_directive_method_safe(&value[i]))
         {
             ngx_conf_log_error(NGX_LOG_EMERG, cf, 0,
-                               "invalid method \"%V\", it writes nothing",
+                               "invalid method \"%V\", it is not a write",
                                &value[i]);
             return NGX_CONF_ERROR;
         }

@@ -69,7 +69,8 @@ ngx_http_conflict_directive_policy(ngx_conf_t *cf, ngx_command_t *cmd,
 
     if (nlcf->policy == NGX_HTTP_CONFLICT_OFF && cf->args->nelts > 2) {
         ngx_conf_log_error(NGX_LOG_EMERG, cf, 0,
-                           "invalid parameter \"%V\" of \"off\", it has none",
+                           "invalid parameter \"%V\", \"off\" has no "
+                           "parameters",
                            &value[2]);
         return NGX_CONF_ERROR;
     }
@@ -99,8 +100,8 @@ ngx_http_conflict_directive_policy(ngx_conf_t *cf, ngx_command_t *cmd,
         }
 
         ngx_conf_log_error(NGX_LOG_EMERG, cf, 0,
-                           "invalid parameter \"%V\", it must be \"report\" "
-                           "or \"store=NAME\", each once", &value[i]);
+                           "invalid parameter \"%V\", it must be \"report\" or "
+                           "\"store=NAME\", each at most once", &value[i]);
         return NGX_CONF_ERROR;
     }
 
@@ -134,7 +135,7 @@ ngx_http_conflict_directive_policy_store(ngx_conf_t *cf, ngx_command_t *cmd,
                == 0)
         {
             ngx_conf_log_error(NGX_LOG_EMERG, cf, 0,
-                               "store \"%V\" is duplicate, it was declared "
+                               "duplicate store \"%V\", it is already declared "
                                "in line %ui", &value[1], storep[i]->line);
             return NGX_CONF_ERROR;
         }
@@ -173,8 +174,8 @@ ngx_http_conflict_directive_policy_store(ngx_conf_t *cf, ngx_command_t *cmd,
             }
 
             ngx_conf_log_error(NGX_LOG_EMERG, cf, 0,
-                               "invalid parameter \"%V\" of store \"%V\", a "
-                               "zone may have \"history=SIZE\", once",
+                               "invalid parameter \"%V\" of store \"%V\", it "
+                               "must be \"history=SIZE\", at most once",
                                ngx_http_conflict_redis_url_redact(&value[i]),
                                &value[1]);
             return NGX_CONF_ERROR;
@@ -238,8 +239,8 @@ ngx_http_conflict_directive_policy_zone_size(ngx_conf_t *cf, ngx_str_t *value,
 
     if (n == NGX_ERROR) {
         ngx_conf_log_error(NGX_LOG_EMERG, cf, 0,
-                           "invalid zone size \"%V\", it must be as \"512k\" "
-                           "or \"10m\"", value);
+                           "invalid zone size \"%V\", it must be a size such "
+                           "as \"512k\" or \"10m\"", value);
         return NGX_ERROR;
     }
 
@@ -277,8 +278,8 @@ ngx_http_conflict_directive_policy_store_name(ngx_conf_t *cf, ngx_str_t *name)
     }
 
     ngx_conf_log_error(NGX_LOG_EMERG, cf, 0,
-                       "invalid store name \"%V\", it may have letters, "
-                       "digits, \"_\" and \"-\"", name);
+                       "invalid store name \"%V\", only letters, digits, \"_\" "
+                       "and \"-\" are allowed", name);
 
     return NGX_ERROR;
 }

@@ -89,8 +89,8 @@ ngx_http_conflict_directive_value_source(ngx_conf_t *cf, ngx_command_t *cmd,
         {
             ngx_conf_log_error(NGX_LOG_EMERG, cf, 0,
                                "invalid JSON pointer in \"%V\", it must be "
-                               "\"json:/NAME\", with \"/\" before each of "
-                               "at most 16 names, 256 bytes in all",
+                               "\"json:/NAME\", with at most 16 names, each "
+                               "after a \"/\", and at most 256 bytes",
                                &value[1]);
             return NGX_CONF_ERROR;
         }
@@ -130,8 +130,8 @@ ngx_http_conflict_directive_value_source(ngx_conf_t *cf, ngx_command_t *cmd,
                        "\"json:/POINTER\"%s", &value[1],
                        s.len ? "\"" : "", &s, s.len ? "\" or " : "",
                        ngx_http_conflict_sources[n].header
-                       ? " or \"header:NAME\", a NAME has letters, digits, "
-                         "\"-\" and \"_\"" : "");
+                       ? " or \"header:NAME\", where NAME has only letters, "
+                         "digits, \"-\" and \"_\"" : "");
 
     return NGX_CONF_ERROR;
 }
@@ -172,8 +172,8 @@ ngx_http_conflict_directive_value_latest(ngx_conf_t *cf, ngx_command_t *cmd,
         || ngx_strncmp(value[2].data, "root=", 5) != 0)
     {
         ngx_conf_log_error(NGX_LOG_EMERG, cf, 0,
-                           "invalid parameter \"%V\", \"off\" has none and "
-                           "\"fetch\" may have \"root=/POINTER\"",
+                           "invalid parameter \"%V\", \"fetch\" accepts "
+                           "\"root=/POINTER\" and \"off\" has no parameters",
                            &value[2]);
         return NGX_CONF_ERROR;
     }
@@ -189,8 +189,8 @@ ngx_http_conflict_directive_value_latest(ngx_conf_t *cf, ngx_command_t *cmd,
     {
         ngx_conf_log_error(NGX_LOG_EMERG, cf, 0,
                            "invalid JSON pointer in \"%V\", it must be "
-                           "\"root=/NAME\", with \"/\" before each of at "
-                           "most 16 names, 256 bytes in all", &value[2]);
+                           "\"root=/NAME\", with at most 16 names, each after "
+                           "a \"/\", and at most 256 bytes", &value[2]);
         return NGX_CONF_ERROR;
     }
 
@@ -225,7 +225,7 @@ ngx_http_conflict_directive_value_time(ngx_conf_t *cf, ngx_command_t *cmd,
 
     if (n == NGX_ERROR || n < min || n > NGX_HTTP_CONFLICT_TIME_MAX) {
         ngx_conf_log_error(NGX_LOG_EMERG, cf, 0,
-                           "invalid time \"%V\", it must be from %s up to 1d",
+                           "invalid time \"%V\", it must be from %s to 1d",
                            &value[1], min ? "100ms" : "0");
         return NGX_CONF_ERROR;
     }
@@ -258,8 +258,8 @@ ngx_http_conflict_directive_value_size(ngx_conf_t *cf, ngx_command_t *cmd,
 
     if (n == NGX_ERROR || n == 0) {
         ngx_conf_log_error(NGX_LOG_EMERG, cf, 0,
-                           "invalid size \"%V\", it must be as \"64k\" or "
-                           "\"10m\"", &value[1]);
+                           "invalid size \"%V\", it must be a size such as "
+                           "\"64k\" or \"10m\"", &value[1]);
         return NGX_CONF_ERROR;
     }
 
@@ -288,7 +288,7 @@ ngx_http_conflict_directive_value_values(ngx_conf_t *cf, ngx_command_t *cmd,
 
     if (n == NGX_ERROR || n == 0 || n > NGX_HTTP_CONFLICT_VALUES_MAX) {
         ngx_conf_log_error(NGX_LOG_EMERG, cf, 0,
-                           "invalid number \"%V\", it must be from 1 up to "
+                           "invalid number \"%V\", it must be from 1 to "
                            "10000000", &value[1]);
         return NGX_CONF_ERROR;
     }

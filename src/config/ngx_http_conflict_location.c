@@ -47,9 +47,9 @@ ngx_http_conflict_location(ngx_conf_t *cf, ngx_http_conflict_loc_conf_t *conf)
         && conf->version->place != NGX_HTTP_CONFLICT_DEFAULT)
     {
         ngx_conf_log_error(NGX_LOG_EMERG, cf, 0,
-                           "\"conflict_inject\" in location \"%V\" needs "
+                           "\"conflict_inject\" in location \"%V\" requires "
                            "\"conflict_version counter\", an upstream that "
-                           "owns the versions shows them itself",
+                           "owns the versions sends them itself",
                            &conf->name);
         return NGX_ERROR;
     }
@@ -57,7 +57,7 @@ ngx_http_conflict_location(ngx_conf_t *cf, ngx_http_conflict_loc_conf_t *conf)
     if (conf->strip == 1 && conf->base->place != NGX_HTTP_CONFLICT_JSON) {
         ngx_conf_log_error(NGX_LOG_EMERG, cf, 0,
                            "\"conflict_strip_base\" in location \"%V\" "
-                           "needs \"conflict_base json:/POINTER\"",
+                           "requires \"conflict_base json:/POINTER\"",
                            &conf->name);
         return NGX_ERROR;
     }
@@ -129,11 +129,10 @@ ngx_http_conflict_location_lock(ngx_conf_t *cf,
 
     if (conf->key == NULL) {
         ngx_conf_log_error(NGX_LOG_EMERG, cf, 0,
-                           "\"conflict_lock\" in location \"%V\" needs "
-                           "\"conflict_key\" with the resource that is "
-                           "locked, as in \"location ~ "
-                           "^(?<resource>/.*)/lock$\" with \"conflict_key "
-                           "$resource\"", &conf->name);
+                           "\"conflict_lock\" in location \"%V\" requires "
+                           "\"conflict_key\" with the resource to be locked, "
+                           "as in \"location ~ ^(?<resource>/.*)/lock$\" with "
+                           "\"conflict_key $resource\"", &conf->name);
         return NGX_ERROR;
     }
 
@@ -206,9 +205,9 @@ ngx_http_conflict_location_check_base(ngx_conf_t *cf,
             && ngx_strncmp(standard[i].data, name->data, name->len) == 0)
         {
             ngx_conf_log_error(NGX_LOG_EMERG, cf, 0,
-                               "\"conflict_base header:%V\" in location "
-                               "\"%V\" is not needed, this header is always "
-                               "understood", name, &conf->name);
+                               "\"conflict_base header:%V\" in location \"%V\" "
+                               "is unnecessary, this header is always "
+                               "supported", name, &conf->name);
             return NGX_ERROR;
         }
     }
@@ -220,8 +219,8 @@ ngx_http_conflict_location_check_base(ngx_conf_t *cf,
     {
         ngx_conf_log_error(NGX_LOG_EMERG, cf, 0,
                            "\"conflict_base header:%V\" in location \"%V\" "
-                           "needs \"underscores_in_headers on\", without "
-                           "which nginx drops this header", name,
+                           "requires \"underscores_in_headers on\", without it "
+                           "nginx drops this header", name,
                            &conf->name);
         return NGX_ERROR;
     }
@@ -445,8 +444,8 @@ ngx_http_conflict_location_warn(ngx_conf_t *cf,
     if (rules && rules->nelts && conf->policy != CONFLICT_MERGE) {
         rule = rules->elts;
         ngx_conf_log_error(NGX_LOG_WARN, cf, 0,
-                           "\"%V\" in location \"%V\" does "
-                           "nothing without \"conflict merge\"",
+                           "\"%V\" in location \"%V\" has no effect without "
+                           "\"conflict merge\"",
                            &rule->directive, &conf->name);
     }
 
@@ -455,9 +454,9 @@ ngx_http_conflict_location_warn(ngx_conf_t *cf,
     {
         ngx_conf_log_error(NGX_LOG_WARN, cf, 0,
                            "\"conflict\" in location \"%V\" guards nothing: "
-                           "it has no \"proxy_pass\" or the like, no "
-                           "\"dav_methods\" and no \"try_files\", move it to "
-                           "where the writes go", &conf->name);
+                           "the location has no \"proxy_pass\" or similar, "
+                           "\"dav_methods\" or \"try_files\", move it to the "
+                           "location that handles the writes", &conf->name);
     }
 }
 
@@ -525,8 +524,8 @@ ngx_http_conflict_location_lock_path(ngx_conf_t *cf,
 
     ngx_conf_log_error(NGX_LOG_EMERG, cf, 0,
                        "\"conflict_key %V\" in location \"%V\" is not a path, "
-                       "so \"conflict_lock\" there needs \"get=PATH\", where "
-                       "the resource is, or \"get=off\"", key, &conf->name);
+                       "so \"conflict_lock\" requires \"get=PATH\", the path "
+                       "of the resource, or \"get=off\"", key, &conf->name);
 
     return NGX_ERROR;
 }

@@ -72,6 +72,6 @@ ngx_http_conflict_version_source_weak(ngx_http_conflict_ctx_t *ctx,
     nlcf->weak = ngx_current_msec;
 
     ngx_log_error(NGX_LOG_WARN, ctx->request->connection->log, 0,
-                  "the upstream's ETag \"%V\" is weak: no base of a "
-                  "client equals it (RFC 9110, 13.1.1)", version);
+                  "the upstream's ETag \"%V\" is weak: it matches no base of a "
+                  "client (RFC 9110, 13.1.1)", version);
 }

@@ -120,9 +120,9 @@ ngx_http_conflict_capture_init(ngx_conf_t *cf)
 
     if (!nmcf->captures) {
         ngx_log_error(NGX_LOG_WARN, cf->log, 0,
-                      "refusals show no body, since \"load_module\" of "
-                      "ngx_http_conflict_module does not come before those "
-                      "of all filters");
+                      "refusals show no body, because \"load_module\" of "
+                      "ngx_http_conflict_module is not before those of all "
+                      "filter modules");
     }
 
     return NGX_OK;

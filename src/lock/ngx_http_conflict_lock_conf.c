@@ -79,8 +79,8 @@ ngx_http_conflict_lock_conf_parameter(ngx_conf_t *cf,
             || n > NGX_HTTP_CONFLICT_IDLE_MAX)
         {
             ngx_conf_log_error(NGX_LOG_EMERG, cf, 0,
-                               "invalid time \"%V\", it must be from 100ms "
-                               "up to 1d", value);
+                               "invalid time \"%V\", it must be from 100ms to "
+                               "1d", value);
             return NGX_ERROR;
         }
 
@@ -96,7 +96,7 @@ ngx_http_conflict_lock_conf_parameter(ngx_conf_t *cf,
         if (n == NGX_ERROR || n == 0 || n > NGX_HTTP_CONFLICT_QUOTA) {
             ngx_conf_log_error(NGX_LOG_EMERG, cf, 0,
                                "invalid number of locks \"%V\", it must be "
-                               "from 1 up to %d", value,
+                               "from 1 to %d", value,
                                NGX_HTTP_CONFLICT_QUOTA);
             return NGX_ERROR;
         }
@@ -117,7 +117,7 @@ ngx_http_conflict_lock_conf_parameter(ngx_conf_t *cf,
     ngx_conf_log_error(NGX_LOG_EMERG, cf, 0,
                        "invalid parameter \"%V\", it must be \"idle=TIME\", "
                        "\"per_user=NUMBER\", \"get=PATH\", \"get=off\" or "
-                       "\"force\", each once", value);
+                       "\"force\", each at most once", value);
 
     return NGX_ERROR;
 }
@@ -136,8 +136,8 @@ ngx_http_conflict_lock_conf_target(ngx_conf_t *cf,
 
     if (value->len == 0 || (value->data[0] != '/' && value->data[0] != '$')) {
         ngx_conf_log_error(NGX_LOG_EMERG, cf, 0,
-                           "invalid target \"get=%V\", it must be \"off\" "
-                           "or a path, which begins with \"/\"", value);
+                           "invalid target \"get=%V\", it must be \"off\" or a "
+                           "path that begins with \"/\"", value);
         return NGX_ERROR;
     }
 

@@ -134,15 +134,16 @@ ngx_http_conflict_lock_endpoint_target(ngx_http_conflict_ctx_t *ctx)
 
     if (ctx->get.uri.len == 0 || ctx->get.uri.data[0] != '/') {
         ngx_log_error(NGX_LOG_ERR, r->connection->log, 0,
-                      "the resource to be locked is not a path: \"%V\", say "
-                      "which one in \"conflict_lock get=PATH\", or \"get=off\"",
+                      "the resource to be locked is not a path: \"%V\", "
+                      "specify it with \"conflict_lock get=PATH\", or "
+                      "\"get=off\"",
                       ngx_http_conflict_evaluate_escaped(r, &ctx->get.uri));
 
         return ngx_http_conflict_lock_endpoint_error(ctx,
                                      NGX_HTTP_CONFLICT_ANSWER_NO_TARGET,
                                      ctx->conf->lock_get
-                                     ? "what conflict_lock get= makes of this "
-                                       "request is not a path"
+                                     ? "the value of conflict_lock get= is not "
+                                       "a path for this request"
                                      : "its key is not a path, and "
                                        "conflict_lock has no get=");
     }
@@ -201,7 +202,7 @@ ngx_http_conflict_lock_endpoint_checked(ngx_http_conflict_ctx_t *ctx)
 
     return ngx_http_conflict_lock_endpoint_error(
             ctx, NGX_HTTP_CONFLICT_ANSWER_UNAVAILABLE,
-            "a GET of the resource fails");
+            "the GET of the resource failed");
 }
 
 

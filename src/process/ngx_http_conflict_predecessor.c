@@ -66,11 +66,11 @@ ngx_http_conflict_predecessor_warn(ngx_str_t *name, ngx_uint_t n,
     ngx_log_t *log)
 {
     ngx_log_error(NGX_LOG_WARN, log, 0,
-                  "conflict store \"%V\": %ui older process%s may still "
-                  "write with other versions or keys (a store was changed, or "
-                  "the binary, or a route): guarded writes get 503 until %s "
-                  "gone", name, n, (n == 1) ? "" : "es",
-                  (n == 1) ? "it is" : "they are");
+                  "conflict store \"%V\": %ui predecessor process%s may still "
+                  "write with other versions or keys (a store, the binary or a "
+                  "route was changed): guarded writes get 503 until %s "
+                  "exited", name, n, (n == 1) ? "" : "es",
+                  (n == 1) ? "it has" : "they have");
 }
 
 

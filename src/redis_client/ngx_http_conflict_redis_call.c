@@ -86,10 +86,10 @@ ngx_http_conflict_redis_call_send(ngx_http_conflict_redis_t *client,
     }
 
     if (conn == NULL) {
-        *why = "no server has this slot";
+        *why = "no server serves this slot";
 
     } else if (ngx_http_conflict_redis_call_broken(conn, call)) {
-        *why = "it is down";
+        *why = "the server is down";
 
     } else {
         ngx_http_conflict_redis_call_dispatch(conn, call);
@@ -447,9 +447,9 @@ ngx_http_conflict_redis_call_answered(ngx_http_conflict_redis_call_t *call,
         /* no later reply on this connection can be trusted either */
 
         ngx_http_conflict_redis_connection_close(conn,
-                                      (u_char *) "an answer to another call",
-                                      sizeof("an answer to another call") - 1);
-        ngx_http_conflict_redis_queue_fail(call, "an answer to another call");
+                                      (u_char *) "a reply to another call",
+                                      sizeof("a reply to another call") - 1);
+        ngx_http_conflict_redis_queue_fail(call, "a reply to another call");
         return;
     }
 
@@ -531,7 +531,7 @@ ngx_http_conflict_redis_call_refused(ngx_http_conflict_redis_call_t *call,
     }
 
     ngx_http_conflict_redis_log_refused(conn, answer->data, answer->len);
-    ngx_http_conflict_redis_queue_fail(call, "the server refused");
+    ngx_http_conflict_redis_queue_fail(call, "the server rejected the call");
 }
 
 

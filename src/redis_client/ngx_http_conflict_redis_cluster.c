@@ -203,7 +203,8 @@ ngx_http_conflict_redis_cluster_map(redisAsyncContext *ac, void *data,
 
         ngx_http_conflict_redis_log_refused(from,
                                      (u_char *) (reply->str ? reply->str
-                                                            : "no slots"),
+                                                            : "the reply has "
+                                                              "no slots"),
                                      reply->str ? (size_t) reply->len : 8);
         ngx_http_conflict_redis_cluster_refresh(client);
         return;
@@ -224,8 +225,8 @@ ngx_http_conflict_redis_cluster_map(redisAsyncContext *ac, void *data,
             != NGX_OK)
         {
             ngx_log_error(NGX_LOG_ERR, client->log, 0,
-                          "conflict store \"%V\": cannot use what %s answers "
-                          "to CLUSTER SLOTS", &client->conf.name, from->text);
+                          "conflict store \"%V\": the reply of %s to CLUSTER "
+                          "SLOTS is unusable", &client->conf.name, from->text);
         }
     }
 

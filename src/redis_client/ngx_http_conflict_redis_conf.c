@@ -229,11 +229,11 @@ ngx_http_conflict_redis_conf_must(ngx_str_t *value)
 
     static const char  *must[][2] = {
         { "timeout=", "a time from 1ms, such as \"100ms\"" },
-        { "ttl=", "a time from 60s up to 3650d" },
+        { "ttl=", "a time from 60s to 3650d" },
         { "sentinel=", "the name of a master" },
         { "db=", "a number, from 0" },
-        { "wait=", "a number of replicas, from 0 up to 100" },
-        { "prefix=", "a text without \"{\" and \"}\", of 128 bytes at most" },
+        { "wait=", "a number of replicas, from 0 to 100" },
+        { "prefix=", "a string without \"{\" and \"}\", of at most 128 bytes" },
         { "tls_name=", "the name in the server's certificate" },
         { "tls_", "the name of a file" }
     };
@@ -281,7 +281,7 @@ ngx_http_conflict_redis_conf_check(ngx_conf_t *cf,
         err = "has no address";
 
     } else if (conf->cluster && conf->sentinel.len) {
-        err = "cannot be both \"cluster\" and \"sentinel\"";
+        err = "cannot have both \"cluster\" and \"sentinel\"";
 
     } else if (conf->addrs.nelts > 1 && !conf->cluster
                && conf->sentinel.len == 0)
@@ -292,7 +292,7 @@ ngx_http_conflict_redis_conf_check(ngx_conf_t *cf,
     } else if (conf->cluster && conf->db.len
                && ngx_atoi(conf->db.data, conf->db.len) != 0)
     {
-        err = "has a database, a cluster has none but 0";
+        err = "cannot have a database, a cluster only has database 0";
     }
 
     if (err) {

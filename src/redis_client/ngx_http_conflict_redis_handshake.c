@@ -156,7 +156,7 @@ ngx_http_conflict_redis_handshake_auth(redisAsyncContext *ac, void *data,
         }
     }
 
-    last = ngx_sprintf(why, "AUTH is refused: %*s%s",
+    last = ngx_sprintf(why, "AUTH was rejected: %*s%s",
                        p - (u_char *) reply->str, reply->str,
                        (p < (u_char *) reply->str + reply->len)
                        ? "..." : "");
@@ -211,8 +211,8 @@ ngx_http_conflict_redis_handshake_info(redisAsyncContext *ac, void *data,
         || role.len == 0)
     {
         ngx_http_conflict_redis_connection_close(conn,
-                                           (u_char *) "no answer to INFO",
-                                           sizeof("no answer to INFO") - 1);
+                                           (u_char *) "no reply to INFO",
+                                           sizeof("no reply to INFO") - 1);
         return;
     }
 
@@ -220,8 +220,10 @@ ngx_http_conflict_redis_handshake_info(redisAsyncContext *ac, void *data,
 
         if (!conn->client->conf.cluster) {
             ngx_http_conflict_redis_connection_close(conn,
-                                             (u_char *) "it is a replica",
-                                             sizeof("it is a replica") - 1);
+                                             (u_char *) "the server is a "
+                                                        "replica",
+                                             sizeof("the server is a "
+                                                    "replica") - 1);
             return;
         }
 

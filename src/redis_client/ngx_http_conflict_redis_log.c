@@ -59,7 +59,7 @@ ngx_http_conflict_redis_log_refused(ngx_http_conflict_redis_connection_t *conn,
     ngx_http_conflict_redis_log_printable(text, len);
 
     ngx_log_error(NGX_LOG_ERR, client->log, 0,
-                  "conflict store \"%V\": %s refused a call: %*s",
+                  "conflict store \"%V\": %s rejected a call: %*s",
                   &client->conf.name, conn->text, len, text);
 }
 

@@ -100,8 +100,10 @@ ngx_http_conflict_redis_sentinel_reply(redisAsyncContext *ac, void *data,
     }
 
     ngx_http_conflict_redis_connection_close(conn,
-                                     (u_char *) "it knows no such master",
-                                     sizeof("it knows no such master") - 1);
+                                     (u_char *) "the sentinel does not know "
+                                                "the master",
+                                     sizeof("the sentinel does not know the "
+                                            "master") - 1);
 }
 
 

@@ -55,7 +55,7 @@ ngx_http_conflict_redis_tls_words(ngx_conf_t *cf,
 
         if (value->len) {
             ngx_conf_log_error(NGX_LOG_EMERG, cf, 0,
-                               "parameter \"%s=%V\" of store \"%V\" needs "
+                               "parameter \"%s=%V\" of store \"%V\" requires "
                                "\"rediss://\"", word, value, &conf->name);
             return NGX_ERROR;
         }
@@ -65,14 +65,14 @@ ngx_http_conflict_redis_tls_words(ngx_conf_t *cf,
 
     if (conf->tls_cert.len && conf->tls_key.len == 0) {
         ngx_conf_log_error(NGX_LOG_EMERG, cf, 0,
-                           "parameter \"tls_cert=%V\" of store \"%V\" needs "
+                           "parameter \"tls_cert=%V\" of store \"%V\" requires "
                            "\"tls_key=FILE\"", &conf->tls_cert, &conf->name);
         return NGX_ERROR;
     }
 
     if (conf->tls_key.len && conf->tls_cert.len == 0) {
         ngx_conf_log_error(NGX_LOG_EMERG, cf, 0,
-                           "parameter \"tls_key=%V\" of store \"%V\" needs "
+                           "parameter \"tls_key=%V\" of store \"%V\" requires "
                            "\"tls_cert=FILE\"", &conf->tls_key, &conf->name);
         return NGX_ERROR;
     }
@@ -90,8 +90,8 @@ ngx_http_conflict_redis_tls_words(ngx_conf_t *cf,
 
         if (ngx_http_conflict_redis_address_numeric(&host[i]) != numeric) {
             ngx_conf_log_error(NGX_LOG_EMERG, cf, 0,
-                               "store \"%V\" has hosts with a name and "
-                               "without, \"%V\" and \"%V\", and needs "
+                               "store \"%V\" has both a host name and an "
+                               "address, \"%V\" and \"%V\", and requires "
                                "\"tls_name=NAME\"", &conf->name, &host[0],
                                &host[i]);
             return NGX_ERROR;
@@ -193,8 +193,8 @@ ngx_http_conflict_redis_tls_trust(ngx_conf_t *cf,
                != NGX_OK)
     {
         ngx_conf_log_error(NGX_LOG_EMERG, cf, 0,
-                           "invalid parameter \"tls_ca=%V\" of store "
-                           "\"%V\", it must be a file of certificates in PEM",
+                           "invalid parameter \"tls_ca=%V\" of store \"%V\", "
+                           "it must be a file with certificates in PEM format",
                            &ca, &conf->name);
         return NGX_ERROR;
     }
@@ -205,8 +205,8 @@ ngx_http_conflict_redis_tls_trust(ngx_conf_t *cf,
     {
         ngx_conf_log_error(NGX_LOG_EMERG, cf, 0,
                            "invalid parameter \"tls_cert=%V\" or "
-                           "\"tls_key=%V\" of store \"%V\", they must be "
-                           "files of a certificate and of its key in PEM",
+                           "\"tls_key=%V\" of store \"%V\", they must be files "
+                           "with a certificate and its key in PEM format",
                            &cert, &key, &conf->name);
         return NGX_ERROR;
     }
@@ -341,8 +341,7 @@ ngx_http_conflict_redis_tls_lost(ngx_http_conflict_redis_connection_t *conn,
         (void) ngx_cpystrn(text, (u_char *) ac->c.errstr, sizeof(text));
         (void) ngx_snprintf((u_char *) ac->c.errstr,
                             sizeof(ac->c.errstr) - 1,
-                            "TLS: %s, it may want another client "
-                            "certificate%Z", text);
+                            "TLS: %s, check the client certificate%Z", text);
         ac->c.errstr[sizeof(ac->c.errstr) - 1] = '\0';
     }
 
@@ -397,19 +396,19 @@ ngx_http_conflict_redis_tls_conf(ngx_conf_t *cf,
 #if (HIREDIS_MAJOR > 0)
 
     ngx_conf_log_error(NGX_LOG_EMERG, cf, 0,
-                       "store \"%V\" wants TLS, which this build does not "
-                       "have, for want of hiredis_ssl or of SSL in nginx",
+                       "store \"%V\" requires TLS, which this build lacks: it "
+                       "was made without hiredis_ssl or without SSL in nginx",
                        &conf->name);
 
 #else
 
     ngx_conf_log_error(NGX_LOG_EMERG, cf, 0,
-                       "store \"%V\" wants TLS, which the hiredis of this "
+                       "store \"%V\" requires TLS, but the hiredis of this "
                        "build ("
                        ngx_http_conflict_redis_tls_value(HIREDIS_MAJOR) "."
                        ngx_http_conflict_redis_tls_value(HIREDIS_MINOR) "."
                        ngx_http_conflict_redis_tls_value(HIREDIS_PATCH)
-                       ") does not have; 1.0 does", &conf->name);
+                       ") lacks it, 1.0 or later is needed", &conf->name);
 
 #endif
 

@@ -89,7 +89,7 @@ ngx_http_conflict_redis_url_parse(ngx_conf_t *cf,
         p = ngx_strlchr(rest.data, rest.data + rest.len, '/');
 
         if (p && err == NULL && conf->db.len) {
-            err = "the database is said twice";
+            err = "the database is specified twice";
 
         } else if (p && err == NULL) {
             conf->db.data = p + 1;
@@ -111,9 +111,9 @@ ngx_http_conflict_redis_url_parse(ngx_conf_t *cf,
     if (err) {
         ngx_conf_log_error(NGX_LOG_EMERG, cf, 0,
                            "invalid address \"%V\" of store \"%V\": %s; it "
-                           "must be as "
+                           "must have the form "
                            "\"redis://[[USER]:PASSWORD@]HOST[:PORT][/DB]\", "
-                           "the same with \"rediss:\", or \"unix:PATH\"",
+                           "the same with \"rediss://\", or \"unix:PATH\"",
                            &shown, &conf->name, err);
         return NGX_ERROR;
     }
@@ -189,13 +189,13 @@ ngx_http_conflict_redis_url_user(ngx_conf_t *cf,
     ngx_uint_t   i;
 
     if (conf->addrs.nelts) {
-        return "user and password belong to the first address";
+        return "user and password are allowed in the first address only";
     }
 
     colon = ngx_strlchr(text->data, text->data + text->len, ':');
 
     if (colon == NULL) {
-        return "it must be user:password@, or :password@";
+        return "credentials must be user:password@ or :password@";
     }
 
     conf->user.data = text->data;

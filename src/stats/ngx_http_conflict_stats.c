@@ -73,7 +73,7 @@ ngx_http_conflict_stats_init(ngx_shm_zone_t *shm_zone, void *data)
         }
 
         ngx_log_error(NGX_LOG_EMERG, shm_zone->shm.log, 0,
-                      "the counts of \"conflict_status\" have the layout of "
+                      "the counters of \"conflict_status\" have the layout of "
                       "another version of the module, restart nginx");
         return NGX_ERROR;
     }

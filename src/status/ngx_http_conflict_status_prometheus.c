@@ -46,14 +46,14 @@ static void ngx_http_conflict_status_prometheus_metric_trips(
 
 static const ngx_http_conflict_metric_t  ngx_http_conflict_route_metrics[] = {
 
-    { "waits_total", "Writes that waited for another one",
+    { "waits_total", "Writes that waited for another write",
       NGX_HTTP_CONFLICT_N_WAITED },
 
     { "unknown_outcomes_total",
-      "Writes of which the upstream did not say what became of them",
+      "Writes of unknown outcome",
       NGX_HTTP_CONFLICT_N_UNKNOWN },
 
-    { "fetches_total", "GETs that the module made by itself",
+    { "fetches_total", "GETs made by the module",
       NGX_HTTP_CONFLICT_N_FETCHES },
 
     { NULL, NULL, 0 }
@@ -63,19 +63,21 @@ static const ngx_http_conflict_metric_t  ngx_http_conflict_route_metrics[] = {
 static const ngx_http_conflict_metric_t  ngx_http_conflict_store_metrics[] = {
 
     { "store_up", "Whether the store answers", 0 },
-    { "store_entries", "Resources that are tracked, in Redis all keys", 1 },
-    { "store_leases", "Writes that are at the upstream", 2 },
-    { "store_dirty_entries", "Resources whose version a GET must tell", 3 },
-    { "store_locks", "Locks that are held", 4 },
-    { "store_memory_bytes", "Memory that the store uses", 5 },
-    { "store_size_bytes", "Memory that it may use, 0 where it has no limit",
+    { "store_entries", "Tracked resources, in Redis all keys", 1 },
+    { "store_leases", "Writes in flight", 2 },
+    { "store_dirty_entries", "Unresolved resources, whose version a GET must "
+                             "determine", 3 },
+    { "store_locks", "Locks held", 4 },
+    { "store_memory_bytes", "Memory used by the store", 5 },
+    { "store_size_bytes", "Memory limit of the store, 0 if it has none",
       6 },
-    { "store_evicted_total", "Entries that went to make room", 7 },
-    { "store_unsettled_total", "Settles that never came to the store", 8 },
+    { "store_evicted_total", "Evicted entries", 7 },
+    { "store_unsettled_total", "Outcomes that never reached the store", 8 },
     { "store_stream_dropped_total",
-      "Conflicts that are not in the store's audit stream", 9 },
+      "Conflicts missing from the store's audit stream", 9 },
     { "store_settling_seconds",
-      "For how long writes on a base are held, as the store is a new one",
+      "Time for which a new incarnation of the store holds back writes with a "
+      "base",
       10 },
     { NULL, NULL, 0 }
 };
@@ -111,7 +113,7 @@ ngx_http_conflict_status_prometheus(ngx_http_conflict_writer_t *out,
 
     ngx_http_conflict_status_prometheus_metric(
             out, "conflicts_total", "counter",
-            "Conflicts by the action of the log");
+            "Conflicts by action, as in the audit log");
 
     for (i = 0; i < ledger->tallies; i++) {
         tally = &ledger->tally[i];
@@ -129,7 +131,7 @@ ngx_http_conflict_status_prometheus(ngx_http_conflict_writer_t *out,
 
     ngx_http_conflict_status_prometheus_metric(
             out, "writes_in_flight", "gauge",
-            "Writes of this host that are at the upstream");
+            "Writes of this host in flight");
     ngx_http_conflict_writer_print(out, "nginx_conflict_writes_in_flight %ui\n",
                                    ngx_http_conflict_stats_leases());
 
@@ -297,7 +299,7 @@ ngx_http_conflict_status_prometheus_metric_waits(
 
     ngx_http_conflict_status_prometheus_metric(
             out, "wait_seconds_total", "counter",
-            "How long writes waited for others");
+            "Time that writes waited for other writes");
 
     for (i = 0; i < ledger->tallies; i++) {
         tally = &ledger->tally[i];
@@ -425,7 +427,7 @@ ngx_http_conflict_status_prometheus_metric_trips(
 
     ngx_http_conflict_status_prometheus_metric(
             out, "store_round_trip_seconds", "histogram",
-            "How long the store took to answer");
+            "Response time of the store");
 
     for (i = 0; i < n; i++) {
         gauge = snapshot[i]->store->gauge;

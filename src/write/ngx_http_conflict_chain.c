@@ -82,9 +82,9 @@ ngx_http_conflict_chain_read(ngx_http_conflict_ctx_t *ctx, ngx_str_t *value,
                "8 to 64 bytes";
 
     case CONFLICT_CHAIN_BAD_BASE:
-        return "Conflict-Chain must have a base: the version that the chain "
-               "began on, an integer or a string, or * where it began with "
-               "the creation of the resource";
+        return "Conflict-Chain must have a base: the version that the chain is "
+               "based on, an integer or a string, or * if link 1 creates the "
+               "resource";
 
     case CONFLICT_CHAIN_BAD_NUMBER:
         return "Conflict-Chain must have n: the number of the link, from 1 "

@@ -375,8 +375,8 @@ ngx_http_conflict_dav_if_end(ngx_http_conflict_ctx_t *ctx)
         }
 
         ctx->flow.answer = NGX_HTTP_CONFLICT_ANSWER_BAD_BASE;
-        ctx->flow.reason = "If has an entity tag of a resource that is not "
-                      "written";
+        ctx->flow.reason = "If has an entity tag for a resource that this "
+                           "request does not write";
 
         return NGX_DECLINED;
     }

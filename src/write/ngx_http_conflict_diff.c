@@ -270,8 +270,8 @@ ngx_http_conflict_diff_late(ngx_event_t *ev)
     ngx_http_set_log_request(c->log, r);
 
     ngx_log_error(NGX_LOG_WARN, c->log, 0,
-                  "a GET for the fields of a stale write was not answered "
-                  "within \"conflict_wait\", the write passes without");
+                  "the GET for the fields of a stale write was not answered "
+                  "within \"conflict_wait\", the write passes without them");
 
     /* as ngx_http_upstream_create() ends the one before */
 

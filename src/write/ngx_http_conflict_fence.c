@@ -88,7 +88,7 @@ ngx_http_conflict_fence_pass(ngx_http_conflict_ctx_t *ctx)
         return NGX_OK;
     }
 
-    ngx_http_conflict_fence_log(ctx, "it is not sent");
+    ngx_http_conflict_fence_log(ctx, "the write is not sent");
     ngx_http_conflict_outcome_unsent(ctx);
 
     return NGX_HTTP_GATEWAY_TIME_OUT;
@@ -127,7 +127,7 @@ ngx_http_conflict_fence_end(ngx_http_conflict_ctx_t *ctx)
 
     ngx_http_set_log_request(c->log, r);
 
-    ngx_http_conflict_fence_log(ctx, "its request is ended");
+    ngx_http_conflict_fence_log(ctx, "the request is aborted");
 
     if (u->state) {
         u->state->status = NGX_HTTP_GATEWAY_TIME_OUT;
@@ -165,7 +165,8 @@ ngx_http_conflict_fence_late(ngx_http_conflict_ctx_t *ctx)
         return 0;
     }
 
-    ngx_http_conflict_fence_log(ctx, "it is done, and not acknowledged");
+    ngx_http_conflict_fence_log(ctx, "the write was done, but is not "
+                                     "acknowledged");
 
     return 1;
 }
@@ -175,6 +176,6 @@ static void
 ngx_http_conflict_fence_log(ngx_http_conflict_ctx_t *ctx, const char *what)
 {
     ngx_log_error(NGX_LOG_ERR, ctx->request->connection->log, 0,
-                  "the lease of a write was not renewed in time by conflict "
-                  "store \"%V\", %s", &ctx->op->store->name, what);
+                  "conflict store \"%V\" did not renew the lease of a write in "
+                  "time, %s", &ctx->op->store->name, what);
 }

@@ -63,7 +63,8 @@ ngx_http_conflict_json_patch_base(ngx_http_request_t *r,
         }
 
         ctx->flow.answer = NGX_HTTP_CONFLICT_ANSWER_BAD_BASE;
-        ctx->flow.reason = "the base version is tested twice";
+        ctx->flow.reason = "the patch has more than one test of the base "
+                           "version";
         break;
 
     default:
@@ -104,10 +105,10 @@ ngx_http_conflict_json_patch_impossible(ngx_http_conflict_ctx_t *ctx)
 {
     if (ctx->op->out.verdict != CONFLICT_COMBINE) {
         /* it names a field of the server's, so the API must not judge it */
-        ctx->flow.reason = "the patch cannot be carried out on what is there";
+        ctx->flow.reason = "the patch cannot be applied to the latest version";
 
     } else if (ctx->merge.held) {
-        ctx->flow.reason = "the patch cannot be carried out on its base";
+        ctx->flow.reason = "the patch cannot be applied to its base";
     }
 
     /* nothing clashed but the whole, and the client learns if it was held */
@@ -136,8 +137,8 @@ ngx_http_conflict_json_patch_repeated(ngx_http_conflict_ctx_t *ctx,
         return 0;
     }
 
-    ctx->flow.reason = "nobody knows whether this patch was carried out before, "
-                  "and it must not be twice";
+    ctx->flow.reason = "it is unknown whether this patch was already applied, "
+                       "and it must not be applied twice";
 
     *next = ngx_http_conflict_refuse(ctx, NGX_HTTP_CONFLICT_ANSWER_STALE,
                                      NGX_HTTP_CONFLICT_OUTCOME_REJECTED,

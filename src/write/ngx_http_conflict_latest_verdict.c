@@ -78,8 +78,8 @@ ngx_http_conflict_latest_verdict_fetched(ngx_http_conflict_ctx_t *ctx)
 
     if (ngx_http_conflict_latest_document_observe(ctx) != NGX_OK) {
         ngx_log_error(NGX_LOG_ERR, ctx->request->connection->log, 0,
-                      "the answer to a GET of \"%V\" does not carry the "
-                      "version that \"conflict_version\" says",
+                      "the response to a GET of \"%V\" does not have the "
+                      "version specified by \"conflict_version\"",
                       ngx_http_conflict_evaluate_escaped(
                               ctx->request, &ctx->target.resource));
         return ngx_http_conflict_latest_verdict_unchecked(ctx,

@@ -203,8 +203,8 @@ ngx_http_conflict_merge_write_repeat(ngx_http_conflict_ctx_t *ctx,
 
     if (ctx->conf->sum_rules) {
         /* it may be in there, and others' on top of it */
-        ctx->flow.reason = "nobody knows whether this write was done before, and "
-                      "it must not be added twice";
+        ctx->flow.reason = "it is unknown whether this write was already done, "
+                           "and it must not be applied twice";
 
         *next = ngx_http_conflict_refuse(ctx, NGX_HTTP_CONFLICT_ANSWER_STALE,
                                          NGX_HTTP_CONFLICT_OUTCOME_REJECTED,
@@ -381,7 +381,8 @@ ngx_http_conflict_merge_write_done(ngx_http_request_t *r,
     case CONFLICT_MERGE_REPEATED:
         if (ngx_http_conflict_precondition_wrong(r, ctx,
                                                  "an object in the body has a "
-                                                 "member twice", merged->twice)
+                                                 "duplicate "
+                                                 "member", merged->twice)
             != NGX_OK)
         {
             return NGX_HTTP_CONFLICT_STATE_ERROR;

@@ -63,13 +63,13 @@ ngx_http_conflict_mergeable(ngx_http_request_t *r,
     {
         ctx->flow.answer = NGX_HTTP_CONFLICT_ANSWER_UNMERGEABLE;
         ctx->flow.reason = (r->method == NGX_HTTP_PUT)
-                      ? "some fields are the server's, so a PUT must be "
-                        "a whole application/json"
+                      ? "some fields belong to the server, so a PUT must be a "
+                        "complete document of type application/json"
                       : (ctx->conf->patch != CONFLICT_FORM_WHOLE)
-                      ? "some fields are the server's, so a PATCH must be "
+                      ? "some fields belong to the server, so a PATCH must be "
                         "application/json, application/merge-patch+json or "
                         "application/json-patch+json"
-                      : "some fields are the server's, so a PATCH must be "
+                      : "some fields belong to the server, so a PATCH must be "
                         "application/merge-patch+json or "
                         "application/json-patch+json";
         return NGX_DECLINED;
@@ -140,8 +140,8 @@ ngx_http_conflict_mergeable_refuse(ngx_http_conflict_ctx_t *ctx)
     }
 
     if (ctx->flow.reason == NULL) {
-        ctx->flow.reason = "a GET does not show which values the server's fields "
-                      "have";
+        ctx->flow.reason = "a GET does not show the values of the fields that "
+                           "belong to the server";
     }
 
     return ngx_http_conflict_refuse(ctx, NGX_HTTP_CONFLICT_ANSWER_UNAVAILABLE,
@@ -166,8 +166,8 @@ ngx_http_conflict_mergeable_refuse_body(ngx_http_conflict_ctx_t *ctx)
 ngx_http_conflict_state_e
 ngx_http_conflict_mergeable_refuse_values(ngx_http_conflict_ctx_t *ctx)
 {
-    if (ngx_http_conflict_mergeable_reason(ctx, "the body and what it would be "
-                                                "merged with have")
+    if (ngx_http_conflict_mergeable_reason(ctx, "the documents to be merged "
+                                                "have")
         != NGX_OK)
     {
         return NGX_HTTP_CONFLICT_STATE_ERROR;

@@ -67,8 +67,8 @@ ngx_http_conflict_pair(ngx_http_request_t *r, ngx_http_conflict_ctx_t *ctx)
         break;
 
     case NGX_DECLINED:
-        return ngx_http_conflict_pair_error(ctx, "the Destination is not a "
-                                            "path of this host");
+        return ngx_http_conflict_pair_error(ctx, "Destination is not a path of "
+                                                 "this host");
 
     default: /* NGX_ERROR */
         return NGX_ERROR;
@@ -91,8 +91,9 @@ ngx_http_conflict_pair(ngx_http_request_t *r, ngx_http_conflict_ctx_t *ctx)
         || ngx_http_conflict_pair_same(&pair->key, &ctx->target.key))
     {
         /* of captures, or of what a "set" has made of this path */
-        return ngx_http_conflict_pair_error(ctx, "conflict_key does not tell "
-                                            "the Destination's resource");
+        return ngx_http_conflict_pair_error(ctx, "conflict_key does not "
+                                                 "determine the resource in "
+                                                 "Destination");
     }
 
     if (ngx_http_conflict_pair_op(r, ctx, pair) != NGX_OK) {

@@ -85,8 +85,8 @@ ngx_http_conflict_pass_again(ngx_http_conflict_ctx_t *ctx)
     if (ngx_http_conflict_outcome_redirect(ctx) != NGX_OK) {
 
         ctx->pass.forwarded = 0;
-        ctx->flow.reason = "it is this write's own: the upstream did not answer "
-                      "well, and is not asked again";
+        ctx->flow.reason = "the outcome of this write itself is unknown: the "
+                           "upstream failed, and the write is not sent again";
 
         return ngx_http_conflict_refuse(ctx,
                                    NGX_HTTP_CONFLICT_ANSWER_UNKNOWN_OUTCOME,

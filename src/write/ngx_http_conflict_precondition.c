@@ -57,8 +57,8 @@ ngx_http_conflict_precondition_headers(ngx_http_request_t *r,
     if (ngx_http_conflict_precondition_if(r, ctx) != NGX_OK) {
         return ngx_http_conflict_precondition_error(ctx,
                        NGX_HTTP_CONFLICT_ANSWER_BAD_BASE,
-                       "If is malformed, or has entity tags beside If-Match "
-                       "or If-None-Match");
+                       "If is malformed, or has entity tags in addition to "
+                       "If-Match or If-None-Match");
     }
 
     /* ignored beside If-Match (RFC 9110, 13.2.2) */
@@ -79,7 +79,7 @@ ngx_http_conflict_precondition_headers(ngx_http_request_t *r,
         if (n > 1) {
             return ngx_http_conflict_precondition_error(ctx,
                        NGX_HTTP_CONFLICT_ANSWER_BAD_BASE,
-                       "the header of the base version is repeated");
+                       "the header with the base version is repeated");
         }
 
         if (value
@@ -367,7 +367,7 @@ ngx_http_conflict_precondition_body(ngx_http_request_t *r,
         return ngx_http_conflict_precondition_error(ctx,
                        NGX_HTTP_CONFLICT_ANSWER_BAD_BASE,
                        ctx->op->in.minted ? "the base version is not an integer"
-                       : "the base version is neither text nor a number");
+                       : "the base version is neither a string nor a number");
     }
 
     return ngx_http_conflict_fingerprint(r, ctx);
@@ -409,7 +409,7 @@ ngx_http_conflict_precondition_unread(ngx_http_request_t *r,
     if (body->error == CONFLICT_JSON_REPEATED) {
         return ngx_http_conflict_precondition_error(ctx,
                        NGX_HTTP_CONFLICT_ANSWER_BAD_BASE,
-                       "the member of the base version is repeated");
+                       "the member with the base version is repeated");
     }
 
     if (ngx_http_conflict_precondition_unreadable(r, ctx) != NGX_OK) {
@@ -478,8 +478,9 @@ ngx_http_conflict_precondition_missing(ngx_http_request_t *r,
 
     if (body->encoded) {
         *answer = NGX_HTTP_CONFLICT_ANSWER_ENCODED;
-        ctx->flow.reason = "a body with a Content-Encoding cannot be checked: send "
-                      "it without, or If-Match with the ETag of the resource";
+        ctx->flow.reason = "a body with a Content-Encoding cannot be checked: "
+                           "send it without the encoding, or send If-Match "
+                           "with the ETag of the resource";
         return NGX_OK;
     }
 
@@ -507,8 +508,8 @@ ngx_http_conflict_precondition_missing(ngx_http_request_t *r,
     (void) ngx_sprintf(p, "send If-Match with the ETag of the resource, or %s "
                           "%V%Z",
                        (base->place == NGX_HTTP_CONFLICT_HEADER)
-                       ? "its version in the header"
-                       : "JSON that has its version at", &base->name);
+                       ? "the version in the header"
+                       : "a JSON body with its version at", &base->name);
 
     return NGX_OK;
 }

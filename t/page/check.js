@@ -185,7 +185,7 @@ async function narrow(page, name) {
               'all was checked');
         await write('/plain/1', { title: 'whatever' });
 
-        check(await appears(page, '.advice.is-watch', 'Not all of it is '
+        check(await appears(page, '.advice.is-watch', 'Not all writes are '
                             + 'checked: 1 of 3 writes sent no base and was '
                             + 'not checked'),
               'advice: not all is checked');

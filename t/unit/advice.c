@@ -153,9 +153,9 @@ test_unseen(void **state)
     advise(in);
     assert_int_equal(advice.level, CONFLICT_ADVICE_WATCH);
     assert_string_equal(text(&advice.text),
-                        "Not all of it is checked: 20 of 21 writes sent no "
-                        "base and were not checked; none of 21 writes in a "
-                        "day were refused as stale.");
+                        "Not all writes are checked: 20 of 21 writes sent no "
+                        "base and were not checked; none of 21 writes in a day "
+                        "were refused as stale.");
     assert_string_equal(text(&advice.config),
                         "conflict_require on;  # once clients send a base\n");
     assert_string_equal(text(&advice.cost),
@@ -190,10 +190,9 @@ test_unseen(void **state)
     advise(in);
     assert_string_equal(text(&advice.text),
                         "Keep it only if these changes may be lost: 11 of 21 "
-                        "writes in a day overwrote a change that their "
-                        "author had not seen. That is too little to tell: "
-                        "let a week pass, or 1,000 writes. 1 of 21 writes "
-                        "sent no base and was not checked.");
+                        "writes in a day overwrote a change unseen. That is "
+                        "too little data: wait a week, or 1,000 writes. 1 of "
+                        "21 writes sent no base and was not checked.");
     assert_null(strstr(text(&advice.config), "conflict_require"));
 
     in.report = 1;
@@ -232,8 +231,8 @@ test_words(void **state)
     in.writes = 1;
     advise(in);
     assert_string_equal(text(&advice.text),
-                        "Keep it: none of 1 write in a day overwrote a "
-                        "change that their author had not seen.");
+                        "Keep it: none of 1 write in a day overwrote a change "
+                        "unseen.");
 
     in.days = 30;
     in.whole = 1;
@@ -243,18 +242,16 @@ test_words(void **state)
     advise(in);
     assert_string_equal(text(&advice.text),
                         "Move to version checks with 409: 3,500 of 1,234,567 "
-                        "writes in 30 days overwrote a change that their "
-                        "author had not seen (this week 500 stale ones a "
-                        "day).");
+                        "writes in 30 days overwrote a change unseen (this "
+                        "week 500 stale writes a day).");
     assert_string_equal(text(&advice.config),
                         "conflict version report;  # see what it would "
                         "refuse\n"
                         "conflict version;         # then refuse it\n");
     assert_string_equal(text(&advice.cost),
-                        "A stale write gets 409 with the latest body, and "
-                        "its client must put both together and send it "
-                        "again: 3,500 of 1,234,567 writes would have been "
-                        "refused.\n");
+                        "A stale write gets 409 with the latest body, and the "
+                        "client must merge the two and write again: 3,500 of "
+                        "1,234,567 writes would have been refused.\n");
     assert_string_equal(conflict_advice_name(advice.level), "change");
 }
 
@@ -280,7 +277,7 @@ test_version(void **state)
     advise(in);
     assert_non_null(strstr(text(&advice.text), "Try locks"));
     assert_non_null(strstr(text(&advice.config), "conflict_lock;"));
-    assert_non_null(strstr(text(&advice.cost), "must ask for the lock"));
+    assert_non_null(strstr(text(&advice.cost), "must acquire the lock"));
 
     field(&in, "/title", 400, CONFLICT_ADVICE_NO_RULE);
     field(&in, "/x; } server {", 300, CONFLICT_ADVICE_NO_RULE);
@@ -319,9 +316,8 @@ test_merge(void **state)
     advise(in);
     assert_int_equal(advice.level, CONFLICT_ADVICE_KEEP);
     assert_string_equal(text(&advice.text),
-                        "Keep it: 480 stale writes were merged and 20 of "
-                        "1,000 writes in a day were refused, as fields "
-                        "clashed.");
+                        "Keep it: 480 stale writes were merged and 20 of 1,000 "
+                        "writes in a day were refused because fields clashed.");
 
     in.clashed = 200;
     advise(in);
@@ -332,11 +328,10 @@ test_merge(void **state)
     /* what clients name so that it would be more than a word is left out */
 
     assert_string_equal(text(&advice.config),
-                        "# what fits each: text, union of lists, sum of "
-                        "counters, max, min\n"
-                        "conflict_field /title text;\n");
-    assert_non_null(strstr(text(&advice.cost), "is refused as now: "
-                                               "200 of 1,000 writes"));
+                        "# choose for each: text, union (lists), sum "
+                        "(counters), max, min\nconflict_field /title text;\n");
+    assert_non_null(strstr(text(&advice.cost), "refused as before: 200 of "
+                                               "1,000 writes"));
 
     /* all have a rule, or nobody knows */
 
@@ -366,13 +361,12 @@ test_report_and_notes(void **state)
     advise(in);
     assert_int_equal(advice.level, CONFLICT_ADVICE_WATCH);
     assert_string_equal(text(&advice.text),
-                        "Nothing is enforced: 3 of 1,000 writes in a day "
-                        "were stale, and passed.");
+                        "Nothing is enforced: 3 of 1,000 writes in a day were "
+                        "stale and passed.");
     assert_string_equal(text(&advice.cost),
-                        "A stale write gets 409 with the latest body, and "
-                        "its client must put both together and send it "
-                        "again: 3 of 1,000 writes would have been refused."
-                        "\n");
+                        "A stale write gets 409 with the latest body, and the "
+                        "client must merge the two and write again: 3 of 1,000 "
+                        "writes would have been refused.\n");
     assert_int_equal(advice.notes.len, 0);
 
     in.unchecked = 1;
@@ -382,16 +376,18 @@ test_report_and_notes(void **state)
     in.unknown = 9;
     advise(in);
     assert_non_null(strstr(text(&advice.notes), "1 writes passed unchecked"));
-    assert_non_null(strstr(text(&advice.notes), "2 changes did not come"));
+    assert_non_null(strstr(text(&advice.notes), "2 changes bypassed the "
+                                                "proxy"));
     assert_non_null(strstr(text(&advice.notes), "3 writes had no base"));
     assert_null(strstr(text(&advice.notes), "gave up waiting"));
-    assert_null(strstr(text(&advice.notes), "no clear answer"));
+    assert_null(strstr(text(&advice.notes), "unknown outcome"));
 
     in.busy = 10;
     in.unknown = 10;
     advise(in);
     assert_non_null(strstr(text(&advice.notes), "10 writes gave up waiting"));
-    assert_non_null(strstr(text(&advice.notes), "10 writes got no clear"));
+    assert_non_null(strstr(text(&advice.notes), "10 writes had an unknown "
+                                                "outcome"));
 
     conflict_advice_free(&advice);
 }

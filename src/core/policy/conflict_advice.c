@@ -117,8 +117,7 @@ conflict_advice_overwrites(const conflict_advice_in_t *in,
                           "Keep it only if these changes may be lost: ",
                           "Move to version checks with 409: ");
     conflict_advice_words_numbers(in, &advice->text, in->stale,
-                            "overwrote a change that their author had not "
-                            "seen");
+                            "overwrote a change unseen");
     conflict_advice_young(in, advice);
 
     if (in->stale <= CONFLICT_ADVICE_FEW) {
@@ -129,8 +128,8 @@ conflict_advice_overwrites(const conflict_advice_in_t *in,
                       "conflict version report;  # see what it would refuse\n"
                       "conflict version;         # then refuse it\n");
     conflict_advice_words_cost(in, advice,
-                         "A stale write gets 409 with the latest body, and "
-                         "its client must put both together and send it "
+                         "A stale write gets 409 with the latest body, and the "
+                         "client must merge the two and write "
                          "again", in->stale, "would have been refused");
 }
 
@@ -142,12 +141,10 @@ conflict_advice_drops(const conflict_advice_in_t *in,
     advice->level = conflict_advice_level(in, in->week, in->stale);
 
     conflict_advice_begin(in, advice,
-                          "Keep it only if clients can do without these "
-                          "edits: ",
-                          "Tell clients with 409, or merge: ");
+                          "Keep it only if these edits may be dropped: ",
+                          "Refuse with 409, or merge: ");
     conflict_advice_words_numbers(in, &advice->text, in->stale,
-                            "were dropped, and answered with the server's "
-                            "body");
+                            "were dropped and answered with the latest body");
     conflict_advice_words_fields(in, &advice->text);
     conflict_advice_young(in, advice);
 
@@ -157,8 +154,8 @@ conflict_advice_drops(const conflict_advice_in_t *in,
 
     conflict_buffer_text(&advice->config, "conflict version;\n");
     conflict_advice_words_cost(in, advice,
-                         "A stale write gets 409 in the place of 200, and "
-                         "its client must put both together and send it "
+                         "A stale write gets 409 instead of 200, and the "
+                         "client must merge the two and write "
                          "again", in->stale, "would have been refused");
 
     if (in->fields) {
@@ -166,8 +163,8 @@ conflict_advice_drops(const conflict_advice_in_t *in,
                           "# or, so that other fields do not clash:\n"
                           "# conflict merge;\n");
         conflict_buffer_text(&advice->cost,
-                          "With merge, edits of different fields are put "
-                          "together, and nobody is asked.\n");
+                          "With merge, edits of different fields are combined "
+                          "without asking a user.\n");
     }
 }
 
@@ -189,8 +186,8 @@ conflict_advice_refuses(const conflict_advice_in_t *in,
 
     conflict_advice_begin(in, advice, "",
                           in->fields ? "Try merge: "
-                                     : "Try locks, so that people see who "
-                                       "edits: ");
+                                     : "Try locks, which show users who is "
+                                       "editing: ");
     conflict_advice_words_numbers(in, &advice->text, in->stale,
                             "were refused as stale");
     conflict_advice_words_fields(in, &advice->text);
@@ -206,10 +203,10 @@ conflict_advice_refuses(const conflict_advice_in_t *in,
 
     conflict_buffer_text(&advice->config, "conflict merge;\n");
     conflict_advice_words_cost(in, advice,
-                         "Edits of different fields are put together, and "
-                         "nobody is asked; where both sides have changed the "
-                         "same field, and for a stale If-Match, it is 409 "
-                         "as now", in->stale, "might have been merged");
+                         "Edits of different fields are combined without "
+                         "asking a user; if both sides have changed the same "
+                         "field, and for a stale If-Match, the response is 409 "
+                         "as before", in->stale, "might have been merged");
 }
 
 
@@ -242,14 +239,14 @@ conflict_advice_merges(const conflict_advice_in_t *in,
     }
 
     conflict_advice_begin(in, advice, "",
-                          n ? "Give fields a rule that keeps both edits, if "
-                              "there is one: "
-                            : "Try locks, so that people see who edits: ");
+                          n ? "Give these fields a rule that keeps both edits, "
+                              "if possible: "
+                            : "Try locks, which show users who is editing: ");
 
     conflict_advice_words_figure(text, in->stale - in->clashed);
     conflict_buffer_text(text, " stale writes were merged and ");
-    conflict_advice_words_numbers(in, text, in->clashed, "were refused, as fields "
-                                                   "clashed");
+    conflict_advice_words_numbers(in, text, in->clashed, "were refused because "
+                                                         "fields clashed");
 
     if (advice->level == CONFLICT_ADVICE_KEEP) {
         return;
@@ -265,12 +262,13 @@ conflict_advice_merges(const conflict_advice_in_t *in,
     rule = conflict_lines_available() ? "text" : "union";
 
     conflict_buffer_text(&advice->config,
-                      "# what fits each: text, union of lists, sum of "
-                      "counters, max, min\n");
+                      "# choose for each: text, union (lists), sum (counters), "
+                      "max, min\n");
     conflict_advice_words_rules(in, &advice->config, rule);
     conflict_advice_words_cost(in, advice,
-                         "Both edits of such a field are put together, and "
-                         "nobody is asked; what cannot be is refused as now",
+                         "Both edits of such a field are combined without "
+                         "asking a user; writes that cannot be merged are "
+                         "refused as before",
                          in->clashed, "clashed");
 }
 
@@ -284,12 +282,14 @@ conflict_advice_reports(const conflict_advice_in_t *in,
     };
 
     static const char  *costs[] = {
-        "Nothing is refused, and what overwrites a change unseen is logged",
-        "Nothing is refused, and what overwrites a change unseen is logged",
-        "A stale write is dropped, and its client gets 200 with the server's "
-            "body",
-        "A stale write gets 409 with the latest body, and its client must "
-            "put both together and send it again",
+        "Nothing is refused, and writes that overwrite a change unseen are "
+        "logged",
+        "Nothing is refused, and writes that overwrite a change unseen are "
+        "logged",
+        "A stale write is dropped, and the client gets 200 with the latest "
+        "body",
+        "A stale write gets 409 with the latest body, and the client must "
+        "merge the two and write again",
         "A stale write is merged, or gets 409 where fields clash"
     };
 
@@ -303,7 +303,7 @@ conflict_advice_reports(const conflict_advice_in_t *in,
 
     conflict_buffer_text(&advice->text, "Nothing is enforced: ");
     conflict_advice_words_numbers(in, &advice->text, in->stale,
-                            "were stale, and passed");
+                            "were stale and passed");
 
     if (conflict_advice_words_gap_count(in)) {
         conflict_buffer_text(&advice->text, " ");
@@ -332,8 +332,8 @@ conflict_advice_locks(conflict_advice_t *advice)
                       "    conflict_lock;\n"
                       "}\n");
     conflict_buffer_text(&advice->cost,
-                      "Clients must ask for the lock before they edit, and "
-                      "others wait until it is given back or ends.\n");
+                      "Clients must acquire the lock before they edit, and "
+                      "others wait until it is released or expires.\n");
 }
 
 
@@ -367,7 +367,7 @@ conflict_advice_begin(const conflict_advice_in_t *in,
             return;
         }
 
-        conflict_buffer_text(text, "Not all of it is checked: ");
+        conflict_buffer_text(text, "Not all writes are checked: ");
         conflict_advice_words_gaps(in, text);
         conflict_buffer_text(text, "; ");
     }
@@ -385,7 +385,7 @@ conflict_advice_young(const conflict_advice_in_t *in,
     }
 
     conflict_buffer_text(&advice->text,
-                      " That is too little to tell: let a week pass, or ");
+                      " That is too little data: wait a week, or ");
     conflict_advice_words_figure(&advice->text, CONFLICT_ADVICE_WRITES);
     conflict_buffer_text(&advice->text, " writes.");
 }

@@ -83,9 +83,9 @@ conflict_advice_words_notes(const conflict_advice_in_t *in,
     notes = &advice->notes;
 
     if (in->without_base) {
-        conflict_buffer_text(notes, "What a write without a base overwrites, "
-                                 "nobody knows: clients must send If-Match "
-                                 "or base_version");
+        conflict_buffer_text(notes, "A write without a base may overwrite any "
+                                    "change: clients must send If-Match or "
+                                    "base_version");
         conflict_buffer_text(notes, in->require ? ".\n"
                                  : "; \"conflict_require on\" refuses those "
                                    "that do not, with 428.\n");
@@ -93,32 +93,33 @@ conflict_advice_words_notes(const conflict_advice_in_t *in,
 
     if (in->unchecked) {
         conflict_advice_words_figure(notes, in->unchecked);
-        conflict_buffer_text(notes, " writes passed unchecked, as the store did "
-                                 "not answer, or their base or body could "
-                                 "not be read; \"conflict_store_error "
-                                 "refuse\" stops those of the store.\n");
+        conflict_buffer_text(notes, " writes passed unchecked, because the "
+                                    "store did not answer, or their base or "
+                                    "body could not be parsed; "
+                                    "\"conflict_store_error refuse\" stops the "
+                                    "former.\n");
     }
 
     if (in->unguarded) {
-        conflict_buffer_text(notes, "Name the methods that write in "
-                                 "\"conflict_methods\"; where others than "
-                                 "these do not, as a POST that searches or "
-                                 "logs in, \"conflict off\" in a location "
-                                 "of their own says so.\n");
+        conflict_buffer_text(notes, "List the methods that write in "
+                                    "\"conflict_methods\"; for other requests, "
+                                    "such as a POST that searches or logs in, "
+                                    "use a separate location with \"conflict "
+                                    "off\".\n");
     }
 
     if (in->external) {
         conflict_advice_words_figure(notes, in->external);
-        conflict_buffer_text(notes, " changes did not come through here: "
-                                 "writers that bypass the proxy are not "
-                                 "checked.\n");
+        conflict_buffer_text(notes, " changes bypassed the proxy: their "
+                                    "writers are not checked.\n");
     }
 
     if (in->overlapped) {
         conflict_advice_words_figure(notes, in->overlapped);
-        conflict_buffer_text(notes, " writes came to an end after another was "
-                                 "let in: one of both may be lost. Was the "
-                                 "store out of reach, or a worker stopped?\n");
+        conflict_buffer_text(notes, " writes overlapped with another one: one "
+                                    "of the two may be lost. Check whether the "
+                                    "store was unreachable or a worker was "
+                                    "stopped.\n");
     }
 
     if (in->required) {
@@ -139,18 +140,17 @@ conflict_advice_words_notes_more(const conflict_advice_in_t *in,
     if (in->busy >= CONFLICT_ADVICE_MANY && in->busy >= in->writes / 100) {
         conflict_advice_words_figure(notes, in->busy);
         conflict_buffer_text(notes, " writes gave up waiting for another one: "
-                                 "the upstream is slow, or conflict_wait "
-                                 "too short.\n");
+                                    "the upstream is slow, or "
+                                    "\"conflict_wait\" is too short.\n");
     }
 
     if (in->unknown >= CONFLICT_ADVICE_MANY
         && in->unknown >= in->writes / 100)
     {
         conflict_advice_words_figure(notes, in->unknown);
-        conflict_buffer_text(notes, " writes got no clear answer from the "
-                                 "upstream (timeouts, 5xx): their resources "
-                                 "were looked at again before the next "
-                                 "write.\n");
+        conflict_buffer_text(notes, " writes had an unknown outcome (timeouts, "
+                                    "5xx): a GET resolved it before the next "
+                                    "write.\n");
     }
 }
 
@@ -192,7 +192,7 @@ conflict_advice_words_numbers(const conflict_advice_in_t *in,
     if (in->days > 1 && daily && n) {
         conflict_buffer_text(out, " (this week ");
         conflict_advice_words_figure(out, daily);
-        conflict_buffer_text(out, " stale ones a day)");
+        conflict_buffer_text(out, " stale writes a day)");
     }
 
     conflict_buffer_text(out, ".");

@@ -513,8 +513,8 @@ ngx_http_conflict_redis_answer_incarnation(ngx_http_conflict_store_t *store,
     }
 
     ngx_log_error(NGX_LOG_ERR, ngx_cycle->log, 0,
-                  "conflict store \"%V\" is a new one, or was restarted, "
-                  "replaced or flushed, or routes were moved to it: writes "
-                  "are held for %M ms",
+                  "conflict store \"%V\" is a new incarnation (first use, "
+                  "restart, replacement, flush, or routes moved to it): writes "
+                  "are held back for %M ms",
                   &store->name, store->lease + store->quarantine);
 }

@@ -84,7 +84,7 @@ ngx_http_conflict_redis_audit_stream_added(void *data, ngx_str_t *answer,
     }
 
     ngx_log_error(NGX_LOG_ERR, ngx_cycle->log, 0,
-                  "conflict store \"%V\": a line of the audit stream was "
-                  "not added: %s, %ui so far in this process",
+                  "conflict store \"%V\": a line was not added to the audit "
+                  "stream: %s, %ui in this process so far",
                   &store->name, why, store->dropped);
 }

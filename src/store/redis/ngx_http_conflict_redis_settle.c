@@ -305,9 +305,9 @@ ngx_http_conflict_redis_settle_failed(ngx_http_conflict_store_t *store,
     }
 
     ngx_log_error(NGX_LOG_WARN, ngx_cycle->log, 0,
-                  "conflict store \"%V\": what became of a write could not "
-                  "be noted: %s; its resource is held until a GET can tell, "
-                  "%ui so far in this process",
+                  "conflict store \"%V\": the outcome of a write could not be "
+                  "recorded: %s; its resource stays closed until a GET "
+                  "resolves it, %ui in this process so far",
                   &store->name, why, store->unsettled);
 }
 

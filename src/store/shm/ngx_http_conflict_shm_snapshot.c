@@ -41,7 +41,7 @@ ngx_http_conflict_shm_snapshot_take(ngx_http_conflict_snapshot_t *snapshot)
                      - (int64_t) (shm->shpool->pfree * ngx_pagesize);
 
     if (ngx_http_conflict_shm_zone_closed(shm, sh)) {
-        snapshot->why = "older processes still write with another store";
+        snapshot->why = "predecessor processes still write to another store";
     }
 
     snapshot->settling = (sh->closed > ngx_current_msec)

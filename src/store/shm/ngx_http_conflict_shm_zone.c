@@ -264,9 +264,9 @@ ngx_http_conflict_shm_zone_rebuild(ngx_http_conflict_shm_t *shm,
     shm->shpool->data = sh;
 
     ngx_log_error(NGX_LOG_ERR, ngx_cycle->log, 0,
-                  "conflict store \"%V\" was left half-changed by a process "
-                  "that was killed: all versions are forgotten, writes wait "
-                  "%M ms", &shm->store->name,
+                  "conflict store \"%V\" was left inconsistent by a killed "
+                  "process: all versions are discarded, writes wait %M "
+                  "ms", &shm->store->name,
                   shm->store->lease + shm->store->quarantine);
 
     return sh;
@@ -358,7 +358,8 @@ ngx_http_conflict_shm_zone_closed(ngx_http_conflict_shm_t *shm,
     sh->closed = ngx_max(sh->closed, until);
 
     ngx_log_error(NGX_LOG_NOTICE, ngx_cycle->log, 0,
-                  "conflict store \"%V\": the older processes are gone",
+                  "conflict store \"%V\": the predecessor processes have "
+                  "exited",
                   &store->name);
 
     return 0;

@@ -183,7 +183,7 @@ my $top = $ENV{TEST_NGINX_TOP};
 my $page = slurp("$top/docs/errors.md");
 
 my %slug = map { $_ => 1 }
-           slurp("$top/src/ngx_http_conflict_refusal.c")
+           slurp("$top/src/answer/ngx_http_conflict_problem.c")
            =~ /^    \{ \w+,\s+"([a-z_]+)",/mg;
 my %section = map { $_ => 1 } $page =~ /^## ([a-z_]+)$/mg;
 

@@ -14,9 +14,6 @@
 #include "http/ngx_http_conflict_json.h"
 
 
-#define NGX_HTTP_CONFLICT_LOCK_METHODS  "GET, HEAD, POST, DELETE, OPTIONS"
-
-
 ngx_int_t ngx_http_conflict_answer_handler(ngx_http_request_t *r);
 
 

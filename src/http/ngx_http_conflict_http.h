@@ -13,6 +13,9 @@
 #include "http/ngx_http_conflict_ctx.h"
 
 
+#define NGX_HTTP_CONFLICT_LOCK_METHODS  "GET, HEAD, POST, DELETE, OPTIONS"
+
+
 /*
  * Cuts the bytes from "start" up to "end" out of the body and corrects its
  * length.

@@ -8,7 +8,6 @@
 
 
 #include "http/ngx_http_conflict_http.h"
-#include "answer/ngx_http_conflict_answer.h"
 
 
 static ngx_int_t ngx_http_conflict_preflight_fields(ngx_http_request_t *sr,

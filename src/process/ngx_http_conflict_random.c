@@ -6,7 +6,7 @@
  */
 
 
-#include "ngx_http_conflict_module.h"
+#include "process/ngx_http_conflict_random.h"
 
 #include <sys/random.h>
 

@@ -14,7 +14,7 @@
 
 #include "core/merge/conflict_list.h"
 #include "core/merge/conflict_merge_state.h"
-#include "core/json/conflict_set.h"
+#include "core/merge/conflict_set.h"
 
 
 /* elements of the three from "start" up to, not including, "end" */

@@ -12,7 +12,7 @@
 
 #include "core/merge/conflict_merge_state.h"
 #include "core/json/conflict_number.h"
-#include "core/json/conflict_set.h"
+#include "core/merge/conflict_set.h"
 
 
 /* an array in the making */

@@ -10,7 +10,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "core/json/conflict_set.h"
+#include "core/merge/conflict_set.h"
 
 
 static int conflict_set_add(conflict_set_t *set, conflict_set_array_e array,

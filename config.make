@@ -1,8 +1,9 @@
-# the scripts as a header, made anew when one of them changes
+# the scripts as a header.  It is compared by what is in it: one that came with
+# a copied build may be newer than scripts that it was not made of.
 
 cat << END >> $NGX_MAKEFILE
 
-$NGX_OBJS/ngx_http_conflict_lua.h: $ngx_addon_dir/src/store/redis/lua/*
+$NGX_OBJS/ngx_http_conflict_lua.h: conflict_compared
 	$ngx_addon_dir/src/store/redis/lua/embed \\
 		$ngx_addon_dir/src/store/redis/lua/entry.lua \\
 		$ngx_addon_dir/src/store/redis/lua/begin.lua \\
@@ -10,7 +11,8 @@ $NGX_OBJS/ngx_http_conflict_lua.h: $ngx_addon_dir/src/store/redis/lua/*
 		$ngx_addon_dir/src/store/redis/lua/read.lua \\
 		$ngx_addon_dir/src/store/redis/lua/history.lua \\
 		$ngx_addon_dir/src/store/redis/lua/lock.lua \\
-		$ngx_addon_dir/src/store/redis/lua/stats.lua > \$@
+		$ngx_addon_dir/src/store/redis/lua/stats.lua > \$@.new
+	cmp -s \$@.new \$@ && rm \$@.new || mv \$@.new \$@
 
 END
 
@@ -18,7 +20,10 @@ END
 
 cat << END >> $NGX_MAKEFILE
 
-$NGX_OBJS/ngx_http_conflict_page.h: $ngx_addon_dir/src/page/*
-	$ngx_addon_dir/src/page/embed > \$@
+$NGX_OBJS/ngx_http_conflict_page.h: conflict_compared
+	$ngx_addon_dir/src/page/embed > \$@.new
+	cmp -s \$@.new \$@ && rm \$@.new || mv \$@.new \$@
+
+conflict_compared:
 
 END

@@ -1,9 +1,11 @@
 # The words that the module and its scripts in Redis exchange are in the order
-# that the heads of the scripts say: the module has a name for each.
+# that the heads of the scripts say: the module has a name for each.  And it
+# is built with the scripts that are here.
 
 use strict;
 use warnings;
 
+use File::Temp;
 use Test::More;
 
 my $dir = 'src/store/redis';
@@ -78,6 +80,35 @@ for my $script (qw(begin read lock)) {
         like($said[$i] // '', qr/\b$words[$i]\b/i,
              "$script answers " . lc($words[$i]));
     }
+}
+
+# headers are made anew by what is in them: those of a build that was copied
+# may be newer than all that they should be made of
+
+my $objs = File::Temp->newdir();
+
+system("NGX_MAKEFILE=$objs/Makefile NGX_OBJS=$objs ngx_addon_dir=. "
+       . "sh ./config.make") == 0 or die "config.make: $?";
+
+for ([lua => map { "$dir/lua/$_" } 'embed', map { "$_.lua" }
+             qw(entry begin settle read history lock stats)],
+     [page => 'src/page/embed'])
+{
+    my ($name, @command) = @$_;
+    my $header = "$objs/ngx_http_conflict_$name.h";
+
+    open my $out, '>', $header or die "$header: $!";
+    print $out "/* of other files */\n";
+    close $out;
+
+    system(qw(make -s -f), "$objs/Makefile", $header) == 0 or die "make: $?";
+
+    ok(`cat $header` eq `@command`, "$name.h is of the files that are here");
+
+    utime 1, 1, $header;
+    system(qw(make -s -f), "$objs/Makefile", $header) == 0 or die "make: $?";
+
+    is((stat $header)[9], 1, "$name.h stays as it is where it is that");
 }
 
 done_testing();

@@ -35,6 +35,7 @@ ngx_int_t
 ngx_http_conflict_view_start(ngx_http_request_t *r,
     ngx_http_conflict_ctx_t *ctx)
 {
+    u_char                    *args, *last;
     ngx_str_t                  user;
     ngx_uint_t                 i, n, present;
     conflict_hash_t            hash;
@@ -86,10 +87,11 @@ ngx_http_conflict_view_start(ngx_http_request_t *r,
     ctx->caller.selected = conflict_hash_final(&hash);
     ctx->op->in.view = ngx_http_conflict_view_hash(ctx, &ctx->conf->vary,
                                                    &present);
-    ctx->op->in.part = (present || ngx_strlchr(r->unparsed_uri.data,
-                                             r->unparsed_uri.data
-                                             + r->unparsed_uri.len, '?')
-                                 != NULL);
+
+    last = r->unparsed_uri.data + r->unparsed_uri.len;
+    args = ngx_strlchr(r->unparsed_uri.data, last, '?');
+
+    ctx->op->in.part = (present || args != NULL);
 
     return NGX_OK;
 }
@@ -148,10 +150,9 @@ ngx_http_conflict_view(ngx_http_conflict_ctx_t *ctx, ngx_http_request_t *r)
         }
     }
 
-    if (nlcf->vary.data && (names.len != nlcf->vary.len
-                            || ngx_memcmp(names.data, nlcf->vary.data,
-                                          names.len)
-                               != 0))
+    if (nlcf->vary.data
+        && (names.len != nlcf->vary.len
+            || ngx_memcmp(names.data, nlcf->vary.data, names.len) != 0))
     {
         /* likely to select the next response in this location */
         ngx_memcpy(nlcf->vary.data, names.data, names.len);
@@ -216,7 +217,7 @@ ngx_http_conflict_view_names(ngx_str_t *vary, ngx_str_t *names)
 }
 
 
-/* the view with the fields of these names, if any is "present" */
+/* the view with the fields of these names; is any of them present? */
 
 static uint64_t
 ngx_http_conflict_view_hash(ngx_http_conflict_ctx_t *ctx, ngx_str_t *names,

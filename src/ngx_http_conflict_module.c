@@ -276,10 +276,10 @@ ngx_http_conflict_init(ngx_conf_t *cf)
 
     nmcf = ngx_http_conf_get_module_main_conf(cf, ngx_http_conflict_module);
 
-    if (nmcf->ruled.len && !nmcf->merges) {
+    if (nmcf->rule_directive.len && !nmcf->merges) {
         ngx_log_error(NGX_LOG_WARN, cf->log, 0,
                       "\"%V\" has no effect, no location has \"conflict "
-                      "merge\"", &nmcf->ruled);
+                      "merge\"", &nmcf->rule_directive);
     }
 
     if (!nmcf->guarded) {
@@ -300,7 +300,7 @@ ngx_http_conflict_init(ngx_conf_t *cf)
     ngx_http_conflict_filter_init();
     ngx_http_conflict_request_body_filter_init();
 
-    if (nmcf->risky) {
+    if (nmcf->no_quarantine) {
         ngx_http_conflict_warn(cf);
     }
 

@@ -102,8 +102,8 @@ ngx_http_conflict_answer_refusal(ngx_http_request_t *r,
     if (ctx->flow.answer == NGX_HTTP_CONFLICT_ANSWER_STALE) {
         omitted = ngx_http_conflict_answer_row(ctx, &row);
 
-        if (row.len && ctx->conf->row_inject && ctx->version.current
-            && ngx_http_conflict_version_inject_text(r, ctx->conf->row_inject,
+        if (row.len && ctx->conf->doc_inject && ctx->version.current
+            && ngx_http_conflict_version_inject_text(r, ctx->conf->doc_inject,
                                                      ctx->version.current, &row)
                != NGX_OK)
         {

@@ -2,8 +2,8 @@
 /*
  * Copyright (C) the ngx_http_conflict_module authors
  *
- * The file of the audit log as nginx opens it.  One that nginx creates gets
- * the mode and the owner of the access log beside it.
+ * Opens the file of an audit log.  If nginx creates the file, it gets the mode
+ * and owner of the access log in the same directory.
  */
 
 
@@ -35,7 +35,7 @@ ngx_http_conflict_audit_file_open(ngx_conf_t *cf, ngx_http_conflict_log_t *log,
 
     nmcf = ngx_http_conf_get_module_main_conf(cf, ngx_http_conflict_module);
 
-    file = ngx_array_push(&nmcf->created);
+    file = ngx_array_push(&nmcf->created_logs);
     if (file == NULL) {
         return NGX_ERROR;
     }
@@ -47,8 +47,8 @@ ngx_http_conflict_audit_file_open(ngx_conf_t *cf, ngx_http_conflict_log_t *log,
 
 
 /*
- * nginx makes its files readable for all, and root's until they are opened
- * anew; a distribution has made those of its own before, and not like that.
+ * nginx creates files that are readable for all and belong to root until they
+ * are reopened; distributions create the access log with stricter modes.
  */
 
 void
@@ -60,9 +60,9 @@ ngx_http_conflict_audit_file_created(ngx_cycle_t *cycle,
     ngx_file_info_t    fi, model;
     ngx_open_file_t  **file;
 
-    file = nmcf->created.elts;
+    file = nmcf->created_logs.elts;
 
-    for (i = 0; i < nmcf->created.nelts; i++) {
+    for (i = 0; i < nmcf->created_logs.nelts; i++) {
 
         if (ngx_fd_info(file[i]->fd, &fi) == NGX_FILE_ERROR
             || !ngx_is_file(&fi)
@@ -91,7 +91,7 @@ ngx_http_conflict_audit_file_created(ngx_cycle_t *cycle,
 }
 
 
-/* "access.log" in the same directory, else where nginx has it by default */
+/* "access.log" in the same directory, else the default access log of nginx */
 
 static ngx_int_t
 ngx_http_conflict_audit_file_model(ngx_cycle_t *cycle, ngx_str_t *name,

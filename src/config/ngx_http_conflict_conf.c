@@ -2,7 +2,7 @@
 /*
  * Copyright (C) the ngx_http_conflict_module authors
  *
- * The life of the configuration: created and inherited.
+ * Creates, inherits and completes the configuration.
  */
 
 
@@ -22,6 +22,7 @@ static ngx_http_conflict_source_t  ngx_http_conflict_default_base = {
 
 static ngx_http_conflict_source_t  ngx_http_conflict_default_source;
 
+
 void *
 ngx_http_conflict_conf_create_main(ngx_conf_t *cf)
 {
@@ -35,19 +36,20 @@ ngx_http_conflict_conf_create_main(ngx_conf_t *cf)
     /*
      * set by ngx_pcalloc():
      *
+     *     nmcf->gone_routes = NULL;
+     *     nmcf->predecessors = NULL;
+     *     nmcf->n_predecessors = 0;
+     *     nmcf->log = NULL;
      *     nmcf->guarded = 0;
-     *     nmcf->risky = 0;
-     *     nmcf->ruled = 0;
+     *     nmcf->no_quarantine = 0;
+     *     nmcf->rule_directive = { 0, NULL };
      *     nmcf->merges = 0;
      *     nmcf->fetch = NULL;
      *     nmcf->captures = 0;
      *     nmcf->charset = NULL;
      *     nmcf->addition = NULL;
      *     nmcf->ssi = NULL;
-     *     nmcf->log = NULL;
      *     nmcf->ledger = NULL;
-     *     nmcf->gone = NULL;
-     *     nmcf->n_predecessors = 0;
      */
 
     if (ngx_array_init(&nmcf->stores, cf->pool, 4,
@@ -71,7 +73,8 @@ ngx_http_conflict_conf_create_main(ngx_conf_t *cf)
         return NULL;
     }
 
-    if (ngx_array_init(&nmcf->created, cf->pool, 1, sizeof(ngx_open_file_t *))
+    if (ngx_array_init(&nmcf->created_logs, cf->pool, 1,
+                       sizeof(ngx_open_file_t *))
         != NGX_OK)
     {
         return NULL;
@@ -102,14 +105,14 @@ ngx_http_conflict_conf_create_loc(ngx_conf_t *cf)
      *     conf->store = NULL;
      *     conf->key = NULL;
      *     conf->user = NULL;
+     *     conf->user_set = 0;
      *     conf->client = NULL;
      *     conf->entity = NULL;
      *     conf->entity_id = NULL;
      *     conf->methods = NULL;
      *     conf->root = NULL;
-     *     conf->unbuffered = 0;
+     *     conf->doc_inject = NULL;
      *     conf->strip_base = 0;
-     *     conf->weak = 0;
      *     conf->rules = NULL;
      *     conf->fields = NULL;
      *     conf->server_rules = 0;
@@ -122,7 +125,13 @@ ngx_http_conflict_conf_create_loc(ngx_conf_t *cf)
      *     conf->lock_get = NULL;
      *     conf->status = NGX_HTTP_CONFLICT_STATUS_OFF;
      *     conf->tally = NULL;
+     *     conf->vary = { 0, NULL };
      *     conf->origins = NULL;
+     *     conf->weak_logged = 0;
+     *     conf->unbuffered = 0;
+     *     conf->tags = NGX_HTTP_CONFLICT_TAGS_UNKNOWN;
+     *     conf->name = { 0, NULL };
+     *     conf->label = { 0, NULL };
      */
 
     conf->policy = NGX_CONF_UNSET_UINT;
@@ -165,7 +174,7 @@ ngx_http_conflict_conf_merge_loc(ngx_conf_t *cf, void *parent, void *child)
     rules = conf->rules;
 
     if (conf->policy == NGX_CONF_UNSET_UINT) {
-        /* the parameters belong to their policy */
+        /* the store is a parameter of the policy */
         conf->store_name = prev->store_name;
     }
 
@@ -177,9 +186,10 @@ ngx_http_conflict_conf_merge_loc(ngx_conf_t *cf, void *parent, void *child)
     conf->user = conf->user ? conf->user : prev->user;
     conf->client = conf->client ? conf->client : prev->client;
 
+    conf->methods = conf->methods ? conf->methods : prev->methods;
+
     if (conf->methods == NULL) {
-        conf->methods = prev->methods ? prev->methods
-                                      : &ngx_http_conflict_directive_method_defaults;
+        conf->methods = &ngx_http_conflict_directive_method_defaults;
     }
 
     ngx_conf_merge_ptr_value(conf->base, prev->base,
@@ -224,12 +234,15 @@ ngx_http_conflict_conf_merge_loc(ngx_conf_t *cf, void *parent, void *child)
 
     ngx_http_conflict_location_warn(cf, conf, own, rules);
 
-    return (ngx_http_conflict_conf_complete(cf, conf) == NGX_OK) ? NGX_CONF_OK
-                                                                 : NGX_CONF_ERROR;
+    if (ngx_http_conflict_conf_complete(cf, conf) != NGX_OK) {
+        return NGX_CONF_ERROR;
+    }
+
+    return NGX_CONF_OK;
 }
 
 
-/* by what the location is */
+/* by the kind of the location */
 
 static ngx_int_t
 ngx_http_conflict_conf_complete(ngx_conf_t *cf,
@@ -244,7 +257,7 @@ ngx_http_conflict_conf_complete(ngx_conf_t *cf,
     }
 
     if (conf->status) {
-        /* it shows what others do */
+        /* it shows statistics and writes nothing */
         conf->policy = NGX_HTTP_CONFLICT_OFF;
         return NGX_OK;
     }

@@ -2,8 +2,8 @@
 /*
  * Copyright (C) the ngx_http_conflict_module authors
  *
- * What a location says of its fields, of bodies that have some of them, and
- * of what it keeps to merge them: conflict_field, _partial and _history.
+ * The setters of conflict_field, conflict_partial and conflict_history, and the
+ * rules of a location as a merge uses them.
  */
 
 
@@ -19,11 +19,11 @@ static ngx_int_t ngx_http_conflict_directive_field_rule(ngx_conf_t *cf,
     conflict_field_t *field, ngx_str_t *value);
 static ngx_int_t ngx_http_conflict_directive_field_place(ngx_conf_t *cf,
     ngx_http_conflict_rule_t *rule);
-static ngx_int_t ngx_http_conflict_directive_field_alone(ngx_conf_t *cf,
+static ngx_int_t ngx_http_conflict_directive_field_overlap(ngx_conf_t *cf,
     ngx_array_t *rules, ngx_str_t *value);
 static ngx_int_t ngx_http_conflict_directive_field_partial_form(
     ngx_str_t *value, size_t skip, ngx_uint_t *form);
-static ngx_int_t ngx_http_conflict_directive_field_own_fields(ngx_conf_t *cf,
+static ngx_int_t ngx_http_conflict_directive_field_effective(ngx_conf_t *cf,
     ngx_http_conflict_loc_conf_t *conf);
 
 
@@ -57,7 +57,7 @@ ngx_http_conflict_directive_field_add(ngx_conf_t *cf,
         return NGX_ERROR;
     }
 
-    /* one is left for the member of conflict_inject */
+    /* one rule is reserved for the member of conflict_inject */
 
     if (conf->rules->nelts == CONFLICT_MERGE_RULES - 1) {
         ngx_conf_log_error(NGX_LOG_EMERG, cf, 0,
@@ -79,7 +79,7 @@ ngx_http_conflict_directive_field_add(ngx_conf_t *cf,
     if (!(cf->cmd_type & NGX_HTTP_LOC_CONF)) {
         nmcf = ngx_http_conf_get_module_main_conf(cf,
                                                   ngx_http_conflict_module);
-        nmcf->ruled = value[0];
+        nmcf->rule_directive = value[0];
     }
 
     if (conflict_scan_pointer(&rule->field.pointer, (char *) field->data,
@@ -99,7 +99,7 @@ ngx_http_conflict_directive_field_add(ngx_conf_t *cf,
         return NGX_ERROR;
     }
 
-    return ngx_http_conflict_directive_field_alone(cf, conf->rules, field);
+    return ngx_http_conflict_directive_field_overlap(cf, conf->rules, field);
 }
 
 
@@ -167,7 +167,7 @@ ngx_http_conflict_directive_field_rule(ngx_conf_t *cf, conflict_field_t *field,
 }
 
 
-/* in the form that nginx appends to errors */
+/* the position of the rule, in the format of nginx errors */
 
 static ngx_int_t
 ngx_http_conflict_directive_field_place(ngx_conf_t *cf,
@@ -190,10 +190,10 @@ ngx_http_conflict_directive_field_place(ngx_conf_t *cf,
 }
 
 
-/* is the last one not within another one, or around it */
+/* refuses the last rule if it is for a field within another, or around it */
 
 static ngx_int_t
-ngx_http_conflict_directive_field_alone(ngx_conf_t *cf, ngx_array_t *rules,
+ngx_http_conflict_directive_field_overlap(ngx_conf_t *cf, ngx_array_t *rules,
     ngx_str_t *value)
 {
     ngx_uint_t                 i;
@@ -218,7 +218,7 @@ ngx_http_conflict_directive_field_alone(ngx_conf_t *cf, ngx_array_t *rules,
             continue;
         }
 
-        /* nginx adds where the second one is */
+        /* nginx appends the position of the second one */
 
         if (last->pointer.levels == field->pointer.levels) {
             ngx_conf_log_error(NGX_LOG_EMERG, cf, 0,
@@ -355,7 +355,7 @@ ngx_http_conflict_directive_field_partial(ngx_conf_t *cf, ngx_command_t *cmd,
 }
 
 
-/* behind the method: most APIs take a member's value whole */
+/* after the method: shallow by default, as most APIs replace whole values */
 
 static ngx_int_t
 ngx_http_conflict_directive_field_partial_form(ngx_str_t *value, size_t skip,
@@ -422,7 +422,7 @@ ngx_http_conflict_directive_field_complete(ngx_conf_t *cf,
         return NGX_ERROR;
     }
 
-    if (ngx_http_conflict_directive_field_own_fields(cf, conf) != NGX_OK) {
+    if (ngx_http_conflict_directive_field_effective(cf, conf) != NGX_OK) {
         return NGX_ERROR;
     }
 
@@ -455,12 +455,12 @@ ngx_http_conflict_directive_field_complete(ngx_conf_t *cf,
 
 
 /*
- * A client sends back the version that conflict_inject has put into the
- * body: it is no edit, so it clashes with nothing.
+ * The rules, and one for the version that conflict_inject adds to the body: a
+ * client sends it back, but that is no edit and must not clash.
  */
 
 static ngx_int_t
-ngx_http_conflict_directive_field_own_fields(ngx_conf_t *cf,
+ngx_http_conflict_directive_field_effective(ngx_conf_t *cf,
     ngx_http_conflict_loc_conf_t *conf)
 {
     ngx_uint_t                 i;
@@ -488,9 +488,9 @@ ngx_http_conflict_directive_field_own_fields(ngx_conf_t *cf,
 
     conf->fields = fields;
 
-    if (conf->row_inject == NULL
-        || conflict_scan_pointer_within(conf->row_inject, conf->base->pointer)
-        || conflict_scan_pointer_within(conf->base->pointer, conf->row_inject))
+    if (conf->doc_inject == NULL
+        || conflict_scan_pointer_within(conf->doc_inject, conf->base->pointer)
+        || conflict_scan_pointer_within(conf->base->pointer, conf->doc_inject))
     {
         return NGX_OK;
     }
@@ -499,9 +499,9 @@ ngx_http_conflict_directive_field_own_fields(ngx_conf_t *cf,
 
     for (i = 0; i < fields->nelts; i++) {
 
-        if (conflict_scan_pointer_within(&field[i].pointer, conf->row_inject)
+        if (conflict_scan_pointer_within(&field[i].pointer, conf->doc_inject)
             || (field[i].rule != CONFLICT_RULE_AUTO
-                && conflict_scan_pointer_within(conf->row_inject,
+                && conflict_scan_pointer_within(conf->doc_inject,
                                                 &field[i].pointer)))
         {
             return NGX_OK;
@@ -515,7 +515,7 @@ ngx_http_conflict_directive_field_own_fields(ngx_conf_t *cf,
 
     ngx_memzero(inject, sizeof(conflict_field_t));
 
-    inject->pointer = *conf->row_inject;
+    inject->pointer = *conf->doc_inject;
     inject->rule = CONFLICT_RULE_LWW;
 
     return NGX_OK;

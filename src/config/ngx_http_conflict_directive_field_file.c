@@ -2,8 +2,7 @@
 /*
  * Copyright (C) the ngx_http_conflict_module authors
  *
- * conflict_fields: the rules of a record's fields from a JSON file, read when
- * nginx reads its configuration.
+ * conflict_fields: reads rules of fields from a JSON file.
  */
 
 
@@ -23,7 +22,7 @@ typedef struct {
     ngx_http_conflict_loc_conf_t  *conf;
     ngx_str_t                      name;
     ngx_str_t                      text;
-    ngx_conf_file_t                place;  /* the position in errors */
+    ngx_conf_file_t                place;  /* its position, for errors */
 } ngx_http_conflict_field_file_t;
 
 
@@ -60,6 +59,7 @@ char *
 ngx_http_conflict_directive_field_file(ngx_conf_t *cf, ngx_command_t *cmd,
     void *conf)
 {
+    size_t                           len;
     ngx_int_t                        rc;
     ngx_str_t                       *value;
     ngx_conf_file_t                 *parent;
@@ -79,13 +79,14 @@ ngx_http_conflict_directive_field_file(ngx_conf_t *cf, ngx_command_t *cmd,
         return NGX_CONF_ERROR;
     }
 
-    file.place.file.name.data = ngx_pnalloc(cf->temp_pool, file.name.len
-                                                           + NGX_INT_T_LEN + 2);
+    len = file.name.len + NGX_INT_T_LEN + 2;
+
+    file.place.file.name.data = ngx_pnalloc(cf->temp_pool, len);
     if (file.place.file.name.data == NULL) {
         return NGX_CONF_ERROR;
     }
 
-    /* as with an included file, errors have the position in this file */
+    /* as for an included file, errors have a position in this file */
 
     parent = cf->conf_file;
     cf->conf_file = &file.place;
@@ -216,7 +217,7 @@ ngx_http_conflict_directive_field_file_parse(ngx_conf_t *cf,
 }
 
 
-/* jansson iterates over members in the order of the text */
+/* jansson iterates over members in the order of the file */
 
 static ngx_int_t
 ngx_http_conflict_directive_field_file_rules(ngx_conf_t *cf,
@@ -294,7 +295,7 @@ ngx_http_conflict_directive_field_file_rule(ngx_conf_t *cf,
 }
 
 
-/* the rule in the form that conflict_field takes */
+/* converts an object to the syntax of conflict_field */
 
 static ngx_int_t
 ngx_http_conflict_directive_field_file_object(ngx_conf_t *cf,
@@ -303,7 +304,7 @@ ngx_http_conflict_directive_field_file_object(ngx_conf_t *cf,
 {
     json_t      *value, *key;
     u_char      *open, *key_at;
-    const char  *name;
+    const char  *name, *type;
 
     open = p;
     key = NULL;
@@ -323,13 +324,13 @@ ngx_http_conflict_directive_field_file_object(ngx_conf_t *cf,
         }
 
         if (!json_is_string(value)) {
-            ngx_http_conflict_directive_field_file_at(
-                    file, ngx_http_conflict_directive_field_file_value(p));
+            p = ngx_http_conflict_directive_field_file_value(p);
+            type = ngx_http_conflict_directive_field_file_type(value);
+
+            ngx_http_conflict_directive_field_file_at(file, p);
             ngx_conf_log_error(NGX_LOG_EMERG, cf, 0,
                                "parameter \"%s\" of field \"%s\" is %s, it "
-                               "must be a string", name, field,
-                               ngx_http_conflict_directive_field_file_type(
-                                       value));
+                               "must be a string", name, field, type);
             return NGX_ERROR;
         }
 
@@ -434,8 +435,9 @@ ngx_http_conflict_directive_field_file_type(json_t *value)
 
 
 /*
- * jansson keeps no positions of values.  These find them in a text that it has
- * accepted: from a member's name its value and the "," or "}" after that.
+ * jansson provides no positions of values.  These functions find them in a
+ * text that it has accepted: from the name of a member its value, and the ","
+ * or "}" after that.
  */
 
 static u_char *
@@ -481,7 +483,7 @@ ngx_http_conflict_directive_field_file_space(u_char *p)
 }
 
 
-/* the position after its closing quote */
+/* the position after the closing quote */
 
 static u_char *
 ngx_http_conflict_directive_field_file_string(u_char *p)
@@ -509,7 +511,7 @@ ngx_http_conflict_directive_field_file_at(ngx_http_conflict_field_file_t *file,
 }
 
 
-/* nginx appends "in NAME:NUMBER": the name has the line */
+/* nginx appends "in NAME:NUMBER"; NAME is FILE:LINE, NUMBER the column */
 
 static void
 ngx_http_conflict_directive_field_file_place(

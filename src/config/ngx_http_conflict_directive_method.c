@@ -9,7 +9,7 @@
 #include "config/ngx_http_conflict_conf.h"
 
 
-/* what writes in HTTP, and in WebDAV (RFC 4918, 9.8 and 9.9) */
+/* writes in HTTP and in WebDAV (RFC 4918, 9.8 and 9.9) */
 
 static ngx_str_t  ngx_http_conflict_directive_method_writes[] = {
     ngx_string("PUT"),
@@ -20,9 +20,9 @@ static ngx_str_t  ngx_http_conflict_directive_method_writes[] = {
 };
 
 
-/* safe by their definition: they change no resource */
+/* methods that change no resource by their definition */
 
-static const ngx_str_t  ngx_http_conflict_directive_method_names[] = {
+static const ngx_str_t  ngx_http_conflict_directive_method_safe_names[] = {
     ngx_string("OPTIONS"),
     ngx_string("TRACE"),
     ngx_string("CONNECT"),
@@ -66,7 +66,7 @@ ngx_http_conflict_directive_method(ngx_conf_t *cf, ngx_command_t *cmd,
 
     for (i = 1; i < cf->args->nelts; i++) {
 
-        /* as nginx reads them: capital letters, "-" and "_" */
+        /* nginx parses capital letters, "-" and "_" */
 
         for (n = 0; n < value[i].len; n++) {
 
@@ -118,16 +118,19 @@ ngx_http_conflict_directive_method(ngx_conf_t *cf, ngx_command_t *cmd,
 ngx_uint_t
 ngx_http_conflict_directive_method_safe(ngx_str_t *method)
 {
+    ngx_uint_t  n;
+
+    n = sizeof(ngx_http_conflict_directive_method_safe_names)
+        / sizeof(ngx_str_t);
+
     return ngx_http_conflict_directive_method_listed(method,
-                     ngx_http_conflict_directive_method_names,
-                     sizeof(ngx_http_conflict_directive_method_names)
-                     / sizeof(ngx_str_t));
+                             ngx_http_conflict_directive_method_safe_names, n);
 }
 
 
 ngx_uint_t
-ngx_http_conflict_directive_method_listed(ngx_str_t *method, const ngx_str_t *list,
-    ngx_uint_t n)
+ngx_http_conflict_directive_method_listed(ngx_str_t *method,
+    const ngx_str_t *list, ngx_uint_t n)
 {
     ngx_uint_t  i;
 

@@ -2,8 +2,8 @@
 /*
  * Copyright (C) the ngx_http_conflict_module authors
  *
- * The setters of policy, store and log.  Each checks all of its arguments and
- * quotes the wrong one.
+ * The setters of conflict, conflict_store and conflict_log.  Each checks all
+ * arguments and quotes the invalid one.
  */
 
 
@@ -70,8 +70,7 @@ ngx_http_conflict_directive_policy(ngx_conf_t *cf, ngx_command_t *cmd,
     if (nlcf->policy == NGX_HTTP_CONFLICT_OFF && cf->args->nelts > 2) {
         ngx_conf_log_error(NGX_LOG_EMERG, cf, 0,
                            "invalid parameter \"%V\", \"off\" has no "
-                           "parameters",
-                           &value[2]);
+                           "parameters", &value[2]);
         return NGX_CONF_ERROR;
     }
 
@@ -90,8 +89,9 @@ ngx_http_conflict_directive_policy(ngx_conf_t *cf, ngx_command_t *cmd,
             name.len = value[i].len - 6;
             name.data = value[i].data + 6;
 
-            if (ngx_http_conflict_directive_policy_store_name(
-                    cf, &name) != NGX_OK) {
+            if (ngx_http_conflict_directive_policy_store_name(cf, &name)
+                != NGX_OK)
+            {
                 return NGX_CONF_ERROR;
             }
 
@@ -121,8 +121,9 @@ ngx_http_conflict_directive_policy_store(ngx_conf_t *cf, ngx_command_t *cmd,
 
     value = cf->args->elts;
 
-    if (ngx_http_conflict_directive_policy_store_name(cf,
-                                                      &value[1]) != NGX_OK) {
+    if (ngx_http_conflict_directive_policy_store_name(cf, &value[1])
+        != NGX_OK)
+    {
         return NGX_CONF_ERROR;
     }
 
@@ -208,8 +209,9 @@ ngx_http_conflict_directive_policy_store_zone(ngx_conf_t *cf,
 {
     size_t  size;
 
-    if (ngx_http_conflict_directive_policy_zone_size(cf, value, 5,
-                                                     &size) != NGX_OK) {
+    if (ngx_http_conflict_directive_policy_zone_size(cf, value, 5, &size)
+        != NGX_OK)
+    {
         return NGX_CONF_ERROR;
     }
 
@@ -223,7 +225,7 @@ ngx_http_conflict_directive_policy_store_zone(ngx_conf_t *cf,
 }
 
 
-/* behind the first "skip" bytes of the parameter */
+/* the size after the first "skip" bytes of a parameter */
 
 static ngx_int_t
 ngx_http_conflict_directive_policy_zone_size(ngx_conf_t *cf, ngx_str_t *value,

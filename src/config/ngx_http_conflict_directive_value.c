@@ -2,9 +2,8 @@
 /*
  * Copyright (C) the ngx_http_conflict_module authors
  *
- * The setters of values: where something is in a message, times, sizes,
- * numbers.
- * Like nginx's own, but they quote what is wrong.
+ * Setters of places, times, sizes, numbers and words.  Unlike those of nginx,
+ * they quote the invalid value and list the valid ones.
  */
 
 
@@ -16,7 +15,7 @@
 #define NGX_HTTP_CONFLICT_VALUES_MAX  10000000
 
 
-/* the words that stand for a default, by directive */
+/* the word for the default of each directive */
 
 static const struct {
     ngx_str_t                      directive;
@@ -198,7 +197,7 @@ ngx_http_conflict_directive_value_latest(ngx_conf_t *cf, ngx_command_t *cmd,
 }
 
 
-/* not what would make no sense, or overflow when times are added up */
+/* the limits prevent useless values, and overflows when times are added */
 
 char *
 ngx_http_conflict_directive_value_time(ngx_conf_t *cf, ngx_command_t *cmd,
@@ -299,7 +298,7 @@ ngx_http_conflict_directive_value_values(ngx_conf_t *cf, ngx_command_t *cmd,
 }
 
 
-/* nginx's own quotes what is wrong, but not what may be said */
+/* as ngx_conf_set_enum_slot(), but lists the valid values */
 
 char *
 ngx_http_conflict_directive_value_word(ngx_conf_t *cf, ngx_command_t *cmd,
@@ -330,7 +329,7 @@ ngx_http_conflict_directive_value_word(ngx_conf_t *cf, ngx_command_t *cmd,
         }
     }
 
-    /* all of these have two */
+    /* all of these directives have two values */
 
     ngx_conf_log_error(NGX_LOG_EMERG, cf, 0,
                        "invalid value \"%V\" in \"%V\" directive, it must be "

@@ -2,8 +2,8 @@
 /*
  * Copyright (C) the ngx_http_conflict_module authors
  *
- * A location that is guarded: what it says must go together, and it needs a
- * store, a log, and the rest of what nginx.conf says of it.
+ * Validates a guarded location or lock endpoint, and completes it: store, audit
+ * log, defaults, and settings of the upstream modules.
  */
 
 
@@ -17,7 +17,7 @@ static ngx_int_t ngx_http_conflict_location_identity(ngx_conf_t *cf,
     ngx_http_conflict_main_conf_t *nmcf, ngx_http_conflict_loc_conf_t *conf);
 static ngx_int_t ngx_http_conflict_location_check_base(ngx_conf_t *cf,
     ngx_http_conflict_loc_conf_t *conf);
-static ngx_int_t ngx_http_conflict_location_row_inject(ngx_conf_t *cf,
+static ngx_int_t ngx_http_conflict_location_doc_inject(ngx_conf_t *cf,
     ngx_http_conflict_loc_conf_t *conf);
 static ngx_int_t ngx_http_conflict_location_find_store(ngx_conf_t *cf,
     ngx_http_conflict_main_conf_t *nmcf, ngx_http_conflict_loc_conf_t *conf);
@@ -25,7 +25,7 @@ static ngx_int_t ngx_http_conflict_location_default_log(ngx_conf_t *cf,
     ngx_http_conflict_main_conf_t *nmcf, ngx_http_conflict_loc_conf_t *conf);
 static ngx_http_complex_value_t *ngx_http_conflict_location_complex(
     ngx_conf_t *cf, const char *text);
-static ngx_uint_t ngx_http_conflict_location_served(ngx_conf_t *cf,
+static ngx_uint_t ngx_http_conflict_location_may_write(ngx_conf_t *cf,
     ngx_http_core_loc_conf_t *clcf);
 static ngx_uint_t ngx_http_conflict_location_setting(ngx_conf_t *cf,
     const char *name);
@@ -33,7 +33,7 @@ static ngx_int_t ngx_http_conflict_location_lock_path(ngx_conf_t *cf,
     ngx_http_conflict_loc_conf_t *conf);
 
 
-static ngx_str_t  ngx_http_conflict_default_name = ngx_string("default");
+static ngx_str_t  ngx_http_conflict_location_default = ngx_string("default");
 
 
 ngx_int_t
@@ -62,7 +62,7 @@ ngx_http_conflict_location(ngx_conf_t *cf, ngx_http_conflict_loc_conf_t *conf)
         return NGX_ERROR;
     }
 
-    /* who owns the versions may want it, and "report" changes nothing */
+    /* an upstream that owns versions may use it; report mode changes nothing */
 
     conf->strip_base = (conf->strip == NGX_CONF_UNSET)
                        ? conf->base->place == NGX_HTTP_CONFLICT_JSON
@@ -79,13 +79,13 @@ ngx_http_conflict_location(ngx_conf_t *cf, ngx_http_conflict_loc_conf_t *conf)
     if (conf->quarantine == 0
         && conf->version->place == NGX_HTTP_CONFLICT_DEFAULT)
     {
-        nmcf->risky = 1;
+        nmcf->no_quarantine = 1;
     }
 
     nmcf->guarded = 1;
 
     if (conf->inject->place == NGX_HTTP_CONFLICT_JSON
-        && ngx_http_conflict_location_row_inject(cf, conf) != NGX_OK)
+        && ngx_http_conflict_location_doc_inject(cf, conf) != NGX_OK)
     {
         return NGX_ERROR;
     }
@@ -142,13 +142,13 @@ ngx_http_conflict_location_lock(ngx_conf_t *cf,
 }
 
 
-/* who writes, and the GET that may have to be made for the client */
+/* user, client, and what the own GET needs */
 
 static ngx_int_t
 ngx_http_conflict_location_identity(ngx_conf_t *cf,
     ngx_http_conflict_main_conf_t *nmcf, ngx_http_conflict_loc_conf_t *conf)
 {
-    conf->named = (conf->user != NULL);
+    conf->user_set = (conf->user != NULL);
 
     conf->vary.data = ngx_pnalloc(cf->pool, NGX_HTTP_CONFLICT_VARY);
     if (conf->vary.data == NULL) {
@@ -180,7 +180,7 @@ ngx_http_conflict_location_identity(ngx_conf_t *cf,
 }
 
 
-/* a header that never comes, or always, would be no base */
+/* refuses headers that never arrive, or are a precondition anyway */
 
 static ngx_int_t
 ngx_http_conflict_location_check_base(ngx_conf_t *cf,
@@ -229,20 +229,20 @@ ngx_http_conflict_location_check_base(ngx_conf_t *cf,
 }
 
 
-/* where the injected member is in the row that a refusal shows, if it is */
+/* the injected member within the document that a 409 response shows, if any */
 
 static ngx_int_t
-ngx_http_conflict_location_row_inject(ngx_conf_t *cf,
+ngx_http_conflict_location_doc_inject(ngx_conf_t *cf,
     ngx_http_conflict_loc_conf_t *conf)
 {
     ngx_uint_t           i, n;
-    conflict_pointer_t  *inject, *root, *row;
+    conflict_pointer_t  *inject, *root, *doc;
 
     inject = conf->inject->pointer;
     root = conf->root;
 
     if (root == NULL) {
-        conf->row_inject = inject;
+        conf->doc_inject = inject;
         return NGX_OK;
     }
 
@@ -252,21 +252,21 @@ ngx_http_conflict_location_row_inject(ngx_conf_t *cf,
         return NGX_OK;
     }
 
-    row = ngx_palloc(cf->pool, sizeof(conflict_pointer_t));
-    if (row == NULL) {
+    doc = ngx_palloc(cf->pool, sizeof(conflict_pointer_t));
+    if (doc == NULL) {
         return NGX_ERROR;
     }
 
-    *row = *inject;
-    row->levels -= n;
+    *doc = *inject;
+    doc->levels -= n;
 
-    for (i = 0; i < row->levels; i++) {
-        row->name[i] = inject->name[i + n];
-        row->len[i] = inject->len[i + n];
-        row->index[i] = inject->index[i + n];
+    for (i = 0; i < doc->levels; i++) {
+        doc->name[i] = inject->name[i + n];
+        doc->len[i] = inject->len[i + n];
+        doc->index[i] = inject->index[i + n];
     }
 
-    conf->row_inject = row;
+    conf->doc_inject = doc;
 
     return NGX_OK;
 }
@@ -281,7 +281,7 @@ ngx_http_conflict_location_find_store(ngx_conf_t *cf,
     ngx_http_conflict_store_t   *store, **storep;
 
     name = conf->store_name.len ? &conf->store_name
-                                : &ngx_http_conflict_default_name;
+                                : &ngx_http_conflict_location_default;
 
     storep = nmcf->stores.elts;
 
@@ -297,7 +297,7 @@ ngx_http_conflict_location_find_store(ngx_conf_t *cf,
 
     if (conf->store == NULL) {
 
-        if (name != &ngx_http_conflict_default_name
+        if (name != &ngx_http_conflict_location_default
             && ngx_strcmp(name->data, "default") != 0)
         {
             ngx_conf_log_error(NGX_LOG_EMERG, cf, 0,
@@ -311,7 +311,7 @@ ngx_http_conflict_location_find_store(ngx_conf_t *cf,
             return NGX_ERROR;
         }
 
-        store->name = ngx_http_conflict_default_name;
+        store->name = ngx_http_conflict_location_default;
         store->ops = &ngx_http_conflict_shm_ops;
 
         storep = ngx_array_push(&nmcf->stores);
@@ -336,7 +336,7 @@ ngx_http_conflict_location_find_store(ngx_conf_t *cf,
     }
 
     if (conf->lock) {
-        /* it writes nothing */
+        /* a lock endpoint writes nothing */
         return NGX_OK;
     }
 
@@ -352,7 +352,7 @@ ngx_http_conflict_location_find_store(ngx_conf_t *cf,
 }
 
 
-/* beside nginx's own access log, which is a place that exists */
+/* by default in the directory of nginx's access log, which exists */
 
 static ngx_int_t
 ngx_http_conflict_location_default_log(ngx_conf_t *cf,
@@ -437,7 +437,7 @@ ngx_http_conflict_location_warn(ngx_conf_t *cf,
     clcf = ngx_http_conf_get_module_loc_conf(cf, ngx_http_core_module);
 
     if (clcf->name.len == 0 || clcf->noname || clcf->locations) {
-        /* what it says is for the locations and "if" blocks within */
+        /* its directives are for the locations and "if" blocks within */
         return;
     }
 
@@ -450,7 +450,7 @@ ngx_http_conflict_location_warn(ngx_conf_t *cf,
     }
 
     if (own && conf->policy != NGX_HTTP_CONFLICT_OFF && !conf->lock
-        && !conf->status && !ngx_http_conflict_location_served(cf, clcf))
+        && !conf->status && !ngx_http_conflict_location_may_write(cf, clcf))
     {
         ngx_conf_log_error(NGX_LOG_WARN, cf, 0,
                            "\"conflict\" in location \"%V\" guards nothing: "
@@ -461,13 +461,13 @@ ngx_http_conflict_location_warn(ngx_conf_t *cf,
 }
 
 
-/* by anything that may write */
+/* 1 if the location has a handler that may write */
 
 static ngx_uint_t
-ngx_http_conflict_location_served(ngx_conf_t *cf,
+ngx_http_conflict_location_may_write(ngx_conf_t *cf,
     ngx_http_core_loc_conf_t *clcf)
 {
-    /* both settings begin with what they are named by */
+    /* the configurations of both modules begin with that directive */
 
     return clcf->handler != NULL
            || (ngx_http_conflict_location_setting(cf, "ngx_http_dav_module")
@@ -502,8 +502,8 @@ ngx_http_conflict_location_setting(ngx_conf_t *cf, const char *name)
 
 
 /*
- * The GET that shows whether a caller may lock asks for the key, unless it is
- * said what for.  A key that begins with a variable is known only later.
+ * The own GET that checks whether a client may lock requests the key, unless
+ * "get=" is set: it must be a path, or begin with a variable.
  */
 
 static ngx_int_t

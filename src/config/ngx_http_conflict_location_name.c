@@ -2,8 +2,8 @@
 /*
  * Copyright (C) the ngx_http_conflict_module authors
  *
- * The name of a location, and its label in the log, by default the location
- * as a person would write it.
+ * The name of a location and its label in the audit log, by default the
+ * location in a readable form.
  */
 
 
@@ -18,7 +18,8 @@ static u_char *ngx_http_conflict_location_name_group(u_char *start, u_char *dst,
     u_char *p, u_char *last, ngx_uint_t repeated);
 static u_char *ngx_http_conflict_location_name_any(u_char *start, u_char *dst);
 static u_char *ngx_http_conflict_location_name_end(u_char *p, u_char *last);
-static u_char *ngx_http_conflict_location_name_repeated(u_char *p, u_char *last);
+static u_char *ngx_http_conflict_location_name_repeated(u_char *p,
+    u_char *last);
 
 #endif
 
@@ -28,7 +29,7 @@ ngx_http_conflict_location_name(ngx_conf_t *cf,
     ngx_http_conflict_loc_conf_t *prev, ngx_http_conflict_loc_conf_t *conf)
 {
 #if (NGX_PCRE)
-    u_char                    *p;
+    u_char                    *p, *start, *last;
 #endif
     ngx_http_core_loc_conf_t  *clcf;
 
@@ -39,7 +40,7 @@ ngx_http_conflict_location_name(ngx_conf_t *cf,
     conf->name = clcf->name;
 
     if (clcf->noname) {
-        /* "if" and "limit_except" bear the name of what they are in */
+        /* "if" and "limit_except" have the label of their location */
         conf->label = prev->label;
         return NGX_OK;
     }
@@ -47,7 +48,7 @@ ngx_http_conflict_location_name(ngx_conf_t *cf,
     conf->label = clcf->name;
 
     if (conf->label.len == 0) {
-        /* a server without locations */
+        /* a server block without locations */
         ngx_str_set(&conf->label, "/");
         return NGX_OK;
     }
@@ -69,13 +70,15 @@ ngx_http_conflict_location_name(ngx_conf_t *cf,
         *p++ = '*';
     }
 
-    p = ngx_http_conflict_location_name_regex(conf->label.data, p, clcf->name.data,
-                                       clcf->name.data + clcf->name.len);
+    start = clcf->name.data;
+    last = start + clcf->name.len;
+
+    p = ngx_http_conflict_location_name_regex(conf->label.data, p, start, last);
 
     conf->label.len = p - conf->label.data;
 
     if (conf->label.len == 0) {
-        /* "^" and the like: whatever there is */
+        /* "^" and the like match any path */
         *p = '*';
         conf->label.len = 1;
     }
@@ -90,9 +93,9 @@ ngx_http_conflict_location_name(ngx_conf_t *cf,
 
 
 /*
- * Of "^/api/notes/(\d+)$" the path, and a "*" in the place of the number:
- * so becomes what stands for more than one text, or {NAME} where it has a
- * name.  The result is never longer.
+ * The path of "^/api/notes/(\d+)$", with "*" in place of the number: whatever
+ * matches more than one text becomes "*", or {NAME} if it is a named group.
+ * The result is never longer than the regex.
  */
 
 static u_char *
@@ -112,8 +115,8 @@ ngx_http_conflict_location_name_regex(u_char *start, u_char *dst, u_char *p,
         next = ngx_http_conflict_location_name_repeated(end, last);
 
         if (*p == '(') {
-            dst = ngx_http_conflict_location_name_group(start, dst, p + 1, end - 1,
-                                                 next != end);
+            dst = ngx_http_conflict_location_name_group(start, dst, p + 1,
+                                                        end - 1, next != end);
             p = next;
             continue;
         }
@@ -135,7 +138,7 @@ ngx_http_conflict_location_name_regex(u_char *start, u_char *dst, u_char *p,
         }
 
         if (next != end && !(*end == '?' && ch != '/')) {
-            /* an "s?" is there as often as not, "/?" is no part of the name */
+            /* "s?" is kept as "s", but "/?" is dropped */
             ch = (*end == '?') ? '\0' : '*';
         }
 
@@ -153,7 +156,7 @@ ngx_http_conflict_location_name_regex(u_char *start, u_char *dst, u_char *p,
 }
 
 
-/* what is between the parentheses */
+/* the content of a group */
 
 static u_char *
 ngx_http_conflict_location_name_group(u_char *start, u_char *dst, u_char *p,
@@ -176,7 +179,7 @@ ngx_http_conflict_location_name_group(u_char *start, u_char *dst, u_char *p,
         if (p == last || *p == '=' || *p == '!'
             || (*p == '<' && (p[1] == '=' || p[1] == '!')))
         {
-            /* it only looks around */
+            /* lookahead and lookbehind match no text */
             return dst;
         }
 
@@ -237,7 +240,7 @@ ngx_http_conflict_location_name_any(u_char *start, u_char *dst)
 }
 
 
-/* of the one character, class or group that begins here */
+/* the end of the character, class or group that begins at "p" */
 
 static u_char *
 ngx_http_conflict_location_name_end(u_char *p, u_char *last)
@@ -263,7 +266,7 @@ ngx_http_conflict_location_name_end(u_char *p, u_char *last)
 
         } else if (class) {
 
-            /* a "]" that comes first in it, or behind "^", is one of it */
+            /* a "]" is literal as the first character, also after "^" */
 
             if (*q == ']' && q > class + 1
                 && !(q == class + 2 && class[1] == '^'))
@@ -290,7 +293,7 @@ ngx_http_conflict_location_name_end(u_char *p, u_char *last)
 }
 
 
-/* behind "*", "+", "?" or "{1,3}", lazy or not */
+/* skips "*", "+", "?" or "{1,3}", lazy and possessive ones as well */
 
 static u_char *
 ngx_http_conflict_location_name_repeated(u_char *p, u_char *last)

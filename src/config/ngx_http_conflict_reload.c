@@ -2,8 +2,8 @@
 /*
  * Copyright (C) the ngx_http_conflict_module authors
  *
- * Routes whose keys mean something else after a reload: until the workers of
- * before are gone, these write under other keys or with other versions.
+ * Routes whose keys have another meaning after a reload: until predecessor
+ * processes have exited, they write under other keys or with other versions.
  */
 
 
@@ -12,23 +12,23 @@
 #include "process/ngx_http_conflict_random.h"
 
 
-static ngx_http_conflict_main_conf_t *ngx_http_conflict_reload_before(
+static ngx_http_conflict_main_conf_t *ngx_http_conflict_reload_old_conf(
     ngx_uint_t *foreign);
-static ngx_int_t ngx_http_conflict_reload_routes_before(ngx_cycle_t *cycle,
-    ngx_array_t *before, ngx_http_conflict_main_conf_t *omcf);
+static ngx_int_t ngx_http_conflict_reload_old_routes(ngx_cycle_t *cycle,
+    ngx_array_t *old_routes, ngx_http_conflict_main_conf_t *omcf);
 static void ngx_http_conflict_reload_compare(
     ngx_http_conflict_main_conf_t *nmcf, ngx_http_conflict_main_conf_t *omcf,
-    ngx_array_t *before);
-static void ngx_http_conflict_reload_alone(ngx_array_t *routes,
+    ngx_array_t *old_routes);
+static void ngx_http_conflict_reload_match(ngx_array_t *routes,
     ngx_array_t *other);
-static ngx_int_t ngx_http_conflict_reload_gone(ngx_cycle_t *cycle,
-    ngx_http_conflict_main_conf_t *nmcf, ngx_array_t *before);
-static ngx_int_t ngx_http_conflict_reload_keep_text(ngx_pool_t *pool,
+static ngx_int_t ngx_http_conflict_reload_save_gone(ngx_cycle_t *cycle,
+    ngx_http_conflict_main_conf_t *nmcf, ngx_array_t *old_routes);
+static ngx_int_t ngx_http_conflict_reload_copy(ngx_pool_t *pool,
     ngx_str_t *text);
 static ngx_int_t ngx_http_conflict_reload_enter(ngx_cycle_t *cycle,
     ngx_http_conflict_store_t *store, ngx_http_conflict_main_conf_t *omcf,
     uint64_t move);
-static ngx_http_conflict_store_t *ngx_http_conflict_reload_store_before(
+static ngx_http_conflict_store_t *ngx_http_conflict_reload_old_store(
     ngx_http_conflict_store_t *store, ngx_http_conflict_main_conf_t *omcf);
 static ngx_int_t ngx_http_conflict_reload_inherit(ngx_cycle_t *cycle,
     ngx_http_conflict_store_t *store, ngx_http_conflict_store_t *old);
@@ -39,7 +39,7 @@ ngx_http_conflict_reload_init_module(ngx_cycle_t *cycle)
 {
     uint64_t                         move;
     ngx_uint_t                       i, foreign;
-    ngx_array_t                      before;
+    ngx_array_t                      old_routes;
     ngx_http_conflict_store_t      **store;
     ngx_http_conflict_main_conf_t   *nmcf, *omcf;
 
@@ -52,18 +52,21 @@ ngx_http_conflict_reload_init_module(ngx_cycle_t *cycle)
     ngx_http_conflict_audit_file_created(cycle, nmcf);
 
     foreign = 0;
-    omcf = ngx_http_conflict_reload_before(&foreign);
+    omcf = ngx_http_conflict_reload_old_conf(&foreign);
 
     if (omcf) {
 
-        if (ngx_http_conflict_reload_routes_before(cycle, &before,
-                                                   omcf) != NGX_OK) {
+        if (ngx_http_conflict_reload_old_routes(cycle, &old_routes, omcf)
+            != NGX_OK)
+        {
             return NGX_ERROR;
         }
 
-        ngx_http_conflict_reload_compare(nmcf, omcf, &before);
+        ngx_http_conflict_reload_compare(nmcf, omcf, &old_routes);
 
-        if (ngx_http_conflict_reload_gone(cycle, nmcf, &before) != NGX_OK) {
+        if (ngx_http_conflict_reload_save_gone(cycle, nmcf, &old_routes)
+            != NGX_OK)
+        {
             return NGX_ERROR;
         }
     }
@@ -75,7 +78,7 @@ ngx_http_conflict_reload_init_module(ngx_cycle_t *cycle)
                ^ (uint64_t) ngx_pid << 16 ^ (uint64_t) ngx_time();
     }
 
-    /* zeros are no id */
+    /* 0 is not a valid id */
     move |= (uint64_t) 1 << 63;
 
     store = nmcf->stores.elts;
@@ -86,8 +89,9 @@ ngx_http_conflict_reload_init_module(ngx_cycle_t *cycle)
             store[i]->moved = 1;
         }
 
-        if (ngx_http_conflict_reload_enter(cycle, store[i], omcf,
-                                           move) != NGX_OK) {
+        if (ngx_http_conflict_reload_enter(cycle, store[i], omcf, move)
+            != NGX_OK)
+        {
             return NGX_ERROR;
         }
     }
@@ -97,13 +101,13 @@ ngx_http_conflict_reload_init_module(ngx_cycle_t *cycle)
 
 
 /*
- * The configuration that the workers have now, if it has this module.  Of
- * the same name, but loaded from another file: nobody knows what its keys
- * mean.
+ * The configuration that is replaced; NULL if it does not have this module.
+ * "*foreign": it has a module of this name from another file, so the meaning
+ * of its keys is unknown.
  */
 
 static ngx_http_conflict_main_conf_t *
-ngx_http_conflict_reload_before(ngx_uint_t *foreign)
+ngx_http_conflict_reload_old_conf(ngx_uint_t *foreign)
 {
     ngx_uint_t  i;
 
@@ -115,7 +119,7 @@ ngx_http_conflict_reload_before(ngx_uint_t *foreign)
 
         if (ngx_cycle->modules[i] == &ngx_http_conflict_module) {
             return ngx_http_cycle_get_module_main_conf(ngx_cycle,
-                                                   ngx_http_conflict_module);
+                                                     ngx_http_conflict_module);
         }
 
         if (ngx_strcmp(ngx_cycle->modules[i]->name,
@@ -130,10 +134,10 @@ ngx_http_conflict_reload_before(ngx_uint_t *foreign)
 }
 
 
-/* those of the last configuration, and those that older workers still have */
+/* the routes of the old configuration, and of predecessors still alive */
 
 static ngx_int_t
-ngx_http_conflict_reload_routes_before(ngx_cycle_t *cycle, ngx_array_t *before,
+ngx_http_conflict_reload_old_routes(ngx_cycle_t *cycle, ngx_array_t *old_routes,
     ngx_http_conflict_main_conf_t *omcf)
 {
     ngx_uint_t                  i, n, alive;
@@ -141,14 +145,14 @@ ngx_http_conflict_reload_routes_before(ngx_cycle_t *cycle, ngx_array_t *before,
 
     n = omcf->routes.nelts;
 
-    if (ngx_array_init(before, cycle->pool, n + 1,
+    if (ngx_array_init(old_routes, cycle->pool, n + 1,
                        sizeof(ngx_http_conflict_route_t))
         != NGX_OK)
     {
         return NGX_ERROR;
     }
 
-    route = ngx_array_push_n(before, n);
+    route = ngx_array_push_n(old_routes, n);
     if (route == NULL) {
         return NGX_ERROR;
     }
@@ -162,18 +166,18 @@ ngx_http_conflict_reload_routes_before(ngx_cycle_t *cycle, ngx_array_t *before,
         alive |= ngx_http_conflict_predecessor_alive(&omcf->predecessors[i]);
     }
 
-    if (!alive || omcf->gone == NULL) {
+    if (!alive || omcf->gone_routes == NULL) {
         return NGX_OK;
     }
 
-    n = omcf->gone->nelts;
+    n = omcf->gone_routes->nelts;
 
-    route = ngx_array_push_n(before, n);
+    route = ngx_array_push_n(old_routes, n);
     if (route == NULL) {
         return NGX_ERROR;
     }
 
-    ngx_memcpy(route, omcf->gone->elts,
+    ngx_memcpy(route, omcf->gone_routes->elts,
                n * sizeof(ngx_http_conflict_route_t));
 
     return NGX_OK;
@@ -182,43 +186,47 @@ ngx_http_conflict_reload_routes_before(ngx_cycle_t *cycle, ngx_array_t *before,
 
 static void
 ngx_http_conflict_reload_compare(ngx_http_conflict_main_conf_t *nmcf,
-    ngx_http_conflict_main_conf_t *omcf, ngx_array_t *before)
+    ngx_http_conflict_main_conf_t *omcf, ngx_array_t *old_routes)
 {
     ngx_uint_t                  i, j;
     ngx_http_conflict_route_t  *route, *old;
+    ngx_http_conflict_store_t  *store;
 
-    ngx_http_conflict_reload_alone(&nmcf->routes, before);
-    ngx_http_conflict_reload_alone(before, &nmcf->routes);
+    ngx_http_conflict_reload_match(&nmcf->routes, old_routes);
+    ngx_http_conflict_reload_match(old_routes, &nmcf->routes);
 
 #if (CONFLICT_BROKEN == 6)
     return;
 #endif
 
     route = nmcf->routes.elts;
-    old = before->elts;
+    old = old_routes->elts;
 
     for (i = 0; i < nmcf->routes.nelts; i++) {
 
-        for (j = 0; j < before->nelts; j++) {
+        for (j = 0; j < old_routes->nelts; j++) {
 
-            if (ngx_http_conflict_route_moved(&route[i], nmcf, &old[j], omcf))
+            if (!ngx_http_conflict_route_moved(&route[i], nmcf, &old[j],
+                                               omcf))
             {
-                route[i].store->moved = 1;
-
-                /* what was begun before may land as late as it might then */
-
-                route[i].store->quarantine = ngx_max(
-                                route[i].store->quarantine, old[j].quarantine);
+                continue;
             }
+
+            store = route[i].store;
+            store->moved = 1;
+
+            /* earlier writes may land until the old quarantine is over */
+
+            store->quarantine = ngx_max(store->quarantine, old[j].quarantine);
         }
     }
 }
 
 
-/* which of the routes are not among the others as they are? */
+/* sets "unmatched" in the routes that are not in the other list */
 
 static void
-ngx_http_conflict_reload_alone(ngx_array_t *routes, ngx_array_t *other)
+ngx_http_conflict_reload_match(ngx_array_t *routes, ngx_array_t *other)
 {
     ngx_uint_t                  i, j;
     ngx_http_conflict_route_t  *a, *b;
@@ -229,44 +237,46 @@ ngx_http_conflict_reload_alone(ngx_array_t *routes, ngx_array_t *other)
     for (i = 0; i < routes->nelts; i++) {
 
         for (j = 0; j < other->nelts; j++) {
+
             if (ngx_http_conflict_route_same(&a[i], &b[j])) {
                 break;
             }
         }
 
-        a[i].alone = (j == other->nelts);
+        a[i].unmatched = (j == other->nelts);
     }
 }
 
 
 /*
- * What only workers of before know: a later configuration may have it again,
- * with another meaning, before they are gone.
+ * Saves the routes that only predecessors have: a later configuration may
+ * have them again, with another meaning, before the predecessors have exited.
  */
 
 static ngx_int_t
-ngx_http_conflict_reload_gone(ngx_cycle_t *cycle,
-    ngx_http_conflict_main_conf_t *nmcf, ngx_array_t *before)
+ngx_http_conflict_reload_save_gone(ngx_cycle_t *cycle,
+    ngx_http_conflict_main_conf_t *nmcf, ngx_array_t *old_routes)
 {
+    size_t                           size;
     ngx_uint_t                       i, n;
-    ngx_http_conflict_predecessor_t  predecessors[NGX_MAX_PROCESSES];
     ngx_http_conflict_route_t       *route, *old;
+    ngx_http_conflict_predecessor_t  predecessors[NGX_MAX_PROCESSES];
 
-    nmcf->gone = ngx_array_create(cycle->pool, 1,
-                                  sizeof(ngx_http_conflict_route_t));
-    if (nmcf->gone == NULL) {
+    nmcf->gone_routes = ngx_array_create(cycle->pool, 1,
+                                         sizeof(ngx_http_conflict_route_t));
+    if (nmcf->gone_routes == NULL) {
         return NGX_ERROR;
     }
 
-    old = before->elts;
+    old = old_routes->elts;
 
-    for (i = 0; i < before->nelts; i++) {
+    for (i = 0; i < old_routes->nelts; i++) {
 
-        if (!old[i].alone) {
+        if (!old[i].unmatched) {
             continue;
         }
 
-        route = ngx_array_push(nmcf->gone);
+        route = ngx_array_push(nmcf->gone_routes);
         if (route == NULL) {
             return NGX_ERROR;
         }
@@ -274,30 +284,33 @@ ngx_http_conflict_reload_gone(ngx_cycle_t *cycle,
         *route = old[i];
         route->store = NULL;
 
-        if (ngx_http_conflict_reload_keep_text(cycle->pool,
-                                               &route->server) != NGX_OK
-            || ngx_http_conflict_reload_keep_text(cycle->pool, &route->location)
+        if (ngx_http_conflict_reload_copy(cycle->pool, &route->server)
+            != NGX_OK
+            || ngx_http_conflict_reload_copy(cycle->pool, &route->location)
                != NGX_OK
-            || ngx_http_conflict_reload_keep_text(cycle->pool, &route->begins)
+            || ngx_http_conflict_reload_copy(cycle->pool, &route->prefix)
                != NGX_OK
-            || ngx_http_conflict_reload_keep_text(cycle->pool, &route->meaning)
+            || ngx_http_conflict_reload_copy(cycle->pool, &route->meaning)
                != NGX_OK)
         {
             return NGX_ERROR;
         }
     }
 
-    n = nmcf->gone->nelts ? ngx_http_conflict_predecessor_find(predecessors)
-        : 0;
+    n = 0;
 
-    nmcf->predecessors = ngx_palloc(cycle->pool,
-                             (n + 1) * sizeof(ngx_http_conflict_predecessor_t));
+    if (nmcf->gone_routes->nelts) {
+        n = ngx_http_conflict_predecessor_find(predecessors);
+    }
+
+    size = n * sizeof(ngx_http_conflict_predecessor_t);
+
+    nmcf->predecessors = ngx_palloc(cycle->pool, size + 1);
     if (nmcf->predecessors == NULL) {
         return NGX_ERROR;
     }
 
-    ngx_memcpy(nmcf->predecessors, predecessors,
-               n * sizeof(ngx_http_conflict_predecessor_t));
+    ngx_memcpy(nmcf->predecessors, predecessors, size);
     nmcf->n_predecessors = n;
 
     return NGX_OK;
@@ -305,7 +318,7 @@ ngx_http_conflict_reload_gone(ngx_cycle_t *cycle,
 
 
 static ngx_int_t
-ngx_http_conflict_reload_keep_text(ngx_pool_t *pool, ngx_str_t *text)
+ngx_http_conflict_reload_copy(ngx_pool_t *pool, ngx_str_t *text)
 {
     if (text->len == 0) {
         return NGX_OK;
@@ -324,7 +337,7 @@ ngx_http_conflict_reload_enter(ngx_cycle_t *cycle,
 {
     ngx_http_conflict_store_t  *old;
 
-    old = omcf ? ngx_http_conflict_reload_store_before(store, omcf) : NULL;
+    old = omcf ? ngx_http_conflict_reload_old_store(store, omcf) : NULL;
 
     if (store->ops == &ngx_http_conflict_shm_ops
         && ngx_http_conflict_shm_zone_renewed(store))
@@ -347,7 +360,7 @@ ngx_http_conflict_reload_enter(ngx_cycle_t *cycle,
 
 
 static ngx_http_conflict_store_t *
-ngx_http_conflict_reload_store_before(ngx_http_conflict_store_t *store,
+ngx_http_conflict_reload_old_store(ngx_http_conflict_store_t *store,
     ngx_http_conflict_main_conf_t *omcf)
 {
     ngx_str_t                   *a, *b;
@@ -383,13 +396,14 @@ static ngx_int_t
 ngx_http_conflict_reload_inherit(ngx_cycle_t *cycle,
     ngx_http_conflict_store_t *store, ngx_http_conflict_store_t *old)
 {
+    size_t                           size;
     ngx_uint_t                       i, n;
     ngx_http_conflict_predecessor_t  predecessors[NGX_MAX_PROCESSES];
 
     n = 0;
 
     if (store->moved) {
-        /* all that are alive, those of the list before among them */
+        /* all that are alive, including those of the old store */
         n = ngx_http_conflict_predecessor_find(predecessors);
 
     } else if (old) {
@@ -406,14 +420,14 @@ ngx_http_conflict_reload_inherit(ngx_cycle_t *cycle,
         return NGX_OK;
     }
 
-    store->predecessors = ngx_palloc(cycle->pool,
-                                   n * sizeof(ngx_http_conflict_predecessor_t));
+    size = n * sizeof(ngx_http_conflict_predecessor_t);
+
+    store->predecessors = ngx_palloc(cycle->pool, size);
     if (store->predecessors == NULL) {
         return NGX_ERROR;
     }
 
-    ngx_memcpy(store->predecessors, predecessors,
-               n * sizeof(ngx_http_conflict_predecessor_t));
+    ngx_memcpy(store->predecessors, predecessors, size);
     store->n_predecessors = n;
 
     ngx_http_conflict_predecessor_warn(&store->name, n, cycle->log);

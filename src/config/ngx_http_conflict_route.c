@@ -2,8 +2,8 @@
 /*
  * Copyright (C) the ngx_http_conflict_module authors
  *
- * Guarded locations as they are found again in the next configuration: what
- * their keys mean, and which of them may have the same requests.
+ * Locations as they are compared with the next configuration: the meaning of
+ * their keys, and which of them may get the same requests.
  */
 
 
@@ -17,10 +17,10 @@ static ngx_int_t ngx_http_conflict_route_meaning(ngx_conf_t *cf,
 static ngx_str_t *ngx_http_conflict_route_store_identity(ngx_pool_t *pool,
     ngx_http_conflict_store_t *store);
 static u_char *ngx_http_conflict_route_field(u_char *p, ngx_str_t *text);
-static void ngx_http_conflict_route_beginning(ngx_http_conflict_route_t *route);
+static void ngx_http_conflict_route_prefix(ngx_http_conflict_route_t *route);
 static ngx_uint_t ngx_http_conflict_route_covers(ngx_http_conflict_route_t *a,
     ngx_http_conflict_route_t *b);
-static ngx_uint_t ngx_http_conflict_route_takes(ngx_http_conflict_route_t *a,
+static ngx_uint_t ngx_http_conflict_route_overlaps(ngx_http_conflict_route_t *a,
     ngx_http_conflict_route_t *b, ngx_http_conflict_main_conf_t *mcf);
 static ngx_uint_t ngx_http_conflict_route_longer(ngx_array_t *routes,
     ngx_http_conflict_route_t *a, ngx_http_conflict_route_t *b);
@@ -60,8 +60,11 @@ ngx_http_conflict_route_add_unguarded(ngx_conf_t *cf,
 
     nmcf = ngx_http_conf_get_module_main_conf(cf, ngx_http_conflict_module);
 
-    return ngx_http_conflict_route_place(cf, &nmcf->unguarded, conf) ? NGX_OK
-                                                                     : NGX_ERROR;
+    if (ngx_http_conflict_route_place(cf, &nmcf->unguarded, conf) == NULL) {
+        return NGX_ERROR;
+    }
+
+    return NGX_OK;
 }
 
 
@@ -85,14 +88,14 @@ ngx_http_conflict_route_place(ngx_conf_t *cf, ngx_array_t *routes,
 
     route->server = cscf->server_name;
     route->location = conf->name;
-    route->begins = conf->name;
+    route->prefix = conf->name;
     route->exact = clcf->exact_match;
-    route->strict = (clcf->exact_match || clcf->noregex);
+    route->noregex = (clcf->exact_match || clcf->noregex);
 
 #if (NGX_PCRE)
     if (clcf->regex) {
         route->regex = 1;
-        ngx_http_conflict_route_beginning(route);
+        ngx_http_conflict_route_prefix(route);
     }
 #endif
 
@@ -100,7 +103,7 @@ ngx_http_conflict_route_place(ngx_conf_t *cf, ngx_array_t *routes,
 }
 
 
-/* all that makes a key and its versions what they are, in one text */
+/* all that determines the meaning of keys and versions, as one text */
 
 static ngx_int_t
 ngx_http_conflict_route_meaning(ngx_conf_t *cf,
@@ -155,7 +158,7 @@ ngx_http_conflict_route_meaning(ngx_conf_t *cf,
     p = ngx_http_conflict_route_field(p, &key);
 
     if (!conf->lock) {
-        /* a lock endpoint writes nothing, and tells versions in passing */
+        /* a lock endpoint writes nothing, and only shows versions */
 
         for (i = 0; i < conf->methods->nelts; i++) {
             p = ngx_http_conflict_route_field(p, &method[i]);
@@ -188,7 +191,7 @@ ngx_http_conflict_route_store_identity(ngx_pool_t *pool,
     }
 
     if (store->ops == &ngx_http_conflict_shm_ops) {
-        /* of another size it is another one: _store_zone.c sees that */
+        /* ngx_http_conflict_shm_zone.c detects a zone of another size */
         ngx_str_set(&store->identity, "zone");
         return &store->identity;
     }
@@ -203,7 +206,7 @@ ngx_http_conflict_route_store_identity(ngx_pool_t *pool,
 }
 
 
-/* with its length, so that no two texts run into each other */
+/* prefixed with its length, so that the result is unambiguous */
 
 static u_char *
 ngx_http_conflict_route_field(u_char *p, ngx_str_t *text)
@@ -212,16 +215,16 @@ ngx_http_conflict_route_field(u_char *p, ngx_str_t *text)
 }
 
 
-/* of a regular expression: what any URI begins with that it matches */
+/* the prefix of all URIs that a regular expression matches */
 
 static void
-ngx_http_conflict_route_beginning(ngx_http_conflict_route_t *route)
+ngx_http_conflict_route_prefix(ngx_http_conflict_route_t *route)
 {
-    size_t  i;
+    size_t   i;
     u_char  *p;
 
     p = route->location.data;
-    route->begins.len = 0;
+    route->prefix.len = 0;
 
     if (route->location.len == 0 || p[0] != '^'
         || ngx_strlchr(p, p + route->location.len, '|'))
@@ -229,13 +232,13 @@ ngx_http_conflict_route_beginning(ngx_http_conflict_route_t *route)
         return;
     }
 
-    route->begins.data = p + 1;
+    route->prefix.data = p + 1;
 
     for (i = 1; i < route->location.len; i++) {
 
         if (ngx_strchr("*?{", p[i])) {
-            /* the one before need not be there */
-            route->begins.len -= (i > 1);
+            /* the character before is optional */
+            route->prefix.len -= (i > 1);
             return;
         }
 
@@ -243,7 +246,7 @@ ngx_http_conflict_route_beginning(ngx_http_conflict_route_t *route)
             return;
         }
 
-        route->begins.len++;
+        route->prefix.len++;
     }
 }
 
@@ -265,7 +268,7 @@ ngx_http_conflict_route_moved(ngx_http_conflict_route_t *route,
 {
     ngx_uint_t  server, location;
 
-    if (route->lock != old->lock || !(route->alone || old->alone)
+    if (route->lock != old->lock || !(route->unmatched || old->unmatched)
         || ngx_http_conflict_route_same_text(&route->meaning, &old->meaning))
     {
         return 0;
@@ -279,8 +282,8 @@ ngx_http_conflict_route_moved(ngx_http_conflict_route_t *route,
         return 1;
     }
 
-    if (route->alone && old->alone) {
-        /* the one may have been renamed to the other */
+    if (route->unmatched && old->unmatched) {
+        /* the old one may have been renamed */
         return server || location;
     }
 
@@ -288,32 +291,33 @@ ngx_http_conflict_route_moved(ngx_http_conflict_route_t *route,
         return 0;
     }
 
-    return route->alone ? ngx_http_conflict_route_takes(route, old, omcf)
-                        : ngx_http_conflict_route_takes(old, route, nmcf);
+    return route->unmatched
+           ? ngx_http_conflict_route_overlaps(route, old, omcf)
+           : ngx_http_conflict_route_overlaps(old, route, nmcf);
 }
 
 
 /*
- * Where only one configuration has "a": are some of its requests those of
- * "b" in the other one, "mcf"?
+ * 1 if requests of "a", which only one configuration has, may be requests of
+ * "b" in the other configuration, "mcf".
  */
 
 static ngx_uint_t
-ngx_http_conflict_route_takes(ngx_http_conflict_route_t *a,
+ngx_http_conflict_route_overlaps(ngx_http_conflict_route_t *a,
     ngx_http_conflict_route_t *b, ngx_http_conflict_main_conf_t *mcf)
 {
     if (a->regex || b->regex) {
 
-        /* which comes before locations without one, but for strict ones */
+        /* a regex takes precedence, except over "=" and "^~" */
 
-        if ((b->regex && !a->regex && !a->strict)
-            || (a->regex && !b->regex && b->strict))
+        if ((b->regex && !a->regex && !a->noregex)
+            || (a->regex && !b->regex && b->noregex))
         {
             return 0;
         }
 
-        return ngx_strncasecmp(a->begins.data, b->begins.data,
-                               ngx_min(a->begins.len, b->begins.len)) == 0;
+        return ngx_strncasecmp(a->prefix.data, b->prefix.data,
+                               ngx_min(a->prefix.len, b->prefix.len)) == 0;
     }
 
     return ngx_http_conflict_route_covers(b, a)
@@ -322,7 +326,7 @@ ngx_http_conflict_route_takes(ngx_http_conflict_route_t *a,
 }
 
 
-/* does one that begins with more than "b" have all requests of "a"? */
+/* 1 if a location with a longer prefix than "b" has all requests of "a" */
 
 static ngx_uint_t
 ngx_http_conflict_route_longer(ngx_array_t *routes,
@@ -335,7 +339,7 @@ ngx_http_conflict_route_longer(ngx_array_t *routes,
 
     for (i = 0; i < routes->nelts; i++) {
 
-        if (!c[i].regex && c[i].begins.len > b->begins.len
+        if (!c[i].regex && c[i].prefix.len > b->prefix.len
             && ngx_http_conflict_route_same_text(&c[i].server, &a->server)
             && ngx_http_conflict_route_covers(&c[i], a))
         {
@@ -351,9 +355,9 @@ static ngx_uint_t
 ngx_http_conflict_route_covers(ngx_http_conflict_route_t *a,
     ngx_http_conflict_route_t *b)
 {
-    return (a->exact ? a->begins.len == b->begins.len
-                     : a->begins.len <= b->begins.len)
-           && ngx_strncmp(a->begins.data, b->begins.data, a->begins.len) == 0;
+    return (a->exact ? a->prefix.len == b->prefix.len
+                     : a->prefix.len <= b->prefix.len)
+           && ngx_strncmp(a->prefix.data, b->prefix.data, a->prefix.len) == 0;
 }
 
 

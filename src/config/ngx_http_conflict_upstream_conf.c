@@ -2,8 +2,8 @@
 /*
  * Copyright (C) the ngx_http_conflict_module authors
  *
- * What the module needs of the settings of nginx's upstream modules: caches
- * that let its own GET through, and whether they buffer the request.
+ * Settings of nginx's upstream modules: makes their caches let the own GET
+ * through, and finds out whether they buffer the request.
  */
 
 
@@ -39,6 +39,7 @@ ngx_http_conflict_upstream_conf(ngx_conf_t *cf,
     for (i = 0; modules[i]; i++) {
 
         for (n = 0; ngx_http_conflict_upstream_modules[n]; n++) {
+
             if (ngx_strcmp(modules[i]->name,
                            ngx_http_conflict_upstream_modules[n])
                 == 0)
@@ -51,11 +52,11 @@ ngx_http_conflict_upstream_conf(ngx_conf_t *cf,
             continue;
         }
 
-        /* the settings of all of them begin with the common ones */
+        /* all of their configurations begin with the common one */
 
         ucf = ctx->loc_conf[modules[i]->ctx_index];
 
-        /* gRPC has no such setting, it always streams */
+        /* gRPC has no such setting: it always streams */
 
         if (ucf->request_buffering == 0
             && ngx_strcmp(modules[i]->name, "ngx_http_grpc_module") != 0)
@@ -69,7 +70,7 @@ ngx_http_conflict_upstream_conf(ngx_conf_t *cf,
             continue;
         }
 
-        /* a copy, since the array may be that of the level above */
+        /* a copy, as the array may be inherited */
 
         bypass = ngx_array_create(cf->pool, 4,
                                   sizeof(ngx_http_complex_value_t));

@@ -2,8 +2,8 @@
 /*
  * Copyright (C) the ngx_http_conflict_module authors
  *
- * The client's body is changed before the upstream sees it: a member is cut
- * out, or what a merge has made takes its place.
+ * Changes the client's body before it is sent to the upstream: cuts out a
+ * member, or replaces the body with the result of a merge.
  */
 
 
@@ -15,7 +15,7 @@
 
 static ngx_int_t ngx_http_conflict_body_edit_cut_file(ngx_http_request_t *r,
     off_t start, off_t end);
-static ngx_int_t ngx_http_conflict_body_edit_keep(ngx_http_request_t *r,
+static ngx_int_t ngx_http_conflict_body_edit_append(ngx_http_request_t *r,
     ngx_chain_t ***out, ngx_buf_t *b, off_t from, off_t to);
 static ngx_int_t ngx_http_conflict_body_edit_file(ngx_http_request_t *r,
     ngx_str_t *text);
@@ -26,8 +26,8 @@ static void ngx_http_conflict_body_edit_variables(ngx_http_request_t *r);
 
 
 /*
- * Nothing is copied: the buffers around the cut are shortened, and one that
- * goes over it is split in two.
+ * No bytes are copied: buffers at the ends of the cut are shortened, and one
+ * that contains the cut is split.
  */
 
 ngx_int_t
@@ -50,9 +50,9 @@ ngx_http_conflict_body_edit_cut(ngx_http_request_t *r, off_t start, off_t end)
         b = cl->buf;
         size = ngx_buf_size(b);
 
-        if (ngx_http_conflict_body_edit_keep(r, &last, b, 0,
-                                             start - pos) != NGX_OK
-            || ngx_http_conflict_body_edit_keep(r, &last, b, end - pos, size)
+        if (ngx_http_conflict_body_edit_append(r, &last, b, 0, start - pos)
+            != NGX_OK
+            || ngx_http_conflict_body_edit_append(r, &last, b, end - pos, size)
                != NGX_OK)
         {
             return NGX_ERROR;
@@ -69,10 +69,10 @@ ngx_http_conflict_body_edit_cut(ngx_http_request_t *r, off_t start, off_t end)
 }
 
 
-/* appends the bytes "from" up to "to" of a buffer, as far as it has them */
+/* appends those bytes of a buffer that are from "from" up to "to" */
 
 static ngx_int_t
-ngx_http_conflict_body_edit_keep(ngx_http_request_t *r, ngx_chain_t ***out,
+ngx_http_conflict_body_edit_append(ngx_http_request_t *r, ngx_chain_t ***out,
     ngx_buf_t *b, off_t from, off_t to)
 {
     ngx_buf_t    *copy;
@@ -116,7 +116,7 @@ ngx_http_conflict_body_edit_keep(ngx_http_request_t *r, ngx_chain_t ***out,
 }
 
 
-/* dav takes the file and not the buffers: what follows is moved up in it */
+/* dav uses the file, not the buffers, so the rest is moved up in the file */
 
 static ngx_int_t
 ngx_http_conflict_body_edit_cut_file(ngx_http_request_t *r, off_t start,
@@ -241,9 +241,9 @@ ngx_http_conflict_body_edit_file(ngx_http_request_t *r, ngx_str_t *text)
 
 
 /*
- * By "n" bytes.  The upstream is told by content_length_n, FastCGI and the
- * like by the header; a body that came chunked has no header, and is sent by
- * length.
+ * Adds "n" to the length.  proxy uses content_length_n, FastCGI and similar
+ * modules the header; a body that was received chunked has no header and is
+ * sent with its length.
  */
 
 static ngx_int_t
@@ -276,7 +276,7 @@ ngx_http_conflict_body_edit_resize(ngx_http_request_t *r, off_t n)
 }
 
 
-/* the buffers of before, of which nothing is changed, once */
+/* saves the original buffers, which are never changed, once */
 
 static void
 ngx_http_conflict_body_edit_save(ngx_http_request_t *r)
@@ -327,7 +327,7 @@ ngx_http_conflict_body_edit_restore(ngx_http_request_t *r,
 }
 
 
-/* those that were evaluated before and say something of the body */
+/* discards the cached values of variables that depend on the body */
 
 static void
 ngx_http_conflict_body_edit_variables(ngx_http_request_t *r)

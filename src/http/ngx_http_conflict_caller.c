@@ -2,8 +2,7 @@
 /*
  * Copyright (C) the ngx_http_conflict_module authors
  *
- * The client of a request: user, client identifier, and the token of a lock
- * that it holds.
+ * The client of a request: user, client identifier and lock token.
  */
 
 
@@ -20,14 +19,13 @@ ngx_http_conflict_caller(ngx_http_request_t *r, ngx_http_conflict_ctx_t *ctx)
 
     nlcf = ctx->conf;
 
-    if (ngx_http_conflict_evaluate(r, nlcf->user, &ctx->caller.user) != NGX_OK
-        || ngx_http_conflict_evaluate(r, nlcf->client,
-                                      &ctx->caller.client) != NGX_OK)
+    if (ngx_http_conflict_evaluate(r, nlcf->user, &ctx->caller.user)
+        != NGX_OK)
     {
         return NGX_ERROR;
     }
 
-    return NGX_OK;
+    return ngx_http_conflict_evaluate(r, nlcf->client, &ctx->caller.client);
 }
 
 

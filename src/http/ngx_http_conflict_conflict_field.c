@@ -9,8 +9,8 @@
 #include "http/ngx_http_conflict_http.h"
 
 
-static ngx_uint_t ngx_http_conflict_conflict_field_tells(ngx_http_request_t *r,
-    ngx_http_conflict_ctx_t *ctx);
+static ngx_uint_t ngx_http_conflict_conflict_field_visible(
+    ngx_http_request_t *r, ngx_http_conflict_ctx_t *ctx);
 
 
 static const ngx_str_t  ngx_http_conflict_conflict_field_name =
@@ -28,7 +28,7 @@ ngx_http_conflict_conflict_field(ngx_http_request_t *r,
                         + 3 * NGX_INT64_LEN + CONFLICT_MERGE_NAMES];
     u_char     *last, seconds[NGX_INT64_LEN];
     uint64_t    base;
-    ngx_str_t  *name;
+    ngx_str_t  *name, *field;
 
     name = ngx_http_conflict_names_outcome(ctx->flow.outcome);
 
@@ -36,7 +36,7 @@ ngx_http_conflict_conflict_field(ngx_http_request_t *r,
         return NGX_OK;
     }
 
-    /* the upstream's own, if it has one, would make it two */
+    /* a field of the upstream is replaced */
 
     ngx_http_conflict_header_drop(&r->headers_out.headers,
                                   &ngx_http_conflict_conflict_field_name);
@@ -46,12 +46,12 @@ ngx_http_conflict_conflict_field(ngx_http_request_t *r,
     p = ngx_sprintf(text, "%V", name);
 
     if (ctx->version.current && ctx->version.current < CONFLICT_VERSION_LIMIT
-        && ngx_http_conflict_conflict_field_tells(r, ctx)
+        && ngx_http_conflict_conflict_field_visible(r, ctx)
         && ctx->flow.outcome != NGX_HTTP_CONFLICT_OUTCOME_UNCHECKED
         && (ctx->flow.answered
             || ctx->conf->version->place != NGX_HTTP_CONFLICT_JSON))
     {
-        /* one in the body of the upstream is still to come */
+        /* a version from the upstream's body is not known yet */
 
         p = ngx_sprintf(p, ";version=%uL", ctx->version.current);
     }
@@ -76,10 +76,11 @@ ngx_http_conflict_conflict_field(ngx_http_request_t *r,
         last = ngx_sprintf(seconds, "%M", (ctx->timing.settling + 999) / 1000);
         p = ngx_sprintf(p, ";settling=%*s", last - seconds, seconds);
 
-        if (!ctx->flow.answered
-            && ngx_http_conflict_header_find(&r->headers_out.headers,
-                                           &ngx_http_conflict_retry_after, NULL)
-               == NULL
+        field = ngx_http_conflict_header_find(&r->headers_out.headers,
+                                              &ngx_http_conflict_retry_after,
+                                              NULL);
+
+        if (!ctx->flow.answered && field == NULL
             && ngx_http_conflict_header_add(r, "Retry-After",
                                             (char *) seconds, last - seconds)
                != NGX_OK)
@@ -94,12 +95,12 @@ ngx_http_conflict_conflict_field(ngx_http_request_t *r,
 
 
 /*
- * A version says when somebody wrote last: it is for those to whom the
- * upstream has shown the resource.
+ * A version reveals when the resource was last written, so only a client to
+ * which the upstream has shown the resource may see it.
  */
 
 static ngx_uint_t
-ngx_http_conflict_conflict_field_tells(ngx_http_request_t *r,
+ngx_http_conflict_conflict_field_visible(ngx_http_request_t *r,
     ngx_http_conflict_ctx_t *ctx)
 {
     ngx_uint_t  status;

@@ -2,18 +2,19 @@
 /*
  * Copyright (C) the ngx_http_conflict_module authors
  *
- * Who may read an answer of the module: a page of another origin that may
- * read what a GET shows it.  The fields are those of the module's own GET, or
- * what _origin.c has noted.
+ * CORS of the module's own responses: a page of another origin may read them
+ * if it may read the resource.  The fields are those of the own GET, or those
+ * recorded by ngx_http_conflict_origin.c.
  */
 
 
 #include "http/ngx_http_conflict_http.h"
 
 
-static ngx_uint_t ngx_http_conflict_cors_asked(ngx_http_conflict_ctx_t *ctx);
-static ngx_uint_t ngx_http_conflict_cors_is(ngx_table_elt_t *h);
-static ngx_uint_t ngx_http_conflict_cors_named(ngx_str_t *name,
+static ngx_uint_t ngx_http_conflict_cors_answered(
+    ngx_http_conflict_ctx_t *ctx);
+static ngx_uint_t ngx_http_conflict_cors_match(ngx_table_elt_t *h);
+static ngx_uint_t ngx_http_conflict_cors_equal(ngx_str_t *name,
     ngx_str_t *other);
 static ngx_int_t ngx_http_conflict_cors_join(ngx_http_request_t *r,
     ngx_str_t *list, ngx_str_t *more);
@@ -27,7 +28,7 @@ static ngx_str_t  ngx_http_conflict_cors_origin =
     ngx_string("Access-Control-Allow-Origin");
 
 
-/* those that are lists; of the others the last one counts */
+/* fields that are lists; of other fields the last one is used */
 
 static ngx_str_t  ngx_http_conflict_cors_lists[] = {
     ngx_string("Vary"),
@@ -46,7 +47,7 @@ ngx_http_conflict_cors_add(ngx_http_request_t *r,
     ngx_list_part_t  *part;
     ngx_table_elt_t  *h, *copy;
 
-    if (!ngx_http_conflict_cors_asked(ctx)) {
+    if (!ngx_http_conflict_cors_answered(ctx)) {
         return ngx_http_conflict_origin_allow(r, ctx->conf);
     }
 
@@ -58,7 +59,7 @@ ngx_http_conflict_cors_add(ngx_http_request_t *r,
 
         for (i = 0; i < part->nelts; i++) {
 
-            if (!ngx_http_conflict_cors_is(&h[i])) {
+            if (!ngx_http_conflict_cors_match(&h[i])) {
                 continue;
             }
 
@@ -78,10 +79,10 @@ ngx_http_conflict_cors_add(ngx_http_request_t *r,
 }
 
 
-/* the module's own GET, and it was the API that has answered it */
+/* 1 if the API has answered the own GET */
 
 static ngx_uint_t
-ngx_http_conflict_cors_asked(ngx_http_conflict_ctx_t *ctx)
+ngx_http_conflict_cors_answered(ngx_http_conflict_ctx_t *ctx)
 {
     ngx_http_request_t  *r;
 
@@ -124,14 +125,16 @@ ngx_http_conflict_cors_page(ngx_http_request_t *r)
 }
 
 
+/* 1 for Vary and the Access-Control fields */
+
 static ngx_uint_t
-ngx_http_conflict_cors_is(ngx_table_elt_t *h)
+ngx_http_conflict_cors_match(ngx_table_elt_t *h)
 {
     if (h->hash == 0) {
         return 0;
     }
 
-    return ngx_http_conflict_cors_named(&h->key, &ngx_http_conflict_vary)
+    return ngx_http_conflict_cors_equal(&h->key, &ngx_http_conflict_vary)
            || (h->key.len > sizeof("Access-Control-") - 1
                && ngx_strncasecmp(h->key.data, (u_char *) "Access-Control-",
                                   sizeof("Access-Control-") - 1)
@@ -140,7 +143,7 @@ ngx_http_conflict_cors_is(ngx_table_elt_t *h)
 
 
 static ngx_uint_t
-ngx_http_conflict_cors_named(ngx_str_t *name, ngx_str_t *other)
+ngx_http_conflict_cors_equal(ngx_str_t *name, ngx_str_t *other)
 {
     return name->len == other->len
            && ngx_strncasecmp(name->data, other->data, other->len) == 0;
@@ -150,8 +153,8 @@ ngx_http_conflict_cors_named(ngx_str_t *name, ngx_str_t *other)
 ngx_int_t
 ngx_http_conflict_cors_unify(ngx_http_request_t *r)
 {
-    ngx_str_t        *first;
-    ngx_uint_t        i, n;
+    ngx_str_t        *first, *list;
+    ngx_uint_t        i;
     ngx_list_part_t  *part;
     ngx_table_elt_t  *h;
 
@@ -160,7 +163,7 @@ ngx_http_conflict_cors_unify(ngx_http_request_t *r)
 
         for (i = 0; i < part->nelts; i++) {
 
-            if (!ngx_http_conflict_cors_is(&h[i])) {
+            if (!ngx_http_conflict_cors_match(&h[i])) {
                 continue;
             }
 
@@ -171,15 +174,14 @@ ngx_http_conflict_cors_unify(ngx_http_request_t *r)
                 continue;
             }
 
-            for (n = 0; ngx_http_conflict_cors_lists[n].len; n++) {
-                if (ngx_http_conflict_cors_named(&h[i].key,
-                                             &ngx_http_conflict_cors_lists[n]))
-                {
+            for (list = ngx_http_conflict_cors_lists; list->len; list++) {
+
+                if (ngx_http_conflict_cors_equal(&h[i].key, list)) {
                     break;
                 }
             }
 
-            if (ngx_http_conflict_cors_lists[n].len == 0) {
+            if (list->len == 0) {
                 *first = h[i].value;
 
             } else if (ngx_http_conflict_cors_join(r, first, &h[i].value)
@@ -196,7 +198,7 @@ ngx_http_conflict_cors_unify(ngx_http_request_t *r)
 }
 
 
-/* appends the tokens that the list has not */
+/* appends the tokens that are not in the list */
 
 static ngx_int_t
 ngx_http_conflict_cors_join(ngx_http_request_t *r, ngx_str_t *list,

@@ -2,8 +2,8 @@
 /*
  * Copyright (C) the ngx_http_conflict_module authors
  *
- * The context of a request: made, and found again after an internal
- * redirect has cleared the contexts of all modules.
+ * Creates the context of a request, and finds it again after an internal
+ * redirect, which clears the contexts of all modules.
  */
 
 

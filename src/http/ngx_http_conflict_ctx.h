@@ -2,8 +2,8 @@
 /*
  * Copyright (C) the ngx_http_conflict_module authors
  *
- * The context of a request, and the words that its members take.
- * handler.c is where to begin reading.
+ * The context of a request and the values of its members.  All folders read
+ * it; ngx_http_conflict_handler.c runs the states.
  */
 
 
@@ -15,30 +15,30 @@
 
 
 /*
- * The states of a request.  The function of each, listed in handler.c,
- * returns the next one; nothing but the loop there sets ctx->flow.state.
+ * The states of a request.  The function of each, listed in
+ * ngx_http_conflict_handler.c, returns the next one; only the loop there sets
+ * ctx->flow.state.
  */
-
 
 typedef enum {
     /* a write */
 
-    NGX_HTTP_CONFLICT_STATE_PARSE_HEADERS = 0,    /* bases in its fields */
-    NGX_HTTP_CONFLICT_STATE_RECEIVE_BODY,         /* and the base in it */
-    NGX_HTTP_CONFLICT_STATE_CHECK_REQUEST,        /* is what it says valid */
+    NGX_HTTP_CONFLICT_STATE_PARSE_HEADERS = 0,    /* preconditions there */
+    NGX_HTTP_CONFLICT_STATE_RECEIVE_BODY,         /* and base in the body */
+    NGX_HTTP_CONFLICT_STATE_CHECK_REQUEST,        /* refuse invalid ones */
     NGX_HTTP_CONFLICT_STATE_STORE_BEGIN,          /* ask for verdict, lease */
-    NGX_HTTP_CONFLICT_STATE_STORE_VERDICT,        /* has the store decided */
+    NGX_HTTP_CONFLICT_STATE_STORE_VERDICT,        /* act on the verdict */
     NGX_HTTP_CONFLICT_STATE_WAIT_FOR_WRITE,       /* another is in flight */
-    NGX_HTTP_CONFLICT_STATE_GET_LATEST,           /* by the module's own GET */
-    NGX_HTTP_CONFLICT_STATE_CHECK_LATEST,         /* that GET has ended */
+    NGX_HTTP_CONFLICT_STATE_GET_LATEST,           /* make the own GET */
+    NGX_HTTP_CONFLICT_STATE_CHECK_LATEST,         /* the own GET has ended */
     NGX_HTTP_CONFLICT_STATE_STORE_OBSERVE,        /* report what it showed */
     NGX_HTTP_CONFLICT_STATE_STORE_OBSERVED,
-    NGX_HTTP_CONFLICT_STATE_LATEST_VERDICT,       /* its body is needed */
+    NGX_HTTP_CONFLICT_STATE_LATEST_VERDICT,       /* needs the latest body */
     NGX_HTTP_CONFLICT_STATE_HISTORY_LOOKUP,       /* ask for the base's body */
     NGX_HTTP_CONFLICT_STATE_HISTORY_FOUND,
-    NGX_HTTP_CONFLICT_STATE_MERGE_WRITE,          /* base, latest, client's */
-    NGX_HTTP_CONFLICT_STATE_FORWARD,              /* hand it to the upstream */
-    NGX_HTTP_CONFLICT_STATE_REDIRECTED,           /* and after a redirect */
+    NGX_HTTP_CONFLICT_STATE_MERGE_WRITE,          /* three-way merge */
+    NGX_HTTP_CONFLICT_STATE_FORWARD,              /* pass to the upstream */
+    NGX_HTTP_CONFLICT_STATE_REDIRECTED,           /* after that, internally */
 
     /* a read */
 
@@ -51,8 +51,8 @@ typedef enum {
 
     /* a request to a lock endpoint */
 
-    NGX_HTTP_CONFLICT_STATE_LOCK_START,           /* which verb, who asks */
-    NGX_HTTP_CONFLICT_STATE_LOCK_TARGET,          /* the resource's path */
+    NGX_HTTP_CONFLICT_STATE_LOCK_START,           /* parse verb and caller */
+    NGX_HTTP_CONFLICT_STATE_LOCK_TARGET,          /* path of the resource */
     NGX_HTTP_CONFLICT_STATE_LOCK_GET_LATEST,
     NGX_HTTP_CONFLICT_STATE_LOCK_CHECK_LATEST,    /* may the client see it */
     NGX_HTTP_CONFLICT_STATE_LOCK_STORE_PEEK,      /* it gets a version */
@@ -60,31 +60,31 @@ typedef enum {
     NGX_HTTP_CONFLICT_STATE_LOCK_STORE_CALL,      /* acquire, release, show */
     NGX_HTTP_CONFLICT_STATE_LOCK_STORE_CALLED,
 
-    /* nginx goes on */
+    /* the loop ends and nginx continues */
 
     NGX_HTTP_CONFLICT_STATE_FORWARDED,            /* with its own handler */
-    NGX_HTTP_CONFLICT_STATE_RESPOND,              /* with the module's answer */
+    NGX_HTTP_CONFLICT_STATE_RESPOND,              /* module's own response */
     NGX_HTTP_CONFLICT_STATE_LOCK_RESPOND,
 
-    /* returned, and never entered */
+    /* returned, never entered */
 
-    NGX_HTTP_CONFLICT_STATE_AGAIN,                /* the same state, later */
-    NGX_HTTP_CONFLICT_STATE_ERROR                 /* see ctx->flow.error_status */
+    NGX_HTTP_CONFLICT_STATE_AGAIN,                /* same state, later */
+    NGX_HTTP_CONFLICT_STATE_ERROR                 /* flow.error_status */
 } ngx_http_conflict_state_e;
 
 
-/* what the module has to do with a request, by its method */
+/* how the module handles a request, by its method */
 
 typedef enum {
     NGX_HTTP_CONFLICT_KIND_NONE = 0,
     NGX_HTTP_CONFLICT_KIND_READ,
     NGX_HTTP_CONFLICT_KIND_WRITE,
-    NGX_HTTP_CONFLICT_KIND_POST,         /* not guarded: its tag is watched */
-    NGX_HTTP_CONFLICT_KIND_UNCHECKED     /* it may write what nobody guards */
+    NGX_HTTP_CONFLICT_KIND_POST,         /* not guarded; its ETag is noted */
+    NGX_HTTP_CONFLICT_KIND_UNCHECKED     /* not guarded, but may write */
 } ngx_http_conflict_kind_e;
 
 
-/* the token of the Conflict field; the names are in names.c */
+/* the token of the Conflict field; ngx_http_conflict_names.c has the names */
 
 typedef enum {
     NGX_HTTP_CONFLICT_OUTCOME_NONE = 0,
@@ -101,7 +101,7 @@ typedef enum {
 } ngx_http_conflict_outcome_e;
 
 
-/* why the module answers itself */
+/* why the module responds itself */
 
 typedef enum {
     NGX_HTTP_CONFLICT_ANSWER_NONE = 0,
@@ -117,16 +117,16 @@ typedef enum {
     NGX_HTTP_CONFLICT_ANSWER_UNAVAILABLE,
     NGX_HTTP_CONFLICT_ANSWER_UNKNOWN_OUTCOME,
     NGX_HTTP_CONFLICT_ANSWER_GENERATION,
-    NGX_HTTP_CONFLICT_ANSWER_LOCKED,       /* by somebody else */
+    NGX_HTTP_CONFLICT_ANSWER_LOCKED,         /* by another client */
     NGX_HTTP_CONFLICT_ANSWER_TOO_MANY_LOCKS,
-    NGX_HTTP_CONFLICT_ANSWER_NOT_ALLOWED,  /* another method */
-    NGX_HTTP_CONFLICT_ANSWER_NO_TARGET,    /* of a lock's GET */
-    NGX_HTTP_CONFLICT_ANSWER_RELAY,        /* the GET's own, 401 or 403 */
-    NGX_HTTP_CONFLICT_ANSWER_LATEST        /* 200 with the latest body */
+    NGX_HTTP_CONFLICT_ANSWER_NOT_ALLOWED,    /* method of a lock endpoint */
+    NGX_HTTP_CONFLICT_ANSWER_NO_TARGET,      /* no path for the own GET */
+    NGX_HTTP_CONFLICT_ANSWER_RELAY,          /* the own GET's 401 or 403 */
+    NGX_HTTP_CONFLICT_ANSWER_LATEST          /* 200 with the latest body */
 } ngx_http_conflict_answer_e;
 
 
-/* the action of the audit log; the names are in audit.c */
+/* the action of the audit log; ngx_http_conflict_names.c has the names */
 
 typedef enum {
     NGX_HTTP_CONFLICT_ACTION_NONE = 0,
@@ -147,103 +147,110 @@ typedef enum {
 } ngx_http_conflict_action_e;
 
 
-/* what a body is, by its media type */
+/* the format of a body, by its media type */
 
 typedef enum {
     NGX_HTTP_CONFLICT_MEDIA_OTHER = 0,
     NGX_HTTP_CONFLICT_MEDIA_JSON,
-    NGX_HTTP_CONFLICT_MEDIA_UNDECLARED   /* nobody said: its bytes tell */
+    NGX_HTTP_CONFLICT_MEDIA_UNDECLARED   /* decided by its first byte */
 } ngx_http_conflict_media_e;
 
 
-/* the client's body, scanned and hashed while it arrives */
+/*
+ * The body of the client's request, scanned and hashed as it arrives.
+ * Written by ngx_http_conflict_request_body.c and _precondition.c.
+ */
 
 typedef struct {
-    conflict_scan_t               *json;       /* NULL: not looked into, or
-                                                  in vain */
+    conflict_scan_t               *json;       /* NULL: not scanned, or not
+                                                  JSON */
     conflict_json_rc_e             error;
     conflict_hash_t                hash;
     off_t                          size;
-    size_t                         wrong;      /* where it is no JSON */
+    size_t                         wrong;      /* offset of the error */
     unsigned                       reading:1;  /* by this module, now */
     unsigned                       done:1;
     unsigned                       hashed:1;
     unsigned                       too_large:1;
-    unsigned                       empty:1;    /* no base can be in there */
+    unsigned                       empty:1;    /* it has no base */
     unsigned                       encoded:1;
     unsigned                       undeclared:1;
-    unsigned                       begun:1;    /* its first byte was seen */
-    unsigned                       based:1;    /* it has the member, but it is
-                                                  no JSON as a whole */
-    unsigned                       opaque:1;   /* a base may be in there, and
-                                                  cannot be found */
+    unsigned                       begun:1;    /* other than white space */
+    unsigned                       based:1;    /* invalid JSON, but with the
+                                                  member of the base */
+    unsigned                       opaque:1;   /* a base in it could not be
+                                                  found */
 } ngx_http_conflict_body_t;
 
 
-/* what a merge has made, or could not */
+/* the result of a merge, and its inputs; texts are in the request's pool */
 
 typedef struct {
-    ngx_str_t                      text;       /* instead of the body */
-    ngx_str_t                      names;      /* fields: tags title */
+    ngx_str_t                      text;       /* replaces the body */
+    ngx_str_t                      names;      /* merged: tags title */
     ngx_str_t                      fields;     /* a list of JSON pointers */
     ngx_str_t                      clashes;    /* conflict_clash_t */
-    ngx_str_t                      values;     /* their texts */
-    ngx_chain_t                   *sent;       /* what a PUT has sent on */
+    ngx_str_t                      values;     /* texts of the clashes */
+    ngx_chain_t                   *sent;       /* forwarded, "text" empty */
     conflict_form_e                form;       /* of the client's body */
-    ngx_str_t                      client;     /* that, where "text" is not */
-    conflict_document_t            base;       /* all zeros: it is not held */
-    ngx_array_t                   *parts;      /* conflict_document_t, that it
-                                                  is made of, newest first */
-    uint64_t                       version;    /* of the base then */
+    ngx_str_t                      client;     /* client's body as read for the
+                                                  merge */
+    conflict_document_t            base;       /* zeros: not in the history */
+    ngx_array_t                   *parts;      /* conflict_document_t, parts of
+                                                  the base, newest first */
+    uint64_t                       version;    /* base version of "parts" */
     unsigned                       able:1;     /* the body can be merged */
-    unsigned                       held:1;     /* its base was */
+    unsigned                       held:1;     /* the base could be used */
     unsigned                       clashed:1;
-    ngx_uint_t                     omitted;    /* clashes not in the list */
+    ngx_uint_t                     omitted;    /* clashes not in "clashes" */
 } ngx_http_conflict_merge_t;
 
 
-/* the latest body once the location's filters have had it */
+/* the latest body as the filters of the location have changed it */
 
 typedef struct {
     ngx_str_t                      content_type;
-    u_char                        *data;       /* NULL: so far the upstream's */
+    u_char                        *data;       /* NULL: unchanged so far */
     size_t                         len;
-    size_t                         size;
-    unsigned                       header:1;   /* it has come */
+    size_t                         size;       /* allocated */
+    unsigned                       header:1;   /* header was captured */
     unsigned                       ended:1;
-    unsigned                       failed:1;   /* not all of it is here */
+    unsigned                       failed:1;   /* incomplete */
 } ngx_http_conflict_shown_t;
 
 
-/* an answer of the module, as it is sent whatever filters do */
+/* header of the module's own response, restored after filters cleared it */
 
 typedef struct {
     off_t                          length;
     ngx_table_elt_t               *etag;
     ngx_str_t                      tag;
-    ngx_uint_t                     pending;    /* its header is on its way */
+    ngx_uint_t                     pending;    /* header not sent yet */
 } ngx_http_conflict_own_t;
 
 
-/* of the client's request, before the upstream was to see another */
+/* the client's request before it was changed for the upstream */
 
 typedef struct {
-    ngx_list_t                     headers;
-    ngx_chain_t                   *bufs;       /* NULL: as they were */
+    ngx_list_t                     headers;    /* if "hidden" */
+    ngx_chain_t                   *bufs;       /* NULL: body unchanged */
     off_t                          length;
     ngx_str_t                      content_length;
-    ngx_uint_t                     hidden;     /* headers were */
+    ngx_uint_t                     hidden;     /* some headers are */
 } ngx_http_conflict_original_t;
 
 
-/* the latest representation, from a GET with the caller's credentials */
+/*
+ * The latest representation, from the own GET.  Written by latest/, but
+ * "version", "valid" and "revalidate" by write/ and the handler.
+ */
 
 typedef struct {
     ngx_http_request_t            *request;    /* the subrequest */
-    ngx_uint_t                     status;
-    ngx_uint_t                     sent;       /* in its header */
-    ngx_uint_t                     refused;    /* status before its page */
-    ngx_http_upstream_t           *upstream;   /* that said so */
+    ngx_uint_t                     status;     /* upstream's; 502: cut */
+    ngx_uint_t                     sent;       /* status in its header */
+    ngx_uint_t                     refused;    /* status before error_page */
+    ngx_http_upstream_t           *upstream;   /* of "refused" */
     ngx_str_t                      content_type;
     ngx_str_t                      etag;
     time_t                         last_modified;
@@ -252,69 +259,74 @@ typedef struct {
     u_char                        *data;
     size_t                         len;
     size_t                         size;       /* allocated */
-    uint64_t                       version;    /* not newer than the body */
+    uint64_t                       version;    /* the body is as new or newer */
     uint64_t                       view;       /* 0: none */
-    ngx_uint_t                     access;     /* access handlers run */
-    void                         **loc_conf;   /* those of this location */
-    void                         **saved;      /* contexts of the modules */
-    ngx_uint_t                     buffered;   /* of the connection, before */
+    ngx_uint_t                     access;     /* access handlers passed */
+    void                         **loc_conf;   /* the location of "access" */
+    void                         **saved;      /* module contexts */
+    ngx_uint_t                     buffered;   /* of the connection, saved */
     ngx_http_conflict_shown_t      shown;
     unsigned                       started:1;
     unsigned                       done:1;
-    unsigned                       cached:1;   /* or older by its Age */
+    unsigned                       cached:1;   /* or has an Age */
     unsigned                       encoded:1;
     unsigned                       json:1;
     unsigned                       too_large:1;
-    unsigned                       failed:1;   /* it could not be read */
-    unsigned                       valid:1;    /* answers may show it */
+    unsigned                       failed:1;   /* could not be read */
+    unsigned                       valid:1;    /* responses may show it */
     unsigned                       revalidate:1;
 } ngx_http_conflict_latest_t;
 
 
-/* the body of a response on its way to the client */
+/*
+ * The body of a response on its way to the client.  "Document" is the latest
+ * body, or the part at "root=" of conflict_latest.
+ */
 
 typedef struct {
-    conflict_scan_t               *version;    /* NULL: not wanted */
+    conflict_scan_t               *version;    /* NULL: not scanned for */
     conflict_scan_t               *mtime;
     conflict_scan_t               *inject;
     conflict_hash_t                hash;
     off_t                          size;
-    u_char                        *kept;       /* for the history */
+    u_char                        *kept;       /* body for the history */
     size_t                         kept_len;
-    size_t                         kept_size;
-    conflict_scan_t               *root;       /* of the row; NULL: all */
-    conflict_hash_t                row;        /* of what would be kept */
-    unsigned                       keeping:1;
-    unsigned                       looking:1;  /* the history is to know it */
-    unsigned                       summing:1;  /* "row" */
-    unsigned                       hashing:1;
+    size_t                         kept_size;  /* allocated */
+    conflict_scan_t               *root;       /* of the document; NULL: the
+                                                  body is the document */
+    conflict_hash_t                row;        /* of the document */
+    unsigned                       keeping:1;  /* the body, in "kept" */
+    unsigned                       looking:1;  /* the history is to get it */
+    unsigned                       summing:1;  /* updates "row" */
+    unsigned                       hashing:1;  /* updates "hash" */
     unsigned                       failed:1;   /* not JSON, or too large */
     unsigned                       injected:1;
-    unsigned                       dropping:1; /* the rest of the value */
+    unsigned                       dropping:1; /* rest of a replaced value */
     unsigned                       ended:1;
 } ngx_http_conflict_response_t;
 
 
-/* an entity tag in If, and the resource that must have it, or must not */
+/* an entity tag in If, and the resource that must, or must not, have it */
 
 typedef struct {
     ngx_str_t                      path;
     ngx_str_t                      tag;
     uint64_t                       version;
     unsigned                       not:1;
-    unsigned                       taken:1;    /* into an operation */
+    unsigned                       taken:1;    /* by an operation */
 } ngx_http_conflict_when_t;
 
 
-/* of MOVE and COPY: the resource that is not that of ctx->op now */
+/* MOVE and COPY: the resource that ctx->op is not about at the moment */
 
 typedef struct {
     ngx_http_conflict_op_t        *op;
-    ngx_http_conflict_op_t        *source;     /* one of both operations */
+    ngx_http_conflict_op_t        *source;     /* this "op" or ctx->op */
     ngx_str_t                      resource;
     ngx_str_t                      key;
-    ngx_str_t                      target;     /* of a GET; empty: as sent */
-    ngx_event_t                    timer;      /* renewal, until the settle */
+    ngx_str_t                      target;     /* of the own GET; empty: the
+                                                  request's */
+    ngx_event_t                    timer;      /* renews its lease */
     unsigned                       second:1;   /* the first may pass */
 } ngx_http_conflict_pair_t;
 
@@ -323,8 +335,8 @@ typedef void (*ngx_http_conflict_ctx_pt)(ngx_http_conflict_ctx_t *ctx);
 
 
 /*
- * The context of a request.  Each group is written by the files that its
- * comment names, and read by all.
+ * The context of the main request, in its pool.  The comment of each group
+ * names the files that write it; all files read it.
  */
 
 struct ngx_http_conflict_ctx_s {
@@ -338,131 +350,134 @@ struct ngx_http_conflict_ctx_s {
     ngx_str_t                          method_name;
     unsigned                           write:1;
 
-    /* the resource; ctx.c and pair.c, entity.c */
+    /* the resource; handler.c, pair.c, lock_endpoint.c and entity.c */
 
     struct {
         ngx_str_t                      resource;  /* as clients see it */
         ngx_str_t                      key;       /* in the store */
-        ngx_str_t                      entity;    /* in the log; NULL: not
-                                                     evaluated yet */
+        ngx_str_t                      entity;    /* for the audit log; NULL:
+                                                     not evaluated yet */
         ngx_str_t                      entity_id; /* empty: the resource */
     } target;
 
-    /* caller.c and view.c */
+    /* the client; caller.c, view.c, fingerprint.c and latest_verdict.c */
 
     struct {
-        ngx_str_t                      user;
-        ngx_str_t                      client;
-        uint64_t                       selected;  /* the view without Vary */
-        unsigned                       known:1;   /* by any of its names */
-        unsigned                       credentials:1;  /* Authorization */
-        unsigned                       nameless:1;     /* no user, client or
-                                                          key */
-        unsigned                       may_see:1; /* a GET showed it the
-                                                     resource */
+        ngx_str_t                      user;          /* conflict_user */
+        ngx_str_t                      client;        /* conflict_client */
+        uint64_t                       selected;      /* view without Vary */
+        unsigned                       known:1;       /* user or credentials */
+        unsigned                       credentials:1; /* Authorization */
+        unsigned                       nameless:1;    /* no user, client or
+                                                         Idempotency-Key */
+        unsigned                       may_see:1;     /* the own GET showed the
+                                                         resource */
     } caller;
 
-    /* what the client edited; precondition.c, entity_tags.c, dav_if.c */
+    /* preconditions; precondition.c, entity_tags.c and dav_if.c */
 
     struct {
-        ngx_str_t                      base;      /* as the client sent it */
-        ngx_array_t                   *when;      /* ngx_http_conflict_when_t */
-        ngx_str_t                      dav_rest;  /* If without its tags */
-        int64_t                        client_time;
-        uint64_t                       bare_tag;  /* the base's tag without the
-                                                     suffix of a front end;
-                                                     0: none */
-        uint64_t                       matched;   /* the version that If-Match
-                                                     names */
+        ngx_str_t                      base;        /* as the client sent it */
+        ngx_array_t                   *when;        /* tags of If */
+        ngx_str_t                      dav_rest;    /* If without its tags */
+        int64_t                        client_time; /* usec, or
+                                                       CONFLICT_TIME_NONE */
+        uint64_t                       bare_tag;    /* base's tag without a
+                                                       front end's suffix */
+        uint64_t                       matched;     /* current version, as
+                                                       compared to If-Match */
         unsigned                       dav_parsed:1;
     } pre;
 
-    /* the loop of handler.c, by what the functions of states return */
+    /* the functions of the states; "state" is set by handler.c alone */
 
     struct {
         ngx_http_conflict_state_e      state;
-        ngx_uint_t                     error_status;   /* 0: 500 */
+        ngx_uint_t                     error_status;      /* 0: 500 */
         ngx_http_conflict_outcome_e    outcome;
         ngx_http_conflict_answer_e     answer;
         ngx_http_conflict_action_e     action;
-        const char                    *reason;    /* detail, or NULL */
-        unsigned                       unbased:1; /* passed without a base */
-        unsigned                       unguarded:1;    /* of a method that is
-                                                          not guarded, but may
-                                                          have written */
-        unsigned                       existed:1; /* the resource, before */
-        unsigned                       recalled:1;     /* the history was
-                                                          looked up */
-        unsigned                       naming:1;  /* a GET is made for the
-                                                     fields of the log */
-        unsigned                       filtered:1;     /* the header filter
-                                                          has run */
-        unsigned                       answered:1;     /* by the module */
+        const char                    *reason;            /* detail, or NULL */
+        unsigned                       unbased:1;         /* passed, no base */
+        unsigned                       unguarded:1;       /* method not guarded,
+                                                             may have written */
+        unsigned                       existed:1;         /* before the write */
+        unsigned                       recalled:1;        /* history looked
+                                                             up */
+        unsigned                       naming:1;          /* own GET for the
+                                                             audit log */
+        unsigned                       filtered:1;        /* by header filter */
+        unsigned                       answered:1;        /* by the module */
         unsigned                       audited:1;
-        unsigned                       error_page_seen:1;
+        unsigned                       error_page_seen:1; /* not forwarded */
     } flow;
 
-    /* verdict.c and latest_verdict.c */
+    /* versions, 0: none; verdict.c, read.c, outcome.c and filter.c */
 
     struct {
-        uint64_t                       current;   /* for responses; 0: none */
-        uint64_t                       compared;  /* with which the base was */
-        int64_t                        compared_time;
+        uint64_t                       current;           /* for responses */
+        uint64_t                       compared;          /* with the base */
+        int64_t                        compared_time;     /* its mtime, usec */
         ngx_str_t                      conflict_id;
-        ngx_str_t                      upstream_tag;   /* the upstream's own */
-        unsigned                       upstream_tagged:1;  /* the write names
-                                                              that tag */
-        unsigned                       offered:1; /* report mode: ETag is the
-                                                     module's */
+        ngx_str_t                      upstream_tag;      /* upstream's ETag */
+        unsigned                       upstream_tagged:1; /* If-Match has the
+                                                             tag of the own
+                                                             GET */
+        unsigned                       offered:1;         /* If-Match has a
+                                                             version, in report
+                                                             mode */
     } version;
 
-    /* outcome.c and fence.c */
+    /* outcome.c and pass.c */
 
     struct {
         unsigned                       settled:1;
         unsigned                       committed:1;
         unsigned                       abandoned:1;
-        unsigned                       in_flight:1;    /* counted as such */
-        unsigned                       seen_2xx:1;
-        unsigned                       carried:1; /* out, by any 2xx */
-        unsigned                       denied:1;  /* its 2xx became a 504 */
-        unsigned                       body_searched:1;    /* for the version,
-                                                              before its end */
-        unsigned                       handed_on:1;    /* after a 2xx */
+        unsigned                       in_flight:1;     /* counted as such */
+        unsigned                       seen_2xx:1;      /* before the settle */
+        unsigned                       carried:1;       /* an attempt got 2xx */
+        unsigned                       denied:1;        /* client got 504
+                                                           instead of it */
+        unsigned                       body_searched:1; /* after lease expiry */
+        unsigned                       handed_on:1;     /* redirected, may be
+                                                           done already */
     } lease;
 
-    /* pass.c */
+    /* pass.c, and "first_attempt" by outcome.c */
 
     struct {
         ngx_http_handler_pt            content_handler;
-        ngx_http_upstream_t           *upstream;  /* before the pass */
-        ngx_uint_t                     first_attempt;  /* in its states */
-        ngx_uint_t                     err_status;     /* before the pass */
-        unsigned                       error_page:1;   /* the same */
+        ngx_http_upstream_t           *upstream;      /* before the pass */
+        ngx_uint_t                     first_attempt; /* index in
+                                                         upstream_states */
+        ngx_uint_t                     err_status;    /* before the pass */
+        unsigned                       error_page:1;  /* before the pass */
         unsigned                       forwarded:1;
-        unsigned                       rewritten:1;    /* its body was */
+        unsigned                       rewritten:1;   /* the body */
     } pass;
 
-    /* write_wait.c, store_call.c and latest_get.c */
+    /* write_wait.c, outcome.c, store_call.c and latest_get.c; milliseconds */
 
     struct {
-        ngx_event_t                    timer;     /* wait, then renewal */
-        ngx_event_t                   *diff_timer;     /* of a GET for the
-                                                          log */
-        ngx_msec_t                     wait_start;
+        ngx_event_t                    timer;       /* waits, then renews */
+        ngx_event_t                   *diff_timer;  /* of the own GET for the
+                                                       audit log */
+        ngx_msec_t                     wait_start;  /* ngx_current_msec */
         ngx_msec_t                     wait_step;
-        ngx_msec_t                     wait_time;
-        ngx_msec_t                     settling;  /* of the store, when it was
-                                                     asked; 0: it is not */
-        ngx_msec_t                     store_start;
-        ngx_msec_t                     store_time;
-        ngx_uint_t                     fetches;
-        unsigned                       waited:1;  /* for a write, as long as
-                                                     conflict_wait allows */
+        ngx_msec_t                     wait_time;   /* waited so far */
+        ngx_msec_t                     settling;    /* remaining, by the last
+                                                       call; 0: not settling */
+        ngx_msec_t                     store_start; /* ngx_current_msec */
+        ngx_msec_t                     store_time;  /* of all calls */
+        ngx_uint_t                     fetches;     /* own GETs made */
+        unsigned                       waited:1;    /* the timer has expired */
     } timing;
 
-    /* the target of the own GET where it is not that of the request; empty:
-       it is; lock_endpoint.c and pair.c */
+    /*
+     * The target of the own GET, if it is not the request's; else empty.
+     * lock_endpoint.c and pair.c
+     */
 
     struct {
         ngx_str_t                      uri;
@@ -472,7 +487,7 @@ struct ngx_http_conflict_ctx_s {
     ngx_http_conflict_body_t           body;
     ngx_http_conflict_latest_t         latest;
     ngx_http_conflict_merge_t          merge;
-    ngx_http_conflict_response_t      *response;  /* NULL: not looked into */
+    ngx_http_conflict_response_t      *response;  /* NULL: not scanned */
     ngx_http_conflict_own_t            own;
     ngx_http_conflict_original_t       original;
 };

@@ -2,8 +2,7 @@
 /*
  * Copyright (C) the ngx_http_conflict_module authors
  *
- * The entity of a request as the audit log names it: its kind, and which one
- * of that kind.
+ * The entity of a request and its identifier, for the audit log.
  */
 
 
@@ -11,8 +10,8 @@
 
 
 /*
- * As late as the log needs it, but before the request leaves its location:
- * captures and $uri may then be others'.
+ * Called when the audit log needs it, but before the request leaves its
+ * location, as captures and $uri may change then.
  */
 
 void

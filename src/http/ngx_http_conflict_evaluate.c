@@ -2,15 +2,15 @@
 /*
  * Copyright (C) the ngx_http_conflict_module authors
  *
- * Values with variables, evaluated so that the location does not notice: a
- * regex in a map must not leave its captures in the place of its own.
+ * Evaluates values with variables without side effects: a regex in a map must
+ * not replace the captures of the location.
  */
 
 
 #include "http/ngx_http_conflict_http.h"
 
 
-static ngx_str_t  ngx_http_conflict_nothing = ngx_null_string;
+static ngx_str_t  ngx_http_conflict_evaluate_empty = ngx_null_string;
 
 
 ngx_int_t
@@ -22,15 +22,15 @@ ngx_http_conflict_evaluate(ngx_http_request_t *r,
 #if (NGX_PCRE)
     int         *captures;
     u_char      *data;
-    unsigned     own;
+    unsigned     copy;
     ngx_uint_t   n;
 
     captures = r->captures;
     data = r->captures_data;
     n = r->ncaptures;
-    own = r->realloc_captures;
+    copy = r->realloc_captures;
 
-    /* a match gets an array of its own */
+    /* a match allocates a new array */
     r->realloc_captures = 1;
 #endif
 
@@ -40,7 +40,7 @@ ngx_http_conflict_evaluate(ngx_http_request_t *r,
     r->captures = captures;
     r->captures_data = data;
     r->ncaptures = n;
-    r->realloc_captures = own;
+    r->realloc_captures = copy;
 #endif
 
     return rc;
@@ -54,14 +54,14 @@ ngx_http_conflict_evaluate_escaped(ngx_http_request_t *r, ngx_str_t *text)
 
     escaped = ngx_pcalloc(r->pool, sizeof(ngx_str_t));
     if (escaped == NULL) {
-        return &ngx_http_conflict_nothing;
+        return &ngx_http_conflict_evaluate_empty;
     }
 
     escaped->data = ngx_pnalloc(r->pool,
                                 conflict_text_escape(NULL, text->data,
                                                      text->len));
     if (escaped->data == NULL) {
-        return &ngx_http_conflict_nothing;
+        return &ngx_http_conflict_evaluate_empty;
     }
 
     escaped->len = conflict_text_escape(escaped->data, text->data, text->len);

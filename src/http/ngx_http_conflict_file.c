@@ -2,8 +2,7 @@
 /*
  * Copyright (C) the ngx_http_conflict_module authors
  *
- * Bytes of files that responses come from, also where nginx has opened them
- * for direct I/O.
+ * Reads files that responses are sent from, also those opened for direct I/O.
  */
 
 
@@ -11,8 +10,8 @@
 
 
 /*
- * As ngx_output_chain_copy_buf() does: for a read that is not aligned direct
- * I/O is switched off.  A file that has become shorter is an error.
+ * Direct I/O is off during the read, which is not aligned, as in
+ * ngx_output_chain_copy_buf().  A file that was truncated is an error.
  */
 
 ngx_int_t

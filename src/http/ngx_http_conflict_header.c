@@ -2,16 +2,18 @@
 /*
  * Copyright (C) the ngx_http_conflict_module authors
  *
- * Header fields, of requests and of responses: found, hidden from the
- * upstream, added.
+ * Header fields of requests and responses: found, hidden from the upstream,
+ * added and removed.
  */
 
 
 #include "http/ngx_http_conflict_http.h"
 
 
-
-/* of a write; or they would make the GET conditional, partial or encoded */
+/*
+ * Fields of a write, and fields that would make the own GET conditional,
+ * partial, encoded or answered by a cache.
+ */
 
 const ngx_str_t  ngx_http_conflict_header_private[] = {
     ngx_string("content-length"),
@@ -187,8 +189,6 @@ ngx_http_conflict_header_listed(ngx_str_t *name, const ngx_str_t *names)
     return 0;
 }
 
-
-/* of a response */
 
 void
 ngx_http_conflict_header_drop(ngx_list_t *headers, const ngx_str_t *name)

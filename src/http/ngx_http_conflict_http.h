@@ -2,7 +2,9 @@
 /*
  * Copyright (C) the ngx_http_conflict_module authors
  *
- * What the folders above need of a request and of nginx, by file.
+ * What other folders use of a request and of nginx, by file.  Unless stated
+ * otherwise, "r" is the main request, memory comes from its pool, and
+ * functions return NGX_OK or NGX_ERROR.
  */
 
 
@@ -17,259 +19,302 @@
 
 
 /*
- * Cuts the bytes from "start" up to "end" out of the body and corrects its
- * length.
+ * Cuts the bytes from "start" up to "end" out of the request body and
+ * corrects its length.
  */
 ngx_int_t ngx_http_conflict_body_edit_cut(ngx_http_request_t *r, off_t start,
     off_t end);
 
-/* Puts a text, which must stay, in the place of the body. */
+/* Replaces the request body with a text of the same lifetime. */
 ngx_int_t ngx_http_conflict_body_edit_replace(ngx_http_request_t *r,
     ngx_str_t *text);
 
 /*
- * The request is again what the client has sent, but for a body that was
+ * Restores the request as the client sent it, except for a body that was
  * changed in its file.
  */
 void ngx_http_conflict_body_edit_restore(ngx_http_request_t *r,
     ngx_http_conflict_ctx_t *ctx);
 
+
 /* Sets ctx->caller.user and ctx->caller.client. */
 ngx_int_t ngx_http_conflict_caller(ngx_http_request_t *r,
     ngx_http_conflict_ctx_t *ctx);
 
-/* Sets ctx->op->lock: user, client, and the token of the request if any. */
+/* Sets user, client and, if Lock-Token is valid, token of ctx->op->lock. */
 void ngx_http_conflict_caller_token(ngx_http_request_t *r,
     ngx_http_conflict_ctx_t *ctx);
 
-/*
- * Adds the Conflict field to the response.
- */
+
+/* Adds the Conflict field to the response, unless there is no outcome. */
 ngx_int_t ngx_http_conflict_conflict_field(ngx_http_request_t *r,
     ngx_http_conflict_ctx_t *ctx);
 
+
 /*
- * Adds the Access-Control fields and Vary of the module's own GET to an answer,
- * or, where the API was not asked, those that it said last to this origin.
+ * Adds Vary and the Access-Control fields to the module's own response: those
+ * of the own GET or, if the API did not answer one, those that it last sent
+ * to this origin.
  */
 ngx_int_t ngx_http_conflict_cors_add(ngx_http_request_t *r,
     ngx_http_conflict_ctx_t *ctx);
 
 /*
- * The header of a response that the module does not make: notes what the API
- * says of origins; adds that to a page that nginx has in the place of the
- * API's answer.
+ * For responses that the module does not make: records the fields that the
+ * API sends to an origin, and adds them to error pages of nginx.
  */
 ngx_int_t ngx_http_conflict_cors_observe(ngx_http_request_t *r,
     ngx_http_conflict_loc_conf_t *nlcf);
 
-/* Is this an error page of nginx, which the API knows nothing of? */
+/* 1 for an error page of nginx that replaces the API's response. */
 ngx_uint_t ngx_http_conflict_cors_page(ngx_http_request_t *r);
 
 /*
- * Leaves each of them once where add_header has added its own: a browser
- * that finds two origins believes neither.
+ * Merges the fields with those of add_header, since browsers reject a
+ * response that names two origins.
  */
 ngx_int_t ngx_http_conflict_cors_unify(ngx_http_request_t *r);
 
+
 /*
- * The context of a request, also after an internal redirect; NULL where it
- * is not guarded.  For the main request.
+ * The context of a main request, also after an internal redirect; NULL if the
+ * request is not guarded.
  */
 ngx_http_conflict_ctx_t *ngx_http_conflict_ctx(ngx_http_request_t *r);
 
-/* Makes it, empty; "cleanup" is called with it at the end of the request. */
+/*
+ * Creates an empty context; "cleanup" is called once with it, at the end of
+ * the request.  NULL: out of memory.
+ */
 ngx_http_conflict_ctx_t *ngx_http_conflict_ctx_create(ngx_http_request_t *r,
     ngx_http_conflict_ctx_pt cleanup);
 
-/* Fills ctx->target.entity and ctx->target.entity_id, unless they are. */
+
+/* Sets ctx->target.entity and ctx->target.entity_id once. */
 void ngx_http_conflict_entity(ngx_http_request_t *r,
     ngx_http_conflict_ctx_t *ctx);
 
-/* As ngx_http_complex_value(), but $1 and the like stay as they are. */
+
+/* As ngx_http_complex_value(), but leaves $1 and other captures unchanged. */
 ngx_int_t ngx_http_conflict_evaluate(ngx_http_request_t *r,
     ngx_http_complex_value_t *val, ngx_str_t *value);
 
-/* For the error log: a decoded path may have line feeds. */
+/*
+ * The text escaped for the error log, as a decoded path may have line feeds;
+ * an empty text if out of memory.
+ */
 ngx_str_t *ngx_http_conflict_evaluate_escaped(ngx_http_request_t *r,
     ngx_str_t *text);
 
-/*
- * All the bytes, or NGX_ERROR.
- */
+
+/* Reads exactly "size" bytes at "pos". */
 ngx_int_t ngx_http_conflict_file_read(ngx_file_t *file, u_char *data,
     size_t size, off_t pos);
 
+
+/*
+ * Lists of header names are in lower case and end with an empty one.  This
+ * one has the request headers that the own GET must not have.
+ */
 extern const ngx_str_t  ngx_http_conflict_header_private[];
 
 /*
- * The value of a header by its lower-case name, the first of *n, or NULL;
- * "n" may be NULL.
+ * The value of the first header of a lower-case name, and their number in
+ * "*n" unless "n" is NULL.  NULL: there is none.
  */
 ngx_str_t *ngx_http_conflict_header_find(ngx_list_t *headers, ngx_str_t *name,
     ngx_uint_t *n);
 
 /*
- * Has the response come out of a cache, of nginx or of one behind it?  Nobody
- * knows which version it is of.
+ * 1 if the response came from a cache, of nginx or behind it, so that the
+ * version it shows is unknown.
  */
 ngx_uint_t ngx_http_conflict_header_cached(ngx_http_request_t *r);
 
 /*
- * Lets the upstream not see the headers on a list of lower-case names that
- * an empty one ends.  The pointers in r->headers_in stay.
+ * Hides the request headers on a list from the upstream.  The pointers in
+ * r->headers_in, such as if_match, remain.
  */
 ngx_int_t ngx_http_conflict_header_hide(ngx_http_request_t *r,
     const ngx_str_t *names);
 
 /*
- * The same, and what is on the list is the request's own in any case: more
- * may be added.  Pointers into the list of before stay good.
+ * The same, but always copies the list of headers, so that headers may be
+ * added to it.  Pointers into the old list remain valid.
  */
 ngx_int_t ngx_http_conflict_header_own(ngx_http_request_t *r,
     const ngx_str_t *names);
 
-/* Is the name on such a list, in whatever case? */
+/* 1 if the name is on a list; case is ignored. */
 ngx_uint_t ngx_http_conflict_header_listed(ngx_str_t *name,
     const ngx_str_t *names);
 
-/*
- * Adds a header to the response.  The value is copied, the name is not.
- */
+/* Adds a header to the response.  The value is copied, the name is not. */
 ngx_int_t ngx_http_conflict_header_add(ngx_http_request_t *r,
     const char *name, const char *value, size_t len);
 
-/* Takes all of this name out of a response. */
+/* Removes all headers of this name from a response. */
 void ngx_http_conflict_header_drop(ngx_list_t *headers,
     const ngx_str_t *name);
 
+
 /*
- * The resource of r->uri as clients see it, and its name in the store: one
- * that begins with "/" is a path, of this server.
+ * The resource of r->uri as clients see it, and its key in the store: a
+ * resource that begins with "/" is a path, so its key has the server name.
  */
 ngx_int_t ngx_http_conflict_key(ngx_http_request_t *r,
     ngx_http_conflict_loc_conf_t *nlcf, ngx_str_t *resource, ngx_str_t *key);
 
-/*
- * Is it JSON by its media type: application/json, text/json or +json.
- */
+
+/* 1 for application/json, text/json and types with the suffix "+json". */
 ngx_uint_t ngx_http_conflict_media_type_json(ngx_str_t *type);
+
+/* The format of the request body, by its Content-Type. */
 ngx_http_conflict_media_e ngx_http_conflict_media_type_request(
     ngx_http_request_t *r);
 
+/* 1 if the request body is a JSON Patch (RFC 6902). */
 ngx_uint_t ngx_http_conflict_media_type_json_patch(ngx_http_request_t *r);
 
-/* Its name alone, without parameters; has that a suffix "+json" (RFC 6839)? */
+/* The media type without parameters; "name" points into "type". */
 void ngx_http_conflict_media_type_name(ngx_str_t *type, ngx_str_t *name);
+
+/* 1 if such a name has the suffix "+json" (RFC 6839). */
 ngx_uint_t ngx_http_conflict_media_type_suffix(ngx_str_t *name);
 
+
+/* Names as in the Conflict field, nginx.conf and the audit log; constant. */
 ngx_str_t *ngx_http_conflict_names_outcome(
     ngx_http_conflict_outcome_e outcome);
 ngx_str_t *ngx_http_conflict_names_policy(ngx_uint_t policy);
 ngx_str_t *ngx_http_conflict_names_action(ngx_uint_t action);
 
-/* Notes whom the API lets read this response; forgets whom it does not. */
+
+/*
+ * Records which origin the API allows to read this response; discards the
+ * record of an origin that it denies.
+ */
 void ngx_http_conflict_origin_observe(ngx_http_request_t *r,
     ngx_http_conflict_loc_conf_t *nlcf);
 
-/* Adds the fields that it said last to the origin of the request. */
+/* Adds the fields that the API last sent to the origin of the request. */
 ngx_int_t ngx_http_conflict_origin_allow(ngx_http_request_t *r,
     ngx_http_conflict_loc_conf_t *nlcf);
 
-/* Is it a preflight? */
+
+/* 1 if the request has the headers of a preflight. */
 ngx_uint_t ngx_http_conflict_preflight(ngx_http_request_t *r);
 
-/* Makes one of the GET, of what the API knows of. */
+/*
+ * Turns the own GET "sr" into a preflight for that GET, without the module's
+ * own fields, which the API may not know.
+ */
 ngx_int_t ngx_http_conflict_preflight_request(ngx_http_request_t *r,
     ngx_http_conflict_ctx_t *ctx, ngx_http_request_t *sr);
 
-/* Adds what the API says to the answer, and what a lock needs beside it. */
+/*
+ * Adds the API's answer to the response and, if it allows the origin, the
+ * methods and fields of a lock endpoint.
+ */
 ngx_int_t ngx_http_conflict_preflight_allow(ngx_http_request_t *r,
     ngx_http_conflict_ctx_t *ctx);
 
+
 /*
- * Reads the client's body.  NGX_OK: there is nothing to read, or it is
- * there; NGX_DONE: the phases go on once it is; NGX_DECLINED: ctx->flow.answer and
- * ctx->flow.reason say what is wrong; else a status.
+ * Reads the client's body.  NGX_OK: it has been read, or need not be;
+ * NGX_DONE: the phases run again once it is read; NGX_DECLINED: refuse the
+ * request by ctx->flow.answer and ctx->flow.reason; else an HTTP status.
  */
 ngx_int_t ngx_http_conflict_request_body_read(ngx_http_request_t *r,
     ngx_http_conflict_ctx_t *ctx);
 
-/* Must it be what it says it is? */
-ngx_uint_t ngx_http_conflict_request_body_wanted(ngx_http_conflict_ctx_t *ctx);
+/* 1 if a body that is declared as JSON must be valid. */
+ngx_uint_t ngx_http_conflict_request_body_strict(ngx_http_conflict_ctx_t *ctx);
 
 /*
- * The body in one piece, from the request's pool; at most "max" bytes.
+ * The request body, or a chain of buffers, as one text from the pool.
+ * NGX_DECLINED: it has more than "max" bytes.
  */
-ngx_int_t ngx_http_conflict_request_body_text(ngx_http_request_t *r, size_t max,
-    ngx_str_t *text);
+ngx_int_t ngx_http_conflict_request_body_text(ngx_http_request_t *r,
+    size_t max, ngx_str_t *text);
 ngx_int_t ngx_http_conflict_request_body_chain_text(ngx_pool_t *pool,
     ngx_chain_t *in, size_t max, ngx_str_t *text);
+
+/* Installs the body filter; called once by postconfiguration. */
 void ngx_http_conflict_request_body_filter_init(void);
 
+
 /*
- * Calls the store with ctx->op: begin, peek and the like.  Its end is awaited
- * by the next state, which calls finish().
+ * Starts an operation of the store, such as begin or peek, on ctx->op.  The
+ * next state calls finish().
  */
 void ngx_http_conflict_store_call_start(ngx_http_conflict_ctx_t *ctx,
     ngx_http_conflict_op_pt call);
 
-/* NGX_AGAIN: the store is still busy; else what it has returned. */
+/*
+ * NGX_AGAIN: the store is busy, and resumes the request when it is done; else
+ * the result of the operation.
+ */
 ngx_int_t ngx_http_conflict_store_call_finish(ngx_http_conflict_ctx_t *ctx);
 
-/* The phases of the request go on. */
+/* Runs the phases of the request again; for timers and store callbacks. */
 void ngx_http_conflict_store_call_resume(ngx_http_request_t *r);
 
+
 /*
- * How many upstream attempts since number "first" sent any byte, and the
- * status of the last one that has one.  NGX_DECLINED: no upstream was used.
+ * From index "first" of r->upstream_states: in "*sent" the number of upstream
+ * attempts that sent any byte, in "*status" the status of the last one, or 0.
+ * NGX_DECLINED: no upstream was used.
  */
 ngx_int_t ngx_http_conflict_upstream_attempts(ngx_http_request_t *r,
     ngx_uint_t first, ngx_uint_t *sent, ngx_uint_t *status);
 
-/*
- * Adds or replaces ETag, with the version as its tag, and adds
- * Last-Modified where there is none that is right.
- */
+
+/* Replaces ETag with the version, or removes it if there is none. */
 ngx_int_t ngx_http_conflict_validators_etag(ngx_http_request_t *r,
     uint64_t version);
+
+/* Replaces ETag with a text, which is copied. */
 ngx_int_t ngx_http_conflict_validators_etag_text(ngx_http_request_t *r,
     const char *text, size_t len);
+
+/* Sets Last-Modified, unless the upstream's is usable. */
 ngx_int_t ngx_http_conflict_validators_date(ngx_http_request_t *r,
     ngx_http_conflict_ctx_t *ctx);
 
+
 /*
- * A date as upstreams send it, HTTP-date or RFC 3339, in microseconds, or
- * CONFLICT_TIME_NONE.
+ * An HTTP-date or RFC 3339 date in microseconds, or CONFLICT_TIME_NONE.
  */
 int64_t ngx_http_conflict_version_source_date(ngx_str_t *text);
 
-/*
- * Is the upstream's own version its entity tag.
- */
+/* 1 if the entity tag of the upstream is its version. */
 ngx_uint_t ngx_http_conflict_version_source_tagged(
     ngx_http_conflict_source_t *source);
 
-/*
- * The version that the text stands for, 0 where it is none.
- */
+/* The version that a text from the source stands for; 0: none. */
 uint64_t ngx_http_conflict_version_source_parse(
     ngx_http_conflict_source_t *source, ngx_str_t *text);
 
-/* A version of the upstream's own: warns where nothing can equal it. */
+/*
+ * Warns, at most every 10 seconds, if the upstream's version is a weak entity
+ * tag, which no If-Match can match.
+ */
 void ngx_http_conflict_version_source_weak(ngx_http_conflict_ctx_t *ctx,
     ngx_str_t *version);
 
+
 /*
- * Notes what selects a response but for its Vary, and sets ctx->op->in.view to
- * the view that a response here is likely to be of.
+ * Sets ctx->caller by all that selects a response but Vary, and ctx->op->in:
+ * "view" to the likely view of the response, by the location's last Vary, and
+ * "part" to 1 if the response may show only a part of the resource.
  */
 ngx_int_t ngx_http_conflict_view_start(ngx_http_request_t *r,
     ngx_http_conflict_ctx_t *ctx);
 
 /*
- * The view of a response, to the request or to the GET of its context; 0
- * where it has none ("Vary: *").
+ * The view of a response to "r", the request or its own GET; 0: none
+ * ("Vary: *", or too long).
  */
 uint64_t ngx_http_conflict_view(ngx_http_conflict_ctx_t *ctx,
     ngx_http_request_t *r);

@@ -2,7 +2,7 @@
 /*
  * Copyright (C) the ngx_http_conflict_module authors
  *
- * Values that JSON of the module's own is made of, and its text.
+ * Builds the JSON of the module's own responses and prints it.
  */
 
 
@@ -11,7 +11,7 @@
 #include "http/ngx_http_conflict_writer.h"
 
 
-/* what seconds with three decimals need; the default writes all of a double */
+/* enough for seconds with three decimals; the default prints 17 digits */
 
 #define NGX_HTTP_CONFLICT_JSON_FLAGS                                          \
     (JSON_COMPACT|JSON_REAL_PRECISION(15))
@@ -41,7 +41,7 @@ ngx_http_conflict_json_append(json_t **json, json_t *value)
 
 
 json_t *
-ngx_http_conflict_json_text(ngx_str_t *text, size_t longest)
+ngx_http_conflict_json_text(ngx_str_t *text, size_t max)
 {
     size_t   len, size;
     u_char  *p;
@@ -51,7 +51,7 @@ ngx_http_conflict_json_text(ngx_str_t *text, size_t longest)
         return json_null();
     }
 
-    len = ngx_min(text->len, longest);
+    len = ngx_min(text->len, max);
     size = conflict_text_repair(NULL, text->data, len);
 
     if (size == len) {
@@ -81,7 +81,7 @@ ngx_http_conflict_json_version(uint64_t version)
 
 
 json_t *
-ngx_http_conflict_json_base(ngx_str_t *text, size_t longest)
+ngx_http_conflict_json_base(ngx_str_t *text, size_t max)
 {
     uint64_t  version;
 
@@ -92,7 +92,7 @@ ngx_http_conflict_json_base(ngx_str_t *text, size_t longest)
     return (conflict_version_parse(&version, (char *) text->data, text->len)
             == 0)
            ? json_integer((json_int_t) version)
-           : ngx_http_conflict_json_text(text, longest);
+           : ngx_http_conflict_json_text(text, max);
 }
 
 
@@ -132,7 +132,7 @@ ngx_http_conflict_json_print(ngx_http_conflict_writer_t *out, json_t *json)
 }
 
 
-/* jansson cuts no character in two */
+/* jansson does not split characters between calls */
 
 static int
 ngx_http_conflict_json_add(const char *data, size_t len, void *to)

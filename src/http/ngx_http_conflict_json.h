@@ -2,9 +2,9 @@
 /*
  * Copyright (C) the ngx_http_conflict_module authors
  *
- * JSON that the module itself says, written by jansson.  A tree that could
- * not be made is NULL, takes what is added to it, and cannot be dumped: only
- * the end needs a check.
+ * Builds the JSON of the module's own responses by jansson.  If a value cannot
+ * be allocated the tree becomes NULL, further additions are ignored, and
+ * printing fails: errors need to be checked only once, at the end.
  */
 
 
@@ -21,44 +21,38 @@
 
 
 /*
- * Adds a member, or an element.  The value is the tree's in any case; where
- * it is NULL or cannot be added the tree is freed, and *json becomes NULL.
+ * Adds a member, or an element.  The tree owns the value, even if it cannot be
+ * added: then, or if it is NULL, the tree is freed and *json becomes NULL.
  */
 void ngx_http_conflict_json_set(json_t **json, const char *name,
     json_t *value);
 void ngx_http_conflict_json_append(json_t **json, json_t *value);
 
 /*
- * A string of at most "longest" bytes, which need not be UTF-8; null where
+ * A string of at most "max" bytes of a text that need not be UTF-8; null if
  * text->data is NULL.
  */
-json_t *ngx_http_conflict_json_text(ngx_str_t *text, size_t longest);
+json_t *ngx_http_conflict_json_text(ngx_str_t *text, size_t max);
 
-/*
- * A version: a number, or null where there is none that a client can hold.
- */
+/* A version as a number; null if there is none, or none for clients. */
 json_t *ngx_http_conflict_json_version(uint64_t version);
 
 /*
- * A version as a client has written it: a number where it is one, else a
- * string; null where it is empty.
+ * A version as the client sent it: a number if it is one, else a string of at
+ * most "max" bytes; null if it is empty.
  */
-json_t *ngx_http_conflict_json_base(ngx_str_t *text, size_t longest);
+json_t *ngx_http_conflict_json_base(ngx_str_t *text, size_t max);
 
-/*
- * A time in microseconds as RFC 3339 has it; null for CONFLICT_TIME_NONE.
- */
+/* Microseconds as an RFC 3339 date; null for CONFLICT_TIME_NONE. */
 json_t *ngx_http_conflict_json_time(int64_t time);
 
-/*
- * Milliseconds as seconds, with up to three decimals.
- */
+/* Milliseconds as seconds, with up to three decimals. */
 json_t *ngx_http_conflict_json_seconds(uint64_t msec);
 
 /*
- * An object's members without its braces, between which there may be others,
- * as text that is safe in HTML and on a terminal; out->failed where they cannot
- * be written.  The tree is freed in any case.
+ * Prints the members of an object without its braces, so that others can be
+ * added before and after, escaped for HTML and terminals.  Frees the tree; on
+ * an error out->failed is set.
  */
 void ngx_http_conflict_json_print(ngx_http_conflict_writer_t *out,
     json_t *json);

@@ -2,8 +2,8 @@
 /*
  * Copyright (C) the ngx_http_conflict_module authors
  *
- * What a resource is called: as clients and the log see it, and in the store,
- * where two servers may have the same paths.
+ * The resource of a request, as clients and the audit log see it, and its key
+ * in the store, where two servers may have the same paths.
  */
 
 
@@ -34,7 +34,7 @@ ngx_http_conflict_key(ngx_http_request_t *r,
         return NGX_OK;
     }
 
-    /* a path is one of this server, by the block's name and not the Host */
+    /* a path belongs to its server block, whatever Host is */
 
     p = ngx_pnalloc(r->pool, cscf->server_name.len + resource->len);
     if (p == NULL) {

@@ -2,7 +2,7 @@
 /*
  * Copyright (C) the ngx_http_conflict_module authors
  *
- * Media types: is a body JSON, and of which kind.
+ * Media types of bodies: JSON, JSON Patch, or not declared.
  */
 
 
@@ -16,7 +16,7 @@ static const ngx_str_t  ngx_http_conflict_json_types[] = {
 };
 
 
-/* what a client says that was not told what its body is */
+/* defaults of clients that do not set a type */
 
 static const ngx_str_t  ngx_http_conflict_undeclared_types[] = {
     ngx_string("text/plain"),
@@ -69,8 +69,6 @@ ngx_http_conflict_media_type_request(ngx_http_request_t *r)
            : NGX_HTTP_CONFLICT_MEDIA_OTHER;
 }
 
-
-/* without its parameters */
 
 void
 ngx_http_conflict_media_type_name(ngx_str_t *type, ngx_str_t *name)

@@ -2,7 +2,8 @@
 /*
  * Copyright (C) the ngx_http_conflict_module authors
  *
- * What outcomes and policies are called, in the Conflict field and in logs.
+ * The names of outcomes, policies and actions, as in the Conflict field,
+ * nginx.conf and the audit log.
  */
 
 

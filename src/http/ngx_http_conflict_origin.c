@@ -2,8 +2,8 @@
 /*
  * Copyright (C) the ngx_http_conflict_module authors
  *
- * Which origins an API lets read its answers, as it said last: for answers
- * that are made without asking it.  A table of a location, in each worker.
+ * The CORS fields that an API last sent to each origin, for responses that are
+ * made without asking the API.  Each worker has a table for each location.
  */
 
 
@@ -12,13 +12,13 @@
 
 
 #define NGX_HTTP_CONFLICT_ORIGINS      64
-#define NGX_HTTP_CONFLICT_ORIGIN_SIZE  2048     /* bytes of all its fields */
+#define NGX_HTTP_CONFLICT_ORIGIN_SIZE  2048     /* bytes of an entry */
 
 #define NGX_HTTP_CONFLICT_ORIGIN_NAMES                                        \
     (sizeof(ngx_http_conflict_origin_names) / sizeof(ngx_str_t))
 
 
-/* the first one says who may read it */
+/* the first one names the allowed origin */
 
 static ngx_str_t  ngx_http_conflict_origin_names[] = {
     ngx_string("Access-Control-Allow-Origin"),
@@ -28,12 +28,15 @@ static ngx_str_t  ngx_http_conflict_origin_names[] = {
 };
 
 
-/* the origin, empty for who sends none, and the fields; a zero after each */
+/*
+ * "text" has the origin, empty for requests without Origin, and the fields,
+ * each with a terminating zero.
+ */
 
 typedef struct {
     uint64_t                       hash;       /* of the origin */
-    ngx_uint_t                     used;       /* the last time */
-    size_t                         len;        /* 0: nothing is noted */
+    ngx_uint_t                     used;       /* time of the last use */
+    size_t                         len;        /* 0: free */
     u_char                        *text;
 } ngx_http_conflict_origin_t;
 
@@ -45,13 +48,13 @@ struct ngx_http_conflict_origins_s {
 
 
 static ngx_uint_t ngx_http_conflict_origin_denied(ngx_http_request_t *r);
-static void ngx_http_conflict_origin_note(ngx_http_request_t *r,
+static void ngx_http_conflict_origin_record(ngx_http_request_t *r,
     ngx_http_conflict_loc_conf_t *nlcf, ngx_str_t *origin);
 static ngx_http_conflict_origin_t *ngx_http_conflict_origin_find(
     ngx_http_conflict_origins_t *origins, ngx_str_t *origin, uint64_t *sum);
 static ngx_http_conflict_origin_t *ngx_http_conflict_origin_oldest(
     ngx_http_conflict_origins_t *origins);
-static void ngx_http_conflict_origin_forget(
+static void ngx_http_conflict_origin_discard(
     ngx_http_conflict_loc_conf_t *nlcf, ngx_str_t *origin);
 static ngx_int_t ngx_http_conflict_origin_join(ngx_http_request_t *r,
     ngx_str_t *name, u_char **p, u_char *end);
@@ -64,9 +67,9 @@ static ngx_str_t  ngx_http_conflict_origin_none = ngx_string("");
 
 
 /*
- * What is noted is what the API allows the origin that it names, or, where it
- * names "*", that of this request.  An error does not take it back, as many
- * an API does not say there whom it lets read; but 403 may be just about that.
+ * Records the fields for the origin that the API names or, if that is "*", for
+ * the origin of this request.  An error does not discard them, as many APIs
+ * send no CORS fields with errors; but 403 may mean that the origin is denied.
  */
 
 void
@@ -85,7 +88,8 @@ ngx_http_conflict_origin_observe(ngx_http_request_t *r,
     }
 
     origin = ngx_http_conflict_header_find(&r->headers_in.headers,
-                                         &ngx_http_conflict_origin_field, NULL);
+                                           &ngx_http_conflict_origin_field,
+                                           NULL);
 
     if (origin == NULL) {
         origin = &ngx_http_conflict_origin_none;
@@ -94,11 +98,11 @@ ngx_http_conflict_origin_observe(ngx_http_request_t *r,
     if (allowed && n == 1 && allowed->len) {
 
         if (allowed->len == 1 && allowed->data[0] == '*') {
-            ngx_http_conflict_origin_note(r, nlcf, origin);
+            ngx_http_conflict_origin_record(r, nlcf, origin);
             return;
         }
 
-        ngx_http_conflict_origin_note(r, nlcf, allowed);
+        ngx_http_conflict_origin_record(r, nlcf, allowed);
 
         if (allowed->len == origin->len
             && ngx_memcmp(allowed->data, origin->data, origin->len) == 0)
@@ -108,8 +112,8 @@ ngx_http_conflict_origin_observe(ngx_http_request_t *r,
     }
 
     if (nlcf->origins && ngx_http_conflict_origin_denied(r)) {
-        ngx_http_conflict_origin_forget(nlcf, origin);
-        ngx_http_conflict_origin_forget(nlcf, &ngx_http_conflict_origin_none);
+        ngx_http_conflict_origin_discard(nlcf, origin);
+        ngx_http_conflict_origin_discard(nlcf, &ngx_http_conflict_origin_none);
     }
 }
 
@@ -132,14 +136,15 @@ ngx_http_conflict_origin_denied(ngx_http_request_t *r)
 
 
 static void
-ngx_http_conflict_origin_note(ngx_http_request_t *r,
+ngx_http_conflict_origin_record(ngx_http_request_t *r,
     ngx_http_conflict_loc_conf_t *nlcf, ngx_str_t *origin)
 {
     u_char                      *p, *end;
     u_char                       text[NGX_HTTP_CONFLICT_ORIGIN_SIZE];
     uint64_t                     hash;
+    ngx_str_t                   *name;
     ngx_uint_t                   i;
-    ngx_http_conflict_origin_t  *noted;
+    ngx_http_conflict_origin_t  *entry;
 
     if (nlcf->origins == NULL) {
         nlcf->origins = ngx_pcalloc(ngx_cycle->pool,
@@ -149,10 +154,10 @@ ngx_http_conflict_origin_note(ngx_http_request_t *r,
         }
     }
 
-    noted = ngx_http_conflict_origin_find(nlcf->origins, origin, &hash);
+    entry = ngx_http_conflict_origin_find(nlcf->origins, origin, &hash);
 
-    if (noted && (r->method & NGX_HTTP_OPTIONS)) {
-        /* the answer to a preflight exposes nothing */
+    if (entry && (r->method & NGX_HTTP_OPTIONS)) {
+        /* the response to a preflight has no Expose-Headers */
         return;
     }
 
@@ -166,39 +171,36 @@ ngx_http_conflict_origin_note(ngx_http_request_t *r,
     *p++ = '\0';
 
     for (i = 0; i < NGX_HTTP_CONFLICT_ORIGIN_NAMES; i++) {
+        name = &ngx_http_conflict_origin_names[i];
 
-        if (ngx_http_conflict_origin_join(r,
-                                          &ngx_http_conflict_origin_names[i],
-                                          &p, end)
-            != NGX_OK)
-        {
-            ngx_http_conflict_origin_forget(nlcf, origin);
+        if (ngx_http_conflict_origin_join(r, name, &p, end) != NGX_OK) {
+            ngx_http_conflict_origin_discard(nlcf, origin);
             return;
         }
     }
 
-    if (noted && noted->len == (size_t) (p - text)
-        && ngx_memcmp(noted->text, text, noted->len) == 0)
+    if (entry && entry->len == (size_t) (p - text)
+        && ngx_memcmp(entry->text, text, entry->len) == 0)
     {
         return;
     }
 
-    if (noted == NULL) {
-        noted = ngx_http_conflict_origin_oldest(nlcf->origins);
+    if (entry == NULL) {
+        entry = ngx_http_conflict_origin_oldest(nlcf->origins);
     }
 
-    if (noted->text == NULL) {
-        noted->text = ngx_pnalloc(ngx_cycle->pool,
+    if (entry->text == NULL) {
+        entry->text = ngx_pnalloc(ngx_cycle->pool,
                                   NGX_HTTP_CONFLICT_ORIGIN_SIZE);
-        if (noted->text == NULL) {
+        if (entry->text == NULL) {
             return;
         }
     }
 
-    noted->hash = hash;
-    noted->used = ++nlcf->origins->time;
-    noted->len = p - text;
-    ngx_memcpy(noted->text, text, noted->len);
+    entry->hash = hash;
+    entry->used = ++nlcf->origins->time;
+    entry->len = p - text;
+    ngx_memcpy(entry->text, text, entry->len);
 }
 
 
@@ -208,7 +210,7 @@ ngx_http_conflict_origin_find(ngx_http_conflict_origins_t *origins,
 {
     ngx_uint_t                   i;
     conflict_hash_t              hash;
-    ngx_http_conflict_origin_t  *noted;
+    ngx_http_conflict_origin_t  *entry;
 
     conflict_hash_init(&hash, ngx_http_conflict_random_seed());
     conflict_hash_field(&hash, origin->data, origin->len);
@@ -216,14 +218,14 @@ ngx_http_conflict_origin_find(ngx_http_conflict_origins_t *origins,
     *sum = conflict_hash_final(&hash);
 
     for (i = 0; i < NGX_HTTP_CONFLICT_ORIGINS; i++) {
-        noted = &origins->origin[i];
+        entry = &origins->origin[i];
 
-        if (noted->hash == *sum && noted->len > origin->len
-            && ngx_memcmp(noted->text, origin->data, origin->len) == 0
-            && noted->text[origin->len] == '\0')
+        if (entry->hash == *sum && entry->len > origin->len
+            && ngx_memcmp(entry->text, origin->data, origin->len) == 0
+            && entry->text[origin->len] == '\0')
         {
-            noted->used = ++origins->time;
-            return noted;
+            entry->used = ++origins->time;
+            return entry;
         }
     }
 
@@ -235,19 +237,19 @@ static ngx_http_conflict_origin_t *
 ngx_http_conflict_origin_oldest(ngx_http_conflict_origins_t *origins)
 {
     ngx_uint_t                   i;
-    ngx_http_conflict_origin_t  *noted, *oldest;
+    ngx_http_conflict_origin_t  *entry, *oldest;
 
     oldest = &origins->origin[0];
 
     for (i = 0; i < NGX_HTTP_CONFLICT_ORIGINS; i++) {
-        noted = &origins->origin[i];
+        entry = &origins->origin[i];
 
-        if (noted->len == 0) {
-            return noted;
+        if (entry->len == 0) {
+            return entry;
         }
 
-        if (noted->used < oldest->used) {
-            oldest = noted;
+        if (entry->used < oldest->used) {
+            oldest = entry;
         }
     }
 
@@ -256,21 +258,21 @@ ngx_http_conflict_origin_oldest(ngx_http_conflict_origins_t *origins)
 
 
 static void
-ngx_http_conflict_origin_forget(ngx_http_conflict_loc_conf_t *nlcf,
+ngx_http_conflict_origin_discard(ngx_http_conflict_loc_conf_t *nlcf,
     ngx_str_t *origin)
 {
     uint64_t                     hash;
-    ngx_http_conflict_origin_t  *noted;
+    ngx_http_conflict_origin_t  *entry;
 
-    noted = ngx_http_conflict_origin_find(nlcf->origins, origin, &hash);
+    entry = ngx_http_conflict_origin_find(nlcf->origins, origin, &hash);
 
-    if (noted) {
-        noted->len = 0;
+    if (entry) {
+        entry->len = 0;
     }
 }
 
 
-/* all lines of a field, as one, and a zero behind it */
+/* all lines of a field as one, with a terminating zero */
 
 static ngx_int_t
 ngx_http_conflict_origin_join(ngx_http_request_t *r, ngx_str_t *name,
@@ -313,7 +315,7 @@ ngx_http_conflict_origin_join(ngx_http_request_t *r, ngx_str_t *name,
 }
 
 
-/* there is room for the zero, too */
+/* leaves room for a terminating zero */
 
 static ngx_int_t
 ngx_http_conflict_origin_add(u_char **p, u_char *end, ngx_str_t *text)
@@ -335,40 +337,41 @@ ngx_http_conflict_origin_allow(ngx_http_request_t *r,
     size_t                       len;
     u_char                      *p;
     uint64_t                     hash;
-    ngx_str_t                   *origin;
+    ngx_str_t                   *origin, *name;
     ngx_uint_t                   i;
-    ngx_http_conflict_origin_t  *noted;
+    ngx_http_conflict_origin_t  *entry;
 
     if (nlcf->origins == NULL) {
         return NGX_OK;
     }
 
     origin = ngx_http_conflict_header_find(&r->headers_in.headers,
-                                         &ngx_http_conflict_origin_field, NULL);
+                                           &ngx_http_conflict_origin_field,
+                                           NULL);
     if (origin == NULL) {
         return NGX_OK;
     }
 
-    noted = ngx_http_conflict_origin_find(nlcf->origins, origin, &hash);
+    entry = ngx_http_conflict_origin_find(nlcf->origins, origin, &hash);
 
-    if (noted == NULL) {
+    if (entry == NULL) {
         origin = &ngx_http_conflict_origin_none;
-        noted = ngx_http_conflict_origin_find(nlcf->origins, origin, &hash);
+        entry = ngx_http_conflict_origin_find(nlcf->origins, origin, &hash);
 
-        if (noted == NULL) {
+        if (entry == NULL) {
             return NGX_OK;
         }
     }
 
-    p = noted->text + origin->len + 1;
+    p = entry->text + origin->len + 1;
 
     for (i = 0; i < NGX_HTTP_CONFLICT_ORIGIN_NAMES; i++) {
+        name = &ngx_http_conflict_origin_names[i];
         len = ngx_strlen(p);
 
         if (len
-            && ngx_http_conflict_header_add(r,
-                          (char *) ngx_http_conflict_origin_names[i].data,
-                          (char *) p, len)
+            && ngx_http_conflict_header_add(r, (char *) name->data, (char *) p,
+                                            len)
                != NGX_OK)
         {
             return NGX_ERROR;

@@ -2,8 +2,8 @@
 /*
  * Copyright (C) the ngx_http_conflict_module authors
  *
- * The preflight of a lock endpoint: a page that may read the
- * resource may ask for its lock, so it is the API that is asked.
+ * The preflight of a lock endpoint.  The API answers it, as one for a GET of
+ * the resource: a page that may read the resource may lock it.
  */
 
 
@@ -29,7 +29,7 @@ static const ngx_str_t  ngx_http_conflict_preflight_headers[] = {
 };
 
 
-/* the module's own fields, of which an API need not know */
+/* the module's own fields, which the API need not know */
 
 static const ngx_str_t  ngx_http_conflict_preflight_own[] = {
     ngx_string("lock-token"),
@@ -41,36 +41,41 @@ static const ngx_str_t  ngx_http_conflict_preflight_own[] = {
 ngx_uint_t
 ngx_http_conflict_preflight(ngx_http_request_t *r)
 {
-    return ngx_http_conflict_header_find(&r->headers_in.headers,
-                                      &ngx_http_conflict_preflight_origin, NULL)
-           && ngx_http_conflict_header_find(&r->headers_in.headers,
+    ngx_list_t  *headers;
+
+    headers = &r->headers_in.headers;
+
+    return ngx_http_conflict_header_find(headers,
+                                         &ngx_http_conflict_preflight_origin,
+                                         NULL)
+           && ngx_http_conflict_header_find(headers,
                                             &ngx_http_conflict_preflight_method,
                                             NULL);
 }
 
 
-/* a lock is for whom a GET shows its resource */
-
 ngx_int_t
 ngx_http_conflict_preflight_request(ngx_http_request_t *r,
     ngx_http_conflict_ctx_t *ctx, ngx_http_request_t *sr)
 {
-    ngx_str_t  *method, *fields;
+    ngx_str_t   *method, *fields, *name;
+    ngx_list_t  *headers;
 
     sr->method = NGX_HTTP_OPTIONS;
     sr->method_name = ngx_http_conflict_preflight_options;
 
-    /* the list is the subrequest's own */
+    /* the subrequest has its own list of headers */
 
-    method = ngx_http_conflict_header_find(&sr->headers_in.headers,
+    headers = &sr->headers_in.headers;
+
+    method = ngx_http_conflict_header_find(headers,
                                            &ngx_http_conflict_preflight_method,
                                            NULL);
     ngx_str_set(method, "GET");
 
-    fields = ngx_http_conflict_header_find(&sr->headers_in.headers,
-                                        (ngx_str_t *)
-                                        &ngx_http_conflict_preflight_headers[0],
-                                        NULL);
+    name = (ngx_str_t *) &ngx_http_conflict_preflight_headers[0];
+
+    fields = ngx_http_conflict_header_find(headers, name, NULL);
     if (fields == NULL) {
         return NGX_OK;
     }
@@ -90,7 +95,7 @@ ngx_http_conflict_preflight_request(ngx_http_request_t *r,
 }
 
 
-/* NGX_DECLINED: it asks for none but the module's */
+/* removes the module's own fields; NGX_DECLINED: there are no others */
 
 static ngx_int_t
 ngx_http_conflict_preflight_fields(ngx_http_request_t *sr, ngx_str_t *value)
@@ -148,18 +153,20 @@ ngx_int_t
 ngx_http_conflict_preflight_allow(ngx_http_request_t *r,
     ngx_http_conflict_ctx_t *ctx)
 {
+    ngx_str_t  *origin;
+
     if (ngx_http_conflict_cors_add(r, ctx) != NGX_OK) {
         return NGX_ERROR;
     }
 
-    if (ngx_http_conflict_header_find(&r->headers_out.headers,
-                                      &ngx_http_conflict_preflight_allowed, NULL)
-        == NULL)
-    {
+    origin = ngx_http_conflict_header_find(&r->headers_out.headers,
+                                           &ngx_http_conflict_preflight_allowed,
+                                           NULL);
+    if (origin == NULL) {
         return NGX_OK;
     }
 
-    /* put together with those of the API by ngx_http_conflict_cors_unify() */
+    /* ngx_http_conflict_cors_unify() merges them with those of the API */
 
     if (ngx_http_conflict_header_add(r, "Access-Control-Allow-Methods",
                                      NGX_HTTP_CONFLICT_LOCK_METHODS,

@@ -2,8 +2,8 @@
 /*
  * Copyright (C) the ngx_http_conflict_module authors
  *
- * The client's body: read whole before the upstream runs, scanned and
- * hashed piece by piece as it arrives.
+ * The client's body: read whole before the request is sent to the upstream,
+ * scanned and hashed as it arrives.
  */
 
 
@@ -13,17 +13,17 @@
 #define NGX_HTTP_CONFLICT_BLOCK  16384
 
 
-static ngx_uint_t ngx_http_conflict_request_body_look(ngx_http_request_t *r,
-    ngx_http_conflict_ctx_t *ctx);
+static ngx_uint_t ngx_http_conflict_request_body_has_base(
+    ngx_http_request_t *r, ngx_http_conflict_ctx_t *ctx);
 static void ngx_http_conflict_request_body_handler(ngx_http_request_t *r);
 static ngx_int_t ngx_http_conflict_request_body_filter(ngx_http_request_t *r,
     ngx_chain_t *in);
 static void ngx_http_conflict_request_body_feed(ngx_http_conflict_ctx_t *ctx,
     u_char *data, size_t len);
-static void ngx_http_conflict_request_body_begin(ngx_http_conflict_ctx_t *ctx,
-    u_char *data, size_t len);
-static ngx_int_t ngx_http_conflict_request_body_walk(ngx_http_request_t *r,
-    ngx_http_conflict_ctx_t *ctx);
+static void ngx_http_conflict_request_body_detect(
+    ngx_http_conflict_ctx_t *ctx, u_char *data, size_t len);
+static ngx_int_t ngx_http_conflict_request_body_scan_chain(
+    ngx_http_request_t *r, ngx_http_conflict_ctx_t *ctx);
 
 
 static ngx_http_request_body_filter_pt  ngx_http_next_request_body_filter;
@@ -50,12 +50,12 @@ ngx_http_conflict_request_body_read(ngx_http_request_t *r,
         return NGX_OK;
     }
 
-    json = ngx_http_conflict_request_body_look(r, ctx);
+    json = ngx_http_conflict_request_body_has_base(r, ctx);
     length = r->headers_in.content_length_n;
 
     if (json && length > (off_t) nlcf->max_body) {
 
-        if (!body->undeclared && ngx_http_conflict_request_body_wanted(ctx)) {
+        if (!body->undeclared && ngx_http_conflict_request_body_strict(ctx)) {
             ctx->flow.answer = NGX_HTTP_CONFLICT_ANSWER_TOO_LARGE;
             ctx->flow.reason = "the body is larger than conflict_max_body";
             return NGX_DECLINED;
@@ -74,8 +74,8 @@ ngx_http_conflict_request_body_read(ngx_http_request_t *r,
     }
 
     /*
-     * Else it is read even where there is nothing to look for: a slow client
-     * must not hold a lease, and the upstream must be in use when the content
+     * Otherwise the body is read even if it is not scanned: a slow client must
+     * not hold a lease, and the upstream must be in use when the content
      * handler returns.
      */
 
@@ -93,11 +93,11 @@ ngx_http_conflict_request_body_read(ngx_http_request_t *r,
         body->hashed = 1;
     }
 
-    /* filled by the filter, or from what somebody else has read before */
+    /* scanned by the filter, or at the end if another module has read it */
     body->reading = (r->request_body == NULL);
 
     if (r->content_handler == NULL) {
-        /* what a module of the content phase, such as dav, asks for */
+        /* as content phase modules, such as dav, request it */
         r->request_body_in_file_only = 1;
         r->request_body_in_persistent_file = 1;
         r->request_body_in_clean_file = 1;
@@ -116,13 +116,14 @@ ngx_http_conflict_request_body_read(ngx_http_request_t *r,
 }
 
 
-/* by its header: may a base be in it, and can it be found */
+/* 1 if the body may have a base that can be found, by the request headers */
 
 static ngx_uint_t
-ngx_http_conflict_request_body_look(ngx_http_request_t *r,
+ngx_http_conflict_request_body_has_base(ngx_http_request_t *r,
     ngx_http_conflict_ctx_t *ctx)
 {
     ngx_str_t                  *encoding;
+    ngx_list_t                 *headers;
     ngx_http_conflict_body_t   *body;
     ngx_http_conflict_media_e   media;
 
@@ -148,7 +149,9 @@ ngx_http_conflict_request_body_look(ngx_http_request_t *r,
 
     body->undeclared = (media == NGX_HTTP_CONFLICT_MEDIA_UNDECLARED);
 
-    encoding = ngx_http_conflict_header_find(&r->headers_in.headers,
+    headers = &r->headers_in.headers;
+
+    encoding = ngx_http_conflict_header_find(headers,
                                             &ngx_http_conflict_content_encoding,
                                             NULL);
 
@@ -165,12 +168,12 @@ ngx_http_conflict_request_body_look(ngx_http_request_t *r,
 
 
 /*
- * Where a base in a header was checked, what the API takes passes; but not
- * over fields that are the server's.
+ * With a precondition in a header any body passes that the API accepts, unless
+ * fields with the rule "server" have to be protected.
  */
 
 ngx_uint_t
-ngx_http_conflict_request_body_wanted(ngx_http_conflict_ctx_t *ctx)
+ngx_http_conflict_request_body_strict(ngx_http_conflict_ctx_t *ctx)
 {
     return ctx->op->in.pre.kinds == 0
            || (ctx->conf->policy == CONFLICT_MERGE && ctx->conf->server_rules);
@@ -186,8 +189,9 @@ ngx_http_conflict_request_body_handler(ngx_http_request_t *r)
     ctx = ngx_http_get_module_ctx(r, ngx_http_conflict_module);
     body = &ctx->body;
 
-    if (!body->reading && ngx_http_conflict_request_body_walk(r,
-                                                              ctx) != NGX_OK) {
+    if (!body->reading
+        && ngx_http_conflict_request_body_scan_chain(r, ctx) != NGX_OK)
+    {
         ngx_http_finalize_request(r, NGX_HTTP_INTERNAL_SERVER_ERROR);
         return;
     }
@@ -201,7 +205,7 @@ ngx_http_conflict_request_body_handler(ngx_http_request_t *r)
         body->json = NULL;
 
     } else if (body->undeclared && !body->begun) {
-        /* nothing but white space */
+        /* white space only */
         body->opaque = 1;
         body->json = NULL;
 
@@ -245,7 +249,7 @@ ngx_http_conflict_request_body_feed(ngx_http_conflict_ctx_t *ctx, u_char *data,
     body = &ctx->body;
 
     if (body->undeclared && !body->begun) {
-        ngx_http_conflict_request_body_begin(ctx, data, len);
+        ngx_http_conflict_request_body_detect(ctx, data, len);
     }
 
     body->size += len;
@@ -270,13 +274,13 @@ ngx_http_conflict_request_body_feed(ngx_http_conflict_ctx_t *ctx, u_char *data,
 
 
 /*
- * Nobody said what it is: it is taken for JSON if it begins as an object or an
- * array does.  The scanner looks at what comes before that.
+ * A body of an undeclared type is treated as JSON if it begins with "{" or "["
+ * after white space and a byte order mark, which the scanner checks.
  */
 
 static void
-ngx_http_conflict_request_body_begin(ngx_http_conflict_ctx_t *ctx, u_char *data,
-    size_t len)
+ngx_http_conflict_request_body_detect(ngx_http_conflict_ctx_t *ctx,
+    u_char *data, size_t len)
 {
     size_t                     i;
     ngx_http_conflict_body_t  *body;
@@ -298,7 +302,7 @@ ngx_http_conflict_request_body_begin(ngx_http_conflict_ctx_t *ctx, u_char *data,
         case 0xbf:
 
             if (body->size + i < 3) {
-                /* a byte order mark */
+                /* byte order mark */
                 break;
             }
 
@@ -320,10 +324,10 @@ ngx_http_conflict_request_body_begin(ngx_http_conflict_ctx_t *ctx, u_char *data,
 }
 
 
-/* a body that was there before: in memory, in a file, or in both */
+/* a body that was read before: in memory, in a file, or in both */
 
 static ngx_int_t
-ngx_http_conflict_request_body_walk(ngx_http_request_t *r,
+ngx_http_conflict_request_body_scan_chain(ngx_http_request_t *r,
     ngx_http_conflict_ctx_t *ctx)
 {
     off_t         pos;
@@ -370,9 +374,11 @@ ngx_int_t
 ngx_http_conflict_request_body_text(ngx_http_request_t *r, size_t max,
     ngx_str_t *text)
 {
-    return ngx_http_conflict_request_body_chain_text(r->pool,
-                                                     r->request_body->bufs, max,
-                                                     text);
+    ngx_chain_t  *bufs;
+
+    bufs = r->request_body->bufs;
+
+    return ngx_http_conflict_request_body_chain_text(r->pool, bufs, max, text);
 }
 
 

@@ -2,8 +2,8 @@
 /*
  * Copyright (C) the ngx_http_conflict_module authors
  *
- * A call of a request to its store, which may answer later: the start, the
- * end, and the time in between.
+ * Operations of a request on its store, which may end later: start and end,
+ * and the time that they take.
  */
 
 
@@ -56,7 +56,7 @@ ngx_http_conflict_store_call_resume(ngx_http_request_t *r)
     ngx_connection_t  *c;
 
     if (r->post_action) {
-        /* it was given up, and another goes on in its place */
+        /* the request is over, its post_action is running */
         return;
     }
 

@@ -2,8 +2,8 @@
 /*
  * Copyright (C) the ngx_http_conflict_module authors
  *
- * What a request's attempts at upstreams came to: how many sent anything, and
- * the status of the last.
+ * The upstream attempts of a request: how many have sent any byte, and the
+ * status of the last one.
  */
 
 

@@ -2,7 +2,7 @@
 /*
  * Copyright (C) the ngx_http_conflict_module authors
  *
- * ETag and Last-Modified of a response.
+ * The validators of a response: ETag and Last-Modified.
  */
 
 
@@ -72,7 +72,7 @@ ngx_http_conflict_validators_date(ngx_http_request_t *r,
         && r->headers_out.last_modified_time == -1
         && nlcf->mtime->place == NGX_HTTP_CONFLICT_DEFAULT)
     {
-        /* what it has to be revalidated by is enough for caches */
+        /* the upstream's ETag is enough for caches to revalidate */
         return NGX_OK;
     }
 
@@ -83,8 +83,7 @@ ngx_http_conflict_validators_date(ngx_http_request_t *r,
     if (nlcf->mtime->place != NGX_HTTP_CONFLICT_DEFAULT
         && !op->out.mtime_exact)
     {
-
-        /* this response tells it, perhaps too late for its header */
+        /* the date may come with the body, too late for the header */
 
         if (op->in.observed.mtime == CONFLICT_TIME_NONE) {
             return NGX_OK;
@@ -97,11 +96,13 @@ ngx_http_conflict_validators_date(ngx_http_request_t *r,
         && !(op->out.second_reused
              && r->headers_out.last_modified_time <= date))
     {
-        /* the upstream's own, and no other version was shown under it */
+        /* the upstream's date, which no other version has had */
         return NGX_OK;
     }
 
     headers = &r->headers_out.headers;
+
+    /* a date alone allows caches a heuristic lifetime (RFC 9111, 4.2.2) */
 
     if (!ctx->write && r->headers_out.last_modified_time == -1
         && !ngx_http_conflict_header_find(headers,
@@ -113,7 +114,6 @@ ngx_http_conflict_validators_date(ngx_http_request_t *r,
                                         sizeof("no-cache") - 1)
            != NGX_OK)
     {
-        /* a date invites caches to guess how long a body holds */
         return NGX_ERROR;
     }
 
@@ -126,7 +126,7 @@ ngx_http_conflict_validators_date(ngx_http_request_t *r,
     }
 
     if (ctx->write && r->headers_in.if_range) {
-        /* nor does a date of ours say that the bytes are those of before */
+        /* the module's date does not prove that the bytes are unchanged */
         r->headers_in.range = NULL;
     }
 

@@ -2,7 +2,7 @@
 /*
  * Copyright (C) the ngx_http_conflict_module authors
  *
- * The upstream's own version and date, as a member or a header field has
+ * Owned versions and dates, as a member or a header field of a response has
  * them.
  */
 
@@ -63,15 +63,16 @@ ngx_http_conflict_version_source_weak(ngx_http_conflict_ctx_t *ctx,
 
     if (version->len < 2 || version->data[0] != 'W' || version->data[1] != '/'
         || !ngx_http_conflict_version_source_tagged(nlcf->version)
-        || (nlcf->weak && ngx_current_msec - nlcf->weak
-                          < NGX_HTTP_CONFLICT_WEAK_INTERVAL))
+        || (nlcf->weak_logged
+            && ngx_current_msec - nlcf->weak_logged
+               < NGX_HTTP_CONFLICT_WEAK_INTERVAL))
     {
         return;
     }
 
-    nlcf->weak = ngx_current_msec;
+    nlcf->weak_logged = ngx_current_msec;
 
     ngx_log_error(NGX_LOG_WARN, ctx->request->connection->log, 0,
-                  "the upstream's ETag \"%V\" is weak: it matches no base of a "
-                  "client (RFC 9110, 13.1.1)", version);
+                  "the upstream's ETag \"%V\" is weak: it cannot match the "
+                  "base of any write (RFC 9110, 13.1.1)", version);
 }

@@ -2,8 +2,8 @@
 /*
  * Copyright (C) the ngx_http_conflict_module authors
  *
- * The view of a request: all that selects what a GET of it shows.  A body
- * proves something only of bodies of the same view.
+ * The view of a request: all that selects the representation that a GET of it
+ * shows.  Only bodies of the same view can be compared.
  */
 
 
@@ -14,13 +14,13 @@ static ngx_uint_t ngx_http_conflict_view_selects(ngx_str_t *name);
 static ngx_int_t ngx_http_conflict_view_names(ngx_str_t *vary,
     ngx_str_t *names);
 static uint64_t ngx_http_conflict_view_hash(ngx_http_conflict_ctx_t *ctx,
-    ngx_str_t *names, ngx_uint_t *borne);
+    ngx_str_t *names, ngx_uint_t *present);
 
 
 static ngx_str_t  ngx_http_conflict_vary = ngx_string("vary");
 
 
-/* request fields that are in each view, whatever Vary says */
+/* request fields that are part of every view, whatever Vary is */
 
 static const ngx_str_t  ngx_http_conflict_view_fields[] = {
     ngx_string("accept"),
@@ -35,8 +35,9 @@ ngx_int_t
 ngx_http_conflict_view_start(ngx_http_request_t *r,
     ngx_http_conflict_ctx_t *ctx)
 {
+    u_char                    *args, *last;
     ngx_str_t                  user;
-    ngx_uint_t                 i, n, borne;
+    ngx_uint_t                 i, n, present;
     conflict_hash_t            hash;
     ngx_list_part_t           *part;
     ngx_table_elt_t           *h;
@@ -67,13 +68,13 @@ ngx_http_conflict_view_start(ngx_http_request_t *r,
             conflict_hash_field(&hash, &n, sizeof(ngx_uint_t));
             conflict_hash_field(&hash, h[i].value.data, h[i].value.len);
 
-            /* Authorization, and Cookie */
+            /* 3: Authorization, 4: Cookie */
             ctx->caller.credentials |= (n == 3);
             ctx->caller.known |= (n > 2);
         }
     }
 
-    if (ctx->conf->named) {
+    if (ctx->conf->user_set) {
 
         if (ngx_http_conflict_evaluate(r, ctx->conf->user, &user) != NGX_OK) {
             return NGX_ERROR;
@@ -85,17 +86,18 @@ ngx_http_conflict_view_start(ngx_http_request_t *r,
 
     ctx->caller.selected = conflict_hash_final(&hash);
     ctx->op->in.view = ngx_http_conflict_view_hash(ctx, &ctx->conf->vary,
-                                                   &borne);
-    ctx->op->in.part = (borne || ngx_strlchr(r->unparsed_uri.data,
-                                             r->unparsed_uri.data
-                                             + r->unparsed_uri.len, '?')
-                                 != NULL);
+                                                   &present);
+
+    last = r->unparsed_uri.data + r->unparsed_uri.len;
+    args = ngx_strlchr(r->unparsed_uri.data, last, '?');
+
+    ctx->op->in.part = (present || args != NULL);
 
     return NGX_OK;
 }
 
 
-/* 0, or the number of the field among those of each view */
+/* the number of a field that is part of every view, from 1; else 0 */
 
 static ngx_uint_t
 ngx_http_conflict_view_selects(ngx_str_t *name)
@@ -119,12 +121,11 @@ ngx_http_conflict_view_selects(ngx_str_t *name)
 
 
 uint64_t
-ngx_http_conflict_view(ngx_http_conflict_ctx_t *ctx,
-    ngx_http_request_t *r)
+ngx_http_conflict_view(ngx_http_conflict_ctx_t *ctx, ngx_http_request_t *r)
 {
     u_char                         text[NGX_HTTP_CONFLICT_VARY];
     ngx_str_t                      names, *vary;
-    ngx_uint_t                     i, borne;
+    ngx_uint_t                     i, present;
     ngx_list_part_t               *part;
     ngx_table_elt_t               *h;
     ngx_http_conflict_loc_conf_t  *nlcf;
@@ -149,24 +150,24 @@ ngx_http_conflict_view(ngx_http_conflict_ctx_t *ctx,
         }
     }
 
-    if (nlcf->vary.data && (names.len != nlcf->vary.len
-                            || ngx_memcmp(names.data, nlcf->vary.data,
-                                          names.len)
-                               != 0))
+    if (nlcf->vary.data
+        && (names.len != nlcf->vary.len
+            || ngx_memcmp(names.data, nlcf->vary.data, names.len) != 0))
     {
-        /* what is likely to select the next one here */
+        /* likely to select the next response in this location */
         ngx_memcpy(nlcf->vary.data, names.data, names.len);
         nlcf->vary.len = names.len;
     }
 
-    return ngx_http_conflict_view_hash(ctx, &names, &borne);
+    return ngx_http_conflict_view_hash(ctx, &names, &present);
 }
 
 
 /*
- * Appends the names that a Vary field has, each with a comma behind it, but
- * for those that are in each view, and those that no GET of the module bears:
- * a body with a Content-Encoding, say, is not noted.  NGX_DECLINED: "*".
+ * Appends the names of a Vary field, each followed by a comma, except fields
+ * that are part of every view and fields that the own GET does not send: a
+ * body with Content-Encoding, say, is not observed.  NGX_DECLINED: "*", or
+ * names that are too long.
  */
 
 static ngx_int_t
@@ -198,7 +199,7 @@ ngx_http_conflict_view_names(ngx_str_t *vary, ngx_str_t *names)
 
         if (ngx_http_conflict_view_selects(&name)
             || ngx_http_conflict_header_listed(&name,
-                                    ngx_http_conflict_header_private))
+                                              ngx_http_conflict_header_private))
         {
             continue;
         }
@@ -216,20 +217,20 @@ ngx_http_conflict_view_names(ngx_str_t *vary, ngx_str_t *names)
 }
 
 
-/* with the fields of these names; does the request bear any? */
+/* the view with the fields of these names; is any of them present? */
 
 static uint64_t
 ngx_http_conflict_view_hash(ngx_http_conflict_ctx_t *ctx, ngx_str_t *names,
-    ngx_uint_t *borne)
+    ngx_uint_t *present)
 {
-    u_char              *p, *last;
-    ngx_str_t            name;
-    ngx_uint_t           i;
-    ngx_list_part_t     *part;
-    ngx_table_elt_t     *h;
-    conflict_hash_t      hash;
+    u_char           *p, *last;
+    ngx_str_t         name;
+    ngx_uint_t        i;
+    conflict_hash_t   hash;
+    ngx_list_part_t  *part;
+    ngx_table_elt_t  *h;
 
-    *borne = 0;
+    *present = 0;
 
 #if (CONFLICT_BROKEN == 2)
     return 1;
@@ -269,7 +270,7 @@ ngx_http_conflict_view_hash(ngx_http_conflict_ctx_t *ctx, ngx_str_t *names,
                 {
                     conflict_hash_field(&hash, h[i].value.data,
                                         h[i].value.len);
-                    *borne = 1;
+                    *present = 1;
                 }
             }
         }

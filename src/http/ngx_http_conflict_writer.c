@@ -2,7 +2,7 @@
 /*
  * Copyright (C) the ngx_http_conflict_module authors
  *
- * Text that grows, as a chain of buffers in a pool.
+ * A text that grows, as a chain of buffers in a pool.
  */
 
 
@@ -12,7 +12,7 @@
 
 #define NGX_HTTP_CONFLICT_WRITER_FIRST   2048
 #define NGX_HTTP_CONFLICT_WRITER_BUFFER  16384
-#define NGX_HTTP_CONFLICT_WRITER_MOST    512
+#define NGX_HTTP_CONFLICT_WRITER_MAX     512
 
 
 static ngx_buf_t *ngx_http_conflict_writer_room(ngx_http_conflict_writer_t *out,
@@ -29,7 +29,7 @@ ngx_http_conflict_writer_print(ngx_http_conflict_writer_t *out,
     va_list     args;
     ngx_buf_t  *b;
 
-    b = ngx_http_conflict_writer_room(out, NGX_HTTP_CONFLICT_WRITER_MOST);
+    b = ngx_http_conflict_writer_room(out, NGX_HTTP_CONFLICT_WRITER_MAX);
     if (b == NULL) {
         return;
     }
@@ -142,15 +142,20 @@ ngx_http_conflict_writer_room(ngx_http_conflict_writer_t *out, size_t size)
         return NULL;
     }
 
-    if (out->last && (size_t) (out->last->buf->end - out->last->buf->last)
-                     >= size)
-    {
-        return out->last->buf;
+    if (out->last) {
+        b = out->last->buf;
+
+        if ((size_t) (b->end - b->last) >= size) {
+            return b;
+        }
     }
 
-    out->buffer = out->buffer ? ngx_min(2 * out->buffer,
-                                        NGX_HTTP_CONFLICT_WRITER_BUFFER)
-                              : NGX_HTTP_CONFLICT_WRITER_FIRST;
+    if (out->buffer == 0) {
+        out->buffer = NGX_HTTP_CONFLICT_WRITER_FIRST;
+
+    } else {
+        out->buffer = ngx_min(2 * out->buffer, NGX_HTTP_CONFLICT_WRITER_BUFFER);
+    }
 
     b = ngx_create_temp_buf(out->pool, ngx_max(size, out->buffer));
     if (b == NULL) {

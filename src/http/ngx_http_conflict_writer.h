@@ -2,7 +2,7 @@
 /*
  * Copyright (C) the ngx_http_conflict_module authors
  *
- * Text that grows, as a chain of buffers in a pool.
+ * A text that grows, as a chain of buffers in a pool.
  */
 
 
@@ -14,35 +14,38 @@
 #include <ngx_core.h>
 
 
-/* all zeros but the pool; what is added after a failure is dropped */
+/*
+ * Initialized with zeros and the pool.  After a failure, which need be checked
+ * only at the end, additions are ignored.
+ */
 
 typedef struct {
     ngx_pool_t                    *pool;
     ngx_chain_t                   *first;
     ngx_chain_t                   *last;
-    size_t                         buffer;     /* the last one's size */
+    size_t                         buffer;     /* size of the last one */
     off_t                          size;
     unsigned                       failed:1;
 } ngx_http_conflict_writer_t;
 
 
-/* As ngx_sprintf(), at most 512 bytes at once. */
+/* As ngx_snprintf() with 512 bytes. */
 void ngx_http_conflict_writer_print(ngx_http_conflict_writer_t *out,
     const char *format, ...);
 
-/* Bytes as they are. */
+/* Copies bytes. */
 void ngx_http_conflict_writer_bytes(ngx_http_conflict_writer_t *out,
     u_char *data, size_t len);
 
-/* Bytes that stay where they are, which may be many. */
+/* Refers to a text, which must live as long as the chain. */
 void ngx_http_conflict_writer_ref(ngx_http_conflict_writer_t *out,
     ngx_str_t *text);
 
-/* A piece of JSON that was checked, without what might be markup. */
+/* Copies valid JSON, with markup and control characters escaped. */
 void ngx_http_conflict_writer_json(ngx_http_conflict_writer_t *out,
     u_char *data, size_t len);
 
-/* All of it in one piece. */
+/* The whole as one text, in the pool; NGX_ERROR after a failure. */
 ngx_int_t ngx_http_conflict_writer_join(ngx_http_conflict_writer_t *out,
     ngx_str_t *text);
 

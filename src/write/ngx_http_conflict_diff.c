@@ -78,11 +78,11 @@ ngx_http_conflict_diff(ngx_http_conflict_ctx_t *ctx)
     in.seed = ngx_http_conflict_random_seed();
     in.ignored = ctx->conf->base->pointer;
 
-    if (ctx->conf->row_inject) {
+    if (ctx->conf->doc_inject) {
         /* what clients send back of it is no edit */
         ngx_memzero(&inject, sizeof(conflict_field_t));
 
-        inject.pointer = *ctx->conf->row_inject;
+        inject.pointer = *ctx->conf->doc_inject;
         inject.rule = CONFLICT_RULE_LWW;
 
         in.fields = &inject;

@@ -393,7 +393,7 @@ ngx_http_conflict_precondition_unread(ngx_http_request_t *r,
     body->wrong = (size_t) body->json->offset;
     body->json = NULL;
 
-    if (!ngx_http_conflict_request_body_wanted(ctx)
+    if (!ngx_http_conflict_request_body_strict(ctx)
         || (body->undeclared && body->error != CONFLICT_JSON_REPEATED))
     {
         body->opaque = 1;

@@ -127,21 +127,10 @@ typedef struct {
 #define ngx_http_conflict_shm(op)  ((ngx_http_conflict_shm_t *) op->store->data)
 
 
-/*
- * Locks the zone and marks it as changing.  A zone that a killed process has
- * left inconsistent is first rebuilt, empty.  NULL: it cannot be rebuilt.
- */
-ngx_http_conflict_shctx_t *ngx_http_conflict_shm_zone_lock(
-    ngx_http_conflict_shm_t *shm);
-void ngx_http_conflict_shm_zone_unlock(ngx_http_conflict_shm_t *shm,
-    ngx_http_conflict_shctx_t *sh);
+/* A step of an operation, under the lock; "e" is NULL: the key has no entry. */
+typedef ngx_int_t (*ngx_http_conflict_shm_pt)(ngx_http_conflict_op_t *op,
+    ngx_http_conflict_shctx_t *sh, ngx_http_conflict_shm_entry_t *e);
 
-/*
- * 1 while predecessor processes may still write with versions of their own
- * zone, or under other keys.  Under the lock.
- */
-ngx_uint_t ngx_http_conflict_shm_zone_closed(ngx_http_conflict_shm_t *shm,
-    ngx_http_conflict_shctx_t *sh);
 
 /*
  * Entries, under the lock.  insert() evicts the oldest entry that a GET can
@@ -166,33 +155,6 @@ void *ngx_http_conflict_shm_entry_slot(ngx_http_conflict_shm_t *shm,
 conflict_state_e ngx_http_conflict_shm_entry_state(
     ngx_http_conflict_shm_entry_t *e);
 
-
-/* A step of an operation, under the lock; "e" is NULL: the key has no entry. */
-typedef ngx_int_t (*ngx_http_conflict_shm_pt)(ngx_http_conflict_op_t *op,
-    ngx_http_conflict_shctx_t *sh, ngx_http_conflict_shm_entry_t *e);
-
-ngx_int_t ngx_http_conflict_shm_read_version(ngx_http_conflict_op_t *op,
-    ngx_http_conflict_shctx_t *sh, ngx_http_conflict_shm_entry_t *e);
-ngx_int_t ngx_http_conflict_shm_read_observe(ngx_http_conflict_op_t *op,
-    ngx_http_conflict_shctx_t *sh, ngx_http_conflict_shm_entry_t *e);
-ngx_int_t ngx_http_conflict_shm_settle_renew(ngx_http_conflict_op_t *op,
-    ngx_http_conflict_shctx_t *sh, ngx_http_conflict_shm_entry_t *e);
-ngx_int_t ngx_http_conflict_shm_settle_commit(ngx_http_conflict_op_t *op,
-    ngx_http_conflict_shctx_t *sh, ngx_http_conflict_shm_entry_t *e);
-ngx_int_t ngx_http_conflict_shm_settle_cancel(ngx_http_conflict_op_t *op,
-    ngx_http_conflict_shctx_t *sh, ngx_http_conflict_shm_entry_t *e);
-ngx_int_t ngx_http_conflict_shm_settle_abandon(ngx_http_conflict_op_t *op,
-    ngx_http_conflict_shctx_t *sh, ngx_http_conflict_shm_entry_t *e);
-ngx_int_t ngx_http_conflict_shm_lock_request(ngx_http_conflict_op_t *op,
-    ngx_http_conflict_shctx_t *sh, ngx_http_conflict_shm_entry_t *e);
-
-/*
- * 1 if another holder than the caller has the lock, which is reported in
- * op->lock then; the caller's own lock is renewed.
- */
-ngx_uint_t ngx_http_conflict_shm_lock_denies(ngx_http_conflict_op_t *op,
-    ngx_http_conflict_shctx_t *sh);
-
 /*
  * Inserts a free entry for the operation's key with a new version, or none if
  * the upstream owns versions.  NULL: the zone is full; op->out.log is set if
@@ -213,8 +175,6 @@ void ngx_http_conflict_shm_entry_changed(ngx_http_conflict_shm_entry_t *e,
 uint64_t ngx_http_conflict_shm_entry_mint(ngx_http_conflict_shctx_t *sh,
     ngx_http_conflict_shm_entry_t *e);
 
-/* An unpredictable seed, so that no client can construct colliding keys. */
-uint64_t ngx_http_conflict_shm_zone_seed(void);
 
 /* Stores a copy of a body, best effort. */
 ngx_int_t ngx_http_conflict_shm_history_keep(ngx_http_conflict_op_t *op,
@@ -228,6 +188,53 @@ ngx_int_t ngx_http_conflict_shm_history_recall(ngx_http_conflict_op_t *op);
 
 /* 1 if the history has the peeked version in this view.  Not under the lock. */
 ngx_uint_t ngx_http_conflict_shm_history_has(ngx_http_conflict_op_t *op);
+
+
+ngx_int_t ngx_http_conflict_shm_lock_request(ngx_http_conflict_op_t *op,
+    ngx_http_conflict_shctx_t *sh, ngx_http_conflict_shm_entry_t *e);
+
+/*
+ * 1 if another holder than the caller has the lock, which is reported in
+ * op->lock then; the caller's own lock is renewed.
+ */
+ngx_uint_t ngx_http_conflict_shm_lock_denies(ngx_http_conflict_op_t *op,
+    ngx_http_conflict_shctx_t *sh);
+
+
+ngx_int_t ngx_http_conflict_shm_read_version(ngx_http_conflict_op_t *op,
+    ngx_http_conflict_shctx_t *sh, ngx_http_conflict_shm_entry_t *e);
+ngx_int_t ngx_http_conflict_shm_read_observe(ngx_http_conflict_op_t *op,
+    ngx_http_conflict_shctx_t *sh, ngx_http_conflict_shm_entry_t *e);
+
+
+ngx_int_t ngx_http_conflict_shm_settle_renew(ngx_http_conflict_op_t *op,
+    ngx_http_conflict_shctx_t *sh, ngx_http_conflict_shm_entry_t *e);
+ngx_int_t ngx_http_conflict_shm_settle_commit(ngx_http_conflict_op_t *op,
+    ngx_http_conflict_shctx_t *sh, ngx_http_conflict_shm_entry_t *e);
+ngx_int_t ngx_http_conflict_shm_settle_cancel(ngx_http_conflict_op_t *op,
+    ngx_http_conflict_shctx_t *sh, ngx_http_conflict_shm_entry_t *e);
+ngx_int_t ngx_http_conflict_shm_settle_abandon(ngx_http_conflict_op_t *op,
+    ngx_http_conflict_shctx_t *sh, ngx_http_conflict_shm_entry_t *e);
+
+
+/*
+ * Locks the zone and marks it as changing.  A zone that a killed process has
+ * left inconsistent is first rebuilt, empty.  NULL: it cannot be rebuilt.
+ */
+ngx_http_conflict_shctx_t *ngx_http_conflict_shm_zone_lock(
+    ngx_http_conflict_shm_t *shm);
+void ngx_http_conflict_shm_zone_unlock(ngx_http_conflict_shm_t *shm,
+    ngx_http_conflict_shctx_t *sh);
+
+/*
+ * 1 while predecessor processes may still write with versions of their own
+ * zone, or under other keys.  Under the lock.
+ */
+ngx_uint_t ngx_http_conflict_shm_zone_closed(ngx_http_conflict_shm_t *shm,
+    ngx_http_conflict_shctx_t *sh);
+
+/* An unpredictable seed, so that no client can construct colliding keys. */
+uint64_t ngx_http_conflict_shm_zone_seed(void);
 
 
 #endif /* _NGX_HTTP_CONFLICT_SHM_H_INCLUDED_ */

@@ -2,7 +2,7 @@
 /*
  * Copyright (C) the ngx_http_conflict_module authors
  *
- * The clocks that nginx has no cached value for.
+ * The clocks that nginx does not cache.
  */
 
 

@@ -2,7 +2,7 @@
 /*
  * Copyright (C) the ngx_http_conflict_module authors
  *
- * The clocks that nginx has no cached value for.  Each is read anew.
+ * The clocks that nginx does not cache; each call reads the clock.
  */
 
 
@@ -15,12 +15,12 @@
 
 
 /*
- * Milliseconds, by a clock that goes on while the process is stopped, and
- * where there is one while the machine sleeps.
+ * Milliseconds of a monotonic clock that keeps running while the process is
+ * stopped and, if the system has such a clock, while the machine sleeps.
  */
 int64_t ngx_http_conflict_clock_msec(void);
 
-/* Microseconds since 1970; nginx's cached clock has milliseconds. */
+/* Microseconds since the epoch; nginx caches milliseconds. */
 int64_t ngx_http_conflict_clock_usec(void);
 
 

@@ -2,8 +2,8 @@
 /*
  * Copyright (C) the ngx_http_conflict_module authors
  *
- * Points inside a zone's lock at which a test build kills the worker.
- * Nothing in other builds.
+ * Points under a zone's lock at which a test build kills the worker.  Other
+ * builds have none.
  */
 
 
@@ -12,7 +12,7 @@
 
 #if (NGX_HTTP_CONFLICT_FAILPOINTS)
 
-static ngx_int_t  ngx_http_conflict_failpoint_left;
+static ngx_int_t  ngx_http_conflict_failpoint_countdown;
 
 
 void
@@ -22,7 +22,7 @@ ngx_http_conflict_failpoint_arm(ngx_http_request_t *r)
     ngx_list_part_t  *part;
     ngx_table_elt_t  *h;
 
-    ngx_http_conflict_failpoint_left = 0;
+    ngx_http_conflict_failpoint_countdown = 0;
 
     for (part = &r->headers_in.headers.part; part; part = part->next) {
         h = part->elts;
@@ -34,8 +34,8 @@ ngx_http_conflict_failpoint_arm(ngx_http_request_t *r)
                                   (u_char *) "X-Conflict-Failpoint")
                    == 0)
             {
-                ngx_http_conflict_failpoint_left =
-                              ngx_atoi(h[i].value.data, h[i].value.len);
+                ngx_http_conflict_failpoint_countdown
+                    = ngx_atoi(h[i].value.data, h[i].value.len);
             }
         }
     }
@@ -45,8 +45,8 @@ ngx_http_conflict_failpoint_arm(ngx_http_request_t *r)
 void
 ngx_http_conflict_failpoint_hit(void)
 {
-    if (ngx_http_conflict_failpoint_left > 0
-        && --ngx_http_conflict_failpoint_left == 0)
+    if (ngx_http_conflict_failpoint_countdown > 0
+        && --ngx_http_conflict_failpoint_countdown == 0)
     {
         (void) raise(SIGKILL);
     }

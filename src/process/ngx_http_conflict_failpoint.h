@@ -2,8 +2,8 @@
 /*
  * Copyright (C) the ngx_http_conflict_module authors
  *
- * Points inside a zone's lock at which a test build kills the worker.
- * Nothing in other builds.
+ * Points under a zone's lock at which a test build kills the worker.  Other
+ * builds have none.
  */
 
 
@@ -19,8 +19,8 @@
 #if (NGX_HTTP_CONFLICT_FAILPOINTS)
 
 /*
- * Test builds kill the worker at the n-th failpoint that a request names in
- * "X-Conflict-Failpoint".
+ * The worker is killed when it hits the n-th failpoint, with n as given in the
+ * request field "X-Conflict-Failpoint".
  */
 void ngx_http_conflict_failpoint_arm(ngx_http_request_t *r);
 void ngx_http_conflict_failpoint_hit(void);

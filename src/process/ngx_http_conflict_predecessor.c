@@ -2,8 +2,8 @@
 /*
  * Copyright (C) the ngx_http_conflict_module authors
  *
- * Processes of an older configuration or binary, which may still write with
- * the versions of another store; and whether they are gone.
+ * Predecessor processes, which may still write with the versions of another
+ * store, and the detection of their exit.
  */
 
 
@@ -31,7 +31,7 @@ ngx_http_conflict_predecessor_find(
     } else {
 
         if (ngx_inherited && getppid() == ngx_parent) {
-            /* the master from before a binary upgrade is still there */
+            /* the old master of a binary upgrade is still running */
             predecessors[n++].pid = ngx_parent;
         }
 
@@ -102,7 +102,7 @@ ngx_http_conflict_predecessor_gone(
 }
 
 
-/* the same process still?  Where /proc is hidden, it is taken for that */
+/* the start time detects a reused pid, unless /proc is hidden */
 
 ngx_uint_t
 ngx_http_conflict_predecessor_alive(
@@ -125,12 +125,12 @@ ngx_http_conflict_predecessor_start(ngx_pid_t pid)
 {
 #if (NGX_LINUX)
 
-    u_char    *p, *last;
-    ssize_t    n;
-    ngx_fd_t   fd;
-    uint64_t   start;
-    ngx_uint_t field;
-    u_char     path[sizeof("/proc//stat") + NGX_INT64_LEN], buf[1024];
+    u_char      *p, *last;
+    ssize_t      n;
+    ngx_fd_t     fd;
+    uint64_t     start;
+    ngx_uint_t   field;
+    u_char       path[sizeof("/proc//stat") + NGX_INT64_LEN], buf[1024];
 
     (void) ngx_sprintf(path, "/proc/%P/stat%Z", pid);
 
@@ -149,7 +149,7 @@ ngx_http_conflict_predecessor_start(ngx_pid_t pid)
 
     last = buf + n;
 
-    /* the name, in parentheses, may have anything in it; field 22 is ours */
+    /* field 22; the name, in parentheses, may contain any characters */
 
     for (p = last - 1; p > buf && *p != ')'; p--) { /* void */ }
 

@@ -2,7 +2,7 @@
 /*
  * Copyright (C) the ngx_http_conflict_module authors
  *
- * Numbers that nobody can guess, from the kernel.
+ * Unpredictable random numbers, from the kernel.
  */
 
 
@@ -16,7 +16,7 @@ ngx_http_conflict_random(u_char *data, size_t len)
 {
     ssize_t  n;
 
-    /* up to 256 bytes come at once, once the kernel has started */
+    /* up to 256 bytes come at once when the entropy pool is ready */
 
     n = getrandom(data, len, 0);
 

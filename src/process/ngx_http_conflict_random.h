@@ -2,7 +2,7 @@
 /*
  * Copyright (C) the ngx_http_conflict_module authors
  *
- * Random numbers from the kernel.
+ * Unpredictable random numbers, from the kernel.
  */
 
 
@@ -15,12 +15,12 @@
 
 
 /*
- * Fills up to 256 bytes with what nobody can guess.  NGX_ERROR: the kernel
- * has none.
+ * Fills up to 256 bytes with unpredictable data.  NGX_ERROR: the kernel has
+ * none.
  */
 ngx_int_t ngx_http_conflict_random(u_char *data, size_t len);
 
-/* Of hashes of what clients send; the same for the life of the process. */
+/* The seed for hashes of client data; constant for the life of the process. */
 uint64_t ngx_http_conflict_random_seed(void);
 
 

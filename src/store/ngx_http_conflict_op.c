@@ -2,8 +2,8 @@
 /*
  * Copyright (C) the ngx_http_conflict_module authors
  *
- * The life of a store operation: on the heap, since a store may still work
- * on it when its request is gone.
+ * The lifetime of a store operation, which is on the heap since a call of the
+ * store may still be in progress when its request has ended.
  */
 
 
@@ -114,7 +114,7 @@ ngx_http_conflict_op_lock_found(ngx_http_conflict_op_t *op, ngx_str_t *holder,
 
     p = ngx_alloc(holder->len + origin->len + 1, ngx_cycle->log);
     if (p == NULL) {
-        /* it is not known whose it is, then */
+        /* the holder is unknown then */
         return;
     }
 

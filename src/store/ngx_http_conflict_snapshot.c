@@ -2,8 +2,8 @@
 /*
  * Copyright (C) the ngx_http_conflict_module authors
  *
- * The life of a snapshot, which may outlive its request as operations do; and
- * what this host's ledger has of a store.
+ * The lifetime of a snapshot, which may outlive its request as operations do;
+ * and what this host has counted for a store.
  */
 
 
@@ -11,7 +11,7 @@
 
 
 static void ngx_http_conflict_snapshot_resources(
-    ngx_http_conflict_snapshot_t  *snapshot,
+    ngx_http_conflict_snapshot_t *snapshot,
     ngx_http_conflict_stats_top_t *tops);
 static void ngx_http_conflict_snapshot_lines(
     ngx_http_conflict_snapshot_t *snapshot);
@@ -50,7 +50,7 @@ ngx_http_conflict_snapshot_create(ngx_http_conflict_store_t *store,
 
     if (ngx_array_init(&snapshot->tallies, pool, 16,
                        sizeof(ngx_http_conflict_route_stats_t *))
-        != NGX_OK
+           != NGX_OK
         || ngx_array_init(&snapshot->resources, pool, 16,
                           sizeof(ngx_http_conflict_resource_t))
            != NGX_OK
@@ -101,13 +101,13 @@ ngx_http_conflict_snapshot_answered(ngx_http_conflict_snapshot_t *snapshot)
 
 
 ngx_http_conflict_route_stats_t *
-ngx_http_conflict_snapshot_tally(ngx_http_conflict_snapshot_t *snapshot)
+ngx_http_conflict_snapshot_route(ngx_http_conflict_snapshot_t *snapshot)
 {
-    ngx_http_conflict_route_stats_t  *tally, **p;
+    ngx_http_conflict_route_stats_t  *route, **p;
 
-    tally = ngx_pcalloc(snapshot->pool,
+    route = ngx_pcalloc(snapshot->pool,
                         sizeof(ngx_http_conflict_route_stats_t));
-    if (tally == NULL) {
+    if (route == NULL) {
         return NULL;
     }
 
@@ -116,9 +116,9 @@ ngx_http_conflict_snapshot_tally(ngx_http_conflict_snapshot_t *snapshot)
         return NULL;
     }
 
-    *p = tally;
+    *p = route;
 
-    return tally;
+    return route;
 }
 
 
@@ -139,39 +139,40 @@ ngx_http_conflict_snapshot_copy(ngx_http_conflict_snapshot_t *snapshot,
 
 
 ngx_int_t
-ngx_http_conflict_snapshot_ledger(ngx_http_conflict_snapshot_t *snapshot)
+ngx_http_conflict_snapshot_stats(ngx_http_conflict_snapshot_t *snapshot)
 {
     ngx_uint_t                        i, day;
-    ngx_http_conflict_route_stats_t  *tally, *copy;
-    ngx_http_conflict_stats_t        *ledger;
+    ngx_http_conflict_route_stats_t  *route, *copy;
+    ngx_http_conflict_stats_t        *stats;
 
-    ledger = ngx_http_conflict_stats;
+    stats = ngx_http_conflict_stats;
 
-    for (i = 0; i < ledger->tallies; i++) {
-        tally = &ledger->tally[i];
+    for (i = 0; i < stats->tallies; i++) {
+        route = &stats->tally[i];
 
-        if (!ngx_http_conflict_stats_name_is(&tally->store,
-                                             &snapshot->store->name)) {
+        if (!ngx_http_conflict_stats_name_is(&route->store,
+                                             &snapshot->store->name))
+        {
             continue;
         }
 
-        copy = ngx_http_conflict_snapshot_tally(snapshot);
+        copy = ngx_http_conflict_snapshot_route(snapshot);
         if (copy == NULL) {
             return NGX_ERROR;
         }
 
-        /* one at a time: writes wait for it */
+        /* a lock for each copy: counting waits for it */
 
         ngx_http_conflict_stats_lock();
-        ngx_memcpy(copy, tally, sizeof(ngx_http_conflict_route_stats_t));
+        ngx_memcpy(copy, route, sizeof(ngx_http_conflict_route_stats_t));
         ngx_http_conflict_stats_unlock();
     }
 
     day = ngx_time() / 86400;
 
-    ngx_http_conflict_snapshot_resources(snapshot, &ledger->tops[day % 2]);
+    ngx_http_conflict_snapshot_resources(snapshot, &stats->tops[day % 2]);
     ngx_http_conflict_snapshot_resources(snapshot,
-                                         &ledger->tops[(day + 1) % 2]);
+                                         &stats->tops[(day + 1) % 2]);
     ngx_http_conflict_snapshot_lines(snapshot);
 
     return NGX_OK;
@@ -183,7 +184,7 @@ ngx_http_conflict_snapshot_resources(ngx_http_conflict_snapshot_t *snapshot,
     ngx_http_conflict_stats_top_t *tops)
 {
     ngx_uint_t                           i;
-    ngx_http_conflict_stats_resource_t  *often;
+    ngx_http_conflict_stats_resource_t  *top;
     ngx_http_conflict_resource_t        *resource;
 
     if (snapshot->store->gauge == NULL || tops->day < ngx_time() / 86400 - 1) {
@@ -193,10 +194,10 @@ ngx_http_conflict_snapshot_resources(ngx_http_conflict_snapshot_t *snapshot,
     ngx_http_conflict_stats_lock();
 
     for (i = 0; i < NGX_HTTP_CONFLICT_STATS_RESOURCES; i++) {
-        often = &tops->top[i];
+        top = &tops->top[i];
 
-        if (often->n == 0
-            || &ngx_http_conflict_stats->gauge[often->store]
+        if (top->n == 0
+            || &ngx_http_conflict_stats->gauge[top->store]
                != snapshot->store->gauge)
         {
             continue;
@@ -206,13 +207,13 @@ ngx_http_conflict_snapshot_resources(ngx_http_conflict_snapshot_t *snapshot,
 
         if (resource == NULL
             || ngx_http_conflict_snapshot_copy(snapshot, &resource->key,
-                                               often->key, often->len)
-                 != NGX_OK)
+                                               top->key, top->len)
+               != NGX_OK)
         {
             break;
         }
 
-        resource->n = often->n;
+        resource->n = top->n;
     }
 
     ngx_http_conflict_stats_unlock();
@@ -225,19 +226,19 @@ ngx_http_conflict_snapshot_lines(ngx_http_conflict_snapshot_t *snapshot)
     ngx_str_t                       *text;
     ngx_uint_t                       i, n;
     ngx_http_conflict_stats_line_t  *line;
-    ngx_http_conflict_stats_t       *ledger;
+    ngx_http_conflict_stats_t       *stats;
 
-    ledger = ngx_http_conflict_stats;
+    stats = ngx_http_conflict_stats;
 
     ngx_http_conflict_stats_lock();
 
     for (i = 1; i <= NGX_HTTP_CONFLICT_STATS_LINES; i++) {
-        n = (ledger->next_line + NGX_HTTP_CONFLICT_STATS_LINES - i)
+        n = (stats->next_line + NGX_HTTP_CONFLICT_STATS_LINES - i)
             % NGX_HTTP_CONFLICT_STATS_LINES;
-        line = &ledger->line[n];
+        line = &stats->line[n];
 
         if (line->len == 0
-            || &ledger->gauge[line->store] != snapshot->store->gauge)
+            || &stats->gauge[line->store] != snapshot->store->gauge)
         {
             continue;
         }

@@ -2,8 +2,8 @@
 /*
  * Copyright (C) the ngx_http_conflict_module authors
  *
- * What a store can tell of itself and of what was counted on it: for the
- * dashboard, in the same form for both stores.
+ * What a store reports about itself, and the counters of its routes: for the
+ * dashboard and the metrics, in the same form for both stores.
  */
 
 
@@ -36,63 +36,67 @@ typedef struct ngx_http_conflict_snapshot_s  ngx_http_conflict_snapshot_t;
 
 struct ngx_http_conflict_snapshot_s {
     ngx_http_conflict_store_t    *store;
-    ngx_pool_t                   *pool;       /* all of it is there */
-    ngx_uint_t                    busy;       /* answers to come */
+    ngx_pool_t                   *pool;       /* owns everything here */
+    ngx_uint_t                    busy;       /* answers expected */
     unsigned                      released:1;
-    unsigned                      brief:1;    /* only what is of the store */
+    unsigned                      brief:1;    /* without counters */
 
-    /* once all answers are there; NULL: nobody waits for it */
+    /* runs once all answers have come */
     void                        (*done)(ngx_http_conflict_snapshot_t *snapshot);
     void                         *data;
 
-    const char                   *why;        /* it does not answer; or NULL */
-    unsigned                      fleet:1;    /* counts are of all hosts */
-    ngx_array_t                   tallies;    /* ngx_http_conflict_route_stats_t * */
+    const char                   *why;        /* no answer; or NULL */
+    unsigned                      fleet:1;    /* counters of all hosts */
+
+    /* ngx_http_conflict_route_stats_t * */
+    ngx_array_t                   tallies;
+
     ngx_array_t                   resources;
     ngx_array_t                   holders;
     ngx_array_t                   lines;      /* ngx_str_t, latest first */
 
-    /* -1: it cannot tell */
+    /* -1: unknown */
     int64_t                       entries;
     int64_t                       leases;
     int64_t                       dirty;
     int64_t                       locks;
     int64_t                       evicted;
     int64_t                       memory;     /* bytes in use */
-    int64_t                       size;       /* of which there are */
-    int64_t                       settling;   /* a new store, for so long yet,
-                                                 milliseconds */
+    int64_t                       size;       /* bytes in total */
+    int64_t                       settling;   /* time left, milliseconds */
 
-    /* of Redis: number of a route, and its tally */
+    /* of Redis: counters by the number of the route */
     ngx_array_t                   routes;
     int64_t                       now;        /* its clock, milliseconds */
 };
 
 
 /*
- * Asks a store.  With snapshot->busy 0 it is all there; else done() runs once,
- * later, unless it was released before.  NULL: no memory.
+ * Queries a store.  With snapshot->busy 0 the snapshot is complete; otherwise
+ * done() runs once, later, unless it is released before.  NULL: no memory.
  */
 ngx_http_conflict_snapshot_t *ngx_http_conflict_snapshot_create(
     ngx_http_conflict_store_t *store, ngx_uint_t brief);
 void ngx_http_conflict_snapshot_release(ngx_http_conflict_snapshot_t *snapshot);
 
-/* An answer has come; the last one ends it. */
+/* An answer has come; the last one completes the snapshot. */
 void ngx_http_conflict_snapshot_answered(
     ngx_http_conflict_snapshot_t *snapshot);
 
-/* What this host has counted on the store. */
-ngx_int_t ngx_http_conflict_snapshot_ledger(
+/* Adds what this host has counted for the store.  NGX_ERROR: no memory. */
+ngx_int_t ngx_http_conflict_snapshot_stats(
     ngx_http_conflict_snapshot_t *snapshot);
 
-/* A tally of its own, in the pool; all zeros.  NULL: no memory. */
-ngx_http_conflict_route_stats_t *ngx_http_conflict_snapshot_tally(
+/* Adds counters to tallies, all zeros, from the pool.  NULL: no memory. */
+ngx_http_conflict_route_stats_t *ngx_http_conflict_snapshot_route(
     ngx_http_conflict_snapshot_t *snapshot);
+
+/* Copies "data" into the pool.  NGX_ERROR: no memory. */
 ngx_int_t ngx_http_conflict_snapshot_copy(
     ngx_http_conflict_snapshot_t *snapshot, ngx_str_t *dst, u_char *data,
     size_t len);
 
-/* The two stores' own: where they cannot answer, snapshot->why says so. */
+/* Of the two stores; snapshot->why says why a store cannot answer. */
 void ngx_http_conflict_shm_snapshot_take(
     ngx_http_conflict_snapshot_t *snapshot);
 void ngx_http_conflict_redis_snapshot_take(

@@ -2,9 +2,9 @@
 /*
  * Copyright (C) the ngx_http_conflict_module authors
  *
- * The store contract: what a store of versions and leases does for the
- * handler, and how long an operation lives.  Knows no HTTP but the request
- * that an operation belongs to.
+ * The store contract: the operations of a store of versions and leases, and
+ * the lifetime of an operation.  Knows no HTTP but the request that an
+ * operation belongs to.
  */
 
 
@@ -35,12 +35,12 @@ typedef void (*ngx_http_conflict_done_pt)(ngx_http_conflict_op_t *op);
 typedef enum {
     NGX_HTTP_CONFLICT_STORE_UP = 0,
     NGX_HTTP_CONFLICT_STORE_FULL,
-    NGX_HTTP_CONFLICT_STORE_GENERATION,    /* an older one still writes */
+    NGX_HTTP_CONFLICT_STORE_GENERATION,    /* predecessors still write */
     NGX_HTTP_CONFLICT_STORE_DOWN
 } ngx_http_conflict_store_error_e;
 
 
-/* what is wanted of a lock, and what has become of that */
+/* a request for a lock, and its result */
 
 typedef enum {
     NGX_HTTP_CONFLICT_LOCK_SHOW = 0,
@@ -49,107 +49,107 @@ typedef enum {
 } ngx_http_conflict_lock_verb_e;
 
 typedef enum {
-    NGX_HTTP_CONFLICT_LOCK_NONE = 0,     /* there is none */
-    NGX_HTTP_CONFLICT_LOCK_HELD,         /* by somebody else */
+    NGX_HTTP_CONFLICT_LOCK_NONE = 0,     /* not locked */
+    NGX_HTTP_CONFLICT_LOCK_HELD,         /* by another holder */
     NGX_HTTP_CONFLICT_LOCK_OWN,          /* by the caller; acquire: renewed */
     NGX_HTTP_CONFLICT_LOCK_GRANTED,
-    NGX_HTTP_CONFLICT_LOCK_TAKEN,        /* from the same user, who has lost
-                                            the token or is elsewhere now */
+    NGX_HTTP_CONFLICT_LOCK_TAKEN,        /* from another client of the same
+                                            user, or the token was lost */
     NGX_HTTP_CONFLICT_LOCK_RELEASED,
-    NGX_HTTP_CONFLICT_LOCK_FORCED,       /* somebody else's was released */
-    NGX_HTTP_CONFLICT_LOCK_TOO_MANY      /* the user has as many as he may */
+    NGX_HTTP_CONFLICT_LOCK_FORCED,       /* another holder's was released */
+    NGX_HTTP_CONFLICT_LOCK_TOO_MANY      /* the user's quota is reached */
 } ngx_http_conflict_lock_result_e;
 
 #define NGX_HTTP_CONFLICT_LOCK_TOKEN   16      /* bytes */
-#define NGX_HTTP_CONFLICT_LOCK_USER    112     /* bytes that are shown */
+#define NGX_HTTP_CONFLICT_LOCK_USER    112     /* bytes shown at most */
 #define NGX_HTTP_CONFLICT_LOCK_CLIENT  112
 
 
 /*
- * The caller, of a write as well, and the lock that was found.  The strings
- * of the caller are its request's.
+ * The caller of an operation, including a write, and the lock that was found.
+ * The caller's strings belong to its request.
  */
 
 typedef struct {
-    ngx_str_t                         user;       /* empty: nobody knows */
+    ngx_str_t                         user;       /* empty: unknown */
     ngx_str_t                         client;
     u_char                            token[NGX_HTTP_CONFLICT_LOCK_TOKEN];
-    unsigned                          given:1;    /* there is a token */
+    unsigned                          given:1;    /* token is set */
 
     ngx_http_conflict_lock_verb_e     verb;
     u_char                            fresh[NGX_HTTP_CONFLICT_LOCK_TOKEN];
     ngx_msec_t                        idle;
-    ngx_uint_t                        quota;      /* of a user; 0: none */
+    ngx_uint_t                        quota;      /* per user; 0: none */
     unsigned                          force:1;
 
     ngx_http_conflict_lock_result_e   result;
-    ngx_str_t                         holder;     /* on the heap, cut */
+    ngx_str_t                         holder;     /* on the heap, truncated */
     ngx_str_t                         origin;     /* client of the holder, in
                                                      the same memory */
     int64_t                           acquired;   /* microseconds */
-    ngx_msec_t                        remaining;  /* until it ends */
+    ngx_msec_t                        remaining;  /* until it expires */
 } ngx_http_conflict_lock_t;
 
 
 /*
- * An operation.  It is allocated with the key, outlives its request, and is
- * used for one write or read from its begin or peek to its settle.
+ * An operation, allocated together with its key.  It may outlive its request,
+ * and serves one write or read, from begin or peek until it is settled.
  */
 
 struct ngx_http_conflict_op_s {
     ngx_http_conflict_store_t        *store;
-    ngx_http_request_t               *request;    /* NULL: it is gone */
+    ngx_http_request_t               *request;    /* NULL: it has ended */
     ngx_http_conflict_done_pt         done;
-    void                             *data;       /* freed with it */
+    void                             *data;       /* freed with the operation */
     ngx_str_t                         key;
-    ngx_int_t                         rc;         /* once it is done */
-    unsigned                          busy:1;     /* with the store */
-    unsigned                          renewing:1; /* the same, a renewal */
-    unsigned                          released:1; /* for the store to free */
-    ngx_uint_t                        calls;      /* settles and renewals that
-                                                     are not answered yet */
+    ngx_int_t                         rc;         /* set when done() runs */
+    unsigned                          busy:1;     /* a call is in progress */
+    unsigned                          renewing:1; /* a renewal is in progress */
+    unsigned                          released:1; /* the store is to free it */
+    ngx_uint_t                        calls;      /* settles and renewals not
+                                                     answered yet */
 
     /*
-     * Runs where a commit or abandon that was not answered at once finds that
-     * the lease was lost; its data is freed with the operation.
+     * Runs if a commit or abandon that is answered later finds the lease
+     * lost; its data is freed with the operation.
      */
     ngx_http_conflict_done_pt         lost_handler;
     void                             *lost_data;
 
-    /* the client, what it wants of a lock, and the lock that was found */
+    /* the client, its request for a lock, and the lock that was found */
     ngx_http_conflict_lock_t          lock;
 
     struct {
         conflict_policy_e             policy;
         conflict_precondition_t       pre;
         ngx_msec_t                    lease;
-        ngx_msec_t                    quarantine; /* of abandon, msec */
+        ngx_msec_t                    quarantine; /* after abandon, msec */
         uint64_t                      fingerprint;    /* 0: no replay */
         uint64_t                      view;       /* of the request; 0: none */
-        ngx_uint_t                    records;    /* of history; 0: none */
-        size_t                        record_bytes;   /* of them together */
+        ngx_uint_t                    records;    /* per key; 0: no history */
+        size_t                        record_bytes;   /* per key */
         ngx_msec_t                    record_ttl;
-        unsigned                      part:1;     /* the view may show a part:
-                                                     it proves nothing */
-        unsigned                      minted:1;   /* the module's versions */
+        unsigned                      part:1;     /* the view may show parts,
+                                                     which prove nothing */
+        unsigned                      minted:1;   /* versions are minted */
         unsigned                      just_observed:1;
-        unsigned                      wait_over:1;    /* has waited enough */
-        unsigned                      report:1;   /* lease it in any case */
-        unsigned                      reads:1;    /* it writes nothing: a lock
-                                                     does not matter */
-        unsigned                      mixed:1;    /* a link that was merged */
-        unsigned                      unlinked:1; /* recall: of pre.base,
-                                                     whatever the link */
+        unsigned                      wait_over:1;    /* waited long enough */
+        unsigned                      report:1;   /* lease unconditionally */
+        unsigned                      reads:1;    /* changes nothing, so locks
+                                                     do not matter */
+        unsigned                      mixed:1;    /* the link was merged */
+        unsigned                      unlinked:1; /* recall by pre.base, even
+                                                     for a link */
 
-        /* what a response has shown of the resource, to observe or commit */
+        /* what a response has shown, to be observed or committed */
 
         struct {
-            uint64_t                  version;    /* upstream's; 0: none */
+            uint64_t                  version;    /* owned; 0: none */
             uint64_t                  body;       /* its hash; 0: none */
-            uint64_t                  view;       /* that it was shown in */
+            uint64_t                  view;       /* in which it was shown */
             int64_t                   mtime;      /* or CONFLICT_TIME_NONE */
             conflict_existence_e      existence;
-            unsigned                  latest:1;   /* by a GET of our own */
+            unsigned                  latest:1;   /* by an own GET */
         } observed;
     } in;
 
@@ -159,50 +159,50 @@ struct ngx_http_conflict_op_s {
         conflict_state_e              state;
         uint64_t                      version;
         uint64_t                      fence;      /* of the lease, or last */
-        uint64_t                      body;       /* hash noted; 0: none */
-        uint64_t                      body_view;  /* that it was shown in */
+        uint64_t                      body;       /* known hash; 0: none */
+        uint64_t                      body_view;  /* in which it was shown */
         int64_t                       mtime;
         conflict_existence_e          existence;
-        ngx_msec_t                    wait;       /* until it may change */
-        unsigned                      second_reused:1;    /* by "mtime": see
-                                                     conflict_mtime_next */
+        ngx_msec_t                    wait;       /* until state may change */
+        unsigned                      second_reused:1;    /* by mtime: see
+                                                     conflict_mtime_next() */
         unsigned                      mtime_exact:1;
-        unsigned                      store_behind:1; /* a base newer than
-                                                     known */
-        unsigned                      settling:1; /* the store is new, and
-                                                     knows no more in "wait" */
+        unsigned                      store_behind:1; /* the base is newer than
+                                                     the known version */
+        unsigned                      settling:1; /* the store is, for "wait" */
         unsigned                      present:1;  /* there was an entry */
-        unsigned                      header:1;   /* a stale header base */
+        unsigned                      header:1;   /* stale base from a header */
         unsigned                      leased:1;
-        unsigned                      external:1; /* changed behind us */
-        unsigned                      applied:1;  /* observe: it was taken */
-        unsigned                      log:1;      /* worth a line now */
+        unsigned                      external:1; /* changed bypassing the
+                                                     module */
+        unsigned                      applied:1;  /* by commit or observe */
+        unsigned                      log:1;      /* to be logged now */
 
-        /* of the history: a peek looks for this version in this view */
+        /* peek: the history has this version in this view */
 
         unsigned                      history_has:1;
 
-        /* and a recall for the base, as this view has shown it */
+        /* recall: the base in this view, and a record of this write */
 
         unsigned                      base_held:1;
-        unsigned                      late:1;     /* it has a later link of
-                                                     this chain */
-        unsigned                      repeat:1;   /* it has this write */
-        unsigned                      certain:1;  /* which was seen to pass */
-        ngx_str_t                     base_body;  /* on the heap, as is */
-        ngx_str_t                     made_body;  /* what that write has made */
+        unsigned                      late:1;     /* a later link of the chain
+                                                     is recorded */
+        unsigned                      repeat:1;   /* this write is recorded */
+        unsigned                      certain:1;  /* it has succeeded */
+        ngx_str_t                     base_body;  /* on the heap, verbatim */
+        ngx_str_t                     made_body;  /* made by this write */
 
         /*
          * Of the lease, by ngx_http_conflict_clock_msec(): when the begin or
-         * renewal was made that the store has granted last, so that no other
-         * write is let in before in.lease and in.quarantine have passed
-         * since; and when the one was made that is not answered yet.
+         * renewal that the store granted last was called, so that no other
+         * write acquires the lease before in.lease and in.quarantine have
+         * passed since then; and when the unanswered one was called.
          */
 
         int64_t                       acked;
         int64_t                       asked;
 
-        /* another write was let in over it, as if this one were over */
+        /* another write has acquired the lease, as if this one had ended */
 
         unsigned                      lost:1;
     } out;
@@ -211,122 +211,123 @@ struct ngx_http_conflict_op_s {
 
     struct {
         uint64_t                      token;      /* of the lease */
-        int64_t                       sent;       /* usec, by our clock */
-        int64_t                       clock;      /* the store's, less ours */
+        int64_t                       sent;       /* usec, local clock */
+        int64_t                       clock;      /* the store's less local */
         ngx_int_t                   (*decode)(ngx_http_conflict_op_t *op,
                                               ngx_str_t *answer);
         ngx_int_t                   (*after)(ngx_http_conflict_op_t *op);
-        unsigned                      overlap:1;  /* leased over another */
+        unsigned                      overlap:1;  /* with another write */
     } redis;
 };
 
 
-/* a body under a version, or what a link of a chain has made */
+/* a body under its version, or the body that a link of a chain has made */
 
 typedef struct {
     uint64_t                          version;    /* or word of the link */
     uint64_t                          fingerprint;    /* of its write; or 0 */
     uint64_t                          view;       /* that shows it; 0: none */
     ngx_str_t                         body;
-    uint64_t                          hash;       /* of one that is not here,
-                                                     by conflict_hash_64(), seed
-                                                     0; 0: it is not known */
-    unsigned                          certain:1;  /* the write has passed */
-    unsigned                          shown:1;    /* 0: as it was sent on */
-    unsigned                          read:1;     /* of a version that was
-                                                     asked for first: as keep()
-                                                     says */
-    unsigned                          torn:1;     /* it may be of another */
-    unsigned                          link:1;     /* gives way to later ones of
-                                                     its chain; empty: it is
-                                                     not known */
+    uint64_t                          hash;       /* of a body not given here:
+                                                     conflict_hash_64(), seed 0;
+                                                     0: unknown */
+    unsigned                          certain:1;  /* the write succeeded */
+    unsigned                          shown:1;    /* 0: as sent upstream */
+    unsigned                          read:1;     /* the version was peeked
+                                                     first: see keep() */
+    unsigned                          torn:1;     /* may be another version's */
+    unsigned                          link:1;     /* replaced by later links of
+                                                     its chain; empty body:
+                                                     unknown */
 } ngx_http_conflict_record_t;
 
 
 /*
- * Every call returns NGX_OK: the answer is in "op" now; NGX_AGAIN:
- * op->done(op) will run exactly once, later, never before the return, and
- * op->rc is what would have been returned; or NGX_ERROR: the store cannot
- * answer, op->out.error says why.  Compare and lease are one atomic step.
+ * Every call returns NGX_OK: the answer is in "op"; NGX_AGAIN: op->done(op)
+ * will run exactly once, never before the call has returned, with op->rc set
+ * to what would have been returned; or NGX_ERROR: the store cannot answer,
+ * op->out.error says why.  Compare and lease are one atomic step.
  *
- * Renew, commit, cancel and abandon never return NGX_AGAIN: a store that is
- * elsewhere sees to it by itself, and tells what it will come to.  Whether a
- * renewal has held the lease is in op->out.acked, and what a commit or abandon
- * has found in op->out.lost; with op->calls they are not known yet.
+ * Renew, commit, cancel and abandon never return NGX_AGAIN: a remote store
+ * completes them on its own, and returns the result that it expects.  A
+ * renewal that has succeeded sets op->out.acked, a commit or abandon that
+ * finds the lease lost op->out.lost; while op->calls is not 0, neither is
+ * final.
  */
 
 typedef struct {
     /*
      * Checks lock, policy and preconditions, and takes the lease where the
      * verdict is CONFLICT_PASS, CONFLICT_OVERWRITE or CONFLICT_COMBINE, or
-     * op->in.report is set.  A write by its holder renews a lock.
+     * op->in.report is set.  A write by the holder of a lock renews the lock.
      */
     ngx_http_conflict_op_pt           begin;
 
-    /* Holds the lease for another op->in.lease. */
+    /* Renews the lease for another op->in.lease. */
     ngx_http_conflict_op_pt           renew;
 
-    /* The write is done: its fence, or observed.version, is the version. */
+    /* The write succeeded: the version is its fence or observed.version. */
     ngx_http_conflict_op_pt           commit;
 
-    /* The write did not happen. */
+    /* The write has changed nothing. */
     ngx_http_conflict_op_pt           cancel;
 
-    /* Nobody knows whether it did, or will within op->in.quarantine. */
+    /* The outcome is unknown: it may still land within op->in.quarantine. */
     ngx_http_conflict_op_pt           abandon;
 
     /*
-     * The version before a read; with minted versions a resource that has
-     * none gets one.
+     * Reports the version before a read.  A resource without a version gets
+     * one if versions are minted.
      */
     ngx_http_conflict_op_pt           peek;
 
     /*
-     * Tells what a read has shown, if nothing changed since its peek or begin.
-     * What a client was shown moves no entry to another version: at most it
-     * makes one unknown.  With observed.latest it ends an unknown state.
+     * Records what a read has shown, if nothing changed since its peek or
+     * begin.  A response to a client moves no entry to another version: at
+     * most, it makes the version unknown.  With observed.latest, it resolves
+     * an unknown one.
      */
     ngx_http_conflict_op_pt           observe;
 
     /*
-     * Keeps a body, which is copied; it may as well not, as it forgets the
-     * oldest ones.  The first body of a version stays for each view, but one
-     * that was not shown gives way to one that was.  Never NGX_AGAIN.
+     * Stores a copy of a body, best effort: the oldest ones are evicted.  For
+     * each view the first body of a version stays, but one that was not shown
+     * is replaced by one that was.  Never NGX_AGAIN.
      *
-     * With row->read only if nothing has begun since op's peek, begin or
-     * commit, and it is not torn.  Else, as a base, its view has no body of
-     * that version any more but this one, or none where that is not known: a
-     * client may go on from either.
+     * With record->read, only if no write has begun since op's peek, begin or
+     * commit, and the body is not torn.  Otherwise the view loses every other
+     * body of that version as a base, and all of them if this one is unknown:
+     * its client may base a write on either.
      */
     ngx_int_t                       (*keep)(ngx_http_conflict_op_t *op,
-                                            ngx_http_conflict_record_t *row);
+                                            ngx_http_conflict_record_t *record);
 
     /*
-     * Finds the body of op->in.pre.base as op->in.view was shown it, and what
-     * the write with op->in.fingerprint has made.  The base of a link but the
-     * first is what the link before it has made.
+     * Finds the body of op->in.pre.base as shown in op->in.view, and the body
+     * that the write with op->in.fingerprint has made.  The base of a link
+     * after the first is the body that the previous link has made.
      */
     ngx_http_conflict_op_pt           recall;
 
     /*
-     * Does op->lock.verb and fills in the lock; of what is acquired the
-     * token is lock.fresh, of what is renewed lock.token.  Tells the version
-     * as well, where it is known: op->out.state is CONFLICT_FREE then.
+     * Performs op->lock.verb and fills in the lock: its token is lock.fresh
+     * if it was acquired, lock.token if it was renewed.  Also reports the
+     * version if that is known: op->out.state is CONFLICT_FREE then.
      */
     ngx_http_conflict_op_pt           lock;
 
     /*
-     * Adds a line, without its end, to the store's audit stream; NULL where
-     * it has none.
+     * Appends a line, without a line feed, to the store's audit stream; NULL:
+     * the store has none.
      */
     ngx_int_t                       (*audit)(ngx_http_conflict_store_t *store,
                                              ngx_str_t *key, ngx_str_t *line);
 
-    /* Counts were added to a tally of this store; NULL: nobody asks. */
+    /* Counters of this store have changed; NULL: no report is needed. */
     void                            (*counted)(
                                              ngx_http_conflict_store_t *store);
 
-    /* Fills in what it can tell, now or later: see snapshot.h. */
+    /* Fills in what the store knows, now or later: see snapshot.h. */
     void                            (*snapshot)(
                                  struct ngx_http_conflict_snapshot_s *snapshot);
 } ngx_http_conflict_store_ops_t;
@@ -337,25 +338,25 @@ struct ngx_http_conflict_store_s {
     const ngx_http_conflict_store_ops_t   *ops;
     void                                  *data;
 
-    /* the longest of all locations that use it, milliseconds */
+    /* the longest of all its locations, milliseconds */
     ngx_msec_t                             lease;
     ngx_msec_t                             quarantine;
 
     ngx_http_conflict_store_stats_t       *gauge;     /* or NULL */
-    ngx_event_t                            report;    /* of what is counted */
+    ngx_event_t                            report;    /* of counters */
 
-    /* those that must be gone first */
+    /* predecessor processes that must exit first */
     ngx_http_conflict_predecessor_t       *predecessors;
     ngx_uint_t                             n_predecessors;
     ngx_msec_t                             predecessors_checked;
 
-    ngx_str_t                              identity;  /* where it is */
+    ngx_str_t                              identity;  /* of its data */
     size_t                                 history_size;
-    unsigned                               locks:1;   /* some may be held */
-    unsigned                               owned:1;   /* some versions are */
-    unsigned                               moved:1;   /* routes came to it */
+    unsigned                               locks:1;   /* it may have locks */
+    unsigned                               owned:1;   /* or owned versions */
+    unsigned                               moved:1;   /* routes moved to it */
     ngx_uint_t                             line;      /* of its directive */
-    ngx_uint_t                             dropped;   /* of its stream */
+    ngx_uint_t                             dropped;   /* audit lines */
     ngx_uint_t                             unsettled; /* writes */
     ngx_msec_t                             dropped_logged;
     ngx_msec_t                             unsettled_logged;
@@ -364,47 +365,43 @@ struct ngx_http_conflict_store_s {
 
 
 /*
- * Makes an operation on "key", which is copied; "r" may be NULL.  "bases" is
- * room for that many versions, for op->in.pre to point to.
+ * Allocates an operation on a copy of "key", with room for "bases" versions
+ * for op->in.pre to point to; "r" may be NULL.  NULL: no memory.
  */
 ngx_http_conflict_op_t *ngx_http_conflict_op_create(ngx_http_request_t *r,
     ngx_http_conflict_store_t *store, ngx_str_t *key, ngx_uint_t bases);
 
 /*
- * The request is done with the operation: it is freed now, or by the store
- * where that is still busy with it.
+ * The request no longer needs the operation: it is freed now, or by the store
+ * once no call is in progress.
  */
 void ngx_http_conflict_op_release(ngx_http_conflict_op_t *op);
 
-/* A store has answered: frees it, if that was what it was kept for. */
+/* A store has answered: frees the operation if it was released meanwhile. */
 void ngx_http_conflict_op_answered(ngx_http_conflict_op_t *op);
 
-/*
- * Notes the lock that was found, whose texts are copied.
- */
+/* Copies the holder of the lock that was found, and its client. */
 void ngx_http_conflict_op_lock_found(ngx_http_conflict_op_t *op,
     ngx_str_t *holder, ngx_str_t *origin);
 
-/* 1 where both tokens are the same; takes the same time in any case. */
+/* 1 if the tokens are equal, in constant time. */
 ngx_uint_t ngx_http_conflict_op_token_equal(const u_char *a, const u_char *b);
 
-/* Frees the bodies of a recall; copies one into the operation, for that. */
+/* Frees the bodies of a recall; copies one.  NGX_ERROR: no memory. */
 void ngx_http_conflict_op_forget(ngx_http_conflict_op_t *op);
 ngx_int_t ngx_http_conflict_op_copy(ngx_str_t *dst, u_char *data, size_t len);
 
-/*
- * Room for versions that op->in.pre points to, "bases" of them.
- */
+/* The room for "bases" versions that op->in.pre points to. */
 #define ngx_http_conflict_op_bases(op)  ((uint64_t *) ((op) + 1))
 
-/* The link that its commit notes, and whose records a recall looks at; or 0. */
+/* The link that a commit records and a recall looks for; 0: none. */
 #define ngx_http_conflict_op_chain(op)                                        \
     (((op)->in.pre.kinds & CONFLICT_CHAIN) && !(op)->in.unlinked              \
      ? (op)->in.pre.chain : 0)
 
 
 /*
- * The shared-memory store: declares its zone, of "size" bytes.
+ * The shared-memory store, and a call that declares its zone of "size" bytes.
  */
 extern const ngx_http_conflict_store_ops_t  ngx_http_conflict_shm_ops;
 
@@ -412,43 +409,44 @@ ngx_int_t ngx_http_conflict_shm_zone_add(ngx_conf_t *cf,
     ngx_http_conflict_store_t *store, size_t size);
 
 /*
- * When the new cycle is certain, and ngx_cycle still the one before: 1 where
- * the zone is a new one in the place of another.
+ * Called when the new cycle is certain, with ngx_cycle still the old one: 1 if
+ * the zone is new and replaces another one.
  */
 ngx_uint_t ngx_http_conflict_shm_zone_renewed(ngx_http_conflict_store_t *store);
 
 /*
- * The same, once its predecessors are known: "old" is the store of the last
- * configuration that it continues, or NULL.  Touches no shared memory, which
- * the old workers are using: the new ones find out that all these are gone.
+ * Called after that, once the predecessors are known: "old" is the store of
+ * the previous configuration that it continues, or NULL.  Touches no shared
+ * memory, which the old workers are using: the new ones detect their exit.
  */
 void ngx_http_conflict_shm_zone_enter(ngx_http_conflict_store_t *store,
     ngx_http_conflict_store_t *old);
 
 /*
- * A second zone, for its history, where a route wants one; 0 as the store's
- * "history_size": of the size of the first.
+ * Declares a second zone, for the history, if a route needs one, of
+ * store->history_size bytes; 0: as large as the first.
  */
 ngx_int_t ngx_http_conflict_shm_history_zone_add(ngx_conf_t *cf,
     ngx_http_conflict_store_t *store);
 
 
 /*
- * The Redis store; its data is a client of ngx_http_conflict_redis_client.h.
+ * The Redis store; its data is a client: ngx_http_conflict_redis_client.h.
  */
 extern const ngx_http_conflict_store_ops_t  ngx_http_conflict_redis_ops;
 
 /*
- * Which store it is: addresses, database, prefix and the like, but not how
- * the client connects.  NULL: no memory.
+ * Identifies the data of a store: addresses, database, prefix and the like,
+ * but not how the client connects.  NULL: no memory.
  */
 ngx_str_t *ngx_http_conflict_redis_move_identity(ngx_pool_t *pool,
     ngx_http_conflict_store_t *store);
 
 /*
- * When the new cycle is certain.  "move": routes were moved to this store,
- * that is the id of it; 0: none were, but the server may still have to learn
- * of those that were moved to "old", the same store before, or NULL.
+ * Called when the new cycle is certain.  "move" is the id of a move of routes
+ * to this store; 0: none were moved, but the server may still have to learn of
+ * an earlier move to "old", the same store in the previous configuration, or
+ * NULL.
  */
 ngx_int_t ngx_http_conflict_redis_move_enter(ngx_cycle_t *cycle,
     ngx_http_conflict_store_t *store, ngx_http_conflict_store_t *old,

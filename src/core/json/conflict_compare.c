@@ -2,7 +2,8 @@
 /*
  * Copyright (C) the ngx_http_conflict_module authors
  *
- * Recursion goes no deeper than a document may be nested.
+ * Comparison of JSON values.  The depth of the recursion is limited by that of
+ * a document, CONFLICT_JSON_DEPTH.
  */
 
 
@@ -19,9 +20,8 @@ static int conflict_compare_elements(conflict_value_t a, conflict_value_t b);
 static int conflict_compare_removed(conflict_value_t latest,
     conflict_value_t write, conflict_value_t base);
 static int conflict_compare_contains(conflict_value_t latest,
-    conflict_value_t write, const conflict_pointer_t *base,
-    unsigned level, conflict_form_e form, conflict_reflects_e how,
-    unsigned *wanted);
+    conflict_value_t write, const conflict_pointer_t *base, unsigned level,
+    conflict_form_e form, conflict_reflects_e how, unsigned *compared);
 static int conflict_compare_has(conflict_value_t have, conflict_value_t want,
     conflict_form_e form, conflict_reflects_e how);
 
@@ -44,7 +44,7 @@ conflict_compare_equal(conflict_value_t a, conflict_value_t b)
 }
 
 
-/* of two that are there; each byte is looked at once, however deep it is */
+/* both values exist; each byte is read once at any depth */
 
 static int
 conflict_compare_same(conflict_value_t a, conflict_value_t b)
@@ -163,7 +163,7 @@ conflict_compare_hash(conflict_value_t value)
 
     case CONFLICT_JSON_OBJECT:
 
-        /* in any order */
+        /* independent of the order */
 
         for (v = conflict_tree_first(value); v.tree;
              v = conflict_tree_next(value, v))
@@ -186,12 +186,12 @@ conflict_compare_reflects(const conflict_document_t *latest,
     conflict_reflects_e how, size_t values, uint64_t seed)
 {
     int               rc;
-    unsigned          wanted;
+    unsigned          compared;
     conflict_tree_t   l, w;
     conflict_value_t  have, want;
 
     rc = 0;
-    wanted = 0;
+    compared = 0;
 
     memset(&w, 0, sizeof(conflict_tree_t));
 
@@ -205,13 +205,13 @@ conflict_compare_reflects(const conflict_document_t *latest,
         want.tree = &w;
         want.node = 0;
 
-        /* a write that wants nothing is reflected by anything: not told */
+        /* a write without members to compare proves nothing */
 
         rc = conflict_tree_type(have) == CONFLICT_JSON_OBJECT
              && conflict_tree_type(want) == CONFLICT_JSON_OBJECT
              && conflict_compare_contains(have, want, base, 0, write->form, how,
-                                          &wanted)
-             && wanted;
+                                          &compared)
+             && compared;
     }
 
     conflict_tree_free(&l);
@@ -289,12 +289,12 @@ conflict_compare_removed(conflict_value_t latest, conflict_value_t write,
 }
 
 
-/* "base" is NULL where its member cannot be in "write" */
+/* "base" is NULL if its member cannot be in "write" */
 
 static int
 conflict_compare_contains(conflict_value_t latest, conflict_value_t write,
-    const conflict_pointer_t *base, unsigned level,
-    conflict_form_e form, conflict_reflects_e how, unsigned *wanted)
+    const conflict_pointer_t *base, unsigned level, conflict_form_e form,
+    conflict_reflects_e how, unsigned *compared)
 {
     int               on_path;
     conflict_value_t  have, want;
@@ -317,10 +317,11 @@ conflict_compare_contains(conflict_value_t latest, conflict_value_t write,
             && (form != CONFLICT_FORM_SHALLOW || on_path
                 || how == CONFLICT_REFLECTS_NAMES))
         {
-            *wanted |= !on_path;
+            *compared |= !on_path;
 
             if (!conflict_compare_contains(have, want, on_path ? base : NULL,
-                                           level + 1, form, how, wanted))
+                                           level + 1, form, how,
+                                           compared))
             {
                 return 0;
             }
@@ -328,7 +329,7 @@ conflict_compare_contains(conflict_value_t latest, conflict_value_t write,
             continue;
         }
 
-        *wanted = 1;
+        *compared = 1;
 
         if (!conflict_compare_has(have, want, form, how)) {
             return 0;
@@ -382,14 +383,15 @@ conflict_compare_covered(conflict_value_t value, conflict_value_t shown)
 
         if (array) {
 
-            /* which element is which nobody knows */
+            /* elements cannot be matched */
 
             if (type == CONFLICT_JSON_OBJECT || type == CONFLICT_JSON_ARRAY) {
                 return 0;
             }
 
         } else if (!conflict_compare_covered(v,
-                                             conflict_tree_member(shown, v))) {
+                                             conflict_tree_member(shown, v)))
+        {
             return 0;
         }
     }

@@ -2,8 +2,8 @@
 /*
  * Copyright (C) the ngx_http_conflict_module authors
  *
- * JSON values held against each other: the same whatever their spelling,
- * their spaces and the order of their members.
+ * Comparison of JSON values, regardless of spelling, white space and the order
+ * of members.
  */
 
 
@@ -14,20 +14,18 @@
 #include "core/json/conflict_tree.h"
 
 
-/*
- * 1 where both are equal, or neither is there.
- */
+/* 1 if the values are equal, or if neither exists. */
 int conflict_compare_equal(conflict_value_t a, conflict_value_t b);
 
-/* Equal for values that are equal. */
+/* Equal for equal values. */
 uint64_t conflict_compare_hash(conflict_value_t value);
 
 /*
- * 1 where the document "latest" has all that "write" wanted: each of its
- * members with an equal value, or by its name alone.  A null is also where
- * there is none, but in a part, which sets it.  The member at "base", which
- * may be NULL, is not looked at.  0 where it has not, or where that cannot be
- * told: the two may have so many values.
+ * 1 if the document "latest" reflects "write": it has each member of that with
+ * an equal value, or just by its name.  A missing member also matches a null,
+ * except in a part, which sets it.  The member at "base", which may be NULL, is
+ * ignored.  0 if it does not, or if this cannot be determined: both together
+ * may have at most "values" values.
  */
 typedef enum {
     CONFLICT_REFLECTS_VALUES = 0,
@@ -39,16 +37,16 @@ int conflict_compare_reflects(const conflict_document_t *latest,
     conflict_reflects_e how, size_t values, uint64_t seed);
 
 /*
- * 1 where "latest" still has a member that "write" has removed from "base",
- * or where that cannot be told.
+ * 1 if "latest" still has a member that "write" has removed from "base", or if
+ * this cannot be determined.
  */
 int conflict_compare_removal_missed(const conflict_document_t *latest,
     const conflict_document_t *write, const conflict_document_t *base,
     size_t values, uint64_t seed);
 
 /*
- * 1 where "value" has nothing that "shown" has not a place for: who may see
- * this may see that it was so.
+ * 1 if each member of "value" also exists in "shown": a client that may see
+ * "shown" may see "value", too.
  */
 int conflict_compare_covered(conflict_value_t value, conflict_value_t shown);
 

@@ -2,8 +2,8 @@
 /*
  * Copyright (C) the ngx_http_conflict_module authors
  *
- * A number is a sign, digits without zeros at either end, and the exponent
- * of the first of them.
+ * A number is represented by its sign, its digits without leading and trailing
+ * zeros, and the exponent of the first digit.
  */
 
 
@@ -18,10 +18,10 @@
 
 
 typedef struct {
-    const unsigned char     *first;        /* digit that is not 0 */
-    const unsigned char     *last;         /* behind the last one */
+    const unsigned char     *first;        /* non-zero digit */
+    const unsigned char     *last;         /* after the last one */
     size_t                   digits;       /* 0: the number is 0 */
-    int64_t                  exponent;     /* 0.DIGITS times 10 to it */
+    int64_t                  exponent;     /* value: 0.DIGITS * 10^it */
     int                      negative;
 } conflict_number_t;
 
@@ -79,7 +79,7 @@ conflict_number_compare(const unsigned char *a, size_t a_len,
 }
 
 
-/* digits up to the point, or after it, which is stepped over */
+/* the length of the digits before the point, or after it; skips the point */
 
 static size_t
 conflict_number_run(const unsigned char **p, const unsigned char *last)
@@ -130,7 +130,7 @@ conflict_number_hash(const unsigned char *text, size_t len, uint64_t seed)
         return conflict_hash_64(digits, len - 1, seed);
     }
 
-    /* the same for what does not fit */
+    /* the same for longer numbers */
 
     conflict_hash_init(&hash, seed);
     conflict_hash_update(&hash, n.first, whole);
@@ -191,7 +191,7 @@ conflict_number_read(conflict_number_t *n, const unsigned char *text,
         end = last;
     }
 
-    /* what the text says of the exponent; nobody needs more digits of it */
+    /* the written exponent; further digits do not matter */
 
     exponent = 0;
 
@@ -227,7 +227,7 @@ conflict_number_read(conflict_number_t *n, const unsigned char *text,
         while (end > p && (end[-1] == '0' || end[-1] == '.')) {
 
             if (end[-1] == '.') {
-                /* what comes before the point counts by its place */
+                /* digits before the point count by their position */
                 point = end - 1;
             }
 
@@ -238,7 +238,7 @@ conflict_number_read(conflict_number_t *n, const unsigned char *text,
     n->first = p;
     n->digits = (size_t) (end - p);
 
-    /* digits before the point, or the zeros behind it */
+    /* add the digits before the point, or subtract the zeros after it */
 
     if (point == NULL) {
         exponent += (int64_t) (end - p);

@@ -2,8 +2,8 @@
 /*
  * Copyright (C) the ngx_http_conflict_module authors
  *
- * JSON numbers as the decimals that they are: compared, hashed and added
- * without becoming doubles.
+ * JSON numbers as decimals: compared, hashed and read as integers without
+ * conversion to doubles.
  */
 
 
@@ -16,20 +16,20 @@
 
 
 /*
- * All take the text of valid JSON numbers.  Less than, equal to or greater
- * than 0, as the first is less than, equal to or greater than the second;
- * 1.0 and 1e0 are equal.
+ * All take the text of valid JSON numbers.  Returns a value less than, equal
+ * to or greater than 0 if the first number is less than, equal to or greater
+ * than the second; 1.0 and 1e0 are equal.
  */
 int conflict_number_compare(const unsigned char *a, size_t a_len,
     const unsigned char *b, size_t b_len);
 
-/* Equal for numbers that are equal. */
+/* Equal for equal numbers. */
 uint64_t conflict_number_hash(const unsigned char *text, size_t len,
     uint64_t seed);
 
 /*
- * The integer of 64 bits that the text is.  -1: it has a fraction or an
- * exponent, or does not fit.
+ * Reads a 64-bit integer.  -1: the number has a fraction or an exponent, or
+ * does not fit.
  */
 int conflict_number_integer(int64_t *n, const unsigned char *text, size_t len);
 

@@ -2,9 +2,9 @@
 /*
  * Copyright (C) the ngx_http_conflict_module authors
  *
- * The structure of a JSON document: one pass, one byte of look-ahead, no
- * recursion.  The containers are a bit stack; "path" is how deep they
- * follow the pointer.
+ * The structure of a JSON document, in one pass with one byte of look-ahead and
+ * no recursion.  Open containers are a bit stack; "path" is the depth to which
+ * they match the pointer.
  */
 
 
@@ -68,8 +68,8 @@ conflict_scan_pointer(conflict_pointer_t *pointer, const char *text,
 
         pointer->name[pointer->levels] = (uint16_t) start;
         pointer->len[pointer->levels] = (uint16_t) (n - start);
-        pointer->index[pointer->levels] =
-                      conflict_scan_index(&pointer->text[start], n - start);
+        pointer->index[pointer->levels]
+            = conflict_scan_index(&pointer->text[start], n - start);
         pointer->levels++;
     }
 
@@ -130,10 +130,9 @@ conflict_scan_pointer_within(const conflict_pointer_t *inner,
 
 
 void
-conflict_scan_init(conflict_scan_t *json,
-    const conflict_pointer_t *pointer)
+conflict_scan_init(conflict_scan_t *json, const conflict_pointer_t *pointer)
 {
-    /* text, name, index, seen and stack are set before they are read */
+    /* text, name, index, matched and stack are set before they are read */
 
     json->type = CONFLICT_JSON_NONE;
     json->cut_short = 0;
@@ -162,7 +161,7 @@ conflict_scan_init(conflict_scan_t *json,
     json->literal = "";
     json->comma = -1;
     json->name_start = 0;
-    json->name_wanted = 0;
+    json->name_capture = 0;
     json->name_len = 0;
 }
 
@@ -190,9 +189,9 @@ conflict_scan_feed(conflict_scan_t *json, const unsigned char *data,
             }
 
             if (p < last) {
-                /* the byte after a number: look at it again */
-                conflict_scan_finish(json, json->offset
-                                           + (uint64_t) (p - data));
+                /* the byte after a number is read again */
+                pos = json->offset + (uint64_t) (p - data);
+                conflict_scan_finish(json, pos);
             }
 
             continue;
@@ -267,7 +266,7 @@ conflict_scan_structure(conflict_scan_t *json, unsigned char ch, uint64_t pos)
         }
 
         if (pos == 2) {
-            /* the BOM: no literal is as short */
+            /* the BOM; literals are longer */
             json->state = ST_VALUE;
 
         } else {
@@ -308,7 +307,7 @@ conflict_scan_structure(conflict_scan_t *json, unsigned char ch, uint64_t pos)
         json->in_name = 1;
         json->name_start = pos;
         json->name_len = 0;
-        json->name_wanted = (json->path == json->depth);
+        json->name_capture = (json->path == json->depth);
         json->state = ST_STRING;
 
         return CONFLICT_JSON_OK;
@@ -418,7 +417,7 @@ conflict_scan_value(conflict_scan_t *json, unsigned char ch, uint64_t pos)
 }
 
 
-/* a value begins: is it on the pointer's path, or its target? */
+/* a value begins, possibly on the pointer's path, or its target */
 
 static void
 conflict_scan_start(conflict_scan_t *json, conflict_json_type_e type,
@@ -474,7 +473,8 @@ static conflict_json_rc_e
 conflict_scan_push(conflict_scan_t *json, conflict_json_type_e type,
     uint64_t pos)
 {
-    unsigned  on_path;
+    unsigned       on_path;
+    unsigned char  bit;
 
     conflict_scan_start(json, type, pos);
 
@@ -485,14 +485,14 @@ conflict_scan_push(conflict_scan_t *json, conflict_json_type_e type,
     on_path = json->pointer && json->depth < json->pointer->levels
               && (json->depth == 0 || json->hit);
 
+    bit = (unsigned char) (1 << (json->depth % 8));
+
     if (type == CONFLICT_JSON_OBJECT) {
-        json->stack[json->depth / 8] |=
-                                (unsigned char) (1 << (json->depth % 8));
+        json->stack[json->depth / 8] |= bit;
         json->state = ST_FIRST_NAME;
 
     } else {
-        json->stack[json->depth / 8] &=
-                                (unsigned char) ~(1 << (json->depth % 8));
+        json->stack[json->depth / 8] &= (unsigned char) ~bit;
         json->state = ST_FIRST_ITEM;
     }
 
@@ -502,7 +502,7 @@ conflict_scan_push(conflict_scan_t *json, conflict_json_type_e type,
     if (on_path) {
         json->path = json->depth;
         json->index[json->depth] = 0;
-        json->seen[json->depth] = 0;
+        json->matched[json->depth] = 0;
 
         if (json->depth == json->pointer->levels) {
             json->parent_type = type;

@@ -2,8 +2,8 @@
 /*
  * Copyright (C) the ngx_http_conflict_module authors
  *
- * Private to conflict_json.c (the structure of a document) and
- * conflict_json_token.c (its strings and numbers).
+ * Private to conflict_scan.c (the structure of a document) and
+ * conflict_scan_token.c (its strings and numbers).
  */
 
 
@@ -15,7 +15,7 @@
 
 
 enum {
-    ST_VALUE = 0,           /* a value must come */
+    ST_VALUE = 0,           /* a value is required */
     ST_FIRST_ITEM,          /* a value, or the end of an empty array */
     ST_FIRST_NAME,          /* a name, or the end of an empty object */
     ST_NAME,
@@ -27,7 +27,7 @@ enum {
     ST_STRING,
     ST_ESCAPE,
     ST_UNIT,                /* hex digits of \uXXXX */
-    ST_LOW_BACKSLASH,       /* the "\u" that a high surrogate needs */
+    ST_LOW_BACKSLASH,       /* the "\u" after a high surrogate */
     ST_LOW_U,
     ST_TAIL,                /* UTF-8 continuation bytes */
 
@@ -42,27 +42,21 @@ enum {
 };
 
 
-/*
- * A value has ended; "pos" is the first byte after it.
- */
+/* A value has ended; "pos" is the first byte after it. */
 void conflict_scan_finish(conflict_scan_t *json, uint64_t pos);
 
-/*
- * Reads on inside a string, a name's or a value's, and moves *data.
- */
+/* Reads on inside a string, a name or a value, and advances *data. */
 conflict_json_rc_e conflict_scan_token_string(conflict_scan_t *json,
     const unsigned char **data, const unsigned char *last, uint64_t pos);
 
 /*
- * Reads on inside a number and moves *data, to "last" or to the first byte
- * after it.
+ * Reads on inside a number and advances *data, to "last" or to the first byte
+ * after the number.
  */
 conflict_json_rc_e conflict_scan_token_number(conflict_scan_t *json,
     const unsigned char **data, const unsigned char *last);
 
-/*
- * Copies what is wanted of a name or of a scalar.
- */
+/* Keeps bytes of a name that may match the pointer, or of the value found. */
 void conflict_scan_token_keep(conflict_scan_t *json, const unsigned char *p,
     size_t n);
 

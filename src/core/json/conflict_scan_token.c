@@ -2,8 +2,8 @@
 /*
  * Copyright (C) the ngx_http_conflict_module authors
  *
- * The strings and numbers of a JSON document, a byte or a run of bytes at
- * a time, and the text that is kept of them.
+ * The strings and numbers of a JSON document, read by bytes or runs of bytes,
+ * and the text that is kept of them.
  */
 
 
@@ -75,7 +75,7 @@ conflict_scan_token_string(conflict_scan_t *json, const unsigned char **data,
     case ST_LOW_U:
 
         if (*p != (json->state == ST_LOW_U ? 'u' : '\\')) {
-            /* the other half is not there: what is gets another look */
+            /* a lone surrogate: the byte is read again */
             conflict_scan_token_keep_rune(json, json->high);
             json->high = 0;
             json->state = (json->state == ST_LOW_U) ? ST_ESCAPE : ST_STRING;
@@ -94,8 +94,8 @@ conflict_scan_token_string(conflict_scan_t *json, const unsigned char **data,
 
 
 /*
- * Up to where the string goes on without a state, or is malformed: a body of
- * escapes must not take much longer than another.
+ * The end of the run that needs no state, or the first malformed byte.  Whole
+ * escapes are part of a run, so a body of escapes does not take much longer.
  */
 
 static const unsigned char *
@@ -103,14 +103,14 @@ conflict_scan_token_run(conflict_scan_t *json, const unsigned char *p,
     const unsigned char *last)
 {
     size_t    n;
-    unsigned  wanted;
+    unsigned  capture;
 
-    /* a name that is longer than the one looked for is another */
+    /* a name longer than the one in the pointer cannot match */
 
-    wanted = json->in_name
-             ? json->name_wanted
-               && json->name_len <= json->pointer->len[json->depth - 1]
-             : json->capture && !json->cut_short;
+    capture = json->in_name
+              ? json->name_capture
+                && json->name_len <= json->pointer->len[json->depth - 1]
+              : json->capture && !json->cut_short;
 
     json->tail.left = 0;
 
@@ -133,8 +133,8 @@ conflict_scan_token_run(conflict_scan_t *json, const unsigned char *p,
 
         if (*p == '\\') {
 
-            /* decoded by conflict_scan_token_escaped() where it is kept */
-            n = wanted ? 0 : conflict_scan_token_whole(p, last);
+            /* if kept, it is decoded by conflict_scan_token_escaped() */
+            n = capture ? 0 : conflict_scan_token_whole(p, last);
 
         } else {
             n = (size_t) (conflict_text_plain(p, last) - p);
@@ -151,7 +151,7 @@ conflict_scan_token_run(conflict_scan_t *json, const unsigned char *p,
 }
 
 
-/* the length of an escape that is here as a whole and valid, else 0 */
+/* the length of a valid escape that ends before "last"; otherwise 0 */
 
 static size_t
 conflict_scan_token_whole(const unsigned char *p, const unsigned char *last)
@@ -195,7 +195,7 @@ conflict_scan_token_string_end(conflict_scan_t *json, uint64_t pos)
     json->in_name = 0;
     json->state = ST_COLON;
 
-    if (!json->name_wanted || json->depth == 0) {
+    if (!json->name_capture || json->depth == 0) {
         return CONFLICT_JSON_OK;
     }
 
@@ -210,11 +210,11 @@ conflict_scan_token_string_end(conflict_scan_t *json, uint64_t pos)
         return CONFLICT_JSON_OK;
     }
 
-    if (json->seen[json->depth]) {
+    if (json->matched[json->depth]) {
         return CONFLICT_JSON_REPEATED;
     }
 
-    json->seen[json->depth] = 1;
+    json->matched[json->depth] = 1;
     json->hit = 1;
 
     return CONFLICT_JSON_OK;
@@ -274,7 +274,7 @@ conflict_scan_token_escaped(conflict_scan_t *json, unsigned char ch)
 static conflict_json_rc_e
 conflict_scan_token_unit(conflict_scan_t *json, unsigned char ch)
 {
-    unsigned  digit, low;
+    unsigned  digit, low, rune;
 
     if (ch >= '0' && ch <= '9') {
         digit = ch - '0';
@@ -295,8 +295,9 @@ conflict_scan_token_unit(conflict_scan_t *json, unsigned char ch)
     low = (json->unit >= 0xdc00 && json->unit <= 0xdfff);
 
     if (json->high && low) {
-        conflict_scan_token_keep_rune(json, 0x10000 + ((json->high - 0xd800) << 10)
-                                            + (json->unit - 0xdc00));
+        rune = 0x10000 + ((json->high - 0xd800) << 10) + (json->unit - 0xdc00);
+        conflict_scan_token_keep_rune(json, rune);
+
         json->high = 0;
         json->state = ST_STRING;
 
@@ -368,7 +369,7 @@ conflict_scan_token_number(conflict_scan_t *json, const unsigned char **data,
 
 
 /*
- * 1: the byte belongs to the number; 0: the number ended before it;
+ * 1: the byte belongs to the number; 0: the number has ended before it;
  * -1: malformed.
  */
 
@@ -444,8 +445,8 @@ conflict_scan_token_keep(conflict_scan_t *json, const unsigned char *p,
 
     if (json->in_name) {
 
-        if (json->name_wanted) {
-            /* room for a byte more than any pointer's token has */
+        if (json->name_capture) {
+            /* the buffer is larger than any token of a pointer */
             room = sizeof(json->name) - json->name_len;
             n = (n < room) ? n : room;
             memcpy(json->name + json->name_len, p, n);

@@ -2,9 +2,9 @@
 /*
  * Copyright (C) the ngx_http_conflict_module authors
  *
- * The tree of a document: built in one pass over a text that conflict_scan.c
- * has found valid, so nothing is checked twice; and the ways through it, from
- * value to value, and to a member by its name.
+ * The tree of a document, built in one pass over a text that conflict_scan.c
+ * has found valid, so nothing is checked twice; iteration over values, and
+ * lookup of members by name.
  */
 
 
@@ -19,21 +19,21 @@
 
 
 static conflict_json_rc_e conflict_tree_build(conflict_tree_t *tree,
-    size_t most);
+    size_t max);
 static const unsigned char *conflict_tree_space(const unsigned char *p);
 static const unsigned char *conflict_tree_string(const unsigned char *p,
     const unsigned char *last);
 static conflict_node_t *conflict_tree_add(conflict_tree_t *tree);
 static conflict_json_rc_e conflict_tree_index(conflict_tree_t *tree);
 static int conflict_tree_insert(conflict_tree_t *tree, uint32_t object);
-static int conflict_tree_twice(conflict_tree_t *tree, uint32_t object);
+static int conflict_tree_repeated(conflict_tree_t *tree, uint32_t object);
 static int conflict_tree_probe(conflict_value_t object, uint32_t hash,
     uint32_t *at, conflict_value_t *member);
 
 
 conflict_json_rc_e
 conflict_tree_parse(conflict_tree_t *tree, const unsigned char *text,
-    size_t len, size_t *left, uint64_t seed)
+    size_t len, size_t *values, uint64_t seed)
 {
     conflict_scan_t     json;
     conflict_json_rc_e  rc;
@@ -57,11 +57,11 @@ conflict_tree_parse(conflict_tree_t *tree, const unsigned char *text,
     }
 
     if (rc == CONFLICT_JSON_OK) {
-        rc = conflict_tree_build(tree, *left);
+        rc = conflict_tree_build(tree, *values);
     }
 
     if (rc == CONFLICT_JSON_OK) {
-        *left -= tree->n;
+        *values -= tree->n;
         rc = conflict_tree_index(tree);
     }
 
@@ -81,7 +81,7 @@ conflict_tree_free(conflict_tree_t *tree)
 
 
 static conflict_json_rc_e
-conflict_tree_build(conflict_tree_t *tree, size_t most)
+conflict_tree_build(conflict_tree_t *tree, size_t max)
 {
     uint32_t              at, depth, open[CONFLICT_JSON_DEPTH];
     conflict_node_t      *node;
@@ -98,13 +98,13 @@ conflict_tree_build(conflict_tree_t *tree, size_t most)
         if (*p == '}' || *p == ']') {
 
             if (tree->n == open[depth - 1] + 1) {
-                /* an empty one, which was taken for one with a value */
+                /* empty, though counted as having one value */
                 tree->nodes[open[depth - 1]].children = 0;
             }
 
         } else {
 
-            if (tree->n == most) {
+            if (tree->n == max) {
                 return CONFLICT_JSON_LARGE;
             }
 
@@ -140,8 +140,8 @@ conflict_tree_build(conflict_tree_t *tree, size_t most)
                 p = conflict_tree_string(p, last);
 
             } else {
-                while (p < last && *p != ',' && *p != '}'
-                       && *p != ']' && *p > ' ')
+                while (p < last && *p != ',' && *p != '}' && *p != ']'
+                       && *p > ' ')
                 {
                     p++;
                 }
@@ -151,7 +151,7 @@ conflict_tree_build(conflict_tree_t *tree, size_t most)
             node->next = tree->n;
         }
 
-        /* the value has ended, and perhaps what it is in */
+        /* the value has ended, and perhaps its containers */
 
         for ( ;; ) {
 
@@ -188,7 +188,7 @@ conflict_tree_space(const unsigned char *p)
 }
 
 
-/* from a quote to behind the one that ends it */
+/* from the opening quote to the byte after the closing one */
 
 static const unsigned char *
 conflict_tree_string(const unsigned char *p, const unsigned char *last)
@@ -203,7 +203,7 @@ conflict_tree_string(const unsigned char *p, const unsigned char *last)
         return end + 1;
     }
 
-    /* where there is one there may be many, close together */
+    /* one escape is often followed by more, so no memchr() */
 
     p = escape;
 
@@ -246,7 +246,7 @@ conflict_tree_add(conflict_tree_t *tree)
 }
 
 
-/* the members of each object by their names, and none twice */
+/* indexes the members of each object by name; none may be repeated */
 
 static conflict_json_rc_e
 conflict_tree_index(conflict_tree_t *tree)
@@ -279,7 +279,7 @@ conflict_tree_index(conflict_tree_t *tree)
         if (tree->text[node->start] == '{'
             && (node->children > CONFLICT_TREE_FEW
                 ? conflict_tree_insert(tree, i)
-                : conflict_tree_twice(tree, i)))
+                : conflict_tree_repeated(tree, i)))
         {
             return CONFLICT_JSON_REPEATED;
         }
@@ -289,7 +289,7 @@ conflict_tree_index(conflict_tree_t *tree)
 }
 
 
-/* 1: a name comes twice */
+/* 1 if a name is repeated */
 
 static int
 conflict_tree_insert(conflict_tree_t *tree, uint32_t object)
@@ -310,7 +310,7 @@ conflict_tree_insert(conflict_tree_t *tree, uint32_t object)
             if (slots[i].hash == hash
                 && conflict_tree_same(tree, slots[i].node, tree, j))
             {
-                tree->twice = tree->nodes[j].name;
+                tree->repeated = tree->nodes[j].name;
                 return 1;
             }
         }
@@ -325,10 +325,10 @@ conflict_tree_insert(conflict_tree_t *tree, uint32_t object)
 }
 
 
-/* the same for few of them */
+/* the same for few members */
 
 static int
-conflict_tree_twice(conflict_tree_t *tree, uint32_t object)
+conflict_tree_repeated(conflict_tree_t *tree, uint32_t object)
 {
     uint32_t                i, j, last;
     const conflict_node_t  *nodes;
@@ -343,7 +343,7 @@ conflict_tree_twice(conflict_tree_t *tree, uint32_t object)
             if (nodes[i].hash == nodes[j].hash
                 && conflict_tree_same(tree, i, tree, j))
             {
-                tree->twice = nodes[j].name;
+                tree->repeated = nodes[j].name;
                 return 1;
             }
         }
@@ -352,8 +352,6 @@ conflict_tree_twice(conflict_tree_t *tree, uint32_t object)
     return 0;
 }
 
-
-/* the names of two members */
 
 int
 conflict_tree_same(const conflict_tree_t *a, uint32_t i,
@@ -508,7 +506,7 @@ conflict_tree_named(conflict_value_t object, const unsigned char *name,
 
 
 /*
- * The next member whose name has the hash; *at is 0 at first.  0: there is
+ * The next member whose name has the hash; *at is 0 initially.  0: there is
  * none, and "member" is no value.
  */
 

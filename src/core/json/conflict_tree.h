@@ -2,8 +2,8 @@
 /*
  * Copyright (C) the ngx_http_conflict_module authors
  *
- * A JSON document as a tree of slices: where each value lies in its text.
- * Nothing is converted, so what is taken from it is what came.
+ * A JSON document as a tree of slices of its text.  Nothing is converted, so
+ * values keep their spelling.
  */
 
 
@@ -17,47 +17,47 @@
 #include "core/json/conflict_scan.h"
 
 
-/* members of an object that has no table: they are looked at one by one */
+/* members of an object without a hash table, which is searched linearly */
 #define CONFLICT_TREE_FEW  8
 
 
-/* what a document says of the members that it does not name, and of null */
+/* the meaning of members that a document does not have, and of null */
 
 typedef enum {
-    CONFLICT_FORM_WHOLE = 0,     /* they are not there */
-    CONFLICT_FORM_SHALLOW,       /* nothing; a member's value is whole */
-    CONFLICT_FORM_DEEP,          /* nothing, nor do the objects in it */
+    CONFLICT_FORM_WHOLE = 0,     /* they do not exist */
+    CONFLICT_FORM_SHALLOW,       /* unchanged, but not inside of members */
+    CONFLICT_FORM_DEEP,          /* unchanged, at all levels */
     CONFLICT_FORM_MERGE_PATCH,   /* the same, and null removes (RFC 7396) */
-    CONFLICT_FORM_JSON_PATCH     /* it is a list of changes (RFC 6902) */
+    CONFLICT_FORM_JSON_PATCH     /* a list of changes (RFC 6902) */
 } conflict_form_e;
 
 
 typedef struct {
-    const unsigned char     *data;         /* NULL: there is none */
+    const unsigned char     *data;         /* NULL: no document */
     size_t                   len;
     conflict_form_e          form;
 } conflict_document_t;
 
 
-/* a value and, of a member, its name; offsets are bytes in the text */
+/* a value and the name of a member; offsets are bytes in the text */
 
 typedef struct {
     uint32_t                 start;
     uint32_t                 end;          /* first byte after it */
-    uint32_t                 next;         /* the value after all in it */
+    uint32_t                 next;         /* the first node not inside */
     uint32_t                 name;         /* first byte within the quotes */
     uint32_t                 name_end;
     uint32_t                 hash;         /* of the name, decoded */
     uint32_t                 children;     /* of an object or array */
-    uint32_t                 slots;        /* first of an object's, below */
+    uint32_t                 slots;        /* index of an object's first */
 } conflict_node_t;
 
 
-/* of a hash table with open addressing, half empty at least */
+/* of a hash table with open addressing, at least half empty */
 
 typedef struct {
     uint32_t                 hash;
-    uint32_t                 node;         /* 0: it is free */
+    uint32_t                 node;         /* 0: free */
 } conflict_slot_t;
 
 
@@ -67,63 +67,66 @@ typedef struct {
     conflict_node_t         *nodes;        /* the first is the document */
     uint32_t                 n;
     uint32_t                 size;
-    conflict_slot_t         *slots;        /* members by their names */
-    uint32_t                 twice;        /* a name that is there before */
+    conflict_slot_t         *slots;        /* members by name */
+    uint32_t                 repeated;     /* offset of a repeated name */
     uint64_t                 seed;
 } conflict_tree_t;
 
 
-/* a value of a tree; 0 as node: none, or the document itself */
+/* a value of a tree; node 0 is the document itself */
 
 typedef struct {
-    const conflict_tree_t   *tree;         /* NULL: there is no value */
+    const conflict_tree_t   *tree;         /* NULL: no value */
     uint32_t                 node;
 } conflict_value_t;
 
 
 /*
- * Reads a document, whose text must stay, and takes its values from *left.
- * REPEATED: an object has a member twice, and tree->twice says where; LARGE:
- * it has more than *left; FAILED: no memory.  "seed" is not known to those
- * who make documents.  The tree is to be freed in any case.
+ * Parses a document, whose text must outlive the tree, and subtracts the number
+ * of its values from *values.  REPEATED: an object has a member twice, the
+ * second at tree->repeated; LARGE: there are more than *values; FAILED: no
+ * memory.  "seed" must be unknown to clients and upstreams.  The tree must be
+ * freed in any case.
  */
 conflict_json_rc_e conflict_tree_parse(conflict_tree_t *tree,
-    const unsigned char *text, size_t len, size_t *left, uint64_t seed);
+    const unsigned char *text, size_t len, size_t *values, uint64_t seed);
 void conflict_tree_free(conflict_tree_t *tree);
 
-/* Slots of an object with so many members: a power of two, or 0. */
+/* The slots of an object with so many members: a power of two, or 0. */
 uint32_t conflict_tree_slots(uint32_t children);
 
-/* Of a name, or of any string, that is still escaped. */
+/* The hash of the decoded string; "text" is its escaped contents. */
 uint64_t conflict_tree_hash(const unsigned char *text, size_t len,
     uint64_t seed);
 
+/* CONFLICT_JSON_NONE: no value. */
 conflict_json_type_e conflict_tree_type(conflict_value_t value);
 
 /*
- * The first value in an object or array, and the next beside a value;
- * ->tree is NULL where there is none.
+ * The first value in an object or array, and the one that follows a value;
+ * ->tree is NULL if there is none.
  */
 conflict_value_t conflict_tree_first(conflict_value_t parent);
 conflict_value_t conflict_tree_next(conflict_value_t parent,
     conflict_value_t value);
 
 /*
- * The member of an object by the name that another member has, of a tree
- * with the same seed, or by a name in plain bytes.
+ * The member of an object with the same name as "named", a member in a tree
+ * with the same seed, or with a name in plain bytes; ->tree is NULL if there is
+ * none.
  */
 conflict_value_t conflict_tree_member(conflict_value_t object,
     conflict_value_t named);
 conflict_value_t conflict_tree_named(conflict_value_t object,
     const unsigned char *name, size_t len);
 
-/* 1 where two members have the same name, or that in plain bytes. */
+/* 1 if two members have the same name, or if a member has a plain name. */
 int conflict_tree_same(const conflict_tree_t *a, uint32_t i,
     const conflict_tree_t *b, uint32_t j);
 int conflict_tree_is(conflict_value_t member, const unsigned char *name,
     size_t len);
 
-/* The bytes of a value, which is there. */
+/* The bytes of a value, which must exist. */
 const unsigned char *conflict_tree_text(conflict_value_t value, size_t *len);
 
 

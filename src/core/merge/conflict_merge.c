@@ -69,7 +69,7 @@ conflict_merge(const conflict_merge_t *in, conflict_merged_t *result)
         rc = CONFLICT_MERGE_LARGE;
     }
 
-    result->twice = client.twice;
+    result->twice = client.repeated;
 
     if (rc == CONFLICT_MERGE_SAME && in->server.data) {
         rc = conflict_merge_parse(&walk, &in->server, &server);

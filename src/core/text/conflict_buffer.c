@@ -2,7 +2,7 @@
 /*
  * Copyright (C) the ngx_http_conflict_module authors
  *
- * Grows by doubling.
+ * A growing buffer on the heap, which doubles its size.
  */
 
 
@@ -13,7 +13,7 @@
 #include "core/text/conflict_text.h"
 
 
-#define CONFLICT_OUT_FIRST  256
+#define CONFLICT_BUFFER_INITIAL  256
 
 
 static unsigned char *conflict_buffer_room(conflict_buffer_t *out, size_t len);
@@ -83,7 +83,7 @@ conflict_buffer_room(conflict_buffer_t *out, size_t len)
     }
 
     if (out->size - out->len < len) {
-        size = out->size ? out->size : CONFLICT_OUT_FIRST;
+        size = out->size ? out->size : CONFLICT_BUFFER_INITIAL;
 
         while (size - out->len < len) {
             size *= 2;

@@ -2,8 +2,8 @@
 /*
  * Copyright (C) the ngx_http_conflict_module authors
  *
- * Bytes that grow, on the heap.  Once there is no memory nothing is added
- * any more, so only the end needs a look at "failed".
+ * A growing buffer on the heap.  After an allocation failure nothing more is
+ * added, so it is enough to check "failed" at the end.
  */
 
 
@@ -14,7 +14,7 @@
 #include <stddef.h>
 
 
-/* all zeros is an empty one */
+/* all zeros: an empty buffer */
 
 typedef struct {
     unsigned char           *data;
@@ -27,7 +27,7 @@ typedef struct {
 void conflict_buffer_add(conflict_buffer_t *out, const void *data, size_t len);
 void conflict_buffer_text(conflict_buffer_t *out, const char *text);
 
-/* The inside of a JSON string, from bytes, to be sent on. */
+/* Adds bytes as the contents of a JSON string: see conflict_text_quote(). */
 void conflict_buffer_quoted(conflict_buffer_t *out, const unsigned char *data,
     size_t len);
 

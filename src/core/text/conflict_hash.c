@@ -2,9 +2,9 @@
 /*
  * Copyright (C) the ngx_http_conflict_module authors
  *
- * The one user of xxHash: XXH3, of 64 bits for streams and 128 for a key.
- * Where the library can choose by the processor (conflict_hash_dispatch, set
- * by "config"), a large body takes a third of the time.
+ * The only user of xxHash: XXH3, 64 bits for streams and 128 bits for keys.
+ * If the library can choose by the processor (CONFLICT_HASH_DISPATCH, set by
+ * "config"), a large body takes a third of the time.
  */
 
 
@@ -23,7 +23,7 @@
 #include "core/text/conflict_hash.h"
 
 
-/* pools align to 16 bytes, the state wants 64 */
+/* pools align to 16 bytes, but the state needs 64 */
 
 #define conflict_hash_state(hash)                                             \
     ((XXH3_state_t *) (((uintptr_t) (hash)->opaque + 63) & ~(uintptr_t) 63))
@@ -40,7 +40,7 @@ conflict_hash_init(conflict_hash_t *hash, uint64_t seed)
 
     state = conflict_hash_state(hash);
 
-    /* or the seed that is there by chance seems to be set up already */
+    /* otherwise uninitialised memory could pass for a seed already set up */
     XXH3_INITSTATE(state);
 
     (void) XXH3_64bits_reset_withSeed(state, seed);

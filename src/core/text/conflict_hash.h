@@ -2,8 +2,8 @@
 /*
  * Copyright (C) the ngx_http_conflict_module authors
  *
- * Hashes of keys and bodies, fast and not cryptographic: whoever must not
- * be able to make them meet is kept from knowing the seed.
+ * Hashes of keys and bodies, fast and not cryptographic: the seed must be kept
+ * secret from anyone that must not construct collisions.
  */
 
 
@@ -15,7 +15,7 @@
 #include <stdint.h>
 
 
-/* stays where it was initialised */
+/* must not be copied or moved once initialised */
 
 typedef struct {
     uint64_t                 opaque[80];
@@ -25,20 +25,16 @@ typedef struct {
 void conflict_hash_init(conflict_hash_t *hash, uint64_t seed);
 void conflict_hash_update(conflict_hash_t *hash, const void *data, size_t len);
 
-/*
- * A length before the bytes, so that ("ab", "c") and ("a", "bc") differ.
- */
+/* Hashes the length before the bytes: ("ab", "c") and ("a", "bc") differ. */
 void conflict_hash_field(conflict_hash_t *hash, const void *data, size_t len);
 
-/*
- * Never 0, which stands for "no hash" wherever one is kept.
- */
+/* Never 0, which means "no hash" everywhere. */
 uint64_t conflict_hash_final(const conflict_hash_t *hash);
 
-/* Of bytes that are there as a whole. */
+/* The same for contiguous bytes; never 0. */
 uint64_t conflict_hash_64(const void *data, size_t len, uint64_t seed);
 
-/* Two words into one that looks random. */
+/* Combines two words; may be 0. */
 uint64_t conflict_hash_words(uint64_t a, uint64_t b);
 
 void conflict_hash_128(uint64_t out[2], const void *data, size_t len,

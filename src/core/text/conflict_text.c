@@ -2,8 +2,8 @@
 /*
  * Copyright (C) the ngx_http_conflict_module authors
  *
- * Bytes of JSON strings.  conflict_text_plain() is where a large body
- * spends its time, so it looks at 64 bytes in a step where SSE2 is there.
+ * Bytes of JSON strings.  conflict_text_plain() takes most of the time of a
+ * large body, so it checks 64 bytes at a time with SSE2.
  */
 
 
@@ -17,16 +17,16 @@
 #include "core/text/conflict_text.h"
 
 
-#define CONFLICT_TEXT_SHORT  16      /* bytes: not worth a memchr() */
-#define CONFLICT_TEXT_BLOCK  256
-#define CONFLICT_TEXT_BAD    "\xef\xbf\xbd"     /* U+FFFD, for no UTF-8 */
+#define CONFLICT_TEXT_SHORT        16      /* bytes, too few for memchr() */
+#define CONFLICT_TEXT_BLOCK        256
+#define CONFLICT_TEXT_REPLACEMENT  "\xef\xbf\xbd"  /* U+FFFD */
 
 
 static size_t conflict_text_write(unsigned char *dst,
-    const unsigned char *src, size_t len, int shown);
+    const unsigned char *src, size_t len, int display);
 static size_t conflict_text_unicode(unsigned char *dst, unsigned unit);
 static int conflict_text_markup(unsigned char ch);
-static int conflict_text_line(const unsigned char *p);
+static int conflict_text_separator(const unsigned char *p);
 static int conflict_text_surrogate(const unsigned char *p,
     const unsigned char *last);
 static size_t conflict_text_unescape(unsigned char *dst,
@@ -45,12 +45,12 @@ conflict_text_plain(const unsigned char *p, const unsigned char *last)
     slash = _mm_set1_epi8('\\');
     space = _mm_set1_epi8(0x20);
 
-#define conflict_text_odd(v)                                                  \
+#define conflict_text_special(v)                                              \
     _mm_or_si128(_mm_or_si128(_mm_cmpeq_epi8(v, quote),                       \
                               _mm_cmpeq_epi8(v, slash)),                      \
                  _mm_cmplt_epi8(v, space))
 
-    /* the comparison is signed: bytes over 0x7f are below the space, too */
+    /* the comparison is signed: bytes over 0x7f are less than a space */
 
     while (last - p >= 64) {
         a = _mm_loadu_si128((const __m128i *) p);
@@ -58,8 +58,8 @@ conflict_text_plain(const unsigned char *p, const unsigned char *last)
         c = _mm_loadu_si128((const __m128i *) (p + 32));
         d = _mm_loadu_si128((const __m128i *) (p + 48));
 
-        a = _mm_or_si128(conflict_text_odd(a), conflict_text_odd(b));
-        c = _mm_or_si128(conflict_text_odd(c), conflict_text_odd(d));
+        a = _mm_or_si128(conflict_text_special(a), conflict_text_special(b));
+        c = _mm_or_si128(conflict_text_special(c), conflict_text_special(d));
 
         if (_mm_movemask_epi8(_mm_or_si128(a, c))) {
             break;
@@ -70,7 +70,7 @@ conflict_text_plain(const unsigned char *p, const unsigned char *last)
 
     while (last - p >= 16) {
         a = _mm_loadu_si128((const __m128i *) p);
-        mask = _mm_movemask_epi8(conflict_text_odd(a));
+        mask = _mm_movemask_epi8(conflict_text_special(a));
 
         if (mask) {
             return p + __builtin_ctz((unsigned) mask);
@@ -79,26 +79,26 @@ conflict_text_plain(const unsigned char *p, const unsigned char *last)
         p += 16;
     }
 
-#undef conflict_text_odd
+#undef conflict_text_special
 
 #else
 
-    uint64_t  w, x, odd;
+    uint64_t  w, x, special;
 
     const uint64_t  ones = 0x0101010101010101ULL, high = 0x8080808080808080ULL;
 
     while (last - p >= 8) {
         memcpy(&w, p, 8);
 
-        odd = (w - ones * 0x20) | w;
+        special = (w - ones * 0x20) | w;
 
         x = w ^ (ones * '"');
-        odd |= (x - ones) & ~x;
+        special |= (x - ones) & ~x;
 
         x = w ^ (ones * '\\');
-        odd |= (x - ones) & ~x;
+        special |= (x - ones) & ~x;
 
-        if (odd & high) {
+        if (special & high) {
             break;
         }
 
@@ -210,9 +210,10 @@ conflict_text_quote(unsigned char *dst, const unsigned char *src, size_t len)
 
 static size_t
 conflict_text_write(unsigned char *dst, const unsigned char *src, size_t len,
-    int shown)
+    int display)
 {
     size_t                 n, size;
+    unsigned               unit;
     unsigned char          out[6];
     const unsigned char   *p, *last;
     conflict_text_tail_t   tail;
@@ -231,10 +232,9 @@ conflict_text_write(unsigned char *dst, const unsigned char *src, size_t len,
         if (*p >= 0x80) {
             size = conflict_text_rune(p, last, &tail);
 
-            if (!shown && conflict_text_surrogate(p, last)) {
-                size = conflict_text_unicode(out, 0xd000
-                                                  | (p[1] & 0x3fU) << 6
-                                                  | (p[2] & 0x3fU));
+            if (!display && conflict_text_surrogate(p, last)) {
+                unit = 0xd000 | (p[1] & 0x3fU) << 6 | (p[2] & 0x3fU);
+                size = conflict_text_unicode(out, unit);
                 p += 3;
 
             } else if (size == 0 || tail.left) {
@@ -243,11 +243,11 @@ conflict_text_write(unsigned char *dst, const unsigned char *src, size_t len,
                 p++;
 
             } else if (size == 2 && p[0] == 0xc2 && p[1] < 0xa0) {
-                /* some terminals obey these controls, too */
+                /* C1 controls, which some terminals obey */
                 size = conflict_text_unicode(out, p[1]);
                 p += 2;
 
-            } else if (shown && size == 3 && conflict_text_line(p)) {
+            } else if (display && size == 3 && conflict_text_separator(p)) {
                 memcpy(out, (p[2] == 0xa8) ? "\\u2028" : "\\u2029", 6);
                 size = 6;
                 p += 3;
@@ -263,7 +263,7 @@ conflict_text_write(unsigned char *dst, const unsigned char *src, size_t len,
             size = 2;
 
         } else if (*p < 0x20 || *p == 0x7f
-                   || (shown && conflict_text_markup(*p)))
+                   || (display && conflict_text_markup(*p)))
         {
             size = conflict_text_unicode(out, *p++);
 
@@ -299,7 +299,7 @@ conflict_text_repair(unsigned char *dst, const unsigned char *src, size_t len)
         if (size == 0 || (*p >= 0x80 && tail.left)) {
 
             if (dst) {
-                memcpy(dst + n, CONFLICT_TEXT_BAD, 3);
+                memcpy(dst + n, CONFLICT_TEXT_REPLACEMENT, 3);
             }
 
             n += 3;
@@ -347,7 +347,7 @@ conflict_text_defuse(unsigned char *dst, const unsigned char *src, size_t len)
             n += 6;
             p++;
 
-        } else if (last - p >= 3 && conflict_text_line(p)) {
+        } else if (last - p >= 3 && conflict_text_separator(p)) {
 
             if (dst) {
                 memcpy(dst + n, (p[2] == 0xa8) ? "\\u2028" : "\\u2029", 6);
@@ -356,8 +356,10 @@ conflict_text_defuse(unsigned char *dst, const unsigned char *src, size_t len)
             n += 6;
             p += 2;
 
-        } else if (last - p >= 3 && memcmp(p, CONFLICT_TEXT_BAD, 3) == 0) {
-            /* a reader that takes each byte for a character sees it, too */
+        } else if (last - p >= 3
+                   && memcmp(p, CONFLICT_TEXT_REPLACEMENT, 3) == 0)
+        {
+            /* escaped, it is visible even if bytes are decoded singly */
 
             if (dst) {
                 memcpy(dst + n, "\\ufffd", 6);
@@ -380,7 +382,7 @@ conflict_text_defuse(unsigned char *dst, const unsigned char *src, size_t len)
 }
 
 
-/* what begins a tag, a directive of SSI, or an entity */
+/* 1 if it may begin or end a tag, an SSI directive or an entity */
 
 static int
 conflict_text_markup(unsigned char ch)
@@ -389,16 +391,16 @@ conflict_text_markup(unsigned char ch)
 }
 
 
-/* U+2028 and U+2029, which end a line of older JavaScript; 3 bytes */
+/* U+2028 and U+2029, 3 bytes, which end a line in older JavaScript */
 
 static int
-conflict_text_line(const unsigned char *p)
+conflict_text_separator(const unsigned char *p)
 {
     return p[0] == 0xe2 && p[1] == 0x80 && (p[2] & 0xfe) == 0xa8;
 }
 
 
-/* half a pair, which conflict_text_encode() has made three bytes of */
+/* a lone surrogate, which conflict_text_encode() writes as three bytes */
 
 static int
 conflict_text_surrogate(const unsigned char *p, const unsigned char *last)

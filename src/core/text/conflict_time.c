@@ -2,8 +2,8 @@
 /*
  * Copyright (C) the ngx_http_conflict_module authors
  *
- * Parses and prints dates without the C library's, which know of locales
- * and time zones.
+ * Parses and prints dates without the C library, whose functions depend on the
+ * locale and the time zone.
  */
 
 
@@ -100,7 +100,7 @@ conflict_time_http(const char *text, size_t len, int64_t now)
         conflict_time_clock(&in, &tm);
         conflict_time_literal(&in, " GMT");
 
-        /* over 50 years ahead means the last century (RFC 9110, 5.6.7) */
+        /* over 50 years ahead: the previous century (RFC 9110, 5.6.7) */
 
         conflict_time_split(&today, now / CONFLICT_TIME_SECOND);
         tm.year += today.year - today.year % 100;
@@ -349,8 +349,8 @@ conflict_time_seconds(const conflict_time_tm_t *tm)
 
 
 /*
- * Days since 1970-01-01.  The year begins in March here, so that the day
- * that comes and goes is the last one.
+ * Days since 1970-01-01.  The year begins in March here, so that a leap day is
+ * its last day.
  */
 
 static int64_t
@@ -372,7 +372,7 @@ conflict_time_split(conflict_time_tm_t *tm, int64_t seconds)
     int64_t  days, rest, y, m;
 
     if (seconds < -62135596800 || seconds > 253402300799) {
-        /* only the years 1 to 9999 have a form on the wire */
+        /* only years 1 to 9999 can be represented in the formats */
         seconds = 0;
     }
 

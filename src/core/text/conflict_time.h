@@ -3,7 +3,7 @@
  * Copyright (C) the ngx_http_conflict_module authors
  *
  * Times on the wire: HTTP-date (RFC 9110, section 5.6.7) and RFC 3339.
- * Everything inside is in microseconds since the epoch, UTC.
+ * Internally, times are in microseconds since the epoch, UTC.
  */
 
 
@@ -23,20 +23,19 @@
 
 
 /*
- * All three forms of HTTP-date.  "now" (microseconds) decides the century of
- * the two-digit form.  CONFLICT_TIME_NONE where it is not one.
+ * Parses the three formats of HTTP-date.  "now" (microseconds) determines the
+ * century of a two-digit year.  CONFLICT_TIME_NONE: not an HTTP-date.
  */
 int64_t conflict_time_http(const char *text, size_t len, int64_t now);
 
 /*
- * *exact is 1 where the text has a fraction, 0 where it is whole seconds.
- * Digits after the sixth are dropped; a leap second counts as the next.
+ * *exact is 1 if the text has a fraction, 0 if it has whole seconds.  Digits
+ * after the sixth are ignored; a leap second counts as the next second.
+ * CONFLICT_TIME_NONE: not an RFC 3339 timestamp.
  */
 int64_t conflict_time_rfc3339(const char *text, size_t len, int *exact);
 
-/*
- * Writes exactly the length that the macro says, and no zero.
- */
+/* Writes CONFLICT_TIME_RFC3339 bytes, without a terminating zero. */
 void conflict_time_print_rfc3339(char *dst, int64_t time);
 
 

@@ -190,7 +190,7 @@ ngx_http_conflict_redis_snapshot_fall_back(
     snapshot->tallies.nelts = 0;
     snapshot->routes.nelts = 0;
 
-    (void) ngx_http_conflict_snapshot_ledger(snapshot);
+    (void) ngx_http_conflict_snapshot_stats(snapshot);
 }
 
 

@@ -368,7 +368,7 @@ ngx_http_conflict_redis_snapshot_decode_tally(
     tally = snapshot->routes.elts;
 
     if (tally[n] == NULL) {
-        tally[n] = ngx_http_conflict_snapshot_tally(snapshot);
+        tally[n] = ngx_http_conflict_snapshot_route(snapshot);
     }
 
     return tally[n];

@@ -2,8 +2,8 @@
 /*
  * Copyright (C) the ngx_http_conflict_module authors
  *
- * The shared-memory store: the contract's operations, and how a write begins.
- * How it ends is in shm_settle.c, what reads show in shm_read.c, locks are in
+ * The shared-memory store: the operations of the contract, and the begin of a
+ * write.  Settling is in shm_settle.c, reads in shm_read.c, locks in
  * shm_lock.c, bodies in shm_history.c.
  */
 
@@ -29,7 +29,7 @@ static ngx_int_t ngx_http_conflict_shm_unchanged(ngx_http_conflict_op_t *op,
     ngx_http_conflict_shctx_t *sh, ngx_http_conflict_shm_entry_t *e);
 
 
-/* a call of the contract that is one critical section */
+/* a call of the contract, in one critical section */
 
 #define NGX_HTTP_CONFLICT_SHM_CALL(name, work)                                \
     static ngx_int_t                                                          \
@@ -79,15 +79,15 @@ ngx_http_conflict_shm_peek(ngx_http_conflict_op_t *op)
     rc = ngx_http_conflict_shm_run(op, ngx_http_conflict_shm_read_version);
 
     op->out.history_has = (rc == NGX_OK && op->in.records
-                           && ngx_http_conflict_shm_history_holds(op));
+                           && ngx_http_conflict_shm_history_has(op));
 
     return rc;
 }
 
 
 /*
- * Both zones have their own locks.  A read that has looked for the record
- * before it was there was concurrent with a write that had begun earlier.
+ * Each zone has its own lock.  A read that looked for the record before it was
+ * stored ran concurrently with a write that had begun earlier.
  */
 
 static ngx_int_t
@@ -150,7 +150,7 @@ ngx_http_conflict_shm_run(ngx_http_conflict_op_t *op,
 
     conflict_hash_128(hash, op->key.data, op->key.len, sh->seed);
 
-    /* which may begin an era, by which an entry is judged when it is found */
+    /* may begin an era, which determines whether an entry is trusted */
     (void) ngx_http_conflict_shm_zone_closed(shm, sh);
 
     rc = work(op, sh, ngx_http_conflict_shm_entry_find(sh, hash));
@@ -192,7 +192,7 @@ ngx_http_conflict_shm_begin(ngx_http_conflict_op_t *op,
     }
 
     if (op->out.verdict == CONFLICT_FETCH && e == NULL) {
-        /* a place for what the GET will show, to tell if it was overtaken */
+        /* an entry for the GET's result, to detect writes in between */
 
         e = ngx_http_conflict_shm_entry_new(op, sh);
         if (e == NULL) {
@@ -236,7 +236,7 @@ ngx_http_conflict_shm_verdict(ngx_http_conflict_op_t *op,
         current.pending = (state == CONFLICT_FREE) ? 0 : e->fence;
         current.owned = !op->in.minted;
         current.mtime = e->mtime;
-        current.twice = e->twice;
+        current.twice = e->second_reused;
         current.chain = e->chain;
         current.mixed = e->mixed;
         current.existence = e->existence;
@@ -259,13 +259,13 @@ ngx_http_conflict_shm_verdict(ngx_http_conflict_op_t *op,
         && verdict != CONFLICT_WAIT
         && op->in.fingerprint && e->last == op->in.fingerprint)
     {
-        /* what a merge has made of it is in the history */
+        /* for a merge, the body that it has made is in the history */
 
         return e->certain ? CONFLICT_REPLAY
                : (verdict == CONFLICT_COMBINE) ? verdict : CONFLICT_VERIFY;
     }
 
-    /* this store may have forgotten a version: only a GET can tell now */
+    /* the store may have lost a version: only a GET can resolve this */
 
     op->out.store_behind = (state == CONFLICT_FREE && check == CONFLICT_UNSURE
                             && (op->in.pre.kinds & CONFLICT_BASE)
@@ -298,7 +298,7 @@ ngx_http_conflict_shm_lease(ngx_http_conflict_op_t *op,
 
     ngx_http_conflict_failpoint_hit();
 
-    /* the process may have been stopped since nginx has looked at its clock */
+    /* the process may have been stopped since nginx updated its time */
     ngx_time_update();
 
     ngx_http_conflict_shm_entry_set(sh, e, CONFLICT_LEASED,

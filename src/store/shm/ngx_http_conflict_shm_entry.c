@@ -2,9 +2,8 @@
 /*
  * Copyright (C) the ngx_http_conflict_module authors
  *
- * Entries of the shared-memory store: a hash table to find them, two queues
- * to determine which may be evicted; their versions and dates.  All under the
- * zone's lock.
+ * Entries of the shared-memory store: the hash table, the two queues for
+ * eviction, versions and modification times.  All under the zone's lock.
  */
 
 
@@ -12,7 +11,7 @@
 #include "stats/ngx_http_conflict_stats.h"
 
 
-static void ngx_http_conflict_shm_entry_doubt(ngx_http_conflict_shctx_t *sh,
+static void ngx_http_conflict_shm_entry_distrust(ngx_http_conflict_shctx_t *sh,
     ngx_http_conflict_shm_entry_t *e);
 static ngx_int_t ngx_http_conflict_shm_entry_evict(ngx_http_conflict_shm_t *shm,
     ngx_http_conflict_shctx_t *sh);
@@ -29,7 +28,7 @@ ngx_http_conflict_shm_entry_find(ngx_http_conflict_shctx_t *sh,
         if (e->hash[0] == hash[0] && e->hash[1] == hash[1]) {
 
             if (e->era != sh->era) {
-                ngx_http_conflict_shm_entry_doubt(sh, e);
+                ngx_http_conflict_shm_entry_distrust(sh, e);
             }
 
             return e;
@@ -41,12 +40,12 @@ ngx_http_conflict_shm_entry_find(ngx_http_conflict_shctx_t *sh,
 
 
 /*
- * From before routes were moved to this zone: its key may have meant
- * another resource, or this one was written under another key.
+ * The entry is older than a move of routes to this zone: its key may have
+ * named another resource, or the resource was written under another key.
  */
 
 static void
-ngx_http_conflict_shm_entry_doubt(ngx_http_conflict_shctx_t *sh,
+ngx_http_conflict_shm_entry_distrust(ngx_http_conflict_shctx_t *sh,
     ngx_http_conflict_shm_entry_t *e)
 {
     e->era = sh->era;
@@ -98,7 +97,7 @@ ngx_http_conflict_shm_entry_slot(ngx_http_conflict_shm_t *shm,
     void        *p;
     ngx_uint_t   n;
 
-    /* an eviction may free a slot of a page that is of no use: try more */
+    /* the slot that an eviction frees may be of no use: evict more */
 
     for (n = 0; n < 4; n++) {
         p = ngx_slab_alloc_locked(shm->shpool, NGX_HTTP_CONFLICT_SHM_SLOT);
@@ -117,9 +116,9 @@ ngx_http_conflict_shm_entry_slot(ngx_http_conflict_shm_t *shm,
 
 
 /*
- * Evicts the oldest entry whose loss costs a GET at most: a free one, else
- * one whose quarantine is over.  A missing entry is an unknown one, so no
- * write passes unchecked; its numbers are kept from coming back by "floor".
+ * Evicts the oldest entry whose loss costs at most a GET: a free one, or one
+ * whose quarantine is over.  A missing entry is an unknown one, so no write
+ * passes unchecked; "floor" prevents its numbers from being minted again.
  */
 
 static ngx_int_t
@@ -208,7 +207,7 @@ ngx_http_conflict_shm_entry_state(ngx_http_conflict_shm_entry_t *e)
     now = ngx_current_msec;
 
     if (e->state == CONFLICT_LEASED && e->until <= now) {
-        /* its worker is gone or stuck: what it sent may still land */
+        /* its worker has died or hangs: the write may still land */
         e->state = CONFLICT_QUARANTINED;
         e->until += e->quarantine;
     }
@@ -234,7 +233,7 @@ ngx_http_conflict_shm_entry_new(ngx_http_conflict_op_t *op,
 
     if (e == NULL) {
 
-        /* the other workers' clocks may be ahead of this one's */
+        /* signed: another worker's cached time may be ahead */
 
         if (!sh->full
             || (ngx_msec_int_t) (ngx_current_msec - sh->full_logged) >= 10000)
@@ -268,8 +267,8 @@ ngx_http_conflict_shm_entry_answer(ngx_http_conflict_op_t *op,
         op->out.body = e->body;
         op->out.body_view = e->view;
         op->out.mtime = e->mtime;
-        op->out.second_reused = e->twice;
-        op->out.mtime_exact = e->dated;
+        op->out.second_reused = e->second_reused;
+        op->out.mtime_exact = e->mtime_exact;
         op->out.existence = e->existence;
         until = e->until;
 
@@ -325,13 +324,13 @@ ngx_http_conflict_shm_entry_changed(ngx_http_conflict_shm_entry_t *e,
     int64_t time)
 {
     int64_t   mtime;
-    unsigned  twice;
+    unsigned  reused;
 
     mtime = e->mtime;
-    twice = e->twice;
+    reused = e->second_reused;
 
-    conflict_mtime_next(&mtime, &twice, time);
+    conflict_mtime_next(&mtime, &reused, time);
 
     e->mtime = mtime;
-    e->twice = twice;
+    e->second_reused = reused;
 }

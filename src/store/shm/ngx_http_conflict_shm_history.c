@@ -2,8 +2,8 @@
 /*
  * Copyright (C) the ngx_http_conflict_module authors
  *
- * The history of the shared-memory store: bodies by key and version.  What is
- * in it was so once, whatever became of the zone of versions.
+ * The history of the shared-memory store: bodies by key and version.  A record
+ * stays valid whatever happens to the zone of versions.
  */
 
 
@@ -11,19 +11,19 @@
 #include "core/policy/conflict_chain.h"
 
 
-static ngx_uint_t ngx_http_conflict_shm_history_known(
+static ngx_uint_t ngx_http_conflict_shm_history_reuse(
     ngx_http_conflict_op_t *op, ngx_http_conflict_shm_history_t *history,
     ngx_http_conflict_shm_key_t *key, ngx_http_conflict_record_t *record);
-static ngx_uint_t ngx_http_conflict_shm_history_linked(
+static ngx_uint_t ngx_http_conflict_shm_history_supersede(
     ngx_http_conflict_op_t *op, ngx_http_conflict_shm_history_t *history,
     ngx_http_conflict_shm_key_t *key, uint64_t word);
-static ngx_uint_t ngx_http_conflict_shm_history_based(
+static ngx_uint_t ngx_http_conflict_shm_history_is_base(
     ngx_http_conflict_op_t *op, ngx_http_conflict_shm_record_t *r);
-static ngx_uint_t ngx_http_conflict_shm_history_shows(
+static ngx_uint_t ngx_http_conflict_shm_history_has_view(
     ngx_http_conflict_shm_record_t *r, uint64_t view);
-static void ngx_http_conflict_shm_history_show(
+static void ngx_http_conflict_shm_history_add_view(
     ngx_http_conflict_shm_record_t *r, uint64_t view);
-static void ngx_http_conflict_shm_history_hide(
+static void ngx_http_conflict_shm_history_remove_view(
     ngx_http_conflict_shm_record_t *r, uint64_t view);
 
 
@@ -31,8 +31,9 @@ ngx_int_t
 ngx_http_conflict_shm_history_keep(ngx_http_conflict_op_t *op,
     ngx_http_conflict_record_t *record)
 {
+    size_t                            size;
     uint64_t                          hash[2];
-    ngx_http_conflict_record_t        fresh;
+    ngx_http_conflict_record_t        added;
     ngx_http_conflict_shm_key_t      *key;
     ngx_http_conflict_shm_history_t  *history;
     ngx_http_conflict_shm_record_t   *r, *old;
@@ -42,29 +43,30 @@ ngx_http_conflict_shm_history_keep(ngx_http_conflict_op_t *op,
         return NGX_OK;
     }
 
-    fresh = *record;
+    added = *record;
 
     key = ngx_http_conflict_shm_history_zone_find(op, history, hash);
 
     if (key
         && (record->link
-            ? ngx_http_conflict_shm_history_linked(op, history, key,
-                                                   record->version)
-            : ngx_http_conflict_shm_history_known(op, history, key, &fresh)))
+            ? ngx_http_conflict_shm_history_supersede(op, history, key,
+                                                      record->version)
+            : ngx_http_conflict_shm_history_reuse(op, history, key, &added)))
     {
         ngx_http_conflict_shm_history_zone_unlock(op, history);
         return NGX_OK;
     }
 
-    r = ngx_http_conflict_shm_history_zone_alloc(op, history, record->body.len
-                                     + sizeof(ngx_http_conflict_shm_record_t));
+    size = sizeof(ngx_http_conflict_shm_record_t) + record->body.len;
+
+    r = ngx_http_conflict_shm_history_zone_alloc(op, history, size);
 
     if (r == NULL) {
         ngx_http_conflict_shm_history_zone_unlock(op, history);
         return NGX_OK;
     }
 
-    /* room for it may have been that of its key */
+    /* the allocation may have evicted the key */
     key = ngx_http_conflict_shm_history_zone_key(op, history, hash);
 
     if (key == NULL) {
@@ -75,8 +77,8 @@ ngx_http_conflict_shm_history_keep(ngx_http_conflict_op_t *op,
 
     r->key = key;
     r->version = record->version;
-    r->fingerprint = fresh.fingerprint;
-    r->certain = fresh.certain;
+    r->fingerprint = added.fingerprint;
+    r->certain = added.certain;
     r->shown = record->shown;
     r->link = record->link;
     r->views[0] = record->view;
@@ -108,14 +110,14 @@ ngx_http_conflict_shm_history_keep(ngx_http_conflict_op_t *op,
 
 
 /*
- * 1: the view has its body of this version already, or the body is there for
- * others and is noted to be of this view as well.  What was not shown gives
- * way to what was, and no body to any; it leaves to "record" which write it was
- * made by.
+ * 1 if the view has a body of this version already, or if other views have
+ * this body, and this view is added to them.  A body that was not shown is
+ * removed for one that was, an empty one for any; its write is left in
+ * "record".
  */
 
 static ngx_uint_t
-ngx_http_conflict_shm_history_known(ngx_http_conflict_op_t *op,
+ngx_http_conflict_shm_history_reuse(ngx_http_conflict_op_t *op,
     ngx_http_conflict_shm_history_t *history, ngx_http_conflict_shm_key_t *key,
     ngx_http_conflict_record_t *record)
 {
@@ -130,17 +132,16 @@ ngx_http_conflict_shm_history_known(ngx_http_conflict_op_t *op,
             continue;
         }
 
-        if (!ngx_http_conflict_shm_history_shows(r, record->view)) {
+        if (!ngx_http_conflict_shm_history_has_view(r, record->view)) {
 
             if (record->fingerprint && r->fingerprint == record->fingerprint) {
-                /* the view has lost it, and is not given it again */
+                /* the view has lost it, for good */
                 return 1;
             }
 
             if (r->shown == record->shown && r->len == record->body.len
                 && ngx_memcmp(ngx_http_conflict_shm_record_body(r),
-                              record->body.data,
-                              r->len)
+                              record->body.data, r->len)
                    == 0)
             {
                 same = r;
@@ -175,7 +176,7 @@ ngx_http_conflict_shm_history_known(ngx_http_conflict_op_t *op,
         same->certain = record->certain;
     }
 
-    ngx_http_conflict_shm_history_show(same, record->view);
+    ngx_http_conflict_shm_history_add_view(same, record->view);
     ngx_http_conflict_shm_history_zone_touch(history, same);
 
     return 1;
@@ -183,8 +184,8 @@ ngx_http_conflict_shm_history_known(ngx_http_conflict_op_t *op,
 
 
 /*
- * What the write has made of a record stays, for its retries: only as a base it
- * is of no use to the view any more.
+ * The record of a write stays for its retries: it only stops being a base for
+ * the view.
  */
 
 void
@@ -211,14 +212,14 @@ ngx_http_conflict_shm_history_drop(ngx_http_conflict_op_t *op,
         next = r->next;
 
         if (r->version != record->version || r->link
-            || !ngx_http_conflict_shm_history_shows(r, record->view)
+            || !ngx_http_conflict_shm_history_has_view(r, record->view)
             || conflict_hash_64(ngx_http_conflict_shm_record_body(r), r->len, 0)
                == shown)
         {
             continue;
         }
 
-        ngx_http_conflict_shm_history_hide(r, record->view);
+        ngx_http_conflict_shm_history_remove_view(r, record->view);
 
         if (r->n_views == 0 && r->fingerprint == 0) {
             /* the key may go with its last record */
@@ -231,12 +232,12 @@ ngx_http_conflict_shm_history_drop(ngx_http_conflict_op_t *op,
 
 
 /*
- * One record for each chain, of its last link: those of before give way.  1: a
- * later one is there.
+ * A chain has one record, of its last link: removes those of earlier links.
+ * 1 if there is one of this or a later link.
  */
 
 static ngx_uint_t
-ngx_http_conflict_shm_history_linked(ngx_http_conflict_op_t *op,
+ngx_http_conflict_shm_history_supersede(ngx_http_conflict_op_t *op,
     ngx_http_conflict_shm_history_t *history, ngx_http_conflict_shm_key_t *key,
     uint64_t word)
 {
@@ -288,9 +289,9 @@ ngx_http_conflict_shm_history_recall(ngx_http_conflict_op_t *op)
             op->out.late = 1;
         }
 
-        if (ngx_http_conflict_shm_history_based(op, r) && !op->out.base_held
+        if (ngx_http_conflict_shm_history_is_base(op, r) && !op->out.base_held
             && op->in.view
-            && ngx_http_conflict_shm_history_shows(r, op->in.view)
+            && ngx_http_conflict_shm_history_has_view(r, op->in.view)
             && ngx_http_conflict_op_copy(&op->out.base_body,
                                          ngx_http_conflict_shm_record_body(r),
                                          r->len)
@@ -317,10 +318,10 @@ ngx_http_conflict_shm_history_recall(ngx_http_conflict_op_t *op)
 }
 
 
-/* is it what the write was made of, or the link before it has made? */
+/* 1 if it is the base of the write, or made by the previous link */
 
 static ngx_uint_t
-ngx_http_conflict_shm_history_based(ngx_http_conflict_op_t *op,
+ngx_http_conflict_shm_history_is_base(ngx_http_conflict_op_t *op,
     ngx_http_conflict_shm_record_t *r)
 {
     uint64_t  word;
@@ -336,10 +337,10 @@ ngx_http_conflict_shm_history_based(ngx_http_conflict_op_t *op,
 
 
 ngx_uint_t
-ngx_http_conflict_shm_history_holds(ngx_http_conflict_op_t *op)
+ngx_http_conflict_shm_history_has(ngx_http_conflict_op_t *op)
 {
     uint64_t                          hash[2];
-    ngx_uint_t                        held;
+    ngx_uint_t                        has;
     ngx_http_conflict_shm_key_t      *key;
     ngx_http_conflict_shm_history_t  *history;
     ngx_http_conflict_shm_record_t   *r;
@@ -349,27 +350,27 @@ ngx_http_conflict_shm_history_holds(ngx_http_conflict_op_t *op)
         return 0;
     }
 
-    held = 0;
+    has = 0;
     key = ngx_http_conflict_shm_history_zone_find(op, history, hash);
 
-    for (r = key ? key->records : NULL; r && !held; r = r->next) {
-        held = (r->version == op->out.version && r->shown && !r->link
-                && ngx_http_conflict_shm_history_shows(r, op->in.view));
+    for (r = key ? key->records : NULL; r && !has; r = r->next) {
+        has = (r->version == op->out.version && r->shown && !r->link
+               && ngx_http_conflict_shm_history_has_view(r, op->in.view));
 
-        if (held) {
-            /* what is read is kept */
+        if (has) {
+            /* a version that is read is not evicted */
             ngx_http_conflict_shm_history_zone_touch(history, r);
         }
     }
 
     ngx_http_conflict_shm_history_zone_unlock(op, history);
 
-    return held;
+    return has;
 }
 
 
 static ngx_uint_t
-ngx_http_conflict_shm_history_shows(ngx_http_conflict_shm_record_t *r,
+ngx_http_conflict_shm_history_has_view(ngx_http_conflict_shm_record_t *r,
     uint64_t view)
 {
     ngx_uint_t  i;
@@ -385,10 +386,10 @@ ngx_http_conflict_shm_history_shows(ngx_http_conflict_shm_record_t *r,
 }
 
 
-/* the same body, to others: of too many of these the first is forgotten */
+/* adds a view; if there are too many, the first is dropped */
 
 static void
-ngx_http_conflict_shm_history_show(ngx_http_conflict_shm_record_t *r,
+ngx_http_conflict_shm_history_add_view(ngx_http_conflict_shm_record_t *r,
     uint64_t view)
 {
     if (r->n_views == NGX_HTTP_CONFLICT_SHM_RECORD_VIEWS) {
@@ -402,7 +403,7 @@ ngx_http_conflict_shm_history_show(ngx_http_conflict_shm_record_t *r,
 
 
 static void
-ngx_http_conflict_shm_history_hide(ngx_http_conflict_shm_record_t *r,
+ngx_http_conflict_shm_history_remove_view(ngx_http_conflict_shm_record_t *r,
     uint64_t view)
 {
     ngx_uint_t  i, n;

@@ -2,8 +2,8 @@
 /*
  * Copyright (C) the ngx_http_conflict_module authors
  *
- * Private to the shared-memory store: the layout of the zone of its history,
- * which _store_album.c keeps whole and _store_history.c works on.
+ * Private to the shared-memory store: the layout of its history's zone, which
+ * shm_history_zone.c maintains and shm_history.c uses.
  */
 
 
@@ -21,11 +21,11 @@ typedef struct ngx_http_conflict_shm_key_s     ngx_http_conflict_shm_key_t;
 #define NGX_HTTP_CONFLICT_SHM_RECORD_VIEWS  16
 
 
-/* a body, which follows it, and the last views that it was shown in */
+/* a history record, followed by its body; the last views that were shown it */
 
 struct ngx_http_conflict_shm_record_s {
     ngx_http_conflict_shm_record_t  *next;    /* older, of the same key */
-    ngx_queue_t                      queue;   /* of all, by age */
+    ngx_queue_t                      queue;   /* of all records, by age */
     ngx_http_conflict_shm_key_t     *key;
     uint64_t                         version;
     uint64_t                         fingerprint;
@@ -39,7 +39,7 @@ struct ngx_http_conflict_shm_record_s {
 };
 
 
-/* those of a key, newest first */
+/* the records of a key, newest first */
 
 struct ngx_http_conflict_shm_key_s {
     ngx_http_conflict_shm_key_t     *next;  /* in its bucket */
@@ -64,8 +64,8 @@ typedef struct {
 
 
 /*
- * Locks the zone, and hashes the operation's key.  NULL: there is none; a
- * torn one is begun anew, for it is but a cache.
+ * Locks the zone and hashes the operation's key.  A torn zone is emptied, as
+ * it is only a cache.  NULL: there is no zone, or it cannot be rebuilt.
  */
 ngx_http_conflict_shm_history_t *ngx_http_conflict_shm_history_zone_lock(
     ngx_http_conflict_op_t *op, uint64_t hash[2]);
@@ -73,8 +73,8 @@ void ngx_http_conflict_shm_history_zone_unlock(ngx_http_conflict_op_t *op,
     ngx_http_conflict_shm_history_t *history);
 
 /*
- * Keys, under the lock.  find() drops the records whose time is over; NULL:
- * there is none.  key() makes one where there is none; NULL: no memory.
+ * Keys, under the lock.  find() removes expired records; NULL: there is no
+ * key.  key() inserts a missing key; NULL: no memory.
  */
 ngx_http_conflict_shm_key_t *ngx_http_conflict_shm_history_zone_find(
     ngx_http_conflict_op_t *op, ngx_http_conflict_shm_history_t *history,
@@ -83,12 +83,16 @@ ngx_http_conflict_shm_key_t *ngx_http_conflict_shm_history_zone_key(
     ngx_http_conflict_op_t *op, ngx_http_conflict_shm_history_t *history,
     uint64_t hash[2]);
 
-/* Makes room by the oldest records, whosever they are. */
+/* Evicts the oldest records of any key to make room; NULL: no memory. */
 void *ngx_http_conflict_shm_history_zone_alloc(ngx_http_conflict_op_t *op,
     ngx_http_conflict_shm_history_t *history, size_t size);
+
+/* Makes a record the newest. */
 void ngx_http_conflict_shm_history_zone_touch(
     ngx_http_conflict_shm_history_t *history,
     ngx_http_conflict_shm_record_t *record);
+
+/* Frees a record, and its key with the last record. */
 void ngx_http_conflict_shm_history_zone_remove(ngx_http_conflict_op_t *op,
     ngx_http_conflict_shm_history_t *history,
     ngx_http_conflict_shm_record_t *record);

@@ -2,8 +2,8 @@
 /*
  * Copyright (C) the ngx_http_conflict_module authors
  *
- * The history's zone of the shared-memory store, and the records of a key in
- * it.  Eviction is confined to this zone.
+ * The zone of the history: its repair, keys, records and eviction, which is
+ * confined to this zone.
  */
 
 
@@ -23,6 +23,7 @@ ngx_int_t
 ngx_http_conflict_shm_history_zone_add(ngx_conf_t *cf,
     ngx_http_conflict_store_t *store)
 {
+    size_t                    size;
     ngx_str_t                 name;
     ngx_http_conflict_shm_t  *shm;
 
@@ -40,10 +41,9 @@ ngx_http_conflict_shm_history_zone_add(ngx_conf_t *cf,
 
     (void) ngx_sprintf(name.data, "%V:history", &shm->zone->shm.name);
 
-    shm->history_zone = ngx_shared_memory_add(cf, &name,
-                                              store->history_size
-                                              ? store->history_size
-                                              : shm->zone->shm.size,
+    size = store->history_size ? store->history_size : shm->zone->shm.size;
+
+    shm->history_zone = ngx_shared_memory_add(cf, &name, size,
                                               (void *) store->ops);
     if (shm->history_zone == NULL) {
         return NGX_ERROR;
@@ -68,8 +68,8 @@ ngx_http_conflict_shm_history_zone_init(ngx_shm_zone_t *zone, void *data)
     if (data || zone->shm.exists) {
         history = shm->history->data;
 
-        if (history && history->layout
-            != NGX_HTTP_CONFLICT_SHM_HISTORY_LAYOUT)
+        if (history
+            && history->layout != NGX_HTTP_CONFLICT_SHM_HISTORY_LAYOUT)
         {
             ngx_log_error(NGX_LOG_EMERG, zone->shm.log, 0,
                           "the history of conflict store \"%V\" has the "
@@ -88,6 +88,7 @@ ngx_http_conflict_shm_history_zone_init(ngx_shm_zone_t *zone, void *data)
 static ngx_http_conflict_shm_history_t *
 ngx_http_conflict_shm_history_zone_build(ngx_http_conflict_shm_t *shm)
 {
+    size_t                            size;
     ngx_uint_t                        n;
     ngx_slab_pool_t                  *shpool;
     ngx_http_conflict_shm_history_t  *history;
@@ -112,8 +113,9 @@ ngx_http_conflict_shm_history_zone_build(ngx_http_conflict_shm_t *shm)
 
     history->mask = n - 1;
 
-    history->buckets = ngx_slab_calloc_locked(shpool,
-                                    n * sizeof(ngx_http_conflict_shm_key_t *));
+    size = n * sizeof(ngx_http_conflict_shm_key_t *);
+
+    history->buckets = ngx_slab_calloc_locked(shpool, size);
     if (history->buckets == NULL) {
         return NULL;
     }
@@ -157,7 +159,7 @@ ngx_http_conflict_shm_history_zone_lock(ngx_http_conflict_op_t *op,
 
     ngx_http_conflict_failpoint_hit();
 
-    /* bodies of another era are not found, and go as the oldest do */
+    /* records of another era are not found, and evicted in time */
     conflict_hash_128(hash, op->key.data, op->key.len,
                       history->seed + shm->era);
 
@@ -212,7 +214,7 @@ ngx_http_conflict_shm_history_zone_find(ngx_http_conflict_op_t *op,
         }
     }
 
-    /* it went with the last of them */
+    /* the last record takes the key with it */
 
     return n ? key : NULL;
 }
@@ -222,6 +224,7 @@ ngx_http_conflict_shm_key_t *
 ngx_http_conflict_shm_history_zone_key(ngx_http_conflict_op_t *op,
     ngx_http_conflict_shm_history_t *history, uint64_t hash[2])
 {
+    size_t                        size;
     ngx_http_conflict_shm_key_t  *key, **bucket;
 
     key = ngx_http_conflict_shm_history_zone_find(op, history, hash);
@@ -230,13 +233,14 @@ ngx_http_conflict_shm_history_zone_key(ngx_http_conflict_op_t *op,
         return key;
     }
 
-    key = ngx_http_conflict_shm_history_zone_alloc(op, history,
-                                          sizeof(ngx_http_conflict_shm_key_t));
+    size = sizeof(ngx_http_conflict_shm_key_t);
+
+    key = ngx_http_conflict_shm_history_zone_alloc(op, history, size);
     if (key == NULL) {
         return NULL;
     }
 
-    ngx_memzero(key, sizeof(ngx_http_conflict_shm_key_t));
+    ngx_memzero(key, size);
 
     key->hash[0] = hash[0];
     key->hash[1] = hash[1];
@@ -254,11 +258,12 @@ void *
 ngx_http_conflict_shm_history_zone_alloc(ngx_http_conflict_op_t *op,
     ngx_http_conflict_shm_history_t *history, size_t size)
 {
-    void         *p;
-    ngx_queue_t  *q;
+    void                            *p;
+    ngx_queue_t                     *q;
+    ngx_http_conflict_shm_record_t  *r;
 
     if (size > ngx_http_conflict_shm(op)->history_zone->shm.size / 4) {
-        /* it is not worth all the others */
+        /* too large a share of the zone for one body */
         return NULL;
     }
 
@@ -270,10 +275,9 @@ ngx_http_conflict_shm_history_zone_alloc(ngx_http_conflict_op_t *op,
         }
 
         q = ngx_queue_last(&history->records);
+        r = ngx_queue_data(q, ngx_http_conflict_shm_record_t, queue);
 
-        ngx_http_conflict_shm_history_zone_remove(op, history,
-                          ngx_queue_data(q, ngx_http_conflict_shm_record_t,
-                                         queue));
+        ngx_http_conflict_shm_history_zone_remove(op, history, r);
     }
 }
 

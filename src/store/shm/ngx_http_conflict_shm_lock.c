@@ -2,16 +2,15 @@
 /*
  * Copyright (C) the ngx_http_conflict_module authors
  *
- * Locks in shared memory: a table of their own beside that of the entries,
- * which are evicted for them, and not the other way round.  All under the
- * zone's lock.
+ * Locks in shared memory, in their own hash table.  Entries are evicted to make
+ * room for locks, but not locks for entries.  All under the zone's lock.
  */
 
 
 #include "store/shm/ngx_http_conflict_shm.h"
 
 
-#define NGX_HTTP_CONFLICT_LOCK_SLOTS  4      /* the lock and three texts */
+#define NGX_HTTP_CONFLICT_LOCK_SLOTS  4      /* the lock and three strings */
 
 
 static ngx_http_conflict_shm_lock_t *ngx_http_conflict_shm_lock_find(
@@ -20,23 +19,23 @@ static ngx_http_conflict_shm_lock_t *ngx_http_conflict_shm_lock_find(
 static void ngx_http_conflict_shm_lock_owner(ngx_http_conflict_op_t *op,
     ngx_http_conflict_shctx_t *sh, uint64_t owner[2]);
 static ngx_uint_t ngx_http_conflict_shm_lock_owned(ngx_http_conflict_op_t *op,
-    ngx_http_conflict_shctx_t *sh, ngx_http_conflict_shm_lock_t *held);
-static void ngx_http_conflict_shm_lock_touch(ngx_http_conflict_shctx_t *sh,
-    ngx_http_conflict_shm_lock_t *held);
-static void ngx_http_conflict_shm_lock_note(ngx_http_conflict_op_t *op,
-    ngx_http_conflict_shm_lock_t *held);
+    ngx_http_conflict_shctx_t *sh, ngx_http_conflict_shm_lock_t *lock);
+static void ngx_http_conflict_shm_lock_renew(ngx_http_conflict_shctx_t *sh,
+    ngx_http_conflict_shm_lock_t *lock);
+static void ngx_http_conflict_shm_lock_report(ngx_http_conflict_op_t *op,
+    ngx_http_conflict_shm_lock_t *lock);
 static ngx_int_t ngx_http_conflict_shm_lock_acquire(ngx_http_conflict_op_t *op,
     ngx_http_conflict_shctx_t *sh, const uint64_t hash[2]);
-static ngx_uint_t ngx_http_conflict_shm_lock_too_many(
+static ngx_uint_t ngx_http_conflict_shm_lock_quota_reached(
     ngx_http_conflict_op_t *op, ngx_http_conflict_shctx_t *sh,
     const uint64_t owner[2]);
 static ngx_http_conflict_shm_lock_t *ngx_http_conflict_shm_lock_alloc(
     ngx_http_conflict_op_t *op, ngx_http_conflict_shctx_t *sh);
-static void ngx_http_conflict_shm_lock_label(ngx_http_conflict_op_t *op,
-    ngx_http_conflict_shm_lock_t *held);
+static void ngx_http_conflict_shm_lock_set_names(ngx_http_conflict_op_t *op,
+    ngx_http_conflict_shm_lock_t *lock);
 static void ngx_http_conflict_shm_lock_remove(ngx_http_conflict_op_t *op,
-    ngx_http_conflict_shctx_t *sh, ngx_http_conflict_shm_lock_t *held);
-static ngx_uint_t ngx_http_conflict_shm_lock_crowded(ngx_http_conflict_op_t *op,
+    ngx_http_conflict_shctx_t *sh, ngx_http_conflict_shm_lock_t *lock);
+static ngx_uint_t ngx_http_conflict_shm_lock_full(ngx_http_conflict_op_t *op,
     ngx_http_conflict_shctx_t *sh);
 static void ngx_http_conflict_shm_lock_expire(ngx_http_conflict_op_t *op,
     ngx_http_conflict_shctx_t *sh, ngx_uint_t all);
@@ -47,7 +46,7 @@ ngx_http_conflict_shm_lock_denies(ngx_http_conflict_op_t *op,
     ngx_http_conflict_shctx_t *sh)
 {
     uint64_t                       hash[2];
-    ngx_http_conflict_shm_lock_t  *held;
+    ngx_http_conflict_shm_lock_t  *lock;
 
     if (sh->n_locks == 0 || !op->store->locks) {
         return 0;
@@ -55,18 +54,18 @@ ngx_http_conflict_shm_lock_denies(ngx_http_conflict_op_t *op,
 
     conflict_hash_128(hash, op->key.data, op->key.len, sh->seed);
 
-    held = ngx_http_conflict_shm_lock_find(op, sh, hash);
+    lock = ngx_http_conflict_shm_lock_find(op, sh, hash);
 
-    if (held == NULL) {
+    if (lock == NULL) {
         return 0;
     }
 
-    if (ngx_http_conflict_shm_lock_owned(op, sh, held)) {
-        ngx_http_conflict_shm_lock_touch(sh, held);
+    if (ngx_http_conflict_shm_lock_owned(op, sh, lock)) {
+        ngx_http_conflict_shm_lock_renew(sh, lock);
         return 0;
     }
 
-    ngx_http_conflict_shm_lock_note(op, held);
+    ngx_http_conflict_shm_lock_report(op, lock);
 
     return 1;
 }
@@ -78,10 +77,10 @@ ngx_http_conflict_shm_lock_request(ngx_http_conflict_op_t *op,
 {
     uint64_t                       hash[2];
     ngx_uint_t                     own;
-    ngx_http_conflict_shm_lock_t  *held;
-    ngx_http_conflict_lock_t      *lock;
+    ngx_http_conflict_shm_lock_t  *lock;
+    ngx_http_conflict_lock_t      *req;
 
-    lock = &op->lock;
+    req = &op->lock;
 
     if (ngx_http_conflict_shm_zone_closed(ngx_http_conflict_shm(op), sh)) {
         op->out.error = NGX_HTTP_CONFLICT_STORE_GENERATION;
@@ -93,97 +92,94 @@ ngx_http_conflict_shm_lock_request(ngx_http_conflict_op_t *op,
 
     conflict_hash_128(hash, op->key.data, op->key.len, sh->seed);
 
-    held = ngx_http_conflict_shm_lock_find(op, sh, hash);
+    lock = ngx_http_conflict_shm_lock_find(op, sh, hash);
 
-    if (held == NULL) {
+    if (lock == NULL) {
+        req->result = NGX_HTTP_CONFLICT_LOCK_NONE;
 
-        lock->result = NGX_HTTP_CONFLICT_LOCK_NONE;
-
-        return (lock->verb == NGX_HTTP_CONFLICT_LOCK_ACQUIRE)
+        return (req->verb == NGX_HTTP_CONFLICT_LOCK_ACQUIRE)
                ? ngx_http_conflict_shm_lock_acquire(op, sh, hash) : NGX_OK;
     }
 
-    ngx_http_conflict_shm_lock_note(op, held);
+    ngx_http_conflict_shm_lock_report(op, lock);
 
-    /* an old token of the same user is another tab's, which has lost it */
+    /* an old token of the same user comes from a tab that lost the lock */
 
-    own = lock->given
-          ? ngx_http_conflict_op_token_equal(lock->token, held->token)
-          : ngx_http_conflict_shm_lock_owned(op, sh, held);
+    own = req->given
+          ? ngx_http_conflict_op_token_equal(req->token, lock->token)
+          : ngx_http_conflict_shm_lock_owned(op, sh, lock);
 
-    switch (lock->verb) {
+    switch (req->verb) {
 
     case NGX_HTTP_CONFLICT_LOCK_SHOW:
-        lock->result = own ? NGX_HTTP_CONFLICT_LOCK_OWN
-                           : NGX_HTTP_CONFLICT_LOCK_HELD;
+        req->result = own ? NGX_HTTP_CONFLICT_LOCK_OWN
+                          : NGX_HTTP_CONFLICT_LOCK_HELD;
         break;
 
     case NGX_HTTP_CONFLICT_LOCK_ACQUIRE:
 
         if (!own) {
-            lock->result = NGX_HTTP_CONFLICT_LOCK_HELD;
+            req->result = NGX_HTTP_CONFLICT_LOCK_HELD;
             break;
         }
 
-        held->idle = lock->idle;
-        ngx_http_conflict_shm_lock_touch(sh, held);
+        lock->idle = req->idle;
+        ngx_http_conflict_shm_lock_renew(sh, lock);
 
-        lock->remaining = lock->idle;
-        lock->result = NGX_HTTP_CONFLICT_LOCK_OWN;
+        req->remaining = req->idle;
+        req->result = NGX_HTTP_CONFLICT_LOCK_OWN;
 
-        if (!(lock->given
-              && ngx_http_conflict_op_token_equal(lock->token, held->token)))
+        if (!(req->given
+              && ngx_http_conflict_op_token_equal(req->token, lock->token)))
         {
-            ngx_memcpy(held->token, lock->fresh,
-                       NGX_HTTP_CONFLICT_LOCK_TOKEN);
-            held->acquired = ngx_http_conflict_clock_usec();
-            lock->acquired = held->acquired;
-            ngx_http_conflict_shm_lock_label(op, held);
+            ngx_memcpy(lock->token, req->fresh, NGX_HTTP_CONFLICT_LOCK_TOKEN);
+            lock->acquired = ngx_http_conflict_clock_usec();
+            req->acquired = lock->acquired;
+            ngx_http_conflict_shm_lock_set_names(op, lock);
 
-            lock->result = NGX_HTTP_CONFLICT_LOCK_TAKEN;
+            req->result = NGX_HTTP_CONFLICT_LOCK_TAKEN;
         }
 
         break;
 
     default: /* NGX_HTTP_CONFLICT_LOCK_RELEASE */
 
-        if (!own && !lock->force) {
-            lock->result = NGX_HTTP_CONFLICT_LOCK_HELD;
+        if (!own && !req->force) {
+            req->result = NGX_HTTP_CONFLICT_LOCK_HELD;
             break;
         }
 
-        ngx_http_conflict_shm_lock_remove(op, sh, held);
+        ngx_http_conflict_shm_lock_remove(op, sh, lock);
 
-        lock->result = own ? NGX_HTTP_CONFLICT_LOCK_RELEASED
-                           : NGX_HTTP_CONFLICT_LOCK_FORCED;
+        req->result = own ? NGX_HTTP_CONFLICT_LOCK_RELEASED
+                          : NGX_HTTP_CONFLICT_LOCK_FORCED;
     }
 
     return NGX_OK;
 }
 
 
-/* one whose time is over is let go */
+/* an expired lock is removed */
 
 static ngx_http_conflict_shm_lock_t *
 ngx_http_conflict_shm_lock_find(ngx_http_conflict_op_t *op,
     ngx_http_conflict_shctx_t *sh, const uint64_t hash[2])
 {
-    ngx_http_conflict_shm_lock_t  *held;
+    ngx_http_conflict_shm_lock_t  *lock;
 
-    for (held = sh->lock_buckets[hash[0] & sh->lock_mask];
-         held;
-         held = held->next)
+    for (lock = sh->lock_buckets[hash[0] & sh->lock_mask];
+         lock;
+         lock = lock->next)
     {
-
-        if (held->hash[0] != hash[0] || held->hash[1] != hash[1]) {
+        if (lock->hash[0] != hash[0] || lock->hash[1] != hash[1]) {
             continue;
         }
 
-        if (held->until > ngx_current_msec) {
-            return held;
+        if (lock->until > ngx_current_msec) {
+            return lock;
         }
 
-        ngx_http_conflict_shm_lock_remove(op, sh, held);
+        ngx_http_conflict_shm_lock_remove(op, sh, lock);
         break;
     }
 
@@ -207,48 +203,48 @@ ngx_http_conflict_shm_lock_owner(ngx_http_conflict_op_t *op,
 
 static ngx_uint_t
 ngx_http_conflict_shm_lock_owned(ngx_http_conflict_op_t *op,
-    ngx_http_conflict_shctx_t *sh, ngx_http_conflict_shm_lock_t *held)
+    ngx_http_conflict_shctx_t *sh, ngx_http_conflict_shm_lock_t *lock)
 {
     uint64_t  owner[2];
 
     if (op->lock.given
-        && ngx_http_conflict_op_token_equal(op->lock.token, held->token))
+        && ngx_http_conflict_op_token_equal(op->lock.token, lock->token))
     {
         return 1;
     }
 
     ngx_http_conflict_shm_lock_owner(op, sh, owner);
 
-    return op->lock.user.len && owner[0] == held->owner[0]
-           && owner[1] == held->owner[1];
+    return op->lock.user.len && owner[0] == lock->owner[0]
+           && owner[1] == lock->owner[1];
 }
 
 
 static void
-ngx_http_conflict_shm_lock_touch(ngx_http_conflict_shctx_t *sh,
-    ngx_http_conflict_shm_lock_t *held)
+ngx_http_conflict_shm_lock_renew(ngx_http_conflict_shctx_t *sh,
+    ngx_http_conflict_shm_lock_t *lock)
 {
-    held->until = ngx_current_msec + held->idle;
+    lock->until = ngx_current_msec + lock->idle;
 
-    ngx_queue_remove(&held->queue);
-    ngx_queue_insert_head(&sh->locks, &held->queue);
+    ngx_queue_remove(&lock->queue);
+    ngx_queue_insert_head(&sh->locks, &lock->queue);
 }
 
 
 static void
-ngx_http_conflict_shm_lock_note(ngx_http_conflict_op_t *op,
-    ngx_http_conflict_shm_lock_t *held)
+ngx_http_conflict_shm_lock_report(ngx_http_conflict_op_t *op,
+    ngx_http_conflict_shm_lock_t *lock)
 {
     ngx_str_t  user, client;
 
-    user.data = held->user;
-    user.len = held->user_len;
+    user.data = lock->user;
+    user.len = lock->user_len;
 
-    client.data = held->client;
-    client.len = held->client_len;
+    client.data = lock->client;
+    client.len = lock->client_len;
 
-    op->lock.acquired = held->acquired;
-    op->lock.remaining = (ngx_msec_t) (held->until - ngx_current_msec);
+    op->lock.acquired = lock->acquired;
+    op->lock.remaining = (ngx_msec_t) (lock->until - ngx_current_msec);
 
     ngx_http_conflict_op_lock_found(op, &user, &client);
 }
@@ -259,20 +255,22 @@ ngx_http_conflict_shm_lock_acquire(ngx_http_conflict_op_t *op,
     ngx_http_conflict_shctx_t *sh, const uint64_t hash[2])
 {
     uint64_t                       owner[2];
-    ngx_http_conflict_shm_lock_t  *held, **bucket;
+    ngx_uint_t                     full;
+    ngx_http_conflict_shm_lock_t  *lock, **bucket;
 
-    ngx_http_conflict_shm_lock_expire(op, sh,
-                                    ngx_http_conflict_shm_lock_crowded(op, sh));
+    full = ngx_http_conflict_shm_lock_full(op, sh);
+
+    ngx_http_conflict_shm_lock_expire(op, sh, full);
     ngx_http_conflict_shm_lock_owner(op, sh, owner);
 
-    if (ngx_http_conflict_shm_lock_too_many(op, sh, owner)) {
+    if (ngx_http_conflict_shm_lock_quota_reached(op, sh, owner)) {
         op->lock.result = NGX_HTTP_CONFLICT_LOCK_TOO_MANY;
         return NGX_OK;
     }
 
-    held = ngx_http_conflict_shm_lock_alloc(op, sh);
+    lock = ngx_http_conflict_shm_lock_alloc(op, sh);
 
-    if (held == NULL) {
+    if (lock == NULL) {
 
         if (ngx_current_msec - sh->locks_logged >= 10000) {
             sh->locks_logged = ngx_current_msec;
@@ -282,41 +280,41 @@ ngx_http_conflict_shm_lock_acquire(ngx_http_conflict_op_t *op,
         return NGX_ERROR;
     }
 
-    held->hash[0] = hash[0];
-    held->hash[1] = hash[1];
-    held->owner[0] = owner[0];
-    held->owner[1] = owner[1];
-    held->idle = op->lock.idle;
-    held->until = ngx_current_msec + held->idle;
-    held->acquired = ngx_http_conflict_clock_usec();
+    lock->hash[0] = hash[0];
+    lock->hash[1] = hash[1];
+    lock->owner[0] = owner[0];
+    lock->owner[1] = owner[1];
+    lock->idle = op->lock.idle;
+    lock->until = ngx_current_msec + lock->idle;
+    lock->acquired = ngx_http_conflict_clock_usec();
 
-    ngx_memcpy(held->token, op->lock.fresh, NGX_HTTP_CONFLICT_LOCK_TOKEN);
-    ngx_http_conflict_shm_lock_label(op, held);
+    ngx_memcpy(lock->token, op->lock.fresh, NGX_HTTP_CONFLICT_LOCK_TOKEN);
+    ngx_http_conflict_shm_lock_set_names(op, lock);
 
     ngx_http_conflict_failpoint_hit();
 
     bucket = &sh->lock_buckets[hash[0] & sh->lock_mask];
 
-    held->next = *bucket;
-    *bucket = held;
+    lock->next = *bucket;
+    *bucket = lock;
 
-    ngx_queue_insert_head(&sh->locks, &held->queue);
+    ngx_queue_insert_head(&sh->locks, &lock->queue);
     sh->n_locks++;
 
     op->lock.result = NGX_HTTP_CONFLICT_LOCK_GRANTED;
-    ngx_http_conflict_shm_lock_note(op, held);
+    ngx_http_conflict_shm_lock_report(op, lock);
 
     return NGX_OK;
 }
 
 
 static ngx_uint_t
-ngx_http_conflict_shm_lock_too_many(ngx_http_conflict_op_t *op,
+ngx_http_conflict_shm_lock_quota_reached(ngx_http_conflict_op_t *op,
     ngx_http_conflict_shctx_t *sh, const uint64_t owner[2])
 {
     ngx_uint_t                     n;
     ngx_queue_t                   *q;
-    ngx_http_conflict_shm_lock_t  *held;
+    ngx_http_conflict_shm_lock_t  *lock;
 
     if (op->lock.quota == 0 || op->lock.user.len == 0) {
         return 0;
@@ -328,10 +326,10 @@ ngx_http_conflict_shm_lock_too_many(ngx_http_conflict_op_t *op,
          q != ngx_queue_sentinel(&sh->locks);
          q = ngx_queue_next(q))
     {
-        held = ngx_queue_data(q, ngx_http_conflict_shm_lock_t, queue);
+        lock = ngx_queue_data(q, ngx_http_conflict_shm_lock_t, queue);
 
-        if (held->owner[0] == owner[0] && held->owner[1] == owner[1]
-            && held->until > ngx_current_msec
+        if (lock->owner[0] == owner[0] && lock->owner[1] == owner[1]
+            && lock->until > ngx_current_msec
             && ++n == op->lock.quota)
         {
             return 1;
@@ -342,10 +340,10 @@ ngx_http_conflict_shm_lock_too_many(ngx_http_conflict_op_t *op,
 }
 
 
-/* a quarter of the zone may be locks */
+/* 1 if one more lock would exceed a quarter of the zone */
 
 static ngx_uint_t
-ngx_http_conflict_shm_lock_crowded(ngx_http_conflict_op_t *op,
+ngx_http_conflict_shm_lock_full(ngx_http_conflict_op_t *op,
     ngx_http_conflict_shctx_t *sh)
 {
     return (sh->n_locks + 1) * NGX_HTTP_CONFLICT_LOCK_SLOTS
@@ -354,7 +352,7 @@ ngx_http_conflict_shm_lock_crowded(ngx_http_conflict_op_t *op,
 }
 
 
-/* a lock and its texts, or nothing */
+/* a lock with its strings, or nothing */
 
 static ngx_http_conflict_shm_lock_t *
 ngx_http_conflict_shm_lock_alloc(ngx_http_conflict_op_t *op,
@@ -363,14 +361,14 @@ ngx_http_conflict_shm_lock_alloc(ngx_http_conflict_op_t *op,
     ngx_uint_t                     i;
     ngx_slab_pool_t               *shpool;
     ngx_http_conflict_shm_t       *shm;
-    ngx_http_conflict_shm_lock_t  *held;
+    ngx_http_conflict_shm_lock_t  *lock;
 
     void  *slot[NGX_HTTP_CONFLICT_LOCK_SLOTS];
 
     shm = ngx_http_conflict_shm(op);
     shpool = shm->shpool;
 
-    if (ngx_http_conflict_shm_lock_crowded(op, sh)) {
+    if (ngx_http_conflict_shm_lock_full(op, sh)) {
         return NULL;
     }
 
@@ -388,84 +386,84 @@ ngx_http_conflict_shm_lock_alloc(ngx_http_conflict_op_t *op,
         }
     }
 
-    held = slot[0];
-    held->user = slot[1];
-    held->client = slot[2];
-    held->key = slot[3];
+    lock = slot[0];
+    lock->user = slot[1];
+    lock->client = slot[2];
+    lock->key = slot[3];
 
-    return held;
+    return lock;
 }
 
 
 static void
-ngx_http_conflict_shm_lock_label(ngx_http_conflict_op_t *op,
-    ngx_http_conflict_shm_lock_t *held)
+ngx_http_conflict_shm_lock_set_names(ngx_http_conflict_op_t *op,
+    ngx_http_conflict_shm_lock_t *lock)
 {
-    held->user_len = (uint16_t) ngx_min(op->lock.user.len,
+    lock->user_len = (uint16_t) ngx_min(op->lock.user.len,
                                         NGX_HTTP_CONFLICT_LOCK_USER);
-    ngx_memcpy(held->user, op->lock.user.data, held->user_len);
+    ngx_memcpy(lock->user, op->lock.user.data, lock->user_len);
 
-    held->client_len = (uint16_t) ngx_min(op->lock.client.len,
+    lock->client_len = (uint16_t) ngx_min(op->lock.client.len,
                                           NGX_HTTP_CONFLICT_LOCK_CLIENT);
-    ngx_memcpy(held->client, op->lock.client.data, held->client_len);
+    ngx_memcpy(lock->client, op->lock.client.data, lock->client_len);
 
-    held->key_len = (uint16_t) ngx_min(op->key.len,
+    lock->key_len = (uint16_t) ngx_min(op->key.len,
                                        NGX_HTTP_CONFLICT_SHM_SLOT);
-    ngx_memcpy(held->key, op->key.data, held->key_len);
+    ngx_memcpy(lock->key, op->key.data, lock->key_len);
 }
 
 
 static void
 ngx_http_conflict_shm_lock_remove(ngx_http_conflict_op_t *op,
-    ngx_http_conflict_shctx_t *sh, ngx_http_conflict_shm_lock_t *held)
+    ngx_http_conflict_shctx_t *sh, ngx_http_conflict_shm_lock_t *lock)
 {
     ngx_slab_pool_t                *shpool;
     ngx_http_conflict_shm_lock_t  **link;
 
     shpool = ngx_http_conflict_shm(op)->shpool;
 
-    for (link = &sh->lock_buckets[held->hash[0] & sh->lock_mask];
-         *link != held;
+    for (link = &sh->lock_buckets[lock->hash[0] & sh->lock_mask];
+         *link != lock;
          link = &(*link)->next)
     {
         /* void */
     }
 
-    *link = held->next;
+    *link = lock->next;
 
-    ngx_queue_remove(&held->queue);
+    ngx_queue_remove(&lock->queue);
     sh->n_locks--;
 
     ngx_http_conflict_failpoint_hit();
 
-    ngx_slab_free_locked(shpool, held->user);
-    ngx_slab_free_locked(shpool, held->client);
-    ngx_slab_free_locked(shpool, held->key);
-    ngx_slab_free_locked(shpool, held);
+    ngx_slab_free_locked(shpool, lock->user);
+    ngx_slab_free_locked(shpool, lock->client);
+    ngx_slab_free_locked(shpool, lock->key);
+    ngx_slab_free_locked(shpool, lock);
 }
 
 
-/* those that nobody has asked for since their time was over */
+/* removes expired locks that no request has found since */
 
 static void
 ngx_http_conflict_shm_lock_expire(ngx_http_conflict_op_t *op,
     ngx_http_conflict_shctx_t *sh, ngx_uint_t all)
 {
     ngx_queue_t                   *q, *prev;
-    ngx_http_conflict_shm_lock_t  *held;
+    ngx_http_conflict_shm_lock_t  *lock;
 
     for (q = ngx_queue_last(&sh->locks);
          q != ngx_queue_sentinel(&sh->locks);
          q = prev)
     {
         prev = ngx_queue_prev(q);
-        held = ngx_queue_data(q, ngx_http_conflict_shm_lock_t, queue);
+        lock = ngx_queue_data(q, ngx_http_conflict_shm_lock_t, queue);
 
-        if (held->until <= ngx_current_msec) {
-            ngx_http_conflict_shm_lock_remove(op, sh, held);
+        if (lock->until <= ngx_current_msec) {
+            ngx_http_conflict_shm_lock_remove(op, sh, lock);
 
         } else if (!all) {
-            /* the others were renewed after it */
+            /* the others were renewed later */
             return;
         }
     }

@@ -2,8 +2,8 @@
 /*
  * Copyright (C) the ngx_http_conflict_module authors
  *
- * The shared-memory store: the version before a read, and what a read has
- * shown.  Under the zone's lock.
+ * The shared-memory store: the version before a read, and the observation of
+ * what a read has shown.  Under the zone's lock.
  */
 
 
@@ -14,11 +14,11 @@ static void ngx_http_conflict_shm_read_revalidate(ngx_http_conflict_op_t *op,
     ngx_http_conflict_shctx_t *sh, ngx_http_conflict_shm_entry_t *e);
 static void ngx_http_conflict_shm_read_renumber(ngx_http_conflict_op_t *op,
     ngx_http_conflict_shctx_t *sh, ngx_http_conflict_shm_entry_t *e);
-static ngx_uint_t ngx_http_conflict_shm_read_between(ngx_http_conflict_op_t *op,
+static ngx_uint_t ngx_http_conflict_shm_read_compare(ngx_http_conflict_op_t *op,
     ngx_http_conflict_shctx_t *sh, ngx_http_conflict_shm_entry_t *e);
-static ngx_uint_t ngx_http_conflict_shm_read_other(ngx_http_conflict_op_t *op,
+static ngx_uint_t ngx_http_conflict_shm_read_differs(ngx_http_conflict_op_t *op,
     ngx_http_conflict_shm_entry_t *e);
-static void ngx_http_conflict_shm_read_owned(ngx_http_conflict_op_t *op,
+static void ngx_http_conflict_shm_read_set_owned(ngx_http_conflict_op_t *op,
     ngx_http_conflict_shctx_t *sh, ngx_http_conflict_shm_entry_t *e);
 static void ngx_http_conflict_shm_read_date(ngx_http_conflict_op_t *op,
     ngx_http_conflict_shm_entry_t *e, ngx_uint_t changed);
@@ -34,9 +34,9 @@ ngx_http_conflict_shm_read_version(ngx_http_conflict_op_t *op,
     }
 
     if (e == NULL && !op->in.minted) {
-        /* no read of a client says which version is current */
+        /* a read of a client does not prove which version is current */
         op->out.state = (sh->closed > ngx_current_msec) ? CONFLICT_QUARANTINED
-                                                    : CONFLICT_UNKNOWN;
+                                                        : CONFLICT_UNKNOWN;
         ngx_http_conflict_shm_entry_answer(op, sh, NULL);
         return NGX_OK;
     }
@@ -47,7 +47,7 @@ ngx_http_conflict_shm_read_version(ngx_http_conflict_op_t *op,
             return NGX_ERROR;
         }
 
-        /* what is about to be read did not change later than now */
+        /* the representation to be read was not changed later than now */
         e->mtime = ngx_http_conflict_clock_usec();
 
         if (sh->closed > ngx_current_msec) {
@@ -61,14 +61,14 @@ ngx_http_conflict_shm_read_version(ngx_http_conflict_op_t *op,
     if (op->out.state == CONFLICT_UNKNOWN && op->in.minted
         && !(e->body && e->proves && e->view == op->in.view))
     {
-        /* no body of this view proves that the version is still that one */
+        /* no body in this view proves that the version is still current */
 
         ngx_http_conflict_shm_read_renumber(op, sh, e);
         op->out.state = CONFLICT_FREE;
     }
 
     if (op->out.state == CONFLICT_FREE) {
-        /* the newest of its queue */
+        /* moves it to the head of its queue */
         ngx_http_conflict_shm_entry_set(sh, e, CONFLICT_FREE, 0);
     }
 
@@ -90,7 +90,7 @@ ngx_http_conflict_shm_read_observe(ngx_http_conflict_op_t *op,
     if (e == NULL || e->fence != op->out.fence
         || e->version != op->out.version)
     {
-        /* something else has happened since */
+        /* the entry has changed since */
         return NGX_OK;
     }
 
@@ -100,7 +100,7 @@ ngx_http_conflict_shm_read_observe(ngx_http_conflict_op_t *op,
         && !(op->out.store_behind && op->in.observed.latest))
     {
 
-        if (!ngx_http_conflict_shm_read_between(op, sh, e)) {
+        if (!ngx_http_conflict_shm_read_compare(op, sh, e)) {
             return NGX_OK;
         }
 
@@ -121,9 +121,9 @@ ngx_http_conflict_shm_read_observe(ngx_http_conflict_op_t *op,
 
 
 /*
- * An unknown state ends.  Where the body is the one shown under this version
- * in the same view, which is that of all writes since, the version stays; so
- * do bases that clients hold.
+ * Resolves an unknown state.  If the body is the one that was shown under this
+ * version in the same view, and all later writes are of that view, the version
+ * stays, and with it the bases that clients have.
  */
 
 static void
@@ -132,7 +132,7 @@ ngx_http_conflict_shm_read_revalidate(ngx_http_conflict_op_t *op,
 {
     ngx_uint_t  same, changed, comparable;
 
-    /* what was known of it and is not so any more */
+    /* the resource differs from what was known of it */
 
     changed = (e->existence != CONFLICT_MAY_EXIST
                && e->existence != op->in.observed.existence);
@@ -153,7 +153,7 @@ ngx_http_conflict_shm_read_revalidate(ngx_http_conflict_op_t *op,
     } else {
         same = (e->version == op->in.observed.version);
         changed |= (e->version && !same);
-        ngx_http_conflict_shm_read_owned(op, sh, e);
+        ngx_http_conflict_shm_read_set_owned(op, sh, e);
     }
 
     ngx_http_conflict_failpoint_hit();
@@ -165,7 +165,7 @@ ngx_http_conflict_shm_read_revalidate(ngx_http_conflict_op_t *op,
     }
 
     if (e->pending) {
-        /* whether this write has changed it is for the body to show */
+        /* only the body can show whether the write was applied */
         e->last = changed ? e->pending : 0;
         e->pending = 0;
         e->certain = 0;
@@ -183,7 +183,7 @@ ngx_http_conflict_shm_read_revalidate(ngx_http_conflict_op_t *op,
 }
 
 
-/* an unknown state ends with a version that only later reads will show */
+/* resolves an unknown state with a version that only later reads show */
 
 static void
 ngx_http_conflict_shm_read_renumber(ngx_http_conflict_op_t *op,
@@ -209,33 +209,34 @@ ngx_http_conflict_shm_read_renumber(ngx_http_conflict_op_t *op,
 
 
 /*
- * A read that fell between two writes, or beside none.  1: it has told
- * something.
+ * A read while no write was in flight.  Returns 0 if it is to be ignored.
  */
 
 static ngx_uint_t
-ngx_http_conflict_shm_read_between(ngx_http_conflict_op_t *op,
+ngx_http_conflict_shm_read_compare(ngx_http_conflict_op_t *op,
     ngx_http_conflict_shctx_t *sh, ngx_http_conflict_shm_entry_t *e)
 {
+    uint64_t  version;
+
 #if (CONFLICT_BROKEN == 3)
     if (!op->in.minted && op->in.observed.version) {
         e->version = op->in.observed.version;
     }
 #endif
 
-    if (ngx_http_conflict_shm_read_other(op, e)) {
+    if (ngx_http_conflict_shm_read_differs(op, e)) {
 
-        if (!op->in.minted && conflict_version_older(op->in.observed.version,
-                                                     e->version))
-        {
-            /* a replica that lags behind, or an old revision */
+        version = op->in.observed.version;
+
+        if (!op->in.minted && conflict_version_older(version, e->version)) {
+            /* a lagging replica, or an old revision */
             return 0;
         }
 
-        /* which of both is current only a GET of our own can tell */
+        /* only an own GET can determine which of both is current */
 
-        op->out.external = (op->in.minted || conflict_version_older(e->version,
-                                                      op->in.observed.version));
+        op->out.external = (op->in.minted
+                            || conflict_version_older(e->version, version));
         e->suspect = !op->out.external;
 
         ngx_http_conflict_shm_entry_set(sh, e, CONFLICT_QUARANTINED,
@@ -246,7 +247,7 @@ ngx_http_conflict_shm_read_between(ngx_http_conflict_op_t *op,
     if (op->in.observed.body
         && (e->body == 0 || e->view == op->in.observed.view))
     {
-        /* else what another view was shown stays: it proves as much */
+        /* a body that another view was shown proves as much */
         e->body = op->in.observed.body;
         e->view = op->in.observed.view;
     }
@@ -261,10 +262,10 @@ ngx_http_conflict_shm_read_between(ngx_http_conflict_op_t *op,
 }
 
 
-/* is it another version, or another resource, than the one that is known? */
+/* 1 if another version or existence was shown than the known one */
 
 static ngx_uint_t
-ngx_http_conflict_shm_read_other(ngx_http_conflict_op_t *op,
+ngx_http_conflict_shm_read_differs(ngx_http_conflict_op_t *op,
     ngx_http_conflict_shm_entry_t *e)
 {
     if (op->in.minted) {
@@ -273,14 +274,14 @@ ngx_http_conflict_shm_read_other(ngx_http_conflict_op_t *op,
     }
 
     return op->in.observed.version ? e->version != op->in.observed.version
-                            : e->existence == CONFLICT_EXISTS;
+                                   : e->existence == CONFLICT_EXISTS;
 }
 
 
-/* the upstream's own version; a resource that is gone gets one of ours */
+/* the version owned by the upstream; minted for a deleted resource */
 
 static void
-ngx_http_conflict_shm_read_owned(ngx_http_conflict_op_t *op,
+ngx_http_conflict_shm_read_set_owned(ngx_http_conflict_op_t *op,
     ngx_http_conflict_shctx_t *sh, ngx_http_conflict_shm_entry_t *e)
 {
     if (op->in.observed.version) {
@@ -293,36 +294,37 @@ ngx_http_conflict_shm_read_owned(ngx_http_conflict_op_t *op,
 }
 
 
-/* when it changed, after a read; a write is dated by its commit */
+/* the modification time after a read; a commit sets that of a write */
 
 static void
 ngx_http_conflict_shm_read_date(ngx_http_conflict_op_t *op,
     ngx_http_conflict_shm_entry_t *e, ngx_uint_t changed)
 {
     int64_t   mtime;
-    unsigned  twice;
+    unsigned  reused;
 
     mtime = e->mtime;
-    twice = e->twice;
+    reused = e->second_reused;
 
     if (op->in.observed.mtime == CONFLICT_TIME_NONE) {
 
         if (changed) {
-            conflict_mtime_next(&mtime, &twice, ngx_http_conflict_clock_usec());
+            conflict_mtime_next(&mtime, &reused,
+                                ngx_http_conflict_clock_usec());
         }
 
-    } else if (!e->dated) {
+    } else if (!e->mtime_exact) {
         mtime = op->in.observed.mtime;
-        twice = 0;
+        reused = 0;
 
     } else if (changed) {
-        conflict_mtime_next(&mtime, &twice, op->in.observed.mtime);
+        conflict_mtime_next(&mtime, &reused, op->in.observed.mtime);
 
     } else {
-        conflict_mtime_observe(&mtime, &twice, op->in.observed.mtime);
+        conflict_mtime_observe(&mtime, &reused, op->in.observed.mtime);
     }
 
     e->mtime = mtime;
-    e->twice = twice;
-    e->dated |= (changed || op->in.observed.mtime != CONFLICT_TIME_NONE);
+    e->second_reused = reused;
+    e->mtime_exact |= (changed || op->in.observed.mtime != CONFLICT_TIME_NONE);
 }

@@ -2,18 +2,18 @@
 /*
  * Copyright (C) the ngx_http_conflict_module authors
  *
- * The shared-memory store: what becomes of a lease, by the operations that
- * end or renew it.  Under the zone's lock.
+ * The shared-memory store: the operations that renew or end a lease.  Under
+ * the zone's lock.
  */
 
 
 #include "store/shm/ngx_http_conflict_shm.h"
 
 
-static ngx_uint_t ngx_http_conflict_shm_settle_mine(ngx_http_conflict_op_t *op,
-    ngx_http_conflict_shctx_t *sh, ngx_http_conflict_shm_entry_t *e,
-    uint64_t until);
-static uint64_t ngx_http_conflict_shm_settle_overlapped(
+static ngx_uint_t ngx_http_conflict_shm_settle_has_lease(
+    ngx_http_conflict_op_t *op, ngx_http_conflict_shctx_t *sh,
+    ngx_http_conflict_shm_entry_t *e, uint64_t until);
+static uint64_t ngx_http_conflict_shm_settle_until(
     ngx_http_conflict_shm_entry_t *e);
 
 
@@ -21,7 +21,7 @@ ngx_int_t
 ngx_http_conflict_shm_settle_renew(ngx_http_conflict_op_t *op,
     ngx_http_conflict_shctx_t *sh, ngx_http_conflict_shm_entry_t *e)
 {
-    uint64_t  until;
+    uint64_t  until, landed;
 
     op->out.asked = ngx_http_conflict_clock_msec();
     op->out.lost = 0;
@@ -32,9 +32,9 @@ ngx_http_conflict_shm_settle_renew(ngx_http_conflict_op_t *op,
 
     if (e) {
 
-        if (ngx_http_conflict_shm_settle_mine(op, sh, e,
-                                              until + op->in.quarantine))
-        {
+        landed = until + op->in.quarantine;
+
+        if (ngx_http_conflict_shm_settle_has_lease(op, sh, e, landed)) {
             ngx_http_conflict_shm_entry_set(sh, e, CONFLICT_LEASED, until);
         }
 
@@ -45,7 +45,7 @@ ngx_http_conflict_shm_settle_renew(ngx_http_conflict_op_t *op,
         return NGX_OK;
     }
 
-    /* the zone was rebuilt, but this write is still at the upstream */
+    /* the zone was rebuilt while this write is at the upstream */
 
     e = ngx_http_conflict_shm_entry_new(op, sh);
     if (e == NULL) {
@@ -71,11 +71,14 @@ ngx_int_t
 ngx_http_conflict_shm_settle_commit(ngx_http_conflict_op_t *op,
     ngx_http_conflict_shctx_t *sh, ngx_http_conflict_shm_entry_t *e)
 {
+    int64_t   mtime;
+    uint64_t  version;
+
     op->out.leased = 0;
     op->out.applied = 0;
     op->out.lost = 0;
 
-    if (e == NULL || !ngx_http_conflict_shm_settle_mine(op, sh, e, 0)) {
+    if (e == NULL || !ngx_http_conflict_shm_settle_has_lease(op, sh, e, 0)) {
         return NGX_OK;
     }
 
@@ -83,8 +86,9 @@ ngx_http_conflict_shm_settle_commit(ngx_http_conflict_op_t *op,
         e->version = op->out.fence;
 
     } else {
-        e->version = op->in.observed.version ? op->in.observed.version
-                                      : op->out.fence | CONFLICT_VERSION_OPAQUE;
+        version = op->in.observed.version;
+        e->version = version ? version
+                             : op->out.fence | CONFLICT_VERSION_OPAQUE;
     }
 
     e->existence = op->in.observed.existence;
@@ -96,15 +100,19 @@ ngx_http_conflict_shm_settle_commit(ngx_http_conflict_op_t *op,
 
     ngx_http_conflict_failpoint_hit();
 
-    ngx_http_conflict_shm_entry_changed(e,
-                      (op->in.observed.mtime == CONFLICT_TIME_NONE)
-                      ? ngx_http_conflict_clock_usec() : op->in.observed.mtime);
-    e->dated = 1;
+    mtime = op->in.observed.mtime;
+
+    if (mtime == CONFLICT_TIME_NONE) {
+        mtime = ngx_http_conflict_clock_usec();
+    }
+
+    ngx_http_conflict_shm_entry_changed(e, mtime);
+    e->mtime_exact = 1;
 
     if (e->overlap) {
         e->chain = 0;
         ngx_http_conflict_shm_entry_set(sh, e, CONFLICT_QUARANTINED,
-                                    ngx_http_conflict_shm_settle_overlapped(e));
+                                        ngx_http_conflict_shm_settle_until(e));
 
     } else {
         e->chain = ngx_http_conflict_op_chain(op);
@@ -126,7 +134,7 @@ ngx_http_conflict_shm_settle_cancel(ngx_http_conflict_op_t *op,
     op->out.leased = 0;
 
     if (e == NULL || e->fence != op->out.fence || e->state == CONFLICT_FREE) {
-        /* nothing happened, whichever writes had the entry since */
+        /* the write has changed nothing, so the entry stays as it is */
         return NGX_OK;
     }
 
@@ -134,7 +142,7 @@ ngx_http_conflict_shm_settle_cancel(ngx_http_conflict_op_t *op,
 
     if (e->overlap) {
         ngx_http_conflict_shm_entry_set(sh, e, CONFLICT_QUARANTINED,
-                                    ngx_http_conflict_shm_settle_overlapped(e));
+                                        ngx_http_conflict_shm_settle_until(e));
 
     } else if (e->known) {
         ngx_http_conflict_shm_entry_set(sh, e, CONFLICT_FREE, 0);
@@ -161,10 +169,10 @@ ngx_http_conflict_shm_settle_abandon(ngx_http_conflict_op_t *op,
 
     until = ngx_current_msec + op->in.quarantine;
 
-    if (e && ngx_http_conflict_shm_settle_mine(op, sh, e, until)) {
+    if (e && ngx_http_conflict_shm_settle_has_lease(op, sh, e, until)) {
 
         if (e->overlap) {
-            until = ngx_max(until, ngx_http_conflict_shm_settle_overlapped(e));
+            until = ngx_max(until, ngx_http_conflict_shm_settle_until(e));
         }
 
         ngx_http_conflict_shm_entry_set(sh, e, CONFLICT_QUARANTINED, until);
@@ -175,13 +183,14 @@ ngx_http_conflict_shm_settle_abandon(ngx_http_conflict_op_t *op,
 
 
 /*
- * Is the lease still this operation's?  Where it is not, what this write
- * did, or may do until "until", makes the entry's state less sure.  It is lost
- * to a write that began over no other; one that passed over it was meant to.
+ * 1 if the operation still has the lease.  If not, this write, which may land
+ * until "until", makes the state of the entry less certain.  The lease is lost
+ * to a write that began with no other in flight; one that overlaps another
+ * write is allowed to.
  */
 
 static ngx_uint_t
-ngx_http_conflict_shm_settle_mine(ngx_http_conflict_op_t *op,
+ngx_http_conflict_shm_settle_has_lease(ngx_http_conflict_op_t *op,
     ngx_http_conflict_shctx_t *sh, ngx_http_conflict_shm_entry_t *e,
     uint64_t until)
 {
@@ -198,7 +207,7 @@ ngx_http_conflict_shm_settle_mine(ngx_http_conflict_op_t *op,
 
     until = ngx_max(until, ngx_current_msec);
 
-    /* the holder of the lease cannot tell which came last */
+    /* the holder of the lease cannot determine which write was last */
     e->overlap = 1;
     e->proves &= (e->body && op->in.view && e->view == op->in.view
                   && !op->in.part);
@@ -220,10 +229,10 @@ ngx_http_conflict_shm_settle_mine(ngx_http_conflict_op_t *op,
 }
 
 
-/* until when those that overlapped may land */
+/* the time until which overlapped writes may land */
 
 static uint64_t
-ngx_http_conflict_shm_settle_overlapped(ngx_http_conflict_shm_entry_t *e)
+ngx_http_conflict_shm_settle_until(ngx_http_conflict_shm_entry_t *e)
 {
     uint64_t  until;
 

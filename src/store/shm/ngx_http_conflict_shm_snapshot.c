@@ -2,8 +2,8 @@
 /*
  * Copyright (C) the ngx_http_conflict_module authors
  *
- * What the shared-memory store tells of itself: how much there is in it, and
- * who holds which lock.
+ * The snapshot of the shared-memory store: its size and contents, and the
+ * holders of locks.
  */
 
 
@@ -57,7 +57,7 @@ ngx_http_conflict_shm_snapshot_take(ngx_http_conflict_snapshot_t *snapshot)
     }
 
     if (!snapshot->brief
-        && ngx_http_conflict_snapshot_ledger(snapshot) != NGX_OK)
+        && ngx_http_conflict_snapshot_stats(snapshot) != NGX_OK)
     {
         snapshot->why = "no memory";
     }
@@ -102,7 +102,7 @@ ngx_http_conflict_shm_snapshot_locks(ngx_http_conflict_snapshot_t *snapshot,
     ngx_http_conflict_shctx_t *sh)
 {
     ngx_queue_t                   *q;
-    ngx_http_conflict_shm_lock_t  *held;
+    ngx_http_conflict_shm_lock_t  *lock;
     ngx_http_conflict_holder_t    *holder;
 
     snapshot->locks = 0;
@@ -111,9 +111,9 @@ ngx_http_conflict_shm_snapshot_locks(ngx_http_conflict_snapshot_t *snapshot,
          q != ngx_queue_sentinel(&sh->locks);
          q = ngx_queue_next(q))
     {
-        held = ngx_queue_data(q, ngx_http_conflict_shm_lock_t, queue);
+        lock = ngx_queue_data(q, ngx_http_conflict_shm_lock_t, queue);
 
-        if (held->until <= ngx_current_msec) {
+        if (lock->until <= ngx_current_msec) {
             continue;
         }
 
@@ -129,20 +129,19 @@ ngx_http_conflict_shm_snapshot_locks(ngx_http_conflict_snapshot_t *snapshot,
 
         if (holder == NULL
             || ngx_http_conflict_snapshot_copy(snapshot, &holder->key,
-                                               held->key,
-                                               held->key_len)
-                 != NGX_OK
+                                               lock->key, lock->key_len)
+               != NGX_OK
             || ngx_http_conflict_snapshot_copy(snapshot, &holder->user,
-                                               held->user, held->user_len)
-                 != NGX_OK
+                                               lock->user, lock->user_len)
+               != NGX_OK
             || ngx_http_conflict_snapshot_copy(snapshot, &holder->client,
-                                               held->client, held->client_len)
-                 != NGX_OK)
+                                               lock->client, lock->client_len)
+               != NGX_OK)
         {
             return;
         }
 
-        holder->acquired = held->acquired;
-        holder->remaining = (ngx_msec_t) (held->until - ngx_current_msec);
+        holder->acquired = lock->acquired;
+        holder->remaining = (ngx_msec_t) (lock->until - ngx_current_msec);
     }
 }

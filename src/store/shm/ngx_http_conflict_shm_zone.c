@@ -2,8 +2,8 @@
 /*
  * Copyright (C) the ngx_http_conflict_module authors
  *
- * The zone of the shared-memory store: its life over reloads and binary
- * upgrades, and its repair after a worker was killed inside it.
+ * The zone of the shared-memory store: its lifetime across reloads and binary
+ * upgrades, and its repair after a process was killed inside it.
  */
 
 
@@ -43,8 +43,7 @@ ngx_http_conflict_shm_zone_add(ngx_conf_t *cf, ngx_http_conflict_store_t *store,
     (void) ngx_sprintf(name.data, "%V%V", &ngx_http_conflict_shm_zone_prefix,
                        &store->name);
 
-    shm_zone = ngx_shared_memory_add(cf, &name, size,
-                                     (void *) store->ops);
+    shm_zone = ngx_shared_memory_add(cf, &name, size, (void *) store->ops);
     if (shm_zone == NULL) {
         return NGX_ERROR;
     }
@@ -64,7 +63,7 @@ ngx_http_conflict_shm_zone_add(ngx_conf_t *cf, ngx_http_conflict_store_t *store,
 static ngx_int_t
 ngx_http_conflict_shm_zone_init(ngx_shm_zone_t *shm_zone, void *data)
 {
-    ngx_http_conflict_shm_t *oshm = data;
+    ngx_http_conflict_shm_t  *oshm = data;
 
     ngx_http_conflict_shm_t    *shm;
     ngx_http_conflict_shctx_t  *sh;
@@ -92,7 +91,7 @@ ngx_http_conflict_shm_zone_init(ngx_shm_zone_t *shm_zone, void *data)
     }
 
     shm->shpool->data = sh;
-    shm->fresh = 1;
+    shm->created = 1;
 
     return NGX_OK;
 }
@@ -101,7 +100,7 @@ ngx_http_conflict_shm_zone_init(ngx_shm_zone_t *shm_zone, void *data)
 static ngx_http_conflict_shctx_t *
 ngx_http_conflict_shm_zone_build(ngx_http_conflict_shm_t *shm)
 {
-    size_t                      len;
+    size_t                      len, size;
     ngx_uint_t                  n;
     ngx_http_conflict_shctx_t  *sh;
 
@@ -115,7 +114,7 @@ ngx_http_conflict_shm_zone_build(ngx_http_conflict_shm_t *shm)
      * set by ngx_slab_calloc_locked():
      *
      *     sh->changing = 0;
-     *     sh->opened = 0;
+     *     sh->turn = 0;
      *     sh->era = 0;
      *     sh->full = 0;
      *     sh->entries = 0;
@@ -126,25 +125,25 @@ ngx_http_conflict_shm_zone_build(ngx_http_conflict_shm_t *shm)
 
     sh->seed = ngx_http_conflict_shm_zone_seed();
 
-    /* two entries a bucket where the zone is full */
+    /* two entries per bucket if the zone is full */
 
     for (n = 1; n * 2 <= shm->zone->shm.size / 256; n *= 2) { /* void */ }
 
     sh->mask = n - 1;
 
-    sh->buckets = ngx_slab_calloc_locked(shm->shpool,
-                                   n * sizeof(ngx_http_conflict_shm_entry_t *));
+    size = n * sizeof(ngx_http_conflict_shm_entry_t *);
+
+    sh->buckets = ngx_slab_calloc_locked(shm->shpool, size);
     if (sh->buckets == NULL) {
         return NULL;
     }
 
-    /* locks may take a quarter of it */
+    /* locks may take a quarter of the zone */
 
     sh->lock_mask = ngx_max(n / 32, 1) - 1;
+    size = (sh->lock_mask + 1) * sizeof(ngx_http_conflict_shm_lock_t *);
 
-    sh->lock_buckets = ngx_slab_calloc_locked(shm->shpool,
-                                      (sh->lock_mask + 1)
-                                      * sizeof(ngx_http_conflict_shm_lock_t *));
+    sh->lock_buckets = ngx_slab_calloc_locked(shm->shpool, size);
     if (sh->lock_buckets == NULL) {
         return NULL;
     }
@@ -163,14 +162,12 @@ ngx_http_conflict_shm_zone_build(ngx_http_conflict_shm_t *shm)
     (void) ngx_sprintf(shm->shpool->log_ctx, " in conflict store \"%V\"%Z",
                        &shm->store->name);
 
-    /* a full zone is reported by the handler, not at each allocation */
+    /* a full zone is logged by the handler, not for each allocation */
     shm->shpool->log_nomem = 0;
 
     return sh;
 }
 
-
-/* not to be guessed, so that nobody makes keys meet */
 
 uint64_t
 ngx_http_conflict_shm_zone_seed(void)
@@ -222,9 +219,9 @@ ngx_http_conflict_shm_zone_unlock(ngx_http_conflict_shm_t *shm,
 
 
 /*
- * Nothing in a torn zone but single words can be trusted.  Writes that were
- * in flight come back with their next renewal, or were the killed worker's;
- * so all keys are closed for as long as a lease and a quarantine can last.
+ * Only single words of a torn zone can be trusted.  Writes in flight reappear
+ * with their next renewal, or belonged to the killed worker; so all keys are
+ * closed for as long as a lease and a quarantine can last.
  */
 
 static ngx_http_conflict_shctx_t *
@@ -233,11 +230,11 @@ ngx_http_conflict_shm_zone_rebuild(ngx_http_conflict_shm_t *shm,
 {
     uint16_t                    era;
     uint64_t                    highest;
-    ngx_uint_t                  opened;
+    ngx_uint_t                  turn;
     ngx_http_conflict_shctx_t  *sh;
 
     highest = torn ? torn->highest : 0;
-    opened = torn ? torn->opened : 0;
+    turn = torn ? torn->turn : 0;
     era = torn ? torn->era : 0;
 
     shm->shpool->data = NULL;
@@ -255,7 +252,7 @@ ngx_http_conflict_shm_zone_rebuild(ngx_http_conflict_shm_t *shm,
 
     sh->floor = highest;
     sh->highest = highest;
-    sh->opened = opened;
+    sh->turn = turn;
     sh->era = era;
     sh->closed = ngx_current_msec + shm->store->lease + shm->store->quarantine;
 
@@ -265,8 +262,8 @@ ngx_http_conflict_shm_zone_rebuild(ngx_http_conflict_shm_t *shm,
 
     ngx_log_error(NGX_LOG_ERR, ngx_cycle->log, 0,
                   "conflict store \"%V\" was left inconsistent by a killed "
-                  "process: all versions are discarded, writes wait %M "
-                  "ms", &shm->store->name,
+                  "process: all versions are discarded, writes wait %M ms",
+                  &shm->store->name,
                   shm->store->lease + shm->store->quarantine);
 
     return sh;
@@ -284,12 +281,12 @@ ngx_http_conflict_shm_zone_renewed(ngx_http_conflict_store_t *store)
 
     shm = store->data;
 
-    if (!shm->fresh) {
+    if (!shm->created) {
         return 0;
     }
 
     if (ngx_is_init_cycle(ngx_cycle)) {
-        /* after a binary upgrade the old master's workers have another one */
+        /* after a binary upgrade the old workers have another zone */
         return ngx_inherited != 0;
     }
 
@@ -323,7 +320,7 @@ ngx_http_conflict_shm_zone_enter(ngx_http_conflict_store_t *store,
     ngx_http_conflict_shm_t  *shm, *oshm;
 
     shm = store->data;
-    oshm = (old && !shm->fresh) ? old->data : NULL;
+    oshm = (old && !shm->created) ? old->data : NULL;
 
     shm->turn = (oshm ? oshm->turn : 0) + store->moved;
 }
@@ -336,9 +333,9 @@ ngx_http_conflict_shm_zone_closed(ngx_http_conflict_shm_t *shm,
     ngx_msec_t                  until;
     ngx_http_conflict_store_t  *store;
 
-    /* old workers continue with the turn that they had */
+    /* old workers keep their turn */
 
-    if (shm->turn <= sh->opened) {
+    if (shm->turn <= sh->turn) {
         return 0;
     }
 
@@ -351,7 +348,7 @@ ngx_http_conflict_shm_zone_closed(ngx_http_conflict_shm_t *shm,
         return 1;
     }
 
-    sh->opened = shm->turn;
+    sh->turn = shm->turn;
     sh->era++;
 
     until = ngx_current_msec + store->quarantine;
@@ -359,8 +356,7 @@ ngx_http_conflict_shm_zone_closed(ngx_http_conflict_shm_t *shm,
 
     ngx_log_error(NGX_LOG_NOTICE, ngx_cycle->log, 0,
                   "conflict store \"%V\": the predecessor processes have "
-                  "exited",
-                  &store->name);
+                  "exited", &store->name);
 
     return 0;
 }

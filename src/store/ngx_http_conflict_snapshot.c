@@ -48,7 +48,7 @@ ngx_http_conflict_snapshot_create(ngx_http_conflict_store_t *store,
     snapshot->size = -1;
     snapshot->settling = -1;
 
-    if (ngx_array_init(&snapshot->tallies, pool, 16,
+    if (ngx_array_init(&snapshot->route_stats, pool, 16,
                        sizeof(ngx_http_conflict_route_stats_t *))
         != NGX_OK
         || ngx_array_init(&snapshot->resources, pool, 16,
@@ -111,7 +111,7 @@ ngx_http_conflict_snapshot_tally(ngx_http_conflict_snapshot_t *snapshot)
         return NULL;
     }
 
-    p = ngx_array_push(&snapshot->tallies);
+    p = ngx_array_push(&snapshot->route_stats);
     if (p == NULL) {
         return NULL;
     }
@@ -147,8 +147,8 @@ ngx_http_conflict_snapshot_ledger(ngx_http_conflict_snapshot_t *snapshot)
 
     ledger = ngx_http_conflict_stats;
 
-    for (i = 0; i < ledger->tallies; i++) {
-        tally = &ledger->tally[i];
+    for (i = 0; i < ledger->n_routes; i++) {
+        tally = &ledger->route[i];
 
         if (!ngx_http_conflict_stats_name_is(&tally->store,
                                              &snapshot->store->name)) {
@@ -186,7 +186,7 @@ ngx_http_conflict_snapshot_resources(ngx_http_conflict_snapshot_t *snapshot,
     ngx_http_conflict_stats_resource_t  *often;
     ngx_http_conflict_resource_t        *resource;
 
-    if (snapshot->store->gauge == NULL || tops->day < ngx_time() / 86400 - 1) {
+    if (snapshot->store->stats == NULL || tops->day < ngx_time() / 86400 - 1) {
         return;
     }
 
@@ -196,8 +196,8 @@ ngx_http_conflict_snapshot_resources(ngx_http_conflict_snapshot_t *snapshot,
         often = &tops->top[i];
 
         if (often->n == 0
-            || &ngx_http_conflict_stats->gauge[often->store]
-               != snapshot->store->gauge)
+            || &ngx_http_conflict_stats->store[often->store]
+               != snapshot->store->stats)
         {
             continue;
         }
@@ -237,7 +237,7 @@ ngx_http_conflict_snapshot_lines(ngx_http_conflict_snapshot_t *snapshot)
         line = &ledger->line[n];
 
         if (line->len == 0
-            || &ledger->gauge[line->store] != snapshot->store->gauge)
+            || &ledger->store[line->store] != snapshot->store->stats)
         {
             continue;
         }

@@ -47,7 +47,7 @@ struct ngx_http_conflict_snapshot_s {
 
     const char                   *why;        /* it does not answer; or NULL */
     unsigned                      fleet:1;    /* counts are of all hosts */
-    ngx_array_t                   tallies;    /* ngx_http_conflict_route_stats_t * */
+    ngx_array_t                   route_stats;  /* pointers to them */
     ngx_array_t                   resources;
     ngx_array_t                   holders;
     ngx_array_t                   lines;      /* ngx_str_t, latest first */

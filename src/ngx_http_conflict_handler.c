@@ -271,7 +271,7 @@ ngx_http_conflict_handler_cleanup(ngx_http_conflict_ctx_t *ctx)
         ngx_http_conflict_outcome_unguarded(ctx, 0);
 
     } else if (ctx->op) {
-        ngx_http_conflict_body_history_cut(ctx);
+        ngx_http_conflict_body_history_observe_cut(ctx);
         ngx_http_conflict_outcome_end(ctx);
     }
 

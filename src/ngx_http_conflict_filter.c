@@ -194,7 +194,7 @@ ngx_http_conflict_read_header(ngx_http_request_t *r,
         return ngx_http_conflict_conflict_field(r, ctx);
     }
 
-    ngx_http_conflict_body_scan_seen(r, ctx);
+    ngx_http_conflict_body_scan_header(r, ctx);
 
     if (!op->in.minted && op->in.observed.version != op->out.version) {
         /* older or newer than what is known, or not known before the body */
@@ -326,7 +326,7 @@ ngx_http_conflict_known(ngx_http_conflict_ctx_t *ctx)
 {
     return ctx->merge.text.data == NULL
            || (ctx->method != NGX_HTTP_PUT && ctx->response
-               && ctx->response->keeping);
+               && ctx->response->recording);
 }
 
 
@@ -352,7 +352,7 @@ ngx_http_conflict_write_header(ngx_http_request_t *r,
         r->disable_not_modified = 1;
     }
 
-    ngx_http_conflict_body_scan_seen(r, ctx);
+    ngx_http_conflict_body_scan_header(r, ctx);
 
     if (ngx_http_conflict_body_scan_start(r, ctx) != NGX_OK) {
         return NGX_ERROR;
@@ -451,7 +451,7 @@ ngx_http_conflict_body_filter(ngx_http_request_t *r, ngx_chain_t *in)
         return ngx_http_next_body_filter(r, in);
     }
 
-    if (ngx_http_conflict_body_scan_body(r, ctx, in, &out) != NGX_OK) {
+    if (ngx_http_conflict_body_scan_filter(r, ctx, in, &out) != NGX_OK) {
         return NGX_ERROR;
     }
 

@@ -271,7 +271,7 @@ ngx_http_conflict_handler_cleanup(ngx_http_conflict_ctx_t *ctx)
         ngx_http_conflict_outcome_unguarded(ctx, 0);
 
     } else if (ctx->op) {
-        ngx_http_conflict_body_history_cut(ctx);
+        ngx_http_conflict_body_history_observe_cut(ctx);
         ngx_http_conflict_outcome_end(ctx);
     }
 
@@ -514,7 +514,7 @@ ngx_http_conflict_handler_observed(ngx_http_conflict_ctx_t *ctx)
     }
 
     if (ctx->op->out.external) {
-        ngx_http_conflict_audit_found(ctx);
+        ngx_http_conflict_audit_own_get(ctx);
     }
 
     ctx->op->in.just_observed = ctx->op->out.applied;

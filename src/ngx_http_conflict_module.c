@@ -354,16 +354,16 @@ ngx_http_conflict_init_process(ngx_cycle_t *cycle)
         return NGX_OK;
     }
 
-    if (nmcf->ledger) {
-        ngx_http_conflict_stats_start(nmcf->ledger);
+    if (nmcf->stats) {
+        ngx_http_conflict_stats_start(nmcf->stats);
     }
 
     store = nmcf->stores.elts;
 
     for (i = 0; i < nmcf->stores.nelts; i++) {
 
-        if (nmcf->ledger) {
-            store[i]->gauge = ngx_http_conflict_stats_store(&store[i]->name);
+        if (nmcf->stats) {
+            store[i]->stats = ngx_http_conflict_stats_store(&store[i]->name);
         }
 
         if (store[i]->ops == &ngx_http_conflict_redis_ops
@@ -408,7 +408,7 @@ ngx_http_conflict_exit_process(ngx_cycle_t *cycle)
         }
     }
 
-    if (nmcf->ledger) {
+    if (nmcf->stats) {
         ngx_http_conflict_stats_stop();
     }
 }

@@ -2,8 +2,8 @@
 /*
  * Copyright (C) the ngx_http_conflict_module authors
  *
- * What the module answers itself: refusals as JSON, with the latest body in
- * them.
+ * Responses made by the module.  Builds the JSON body of a refusal, which
+ * embeds the latest representation.
  */
 
 
@@ -25,8 +25,8 @@ static u_char *ngx_http_conflict_answer_value(ngx_http_conflict_writer_t *out,
     const char *name, u_char *value, size_t len);
 static json_t *ngx_http_conflict_answer_head(ngx_http_conflict_ctx_t *ctx);
 static json_t *ngx_http_conflict_answer_tail(ngx_http_conflict_ctx_t *ctx);
-static const char *ngx_http_conflict_answer_row(ngx_http_conflict_ctx_t *ctx,
-    ngx_str_t *row);
+static const char *ngx_http_conflict_answer_document(
+    ngx_http_conflict_ctx_t *ctx, ngx_str_t *document);
 static json_t *ngx_http_conflict_answer_version(ngx_http_conflict_ctx_t *ctx);
 
 
@@ -40,7 +40,7 @@ ngx_http_conflict_answer_handler(ngx_http_request_t *r)
     ctx = ngx_http_get_module_ctx(r, ngx_http_conflict_module);
     ctx->flow.answered = 1;
 
-    /* what was found out with the lease held; nobody need wait any more */
+    /* the verdict is final; other writes need not wait for the lease */
     ngx_http_conflict_outcome_end(ctx);
 
     rc = ngx_http_discard_request_body(r);
@@ -54,10 +54,10 @@ ngx_http_conflict_answer_handler(ngx_http_request_t *r)
         return NGX_HTTP_INTERNAL_SERVER_ERROR;
     }
 
-    /* an old If-Match must not turn a 200 into 412 */
+    /* a stale If-Match must not turn 200 into 412 */
     r->disable_not_modified = 1;
 
-    /* nor an "error_page" that led here keep its status */
+    /* nor must an "error_page" that led here set the status */
     r->err_status = 0;
 
     if (ctx->flow.answer == NGX_HTTP_CONFLICT_ANSWER_RELAY
@@ -80,7 +80,7 @@ ngx_http_conflict_answer_handler(ngx_http_request_t *r)
         return NGX_HTTP_INTERNAL_SERVER_ERROR;
     }
 
-    /* before the client has it: no refusal without its line */
+    /* before the response, so that no refusal lacks its audit line */
     ngx_http_conflict_audit(r, ctx, r->headers_out.status);
 
     return ngx_http_conflict_capture_send(r, ctx, out);
@@ -92,19 +92,20 @@ ngx_http_conflict_answer_refusal(ngx_http_request_t *r,
     ngx_http_conflict_ctx_t *ctx, ngx_chain_t **chain)
 {
     json_t                      *head, *tail;
-    ngx_str_t                    row;
+    ngx_str_t                    document;
     const char                  *omitted;
     ngx_http_conflict_writer_t   out;
 
     omitted = NULL;
-    ngx_str_null(&row);
+    ngx_str_null(&document);
 
     if (ctx->flow.answer == NGX_HTTP_CONFLICT_ANSWER_STALE) {
-        omitted = ngx_http_conflict_answer_row(ctx, &row);
+        omitted = ngx_http_conflict_answer_document(ctx, &document);
 
-        if (row.len && ctx->conf->doc_inject && ctx->version.current
+        if (document.len && ctx->conf->doc_inject && ctx->version.current
             && ngx_http_conflict_version_inject_text(r, ctx->conf->doc_inject,
-                                                     ctx->version.current, &row)
+                                                     ctx->version.current,
+                                                     &document)
                != NGX_OK)
         {
             return NGX_ERROR;
@@ -113,8 +114,9 @@ ngx_http_conflict_answer_refusal(ngx_http_request_t *r,
 
     head = ngx_http_conflict_answer_head(ctx);
 
-    if (row.len == 0 && ctx->flow.answer == NGX_HTTP_CONFLICT_ANSWER_STALE) {
-
+    if (document.len == 0
+        && ctx->flow.answer == NGX_HTTP_CONFLICT_ANSWER_STALE)
+    {
         if (ctx->flow.action == NGX_HTTP_CONFLICT_ACTION_DELETED) {
             ngx_http_conflict_json_set(&head, "server_version", json_null());
             ngx_http_conflict_json_set(&head, "deleted", json_true());
@@ -132,10 +134,10 @@ ngx_http_conflict_answer_refusal(ngx_http_request_t *r,
     ngx_http_conflict_writer_print(&out, "{");
     ngx_http_conflict_json_print(&out, head);
 
-    if (row.len) {
-        /* the upstream's own bytes */
+    if (document.len) {
+        /* byte for byte, as jansson would change its numbers */
         ngx_http_conflict_writer_print(&out, ",\"server_version\":");
-        ngx_http_conflict_writer_ref(&out, &row);
+        ngx_http_conflict_writer_ref(&out, &document);
     }
 
     if (ctx->merge.clashed) {
@@ -165,7 +167,7 @@ ngx_http_conflict_answer_refusal(ngx_http_request_t *r,
 }
 
 
-/* the values are slices of documents, whose numbers jansson would change */
+/* copies values byte for byte, as jansson would change their numbers */
 
 static void
 ngx_http_conflict_answer_clashes(ngx_http_conflict_writer_t *out,
@@ -174,6 +176,7 @@ ngx_http_conflict_answer_clashes(ngx_http_conflict_writer_t *out,
     u_char            *p;
     json_t            *json;
     ngx_str_t          field;
+    const char        *rule;
     conflict_clash_t  *clash, *last;
 
     p = merge->values.data;
@@ -191,9 +194,9 @@ ngx_http_conflict_answer_clashes(ngx_http_conflict_writer_t *out,
         ngx_http_conflict_json_set(&json, "field",
                                    ngx_http_conflict_json_text(&field,
                                                NGX_HTTP_CONFLICT_JSON_WHOLE));
-        ngx_http_conflict_json_set(&json, "rule",
-                                json_string(conflict_merge_report_rule(
-                                        clash->rule)));
+
+        rule = conflict_merge_report_rule(clash->rule);
+        ngx_http_conflict_json_set(&json, "rule", json_string(rule));
 
         ngx_http_conflict_writer_print(out, "{");
         ngx_http_conflict_json_print(out, json);
@@ -226,7 +229,8 @@ static json_t *
 ngx_http_conflict_answer_head(ngx_http_conflict_ctx_t *ctx)
 {
     json_t     *json;
-    ngx_str_t   text;
+    int64_t     mtime;
+    ngx_str_t  *base, text;
 
     json = ngx_http_conflict_problem_start(ctx);
 
@@ -244,11 +248,14 @@ ngx_http_conflict_answer_head(ngx_http_conflict_ctx_t *ctx)
                                        &ctx->target.resource,
                                        NGX_HTTP_CONFLICT_JSON_WHOLE));
 
-    if (ctx->pre.base.len) {
+    base = &ctx->pre.base;
+
+    if (base->len == 1 && base->data[0] == '0') {
+        ngx_http_conflict_json_set(&json, "base_version", json_integer(0));
+
+    } else if (base->len) {
         ngx_http_conflict_json_set(&json, "base_version",
-                     (ctx->pre.base.len == 1 && ctx->pre.base.data[0] == '0')
-                     ? json_integer(0)
-                     : ngx_http_conflict_json_base(&ctx->pre.base,
+                                   ngx_http_conflict_json_base(base,
                                                NGX_HTTP_CONFLICT_JSON_WHOLE));
     }
 
@@ -271,12 +278,13 @@ ngx_http_conflict_answer_head(ngx_http_conflict_ctx_t *ctx)
                                ? ngx_http_conflict_answer_version(ctx)
                                : json_null());
 
+    mtime = ctx->op->out.mtime;
+
     if (ctx->caller.may_see && ctx->op->out.present
-        && ctx->op->out.mtime != CONFLICT_TIME_NONE)
+        && mtime != CONFLICT_TIME_NONE)
     {
         ngx_http_conflict_json_set(&json, "changed_at",
-                                   ngx_http_conflict_json_time(
-                                                          ctx->op->out.mtime));
+                                   ngx_http_conflict_json_time(mtime));
     }
 
     return json;
@@ -328,7 +336,7 @@ ngx_http_conflict_answer_version(ngx_http_conflict_ctx_t *ctx)
     if (text.len > 1 && text.data[0] == '"'
         && text.data[text.len - 1] == '"')
     {
-        /* as a base in a body: the version, not the tag */
+        /* a base in a body is the version, without the tag's quotes */
         text.data++;
         text.len -= 2;
     }
@@ -337,13 +345,17 @@ ngx_http_conflict_answer_version(ngx_http_conflict_ctx_t *ctx)
 }
 
 
-/* the body to embed; else why there is none, or NULL where none is wanted */
+/*
+ * Returns NULL and the document to embed, or the reason for its omission;
+ * NULL and no document: conflict_latest is off.
+ */
 
 static const char *
-ngx_http_conflict_answer_row(ngx_http_conflict_ctx_t *ctx, ngx_str_t *row)
+ngx_http_conflict_answer_document(ngx_http_conflict_ctx_t *ctx,
+    ngx_str_t *document)
 {
     ngx_str_t                    text;
-    ngx_uint_t                   whole, unfiltered;
+    ngx_uint_t                   valid, unfiltered;
     ngx_http_conflict_latest_t  *latest;
 
     latest = &ctx->latest;
@@ -370,19 +382,19 @@ ngx_http_conflict_answer_row(ngx_http_conflict_ctx_t *ctx, ngx_str_t *row)
 
     unfiltered = ngx_http_conflict_capture_unfiltered(ctx);
 
-    whole = unfiltered || conflict_scan_valid(text.data, text.len);
+    valid = unfiltered || conflict_scan_valid(text.data, text.len);
 
     ngx_http_conflict_latest_document_root(ctx->conf, &text);
 
-    if (!whole || !conflict_scan_valid(text.data, text.len)) {
+    if (!valid || !conflict_scan_valid(text.data, text.len)) {
         return unfiltered ? "not_json" : "filtered";
     }
 
-    *row = text;
+    *document = text;
 
-    /* of what the history has, merges are made: that is the upstream's */
+    /* merges need the upstream's document as the base, without filters */
 
-    ngx_http_conflict_latest_document_row(ctx, &text);
+    ngx_http_conflict_latest_document_get(ctx, &text);
 
     if (!unfiltered && !conflict_scan_valid(text.data, text.len)) {
         ngx_str_null(&text);

@@ -2,7 +2,7 @@
 /*
  * Copyright (C) the ngx_http_conflict_module authors
  *
- * Responses that the module makes: refusals, and the latest body.
+ * Responses made by the module: refusals, and the latest representation.
  */
 
 
@@ -14,29 +14,33 @@
 #include "http/ngx_http_conflict_json.h"
 
 
+/* The content handler of an answer; ctx->flow.answer says which. */
 ngx_int_t ngx_http_conflict_answer_handler(ngx_http_request_t *r);
 
 
 /*
- * Sets the header of what the GET has said, and *out to its body.
+ * Sets the response header from that of the own GET, and *out to its body, in
+ * one buffer.
  */
 ngx_int_t ngx_http_conflict_latest_answer(ngx_http_request_t *r,
     ngx_http_conflict_ctx_t *ctx, ngx_chain_t *out);
 
 
-/* The lock that was found; "token" is NULL where it is not to be shown. */
+/* The lock of ctx->op as JSON; token NULL: it must not be shown. */
 json_t *ngx_http_conflict_lock_json(ngx_http_conflict_ctx_t *ctx,
     ngx_str_t *user, ngx_str_t *client, u_char *token);
 
-/* A name, null where there is none. */
+/* The name of a user or client; an empty one is null. */
 json_t *ngx_http_conflict_lock_json_name(ngx_str_t *text);
 
 
-/* The status of what the module answers itself. */
+/* The status of ctx->flow.answer. */
 ngx_uint_t ngx_http_conflict_problem_status(ngx_http_conflict_ctx_t *ctx);
 
-/* Begins the body of a refusal; sets its header but for its length. */
+/* The members that begin each refusal: "type" to "status". */
 json_t *ngx_http_conflict_problem_start(ngx_http_conflict_ctx_t *ctx);
+
+/* Sets the header of a refusal but for its length. */
 ngx_int_t ngx_http_conflict_problem_headers(ngx_http_request_t *r,
     ngx_http_conflict_ctx_t *ctx);
 

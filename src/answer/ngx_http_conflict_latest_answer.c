@@ -2,8 +2,9 @@
 /*
  * Copyright (C) the ngx_http_conflict_module authors
  *
- * The answer of the module's own GET, handed on: the latest body with 200
- * for a write that was dropped or is a replay, or the refusal to show it.
+ * The response to the own GET as the response to a write: the latest body
+ * with 200 if the write was dropped or is an idempotent replay, or the
+ * upstream's refusal to show it.
  */
 
 
@@ -23,8 +24,9 @@ ngx_http_conflict_latest_answer(ngx_http_request_t *r,
     ngx_http_conflict_ctx_t *ctx, ngx_chain_t *out)
 {
     ngx_buf_t                   *b;
-    ngx_str_t                    text, row;
+    ngx_str_t                    text, document;
     ngx_http_conflict_latest_t  *latest;
+    ngx_http_conflict_source_t  *inject;
 
     latest = &ctx->latest;
 
@@ -42,13 +44,13 @@ ngx_http_conflict_latest_answer(ngx_http_request_t *r,
 
     } else if (r->headers_out.status == NGX_HTTP_OK) {
 
-        ngx_str_null(&row);
+        ngx_str_null(&document);
 
         if (latest->json && !latest->encoded && !latest->too_large) {
-            ngx_http_conflict_latest_document_row(ctx, &row);
+            ngx_http_conflict_latest_document_get(ctx, &document);
         }
 
-        ngx_http_conflict_body_history_answered(ctx, &row);
+        ngx_http_conflict_body_history_answered(ctx, &document);
 
         if (ngx_http_conflict_latest_answer_target(&r->unparsed_uri)
             && ngx_http_conflict_header_add(r, "Content-Location",
@@ -59,10 +61,11 @@ ngx_http_conflict_latest_answer(ngx_http_request_t *r,
             return NGX_ERROR;
         }
 
-        if (ctx->conf->inject->place == NGX_HTTP_CONFLICT_JSON
+        inject = ctx->conf->inject;
+
+        if (inject->place == NGX_HTTP_CONFLICT_JSON
             && latest->json && ctx->version.current
-            && ngx_http_conflict_version_inject_text(r,
-                                                     ctx->conf->inject->pointer,
+            && ngx_http_conflict_version_inject_text(r, inject->pointer,
                                                      ctx->version.current,
                                                      &text)
                != NGX_OK)
@@ -91,10 +94,9 @@ ngx_http_conflict_latest_answer(ngx_http_request_t *r,
 
     } else {
         r->headers_out.content_length_n = text.len;
-        r->headers_out.content_type
-                               = ngx_http_conflict_capture_unfiltered(ctx)
-                                 ? latest->content_type
-                                 : latest->shown.content_type;
+        r->headers_out.content_type = ngx_http_conflict_capture_unfiltered(ctx)
+                                      ? latest->content_type
+                                      : latest->shown.content_type;
         r->headers_out.content_type_len = r->headers_out.content_type.len;
         r->headers_out.content_type_lowcase = NULL;
     }
@@ -118,9 +120,9 @@ ngx_http_conflict_latest_answer(ngx_http_request_t *r,
 
 
 /*
- * The target as the client has sent it, where it is one that a field may
- * have: not of another host, no fragment, and no byte that must be encoded
- * (RFC 3986).
+ * Whether the target, as sent by the client, is valid in Content-Location: an
+ * absolute path without a host or a fragment, with all bytes encoded that must
+ * be (RFC 3986).
  */
 
 static ngx_uint_t
@@ -150,7 +152,7 @@ ngx_http_conflict_latest_answer_target(ngx_str_t *target)
 }
 
 
-/* of a GET that was answered with 401, all of them */
+/* a 401 may have several of them */
 
 static ngx_int_t
 ngx_http_conflict_latest_answer_challenges(ngx_http_request_t *r,

@@ -2,7 +2,7 @@
 /*
  * Copyright (C) the ngx_http_conflict_module authors
  *
- * A lock as JSON, in the answers of a lock endpoint and in refusals.
+ * A lock as JSON, for responses of a lock endpoint and for refusals.
  */
 
 
@@ -17,12 +17,12 @@ ngx_http_conflict_lock_json(ngx_http_conflict_ctx_t *ctx, ngx_str_t *user,
 {
     u_char                     hex[2 * NGX_HTTP_CONFLICT_LOCK_TOKEN];
     json_t                    *json;
-    int64_t                    now;
+    int64_t                    expires;
     ngx_http_conflict_lock_t  *lock;
 
     lock = &ctx->op->lock;
 
-    now = ngx_http_conflict_clock_usec();
+    expires = ngx_http_conflict_clock_usec() + (int64_t) lock->remaining * 1000;
 
     json = json_object();
 
@@ -39,8 +39,7 @@ ngx_http_conflict_lock_json(ngx_http_conflict_ctx_t *ctx, ngx_str_t *user,
     ngx_http_conflict_json_set(&json, "acquired_at",
                                ngx_http_conflict_json_time(lock->acquired));
     ngx_http_conflict_json_set(&json, "expires_at",
-                            ngx_http_conflict_json_time(now
-                                           + (int64_t) lock->remaining * 1000));
+                               ngx_http_conflict_json_time(expires));
     ngx_http_conflict_json_set(&json, "expires_in",
                                ngx_http_conflict_json_seconds(lock->remaining));
 

@@ -2,8 +2,8 @@
 /*
  * Copyright (C) the ngx_http_conflict_module authors
  *
- * The refusals by their reason: status, words, headers.  Their bodies are in
- * _answer.c.
+ * The status, the texts and the header of each refusal.  Its body is built in
+ * ngx_http_conflict_answer.c.
  */
 
 
@@ -17,7 +17,7 @@ typedef struct {
     ngx_uint_t                     status;
     const char                    *error;
     const char                    *title;
-    unsigned                       retry:1;    /* it may go well later */
+    unsigned                       retry:1;    /* may succeed later */
 } ngx_http_conflict_answer_t;
 
 
@@ -61,8 +61,8 @@ static const ngx_http_conflict_answer_t  ngx_http_conflict_answers[] = {
     { NGX_HTTP_SERVICE_UNAVAILABLE, "store_generation",
       "The server is being reconfigured", 1 },
 
-    { 409, "locked", "The resource is locked by another user",
-      1 },
+    { 409, "locked",
+      "The resource is locked by another user", 1 },
 
     { NGX_HTTP_TOO_MANY_REQUESTS, "too_many_locks",
       "The user holds too many locks", 0 },
@@ -75,13 +75,13 @@ static const ngx_http_conflict_answer_t  ngx_http_conflict_answers[] = {
 };
 
 
-/* what follows is the page of each, docs/errors.md#version_conflict */
+/* followed by the anchor of the error, as in docs/errors.md#version_conflict */
 
 #define NGX_HTTP_CONFLICT_TYPE                                                \
     "urn:ngx-http-conflict-module:docs/errors.md#"
 
 
-static ngx_uint_t ngx_http_conflict_problem_problem(ngx_http_request_t *r);
+static ngx_uint_t ngx_http_conflict_problem_accepted(ngx_http_request_t *r);
 static ngx_int_t ngx_http_conflict_problem_accept_patch(ngx_http_request_t *r,
     ngx_http_conflict_loc_conf_t *nlcf);
 
@@ -90,7 +90,7 @@ static ngx_str_t  ngx_http_conflict_accept = ngx_string("accept");
 
 
 static ngx_uint_t
-ngx_http_conflict_problem_problem(ngx_http_request_t *r)
+ngx_http_conflict_problem_accepted(ngx_http_request_t *r)
 {
     ngx_str_t  *accept;
 
@@ -113,7 +113,7 @@ ngx_http_conflict_problem_start(ngx_http_conflict_ctx_t *ctx)
     answer = &ngx_http_conflict_answers[ctx->flow.answer];
     json = json_object();
 
-    if (ngx_http_conflict_problem_problem(ctx->request)) {
+    if (ngx_http_conflict_problem_accepted(ctx->request)) {
         /* RFC 9457, 3.1.1 */
         ngx_http_conflict_json_set(&json, "type",
                                    json_sprintf(NGX_HTTP_CONFLICT_TYPE "%s",
@@ -152,7 +152,7 @@ ngx_http_conflict_problem_headers(ngx_http_request_t *r,
 
     ngx_str_set(&r->headers_out.content_type, "application/json");
 
-    if (ngx_http_conflict_problem_problem(r)) {
+    if (ngx_http_conflict_problem_accepted(r)) {
         ngx_str_set(&r->headers_out.content_type, "application/problem+json");
     }
 
@@ -181,9 +181,9 @@ ngx_http_conflict_problem_headers(ngx_http_request_t *r,
 
     if (ctx->flow.answer == NGX_HTTP_CONFLICT_ANSWER_NOT_ALLOWED
         && ngx_http_conflict_header_add(r, "Allow",
-                                     NGX_HTTP_CONFLICT_LOCK_METHODS,
-                                     sizeof(NGX_HTTP_CONFLICT_LOCK_METHODS)
-                                     - 1)
+                                        NGX_HTTP_CONFLICT_LOCK_METHODS,
+                                        sizeof(NGX_HTTP_CONFLICT_LOCK_METHODS)
+                                        - 1)
            != NGX_OK)
     {
         return NGX_ERROR;
@@ -259,7 +259,7 @@ ngx_http_conflict_problem_status(ngx_http_conflict_ctx_t *ctx)
         return latest->status;
 
     case NGX_HTTP_CONFLICT_ANSWER_LATEST:
-        /* a replay is known to be done, even where its result is not */
+        /* a replayed write is done, even if its result is not known */
         return (latest->status == NGX_HTTP_OK && latest->len
                 && !latest->too_large && !latest->encoded
                 && ngx_http_conflict_capture_shown(ctx, &text) == NGX_OK)
@@ -271,7 +271,7 @@ ngx_http_conflict_problem_status(ngx_http_conflict_ctx_t *ctx)
     case NGX_HTTP_CONFLICT_ANSWER_STALE:
 
         if (ctx->pre.when) {
-            /* what WebDAV's If is answered with (RFC 4918, 10.4.1) */
+            /* the condition of WebDAV's If has failed (RFC 4918, 10.4.1) */
             return NGX_HTTP_PRECONDITION_FAILED;
         }
 

@@ -2,8 +2,8 @@
 /*
  * Copyright (C) the ngx_http_conflict_module authors
  *
- * The audit log: one JSON object a line for each conflict, in one write.
- * A write that fails is counted and reported, and changes nothing else.
+ * The audit log: one line for each conflict, in one write() or datagram.  If
+ * that fails, it is counted and logged, and the request is not affected.
  */
 
 
@@ -11,16 +11,16 @@
 #include "status/ngx_http_conflict_status.h"
 
 
-#define NGX_HTTP_CONFLICT_COMPLAINTS  10000       /* msec between two */
-#define NGX_HTTP_CONFLICT_AUDIT_POOL  4096
+#define NGX_HTTP_CONFLICT_LOG_INTERVAL  10000     /* milliseconds */
+#define NGX_HTTP_CONFLICT_AUDIT_POOL    4096
 
 
-/* a conflict that is not certain yet; its texts are in the same memory */
+/* a line for which the store has to confirm the conflict; its texts follow */
 
 typedef struct {
-    ngx_http_conflict_route_stats_t  *tally;
+    ngx_http_conflict_route_stats_t  *route;
     ngx_http_conflict_audit_t         audit;
-} ngx_http_conflict_kept_t;
+} ngx_http_conflict_audit_deferred_t;
 
 
 static ngx_int_t ngx_http_conflict_audit_begin(ngx_http_request_t *r,
@@ -28,10 +28,10 @@ static ngx_int_t ngx_http_conflict_audit_begin(ngx_http_request_t *r,
     ngx_http_conflict_audit_t *audit);
 static void ngx_http_conflict_audit_end(ngx_http_conflict_store_t *store,
     ngx_http_conflict_audit_t *audit, ngx_pool_t *pool);
-static ngx_http_conflict_kept_t *ngx_http_conflict_audit_keep(
+static ngx_http_conflict_audit_deferred_t *ngx_http_conflict_audit_defer(
     ngx_http_conflict_ctx_t *ctx, ngx_http_conflict_audit_t *audit);
-static void ngx_http_conflict_audit_kept(ngx_http_conflict_op_t *op,
-    ngx_http_conflict_kept_t *kept);
+static void ngx_http_conflict_audit_deferred_end(ngx_http_conflict_op_t *op,
+    ngx_http_conflict_audit_deferred_t *deferred);
 static void ngx_http_conflict_audit_write(ngx_http_conflict_log_t *log,
     ngx_str_t *line);
 static void ngx_http_conflict_audit_lost(ngx_http_conflict_log_t *log,
@@ -59,7 +59,7 @@ ngx_http_conflict_audit(ngx_http_request_t *r, ngx_http_conflict_ctx_t *ctx,
     }
 
     if (ctx->flow.action == NGX_HTTP_CONFLICT_ACTION_EXTERNAL) {
-        ctx->op->data = ngx_http_conflict_audit_keep(ctx, &audit);
+        ctx->op->data = ngx_http_conflict_audit_defer(ctx, &audit);
         return;
     }
 
@@ -68,24 +68,26 @@ ngx_http_conflict_audit(ngx_http_request_t *r, ngx_http_conflict_ctx_t *ctx,
 
 
 /*
- * Beside the line of its own that the write may have.  A store that is
- * elsewhere tells later whether it is so.
+ * In addition to the line that the write may have itself.  A remote store
+ * reports an overlap later.
  */
 
 void
 ngx_http_conflict_audit_overlapped(ngx_http_conflict_ctx_t *ctx)
 {
-    ngx_str_t                    id;
-    ngx_uint_t                   status;
-    ngx_http_request_t          *r;
-    ngx_http_conflict_op_t      *op;
-    ngx_http_conflict_audit_t    audit;
-    ngx_http_conflict_action_e   action;
+    ngx_str_t                         id;
+    ngx_uint_t                        status;
+    ngx_http_request_t               *r;
+    ngx_http_conflict_op_t           *op;
+    ngx_http_conflict_audit_t         audit;
+    ngx_http_conflict_action_e        action;
+    ngx_http_conflict_route_stats_t  *route;
 
     r = ctx->request;
     op = ctx->op;
 
-    status = ctx->lease.denied ? NGX_HTTP_GATEWAY_TIME_OUT : r->headers_out.status;
+    status = ctx->lease.denied ? NGX_HTTP_GATEWAY_TIME_OUT
+                               : r->headers_out.status;
 
     id = ctx->version.conflict_id;
     action = ctx->flow.action;
@@ -96,14 +98,15 @@ ngx_http_conflict_audit_overlapped(ngx_http_conflict_ctx_t *ctx)
     if (ngx_http_conflict_audit_begin(r, ctx, status, &audit) == NGX_OK) {
 
         if (op->out.lost) {
+            route = ngx_http_conflict_request_stats_route(ctx);
+
             ngx_http_conflict_audit_end(op->store, &audit, r->pool);
-            ngx_http_conflict_request_stats_later(
-                    op->store, ngx_http_conflict_request_stats_route(ctx),
-                    ctx->flow.action);
+            ngx_http_conflict_request_stats_later(op->store, route,
+                                                  ctx->flow.action);
 
         } else {
-            op->lost_data = ngx_http_conflict_audit_keep(ctx, &audit);
-            op->lost_handler = ngx_http_conflict_audit_told;
+            op->lost_data = ngx_http_conflict_audit_defer(ctx, &audit);
+            op->lost_handler = ngx_http_conflict_audit_overlap_known;
         }
     }
 
@@ -112,7 +115,7 @@ ngx_http_conflict_audit_overlapped(ngx_http_conflict_ctx_t *ctx)
 }
 
 
-/* NGX_DECLINED: nothing reads it */
+/* NGX_DECLINED: the line has no destination */
 
 static ngx_int_t
 ngx_http_conflict_audit_begin(ngx_http_request_t *r,
@@ -163,7 +166,7 @@ ngx_http_conflict_audit_end(ngx_http_conflict_store_t *store,
     while (store->ops->audit == NULL
         && line.len > NGX_HTTP_CONFLICT_STATS_LINE)
     {
-        /* the dashboard can do with less of it */
+        /* shorten its texts for the dashboard */
         longest /= 4;
 
         if (ngx_http_conflict_audit_line(audit, longest, pool, &line)
@@ -180,36 +183,36 @@ ngx_http_conflict_audit_end(ngx_http_conflict_store_t *store,
 
 
 /*
- * Until the store has said whether it is so.  With Redis each write that
- * passes comes here, so what it would say is copied, and no JSON is written.
+ * Copies what the line needs until the store confirms the conflict.  With
+ * Redis this runs for each write that passes, so it builds no JSON.
  */
 
-static ngx_http_conflict_kept_t *
-ngx_http_conflict_audit_keep(ngx_http_conflict_ctx_t *ctx,
+static ngx_http_conflict_audit_deferred_t *
+ngx_http_conflict_audit_defer(ngx_http_conflict_ctx_t *ctx,
     ngx_http_conflict_audit_t *audit)
 {
-    size_t                     size;
-    u_char                    *p;
-    ngx_str_t                 *text;
-    ngx_uint_t                 i;
-    ngx_http_conflict_kept_t  *kept;
+    size_t                               size;
+    u_char                              *p;
+    ngx_str_t                           *text;
+    ngx_uint_t                           i;
+    ngx_http_conflict_audit_deferred_t  *deferred;
 
-    size = sizeof(ngx_http_conflict_kept_t);
+    size = sizeof(ngx_http_conflict_audit_deferred_t);
 
     for (i = 0; i < NGX_HTTP_CONFLICT_AUDIT_TEXTS; i++) {
         size += audit->text[i].len;
     }
 
-    kept = ngx_alloc(size, ngx_cycle->log);
-    if (kept == NULL) {
+    deferred = ngx_alloc(size, ngx_cycle->log);
+    if (deferred == NULL) {
         return NULL;
     }
 
-    kept->tally = ngx_http_conflict_request_stats_route(ctx);
-    kept->audit = *audit;
+    deferred->route = ngx_http_conflict_request_stats_route(ctx);
+    deferred->audit = *audit;
 
-    text = kept->audit.text;
-    p = (u_char *) (kept + 1);
+    text = deferred->audit.text;
+    p = (u_char *) (deferred + 1);
 
     for (i = 0; i < NGX_HTTP_CONFLICT_AUDIT_TEXTS; i++) {
 
@@ -219,7 +222,7 @@ ngx_http_conflict_audit_keep(ngx_http_conflict_ctx_t *ctx,
         }
     }
 
-    return kept;
+    return deferred;
 }
 
 
@@ -227,47 +230,47 @@ void
 ngx_http_conflict_audit_external(ngx_http_conflict_op_t *op)
 {
     if (op->rc == NGX_OK && op->out.external) {
-        ngx_http_conflict_audit_kept(op, op->data);
+        ngx_http_conflict_audit_deferred_end(op, op->data);
     }
 }
 
 
 void
-ngx_http_conflict_audit_told(ngx_http_conflict_op_t *op)
+ngx_http_conflict_audit_overlap_known(ngx_http_conflict_op_t *op)
 {
-    ngx_http_conflict_audit_kept(op, op->lost_data);
+    ngx_http_conflict_audit_deferred_end(op, op->lost_data);
 }
 
 
 static void
-ngx_http_conflict_audit_kept(ngx_http_conflict_op_t *op,
-    ngx_http_conflict_kept_t *kept)
+ngx_http_conflict_audit_deferred_end(ngx_http_conflict_op_t *op,
+    ngx_http_conflict_audit_deferred_t *deferred)
 {
     ngx_pool_t  *pool;
 
-    if (kept == NULL) {
+    if (deferred == NULL) {
         return;
     }
 
     pool = ngx_create_pool(NGX_HTTP_CONFLICT_AUDIT_POOL, ngx_cycle->log);
 
     if (pool) {
-        ngx_http_conflict_audit_end(op->store, &kept->audit, pool);
+        ngx_http_conflict_audit_end(op->store, &deferred->audit, pool);
         ngx_destroy_pool(pool);
 
     } else {
-        ngx_http_conflict_audit_lost(kept->audit.log, NGX_ENOMEM);
+        ngx_http_conflict_audit_lost(deferred->audit.log, NGX_ENOMEM);
     }
 
-    ngx_http_conflict_request_stats_later(op->store, kept->tally,
-                                          kept->audit.action);
+    ngx_http_conflict_request_stats_later(op->store, deferred->route,
+                                          deferred->audit.action);
 }
 
 
-/* beside the write whose GET has found it out, which has its own line */
+/* in addition to the line that the write with this GET may have itself */
 
 void
-ngx_http_conflict_audit_found(ngx_http_conflict_ctx_t *ctx)
+ngx_http_conflict_audit_own_get(ngx_http_conflict_ctx_t *ctx)
 {
     ngx_str_t                   id;
     ngx_http_conflict_action_e  action;
@@ -338,7 +341,7 @@ ngx_http_conflict_audit_write(ngx_http_conflict_log_t *log, ngx_str_t *line)
         }
 
         if (n > 0) {
-            /* there was no room for all of it */
+            /* the disk is full, or a quota is exceeded */
             log->torn = 1;
         }
     }
@@ -353,12 +356,11 @@ ngx_http_conflict_audit_lost(ngx_http_conflict_log_t *log, ngx_err_t err)
     log->failed++;
 
     if (ngx_http_conflict_stats) {
-        (void) ngx_atomic_fetch_add(&ngx_http_conflict_stats->audit_errors,
-                                    1);
+        (void) ngx_atomic_fetch_add(&ngx_http_conflict_stats->audit_errors, 1);
     }
 
     if (log->logged && ngx_current_msec - log->logged
-                       < NGX_HTTP_CONFLICT_COMPLAINTS)
+                       < NGX_HTTP_CONFLICT_LOG_INTERVAL)
     {
         return;
     }
@@ -371,7 +373,7 @@ ngx_http_conflict_audit_lost(ngx_http_conflict_log_t *log, ngx_err_t err)
 }
 
 
-/* for those who read it from the store, or see it on the dashboard */
+/* for readers of the store's audit stream, or for the dashboard */
 
 static void
 ngx_http_conflict_audit_record(ngx_http_conflict_store_t *store,
@@ -379,7 +381,7 @@ ngx_http_conflict_audit_record(ngx_http_conflict_store_t *store,
 {
     ngx_str_t  text;
 
-    /* without the end of the line */
+    /* without the line feed */
 
     text.data = line->data;
     text.len = line->len - 1;
@@ -389,37 +391,41 @@ ngx_http_conflict_audit_record(ngx_http_conflict_store_t *store,
         return;
     }
 
-    if (ngx_http_conflict_stats == NULL || store->gauge == NULL) {
+    if (ngx_http_conflict_stats == NULL || store->stats == NULL) {
         return;
     }
 
     if (text.len <= NGX_HTTP_CONFLICT_STATS_LINE) {
-        ngx_http_conflict_stats_recent_line(store->gauge, &text);
+        ngx_http_conflict_stats_recent_line(store->stats, &text);
     }
 
-    ngx_http_conflict_stats_recent_resource(store->gauge, key);
+    ngx_http_conflict_stats_recent_resource(store->stats, key);
 }
 
 
 ngx_int_t
 ngx_http_conflict_audit_id(ngx_http_conflict_ctx_t *ctx)
 {
-    if (ctx->version.conflict_id.len) {
+    ngx_str_t  *id;
+
+    id = &ctx->version.conflict_id;
+
+    if (id->len) {
         return NGX_OK;
     }
 
-    ctx->version.conflict_id.data = ngx_pnalloc(ctx->request->pool, 32);
-    if (ctx->version.conflict_id.data == NULL) {
+    id->data = ngx_pnalloc(ctx->request->pool, 32);
+    if (id->data == NULL) {
         return NGX_ERROR;
     }
 
-    /* the time makes up for what a seed of pid and time lacks */
+    /* ngx_random() is seeded by pid and time only, so the time is added */
 
-    ctx->version.conflict_id.len = ngx_sprintf(
-            ctx->version.conflict_id.data, "%08xD%08xD%08xD%08xD",
-            (uint32_t) ngx_time(), (uint32_t) ngx_random() ^ (uint32_t) ngx_pid,
-            (uint32_t) ngx_random(), (uint32_t) ngx_random())
-                  - ctx->version.conflict_id.data;
+    id->len = ngx_sprintf(id->data, "%08xD%08xD%08xD%08xD",
+                          (uint32_t) ngx_time(),
+                          (uint32_t) ngx_random() ^ (uint32_t) ngx_pid,
+                          (uint32_t) ngx_random(), (uint32_t) ngx_random())
+              - id->data;
 
     return NGX_OK;
 }

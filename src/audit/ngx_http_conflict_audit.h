@@ -2,7 +2,7 @@
 /*
  * Copyright (C) the ngx_http_conflict_module authors
  *
- * The audit log: its lines, and where they go.
+ * The audit log: its lines and their destinations.
  */
 
 
@@ -14,7 +14,7 @@
 #include "http/ngx_http_conflict_json.h"
 
 
-#define NGX_HTTP_CONFLICT_LONGEST_TEXT  1024
+#define NGX_HTTP_CONFLICT_LONGEST_TEXT  1024      /* bytes */
 
 
 typedef enum {
@@ -33,50 +33,59 @@ typedef enum {
 } ngx_http_conflict_audit_text_e;
 
 
-/* what a line says; texts are where the request has them */
+/* the content of a line */
 
 typedef struct {
     ngx_http_conflict_log_t       *log;
     ngx_http_conflict_action_e     action;
-    ngx_str_t                     *policy;     /* its name */
+    ngx_str_t                     *policy;    /* name */
     ngx_uint_t                     status;
-    int64_t                        time;
+    int64_t                        time;      /* all times: microseconds */
     int64_t                        client_time;
-    uint64_t                       against;
-    int64_t                        against_time;
+    uint64_t                       compared;  /* version, with the base */
+    int64_t                        compared_time;
     ngx_str_t                      text[NGX_HTTP_CONFLICT_AUDIT_TEXTS];
     unsigned                       report:1;
 } ngx_http_conflict_audit_t;
 
 
 /*
- * Writes the line of a conflict, once a request.
+ * Writes the audit line of ctx->flow.action, at most once per request.  For
+ * an external change it only prepares op->data for _audit_external().
  */
 void ngx_http_conflict_audit(ngx_http_request_t *r,
     ngx_http_conflict_ctx_t *ctx, ngx_uint_t status);
+
+/* Sets ctx->version.conflict_id, unless it is set. */
 ngx_int_t ngx_http_conflict_audit_id(ngx_http_conflict_ctx_t *ctx);
 
-/* The module's own GET has found a change that did not pass through it. */
-void ngx_http_conflict_audit_found(ngx_http_conflict_ctx_t *ctx);
+/* The own GET shows a change that bypassed the module. */
+void ngx_http_conflict_audit_own_get(ngx_http_conflict_ctx_t *ctx);
 
-/* op->done of an observe: writes the line that was prepared, if it is so. */
+/*
+ * op->done of an observe: writes the prepared line if the store confirms the
+ * change.  The request may be gone; op->data stays.
+ */
 void ngx_http_conflict_audit_external(ngx_http_conflict_op_t *op);
 
 /*
- * A write that the upstream has done was settled: another line where the store
- * says, now or by op->lost_handler, that one was let in over it.
+ * Called after a commit: writes another line if a second write acquired the
+ * lease meanwhile.  A remote store reports that later, by op->lost_handler.
  */
 void ngx_http_conflict_audit_overlapped(ngx_http_conflict_ctx_t *ctx);
-void ngx_http_conflict_audit_told(ngx_http_conflict_op_t *op);
+
+/* op->lost_handler: writes the prepared line if the store confirms it. */
+void ngx_http_conflict_audit_overlap_known(ngx_http_conflict_op_t *op);
 
 
-/* All that a line says of a request now. */
+/* Collects the content of a line; its texts belong to the request. */
 void ngx_http_conflict_audit_line_take(ngx_http_request_t *r,
     ngx_http_conflict_ctx_t *ctx, ngx_uint_t status,
     ngx_http_conflict_audit_t *audit);
 
 /*
- * The line with its end, in the pool; at most "longest" bytes of each text.
+ * Builds the line, with its line feed, in the pool; each text is truncated to
+ * "longest" bytes.
  */
 ngx_int_t ngx_http_conflict_audit_line(ngx_http_conflict_audit_t *audit,
     size_t longest, ngx_pool_t *pool, ngx_str_t *line);

@@ -2,7 +2,7 @@
 /*
  * Copyright (C) the ngx_http_conflict_module authors
  *
- * A line of the audit log: one JSON object.
+ * An audit line: one JSON object.
  */
 
 
@@ -42,8 +42,8 @@ ngx_http_conflict_audit_line_take(ngx_http_request_t *r,
     audit->status = status;
     audit->time = (int64_t) tv.tv_sec * CONFLICT_TIME_SECOND + tv.tv_usec;
     audit->client_time = ctx->pre.client_time;
-    audit->against = ctx->version.compared;
-    audit->against_time = ctx->version.compared_time;
+    audit->compared = ctx->version.compared;
+    audit->compared_time = ctx->version.compared_time;
 
     text = audit->text;
 
@@ -61,7 +61,7 @@ ngx_http_conflict_audit_line_take(ngx_http_request_t *r,
     text[NGX_HTTP_CONFLICT_AUDIT_SERVER] = cscf->server_name;
     text[NGX_HTTP_CONFLICT_AUDIT_KEY] = ctx->target.key;
 
-    /* null where the client gave none */
+    /* an empty name is null */
 
     if (ctx->caller.user.len == 0) {
         ngx_str_null(&text[NGX_HTTP_CONFLICT_AUDIT_USER]);
@@ -84,7 +84,7 @@ ngx_http_conflict_audit_line(ngx_http_conflict_audit_t *audit, size_t longest,
 
     ngx_http_conflict_writer_print(&out, "{");
     ngx_http_conflict_json_print(&out,
-                               ngx_http_conflict_audit_line_json(audit,
+                                 ngx_http_conflict_audit_line_json(audit,
                                                                  longest));
     ngx_http_conflict_writer_print(&out, "}\n");
 
@@ -130,28 +130,28 @@ ngx_http_conflict_audit_line_json(ngx_http_conflict_audit_t *audit,
     ngx_http_conflict_json_set(&json, "status",
                                json_integer((json_int_t) audit->status));
     ngx_http_conflict_json_set(&json, "base_version",
-                ngx_http_conflict_json_base(
-                                  &text[NGX_HTTP_CONFLICT_AUDIT_BASE],
-                                  longest));
+                               ngx_http_conflict_json_base(
+                                       &text[NGX_HTTP_CONFLICT_AUDIT_BASE],
+                                       longest));
     ngx_http_conflict_json_set(&json, "server_version",
-                ngx_http_conflict_json_version(audit->against));
+                               ngx_http_conflict_json_version(audit->compared));
     ngx_http_conflict_json_set(&json, "client_ts",
-                ngx_http_conflict_json_time(audit->client_time));
+                               ngx_http_conflict_json_time(audit->client_time));
     ngx_http_conflict_json_set(&json, "server_ts",
-                ngx_http_conflict_json_time(audit->against_time));
+                             ngx_http_conflict_json_time(audit->compared_time));
     ngx_http_conflict_json_set(&json, "fields",
-                ngx_http_conflict_audit_line_fields(
-                                  &text[NGX_HTTP_CONFLICT_AUDIT_FIELDS],
-                                  longest));
+                               ngx_http_conflict_audit_line_fields(
+                                       &text[NGX_HTTP_CONFLICT_AUDIT_FIELDS],
+                                       longest));
 
-    /* the same once more, for an audit table that has a column of this shape */
+    /* repeated for audit tables with a column of this structure */
 
     meta = json_object();
 
     ngx_http_conflict_json_set(&meta, "server_ts",
-                ngx_http_conflict_json_time(audit->against_time));
+                             ngx_http_conflict_json_time(audit->compared_time));
     ngx_http_conflict_json_set(&meta, "client_ts",
-                ngx_http_conflict_json_time(audit->client_time));
+                               ngx_http_conflict_json_time(audit->client_time));
     ngx_http_conflict_audit_line_text(&meta, "client_origin",
                                       &text[NGX_HTTP_CONFLICT_AUDIT_CLIENT],
                                       longest);

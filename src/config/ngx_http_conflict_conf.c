@@ -49,7 +49,7 @@ ngx_http_conflict_conf_create_main(ngx_conf_t *cf)
      *     nmcf->charset = NULL;
      *     nmcf->addition = NULL;
      *     nmcf->ssi = NULL;
-     *     nmcf->ledger = NULL;
+     *     nmcf->stats = NULL;
      */
 
     if (ngx_array_init(&nmcf->stores, cf->pool, 4,
@@ -124,7 +124,7 @@ ngx_http_conflict_conf_create_loc(ngx_conf_t *cf)
      *     conf->lock_idle = 0;
      *     conf->lock_get = NULL;
      *     conf->status = NGX_HTTP_CONFLICT_STATUS_OFF;
-     *     conf->tally = NULL;
+     *     conf->route_stats = NULL;
      *     conf->vary = { 0, NULL };
      *     conf->origins = NULL;
      *     conf->weak_logged = 0;

@@ -2,8 +2,8 @@
 /*
  * Copyright (C) the ngx_http_conflict_module authors
  *
- * What goes into the history: bodies that clients were shown, or else what
- * the upstream was sent, and which write has made which version.
+ * Fills the history: with bodies shown to clients or, until one was shown,
+ * sent to the upstream, and with the write that has made each version.
  */
 
 
@@ -12,15 +12,15 @@
 #include "core/json/conflict_tree.h"
 
 
-static void ngx_http_conflict_body_history_row(ngx_http_conflict_ctx_t *ctx,
-    ngx_http_conflict_record_t *row);
-static void ngx_http_conflict_body_history_sent_part(
-    ngx_http_conflict_ctx_t *ctx, ngx_http_conflict_record_t *row);
+static void ngx_http_conflict_body_history_store(ngx_http_conflict_ctx_t *ctx,
+    ngx_http_conflict_record_t *record);
+static void ngx_http_conflict_body_history_part(ngx_http_conflict_ctx_t *ctx,
+    ngx_http_conflict_record_t *record);
 static ngx_int_t ngx_http_conflict_body_history_text(
     ngx_http_conflict_ctx_t *ctx, ngx_str_t *text);
-static ngx_int_t ngx_http_conflict_body_history_answer(
-    ngx_http_conflict_ctx_t *ctx, ngx_http_conflict_record_t *row);
-static void ngx_http_conflict_body_history_read(ngx_http_conflict_ctx_t *ctx,
+static ngx_int_t ngx_http_conflict_body_history_response(
+    ngx_http_conflict_ctx_t *ctx, ngx_http_conflict_record_t *record);
+static void ngx_http_conflict_body_history_observe(ngx_http_conflict_ctx_t *ctx,
     uint64_t hash);
 
 
@@ -37,7 +37,7 @@ ngx_http_conflict_body_history_configure(ngx_http_conflict_ctx_t *ctx)
 }
 
 
-/* the buffers will be used up, what they point to stays */
+/* copies the buffers, which are consumed while they are sent; not the data */
 
 ngx_int_t
 ngx_http_conflict_body_history_save_sent(ngx_http_request_t *r,
@@ -50,7 +50,7 @@ ngx_http_conflict_body_history_save_sent(ngx_http_request_t *r,
         return NGX_OK;
     }
 
-    /* nginx must not close its file as soon as the upstream has it */
+    /* nginx must not close the temporary file once the request was sent */
     r->preserve_body = 1;
 
     if (ctx->merge.text.data) {
@@ -88,7 +88,7 @@ ngx_http_conflict_body_history_written(ngx_http_conflict_ctx_t *ctx,
     ngx_uint_t certain)
 {
     ngx_http_conflict_op_t     *op;
-    ngx_http_conflict_record_t  row;
+    ngx_http_conflict_record_t  record;
 
     op = ctx->op;
 
@@ -96,33 +96,35 @@ ngx_http_conflict_body_history_written(ngx_http_conflict_ctx_t *ctx,
         return;
     }
 
-    ngx_memzero(&row, sizeof(ngx_http_conflict_record_t));
+    ngx_memzero(&record, sizeof(ngx_http_conflict_record_t));
 
-    row.certain = certain;
-    row.fingerprint = op->in.fingerprint;
-    row.view = op->in.view;
+    record.certain = certain;
+    record.fingerprint = op->in.fingerprint;
+    record.view = op->in.view;
 
-    row.version = op->in.minted ? op->out.fence : op->in.observed.version;
+    record.version = op->in.minted ? op->out.fence : op->in.observed.version;
 
-    if (row.version == 0) {
-        /* nobody was shown it either */
-        row.version = op->in.fingerprint;
+    if (record.version == 0) {
+        /* unknown; no client was shown it either */
+        record.version = op->in.fingerprint;
     }
 
     if (ctx->merge.form != CONFLICT_FORM_WHOLE) {
 
-        /* what it is answered with may be the document */
+        /* the response may contain the document */
 
-        if (!certain || ctx->response == NULL || !ctx->response->keeping) {
-            ngx_http_conflict_body_history_sent_part(ctx, &row);
+        if (!certain || ctx->response == NULL || !ctx->response->recording) {
+            ngx_http_conflict_body_history_part(ctx, &record);
         }
 
-    } else if (ngx_http_conflict_body_history_text(ctx, &row.body) != NGX_OK) {
-        ngx_str_null(&row.body);
+    } else if (ngx_http_conflict_body_history_text(ctx, &record.body)
+               != NGX_OK)
+    {
+        ngx_str_null(&record.body);
     }
 
-    if (row.body.len || row.fingerprint) {
-        ngx_http_conflict_body_history_row(ctx, &row);
+    if (record.body.len || record.fingerprint) {
+        ngx_http_conflict_body_history_store(ctx, &record);
     }
 }
 
@@ -132,7 +134,7 @@ ngx_http_conflict_body_history_link(ngx_http_conflict_ctx_t *ctx)
 {
     ngx_int_t                   rc;
     ngx_http_conflict_op_t     *op;
-    ngx_http_conflict_record_t  row;
+    ngx_http_conflict_record_t  record;
 
     op = ctx->op;
 
@@ -142,76 +144,82 @@ ngx_http_conflict_body_history_link(ngx_http_conflict_ctx_t *ctx)
         return;
     }
 
-    ngx_memzero(&row, sizeof(ngx_http_conflict_record_t));
+    ngx_memzero(&record, sizeof(ngx_http_conflict_record_t));
 
-    row.version = op->in.pre.chain;
-    row.view = op->in.view;
-    row.link = 1;
-    row.body = ctx->merge.client;
+    record.version = op->in.pre.chain;
+    record.view = op->in.view;
+    record.link = 1;
+    record.body = ctx->merge.client;
     rc = NGX_OK;
 
-    if (ctx->merge.able && row.body.data == NULL) {
+    if (ctx->merge.able && record.body.data == NULL) {
         rc = ctx->merge.sent
-             ? ngx_http_conflict_body_history_text(ctx, &row.body)
+             ? ngx_http_conflict_body_history_text(ctx, &record.body)
              : ngx_http_conflict_request_body_text(ctx->request,
                                                    ctx->conf->max_body,
-                                                   &row.body);
+                                                   &record.body);
     }
 
     if (rc == NGX_OK && ctx->merge.form != CONFLICT_FORM_WHOLE) {
-        rc = ngx_http_conflict_partial_body_link(ctx, &row.body);
+        rc = ngx_http_conflict_partial_body_link(ctx, &record.body);
     }
 
     if (rc != NGX_OK || !ctx->merge.able) {
-        ngx_str_null(&row.body);
+        ngx_str_null(&record.body);
     }
 
-    ngx_http_conflict_body_history_row(ctx, &row);
+    ngx_http_conflict_body_history_store(ctx, &record);
 }
 
 
 /*
- * What the client has sent it knows, and not what a merge has made of it.
- * That would show whether this was done.
+ * Stores a part as the base of its client: as the client has sent it, not as
+ * merged.  If the outcome is unknown, as it was sent to the upstream, which
+ * shows whether the write was done.
  */
 
 static void
-ngx_http_conflict_body_history_sent_part(ngx_http_conflict_ctx_t *ctx,
-    ngx_http_conflict_record_t *row)
+ngx_http_conflict_body_history_part(ngx_http_conflict_ctx_t *ctx,
+    ngx_http_conflict_record_t *record)
 {
-    if (row->certain && ctx->op->in.mixed) {
+    if (record->certain && ctx->op->in.mixed) {
         /*
-         * Those who read this version know what was made of it, the client
-         * knows what it has sent: no base is right for both.
+         * Readers of this version know the merged document, the client knows
+         * its own one: no base is right for both.
          */
         return;
     }
 
-    if (row->certain && ctx->merge.text.data) {
-        row->body = ctx->merge.client;
+    if (record->certain && ctx->merge.text.data) {
+        record->body = ctx->merge.client;
 
-    } else if (ngx_http_conflict_body_history_text(ctx, &row->body) != NGX_OK) {
-        ngx_str_null(&row->body);
+    } else if (ngx_http_conflict_body_history_text(ctx, &record->body)
+               != NGX_OK)
+    {
+        ngx_str_null(&record->body);
         return;
     }
 
-    if (ngx_http_conflict_partial_body_keep(ctx, &row->body, ctx->merge.form)
+    if (ngx_http_conflict_partial_body_encode(ctx, &record->body,
+                                              ctx->merge.form)
         != NGX_OK)
     {
-        ngx_str_null(&row->body);
+        ngx_str_null(&record->body);
     }
 }
 
 
 static void
-ngx_http_conflict_body_history_row(ngx_http_conflict_ctx_t *ctx,
-    ngx_http_conflict_record_t *row)
+ngx_http_conflict_body_history_store(ngx_http_conflict_ctx_t *ctx,
+    ngx_http_conflict_record_t *record)
 {
     ngx_log_debug4(NGX_LOG_DEBUG_HTTP, ctx->request->connection->log, 0,
-                   "conflict keep: version %uL, %uz bytes, certain:%d shown:%d",
-                   row->version, row->body.len, row->certain, row->shown);
+                   "conflict history: version %uL, %uz bytes, "
+                   "certain:%d shown:%d",
+                   record->version, record->body.len, record->certain,
+                   record->shown);
 
-    (void) ctx->op->store->ops->keep(ctx->op, row);
+    (void) ctx->op->store->ops->keep(ctx->op, record);
 }
 
 
@@ -220,7 +228,7 @@ ngx_http_conflict_body_history_answered(ngx_http_conflict_ctx_t *ctx,
     ngx_str_t *body)
 {
     ngx_http_conflict_op_t     *op;
-    ngx_http_conflict_record_t  row;
+    ngx_http_conflict_record_t  record;
 
     op = ctx->op;
 
@@ -230,35 +238,37 @@ ngx_http_conflict_body_history_answered(ngx_http_conflict_ctx_t *ctx,
         return;
     }
 
-    ngx_memzero(&row, sizeof(ngx_http_conflict_record_t));
+    ngx_memzero(&record, sizeof(ngx_http_conflict_record_t));
 
-    row.version = op->out.version;
-    row.view = ctx->latest.view;
-    row.body = *body;
-    row.shown = 1;
-    row.read = 1;
-    row.torn = (op->out.state != CONFLICT_FREE);
+    record.version = op->out.version;
+    record.view = ctx->latest.view;
+    record.body = *body;
+    record.shown = 1;
+    record.read = 1;
+    record.torn = (op->out.state != CONFLICT_FREE);
 
     if (!op->in.minted
         && (ngx_http_conflict_latest_document_observe(ctx) != NGX_OK
-                           || op->in.observed.version != op->out.version))
+            || op->in.observed.version != op->out.version))
     {
-        /* it is said to be of one version, and says that it is of another */
-        row.torn = 1;
+        /* the body states another version than the store */
+        record.torn = 1;
     }
 
-    ngx_http_conflict_body_history_row(ctx, &row);
+    ngx_http_conflict_body_history_store(ctx, &record);
 
-    if (!op->in.minted && row.torn && op->in.observed.version && row.body.len) {
-        row.version = op->in.observed.version;
-        row.read = 0;
+    if (!op->in.minted && record.torn && op->in.observed.version
+        && record.body.len)
+    {
+        record.version = op->in.observed.version;
+        record.read = 0;
 
-        ngx_http_conflict_body_history_row(ctx, &row);
+        ngx_http_conflict_body_history_store(ctx, &record);
     }
 }
 
 
-/* what the upstream was sent, in one piece */
+/* the body sent to the upstream, as one string */
 
 static ngx_int_t
 ngx_http_conflict_body_history_text(ngx_http_conflict_ctx_t *ctx,
@@ -295,7 +305,7 @@ ngx_http_conflict_body_history_wanted(ngx_http_request_t *r,
                    || r->headers_out.status == NGX_HTTP_CREATED);
     }
 
-    /* a version of the upstream's own may be another than the store's */
+    /* an owned version in the response may differ from the store's */
 
     return r->headers_out.status == NGX_HTTP_OK && op->in.observed.view
            && !(op->out.history_has && op->in.minted
@@ -305,7 +315,7 @@ ngx_http_conflict_body_history_wanted(ngx_http_request_t *r,
 
 
 ngx_uint_t
-ngx_http_conflict_body_history_reads(ngx_http_request_t *r,
+ngx_http_conflict_body_history_observes(ngx_http_request_t *r,
     ngx_http_conflict_ctx_t *ctx)
 {
     ngx_uint_t               status;
@@ -318,7 +328,7 @@ ngx_http_conflict_body_history_reads(ngx_http_request_t *r,
     return 0;
 #endif
 
-    /* an upstream's own version is in the same response */
+    /* an owned version is in the response itself */
 
     return ctx->conf->policy == CONFLICT_MERGE && !ctx->write && op->in.minted
            && ctx->version.current && op->in.observed.view && !r->header_only
@@ -328,14 +338,14 @@ ngx_http_conflict_body_history_reads(ngx_http_request_t *r,
 
 
 ngx_int_t
-ngx_http_conflict_body_history_sum_start(ngx_http_request_t *r,
+ngx_http_conflict_body_history_hash_start(ngx_http_request_t *r,
     ngx_http_conflict_ctx_t *ctx)
 {
     ngx_http_conflict_response_t  *response;
 
     response = ctx->response;
 
-    if (response->keeping || r->headers_out.status != NGX_HTTP_OK
+    if (response->recording || r->headers_out.status != NGX_HTTP_OK
         || r->headers_out.content_length_n > (off_t) ctx->conf->max_body)
     {
         return NGX_OK;
@@ -350,17 +360,17 @@ ngx_http_conflict_body_history_sum_start(ngx_http_request_t *r,
         conflict_scan_init(response->root, ctx->conf->root);
     }
 
-    conflict_hash_init(&response->row, 0);
-    response->summing = 1;
+    conflict_hash_init(&response->document_hash, 0);
+    response->document_hashing = 1;
 
     return NGX_OK;
 }
 
 
-/* the bytes that ngx_http_conflict_latest_document_root() would leave */
+/* hashes the bytes that ngx_http_conflict_latest_document_root() selects */
 
 void
-ngx_http_conflict_body_history_sum(ngx_http_conflict_ctx_t *ctx, u_char *data,
+ngx_http_conflict_body_history_hash(ngx_http_conflict_ctx_t *ctx, u_char *data,
     size_t len)
 {
     size_t                         bom;
@@ -374,12 +384,12 @@ ngx_http_conflict_body_history_sum(ngx_http_conflict_ctx_t *ctx, u_char *data,
 
     if (root == NULL) {
         bom = pos ? 0 : conflict_text_bom(data, len);
-        conflict_hash_update(&response->row, data + bom, len - bom);
+        conflict_hash_update(&response->document_hash, data + bom, len - bom);
         return;
     }
 
     if (conflict_scan_feed(root, data, len) != CONFLICT_JSON_OK) {
-        response->summing = 0;
+        response->document_hashing = 0;
         return;
     }
 
@@ -391,14 +401,14 @@ ngx_http_conflict_body_history_sum(ngx_http_conflict_ctx_t *ctx, u_char *data,
     end = root->end ? root->end : pos + len;
 
     if (start < end) {
-        conflict_hash_update(&response->row, data + (start - pos),
+        conflict_hash_update(&response->document_hash, data + (start - pos),
                              (size_t) (end - start));
     }
 }
 
 
 void
-ngx_http_conflict_body_history_read_end(ngx_http_conflict_ctx_t *ctx)
+ngx_http_conflict_body_history_observe_end(ngx_http_conflict_ctx_t *ctx)
 {
     uint64_t                       hash;
     conflict_scan_t               *root;
@@ -408,55 +418,56 @@ ngx_http_conflict_body_history_read_end(ngx_http_conflict_ctx_t *ctx)
     root = response->root;
     hash = 0;
 
-    response->looking = 0;
+    response->observing = 0;
 
-    if (response->keeping && !response->failed) {
-        /* with the body itself */
+    if (response->recording && !response->failed) {
+        /* stored with the body */
         return;
     }
 
-    if (response->summing && !response->failed
+    if (response->document_hashing && !response->failed
         && (root == NULL || (root->type != CONFLICT_JSON_NONE
                              && conflict_scan_end(root) == CONFLICT_JSON_OK)))
     {
-        hash = conflict_hash_final(&response->row);
+        hash = conflict_hash_final(&response->document_hash);
     }
 
-    ngx_http_conflict_body_history_read(ctx, hash);
+    ngx_http_conflict_body_history_observe(ctx, hash);
 }
 
 
 void
-ngx_http_conflict_body_history_cut(ngx_http_conflict_ctx_t *ctx)
+ngx_http_conflict_body_history_observe_cut(ngx_http_conflict_ctx_t *ctx)
 {
-    if (ctx->response && ctx->response->looking
+    if (ctx->response && ctx->response->observing
         && ctx->request->header_sent && !ctx->request->header_only)
     {
-        ngx_http_conflict_body_history_read(ctx, 0);
+        ngx_http_conflict_body_history_observe(ctx, 0);
     }
 }
 
 
-/* nothing is kept: another body that is there is of no use any more */
+/* stores no body; a different one that the history has becomes invalid */
 
 static void
-ngx_http_conflict_body_history_read(ngx_http_conflict_ctx_t *ctx, uint64_t hash)
+ngx_http_conflict_body_history_observe(ngx_http_conflict_ctx_t *ctx,
+    uint64_t hash)
 {
     ngx_http_conflict_op_t     *op;
-    ngx_http_conflict_record_t  row;
+    ngx_http_conflict_record_t  record;
 
     op = ctx->op;
 
-    ngx_memzero(&row, sizeof(ngx_http_conflict_record_t));
+    ngx_memzero(&record, sizeof(ngx_http_conflict_record_t));
 
-    row.version = op->out.version;
-    row.view = op->in.observed.view;
-    row.hash = hash;
-    row.shown = 1;
-    row.read = 1;
-    row.torn = (op->out.state != CONFLICT_FREE);
+    record.version = op->out.version;
+    record.view = op->in.observed.view;
+    record.hash = hash;
+    record.shown = 1;
+    record.read = 1;
+    record.torn = (op->out.state != CONFLICT_FREE);
 
-    ngx_http_conflict_body_history_row(ctx, &row);
+    ngx_http_conflict_body_history_store(ctx, &record);
 }
 
 
@@ -473,31 +484,31 @@ ngx_http_conflict_body_history_feed(ngx_http_conflict_ctx_t *ctx, u_char *data,
     r = ctx->request;
     response = ctx->response;
 
-    if (response->kept_size - response->kept_len < len) {
+    if (response->record_size - response->record_len < len) {
 
         length = r->headers_out.content_length_n;
 
-        size = (response->kept_size == 0 && length >= (off_t) len)
+        size = (response->record_size == 0 && length >= (off_t) len)
                ? (size_t) length
-               : 2 * (response->kept_len + len);
+               : 2 * (response->record_len + len);
 
         p = ngx_palloc(r->pool, size);
         if (p == NULL) {
-            response->keeping = 0;
+            response->recording = 0;
             return;
         }
 
-        if (response->kept) {
-            ngx_memcpy(p, response->kept, response->kept_len);
-            (void) ngx_pfree(r->pool, response->kept);
+        if (response->record) {
+            ngx_memcpy(p, response->record, response->record_len);
+            (void) ngx_pfree(r->pool, response->record);
         }
 
-        response->kept = p;
-        response->kept_size = size;
+        response->record = p;
+        response->record_size = size;
     }
 
-    ngx_memcpy(response->kept + response->kept_len, data, len);
-    response->kept_len += len;
+    ngx_memcpy(response->record + response->record_len, data, len);
+    response->record_len += len;
 }
 
 
@@ -505,17 +516,17 @@ void
 ngx_http_conflict_body_history_store_shown(ngx_http_conflict_ctx_t *ctx)
 {
     ngx_http_conflict_op_t     *op;
-    ngx_http_conflict_record_t  row;
+    ngx_http_conflict_record_t  record;
 
     op = ctx->op;
 
-    ngx_memzero(&row, sizeof(ngx_http_conflict_record_t));
+    ngx_memzero(&record, sizeof(ngx_http_conflict_record_t));
 
-    row.shown = 1;
-    row.body.data = ctx->response->kept;
-    row.body.len = ctx->response->kept_len;
+    record.shown = 1;
+    record.body.data = ctx->response->record;
+    record.body.len = ctx->response->record_len;
 
-    ngx_http_conflict_latest_document_root(ctx->conf, &row.body);
+    ngx_http_conflict_latest_document_root(ctx->conf, &record.body);
 
     if (ctx->write) {
 
@@ -523,61 +534,64 @@ ngx_http_conflict_body_history_store_shown(ngx_http_conflict_ctx_t *ctx)
             return;
         }
 
-        row.version = op->out.version;
-        row.fingerprint = op->in.fingerprint;
-        row.view = op->in.view;
-        row.certain = 1;
-        row.read = op->in.minted;
+        record.version = op->out.version;
+        record.fingerprint = op->in.fingerprint;
+        record.view = op->in.view;
+        record.certain = 1;
+        record.read = op->in.minted;
 
-        if (ngx_http_conflict_body_history_answer(ctx, &row) != NGX_OK) {
+        if (ngx_http_conflict_body_history_response(ctx, &record) != NGX_OK) {
             return;
         }
 
     } else {
-        row.view = op->in.observed.view;
-        row.version = op->in.minted ? op->out.version : op->in.observed.version;
-        row.read = op->in.minted;
+        record.view = op->in.observed.view;
+        record.version = op->in.minted ? op->out.version
+                                       : op->in.observed.version;
+        record.read = op->in.minted;
     }
 
-    if (row.version && row.view && (row.body.len || row.read)) {
-        ngx_http_conflict_body_history_row(ctx, &row);
+    if (record.version && record.view && (record.body.len || record.read)) {
+        ngx_http_conflict_body_history_store(ctx, &record);
     }
 }
 
 
 /*
- * Many an answer to a write is about the write.  One to a part may be a part
- * as well: of what is not in there nobody knows.
+ * The response to a write may be the document or a status report.  Even if it
+ * reflects a part, it may be partial itself: members that it does not have are
+ * unknown.
  */
 
 static ngx_int_t
-ngx_http_conflict_body_history_answer(ngx_http_conflict_ctx_t *ctx,
-    ngx_http_conflict_record_t *row)
+ngx_http_conflict_body_history_response(ngx_http_conflict_ctx_t *ctx,
+    ngx_http_conflict_record_t *record)
 {
     ngx_str_t        text;
-    ngx_uint_t       document;
+    ngx_uint_t       reflects;
     conflict_form_e  form;
 
     form = ctx->merge.form;
 
-    document = (ngx_http_conflict_body_history_text(ctx, &text) == NGX_OK
-                && ngx_http_conflict_latest_document_reflects(
-                        ctx->conf, &row->body, &text, form,
-                        CONFLICT_REFLECTS_NAMES));
+    reflects = (ngx_http_conflict_body_history_text(ctx, &text) == NGX_OK
+                && ngx_http_conflict_latest_document_reflects(ctx->conf,
+                                                      &record->body, &text,
+                                                      form,
+                                                      CONFLICT_REFLECTS_NAMES));
 
     if (form == CONFLICT_FORM_WHOLE) {
-        return document ? NGX_OK : NGX_DECLINED;
+        return reflects ? NGX_OK : NGX_DECLINED;
     }
 
-    /* so that it gives way to what a GET shows */
-    row->shown = 0;
+    /* a body shown by a GET replaces it */
+    record->shown = 0;
 
-    if (!document) {
-        ngx_http_conflict_body_history_sent_part(ctx, row);
-        return row->body.len ? NGX_OK : NGX_DECLINED;
+    if (!reflects) {
+        ngx_http_conflict_body_history_part(ctx, record);
+        return record->body.len ? NGX_OK : NGX_DECLINED;
     }
 
-    return ngx_http_conflict_partial_body_keep(ctx, &row->body,
+    return ngx_http_conflict_partial_body_encode(ctx, &record->body,
                                                (form == CONFLICT_FORM_SHALLOW)
                                                ? CONFLICT_FORM_SHALLOW
                                                : CONFLICT_FORM_DEEP);

@@ -2,7 +2,7 @@
 /*
  * Copyright (C) the ngx_http_conflict_module authors
  *
- * The history: bodies that clients were shown or have sent, for merges.
+ * The history: bodies shown to clients or sent by them, as bases of merges.
  */
 
 
@@ -13,36 +13,37 @@
 #include "http/ngx_http_conflict_http.h"
 
 
-/* Before an operation's first call: it has a history. */
+/* Sets the limits of the history in op->in, before the first store call. */
 void ngx_http_conflict_body_history_configure(ngx_http_conflict_ctx_t *ctx);
 
-/* The write is about to pass; notes what the upstream is sent. */
+/* Saves the body that is about to be sent to the upstream. */
 ngx_int_t ngx_http_conflict_body_history_save_sent(ngx_http_request_t *r,
     ngx_http_conflict_ctx_t *ctx);
 
 /*
- * The write is about to be settled, as one that has passed or as one that may
- * have; first, so that a worker that is killed meanwhile leaves no version of
- * which nobody knows who has made it.
+ * Stores the record of a write, "certain" if it has passed, else it may have.
+ * Called before the write is settled, so that a worker killed in between
+ * leaves no version without the write that has made it.
  */
 void ngx_http_conflict_body_history_written(ngx_http_conflict_ctx_t *ctx,
     ngx_uint_t certain);
 
 /*
- * A link of a chain is done: what its client has made is what the next one is
- * made of.  Where that is not known, that is what the row says.
+ * Stores the document as edited by the client of a link, which is the base of
+ * the next link.  An empty record says that it is unknown.
  */
 void ngx_http_conflict_body_history_link(ngx_http_conflict_ctx_t *ctx);
 
 /*
- * An answer of the module shows this body under ctx->version.current; an empty one: it
- * is not known which.
+ * Stores the body that a response of the module shows as the version
+ * ctx->version.current; an empty body is unknown.
  */
 void ngx_http_conflict_body_history_answered(ngx_http_conflict_ctx_t *ctx,
     ngx_str_t *body);
 
 /*
- * Is the body of this response to be kept; its pieces, and its end.
+ * Whether to store the body of a response of the upstream; then _feed() takes
+ * its pieces, and _store_shown() stores it.
  */
 ngx_uint_t ngx_http_conflict_body_history_wanted(ngx_http_request_t *r,
     ngx_http_conflict_ctx_t *ctx);
@@ -51,38 +52,40 @@ void ngx_http_conflict_body_history_feed(ngx_http_conflict_ctx_t *ctx,
 void ngx_http_conflict_body_history_store_shown(ngx_http_conflict_ctx_t *ctx);
 
 /*
- * Is it to be told what this read has shown: a write may have been done since
- * its version was asked for.  looked() tells it at the end of the body, whose
- * pieces were summed up; cut() where that has never come.
+ * Whether the history has to know what a read shows, as a write may have
+ * landed after its version was read.  Then _hash() takes the pieces of the
+ * body after _hash_start(), and _observe_end() reports it; or _observe_cut()
+ * that the response was cut off.
  */
-ngx_uint_t ngx_http_conflict_body_history_reads(ngx_http_request_t *r,
+ngx_uint_t ngx_http_conflict_body_history_observes(ngx_http_request_t *r,
     ngx_http_conflict_ctx_t *ctx);
-ngx_int_t ngx_http_conflict_body_history_sum_start(ngx_http_request_t *r,
+ngx_int_t ngx_http_conflict_body_history_hash_start(ngx_http_request_t *r,
     ngx_http_conflict_ctx_t *ctx);
-void ngx_http_conflict_body_history_sum(ngx_http_conflict_ctx_t *ctx,
+void ngx_http_conflict_body_history_hash(ngx_http_conflict_ctx_t *ctx,
     u_char *data, size_t len);
-void ngx_http_conflict_body_history_read_end(ngx_http_conflict_ctx_t *ctx);
-void ngx_http_conflict_body_history_cut(ngx_http_conflict_ctx_t *ctx);
+void ngx_http_conflict_body_history_observe_end(ngx_http_conflict_ctx_t *ctx);
+void ngx_http_conflict_body_history_observe_cut(ngx_http_conflict_ctx_t *ctx);
 
 
-/* Makes of a body that is a part what the history keeps of it. */
-ngx_int_t ngx_http_conflict_partial_body_keep(ngx_http_conflict_ctx_t *ctx,
+/* Encodes a part for the history, with its form and its base version. */
+ngx_int_t ngx_http_conflict_partial_body_encode(ngx_http_conflict_ctx_t *ctx,
     ngx_str_t *body, conflict_form_e form);
 
 /*
- * A body of the base was recalled.  NGX_OK: ctx->merge.base is what is known
- * of it; NGX_AGAIN: the version is to be recalled that it was made on.
+ * Takes a body of the base that the history has found.  NGX_OK: merge.base is
+ * what is known of it; NGX_AGAIN: look up op->in.pre.base, on which the part
+ * was made.
  */
 ngx_int_t ngx_http_conflict_partial_body_recalled(ngx_http_conflict_ctx_t *ctx);
 
 /*
- * The same of a link of a chain that is a part: the document that it has made
- * of its base, if that was recalled.  NGX_DECLINED: nobody knows.
+ * Replaces the part of a link by the document that it makes of its base, or by
+ * the encoded part.  NGX_DECLINED: the base is unknown.
  */
 ngx_int_t ngx_http_conflict_partial_body_link(ngx_http_conflict_ctx_t *ctx,
     ngx_str_t *body);
 
-/* What the history has of this write. */
+/* Decodes the body of this write in the history. */
 void ngx_http_conflict_partial_body_made(ngx_http_conflict_ctx_t *ctx,
     conflict_document_t *doc);
 

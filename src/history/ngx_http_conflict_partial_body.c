@@ -2,8 +2,8 @@
 /*
  * Copyright (C) the ngx_http_conflict_module authors
  *
- * Bodies in the history that are parts: how they are kept, and what a client
- * knows that has sent them on what it was shown before.
+ * Parts in the history: their encoding, and the base of a client that has sent
+ * parts only, which is composed of them and the document it was shown before.
  */
 
 
@@ -14,21 +14,21 @@
 #include "process/ngx_http_conflict_random.h"
 
 
-/* a byte with which no JSON begins, and the version that it was made on */
+/* the form, a byte with which no JSON begins, and the base version */
 
 #define NGX_HTTP_CONFLICT_PART_HEAD  (1 + sizeof(uint64_t))
 
-/* of one version, each on that of the one before */
+/* parts that one base is composed of, at most */
 
 #define NGX_HTTP_CONFLICT_PARTS      16
 
 
 static uint64_t ngx_http_conflict_partial_body_base(
     ngx_http_conflict_ctx_t *ctx);
-static uint64_t ngx_http_conflict_partial_body_read(ngx_str_t *kept,
+static uint64_t ngx_http_conflict_partial_body_decode(ngx_str_t *body,
     conflict_document_t *doc);
 static int ngx_http_conflict_partial_body_apply(ngx_http_conflict_ctx_t *ctx,
-    conflict_document_t  *doc, conflict_document_t *part,
+    conflict_document_t *doc, conflict_document_t *part,
     conflict_buffer_t *out);
 static ngx_int_t ngx_http_conflict_partial_body_copy(ngx_pool_t *pool,
     conflict_document_t *doc);
@@ -37,7 +37,7 @@ static ngx_int_t ngx_http_conflict_partial_body_compose(
 
 
 ngx_int_t
-ngx_http_conflict_partial_body_keep(ngx_http_conflict_ctx_t *ctx,
+ngx_http_conflict_partial_body_encode(ngx_http_conflict_ctx_t *ctx,
     ngx_str_t *body, conflict_form_e form)
 {
     u_char      *p;
@@ -68,7 +68,7 @@ ngx_http_conflict_partial_body_keep(ngx_http_conflict_ctx_t *ctx,
 }
 
 
-/* the version that it was made on, as its client knows it; 0: none */
+/* the version that the client has edited; 0: unknown */
 
 static uint64_t
 ngx_http_conflict_partial_body_base(ngx_http_conflict_ctx_t *ctx)
@@ -80,7 +80,7 @@ ngx_http_conflict_partial_body_base(ngx_http_conflict_ctx_t *ctx)
     if (pre->kinds & CONFLICT_CHAIN) {
 
         if (!ctx->op->in.mixed) {
-            /* what the link before it has made */
+            /* the version made by the previous link */
             return ctx->version.compared;
         }
 
@@ -103,7 +103,7 @@ ngx_http_conflict_partial_body_link(ngx_http_conflict_ctx_t *ctx,
     merge = &ctx->merge;
 
     if (ctx->op->out.verdict == CONFLICT_PASS) {
-        return ngx_http_conflict_partial_body_keep(ctx, body, merge->form);
+        return ngx_http_conflict_partial_body_encode(ctx, body, merge->form);
     }
 
     if (merge->base.data == NULL || merge->base.form != CONFLICT_FORM_WHOLE) {
@@ -138,25 +138,25 @@ void
 ngx_http_conflict_partial_body_made(ngx_http_conflict_ctx_t *ctx,
     conflict_document_t *doc)
 {
-    (void) ngx_http_conflict_partial_body_read(&ctx->op->out.made_body, doc);
+    (void) ngx_http_conflict_partial_body_decode(&ctx->op->out.made_body, doc);
 }
 
 
-/* the version that it was made on; 0: none, or it is the document itself */
+/* returns the base version; 0: unknown, or not a part */
 
 static uint64_t
-ngx_http_conflict_partial_body_read(ngx_str_t *kept, conflict_document_t *doc)
+ngx_http_conflict_partial_body_decode(ngx_str_t *body, conflict_document_t *doc)
 {
     uint64_t    base;
     ngx_uint_t  i;
 
-    doc->data = kept->data;
-    doc->len = kept->len;
+    doc->data = body->data;
+    doc->len = body->len;
     doc->form = CONFLICT_FORM_WHOLE;
 
-    if (kept->len < NGX_HTTP_CONFLICT_PART_HEAD
-        || kept->data[0] == CONFLICT_FORM_WHOLE
-        || kept->data[0] > CONFLICT_FORM_JSON_PATCH)
+    if (body->len < NGX_HTTP_CONFLICT_PART_HEAD
+        || body->data[0] == CONFLICT_FORM_WHOLE
+        || body->data[0] > CONFLICT_FORM_JSON_PATCH)
     {
         return 0;
     }
@@ -164,10 +164,10 @@ ngx_http_conflict_partial_body_read(ngx_str_t *kept, conflict_document_t *doc)
     base = 0;
 
     for (i = 1; i < NGX_HTTP_CONFLICT_PART_HEAD; i++) {
-        base = base << 8 | kept->data[i];
+        base = base << 8 | body->data[i];
     }
 
-    doc->form = kept->data[0];
+    doc->form = body->data[0];
     doc->data += NGX_HTTP_CONFLICT_PART_HEAD;
     doc->len -= NGX_HTTP_CONFLICT_PART_HEAD;
 
@@ -186,11 +186,12 @@ ngx_http_conflict_partial_body_recalled(ngx_http_conflict_ctx_t *ctx)
     op = ctx->op;
     merge = &ctx->merge;
 
-    version = ngx_http_conflict_partial_body_read(&op->out.base_body, &doc);
+    version = ngx_http_conflict_partial_body_decode(&op->out.base_body, &doc);
 
     if (doc.form == CONFLICT_FORM_WHOLE) {
-        return ngx_http_conflict_partial_body_compose(
-                ctx, op->out.base_held ? &doc : NULL);
+        return ngx_http_conflict_partial_body_compose(ctx,
+                                                      op->out.base_held ? &doc
+                                                                        : NULL);
     }
 
     if (merge->parts == NULL) {
@@ -210,8 +211,9 @@ ngx_http_conflict_partial_body_recalled(ngx_http_conflict_ctx_t *ctx)
 
     *part = doc;
 
-    if (ngx_http_conflict_partial_body_copy(ctx->request->pool,
-                                            part) != NGX_OK) {
+    if (ngx_http_conflict_partial_body_copy(ctx->request->pool, part)
+        != NGX_OK)
+    {
         return NGX_ERROR;
     }
 
@@ -238,7 +240,7 @@ ngx_http_conflict_partial_body_apply(ngx_http_conflict_ctx_t *ctx,
 }
 
 
-/* what the store has found lives no longer than until it is asked again */
+/* a body found by the store is valid until the next call */
 
 static ngx_int_t
 ngx_http_conflict_partial_body_copy(ngx_pool_t *pool, conflict_document_t *doc)
@@ -258,9 +260,9 @@ ngx_http_conflict_partial_body_copy(ngx_pool_t *pool, conflict_document_t *doc)
 
 
 /*
- * The parts, the newest of which comes first, on the document that they were
- * made on.  Where that is not held they are a part together; a list of changes
- * alone is none.
+ * Applies the parts, which are in order from the newest, to the document on
+ * which they were made.  Without it they are composed to one part, or to none
+ * if there are only JSON Patches.
  */
 
 static ngx_int_t

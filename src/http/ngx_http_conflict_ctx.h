@@ -289,19 +289,20 @@ typedef struct {
     conflict_scan_t               *inject;
     conflict_hash_t                hash;
     off_t                          size;
-    u_char                        *kept;       /* body for the history */
-    size_t                         kept_len;
-    size_t                         kept_size;  /* allocated */
+    u_char                        *record;     /* body for the history */
+    size_t                         record_len;
+    size_t                         record_size;    /* allocated */
     conflict_scan_t               *root;       /* of the document; NULL: the
                                                   body is the document */
-    conflict_hash_t                row;        /* of the document */
-    unsigned                       keeping:1;  /* the body, in "kept" */
-    unsigned                       looking:1;  /* the history is to get it */
-    unsigned                       summing:1;  /* updates "row" */
+    conflict_hash_t                document_hash;
+    unsigned                       recording:1;    /* the body */
+    unsigned                       observing:1;    /* the history needs to know
+                                                      what was shown */
+    unsigned                       document_hashing:1;
     unsigned                       hashing:1;  /* updates "hash" */
     unsigned                       failed:1;   /* not JSON, or too large */
     unsigned                       injected:1;
-    unsigned                       dropping:1; /* rest of a replaced value */
+    unsigned                       skipping:1; /* rest of a replaced value */
     unsigned                       ended:1;
 } ngx_http_conflict_response_t;
 

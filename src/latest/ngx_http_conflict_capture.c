@@ -2,15 +2,16 @@
 /*
  * Copyright (C) the ngx_http_conflict_module authors
  *
- * What the location's filters make of the module's own GET, caught below all
- * of them: that is what its caller may see.  Answers of the module start here.
+ * Captures the own GET below all filters of the location: the client may see
+ * no more than they pass on.  Responses of the module are sent from here, past
+ * these filters.
  */
 
 
 #include "latest/ngx_http_conflict_latest.h"
 
 
-/* the first of the settings of ngx_http_addition_filter_module */
+/* the first members of ngx_http_addition_conf_t, which is private */
 
 typedef struct {
     ngx_str_t                      before_body;
@@ -68,8 +69,9 @@ static ngx_http_output_body_filter_pt    ngx_http_next_body_filter;
 
 
 /*
- * Filters run last to first.  Below the postpone filter they do no more than
- * encode and send; what lies between that and this module is not seen here.
+ * Filters run from the last to the first.  Those below the postpone filter
+ * only encode and send.  Output of a filter between it and this module cannot
+ * be captured.
  */
 
 static ngx_int_t
@@ -160,7 +162,7 @@ ngx_http_conflict_capture_header(ngx_http_request_t *r)
         return ngx_http_next_header_filter(r);
     }
 
-    /* set by ngx_http_header_filter(), which never sees it */
+    /* normally set by ngx_http_header_filter(), which is not called */
     r->header_sent = 1;
 
     latest = &ctx->latest;
@@ -175,7 +177,7 @@ ngx_http_conflict_capture_header(ngx_http_request_t *r)
     if (r->headers_out.status != latest->sent
         || ngx_http_conflict_capture_has_addition(r))
     {
-        /* a filter has made another answer of it, or would have */
+        /* a filter has replaced the response, or would do so for a client */
         shown->failed = 1;
     }
 
@@ -188,7 +190,7 @@ ngx_http_conflict_capture_header(ngx_http_request_t *r)
 }
 
 
-/* to a GET of the client; to a subrequest that filter adds nothing */
+/* whether the filter would add to a GET of the client; it skips subrequests */
 
 static ngx_uint_t
 ngx_http_conflict_capture_has_addition(ngx_http_request_t *r)
@@ -223,7 +225,7 @@ ngx_http_conflict_capture_body(ngx_http_request_t *r, ngx_chain_t *in)
     }
 
     if (in == NULL) {
-        /* the postpone filter has no body of it, but wakes its subrequests */
+        /* the postpone filter has no output, but wakes the subrequests */
         return r->postponed ? ngx_http_next_body_filter(r, NULL) : NGX_OK;
     }
 
@@ -237,7 +239,7 @@ ngx_http_conflict_capture_body(ngx_http_request_t *r, ngx_chain_t *in)
             }
 
         } else if (!ngx_buf_special(b) && ngx_buf_size(b)) {
-            /* of an include: its place in the body is not known here */
+            /* the position of an included response in the body is unknown */
             ctx->latest.shown.failed = 1;
         }
 
@@ -249,9 +251,9 @@ ngx_http_conflict_capture_body(ngx_http_request_t *r, ngx_chain_t *in)
 
 
 /*
- * Of the GET, and of what filters include in it: the main request has no
- * other subrequests before its own header is sent, but those whose body
- * nobody wants.
+ * The context if the subrequest is the own GET, or was included in it by a
+ * filter.  Before its header is sent, the main request has no other ones but
+ * those whose body is discarded.
  */
 
 static ngx_http_conflict_ctx_t *
@@ -265,7 +267,7 @@ ngx_http_conflict_capture_ctx(ngx_http_request_t *r)
 }
 
 
-/* a copy is made only once it is not the upstream's body any more */
+/* copies the body only from where it differs from that of the upstream */
 
 static ngx_int_t
 ngx_http_conflict_capture_buf(ngx_http_conflict_ctx_t *ctx, ngx_buf_t *b)
@@ -367,7 +369,7 @@ ngx_http_conflict_capture_shown(ngx_http_conflict_ctx_t *ctx, ngx_str_t *text)
 
     text->len = shown->len;
 
-    /* not all filters mark the end of a subrequest's body */
+    /* not all filters mark the end of the body of a subrequest */
 
     return (shown->ended || conflict_scan_valid(text->data, text->len))
            ? NGX_OK : NGX_DECLINED;
@@ -417,7 +419,7 @@ ngx_http_conflict_capture_send(ngx_http_request_t *r,
     }
 
     if (own->pending) {
-        /* a filter holds the header back until it has seen the body */
+        /* a filter delays the header until it has the body */
         own->pending = 0;
         return ngx_http_output_filter(r, out);
     }
@@ -432,7 +434,7 @@ ngx_http_conflict_capture_send(ngx_http_request_t *r,
 }
 
 
-/* what filters have taken back for a body that they will not see */
+/* restores what filters removed because they would change the body */
 
 static ngx_int_t
 ngx_http_conflict_capture_own(ngx_http_request_t *r,
@@ -456,7 +458,7 @@ ngx_http_conflict_capture_own(ngx_http_request_t *r,
     }
 
     if (nmcf->charset && r->ctx[nmcf->charset->ctx_index]) {
-        /* it would have recoded it */
+        /* the body is not recoded */
         r->headers_out.charset.len = 0;
     }
 

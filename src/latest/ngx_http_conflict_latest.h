@@ -2,7 +2,7 @@
 /*
  * Copyright (C) the ngx_http_conflict_module authors
  *
- * The latest representation, by the module's own GET.
+ * The latest representation, fetched by the own GET.
  */
 
 
@@ -14,86 +14,97 @@
 
 
 /*
- * The body of the GET as its caller would see it.  NGX_DECLINED: that is not
- * known, and nothing of it may be shown.
+ * The body of the own GET as the client would see it.  NGX_DECLINED: unknown,
+ * nothing of it may be shown.
  */
 ngx_int_t ngx_http_conflict_capture_shown(ngx_http_conflict_ctx_t *ctx,
     ngx_str_t *text);
 
-/* Is it the body that the upstream has sent. */
+/* Whether that is the body sent by the upstream, byte for byte. */
 ngx_uint_t ngx_http_conflict_capture_unfiltered(ngx_http_conflict_ctx_t *ctx);
 
 /*
- * Sends an answer of the module: its header past all filters, its body past
- * those that change bodies.
+ * Sends a response of the module; filters can change neither its length nor
+ * its body.  NULL: no body.
  */
 ngx_int_t ngx_http_conflict_capture_send(ngx_http_request_t *r,
     ngx_http_conflict_ctx_t *ctx, ngx_chain_t *out);
 
-/* The buffer may be used again by its owner. */
+/* Marks a buffer as consumed, so that its owner may reuse it. */
 void ngx_http_conflict_capture_used(ngx_buf_t *b);
 
 
 /*
- * Fills op->in.observed from what the GET has shown.  NGX_DECLINED: it does not
- * carry the version that the upstream should own.
+ * Sets op->in.observed from the response to the own GET.  NGX_DECLINED: it has
+ * no version, though the upstream owns versions.
  */
 ngx_int_t ngx_http_conflict_latest_document_observe(
     ngx_http_conflict_ctx_t *ctx);
 
-/* The upstream's version in it, as a base in a body has it. */
+/* The owned version in it, copied, in the form of a base in a body. */
 ngx_int_t ngx_http_conflict_latest_document_version(
     ngx_http_conflict_ctx_t *ctx, ngx_str_t *version);
 
-/* The row within a JSON body ("root"), or all of it. */
-void ngx_http_conflict_latest_document_row(ngx_http_conflict_ctx_t *ctx,
-    ngx_str_t *row);
+/* The document: the part at "root=" of conflict_latest, or the whole body. */
+void ngx_http_conflict_latest_document_get(ngx_http_conflict_ctx_t *ctx,
+    ngx_str_t *document);
+
+/* Reduces a JSON body to its document, in place. */
 void ngx_http_conflict_latest_document_root(ngx_http_conflict_loc_conf_t *nlcf,
     ngx_str_t *body);
 
-/* Has the row what a write wanted, whose text need not be JSON. */
+/*
+ * Whether the document already contains the changes of a write; "text" is the
+ * body of the write, and need not be JSON.
+ */
 ngx_uint_t ngx_http_conflict_latest_document_reflects(
-    ngx_http_conflict_loc_conf_t *nlcf, ngx_str_t *row, ngx_str_t *text,
+    ngx_http_conflict_loc_conf_t *nlcf, ngx_str_t *document, ngx_str_t *text,
     conflict_form_e form, conflict_reflects_e how);
 
 
 /*
- * Starts the GET; "done" is called at its end, with ctx, as the handler of a
- * subrequest.
+ * Starts the own GET as a subrequest; until it is done, the main request has
+ * the method GET.  done() runs at its end with "ctx" as its data, perhaps more
+ * than once.
  */
 ngx_int_t ngx_http_conflict_latest_get_start(ngx_http_request_t *r,
     ngx_http_conflict_ctx_t *ctx, ngx_http_post_subrequest_pt done);
 
-/* The method of the request is its own again. */
+/* Restores the method of the main request. */
 void ngx_http_conflict_latest_get_restore(ngx_http_conflict_ctx_t *ctx);
 
 /*
- * In PRECONTENT of the GET: nginx runs no access handlers for subrequests,
- * this does, so that nobody sees a body that a GET would not show.
+ * Handler in the PRECONTENT phase.  nginx skips access handlers for
+ * subrequests; this runs them for the own GET, which must show nothing that a
+ * GET of the client would not.
  */
 ngx_int_t ngx_http_conflict_latest_get_access(ngx_http_request_t *r);
 
 
 /*
- * Starts the GET, unless it was.  NGX_AGAIN: it still runs, the phases go on
- * at its end.
+ * Starts the own GET, unless it was started.  NGX_AGAIN: it is in progress,
+ * and its end resumes the phases of the main request.
  */
 ngx_int_t ngx_http_conflict_latest_response(ngx_http_conflict_ctx_t *ctx);
 
-/* The status of a GET: there is nothing. */
+/* Whether the status of a GET says that the resource does not exist. */
 ngx_uint_t ngx_http_conflict_latest_response_gone(ngx_uint_t status);
 
+/*
+ * Header filter of the own GET.  NGX_ERROR also if the body is too large to be
+ * read.
+ */
 ngx_int_t ngx_http_conflict_latest_response_header(ngx_http_request_t *r,
     ngx_http_conflict_ctx_t *ctx);
 
 /*
- * Keeps the body; *out is what the location's filters are to have of it, NULL
- * where there is nothing.
+ * Body filter of the own GET: saves the body; *out is the chain for the
+ * location's filters, or NULL.
  */
 ngx_int_t ngx_http_conflict_latest_response_body(ngx_http_request_t *r,
     ngx_http_conflict_ctx_t *ctx, ngx_chain_t *in, ngx_chain_t **out);
 
-/* Makes room for "more" bytes after the first "len". */
+/* Grows a buffer of *size bytes, of which "len" are used, by "more" bytes. */
 ngx_int_t ngx_http_conflict_latest_response_grow(ngx_pool_t *pool,
     u_char **data, size_t len, size_t *size, size_t more);
 

@@ -2,8 +2,8 @@
 /*
  * Copyright (C) the ngx_http_conflict_module authors
  *
- * What an answer of the upstream shows of a resource: whether it exists,
- * its version and date where the upstream has its own, its row.
+ * The content of the own GET: whether the resource exists, its version and
+ * date if the upstream owns them, and its document.
  */
 
 
@@ -55,7 +55,7 @@ ngx_http_conflict_latest_document_observe(ngx_http_conflict_ctx_t *ctx)
 
         if (latest->last_modified != -1) {
             op->in.observed.mtime = (int64_t) latest->last_modified
-                             * CONFLICT_TIME_SECOND;
+                                    * CONFLICT_TIME_SECOND;
         }
 
     } else if (ngx_http_conflict_latest_document_value(ctx, nlcf->mtime, &json,
@@ -79,14 +79,14 @@ ngx_http_conflict_latest_document_observe(ngx_http_conflict_ctx_t *ctx)
 
     ngx_http_conflict_version_source_weak(ctx, &value);
 
-    op->in.observed.version = ngx_http_conflict_version_source_parse(
-            nlcf->version, &value);
+    op->in.observed.version
+        = ngx_http_conflict_version_source_parse(nlcf->version, &value);
 
     return op->in.observed.version ? NGX_OK : NGX_DECLINED;
 }
 
 
-/* a version or a date of the upstream, in its body or in a header */
+/* an owned version or date, from the body or from a header */
 
 static ngx_int_t
 ngx_http_conflict_latest_document_value(ngx_http_conflict_ctx_t *ctx,
@@ -143,7 +143,7 @@ ngx_http_conflict_latest_document_version(ngx_http_conflict_ctx_t *ctx,
     }
 
     if (ctx->conf->version->place == NGX_HTTP_CONFLICT_HEADER) {
-        /* as a base in a body: the version, not the tag */
+        /* a base in a body is the version, without the tag's quotes */
         conflict_version_unquote((const char **) &value.data, &value.len);
     }
 
@@ -159,14 +159,14 @@ ngx_http_conflict_latest_document_version(ngx_http_conflict_ctx_t *ctx,
 
 
 void
-ngx_http_conflict_latest_document_row(ngx_http_conflict_ctx_t *ctx,
-    ngx_str_t *row)
+ngx_http_conflict_latest_document_get(ngx_http_conflict_ctx_t *ctx,
+    ngx_str_t *document)
 {
-    row->data = ctx->latest.data;
-    row->len = ctx->latest.len;
+    document->data = ctx->latest.data;
+    document->len = ctx->latest.len;
 
     if (ctx->latest.json) {
-        ngx_http_conflict_latest_document_root(ctx->conf, row);
+        ngx_http_conflict_latest_document_root(ctx->conf, document);
     }
 }
 
@@ -180,7 +180,7 @@ ngx_http_conflict_latest_document_root(ngx_http_conflict_loc_conf_t *nlcf,
 
     if (nlcf->root == NULL) {
 
-        /* it is put into another text, and begins none */
+        /* it is embedded in another text, where a BOM is not valid JSON */
 
         bom = conflict_text_bom(body->data, body->len);
         body->data += bom;
@@ -203,13 +203,13 @@ ngx_http_conflict_latest_document_root(ngx_http_conflict_loc_conf_t *nlcf,
 
 ngx_uint_t
 ngx_http_conflict_latest_document_reflects(ngx_http_conflict_loc_conf_t *nlcf,
-    ngx_str_t *row, ngx_str_t *text, conflict_form_e form,
+    ngx_str_t *document, ngx_str_t *text, conflict_form_e form,
     conflict_reflects_e how)
 {
     conflict_document_t  latest, write;
 
-    latest.data = row->data;
-    latest.len = row->len;
+    latest.data = document->data;
+    latest.len = document->len;
     latest.form = CONFLICT_FORM_WHOLE;
 
     write.data = text->data;

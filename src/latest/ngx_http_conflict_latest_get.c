@@ -2,8 +2,9 @@
 /*
  * Copyright (C) the ngx_http_conflict_module authors
  *
- * The start of the module's own GET: the same target, by the same client,
- * past the same access rules.  What it shows is kept by _latest.c.
+ * Starts the own GET, with the target and the credentials of the request and
+ * the access rules of its location.  ngx_http_conflict_latest_response.c saves
+ * the response.
  */
 
 
@@ -71,7 +72,7 @@ ngx_http_conflict_latest_get_start(ngx_http_request_t *r,
         return ngx_http_conflict_preflight_request(r, ctx, sr);
     }
 
-    /* $request_method is that of the main request: a GET, until it is done */
+    /* $request_method is read from the main request */
 
     r->method = NGX_HTTP_GET;
     r->method_name = sr->method_name;
@@ -81,8 +82,8 @@ ngx_http_conflict_latest_get_start(ngx_http_request_t *r,
 
 
 /*
- * The target as the client has sent it: what rewrites have made of it for
- * the write they shall make of it for a GET.
+ * The target as sent by the client, so that rewrites apply to the GET as they
+ * did to the write.
  */
 
 static ngx_int_t
@@ -141,10 +142,10 @@ ngx_http_conflict_latest_get_prepare(ngx_http_request_t *r,
     ngx_table_elt_t            *h;
     ngx_http_core_main_conf_t  *cmcf;
 
-    /* an encoded slash stays one */
+    /* proxy_pass must send encoded slashes as they are */
     sr->valid_unparsed_uri = (ctx->get.uri.len == 0 && !r->empty_path_in_uri);
 
-    /* what was evaluated for the write does not hold for a GET, or back */
+    /* variables cached for the write are wrong for a GET, and vice versa */
 
     cmcf = ngx_http_get_module_main_conf(r, ngx_http_core_module);
 
@@ -165,7 +166,7 @@ ngx_http_conflict_latest_get_prepare(ngx_http_request_t *r,
         return NGX_ERROR;
     }
 
-    /* caches on the way shall ask the origin (RFC 9111, 5.2.1.4) */
+    /* caches on the path must validate with the origin (RFC 9111, 5.2.1.4) */
 
     h = ngx_list_push(&sr->headers_in.headers);
     if (h == NULL) {
@@ -210,8 +211,8 @@ ngx_http_conflict_latest_get_restore(ngx_http_conflict_ctx_t *ctx)
 
 
 /*
- * nginx's access phase, which subrequests skip, in small; the handlers run
- * in the order that ngx_http_init_phase_handlers() gave them.
+ * The access phase of ngx_http_core_module, which subrequests skip.  As in
+ * ngx_http_init_phase_handlers(), the last handler runs first.
  */
 
 ngx_int_t
@@ -234,7 +235,7 @@ ngx_http_conflict_latest_get_access(ngx_http_request_t *r)
     latest = &ctx->latest;
 
     if (latest->loc_conf != r->loc_conf) {
-        /* try_files may have led on to another location */
+        /* try_files may have changed the location */
         latest->loc_conf = r->loc_conf;
         latest->access = 0;
     }

@@ -2,8 +2,8 @@
 /*
  * Copyright (C) the ngx_http_conflict_module authors
  *
- * The latest representation: what the module's own GET is answered with,
- * kept and not sent.  Knows nothing of versions but where they stand in it.
+ * The response to the own GET: saves its header fields and its body, which are
+ * not sent.  Does not interpret versions.
  */
 
 
@@ -36,7 +36,7 @@ ngx_http_conflict_latest_response(ngx_http_conflict_ctx_t *ctx)
 }
 
 
-/* bookkeeping, perhaps twice: nginx wakes the main request */
+/* may run twice; nginx wakes the main request */
 
 static ngx_int_t
 ngx_http_conflict_latest_response_done(ngx_http_request_t *r, void *data,
@@ -55,7 +55,7 @@ ngx_http_conflict_latest_response_done(ngx_http_request_t *r, void *data,
     }
 
     if ((r->buffered || r->postponed) && rc < NGX_HTTP_SPECIAL_RESPONSE) {
-        /* filters have included something that is still to come */
+        /* an included response is in progress */
         latest->failed |= (rc == NGX_ERROR);
         return r->connection->error ? rc : NGX_OK;
     }
@@ -68,7 +68,7 @@ ngx_http_conflict_latest_response_done(ngx_http_request_t *r, void *data,
     }
 
     if (rc >= NGX_HTTP_SPECIAL_RESPONSE && latest->refused == 0) {
-        /* next comes the error page, and then this again */
+        /* the error page follows, at whose end this runs again */
         latest->refused = status;
         latest->upstream = r->upstream;
         return rc;
@@ -79,15 +79,15 @@ ngx_http_conflict_latest_response_done(ngx_http_request_t *r, void *data,
     nmcf = ngx_http_get_module_main_conf(r, ngx_http_conflict_module);
 
     if (nmcf->ssi) {
-        /* it was the GET's */
+        /* the context was created for the GET */
         r->main->ctx[nmcf->ssi->ctx_index] = NULL;
     }
 
     ngx_http_conflict_latest_get_restore(ctx);
 
     /*
-     * What the upstream said, not the page that "error_page" made of it,
-     * unless that led to another upstream.
+     * The status from the upstream, not that of the page of "error_page",
+     * unless the page comes from another upstream.
      */
 
     if (latest->refused && r->upstream == latest->upstream) {
@@ -97,7 +97,7 @@ ngx_http_conflict_latest_response_done(ngx_http_request_t *r, void *data,
     latest->status = status ? status : NGX_HTTP_BAD_GATEWAY;
 
     if ((rc == NGX_ERROR && !latest->too_large) || latest->failed) {
-        /* the body was cut */
+        /* the body is incomplete */
         latest->status = NGX_HTTP_BAD_GATEWAY;
     }
 
@@ -135,7 +135,7 @@ ngx_http_conflict_latest_response_header(ngx_http_request_t *r,
                        && r->headers_out.content_encoding->value.len);
     latest->cached = ngx_http_conflict_header_cached(r);
 
-    /* of another target than the request's: no view of the request */
+    /* another target than that of the request has no view of the request */
     latest->view = ctx->get.uri.len ? 0 : ngx_http_conflict_view(ctx, r);
 
     latest->last_modified = r->headers_out.last_modified_time;
@@ -163,9 +163,11 @@ ngx_http_conflict_latest_response_header(ngx_http_request_t *r,
         value = ngx_http_conflict_header_find(&r->headers_out.headers,
                                               &nlcf->version->name, NULL);
 
-        if (value && ngx_http_conflict_latest_response_copy(
-                r->pool, &latest->version_header, value)
-                     != NGX_OK)
+        if (value
+            && ngx_http_conflict_latest_response_copy(r->pool,
+                                                      &latest->version_header,
+                                                      value)
+               != NGX_OK)
         {
             return NGX_ERROR;
         }
@@ -175,9 +177,11 @@ ngx_http_conflict_latest_response_header(ngx_http_request_t *r,
         value = ngx_http_conflict_header_find(&r->headers_out.headers,
                                               &nlcf->mtime->name, NULL);
 
-        if (value && ngx_http_conflict_latest_response_copy(
-                r->pool, &latest->mtime_header, value)
-                     != NGX_OK)
+        if (value
+            && ngx_http_conflict_latest_response_copy(r->pool,
+                                                      &latest->mtime_header,
+                                                      value)
+               != NGX_OK)
         {
             return NGX_ERROR;
         }
@@ -186,7 +190,7 @@ ngx_http_conflict_latest_response_header(ngx_http_request_t *r,
     if (r->headers_out.content_length_n > (off_t) nlcf->max_body
         && latest->status == NGX_HTTP_OK)
     {
-        /* not worth to be read */
+        /* not worth reading */
         latest->too_large = 1;
         return NGX_ERROR;
     }
@@ -222,8 +226,8 @@ ngx_http_conflict_latest_response_body(ngx_http_request_t *r,
         if (latest->too_large || latest->failed) {
 
             /*
-             * Enough.  An error would be taken for one of the client's
-             * connection; this ends the reading from the upstream.
+             * Stop reading from the upstream.  NGX_ERROR would be taken for an
+             * error of the client's connection.
              */
 
             if (r->upstream && r->upstream->pipe) {
@@ -244,8 +248,9 @@ ngx_http_conflict_latest_response_body(ngx_http_request_t *r,
         cl->next = NULL;
 
         if (size) {
-            if (ngx_http_conflict_latest_response_buf(r, latest,
-                                                      cl) != NGX_OK) {
+            if (ngx_http_conflict_latest_response_buf(r, latest, cl)
+                != NGX_OK)
+            {
                 return NGX_ERROR;
             }
 
@@ -263,8 +268,8 @@ ngx_http_conflict_latest_response_body(ngx_http_request_t *r,
 
 
 /*
- * Filters may change a buffer, so it is copied before they have it.  One
- * that is in a file only is replaced, lest it is read again.
+ * Saves a buffer before filters may change it.  A buffer in a file is replaced
+ * by one in memory, so that it is read once.
  */
 
 static ngx_int_t
@@ -286,7 +291,7 @@ ngx_http_conflict_latest_response_buf(ngx_http_request_t *r,
         if (ngx_http_conflict_file_read(b->file, copy->pos, size, b->file_pos)
             != NGX_OK)
         {
-            /* as if the upstream had not sent all of it */
+            /* as if the upstream had closed the connection early */
             latest->failed = 1;
             latest->shown.failed = 1;
         }
@@ -320,17 +325,17 @@ ngx_int_t
 ngx_http_conflict_latest_response_grow(ngx_pool_t *pool, u_char **data,
     size_t len, size_t *size, size_t more)
 {
-    size_t   want;
+    size_t   new_size;
     u_char  *p;
 
     if (*size - len >= more) {
         return NGX_OK;
     }
 
-    want = ngx_max(*size * 2, NGX_HTTP_CONFLICT_FIRST_SIZE);
-    want = ngx_max(want, len + more);
+    new_size = ngx_max(*size * 2, NGX_HTTP_CONFLICT_FIRST_SIZE);
+    new_size = ngx_max(new_size, len + more);
 
-    p = ngx_palloc(pool, want);
+    p = ngx_palloc(pool, new_size);
     if (p == NULL) {
         return NGX_ERROR;
     }
@@ -341,7 +346,7 @@ ngx_http_conflict_latest_response_grow(ngx_pool_t *pool, u_char **data,
     }
 
     *data = p;
-    *size = want;
+    *size = new_size;
 
     return NGX_OK;
 }

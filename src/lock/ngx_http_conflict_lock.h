@@ -2,7 +2,7 @@
 /*
  * Copyright (C) the ngx_http_conflict_module authors
  *
- * The lock endpoint.
+ * The lock endpoint: conflict_lock.
  */
 
 
@@ -21,7 +21,10 @@ char *ngx_http_conflict_lock_conf(ngx_conf_t *cf, ngx_command_t *cmd,
     void *conf);
 
 
-/* The states of the endpoint. */
+/*
+ * The states of the endpoint; each function returns the next one, or
+ * NGX_HTTP_CONFLICT_STATE_AGAIN to be called again.
+ */
 ngx_http_conflict_state_e ngx_http_conflict_lock_endpoint_start(
     ngx_http_conflict_ctx_t *ctx);
 ngx_http_conflict_state_e ngx_http_conflict_lock_endpoint_target(

@@ -2,7 +2,7 @@
 /*
  * Copyright (C) the ngx_http_conflict_module authors
  *
- * What a lock endpoint answers, as JSON.
+ * The content handler of a lock endpoint: its responses as JSON.
  */
 
 
@@ -60,7 +60,7 @@ ngx_http_conflict_lock_answer(ngx_http_request_t *r)
     out.last->buf->last_buf = 1;
     out.last->buf->last_in_chain = 1;
 
-    /* it has been done: what the client's conditions are on is another thing */
+    /* conditions of the client do not apply to what is done already */
     r->disable_not_modified = 1;
     r->err_status = 0;
 
@@ -114,6 +114,7 @@ ngx_http_conflict_lock_answer_body(ngx_http_conflict_ctx_t *ctx)
 {
     json_t                    *json;
     u_char                    *token;
+    uint64_t                   version;
     ngx_str_t                 *client;
     ngx_uint_t                 mine;
     ngx_http_conflict_lock_t  *lock;
@@ -166,10 +167,11 @@ ngx_http_conflict_lock_answer_body(ngx_http_conflict_ctx_t *ctx)
     }
 
     if (lock->verb != NGX_HTTP_CONFLICT_LOCK_RELEASE) {
-        /* null: not known now, or the upstream's own, in the document */
+        /* null: unknown, or owned by the upstream and in the document */
+        version = ctx->version.current;
+
         ngx_http_conflict_json_set(&json, "version",
-                                ngx_http_conflict_json_version(
-                                        ctx->version.current));
+                                   ngx_http_conflict_json_version(version));
     }
 
     return json;

@@ -2,16 +2,18 @@
 /*
  * Copyright (C) the ngx_http_conflict_module authors
  *
- * conflict_lock: the parameters of a lock endpoint.
+ * The directive conflict_lock, and its parameters.
  */
 
 
 #include "lock/ngx_http_conflict_lock.h"
 
 
-#define NGX_HTTP_CONFLICT_IDLE      (5 * 60 * 1000)     /* milliseconds */
+/* milliseconds */
+#define NGX_HTTP_CONFLICT_IDLE      (5 * 60 * 1000)
 #define NGX_HTTP_CONFLICT_IDLE_MIN  100
 #define NGX_HTTP_CONFLICT_IDLE_MAX  (24 * 3600 * 1000)
+
 #define NGX_HTTP_CONFLICT_QUOTA     10000
 
 
@@ -40,8 +42,9 @@ ngx_http_conflict_lock_conf(ngx_conf_t *cf, ngx_command_t *cmd, void *conf)
 
     for (i = 1; i < cf->args->nelts; i++) {
 
-        if (ngx_http_conflict_lock_conf_parameter(cf, nlcf,
-                                                  &value[i]) != NGX_OK) {
+        if (ngx_http_conflict_lock_conf_parameter(cf, nlcf, &value[i])
+            != NGX_OK)
+        {
             return NGX_CONF_ERROR;
         }
     }

@@ -2,8 +2,9 @@
 /*
  * Copyright (C) the ngx_http_conflict_module authors
  *
- * The lock endpoint: may the caller see the resource, then the store.  It
- * answers by _lock_answer.c.
+ * The states of a lock endpoint: an own GET, which checks that the client may
+ * see the resource, then the call of the store.  The content handler in
+ * ngx_http_conflict_lock_answer.c sends the result.
  */
 
 
@@ -33,7 +34,7 @@ ngx_http_conflict_lock_endpoint_start(ngx_http_conflict_ctx_t *ctx)
     r = ctx->request;
     nlcf = ctx->conf;
 
-    /* the filters have nothing to do with it */
+    /* the module's filters ignore the response */
     ctx->flow.answered = 1;
 
     op = ngx_http_conflict_op_create(r, nlcf->store, &ctx->target.key, 0);
@@ -43,7 +44,7 @@ ngx_http_conflict_lock_endpoint_start(ngx_http_conflict_ctx_t *ctx)
 
     ctx->op = op;
 
-    /* a version of ours would make the upstream's own one stale */
+    /* a minted version would make an owned one stale */
 
     op->in.minted = (nlcf->version->place == NGX_HTTP_CONFLICT_DEFAULT
                      && !nlcf->store->owned);
@@ -85,11 +86,11 @@ ngx_http_conflict_lock_endpoint_start(ngx_http_conflict_ctx_t *ctx)
                        && force.len == 1 && force.data[0] == '1');
 
         if (lock->given || lock->force || nlcf->lock_blind) {
-            /* the page is being closed: nothing to show, and no time */
+            /* a page that is being closed: respond at once, and show nothing */
             return NGX_HTTP_CONFLICT_STATE_LOCK_STORE_CALL;
         }
 
-        /* a name alone, which nobody but the upstream may have checked */
+        /* without a token, only the upstream may have verified the user */
         break;
 
     case NGX_HTTP_OPTIONS:
@@ -167,7 +168,7 @@ ngx_http_conflict_lock_endpoint_get(ngx_http_conflict_ctx_t *ctx)
         return NGX_HTTP_CONFLICT_STATE_ERROR;
     }
 
-    /* whether the page may ask is all that a preflight wants to know */
+    /* a preflight only asks whether the page may send the request */
 
     return (ctx->method & NGX_HTTP_OPTIONS)
            ? NGX_HTTP_CONFLICT_STATE_LOCK_RESPOND
@@ -175,7 +176,7 @@ ngx_http_conflict_lock_endpoint_get(ngx_http_conflict_ctx_t *ctx)
 }
 
 
-/* who may not see the resource need not know who edits it */
+/* a client that may not see the resource must not learn its editor */
 
 ngx_http_conflict_state_e
 ngx_http_conflict_lock_endpoint_checked(ngx_http_conflict_ctx_t *ctx)
@@ -185,7 +186,7 @@ ngx_http_conflict_lock_endpoint_checked(ngx_http_conflict_ctx_t *ctx)
     latest = &ctx->latest;
 
     if (latest->cached) {
-        /* perhaps what somebody else was shown */
+        /* possibly cached for another user */
         latest->status = NGX_HTTP_BAD_GATEWAY;
     }
 
@@ -200,13 +201,13 @@ ngx_http_conflict_lock_endpoint_checked(ngx_http_conflict_ctx_t *ctx)
                                         NGX_HTTP_CONFLICT_ANSWER_RELAY, NULL);
     }
 
-    return ngx_http_conflict_lock_endpoint_error(
-            ctx, NGX_HTTP_CONFLICT_ANSWER_UNAVAILABLE,
-            "the GET of the resource failed");
+    return ngx_http_conflict_lock_endpoint_error(ctx,
+                                        NGX_HTTP_CONFLICT_ANSWER_UNAVAILABLE,
+                                        "the GET of the resource failed");
 }
 
 
-/* a resource without a version gets one, where the module mints them */
+/* gives a resource without a version a minted one, for the response */
 
 ngx_http_conflict_state_e
 ngx_http_conflict_lock_endpoint_peek(ngx_http_conflict_ctx_t *ctx)
@@ -280,8 +281,9 @@ ngx_http_conflict_lock_endpoint_failed(ngx_http_conflict_ctx_t *ctx)
                       "enlarge its zone", &op->store->name);
     }
 
-    return ngx_http_conflict_lock_endpoint_error(
-            ctx, NGX_HTTP_CONFLICT_ANSWER_UNAVAILABLE, NULL);
+    return ngx_http_conflict_lock_endpoint_error(ctx,
+                                        NGX_HTTP_CONFLICT_ANSWER_UNAVAILABLE,
+                                        NULL);
 }
 
 
@@ -308,7 +310,7 @@ ngx_http_conflict_lock_endpoint_result(ngx_http_conflict_ctx_t *ctx)
         ctx->flow.answer = NGX_HTTP_CONFLICT_ANSWER_LOCKED;
         ctx->flow.outcome = NGX_HTTP_CONFLICT_OUTCOME_LOCKED;
         ctx->caller.may_see = (op->lock.verb != NGX_HTTP_CONFLICT_LOCK_RELEASE
-                        || ctx->conf->lock_blind);
+                               || ctx->conf->lock_blind);
 
         if (!ctx->caller.may_see) {
             ctx->version.current = 0;

@@ -1,11 +1,11 @@
 'use strict';
 
-/* Shows the data of ?format=json, and reloads it every few seconds. */
+/* Shows the data of ?format=json, and reloads it periodically. */
 
 (function () {
-    var EVERY = 5000;
-    var SOME = 20;
-    var FEW = matchMedia('(max-width: 44rem)').matches ? 6 : 15;
+    var INTERVAL = 5000;    /* milliseconds */
+    var MAX_ROUTES = 20;    /* unless all are shown */
+    var MAX_CONFLICTS = matchMedia('(max-width: 44rem)').matches ? 6 : 15;
 
     var ACTIONS = {
         conflict_version: ['refused as stale', 1],
@@ -36,19 +36,19 @@
 
     var data = null;
     var range = 'hours';
-    var all = false;
-    var rest = false;
+    var allConflicts = false;
+    var allRoutes = false;
     var paused = false;
     var timer = 0;
-    var seen = null;
-    var banners = '';
-    var cards = {};
+    var knownIds = null;    /* of conflicts shown before */
+    var banners = '';       /* the text announced last */
+    var cards = {};         /* elements of routes, by key() */
 
     function $(id) {
         return document.getElementById(id);
     }
 
-    /* all strings are inserted as text: no data becomes markup */
+    /* inserts strings as text, so that no data becomes markup */
 
     function make(tag, attrs) {
         var i, k, child, el = document.createElement(tag);
@@ -139,7 +139,7 @@
         return Date.parse(data.time);
     }
 
-    /* a lock that is taken over is logged, but is not a conflict */
+    /* logged locks are not conflicts */
 
     function counts(name) {
         return name.indexOf('lock_') !== 0;
@@ -155,7 +155,7 @@
         }
 
         return { writes: sum(bins.writes), conflicts: n,
-                 unseen: sum(Object.values(bins.not_checked).map(sum)) };
+                 unchecked: sum(Object.values(bins.not_checked).map(sum)) };
     }
 
     function stamp(bins, i) {
@@ -168,7 +168,7 @@
                                              day: 'numeric' });
     }
 
-    /* a round upper end for an axis */
+    /* a round upper limit of an axis */
 
     function ceiling(n) {
         var step = Math.pow(10, Math.floor(Math.log10(Math.max(n, 1))));
@@ -322,7 +322,7 @@
                                route.entity]);
     }
 
-    function called(route) {
+    function routeName(route) {
         return route.location || route.entity || '(server)';
     }
 
@@ -338,16 +338,17 @@
         return text ? list : null;
     }
 
-    /* what passed without a check in the range shown */
+    /* writes that passed unchecked in the range shown */
 
-    function unseen(bins) {
+    function unchecked(bins) {
         var list = Object.keys(bins.not_checked).map(function (name) {
             return number(sum(bins.not_checked[name])) + ' '
                    + (GAPS[name] || name);
         });
 
-        return list.length ? make('p', { 'class': 'unseen' }, 'Not checked: '
-                                  + list.join(', ') + '.') : null;
+        return list.length ? make('p', { 'class': 'unchecked' },
+                                  'Not checked: ' + list.join(', ') + '.')
+                           : null;
     }
 
     function advice(route) {
@@ -375,14 +376,14 @@
         var bins = route[range], t = totals(route);
         var title = plural(t.conflicts, 'conflict', 'conflicts') + ' of '
                     + plural(t.writes, 'write', 'writes') + ' on '
-                    + called(route);
+                    + routeName(route);
 
         return make('div', { 'class': 'inside' }, advice(route),
             t.conflicts ? chart(bins, title)
                         : make('p', { 'class': 'quiet' },
                                'No conflicts in this period, '
                                + plural(t.writes, 'write', 'writes') + '.'),
-            legend(bins), unseen(bins),
+            legend(bins), unchecked(bins),
             make('p', { 'class': 'quiet' },
                  'Total: ' + plural(route.writes, 'write', 'writes') + ', '
                  + number(route.waited) + ' waited ('
@@ -394,7 +395,7 @@
     }
 
     function summary(route, t) {
-        var a = route.advice, name = called(route);
+        var a = route.advice, name = routeName(route);
         var more = [route.server, route.entity !== name ? route.entity : '',
                     data.stores.length > 1 ? 'store ' + route.store : '']
                    .filter(Boolean).join(' · ');
@@ -413,24 +414,26 @@
                  make('b', {}, number(t.conflicts)),
                  make('div', { 'class': 'quiet' }, 'of '
                       + plural(t.writes, 'write', 'writes')),
-                 t.unseen ? make('div', { 'class': 'unseen' },
-                                 number(t.unseen) + ' not checked') : null));
+                 t.unchecked ? make('div', { 'class': 'unchecked' },
+                                    number(t.unchecked) + ' not checked')
+                             : null));
     }
 
     function showRoutes() {
         var box = $('routes'), find = $('filter').querySelector('input');
-        var wanted = find.value.toLowerCase(), shown = {}, last = null;
+        var pattern = find.value.toLowerCase(), shown = {}, last = null;
         var list = data.routes.map(function (route) {
             return { route: route, t: totals(route) };
         }).sort(function (a, b) {
-            return b.t.conflicts - a.t.conflicts || b.t.unseen - a.t.unseen
+            return b.t.conflicts - a.t.conflicts
+                   || b.t.unchecked - a.t.unchecked
                    || b.t.writes - a.t.writes;
         });
 
         $('filter').hidden = data.routes.length < 8;
-        $('rest').hidden = wanted || data.routes.length <= SOME;
-        $('rest').textContent = rest ? 'Show fewer'
-                                     : 'Show all ' + data.routes.length;
+        $('rest').hidden = pattern || data.routes.length <= MAX_ROUTES;
+        $('rest').textContent = allRoutes ? 'Show fewer'
+                                          : 'Show all ' + data.routes.length;
 
         if (!list.length) {
             cards = {};
@@ -451,7 +454,7 @@
             if (!card) {
                 card = make('details', { 'class': 'route' });
                 card.open = i < 3 && list.length < 8;
-                card.addEventListener('toggle', showRoutesOf(id));
+                card.addEventListener('toggle', fillOnOpen(id));
                 cards[id] = card;
             }
 
@@ -465,10 +468,10 @@
                 card.append(inside(item.route));
             }
 
-            card.hidden = wanted ? text.indexOf(wanted) === -1
-                                 : !rest && i >= SOME;
+            card.hidden = pattern ? text.indexOf(pattern) === -1
+                                  : !allRoutes && i >= MAX_ROUTES;
 
-            /* in order, and moved only if the position differs */
+            /* keep the order, and move a card only if necessary */
 
             if (last ? last.nextSibling !== card : box.firstChild !== card) {
                 box.insertBefore(card, last ? last.nextSibling
@@ -490,7 +493,7 @@
         });
     }
 
-    function showRoutesOf(id) {
+    function fillOnOpen(id) {
         return function () {
             var card = cards[id], route = data.routes.find(function (r) {
                 return key(r) === id;
@@ -503,14 +506,14 @@
     }
 
     function showTiles() {
-        var writes = 0, conflicts = 0, missed = 0, locks = 0;
+        var writes = 0, conflicts = 0, unchecked = 0, locks = 0;
 
         data.routes.forEach(function (route) {
             var t = totals(route);
 
             writes += t.writes;
             conflicts += t.conflicts;
-            missed += t.unseen;
+            unchecked += t.unchecked;
         });
 
         data.stores.forEach(function (store) {
@@ -523,13 +526,17 @@
          ['Conflicts', number(conflicts)],
          ['Share of writes', writes ? (100 * conflicts / writes).toFixed(
              conflicts / writes < .1 ? 2 : 0) + ' %' : '–'],
-         ['Not checked', number(missed)],
+         ['Not checked', number(unchecked)],
          ['In flight', number(data.writes_in_flight)],
          ['Locks', number(locks)],
          ['Log errors', number(data.audit_errors)]].forEach(function (tile) {
             $('tiles').append(make('div', {}, make('dt', {}, tile[0]),
                                    make('dd', {}, tile[1])));
         });
+    }
+
+    function isNew(c) {
+        return knownIds && !knownIds[c.conflict_id];
     }
 
     function version(v) {
@@ -540,24 +547,22 @@
         var list = data.conflicts.slice().sort(function (a, b) {
             return a.time < b.time ? 1 : -1;
         });
-        var fresh = {}, rows;
+        var limit = allConflicts ? list.length : MAX_CONFLICTS;
+        var ids = {}, rows;
 
-        $('more').hidden = list.length <= FEW;
-        $('more').textContent = all ? 'Show fewer'
-                                    : 'Show all ' + list.length;
+        $('more').hidden = list.length <= MAX_CONFLICTS;
+        $('more').textContent = allConflicts ? 'Show fewer'
+                                             : 'Show all ' + list.length;
 
         if (!list.length) {
             put('conflicts', empty('None yet.'));
-            seen = {};
+            knownIds = {};
             return;
         }
 
-        rows = list.slice(0, all ? list.length : FEW).map(function (c) {
-            fresh[c.conflict_id] = true;
-
+        rows = list.slice(0, limit).map(function (c) {
             return {
-                attrs: seen && !seen[c.conflict_id] ? { 'class': 'fresh' }
-                                                    : {},
+                attrs: isNew(c) ? { 'class': 'fresh' } : {},
                 cells: [
                     make('time', { datetime: c.time,
                                    title: new Date(c.time).toLocaleString() },
@@ -574,14 +579,14 @@
             };
         });
 
-        list.forEach(function (c) { fresh[c.conflict_id] = true; });
+        list.forEach(function (c) { ids[c.conflict_id] = true; });
 
-        if (seen && list.some(function (c) { return !seen[c.conflict_id]; })) {
+        if (list.some(isNew)) {
             $('spoken').textContent = 'New conflicts, the latest one on '
                                       + list[0].entity_id;
         }
 
-        seen = fresh;
+        knownIds = ids;
 
         put('conflicts', table([['Ago', 'nowrap'], ['Resource', 'main'],
                                 ['User'], ['Action'], ['Response', 'small'],
@@ -626,18 +631,18 @@
             : empty('None.'));
     }
 
-    /* the upper bound of this share of the counted replies */
+    /* upper bound of the bucket with the quantile q, 0 to 1 */
 
-    function quantile(trips, q) {
+    function quantile(latency, q) {
         var i, n = 0;
 
-        for (i = 0; i < trips.buckets.length; i++) {
-            n += trips.buckets[i].count;
+        for (i = 0; i < latency.buckets.length; i++) {
+            n += latency.buckets[i].count;
 
-            if (n >= q * trips.count) {
-                return trips.buckets[i].up_to_us === null
+            if (n >= q * latency.count) {
+                return latency.buckets[i].up_to_us === null
                        ? 'over 250 ms'
-                       : 'up to ' + trips.buckets[i].up_to_us / 1000 + ' ms';
+                       : 'up to ' + latency.buckets[i].up_to_us / 1000 + ' ms';
             }
         }
 
@@ -648,7 +653,7 @@
         put('stores', '');
 
         data.stores.forEach(function (store) {
-            var list = make('dl', {}), trips = store.round_trips;
+            var list = make('dl', {}), latency = store.round_trips;
 
             function line(name, value) {
                 list.append(make('dt', {}, name), make('dd', {}, value));
@@ -675,10 +680,10 @@
                      + store.errors.full + store.errors.generation));
             }
 
-            if (store.kind === 'redis' && trips && trips.count) {
+            if (store.kind === 'redis' && latency && latency.count) {
                 line('Outcomes lost', number(store.unsettled));
-                line('Median round trip', quantile(trips, .5));
-                line('99th percentile', quantile(trips, .99));
+                line('Median round trip', quantile(latency, .5));
+                line('99th percentile', quantile(latency, .99));
             }
 
             $('stores').append(make('div', { 'class': 'card' },
@@ -693,7 +698,7 @@
         });
     }
 
-    /* the most important messages; announced once, not with every update */
+    /* announced by screen readers, so changed only if the text changes */
 
     function showBanners() {
         var list = data.stores.map(warning).filter(Boolean);
@@ -714,11 +719,11 @@
                    + 'unchecked.';
         }
 
-        /* without the seconds, which would be announced each time */
+        /* without a countdown, which would be announced at each update */
 
         return store.settling
                ? 'The store ' + store.name + ' is new or was restarted: for '
-                 + 'some seconds it has no previous versions, and holds back '
+                 + 'some seconds it knows no earlier version and holds back '
                  + 'writes.'
                : '';
     }
@@ -750,7 +755,7 @@
         fetch('?format=json', { cache: 'no-store', credentials: 'same-origin'
                               }).then(function (r) {
             if (!r.ok) {
-                throw new Error('nginx answered ' + r.status);
+                throw new Error('nginx responded with status ' + r.status);
             }
 
             return r.json();
@@ -761,11 +766,11 @@
             show();
 
         }).catch(function (e) {
-            problem('Cannot update, the data shown is old: ' + e.message);
+            problem('Cannot update, the data shown is outdated: ' + e.message);
 
         }).then(function () {
             if (!paused && !document.hidden) {
-                timer = setTimeout(load, EVERY);
+                timer = setTimeout(load, INTERVAL);
             }
         });
     }
@@ -795,12 +800,12 @@
     });
 
     $('rest').addEventListener('click', function () {
-        rest = !rest;
+        allRoutes = !allRoutes;
         showRoutes();
     });
 
     $('more').addEventListener('click', function () {
-        all = !all;
+        allConflicts = !allConflicts;
         showConflicts();
     });
 

@@ -2,8 +2,8 @@
 /*
  * Copyright (C) the ngx_http_conflict_module authors
  *
- * The body of a tracked response on its way to the client: hashed, searched
- * for the upstream's version and date, and given the minted version.
+ * Reads the body of a tracked response while it is sent: hashes it, finds the
+ * owned version and date in it, and has the minted version injected.
  */
 
 
@@ -13,7 +13,7 @@
 #include "audit/ngx_http_conflict_audit.h"
 
 
-#define NGX_HTTP_CONFLICT_BLOCK  16384
+#define NGX_HTTP_CONFLICT_BLOCK  16384    /* bytes read from a file at once */
 
 
 static ngx_int_t ngx_http_conflict_body_scan_read(ngx_http_request_t *r,
@@ -25,7 +25,7 @@ static void ngx_http_conflict_body_scan_value(conflict_scan_t *json,
 
 
 void
-ngx_http_conflict_body_scan_seen(ngx_http_request_t *r,
+ngx_http_conflict_body_scan_header(ngx_http_request_t *r,
     ngx_http_conflict_ctx_t *ctx)
 {
     ngx_str_t                     *value;
@@ -39,14 +39,21 @@ ngx_http_conflict_body_scan_seen(ngx_http_request_t *r,
 
     op->in.observed.version = 0;
     op->in.observed.body = 0;
-    op->in.observed.view = ctx->write ? op->in.view
-                    : (status == NGX_HTTP_NOT_MODIFIED) ? 0
-                    : ngx_http_conflict_view(ctx, r);
     op->in.observed.mtime = CONFLICT_TIME_NONE;
     op->in.observed.latest = 0;
     op->in.observed.existence = CONFLICT_MAY_EXIST;
 
-    /* 404 says nothing: who may not see a resource gets that from many APIs */
+    if (ctx->write) {
+        op->in.observed.view = op->in.view;
+
+    } else if (status == NGX_HTTP_NOT_MODIFIED) {
+        op->in.observed.view = 0;
+
+    } else {
+        op->in.observed.view = ngx_http_conflict_view(ctx, r);
+    }
+
+    /* 404 proves nothing: many APIs send it to clients without permission */
 
     if (status < 200 || status >= 300) {
         return;
@@ -58,15 +65,15 @@ ngx_http_conflict_body_scan_seen(ngx_http_request_t *r,
 
         if (r->headers_out.last_modified_time != -1) {
             op->in.observed.mtime = (int64_t) r->headers_out.last_modified_time
-                             * CONFLICT_TIME_SECOND;
+                                    * CONFLICT_TIME_SECOND;
         }
 
     } else if (nlcf->mtime->place == NGX_HTTP_CONFLICT_HEADER) {
         value = ngx_http_conflict_header_find(&r->headers_out.headers,
                                               &nlcf->mtime->name, NULL);
         if (value) {
-            op->in.observed.mtime = ngx_http_conflict_version_source_date(
-                    value);
+            op->in.observed.mtime
+                = ngx_http_conflict_version_source_date(value);
         }
     }
 
@@ -93,13 +100,13 @@ ngx_http_conflict_body_scan_start(ngx_http_request_t *r,
     op = ctx->op;
     nlcf = ctx->conf;
 
-    if (ngx_http_conflict_body_history_reads(r, ctx)) {
+    if (ngx_http_conflict_body_history_observes(r, ctx)) {
 
         if (ngx_http_conflict_body_scanner_create(r, ctx) != NGX_OK) {
             return NGX_ERROR;
         }
 
-        ctx->response->looking = 1;
+        ctx->response->observing = 1;
     }
 
     if (r->header_only || r->headers_out.status < 200
@@ -138,11 +145,11 @@ ngx_http_conflict_body_scan_start(ngx_http_request_t *r,
             return NGX_ERROR;
         }
 
-        ctx->response->keeping = 1;
+        ctx->response->recording = 1;
     }
 
-    if (ctx->response && ctx->response->looking
-        && ngx_http_conflict_body_history_sum_start(r, ctx) != NGX_OK)
+    if (ctx->response && ctx->response->observing
+        && ngx_http_conflict_body_history_hash_start(r, ctx) != NGX_OK)
     {
         return NGX_ERROR;
     }
@@ -178,7 +185,7 @@ ngx_http_conflict_body_scan_start(ngx_http_request_t *r,
 
 
 ngx_int_t
-ngx_http_conflict_body_scan_body(ngx_http_request_t *r,
+ngx_http_conflict_body_scan_filter(ngx_http_request_t *r,
     ngx_http_conflict_ctx_t *ctx, ngx_chain_t *in, ngx_chain_t **out)
 {
     uint64_t                       pos;
@@ -198,7 +205,7 @@ ngx_http_conflict_body_scan_body(ngx_http_request_t *r,
 
         if (response->inject && !response->injected) {
 
-            /* the buffer may be replaced, and the chain is not ours */
+            /* the buffer may be replaced, and the chain is not the module's */
 
             link = ngx_alloc_chain_link(r->pool);
             if (link == NULL) {
@@ -224,7 +231,7 @@ ngx_http_conflict_body_scan_body(ngx_http_request_t *r,
         }
 
         if (response->inject && !response->injected
-            && (!response->failed || response->dropping)
+            && (!response->failed || response->skipping)
             && ngx_http_conflict_version_inject(r, ctx, link, pos) != NGX_OK)
         {
             return NGX_ERROR;
@@ -268,7 +275,7 @@ ngx_http_conflict_body_scan_read(ngx_http_request_t *r,
         n = (size_t) ngx_min(b->file_last - pos, NGX_HTTP_CONFLICT_BLOCK);
 
         if (ngx_http_conflict_file_read(b->file, block, n, pos) != NGX_OK) {
-            /* nginx will find that out itself */
+            /* nginx will detect the error itself */
             ctx->response->failed = 1;
             break;
         }
@@ -300,12 +307,13 @@ ngx_http_conflict_body_scan_feed(ngx_http_conflict_ctx_t *ctx, u_char *data,
 
     if (response->failed) {
 
-        if (response->dropping
+        /* a value that is partly replaced is still scanned for its end */
+
+        if (response->skipping
             && conflict_scan_feed(response->inject, data, len)
                != CONFLICT_JSON_OK)
         {
-            /* of a value that was begun the end is sought all the same */
-            response->dropping = 0;
+            response->skipping = 0;
         }
 
         return;
@@ -315,12 +323,12 @@ ngx_http_conflict_body_scan_feed(ngx_http_conflict_ctx_t *ctx, u_char *data,
         conflict_hash_update(&response->hash, data, len);
     }
 
-    if (response->keeping) {
+    if (response->recording) {
         ngx_http_conflict_body_history_feed(ctx, data, len);
     }
 
-    if (response->summing) {
-        ngx_http_conflict_body_history_sum(ctx, data, len);
+    if (response->document_hashing) {
+        ngx_http_conflict_body_history_hash(ctx, data, len);
     }
 
     json[0] = response->version;
@@ -335,8 +343,8 @@ ngx_http_conflict_body_scan_feed(ngx_http_conflict_ctx_t *ctx, u_char *data,
             response->failed = 1;
 
             if (json[i] == response->inject) {
-                /* nor can it tell where the value ends */
-                response->dropping = 0;
+                /* the end of the value cannot be found */
+                response->skipping = 0;
             }
         }
     }
@@ -370,15 +378,15 @@ ngx_http_conflict_body_scan_end(ngx_http_request_t *r,
             ngx_http_conflict_body_scan_value(response->version, &value);
             op->in.observed.version
                 = ngx_http_conflict_version_source_parse(ctx->conf->version,
-                                                                &value);
+                                                         &value);
         }
 
         if (response->mtime) {
             ngx_http_conflict_body_scan_value(response->mtime, &value);
 
             if (value.len) {
-                op->in.observed.mtime = ngx_http_conflict_version_source_date(
-                        &value);
+                op->in.observed.mtime
+                    = ngx_http_conflict_version_source_date(&value);
             }
         }
     }
@@ -388,12 +396,12 @@ ngx_http_conflict_body_scan_end(ngx_http_request_t *r,
         settled = 1;
     }
 
-    if (response && response->keeping && !response->failed) {
+    if (response && response->recording && !response->failed) {
         ngx_http_conflict_body_history_store_shown(ctx);
     }
 
-    if (response && response->looking) {
-        ngx_http_conflict_body_history_read_end(ctx);
+    if (response && response->observing) {
+        ngx_http_conflict_body_history_observe_end(ctx);
     }
 
     if (settled) {
@@ -412,7 +420,7 @@ ngx_http_conflict_body_scan_end(ngx_http_request_t *r,
     if (!ctx->write && op->out.state != CONFLICT_FREE
         && op->out.state != CONFLICT_LEASED)
     {
-        /* what a client is shown ends no such state */
+        /* a client's GET does not resolve a resource */
         return;
     }
 
@@ -423,7 +431,7 @@ ngx_http_conflict_body_scan_end(ngx_http_request_t *r,
             || op->in.observed.mtime / CONFLICT_TIME_SECOND
                == op->out.mtime / CONFLICT_TIME_SECOND))
     {
-        /* nothing new, as with most reads */
+        /* most reads show nothing new */
         return;
     }
 
@@ -431,11 +439,12 @@ ngx_http_conflict_body_scan_end(ngx_http_request_t *r,
     op->done = ngx_http_conflict_audit_external;
 
     if (op->out.state == CONFLICT_FREE
-        && (op->in.minted ? op->out.existence != CONFLICT_MAY_EXIST
-                         && op->out.existence != op->in.observed.existence
-                       : op->in.observed.version != op->out.version))
+        && (op->in.minted
+            ? op->out.existence != CONFLICT_MAY_EXIST
+              && op->out.existence != op->in.observed.existence
+            : op->in.observed.version != op->out.version))
     {
-        /* it may turn out so when the request is gone */
+        /* the store may confirm it after the end of the request */
         ctx->flow.action = NGX_HTTP_CONFLICT_ACTION_EXTERNAL;
         ngx_http_conflict_audit(r, ctx, r->headers_out.status);
     }

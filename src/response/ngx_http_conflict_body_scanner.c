@@ -2,7 +2,7 @@
 /*
  * Copyright (C) the ngx_http_conflict_module authors
  *
- * The scanners of a response body, made when they are wanted.
+ * Creates the scanners of a response body.
  */
 
 

@@ -2,7 +2,7 @@
 /*
  * Copyright (C) the ngx_http_conflict_module authors
  *
- * The body of a tracked response on its way to the client.
+ * Reads the body of a tracked response while it is sent, and injects versions.
  */
 
 
@@ -13,60 +13,65 @@
 #include "http/ngx_http_conflict_http.h"
 
 
-/* Fills op->in.observed from the header of a response. */
-void ngx_http_conflict_body_scan_seen(ngx_http_request_t *r,
+/* Sets op->in.observed from the header of a response. */
+void ngx_http_conflict_body_scan_header(ngx_http_request_t *r,
     ngx_http_conflict_ctx_t *ctx);
 
 /*
- * Looks into the body of a tracked response, if anything is wanted of it:
- * then ctx->response is set.
+ * Creates ctx->response if the body of a tracked response has to be read or
+ * changed.
  */
 ngx_int_t ngx_http_conflict_body_scan_start(ngx_http_request_t *r,
     ngx_http_conflict_ctx_t *ctx);
 
 /*
- * Reads what is about to be sent; *out is what shall be sent instead.
+ * Body filter: reads a chain; *out is the chain to be sent, "in" itself or a
+ * changed copy.
  */
-ngx_int_t ngx_http_conflict_body_scan_body(ngx_http_request_t *r,
+ngx_int_t ngx_http_conflict_body_scan_filter(ngx_http_request_t *r,
     ngx_http_conflict_ctx_t *ctx, ngx_chain_t *in, ngx_chain_t **out);
 
-/* The response is whole, or there is nothing to read in it. */
+/*
+ * The body is complete, or need not be read: settles the write, or reports the
+ * read to the store and the history.
+ */
 void ngx_http_conflict_body_scan_end(ngx_http_request_t *r,
     ngx_http_conflict_ctx_t *ctx);
 
 
-/*
- * Makes ctx->response, and a scanner for a pointer, where there is none; is
- * the response one that a scanner can read.
- */
-ngx_int_t ngx_http_conflict_body_scanner_create(ngx_http_request_t *r,
-    ngx_http_conflict_ctx_t *ctx);
-ngx_int_t ngx_http_conflict_body_scanner_scan(ngx_http_request_t *r,
-    conflict_scan_t  **json, ngx_http_conflict_source_t *source);
+/* Whether the body of a response is JSON without a content encoding. */
 ngx_uint_t ngx_http_conflict_body_scanner_json(ngx_http_request_t *r);
 
+/* Creates ctx->response, unless there is one. */
+ngx_int_t ngx_http_conflict_body_scanner_create(ngx_http_request_t *r,
+    ngx_http_conflict_ctx_t *ctx);
+
+/* Creates a scanner for the pointer of a source. */
+ngx_int_t ngx_http_conflict_body_scanner_scan(ngx_http_request_t *r,
+    conflict_scan_t **json, ngx_http_conflict_source_t *source);
+
 
 /*
- * Puts the version into the body; called before the header is sent, and for
- * a write after it was settled.
+ * Prepares the header, and the scanner, to inject the version; called before
+ * the header is sent, for a write after it was settled.
  */
 void ngx_http_conflict_version_inject_start(ngx_http_request_t *r,
     ngx_http_conflict_ctx_t *ctx);
 
 /*
- * The buffer at "cl" begins at "pos" of the body and was scanned.  Where the
- * member's value lies in it, or the end of the object that has none, a
- * changed copy takes its place.
+ * Replaces the buffer of "cl", which is at "pos" in the body and was scanned,
+ * by a changed copy if it has the value of the member, or the end of the
+ * object without the member.
  */
 ngx_int_t ngx_http_conflict_version_inject(ngx_http_request_t *r,
     ngx_http_conflict_ctx_t *ctx, ngx_chain_t *cl, uint64_t pos);
 
 /*
- * The same with a text that is there as a whole; it is replaced by a copy,
- * or stays where it has no place for the member.
+ * The same for a complete text, which becomes a changed copy; it stays if it
+ * has no place for the member.
  */
 ngx_int_t ngx_http_conflict_version_inject_text(ngx_http_request_t *r,
-    conflict_pointer_t  *pointer, uint64_t version, ngx_str_t *text);
+    conflict_pointer_t *pointer, uint64_t version, ngx_str_t *text);
 
 
 #endif /* _NGX_HTTP_CONFLICT_RESPONSE_H_INCLUDED_ */

@@ -2,8 +2,8 @@
 /*
  * Copyright (C) the ngx_http_conflict_module authors
  *
- * conflict_inject: the minted version becomes a member of JSON responses,
- * while they stream by, and of latest bodies.
+ * conflict_inject: inserts the minted version as a member into JSON responses,
+ * while they are sent, and into latest documents.
  */
 
 
@@ -14,8 +14,6 @@ static ngx_int_t ngx_http_conflict_version_inject_replace(ngx_http_request_t *r,
     ngx_http_conflict_ctx_t *ctx, ngx_chain_t *cl, size_t from, size_t to,
     const char *before);
 
-
-/* the version becomes a member of the body; its length is not known yet */
 
 void
 ngx_http_conflict_version_inject_start(ngx_http_request_t *r,
@@ -46,6 +44,8 @@ ngx_http_conflict_version_inject_start(ngx_http_request_t *r,
         return;
     }
 
+    /* the length of the changed body is not known yet */
+
     ngx_http_clear_content_length(r);
     ngx_http_clear_accept_ranges(r);
 }
@@ -56,6 +56,7 @@ ngx_http_conflict_version_inject(ngx_http_request_t *r,
     ngx_http_conflict_ctx_t *ctx, ngx_chain_t *cl, uint64_t pos)
 {
     size_t                         from, to, len;
+    const char                    *before;
     conflict_scan_t               *json;
     ngx_http_conflict_response_t  *response;
 
@@ -65,19 +66,19 @@ ngx_http_conflict_version_inject(ngx_http_request_t *r,
 
     if (json->type != CONFLICT_JSON_NONE) {
 
-        /* a value may go over several buffers: the first gets the new one */
+        /* the old value may span buffers; the new one is put into the first */
 
-        from = response->dropping ? 0 : (size_t) (json->value - pos);
+        from = response->skipping ? 0 : (size_t) (json->value - pos);
         to = json->end ? (size_t) (json->end - pos) : len;
 
         response->injected = (json->end != 0);
 
-        if (response->dropping) {
+        if (response->skipping) {
             return ngx_http_conflict_version_inject_replace(r, ctx, cl, from,
                                                             to, NULL);
         }
 
-        response->dropping = 1;
+        response->skipping = 1;
 
         return ngx_http_conflict_version_inject_replace(r, ctx, cl, from, to,
                                                         "");
@@ -90,16 +91,16 @@ ngx_http_conflict_version_inject(ngx_http_request_t *r,
     response->injected = 1;
 
     from = (size_t) ((uint64_t) json->parent_end - pos);
+    before = json->parent_empty ? "\"" : ",\"";
 
     return ngx_http_conflict_version_inject_replace(r, ctx, cl, from, from,
-                                              json->parent_empty ? "\""
-                                                                 : ",\"");
+                                                    before);
 }
 
 
 /*
- * "before" is NULL where nothing comes instead, empty before a value, or
- * what opens the name of a new member.
+ * Replaces the bytes from "from" to "to" by the version.  "before" opens the
+ * name of a new member, or is empty for a value only; NULL: deletes the bytes.
  */
 
 static ngx_int_t
@@ -161,12 +162,12 @@ ngx_http_conflict_version_inject_replace(ngx_http_request_t *r,
     copy->last_in_chain = b->last_in_chain;
 
     if (copy->last == copy->pos) {
-        /* all of it was a part of the value */
+        /* all of it was part of the old value */
         copy->temporary = 0;
         copy->sync = 1;
     }
 
-    /* whoever owns the buffer may use it again */
+    /* consumed, so that its owner may reuse it */
 
     b->pos = b->last;
     b->file_pos = b->file_last;

@@ -2,8 +2,9 @@
 /*
  * Copyright (C) the ngx_http_conflict_module authors
  *
- * The ledger: its memory, and the tallies by route.  A process that is killed
- * in it leaves single counts behind at most: there is nothing to repair.
+ * The zone of the counters, and the counters by route, store and worker.  A
+ * process killed in a critical section loses single counts at most, so there
+ * is nothing to repair.
  */
 
 
@@ -18,13 +19,13 @@ static ngx_int_t ngx_http_conflict_stats_init(ngx_shm_zone_t *shm_zone,
     void *data);
 static void ngx_http_conflict_stats_bin(ngx_http_conflict_stats_bin_t *bin,
     ngx_uint_t number, ngx_http_conflict_stats_count_t *count, ngx_uint_t n);
-static ngx_http_conflict_worker_slot_t *ngx_http_conflict_stats_seat(void);
+static ngx_http_conflict_worker_slot_t *ngx_http_conflict_stats_slot(void);
 
 
-ngx_http_conflict_stats_t  *ngx_http_conflict_stats;
+ngx_http_conflict_stats_t               *ngx_http_conflict_stats;
 
-static ngx_slab_pool_t             *ngx_http_conflict_ledger_pool;
-static ngx_http_conflict_worker_slot_t  *ngx_http_conflict_ledger_worker;
+static ngx_slab_pool_t                  *ngx_http_conflict_stats_pool;
+static ngx_http_conflict_worker_slot_t  *ngx_http_conflict_stats_worker;
 
 
 const uint32_t  ngx_http_conflict_latency_bounds[] = {
@@ -40,7 +41,7 @@ ngx_http_conflict_stats_add(ngx_conf_t *cf, void *tag)
 
     static ngx_str_t  name = ngx_string("conflict_status");
 
-    /* the pool's own pages, and its list of them */
+    /* the slab pool's own pages, and its list of pages */
 
     size = sizeof(ngx_http_conflict_stats_t);
     size += size / 32 + 16 * ngx_pagesize;
@@ -61,14 +62,14 @@ static ngx_int_t
 ngx_http_conflict_stats_init(ngx_shm_zone_t *shm_zone, void *data)
 {
     ngx_slab_pool_t            *shpool;
-    ngx_http_conflict_stats_t  *ledger;
+    ngx_http_conflict_stats_t  *stats;
 
     shpool = (ngx_slab_pool_t *) shm_zone->shm.addr;
-    ledger = shpool->data;
+    stats = shpool->data;
 
     if (data || shm_zone->shm.exists) {
 
-        if (ledger && ledger->layout == NGX_HTTP_CONFLICT_STATS_LAYOUT) {
+        if (stats && stats->layout == NGX_HTTP_CONFLICT_STATS_LAYOUT) {
             return NGX_OK;
         }
 
@@ -78,15 +79,15 @@ ngx_http_conflict_stats_init(ngx_shm_zone_t *shm_zone, void *data)
         return NGX_ERROR;
     }
 
-    /* fresh memory is zeros: what is not touched takes none */
+    /* zeroed by the kernel; pages that are never touched take no memory */
 
-    ledger = ngx_slab_alloc(shpool, sizeof(ngx_http_conflict_stats_t));
-    if (ledger == NULL) {
+    stats = ngx_slab_alloc(shpool, sizeof(ngx_http_conflict_stats_t));
+    if (stats == NULL) {
         return NGX_ERROR;
     }
 
-    ledger->layout = NGX_HTTP_CONFLICT_STATS_LAYOUT;
-    shpool->data = ledger;
+    stats->layout = NGX_HTTP_CONFLICT_STATS_LAYOUT;
+    shpool->data = stats;
 
     return NGX_OK;
 }
@@ -95,11 +96,11 @@ ngx_http_conflict_stats_init(ngx_shm_zone_t *shm_zone, void *data)
 void
 ngx_http_conflict_stats_start(ngx_shm_zone_t *zone)
 {
-    ngx_http_conflict_ledger_pool = (ngx_slab_pool_t *) zone->shm.addr;
-    ngx_http_conflict_stats = ngx_http_conflict_ledger_pool->data;
+    ngx_http_conflict_stats_pool = (ngx_slab_pool_t *) zone->shm.addr;
+    ngx_http_conflict_stats = ngx_http_conflict_stats_pool->data;
 
     ngx_http_conflict_stats_lock();
-    ngx_http_conflict_ledger_worker = ngx_http_conflict_stats_seat();
+    ngx_http_conflict_stats_worker = ngx_http_conflict_stats_slot();
     ngx_http_conflict_stats_unlock();
 }
 
@@ -107,9 +108,9 @@ ngx_http_conflict_stats_start(ngx_shm_zone_t *zone)
 void
 ngx_http_conflict_stats_stop(void)
 {
-    if (ngx_http_conflict_ledger_worker) {
-        ngx_http_conflict_ledger_worker->process.pid = 0;
-        ngx_http_conflict_ledger_worker = NULL;
+    if (ngx_http_conflict_stats_worker) {
+        ngx_http_conflict_stats_worker->process.pid = 0;
+        ngx_http_conflict_stats_worker = NULL;
     }
 
     ngx_http_conflict_stats = NULL;
@@ -119,14 +120,14 @@ ngx_http_conflict_stats_stop(void)
 void
 ngx_http_conflict_stats_lock(void)
 {
-    ngx_shmtx_lock(&ngx_http_conflict_ledger_pool->mutex);
+    ngx_shmtx_lock(&ngx_http_conflict_stats_pool->mutex);
 }
 
 
 void
 ngx_http_conflict_stats_unlock(void)
 {
-    ngx_shmtx_unlock(&ngx_http_conflict_ledger_pool->mutex);
+    ngx_shmtx_unlock(&ngx_http_conflict_stats_pool->mutex);
 }
 
 
@@ -136,20 +137,20 @@ ngx_http_conflict_stats_route(ngx_str_t *store, ngx_str_t *server,
 {
     ngx_str_t                         none, rest;
     ngx_uint_t                        i;
-    ngx_http_conflict_route_stats_t  *tally;
-    ngx_http_conflict_stats_t        *ledger;
+    ngx_http_conflict_route_stats_t  *route;
+    ngx_http_conflict_stats_t        *stats;
 
-    ledger = ngx_http_conflict_stats;
+    stats = ngx_http_conflict_stats;
 
     ngx_http_conflict_stats_lock();
 
-    for (i = 0; i < ledger->tallies; i++) {
-        tally = &ledger->tally[i];
+    for (i = 0; i < stats->n_routes; i++) {
+        route = &stats->route[i];
 
-        if (ngx_http_conflict_stats_name_is(&tally->location, location)
-            && ngx_http_conflict_stats_name_is(&tally->entity, entity)
-            && ngx_http_conflict_stats_name_is(&tally->server, server)
-            && ngx_http_conflict_stats_name_is(&tally->store, store))
+        if (ngx_http_conflict_stats_name_is(&route->location, location)
+            && ngx_http_conflict_stats_name_is(&route->entity, entity)
+            && ngx_http_conflict_stats_name_is(&route->server, server)
+            && ngx_http_conflict_stats_name_is(&route->store, store))
         {
             break;
         }
@@ -166,51 +167,51 @@ ngx_http_conflict_stats_route(ngx_str_t *store, ngx_str_t *server,
         entity = &rest;
     }
 
-    tally = &ledger->tally[i];
+    route = &stats->route[i];
 
-    if (tally->since == 0) {
-        ngx_http_conflict_stats_name(&tally->store, store);
-        ngx_http_conflict_stats_name(&tally->server, server);
-        ngx_http_conflict_stats_name(&tally->location, location);
-        ngx_http_conflict_stats_name(&tally->entity, entity);
+    if (route->since == 0) {
+        ngx_http_conflict_stats_name(&route->store, store);
+        ngx_http_conflict_stats_name(&route->server, server);
+        ngx_http_conflict_stats_name(&route->location, location);
+        ngx_http_conflict_stats_name(&route->entity, entity);
 
         ngx_http_conflict_failpoint_hit();
 
-        tally->since = ngx_time();
-        ledger->tallies = i + 1;
+        route->since = ngx_time();
+        stats->n_routes = i + 1;
     }
 
     ngx_http_conflict_stats_unlock();
 
-    return tally;
+    return route;
 }
 
 
 void
-ngx_http_conflict_stats_count(ngx_http_conflict_route_stats_t *tally,
+ngx_http_conflict_stats_count(ngx_http_conflict_route_stats_t *route,
     ngx_http_conflict_stats_count_t *count, ngx_uint_t n)
 {
     time_t      minute;
     ngx_uint_t  i;
 
-    tally->used = ngx_time();
-    minute = tally->used / 60;
+    route->used = ngx_time();
+    minute = route->used / 60;
 
     for (i = 0; i < n; i++) {
-        tally->total[count[i].number] += count[i].n;
+        route->total[count[i].number] += count[i].n;
     }
 
     ngx_http_conflict_failpoint_hit();
 
     ngx_http_conflict_stats_bin(
-        &tally->minute[minute % NGX_HTTP_CONFLICT_MINUTES], minute, count, n);
+        &route->minute[minute % NGX_HTTP_CONFLICT_MINUTES], minute, count, n);
 
     ngx_http_conflict_stats_bin(
-        &tally->hour[minute / 60 % NGX_HTTP_CONFLICT_HOURS], minute / 60,
+        &route->hour[minute / 60 % NGX_HTTP_CONFLICT_HOURS], minute / 60,
         count, n);
 
     ngx_http_conflict_stats_bin(
-        &tally->day[minute / 1440 % NGX_HTTP_CONFLICT_DAYS], minute / 1440,
+        &route->day[minute / 1440 % NGX_HTTP_CONFLICT_DAYS], minute / 1440,
         count, n);
 }
 
@@ -233,40 +234,40 @@ ngx_http_conflict_stats_bin(ngx_http_conflict_stats_bin_t *bin,
 
 
 ngx_http_conflict_store_stats_t *
-ngx_http_conflict_stats_store(ngx_str_t *store)
+ngx_http_conflict_stats_store(ngx_str_t *name)
 {
     ngx_uint_t                        i;
-    ngx_http_conflict_store_stats_t  *gauge;
+    ngx_http_conflict_store_stats_t  *store;
 
     ngx_http_conflict_stats_lock();
 
-    gauge = NULL;
+    store = NULL;
 
     for (i = 0; i < NGX_HTTP_CONFLICT_STORE_STATS; i++) {
-        gauge = &ngx_http_conflict_stats->gauge[i];
+        store = &ngx_http_conflict_stats->store[i];
 
-        if (gauge->store.len == 0) {
-            ngx_http_conflict_stats_name(&gauge->store, store);
+        if (store->name.len == 0) {
+            ngx_http_conflict_stats_name(&store->name, name);
             break;
         }
 
-        if (ngx_http_conflict_stats_name_is(&gauge->store, store)) {
+        if (ngx_http_conflict_stats_name_is(&store->name, name)) {
             break;
         }
 
-        gauge = NULL;
+        store = NULL;
     }
 
     ngx_http_conflict_stats_unlock();
 
-    return gauge;
+    return store;
 }
 
 
-/* a seat whose process is gone is free; NULL: all are taken */
+/* a slot whose process has exited is free; NULL: none is */
 
 static ngx_http_conflict_worker_slot_t *
-ngx_http_conflict_stats_seat(void)
+ngx_http_conflict_stats_slot(void)
 {
     ngx_uint_t                        i;
     ngx_http_conflict_worker_slot_t  *worker;
@@ -290,8 +291,8 @@ ngx_http_conflict_stats_seat(void)
 void
 ngx_http_conflict_stats_lease(ngx_int_t n)
 {
-    if (ngx_http_conflict_ledger_worker) {
-        ngx_http_conflict_ledger_worker->leases += n;
+    if (ngx_http_conflict_stats_worker) {
+        ngx_http_conflict_stats_worker->leases += n;
     }
 }
 
@@ -318,7 +319,7 @@ ngx_http_conflict_stats_leases(void)
 }
 
 
-/* control characters are none, here and wherever it goes from here */
+/* control characters are replaced here, so that no output escapes them */
 
 void
 ngx_http_conflict_stats_name(ngx_http_conflict_stats_name_t *name,

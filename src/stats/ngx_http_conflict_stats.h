@@ -2,8 +2,8 @@
 /*
  * Copyright (C) the ngx_http_conflict_module authors
  *
- * What is counted, in shared memory of its own: by route, by store, and the
- * latest conflicts.  Knows no HTTP.
+ * Counters by route and by store, and the latest conflicts, in a shared memory
+ * zone of their own.  Does not depend on HTTP.
  */
 
 
@@ -18,27 +18,26 @@
 
 
 /*
- * Counters.  Redis has them by these numbers, which must not change: new
- * ones come last.  First the outcomes, then the actions of the log, as they
- * are numbered in the module.
+ * Counters: the outcomes, then the actions of the log, in the order of their
+ * enums.  Redis stores them by these numbers, so new ones are appended.
  */
 
 #define NGX_HTTP_CONFLICT_OUTCOMES       11
 #define NGX_HTTP_CONFLICT_ACTIONS        14     /* the first is number 1 */
 
-/* the last action came later than the counters behind the others */
+/* the last action was added after the counters that follow the others */
 #define NGX_HTTP_CONFLICT_N_ACTION(action)                                    \
     (((action) == NGX_HTTP_CONFLICT_ACTIONS)                                  \
      ? NGX_HTTP_CONFLICT_N_OVERLAPPED                                         \
      : NGX_HTTP_CONFLICT_OUTCOMES - 1 + (ngx_uint_t) (action))
 
-#define NGX_HTTP_CONFLICT_N_WAITED       24     /* writes */
-#define NGX_HTTP_CONFLICT_N_WAIT         25     /* milliseconds of them */
-#define NGX_HTTP_CONFLICT_N_UNKNOWN      26     /* outcomes, of writes */
-#define NGX_HTTP_CONFLICT_N_FETCHES      27     /* GETs of the module's own */
-#define NGX_HTTP_CONFLICT_N_OVERLAPPED   28     /* the action, of commits */
+#define NGX_HTTP_CONFLICT_N_WAITED       24     /* writes that waited */
+#define NGX_HTTP_CONFLICT_N_WAIT         25     /* the sum, milliseconds */
+#define NGX_HTTP_CONFLICT_N_UNKNOWN      26     /* writes of unknown outcome */
+#define NGX_HTTP_CONFLICT_N_FETCHES      27     /* own GETs */
+#define NGX_HTTP_CONFLICT_N_OVERLAPPED   28     /* an action */
 
-/* what passed without a check: guarded writes, and by other methods */
+/* passed unchecked: guarded writes, and methods that are not guarded */
 #define NGX_HTTP_CONFLICT_N_WITHOUT_BASE 29
 #define NGX_HTTP_CONFLICT_N_UNCHECKED    30
 #define NGX_HTTP_CONFLICT_N_UNGUARDED    31
@@ -50,21 +49,26 @@
 #define NGX_HTTP_CONFLICT_HOURS          48
 #define NGX_HTTP_CONFLICT_DAYS           90
 
-#define NGX_HTTP_CONFLICT_ROUTE_STATS        192    /* the last takes the rest */
-#define NGX_HTTP_CONFLICT_STATS_NAME           127    /* bytes, as are those below */
-#define NGX_HTTP_CONFLICT_STATS_FIELD          55
-#define NGX_HTTP_CONFLICT_STATS_FIELDS         16     /* of a tally */
-#define NGX_HTTP_CONFLICT_STATS_LINE           2044
-#define NGX_HTTP_CONFLICT_STATS_LINES          100
-#define NGX_HTTP_CONFLICT_STATS_RESOURCE       119
-#define NGX_HTTP_CONFLICT_STATS_RESOURCES      64
-#define NGX_HTTP_CONFLICT_STORE_STATS         16     /* stores */
-#define NGX_HTTP_CONFLICT_STATS_ERRORS    4      /* kinds, of a store */
-#define NGX_HTTP_CONFLICT_LATENCY_BUCKETS          12     /* the last is the rest */
-#define NGX_HTTP_CONFLICT_STATS_WORKERS        256
+#define NGX_HTTP_CONFLICT_ROUTE_STATS      192    /* the last: all others */
+#define NGX_HTTP_CONFLICT_STORE_STATS      16
+#define NGX_HTTP_CONFLICT_STATS_ERRORS     4      /* kinds, of a store */
+#define NGX_HTTP_CONFLICT_STATS_WORKERS    256
+
+/* bytes */
+#define NGX_HTTP_CONFLICT_STATS_NAME       127
+#define NGX_HTTP_CONFLICT_STATS_FIELD      55
+#define NGX_HTTP_CONFLICT_STATS_LINE       2044
+#define NGX_HTTP_CONFLICT_STATS_RESOURCE   119
+
+#define NGX_HTTP_CONFLICT_STATS_FIELDS     16     /* of a route */
+#define NGX_HTTP_CONFLICT_STATS_LINES      100
+#define NGX_HTTP_CONFLICT_STATS_RESOURCES  64
+
+/* the last bucket has no upper bound */
+#define NGX_HTTP_CONFLICT_LATENCY_BUCKETS  12
 
 
-/* bytes that are text or were made so */
+/* truncated, and without control characters */
 
 typedef struct {
     u_char                        len;
@@ -73,29 +77,33 @@ typedef struct {
 
 
 typedef struct {
-    uint32_t                      number;     /* of its minute, hour or day */
+    uint32_t                      number;     /* of the minute, hour or day
+                                                 since 1970 */
     uint32_t                      n[NGX_HTTP_CONFLICT_COUNTS];
 } ngx_http_conflict_stats_bin_t;
 
 
 typedef struct {
     uint32_t                      n;
-    uint32_t                      sent;       /* to the store */
+    uint32_t                      sent;       /* of them, to the store */
     u_char                        len;
     u_char                        name[NGX_HTTP_CONFLICT_STATS_FIELD];
 } ngx_http_conflict_stats_clash_t;
 
 
-/* of a route: a location of a server, and the entity there */
+/*
+ * A route is a location of a server, with an entity.  "sent" is the part of
+ * the totals that was reported to the store.
+ */
 
 typedef struct {
     ngx_http_conflict_stats_name_t   store;
     ngx_http_conflict_stats_name_t   server;
     ngx_http_conflict_stats_name_t   location;
     ngx_http_conflict_stats_name_t   entity;
-    uint32_t                         policy;
+    uint32_t                         policy;  /* OFF: a lock endpoint */
     uint32_t                         report;
-    time_t                           since;
+    time_t                           since;   /* 0: not in use */
     time_t                           used;
     uint64_t                         total[NGX_HTTP_CONFLICT_COUNTS];
     uint64_t                         sent[NGX_HTTP_CONFLICT_COUNTS];
@@ -106,37 +114,37 @@ typedef struct {
 } ngx_http_conflict_route_stats_t;
 
 
-/* of a store, as far as this host has seen; each a word that is added to */
+/* a store as used by this host; atomic, without the lock */
 
 typedef struct {
-    ngx_http_conflict_stats_name_t  store;
+    ngx_http_conflict_stats_name_t  name;
     ngx_atomic_t                    errors[NGX_HTTP_CONFLICT_STATS_ERRORS];
     ngx_atomic_t                    evicted;
     ngx_atomic_t                    unsettled;
-    ngx_atomic_t                    dropped;    /* lines of the stream */
-    ngx_atomic_t                    trips[NGX_HTTP_CONFLICT_LATENCY_BUCKETS];
-    ngx_atomic_t                    trip_time;  /* microseconds of them */
+    ngx_atomic_t                    dropped;  /* lines of the audit stream */
+    ngx_atomic_t                    latency[NGX_HTTP_CONFLICT_LATENCY_BUCKETS];
+    ngx_atomic_t                    latency_sum;  /* microseconds */
 } ngx_http_conflict_store_stats_t;
 
 
-/* a conflict, as its line in the log is */
+/* an audit line, without its line feed */
 
 typedef struct {
-    uint16_t                      len;        /* 0: none */
-    uint16_t                      store;      /* number of its gauge */
+    uint16_t                      len;        /* 0: none, or incomplete */
+    uint16_t                      store;      /* index of its store */
     u_char                        data[NGX_HTTP_CONFLICT_STATS_LINE];
 } ngx_http_conflict_stats_line_t;
 
 
 typedef struct {
     uint32_t                      n;
-    uint32_t                      store;      /* number of its gauge */
+    uint32_t                      store;      /* index of its store */
     u_char                        len;
     u_char                        key[NGX_HTTP_CONFLICT_STATS_RESOURCE];
 } ngx_http_conflict_stats_resource_t;
 
 
-/* those of a day with the most conflicts, more or less */
+/* the resources with the most conflicts of a day, approximately */
 
 typedef struct {
     uint32_t                            day;
@@ -150,89 +158,93 @@ typedef struct {
 } ngx_http_conflict_worker_slot_t;
 
 
+/* a counter, and what to add to it */
+
+typedef struct {
+    ngx_uint_t                       number;
+    ngx_uint_t                       n;
+} ngx_http_conflict_stats_count_t;
+
+
 typedef struct {
     ngx_uint_t                       layout;
-    ngx_uint_t                       tallies;
+    ngx_uint_t                       n_routes;
     ngx_uint_t                       next_line;
     ngx_atomic_t                     audit_errors;
-    ngx_http_conflict_store_stats_t  gauge[NGX_HTTP_CONFLICT_STORE_STATS];
+    ngx_http_conflict_store_stats_t  store[NGX_HTTP_CONFLICT_STORE_STATS];
     ngx_http_conflict_worker_slot_t  worker[NGX_HTTP_CONFLICT_STATS_WORKERS];
-    ngx_http_conflict_stats_top_t    tops[2];
+    ngx_http_conflict_stats_top_t    tops[2];    /* even and odd days */
     ngx_http_conflict_stats_line_t   line[NGX_HTTP_CONFLICT_STATS_LINES];
-    ngx_http_conflict_route_stats_t  tally[NGX_HTTP_CONFLICT_ROUTE_STATS];
+    ngx_http_conflict_route_stats_t  route[NGX_HTTP_CONFLICT_ROUTE_STATS];
 } ngx_http_conflict_stats_t;
 
 
-/*
- * In a worker; NULL where nothing is counted, as no location shows it.
- */
+/* In a worker; NULL: nothing is counted, no location has conflict_status. */
 extern ngx_http_conflict_stats_t  *ngx_http_conflict_stats;
 
+/* Upper bounds of the buckets but the last one, microseconds. */
+extern const uint32_t  ngx_http_conflict_latency_bounds[];
+
 /*
- * Declares its memory; of the same size always, so that a reload keeps it.
+ * Declares the zone.  Its size never changes, so that a reload keeps it.
  */
 ngx_shm_zone_t *ngx_http_conflict_stats_add(ngx_conf_t *cf, void *tag);
 
-/* In a worker: from now on it counts; no more. */
+/* In a worker: starts to count, and stops. */
 void ngx_http_conflict_stats_start(ngx_shm_zone_t *zone);
 void ngx_http_conflict_stats_stop(void);
 
-/* Nothing long may be done in between. */
+/* A spinlock of all workers: keep the critical section short. */
 void ngx_http_conflict_stats_lock(void);
 void ngx_http_conflict_stats_unlock(void);
 
 /*
- * The tally of a route, which stays where it is; where there are too many
- * routes already, the one that all others share.
+ * Finds or creates the counters of a route.  The pointer stays valid for the
+ * life of the zone.  Routes beyond the limit share the last ones.  Locks.
  */
 ngx_http_conflict_route_stats_t *ngx_http_conflict_stats_route(ngx_str_t *store,
     ngx_str_t *server, ngx_str_t *location, ngx_str_t *entity);
 
-/*
- * Adds counts, by their numbers; under the lock.
- */
-typedef struct {
-    ngx_uint_t                    number;
-    ngx_uint_t                    n;
-} ngx_http_conflict_stats_count_t;
+/* Adds to n counters of a route; the caller holds the lock. */
+void ngx_http_conflict_stats_count(ngx_http_conflict_route_stats_t *route,
+    ngx_http_conflict_stats_count_t *count, ngx_uint_t n);
 
-void ngx_http_conflict_stats_count(ngx_http_conflict_route_stats_t *tally,
-    ngx_http_conflict_stats_count_t  *count, ngx_uint_t n);
+/* Finds or creates the counters of a store.  NULL: too many stores.  Locks. */
+ngx_http_conflict_store_stats_t *ngx_http_conflict_stats_store(ngx_str_t *name);
 
-/* A field that has clashed. */
-void ngx_http_conflict_stats_recent_clash(
-    ngx_http_conflict_route_stats_t *tally, u_char *name, size_t len);
-
-/*
- * The gauge of a store, found or made.  NULL: there are too many.
- */
-ngx_http_conflict_store_stats_t *ngx_http_conflict_stats_store(
-    ngx_str_t *store);
-
-/*
- * A conflict on a resource of a store: its line is at most
- * NGX_HTTP_CONFLICT_STATS_LINE bytes long, without an end.
- */
-void ngx_http_conflict_stats_recent_line(ngx_http_conflict_store_stats_t *gauge,
-    ngx_str_t *line);
-void ngx_http_conflict_stats_recent_resource(
-    ngx_http_conflict_store_stats_t *gauge, ngx_str_t *key);
-
-/* A lease is held by this worker, or is not any more. */
+/* Adds n, which may be negative, to the leases held by this worker. */
 void ngx_http_conflict_stats_lease(ngx_int_t n);
+
+/* The leases held by all live workers of this host. */
 ngx_uint_t ngx_http_conflict_stats_leases(void);
 
-/* How long an answer of the store took, in microseconds. */
-void ngx_http_conflict_stats_recent_round_trip(
-    ngx_http_conflict_store_stats_t *gauge, int64_t time);
-
-/* The upper end of each, in microseconds; the last has none. */
-extern const uint32_t  ngx_http_conflict_latency_bounds[];
-
+/* Truncates a text, and replaces its control characters by "?". */
 void ngx_http_conflict_stats_name(ngx_http_conflict_stats_name_t *name,
     ngx_str_t *text);
+
+/* Whether a text has this name, once truncated and replaced. */
 ngx_uint_t ngx_http_conflict_stats_name_is(ngx_http_conflict_stats_name_t *name,
     ngx_str_t *text);
+
+
+/*
+ * Records an audit line, without its line feed and of at most
+ * NGX_HTTP_CONFLICT_STATS_LINE bytes.  Locks.
+ */
+void ngx_http_conflict_stats_recent_line(ngx_http_conflict_store_stats_t *store,
+    ngx_str_t *line);
+
+/* Counts a conflict of a resource.  Locks. */
+void ngx_http_conflict_stats_recent_resource(
+    ngx_http_conflict_store_stats_t *store, ngx_str_t *key);
+
+/* Counts a clash of a field.  Locks. */
+void ngx_http_conflict_stats_recent_clash(
+    ngx_http_conflict_route_stats_t *route, u_char *name, size_t len);
+
+/* Counts a response time of the store, microseconds. */
+void ngx_http_conflict_stats_recent_latency(
+    ngx_http_conflict_store_stats_t *store, int64_t time);
 
 
 #endif /* _NGX_HTTP_CONFLICT_STATS_H_INCLUDED_ */

@@ -2,8 +2,8 @@
 /*
  * Copyright (C) the ngx_http_conflict_module authors
  *
- * What the ledger keeps of single conflicts: the latest lines, the resources
- * and the fields that had most of them.
+ * Single conflicts in the zone of the counters: the latest audit lines, and
+ * the resources and fields with the most conflicts; and response times.
  */
 
 
@@ -12,27 +12,27 @@
 
 
 static ngx_http_conflict_stats_resource_t *ngx_http_conflict_stats_recent_top(
-    ngx_http_conflict_stats_top_t  *tops, ngx_uint_t store, ngx_str_t *key);
+    ngx_http_conflict_stats_top_t *tops, ngx_uint_t store, ngx_str_t *key);
 
 
 void
-ngx_http_conflict_stats_recent_line(ngx_http_conflict_store_stats_t *gauge,
+ngx_http_conflict_stats_recent_line(ngx_http_conflict_store_stats_t *store,
     ngx_str_t *line)
 {
     ngx_http_conflict_stats_line_t  *l;
-    ngx_http_conflict_stats_t       *ledger;
+    ngx_http_conflict_stats_t       *stats;
 
-    ledger = ngx_http_conflict_stats;
+    stats = ngx_http_conflict_stats;
 
     ngx_http_conflict_stats_lock();
 
-    l = &ledger->line[ledger->next_line++ % NGX_HTTP_CONFLICT_STATS_LINES];
+    l = &stats->line[stats->next_line++ % NGX_HTTP_CONFLICT_STATS_LINES];
 
-    /* none, until it is whole */
+    /* a process killed meanwhile leaves no partial line */
     l->len = 0;
     ngx_memory_barrier();
 
-    l->store = (uint16_t) (gauge - ledger->gauge);
+    l->store = (uint16_t) (store - stats->store);
     ngx_memcpy(l->data, line->data, line->len);
 
     ngx_http_conflict_failpoint_hit();
@@ -46,34 +46,35 @@ ngx_http_conflict_stats_recent_line(ngx_http_conflict_store_stats_t *gauge,
 
 
 void
-ngx_http_conflict_stats_recent_resource(ngx_http_conflict_store_stats_t *gauge,
+ngx_http_conflict_stats_recent_resource(ngx_http_conflict_store_stats_t *store,
     ngx_str_t *key)
 {
     uint32_t                        day;
     ngx_http_conflict_stats_top_t  *tops;
-    ngx_http_conflict_stats_t      *ledger;
+    ngx_http_conflict_stats_t      *stats;
 
-    ledger = ngx_http_conflict_stats;
+    stats = ngx_http_conflict_stats;
     day = ngx_time() / 86400;
 
     ngx_http_conflict_stats_lock();
 
-    tops = &ledger->tops[day % 2];
+    tops = &stats->tops[day % 2];
 
     if (tops->day != day) {
         ngx_memzero(tops, sizeof(ngx_http_conflict_stats_top_t));
         tops->day = day;
     }
 
-    ngx_http_conflict_stats_recent_top(tops, gauge - ledger->gauge, key)->n++;
+    ngx_http_conflict_stats_recent_top(tops, store - stats->store, key)->n++;
 
     ngx_http_conflict_stats_unlock();
 }
 
 
 /*
- * Space-Saving: one that is not there takes the place, and the count, of the
- * one with the least.  So whoever has many is there, with not too few.
+ * Space-Saving (Metwally et al., 2005): a new key takes the slot and the count
+ * of the least frequent one.  Frequent keys are all there, and no count is too
+ * low.
  */
 
 static ngx_http_conflict_stats_resource_t *
@@ -84,7 +85,7 @@ ngx_http_conflict_stats_recent_top(ngx_http_conflict_stats_top_t *tops,
     ngx_str_t                            text;
     ngx_uint_t                           k;
     ngx_http_conflict_stats_name_t       name;
-    ngx_http_conflict_stats_resource_t  *often, *least;
+    ngx_http_conflict_stats_resource_t  *top, *least;
 
     text.data = key->data;
     text.len = ngx_min(key->len, NGX_HTTP_CONFLICT_STATS_RESOURCE);
@@ -94,16 +95,16 @@ ngx_http_conflict_stats_recent_top(ngx_http_conflict_stats_top_t *tops,
     least = &tops->top[0];
 
     for (k = 0; k < NGX_HTTP_CONFLICT_STATS_RESOURCES; k++) {
-        often = &tops->top[k];
+        top = &tops->top[k];
 
-        if (often->n && often->store == store && often->len == name.len
-            && ngx_memcmp(often->key, name.data, name.len) == 0)
+        if (top->n && top->store == store && top->len == name.len
+            && ngx_memcmp(top->key, name.data, name.len) == 0)
         {
-            return often;
+            return top;
         }
 
-        if (often->n < least->n) {
-            least = often;
+        if (top->n < least->n) {
+            least = top;
         }
     }
 
@@ -119,7 +120,7 @@ ngx_http_conflict_stats_recent_top(ngx_http_conflict_stats_top_t *tops,
 
 
 void
-ngx_http_conflict_stats_recent_clash(ngx_http_conflict_route_stats_t *tally,
+ngx_http_conflict_stats_recent_clash(ngx_http_conflict_route_stats_t *route,
     u_char *name, size_t len)
 {
     ngx_str_t                         text;
@@ -134,10 +135,10 @@ ngx_http_conflict_stats_recent_clash(ngx_http_conflict_route_stats_t *tally,
 
     ngx_http_conflict_stats_lock();
 
-    least = &tally->fields[0];
+    least = &route->fields[0];
 
     for (k = 0; k < NGX_HTTP_CONFLICT_STATS_FIELDS; k++) {
-        clash = &tally->fields[k];
+        clash = &route->fields[k];
 
         if (clash->n && clash->len == clean.len
             && ngx_memcmp(clash->name, clean.data, clean.len) == 0)
@@ -165,13 +166,13 @@ ngx_http_conflict_stats_recent_clash(ngx_http_conflict_route_stats_t *tally,
 
 
 void
-ngx_http_conflict_stats_recent_round_trip(
-    ngx_http_conflict_store_stats_t *gauge, int64_t time)
+ngx_http_conflict_stats_recent_latency(
+    ngx_http_conflict_store_stats_t *store, int64_t time)
 {
     ngx_uint_t  i;
 
     if (time < 0) {
-        /* the clock was set back */
+        /* the system clock was set back */
         return;
     }
 
@@ -182,6 +183,6 @@ ngx_http_conflict_stats_recent_round_trip(
         }
     }
 
-    (void) ngx_atomic_fetch_add(&gauge->trips[i], 1);
-    (void) ngx_atomic_fetch_add(&gauge->trip_time, (ngx_atomic_int_t) time);
+    (void) ngx_atomic_fetch_add(&store->latency[i], 1);
+    (void) ngx_atomic_fetch_add(&store->latency_sum, (ngx_atomic_int_t) time);
 }

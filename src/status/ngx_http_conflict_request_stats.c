@@ -2,17 +2,18 @@
 /*
  * Copyright (C) the ngx_http_conflict_module authors
  *
- * What of a request is counted for the dashboard, once, when it is over.
+ * Counts a request for the dashboard, once, when it is finished.
  */
 
 
 #include "status/ngx_http_conflict_status.h"
 
 
-#define NGX_HTTP_CONFLICT_COUNTED  7     /* counters of one request, at most */
+/* counters of one request, at most */
+#define NGX_HTTP_CONFLICT_COUNTED  7
 
 
-static ngx_http_conflict_route_stats_t *ngx_http_conflict_request_stats_tally(
+static ngx_http_conflict_route_stats_t *ngx_http_conflict_request_stats_find(
     ngx_http_conflict_ctx_t *ctx);
 static ngx_uint_t ngx_http_conflict_request_stats_gap(
     ngx_http_conflict_ctx_t *ctx);
@@ -20,7 +21,7 @@ static ngx_uint_t ngx_http_conflict_request_stats_add(
     ngx_http_conflict_stats_count_t *count, ngx_uint_t n, ngx_uint_t number,
     ngx_uint_t value);
 static void ngx_http_conflict_request_stats_fields(ngx_http_conflict_ctx_t *ctx,
-    ngx_http_conflict_route_stats_t  *tally);
+    ngx_http_conflict_route_stats_t *route);
 
 
 void
@@ -29,8 +30,8 @@ ngx_http_conflict_request_stats(ngx_http_conflict_ctx_t *ctx)
     ngx_uint_t                        n, gap;
     ngx_http_conflict_op_t           *op;
     ngx_http_conflict_stats_count_t   count[NGX_HTTP_CONFLICT_COUNTED];
-    ngx_http_conflict_store_stats_t  *gauge;
-    ngx_http_conflict_route_stats_t  *tally;
+    ngx_http_conflict_store_stats_t  *stats;
+    ngx_http_conflict_route_stats_t  *route;
 
     if (ngx_http_conflict_stats == NULL) {
         return;
@@ -40,10 +41,10 @@ ngx_http_conflict_request_stats(ngx_http_conflict_ctx_t *ctx)
     op = ctx->op;
 
     if (op && op->rc == NGX_ERROR) {
-        gauge = op->store->gauge;
+        stats = op->store->stats;
 
-        if (gauge) {
-            (void) ngx_atomic_fetch_add(&gauge->errors[op->out.error], 1);
+        if (stats) {
+            (void) ngx_atomic_fetch_add(&stats->errors[op->out.error], 1);
         }
     }
 
@@ -73,27 +74,27 @@ ngx_http_conflict_request_stats(ngx_http_conflict_ctx_t *ctx)
         && ctx->flow.action != NGX_HTTP_CONFLICT_ACTION_EXTERNAL)
     {
         n = ngx_http_conflict_request_stats_add(
-                count, n, NGX_HTTP_CONFLICT_N_ACTION( ctx->flow.action), 1);
+                count, n, NGX_HTTP_CONFLICT_N_ACTION(ctx->flow.action), 1);
     }
 
     if (n == 0) {
         return;
     }
 
-    tally = ngx_http_conflict_request_stats_tally(ctx);
+    route = ngx_http_conflict_request_stats_find(ctx);
 
-    if (tally == NULL) {
+    if (route == NULL) {
         return;
     }
 
     ngx_http_conflict_stats_lock();
-    ngx_http_conflict_stats_count(tally, count, n);
+    ngx_http_conflict_stats_count(route, count, n);
     ngx_http_conflict_stats_unlock();
 
     if (ctx->flow.audited && ctx->merge.fields.len
         && ctx->flow.action != NGX_HTTP_CONFLICT_ACTION_MERGE)
     {
-        ngx_http_conflict_request_stats_fields(ctx, tally);
+        ngx_http_conflict_request_stats_fields(ctx, route);
     }
 
     if (ctx->conf->store->ops->counted) {
@@ -104,11 +105,11 @@ ngx_http_conflict_request_stats(ngx_http_conflict_ctx_t *ctx)
 
 void
 ngx_http_conflict_request_stats_later(ngx_http_conflict_store_t *store,
-    ngx_http_conflict_route_stats_t *tally, ngx_http_conflict_action_e action)
+    ngx_http_conflict_route_stats_t *route, ngx_http_conflict_action_e action)
 {
     ngx_http_conflict_stats_count_t  count;
 
-    if (ngx_http_conflict_stats == NULL || tally == NULL) {
+    if (ngx_http_conflict_stats == NULL || route == NULL) {
         return;
     }
 
@@ -116,7 +117,7 @@ ngx_http_conflict_request_stats_later(ngx_http_conflict_store_t *store,
     count.n = 1;
 
     ngx_http_conflict_stats_lock();
-    ngx_http_conflict_stats_count(tally, &count, 1);
+    ngx_http_conflict_stats_count(route, &count, 1);
     ngx_http_conflict_stats_unlock();
 
     if (store->ops->counted) {
@@ -128,25 +129,25 @@ ngx_http_conflict_request_stats_later(ngx_http_conflict_store_t *store,
 ngx_http_conflict_route_stats_t *
 ngx_http_conflict_request_stats_route(ngx_http_conflict_ctx_t *ctx)
 {
-    return ngx_http_conflict_stats ? ngx_http_conflict_request_stats_tally(ctx)
+    return ngx_http_conflict_stats ? ngx_http_conflict_request_stats_find(ctx)
                                    : NULL;
 }
 
 
-/* it stays where it is, so it is looked for once, if its name is fixed */
+/* the pointer stays valid, so it is cached unless the entity is a variable */
 
 static ngx_http_conflict_route_stats_t *
-ngx_http_conflict_request_stats_tally(ngx_http_conflict_ctx_t *ctx)
+ngx_http_conflict_request_stats_find(ngx_http_conflict_ctx_t *ctx)
 {
     ngx_http_request_t               *r;
     ngx_http_core_srv_conf_t         *cscf;
-    ngx_http_conflict_route_stats_t  *tally;
+    ngx_http_conflict_route_stats_t  *route;
     ngx_http_conflict_loc_conf_t     *nlcf;
 
     nlcf = ctx->conf;
 
-    if (nlcf->tally) {
-        return nlcf->tally;
+    if (nlcf->route_stats) {
+        return nlcf->route_stats;
     }
 
     r = ctx->request;
@@ -155,25 +156,25 @@ ngx_http_conflict_request_stats_tally(ngx_http_conflict_ctx_t *ctx)
 
     cscf = ngx_http_get_module_srv_conf(r, ngx_http_core_module);
 
-    tally = ngx_http_conflict_stats_route(&nlcf->store->name,
+    route = ngx_http_conflict_stats_route(&nlcf->store->name,
                                           &cscf->server_name, &nlcf->name,
                                           &ctx->target.entity);
 
-    tally->policy = nlcf->lock ? NGX_HTTP_CONFLICT_OFF
+    route->policy = nlcf->lock ? NGX_HTTP_CONFLICT_OFF
                                : (uint32_t) nlcf->policy;
-    tally->report = (nlcf->report == 1);
+    route->report = (nlcf->report == 1);
 
     if (nlcf->entity == NULL || nlcf->entity->lengths == NULL) {
-        nlcf->tally = tally;
+        nlcf->route_stats = route;
     }
 
-    return tally;
+    return route;
 }
 
 
 /*
- * Why a write has passed without a check; 0: it has not.  What was refused
- * by the upstream has overwritten nothing, as has what created a resource.
+ * The counter of an unchecked write; 0: it was checked.  A write that the
+ * upstream refused, or that created the resource, has overwritten nothing.
  */
 
 static ngx_uint_t
@@ -194,7 +195,8 @@ ngx_http_conflict_request_stats_gap(ngx_http_conflict_ctx_t *ctx)
     }
 
     if (!ctx->flow.unbased
-        || (ctx->lease.settled && !ctx->lease.committed && !ctx->lease.abandoned))
+        || (ctx->lease.settled && !ctx->lease.committed
+            && !ctx->lease.abandoned))
     {
         return 0;
     }
@@ -223,7 +225,7 @@ ngx_http_conflict_request_stats_add(ngx_http_conflict_stats_count_t *count,
 
 static void
 ngx_http_conflict_request_stats_fields(ngx_http_conflict_ctx_t *ctx,
-    ngx_http_conflict_route_stats_t *tally)
+    ngx_http_conflict_route_stats_t *route)
 {
     size_t         len;
     ngx_uint_t     n;
@@ -238,6 +240,6 @@ ngx_http_conflict_request_stats_fields(ngx_http_conflict_ctx_t *ctx,
             return;
         }
 
-        ngx_http_conflict_stats_recent_clash(tally, (u_char *) name, len);
+        ngx_http_conflict_stats_recent_clash(route, (u_char *) name, len);
     }
 }

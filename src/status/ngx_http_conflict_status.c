@@ -2,8 +2,8 @@
 /*
  * Copyright (C) the ngx_http_conflict_module authors
  *
- * The location that shows what was counted: which form is asked for, what
- * all stores tell, and the response.
+ * conflict_status: the content handler.  Chooses the format, takes a snapshot
+ * of each store and sends the response.
  */
 
 
@@ -18,7 +18,7 @@
 typedef struct {
     ngx_http_request_t             *request;
     ngx_uint_t                      form;
-    ngx_uint_t                      waiting;    /* for so many snapshots */
+    ngx_uint_t                      waiting;   /* snapshots in progress */
     ngx_uint_t                      n;
     ngx_http_conflict_snapshot_t  **snapshot;
 } ngx_http_conflict_status_t;
@@ -27,7 +27,7 @@ typedef struct {
 static ngx_int_t ngx_http_conflict_status_handler(ngx_http_request_t *r);
 static ngx_uint_t ngx_http_conflict_status_form(ngx_http_request_t *r,
     ngx_uint_t own);
-static ngx_int_t ngx_http_conflict_status_ask(
+static ngx_int_t ngx_http_conflict_status_snapshots(
     ngx_http_conflict_status_t *status);
 static void ngx_http_conflict_status_done(
     ngx_http_conflict_snapshot_t *snapshot);
@@ -106,10 +106,10 @@ ngx_http_conflict_status_directive(ngx_conf_t *cf, ngx_command_t *cmd,
 
     nmcf = ngx_http_conf_get_module_main_conf(cf, ngx_http_conflict_module);
 
-    if (nmcf->ledger == NULL) {
-        nmcf->ledger = ngx_http_conflict_stats_add(cf,
-                                                   &ngx_http_conflict_module);
-        if (nmcf->ledger == NULL) {
+    if (nmcf->stats == NULL) {
+        nmcf->stats = ngx_http_conflict_stats_add(cf,
+                                                  &ngx_http_conflict_module);
+        if (nmcf->stats == NULL) {
             return NGX_CONF_ERROR;
         }
     }
@@ -158,7 +158,7 @@ ngx_http_conflict_status_handler(ngx_http_request_t *r)
     }
 
     if (status->form != NGX_HTTP_CONFLICT_STATUS_HTML
-        && ngx_http_conflict_status_ask(status) != NGX_OK)
+        && ngx_http_conflict_status_snapshots(status) != NGX_OK)
     {
         return NGX_HTTP_INTERNAL_SERVER_ERROR;
     }
@@ -174,7 +174,7 @@ ngx_http_conflict_status_handler(ngx_http_request_t *r)
 }
 
 
-/* the page asks for its data at its own address; nobody else may choose */
+/* only the page has two formats: it fetches JSON from its own address */
 
 static ngx_uint_t
 ngx_http_conflict_status_form(ngx_http_request_t *r, ngx_uint_t own)
@@ -204,9 +204,9 @@ ngx_http_conflict_status_form(ngx_http_request_t *r, ngx_uint_t own)
 
 
 static ngx_int_t
-ngx_http_conflict_status_ask(ngx_http_conflict_status_t *status)
+ngx_http_conflict_status_snapshots(ngx_http_conflict_status_t *status)
 {
-    ngx_uint_t                       i;
+    ngx_uint_t                       i, brief;
     ngx_http_conflict_store_t      **store;
     ngx_http_conflict_snapshot_t    *snapshot;
     ngx_http_conflict_main_conf_t   *nmcf;
@@ -222,10 +222,11 @@ ngx_http_conflict_status_ask(ngx_http_conflict_status_t *status)
         return NGX_ERROR;
     }
 
+    brief = (status->form == NGX_HTTP_CONFLICT_STATUS_PROMETHEUS);
+
     for (i = 0; i < nmcf->stores.nelts; i++) {
 
-        snapshot = ngx_http_conflict_snapshot_create(store[i], status->form
-                                       == NGX_HTTP_CONFLICT_STATUS_PROMETHEUS);
+        snapshot = ngx_http_conflict_snapshot_create(store[i], brief);
         if (snapshot == NULL) {
             return NGX_ERROR;
         }

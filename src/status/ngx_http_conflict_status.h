@@ -2,7 +2,7 @@
 /*
  * Copyright (C) the ngx_http_conflict_module authors
  *
- * What is counted of requests, and the location that shows it.
+ * Counts requests, and shows the counters: conflict_status.
  */
 
 
@@ -22,41 +22,46 @@ typedef enum {
 } ngx_http_conflict_status_e;
 
 
-/* The request is over: nothing is, where no location shows counts. */
+/* Counts a finished request; no-op unless conflict_status is configured. */
 void ngx_http_conflict_request_stats(ngx_http_conflict_ctx_t *ctx);
 
-/* The same for what is found out later; NULL: it is not to be counted. */
+/*
+ * The counters of the route of a request; valid for the life of the worker.
+ * NULL: nothing is counted.
+ */
 ngx_http_conflict_route_stats_t *ngx_http_conflict_request_stats_route(
     ngx_http_conflict_ctx_t *ctx);
-void ngx_http_conflict_request_stats_later(ngx_http_conflict_store_t *store,
-    ngx_http_conflict_route_stats_t  *tally, ngx_http_conflict_action_e action);
 
+/* Counts an action that is found after the request; no-op for route NULL. */
+void ngx_http_conflict_request_stats_later(ngx_http_conflict_store_t *store,
+    ngx_http_conflict_route_stats_t *route, ngx_http_conflict_action_e action);
+
+
+/* Names of the counters of unchecked writes, in the order of the counters. */
+extern ngx_str_t  ngx_http_conflict_gap_names[];
 
 char *ngx_http_conflict_status_directive(ngx_conf_t *cf, ngx_command_t *cmd,
     void *conf);
 
-/* status.c: how it is called; 0: it has none, the request failed */
+/* Name of an outcome; outcome 0 (failed request) is "error". */
 ngx_str_t *ngx_http_conflict_status_outcome(ngx_uint_t outcome);
 
-/* status.c: why a write passed without a check, in the order of counters */
-extern ngx_str_t  ngx_http_conflict_gap_names[];
+
+/* The advice for a route; JSON null for a lock endpoint. */
+json_t *ngx_http_conflict_status_advice(ngx_http_conflict_route_stats_t *stats);
 
 
-/* status_advice.c: null for a lock endpoint */
-json_t *ngx_http_conflict_status_advice(ngx_http_conflict_route_stats_t *tally);
-
-
-/*
- * "snapshot" are those of all stores.
- */
+/* Appends the status as JSON; "snapshot" has n complete ones, of all stores. */
 void ngx_http_conflict_status_json(ngx_http_conflict_writer_t *out,
     ngx_http_conflict_snapshot_t **snapshot, ngx_uint_t n);
 
 
+/* Appends the page; "nonce" is for its style and its script. */
 void ngx_http_conflict_status_page(ngx_http_conflict_writer_t *out,
     ngx_str_t *nonce);
 
 
+/* Appends the metrics; "snapshot" as for the JSON. */
 void ngx_http_conflict_status_prometheus(ngx_http_conflict_writer_t *out,
     ngx_http_conflict_snapshot_t **snapshot, ngx_uint_t n);
 

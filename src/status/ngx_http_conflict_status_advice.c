@@ -2,8 +2,8 @@
 /*
  * Copyright (C) the ngx_http_conflict_module authors
  *
- * From a route's tally, and what nginx.conf says of the route, to what
- * advice is made of, and that as JSON.
+ * The advice for a route as JSON: collects its input from the counters and
+ * the configuration of the route.
  */
 
 
@@ -16,20 +16,20 @@ static json_t *ngx_http_conflict_status_advice_json(conflict_advice_in_t *in,
     conflict_advice_t *advice);
 static json_t *ngx_http_conflict_status_advice_text(conflict_buffer_t *out);
 static void ngx_http_conflict_status_advice_counts(conflict_advice_in_t *in,
-    ngx_http_conflict_route_stats_t  *tally);
+    ngx_http_conflict_route_stats_t *stats);
 static void ngx_http_conflict_status_advice_fields(conflict_advice_in_t *in,
-    ngx_http_conflict_route_stats_t  *tally);
+    ngx_http_conflict_route_stats_t *stats);
 static uint64_t ngx_http_conflict_status_advice_stale(
     ngx_http_conflict_stats_bin_t *bin);
-static void ngx_http_conflict_status_advice_chosen(conflict_advice_in_t *in,
-    ngx_http_conflict_route_stats_t  *tally);
+static void ngx_http_conflict_status_advice_rules(conflict_advice_in_t *in,
+    ngx_http_conflict_route_stats_t *stats);
 static conflict_advice_rule_e ngx_http_conflict_status_advice_rule(
     ngx_http_conflict_loc_conf_t *nlcf, conflict_advice_field_t *field);
 static ngx_uint_t ngx_http_conflict_status_advice_within(
-    conflict_pointer_t  *pointer, conflict_advice_field_t *field);
+    conflict_pointer_t *pointer, conflict_advice_field_t *field);
 
 
-/* a stale write, whatever became of it */
+/* actions on stale writes, whatever their result */
 
 static const ngx_uint_t  ngx_http_conflict_stale_actions[] = {
     NGX_HTTP_CONFLICT_ACTION_LWW,
@@ -43,25 +43,25 @@ static const ngx_uint_t  ngx_http_conflict_stale_actions[] = {
 
 
 json_t *
-ngx_http_conflict_status_advice(ngx_http_conflict_route_stats_t *tally)
+ngx_http_conflict_status_advice(ngx_http_conflict_route_stats_t *stats)
 {
     json_t                *json;
     conflict_advice_t      advice;
     conflict_advice_in_t   in;
 
-    if (tally->policy >= CONFLICT_POLICIES) {
-        /* of a lock endpoint */
+    if (stats->policy >= CONFLICT_POLICIES) {
+        /* a lock endpoint */
         return json_null();
     }
 
     ngx_memzero(&in, sizeof(conflict_advice_in_t));
 
-    in.policy = tally->policy;
-    in.report = tally->report;
+    in.policy = stats->policy;
+    in.report = stats->report;
 
-    ngx_http_conflict_status_advice_counts(&in, tally);
-    ngx_http_conflict_status_advice_fields(&in, tally);
-    ngx_http_conflict_status_advice_chosen(&in, tally);
+    ngx_http_conflict_status_advice_counts(&in, stats);
+    ngx_http_conflict_status_advice_fields(&in, stats);
+    ngx_http_conflict_status_advice_rules(&in, stats);
 
     conflict_advice(&in, &advice);
 
@@ -116,7 +116,7 @@ ngx_http_conflict_status_advice_json(conflict_advice_in_t *in,
 }
 
 
-/* what nothing was written to has no data */
+/* an empty buffer has no data */
 
 static json_t *
 ngx_http_conflict_status_advice_text(conflict_buffer_t *out)
@@ -132,7 +132,7 @@ ngx_http_conflict_status_advice_text(conflict_buffer_t *out)
 
 static void
 ngx_http_conflict_status_advice_counts(conflict_advice_in_t *in,
-    ngx_http_conflict_route_stats_t *tally)
+    ngx_http_conflict_route_stats_t *stats)
 {
     time_t                          age;
     uint64_t                        stale;
@@ -141,13 +141,13 @@ ngx_http_conflict_status_advice_counts(conflict_advice_in_t *in,
     ngx_http_conflict_stats_bin_t  *bin;
 
     today = ngx_time() / 86400;
-    age = today - tally->since / 86400 + 1;
+    age = today - stats->since / 86400 + 1;
 
     in->days = (unsigned) ngx_max(1, ngx_min(age, CONFLICT_ADVICE_DAYS));
-    in->whole = (ngx_time() - tally->since >= CONFLICT_ADVICE_WEEK * 86400);
+    in->whole = (ngx_time() - stats->since >= CONFLICT_ADVICE_WEEK * 86400);
 
     for (i = 0; i < CONFLICT_ADVICE_DAYS; i++) {
-        bin = &tally->day[(today - i) % NGX_HTTP_CONFLICT_DAYS];
+        bin = &stats->day[(today - i) % NGX_HTTP_CONFLICT_DAYS];
 
         if (bin->number != today - i) {
             continue;
@@ -199,18 +199,18 @@ ngx_http_conflict_status_advice_stale(ngx_http_conflict_stats_bin_t *bin)
 }
 
 
-/* the most frequent ones */
+/* the most frequent clashes, in descending order */
 
 static void
 ngx_http_conflict_status_advice_fields(conflict_advice_in_t *in,
-    ngx_http_conflict_route_stats_t *tally)
+    ngx_http_conflict_route_stats_t *stats)
 {
     ngx_uint_t                        i, k;
     conflict_advice_field_t           field;
     ngx_http_conflict_stats_clash_t  *clash;
 
     for (i = 0; i < NGX_HTTP_CONFLICT_STATS_FIELDS; i++) {
-        clash = &tally->fields[i];
+        clash = &stats->fields[i];
 
         if (clash->n == 0) {
             continue;
@@ -239,13 +239,13 @@ ngx_http_conflict_status_advice_fields(conflict_advice_in_t *in,
 
 
 /*
- * What the administrator has chosen for the route.  Of one that is in no
- * configuration here nobody knows, and no rule is proposed.
+ * Takes the rules that are configured for the route.  If this host has no such
+ * route, they are unknown, and no rule is proposed.
  */
 
 static void
-ngx_http_conflict_status_advice_chosen(conflict_advice_in_t *in,
-    ngx_http_conflict_route_stats_t *tally)
+ngx_http_conflict_status_advice_rules(conflict_advice_in_t *in,
+    ngx_http_conflict_route_stats_t *stats)
 {
     ngx_uint_t                      i, k, n;
     conflict_advice_rule_e          rule;
@@ -260,11 +260,11 @@ ngx_http_conflict_status_advice_chosen(conflict_advice_in_t *in,
 
     for (i = 0; i < nmcf->routes.nelts; i++) {
 
-        if (!ngx_http_conflict_stats_name_is(&tally->location,
+        if (!ngx_http_conflict_stats_name_is(&stats->location,
                                              &route[i].location)
-            || !ngx_http_conflict_stats_name_is(&tally->server,
+            || !ngx_http_conflict_stats_name_is(&stats->server,
                                                 &route[i].server)
-            || !ngx_http_conflict_stats_name_is(&tally->store,
+            || !ngx_http_conflict_stats_name_is(&stats->store,
                                                 &route[i].store->name))
         {
             continue;
@@ -276,7 +276,7 @@ ngx_http_conflict_status_advice_chosen(conflict_advice_in_t *in,
             rule = ngx_http_conflict_status_advice_rule(route[i].conf,
                                                         &in->field[k]);
 
-            /* "location /a" and "location = /a" have one tally */
+            /* "location /a" and "location = /a" share the counters */
 
             if (n == 0 || rule == CONFLICT_ADVICE_REJECT
                 || in->field[k].rule == CONFLICT_ADVICE_NO_RULE)
@@ -309,7 +309,8 @@ ngx_http_conflict_status_advice_rule(ngx_http_conflict_loc_conf_t *nlcf,
     for (i = 0; i < nlcf->rules->nelts; i++) {
 
         if (!ngx_http_conflict_status_advice_within(&rule[i].field.pointer,
-                                                    field)) {
+                                                    field))
+        {
             continue;
         }
 
@@ -324,7 +325,7 @@ ngx_http_conflict_status_advice_rule(ngx_http_conflict_loc_conf_t *nlcf,
 }
 
 
-/* is one of both the other, or a part of it; names may be cut */
+/* whether one contains the other, or equals it; names may be truncated */
 
 static ngx_uint_t
 ngx_http_conflict_status_advice_within(conflict_pointer_t *pointer,

@@ -2,8 +2,8 @@
 /*
  * Copyright (C) the ngx_http_conflict_module authors
  *
- * The status as JSON: docs/status.md says what its members mean, and their
- * names stay.
+ * The status as JSON.  docs/status.md documents its members, whose names are
+ * stable.
  */
 
 
@@ -16,19 +16,19 @@ static json_t *ngx_http_conflict_status_json_head(
     ngx_http_conflict_snapshot_t **snapshot, ngx_uint_t n);
 static json_t *ngx_http_conflict_status_json_store(
     ngx_http_conflict_snapshot_t *snapshot);
-static void ngx_http_conflict_status_json_gauge(json_t **json,
-    ngx_http_conflict_store_stats_t  *gauge);
-static json_t *ngx_http_conflict_status_json_trips(
-    ngx_http_conflict_store_stats_t  *gauge);
+static void ngx_http_conflict_status_json_store_stats(json_t **json,
+    ngx_http_conflict_store_stats_t *stats);
+static json_t *ngx_http_conflict_status_json_latency(
+    ngx_http_conflict_store_stats_t *stats);
 static void ngx_http_conflict_status_json_routes(
     ngx_http_conflict_writer_t *out, ngx_http_conflict_snapshot_t **snapshot,
     ngx_uint_t n);
 static json_t *ngx_http_conflict_status_json_route(
-    ngx_http_conflict_route_stats_t  *tally);
+    ngx_http_conflict_route_stats_t *route);
 static void ngx_http_conflict_status_json_totals(json_t **json,
-    ngx_http_conflict_route_stats_t  *tally);
+    ngx_http_conflict_route_stats_t *route);
 static json_t *ngx_http_conflict_status_json_fields(
-    ngx_http_conflict_route_stats_t  *tally);
+    ngx_http_conflict_route_stats_t *route);
 static void ngx_http_conflict_status_json_bins(ngx_http_conflict_writer_t *out,
     const char *name, ngx_http_conflict_stats_bin_t *bin, ngx_uint_t n,
     ngx_uint_t seconds);
@@ -47,7 +47,7 @@ static json_t *ngx_http_conflict_status_json_holder(
     ngx_http_conflict_snapshot_t *snapshot, ngx_http_conflict_holder_t *holder);
 static void ngx_http_conflict_status_json_text(json_t **json,
     const char *name, u_char *data, size_t len);
-static void ngx_http_conflict_status_json_figure(json_t **json,
+static void ngx_http_conflict_status_json_number(json_t **json,
     const char *name, int64_t n);
 
 
@@ -76,14 +76,16 @@ static json_t *
 ngx_http_conflict_status_json_head(ngx_http_conflict_snapshot_t **snapshot,
     ngx_uint_t n)
 {
-    json_t      *json, *stores;
+    json_t      *json, *store, *stores;
+    int64_t      now;
     ngx_uint_t   i;
 
+    now = (int64_t) ngx_time() * CONFLICT_TIME_SECOND;
     stores = json_array();
 
     for (i = 0; i < n; i++) {
-        ngx_http_conflict_json_append(&stores,
-                              ngx_http_conflict_status_json_store(snapshot[i]));
+        store = ngx_http_conflict_status_json_store(snapshot[i]);
+        ngx_http_conflict_json_append(&stores, store);
     }
 
     json = json_object();
@@ -91,12 +93,11 @@ ngx_http_conflict_status_json_head(ngx_http_conflict_snapshot_t **snapshot,
     ngx_http_conflict_status_json_text(&json, "host", ngx_cycle->hostname.data,
                                        ngx_cycle->hostname.len);
     ngx_http_conflict_json_set(&json, "time",
-                      ngx_http_conflict_json_time((int64_t) ngx_time()
-                                                  * CONFLICT_TIME_SECOND));
-    ngx_http_conflict_status_json_figure(&json, "writes_in_flight",
-                                     ngx_http_conflict_stats_leases());
-    ngx_http_conflict_status_json_figure(&json, "audit_errors",
-                                     ngx_http_conflict_stats->audit_errors);
+                               ngx_http_conflict_json_time(now));
+    ngx_http_conflict_status_json_number(&json, "writes_in_flight",
+                                         ngx_http_conflict_stats_leases());
+    ngx_http_conflict_status_json_number(&json, "audit_errors",
+                                         ngx_http_conflict_stats->audit_errors);
     ngx_http_conflict_json_set(&json, "stores", stores);
 
     return json;
@@ -107,98 +108,104 @@ static json_t *
 ngx_http_conflict_status_json_store(ngx_http_conflict_snapshot_t *snapshot)
 {
     json_t                     *json;
+    int64_t                     settling;
+    const char                 *kind;
     ngx_http_conflict_store_t  *store;
 
     store = snapshot->store;
+    kind = (store->ops == &ngx_http_conflict_shm_ops) ? "shm" : "redis";
+
+    settling = snapshot->settling;
+
+    if (settling > 0) {
+        settling = (settling + 999) / 1000;
+    }
+
     json = json_object();
 
     ngx_http_conflict_status_json_text(&json, "name", store->name.data,
                                        store->name.len);
-    ngx_http_conflict_json_set(&json, "kind",
-                     json_string((store->ops == &ngx_http_conflict_shm_ops)
-                                 ? "shm" : "redis"));
+    ngx_http_conflict_json_set(&json, "kind", json_string(kind));
     ngx_http_conflict_json_set(&json, "counts_of",
                                json_string(snapshot->fleet ? "fleet" : "host"));
     ngx_http_conflict_json_set(&json, "up",
                                json_boolean(snapshot->why == NULL));
     ngx_http_conflict_status_json_text(&json, "error", (u_char *) snapshot->why,
                                        snapshot->why ? ngx_strlen(snapshot->why)
-                                                   : 0);
+                                                     : 0);
 
-    ngx_http_conflict_status_json_figure(&json, "entries", snapshot->entries);
-    ngx_http_conflict_status_json_figure(&json, "leases", snapshot->leases);
-    ngx_http_conflict_status_json_figure(&json, "dirty", snapshot->dirty);
-    ngx_http_conflict_status_json_figure(&json, "locks", snapshot->locks);
-    ngx_http_conflict_status_json_figure(&json, "evicted", snapshot->evicted);
-    ngx_http_conflict_status_json_figure(&json, "memory_bytes",
+    ngx_http_conflict_status_json_number(&json, "entries", snapshot->entries);
+    ngx_http_conflict_status_json_number(&json, "leases", snapshot->leases);
+    ngx_http_conflict_status_json_number(&json, "dirty", snapshot->dirty);
+    ngx_http_conflict_status_json_number(&json, "locks", snapshot->locks);
+    ngx_http_conflict_status_json_number(&json, "evicted", snapshot->evicted);
+    ngx_http_conflict_status_json_number(&json, "memory_bytes",
                                          snapshot->memory);
-    ngx_http_conflict_status_json_figure(&json, "size_bytes", snapshot->size);
-    ngx_http_conflict_status_json_figure(&json, "settling",
-                                         (snapshot->settling > 0)
-                                         ? (snapshot->settling + 999) / 1000
-                                         : snapshot->settling);
+    ngx_http_conflict_status_json_number(&json, "size_bytes", snapshot->size);
+    ngx_http_conflict_status_json_number(&json, "settling", settling);
 
-    if (store->gauge) {
-        ngx_http_conflict_status_json_gauge(&json, store->gauge);
+    if (store->stats) {
+        ngx_http_conflict_status_json_store_stats(&json, store->stats);
     }
 
     return json;
 }
 
 
-/* what this host has seen of it */
+/* the counters of this host */
 
 static void
-ngx_http_conflict_status_json_gauge(json_t **json,
-    ngx_http_conflict_store_stats_t *gauge)
+ngx_http_conflict_status_json_store_stats(json_t **json,
+    ngx_http_conflict_store_stats_t *stats)
 {
     json_t  *errors;
 
     errors = json_object();
 
-    ngx_http_conflict_status_json_figure(&errors, "down",
-                              gauge->errors[NGX_HTTP_CONFLICT_STORE_DOWN]);
-    ngx_http_conflict_status_json_figure(&errors, "full",
-                              gauge->errors[NGX_HTTP_CONFLICT_STORE_FULL]);
-    ngx_http_conflict_status_json_figure(&errors, "generation",
-                           gauge->errors[NGX_HTTP_CONFLICT_STORE_GENERATION]);
+    ngx_http_conflict_status_json_number(&errors, "down",
+                              stats->errors[NGX_HTTP_CONFLICT_STORE_DOWN]);
+    ngx_http_conflict_status_json_number(&errors, "full",
+                              stats->errors[NGX_HTTP_CONFLICT_STORE_FULL]);
+    ngx_http_conflict_status_json_number(&errors, "generation",
+                           stats->errors[NGX_HTTP_CONFLICT_STORE_GENERATION]);
 
     ngx_http_conflict_json_set(json, "errors", errors);
-    ngx_http_conflict_status_json_figure(json, "unsettled", gauge->unsettled);
-    ngx_http_conflict_status_json_figure(json, "stream_dropped",
-                                         gauge->dropped);
+    ngx_http_conflict_status_json_number(json, "unsettled", stats->unsettled);
+    ngx_http_conflict_status_json_number(json, "stream_dropped",
+                                         stats->dropped);
     ngx_http_conflict_json_set(json, "round_trips",
-                               ngx_http_conflict_status_json_trips(gauge));
+                               ngx_http_conflict_status_json_latency(stats));
 }
 
 
 static json_t *
-ngx_http_conflict_status_json_trips(ngx_http_conflict_store_stats_t *gauge)
+ngx_http_conflict_status_json_latency(ngx_http_conflict_store_stats_t *stats)
 {
     json_t      *json, *bucket, *buckets;
+    int64_t      bound;
     ngx_uint_t   i, n;
 
     n = 0;
     buckets = json_array();
 
     for (i = 0; i < NGX_HTTP_CONFLICT_LATENCY_BUCKETS; i++) {
-        n += gauge->trips[i];
+        n += stats->latency[i];
+        bound = (i < NGX_HTTP_CONFLICT_LATENCY_BUCKETS - 1)
+                ? (int64_t) ngx_http_conflict_latency_bounds[i] : -1;
+
         bucket = json_object();
 
-        ngx_http_conflict_status_json_figure(&bucket, "up_to_us",
-                                     (i < NGX_HTTP_CONFLICT_LATENCY_BUCKETS - 1)
-                                     ? (int64_t) ngx_http_conflict_latency_bounds[i]
-                                     : -1);
-        ngx_http_conflict_status_json_figure(&bucket, "count",
-                                             gauge->trips[i]);
+        ngx_http_conflict_status_json_number(&bucket, "up_to_us", bound);
+        ngx_http_conflict_status_json_number(&bucket, "count",
+                                             stats->latency[i]);
         ngx_http_conflict_json_append(&buckets, bucket);
     }
 
     json = json_object();
 
-    ngx_http_conflict_status_json_figure(&json, "count", n);
-    ngx_http_conflict_status_json_figure(&json, "sum_ms",
-                                         gauge->trip_time / 1000);
+    ngx_http_conflict_status_json_number(&json, "count", n);
+    ngx_http_conflict_status_json_number(&json, "sum_ms",
+                                         stats->latency_sum / 1000);
     ngx_http_conflict_json_set(&json, "buckets", buckets);
 
     return json;
@@ -206,39 +213,40 @@ ngx_http_conflict_status_json_trips(ngx_http_conflict_store_stats_t *gauge)
 
 
 /*
- * Series of numbers are most of the text, some 350,000 numbers for a hundred
- * busy routes, which jansson takes three times as long for, and a worker
- * serves nobody meanwhile.  So they are written between what it writes.
+ * Most of the text are series, some 350,000 numbers for a hundred busy routes.
+ * jansson takes three times as long for them, and blocks the worker meanwhile,
+ * so they are printed directly, between the members that jansson prints.
  */
 
 static void
 ngx_http_conflict_status_json_routes(ngx_http_conflict_writer_t *out,
     ngx_http_conflict_snapshot_t **snapshot, ngx_uint_t n)
 {
+    json_t                            *json;
     ngx_uint_t                         i, k, first;
-    ngx_http_conflict_route_stats_t  **tally;
+    ngx_http_conflict_route_stats_t  **route;
 
     first = 0;
 
     for (i = 0; i < n; i++) {
-        tally = snapshot[i]->tallies.elts;
+        route = snapshot[i]->route_stats.elts;
 
-        for (k = 0; k < snapshot[i]->tallies.nelts; k++) {
+        for (k = 0; k < snapshot[i]->route_stats.nelts; k++) {
 
-            if (tally[k]->since == 0) {
+            if (route[k]->since == 0) {
                 continue;
             }
 
-            ngx_http_conflict_writer_print(out, first++ ? ",\n{" : "\n{");
-            ngx_http_conflict_json_print(out,
-                              ngx_http_conflict_status_json_route(tally[k]));
+            json = ngx_http_conflict_status_json_route(route[k]);
 
-            ngx_http_conflict_status_json_bins(out, "minutes",
-                                               tally[k]->minute,
+            ngx_http_conflict_writer_print(out, first++ ? ",\n{" : "\n{");
+            ngx_http_conflict_json_print(out, json);
+
+            ngx_http_conflict_status_json_bins(out, "minutes", route[k]->minute,
                                                NGX_HTTP_CONFLICT_MINUTES, 60);
-            ngx_http_conflict_status_json_bins(out, "hours", tally[k]->hour,
+            ngx_http_conflict_status_json_bins(out, "hours", route[k]->hour,
                                                NGX_HTTP_CONFLICT_HOURS, 3600);
-            ngx_http_conflict_status_json_bins(out, "days", tally[k]->day,
+            ngx_http_conflict_status_json_bins(out, "days", route[k]->day,
                                                NGX_HTTP_CONFLICT_DAYS, 86400);
             ngx_http_conflict_writer_print(out, "}");
         }
@@ -247,37 +255,37 @@ ngx_http_conflict_status_json_routes(ngx_http_conflict_writer_t *out,
 
 
 static json_t *
-ngx_http_conflict_status_json_route(ngx_http_conflict_route_stats_t *tally)
+ngx_http_conflict_status_json_route(ngx_http_conflict_route_stats_t *route)
 {
     json_t     *json;
+    int64_t     since;
     ngx_str_t  *policy;
 
-    policy = ngx_http_conflict_names_policy(ngx_min(tally->policy,
+    since = (int64_t) route->since * CONFLICT_TIME_SECOND;
+    policy = ngx_http_conflict_names_policy(ngx_min(route->policy,
                                                     NGX_HTTP_CONFLICT_OFF));
     json = json_object();
 
-    ngx_http_conflict_status_json_text(&json, "store", tally->store.data,
-                                       tally->store.len);
-    ngx_http_conflict_status_json_text(&json, "server", tally->server.data,
-                                       tally->server.len);
-    ngx_http_conflict_status_json_text(&json, "location",
-                                       tally->location.data,
-                                       tally->location.len);
-    ngx_http_conflict_status_json_text(&json, "entity", tally->entity.data,
-                                       tally->entity.len);
+    ngx_http_conflict_status_json_text(&json, "store", route->store.data,
+                                       route->store.len);
+    ngx_http_conflict_status_json_text(&json, "server", route->server.data,
+                                       route->server.len);
+    ngx_http_conflict_status_json_text(&json, "location", route->location.data,
+                                       route->location.len);
+    ngx_http_conflict_status_json_text(&json, "entity", route->entity.data,
+                                       route->entity.len);
     ngx_http_conflict_status_json_text(&json, "policy", policy->data,
                                        policy->len);
-    ngx_http_conflict_json_set(&json, "report", json_boolean(tally->report));
+    ngx_http_conflict_json_set(&json, "report", json_boolean(route->report));
     ngx_http_conflict_json_set(&json, "since",
-                      ngx_http_conflict_json_time((int64_t) tally->since
-                                                  * CONFLICT_TIME_SECOND));
+                               ngx_http_conflict_json_time(since));
 
-    ngx_http_conflict_status_json_totals(&json, tally);
+    ngx_http_conflict_status_json_totals(&json, route);
 
     ngx_http_conflict_json_set(&json, "fields",
-                               ngx_http_conflict_status_json_fields(tally));
+                               ngx_http_conflict_status_json_fields(route));
     ngx_http_conflict_json_set(&json, "advice",
-                               ngx_http_conflict_status_advice(tally));
+                               ngx_http_conflict_status_advice(route));
 
     return json;
 }
@@ -285,55 +293,59 @@ ngx_http_conflict_status_json_route(ngx_http_conflict_route_stats_t *tally)
 
 static void
 ngx_http_conflict_status_json_totals(json_t **json,
-    ngx_http_conflict_route_stats_t *tally)
+    ngx_http_conflict_route_stats_t *route)
 {
     json_t      *outcomes, *actions, *gaps;
-    uint64_t     writes, *total;
+    uint64_t     n, writes, *total;
     ngx_uint_t   i;
+    const char  *name;
 
     writes = 0;
-    total = tally->total;
+    total = route->total;
 
     outcomes = json_object();
     actions = json_object();
     gaps = json_object();
 
     for (i = 0; i < NGX_HTTP_CONFLICT_OUTCOMES; i++) {
-        writes += total[i];
-        ngx_http_conflict_status_json_figure(&outcomes,
-                      (char *) ngx_http_conflict_status_outcome(i)->data,
-                      total[i]);
+        name = (char *) ngx_http_conflict_status_outcome(i)->data;
+        n = total[i];
+
+        writes += n;
+        ngx_http_conflict_status_json_number(&outcomes, name, n);
     }
 
     for (i = 1; i <= NGX_HTTP_CONFLICT_ACTIONS; i++) {
-        ngx_http_conflict_status_json_figure(&actions,
-                      (char *) ngx_http_conflict_names_action(i)->data,
-                      total[NGX_HTTP_CONFLICT_N_ACTION(i)]);
+        name = (char *) ngx_http_conflict_names_action(i)->data;
+        n = total[NGX_HTTP_CONFLICT_N_ACTION(i)];
+
+        ngx_http_conflict_status_json_number(&actions, name, n);
     }
 
     for (i = 0; i < NGX_HTTP_CONFLICT_GAPS; i++) {
-        ngx_http_conflict_status_json_figure(&gaps,
-                      (char *) ngx_http_conflict_gap_names[i].data,
-                      total[NGX_HTTP_CONFLICT_N_WITHOUT_BASE + i]);
+        name = (char *) ngx_http_conflict_gap_names[i].data;
+        n = total[NGX_HTTP_CONFLICT_N_WITHOUT_BASE + i];
+
+        ngx_http_conflict_status_json_number(&gaps, name, n);
     }
 
-    ngx_http_conflict_status_json_figure(json, "writes", writes);
+    ngx_http_conflict_status_json_number(json, "writes", writes);
     ngx_http_conflict_json_set(json, "outcomes", outcomes);
     ngx_http_conflict_json_set(json, "actions", actions);
     ngx_http_conflict_json_set(json, "not_checked", gaps);
-    ngx_http_conflict_status_json_figure(json, "waited",
+    ngx_http_conflict_status_json_number(json, "waited",
                                          total[NGX_HTTP_CONFLICT_N_WAITED]);
-    ngx_http_conflict_status_json_figure(json, "wait_ms",
+    ngx_http_conflict_status_json_number(json, "wait_ms",
                                          total[NGX_HTTP_CONFLICT_N_WAIT]);
-    ngx_http_conflict_status_json_figure(json, "unknown_outcomes",
+    ngx_http_conflict_status_json_number(json, "unknown_outcomes",
                                          total[NGX_HTTP_CONFLICT_N_UNKNOWN]);
-    ngx_http_conflict_status_json_figure(json, "fetches",
+    ngx_http_conflict_status_json_number(json, "fetches",
                                          total[NGX_HTTP_CONFLICT_N_FETCHES]);
 }
 
 
 static json_t *
-ngx_http_conflict_status_json_fields(ngx_http_conflict_route_stats_t *tally)
+ngx_http_conflict_status_json_fields(ngx_http_conflict_route_stats_t *route)
 {
     json_t                           *json, *fields;
     ngx_uint_t                        i;
@@ -342,7 +354,7 @@ ngx_http_conflict_status_json_fields(ngx_http_conflict_route_stats_t *tally)
     fields = json_array();
 
     for (i = 0; i < NGX_HTTP_CONFLICT_STATS_FIELDS; i++) {
-        field = &tally->fields[i];
+        field = &route->fields[i];
 
         if (field->n == 0) {
             continue;
@@ -350,7 +362,7 @@ ngx_http_conflict_status_json_fields(ngx_http_conflict_route_stats_t *tally)
 
         json = json_object();
 
-        ngx_http_conflict_status_json_figure(&json, "count", field->n);
+        ngx_http_conflict_status_json_number(&json, "count", field->n);
         ngx_http_conflict_status_json_text(&json, "field", field->name,
                                            field->len);
         ngx_http_conflict_json_append(&fields, json);
@@ -360,7 +372,7 @@ ngx_http_conflict_status_json_fields(ngx_http_conflict_route_stats_t *tally)
 }
 
 
-/* from the oldest up to now; what never was is not said */
+/* from the oldest bin to the current one; all-zero counters are omitted */
 
 static void
 ngx_http_conflict_status_json_bins(ngx_http_conflict_writer_t *out,
@@ -368,16 +380,16 @@ ngx_http_conflict_status_json_bins(ngx_http_conflict_writer_t *out,
     ngx_uint_t seconds)
 {
     json_t      *json;
+    int64_t      start;
     ngx_uint_t   i, last, first, counter;
 
     last = ngx_time() / seconds;
+    start = (int64_t) (last - n + 1) * seconds * CONFLICT_TIME_SECOND;
     json = json_object();
 
-    ngx_http_conflict_status_json_figure(&json, "step", seconds);
+    ngx_http_conflict_status_json_number(&json, "step", seconds);
     ngx_http_conflict_json_set(&json, "start",
-                      ngx_http_conflict_json_time((int64_t) (last - n + 1)
-                                                  * seconds
-                                                  * CONFLICT_TIME_SECOND));
+                               ngx_http_conflict_json_time(start));
 
     ngx_http_conflict_writer_print(out, ",\"%s\":{", name);
     ngx_http_conflict_json_print(out, json);
@@ -438,7 +450,7 @@ ngx_http_conflict_status_json_none(ngx_http_conflict_stats_bin_t *bin,
 }
 
 
-/* the sum of some counters, of each bin */
+/* for each bin, the sum of the counters "from" to "to" */
 
 static void
 ngx_http_conflict_status_json_series(ngx_http_conflict_writer_t *out,
@@ -465,7 +477,7 @@ ngx_http_conflict_status_json_series(ngx_http_conflict_writer_t *out,
 }
 
 
-/* JSON already: each is a line of the audit log */
+/* each is a line of the audit log, which is JSON */
 
 static void
 ngx_http_conflict_status_json_conflicts(ngx_http_conflict_writer_t *out,
@@ -492,6 +504,7 @@ ngx_http_conflict_status_json_tail(ngx_http_conflict_snapshot_t **snapshot,
     ngx_uint_t n)
 {
     json_t                        *json, *one, *resources, *locks;
+    ngx_str_t                     *store;
     ngx_uint_t                     i, k;
     ngx_http_conflict_holder_t    *holder;
     ngx_http_conflict_resource_t  *resource;
@@ -500,27 +513,26 @@ ngx_http_conflict_status_json_tail(ngx_http_conflict_snapshot_t **snapshot,
     locks = json_array();
 
     for (i = 0; i < n; i++) {
+        store = &snapshot[i]->store->name;
         resource = snapshot[i]->resources.elts;
         holder = snapshot[i]->holders.elts;
 
         for (k = 0; k < snapshot[i]->resources.nelts; k++) {
             one = json_object();
 
-            ngx_http_conflict_status_json_text(&one, "store",
-                                               snapshot[i]->store->name.data,
-                                               snapshot[i]->store->name.len);
+            ngx_http_conflict_status_json_text(&one, "store", store->data,
+                                               store->len);
             ngx_http_conflict_status_json_text(&one, "resource",
                                                resource[k].key.data,
                                                resource[k].key.len);
-            ngx_http_conflict_status_json_figure(&one, "conflicts",
+            ngx_http_conflict_status_json_number(&one, "conflicts",
                                                  resource[k].n);
             ngx_http_conflict_json_append(&resources, one);
         }
 
         for (k = 0; k < snapshot[i]->holders.nelts; k++) {
-            ngx_http_conflict_json_append(&locks,
-                              ngx_http_conflict_status_json_holder(snapshot[i],
-                                                                &holder[k]));
+            one = ngx_http_conflict_status_json_holder(snapshot[i], &holder[k]);
+            ngx_http_conflict_json_append(&locks, one);
         }
     }
 
@@ -551,7 +563,7 @@ ngx_http_conflict_status_json_holder(ngx_http_conflict_snapshot_t *snapshot,
     ngx_http_conflict_status_json_text(&json, "client", holder->client.data,
                                        holder->client.len);
     ngx_http_conflict_json_set(&json, "acquired_at",
-                           ngx_http_conflict_json_time(holder->acquired));
+                               ngx_http_conflict_json_time(holder->acquired));
     ngx_http_conflict_json_set(&json, "expires_in",
                            ngx_http_conflict_json_seconds(holder->remaining));
 
@@ -569,15 +581,15 @@ ngx_http_conflict_status_json_text(json_t **json, const char *name,
     text.len = len;
 
     ngx_http_conflict_json_set(json, name,
-              ngx_http_conflict_json_text(&text,
-                                          NGX_HTTP_CONFLICT_JSON_WHOLE));
+                               ngx_http_conflict_json_text(&text,
+                                               NGX_HTTP_CONFLICT_JSON_WHOLE));
 }
 
 
-/* null where it is not known */
+/* a negative number is unknown: null */
 
 static void
-ngx_http_conflict_status_json_figure(json_t **json, const char *name,
+ngx_http_conflict_status_json_number(json_t **json, const char *name,
     int64_t n)
 {
     ngx_http_conflict_json_set(json, name,

@@ -2,8 +2,8 @@
 /*
  * Copyright (C) the ngx_http_conflict_module authors
  *
- * The dashboard: a page that is complete in itself and asks its own address
- * for data.  It is in page/.
+ * The dashboard, a self-contained page that fetches its data from its own
+ * address.  Its source is in page/.
  */
 
 
@@ -15,7 +15,7 @@
 static u_char  ngx_http_conflict_page[] = NGX_HTTP_CONFLICT_PAGE;
 
 
-/* a nonce of this response where the page names one */
+/* replaces each @NONCE@ of the page */
 
 void
 ngx_http_conflict_status_page(ngx_http_conflict_writer_t *out,

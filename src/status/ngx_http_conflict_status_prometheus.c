@@ -2,8 +2,8 @@
 /*
  * Copyright (C) the ngx_http_conflict_module authors
  *
- * What this host has counted, as metrics for Prometheus, which adds up those
- * of a fleet by itself.
+ * The counters of this host as metrics for Prometheus, which sums up those of
+ * a fleet itself.
  */
 
 
@@ -21,25 +21,25 @@ typedef struct {
 static void ngx_http_conflict_status_prometheus_metric(
     ngx_http_conflict_writer_t *out, const char *name, const char *type,
     const char *help);
-static void ngx_http_conflict_status_prometheus_metric_route(
+static void ngx_http_conflict_status_prometheus_route(
     ngx_http_conflict_writer_t *out, const char *name,
-    ngx_http_conflict_route_stats_t *tally, const char *label, ngx_str_t *value,
+    ngx_http_conflict_route_stats_t *route, const char *label, ngx_str_t *value,
     uint64_t n);
-static void ngx_http_conflict_status_prometheus_metric_labels(
-    ngx_http_conflict_writer_t *out, ngx_http_conflict_route_stats_t  *tally);
-static void ngx_http_conflict_status_prometheus_metric_label(
-    ngx_http_conflict_writer_t *out, const char  *label,
+static void ngx_http_conflict_status_prometheus_labels(
+    ngx_http_conflict_writer_t *out, ngx_http_conflict_route_stats_t *route);
+static void ngx_http_conflict_status_prometheus_label(
+    ngx_http_conflict_writer_t *out, const char *label,
     ngx_http_conflict_stats_name_t *name);
-static void ngx_http_conflict_status_prometheus_metric_gaps(
+static void ngx_http_conflict_status_prometheus_gaps(
     ngx_http_conflict_writer_t *out);
-static void ngx_http_conflict_status_prometheus_metric_waits(
+static void ngx_http_conflict_status_prometheus_waits(
     ngx_http_conflict_writer_t *out);
-static void ngx_http_conflict_status_prometheus_metric_stores(
+static void ngx_http_conflict_status_prometheus_stores(
     ngx_http_conflict_writer_t *out, ngx_http_conflict_snapshot_t **snapshot,
     ngx_uint_t n);
-static int64_t ngx_http_conflict_status_prometheus_metric_store(
+static int64_t ngx_http_conflict_status_prometheus_store(
     ngx_http_conflict_snapshot_t *snapshot, ngx_uint_t number);
-static void ngx_http_conflict_status_prometheus_metric_trips(
+static void ngx_http_conflict_status_prometheus_latency(
     ngx_http_conflict_writer_t *out, ngx_http_conflict_snapshot_t **snapshot,
     ngx_uint_t n);
 
@@ -49,8 +49,7 @@ static const ngx_http_conflict_metric_t  ngx_http_conflict_route_metrics[] = {
     { "waits_total", "Writes that waited for another write",
       NGX_HTTP_CONFLICT_N_WAITED },
 
-    { "unknown_outcomes_total",
-      "Writes of unknown outcome",
+    { "unknown_outcomes_total", "Writes of unknown outcome",
       NGX_HTTP_CONFLICT_N_UNKNOWN },
 
     { "fetches_total", "GETs made by the module",
@@ -69,16 +68,14 @@ static const ngx_http_conflict_metric_t  ngx_http_conflict_store_metrics[] = {
                              "determine", 3 },
     { "store_locks", "Locks held", 4 },
     { "store_memory_bytes", "Memory used by the store", 5 },
-    { "store_size_bytes", "Memory limit of the store, 0 if it has none",
-      6 },
+    { "store_size_bytes", "Memory limit of the store, 0 if it has none", 6 },
     { "store_evicted_total", "Evicted entries", 7 },
     { "store_unsettled_total", "Outcomes that never reached the store", 8 },
     { "store_stream_dropped_total",
       "Conflicts missing from the store's audit stream", 9 },
     { "store_settling_seconds",
       "Time for which a new incarnation of the store holds back writes with a "
-      "base",
-      10 },
+      "base", 10 },
     { NULL, NULL, 0 }
 };
 
@@ -87,63 +84,64 @@ void
 ngx_http_conflict_status_prometheus(ngx_http_conflict_writer_t *out,
     ngx_http_conflict_snapshot_t **snapshot, ngx_uint_t n)
 {
+    uint64_t                          count;
     ngx_str_t                        *name;
     ngx_uint_t                        i, k;
-    ngx_http_conflict_route_stats_t  *tally;
-    ngx_http_conflict_stats_t        *ledger;
+    ngx_http_conflict_stats_t        *stats;
+    ngx_http_conflict_route_stats_t  *route;
 
-    ledger = ngx_http_conflict_stats;
+    stats = ngx_http_conflict_stats;
 
     ngx_http_conflict_status_prometheus_metric(out, "writes_total", "counter",
                                                "Guarded writes by outcome");
 
-    for (i = 0; i < ledger->tallies; i++) {
-        tally = &ledger->tally[i];
+    for (i = 0; i < stats->n_routes; i++) {
+        route = &stats->route[i];
 
         for (k = 0; k < NGX_HTTP_CONFLICT_OUTCOMES; k++) {
             name = ngx_http_conflict_status_outcome(k);
 
-            ngx_http_conflict_status_prometheus_metric_route(out,
-                                                             "writes_total",
-                                                             tally, "outcome",
-                                                             name,
-                                                             tally->total[k]);
+            ngx_http_conflict_status_prometheus_route(out, "writes_total",
+                                                      route, "outcome", name,
+                                                      route->total[k]);
         }
     }
 
-    ngx_http_conflict_status_prometheus_metric(
-            out, "conflicts_total", "counter",
-            "Conflicts by action, as in the audit log");
+    ngx_http_conflict_status_prometheus_metric(out, "conflicts_total",
+                                    "counter",
+                                    "Conflicts by action, as in the audit log");
 
-    for (i = 0; i < ledger->tallies; i++) {
-        tally = &ledger->tally[i];
+    for (i = 0; i < stats->n_routes; i++) {
+        route = &stats->route[i];
 
         for (k = 1; k <= NGX_HTTP_CONFLICT_ACTIONS; k++) {
-            ngx_http_conflict_status_prometheus_metric_route(
-                    out, "conflicts_total", tally, "action",
-                    ngx_http_conflict_names_action(k),
-                    tally->total[NGX_HTTP_CONFLICT_N_ACTION(k)]);
+            name = ngx_http_conflict_names_action(k);
+            count = route->total[NGX_HTTP_CONFLICT_N_ACTION(k)];
+
+            ngx_http_conflict_status_prometheus_route(out, "conflicts_total",
+                                                      route, "action", name,
+                                                      count);
         }
     }
 
-    ngx_http_conflict_status_prometheus_metric_gaps(out);
-    ngx_http_conflict_status_prometheus_metric_waits(out);
+    ngx_http_conflict_status_prometheus_gaps(out);
+    ngx_http_conflict_status_prometheus_waits(out);
 
-    ngx_http_conflict_status_prometheus_metric(
-            out, "writes_in_flight", "gauge",
-            "Writes of this host in flight");
+    ngx_http_conflict_status_prometheus_metric(out, "writes_in_flight", "gauge",
+                                               "Writes of this host in flight");
     ngx_http_conflict_writer_print(out, "nginx_conflict_writes_in_flight %ui\n",
                                    ngx_http_conflict_stats_leases());
 
-    ngx_http_conflict_status_prometheus_metric(out, "audit_errors_total", "counter",
-                                               "Lines of the conflict log that were not "
-                                               "written");
+    ngx_http_conflict_status_prometheus_metric(out, "audit_errors_total",
+                                    "counter",
+                                    "Lines of the conflict log that were not "
+                                    "written");
     ngx_http_conflict_writer_print(out,
                                    "nginx_conflict_audit_errors_total %uA\n",
-                                   ledger->audit_errors);
+                                   stats->audit_errors);
 
-    ngx_http_conflict_status_prometheus_metric_stores(out, snapshot, n);
-    ngx_http_conflict_status_prometheus_metric_trips(out, snapshot, n);
+    ngx_http_conflict_status_prometheus_stores(out, snapshot, n);
+    ngx_http_conflict_status_prometheus_latency(out, snapshot, n);
 }
 
 
@@ -157,12 +155,12 @@ ngx_http_conflict_status_prometheus_metric(ngx_http_conflict_writer_t *out,
 }
 
 
-/* what never was is left out, so that there are not too many */
+/* zeros, but for "passed", are omitted to limit the number of series */
 
 static void
-ngx_http_conflict_status_prometheus_metric_route(
+ngx_http_conflict_status_prometheus_route(
     ngx_http_conflict_writer_t *out, const char *name,
-    ngx_http_conflict_route_stats_t *tally, const char *label, ngx_str_t *value,
+    ngx_http_conflict_route_stats_t *route, const char *label, ngx_str_t *value,
     uint64_t n)
 {
     if (n == 0 && label && value != ngx_http_conflict_status_outcome(1)) {
@@ -170,7 +168,7 @@ ngx_http_conflict_status_prometheus_metric_route(
     }
 
     ngx_http_conflict_writer_print(out, "nginx_conflict_%s{", name);
-    ngx_http_conflict_status_prometheus_metric_labels(out, tally);
+    ngx_http_conflict_status_prometheus_labels(out, route);
 
     if (label) {
         ngx_http_conflict_writer_print(out, ",%s=\"%V\"", label, value);
@@ -181,27 +179,24 @@ ngx_http_conflict_status_prometheus_metric_route(
 
 
 static void
-ngx_http_conflict_status_prometheus_metric_labels(
-    ngx_http_conflict_writer_t *out, ngx_http_conflict_route_stats_t *tally)
+ngx_http_conflict_status_prometheus_labels(
+    ngx_http_conflict_writer_t *out, ngx_http_conflict_route_stats_t *route)
 {
-    ngx_http_conflict_status_prometheus_metric_label(out, "server",
-                                                     &tally->server);
+    ngx_http_conflict_status_prometheus_label(out, "server", &route->server);
     ngx_http_conflict_writer_print(out, ",");
-    ngx_http_conflict_status_prometheus_metric_label(out, "location",
-                                                     &tally->location);
+    ngx_http_conflict_status_prometheus_label(out, "location",
+                                              &route->location);
     ngx_http_conflict_writer_print(out, ",");
-    ngx_http_conflict_status_prometheus_metric_label(out, "entity",
-                                                     &tally->entity);
+    ngx_http_conflict_status_prometheus_label(out, "entity", &route->entity);
     ngx_http_conflict_writer_print(out, ",");
-    ngx_http_conflict_status_prometheus_metric_label(out, "store",
-                                                     &tally->store);
+    ngx_http_conflict_status_prometheus_label(out, "store", &route->store);
 }
 
 
-/* UTF-8, with backslashes and quotes escaped; a name has no line feeds */
+/* valid UTF-8, with \ and " escaped; names have no line feeds */
 
 static void
-ngx_http_conflict_status_prometheus_metric_label(
+ngx_http_conflict_status_prometheus_label(
     ngx_http_conflict_writer_t *out, const char *label,
     ngx_http_conflict_stats_name_t *name)
 {
@@ -237,77 +232,80 @@ ngx_http_conflict_status_prometheus_metric_label(
 }
 
 
-/* all of them from the first on: an alert is to see them begin */
+/* with zeros, so that an alert can detect the first increment */
 
 static void
-ngx_http_conflict_status_prometheus_metric_gaps(ngx_http_conflict_writer_t *out)
+ngx_http_conflict_status_prometheus_gaps(ngx_http_conflict_writer_t *out)
 {
+    uint64_t                         *count;
     ngx_uint_t                        i, k;
-    ngx_http_conflict_route_stats_t  *tally;
-    ngx_http_conflict_stats_t        *ledger;
+    ngx_http_conflict_stats_t        *stats;
+    ngx_http_conflict_route_stats_t  *route;
 
-    ledger = ngx_http_conflict_stats;
+    stats = ngx_http_conflict_stats;
 
-    ngx_http_conflict_status_prometheus_metric(out, "not_checked_total", "counter",
-                                               "Requests that passed and may have overwritten "
-                                               "a change unseen");
+    ngx_http_conflict_status_prometheus_metric(out, "not_checked_total",
+                                    "counter",
+                                    "Requests that passed and may have "
+                                    "overwritten a change unseen");
 
-    for (i = 0; i < ledger->tallies; i++) {
-        tally = &ledger->tally[i];
+    for (i = 0; i < stats->n_routes; i++) {
+        route = &stats->route[i];
 
-        if (tally->policy >= CONFLICT_POLICIES) {
-            /* of a lock endpoint */
+        if (route->policy >= CONFLICT_POLICIES) {
+            /* a lock endpoint */
             continue;
         }
 
+        count = &route->total[NGX_HTTP_CONFLICT_N_WITHOUT_BASE];
+
         for (k = 0; k < NGX_HTTP_CONFLICT_GAPS; k++) {
             ngx_http_conflict_writer_print(out,
-                                         "nginx_conflict_not_checked_total{");
-            ngx_http_conflict_status_prometheus_metric_labels(out, tally);
+                                           "nginx_conflict_not_checked_total{");
+            ngx_http_conflict_status_prometheus_labels(out, route);
             ngx_http_conflict_writer_print(out, ",reason=\"%V\"} %uL\n",
-                           &ngx_http_conflict_gap_names[k],
-                           tally->total[NGX_HTTP_CONFLICT_N_WITHOUT_BASE + k]);
+                                           &ngx_http_conflict_gap_names[k],
+                                           count[k]);
         }
     }
 }
 
 
 static void
-ngx_http_conflict_status_prometheus_metric_waits(
-    ngx_http_conflict_writer_t *out)
+ngx_http_conflict_status_prometheus_waits(ngx_http_conflict_writer_t *out)
 {
     uint64_t                           wait;
     ngx_uint_t                         i;
-    ngx_http_conflict_route_stats_t   *tally;
-    ngx_http_conflict_stats_t         *ledger;
+    ngx_http_conflict_stats_t         *stats;
+    ngx_http_conflict_route_stats_t   *route;
     const ngx_http_conflict_metric_t  *metric;
 
-    ledger = ngx_http_conflict_stats;
+    stats = ngx_http_conflict_stats;
 
     for (metric = ngx_http_conflict_route_metrics; metric->name; metric++) {
         ngx_http_conflict_status_prometheus_metric(out, metric->name, "counter",
                                                    metric->help);
 
-        for (i = 0; i < ledger->tallies; i++) {
-            tally = &ledger->tally[i];
+        for (i = 0; i < stats->n_routes; i++) {
+            route = &stats->route[i];
 
-            ngx_http_conflict_status_prometheus_metric_route(
-                    out, metric->name, tally, NULL, NULL,
-                    tally->total[metric->number]);
+            ngx_http_conflict_status_prometheus_route(out, metric->name, route,
+                                                  NULL, NULL,
+                                                  route->total[metric->number]);
         }
     }
 
-    ngx_http_conflict_status_prometheus_metric(
-            out, "wait_seconds_total", "counter",
-            "Time that writes waited for other writes");
+    ngx_http_conflict_status_prometheus_metric(out, "wait_seconds_total",
+                                    "counter",
+                                    "Time that writes waited for other writes");
 
-    for (i = 0; i < ledger->tallies; i++) {
-        tally = &ledger->tally[i];
-        wait = tally->total[NGX_HTTP_CONFLICT_N_WAIT];
+    for (i = 0; i < stats->n_routes; i++) {
+        route = &stats->route[i];
+        wait = route->total[NGX_HTTP_CONFLICT_N_WAIT];
 
         ngx_http_conflict_writer_print(out,
                                        "nginx_conflict_wait_seconds_total{");
-        ngx_http_conflict_status_prometheus_metric_labels(out, tally);
+        ngx_http_conflict_status_prometheus_labels(out, route);
         ngx_http_conflict_writer_print(out, "} %uL.%03uL\n", wait / 1000,
                                        wait % 1000);
     }
@@ -315,14 +313,14 @@ ngx_http_conflict_status_prometheus_metric_waits(
 
 
 static void
-ngx_http_conflict_status_prometheus_metric_stores(
+ngx_http_conflict_status_prometheus_stores(
     ngx_http_conflict_writer_t *out, ngx_http_conflict_snapshot_t **snapshot,
     ngx_uint_t n)
 {
     size_t                             len;
     int64_t                            value;
-    ngx_uint_t                         i, k;
-    ngx_http_conflict_store_stats_t   *gauge;
+    ngx_uint_t                         i, k, total;
+    ngx_http_conflict_store_stats_t   *stats;
     const ngx_http_conflict_metric_t  *metric;
 
     static const char  *reasons[] = { NULL, "full", "generation", "down" };
@@ -330,50 +328,52 @@ ngx_http_conflict_status_prometheus_metric_stores(
     for (metric = ngx_http_conflict_store_metrics; metric->name; metric++) {
         len = ngx_strlen(metric->name);
 
+        total = (len > 6 && ngx_strcmp(metric->name + len - 6, "_total") == 0);
+
         ngx_http_conflict_status_prometheus_metric(out, metric->name,
-                                                   (len > 6
-                                                    && ngx_strcmp(metric->name + len - 6,
-                                                                  "_total")
-                                                       == 0)
-                                                   ? "counter" : "gauge", metric->help);
+                                                   total ? "counter" : "gauge",
+                                                   metric->help);
 
         for (i = 0; i < n; i++) {
-            value = ngx_http_conflict_status_prometheus_metric_store(
-                    snapshot[i], metric->number);
+            value = ngx_http_conflict_status_prometheus_store(snapshot[i],
+                                                              metric->number);
 
-            if (value >= 0) {
-                ngx_http_conflict_writer_print(out,
+            if (value < 0) {
+                /* unknown */
+                continue;
+            }
+
+            ngx_http_conflict_writer_print(out,
                                      "nginx_conflict_%s{store=\"%V\"} %L\n",
                                      metric->name, &snapshot[i]->store->name,
                                      value);
-            }
         }
     }
 
-    ngx_http_conflict_status_prometheus_metric(
-            out, "store_errors_total", "counter",
-            "Requests that the store could not answer");
+    ngx_http_conflict_status_prometheus_metric(out, "store_errors_total",
+                                    "counter",
+                                    "Requests that the store could not answer");
 
     for (i = 0; i < n; i++) {
-        gauge = snapshot[i]->store->gauge;
+        stats = snapshot[i]->store->stats;
 
-        for (k = 1; gauge && k <= NGX_HTTP_CONFLICT_STORE_DOWN; k++) {
+        for (k = 1; stats && k <= NGX_HTTP_CONFLICT_STORE_DOWN; k++) {
             ngx_http_conflict_writer_print(out,
                 "nginx_conflict_store_errors_total{store=\"%V\",reason=\"%s\"}"
-                " %uA\n", &snapshot[i]->store->name, reasons[k],
-                gauge->errors[k]);
+                " %uA\n",
+                &snapshot[i]->store->name, reasons[k], stats->errors[k]);
         }
     }
 }
 
 
 static int64_t
-ngx_http_conflict_status_prometheus_metric_store(
+ngx_http_conflict_status_prometheus_store(
     ngx_http_conflict_snapshot_t *snapshot, ngx_uint_t number)
 {
-    ngx_http_conflict_store_stats_t  *gauge;
+    ngx_http_conflict_store_stats_t  *stats;
 
-    gauge = snapshot->store->gauge;
+    stats = snapshot->store->stats;
 
     switch (number) {
 
@@ -402,38 +402,38 @@ ngx_http_conflict_status_prometheus_metric_store(
         return snapshot->evicted;
 
     case 8:
-        return gauge ? (int64_t) gauge->unsettled : -1;
+        return stats ? (int64_t) stats->unsettled : -1;
 
     case 9:
-        return gauge ? (int64_t) gauge->dropped : -1;
+        return stats ? (int64_t) stats->dropped : -1;
 
     default: /* 10 */
         return (snapshot->settling > 0) ? (snapshot->settling + 999) / 1000
-                                      : snapshot->settling;
+                                        : snapshot->settling;
     }
 }
 
 
-/* of stores that are elsewhere */
+/* of remote stores */
 
 static void
-ngx_http_conflict_status_prometheus_metric_trips(
+ngx_http_conflict_status_prometheus_latency(
     ngx_http_conflict_writer_t *out, ngx_http_conflict_snapshot_t **snapshot,
     ngx_uint_t n)
 {
     ngx_str_t                        *name;
     ngx_uint_t                        i, k, sum;
-    ngx_http_conflict_store_stats_t  *gauge;
+    ngx_http_conflict_store_stats_t  *stats;
 
-    ngx_http_conflict_status_prometheus_metric(
-            out, "store_round_trip_seconds", "histogram",
-            "Response time of the store");
+    ngx_http_conflict_status_prometheus_metric(out, "store_round_trip_seconds",
+                                               "histogram",
+                                               "Response time of the store");
 
     for (i = 0; i < n; i++) {
-        gauge = snapshot[i]->store->gauge;
+        stats = snapshot[i]->store->stats;
         name = &snapshot[i]->store->name;
 
-        if (gauge == NULL
+        if (stats == NULL
             || snapshot[i]->store->ops == &ngx_http_conflict_shm_ops)
         {
             continue;
@@ -442,15 +442,15 @@ ngx_http_conflict_status_prometheus_metric_trips(
         sum = 0;
 
         for (k = 0; k < NGX_HTTP_CONFLICT_LATENCY_BUCKETS - 1; k++) {
-            sum += gauge->trips[k];
+            sum += stats->latency[k];
 
             ngx_http_conflict_writer_print(out,
                 "nginx_conflict_store_round_trip_seconds_bucket{store=\"%V\","
-                "le=\"0.%06uD\"} %ui\n", name, ngx_http_conflict_latency_bounds[k],
-                sum);
+                "le=\"0.%06uD\"} %ui\n",
+                name, ngx_http_conflict_latency_bounds[k], sum);
         }
 
-        sum += gauge->trips[k];
+        sum += stats->latency[k];
 
         ngx_http_conflict_writer_print(out,
             "nginx_conflict_store_round_trip_seconds_bucket{store=\"%V\","
@@ -459,7 +459,7 @@ ngx_http_conflict_status_prometheus_metric_trips(
             "%uA.%06uA\n"
             "nginx_conflict_store_round_trip_seconds_count{store=\"%V\"} "
             "%ui\n",
-            name, sum, name, gauge->trip_time / 1000000,
-            gauge->trip_time % 1000000, name, sum);
+            name, sum, name, stats->latency_sum / 1000000,
+            stats->latency_sum % 1000000, name, sum);
     }
 }

@@ -48,7 +48,7 @@ ngx_http_conflict_snapshot_create(ngx_http_conflict_store_t *store,
     snapshot->size = -1;
     snapshot->settling = -1;
 
-    if (ngx_array_init(&snapshot->tallies, pool, 16,
+    if (ngx_array_init(&snapshot->route_stats, pool, 16,
                        sizeof(ngx_http_conflict_route_stats_t *))
            != NGX_OK
         || ngx_array_init(&snapshot->resources, pool, 16,
@@ -111,7 +111,7 @@ ngx_http_conflict_snapshot_route(ngx_http_conflict_snapshot_t *snapshot)
         return NULL;
     }
 
-    p = ngx_array_push(&snapshot->tallies);
+    p = ngx_array_push(&snapshot->route_stats);
     if (p == NULL) {
         return NULL;
     }
@@ -147,8 +147,8 @@ ngx_http_conflict_snapshot_stats(ngx_http_conflict_snapshot_t *snapshot)
 
     stats = ngx_http_conflict_stats;
 
-    for (i = 0; i < stats->tallies; i++) {
-        route = &stats->tally[i];
+    for (i = 0; i < stats->n_routes; i++) {
+        route = &stats->route[i];
 
         if (!ngx_http_conflict_stats_name_is(&route->store,
                                              &snapshot->store->name))
@@ -187,7 +187,7 @@ ngx_http_conflict_snapshot_resources(ngx_http_conflict_snapshot_t *snapshot,
     ngx_http_conflict_stats_resource_t  *top;
     ngx_http_conflict_resource_t        *resource;
 
-    if (snapshot->store->gauge == NULL || tops->day < ngx_time() / 86400 - 1) {
+    if (snapshot->store->stats == NULL || tops->day < ngx_time() / 86400 - 1) {
         return;
     }
 
@@ -197,8 +197,8 @@ ngx_http_conflict_snapshot_resources(ngx_http_conflict_snapshot_t *snapshot,
         top = &tops->top[i];
 
         if (top->n == 0
-            || &ngx_http_conflict_stats->gauge[top->store]
-               != snapshot->store->gauge)
+            || &ngx_http_conflict_stats->store[top->store]
+               != snapshot->store->stats)
         {
             continue;
         }
@@ -238,7 +238,7 @@ ngx_http_conflict_snapshot_lines(ngx_http_conflict_snapshot_t *snapshot)
         line = &stats->line[n];
 
         if (line->len == 0
-            || &stats->gauge[line->store] != snapshot->store->gauge)
+            || &stats->gauge[line->store] != snapshot->store->stats)
         {
             continue;
         }

@@ -49,7 +49,7 @@ struct ngx_http_conflict_snapshot_s {
     unsigned                      fleet:1;    /* counters of all hosts */
 
     /* ngx_http_conflict_route_stats_t * */
-    ngx_array_t                   tallies;
+    ngx_array_t                   route_stats;
 
     ngx_array_t                   resources;
     ngx_array_t                   holders;

@@ -342,7 +342,7 @@ struct ngx_http_conflict_store_s {
     ngx_msec_t                             lease;
     ngx_msec_t                             quarantine;
 
-    ngx_http_conflict_store_stats_t       *gauge;     /* or NULL */
+    ngx_http_conflict_store_stats_t       *stats;     /* or NULL */
     ngx_event_t                            report;    /* of counters */
 
     /* predecessor processes that must exit first */

@@ -54,7 +54,7 @@ ngx_http_conflict_diff(ngx_http_conflict_ctx_t *ctx)
         return;
     }
 
-    ngx_http_conflict_latest_document_row(ctx, &row);
+    ngx_http_conflict_latest_document_get(ctx, &row);
 
     ngx_memzero(&patched, sizeof(conflict_buffer_t));
 

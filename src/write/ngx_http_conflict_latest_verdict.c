@@ -367,7 +367,7 @@ ngx_http_conflict_latest_verdict_reflected(ngx_http_conflict_ctx_t *ctx)
         return 0;
     }
 
-    ngx_http_conflict_latest_document_row(ctx, &row);
+    ngx_http_conflict_latest_document_get(ctx, &row);
 
     return ngx_http_conflict_latest_document_reflects(ctx->conf, &row, &text,
                                                       ctx->merge.form,

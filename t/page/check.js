@@ -181,7 +181,7 @@ async function narrow(page, name) {
 
         /* a write that nobody has checked */
 
-        check(await page.locator('.unseen').count() === 0,
+        check(await page.locator('.unchecked').count() === 0,
               'all was checked');
         await write('/plain/1', { title: 'whatever' });
 
@@ -191,9 +191,9 @@ async function narrow(page, name) {
               'advice: not all is checked');
         check(await appears(page, 'summary .badge', 'watch'),
               'seen at the first glance');
-        check(await appears(page, 'summary .unseen', '1 not checked'),
+        check(await appears(page, 'summary .unchecked', '1 not checked'),
               'with the number');
-        check(await appears(page, '.inside > .unseen',
+        check(await appears(page, '.inside > .unchecked',
                             'Not checked: 1 without a base.'),
               'and why');
         check(await appears(page, '#tiles', 'Not checked1'),

@@ -75,8 +75,8 @@ ngx_http_conflict_redis_audit_stream_added(void *data, ngx_str_t *answer,
 
     store->dropped++;
 
-    if (store->gauge) {
-        (void) ngx_atomic_fetch_add(&store->gauge->dropped, 1);
+    if (store->stats) {
+        (void) ngx_atomic_fetch_add(&store->stats->dropped, 1);
     }
 
     if (ngx_http_conflict_redis_log_throttled(&store->dropped_logged)) {

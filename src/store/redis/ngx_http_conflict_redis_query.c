@@ -123,8 +123,8 @@ ngx_http_conflict_redis_query_answered(void *data, ngx_str_t *answer,
 
     if (answer) {
 
-        if (op->store->gauge) {
-            ngx_http_conflict_stats_recent_round_trip(op->store->gauge,
+        if (op->store->stats) {
+            ngx_http_conflict_stats_recent_latency(op->store->stats,
                                ngx_http_conflict_clock_usec() - op->redis.sent);
         }
 

@@ -296,8 +296,8 @@ ngx_http_conflict_redis_settle_failed(ngx_http_conflict_store_t *store,
 {
     store->unsettled++;
 
-    if (store->gauge) {
-        (void) ngx_atomic_fetch_add(&store->gauge->unsettled, 1);
+    if (store->stats) {
+        (void) ngx_atomic_fetch_add(&store->stats->unsettled, 1);
     }
 
     if (ngx_http_conflict_redis_log_throttled(&store->unsettled_logged)) {

@@ -187,7 +187,7 @@ ngx_http_conflict_redis_snapshot_fall_back(
     }
 
     snapshot->fleet = 0;
-    snapshot->tallies.nelts = 0;
+    snapshot->route_stats.nelts = 0;
     snapshot->routes.nelts = 0;
 
     (void) ngx_http_conflict_snapshot_stats(snapshot);

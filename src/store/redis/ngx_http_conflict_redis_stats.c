@@ -70,8 +70,8 @@ ngx_http_conflict_redis_stats_report(ngx_event_t *ev)
     ngx_http_conflict_route_stats_t  *tally;
     ngx_http_conflict_redis_share_t  *share;
 
-    for (i = 0; i < ngx_http_conflict_stats->tallies; i++) {
-        tally = &ngx_http_conflict_stats->tally[i];
+    for (i = 0; i < ngx_http_conflict_stats->n_routes; i++) {
+        tally = &ngx_http_conflict_stats->route[i];
 
         if (!ngx_http_conflict_stats_name_is(&tally->store, &store->name)) {
             continue;

@@ -175,8 +175,8 @@ ngx_http_conflict_shm_entry_evict(ngx_http_conflict_shm_t *shm,
     ngx_slab_free_locked(shm->shpool, e);
     sh->entries--;
 
-    if (shm->store->gauge) {
-        (void) ngx_atomic_fetch_add(&shm->store->gauge->evicted, 1);
+    if (shm->store->stats) {
+        (void) ngx_atomic_fetch_add(&shm->store->stats->evicted, 1);
     }
 
     return NGX_OK;

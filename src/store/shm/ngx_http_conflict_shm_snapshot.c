@@ -52,8 +52,8 @@ ngx_http_conflict_shm_snapshot_take(ngx_http_conflict_snapshot_t *snapshot)
 
     ngx_http_conflict_shm_zone_unlock(shm, sh);
 
-    if (snapshot->store->gauge) {
-        snapshot->evicted = snapshot->store->gauge->evicted;
+    if (snapshot->store->stats) {
+        snapshot->evicted = snapshot->store->stats->evicted;
     }
 
     if (!snapshot->brief

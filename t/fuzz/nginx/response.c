@@ -80,7 +80,7 @@ pass(ngx_http_request_t *r, ngx_http_conflict_ctx_t *ctx, u_char *p,
         in.buf = b;
         in.next = NULL;
 
-        if (ngx_http_conflict_body_scan_body(r, ctx, &in, &out) != NGX_OK) {
+        if (ngx_http_conflict_body_scan_filter(r, ctx, &in, &out) != NGX_OK) {
             abort();
         }
 

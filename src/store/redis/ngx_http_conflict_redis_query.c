@@ -36,8 +36,8 @@ ngx_http_conflict_redis_query_run(ngx_http_conflict_op_t *op,
         return NGX_ERROR;
     }
 
-    /* what they have written is to be forgotten, so not before */
-    conf->entered = 1;
+    /* a move also invalidates what they have written, so not earlier */
+    conf->predecessors_gone = 1;
 
     op->out.error = NGX_HTTP_CONFLICT_STORE_DOWN;
     op->out.log = 0;

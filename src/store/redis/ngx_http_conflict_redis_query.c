@@ -2,8 +2,8 @@
 /*
  * Copyright (C) the ngx_http_conflict_module authors
  *
- * One call of a script for an operation: its key, and for what the operation
- * waits the decoder of the answer.
+ * The call of a script for an operation: its key and, if the operation waits,
+ * the decoder of its answer.
  */
 
 
@@ -84,7 +84,7 @@ ngx_http_conflict_redis_query_send(ngx_http_conflict_op_t *op,
         return NGX_ERROR;
     }
 
-    /* braces make the hash tag, so those of the resource are escaped */
+    /* braces delimit the hash tag, so those of the name are escaped */
 
     p = ngx_cpymem(key.data, conf->prefix.data, conf->prefix.len);
     *p++ = '{';
@@ -104,7 +104,7 @@ ngx_http_conflict_redis_query_send(ngx_http_conflict_op_t *op,
     key.len = p - key.data;
 
     rc = ngx_http_conflict_redis_call_send(op->store->data, script, &key,
-                                      args->third, args->arg, args->n, life,
+                                      args->extra_key, args->arg, args->n, life,
                                       flags, handler, data, why);
     ngx_free(key.data);
 
@@ -143,7 +143,7 @@ void
 ngx_http_conflict_redis_query_done(ngx_http_conflict_op_t *op)
 {
     if (op->request) {
-        /* this may well end the request, and the operation with it */
+        /* this may end the request and free the operation */
         op->done(op);
         return;
     }

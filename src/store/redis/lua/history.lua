@@ -1,26 +1,26 @@
--- keep and recall: bodies by version, as clients were shown them, or else as
--- they were sent on.
+-- keep and recall: bodies by version, as they were shown to clients, or else
+-- as they were sent to the upstream.
 --
 -- input:   KEYS 3 the history of the entry
 --          ARGV 6 verb;
---          keep: 7 version, 8 fingerprint of its write, 9 certain: that was
---               seen to pass, 10 shown, 11 fence where it was shown under a
---               version that was asked for before, then kept only if nothing
---               has begun since, or else what the view has under it but this
---               is no base any more ("-": by a write), 12 how many bodies,
---               13 their bytes together, 14 ttl (msec), 15 view, 16 body,
---               17 its hash, also of one that is not sent ("-": not known)
---          recall: 7 version, 8 fingerprint, 9 view, 10 of a link its word
+--          keep: 7 version, 8 fingerprint of its write, 9 certain: the write
+--               was seen to pass, 10 shown, 11 fence of a read, found before
+--               it ("-": this is a write): the body is kept only if nothing
+--               has begun since; else any other body of this version is no
+--               base of the view any more, 12 limit of bodies, 13 limit of
+--               their bytes, 14 ttl (msec), 15 view, 16 body, 17 hash of the
+--               body, even if that is not sent ("-": unknown)
+--          recall: 7 version, 8 fingerprint, 9 view, 10 for a link its word
 -- output:  ... keep: nothing more
---          recall: held, or 2: a later link is; repeat, certain, length of
+--          recall: held, or 2 if a later link is, repeat, certain, length of
 --               the body held, length of what the write has made, then both
 --
--- A hash: a field for each body, "move": the store's last one, and "order",
--- which lists them oldest first:
+-- A hash: a field for each body, "move": the last move of routes to the store,
+-- and "order", which lists the bodies, oldest first, as
 -- version,fingerprint,certain,shown,length,hash,name,views and a space.  The
--- name is the first view of it, the views are between dots.  What a link of a
--- chain has made has "c" and its word for a version, one row for each chain;
--- it is empty where that is not known.
+-- name is the first view of a body; the views are between dots.  A body that a
+-- link of a chain has made has "c" and the word of the link as its version,
+-- one for each chain; it is empty if it is not known.
 
 local history, version, fingerprint = KEYS[3], ARGV[7], ARGV[8]
 
@@ -81,7 +81,7 @@ if not keep then
         end
 
         if n and n > 1 then
-            -- what its client has made of it, not what it was made of
+            -- its base is the body that the link before it has made
             base = before and row.n > 0
         end
 
@@ -127,7 +127,7 @@ end
 
 if changed then
 
-    -- what the write has made stays, for its retries
+    -- the body that a write has made stays, for its retries
 
     local lost = false
 
@@ -155,7 +155,7 @@ end
 
 if string.sub(version, 1, 1) == 'c' then
 
-    -- one row for each chain, of its last link
+    -- one body for each chain, that of its last link
 
     for i = #rows, 1, -1 do
         local n = link(rows[i].v, version)
@@ -177,7 +177,7 @@ for i, row in ipairs(rows) do
 
     elseif row.v == version and fingerprint ~= '-' and row.f == fingerprint
     then
-        -- the view has lost it, and is not given it again by what comes twice
+        -- the view has lost it, and a repeated call does not restore it
         return token .. ' ' .. born
     end
 end
@@ -191,7 +191,7 @@ local certain = ARGV[9]
 if at and rows[at].s == '0'
     and (ARGV[10] == '1' or rows[at].n == 0 and #body > 0)
 then
-    -- what was not shown gives way to what was, and no body to any
+    -- a body that was shown replaces one that was not, any replaces none
 
     local row = table.remove(rows, at)
 
@@ -213,7 +213,7 @@ if not at then
 
     if at then
 
-        -- the same body, to others: of too many the first is forgotten
+        -- the same body in another view; of too many the first is dropped
 
         if fingerprint ~= '-' then
             at.f, at.c = fingerprint, certain
@@ -235,7 +235,7 @@ if not at then
 
             for _, row in ipairs(rows) do
                 if row.v == version and row.name == name then
-                    -- of a body that it was the first view of once
+                    -- the name of another body, which it was the first view of
                     name, free = name .. '0', false
                 end
             end

@@ -168,8 +168,8 @@ ngx_http_conflict_redis_connection_open(
         conn->ac = NULL;
         redisAsyncFree(ac);
         ngx_http_conflict_redis_connection_down(conn,
-                                    "no free connection, see "
-                                    "worker_connections");
+                                                "no free connection, see "
+                                                "worker_connections");
         return;
     }
 

@@ -374,7 +374,7 @@ ngx_http_conflict_redis_answer_entry(ngx_http_conflict_op_t *op,
     op->out.mtime_exact = (word[NGX_HTTP_CONFLICT_REDIS_WORD_TWICE]
                            & NGX_HTTP_CONFLICT_REDIS_DATED) != 0;
     op->out.existence = (conflict_existence_e)
-                    word[NGX_HTTP_CONFLICT_REDIS_WORD_EXISTENCE];
+                        word[NGX_HTTP_CONFLICT_REDIS_WORD_EXISTENCE];
     op->out.wait = (ngx_msec_t) word[NGX_HTTP_CONFLICT_REDIS_WORD_WAIT];
     op->redis.clock = (int64_t) word[NGX_HTTP_CONFLICT_REDIS_WORD_CLOCK]
                       - op->redis.sent;

@@ -104,8 +104,8 @@ ngx_http_conflict_redis_query_send(ngx_http_conflict_op_t *op,
     key.len = p - key.data;
 
     rc = ngx_http_conflict_redis_call_send(op->store->data, script, &key,
-                                      args->extra_key, args->arg, args->n, life,
-                                      flags, handler, data, why);
+                                           args->extra_key, args->arg, args->n,
+                                           life, flags, handler, data, why);
     ngx_free(key.data);
 
     return rc;
@@ -118,14 +118,16 @@ ngx_http_conflict_redis_query_answered(void *data, ngx_str_t *answer,
 {
     ngx_http_conflict_op_t *op = data;
 
+    int64_t  usec;
+
     op->busy = 0;
     op->rc = NGX_ERROR;
 
     if (answer) {
 
         if (op->store->gauge) {
-            ngx_http_conflict_stats_recent_round_trip(op->store->gauge,
-                               ngx_http_conflict_clock_usec() - op->redis.sent);
+            usec = ngx_http_conflict_clock_usec() - op->redis.sent;
+            ngx_http_conflict_stats_recent_round_trip(op->store->gauge, usec);
         }
 
         op->rc = op->redis.decode(op, answer);

@@ -37,19 +37,19 @@ static void ngx_http_conflict_redis_settle_cancelled(void *data,
 
 
 static const ngx_http_conflict_redis_verb_t
-    ngx_http_conflict_redis_settle_verb_renew =
+    ngx_http_conflict_redis_verb_renew =
 {
     "renew", ngx_http_conflict_redis_settle_renewed, 1
 };
 
 static const ngx_http_conflict_redis_verb_t
-    ngx_http_conflict_redis_settle_verb_commit =
+    ngx_http_conflict_redis_verb_commit =
 {
     "commit", ngx_http_conflict_redis_settle_done, 1
 };
 
 static const ngx_http_conflict_redis_verb_t
-    ngx_http_conflict_redis_settle_verb_abandon =
+    ngx_http_conflict_redis_verb_abandon =
 {
     "abandon", ngx_http_conflict_redis_settle_done, 1
 };
@@ -57,7 +57,7 @@ static const ngx_http_conflict_redis_verb_t
 /* the data of its handler is the store: the operation may be freed by then */
 
 static const ngx_http_conflict_redis_verb_t
-    ngx_http_conflict_redis_settle_verb_cancel =
+    ngx_http_conflict_redis_verb_cancel =
 {
     "cancel", ngx_http_conflict_redis_settle_cancelled, 0
 };
@@ -75,8 +75,8 @@ ngx_http_conflict_redis_settle_renew(ngx_http_conflict_op_t *op)
     op->out.asked = ngx_http_conflict_clock_msec();
 
     return ngx_http_conflict_redis_settle(op,
-                                  &ngx_http_conflict_redis_settle_verb_renew,
-                                  op->out.version, op->in.lease);
+                                          &ngx_http_conflict_redis_verb_renew,
+                                          op->out.version, op->in.lease);
 }
 
 
@@ -92,8 +92,9 @@ ngx_http_conflict_redis_settle_commit(ngx_http_conflict_op_t *op)
         version = op->out.fence;
 
     } else {
-        version = op->in.observed.version ? op->in.observed.version
-                                   : op->out.fence | CONFLICT_VERSION_OPAQUE;
+        version = op->in.observed.version
+                  ? op->in.observed.version
+                  : op->out.fence | CONFLICT_VERSION_OPAQUE;
     }
 
     mtime = op->out.mtime;
@@ -111,8 +112,8 @@ ngx_http_conflict_redis_settle_commit(ngx_http_conflict_op_t *op)
     op->out.body_view = 0;
 
     rc = ngx_http_conflict_redis_settle(op,
-                                  &ngx_http_conflict_redis_settle_verb_commit,
-                                  version, 0);
+                                        &ngx_http_conflict_redis_verb_commit,
+                                        version, 0);
 
     /*
      * The result of the script, unless another write has begun over this
@@ -133,8 +134,8 @@ ngx_http_conflict_redis_settle_cancel(ngx_http_conflict_op_t *op)
     op->out.leased = 0;
 
     return ngx_http_conflict_redis_settle(op,
-                                  &ngx_http_conflict_redis_settle_verb_cancel,
-                                  op->out.version, 0);
+                                          &ngx_http_conflict_redis_verb_cancel,
+                                          op->out.version, 0);
 }
 
 
@@ -149,14 +150,15 @@ ngx_http_conflict_redis_settle_abandon(ngx_http_conflict_op_t *op)
     }
 
     return ngx_http_conflict_redis_settle(op,
-                                  &ngx_http_conflict_redis_settle_verb_abandon,
-                                  op->out.version, op->in.quarantine);
+                                          &ngx_http_conflict_redis_verb_abandon,
+                                          op->out.version, op->in.quarantine);
 }
 
 
 /*
- * Sends a renewal or a settle, and again while the lease may last.  No request
- * waits for it, but the operation is not freed before the answer.
+ * Sends a renewal or a settle, with retries while the lease may last.  No
+ * request waits for it, but the operation is kept until the answer, except for
+ * a cancel.
  */
 
 static ngx_int_t
@@ -175,10 +177,8 @@ ngx_http_conflict_redis_settle(ngx_http_conflict_op_t *op,
     flags = NGX_HTTP_CONFLICT_REDIS_RETRY
             | (verb->replicate ? NGX_HTTP_CONFLICT_REDIS_REPLICATE : 0);
 
-    if (op->renewing
-        && verb != &ngx_http_conflict_redis_settle_verb_renew)
-    {
-        /* it would renew the lease when this write is over */
+    if (op->renewing && verb != &ngx_http_conflict_redis_verb_renew) {
+        /* it would renew the lease after the end of this write */
         ngx_http_conflict_redis_call_withdraw(op->store->data,
                                   ngx_http_conflict_redis_settle_renewed, op);
     }
@@ -209,7 +209,7 @@ ngx_http_conflict_redis_settle(ngx_http_conflict_op_t *op,
                  NGX_HTTP_CONFLICT_REDIS_SETTLE_VIEW,
                  op->in.part ? 0 : op->in.view);
 
-    if (verb == &ngx_http_conflict_redis_settle_verb_commit
+    if (verb == &ngx_http_conflict_redis_verb_commit
         && ngx_http_conflict_op_chain(op))
     {
         ngx_http_conflict_redis_codec_link(&args,
@@ -219,7 +219,7 @@ ngx_http_conflict_redis_settle(ngx_http_conflict_op_t *op,
 
     data = op;
 
-    if (verb == &ngx_http_conflict_redis_settle_verb_cancel) {
+    if (verb == &ngx_http_conflict_redis_verb_cancel) {
         data = op->store;
 
     } else {

@@ -29,13 +29,16 @@ static void ngx_http_conflict_redis_snapshot_text(
 void
 ngx_http_conflict_redis_snapshot_take(ngx_http_conflict_snapshot_t *snapshot)
 {
+    const char  *what;
+
     snapshot->fleet = 1;
 
     /* no answer arrives before all calls are sent */
 
-    ngx_http_conflict_redis_snapshot_ask(snapshot, "read",
-                             snapshot->brief ? "state" : "minutes",
-                             "{stats}", ngx_http_conflict_redis_snapshot_lines);
+    what = snapshot->brief ? "state" : "minutes";
+
+    ngx_http_conflict_redis_snapshot_ask(snapshot, "read", what, "{stats}",
+                                        ngx_http_conflict_redis_snapshot_lines);
 
     if (snapshot->brief) {
         return;

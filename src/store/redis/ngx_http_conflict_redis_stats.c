@@ -239,8 +239,8 @@ ngx_http_conflict_redis_stats_add(ngx_http_conflict_redis_delta_t *delta,
             name.data = delta->fields[i].name;
             name.len = delta->fields[i].len;
             ngx_http_conflict_redis_codec_bytes(&args, args.n, &name);
-            ngx_http_conflict_redis_codec_number(&args,
-                                  args.n, delta->fields[i].n);
+            ngx_http_conflict_redis_codec_number(&args, args.n,
+                                                 delta->fields[i].n);
         }
     }
 

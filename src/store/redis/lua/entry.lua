@@ -42,35 +42,35 @@ local now = clock[1] * 1000 + floor(clock[2] / 1000)
 -- here, keys may have named other resources, so each move makes a new
 -- incarnation once; the last 16 moves are noted, newest first.
 
-local born = '0'
-local life = call('GET', KEYS[2]) or ''
-local life_run, id, since, saved, moves = string.match(life,
-                                          '^(%S+) (%S+) (%d+) (%d+)(.*)$')
+local incarnation = '0'
+local stored = call('GET', KEYS[2]) or ''
+local stored_run, id, since, saved, moves
+      = string.match(stored, '^(%S+) (%S+) (%d+) (%d+)(.*)$')
 local trust, move = string.match(ARGV[3], '^(.)0*(.*)$')
 
 moves = moves or ''
 
 local moving = move ~= '' and not string.find(moves, move, 1, true)
 
-if life_run ~= run or due == '+' then
+if stored_run ~= run or due == '+' then
 
     -- either may be out of date, or both, if the master was a replica for
     -- a while
 
     local info = call('INFO', 'server') .. call('INFO', 'replication')
-    local here = string.match(info, 'run_id:(%x%x%x%x%x%x%x%x)')
-                 .. string.match(info, 'master_replid:(%x%x%x%x%x%x%x%x)')
+    local actual = string.match(info, 'run_id:(%x%x%x%x%x%x%x%x)')
+                   .. string.match(info, 'master_replid:(%x%x%x%x%x%x%x%x)')
 
-    if here ~= run then
+    if actual ~= run then
         return { err = 'OTHERRUN the server was restarted or replaced' }
     end
 
 end
 
-if life_run ~= run or moving then
+if stored_run ~= run or moving then
 
     if moving or not (id and trust == '1') then
-        id, since, born = token, now, '1'
+        id, since, incarnation = token, now, '1'
     end
 
     saved = 0
@@ -81,7 +81,7 @@ if moving then
 end
 
 if move ~= '' then
-    born = born + 2
+    incarnation = incarnation + 2
 end
 
 if now - saved > ttl / 4 then
@@ -96,7 +96,7 @@ end
 local closed = since + ARGV[4]
 
 if closed > now then
-    born = born + 4
+    incarnation = incarnation + 4
 end
 
 -- bodies from before the last move may belong to other resources
@@ -238,14 +238,14 @@ local function reply(state, e, till, more)
     local wait = till and till > now and till - now or 0
 
     if not e then
-        return token .. ' ' .. born .. ' ' .. state .. ' 0 0 0 - - - 0 0 '
-               .. wait .. ' ' .. usec() .. ' ' .. more
+        return token .. ' ' .. incarnation .. ' ' .. state
+               .. ' 0 0 0 - - - 0 0 ' .. wait .. ' ' .. usec() .. ' ' .. more
     end
 
-    return token .. ' ' .. born .. ' ' .. state .. (e.made and ' 0 ' or ' 1 ')
-           .. e.v .. ' ' .. e.f .. ' ' .. e.b .. ' ' .. e.s .. ' ' .. e.m .. ' '
-           .. e.twice + 2 * e.dated .. ' ' .. e.existence .. ' ' .. wait
-           .. ' ' .. usec() .. ' ' .. more
+    return token .. ' ' .. incarnation .. ' ' .. state
+           .. (e.made and ' 0 ' or ' 1 ') .. e.v .. ' ' .. e.f .. ' ' .. e.b
+           .. ' ' .. e.s .. ' ' .. e.m .. ' ' .. e.twice + 2 * e.dated .. ' '
+           .. e.existence .. ' ' .. wait .. ' ' .. usec() .. ' ' .. more
 end
 
 -- A lock is a string as well: token, when it was acquired (usec), idle (msec),

@@ -12,8 +12,9 @@
 --               body, even if that is not sent ("-": unknown)
 --          recall: 7 version, 8 fingerprint, 9 view, 10 for a link its word
 -- output:  ... keep: nothing more
---          recall: held, or 2 if a later link is, repeat, certain, length of
---               the body held, length of what the write has made, then both
+--          recall: held (2 if the history has a later link), repeat, certain,
+--               length of the body held, length of the body that the write has
+--               made, then both
 --
 -- A hash: a field for each body, "move": the last move of routes to the store,
 -- and "order", which lists the bodies, oldest first, as
@@ -26,12 +27,12 @@ local history, version, fingerprint = KEYS[3], ARGV[7], ARGV[8]
 
 local VIEWS = 16
 
-local function field(row)
-    return (row.s == '1' and '' or '-') .. row.v .. '/' .. row.name
+local function field(record)
+    return (record.s == '1' and '' or '-') .. record.v .. '/' .. record.name
 end
 
-local function shows(row, view)
-    return string.find(row.views, '.' .. view .. '.', 1, true)
+local function shows(record, view)
+    return string.find(record.views, '.' .. view .. '.', 1, true)
 end
 
 -- the number of a link, if it is of the same chain
@@ -50,19 +51,19 @@ if keep and ARGV[11] ~= '-' then
               or e.f ~= ARGV[11]
 
     if not changed and ARGV[16] == '' then
-        return token .. ' ' .. born
+        return token .. ' ' .. incarnation
     end
 end
 
-local rows, bytes = {}, 0
+local records, bytes = {}, 0
 local last_move = outdated(history)
 
 for v, f, c, s, n, hash, name, views in string.gmatch(
     not last_move and call('HGET', history, 'order') or '',
     '(%S-),(%S-),(%d),(%d),(%d+),(%S-),(%d+),(%S*) ')
 do
-    rows[#rows + 1] = { v = v, f = f, c = c, s = s, n = tonumber(n),
-                        hash = hash, name = name, views = views }
+    records[#records + 1] = { v = v, f = f, c = c, s = s, n = tonumber(n),
+                              hash = hash, name = name, views = views }
     bytes = bytes + n
 end
 
@@ -72,9 +73,9 @@ if not keep then
     local word = ARGV[10] or ''
     local n = tonumber(string.sub(word, 14), 16)
 
-    for _, row in ipairs(rows) do
-        local before = n and link(row.v, word)
-        local base = row.v == version
+    for _, record in ipairs(records) do
+        local before = n and link(record.v, word)
+        local base = record.v == version
 
         if before and before >= n then
             late = true
@@ -82,35 +83,36 @@ if not keep then
 
         if n and n > 1 then
             -- its base is the body that the link before it has made
-            base = before and row.n > 0
+            base = before and record.n > 0
         end
 
-        if base and ARGV[9] ~= '-' and shows(row, ARGV[9]) then
-            body = call('HGET', history, field(row))
+        if base and ARGV[9] ~= '-' and shows(record, ARGV[9]) then
+            body = call('HGET', history, field(record))
         end
 
-        if fingerprint ~= '-' and row.f == fingerprint then
-            made, certain = call('HGET', history, field(row)), row.c
+        if fingerprint ~= '-' and record.f == fingerprint then
+            made, certain = call('HGET', history, field(record)), record.c
         end
     end
 
-    return token .. ' ' .. born .. (late and ' 2' or body and ' 1' or ' 0')
+    return token .. ' ' .. incarnation
+           .. (late and ' 2' or body and ' 1' or ' 0')
            .. (made and ' 1 ' or ' 0 ') .. (certain or '0') .. ' '
            .. #(body or '') .. ' ' .. #(made or '') .. ' ' .. (body or '')
            .. (made or '')
 end
 
-local gone = {}
+local removed = {}
 local view, body = ARGV[15] == '-' and '0' or ARGV[15], ARGV[16]
 local at
 
-local function save_rows()
+local function save_records()
     local order = ''
 
-    for _, row in ipairs(rows) do
-        order = order .. row.v .. ',' .. row.f .. ',' .. row.c .. ',' .. row.s
-                .. ',' .. row.n .. ',' .. row.hash .. ',' .. row.name .. ','
-                .. row.views .. ' '
+    for _, record in ipairs(records) do
+        order = order .. record.v .. ',' .. record.f .. ',' .. record.c .. ','
+                .. record.s .. ',' .. record.n .. ',' .. record.hash .. ','
+                .. record.name .. ',' .. record.views .. ' '
     end
 
     if last_move then
@@ -120,7 +122,7 @@ local function save_rows()
 
     call('HSET', history, 'order', order)
 
-    for _, name in ipairs(gone) do
+    for _, name in ipairs(removed) do
         call('HDEL', history, name)
     end
 end
@@ -131,83 +133,84 @@ if changed then
 
     local lost = false
 
-    for i = #rows, 1, -1 do
-        local row = rows[i]
+    for i = #records, 1, -1 do
+        local record = records[i]
 
-        if row.v == version and shows(row, view)
-            and (ARGV[17] == '-' or row.hash ~= ARGV[17])
+        if record.v == version and shows(record, view)
+            and (ARGV[17] == '-' or record.hash ~= ARGV[17])
         then
-            row.views = string.gsub(row.views, '%.' .. view .. '%.', '.')
+            record.views = string.gsub(record.views, '%.' .. view .. '%.', '.')
             lost = true
 
-            if row.views == '.' and row.f == '-' then
-                gone[#gone + 1] = field(table.remove(rows, i))
+            if record.views == '.' and record.f == '-' then
+                removed[#removed + 1] = field(table.remove(records, i))
             end
         end
     end
 
     if lost then
-        save_rows()
+        save_records()
     end
 
-    return token .. ' ' .. born
+    return token .. ' ' .. incarnation
 end
 
 if string.sub(version, 1, 1) == 'c' then
 
     -- one body for each chain, that of its last link
 
-    for i = #rows, 1, -1 do
-        local n = link(rows[i].v, version)
+    for i = #records, 1, -1 do
+        local n = link(records[i].v, version)
 
         if n and n >= link(version, version) then
-            return token .. ' ' .. born
+            return token .. ' ' .. incarnation
         end
 
         if n then
-            local row = table.remove(rows, i)
-            gone[#gone + 1], bytes = field(row), bytes - row.n
+            local record = table.remove(records, i)
+            removed[#removed + 1], bytes = field(record), bytes - record.n
         end
     end
 end
 
-for i, row in ipairs(rows) do
-    if row.v == version and shows(row, view) then
+for i, record in ipairs(records) do
+    if record.v == version and shows(record, view) then
         at = i
 
-    elseif row.v == version and fingerprint ~= '-' and row.f == fingerprint
+    elseif record.v == version and fingerprint ~= '-'
+        and record.f == fingerprint
     then
         -- the view has lost it, and a repeated call does not restore it
-        return token .. ' ' .. born
+        return token .. ' ' .. incarnation
     end
 end
 
 if at and fingerprint ~= '-' then
-    rows[at].f, rows[at].c = fingerprint, ARGV[9]
+    records[at].f, records[at].c = fingerprint, ARGV[9]
 end
 
 local certain = ARGV[9]
 
-if at and rows[at].s == '0'
-    and (ARGV[10] == '1' or rows[at].n == 0 and #body > 0)
+if at and records[at].s == '0'
+    and (ARGV[10] == '1' or records[at].n == 0 and #body > 0)
 then
     -- a body that was shown replaces one that was not, any replaces none
 
-    local row = table.remove(rows, at)
+    local record = table.remove(records, at)
 
-    gone[#gone + 1], bytes, at = field(row), bytes - row.n, nil
-    fingerprint, certain = row.f, row.c
+    removed[#removed + 1], bytes, at = field(record), bytes - record.n, nil
+    fingerprint, certain = record.f, record.c
 end
 
 local fresh
 
 if not at then
 
-    for _, row in ipairs(rows) do
-        if row.v == version and row.s == ARGV[10] and row.n == #body
-            and call('HGET', history, field(row)) == body
+    for _, record in ipairs(records) do
+        if record.v == version and record.s == ARGV[10] and record.n == #body
+            and call('HGET', history, field(record)) == body
         then
-            at = row
+            at = record
         end
     end
 
@@ -233,8 +236,8 @@ if not at then
         while not free do
             free = true
 
-            for _, row in ipairs(rows) do
-                if row.v == version and row.name == name then
+            for _, record in ipairs(records) do
+                if record.v == version and record.name == name then
                     -- the name of another body, which it was the first view of
                     name, free = name .. '0', false
                 end
@@ -245,25 +248,25 @@ if not at then
                   n = #body, hash = ARGV[17], name = name,
                   views = '.' .. view .. '.' }
 
-        rows[#rows + 1] = fresh
+        records[#records + 1] = fresh
         bytes = bytes + #body
     end
 end
 
-while #rows > 1
-      and (#rows > tonumber(ARGV[12]) or bytes > tonumber(ARGV[13]))
+while #records > 1
+      and (#records > tonumber(ARGV[12]) or bytes > tonumber(ARGV[13]))
 do
-    local row = table.remove(rows, 1)
-    gone[#gone + 1], bytes = field(row), bytes - row.n
-    row.gone = true
+    local record = table.remove(records, 1)
+    removed[#removed + 1], bytes = field(record), bytes - record.n
+    record.removed = true
 end
 
-save_rows()
+save_records()
 
-if fresh and not fresh.gone then
+if fresh and not fresh.removed then
     call('HSET', history, field(fresh), body)
 end
 
 call('PEXPIRE', history, ARGV[14])
 
-return token .. ' ' .. born
+return token .. ' ' .. incarnation

@@ -9,7 +9,7 @@
 --               were over; else, and for cancel, 0
 
 local verb = ARGV[6]
-local head = token .. ' ' .. born .. ' '
+local head = token .. ' ' .. incarnation .. ' '
 local done = head .. '0'
 local till = now + ARGV[9]
 
@@ -34,11 +34,11 @@ if not e then
     return done
 end
 
-local said = string.match(e.z, token .. '(%d)')
+local answer = string.match(e.z, token .. '(%d)')
 
-if said then
+if answer then
     -- sent again, as the first answer was lost; or a renewal that is late
-    return head .. said
+    return head .. answer
 end
 
 local state = state_of(e)

@@ -29,7 +29,7 @@ local bins = {
 }
 
 local function done(answer)
-    return token .. ' ' .. born .. ' ' .. answer
+    return token .. ' ' .. incarnation .. ' ' .. answer
 end
 
 local function route()

@@ -66,7 +66,7 @@ my @entry = @{$answers{WORDS}};
 is_deeply([map { s/^WORD_//r } @entry[0, 1]], ['TOKEN', 'INCARNATION'],
           'all begin alike');
 like(head('entry', 'output'),
-     qr/the first the token, the second 1 where the incarnation/,
+     qr/the first the token, the second 1 if the incarnation/,
      'as the head of all says');
 
 for my $script (qw(begin read lock)) {

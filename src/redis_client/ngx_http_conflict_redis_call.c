@@ -2,8 +2,8 @@
 /*
  * Copyright (C) the ngx_http_conflict_module authors
  *
- * Calls of the Redis client: routed to a server, written, answered, and sent
- * again where that is safe.
+ * Calls of the Redis client: they are routed to a server, written, answered,
+ * and sent again where that is safe.
  */
 
 
@@ -11,13 +11,13 @@
 
 
 #define NGX_HTTP_CONFLICT_REDIS_ATTEMPTS      5
-#define NGX_HTTP_CONFLICT_REDIS_RUN_ID_CHECK  1000   /* msec between */
+#define NGX_HTTP_CONFLICT_REDIS_RUN_ID_CHECK  1000   /* msec */
 #define NGX_HTTP_CONFLICT_REDIS_RETRY_DELAY   500    /* msec */
-#define NGX_HTTP_CONFLICT_REDIS_RETRY_LIMIT   4096   /* calls a connection */
-#define NGX_HTTP_CONFLICT_REDIS_PROBE         500    /* msec between */
+#define NGX_HTTP_CONFLICT_REDIS_RETRY_LIMIT   4096   /* calls per connection */
+#define NGX_HTTP_CONFLICT_REDIS_PROBE         500    /* msec */
 
 
-static ngx_uint_t ngx_http_conflict_redis_call_broken(
+static ngx_uint_t ngx_http_conflict_redis_call_circuit_open(
     ngx_http_conflict_redis_connection_t *conn,
     ngx_http_conflict_redis_call_t *call);
 static void ngx_http_conflict_redis_call_dispatch(
@@ -34,13 +34,13 @@ static void ngx_http_conflict_redis_call_lost(
     ngx_http_conflict_redis_call_t *call);
 static void ngx_http_conflict_redis_call_answered(
     ngx_http_conflict_redis_call_t *call, ngx_str_t *answer);
-static void ngx_http_conflict_redis_call_refused(
+static void ngx_http_conflict_redis_call_error(
     ngx_http_conflict_redis_call_t *call, ngx_str_t *answer);
-static ngx_uint_t ngx_http_conflict_redis_call_is(ngx_str_t *answer,
+static ngx_uint_t ngx_http_conflict_redis_call_has_code(ngx_str_t *answer,
     const char *code);
 
 
-/* the server is not what it was: these end the connection */
+/* the role or state of the server has changed: these end the connection */
 
 static const char  *ngx_http_conflict_redis_call_fatal[] = {
     "READONLY", "LOADING", "MASTERDOWN", "NOAUTH", "OTHERRUN", NULL
@@ -88,7 +88,7 @@ ngx_http_conflict_redis_call_send(ngx_http_conflict_redis_t *client,
     if (conn == NULL) {
         *why = "no server serves this slot";
 
-    } else if (ngx_http_conflict_redis_call_broken(conn, call)) {
+    } else if (ngx_http_conflict_redis_call_circuit_open(conn, call)) {
         *why = "the server is down";
 
     } else {
@@ -97,7 +97,7 @@ ngx_http_conflict_redis_call_send(ngx_http_conflict_redis_t *client,
         if (script == NGX_HTTP_CONFLICT_REDIS_SETTLE
             || script == NGX_HTTP_CONFLICT_REDIS_HISTORY)
         {
-            /* before the HTTP client has its response and acts on it */
+            /* before the HTTP client gets its response and acts on it */
             ngx_http_conflict_redis_event_push(conn);
         }
 
@@ -126,13 +126,14 @@ ngx_http_conflict_redis_call_withdraw(ngx_http_conflict_redis_t *client,
 
 
 /*
- * The circuit breaker: a dead server costs no time; one that completes the
- * handshake but does not answer costs that of one call now and then, which
- * finds out when it answers again.
+ * The circuit breaker: a dead server costs no time.  A server that completes
+ * the handshake but does not answer costs one call per interval, which detects
+ * when it answers again.
  */
 
 static ngx_uint_t
-ngx_http_conflict_redis_call_broken(ngx_http_conflict_redis_connection_t *conn,
+ngx_http_conflict_redis_call_circuit_open(
+    ngx_http_conflict_redis_connection_t *conn,
     ngx_http_conflict_redis_call_t *call)
 {
     if (!call->retry && conn->failures > 1) {
@@ -150,7 +151,7 @@ ngx_http_conflict_redis_call_broken(ngx_http_conflict_redis_connection_t *conn,
         return 0;
     }
 
-    /* the lines of the stream leave room for what holds a resource */
+    /* lines of the audit stream leave room for settles */
 
     return conn->nretrying >= ((call->script == NGX_HTTP_CONFLICT_REDIS_NONE)
                                ? NGX_HTTP_CONFLICT_REDIS_RETRY_LIMIT / 2
@@ -229,7 +230,7 @@ ngx_http_conflict_redis_call_write(ngx_http_conflict_redis_connection_t *conn,
     call->deadline = ngx_current_msec + client->conf.timeout;
     call->wait_sent = call->replicate;
 
-    /* WAIT is about the writes of its own connection */
+    /* WAIT covers the writes of its own connection */
 
     if (call->wait_sent
         && redisAsyncCommand(ac, ngx_http_conflict_redis_call_wait_reply, call,
@@ -287,7 +288,7 @@ ngx_http_conflict_redis_call_timer(ngx_http_conflict_redis_connection_t *conn)
         call = ngx_queue_data(q, ngx_http_conflict_redis_call_t, queue);
 
         if ((ngx_msec_int_t) (call->deadline - ngx_current_msec) <= 0) {
-            /* replies come in order: the rest is late as well */
+            /* replies arrive in order, so the others are late as well */
             (void) ngx_cpystrn(conn->reason, (u_char *) "timed out",
                                sizeof(conn->reason));
             ngx_http_conflict_redis_connection_drop(conn);
@@ -374,6 +375,8 @@ ngx_http_conflict_redis_call_wait_reply(redisAsyncContext *ac, void *data,
 
     ngx_str_t  answer;
 
+    static ngx_str_t  lagging = ngx_string("too few replicas have it");
+
     answer = call->answer;
     ngx_str_null(&call->answer);
 
@@ -389,9 +392,9 @@ ngx_http_conflict_redis_call_wait_reply(redisAsyncContext *ac, void *data,
     } else {
         ngx_queue_remove(&call->queue);
         call->conn->failures++;
-        ngx_http_conflict_redis_log_refused(call->conn,
-                                  (u_char *) "too few replicas have it", 24);
-        ngx_http_conflict_redis_queue_fail(call, "too few replicas have it");
+        ngx_http_conflict_redis_log_error(call->conn, lagging.data,
+                                          lagging.len);
+        ngx_http_conflict_redis_queue_fail(call, (char *) lagging.data);
     }
 
     if (answer.data) {
@@ -400,7 +403,7 @@ ngx_http_conflict_redis_call_wait_reply(redisAsyncContext *ac, void *data,
 }
 
 
-/* the connection was lost before the answer: it may have been executed */
+/* the connection was lost before the answer: the call may have been executed */
 
 static void
 ngx_http_conflict_redis_call_lost(ngx_http_conflict_redis_call_t *call)
@@ -427,10 +430,12 @@ ngx_http_conflict_redis_call_answered(ngx_http_conflict_redis_call_t *call,
 {
     ngx_http_conflict_redis_connection_t  *conn;
 
+    static ngx_str_t  foreign = ngx_string("a reply to another call");
+
     ngx_queue_remove(&call->queue);
 
     if (call->error) {
-        ngx_http_conflict_redis_call_refused(call, answer);
+        ngx_http_conflict_redis_call_error(call, answer);
         return;
     }
 
@@ -446,10 +451,9 @@ ngx_http_conflict_redis_call_answered(ngx_http_conflict_redis_call_t *call,
     {
         /* no later reply on this connection can be trusted either */
 
-        ngx_http_conflict_redis_connection_close(conn,
-                                      (u_char *) "a reply to another call",
-                                      sizeof("a reply to another call") - 1);
-        ngx_http_conflict_redis_queue_fail(call, "a reply to another call");
+        ngx_http_conflict_redis_connection_close(conn, foreign.data,
+                                                 foreign.len);
+        ngx_http_conflict_redis_queue_fail(call, (char *) foreign.data);
         return;
     }
 
@@ -463,13 +467,13 @@ ngx_http_conflict_redis_call_answered(ngx_http_conflict_redis_call_t *call,
 }
 
 
-/* an error: it was not executed */
+/* an error reply: the call was not executed */
 
 static void
-ngx_http_conflict_redis_call_refused(ngx_http_conflict_redis_call_t *call,
+ngx_http_conflict_redis_call_error(ngx_http_conflict_redis_call_t *call,
     ngx_str_t *answer)
 {
-    ngx_uint_t                             i;
+    const char                           **code;
     ngx_http_conflict_redis_connection_t  *conn, *other;
 
     conn = call->conn;
@@ -481,7 +485,7 @@ ngx_http_conflict_redis_call_refused(ngx_http_conflict_redis_call_t *call,
 
     if (call->attempts++ < NGX_HTTP_CONFLICT_REDIS_ATTEMPTS) {
 
-        if (ngx_http_conflict_redis_call_is(answer, "NOSCRIPT")
+        if (ngx_http_conflict_redis_call_has_code(answer, "NOSCRIPT")
             && ngx_http_conflict_redis_handshake_load(conn, call->script)
                == NGX_OK
             && ngx_http_conflict_redis_call_write(conn, call) == NGX_OK)
@@ -489,11 +493,9 @@ ngx_http_conflict_redis_call_refused(ngx_http_conflict_redis_call_t *call,
             return;
         }
 
-        for (i = 0; ngx_http_conflict_redis_call_fatal[i]; i++) {
+        for (code = ngx_http_conflict_redis_call_fatal; *code; code++) {
 
-            if (ngx_http_conflict_redis_call_is(answer,
-                                       ngx_http_conflict_redis_call_fatal[i]))
-            {
+            if (ngx_http_conflict_redis_call_has_code(answer, *code)) {
                 ngx_http_conflict_redis_connection_close(conn, answer->data,
                                                          answer->len);
                 ngx_http_conflict_redis_call_dispatch(conn, call);
@@ -509,34 +511,33 @@ ngx_http_conflict_redis_call_refused(ngx_http_conflict_redis_call_t *call,
                 return;
             }
 
-            if (ngx_http_conflict_redis_call_is(answer, "TRYAGAIN")) {
-                /* the slot is between two nodes, for a moment */
+            if (ngx_http_conflict_redis_call_has_code(answer, "TRYAGAIN")) {
+                /* the slot is being moved between two nodes */
                 ngx_http_conflict_redis_queue_postpone(conn, call, 10);
                 return;
             }
         }
     }
 
-    for (i = 0; call->retry && ngx_http_conflict_redis_call_temporary[i]; i++)
-    {
-        if (ngx_http_conflict_redis_call_is(answer,
-                                   ngx_http_conflict_redis_call_temporary[i]))
-        {
-            ngx_http_conflict_redis_log_refused(conn, answer->data,
-                                                answer->len);
+    code = ngx_http_conflict_redis_call_temporary;
+
+    for ( /* void */ ; call->retry && *code; code++) {
+
+        if (ngx_http_conflict_redis_call_has_code(answer, *code)) {
+            ngx_http_conflict_redis_log_error(conn, answer->data, answer->len);
             ngx_http_conflict_redis_queue_postpone(conn, call,
                                          NGX_HTTP_CONFLICT_REDIS_RETRY_DELAY);
             return;
         }
     }
 
-    ngx_http_conflict_redis_log_refused(conn, answer->data, answer->len);
+    ngx_http_conflict_redis_log_error(conn, answer->data, answer->len);
     ngx_http_conflict_redis_queue_fail(call, "the server rejected the call");
 }
 
 
 static ngx_uint_t
-ngx_http_conflict_redis_call_is(ngx_str_t *answer, const char *code)
+ngx_http_conflict_redis_call_has_code(ngx_str_t *answer, const char *code)
 {
     size_t  len;
 

@@ -2,8 +2,8 @@
 /*
  * Copyright (C) the ngx_http_conflict_module authors
  *
- * The Redis client of a worker: its connections to the configured addresses,
- * and what it does when one of them is ready, or down.
+ * The Redis client of a worker: connects to the configured addresses, sends
+ * the calls that wait when a connection is ready, and reconnects.
  */
 
 
@@ -13,6 +13,8 @@
 #define NGX_HTTP_CONFLICT_REDIS_RECONNECT_MAX  2000   /* msec */
 
 
+static ngx_int_t ngx_http_conflict_redis_client_connect(
+    ngx_http_conflict_redis_t *client);
 static void ngx_http_conflict_redis_client_ready(
     ngx_http_conflict_redis_connection_t *conn);
 static void ngx_http_conflict_redis_client_down(
@@ -30,7 +32,7 @@ static ngx_http_conflict_redis_handlers_t
 };
 
 
-/* a server that sentinels name */
+/* a master, whose address comes from a sentinel */
 
 static ngx_http_conflict_redis_handlers_t
     ngx_http_conflict_redis_client_master =
@@ -86,9 +88,10 @@ ngx_http_conflict_redis_client_start(ngx_http_conflict_redis_t *client,
 }
 
 
-ngx_int_t
+static ngx_int_t
 ngx_http_conflict_redis_client_connect(ngx_http_conflict_redis_t *client)
 {
+    in_port_t                              port;
     ngx_str_t                              host;
     ngx_uint_t                             i;
     ngx_addr_t                            *addr;
@@ -104,9 +107,9 @@ ngx_http_conflict_redis_client_connect(ngx_http_conflict_redis_t *client)
 
         for (i = 0; i < client->conf.addrs.nelts; i++) {
             ngx_http_conflict_redis_address_host(&addr[i], &host);
+            port = ngx_inet_get_port(addr[i].sockaddr);
 
-            conn = ngx_http_conflict_redis_connection_get(client, &host,
-                                       ngx_inet_get_port(addr[i].sockaddr));
+            conn = ngx_http_conflict_redis_connection_get(client, &host, port);
             if (conn == NULL) {
                 return NGX_ERROR;
             }
@@ -118,9 +121,9 @@ ngx_http_conflict_redis_client_connect(ngx_http_conflict_redis_t *client)
     }
 
     ngx_http_conflict_redis_address_host(&addr[0], &host);
+    port = ngx_inet_get_port(addr[0].sockaddr);
 
-    client->conn = ngx_http_conflict_redis_connection_get(client, &host,
-                                       ngx_inet_get_port(addr[0].sockaddr));
+    client->conn = ngx_http_conflict_redis_connection_get(client, &host, port);
     if (client->conn == NULL) {
         return NGX_ERROR;
     }
@@ -172,8 +175,7 @@ ngx_http_conflict_redis_client_stop(ngx_http_conflict_redis_t *client)
 
 
 static void
-ngx_http_conflict_redis_client_ready(
-    ngx_http_conflict_redis_connection_t *conn)
+ngx_http_conflict_redis_client_ready(ngx_http_conflict_redis_connection_t *conn)
 {
     if (conn->client->stale) {
         ngx_http_conflict_redis_cluster_refresh(conn->client);
@@ -185,8 +187,7 @@ ngx_http_conflict_redis_client_ready(
 
 
 static void
-ngx_http_conflict_redis_client_down(
-    ngx_http_conflict_redis_connection_t *conn)
+ngx_http_conflict_redis_client_down(ngx_http_conflict_redis_connection_t *conn)
 {
     ngx_msec_t                  delay;
     ngx_http_conflict_redis_t  *client;
@@ -195,7 +196,7 @@ ngx_http_conflict_redis_client_down(
 
     ngx_http_conflict_redis_log_down(conn);
 
-    /* at once, then slower, and not all workers at the same time */
+    /* at once, then after growing delays, which differ between workers */
 
     delay = 0;
 

@@ -2,15 +2,15 @@
 /*
  * Copyright (C) the ngx_http_conflict_module authors
  *
- * Redis Cluster: which node has a slot, by the answer to CLUSTER SLOTS, which
- * redirections correct.
+ * Redis Cluster: the map of slots to nodes, from the reply to CLUSTER SLOTS,
+ * which redirections correct.
  */
 
 
 #include "redis_client/ngx_http_conflict_redis_connection.h"
 
 
-#define NGX_HTTP_CONFLICT_REDIS_REFRESH  100    /* msec, not more often */
+#define NGX_HTTP_CONFLICT_REDIS_REFRESH  100    /* msec, minimum interval */
 
 
 static void ngx_http_conflict_redis_cluster_refresh_handler(ngx_event_t *ev);
@@ -59,7 +59,7 @@ ngx_http_conflict_redis_cluster_owner(ngx_http_conflict_redis_t *client,
 
     ngx_http_conflict_redis_cluster_refresh(client);
 
-    /* any node redirects; until one answers, calls wait for the first */
+    /* without a map calls wait for the first node, which redirects them */
 
     return client->mapped ? NULL : conn[0];
 }
@@ -93,7 +93,7 @@ ngx_http_conflict_redis_cluster_redirect(ngx_http_conflict_redis_call_t *call,
         return NULL;
     }
 
-    /* "MOVED 3999 127.0.0.1:6381"; no host: the same as of the reply */
+    /* "MOVED 3999 127.0.0.1:6381"; without a host: that of this node */
 
     p = ngx_strlchr(answer->data + (moved ? 6 : 4), last, ' ');
     if (p == NULL) {
@@ -122,7 +122,6 @@ ngx_http_conflict_redis_cluster_redirect(ngx_http_conflict_redis_call_t *call,
     }
 
     conn = ngx_http_conflict_redis_connection_get(client, &host, (in_port_t) n);
-
     if (conn == NULL) {
         return NULL;
     }
@@ -176,7 +175,7 @@ ngx_http_conflict_redis_cluster_refresh_handler(ngx_event_t *ev)
         }
     }
 
-    /* none is ready; the next one that is asks again */
+    /* none is ready: the next one that becomes ready starts a refresh */
 }
 
 
@@ -188,6 +187,7 @@ ngx_http_conflict_redis_cluster_map(redisAsyncContext *ac, void *data,
     ngx_http_conflict_redis_connection_t *from = privdata;
 
     size_t                                  i;
+    ngx_str_t                               reason;
     ngx_uint_t                              n;
     ngx_http_conflict_redis_t              *client;
     ngx_http_conflict_redis_connection_t  **conn;
@@ -201,11 +201,14 @@ ngx_http_conflict_redis_cluster_map(redisAsyncContext *ac, void *data,
 
     if (reply->type != REDIS_REPLY_ARRAY || reply->elements == 0) {
 
-        ngx_http_conflict_redis_log_refused(from,
-                                     (u_char *) (reply->str ? reply->str
-                                                            : "the reply has "
-                                                              "no slots"),
-                                     reply->str ? (size_t) reply->len : 8);
+        ngx_str_set(&reason, "the reply has no slots");
+
+        if (reply->str) {
+            reason.data = (u_char *) reply->str;
+            reason.len = reply->len;
+        }
+
+        ngx_http_conflict_redis_log_error(from, reason.data, reason.len);
         ngx_http_conflict_redis_cluster_refresh(client);
         return;
     }
@@ -244,7 +247,7 @@ ngx_http_conflict_redis_cluster_map(redisAsyncContext *ac, void *data,
         if (conn[n]->state == NGX_HTTP_CONFLICT_REDIS_DOWN) {
 
             if (conn[n]->failures) {
-                /* until it is up, or another one has its slots */
+                /* until it is up, or another node serves its slots */
                 ngx_http_conflict_redis_cluster_refresh(client);
             }
 
@@ -257,12 +260,13 @@ ngx_http_conflict_redis_cluster_map(redisAsyncContext *ac, void *data,
 }
 
 
-/* first, last, then the master: host, port, ... */
+/* first slot, last slot, then the master: host, port, ... */
 
 static ngx_int_t
 ngx_http_conflict_redis_cluster_map_range(
     ngx_http_conflict_redis_connection_t *from, redisReply *range)
 {
+    in_port_t                              port;
     ngx_str_t                              host;
     long long                              slot;
     redisReply                            *master, **e;
@@ -299,8 +303,9 @@ ngx_http_conflict_redis_cluster_map_range(
         return NGX_ERROR;
     }
 
-    conn = ngx_http_conflict_redis_connection_get(from->client, &host,
-                                (in_port_t) master->element[1]->integer);
+    port = (in_port_t) master->element[1]->integer;
+
+    conn = ngx_http_conflict_redis_connection_get(from->client, &host, port);
     if (conn == NULL) {
         return NGX_ERROR;
     }

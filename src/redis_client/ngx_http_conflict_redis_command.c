@@ -3,17 +3,17 @@
  * Copyright (C) the ngx_http_conflict_module authors
  *
  * The commands of calls in RESP, the protocol of Redis: EVALSHA of a script,
- * or a command of Redis' own.
+ * or a plain command.
  */
 
 
 #include "redis_client/ngx_http_conflict_redis_connection.h"
 
 
-#define NGX_HTTP_CONFLICT_REDIS_WORDS  6     /* before a call's arguments */
+#define NGX_HTTP_CONFLICT_REDIS_WORDS  6     /* before the arguments */
 #define NGX_HTTP_CONFLICT_REDIS_TRUST  2     /* index of this argument */
 
-/* index of the word that is the key */
+/* index of the key among the words of a command */
 #define NGX_HTTP_CONFLICT_REDIS_KEY(script)                                   \
     ((script == NGX_HTTP_CONFLICT_REDIS_NONE) ? 1u : 3u)
 
@@ -58,7 +58,7 @@ ngx_http_conflict_redis_command_create(ngx_http_conflict_redis_t *client,
         words[0] = *args++;
         n--;
 
-    } else if (client->conf.entered && client->conf.noted) {
+    } else if (client->conf.predecessors_gone && client->conf.noted) {
         args[NGX_HTTP_CONFLICT_REDIS_TRUST] = client->conf.move;
     }
 
@@ -130,7 +130,7 @@ ngx_http_conflict_redis_command_create(ngx_http_conflict_redis_t *client,
 }
 
 
-/* what comes before the arguments; the name of the command is words[0] */
+/* the words before the arguments; words[0] of a plain command is left out */
 
 static size_t
 ngx_http_conflict_redis_command_words(ngx_http_conflict_redis_t *client,

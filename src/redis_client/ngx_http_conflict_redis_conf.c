@@ -2,7 +2,7 @@
 /*
  * Copyright (C) the ngx_http_conflict_module authors
  *
- * The parameters of "conflict_store NAME redis://...", other than addresses.
+ * The parameters of "conflict_store NAME redis://...", except addresses.
  */
 
 
@@ -16,9 +16,9 @@ static ngx_uint_t ngx_http_conflict_redis_conf_repeated(ngx_str_t *value,
     ngx_uint_t i);
 static ngx_int_t ngx_http_conflict_redis_conf_parameter(ngx_conf_t *cf,
     ngx_http_conflict_redis_conf_t *conf, ngx_str_t *value);
-static const char *ngx_http_conflict_redis_conf_must(ngx_str_t *value);
+static const char *ngx_http_conflict_redis_conf_expected(ngx_str_t *value);
 static ngx_int_t ngx_http_conflict_redis_conf_msec(ngx_msec_t *msec,
-    ngx_str_t *text, ngx_msec_t least);
+    ngx_str_t *text, ngx_msec_t min);
 static ngx_int_t ngx_http_conflict_redis_conf_check(ngx_conf_t *cf,
     ngx_http_conflict_redis_conf_t *conf);
 
@@ -55,7 +55,7 @@ ngx_http_conflict_redis_conf_add(ngx_conf_t *cf, ngx_str_t *name,
         return NULL;
     }
 
-    /* addresses come last: "sentinel=" changes their default port */
+    /* addresses are parsed last, as "sentinel=" changes their default port */
 
     for (i = 0; i < n; i++) {
 
@@ -213,21 +213,21 @@ ngx_http_conflict_redis_conf_parameter(ngx_conf_t *cf,
         ngx_conf_log_error(NGX_LOG_EMERG, cf, 0,
                            "invalid parameter \"%V\" of store \"%V\", it "
                            "must be %s", value, &conf->name,
-                           ngx_http_conflict_redis_conf_must(value));
+                           ngx_http_conflict_redis_conf_expected(value));
     }
 
     return rc;
 }
 
 
-/* the values that a parameter takes */
+/* the value that a parameter expects */
 
 static const char *
-ngx_http_conflict_redis_conf_must(ngx_str_t *value)
+ngx_http_conflict_redis_conf_expected(ngx_str_t *value)
 {
     ngx_uint_t  i;
 
-    static const char  *must[][2] = {
+    static const char  *expected[][2] = {
         { "timeout=", "a time from 1ms, such as \"100ms\"" },
         { "ttl=", "a time from 60s to 3650d" },
         { "sentinel=", "the name of a master" },
@@ -238,28 +238,28 @@ ngx_http_conflict_redis_conf_must(ngx_str_t *value)
         { "tls_", "the name of a file" }
     };
 
-    for (i = 0; i < sizeof(must) / sizeof(must[0]) - 1; i++) {
+    for (i = 0; i < sizeof(expected) / sizeof(expected[0]) - 1; i++) {
 
-        if (ngx_strncmp(value->data, must[i][0], ngx_strlen(must[i][0]))
+        if (ngx_strncmp(value->data, expected[i][0], ngx_strlen(expected[i][0]))
             == 0)
         {
             break;
         }
     }
 
-    return must[i][1];
+    return expected[i][1];
 }
 
 
 static ngx_int_t
 ngx_http_conflict_redis_conf_msec(ngx_msec_t *msec, ngx_str_t *text,
-    ngx_msec_t least)
+    ngx_msec_t min)
 {
     ngx_int_t  n;
 
     n = ngx_parse_time(text, 0);
 
-    if (n == NGX_ERROR || (ngx_msec_t) n < least) {
+    if (n == NGX_ERROR || (ngx_msec_t) n < min) {
         return NGX_ERROR;
     }
 

@@ -2,15 +2,15 @@
 /*
  * Copyright (C) the ngx_http_conflict_module authors
  *
- * A connection to a Redis server: made, watched and closed.  What happens to
- * it is reported to the client by handlers.
+ * A connection to a Redis server: opens it, watches it and closes it, and
+ * reports to the client through its handlers.
  */
 
 
 #include "redis_client/ngx_http_conflict_redis_connection.h"
 
 
-#define NGX_HTTP_CONFLICT_REDIS_CONNECT  500    /* msec, at least */
+#define NGX_HTTP_CONFLICT_REDIS_CONNECT  500    /* msec, shortest timeout */
 
 
 static void ngx_http_conflict_redis_connection_name(
@@ -168,8 +168,8 @@ ngx_http_conflict_redis_connection_open(
         conn->ac = NULL;
         redisAsyncFree(ac);
         ngx_http_conflict_redis_connection_down(conn,
-                                    "no free connection, see "
-                                    "worker_connections");
+                                                "no free connection, see "
+                                                "worker_connections");
         return;
     }
 
@@ -189,7 +189,7 @@ ngx_http_conflict_redis_connection_open(
                                NGX_HTTP_CONFLICT_REDIS_CONNECT);
     ngx_http_conflict_redis_connection_watch(conn, conn->deadline);
 
-    /* this waits for the first write event */
+    /* hiredis starts to wait for the first write event */
 
     (void) redisAsyncSetDisconnectCallback(ac,
                              ngx_http_conflict_redis_connection_disconnected);
@@ -207,7 +207,7 @@ ngx_http_conflict_redis_connection_connected(const redisAsyncContext *ac,
     if (status != REDIS_OK) {
 
         if (conn->ssl) {
-            /* the handshake may be over before hiredis looks */
+            /* the TLS handshake may be over before hiredis checks */
             ngx_http_conflict_redis_tls_lost(conn, (redisAsyncContext *) ac);
         }
 
@@ -239,7 +239,7 @@ ngx_http_conflict_redis_connection_ready(
 }
 
 
-/* of connections that were made; hiredis frees the context */
+/* of established connections only; hiredis frees the context */
 
 static void
 ngx_http_conflict_redis_connection_disconnected(const redisAsyncContext *ac,
@@ -318,14 +318,14 @@ ngx_http_conflict_redis_connection_drop(
     redisAsyncFree(ac);
 
     if (conn->ac) {
-        /* it was never connected */
+        /* it was not established: no callback has run */
         conn->ac = NULL;
         ngx_http_conflict_redis_connection_down(conn, NULL);
     }
 }
 
 
-/* posted: at the end of the event in which something was written or closed */
+/* posted: runs at the end of an event that has written or closed something */
 
 static void
 ngx_http_conflict_redis_connection_flush(ngx_event_t *ev)
@@ -353,7 +353,7 @@ ngx_http_conflict_redis_connection_watch(
     if (conn->timer.timer_set) {
 
         if ((ngx_msec_int_t) (conn->timer.timer.key - deadline) <= 0) {
-            /* it expires by then, and is set anew */
+            /* it expires before that, and is then set again */
             return;
         }
 

@@ -2,9 +2,9 @@
 /*
  * Copyright (C) the ngx_http_conflict_module authors
  *
- * hiredis on nginx's events.  hiredis reads 16 KB an event and never loops, so
- * both events are level-triggered; writes are gathered until the end of an
- * event's work.
+ * Runs hiredis on nginx's events.  hiredis reads 16 KB per event and never
+ * loops, so both events are level-triggered; writes are collected until the
+ * end of the current event.
  */
 
 
@@ -97,8 +97,6 @@ ngx_http_conflict_redis_event_write_handler(ngx_event_t *ev)
     ngx_http_conflict_redis_event_write(conn);
 }
 
-
-/* what the socket does not take is written by a later event */
 
 void
 ngx_http_conflict_redis_event_write(ngx_http_conflict_redis_connection_t *conn)
@@ -193,7 +191,7 @@ ngx_http_conflict_redis_event_del_write(void *data)
 }
 
 
-/* closes the descriptor, so that hiredis does not */
+/* closes the descriptor in place of hiredis */
 
 static void
 ngx_http_conflict_redis_event_cleanup(void *data)

@@ -3,15 +3,15 @@
  * Copyright (C) the ngx_http_conflict_module authors
  *
  * The handshake on a new connection: authentication, the database, the
- * scripts, and INFO, which says which incarnation of the server this is.
+ * scripts, and INFO, which identifies the incarnation of the server.
  */
 
 
 #include "redis_client/ngx_http_conflict_redis_connection.h"
 
 
-#define NGX_HTTP_CONFLICT_REDIS_QUOTED  100    /* bytes that are quoted */
-#define NGX_HTTP_CONFLICT_REDIS_SECRET  4      /* of a password, to know it */
+#define NGX_HTTP_CONFLICT_REDIS_QUOTED  100    /* bytes of an error */
+#define NGX_HTTP_CONFLICT_REDIS_SECRET  4      /* leading bytes of a password */
 
 
 static int ngx_http_conflict_redis_handshake_script(
@@ -108,7 +108,7 @@ ngx_http_conflict_redis_handshake_script(
 }
 
 
-/* after SCRIPT FLUSH; an error is reported by the call that follows */
+/* after SCRIPT FLUSH; the next call reports an error */
 
 static void
 ngx_http_conflict_redis_handshake_loaded(redisAsyncContext *ac, void *data,
@@ -118,8 +118,8 @@ ngx_http_conflict_redis_handshake_loaded(redisAsyncContext *ac, void *data,
 
 
 /*
- * The server's error is logged up to where it may repeat the password: a
- * server that does not know AUTH quotes the arguments.
+ * The error is logged up to where it may contain the password: a server that
+ * does not support AUTH quotes the arguments.
  */
 
 static void
@@ -142,7 +142,7 @@ ngx_http_conflict_redis_handshake_auth(redisAsyncContext *ac, void *data,
     p = (u_char *) reply->str;
     last = p + ngx_min(reply->len, NGX_HTTP_CONFLICT_REDIS_QUOTED);
 
-    /* also where the password is cut, or follows the text without quotes */
+    /* the password may also be truncated, or not be in quotes */
 
     len = ngx_min(conf->password.len, NGX_HTTP_CONFLICT_REDIS_SECRET);
 
@@ -188,6 +188,9 @@ ngx_http_conflict_redis_handshake_info(redisAsyncContext *ac, void *data,
 
     ngx_str_t  info, run_id, replication, role;
 
+    static ngx_str_t  no_info = ngx_string("no reply to INFO");
+    static ngx_str_t  replica = ngx_string("the server is a replica");
+
     ngx_http_conflict_redis_handshake_reply(ac, data, privdata);
 
     if (reply == NULL || conn->closing) {
@@ -210,30 +213,26 @@ ngx_http_conflict_redis_handshake_info(redisAsyncContext *ac, void *data,
         || replication.len < NGX_HTTP_CONFLICT_REDIS_RUN_ID / 2
         || role.len == 0)
     {
-        ngx_http_conflict_redis_connection_close(conn,
-                                           (u_char *) "no reply to INFO",
-                                           sizeof("no reply to INFO") - 1);
+        ngx_http_conflict_redis_connection_close(conn, no_info.data,
+                                                 no_info.len);
         return;
     }
 
     if (role.len != 6 || ngx_strncmp(role.data, "master", 6) != 0) {
 
         if (!conn->client->conf.cluster) {
-            ngx_http_conflict_redis_connection_close(conn,
-                                             (u_char *) "the server is a "
-                                                        "replica",
-                                             sizeof("the server is a "
-                                                    "replica") - 1);
+            ngx_http_conflict_redis_connection_close(conn, replica.data,
+                                                     replica.len);
             return;
         }
 
-        /* it knows the map of slots, and redirects calls */
+        /* a replica has the map of slots as well, and redirects calls */
     }
 
     /*
-     * A restart changes the run id, a promotion the replication id; data may
-     * have been lost by either.  The latter may change while a connection
-     * lasts, which the scripts find out (entry.lua); 8 digits of each suffice.
+     * A restart changes the run id, a promotion the replication id, and either
+     * may lose data.  The replication id may change during a connection, which
+     * the scripts detect (entry.lua).  8 digits of each suffice.
      */
 
     (void) ngx_cpymem(ngx_cpymem(conn->run_id, run_id.data,
@@ -246,8 +245,8 @@ ngx_http_conflict_redis_handshake_info(redisAsyncContext *ac, void *data,
 
 
 /*
- * Other policies evict entries that were not used for long first, but may
- * also take the lease of a write in flight.
+ * Other policies evict the least recently used entries first, but may evict
+ * the lease of a write in flight as well.
  */
 
 static void

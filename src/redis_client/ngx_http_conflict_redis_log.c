@@ -2,8 +2,8 @@
 /*
  * Copyright (C) the ngx_http_conflict_module authors
  *
- * What the Redis client logs: servers that go down and come up, and, not too
- * often, the errors that they reply with.
+ * The log messages of the Redis client: servers that go down or come up, and
+ * their error replies, throttled.
  */
 
 
@@ -28,7 +28,7 @@ ngx_http_conflict_redis_log_throttled(ngx_msec_t *logged)
 }
 
 
-/* a server may repeat bytes that an HTTP client has sent */
+/* a server may quote bytes that an HTTP client has sent */
 
 void
 ngx_http_conflict_redis_log_printable(u_char *p, size_t len)
@@ -45,7 +45,7 @@ ngx_http_conflict_redis_log_printable(u_char *p, size_t len)
 
 
 void
-ngx_http_conflict_redis_log_refused(ngx_http_conflict_redis_connection_t *conn,
+ngx_http_conflict_redis_log_error(ngx_http_conflict_redis_connection_t *conn,
     u_char *text, size_t len)
 {
     ngx_http_conflict_redis_t  *client;

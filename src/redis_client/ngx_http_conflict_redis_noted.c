@@ -2,8 +2,8 @@
 /*
  * Copyright (C) the ngx_http_conflict_module authors
  *
- * Which servers have noted the last move of routes to their store: calls to
- * the others carry its id.
+ * The servers that have noted the last move of routes to their store: calls
+ * to the others carry the id of the move.
  */
 
 
@@ -46,8 +46,9 @@ ngx_http_conflict_redis_noted_answer(ngx_http_conflict_redis_call_t *call,
 
 
 /*
- * A server that was restarted, or has taken over, is a new incarnation; where
- * it is trusted nevertheless, it may have lost the id, and is sent it again.
+ * A server that was restarted or promoted is a new incarnation, which covers
+ * the move.  With "failover=trust" it is none, but may have lost the id: its
+ * mark differs, so that the id is sent again.
  */
 
 static u_char

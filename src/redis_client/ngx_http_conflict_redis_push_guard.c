@@ -2,9 +2,9 @@
 /*
  * Copyright (C) the ngx_http_conflict_module authors
  *
- * Replies that were not asked for.  hiredis asserts that there are none, so
- * they are kept from it, by failing to make them; but an error that was not
- * asked for makes hiredis itself end the connection.
+ * Unsolicited replies: hiredis asserts that there are none, so the functions
+ * that create a reply fail here, which ends the connection.  An unsolicited
+ * error passes, as hiredis itself ends the connection then.
  */
 
 
@@ -27,15 +27,15 @@ static void *ngx_http_conflict_redis_push_guard_integer(
 static void *ngx_http_conflict_redis_push_guard_nil(const redisReadTask *task);
 
 
-/* hiredis' functions that make a reply, and those that guard them */
+/* hiredis' functions that create a reply, and those that replace them */
 
-static redisReplyObjectFunctions  ngx_http_conflict_redis_push_guard_makers;
-static redisReplyObjectFunctions  ngx_http_conflict_redis_push_guard_guards;
+static redisReplyObjectFunctions  ngx_http_conflict_redis_push_guard_original;
+static redisReplyObjectFunctions  ngx_http_conflict_redis_push_guard_functions;
 
 
-/* an element is asked for where its reply is */
+/* an element of an array is expected where the array is */
 
-#define ngx_http_conflict_redis_push_guard_asked(task)                        \
+#define ngx_http_conflict_redis_push_guard_expected(task)                     \
     ((task)->parent                                                           \
      || (task)->type == REDIS_REPLY_ERROR                                     \
      || ((redisAsyncContext *) (task)->privdata)->replies.head)
@@ -48,21 +48,21 @@ ngx_http_conflict_redis_push_guard_install(redisAsyncContext *ac)
 
     reader = ac->c.reader;
 
-    if (ngx_http_conflict_redis_push_guard_makers.createString == NULL) {
-        ngx_http_conflict_redis_push_guard_makers = *reader->fn;
-        ngx_http_conflict_redis_push_guard_guards = *reader->fn;
+    if (ngx_http_conflict_redis_push_guard_original.createString == NULL) {
+        ngx_http_conflict_redis_push_guard_original = *reader->fn;
+        ngx_http_conflict_redis_push_guard_functions = *reader->fn;
 
-        ngx_http_conflict_redis_push_guard_guards.createString =
+        ngx_http_conflict_redis_push_guard_functions.createString =
                                     ngx_http_conflict_redis_push_guard_string;
-        ngx_http_conflict_redis_push_guard_guards.createArray =
+        ngx_http_conflict_redis_push_guard_functions.createArray =
                                     ngx_http_conflict_redis_push_guard_array;
-        ngx_http_conflict_redis_push_guard_guards.createInteger =
+        ngx_http_conflict_redis_push_guard_functions.createInteger =
                                     ngx_http_conflict_redis_push_guard_integer;
-        ngx_http_conflict_redis_push_guard_guards.createNil =
+        ngx_http_conflict_redis_push_guard_functions.createNil =
                                     ngx_http_conflict_redis_push_guard_nil;
     }
 
-    reader->fn = &ngx_http_conflict_redis_push_guard_guards;
+    reader->fn = &ngx_http_conflict_redis_push_guard_functions;
     reader->privdata = ac;
 }
 
@@ -71,8 +71,8 @@ static void *
 ngx_http_conflict_redis_push_guard_string(const redisReadTask *task, char *str,
     size_t len)
 {
-    return ngx_http_conflict_redis_push_guard_asked(task)
-           ? ngx_http_conflict_redis_push_guard_makers.createString(task, str,
+    return ngx_http_conflict_redis_push_guard_expected(task)
+           ? ngx_http_conflict_redis_push_guard_original.createString(task, str,
                                                                     len)
            : NULL;
 }
@@ -82,8 +82,8 @@ static void *
 ngx_http_conflict_redis_push_guard_array(const redisReadTask *task,
     ngx_http_conflict_redis_push_guard_elements_t n)
 {
-    return ngx_http_conflict_redis_push_guard_asked(task)
-           ? ngx_http_conflict_redis_push_guard_makers.createArray(task, n)
+    return ngx_http_conflict_redis_push_guard_expected(task)
+           ? ngx_http_conflict_redis_push_guard_original.createArray(task, n)
            : NULL;
 }
 
@@ -92,8 +92,8 @@ static void *
 ngx_http_conflict_redis_push_guard_integer(const redisReadTask *task,
     long long value)
 {
-    return ngx_http_conflict_redis_push_guard_asked(task)
-           ? ngx_http_conflict_redis_push_guard_makers.createInteger(task,
+    return ngx_http_conflict_redis_push_guard_expected(task)
+           ? ngx_http_conflict_redis_push_guard_original.createInteger(task,
                                                                      value)
            : NULL;
 }
@@ -102,7 +102,7 @@ ngx_http_conflict_redis_push_guard_integer(const redisReadTask *task,
 static void *
 ngx_http_conflict_redis_push_guard_nil(const redisReadTask *task)
 {
-    return ngx_http_conflict_redis_push_guard_asked(task)
-           ? ngx_http_conflict_redis_push_guard_makers.createNil(task)
+    return ngx_http_conflict_redis_push_guard_expected(task)
+           ? ngx_http_conflict_redis_push_guard_original.createNil(task)
            : NULL;
 }

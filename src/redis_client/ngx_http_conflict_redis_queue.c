@@ -2,8 +2,8 @@
 /*
  * Copyright (C) the ngx_http_conflict_module authors
  *
- * The calls that wait for a connection: in the order of their sends, where
- * they are retried; and how they end without an answer.
+ * The queues of calls that wait for a connection, where those to be retried
+ * keep the order of their sends; and calls that end without an answer.
  */
 
 
@@ -56,8 +56,8 @@ ngx_http_conflict_redis_queue_postpone(
 
 
 /*
- * A settle or a body of the history must not overtake another one of its key
- * that is retried.  A begin or a read may: it finds the lease still held.
+ * A settle or a body of the history must not overtake an earlier one of its
+ * key that is retried.  A begin or a read may: it finds the lease still held.
  */
 
 ngx_uint_t
@@ -146,7 +146,7 @@ ngx_http_conflict_redis_queue_expire(
         }
     }
 
-    /* their handlers may well make new calls */
+    /* handlers may send new calls */
 
     while (!ngx_queue_empty(&expired)) {
         q = ngx_queue_head(&expired);

@@ -3,7 +3,7 @@
  * Copyright (C) the ngx_http_conflict_module authors
  *
  * The scripts of the store: their sources, which are built in, and the SHA-1
- * sums that Redis calls them by.
+ * sums by which Redis calls them.
  */
 
 

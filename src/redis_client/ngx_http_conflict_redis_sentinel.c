@@ -2,8 +2,8 @@
 /*
  * Copyright (C) the ngx_http_conflict_module authors
  *
- * The master as sentinels name it: one of them is asked before each
- * connection, the next one where it does not know.
+ * The address of the master: before each connection one of the sentinels is
+ * asked for it, and the next one if that fails.
  */
 
 
@@ -18,21 +18,23 @@ void
 ngx_http_conflict_redis_sentinel_connect(
     ngx_http_conflict_redis_connection_t *conn)
 {
+    in_port_t                   port;
     ngx_str_t                   host;
     ngx_addr_t                 *addr;
     ngx_http_conflict_redis_t  *client;
 
     client = conn->client;
 
-    /* it may still be about to close, after its last answer */
+    /* it may not be closed yet after its last answer */
     ngx_http_conflict_redis_connection_drop(client->sentinel);
 
     addr = client->conf.addrs.elts;
     addr += client->next % client->conf.addrs.nelts;
 
     ngx_http_conflict_redis_address_host(addr, &host);
-    ngx_http_conflict_redis_connection_open_to(client->sentinel, &host,
-                                          ngx_inet_get_port(addr->sockaddr));
+    port = ngx_inet_get_port(addr->sockaddr);
+
+    ngx_http_conflict_redis_connection_open_to(client->sentinel, &host, port);
 }
 
 
@@ -65,6 +67,9 @@ ngx_http_conflict_redis_sentinel_reply(redisAsyncContext *ac, void *data,
     ngx_int_t                   port;
     ngx_str_t                   host;
     ngx_http_conflict_redis_t  *client;
+
+    static ngx_str_t  unknown
+        = ngx_string("the sentinel does not know the master");
 
     client = conn->client;
 
@@ -99,11 +104,7 @@ ngx_http_conflict_redis_sentinel_reply(redisAsyncContext *ac, void *data,
         return;
     }
 
-    ngx_http_conflict_redis_connection_close(conn,
-                                     (u_char *) "the sentinel does not know "
-                                                "the master",
-                                     sizeof("the sentinel does not know the "
-                                            "master") - 1);
+    ngx_http_conflict_redis_connection_close(conn, unknown.data, unknown.len);
 }
 
 
@@ -117,7 +118,7 @@ ngx_http_conflict_redis_sentinel_down(
     client = conn->client;
 
     if (client->sentinel_answered) {
-        /* closed by the client, as its answer has come */
+        /* closed by the client after its answer */
         client->sentinel_answered = 0;
         return;
     }

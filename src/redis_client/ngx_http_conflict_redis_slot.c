@@ -2,8 +2,8 @@
 /*
  * Copyright (C) the ngx_http_conflict_module authors
  *
- * The slots of Redis Cluster: which one a key hashes to, and for each slot a
- * tag, a text that hashes to it.
+ * The slots of Redis Cluster: the slot of a key, and for each slot a tag, a
+ * string that hashes to it.
  */
 
 
@@ -16,7 +16,7 @@
 static ngx_uint_t ngx_http_conflict_redis_slot_crc16(u_char *p, size_t len);
 
 
-/* of the first "{...}" in the key that is not empty, else of all */
+/* hashes the inside of the first "{...}" unless it is empty, else the key */
 
 ngx_uint_t
 ngx_http_conflict_redis_slot_of(ngx_str_t *key)
@@ -57,7 +57,7 @@ ngx_http_conflict_redis_slot_tags(ngx_pool_t *pool)
 
     text = (u_char *) &tags[NGX_HTTP_CONFLICT_REDIS_SLOTS];
 
-    /* some 170,000 small numbers reach all slots */
+    /* the numbers up to some 170,000 cover all slots */
 
     for (i = 0, n = 0; n < NGX_HTTP_CONFLICT_REDIS_SLOTS; i++) {
         len = ngx_sprintf(tag, "%ui", i) - tag;
@@ -77,7 +77,7 @@ ngx_http_conflict_redis_slot_tags(ngx_pool_t *pool)
 }
 
 
-/* CRC-16/XMODEM, as the cluster's specification says */
+/* CRC-16/XMODEM, see the specification of Redis Cluster */
 
 static ngx_uint_t
 ngx_http_conflict_redis_slot_crc16(u_char *p, size_t len)

@@ -3,8 +3,8 @@
  * Copyright (C) the ngx_http_conflict_module authors
  *
  * TLS to Redis: the parameters of the configuration, and what hiredis_ssl
- * leaves to its user, such as the check of the server's name.  The one place
- * that knows OpenSSL.
+ * leaves to its user, such as the verification of the server's name.  No other
+ * file of the client uses OpenSSL.
  */
 
 
@@ -20,23 +20,23 @@
     ngx_http_conflict_redis_tls_string(s)
 
 
-static ngx_int_t ngx_http_conflict_redis_tls_words(ngx_conf_t *cf,
+static ngx_int_t ngx_http_conflict_redis_tls_check(ngx_conf_t *cf,
     ngx_http_conflict_redis_conf_t *conf);
 
 #if (NGX_HTTP_CONFLICT_TLS)
 
-static ngx_int_t ngx_http_conflict_redis_tls_trust(ngx_conf_t *cf,
+static ngx_int_t ngx_http_conflict_redis_tls_certificates(ngx_conf_t *cf,
     ngx_http_conflict_redis_conf_t *conf, ngx_ssl_t *ssl);
-static ngx_int_t ngx_http_conflict_redis_tls_expect(
+static ngx_int_t ngx_http_conflict_redis_tls_verify_name(
     ngx_http_conflict_redis_connection_t *conn, ngx_ssl_conn_t *ssl);
-static ngx_uint_t ngx_http_conflict_redis_tls_explain(redisContext *c,
+static ngx_uint_t ngx_http_conflict_redis_tls_reason(redisContext *c,
     ngx_ssl_conn_t *ssl);
 
 #endif
 
 
 static ngx_int_t
-ngx_http_conflict_redis_tls_words(ngx_conf_t *cf,
+ngx_http_conflict_redis_tls_check(ngx_conf_t *cf,
     ngx_http_conflict_redis_conf_t *conf)
 {
     ngx_str_t   *host, *value;
@@ -81,7 +81,7 @@ ngx_http_conflict_redis_tls_words(ngx_conf_t *cf,
         return NGX_OK;
     }
 
-    /* servers found at run time are checked by one of them, not by both */
+    /* servers found at run time are verified by name or by address, not both */
 
     host = conf->hosts.elts;
     numeric = ngx_http_conflict_redis_address_numeric(&host[0]);
@@ -112,7 +112,7 @@ ngx_http_conflict_redis_tls_conf(ngx_conf_t *cf,
     ngx_ssl_t           *ssl;
     ngx_pool_cleanup_t  *cln;
 
-    if (ngx_http_conflict_redis_tls_words(cf, conf) != NGX_OK) {
+    if (ngx_http_conflict_redis_tls_check(cf, conf) != NGX_OK) {
         return NGX_ERROR;
     }
 
@@ -140,20 +140,20 @@ ngx_http_conflict_redis_tls_conf(ngx_conf_t *cf,
     cln->handler = ngx_ssl_cleanup_ctx;
     cln->data = ssl;
 
-    if (ngx_http_conflict_redis_tls_trust(cf, conf, ssl) != NGX_OK) {
+    if (ngx_http_conflict_redis_tls_certificates(cf, conf, ssl) != NGX_OK) {
         return NGX_ERROR;
     }
 
     /*
      * nginx's callbacks expect an ngx_connection_t, and its verify callback
-     * accepts every certificate, to be judged later
+     * accepts every certificate, to be checked later.
      */
 
     SSL_CTX_set_info_callback(ssl->ctx, NULL);
     SSL_CTX_set_verify(ssl->ctx, SSL_VERIFY_PEER, NULL);
 
     /*
-     * nginx reads ahead, as it reads until EAGAIN.  hiredis reads once an
+     * nginx reads ahead, as it reads until EAGAIN.  hiredis reads once per
      * event, so the rest has to stay in the socket to cause the next event.
      */
 
@@ -166,12 +166,12 @@ ngx_http_conflict_redis_tls_conf(ngx_conf_t *cf,
 
 
 static ngx_int_t
-ngx_http_conflict_redis_tls_trust(ngx_conf_t *cf,
+ngx_http_conflict_redis_tls_certificates(ngx_conf_t *cf,
     ngx_http_conflict_redis_conf_t *conf, ngx_ssl_t *ssl)
 {
     ngx_str_t  ca, cert, key;
 
-    /* made full names below; errors quote them as configured */
+    /* nginx makes full names of them; errors quote them as configured */
 
     ca = conf->tls_ca;
     cert = conf->tls_cert;
@@ -185,7 +185,7 @@ ngx_http_conflict_redis_tls_trust(ngx_conf_t *cf,
             return NGX_ERROR;
         }
 
-        /* as nginx does: success may leave errors in the queue as well */
+        /* as nginx does: success may leave errors in the queue */
         ERR_clear_error();
 
     } else if (ngx_ssl_trusted_certificate(cf, ssl, &conf->tls_ca,
@@ -229,7 +229,8 @@ ngx_http_conflict_redis_tls_start(ngx_http_conflict_redis_connection_t *conn)
 
     ssl = SSL_new(conf->ctx);
 
-    if (ssl == NULL || ngx_http_conflict_redis_tls_expect(conn, ssl) != NGX_OK)
+    if (ssl == NULL
+        || ngx_http_conflict_redis_tls_verify_name(conn, ssl) != NGX_OK)
     {
         (void) ngx_cpystrn((u_char *) c->errstr, (u_char *) "TLS: no memory",
                            sizeof(c->errstr));
@@ -237,12 +238,12 @@ ngx_http_conflict_redis_tls_start(ngx_http_conflict_redis_connection_t *conn)
     }
 
     if (redisInitiateSSL(c, ssl) != REDIS_OK) {
-        /* a fast server may have answered already, and failed the check */
-        (void) ngx_http_conflict_redis_tls_explain(c, ssl);
+        /* a fast server may already have answered and failed the check */
+        (void) ngx_http_conflict_redis_tls_reason(c, ssl);
         goto failed;
     }
 
-    /* it is freed with the context */
+    /* freed with the context */
 
     conn->ssl = ssl;
 
@@ -257,11 +258,11 @@ failed:
 }
 
 
-/* the names or the address that the certificate has to be for */
+/* sets the names or the address that the certificate has to match */
 
 static ngx_int_t
-ngx_http_conflict_redis_tls_expect(ngx_http_conflict_redis_connection_t *conn,
-    ngx_ssl_conn_t *ssl)
+ngx_http_conflict_redis_tls_verify_name(
+    ngx_http_conflict_redis_connection_t *conn, ngx_ssl_conn_t *ssl)
 {
     char                            *text;
     ngx_str_t                       *host;
@@ -275,7 +276,7 @@ ngx_http_conflict_redis_tls_expect(ngx_http_conflict_redis_connection_t *conn,
 
     if (ngx_http_conflict_redis_address_numeric(&host[0])) {
 
-        /* a node of a cluster, or a master, has an address of its own */
+        /* each node of a cluster, and each master, has its own address */
 
         text = (char *) (conf->tls_name.len ? host[0].data : conn->host.data);
 
@@ -289,7 +290,7 @@ ngx_http_conflict_redis_tls_expect(ngx_http_conflict_redis_connection_t *conn,
         return NGX_ERROR;
     }
 
-    /* the nodes of a store trust each other: any of their names will do */
+    /* the nodes of a store trust each other: any of their names is accepted */
 
     for (i = 1; i < n; i++) {
 
@@ -323,9 +324,9 @@ ngx_http_conflict_redis_tls_lost(ngx_http_conflict_redis_connection_t *conn,
     u_char  byte, text[sizeof(ac->c.errstr)];
 
     /*
-     * A server that refuses the client certificate sends an alert and closes.
-     * Where a write has found that, the alert may still be there to be read,
-     * unless the reset has overtaken it.
+     * A server that rejects the client certificate sends an alert and closes
+     * the connection.  If a write has detected that, the alert may still be
+     * readable, unless the reset has overtaken it.
      */
 
     if (ac->c.err && ERR_reason_error_string(ERR_peek_error()) == NULL) {
@@ -333,7 +334,7 @@ ngx_http_conflict_redis_tls_lost(ngx_http_conflict_redis_connection_t *conn,
         (void) SSL_read(conn->ssl, &byte, 1);
     }
 
-    if (!ngx_http_conflict_redis_tls_explain(&ac->c, conn->ssl) && ac->c.err
+    if (!ngx_http_conflict_redis_tls_reason(&ac->c, conn->ssl) && ac->c.err
         && (conn->state == NGX_HTTP_CONFLICT_REDIS_HANDSHAKE
             || (conn->state == NGX_HTTP_CONFLICT_REDIS_CONNECTING
                 && SSL_is_init_finished(conn->ssl))))
@@ -345,7 +346,7 @@ ngx_http_conflict_redis_tls_lost(ngx_http_conflict_redis_connection_t *conn,
         ac->c.errstr[sizeof(ac->c.errstr) - 1] = '\0';
     }
 
-    /* nginx logs an alert for errors that are left in the queue */
+    /* nginx logs an alert for errors left in the queue */
 
     ERR_clear_error();
 
@@ -353,10 +354,10 @@ ngx_http_conflict_redis_tls_lost(ngx_http_conflict_redis_connection_t *conn,
 }
 
 
-/* 0: OpenSSL has no reason */
+/* replaces errstr by the reason that OpenSSL has; 0: it has none */
 
 static ngx_uint_t
-ngx_http_conflict_redis_tls_explain(redisContext *c, ngx_ssl_conn_t *ssl)
+ngx_http_conflict_redis_tls_reason(redisContext *c, ngx_ssl_conn_t *ssl)
 {
     long         verified;
     const char  *why;
@@ -385,7 +386,7 @@ ngx_int_t
 ngx_http_conflict_redis_tls_conf(ngx_conf_t *cf,
     ngx_http_conflict_redis_conf_t *conf)
 {
-    if (ngx_http_conflict_redis_tls_words(cf, conf) != NGX_OK) {
+    if (ngx_http_conflict_redis_tls_check(cf, conf) != NGX_OK) {
         return NGX_ERROR;
     }
 

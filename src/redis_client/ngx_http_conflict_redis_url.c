@@ -2,8 +2,8 @@
 /*
  * Copyright (C) the ngx_http_conflict_module authors
  *
- * The addresses of "conflict_store NAME redis://...".  What is wrong is
- * quoted in the error, but never a password.
+ * The addresses of "conflict_store NAME redis://...".  Errors quote an invalid
+ * address, but never a password.
  */
 
 
@@ -79,7 +79,7 @@ ngx_http_conflict_redis_url_parse(ngx_conf_t *cf,
             rest.len -= user.len + 1;
             rest.data = at + 1;
 
-            /* the rest may be the end of a password that has an "@" in it */
+            /* the rest may be the end of a password that contains an "@" */
             shown = rest;
             ngx_http_conflict_redis_url_authority(&rest, &shown);
 
@@ -122,7 +122,7 @@ ngx_http_conflict_redis_url_parse(ngx_conf_t *cf,
 }
 
 
-/* cuts "shown" off where, in "rest", what follows a ":" is no port */
+/* truncates "shown" behind the ":" of "rest", unless a port follows */
 
 static void
 ngx_http_conflict_redis_url_authority(ngx_str_t *rest, ngx_str_t *shown)
@@ -246,7 +246,7 @@ ngx_http_conflict_redis_url_addr(ngx_conf_t *cf,
     u.default_port = conf->sentinel.len ? NGX_HTTP_CONFLICT_REDIS_SENTINEL_PORT
                                         : NGX_HTTP_CONFLICT_REDIS_PORT;
 
-    /* names are resolved here, at start, and not again */
+    /* names are resolved at start only */
 
     if (ngx_parse_url(cf->pool, &u) != NGX_OK) {
         return u.err ? u.err : "cannot be parsed";

@@ -238,7 +238,7 @@ ngx_http_conflict_snapshot_lines(ngx_http_conflict_snapshot_t *snapshot)
         line = &stats->line[n];
 
         if (line->len == 0
-            || &stats->gauge[line->store] != snapshot->store->stats)
+            || &stats->store[line->store] != snapshot->store->stats)
         {
             continue;
         }

@@ -87,7 +87,7 @@ void ngx_http_conflict_snapshot_answered(
 ngx_int_t ngx_http_conflict_snapshot_stats(
     ngx_http_conflict_snapshot_t *snapshot);
 
-/* Adds counters to tallies, all zeros, from the pool.  NULL: no memory. */
+/* Adds counters to route stats, all zeros, from the pool.  NULL: no memory. */
 ngx_http_conflict_route_stats_t *ngx_http_conflict_snapshot_route(
     ngx_http_conflict_snapshot_t *snapshot);
 

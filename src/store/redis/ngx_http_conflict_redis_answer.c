@@ -2,8 +2,8 @@
 /*
  * Copyright (C) the ngx_http_conflict_module authors
  *
- * The words that come in: what each script answers, taken into the operation
- * only where all of it is as the script's head says.
+ * The decoding of answers: their words are taken into the operation only if
+ * all of them are as the head of the script states.
  */
 
 
@@ -22,19 +22,19 @@
 
 typedef enum {
     NGX_HTTP_CONFLICT_REDIS_NUMBER = 0,
-    NGX_HTTP_CONFLICT_REDIS_VERSION,     /* "x" before an opaque one */
+    NGX_HTTP_CONFLICT_REDIS_VERSION,     /* opaque: "x" and a number */
     NGX_HTTP_CONFLICT_REDIS_HASH,        /* "-": none */
-    NGX_HTTP_CONFLICT_REDIS_DATE         /* the same; before 1970 as well */
+    NGX_HTTP_CONFLICT_REDIS_DATE         /* the same; negative before 1970 */
 } ngx_http_conflict_redis_kind_e;
 
 
 typedef struct {
     ngx_http_conflict_redis_kind_e     kind;
-    uint64_t                           most;
+    uint64_t                           max;
 } ngx_http_conflict_redis_word_t;
 
 
-/* an answer as it is read */
+/* an answer that is being parsed */
 
 typedef struct {
     u_char                          *p;
@@ -58,9 +58,9 @@ static ngx_int_t ngx_http_conflict_redis_answer_read(
 static ngx_int_t ngx_http_conflict_redis_answer_lengths(
     ngx_http_conflict_redis_answer_t *a, uint64_t len[2]);
 static ngx_int_t ngx_http_conflict_redis_answer_number(
-    ngx_http_conflict_redis_answer_t *a, uint64_t most, uint64_t *n);
+    ngx_http_conflict_redis_answer_t *a, uint64_t max, uint64_t *n);
 static ngx_int_t ngx_http_conflict_redis_answer_digits(
-    ngx_http_conflict_redis_answer_t *a, uint64_t most, uint64_t *n);
+    ngx_http_conflict_redis_answer_t *a, uint64_t max, uint64_t *n);
 
 
 /* the words of an entry, from NGX_HTTP_CONFLICT_REDIS_WORD_INCARNATION on */
@@ -84,7 +84,7 @@ static const ngx_http_conflict_redis_word_t
 };
 
 
-/* those behind them, by script */
+/* the words behind them, by script */
 
 static const ngx_http_conflict_redis_word_t
     ngx_http_conflict_redis_begin_words[] =
@@ -197,7 +197,7 @@ ngx_http_conflict_redis_answer_observe(ngx_http_conflict_op_t *op,
         ngx_http_conflict_redis_answer_entry(op, &a);
     }
 
-    /* else the operation knows nothing of what has happened since */
+    /* else the operation keeps what its peek or begin has found */
 
     return NGX_OK;
 }
@@ -234,13 +234,13 @@ ngx_int_t
 ngx_http_conflict_redis_answer_recall(ngx_http_conflict_op_t *op,
     ngx_str_t *answer)
 {
-    uint64_t                          incarnation, held, repeat, certain;
+    uint64_t                          incarnation, base, repeat, certain;
     uint64_t                          len[2];
     ngx_http_conflict_redis_answer_t  a;
 
     if (ngx_http_conflict_redis_answer_words(&a, answer, NULL, 0) != NGX_OK
         || ngx_http_conflict_redis_answer_number(&a, 7, &incarnation) != NGX_OK
-        || ngx_http_conflict_redis_answer_number(&a, 2, &held) != NGX_OK
+        || ngx_http_conflict_redis_answer_number(&a, 2, &base) != NGX_OK
         || ngx_http_conflict_redis_answer_number(&a, 1, &repeat) != NGX_OK
         || ngx_http_conflict_redis_answer_number(&a, 1, &certain) != NGX_OK
         || ngx_http_conflict_redis_answer_lengths(&a, len) != NGX_OK)
@@ -248,9 +248,9 @@ ngx_http_conflict_redis_answer_recall(ngx_http_conflict_op_t *op,
         return NGX_ERROR;
     }
 
-    op->out.late = (held == 2);
+    op->out.late = (base == 2);
 
-    if (held
+    if (base
         && ngx_http_conflict_op_copy(&op->out.base_body, a.p, len[0]) == NGX_OK)
     {
         op->out.base_held = 1;
@@ -269,8 +269,8 @@ ngx_http_conflict_redis_answer_recall(ngx_http_conflict_op_t *op,
 
 
 /*
- * Reads "n" words of an answer, the token with them; those behind the entry's
- * are as "more" says.
+ * Parses "n" words of an answer, the token included; "more" describes those
+ * behind the words of the entry.
  */
 
 static ngx_int_t
@@ -301,7 +301,7 @@ ngx_http_conflict_redis_answer_words(ngx_http_conflict_redis_answer_t *a,
 }
 
 
-/* a word and the space before it */
+/* parses a word and the space before it */
 
 static ngx_int_t
 ngx_http_conflict_redis_answer_word(ngx_http_conflict_redis_answer_t *a,
@@ -344,13 +344,13 @@ ngx_http_conflict_redis_answer_word(ngx_http_conflict_redis_answer_t *a,
 
         /* before 1970 */
 
-        rc = ngx_http_conflict_redis_answer_digits(a, word->most, value);
+        rc = ngx_http_conflict_redis_answer_digits(a, word->max, value);
         *value = 0 - *value;
 
         return rc;
     }
 
-    return ngx_http_conflict_redis_answer_digits(a, word->most, value);
+    return ngx_http_conflict_redis_answer_digits(a, word->max, value);
 }
 
 
@@ -374,7 +374,7 @@ ngx_http_conflict_redis_answer_entry(ngx_http_conflict_op_t *op,
     op->out.mtime_exact = (word[NGX_HTTP_CONFLICT_REDIS_WORD_TWICE]
                            & NGX_HTTP_CONFLICT_REDIS_DATED) != 0;
     op->out.existence = (conflict_existence_e)
-                    word[NGX_HTTP_CONFLICT_REDIS_WORD_EXISTENCE];
+                        word[NGX_HTTP_CONFLICT_REDIS_WORD_EXISTENCE];
     op->out.wait = (ngx_msec_t) word[NGX_HTTP_CONFLICT_REDIS_WORD_WAIT];
     op->redis.clock = (int64_t) word[NGX_HTTP_CONFLICT_REDIS_WORD_CLOCK]
                       - op->redis.sent;
@@ -384,13 +384,13 @@ ngx_http_conflict_redis_answer_entry(ngx_http_conflict_op_t *op,
 }
 
 
-/* of a lock: acquired, time that is left, two lengths, two texts */
+/* of a lock: acquired, remaining time, two lengths, two strings */
 
 static ngx_int_t
 ngx_http_conflict_redis_answer_holder(ngx_http_conflict_op_t *op,
     ngx_http_conflict_redis_answer_t *a)
 {
-    uint64_t   acquired, left, len[2];
+    uint64_t   acquired, remaining, len[2];
     ngx_str_t  user, client;
 
     if (ngx_http_conflict_redis_answer_number(a, NGX_HTTP_CONFLICT_REDIS_USEC,
@@ -398,7 +398,7 @@ ngx_http_conflict_redis_answer_holder(ngx_http_conflict_op_t *op,
         != NGX_OK
         || ngx_http_conflict_redis_answer_number(a,
                                           NGX_HTTP_CONFLICT_REDIS_USEC / 1000,
-                                          &left)
+                                          &remaining)
            != NGX_OK
         || ngx_http_conflict_redis_answer_lengths(a, len) != NGX_OK)
     {
@@ -406,7 +406,7 @@ ngx_http_conflict_redis_answer_holder(ngx_http_conflict_op_t *op,
     }
 
     op->lock.acquired = (int64_t) acquired;
-    op->lock.remaining = (ngx_msec_t) left;
+    op->lock.remaining = (ngx_msec_t) remaining;
 
     user.len = len[0];
     client.len = len[1];
@@ -436,7 +436,7 @@ ngx_http_conflict_redis_answer_read(ngx_http_conflict_redis_answer_t *a,
 }
 
 
-/* two lengths and a space, then texts of these lengths and no more */
+/* two lengths and a space, then strings of exactly these lengths */
 
 static ngx_int_t
 ngx_http_conflict_redis_answer_lengths(ngx_http_conflict_redis_answer_t *a,
@@ -460,19 +460,19 @@ ngx_http_conflict_redis_answer_lengths(ngx_http_conflict_redis_answer_t *a,
 
 static ngx_int_t
 ngx_http_conflict_redis_answer_number(ngx_http_conflict_redis_answer_t *a,
-    uint64_t most, uint64_t *n)
+    uint64_t max, uint64_t *n)
 {
     if (a->p == a->last || *a->p++ != ' ') {
         return NGX_ERROR;
     }
 
-    return ngx_http_conflict_redis_answer_digits(a, most, n);
+    return ngx_http_conflict_redis_answer_digits(a, max, n);
 }
 
 
 static ngx_int_t
 ngx_http_conflict_redis_answer_digits(ngx_http_conflict_redis_answer_t *a,
-    uint64_t most, uint64_t *n)
+    uint64_t max, uint64_t *n)
 {
     u_char    *first;
     uint64_t   digit;
@@ -483,21 +483,21 @@ ngx_http_conflict_redis_answer_digits(ngx_http_conflict_redis_answer_t *a,
     while (a->p < a->last && *a->p >= '0' && *a->p <= '9') {
         digit = *a->p++ - '0';
 
-        if (digit > most || *n > (most - digit) / 10) {
+        if (digit > max || *n > (max - digit) / 10) {
             return NGX_ERROR;
         }
 
         *n = *n * 10 + digit;
     }
 
-    /* as scripts print them: at least one, and no zero before others */
+    /* as scripts print numbers: at least one digit, and no leading zero */
 
     return (a->p == first || (*first == '0' && a->p - first > 1)) ? NGX_ERROR
                                                                   : NGX_OK;
 }
 
 
-/* in a cluster that may be each slot's, so not each is logged */
+/* in a cluster each slot may report it, so the message is throttled */
 
 void
 ngx_http_conflict_redis_answer_incarnation(ngx_http_conflict_store_t *store,

@@ -2,8 +2,8 @@
 /*
  * Copyright (C) the ngx_http_conflict_module authors
  *
- * Private to the Redis store: the words that come in, one decoder for each
- * kind of call.
+ * Private to the Redis store: the decoders of answers, one for each kind of
+ * call.
  */
 
 
@@ -15,8 +15,8 @@
 
 
 /*
- * Take the words of an answer, whose token was checked, into the operation.
- * NGX_ERROR: they are not what the script says.
+ * Decode an answer, whose token was checked, into the operation.  NGX_ERROR:
+ * it is malformed.
  */
 ngx_int_t ngx_http_conflict_redis_answer_begin(ngx_http_conflict_op_t *op,
     ngx_str_t *answer);
@@ -29,11 +29,11 @@ ngx_int_t ngx_http_conflict_redis_answer_lock(ngx_http_conflict_op_t *op,
 ngx_int_t ngx_http_conflict_redis_answer_recall(ngx_http_conflict_op_t *op,
     ngx_str_t *answer);
 
-/* The last character: of answers that are one digit behind the head. */
+/* The last character of an answer, for scripts that answer one digit. */
 #define ngx_http_conflict_redis_answer_digit(answer)                          \
     ((answer)->data[(answer)->len - 1])
 
-/* Logs, now and then, that the server which has answered is a new one. */
+/* Logs, throttled, a new incarnation, if the answer says that it is one. */
 void ngx_http_conflict_redis_answer_incarnation(
     ngx_http_conflict_store_t *store, ngx_str_t *answer);
 

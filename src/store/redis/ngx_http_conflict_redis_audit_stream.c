@@ -2,7 +2,7 @@
 /*
  * Copyright (C) the ngx_http_conflict_module authors
  *
- * The audit stream: lines of the audit log, for readers of Redis.
+ * The audit stream: the lines of the audit log in a stream of Redis.
  */
 
 

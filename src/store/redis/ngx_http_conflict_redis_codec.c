@@ -2,7 +2,7 @@
 /*
  * Copyright (C) the ngx_http_conflict_module authors
  *
- * The words that go out: the arguments of the scripts, in text.
+ * The encoding of calls: the arguments of the scripts, as text.
  */
 
 
@@ -28,7 +28,7 @@ ngx_http_conflict_redis_codec_head(ngx_http_conflict_store_t *store,
 
     args->arg = arg;
     args->n = 0;
-    args->third = NULL;
+    args->extra_key = NULL;
     args->key = NULL;
     args->last = buf;
 
@@ -36,7 +36,7 @@ ngx_http_conflict_redis_codec_head(ngx_http_conflict_store_t *store,
                                       NGX_HTTP_CONFLICT_REDIS_ENTRY_TOKEN,
                                       ngx_sprintf(buf, "%016xL", token));
 
-    /* the run is that of the server which the call will go to */
+    /* the client puts the run id of the server in its place */
 
     ngx_http_conflict_redis_codec_text(args,
                                        NGX_HTTP_CONFLICT_REDIS_ENTRY_RUN,
@@ -111,7 +111,7 @@ ngx_http_conflict_redis_codec_hash(ngx_http_conflict_redis_args_t *args,
 }
 
 
-/* Lua has no 64 bits: an opaque version is a word to it, not a number */
+/* numbers in Lua have 53 bits, so an opaque version is a string there */
 
 void
 ngx_http_conflict_redis_codec_version(ngx_http_conflict_redis_args_t *args,
@@ -142,11 +142,11 @@ ngx_http_conflict_redis_codec_date(ngx_http_conflict_redis_args_t *args,
 
 void
 ngx_http_conflict_redis_codec_link(ngx_http_conflict_redis_args_t *args,
-    ngx_uint_t at, const char *before, uint64_t word, const char *after)
+    ngx_uint_t at, const char *prefix, uint64_t word, const char *suffix)
 {
     ngx_http_conflict_redis_codec_end(args, at,
                                       ngx_sprintf(args->last, "%s%016xL%s",
-                                                  before, word, after));
+                                                  prefix, word, suffix));
 }
 
 
@@ -168,7 +168,7 @@ ngx_http_conflict_redis_codec_lock_token(ngx_http_conflict_redis_args_t *args,
 }
 
 
-/* an argument was printed, up to "last" */
+/* an argument was printed that ends at "last" */
 
 static void
 ngx_http_conflict_redis_codec_end(ngx_http_conflict_redis_args_t *args,

@@ -2,8 +2,8 @@
 /*
  * Copyright (C) the ngx_http_conflict_module authors
  *
- * Private to the Redis store: the words that it exchanges with the scripts
- * in lua/, by name.  The order of each list is that of the script's head.
+ * Private to the Redis store: names of the words that it exchanges with the
+ * scripts in lua/, in the order of the script's head, and their encoding.
  */
 
 
@@ -18,12 +18,12 @@
 #include "store/ngx_http_conflict_store.h"
 
 
-#define NGX_HTTP_CONFLICT_REDIS_ARGS  24     /* beside lists of tags */
+#define NGX_HTTP_CONFLICT_REDIS_ARGS  24     /* without lists of tags */
 
-/* the end of the year 9999: what comes later has no form on the wire */
+/* the end of the year 9999, in microseconds: the latest date in HTTP */
 #define NGX_HTTP_CONFLICT_REDIS_USEC  253402300799999999
 
-/* room for the text of "n" arguments */
+/* room for the text of "n" arguments, strings excepted */
 #define ngx_http_conflict_redis_codec_room(n)  ((n) * (NGX_INT64_LEN + 1))
 
 
@@ -31,7 +31,7 @@
 
 #define NGX_HTTP_CONFLICT_REDIS_ARGV(n)  ((n) - 1)
 
-/* entry.lua, which is the head of all */
+/* entry.lua, the head of all scripts */
 
 enum {
     NGX_HTTP_CONFLICT_REDIS_ENTRY_TOKEN = NGX_HTTP_CONFLICT_REDIS_ARGV(1),
@@ -41,7 +41,7 @@ enum {
     NGX_HTTP_CONFLICT_REDIS_ENTRY_TTL
 };
 
-/* begin.lua: behind these the match tags, none-match tags, and a link */
+/* begin.lua; then match tags, none-match tags, and the words of a link */
 
 enum {
     NGX_HTTP_CONFLICT_REDIS_BEGIN_VERDICTS = NGX_HTTP_CONFLICT_REDIS_ARGV(6),
@@ -168,7 +168,7 @@ enum {
 };
 
 
-/* Answers: the words of all, then those of an entry */
+/* Answers: the words of all scripts, then those of an entry */
 
 enum {
     NGX_HTTP_CONFLICT_REDIS_WORD_TOKEN = 0,
@@ -180,14 +180,14 @@ enum {
     NGX_HTTP_CONFLICT_REDIS_WORD_BODY,
     NGX_HTTP_CONFLICT_REDIS_WORD_VIEW,
     NGX_HTTP_CONFLICT_REDIS_WORD_MTIME,
-    NGX_HTTP_CONFLICT_REDIS_WORD_TWICE,      /* and 2: it is exact */
+    NGX_HTTP_CONFLICT_REDIS_WORD_TWICE,      /* 1: twice, 2: dated */
     NGX_HTTP_CONFLICT_REDIS_WORD_EXISTENCE,
     NGX_HTTP_CONFLICT_REDIS_WORD_WAIT,
     NGX_HTTP_CONFLICT_REDIS_WORD_CLOCK,
     NGX_HTTP_CONFLICT_REDIS_WORDS
 };
 
-/* behind these: begin.lua */
+/* behind these words: begin.lua */
 
 enum {
     NGX_HTTP_CONFLICT_REDIS_WORD_VERDICT = NGX_HTTP_CONFLICT_REDIS_WORDS,
@@ -215,31 +215,31 @@ enum {
 };
 
 
-/* the arguments of a script as they are gathered */
+/* the arguments of a call that is being made */
 
 typedef struct {
     ngx_str_t                *arg;
     ngx_uint_t                n;
-    u_char                   *last;      /* of their text */
-    const char               *third;     /* ends the name of a third key */
-    ngx_str_t                *key;       /* NULL: the operation's */
+    u_char                   *last;      /* end of their text */
+    const char               *extra_key; /* suffix of a third key, or NULL */
+    ngx_str_t                *key;       /* NULL: that of the operation */
 } ngx_http_conflict_redis_args_t;
 
 
 /*
- * Begins with the arguments that all scripts have.  "arg" and "buf" are the
- * caller's, with room for all that comes.
+ * Begins with the arguments that all scripts have.  "arg" and "buf" belong to
+ * the caller and have room for all arguments.
  */
 void ngx_http_conflict_redis_codec_head(ngx_http_conflict_store_t *store,
     ngx_http_conflict_redis_args_t *args, ngx_str_t *arg, u_char *buf,
     uint64_t token);
 
-/* A token of a call or of a lease. */
+/* A new token for a call or a lease. */
 uint64_t ngx_http_conflict_redis_codec_token(void);
 
 /*
- * Arguments, each at the place that it has in the script; args->n is the next
- * one, for lists.  Texts and bytes are not copied.  A hash of 0 is none.
+ * Each sets the argument "at", one of the names above, and args->n to the next
+ * one, for lists.  Text and bytes are not copied.  A hash of 0 is none.
  */
 void ngx_http_conflict_redis_codec_text(ngx_http_conflict_redis_args_t *args,
     ngx_uint_t at, const char *text);
@@ -254,11 +254,11 @@ void ngx_http_conflict_redis_codec_version(
 void ngx_http_conflict_redis_codec_date(ngx_http_conflict_redis_args_t *args,
     ngx_uint_t at, int64_t time);
 
-/* The word of a link, with marks before and behind it. */
+/* The word of a link, with a prefix and a suffix. */
 void ngx_http_conflict_redis_codec_link(ngx_http_conflict_redis_args_t *args,
-    ngx_uint_t at, const char *before, uint64_t word, const char *after);
+    ngx_uint_t at, const char *prefix, uint64_t word, const char *suffix);
 
-/* A lock's token, for which "buf" has room; NULL: there is none. */
+/* The token of a lock in hexadecimal, in "buf"; NULL: none. */
 void ngx_http_conflict_redis_codec_lock_token(
     ngx_http_conflict_redis_args_t *args, ngx_uint_t at, u_char *token,
     u_char *buf);

@@ -2,8 +2,8 @@
 /*
  * Copyright (C) the ngx_http_conflict_module authors
  *
- * The history in Redis: bodies are sent there and nobody waits, and are asked
- * for where a merge needs them.
+ * The history in Redis: bodies are sent without waiting for an answer, and
+ * recalled when a merge needs them.
  */
 
 
@@ -18,7 +18,7 @@ ngx_http_conflict_redis_history_keep(ngx_http_conflict_op_t *op,
     u_char                           buf[ngx_http_conflict_redis_codec_room(
                                          NGX_HTTP_CONFLICT_REDIS_ARGS)];
     ngx_str_t                        arg[NGX_HTTP_CONFLICT_REDIS_ARGS];
-    ngx_msec_t                       life;
+    ngx_msec_t                       life, hold;
     ngx_uint_t                       flags;
     const char                      *why;
     ngx_http_conflict_redis_conf_t  *conf;
@@ -74,12 +74,13 @@ ngx_http_conflict_redis_history_keep(ngx_http_conflict_op_t *op,
                       record->body.len
                       ? conflict_hash_64(record->body.data, record->body.len, 0)
                       : record->hash);
-    args.third = ":h";
+    args.extra_key = ":h";
 
     /*
-     * A body that does not come there is one that is not held; but what a
-     * write has added must not be added again, nor the base of a link be that
-     * of one before it, nor a body stay that was not what a read has shown.
+     * Most bodies may be lost.  These are retried: the body that a write has
+     * made, lest a retry adds to it twice; that of a link, lest the next one
+     * is based on an earlier link; and one that a read has shown, lest its
+     * view keeps another body of this version.
      */
 
     flags = 0;
@@ -87,9 +88,9 @@ ngx_http_conflict_redis_history_keep(ngx_http_conflict_op_t *op,
 
     if (record->fingerprint || record->link || record->read) {
         flags = NGX_HTTP_CONFLICT_REDIS_RETRY;
-        life = ngx_max(life, record->read ? op->store->lease
-                                         + op->store->quarantine
-                                       : op->in.lease + op->in.quarantine);
+        hold = record->read ? op->store->lease + op->store->quarantine
+                            : op->in.lease + op->in.quarantine;
+        life = ngx_max(life, hold);
     }
 
     (void) ngx_http_conflict_redis_query_send(op,
@@ -130,7 +131,7 @@ ngx_http_conflict_redis_history_recall(ngx_http_conflict_op_t *op)
                      "c", op->in.pre.chain, "");
     }
 
-    args.third = ":h";
+    args.extra_key = ":h";
 
     return ngx_http_conflict_redis_query_run(op,
                                        NGX_HTTP_CONFLICT_REDIS_HISTORY,

@@ -2,8 +2,8 @@
 /*
  * Copyright (C) the ngx_http_conflict_module authors
  *
- * Locks in Redis: beside their entry, in its slot; and how many a user has,
- * which is in another slot and so is asked on its own.
+ * Locks in Redis: a lock is in the slot of its entry; the locks of a user are
+ * counted in another slot, by a call of its own.
  */
 
 
@@ -68,7 +68,7 @@ ngx_http_conflict_redis_lock_after(ngx_http_conflict_op_t *op)
     if (op->lock.verb == NGX_HTTP_CONFLICT_LOCK_ACQUIRE
         && (op->rc != NGX_OK || !op->request))
     {
-        /* no client has its token */
+        /* no client has the token of the lock */
         ngx_http_conflict_redis_lock_give_back(op);
     }
 
@@ -83,8 +83,8 @@ ngx_http_conflict_redis_lock_after(ngx_http_conflict_op_t *op)
 
 
 /*
- * The lock that the operation may have acquired goes, by its token alone: it
- * may be another tab's of the same user by now.  The request may be gone.
+ * Releases the lock that the operation may have acquired, by its token alone:
+ * it may belong to another tab of the user by now.  The request may be gone.
  */
 
 static void
@@ -118,7 +118,7 @@ ngx_http_conflict_redis_lock_give_back(ngx_http_conflict_op_t *op)
 }
 
 
-/* behind verb and token; "hex" has room for the fresh one */
+/* the arguments behind verb and token; "hex" has room for the fresh token */
 
 static void
 ngx_http_conflict_redis_lock_args(ngx_http_conflict_op_t *op,
@@ -135,17 +135,17 @@ ngx_http_conflict_redis_lock_args(ngx_http_conflict_op_t *op,
                        NGX_HTTP_CONFLICT_REDIS_LOCK_IDLE, op->lock.idle);
     ngx_http_conflict_redis_codec_number(args,
                        NGX_HTTP_CONFLICT_REDIS_LOCK_FORCE, op->lock.force);
-    args->third = ":l";
+    args->extra_key = ":l";
 }
 
 
-/* a user's locks; NGX_AGAIN: whether this is one too many is asked */
+/* counts the locks of a user; NGX_AGAIN: the quota is being checked */
 
 static ngx_int_t
 ngx_http_conflict_redis_lock_count(ngx_http_conflict_op_t *op)
 {
     if (op->lock.holder.len == 0) {
-        /* those of an unknown user are not counted */
+        /* the locks of an unknown user are not counted */
         return NGX_OK;
     }
 
@@ -158,7 +158,7 @@ ngx_http_conflict_redis_lock_count(ngx_http_conflict_op_t *op)
             return NGX_OK;
         }
 
-        /* where it is one too many it is given back */
+        /* a lock above the quota is given back */
 
         if (ngx_http_conflict_redis_lock_quota(op, "count",
                                          ngx_http_conflict_redis_lock_counted,
@@ -198,7 +198,7 @@ ngx_http_conflict_redis_lock_count(ngx_http_conflict_op_t *op)
 }
 
 
-/* by the user of the lock, as much of that as a lock shows */
+/* the key is the user of the lock, truncated as in the lock */
 
 static ngx_int_t
 ngx_http_conflict_redis_lock_quota(ngx_http_conflict_op_t *op, const char *verb,
@@ -223,7 +223,7 @@ ngx_http_conflict_redis_lock_quota(ngx_http_conflict_op_t *op, const char *verb,
                       NGX_HTTP_CONFLICT_REDIS_LOCK_COUNT_QUOTA, op->lock.quota);
     ngx_http_conflict_redis_codec_number(&args,
                       NGX_HTTP_CONFLICT_REDIS_LOCK_COUNT_IDLE, op->lock.idle);
-    args.third = ":u";
+    args.extra_key = ":u";
     args.key = &op->lock.holder;
 
     return ngx_http_conflict_redis_query_send(op, NGX_HTTP_CONFLICT_REDIS_LOCK,
@@ -253,7 +253,7 @@ ngx_http_conflict_redis_lock_counted(void *data, ngx_str_t *answer,
 
     op->busy = 0;
 
-    /* where this cannot be determined, it is one too many */
+    /* without an answer the lock is one too many */
 
     if (answer == NULL
         || ngx_http_conflict_redis_answer_digit(answer) != '1')

@@ -2,8 +2,8 @@
 /*
  * Copyright (C) the ngx_http_conflict_module authors
  *
- * Routes that a reload moves to a store in Redis: which store it is, and the
- * id of the move, which calls carry until the server has noted it.
+ * Routes that a reload moves to a store in Redis: the identity of the store,
+ * and the id of the move, which calls carry until the server has noted it.
  */
 
 
@@ -41,7 +41,7 @@ ngx_http_conflict_redis_move_identity(ngx_pool_t *pool,
 
     identity->data = (u_char *) (identity + 1);
 
-    /* no database is the first one */
+    /* without a database it is the first one */
 
     p = ngx_sprintf(identity->data, "redis %ui %i %V %V",
                     (ngx_uint_t) conf->cluster,
@@ -67,19 +67,19 @@ ngx_http_conflict_redis_move_enter(ngx_cycle_t *cycle,
     u_char                          *p;
     ngx_shm_t                       *shm;
     ngx_pool_cleanup_t              *cln;
-    ngx_http_conflict_redis_conf_t  *conf, *before;
+    ngx_http_conflict_redis_conf_t  *conf, *previous;
 
     conf = ngx_http_conflict_redis_client_conf(store->data);
-    before = old ? ngx_http_conflict_redis_client_conf(old->data) : NULL;
+    previous = old ? ngx_http_conflict_redis_client_conf(old->data) : NULL;
 
     if (move == 0
-        && (before == NULL || before->noted == NULL
-            || (!conf->cluster && !conf->trust && before->noted[0])))
+        && (previous == NULL || previous->noted == NULL
+            || (!conf->cluster && !conf->trust && previous->noted[0])))
     {
         return NGX_OK;
     }
 
-    /* all workers of this cycle share what the server is known to have */
+    /* the workers of this cycle share which servers have noted the move */
 
     cln = ngx_pool_cleanup_add(cycle->pool, sizeof(ngx_shm_t));
     if (cln == NULL) {
@@ -109,13 +109,13 @@ ngx_http_conflict_redis_move_enter(ngx_cycle_t *cycle,
     *p = '0' + conf->trust;
 
     if (move) {
-        /* fresh pages are zeros: no slot has it */
+        /* new pages are zeros: no slot has noted it */
         (void) ngx_sprintf(p + 1, "%016xL", move);
         return NGX_OK;
     }
 
-    ngx_memcpy(p + 1, before->move.data + 1, NGX_HTTP_CONFLICT_REDIS_MOVE);
-    ngx_memcpy(conf->noted, before->noted, size);
+    ngx_memcpy(p + 1, previous->move.data + 1, NGX_HTTP_CONFLICT_REDIS_MOVE);
+    ngx_memcpy(conf->noted, previous->noted, size);
 
     return NGX_OK;
 }

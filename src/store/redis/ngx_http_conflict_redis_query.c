@@ -2,8 +2,8 @@
 /*
  * Copyright (C) the ngx_http_conflict_module authors
  *
- * One call of a script for an operation: its key, and for what the operation
- * waits the decoder of the answer.
+ * The call of a script for an operation: its key and, if the operation waits,
+ * the decoder of its answer.
  */
 
 
@@ -36,8 +36,8 @@ ngx_http_conflict_redis_query_run(ngx_http_conflict_op_t *op,
         return NGX_ERROR;
     }
 
-    /* what they have written is to be forgotten, so not before */
-    conf->entered = 1;
+    /* a move also invalidates what they have written, so not earlier */
+    conf->predecessors_gone = 1;
 
     op->out.error = NGX_HTTP_CONFLICT_STORE_DOWN;
     op->out.log = 0;
@@ -84,7 +84,7 @@ ngx_http_conflict_redis_query_send(ngx_http_conflict_op_t *op,
         return NGX_ERROR;
     }
 
-    /* braces make the hash tag, so those of the resource are escaped */
+    /* braces delimit the hash tag, so those of the name are escaped */
 
     p = ngx_cpymem(key.data, conf->prefix.data, conf->prefix.len);
     *p++ = '{';
@@ -104,8 +104,8 @@ ngx_http_conflict_redis_query_send(ngx_http_conflict_op_t *op,
     key.len = p - key.data;
 
     rc = ngx_http_conflict_redis_call_send(op->store->data, script, &key,
-                                      args->third, args->arg, args->n, life,
-                                      flags, handler, data, why);
+                                           args->extra_key, args->arg, args->n,
+                                           life, flags, handler, data, why);
     ngx_free(key.data);
 
     return rc;
@@ -118,14 +118,16 @@ ngx_http_conflict_redis_query_answered(void *data, ngx_str_t *answer,
 {
     ngx_http_conflict_op_t *op = data;
 
+    int64_t  usec;
+
     op->busy = 0;
     op->rc = NGX_ERROR;
 
     if (answer) {
 
         if (op->store->stats) {
-            ngx_http_conflict_stats_recent_latency(op->store->stats,
-                               ngx_http_conflict_clock_usec() - op->redis.sent);
+            usec = ngx_http_conflict_clock_usec() - op->redis.sent;
+            ngx_http_conflict_stats_recent_latency(op->store->stats, usec);
         }
 
         op->rc = op->redis.decode(op, answer);
@@ -143,7 +145,7 @@ void
 ngx_http_conflict_redis_query_done(ngx_http_conflict_op_t *op)
 {
     if (op->request) {
-        /* this may well end the request, and the operation with it */
+        /* this may end the request and free the operation */
         op->done(op);
         return;
     }

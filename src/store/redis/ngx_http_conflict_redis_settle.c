@@ -2,8 +2,8 @@
 /*
  * Copyright (C) the ngx_http_conflict_module authors
  *
- * What becomes of a lease in Redis: settles are sent and not waited for;
- * what they lead to is known here.
+ * Renewals and settles of a lease in Redis: they are sent without waiting for
+ * an answer, and their result is computed here as well.
  */
 
 
@@ -14,12 +14,12 @@
 #include "core/policy/conflict_version.h"
 
 
-/* a verb of settle.lua; without "copied" replicas may lack it */
+/* a verb of settle.lua; without "replicate" replicas may lack its effect */
 
 typedef struct {
     const char                  *name;
     ngx_http_conflict_redis_pt   handler;
-    unsigned                     copied:1;
+    unsigned                     replicate:1;
 } ngx_http_conflict_redis_verb_t;
 
 
@@ -37,27 +37,27 @@ static void ngx_http_conflict_redis_settle_cancelled(void *data,
 
 
 static const ngx_http_conflict_redis_verb_t
-    ngx_http_conflict_redis_settle_verb_renew =
+    ngx_http_conflict_redis_verb_renew =
 {
     "renew", ngx_http_conflict_redis_settle_renewed, 1
 };
 
 static const ngx_http_conflict_redis_verb_t
-    ngx_http_conflict_redis_settle_verb_commit =
+    ngx_http_conflict_redis_verb_commit =
 {
     "commit", ngx_http_conflict_redis_settle_done, 1
 };
 
 static const ngx_http_conflict_redis_verb_t
-    ngx_http_conflict_redis_settle_verb_abandon =
+    ngx_http_conflict_redis_verb_abandon =
 {
     "abandon", ngx_http_conflict_redis_settle_done, 1
 };
 
-/* whose answer has the store, as the operation may be gone by then */
+/* the data of its handler is the store: the operation may be freed by then */
 
 static const ngx_http_conflict_redis_verb_t
-    ngx_http_conflict_redis_settle_verb_cancel =
+    ngx_http_conflict_redis_verb_cancel =
 {
     "cancel", ngx_http_conflict_redis_settle_cancelled, 0
 };
@@ -67,7 +67,7 @@ ngx_int_t
 ngx_http_conflict_redis_settle_renew(ngx_http_conflict_op_t *op)
 {
     if (op->renewing) {
-        /* it holds the lease as long whenever it comes there */
+        /* the one in flight lasts as long, whenever it arrives */
         return NGX_OK;
     }
 
@@ -75,8 +75,8 @@ ngx_http_conflict_redis_settle_renew(ngx_http_conflict_op_t *op)
     op->out.asked = ngx_http_conflict_clock_msec();
 
     return ngx_http_conflict_redis_settle(op,
-                                  &ngx_http_conflict_redis_settle_verb_renew,
-                                  op->out.version, op->in.lease);
+                                          &ngx_http_conflict_redis_verb_renew,
+                                          op->out.version, op->in.lease);
 }
 
 
@@ -92,8 +92,9 @@ ngx_http_conflict_redis_settle_commit(ngx_http_conflict_op_t *op)
         version = op->out.fence;
 
     } else {
-        version = op->in.observed.version ? op->in.observed.version
-                                   : op->out.fence | CONFLICT_VERSION_OPAQUE;
+        version = op->in.observed.version
+                  ? op->in.observed.version
+                  : op->out.fence | CONFLICT_VERSION_OPAQUE;
     }
 
     mtime = op->out.mtime;
@@ -111,13 +112,12 @@ ngx_http_conflict_redis_settle_commit(ngx_http_conflict_op_t *op)
     op->out.body_view = 0;
 
     rc = ngx_http_conflict_redis_settle(op,
-                                  &ngx_http_conflict_redis_settle_verb_commit,
-                                  version, 0);
+                                        &ngx_http_conflict_redis_verb_commit,
+                                        version, 0);
 
     /*
-     * What the script will come to, unless another write has begun over
-     * this one.  Then the version is not current, and no base that is
-     * made of it holds.
+     * The result of the script, unless another write has begun over this
+     * one.  Then the version is not current, and no base made of it holds.
      */
 
     op->out.version = version;
@@ -134,8 +134,8 @@ ngx_http_conflict_redis_settle_cancel(ngx_http_conflict_op_t *op)
     op->out.leased = 0;
 
     return ngx_http_conflict_redis_settle(op,
-                                  &ngx_http_conflict_redis_settle_verb_cancel,
-                                  op->out.version, 0);
+                                          &ngx_http_conflict_redis_verb_cancel,
+                                          op->out.version, 0);
 }
 
 
@@ -145,19 +145,20 @@ ngx_http_conflict_redis_settle_abandon(ngx_http_conflict_op_t *op)
     op->out.leased = 0;
 
     if (op->redis.token == 0) {
-        /* it never began: a write that nobody has checked */
+        /* it never began: the write was not checked */
         op->redis.token = ngx_http_conflict_redis_codec_token();
     }
 
     return ngx_http_conflict_redis_settle(op,
-                                  &ngx_http_conflict_redis_settle_verb_abandon,
-                                  op->out.version, op->in.quarantine);
+                                          &ngx_http_conflict_redis_verb_abandon,
+                                          op->out.version, op->in.quarantine);
 }
 
 
 /*
- * Sent, and sent again while the lease may last; no request waits for it, but
- * the operation stays until it is answered.
+ * Sends a renewal or a settle, with retries while the lease may last.  No
+ * request waits for it, but the operation is kept until the answer, except for
+ * a cancel.
  */
 
 static ngx_int_t
@@ -174,12 +175,10 @@ ngx_http_conflict_redis_settle(ngx_http_conflict_op_t *op,
     ngx_http_conflict_redis_args_t   args;
 
     flags = NGX_HTTP_CONFLICT_REDIS_RETRY
-            | (verb->copied ? NGX_HTTP_CONFLICT_REDIS_REPLICATE : 0);
+            | (verb->replicate ? NGX_HTTP_CONFLICT_REDIS_REPLICATE : 0);
 
-    if (op->renewing
-        && verb != &ngx_http_conflict_redis_settle_verb_renew)
-    {
-        /* it would hold the resource once more, when this write is over */
+    if (op->renewing && verb != &ngx_http_conflict_redis_verb_renew) {
+        /* it would renew the lease after the end of this write */
         ngx_http_conflict_redis_call_withdraw(op->store->data,
                                   ngx_http_conflict_redis_settle_renewed, op);
     }
@@ -210,7 +209,7 @@ ngx_http_conflict_redis_settle(ngx_http_conflict_op_t *op,
                  NGX_HTTP_CONFLICT_REDIS_SETTLE_VIEW,
                  op->in.part ? 0 : op->in.view);
 
-    if (verb == &ngx_http_conflict_redis_settle_verb_commit
+    if (verb == &ngx_http_conflict_redis_verb_commit
         && ngx_http_conflict_op_chain(op))
     {
         ngx_http_conflict_redis_codec_link(&args,
@@ -220,7 +219,7 @@ ngx_http_conflict_redis_settle(ngx_http_conflict_op_t *op,
 
     data = op;
 
-    if (verb == &ngx_http_conflict_redis_settle_verb_cancel) {
+    if (verb == &ngx_http_conflict_redis_verb_cancel) {
         data = op->store;
 
     } else {
@@ -240,7 +239,7 @@ ngx_http_conflict_redis_settle(ngx_http_conflict_op_t *op,
 }
 
 
-/* a renewal that failed, or was withdrawn, is no settle: the fence decides */
+/* without an answer op->out.acked stays: the fence decides by it */
 
 static void
 ngx_http_conflict_redis_settle_renewed(void *data, ngx_str_t *answer,
@@ -263,7 +262,7 @@ ngx_http_conflict_redis_settle_renewed(void *data, ngx_str_t *answer,
 }
 
 
-/* a lease that was not settled runs out into a quarantine: that is safe */
+/* a lease that was not settled expires into a quarantine, which is safe */
 
 static void
 ngx_http_conflict_redis_settle_done(void *data, ngx_str_t *answer,
@@ -312,7 +311,7 @@ ngx_http_conflict_redis_settle_failed(ngx_http_conflict_store_t *store,
 }
 
 
-/* nothing was written, so a lease that runs out holds nobody for long */
+/* a lost cancel is harmless: nothing was written, and the lease expires */
 
 static void
 ngx_http_conflict_redis_settle_cancelled(void *data, ngx_str_t *answer,

@@ -2,8 +2,8 @@
 /*
  * Copyright (C) the ngx_http_conflict_module authors
  *
- * What a fleet has counted, as stats.lua tells it: lines of words.  Where it
- * cannot be asked, this host's own counts stand in.
+ * The snapshot of a fleet, as lines that stats.lua answers.  If there is no
+ * answer, the counters of this host are shown instead.
  */
 
 
@@ -29,13 +29,16 @@ static void ngx_http_conflict_redis_snapshot_text(
 void
 ngx_http_conflict_redis_snapshot_take(ngx_http_conflict_snapshot_t *snapshot)
 {
+    const char  *what;
+
     snapshot->fleet = 1;
 
-    /* answers never come before all is asked */
+    /* no answer arrives before all calls are sent */
 
-    ngx_http_conflict_redis_snapshot_ask(snapshot, "read",
-                             snapshot->brief ? "state" : "minutes",
-                             "{stats}", ngx_http_conflict_redis_snapshot_lines);
+    what = snapshot->brief ? "state" : "minutes";
+
+    ngx_http_conflict_redis_snapshot_ask(snapshot, "read", what, "{stats}",
+                                        ngx_http_conflict_redis_snapshot_lines);
 
     if (snapshot->brief) {
         return;
@@ -157,7 +160,7 @@ ngx_http_conflict_redis_snapshot_recent(void *data, ngx_str_t *answer,
 }
 
 
-/* it is shown as it is, so one line must not spoil the rest */
+/* lines are shown as they are, so an invalid one would break all */
 
 static ngx_uint_t
 ngx_http_conflict_redis_snapshot_object(ngx_str_t *line)
@@ -176,7 +179,7 @@ ngx_http_conflict_redis_snapshot_object(ngx_str_t *line)
 }
 
 
-/* all that was asked has come, or will not */
+/* at the last answer; without an error there is nothing to do */
 
 static void
 ngx_http_conflict_redis_snapshot_fall_back(
@@ -194,7 +197,7 @@ ngx_http_conflict_redis_snapshot_fall_back(
 }
 
 
-/* behind the token and what all scripts say */
+/* the text behind the token and the incarnation */
 
 static void
 ngx_http_conflict_redis_snapshot_text(ngx_http_conflict_redis_text_t *words,

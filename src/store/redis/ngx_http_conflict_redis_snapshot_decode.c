@@ -2,15 +2,15 @@
 /*
  * Copyright (C) the ngx_http_conflict_module authors
  *
- * The lines of words that stats.lua answers, taken into a snapshot.  Malformed
- * ones are left out.
+ * The lines that stats.lua answers, decoded into a snapshot.  Malformed lines
+ * are skipped.
  */
 
 
 #include "store/redis/ngx_http_conflict_redis_snapshot_decode.h"
 
 
-static int64_t ngx_http_conflict_redis_snapshot_decode_figure(ngx_str_t *word);
+static int64_t ngx_http_conflict_redis_snapshot_decode_number(ngx_str_t *word);
 static void ngx_http_conflict_redis_snapshot_decode_route(
     ngx_http_conflict_snapshot_t *snapshot, ngx_str_t *word);
 static void ngx_http_conflict_redis_snapshot_decode_bin(
@@ -21,7 +21,8 @@ static void ngx_http_conflict_redis_snapshot_decode_lock(
     ngx_http_conflict_snapshot_t *snapshot, ngx_str_t *word);
 static void ngx_http_conflict_redis_snapshot_decode_resource(
     ngx_http_conflict_snapshot_t *snapshot, ngx_str_t *word);
-static ngx_http_conflict_route_stats_t *ngx_http_conflict_redis_snapshot_decode_tally(
+static ngx_http_conflict_route_stats_t *
+    ngx_http_conflict_redis_snapshot_decode_stats(
     ngx_http_conflict_snapshot_t *snapshot, int64_t n);
 
 
@@ -54,10 +55,10 @@ ngx_http_conflict_redis_snapshot_decode_word(
 }
 
 
-/* 0 where it is none */
+/* 0 if it is not a number */
 
 static int64_t
-ngx_http_conflict_redis_snapshot_decode_figure(ngx_str_t *word)
+ngx_http_conflict_redis_snapshot_decode_number(ngx_str_t *word)
 {
     size_t   i;
     int64_t  n;
@@ -125,7 +126,7 @@ ngx_http_conflict_redis_snapshot_decode_line(
 
     case 'n':
         snapshot->locks
-            = ngx_http_conflict_redis_snapshot_decode_figure(&word[1]);
+            = ngx_http_conflict_redis_snapshot_decode_number(&word[1]);
         break;
 
     case 'o':
@@ -134,17 +135,17 @@ ngx_http_conflict_redis_snapshot_decode_line(
 
     case 'i':
         snapshot->now
-            = ngx_http_conflict_redis_snapshot_decode_figure(&word[1]);
+            = ngx_http_conflict_redis_snapshot_decode_number(&word[1]);
         snapshot->entries
-            = ngx_http_conflict_redis_snapshot_decode_figure(&word[2]);
+            = ngx_http_conflict_redis_snapshot_decode_number(&word[2]);
         snapshot->memory
-            = ngx_http_conflict_redis_snapshot_decode_figure(&word[3]);
+            = ngx_http_conflict_redis_snapshot_decode_number(&word[3]);
         snapshot->evicted
-            = ngx_http_conflict_redis_snapshot_decode_figure(&word[4]);
+            = ngx_http_conflict_redis_snapshot_decode_number(&word[4]);
         snapshot->size
-            = ngx_http_conflict_redis_snapshot_decode_figure(&word[5]);
+            = ngx_http_conflict_redis_snapshot_decode_number(&word[5]);
         snapshot->settling
-            = ngx_http_conflict_redis_snapshot_decode_figure(&word[6]);
+            = ngx_http_conflict_redis_snapshot_decode_number(&word[6]);
     }
 }
 
@@ -155,25 +156,26 @@ static void
 ngx_http_conflict_redis_snapshot_decode_route(
     ngx_http_conflict_snapshot_t *snapshot, ngx_str_t *word)
 {
-    ngx_http_conflict_route_stats_t  *tally;
+    int64_t                           number, since, policy;
+    ngx_http_conflict_route_stats_t  *stats;
 
-    tally = ngx_http_conflict_redis_snapshot_decode_tally(snapshot,
-                      ngx_http_conflict_redis_snapshot_decode_figure(&word[1]));
-    if (tally == NULL) {
+    number = ngx_http_conflict_redis_snapshot_decode_number(&word[1]);
+    since = ngx_http_conflict_redis_snapshot_decode_number(&word[2]);
+    policy = ngx_http_conflict_redis_snapshot_decode_number(&word[3]);
+
+    stats = ngx_http_conflict_redis_snapshot_decode_stats(snapshot, number);
+    if (stats == NULL) {
         return;
     }
 
-    tally->since = (time_t)
-                (ngx_http_conflict_redis_snapshot_decode_figure(&word[2])
-                 / 1000);
-    tally->policy = (uint32_t)
-                ngx_http_conflict_redis_snapshot_decode_figure(&word[3]);
-    tally->report = (word[3].len && word[3].data[word[3].len - 1] == 'r');
+    stats->since = (time_t) (since / 1000);
+    stats->policy = (uint32_t) policy;
+    stats->report = (word[3].len && word[3].data[word[3].len - 1] == 'r');
 
-    ngx_http_conflict_stats_name(&tally->store, &snapshot->store->name);
-    ngx_http_conflict_stats_name(&tally->server, &word[4]);
-    ngx_http_conflict_stats_name(&tally->location, &word[5]);
-    ngx_http_conflict_stats_name(&tally->entity, &word[6]);
+    ngx_http_conflict_stats_name(&stats->store, &snapshot->store->name);
+    ngx_http_conflict_stats_name(&stats->server, &word[4]);
+    ngx_http_conflict_stats_name(&stats->location, &word[5]);
+    ngx_http_conflict_stats_name(&stats->entity, &word[6]);
 }
 
 
@@ -184,17 +186,17 @@ ngx_http_conflict_redis_snapshot_decode_bin(
     ngx_http_conflict_snapshot_t *snapshot, ngx_str_t *word)
 {
     u_char                           *p;
-    int64_t                           number, counter;
+    int64_t                           number, route, counter;
     ngx_str_t                         field, count;
     ngx_http_conflict_stats_bin_t    *bin;
     ngx_http_conflict_redis_text_t    words;
-    ngx_http_conflict_route_stats_t  *tally;
+    ngx_http_conflict_route_stats_t  *stats;
 
     if (word[1].len == 0) {
         return;
     }
 
-    number = ngx_http_conflict_redis_snapshot_decode_figure(&word[2]);
+    number = ngx_http_conflict_redis_snapshot_decode_number(&word[2]);
 
     words.p = word[3].data;
     words.last = word[3].data + word[3].len;
@@ -207,67 +209,69 @@ ngx_http_conflict_redis_snapshot_decode_bin(
             continue;
         }
 
-        tally = ngx_http_conflict_redis_snapshot_decode_tally(snapshot,
-                        ngx_http_conflict_redis_snapshot_decode_figure(&field));
+        route = ngx_http_conflict_redis_snapshot_decode_number(&field);
+        stats = ngx_http_conflict_redis_snapshot_decode_stats(snapshot, route);
 
         field.len -= p + 1 - field.data;
         field.data = p + 1;
 
-        counter = ngx_http_conflict_redis_snapshot_decode_figure(&field);
+        counter = ngx_http_conflict_redis_snapshot_decode_number(&field);
 
-        if (tally == NULL || counter >= NGX_HTTP_CONFLICT_COUNTS) {
+        if (stats == NULL || counter >= NGX_HTTP_CONFLICT_COUNTS) {
             continue;
         }
 
         switch (word[1].data[0]) {
 
         case 'm':
-            bin = &tally->minute[number % NGX_HTTP_CONFLICT_MINUTES];
+            bin = &stats->minute[number % NGX_HTTP_CONFLICT_MINUTES];
             break;
 
         case 'h':
-            bin = &tally->hour[number % NGX_HTTP_CONFLICT_HOURS];
+            bin = &stats->hour[number % NGX_HTTP_CONFLICT_HOURS];
             break;
 
         case 'd':
-            bin = &tally->day[number % NGX_HTTP_CONFLICT_DAYS];
+            bin = &stats->day[number % NGX_HTTP_CONFLICT_DAYS];
             break;
 
         default: /* "total" */
-            tally->total[counter]
-                = ngx_http_conflict_redis_snapshot_decode_figure(&count);
+            stats->total[counter]
+                = ngx_http_conflict_redis_snapshot_decode_number(&count);
             continue;
         }
 
         bin->number = (uint32_t) number;
         bin->n[counter]
-            = (uint32_t) ngx_http_conflict_redis_snapshot_decode_figure(&count);
+            = (uint32_t) ngx_http_conflict_redis_snapshot_decode_number(&count);
     }
 }
 
 
-/* f, number of the route, count, name: those with the most come first */
+/* f, number of the route, count, name: the highest counts come first */
 
 static void
 ngx_http_conflict_redis_snapshot_decode_field(
     ngx_http_conflict_snapshot_t *snapshot, ngx_str_t *word)
 {
+    int64_t                           number, count;
     ngx_uint_t                        i;
     ngx_http_conflict_stats_clash_t  *field;
-    ngx_http_conflict_route_stats_t  *tally;
+    ngx_http_conflict_route_stats_t  *stats;
 
-    tally = ngx_http_conflict_redis_snapshot_decode_tally(snapshot,
-                      ngx_http_conflict_redis_snapshot_decode_figure(&word[1]));
-    if (tally == NULL) {
+    number = ngx_http_conflict_redis_snapshot_decode_number(&word[1]);
+    count = ngx_http_conflict_redis_snapshot_decode_number(&word[2]);
+
+    stats = ngx_http_conflict_redis_snapshot_decode_stats(snapshot, number);
+    if (stats == NULL) {
         return;
     }
 
     for (i = 0; i < NGX_HTTP_CONFLICT_STATS_FIELDS; i++) {
-        field = &tally->fields[i];
+        field = &stats->fields[i];
 
         if (field->n == 0) {
-            field->n = (uint32_t)
-                ngx_http_conflict_redis_snapshot_decode_figure(&word[2]);
+            field->n = (uint32_t) count;
             field->len = ngx_min(word[3].len, NGX_HTTP_CONFLICT_STATS_FIELD);
             ngx_memcpy(field->name, word[3].data, field->len);
             return;
@@ -296,19 +300,17 @@ ngx_http_conflict_redis_snapshot_decode_lock(
 
     ngx_memzero(holder, sizeof(ngx_http_conflict_holder_t));
 
-    until = ngx_http_conflict_redis_snapshot_decode_figure(&word[2]);
+    until = ngx_http_conflict_redis_snapshot_decode_number(&word[2]);
 
-    holder->acquired = ngx_http_conflict_redis_snapshot_decode_figure(&word[3]);
+    holder->acquired = ngx_http_conflict_redis_snapshot_decode_number(&word[3]);
     holder->remaining = (until > snapshot->now)
-                   ? (ngx_msec_t) (until - snapshot->now)
-                                         : 0;
+                        ? (ngx_msec_t) (until - snapshot->now) : 0;
 
     if (ngx_http_conflict_snapshot_copy(snapshot, &holder->key, word[1].data,
                                         word[1].len)
         != NGX_OK
         || ngx_http_conflict_snapshot_copy(snapshot, &holder->user,
-                                           word[4].data,
-                                           word[4].len)
+                                           word[4].data, word[4].len)
            != NGX_OK
         || ngx_http_conflict_snapshot_copy(snapshot, &holder->client,
                                            word[5].data, word[5].len)
@@ -332,7 +334,7 @@ ngx_http_conflict_redis_snapshot_decode_resource(
         return;
     }
 
-    resource->n = ngx_http_conflict_redis_snapshot_decode_figure(&word[1]);
+    resource->n = ngx_http_conflict_redis_snapshot_decode_number(&word[1]);
 
     if (ngx_http_conflict_snapshot_copy(snapshot, &resource->key, word[2].data,
                                         word[2].len)
@@ -343,13 +345,13 @@ ngx_http_conflict_redis_snapshot_decode_resource(
 }
 
 
-/* by its number in Redis; bins may come before the route itself */
+/* by the number of the route in Redis; its bins may precede the route */
 
 static ngx_http_conflict_route_stats_t *
-ngx_http_conflict_redis_snapshot_decode_tally(
+ngx_http_conflict_redis_snapshot_decode_stats(
     ngx_http_conflict_snapshot_t *snapshot, int64_t n)
 {
-    ngx_http_conflict_route_stats_t  **tally;
+    ngx_http_conflict_route_stats_t  **stats;
 
     if (n >= NGX_HTTP_CONFLICT_REDIS_SNAPSHOT_ROUTES) {
         return NULL;
@@ -357,19 +359,19 @@ ngx_http_conflict_redis_snapshot_decode_tally(
 
     while (snapshot->routes.nelts <= (ngx_uint_t) n) {
 
-        tally = ngx_array_push(&snapshot->routes);
-        if (tally == NULL) {
+        stats = ngx_array_push(&snapshot->routes);
+        if (stats == NULL) {
             return NULL;
         }
 
-        *tally = NULL;
+        *stats = NULL;
     }
 
-    tally = snapshot->routes.elts;
+    stats = snapshot->routes.elts;
 
-    if (tally[n] == NULL) {
-        tally[n] = ngx_http_conflict_snapshot_route(snapshot);
+    if (stats[n] == NULL) {
+        stats[n] = ngx_http_conflict_snapshot_route(snapshot);
     }
 
-    return tally[n];
+    return stats[n];
 }

@@ -2,7 +2,7 @@
 /*
  * Copyright (C) the ngx_http_conflict_module authors
  *
- * Private to the Redis store: the lines of words that stats.lua answers.
+ * Private to the Redis store: the decoder of the lines that stats.lua answers.
  */
 
 
@@ -19,11 +19,11 @@ typedef struct {
 } ngx_http_conflict_redis_text_t;
 
 
-/* The bytes up to "end", which goes as well; 0: there are no more. */
+/* Takes the bytes up to "end", which is skipped.  0: there are no more. */
 ngx_uint_t ngx_http_conflict_redis_snapshot_decode_word(
-    ngx_http_conflict_redis_text_t *text, u_char end, ngx_str_t *word);
+    ngx_http_conflict_redis_text_t *words, u_char end, ngx_str_t *word);
 
-/* Takes a line of an answer in. */
+/* Decodes a line of an answer into the snapshot. */
 void ngx_http_conflict_redis_snapshot_decode_line(
     ngx_http_conflict_snapshot_t *snapshot, ngx_str_t *line);
 

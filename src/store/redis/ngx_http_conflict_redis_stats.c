@@ -2,8 +2,8 @@
 /*
  * Copyright (C) the ngx_http_conflict_module authors
  *
- * What this host has counted goes to Redis: by the difference to what was
- * sent before, once a second, by whichever worker has counted something.
+ * The counters of this host are added to those in Redis: once a second, a
+ * worker that has counted something sends the difference to what was sent.
  */
 
 
@@ -15,24 +15,24 @@
 #define NGX_HTTP_CONFLICT_REDIS_STATS_LIFE   5000
 
 
-/* what was taken from a tally, to be put back where it does not arrive */
+/* what was taken from the counters of a route, put back if it is lost */
 
 typedef struct {
     ngx_http_conflict_store_t        *store;
-    ngx_http_conflict_route_stats_t  *tally;
+    ngx_http_conflict_route_stats_t  *stats;
     uint32_t                          n[NGX_HTTP_CONFLICT_COUNTS];
     ngx_http_conflict_stats_clash_t   fields[NGX_HTTP_CONFLICT_STATS_FIELDS];
-} ngx_http_conflict_redis_share_t;
+} ngx_http_conflict_redis_delta_t;
 
 
 static void ngx_http_conflict_redis_stats_report(ngx_event_t *ev);
 static ngx_int_t ngx_http_conflict_redis_stats_take(
-    ngx_http_conflict_redis_share_t *share, ngx_str_t *route,
+    ngx_http_conflict_redis_delta_t *delta, ngx_str_t *route,
     ngx_str_t *policy);
 static void ngx_http_conflict_redis_stats_put_back(
-    ngx_http_conflict_redis_share_t *share);
+    ngx_http_conflict_redis_delta_t *delta);
 static ngx_int_t ngx_http_conflict_redis_stats_add(
-    ngx_http_conflict_redis_share_t *share, ngx_str_t *route,
+    ngx_http_conflict_redis_delta_t *delta, ngx_str_t *route,
     ngx_str_t *policy);
 static void ngx_http_conflict_redis_stats_added(void *data, ngx_str_t *answer,
     const char *why);
@@ -63,43 +63,44 @@ ngx_http_conflict_redis_stats_report(ngx_event_t *ev)
 {
     ngx_http_conflict_store_t *store = ev->data;
 
-    u_char                            text[3 * NGX_HTTP_CONFLICT_STATS_NAME + 2];
+    u_char                            name[3 * NGX_HTTP_CONFLICT_STATS_NAME
+                                           + 2];
     u_char                            word[NGX_INT_T_LEN + 1];
     ngx_str_t                         route, policy;
     ngx_uint_t                        i;
-    ngx_http_conflict_route_stats_t  *tally;
-    ngx_http_conflict_redis_share_t  *share;
+    ngx_http_conflict_route_stats_t  *stats;
+    ngx_http_conflict_redis_delta_t  *delta;
 
     for (i = 0; i < ngx_http_conflict_stats->n_routes; i++) {
-        tally = &ngx_http_conflict_stats->route[i];
+        stats = &ngx_http_conflict_stats->route[i];
 
-        if (!ngx_http_conflict_stats_name_is(&tally->store, &store->name)) {
+        if (!ngx_http_conflict_stats_name_is(&stats->store, &store->name)) {
             continue;
         }
 
-        share = ngx_alloc(sizeof(ngx_http_conflict_redis_share_t), ev->log);
-        if (share == NULL) {
+        delta = ngx_alloc(sizeof(ngx_http_conflict_redis_delta_t), ev->log);
+        if (delta == NULL) {
             return;
         }
 
-        share->store = store;
-        share->tally = tally;
+        delta->store = store;
+        delta->stats = stats;
 
-        route.data = text;
+        route.data = name;
         policy.data = word;
 
-        if (ngx_http_conflict_redis_stats_take(share, &route, &policy)
+        if (ngx_http_conflict_redis_stats_take(delta, &route, &policy)
             != NGX_OK)
         {
-            ngx_free(share);
+            ngx_free(delta);
             continue;
         }
 
-        if (ngx_http_conflict_redis_stats_add(share, &route, &policy)
+        if (ngx_http_conflict_redis_stats_add(delta, &route, &policy)
             != NGX_OK)
         {
-            ngx_http_conflict_redis_stats_put_back(share);
-            ngx_free(share);
+            ngx_http_conflict_redis_stats_put_back(delta);
+            ngx_free(delta);
             ngx_http_conflict_redis_stats_changed(store);
             return;
         }
@@ -107,52 +108,52 @@ ngx_http_conflict_redis_stats_report(ngx_event_t *ev)
 }
 
 
-/* takes what was not sent yet.  NGX_DECLINED: there is nothing */
+/* takes the counts that were not sent yet.  NGX_DECLINED: there are none */
 
 static ngx_int_t
-ngx_http_conflict_redis_stats_take(ngx_http_conflict_redis_share_t *share,
+ngx_http_conflict_redis_stats_take(ngx_http_conflict_redis_delta_t *delta,
     ngx_str_t *route, ngx_str_t *policy)
 {
     ngx_int_t                         rc;
     ngx_uint_t                        i;
     ngx_http_conflict_stats_clash_t  *field;
-    ngx_http_conflict_route_stats_t  *tally;
+    ngx_http_conflict_route_stats_t  *stats;
 
-    tally = share->tally;
+    stats = delta->stats;
     rc = NGX_DECLINED;
 
     ngx_http_conflict_stats_lock();
 
     for (i = 0; i < NGX_HTTP_CONFLICT_COUNTS; i++) {
-        share->n[i] = (uint32_t) (tally->total[i] - tally->sent[i]);
-        tally->sent[i] = tally->total[i];
+        delta->n[i] = (uint32_t) (stats->total[i] - stats->sent[i]);
+        stats->sent[i] = stats->total[i];
 
-        if (share->n[i]) {
+        if (delta->n[i]) {
             rc = NGX_OK;
         }
     }
 
     for (i = 0; i < NGX_HTTP_CONFLICT_STATS_FIELDS; i++) {
-        field = &tally->fields[i];
+        field = &stats->fields[i];
 
-        share->fields[i] = *field;
-        share->fields[i].n = field->n - field->sent;
+        delta->fields[i] = *field;
+        delta->fields[i].n = field->n - field->sent;
         field->sent = field->n;
 
-        if (share->fields[i].n) {
+        if (delta->fields[i].n) {
             rc = NGX_OK;
         }
     }
 
     route->len = ngx_sprintf(route->data, "%*s\t%*s\t%*s",
-                             (size_t) tally->server.len, tally->server.data,
-                             (size_t) tally->location.len,
-                             tally->location.data,
-                             (size_t) tally->entity.len, tally->entity.data)
+                             (size_t) stats->server.len, stats->server.data,
+                             (size_t) stats->location.len,
+                             stats->location.data,
+                             (size_t) stats->entity.len, stats->entity.data)
                  - route->data;
 
-    policy->len = ngx_sprintf(policy->data, "%uD%s", tally->policy,
-                              tally->report ? "r" : "")
+    policy->len = ngx_sprintf(policy->data, "%uD%s", stats->policy,
+                              stats->report ? "r" : "")
                   - policy->data;
 
     ngx_http_conflict_stats_unlock();
@@ -162,34 +163,34 @@ ngx_http_conflict_redis_stats_take(ngx_http_conflict_redis_share_t *share,
 
 
 static void
-ngx_http_conflict_redis_stats_put_back(ngx_http_conflict_redis_share_t *share)
+ngx_http_conflict_redis_stats_put_back(ngx_http_conflict_redis_delta_t *delta)
 {
     ngx_uint_t                        i;
     ngx_http_conflict_stats_clash_t  *field;
-    ngx_http_conflict_route_stats_t  *tally;
+    ngx_http_conflict_route_stats_t  *stats;
 
     if (ngx_http_conflict_stats == NULL) {
         return;
     }
 
-    tally = share->tally;
+    stats = delta->stats;
 
     ngx_http_conflict_stats_lock();
 
     for (i = 0; i < NGX_HTTP_CONFLICT_COUNTS; i++) {
-        tally->sent[i] -= share->n[i];
+        stats->sent[i] -= delta->n[i];
     }
 
     for (i = 0; i < NGX_HTTP_CONFLICT_STATS_FIELDS; i++) {
-        field = &tally->fields[i];
+        field = &stats->fields[i];
 
-        /* unless another one has its place now */
+        /* unless another field has its place now */
 
-        if (field->len == share->fields[i].len
-            && ngx_memcmp(field->name, share->fields[i].name, field->len) == 0
-            && field->sent >= share->fields[i].n)
+        if (field->len == delta->fields[i].len
+            && ngx_memcmp(field->name, delta->fields[i].name, field->len) == 0
+            && field->sent >= delta->fields[i].n)
         {
-            field->sent -= share->fields[i].n;
+            field->sent -= delta->fields[i].n;
         }
     }
 
@@ -198,7 +199,7 @@ ngx_http_conflict_redis_stats_put_back(ngx_http_conflict_redis_share_t *share)
 
 
 static ngx_int_t
-ngx_http_conflict_redis_stats_add(ngx_http_conflict_redis_share_t *share,
+ngx_http_conflict_redis_stats_add(ngx_http_conflict_redis_delta_t *delta,
     ngx_str_t *route, ngx_str_t *policy)
 {
     u_char                           buf[ngx_http_conflict_redis_codec_room(
@@ -209,7 +210,7 @@ ngx_http_conflict_redis_stats_add(ngx_http_conflict_redis_share_t *share,
     const char                      *why;
     ngx_http_conflict_redis_args_t   args;
 
-    ngx_http_conflict_redis_stats_head(share->store, &args, arg, buf, "add");
+    ngx_http_conflict_redis_stats_head(delta->store, &args, arg, buf, "add");
     ngx_http_conflict_redis_codec_bytes(&args,
                                   NGX_HTTP_CONFLICT_REDIS_STATS_ROUTE, route);
     ngx_http_conflict_redis_codec_bytes(&args,
@@ -218,7 +219,7 @@ ngx_http_conflict_redis_stats_add(ngx_http_conflict_redis_share_t *share,
     n = 0;
 
     for (i = 0; i < NGX_HTTP_CONFLICT_COUNTS; i++) {
-        n += (share->n[i] != 0);
+        n += (delta->n[i] != 0);
     }
 
     ngx_http_conflict_redis_codec_number(&args,
@@ -226,26 +227,26 @@ ngx_http_conflict_redis_stats_add(ngx_http_conflict_redis_share_t *share,
 
     for (i = 0; i < NGX_HTTP_CONFLICT_COUNTS; i++) {
 
-        if (share->n[i]) {
+        if (delta->n[i]) {
             ngx_http_conflict_redis_codec_number(&args, args.n, i);
-            ngx_http_conflict_redis_codec_number(&args, args.n, share->n[i]);
+            ngx_http_conflict_redis_codec_number(&args, args.n, delta->n[i]);
         }
     }
 
     for (i = 0; i < NGX_HTTP_CONFLICT_STATS_FIELDS; i++) {
 
-        if (share->fields[i].n) {
-            name.data = share->fields[i].name;
-            name.len = share->fields[i].len;
+        if (delta->fields[i].n) {
+            name.data = delta->fields[i].name;
+            name.len = delta->fields[i].len;
             ngx_http_conflict_redis_codec_bytes(&args, args.n, &name);
-            ngx_http_conflict_redis_codec_number(&args,
-                                  args.n, share->fields[i].n);
+            ngx_http_conflict_redis_codec_number(&args, args.n,
+                                                 delta->fields[i].n);
         }
     }
 
-    return ngx_http_conflict_redis_stats_send(share->store, &args, "{stats}",
+    return ngx_http_conflict_redis_stats_send(delta->store, &args, "{stats}",
                                            ngx_http_conflict_redis_stats_added,
-                                           share, &why);
+                                           delta, &why);
 }
 
 
@@ -253,17 +254,17 @@ static void
 ngx_http_conflict_redis_stats_added(void *data, ngx_str_t *answer,
     const char *why)
 {
-    ngx_http_conflict_redis_share_t *share = data;
+    ngx_http_conflict_redis_delta_t *delta = data;
 
     if (answer == NULL && ngx_http_conflict_stats) {
-        ngx_http_conflict_redis_stats_put_back(share);
+        ngx_http_conflict_redis_stats_put_back(delta);
 
         if (!ngx_exiting) {
-            ngx_http_conflict_redis_stats_changed(share->store);
+            ngx_http_conflict_redis_stats_changed(delta->store);
         }
     }
 
-    ngx_free(share);
+    ngx_free(delta);
 }
 
 
@@ -285,7 +286,7 @@ ngx_http_conflict_redis_stats_resource(ngx_http_conflict_store_t *store,
     ngx_http_conflict_redis_stats_head(store, &args, arg, buf, "often");
     ngx_http_conflict_redis_codec_bytes(&args,
                                  NGX_HTTP_CONFLICT_REDIS_STATS_RESOURCE, &text);
-    ngx_http_conflict_redis_stats_note(store, &args);
+    ngx_http_conflict_redis_stats_post(store, &args);
 }
 
 
@@ -296,7 +297,7 @@ ngx_http_conflict_redis_stats_lock(ngx_http_conflict_op_t *op)
                                         NGX_HTTP_CONFLICT_REDIS_ARGS)];
     ngx_str_t                       arg[NGX_HTTP_CONFLICT_REDIS_ARGS];
     ngx_str_t                       text[3];
-    ngx_uint_t                      i, held;
+    ngx_uint_t                      i, locked;
     ngx_http_conflict_lock_t       *lock;
     ngx_http_conflict_stats_name_t  name[3];
     ngx_http_conflict_redis_args_t  args;
@@ -317,20 +318,20 @@ ngx_http_conflict_redis_stats_lock(ngx_http_conflict_op_t *op)
             return;
         }
 
-        held = 1;
+        locked = 1;
         break;
 
     case NGX_HTTP_CONFLICT_LOCK_RELEASED:
     case NGX_HTTP_CONFLICT_LOCK_FORCED:
     case NGX_HTTP_CONFLICT_LOCK_TOO_MANY:
-        held = 0;
+        locked = 0;
         break;
 
     default:
         return;
     }
 
-    /* who renews it by its token need not be whose it is */
+    /* the user that renews a lock by its token need not be its holder */
 
     ngx_http_conflict_stats_name(&name[0], &op->key);
     ngx_http_conflict_stats_name(&name[1], &lock->holder);
@@ -344,7 +345,7 @@ ngx_http_conflict_redis_stats_lock(ngx_http_conflict_op_t *op)
     }
 
     ngx_http_conflict_redis_stats_head(op->store, &args, arg, buf,
-                                       held ? "lock" : "unlock");
+                                       locked ? "lock" : "unlock");
     ngx_http_conflict_redis_codec_bytes(&args,
                         NGX_HTTP_CONFLICT_REDIS_STATS_RESOURCE, &text[0]);
     ngx_http_conflict_redis_codec_number(&args,
@@ -355,7 +356,7 @@ ngx_http_conflict_redis_stats_lock(ngx_http_conflict_op_t *op)
                         NGX_HTTP_CONFLICT_REDIS_STATS_USER, &text[1]);
     ngx_http_conflict_redis_codec_bytes(&args,
                         NGX_HTTP_CONFLICT_REDIS_STATS_CLIENT, &text[2]);
-    ngx_http_conflict_redis_stats_note(op->store, &args);
+    ngx_http_conflict_redis_stats_post(op->store, &args);
 }
 
 
@@ -394,7 +395,7 @@ ngx_http_conflict_redis_stats_send(ngx_http_conflict_store_t *store,
 
 
 void
-ngx_http_conflict_redis_stats_note(ngx_http_conflict_store_t *store,
+ngx_http_conflict_redis_stats_post(ngx_http_conflict_store_t *store,
     ngx_http_conflict_redis_args_t *args)
 {
     const char  *why;

@@ -2,8 +2,7 @@
 /*
  * Copyright (C) the ngx_http_conflict_module authors
  *
- * Private to the Redis store: what it counts and tells of the whole fleet,
- * by the script stats.lua.
+ * Private to the Redis store: the counters of a fleet, which stats.lua keeps.
  */
 
 
@@ -15,7 +14,7 @@
 #include "store/ngx_http_conflict_snapshot.h"
 
 
-/* a call's own, and two for each counter and each field */
+/* those of a call, and two for each counter and each field */
 
 #define NGX_HTTP_CONFLICT_REDIS_STATS_ARGS                                    \
     (9 + 2 * (NGX_HTTP_CONFLICT_COUNTS + NGX_HTTP_CONFLICT_STATS_FIELDS))
@@ -30,23 +29,25 @@ void ngx_http_conflict_redis_stats_head(ngx_http_conflict_store_t *store,
     const char *verb);
 
 /*
- * Sends it for the key PREFIX and "name".  NGX_OK: handler will run;
- * NGX_ERROR: it will not, and *why says why.
+ * Sends stats.lua with these arguments for the key PREFIX"name".  NGX_OK: the
+ * handler will run; NGX_ERROR: it will not, *why states the reason.
  */
 ngx_int_t ngx_http_conflict_redis_stats_send(ngx_http_conflict_store_t *store,
     ngx_http_conflict_redis_args_t *args, const char *name,
     ngx_http_conflict_redis_pt handler, void *data, const char **why);
 
-/* Nobody waits for it, and it may as well not come there. */
-void ngx_http_conflict_redis_stats_note(ngx_http_conflict_store_t *store,
+/* The same for the key PREFIX{stats}, without an answer; it may be lost. */
+void ngx_http_conflict_redis_stats_post(ngx_http_conflict_store_t *store,
     ngx_http_conflict_redis_args_t *args);
 
-/* The store's "counted": what it leads to is sent within a second. */
+/* The operation "counted": the counters are sent within a second. */
 void ngx_http_conflict_redis_stats_changed(ngx_http_conflict_store_t *store);
 
-/* A resource had a conflict; the holder of its lock has changed. */
+/* Counts a conflict of a resource. */
 void ngx_http_conflict_redis_stats_resource(ngx_http_conflict_store_t *store,
     ngx_str_t *key);
+
+/* Lists a lock that was acquired or renewed; removes one that was released. */
 void ngx_http_conflict_redis_stats_lock(ngx_http_conflict_op_t *op);
 
 

@@ -2,8 +2,8 @@
 /*
  * Copyright (C) the ngx_http_conflict_module authors
  *
- * The Redis store: the contract's operations as calls of the scripts in
- * lua/, which decide and say what their words are.
+ * The Redis store: the operations of the contract as calls of the scripts in
+ * lua/, which decide; the head of each script lists its words.
  */
 
 
@@ -83,7 +83,7 @@ ngx_http_conflict_redis_store_begin(ngx_http_conflict_op_t *op)
                                        op->redis.token);
 
     if (op->store->locks && !op->in.reads) {
-        args.third = ":l";
+        args.extra_key = ":l";
     }
 
     ngx_http_conflict_redis_codec_text(&args,
@@ -134,7 +134,7 @@ ngx_http_conflict_redis_store_begin(ngx_http_conflict_op_t *op)
 }
 
 
-/* those of If-Match, those of If-None-Match, then what a link adds */
+/* the tags of If-Match, those of If-None-Match, then the words of a link */
 
 static void
 ngx_http_conflict_redis_store_tags(ngx_http_conflict_redis_args_t *args,
@@ -165,7 +165,7 @@ ngx_http_conflict_redis_store_begun(ngx_http_conflict_op_t *op)
             && (!op->request || ngx_http_conflict_redis_store_late(op))))
     {
         /*
-         * Its lease may have been taken, but nothing will be sent to the
+         * The lease may have been taken, but nothing will be sent to the
          * upstream under it.
          */
 
@@ -185,7 +185,7 @@ ngx_http_conflict_redis_store_begun(ngx_http_conflict_op_t *op)
 }
 
 
-/* half of its time is left for a renewal to come there */
+/* a renewal needs half of the lease to arrive in time */
 
 static ngx_uint_t
 ngx_http_conflict_redis_store_late(ngx_http_conflict_op_t *op)
@@ -215,7 +215,7 @@ ngx_http_conflict_redis_store_peek(ngx_http_conflict_op_t *op)
     if (op->in.records) {
         ngx_http_conflict_redis_codec_number(&args,
                       NGX_HTTP_CONFLICT_REDIS_READ_PEEK_TTL, op->in.record_ttl);
-        args.third = ":h";
+        args.extra_key = ":h";
     }
 
     return ngx_http_conflict_redis_query_run(op, NGX_HTTP_CONFLICT_REDIS_READ,

@@ -2,8 +2,8 @@
 /*
  * Copyright (C) the ngx_http_conflict_module authors
  *
- * Private to the Redis store: the contract's calls, and what its files do
- * for each other.
+ * Private to the Redis store: its implementations of the contract's
+ * operations, and the call of a script for an operation.
  */
 
 
@@ -15,26 +15,36 @@
 #include "store/redis/ngx_http_conflict_redis_codec.h"
 
 
-/*
- * Takes an answer into the operation.  NGX_ERROR: it is not what the script
- * says.
- */
+/* Decodes an answer into the operation.  NGX_ERROR: it is malformed. */
 typedef ngx_int_t (*ngx_http_conflict_redis_decode_pt)(
     ngx_http_conflict_op_t *op, ngx_str_t *answer);
 
 /*
- * Runs behind that, or where there is no answer: op->rc says which.
- * NGX_AGAIN: more was asked, the operation is busy.
+ * Runs after the decoder, or without it if there is no answer; op->rc is the
+ * result.  NGX_AGAIN: another call was sent, and the operation is still busy.
  */
 typedef ngx_int_t (*ngx_http_conflict_redis_after_pt)(
     ngx_http_conflict_op_t *op);
 
 
-/* redis_query.c */
+/* The operation "audit". */
+ngx_int_t ngx_http_conflict_redis_audit_stream_add(
+    ngx_http_conflict_store_t *store, ngx_str_t *key, ngx_str_t *line);
+
+
+/* The operations "keep" and "recall". */
+ngx_int_t ngx_http_conflict_redis_history_keep(ngx_http_conflict_op_t *op,
+    ngx_http_conflict_record_t *record);
+ngx_int_t ngx_http_conflict_redis_history_recall(ngx_http_conflict_op_t *op);
+
+
+/* The operation "lock". */
+ngx_int_t ngx_http_conflict_redis_lock_request(ngx_http_conflict_op_t *op);
+
 
 /*
- * Sends a script whose answer the operation waits for: NGX_AGAIN, or
- * NGX_ERROR.  "after" may be NULL.
+ * Sends a script whose answer the operation waits for.  NGX_AGAIN: op->done()
+ * will run; NGX_ERROR: op->out.error is set.  "after" may be NULL.
  */
 ngx_int_t ngx_http_conflict_redis_query_run(ngx_http_conflict_op_t *op,
     ngx_http_conflict_redis_script_e script,
@@ -43,38 +53,27 @@ ngx_int_t ngx_http_conflict_redis_query_run(ngx_http_conflict_op_t *op,
     ngx_http_conflict_redis_after_pt after);
 
 /*
- * The same without waiting; the arguments are copied.  NGX_OK: handler will
- * run; NGX_ERROR: it will not, and *why says why.
+ * The same without waiting; the arguments are copied.  NGX_OK: the handler
+ * will run; NGX_ERROR: it will not, *why states the reason.
  */
 ngx_int_t ngx_http_conflict_redis_query_send(ngx_http_conflict_op_t *op,
     ngx_http_conflict_redis_script_e script,
     ngx_http_conflict_redis_args_t *args, ngx_msec_t life, ngx_uint_t flags,
     ngx_http_conflict_redis_pt handler, void *data, const char **why);
 
-/* Ends an operation that was busy, whose request may be gone. */
+/* Ends an operation that was busy; its request may be gone. */
 void ngx_http_conflict_redis_query_done(ngx_http_conflict_op_t *op);
 
-/* A handler for calls whose answer is of no interest. */
+/* A handler for calls whose answer is ignored. */
 void ngx_http_conflict_redis_query_ignore(void *data, ngx_str_t *answer,
     const char *why);
 
-/* redis_lock.c */
-ngx_int_t ngx_http_conflict_redis_lock_request(ngx_http_conflict_op_t *op);
 
-/* redis_settle.c */
+/* The operations "renew", "commit", "cancel" and "abandon". */
 ngx_int_t ngx_http_conflict_redis_settle_renew(ngx_http_conflict_op_t *op);
 ngx_int_t ngx_http_conflict_redis_settle_commit(ngx_http_conflict_op_t *op);
 ngx_int_t ngx_http_conflict_redis_settle_cancel(ngx_http_conflict_op_t *op);
 ngx_int_t ngx_http_conflict_redis_settle_abandon(ngx_http_conflict_op_t *op);
-
-/* redis_history.c */
-ngx_int_t ngx_http_conflict_redis_history_keep(ngx_http_conflict_op_t *op,
-    ngx_http_conflict_record_t *record);
-ngx_int_t ngx_http_conflict_redis_history_recall(ngx_http_conflict_op_t *op);
-
-/* redis_audit_stream.c */
-ngx_int_t ngx_http_conflict_redis_audit_stream_add(
-    ngx_http_conflict_store_t *store, ngx_str_t *key, ngx_str_t *line);
 
 
 #endif /* _NGX_HTTP_CONFLICT_REDIS_STORE_H_INCLUDED_ */

@@ -1,18 +1,19 @@
 -- begin: checks policy and preconditions, and takes the lease.
 --
--- input:   KEYS 3, if it is there: the lock of the entry
+-- input:   KEYS 3, if present: the lock of the entry
 --          ARGV 6 verdicts: a digit for each check, those of the free state
---               first, 7 own: 1 where the upstream owns versions, 8 fresh,
---               9 force, 10 report, 11 lease, 12 quarantine (msec),
---               13 fingerprint, 14 kinds of preconditions, 15 base,
---               16 unmodified (usec), 17 exact, 18 token of a lock, 19 user,
---               20 view, 21 number of match tags, then these, then those of
---               none-match, then of a link the base of its chain ("0": it
---               makes the resource) and its own word
+--               first, 7 own: 1 if the upstream owns versions, 8 fresh: a GET
+--               was just observed, 9 force: the wait is over, 10 report,
+--               11 lease, 12 quarantine (msec), 13 fingerprint, 14 kinds of
+--               preconditions, 15 base, 16 unmodified (usec), 17 exact,
+--               18 token of a lock, 19 user, 20 view, 21 number of match
+--               tags, then these, then those of none-match, then for a link
+--               the base of its chain ("0": link 1 creates the resource) and
+--               its own word
 -- output:  ... state, present, version, fence, hash of the body, its view,
 --               mtime, twice and 2 * dated, existence, wait (msec), clock
---               (usec), verdict,
---               header, leased, overlap, doubt; with LOCKED the lock
+--               (usec), verdict, header, leased, overlap, doubt; with LOCKED
+--               the lock
 
 -- conflict_verdict_e and conflict_check_e
 
@@ -61,7 +62,7 @@ local function match(e, pending, chained)
         end
     end
 
-    -- it may be of what is in flight, and was read already
+    -- it may be that of the write in flight, which may be visible already
     return pending and own and UNSURE or STALE
 end
 
@@ -69,7 +70,7 @@ local function unmodified(e)
     local date, mtime = tonumber(ARGV[16]), tonumber(e.m)
 
     if not mtime then
-        -- ignored where there is no modification date (RFC 9110, 13.1.4)
+        -- ignored without a modification date (RFC 9110, 13.1.4)
         return HOLDS
     end
 
@@ -84,7 +85,7 @@ end
 local function absent(e, pending)
 
     if e.existence == DELETED then
-        -- a 404 may have been said to somebody who may not see it
+        -- the 404 may have been for a client that may not see the resource
         return ARGV[8] == '0' and not pending and UNSURE or HOLDS
     end
 
@@ -121,7 +122,7 @@ local function based(e, pending, what)
         return HOLDS
     end
 
-    -- a base from the future: this store has forgotten something
+    -- a base newer than the entry: this store has lost a version
     return (ARGV[8] == '0' and newer(e, what) or pending and own)
            and UNSURE or STALE
 end
@@ -144,7 +145,7 @@ local function chain(e, pending)
     end
 
     if tonumber(string.sub(link, 13), 16) > 1 then
-        -- it was made, so if it is not there somebody has deleted it
+        -- link 1 has created it, so if it is absent, it was deleted
         return pending and HOLDS or STALE
     end
 
@@ -196,7 +197,7 @@ local mine = lock and owns(lock, ARGV[18], ARGV[19])
 local more = lock and not mine and shown(lock, KEYS[3]) or ''
 
 if e and e.state == LEASED and e.w == token then
-    -- the answer to this very begin was lost
+    -- the answer to this begin was lost
     return reply(e.known == 1 and FREE or UNKNOWN, e, nil,
                  e.verdict .. ' ' .. e.header .. ' 1 ' .. e.overlap .. ' 0'
                  .. (e.verdict ~= LOCKED and '' or more ~= '' and more
@@ -223,14 +224,14 @@ elseif verdict == WAIT and ARGV[9] == '1' then
 elseif stale and verdict ~= WAIT and fingerprint ~= '-'
     and e.l == fingerprint
 then
-    -- what a merge has made of it is in the history
+    -- the history has the body that a merge has made of it
     verdict = e.certain == 1 and REPLAY or verdict == COMBINE and verdict
               or VERIFY
 
 elseif state == FREE and checked == UNSURE and kind(BASE)
     and newer(e, base)
 then
-    -- this store may have forgotten a version: only a GET can tell now
+    -- this store may have lost a version: only a GET resolves that
     doubt = 1
 end
 
@@ -265,7 +266,7 @@ then
 end
 
 if verdict == FETCH and not e then
-    -- a place for what the GET will show, to tell if it was overtaken
+    -- an entry for the GET, to detect whether a write overtakes it
     e = new(own)
     set(e, QUARANTINED, now)
     save(e)

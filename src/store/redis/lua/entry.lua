@@ -1,31 +1,30 @@
 -- The head of every script: an entry, its clock and its incarnation.
 --
 -- input:   KEYS 1 the entry, 2 the incarnation of its slot
---          ARGV 1 token of the operation, 2 run: what tells one life of the
---               server from another, as its connection was greeted with,
---               and "+" where it is time to ask whether it still is that,
---               3 trust: 1 where a new run is no new incarnation, else 0;
---               behind it, where routes were moved to this store, the id
---               of that, or zeros once it has said 2, 4 hold, 5 ttl (msec)
--- output:  one string of words, the first the token, the second 1 where the
---               incarnation is new, 2 more where it knows of that move, and
---               4 more until "hold" is over; what follows is said by each
---               script
+--          ARGV 1 token of the operation, 2 run: what identifies one life of
+--               the server, as found in the handshake, and "+" when it is
+--               time to check it again, 3 trust: 1 if a new run is no new
+--               incarnation, else 0; behind it, if routes were moved to this
+--               store, the id of the move, or zeros after an answer of 2,
+--               4 hold, 5 ttl (msec)
+-- output:  one string of words, the first the token, the second 1 if the
+--               incarnation is new, plus 2 if it has noted the move, plus 4
+--               until "hold" is over; each script states what follows
 --
 -- An entry is one string of words: flags, version, fence (the highest handed
--- out), until (msec; of a free one: when it was saved), quarantine (msec),
--- token of the lease, the last settles (each a token and what it was told),
+-- out), until (msec; of a free entry: when it was saved), quarantine (msec),
+-- token of the lease, the last settles (each a token and its answer),
 -- fingerprint of the last write, that of the one in flight, hash of the body
 -- shown, view that it was shown in, mtime (usec), fence of the last write that
 -- began over no other, incarnation.  The flags are digits: state, existence,
 -- twice, dated, known, overlap, certain, verdict and header of the begin,
--- proves: all writes since were of that view, suspect: unknown since a read.
--- "-" is none.  Behind all that, where its version was made by a link of a
--- chain, 12 hexadecimal digits of the chain and 4 of the link's number, and
--- "+" where it was merged.
+-- proves: all writes since are of that view, suspect: unknown since a read.
+-- "-" is none.  If a link of a chain has made the version, a last word has 12
+-- hexadecimal digits of the chain, 4 of the number of the link, and "+" if it
+-- was merged.
 --
--- Numbers stay text where they can: Lua's have 53 bits, and to print them
--- takes longer than all the rest.
+-- Numbers stay strings where possible: numbers in Lua have 53 bits, and
+-- printing them takes longer than all the rest.
 
 local FREE, LEASED, QUARANTINED, UNKNOWN = 0, 1, 2, 3
 local MAY_EXIST, EXISTS, DELETED = 0, 1, 2
@@ -38,40 +37,40 @@ local run, due = string.match(ARGV[2], '^(%x+)(.)')
 local clock = call('TIME')
 local now = clock[1] * 1000 + floor(clock[2] / 1000)
 
--- a server that was restarted, flushed or replaced may have forgotten what
--- was in flight: all of that has landed once "hold" is over.  Where routes
--- were moved here, keys may have meant other resources: that makes a new
--- incarnation, too, once for each move; the last 16 are noted, newest first
+-- A server that was restarted, flushed or replaced may have lost writes in
+-- flight, all of which have landed once "hold" is over.  If routes were moved
+-- here, keys may have named other resources, so each move makes a new
+-- incarnation once; the last 16 moves are noted, newest first.
 
-local born = '0'
-local life = call('GET', KEYS[2]) or ''
-local life_run, id, since, saved, moves = string.match(life,
-                                          '^(%S+) (%S+) (%d+) (%d+)(.*)$')
+local incarnation = '0'
+local stored = call('GET', KEYS[2]) or ''
+local stored_run, id, since, saved, moves
+      = string.match(stored, '^(%S+) (%S+) (%d+) (%d+)(.*)$')
 local trust, move = string.match(ARGV[3], '^(.)0*(.*)$')
 
 moves = moves or ''
 
 local moving = move ~= '' and not string.find(moves, move, 1, true)
 
-if life_run ~= run or due == '+' then
+if stored_run ~= run or due == '+' then
 
-    -- which of both is out of date?  Or both, of a master that was a replica
-    -- for a while.
+    -- either may be out of date, or both, if the master was a replica for
+    -- a while
 
     local info = call('INFO', 'server') .. call('INFO', 'replication')
-    local here = string.match(info, 'run_id:(%x%x%x%x%x%x%x%x)')
-                 .. string.match(info, 'master_replid:(%x%x%x%x%x%x%x%x)')
+    local actual = string.match(info, 'run_id:(%x%x%x%x%x%x%x%x)')
+                   .. string.match(info, 'master_replid:(%x%x%x%x%x%x%x%x)')
 
-    if here ~= run then
-        return { err = 'OTHERRUN the server is not what it was' }
+    if actual ~= run then
+        return { err = 'OTHERRUN the server was restarted or replaced' }
     end
 
 end
 
-if life_run ~= run or moving then
+if stored_run ~= run or moving then
 
     if moving or not (id and trust == '1') then
-        id, since, born = token, now, '1'
+        id, since, incarnation = token, now, '1'
     end
 
     saved = 0
@@ -82,12 +81,12 @@ if moving then
 end
 
 if move ~= '' then
-    born = born + 2
+    incarnation = incarnation + 2
 end
 
 if now - saved > ttl / 4 then
 
-    -- it must not be the first to be evicted
+    -- a long ttl, so that it is not the first to be evicted
 
     call('SET', KEYS[2], run .. ' ' .. id .. ' ' .. since .. ' ' .. now
                          .. moves,
@@ -97,10 +96,10 @@ end
 local closed = since + ARGV[4]
 
 if closed > now then
-    born = born + 4
+    incarnation = incarnation + 4
 end
 
--- bodies from before the last move may be those of other keys
+-- bodies from before the last move may belong to other resources
 
 local function outdated(history)
     local last = string.sub(moves, 2, 17)
@@ -113,7 +112,7 @@ local function usec()
 end
 
 local function text(n)
-    -- what "..." makes of a number has 14 digits
+    -- ".." prints a number with 14 digits
     return n < 1e14 and n or string.format('%.0f', n)
 end
 
@@ -122,7 +121,7 @@ local function minted(version)
     return n and n < LIMIT and n or nil
 end
 
--- more than any before, and at least the time: no number comes back
+-- more than any before, and at least the time, so no number is used again
 
 local function mint(e)
     return text(max(tonumber(e.f or 0), minted(e.v or 0) or 0, now - 1) + 1)
@@ -131,9 +130,9 @@ end
 local function new(own)
     local e = {
         u = now, q = 0, l = '-', p = '-', b = '-', s = '-', w = '-', z = '-',
-        m = '-', c = '0', h = '', state = FREE, existence = MAY_EXIST, twice = 0,
-        dated = 0, known = 0, overlap = 0, certain = 0, verdict = 0, header = 0,
-        proves = 1, suspect = 0
+        m = '-', c = '0', h = '', state = FREE, existence = MAY_EXIST,
+        twice = 0, dated = 0, known = 0, overlap = 0, certain = 0,
+        verdict = 0, header = 0, proves = 1, suspect = 0
     }
 
     e.f = mint(e)
@@ -178,7 +177,7 @@ local function load()
                               .. ' (%S+) ?(%S*)$')
 
     if not flags then
-        -- of another release of the module, whose writes may be in flight
+        -- from another release of the module, whose writes may be in flight
         e = new(true)
         set(e, QUARANTINED, now + ARGV[4])
         save(e)
@@ -192,7 +191,7 @@ local function load()
 
     if i ~= id then
 
-        -- of another incarnation: only a GET can tell, and not too early
+        -- from another incarnation: only a GET resolves it, after "hold"
 
         if state == LEASED then
             u = u + q
@@ -201,7 +200,7 @@ local function load()
         state, u, e.foreign = QUARANTINED, max(u, closed), true
 
     elseif state == LEASED and u <= now then
-        -- its worker is gone or stuck: what it sent may still land
+        -- its worker is gone or stuck, but its write may still land
         state, u = QUARANTINED, u + q
     end
 
@@ -227,29 +226,29 @@ local function state_of(e)
     return e.state
 end
 
--- would a body that "view" shows again prove that nothing was changed since
+-- whether the same body, shown again in "view", proves that nothing changed
 
 local function provable(e, view)
     return e.b ~= '-' and view ~= '-' and e.s == view and e.proves or 0
 end
 
--- "state" and "e" as they were judged, "till" when that may change
+-- "state" and "e" as the script has judged them, "till" when that may change
 
 local function reply(state, e, till, more)
     local wait = till and till > now and till - now or 0
 
     if not e then
-        return token .. ' ' .. born .. ' ' .. state .. ' 0 0 0 - - - 0 0 '
-               .. wait .. ' ' .. usec() .. ' ' .. more
+        return token .. ' ' .. incarnation .. ' ' .. state
+               .. ' 0 0 0 - - - 0 0 ' .. wait .. ' ' .. usec() .. ' ' .. more
     end
 
-    return token .. ' ' .. born .. ' ' .. state .. (e.made and ' 0 ' or ' 1 ')
-           .. e.v .. ' ' .. e.f .. ' ' .. e.b .. ' ' .. e.s .. ' ' .. e.m .. ' '
-           .. e.twice + 2 * e.dated .. ' ' .. e.existence .. ' ' .. wait
-           .. ' ' .. usec() .. ' ' .. more
+    return token .. ' ' .. incarnation .. ' ' .. state
+           .. (e.made and ' 0 ' or ' 1 ') .. e.v .. ' ' .. e.f .. ' ' .. e.b
+           .. ' ' .. e.s .. ' ' .. e.m .. ' ' .. e.twice + 2 * e.dated .. ' '
+           .. e.existence .. ' ' .. wait .. ' ' .. usec() .. ' ' .. more
 end
 
--- A lock is a string, too: token, when it was acquired (usec), idle (msec),
+-- A lock is a string as well: token, when it was acquired (usec), idle (msec),
 -- length of the user, then user and client.
 
 local function lock_of(lock_key)
@@ -275,8 +274,8 @@ local function owns(lock, given, user)
            or user ~= '' and lock.user == user
 end
 
--- behind all else: when it was acquired, how long it lasts (msec), the
--- lengths of user and client, and both, cut
+-- a lock at the end of an answer: when it was acquired, its remaining time
+-- (msec), the lengths of user and client, and both, truncated
 
 local function shown(lock, lock_key)
     local user = string.sub(lock.user, 1, 112)

@@ -1,37 +1,38 @@
--- keep and recall: bodies by version, as clients were shown them, or else as
--- they were sent on.
+-- keep and recall: bodies by version, as they were shown to clients, or else
+-- as they were sent to the upstream.
 --
 -- input:   KEYS 3 the history of the entry
 --          ARGV 6 verb;
---          keep: 7 version, 8 fingerprint of its write, 9 certain: that was
---               seen to pass, 10 shown, 11 fence where it was shown under a
---               version that was asked for before, then kept only if nothing
---               has begun since, or else what the view has under it but this
---               is no base any more ("-": by a write), 12 how many bodies,
---               13 their bytes together, 14 ttl (msec), 15 view, 16 body,
---               17 its hash, also of one that is not sent ("-": not known)
---          recall: 7 version, 8 fingerprint, 9 view, 10 of a link its word
+--          keep: 7 version, 8 fingerprint of its write, 9 certain: the write
+--               was seen to pass, 10 shown, 11 fence of a read, found before
+--               it ("-": this is a write): the body is kept only if nothing
+--               has begun since; else any other body of this version is no
+--               base of the view any more, 12 limit of bodies, 13 limit of
+--               their bytes, 14 ttl (msec), 15 view, 16 body, 17 hash of the
+--               body, even if that is not sent ("-": unknown)
+--          recall: 7 version, 8 fingerprint, 9 view, 10 for a link its word
 -- output:  ... keep: nothing more
---          recall: held, or 2: a later link is; repeat, certain, length of
---               the body held, length of what the write has made, then both
+--          recall: held (2 if the history has a later link), repeat, certain,
+--               length of the body held, length of the body that the write has
+--               made, then both
 --
--- A hash: a field for each body, "move": the store's last one, and "order",
--- which lists them oldest first:
+-- A hash: a field for each body, "move": the last move of routes to the store,
+-- and "order", which lists the bodies, oldest first, as
 -- version,fingerprint,certain,shown,length,hash,name,views and a space.  The
--- name is the first view of it, the views are between dots.  What a link of a
--- chain has made has "c" and its word for a version, one row for each chain;
--- it is empty where that is not known.
+-- name is the first view of a body; the views are between dots.  A body that a
+-- link of a chain has made has "c" and the word of the link as its version,
+-- one for each chain; it is empty if it is not known.
 
 local history, version, fingerprint = KEYS[3], ARGV[7], ARGV[8]
 
 local VIEWS = 16
 
-local function field(row)
-    return (row.s == '1' and '' or '-') .. row.v .. '/' .. row.name
+local function field(record)
+    return (record.s == '1' and '' or '-') .. record.v .. '/' .. record.name
 end
 
-local function shows(row, view)
-    return string.find(row.views, '.' .. view .. '.', 1, true)
+local function shows(record, view)
+    return string.find(record.views, '.' .. view .. '.', 1, true)
 end
 
 -- the number of a link, if it is of the same chain
@@ -50,19 +51,19 @@ if keep and ARGV[11] ~= '-' then
               or e.f ~= ARGV[11]
 
     if not changed and ARGV[16] == '' then
-        return token .. ' ' .. born
+        return token .. ' ' .. incarnation
     end
 end
 
-local rows, bytes = {}, 0
+local records, bytes = {}, 0
 local last_move = outdated(history)
 
 for v, f, c, s, n, hash, name, views in string.gmatch(
     not last_move and call('HGET', history, 'order') or '',
     '(%S-),(%S-),(%d),(%d),(%d+),(%S-),(%d+),(%S*) ')
 do
-    rows[#rows + 1] = { v = v, f = f, c = c, s = s, n = tonumber(n),
-                        hash = hash, name = name, views = views }
+    records[#records + 1] = { v = v, f = f, c = c, s = s, n = tonumber(n),
+                              hash = hash, name = name, views = views }
     bytes = bytes + n
 end
 
@@ -72,45 +73,46 @@ if not keep then
     local word = ARGV[10] or ''
     local n = tonumber(string.sub(word, 14), 16)
 
-    for _, row in ipairs(rows) do
-        local before = n and link(row.v, word)
-        local base = row.v == version
+    for _, record in ipairs(records) do
+        local before = n and link(record.v, word)
+        local base = record.v == version
 
         if before and before >= n then
             late = true
         end
 
         if n and n > 1 then
-            -- what its client has made of it, not what it was made of
-            base = before and row.n > 0
+            -- its base is the body that the link before it has made
+            base = before and record.n > 0
         end
 
-        if base and ARGV[9] ~= '-' and shows(row, ARGV[9]) then
-            body = call('HGET', history, field(row))
+        if base and ARGV[9] ~= '-' and shows(record, ARGV[9]) then
+            body = call('HGET', history, field(record))
         end
 
-        if fingerprint ~= '-' and row.f == fingerprint then
-            made, certain = call('HGET', history, field(row)), row.c
+        if fingerprint ~= '-' and record.f == fingerprint then
+            made, certain = call('HGET', history, field(record)), record.c
         end
     end
 
-    return token .. ' ' .. born .. (late and ' 2' or body and ' 1' or ' 0')
+    return token .. ' ' .. incarnation
+           .. (late and ' 2' or body and ' 1' or ' 0')
            .. (made and ' 1 ' or ' 0 ') .. (certain or '0') .. ' '
            .. #(body or '') .. ' ' .. #(made or '') .. ' ' .. (body or '')
            .. (made or '')
 end
 
-local gone = {}
+local removed = {}
 local view, body = ARGV[15] == '-' and '0' or ARGV[15], ARGV[16]
 local at
 
-local function save_rows()
+local function save_records()
     local order = ''
 
-    for _, row in ipairs(rows) do
-        order = order .. row.v .. ',' .. row.f .. ',' .. row.c .. ',' .. row.s
-                .. ',' .. row.n .. ',' .. row.hash .. ',' .. row.name .. ','
-                .. row.views .. ' '
+    for _, record in ipairs(records) do
+        order = order .. record.v .. ',' .. record.f .. ',' .. record.c .. ','
+                .. record.s .. ',' .. record.n .. ',' .. record.hash .. ','
+                .. record.name .. ',' .. record.views .. ' '
     end
 
     if last_move then
@@ -120,100 +122,101 @@ local function save_rows()
 
     call('HSET', history, 'order', order)
 
-    for _, name in ipairs(gone) do
+    for _, name in ipairs(removed) do
         call('HDEL', history, name)
     end
 end
 
 if changed then
 
-    -- what the write has made stays, for its retries
+    -- the body that a write has made stays, for its retries
 
     local lost = false
 
-    for i = #rows, 1, -1 do
-        local row = rows[i]
+    for i = #records, 1, -1 do
+        local record = records[i]
 
-        if row.v == version and shows(row, view)
-            and (ARGV[17] == '-' or row.hash ~= ARGV[17])
+        if record.v == version and shows(record, view)
+            and (ARGV[17] == '-' or record.hash ~= ARGV[17])
         then
-            row.views = string.gsub(row.views, '%.' .. view .. '%.', '.')
+            record.views = string.gsub(record.views, '%.' .. view .. '%.', '.')
             lost = true
 
-            if row.views == '.' and row.f == '-' then
-                gone[#gone + 1] = field(table.remove(rows, i))
+            if record.views == '.' and record.f == '-' then
+                removed[#removed + 1] = field(table.remove(records, i))
             end
         end
     end
 
     if lost then
-        save_rows()
+        save_records()
     end
 
-    return token .. ' ' .. born
+    return token .. ' ' .. incarnation
 end
 
 if string.sub(version, 1, 1) == 'c' then
 
-    -- one row for each chain, of its last link
+    -- one body for each chain, that of its last link
 
-    for i = #rows, 1, -1 do
-        local n = link(rows[i].v, version)
+    for i = #records, 1, -1 do
+        local n = link(records[i].v, version)
 
         if n and n >= link(version, version) then
-            return token .. ' ' .. born
+            return token .. ' ' .. incarnation
         end
 
         if n then
-            local row = table.remove(rows, i)
-            gone[#gone + 1], bytes = field(row), bytes - row.n
+            local record = table.remove(records, i)
+            removed[#removed + 1], bytes = field(record), bytes - record.n
         end
     end
 end
 
-for i, row in ipairs(rows) do
-    if row.v == version and shows(row, view) then
+for i, record in ipairs(records) do
+    if record.v == version and shows(record, view) then
         at = i
 
-    elseif row.v == version and fingerprint ~= '-' and row.f == fingerprint
+    elseif record.v == version and fingerprint ~= '-'
+        and record.f == fingerprint
     then
-        -- the view has lost it, and is not given it again by what comes twice
-        return token .. ' ' .. born
+        -- the view has lost it, and a repeated call does not restore it
+        return token .. ' ' .. incarnation
     end
 end
 
 if at and fingerprint ~= '-' then
-    rows[at].f, rows[at].c = fingerprint, ARGV[9]
+    records[at].f, records[at].c = fingerprint, ARGV[9]
 end
 
 local certain = ARGV[9]
 
-if at and rows[at].s == '0'
-    and (ARGV[10] == '1' or rows[at].n == 0 and #body > 0)
+if at and records[at].s == '0'
+    and (ARGV[10] == '1' or records[at].n == 0 and #body > 0)
 then
-    -- what was not shown gives way to what was, and no body to any
+    -- a body that was shown replaces one that was not, any replaces none
 
-    local row = table.remove(rows, at)
+    local record = table.remove(records, at)
 
-    gone[#gone + 1], bytes, at = field(row), bytes - row.n, nil
-    fingerprint, certain = row.f, row.c
+    removed[#removed + 1], bytes, at = field(record), bytes - record.n, nil
+    fingerprint, certain = record.f, record.c
 end
 
 local fresh
 
 if not at then
 
-    for _, row in ipairs(rows) do
-        if row.v == version and row.s == ARGV[10] and row.n == #body
-            and call('HGET', history, field(row)) == body
+    for _, record in ipairs(records) do
+        if record.v == version and record.s == ARGV[10] and record.n == #body
+            and call('HGET', history, field(record)) == body
         then
-            at = row
+            at = record
         end
     end
 
     if at then
 
-        -- the same body, to others: of too many the first is forgotten
+        -- the same body in another view; of too many the first is dropped
 
         if fingerprint ~= '-' then
             at.f, at.c = fingerprint, certain
@@ -233,9 +236,9 @@ if not at then
         while not free do
             free = true
 
-            for _, row in ipairs(rows) do
-                if row.v == version and row.name == name then
-                    -- of a body that it was the first view of once
+            for _, record in ipairs(records) do
+                if record.v == version and record.name == name then
+                    -- the name of another body, which it was the first view of
                     name, free = name .. '0', false
                 end
             end
@@ -245,25 +248,25 @@ if not at then
                   n = #body, hash = ARGV[17], name = name,
                   views = '.' .. view .. '.' }
 
-        rows[#rows + 1] = fresh
+        records[#records + 1] = fresh
         bytes = bytes + #body
     end
 end
 
-while #rows > 1
-      and (#rows > tonumber(ARGV[12]) or bytes > tonumber(ARGV[13]))
+while #records > 1
+      and (#records > tonumber(ARGV[12]) or bytes > tonumber(ARGV[13]))
 do
-    local row = table.remove(rows, 1)
-    gone[#gone + 1], bytes = field(row), bytes - row.n
-    row.gone = true
+    local record = table.remove(records, 1)
+    removed[#removed + 1], bytes = field(record), bytes - record.n
+    record.removed = true
 end
 
-save_rows()
+save_records()
 
-if fresh and not fresh.gone then
+if fresh and not fresh.removed then
     call('HSET', history, field(fresh), body)
 end
 
 call('PEXPIRE', history, ARGV[14])
 
-return token .. ' ' .. born
+return token .. ' ' .. incarnation

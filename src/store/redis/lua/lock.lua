@@ -1,16 +1,16 @@
--- show, acquire and release a lock; count and drop one of a user's.
+-- show, acquire and release a lock; count and drop a lock of a user.
 --
 -- input:   KEYS 3 the lock of the entry; count and drop: the user's locks
 --          ARGV 6 verb, 7 token or "-", 8 user, 9 client, 10 fresh: the token
---               of a new one, 11 idle (msec), 12 force;
+--               of a new lock, 11 idle (msec), 12 force;
 --               count and drop: 7 the key of the lock, 8 quota, 9 idle
 -- output:  ... state, present, version, fence, hash of the body, its view,
 --               mtime, twice and 2 * dated, existence, wait (msec), clock
---               (usec), result, the lock; count: ... 1 where it is not one
---               too many
+--               (usec), result, the lock; count: ... 1 if it is within the
+--               quota
 --
--- The locks of a user are a sorted set of their keys, by when they end: a key
--- of another slot, so it is asked on its own.
+-- The locks of a user are a sorted set of keys by expiry, in a slot of its
+-- own, so it takes a call of its own.
 
 -- ngx_http_conflict_lock_result_e
 
@@ -20,7 +20,7 @@ local verb, third = ARGV[6], KEYS[3]
 
 if verb == 'drop' then
     call('ZREM', third, ARGV[7])
-    return token .. ' ' .. born .. ' 1'
+    return token .. ' ' .. incarnation .. ' 1'
 end
 
 if verb == 'count' then
@@ -29,13 +29,13 @@ if verb == 'count' then
     if not call('ZSCORE', third, ARGV[7])
         and call('ZCARD', third) >= tonumber(ARGV[8])
     then
-        return token .. ' ' .. born .. ' 0'
+        return token .. ' ' .. incarnation .. ' 0'
     end
 
     call('ZADD', third, text(now + ARGV[9]), ARGV[7])
     call('PEXPIRE', third, max(call('PTTL', third), ARGV[9]))
 
-    return token .. ' ' .. born .. ' 1'
+    return token .. ' ' .. incarnation .. ' 1'
 end
 
 local given, user, client, fresh = ARGV[7], ARGV[8], ARGV[9], ARGV[10]
@@ -45,7 +45,7 @@ local lock = lock_of(third)
 local own
 
 if lock then
-    -- an old token of the same user is another tab's, which has lost it
+    -- an old token of the same user is that of a tab that has lost the lock
 
     if given ~= '-' then
         own = lock.token == given
@@ -70,7 +70,7 @@ if lock then
     if verb == 'acquire' and (own or lock.token == fresh) then
 
         if lock.token == fresh then
-            -- the answer to this very call was lost
+            -- the answer to this call was lost
             result = GRANTED
 
         elseif lock.token ~= given then
@@ -82,7 +82,7 @@ if lock then
         hold()
     end
 
-    -- of one that was taken over, with the client that had it before
+    -- a lock that was taken over is shown with its previous client
 
     more = shown(lock, third)
 

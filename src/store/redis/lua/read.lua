@@ -1,12 +1,12 @@
--- peek and observe: what reads ask and tell.
+-- peek and observe: the version before a read, and what the read has shown.
 --
--- input:   KEYS 3, if it is there: the history of the entry
---          ARGV 6 verb, 7 own: 1 where the upstream owns versions;
+-- input:   KEYS 3, if present: the history of the entry
+--          ARGV 6 verb, 7 own: 1 if the upstream owns versions;
 --          peek: 8 view, 9 ttl of the history (msec)
---          observe: 8 fence and 9 version, as read before, then what was
---               seen: 10 version ("0": none), 11 hash of the body, 12 its view,
---               13 mtime (usec), 14 existence, 15 latest: by a GET of ours,
---               16 doubt: and not to be believed what is known
+--          observe: 8 fence and 9 version, as found before, then what the
+--               response shows: 10 version ("0": none), 11 hash of the body,
+--               12 its view, 13 mtime (usec), 14 existence, 15 latest: by the
+--               module's own GET, 16 doubt: the store may have lost a version
 -- output:  ... state, present, version, fence, hash of the body, its view,
 --               mtime, twice, existence, wait (msec), clock (usec), applied,
 --               external, held: the history has this version in this view
@@ -16,7 +16,7 @@ local own = ARGV[7] == '1'
 local e = load()
 local state = state_of(e)
 
--- "mtime" and its "twice" move on; see conflict_version.h
+-- advances "mtime" and its "twice"; see conflict_mtime.h
 
 local function second(time)
     return floor(time / 1000000)
@@ -38,14 +38,14 @@ end
 if ARGV[6] == 'peek' then
 
     if not e and own then
-        -- no read of a client says which version is current
+        -- a read by a client does not show which version is current
         return reply(state, nil, closed, '0 0 0')
     end
 
     if not e then
         e = new(false)
 
-        -- what is about to be read did not change later than now
+        -- the representation to be read has not changed later than now
         e.m = usec()
 
         if closed > now then
@@ -57,7 +57,7 @@ if ARGV[6] == 'peek' then
     elseif state == UNKNOWN and not own and provable(e, ARGV[8]) == 0
     then
 
-        -- no body of this view proves that the version is still that one
+        -- no body of this view can prove that this version is still current
 
         e.f = mint(e)
         e.v, e.l, e.p, e.overlap, e.existence = e.f, '-', '-', 0, MAY_EXIST
@@ -67,7 +67,7 @@ if ARGV[6] == 'peek' then
         save(e)
 
     elseif state == FREE and now - e.u > ttl / 4 then
-        -- what is read is kept
+        -- a read extends the ttl
         set(e, FREE, 0)
         save(e)
     end
@@ -87,7 +87,7 @@ if ARGV[6] == 'peek' then
         end
 
         if held == 1 and call('PTTL', KEYS[3]) < ARGV[9] * 3 / 4 then
-            -- what is read is kept
+            -- a read extends the ttl
             call('PEXPIRE', KEYS[3], ARGV[9])
         end
     end
@@ -99,7 +99,7 @@ local version, body, view = ARGV[10], ARGV[11], ARGV[12]
 local existence = tonumber(ARGV[14])
 
 if not e or e.f ~= ARGV[8] or e.v ~= ARGV[9] then
-    -- something else has happened since
+    -- the entry has changed since
     return reply(state, e, ends(e), '0 0 0')
 end
 
@@ -112,8 +112,8 @@ local function older(a, b)
     return m and n and m > 0 and m < n
 end
 
--- the upstream's own; a resource that is gone gets one of ours, which is in
--- no range that an upstream could use, as CONFLICT_VERSION_OPAQUE
+-- the version of the upstream; a deleted resource gets a minted one, as
+-- CONFLICT_VERSION_OPAQUE: out of the range of an upstream
 
 local function take()
 
@@ -146,7 +146,7 @@ local function date()
         e.m = ARGV[13]
 
     elseif mtime % 1000000 ~= 0 then
-        -- a date's whole second says less than what was noted
+        -- a date in whole seconds is less precise than the one noted
         e.m = ARGV[13]
     end
 
@@ -157,7 +157,7 @@ end
 
 if state == FREE and not (ARGV[15] == '1' and ARGV[16] == '1') then
 
-    -- a read that fell between two writes, or beside none
+    -- a read while no write is in flight
 
     local other
 
@@ -178,7 +178,7 @@ if state == FREE and not (ARGV[15] == '1' and ARGV[16] == '1') then
 
     if other then
 
-        -- which of both is current only a GET of our own can tell
+        -- only the module's own GET shows which of both is current
 
         external = not own or older(e.v, version)
         e.suspect = external and 0 or 1
@@ -189,7 +189,7 @@ if state == FREE and not (ARGV[15] == '1' and ARGV[16] == '1') then
     end
 
     if body ~= '-' and (e.b == '-' or e.s == view) then
-        -- else what another view was shown stays: it proves as much
+        -- else the body of another view stays, which proves as much
         e.b, e.s = body, view
     end
 
@@ -197,11 +197,11 @@ if state == FREE and not (ARGV[15] == '1' and ARGV[16] == '1') then
 
 elseif ARGV[15] == '1' and (state == FREE or state == UNKNOWN) then
 
-    -- An unknown state ends.  Where the body is the one shown under this
-    -- version in the same view, which is that of all writes since, the
-    -- version stays; so do bases that clients hold.
+    -- This ends an unknown state.  If the body is that shown under this
+    -- version in the same view, and all writes since are of that view, the
+    -- version stays, and with it the bases that clients have.
 
-    -- what was known of it and is not so any more
+    -- whether anything that was known has changed
 
     local other = e.existence ~= MAY_EXIST and e.existence ~= existence
 
@@ -229,7 +229,7 @@ elseif ARGV[15] == '1' and (state == FREE or state == UNKNOWN) then
     end
 
     if e.p ~= '-' then
-        -- whether this write has changed it is for the body to show
+        -- the body shows whether this write has changed it
         e.l, e.p, e.certain = other and e.p or '-', '-', 0
     end
 

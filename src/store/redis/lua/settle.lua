@@ -1,15 +1,15 @@
--- renew, commit, cancel and abandon: what becomes of a lease.
+-- renew, commit, cancel and abandon: renewal and end of a lease.
 --
 -- input:   ARGV 6 verb, 7 fence, 8 version: before, or of the commit,
 --               9 until: lease or quarantine from now (msec),
 --               10 quarantine (msec), 11 fingerprint, 12 existence,
---               13 mtime (usec), 14 twice, 15 view; of the commit of a link
+--               13 mtime (usec), 14 twice, 15 view; for the commit of a link
 --               also 16 its word
--- output:  ... 1 where another write was let in over this lease, as if this
---               one were over; else, and for cancel, 0
+-- output:  ... 1 if the lease was lost: another write has begun as if this one
+--               were over; else, and for cancel, 0
 
 local verb = ARGV[6]
-local head = token .. ' ' .. born .. ' '
+local head = token .. ' ' .. incarnation .. ' '
 local done = head .. '0'
 local till = now + ARGV[9]
 
@@ -19,7 +19,7 @@ if not e then
 
     if verb == 'renew' then
 
-        -- forgotten, but this write is still at the upstream
+        -- the entry was lost, but this write is still at the upstream
 
         e = new(true)
         e.v, e.f, e.p, e.w = ARGV[8], ARGV[7], ARGV[11], token
@@ -29,36 +29,35 @@ if not e then
         save(e)
     end
 
-    -- no entry is an unknown one: nothing that a settle could tell
+    -- without an entry the state is unknown, and a settle does not change it
 
     return done
 end
 
-local said = string.match(e.z, token .. '(%d)')
+local answer = string.match(e.z, token .. '(%d)')
 
-if said then
-    -- sent again, since the answer to the first was lost; or a renewal that
-    -- comes late
-    return head .. said
+if answer then
+    -- sent again, as the first answer was lost; or a renewal that is late
+    return head .. answer
 end
 
 local state = state_of(e)
 
--- even if it ran out: nobody else was let in since
+-- even if it has expired: no other write has acquired it
 
 local mine = e.w == token and state ~= FREE
 
--- one that passed over it was meant to
+-- writes that began over this lease on purpose do not count
 
 local lost = not mine and tonumber(ARGV[7]) < tonumber(e.c) and '1' or '0'
 
--- Of the last few, since others may begin and end before one comes twice.
+-- of the last few, since others may begin and end before a retry arrives
 
 local function settled()
     e.z = string.sub(token .. lost .. ',' .. e.z, 1, 71)
 end
 
--- until when those that overlapped may land
+-- until when overlapping writes may land
 
 local overlapped = max(closed, now + e.q,
                        e.state == QUARANTINED and e.u or 0)
@@ -66,7 +65,7 @@ local overlapped = max(closed, now + e.q,
 if verb == 'cancel' then
 
     if not mine then
-        -- nothing happened, whoever has had the entry since
+        -- nothing was written, and the lease is gone
         return done
     end
 
@@ -88,7 +87,7 @@ if verb == 'cancel' then
 
 elseif not mine then
 
-    -- what this write did, or may do, makes the state less sure
+    -- the effect of this write, sure or possible, makes the state less sure
 
     if verb == 'renew' then
         till = till + ARGV[10]
@@ -98,7 +97,7 @@ elseif not mine then
         settled()
     end
 
-    -- whoever has the lease cannot tell which came last
+    -- the holder of the lease cannot know which write came last
     e.overlap, e.proves = 1, provable(e, ARGV[15])
 
     if state == QUARANTINED then
@@ -111,7 +110,7 @@ elseif not mine then
 elseif verb == 'renew' then
 
     if e.foreign then
-        -- this server may have forgotten one that began after it
+        -- this server may have lost a write that began later
         e.overlap = 1
     end
 
@@ -138,7 +137,7 @@ else -- commit
         set(e, QUARANTINED, overlapped)
 
     elseif e.foreign then
-        -- others that it has forgotten may still land
+        -- writes that this server has lost may still land
         set(e, QUARANTINED, max(e.u, now))
 
     else

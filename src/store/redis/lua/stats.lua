@@ -1,22 +1,21 @@
--- What the hosts of a fleet have counted, for the dashboard.
+-- The counters of a fleet, for the dashboard.
 --
 -- input:   KEYS 1 PREFIX{stats}; recent: the audit stream
 --          ARGV 6 verb
 --               add: 7 the route: server, location, entity, with tabs in
---                   between, 8 policy, 9 how many pairs of a counter's number
---                   and its count come, then those, then pairs of a field
---                   and how often it has clashed
+--                   between, 8 policy, 9 number of pairs of a counter's number
+--                   and its count, then these, then pairs of a field and its
+--                   number of clashes
 --               often: 7 the resource that had a conflict
 --               lock, unlock: 7 the resource, 8 idle (msec), 9 acquired
 --                   (usec), 10 user, 11 client
---               read: 7 what: state, minutes (with all that is no bin),
+--               read: 7 what: state, minutes (with all that is not a bin),
 --                   hours or days
---               recent: 7 how many lines
+--               recent: 7 number of lines
 -- output:  ... read: lines of words with tabs in between; recent: the lines
 --
--- Counts are in hashes by minute, hour and day, which end by themselves;
--- their fields are the number of a route and that of a counter.  No text has
--- control characters in it.
+-- Counts are in hashes by minute, hour and day, which expire; a field is the
+-- number of a route and that of a counter.  No text has control characters.
 
 local verb, what = ARGV[6], ARGV[7]
 
@@ -30,7 +29,7 @@ local bins = {
 }
 
 local function done(answer)
-    return token .. ' ' .. born .. ' ' .. answer
+    return token .. ' ' .. incarnation .. ' ' .. answer
 end
 
 local function route()
@@ -55,7 +54,7 @@ local function route()
     return n
 end
 
--- the bins that are to be kept when they are added to for the first time
+-- adds the pairs to a bin and extends its life
 
 local function add(name, n, life)
     for i = 10, 8 + 2 * ARGV[9], 2 do
@@ -67,7 +66,7 @@ end
 
 if verb == 'add' then
 
-    -- it may have come twice
+    -- the call may arrive twice
 
     if not call('SET', key .. ':seen:' .. token, 1, 'NX', 'PX', 120000) then
         return done('0')
@@ -108,7 +107,7 @@ if verb == 'often' then
     return done('1')
 end
 
--- locks: one that a write has renewed may be there for longer than is said
+-- locks: one that a write has renewed may last longer than listed here
 
 local locks = key .. ':locks'
 

@@ -637,7 +637,7 @@ test_again(void **state)
         assert_int_equal(conflict_merge(&in, &out), cases[i].first);
         conflict_merge_free(&out);
 
-        in.again = 1;
+        in.retried = 1;
 
         assert_int_equal(conflict_merge(&in, &out), cases[i].again);
         conflict_merge_free(&out);

@@ -594,17 +594,17 @@ test_merge(void **state)
                           cases[i].text)
                    != 0)
             || (cases[i].names && strcmp(names, cases[i].names) != 0)
-            || out.held != (cases[i].base != NULL && cases[i].server != NULL
-                            && rc != CONFLICT_MERGE_UNFIT
-                            && rc != CONFLICT_MERGE_REPEATED
-                            && strcmp(cases[i].client, "[1]") != 0))
+            || out.base_known != (cases[i].base && cases[i].server
+                                  && rc != CONFLICT_MERGE_UNFIT
+                                  && rc != CONFLICT_MERGE_REPEATED
+                                  && strcmp(cases[i].client, "[1]") != 0))
         {
             fail_msg("base %s\nserver %s\nclient %s\nexpected %d %s (%s)\n"
                      "got %d %s %s (%s) held:%d",
                      cases[i].base, cases[i].server, cases[i].client,
                      cases[i].rc, cases[i].text ? cases[i].text : "",
                      cases[i].names ? cases[i].names : "", rc, text, clashes,
-                     names, out.held);
+                     names, out.base_known);
         }
 
         free(text);

@@ -55,7 +55,7 @@ LLVMFuzzerTestOneInput(const unsigned char *data, size_t size)
     current.version = data[9] % 4 + 1;
     current.pending = current.version + 1;
     current.mtime = data[10] * 100000;
-    current.twice = data[11] & 1;
+    current.second_reused = data[11] & 1;
     current.existence = (data[11] & 2) ? CONFLICT_EXISTS : CONFLICT_DELETED;
 
     current.owned = (data[11] >> 3) & 1;
@@ -64,7 +64,7 @@ LLVMFuzzerTestOneInput(const unsigned char *data, size_t size)
 
     if (size > 15) {
         pre.kinds |= CONFLICT_CHAIN;
-        pre.began = data[12] % 9;
+        pre.chain_base = data[12] % 9;
         pre.chain = conflict_chain_word(1, data[13] % 4 + 1);
         current.chain = conflict_chain_word(data[14] % 3, data[15] % 4 + 1);
         current.mixed = (data[15] >> 4) & 1;

@@ -273,7 +273,7 @@ ngx_http_conflict_test_handler(ngx_http_request_t *r)
         op->in.pre.kinds |= CONFLICT_CHAIN;
         op->in.pre.chain = conflict_chain_word(chain,
                                    ngx_http_conflict_test_arg(r, "n", 1));
-        op->in.pre.began = ngx_http_conflict_test_arg(r, "began", 0);
+        op->in.pre.chain_base = ngx_http_conflict_test_arg(r, "began", 0);
     }
 
     op->in.mixed = ngx_http_conflict_test_arg(r, "mixed", 0);

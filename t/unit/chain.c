@@ -258,7 +258,7 @@ test_check(void **state)
         pre.base = c->other;
         pre.match = &c->other;
         pre.matches = 1;
-        pre.began = c->began;
+        pre.chain_base = c->began;
         pre.chain = c->chain;
 
         memset(&current, 0, sizeof(current));

@@ -252,7 +252,7 @@ test_date(void **state)
     pre.unmodified = 100 * CONFLICT_TIME_SECOND;
     assert_int_equal(conflict_decide_precondition(&pre, &current, 0),
                      CONFLICT_HOLDS);
-    current.twice = 1;
+    current.second_reused = 1;
     assert_int_equal(conflict_decide_precondition(&pre, &current, 0),
                      CONFLICT_FAILED);
     pre.unmodified = 101 * CONFLICT_TIME_SECOND;

@@ -1,4 +1,4 @@
-# the scripts as a header, made anew when one of them changes
+# the scripts as a header, rebuilt when one of them changes
 
 cat << END >> $NGX_MAKEFILE
 
@@ -14,7 +14,7 @@ $NGX_OBJS/ngx_http_conflict_lua.h: $ngx_addon_dir/src/store/redis/lua/*
 
 END
 
-# the dashboard's page, the same
+# the page of the dashboard as a header
 
 cat << END >> $NGX_MAKEFILE
 

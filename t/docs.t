@@ -1,4 +1,4 @@
-# The examples of the pages do what the pages say.
+# The examples in the documentation work as documented.
 
 BEGIN { push @INC, 't/lib' }
 use Conflict;

@@ -1,5 +1,5 @@
-# The words that the module and its scripts in Redis exchange are in the order
-# that the heads of the scripts say: the module has a name for each.
+# The words that the module and its scripts in Redis exchange: the module has a
+# name for each, in the order of the scripts' header comments.
 
 use strict;
 use warnings;

@@ -2,9 +2,9 @@
 /*
  * Copyright (C) the ngx_http_conflict_module authors
  *
- * Fuzz target: preconditions.  One that holds with a write in flight, or
- * may hold, must not be refused; one that is stale must stay so when the
- * write in flight ends either way.
+ * Fuzz target: preconditions.  One that holds, or may hold, with a write in
+ * flight must not be refused; one that is stale must stay stale whatever the
+ * outcome of that write.
  */
 
 
@@ -80,7 +80,7 @@ LLVMFuzzerTestOneInput(const unsigned char *data, size_t size)
     current.pending = 0;
     cancelled = conflict_decide_precondition(&pre, &current, 1);
 
-    /* where the upstream owns versions, it is any */
+    /* with upstream-owned versions it may be any */
 
     current.version = current.owned ? (uint64_t) (data[11] >> 4) % 8 + 1
                                     : current.version + 1;
@@ -90,15 +90,15 @@ LLVMFuzzerTestOneInput(const unsigned char *data, size_t size)
     committed = conflict_decide_precondition(&pre, &current, 1);
 
     /*
-     * What is stale beside a write in flight is so, whatever becomes of it; but
-     * for a base that its own chain has gone on from, and that comes back here.
+     * What is stale beside a write in flight stays stale, whatever the outcome;
+     * except a base of the chain that becomes current again.
      */
 
     if (!own && stale(now) && (!stale(cancelled) || !stale(committed))) {
         abort();
     }
 
-    /* a link that comes late never holds, whatever else it brings */
+    /* a delayed link never holds, whatever its other preconditions */
 
     if (late && (now != CONFLICT_FAILED || cancelled != CONFLICT_FAILED)) {
         abort();

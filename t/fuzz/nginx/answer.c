@@ -74,30 +74,32 @@ name(json_t *lock, const char *member, ngx_str_t *text)
 static void
 show(ngx_http_conflict_op_t *op)
 {
-    u_char                   *text, *p;
-    json_t                   *tree;
+    char                     *text;
+    json_t                   *json, *tree;
     ngx_http_conflict_ctx_t   ctx;
 
     ngx_memzero(&ctx, sizeof(ctx));
     ctx.op = op;
 
-    text = malloc(NGX_HTTP_CONFLICT_LOCK_TEXT + 2);
-    text[0] = '{';
+    json = ngx_http_conflict_lock_json(&ctx, &op->lock.holder,
+                                       &op->lock.origin, op->lock.fresh);
+    text = json_dumps(json, JSON_COMPACT);
 
-    p = ngx_http_conflict_lock_json(&ctx, text + 1, &op->lock.holder,
-                                    &op->lock.origin, op->lock.fresh);
-    *p++ = '}';
+    if (text == NULL) {
+        abort();
+    }
 
-    tree = json_loadb((char *) text, p - text, JSON_ALLOW_NUL, NULL);
+    tree = json_loads(text, JSON_ALLOW_NUL, NULL);
 
     if (tree == NULL) {
         abort();
     }
 
-    name(json_object_get(tree, "lock"), "user", &op->lock.holder);
-    name(json_object_get(tree, "lock"), "client", &op->lock.origin);
+    name(tree, "user", &op->lock.holder);
+    name(tree, "client", &op->lock.origin);
 
     json_decref(tree);
+    json_decref(json);
     free(text);
 }
 

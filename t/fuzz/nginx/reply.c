@@ -205,14 +205,14 @@ done(ngx_http_conflict_op_t *op)
 
 
 static void
-surveyed(ngx_http_conflict_snapshot_t *snapshot)
+reported(ngx_http_conflict_snapshot_t *snapshot)
 {
     size_t                      n;
     u_char                     *text, *p;
     json_t                     *tree;
     ngx_chain_t                *cl;
     json_error_t                error;
-    ngx_http_conflict_print_t   out;
+    ngx_http_conflict_writer_t  out;
 
     running--;
 
@@ -274,7 +274,7 @@ ask(u_char what)
 
         if (snapshot->busy) {
             running++;
-            snapshot->done = surveyed;
+            snapshot->done = reported;
 
         } else {
             ngx_http_conflict_snapshot_release(snapshot);

@@ -122,10 +122,10 @@ flow(ngx_http_request_t *r, ngx_str_t *out, uint64_t *version, int64_t *mtime,
     ngx_memzero(&ctx, sizeof(ctx));
     ctx.request = r;
     ctx.conf = &loc_conf;
-    ctx.key = *out;
-    ctx.key.len = 0;
+    ctx.target.key = *out;
+    ctx.target.key.len = 0;
 
-    op = ngx_http_conflict_op_create(NULL, loc_conf.store, &ctx.key, 0);
+    op = ngx_http_conflict_op_create(NULL, loc_conf.store, &ctx.target.key, 0);
     op->in.minted = 1;
     op->out.version = VERSION;
     op->in.observed.mtime = CONFLICT_TIME_NONE;

@@ -180,9 +180,9 @@ LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 
     ctx.request = &r;
     ctx.conf = r.loc_conf[ngx_http_conflict_module.ctx_index];
-    ctx.outcome = NGX_HTTP_CONFLICT_OUTCOME_PASSED;
+    ctx.flow.outcome = NGX_HTTP_CONFLICT_OUTCOME_PASSED;
 
-    op = ngx_http_conflict_op_create(NULL, ctx.conf->store, &ctx.key, 0);
+    op = ngx_http_conflict_op_create(NULL, ctx.conf->store, &ctx.target.key, 0);
     op->in.minted = 1;
     op->out.mtime = CONFLICT_TIME_NONE;
     ctx.op = op;
@@ -245,7 +245,7 @@ LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
         if (ngx_http_conflict_revalidate_conditions(&r, &ctx, -1) != NGX_OK
             || r.headers_in.if_none_match == NULL
             || r.headers_in.if_none_match == h[0]
-            || ctx.current != VERSION
+            || ctx.version.current != VERSION
             || (r.headers_in.range == NULL) != own.weak)
         {
             abort();
@@ -278,7 +278,7 @@ LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
             abort();
         }
 
-        if ((r.headers_out.etag == NULL) != (ctx.current == 0)) {
+        if ((r.headers_out.etag == NULL) != (ctx.version.current == 0)) {
             abort();
         }
 
@@ -291,7 +291,7 @@ LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
         }
     }
 
-    if (judged && ctx.current) {
+    if (judged && ctx.version.current) {
         tag = r.headers_out.etag->value;
 
         if (memmem(line[2].data, line[2].len, tag.data, tag.len) == NULL

@@ -537,13 +537,13 @@ LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 
     /* a path is arbitrary bytes, too */
 
-    ctx.key.data = b.pos;
-    ctx.key.len = b.last - b.pos;
-    ctx.resource = ctx.key;
+    ctx.target.key.data = b.pos;
+    ctx.target.key.len = b.last - b.pos;
+    ctx.target.resource = ctx.target.key;
     ctx.method = r->method;
     ctx.method_name = r->method_name;
-    ctx.client_time = CONFLICT_TIME_NONE;
-    ctx.against_time = CONFLICT_TIME_NONE;
+    ctx.pre.client_time = CONFLICT_TIME_NONE;
+    ctx.version.compared_time = CONFLICT_TIME_NONE;
 
     if (taken(&ctx, ngx_http_conflict_precondition_headers(r, &ctx)) == NGX_OK
         && body(&ctx, b.pos, b.last - b.pos) == NGX_OK)
@@ -554,9 +554,10 @@ LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
             && ctx.op->in.pre.kinds == 0)
         {
             /* the refusal of a route that requires a base */
-            if (ngx_http_conflict_precondition_missing(r, &ctx, &ctx.answer)
+            if (ngx_http_conflict_precondition_missing(r, &ctx,
+                                                       &ctx.flow.answer)
                 != NGX_OK
-                || ctx.reason == NULL)
+                || ctx.flow.reason == NULL)
             {
                 abort();
             }

@@ -19,8 +19,8 @@ typedef struct {
     conflict_patch_t         patch;
     conflict_tree_t          base;
     conflict_tree_t          server;
-    conflict_value_t         was;          /* what the patch applies to */
-    conflict_value_t         now;          /* the server's */
+    conflict_value_t         origin;       /* what the patch applies to */
+    conflict_value_t         latest;       /* the server's */
     conflict_patch_work_t    work;
     conflict_buffer_t        client;
     conflict_walk_t          walk;
@@ -129,8 +129,8 @@ conflict_patch_merge_read(conflict_patching_t *p)
         return rc;
     }
 
-    p->now.tree = &p->server;
-    p->was = p->now;
+    p->latest.tree = &p->server;
+    p->origin = p->latest;
 
     if (p->in->stale) {
 
@@ -149,7 +149,7 @@ conflict_patch_merge_read(conflict_patching_t *p)
                                                 : rc;
         }
 
-        p->was.tree = &p->base;
+        p->origin.tree = &p->base;
     }
 
     p->result->base_known = 1;
@@ -188,9 +188,9 @@ conflict_patch_merge_apply(conflict_patching_t *p)
     size_t                 i, limit;
     conflict_operation_t  *op;
 
-    limit = CONFLICT_PATCH_GROWTH * (p->was.tree->len + p->in->client.len);
+    limit = CONFLICT_PATCH_GROWTH * (p->origin.tree->len + p->in->client.len);
 
-    rc = conflict_patch_work_init(&p->work, p->was, p->in->values / 2,
+    rc = conflict_patch_work_init(&p->work, p->origin, p->in->values / 2,
                                   p->in->seed);
 
     for (i = 0; i < p->patch.n && rc == 0; i++) {
@@ -227,7 +227,7 @@ static int
 conflict_patch_merge_test(conflict_patching_t *p, conflict_operation_t *op)
 {
     uint32_t                node;
-    conflict_value_t        now, there;
+    conflict_value_t        now, at_path;
     conflict_patch_node_t  *n;
 
     if (op->base) {
@@ -240,18 +240,19 @@ conflict_patch_merge_test(conflict_patching_t *p, conflict_operation_t *op)
         return -1;
     }
 
-    there = conflict_patch_read_find(p->now, &op->path, &p->work.steps);
+    at_path = conflict_patch_read_find(p->latest, &op->path, &p->work.steps);
 
     if (node == CONFLICT_PATCH_NODE_NONE) {
 
         if (!p->in->stale
-            || conflict_patch_read_find(p->was, &op->path, &p->work.steps).tree)
+            || conflict_patch_read_find(p->origin, &op->path,
+                                        &p->work.steps).tree)
         {
             /* the patch has removed it */
             return -1;
         }
 
-        op->holds = there.tree && conflict_compare_equal(there, op->value);
+        op->holds = at_path.tree && conflict_compare_equal(at_path, op->value);
         op->clashes = !op->holds;
 
         return 0;
@@ -259,7 +260,7 @@ conflict_patch_merge_test(conflict_patching_t *p, conflict_operation_t *op)
 
     n = &p->work.nodes[node];
 
-    if (n->from.tree != p->was.tree) {
+    if (n->from.tree != p->origin.tree) {
         return conflict_patch_work_equal(&p->work, node, op->value) ? 0 : -1;
     }
 
@@ -277,7 +278,7 @@ conflict_patch_merge_test(conflict_patching_t *p, conflict_operation_t *op)
     }
 
     if (now.tree && conflict_compare_equal(now, op->value)) {
-        op->holds = (there.tree == now.tree && there.node == now.node);
+        op->holds = (at_path.tree == now.tree && at_path.node == now.node);
         return 0;
     }
 
@@ -294,8 +295,8 @@ conflict_patch_merge_counterpart(conflict_patching_t *p, uint32_t target)
 {
     conflict_value_t  v, was, now, next;
 
-    was = p->was;
-    now = p->now;
+    was = p->origin;
+    now = p->latest;
 
     while (was.node != target && now.tree) {
 
@@ -451,8 +452,9 @@ conflict_patch_merge_clashes(conflict_patching_t *p, unsigned clashed)
         }
 
         trio.base_known = 1;
-        trio.base = conflict_patch_read_find(p->was, &op->path, &p->work.steps);
-        trio.server = conflict_patch_read_find(p->now, &op->path,
+        trio.base = conflict_patch_read_find(p->origin, &op->path,
+                                             &p->work.steps);
+        trio.server = conflict_patch_read_find(p->latest, &op->path,
                                                &p->work.steps);
         trio.client = op->value;
 
@@ -538,7 +540,7 @@ conflict_patch_merge_print(conflict_patching_t *p,
 
     if (rc == CONFLICT_MERGE_SAME) {
         p->walk.path.len = 0;
-        conflict_patch_diff(&p->walk, &diff, p->now, to);
+        conflict_patch_diff(&p->walk, &diff, p->latest, to);
 
         conflict_buffer_text(&patch, "[");
         conflict_patch_merge_tests(p, &patch);

@@ -55,8 +55,8 @@ CLIENT_PACKAGES = apache2-bin libnginx-mod-http-dav-ext litmus radicale \
 BENCH_PACKAGES = $(BUILD_PACKAGES) libnginx-mod-http-lua lua-cjson \
 	lua-nginx-redis python3 redis-server
 
-# FILES need what each of them names at its top, "# Needs: ...": packages of
-# Debian, and what is made in build/
+# each of FILES names its requirements at its top, "# Needs: ...": packages of
+# Debian and files of build/
 
 FILES =
 needs := $(if $(FILES),$(sort $(shell sed -n 's/^\# Needs: //p' $(FILES))))
@@ -95,7 +95,7 @@ t redis: $(if $(FILES),file-tools,test-tools)
 
 fuzz test: $(FUZZ_MODULE)
 
-# tests of clients that cannot be installed say so and are left out
+# a test whose clients cannot be installed is skipped with a message
 
 test-tools:
 	$(install) $(TEST_PACKAGES)
@@ -104,7 +104,7 @@ test-tools:
 		$(BROKEN_MODULES) $(B)/promtool $(B)/page/node_modules \
 		$(B)/clients/node_modules
 
-# a file whose packages cannot be installed says so
+# a file whose packages cannot be installed is skipped with a message
 
 file-tools:
 	$(install) $(FILE_PACKAGES)
@@ -126,7 +126,7 @@ check-trixie:
 	$(install) debootstrap
 	@t/trixie
 
-# out of its package, so that no server is installed for it
+# extracted from its package, so that no server is installed
 
 $(B)/promtool:
 	@mkdir -p $(B)/prometheus
@@ -152,8 +152,8 @@ bench:
 clean:
 	rm -rf build
 
-# configure takes half a minute, so it is done once for each kind of build;
-# what it makes knows when to compile
+# configure takes half a minute, so it runs once for each kind of build; the
+# makefile that it generates decides what to compile
 
 .PHONY: $(MODULE) $(TEST_MODULE) $(BROKEN_MODULES) $(FUZZ_MODULE) \
 	$(DEBUG_MODULE)
@@ -170,8 +170,8 @@ $(TEST_MODULE): $(B)/objs-test/Makefile
 	@for so in $(B)/objs-test/*.so; do \
 		cmp -s $$so $(@D)/$${so##*/} || cp --remove-destination $$so $(@D); done
 
-# those that lack one cure each, by its number in the source, to see that the
-# tests find that out; only the files that say so are compiled again
+# builds without one safeguard each, by its number in the source: the tests
+# must detect the loss; only the files with this number are compiled again
 
 $(BROKEN_MODULES): $(B)/broken/%/ngx_http_conflict_module.so: $(TEST_MODULE)
 	@rm -rf $(B)/objs-broken-$*
@@ -188,7 +188,7 @@ $(BROKEN_MODULES): $(B)/broken/%/ngx_http_conflict_module.so: $(TEST_MODULE)
 	@cp --remove-destination $(B)/objs-broken-$*/$(@F) $@
 	@rm -rf $(B)/objs-broken-$*
 
-# one that the fuzzer and the sanitizers see through
+# instrumented for the fuzzer and the sanitizers
 
 $(FUZZ_MODULE): $(B)/objs-fuzz/Makefile
 	@$(MAKE) --no-print-directory -s -C $(B)/src \
@@ -214,7 +214,7 @@ $(B)/objs-fuzz/Makefile: config config.make Makefile | $(B)/src
 $(B)/objs-debug/Makefile: config config.make Makefile $(B)/text-$(TEXT) | $(B)/src
 	$(call configure,objs-debug,-O0 -U_FORTIFY_SOURCE,,$(TEXT))
 
-# made anew when TEXT is another
+# replaced when TEXT changes
 
 $(B)/text-$(TEXT):
 	@mkdir -p $(B)

@@ -1,5 +1,5 @@
-# the scripts as a header.  It is compared by what is in it: one that came with
-# a copied build may be newer than scripts that it was not made of.
+# the scripts as a header, which is compared by its content: one that came with
+# a copied build may be newer than scripts that it was not made from
 
 cat << END >> $NGX_MAKEFILE
 
@@ -16,7 +16,7 @@ $NGX_OBJS/ngx_http_conflict_lua.h: conflict_compared
 
 END
 
-# the dashboard's page, the same
+# the page of the dashboard as a header
 
 cat << END >> $NGX_MAKEFILE
 

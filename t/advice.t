@@ -1,5 +1,5 @@
-# What passes without a check is counted, and what the advice makes of that
-# and of all else that was counted.
+# Unchecked writes are counted, and the advice reflects them and all other
+# counters.
 #
 # On both stores.
 

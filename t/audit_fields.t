@@ -1,4 +1,4 @@
-# Which fields a write that was not refused has overwritten.
+# The fields that a write that was not refused has overwritten.
 # On both stores.
 
 BEGIN { push @INC, 't/lib' }

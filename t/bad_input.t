@@ -1,4 +1,5 @@
-# What cannot be checked gets a clear refusal, and nothing else happens.
+# A write that cannot be checked is refused with a clear error, and nothing else
+# happens.
 # On both stores.
 
 BEGIN { push @INC, 't/lib' }

@@ -1,5 +1,5 @@
-# A base is found whatever the client calls its body and however it has it,
-# and nothing counts as checked where none could be found.
+# A base is found whatever the type, encoding and form of the body, and no write
+# without a base counts as checked.
 # On both stores.
 
 BEGIN { push @INC, 't/lib' }

@@ -1,5 +1,5 @@
 # Pages in a browser: of another origin, with conf/browser.conf, and a frontend
-# that was written without a thought of nginx.
+# that knows nothing of nginx.
 #
 # On both stores.
 # Needs: chromium build/page/node_modules build/clients/node_modules

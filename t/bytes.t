@@ -1,5 +1,5 @@
-# What the module says itself is JSON that any parser reads, whatever bytes
-# clients have sent it: names, paths, bases, fields and their values.
+# The module's own output is JSON that any parser accepts, whatever bytes clients
+# have sent: names, paths, bases, fields and their values.
 # On both stores.
 
 BEGIN { push @INC, 't/lib' }

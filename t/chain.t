@@ -1,5 +1,6 @@
-# Conflict-Chain: the edits that a device has queued, each made on the one
-# before it.  On both stores.
+# Conflict-Chain: edits queued by an offline client, each based on the previous
+# one.
+# On both stores.
 
 BEGIN { push @INC, 't/lib' }
 use Conflict;

@@ -1,5 +1,5 @@
-# Clients that exist, with an API that knows nothing of the module: PouchDB
-# and axios from npm, and curl.
+# Existing clients, with an API that knows nothing of the module: PouchDB and
+# axios from npm, and curl.
 #
 # On both stores.
 # Needs: openssl build/clients/node_modules

@@ -1,5 +1,5 @@
-# The clock of the host steps back and forth: versions still grow, and what
-# ends by time still ends.
+# The clock of the host is set back and forth: versions still grow, and leases
+# and quarantines still end.
 #
 # On both stores.
 # Needs: faketime

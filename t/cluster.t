@@ -1,5 +1,5 @@
-# Redis Cluster: each resource at its node, and what happens when slots move
-# and masters die.
+# Redis Cluster: each resource at its node, also when slots are moved and masters
+# fail.
 #
 # Needs: redis-server
 

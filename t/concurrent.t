@@ -1,4 +1,4 @@
-# The lease: writes to one resource are serialised, others do not wait.
+# The lease: writes to one resource are serialized, others do not wait.
 # On both stores.
 
 BEGIN { push @INC, 't/lib' }

@@ -1,5 +1,5 @@
-# Each conditional field, for each method and source of versions: it is judged
-# by the module or by the upstream, in the order of RFC 9110, 13.2.2.
+# Each conditional field, for each method and version source: it is evaluated by
+# the module or by the upstream, in the order of RFC 9110, 13.2.2.
 # On both stores.
 
 BEGIN { push @INC, 't/lib' }

@@ -1,4 +1,4 @@
-# The examples: nginx takes each of them.
+# The examples of conf/: nginx accepts each of them.
 #
 # Needs: logrotate build/promtool build/ngx_http_conflict_module.so
 

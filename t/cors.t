@@ -1,4 +1,4 @@
-# A page of another origin that may read a GET may read a refusal.
+# A page of another origin that may read a GET may also read a refusal.
 # On both stores.
 
 BEGIN { push @INC, 't/lib' }

@@ -1,6 +1,6 @@
-# Nobody gets the answer of Redis to somebody else: 10,000 requests over a wire
-# on which answers are late and come in pieces, from clients of whom some are
-# gone when they come.
+# No request gets the reply of Redis to another one: 10,000 requests over a
+# connection on which replies are late and in pieces, from clients some of which
+# have disconnected by then.
 #
 # Needs: redis-server
 

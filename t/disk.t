@@ -1,5 +1,5 @@
-# Disks that are full and directories that are gone; that of the audit log is
-# full in t/audit.t.
+# Full disks and missing directories; a full disk of the audit log is tested in
+# t/audit.t.
 # On both stores.
 
 BEGIN { push @INC, 't/lib' }

@@ -1,4 +1,4 @@
-# The examples of the pages do what the pages say.
+# The examples in the documentation work as documented.
 
 BEGIN { push @INC, 't/lib' }
 use Conflict;
@@ -280,10 +280,10 @@ $file->('core/text/conflict_text.c', '#include <ngx_core.h>');
 $file->('other/x.h');
 
 is($style->(), <<"END", 'or it is not');
-src/other: t/style does not say what it may include
+src/other: t/style has no rule for this folder
 src/core/text/conflict_text.c:5: nginx in the core
 src/core/text/conflict_text.c:5: <ngx_core.h> may not be included from core/text/
-src/write/${n}_diff.c:6: ${n}_diff_first_of() is one of src/write/${n}_diff_first.c, by its name
+src/write/${n}_diff.c:6: ${n}_diff_first_of() belongs to src/write/${n}_diff_first.c, by its name
 src/write/${n}_pass.c:5: answer/${n}_answer.h may not be included from write/
 src/write/${n}_pass.c:6: ${n}_diff.h is not in src/: includes are written from there
 src/write/${n}_pass.c:7: <hiredis/async.h> may not be included from write/

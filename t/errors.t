@@ -1,5 +1,5 @@
-# What the module says is wrong: of a configuration, with what may be said
-# instead; of a request, by a name that has a page.
+# Error messages: of the configuration, with the allowed values; of requests, with
+# a type that is documented.
 
 BEGIN { push @INC, 't/lib' }
 use Conflict;

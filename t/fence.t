@@ -1,5 +1,5 @@
-# A worker that was stopped while others went on: its write ends, and is not
-# acknowledged where another one may have been let in.
+# A worker that was stopped while others continued: its write is ended, and not
+# acknowledged if another one may have been let in.
 # On both stores.
 
 BEGIN { push @INC, 't/lib' }

@@ -1,5 +1,5 @@
-# The module's own GET: it is a GET of the same target by the same client, in
-# all that nginx makes of that, and it leaves the write as it was.
+# The module's own GET: a GET of the same target by the same client in every
+# respect, which leaves the write unchanged.
 # On both stores.
 
 BEGIN { push @INC, 't/lib' }

@@ -1,6 +1,5 @@
-# One client that takes all it can: locks, room in the zone, turns, bodies.
-# What others hold stays, what there is no room for is refused, and nothing
-# passes unchecked.
+# A client that exhausts resources: locks, the zone, leases, bodies.  Those of
+# others stay, requests over a limit are refused, and no write passes unchecked.
 
 BEGIN { push @INC, 't/lib' }
 use Conflict;

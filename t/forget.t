@@ -1,6 +1,5 @@
-# A Redis that forgets: by a failover that it was not ready for, flushed,
-# started from an old dump, evicting.  What it has acknowledged nobody writes
-# over.
+# A Redis that loses data: by an early failover, a flush, an old dump, eviction.
+# No acknowledged write is overwritten unseen.
 #
 # Needs: redis-server
 

@@ -1,5 +1,5 @@
-# What the upstream gets is exactly one request, whatever was sent and whatever
-# became of its body: the raw bytes of each connection to it.
+# The upstream gets exactly one request, whatever was sent and however its body
+# was changed: checked in the raw bytes of each connection.
 #
 # On both stores.
 

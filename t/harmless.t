@@ -1,4 +1,4 @@
-# A guarded server proxies as one that is not: methods, bodies, heads.
+# A guarded server proxies like an unguarded one: methods, bodies, headers.
 # On both stores.
 
 BEGIN { push @INC, 't/lib' }

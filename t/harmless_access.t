@@ -1,4 +1,4 @@
-# A guarded server proxies as one that is not: who may, and where it leads.
+# A guarded server proxies like an unguarded one: access and redirects.
 # On both stores.
 
 BEGIN { push @INC, 't/lib' }

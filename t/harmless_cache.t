@@ -1,4 +1,4 @@
-# A guarded server proxies as one that is not: caches, stored files, peers.
+# A guarded server proxies like an unguarded one: caches, stored files, peers.
 # On both stores.
 
 BEGIN { push @INC, 't/lib' }

@@ -1,4 +1,4 @@
-# A guarded server proxies as one that is not: connections, HTTP/2, gRPC.
+# A guarded server proxies like an unguarded one: connections, HTTP/2, gRPC.
 # On both stores.
 
 BEGIN { push @INC, 't/lib' }

@@ -1,4 +1,4 @@
-# A guarded server proxies as one that is not: files, rewrites, WebDAV.
+# A guarded server proxies like an unguarded one: files, rewrites, WebDAV.
 # On both stores.
 
 BEGIN { push @INC, 't/lib' }

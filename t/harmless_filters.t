@@ -1,4 +1,4 @@
-# A guarded server proxies as one that is not: ranges, encodings, filters.
+# A guarded server proxies like an unguarded one: ranges, encodings, filters.
 # On both stores.
 
 BEGIN { push @INC, 't/lib' }

@@ -1,4 +1,4 @@
-# Which requests are of one resource.
+# conflict_key: which requests are about the same resource.
 # On both stores.
 
 BEGIN { push @INC, 't/lib' }

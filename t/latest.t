@@ -1,4 +1,4 @@
-# The latest body of a refusal, and who may see it.
+# The latest body in a refusal, and which clients may see it.
 # On both stores.
 
 BEGIN { push @INC, 't/lib' }

@@ -1,4 +1,5 @@
-# conflict_lock: who edits holds a lock, and nobody else writes meanwhile.
+# conflict_lock: a user holds a lock while editing, and writes of others are
+# refused.
 # On both stores.
 
 BEGIN { push @INC, 't/lib' }

@@ -1,4 +1,4 @@
-# Locks that must be neither lost, nor anybody's, nor told to everybody.
+# Locks must not be lost, taken over or disclosed.
 #
 # On both stores.
 

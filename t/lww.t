@@ -1,4 +1,4 @@
-# lww and client_wins: no write is refused, each overwrite is logged.
+# lww and client_wins: no write is refused, and each overwrite is logged.
 # On both stores.
 
 BEGIN { push @INC, 't/lib' }

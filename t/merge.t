@@ -1,4 +1,4 @@
-# conflict merge: a stale write is merged field by field with what is there.
+# conflict merge: a stale write is merged with the latest body field by field.
 # On both stores.
 
 BEGIN { push @INC, 't/lib' }

@@ -1,4 +1,4 @@
-# Merges that must not lose, leak or invent anything.
+# Merges must not lose, leak or invent anything.
 #
 # On both stores.
 

@@ -1,5 +1,5 @@
-# Methods that write another resource than their target, and those that nobody
-# has called a write.
+# Methods that write another resource than their target, and methods that are
+# not guarded.
 # On both stores.
 
 BEGIN { push @INC, 't/lib' }

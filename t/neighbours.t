@@ -1,4 +1,4 @@
-# Other parts of nginx in a guarded location.
+# Other modules of nginx in a guarded location.
 # On both stores.
 
 BEGIN { push @INC, 't/lib' }

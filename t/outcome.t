@@ -1,4 +1,5 @@
-# What became of a write: the table of outcomes, and what the next write gets.
+# The outcome of a write: the table of outcomes, and the response to the next
+# write.
 # On both stores.
 
 BEGIN { push @INC, 't/lib' }

@@ -1,4 +1,4 @@
-# Versions that the upstream owns: a member of its JSON, a header, ETag.
+# Upstream-owned versions: a member of its JSON, a header, ETag.
 # On both stores.
 
 BEGIN { push @INC, 't/lib' }

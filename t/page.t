@@ -1,4 +1,4 @@
-# The dashboard, as a browser shows it.
+# The dashboard in a browser.
 #
 # On both stores.
 # Needs: chromium build/page/node_modules

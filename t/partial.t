@@ -1,5 +1,5 @@
-# conflict_partial: what a client did not send is neither changed nor removed,
-# clashes with nothing and is no field of anybody's log.
+# conflict_partial: members that a client did not send are neither changed nor
+# removed, do not clash, and are not in the log.
 #
 # On both stores.
 

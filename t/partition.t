@@ -1,5 +1,5 @@
-# A host that is cut off from Redis while its writes are at the upstream: they
-# end before others are let in.  What Redis is told late does no harm.
+# A host that is cut off from Redis while its writes are in flight: they end
+# before others are let in.  Late calls to Redis do no harm.
 #
 # Needs: redis-server
 

@@ -1,5 +1,5 @@
-# PATCH with application/json-patch+json (RFC 6902): a stale one is put on its
-# base and merged, and the upstream is sent a patch of what it has.
+# PATCH with application/json-patch+json (RFC 6902): a stale one is applied to
+# its base and merged, and the upstream gets a patch of its latest document.
 #
 # On both stores.
 

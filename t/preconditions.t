@@ -1,4 +1,4 @@
-# Every way to say a base, alone and together, for each method.
+# Each form of a precondition, alone and combined, for each method.
 # On both stores.
 
 BEGIN { push @INC, 't/lib' }

@@ -1,6 +1,6 @@
-# Reads beside writes, under "merge": a version is never newer than the body
-# that it comes with, but the body may be newer.  Who goes on from that must
-# not have what others have changed taken for edits of his own.
+# Reads concurrent with writes, under "merge": a version is never newer than the
+# body that it is shown with, but the body may be newer.  Changes of others in it
+# must not count as edits of the client that continues from it.
 #
 # On both stores.
 

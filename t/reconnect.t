@@ -1,5 +1,5 @@
-# How workers come back to a Redis that is away: not too often, not all at
-# once, and with one line of it each.
+# Workers reconnect to a Redis that is down: not too often, not all at once, and
+# with one log line each.
 #
 # Needs: redis-server
 

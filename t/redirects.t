@@ -1,5 +1,5 @@
-# A write that goes on elsewhere: by an error page, by X-Accel-Redirect, by a
-# handler that is no upstream.
+# A write that continues in another location: by an error page, X-Accel-Redirect,
+# or a handler without an upstream.
 # On both stores.
 
 BEGIN { push @INC, 't/lib' }

@@ -1,4 +1,4 @@
-# What a Redis that fails does to clients: the rows of the failure table.
+# The effects of a failing Redis on clients: the rows of the failure table.
 #
 # Needs: redis-server
 

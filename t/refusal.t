@@ -1,5 +1,5 @@
-# A refusal shows what a GET through the location shows, and not one byte of
-# what its filters take out of it.
+# A refusal shows what a GET through the location shows, without a byte that its
+# filters remove.
 # On both stores.
 
 BEGIN { push @INC, 't/lib' }

@@ -1,4 +1,4 @@
-# The same with filters of other authors, where they are installed.
+# The same with third-party filters, if they are installed.
 # On both stores.
 # Needs: libnginx-mod-http-lua libnginx-mod-http-subs-filter
 

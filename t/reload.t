@@ -1,5 +1,5 @@
-# On both stores.  What a key means may change by a reload: nothing passes
-# until nobody writes by the old meaning.
+# On both stores.  A reload may change the meaning of keys: no write passes until
+# no predecessor process writes with the old meaning.
 
 BEGIN { push @INC, 't/lib' }
 use Conflict;

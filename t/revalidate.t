@@ -1,5 +1,5 @@
-# Conditional reads of minted versions: a tag bears the upstream's own behind
-# the version, and conditions go upstream in its words.
+# Conditional reads with minted versions: a tag contains the upstream's own after
+# the version, and conditions are forwarded with the upstream's tags.
 # On both stores.
 
 BEGIN { push @INC, 't/lib' }

@@ -1,6 +1,6 @@
-# The words that the module and its scripts in Redis exchange are in the order
-# that the heads of the scripts say: the module has a name for each.  And it
-# is built with the scripts that are here.
+# The words that the module and its scripts in Redis exchange: the module has a
+# name for each, in the order of the scripts' header comments.  The module
+# is built with the scripts of the tree.
 
 use strict;
 use warnings;

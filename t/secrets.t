@@ -1,5 +1,5 @@
-# The password of a Redis, credentials and bodies: in no log, at any level, and
-# in nothing that is shown.
+# The password of a Redis, credentials and bodies are in no log of any level, and
+# in no response.
 #
 # Needs: redis-server
 

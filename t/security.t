@@ -1,5 +1,5 @@
-# What nobody must learn of others, from answers or from logs, and what a
-# client must not be able to write there.
+# Responses and logs disclose nothing of other clients, and a client cannot
+# inject anything into them.
 #
 # On both stores.
 

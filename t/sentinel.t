@@ -1,4 +1,4 @@
-# Redis with sentinels: the master is found, and found again.
+# Redis with sentinels: the master is found, also after a failover.
 #
 # Needs: redis-server
 

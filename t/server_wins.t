@@ -1,4 +1,4 @@
-# server_wins: a stale write is dropped, its sender gets the latest body.
+# server_wins: a stale write is dropped, and the client gets the latest body.
 # On both stores.
 
 BEGIN { push @INC, 't/lib' }

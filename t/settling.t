@@ -1,5 +1,5 @@
-# A store that has forgotten everything says so, until what was in flight
-# must have landed: in answers, in the error log, on the dashboard.
+# A new incarnation of a store is settling until earlier writes in flight must
+# have landed: in responses, in the error log, on the dashboard.
 
 BEGIN { push @INC, 't/lib' }
 use Conflict;

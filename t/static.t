@@ -1,4 +1,4 @@
-# Files that nginx sends itself.
+# Static files of nginx.
 # On both stores.
 
 BEGIN { push @INC, 't/lib' }

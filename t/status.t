@@ -1,4 +1,4 @@
-# What was counted: as JSON, as metrics, and who may see which of them.
+# The counters as JSON and as metrics, and which clients may see them.
 #
 # On both stores.
 # Needs: build/promtool

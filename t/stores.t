@@ -1,5 +1,5 @@
-# Both stores give the same answers: random operations on each, side by side.
-# The numbers differ, so versions are compared by when they were first seen.
+# Both stores give the same results for the same random operations.  Versions
+# differ, so they are compared by the order of their first occurrence.
 #
 # Needs: redis-server
 

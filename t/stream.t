@@ -1,5 +1,5 @@
-# The audit stream in Redis, beside the log: what it cannot take is in the log
-# all the same, each conflict once, and no request waits for it.
+# The audit stream in Redis, in addition to the log: the log has each conflict
+# once even if the stream fails, and no request waits for the stream.
 #
 # Needs: redis-server
 

@@ -1,5 +1,5 @@
-# conflict_strip_base: the upstream does not see the base, if nobody else owns
-# the versions or says otherwise.
+# conflict_strip_base: the upstream does not see the base, unless it owns the
+# versions or the directive is off.
 # On both stores.
 
 BEGIN { push @INC, 't/lib' }

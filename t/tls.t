@@ -1,5 +1,5 @@
-# Redis by TLS: who is believed, who is not, and that nothing hangs.  Where
-# the module has no TLS, that it says so.
+# Redis with TLS: valid and invalid certificates, and stalled handshakes.  A
+# build without TLS rejects the configuration.
 #
 # Needs: openssl redis-server
 

@@ -1,4 +1,4 @@
-# What a location does for itself stays as it is when it is guarded.
+# The features of a location are unchanged when it is guarded.
 #
 # On both stores.
 

@@ -1,4 +1,4 @@
-# What a GET or HEAD carries, and conditional reads.
+# The validators of GET and HEAD, and conditional reads.
 # On both stores.
 
 BEGIN { push @INC, 't/lib' }

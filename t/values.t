@@ -1,4 +1,4 @@
-# conflict_max_values: what a merge may have at most, all documents together.
+# conflict_max_values: the limit of a merge, for all documents together.
 # On both stores.
 
 BEGIN { push @INC, 't/lib' }

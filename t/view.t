@@ -1,4 +1,4 @@
-# What a body proves: it is held only against a body of the same view.
+# Bodies as evidence: a body is compared only with one of the same view.
 # On both stores.
 
 BEGIN { push @INC, 't/lib' }

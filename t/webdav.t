@@ -1,6 +1,5 @@
-# WebDAV and CalDAV: a client that is a test suite, and one that keeps two
-# devices the same, get from a server behind the module what they get from it
-# without.
+# WebDAV and CalDAV: a test suite and a synchronization client get the same from
+# a server behind the module as from the server itself.
 #
 # On both stores.
 # Needs: apache2-bin libnginx-mod-http-dav-ext litmus radicale vdirsyncer

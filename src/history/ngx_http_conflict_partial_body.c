@@ -84,7 +84,7 @@ ngx_http_conflict_partial_body_base(ngx_http_conflict_ctx_t *ctx)
             return ctx->version.compared;
         }
 
-        return (conflict_chain_number(pre->chain) == 1) ? pre->began : 0;
+        return (conflict_chain_number(pre->chain) == 1) ? pre->chain_base : 0;
     }
 
     return (pre->kinds & CONFLICT_BASE) ? pre->base : 0;

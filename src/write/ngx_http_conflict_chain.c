@@ -110,7 +110,7 @@ ngx_http_conflict_chain_read(ngx_http_conflict_ctx_t *ctx, ngx_str_t *value,
             return "the base of Conflict-Chain is not an integer";
         }
 
-        pre->began = pre->base;
+        pre->chain_base = pre->base;
     }
 
     if (other) {
@@ -124,7 +124,7 @@ ngx_http_conflict_chain_read(ngx_http_conflict_ctx_t *ctx, ngx_str_t *value,
     chain.id_len = 0;
 #endif
     conflict_hash_field(&hash, chain.id, chain.id_len);
-    conflict_hash_field(&hash, &pre->began, sizeof(uint64_t));
+    conflict_hash_field(&hash, &pre->chain_base, sizeof(uint64_t));
     conflict_hash_field(&hash, ctx->caller.user.data, ctx->caller.user.len);
 
     pre->chain = conflict_chain_word(conflict_hash_final(&hash), chain.n);

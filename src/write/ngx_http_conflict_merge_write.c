@@ -262,7 +262,7 @@ ngx_http_conflict_merge_write_documents(ngx_http_request_t *r,
     ngx_memzero(merged, sizeof(conflict_merged_t));
 
     in.stale = (op->out.verdict == CONFLICT_COMBINE);
-    in.again = op->out.repeat;
+    in.retried = op->out.repeat;
     in.filtered = !ngx_http_conflict_capture_unfiltered(ctx);
     in.values = ctx->conf->max_values;
     in.seed = ngx_http_conflict_random_seed();
@@ -368,7 +368,7 @@ ngx_http_conflict_merge_write_done(ngx_http_request_t *r,
     ngx_http_conflict_merge_t  *merge;
 
     merge = &ctx->merge;
-    merge->held = merged->held;
+    merge->held = merged->base_known;
     merge->omitted = merged->omitted;
 
     switch (rc) {
@@ -382,7 +382,7 @@ ngx_http_conflict_merge_write_done(ngx_http_request_t *r,
         if (ngx_http_conflict_precondition_wrong(r, ctx,
                                                  "an object in the body has a "
                                                  "duplicate "
-                                                 "member", merged->twice)
+                                                 "member", merged->repeated)
             != NGX_OK)
         {
             return NGX_HTTP_CONFLICT_STATE_ERROR;

@@ -53,7 +53,7 @@ LLVMFuzzerTestOneInput(const unsigned char *data, size_t size)
         }
     }
 
-    /* what was read is as it came */
+    /* the values are those of the text */
 
     if (memcmp(text, data, size) != 0) {
         abort();

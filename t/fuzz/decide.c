@@ -2,9 +2,9 @@
 /*
  * Copyright (C) the ngx_http_conflict_module authors
  *
- * Fuzz target: preconditions.  One that holds with a write in flight, or
- * may hold, must not be refused; one that is stale must stay so when the
- * write in flight ends either way.
+ * Fuzz target: preconditions.  One that holds, or may hold, with a write in
+ * flight must not be refused; one that is stale must stay stale whatever the
+ * outcome of that write.
  */
 
 
@@ -55,7 +55,7 @@ LLVMFuzzerTestOneInput(const unsigned char *data, size_t size)
     current.version = data[9] % 4 + 1;
     current.pending = current.version + 1;
     current.mtime = data[10] * 100000;
-    current.twice = data[11] & 1;
+    current.second_reused = data[11] & 1;
     current.existence = (data[11] & 2) ? CONFLICT_EXISTS : CONFLICT_DELETED;
 
     current.owned = (data[11] >> 3) & 1;
@@ -64,7 +64,7 @@ LLVMFuzzerTestOneInput(const unsigned char *data, size_t size)
 
     if (size > 15) {
         pre.kinds |= CONFLICT_CHAIN;
-        pre.began = data[12] % 9;
+        pre.chain_base = data[12] % 9;
         pre.chain = conflict_chain_word(1, data[13] % 4 + 1);
         current.chain = conflict_chain_word(data[14] % 3, data[15] % 4 + 1);
         current.mixed = (data[15] >> 4) & 1;
@@ -80,7 +80,7 @@ LLVMFuzzerTestOneInput(const unsigned char *data, size_t size)
     current.pending = 0;
     cancelled = conflict_decide_precondition(&pre, &current, 1);
 
-    /* where the upstream owns versions, it is any */
+    /* with upstream-owned versions it may be any */
 
     current.version = current.owned ? (uint64_t) (data[11] >> 4) % 8 + 1
                                     : current.version + 1;
@@ -90,15 +90,15 @@ LLVMFuzzerTestOneInput(const unsigned char *data, size_t size)
     committed = conflict_decide_precondition(&pre, &current, 1);
 
     /*
-     * What is stale beside a write in flight is so, whatever becomes of it; but
-     * for a base that its own chain has gone on from, and that comes back here.
+     * What is stale beside a write in flight stays stale, whatever the outcome;
+     * except a base of the chain that becomes current again.
      */
 
     if (!own && stale(now) && (!stale(cancelled) || !stale(committed))) {
         abort();
     }
 
-    /* a link that comes late never holds, whatever else it brings */
+    /* a delayed link never holds, whatever its other preconditions */
 
     if (late && (now != CONFLICT_FAILED || cancelled != CONFLICT_FAILED)) {
         abort();

@@ -2,8 +2,8 @@
 /*
  * Copyright (C) the ngx_http_conflict_module authors
  *
- * Fuzz target: base, server and client, parted by NULs, under all rules.
- * What comes out is JSON without a member twice, and what no side but the
+ * Fuzz target: base, server and client, separated by NULs, under all rules.
+ * The result is JSON without duplicate members, and a field that only the
  * client has changed is the client's.
  */
 
@@ -88,7 +88,7 @@ equal(const unsigned char *a, size_t a_len, const unsigned char *b,
 }
 
 
-/* 1: it was merged; the result is JSON */
+/* 1: it was merged, and the result is JSON */
 
 static int
 merge(conflict_merge_t *in, const unsigned char **text, size_t *len,
@@ -122,7 +122,7 @@ merge(conflict_merge_t *in, const unsigned char **text, size_t *len,
 }
 
 
-/* what the client's makes of the server's is JSON, and has what it wanted */
+/* the client's part applied to the server's is JSON, and reflects the part */
 
 static void
 apply(conflict_merge_t *in)
@@ -205,7 +205,7 @@ LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
     in.reveal = 1;
     in.seed = SEED;
 
-    /* without rules: what is not refused has what each side has changed */
+    /* without rules, unless refused, the result has both sides' changes */
 
     if (merge(&in, &text, &len, &out)
         && equal(in.base.data, in.base.len, in.server.data, in.server.len)
@@ -223,7 +223,7 @@ LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 
     conflict_merge_free(&out);
 
-    /* with them, whole and as a patch, with a base and without */
+    /* with rules, whole and as a patch, with a base and without */
 
     for (i = 0; i < sizeof(rules) / sizeof(rules[0]); i++) {
         conflict_scan_pointer(&fields[i].pointer, rules[i].pointer,

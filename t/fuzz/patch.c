@@ -2,9 +2,9 @@
 /*
  * Copyright (C) the ngx_http_conflict_module authors
  *
- * Fuzz target: base, server and a JSON Patch, parted by NULs.  What is sent
- * on is a patch, and makes of the server's document what conflict_merge()
- * makes of it and of the base with the patch.
+ * Fuzz target: base, server and a JSON Patch, separated by NULs.  The forwarded
+ * patch, applied to the server's document, equals the conflict_merge() of that
+ * and of the base with the client's patch applied.
  */
 
 
@@ -54,7 +54,7 @@ equal(const conflict_document_t *a, const conflict_document_t *b)
 }
 
 
-/* 0: it is JSON, and no object in it has a member twice */
+/* 0: it is JSON without duplicate members */
 
 static int
 split(conflict_document_t *doc, const uint8_t **data, size_t *size)
@@ -92,7 +92,7 @@ check(const conflict_merge_t *patch, const conflict_merged_t *merged)
     memset(&sent, 0, sizeof(sent));
     want = have = sent;
 
-    /* the version may be what it tests */
+    /* it may test the base version */
 
     sent.data = merged->text.data;
     sent.len = merged->text.len;

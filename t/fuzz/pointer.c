@@ -14,7 +14,7 @@
 #include "core/json/conflict_scan.h"
 
 
-/* RFC 6901; NULL where nothing is there.  The name is that of the value */
+/* RFC 6901; NULL: there is no value.  "name" is that of the value */
 
 static json_t *
 walk(json_t *tree, const char *p, const char *last, json_t **parent,
@@ -92,7 +92,7 @@ same_type(json_t *value, conflict_json_type_e type)
 }
 
 
-/* the document without the member is jansson's without it */
+/* the document without the member equals jansson's without it */
 
 static void
 cut(const conflict_scan_t *json, const unsigned char *data, size_t size,
@@ -167,7 +167,7 @@ LLVMFuzzerTestOneInput(const unsigned char *data, size_t size)
                       NULL);
 
     if (tree == NULL) {
-        /* it cannot hold it, or a member is there twice beside the path */
+        /* not representable, or a duplicate member outside the path */
         return 0;
     }
 

@@ -2,7 +2,7 @@
 /*
  * Copyright (C) the ngx_http_conflict_module authors
  *
- * Fuzz target: dates.  What is taken prints and parses as itself.
+ * Fuzz target: dates.  An accepted date is printed and parsed as itself.
  */
 
 

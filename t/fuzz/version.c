@@ -38,7 +38,7 @@ LLVMFuzzerTestOneInput(const unsigned char *data, size_t size)
             break;
         }
 
-        /* each tag lies in the text and moves on */
+        /* each tag is inside the text, and the next one after it */
 
         if (etag.data < before || etag.data + etag.len >= p || p > last
             || ++n > size / 2 + 1)
@@ -61,7 +61,7 @@ LLVMFuzzerTestOneInput(const unsigned char *data, size_t size)
         abort();
     }
 
-    /* what is escaped is as long as it was said to be */
+    /* an escaped text has the announced length */
 
     n = conflict_text_escape(NULL, data, size);
     out = malloc(n ? n : 1);

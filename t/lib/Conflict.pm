@@ -167,7 +167,7 @@ sub install {
 }
 
 
-# no block may cause an alert, a crash or a sanitizer's report
+# no block may cause an alert, a crash or a report of a sanitizer
 
 sub check_log {
     my ($block) = @_;
@@ -532,7 +532,7 @@ sub settled {
 }
 
 
-# the answer once the store has one
+# the response once the store has one
 
 sub patient_put {
     my ($path, $body) = @_;
@@ -545,7 +545,7 @@ sub patient_put {
 }
 
 
-# the write that is let in where another has left its lease
+# a write that is let in after the lease of another one has ended
 
 sub let_in {
     my ($base, $path) = @_;
@@ -555,7 +555,7 @@ sub let_in {
     until_true {
         $r = PUT($path, { n => 'B', base_version => $base });
 
-        # of another view, so under another version: it goes on from that
+        # of another view, so under another version, which is the next base
 
         $base = json($r)->{version} || $base if $r->{status} == 409;
         $r->{status} == 204;
@@ -567,8 +567,8 @@ sub let_in {
 }
 
 
-# a write that has come to the upstream, which does not answer yet; its "n" is
-# that of no other one
+# a write that has reached the upstream, which does not respond yet; with a
+# unique "n"
 
 sub held {
     my ($path, $body) = @_;
@@ -582,7 +582,7 @@ sub held {
 }
 
 
-# a document, and its version as each of the users was shown it
+# a document, and its version as shown to each of the users
 
 sub shown {
     my ($path, $doc, @users) = @_;
@@ -598,7 +598,7 @@ sub shown {
 
 sub error_log { slurp(servroot() . '/logs/error.log') }
 
-# how often it has what a pattern matches
+# the number of matches of a pattern
 
 sub log_count {
     my ($re) = @_;
@@ -623,8 +623,8 @@ sub edit_conf {
 }
 
 
-# a reload, until new workers have the port for themselves, or until the old
-# ones are gone
+# a reload, until new workers alone listen on the port, or until the old ones
+# have exited
 
 sub reload {
     my ($gone) = @_;

@@ -1,6 +1,5 @@
-# What the servers of t/lib have in common: the port is the first argument,
-# "ready" is printed once it is open, and they end when their standard input
-# does.
+# Common code of the servers of t/lib: the port is the first argument, "ready" is
+# printed once it is open, and they exit when their standard input is closed.
 
 import asyncio
 import os

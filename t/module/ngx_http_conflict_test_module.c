@@ -2,10 +2,10 @@
 /*
  * Copyright (C) the ngx_http_conflict_module authors
  *
- * For the tests: one operation of the store contract a request, as
- * /op?name=w1&do=begin&key=a&base=5, with its answer as JSON.  Operations
- * are kept by name between requests.  After /op?memory=9 jansson gets memory
- * nine times more, after /op?memory= always.
+ * For the tests: runs one operation of the store contract for each request,
+ * as /op?name=w1&do=begin&key=a&base=5, and responds with its result as JSON.
+ * Operations are kept by name between requests.  After /op?memory=9 nine more
+ * allocations of jansson succeed, after /op?memory= all.
  */
 
 
@@ -273,7 +273,7 @@ ngx_http_conflict_test_handler(ngx_http_request_t *r)
         op->in.pre.kinds |= CONFLICT_CHAIN;
         op->in.pre.chain = conflict_chain_word(chain,
                                    ngx_http_conflict_test_arg(r, "n", 1));
-        op->in.pre.began = ngx_http_conflict_test_arg(r, "began", 0);
+        op->in.pre.chain_base = ngx_http_conflict_test_arg(r, "began", 0);
     }
 
     op->in.mixed = ngx_http_conflict_test_arg(r, "mixed", 0);

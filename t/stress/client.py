@@ -1,4 +1,4 @@
-# One request over a connection of its own, as the stress tests send it.
+# One request on a separate connection, for the stress tests.
 
 import asyncio
 

@@ -1,5 +1,5 @@
-# What the clients of the history test do, and the record of what they were
-# told.  Each write makes a value that no other one makes.
+# The clients of the history test, and the record of their responses.  Each
+# write has a unique value.
 
 import asyncio
 import collections
@@ -14,7 +14,7 @@ IDLE = 1            # of a lock, seconds
 
 DONE, REFUSED, UNKNOWN = 'done', 'refused', 'unknown'
 
-# what the upstream does with a write; the slow one lands after nginx gave up
+# how the upstream handles a write; the slow one lands after nginx's timeout
 
 ODD = ['sleep=0.45 apply', 'apply close', 'apply reset', 'reset', 'close',
        'status=500', 'apply status=503', 'sleep=0.45 close']
@@ -121,13 +121,13 @@ class Client:
         doc = {'v': value}
 
         if random.random() < 0.1:
-            # not in nginx's buffer
+            # larger than nginx's buffer
             doc['pad'] = 'x' * 8000
 
         return value, doc
 
     def choose(self, name):
-        """kind, what must be there, what will be, method, body, headers"""
+        """kind, expected value, new value, method, body, headers"""
 
         base, version = self.known.pop(name)
         value, doc = self.body()
@@ -137,7 +137,7 @@ class Client:
         dice = random.random()
 
         if chain and dice < 0.8:
-            # the edit that was queued behind the one which has passed
+            # the edit that was queued after the one that has passed
             return self.link(name, chain, base, value, doc, json_type)
 
         if dice < 0.08:
@@ -168,7 +168,7 @@ class Client:
         return 'put', base, value, 'PUT', doc, [json_type]
 
     def link(self, name, chain, base, value, doc, json_type):
-        """the next of a chain, which is on what the one before has made"""
+        """the next link of a chain, based on the result of the previous one"""
 
         who, began, n = chain
         n += random.choice((1, 1, 1, 5))
@@ -183,7 +183,7 @@ class Client:
                             % (who, began, n)])
 
     async def write(self, name, more=()):
-        """sends it until the outcome is known, or it loses patience"""
+        """sends it until the outcome is known, or it gives up"""
 
         kind, base, value, method, doc, headers = self.choose(name)
         body = None if doc is None else json.dumps(doc).encode()
@@ -191,8 +191,8 @@ class Client:
         first = time.monotonic()
         doubt = False
 
-        # each time that it is sent, it may take place: where the base does not
-        # matter, twice
+        # it may take effect each time that it is sent: more than once if the
+        # base does not matter
 
         for _ in range(random.choice((1, 6, 30))):
             script = 'sleep=%.3f apply' % (random.random() / 30)
@@ -258,14 +258,14 @@ class Client:
             int(version) if version else None, replayed or doubt))
 
         if version and (name in self.chains or not replayed):
-            # the next one needs no GET
+            # the next write needs no GET
             self.known[name] = (value, version)
 
         if name not in self.known:
             self.chains.pop(name, None)
 
     def outcome(self, method, status, headers, body):
-        """what became of a write, and what was seen of the resource"""
+        """the outcome of a write, and the resource as shown"""
 
         conflict = headers.get('conflict', '')
 
@@ -314,7 +314,7 @@ class Client:
         return UNKNOWN, []
 
     async def locked(self, name):
-        """edits under a lock, until it is released, or forgotten"""
+        """edits under a lock, until it is released, or left to expire"""
 
         status, _, body = await self.request('POST', name + '/lock')
         since = time.monotonic()

@@ -1,4 +1,4 @@
-# Judges what the clients of the history test have seen.
+# Judges the responses to the clients of the history test.
 
 import bisect
 import collections
@@ -61,7 +61,7 @@ class Judge:
             self.ordered()
 
     def ordered(self):
-        """what those have seen who see all of a document"""
+        """the responses to clients that see whole documents"""
 
         log = self.log
         broken = self.broken()
@@ -77,15 +77,15 @@ class Judge:
                               % (len(log.written), wrong[:2]))
 
         if self.mode == 'shm':
-            # a commit may be late in Redis: then a read's version is too old
-            # for its body, and a write on it refused
+            # a commit may be late in Redis: then the version of a read is older
+            # than its body, and a write based on it is refused
 
             wrong = self.behind()
             self.check(not wrong, 'no read shows a version from before a '
                                   'write that had ended %s' % wrong[:2])
 
     def found_out(self, orders):
-        """by those who see all of a document only if "orders" """
+        """of clients that see whole documents only if "orders" """
 
         if orders:
             broken = self.broken()
@@ -97,7 +97,7 @@ class Judge:
                           '%s' % (len(wrong), landed.count, wrong[:1]))
 
     def strayed(self):
-        """what the upstream has applied, and what is wrong with it"""
+        """the writes that the upstream has applied, and their errors"""
 
         log = self.log
         landed = Landed(log.landed, log.attempts, log.acknowledged,
@@ -109,7 +109,7 @@ class Judge:
             for op, one in landed.wrong]
 
     def broken(self):
-        """of each resource without an order, where the search was stuck"""
+        """for each resource without an order, where the search failed"""
 
         found = []
 
@@ -135,13 +135,13 @@ class Judge:
         return found
 
     def intruders(self):
-        """writes that began and ended while somebody else had the lock"""
+        """writes that began and ended during a lock of another user"""
 
         held = collections.defaultdict(list)
         found = []
 
         for lock in self.log.held:
-            # what has lost its memory has lost its locks
+            # a store that has lost its data has lost its locks
 
             if not any(since <= lock.till and till >= lock.since
                        for since, till in self.log.amnesia):
@@ -160,7 +160,7 @@ class Judge:
         return found
 
     def newest(self):
-        """of each resource, the newest version after each write's answer"""
+        """for each resource, the newest version after each response to a write"""
 
         ended = collections.defaultdict(list)
 
@@ -182,7 +182,7 @@ class Judge:
         return of
 
     def shrunk(self):
-        """writes with a version no newer than one that had ended before"""
+        """writes whose version is not newer than that of one that ended before"""
 
         newest = self.newest()
 
@@ -191,7 +191,7 @@ class Judge:
                 and newest(one.name, one.invoked) >= one.version]
 
     def behind(self):
-        """reads that were called after a write, with a version before it"""
+        """reads that began after a write, with an older version"""
 
         newest = self.newest()
 

@@ -1,18 +1,18 @@
-# Judges writes by what the upstream has applied: each must have landed on
-# what its client had seen, whatever the view was in which it was shown.
+# Judges writes by the upstream's journal: each must be applied to the state that
+# its client was shown, whatever the view.
 #
-# The upstream counts the writes of each document, and tells each reader how
-# many it has seen.  So there is nothing to search for: a write with a base is
-# the next one after that, under "merge" each of its edits is on a field that
-# nobody else has changed since, and leaves all others alone.
+# The upstream counts the writes of each document, and sends the count with each
+# response.  So no search is necessary: a write with a base must be the next one
+# after that count; under "merge" each of its edits must be of a field that no
+# other client has changed since, and leave all other fields unchanged.
 
 import collections
 import json
 
-# An attempt to write: "seen" is the number of the write whose outcome its
-# client was shown, None: it had no base; "edits" are fields with what was
-# shown of them and what is wanted, None: not a write of fields; "merged": it
-# may land on what others have written since.
+# An attempt to write: "seen" is the number of the write whose result the client
+# was shown, None: no base; "edits" are fields with their shown and new values,
+# None: not a write of fields; "merged": it may be applied to later writes of
+# other clients.
 
 Attempt = collections.namedtuple('Attempt', 'op who path seen edits merged')
 
@@ -20,7 +20,7 @@ GONE = object()
 
 
 def member(state, field, who):
-    """what a caller sees of a document in a state of it"""
+    """the view of a caller of a state of a document"""
 
     if field == 'starred':
         return state['stars'].get(who, False)
@@ -29,7 +29,7 @@ def member(state, field, who):
 
 
 class Landed:
-    """what the upstream has applied, in order, beside who wanted it"""
+    """the applied writes, in order, with their attempts"""
 
     def __init__(self, landed, attempts, acknowledged=(), refused=()):
         self.attempts = attempts        # by op
@@ -71,7 +71,7 @@ class Landed:
         self.wrong.append((one.op, '%s %s' % (one, what)))
 
     def edited(self, one, was, now):
-        """each edit is there, and nothing of anybody else's is gone"""
+        """each edit is present, and no other client's is lost"""
 
         fields = set(json.loads(was['body']) or {}) | set(one.edits)
         fields |= set(json.loads(now['body']) or {})

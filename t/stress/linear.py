@@ -1,17 +1,17 @@
-# Decides whether what clients have seen of one resource can be explained by
-# some order of their operations, each at one moment between its call and its
-# answer (Wing and Gong's search, remembering where it has been).
+# Decides whether the responses for one resource can be explained by some order
+# of the operations, each at one moment between its call and its return (Wing and
+# Gong's search, with a record of visited states).
 #
-# A resource has a value; None: it is not there.  Values are never written
-# twice, but None.  What an operation has done is known, or it may have
-# happened at any time after its call, or never: then "returned" is FOREVER.
+# A resource has a value; None: it does not exist.  Each value except None is
+# written once.  The result of an operation is known, or it may have taken effect
+# at any time after its call, or never: then "returned" is FOREVER.
 
 import collections
 
 FOREVER = float('inf')
 ANY = object()
 
-# what was there, or ANY; what is there after it, or KEEP for a read
+# the value before it, or ANY; the value after it, or KEEP for a read
 
 KEEP = object()
 
@@ -25,13 +25,13 @@ def read(who, invoked, returned, value):
 
 
 def write(who, invoked, returned, base, value):
-    """takes place only where "base" is there; ANY: wherever"""
+    """takes effect only on the value "base"; ANY: on each"""
 
     return Op(who, invoked, returned, base, value)
 
 
 def useful(ops):
-    """without those that may not have happened and that nobody has seen"""
+    """without those of unknown outcome whose value was never seen"""
 
     while True:
         seen = set(op.before for op in ops)
@@ -84,7 +84,7 @@ class Search:
         while todo:
             done, maybe, first, value = todo.pop()
 
-            # a read of what is there can be placed at once: nothing is lost
+            # a read of the present value can be placed at once
 
             while True:
                 while done >> first & 1:
@@ -103,7 +103,7 @@ class Search:
             if not found:
                 return True
 
-            # nothing new, if it was here with no more of "may" used up
+            # visited before with no more of "may" used
 
             before = been.setdefault((first, done >> first, value), [])
 
@@ -119,7 +119,7 @@ class Search:
                 self.placed = bin(done).count('1')
                 self.stuck = value, [self.must[n] for n in found]
 
-            # tried last to first: what must be over first, before the rest
+            # tried last to first: operations that end first come first
 
             tried = set()
 

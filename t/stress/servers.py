@@ -1,4 +1,4 @@
-# The servers of the stress tests, and how each of them goes wrong.
+# The servers of the stress tests, and their faults.
 
 import os
 import random
@@ -30,7 +30,7 @@ def wait_for(condition, what, seconds=20):
 
 
 def module(broken=''):
-    """ours, or the one that lacks the cure of this number"""
+    """the module, or the build without the safeguard of this number"""
 
     return TOP + ('/build/broken/%s' % broken if broken else '/build') \
         + '/ngx_http_conflict_module.so'
@@ -112,7 +112,7 @@ http {
         wait_for(self.workers, 'nginx has no workers')
 
     def pid_file(self):
-        """what it says; 0 while there is none, or nothing in it"""
+        """the number in a file; 0 if there is none yet"""
 
         try:
             return int(open(self.root + '/nginx.pid').read() or 0)
@@ -159,7 +159,7 @@ http {
         self.reload()
 
     def freeze(self, pause):
-        """a worker stands still for a while"""
+        """a worker is stopped for a while"""
 
         pid = random.choice(self.workers())
 
@@ -171,7 +171,7 @@ http {
             pass
 
     def kill(self, pause=0):
-        """the host goes down, and comes up again after a while"""
+        """the host fails, and restarts after a while"""
 
         workers = self.workers()
         os.kill(self.pid, signal.SIGKILL)
@@ -189,7 +189,7 @@ http {
         self.start()
 
     def upgrade(self, keep=True):
-        """a new binary takes over, or is sent away again"""
+        """a new binary takes over, or is terminated again"""
 
         old = self.pid
 
@@ -207,10 +207,10 @@ http {
         new, self.pid = self.pid, old
         os.kill(new, signal.SIGQUIT)
         wait_for(lambda: gone(new) and self.pid_file() == old,
-                 'the new nginx does not go')
+                 'the new nginx does not exit')
 
     def errors(self):
-        """what must not be in the error log"""
+        """the messages that must not be in the error log"""
 
         return [line for line in open(self.root + '/error.log',
                                        errors='replace')
@@ -260,7 +260,7 @@ class Redis:
                  'redis-server does not start')
 
     def ask(self, *words):
-        """the answer as it comes, '' where there is none"""
+        """the response as received, '' if there is none"""
 
         try:
             with socket.create_connection(('127.0.0.1', self.port), 5) as s:
@@ -287,7 +287,7 @@ class Redis:
 
 
 class Single:
-    """one server, which is killed, starts empty, and hangs"""
+    """one server, which is killed, restarts empty, and hangs"""
 
     def __init__(self):
         self.redis = Redis()
@@ -310,7 +310,7 @@ class Single:
 
 
 class Wire:
-    """a connection to a server that can go wrong; see t/lib/wire.py"""
+    """a faulty connection to a server; see t/lib/wire.py"""
 
     def __init__(self, target):
         self.port = free_port()
@@ -331,7 +331,7 @@ class Wire:
 
 
 class Wired(Single):
-    """the same behind a wire that is cut, slow, and loses answers"""
+    """the same behind a connection that is cut, slow, and loses replies"""
 
     FAULTS = {'redis cut': ['cut', 'pass'], 'redis slow': ['slow 150', 'pass'],
               'answers of redis lost': ['mute', 'break', 'pass'],
@@ -345,7 +345,7 @@ class Wired(Single):
                                         str(self.wire.port))
 
     def fault(self):
-        # seldom, as it keeps all writers out for a lease and a quarantine
+        # rarely, since it stops all writes for a lease and a quarantine
 
         if random.random() < 0.1:
             return super().fault()
@@ -366,10 +366,10 @@ class Wired(Single):
 
 
 class Sentinel:
-    """a master that dies and comes back; sentinels promote a replica"""
+    """a master that is killed and restarted; sentinels promote a replica"""
 
-    # Else one that was master takes writes when it comes back, until all
-    # sentinels know better.
+    # Otherwise a former master accepts writes when it restarts, until all
+    # sentinels have reconfigured it.
 
     ALONE = ('--min-replicas-to-write', '1')
 
@@ -399,8 +399,8 @@ class Sentinel:
         return [one for one in self.servers if one.info('role') == role]
 
     def settle(self):
-        # A master that comes back while it is replaced can be made a replica
-        # of its own one: sentinels see that after 20 s.
+        # A master that restarts during its replacement can be made a replica of
+        # its own replica: sentinels detect that after 20 s.
 
         wait_for(lambda: len(self.of('master')) == 1
                  and all(one.info('master_link_status') == 'up'
@@ -421,7 +421,7 @@ class Sentinel:
 
 
 class Cluster:
-    """three masters with replicas; masters die, replicas take over"""
+    """three masters with replicas; masters are killed, replicas take over"""
 
     def __init__(self):
         self.nodes = [
@@ -473,7 +473,7 @@ class Cluster:
 
 
 class Shm:
-    """nothing beside nginx that could go wrong"""
+    """no other server that could fail"""
 
     store = ''
     fault = None

@@ -1,5 +1,5 @@
-# Clients of the soak test: what an app does with an API, its mistakes too, on
-# connections that are kept; and what must have come of it.
+# The clients of the soak test: typical requests of an app, with its errors, on
+# persistent connections; and the expected results.
 
 import asyncio
 import collections
@@ -41,7 +41,7 @@ class Log:
         self.written = []           # path and value, acknowledged
 
     def judge(self, journal):
-        """acknowledged writes that are not there once, or on another base"""
+        """acknowledged writes not applied exactly once, or on another base"""
 
         seen = collections.Counter()
         wrong = []
@@ -69,14 +69,14 @@ class Log:
 
 
 class Line:
-    """a connection to a host, opened again where it was closed"""
+    """a connection to a host, reopened if it was closed"""
 
     def __init__(self, port):
         self.port = port
         self.writer = None
 
     async def ask(self, data, aborted=False):
-        """the status, 0 where there is no answer; headers, body"""
+        """the status, 0 if there is no response; headers, body"""
 
         try:
             if self.writer is None:
@@ -229,7 +229,7 @@ class Client:
         await self.write(stale=True)
 
     async def write_merged(self):
-        """a field of its own, on a base that may be old"""
+        """a separate field, on a base that may be stale"""
 
         name = 'merge-%d' % random.randrange(DOCS)
         tag = self.tags.get(name)
@@ -276,7 +276,7 @@ class Client:
         await self.ask('DELETE', self.other())
 
     async def large(self):
-        """by way of a file"""
+        """through a file"""
 
         await self.ask('PUT', 'wins-large', b'{"a":"%s"}' % (b'x' * 100000),
                        [JSON])
@@ -289,7 +289,7 @@ class Client:
                                              'If-None-Match: W/"x", "y"'])])
 
     async def go_away(self):
-        """before there is an answer"""
+        """before the response"""
 
         await self.ask('PUT', self.other(), b'{"a":1}', [JSON], aborted=True)
 

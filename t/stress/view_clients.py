@@ -1,7 +1,7 @@
-# Clients of the history test that are shown parts of documents, each another
-# one, and that write what they were shown: fields of it, all of it, MOVE and
-# COPY, on bases that they keep when the outcome of a write is not known.
-# Whether each write has landed where it should is for landed.py.
+# Clients of the history test that are shown different views of documents, and
+# write what they were shown: single fields, the whole view, MOVE and COPY, on
+# bases that they keep if the outcome of a write is unknown.  landed.py judges
+# the writes.
 
 import asyncio
 import json
@@ -13,7 +13,7 @@ from landed import Attempt
 
 WHO = ['Bearer reader', 'Bearer writer', 'Bearer clerk']
 
-# what a view has, by what is asked with
+# the fields of a view, by its headers or arguments
 
 VIEWS = [('', [], None),
          ('', ['Accept-Language: de'], None),
@@ -83,8 +83,8 @@ class Viewer:
         lag = []
 
         if dice < 0.1 and not name.startswith('/view/m-'):
-            # a replica that lags behind, where the API owns versions, or a
-            # cache that says so
+            # a replica that lags behind, if the API owns versions, or a
+            # cache with its version
 
             lag = ['X-Up-Read: old'
                    + (' header=Age:9' if dice < 0.05
@@ -128,7 +128,7 @@ class Viewer:
         return edits
 
     def choose(self, name):
-        """method, target, body, headers, what it is to the judge"""
+        """method, target, body, headers, the attempt for the judge"""
 
         seen = self.known[name]
         args, headers, fields = seen.view
@@ -256,7 +256,7 @@ class Viewer:
             self.log.kinds['view in doubt'] += 1
 
             if random.random() < 0.7 and not self.known[name].chain:
-                # and goes on with what it has
+                # and continues with what it has
                 return
 
         self.learn(name, result, got, attempt, doc, doubt)
@@ -269,7 +269,7 @@ class Viewer:
 
         if seen.chain:
             if result == DONE and not doubt:
-                # the next one goes on from its own, whatever was merged
+                # the next one is based on its own document, whatever was merged
                 seen.shown = dict(seen.shown)
                 seen.shown.update((field, new) for field, (_, new)
                                   in attempt.edits.items())
@@ -280,7 +280,7 @@ class Viewer:
                 and attempt.edits and 'version' in words
                 and 'fields' not in words and 'x-doc' in got
                 and not name.startswith('/own/')):
-            # the next one needs no GET
+            # the next write needs no GET
             shown = dict(seen.shown)
             shown.update((field, new)
                          for field, (_, new) in attempt.edits.items())

@@ -2,7 +2,7 @@
 /*
  * Copyright (C) the ngx_http_conflict_module authors
  *
- * conflict_advice: what a route is told by its numbers.
+ * conflict_advice: the advice for the counters of a route.
  */
 
 
@@ -66,7 +66,7 @@ test_levels(void **state)
         { CONFLICT_LWW, 1, 100, 70, 70, CONFLICT_ADVICE_CHANGE },
         { CONFLICT_LWW, 1, 100000, 900, 0, CONFLICT_ADVICE_WATCH },
 
-        /* in less than a week: 100 of 1,000 writes */
+        /* before a week: 100 of 1,000 writes */
 
         { CONFLICT_LWW, 0, 20, 10, 10, CONFLICT_ADVICE_KEEP },
         { CONFLICT_LWW, 0, 20, 11, 11, CONFLICT_ADVICE_WATCH },
@@ -102,20 +102,20 @@ test_levels(void **state)
         advise(in);
         assert_int_equal(advice.level, cases[i].level);
 
-        /* whatever is proposed has its price */
+        /* each proposal has a cost */
 
         assert_true((advice.config.len == 0)
                     == (advice.level == CONFLICT_ADVICE_KEEP));
         assert_true((advice.config.len == 0) == (advice.cost.len == 0));
         assert_null(strstr(text(&advice.config), "lww"));
 
-        /* with less than a week it says so */
+        /* less than a week is mentioned */
 
         assert_true((strstr(text(&advice.text), "too little") != NULL)
                     == (advice.level == CONFLICT_ADVICE_WATCH
                         && cases[i].writes < 1000 && !cases[i].whole));
 
-        /* what was not checked is never good */
+        /* KEEP only if all writes were checked */
 
         in.without_base = 1;
         advise(in);
@@ -136,7 +136,7 @@ test_levels(void **state)
 }
 
 
-/* which writes nobody has checked, and what would end that */
+/* unchecked writes, and the directive that refuses them */
 
 static void
 test_unseen(void **state)
@@ -181,7 +181,7 @@ test_unseen(void **state)
                            "methods that are not guarded were not checked; "));
     assert_non_null(strstr(text(&advice.notes), "\"conflict_methods\""));
 
-    /* those that lose something say it beside the rest */
+    /* policies that lose changes mention it in addition */
 
     in.policy = CONFLICT_LWW;
     in.stale = 11;
@@ -199,7 +199,7 @@ test_unseen(void **state)
     advise(in);
     assert_non_null(strstr(text(&advice.text), "1 of 21 writes sent no base"));
 
-    /* there was nothing else */
+    /* no other requests */
 
     in.report = 0;
     in.writes = 0;
@@ -257,8 +257,8 @@ test_words(void **state)
 
 
 /*
- * "version" leads to merge where it is known what differed, else to locks:
- * nothing is proposed that refuses less where both sides change a field.
+ * "version" leads to merge if the fields that differed are known, otherwise to
+ * locks: no proposal lets through two changes of one field.
  */
 
 static void
@@ -294,7 +294,7 @@ test_version(void **state)
 }
 
 
-/* rules that there are stay: none that was chosen is proposed away */
+/* configured rules stay: no proposal replaces one */
 
 static void
 test_merge(void **state)
@@ -325,7 +325,7 @@ test_merge(void **state)
     assert_non_null(strstr(text(&advice.text),
                            "/price (20, refused by its rule), /title (10)"));
 
-    /* what clients name so that it would be more than a word is left out */
+    /* names from clients that are not plain words are omitted */
 
     assert_string_equal(text(&advice.config),
                         "# choose for each: text, union (lists), sum "
@@ -333,7 +333,7 @@ test_merge(void **state)
     assert_non_null(strstr(text(&advice.cost), "refused as before: 200 of "
                                                "1,000 writes"));
 
-    /* all have a rule, or nobody knows */
+    /* all fields have a rule, or an unknown one */
 
     in.field[1].rule = CONFLICT_ADVICE_RULE;
     advise(in);

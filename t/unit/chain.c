@@ -2,8 +2,8 @@
 /*
  * Copyright (C) the ngx_http_conflict_module authors
  *
- * conflict_chain: the field of a chain, and the words of its links; and what
- * they are worth against what an entry remembers.
+ * conflict_chain: the field Conflict-Chain, the words of links, and how links
+ * are judged against the word of an entry.
  */
 
 
@@ -44,7 +44,7 @@ test_parse(void **state)
         { "\"8 \\\"bytes\";base=*;n=1",
           CONFLICT_CHAIN_OK, "8 \"bytes", NULL, 1 },
 
-        /* parameters that are not known, of all types */
+        /* unknown parameters of all types */
 
         { "f2c91d08;a;b=1.5;*c=?1;d=:YWJj:;e=@17;f=%\"%c3%bc\";g=x;base=7;n=1"
           ";h=\"\";_i=2", CONFLICT_CHAIN_MALFORMED, NULL, NULL, 0 },
@@ -107,7 +107,7 @@ test_parse(void **state)
         c = &cases[i];
         len = strlen(c->text);
 
-        /* to the byte, so that a step too far is seen */
+        /* of the exact size, so that ASan detects an overrun */
 
         text = malloc(len + (len == 0));
         buf = malloc(len + (len == 0));
@@ -193,7 +193,7 @@ test_check(void **state)
     conflict_precondition_t  pre;
 
     static const check_t  cases[] = {
-        /* the first, or one of which the first was joined with */
+        /* the first link, or one that was joined with it */
 
         { 0, 0, V, LINK(1), 0, 0, 0, YES, CONFLICT_HOLDS },
         { 0, 0, V, LINK(3), OTHER, 0, 0, YES, CONFLICT_HOLDS },
@@ -201,14 +201,14 @@ test_check(void **state)
         { 0, 0, 4, LINK(1), OTHER, 0, 0, YES, CONFLICT_STALE },
         { 0, 0, 99, LINK(1), 0, 0, 0, YES, CONFLICT_UNSURE },
 
-        /* the next */
+        /* the next link */
 
         { 0, 0, 4, LINK(3), MINE, 0, 0, YES, CONFLICT_HOLDS },
         { 0, 0, 4, LINK(9), MINE, 0, 0, YES, CONFLICT_HOLDS },
         { 0, 0, 4, LINK(3), MINE, 0, 1, YES, CONFLICT_HOLDS },
         { 0, 0, 4, LINK(3), MINE, 0, 0, NO, CONFLICT_HOLDS },
 
-        /* one that comes late, even if its base is there again */
+        /* a delayed link, even if its base is current again */
 
         { 0, 0, 4, LINK(2), MINE, 0, 0, YES, CONFLICT_FAILED },
         { 0, 0, 4, LINK(1), MINE, 0, 0, YES, CONFLICT_FAILED },
@@ -216,13 +216,13 @@ test_check(void **state)
         { B, V, 4, LINK(1), MINE, 0, 0, YES, CONFLICT_FAILED },
         { 0, 0, 4, LINK(1), MINE, 1, 0, YES, CONFLICT_FAILED },
 
-        /* another's changes are in there */
+        /* the version has changes of another client */
 
         { 0, 0, 4, LINK(3), MINE, 1, 0, YES, CONFLICT_STALE },
         { 0, 0, 4, LINK(3), OTHER, 0, 0, YES, CONFLICT_STALE },
         { 0, 0, 4, LINK(3), 0, 0, 0, YES, CONFLICT_STALE },
 
-        /* said twice, and two bases */
+        /* the base repeated, and two bases */
 
         { B, 4, 4, LINK(3), MINE, 0, 0, YES, CONFLICT_HOLDS },
         { B, 4, 4, LINK(3), OTHER, 0, 0, YES, CONFLICT_STALE },
@@ -234,7 +234,7 @@ test_check(void **state)
         { B, 3, 4, LINK(3), MINE, 0, 0, YES, CONFLICT_STALE },
         { M, 3, 4, LINK(3), MINE, 0, 0, YES, CONFLICT_FAILED },
 
-        /* on nothing */
+        /* base=* */
 
         { 0, 0, 0, LINK(1), 0, 0, 0, ANY, CONFLICT_UNSURE },
         { 0, 0, 0, LINK(1), 0, 0, 0, NO, CONFLICT_UNSURE },
@@ -258,7 +258,7 @@ test_check(void **state)
         pre.base = c->other;
         pre.match = &c->other;
         pre.matches = 1;
-        pre.began = c->began;
+        pre.chain_base = c->began;
         pre.chain = c->chain;
 
         memset(&current, 0, sizeof(current));

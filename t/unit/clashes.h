@@ -2,7 +2,7 @@
 /*
  * Copyright (C) the ngx_http_conflict_module authors
  *
- * What clashed, as text that a test can compare.
+ * The clashes of a merge as text, to compare.
  */
 
 

@@ -2,8 +2,8 @@
 /*
  * Copyright (C) the ngx_http_conflict_module authors
  *
- * conflict_decide: the whole table, by the rules that it must follow, and
- * the preconditions.
+ * conflict_decide: the table against the rules that it must follow, and the
+ * preconditions.
  */
 
 
@@ -29,7 +29,7 @@ test_table(void **state)
             for (c = 0; c < CONFLICT_CHECKS; c++) {
                 v = conflict_decide(p, s, c);
 
-                /* nothing passes unchecked beside another write */
+                /* no write passes beside another one */
 
                 if (p > CONFLICT_CLIENT_WINS
                     && (s == CONFLICT_LEASED || s == CONFLICT_QUARANTINED))
@@ -38,7 +38,7 @@ test_table(void **state)
                                 || v == CONFLICT_DROP);
                 }
 
-                /* a base is never taken for current on a guess */
+                /* a base never counts as current without evidence */
 
                 if (c != CONFLICT_NO_BASE && s == CONFLICT_UNKNOWN) {
                     assert_int_equal(v, CONFLICT_FETCH);
@@ -48,14 +48,14 @@ test_table(void **state)
                     assert_int_equal(v, CONFLICT_FETCH);
                 }
 
-                /* only a base that holds, or none, passes as it is */
+                /* PASS requires a base that holds, or none */
 
                 if (v == CONFLICT_PASS) {
                     assert_true(c == CONFLICT_NO_BASE || c == CONFLICT_HOLDS);
                     assert_true(s != CONFLICT_LEASED);
                 }
 
-                /* each policy refuses in its own way */
+                /* the verdict for a stale write depends on the policy */
 
                 switch (v) {
                 case CONFLICT_OVERWRITE:
@@ -70,7 +70,7 @@ test_table(void **state)
                     assert_true(c == CONFLICT_STALE || c == CONFLICT_FAILED);
                     break;
                 case CONFLICT_COMBINE:
-                    /* never where a header forbids it */
+                    /* never if a header forbids it */
                     assert_int_equal(p, CONFLICT_MERGE);
                     assert_int_equal(c, CONFLICT_STALE);
                     assert_int_equal(s, CONFLICT_FREE);
@@ -79,7 +79,7 @@ test_table(void **state)
                     break;
                 }
 
-                /* a stale one meets its end wherever the version is known */
+                /* a stale write ends if the version is known */
 
                 if (c == CONFLICT_STALE && s == CONFLICT_FREE) {
                     assert_true(v == CONFLICT_OVERWRITE || v == CONFLICT_DROP
@@ -87,7 +87,7 @@ test_table(void **state)
                                 || v == CONFLICT_COMBINE);
                 }
 
-                /* a header makes a difference to merges alone */
+                /* a header matters to merges alone */
 
                 if (p != CONFLICT_MERGE) {
                     assert_int_equal(conflict_decide(p, s, CONFLICT_FAILED),
@@ -206,7 +206,7 @@ test_check(void **state)
             fail_msg("case %zu: %d", i, check);
         }
 
-        /* what was just fetched leaves no doubt */
+        /* after a GET the version is certain */
 
         if (c->kinds == B && c->check == CONFLICT_UNSURE) {
             assert_int_equal(conflict_decide_precondition(&pre, &current, 1),
@@ -236,7 +236,7 @@ test_date(void **state)
     current.mtime = 100 * CONFLICT_TIME_SECOND + 5;
     current.existence = CONFLICT_EXISTS;
 
-    /* with a fraction it is compared as it is */
+    /* a date with a fraction is compared exactly */
 
     pre.exact = 1;
     pre.unmodified = current.mtime;
@@ -246,13 +246,13 @@ test_date(void **state)
     assert_int_equal(conflict_decide_precondition(&pre, &current, 0),
                      CONFLICT_FAILED);
 
-    /* in whole seconds, one that changed twice is not good enough */
+    /* whole seconds are insufficient if the second was used twice */
 
     pre.exact = 0;
     pre.unmodified = 100 * CONFLICT_TIME_SECOND;
     assert_int_equal(conflict_decide_precondition(&pre, &current, 0),
                      CONFLICT_HOLDS);
-    current.twice = 1;
+    current.second_reused = 1;
     assert_int_equal(conflict_decide_precondition(&pre, &current, 0),
                      CONFLICT_FAILED);
     pre.unmodified = 101 * CONFLICT_TIME_SECOND;

@@ -2,8 +2,8 @@
 /*
  * Copyright (C) the ngx_http_conflict_module authors
  *
- * conflict_merge: what becomes of a field, by rule, and that nothing else
- * changes; properties on documents made at random.
+ * conflict_merge: the result for a field by rule, and that nothing else
+ * changes; properties of random documents.
  */
 
 
@@ -25,7 +25,7 @@ typedef struct {
 } merge_case_t;
 
 
-/* how the bases of the cases speak */
+/* the notation of the cases */
 
 static conflict_form_e  base_form;
 
@@ -237,14 +237,14 @@ test_sides(void **state)
         { "{\"a\":[1,2]}", "{\"a\":[1,2,3]}", "{\"a\":[0,1,2]}", "", NULL,
           "a" },
 
-        /* documents that are no objects */
+        /* documents that are not objects */
 
         { "[1]", "[1]", "[2]", "", "[2]", "" },
         { "[1]", "[2]", "[ 1 ]", "", "[2]", "" },
         { "[1]", "[2]", "[3]", "", NULL, "" },
         { "1", "{\"a\":1}", "1", "", "{\"a\":1}", "" },
 
-        /* what names the base is not data */
+        /* the member with the base version is not data */
 
         { "{\"a\":1}", "{\"a\":2}", "{\"a\":1,\"base_version\":7}", "",
           "{\"a\":2,\"base_version\":7}", "a" },
@@ -263,7 +263,7 @@ test_bytes(void **state)
 {
     static const merge_case_t  cases[] = {
 
-        /* numbers, escapes, spaces and order stay as they came */
+        /* numbers, escapes, spaces and order are preserved */
 
         { "{\"n\":0.10,\"t\":1}", "{\"n\":0.1,\"t\":2}",
           "{ \"n\" : 0.10 ,\t\"t\":1 }", "", "{ \"n\" : 0.10 ,\t\"t\":2 }",
@@ -281,7 +281,7 @@ test_bytes(void **state)
         { "{}", "{\"n\\u0061me\":[ 1, 2 ]}", "{\n  \"a\": 1\n}", "",
           "{\n  \"a\": 1,\"n\\u0061me\":[ 1, 2 ]\n}", "name" },
 
-        /* nor is a byte order mark, or half a pair of surrogates */
+        /* so are a byte order mark and unpaired surrogates */
 
         { "\xef\xbb\xbf{\"a\":1,\"b\":1}", "\xef\xbb\xbf{\"a\":2,\"b\":1}",
           "\xef\xbb\xbf{\"a\":1,\"b\":2}", "",
@@ -370,7 +370,7 @@ test_rules(void **state)
         { "{\"a\":1}", "{}", "{\"a\":2}", "/a sum", NULL, "a" },
         { "{\"a\":1}", "{\"a\":5}", "{}", "/a sum", NULL, "a" },
 
-        /* a rule deep down */
+        /* a rule for a nested field */
 
         { "{\"m\":{\"n\":1,\"o\":1}}", "{\"m\":{\"n\":2,\"o\":2}}",
           "{\"m\":{\"n\":3,\"o\":1}}", "/m/n lww",
@@ -515,14 +515,14 @@ test_list(void **state)
           "{\"t\":[[1],{ \"a\": 1.0 },null,0.10]}", "/t list",
           "{\"t\":[{ \"a\": 1.0 },null,0.10]}", "t" },
 
-        /* the same change of both is one */
+        /* the same change on both sides */
 
         { "{\"t\":[1,2]}", "{\"t\":[1,2,3]}", "{\"t\":[0,1,2,3]}",
           "/t list", "{\"t\":[0,1,2,3]}", "" },
         { "{\"t\":[1,2,3]}", "{\"t\":[0,1,2]}", "{\"t\":[1,2]}",
           "/t list", "{\"t\":[0,1,2]}", "t" },
 
-        /* at the same place, or next to each other */
+        /* at the same place, or adjacent */
 
         { "{\"t\":[1,2]}", "{\"t\":[1,2,3]}", "{\"t\":[1,2,4]}",
           "/t list", NULL, "t" },
@@ -537,12 +537,12 @@ test_list(void **state)
         { "{\"t\":[1,2]}", "{\"t\":[5,2]}", "{\"t\":[6,2]}", "/t list",
           NULL, "t" },
 
-        /* but for replacements, one for one */
+        /* except replacements, one for one */
 
         { "{\"t\":[1,2,3]}", "{\"t\":[9,2,3]}", "{\"t\":[1,8,3]}",
           "/t list", "{\"t\":[9,8,3]}", "t" },
 
-        /* both edited one element, apart or not */
+        /* both edited one element, in different fields or not */
 
         { "{\"t\":[{\"p\":\"x\",\"n\":1,\"m\":1},7]}",
           "{\"t\":[0,{\"p\":\"x\",\"n\":2,\"m\":1},7]}",
@@ -558,14 +558,14 @@ test_list(void **state)
           "{\"t\":[7,{\"p\":\"x\",\"n\":3}]}", "/t list", NULL,
           "t/2/n" },
 
-        /* or another one in its place */
+        /* or replaced it */
 
         { "{\"t\":[{\"p\":\"x\",\"n\":1,\"m\":1}]}",
           "{\"t\":[{\"p\":\"y\",\"n\":2,\"m\":1}]}",
           "{\"t\":[{\"p\":\"x\",\"n\":1,\"m\":2}]}", "/t list", NULL,
           "t" },
 
-        /* what is no array, and what has no base */
+        /* not an array, and no base */
 
         { "{\"t\":[1]}", "{\"t\":[1,2]}", "{\"t\":7}", "/t list", NULL,
           "t" },
@@ -595,7 +595,7 @@ test_list(void **state)
 }
 
 
-/* what may have been done before goes in but where the server's is as it was */
+/* a write that may be done is merged only if the server's value is unchanged */
 
 static void
 test_again(void **state)
@@ -637,7 +637,7 @@ test_again(void **state)
         assert_int_equal(conflict_merge(&in, &out), cases[i].first);
         conflict_merge_free(&out);
 
-        in.again = 1;
+        in.retried = 1;
 
         assert_int_equal(conflict_merge(&in, &out), cases[i].again);
         conflict_merge_free(&out);
@@ -666,7 +666,7 @@ test_not_held(void **state)
         { NULL, "{\"a\":1}", "{\"a\":1}", "/a sum", NULL, "a" },
         { NULL, "{\"a\":\"x\"}", "{\"a\":\"y\"}", "/a text", NULL, "a" },
 
-        /* one with a member twice is none */
+        /* a base with a duplicate member is no base */
 
         { "{\"a\":1,\"a\":2}", "{\"a\":1}", "{\"a\":2}", "", NULL, "a" }
     };
@@ -718,7 +718,7 @@ test_patch(void **state)
 }
 
 
-/* parts: what the client did not send is no matter, and null is a value */
+/* parts: members that were not sent do not matter, and null is a value */
 
 static void
 test_parts(void **state)
@@ -868,7 +868,7 @@ test_parts(void **state)
 }
 
 
-/* bases that are parts: of what is not in there nothing is known */
+/* bases that are parts: other members are unknown */
 
 static void
 test_bases(void **state)
@@ -919,7 +919,7 @@ test_bases(void **state)
 }
 
 
-/* nothing is stale: only what is the server's counts */
+/* not stale: only the rule "server" is applied */
 
 static void
 test_parts_fresh(void **state)
@@ -973,7 +973,7 @@ test_fresh(void **state)
         { NULL, "{\"m\":{\"u\":1,\"x\":1}}", "{}", "/m/u server",
           "{\"m\":{\"u\":1}}", "m" },
 
-        /* it does not exist yet */
+        /* the resource does not exist yet */
 
         { NULL, NULL, "{\"a\":1,\"u\":2}", "/u server", "{\"a\":1}", "u" },
         { NULL, NULL, "{\"a\":1,\"m\":{\"u\":2,\"x\":1}}", "/m/u server",
@@ -1021,7 +1021,7 @@ test_errors(void **state)
 }
 
 
-/* what all may have together, and which of them has too much */
+/* the limit of all documents, and which one exceeds it */
 
 static void
 test_values(void **state)
@@ -1051,13 +1051,13 @@ test_values(void **state)
         { NULL, "{\"a\":1,\"b\":2}", "{\"a\":[1]}", NULL, 2,
           CONFLICT_MERGE_LARGE },
 
-        /* the client's first, whatever the others are */
+        /* the client's is checked first */
         { "{\"a\":1,\"a\":1}", "{\"a\":1,\"a\":1}", "[1,2]", NULL, 2,
           CONFLICT_MERGE_LARGE },
         { "{\"a\":1,\"a\":1}", "{\"b\":1}", "{\"b\":1}", NULL, 7,
           CONFLICT_MERGE_SAME },
 
-        /* 6 values; 2, 3 and 3 lines that are worth 8 */
+        /* 6 values; 2, 3 and 3 lines that count as 8 each */
         { "{\"t\":\"a\\n\"}", "{\"t\":\"x\\na\\n\"}", "{\"t\":\"a\\ny\\n\"}",
           "/t text", 6 + 8 * 8, CONFLICT_MERGE_DONE },
         { "{\"t\":\"a\\n\"}", "{\"t\":\"x\\na\\n\"}", "{\"t\":\"a\\ny\\n\"}",
@@ -1169,7 +1169,7 @@ test_lists(void **state)
 }
 
 
-/* of many and large ones the values go first, and then the fields */
+/* of many large clashes the values are omitted first, then the fields */
 
 static void
 test_room(void **state)
@@ -1232,7 +1232,7 @@ test_room(void **state)
 }
 
 
-/* documents made at random: small, so that their members meet */
+/* random documents: small, so that members coincide */
 
 static void
 random_value(conflict_buffer_t *out, unsigned depth)
@@ -1342,7 +1342,7 @@ same(const char *a, size_t a_len, const char *b)
 }
 
 
-/* the result as text, NULL where they clash */
+/* the result as text, NULL for a clash */
 
 static char *
 merged_as(conflict_form_e form, const char *base, const char *server,
@@ -1428,7 +1428,7 @@ test_properties(void **state)
         assert_string_equal(r, s);
         free(r);
 
-        /* the same from either side, where it is not refused */
+        /* symmetric, unless it is refused */
 
         r = merged(b, s, c, "");
         q = merged(b, c, s, "");
@@ -1441,7 +1441,7 @@ test_properties(void **state)
         free(r);
         free(q);
 
-        /* whatever the rules, the result is JSON without a member twice */
+        /* whatever the rules, the result is JSON without duplicate members */
 
         r = merged(b, s, c, lenient);
 
@@ -1466,7 +1466,7 @@ test_properties(void **state)
 }
 
 
-/* what an API makes of a document that it is sent a part of */
+/* applies a part to a document, as an API does */
 
 static char *
 applied(const char *doc, const char *part, conflict_form_e form)
@@ -1488,8 +1488,8 @@ applied(const char *doc, const char *part, conflict_form_e form)
 
 
 /*
- * A part that is merged and then carried out makes what the document would
- * have become that the client made of its base.
+ * A part that is merged and then applied gives the same result as merging the
+ * document that the client has made of its base.
  */
 
 static void
@@ -1544,8 +1544,8 @@ list_add(char **p, int value)
 
 
 /*
- * A model of "list": every other element stays on both sides, so what is
- * done to the one between can meet nothing of the other side.
+ * A model of "list": every other element stays on both sides, so changes of
+ * the elements between them are independent.
  */
 
 static void
@@ -1626,7 +1626,7 @@ test_list_model(void **state)
 }
 
 
-/* with few elements that come again and again nothing is lost but by both */
+/* with few distinct elements, none is lost unless both sides remove it */
 
 static void
 test_list_random(void **state)
@@ -1673,7 +1673,7 @@ test_list_random(void **state)
 }
 
 
-/* two that have nothing in common are not compared for ever */
+/* comparing arrays with nothing in common is bounded */
 
 static void
 test_list_apart(void **state)
@@ -1775,7 +1775,7 @@ test_commute(void **state)
         assert_int_equal(n, m);
         assert_memory_equal(x, y, (size_t) n * sizeof(int));
 
-        /* what one side has added or removed is so in the end */
+        /* additions and removals of one side are in the result */
 
         for (j = 0; j < 8; j++) {
             int  list[64], k, l;

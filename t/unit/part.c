@@ -2,7 +2,7 @@
 /*
  * Copyright (C) the ngx_http_conflict_module authors
  *
- * conflict_part: what parts make of documents.
+ * conflict_part: parts applied to documents.
  */
 
 

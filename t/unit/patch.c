@@ -2,8 +2,8 @@
 /*
  * Copyright (C) the ngx_http_conflict_module authors
  *
- * JSON Patch: what operations do (RFC 6902), what becomes of a stale patch,
- * and that what is sent on makes the server's document the merged one.
+ * JSON Patch: the operations (RFC 6902), the merge of a stale patch, and that
+ * the forwarded patch turns the server's document into the merged one.
  */
 
 
@@ -69,7 +69,7 @@ same(const char *a, const char *b)
 }
 
 
-/* what RFC 6902 says; NULL: an error */
+/* results by RFC 6902; NULL: an error */
 
 static char *
 apply(const char *text, const char *operations, int *errors)
@@ -233,7 +233,7 @@ test_operations(void **state)
           "[1,2,3]", 0 },
         { "1", "[{\"op\":\"add\",\"path\":\"/a\",\"value\":3}]", NULL, 0 },
 
-        /* indexes */
+        /* indices */
 
         { "[1,2]", "[{\"op\":\"add\",\"path\":\"/2\",\"value\":3}]",
           "[1,2,3]", 0 },
@@ -279,7 +279,7 @@ test_operations(void **state)
           "\"path\":\"/b\"}]", "{\"b\":1}", 0 },
         { "{\"a\":1}", "[{\"op\":\"copy\",\"path\":\"/b\"}]", NULL, 1 },
 
-        /* replace keeps the place; numbers, spaces and names as they came */
+        /* replace keeps the place; numbers, spaces and names are preserved */
 
         { "{\"a\":0.10, \"n\\u0061\" : [ 1e400 ] ,\"z\":1}",
           "[{\"op\":\"replace\",\"path\":\"/a\",\"value\":1.00}]",
@@ -292,7 +292,7 @@ test_operations(void **state)
           NULL, 0 },
         { "{\"a\":1}", "[]", "{\"a\":1}", 0 },
 
-        /* what is no patch */
+        /* not a patch */
 
         { "{}", "{\"op\":\"add\",\"path\":\"/a\",\"value\":1}", NULL, 1 },
         { "{}", "[1]", NULL, 1 },
@@ -414,7 +414,7 @@ test_merge(void **state)
         const char           *names;
     } cases[] = {
 
-        /* apart: the client's change, of what the server has */
+        /* independent changes: the client's, for the server's document */
 
         { "{\"a\":1,\"b\":1}", "{\"a\":2,\"b\":1}",
           "[" PUT("replace", "/b", "2.0") "]", NULL, CONFLICT_MERGE_DONE,
@@ -429,12 +429,12 @@ test_merge(void **state)
           NULL, CONFLICT_MERGE_DONE,
           "[" OP("remove", "/o/x") "," PUT("add", "/o/z", "5") "]", "" },
 
-        /* the same on both sides: nothing is left to do */
+        /* the same change on both sides: an empty patch */
 
         { "{\"a\":1}", "{\"a\":2}", "[" PUT("replace", "/a", "2") "]", NULL,
           CONFLICT_MERGE_DONE, "[]", "" },
 
-        /* a clash, as of a document */
+        /* a clash, as for a document */
 
         { "{\"a\":1}", "{\"a\":2}", "[" PUT("replace", "/a", "3") "]", NULL,
           CONFLICT_MERGE_CLASH, ",{\"field\":\"/a\",\"rule\":\"auto\","
@@ -451,7 +451,7 @@ test_merge(void **state)
           "/t union", CONFLICT_MERGE_DONE,
           "[" PUT("add", "/t/2", "3") "]", "t" },
 
-        /* arrays by index, of what the client was shown */
+        /* indices are those of the array that the client was shown */
 
         { "{\"t\":[1,2]}", "{\"t\":[0,1,2]}", "[" PUT("add", "/t/-", "3") "]",
           NULL, CONFLICT_MERGE_CLASH, ",{\"field\":\"/t\",\"rule\":\"auto\","
@@ -478,7 +478,7 @@ test_merge(void **state)
           CONFLICT_MERGE_DONE, "[" PUT("replace", "/t", "[4,1,6,5]") "]",
           "" },
 
-        /* tests: of the server's */
+        /* tests of the server's values */
 
         { "{\"a\":1,\"b\":1}", "{\"a\":1,\"b\":2}",
           "[" PUT("test", "/a", "1.0") "," PUT("add", "/c", "1") "]", NULL,
@@ -516,7 +516,7 @@ test_merge(void **state)
           ",{\"field\":\"/a\",\"rule\":\"test\",\"base\":1,\"server\":2,"
           "\"client\":1}", "a" },
 
-        /* of what the patch has made, and of what it has moved */
+        /* tests of values that the patch has written or moved */
 
         { "{\"a\":1,\"b\":1}", "{\"a\":1,\"b\":2}",
           "[" PUT("replace", "/a", "5") "," PUT("test", "/a", "5") "]", NULL,
@@ -541,7 +541,7 @@ test_merge(void **state)
           "," PUT("test", "/o", "{\"x\":2}") "]", NULL,
           CONFLICT_MERGE_DONE, "[" PUT("replace", "/o/x", "2") "]", "" },
 
-        /* the base version is no data */
+        /* the base version is not data */
 
         { "{\"a\":1,\"b\":1}", "{\"a\":2,\"b\":1,\"base_version\":9}",
           "[" PUT("test", "/base_version", "7") ","
@@ -549,7 +549,7 @@ test_merge(void **state)
           "[" PUT("test", "/base_version", "9") ","
           PUT("replace", "/b", "2") "]", "" },
 
-        /* of what it does not touch nothing is said, whatever the rule */
+        /* untouched fields are not reported, whatever the rule */
 
         { "{\"a\":1,\"b\":1,\"s\":1}", "{\"a\":2,\"b\":1,\"s\":5}",
           "[" PUT("replace", "/b", "2") "]", "/a reject,/s sum",
@@ -562,7 +562,7 @@ test_merge(void **state)
           CONFLICT_MERGE_CLASH, ",{\"field\":\"/a\",\"rule\":\"reject\","
           "\"base\":1,\"server\":2,\"client\":3}", "a" },
 
-        /* what cannot be done */
+        /* inapplicable patches */
 
         { "{\"a\":1}", "{\"a\":1,\"b\":2}", "[" OP("remove", "/b") "]", NULL,
           CONFLICT_MERGE_INAPPLICABLE, NULL, NULL },
@@ -594,17 +594,17 @@ test_merge(void **state)
                           cases[i].text)
                    != 0)
             || (cases[i].names && strcmp(names, cases[i].names) != 0)
-            || out.held != (cases[i].base != NULL && cases[i].server != NULL
-                            && rc != CONFLICT_MERGE_UNFIT
-                            && rc != CONFLICT_MERGE_REPEATED
-                            && strcmp(cases[i].client, "[1]") != 0))
+            || out.base_known != (cases[i].base && cases[i].server
+                                  && rc != CONFLICT_MERGE_UNFIT
+                                  && rc != CONFLICT_MERGE_REPEATED
+                                  && strcmp(cases[i].client, "[1]") != 0))
         {
             fail_msg("base %s\nserver %s\nclient %s\nexpected %d %s (%s)\n"
                      "got %d %s %s (%s) held:%d",
                      cases[i].base, cases[i].server, cases[i].client,
                      cases[i].rc, cases[i].text ? cases[i].text : "",
                      cases[i].names ? cases[i].names : "", rc, text, clashes,
-                     names, out.held);
+                     names, out.base_known);
         }
 
         free(text);
@@ -615,7 +615,7 @@ test_merge(void **state)
 }
 
 
-/* not stale: only what is the server's counts */
+/* not stale: only the rule "server" is applied */
 
 static void
 test_fresh(void **state)
@@ -642,7 +642,7 @@ test_fresh(void **state)
         { "{\"a\":1,\"u\":1}", "[" FROM("move", "/u", "/a") "]",
           CONFLICT_MERGE_DONE, "[]" },
 
-        /* what the API may refuse itself, but not where its fields are in it */
+        /* left to the API to refuse, unless it touches fields of the server */
 
         { "{\"a\":1,\"u\":1}", "[" OP("remove", "/b") "]",
           CONFLICT_MERGE_SAME, "" },
@@ -760,7 +760,7 @@ test_retries(void **state)
         { "{\"a\":1}", "[" PUT("test", "/a", "1") "]", 0, 0, 1 },
         { "{\"a\":1}", "[]", 0, 0, 1 },
 
-        /* an array: others may have put it there */
+        /* an array: another client may have added it */
 
         { "{\"t\":[1,2]}", "[" PUT("add", "/t/-", "2") "]", 0, 1, 0 },
         { "{\"t\":[1,2]}", "[" PUT("replace", "/t/1", "2") "]", 0, 1, 0 },
@@ -794,7 +794,7 @@ test_retries(void **state)
 }
 
 
-/* what grows without end ends */
+/* growth is bounded */
 
 static void
 test_bounds(void **state)
@@ -807,7 +807,7 @@ test_bounds(void **state)
 
     patch = malloc(200000);
 
-    /* an array in itself, twice as large each time */
+    /* an array copied into itself, doubled each time */
 
     p = patch + sprintf(patch, "[" PUT("add", "/t/-", "1"));
 
@@ -820,7 +820,7 @@ test_bounds(void **state)
                            NULL, 1, &out), CONFLICT_MERGE_MANY);
     conflict_merge_free(&out);
 
-    /* the same text again and again */
+    /* the same text many times */
 
     p = patch + sprintf(patch, "[" PUT("add", "/big", "\"%01000d\""), 7);
 
@@ -852,7 +852,7 @@ test_bounds(void **state)
 }
 
 
-/* documents and patches made at random: small, so that they meet */
+/* random documents and patches: small, so that paths coincide */
 
 static void
 random_value(char **p, int depth)
@@ -956,7 +956,7 @@ random_document(char *p)
 }
 
 
-/* conflict_merge() of the document that the patch makes: the model */
+/* the model: conflict_merge() of the document with the patch applied */
 
 static char *
 model(const char *base, const char *server, const char *client)

@@ -2,7 +2,7 @@
 /*
  * Copyright (C) the ngx_http_conflict_module authors
  *
- * conflict_time: dates on the wire, against the C library's where it knows.
+ * conflict_time: dates of HTTP, compared with the C library.
  */
 
 
@@ -71,7 +71,7 @@ test_http(void **state)
     assert_int_equal(http("Thursday, 24-Nov-77 00:00:00 GMT"),
                      249177600LL * CONFLICT_TIME_SECOND);
 
-    /* a leap second is the next one */
+    /* a leap second counts as the next second */
     assert_int_equal(http("Sat, 31 Dec 2016 23:59:60 GMT"),
                      http("Sun, 01 Jan 2017 00:00:00 GMT"));
     assert_int_not_equal(http("Tue, 29 Feb 2000 00:00:00 GMT"),
@@ -142,7 +142,7 @@ test_print(void **state)
 
     (void) state;
 
-    /* each day, and each hour of it, over more than two centuries */
+    /* each hour of each day of more than two centuries */
 
     for (t = -3000000000LL; t < 5000000000LL; t += 86400 - 3599) {
         us = t * CONFLICT_TIME_SECOND;
@@ -164,7 +164,7 @@ test_print(void **state)
     assert_memory_equal(text, "1969-12-31T23:59:59.999999Z",
                         CONFLICT_TIME_RFC3339);
 
-    /* what has no form is not written past its room */
+    /* a time without a valid form does not overrun the buffer */
 
     conflict_time_print_rfc3339(text, INT64_MAX);
 }

@@ -2,7 +2,7 @@
 /*
  * Copyright (C) the ngx_http_conflict_module authors
  *
- * What all unit tests include.
+ * Common includes of the unit tests.
  */
 
 

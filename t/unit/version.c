@@ -2,8 +2,8 @@
 /*
  * Copyright (C) the ngx_http_conflict_module authors
  *
- * conflict_version and conflict_hash: versions, entity tags, dates of last
- * change.
+ * conflict_version, conflict_etag, conflict_mtime and conflict_hash: versions,
+ * entity tags, modification times.
  */
 
 
@@ -59,7 +59,7 @@ test_text(void **state)
     assert_int_equal(etag_version("\"17\""), 17);
     assert_true(etag_version("\"abc\"") == text_version("abc"));
 
-    /* no client's tag is a weak one of an upstream */
+    /* an upstream's weak tag equals no client's tag */
 
     assert_true(etag_version("W/\"abc\"") != text_version("abc"));
     assert_true(etag_version("W/\"17\"") != 17);
@@ -103,7 +103,7 @@ test_tag(void **state)
     assert_int_equal(tag_version("9007199254740991.abc"),
                      CONFLICT_VERSION_LIMIT - 1);
 
-    /* no more than the length that it is given */
+    /* only the given length is read */
 
     assert_int_equal(conflict_version_from_tag("17.abc", 1), 1);
     assert_true(conflict_version_from_tag(NULL, 0) & CONFLICT_VERSION_OPAQUE);
@@ -115,7 +115,7 @@ test_member(void **state)
 {
     (void) state;
 
-    /* of what a member says a weak tag is as good as a strong one */
+    /* in a member, weak and strong tags are the same */
 
     assert_true(member_version("W/\"v1\"") == text_version("v1"));
     assert_true(member_version("\"v1\"") == text_version("v1"));
@@ -310,12 +310,12 @@ test_mtime(void **state)
     assert_int_equal(twice, 0);
     assert_int_equal(conflict_mtime_second(t, twice), 101);
 
-    /* again in this second: shown under the next */
+    /* again in this second: shown under the next one */
 
     conflict_mtime_next(&t, &twice, 101 * s + 9);
     assert_int_equal(conflict_mtime_second(t, twice), 102);
 
-    /* and in that one: it may have been shown */
+    /* and in that one, which may have been shown */
 
     conflict_mtime_next(&t, &twice, 102 * s + 1);
     assert_int_equal(conflict_mtime_second(t, twice), 103);
@@ -323,13 +323,13 @@ test_mtime(void **state)
     conflict_mtime_next(&t, &twice, 104 * s);
     assert_int_equal(conflict_mtime_second(t, twice), 104);
 
-    /* a clock that goes back */
+    /* a clock that is set back */
 
     conflict_mtime_next(&t, &twice, 50 * s);
     assert_int_equal(t, 104 * s + 1);
     assert_int_equal(conflict_mtime_second(t, twice), 105);
 
-    /* what an upstream says: coarser, later, earlier */
+    /* times from an upstream: coarser, later, earlier */
 
     t = 200 * s + 7;
     twice = 0;
@@ -345,7 +345,7 @@ test_mtime(void **state)
     assert_int_equal(t, 199 * s + 5);
     assert_int_equal(twice, 1);
 
-    /* the second that was shown in the place of that one */
+    /* the second that was shown instead of that one */
 
     conflict_mtime_observe(&t, &twice, 200 * s);
     assert_int_equal(conflict_mtime_second(t, twice), 201);
@@ -377,7 +377,7 @@ test_mtime_shown(void **state)
         conflict_mtime_next(&t, &twice, now);
         shown = conflict_mtime_second(t, twice);
 
-        /* shown only once its second has begun */
+        /* not shown before its second has begun */
 
         if (shown <= now / CONFLICT_TIME_SECOND) {
             assert_true(shown > last);
@@ -422,7 +422,7 @@ test_hash(void **state)
 }
 
 
-/* whatever there was in the memory of one, its own seed as well */
+/* whatever the memory contained, with its own seed as well */
 
 static void
 test_hash_dirty(void **state)

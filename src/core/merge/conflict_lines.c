@@ -2,8 +2,8 @@
 /*
  * Copyright (C) the ngx_http_conflict_module authors
  *
- * The one user of libgit2: texts merged line by line, as git does.  Builds
- * without it (CONFLICT_LIBGIT2 is set by "config") have no such rule.
+ * The rule "text": texts merged line by line by libgit2.  A build without
+ * libgit2 (CONFLICT_LIBGIT2 is set by "config") does not have this rule.
  */
 
 
@@ -21,14 +21,14 @@
 #if (CONFLICT_LIBGIT2)
 
 
-/* bytes of a text, which are decoded for it */
-#define CONFLICT_LINES_MOST    65536
+/* limit of a text, in decoded bytes */
+#define CONFLICT_LINES_MAX    65536
 #define CONFLICT_LINES_BLOCK   256
 
-/* a line takes libgit2 as long as so many values take the rest, at worst */
+/* a line costs libgit2 at worst as much as so many values cost a merge */
 #define CONFLICT_LINES_VALUES  8
 
-/* bytes of a line's number, 6 bits each, with a newline */
+/* bytes of a line's number, with 6 bits each, and a newline */
 #define CONFLICT_LINES_NUMBER  4
 
 
@@ -47,8 +47,8 @@ typedef struct {
 
 
 /*
- * The lines of three texts, each once.  What libgit2 gets is their numbers:
- * the hash that it makes of a line is known to those who make texts.
+ * The distinct lines of three texts.  libgit2 receives their numbers, because
+ * its own hash of lines is known to authors of hostile texts.
  */
 
 typedef struct {
@@ -71,7 +71,7 @@ static void conflict_lines_number(conflict_lines_t *lines, size_t text,
 static size_t conflict_lines_find(conflict_lines_t *lines,
     const unsigned char *data, size_t len, uint64_t seed);
 static void conflict_lines_write(const conflict_lines_t *lines,
-    const unsigned char  *numbers, size_t len, conflict_buffer_t *out);
+    const unsigned char *numbers, size_t len, conflict_buffer_t *out);
 
 
 int
@@ -101,7 +101,7 @@ conflict_lines_merge(conflict_walk_t *walk, const conflict_trio_t *trio,
     memset(&lines, 0, sizeof(conflict_lines_t));
     memset(&result, 0, sizeof(git_merge_file_result));
 
-    take = CONFLICT_TAKE_NONE;
+    take = CONFLICT_TAKE_CLASH;
 
     if (!conflict_lines_available()
         || conflict_lines_read(walk, &lines, trio) != 0)
@@ -151,7 +151,7 @@ done:
 }
 
 
-/* -1: some are not strings, or too long, or there is no memory */
+/* -1: one is not a string or too long, or there is no memory */
 
 static int
 conflict_lines_read(conflict_walk_t *walk, conflict_lines_t *lines,
@@ -172,11 +172,11 @@ conflict_lines_read(conflict_walk_t *walk, conflict_lines_t *lines,
         n += conflict_lines_count(&lines->text[i]);
     }
 
-    if (n > walk->left / CONFLICT_LINES_VALUES) {
+    if (n > walk->values_left / CONFLICT_LINES_VALUES) {
         return -1;
     }
 
-    walk->left -= n * CONFLICT_LINES_VALUES;
+    walk->values_left -= n * CONFLICT_LINES_VALUES;
 
     for (slots = 8; slots < 2 * n; slots *= 2) { /* void */ }
 
@@ -210,17 +210,17 @@ conflict_lines_decode(conflict_buffer_t *out, conflict_value_t value)
     p = conflict_tree_text(value, &len) + 1;
     last = p + len - 2;
 
-    while (out->len <= CONFLICT_LINES_MOST
+    while (out->len <= CONFLICT_LINES_MAX
            && (n = conflict_text_decode(block, sizeof(block), &p, last)) > 0)
     {
         conflict_buffer_add(out, block, n);
     }
 
-    return (out->failed || out->len > CONFLICT_LINES_MOST) ? -1 : 0;
+    return (out->failed || out->len > CONFLICT_LINES_MAX) ? -1 : 0;
 }
 
 
-/* one more where the last has a newline */
+/* one more than there are if the text ends with a newline */
 
 static size_t
 conflict_lines_count(const conflict_buffer_t *text)
@@ -302,7 +302,7 @@ conflict_lines_write(const conflict_lines_t *lines,
     const unsigned char *numbers, size_t len, conflict_buffer_t *out)
 {
     size_t                 i, j, n;
-    const conflict_line_t *line;
+    const conflict_line_t  *line;
 
     conflict_buffer_text(out, "\"");
 
@@ -319,7 +319,7 @@ conflict_lines_write(const conflict_lines_t *lines,
         if (line->data[line->len - 1] != '\n'
             && i + CONFLICT_LINES_NUMBER < len)
         {
-            /* it was the last of its text */
+            /* the last line of its text, now followed by another one */
             conflict_buffer_text(out, "\\u000a");
         }
     }
@@ -346,7 +346,7 @@ conflict_lines_merge(conflict_walk_t *walk, const conflict_trio_t *trio,
     (void) trio;
     (void) made;
 
-    return CONFLICT_TAKE_NONE;
+    return CONFLICT_TAKE_CLASH;
 }
 
 

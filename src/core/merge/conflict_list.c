@@ -2,8 +2,8 @@
 /*
  * Copyright (C) the ngx_http_conflict_module authors
  *
- * Row by row, each with one edit more; a row has how far into "a" one gets on
- * each of its diagonals.  All rows are kept, to find the way back.
+ * Myers' algorithm: one row for each number of edits, with the furthest place
+ * in "a" reached on each diagonal.  All rows are kept to trace the path back.
  */
 
 
@@ -12,11 +12,11 @@
 #include "core/merge/conflict_list.h"
 
 
-/* the rows before one: they are a triangle */
+/* the place of a row: the rows before it form a triangle */
 #define conflict_list_row(edits)  ((edits) * ((edits) + 1) / 2)
 
 
-/* what is left of both without their common beginning and end */
+/* both sequences without their common prefix and suffix */
 
 typedef struct {
     const uint32_t          *a;
@@ -32,7 +32,7 @@ static int32_t conflict_list_edits(conflict_list_walk_t *walk, size_t *steps);
 static int conflict_list_grow(conflict_list_walk_t *walk, size_t size);
 static int32_t conflict_list_start(const conflict_list_walk_t *walk,
     int32_t edits, int32_t i);
-static void conflict_list_back(const conflict_list_walk_t *walk,
+static void conflict_list_trace(const conflict_list_walk_t *walk,
     int32_t edits, uint32_t first, uint32_t *places);
 
 
@@ -41,24 +41,23 @@ conflict_list_common(const conflict_list_t *a, const conflict_list_t *b,
     uint32_t *places, size_t *steps)
 {
     int32_t               edits;
-    uint32_t              i, first, last, most;
+    uint32_t              i, first, last, min;
     conflict_list_walk_t  walk;
 
-    most = (a->n < b->n) ? a->n : b->n;
+    min = (a->n < b->n) ? a->n : b->n;
 
-    if (most > *steps) {
+    if (min > *steps) {
         return -1;
     }
 
-    *steps -= most;
+    *steps -= min;
 
-    for (first = 0; first < most && a->data[first] == b->data[first]; first++)
-    {
+    for (first = 0; first < min && a->data[first] == b->data[first]; first++) {
         places[first] = first + 1;
     }
 
     for (last = 0;
-         last < most - first
+         last < min - first
          && a->data[a->n - last - 1] == b->data[b->n - last - 1];
          last++)
     {
@@ -83,7 +82,7 @@ conflict_list_common(const conflict_list_t *a, const conflict_list_t *b,
     edits = conflict_list_edits(&walk, steps);
 
     if (edits >= 0) {
-        conflict_list_back(&walk, edits, first, places);
+        conflict_list_trace(&walk, edits, first, places);
     }
 
     free(walk.rows);
@@ -92,18 +91,18 @@ conflict_list_common(const conflict_list_t *a, const conflict_list_t *b,
 }
 
 
-/* how many it takes to make the one of the other; -1: too many */
+/* the number of edits from "a" to "b"; -1: a limit is exceeded */
 
 static int32_t
 conflict_list_edits(conflict_list_walk_t *walk, size_t *steps)
 {
     int32_t   d, i, x, y, *row;
-    uint32_t  most;
+    uint32_t  limit;
 
-    most = (uint32_t) (walk->n + walk->m);
-    most = (most < CONFLICT_LIST_EDITS) ? most : CONFLICT_LIST_EDITS;
+    limit = (uint32_t) (walk->n + walk->m);
+    limit = (limit < CONFLICT_LIST_EDITS) ? limit : CONFLICT_LIST_EDITS;
 
-    for (d = 0; d <= (int32_t) most; d++) {
+    for (d = 0; d <= (int32_t) limit; d++) {
 
         if (conflict_list_grow(walk, conflict_list_row((size_t) d + 1)) != 0) {
             return -1;
@@ -170,8 +169,8 @@ conflict_list_grow(conflict_list_walk_t *walk, size_t size)
 
 
 /*
- * Where a row's way on its diagonal i begins: one to the right or down of
- * where the row before has ended.  -1: outside.
+ * The start on diagonal i of a row: one step right of or below the end on a
+ * neighbouring diagonal of the previous row.  -1: outside.
  */
 
 static int32_t
@@ -189,7 +188,7 @@ conflict_list_start(const conflict_list_walk_t *walk, int32_t edits, int32_t i)
     before = &walk->rows[conflict_list_row((size_t) edits - 1)];
 
     if (i < edits && before[i] >= 0 && before[i] - k <= walk->m) {
-        /* a number of "b" that "a" does not have */
+        /* an insertion */
         x = before[i];
     }
 
@@ -204,7 +203,7 @@ conflict_list_start(const conflict_list_walk_t *walk, int32_t edits, int32_t i)
 
 
 static void
-conflict_list_back(const conflict_list_walk_t *walk, int32_t edits,
+conflict_list_trace(const conflict_list_walk_t *walk, int32_t edits,
     uint32_t first, uint32_t *places)
 {
     int32_t  d, i, x, y, start;

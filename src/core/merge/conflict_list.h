@@ -2,8 +2,8 @@
 /*
  * Copyright (C) the ngx_http_conflict_module authors
  *
- * What two sequences of numbers have in common: which of the one stay in the
- * other (E. Myers, "An O(ND) difference algorithm", 1986).
+ * The longest common subsequence of two sequences of numbers (E. Myers, "An
+ * O(ND) difference algorithm", 1986).
  */
 
 
@@ -15,7 +15,7 @@
 #include <stdint.h>
 
 
-/* insertions and removals that two sequences may be apart, at most */
+/* limit of insertions and removals between two sequences */
 #define CONFLICT_LIST_EDITS  1000
 
 
@@ -26,9 +26,9 @@ typedef struct {
 
 
 /*
- * For each number of "a" its place in "b", from 1, or 0 where it is not in a
- * longest common subsequence.  Takes the comparisons from *steps.  -1: they
- * are too far apart, or there is no memory.
+ * Stores for each number of "a" its place in "b", from 1, or 0 if it is not in
+ * the longest common subsequence.  Subtracts the comparisons from *steps.
+ * Returns -1 if a limit is exceeded, or there is no memory.
  */
 int conflict_list_common(const conflict_list_t *a, const conflict_list_t *b,
     uint32_t *places, size_t *steps);

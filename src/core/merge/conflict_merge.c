@@ -2,8 +2,8 @@
 /*
  * Copyright (C) the ngx_http_conflict_module authors
  *
- * The client's document is copied, and changed only where the server's has
- * changed; so members that nobody touched leave as they came.
+ * Walks the three documents.  The client's is copied and changed only where
+ * the server's has changed, so unchanged members keep their bytes.
  */
 
 
@@ -14,7 +14,7 @@
 #include "core/merge/conflict_merge_state.h"
 
 
-/* what all lists of a merge may take: 4 million are about 15 ms */
+/* limit for all lists of a merge: 4 million take about 15 ms */
 #define CONFLICT_MERGE_STEPS  4000000
 
 
@@ -61,7 +61,7 @@ conflict_merge(const conflict_merge_t *in, conflict_merged_t *result)
         && in->client.form != CONFLICT_FORM_MERGE_PATCH
         && conflict_tree_type(trio.client) != CONFLICT_JSON_OBJECT)
     {
-        /* it has no members: it is meant as it is */
+        /* it has no members: it replaces the document */
         walk.patch = 0;
     }
 
@@ -69,7 +69,7 @@ conflict_merge(const conflict_merge_t *in, conflict_merged_t *result)
         rc = CONFLICT_MERGE_LARGE;
     }
 
-    result->twice = client.repeated;
+    result->repeated = client.repeated;
 
     if (rc == CONFLICT_MERGE_SAME && in->server.data) {
         rc = conflict_merge_parse(&walk, &in->server, &server);
@@ -81,28 +81,28 @@ conflict_merge(const conflict_merge_t *in, conflict_merged_t *result)
 
     if (!in->stale) {
         trio.base = trio.server;
-        trio.held = 1;
+        trio.base_known = 1;
 
     } else if (rc == CONFLICT_MERGE_SAME && in->base.data) {
         rc = conflict_merge_parse(&walk, &in->base, &base);
 
         if (rc == CONFLICT_MERGE_SAME) {
             trio.base.tree = &base;
-            trio.held = 1;
+            trio.base_known = 1;
             walk.part = (in->base.form != CONFLICT_FORM_WHOLE);
 
         } else if (rc == CONFLICT_MERGE_REPEATED || rc == CONFLICT_MERGE_UNFIT)
         {
-            /* as good as none */
+            /* an unusable base is no base */
             rc = CONFLICT_MERGE_SAME;
         }
     }
 
-    result->held = trio.held;
+    result->base_known = trio.base_known;
 
     if (rc == CONFLICT_MERGE_SAME && server.n) {
-        walk.met = calloc(server.n, 1);
-        if (walk.met == NULL) {
+        walk.matched = calloc(server.n, 1);
+        if (walk.matched == NULL) {
             rc = CONFLICT_MERGE_FAILED;
         }
     }
@@ -111,7 +111,7 @@ conflict_merge(const conflict_merge_t *in, conflict_merged_t *result)
         rc = conflict_merge_trees(&walk, &trio);
     }
 
-    free(walk.met);
+    free(walk.matched);
     conflict_tree_free(&client);
     conflict_tree_free(&server);
     conflict_tree_free(&base);
@@ -133,9 +133,9 @@ conflict_merge_start(conflict_walk_t *walk, const conflict_merge_t *in,
     walk->patch = (in->client.form != CONFLICT_FORM_WHOLE);
     walk->part = 0;
     walk->clashed = 0;
-    walk->left = in->values;
+    walk->values_left = in->values;
     walk->steps = CONFLICT_MERGE_STEPS;
-    walk->met = NULL;
+    walk->matched = NULL;
 
     memset(&walk->path, 0, sizeof(conflict_buffer_t));
 
@@ -155,7 +155,7 @@ static conflict_merge_rc_e
 conflict_merge_parse(conflict_walk_t *walk, const conflict_document_t *doc,
     conflict_tree_t *tree)
 {
-    switch (conflict_tree_parse(tree, doc->data, doc->len, &walk->left,
+    switch (conflict_tree_parse(tree, doc->data, doc->len, &walk->values_left,
                                 walk->in->seed))
     {
 
@@ -171,7 +171,7 @@ conflict_merge_parse(conflict_walk_t *walk, const conflict_document_t *doc,
     case CONFLICT_JSON_FAILED:
         return CONFLICT_MERGE_FAILED;
 
-    default: /* it is no JSON */
+    default: /* not JSON */
         return CONFLICT_MERGE_UNFIT;
     }
 }
@@ -259,7 +259,7 @@ conflict_merge_members(conflict_walk_t *walk, conflict_edit_t *edit,
     size_t            before, at;
     conflict_value_t  v;
 
-    /* where the last member that stays ends; 0: there is none */
+    /* the end of the last member that stays; 0: there is none */
 
     before = 0;
     at = trio->client.tree->nodes[trio->client.node].start + 1;
@@ -272,14 +272,14 @@ conflict_merge_members(conflict_walk_t *walk, conflict_edit_t *edit,
     }
 
     if (walk->patch) {
-        /* what it does not name it does not touch */
+        /* members that it does not have stay */
         return;
     }
 
     for (v = conflict_tree_first(trio->server); v.tree;
          v = conflict_tree_next(trio->server, v))
     {
-        if (!walk->met[v.node]) {
+        if (!walk->matched[v.node]) {
             before = conflict_merge_append(walk, edit, trio, v, scope, before,
                                            at);
         }
@@ -287,7 +287,7 @@ conflict_merge_members(conflict_walk_t *walk, conflict_edit_t *edit,
 }
 
 
-/* a member that the client's object has */
+/* a member of the client's object */
 
 static size_t
 conflict_merge_member(conflict_walk_t *walk, conflict_edit_t *edit,
@@ -323,7 +323,7 @@ conflict_merge_member(conflict_walk_t *walk, conflict_edit_t *edit,
 
     path = walk->path.len;
     conflict_merge_report_enter(walk, text + node->name,
-                         node->name_end - node->name);
+                                node->name_end - node->name);
 
     conflict_merge_base(walk, parents, client, &trio);
 
@@ -331,7 +331,7 @@ conflict_merge_member(conflict_walk_t *walk, conflict_edit_t *edit,
     trio.client = client;
 
     if (trio.server.tree) {
-        walk->met[trio.server.node] = 1;
+        walk->matched[trio.server.node] = 1;
     }
 
     memset(&made, 0, sizeof(conflict_buffer_t));
@@ -353,7 +353,7 @@ conflict_merge_member(conflict_walk_t *walk, conflict_edit_t *edit,
 
     } else if (take == CONFLICT_TAKE_SERVER) {
 
-        /* it goes, with the comma before it or else with the one behind it */
+        /* removed, with the comma before it or else the one after it */
 
         if (before) {
             conflict_merge_replace(edit, before, node->end, "", 0);
@@ -379,14 +379,14 @@ conflict_merge_member(conflict_walk_t *walk, conflict_edit_t *edit,
 }
 
 
-/* what the base has of a member, if that can be told */
+/* the value of a member in the base, if it is known */
 
 static void
 conflict_merge_base(conflict_walk_t *walk, const conflict_trio_t *parents,
     conflict_value_t named, conflict_trio_t *trio)
 {
     trio->base = conflict_tree_member(parents->base, named);
-    trio->held = parents->held;
+    trio->base_known = parents->base_known;
 
     if (!walk->part) {
         return;
@@ -395,7 +395,7 @@ conflict_merge_base(conflict_walk_t *walk, const conflict_trio_t *parents,
     if (trio->base.tree == NULL) {
 
         if (conflict_tree_type(parents->base) == CONFLICT_JSON_OBJECT) {
-            trio->held = 0;
+            trio->base_known = 0;
         }
 
     } else if (walk->in->base.form == CONFLICT_FORM_MERGE_PATCH
@@ -406,7 +406,7 @@ conflict_merge_base(conflict_walk_t *walk, const conflict_trio_t *parents,
 }
 
 
-/* a member that only the server's object has; "at" is where it may go */
+/* a member that only the server's object has, to be inserted at "at" */
 
 static size_t
 conflict_merge_append(conflict_walk_t *walk, conflict_edit_t *edit,
@@ -435,7 +435,7 @@ conflict_merge_append(conflict_walk_t *walk, conflict_edit_t *edit,
 
     path = walk->path.len;
     conflict_merge_report_enter(walk, text + node->name,
-                         node->name_end - node->name);
+                                node->name_end - node->name);
 
     conflict_merge_base(walk, parents, server, &trio);
 
@@ -461,7 +461,7 @@ conflict_merge_append(conflict_walk_t *walk, conflict_edit_t *edit,
         conflict_merge_replace(edit, at, at, before ? ",\"" : "\"",
                                before ? 2 : 1);
         conflict_buffer_add(edit->out, server.tree->text + node->name,
-                         node->name_end - node->name);
+                            node->name_end - node->name);
         conflict_buffer_add(edit->out, "\":", 2);
         conflict_buffer_add(edit->out, text, len);
 
@@ -480,14 +480,12 @@ conflict_merge_replace(conflict_edit_t *edit, size_t start, size_t end,
     const void *data, size_t len)
 {
     conflict_buffer_add(edit->out, edit->tree->text + edit->copied,
-                     start - edit->copied);
+                        start - edit->copied);
     conflict_buffer_add(edit->out, data, len);
 
     edit->copied = end;
 }
 
-
-/* the rules for what is in a member; the one for itself is returned */
 
 const conflict_field_t *
 conflict_merge_scope(conflict_walk_t *walk, const conflict_scope_t *parent,

@@ -2,8 +2,8 @@
 /*
  * Copyright (C) the ngx_http_conflict_module authors
  *
- * Which side a field takes: by who has changed it, and by its rule where
- * both have.
+ * Chooses the side of a field: the one that has changed it, or, if both have,
+ * the one that its rule says.
  */
 
 
@@ -12,24 +12,22 @@
 
 static void conflict_merge_field_nested(conflict_walk_t *walk,
     conflict_edit_t *edit, conflict_trio_t *trio, conflict_scope_t *scope);
-static int conflict_merge_field_each(const conflict_walk_t *walk,
+static int conflict_merge_field_by_path(const conflict_walk_t *walk,
     const conflict_trio_t *trio, conflict_rule_e rule);
-static int conflict_merge_field_inside(conflict_walk_t *walk,
+static int conflict_merge_field_by_member(conflict_walk_t *walk,
     const conflict_trio_t *trio, const conflict_scope_t *scope);
 static conflict_take_e conflict_merge_field_decide(conflict_walk_t *walk,
     const conflict_field_t *field, const conflict_trio_t *trio,
-    conflict_buffer_t  *made);
-static int conflict_merge_field_untouched(const conflict_walk_t *walk,
+    conflict_buffer_t *made);
+static int conflict_merge_field_unchanged(const conflict_walk_t *walk,
     conflict_value_t base, conflict_value_t client);
 static conflict_take_e conflict_merge_field_rule(conflict_walk_t *walk,
     const conflict_field_t *field, const conflict_trio_t *trio,
-    conflict_buffer_t  *made);
+    conflict_buffer_t *made);
 static void conflict_merge_field_owned(conflict_walk_t *walk,
     conflict_value_t server, const conflict_scope_t *scope,
-    conflict_buffer_t  *out);
+    conflict_buffer_t *out);
 
-
-/* which side a field takes; objects are merged member by member here */
 
 conflict_take_e
 conflict_merge_field(conflict_walk_t *walk, conflict_edit_t *edit,
@@ -42,8 +40,8 @@ conflict_merge_field(conflict_walk_t *walk, conflict_edit_t *edit,
     field = field ? field : scope->outer;
     rule = field ? field->rule : CONFLICT_RULE_AUTO;
 
-    if (rule == CONFLICT_RULE_AUTO && conflict_merge_field_inside(walk, trio,
-                                                                  scope))
+    if (rule == CONFLICT_RULE_AUTO
+        && conflict_merge_field_by_member(walk, trio, scope))
     {
         if (walk->in->stale || scope->n) {
             conflict_merge_field_nested(walk, edit, trio, scope);
@@ -52,7 +50,7 @@ conflict_merge_field(conflict_walk_t *walk, conflict_edit_t *edit,
         return CONFLICT_TAKE_CLIENT;
     }
 
-    if (conflict_merge_field_each(walk, trio, rule)) {
+    if (conflict_merge_field_by_path(walk, trio, rule)) {
 
         if (walk->in->stale || rule == CONFLICT_RULE_SERVER) {
             scope->outer = field;
@@ -62,10 +60,10 @@ conflict_merge_field(conflict_walk_t *walk, conflict_edit_t *edit,
         return CONFLICT_TAKE_CLIENT;
     }
 
-    if (walk->in->edited && trio->held
+    if (walk->in->edited && trio->base_known
         && conflict_compare_equal(trio->base, trio->client))
     {
-        /* no word of it was said: nothing clashes, and nothing is told */
+        /* the client has not sent it: no clash, nothing to report */
         return CONFLICT_TAKE_SERVER;
     }
 
@@ -81,7 +79,7 @@ conflict_merge_field(conflict_walk_t *walk, conflict_edit_t *edit,
         && rule == CONFLICT_RULE_AUTO
         && conflict_tree_type(trio->client) == CONFLICT_JSON_OBJECT)
     {
-        /* an object where the server has none: its fields are not in there */
+        /* the server has no object: its own fields are removed from this */
 
         conflict_merge_field_nested(walk, edit, trio, scope);
         return CONFLICT_TAKE_CLIENT;
@@ -89,29 +87,27 @@ conflict_merge_field(conflict_walk_t *walk, conflict_edit_t *edit,
 
     if (take == CONFLICT_TAKE_CLIENT && scope->n) {
 
-        /* it replaces or removes an object with fields of the server's */
+        /* it replaces or removes an object with fields that the server owns */
 
         conflict_merge_field_owned(walk, trio->server, scope, made);
 
         if (made->len) {
             rule = CONFLICT_RULE_SERVER;
             take = (trio->client.tree || walk->patch)
-                   ? CONFLICT_TAKE_NONE : CONFLICT_TAKE_MADE;
+                   ? CONFLICT_TAKE_CLASH : CONFLICT_TAKE_MADE;
         }
     }
 
-    if (take == CONFLICT_TAKE_NONE) {
+    if (take == CONFLICT_TAKE_CLASH) {
         conflict_merge_report_clash(walk, rule, trio);
 
     } else if (take != CONFLICT_TAKE_CLIENT && !walk->clashed) {
-        conflict_merge_report_note(walk);
+        conflict_merge_report_add_field(walk);
     }
 
     return take;
 }
 
-
-/* the members of an object in an object */
 
 static void
 conflict_merge_field_nested(conflict_walk_t *walk, conflict_edit_t *edit,
@@ -122,7 +118,7 @@ conflict_merge_field_nested(conflict_walk_t *walk, conflict_edit_t *edit,
     patch = walk->patch;
     part = walk->part;
 
-    /* elements of an array are no members */
+    /* an array has elements, not members */
 
     if (conflict_tree_type(trio->server) != CONFLICT_JSON_OBJECT) {
         trio->server.tree = NULL;
@@ -148,12 +144,12 @@ conflict_merge_field_nested(conflict_walk_t *walk, conflict_edit_t *edit,
 
 
 /*
- * A deep change has paths into an object, not the object: what is said of
- * this holds for each of them.
+ * A deep change consists of paths into an object: a rule for the object applies
+ * to each of them.
  */
 
 static int
-conflict_merge_field_each(const conflict_walk_t *walk,
+conflict_merge_field_by_path(const conflict_walk_t *walk,
     const conflict_trio_t *trio, conflict_rule_e rule)
 {
     return walk->patch && walk->in->client.form != CONFLICT_FORM_SHALLOW
@@ -165,13 +161,13 @@ conflict_merge_field_each(const conflict_walk_t *walk,
 
 
 /*
- * Is it merged member by member: two objects are, and one that the server has
- * not, if the rules in it can do without.
+ * Is it merged member by member: this holds for two objects, and for one that
+ * only the client has, if the rules inside it need no other.
  */
 
 static int
-conflict_merge_field_inside(conflict_walk_t *walk, const conflict_trio_t *trio,
-    const conflict_scope_t *scope)
+conflict_merge_field_by_member(conflict_walk_t *walk,
+    const conflict_trio_t *trio, const conflict_scope_t *scope)
 {
     if (conflict_tree_type(trio->client) != CONFLICT_JSON_OBJECT) {
         return 0;
@@ -182,7 +178,8 @@ conflict_merge_field_inside(conflict_walk_t *walk, const conflict_trio_t *trio,
     }
 
     return scope->n
-           && (!walk->in->stale || (trio->server.tree == NULL && !trio->held));
+           && (!walk->in->stale
+               || (trio->server.tree == NULL && !trio->base_known));
 }
 
 
@@ -213,16 +210,16 @@ conflict_merge_field_decide(conflict_walk_t *walk,
     }
 
     if (rule == CONFLICT_RULE_REJECT) {
-        return CONFLICT_TAKE_NONE;
+        return CONFLICT_TAKE_CLASH;
     }
 
-    if (trio->held) {
+    if (trio->base_known) {
 
         if (conflict_compare_equal(trio->base, trio->server)) {
             return CONFLICT_TAKE_CLIENT;
         }
 
-        if (conflict_merge_field_untouched(walk, trio->base, trio->client)) {
+        if (conflict_merge_field_unchanged(walk, trio->base, trio->client)) {
             return CONFLICT_TAKE_SERVER;
         }
     }
@@ -231,10 +228,10 @@ conflict_merge_field_decide(conflict_walk_t *walk,
 }
 
 
-/* has the client's side the base's value; of a deep one, on its paths */
+/* is the client's value that of the base; of a deep change, on its paths */
 
 static int
-conflict_merge_field_untouched(const conflict_walk_t *walk,
+conflict_merge_field_unchanged(const conflict_walk_t *walk,
     conflict_value_t base, conflict_value_t client)
 {
     conflict_value_t  v, was;
@@ -261,7 +258,7 @@ conflict_merge_field_untouched(const conflict_walk_t *walk,
             continue;
         }
 
-        if (!conflict_merge_field_untouched(walk, was, v)) {
+        if (!conflict_merge_field_unchanged(walk, was, v)) {
             return 0;
         }
     }
@@ -270,7 +267,7 @@ conflict_merge_field_untouched(const conflict_walk_t *walk,
 }
 
 
-/* both have changed it, or nobody can tell who has */
+/* both sides have changed it, or it is unknown which one has */
 
 static conflict_take_e
 conflict_merge_field_rule(conflict_walk_t *walk, const conflict_field_t *field,
@@ -282,21 +279,21 @@ conflict_merge_field_rule(conflict_walk_t *walk, const conflict_field_t *field,
 
     if (walk->patch && trio->client.tree == NULL && rule != CONFLICT_RULE_LWW)
     {
-        /* its null says that it goes: there is nothing to make of both */
-        return CONFLICT_TAKE_NONE;
+        /* its null removes the member: there are no two values to combine */
+        return CONFLICT_TAKE_CLASH;
     }
 
     switch (rule) {
 
     case CONFLICT_RULE_LWW:
 
-        if (!trio->held && !walk->patch && trio->client.tree == NULL) {
-            /* it may never have known it */
+        if (!trio->base_known && !walk->patch && trio->client.tree == NULL) {
+            /* the client may not have known the member */
             return CONFLICT_TAKE_SERVER;
         }
 
         if (!walk->clashed) {
-            conflict_merge_report_note(walk);
+            conflict_merge_report_add_field(walk);
         }
 
         return CONFLICT_TAKE_CLIENT;
@@ -311,20 +308,20 @@ conflict_merge_field_rule(conflict_walk_t *walk, const conflict_field_t *field,
         return conflict_merge_rules_extreme(trio, 0);
 
     case CONFLICT_RULE_TEXT:
-        return (trio->held && !walk->in->again)
-               ? conflict_lines_merge(walk, trio, made) : CONFLICT_TAKE_NONE;
+        return (trio->base_known && !walk->in->retried)
+               ? conflict_lines_merge(walk, trio, made) : CONFLICT_TAKE_CLASH;
 
     case CONFLICT_RULE_LIST:
-        return (trio->held && !walk->in->again)
-               ? conflict_merge_list(walk, trio, made) : CONFLICT_TAKE_NONE;
+        return (trio->base_known && !walk->in->retried)
+               ? conflict_merge_list(walk, trio, made) : CONFLICT_TAKE_CLASH;
 
     default: /* auto, reject, sum */
-        return CONFLICT_TAKE_NONE;
+        return CONFLICT_TAKE_CLASH;
     }
 }
 
 
-/* of an object that the client does not have, what the server owns */
+/* the fields that the server owns in an object that the client lacks */
 
 static void
 conflict_merge_field_owned(conflict_walk_t *walk, conflict_value_t server,
@@ -358,19 +355,19 @@ conflict_merge_field_owned(conflict_walk_t *walk, conflict_value_t server,
 
         conflict_buffer_text(out, (len > size) ? ",\"" : "{\"");
         conflict_buffer_add(out, v.tree->text + node->name,
-                         node->name_end - node->name);
+                            node->name_end - node->name);
         conflict_buffer_text(out, "\":");
 
         if (field && field->rule == CONFLICT_RULE_SERVER) {
             conflict_buffer_add(out, v.tree->text + node->start,
-                             node->end - node->start);
+                                node->end - node->start);
 
         } else {
             value = out->len;
             conflict_merge_field_owned(walk, v, &inner, out);
 
             if (value == out->len) {
-                /* there is none in it */
+                /* nothing owned inside */
                 out->len = len;
             }
         }

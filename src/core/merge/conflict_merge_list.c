@@ -2,9 +2,9 @@
 /*
  * Copyright (C) the ngx_http_conflict_module authors
  *
- * The rule "list": arrays merged by element, as texts are by line.  What all
- * three have in common parts them into pieces, of which one side may have
- * changed each.
+ * The rule "list": arrays merged by element, as texts are by line.  The
+ * elements that all three have in common divide them into pieces; each piece
+ * may be changed by one side.
  */
 
 
@@ -17,7 +17,7 @@
 #include "core/merge/conflict_set.h"
 
 
-/* elements of the three from "start" up to, not including, "end" */
+/* elements of the three arrays from "start" to before "end" */
 
 typedef struct {
     uint32_t                       start[CONFLICT_SET_ARRAYS];
@@ -31,10 +31,10 @@ typedef struct {
     conflict_list_t                numbers[CONFLICT_SET_ARRAYS];
     uint32_t                      *nodes[CONFLICT_SET_ARRAYS];
 
-    /* of the base's elements, by side: the place there, from 1; 0: gone */
+    /* by side, for each element of the base: its place, from 1; 0: removed */
     uint32_t                      *places[CONFLICT_SET_ARRAYS];
 
-    conflict_buffer_t             *made;     /* NULL: it is only looked at */
+    conflict_buffer_t             *made;     /* NULL: a trial run */
     size_t                         n;        /* elements in it */
     unsigned                       differs;  /* from the server's */
     unsigned                       edited;   /* from the client's */
@@ -52,7 +52,7 @@ static int conflict_merge_list_same(const conflict_lists_t *lists,
     conflict_set_array_e b);
 static int conflict_merge_list_pairs(conflict_lists_t *lists,
     const conflict_piece_t *piece);
-static int conflict_merge_list_inside(conflict_lists_t *lists,
+static int conflict_merge_list_object(conflict_lists_t *lists,
     const conflict_trio_t *trio, uint32_t at);
 static int conflict_merge_list_edited(conflict_value_t base,
     conflict_value_t now);
@@ -74,15 +74,15 @@ conflict_merge_list(conflict_walk_t *walk, const conflict_trio_t *trio,
         || conflict_tree_type(trio->server) != CONFLICT_JSON_ARRAY
         || conflict_tree_type(trio->client) != CONFLICT_JSON_ARRAY)
     {
-        return CONFLICT_TAKE_NONE;
+        return CONFLICT_TAKE_CLASH;
     }
 
     memset(&lists, 0, sizeof(conflict_lists_t));
 
     lists.walk = walk;
-    take = CONFLICT_TAKE_NONE;
+    take = CONFLICT_TAKE_CLASH;
 
-    /* first without a word: an array that clashes does so as a whole */
+    /* a trial run first: an array clashes as a whole, and nothing is written */
 
     if (conflict_merge_list_read(&lists, trio) != 0
         || conflict_merge_list_merge(&lists) != 0)
@@ -116,11 +116,10 @@ done:
 }
 
 
-/* -1: they are too far apart, or there is no memory, which clashes as well */
+/* -1: a limit is exceeded, or no memory; both count as a clash */
 
 static int
-conflict_merge_list_read(conflict_lists_t *lists,
-    const conflict_trio_t *trio)
+conflict_merge_list_read(conflict_lists_t *lists, const conflict_trio_t *trio)
 {
     size_t            i;
     uint32_t          n;
@@ -188,7 +187,7 @@ conflict_merge_list_free(conflict_lists_t *lists)
 }
 
 
-/* -1: both have changed a piece, each in its own way */
+/* -1: both sides have changed a piece differently */
 
 static int
 conflict_merge_list_merge(conflict_lists_t *lists)
@@ -245,14 +244,14 @@ conflict_merge_list_piece(conflict_lists_t *lists,
     const conflict_piece_t *piece)
 {
     if (conflict_merge_list_same(lists, piece, CONFLICT_SET_SERVER,
-                                       CONFLICT_SET_CLIENT))
+                                 CONFLICT_SET_CLIENT))
     {
         conflict_merge_list_copy(lists, piece, CONFLICT_SET_CLIENT);
         return 0;
     }
 
     if (conflict_merge_list_same(lists, piece, CONFLICT_SET_BASE,
-                                       CONFLICT_SET_SERVER))
+                                 CONFLICT_SET_SERVER))
     {
         lists->differs = 1;
         conflict_merge_list_copy(lists, piece, CONFLICT_SET_CLIENT);
@@ -260,7 +259,7 @@ conflict_merge_list_piece(conflict_lists_t *lists,
     }
 
     if (conflict_merge_list_same(lists, piece, CONFLICT_SET_BASE,
-                                       CONFLICT_SET_CLIENT))
+                                 CONFLICT_SET_CLIENT))
     {
         lists->edited = 1;
         conflict_merge_list_copy(lists, piece, CONFLICT_SET_SERVER);
@@ -289,13 +288,13 @@ conflict_merge_list_same(const conflict_lists_t *lists,
 }
 
 
-/* as many on each side: elements were replaced, each by the one in its place */
+/* pieces of equal length: each element was replaced in its place */
 
 static int
 conflict_merge_list_pairs(conflict_lists_t *lists,
     const conflict_piece_t *piece)
 {
-    uint32_t          i, j, n;
+    uint32_t          i, j, n, *at;
     conflict_trio_t   trio;
     conflict_piece_t  pair;
 
@@ -316,25 +315,26 @@ conflict_merge_list_pairs(conflict_lists_t *lists,
             pair.end[j] = pair.start[j] + 1;
         }
 
-        trio.held = 1;
-        trio.base = conflict_merge_list_value(
-                lists, CONFLICT_SET_BASE, pair.start[CONFLICT_SET_BASE]);
-        trio.server = conflict_merge_list_value(
-                lists, CONFLICT_SET_SERVER, pair.start[CONFLICT_SET_SERVER]);
-        trio.client = conflict_merge_list_value(
-                lists, CONFLICT_SET_CLIENT, pair.start[CONFLICT_SET_CLIENT]);
+        trio.base_known = 1;
+        at = pair.start;
+        trio.base = conflict_merge_list_value(lists, CONFLICT_SET_BASE,
+                                              at[CONFLICT_SET_BASE]);
+        trio.server = conflict_merge_list_value(lists, CONFLICT_SET_SERVER,
+                                                at[CONFLICT_SET_SERVER]);
+        trio.client = conflict_merge_list_value(lists, CONFLICT_SET_CLIENT,
+                                                at[CONFLICT_SET_CLIENT]);
 
         if (conflict_merge_list_same(lists, &pair, CONFLICT_SET_SERVER,
-                                           CONFLICT_SET_CLIENT)
+                                     CONFLICT_SET_CLIENT)
             || conflict_merge_list_same(lists, &pair, CONFLICT_SET_BASE,
-                                              CONFLICT_SET_SERVER)
+                                        CONFLICT_SET_SERVER)
             || conflict_merge_list_same(lists, &pair, CONFLICT_SET_BASE,
-                                              CONFLICT_SET_CLIENT))
+                                        CONFLICT_SET_CLIENT))
         {
             (void) conflict_merge_list_piece(lists, &pair);
 
-        } else if (conflict_merge_list_inside(
-                lists, &trio, pair.start[CONFLICT_SET_SERVER])
+        } else if (conflict_merge_list_object(lists, &trio,
+                                              at[CONFLICT_SET_SERVER])
                    != 0)
         {
             return -1;
@@ -345,10 +345,10 @@ conflict_merge_list_pairs(conflict_lists_t *lists,
 }
 
 
-/* an object that both have edited, at an index of the server's */
+/* an object that both sides have edited, at an index of the server's */
 
 static int
-conflict_merge_list_inside(conflict_lists_t *lists,
+conflict_merge_list_object(conflict_lists_t *lists,
     const conflict_trio_t *trio, uint32_t at)
 {
     char             index[sizeof("4294967295")];
@@ -383,7 +383,7 @@ conflict_merge_list_inside(conflict_lists_t *lists,
 }
 
 
-/* not another one in its place: half of its members at least are as before */
+/* the same object edited: at least half of its members are unchanged */
 
 static int
 conflict_merge_list_edited(conflict_value_t base, conflict_value_t now)
@@ -429,6 +429,7 @@ conflict_merge_list_copy(conflict_lists_t *lists,
 {
     size_t                len;
     uint32_t              i;
+    conflict_value_t      value;
     const unsigned char  *text;
 
     if (lists->made == NULL) {
@@ -436,9 +437,8 @@ conflict_merge_list_copy(conflict_lists_t *lists,
     }
 
     for (i = piece->start[array]; i < piece->end[array]; i++) {
-        text = conflict_tree_text(conflict_merge_list_value(lists, array,
-                                                                  i),
-                                   &len);
+        value = conflict_merge_list_value(lists, array, i);
+        text = conflict_tree_text(value, &len);
 
         conflict_merge_list_next(lists);
         conflict_buffer_add(lists->made, text, len);

@@ -2,7 +2,7 @@
 /*
  * Copyright (C) the ngx_http_conflict_module authors
  *
- * What a merge tells of itself: the fields that it touched, and those that
+ * The report of a merge: the fields that it has changed, or those that
  * clashed.
  */
 
@@ -12,9 +12,9 @@
 #include "core/merge/conflict_merge_state.h"
 
 
-#define CONFLICT_MERGE_FIELDS   4096     /* bytes of lists of fields, each of
-                                           which has two for its length */
-#define CONFLICT_MERGE_CLASHES  65536    /* bytes; values first go without */
+#define CONFLICT_MERGE_FIELDS   4096     /* bytes of the list of fields, each
+                                            with two bytes for its length */
+#define CONFLICT_MERGE_CLASHES  65536    /* bytes; values are omitted first */
 #define CONFLICT_MERGE_BLOCK    256      /* bytes of a name at a time */
 
 
@@ -35,8 +35,6 @@ conflict_merge_report_rule(conflict_rule_e rule)
     return conflict_rule_names[rule];
 }
 
-
-/* goes down into a member; its name as it is in the document */
 
 void
 conflict_merge_report_enter(conflict_walk_t *walk, const unsigned char *name,
@@ -70,10 +68,8 @@ conflict_merge_report_enter(conflict_walk_t *walk, const unsigned char *name,
 }
 
 
-/* the field that the path leads to, for the lists of fields */
-
 void
-conflict_merge_report_note(conflict_walk_t *walk)
+conflict_merge_report_add_field(conflict_walk_t *walk)
 {
     size_t              i, len;
     unsigned char       ch, hex[3], size[2];
@@ -103,7 +99,7 @@ conflict_merge_report_note(conflict_walk_t *walk)
         conflict_buffer_text(names, " ");
     }
 
-    /* without the first slash, and what a header may have */
+    /* without the first slash, escaped for a header */
 
     for (i = 1; i < walk->path.len; i++) {
         ch = walk->path.data[i];
@@ -147,16 +143,16 @@ conflict_merge_report_clash(conflict_walk_t *walk, conflict_rule_e rule,
     result = walk->result;
 
     if (!walk->clashed) {
-        /* of a refusal these are what clashed */
+        /* from here on the lists are those of the clashed fields */
         walk->clashed = 1;
         result->fields.len = 0;
         result->names.len = 0;
     }
 
-    conflict_merge_report_note(walk);
+    conflict_merge_report_add_field(walk);
 
-    if (!trio->held) {
-        result->held = 0;
+    if (!trio->base_known) {
+        result->base_known = 0;
     }
 
     if (walk->path.len + sizeof(conflict_clash_t)
@@ -178,7 +174,7 @@ conflict_merge_report_clash(conflict_walk_t *walk, conflict_rule_e rule,
         if (walk->in->stale && walk->in->reveal
             && conflict_compare_covered(trio->base, trio->server))
         {
-            /* no member that was hidden from the client meanwhile */
+            /* the client may still see each member of the base */
             clash.base = conflict_merge_report_add_value(result, trio->base);
         }
 

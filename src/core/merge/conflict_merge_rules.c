@@ -2,8 +2,7 @@
 /*
  * Copyright (C) the ngx_http_conflict_module authors
  *
- * Rules that make a value of two: numbers, sets, and arrays of objects by
- * key.
+ * Rules that combine two values: numbers, sets, and arrays of objects by key.
  */
 
 
@@ -15,7 +14,7 @@
 #include "core/merge/conflict_set.h"
 
 
-/* an array in the making */
+/* an array that is written */
 
 typedef struct {
     conflict_buffer_t             *out;
@@ -25,10 +24,10 @@ typedef struct {
 
 
 static int conflict_merge_rules_is_array(conflict_value_t value);
-static void conflict_merge_rules_sets(conflict_set_t *set, unsigned held,
+static void conflict_merge_rules_sets(conflict_set_t *set, unsigned base_known,
     conflict_array_t *array);
 static void conflict_merge_rules_maps(conflict_walk_t *walk,
-    const conflict_set_t *map, unsigned held, conflict_array_t *array);
+    const conflict_set_t *map, unsigned base_known, conflict_array_t *array);
 static size_t conflict_merge_rules_size(conflict_value_t array);
 static void conflict_merge_rules_element(conflict_walk_t *walk,
     conflict_trio_t *trio, const conflict_set_t *map,
@@ -56,7 +55,7 @@ conflict_merge_rules_extreme(const conflict_trio_t *trio, int max)
     if (conflict_tree_type(trio->server) != CONFLICT_JSON_NUMBER
         || conflict_tree_type(trio->client) != CONFLICT_JSON_NUMBER)
     {
-        return CONFLICT_TAKE_NONE;
+        return CONFLICT_TAKE_CLASH;
     }
 
     s = conflict_tree_text(trio->server, &s_len);
@@ -69,7 +68,7 @@ conflict_merge_rules_extreme(const conflict_trio_t *trio, int max)
 }
 
 
-/* server + (client - base), where none of it overflows */
+/* server + (client - base), unless it overflows */
 
 conflict_take_e
 conflict_merge_rules_sum(const conflict_trio_t *trio, conflict_buffer_t *made)
@@ -80,8 +79,8 @@ conflict_merge_rules_sum(const conflict_trio_t *trio, conflict_buffer_t *made)
     conflict_value_t       value;
     const unsigned char   *p;
 
-    if (!trio->held) {
-        return CONFLICT_TAKE_NONE;
+    if (!trio->base_known) {
+        return CONFLICT_TAKE_CLASH;
     }
 
     n[0] = 0;
@@ -90,7 +89,7 @@ conflict_merge_rules_sum(const conflict_trio_t *trio, conflict_buffer_t *made)
         value = (i == 0) ? trio->base : (i == 1) ? trio->server : trio->client;
 
         if (value.tree == NULL) {
-            /* there was no counter: it began at 0 */
+            /* an absent counter is 0 */
             continue;
         }
 
@@ -102,18 +101,18 @@ conflict_merge_rules_sum(const conflict_trio_t *trio, conflict_buffer_t *made)
             return conflict_compare_equal(trio->base, trio->server)
                    ? CONFLICT_TAKE_CLIENT
                    : conflict_compare_equal(trio->base, trio->client)
-                     ? CONFLICT_TAKE_SERVER : CONFLICT_TAKE_NONE;
+                     ? CONFLICT_TAKE_SERVER : CONFLICT_TAKE_CLASH;
         }
     }
 
     if (n[0] < 0 ? n[2] > INT64_MAX + n[0] : n[2] < INT64_MIN + n[0]) {
-        return CONFLICT_TAKE_NONE;
+        return CONFLICT_TAKE_CLASH;
     }
 
     change = n[2] - n[0];
 
     if (change < 0 ? n[1] < INT64_MIN - change : n[1] > INT64_MAX - change) {
-        return CONFLICT_TAKE_NONE;
+        return CONFLICT_TAKE_CLASH;
     }
 
     if (change == 0 && trio->base.tree) {
@@ -132,7 +131,7 @@ conflict_merge_rules_sum(const conflict_trio_t *trio, conflict_buffer_t *made)
 
 
 /*
- * (server less (base less client)), then (client less base); nothing twice.
+ * (server - (base - client)), then (client - base), each element once.
  */
 
 conflict_take_e
@@ -147,7 +146,7 @@ conflict_merge_rules_union(conflict_walk_t *walk, const conflict_field_t *field,
         || !conflict_merge_rules_is_array(trio->client)
         || !conflict_merge_rules_is_array(trio->base))
     {
-        return CONFLICT_TAKE_NONE;
+        return CONFLICT_TAKE_CLASH;
     }
 
     memset(&array, 0, sizeof(conflict_array_t));
@@ -165,10 +164,10 @@ conflict_merge_rules_union(conflict_walk_t *walk, const conflict_field_t *field,
     }
 
     if (ok && field->key_len) {
-        conflict_merge_rules_maps(walk, &set, trio->held, &array);
+        conflict_merge_rules_maps(walk, &set, trio->base_known, &array);
 
     } else if (ok) {
-        conflict_merge_rules_sets(&set, trio->held, &array);
+        conflict_merge_rules_sets(&set, trio->base_known, &array);
     }
 
     conflict_buffer_text(made, "]");
@@ -182,11 +181,11 @@ conflict_merge_rules_union(conflict_walk_t *walk, const conflict_field_t *field,
 
     made->len = 0;
 
-    return ok ? CONFLICT_TAKE_SERVER : CONFLICT_TAKE_NONE;
+    return ok ? CONFLICT_TAKE_SERVER : CONFLICT_TAKE_CLASH;
 }
 
 
-/* none counts as an empty one */
+/* an absent array is an empty one */
 
 static int
 conflict_merge_rules_is_array(conflict_value_t value)
@@ -197,7 +196,7 @@ conflict_merge_rules_is_array(conflict_value_t value)
 
 
 static void
-conflict_merge_rules_sets(conflict_set_t *set, unsigned held,
+conflict_merge_rules_sets(conflict_set_t *set, unsigned base_known,
     conflict_array_t *array)
 {
     size_t               n;
@@ -213,10 +212,10 @@ conflict_merge_rules_sets(conflict_set_t *set, unsigned held,
         element = &set->elements[set->order[CONFLICT_SET_SERVER][n++]];
 
         if (element->taken
-            || (held && element->node[CONFLICT_SET_BASE]
+            || (base_known && element->node[CONFLICT_SET_BASE]
                 && element->node[CONFLICT_SET_CLIENT] == 0))
         {
-            /* it comes twice, or the client has removed it */
+            /* a duplicate, or the client has removed it */
             array->changed = 1;
             continue;
         }
@@ -233,7 +232,9 @@ conflict_merge_rules_sets(conflict_set_t *set, unsigned held,
     {
         element = &set->elements[set->order[CONFLICT_SET_CLIENT][n++]];
 
-        if (!element->taken && !(held && element->node[CONFLICT_SET_BASE])) {
+        if (!element->taken
+            && !(base_known && element->node[CONFLICT_SET_BASE]))
+        {
             element->taken = 1;
             array->changed = 1;
             conflict_merge_rules_push(array, v);
@@ -244,27 +245,26 @@ conflict_merge_rules_sets(conflict_set_t *set, unsigned held,
 
 static void
 conflict_merge_rules_maps(conflict_walk_t *walk, const conflict_set_t *map,
-    unsigned held, conflict_array_t *array)
+    unsigned base_known, conflict_array_t *array)
 {
-    size_t           i, n;
-    conflict_trio_t  trio;
+    size_t               i, n;
+    conflict_trio_t      trio;
+    conflict_element_t  *element;
 
-    trio.held = held;
+    trio.base_known = base_known;
     n = conflict_merge_rules_size(map->arrays[CONFLICT_SET_SERVER]);
 
     for (i = 0; i < n; i++) {
-        conflict_set_trio(map,
-                     &map->elements[map->order[CONFLICT_SET_SERVER][i]],
-                     &trio);
+        element = &map->elements[map->order[CONFLICT_SET_SERVER][i]];
+        conflict_set_trio(map, element, &trio);
         conflict_merge_rules_element(walk, &trio, map, array);
     }
 
     n = conflict_merge_rules_size(map->arrays[CONFLICT_SET_CLIENT]);
 
     for (i = 0; i < n; i++) {
-        conflict_set_trio(map,
-                     &map->elements[map->order[CONFLICT_SET_CLIENT][i]],
-                     &trio);
+        element = &map->elements[map->order[CONFLICT_SET_CLIENT][i]];
+        conflict_set_trio(map, element, &trio);
 
         if (trio.server.tree == NULL) {
             conflict_merge_rules_element(walk, &trio, map, array);
@@ -280,7 +280,7 @@ conflict_merge_rules_size(conflict_value_t array)
 }
 
 
-/* of one key: on one side, or on both */
+/* the elements of a key, on one side or both */
 
 static void
 conflict_merge_rules_element(conflict_walk_t *walk, conflict_trio_t *trio,
@@ -295,7 +295,7 @@ conflict_merge_rules_element(conflict_walk_t *walk, conflict_trio_t *trio,
             && conflict_compare_equal(trio->base, trio->client))
         || (trio->client.tree == NULL && trio->base.tree == NULL))
     {
-        /* nobody, or the server alone, has changed or added it */
+        /* unchanged, or changed or added by the server alone */
         conflict_merge_rules_push(array, trio->server);
         return;
     }
@@ -322,7 +322,7 @@ conflict_merge_rules_element(conflict_walk_t *walk, conflict_trio_t *trio,
         return;
     }
 
-    /* both have changed it: member by member, where it is still on both */
+    /* both sides have changed it: merged by member, if both still have it */
 
     path = walk->path.len;
     key = conflict_set_key(map, trio->server.tree ? trio->server
@@ -367,7 +367,7 @@ conflict_merge_rules_object(conflict_walk_t *walk, const conflict_trio_t *trio,
     edit.out = out;
     edit.copied = node->start;
 
-    /* arrays are whole (RFC 7396) */
+    /* an array is always whole (RFC 7396) */
 
     patch = walk->patch;
     part = walk->part;

@@ -2,8 +2,8 @@
 /*
  * Copyright (C) the ngx_http_conflict_module authors
  *
- * The members of the document stay in their order and as they came, those
- * that the part alone has come behind them.
+ * Applies a part to a document.  The members of the document keep their order
+ * and their bytes, new members of the part follow them.
  */
 
 
@@ -142,6 +142,6 @@ conflict_part_name(conflict_buffer_t *out, conflict_value_t member, unsigned *n)
 
     conflict_buffer_text(out, (*n)++ ? ",\"" : "\"");
     conflict_buffer_add(out, member.tree->text + node->name,
-                     node->name_end - node->name);
+                        node->name_end - node->name);
     conflict_buffer_text(out, "\":");
 }

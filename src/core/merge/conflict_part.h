@@ -2,8 +2,7 @@
 /*
  * Copyright (C) the ngx_http_conflict_module authors
  *
- * Documents that are parts: what comes of one when it is carried out on
- * another document.
+ * Parts: bodies that have only some members of a document.
  */
 
 
@@ -16,9 +15,9 @@
 
 
 /*
- * Adds what "part" makes of "doc", which is taken for an empty object where
- * it is no object.  0, or -1: either is no JSON, both have more values than
- * they may, or there is no memory.
+ * Applies "part" to "doc", or to an empty object if "doc" is not an object,
+ * and adds the result to "out".  Returns 0, or -1 if either is not JSON, both
+ * together have more than "values" values, or there is no memory.
  */
 int conflict_part_apply(const conflict_document_t *doc,
     const conflict_document_t *part, conflict_buffer_t *out, size_t values,

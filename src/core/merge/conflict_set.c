@@ -2,8 +2,8 @@
 /*
  * Copyright (C) the ngx_http_conflict_module authors
  *
- * A hash table with open addressing, half empty at least.  Each value is
- * hashed and looked up once.
+ * A hash table with open addressing, at most half full.  Each value is hashed
+ * and looked up once.
  */
 
 
@@ -35,7 +35,7 @@ conflict_set_init(conflict_set_t *set, const conflict_trio_t *trio,
     set->key = key;
     set->key_len = key_len;
 
-    /* one more of each, for there may be none at all */
+    /* never of size 0 */
 
     n = 1;
 
@@ -155,7 +155,7 @@ conflict_set_add(conflict_set_t *set, conflict_set_array_e array,
     element = &set->elements[*at];
 
     if (element->node[array]) {
-        /* twice: in a set it is the first that counts */
+        /* a duplicate: in a set the first one counts */
         return set->key_len ? -1 : 0;
     }
 

@@ -2,8 +2,8 @@
 /*
  * Copyright (C) the ngx_http_conflict_module authors
  *
- * The elements of three arrays as sets, or as maps by one of their members,
- * in one table: which of the three have each.
+ * The elements of three arrays in one hash table: as sets, or as maps by one
+ * of their members.
  */
 
 
@@ -22,18 +22,18 @@ typedef enum {
 } conflict_set_array_e;
 
 
-/* what is equal, or has the same key; nodes, 0: the array has it not */
+/* elements that are equal or have the same key; node 0: not in that array */
 
 typedef struct {
     uint32_t                       node[CONFLICT_SET_ARRAYS];
     uint32_t                       hash;
-    uint32_t                       taken;    /* the result has it */
+    uint32_t                       taken;    /* it is in the result */
 } conflict_element_t;
 
 
 typedef struct {
     conflict_value_t               arrays[CONFLICT_SET_ARRAYS];
-    const unsigned char           *key;      /* of a map, plain bytes */
+    const unsigned char           *key;      /* of a map, unescaped */
     size_t                         key_len;  /* 0: sets */
     conflict_element_t            *elements;
     uint32_t                       n;
@@ -46,21 +46,21 @@ typedef struct {
 
 
 /*
- * The arrays of "trio", each of which may be none.  -1: no memory.  To be
- * freed in any case.
+ * Sets up the arrays of "trio", each of which may be absent.  Returns -1 if
+ * there is no memory.  The caller frees the set, whatever is returned.
  */
 int conflict_set_init(conflict_set_t *set, const conflict_trio_t *trio,
     const unsigned char *key, size_t key_len);
 void conflict_set_free(conflict_set_t *set);
 
-/* -1: some have no key, or two of an array have the same. */
+/* Returns -1 if an element has no key, or two of an array have the same. */
 int conflict_set_fill(conflict_set_t *set);
 
-/* An element as the three have it. */
+/* An element in the three arrays. */
 void conflict_set_trio(const conflict_set_t *set,
     const conflict_element_t *element, conflict_trio_t *trio);
 
-/* The value by which an element is found: itself, or its key. */
+/* The value that identifies an element: itself, or its key. */
 conflict_value_t conflict_set_key(const conflict_set_t *set,
     conflict_value_t element);
 

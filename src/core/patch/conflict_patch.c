@@ -2,8 +2,8 @@
 /*
  * Copyright (C) the ngx_http_conflict_module authors
  *
- * What a JSON Patch says without a merge: its base version, what it makes of
- * a document, and whether that was done.
+ * JSON Patch without a merge: its base version, its application to a document,
+ * and whether a document already reflects it.
  */
 
 
@@ -12,11 +12,11 @@
 #include "core/patch/conflict_patch_state.h"
 
 
-static void conflict_patch_found(conflict_scan_t *json,
+static void conflict_patch_locate(conflict_scan_t *json,
     const conflict_operation_t *op);
-static int conflict_patch_named(const conflict_patch_t *patch,
+static int conflict_patch_exists(const conflict_patch_t *patch,
     conflict_value_t document);
-static int conflict_patch_done(const conflict_patch_t *patch,
+static int conflict_patch_applied(const conflict_patch_t *patch,
     conflict_value_t document, size_t values, uint64_t seed);
 
 
@@ -25,12 +25,12 @@ conflict_patch_apply(const conflict_document_t *doc,
     const conflict_document_t *text, conflict_buffer_t *out, size_t values,
     uint64_t seed)
 {
-    int               rc;
-    size_t            i;
-    conflict_tree_t   tree;
-    conflict_patch_work_t   work;
-    conflict_value_t  document;
-    conflict_patch_t  patch;
+    int                    rc;
+    size_t                 i, limit;
+    conflict_tree_t        tree;
+    conflict_value_t       document;
+    conflict_patch_t       patch;
+    conflict_patch_work_t  work;
 
     document.tree = &tree;
     document.node = 0;
@@ -50,8 +50,8 @@ conflict_patch_apply(const conflict_document_t *doc,
     }
 
     if (rc == 0) {
-        rc = conflict_patch_work_print(&work, out, CONFLICT_PATCH_GROWTH
-                                             * (doc->len + text->len));
+        limit = CONFLICT_PATCH_GROWTH * (doc->len + text->len);
+        rc = conflict_patch_work_print(&work, out, limit);
     }
 
     conflict_patch_read_free(&patch);
@@ -85,7 +85,7 @@ conflict_patch_base(conflict_scan_t *json, const conflict_document_t *text,
     }
 
     if (found) {
-        conflict_patch_found(json, found);
+        conflict_patch_locate(json, found);
     }
 
     conflict_patch_read_free(&patch);
@@ -94,10 +94,10 @@ conflict_patch_base(conflict_scan_t *json, const conflict_document_t *text,
 }
 
 
-/* its value, and the operation as what would be cut out */
+/* the value of the test, and the operation as the range to cut out */
 
 static void
-conflict_patch_found(conflict_scan_t *json, const conflict_operation_t *op)
+conflict_patch_locate(conflict_scan_t *json, const conflict_operation_t *op)
 {
     size_t                  len;
     conflict_value_t        document, next;
@@ -171,8 +171,8 @@ conflict_patch_reflects(const conflict_document_t *latest,
                                 seed)
             == CONFLICT_JSON_OK
          && (how == CONFLICT_REFLECTS_NAMES
-             ? conflict_patch_named(&patch, document)
-             : conflict_patch_done(&patch, document, values, seed));
+             ? conflict_patch_exists(&patch, document)
+             : conflict_patch_applied(&patch, document, values, seed));
 
     conflict_patch_read_free(&patch);
     conflict_tree_free(&tree);
@@ -181,15 +181,15 @@ conflict_patch_reflects(const conflict_document_t *latest,
 }
 
 
-/* has it all that is written to, as far as the first array */
+/* does every path that is written to exist, up to its first array */
 
 static int
-conflict_patch_named(const conflict_patch_t *patch, conflict_value_t document)
+conflict_patch_exists(const conflict_patch_t *patch, conflict_value_t document)
 {
-    int     wanted;
+    int     writes;
     size_t  i;
 
-    wanted = 0;
+    writes = 0;
 
     for (i = 0; i < patch->n; i++) {
 
@@ -199,7 +199,7 @@ conflict_patch_named(const conflict_patch_t *patch, conflict_value_t document)
             continue;
         }
 
-        wanted |= (patch->ops[i].path.n > 0);
+        writes |= (patch->ops[i].path.n > 0);
 
         if (conflict_patch_read_find(document, &patch->ops[i].path, NULL).tree
             == NULL)
@@ -208,23 +208,23 @@ conflict_patch_named(const conflict_patch_t *patch, conflict_value_t document)
         }
     }
 
-    return wanted;
+    return writes;
 }
 
 
-/* would it change nothing any more */
+/* would applying it again change nothing */
 
 static int
-conflict_patch_done(const conflict_patch_t *patch, conflict_value_t document,
+conflict_patch_applied(const conflict_patch_t *patch, conflict_value_t document,
     size_t values, uint64_t seed)
 {
-    int                          rc, array, wanted;
+    int                          rc, array, writes;
     size_t                       i;
     uint32_t                     node;
-    conflict_patch_work_t              work;
+    conflict_patch_work_t        work;
     const conflict_operation_t  *op;
 
-    wanted = 0;
+    writes = 0;
     rc = conflict_patch_work_init(&work, document, values, seed);
 
     for (i = 0; i < patch->n && rc == 0; i++) {
@@ -234,7 +234,7 @@ conflict_patch_done(const conflict_patch_t *patch, conflict_value_t document,
             continue;
         }
 
-        wanted = 1;
+        writes = 1;
         array = 0;
         node = conflict_patch_work_find(&work, &op->path, &array);
 
@@ -250,7 +250,7 @@ conflict_patch_done(const conflict_patch_t *patch, conflict_value_t document,
         }
     }
 
-    rc = (rc == 0 && wanted && !work.many && !work.failed
+    rc = (rc == 0 && writes && !work.exceeded && !work.failed
           && conflict_patch_work_equal(&work, work.root, document));
 
     conflict_patch_work_free(&work);
@@ -280,7 +280,7 @@ conflict_patch_repeatable(const conflict_document_t *text, size_t values,
         for (j = 0; j < op->path.n && op->op != CONFLICT_PATCH_TEST; j++) {
             token = &op->path.tokens[j];
 
-            /* it may be of an array */
+            /* the parent may be an array */
 
             rc &= (conflict_patch_read_index(token) < 0
                    && !(token->len == 1 && token->data[0] == '-'));

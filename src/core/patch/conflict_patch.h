@@ -2,8 +2,8 @@
 /*
  * Copyright (C) the ngx_http_conflict_module authors
  *
- * JSON Patch (RFC 6902): merged as the document that it makes of the base,
- * and sent on as a patch again, of what the server has.
+ * JSON Patch (RFC 6902): a stale patch is applied to its base, the result is
+ * merged, and becomes a patch of the latest document.
  */
 
 
@@ -16,43 +16,44 @@
 
 
 /*
- * The same as conflict_merge(), where the client's document is a patch.  A
- * "test" that does not hold for the server's document is a clash.
- * INAPPLICABLE: it is no patch, what it names is not there, or the base is
- * not held.  What it takes is bounded as two merges of half the values.
+ * As conflict_merge(), for a client's document that is a patch.  A "test" that
+ * fails on the server's document is a clash.  INAPPLICABLE: it is not a patch,
+ * a path does not exist, or there is no base.  The limits are those of two
+ * merges with half the values each.
  */
 conflict_merge_rc_e conflict_patch_merge(const conflict_merge_t *merge,
     conflict_merged_t *result);
 
 /*
- * Adds what a patch, of which nothing is tested, makes of a document.  0, or
- * -1: it is not possible, takes too much, or there is no memory.
+ * Applies a patch to a document, without its tests, and adds the result to
+ * "out".  Returns 0, or -1 if the patch cannot be applied, a limit is exceeded,
+ * or there is no memory.
  */
 int conflict_patch_apply(const conflict_document_t *doc,
     const conflict_document_t *patch, conflict_buffer_t *out, size_t values,
     uint64_t seed);
 
 /*
- * The base version that a patch states, as a "test" of its member: "json" is
- * as if a scan had found that, and cutting it out leaves a patch without the
- * operation.  REPEATED: it is stated twice, or where none was found a member
- * of some operation is there twice; MALFORMED: it is no patch, and states
- * none; LARGE: it has more values.
+ * Finds the base version that a patch states with a "test" of that member, and
+ * sets "json" as a scan that has found it does: cutting it out removes the
+ * operation.  REPEATED: there is more than one such test, or, if none was
+ * found, an operation has a duplicate member; MALFORMED: it is not a patch;
+ * LARGE: it has more than "values" values.
  */
 conflict_json_rc_e conflict_patch_base(conflict_scan_t *json,
     const conflict_document_t *patch, const conflict_pointer_t *base,
     size_t values, uint64_t seed);
 
 /*
- * conflict_compare_reflects() of a patch.  What is put into an array or taken
- * from one cannot be told: that may have been somebody else.
+ * conflict_compare_reflects() for a patch.  0 for a patch that adds to an array
+ * or removes from one: another client may have done the same.
  */
 int conflict_patch_reflects(const conflict_document_t *latest,
     const conflict_document_t *patch, const conflict_pointer_t *base,
     conflict_reflects_e how, size_t values, uint64_t seed);
 
 /*
- * 1 where it may be carried out twice and do no more than once.
+ * 1 if applying the patch twice has the same effect as once.
  */
 int conflict_patch_repeatable(const conflict_document_t *patch, size_t values,
     uint64_t seed);

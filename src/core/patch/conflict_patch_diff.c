@@ -2,8 +2,8 @@
 /*
  * Copyright (C) the ngx_http_conflict_module authors
  *
- * A JSON Patch that makes one document of another: of an object its members,
- * of an array what is between the elements that begin and end both.
+ * Generates the JSON Patch that turns one document into another: of an object
+ * the members, of an array the elements between a common prefix and suffix.
  */
 
 
@@ -24,7 +24,7 @@ static unsigned conflict_patch_diff_level(conflict_walk_t *walk,
 static size_t conflict_patch_diff_enter(conflict_walk_t *walk,
     conflict_value_t member);
 static void conflict_patch_diff_elements(conflict_walk_t *walk,
-    conflict_buffer_t  *out, conflict_value_t from, conflict_value_t to);
+    conflict_buffer_t *out, conflict_value_t from, conflict_value_t to);
 static int conflict_patch_diff_ends(conflict_value_t array, conflict_value_t v,
     uint32_t more, conflict_value_t other, conflict_value_t w);
 static size_t conflict_patch_diff_enter_index(conflict_walk_t *walk,
@@ -42,8 +42,8 @@ conflict_patch_diff(conflict_walk_t *walk, conflict_buffer_t *out,
 
 
 /*
- * "level" is that of the names in the pointer to what is ignored, from 1; 0:
- * that cannot be in here.
+ * "level" is the level in the pointer to the ignored member, from 1; 0: it is
+ * not inside this value.
  */
 
 static void
@@ -114,7 +114,7 @@ conflict_patch_diff_members(conflict_walk_t *walk, conflict_buffer_t *out,
 }
 
 
-/* of what is in a member */
+/* the level inside a member */
 
 static unsigned
 conflict_patch_diff_level(conflict_walk_t *walk, conflict_value_t member,
@@ -152,7 +152,7 @@ conflict_patch_diff_enter(conflict_walk_t *walk, conflict_value_t member)
     node = &member.tree->nodes[member.node];
 
     conflict_merge_report_enter(walk, member.tree->text + node->name,
-                         node->name_end - node->name);
+                                node->name_end - node->name);
 
     return path;
 }
@@ -179,7 +179,7 @@ conflict_patch_diff_elements(conflict_walk_t *walk, conflict_buffer_t *out,
 
     if (n == m) {
 
-        /* each in its place */
+        /* element by element */
 
         for (i = first; v.tree; i++) {
             path = conflict_patch_diff_enter_index(walk, i);
@@ -196,14 +196,14 @@ conflict_patch_diff_elements(conflict_walk_t *walk, conflict_buffer_t *out,
     if (n > m ? !conflict_patch_diff_ends(from, v, n - m, to, w)
               : !conflict_patch_diff_ends(to, w, m - n, from, v))
     {
-        /* more than elements that went, or that came, at one place */
+        /* not only elements removed or added in one place */
         conflict_patch_diff_write(walk, out, "replace", to);
         return;
     }
 
     for (i = first + n; i > first + m; i--) {
 
-        /* the last one first, so that no other has another index */
+        /* the last one first, which keeps the indices of the others */
 
         path = conflict_patch_diff_enter_index(walk, i - m - 1);
         w.tree = NULL;
@@ -221,7 +221,7 @@ conflict_patch_diff_elements(conflict_walk_t *walk, conflict_buffer_t *out,
 }
 
 
-/* without "more" elements from "v" on, does it end as the other from "w" on */
+/* without "more" elements at "v", does it end like the other from "w" on */
 
 static int
 conflict_patch_diff_ends(conflict_value_t array, conflict_value_t v,

@@ -2,8 +2,9 @@
 /*
  * Copyright (C) the ngx_http_conflict_module authors
  *
- * The client's document is the base with the patch; that is merged, and what
- * the server's needs to become the result is a patch again.
+ * Merges a JSON Patch: the base with the patch applied is merged as the
+ * client's document, and the difference between the server's document and the
+ * result is a patch again.
  */
 
 
@@ -18,28 +19,25 @@ typedef struct {
     conflict_patch_t         patch;
     conflict_tree_t          base;
     conflict_tree_t          server;
-    conflict_value_t         was;          /* what the patch is put on */
-    conflict_value_t         now;          /* the server's */
+    conflict_value_t         origin;       /* what the patch applies to */
+    conflict_value_t         latest;       /* the server's */
     conflict_patch_work_t    work;
     conflict_buffer_t        client;
     conflict_walk_t          walk;
-    size_t                   left;
+    size_t                   values_left;
 } conflict_patching_t;
 
 
-static conflict_merge_rc_e conflict_patch_merge_read(
-    conflict_patching_t *p);
-static conflict_merge_rc_e conflict_patch_merge_parse(
-    conflict_patching_t *p, const conflict_document_t *doc,
-    conflict_tree_t *tree);
-static conflict_merge_rc_e conflict_patch_merge_apply(
-    conflict_patching_t *p);
+static conflict_merge_rc_e conflict_patch_merge_read(conflict_patching_t *p);
+static conflict_merge_rc_e conflict_patch_merge_parse(conflict_patching_t *p,
+    const conflict_document_t *doc, conflict_tree_t *tree);
+static conflict_merge_rc_e conflict_patch_merge_apply(conflict_patching_t *p);
 static int conflict_patch_merge_test(conflict_patching_t *p,
     conflict_operation_t *op);
 static conflict_value_t conflict_patch_merge_counterpart(
     conflict_patching_t *p, uint32_t target);
 static int conflict_patch_merge_owned(const conflict_patching_t *p);
-static conflict_merge_rc_e conflict_patch_merge_merge(
+static conflict_merge_rc_e conflict_patch_merge_documents(
     conflict_patching_t *p);
 static unsigned conflict_patch_merge_clashes(conflict_patching_t *p,
     unsigned clashed);
@@ -49,7 +47,7 @@ static int conflict_patch_merge_listed(const conflict_walk_t *walk);
 static conflict_merge_rc_e conflict_patch_merge_print(
     conflict_patching_t *p, const conflict_document_t *merged);
 static void conflict_patch_merge_tests(conflict_patching_t *p,
-    conflict_buffer_t  *out);
+    conflict_buffer_t *out);
 
 
 conflict_merge_rc_e
@@ -63,7 +61,7 @@ conflict_patch_merge(const conflict_merge_t *in, conflict_merged_t *result)
 
     p.in = in;
     p.result = result;
-    p.left = in->values / 2;
+    p.values_left = in->values / 2;
     p.walk.in = in;
     p.walk.result = result;
 
@@ -74,12 +72,12 @@ conflict_patch_merge(const conflict_merge_t *in, conflict_merged_t *result)
     }
 
     if (rc == CONFLICT_MERGE_SAME) {
-        rc = conflict_patch_merge_merge(&p);
+        rc = conflict_patch_merge_documents(&p);
 
     } else if (rc == CONFLICT_MERGE_INAPPLICABLE && !in->stale
                && p.patch.tokens && !conflict_patch_merge_owned(&p))
     {
-        /* the API may say so itself */
+        /* the upstream may refuse it itself */
         rc = CONFLICT_MERGE_SAME;
     }
 
@@ -101,7 +99,7 @@ conflict_patch_merge_read(conflict_patching_t *p)
     conflict_merge_rc_e  rc;
 
     json = conflict_patch_read(&p->patch, &p->in->client, p->in->ignored,
-                               &p->left, p->in->seed);
+                               &p->values_left, p->in->seed);
 
     switch (json) {
 
@@ -131,30 +129,30 @@ conflict_patch_merge_read(conflict_patching_t *p)
         return rc;
     }
 
-    p->now.tree = &p->server;
-    p->was = p->now;
+    p->latest.tree = &p->server;
+    p->origin = p->latest;
 
     if (p->in->stale) {
 
         if (p->in->base.data == NULL
             || p->in->base.form != CONFLICT_FORM_WHOLE)
         {
-            /* what a part does not name may be there */
+            /* members that a part does not have may exist */
             return CONFLICT_MERGE_INAPPLICABLE;
         }
 
         rc = conflict_patch_merge_parse(p, &p->in->base, &p->base);
 
         if (rc != CONFLICT_MERGE_SAME) {
-            /* one that cannot be read is as good as none */
+            /* an unusable base is no base */
             return (rc == CONFLICT_MERGE_UNFIT) ? CONFLICT_MERGE_INAPPLICABLE
                                                 : rc;
         }
 
-        p->was.tree = &p->base;
+        p->origin.tree = &p->base;
     }
 
-    p->result->held = 1;
+    p->result->base_known = 1;
 
     return CONFLICT_MERGE_SAME;
 }
@@ -164,7 +162,7 @@ static conflict_merge_rc_e
 conflict_patch_merge_parse(conflict_patching_t *p,
     const conflict_document_t *doc, conflict_tree_t *tree)
 {
-    switch (conflict_tree_parse(tree, doc->data, doc->len, &p->left,
+    switch (conflict_tree_parse(tree, doc->data, doc->len, &p->values_left,
                                 p->in->seed))
     {
 
@@ -187,12 +185,12 @@ static conflict_merge_rc_e
 conflict_patch_merge_apply(conflict_patching_t *p)
 {
     int                    rc;
-    size_t                 i, most;
+    size_t                 i, limit;
     conflict_operation_t  *op;
 
-    most = CONFLICT_PATCH_GROWTH * (p->was.tree->len + p->in->client.len);
+    limit = CONFLICT_PATCH_GROWTH * (p->origin.tree->len + p->in->client.len);
 
-    rc = conflict_patch_work_init(&p->work, p->was, p->in->values / 2,
+    rc = conflict_patch_work_init(&p->work, p->origin, p->in->values / 2,
                                   p->in->seed);
 
     for (i = 0; i < p->patch.n && rc == 0; i++) {
@@ -204,14 +202,14 @@ conflict_patch_merge_apply(conflict_patching_t *p)
     }
 
     if (rc == 0) {
-        rc = conflict_patch_work_print(&p->work, &p->client, most);
+        rc = conflict_patch_work_print(&p->work, &p->client, limit);
     }
 
     if (p->work.failed || p->client.failed) {
         return CONFLICT_MERGE_FAILED;
     }
 
-    if (p->work.many) {
+    if (p->work.exceeded) {
         return CONFLICT_MERGE_MANY;
     }
 
@@ -220,17 +218,16 @@ conflict_patch_merge_apply(conflict_patching_t *p)
 
 
 /*
- * What a test is about the server may have changed: then it is for the
- * server's value to be as the client says, also where the base was not.  What
- * the patch itself has put there must be so.
+ * A test of a value that the server may have changed is judged by the server's
+ * value, even if it fails on the base; a test of a value that the patch itself
+ * has written must hold there.
  */
 
 static int
-conflict_patch_merge_test(conflict_patching_t *p,
-    conflict_operation_t *op)
+conflict_patch_merge_test(conflict_patching_t *p, conflict_operation_t *op)
 {
     uint32_t                node;
-    conflict_value_t        now, there;
+    conflict_value_t        now, at_path;
     conflict_patch_node_t  *n;
 
     if (op->base) {
@@ -239,30 +236,31 @@ conflict_patch_merge_test(conflict_patching_t *p,
 
     node = conflict_patch_work_find(&p->work, &op->path, NULL);
 
-    if (p->work.many || p->work.failed) {
+    if (p->work.exceeded || p->work.failed) {
         return -1;
     }
 
-    there = conflict_patch_read_find(p->now, &op->path, &p->work.steps);
+    at_path = conflict_patch_read_find(p->latest, &op->path, &p->work.steps);
 
     if (node == CONFLICT_PATCH_NODE_NONE) {
 
         if (!p->in->stale
-            || conflict_patch_read_find(p->was, &op->path, &p->work.steps).tree)
+            || conflict_patch_read_find(p->origin, &op->path,
+                                        &p->work.steps).tree)
         {
             /* the patch has removed it */
             return -1;
         }
 
-        op->stands = there.tree && conflict_compare_equal(there, op->value);
-        op->clashes = !op->stands;
+        op->holds = at_path.tree && conflict_compare_equal(at_path, op->value);
+        op->clashes = !op->holds;
 
         return 0;
     }
 
     n = &p->work.nodes[node];
 
-    if (n->from.tree != p->was.tree) {
+    if (n->from.tree != p->origin.tree) {
         return conflict_patch_work_equal(&p->work, node, op->value) ? 0 : -1;
     }
 
@@ -280,7 +278,7 @@ conflict_patch_merge_test(conflict_patching_t *p,
     }
 
     if (now.tree && conflict_compare_equal(now, op->value)) {
-        op->stands = (there.tree == now.tree && there.node == now.node);
+        op->holds = (at_path.tree == now.tree && at_path.node == now.node);
         return 0;
     }
 
@@ -290,16 +288,15 @@ conflict_patch_merge_test(conflict_patching_t *p,
 }
 
 
-/* the server's value of the base's: where the names and indices are the same */
+/* the server's value at the same names and indices as the base's */
 
 static conflict_value_t
-conflict_patch_merge_counterpart(conflict_patching_t *p,
-    uint32_t target)
+conflict_patch_merge_counterpart(conflict_patching_t *p, uint32_t target)
 {
     conflict_value_t  v, was, now, next;
 
-    was = p->was;
-    now = p->now;
+    was = p->origin;
+    now = p->latest;
 
     while (was.node != target && now.tree) {
 
@@ -319,7 +316,7 @@ conflict_patch_merge_counterpart(conflict_patching_t *p,
             }
 
             if (p->work.steps < CONFLICT_PATCH_ELEMENT) {
-                p->work.many = 1;
+                p->work.exceeded = 1;
                 next.tree = NULL;
                 return next;
             }
@@ -339,7 +336,7 @@ conflict_patch_merge_counterpart(conflict_patching_t *p,
 }
 
 
-/* does it say anything of a field that is the server's */
+/* does it touch a field that the server owns */
 
 static int
 conflict_patch_merge_owned(const conflict_patching_t *p)
@@ -374,7 +371,7 @@ conflict_patch_merge_owned(const conflict_patching_t *p)
 
 
 static conflict_merge_rc_e
-conflict_patch_merge_merge(conflict_patching_t *p)
+conflict_patch_merge_documents(conflict_patching_t *p)
 {
     conflict_merge_t     in;
     conflict_document_t  merged;
@@ -415,7 +412,7 @@ conflict_patch_merge_merge(conflict_patching_t *p)
         return CONFLICT_MERGE_MANY;
 
     case CONFLICT_MERGE_REPEATED:
-        /* a member twice, in a document that was made without */
+        /* impossible: the document was generated without duplicates */
         return CONFLICT_MERGE_FAILED;
 
     default:
@@ -430,7 +427,7 @@ conflict_patch_merge_merge(conflict_patching_t *p)
 }
 
 
-/* the tests that do not hold are added to what clashed, if that is not there */
+/* adds the failed tests to the clashes, unless the field is listed already */
 
 static unsigned
 conflict_patch_merge_clashes(conflict_patching_t *p, unsigned clashed)
@@ -454,9 +451,10 @@ conflict_patch_merge_clashes(conflict_patching_t *p, unsigned clashed)
             continue;
         }
 
-        trio.held = 1;
-        trio.base = conflict_patch_read_find(p->was, &op->path, &p->work.steps);
-        trio.server = conflict_patch_read_find(p->now, &op->path,
+        trio.base_known = 1;
+        trio.base = conflict_patch_read_find(p->origin, &op->path,
+                                             &p->work.steps);
+        trio.server = conflict_patch_read_find(p->latest, &op->path,
                                                &p->work.steps);
         trio.client = op->value;
 
@@ -468,8 +466,7 @@ conflict_patch_merge_clashes(conflict_patching_t *p, unsigned clashed)
 
 
 static void
-conflict_patch_merge_path(conflict_walk_t *walk,
-    const conflict_path_t *path)
+conflict_patch_merge_path(conflict_walk_t *walk, const conflict_path_t *path)
 {
     size_t             i;
     conflict_buffer_t  name;
@@ -500,7 +497,7 @@ conflict_patch_merge_listed(const conflict_walk_t *walk)
     const unsigned char      *p, *last, *name;
 
     if (!walk->clashed || walk->result->fields.len == 0) {
-        /* these are fields that were merged */
+        /* the list is that of merged fields */
         return 0;
     }
 
@@ -538,18 +535,18 @@ conflict_patch_merge_print(conflict_patching_t *p,
     to.tree = &tree;
     to.node = 0;
 
-    p->left = p->in->values / 2;
+    p->values_left = p->in->values / 2;
     rc = conflict_patch_merge_parse(p, merged, &tree);
 
     if (rc == CONFLICT_MERGE_SAME) {
         p->walk.path.len = 0;
-        conflict_patch_diff(&p->walk, &diff, p->now, to);
+        conflict_patch_diff(&p->walk, &diff, p->latest, to);
 
         conflict_buffer_text(&patch, "[");
         conflict_patch_merge_tests(p, &patch);
 
         if (diff.len) {
-            /* without the first comma, where there is nothing before it */
+            /* without the leading comma if it is the first */
             i = (patch.len == 1);
             conflict_buffer_add(&patch, diff.data + i, diff.len - i);
         }
@@ -565,7 +562,7 @@ conflict_patch_merge_print(conflict_patching_t *p,
     conflict_tree_free(&tree);
     conflict_buffer_free(&diff);
 
-    /* "merged" may be what was in there */
+    /* "merged" may point into this text */
 
     conflict_buffer_free(&p->result->text);
     p->result->text = patch;
@@ -575,13 +572,12 @@ conflict_patch_merge_print(conflict_patching_t *p,
 
 
 /*
- * Those that hold at the same place of the server's go on to the API, and
- * what stated the base version states the version that was merged with.
+ * The tests that hold at the same path of the server's document are forwarded,
+ * and a test of the base version gets the version that was merged with.
  */
 
 static void
-conflict_patch_merge_tests(conflict_patching_t *p,
-    conflict_buffer_t *out)
+conflict_patch_merge_tests(conflict_patching_t *p, conflict_buffer_t *out)
 {
     size_t                       i, len;
     const unsigned char         *text;
@@ -600,7 +596,7 @@ conflict_patch_merge_tests(conflict_patching_t *p,
             conflict_buffer_add(out, p->in->version.data, p->in->version.len);
             conflict_buffer_text(out, "}");
 
-        } else if (op->stands) {
+        } else if (op->holds) {
             text = conflict_tree_text(op->element, &len);
 
             conflict_buffer_text(out, (out->len > 1) ? "," : "");

@@ -2,7 +2,7 @@
 /*
  * Copyright (C) the ngx_http_conflict_module authors
  *
- * The operations of a JSON Patch, and their pointers (RFC 6901).
+ * Parses the operations of a JSON Patch and their pointers (RFC 6901).
  */
 
 
@@ -29,21 +29,22 @@ static int conflict_patch_read_path(conflict_patch_t *patch,
 static int conflict_patch_read_token(const unsigned char *src, size_t len,
     unsigned char *dst, conflict_token_t *token);
 static int conflict_patch_read_is(const conflict_path_t *path,
-    const conflict_pointer_t  *pointer);
+    const conflict_pointer_t *pointer);
 
 
 conflict_json_rc_e
 conflict_patch_read(conflict_patch_t *patch, const conflict_document_t *text,
-    const conflict_pointer_t *base, size_t *left, uint64_t seed)
+    const conflict_pointer_t *base, size_t *values_left, uint64_t seed)
 {
     size_t                 n, bytes, tokens;
-    conflict_value_t       document, v;
+    conflict_value_t       document, v, path, from;
     conflict_json_rc_e     rc;
     conflict_operation_t  *op;
 
     memset(patch, 0, sizeof(conflict_patch_t));
 
-    rc = conflict_tree_parse(&patch->tree, text->data, text->len, left, seed);
+    rc = conflict_tree_parse(&patch->tree, text->data, text->len, values_left,
+                             seed);
     if (rc != CONFLICT_JSON_OK) {
         return rc;
     }
@@ -69,16 +70,13 @@ conflict_patch_read(conflict_patch_t *patch, const conflict_document_t *text,
          v = conflict_tree_next(document, v))
     {
         op = &patch->ops[patch->n++];
+        path = conflict_patch_read_member(v, "path");
+        from = conflict_patch_read_member(v, "from");
 
         if (conflict_patch_read_operation(v, op) != 0
-            || conflict_patch_read_measure(conflict_patch_read_member(v,
-                                                                      "path"),
-                                           &bytes, &tokens)
-               != 0
+            || conflict_patch_read_measure(path, &bytes, &tokens) != 0
             || (conflict_patch_has_from(op)
-                && conflict_patch_read_measure(
-                        conflict_patch_read_member(v, "from"), &bytes, &tokens)
-                   != 0))
+                && conflict_patch_read_measure(from, &bytes, &tokens) != 0))
         {
             return CONFLICT_JSON_MALFORMED;
         }
@@ -96,17 +94,14 @@ conflict_patch_read(conflict_patch_t *patch, const conflict_document_t *text,
 
     for (n = 0; n < patch->n; n++) {
         op = &patch->ops[n];
+        path = conflict_patch_read_member(op->element, "path");
+        from = conflict_patch_read_member(op->element, "from");
 
-        if (conflict_patch_read_path(patch,
-                                     conflict_patch_read_member(op->element,
-                                                                "path"),
-                                     &op->path, &bytes, &tokens)
+        if (conflict_patch_read_path(patch, path, &op->path, &bytes, &tokens)
             != 0
             || (conflict_patch_has_from(op)
-                && conflict_patch_read_path(patch,
-                                            conflict_patch_read_member(
-                                                    op->element, "from"),
-                                            &op->from, &bytes, &tokens)
+                && conflict_patch_read_path(patch, from, &op->from, &bytes,
+                                            &tokens)
                    != 0))
         {
             return CONFLICT_JSON_MALFORMED;
@@ -183,7 +178,7 @@ conflict_patch_read_member(conflict_value_t object, const char *name)
 }
 
 
-/* how much room a pointer needs; -1: it is none */
+/* adds the room that a pointer needs; -1: it is not a pointer */
 
 static int
 conflict_patch_read_measure(conflict_value_t string, size_t *bytes,
@@ -296,8 +291,8 @@ static int
 conflict_patch_read_is(const conflict_path_t *path,
     const conflict_pointer_t *pointer)
 {
-    return path->n == pointer->levels && conflict_patch_read_meets(path,
-                                                                   pointer);
+    return path->n == pointer->levels
+           && conflict_patch_read_meets(path, pointer);
 }
 
 

@@ -2,9 +2,10 @@
 /*
  * Copyright (C) the ngx_http_conflict_module authors
  *
- * Private to JSON Patch: conflict_patch_read.c has the operations,
- * conflict_patch_work.c the document that they change, conflict_patch_diff.c
- * makes them, conflict_patch.c merges, conflict_patch_ask.c does the rest.
+ * Private to JSON Patch: conflict_patch_read.c parses the operations,
+ * conflict_patch_work.c has the document that they change,
+ * conflict_patch_diff.c generates a patch, conflict_patch_merge.c merges,
+ * conflict_patch.c does the rest.
  */
 
 
@@ -18,10 +19,10 @@
 
 #define CONFLICT_PATCH_NODE_NONE  UINT32_MAX
 
-/* so much larger than base and patch together a document may become */
+/* limit of a document, as a multiple of base and patch together */
 #define CONFLICT_PATCH_GROWTH  2
 
-/* steps that it takes from one element of an array to the next */
+/* the cost of going to the next element of an array, in steps */
 #define CONFLICT_PATCH_ELEMENT  4
 
 
@@ -36,7 +37,7 @@ typedef enum {
 } conflict_patch_op_e;
 
 
-/* a name or an index, decoded */
+/* a member name or an index, decoded */
 
 typedef struct {
     const unsigned char     *data;
@@ -46,7 +47,7 @@ typedef struct {
 
 typedef struct {
     const conflict_token_t  *tokens;
-    size_t                   n;            /* 0: the document */
+    size_t                   n;            /* 0: the whole document */
 } conflict_path_t;
 
 
@@ -55,11 +56,11 @@ typedef struct {
     conflict_path_t          path;
     conflict_path_t          from;
     conflict_value_t         value;
-    conflict_value_t         element;      /* all of it, in the patch */
+    conflict_value_t         element;      /* the operation in the patch */
     unsigned                 base;         /* tests the base version */
-    unsigned                 stands;       /* a test that holds in the
-                                              server's, at the same place */
-    unsigned                 clashes;      /* one that does not */
+    unsigned                 holds;        /* a test that holds in the server's
+                                              document at the same path */
+    unsigned                 clashes;      /* a test that does not */
 } conflict_operation_t;
 
 
@@ -68,63 +69,65 @@ typedef struct {
     conflict_operation_t    *ops;
     size_t                   n;
     conflict_token_t        *tokens;
-    unsigned char           *text;         /* of the tokens */
+    unsigned char           *text;         /* of the tokens, decoded */
 } conflict_patch_t;
 
 
-/* a value of the document, with what was done to it so far */
+/* a value of the document, with the operations done so far */
 
 typedef struct {
-    conflict_value_t         from;         /* as it came */
-    conflict_value_t         named;        /* has its name as well, or: */
+    conflict_value_t         from;         /* the original value */
+    conflict_value_t         named;        /* the member with its name; if
+                                              ->tree is NULL, "name" */
     conflict_token_t         name;
     uint32_t                 hash;         /* of the name */
     uint32_t                 parent;
-    uint32_t                *kids;         /* where it is opened */
+    uint32_t                *kids;         /* if opened */
     uint32_t                 n;
     uint32_t                 size;
     unsigned                 opened;
-    unsigned                 changed;      /* it, or something in it */
+    unsigned                 changed;      /* itself, or a value inside */
 } conflict_patch_node_t;
 
 
 typedef struct {
-    conflict_patch_node_t    *nodes;
+    conflict_patch_node_t   *nodes;
     uint32_t                 n;
     uint32_t                 size;
     uint32_t                 root;
     uint64_t                 seed;
-    size_t                   left;         /* nodes that it may have still */
-    size_t                   steps;        /* looks at names, and moves */
+    size_t                   nodes_left;
+    size_t                   steps;        /* comparisons and moves left */
     unsigned                 failed;       /* no memory */
-    unsigned                 many;         /* it took too much */
+    unsigned                 exceeded;     /* one of these limits */
 } conflict_patch_work_t;
 
 
 /*
- * read.c: "patch" is to be freed in any case.  MALFORMED: it is JSON and no
- * patch; the others as conflict_tree_parse().  "base" may be NULL.
+ * The caller frees "patch", whatever is returned.  MALFORMED: it is JSON, but
+ * not a patch; other errors as of conflict_tree_parse().  "base" may be NULL.
  */
 conflict_json_rc_e conflict_patch_read(conflict_patch_t *patch,
     const conflict_document_t *text, const conflict_pointer_t *base,
-    size_t *left, uint64_t seed);
+    size_t *values_left, uint64_t seed);
 void conflict_patch_read_free(conflict_patch_t *patch);
 
-/* 1 where the one is, or is within, the other. */
+/* 1 if one is a prefix of the other, or both are equal. */
 int conflict_patch_read_meets(const conflict_path_t *path,
-    const conflict_pointer_t  *pointer);
+    const conflict_pointer_t *pointer);
 
-/* An index in an array; -1: it is none. */
+/* The index in an array, or -1. */
 int64_t conflict_patch_read_index(const conflict_token_t *token);
 
 /*
- * The value at a path in a tree; ->tree is NULL where there is none.  Where
- * "steps", which elements are counted in, is NULL, the way ends at an array.
+ * The value at a path in a tree; ->tree is NULL if there is none.  Elements
+ * that are passed are subtracted from *steps; if "steps" is NULL, the search
+ * ends at the first array.
  */
 conflict_value_t conflict_patch_read_find(conflict_value_t document,
     const conflict_path_t *path, size_t *steps);
 
-/* work.c: -1: an operation is not possible, or work->many or failed is set */
+/* These return -1 if an operation fails, or work->exceeded or failed is set. */
 
 int conflict_patch_work_init(conflict_patch_work_t *work,
     conflict_value_t document, size_t values, uint64_t seed);
@@ -133,19 +136,21 @@ void conflict_patch_work_free(conflict_patch_work_t *work);
 int conflict_patch_work_apply(conflict_patch_work_t *work,
     const conflict_operation_t *operation);
 
-/* NONE: there is none; or, where array is given, *array is set at one */
+/*
+ * Returns CONFLICT_PATCH_NODE_NONE if there is no value at the path.  Sets
+ * *array to 1 if the path leads through an array; "array" may be NULL.
+ */
 uint32_t conflict_patch_work_find(conflict_patch_work_t *work,
     const conflict_path_t *path, int *array);
 
 int conflict_patch_work_equal(const conflict_patch_work_t *work, uint32_t node,
     conflict_value_t value);
 
-/* Its text, of so many bytes at most. */
+/* Adds the text of the document, of at most "limit" bytes. */
 int conflict_patch_work_print(conflict_patch_work_t *work,
-    conflict_buffer_t *out, size_t most);
+    conflict_buffer_t *out, size_t limit);
 
-/* diff.c: adds operations that make the one of the other */
-
+/* Adds operations that turn "from" into "to", each after a comma. */
 void conflict_patch_diff(conflict_walk_t *walk, conflict_buffer_t *out,
     conflict_value_t from, conflict_value_t to);
 

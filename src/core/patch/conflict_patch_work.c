@@ -2,9 +2,9 @@
 /*
  * Copyright (C) the ngx_http_conflict_module authors
  *
- * A document that operations are done to.  A value is opened, into one node
- * for each value in it, when something within is looked at; what was not
- * changed is printed as it came.
+ * A document that operations are applied to.  A value is opened, into a node
+ * for each child, only when a path leads into it; unchanged values are printed
+ * with their original bytes.
  */
 
 
@@ -15,11 +15,11 @@
 #include "core/patch/conflict_patch_state.h"
 
 
-/* names that are looked at: 8 million are about 10 ms */
-#define CONFLICT_WORK_STEPS  8000000
+/* limit of names compared: 8 million take about 10 ms */
+#define CONFLICT_PATCH_WORK_STEPS  8000000
 
-/* elements that make room in the time of a name */
-#define CONFLICT_WORK_MOVED  16
+/* elements moves in the time of one comparison */
+#define CONFLICT_PATCH_WORK_MOVES  16
 
 
 static uint32_t conflict_patch_work_add(conflict_patch_work_t *work,
@@ -46,9 +46,9 @@ static conflict_json_type_e conflict_patch_work_type(
 static int conflict_patch_work_members(const conflict_patch_work_t *work,
     uint32_t node, conflict_value_t value);
 static int conflict_patch_work_write(conflict_patch_work_t *work, uint32_t node,
-    unsigned depth, conflict_buffer_t *out, size_t most);
+    unsigned depth, conflict_buffer_t *out, size_t limit);
 static void conflict_patch_work_name(const conflict_patch_node_t *node,
-    conflict_buffer_t  *out);
+    conflict_buffer_t *out);
 
 
 int
@@ -58,8 +58,8 @@ conflict_patch_work_init(conflict_patch_work_t *work, conflict_value_t document,
     memset(work, 0, sizeof(conflict_patch_work_t));
 
     work->seed = seed;
-    work->left = values;
-    work->steps = CONFLICT_WORK_STEPS;
+    work->nodes_left = values;
+    work->steps = CONFLICT_PATCH_WORK_STEPS;
     work->root = conflict_patch_work_add(work, document);
 
     return (work->root == CONFLICT_PATCH_NODE_NONE) ? -1 : 0;
@@ -124,15 +124,15 @@ conflict_patch_work_apply(conflict_patch_work_t *work,
 static uint32_t
 conflict_patch_work_add(conflict_patch_work_t *work, conflict_value_t from)
 {
-    uint32_t               size;
+    uint32_t                size;
     conflict_patch_node_t  *nodes;
 
-    if (work->left == 0) {
-        work->many = 1;
+    if (work->nodes_left == 0) {
+        work->exceeded = 1;
         return CONFLICT_PATCH_NODE_NONE;
     }
 
-    work->left--;
+    work->nodes_left--;
 
     if (work->n == work->size) {
         size = work->size ? work->size * 2 : 64;
@@ -159,8 +159,8 @@ conflict_patch_work_add(conflict_patch_work_t *work, conflict_value_t from)
 static int
 conflict_patch_work_open(conflict_patch_work_t *work, uint32_t node)
 {
-    uint32_t               i, kid, *kids;
-    conflict_value_t       v, from;
+    uint32_t                i, kid, *kids;
+    conflict_value_t        v, from;
     conflict_patch_node_t  *added;
 
     if (work->nodes[node].opened) {
@@ -213,8 +213,9 @@ conflict_patch_work_find(conflict_patch_work_t *work,
 
     for (i = 0; i < path->n && node != CONFLICT_PATCH_NODE_NONE; i++) {
 
-        if (array && conflict_patch_work_type(work,
-                                              node) == CONFLICT_JSON_ARRAY) {
+        if (array
+            && conflict_patch_work_type(work, node) == CONFLICT_JSON_ARRAY)
+        {
             *array = 1;
         }
 
@@ -229,9 +230,9 @@ static uint32_t
 conflict_patch_work_kid(conflict_patch_work_t *work, uint32_t parent,
     const conflict_token_t *token)
 {
-    int64_t                      at;
-    uint32_t                     i, hash;
-    conflict_json_type_e         type;
+    int64_t                       at;
+    uint32_t                      i, hash;
+    conflict_json_type_e          type;
     const conflict_patch_node_t  *node, *kid;
 
     type = conflict_patch_work_type(work, parent);
@@ -247,11 +248,12 @@ conflict_patch_work_kid(conflict_patch_work_t *work, uint32_t parent,
     if (type == CONFLICT_JSON_ARRAY) {
         at = conflict_patch_read_index(token);
 
-        return (at >= 0 && at < node->n) ? node->kids[at] : CONFLICT_PATCH_NODE_NONE;
+        return (at >= 0 && at < node->n) ? node->kids[at]
+                                         : CONFLICT_PATCH_NODE_NONE;
     }
 
     if (node->n > work->steps) {
-        work->many = 1;
+        work->exceeded = 1;
         return CONFLICT_PATCH_NODE_NONE;
     }
 
@@ -303,7 +305,7 @@ conflict_patch_work_parent(conflict_patch_work_t *work,
 }
 
 
-/* "replace": there must be one, whose place it takes */
+/* "replace": a value must exist, and is replaced */
 
 static int
 conflict_patch_work_set(conflict_patch_work_t *work,
@@ -311,7 +313,7 @@ conflict_patch_work_set(conflict_patch_work_t *work,
 {
     int64_t                  at;
     uint32_t                 i, parent, old;
-    conflict_patch_node_t    *p;
+    conflict_patch_node_t   *p;
     const conflict_token_t  *last;
 
     if (path->n == 0) {
@@ -329,8 +331,9 @@ conflict_patch_work_set(conflict_patch_work_t *work,
     last = &path->tokens[path->n - 1];
     p = &work->nodes[parent];
 
-    if (conflict_patch_work_type(work,
-                                 parent) == CONFLICT_JSON_ARRAY && !replace) {
+    if (conflict_patch_work_type(work, parent) == CONFLICT_JSON_ARRAY
+        && !replace)
+    {
         at = (last->len == 1 && last->data[0] == '-')
              ? (int64_t) p->n : conflict_patch_read_index(last);
 
@@ -343,7 +346,7 @@ conflict_patch_work_set(conflict_patch_work_t *work,
 
     if (old == CONFLICT_PATCH_NODE_NONE) {
 
-        if (replace || work->many || work->failed) {
+        if (replace || work->exceeded || work->failed) {
             return -1;
         }
 
@@ -356,7 +359,7 @@ conflict_patch_work_set(conflict_patch_work_t *work,
     }
 
     if (p->n > work->steps) {
-        work->many = 1;
+        work->exceeded = 1;
         return -1;
     }
 
@@ -382,7 +385,7 @@ static int
 conflict_patch_work_insert(conflict_patch_work_t *work, uint32_t parent,
     uint32_t at, uint32_t node)
 {
-    uint32_t              *kids, moved;
+    uint32_t               *kids, moves;
     conflict_patch_node_t  *p;
 
     p = &work->nodes[parent];
@@ -398,14 +401,14 @@ conflict_patch_work_insert(conflict_patch_work_t *work, uint32_t parent,
         p->size *= 2;
     }
 
-    moved = (p->n - at) / CONFLICT_WORK_MOVED;
+    moves = (p->n - at) / CONFLICT_PATCH_WORK_MOVES;
 
-    if (moved > work->steps) {
-        work->many = 1;
+    if (moves > work->steps) {
+        work->exceeded = 1;
         return -1;
     }
 
-    work->steps -= moved;
+    work->steps -= moves;
 
     memmove(&p->kids[at + 1], &p->kids[at], (p->n - at) * sizeof(uint32_t));
 
@@ -419,13 +422,13 @@ conflict_patch_work_insert(conflict_patch_work_t *work, uint32_t parent,
 }
 
 
-/* the node, which is nowhere then */
+/* detaches the node at the path and returns it */
 
 static uint32_t
 conflict_patch_work_remove(conflict_patch_work_t *work,
     const conflict_path_t *path)
 {
-    uint32_t               i, parent, node;
+    uint32_t                i, parent, node;
     conflict_patch_node_t  *p;
 
     if (path->n == 0) {
@@ -442,7 +445,7 @@ conflict_patch_work_remove(conflict_patch_work_t *work,
     p = &work->nodes[parent];
 
     if (p->n > work->steps) {
-        work->many = 1;
+        work->exceeded = 1;
         return CONFLICT_PATCH_NODE_NONE;
     }
 
@@ -532,12 +535,11 @@ conflict_patch_work_move(conflict_patch_work_t *work,
 
     if (i == from->n) {
 
-        /* to where it is; into itself nothing can go (RFC 6902, 4.4) */
+        /* to the same place; never into itself (RFC 6902, 4.4) */
 
-        return (i == path->n
-                && conflict_patch_work_find(work, from,
-                                            NULL) != CONFLICT_PATCH_NODE_NONE)
-               ? 0 : -1;
+        node = conflict_patch_work_find(work, from, NULL);
+
+        return (i == path->n && node != CONFLICT_PATCH_NODE_NONE) ? 0 : -1;
     }
 
     node = conflict_patch_work_remove(work, from);
@@ -547,7 +549,7 @@ conflict_patch_work_move(conflict_patch_work_t *work,
 }
 
 
-/* and all that it is in */
+/* marks the node and all its parents */
 
 static void
 conflict_patch_work_changed(conflict_patch_work_t *work, uint32_t node)
@@ -574,8 +576,8 @@ int
 conflict_patch_work_equal(const conflict_patch_work_t *work, uint32_t node,
     conflict_value_t value)
 {
-    uint32_t                     i;
-    conflict_value_t             v;
+    uint32_t                      i;
+    conflict_value_t              v;
     const conflict_patch_node_t  *n;
 
     n = &work->nodes[node];
@@ -610,8 +612,8 @@ static int
 conflict_patch_work_members(const conflict_patch_work_t *work, uint32_t node,
     conflict_value_t value)
 {
-    uint32_t                     i;
-    conflict_value_t             v;
+    uint32_t                      i;
+    conflict_value_t              v;
     const conflict_patch_node_t  *n, *kid;
 
     n = &work->nodes[node];
@@ -634,20 +636,20 @@ conflict_patch_work_members(const conflict_patch_work_t *work, uint32_t node,
 
 int
 conflict_patch_work_print(conflict_patch_work_t *work, conflict_buffer_t *out,
-    size_t most)
+    size_t limit)
 {
-    return conflict_patch_work_write(work, work->root, 0, out, most);
+    return conflict_patch_work_write(work, work->root, 0, out, limit);
 }
 
 
 static int
 conflict_patch_work_write(conflict_patch_work_t *work, uint32_t node,
-    unsigned depth, conflict_buffer_t *out, size_t most)
+    unsigned depth, conflict_buffer_t *out, size_t limit)
 {
-    int                          object;
-    size_t                       len;
-    uint32_t                     i;
-    const unsigned char         *text;
+    int                           object;
+    size_t                        len;
+    uint32_t                      i;
+    const unsigned char          *text;
     const conflict_patch_node_t  *n;
 
     n = &work->nodes[node];
@@ -655,8 +657,8 @@ conflict_patch_work_write(conflict_patch_work_t *work, uint32_t node,
     if (!n->changed) {
         text = conflict_tree_text(n->from, &len);
 
-        if (len > most || out->len > most - len) {
-            work->many = 1;
+        if (len > limit || out->len > limit - len) {
+            work->exceeded = 1;
             return -1;
         }
 
@@ -682,8 +684,9 @@ conflict_patch_work_write(conflict_patch_work_t *work, uint32_t node,
             conflict_patch_work_name(&work->nodes[n->kids[i]], out);
         }
 
-        if (conflict_patch_work_write(work, n->kids[i], depth + 1, out,
-                                      most) != 0) {
+        if (conflict_patch_work_write(work, n->kids[i], depth + 1, out, limit)
+            != 0)
+        {
             return -1;
         }
     }
@@ -705,7 +708,7 @@ conflict_patch_work_name(const conflict_patch_node_t *node,
     if (node->named.tree) {
         named = &node->named.tree->nodes[node->named.node];
         conflict_buffer_add(out, node->named.tree->text + named->name,
-                         named->name_end - named->name);
+                            named->name_end - named->name);
 
     } else {
         conflict_buffer_quoted(out, node->name.data, node->name.len);

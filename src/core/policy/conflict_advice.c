@@ -2,8 +2,7 @@
 /*
  * Copyright (C) the ngx_http_conflict_module authors
  *
- * The advice: one function for each policy, and what follows from writes that
- * nobody has checked.
+ * The advice: one function for each policy, and one for unchecked writes.
  */
 
 
@@ -26,9 +25,9 @@ static void conflict_advice_reports(const conflict_advice_in_t *in,
 static void conflict_advice_locks(conflict_advice_t *advice);
 static void conflict_advice_begin(const conflict_advice_in_t *in,
     conflict_advice_t *advice, const char *watch, const char *change);
-static void conflict_advice_young(const conflict_advice_in_t *in,
+static void conflict_advice_too_early(const conflict_advice_in_t *in,
     conflict_advice_t *advice);
-static void conflict_advice_unseen(const conflict_advice_in_t *in,
+static void conflict_advice_unchecked(const conflict_advice_in_t *in,
     conflict_advice_t *advice);
 static conflict_advice_e conflict_advice_level(
     const conflict_advice_in_t *in, uint64_t week, uint64_t month);
@@ -81,7 +80,7 @@ conflict_advice(const conflict_advice_in_t *in, conflict_advice_t *advice)
             conflict_advice_merges(in, advice);
         }
 
-        conflict_advice_unseen(in, advice);
+        conflict_advice_unchecked(in, advice);
     }
 
     conflict_advice_words_notes(in, advice);
@@ -105,7 +104,7 @@ conflict_advice_name(conflict_advice_e level)
 }
 
 
-/* lww, client_wins: a stale write loses what somebody else has written */
+/* lww, client_wins: a stale write overwrites another client's change */
 
 static void
 conflict_advice_overwrites(const conflict_advice_in_t *in,
@@ -117,20 +116,21 @@ conflict_advice_overwrites(const conflict_advice_in_t *in,
                           "Keep it only if these changes may be lost: ",
                           "Move to version checks with 409: ");
     conflict_advice_words_numbers(in, &advice->text, in->stale,
-                            "overwrote a change unseen");
-    conflict_advice_young(in, advice);
+                                  "overwrote a change unseen");
+    conflict_advice_too_early(in, advice);
 
     if (in->stale <= CONFLICT_ADVICE_FEW) {
         return;
     }
 
     conflict_buffer_text(&advice->config,
-                      "conflict version report;  # see what it would refuse\n"
-                      "conflict version;         # then refuse it\n");
+                         "conflict version report;  "
+                         "# see what it would refuse\n"
+                         "conflict version;         # then refuse it\n");
     conflict_advice_words_cost(in, advice,
-                         "A stale write gets 409 with the latest body, and the "
-                         "client must merge the two and write "
-                         "again", in->stale, "would have been refused");
+                               "A stale write gets 409 with the latest body, "
+                               "and the client must merge the two and write "
+                               "again", in->stale, "would have been refused");
 }
 
 
@@ -144,9 +144,10 @@ conflict_advice_drops(const conflict_advice_in_t *in,
                           "Keep it only if these edits may be dropped: ",
                           "Refuse with 409, or merge: ");
     conflict_advice_words_numbers(in, &advice->text, in->stale,
-                            "were dropped and answered with the latest body");
+                                  "were dropped and answered with the latest "
+                                  "body");
     conflict_advice_words_fields(in, &advice->text);
-    conflict_advice_young(in, advice);
+    conflict_advice_too_early(in, advice);
 
     if (in->stale <= CONFLICT_ADVICE_FEW) {
         return;
@@ -154,24 +155,24 @@ conflict_advice_drops(const conflict_advice_in_t *in,
 
     conflict_buffer_text(&advice->config, "conflict version;\n");
     conflict_advice_words_cost(in, advice,
-                         "A stale write gets 409 instead of 200, and the "
-                         "client must merge the two and write "
-                         "again", in->stale, "would have been refused");
+                               "A stale write gets 409 instead of 200, and the "
+                               "client must merge the two and write again",
+                               in->stale, "would have been refused");
 
     if (in->fields) {
         conflict_buffer_text(&advice->config,
-                          "# or, so that other fields do not clash:\n"
-                          "# conflict merge;\n");
+                             "# or, so that other fields do not clash:\n"
+                             "# conflict merge;\n");
         conflict_buffer_text(&advice->cost,
-                          "With merge, edits of different fields are combined "
-                          "without asking a user.\n");
+                             "With merge, edits of different fields are "
+                             "combined without asking a user.\n");
     }
 }
 
 
 /*
- * Refusing was chosen: what is proposed refuses whatever two people have
- * changed in the same place.
+ * The administrator has chosen to refuse: the proposal still refuses two
+ * changes of the same field.
  */
 
 static void
@@ -189,7 +190,7 @@ conflict_advice_refuses(const conflict_advice_in_t *in,
                                      : "Try locks, which show users who is "
                                        "editing: ");
     conflict_advice_words_numbers(in, &advice->text, in->stale,
-                            "were refused as stale");
+                                  "were refused as stale");
     conflict_advice_words_fields(in, &advice->text);
 
     if (advice->level != CONFLICT_ADVICE_CHANGE) {
@@ -203,10 +204,11 @@ conflict_advice_refuses(const conflict_advice_in_t *in,
 
     conflict_buffer_text(&advice->config, "conflict merge;\n");
     conflict_advice_words_cost(in, advice,
-                         "Edits of different fields are combined without "
-                         "asking a user; if both sides have changed the same "
-                         "field, and for a stale If-Match, the response is 409 "
-                         "as before", in->stale, "might have been merged");
+                               "Edits of different fields are combined without "
+                               "asking a user; if both sides have changed the "
+                               "same field, and for a stale If-Match, the "
+                               "response is 409 as before",
+                               in->stale, "might have been merged");
 }
 
 
@@ -221,7 +223,7 @@ conflict_advice_merges(const conflict_advice_in_t *in,
 
     text = &advice->text;
 
-    /* as many of the week as of the month have clashed */
+    /* the share of clashes is taken to be that of the whole period */
 
     week = in->stale ? in->week * in->clashed / in->stale : 0;
 
@@ -245,8 +247,8 @@ conflict_advice_merges(const conflict_advice_in_t *in,
 
     conflict_advice_words_figure(text, in->stale - in->clashed);
     conflict_buffer_text(text, " stale writes were merged and ");
-    conflict_advice_words_numbers(in, text, in->clashed, "were refused because "
-                                                         "fields clashed");
+    conflict_advice_words_numbers(in, text, in->clashed,
+                                  "were refused because fields clashed");
 
     if (advice->level == CONFLICT_ADVICE_KEEP) {
         return;
@@ -262,14 +264,14 @@ conflict_advice_merges(const conflict_advice_in_t *in,
     rule = conflict_lines_available() ? "text" : "union";
 
     conflict_buffer_text(&advice->config,
-                      "# choose for each: text, union (lists), sum (counters), "
-                      "max, min\n");
+                         "# choose for each: text, union (lists), "
+                         "sum (counters), max, min\n");
     conflict_advice_words_rules(in, &advice->config, rule);
     conflict_advice_words_cost(in, advice,
-                         "Both edits of such a field are combined without "
-                         "asking a user; writes that cannot be merged are "
-                         "refused as before",
-                         in->clashed, "clashed");
+                               "Both edits of such a field are combined "
+                               "without asking a user; writes that cannot be "
+                               "merged are refused as before",
+                               in->clashed, "clashed");
 }
 
 
@@ -303,7 +305,7 @@ conflict_advice_reports(const conflict_advice_in_t *in,
 
     conflict_buffer_text(&advice->text, "Nothing is enforced: ");
     conflict_advice_words_numbers(in, &advice->text, in->stale,
-                            "were stale and passed");
+                                  "were stale and passed");
 
     if (conflict_advice_words_gap_count(in)) {
         conflict_buffer_text(&advice->text, " ");
@@ -316,10 +318,10 @@ conflict_advice_reports(const conflict_advice_in_t *in,
     conflict_buffer_text(&advice->config, ";  # without \"report\"\n");
 
     conflict_advice_words_cost(in, advice, costs[in->policy],
-                         (in->policy == CONFLICT_MERGE) ? in->clashed
-                                                        : in->stale,
-                         would[in->policy]);
-    conflict_advice_young(in, advice);
+                               (in->policy == CONFLICT_MERGE) ? in->clashed
+                                                              : in->stale,
+                               would[in->policy]);
+    conflict_advice_too_early(in, advice);
 }
 
 
@@ -327,19 +329,19 @@ static void
 conflict_advice_locks(conflict_advice_t *advice)
 {
     conflict_buffer_text(&advice->config,
-                      "location ~ ^/locks(/.*)$ {\n"
-                      "    conflict_key $1;\n"
-                      "    conflict_lock;\n"
-                      "}\n");
+                         "location ~ ^/locks(/.*)$ {\n"
+                         "    conflict_key $1;\n"
+                         "    conflict_lock;\n"
+                         "}\n");
     conflict_buffer_text(&advice->cost,
-                      "Clients must acquire the lock before they edit, and "
-                      "others wait until it is released or expires.\n");
+                         "Clients must acquire the lock before they edit, and "
+                         "others wait until it is released or expires.\n");
 }
 
 
 /*
- * What the rest of the text is said for.  Nothing is called good that was
- * not looked at.
+ * The first words of the text.  It is "Keep it" only if all writes were
+ * checked.
  */
 
 static void
@@ -375,7 +377,7 @@ conflict_advice_begin(const conflict_advice_in_t *in,
 
 
 static void
-conflict_advice_young(const conflict_advice_in_t *in,
+conflict_advice_too_early(const conflict_advice_in_t *in,
     conflict_advice_t *advice)
 {
     if (advice->level != CONFLICT_ADVICE_WATCH || in->whole
@@ -385,16 +387,16 @@ conflict_advice_young(const conflict_advice_in_t *in,
     }
 
     conflict_buffer_text(&advice->text,
-                      " That is too little data: wait a week, or ");
+                         " That is too little data: wait a week, or ");
     conflict_advice_words_figure(&advice->text, CONFLICT_ADVICE_WRITES);
     conflict_buffer_text(&advice->text, " writes.");
 }
 
 
-/* writes that nobody has checked: they are said, and what would end them */
+/* unchecked writes: their number, and the directive that refuses them */
 
 static void
-conflict_advice_unseen(const conflict_advice_in_t *in,
+conflict_advice_unchecked(const conflict_advice_in_t *in,
     conflict_advice_t *advice)
 {
     if (conflict_advice_words_gap_count(in) == 0) {
@@ -402,7 +404,7 @@ conflict_advice_unseen(const conflict_advice_in_t *in,
     }
 
     if (advice->level == CONFLICT_ADVICE_KEEP) {
-        /* the text has begun with them */
+        /* the text begins with them */
         advice->level = CONFLICT_ADVICE_WATCH;
 
     } else {
@@ -418,7 +420,7 @@ conflict_advice_unseen(const conflict_advice_in_t *in,
     }
 
     conflict_buffer_text(&advice->config,
-                      "conflict_require on;  # once clients send a base\n");
+                         "conflict_require on;  # once clients send a base\n");
     conflict_buffer_text(&advice->cost, "Clients that send no base get 428: ");
     conflict_advice_words_share(in, &advice->cost, in->without_base);
     conflict_buffer_text(&advice->cost, " would have been refused.\n");
@@ -426,8 +428,8 @@ conflict_advice_unseen(const conflict_advice_in_t *in,
 
 
 /*
- * Of a policy that loses something.  To change it takes a week, or as much as
- * tells the same sooner: a trial on the first day is no reason.
+ * The level for a policy that loses changes.  CHANGE requires a week of data,
+ * or enough writes before that: a trial on the first day is no evidence.
  */
 
 static conflict_advice_e

@@ -2,7 +2,7 @@
 /*
  * Copyright (C) the ngx_http_conflict_module authors
  *
- * The words of the advice: numbers, shares, fields, what a proposal costs,
+ * The phrases of the advice: numbers, shares, fields, the cost of a proposal,
  * and the notes, which are the same for all policies.
  */
 
@@ -15,7 +15,7 @@
 
 
 static void conflict_advice_words_notes_more(const conflict_advice_in_t *in,
-    conflict_buffer_t  *notes);
+    conflict_buffer_t *notes);
 static uint64_t conflict_advice_words_daily(const conflict_advice_in_t *in);
 
 
@@ -33,8 +33,8 @@ conflict_advice_words_gaps(const conflict_advice_in_t *in,
     if (in->without_base) {
         conflict_advice_words_share(in, out, in->without_base);
         conflict_buffer_text(out, (in->without_base == 1)
-                               ? " sent no base and was not checked"
-                               : " sent no base and were not checked");
+                                  ? " sent no base and was not checked"
+                                  : " sent no base and were not checked");
     }
 
     if (in->unchecked) {
@@ -45,18 +45,16 @@ conflict_advice_words_gaps(const conflict_advice_in_t *in,
 
     if (in->unguarded) {
         conflict_buffer_text(out, (in->without_base || in->unchecked) ? ", "
-                                                                   : "");
+                                                                      : "");
         conflict_advice_words_figure(out, in->unguarded);
         conflict_buffer_text(out, (in->unguarded == 1)
-                               ? " request by a method that is not guarded "
-                                 "was not checked"
-                               : " requests by methods that are not guarded "
-                                 "were not checked");
+                                  ? " request by a method that is not guarded "
+                                    "was not checked"
+                                  : " requests by methods that are not guarded "
+                                    "were not checked");
     }
 }
 
-
-/* "what" it is, and how many of the writes it "would" have met */
 
 void
 conflict_advice_words_cost(const conflict_advice_in_t *in,
@@ -72,8 +70,6 @@ conflict_advice_words_cost(const conflict_advice_in_t *in,
 }
 
 
-/* whatever the policy is */
-
 void
 conflict_advice_words_notes(const conflict_advice_in_t *in,
     conflict_advice_t *advice)
@@ -86,9 +82,10 @@ conflict_advice_words_notes(const conflict_advice_in_t *in,
         conflict_buffer_text(notes, "A write without a base may overwrite any "
                                     "change: clients must send If-Match or "
                                     "base_version");
-        conflict_buffer_text(notes, in->require ? ".\n"
-                                 : "; \"conflict_require on\" refuses those "
-                                   "that do not, with 428.\n");
+        conflict_buffer_text(notes, in->require
+                                    ? ".\n"
+                                    : "; \"conflict_require on\" refuses "
+                                      "those that do not, with 428.\n");
     }
 
     if (in->unchecked) {
@@ -125,8 +122,8 @@ conflict_advice_words_notes(const conflict_advice_in_t *in,
     if (in->required) {
         conflict_advice_words_figure(notes, in->required);
         conflict_buffer_text(notes, " writes had no base and were refused: "
-                                 "their clients must send If-Match or "
-                                 "base_version.\n");
+                                    "their clients must send If-Match or "
+                                    "base_version.\n");
     }
 
     conflict_advice_words_notes_more(in, notes);
@@ -165,8 +162,6 @@ conflict_advice_words_daily(const conflict_advice_in_t *in)
     return (in->week + days / 2) / days;
 }
 
-
-/* 5 of 2,000 writes in 30 days overwrote ... */
 
 void
 conflict_advice_words_numbers(const conflict_advice_in_t *in,
@@ -224,13 +219,13 @@ conflict_advice_words_fields(const conflict_advice_in_t *in,
 
     for (i = 0; i < in->fields; i++) {
         conflict_buffer_text(out, (i == 0) ? " The two bodies differed in "
-                                        : ", ");
+                                           : ", ");
         conflict_buffer_add(out, in->field[i].name, in->field[i].len);
         conflict_buffer_text(out, " (");
         conflict_advice_words_figure(out, in->field[i].n);
         conflict_buffer_text(out,
-                          (in->field[i].rule == CONFLICT_ADVICE_REJECT)
-                          ? ", refused by its rule)" : ")");
+                             (in->field[i].rule == CONFLICT_ADVICE_REJECT)
+                             ? ", refused by its rule)" : ")");
     }
 
     if (in->fields) {
@@ -238,8 +233,6 @@ conflict_advice_words_fields(const conflict_advice_in_t *in,
     }
 }
 
-
-/* of fields for which the administrator has chosen none */
 
 void
 conflict_advice_words_rules(const conflict_advice_in_t *in,
@@ -263,8 +256,6 @@ conflict_advice_words_rules(const conflict_advice_in_t *in,
     }
 }
 
-
-/* clients choose these names: what is no word there is not to be copied */
 
 int
 conflict_advice_words_plain(const conflict_advice_field_t *field)

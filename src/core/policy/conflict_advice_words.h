@@ -2,7 +2,7 @@
 /*
  * Copyright (C) the ngx_http_conflict_module authors
  *
- * Private to the advice: what it is put together from.
+ * Private to the advice: the phrases that it consists of.
  */
 
 
@@ -13,34 +13,37 @@
 #include "core/policy/conflict_advice.h"
 
 
-/* How many passed without a check; 20 of 21 writes sent no base ... */
+/* The number of unchecked requests; "20 of 21 writes sent no base ...". */
 uint64_t conflict_advice_words_gap_count(const conflict_advice_in_t *in);
 void conflict_advice_words_gaps(const conflict_advice_in_t *in,
-    conflict_buffer_t  *out);
+    conflict_buffer_t *out);
 
-/* A line of the cost: "what" it is, and how many writes it "would" meet. */
+/* Adds a line of the cost: "what": N of M writes "would". */
 void conflict_advice_words_cost(const conflict_advice_in_t *in,
     conflict_advice_t *advice, const char *what, uint64_t n,
     const char *would);
 
-/* Whatever the policy is. */
+/* Adds the notes, which do not depend on the policy. */
 void conflict_advice_words_notes(const conflict_advice_in_t *in,
     conflict_advice_t *advice);
 
-/* 5 of 2,000 writes in 30 days ...; 5 of 2,000 writes; 2,000. */
+/* "5 of 2,000 writes in 30 days ..."; "5 of 2,000 writes"; "2,000". */
 void conflict_advice_words_numbers(const conflict_advice_in_t *in,
-    conflict_buffer_t  *out, uint64_t n, const char *what);
+    conflict_buffer_t *out, uint64_t n, const char *what);
 void conflict_advice_words_share(const conflict_advice_in_t *in,
-    conflict_buffer_t  *out, uint64_t n);
+    conflict_buffer_t *out, uint64_t n);
 void conflict_advice_words_figure(conflict_buffer_t *out, uint64_t n);
 
-/* The fields that differed; a line for each that has no rule. */
+/* The fields that differed; a directive for each that has no rule. */
 void conflict_advice_words_fields(const conflict_advice_in_t *in,
-    conflict_buffer_t  *out);
+    conflict_buffer_t *out);
 void conflict_advice_words_rules(const conflict_advice_in_t *in,
-    conflict_buffer_t  *out, const char *rule);
+    conflict_buffer_t *out, const char *rule);
 
-/* Clients choose these names: what is no word there is not to be copied. */
+/*
+ * 1 if a name is safe in a configuration.  Clients choose these names, and
+ * administrators copy the advice.
+ */
 int conflict_advice_words_plain(const conflict_advice_field_t *field);
 
 

@@ -2,8 +2,8 @@
 /*
  * Copyright (C) the ngx_http_conflict_module authors
  *
- * Conflict-Chain: a string or a token with parameters, as RFC 9651, section
- * 4.2.3 parses them.
+ * Parses Conflict-Chain: a string or a token with parameters (RFC 9651,
+ * section 4.2.3).
  */
 
 
@@ -16,7 +16,7 @@
 
 
 typedef enum {
-    CONFLICT_ITEM_NONE = 0,              /* a parameter that is just there */
+    CONFLICT_ITEM_NONE = 0,              /* a parameter without a value */
     CONFLICT_ITEM_INTEGER,
     CONFLICT_ITEM_STRING,
     CONFLICT_ITEM_TOKEN,
@@ -31,7 +31,7 @@ typedef struct {
 } conflict_item_t;
 
 
-/* what is left to read, and where texts go */
+/* the rest of the input, and the place of the next text */
 
 typedef struct {
     const char              *p;
@@ -41,19 +41,19 @@ typedef struct {
 
 
 static int conflict_chain_item(conflict_chain_in_t *in, conflict_item_t *item);
-static int conflict_chain_number_of(conflict_chain_in_t *in,
+static int conflict_chain_numeric(conflict_chain_in_t *in,
     conflict_item_t *item);
 static int conflict_chain_string(conflict_chain_in_t *in,
     conflict_item_t *item);
 static int conflict_chain_token(conflict_chain_in_t *in,
     conflict_item_t *item);
-static int conflict_chain_until(conflict_chain_in_t *in, char end);
+static int conflict_chain_skip(conflict_chain_in_t *in, char end);
 static int conflict_chain_parameter(conflict_chain_in_t *in,
     conflict_item_t *name, conflict_item_t *value);
 static int conflict_chain_is(const conflict_item_t *name, const char *text);
 static int conflict_chain_base(conflict_chain_t *chain,
     const conflict_item_t *item);
-static unsigned conflict_chain_links(const conflict_item_t *item);
+static unsigned conflict_chain_link(const conflict_item_t *item);
 static int conflict_chain_alpha(char ch);
 static int conflict_chain_digit(char ch);
 
@@ -90,7 +90,7 @@ conflict_chain_parse(conflict_chain_t *chain, const char *text, size_t len,
             return CONFLICT_CHAIN_MALFORMED;
         }
 
-        /* the last one of a name counts */
+        /* of repeated parameters the last one counts */
 
         if (conflict_chain_is(&name, "base")) {
             base = value;
@@ -113,13 +113,13 @@ conflict_chain_parse(conflict_chain_t *chain, const char *text, size_t len,
         return CONFLICT_CHAIN_BAD_BASE;
     }
 
-    chain->n = conflict_chain_links(&n);
+    chain->n = conflict_chain_link(&n);
 
     return chain->n ? CONFLICT_CHAIN_OK : CONFLICT_CHAIN_BAD_NUMBER;
 }
 
 
-/* a bare item; 0, or -1 where there is none */
+/* a bare item; -1: there is none */
 
 static int
 conflict_chain_item(conflict_chain_in_t *in, conflict_item_t *item)
@@ -136,7 +136,7 @@ conflict_chain_item(conflict_chain_in_t *in, conflict_item_t *item)
     item->len = 0;
 
     if (ch == '-' || conflict_chain_digit(ch)) {
-        return conflict_chain_number_of(in, item);
+        return conflict_chain_numeric(in, item);
     }
 
     if (conflict_chain_alpha(ch) || ch == '*') {
@@ -151,8 +151,8 @@ conflict_chain_item(conflict_chain_in_t *in, conflict_item_t *item)
         return conflict_chain_string(in, item);
 
     case ':':
-        /* bytes */
-        return conflict_chain_until(in, ':');
+        /* a byte sequence */
+        return conflict_chain_skip(in, ':');
 
     case '%':
         /* a display string */
@@ -161,7 +161,7 @@ conflict_chain_item(conflict_chain_in_t *in, conflict_item_t *item)
             return -1;
         }
 
-        return conflict_chain_until(in, '"');
+        return conflict_chain_skip(in, '"');
 
     case '?':
 
@@ -175,7 +175,7 @@ conflict_chain_item(conflict_chain_in_t *in, conflict_item_t *item)
     case '@':
 
         if (in->p == in->last
-            || conflict_chain_number_of(in, item) != 0
+            || conflict_chain_numeric(in, item) != 0
             || item->type != CONFLICT_ITEM_INTEGER)
         {
             return -1;
@@ -193,7 +193,7 @@ conflict_chain_item(conflict_chain_in_t *in, conflict_item_t *item)
 /* an integer, or a decimal */
 
 static int
-conflict_chain_number_of(conflict_chain_in_t *in, conflict_item_t *item)
+conflict_chain_numeric(conflict_chain_in_t *in, conflict_item_t *item)
 {
     size_t       whole, fraction;
     const char  *start;
@@ -286,10 +286,10 @@ conflict_chain_token(conflict_chain_in_t *in, conflict_item_t *item)
 }
 
 
-/* of what is not wanted, whatever is in it */
+/* skips an unused item up to its end */
 
 static int
-conflict_chain_until(conflict_chain_in_t *in, char end)
+conflict_chain_skip(conflict_chain_in_t *in, char end)
 {
     while (in->p < in->last) {
 
@@ -375,10 +375,10 @@ conflict_chain_base(conflict_chain_t *chain, const conflict_item_t *item)
 }
 
 
-/* 0: not a number of a link */
+/* the number of a link; 0: it is not one */
 
 static unsigned
-conflict_chain_links(const conflict_item_t *item)
+conflict_chain_link(const conflict_item_t *item)
 {
     size_t    i;
     unsigned  n;

@@ -2,8 +2,8 @@
 /*
  * Copyright (C) the ngx_http_conflict_module authors
  *
- * Chains of writes that one device has queued while it was offline: the field
- * by which it says so, and the word that an entry remembers of the last link.
+ * Chains of writes that a client has queued while it was offline: the field
+ * Conflict-Chain, and the word by which an entry records the last link.
  */
 
 
@@ -20,12 +20,12 @@
 #define CONFLICT_CHAIN_LINKS   65535
 
 
-/* "8f2c91d0";base=1795532400000;n=2, or base=* where it began on nothing */
+/* "8f2c91d0";base=1795532400000;n=2; base=*: link 1 creates the resource */
 
 typedef struct {
     const char              *id;
     size_t                   id_len;
-    const char              *base;       /* without quotes; NULL: nothing */
+    const char              *base;       /* without quotes; NULL: "*" */
     size_t                   base_len;
     unsigned                 n;
 } conflict_chain_t;
@@ -41,16 +41,16 @@ typedef enum {
 
 
 /*
- * Texts are in "buf" afterwards, which has room for "len" bytes.  Parameters
- * that are not known are read over.
+ * Texts are copied to "buf", which must have room for "len" bytes.  Unknown
+ * parameters are ignored.
  */
 conflict_chain_e conflict_chain_parse(conflict_chain_t *chain,
     const char *text, size_t len, char *buf);
 
 
 /*
- * The word of a link: 48 bits that tell its chain from others, and its number,
- * which is never 0; so 0 is no link.
+ * The word of a link: 48 bits of a hash that identifies the chain, and the
+ * number of the link, from 1.  The word 0 means no link.
  */
 
 #define conflict_chain_word(hash, n)    ((uint64_t) (hash) << 16 | (n))

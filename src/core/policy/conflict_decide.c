@@ -2,7 +2,7 @@
 /*
  * Copyright (C) the ngx_http_conflict_module authors
  *
- * The table of policies, and the preconditions that lead into it.
+ * The table of policies, and the evaluation of preconditions.
  */
 
 
@@ -20,19 +20,19 @@ static conflict_check_e conflict_decide_check_unmodified(
     const conflict_precondition_t *pre, const conflict_current_t *current);
 static conflict_check_e conflict_decide_check_none_match(
     const conflict_precondition_t *pre, const conflict_current_t *current,
-    unsigned fresh);
+    unsigned just_observed);
 static conflict_check_e conflict_decide_check_absent(
-    const conflict_current_t *current, unsigned fresh);
+    const conflict_current_t *current, unsigned just_observed);
 static conflict_check_e conflict_decide_check_chain(
     const conflict_precondition_t *pre, const conflict_current_t *current,
-    unsigned fresh);
+    unsigned just_observed);
 static conflict_check_e conflict_decide_check_base(uint64_t base,
-    const conflict_current_t *current, unsigned fresh);
+    const conflict_current_t *current, unsigned just_observed);
 
 
 /*
- * CONFLICT_BROKEN 1 lets writes pass each other: a test that does not find
- * that out proves nothing.
+ * CONFLICT_BROKEN 1 lets concurrent writes pass: a test that does not detect
+ * this proves nothing.
  */
 
 #if (CONFLICT_BROKEN == 1)
@@ -101,7 +101,7 @@ conflict_decide(conflict_policy_e policy, conflict_state_e state,
 
 conflict_check_e
 conflict_decide_precondition(const conflict_precondition_t *pre,
-    const conflict_current_t *current, unsigned fresh)
+    const conflict_current_t *current, unsigned just_observed)
 {
     conflict_check_e  check, chain, result;
 
@@ -111,8 +111,8 @@ conflict_decide_precondition(const conflict_precondition_t *pre,
 
     result = CONFLICT_HOLDS;
     chain = (pre->kinds & CONFLICT_CHAIN)
-            ? conflict_decide_check_chain(pre, current,
-                                          fresh) : CONFLICT_NO_BASE;
+            ? conflict_decide_check_chain(pre, current, just_observed)
+            : CONFLICT_NO_BASE;
 
     if (pre->kinds & (CONFLICT_IF_MATCH|CONFLICT_IF_MATCH_ANY)) {
         result = conflict_decide_check_match(pre, current,
@@ -125,9 +125,9 @@ conflict_decide_precondition(const conflict_precondition_t *pre,
     if (result != CONFLICT_STALE
         && pre->kinds & (CONFLICT_IF_NONE_MATCH|CONFLICT_IF_NONE_ANY)
         && !(pre->kinds & CONFLICT_IF_NONE_ANY && chain == CONFLICT_HOLDS
-             && pre->began == 0))
+             && pre->chain_base == 0))
     {
-        check = conflict_decide_check_none_match(pre, current, fresh);
+        check = conflict_decide_check_none_match(pre, current, just_observed);
 
         if (check != CONFLICT_HOLDS) {
             result = check;
@@ -142,12 +142,12 @@ conflict_decide_precondition(const conflict_precondition_t *pre,
         result = chain;
     }
 
-    /* the base of its chain, said once more, is judged by that */
+    /* a base equal to that of the chain was checked with the chain */
 
     if ((pre->kinds & CONFLICT_BASE)
-        && !(chain != CONFLICT_NO_BASE && pre->base == pre->began))
+        && !(chain != CONFLICT_NO_BASE && pre->base == pre->chain_base))
     {
-        check = conflict_decide_check_base(pre->base, current, fresh);
+        check = conflict_decide_check_base(pre->base, current, just_observed);
 
         if (check != CONFLICT_HOLDS) {
             result = check;
@@ -178,13 +178,13 @@ conflict_decide_check_match(const conflict_precondition_t *pre,
 
         if (pre->match[i] == current->version
             || (current->pending && pre->match[i] == current->pending)
-            || (chained && pre->match[i] == pre->began))
+            || (chained && pre->match[i] == pre->chain_base))
         {
             return CONFLICT_HOLDS;
         }
     }
 
-    /* it may be of what is in flight, and was read already */
+    /* it may be the version of the write in flight, read already */
 
     return (current->pending && current->owned) ? CONFLICT_UNSURE
                                                 : CONFLICT_STALE;
@@ -207,7 +207,7 @@ conflict_decide_check_unmodified(const conflict_precondition_t *pre,
                                                    : CONFLICT_STALE;
     }
 
-    second = conflict_mtime_second(current->mtime, current->twice);
+    second = conflict_mtime_second(current->mtime, current->second_reused);
 
     return (second <= pre->unmodified / CONFLICT_TIME_SECOND) ? CONFLICT_HOLDS
                                                               : CONFLICT_STALE;
@@ -216,12 +216,12 @@ conflict_decide_check_unmodified(const conflict_precondition_t *pre,
 
 static conflict_check_e
 conflict_decide_check_none_match(const conflict_precondition_t *pre,
-    const conflict_current_t *current, unsigned fresh)
+    const conflict_current_t *current, unsigned just_observed)
 {
     size_t  i;
 
     if (pre->kinds & CONFLICT_IF_NONE_ANY) {
-        return conflict_decide_check_absent(current, fresh);
+        return conflict_decide_check_absent(current, just_observed);
     }
 
     if (current->existence == CONFLICT_DELETED) {
@@ -240,13 +240,15 @@ conflict_decide_check_none_match(const conflict_precondition_t *pre,
 
 
 static conflict_check_e
-conflict_decide_check_absent(const conflict_current_t *current, unsigned fresh)
+conflict_decide_check_absent(const conflict_current_t *current,
+    unsigned just_observed)
 {
     switch (current->existence) {
 
     case CONFLICT_DELETED:
-        /* a 404 may have been said to somebody who may not see it */
-        return (fresh || current->pending) ? CONFLICT_HOLDS : CONFLICT_UNSURE;
+        /* the 404 may have been due to missing permissions */
+        return (just_observed || current->pending) ? CONFLICT_HOLDS
+                                                   : CONFLICT_UNSURE;
 
     case CONFLICT_MAY_EXIST:
         return CONFLICT_UNSURE;
@@ -260,7 +262,7 @@ conflict_decide_check_absent(const conflict_current_t *current, unsigned fresh)
 
 static conflict_check_e
 conflict_decide_check_chain(const conflict_precondition_t *pre,
-    const conflict_current_t *current, unsigned fresh)
+    const conflict_current_t *current, unsigned just_observed)
 {
     if (conflict_chain_same(pre->chain, current->chain)) {
 
@@ -273,22 +275,23 @@ conflict_decide_check_chain(const conflict_precondition_t *pre,
         return current->mixed ? CONFLICT_STALE : CONFLICT_HOLDS;
     }
 
-    if (pre->began) {
-        return conflict_decide_check_base(pre->began, current, fresh);
+    if (pre->chain_base) {
+        return conflict_decide_check_base(pre->chain_base, current,
+                                          just_observed);
     }
 
     if (conflict_chain_number(pre->chain) > 1) {
-        /* it was made, so if it is not there somebody has deleted it */
+        /* link 1 has created it: if it does not exist, it was deleted */
         return current->pending ? CONFLICT_HOLDS : CONFLICT_STALE;
     }
 
-    return conflict_decide_check_absent(current, fresh);
+    return conflict_decide_check_absent(current, just_observed);
 }
 
 
 static conflict_check_e
 conflict_decide_check_base(uint64_t base, const conflict_current_t *current,
-    unsigned fresh)
+    unsigned just_observed)
 {
     if (base == current->version
         || (current->pending && base == current->pending))
@@ -296,9 +299,9 @@ conflict_decide_check_base(uint64_t base, const conflict_current_t *current,
         return CONFLICT_HOLDS;
     }
 
-    /* a base from the future: this store has forgotten something */
+    /* a base newer than the current version: the store has lost writes */
 
-    if (!fresh && base > current->version
+    if (!just_observed && base > current->version
         && base < CONFLICT_VERSION_OPAQUE
         && current->version < CONFLICT_VERSION_OPAQUE)
     {

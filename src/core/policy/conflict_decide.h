@@ -2,8 +2,8 @@
 /*
  * Copyright (C) the ngx_http_conflict_module authors
  *
- * The decision: what a write's preconditions are worth against the current
- * version, and what its policy makes of that.  Pure functions on data.
+ * The decision: evaluates the preconditions of a write against the current
+ * version, and applies its policy to the result.  Pure functions.
  */
 
 
@@ -25,13 +25,13 @@ typedef enum {
 } conflict_policy_e;
 
 
-/* what the store knows of the resource */
+/* the state of a resource in the store */
 
 typedef enum {
     CONFLICT_FREE = 0,       /* its version is current */
-    CONFLICT_LEASED,         /* a write is at the upstream */
-    CONFLICT_QUARANTINED,    /* a write may still land */
-    CONFLICT_UNKNOWN,        /* only a GET can tell */
+    CONFLICT_LEASED,         /* a write is in flight */
+    CONFLICT_QUARANTINED,    /* a write of unknown outcome may still land */
+    CONFLICT_UNKNOWN,        /* only a GET can determine the version */
     CONFLICT_STATES
 } conflict_state_e;
 
@@ -39,24 +39,24 @@ typedef enum {
 typedef enum {
     CONFLICT_NO_BASE = 0,
     CONFLICT_HOLDS,          /* or may hold once the write in flight ends */
-    CONFLICT_STALE,          /* whatever becomes of it */
-    CONFLICT_UNSURE,         /* a newer base, or nobody knows if it exists */
-    CONFLICT_FAILED,         /* stale, by a header: no way around it */
+    CONFLICT_STALE,          /* whatever the outcome of that write */
+    CONFLICT_UNSURE,         /* a newer base, or existence is unknown */
+    CONFLICT_FAILED,         /* stale by a header, which forbids the write */
     CONFLICT_CHECKS
 } conflict_check_e;
 
 
 typedef enum {
     CONFLICT_PASS = 0,
-    CONFLICT_OVERWRITE,      /* pass, and it is a conflict */
+    CONFLICT_OVERWRITE,      /* pass, as a conflict */
     CONFLICT_DROP,
     CONFLICT_REFUSE,
     CONFLICT_WAIT,
-    CONFLICT_FETCH,          /* a GET must tell first */
-    CONFLICT_REPLAY,         /* the write that made this version, again */
-    CONFLICT_VERIFY,         /* the same if the latest body reflects it */
-    CONFLICT_COMBINE,        /* pass, once merged with what is there */
-    CONFLICT_LOCKED          /* somebody else has the lock */
+    CONFLICT_FETCH,          /* a GET must determine the version first */
+    CONFLICT_REPLAY,         /* a retry of the write that made this version */
+    CONFLICT_VERIFY,         /* a retry, if the latest body reflects it */
+    CONFLICT_COMBINE,        /* pass, merged with the latest body */
+    CONFLICT_LOCKED          /* another user has the lock */
 } conflict_verdict_e;
 
 
@@ -78,46 +78,46 @@ typedef struct {
     unsigned                 kinds;
     uint64_t                 base;
     uint64_t                 chain;            /* word of the link */
-    uint64_t                 began;            /* base of its chain; 0: it
-                                                  makes the resource */
+    uint64_t                 chain_base;       /* 0: the chain creates the
+                                                  resource */
     const uint64_t          *match;
     size_t                   matches;
     const uint64_t          *none;
     size_t                   nones;
     int64_t                  unmodified;       /* microseconds */
-    unsigned                 exact;            /* it has a fraction */
+    unsigned                 exact;            /* with a fraction */
 } conflict_precondition_t;
 
 
 typedef enum {
     CONFLICT_MAY_EXIST = 0,
     CONFLICT_EXISTS,
-    CONFLICT_DELETED         /* or never was */
+    CONFLICT_DELETED         /* or never existed */
 } conflict_existence_e;
 
 
 typedef struct {
     uint64_t                 version;
     uint64_t                 pending;    /* of the write in flight, or 0 */
-    unsigned                 owned;      /* the upstream will say which */
+    unsigned                 owned;      /* the upstream assigns versions */
     int64_t                  mtime;      /* CONFLICT_TIME_NONE: unknown */
-    unsigned                 twice;
+    unsigned                 second_reused;
     uint64_t                 chain;      /* the link that made it, or 0 */
-    unsigned                 mixed;      /* which was merged: what others have
-                                            written is in there, too */
+    unsigned                 mixed;      /* that link was merged: the version
+                                            has changes of others, too */
     conflict_existence_e     existence;
 } conflict_current_t;
 
 
 /*
- * Evaluates all preconditions in the order of RFC 9110, 13.2.2, then the
- * base of the body; all must hold.  A header that fails forbids the method
- * (13.1.1), a base of the body does not.  "fresh" says that the current
- * version was just fetched.
+ * Evaluates all preconditions in the order of RFC 9110, 13.2.2, then the base
+ * in the body; all must hold.  A failed header forbids the method (13.1.1), a
+ * stale base in the body does not.  "just_observed": the current version was
+ * determined by a GET just now.
  *
- * A link of a chain holds where its chain's base does, or where all that was
- * written since are links of it that came before this one.  One that comes
- * after a later link has failed: it is not to be merged either.
+ * A link of a chain holds if the base of the chain does, or if all writes since
+ * are earlier links of the same chain.  A link that arrives after a later one
+ * has failed, and is not merged either.
  */
 conflict_check_e conflict_decide_precondition(
     const conflict_precondition_t *pre, const conflict_current_t *current,

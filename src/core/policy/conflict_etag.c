@@ -2,7 +2,7 @@
 /*
  * Copyright (C) the ngx_http_conflict_module authors
  *
- * Entity tags as they stand in lists (RFC 9110, section 8.8.3).
+ * Entity tags in lists (RFC 9110, section 8.8.3).
  */
 
 
@@ -75,8 +75,8 @@ conflict_etag_next(const char **p, const char *last, conflict_etag_t *etag)
 
 
 /*
- * What mod_deflate of Apache, Jetty and others put behind a tag, each in its
- * way, for the encoding that they have added.
+ * mod_deflate of Apache, Jetty and others append the content encoding that
+ * they have added, each in its own form.
  */
 
 size_t
@@ -108,7 +108,7 @@ conflict_etag_bare(const char *text, size_t len)
 }
 
 
-/* the same behind the closing quote, where older ones have put it */
+/* the same suffix after the closing quote, where older servers append it */
 
 static const char *
 conflict_etag_suffix(const char *p, const char *last)

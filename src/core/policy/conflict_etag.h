@@ -2,7 +2,7 @@
 /*
  * Copyright (C) the ngx_http_conflict_module authors
  *
- * Entity tags as they stand in lists (RFC 9110, section 8.8.3).
+ * Entity tags in lists (RFC 9110, section 8.8.3).
  */
 
 
@@ -28,15 +28,15 @@ typedef enum {
 
 
 /*
- * Steps through a list of entity tags, as in If-Match; *p moves.  The tag's
- * text is the caller's.  "*" is not a tag, and is malformed here.
+ * Parses the next entity tag of a list, as in If-Match, and moves *p behind it.
+ * The tag points into the text.  "*" is not a tag: MALFORMED.
  */
 conflict_etag_e conflict_etag_next(const char **p, const char *last,
     conflict_etag_t *etag);
 
 /*
- * The length of a tag's text without "-gzip", ";br" and the like at its end,
- * by which a front tells encodings apart; "len" where it has none.
+ * The length of a tag's text without a suffix such as "-gzip" or ";br", which
+ * a front end adds for a content encoding; "len" if it has none.
  */
 size_t conflict_etag_bare(const char *text, size_t len);
 

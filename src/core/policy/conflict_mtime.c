@@ -2,8 +2,8 @@
 /*
  * Copyright (C) the ngx_http_conflict_module authors
  *
- * The time of last change of a resource, and the second of it that clients
- * are shown (RFC 9110, section 8.8.2).
+ * The modification time of a resource, and the second that clients are shown
+ * (RFC 9110, section 8.8.2).
  */
 
 
@@ -12,41 +12,42 @@
 
 
 void
-conflict_mtime_next(int64_t *mtime, unsigned *twice, int64_t now)
+conflict_mtime_next(int64_t *mtime, unsigned *second_reused, int64_t now)
 {
     int64_t  shown;
 
-    shown = conflict_mtime_second(*mtime, *twice);
+    shown = conflict_mtime_second(*mtime, *second_reused);
 
     *mtime = (now > *mtime) ? now : *mtime + 1;
-    *twice = (*mtime / CONFLICT_TIME_SECOND <= shown);
+    *second_reused = (*mtime / CONFLICT_TIME_SECOND <= shown);
 }
 
 
 void
-conflict_mtime_observe(int64_t *mtime, unsigned *twice, int64_t seen)
+conflict_mtime_observe(int64_t *mtime, unsigned *second_reused,
+    int64_t observed)
 {
-    int64_t  noted, shown, told;
+    int64_t  recorded, shown, second;
 
-    noted = *mtime / CONFLICT_TIME_SECOND;
-    shown = conflict_mtime_second(*mtime, *twice);
-    told = seen / CONFLICT_TIME_SECOND;
+    recorded = *mtime / CONFLICT_TIME_SECOND;
+    shown = conflict_mtime_second(*mtime, *second_reused);
+    second = observed / CONFLICT_TIME_SECOND;
 
-    if (told == noted && seen % CONFLICT_TIME_SECOND == 0) {
-        /* no more than a date's whole seconds: what was noted is finer */
+    if (second == recorded && observed % CONFLICT_TIME_SECOND == 0) {
+        /* a date in whole seconds: the recorded time is more precise */
         return;
     }
 
-    *mtime = seen;
+    *mtime = observed;
 
-    if (told != noted) {
-        *twice = (told <= shown);
+    if (second != recorded) {
+        *second_reused = (second <= shown);
     }
 }
 
 
 int64_t
-conflict_mtime_second(int64_t mtime, unsigned twice)
+conflict_mtime_second(int64_t mtime, unsigned second_reused)
 {
-    return mtime / CONFLICT_TIME_SECOND + (twice ? 1 : 0);
+    return mtime / CONFLICT_TIME_SECOND + (second_reused ? 1 : 0);
 }

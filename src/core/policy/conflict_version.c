@@ -145,7 +145,7 @@ conflict_version_from_etag(const char *text, size_t len)
         return conflict_version_from_text(etag.data, etag.len);
     }
 
-    /* another seed: no strong tag has this hash */
+    /* another seed: equals the hash of no strong tag */
 
     conflict_hash_init(&hash, 1);
     conflict_hash_update(&hash, etag.data, etag.len);

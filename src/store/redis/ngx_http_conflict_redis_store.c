@@ -151,7 +151,7 @@ ngx_http_conflict_redis_store_tags(ngx_http_conflict_redis_args_t *args,
     }
 
     if (pre->kinds & CONFLICT_CHAIN) {
-        ngx_http_conflict_redis_codec_version(args, args->n, pre->began);
+        ngx_http_conflict_redis_codec_version(args, args->n, pre->chain_base);
         ngx_http_conflict_redis_codec_link(args, args->n, "", pre->chain, "");
     }
 }

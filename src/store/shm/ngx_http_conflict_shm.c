@@ -236,7 +236,7 @@ ngx_http_conflict_shm_verdict(ngx_http_conflict_op_t *op,
         current.pending = (state == CONFLICT_FREE) ? 0 : e->fence;
         current.owned = !op->in.minted;
         current.mtime = e->mtime;
-        current.twice = e->second_reused;
+        current.second_reused = e->second_reused;
         current.chain = e->chain;
         current.mixed = e->mixed;
         current.existence = e->existence;

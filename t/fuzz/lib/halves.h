@@ -2,8 +2,8 @@
 /*
  * Copyright (C) the ngx_http_conflict_module authors
  *
- * Half a pair of surrogates is text for the module, and an error for jansson:
- * a document without any, for the latter.
+ * Unpaired surrogates are text for the module, and an error for jansson: this
+ * replaces them in a document for jansson.
  */
 
 
@@ -12,7 +12,7 @@
 #include "core/text/conflict_text.h"
 
 
-/* 0xd800 up to 0xdfff, 0 where there is no escape of one */
+/* a surrogate, 0xd800 to 0xdfff; 0: not an escape of one */
 
 static int
 surrogate(const unsigned char *p, const unsigned char *last)
@@ -26,7 +26,7 @@ surrogate(const unsigned char *p, const unsigned char *last)
 }
 
 
-/* makes another character of each half without the other */
+/* replaces each unpaired surrogate by another character */
 
 static void
 complete(unsigned char *p, size_t size)

@@ -2,7 +2,7 @@
 /*
  * Copyright (C) the ngx_http_conflict_module authors
  *
- * Preloaded: no name that a fuzzer makes up is asked for in the network.
+ * Preloaded: names that a fuzzer generates are not looked up.
  */
 
 

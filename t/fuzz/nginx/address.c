@@ -2,9 +2,10 @@
 /*
  * Copyright (C) the ngx_http_conflict_module authors
  *
- * Fuzz target: the words of "conflict_store NAME redis://...", a line each.
- * What is refused is said, without the password; what is taken is the same
- * when it is written again.  A byte 1 behind "//user:" is the password.
+ * Fuzz target: the arguments of "conflict_store NAME redis://...", one on each
+ * line.  An error is logged without the password; an accepted address is the
+ * same when printed and parsed again.  A byte 1 after "//user:" stands for the
+ * password.
  */
 
 
@@ -74,7 +75,7 @@ encoded(u_char *p, ngx_str_t *text)
 }
 
 
-/* the first address, with what comes before and behind it */
+/* the first address, with the text before and after it */
 
 static void
 again(ngx_pool_t *pool, ngx_http_conflict_redis_conf_t *conf)
@@ -109,7 +110,7 @@ again(ngx_pool_t *pool, ngx_http_conflict_redis_conf_t *conf)
     value[0].len = p - value[0].data;
     *p = '\0';
 
-    /* a port of 26379 is no other for being a sentinel's */
+    /* without sentinel=, since the port is printed in any case */
     ngx_str_set(&value[1], "timeout=1s");
 
     client = add(pool, value, 2);
@@ -133,7 +134,7 @@ again(ngx_pool_t *pool, ngx_http_conflict_redis_conf_t *conf)
 }
 
 
-/* a copy that ends as words of a configuration do */
+/* a copy with the NUL that ends arguments of directives */
 
 static void
 word(ngx_pool_t *pool, ngx_str_t *value, const uint8_t *p, const uint8_t *last)
@@ -180,7 +181,7 @@ LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
     ngx_http_conflict_redis_conf_t  *conf;
 
     if (memmem(data, size, PASSWORD, sizeof(PASSWORD) - 1)) {
-        /* a password in another place is none */
+        /* in another place it is not a password */
         return 0;
     }
 
@@ -195,7 +196,7 @@ LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
         data = p + 1;
 
         if (ngx_strncmp(value[n].data, "tls_", 4) == 0) {
-            /* files are not to be looked for */
+            /* files are not searched for */
             n--;
         }
     }

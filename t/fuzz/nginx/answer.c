@@ -2,9 +2,9 @@
 /*
  * Copyright (C) the ngx_http_conflict_module authors
  *
- * Fuzz target: what the scripts in Redis answer, behind the token.  What is
- * taken is in range and says the same when it is printed again; a write that
- * may pass has a lease.  The first byte is the kind of the call.
+ * Fuzz target: replies of the scripts in Redis, without the token.  Decoded
+ * values are in range and are the same when printed and decoded again; a write
+ * that may pass has a lease.  The first byte is the kind of the call.
  */
 
 
@@ -37,7 +37,7 @@ version(uint64_t v)
 }
 
 
-/* a name of a lock is shown up to its limit, and as it is where it is UTF-8 */
+/* a name of a lock is cut at its limit, and unchanged if it is UTF-8 */
 
 static void
 name(json_t *lock, const char *member, ngx_str_t *text)
@@ -74,35 +74,37 @@ name(json_t *lock, const char *member, ngx_str_t *text)
 static void
 show(ngx_http_conflict_op_t *op)
 {
-    u_char                   *text, *p;
-    json_t                   *tree;
+    char                     *text;
+    json_t                   *json, *tree;
     ngx_http_conflict_ctx_t   ctx;
 
     ngx_memzero(&ctx, sizeof(ctx));
     ctx.op = op;
 
-    text = malloc(NGX_HTTP_CONFLICT_LOCK_TEXT + 2);
-    text[0] = '{';
+    json = ngx_http_conflict_lock_json(&ctx, &op->lock.holder,
+                                       &op->lock.origin, op->lock.fresh);
+    text = json_dumps(json, JSON_COMPACT);
 
-    p = ngx_http_conflict_lock_json(&ctx, text + 1, &op->lock.holder,
-                                    &op->lock.origin, op->lock.fresh);
-    *p++ = '}';
+    if (text == NULL) {
+        abort();
+    }
 
-    tree = json_loadb((char *) text, p - text, JSON_ALLOW_NUL, NULL);
+    tree = json_loads(text, JSON_ALLOW_NUL, NULL);
 
     if (tree == NULL) {
         abort();
     }
 
-    name(json_object_get(tree, "lock"), "user", &op->lock.holder);
-    name(json_object_get(tree, "lock"), "client", &op->lock.origin);
+    name(tree, "user", &op->lock.holder);
+    name(tree, "client", &op->lock.origin);
 
     json_decref(tree);
+    json_decref(json);
     free(text);
 }
 
 
-/* the words of the answer, from what was made of them */
+/* the words of the reply, from the decoded values */
 
 static void
 again(ngx_http_conflict_op_t *op, ngx_str_t *answer)
@@ -135,11 +137,11 @@ again(ngx_http_conflict_op_t *op, ngx_str_t *answer)
     for (i = 0; i < args.n; i++) {
 
         if (arg[i].len == 1 && *p == '-' && arg[i].data[0] == '0') {
-            /* the first second of 1970, from the other side */
+            /* a fraction of a second before 1970 */
             p++;
 
         } else if (arg[i].len == 1 && *p == '0' && arg[i].data[0] == '-') {
-            /* a hash of 0 is none */
+            /* a hash of 0 is no hash */
             arg[i].data = p;
         }
 

@@ -2,9 +2,9 @@
 /*
  * Copyright (C) the ngx_http_conflict_module authors
  *
- * Fuzz target: the Redis client and the store on it, against a server that
- * says anything: the input is what it says and does.  Calls end once each,
- * none succeeds without its token; commands are RESP, snapshots are JSON.
+ * Fuzz target: the Redis client and the store on it, against an arbitrary
+ * server: the input is what it sends and does.  Each call ends once, none
+ * succeeds without its token; commands are RESP, snapshots are JSON.
  */
 
 
@@ -40,7 +40,7 @@ static ngx_uint_t                  said;       /* tokens */
 static ngx_int_t                   running;    /* calls */
 
 
-/* nothing is connected to but this process */
+/* connections lead to this process alone */
 
 redisAsyncContext *
 redisAsyncConnect(const char *ip, int port)
@@ -106,7 +106,7 @@ conn_of(fuzz_connection_t *c)
 }
 
 
-/* reads what was sent: commands are arrays of strings */
+/* reads what was sent: commands must be arrays of strings */
 
 static void
 hear(fuzz_connection_t *c)
@@ -152,7 +152,7 @@ hear(fuzz_connection_t *c)
 }
 
 
-/* what is to be done at once; time stands still */
+/* runs posted events; the time does not advance */
 
 static void
 turn(void)
@@ -205,14 +205,14 @@ done(ngx_http_conflict_op_t *op)
 
 
 static void
-surveyed(ngx_http_conflict_snapshot_t *snapshot)
+reported(ngx_http_conflict_snapshot_t *snapshot)
 {
     size_t                      n;
     u_char                     *text, *p;
     json_t                     *tree;
     ngx_chain_t                *cl;
     json_error_t                error;
-    ngx_http_conflict_print_t   out;
+    ngx_http_conflict_writer_t  out;
 
     running--;
 
@@ -236,7 +236,7 @@ surveyed(ngx_http_conflict_snapshot_t *snapshot)
 
     tree = json_loadb((char *) text, p - text, JSON_ALLOW_NUL, &error);
 
-    /* jansson cannot hold all that is JSON */
+    /* jansson cannot represent all JSON */
 
     if (p - text != out.size
         || (tree == NULL
@@ -274,7 +274,7 @@ ask(u_char what)
 
         if (snapshot->busy) {
             running++;
-            snapshot->done = surveyed;
+            snapshot->done = reported;
 
         } else {
             ngx_http_conflict_snapshot_release(snapshot);
@@ -290,7 +290,7 @@ ask(u_char what)
 
     op = ngx_http_conflict_op_create(NULL, &store, &key, 0);
 
-    /* or it has gone already */
+    /* NULL: the request has ended already */
     op->request = ((what >> 3) & 1) ? NULL : &request;
     op->done = done;
     op->in.lease = 1000;
@@ -400,7 +400,7 @@ begin(u_char how)
 }
 
 
-/* all that is left fails, and leaves nothing behind */
+/* remaining calls fail, and nothing is leaked */
 
 static void
 end(void)
@@ -408,7 +408,7 @@ end(void)
     ngx_uint_t                              i, n;
     ngx_http_conflict_redis_connection_t  **conn;
 
-    /* handlers ask again */
+    /* handlers start new calls */
 
     for (n = 0; n < 3; n++) {
 
@@ -515,7 +515,7 @@ once(void)
 }
 
 
-/* what a good server says first */
+/* the handshake of a correct server */
 
 static u_char *
 greeting(u_char *p)
@@ -595,7 +595,7 @@ LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
             continue;
 
         case 0x02:
-            /* the rest is said to the next one */
+            /* the rest is sent on the next connection */
             c = (c + 1) % CONNECTIONS;
             break;
 

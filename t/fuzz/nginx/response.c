@@ -2,10 +2,10 @@
 /*
  * Copyright (C) the ngx_http_conflict_module authors
  *
- * Fuzz target: the body of an upstream's answer on its way to the client, in
- * pieces.  The version goes into it as it goes into a text that is there as a
- * whole, and what is read of it does not depend on the pieces.  The first
- * byte is the size of a piece, the second the place.
+ * Fuzz target: the body of an upstream's response, in pieces.  The version is
+ * injected as it is into the same text as a whole, and the scanned values do
+ * not depend on the pieces.  The first byte is the size of a piece, the second
+ * the place of the version.
  */
 
 
@@ -54,7 +54,7 @@ configure(uint8_t which)
 }
 
 
-/* the bytes of what is sent */
+/* the forwarded bytes */
 
 static u_char *
 pass(ngx_http_request_t *r, ngx_http_conflict_ctx_t *ctx, u_char *p,
@@ -88,7 +88,7 @@ pass(ngx_http_request_t *r, ngx_http_conflict_ctx_t *ctx, u_char *p,
             b = out->buf;
 
             if (b->last == b->pos && !ngx_buf_special(b)) {
-                /* nginx would complain */
+                /* nginx would log an alert */
                 abort();
             }
 
@@ -109,7 +109,7 @@ pass(ngx_http_request_t *r, ngx_http_conflict_ctx_t *ctx, u_char *p,
 }
 
 
-/* 1: it was all read */
+/* 1: everything was scanned */
 
 static ngx_uint_t
 flow(ngx_http_request_t *r, ngx_str_t *out, uint64_t *version, int64_t *mtime,
@@ -122,10 +122,10 @@ flow(ngx_http_request_t *r, ngx_str_t *out, uint64_t *version, int64_t *mtime,
     ngx_memzero(&ctx, sizeof(ctx));
     ctx.request = r;
     ctx.conf = &loc_conf;
-    ctx.key = *out;
-    ctx.key.len = 0;
+    ctx.target.key = *out;
+    ctx.target.key.len = 0;
 
-    op = ngx_http_conflict_op_create(NULL, loc_conf.store, &ctx.key, 0);
+    op = ngx_http_conflict_op_create(NULL, loc_conf.store, &ctx.target.key, 0);
     op->in.minted = 1;
     op->out.version = VERSION;
     op->in.observed.mtime = CONFLICT_TIME_NONE;
@@ -161,7 +161,7 @@ flow(ngx_http_request_t *r, ngx_str_t *out, uint64_t *version, int64_t *mtime,
 }
 
 
-/* but for one place, what is sent is what came, JSON or not */
+/* except in one place, the forwarded bytes are unchanged, JSON or not */
 
 static void
 kept(ngx_str_t *out, const uint8_t *data, size_t size)
@@ -253,7 +253,7 @@ LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
             }
         }
 
-        /* what was put in can be read there */
+        /* the injected version can be read there */
 
         conflict_scan_init(&json, place.pointer);
 

@@ -2,10 +2,10 @@
 /*
  * Copyright (C) the ngx_http_conflict_module authors
  *
- * Fuzz target: conditions of a read.  A tag that was shown is asked for in the
- * words of the upstream, whatever these are; nothing else is; and a 304 has a
- * tag that the client has sent.  The input is lines: the upstream's tag, what
- * a client makes of ours, If-None-Match, If-Range.
+ * Fuzz target: conditions of a read.  A tag that was shown is forwarded in the
+ * upstream's own form, and no other tag is; a 304 has a tag that the client has
+ * sent.  The input is lines: the upstream's tag, the client's form of ours,
+ * If-None-Match, If-Range.
  */
 
 
@@ -61,7 +61,7 @@ sent(ngx_http_request_t *r, ngx_str_t *name)
 }
 
 
-/* what goes upstream is tags of its own, none of them of another version */
+/* forwarded tags are the upstream's own, and none is of another version */
 
 static void
 asked(ngx_str_t *value, ngx_str_t *list)
@@ -180,9 +180,9 @@ LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 
     ctx.request = &r;
     ctx.conf = r.loc_conf[ngx_http_conflict_module.ctx_index];
-    ctx.outcome = NGX_HTTP_CONFLICT_OUTCOME_PASSED;
+    ctx.flow.outcome = NGX_HTTP_CONFLICT_OUTCOME_PASSED;
 
-    op = ngx_http_conflict_op_create(NULL, ctx.conf->store, &ctx.key, 0);
+    op = ngx_http_conflict_op_create(NULL, ctx.conf->store, &ctx.target.key, 0);
     op->in.minted = 1;
     op->out.mtime = CONFLICT_TIME_NONE;
     ctx.op = op;
@@ -240,12 +240,12 @@ LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
             abort();
         }
 
-        /* nginx itself finds that it has not changed */
+        /* nginx's own filter answers 304 */
 
         if (ngx_http_conflict_revalidate_conditions(&r, &ctx, -1) != NGX_OK
             || r.headers_in.if_none_match == NULL
             || r.headers_in.if_none_match == h[0]
-            || ctx.current != VERSION
+            || ctx.version.current != VERSION
             || (r.headers_in.range == NULL) != own.weak)
         {
             abort();
@@ -254,7 +254,7 @@ LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 
     end(&r, h);
 
-    /* whatever a client sends */
+    /* arbitrary fields of a client */
 
     begin(&r, &ctx, &line[0]);
     read_with(&r, &ctx, &line[2], &line[3], &line[1]);
@@ -278,7 +278,7 @@ LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
             abort();
         }
 
-        if ((r.headers_out.etag == NULL) != (ctx.current == 0)) {
+        if ((r.headers_out.etag == NULL) != (ctx.version.current == 0)) {
             abort();
         }
 
@@ -291,7 +291,7 @@ LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
         }
     }
 
-    if (judged && ctx.current) {
+    if (judged && ctx.version.current) {
         tag = r.headers_out.etag->value;
 
         if (memmem(line[2].data, line[2].len, tag.data, tag.len) == NULL

@@ -2,10 +2,10 @@
 /*
  * Copyright (C) the ngx_http_conflict_module authors
  *
- * Fuzz target: a write as it comes, header lines and a body; what the store
- * is asked, and what a refusal and the log say.  What cannot be read is
- * refused, a base that was read holds for no other version, and what is said
- * is JSON.  The first two bytes are the location's configuration.
+ * Fuzz target: a write, as header lines and a body; the store operation, the
+ * refusal and the audit line that follow.  An unreadable base is refused, a
+ * base holds for no other version, and responses and lines are JSON.  The first
+ * two bytes are the location's configuration.
  */
 
 
@@ -27,7 +27,7 @@ static ngx_http_conflict_source_t    header_base = {
 };
 
 
-/* those that nginx itself keeps at hand, once each */
+/* the fields to which nginx keeps pointers, once each */
 
 static ngx_str_t  known[] = {
     ngx_string("if-match"),
@@ -86,7 +86,7 @@ configure(const uint8_t *data)
 }
 
 
-/* as nginx reads them.  NGX_DECLINED: it would answer 400 */
+/* parsed as by nginx.  NGX_DECLINED: nginx would respond with 400 */
 
 static ngx_int_t
 headers(ngx_http_request_t *r, ngx_buf_t *b)
@@ -177,7 +177,7 @@ request(ngx_pool_t *pool, ngx_connection_t *c)
     (void) ngx_list_init(&r->headers_out.headers, pool, 20,
                          sizeof(ngx_table_elt_t));
 
-    /* the body is there */
+    /* the body was read */
     r->discard_body = 1;
 
     ngx_str_set(&r->unparsed_uri, "/a?b");
@@ -198,7 +198,7 @@ version(uint64_t v)
 }
 
 
-/* a base that was read is checked: another version is not what it says */
+/* a base that was read is checked: it does not hold for another version */
 
 static void
 bases(ngx_http_request_t *r, ngx_http_conflict_ctx_t *ctx)
@@ -273,7 +273,7 @@ bases(ngx_http_request_t *r, ngx_http_conflict_ctx_t *ctx)
 }
 
 
-/* NGX_DECLINED: refused, with a reason and without a base */
+/* NGX_DECLINED: refused with a detail, without a base */
 
 static ngx_int_t
 taken(ngx_http_conflict_ctx_t *ctx, ngx_int_t rc)
@@ -297,7 +297,7 @@ text(json_t *line, const char *member, ngx_str_t *value)
 {
     json_t  *plain;
 
-    /* it is cut in the middle of a character, and what is bad is replaced */
+    /* cut inside a character, and invalid bytes are replaced */
 
     plain = (value->len <= 1024)
             ? json_stringn((char *) value->data, value->len) : NULL;
@@ -357,7 +357,7 @@ audit(ngx_http_request_t *r, ngx_http_conflict_ctx_t *ctx)
 }
 
 
-/* in the place of nginx's filters */
+/* replaces nginx's filters */
 
 static u_char  *answered;
 static size_t   answer_len;
@@ -388,7 +388,7 @@ body_filter(ngx_http_request_t *r, ngx_chain_t *in)
 }
 
 
-/* the latest body is the one that was sent, so a refusal may show it */
+/* the latest body is the one that was sent, so that a refusal shows it */
 
 static void
 refuse(ngx_http_request_t *r, ngx_http_conflict_ctx_t *ctx, u_char *p,
@@ -432,7 +432,7 @@ refuse(ngx_http_request_t *r, ngx_http_conflict_ctx_t *ctx, u_char *p,
 
     tree = json_loadb((char *) answered, answer_len, JSON_ALLOW_NUL, &error);
 
-    /* the latest body may have what jansson cannot hold */
+    /* jansson may not be able to represent the latest body */
 
     if (tree) {
         text(tree, "resource", &ctx->target.resource);
@@ -535,15 +535,15 @@ LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
                 : (data[1] & 16) ? NGX_HTTP_DELETE : NGX_HTTP_PUT;
     ngx_str_set(&r->method_name, "PUT");
 
-    /* a path is bytes as well */
+    /* a path is arbitrary bytes, too */
 
-    ctx.key.data = b.pos;
-    ctx.key.len = b.last - b.pos;
-    ctx.resource = ctx.key;
+    ctx.target.key.data = b.pos;
+    ctx.target.key.len = b.last - b.pos;
+    ctx.target.resource = ctx.target.key;
     ctx.method = r->method;
     ctx.method_name = r->method_name;
-    ctx.client_time = CONFLICT_TIME_NONE;
-    ctx.against_time = CONFLICT_TIME_NONE;
+    ctx.pre.client_time = CONFLICT_TIME_NONE;
+    ctx.version.compared_time = CONFLICT_TIME_NONE;
 
     if (taken(&ctx, ngx_http_conflict_precondition_headers(r, &ctx)) == NGX_OK
         && body(&ctx, b.pos, b.last - b.pos) == NGX_OK)
@@ -553,10 +553,11 @@ LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
         if (taken(&ctx, ngx_http_conflict_mergeable(r, &ctx)) == NGX_OK
             && ctx.op->in.pre.kinds == 0)
         {
-            /* what a route says that asks for a base */
-            if (ngx_http_conflict_precondition_missing(r, &ctx, &ctx.answer)
+            /* the refusal of a route that requires a base */
+            if (ngx_http_conflict_precondition_missing(r, &ctx,
+                                                       &ctx.flow.answer)
                 != NGX_OK
-                || ctx.reason == NULL)
+                || ctx.flow.reason == NULL)
             {
                 abort();
             }

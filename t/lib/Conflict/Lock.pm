@@ -1,7 +1,7 @@
 package Conflict::Lock;
 
-# The locks of a resource, whose endpoint is its path and "/lock": what POST,
-# GET and DELETE say, with the headers of a caller.
+# The locks of a resource, whose endpoint is its path and "/lock": the responses
+# to POST, GET and DELETE, with the headers of a caller.
 
 use strict;
 use warnings;
@@ -18,7 +18,7 @@ sub show { json(http('GET', "$_[0]/lock", headers => [@_[1 .. $#_]])) }
 sub unlock { http('DELETE', "$_[0]/lock", headers => [@_[1 .. $#_]]) }
 
 
-# the header for the lock that an answer has given
+# the header for the lock that a response has granted
 
 sub token { 'Lock-Token: ' . json($_[0])->{lock}{token} }
 

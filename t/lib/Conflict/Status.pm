@@ -1,6 +1,6 @@
 package Conflict::Status;
 
-# What was counted, as "location = /status { conflict_status json; }" says.
+# The counters, from "location = /status { conflict_status json; }".
 
 use strict;
 use warnings;
@@ -33,7 +33,7 @@ sub route {
 sub sum { my $n = 0; $n += $_ for @_; $n }
 
 
-# a write that passes, and so many on its base that come too late
+# a write that passes, and so many stale ones with the same base
 
 sub stale {
     my ($path, $times, @headers) = @_;

@@ -3,7 +3,7 @@
  * Copyright (C) the ngx_http_conflict_module authors
  *
  * Fuzz target: the JSON scanner.  The result must not depend on the pieces,
- * and must be jansson's, but for a byte order mark and halves of a pair of
+ * and must equal jansson's, except for a byte order mark and unpaired
  * surrogates, which jansson refuses.  The first byte is the size of a piece.
  */
 
@@ -29,7 +29,7 @@ scan(conflict_scan_t *json, const conflict_pointer_t *pointer,
     for (i = 0; i < size; i += n) {
         n = size - i < step ? size - i : step;
 
-        /* a block of its own, so that reads past it are seen */
+        /* a separate allocation, so that ASan detects an overrun */
 
         piece = malloc(n);
         memcpy(piece, data + i, n);
@@ -80,7 +80,7 @@ LLVMFuzzerTestOneInput(const unsigned char *data, size_t size)
             abort();
         }
 
-        /* without the member it is a document still */
+        /* without the member it is still a document */
 
         if (whole.type != CONFLICT_JSON_NONE) {
             conflict_scan_cut(&whole, &start, &end);
@@ -104,7 +104,7 @@ LLVMFuzzerTestOneInput(const unsigned char *data, size_t size)
     }
 
     if (memchr(data + 1, 0, size - 1)) {
-        /* jansson takes a NUL for the end of the text */
+        /* a NUL ends the text for jansson */
         return 0;
     }
 
@@ -121,7 +121,7 @@ LLVMFuzzerTestOneInput(const unsigned char *data, size_t size)
 
     free(left);
 
-    /* jansson holds what it reads, and refuses what it cannot hold */
+    /* jansson refuses values that it cannot represent */
 
     if ((rc == CONFLICT_JSON_OK) != (tree != NULL)
         && !(tree == NULL

@@ -2,8 +2,8 @@
 /*
  * Copyright (C) the ngx_http_conflict_module authors
  *
- * conflict_tree, conflict_value, conflict_number: are two values equal, and
- * does a document reflect a write?
+ * conflict_tree, conflict_compare, conflict_number: equality of values, and
+ * whether a document reflects a write.
  */
 
 
@@ -251,7 +251,7 @@ test_tree(void **state)
         conflict_tree_free(&tree);
     }
 
-    /* members of a large object are found, whatever their order */
+    /* members of a large object are found in any order */
 
     text = malloc(1000 * 20 + 2);
     assert_non_null(text);
@@ -285,7 +285,7 @@ test_tree(void **state)
     conflict_tree_free(&tree);
     free(text);
 
-    /* and none is twice, by any spelling, first and last */
+    /* duplicates are detected in any spelling, first and last */
 
     text = malloc(1000 * 20 + 2);
     assert_non_null(text);
@@ -302,7 +302,7 @@ test_tree(void **state)
     conflict_tree_free(&tree);
     free(text);
 
-    /* a name and a string that go over the blocks in which they are read */
+    /* a name and a string that exceed the blocks in which they are read */
 
     text = malloc(2 * 6 * 1000 + 100);
     assert_non_null(text);
@@ -336,7 +336,7 @@ test_tree(void **state)
 
     free(text);
 
-    /* values are taken from what is left, up to none at all */
+    /* values are subtracted from the limit, down to 0 */
 
     left = 8;
     assert_int_equal(conflict_tree_parse(&tree, (unsigned char *) "[1,{},2]",
@@ -437,7 +437,7 @@ test_reflects(void **state)
 }
 
 
-/* in a part null is a value, and an object is whole or is not */
+/* in a part null is a value, and an object is whole or a part by form */
 
 static void
 test_reflects_parts(void **state)
@@ -496,7 +496,7 @@ test_reflects_parts(void **state)
 }
 
 
-/* what a value has, and what may be seen of it beside another */
+/* a value covered by another one */
 
 static void
 test_within(void **state)

@@ -2,8 +2,8 @@
 /*
  * Copyright (C) the ngx_http_conflict_module authors
  *
- * conflict_json: documents, pointers, pieces; and jansson's opinion of
- * generated documents.
+ * conflict_scan: documents, pointers, pieces; and generated documents compared
+ * with jansson.
  */
 
 
@@ -261,7 +261,7 @@ test_long(void **state)
     text = malloc(4096);
     assert_non_null(text);
 
-    /* the text that is kept, around its limit */
+    /* the stored text, around its limit */
 
     for (i = -2; i <= 2; i++) {
         n = (size_t) (CONFLICT_JSON_TEXT + i);
@@ -275,7 +275,7 @@ test_long(void **state)
         assert_int_equal(json.end - json.value, n);
     }
 
-    /* a name that is longer than any pointer, and begins like this one */
+    /* a name longer than any pointer, with this one as its beginning */
 
     memset(text, 'v', 4096);
     memcpy(text, "{\"v", 3);
@@ -288,7 +288,7 @@ test_long(void **state)
 }
 
 
-/* where it went wrong, whatever the pieces */
+/* the place of an error does not depend on the pieces */
 
 static void
 test_place(void **state)
@@ -351,7 +351,7 @@ test_plain(void **state)
 
     (void) state;
 
-    /* each odd byte at each place of each alignment of the blocks */
+    /* each special byte at each offset in each alignment of the blocks */
 
     for (k = 0; k < sizeof(odd); k++) {
         for (i = 0; i < 16; i++) {
@@ -408,7 +408,7 @@ test_escape(void **state)
 }
 
 
-/* of documents: what is sent on keeps its markup, what is shown does not */
+/* forwarded documents keep their spelling, shown texts do not */
 
 static void
 test_escape_markup(void **state)
@@ -433,7 +433,7 @@ test_escape_markup(void **state)
     assert_int_equal(n, sizeof(text));
     assert_memory_equal(out, "\\\"<\xe2\x80\xa8", n);
 
-    /* half a pair that was decoded is that again */
+    /* an unpaired surrogate survives decoding and encoding */
 
     n = conflict_text_quote(out, (const unsigned char *) half,
                             sizeof(half) - 1);
@@ -449,7 +449,7 @@ test_escape_markup(void **state)
 }
 
 
-/* bytes of anybody, made into UTF-8 */
+/* arbitrary bytes, converted to UTF-8 */
 
 static void
 test_repair(void **state)
@@ -508,7 +508,7 @@ draw(unsigned n)
 }
 
 
-/* a document, mostly well-formed, with what parsers differ about */
+/* a mostly well-formed document, with cases on which parsers differ */
 
 static size_t
 generate(char *p, size_t room, unsigned depth)
@@ -529,7 +529,7 @@ generate(char *p, size_t room, unsigned depth)
     n = (size_t) sprintf(p, "%s", spaces[draw(6)]);
 
     if (depth == 0 || room < 64 || draw(3) == 0) {
-        /* one in ten of those that are wrong */
+        /* one in ten is malformed */
         k = draw(10) ? draw(16) : draw(30);
         n += (size_t) sprintf(p + n, "%s", scalars[k]);
 
@@ -606,14 +606,14 @@ test_jansson(void **state)
         json_decref(tree);
     }
 
-    /* or the test proves nothing */
+    /* otherwise the test proves nothing */
     assert_in_range(good, 50000, 180000);
 
     free(text);
 }
 
 
-/* whole or in pieces, kept or not: an escape is valid or is not */
+/* an escape is valid or not, whatever the pieces, stored or not */
 
 static void
 test_escapes(void **state)
@@ -657,7 +657,7 @@ test_escapes(void **state)
         { "\\ud83d\\", CONFLICT_JSON_MALFORMED }
     };
 
-    /* of the name that is looked for, of another, of a value that is kept */
+    /* in the name in question, in another one, in a stored value */
 
     static const char *const  around[] = {
         "{\"%s\":1}", "[{\"%s\":1}]", "{\"a\":\"%s\"}", "[\"%s\"]"
@@ -674,7 +674,7 @@ test_escapes(void **state)
             p += sprintf(p, "%.*s", (int) (strstr(around[k / 2], "%s")
                                            - around[k / 2]), around[k / 2]);
 
-            /* more of them than a name or a value that is kept has room for */
+            /* more of them than fit in a name or a stored value */
 
             for (len = 0; len < ((k % 2) ? 300 : 1); len++) {
                 *p++ = 'x';

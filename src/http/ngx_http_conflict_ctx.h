@@ -393,8 +393,8 @@ struct ngx_http_conflict_ctx_s {
         unsigned                       existed:1; /* the resource, before */
         unsigned                       recalled:1;     /* the history was
                                                           looked up */
-        unsigned                       naming:1;  /* a GET is made for the
-                                                     fields of the log */
+        unsigned                       diff_pending:1; /* a GET for the fields
+                                                          of the log */
         unsigned                       filtered:1;     /* the header filter
                                                           has run */
         unsigned                       answered:1;     /* by the module */
@@ -426,8 +426,8 @@ struct ngx_http_conflict_ctx_s {
         unsigned                       seen_2xx:1;
         unsigned                       carried:1; /* out, by any 2xx */
         unsigned                       denied:1;  /* its 2xx became a 504 */
-        unsigned                       body_searched:1;    /* for the version,
-                                                              before its end */
+        unsigned                       expiry_deferred:1;  /* by one turn of
+                                                              the event loop */
         unsigned                       handed_on:1;    /* after a 2xx */
     } lease;
 

@@ -2,8 +2,8 @@
 /*
  * Copyright (C) the ngx_http_conflict_module authors
  *
- * The way back: the header of a guarded write settles it, that of a read
- * is given the validators.  The module's filters run before all of nginx's.
+ * The response: the header of a guarded write settles it, the header of a
+ * read gets the validators.  The filters run before all of nginx's own.
  */
 
 
@@ -14,25 +14,26 @@
 #include "latest/ngx_http_conflict_latest.h"
 
 
-static ngx_int_t ngx_http_conflict_header_filter(ngx_http_request_t *r);
-static ngx_int_t ngx_http_conflict_body_filter(ngx_http_request_t *r,
+static ngx_int_t ngx_http_conflict_filter_header(ngx_http_request_t *r);
+static ngx_int_t ngx_http_conflict_filter_body(ngx_http_request_t *r,
     ngx_chain_t *in);
-static ngx_int_t ngx_http_conflict_fetch_header(ngx_http_request_t *r,
+static ngx_int_t ngx_http_conflict_filter_latest_header(ngx_http_request_t *r,
     ngx_http_conflict_ctx_t *ctx);
-static ngx_int_t ngx_http_conflict_fetch_body(ngx_http_request_t *r,
+static ngx_int_t ngx_http_conflict_filter_latest_body(ngx_http_request_t *r,
     ngx_http_conflict_ctx_t *ctx, ngx_chain_t *in);
-static ngx_int_t ngx_http_conflict_fetch_filter(ngx_http_request_t *r,
+static ngx_int_t ngx_http_conflict_filter_latest_next(ngx_http_request_t *r,
     ngx_http_conflict_ctx_t *ctx, ngx_chain_t *in);
-static ngx_int_t ngx_http_conflict_part(ngx_http_request_t *r,
+static ngx_int_t ngx_http_conflict_filter_slice(ngx_http_request_t *r,
     ngx_http_conflict_ctx_t *ctx);
-static ngx_int_t ngx_http_conflict_read_header(ngx_http_request_t *r,
+static ngx_int_t ngx_http_conflict_filter_read(ngx_http_request_t *r,
     ngx_http_conflict_ctx_t *ctx);
-static ngx_int_t ngx_http_conflict_validate(ngx_http_request_t *r,
+static ngx_int_t ngx_http_conflict_filter_validators(ngx_http_request_t *r,
     ngx_http_conflict_ctx_t *ctx);
-static ngx_int_t ngx_http_conflict_offer(ngx_http_request_t *r,
+static ngx_int_t ngx_http_conflict_filter_offer_etag(ngx_http_request_t *r,
     ngx_http_conflict_ctx_t *ctx, uint64_t version);
-static ngx_uint_t ngx_http_conflict_known(ngx_http_conflict_ctx_t *ctx);
-static ngx_int_t ngx_http_conflict_write_header(ngx_http_request_t *r,
+static ngx_uint_t ngx_http_conflict_filter_result_known(
+    ngx_http_conflict_ctx_t *ctx);
+static ngx_int_t ngx_http_conflict_filter_write(ngx_http_request_t *r,
     ngx_http_conflict_ctx_t *ctx);
 
 
@@ -41,7 +42,7 @@ static ngx_http_output_body_filter_pt    ngx_http_next_body_filter;
 
 
 static ngx_int_t
-ngx_http_conflict_header_filter(ngx_http_request_t *r)
+ngx_http_conflict_filter_header(ngx_http_request_t *r)
 {
     ngx_int_t                 rc;
     ngx_http_conflict_ctx_t  *ctx;
@@ -65,12 +66,12 @@ ngx_http_conflict_header_filter(ngx_http_request_t *r)
     if (r != r->main) {
 
         if (ctx->latest.request == r) {
-            return ngx_http_conflict_fetch_header(r, ctx);
+            return ngx_http_conflict_filter_latest_header(r, ctx);
         }
 
         if (ctx->flow.filtered
             && r->headers_out.status == NGX_HTTP_PARTIAL_CONTENT
-            && ngx_http_conflict_part(r, ctx) != NGX_OK)
+            && ngx_http_conflict_filter_slice(r, ctx) != NGX_OK)
         {
             return NGX_ERROR;
         }
@@ -83,7 +84,7 @@ ngx_http_conflict_header_filter(ngx_http_request_t *r)
         if (r->filter_finalize && !ctx->flow.error_page_seen
             && ngx_http_conflict_conflict_field(r, ctx) != NGX_OK)
         {
-            /* a page of nginx's own, for which the headers were cleared */
+            /* nginx's own page, for which the header was cleared */
             return NGX_ERROR;
         }
 
@@ -99,11 +100,11 @@ ngx_http_conflict_header_filter(ngx_http_request_t *r)
     switch (ctx->kind) {
 
     case NGX_HTTP_CONFLICT_KIND_READ:
-        rc = ngx_http_conflict_read_header(r, ctx);
+        rc = ngx_http_conflict_filter_read(r, ctx);
         break;
 
     case NGX_HTTP_CONFLICT_KIND_WRITE:
-        rc = ngx_http_conflict_write_header(r, ctx);
+        rc = ngx_http_conflict_filter_write(r, ctx);
         break;
 
     default: /* NGX_HTTP_CONFLICT_KIND_POST, UNCHECKED */
@@ -119,12 +120,13 @@ ngx_http_conflict_header_filter(ngx_http_request_t *r)
 
 
 /*
- * A slice of the same body: it must have the same tag, as it had from the
- * upstream.
+ * A later slice of a body gets the tag of the first one, if the upstream has
+ * sent both with the same tag.
  */
 
 static ngx_int_t
-ngx_http_conflict_part(ngx_http_request_t *r, ngx_http_conflict_ctx_t *ctx)
+ngx_http_conflict_filter_slice(ngx_http_request_t *r,
+    ngx_http_conflict_ctx_t *ctx)
 {
     ngx_str_t         tag;
     ngx_table_elt_t  *h;
@@ -142,7 +144,7 @@ ngx_http_conflict_part(ngx_http_request_t *r, ngx_http_conflict_ctx_t *ctx)
         if (h == NULL && ctx->version.upstream_tag.len
             && r->uri.data == r->main->uri.data)
         {
-            /* the slice filter has no tag to compare it with */
+            /* the slice filter cannot compare tags, the first was removed */
             ngx_log_error(NGX_LOG_ERR, r->connection->log, 0,
                           "etag mismatch in slice response");
             return NGX_ERROR;
@@ -162,7 +164,7 @@ ngx_http_conflict_part(ngx_http_request_t *r, ngx_http_conflict_ctx_t *ctx)
 
 
 static ngx_int_t
-ngx_http_conflict_read_header(ngx_http_request_t *r,
+ngx_http_conflict_filter_read(ngx_http_request_t *r,
     ngx_http_conflict_ctx_t *ctx)
 {
     ngx_int_t                rc;
@@ -175,7 +177,7 @@ ngx_http_conflict_read_header(ngx_http_request_t *r,
     }
 
     if (ngx_http_conflict_header_cached(r)) {
-        /* nobody knows which version a cached body is of */
+        /* the version of a cached body is unknown */
         ctx->flow.outcome = NGX_HTTP_CONFLICT_OUTCOME_UNCHECKED;
 
         ctx->version.current = 0;
@@ -197,15 +199,15 @@ ngx_http_conflict_read_header(ngx_http_request_t *r,
     ngx_http_conflict_body_scan_header(r, ctx);
 
     if (!op->in.minted && op->in.observed.version != op->out.version) {
-        /* older or newer than what is known, or not known before the body */
+        /* not the version in the store, or one that comes with the body */
         ctx->version.current = 0;
     }
 
     if (!ctx->conf->report) {
-        rc = ngx_http_conflict_validate(r, ctx);
+        rc = ngx_http_conflict_filter_validators(r, ctx);
 
     } else {
-        rc = ngx_http_conflict_offer(r, ctx, ctx->version.current);
+        rc = ngx_http_conflict_filter_offer_etag(r, ctx, ctx->version.current);
     }
 
     if (rc != NGX_OK) {
@@ -227,15 +229,16 @@ ngx_http_conflict_read_header(ngx_http_request_t *r,
 
 
 /*
- * With minted versions the tag is ours, or there is none: the upstream's
- * would come back as a base.
+ * With minted versions ETag is the module's or is removed: clients would send
+ * the upstream's own tag as a base.
  */
 
 static ngx_int_t
-ngx_http_conflict_validate(ngx_http_request_t *r,
+ngx_http_conflict_filter_validators(ngx_http_request_t *r,
     ngx_http_conflict_ctx_t *ctx)
 {
     time_t      date;
+    uint64_t    version;
     ngx_uint_t  shown, minted;
 
     minted = ctx->op->in.minted;
@@ -249,10 +252,10 @@ ngx_http_conflict_validate(ngx_http_request_t *r,
 
     date = r->headers_out.last_modified_time;
 
+    version = shown ? ctx->version.current : 0;
+
     if (minted
-        && ngx_http_conflict_revalidate_set_etag(
-                r, ctx, shown ? ctx->version.current : 0)
-           != NGX_OK)
+        && ngx_http_conflict_revalidate_set_etag(r, ctx, version) != NGX_OK)
     {
         return NGX_ERROR;
     }
@@ -267,20 +270,20 @@ ngx_http_conflict_validate(ngx_http_request_t *r,
         return NGX_ERROR;
     }
 
-    return minted ? ngx_http_conflict_revalidate_conditions(r, ctx,
-                                                            date) : NGX_OK;
+    return minted ? ngx_http_conflict_revalidate_conditions(r, ctx, date)
+                  : NGX_OK;
 }
 
 
 /*
- * Report mode: what clients would get, where the upstream has no tag that it
- * would come instead of.  Nothing is judged by it: the body may have changed
- * without a write.
+ * Report mode: clients get the module's tag unless the upstream sends tags of
+ * its own.  Conditions are not evaluated by it, since the body may have
+ * changed without a write.
  */
 
 static ngx_int_t
-ngx_http_conflict_offer(ngx_http_request_t *r, ngx_http_conflict_ctx_t *ctx,
-    uint64_t version)
+ngx_http_conflict_filter_offer_etag(ngx_http_request_t *r,
+    ngx_http_conflict_ctx_t *ctx, uint64_t version)
 {
     ngx_http_conflict_loc_conf_t  *nlcf;
 
@@ -316,13 +319,14 @@ ngx_http_conflict_offer(ngx_http_request_t *r, ngx_http_conflict_ctx_t *ctx,
 
 
 /*
- * Does the client know what the version is of?  What a merge has made it has
- * not seen, unless the answer shows it (RFC 9110, 9.3.4, of PUT).  That the
- * member of its base was cut out changes nothing of its document.
+ * Whether the client knows the body that the version names.  The client has
+ * not seen the result of a merge, unless the response shows it (see RFC 9110,
+ * 9.3.4, on PUT).  Removing the member with the base does not count: it is
+ * not part of the client's document.
  */
 
 static ngx_uint_t
-ngx_http_conflict_known(ngx_http_conflict_ctx_t *ctx)
+ngx_http_conflict_filter_result_known(ngx_http_conflict_ctx_t *ctx)
 {
     return ctx->merge.text.data == NULL
            || (ctx->method != NGX_HTTP_PUT && ctx->response
@@ -331,9 +335,10 @@ ngx_http_conflict_known(ngx_http_conflict_ctx_t *ctx)
 
 
 static ngx_int_t
-ngx_http_conflict_write_header(ngx_http_request_t *r,
+ngx_http_conflict_filter_write(ngx_http_request_t *r,
     ngx_http_conflict_ctx_t *ctx)
 {
+    uint64_t                 version;
     ngx_int_t                rc;
     ngx_uint_t               tagged;
     ngx_http_conflict_op_t  *op;
@@ -341,14 +346,14 @@ ngx_http_conflict_write_header(ngx_http_request_t *r,
     op = ctx->op;
 
     if (ngx_http_conflict_fence_late(ctx)) {
-        /* nginx's own page comes here in its place */
+        /* nginx's error page will pass this filter instead */
         ctx->flow.filtered = 0;
         ngx_http_clean_header(r);
         return NGX_HTTP_GATEWAY_TIME_OUT;
     }
 
     if (!ctx->conf->report) {
-        /* nginx would judge our own precondition again, by the new ETag */
+        /* nginx would evaluate the precondition again, by the new ETag */
         r->disable_not_modified = 1;
     }
 
@@ -363,13 +368,13 @@ ngx_http_conflict_write_header(ngx_http_request_t *r,
     if ((r->method & (NGX_HTTP_MOVE|NGX_HTTP_COPY))
         || ngx_http_conflict_method_created(r))
     {
-        /* the answer is about another resource, or about two */
+        /* the response is about another resource, or about two */
         ctx->version.current = 0;
     }
 
     tagged = ctx->lease.committed && op->out.applied
              && op->in.observed.existence == CONFLICT_EXISTS
-             && ngx_http_conflict_known(ctx)
+             && ngx_http_conflict_filter_result_known(ctx)
              && ctx->get.uri.len == 0
              && !ngx_http_conflict_method_created(r);
 
@@ -378,19 +383,20 @@ ngx_http_conflict_write_header(ngx_http_request_t *r,
         || ctx->conf->inject->place != NGX_HTTP_CONFLICT_DEFAULT)
     {
         /*
-         * Nor is it known which of both a tag of the upstream's names; and
-         * what the client has sent is not what that is the tag of, nor is it
-         * what a read shows with the version in it.
+         * The upstream's own tag may be that of either resource.  In the
+         * other cases it is the tag of a body that differs from the one that
+         * the client has sent, or that a read shows.
          */
         ngx_str_null(&ctx->version.upstream_tag);
     }
 
+    version = tagged ? op->out.version : 0;
+
     if (ctx->conf->report) {
-        rc = ngx_http_conflict_offer(r, ctx, tagged ? op->out.version : 0);
+        rc = ngx_http_conflict_filter_offer_etag(r, ctx, version);
 
     } else if (op->in.minted) {
-        rc = ngx_http_conflict_revalidate_set_etag(
-                r, ctx, tagged ? op->out.version : 0);
+        rc = ngx_http_conflict_revalidate_set_etag(r, ctx, version);
 
     } else {
         rc = NGX_OK;
@@ -423,7 +429,7 @@ ngx_http_conflict_write_header(ngx_http_request_t *r,
 
 
 static ngx_int_t
-ngx_http_conflict_body_filter(ngx_http_request_t *r, ngx_chain_t *in)
+ngx_http_conflict_filter_body(ngx_http_request_t *r, ngx_chain_t *in)
 {
     ngx_chain_t              *out;
     ngx_http_conflict_ctx_t  *ctx;
@@ -441,7 +447,7 @@ ngx_http_conflict_body_filter(ngx_http_request_t *r, ngx_chain_t *in)
     if (r != r->main) {
 
         if (ctx->latest.request == r) {
-            return ngx_http_conflict_fetch_body(r, ctx, in);
+            return ngx_http_conflict_filter_latest_body(r, ctx, in);
         }
 
         return ngx_http_next_body_filter(r, in);
@@ -460,18 +466,18 @@ ngx_http_conflict_body_filter(ngx_http_request_t *r, ngx_chain_t *in)
 
 
 /*
- * The module's own GET: it is kept as it comes, and again by _capture.c once
- * the location's filters have had it.
+ * The own GET: the response is saved here as the upstream sent it, and again
+ * in capture.c as the filters in between have left it.
  */
 
 static ngx_int_t
-ngx_http_conflict_fetch_header(ngx_http_request_t *r,
+ngx_http_conflict_filter_latest_header(ngx_http_request_t *r,
     ngx_http_conflict_ctx_t *ctx)
 {
     ngx_int_t  rc;
 
     if (r->filter_finalize) {
-        /* a page that a filter puts in its place */
+        /* the page by which a filter replaces the response */
         r->header_sent = 1;
         return NGX_OK;
     }
@@ -483,12 +489,12 @@ ngx_http_conflict_fetch_header(ngx_http_request_t *r,
         return rc;
     }
 
-    return ngx_http_conflict_fetch_filter(r, ctx, NULL);
+    return ngx_http_conflict_filter_latest_next(r, ctx, NULL);
 }
 
 
 static ngx_int_t
-ngx_http_conflict_fetch_body(ngx_http_request_t *r,
+ngx_http_conflict_filter_latest_body(ngx_http_request_t *r,
     ngx_http_conflict_ctx_t *ctx, ngx_chain_t *in)
 {
     ngx_int_t     rc;
@@ -504,7 +510,7 @@ ngx_http_conflict_fetch_body(ngx_http_request_t *r,
     }
 
     if (out && !ctx->latest.shown.failed) {
-        rc = ngx_http_conflict_fetch_filter(r, ctx, out);
+        rc = ngx_http_conflict_filter_latest_next(r, ctx, out);
     }
 
     if (ctx->latest.shown.failed) {
@@ -519,14 +525,14 @@ ngx_http_conflict_fetch_body(ngx_http_request_t *r,
 
 
 /*
- * A filter that fails fails alone: what the upstream sends is still needed,
- * and an error would be taken for one of the client's connection.  The page
- * that ngx_http_filter_finalize_request() sends in the place of the body
- * takes the contexts of the modules away, the upstream's, too.
+ * If a filter fails, only its output is lost: the upstream's response is still
+ * needed, and an error would be taken for one of the client's connection.
+ * ngx_http_filter_finalize_request(), which sends a page instead of the body,
+ * clears the contexts of all modules, including the upstream module.
  */
 
 static ngx_int_t
-ngx_http_conflict_fetch_filter(ngx_http_request_t *r,
+ngx_http_conflict_filter_latest_next(ngx_http_request_t *r,
     ngx_http_conflict_ctx_t *ctx, ngx_chain_t *in)
 {
     size_t                          size;
@@ -549,7 +555,7 @@ ngx_http_conflict_fetch_filter(ngx_http_request_t *r,
 
     ngx_memcpy(latest->saved, r->ctx, size);
 
-    /* no page that would begin another response */
+    /* no error page, which would start another response */
 
     error_page = r->error_page;
     r->error_page = 1;
@@ -562,7 +568,7 @@ ngx_http_conflict_fetch_filter(ngx_http_request_t *r,
     nmcf = ngx_http_get_module_main_conf(r, ngx_http_conflict_module);
 
     if (in == NULL && nmcf->ssi) {
-        /* where that filter looks for the variables of an include */
+        /* the SSI filter looks there for the variables of an include */
         r->main->ctx[nmcf->ssi->ctx_index] = r->ctx[nmcf->ssi->ctx_index];
     }
 
@@ -580,7 +586,7 @@ ngx_http_conflict_fetch_filter(ngx_http_request_t *r,
     }
 
     if (latest->shown.failed) {
-        /* whatever the filters think of it */
+        /* even if no filter has sent it */
         r->header_sent = 1;
     }
 
@@ -592,8 +598,8 @@ void
 ngx_http_conflict_filter_init(void)
 {
     ngx_http_next_header_filter = ngx_http_top_header_filter;
-    ngx_http_top_header_filter = ngx_http_conflict_header_filter;
+    ngx_http_top_header_filter = ngx_http_conflict_filter_header;
 
     ngx_http_next_body_filter = ngx_http_top_body_filter;
-    ngx_http_top_body_filter = ngx_http_conflict_body_filter;
+    ngx_http_top_body_filter = ngx_http_conflict_filter_body;
 }

@@ -2,8 +2,9 @@
 /*
  * Copyright (C) the ngx_http_conflict_module authors
  *
- * The path of a request: a table of its states, read from top to bottom, and
- * the loop that runs them.  The work of most is in the other files.
+ * The path of a request, from top to bottom: the table of its states, the
+ * handler that nginx calls, the loop that runs the states, the states of a
+ * write that are not in other files, and the end of the request.
  */
 
 
@@ -24,11 +25,11 @@ typedef struct {
 } ngx_http_conflict_step_t;
 
 
-static ngx_http_conflict_ctx_t *ngx_http_conflict_handler_guard_request(
+static ngx_http_conflict_kind_e ngx_http_conflict_handler_kind(
+    ngx_http_request_t *r, ngx_http_conflict_loc_conf_t *nlcf);
+static ngx_http_conflict_ctx_t *ngx_http_conflict_handler_create_ctx(
     ngx_http_request_t *r, ngx_http_conflict_loc_conf_t *nlcf,
     ngx_http_conflict_kind_e kind);
-static void ngx_http_conflict_handler_over(ngx_http_request_t *r);
-static void ngx_http_conflict_handler_cleanup(ngx_http_conflict_ctx_t *ctx);
 static ngx_int_t ngx_http_conflict_handler_run(ngx_http_request_t *r,
     ngx_http_conflict_ctx_t *ctx);
 static ngx_http_conflict_state_e ngx_http_conflict_handler_parse_headers(
@@ -36,6 +37,8 @@ static ngx_http_conflict_state_e ngx_http_conflict_handler_parse_headers(
 static ngx_http_conflict_state_e ngx_http_conflict_handler_receive_body(
     ngx_http_conflict_ctx_t *ctx);
 static ngx_http_conflict_state_e ngx_http_conflict_handler_check_request(
+    ngx_http_conflict_ctx_t *ctx);
+static ngx_http_conflict_state_e ngx_http_conflict_handler_no_base(
     ngx_http_conflict_ctx_t *ctx);
 static ngx_http_conflict_state_e ngx_http_conflict_handler_begin(
     ngx_http_conflict_ctx_t *ctx);
@@ -47,9 +50,14 @@ static ngx_http_conflict_state_e ngx_http_conflict_handler_observed(
     ngx_http_conflict_ctx_t *ctx);
 static ngx_http_conflict_state_e ngx_http_conflict_handler_forward(
     ngx_http_conflict_ctx_t *ctx);
+static void ngx_http_conflict_handler_post_action(ngx_http_request_t *r);
+static void ngx_http_conflict_handler_cleanup(ngx_http_conflict_ctx_t *ctx);
 
 
-/* the states, by number; the first of each kind of request is below */
+/*
+ * The states of each kind of request, in the order in which it may enter
+ * them.  The function of a state returns the next one.
+ */
 
 static const ngx_http_conflict_step_t  ngx_http_conflict_steps[] = {
 
@@ -78,9 +86,9 @@ static const ngx_http_conflict_step_t  ngx_http_conflict_steps[] = {
     [NGX_HTTP_CONFLICT_STATE_LATEST_VERDICT] =
         { "latest verdict", ngx_http_conflict_latest_verdict },
     [NGX_HTTP_CONFLICT_STATE_HISTORY_LOOKUP] =
-        { "history lookup", ngx_http_conflict_merge_write_recall },
+        { "history lookup", ngx_http_conflict_merge_write_lookup },
     [NGX_HTTP_CONFLICT_STATE_HISTORY_FOUND] =
-        { "history found", ngx_http_conflict_merge_write_recalled },
+        { "history found", ngx_http_conflict_merge_write_found },
     [NGX_HTTP_CONFLICT_STATE_MERGE_WRITE] =
         { "merge write", ngx_http_conflict_merge_write },
     [NGX_HTTP_CONFLICT_STATE_FORWARD] =
@@ -95,7 +103,7 @@ static const ngx_http_conflict_step_t  ngx_http_conflict_steps[] = {
     [NGX_HTTP_CONFLICT_STATE_READ_STORE_PEEKED] =
         { "read: store peeked", ngx_http_conflict_read_peeked },
     [NGX_HTTP_CONFLICT_STATE_READ_GET_LATEST] =
-        { "read: get latest", ngx_http_conflict_read_fetch },
+        { "read: get latest", ngx_http_conflict_read_get_latest },
     [NGX_HTTP_CONFLICT_STATE_READ_STORE_OBSERVE] =
         { "read: store observe", ngx_http_conflict_read_observe },
     [NGX_HTTP_CONFLICT_STATE_READ_STORE_OBSERVED] =
@@ -122,13 +130,18 @@ static const ngx_http_conflict_step_t  ngx_http_conflict_steps[] = {
     [NGX_HTTP_CONFLICT_STATE_LOCK_STORE_CALLED] =
         { "lock: store called", ngx_http_conflict_lock_endpoint_called },
 
-    /* nginx goes on */
+    /* the last one: nginx continues */
 
     [NGX_HTTP_CONFLICT_STATE_FORWARDED] = { "forwarded", NULL },
     [NGX_HTTP_CONFLICT_STATE_RESPOND] = { "respond", NULL },
     [NGX_HTTP_CONFLICT_STATE_LOCK_RESPOND] = { "lock: respond", NULL }
 };
 
+
+/*
+ * In the PRECONTENT phase: when a request enters it, when it is resumed, and
+ * after an internal redirect.
+ */
 
 ngx_int_t
 ngx_http_conflict_handler(ngx_http_request_t *r)
@@ -142,7 +155,7 @@ ngx_http_conflict_handler(ngx_http_request_t *r)
     }
 
     if (r->post_action) {
-        ngx_http_conflict_handler_over(r);
+        ngx_http_conflict_handler_post_action(r);
         return NGX_DECLINED;
     }
 
@@ -152,7 +165,7 @@ ngx_http_conflict_handler(ngx_http_request_t *r)
         ctx = ngx_http_conflict_ctx(r);
 
         if (ctx && ctx->write && !ctx->pass.forwarded) {
-            /* an error page: the write has not come as far as the upstream */
+            /* an error page of a write that was not forwarded */
             ctx->flow.error_page_seen = 1;
         }
     }
@@ -163,29 +176,19 @@ ngx_http_conflict_handler(ngx_http_request_t *r)
 
     if (ctx == NULL) {
         nlcf = ngx_http_get_module_loc_conf(r, ngx_http_conflict_module);
-
-        if (nlcf->lock) {
-            kind = (r->method & (NGX_HTTP_GET|NGX_HTTP_HEAD))
-                   ? NGX_HTTP_CONFLICT_KIND_READ
-                   : NGX_HTTP_CONFLICT_KIND_WRITE;
-
-        } else {
-            kind = (nlcf->policy == NGX_HTTP_CONFLICT_OFF)
-                   ? NGX_HTTP_CONFLICT_KIND_NONE
-                   : ngx_http_conflict_method(r, nlcf);
-        }
+        kind = ngx_http_conflict_handler_kind(r, nlcf);
 
         if (kind == NGX_HTTP_CONFLICT_KIND_NONE) {
             return NGX_DECLINED;
         }
 
-        ctx = ngx_http_conflict_handler_guard_request(r, nlcf, kind);
+        ctx = ngx_http_conflict_handler_create_ctx(r, nlcf, kind);
         if (ctx == NULL) {
             return NGX_HTTP_INTERNAL_SERVER_ERROR;
         }
 
         if (ctx->target.key.len == 0) {
-            /* as limit_req does: an empty key is not tracked */
+            /* as in limit_req, an empty key is not accounted */
             return nlcf->lock ? NGX_HTTP_NOT_FOUND : NGX_DECLINED;
         }
 
@@ -200,27 +203,25 @@ ngx_http_conflict_handler(ngx_http_request_t *r)
 }
 
 
-/*
- * post_action: the request is over, and what goes on in its place is as the
- * client has sent it.
- */
-
-static void
-ngx_http_conflict_handler_over(ngx_http_request_t *r)
+static ngx_http_conflict_kind_e
+ngx_http_conflict_handler_kind(ngx_http_request_t *r,
+    ngx_http_conflict_loc_conf_t *nlcf)
 {
-    ngx_http_conflict_ctx_t  *ctx;
-
-    ctx = ngx_http_conflict_ctx(r);
-
-    if (ctx) {
-        ngx_http_conflict_handler_cleanup(ctx);
-        ngx_http_conflict_body_edit_restore(r, ctx);
+    if (nlcf->lock) {
+        return (r->method & (NGX_HTTP_GET|NGX_HTTP_HEAD))
+               ? NGX_HTTP_CONFLICT_KIND_READ : NGX_HTTP_CONFLICT_KIND_WRITE;
     }
+
+    if (nlcf->policy == NGX_HTTP_CONFLICT_OFF) {
+        return NGX_HTTP_CONFLICT_KIND_NONE;
+    }
+
+    return ngx_http_conflict_method(r, nlcf);
 }
 
 
 static ngx_http_conflict_ctx_t *
-ngx_http_conflict_handler_guard_request(ngx_http_request_t *r,
+ngx_http_conflict_handler_create_ctx(ngx_http_request_t *r,
     ngx_http_conflict_loc_conf_t *nlcf, ngx_http_conflict_kind_e kind)
 {
     ngx_http_conflict_ctx_t  *ctx;
@@ -239,56 +240,20 @@ ngx_http_conflict_handler_guard_request(ngx_http_request_t *r,
     ctx->method_name = r->method_name;
 
     ctx->flow.state = nlcf->lock ? NGX_HTTP_CONFLICT_STATE_LOCK_START
-                 : ctx->write ? NGX_HTTP_CONFLICT_STATE_PARSE_HEADERS
-                              : NGX_HTTP_CONFLICT_STATE_READ_STORE_PEEK;
+                      : ctx->write ? NGX_HTTP_CONFLICT_STATE_PARSE_HEADERS
+                      : NGX_HTTP_CONFLICT_STATE_READ_STORE_PEEK;
 
-    /* evaluated once: what is judged, fetched and logged is the same */
+    /* evaluated once, so that one resource is checked, fetched and logged */
 
-    if (ngx_http_conflict_key(r, nlcf, &ctx->target.resource,
-                              &ctx->target.key) != NGX_OK) {
+    if (ngx_http_conflict_key(r, nlcf, &ctx->target.resource, &ctx->target.key)
+        != NGX_OK)
+    {
         return NULL;
     }
 
     return ctx;
 }
 
-
-static void
-ngx_http_conflict_handler_cleanup(ngx_http_conflict_ctx_t *ctx)
-{
-    if (ctx->timing.timer.timer_set) {
-        ngx_del_timer(&ctx->timing.timer);
-    }
-
-    ngx_http_conflict_diff_end(ctx);
-
-    if (ctx->latest.started && !ctx->latest.done) {
-        /* before the access log is written */
-        ngx_http_conflict_latest_get_restore(ctx);
-    }
-
-    if (ctx->target.key.len && ctx->kind >= NGX_HTTP_CONFLICT_KIND_POST) {
-        ngx_http_conflict_outcome_unguarded(ctx, 0);
-
-    } else if (ctx->op) {
-        ngx_http_conflict_body_history_observe_cut(ctx);
-        ngx_http_conflict_outcome_end(ctx);
-    }
-
-    if (ctx->op || ctx->flow.unguarded) {
-        ngx_http_conflict_request_stats(ctx);
-        ctx->flow.unguarded = 0;
-    }
-
-    if (ctx->op) {
-        ngx_http_conflict_pair_end(ctx);
-        ngx_http_conflict_op_release(ctx->op);
-        ctx->op = NULL;
-    }
-}
-
-
-/* in PRECONTENT, and again whenever the request can go on */
 
 static ngx_int_t
 ngx_http_conflict_handler_run(ngx_http_request_t *r,
@@ -298,9 +263,9 @@ ngx_http_conflict_handler_run(ngx_http_request_t *r,
     const ngx_http_conflict_step_t  *step;
 
     if (ctx->pass.forwarded) {
-        /* an internal redirect */
+        /* after an internal redirect */
         ctx->flow.state = ctx->write ? NGX_HTTP_CONFLICT_STATE_REDIRECTED
-                                : NGX_HTTP_CONFLICT_STATE_FORWARDED;
+                                     : NGX_HTTP_CONFLICT_STATE_FORWARDED;
     }
 
     for ( ;; ) {
@@ -315,7 +280,7 @@ ngx_http_conflict_handler_run(ngx_http_request_t *r,
         case NGX_HTTP_CONFLICT_STATE_FORWARDED:
             return NGX_DECLINED;
 
-        /* on to the content phase: no try_files, no mirror */
+        /* NGX_OK: the content phase is next, without mirror and try_files */
 
         case NGX_HTTP_CONFLICT_STATE_RESPOND:
             r->content_handler = ngx_http_conflict_answer_handler;
@@ -336,7 +301,7 @@ ngx_http_conflict_handler_run(ngx_http_request_t *r,
 
         case NGX_HTTP_CONFLICT_STATE_ERROR:
             return ctx->flow.error_status ? (ngx_int_t) ctx->flow.error_status
-                                     : NGX_HTTP_INTERNAL_SERVER_ERROR;
+                                          : NGX_HTTP_INTERNAL_SERVER_ERROR;
 
         default:
             ctx->flow.state = next;
@@ -355,7 +320,7 @@ ngx_http_conflict_handler_parse_headers(ngx_http_conflict_ctx_t *ctx)
 
     case NGX_DECLINED:
         return ngx_http_conflict_refuse_unchecked(ctx, ctx->flow.answer, 0,
-                                    NGX_HTTP_CONFLICT_STATE_RECEIVE_BODY);
+                                         NGX_HTTP_CONFLICT_STATE_RECEIVE_BODY);
 
     default: /* NGX_ERROR */
         return NGX_HTTP_CONFLICT_STATE_ERROR;
@@ -377,7 +342,7 @@ ngx_http_conflict_handler_receive_body(ngx_http_conflict_ctx_t *ctx)
 
     case NGX_DECLINED:
         return ngx_http_conflict_refuse_unchecked(ctx, ctx->flow.answer, 0,
-                                    NGX_HTTP_CONFLICT_STATE_CHECK_REQUEST);
+                                        NGX_HTTP_CONFLICT_STATE_CHECK_REQUEST);
 
     case NGX_AGAIN:
     case NGX_DONE:
@@ -390,14 +355,13 @@ ngx_http_conflict_handler_receive_body(ngx_http_conflict_ctx_t *ctx)
 }
 
 
-/* all that the client says is here */
+/* the header and the body have been read */
 
 static ngx_http_conflict_state_e
 ngx_http_conflict_handler_check_request(ngx_http_conflict_ctx_t *ctx)
 {
-    ngx_int_t                   rc;
-    ngx_http_request_t         *r;
-    ngx_http_conflict_answer_e  answer;
+    ngx_int_t            rc;
+    ngx_http_request_t  *r;
 
     r = ctx->request;
 
@@ -421,7 +385,7 @@ ngx_http_conflict_handler_check_request(ngx_http_conflict_ctx_t *ctx)
 
     if (rc == NGX_DECLINED) {
         return ngx_http_conflict_refuse_unchecked(ctx, ctx->flow.answer, 0,
-                                         NGX_HTTP_CONFLICT_STATE_STORE_BEGIN);
+                                          NGX_HTTP_CONFLICT_STATE_STORE_BEGIN);
     }
 
     if (ctx->op->in.pre.kinds
@@ -430,32 +394,46 @@ ngx_http_conflict_handler_check_request(ngx_http_conflict_ctx_t *ctx)
         return NGX_HTTP_CONFLICT_STATE_STORE_BEGIN;
     }
 
+    return ngx_http_conflict_handler_no_base(ctx);
+}
+
+
+static ngx_http_conflict_state_e
+ngx_http_conflict_handler_no_base(ngx_http_conflict_ctx_t *ctx)
+{
+    ngx_http_conflict_state_e    next;
+    ngx_http_conflict_answer_e   answer;
+    ngx_http_conflict_outcome_e  outcome;
+
     if (ctx->conf->require) {
 
-        if (ngx_http_conflict_precondition_missing(r, ctx, &answer) != NGX_OK) {
+        if (ngx_http_conflict_precondition_missing(ctx->request, ctx, &answer)
+            != NGX_OK)
+        {
             return NGX_HTTP_CONFLICT_STATE_ERROR;
         }
 
-        if (ngx_http_conflict_refuse(ctx, answer,
-                                (answer == NGX_HTTP_CONFLICT_ANSWER_NO_BASE)
-                                ? NGX_HTTP_CONFLICT_OUTCOME_REQUIRED
-                                : NGX_HTTP_CONFLICT_OUTCOME_REJECTED,
-                                NGX_HTTP_CONFLICT_ACTION_REQUIRED)
-            == NGX_HTTP_CONFLICT_STATE_RESPOND)
-        {
-            return NGX_HTTP_CONFLICT_STATE_RESPOND;
+        outcome = (answer == NGX_HTTP_CONFLICT_ANSWER_NO_BASE)
+                  ? NGX_HTTP_CONFLICT_OUTCOME_REQUIRED
+                  : NGX_HTTP_CONFLICT_OUTCOME_REJECTED;
+
+        next = ngx_http_conflict_refuse(ctx, answer, outcome,
+                                        NGX_HTTP_CONFLICT_ACTION_REQUIRED);
+
+        if (next == NGX_HTTP_CONFLICT_STATE_RESPOND) {
+            return next;
         }
 
-        /* in report mode it takes its turn */
+        /* report mode: the write takes a lease as any other */
 
     } else if (ctx->body.opaque) {
-        /* it has the lease of a write without a base, but may have one */
+        /* it gets the lease of a write without a base, but may have one */
         ctx->flow.outcome = NGX_HTTP_CONFLICT_OUTCOME_UNCHECKED;
 
         if (ctx->body.based
             || (ctx->body.encoded && !ctx->body.undeclared))
         {
-            /* a base was sent, or may well have been */
+            /* a base was sent, or probably was */
             ctx->flow.action = NGX_HTTP_CONFLICT_ACTION_UNCHECKED;
         }
     }
@@ -502,8 +480,8 @@ ngx_http_conflict_handler_observe(ngx_http_conflict_ctx_t *ctx)
 
 
 /*
- * Where something else has happened meanwhile, the body may be older than
- * the version that begin will show: then it is fetched again.
+ * If the observation was not applied, the resource has changed meanwhile: the
+ * body may be older than the version that begin returns, and is not used.
  */
 
 static ngx_http_conflict_state_e
@@ -533,4 +511,60 @@ ngx_http_conflict_handler_forward(ngx_http_conflict_ctx_t *ctx)
     }
 
     return ngx_http_conflict_pass(ctx);
+}
+
+
+/*
+ * The request has ended; the post_action gets its header and body as the
+ * client has sent them.
+ */
+
+static void
+ngx_http_conflict_handler_post_action(ngx_http_request_t *r)
+{
+    ngx_http_conflict_ctx_t  *ctx;
+
+    ctx = ngx_http_conflict_ctx(r);
+
+    if (ctx) {
+        ngx_http_conflict_handler_cleanup(ctx);
+        ngx_http_conflict_body_edit_restore(r, ctx);
+    }
+}
+
+
+/* called at the end of the request, and before a post_action as well */
+
+static void
+ngx_http_conflict_handler_cleanup(ngx_http_conflict_ctx_t *ctx)
+{
+    if (ctx->timing.timer.timer_set) {
+        ngx_del_timer(&ctx->timing.timer);
+    }
+
+    ngx_http_conflict_diff_end(ctx);
+
+    if (ctx->latest.started && !ctx->latest.done) {
+        /* before the access log is written */
+        ngx_http_conflict_latest_get_restore(ctx);
+    }
+
+    if (ctx->target.key.len && ctx->kind >= NGX_HTTP_CONFLICT_KIND_POST) {
+        ngx_http_conflict_outcome_unguarded(ctx, 0);
+
+    } else if (ctx->op) {
+        ngx_http_conflict_body_history_observe_cut(ctx);
+        ngx_http_conflict_outcome_end(ctx);
+    }
+
+    if (ctx->op || ctx->flow.unguarded) {
+        ngx_http_conflict_request_stats(ctx);
+        ctx->flow.unguarded = 0;
+    }
+
+    if (ctx->op) {
+        ngx_http_conflict_pair_end(ctx);
+        ngx_http_conflict_op_release(ctx->op);
+        ctx->op = NULL;
+    }
 }

@@ -2,7 +2,7 @@
 /*
  * Copyright (C) the ngx_http_conflict_module authors
  *
- * The directives and the registration.  No logic: a request begins in
+ * The directives and the registration with nginx.  A request begins in
  * ngx_http_conflict_handler.c.
  */
 
@@ -12,10 +12,10 @@
 #include "status/ngx_http_conflict_status.h"
 
 
-static ngx_int_t ngx_http_conflict_init(ngx_conf_t *cf);
-static void ngx_http_conflict_warn(ngx_conf_t *cf);
-static ngx_int_t ngx_http_conflict_init_process(ngx_cycle_t *cycle);
-static void ngx_http_conflict_exit_process(ngx_cycle_t *cycle);
+static ngx_int_t ngx_http_conflict_module_init(ngx_conf_t *cf);
+static void ngx_http_conflict_module_warn(ngx_conf_t *cf);
+static ngx_int_t ngx_http_conflict_module_init_process(ngx_cycle_t *cycle);
+static void ngx_http_conflict_module_exit_process(ngx_cycle_t *cycle);
 
 
 static ngx_conf_enum_t  ngx_http_conflict_header_statuses[] = {
@@ -238,7 +238,7 @@ static ngx_command_t  ngx_http_conflict_commands[] = {
 
 static ngx_http_module_t  ngx_http_conflict_module_ctx = {
     ngx_http_conflict_variables_add,       /* preconfiguration */
-    ngx_http_conflict_init,                /* postconfiguration */
+    ngx_http_conflict_module_init,         /* postconfiguration */
 
     ngx_http_conflict_conf_create_main,    /* create main configuration */
     NULL,                                  /* init main configuration */
@@ -257,18 +257,18 @@ ngx_module_t  ngx_http_conflict_module = {
     ngx_http_conflict_commands,            /* module directives */
     NGX_HTTP_MODULE,                       /* module type */
     NULL,                                  /* init master */
-    ngx_http_conflict_reload_init_module,         /* init module */
-    ngx_http_conflict_init_process,        /* init process */
+    ngx_http_conflict_reload_init_module,  /* init module */
+    ngx_http_conflict_module_init_process, /* init process */
     NULL,                                  /* init thread */
     NULL,                                  /* exit thread */
-    ngx_http_conflict_exit_process,        /* exit process */
+    ngx_http_conflict_module_exit_process, /* exit process */
     NULL,                                  /* exit master */
     NGX_MODULE_V1_PADDING
 };
 
 
 static ngx_int_t
-ngx_http_conflict_init(ngx_conf_t *cf)
+ngx_http_conflict_module_init(ngx_conf_t *cf)
 {
     ngx_http_handler_pt            *h;
     ngx_http_core_main_conf_t      *cmcf;
@@ -288,7 +288,7 @@ ngx_http_conflict_init(ngx_conf_t *cf)
 
     cmcf = ngx_http_conf_get_module_main_conf(cf, ngx_http_core_module);
 
-    /* handlers run last to first: before those of mirror and try_files */
+    /* handlers run last to first: this one before mirror and try_files */
 
     h = ngx_array_push(&cmcf->phases[NGX_HTTP_PRECONTENT_PHASE].handlers);
     if (h == NULL) {
@@ -301,7 +301,7 @@ ngx_http_conflict_init(ngx_conf_t *cf)
     ngx_http_conflict_request_body_filter_init();
 
     if (nmcf->no_quarantine) {
-        ngx_http_conflict_warn(cf);
+        ngx_http_conflict_module_warn(cf);
     }
 
     return NGX_OK;
@@ -309,7 +309,7 @@ ngx_http_conflict_init(ngx_conf_t *cf)
 
 
 static void
-ngx_http_conflict_warn(ngx_conf_t *cf)
+ngx_http_conflict_module_warn(ngx_conf_t *cf)
 {
     ngx_uint_t                  i;
     ngx_http_variable_t        *v;
@@ -338,7 +338,7 @@ ngx_http_conflict_warn(ngx_conf_t *cf)
 
 
 static ngx_int_t
-ngx_http_conflict_init_process(ngx_cycle_t *cycle)
+ngx_http_conflict_module_init_process(ngx_cycle_t *cycle)
 {
     ngx_uint_t                       i;
     ngx_http_conflict_store_t      **store;
@@ -379,7 +379,7 @@ ngx_http_conflict_init_process(ngx_cycle_t *cycle)
 
 
 static void
-ngx_http_conflict_exit_process(ngx_cycle_t *cycle)
+ngx_http_conflict_module_exit_process(ngx_cycle_t *cycle)
 {
     ngx_uint_t                       i;
     ngx_http_conflict_store_t      **store;
@@ -399,7 +399,7 @@ ngx_http_conflict_exit_process(ngx_cycle_t *cycle)
         if (store[i]->ops == &ngx_http_conflict_redis_ops) {
 
             if (store[i]->report.timer_set) {
-                /* what was counted last goes with what was settled last */
+                /* the last counts are sent along with the last settles */
                 ngx_del_timer(&store[i]->report);
                 store[i]->report.handler(&store[i]->report);
             }

@@ -2,7 +2,7 @@
 /*
  * Copyright (C) the ngx_http_conflict_module authors
  *
- * What nginx calls.
+ * What the registration in module.c refers to.
  */
 
 
@@ -13,12 +13,15 @@
 #include "http/ngx_http_conflict_http.h"
 
 
+/* Puts the filters before those of nginx; called once per configuration. */
 void ngx_http_conflict_filter_init(void);
 
 
+/* The handler of the PRECONTENT phase. */
 ngx_int_t ngx_http_conflict_handler(ngx_http_request_t *r);
 
 
+/* Called before the configuration is parsed, so that it may use them. */
 ngx_int_t ngx_http_conflict_variables_add(ngx_conf_t *cf);
 
 

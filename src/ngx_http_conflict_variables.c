@@ -2,8 +2,8 @@
 /*
  * Copyright (C) the ngx_http_conflict_module authors
  *
- * The variables.  None is cached: their values change as the request goes
- * on.
+ * The variables.  None is cached: their values change while the request is
+ * processed.
  */
 
 
@@ -23,44 +23,45 @@ typedef enum {
 } ngx_http_conflict_variable_e;
 
 
-static ngx_int_t ngx_http_conflict_variable(ngx_http_request_t *r,
+static ngx_int_t ngx_http_conflict_variables_get(ngx_http_request_t *r,
     ngx_http_variable_value_t *v, uintptr_t data);
-static ngx_int_t ngx_http_conflict_variable_fetch(ngx_http_request_t *r,
+static ngx_int_t ngx_http_conflict_variables_fetch(ngx_http_request_t *r,
     ngx_http_variable_value_t *v, uintptr_t data);
-static ngx_int_t ngx_http_conflict_variable_number(ngx_http_request_t *r,
+static ngx_int_t ngx_http_conflict_variables_number(ngx_http_request_t *r,
     ngx_str_t *value, const char *format, uint64_t n);
 
 
 static ngx_http_variable_t  ngx_http_conflict_vars[] = {
 
-    { ngx_string("conflict_outcome"), NULL, ngx_http_conflict_variable,
+    { ngx_string("conflict_outcome"), NULL, ngx_http_conflict_variables_get,
       NGX_HTTP_CONFLICT_VAR_OUTCOME, NGX_HTTP_VAR_NOCACHEABLE, 0 },
 
-    { ngx_string("conflict_policy"), NULL, ngx_http_conflict_variable,
+    { ngx_string("conflict_policy"), NULL, ngx_http_conflict_variables_get,
       NGX_HTTP_CONFLICT_VAR_POLICY, NGX_HTTP_VAR_NOCACHEABLE, 0 },
 
-    { ngx_string("conflict_version"), NULL, ngx_http_conflict_variable,
+    { ngx_string("conflict_version"), NULL, ngx_http_conflict_variables_get,
       NGX_HTTP_CONFLICT_VAR_VERSION, NGX_HTTP_VAR_NOCACHEABLE, 0 },
 
-    { ngx_string("conflict_next_version"), NULL, ngx_http_conflict_variable,
+    { ngx_string("conflict_next_version"), NULL,
+      ngx_http_conflict_variables_get,
       NGX_HTTP_CONFLICT_VAR_NEXT_VERSION, NGX_HTTP_VAR_NOCACHEABLE, 0 },
 
-    { ngx_string("conflict_base"), NULL, ngx_http_conflict_variable,
+    { ngx_string("conflict_base"), NULL, ngx_http_conflict_variables_get,
       NGX_HTTP_CONFLICT_VAR_BASE, NGX_HTTP_VAR_NOCACHEABLE, 0 },
 
-    { ngx_string("conflict_fields"), NULL, ngx_http_conflict_variable,
+    { ngx_string("conflict_fields"), NULL, ngx_http_conflict_variables_get,
       NGX_HTTP_CONFLICT_VAR_FIELDS, NGX_HTTP_VAR_NOCACHEABLE, 0 },
 
-    { ngx_string("conflict_id"), NULL, ngx_http_conflict_variable,
+    { ngx_string("conflict_id"), NULL, ngx_http_conflict_variables_get,
       NGX_HTTP_CONFLICT_VAR_ID, NGX_HTTP_VAR_NOCACHEABLE, 0 },
 
-    { ngx_string("conflict_store_time"), NULL, ngx_http_conflict_variable,
+    { ngx_string("conflict_store_time"), NULL, ngx_http_conflict_variables_get,
       NGX_HTTP_CONFLICT_VAR_STORE_TIME, NGX_HTTP_VAR_NOCACHEABLE, 0 },
 
-    { ngx_string("conflict_wait_time"), NULL, ngx_http_conflict_variable,
+    { ngx_string("conflict_wait_time"), NULL, ngx_http_conflict_variables_get,
       NGX_HTTP_CONFLICT_VAR_WAIT_TIME, NGX_HTTP_VAR_NOCACHEABLE, 0 },
 
-    { ngx_string("conflict_fetch"), NULL, ngx_http_conflict_variable_fetch,
+    { ngx_string("conflict_fetch"), NULL, ngx_http_conflict_variables_fetch,
       0, NGX_HTTP_VAR_NOCACHEABLE, 0 },
 
       ngx_http_null_variable
@@ -87,7 +88,7 @@ ngx_http_conflict_variables_add(ngx_conf_t *cf)
 
 
 static ngx_int_t
-ngx_http_conflict_variable(ngx_http_request_t *r,
+ngx_http_conflict_variables_get(ngx_http_request_t *r,
     ngx_http_variable_value_t *v, uintptr_t data)
 {
     ngx_int_t                 rc;
@@ -118,14 +119,14 @@ ngx_http_conflict_variable(ngx_http_request_t *r,
         break;
 
     case NGX_HTTP_CONFLICT_VAR_VERSION:
-        rc = ngx_http_conflict_variable_number(r, &value, "%uL",
+        rc = ngx_http_conflict_variables_number(r, &value, "%uL",
                                                ctx->version.current);
         break;
 
     case NGX_HTTP_CONFLICT_VAR_NEXT_VERSION:
 
         if (op && op->out.leased && op->in.minted) {
-            rc = ngx_http_conflict_variable_number(r, &value, "%uL",
+            rc = ngx_http_conflict_variables_number(r, &value, "%uL",
                                                    op->out.fence);
         }
 
@@ -144,12 +145,12 @@ ngx_http_conflict_variable(ngx_http_request_t *r,
         break;
 
     case NGX_HTTP_CONFLICT_VAR_STORE_TIME:
-        rc = ngx_http_conflict_variable_number(r, &value, NULL,
+        rc = ngx_http_conflict_variables_number(r, &value, NULL,
                                                ctx->timing.store_time);
         break;
 
     default: /* NGX_HTTP_CONFLICT_VAR_WAIT_TIME */
-        rc = ngx_http_conflict_variable_number(r, &value, NULL,
+        rc = ngx_http_conflict_variables_number(r, &value, NULL,
                                                ctx->timing.wait_time);
     }
 
@@ -171,10 +172,10 @@ ngx_http_conflict_variable(ngx_http_request_t *r,
 }
 
 
-/* a version, or with no format milliseconds as seconds */
+/* a version; without a format: milliseconds, printed as seconds */
 
 static ngx_int_t
-ngx_http_conflict_variable_number(ngx_http_request_t *r, ngx_str_t *value,
+ngx_http_conflict_variables_number(ngx_http_request_t *r, ngx_str_t *value,
     const char *format, uint64_t n)
 {
     if (format && (n == 0 || n >= CONFLICT_VERSION_LIMIT)) {
@@ -196,10 +197,10 @@ ngx_http_conflict_variable_number(ngx_http_request_t *r, ngx_str_t *value,
 }
 
 
-/* 1 in the module's own GET, and in subrequests of that */
+/* "1" in the own GET and its subrequests */
 
 static ngx_int_t
-ngx_http_conflict_variable_fetch(ngx_http_request_t *r,
+ngx_http_conflict_variables_fetch(ngx_http_request_t *r,
     ngx_http_variable_value_t *v, uintptr_t data)
 {
     ngx_http_request_t       *sr;

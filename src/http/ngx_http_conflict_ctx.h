@@ -405,7 +405,7 @@ struct ngx_http_conflict_ctx_s {
         unsigned                       existed:1;         /* before the write */
         unsigned                       recalled:1;        /* history looked
                                                              up */
-        unsigned                       naming:1;          /* own GET for the
+        unsigned                       diff_pending:1;    /* own GET for the
                                                              audit log */
         unsigned                       filtered:1;        /* by header filter */
         unsigned                       answered:1;        /* by the module */
@@ -440,7 +440,8 @@ struct ngx_http_conflict_ctx_s {
         unsigned                       carried:1;       /* an attempt got 2xx */
         unsigned                       denied:1;        /* client got 504
                                                            instead of it */
-        unsigned                       body_searched:1; /* after lease expiry */
+        unsigned                       expiry_deferred:1;   /* by one turn of
+                                                             the event loop */
         unsigned                       handed_on:1;     /* redirected, may be
                                                            done already */
     } lease;

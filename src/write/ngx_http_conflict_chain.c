@@ -2,8 +2,8 @@
 /*
  * Copyright (C) the ngx_http_conflict_module authors
  *
- * Conflict-Chain: a write that is one of several which a device has queued,
- * each made on the one before it, and all on one base.
+ * Conflict-Chain: the write is a link of a chain, a sequence of writes that
+ * an offline client made one upon the other, and all on one base.
  */
 
 
@@ -55,7 +55,7 @@ ngx_http_conflict_chain(ngx_http_request_t *r, ngx_http_conflict_ctx_t *ctx)
 }
 
 
-/* returns what is wrong with it, or NULL */
+/* returns the error, or NULL */
 
 static const char *
 ngx_http_conflict_chain_read(ngx_http_conflict_ctx_t *ctx, ngx_str_t *value,
@@ -95,7 +95,7 @@ ngx_http_conflict_chain_read(ngx_http_conflict_ctx_t *ctx, ngx_str_t *value,
                "f2c91d08;base=1795532400000;n=2 (RFC 9651)";
     }
 
-    /* another header may have a base of its own */
+    /* a base in another header takes precedence */
 
     other = (pre->kinds & CONFLICT_BASE);
     base = pre->base;
@@ -117,7 +117,7 @@ ngx_http_conflict_chain_read(ngx_http_conflict_ctx_t *ctx, ngx_str_t *value,
         pre->base = base;
     }
 
-    /* not X-Client: another page on the same device is another chain */
+    /* not X-Client, which may be the same in all tabs of a browser */
 
     conflict_hash_init(&hash, 0);
 #if (CONFLICT_BROKEN == 7)

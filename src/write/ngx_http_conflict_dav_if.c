@@ -2,9 +2,9 @@
 /*
  * Copyright (C) the ngx_http_conflict_module authors
  *
- * The If field of WebDAV (RFC 4918, 10.4): its entity tags are checked here,
- * where the module mints them, and its lock tokens are left to the upstream,
- * and so are its own tags in them.
+ * The If field of WebDAV (RFC 4918, 10.4), where the module mints versions:
+ * its entity tags are checked here.  Its lock tokens, and the upstream's own
+ * tags within the entity tags, are left to the upstream.
  */
 
 
@@ -12,35 +12,40 @@
 #include "core/policy/conflict_etag.h"
 
 
-/* where its parser is, and what it has found */
+/* the state of the parser */
 
 typedef struct {
     u_char                        *p;
     u_char                        *last;
-    ngx_str_t                      path;       /* of the tag; empty: none */
-    u_char                        *rest;       /* the end of what is left */
-    ngx_uint_t                     tagged;     /* the tag is in what is left */
-} ngx_http_conflict_if_t;
+    ngx_str_t                      path;       /* of the resource tag, or
+                                                  empty */
+    u_char                        *rest;       /* end of the text for the
+                                                  upstream */
+    ngx_uint_t                     tagged;     /* that text has the resource
+                                                  tag */
+} ngx_http_conflict_dav_if_t;
 
 
 static ngx_int_t ngx_http_conflict_dav_if_parse(ngx_http_request_t *r,
-    ngx_http_conflict_ctx_t *ctx, ngx_http_conflict_if_t *in);
+    ngx_http_conflict_ctx_t *ctx, ngx_http_conflict_dav_if_t *in);
 static ngx_int_t ngx_http_conflict_dav_if_resource(ngx_http_request_t *r,
-    ngx_http_conflict_if_t *in, ngx_str_t *tag);
+    ngx_http_conflict_dav_if_t *in, ngx_str_t *tag);
 static ngx_int_t ngx_http_conflict_dav_if_list(ngx_http_request_t *r,
-    ngx_http_conflict_ctx_t *ctx, ngx_http_conflict_if_t *in, ngx_str_t *tag);
-static void ngx_http_conflict_dav_if_resume(ngx_http_conflict_if_t *in,
-    ngx_str_t *tag, ngx_uint_t left);
-static ngx_int_t ngx_http_conflict_dav_if_own(ngx_http_conflict_ctx_t *ctx,
+    ngx_http_conflict_ctx_t *ctx, ngx_http_conflict_dav_if_t *in,
+    ngx_str_t *tag);
+static void ngx_http_conflict_dav_if_resume(ngx_http_conflict_dav_if_t *in,
+    ngx_str_t *tag, ngx_uint_t open);
+static ngx_int_t ngx_http_conflict_dav_if_own_tag(ngx_http_conflict_ctx_t *ctx,
     conflict_etag_t *own);
 static ngx_int_t ngx_http_conflict_dav_if_tag(ngx_http_request_t *r,
-    ngx_http_conflict_ctx_t *ctx, ngx_http_conflict_if_t *in, ngx_uint_t not);
-static void ngx_http_conflict_dav_if_space(ngx_http_conflict_if_t *in);
+    ngx_http_conflict_ctx_t *ctx, ngx_http_conflict_dav_if_t *in,
+    ngx_uint_t not);
+static void ngx_http_conflict_dav_if_space(ngx_http_conflict_dav_if_t *in);
 
 
-static ngx_str_t  ngx_http_conflict_if_name = ngx_string("if");
+static ngx_str_t  ngx_http_conflict_dav_if_name = ngx_string("if");
 
-static const ngx_str_t  ngx_http_conflict_if_names[] = {
+static const ngx_str_t  ngx_http_conflict_dav_if_names[] = {
     ngx_string("if"),
     ngx_null_string
 };
@@ -52,7 +57,8 @@ ngx_http_conflict_dav_if_tags(ngx_http_request_t *r)
     ngx_str_t  *value;
 
     value = ngx_http_conflict_header_find(&r->headers_in.headers,
-                                          &ngx_http_conflict_if_name, NULL);
+                                          &ngx_http_conflict_dav_if_name,
+                                          NULL);
 
     return (value && ngx_strlchr(value->data, value->data + value->len, '['))
            ? value : NULL;
@@ -60,25 +66,25 @@ ngx_http_conflict_dav_if_tags(ngx_http_request_t *r)
 
 
 /*
- * One list must hold, and in it each condition.  Here all tags of a resource
- * are alternatives, and each resource must have one that holds: which is the
- * same for what clients send, and else refuses more.
+ * By the RFC one list must hold, with all of its conditions.  Here all tags of
+ * a resource are alternatives, and each resource must match one.  This is the
+ * same for the fields that clients send, and stricter for others.
  */
 
 ngx_int_t
 ngx_http_conflict_dav_if(ngx_http_request_t *r, ngx_http_conflict_ctx_t *ctx,
     ngx_str_t *value)
 {
-    ngx_http_conflict_if_t  in;
+    ngx_http_conflict_dav_if_t  in;
 
-    /* each condition may need a space, and quotes, that it has not */
+    /* each condition may get an additional space and quotes */
 
     ctx->pre.dav_rest.data = ngx_pnalloc(r->pool, 2 * value->len + 1);
     if (ctx->pre.dav_rest.data == NULL) {
         return NGX_ERROR;
     }
 
-    ngx_memzero(&in, sizeof(ngx_http_conflict_if_t));
+    ngx_memzero(&in, sizeof(ngx_http_conflict_dav_if_t));
 
     in.p = value->data;
     in.last = value->data + value->len;
@@ -97,7 +103,7 @@ ngx_http_conflict_dav_if(ngx_http_request_t *r, ngx_http_conflict_ctx_t *ctx,
 
 static ngx_int_t
 ngx_http_conflict_dav_if_parse(ngx_http_request_t *r,
-    ngx_http_conflict_ctx_t *ctx, ngx_http_conflict_if_t *in)
+    ngx_http_conflict_ctx_t *ctx, ngx_http_conflict_dav_if_t *in)
 {
     ngx_str_t  tag;
 
@@ -127,11 +133,11 @@ ngx_http_conflict_dav_if_parse(ngx_http_request_t *r,
 }
 
 
-/* <http://host/path>: the lists that follow are about it */
+/* a resource tag, <http://host/path>: applies to the lists that follow */
 
 static ngx_int_t
 ngx_http_conflict_dav_if_resource(ngx_http_request_t *r,
-    ngx_http_conflict_if_t *in, ngx_str_t *tag)
+    ngx_http_conflict_dav_if_t *in, ngx_str_t *tag)
 {
     u_char     *end;
     ngx_str_t   uri;
@@ -156,13 +162,14 @@ ngx_http_conflict_dav_if_resource(ngx_http_request_t *r,
 
 static ngx_int_t
 ngx_http_conflict_dav_if_list(ngx_http_request_t *r,
-    ngx_http_conflict_ctx_t *ctx, ngx_http_conflict_if_t *in, ngx_str_t *tag)
+    ngx_http_conflict_ctx_t *ctx, ngx_http_conflict_dav_if_t *in,
+    ngx_str_t *tag)
 {
     u_char           *start, *end;
-    ngx_uint_t        not, left;
+    ngx_uint_t        not, open;
     conflict_etag_t   own;
 
-    left = 0;
+    open = 0;
     in->p++;
 
     for ( ;; ) {
@@ -191,7 +198,7 @@ ngx_http_conflict_dav_if_list(ngx_http_request_t *r,
 
             in->p++;
 
-            if (left) {
+            if (open) {
                 *in->rest++ = ')';
             }
 
@@ -203,19 +210,19 @@ ngx_http_conflict_dav_if_list(ngx_http_request_t *r,
                 return NGX_DECLINED;
             }
 
-            if (!not && ngx_http_conflict_dav_if_own(ctx, &own) == NGX_OK) {
-                ngx_http_conflict_dav_if_resume(in, tag, left);
+            if (!not && ngx_http_conflict_dav_if_own_tag(ctx, &own) == NGX_OK) {
+                ngx_http_conflict_dav_if_resume(in, tag, open);
                 in->rest = ngx_sprintf(in->rest, own.weak ? "[W/\"%*s\"]"
                                                           : "[\"%*s\"]",
                                        own.len, own.data);
-                left = 1;
+                open = 1;
             }
 
             break;
 
         case '<':
 
-            /* a lock token, which is the upstream's */
+            /* a lock token, for the upstream */
 
             end = ngx_strlchr(in->p, in->last, '>');
             if (end == NULL) {
@@ -224,9 +231,9 @@ ngx_http_conflict_dav_if_list(ngx_http_request_t *r,
 
             in->p = end + 1;
 
-            ngx_http_conflict_dav_if_resume(in, tag, left);
+            ngx_http_conflict_dav_if_resume(in, tag, open);
             in->rest = ngx_cpymem(in->rest, start, in->p - start);
-            left = 1;
+            open = 1;
             break;
 
         default:
@@ -236,28 +243,29 @@ ngx_http_conflict_dav_if_list(ngx_http_request_t *r,
 }
 
 
-/* what is left begins, or goes on */
+/* begins the list for the upstream, or continues it */
 
 static void
-ngx_http_conflict_dav_if_resume(ngx_http_conflict_if_t *in, ngx_str_t *tag,
-    ngx_uint_t left)
+ngx_http_conflict_dav_if_resume(ngx_http_conflict_dav_if_t *in, ngx_str_t *tag,
+    ngx_uint_t open)
 {
     if (tag->len && !in->tagged) {
         in->rest = ngx_cpymem(in->rest, tag->data, tag->len);
         in->tagged = 1;
     }
 
-    *in->rest++ = left ? ' ' : '(';
+    *in->rest++ = open ? ' ' : '(';
 }
 
 
 /*
- * The upstream's own tag in the one that was read: it judges that as well.
- * What a front has put behind it may be a part of it, or not.
+ * The upstream's own tag in the one that was read, for the upstream to check.
+ * A tag with a suffix is not used, as it may be a front end's.
  */
 
 static ngx_int_t
-ngx_http_conflict_dav_if_own(ngx_http_conflict_ctx_t *ctx, conflict_etag_t *own)
+ngx_http_conflict_dav_if_own_tag(ngx_http_conflict_ctx_t *ctx,
+    conflict_etag_t *own)
 {
     ngx_http_conflict_when_t  *when;
 
@@ -275,7 +283,8 @@ ngx_http_conflict_dav_if_own(ngx_http_conflict_ctx_t *ctx, conflict_etag_t *own)
 
 static ngx_int_t
 ngx_http_conflict_dav_if_tag(ngx_http_request_t *r,
-    ngx_http_conflict_ctx_t *ctx, ngx_http_conflict_if_t *in, ngx_uint_t not)
+    ngx_http_conflict_ctx_t *ctx, ngx_http_conflict_dav_if_t *in,
+    ngx_uint_t not)
 {
     u_char                    *end;
     const char                *p;
@@ -301,7 +310,7 @@ ngx_http_conflict_dav_if_tag(ngx_http_request_t *r,
 
     if (ctx->pre.when == NULL) {
         ctx->pre.when = ngx_array_create(r->pool, 4,
-                                     sizeof(ngx_http_conflict_when_t));
+                                         sizeof(ngx_http_conflict_when_t));
         if (ctx->pre.when == NULL) {
             return NGX_ERROR;
         }
@@ -395,7 +404,7 @@ ngx_http_conflict_dav_if_hide(ngx_http_request_t *r,
         return NGX_OK;
     }
 
-    if (ngx_http_conflict_header_own(r, ngx_http_conflict_if_names)
+    if (ngx_http_conflict_header_own(r, ngx_http_conflict_dav_if_names)
         != NGX_OK)
     {
         return NGX_ERROR;
@@ -422,7 +431,7 @@ ngx_http_conflict_dav_if_hide(ngx_http_request_t *r,
 
 
 static void
-ngx_http_conflict_dav_if_space(ngx_http_conflict_if_t *in)
+ngx_http_conflict_dav_if_space(ngx_http_conflict_dav_if_t *in)
 {
     while (in->p < in->last && (*in->p == ' ' || *in->p == '\t')) {
         in->p++;

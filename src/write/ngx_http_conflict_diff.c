@@ -2,9 +2,9 @@
 /*
  * Copyright (C) the ngx_http_conflict_module authors
  *
- * In which fields a stale write that is not merged differs from what is
- * there: for the log, and to tell which rules a merge would need.  A write
- * that passes may wait for a GET that shows it.
+ * The fields in which a stale write that is not merged differs from the
+ * latest body: for the log, which shows what rules a merge would need.  A
+ * write that passes may wait for a GET to compare it with.
  */
 
 
@@ -15,27 +15,23 @@
 #include "process/ngx_http_conflict_random.h"
 
 
-/* bytes, where nobody has asked for it */
-
-#define NGX_HTTP_CONFLICT_DIFFER_MOST  65536
-
-
-#define NGX_HTTP_CONFLICT_DIFFER_AGAIN 50      /* msec, until it is looked
-                                                  again */
+#define NGX_HTTP_CONFLICT_DIFF_MAX     65536   /* bytes, unless conflict_log
+                                                  has "fields" */
+#define NGX_HTTP_CONFLICT_DIFF_RETRY   50      /* msec */
 
 
+static ngx_int_t ngx_http_conflict_diff_patch(ngx_http_conflict_ctx_t *ctx,
+    ngx_str_t *server, ngx_str_t *text, conflict_buffer_t *out);
 static ngx_int_t ngx_http_conflict_diff_text(ngx_http_conflict_ctx_t *ctx,
     ngx_str_t *text);
-static void ngx_http_conflict_diff_late(ngx_event_t *ev);
-static ngx_int_t ngx_http_conflict_diff_patch(ngx_http_conflict_ctx_t *ctx,
-    ngx_str_t  *row, ngx_str_t *text, conflict_buffer_t *out);
+static void ngx_http_conflict_diff_timeout(ngx_event_t *ev);
 static ngx_uint_t ngx_http_conflict_diff_is_object(ngx_str_t *text);
 
 
 void
 ngx_http_conflict_diff(ngx_http_conflict_ctx_t *ctx)
 {
-    ngx_str_t                    text, row;
+    ngx_str_t                    text, server;
     conflict_buffer_t            patched;
     conflict_field_t             inject;
     conflict_merge_t             in;
@@ -47,19 +43,19 @@ ngx_http_conflict_diff(ngx_http_conflict_ctx_t *ctx)
     if (ctx->merge.fields.len || !latest->valid
         || latest->status != NGX_HTTP_OK
         || !latest->json || latest->encoded || latest->too_large
-        || (latest->len > NGX_HTTP_CONFLICT_DIFFER_MOST
+        || (latest->len > NGX_HTTP_CONFLICT_DIFF_MAX
             && !ctx->conf->log->fields)
         || ngx_http_conflict_diff_text(ctx, &text) != NGX_OK)
     {
         return;
     }
 
-    ngx_http_conflict_latest_document_get(ctx, &row);
+    ngx_http_conflict_latest_document_get(ctx, &server);
 
     ngx_memzero(&patched, sizeof(conflict_buffer_t));
 
-    if (!ngx_http_conflict_diff_is_object(&row)
-        || ngx_http_conflict_diff_patch(ctx, &row, &text, &patched) != NGX_OK
+    if (!ngx_http_conflict_diff_is_object(&server)
+        || ngx_http_conflict_diff_patch(ctx, &server, &text, &patched) != NGX_OK
         || !ngx_http_conflict_diff_is_object(&text))
     {
         conflict_buffer_free(&patched);
@@ -69,7 +65,7 @@ ngx_http_conflict_diff(ngx_http_conflict_ctx_t *ctx)
     ngx_memzero(&in, sizeof(conflict_merge_t));
     ngx_memzero(&merged, sizeof(conflict_merged_t));
 
-    /* without a base each difference is a clash */
+    /* without a base every difference is a clash */
 
     in.stale = 1;
     in.client.form = (ctx->merge.form == CONFLICT_FORM_JSON_PATCH)
@@ -79,7 +75,7 @@ ngx_http_conflict_diff(ngx_http_conflict_ctx_t *ctx)
     in.ignored = ctx->conf->base->pointer;
 
     if (ctx->conf->doc_inject) {
-        /* what clients send back of it is no edit */
+        /* the injected version is not an edit if it is sent back */
         ngx_memzero(&inject, sizeof(conflict_field_t));
 
         inject.pointer = *ctx->conf->doc_inject;
@@ -91,8 +87,8 @@ ngx_http_conflict_diff(ngx_http_conflict_ctx_t *ctx)
 
     in.client.data = text.data;
     in.client.len = text.len;
-    in.server.data = row.data;
-    in.server.len = row.len;
+    in.server.data = server.data;
+    in.server.len = server.len;
 
     if (conflict_merge(&in, &merged) == CONFLICT_MERGE_CLASH
         && merged.fields.len)
@@ -112,10 +108,10 @@ ngx_http_conflict_diff(ngx_http_conflict_ctx_t *ctx)
 }
 
 
-/* a JSON Patch: what it would make of what is there */
+/* a JSON Patch: the document that it would make of the latest one */
 
 static ngx_int_t
-ngx_http_conflict_diff_patch(ngx_http_conflict_ctx_t *ctx, ngx_str_t *row,
+ngx_http_conflict_diff_patch(ngx_http_conflict_ctx_t *ctx, ngx_str_t *server,
     ngx_str_t *text, conflict_buffer_t *out)
 {
     conflict_document_t  doc, patch;
@@ -124,8 +120,8 @@ ngx_http_conflict_diff_patch(ngx_http_conflict_ctx_t *ctx, ngx_str_t *row,
         return NGX_OK;
     }
 
-    doc.data = row->data;
-    doc.len = row->len;
+    doc.data = server->data;
+    doc.len = server->len;
     doc.form = CONFLICT_FORM_WHOLE;
 
     patch.data = text->data;
@@ -146,7 +142,7 @@ ngx_http_conflict_diff_patch(ngx_http_conflict_ctx_t *ctx, ngx_str_t *row,
 }
 
 
-/* the client's document, where it is an object or a patch of one */
+/* the client's document, if it is an object or a patch of one */
 
 static ngx_int_t
 ngx_http_conflict_diff_text(ngx_http_conflict_ctx_t *ctx, ngx_str_t *text)
@@ -156,7 +152,7 @@ ngx_http_conflict_diff_text(ngx_http_conflict_ctx_t *ctx, ngx_str_t *text)
     body = &ctx->body;
 
     if (!body->done || body->size == 0 || body->too_large || ctx->pair
-        || (body->size > NGX_HTTP_CONFLICT_DIFFER_MOST
+        || (body->size > NGX_HTTP_CONFLICT_DIFF_MAX
             && !ctx->conf->log->fields)
         || ngx_http_conflict_request_body_text(ctx->request,
                                                ctx->conf->max_body, text)
@@ -167,13 +163,12 @@ ngx_http_conflict_diff_text(ngx_http_conflict_ctx_t *ctx, ngx_str_t *text)
         return NGX_DECLINED;
     }
 
-    return (ctx->merge.form == CONFLICT_FORM_JSON_PATCH
-            || ngx_http_conflict_diff_is_object(text)) ? NGX_OK : NGX_DECLINED;
+    return NGX_OK;
 }
 
 
 ngx_uint_t
-ngx_http_conflict_diff_first(ngx_http_conflict_ctx_t *ctx)
+ngx_http_conflict_diff_start(ngx_http_conflict_ctx_t *ctx)
 {
     ngx_str_t                    text;
     ngx_http_conflict_latest_t  *latest;
@@ -181,7 +176,7 @@ ngx_http_conflict_diff_first(ngx_http_conflict_ctx_t *ctx)
     latest = &ctx->latest;
 
     if (latest->valid && latest->version == ctx->op->out.version) {
-        /* an unknown state was settled by it */
+        /* it was fetched to resolve an unknown outcome */
         ngx_http_conflict_diff(ctx);
         return 0;
     }
@@ -193,7 +188,7 @@ ngx_http_conflict_diff_first(ngx_http_conflict_ctx_t *ctx)
     }
 
     if (ctx->op->out.leased) {
-        /* the GET takes its time */
+        /* the GET may outlast the lease */
         ngx_http_conflict_outcome_hold(ctx);
     }
 
@@ -204,9 +199,9 @@ ngx_http_conflict_diff_first(ngx_http_conflict_ctx_t *ctx)
 
 
 ngx_http_conflict_state_e
-ngx_http_conflict_diff_found(ngx_http_conflict_ctx_t *ctx)
+ngx_http_conflict_diff_fetched(ngx_http_conflict_ctx_t *ctx)
 {
-    ngx_event_t                 *late;
+    ngx_event_t                 *timeout;
     ngx_http_conflict_latest_t  *latest;
 
     latest = &ctx->latest;
@@ -221,30 +216,30 @@ ngx_http_conflict_diff_found(ngx_http_conflict_ctx_t *ctx)
     latest->started = 0;
     latest->revalidate = 0;
 
-    late = ngx_pcalloc(ctx->request->pool, sizeof(ngx_event_t));
-    if (late == NULL) {
+    timeout = ngx_pcalloc(ctx->request->pool, sizeof(ngx_event_t));
+    if (timeout == NULL) {
         return NGX_HTTP_CONFLICT_STATE_FORWARD;
     }
 
-    late->handler = ngx_http_conflict_diff_late;
-    late->data = ctx;
-    late->log = ctx->request->connection->log;
+    timeout->handler = ngx_http_conflict_diff_timeout;
+    timeout->data = ctx;
+    timeout->log = ctx->request->connection->log;
 
-    ctx->timing.diff_timer = late;
+    ctx->timing.diff_timer = timeout;
 
-    ngx_add_timer(late, ctx->conf->wait);
+    ngx_add_timer(timeout, ctx->conf->wait);
 
     return NGX_HTTP_CONFLICT_STATE_GET_LATEST;
 }
 
 
 /*
- * The write has waited enough: the GET ends as if its body had been cut.
- * What runs without an upstream has no end.
+ * The write has waited for conflict_wait: ends the GET as if its body had
+ * been cut short.  A GET without an upstream cannot be ended.
  */
 
 static void
-ngx_http_conflict_diff_late(ngx_event_t *ev)
+ngx_http_conflict_diff_timeout(ngx_event_t *ev)
 {
     ngx_http_conflict_ctx_t *ctx = ev->data;
 
@@ -262,8 +257,8 @@ ngx_http_conflict_diff_late(ngx_event_t *ev)
     c = r->connection;
 
     if (u == NULL || u->cleanup == NULL || r->aio) {
-        /* access may still be asked for, or a thread read from a file */
-        ngx_add_timer(ev, NGX_HTTP_CONFLICT_DIFFER_AGAIN);
+        /* access is still being checked, or a thread reads a file */
+        ngx_add_timer(ev, NGX_HTTP_CONFLICT_DIFF_RETRY);
         return;
     }
 
@@ -273,7 +268,7 @@ ngx_http_conflict_diff_late(ngx_event_t *ev)
                   "the GET for the fields of a stale write was not answered "
                   "within \"conflict_wait\", the write passes without them");
 
-    /* as ngx_http_upstream_create() ends the one before */
+    /* as ngx_http_upstream_create() ends a previous upstream */
 
     r->main->count++;
     (*u->cleanup)(r);

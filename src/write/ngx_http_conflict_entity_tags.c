@@ -2,9 +2,9 @@
 /*
  * Copyright (C) the ngx_http_conflict_module authors
  *
- * Entity tags on their way: what a client has of one, after filters and
- * fronts have changed it, is read as the version that it was, and goes on in
- * the words of the upstream that gave it.
+ * Entity tags in requests: they are read as versions although filters and
+ * front ends may have changed them, and are forwarded as the upstream has
+ * sent them.
  */
 
 
@@ -12,8 +12,7 @@
 #include "core/policy/conflict_etag.h"
 
 
-
-static u_char *ngx_http_conflict_entity_tags_own(ngx_http_conflict_ctx_t *ctx,
+static u_char *ngx_http_conflict_entity_tags_print(ngx_http_conflict_ctx_t *ctx,
     conflict_etag_t *etag, u_char *p);
 
 
@@ -23,15 +22,15 @@ static const ngx_str_t  ngx_http_conflict_match_names[] = {
 };
 
 
-/* an upstream's own tag may be one that a front has changed, or may not */
+/* two versions of an upstream's own tag: with and without a suffix */
 
 size_t
-ngx_http_conflict_entity_tags_most(ngx_http_conflict_loc_conf_t *nlcf,
+ngx_http_conflict_entity_tags_max(ngx_http_conflict_loc_conf_t *nlcf,
     ngx_table_elt_t *h)
 {
     size_t  n;
 
-    /* a tag is two quotes at least, and a comma parts it from the next */
+    /* a tag has at least two quotes, and a comma before the next one */
 
     n = h ? h->value.len / 2 + 1 : 0;
 
@@ -40,8 +39,8 @@ ngx_http_conflict_entity_tags_most(ngx_http_conflict_loc_conf_t *nlcf,
 
 
 /*
- * "W/" is accepted: nginx's own filters weaken the tags that it was given
- * to send, and a weak tag of an upstream is never equal to one of these.
+ * "W/" is accepted: nginx's filters weaken the tags that the module sets, and
+ * a weak tag of an upstream never equals one of these.
  */
 
 ngx_int_t
@@ -94,10 +93,9 @@ ngx_http_conflict_entity_tags(ngx_http_conflict_ctx_t *ctx, ngx_str_t *value,
 }
 
 
-/* as the log has it: the version, not the tag */
-
 void
-ngx_http_conflict_entity_tags_base(ngx_http_conflict_ctx_t *ctx, ngx_str_t *tag)
+ngx_http_conflict_entity_tags_base(ngx_http_conflict_ctx_t *ctx,
+    ngx_str_t *tag)
 {
     size_t  n;
 
@@ -120,10 +118,7 @@ ngx_http_conflict_entity_tags_base(ngx_http_conflict_ctx_t *ctx, ngx_str_t *tag)
 }
 
 
-/*
- * The base in a body or in a header of one's own, which is one version for
- * the stores.
- */
+/* for a base in a body or a custom header; of If-Match both are compared */
 
 ngx_uint_t
 ngx_http_conflict_entity_tags_retry(ngx_http_conflict_ctx_t *ctx)
@@ -143,7 +138,7 @@ ngx_http_conflict_entity_tags_retry(ngx_http_conflict_ctx_t *ctx)
     ctx->pre.bare_tag = 0;
 
     if (op->out.leased) {
-        /* it passes anyway, or was to be merged with its own base */
+        /* it passes anyway, or was about to be merged with its own base */
         op->out.verdict = CONFLICT_PASS;
         return 0;
     }
@@ -153,8 +148,8 @@ ngx_http_conflict_entity_tags_retry(ngx_http_conflict_ctx_t *ctx)
 
 
 /*
- * A weak tag fails in an upstream that compares as RFC 9110 says (8.8.3.2),
- * and one with a front's suffix in any, though it was checked here.
+ * An upstream that compares tags as in RFC 9110, 8.8.3.2 never matches a weak
+ * one, and no upstream matches one with the suffix of a front end.
  */
 
 ngx_int_t
@@ -192,9 +187,9 @@ ngx_http_conflict_entity_tags_send(ngx_http_request_t *r,
         }
 
         start = p;
-        p = ngx_http_conflict_entity_tags_own(ctx, &etag, p);
+        p = ngx_http_conflict_entity_tags_print(ctx, &etag, p);
 
-        /* a suffix may be behind the quotes, too */
+        /* a suffix may follow the closing quote as well */
 
         end = etag.data + etag.len + 1;
 
@@ -232,7 +227,7 @@ ngx_http_conflict_entity_tags_send(ngx_http_request_t *r,
 
 
 static u_char *
-ngx_http_conflict_entity_tags_own(ngx_http_conflict_ctx_t *ctx,
+ngx_http_conflict_entity_tags_print(ngx_http_conflict_ctx_t *ctx,
     conflict_etag_t *etag, u_char *p)
 {
     size_t      len;
@@ -246,7 +241,7 @@ ngx_http_conflict_entity_tags_own(ngx_http_conflict_ctx_t *ctx,
     }
 
     if (conflict_version_from_text(etag->data, len) != ctx->pre.matched) {
-        /* another one is what has held */
+        /* not the tag that matched */
         len = etag->len;
 
     } else if (ngx_http_conflict_version_source_tagged(ctx->conf->version)) {

@@ -2,8 +2,8 @@
 /*
  * Copyright (C) the ngx_http_conflict_module authors
  *
- * A write whose lease could not be renewed ends before another one is let in:
- * by the worker's own clock, since the store cannot be asked then.
+ * A write whose lease could not be renewed is aborted before another write can
+ * acquire one: by the worker's own clock, as the store does not answer then.
  */
 
 
@@ -11,8 +11,8 @@
 #include "process/ngx_http_conflict_clock.h"
 
 
-#define NGX_HTTP_CONFLICT_MARGIN  20     /* msec, at least */
-#define NGX_HTTP_CONFLICT_AIO     10     /* msec, until it is looked again */
+#define NGX_HTTP_CONFLICT_FENCE_MARGIN  20     /* msec, minimum */
+#define NGX_HTTP_CONFLICT_FENCE_RETRY   10     /* msec */
 
 
 static void ngx_http_conflict_fence_log(ngx_http_conflict_ctx_t *ctx,
@@ -20,25 +20,24 @@ static void ngx_http_conflict_fence_log(ngx_http_conflict_ctx_t *ctx,
 
 
 /*
- * Milliseconds for which nobody else can have been let in, and "more" after
- * that.  The margin is for clocks that do not run alike, for a loop that is
- * busy, and for the end of the connection to come to the upstream, whose
- * quarantine has begun by then.
+ * The margin is for clocks that run at different speeds, for a busy event
+ * loop, and for the time until the upstream notices the end of the connection.
+ * The quarantine has begun by then.
  */
 
 int64_t
-ngx_http_conflict_fence_left(ngx_http_conflict_op_t *op, ngx_msec_t more)
+ngx_http_conflict_fence_remaining(ngx_http_conflict_op_t *op, ngx_msec_t more)
 {
 #if (CONFLICT_BROKEN == 5)
 
-    /* a worker that cannot renew goes on writing */
+    /* a worker that cannot renew its lease continues to write */
     return (int64_t) op->in.lease + more;
 
 #else
 
     ngx_msec_t  margin;
 
-    margin = ngx_max(op->in.lease / 8, NGX_HTTP_CONFLICT_MARGIN);
+    margin = ngx_max(op->in.lease / 8, NGX_HTTP_CONFLICT_FENCE_MARGIN);
 
     return op->out.acked + (int64_t) op->in.lease + (int64_t) more
            - (int64_t) margin - ngx_http_conflict_clock_msec();
@@ -47,37 +46,35 @@ ngx_http_conflict_fence_left(ngx_http_conflict_op_t *op, ngx_msec_t more)
 }
 
 
-/* of both resources of a MOVE or COPY the one whose lease ends first */
+/* a MOVE or COPY may have two leases */
 
 int64_t
-ngx_http_conflict_fence_least(ngx_http_conflict_ctx_t *ctx, ngx_msec_t more)
+ngx_http_conflict_fence_remaining_min(ngx_http_conflict_ctx_t *ctx,
+    ngx_msec_t more)
 {
-    int64_t                  left, other;
+    int64_t                  remaining, other;
     ngx_http_conflict_op_t  *op;
 
-    left = ngx_http_conflict_fence_left(ctx->op, more);
+    remaining = ngx_http_conflict_fence_remaining(ctx->op, more);
     op = ctx->pair ? ctx->pair->op : NULL;
 
     if (op && op->out.leased) {
-        other = ngx_http_conflict_fence_left(op, more);
-        left = ctx->op->out.leased ? ngx_min(left, other) : other;
+        other = ngx_http_conflict_fence_remaining(op, more);
+        remaining = ctx->op->out.leased ? ngx_min(remaining, other) : other;
     }
 
-    return left;
+    return remaining;
 }
 
 
-/*
- * Nothing is enforced in report mode.  Once the upstream has answered 2xx
- * there is nothing to be kept from it.
- */
+/* after a 2xx the write is done, and report mode enforces nothing */
 
 ngx_uint_t
 ngx_http_conflict_fence_expired(ngx_http_conflict_ctx_t *ctx)
 {
     return (ctx->op->out.leased || (ctx->pair && ctx->pair->op->out.leased))
            && !ctx->lease.settled && !ctx->lease.seen_2xx && !ctx->conf->report
-           && ngx_http_conflict_fence_least(ctx, 0) <= 0;
+           && ngx_http_conflict_fence_remaining_min(ctx, 0) <= 0;
 }
 
 
@@ -96,13 +93,13 @@ ngx_http_conflict_fence_pass(ngx_http_conflict_ctx_t *ctx)
 
 
 /*
- * As when the upstream does not answer in time, but the peer is not blamed,
- * and the attempt may be in any state: its name may still be looked up, its
- * connection be made, or its request be read from the client.
+ * As an upstream time-out, but the peer is not marked as failed, and the
+ * attempt may be in any state: resolving a name, connecting, or still reading
+ * the request from the client.
  */
 
 ngx_int_t
-ngx_http_conflict_fence_end(ngx_http_conflict_ctx_t *ctx)
+ngx_http_conflict_fence_abort(ngx_http_conflict_ctx_t *ctx)
 {
     ngx_connection_t     *c;
     ngx_http_request_t   *r;
@@ -115,13 +112,13 @@ ngx_http_conflict_fence_end(ngx_http_conflict_ctx_t *ctx)
     if (u == NULL || u == ctx->pass.upstream || u->cleanup == NULL
         || u->header_sent)
     {
-        /* what runs without an upstream has no end */
+        /* a handler without an upstream cannot be aborted */
         return NGX_DECLINED;
     }
 
     if (r->aio) {
-        /* a thread reads from the body's file, which is not sent any more */
-        ngx_add_timer(&ctx->timing.timer, NGX_HTTP_CONFLICT_AIO);
+        /* a thread reads the file of the body, which is not sent any more */
+        ngx_add_timer(&ctx->timing.timer, NGX_HTTP_CONFLICT_FENCE_RETRY);
         return NGX_AGAIN;
     }
 
@@ -133,7 +130,7 @@ ngx_http_conflict_fence_end(ngx_http_conflict_ctx_t *ctx)
         u->state->status = NGX_HTTP_GATEWAY_TIME_OUT;
     }
 
-    /* as ngx_http_upstream_create() ends the one before */
+    /* as ngx_http_upstream_create() ends a previous upstream */
 
     r->main->count++;
     (*u->cleanup)(r);
@@ -146,9 +143,9 @@ ngx_http_conflict_fence_end(ngx_http_conflict_ctx_t *ctx)
 
 
 /*
- * The upstream has said that it is done, to a worker that was stopped for so
- * long that another write may have been let in: that of both which came last
- * is unknown.  Who wrote this one must not rely on it.
+ * The worker was stopped for so long that another write may have acquired a
+ * lease before the upstream's 2xx was read.  It is unknown which of both came
+ * last, so the client must not rely on this one.
  */
 
 ngx_uint_t
@@ -159,7 +156,7 @@ ngx_http_conflict_fence_late(ngx_http_conflict_ctx_t *ctx)
     op = ctx->op;
 
     if (ctx->lease.settled || !op->out.leased || ctx->conf->report
-        || ngx_http_conflict_fence_least(ctx, op->in.quarantine) > 0
+        || ngx_http_conflict_fence_remaining_min(ctx, op->in.quarantine) > 0
         || ngx_http_conflict_outcome_late(ctx) != NGX_OK)
     {
         return 0;

@@ -2,7 +2,7 @@
 /*
  * Copyright (C) the ngx_http_conflict_module authors
  *
- * The fingerprint by which a retry of a write is known.
+ * The fingerprint by which a retry of a write is recognized.
  */
 
 
@@ -14,9 +14,10 @@ static ngx_str_t  ngx_http_conflict_idempotency_key =
 
 
 /*
- * A retry has the same bytes, bases, sender and view.  PUT and DELETE may be
- * done once for two senders that want the same; any other method, and what is
- * added to a sum, needs someone to tell the senders apart.  A chain does, too.
+ * A retry has the same bytes, bases, client and view.  Identical PUTs or
+ * DELETEs of two clients may be done once.  For other methods, and for fields
+ * that are added to, there must be a name that tells the clients apart; the
+ * id of a chain is one.
  */
 
 ngx_int_t
@@ -39,14 +40,16 @@ ngx_http_conflict_fingerprint(ngx_http_request_t *r,
     }
 
     key = ngx_http_conflict_header_find(&r->headers_in.headers,
-                                      &ngx_http_conflict_idempotency_key, NULL);
+                                        &ngx_http_conflict_idempotency_key,
+                                        NULL);
 
-    nameless = (key == NULL && ctx->caller.user.len == 0 && ctx->caller.client.len == 0
+    nameless = (key == NULL && ctx->caller.user.len == 0
+                && ctx->caller.client.len == 0
                 && !(op->in.pre.kinds & CONFLICT_CHAIN));
 
-    if ((!(r->method & (NGX_HTTP_PUT|NGX_HTTP_DELETE))
-         || ctx->conf->sum_rules)
-        && nameless)
+    if (nameless
+        && (!(r->method & (NGX_HTTP_PUT|NGX_HTTP_DELETE))
+            || ctx->conf->sum_rules))
     {
         return NGX_OK;
     }
@@ -57,7 +60,7 @@ ngx_http_conflict_fingerprint(ngx_http_request_t *r,
 
     conflict_hash_field(hash, r->method_name.data, r->method_name.len);
 
-    /* not with what Vary names: a worker may learn that between the two */
+    /* without Vary, which a worker may learn before the retry */
     conflict_hash_field(hash, &ctx->caller.selected, sizeof(uint64_t));
 
     conflict_hash_field(hash, ctx->caller.user.data, ctx->caller.user.len);

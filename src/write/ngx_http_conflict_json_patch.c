@@ -2,8 +2,8 @@
 /*
  * Copyright (C) the ngx_http_conflict_module authors
  *
- * JSON Patch (RFC 6902): the base version that it states, one that cannot be
- * merged, and one that must not be carried out twice.
+ * JSON Patch (RFC 6902): the base version that a patch tests, a patch that
+ * cannot be applied, and one that must not be applied twice.
  */
 
 
@@ -12,8 +12,8 @@
 #include "process/ngx_http_conflict_random.h"
 
 
-static ngx_int_t ngx_http_conflict_json_patch_text(ngx_http_conflict_ctx_t *ctx,
-    conflict_document_t *doc);
+static ngx_int_t ngx_http_conflict_json_patch_text(
+    ngx_http_conflict_ctx_t *ctx, conflict_document_t *doc);
 
 
 ngx_int_t
@@ -37,7 +37,7 @@ ngx_http_conflict_json_patch_base(ngx_http_request_t *r,
         return NGX_ERROR;
     }
 
-    /* a member of the list itself is none of what it is about */
+    /* a member of the patch itself is not one of the document */
     body->json->type = CONFLICT_JSON_NONE;
 
     rc = conflict_patch_base(body->json, &doc, ctx->conf->base->pointer,
@@ -50,7 +50,7 @@ ngx_http_conflict_json_patch_base(ngx_http_request_t *r,
         return NGX_ERROR;
 
     case CONFLICT_JSON_LARGE:
-        /* a test may be in there: not to be taken for none */
+        /* it may test a version, so it does not count as one without */
         ctx->flow.answer = NGX_HTTP_CONFLICT_ANSWER_TOO_LARGE;
         ctx->flow.reason = "the patch has more values than conflict_max_values";
         break;
@@ -58,7 +58,7 @@ ngx_http_conflict_json_patch_base(ngx_http_request_t *r,
     case CONFLICT_JSON_REPEATED:
 
         if (body->json->type == CONFLICT_JSON_NONE) {
-            /* a member of an operation, which the API may judge */
+            /* a member of an operation, for the API to refuse */
             return NGX_OK;
         }
 
@@ -71,7 +71,7 @@ ngx_http_conflict_json_patch_base(ngx_http_request_t *r,
         return NGX_OK;
     }
 
-    /* what was read of other bases does not count either */
+    /* preconditions in headers are discarded as well */
     ctx->op->in.pre.kinds = 0;
 
     return NGX_DECLINED;
@@ -101,17 +101,17 @@ ngx_http_conflict_json_patch_text(ngx_http_conflict_ctx_t *ctx,
 
 
 ngx_http_conflict_state_e
-ngx_http_conflict_json_patch_impossible(ngx_http_conflict_ctx_t *ctx)
+ngx_http_conflict_json_patch_inapplicable(ngx_http_conflict_ctx_t *ctx)
 {
     if (ctx->op->out.verdict != CONFLICT_COMBINE) {
-        /* it names a field of the server's, so the API must not judge it */
+        /* fields belong to the server, so the API must not apply it */
         ctx->flow.reason = "the patch cannot be applied to the latest version";
 
     } else if (ctx->merge.held) {
         ctx->flow.reason = "the patch cannot be applied to its base";
     }
 
-    /* nothing clashed but the whole, and the client learns if it was held */
+    /* a clash of the whole document; the response says if the base is known */
     ctx->merge.clashed = (ctx->op->out.verdict == CONFLICT_COMBINE);
 
     return ngx_http_conflict_refuse(ctx, NGX_HTTP_CONFLICT_ANSWER_STALE,

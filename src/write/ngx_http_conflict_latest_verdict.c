@@ -2,8 +2,8 @@
 /*
  * Copyright (C) the ngx_http_conflict_module authors
  *
- * What follows from the module's own GET: an unknown state is settled by it,
- * or a verdict that needs the latest body is carried out.
+ * What follows from the own GET: it resolves an unknown state, or a verdict
+ * that needs the latest body is carried out.
  */
 
 
@@ -16,9 +16,9 @@
 static ngx_http_conflict_state_e ngx_http_conflict_latest_verdict_unchecked(
     ngx_http_conflict_ctx_t *ctx, ngx_http_conflict_answer_e answer,
     ngx_uint_t pass);
-static ngx_uint_t ngx_http_conflict_latest_verdict_other(
+static ngx_uint_t ngx_http_conflict_latest_verdict_verify(
     ngx_http_conflict_ctx_t *ctx, ngx_http_conflict_state_e *next);
-static ngx_uint_t ngx_http_conflict_latest_verdict_tag(
+static ngx_uint_t ngx_http_conflict_latest_verdict_upstream_tag(
     ngx_http_conflict_ctx_t *ctx);
 static ngx_http_conflict_state_e ngx_http_conflict_latest_verdict_stale(
     ngx_http_conflict_ctx_t *ctx);
@@ -26,14 +26,14 @@ static ngx_uint_t ngx_http_conflict_latest_verdict_may_see(
     ngx_http_conflict_ctx_t *ctx);
 static ngx_uint_t ngx_http_conflict_latest_verdict_reflected(
     ngx_http_conflict_ctx_t *ctx);
-static ngx_uint_t ngx_http_conflict_latest_verdict_forbidden(ngx_uint_t status);
-static ngx_uint_t ngx_http_conflict_latest_verdict_relayed(
-    ngx_http_conflict_ctx_t *ctx);
 static ngx_http_conflict_state_e ngx_http_conflict_latest_verdict_undisclosed(
     ngx_http_conflict_ctx_t *ctx);
+static ngx_uint_t ngx_http_conflict_latest_verdict_relayed(
+    ngx_http_conflict_ctx_t *ctx);
+static ngx_uint_t ngx_http_conflict_latest_verdict_forbidden(ngx_uint_t status);
 
 
-/* the GET has ended: it was to settle an unknown state, or for a refusal */
+/* the own GET has ended */
 
 ngx_http_conflict_state_e
 ngx_http_conflict_latest_verdict_fetched(ngx_http_conflict_ctx_t *ctx)
@@ -43,13 +43,13 @@ ngx_http_conflict_latest_verdict_fetched(ngx_http_conflict_ctx_t *ctx)
     latest = &ctx->latest;
 
     if (latest->cached) {
-        /* of a version before this one, perhaps: as good as none */
+        /* it may be of an earlier version, so it is of no use */
 
         ngx_log_error(NGX_LOG_ERR, ctx->request->connection->log, 0,
                       "a cache answered the GET for the latest body of "
                       "\"%V\", add \"proxy_cache_bypass $conflict_fetch\"",
-                      ngx_http_conflict_evaluate_escaped(
-                              ctx->request, &ctx->target.resource));
+                      ngx_http_conflict_evaluate_escaped(ctx->request,
+                                                   &ctx->target.resource));
         latest->status = NGX_HTTP_BAD_GATEWAY;
     }
 
@@ -80,8 +80,8 @@ ngx_http_conflict_latest_verdict_fetched(ngx_http_conflict_ctx_t *ctx)
         ngx_log_error(NGX_LOG_ERR, ctx->request->connection->log, 0,
                       "the response to a GET of \"%V\" does not have the "
                       "version specified by \"conflict_version\"",
-                      ngx_http_conflict_evaluate_escaped(
-                              ctx->request, &ctx->target.resource));
+                      ngx_http_conflict_evaluate_escaped(ctx->request,
+                                                   &ctx->target.resource));
         return ngx_http_conflict_latest_verdict_unchecked(ctx,
                                         NGX_HTTP_CONFLICT_ANSWER_UNAVAILABLE,
                                         ctx->conf->store_error);
@@ -93,7 +93,7 @@ ngx_http_conflict_latest_verdict_fetched(ngx_http_conflict_ctx_t *ctx)
 }
 
 
-/* with a lease, but without a check */
+/* forwarded with a lease but without a check, or refused */
 
 static ngx_http_conflict_state_e
 ngx_http_conflict_latest_verdict_unchecked(ngx_http_conflict_ctx_t *ctx,
@@ -102,7 +102,7 @@ ngx_http_conflict_latest_verdict_unchecked(ngx_http_conflict_ctx_t *ctx,
     ngx_http_conflict_state_e  next;
 
     next = ngx_http_conflict_refuse_unchecked(ctx, answer, pass,
-                                         NGX_HTTP_CONFLICT_STATE_STORE_BEGIN);
+                                          NGX_HTTP_CONFLICT_STATE_STORE_BEGIN);
 
     if (next == NGX_HTTP_CONFLICT_STATE_STORE_BEGIN) {
         ctx->op->in.pre.kinds = 0;
@@ -112,20 +112,21 @@ ngx_http_conflict_latest_verdict_unchecked(ngx_http_conflict_ctx_t *ctx,
 }
 
 
-/* a verdict that needs the latest body; it is here, or fetched now */
+/* a verdict that needs the latest body, which is fetched unless it is there */
 
 ngx_http_conflict_state_e
 ngx_http_conflict_latest_verdict(ngx_http_conflict_ctx_t *ctx)
 {
     ngx_http_conflict_op_t      *op;
     ngx_http_conflict_state_e    next;
+    ngx_http_conflict_action_e   action;
     ngx_http_conflict_latest_t  *latest;
 
     op = ctx->op;
     latest = &ctx->latest;
 
-    if (ctx->flow.naming) {
-        return ngx_http_conflict_diff_found(ctx);
+    if (ctx->flow.diff_pending) {
+        return ngx_http_conflict_diff_fetched(ctx);
     }
 
     if (!(latest->valid && latest->version == op->out.version)
@@ -133,7 +134,7 @@ ngx_http_conflict_latest_verdict(ngx_http_conflict_ctx_t *ctx)
              && (op->out.verdict == CONFLICT_REFUSE
                  || op->out.verdict == CONFLICT_LOCKED)))
     {
-        /* the version was read before the GET: it is not newer */
+        /* the version was read before the GET, so it is not newer */
         latest->version = op->out.version;
         latest->started = 0;
         latest->revalidate = 0;
@@ -141,14 +142,17 @@ ngx_http_conflict_latest_verdict(ngx_http_conflict_ctx_t *ctx)
     }
 
     if (latest->valid && ngx_http_conflict_latest_verdict_relayed(ctx)) {
-        /* the caller sees the upstream's answer to a GET */
+        /* the client gets the upstream's response to the GET */
+
+        action = (op->out.verdict == CONFLICT_PASS)
+                 ? NGX_HTTP_CONFLICT_ACTION_NONE
+                 : (op->out.verdict == CONFLICT_LOCKED)
+                 ? NGX_HTTP_CONFLICT_ACTION_LOCKED
+                 : ngx_http_conflict_verdict_action(op->in.policy);
+
         return ngx_http_conflict_refuse(ctx, NGX_HTTP_CONFLICT_ANSWER_RELAY,
-                             NGX_HTTP_CONFLICT_OUTCOME_REJECTED,
-                             (op->out.verdict == CONFLICT_PASS)
-                             ? NGX_HTTP_CONFLICT_ACTION_NONE
-                             : (op->out.verdict == CONFLICT_LOCKED)
-                             ? NGX_HTTP_CONFLICT_ACTION_LOCKED
-                             : ngx_http_conflict_verdict_action(op->in.policy));
+                                        NGX_HTTP_CONFLICT_OUTCOME_REJECTED,
+                                        action);
     }
 
     ctx->caller.may_see = ngx_http_conflict_latest_verdict_may_see(ctx);
@@ -163,8 +167,8 @@ ngx_http_conflict_latest_verdict(ngx_http_conflict_ctx_t *ctx)
         return NGX_HTTP_CONFLICT_STATE_MERGE_WRITE;
     }
 
-    if (ngx_http_conflict_latest_verdict_tag(ctx)) {
-        /* a base after all, of the version that the body is not older than */
+    if (ngx_http_conflict_latest_verdict_upstream_tag(ctx)) {
+        /* it does have a base, and that is the current version */
         return NGX_HTTP_CONFLICT_STATE_STORE_BEGIN;
     }
 
@@ -175,12 +179,12 @@ ngx_http_conflict_latest_verdict(ngx_http_conflict_ctx_t *ctx)
     if (op->out.verdict == CONFLICT_REPLAY && ctx->caller.nameless
         && latest->view != ctx->caller.selected)
     {
-        /* by what Vary names another caller may have sent the same bytes */
+        /* another client may have sent the same bytes, as Vary does select */
         op->out.verdict = CONFLICT_VERIFY;
     }
 
     if (op->out.verdict == CONFLICT_VERIFY
-        && ngx_http_conflict_latest_verdict_other(ctx, &next))
+        && ngx_http_conflict_latest_verdict_verify(ctx, &next))
     {
         return next;
     }
@@ -197,12 +201,12 @@ ngx_http_conflict_latest_verdict(ngx_http_conflict_ctx_t *ctx)
 
 
 /*
- * Is it the write that was done?  1: no, and "next" is its next state; else
- * the verdict says what it is.
+ * A retry of a write of unknown outcome.  1: that write was not done, *next is
+ * the next state; 0: see the verdict.
  */
 
 static ngx_uint_t
-ngx_http_conflict_latest_verdict_other(ngx_http_conflict_ctx_t *ctx,
+ngx_http_conflict_latest_verdict_verify(ngx_http_conflict_ctx_t *ctx,
     ngx_http_conflict_state_e *next)
 {
     ngx_http_conflict_op_t  *op;
@@ -216,13 +220,12 @@ ngx_http_conflict_latest_verdict_other(ngx_http_conflict_ctx_t *ctx,
 
     if (op->in.policy > CONFLICT_CLIENT_WINS) {
         op->out.verdict = (op->in.policy == CONFLICT_SERVER_WINS)
-                          ? CONFLICT_DROP
-                                                           : CONFLICT_REFUSE;
+                          ? CONFLICT_DROP : CONFLICT_REFUSE;
         return 0;
     }
 
     if (!ngx_http_conflict_json_patch_repeated(ctx, next)) {
-        /* not what this write wanted: it takes its turn again */
+        /* not done: it begins again, and not as a retry */
         op->in.fingerprint = 0;
         *next = NGX_HTTP_CONFLICT_STATE_STORE_BEGIN;
     }
@@ -232,12 +235,12 @@ ngx_http_conflict_latest_verdict_other(ngx_http_conflict_ctx_t *ctx,
 
 
 /*
- * The upstream's own tag: clients know it from elsewhere than the header of
- * an answer, as from WebDAV's getetag or from the members of a list.
+ * If-Match has the upstream's own tag, which clients may get from a body: from
+ * getetag of WebDAV, or from the members of a list.
  */
 
 static ngx_uint_t
-ngx_http_conflict_latest_verdict_tag(ngx_http_conflict_ctx_t *ctx)
+ngx_http_conflict_latest_verdict_upstream_tag(ngx_http_conflict_ctx_t *ctx)
 {
     const char                  *p, *last;
     ngx_table_elt_t             *h;
@@ -267,7 +270,7 @@ ngx_http_conflict_latest_verdict_tag(ngx_http_conflict_ctx_t *ctx)
         if (!etag.weak && etag.len == latest->etag.len - 2
             && ngx_memcmp(etag.data, latest->etag.data + 1, etag.len) == 0)
         {
-            /* "match" has room for as many as If-Match has */
+            /* "match" has room for all tags of If-Match */
             ((uint64_t *) op->in.pre.match)[0] = op->out.version;
             op->in.pre.matches = 1;
             ctx->version.upstream_tagged = 1;
@@ -289,8 +292,8 @@ ngx_http_conflict_latest_verdict_stale(ngx_http_conflict_ctx_t *ctx)
     latest = &ctx->latest;
 
     if (op->out.existence == CONFLICT_DELETED
-        || (latest->valid && ngx_http_conflict_latest_response_gone(
-                latest->status)))
+        || (latest->valid
+            && ngx_http_conflict_latest_response_gone(latest->status)))
     {
         return ngx_http_conflict_refuse(ctx, NGX_HTTP_CONFLICT_ANSWER_STALE,
                                         NGX_HTTP_CONFLICT_OUTCOME_REJECTED,
@@ -318,8 +321,9 @@ ngx_http_conflict_latest_verdict_stale(ngx_http_conflict_ctx_t *ctx)
 
 
 /*
- * Who may not see the resource need not know who edits it, nor when it
- * changed.  A GET that was redirected, or that failed, has shown nothing.
+ * A client that may not see the resource must not learn from the response by
+ * whom it is edited or when it has changed.  A GET that failed or was
+ * redirected has shown nothing.
  */
 
 static ngx_uint_t
@@ -330,7 +334,7 @@ ngx_http_conflict_latest_verdict_may_see(ngx_http_conflict_ctx_t *ctx)
     latest = &ctx->latest;
 
     if (!latest->valid) {
-        /* "conflict_latest off": the versions are for all who may write */
+        /* "conflict_latest off": a client that may write gets the version */
         return ctx->op->out.verdict != CONFLICT_LOCKED;
     }
 
@@ -341,16 +345,16 @@ ngx_http_conflict_latest_verdict_may_see(ngx_http_conflict_ctx_t *ctx)
 
 
 /*
- * The outcome of the write that this one repeats was never seen.  It is
- * called done only where the latest body has all that it wanted.
+ * The write that this one retries has an unknown outcome: it counts as done if
+ * the latest body has all of its changes.
  */
 
 static ngx_uint_t
 ngx_http_conflict_latest_verdict_reflected(ngx_http_conflict_ctx_t *ctx)
 {
-    ngx_str_t                      text, row;
-    ngx_http_request_t            *r;
-    ngx_http_conflict_latest_t    *latest;
+    ngx_str_t                    text, server;
+    ngx_http_request_t          *r;
+    ngx_http_conflict_latest_t  *latest;
 
     r = ctx->request;
     latest = &ctx->latest;
@@ -367,17 +371,18 @@ ngx_http_conflict_latest_verdict_reflected(ngx_http_conflict_ctx_t *ctx)
         return 0;
     }
 
-    ngx_http_conflict_latest_document_get(ctx, &row);
+    ngx_http_conflict_latest_document_get(ctx, &server);
 
-    return ngx_http_conflict_latest_document_reflects(ctx->conf, &row, &text,
+    return ngx_http_conflict_latest_document_reflects(ctx->conf, &server, &text,
                                                       ctx->merge.form,
                                                       CONFLICT_REFLECTS_VALUES);
 }
 
 
 /*
- * The state is unknown, and the caller may write, perhaps, but not GET: a
- * base cannot hold.  That nothing may be there the API can judge itself.
+ * The state is unknown, and the client may not GET the resource, though it may
+ * be allowed to write: no base can be checked.  "If-None-Match: *" is left to
+ * the API.
  */
 
 static ngx_http_conflict_state_e
@@ -407,9 +412,9 @@ ngx_http_conflict_latest_verdict_undisclosed(ngx_http_conflict_ctx_t *ctx)
 
 
 /*
- * Does the answer to the GET concern the write as well?  Credentials may fit
- * one method only, as Digest's do; to say 401 to who has sent some would make
- * the client ask for them again.
+ * Whether the refusal of the GET applies to the write as well.  Credentials
+ * may be valid for one method only, as in Digest: a 401 would make a client
+ * that has sent some ask the user for them again.
  */
 
 static ngx_uint_t
@@ -420,7 +425,7 @@ ngx_http_conflict_latest_verdict_relayed(ngx_http_conflict_ctx_t *ctx)
     status = ctx->latest.status;
 
     if (status == NGX_HTTP_FORBIDDEN) {
-        /* what is not there is for the API to refuse, so nobody learns more */
+        /* so the response does not disclose whether the resource exists */
         return ctx->op->in.pre.kinds == CONFLICT_IF_NONE_ANY;
     }
 
@@ -429,7 +434,7 @@ ngx_http_conflict_latest_verdict_relayed(ngx_http_conflict_ctx_t *ctx)
 }
 
 
-/* a refusal of the GET */
+/* whether the GET was refused */
 
 static ngx_uint_t
 ngx_http_conflict_latest_verdict_forbidden(ngx_uint_t status)

@@ -2,9 +2,9 @@
 /*
  * Copyright (C) the ngx_http_conflict_module authors
  *
- * A stale write under "merge", its lease held: what the history has of its
- * base, the latest body, and what becomes of the three.  The same for a
- * write that is not stale, where a field is the server's.
+ * The merge of a stale write that holds its lease: of the base from the
+ * history, the latest body and the client's.  A write that is not stale is
+ * merged as well if fields belong to the server.
  */
 
 
@@ -16,15 +16,15 @@
 #include "process/ngx_http_conflict_random.h"
 
 
-static ngx_int_t ngx_http_conflict_merge_write_row(ngx_http_conflict_ctx_t *ctx,
-    ngx_str_t *row);
-static ngx_uint_t ngx_http_conflict_merge_write_lingers(
-    ngx_http_conflict_ctx_t *ctx, ngx_str_t *row);
-static ngx_uint_t ngx_http_conflict_merge_write_repeat(
-    ngx_http_conflict_ctx_t *ctx, ngx_str_t *row,
+static ngx_int_t ngx_http_conflict_merge_write_server(
+    ngx_http_conflict_ctx_t *ctx, ngx_str_t *server);
+static ngx_uint_t ngx_http_conflict_merge_write_retry(
+    ngx_http_conflict_ctx_t *ctx, ngx_str_t *server,
     ngx_http_conflict_state_e *next);
+static ngx_uint_t ngx_http_conflict_merge_write_removal_missed(
+    ngx_http_conflict_ctx_t *ctx, ngx_str_t *server);
 static conflict_merge_rc_e ngx_http_conflict_merge_write_documents(
-    ngx_http_request_t *r, ngx_http_conflict_ctx_t *ctx, ngx_str_t *row,
+    ngx_http_request_t *r, ngx_http_conflict_ctx_t *ctx, ngx_str_t *server,
     ngx_str_t *text, conflict_merged_t *merged);
 static ngx_int_t ngx_http_conflict_merge_write_version(
     ngx_http_conflict_ctx_t *ctx, ngx_str_t *value);
@@ -32,16 +32,16 @@ static ngx_http_conflict_state_e ngx_http_conflict_merge_write_done(
     ngx_http_request_t *r, ngx_http_conflict_ctx_t *ctx,
     conflict_merge_rc_e rc, conflict_merged_t *merged);
 static ngx_int_t ngx_http_conflict_merge_write_text(ngx_http_request_t *r,
-    ngx_http_conflict_ctx_t  *ctx, conflict_buffer_t *out);
+    ngx_http_conflict_ctx_t *ctx, conflict_buffer_t *out);
 static void ngx_http_conflict_merge_write_free(void *data);
 static ngx_int_t ngx_http_conflict_merge_write_copy(ngx_pool_t *pool,
-    ngx_str_t  *dst, conflict_buffer_t *src);
+    ngx_str_t *dst, conflict_buffer_t *src);
 
 
 ngx_http_conflict_state_e
-ngx_http_conflict_merge_write_recall(ngx_http_conflict_ctx_t *ctx)
+ngx_http_conflict_merge_write_lookup(ngx_http_conflict_ctx_t *ctx)
 {
-    /* the base as the caller was shown it, so as the latest body is shown */
+    /* the base in the same view as the latest body, as the client knows it */
     ctx->op->in.view = ctx->latest.view;
     ctx->flow.recalled = 1;
 
@@ -52,7 +52,7 @@ ngx_http_conflict_merge_write_recall(ngx_http_conflict_ctx_t *ctx)
 
 
 ngx_http_conflict_state_e
-ngx_http_conflict_merge_write_recalled(ngx_http_conflict_ctx_t *ctx)
+ngx_http_conflict_merge_write_found(ngx_http_conflict_ctx_t *ctx)
 {
     ngx_int_t                rc;
     ngx_http_conflict_op_t  *op;
@@ -64,7 +64,7 @@ ngx_http_conflict_merge_write_recalled(ngx_http_conflict_ctx_t *ctx)
     }
 
     if (rc != NGX_OK) {
-        /* it may be that this write was done before */
+        /* this write may have been done already */
         return ngx_http_conflict_refuse(ctx,
                                         NGX_HTTP_CONFLICT_ANSWER_UNAVAILABLE,
                                         NGX_HTTP_CONFLICT_OUTCOME_REJECTED,
@@ -73,8 +73,9 @@ ngx_http_conflict_merge_write_recalled(ngx_http_conflict_ctx_t *ctx)
 
     op = ctx->op;
 
-    switch (op->out.late ? NGX_OK : ngx_http_conflict_partial_body_recalled(
-            ctx)) {
+    rc = op->out.late ? NGX_OK : ngx_http_conflict_partial_body_recalled(ctx);
+
+    switch (rc) {
 
     case NGX_AGAIN:
         return NGX_HTTP_CONFLICT_STATE_HISTORY_LOOKUP;
@@ -97,7 +98,7 @@ ngx_http_conflict_merge_write_recalled(ngx_http_conflict_ctx_t *ctx)
 ngx_http_conflict_state_e
 ngx_http_conflict_merge_write(ngx_http_conflict_ctx_t *ctx)
 {
-    ngx_str_t                   row, text;
+    ngx_str_t                   server, text;
     conflict_merged_t           merged;
     conflict_merge_rc_e         result;
     ngx_http_request_t         *r;
@@ -107,33 +108,35 @@ ngx_http_conflict_merge_write(ngx_http_conflict_ctx_t *ctx)
     r = ctx->request;
     op = ctx->op;
 
-    if (ngx_http_conflict_merge_write_row(ctx, &row) != NGX_OK) {
+    if (ngx_http_conflict_merge_write_server(ctx, &server) != NGX_OK) {
         return ngx_http_conflict_mergeable_refuse(ctx);
     }
 
-    if (row.len == 0 && op->in.pre.kinds
+    if (server.len == 0 && op->in.pre.kinds
         && op->out.existence == CONFLICT_EXISTS)
     {
-        /* it was deleted past the proxy, or may not be seen */
+        /* it was not deleted by a write, or the client may not see it */
         return ngx_http_conflict_refuse(ctx, NGX_HTTP_CONFLICT_ANSWER_STALE,
                                         NGX_HTTP_CONFLICT_OUTCOME_REJECTED,
                                         NGX_HTTP_CONFLICT_ACTION_DELETED);
     }
 
     if (op->out.verdict == CONFLICT_COMBINE && op->out.repeat
-        && ngx_http_conflict_merge_write_repeat(ctx, &row, &next))
+        && ngx_http_conflict_merge_write_retry(ctx, &server, &next))
     {
         return next;
     }
 
-    if (ngx_http_conflict_request_body_text(r, ctx->conf->max_body,
-                                            &text) != NGX_OK) {
+    if (ngx_http_conflict_request_body_text(r, ctx->conf->max_body, &text)
+        != NGX_OK)
+    {
         return NGX_HTTP_CONFLICT_STATE_ERROR;
     }
 
     ctx->merge.client = text;
 
-    result = ngx_http_conflict_merge_write_documents(r, ctx, &row, &text, &merged);
+    result = ngx_http_conflict_merge_write_documents(r, ctx, &server, &text,
+                                                     &merged);
     next = ngx_http_conflict_merge_write_done(r, ctx, result, &merged);
 
     conflict_merge_free(&merged);
@@ -142,15 +145,16 @@ ngx_http_conflict_merge_write(ngx_http_conflict_ctx_t *ctx)
 }
 
 
-/* the server's document; an empty one where the resource does not exist */
+/* the server's document, empty if the resource does not exist */
 
 static ngx_int_t
-ngx_http_conflict_merge_write_row(ngx_http_conflict_ctx_t *ctx, ngx_str_t *row)
+ngx_http_conflict_merge_write_server(ngx_http_conflict_ctx_t *ctx,
+    ngx_str_t *server)
 {
     ngx_http_conflict_latest_t  *latest;
 
     latest = &ctx->latest;
-    ngx_str_null(row);
+    ngx_str_null(server);
 
     if (latest->status == NGX_HTTP_OK) {
 
@@ -158,28 +162,28 @@ ngx_http_conflict_merge_write_row(ngx_http_conflict_ctx_t *ctx, ngx_str_t *row)
             return NGX_DECLINED;
         }
 
-        row->data = latest->data;
-        row->len = latest->len;
-        ngx_http_conflict_latest_document_root(ctx->conf, row);
+        server->data = latest->data;
+        server->len = latest->len;
+        ngx_http_conflict_latest_document_root(ctx->conf, server);
 
-        return row->len ? NGX_OK : NGX_DECLINED;
+        return server->len ? NGX_OK : NGX_DECLINED;
     }
 
-    /* of a stale write this was a refusal already */
+    /* if the resource is gone, a stale write has been refused before */
 
-    return ngx_http_conflict_latest_response_gone(latest->status) ? NGX_OK
-                                                         : NGX_DECLINED;
+    return ngx_http_conflict_latest_response_gone(latest->status)
+           ? NGX_OK : NGX_DECLINED;
 }
 
 
 /*
- * The same write was sent before, and nobody saw what became of it.  1: it is
- * decided, by "next".
+ * A retry of a write of unknown outcome.  1: decided, *next is the next state;
+ * 0: it is to be merged.
  */
 
 static ngx_uint_t
-ngx_http_conflict_merge_write_repeat(ngx_http_conflict_ctx_t *ctx,
-    ngx_str_t *row, ngx_http_conflict_state_e *next)
+ngx_http_conflict_merge_write_retry(ngx_http_conflict_ctx_t *ctx,
+    ngx_str_t *server, ngx_http_conflict_state_e *next)
 {
     ngx_str_t            text;
     conflict_document_t  made;
@@ -189,10 +193,10 @@ ngx_http_conflict_merge_write_repeat(ngx_http_conflict_ctx_t *ctx,
     text.data = (u_char *) made.data;
     text.len = made.len;
 
-    if (ngx_http_conflict_latest_document_reflects(ctx->conf, row, &text,
+    if (ngx_http_conflict_latest_document_reflects(ctx->conf, server, &text,
                                                    made.form,
                                                    CONFLICT_REFLECTS_VALUES)
-        && !ngx_http_conflict_merge_write_lingers(ctx, row))
+        && !ngx_http_conflict_merge_write_removal_missed(ctx, server))
     {
         ngx_http_conflict_body_history_link(ctx);
         *next = ngx_http_conflict_respond(ctx, NGX_HTTP_CONFLICT_ANSWER_LATEST,
@@ -202,7 +206,7 @@ ngx_http_conflict_merge_write_repeat(ngx_http_conflict_ctx_t *ctx,
     }
 
     if (ctx->conf->sum_rules) {
-        /* it may be in there, and others' on top of it */
+        /* it may have been done, and other writes may have followed */
         ctx->flow.reason = "it is unknown whether this write was already done, "
                            "and it must not be applied twice";
 
@@ -216,11 +220,11 @@ ngx_http_conflict_merge_write_repeat(ngx_http_conflict_ctx_t *ctx,
 }
 
 
-/* what it has removed may have been all that it did */
+/* whether the latest document has members that the write removes */
 
 static ngx_uint_t
-ngx_http_conflict_merge_write_lingers(ngx_http_conflict_ctx_t *ctx,
-    ngx_str_t *row)
+ngx_http_conflict_merge_write_removal_missed(ngx_http_conflict_ctx_t *ctx,
+    ngx_str_t *server)
 {
     conflict_document_t         latest, write;
     ngx_http_conflict_merge_t  *merge;
@@ -228,7 +232,7 @@ ngx_http_conflict_merge_write_lingers(ngx_http_conflict_ctx_t *ctx,
     merge = &ctx->merge;
 
     if (merge->form != CONFLICT_FORM_WHOLE) {
-        /* what it does not name it has not removed */
+        /* the absence of a member does not remove it */
         return 0;
     }
 
@@ -238,8 +242,8 @@ ngx_http_conflict_merge_write_lingers(ngx_http_conflict_ctx_t *ctx,
 
     ngx_http_conflict_partial_body_made(ctx, &write);
 
-    latest.data = row->data;
-    latest.len = row->len;
+    latest.data = server->data;
+    latest.len = server->len;
 
     return conflict_compare_removal_missed(&latest, &write, &merge->base,
                                            ctx->conf->max_values,
@@ -249,7 +253,7 @@ ngx_http_conflict_merge_write_lingers(ngx_http_conflict_ctx_t *ctx,
 
 static conflict_merge_rc_e
 ngx_http_conflict_merge_write_documents(ngx_http_request_t *r,
-    ngx_http_conflict_ctx_t *ctx, ngx_str_t *row, ngx_str_t *text,
+    ngx_http_conflict_ctx_t *ctx, ngx_str_t *server, ngx_str_t *text,
     conflict_merged_t *merged)
 {
     ngx_str_t                version;
@@ -274,18 +278,18 @@ ngx_http_conflict_merge_write_documents(ngx_http_request_t *r,
     in.client.len = text->len;
     in.client.form = ctx->merge.form;
 
-    in.server.data = row->len ? row->data : NULL;
-    in.server.len = row->len;
+    in.server.data = server->len ? server->data : NULL;
+    in.server.len = server->len;
 
     if (in.stale && ctx->merge.base.data) {
         in.base = ctx->merge.base;
-        /* without a name the caller may be anybody */
+        /* a client without a name may not have been shown it */
         in.reveal = ctx->caller.known;
     }
 
     if (in.stale && !ctx->conf->strip_base) {
 
-        /* an upstream that checks it finds the version that was merged with */
+        /* an upstream that checks the base gets the version merged with */
 
         if (ngx_http_conflict_merge_write_version(ctx, &version) != NGX_OK) {
             return CONFLICT_MERGE_FAILED;
@@ -300,7 +304,7 @@ ngx_http_conflict_merge_write_documents(ngx_http_request_t *r,
 }
 
 
-/* as JSON, and as text where the client's base is one */
+/* as JSON; as a string if the client's base is one */
 
 static ngx_int_t
 ngx_http_conflict_merge_write_version(ngx_http_conflict_ctx_t *ctx,
@@ -323,14 +327,15 @@ ngx_http_conflict_merge_write_version(ngx_http_conflict_ctx_t *ctx,
         version.len = ngx_sprintf(version.data, "%uL", ctx->op->out.version)
                       - version.data;
 
-    } else if (ngx_http_conflict_latest_document_version(ctx,
-                                                         &version) != NGX_OK) {
+    } else if (ngx_http_conflict_latest_document_version(ctx, &version)
+               != NGX_OK)
+    {
         return NGX_OK;
     }
 
     text = (ctx->body.json->type == CONFLICT_JSON_STRING);
 
-    /* no number begins with a zero (RFC 8259, section 6) */
+    /* a number has no leading zeros (RFC 8259, section 6) */
 
     text |= (version.len == 0 || (version.data[0] == '0' && version.len > 1));
 
@@ -379,10 +384,10 @@ ngx_http_conflict_merge_write_done(ngx_http_request_t *r,
         break;
 
     case CONFLICT_MERGE_REPEATED:
-        if (ngx_http_conflict_precondition_wrong(r, ctx,
-                                                 "an object in the body has a "
-                                                 "duplicate "
-                                                 "member", merged->repeated)
+
+        if (ngx_http_conflict_precondition_bad_json(r, ctx,
+                                 "an object in the body has a duplicate member",
+                                 merged->repeated)
             != NGX_OK)
         {
             return NGX_HTTP_CONFLICT_STATE_ERROR;
@@ -402,7 +407,7 @@ ngx_http_conflict_merge_write_done(ngx_http_request_t *r,
         return ngx_http_conflict_mergeable_refuse(ctx);
 
     case CONFLICT_MERGE_INAPPLICABLE:
-        return ngx_http_conflict_json_patch_impossible(ctx);
+        return ngx_http_conflict_json_patch_inapplicable(ctx);
 
     default: /* CONFLICT_MERGE_FAILED */
         return NGX_HTTP_CONFLICT_STATE_ERROR;
@@ -411,7 +416,7 @@ ngx_http_conflict_merge_write_done(ngx_http_request_t *r,
     if (merged->same && ctx->op->out.repeat
         && ctx->op->out.verdict == CONFLICT_COMBINE)
     {
-        /* there is nothing left of it to do */
+        /* all of its changes are there already */
         return ngx_http_conflict_respond(ctx, NGX_HTTP_CONFLICT_ANSWER_LATEST,
                                          NGX_HTTP_CONFLICT_OUTCOME_REPLAYED,
                                          NGX_HTTP_CONFLICT_ACTION_NONE);
@@ -459,7 +464,7 @@ ngx_http_conflict_merge_write_done(ngx_http_request_t *r,
 }
 
 
-/* what the upstream is sent, without the member of the base if that must go */
+/* the body for the upstream, without the base if that is to be removed */
 
 static ngx_int_t
 ngx_http_conflict_merge_write_text(ngx_http_request_t *r,
@@ -478,7 +483,7 @@ ngx_http_conflict_merge_write_text(ngx_http_request_t *r,
     text.data = out->data;
     text.len = out->len;
 
-    /* it is the request's now */
+    /* freed with the request from here on */
 
     cln->handler = ngx_http_conflict_merge_write_free;
     cln->data = out->data;
@@ -521,7 +526,7 @@ ngx_http_conflict_merge_write_copy(ngx_pool_t *pool, ngx_str_t *dst,
         return NGX_OK;
     }
 
-    /* clashes are structures: aligned */
+    /* aligned, clashes are structures */
 
     dst->data = ngx_palloc(pool, src->len);
     if (dst->data == NULL) {

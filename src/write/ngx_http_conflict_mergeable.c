@@ -2,8 +2,8 @@
 /*
  * Copyright (C) the ngx_http_conflict_module authors
  *
- * May a write be merged, by its body; and how one is refused that cannot be,
- * whatever its fields say.
+ * Whether a write can be merged, by its media type and body; and the refusal
+ * of a write that cannot.
  */
 
 
@@ -43,7 +43,7 @@ ngx_http_conflict_mergeable(ngx_http_request_t *r,
 
     if (ctx->body.json && known) {
 
-        /* a part of the whole is no document (RFC 9110, 14.5) */
+        /* a PUT with a Content-Range has no document (RFC 9110, 14.5) */
 
         merge->able = (r->method == NGX_HTTP_PATCH
                        || ngx_http_conflict_header_find(&r->headers_in.headers,
@@ -62,16 +62,24 @@ ngx_http_conflict_mergeable(ngx_http_request_t *r,
         && (r->method & (NGX_HTTP_PUT|NGX_HTTP_PATCH)))
     {
         ctx->flow.answer = NGX_HTTP_CONFLICT_ANSWER_UNMERGEABLE;
-        ctx->flow.reason = (r->method == NGX_HTTP_PUT)
-                      ? "some fields belong to the server, so a PUT must be a "
-                        "complete document of type application/json"
-                      : (ctx->conf->patch != CONFLICT_FORM_WHOLE)
-                      ? "some fields belong to the server, so a PATCH must be "
-                        "application/json, application/merge-patch+json or "
-                        "application/json-patch+json"
-                      : "some fields belong to the server, so a PATCH must be "
-                        "application/merge-patch+json or "
-                        "application/json-patch+json";
+
+        if (r->method == NGX_HTTP_PUT) {
+            ctx->flow.reason = "some fields belong to the server, so a PUT "
+                               "must be a complete document of type "
+                               "application/json";
+
+        } else if (ctx->conf->patch != CONFLICT_FORM_WHOLE) {
+            ctx->flow.reason = "some fields belong to the server, so a PATCH "
+                               "must be application/json, "
+                               "application/merge-patch+json or "
+                               "application/json-patch+json";
+
+        } else {
+            ctx->flow.reason = "some fields belong to the server, so a PATCH "
+                               "must be application/merge-patch+json or "
+                               "application/json-patch+json";
+        }
+
         return NGX_DECLINED;
     }
 
@@ -79,7 +87,7 @@ ngx_http_conflict_mergeable(ngx_http_request_t *r,
 }
 
 
-/* how a body of JSON speaks; 0: nobody knows, or it is no document */
+/* the form of a JSON body; 0: unknown, or it has no document */
 
 static ngx_uint_t
 ngx_http_conflict_mergeable_form(ngx_http_request_t *r,
@@ -117,7 +125,7 @@ ngx_http_conflict_mergeable_form(ngx_http_request_t *r,
     if (nlcf->patch == CONFLICT_FORM_WHOLE
         || ngx_http_conflict_media_type_suffix(&name))
     {
-        /* what it names it will change, perhaps */
+        /* it may change the members that it has */
         *form = CONFLICT_FORM_DEEP;
         return 0;
     }
@@ -127,8 +135,6 @@ ngx_http_conflict_mergeable_form(ngx_http_request_t *r,
     return 1;
 }
 
-
-/* there is nothing that it could be merged with */
 
 ngx_http_conflict_state_e
 ngx_http_conflict_mergeable_refuse(ngx_http_conflict_ctx_t *ctx)

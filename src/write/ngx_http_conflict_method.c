@@ -2,8 +2,8 @@
 /*
  * Copyright (C) the ngx_http_conflict_module authors
  *
- * Which requests are reads, which are guarded writes, and what becomes of
- * the others: they pass unchecked, and the module says so.
+ * Which requests are reads and which are guarded writes.  The others pass
+ * unchecked, and their responses and the log say so.
  */
 
 
@@ -21,7 +21,7 @@ static const ngx_str_t  ngx_http_conflict_method_fields[] = {
 };
 
 
-/* these write, but nothing that a GET of their own target shows */
+/* these do not change what a GET of their target shows */
 
 static const ngx_str_t  ngx_http_conflict_method_other[] = {
     ngx_string("POST"),
@@ -48,7 +48,7 @@ ngx_http_conflict_method(ngx_http_request_t *r,
     name = &r->method_name;
 
     if (ngx_http_conflict_directive_method_listed(name, nlcf->methods->elts,
-                                        nlcf->methods->nelts))
+                                                  nlcf->methods->nelts))
     {
         return NGX_HTTP_CONFLICT_KIND_WRITE;
     }
@@ -61,7 +61,7 @@ ngx_http_conflict_method(ngx_http_request_t *r,
         || r->headers_in.if_unmodified_since || ngx_http_conflict_dav_if_tags(r)
         || ngx_http_conflict_chain_field(r, NULL))
     {
-        /* it asks for a check, which the upstream cannot make */
+        /* it has a precondition, which the upstream cannot check */
         return NGX_HTTP_CONFLICT_KIND_WRITE;
     }
 
@@ -76,7 +76,7 @@ ngx_http_conflict_method(ngx_http_request_t *r,
 }
 
 
-/* many an API takes such a POST for what the field says */
+/* many APIs treat such a POST as a request of the method in the field */
 
 static ngx_uint_t
 ngx_http_conflict_method_overridden(ngx_http_request_t *r)
@@ -105,8 +105,6 @@ ngx_http_conflict_method_overridden(ngx_http_request_t *r)
 }
 
 
-/* a request of a method that nobody has called a write */
-
 ngx_int_t
 ngx_http_conflict_method_unchecked(ngx_http_request_t *r,
     ngx_http_conflict_ctx_t *ctx)
@@ -117,8 +115,7 @@ ngx_http_conflict_method_unchecked(ngx_http_request_t *r,
         return NGX_DECLINED;
     }
 
-    op = ngx_http_conflict_op_create(r, ctx->conf->store, &ctx->target.key,
-                                     0);
+    op = ngx_http_conflict_op_create(r, ctx->conf->store, &ctx->target.key, 0);
     if (op == NULL) {
         return NGX_HTTP_INTERNAL_SERVER_ERROR;
     }
@@ -147,7 +144,7 @@ ngx_http_conflict_method_header(ngx_http_request_t *r,
         && (ctx->kind != NGX_HTTP_CONFLICT_KIND_POST
             || ngx_http_conflict_method_created(r)))
     {
-        /* the upstream's own tag would come back as a base */
+        /* clients would send the upstream's own tag as a base */
         ngx_http_clear_etag(r);
     }
 
@@ -158,8 +155,8 @@ ngx_http_conflict_method_header(ngx_http_request_t *r,
 
 
 /*
- * The validators of a 201 are those of what was created, which is another
- * resource than the target where Location says so (RFC 9110, 15.3.2).
+ * The validators of a 201 are those of the created resource, which is not the
+ * target if the response has a Location (RFC 9110, 15.3.2).
  */
 
 ngx_uint_t

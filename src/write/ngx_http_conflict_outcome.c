@@ -2,8 +2,8 @@
 /*
  * Copyright (C) the ngx_http_conflict_module authors
  *
- * What became of a guarded write, by one table, and the lease while nobody
- * knows yet.  A settle never delays the response.
+ * The outcome of a guarded write, by one table, and the lease as long as the
+ * outcome is not known.  A settle never delays the response.
  */
 
 
@@ -13,30 +13,30 @@
 
 
 typedef enum {
-    NGX_HTTP_CONFLICT_DONE = 0,        /* it is applied: commit */
-    NGX_HTTP_CONFLICT_NOT_DONE,        /* it is not: cancel */
-    NGX_HTTP_CONFLICT_UNCERTAIN,       /* abandon, all has landed that will */
+    NGX_HTTP_CONFLICT_DONE = 0,        /* commit */
+    NGX_HTTP_CONFLICT_NOT_DONE,        /* cancel */
+    NGX_HTTP_CONFLICT_UNCERTAIN,       /* abandon, it will not land any more */
     NGX_HTTP_CONFLICT_AMBIGUOUS        /* abandon, it may still land */
 } ngx_http_conflict_class_e;
 
 
+static void ngx_http_conflict_outcome_renew_handler(ngx_event_t *ev);
+static void ngx_http_conflict_outcome_renew_timer(ngx_http_conflict_ctx_t *ctx);
+static void ngx_http_conflict_outcome_settle_unversioned(
+    ngx_http_conflict_ctx_t *ctx, ngx_http_conflict_class_e class);
 static ngx_http_conflict_class_e ngx_http_conflict_outcome_class(
     ngx_http_conflict_ctx_t *ctx, ngx_uint_t ended, ngx_uint_t *status);
 static ngx_http_conflict_class_e ngx_http_conflict_outcome_status(
     ngx_uint_t status);
-static void ngx_http_conflict_outcome_seen(ngx_http_conflict_ctx_t *ctx,
+static void ngx_http_conflict_outcome_settle(ngx_http_conflict_ctx_t *ctx,
     ngx_http_conflict_class_e class);
-static void ngx_http_conflict_outcome(ngx_http_conflict_ctx_t *ctx,
-    ngx_http_conflict_class_e class);
-static void ngx_http_conflict_outcome_op(ngx_http_conflict_ctx_t *ctx,
+static void ngx_http_conflict_outcome_settle_op(ngx_http_conflict_ctx_t *ctx,
     ngx_http_conflict_class_e class);
 static conflict_existence_e ngx_http_conflict_outcome_existence(
     ngx_http_conflict_ctx_t *ctx, ngx_http_conflict_op_t *op);
-static void ngx_http_conflict_outcome_renew_handler(ngx_event_t *ev);
-static void ngx_http_conflict_outcome_renew_later(ngx_http_conflict_ctx_t *ctx);
 
 
-/* statuses that say that the request was not carried out */
+/* statuses of a request that was not carried out */
 
 static const ngx_uint_t  ngx_http_conflict_not_done[] = {
     400, 401, 403, 404, 405, 409, 410, 412, 413, 415, 422, 428, 429, 0
@@ -50,7 +50,7 @@ ngx_http_conflict_outcome_hold(ngx_http_conflict_ctx_t *ctx)
     ctx->timing.timer.data = ctx;
     ctx->timing.timer.log = ctx->request->connection->log;
 
-    ngx_http_conflict_outcome_renew_later(ctx);
+    ngx_http_conflict_outcome_renew_timer(ctx);
 
     if (!ctx->lease.in_flight) {
         ctx->lease.in_flight = 1;
@@ -68,45 +68,46 @@ ngx_http_conflict_outcome_renew_handler(ngx_event_t *ev)
 {
     ngx_http_conflict_ctx_t *ctx = ev->data;
 
-    /* what is not sent yet is judged by the lease when it is to be sent */
+    /* a write that is not forwarded yet is checked when it is sent */
 
     if (ctx->pass.forwarded && ngx_http_conflict_fence_expired(ctx)) {
-        if (!ctx->lease.body_searched) {
-            /* an answer may have come while the worker was stopped */
-            ctx->lease.body_searched = 1;
+
+        if (!ctx->lease.expiry_deferred) {
+            /* a response may have arrived while the worker was stopped */
+            ctx->lease.expiry_deferred = 1;
             ngx_add_timer(ev, 1);
             return;
         }
 
-        if (ngx_http_conflict_fence_end(ctx) != NGX_DECLINED) {
+        if (ngx_http_conflict_fence_abort(ctx) != NGX_DECLINED) {
             return;
         }
     }
 
-    ctx->lease.body_searched = 0;
+    ctx->lease.expiry_deferred = 0;
 
     if (ctx->op->out.leased) {
-        /* where it fails, the lease runs out into a quarantine: that is safe */
+        /* if it fails, the lease expires and a quarantine begins: safe */
         (void) ctx->op->store->ops->renew(ctx->op);
     }
 
-    ngx_http_conflict_outcome_renew_later(ctx);
+    ngx_http_conflict_outcome_renew_timer(ctx);
 }
 
 
-/* three times in a lease, and when it must have been */
+/* three times per lease, and when the write must be aborted */
 
 static void
-ngx_http_conflict_outcome_renew_later(ngx_http_conflict_ctx_t *ctx)
+ngx_http_conflict_outcome_renew_timer(ngx_http_conflict_ctx_t *ctx)
 {
-    int64_t     left;
+    int64_t     remaining;
     ngx_msec_t  timer;
 
     timer = ctx->op->in.lease / 3 + 1;
-    left = ngx_http_conflict_fence_least(ctx, 0);
+    remaining = ngx_http_conflict_fence_remaining_min(ctx, 0);
 
-    if (left > 0 && left < (int64_t) timer) {
-        timer = (ngx_msec_t) left;
+    if (remaining > 0 && remaining < (int64_t) timer) {
+        timer = (ngx_msec_t) remaining;
     }
 
     if (ctx->timing.timer.timer_set) {
@@ -121,9 +122,12 @@ void
 ngx_http_conflict_outcome_header(ngx_http_conflict_ctx_t *ctx)
 {
     ngx_uint_t                 status;
+    ngx_http_conflict_op_t    *op;
     ngx_http_conflict_class_e  class;
 
-    if (ctx->lease.settled || !ctx->op->out.leased) {
+    op = ctx->op;
+
+    if (ctx->lease.settled || !op->out.leased) {
         return;
     }
 
@@ -132,15 +136,15 @@ ngx_http_conflict_outcome_header(ngx_http_conflict_ctx_t *ctx)
     if (class == NGX_HTTP_CONFLICT_DONE) {
         ctx->lease.seen_2xx = 1;
 
-        ctx->op->in.observed.existence = ngx_http_conflict_outcome_existence(
-                ctx, ctx->op);
+        op->in.observed.existence = ngx_http_conflict_outcome_existence(ctx,
+                                                                        op);
 
-        if (!ctx->op->in.minted && ctx->op->in.observed.version == 0
-            && ctx->op->in.observed.existence != CONFLICT_DELETED
+        if (!op->in.minted && op->in.observed.version == 0
+            && op->in.observed.existence != CONFLICT_DELETED
             && ctx->pair == NULL)
         {
             if (ctx->response) {
-                /* its version may come with the body */
+                /* the version may come with the body */
                 return;
             }
 
@@ -148,7 +152,7 @@ ngx_http_conflict_outcome_header(ngx_http_conflict_ctx_t *ctx)
         }
     }
 
-    ngx_http_conflict_outcome(ctx, class);
+    ngx_http_conflict_outcome_settle(ctx, class);
 }
 
 
@@ -156,9 +160,9 @@ void
 ngx_http_conflict_outcome_body(ngx_http_conflict_ctx_t *ctx)
 {
     if (!ctx->lease.settled && ctx->lease.seen_2xx) {
-        ngx_http_conflict_outcome(ctx, ctx->op->in.observed.version
-                                       ? NGX_HTTP_CONFLICT_DONE
-                                       : NGX_HTTP_CONFLICT_UNCERTAIN);
+        ngx_http_conflict_outcome_settle(ctx, ctx->op->in.observed.version
+                                              ? NGX_HTTP_CONFLICT_DONE
+                                              : NGX_HTTP_CONFLICT_UNCERTAIN);
     }
 }
 
@@ -176,14 +180,15 @@ ngx_http_conflict_outcome_end(ngx_http_conflict_ctx_t *ctx)
     }
 
     if (!ctx->pass.forwarded) {
-        ngx_http_conflict_outcome(ctx, NGX_HTTP_CONFLICT_NOT_DONE);
+        ngx_http_conflict_outcome_settle(ctx, NGX_HTTP_CONFLICT_NOT_DONE);
         return;
     }
 
-    class = ctx->lease.seen_2xx ? NGX_HTTP_CONFLICT_UNCERTAIN
-                          : ngx_http_conflict_outcome_class(ctx, 1, &status);
+    class = ctx->lease.seen_2xx
+            ? NGX_HTTP_CONFLICT_UNCERTAIN
+            : ngx_http_conflict_outcome_class(ctx, 1, &status);
 
-    ngx_http_conflict_outcome_seen(ctx, class);
+    ngx_http_conflict_outcome_settle_unversioned(ctx, class);
 }
 
 
@@ -218,13 +223,13 @@ ngx_http_conflict_outcome_unguarded(ngx_http_conflict_ctx_t *ctx,
         return;
     }
 
-    /* 201: it has made what was not there */
+    /* 201: it has created another resource */
     ctx->flow.unguarded = (status != NGX_HTTP_CREATED);
 
     op = ctx->op;
 
     if (op == NULL) {
-        /* a POST: what a GET of its target shows is as it was */
+        /* a POST: a GET of its target shows the same as before */
         return;
     }
 
@@ -232,19 +237,17 @@ ngx_http_conflict_outcome_unguarded(ngx_http_conflict_ctx_t *ctx,
         op->in.quarantine = 0;
     }
 
-    /* without a lease: whatever lease there is learns of it */
+    /* it has no lease; if another write has, it learns of this one */
     (void) op->store->ops->abandon(op);
 }
 
 
-/* it was about to be sent, under a lease that may be over */
-
 void
 ngx_http_conflict_outcome_unsent(ngx_http_conflict_ctx_t *ctx)
 {
-    ngx_http_conflict_outcome(ctx, ctx->lease.handed_on
-                                   ? NGX_HTTP_CONFLICT_UNCERTAIN
-                                   : NGX_HTTP_CONFLICT_NOT_DONE);
+    ngx_http_conflict_outcome_settle(ctx, ctx->lease.handed_on
+                                          ? NGX_HTTP_CONFLICT_UNCERTAIN
+                                          : NGX_HTTP_CONFLICT_NOT_DONE);
 }
 
 
@@ -264,17 +267,16 @@ ngx_http_conflict_outcome_late(ngx_http_conflict_ctx_t *ctx)
     }
 
     ctx->lease.denied = 1;
-    ngx_http_conflict_outcome(ctx, NGX_HTTP_CONFLICT_UNCERTAIN);
+    ngx_http_conflict_outcome_settle(ctx, NGX_HTTP_CONFLICT_UNCERTAIN);
 
     return NGX_OK;
 }
 
 
 /*
- * An error page or X-Accel-Redirect: the request goes on elsewhere.  As a GET
- * it does no harm, and what the upstream said of the write is its end.  In a
- * named location it is the write once more, which may not be sent where it
- * may have been done.
+ * An error page or X-Accel-Redirect.  If the method has become GET, the write
+ * is settled by the upstream's response.  In a named location it is still the
+ * write, which must not be sent again if it may have been done.
  */
 
 ngx_int_t
@@ -293,11 +295,11 @@ ngx_http_conflict_outcome_redirect(ngx_http_conflict_ctx_t *ctx)
         if (r->err_status == ctx->pass.err_status
             && r->error_page == ctx->pass.error_page)
         {
-            /* try_files: nothing has run yet */
+            /* try_files: no handler has run yet */
             return NGX_OK;
         }
 
-        /* a handler without an upstream has failed, with whatever */
+        /* a handler without an upstream has failed */
         class = NGX_HTTP_CONFLICT_UNCERTAIN;
 
     } else {
@@ -314,7 +316,7 @@ ngx_http_conflict_outcome_redirect(ngx_http_conflict_ctx_t *ctx)
     if (!write) {
 
         if (!ctx->lease.settled && ctx->op->out.leased) {
-            ngx_http_conflict_outcome_seen(ctx, class);
+            ngx_http_conflict_outcome_settle_unversioned(ctx, class);
         }
 
         return NGX_OK;
@@ -337,13 +339,13 @@ ngx_http_conflict_outcome_redirect(ngx_http_conflict_ctx_t *ctx)
         }
 
         if (!ctx->lease.settled && ctx->op->out.leased) {
-            ngx_http_conflict_outcome(ctx, class);
+            ngx_http_conflict_outcome_settle(ctx, class);
         }
 
         return NGX_DECLINED;
     }
 
-    /* another upstream may be asked, under the same lease */
+    /* the next upstream is used under the same lease */
 
     if (r->upstream_states) {
         ctx->pass.first_attempt = r->upstream_states->nelts;
@@ -353,29 +355,30 @@ ngx_http_conflict_outcome_redirect(ngx_http_conflict_ctx_t *ctx)
 }
 
 
-/* by what the upstream said, without its header */
+/* no version was read from the response */
 
 static void
-ngx_http_conflict_outcome_seen(ngx_http_conflict_ctx_t *ctx,
+ngx_http_conflict_outcome_settle_unversioned(ngx_http_conflict_ctx_t *ctx,
     ngx_http_conflict_class_e class)
 {
-    if (class == NGX_HTTP_CONFLICT_DONE) {
-        ctx->op->in.observed.existence = ngx_http_conflict_outcome_existence(
-                ctx, ctx->op);
+    ngx_http_conflict_op_t  *op;
 
-        if (!ctx->op->in.minted) {
-            /* done, but its version was not seen */
+    if (class == NGX_HTTP_CONFLICT_DONE) {
+        op = ctx->op;
+        op->in.observed.existence = ngx_http_conflict_outcome_existence(ctx,
+                                                                        op);
+
+        if (!op->in.minted) {
+            /* done, but its version is unknown */
             class = NGX_HTTP_CONFLICT_UNCERTAIN;
         }
     }
 
-    ngx_http_conflict_outcome(ctx, class);
+    ngx_http_conflict_outcome_settle(ctx, class);
 }
 
 
-/*
- * The table.  "ended": no header was seen, and none will be.
- */
+/* the table; "ended": there was no response header, and there will be none */
 
 static ngx_http_conflict_class_e
 ngx_http_conflict_outcome_class(ngx_http_conflict_ctx_t *ctx, ngx_uint_t ended,
@@ -392,12 +395,17 @@ ngx_http_conflict_outcome_class(ngx_http_conflict_ctx_t *ctx, ngx_uint_t ended,
         (void) ngx_http_conflict_upstream_attempts(r, ctx->pass.first_attempt,
                                                    &sent, status);
 
-        /* 0: connect refused, no live peer, or it never came that far */
+        if (sent == 0) {
+            /* connection refused, no live peer, or no attempt was made */
+            class = NGX_HTTP_CONFLICT_NOT_DONE;
 
-        class = (sent == 0) ? NGX_HTTP_CONFLICT_NOT_DONE
-                /* a refusal may be that of the second: the first was done */
-                : (sent > 1) ? NGX_HTTP_CONFLICT_AMBIGUOUS
-                : ngx_http_conflict_outcome_status(*status);
+        } else if (sent > 1) {
+            /* the status is that of the last attempt, an earlier may be done */
+            class = NGX_HTTP_CONFLICT_AMBIGUOUS;
+
+        } else {
+            class = ngx_http_conflict_outcome_status(*status);
+        }
 
     } else if (ended) {
         /* a handler without an upstream, such as dav */
@@ -413,7 +421,7 @@ ngx_http_conflict_outcome_class(ngx_http_conflict_ctx_t *ctx, ngx_uint_t ended,
     }
 
     if (class == NGX_HTTP_CONFLICT_NOT_DONE && ctx->lease.handed_on) {
-        /* by this one; the one before it may have */
+        /* by this upstream, but an earlier one may have done it */
         class = NGX_HTTP_CONFLICT_UNCERTAIN;
     }
 
@@ -427,7 +435,7 @@ ngx_http_conflict_outcome_status(ngx_uint_t status)
     ngx_uint_t  i;
 
     if (status >= 200 && status < 300) {
-        /* 202: accepted, to be done at any time from now on */
+        /* 202: it may be done at any time from now on */
         return (status == NGX_HTTP_ACCEPTED) ? NGX_HTTP_CONFLICT_UNCERTAIN
                                              : NGX_HTTP_CONFLICT_DONE;
     }
@@ -452,7 +460,7 @@ ngx_http_conflict_outcome_status(ngx_uint_t status)
 
 
 static void
-ngx_http_conflict_outcome(ngx_http_conflict_ctx_t *ctx,
+ngx_http_conflict_outcome_settle(ngx_http_conflict_ctx_t *ctx,
     ngx_http_conflict_class_e class)
 {
     ctx->lease.settled = 1;
@@ -472,21 +480,19 @@ ngx_http_conflict_outcome(ngx_http_conflict_ctx_t *ctx,
             ngx_del_timer(&ctx->pair->timer);
         }
 
-        /* what is logged of it is about its own resource */
+        /* its log lines must be about its own resource */
 
         ngx_http_conflict_pair_exchange(ctx);
-        ngx_http_conflict_outcome_op(ctx, class);
+        ngx_http_conflict_outcome_settle_op(ctx, class);
         ngx_http_conflict_pair_exchange(ctx);
     }
 
-    ngx_http_conflict_outcome_op(ctx, class);
+    ngx_http_conflict_outcome_settle_op(ctx, class);
 }
 
 
-/* the source of a COPY is not written, whatever becomes of the rest */
-
 static void
-ngx_http_conflict_outcome_op(ngx_http_conflict_ctx_t *ctx,
+ngx_http_conflict_outcome_settle_op(ngx_http_conflict_ctx_t *ctx,
     ngx_http_conflict_class_e class)
 {
     ngx_http_conflict_op_t               *op;
@@ -501,6 +507,7 @@ ngx_http_conflict_outcome_op(ngx_http_conflict_ctx_t *ctx,
     ops = op->store->ops;
 
     if (op->in.reads) {
+        /* the source of a COPY is not written */
         (void) ops->cancel(op);
         return;
     }
@@ -511,7 +518,7 @@ ngx_http_conflict_outcome_op(ngx_http_conflict_ctx_t *ctx,
         op->in.observed.version = 0;
 
         if (!op->in.minted && op->in.observed.existence == CONFLICT_EXISTS) {
-            /* done, but the answer is not about its version */
+            /* done, but the response does not have its version */
             class = NGX_HTTP_CONFLICT_UNCERTAIN;
         }
     }
@@ -552,7 +559,7 @@ ngx_http_conflict_outcome_op(ngx_http_conflict_ctx_t *ctx,
 }
 
 
-/* what is at the place that the operation is about, once the write is done */
+/* the state of the operation's resource after the write */
 
 static conflict_existence_e
 ngx_http_conflict_outcome_existence(ngx_http_conflict_ctx_t *ctx,

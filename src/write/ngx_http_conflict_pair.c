@@ -2,8 +2,8 @@
 /*
  * Copyright (C) the ngx_http_conflict_module authors
  *
- * MOVE and COPY, which write another resource than their target, or both
- * (RFC 4918, 9.8 and 9.9): one after the other takes its lease, and both are
+ * MOVE and COPY (RFC 4918, 9.8 and 9.9) write the resource in Destination, and
+ * MOVE its target as well: the leases are acquired one after the other, and
  * settled together.
  */
 
@@ -29,9 +29,8 @@ static ngx_str_t  ngx_http_conflict_destination = ngx_string("destination");
 
 
 /*
- * The source has its operation, with all preconditions, which are about it.
- * A COPY writes only the destination, and its source matters where it has a
- * precondition.
+ * ctx->op is the source's, with all preconditions of the header.  A COPY
+ * writes the destination alone; its source is checked if it has any.
  */
 
 ngx_int_t
@@ -52,7 +51,7 @@ ngx_http_conflict_pair(ngx_http_request_t *r, ngx_http_conflict_ctx_t *ctx)
                                           &ngx_http_conflict_destination, NULL);
 
     if (value == NULL) {
-        /* the upstream will say so */
+        /* for the upstream to refuse */
         return NGX_OK;
     }
 
@@ -75,7 +74,7 @@ ngx_http_conflict_pair(ngx_http_request_t *r, ngx_http_conflict_ctx_t *ctx)
     }
 
     if (ngx_http_conflict_pair_same(&pair->target, &r->uri)) {
-        /* onto itself: one resource */
+        /* the same resource */
         return NGX_OK;
     }
 
@@ -90,7 +89,7 @@ ngx_http_conflict_pair(ngx_http_request_t *r, ngx_http_conflict_ctx_t *ctx)
     if (!ngx_http_conflict_pair_same(&key, &ctx->target.key)
         || ngx_http_conflict_pair_same(&pair->key, &ctx->target.key))
     {
-        /* of captures, or of what a "set" has made of this path */
+        /* the key depends on captures, or on a "set" for this path */
         return ngx_http_conflict_pair_error(ctx, "conflict_key does not "
                                                  "determine the resource in "
                                                  "Destination");
@@ -112,7 +111,7 @@ ngx_http_conflict_pair(ngx_http_request_t *r, ngx_http_conflict_ctx_t *ctx)
 
     pair->source->in.reads = ((r->method & NGX_HTTP_COPY) != 0);
 
-    /* all take two leases in the same order, so nobody waits in a circle */
+    /* leases are acquired in the order of the keys to avoid a deadlock */
 
     if (ngx_memn2cmp(pair->key.data, ctx->target.key.data, pair->key.len,
                      ctx->target.key.len)
@@ -125,8 +124,6 @@ ngx_http_conflict_pair(ngx_http_request_t *r, ngx_http_conflict_ctx_t *ctx)
 }
 
 
-/* NGX_DECLINED: it is none, or that of another host */
-
 ngx_int_t
 ngx_http_conflict_pair_destination(ngx_http_request_t *r, ngx_str_t *value,
     ngx_str_t *uri)
@@ -138,7 +135,7 @@ ngx_http_conflict_pair_destination(ngx_http_request_t *r, ngx_str_t *value,
 
     if (value->len && *p != '/') {
 
-        /* an absolute URI: the same host, whatever its scheme and port */
+        /* an absolute URI: the scheme and the port may differ */
 
         p = ngx_strlchr(p, last, ':');
 
@@ -153,7 +150,9 @@ ngx_http_conflict_pair_destination(ngx_http_request_t *r, ngx_str_t *value,
         }
 
         if (*host == '[') {
+
             for (p = host; p < last && *p != ']'; p++) { /* void */ }
+
             p += (p < last);
         }
 
@@ -176,7 +175,7 @@ ngx_http_conflict_pair_destination(ngx_http_request_t *r, ngx_str_t *value,
 }
 
 
-/* as nginx makes r->uri of the request line */
+/* as nginx derives r->uri from the request line */
 
 static ngx_int_t
 ngx_http_conflict_pair_path(ngx_http_request_t *r, u_char *path, u_char *last,
@@ -214,7 +213,7 @@ ngx_http_conflict_pair_path(ngx_http_request_t *r, u_char *path, u_char *last,
 }
 
 
-/* what the key is there; by the path alone, so not with what was set for it */
+/* the key of a path: variables are evaluated anew */
 
 static ngx_int_t
 ngx_http_conflict_pair_key(ngx_http_request_t *r,
@@ -304,7 +303,7 @@ ngx_http_conflict_pair_next(ngx_http_conflict_ctx_t *ctx)
 
     if (pair->second) {
 
-        /* both may go; the request is about its own target again */
+        /* both may pass: back to the source */
 
         if (ctx->op != pair->source) {
             ngx_http_conflict_pair_swap(ctx);
@@ -360,7 +359,7 @@ ngx_http_conflict_pair_exchange(ngx_http_conflict_ctx_t *ctx)
 }
 
 
-/* what was found out about the one does not hold for the other */
+/* to check the other resource: discards what was fetched for this one */
 
 static void
 ngx_http_conflict_pair_swap(ngx_http_conflict_ctx_t *ctx)
@@ -392,7 +391,7 @@ ngx_http_conflict_pair_renew(ngx_event_t *ev)
 
     ngx_add_timer(ev, pair->op->in.lease / 3 + 1);
 
-    /* where it fails, the lease runs out into a quarantine: that is safe */
+    /* if it fails, the lease expires and a quarantine begins: safe */
     (void) pair->op->store->ops->renew(pair->op);
 }
 

@@ -2,8 +2,8 @@
 /*
  * Copyright (C) the ngx_http_conflict_module authors
  *
- * A write is handed on, to the content handler of its location; and again,
- * after an internal redirect.
+ * Hands a write to the content handler of its location, and again after an
+ * internal redirect.
  */
 
 
@@ -89,9 +89,9 @@ ngx_http_conflict_pass_again(ngx_http_conflict_ctx_t *ctx)
                            "upstream failed, and the write is not sent again";
 
         return ngx_http_conflict_refuse(ctx,
-                                   NGX_HTTP_CONFLICT_ANSWER_UNKNOWN_OUTCOME,
-                                   NGX_HTTP_CONFLICT_OUTCOME_BUSY,
-                                   NGX_HTTP_CONFLICT_ACTION_NONE);
+                                      NGX_HTTP_CONFLICT_ANSWER_UNKNOWN_OUTCOME,
+                                      NGX_HTTP_CONFLICT_OUTCOME_BUSY,
+                                      NGX_HTTP_CONFLICT_ACTION_NONE);
     }
 
     ngx_http_conflict_pass_enter(ctx->request, ctx);
@@ -100,7 +100,7 @@ ngx_http_conflict_pass_again(ngx_http_conflict_ctx_t *ctx)
 }
 
 
-/* what was there before is not this location's */
+/* the state before the content handler, to tell what it has changed */
 
 static void
 ngx_http_conflict_pass_enter(ngx_http_request_t *r,

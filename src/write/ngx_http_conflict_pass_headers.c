@@ -2,14 +2,14 @@
 /*
  * Copyright (C) the ngx_http_conflict_module authors
  *
- * What the upstream does not see of a request that is handed on.
+ * The request fields that are hidden from the upstream.
  */
 
 
 #include "write/ngx_http_conflict_write.h"
 
 
-/* of a write; "If-None-Match: *" any upstream knows */
+/* of a write; "If-None-Match: *" is forwarded, upstreams support it */
 
 static const ngx_str_t  ngx_http_conflict_write_headers[] = {
     ngx_string("if-match"),
@@ -30,7 +30,7 @@ static const ngx_str_t  ngx_http_conflict_tag_headers[] = {
 };
 
 
-/* the module must look into the answer; nginx may encode it afterwards */
+/* the module reads the response body, nginx may encode it afterwards */
 
 static const ngx_str_t  ngx_http_conflict_encoding_headers[] = {
     ngx_string("accept-encoding"),
@@ -38,7 +38,7 @@ static const ngx_str_t  ngx_http_conflict_encoding_headers[] = {
 };
 
 
-/* of a body that was changed on its way */
+/* of a body that the module has changed */
 
 static const ngx_str_t  ngx_http_conflict_digest_headers[] = {
     ngx_string("content-md5"),

@@ -2,7 +2,7 @@
 /*
  * Copyright (C) the ngx_http_conflict_module authors
  *
- * What the client says it edited: the bases in headers (RFC 9110, section
+ * The preconditions of a write: the bases in header fields (RFC 9110, section
  * 13.1) and in the body.
  */
 
@@ -20,9 +20,9 @@ static ngx_int_t ngx_http_conflict_precondition_if(ngx_http_request_t *r,
     ngx_http_conflict_ctx_t *ctx);
 static ngx_int_t ngx_http_conflict_precondition_unmodified(
     ngx_http_request_t *r, ngx_http_conflict_ctx_t *ctx);
-static ngx_int_t ngx_http_conflict_precondition_unread(ngx_http_request_t *r,
-    ngx_http_conflict_ctx_t *ctx);
-static ngx_int_t ngx_http_conflict_precondition_unreadable(
+static ngx_int_t ngx_http_conflict_precondition_incomplete(
+    ngx_http_request_t *r, ngx_http_conflict_ctx_t *ctx);
+static ngx_int_t ngx_http_conflict_precondition_invalid_body(
     ngx_http_request_t *r, ngx_http_conflict_ctx_t *ctx);
 static ngx_uint_t ngx_http_conflict_precondition_integer(ngx_str_t *text);
 static ngx_int_t ngx_http_conflict_precondition_error(
@@ -61,7 +61,7 @@ ngx_http_conflict_precondition_headers(ngx_http_request_t *r,
                        "If-Match or If-None-Match");
     }
 
-    /* ignored beside If-Match (RFC 9110, 13.2.2) */
+    /* ignored if there is If-Match (RFC 9110, 13.2.2) */
 
     if (!(pre->kinds & (CONFLICT_IF_MATCH|CONFLICT_IF_MATCH_ANY))
         && r->headers_in.if_unmodified_since
@@ -99,8 +99,7 @@ ngx_http_conflict_precondition_headers(ngx_http_request_t *r,
 
     case NGX_DECLINED:
         return ngx_http_conflict_precondition_error(ctx,
-                       NGX_HTTP_CONFLICT_ANSWER_BAD_BASE,
-                                              ctx->flow.reason);
+                       NGX_HTTP_CONFLICT_ANSWER_BAD_BASE, ctx->flow.reason);
 
     default: /* NGX_ERROR */
         return NGX_ERROR;
@@ -119,8 +118,8 @@ ngx_http_conflict_precondition_create(ngx_http_request_t *r,
 
     nlcf = ctx->conf;
 
-    n = ngx_http_conflict_entity_tags_most(nlcf, r->headers_in.if_match)
-        + ngx_http_conflict_entity_tags_most(nlcf, r->headers_in.if_none_match);
+    n = ngx_http_conflict_entity_tags_max(nlcf, r->headers_in.if_match)
+        + ngx_http_conflict_entity_tags_max(nlcf, r->headers_in.if_none_match);
 
     value = ngx_http_conflict_dav_if_tags(r);
     i = value ? value->len / 2 + 1 : 0;
@@ -141,7 +140,7 @@ ngx_http_conflict_precondition_create(ngx_http_request_t *r,
     op->in.observed.mtime = CONFLICT_TIME_NONE;
     ngx_http_conflict_body_history_configure(ctx);
 
-    i += ngx_http_conflict_entity_tags_most(nlcf, r->headers_in.if_match);
+    i += ngx_http_conflict_entity_tags_max(nlcf, r->headers_in.if_match);
 
     op->in.pre.match = ngx_http_conflict_op_bases(op);
     op->in.pre.none = ngx_http_conflict_op_bases(op) + i;
@@ -169,7 +168,7 @@ ngx_http_conflict_precondition_match(ngx_http_request_t *r,
 
     pre = &ctx->op->in.pre;
 
-    /* in report mode clients see the upstream's tags, if it has any */
+    /* in report mode clients get the upstream's own tags, if it has any */
 
     report = (ctx->op->in.report && ctx->op->in.minted);
     foreign = (report && ctx->conf->tags == NGX_HTTP_CONFLICT_TAGS_OWN);
@@ -197,7 +196,7 @@ ngx_http_conflict_precondition_match(ngx_http_request_t *r,
             }
 
             ctx->version.offered = (report && ctx->conf->tags
-                                      == NGX_HTTP_CONFLICT_TAGS_NONE);
+                                              == NGX_HTTP_CONFLICT_TAGS_NONE);
 
             for (i = 0; i < pre->matches; i++) {
 
@@ -245,7 +244,7 @@ ngx_http_conflict_precondition_match(ngx_http_request_t *r,
 }
 
 
-/* in report mode and of an upstream's own tags it is all the upstream's */
+/* in report mode, or if the upstream owns the versions, it checks the field */
 
 static ngx_int_t
 ngx_http_conflict_precondition_if(ngx_http_request_t *r,
@@ -276,9 +275,9 @@ ngx_http_conflict_precondition_if(ngx_http_request_t *r,
 
 
 /*
- * RFC 9110, 13.1.4 says to ignore what is not an HTTP-date.  Here RFC 3339
- * is taken as well, and what is neither is refused: the client asked for a
- * check, and would take its write for checked.
+ * RFC 9110, 13.1.4 requires that a value that is not an HTTP-date is ignored.
+ * Here RFC 3339 is accepted as well, and any other value is refused: the client
+ * would assume that its write was checked.
  */
 
 static ngx_int_t
@@ -332,7 +331,7 @@ ngx_http_conflict_precondition_body(ngx_http_request_t *r,
     body = &ctx->body;
 
     if (body->json && (body->too_large || body->error != CONFLICT_JSON_OK)) {
-        rc = ngx_http_conflict_precondition_unread(r, ctx);
+        rc = ngx_http_conflict_precondition_incomplete(r, ctx);
 
         if (rc != NGX_OK) {
             return rc;
@@ -366,7 +365,8 @@ ngx_http_conflict_precondition_body(ngx_http_request_t *r,
     {
         return ngx_http_conflict_precondition_error(ctx,
                        NGX_HTTP_CONFLICT_ANSWER_BAD_BASE,
-                       ctx->op->in.minted ? "the base version is not an integer"
+                       ctx->op->in.minted
+                       ? "the base version is not an integer"
                        : "the base version is neither a string nor a number");
     }
 
@@ -375,19 +375,19 @@ ngx_http_conflict_precondition_body(ngx_http_request_t *r,
 
 
 /*
- * It cannot be read to its end.  NGX_OK: that is not for the module to judge,
- * and there is no base in it that anybody could find.
+ * The body was not parsed to its end.  NGX_OK: it is for the API to refuse, and
+ * passes as a body in which no base can be found.
  */
 
 static ngx_int_t
-ngx_http_conflict_precondition_unread(ngx_http_request_t *r,
+ngx_http_conflict_precondition_incomplete(ngx_http_request_t *r,
     ngx_http_conflict_ctx_t *ctx)
 {
     ngx_http_conflict_body_t  *body;
 
     body = &ctx->body;
 
-    /* nor is anything cut out of it */
+    /* without "json" nothing is removed from it either */
 
     body->based = (body->json->type != CONFLICT_JSON_NONE);
     body->wrong = (size_t) body->json->offset;
@@ -412,7 +412,7 @@ ngx_http_conflict_precondition_unread(ngx_http_request_t *r,
                        "the member with the base version is repeated");
     }
 
-    if (ngx_http_conflict_precondition_unreadable(r, ctx) != NGX_OK) {
+    if (ngx_http_conflict_precondition_invalid_body(r, ctx) != NGX_OK) {
         return NGX_ERROR;
     }
 
@@ -422,26 +422,31 @@ ngx_http_conflict_precondition_unread(ngx_http_request_t *r,
 
 
 static ngx_int_t
-ngx_http_conflict_precondition_unreadable(ngx_http_request_t *r,
+ngx_http_conflict_precondition_invalid_body(ngx_http_request_t *r,
     ngx_http_conflict_ctx_t *ctx)
 {
-    return ngx_http_conflict_precondition_wrong(r, ctx,
-                            (ctx->body.error == CONFLICT_JSON_TOO_DEEP)
-                            ? "the body is nested deeper than 128 levels"
-                            : "the body is not valid JSON", ctx->body.wrong);
+    const char  *what;
+
+    what = (ctx->body.error == CONFLICT_JSON_TOO_DEEP)
+           ? "the body is nested deeper than 128 levels"
+           : "the body is not valid JSON";
+
+    return ngx_http_conflict_precondition_bad_json(r, ctx, what,
+                                                   ctx->body.wrong);
 }
 
 
 ngx_int_t
-ngx_http_conflict_precondition_wrong(ngx_http_request_t *r,
+ngx_http_conflict_precondition_bad_json(ngx_http_request_t *r,
     ngx_http_conflict_ctx_t *ctx, const char *what, size_t at)
 {
     u_char     *reason;
     size_t      line, column;
     ngx_str_t   text;
 
-    if (ngx_http_conflict_request_body_text(r, ctx->conf->max_body,
-                                            &text) != NGX_OK) {
+    if (ngx_http_conflict_request_body_text(r, ctx->conf->max_body, &text)
+        != NGX_OK)
+    {
         return NGX_ERROR;
     }
 
@@ -474,7 +479,7 @@ ngx_http_conflict_precondition_missing(ngx_http_request_t *r,
     body = &ctx->body;
     base = ctx->conf->base;
 
-    /* nobody who may have sent one is told that there is none */
+    /* a base that may be in the body must not be reported as missing */
 
     if (body->encoded) {
         *answer = NGX_HTTP_CONFLICT_ANSWER_ENCODED;
@@ -487,13 +492,13 @@ ngx_http_conflict_precondition_missing(ngx_http_request_t *r,
     if (body->undeclared && body->too_large) {
         *answer = NGX_HTTP_CONFLICT_ANSWER_TOO_LARGE;
         ctx->flow.reason = "the body is larger than conflict_max_body: send "
-                      "If-Match with the ETag of the resource";
+                           "If-Match with the ETag of the resource";
         return NGX_OK;
     }
 
     if (body->based || body->error == CONFLICT_JSON_TOO_DEEP) {
         *answer = NGX_HTTP_CONFLICT_ANSWER_BAD_JSON;
-        return ngx_http_conflict_precondition_unreadable(r, ctx);
+        return ngx_http_conflict_precondition_invalid_body(r, ctx);
     }
 
     *answer = NGX_HTTP_CONFLICT_ANSWER_NO_BASE;
@@ -516,8 +521,8 @@ ngx_http_conflict_precondition_missing(ngx_http_request_t *r,
 
 
 /*
- * Minted versions are integers; an upstream's own may be any text.  One
- * that is no version that could be minted is a base that is never current.
+ * Minted versions are integers; owned ones may be any text.  An integer that
+ * cannot be a minted version is a base that is never current.
  */
 
 ngx_int_t
@@ -540,7 +545,7 @@ ngx_http_conflict_precondition_version(ngx_http_conflict_ctx_t *ctx,
     p = (const char *) text->data;
     last = p + text->len;
 
-    /* an ETag as a script has it from a response, or only its text */
+    /* a script may send an ETag as it was received, or without the quotes */
 
     quoted = (conflict_etag_next(&p, last, &etag) == CONFLICT_ETAG_TAG
               && p == last);
@@ -558,14 +563,15 @@ ngx_http_conflict_precondition_version(ngx_http_conflict_ctx_t *ctx,
 
         bare = conflict_etag_bare((char *) tag.data, tag.len);
 
-        ctx->pre.bare_tag = (bare == tag.len) ? 0
-                    : conflict_version_from_text((char *) tag.data, bare);
+        ctx->pre.bare_tag = (bare == tag.len)
+                        ? 0
+                        : conflict_version_from_text((char *) tag.data, bare);
 
         return NGX_OK;
     }
 
     if (cut_short) {
-        /* behind a version may be a long tag of the upstream's */
+        /* a long tag of the upstream may follow the version */
         bare = (tag.len > 2 && tag.data[0] == 'W') ? 2 : 0;
         bare += (tag.data[bare] == '"');
 
@@ -611,7 +617,7 @@ ngx_http_conflict_precondition_integer(ngx_str_t *text)
 }
 
 
-/* what was read of the bases so far does not count either */
+/* the preconditions read so far are discarded */
 
 static ngx_int_t
 ngx_http_conflict_precondition_error(ngx_http_conflict_ctx_t *ctx,

@@ -2,8 +2,9 @@
 /*
  * Copyright (C) the ngx_http_conflict_module authors
  *
- * A GET or HEAD on its way to the upstream: its version is asked for before
- * that runs, and an unknown one found out.  The way back is in _filter.c.
+ * A GET or HEAD up to the upstream: the version is read from the store before
+ * the upstream runs, and an own GET may prove an unknown one.  The response
+ * is in filter.c.
  */
 
 
@@ -20,8 +21,7 @@ ngx_http_conflict_read_peek(ngx_http_conflict_ctx_t *ctx)
 
     r = ctx->request;
 
-    op = ngx_http_conflict_op_create(r, ctx->conf->store, &ctx->target.key,
-                                     0);
+    op = ngx_http_conflict_op_create(r, ctx->conf->store, &ctx->target.key, 0);
     if (op == NULL) {
         return NGX_HTTP_CONFLICT_STATE_ERROR;
     }
@@ -35,10 +35,7 @@ ngx_http_conflict_read_peek(ngx_http_conflict_ctx_t *ctx)
 
     ngx_http_conflict_body_history_configure(ctx);
 
-    /*
-     * Before the upstream runs, so that the version is never newer than
-     * the body.
-     */
+    /* before the upstream runs, so the version is never newer than the body */
 
     ngx_http_conflict_store_call_start(ctx, op->store->ops->peek);
 
@@ -47,8 +44,8 @@ ngx_http_conflict_read_peek(ngx_http_conflict_ctx_t *ctx)
 
 
 /*
- * On to the upstream; but where the state is unknown the latest body can
- * prove that it is still the version of before.
+ * If the state is unknown, the latest body may prove that the version is still
+ * the previous one.
  */
 
 ngx_http_conflict_state_e
@@ -64,7 +61,8 @@ ngx_http_conflict_read_peeked(ngx_http_conflict_ctx_t *ctx)
     }
 
     op = ctx->op;
-    ctx->timing.settling = (rc == NGX_OK && op->out.settling) ? op->out.wait : 0;
+    ctx->timing.settling = (rc == NGX_OK && op->out.settling) ? op->out.wait
+                                                              : 0;
 
     if (rc == NGX_OK && op->out.state == CONFLICT_UNKNOWN && op->in.minted
         && !ctx->conf->report)
@@ -77,10 +75,10 @@ ngx_http_conflict_read_peeked(ngx_http_conflict_ctx_t *ctx)
 }
 
 
-/* as for a write; where nothing can be told the read has no version */
+/* as for a write; if nothing is proved, the read has no version */
 
 ngx_http_conflict_state_e
-ngx_http_conflict_read_fetch(ngx_http_conflict_ctx_t *ctx)
+ngx_http_conflict_read_get_latest(ngx_http_conflict_ctx_t *ctx)
 {
     ngx_http_conflict_latest_t  *latest;
 
@@ -148,7 +146,7 @@ ngx_http_conflict_read_forward(ngx_http_conflict_ctx_t *ctx)
     ctx->pass.forwarded = 1;
 
     if (op->rc != NGX_OK) {
-        /* no validators, then; nobody can hold this read for checked */
+        /* without validators, so that the response cannot be used as a base */
         ctx->flow.outcome = NGX_HTTP_CONFLICT_OUTCOME_UNCHECKED;
         return NGX_HTTP_CONFLICT_STATE_FORWARDED;
     }

@@ -2,8 +2,7 @@
 /*
  * Copyright (C) the ngx_http_conflict_module authors
  *
- * Writes that are refused, by the verdict of the store or because they cannot
- * be checked.
+ * Refusals: by the verdict of the store, or of a write that cannot be checked.
  */
 
 

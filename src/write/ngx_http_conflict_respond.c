@@ -2,8 +2,8 @@
 /*
  * Copyright (C) the ngx_http_conflict_module authors
  *
- * The next state where the module itself answers a write, with an error or
- * with the latest body.  What it says then is in _answer.c.
+ * The next state if the module itself answers a write, with an error or with
+ * the latest body.  The response is made in answer/.
  */
 
 
@@ -19,7 +19,7 @@ ngx_http_conflict_respond(ngx_http_conflict_ctx_t *ctx,
     ctx->flow.action = action;
 
     if (ctx->conf->report) {
-        /* would have; it is logged with the answer of the upstream */
+        /* logged with the response of the upstream */
         ctx->op->in.pre.chain = 0;
         return NGX_HTTP_CONFLICT_STATE_FORWARD;
     }

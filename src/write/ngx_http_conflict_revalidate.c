@@ -2,9 +2,9 @@
 /*
  * Copyright (C) the ngx_http_conflict_module authors
  *
- * Conditional reads of minted versions.  A tag bears the upstream's own behind
- * the version, so conditions go upstream in its own words, and nothing of what
- * was shown need be remembered.
+ * Conditional reads of minted versions.  A tag has the upstream's own tag after
+ * the version, so conditions can be forwarded as the upstream knows them, and
+ * no response has to be remembered.
  */
 
 
@@ -12,25 +12,25 @@
 #include "core/policy/conflict_etag.h"
 
 
-/* bytes; a longer tag of the upstream is left out */
-#define NGX_HTTP_CONFLICT_OWN  512
+#define NGX_HTTP_CONFLICT_OWN_TAG_MAX  512     /* bytes, longer: omitted */
 
 
-/* of a client's list */
+/* a tag in a client's list */
 
 typedef struct {
     conflict_etag_t   etag;
-    conflict_etag_t   own;         /* the upstream's, in it */
+    conflict_etag_t   own;         /* the upstream's own tag in it */
     uint64_t          version;
-    unsigned          bears:1;     /* it has "own" */
+    unsigned          has_own:1;
 } ngx_http_conflict_tag_t;
 
 
 typedef enum {
-    NGX_HTTP_CONFLICT_FAILS = 0,
-    NGX_HTTP_CONFLICT_HOLDS,       /* by a tag of ours */
-    NGX_HTTP_CONFLICT_THEIRS       /* by the upstream's, of no version */
-} ngx_http_conflict_judgment_e;
+    NGX_HTTP_CONFLICT_CONDITION_FAILS = 0,
+    NGX_HTTP_CONFLICT_CONDITION_HOLDS,      /* by a tag of the module */
+    NGX_HTTP_CONFLICT_CONDITION_UPSTREAM    /* by the upstream's own, without a
+                                               version */
+} ngx_http_conflict_condition_e;
 
 
 static ngx_int_t ngx_http_conflict_revalidate_tag_next(ngx_str_t *list,
@@ -39,29 +39,29 @@ static ngx_int_t ngx_http_conflict_revalidate_tag_read(ngx_str_t *text,
     conflict_etag_t *etag);
 static ngx_uint_t ngx_http_conflict_revalidate_tag_same(conflict_etag_t *a,
     conflict_etag_t *b, ngx_uint_t strong);
-static ngx_uint_t ngx_http_conflict_revalidate_tag_is(ngx_str_t *value);
+static ngx_uint_t ngx_http_conflict_revalidate_is_tag(ngx_str_t *value);
 static ngx_int_t ngx_http_conflict_revalidate_tag_echo(ngx_http_request_t *r,
     ngx_http_conflict_tag_t *tag);
-static ngx_uint_t ngx_http_conflict_revalidate_list(
+static ngx_uint_t ngx_http_conflict_revalidate_own_tags(
     ngx_http_conflict_ctx_t *ctx, ngx_str_t *list, ngx_str_t *value);
-static ngx_uint_t ngx_http_conflict_revalidate_dates(
+static ngx_uint_t ngx_http_conflict_revalidate_date_unique(
     ngx_http_conflict_ctx_t *ctx);
-static ngx_int_t ngx_http_conflict_revalidate_part(ngx_http_request_t *r,
+static ngx_int_t ngx_http_conflict_revalidate_range(ngx_http_request_t *r,
     ngx_http_conflict_ctx_t *ctx, ngx_str_t *value);
 static ngx_int_t ngx_http_conflict_revalidate_push(ngx_http_request_t *r,
     ngx_table_elt_t *h, ngx_str_t *value);
-static ngx_http_conflict_judgment_e ngx_http_conflict_revalidate_judge(
+static ngx_http_conflict_condition_e ngx_http_conflict_revalidate_match(
     ngx_http_request_t *r, ngx_http_conflict_ctx_t *ctx, ngx_str_t *list,
     ngx_uint_t strong, ngx_uint_t plain, ngx_http_conflict_tag_t *tag);
-static ngx_int_t ngx_http_conflict_revalidate_judge_none_match(
+static ngx_int_t ngx_http_conflict_revalidate_if_none_match(
     ngx_http_request_t *r, ngx_http_conflict_ctx_t *ctx, ngx_uint_t dated);
-static ngx_uint_t ngx_http_conflict_revalidate_judge_range(
+static ngx_uint_t ngx_http_conflict_revalidate_if_range(
     ngx_http_request_t *r, ngx_http_conflict_ctx_t *ctx, ngx_uint_t dated);
-static ngx_uint_t ngx_http_conflict_revalidate_judge_date(
+static ngx_uint_t ngx_http_conflict_revalidate_if_modified_since(
     ngx_http_request_t *r);
 
 
-/* request fields: hidden in any case, and those that may go upstream */
+/* request fields: always hidden, and those that may be forwarded */
 
 static const ngx_str_t  ngx_http_conflict_conditional[] = {
     ngx_string("if-match"),
@@ -77,7 +77,7 @@ static const ngx_str_t  ngx_http_conflict_if_range = ngx_string("if-range");
 static const ngx_str_t  ngx_http_conflict_range = ngx_string("range");
 
 
-/* for nginx's filter, where the condition was judged here */
+/* for nginx's filter, if the condition holds */
 
 static ngx_table_elt_t  ngx_http_conflict_any = {
     1,
@@ -108,16 +108,16 @@ ngx_http_conflict_revalidate_tag_next(ngx_str_t *list, size_t *pos,
 
     tag->version = conflict_version_from_tag(tag->etag.data, tag->etag.len);
 
-    tag->bears = (tag->version < CONFLICT_VERSION_LIMIT
-                  && conflict_version_upstream_tag(&tag->own, tag->etag.data,
-                                                   tag->etag.len)
-                     == 0);
+    tag->has_own = (tag->version < CONFLICT_VERSION_LIMIT
+                    && conflict_version_upstream_tag(&tag->own, tag->etag.data,
+                                                     tag->etag.len)
+                       == 0);
 
     return NGX_OK;
 }
 
 
-/* one tag, and nothing else */
+/* exactly one tag */
 
 static ngx_int_t
 ngx_http_conflict_revalidate_tag_read(ngx_str_t *text, conflict_etag_t *etag)
@@ -134,8 +134,8 @@ ngx_http_conflict_revalidate_tag_read(ngx_str_t *text, conflict_etag_t *etag)
 
 
 /*
- * By the weak comparison (RFC 9110, 8.8.3.2), for which the client's tag "a"
- * may have what a front has put behind it for another encoding.
+ * In the weak comparison (RFC 9110, 8.8.3.2) the client's tag "a" may have a
+ * suffix that a front end has appended for another encoding.
  */
 
 static ngx_uint_t
@@ -148,16 +148,16 @@ ngx_http_conflict_revalidate_tag_same(conflict_etag_t *a, conflict_etag_t *b,
 }
 
 
-/* of If-Range: a tag, or a date */
+/* If-Range has a tag or a date */
 
 static ngx_uint_t
-ngx_http_conflict_revalidate_tag_is(ngx_str_t *value)
+ngx_http_conflict_revalidate_is_tag(ngx_str_t *value)
 {
     return value->len && value->data[value->len - 1] == '"';
 }
 
 
-/* the client's, as it has sent it */
+/* sets ETag to the client's tag as it was sent */
 
 static ngx_int_t
 ngx_http_conflict_revalidate_tag_echo(ngx_http_request_t *r,
@@ -176,14 +176,16 @@ ngx_int_t
 ngx_http_conflict_revalidate_set_etag(ngx_http_request_t *r,
     ngx_http_conflict_ctx_t *ctx, uint64_t version)
 {
-    u_char          *p, text[NGX_INT64_LEN + NGX_HTTP_CONFLICT_OWN
-                             + sizeof("\".W/\"")];
-    conflict_etag_t  own;
+    u_char           *p;
+    u_char            text[NGX_INT64_LEN + NGX_HTTP_CONFLICT_OWN_TAG_MAX
+                           + sizeof("\".W/\"")];
+    conflict_etag_t   own;
 
     if (version == 0 || version >= CONFLICT_VERSION_LIMIT
-        || ctx->version.upstream_tag.len > NGX_HTTP_CONFLICT_OWN
+        || ctx->version.upstream_tag.len > NGX_HTTP_CONFLICT_OWN_TAG_MAX
         || ngx_http_conflict_revalidate_tag_read(&ctx->version.upstream_tag,
-                                                 &own) != NGX_OK
+                                                 &own)
+           != NGX_OK
         || (!own.weak && own.len >= 2 && ngx_memcmp(own.data, "W/", 2) == 0)
         || (r->headers_out.status == NGX_HTTP_PARTIAL_CONTENT
             && ctx->conf->inject->place != NGX_HTTP_CONFLICT_DEFAULT))
@@ -199,8 +201,8 @@ ngx_http_conflict_revalidate_set_etag(ngx_http_request_t *r,
 
 
 /*
- * Only what was said of the current version may come back as a 304: a date
- * and size, say, can be those of the version before.
+ * Only conditions on the current version are forwarded, as an earlier version
+ * may have the same validator: a date and a size, for example.
  */
 
 ngx_int_t
@@ -219,7 +221,7 @@ ngx_http_conflict_revalidate(ngx_http_request_t *r,
                sizeof(ngx_http_conflict_conditional));
 
     n = sizeof(ngx_http_conflict_conditional) / sizeof(ngx_str_t);
-    dates = ngx_http_conflict_revalidate_dates(ctx);
+    dates = ngx_http_conflict_revalidate_date_unique(ctx);
 
     h = r->headers_in.if_none_match;
 
@@ -229,10 +231,10 @@ ngx_http_conflict_revalidate(ngx_http_request_t *r,
             return NGX_ERROR;
         }
 
-        if (!ngx_http_conflict_revalidate_list(ctx, &h->value, &tags)
+        if (!ngx_http_conflict_revalidate_own_tags(ctx, &h->value, &tags)
             && tags.len == 0)
         {
-            /* a date beside tags counts for nothing (RFC 9110, 13.1.3) */
+            /* a date is ignored if there are tags (RFC 9110, 13.1.3) */
             dates = 0;
         }
     }
@@ -241,7 +243,7 @@ ngx_http_conflict_revalidate(ngx_http_request_t *r,
         hidden[n++] = ngx_http_conflict_since;
     }
 
-    part = ngx_http_conflict_revalidate_part(r, ctx, &tag);
+    part = ngx_http_conflict_revalidate_range(r, ctx, &tag);
 
     if (part == NGX_ERROR) {
         return NGX_ERROR;
@@ -269,22 +271,23 @@ ngx_http_conflict_revalidate(ngx_http_request_t *r,
         return NGX_ERROR;
     }
 
-    return tag.len ? ngx_http_conflict_revalidate_push(r,
-                                                       r->headers_in.if_range,
-                                                       &tag)
-                   : NGX_OK;
+    if (tag.len == 0) {
+        return NGX_OK;
+    }
+
+    return ngx_http_conflict_revalidate_push(r, r->headers_in.if_range, &tag);
 }
 
 
 /*
- * The tags of the current version, as the upstream has sent them.  What a
- * front may have put behind one may be the upstream's, too: each is shorter
- * than ours, and asked for with and without it.  1: there is one that bears
- * none, of which a date may tell more.
+ * The tags of the current version, as the upstream has sent them.  A suffix
+ * may be a front end's or the upstream's, so such a tag is sent with and
+ * without it; both are shorter than the module's tag.  1: a tag has none of
+ * the upstream's, so If-Modified-Since may be needed.
  */
 
 static ngx_uint_t
-ngx_http_conflict_revalidate_list(ngx_http_conflict_ctx_t *ctx,
+ngx_http_conflict_revalidate_own_tags(ngx_http_conflict_ctx_t *ctx,
     ngx_str_t *list, ngx_str_t *value)
 {
     size_t                    pos, bare;
@@ -302,7 +305,7 @@ ngx_http_conflict_revalidate_list(ngx_http_conflict_ctx_t *ctx,
             continue;
         }
 
-        if (!tag.bears) {
+        if (!tag.has_own) {
             plain = 1;
             continue;
         }
@@ -325,22 +328,22 @@ ngx_http_conflict_revalidate_list(ngx_http_conflict_ctx_t *ctx,
 }
 
 
-/* no other version was shown under the date of this one */
+/* no other version was shown with the date of this one */
 
 static ngx_uint_t
-ngx_http_conflict_revalidate_dates(ngx_http_conflict_ctx_t *ctx)
+ngx_http_conflict_revalidate_date_unique(ngx_http_conflict_ctx_t *ctx)
 {
     return ctx->version.current && !ctx->op->out.second_reused;
 }
 
 
 /*
- * Range beside If-Range.  NGX_OK: as it is, or with *value as its tag;
- * NGX_DECLINED: the body is not known to be the same, all of it is needed.
+ * Range with If-Range.  NGX_OK: forwarded as it is, or with *value as the tag;
+ * NGX_DECLINED: the body may have changed, so all of it is needed.
  */
 
 static ngx_int_t
-ngx_http_conflict_revalidate_part(ngx_http_request_t *r,
+ngx_http_conflict_revalidate_range(ngx_http_request_t *r,
     ngx_http_conflict_ctx_t *ctx, ngx_str_t *value)
 {
     size_t                    pos;
@@ -355,13 +358,13 @@ ngx_http_conflict_revalidate_part(ngx_http_request_t *r,
     }
 
     if (ctx->conf->inject->place != NGX_HTTP_CONFLICT_DEFAULT) {
-        /* its offsets are not those of what the client has */
+        /* offsets in the client's body are not those of the upstream's */
         return NGX_DECLINED;
     }
 
-    if (!ngx_http_conflict_revalidate_tag_is(&h->value)) {
-        return ngx_http_conflict_revalidate_dates(ctx) ? NGX_OK
-                                                       : NGX_DECLINED;
+    if (!ngx_http_conflict_revalidate_is_tag(&h->value)) {
+        return ngx_http_conflict_revalidate_date_unique(ctx)
+               ? NGX_OK : NGX_DECLINED;
     }
 
     pos = 0;
@@ -369,11 +372,11 @@ ngx_http_conflict_revalidate_part(ngx_http_request_t *r,
     if (ngx_http_conflict_revalidate_tag_next(&h->value, &pos, &tag) != NGX_OK
         || tag.version >= CONFLICT_VERSION_LIMIT)
     {
-        /* not one of ours */
+        /* not the module's tag */
         return NGX_OK;
     }
 
-    if (tag.version != ctx->version.current || !tag.bears || tag.own.weak
+    if (tag.version != ctx->version.current || !tag.has_own || tag.own.weak
         || tag.etag.weak)
     {
         return NGX_DECLINED;
@@ -415,10 +418,9 @@ ngx_http_conflict_revalidate_push(ngx_http_request_t *r, ngx_table_elt_t *h,
 
 
 /*
- * The upstream's 304 says that the client has the body still, so the client's
- * own tag is the one to answer with.  Where it is not known which of several
- * that is, or it was a date alone, no version is said: the body may be of one
- * that nobody remembers.
+ * By the upstream's 304 the client has the current body, so the response gets
+ * the client's own tag.  If several tags are possible, or there was only a
+ * date, it has no version, since that of the client's body is unknown.
  */
 
 ngx_int_t
@@ -440,7 +442,7 @@ ngx_http_conflict_revalidate_not_modified(ngx_http_request_t *r,
     known = (ngx_http_conflict_revalidate_tag_read(&ctx->version.upstream_tag,
                                                    &own) == NGX_OK);
     dated = r->headers_in.if_modified_since
-            && ngx_http_conflict_revalidate_dates(ctx);
+            && ngx_http_conflict_revalidate_date_unique(ctx);
 
     n = 0;
     pos = 0;
@@ -448,7 +450,7 @@ ngx_http_conflict_revalidate_not_modified(ngx_http_request_t *r,
     while (ngx_http_conflict_revalidate_tag_next(list, &pos, &tag) == NGX_OK) {
 
         if (tag.version != ctx->version.current
-            || !(tag.bears ? !known
+            || !(tag.has_own ? !known
                              || ngx_http_conflict_revalidate_tag_same(&tag.own,
                                                                       &own, 0)
                            : dated))
@@ -459,7 +461,7 @@ ngx_http_conflict_revalidate_not_modified(ngx_http_request_t *r,
         n++;
         found = tag;
 
-        if (known && tag.bears) {
+        if (known && tag.has_own) {
             n = 1;
             break;
         }
@@ -480,9 +482,9 @@ ngx_http_conflict_revalidate_not_modified(ngx_http_request_t *r,
 
 
 /*
- * What nginx's own filters would judge by the text of a tag: If-None-Match of
- * what nginx serves or caches itself, If-Range of that and of slices, If-Match
- * of all.  "date" is the upstream's, or -1.
+ * The conditions that nginx's filters would evaluate by the text of a tag:
+ * If-None-Match on responses that nginx serves or caches itself, If-Range on
+ * those and on slices, If-Match on all.
  */
 
 ngx_int_t
@@ -490,8 +492,8 @@ ngx_http_conflict_revalidate_conditions(ngx_http_request_t *r,
     ngx_http_conflict_ctx_t *ctx, time_t date)
 {
     ngx_str_t                *value;
-    ngx_int_t                 theirs;
-    ngx_uint_t                dated, judged;
+    ngx_int_t                 unversioned;
+    ngx_uint_t                dated, evaluated;
     ngx_http_conflict_tag_t   tag;
 
     dated = date != -1 && date == r->headers_out.last_modified_time
@@ -499,45 +501,46 @@ ngx_http_conflict_revalidate_conditions(ngx_http_request_t *r,
             && (ctx->version.current
                 || ctx->flow.outcome == NGX_HTTP_CONFLICT_OUTCOME_UNCHECKED);
 
-    judged = !r->disable_not_modified;
+    evaluated = !r->disable_not_modified;
 
     if (r->headers_out.status == NGX_HTTP_OK
         && ctx->flow.outcome != NGX_HTTP_CONFLICT_OUTCOME_UNCHECKED)
     {
-        /* nginx judges If-Match by our tag */
+        /* nginx evaluates If-Match by the module's tag */
         r->disable_not_modified = 0;
     }
 
     if (r->headers_in.if_match) {
         value = &r->headers_in.if_match->value;
 
-        if (ngx_http_conflict_revalidate_judge(r, ctx, value, 1, 1, &tag)) {
+        if (ngx_http_conflict_revalidate_match(r, ctx, value, 1, 1, &tag)) {
             r->headers_in.if_match = NULL;
 
         } else if (r->headers_out.status == NGX_HTTP_PARTIAL_CONTENT
                    && !(value->len == 1 && value->data[0] == '*'))
         {
-            /* nginx does not judge a part */
+            /* nginx does not evaluate it for a 206 */
             return ngx_http_filter_finalize_request(r, NULL,
                                                 NGX_HTTP_PRECONDITION_FAILED);
         }
     }
 
-    theirs = 0;
+    unversioned = 0;
 
-    if (!judged) {
+    if (!evaluated) {
         r->headers_in.if_none_match = NULL;
         r->headers_in.if_modified_since = NULL;
 
     } else {
-        theirs = ngx_http_conflict_revalidate_judge_none_match(r, ctx, dated);
+        unversioned = ngx_http_conflict_revalidate_if_none_match(r, ctx,
+                                                                 dated);
 
-        if (theirs == NGX_ERROR) {
+        if (unversioned == NGX_ERROR) {
             return NGX_ERROR;
         }
     }
 
-    if (ngx_http_conflict_revalidate_judge_range(r, ctx, dated) || theirs) {
+    if (ngx_http_conflict_revalidate_if_range(r, ctx, dated) || unversioned) {
         ngx_http_clear_etag(r);
         ctx->version.current = 0;
     }
@@ -546,28 +549,29 @@ ngx_http_conflict_revalidate_conditions(ngx_http_request_t *r,
 }
 
 
-/* 1: there will be a 304 that must not say a version */
+/* 1: there will be a 304, which must not have a version */
 
 static ngx_int_t
-ngx_http_conflict_revalidate_judge_none_match(ngx_http_request_t *r,
+ngx_http_conflict_revalidate_if_none_match(ngx_http_request_t *r,
     ngx_http_conflict_ctx_t *ctx, ngx_uint_t dated)
 {
     ngx_str_t                     *value;
     ngx_uint_t                     same;
     ngx_http_conflict_tag_t        tag;
-    ngx_http_conflict_judgment_e   judgment;
+    ngx_http_conflict_condition_e  condition;
 
     if (!dated) {
         r->headers_in.if_modified_since = NULL;
     }
 
-    same = r->headers_in.if_modified_since && ngx_http_conflict_revalidate_judge_date(r);
+    same = r->headers_in.if_modified_since
+           && ngx_http_conflict_revalidate_if_modified_since(r);
 
     if (r->headers_in.if_none_match == NULL) {
         return same;
     }
 
-    /* to be ignored beside it (RFC 9110, 13.1.3) */
+    /* ignored if there is If-None-Match (RFC 9110, 13.1.3) */
     r->headers_in.if_modified_since = NULL;
 
     value = &r->headers_in.if_none_match->value;
@@ -576,29 +580,30 @@ ngx_http_conflict_revalidate_judge_none_match(ngx_http_request_t *r,
         return 1;
     }
 
-    judgment = ngx_http_conflict_revalidate_judge(r, ctx, value, 0, same, &tag);
+    condition = ngx_http_conflict_revalidate_match(r, ctx, value, 0, same,
+                                                   &tag);
 
-    r->headers_in.if_none_match = judgment ? &ngx_http_conflict_any : NULL;
+    r->headers_in.if_none_match = condition ? &ngx_http_conflict_any : NULL;
 
-    if (judgment == NGX_HTTP_CONFLICT_HOLDS && ctx->version.current
+    if (condition == NGX_HTTP_CONFLICT_CONDITION_HOLDS && ctx->version.current
         && ngx_http_conflict_revalidate_tag_echo(r, &tag) != NGX_OK)
     {
         return NGX_ERROR;
     }
 
-    return judgment == NGX_HTTP_CONFLICT_THEIRS;
+    return condition == NGX_HTTP_CONFLICT_CONDITION_UPSTREAM;
 }
 
 
-/* the same of a 206 */
+/* 1: there will be a 206, which must not have a version */
 
 static ngx_uint_t
-ngx_http_conflict_revalidate_judge_range(ngx_http_request_t *r,
+ngx_http_conflict_revalidate_if_range(ngx_http_request_t *r,
     ngx_http_conflict_ctx_t *ctx, ngx_uint_t dated)
 {
     ngx_str_t                     *value;
     ngx_http_conflict_tag_t        tag;
-    ngx_http_conflict_judgment_e   judgment;
+    ngx_http_conflict_condition_e  condition;
 
     if (r->headers_in.if_range == NULL || r->headers_in.range == NULL
         || !(r->allow_ranges
@@ -609,38 +614,38 @@ ngx_http_conflict_revalidate_judge_range(ngx_http_request_t *r,
 
     value = &r->headers_in.if_range->value;
 
-    if (!ngx_http_conflict_revalidate_tag_is(value)) {
+    if (!ngx_http_conflict_revalidate_is_tag(value)) {
 
         if (!dated) {
-            /* a date of ours does not make it the same bytes */
+            /* the module's date does not prove that the bytes are the same */
             r->headers_in.range = NULL;
         }
 
         return 0;
     }
 
-    judgment = ngx_http_conflict_revalidate_judge(r, ctx, value, 1, 0, &tag);
+    condition = ngx_http_conflict_revalidate_match(r, ctx, value, 1, 0, &tag);
 
-    if (judgment) {
+    if (condition) {
         r->headers_in.if_range = NULL;
 
     } else {
         r->headers_in.range = NULL;
     }
 
-    return judgment == NGX_HTTP_CONFLICT_THEIRS;
+    return condition == NGX_HTTP_CONFLICT_CONDITION_UPSTREAM;
 }
 
 
 /*
- * Does one of the tags name what is shown: the version and the upstream's own
- * tag, or, where "plain", the version alone.  The upstream's words are good
- * for a part, and of what nginx caches: a body from there is of whatever
- * version, so who reads it may have no other tag.
+ * Whether one of the tags names the representation: by the version and the
+ * upstream's own tag, or if "plain" by the version alone.  The upstream's tag
+ * alone is accepted for a range, and for responses that nginx may cache: their
+ * version is unknown, so clients may have no other tag.
  */
 
-static ngx_http_conflict_judgment_e
-ngx_http_conflict_revalidate_judge(ngx_http_request_t *r,
+static ngx_http_conflict_condition_e
+ngx_http_conflict_revalidate_match(ngx_http_request_t *r,
     ngx_http_conflict_ctx_t *ctx, ngx_str_t *list, ngx_uint_t strong,
     ngx_uint_t plain, ngx_http_conflict_tag_t *tag)
 {
@@ -658,18 +663,18 @@ ngx_http_conflict_revalidate_judge(ngx_http_request_t *r,
 
     while (ngx_http_conflict_revalidate_tag_next(list, &pos, tag) == NGX_OK) {
 
-        if (strong && (tag->etag.weak || (tag->bears && tag->own.weak))) {
+        if (strong && (tag->etag.weak || (tag->has_own && tag->own.weak))) {
             continue;
         }
 
         if (cached || tag->version == ctx->version.current) {
 
-            if (tag->bears
+            if (tag->has_own
                 ? known && ngx_http_conflict_revalidate_tag_same(&tag->own,
                                                                  &own, strong)
                 : plain && !cached)
             {
-                return NGX_HTTP_CONFLICT_HOLDS;
+                return NGX_HTTP_CONFLICT_CONDITION_HOLDS;
             }
         }
 
@@ -677,18 +682,18 @@ ngx_http_conflict_revalidate_judge(ngx_http_request_t *r,
                                                            strong)
             && (strong || (r->upstream && r->upstream->cacheable)))
         {
-            return NGX_HTTP_CONFLICT_THEIRS;
+            return NGX_HTTP_CONFLICT_CONDITION_UPSTREAM;
         }
     }
 
-    return NGX_HTTP_CONFLICT_FAILS;
+    return NGX_HTTP_CONFLICT_CONDITION_FAILS;
 }
 
 
-/* as nginx's filter does, which does it again */
+/* as in nginx's filter, which evaluates it again */
 
 static ngx_uint_t
-ngx_http_conflict_revalidate_judge_date(ngx_http_request_t *r)
+ngx_http_conflict_revalidate_if_modified_since(ngx_http_request_t *r)
 {
     time_t                     date;
     ngx_str_t                 *value;

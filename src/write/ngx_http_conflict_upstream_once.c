@@ -2,18 +2,18 @@
 /*
  * Copyright (C) the ngx_http_conflict_module authors
  *
- * A guarded write is sent to an upstream once: no second attempt after its
- * first byte.  Works on what all of nginx's upstream modules have in common.
+ * A guarded write is sent to an upstream once: there is no second attempt
+ * after the first byte.  Works with all of nginx's upstream modules.
  */
 
 
 #include "write/ngx_http_conflict_write.h"
 
 
-/* a request's own copy of the location's settings */
+/* the copy of the location's upstream settings for one request */
 
 typedef struct {
-    ngx_http_upstream_conf_t       conf;       /* first: u->conf */
+    ngx_http_upstream_conf_t       conf;       /* must be first: u->conf */
     ngx_event_free_peer_pt         free;
     ngx_output_chain_filter_pt     send;
     void                          *send_data;
@@ -37,7 +37,7 @@ ngx_http_conflict_upstream_once_handler(ngx_http_request_t *r)
 
     ctx = ngx_http_get_module_ctx(r, ngx_http_conflict_module);
 
-    /* a worker may be stopped at any time, and others go on */
+    /* the worker may have been stopped since the lease was checked */
 
     rc = ngx_http_conflict_fence_pass(ctx);
     if (rc != NGX_OK) {
@@ -47,9 +47,9 @@ ngx_http_conflict_upstream_once_handler(ngx_http_request_t *r)
     rc = ctx->pass.content_handler(r);
 
     /*
-     * The first attempt may have begun in there, but not the second: no
-     * attempt is given up in the same event in which its request was sent
-     * whole.
+     * The handler may have begun the first attempt, but not a second one:
+     * nginx never ends an attempt in the same event in which it has sent the
+     * whole request.
      */
 
     if (r->upstream && r->upstream->cleanup && !r->header_sent) {
@@ -64,19 +64,19 @@ static void
 ngx_http_conflict_upstream_once_guard(ngx_http_request_t *r,
     ngx_http_conflict_ctx_t *ctx)
 {
-    ngx_http_upstream_t           *u;
+    ngx_http_upstream_t                *u;
     ngx_http_conflict_upstream_once_t  *cu;
 
     u = r->upstream;
 
     if (u->output.output_filter == ngx_http_conflict_upstream_once_send) {
-        /* a fallback ran within the handler, and this is its upstream */
+        /* a fallback has run within the handler: this is its upstream */
         return;
     }
 
     cu = ngx_palloc(r->pool, sizeof(ngx_http_conflict_upstream_once_t));
     if (cu == NULL) {
-        /* the count of attempts is checked in the end */
+        /* a second attempt is still detected when the write is settled */
         return;
     }
 
@@ -84,9 +84,9 @@ ngx_http_conflict_upstream_once_guard(ngx_http_request_t *r,
     cu->free = u->peer.free;
 
     /*
-     * Another peer may be tried while nothing was sent, never for what the
-     * upstream answers.  A name that is still being resolved has no peer
-     * yet: then there is one attempt.
+     * Another peer may be tried as long as nothing was sent, but not because
+     * of a response.  While a name is being resolved there is no peer yet, so
+     * there is only one attempt.
      */
 
     if (u->peer.free) {
@@ -112,9 +112,9 @@ ngx_http_conflict_upstream_once_guard(ngx_http_request_t *r,
     u->output.filter_ctx = cu;
 
     /*
-     * The client may go away, the upstream's answer is awaited: these were
-     * set to watch the client before the settings were replaced.  A body that
-     * is still being streamed needs them, and the client.
+     * The response is awaited even if the client disconnects: the handlers
+     * that detect this were set before the settings were replaced.  A body
+     * that is still being received needs them.
      */
 
     if (!r->reading_body) {
@@ -125,9 +125,9 @@ ngx_http_conflict_upstream_once_guard(ngx_http_request_t *r,
 
 
 /*
- * A part of the request, or all of it, is about to be sent.  Where the lease
- * may be over nothing is, and the attempt ends by the timer: not here, within
- * its own functions.
+ * Called before any part of the request is sent.  If the lease may have
+ * expired, nothing is sent, and the timer aborts the attempt, which cannot be
+ * done from within its own functions.
  */
 
 static ngx_int_t
@@ -150,13 +150,13 @@ ngx_http_conflict_upstream_once_send(void *data, ngx_chain_t *in)
 }
 
 
-/* an attempt has ended; called before it is decided whether to try again */
+/* an attempt has ended, and nginx is about to decide on another one */
 
 static void
 ngx_http_conflict_upstream_once_free(ngx_peer_connection_t *pc, void *data,
     ngx_uint_t state)
 {
-    ngx_http_upstream_t           *u;
+    ngx_http_upstream_t                *u;
     ngx_http_conflict_upstream_once_t  *cu;
 
     u = (ngx_http_upstream_t *)

@@ -3,28 +3,26 @@
  * Copyright (C) the ngx_http_conflict_module authors
  *
  * What follows from a verdict of the store: the next state of the write, its
- * outcome and its log action.
+ * outcome and its action in the audit log.
  */
 
 
 #include "write/ngx_http_conflict_write.h"
 
 
-#define NGX_HTTP_CONFLICT_MAX_FETCHES  4
+#define NGX_HTTP_CONFLICT_VERDICT_FETCHES  4   /* own GETs for one write */
 
 
 static void ngx_http_conflict_verdict_passed(ngx_http_conflict_ctx_t *ctx);
-static ngx_uint_t ngx_http_conflict_verdict_judged(ngx_http_request_t *r,
-    ngx_http_conflict_op_t *op);
-static ngx_http_conflict_state_e ngx_http_conflict_verdict_go(
+static ngx_uint_t ngx_http_conflict_verdict_upstream_checks(
+    ngx_http_request_t *r, ngx_http_conflict_op_t *op);
+static ngx_http_conflict_state_e ngx_http_conflict_verdict_forward(
     ngx_http_conflict_ctx_t *ctx);
 static ngx_http_conflict_state_e ngx_http_conflict_verdict_failed(
     ngx_http_conflict_ctx_t *ctx);
 static ngx_http_conflict_state_e ngx_http_conflict_verdict_reported(
     ngx_http_conflict_ctx_t *ctx);
 
-
-/* the store has decided, or said what to do before it can */
 
 ngx_http_conflict_state_e
 ngx_http_conflict_verdict(ngx_http_conflict_ctx_t *ctx)
@@ -55,7 +53,8 @@ ngx_http_conflict_verdict(ngx_http_conflict_ctx_t *ctx)
     ctx->timing.settling = op->out.settling ? op->out.wait : 0;
     ctx->version.current = op->out.version;
     ctx->version.compared = op->out.version;
-    ctx->version.compared_time = op->out.present ? op->out.mtime : CONFLICT_TIME_NONE;
+    ctx->version.compared_time = op->out.present ? op->out.mtime
+                                                 : CONFLICT_TIME_NONE;
 
     if (op->in.report && op->out.verdict != CONFLICT_FETCH
         && op->out.verdict != CONFLICT_COMBINE)
@@ -70,9 +69,9 @@ ngx_http_conflict_verdict(ngx_http_conflict_ctx_t *ctx)
         if (ctx->flow.outcome == NGX_HTTP_CONFLICT_OUTCOME_NONE) {
             ctx->flow.outcome = NGX_HTTP_CONFLICT_OUTCOME_OVERWROTE;
             ctx->flow.action = ngx_http_conflict_verdict_action(op->in.policy);
-            ctx->flow.naming = ngx_http_conflict_diff_first(ctx);
+            ctx->flow.diff_pending = ngx_http_conflict_diff_start(ctx);
 
-            if (ctx->flow.naming) {
+            if (ctx->flow.diff_pending) {
                 return NGX_HTTP_CONFLICT_STATE_LATEST_VERDICT;
             }
         }
@@ -81,10 +80,10 @@ ngx_http_conflict_verdict(ngx_http_conflict_ctx_t *ctx)
 
     case CONFLICT_PASS:
         ngx_http_conflict_verdict_passed(ctx);
-        return ngx_http_conflict_verdict_go(ctx);
+        return ngx_http_conflict_verdict_forward(ctx);
 
     case CONFLICT_COMBINE:
-        /* the GET and the merge take their time */
+        /* the GET and the merge may outlast the lease */
         ngx_http_conflict_outcome_hold(ctx);
         ctx->flow.recalled = 0;
         ctx->merge.parts = NULL;
@@ -96,8 +95,8 @@ ngx_http_conflict_verdict(ngx_http_conflict_ctx_t *ctx)
 
     case CONFLICT_FETCH:
 
-        if (ctx->timing.fetches == NGX_HTTP_CONFLICT_MAX_FETCHES) {
-            /* it changes faster than it can be read */
+        if (ctx->timing.fetches == NGX_HTTP_CONFLICT_VERDICT_FETCHES) {
+            /* the resource changes faster than it can be fetched */
 
             if (op->in.policy <= CONFLICT_CLIENT_WINS || op->in.report) {
                 op->in.pre.kinds = 0;
@@ -107,9 +106,9 @@ ngx_http_conflict_verdict(ngx_http_conflict_ctx_t *ctx)
             }
 
             return ngx_http_conflict_refuse(ctx,
-                                       NGX_HTTP_CONFLICT_ANSWER_UNKNOWN_OUTCOME,
-                                       NGX_HTTP_CONFLICT_OUTCOME_BUSY,
-                                       NGX_HTTP_CONFLICT_ACTION_BUSY);
+                                      NGX_HTTP_CONFLICT_ANSWER_UNKNOWN_OUTCOME,
+                                      NGX_HTTP_CONFLICT_OUTCOME_BUSY,
+                                      NGX_HTTP_CONFLICT_ACTION_BUSY);
         }
 
         ctx->latest.started = 0;
@@ -122,7 +121,7 @@ ngx_http_conflict_verdict(ngx_http_conflict_ctx_t *ctx)
 }
 
 
-/* nothing speaks against it: by its base, or as it has none */
+/* its base is the current version, or it has none */
 
 static void
 ngx_http_conflict_verdict_passed(ngx_http_conflict_ctx_t *ctx)
@@ -135,21 +134,23 @@ ngx_http_conflict_verdict_passed(ngx_http_conflict_ctx_t *ctx)
 
     ctx->flow.outcome = NGX_HTTP_CONFLICT_OUTCOME_PASSED;
     ctx->flow.existed = (ctx->pair == NULL
-                    && ctx->op->out.existence == CONFLICT_EXISTS);
+                         && ctx->op->out.existence == CONFLICT_EXISTS);
 
-    /* of MOVE and COPY it is the destination that may be overwritten */
+    /* MOVE and COPY may overwrite the destination */
 
     op = (ctx->pair && ctx->pair->source == ctx->op) ? ctx->pair->op
                                                      : ctx->op;
+
     ctx->flow.unbased = (op->in.pre.kinds == 0
-                    && !ngx_http_conflict_verdict_judged(ctx->request, op));
+                         && !ngx_http_conflict_verdict_upstream_checks(
+                                 ctx->request, op));
 }
 
 
-/* by the upstream, whose own tags these are */
+/* the tags are the upstream's own, which checks them */
 
 static ngx_uint_t
-ngx_http_conflict_verdict_judged(ngx_http_request_t *r,
+ngx_http_conflict_verdict_upstream_checks(ngx_http_request_t *r,
     ngx_http_conflict_op_t *op)
 {
     if (op->in.minted && !op->in.report) {
@@ -161,10 +162,10 @@ ngx_http_conflict_verdict_judged(ngx_http_request_t *r,
 }
 
 
-/* the write may pass; but fields that are the server's must stay as they are */
+/* the write may pass; fields that belong to the server must stay unchanged */
 
 static ngx_http_conflict_state_e
-ngx_http_conflict_verdict_go(ngx_http_conflict_ctx_t *ctx)
+ngx_http_conflict_verdict_forward(ngx_http_conflict_ctx_t *ctx)
 {
     if (!ctx->merge.able || !ctx->conf->server_rules || ctx->conf->report) {
         return NGX_HTTP_CONFLICT_STATE_FORWARD;
@@ -217,37 +218,40 @@ ngx_http_conflict_verdict_failed(ngx_http_conflict_ctx_t *ctx)
                                               NGX_HTTP_CONFLICT_STATE_FORWARD);
 
     return (next == NGX_HTTP_CONFLICT_STATE_FORWARD)
-           ? ngx_http_conflict_verdict_go(ctx) : next;
+           ? ngx_http_conflict_verdict_forward(ctx) : next;
 }
 
 
 /*
- * Report mode: the write passes, the log says what would have been.  What
- * would have been refused goes on with no chain.
+ * Report mode: the write passes, and is logged with the outcome that it would
+ * have had.  A link that would have been refused is no longer one of a chain.
  */
 
 static ngx_http_conflict_state_e
 ngx_http_conflict_verdict_reported(ngx_http_conflict_ctx_t *ctx)
 {
+    ngx_http_conflict_action_e  action;
+
+    action = ngx_http_conflict_verdict_action(ctx->op->in.policy);
+
     switch (ctx->op->out.verdict) {
 
     case CONFLICT_OVERWRITE:
         ctx->flow.outcome = NGX_HTTP_CONFLICT_OUTCOME_OVERWROTE;
-        ctx->flow.action = ngx_http_conflict_verdict_action(ctx->op->in.policy);
+        ctx->flow.action = action;
         break;
 
     case CONFLICT_DROP:
         ctx->op->in.pre.chain = 0;
         ctx->flow.outcome = NGX_HTTP_CONFLICT_OUTCOME_DROPPED;
-        ctx->flow.action = ngx_http_conflict_verdict_action(ctx->op->in.policy);
+        ctx->flow.action = action;
         break;
 
     case CONFLICT_REFUSE:
         ctx->op->in.pre.chain = 0;
         ctx->flow.outcome = NGX_HTTP_CONFLICT_OUTCOME_REJECTED;
         ctx->flow.action = (ctx->op->out.existence == CONFLICT_DELETED)
-                      ? NGX_HTTP_CONFLICT_ACTION_DELETED
-                      : ngx_http_conflict_verdict_action(ctx->op->in.policy);
+                           ? NGX_HTTP_CONFLICT_ACTION_DELETED : action;
         break;
 
     case CONFLICT_WAIT:
@@ -270,13 +274,10 @@ ngx_http_conflict_verdict_reported(ngx_http_conflict_ctx_t *ctx)
         ngx_http_conflict_verdict_passed(ctx);
     }
 
-    if (ctx->flow.action != NGX_HTTP_CONFLICT_ACTION_NONE
-        && ctx->flow.action == ngx_http_conflict_verdict_action(
-                ctx->op->in.policy))
-    {
-        ctx->flow.naming = ngx_http_conflict_diff_first(ctx);
+    if (ctx->flow.action == action) {
+        ctx->flow.diff_pending = ngx_http_conflict_diff_start(ctx);
 
-        if (ctx->flow.naming) {
+        if (ctx->flow.diff_pending) {
             return NGX_HTTP_CONFLICT_STATE_LATEST_VERDICT;
         }
     }
@@ -284,8 +285,6 @@ ngx_http_conflict_verdict_reported(ngx_http_conflict_ctx_t *ctx)
     return NGX_HTTP_CONFLICT_STATE_FORWARD;
 }
 
-
-/* what it is called in the log, by policy */
 
 ngx_http_conflict_action_e
 ngx_http_conflict_verdict_action(conflict_policy_e policy)

@@ -3,6 +3,8 @@
  * Copyright (C) the ngx_http_conflict_module authors
  *
  * The path of a write and of a read, from the precondition to the outcome.
+ * Functions that return a state are run by the loop in handler.c alone.
+ * Memory is that of the request's pool, unless stated otherwise.
  */
 
 
@@ -13,146 +15,156 @@
 #include "http/ngx_http_conflict_http.h"
 
 
-/* The Conflict-Chain field and, if wanted, how often it is there; or NULL. */
+/*
+ * The Conflict-Chain field, NULL if the request has none; *n, unless n is
+ * NULL, is set to the number of such fields.
+ */
 ngx_str_t *ngx_http_conflict_chain_field(ngx_http_request_t *r, ngx_uint_t *n);
 
-/* Reads it.  NGX_DECLINED: it is malformed, ctx->flow.reason says how. */
+/* Parses it.  NGX_DECLINED: malformed, see ctx->flow.reason. */
 ngx_int_t ngx_http_conflict_chain(ngx_http_request_t *r,
     ngx_http_conflict_ctx_t *ctx);
 
 
-/* The If field, where it has an entity tag; else NULL. */
+/* The If field, NULL if there is none or it has no entity tags. */
 ngx_str_t *ngx_http_conflict_dav_if_tags(ngx_http_request_t *r);
 
-/* Reads it.  NGX_DECLINED: it is malformed. */
+/* Parses it.  NGX_DECLINED: malformed. */
 ngx_int_t ngx_http_conflict_dav_if(ngx_http_request_t *r,
     ngx_http_conflict_ctx_t *ctx, ngx_str_t *value);
 
-/* Gives the tags of a path to an operation, which has room for them. */
+/* Adds the tags for a path to an operation, which must have room for them. */
 void ngx_http_conflict_dav_if_take(ngx_http_conflict_ctx_t *ctx,
     ngx_http_conflict_op_t *op, ngx_str_t *path);
 
-/* NGX_DECLINED: some are of another resource; ctx->flow.answer is set. */
+/* NGX_DECLINED: a tag is for another resource; ctx->flow.answer is set. */
 ngx_int_t ngx_http_conflict_dav_if_end(ngx_http_conflict_ctx_t *ctx);
 
-/* Lets the upstream see the rest of it alone. */
+/* Replaces the field by its part that the upstream has to check, if any. */
 ngx_int_t ngx_http_conflict_dav_if_hide(ngx_http_request_t *r,
     ngx_http_conflict_ctx_t *ctx);
 
 
-/* Fills ctx->merge.fields, if the latest body and the client's are there. */
+/* Sets ctx->merge.fields if both the latest body and the client's are there. */
 void ngx_http_conflict_diff(ngx_http_conflict_ctx_t *ctx);
 
 /*
- * The same for a write that is about to pass.  1: a GET comes first, in the
- * state of a verdict that needs the latest body.
+ * The same for a write that is about to pass.  1: a GET is needed first, the
+ * next state must be LATEST_VERDICT, which calls _fetched().
  */
-ngx_uint_t ngx_http_conflict_diff_first(ngx_http_conflict_ctx_t *ctx);
+ngx_uint_t ngx_http_conflict_diff_start(ngx_http_conflict_ctx_t *ctx);
 
-/* That GET: returns the next state; and it is given up no more. */
-ngx_http_conflict_state_e ngx_http_conflict_diff_found(
+/* Starts that GET, limited by conflict_wait; or compares what it has shown. */
+ngx_http_conflict_state_e ngx_http_conflict_diff_fetched(
     ngx_http_conflict_ctx_t *ctx);
+
+/* Removes the timer that limits it. */
 void ngx_http_conflict_diff_end(ngx_http_conflict_ctx_t *ctx);
 
 
 /*
- * Reads a list of entity tags as clients have them.  *n moves on; "only" is
- * the text of a tag that is alone.  NGX_DECLINED: it is malformed.
+ * Parses a list of entity tags as sent by a client, and adds their versions
+ * to versions[*n]; "only" is set to the text of the tag if there is only one.
+ * NGX_DECLINED: malformed.
  */
 ngx_int_t ngx_http_conflict_entity_tags(ngx_http_conflict_ctx_t *ctx,
     ngx_str_t *value, uint64_t *versions, size_t *n, ngx_str_t *only);
 
-/* How many versions that may make. */
-size_t ngx_http_conflict_entity_tags_most(ngx_http_conflict_loc_conf_t *nlcf,
+/* The maximum number of versions in such a list; h may be NULL. */
+size_t ngx_http_conflict_entity_tags_max(ngx_http_conflict_loc_conf_t *nlcf,
     ngx_table_elt_t *h);
 
-/* Sets ctx->pre.base: as the log has it, the version in a tag. */
+/* Sets ctx->pre.base, for the log, to the version in a tag. */
 void ngx_http_conflict_entity_tags_base(ngx_http_conflict_ctx_t *ctx,
     ngx_str_t *tag);
 
 /*
- * A base was not the current version: 1 where it is without what a front has
- * put behind it, and begin is to be asked again.
+ * The base was not the current version.  1: it is without the suffix that a
+ * front end has appended, and begin must be called again.
  */
 ngx_uint_t ngx_http_conflict_entity_tags_retry(ngx_http_conflict_ctx_t *ctx);
 
-/* Gives the upstream the tag that has held in its own words. */
+/* Forwards the tag that matched as the upstream has sent it. */
 ngx_int_t ngx_http_conflict_entity_tags_send(ngx_http_request_t *r,
     ngx_http_conflict_ctx_t *ctx);
 
 
 /*
- * How long the lease must last, less a margin, and "more"; 0 or less: it may
- * be another's.
+ * Milliseconds until "more" after the end of the lease, less a margin; 0 or
+ * negative: another write may hold a lease by then.
  */
-int64_t ngx_http_conflict_fence_left(ngx_http_conflict_op_t *op,
+int64_t ngx_http_conflict_fence_remaining(ngx_http_conflict_op_t *op,
     ngx_msec_t more);
 
-/* The same for all leases of the request, one of which it must have. */
-int64_t ngx_http_conflict_fence_least(ngx_http_conflict_ctx_t *ctx,
+/* The minimum for all leases of the request; it must have one. */
+int64_t ngx_http_conflict_fence_remaining_min(ngx_http_conflict_ctx_t *ctx,
     ngx_msec_t more);
 
-/* 1 for a write that must not go on. */
+/* 1: the lease of the write may have expired, it must not go on. */
 ngx_uint_t ngx_http_conflict_fence_expired(ngx_http_conflict_ctx_t *ctx);
 
-/* Right before it is handed on.  504: it must not be, and is settled. */
+/* Called right before the write is sent.  504: expired, and settled. */
 ngx_int_t ngx_http_conflict_fence_pass(ngx_http_conflict_ctx_t *ctx);
 
 /*
- * Ends its attempt at the upstream, by a timer: NGX_OK, the request may be
- * gone; NGX_AGAIN, the timer runs; NGX_DECLINED, there is none.
+ * Aborts the upstream attempt; called from the timer.  NGX_OK: aborted, the
+ * request may be freed; NGX_AGAIN: the timer is set; NGX_DECLINED: there is
+ * no attempt to abort.
  */
-ngx_int_t ngx_http_conflict_fence_end(ngx_http_conflict_ctx_t *ctx);
+ngx_int_t ngx_http_conflict_fence_abort(ngx_http_conflict_ctx_t *ctx);
 
-/* 1 where a 2xx of the upstream must become a 504; it is settled. */
+/* 1: the 2xx of the upstream must become a 504; the write is settled. */
 ngx_uint_t ngx_http_conflict_fence_late(ngx_http_conflict_ctx_t *ctx);
 
 
-/* Sets op->in.fingerprint, where a retry can be known by it. */
+/* Sets op->in.fingerprint, unless a retry cannot be recognized. */
 ngx_int_t ngx_http_conflict_fingerprint(ngx_http_request_t *r,
     ngx_http_conflict_ctx_t *ctx);
 
 
 /*
- * Finds the base version that the body states, as if it were a member.
- * NGX_DECLINED: ctx->flow.answer and ctx->flow.reason say what is wrong; NGX_ERROR: no
- * memory, or its file cannot be read.
+ * Finds the base version that a JSON Patch tests, as if it were a member of
+ * the body.  NGX_DECLINED: ctx->flow.answer and ctx->flow.reason are set;
+ * NGX_ERROR: no memory, or the file of the body cannot be read.
  */
 ngx_int_t ngx_http_conflict_json_patch_base(ngx_http_request_t *r,
     ngx_http_conflict_ctx_t *ctx);
 
-/* The write is refused, for its operations are not possible. */
-ngx_http_conflict_state_e ngx_http_conflict_json_patch_impossible(
+/* Refuses a patch that cannot be applied. */
+ngx_http_conflict_state_e ngx_http_conflict_json_patch_inapplicable(
     ngx_http_conflict_ctx_t *ctx);
 
 /*
- * A write that may have been carried out before would be again; 1: it is one
- * that must not be, and is refused by "next".
+ * The write may have been done already.  1: it is a patch that must not be
+ * applied twice, and is refused: *next is its next state.
  */
 ngx_uint_t ngx_http_conflict_json_patch_repeated(ngx_http_conflict_ctx_t *ctx,
     ngx_http_conflict_state_e *next);
 
 
+/* The own GET has ended. */
 ngx_http_conflict_state_e ngx_http_conflict_latest_verdict_fetched(
     ngx_http_conflict_ctx_t *ctx);
+
+/* The verdict needs the latest body: starts a GET, or acts on what it shows. */
 ngx_http_conflict_state_e ngx_http_conflict_latest_verdict(
     ngx_http_conflict_ctx_t *ctx);
 
 
-ngx_http_conflict_state_e ngx_http_conflict_merge_write_recall(
+/* Asks the history for the base, and for the write itself. */
+ngx_http_conflict_state_e ngx_http_conflict_merge_write_lookup(
     ngx_http_conflict_ctx_t *ctx);
-ngx_http_conflict_state_e ngx_http_conflict_merge_write_recalled(
+ngx_http_conflict_state_e ngx_http_conflict_merge_write_found(
     ngx_http_conflict_ctx_t *ctx);
 
-/* The latest body is here as well, and the lease is held. */
+/* Merges; the latest body is there, and the lease is held. */
 ngx_http_conflict_state_e ngx_http_conflict_merge_write(
     ngx_http_conflict_ctx_t *ctx);
 
 
 /*
- * The write is refused, for it cannot be merged: with nothing that is there;
- * its body has more values than it may, or together with the others.  Each
- * returns the next state.
+ * Refuse a write that cannot be merged: the latest representation is not a
+ * document; the body has too many values; all documents together have.
  */
 ngx_http_conflict_state_e ngx_http_conflict_mergeable_refuse(
     ngx_http_conflict_ctx_t *ctx);
@@ -162,210 +174,224 @@ ngx_http_conflict_state_e ngx_http_conflict_mergeable_refuse_values(
     ngx_http_conflict_ctx_t *ctx);
 
 /*
- * The client's body is here: how does it speak, and can it be merged?  Else
- * it is checked as under "version".  NGX_DECLINED: not even that, ctx->flow.answer
- * and ctx->flow.reason say what is wrong.
+ * Sets ctx->merge.form and ctx->merge.able by the client's body.  A body that
+ * cannot be merged is checked as under "version".  NGX_DECLINED: it must be
+ * merged and cannot be, ctx->flow.answer and ctx->flow.reason are set.
  */
 ngx_int_t ngx_http_conflict_mergeable(ngx_http_request_t *r,
     ngx_http_conflict_ctx_t *ctx);
 
 
+/* What the module does with a request, by its method and fields. */
 ngx_http_conflict_kind_e ngx_http_conflict_method(ngx_http_request_t *r,
     ngx_http_conflict_loc_conf_t *nlcf);
 
-/* A request that is neither a read nor a guarded write: before, and after. */
+/* Handler and header filter of a request that is not read, nor guarded. */
 ngx_int_t ngx_http_conflict_method_unchecked(ngx_http_request_t *r,
     ngx_http_conflict_ctx_t *ctx);
 ngx_int_t ngx_http_conflict_method_header(ngx_http_request_t *r,
     ngx_http_conflict_ctx_t *ctx);
 
-/* Are the validators of the response those of another resource? */
+/* 1: the validators in the response are those of another resource. */
 ngx_uint_t ngx_http_conflict_method_created(ngx_http_request_t *r);
 
 
-/* Renews a lease, until it is settled. */
+/* Renews the lease by a timer until the write is settled. */
 void ngx_http_conflict_outcome_hold(ngx_http_conflict_ctx_t *ctx);
 
 /*
- * What became of the write, by the header that is about to be sent.  A 2xx
- * whose version is still to come with the body stays open.
+ * Settles by the response header that is about to be sent.  A 2xx stays open
+ * if its version is still to come with the body.
  */
 void ngx_http_conflict_outcome_header(ngx_http_conflict_ctx_t *ctx);
 
-/*
- * The end of a 2xx answer in which op->in.observed.version was looked for, and
- * the end of a request of which nothing more will be seen.
- */
+/* Settles at the end of a 2xx body, by op->in.observed.version. */
 void ngx_http_conflict_outcome_body(ngx_http_conflict_ctx_t *ctx);
+
+/* Settles at the end of the request. */
 void ngx_http_conflict_outcome_end(ngx_http_conflict_ctx_t *ctx);
 
 /*
- * A request of a method that is not guarded has been answered with this
- * status, or was not where it is 0: what it may have done makes the entry of
- * its target unknown.  Of a POST it is only noted that it may have.
+ * A request of a method that is not guarded was answered with this status; 0:
+ * it was not answered.  If it may have written, the entry of its target
+ * becomes unknown.  For a POST only ctx->flow.unguarded is set.
  */
 void ngx_http_conflict_outcome_unguarded(ngx_http_conflict_ctx_t *ctx,
     ngx_uint_t status);
 
 /*
- * Settles by what the upstream has said so far, for a request that is about
- * to be handed to another location.  NGX_OK: that is harmless, the write
- * has not happened or is done; NGX_DECLINED: it may have.
+ * Settles by the upstream's response so far, as the request is about to be
+ * redirected internally.  NGX_OK: it may go on, the write was not done or is
+ * done; NGX_DECLINED: its outcome is unknown, it must not be sent again.
  */
 ngx_int_t ngx_http_conflict_outcome_redirect(ngx_http_conflict_ctx_t *ctx);
 
-/* fence.c has found: it will not be sent; it was done, if NGX_OK, too late. */
+/* Settles a write that will not be sent, as its lease has expired. */
 void ngx_http_conflict_outcome_unsent(ngx_http_conflict_ctx_t *ctx);
+
+/* NGX_OK: the write was done after its lease, and is settled. */
 ngx_int_t ngx_http_conflict_outcome_late(ngx_http_conflict_ctx_t *ctx);
 
 
 /*
- * MOVE and COPY: finds the second resource.  NGX_DECLINED: ctx->flow.answer and
- * ctx->flow.reason say why it cannot be told.
+ * MOVE and COPY: makes ctx->pair, the second resource.  NGX_DECLINED: it
+ * cannot be determined, ctx->flow.answer and ctx->flow.reason are set.
  */
 ngx_int_t ngx_http_conflict_pair(ngx_http_request_t *r,
     ngx_http_conflict_ctx_t *ctx);
 
 /*
- * The write may pass.  1: now ctx->op is the other resource's, which must be
- * asked as well.
+ * The write may pass.  1: ctx->op is now that of the other resource, which
+ * must be checked as well.
  */
 ngx_uint_t ngx_http_conflict_pair_next(ngx_http_conflict_ctx_t *ctx);
+
+/* Releases the second operation; ctx->pair may be NULL. */
 void ngx_http_conflict_pair_end(ngx_http_conflict_ctx_t *ctx);
 
-/* Which of both resources ctx->op, key, resource and target are about. */
+/* Exchanges ctx->op, ctx->target and ctx->get.uri with those in ctx->pair. */
 void ngx_http_conflict_pair_exchange(ngx_http_conflict_ctx_t *ctx);
 
-/* The path in an absolute or relative URI of this host, decoded. */
+/*
+ * The decoded path of an absolute or relative URI.  NGX_DECLINED: it is not
+ * a path of this host.
+ */
 ngx_int_t ngx_http_conflict_pair_destination(ngx_http_request_t *r,
     ngx_str_t *value, ngx_str_t *uri);
 
 
-/* Hands the request to the location's own content handler. */
+/* Hands the write to the location's content handler. */
 ngx_http_conflict_state_e ngx_http_conflict_pass(
     ngx_http_conflict_ctx_t *ctx);
 
-/* The same after an internal redirect, with the lease still held. */
+/* The same after an internal redirect, under the same lease. */
 ngx_http_conflict_state_e ngx_http_conflict_pass_again(
     ngx_http_conflict_ctx_t *ctx);
 
 
-/*
- * Hides what the upstream of a read or a write that passes is not to see.
- */
+/* Hides the request fields that the upstream must not get. */
 ngx_int_t ngx_http_conflict_pass_headers(ngx_http_request_t *r,
     ngx_http_conflict_ctx_t *ctx);
 
 
 /*
- * Reads the bases that headers carry and makes ctx->op.  NGX_DECLINED:
- * ctx->flow.answer and ctx->flow.reason say what is wrong.
+ * Makes ctx->op, with the preconditions in the request header.  NGX_DECLINED:
+ * malformed, ctx->flow.answer and ctx->flow.reason are set.
  */
 ngx_int_t ngx_http_conflict_precondition_headers(ngx_http_request_t *r,
     ngx_http_conflict_ctx_t *ctx);
 
-/*
- * The same for the base in a body that was read, and the fingerprint.
- */
+/* Adds the base in the body, and the fingerprint; the body is complete. */
 ngx_int_t ngx_http_conflict_precondition_body(ngx_http_request_t *r,
     ngx_http_conflict_ctx_t *ctx);
 
 /*
- * A version that the client has sent, as a number or as text, of which the
- * end may have been cut.  NGX_DECLINED: it is none.
+ * Adds a base version, as a number or a string of which the end may be
+ * missing.  NGX_DECLINED: it is not a version.
  */
 ngx_int_t ngx_http_conflict_precondition_version(ngx_http_conflict_ctx_t *ctx,
     ngx_str_t *text, ngx_uint_t number, ngx_uint_t cut_short);
 
 /*
- * There is none, and the route asks for one: why the write is refused;
- * ctx->flow.reason says what to send.
+ * The write has no base where one is required: sets the answer, and
+ * ctx->flow.reason to what the client has to send.
  */
 ngx_int_t ngx_http_conflict_precondition_missing(ngx_http_request_t *r,
     ngx_http_conflict_ctx_t *ctx, ngx_http_conflict_answer_e *answer);
 
-/* Sets ctx->flow.answer and ctx->flow.reason: what is wrong, at which of its bytes. */
-ngx_int_t ngx_http_conflict_precondition_wrong(ngx_http_request_t *r,
+/* Sets ctx->flow.answer and ctx->flow.reason: the error and its position. */
+ngx_int_t ngx_http_conflict_precondition_bad_json(ngx_http_request_t *r,
     ngx_http_conflict_ctx_t *ctx, const char *what, size_t at);
 
 
+/* Asks the store for the version, before the upstream runs. */
 ngx_http_conflict_state_e ngx_http_conflict_read_peek(
     ngx_http_conflict_ctx_t *ctx);
 ngx_http_conflict_state_e ngx_http_conflict_read_peeked(
     ngx_http_conflict_ctx_t *ctx);
-ngx_http_conflict_state_e ngx_http_conflict_read_fetch(
+
+/* The version is unknown: a GET may prove it. */
+ngx_http_conflict_state_e ngx_http_conflict_read_get_latest(
     ngx_http_conflict_ctx_t *ctx);
 ngx_http_conflict_state_e ngx_http_conflict_read_observe(
     ngx_http_conflict_ctx_t *ctx);
 ngx_http_conflict_state_e ngx_http_conflict_read_observed(
     ngx_http_conflict_ctx_t *ctx);
+
+/* Hands the read to the location's content handler. */
 ngx_http_conflict_state_e ngx_http_conflict_read_forward(
     ngx_http_conflict_ctx_t *ctx);
 
 
 /*
- * The module answers with an error.  In report mode the write is forwarded,
- * and it is logged that it would have been refused.
+ * Refuses a write.  In report mode it is forwarded, and logged as one that
+ * would have been refused.
  */
 ngx_http_conflict_state_e ngx_http_conflict_refuse(
     ngx_http_conflict_ctx_t *ctx, ngx_http_conflict_answer_e answer,
     ngx_http_conflict_outcome_e outcome, ngx_http_conflict_action_e action);
 
 /*
- * The write cannot be checked.  Policies that never refuse let it go on with
- * "next", as do report mode and "pass"; the others refuse it.
+ * The write cannot be checked.  If "pass" is set, in report mode and under a
+ * policy that never refuses the next state is "next"; else it is refused.
  */
 ngx_http_conflict_state_e ngx_http_conflict_refuse_unchecked(
     ngx_http_conflict_ctx_t *ctx, ngx_http_conflict_answer_e answer,
     ngx_uint_t pass, ngx_http_conflict_state_e next);
 
 
-/* The module answers with this; the same of report mode. */
+/*
+ * Ends a write with a response of the module.  In report mode it is forwarded
+ * and logged with what the response would have been.
+ */
 ngx_http_conflict_state_e ngx_http_conflict_respond(
     ngx_http_conflict_ctx_t *ctx, ngx_http_conflict_answer_e answer,
     ngx_http_conflict_outcome_e outcome, ngx_http_conflict_action_e action);
 
 
-/* As set_etag(), with the upstream's own tag (ctx->version.upstream_tag) behind the version. */
+/*
+ * Sets ETag to the version, followed by the upstream's own tag
+ * (ctx->version.upstream_tag); version 0 removes it.
+ */
 ngx_int_t ngx_http_conflict_revalidate_set_etag(ngx_http_request_t *r,
     ngx_http_conflict_ctx_t *ctx, uint64_t version);
 
 /*
- * Of a read that goes upstream: hides its conditions, or puts them in the
- * upstream's own words.  ctx->version.current must be set.
+ * Hides the conditions of a read from the upstream, or replaces their tags by
+ * the upstream's own.  ctx->version.current must be set.
  */
 ngx_int_t ngx_http_conflict_revalidate(ngx_http_request_t *r,
     ngx_http_conflict_ctx_t *ctx);
 
-/* The upstream has answered with 304: sets the tag of that. */
+/* The upstream has answered 304: sets the ETag of the response. */
 ngx_int_t ngx_http_conflict_revalidate_not_modified(ngx_http_request_t *r,
     ngx_http_conflict_ctx_t *ctx);
 
 /*
- * Judges what nginx's filters would judge by tags.  "date" is Last-Modified as
- * the upstream has sent it, or -1.
+ * Evaluates the conditions that nginx's filters would evaluate by the text of
+ * a tag.  "date" is the upstream's Last-Modified, or -1.
  */
 ngx_int_t ngx_http_conflict_revalidate_conditions(ngx_http_request_t *r,
     ngx_http_conflict_ctx_t *ctx, time_t date);
 
 
 /*
- * The content handler of a guarded write: the location's own, kept from
- * sending the request to an upstream twice, and from giving up when the
- * client goes away.
+ * The content handler of a guarded write: runs that of the location, without
+ * a second upstream attempt, and without an abort when the client disconnects.
  */
 ngx_int_t ngx_http_conflict_upstream_once_handler(ngx_http_request_t *r);
 
 
-/* A state: the store has decided, or said what to do before it can. */
+/* The store has decided, or needs something else first. */
 ngx_http_conflict_state_e ngx_http_conflict_verdict(
     ngx_http_conflict_ctx_t *ctx);
 
-/* How the log calls a stale write. */
+/* The action of the audit log for a stale write. */
 ngx_http_conflict_action_e ngx_http_conflict_verdict_action(
     conflict_policy_e policy);
 
 
+/* Another write is in flight, or may still land: waits for it. */
 ngx_http_conflict_state_e ngx_http_conflict_write_wait(
     ngx_http_conflict_ctx_t *ctx);
 

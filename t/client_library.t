@@ -136,8 +136,24 @@ node_tests(150, 'merge.test.js', 'outbox.test.js', 'storage.test.js',
 is(`$top/build/clients/node_modules/.bin/tsc --noEmit --strict --target es2022 --module nodenext $top/t/clients/types.mts 2>&1`, '', 'its types');
 
 
+=== docs/clients.md and the README: the examples do what they say
+--- config
+    location /api/ {
+        conflict version;
+        proxy_pass http://api/plain/;
+    }
+    location ~ ^(?<resource>/api/.+)/lock$ {
+        conflict_key $resource;
+        conflict_lock;
+    }
+--- steps
+local $ENV{NODE_PATH} = "$ENV{TEST_NGINX_TOP}/build/clients/node_modules";
+
+told(6, "node $ENV{TEST_NGINX_TOP}/t/clients/pages.js http://127.0.0.1:" . port());
+
+
 === clients/python
 --- config
 --- steps
-told(14, "python3 $ENV{TEST_NGINX_TOP}/clients/python/test_conflict_client.py http://127.0.0.1:" . port()
+told(15, "python3 $ENV{TEST_NGINX_TOP}/clients/python/test_conflict_client.py http://127.0.0.1:" . port()
          . " http://127.0.0.1:$Conflict::UpPort");

@@ -22,6 +22,7 @@ import random
 import time
 import urllib.error
 import urllib.request
+import uuid
 
 KEEP_MINE, KEEP_THEIRS = object(), object()
 
@@ -38,6 +39,7 @@ class Client:
     def __init__(self, base_url, headers={}, device=None, tries=8, timeout=30,
                  max_wait=60):
         self.base_url, self.known, self.tokens = base_url.rstrip('/'), {}, {}
+        self.lost = set()     # paths whose last write may have been done
         self.tries, self.timeout, self.max_wait = tries, timeout, max_wait
         self.headers = {'Accept': 'application/json', **headers}
         if device:
@@ -63,11 +65,14 @@ class Client:
             if status < 300 and not field.startswith('dropped') \
                     or doc is None and status in (404, 410):
                 self.known[path] = headers['ETag'], copy.deepcopy(doc)
+                self.lost.discard(path)
                 if doc is None or headers['ETag'] and field[:6] != 'merged':
                     return doc
                 return self.get(path)
             server = self.get(path)
-            if server == doc:           # as an answer that was lost has left it
+            lost = path in self.lost
+            self.lost.discard(path)
+            if server == doc and lost:          # it had been written
                 return doc
             if self.known[path][0] == tag:      # it is not the base
                 raise Refused(status, said)
@@ -98,6 +103,8 @@ class Client:
         headers = {**self.headers, **self.tokens.get(path, {}), **headers}
         if data:
             headers['Content-Type'] = 'application/json'
+        if method != 'GET':             # the same bytes of two are two writes
+            headers['Idempotency-Key'] = uuid.uuid4().hex
         for attempt in range(1, self.tries + 1):
             request = urllib.request.Request(
                 self.base_url + '/' + path.lstrip('/'), data, headers,
@@ -114,9 +121,11 @@ class Client:
                 if not busy and e.code < 500 \
                         and e.code not in (408, 423, 425, 429):
                     raise Refused(e.code, said) from None
-                after = e.headers['Retry-After']
+                after, unsure = e.headers['Retry-After'], e.code >= 500
             except OSError as e:
-                error, said, after = e, None, None
+                error, said, after, unsure = e, None, None, True
+            if unsure and method != 'GET':
+                self.lost.add(path)
             if attempt < self.tries:
                 time.sleep(min(self.max_wait, seconds(after, attempt)))
         if isinstance(error, urllib.error.HTTPError):

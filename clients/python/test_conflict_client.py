@@ -92,6 +92,21 @@ class Through(unittest.TestCase):
         self.assertEqual(one.save(path, {'n': 1}), {'n': 1})
         self.assertEqual(len(journal(path)), 2)
 
+    def test_counter(self):
+        path = self.shared({'n': 0})[0]
+
+        def count():
+            client = Client(URL)
+            client.save(path, {'n': client.get(path)['n'] + 1},
+                        lambda c: {'n': c.server['n'] + 1})
+
+        threads = [threading.Thread(target=count) for _ in range(5)]
+        for thread in threads:
+            thread.start()
+        for thread in threads:
+            thread.join()
+        self.assertEqual(Client(URL).get(path), {'n': 5})
+
     def test_what_a_policy_drops_is_told(self):
         path, one, two = self.shared({'n': 0}, 'wins')
         one.save(path, {'n': 1})

@@ -51,7 +51,14 @@ export class Client extends EventTarget {
 
         this.#options = { ...options, member, timeout, maxWait, rules,
                           lockUrl };
-        this.#base = new URL(baseUrl, globalThis.location?.href).href
+        const base = new URL(baseUrl, globalThis.location?.href);
+
+        /* another origin may not allow headers that it has not heard of */
+
+        this.#options.keys = [undefined, base.origin].includes(
+            globalThis.location?.origin);
+
+        this.#base = base.href
                      .replace(/[?#].*/, '').replace(/\/*$/, '/');
 
         this.#storage = guardedStorage(
@@ -688,7 +695,7 @@ export class Client extends EventTarget {
 
     async #collide(url, link, server) {
         const record = await this.#apply(url, link, r =>
-            entries.collide(r, server));
+            entries.collide(r, server, this.#rulesOf(url)));
 
         if (!record) {
             return undefined;

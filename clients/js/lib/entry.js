@@ -18,6 +18,7 @@
  *   rev        counts edits
  */
 
+import { merge } from './merge.js';
 import { equal, isObject, parse } from './json.js';
 
 const MOST = 65535;        /* links of a chain */
@@ -104,7 +105,7 @@ export function send(record, route) {
     };
 }
 
-function makeLink(entry, n, { member }) {
+function makeLink(entry, n, { member, keys }) {
     const { base, chain, draft } = entry;
     const headers = {};
     let { text } = draft;
@@ -123,6 +124,10 @@ function makeLink(entry, n, { member }) {
 
     if (chain) {
         headers['Conflict-Chain'] = `"${chain}";base=${base.version};n=${n}`;
+
+    } else if (keys) {
+        /* the same bytes of two clients are two writes */
+        headers['Idempotency-Key'] = randomName();
     }
 
     if (text !== null) {
@@ -212,7 +217,7 @@ export function park(record, reason, known = record.known) {
  * deleted, conflicts }.  Where nobody's edit is at stake nobody is asked.
  */
 
-export function collide(record, server) {
+export function collide(record, server, rules) {
     const { entry } = record;
     const local = entry.draft || { text: entry.link.text };
     const now = server.deleted ? { absent: true }
@@ -221,7 +226,9 @@ export function collide(record, server) {
                                    text: server.text };
     const mine = entry.acked ?? entry.base.text;
 
-    if (holds(server, local.text)) {
+    if (holds(server, local.text)
+        && (entry.tries > 0 || !isSum(server, local.text, mine, rules)))
+    {
         return { ...record, known: now, entry: null };
     }
 
@@ -261,6 +268,19 @@ function holds(server, text) {
     return server.deleted ? text === null
                           : text !== null && equal(parse(server.text),
                                                    parse(text));
+}
+
+/* equal documents are two changes where a field is a sum */
+
+function isSum(server, text, base, rules) {
+    if (text === null || !Object.values(rules || {}).includes('sum')) {
+        return false;
+    }
+
+    const both = merge({ base: parse(base ?? 'null'), rules,
+                         server: parse(server.text), local: parse(text) });
+
+    return !both.clean || !equal(both.doc, parse(text));
 }
 
 /* what is to become of a conflict: "mine", "theirs", or { text } */

@@ -378,6 +378,21 @@ test('versions of the API\'s own, in the document', async t => {
     assert.equal((await b.resolve(path, keepMine)).state, 'done');
 });
 
+for (const location of ['/version', '/own', '/etag']) {
+    test(`${location}: the same bytes of two devices are two writes`,
+         async t => {
+        const member = location === '/own' ? 'version' : null;
+        const onConflict = c => c.merged;
+        const rules = { '/n': 'sum' };
+        const { path, a, b } = await shared(t, location, { n: 0 },
+                                            { member, onConflict, rules });
+
+        await Promise.all([a, b].map(c => c.save(path, { n: 1 })));
+        assert.deepEqual((await device(t, { member }).get(path)).doc,
+                         { n: 2 });
+    });
+}
+
 test('tags of the API\'s own', async t => {
     const { path, a, b } = await shared(t, '/etag', { text: 'a' });
 

@@ -297,6 +297,32 @@ test('edits while the user is asked are asked about, too', async t => {
     assert.equal(JSON.parse(requests.at(-1).body).n, 102);
 });
 
+test('an answer to what was given up says nothing of what came after',
+     async t => {
+    let release, n = 0;
+    const { client, requests } = await reader(t, r =>
+        r.method === 'GET' ? [200, tagged(n ? 2 : 1), { n }]
+        : new Promise(resolve => {
+            release = () => { n = 1; resolve([204, tagged(2)]); };
+        }), { reads: true });
+
+    const first = client.save('a', { n: 1 });
+
+    await event(client, 'state', e => e.state === 'sending');
+    assert.equal((await client.discard('a')).state, 'sending');
+
+    const second = client.save('a', { n: 2 });
+
+    await event(client, 'state', e => e.doc?.n === 2);
+    release();
+    await Promise.all([first, second]);
+
+    const c = await client.conflict('a');
+
+    assert.deepEqual([c.base.n, c.local.n, c.server.n], [0, 2, 1]);
+    assert.equal(requests.filter(r => r.method === 'PUT').length, 1);
+});
+
 test('an onConflict that throws is "later"', async t => {
     const { client } = await reader(t, () => conflict(5, { n: 9 }), {
         onConflict() { throw new Error('no dialog'); }

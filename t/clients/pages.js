@@ -18,6 +18,10 @@ const readme = fs.readFileSync(path.join(top, 'clients/js/README.md'), 'utf8');
 const dir = fs.mkdtempSync(path.join(os.tmpdir(), 'pages-'));
 const { fetch } = globalThis;
 
+/* Node 18 has it, but not by that name */
+
+globalThis.crypto ??= require('crypto').webcrypto;
+
 function is(got, want, what) {
     const good = JSON.stringify(got) === JSON.stringify(want);
 

@@ -18,17 +18,13 @@
  *   rev        counts edits
  */
 
-import { merge } from './merge.js';
 import { equal, isObject, parse } from './json.js';
+import { merge } from './merge.js';
+import { randomName } from './random.js';
 
 const MOST = 65535;        /* links of a chain */
 
 const REBASES = 3;         /* in a row, without a write that went well */
-
-export function randomName() {
-    return Array.from(crypto.getRandomValues(new Uint8Array(12)),
-                      n => n.toString(16).padStart(2, '0')).join('');
-}
 
 function restart(entry, base) {
     return {

@@ -16,7 +16,7 @@ export class LockedError extends Error {
 
 export class Lock {
     #how; #token = null; #timer = null; #touched = false; #idle = 0;
-    #last = 0;
+    #last = 0; #renewing = null;
 
     constructor(how) {
         this.#how = how;
@@ -94,18 +94,32 @@ export class Lock {
 
     /* true: it is held for another while */
 
-    async renew() {
+    renew() {
+        this.#renewing ??= this.#renew().finally(() => {
+            this.#renewing = null;
+        });
+
+        return this.#renewing;
+    }
+
+    async #renew() {
         this.#touched = false;
 
         const { response, text } = await this.#ask('POST');
         const body = parse(text);
 
-        if (response.ok && body?.lock) {
-            if (this.held) {
-                this.#took(body);
-            }
+        if (!this.held) {
+            /* it was released meanwhile: by this token, then */
 
-            return this.held;
+            this.#token = body?.lock?.token || this.#token;
+
+            return false;
+        }
+
+        if (response.ok && body?.lock) {
+            this.#took(body);
+
+            return true;
         }
 
         if (response.status === 409 || response.status === 423) {
@@ -139,6 +153,12 @@ export class Lock {
 
         this.#end();
         this.#how.told({ state: 'released' });
+
+        /* one that is on its way would take it once more */
+
+        if (!keepalive) {
+            await this.#renewing?.catch(() => {});
+        }
 
         /* one that did not come through ends by itself */
 

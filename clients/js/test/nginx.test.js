@@ -500,6 +500,9 @@ test('a lock', async t => {
     assert.equal(lock.held, true);
     await assert.rejects(b.lock(path), LockedError);
 
+    /* a renewal that is on its way does not take it again */
+
+    lock.renew();
     await lock.release();
     assert.equal(lock.held, false);
 

@@ -24,7 +24,8 @@ test('npm pack', t => {
     assert.deepEqual(files.map(f => f.path).sort(), [
         'LICENSE', 'README.md', 'index.d.ts', 'index.js', 'lib/answer.js',
         'lib/client.js', 'lib/entry.js', 'lib/files.js', 'lib/json.js',
-        'lib/list.js', 'lib/lock.js', 'lib/merge.js', 'lib/storage.js',
+        'lib/list.js', 'lib/lock.js', 'lib/merge.js', 'lib/random.js',
+        'lib/storage.js',
         'node.js', 'package.json'
     ]);
 

@@ -226,6 +226,8 @@ export interface Storage {
         Promise<any>;
     pending(): Promise<any[]>;
     exclusive<T>(work: () => Promise<T>): Promise<T>;
+    claim<T>(url: string, work: () => Promise<T>, wait?: boolean):
+        Promise<T | false>;
     evict(): Promise<void>;
     clear(): Promise<void>;
     close(): Promise<void>;

@@ -197,6 +197,18 @@ async function conflicts(context, name) {
     await ready(page, { answer: 'keepMine' });
     await page.waitForFunction(() => asked.length === 1);
     check(true, 'the next visit asks again');
+
+    /* two devices in a page, as in a demonstration */
+
+    is(await page.evaluate(name => new Promise(resolve => {
+        const other = library.createClient({
+            baseUrl: location.origin + '/version',
+            storage: library.indexedDBStorage('another'),
+            onConflict: c => resolve(c.local)
+        });
+
+        other.save(name, { n: 3 });
+    }), name), { n: 3 }, 'each device is asked');
     await page.evaluate(() => answer());
     is(await written(name, 2), [1, 2], 'and what is said is done');
     await page.close();

@@ -68,11 +68,24 @@ export function judge(response, text, link) {
     const body = parse(text);
     const error = isObject(body) ? body.error : undefined;
 
+    const { outcome } = readConflict(response.headers.get('conflict'));
+
     if (status >= 200 && status < 300) {
-        return {
-            then: 'done', dropped: readConflict(
-                response.headers.get('conflict')).outcome === 'dropped'
-        };
+
+        if (!outcome && /^text\/html/i.test(
+            response.headers.get('content-type') || ''))
+        {
+            /* a page in the place of the API: of a proxy, or a hotspot */
+            return { then: 'wait', unknown: true };
+        }
+
+        return { then: 'done', dropped: outcome === 'dropped' };
+    }
+
+    if (response.type === 'opaqueredirect' || (status >= 300 && status < 400))
+    {
+        /* to a page for the login, most of all; it is followed nowhere */
+        return { then: 'login' };
     }
 
     if (error === 'version_conflict' || (status === 409

@@ -15,6 +15,7 @@ export const later = Symbol.for('conflict-client.later');
 
 const FIRST_WAIT = 1000;       /* ms, then twice as long each time */
 const STUBBORN = 3;            /* network errors, until others go on */
+const COLLISIONS = 4;          /* in a row, without a wait between them */
 
 export class ClientEvent extends Event {
     constructor(type, detail) {
@@ -89,7 +90,7 @@ export class Client extends EventTarget {
     async #start() {
         for (const { url, entry } of await this.#storage.pending()) {
             if (entry.state === 'conflict') {
-                this.#ask(url);
+                this.#ask(url, true);
             }
         }
 
@@ -148,7 +149,8 @@ export class Client extends EventTarget {
             seen = await this.#fetchLatest(url);
 
         } catch (e) {
-            if (before?.known && before.known.text !== undefined
+            if ((before?.known?.absent
+                 || typeof before?.known?.text === 'string')
                 && !(e.status >= 400 && e.status < 500))
             {
                 return { ...view(url, before), stale: true };
@@ -176,6 +178,11 @@ export class Client extends EventTarget {
 
         if (!response.ok) {
             throw new RequestError(`GET ${url}: ${response.status}`,
+                                   { status: response.status, body: text });
+        }
+
+        if (parse(text) === undefined) {
+            throw new RequestError(`GET ${url}: no JSON`,
                                    { status: response.status, body: text });
         }
 
@@ -447,7 +454,8 @@ export class Client extends EventTarget {
         try {
             ({ response, text } = await this.#request(url, {
                 method: link.text === null ? 'DELETE' : 'PUT',
-                body: link.body ?? undefined, headers: link.headers
+                body: link.body ?? undefined, headers: link.headers,
+                redirect: 'manual'
             }));
 
         } catch (e) {
@@ -738,51 +746,64 @@ export class Client extends EventTarget {
 
     /* once for each conflict, in one tab alone */
 
-    #ask(url) {
-        const { onConflict } = this.#options;
-
-        if (!onConflict || this.#asking.has(url) || this.#closed) {
+    #ask(url, again = false) {
+        if (!this.#options.onConflict || this.#asking.has(url)
+            || this.#closed)
+        {
             return;
         }
 
-        const ask = async () => {
-            for ( ;; ) {
-                const record = await this.#storage.read(url);
+        const done = this.#storage.claim(url, () => this.#askAll(url, again))
+            .then(mine => {
+                if (mine === false) {
+                    /* another tab asks; if that one goes, it is for this */
 
-                if (record?.entry?.state !== 'conflict') {
-                    return;
+                    this.#storage.claim(url, () => this.#askAll(url), true)
+                        .catch(error => this.#emit('error', { url, error }));
                 }
-
-                const conflict = this.#conflictOf(url, record.entry);
-                const answer = await onConflict(conflict);
-
-                if (answer === undefined || answer === later) {
-                    return;
-                }
-
-                /* an edit that came meanwhile is asked about, too */
-
-                if (await this.#resolve(url, answer, record.entry.rev)) {
-                    return;
-                }
-            }
-        };
-
-        const { locks } = globalThis.navigator || {};
-        const run = locks
-            ? locks.request('conflict-client:ask:' + url,
-                            { ifAvailable: true },
-                            lock => lock ? ask() : undefined)
-            : ask();
-
-        const done = run.catch(error =>
-            this.#emit('error', { url, error })).finally(() =>
-                this.#asking.delete(url));
+            })
+            .catch(error => this.#emit('error', { url, error }))
+            .finally(() => this.#asking.delete(url));
 
         this.#asking.set(url, done);
     }
 
+    async #askAll(url, again) {
+        for ( ;; ) {
+            const record = await this.#storage.read(url);
+
+            if (record?.entry?.state !== 'conflict' || this.#closed
+                || (record.entry.conflict.putOff === record.entry.rev
+                    && !again))
+            {
+                return;
+            }
+
+            const { rev } = record.entry;
+            const answer = await this.#options.onConflict(
+                this.#conflictOf(url, record.entry));
+
+            again = false;
+
+            if (answer === undefined || answer === later) {
+                await this.#storage.update(url, r =>
+                    r?.entry?.state === 'conflict' && r.entry.rev === rev
+                    ? entries.putOff(r) : r);
+
+            } else {
+                /* an edit that came meanwhile is asked about, too */
+                await this.#resolve(url, answer, rev);
+            }
+        }
+    }
+
     async #resolve(url, answer, rev) {
+        if (answer !== keepMine && answer !== keepTheirs
+            && (answer === null || typeof answer !== 'object'))
+        {
+            throw new TypeError('no answer to a conflict: ' + String(answer));
+        }
+
         const how = answer === keepMine ? 'mine'
                     : answer === keepTheirs ? 'theirs'
                     : { text: this.#plain(JSON.stringify(answer)) };
@@ -793,17 +814,22 @@ export class Client extends EventTarget {
                        && (rev === undefined || how === 'mine'
                            || r.entry.rev === rev);
 
-            return resolved ? entries.resolve(r, how) : r;
+            if (!resolved) {
+                return r;
+            }
+
+            /* a busy document, or a server that refuses whatever comes */
+
+            const times = r.entry.collisions - COLLISIONS;
+
+            return entries.resolve(r, how, times < 0 ? 0
+                : Date.now() + this.#wait(times, null));
         });
 
-        if (!resolved) {
-            return record?.entry?.state !== 'conflict';
+        if (resolved) {
+            this.#changed(url, record);
+            await this.#drain();
         }
-
-        this.#changed(url, record);
-        await this.#drain();
-
-        return (await this.#storage.read(url))?.entry?.state !== 'conflict';
     }
 
     /* for an application that asks when it suits its user */

@@ -49,7 +49,7 @@ export function edit(record, seq, { text, base, url }) {
             url, known,
             entry: calm(restart({
                 seq, rev: 1, state: 'queued', draft: { text }, conflict: null,
-                rebases: 0
+                rebases: 0, collisions: 0
             }, first))
         };
     }
@@ -150,7 +150,8 @@ export function acknowledge(record, answer) {
     }
 
     const next = calm({
-        ...entry, state: 'queued', link: null, acked: link.text, rebases: 0
+        ...entry, state: 'queued', link: null, acked: link.text, rebases: 0,
+        collisions: 0
     });
 
     /* links go on with the base of their chain, others with what was made */
@@ -251,6 +252,7 @@ export function collide(record, server, rules) {
         ...record,
         entry: {
             ...calm(entry), state: 'conflict', link: null, draft: local,
+            collisions: entry.collisions + 1,
             conflict: { ...server, now, base: mine ?? null,
                         version: server.version,
                         baseVersion: entry.base.version ?? null }
@@ -281,7 +283,7 @@ function isSum(server, text, base, rules) {
 
 /* what is to become of a conflict: "mine", "theirs", or { text } */
 
-export function resolve(record, how) {
+export function resolve(record, how, retryAt = 0) {
     const { entry } = record;
     const { now } = entry.conflict;
 
@@ -293,11 +295,23 @@ export function resolve(record, how) {
 
     return {
         ...record, known: now,
-        entry: calm({
-            ...restart(entry, now), state: 'queued', conflict: null,
+        entry: {
+            ...calm(restart(entry, now)), state: 'queued', conflict: null,
             draft: how === 'mine' ? entry.draft : { text: how.text },
-            rebases: 0
-        })
+            rebases: 0, retryAt
+        }
+    };
+}
+
+/* somebody was asked, and has put it off */
+
+export function putOff(record) {
+    const { entry } = record;
+
+    return {
+        ...record,
+        entry: { ...entry, conflict: { ...entry.conflict,
+                                       putOff: entry.rev } }
     };
 }
 

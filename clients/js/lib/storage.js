@@ -10,7 +10,10 @@
  *                     other record
  *   pending()         the records that have an entry, by entry.seq
  *   exclusive(fn)     runs fn while no other tab runs one
- *   evict()           forgets all records without an entry
+ *   claim(url, fn, wait)   runs fn while no other tab has claimed the same;
+ *                     without "wait" fn is not run where one has, and the
+ *                     promise is kept with false
+ *   evict()           forgets the documents of records without an entry
  *   clear(), close()
  *   watch(fn)         fn(url) whenever another tab has changed a record
  *
@@ -23,6 +26,13 @@ const LEASE = 5000;       /* ms, where there are no Web Locks */
 function clone(record) {
     return record === undefined ? undefined
                                 : JSON.parse(JSON.stringify(record));
+}
+
+/* what is left of a record that is only a cache: the version */
+
+function emptied(record) {
+    return record.entry || typeof record.known?.text !== 'string'
+           ? record : { ...record, known: { ...record.known, text: null } };
 }
 
 function bySeq(a, b) {
@@ -83,11 +93,12 @@ export function memoryStorage(records = new Map(), write = async () => {}) {
         },
 
         exclusive,
+        claim: async (url, fn) => fn(),
 
         async evict() {
             for (const [url, record] of records) {
-                if (!record.entry) {
-                    await this.update(url, () => null);
+                if (emptied(record) !== record) {
+                    await this.update(url, emptied);
                 }
             }
         },
@@ -151,6 +162,22 @@ export function indexedDBStorage(name = 'default') {
         });
     }
 
+    function eachCached(change) {
+        return transaction('readwrite', store => {
+            store.openCursor().onsuccess = e => {
+                const cursor = e.target.result;
+
+                if (cursor) {
+                    if (!cursor.value.entry) {
+                        change(cursor, cursor.value);
+                    }
+
+                    cursor.continue();
+                }
+            };
+        });
+    }
+
     function told(url) {
         channel?.postMessage(url);
     }
@@ -211,21 +238,16 @@ export function indexedDBStorage(name = 'default') {
             ? fn => navigator.locks.request(full, fn)
             : byLease(transaction),
 
-        async evict() {
-            await transaction('readwrite', store => {
-                store.openCursor().onsuccess = e => {
-                    const cursor = e.target.result;
+        /* without Web Locks two tabs may ask about the same conflict */
 
-                    if (cursor) {
-                        if (!cursor.value.entry) {
-                            cursor.delete();
-                        }
+        claim: globalThis.navigator?.locks
+            ? (url, fn, wait) => navigator.locks.request(
+                full + ' ' + url, { ifAvailable: !wait },
+                lock => lock ? fn() : false)
+            : async (url, fn) => fn(),
 
-                        cursor.continue();
-                    }
-                };
-            });
-        },
+        evict: () => eachCached((cursor, record) =>
+            cursor.update(emptied(record))),
 
         async clear() {
             await transaction('readwrite', store => { store.clear(); });
@@ -249,7 +271,7 @@ export function indexedDBStorage(name = 'default') {
             });
 
             if (n > CACHED) {
-                await storage.evict();
+                await eachCached(cursor => cursor.delete());
             }
         }
     };
@@ -424,6 +446,8 @@ export function guardedStorage(primary, problem) {
                 return memory.exclusive(fn);
             }
         },
+
+        claim: (url, fn, wait) => primary.claim(url, fn, wait),
 
         async clear() {
             records.clear();

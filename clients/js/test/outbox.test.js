@@ -141,6 +141,26 @@ test('without it, twice as long each time', async t => {
         w => w <= 60000), waits.join());
 });
 
+test('a page in the place of the API is no acknowledgement', async t => {
+    const html = [200, { 'Content-Type': 'text/html' }, '<p>Welcome'];
+    const { client } = await reader(t, () => html, { reads: false });
+
+    assert.equal((await client.save('a', { n: 1 })).state, 'unknown');
+
+    const other = fakeFetch(() => html);
+    const reads = device(t, { baseUrl, fetch: other.fetch });
+
+    await assert.rejects(reads.get('a'), { name: 'RequestError' });
+});
+
+test('a redirection to a login is none either', async t => {
+    const { client } = await reader(t, () =>
+        [302, { Location: 'http://api.test/login' }]);
+
+    assert.equal((await client.save('a', { n: 1 })).state, 'queued');
+    await event(client, 'unauthorized');
+});
+
 test('429 makes all wait', async t => {
     const { client, requests } = await reader(t, () =>
         [429, { 'Retry-After': '30' }]);
@@ -321,6 +341,27 @@ test('an answer to what was given up says nothing of what came after',
 
     assert.deepEqual([c.base.n, c.local.n, c.server.n], [0, 2, 1]);
     assert.equal(requests.filter(r => r.method === 'PUT').length, 1);
+});
+
+test('a server that refuses whatever comes is not asked without a pause',
+     async t => {
+    let n = 100;
+    const { client, requests } = await reader(t, () => conflict(++n, { n }),
+                                              { onConflict: c => c.merged,
+                                                rules: { '/n': 'lww' } });
+
+    assert.equal((await client.save('a', { n: 1 })).state, 'queued');
+    assert.ok(requests.length < 6, String(requests.length));
+});
+
+test('what is no answer is none', async t => {
+    const { client } = await reader(t, () => conflict(5, { n: 9 }), {
+        onConflict: () => 'keepMine'
+    });
+
+    assert.equal((await client.save('a', { n: 1 })).state, 'conflict');
+    await event(client, 'error', e => e.error instanceof TypeError);
+    await assert.rejects(client.resolve('a', true), TypeError);
 });
 
 test('an onConflict that throws is "later"', async t => {

@@ -94,6 +94,7 @@ export class Client extends EventTarget {
             }
         }
 
+        this.#progress();
         await this.#drain();
     }
 

@@ -568,3 +568,62 @@ test('the merge of the client is that of the server', async t => {
     assert.deepEqual(merge({ base, server: one, local: two, rules }).doc,
                      doc);
 });
+
+/*
+ * Three devices add to the same document while the API fails in all the ways
+ * it can: whatever was added is there in the end.
+ */
+
+for (const [location, member] of [['/version', null], ['/own', 'version'],
+                                  ['/bodymerge', 'base_version'],
+                                  ['/etag', null]])
+{
+    test(`${location}: what many have added is there in the end`, async t => {
+        const path = fresh(location);
+        const faults = ['apply', 'apply', 'apply', 'apply', 'apply close',
+                        'close', 'apply status=500', 'status=500',
+                        'status=503', 'apply reset'];
+        let calm = false;
+
+        await device(t, { member }).save(path, { tags: [] });
+
+        const devices = ['phone', 'laptop', 'desktop'].map(name => device(t, {
+            device: name, member, maxWait: 700, rules: { '/tags': 'union' },
+            onConflict: c => c.merged,
+            headers: () => ({
+                'X-User': name,
+                'X-Up-Write': calm ? 'apply' : faults[Math.floor(
+                    Math.random() * faults.length)]
+            })
+        }));
+        const added = [];
+
+        await Promise.all(devices.map(async (one, i) => {
+            for (let n = 0; n < 6; n++) {
+                const { doc } = await one.get(path);
+                const tag = `${i}-${n}`;
+
+                added.push(tag);
+                await one.save(path, { ...doc, tags: [...doc.tags, tag] });
+            }
+        }));
+
+        calm = true;
+
+        for (const one of devices) {
+            while ((await one.entries()).length > 0) {
+                for (const e of await one.entries()) {
+                    assert.ok(!['parked', 'conflict'].includes(e.state),
+                              JSON.stringify(e));
+                }
+
+                await one.flush();
+                await new Promise(resolve => setTimeout(resolve, 100));
+            }
+        }
+
+        const { doc } = await device(t, { member }).get(path);
+
+        assert.deepEqual([...doc.tags].sort(), added.sort());
+    });
+}

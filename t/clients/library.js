@@ -177,6 +177,18 @@ async function tabs(context, prefix) {
     await two.close();
 }
 
+/* one tab has it, and goes; another one is open */
+
+async function bequest(context, name) {
+    const one = await visit(context), two = await visit(context);
+
+    await one.evaluate(() => { window.script = 'close'; });
+    is((await save(one, name, 1)).state, 'unknown', 'not sent');
+    await one.close();
+    is(await written(name, 1), [1], 'and done by another tab');
+    await two.close();
+}
+
 async function conflicts(context, name) {
     const other = { method: 'PUT', body: '{"n":1}',
                     headers: { 'Content-Type': 'application/json' } };
@@ -300,6 +312,7 @@ async function broken(browser, name) {
 
     const context = await browser.newContext();
 
+    await bequest(context, id + 'bequest');
     await conflicts(context, id + 'asked');
     await lock(context, id + 'lock');
     await context.close();

@@ -371,13 +371,13 @@ export class Client extends EventTarget {
         await this.#schedule();
     }
 
-    async #schedule() {
+    async #schedule(least = 50) {
         const now = Date.now();
         const waiting = (await this.#storage.pending()).filter(r =>
             isSendable(r.entry)).map(r => this.#dueIn(r.entry, now));
 
         if (waiting.length > 0 && this.online && !this.#login) {
-            this.#soon(Math.max(50, this.#until - now,
+            this.#soon(Math.max(least, this.#until - now,
                                 Math.min(...waiting)));
         }
     }
@@ -987,6 +987,11 @@ export class Client extends EventTarget {
             const record = await this.#storage.read(url);
 
             this.#changed(url, record);
+
+            if (!this.#round) {
+                /* the other one may be closed before it has sent that */
+                await this.#schedule(1000);
+            }
         }
     }
 

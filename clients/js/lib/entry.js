@@ -12,8 +12,8 @@
  *   base       what the edits were made on, like "known"
  *   acked      the text of the last link that was acknowledged
  *   chain, n   the name of the chain, and the number of its last link
- *   link       what was sent, byte for byte: it may be at the server, so it
- *              is sent again as it is
+ *   link       what was sent, byte for byte; where it may be at the server
+ *              ("unsure") it is sent again as it is
  *   draft      what was edited since
  *   rev        counts edits
  */
@@ -88,7 +88,11 @@ export function send(record, route) {
     const { entry } = record;
 
     if (entry.link) {
-        return { ...record, entry: { ...entry, state: 'sending' } };
+        return {
+            ...record,
+            entry: { ...entry, state: 'sending',
+                     link: { ...entry.link, unsure: true } }
+        };
     }
 
     const n = entry.n + 1;
@@ -168,12 +172,17 @@ export function acknowledge(record, answer) {
 
 export function wait(record, { unknown, retryAt, reason }) {
     const { entry } = record;
+    const unsure = unknown || !!entry.link?.unsure;
     const next = {
         ...entry, tries: entry.tries + 1, retryAt, reason,
-        state: unknown ? 'unknown' : 'queued'
+        state: unsure ? 'unknown' : 'queued'
     };
 
-    if (!unknown && entry.link) {
+    if (entry.link) {
+        next.link = { ...entry.link, unsure };
+    }
+
+    if (!unsure && entry.link) {
         /* it is as if it had never been sent */
 
         next.draft = entry.draft || { text: entry.link.text };
@@ -224,7 +233,7 @@ export function collide(record, server, rules) {
     const mine = entry.acked ?? entry.base.text;
 
     if (holds(server, local.text)
-        && (entry.tries > 0 || !isSum(server, local.text, mine, rules)))
+        && (entry.link?.unsure || !isSum(server, local.text, mine, rules)))
     {
         return { ...record, known: now, entry: null };
     }

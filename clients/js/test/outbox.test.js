@@ -108,6 +108,28 @@ for (const [status, headers, body, unknown] of [
     });
 }
 
+test('what may have been written stays so, whatever comes after',
+     async t => {
+    const answers = [networkError(), [429, { 'Retry-After': '0' }],
+                     [409, { 'Retry-After': '0' }, { error: 'locked' }],
+                     [401], [204, tagged(2)]];
+    const { client, requests } = await reader(t, () =>
+        answers.shift() || [204, tagged(3)]);
+
+    await client.save('a', { n: 1 });
+
+    for (let i = 0; i < 3; i++) {
+        await client.flush();
+        assert.equal((await client.entries())[0].state, 'unknown');
+    }
+
+    await client.save('a', { n: 2 });
+    await client.flush();
+    assert.deepEqual(requests.map(r => JSON.parse(r.body).n),
+                     [1, 1, 1, 1, 1, 2]);
+    assert.deepEqual(await client.entries(), []);
+});
+
 test('Retry-After is obeyed, with a bound', async t => {
     for (const [after, least, most] of [['20', 20, 24], ['9999', 60, 60],
                                         [new Date(Date.now() + 30000)

@@ -68,8 +68,14 @@ function ready(page, options = {}) {
         window.library = library;
         window.seen = [];
         window.asked = [];
+        window.puts = 0;
         window.client = library.createClient({
             baseUrl: location.origin + '/version',
+            fetch: (url, options) => {
+                window.puts += options.method === 'PUT';
+
+                return fetch(url, options);
+            },
             headers: () => window.script ? { 'X-Up-Write': window.script }
                                          : {},
             onConflict: answer && (c => {
@@ -172,7 +178,9 @@ async function tabs(context, prefix) {
 
     const sent = await Promise.all(names.map(journal));
 
-    is(sent, [[0], [1], [2], [3], [4]], 'and each is sent once');
+    is(sent, [[0], [1], [2], [3], [4]], 'each is written once');
+    is(await one.evaluate(() => puts) + await two.evaluate(() => puts), 5,
+       'and sent by one of them');
     await one.close();
     await two.close();
 }

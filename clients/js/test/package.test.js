@@ -2,7 +2,7 @@
 
 import assert from 'node:assert/strict';
 import { execFileSync } from 'node:child_process';
-import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
+import { mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { test } from 'node:test';
@@ -36,9 +36,18 @@ test('npm pack', t => {
         console.log(Object.keys(library).sort().join(' '));
     `);
 
-    assert.equal(execFileSync(process.execPath, ['use.js'],
-                              { cwd: dir, encoding: 'utf8' }).trim(),
-                 'Client ClientEvent Lock LockedError RequestError '
-                 + 'createClient fileStorage indexedDBStorage keepMine '
-                 + 'keepTheirs later memoryStorage merge');
+    const names = execFileSync(process.execPath, ['use.js'],
+                               { cwd: dir, encoding: 'utf8' }).trim();
+
+    assert.equal(names, 'Client ClientEvent Lock LockedError RequestError '
+                        + 'createClient fileStorage indexedDBStorage '
+                        + 'keepMine keepTheirs later memoryStorage merge');
+
+    const types = readFileSync(new URL('../index.d.ts', import.meta.url),
+                               'utf8');
+
+    for (const name of names.split(' ')) {
+        assert.match(types, new RegExp(
+            `^export (class|function|const) ${name}\\b`, 'm'));
+    }
 });

@@ -12,6 +12,7 @@
 save(..., on_conflict=f) calls f with a Conflict (base, local, server,
 conflicts, version), and f answers KEEP_MINE, KEEP_THEIRS, or a document.
 Without it the Conflict is raised.  A document None is one that is not there.
+A Client is for one thread.
 """
 
 import contextlib

@@ -353,6 +353,32 @@ test('merge: the server puts together, the client reads it', async t => {
                      [['/text', 'C', 'D']]);
 });
 
+test('merge: a link behind which somebody else has written', async t => {
+    let puts = 0;
+    const { path, a, b } = await shared(t, '/bodymerge', { x: 0, y: 0 }, {
+        member: 'base_version', b: { headers: {} },
+
+        async headers(target, { method }) {
+            if (method === 'PUT' && ++puts === 1) {
+                a.save(path, { x: 2, y: 0 });
+                await event(a, 'state', e => e.doc?.x === 2);
+            }
+
+            if (method === 'PUT' && puts === 2) {
+                assert.equal((await b.save(path, { x: 0, y: 1 })).state,
+                             'done');
+            }
+
+            return {};
+        }
+    });
+
+    await a.save(path, { x: 1, y: 0 });
+    assert.deepEqual((await a.get(path)).doc, { x: 2, y: 1 });
+    assert.equal(a.seen.findLast(e => e.type === 'saved').outcome, 'merged');
+    assert.ok(!a.seen.some(e => e.type === 'conflict'));
+});
+
 test('base_version in the body', async t => {
     const { path, a, b } = await shared(t, '/body', { text: 'a' },
                                         { member: 'base_version' });

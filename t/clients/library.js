@@ -256,16 +256,28 @@ async function lock(context, name) {
 }
 
 async function broken(browser, name) {
-    for (const how of ['open', 'put']) {
+    const faults = {
+        open() {
+            IDBFactory.prototype.open = () => {
+                throw new DOMException('denied', 'SecurityError');
+            };
+        },
+        hang() {
+            IDBFactory.prototype.open = () => ({});
+        },
+        put() {
+            IDBObjectStore.prototype.put = () => {
+                throw new DOMException('full', 'QuotaExceededError');
+            };
+        }
+    };
+
+    for (const how of Object.keys(faults)) {
         const context = await browser.newContext();
 
-        await context.addInitScript(how === 'open'
-            ? () => { IDBFactory.prototype.open = () => {
-                throw new DOMException('denied', 'SecurityError');
-            }; }
-            : () => { IDBObjectStore.prototype.put = () => {
-                throw new DOMException('full', 'QuotaExceededError');
-            }; });
+        await context.addInitScript({
+            content: `({ ${faults[how]} }).${how}()`
+        });
 
         const page = await visit(context, { paused: true });
         const r = await save(page, name + how, 1);

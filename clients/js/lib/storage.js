@@ -22,6 +22,8 @@
 
 const CACHED = 1000;      /* documents that may stay from visit to visit */
 const LEASE = 5000;       /* ms, where there are no Web Locks */
+const OPEN = 5000;        /* ms that a database may take to open */
+const AGAIN = 10000;      /* ms, until it is tried again */
 
 function clone(record) {
     return record === undefined ? undefined
@@ -136,7 +138,8 @@ export function indexedDBStorage(name = 'default') {
             return db;
 
         }).catch(e => {
-            opened = null;
+            /* not each edit has to wait for that */
+            setTimeout(() => { opened = null; }, AGAIN);
             throw e;
         });
 
@@ -282,6 +285,14 @@ export function indexedDBStorage(name = 'default') {
 function openDatabase(name) {
     return new Promise((resolve, reject) => {
         const request = indexedDB.open(name, 1);
+        let late = false;
+
+        /* some never answer */
+
+        setTimeout(() => {
+            late = true;
+            reject(new Error('the database does not open'));
+        }, OPEN);
 
         request.onupgradeneeded = () => {
             const db = request.result;
@@ -290,7 +301,14 @@ function openDatabase(name) {
               .createIndex('seq', 'entry.seq');
             db.createObjectStore('lease');
         };
-        request.onsuccess = () => resolve(request.result);
+        request.onsuccess = () => {
+            if (late) {
+                request.result.close();
+
+            } else {
+                resolve(request.result);
+            }
+        };
         request.onerror = () => reject(request.error);
         request.onblocked = () => reject(new Error('another tab has it'));
     });

@@ -74,6 +74,12 @@ export function edit(record, seq, { text, base, url }) {
     return { url, known, entry: next };
 }
 
+/* sending: a tab that is gone has left it; only who sends comes here */
+
+export function isSendable(entry) {
+    return ['queued', 'sending', 'unknown'].includes(entry.state);
+}
+
 /* is the base one that a server can be told */
 
 export function hasBase(entry) {

@@ -361,6 +361,27 @@ function byLease(transaction) {
     });
 }
 
+/* the first, or the second where that does not come to run fn */
+
+async function unless(first, fn, second) {
+    let ran = false;
+
+    try {
+        return await first(() => {
+            ran = true;
+
+            return fn();
+        });
+
+    } catch (e) {
+        if (ran) {
+            throw e;
+        }
+
+        return second(fn);
+    }
+}
+
 /*
  * What a client uses: the storage that it was given, and memory for what that
  * one does not take (no space, private mode, a database that was deleted).
@@ -446,26 +467,11 @@ export function guardedStorage(primary, problem) {
 
         /* where no lease can be had, nor can an entry that others have */
 
-        async exclusive(fn) {
-            let ran = false;
+        exclusive: fn => unless(work => primary.exclusive(work), fn,
+                                work => memory.exclusive(work)),
 
-            try {
-                return await primary.exclusive(() => {
-                    ran = true;
-
-                    return fn();
-                });
-
-            } catch (e) {
-                if (ran) {
-                    throw e;
-                }
-
-                return memory.exclusive(fn);
-            }
-        },
-
-        claim: (url, fn, wait) => primary.claim(url, fn, wait),
+        claim: (url, fn, wait) => unless(
+            work => primary.claim(url, work, wait), fn, work => work()),
 
         async clear() {
             records.clear();

@@ -142,11 +142,15 @@ test('no space: the cache goes, then it is memory that has it', async t => {
 test('no storage: the edits are sent all the same, and that is told',
      async t => {
     const broken = () => Promise.reject(new Error('denied'));
-    const { fetch, requests } = fakeFetch(() => [204, { ETag: '"2"' }]);
+    const { fetch, requests } = fakeFetch((r, n) => n === 1
+        ? [409, { ETag: '"1"' }, { error: 'version_conflict', version: 1,
+                                   server_version: { n: 0 } }]
+        : [204, { ETag: '"2"' }]);
     const client = device(t, { baseUrl, fetch, storage: {
         durable: true, read: broken, update: broken, pending: broken,
-        exclusive: broken, evict: broken, clear: broken, close() {}, watch() {}
-    } });
+        exclusive: broken, claim: broken, evict: broken, clear: broken,
+        close() {}, watch() {}
+    }, onConflict: c => c.keepMine });
 
     t.mock.method(console, 'warn', () => {});
     client.pause();
@@ -158,7 +162,9 @@ test('no storage: the edits are sent all the same, and that is told',
     assert.ok(client.seen.some(e => e.type === 'storage'
                                     && e.error.message === 'denied'));
     await client.resume();
-    assert.equal(requests.length, 1);
+    await client.flush();
+    assert.equal(requests.length, 2, 'a conflict, and what came of it');
+    assert.deepEqual(await client.entries(), []);
     assert.equal(console.warn.mock.callCount(), 1);
 });
 

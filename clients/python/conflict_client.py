@@ -12,7 +12,8 @@
 save(..., on_conflict=f) calls f with a Conflict (base, local, server,
 conflicts, version), and f answers KEEP_MINE, KEEP_THEIRS, or a document.
 Without it the Conflict is raised.  A document None is one that is not there.
-A Client is for one thread.
+A Client is for one thread.  The base goes into If-Match; where an API counts
+versions in its documents and sends no ETag, the document has it.
 """
 
 import contextlib
@@ -49,6 +50,8 @@ class Client:
     def get(self, path):
         status, headers, doc = self.send('GET', path)
         found = status == 200
+        if found and doc is None:
+            raise Refused(status, 'no JSON')
         self.known[path] = (headers['ETag'], copy.deepcopy(doc)) \
             if found else (None, None)
         return doc if found else None
@@ -61,11 +64,13 @@ class Client:
             tag, base = self.known.get(path, (None, None))
             status, headers, said = self.send(
                 'PUT' if doc is not None else 'DELETE', path, doc,
-                {'If-Match': tag} if tag else {'If-None-Match': '*'})
+                {'If-Match': tag} if tag
+                else {'If-None-Match': '*'} if base is None else {})
             field = headers['Conflict'] or ''
             if status < 300 and not field.startswith('dropped') \
                     or doc is None and status in (404, 410):
-                self.known[path] = headers['ETag'], copy.deepcopy(doc)
+                self.known[path] = (headers['ETag'], copy.deepcopy(doc)) \
+                    if doc is not None else (None, None)
                 self.lost.discard(path)
                 if doc is None or headers['ETag'] and field[:6] != 'merged':
                     return doc
@@ -75,7 +80,7 @@ class Client:
             self.lost.discard(path)
             if server == doc and lost:          # it had been written
                 return doc
-            if self.known[path][0] == tag:      # it is not the base
+            if self.known[path] == (tag, base):     # it is not the base
                 raise Refused(status, said)
             conflict = Conflict(path)
             conflict.base, conflict.local, conflict.server = base, doc, server

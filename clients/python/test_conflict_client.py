@@ -92,6 +92,16 @@ class Through(unittest.TestCase):
         self.assertEqual(one.save(path, {'n': 1}), {'n': 1})
         self.assertEqual(len(journal(path)), 2)
 
+    def test_versions_in_documents(self):
+        path, one, two = self.shared({'n': 0}, 'own')
+        self.assertEqual(one.save(path, {**one.get(path), 'n': 1}),
+                         {'n': 1, 'version': 2})
+        with self.assertRaises(Conflict) as c:
+            two.save(path, {'n': 2, 'version': 1})
+        self.assertEqual(c.exception.server, {'n': 1, 'version': 2})
+        self.assertEqual(two.save(path, {**c.exception.server, 'n': 2}),
+                         {'n': 2, 'version': 3})
+
     def test_counter(self):
         path = self.shared({'n': 0})[0]
 
@@ -182,6 +192,11 @@ class Alone(unittest.TestCase):
         with self.assertRaises(Refused) as c:
             self.client.save('a', {'n': 1})
         self.assertEqual(c.exception.args, (422, {'error': 'no'}))
+
+    def test_a_page_in_the_place_of_the_api(self):
+        self.answers = [(200, {}, b'<p>Welcome')] * 2
+        with self.assertRaises(Refused):
+            self.client.save('a', {'n': 1})
 
     def test_409_of_the_api(self):
         self.answers = [(409, {}, b'{"error":"taken"}'), (404, {}, b'')]

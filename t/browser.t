@@ -79,6 +79,7 @@ my @pages = main::pages();
 for my $n (0, 1) {
     note($n ? 'an API without CORS' : 'an API that does its own');
     browse(25, 'elsewhere', "http://127.0.0.1:$ports[$n]", @pages);
+    browse(4, 'library', "http://127.0.0.1:$ports[$n]", @pages);
 
     # each field once, whoever adds it
 

@@ -97,6 +97,18 @@ set_doc('/plain/strict/1', '{"id":1}');
 follow('docs/protocol.md');
 
 
+=== docs/clients.md
+--- config
+    location /api/ {
+        conflict version;
+        proxy_pass http://api/plain/;
+    }
+--- steps
+set_doc('/plain/notes/1', '{"text":"milk"}');
+
+follow('docs/clients.md');
+
+
 === docs/merge.md
 --- config eval
 my $page = Conflict::Util::slurp("$ENV{TEST_NGINX_TOP}/docs/merge.md");

@@ -7,7 +7,9 @@
  * check.
  */
 
+const fs = require('fs');
 const http = require('http');
+const path = require('path');
 const { chromium } = require('playwright-core');
 
 const [name, api, origin, other] = process.argv.slice(2);
@@ -207,15 +209,69 @@ async function snippet(open) {
     is(both.filter(one => one.saved).length, 1, 'one of two at once');
 }
 
+/* the client library, from another origin */
+
+async function library(open) {
+    const page = await open(origin);
+    const note = await (await fetch(api + '/api/notes', {
+        method: 'POST', body: '{"text":"new"}'
+    })).json();
+
+    const got = await page.evaluate(async ([base, id]) => {
+        const { createClient, memoryStorage, keepMine }
+            = await import('/client/index.js');
+        const make = device => createClient({
+            baseUrl: base, device, member: 'version',
+            storage: memoryStorage(), headers: { Authorization: 'Bearer x' },
+            onConflict: c => {
+                got.push([c.base.text, c.local.text, c.server.text]);
+                return keepMine;
+            }
+        });
+        const got = [], a = make('phone'), b = make('laptop');
+        const { doc } = await a.get(id);
+
+        await b.get(id);
+
+        const saves = [1, 2].map(n => a.save(id, { ...doc, text: 'a' + n }));
+
+        got.push((await Promise.all(saves)).map(r => r.state));
+        got.push((await b.save(id, { ...doc, text: 'b' })).state);
+
+        const lock = await b.lock(id);
+
+        got.push((await a.save(id, { ...doc, text: 'c' })).reason?.error);
+        await lock.release();
+        got.push((await a.save('0', { text: 'none' })).reason?.status);
+
+        return got;
+
+    }, [api + '/api/notes', String(note.id)]);
+
+    is(got[0], ['done', 'done'], 'a write, and one beside it');
+    is(got[1], ['new', 'b', 'a2'], 'a conflict');
+    is(got[2], 'done', 'and its end');
+    is(got[3], 'locked', 'a lock');
+    is(got[4], 404, 'to make one, which this API does by POST');
+}
+
+/* modules of the library, for pages */
+
+function serve(req, res) {
+    const [, name] = /^\/client\/([\w/]+\.js)$/.exec(req.url) || [];
+
+    res.setHeader('Content-Type', name ? 'text/javascript' : 'text/html');
+    res.end(name ? fs.readFileSync(path.join(__dirname, '../../clients/js',
+                                             name))
+                 : '<!doctype html><title>page</title>');
+}
+
 (async () => {
     const servers = [];
 
     for (const one of [origin, other].filter(Boolean)) {
         await new Promise(done => servers.push(http.createServer(
-            (req, res) => {
-                res.setHeader('Content-Type', 'text/html');
-                res.end('<!doctype html><title>page</title>');
-            }).listen(new URL(one).port, '127.0.0.1', done)));
+            serve).listen(new URL(one).port, '127.0.0.1', done)));
     }
 
     const browser = await chromium.launch({
@@ -231,7 +287,7 @@ async function snippet(open) {
     }
 
     try {
-        await { elsewhere, snippet }[name](open);
+        await { elsewhere, library, snippet }[name](open);
 
     } catch (e) {
         check(false, e.stack);

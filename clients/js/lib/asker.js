@@ -1,0 +1,145 @@
+/*
+ * Conflicts: what an application is told of one, who is asked, and what
+ * becomes of the answer.
+ */
+
+import * as entries from './entry.js';
+import { merge } from './merge.js';
+import { fromText } from './view.js';
+
+export const keepMine = Symbol.for('conflict-client.keepMine');
+export const keepTheirs = Symbol.for('conflict-client.keepTheirs');
+export const later = Symbol.for('conflict-client.later');
+
+const COLLISIONS = 4;          /* in a row, without a wait between them */
+
+export class Asker {
+    #core; #asking = new Map();
+
+    constructor(core) {
+        this.#core = core;
+    }
+
+    /* the answer, if somebody is asked here */
+
+    answered(url) {
+        return this.#asking.get(url);
+    }
+
+    allAnswered() {
+        return Promise.all(this.#asking.values());
+    }
+
+    conflictOf(url, entry) {
+        const { conflict } = entry;
+        const base = fromText(conflict.base);
+        const server = fromText(conflict.text);
+        const local = fromText(entry.draft.text);
+        const both = local !== null && server !== null;
+        const merged = both ? merge({ base, server, local,
+                                      rules: this.#core.rulesOf(url) }) : null;
+
+        return {
+            url, base, local, server, deleted: !!conflict.deleted,
+            removed: local === null,
+            conflicts: conflict.conflicts || merged?.conflicts || [],
+            merged: merged ? merged.doc : null,
+            clean: !!merged?.clean,
+            versions: { base: conflict.baseVersion,
+                        server: conflict.version ?? null },
+            keepMine, keepTheirs, later
+        };
+    }
+
+    /* once for each conflict, in one tab alone */
+
+    ask(url, again = false) {
+        if (!this.#core.options.onConflict || this.#asking.has(url)
+            || this.#core.closed)
+        {
+            return;
+        }
+
+        const { storage, emit } = this.#core;
+        const failed = error => emit('error', { url, error });
+
+        const done = storage.claim(url, () => this.#askAll(url, again))
+            .then(mine => {
+                if (mine === false) {
+                    /* another tab asks; if that one goes, it is for this */
+
+                    storage.claim(url, () => this.#askAll(url), true)
+                        .catch(failed);
+                }
+            })
+            .catch(failed)
+            .finally(() => this.#asking.delete(url));
+
+        this.#asking.set(url, done);
+    }
+
+    async #askAll(url, again) {
+        for ( ;; ) {
+            const record = await this.#core.storage.read(url);
+
+            if (record?.entry?.state !== 'conflict' || this.#core.closed
+                || (record.entry.conflict.putOff === record.entry.rev
+                    && !again))
+            {
+                return;
+            }
+
+            const { rev } = record.entry;
+            const answer = await this.#core.options.onConflict(
+                this.conflictOf(url, record.entry));
+
+            again = false;
+
+            if (answer === undefined || answer === later) {
+                await this.#core.storage.update(url, r =>
+                    r?.entry?.state === 'conflict' && r.entry.rev === rev
+                    ? entries.putOff(r) : r);
+
+            } else {
+                /* an edit that came meanwhile is asked about, too */
+                await this.resolve(url, answer, rev);
+            }
+        }
+    }
+
+    async resolve(url, answer, rev) {
+        if (answer !== keepMine && answer !== keepTheirs
+            && (answer === null || typeof answer !== 'object'))
+        {
+            throw new TypeError('no answer to a conflict: ' + String(answer));
+        }
+
+        const how = answer === keepMine ? 'mine'
+                    : answer === keepTheirs ? 'theirs'
+                    : { text: this.#core.transport.plain(
+                        JSON.stringify(answer)) };
+        let resolved = false;
+
+        const record = await this.#core.storage.update(url, r => {
+            resolved = r?.entry?.state === 'conflict'
+                       && (rev === undefined || how === 'mine'
+                           || r.entry.rev === rev);
+
+            if (!resolved) {
+                return r;
+            }
+
+            /* a busy document, or a server that refuses whatever comes */
+
+            const times = r.entry.collisions - COLLISIONS;
+
+            return entries.resolve(r, how, times < 0 ? 0
+                : Date.now() + this.#core.sender.wait(times, null));
+        });
+
+        if (resolved) {
+            this.#core.changed(url, record);
+            await this.#core.sender.drain();
+        }
+    }
+}

@@ -1,0 +1,405 @@
+/*
+ * The client: what an application calls, and the events that it gets.  Who
+ * does the work: transport.js the requests, sender.js the outbox, asker.js
+ * conflicts; entry.js has the states.
+ */
+
+import * as entries from './entry.js';
+import { Asker, later } from './asker.js';
+import { Lock } from './lock.js';
+import { Sender } from './sender.js';
+import { guardedStorage, indexedDBStorage, memoryStorage } from './storage.js';
+import { RequestError, Transport } from './transport.js';
+import { view } from './view.js';
+
+export class ClientEvent extends Event {
+    constructor(type, detail) {
+        super(type);
+        this.detail = detail;
+    }
+}
+
+export class Client extends EventTarget {
+    #options; #storage; #transport; #sender; #asker; #core;
+    #locks = new Map(); #warned = false; #listening = []; #counting = null;
+
+    constructor(options = {}) {
+        super();
+
+        const {
+            baseUrl = globalThis.location?.href, storage, member = null,
+            timeout = 30000, maxWait = 300000, rules = {},
+            lockUrl = url => url + '/lock'
+        } = options;
+        const base = new URL(baseUrl, globalThis.location?.href);
+
+        /* another origin may not allow headers that it has not heard of */
+
+        const keys = [undefined, base.origin].includes(
+            globalThis.location?.origin);
+
+        this.#options = { ...options, member, timeout, maxWait, rules,
+                          lockUrl, keys };
+
+        this.#storage = guardedStorage(
+            storage || (globalThis.indexedDB ? indexedDBStorage()
+                                             : memoryStorage()),
+            error => this.#storageFailed(error));
+
+        this.#transport = new Transport(this.#options, base, this.#locks);
+
+        this.#core = {
+            options: this.#options, storage: this.#storage,
+            transport: this.#transport, closed: false,
+            emit: (type, detail) => this.#emit(type, detail),
+            changed: (url, record) => this.#changed(url, record),
+            rulesOf: url => this.#rulesOf(url),
+            refresh: url => this.get(url)
+        };
+
+        this.#sender = this.#core.sender = new Sender(this.#core);
+        this.#asker = this.#core.asker = new Asker(this.#core);
+
+        this.#storage.watch(url => this.#changedElsewhere(url));
+        this.#storage.trim();
+        this.#listen();
+
+        /* what the last visit has left */
+
+        this.#start().catch(error => this.#emit('error', { error }));
+    }
+
+    #listen() {
+        for (const [type, fn] of [
+            ['online', () => this.#wake()],
+            ['offline', () => this.#emit('online', { online: false })],
+            ['pagehide', () => this.#leave()],
+            ['pageshow', e => { if (e.persisted) { this.#wake(); } }]
+        ]) {
+            if (globalThis.window?.addEventListener) {
+                window.addEventListener(type, fn);
+                this.#listening.push([type, fn]);
+            }
+        }
+    }
+
+    async #start() {
+        for (const { url, entry } of await this.#storage.pending()) {
+            if (entry.state === 'conflict') {
+                this.#asker.ask(url, true);
+            }
+        }
+
+        this.#progress();
+        await this.#sender.drain();
+    }
+
+    /* the application's own rules of a resource, for the merge */
+
+    #rulesOf(url) {
+        const { rules } = this.#options;
+
+        return typeof rules === 'function' ? rules(url) : rules;
+    }
+
+    get online() {
+        return this.#sender.online;
+    }
+
+    /*
+     * The document as this device has it: with its own edits where there are
+     * any, else from the server, else as it was last seen ("stale").
+     */
+
+    async get(path) {
+        const url = this.#transport.url(path);
+        const before = await this.#storage.read(url);
+
+        if (before?.entry) {
+            return view(url, before);
+        }
+
+        let seen;
+
+        try {
+            if (!this.online) {
+                throw new RequestError('offline');
+            }
+
+            seen = await this.#transport.latest(url);
+
+        } catch (e) {
+            if ((before?.known?.absent
+                 || typeof before?.known?.text === 'string')
+                && !(e.status >= 400 && e.status < 500))
+            {
+                return { ...view(url, before), stale: true };
+            }
+
+            throw e;
+        }
+
+        const record = await this.#storage.update(url, r =>
+            r?.entry ? r : { url, known: seen, entry: null });
+
+        return view(url, record);
+    }
+
+    /*
+     * Puts the edit where it survives, and sends it as soon as that can be
+     * done.  The promise is kept when it is written, or has to wait for
+     * something: see "state".
+     */
+
+    save(path, doc, options = {}) {
+        const text = JSON.stringify(doc);
+
+        if (text === undefined) {
+            throw new TypeError('the document is no JSON');
+        }
+
+        return this.#edit(path, text, options);
+    }
+
+    remove(path, options = {}) {
+        return this.#edit(path, null, options);
+    }
+
+    async #edit(path, text, { version }) {
+        const url = this.#transport.url(path);
+        const plain = text === null ? null : this.#transport.plain(text);
+
+        const record = await this.#storage.update(url, (r, seq) => {
+            const nothing = plain === null && !r?.entry && r?.known?.absent;
+
+            return nothing ? r : entries.edit(r, seq, {
+                text: plain, url,
+                base: version === undefined ? undefined
+                                            : baseOf(version, r?.known)
+            });
+        });
+
+        this.#locks.get(url)?.touch();
+        this.#changed(url, record);
+
+        if (record?.entry?.state === 'conflict') {
+            this.#asker.ask(url);
+
+        } else {
+            await this.#sender.drain();
+        }
+
+        await this.#asker.answered(url);
+
+        return this.#result(url);
+    }
+
+    async #result(url) {
+        const record = await this.#storage.read(url);
+        const seen = view(url, record);
+
+        return {
+            ...seen, state: seen.state || 'done',
+            durable: this.#storage.isDurable(url)
+        };
+    }
+
+    /* sends what can be sent; kept when nothing is left to do at once */
+
+    async flush() {
+        await this.#sender.drainAgain({ now: true });
+        await this.#asker.allAnswered();
+    }
+
+    pause() {
+        this.#sender.pause();
+        this.#emit('online', { online: this.online });
+    }
+
+    resume() {
+        this.#sender.resume();
+        return this.#wake();
+    }
+
+    #wake() {
+        this.#emit('online', { online: this.online });
+        return this.#sender.drainAgain({ network: true });
+    }
+
+    /* for an application that asks when it suits its user */
+
+    async resolve(path, answer) {
+        const url = this.#transport.url(path);
+
+        if (answer !== later && answer !== undefined) {
+            await this.#asker.resolve(url, answer);
+            await this.#asker.answered(url);
+        }
+
+        return this.#result(url);
+    }
+
+    async conflict(path) {
+        const url = this.#transport.url(path);
+        const { entry } = await this.#storage.read(url) || {};
+
+        return entry?.state === 'conflict' ? this.#asker.conflictOf(url, entry)
+                                           : null;
+    }
+
+    async entries() {
+        return (await this.#storage.pending()).map(r => view(r.url, r));
+    }
+
+    async retry(path) {
+        const url = this.#transport.url(path);
+
+        this.#changed(url, await this.#storage.update(url, r =>
+            r?.entry?.state === 'parked' ? entries.retry(r) : r));
+        await this.#sender.drain();
+        await this.#asker.answered(url);
+
+        return this.#result(url);
+    }
+
+    /* the edits are given up; they are returned */
+
+    async discard(path) {
+        const url = this.#transport.url(path);
+        let gone = null;
+
+        this.#changed(url, await this.#storage.update(url, r => {
+            gone = r?.entry ? view(url, r) : null;
+
+            return r?.entry ? entries.discard(r) : r;
+        }));
+
+        return gone;
+    }
+
+    /* for a logout: all that this device knows, edits too */
+
+    async clear() {
+        await this.#storage.clear();
+        this.#progress();
+    }
+
+    async close() {
+        this.#core.closed = true;
+
+        for (const [type, fn] of this.#listening) {
+            window.removeEventListener(type, fn);
+        }
+
+        await Promise.all([...this.#locks.values()].map(l => l.release()));
+        await this.#sender.close();
+        await this.#storage.close();
+    }
+
+    async lock(path, options = {}) {
+        const url = this.#transport.url(path);
+        const lock = new Lock({
+            url: this.#options.lockUrl(url), options,
+            request: (...args) => this.#transport.request(...args),
+            told: detail => this.#emit('lock', { url, ...detail }),
+            ended: () => {
+                if (this.#locks.get(url) === lock) {
+                    this.#locks.delete(url);
+                }
+            }
+        });
+
+        await this.#locks.get(url)?.release();
+        await lock.acquire();
+        this.#locks.set(url, lock);
+
+        return lock;
+    }
+
+    #leave() {
+        for (const lock of this.#locks.values()) {
+            lock.release({ keepalive: true });
+        }
+    }
+
+    #emit(type, detail) {
+        this.dispatchEvent(new ClientEvent(type, detail));
+    }
+
+    #changed(url, record) {
+        this.#emit('state', { ...view(url, record),
+                              durable: this.#storage.isDurable(url) });
+        this.#progress();
+    }
+
+    /* how many there are; those who ask meanwhile get the next count */
+
+    #progress() {
+        if (this.#counting) {
+            this.#counting.again = true;
+            return;
+        }
+
+        const counting = this.#counting = { again: false };
+
+        this.#count().finally(() => {
+            this.#counting = null;
+
+            if (counting.again) {
+                this.#progress();
+            }
+        });
+    }
+
+    async #count() {
+        const counts = { queued: 0, sending: 0, unknown: 0, conflict: 0,
+                         parked: 0, total: 0 };
+
+        try {
+            for (const { entry } of await this.#storage.pending()) {
+                counts[entry.state]++;
+                counts.total++;
+            }
+
+        } catch {
+            return;
+        }
+
+        this.#emit('progress', counts);
+    }
+
+    async #changedElsewhere(url) {
+        if (!this.#core.closed) {
+            const record = await this.#storage.read(url);
+
+            this.#changed(url, record);
+
+            if (!this.#sender.busy) {
+                /* the other one may be closed before it has sent that */
+                await this.#sender.schedule(1000);
+            }
+        }
+    }
+
+    #storageFailed(error) {
+        if (!this.#warned) {
+            this.#warned = true;
+            console.warn('conflict-client: edits are kept in memory alone:',
+                         error?.message);
+        }
+
+        this.#emit('storage', { durable: false, error });
+    }
+}
+
+function baseOf(version, known) {
+    if (version === null) {
+        return { absent: true };
+    }
+
+    if (known && known.version === version) {
+        return known;
+    }
+
+    return { version, tag: null, chained: false, text: null };
+}

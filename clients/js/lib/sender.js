@@ -1,0 +1,445 @@
+/*
+ * Who empties the outbox: one round at a time, each entry as it comes, and
+ * what becomes of it by its answer.
+ */
+
+import * as entries from './entry.js';
+import { judge, reasonOf, retryAfter, versionOf } from './answer.js';
+import { parse } from './json.js';
+import { isWhole, view } from './view.js';
+
+const FIRST_WAIT = 1000;       /* ms, then twice as long each time */
+const STUBBORN = 3;            /* network errors, until others go on */
+
+export class Sender {
+    #core; #timer = null; #paused = false; #login = false; #until = 0;
+    #round = null; #again = null;
+
+    constructor(core) {
+        this.#core = core;
+    }
+
+    get online() {
+        return !this.#paused && globalThis.navigator?.onLine !== false;
+    }
+
+    get busy() {
+        return this.#round !== null;
+    }
+
+    pause() {
+        this.#paused = true;
+    }
+
+    resume() {
+        this.#paused = false;
+    }
+
+    /* whatever all had to wait for is over */
+
+    drainAgain(how) {
+        this.#until = 0;
+        this.#login = false;
+
+        return this.drain(how);
+    }
+
+    async close() {
+        clearTimeout(this.#timer);
+        await this.#round?.catch(() => {});
+    }
+
+    #soon(ms = 0) {
+        if (!this.#core.closed) {
+            clearTimeout(this.#timer);
+            this.#timer = setTimeout(() => this.drain().catch(e =>
+                this.#core.emit('error', { error: e })), ms);
+        }
+    }
+
+    /*
+     * One round at a time, and of all tabs one alone.  Whoever comes while
+     * there is one gets one more round.
+     */
+
+    drain(how = {}) {
+        this.#again = { ...this.#again, ...how };
+        this.#round ??= this.#rounds();
+
+        return this.#round;
+    }
+
+    async #rounds() {
+        try {
+            await null;
+
+            while (this.#again && this.online && !this.#core.closed) {
+                const how = this.#again;
+
+                this.#again = null;
+                await this.#core.storage.exclusive(() => this.#sendAll(how));
+            }
+
+        } finally {
+            this.#again = null;
+            this.#round = null;
+        }
+
+        await this.schedule();
+    }
+
+    async schedule(least = 50) {
+        const now = Date.now();
+        const waiting = (await this.#core.storage.pending()).filter(r =>
+            entries.isSendable(r.entry)).map(r => this.#dueIn(r.entry, now));
+
+        if (waiting.length > 0 && this.online && !this.#login) {
+            this.#soon(Math.max(least, this.#until - now,
+                                Math.min(...waiting)));
+        }
+    }
+
+    /* a clock that was set back makes nobody wait for longer */
+
+    #dueIn(entry, now) {
+        const left = entry.retryAt - now;
+
+        return left > this.#core.options.maxWait ? 0 : Math.max(0, left);
+    }
+
+    async #sendAll({ now, network }) {
+        for (const { url, entry } of await this.#core.storage.pending()) {
+            if (!entries.isSendable(entry)
+                || !(now || this.#dueIn(entry, Date.now()) === 0
+                     || (network && entry.reason?.kind === 'network')))
+            {
+                continue;
+            }
+
+            for (let more = 'more'; more === 'more'; ) {
+                if (!this.online || this.#core.closed || this.#login
+                    || Date.now() < this.#until)
+                {
+                    return;
+                }
+
+                more = await this.#sendOne(url);
+
+                if (more === 'network' && !await this.#isStubborn(url)) {
+                    return;
+                }
+            }
+        }
+    }
+
+    /* is it this entry alone: the others shall not wait for it */
+
+    async #isStubborn(url) {
+        const record = await this.#core.storage.read(url);
+
+        return record?.entry?.tries >= STUBBORN;
+    }
+
+    /* one write, and what its answer leads to */
+
+    async #sendOne(url) {
+        const before = await this.#core.storage.read(url);
+
+        if (!before?.entry || !entries.isSendable(before.entry)) {
+            return 'other';
+        }
+
+        if (!entries.hasBase(before.entry)) {
+            return this.#rebase(url);
+        }
+
+        /* on disk before it is on its way */
+
+        const record = await this.#core.storage.update(url, r =>
+            r?.entry && entries.isSendable(r.entry)
+            ? entries.send(r, this.#core.options) : r);
+
+        if (record?.entry?.state !== 'sending') {
+            return 'other';
+        }
+
+        const { link } = record.entry;
+
+        this.#core.changed(url, record);
+
+        let response, text;
+
+        try {
+            ({ response, text } = await this.#core.transport.request(url, {
+                method: link.text === null ? 'DELETE' : 'PUT',
+                body: link.body ?? undefined, headers: link.headers,
+                redirect: 'manual'
+            }));
+
+        } catch (e) {
+            await this.#later(url, link, {
+                unknown: true, reason: { kind: 'network', error: e.name,
+                                         detail: e.message }
+            });
+
+            return 'network';
+        }
+
+        return this.#answered(url, link, response, text);
+    }
+
+    async #answered(url, link, response, text) {
+        const verdict = judge(response, text, link);
+        const reason = reasonOf(response, text);
+
+        if (verdict.lock) {
+            reason.lock = verdict.lock;
+        }
+
+        switch (verdict.then) {
+
+        case 'done':
+            return this.#written(url, link, response, text, verdict);
+
+        case 'conflict':
+
+            if (!verdict.server.deleted && verdict.server.text === null) {
+                return this.#look(url, link, reason);
+            }
+
+            verdict.server.text &&= this.#core.transport.plain(
+                verdict.server.text);
+            await this.#collide(url, link, verdict.server);
+
+            return 'other';
+
+        case 'look':
+            return this.#look(url, link, reason);
+
+        case 'login':
+            this.#login = true;
+            await this.#apply(url, link, r => entries.wait(r, {
+                unknown: false, retryAt: 0, reason
+            }));
+            this.#core.emit('unauthorized', { url });
+
+            return 'other';
+
+        case 'wait':
+            await this.#later(url, link, {
+                unknown: verdict.unknown, reason, all: verdict.all,
+                after: retryAfter(response)
+            });
+
+            return 'other';
+
+        default:
+            await this.#park(url, link, reason);
+
+            return 'other';
+        }
+    }
+
+    /* the change, unless somebody else has ended this link meanwhile */
+
+    async #apply(url, link, change) {
+        let applied = false;
+
+        const record = await this.#core.storage.update(url, r => {
+            applied = !!r?.entry && (link ? r.entry.link?.body === link.body
+                                            && r.entry.link.n === link.n
+                                          : !r.entry.link);
+
+            return applied ? change(r) : r;
+        });
+
+        if (applied) {
+            this.#core.changed(url, record);
+        }
+
+        return applied ? record : undefined;
+    }
+
+    async #written(url, link, response, text, { dropped }) {
+        const doc = parse(text);
+        const seen = this.#core.transport.document(response, text);
+        const { outcome } = versionOf(response, doc);
+
+        if (dropped) {
+            await this.#park(url, link, {
+                kind: 'dropped', status: response.status, error: 'dropped',
+                detail: 'the policy of the route keeps the server\'s version'
+            }, doc === undefined
+               ? { version: null, tag: null, chained: false, text: null }
+               : seen);
+
+            return 'other';
+        }
+
+        const merged = outcome === 'merged';
+
+        const record = await this.#apply(url, link, r => entries.acknowledge(
+            r, { ...seen, merged,
+                 text: isWhole(doc, parse(link.text)) ? seen.text : null }));
+
+        if (!record) {
+            return 'other';
+        }
+
+        if (merged && !record.entry) {
+            /* it has what others have edited, too */
+            await this.#core.refresh(url).catch(() => {});
+        }
+
+        const now = await this.#core.storage.read(url);
+
+        this.#core.emit('saved', { ...view(url, now),
+                                   outcome: outcome || null });
+
+        return record.entry ? 'more' : 'other';
+    }
+
+    async #park(url, link, reason, known) {
+        const record = await this.#apply(url, link, r =>
+            entries.park(r, reason, known));
+
+        if (record?.entry?.state === 'parked') {
+            this.#core.emit('parked', view(url, record));
+        }
+    }
+
+    async #later(url, link, { unknown, reason, all, after }) {
+        await this.#apply(url, link, r => {
+            const ms = this.wait(r.entry.tries, after);
+
+            if (all) {
+                this.#until = Date.now() + ms;
+            }
+
+            return entries.wait(r, { unknown, reason,
+                                     retryAt: Date.now() + ms });
+        });
+    }
+
+    /* as long as the server says, or twice as long each time; bounded */
+
+    wait(tries, after) {
+        const { maxWait } = this.#core.options;
+
+        if (after !== null && after !== undefined) {
+            return Math.min(maxWait, after + Math.random()
+                            * Math.max(after / 5, 250));
+        }
+
+        return Math.min(maxWait, FIRST_WAIT * 2 ** Math.min(tries, 20))
+               * (0.5 + Math.random() / 2);
+    }
+
+    /* a refusal that does not tell what is there */
+
+    async #look(url, link, reason) {
+        let latest;
+
+        try {
+            latest = await this.#core.transport.latest(url);
+
+        } catch (e) {
+            return this.#lookFailed(url, link, e, reason);
+        }
+
+        const record = await this.#core.storage.read(url);
+
+        if (!record?.entry) {
+            return 'other';
+        }
+
+        const { base } = record.entry;
+        const same = latest.absent ? base.absent
+                     : !base.absent
+                       && (base.version === null || base.version === undefined
+                           ? base.tag === latest.tag
+                           : base.version === latest.version);
+
+        if (same) {
+            /* it is not the base that the API does not like */
+            await this.#park(url, link, reason);
+
+        } else {
+            await this.#collide(url, link, latest.absent
+                ? { deleted: true, version: null, tag: null, text: null }
+                : { deleted: false, ...latest });
+        }
+
+        return 'other';
+    }
+
+    async #lookFailed(url, link, error, reason) {
+        if (error.status === 401) {
+            this.#login = true;
+            await this.#apply(url, link, r => entries.wait(r, {
+                unknown: false, retryAt: 0,
+                reason: { kind: 'status', status: 401 }
+            }));
+            this.#core.emit('unauthorized', { url });
+
+        } else if (error.status >= 400 && error.status < 500
+                   && error.status !== 429)
+        {
+            await this.#park(url, link, reason || {
+                kind: 'status', status: error.status, error: null,
+                detail: error.message
+            });
+
+        } else {
+            await this.#later(url, link, { unknown: false, reason: {
+                kind: error.status ? 'status' : 'network',
+                status: error.status, detail: error.message
+            } });
+        }
+
+        return error.status ? 'other' : 'network';
+    }
+
+    /* nobody knows the version that the edits were made on: a GET does */
+
+    async #rebase(url) {
+        let latest;
+
+        try {
+            latest = await this.#core.transport.latest(url);
+
+        } catch (e) {
+            return this.#lookFailed(url, null, e);
+        }
+
+        const record = await this.#collide(url, null, latest.absent
+            ? { deleted: true, version: null, tag: null, text: null }
+            : { deleted: false, ...latest });
+
+        return record?.entry?.state === 'queued' ? 'more' : 'other';
+    }
+
+    async #collide(url, link, server) {
+        const record = await this.#apply(url, link, r =>
+            entries.collide(r, server, this.#core.rulesOf(url)));
+
+        if (!record) {
+            return undefined;
+        }
+
+        if (record.entry?.state === 'conflict') {
+            const { asker } = this.#core;
+
+            this.#core.emit('conflict', asker.conflictOf(url, record.entry));
+            asker.ask(url);
+
+        } else if (record.entry) {
+            this.#again ??= {};
+
+        } else {
+            this.#core.emit('saved', { ...view(url, record), outcome: null });
+        }
+
+        return record;
+    }
+}

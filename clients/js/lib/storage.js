@@ -1,0 +1,485 @@
+/*
+ * Where a client keeps what it knows of each resource, and the edits that are
+ * not at the server yet.  A storage has
+ *
+ *   read(url)         a record, or undefined
+ *   update(url, fn)   fn(record, seq) gives the new record, or null for none;
+ *                     reading and writing are one step, which no other tab
+ *                     comes between, and it has reached the disk when the
+ *                     promise is kept.  "seq" is greater than that of every
+ *                     other record
+ *   pending()         the records that have an entry, by entry.seq
+ *   exclusive(fn)     runs fn while no other tab runs one
+ *   claim(url, fn, wait)   runs fn while no other tab has claimed the same;
+ *                     without "wait" fn is not run where one has, and the
+ *                     promise is kept with false
+ *   evict()           forgets the documents of records without an entry
+ *   clear(), close()
+ *   watch(fn)         fn(url) whenever another tab has changed a record
+ *
+ * A record is plain data: { url, known, entry }.
+ */
+
+const CACHED = 1000;      /* documents that may stay from visit to visit */
+const LEASE = 5000;       /* ms, where there are no Web Locks */
+const OPEN = 5000;        /* ms that a database may take to open */
+const AGAIN = 10000;      /* ms, until it is tried again */
+
+function clone(record) {
+    return record === undefined ? undefined
+                                : JSON.parse(JSON.stringify(record));
+}
+
+/* what is left of a record that is only a cache: the version */
+
+function emptied(record) {
+    return record.entry || typeof record.known?.text !== 'string'
+           ? record : { ...record, known: { ...record.known, text: null } };
+}
+
+function bySeq(a, b) {
+    return a.entry.seq - b.entry.seq;
+}
+
+/* one at a time, in this process */
+
+function queueOf() {
+    let last = Promise.resolve();
+
+    return fn => {
+        const run = last.then(fn);
+
+        last = run.catch(() => {});
+
+        return run;
+    };
+}
+
+/*
+ * In memory alone.  Other storages keep a Map as well, and write it out:
+ * "write" is told each record that changes, before it does.
+ */
+
+export function memoryStorage(records = new Map(), write = async () => {}) {
+    const exclusive = queueOf(), inTurn = queueOf();
+
+    return {
+        durable: false,
+
+        async read(url) {
+            return clone(records.get(url));
+        },
+
+        update(url, fn) {
+            return inTurn(async () => {
+                const seq = 1 + Math.max(0, ...[...records.values()].map(
+                    r => r.entry ? r.entry.seq : 0));
+                const record = fn(clone(records.get(url)), seq);
+
+                await write(url, record);
+
+                if (record) {
+                    records.set(url, clone(record));
+
+                } else {
+                    records.delete(url);
+                }
+
+                return record;
+            });
+        },
+
+        async pending() {
+            return clone([...records.values()].filter(r => r.entry)
+                                              .sort(bySeq));
+        },
+
+        exclusive,
+        claim: async (url, fn) => fn(),
+
+        async evict() {
+            for (const [url, record] of records) {
+                if (emptied(record) !== record) {
+                    await this.update(url, emptied);
+                }
+            }
+        },
+
+        async clear() {
+            for (const url of [...records.keys()]) {
+                await this.update(url, () => null);
+            }
+        },
+
+        async close() {},
+        watch() {}
+    };
+}
+
+/* IndexedDB, shared by all tabs of the origin */
+
+export function indexedDBStorage(name = 'default') {
+    const full = 'conflict-client:' + name;
+    const channel = typeof BroadcastChannel === 'function'
+                    ? new BroadcastChannel(full) : null;
+    let opened = null, closed = false;
+
+    function open() {
+        if (closed) {
+            throw new Error('the storage is closed');
+        }
+
+        opened ??= openDatabase(full).then(db => {
+            /* it may go: a user clears the site's data, a tab deletes it */
+
+            db.onversionchange = () => { db.close(); opened = null; };
+            db.onclose = () => { opened = null; };
+
+            return db;
+
+        }).catch(e => {
+            /* not each edit has to wait for that */
+            setTimeout(() => { opened = null; }, AGAIN);
+            throw e;
+        });
+
+        return opened;
+    }
+
+    /* the result of work(stores), when all of it is on disk */
+
+    async function transaction(mode, work) {
+        const db = await open();
+
+        return new Promise((resolve, reject) => {
+            const tx = db.transaction(['records', 'lease'], mode,
+                                      { durability: 'strict' });
+            let result;
+
+            tx.oncomplete = () => resolve(result);
+            tx.onerror = tx.onabort = () => reject(
+                tx.error || new DOMException('aborted', 'AbortError'));
+
+            work(tx.objectStore('records'), value => { result = value; },
+                 tx.objectStore('lease'));
+        });
+    }
+
+    function eachCached(change) {
+        return transaction('readwrite', store => {
+            store.openCursor().onsuccess = e => {
+                const cursor = e.target.result;
+
+                if (cursor) {
+                    if (!cursor.value.entry) {
+                        change(cursor, cursor.value);
+                    }
+
+                    cursor.continue();
+                }
+            };
+        });
+    }
+
+    function told(url) {
+        channel?.postMessage(url);
+    }
+
+    const storage = {
+        durable: true,
+
+        read(url) {
+            return transaction('readonly', (store, done) => {
+                store.get(url).onsuccess = e => done(e.target.result);
+            });
+        },
+
+        async update(url, fn) {
+            let failed;
+
+            const record = await transaction('readwrite', (store, done) => {
+                store.index('seq').openKeyCursor(null, 'prev').onsuccess
+                    = last => {
+                        const seq = 1 + (last.target.result?.key || 0);
+
+                        store.get(url).onsuccess = e => {
+                            try {
+                                const made = fn(e.target.result, seq);
+
+                                if (made) {
+                                    store.put(made);
+
+                                } else {
+                                    store.delete(url);
+                                }
+
+                                done(made);
+
+                            } catch (error) {
+                                failed = error;
+                                e.target.transaction.abort();
+                            }
+                        };
+                    };
+            }).catch(e => {
+                throw failed || e;
+            });
+
+            told(url);
+
+            return record;
+        },
+
+        pending() {
+            return transaction('readonly', (store, done) => {
+                store.index('seq').getAll().onsuccess
+                    = e => done(e.target.result);
+            });
+        },
+
+        exclusive: globalThis.navigator?.locks
+            ? fn => navigator.locks.request(full, fn)
+            : byLease(transaction),
+
+        /* without Web Locks two tabs may ask about the same conflict */
+
+        claim: globalThis.navigator?.locks
+            ? (url, fn, wait) => navigator.locks.request(
+                full + ' ' + url, { ifAvailable: !wait },
+                lock => lock ? fn() : false)
+            : async (url, fn) => fn(),
+
+        evict: () => eachCached((cursor, record) =>
+            cursor.update(emptied(record))),
+
+        async clear() {
+            await transaction('readwrite', store => { store.clear(); });
+        },
+
+        async close() {
+            closed = true;
+            channel?.close();
+            (await opened?.catch(() => null))?.close();
+        },
+
+        watch(fn) {
+            channel?.addEventListener('message', e => fn(e.data));
+        },
+
+        /* what nobody has edited is only a cache */
+
+        async trim() {
+            const n = await transaction('readonly', (store, done) => {
+                store.count().onsuccess = e => done(e.target.result);
+            });
+
+            if (n > CACHED) {
+                await eachCached(cursor => cursor.delete());
+            }
+        }
+    };
+
+    return storage;
+}
+
+function openDatabase(name) {
+    return new Promise((resolve, reject) => {
+        const request = indexedDB.open(name, 1);
+        let late = false;
+
+        /* some never answer */
+
+        setTimeout(() => {
+            late = true;
+            reject(new Error('the database does not open'));
+        }, OPEN);
+
+        request.onupgradeneeded = () => {
+            const db = request.result;
+
+            db.createObjectStore('records', { keyPath: 'url' })
+              .createIndex('seq', 'entry.seq');
+            db.createObjectStore('lease');
+        };
+        request.onsuccess = () => {
+            if (late) {
+                request.result.close();
+
+            } else {
+                resolve(request.result);
+            }
+        };
+        request.onerror = () => reject(request.error);
+        request.onblocked = () => reject(new Error('another tab has it'));
+    });
+}
+
+/*
+ * Without Web Locks (a page that is not secure) a tab takes a lease, and
+ * renews it while it works.  One that was frozen for longer may meet another:
+ * both send the same bytes then, and the server knows the second for a retry.
+ */
+
+function byLease(transaction) {
+    const me = Math.random().toString(36).slice(2);
+    const inTurn = queueOf();
+
+    function take(until) {
+        return transaction('readwrite', (store, done, lease) => {
+            lease.get(0).onsuccess = e => {
+                const now = Date.now(), held = e.target.result;
+
+                /* further off than a lease is long: the clock was set back */
+
+                const free = !held || held.by === me || held.until <= now
+                             || held.until > now + 2 * LEASE;
+
+                if (free) {
+                    lease.put({ by: me, until: until ? now + until : 0 }, 0);
+                }
+
+                done(free);
+            };
+        });
+    }
+
+    return fn => inTurn(async () => {
+        while (!await take(LEASE)) {
+            await new Promise(resolve => setTimeout(resolve, 500));
+        }
+
+        const timer = setInterval(() => take(LEASE).catch(() => {}),
+                                  LEASE / 3);
+
+        try {
+            return await fn();
+
+        } finally {
+            clearInterval(timer);
+            await take(0).catch(() => {});
+        }
+    });
+}
+
+/* the first, or the second where that does not come to run fn */
+
+async function unless(first, fn, second) {
+    let ran = false;
+
+    try {
+        return await first(() => {
+            ran = true;
+
+            return fn();
+        });
+
+    } catch (e) {
+        if (ran) {
+            throw e;
+        }
+
+        return second(fn);
+    }
+}
+
+/*
+ * What a client uses: the storage that it was given, and memory for what that
+ * one does not take (no space, private mode, a database that was deleted).
+ * "problem" is told each time that something is in memory alone.
+ */
+
+export function guardedStorage(primary, problem) {
+    const records = new Map(), memory = memoryStorage(records);
+    const mine = queueOf();
+
+    async function spill(url, fn, error) {
+        let before;
+
+        try {
+            before = await primary.read(url);
+
+        } catch {
+            /* nor can it be read */
+        }
+
+        if (before && !records.has(url)) {
+            records.set(url, before);
+        }
+
+        const record = await memory.update(url, fn);
+
+        problem(error);
+
+        return record;
+    }
+
+    /* what is in memory alone goes back where it belongs, if it can */
+
+    async function refill() {
+        for (const [url, record] of [...records]) {
+            await primary.update(url, () => record);
+            records.delete(url);
+        }
+    }
+
+    return {
+        isDurable: url => primary.durable && !records.has(url),
+
+        async read(url) {
+            if (records.has(url)) {
+                return memory.read(url);
+            }
+
+            return primary.read(url).catch(() => undefined);
+        },
+
+        update(url, fn) {
+            return mine(async () => {
+                try {
+                    await refill();
+
+                    return await primary.update(url, fn);
+
+                } catch (e) {
+                    if (e?.name !== 'QuotaExceededError') {
+                        return spill(url, fn, e);
+                    }
+                }
+
+                try {
+                    await primary.evict();
+                    await refill();
+
+                    return await primary.update(url, fn);
+
+                } catch (e) {
+                    return spill(url, fn, e);
+                }
+            });
+        },
+
+        async pending() {
+            const others = await primary.pending().catch(() => []);
+
+            return [...others.filter(r => !records.has(r.url)),
+                    ...await memory.pending()].sort(bySeq);
+        },
+
+        /* where no lease can be had, nor can an entry that others have */
+
+        exclusive: fn => unless(work => primary.exclusive(work), fn,
+                                work => memory.exclusive(work)),
+
+        claim: (url, fn, wait) => unless(
+            work => primary.claim(url, work, wait), fn, work => work()),
+
+        async clear() {
+            records.clear();
+            await primary.clear();
+        },
+
+        trim: () => primary.trim?.().catch(() => {}),
+        close: () => primary.close(),
+        watch: fn => primary.watch(fn)
+    };
+}

@@ -1,0 +1,35 @@
+/* A record as an application sees it. */
+
+import { parse } from './json.js';
+
+export function fromText(text) {
+    return text === null || text === undefined ? null : parse(text) ?? null;
+}
+
+/* an answer that has all that was sent is the document */
+
+export function isWhole(doc, sent) {
+    return doc !== null && typeof doc === 'object' && !Array.isArray(doc)
+           && sent !== null && typeof sent === 'object'
+           && Object.keys(sent).every(name => Object.hasOwn(doc, name));
+}
+
+export function view(url, record) {
+    const { known, entry } = record || {};
+
+    if (!entry) {
+        return {
+            url, doc: fromText(known?.text), version: known?.version ?? null,
+            state: null
+        };
+    }
+
+    const local = entry.draft || entry.link;
+
+    return {
+        url, doc: fromText(local.text), version: entry.base.version ?? null,
+        state: entry.state, removed: local.text === null,
+        reason: entry.reason, tries: entry.tries,
+        retryAt: entry.retryAt || null
+    };
+}

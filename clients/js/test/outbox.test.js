@@ -1,0 +1,755 @@
+/*
+ * The outbox with an API in the process, which answers what a real one does
+ * seldom; and with one that fails at random, where no edit may get lost.
+ */
+
+import assert from 'node:assert/strict';
+import { test } from 'node:test';
+
+import { createClient, keepMine, memoryStorage } from '../node.js';
+import { device, event, fakeFetch, networkError } from './helpers.js';
+
+const baseUrl = 'http://api.test/api/';
+
+function tagged(version) {
+    return { ETag: `"${version}"`, Conflict: `passed;version=${version}` };
+}
+
+function conflict(version, doc) {
+    return [409, { ETag: `"${version}"`,
+                   Conflict: `rejected;version=${version};base=1` },
+            { error: 'version_conflict', version, server_version: doc }];
+}
+
+/* one that has read version 1 of "a" and "b" */
+
+async function reader(t, answer, options = {}) {
+    const api = fakeFetch((request, n) =>
+        request.method === 'GET' && !options.reads
+        ? [200, tagged(1), { n: 0 }] : answer(request, n));
+    const client = device(t, { baseUrl, fetch: api.fetch, ...options });
+
+    await client.get('a');
+    await client.get('b');
+    api.requests.length = 0;
+
+    return { client, ...api };
+}
+
+for (const status of [400, 403, 405, 406, 413, 414, 415, 422, 428, 431]) {
+    test(`${status} is parked, and the others go on`, async t => {
+        const { client, requests } = await reader(t, r =>
+            r.path === '/api/a' ? [status, {}, { error: 'no',
+                                                 detail: 'because' }]
+                                : [204, tagged(2)]);
+
+        const a = await client.save('a', { n: 1 });
+        const b = await client.save('b', { n: 1 });
+
+        assert.deepEqual([a.state, a.reason.status, a.reason.detail, a.doc],
+                         ['parked', status, 'because', { n: 1 }]);
+        assert.equal(b.state, 'done');
+        assert.equal((await event(client, 'parked')).url, baseUrl + 'a');
+
+        await client.flush();
+        assert.equal(requests.length, 2, 'it is not sent again by itself');
+
+        /* another edit is another try, on the same base */
+
+        await client.save('a', { n: 2 });
+        assert.equal(requests.length, 3);
+        assert.equal(requests[2].headers.get('if-match'), '"1"');
+        assert.equal((await client.discard('a')).doc.n, 2);
+        assert.deepEqual(await client.entries(), []);
+    });
+}
+
+for (const [status, headers, body, unknown] of [
+    [408, {}, null, false], [425, {}, null, false], [429, {}, null, false],
+    [423, {}, { error: 'locked', lock: { user: 'ann' } }, false],
+    [409, {}, { error: 'locked', lock: { user: 'ann' } }, false],
+    [409, {}, { error: 'write_in_progress' }, false],
+    [503, {}, { error: 'store_unavailable' }, false],
+    [503, {}, { error: 'store_generation' }, false],
+    [503, {}, { error: 'outcome_unknown' }, true],
+    [500, {}, null, true], [502, {}, null, true], [503, {}, null, true],
+    [504, {}, null, true]
+]) {
+    const name = `${status} ${body ? body.error : ''}`;
+
+    test(`${name} is sent again ${unknown ? 'as it was' : ''}`, async t => {
+        let bad = true;
+        const { client, requests } = await reader(t, () =>
+            bad ? [status, { 'Retry-After': '0', ...headers }, body]
+                : [204, tagged(2)]);
+
+        const first = await client.save('a', { n: 1 });
+
+        assert.equal(first.state, unknown ? 'unknown' : 'queued');
+        assert.equal(first.reason.status, status);
+        assert.ok(first.retryAt);
+
+        bad = false;
+        await client.save('a', { n: 2 });
+        await client.flush();
+        assert.deepEqual(await client.entries(), []);
+
+        const sent = requests.map(r => JSON.parse(r.body).n);
+
+        assert.deepEqual(sent, unknown ? [1, 1, 2] : [1, 2]);
+
+        if (unknown) {
+            assert.deepEqual([...requests[1].headers],
+                             [...requests[0].headers]);
+        }
+
+        assert.match(requests.at(-1).headers.get('conflict-chain'),
+                     unknown ? /;base=1;n=2$/ : /;base=1;n=1$/);
+    });
+}
+
+test('what may have been written stays so, whatever comes after',
+     async t => {
+    const answers = [networkError(), [429, { 'Retry-After': '0' }],
+                     [409, { 'Retry-After': '0' }, { error: 'locked' }],
+                     [401], [204, tagged(2)]];
+    const { client, requests } = await reader(t, () =>
+        answers.shift() || [204, tagged(3)]);
+
+    await client.save('a', { n: 1 });
+
+    for (let i = 0; i < 3; i++) {
+        await client.flush();
+        assert.equal((await client.entries())[0].state, 'unknown');
+    }
+
+    await client.save('a', { n: 2 });
+    await client.flush();
+    assert.deepEqual(requests.map(r => JSON.parse(r.body).n),
+                     [1, 1, 1, 1, 1, 2]);
+    assert.deepEqual(await client.entries(), []);
+});
+
+test('Retry-After is obeyed, with a bound', async t => {
+    for (const [after, least, most] of [['20', 20, 24], ['9999', 60, 60],
+                                        [new Date(Date.now() + 30000)
+                                             .toUTCString(), 28, 37]])
+    {
+        const { client } = await reader(t, () =>
+            [503, { 'Retry-After': after }], { maxWait: 60000 });
+        const now = Date.now();
+        const { retryAt } = await client.save('a', { n: 1 });
+
+        assert.ok(retryAt >= now + 1000 * least
+                  && retryAt <= Date.now() + 1000 * most,
+                  `${after}: ${retryAt - now}`);
+    }
+});
+
+test('without it, twice as long each time', async t => {
+    const { client } = await reader(t, () => [503], { maxWait: 60000 });
+    const waits = [];
+
+    for (let i = 0; i < 8; i++) {
+        await client.flush();
+
+        const { retryAt } = await client.save('a', { n: i });
+
+        await client.flush();
+        waits.push(retryAt - Date.now());
+    }
+
+    assert.ok(waits[0] < 4100 && waits.at(-1) > 20000 && waits.every(
+        w => w <= 60000), waits.join());
+});
+
+test('a page in the place of the API is no acknowledgement', async t => {
+    const html = [200, { 'Content-Type': 'text/html' }, '<p>Welcome'];
+    const { client } = await reader(t, () => html, { reads: false });
+
+    assert.equal((await client.save('a', { n: 1 })).state, 'unknown');
+
+    const other = fakeFetch(() => html);
+    const reads = device(t, { baseUrl, fetch: other.fetch });
+
+    await assert.rejects(reads.get('a'), { name: 'RequestError' });
+});
+
+test('a redirection to a login is none either', async t => {
+    const { client } = await reader(t, () =>
+        [302, { Location: 'http://api.test/login' }]);
+
+    assert.equal((await client.save('a', { n: 1 })).state, 'queued');
+    await event(client, 'unauthorized');
+});
+
+test('429 makes all wait', async t => {
+    const { client, requests } = await reader(t, () =>
+        [429, { 'Retry-After': '30' }]);
+
+    await client.save('a', { n: 1 });
+    assert.equal((await client.save('b', { n: 1 })).state, 'queued');
+    assert.equal(requests.length, 1);
+});
+
+test('no network: nothing overtakes', async t => {
+    let down = true;
+    const { client, requests } = await reader(t, () =>
+        down ? networkError() : [204, tagged(2)]);
+
+    assert.equal((await client.save('a', { n: 1 })).state, 'unknown');
+    client.pause();
+    await client.save('b', { n: 1 });
+    requests.length = 0;
+    await client.resume();
+    assert.deepEqual(requests.map(r => r.path), ['/api/a']);
+
+    down = false;
+    requests.length = 0;
+    await client.flush();
+    assert.deepEqual(requests.map(r => r.path), ['/api/a', '/api/b']);
+});
+
+test('one address that never answers does not hold up the others',
+     async t => {
+    const { client } = await reader(t, r =>
+        r.path === '/api/a' ? networkError() : [204, tagged(2)]);
+
+    await client.save('a', { n: 1 });
+    await client.save('b', { n: 1 });
+
+    for (let i = 0; i < 4; i++) {
+        await client.flush();
+    }
+
+    assert.deepEqual((await client.entries()).map(e => e.url),
+                     [baseUrl + 'a']);
+});
+
+test('a request without an answer ends', async t => {
+    const { client } = await reader(t, () => [204, tagged(2)], {
+        timeout: 50,
+        fetch: (target, options) => options.method === 'GET'
+            ? new Response('{"n":0}', { headers: tagged(1) })
+            : new Promise((resolve, reject) => {
+                options.signal.addEventListener('abort', () =>
+                    reject(options.signal.reason));
+            })
+    });
+
+    assert.equal((await client.save('a', { n: 1 })).state, 'unknown');
+});
+
+test('a 409 of the API\'s own', async t => {
+    let version = 1;
+    const { client } = await reader(t, r =>
+        r.method === 'GET' ? [200, tagged(version), { n: version }]
+                           : [409, {}, { message: 'the name is taken' }],
+                                    { reads: true });
+
+    const first = await client.save('a', { n: 5 });
+
+    assert.deepEqual([first.state, first.reason.body],
+                     ['parked', '{"message":"the name is taken"}']);
+
+    version = 2;
+    assert.equal((await client.save('a', { n: 6 })).state, 'conflict');
+});
+
+test('a refusal in the words of the API', async t => {
+    const { client } = await reader(t, () =>
+        [409, {}, { error: 'version_conflict',
+                    server_version: { n: 9 } }]);
+
+    await client.save('a', { n: 1 });
+    assert.deepEqual((await client.conflict('a')).server, { n: 9 });
+});
+
+test('a refusal that has no document', async t => {
+    let reads = 0;
+    const { client } = await reader(t, r =>
+        r.method === 'GET' ? [200, tagged(++reads > 2 ? 3 : 1), { n: reads }]
+        : [409, {}, { error: 'version_conflict', version: 3,
+                      server_version: null,
+                      server_version_omitted: 'too_large' }],
+                                    { reads: true });
+
+    assert.equal((await client.save('a', { n: 7 })).state, 'conflict');
+    assert.deepEqual((await client.conflict('a')).server, { n: 3 });
+});
+
+test('404 and 410 of what somebody has removed', async t => {
+    for (const status of [404, 410]) {
+        let gone = false;
+        const { client, requests } = await reader(t, () =>
+            gone ? [status] : [200, tagged(1), { n: 0 }], { reads: true });
+
+        gone = true;
+        assert.equal((await client.save('a', { n: 1 })).state, 'conflict');
+        assert.equal((await client.conflict('a')).deleted, true);
+
+        /* made again, which this API does not let anybody do */
+
+        const again = await client.resolve('a', keepMine);
+
+        assert.equal(again.state, 'parked');
+        assert.equal(requests.findLast(r => r.method === 'PUT').headers
+                             .get('if-none-match'), '*');
+
+        assert.equal((await client.remove('b')).state, 'done');
+    }
+});
+
+test('the same document under another version is no conflict', async t => {
+    const { client, requests } = await reader(t, r =>
+        r.headers.get('if-match') === '"5"' ? [204, tagged(6)]
+                                            : conflict(5, { n: 0 }));
+
+    assert.equal((await client.save('a', { n: 1 })).state, 'done');
+    assert.equal(requests.length, 2);
+});
+
+test('one that refuses everything is not asked for ever', async t => {
+    const { client, requests } = await reader(t, () =>
+        conflict(5, { n: 0 }));
+
+    assert.equal((await client.save('a', { n: 1 })).state, 'conflict');
+    assert.ok(requests.length < 6);
+});
+
+test('edits while the user is asked are asked about, too', async t => {
+    const asked = [];
+    const { client, requests } = await reader(t, r =>
+        r.headers.get('if-match') === '"5"' ? [204, tagged(6)]
+                                            : conflict(5, { n: 9 }), {
+        async onConflict(c) {
+            asked.push(c.local.n);
+
+            if (asked.length === 1) {
+                client.save('a', { n: 2 });
+                await event(client, 'state', e => e.doc?.n === 2);
+            }
+
+            return { n: 100 + c.local.n };
+        }
+    });
+
+    assert.equal((await client.save('a', { n: 1 })).state, 'done');
+    assert.deepEqual(asked, [1, 2]);
+    assert.equal(JSON.parse(requests.at(-1).body).n, 102);
+});
+
+test('an answer to what was given up says nothing of what came after',
+     async t => {
+    let release, n = 0;
+    const { client, requests } = await reader(t, r =>
+        r.method === 'GET' ? [200, tagged(n ? 2 : 1), { n }]
+        : new Promise(resolve => {
+            release = () => { n = 1; resolve([204, tagged(2)]); };
+        }), { reads: true });
+
+    const first = client.save('a', { n: 1 });
+
+    await event(client, 'state', e => e.state === 'sending');
+    assert.equal((await client.discard('a')).state, 'sending');
+
+    const second = client.save('a', { n: 2 });
+
+    await event(client, 'state', e => e.doc?.n === 2);
+    release();
+    await Promise.all([first, second]);
+
+    const c = await client.conflict('a');
+
+    assert.deepEqual([c.base.n, c.local.n, c.server.n], [0, 2, 1]);
+    assert.equal(requests.filter(r => r.method === 'PUT').length, 1);
+});
+
+test('a server that refuses whatever comes is not asked without a pause',
+     async t => {
+    let n = 100;
+    const { client, requests } = await reader(t, () => conflict(++n, { n }),
+                                              { onConflict: c => c.merged,
+                                                rules: { '/n': 'lww' } });
+
+    assert.equal((await client.save('a', { n: 1 })).state, 'queued');
+    assert.ok(requests.length < 6, String(requests.length));
+});
+
+test('what is no answer is none', async t => {
+    const { client } = await reader(t, () => conflict(5, { n: 9 }), {
+        onConflict: () => 'keepMine'
+    });
+
+    assert.equal((await client.save('a', { n: 1 })).state, 'conflict');
+    await event(client, 'error', e => e.error instanceof TypeError);
+    await assert.rejects(client.resolve('a', true), TypeError);
+});
+
+test('an onConflict that throws is "later"', async t => {
+    const { client } = await reader(t, () => conflict(5, { n: 9 }), {
+        onConflict() { throw new Error('no dialog'); }
+    });
+
+    assert.equal((await client.save('a', { n: 1 })).state, 'conflict');
+    assert.equal((await event(client, 'error')).error.message, 'no dialog');
+});
+
+test('a conflict of the last visit is asked about in the next', async t => {
+    const storage = memoryStorage();
+    const answer = () => conflict(5, { n: 9 });
+    const first = await reader(t, answer, { storage });
+
+    assert.equal((await first.client.save('a', { n: 1 })).state, 'conflict');
+
+    const asked = await new Promise(resolve => {
+        reader(t, answer, { storage, onConflict: resolve });
+    });
+
+    assert.deepEqual([asked.base.n, asked.local.n, asked.server.n],
+                     [0, 1, 9]);
+});
+
+test('two clients of a storage send an edit once', async t => {
+    const storage = memoryStorage();
+    const { client, fetch, requests } = await reader(t, async () => {
+        await new Promise(resolve => setTimeout(resolve, 20));
+        return [204, tagged(2)];
+    }, { storage });
+    const other = device(t, { baseUrl, fetch, storage });
+
+    client.pause();
+    await client.save('a', { n: 1 });
+    await client.save('b', { n: 1 });
+    await Promise.all([client.resume(), other.flush(), other.flush()]);
+    assert.equal(requests.length, 2);
+});
+
+test('a clock that was set back keeps nobody waiting', async t => {
+    const storage = memoryStorage();
+    const { client, requests } = await reader(t, () => [204, tagged(2)],
+                                              { storage });
+
+    client.pause();
+    await client.save('a', { n: 1 });
+    await storage.update(baseUrl + 'a', r => ({
+        ...r, entry: { ...r.entry, retryAt: Date.now() + 1e9 }
+    }));
+    await client.resume();
+    assert.equal(requests.length, 1);
+});
+
+test('headers go to no other origin', async t => {
+    const { client } = await reader(t, () => [204, tagged(2)]);
+
+    await assert.rejects(client.save('http://other.test/a', {}), TypeError);
+    await assert.rejects(client.get('//other.test/a').then(r => {
+        throw new Error(r.url);
+    }), { message: baseUrl + 'other.test/a' });
+    assert.equal((await client.get(baseUrl + 'a')).doc.n, 0);
+});
+
+test('what is read offline is what was seen last', async t => {
+    let down = false;
+    const { client } = await reader(t, () =>
+        down ? networkError() : [200, tagged(1), { n: 0 }], { reads: true });
+
+    down = true;
+    assert.deepEqual([(await client.get('a')).doc.n,
+                      (await client.get('a')).stale], [0, true]);
+    await assert.rejects(client.get('c'), TypeError);
+});
+
+test('progress', async t => {
+    const { client } = await reader(t, () => [422]);
+
+    client.pause();
+    await client.save('a', { n: 1 });
+    await client.save('b', { n: 1 });
+    await event(client, 'progress', e => e.queued === 2 && e.total === 2);
+    await client.resume();
+    await event(client, 'progress', e => e.parked === 2 && e.total === 2);
+});
+
+/*
+ * Several devices, a server with versions, and whatever goes wrong: no
+ * network, answers that are lost, 503, devices that end and begin again.  In
+ * the end each edit was written, or put aside by a later one of its device,
+ * or by somebody who was asked.
+ */
+
+function random(seed) {
+    return () => {
+        seed = (seed + 0x6d2b79f5) | 0;
+
+        let t = Math.imul(seed ^ (seed >>> 15), 1 | seed);
+
+        t = (t + Math.imul(t ^ (t >>> 7), 61 | t)) ^ t;
+
+        return ((t ^ (t >>> 14)) >>> 0) / 4294967296;
+    };
+}
+
+/* one resource: checks If-Match and chains, and knows a retry */
+
+function model(rand, faults) {
+    const docs = new Map(), writes = [];
+    let last = 100;
+
+    function write(request) {
+        const doc = docs.get(request.path)
+                    || { version: 0, text: null, chain: null, retry: null };
+        const retry = JSON.stringify([request.method, request.body,
+                                      request.headers.get('if-match'),
+                                      request.headers.get('if-none-match'),
+                                      request.headers.get('conflict-chain')]);
+        const [, chain, base, n] = /^"(\w+)";base=(\d+);n=(\d+)$/.exec(
+            request.headers.get('conflict-chain') || '') || [];
+
+        if (doc.retry === retry) {
+            return [200, { ETag: `"${doc.version}"`,
+                           Conflict: `replayed;version=${doc.version}` },
+                    doc.text];
+        }
+
+        const holds = chain && doc.chain === chain + base
+                      ? Number(n) > doc.n
+                      : request.headers.get('if-none-match') === '*'
+                        ? doc.text === null
+                        : request.headers.get('if-match')
+                          === `"${doc.version}"`;
+
+        if (!holds) {
+            return doc.text === null
+                ? [409, {}, { error: 'version_conflict', deleted: true,
+                              server_version: null }]
+                : [409, { ETag: `"${doc.version}"`,
+                          Conflict: `rejected;version=${doc.version}` },
+                   `{"error":"version_conflict","version":${doc.version},`
+                   + `"server_version":${doc.text}}`];
+        }
+
+        docs.set(request.path, {
+            version: ++last, text: request.body ?? null, retry, n: Number(n),
+            chain: chain ? chain + base : null
+        });
+        writes.push({ path: request.path, text: request.body ?? null });
+
+        return [204, tagged(last)];
+    }
+
+    return {
+        docs, writes, faults,
+
+        async answer(request) {
+            if (rand() < faults.rate / 2) {
+                return rand() < 0.5 ? networkError()
+                                    : [503, {}, '{"error":'
+                                                + '"store_unavailable"}'];
+            }
+
+            const doc = docs.get(request.path);
+            const result = request.method !== 'GET' ? write(request)
+                : doc && doc.text !== null
+                  ? [200, tagged(doc.version), doc.text] : [404];
+
+            await null;
+
+            return rand() < faults.rate / 2
+                   ? rand() < 0.5 ? networkError() : [502] : result;
+        }
+    };
+}
+
+/*
+ * A storage that outlives its client, which can be killed: then nothing that
+ * it does arrives.  It notes on which edit each one was made.
+ */
+
+function grave(records, seen, last) {
+    const storage = memoryStorage(records);
+    const never = new Promise(() => {});
+    let dead = false;
+
+    return {
+        ...storage,
+        kill() { dead = true; },
+
+        read: url => dead ? never : storage.read(url),
+        pending: () => dead ? never : storage.pending(),
+        exclusive: fn => dead ? never : storage.exclusive(fn),
+
+        update(url, fn) {
+            return dead ? never : storage.update(url, (record, seq) => {
+                if (dead) {
+                    return record;
+                }
+
+                const old = record && JSON.parse(JSON.stringify(record));
+                const made = fn(record, seq);
+                const mark = markOf(made?.entry?.draft?.text);
+
+                if (mark && !seen.has(mark)) {
+                    last.set(url, mark);
+
+                    const own = old?.entry && markOf(
+                        (old.entry.draft || old.entry.link).text);
+
+                    seen.set(mark, own ? new Set([own, ...seen.get(own)])
+                                       : new Set([markOf(old?.known?.text)]));
+                }
+
+                return made;
+            });
+        }
+    };
+}
+
+function markOf(text) {
+    return text ? JSON.parse(text).mark : undefined;
+}
+
+async function story(seed) {
+    const rand = random(seed), faults = { rate: 0.5 };
+    const api = model(rand, faults);
+    const seen = new Map();           /* what each edit was made on */
+    const last = [new Map(), new Map()];   /* that reached the disk */
+    const maker = new Map();
+    const given = new Set();          /* what somebody has put aside */
+    const disks = [new Map(), new Map()];
+    const clients = [], storages = [];
+    let count = 0;
+
+    function mark(i) {
+        const name = `${i}-${++count}`;
+
+        maker.set(name, i);
+
+        return name;
+    }
+
+    function start(i) {
+        storages[i]?.kill();
+        storages[i] = grave(disks[i], seen, last[i]);
+        clients[i] = createClient({
+            baseUrl, storage: storages[i],
+            fetch: fakeFetch(api.answer).fetch,
+
+            onConflict(c) {
+                const dice = rand();
+
+                if (dice < 0.3) {
+                    return c.later;
+                }
+
+                if (dice < 0.5) {
+                    given.add(c.local.mark);
+                    return c.keepTheirs;
+                }
+
+                given.add(c.server?.mark);
+
+                if (dice < 0.7) {
+                    given.add(c.local.mark);
+                    return { mark: mark(i) };
+                }
+
+                return c.keepMine;
+            }
+        });
+        clients[i].addEventListener('error', e => {
+            throw e.detail.error;
+        });
+    }
+
+    start(0);
+    start(1);
+
+    for (let step = 0; step < 40; step++) {
+        const i = rand() < 0.5 ? 0 : 1;
+        const client = clients[i];
+        const path = rand() < 0.6 ? 'a' : 'b';
+        const what = rand();
+
+        if (what < 0.6) {
+            client.save(path, { mark: mark(i) });
+
+        } else if (what < 0.7) {
+            client.get(path).catch(() => {});
+
+        } else if (what < 0.8) {
+            client.flush();
+
+        } else if (what < 0.9) {
+            /* what has not reached the disk by now nobody was told */
+
+            await storages[i].pending();
+            await new Promise(resolve => setImmediate(resolve));
+            start(i);
+        }
+
+        for (let n = Math.floor(rand() * 4); n > 0; n--) {
+            await new Promise(resolve => setImmediate(resolve));
+        }
+    }
+
+    faults.rate = 0;
+
+    for (const client of clients) {
+        for (let n = 0; n < 20; n++) {
+            await client.flush();
+
+            for (const e of await client.entries()) {
+                assert.notEqual(e.state, 'parked');
+
+                if (e.state === 'conflict') {
+                    given.add((await client.conflict(e.url)).server?.mark);
+                    await client.resolve(e.url, keepMine);
+                }
+            }
+        }
+
+        assert.deepEqual(await client.entries(), []);
+        await client.close();
+    }
+
+    const written = api.writes.map(w => markOf(w.text));
+
+    for (const name of [...last[0].values(), ...last[1].values()]) {
+        assert.ok(written.includes(name) || given.has(name),
+                  `${name} is lost`);
+    }
+
+    for (const path of ['a', 'b']) {
+        const of = api.writes.filter(w => w.path === '/api/' + path)
+                             .map(w => markOf(w.text));
+
+        for (let k = 1; k < of.length; k++) {
+            const [before, now] = [of[k - 1], of[k]];
+
+            assert.notEqual(before, now, `${now} was written twice`);
+
+            assert.ok(maker.get(before) === maker.get(now)
+                      || given.has(before) || seen.get(now)?.has(before),
+                      `${now} has overwritten ${before}`);
+        }
+    }
+
+    return written.length;
+}
+
+test('at random', async () => {
+    let writes = 0;
+
+    const first = Number(process.env.SEED || 1);
+    const end = first + Number(process.env.SEEDS || 60);
+
+    for (let seed = first; seed < end; seed++) {
+        writes += await story(seed).catch(e => {
+            e.message = `seed ${seed}: ${e.message}`;
+            throw e;
+        });
+    }
+
+    assert.ok(writes > 300, `${writes} writes`);
+});

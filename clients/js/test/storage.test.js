@@ -1,0 +1,182 @@
+/* Storages: what survives what. */
+
+import assert from 'node:assert/strict';
+import { mkdtempSync, readdirSync, readFileSync, rmSync, writeFileSync }
+    from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { test } from 'node:test';
+
+import { createClient, fileStorage, memoryStorage } from '../node.js';
+import { guardedStorage } from '../lib/storage.js';
+import { device, fakeFetch } from './helpers.js';
+
+const baseUrl = 'http://api.test/';
+
+function directory(t) {
+    const dir = mkdtempSync(join(tmpdir(), 'outbox-'));
+
+    t.after(() => rmSync(dir, { recursive: true }));
+
+    return dir;
+}
+
+function entry(url, seq) {
+    return { url, known: null, entry: { seq } };
+}
+
+for (const [name, open] of [['memory', () => memoryStorage()],
+                            ['files', t => fileStorage(directory(t))]])
+{
+    test(`${name}: records, and their order`, async t => {
+        const storage = open(t);
+
+        assert.equal(await storage.read('a'), undefined);
+
+        for (const url of ['b', 'a', 'c']) {
+            await storage.update(url, (r, seq) => entry(url, seq));
+        }
+
+        assert.deepEqual((await storage.pending()).map(r => r.url),
+                         ['b', 'a', 'c']);
+
+        await storage.update('a', r => ({ ...r, entry: null }));
+        assert.deepEqual((await storage.pending()).map(r => r.url),
+                         ['b', 'c']);
+        assert.equal((await storage.read('a')).url, 'a');
+
+        await storage.update('a', r => ({ ...r, known: { version: 1,
+                                                         text: '{}' } }));
+        await storage.evict();
+        assert.deepEqual((await storage.read('a')).known,
+                         { version: 1, text: null });
+        assert.equal((await storage.read('b')).url, 'b');
+
+        await assert.rejects(storage.update('b', () => {
+            throw new Error('no');
+        }), { message: 'no' });
+
+        await storage.clear();
+        assert.deepEqual(await storage.pending(), []);
+        await storage.close();
+    });
+
+    test(`${name}: updates at once are one after the other`, async t => {
+        const storage = open(t);
+
+        await Promise.all(Array.from({ length: 50 }, () =>
+            storage.update('a', r => ({ url: 'a', n: (r?.n || 0) + 1 }))));
+        assert.equal((await storage.read('a')).n, 50);
+        await storage.close();
+    });
+}
+
+test('files: another visit has them', async t => {
+    const dir = directory(t);
+    const storage = fileStorage(dir);
+
+    await storage.update('a', (r, seq) => entry('a', seq));
+    assert.throws(() => fileStorage(dir), /in use/);
+    await storage.close();
+
+    /* one that was killed has left its number, and half a file */
+
+    writeFileSync(join(dir, 'pid'), '999999999');
+    writeFileSync(join(dir, 'x.json.new'), '{"ur');
+    writeFileSync(join(dir, 'bad.json'), '{"ur');
+
+    const warned = new Promise(resolve =>
+        process.once('warning', resolve));
+    const again = fileStorage(dir);
+
+    assert.match((await warned).message, /put aside/);
+    assert.equal((await again.read('a')).entry.seq, 1);
+    assert.equal(readFileSync(join(dir, 'bad.json.unreadable'), 'utf8'),
+                 '{"ur');
+    await again.update('a', () => null);
+    await again.close();
+    assert.deepEqual(readdirSync(dir).filter(n => n.endsWith('.json')), []);
+});
+
+function quotaError() {
+    return Object.assign(new Error('full'), { name: 'QuotaExceededError' });
+}
+
+test('no space: the cache goes, then it is memory that has it', async t => {
+    const records = new Map();
+    let room = 3;
+    const size = () => [...records.values()].filter(
+        r => r.entry || r.known.text).length;
+    const primary = { ...memoryStorage(records, async (url, record) => {
+        if (record?.entry && !records.get(url)?.entry && size() >= room) {
+            throw quotaError();
+        }
+    }), durable: true };
+    const problems = [];
+    const storage = guardedStorage(primary, e => problems.push(e.name));
+
+    for (const url of ['a', 'b', 'c']) {
+        await storage.update(url, () => ({ url, entry: null,
+                                          known: { text: '1' } }));
+    }
+
+    await storage.update('d', (r, seq) => entry('d', seq));
+    assert.equal(records.get('a').known.text, null, 'the cache has gone');
+    assert.equal(storage.isDurable('d'), true);
+    assert.deepEqual(problems, []);
+
+    room = 1;
+    await storage.update('e', (r, seq) => entry('e', seq + 1));
+    assert.equal(storage.isDurable('e'), false);
+    assert.deepEqual(problems, ['QuotaExceededError']);
+    assert.deepEqual((await storage.pending()).map(r => r.url), ['d', 'e']);
+
+    /* as soon as there is room it goes where it belongs */
+
+    room = 3;
+    await storage.update('f', (r, seq) => entry('f', seq));
+    assert.equal(storage.isDurable('e'), true);
+    assert.ok(records.get('e').entry && records.get('f').entry);
+});
+
+test('no storage: the edits are sent all the same, and that is told',
+     async t => {
+    const broken = () => Promise.reject(new Error('denied'));
+    const { fetch, requests } = fakeFetch((r, n) => n === 1
+        ? [409, { ETag: '"1"' }, { error: 'version_conflict', version: 1,
+                                   server_version: { n: 0 } }]
+        : [204, { ETag: '"2"' }]);
+    const client = device(t, { baseUrl, fetch, storage: {
+        durable: true, read: broken, update: broken, pending: broken,
+        exclusive: broken, claim: broken, evict: broken, clear: broken,
+        close() {}, watch() {}
+    }, onConflict: c => c.keepMine });
+
+    t.mock.method(console, 'warn', () => {});
+    client.pause();
+
+    const first = await client.save('a', { n: 1 });
+
+    assert.deepEqual([first.state, first.durable], ['queued', false]);
+    assert.equal((await client.get('a')).doc.n, 1);
+    assert.ok(client.seen.some(e => e.type === 'storage'
+                                    && e.error.message === 'denied'));
+    await client.resume();
+    await client.flush();
+    assert.equal(requests.length, 2, 'a conflict, and what came of it');
+    assert.deepEqual(await client.entries(), []);
+    assert.equal(console.warn.mock.callCount(), 1);
+});
+
+test('a document that is changed after save() is saved as it was', async t => {
+    const { fetch, requests } = fakeFetch(() => [204, { ETag: '"2"' }]);
+    const client = createClient({ baseUrl, fetch, storage: memoryStorage() });
+    const doc = { n: 1 };
+    const saving = client.save('a', doc);
+
+    t.after(() => client.close());
+    doc.n = 2;
+    await saving;
+    assert.equal(requests[0].body, '{"n":1}');
+    assert.throws(() => client.save('a', undefined), TypeError);
+});

@@ -1,0 +1,235 @@
+"""test_conflict_client.py URL API: what nginx serves at URL is behind it API."""
+
+import json
+import os
+import sys
+import threading
+import unittest
+import urllib.request
+from http.server import BaseHTTPRequestHandler, HTTPServer
+
+from conflict_client import (KEEP_MINE, KEEP_THEIRS, Client, Conflict,
+                             Refused, seconds)
+
+URL, API = sys.argv[1:3]
+names = iter(range(1000))
+
+
+def fresh(location='version'):
+    return '%s/py%dx%d' % (location, os.getpid(), next(names))
+
+
+def journal(path):
+    with urllib.request.urlopen(API + '/_journal') as r:
+        return [w for w in json.load(r)
+                if w['path'] == '/plain/' + path.replace('/', '-')]
+
+
+class Through(unittest.TestCase):
+    """two devices, nginx, and an API"""
+
+    def shared(self, doc, location='version'):
+        path = fresh(location)
+        Client(URL).save(path, doc)
+        one, two = Client(URL, device='phone'), Client(URL, device='laptop')
+        one.get(path)
+        two.get(path)
+        return path, one, two
+
+    def test_save_and_get(self):
+        path, client = fresh(), Client(URL)
+        self.assertIsNone(client.get(path))
+        for n in 1, 2, 3:
+            self.assertEqual(client.save(path, {'n': n}), {'n': n})
+        self.assertEqual(Client(URL).get(path), {'n': 3})
+        self.assertIsNone(client.save(path, None))
+        self.assertIsNone(client.save(path, None))
+        self.assertIsNone(Client(URL).get(path))
+        self.assertEqual([w['method'] for w in journal(path)],
+                         ['PUT', 'PUT', 'PUT', 'DELETE'])
+
+    def test_conflict_is_raised(self):
+        path, one, two = self.shared({'n': 0})
+        one.save(path, {'n': 1})
+        with self.assertRaises(Conflict) as c:
+            two.save(path, {'n': 2})
+        c = c.exception
+        self.assertEqual((c.base, c.local, c.server, str(c)),
+                         ({'n': 0}, {'n': 2}, {'n': 1}, path))
+        self.assertEqual(two.save(path, {'n': 3}), {'n': 3},
+                         'on what it was shown')
+
+    def test_on_conflict(self):
+        for answer, end in (KEEP_MINE, 2), (KEEP_THEIRS, 1), ({'n': 9}, 9):
+            path, one, two = self.shared({'n': 0})
+            one.save(path, {'n': 1})
+            self.assertEqual(two.save(path, {'n': 2}, lambda c: answer),
+                             {'n': end})
+            self.assertEqual(Client(URL).get(path), {'n': end})
+
+    def test_what_exists_is_not_made_anew(self):
+        path = self.shared({'n': 0})[0]
+        with self.assertRaises(Conflict) as c:
+            Client(URL).save(path, {'n': 1})
+        self.assertIsNone(c.exception.base)
+
+    def test_what_was_deleted(self):
+        path, one, two = self.shared({'n': 0})
+        one.save(path, None)
+        with self.assertRaises(Conflict) as c:
+            two.save(path, {'n': 1})
+        self.assertIsNone(c.exception.server)
+        self.assertEqual(two.save(path, {'n': 1}), {'n': 1})
+
+    def test_lost_answer(self):
+        path, one, two = self.shared({'n': 0})
+        one.headers['X-Up-Write'] = 'apply close'
+        one.tries = 1
+        with self.assertRaises(Refused) as c:
+            one.save(path, {'n': 1})
+        self.assertEqual(c.exception.args[0], 502)
+        one.headers['X-Up-Write'], one.tries = 'apply', 8
+        self.assertEqual(one.save(path, {'n': 1}), {'n': 1})
+        self.assertEqual(len(journal(path)), 2)
+
+    def test_versions_in_documents(self):
+        path, one, two = self.shared({'n': 0}, 'own')
+        self.assertEqual(one.save(path, {**one.get(path), 'n': 1}),
+                         {'n': 1, 'version': 2})
+        with self.assertRaises(Conflict) as c:
+            two.save(path, {'n': 2, 'version': 1})
+        self.assertEqual(c.exception.server, {'n': 1, 'version': 2})
+        self.assertEqual(two.save(path, {**c.exception.server, 'n': 2}),
+                         {'n': 2, 'version': 3})
+
+    def test_counter(self):
+        path = self.shared({'n': 0})[0]
+
+        def count():
+            client = Client(URL)
+            client.save(path, {'n': client.get(path)['n'] + 1},
+                        lambda c: {'n': c.server['n'] + 1})
+
+        threads = [threading.Thread(target=count) for _ in range(5)]
+        for thread in threads:
+            thread.start()
+        for thread in threads:
+            thread.join()
+        self.assertEqual(Client(URL).get(path), {'n': 5})
+
+    def test_what_a_policy_drops_is_told(self):
+        path, one, two = self.shared({'n': 0}, 'wins')
+        one.save(path, {'n': 1})
+        with self.assertRaises(Conflict) as c:
+            two.save(path, {'n': 2})
+        self.assertEqual(c.exception.server, {'n': 1})
+
+    def test_lock(self):
+        path, one, two = self.shared({'n': 0})
+        two.tries = 1
+        with one.lock(path) as lock:
+            self.assertEqual(lock['client'], 'phone')
+            self.assertEqual(one.save(path, {'n': 1}), {'n': 1})
+            for write in (lambda: two.lock(path).__enter__(),
+                          lambda: two.save(path, {'n': 2})):
+                with self.assertRaises(Refused) as c:
+                    write()
+                self.assertEqual(c.exception.args[1]['error'], 'locked')
+        with two.lock(path):
+            pass
+
+
+class Alone(unittest.TestCase):
+    """a server that answers what it is told to"""
+
+    def setUp(self):
+        test = self
+
+        class Handler(BaseHTTPRequestHandler):
+            def do(self):
+                n = int(self.headers.get('Content-Length', 0))
+                test.seen.append((self.command, self.rfile.read(n)))
+                status, headers, body = test.answers.pop(0)
+                self.send_response(status)
+                for name, value in headers.items():
+                    self.send_header(name, value)
+                self.send_header('Content-Length', str(len(body)))
+                self.end_headers()
+                self.wfile.write(body)
+
+            do_GET = do_PUT = do
+
+            def log_message(self, *args):
+                pass
+
+        self.seen = []
+        self.server = HTTPServer(('127.0.0.1', 0), Handler)
+        threading.Thread(target=self.server.serve_forever,
+                         daemon=True).start()
+        self.client = Client('http://127.0.0.1:%d'
+                             % self.server.server_address[1], tries=3)
+
+    def tearDown(self):
+        self.server.shutdown()
+        self.server.server_close()
+
+    def test_retry(self):
+        for status in 408, 423, 425, 429, 500, 502, 503, 504:
+            self.seen, self.answers = [], [
+                (status, {'Retry-After': '0'}, b''),
+                (409, {'Retry-After': '0'}, b'{"error":"write_in_progress"}'),
+                (201, {'ETag': '"1"'}, b'')]
+            self.client.save('a%d' % status, {'n': 1})
+            self.assertEqual(self.seen, [('PUT', b'{"n": 1}')] * 3)
+
+    def test_not_for_ever(self):
+        self.answers = [(503, {'Retry-After': '0'}, b'')] * 3
+        with self.assertRaises(Refused):
+            self.client.save('a', {'n': 1})
+
+    def test_refused(self):
+        self.answers = [(422, {}, b'{"error":"no"}')]
+        with self.assertRaises(Refused) as c:
+            self.client.save('a', {'n': 1})
+        self.assertEqual(c.exception.args, (422, {'error': 'no'}))
+
+    def test_a_page_in_the_place_of_the_api(self):
+        self.answers = [(200, {}, b'<p>Welcome')] * 2
+        with self.assertRaises(Refused):
+            self.client.save('a', {'n': 1})
+
+    def test_409_of_the_api(self):
+        self.answers = [(409, {}, b'{"error":"taken"}'), (404, {}, b'')]
+        with self.assertRaises(Refused):
+            self.client.save('a', {'n': 1})
+
+    def test_no_network(self):
+        client = Client('http://127.0.0.1:1', tries=1)
+        with self.assertRaises(OSError):
+            client.save('a', {'n': 1})
+
+    def test_waits(self):
+        self.assertTrue(20 <= seconds('20', 1) <= 24.25)
+        self.assertTrue(seconds('Wed, 01 Jan 2020 00:00:00 GMT', 1) <= 1)
+        self.assertTrue(4 <= seconds(None, 4) <= 8)
+
+
+class Lines(unittest.TextTestResult):
+    def startTest(self, test):
+        self.bad = False
+        super().startTest(test)
+
+    def addFailure(self, test, err):
+        self.bad = True
+        super().addFailure(test, err)
+
+    addError = addFailure
+
+    def stopTest(self, test):
+        print(('not ok ' if self.bad else 'ok ') + 'python: '
+              + test._testMethodName, flush=True)
+        super().stopTest(test)
+
+
+unittest.main(argv=sys.argv[:1], testRunner=unittest.TextTestRunner(
+    resultclass=Lines, verbosity=0))

@@ -1,0 +1,49 @@
+/* What the types of clients/js let through, and what they do not. */
+
+import { createClient, keepMine, later, indexedDBStorage, fileStorage, merge,
+         LockedError, type Conflict } from '../../clients/js/index.js';
+
+interface Note { text: string; tags: string[] }
+
+const client = createClient({
+    baseUrl: new URL('http://localhost/api'), device: 'phone',
+    storage: indexedDBStorage('ann'), headers: async () => ({ a: 'b' }),
+    rules: { '/tags': 'union' }, member: 'base_version',
+    onConflict: (c: Conflict<Note>) => c.clean ? c.merged! : c.keepTheirs
+});
+
+export async function use(): Promise<string | undefined> {
+    const { doc, version, stale } = await client.get<Note>('notes/1');
+    const saved = await client.save('notes/1', { ...doc!, text: 'x' });
+
+    if (saved.state === 'done' && version !== saved.version && !stale) {
+        return saved.doc?.text.trim();
+    }
+
+    client.addEventListener('progress', e => e.detail.queued.toFixed());
+    client.addEventListener('lock', e => e.detail.holder?.user);
+    await client.resolve('notes/1', keepMine);
+    await client.resolve('notes/1', later);
+    await client.save('notes/2', { text: '' }, { version: null });
+
+    /* @ts-expect-error: no such state */
+    if (saved.state === 'sent') {
+        return;
+    }
+
+    /* @ts-expect-error: there is no such option */
+    createClient({ baseURL: '/' });
+
+    try {
+        const lock = await client.lock('notes/1', { onLost: ({ why }) => why });
+
+        lock.touch();
+
+    } catch (e) {
+        return e instanceof LockedError ? e.holder?.user ?? '' : '';
+    }
+
+    createClient({ baseUrl: '/', storage: fileStorage('/tmp/x') });
+
+    return merge<Note>({ server: doc, local: doc }).doc.text;
+}

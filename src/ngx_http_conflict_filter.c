@@ -79,9 +79,9 @@ ngx_http_conflict_filter_header(ngx_http_request_t *r)
         return ngx_http_next_header_filter(r);
     }
 
-    if (ctx->flow.answered || ctx->flow.filtered || ctx->flow.error_page_seen) {
+    if (ctx->flow.answered || ctx->flow.filtered || ctx->flow.error_page) {
 
-        if (r->filter_finalize && !ctx->flow.error_page_seen
+        if (r->filter_finalize && !ctx->flow.error_page
             && ngx_http_conflict_conflict_field(r, ctx) != NGX_OK)
         {
             /* nginx's own page, for which the header was cleared */

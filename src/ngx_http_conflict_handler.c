@@ -166,11 +166,11 @@ ngx_http_conflict_handler(ngx_http_request_t *r)
 
         if (ctx && ctx->write && !ctx->pass.forwarded) {
             /* an error page of a write that was not forwarded */
-            ctx->flow.error_page_seen = 1;
+            ctx->flow.error_page = 1;
         }
     }
 
-    if (ctx && (ctx->flow.error_page_seen || ctx->target.key.len == 0)) {
+    if (ctx && (ctx->flow.error_page || ctx->target.key.len == 0)) {
         return NGX_DECLINED;
     }
 
@@ -430,7 +430,7 @@ ngx_http_conflict_handler_no_base(ngx_http_conflict_ctx_t *ctx)
         /* it gets the lease of a write without a base, but may have one */
         ctx->flow.outcome = NGX_HTTP_CONFLICT_OUTCOME_UNCHECKED;
 
-        if (ctx->body.based
+        if (ctx->body.has_member
             || (ctx->body.encoded && !ctx->body.undeclared))
         {
             /* a base was sent, or probably was */

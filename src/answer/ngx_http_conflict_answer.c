@@ -306,7 +306,7 @@ ngx_http_conflict_answer_tail(ngx_http_conflict_ctx_t *ctx)
         }
 
         ngx_http_conflict_json_set(&json, "base_held",
-                                   json_boolean(ctx->merge.held));
+                                   json_boolean(ctx->merge.base_held));
     }
 
     if (ctx->version.conflict_id.len) {

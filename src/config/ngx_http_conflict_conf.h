@@ -208,7 +208,7 @@ struct ngx_http_conflict_loc_conf_s {
     ngx_uint_t                        status;        /* format; 0: none */
 
     ngx_http_conflict_log_t          *log;
-    ngx_http_conflict_route_stats_t  *route_stats;    /* in a worker, or NULL */
+    ngx_http_conflict_route_stats_t  *route_stats;   /* in a worker, or NULL */
     ngx_str_t                         vary;          /* in a worker, of the last
                                                         response */
     ngx_http_conflict_origins_t      *origins;       /* in a worker, or NULL */

@@ -46,7 +46,7 @@ ngx_http_conflict_body_history_save_sent(ngx_http_request_t *r,
     ngx_buf_t    *b;
     ngx_chain_t  *cl, *link, **next;
 
-    if (!ctx->merge.able) {
+    if (!ctx->merge.mergeable) {
         return NGX_OK;
     }
 
@@ -92,7 +92,7 @@ ngx_http_conflict_body_history_written(ngx_http_conflict_ctx_t *ctx,
 
     op = ctx->op;
 
-    if (!ctx->merge.able || (!certain && op->in.fingerprint == 0)) {
+    if (!ctx->merge.mergeable || (!certain && op->in.fingerprint == 0)) {
         return;
     }
 
@@ -152,7 +152,7 @@ ngx_http_conflict_body_history_link(ngx_http_conflict_ctx_t *ctx)
     record.body = ctx->merge.client;
     rc = NGX_OK;
 
-    if (ctx->merge.able && record.body.data == NULL) {
+    if (ctx->merge.mergeable && record.body.data == NULL) {
         rc = ctx->merge.sent
              ? ngx_http_conflict_body_history_text(ctx, &record.body)
              : ngx_http_conflict_request_body_text(ctx->request,
@@ -164,7 +164,7 @@ ngx_http_conflict_body_history_link(ngx_http_conflict_ctx_t *ctx)
         rc = ngx_http_conflict_partial_body_link(ctx, &record.body);
     }
 
-    if (rc != NGX_OK || !ctx->merge.able) {
+    if (rc != NGX_OK || !ctx->merge.mergeable) {
         ngx_str_null(&record.body);
     }
 
@@ -300,7 +300,7 @@ ngx_http_conflict_body_history_wanted(ngx_http_request_t *r,
     }
 
     if (ctx->write) {
-        return ctx->merge.able
+        return ctx->merge.mergeable
                && (r->headers_out.status == NGX_HTTP_OK
                    || r->headers_out.status == NGX_HTTP_CREATED);
     }

@@ -162,47 +162,47 @@ typedef enum {
  */
 
 typedef struct {
-    conflict_scan_t               *json;       /* NULL: not scanned, or not
-                                                  JSON */
+    conflict_scan_t               *json;         /* NULL: not scanned, or not
+                                                    JSON */
     conflict_json_rc_e             error;
     conflict_hash_t                hash;
     off_t                          size;
-    size_t                         wrong;      /* offset of the error */
-    unsigned                       reading:1;  /* by this module, now */
+    size_t                         error_offset; /* in the body */
+    unsigned                       reading:1;    /* by this module, now */
     unsigned                       done:1;
     unsigned                       hashed:1;
     unsigned                       too_large:1;
-    unsigned                       empty:1;    /* it has no base */
+    unsigned                       empty:1;      /* it has no base */
     unsigned                       encoded:1;
     unsigned                       undeclared:1;
-    unsigned                       begun:1;    /* other than white space */
-    unsigned                       based:1;    /* invalid JSON, but with the
-                                                  member of the base */
-    unsigned                       opaque:1;   /* a base in it could not be
-                                                  found */
+    unsigned                       begun:1;      /* other than white space */
+    unsigned                       has_member:1; /* invalid JSON, but has the
+                                                    member of the base */
+    unsigned                       opaque:1;     /* a base in it could not be
+                                                    found */
 } ngx_http_conflict_body_t;
 
 
 /* the result of a merge, and its inputs; texts are in the request's pool */
 
 typedef struct {
-    ngx_str_t                      text;       /* replaces the body */
-    ngx_str_t                      names;      /* merged: tags title */
-    ngx_str_t                      fields;     /* a list of JSON pointers */
-    ngx_str_t                      clashes;    /* conflict_clash_t */
-    ngx_str_t                      values;     /* texts of the clashes */
-    ngx_chain_t                   *sent;       /* forwarded, "text" empty */
-    conflict_form_e                form;       /* of the client's body */
-    ngx_str_t                      client;     /* client's body as read for the
-                                                  merge */
-    conflict_document_t            base;       /* zeros: not in the history */
-    ngx_array_t                   *parts;      /* conflict_document_t, parts of
-                                                  the base, newest first */
-    uint64_t                       version;    /* base version of "parts" */
-    unsigned                       able:1;     /* the body can be merged */
-    unsigned                       held:1;     /* the base could be used */
+    ngx_str_t                      text;        /* replaces the body */
+    ngx_str_t                      names;       /* merged: tags title */
+    ngx_str_t                      fields;      /* a list of JSON pointers */
+    ngx_str_t                      clashes;     /* conflict_clash_t */
+    ngx_str_t                      values;      /* texts of the clashes */
+    ngx_chain_t                   *sent;        /* forwarded, "text" empty */
+    conflict_form_e                form;        /* of the client's body */
+    ngx_str_t                      client;      /* client's body as read for the
+                                                   merge */
+    conflict_document_t            base;        /* zeros: not in the history */
+    ngx_array_t                   *parts;       /* conflict_document_t, parts of
+                                                   the base, newest first */
+    uint64_t                       version;     /* base version of "parts" */
+    unsigned                       mergeable:1; /* the body can be merged */
+    unsigned                       base_held:1; /* the base could be used */
     unsigned                       clashed:1;
-    ngx_uint_t                     omitted;    /* clashes not in "clashes" */
+    ngx_uint_t                     omitted;     /* clashes not in "clashes" */
 } ngx_http_conflict_merge_t;
 
 
@@ -284,25 +284,25 @@ typedef struct {
  */
 
 typedef struct {
-    conflict_scan_t               *version;    /* NULL: not scanned for */
+    conflict_scan_t               *version;     /* NULL: not scanned for */
     conflict_scan_t               *mtime;
     conflict_scan_t               *inject;
     conflict_hash_t                hash;
     off_t                          size;
-    u_char                        *record;     /* body for the history */
+    u_char                        *record;      /* body for the history */
     size_t                         record_len;
-    size_t                         record_size;    /* allocated */
-    conflict_scan_t               *root;       /* of the document; NULL: the
-                                                  body is the document */
+    size_t                         record_size; /* allocated */
+    conflict_scan_t               *root;        /* of the document; NULL: the
+                                                   body is the document */
     conflict_hash_t                document_hash;
-    unsigned                       recording:1;    /* the body */
-    unsigned                       observing:1;    /* the history needs to know
-                                                      what was shown */
+    unsigned                       recording:1; /* the body */
+    unsigned                       observing:1; /* the history needs to know
+                                                   what was shown */
     unsigned                       document_hashing:1;
-    unsigned                       hashing:1;  /* updates "hash" */
-    unsigned                       failed:1;   /* not JSON, or too large */
+    unsigned                       hashing:1;   /* updates "hash" */
+    unsigned                       failed:1;    /* not JSON, or too large */
     unsigned                       injected:1;
-    unsigned                       skipping:1; /* rest of a replaced value */
+    unsigned                       skipping:1;  /* rest of a replaced value */
     unsigned                       ended:1;
 } ngx_http_conflict_response_t;
 
@@ -314,7 +314,7 @@ typedef struct {
     ngx_str_t                      tag;
     uint64_t                       version;
     unsigned                       not:1;
-    unsigned                       taken:1;    /* by an operation */
+    unsigned                       used:1;    /* by an operation */
 } ngx_http_conflict_when_t;
 
 
@@ -394,23 +394,22 @@ struct ngx_http_conflict_ctx_s {
 
     struct {
         ngx_http_conflict_state_e      state;
-        ngx_uint_t                     error_status;      /* 0: 500 */
+        ngx_uint_t                     error_status;   /* 0: 500 */
         ngx_http_conflict_outcome_e    outcome;
         ngx_http_conflict_answer_e     answer;
         ngx_http_conflict_action_e     action;
-        const char                    *reason;            /* detail, or NULL */
-        unsigned                       unbased:1;         /* passed, no base */
-        unsigned                       unguarded:1;       /* method not guarded,
-                                                             may have written */
-        unsigned                       existed:1;         /* before the write */
-        unsigned                       recalled:1;        /* history looked
-                                                             up */
-        unsigned                       diff_pending:1;    /* own GET for the
-                                                             audit log */
-        unsigned                       filtered:1;        /* by header filter */
-        unsigned                       answered:1;        /* by the module */
+        const char                    *reason;         /* detail, or NULL */
+        unsigned                       unbased:1;      /* passed, no base */
+        unsigned                       unguarded:1;    /* method not guarded,
+                                                          may have written */
+        unsigned                       existed:1;      /* before the write */
+        unsigned                       recalled:1;     /* history looked up */
+        unsigned                       diff_pending:1; /* own GET for the audit
+                                                          log */
+        unsigned                       filtered:1;     /* by header filter */
+        unsigned                       answered:1;     /* by the module */
         unsigned                       audited:1;
-        unsigned                       error_page_seen:1; /* not forwarded */
+        unsigned                       error_page:1;   /* not forwarded */
     } flow;
 
     /* versions, 0: none; verdict.c, read.c, outcome.c and filter.c */
@@ -435,15 +434,17 @@ struct ngx_http_conflict_ctx_s {
         unsigned                       settled:1;
         unsigned                       committed:1;
         unsigned                       abandoned:1;
-        unsigned                       in_flight:1;     /* counted as such */
-        unsigned                       seen_2xx:1;      /* before the settle */
-        unsigned                       carried:1;       /* an attempt got 2xx */
-        unsigned                       denied:1;        /* client got 504
-                                                           instead of it */
-        unsigned                       expiry_deferred:1;   /* by one turn of
-                                                             the event loop */
-        unsigned                       handed_on:1;     /* redirected, may be
-                                                           done already */
+        unsigned                       in_flight:1;       /* counted as such */
+        unsigned                       got_2xx:1;         /* before the
+                                                             settle */
+        unsigned                       applied:1;         /* an attempt got
+                                                             2xx */
+        unsigned                       denied:1;          /* client got 504
+                                                             instead of it */
+        unsigned                       expiry_deferred:1; /* by one turn of the
+                                                             event loop */
+        unsigned                       redirected:1;      /* redirected, may be
+                                                             done already */
     } lease;
 
     /* pass.c, and "first_attempt" by outcome.c */

@@ -326,7 +326,7 @@ ngx_http_conflict_dav_if_tag(ngx_http_request_t *r,
     when->tag.len = etag.len;
     when->version = conflict_version_from_tag(etag.data, etag.len);
     when->not = not;
-    when->taken = 0;
+    when->used = 0;
 
     return NGX_OK;
 }
@@ -351,7 +351,7 @@ ngx_http_conflict_dav_if_take(ngx_http_conflict_ctx_t *ctx,
             continue;
         }
 
-        when[i].taken = 1;
+        when[i].used = 1;
 
         if (when[i].not) {
             ((uint64_t *) pre->none)[pre->nones++] = when[i].version;
@@ -379,7 +379,7 @@ ngx_http_conflict_dav_if_end(ngx_http_conflict_ctx_t *ctx)
 
     for (i = 0; when && i < ctx->pre.when->nelts; i++) {
 
-        if (when[i].taken) {
+        if (when[i].used) {
             continue;
         }
 

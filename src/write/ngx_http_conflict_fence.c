@@ -73,7 +73,7 @@ ngx_uint_t
 ngx_http_conflict_fence_expired(ngx_http_conflict_ctx_t *ctx)
 {
     return (ctx->op->out.leased || (ctx->pair && ctx->pair->op->out.leased))
-           && !ctx->lease.settled && !ctx->lease.seen_2xx && !ctx->conf->report
+           && !ctx->lease.settled && !ctx->lease.got_2xx && !ctx->conf->report
            && ngx_http_conflict_fence_remaining_min(ctx, 0) <= 0;
 }
 

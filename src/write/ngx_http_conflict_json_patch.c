@@ -107,7 +107,7 @@ ngx_http_conflict_json_patch_inapplicable(ngx_http_conflict_ctx_t *ctx)
         /* fields belong to the server, so the API must not apply it */
         ctx->flow.reason = "the patch cannot be applied to the latest version";
 
-    } else if (ctx->merge.held) {
+    } else if (ctx->merge.base_held) {
         ctx->flow.reason = "the patch cannot be applied to its base";
     }
 

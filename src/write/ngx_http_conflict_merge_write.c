@@ -373,7 +373,7 @@ ngx_http_conflict_merge_write_done(ngx_http_request_t *r,
     ngx_http_conflict_merge_t  *merge;
 
     merge = &ctx->merge;
-    merge->held = merged->base_known;
+    merge->base_held = merged->base_known;
     merge->omitted = merged->omitted;
 
     switch (rc) {

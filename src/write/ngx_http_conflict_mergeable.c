@@ -45,14 +45,14 @@ ngx_http_conflict_mergeable(ngx_http_request_t *r,
 
         /* a PUT with a Content-Range has no document (RFC 9110, 14.5) */
 
-        merge->able = (r->method == NGX_HTTP_PATCH
+        merge->mergeable = (r->method == NGX_HTTP_PATCH
                        || ngx_http_conflict_header_find(&r->headers_in.headers,
-                                          &ngx_http_conflict_content_range,
-                                          NULL)
+                                             &ngx_http_conflict_content_range,
+                                             NULL)
                           == NULL);
     }
 
-    if (merge->able) {
+    if (merge->mergeable) {
         return NGX_OK;
     }
 

@@ -134,7 +134,7 @@ ngx_http_conflict_outcome_header(ngx_http_conflict_ctx_t *ctx)
     class = ngx_http_conflict_outcome_class(ctx, 0, &status);
 
     if (class == NGX_HTTP_CONFLICT_DONE) {
-        ctx->lease.seen_2xx = 1;
+        ctx->lease.got_2xx = 1;
 
         op->in.observed.existence = ngx_http_conflict_outcome_existence(ctx,
                                                                         op);
@@ -159,7 +159,7 @@ ngx_http_conflict_outcome_header(ngx_http_conflict_ctx_t *ctx)
 void
 ngx_http_conflict_outcome_body(ngx_http_conflict_ctx_t *ctx)
 {
-    if (!ctx->lease.settled && ctx->lease.seen_2xx) {
+    if (!ctx->lease.settled && ctx->lease.got_2xx) {
         ngx_http_conflict_outcome_settle(ctx, ctx->op->in.observed.version
                                               ? NGX_HTTP_CONFLICT_DONE
                                               : NGX_HTTP_CONFLICT_UNCERTAIN);
@@ -184,7 +184,7 @@ ngx_http_conflict_outcome_end(ngx_http_conflict_ctx_t *ctx)
         return;
     }
 
-    class = ctx->lease.seen_2xx
+    class = ctx->lease.got_2xx
             ? NGX_HTTP_CONFLICT_UNCERTAIN
             : ngx_http_conflict_outcome_class(ctx, 1, &status);
 
@@ -245,7 +245,7 @@ ngx_http_conflict_outcome_unguarded(ngx_http_conflict_ctx_t *ctx,
 void
 ngx_http_conflict_outcome_unsent(ngx_http_conflict_ctx_t *ctx)
 {
-    ngx_http_conflict_outcome_settle(ctx, ctx->lease.handed_on
+    ngx_http_conflict_outcome_settle(ctx, ctx->lease.redirected
                                           ? NGX_HTTP_CONFLICT_UNCERTAIN
                                           : NGX_HTTP_CONFLICT_NOT_DONE);
 }
@@ -262,7 +262,7 @@ ngx_http_conflict_outcome_late(ngx_http_conflict_ctx_t *ctx)
 
     (void) ngx_http_conflict_outcome_class(ctx, 0, &status);
 
-    if (!ctx->lease.carried) {
+    if (!ctx->lease.applied) {
         return NGX_DECLINED;
     }
 
@@ -325,7 +325,7 @@ ngx_http_conflict_outcome_redirect(ngx_http_conflict_ctx_t *ctx)
     switch (class) {
 
     case NGX_HTTP_CONFLICT_DONE:
-        ctx->lease.handed_on = 1;
+        ctx->lease.redirected = 1;
         break;
 
     case NGX_HTTP_CONFLICT_NOT_DONE:
@@ -334,7 +334,7 @@ ngx_http_conflict_outcome_redirect(ngx_http_conflict_ctx_t *ctx)
     default:
 
         if (r->upstream == ctx->pass.upstream || ctx->conf->report) {
-            ctx->lease.handed_on = 1;
+            ctx->lease.redirected = 1;
             break;
         }
 
@@ -417,10 +417,10 @@ ngx_http_conflict_outcome_class(ngx_http_conflict_ctx_t *ctx, ngx_uint_t ended,
     }
 
     if (*status >= 200 && *status < 300) {
-        ctx->lease.carried = 1;
+        ctx->lease.applied = 1;
     }
 
-    if (class == NGX_HTTP_CONFLICT_NOT_DONE && ctx->lease.handed_on) {
+    if (class == NGX_HTTP_CONFLICT_NOT_DONE && ctx->lease.redirected) {
         /* by this upstream, but an earlier one may have done it */
         class = NGX_HTTP_CONFLICT_UNCERTAIN;
     }
@@ -553,7 +553,7 @@ ngx_http_conflict_outcome_settle_op(ngx_http_conflict_ctx_t *ctx,
         op->out.wait = op->in.quarantine;
     }
 
-    if (ctx->lease.carried && (op->out.lost || op->calls)) {
+    if (ctx->lease.applied && (op->out.lost || op->calls)) {
         ngx_http_conflict_audit_overlapped(ctx);
     }
 }

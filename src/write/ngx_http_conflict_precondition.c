@@ -389,8 +389,8 @@ ngx_http_conflict_precondition_incomplete(ngx_http_request_t *r,
 
     /* without "json" nothing is removed from it either */
 
-    body->based = (body->json->type != CONFLICT_JSON_NONE);
-    body->wrong = (size_t) body->json->offset;
+    body->has_member = (body->json->type != CONFLICT_JSON_NONE);
+    body->error_offset = (size_t) body->json->offset;
     body->json = NULL;
 
     if (!ngx_http_conflict_request_body_strict(ctx)
@@ -432,7 +432,7 @@ ngx_http_conflict_precondition_invalid_body(ngx_http_request_t *r,
            : "the body is not valid JSON";
 
     return ngx_http_conflict_precondition_bad_json(r, ctx, what,
-                                                   ctx->body.wrong);
+                                                   ctx->body.error_offset);
 }
 
 
@@ -496,7 +496,7 @@ ngx_http_conflict_precondition_missing(ngx_http_request_t *r,
         return NGX_OK;
     }
 
-    if (body->based || body->error == CONFLICT_JSON_TOO_DEEP) {
+    if (body->has_member || body->error == CONFLICT_JSON_TOO_DEEP) {
         *answer = NGX_HTTP_CONFLICT_ANSWER_BAD_JSON;
         return ngx_http_conflict_precondition_invalid_body(r, ctx);
     }

@@ -167,7 +167,9 @@ ngx_http_conflict_verdict_upstream_checks(ngx_http_request_t *r,
 static ngx_http_conflict_state_e
 ngx_http_conflict_verdict_forward(ngx_http_conflict_ctx_t *ctx)
 {
-    if (!ctx->merge.able || !ctx->conf->server_rules || ctx->conf->report) {
+    if (!ctx->merge.mergeable || !ctx->conf->server_rules
+        || ctx->conf->report)
+    {
         return NGX_HTTP_CONFLICT_STATE_FORWARD;
     }
 

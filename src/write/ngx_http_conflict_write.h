@@ -175,8 +175,8 @@ ngx_http_conflict_state_e ngx_http_conflict_mergeable_refuse_values(
 
 /*
  * Sets ctx->merge.form and ctx->merge.mergeable by the client's body.  A body
- * that cannot be merged is checked as under "version".  NGX_DECLINED: it must be
- * merged and cannot be, ctx->flow.answer and ctx->flow.reason are set.
+ * that cannot be merged is checked as under "version".  NGX_DECLINED: it must
+ * be merged and cannot be, ctx->flow.answer and ctx->flow.reason are set.
  */
 ngx_int_t ngx_http_conflict_mergeable(ngx_http_request_t *r,
     ngx_http_conflict_ctx_t *ctx);

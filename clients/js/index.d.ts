@@ -2,30 +2,30 @@ export type Json = null | boolean | number | string | Json[]
     | { [name: string]: Json };
 
 export interface ClientOptions {
-    /** What paths are below; in a browser the page's own URL by default. */
+    /** The URL that paths are relative to; in a browser that of the page. */
     baseUrl?: string | URL;
-    /** IndexedDB in browsers, memory in Node, unless another one is given. */
+    /** By default IndexedDB in browsers, memory in Node. */
     storage?: Storage;
-    /** The name of this device: X-Client, which the audit log shows. */
+    /** The name of this device: sent as X-Client, shown in the audit log. */
     device?: string;
     /** Headers of each request, such as Authorization. */
     headers?: Record<string, string>
         | ((url: string, request: { method: string }) =>
             Record<string, string> | Promise<Record<string, string>>);
-    /** In the place of the global one. */
+    /** Replaces the global fetch. */
     fetch?: (url: string, init: RequestInit) => Promise<Response>;
-    /** The member of the body that has the base; If-Match without it. */
+    /** The member of the body for the base version; default: If-Match. */
     member?: string;
-    /** How a conflict ends; without it, it waits for resolve(). */
+    /** Resolves a conflict; without it a conflict waits for resolve(). */
     onConflict?: (conflict: Conflict) =>
         Resolution | void | Promise<Resolution | void>;
-    /** Rules of the merge that onConflict is offered. */
+    /** Rules of the merge that is offered to onConflict. */
     rules?: Rules | ((url: string) => Rules);
-    /** The lock of a resource; its URL and "/lock" by default. */
+    /** The URL of the lock of a resource; by default its URL and "/lock". */
     lockUrl?: (url: string) => string;
-    /** Milliseconds that a request may take: 30000. */
+    /** The time limit of a request in milliseconds: 30000. */
     timeout?: number;
-    /** Milliseconds that a retry waits at most: 300000. */
+    /** The longest wait before a retry in milliseconds: 300000. */
     maxWait?: number;
 }
 
@@ -40,16 +40,16 @@ export interface Reason {
     lock?: LockInfo;
 }
 
-/** A resource as this device has it: with its own edits. */
+/** A resource with the edits of this device. */
 export interface View<T = any> {
     url: string;
-    /** null where there is none, and where it is to be removed. */
+    /** null: the document does not exist, or an edit removes it. */
     doc: T | null;
     version: number | string | null;
-    /** null where all is at the server. */
+    /** null: the outbox has no entry for it. */
     state: State | null;
     removed?: boolean;
-    /** It could not be read: as it was last seen. */
+    /** It could not be read: this is the document as last read. */
     stale?: boolean;
     reason?: Reason | null;
     tries?: number;
@@ -59,7 +59,7 @@ export interface View<T = any> {
 
 export interface Result<T = any> extends Omit<View<T>, 'state'> {
     state: State | 'done';
-    /** false: it is in memory alone, and would not survive a reload. */
+    /** false: the edit is in memory only and does not survive a reload. */
     durable: boolean;
 }
 
@@ -74,18 +74,18 @@ export interface FieldConflict {
 
 export interface Conflict<T = any> {
     url: string;
-    /** What the edits were made on; null where that is not known. */
+    /** The base document of the edits; null: it is not known. */
     base: T | null;
-    /** With this device's edits; null where it is to be removed. */
+    /** The document with the edits of this device; null: they remove it. */
     local: T | null;
-    /** What is there now; null where it was deleted. */
+    /** The current document; null: it was deleted. */
     server: T | null;
     deleted: boolean;
     removed: boolean;
     conflicts: FieldConflict[];
-    /** Both, with the server's value where fields clash. */
+    /** The merge, with the server's value in fields that clash. */
     merged: T | null;
-    /** No field clashes: "merged" is all that both wanted. */
+    /** No field clashes: "merged" has the changes of both sides. */
     clean: boolean;
     versions: {
         base: number | string | null;
@@ -100,7 +100,7 @@ export const keepMine: unique symbol;
 export const keepTheirs: unique symbol;
 export const later: unique symbol;
 
-/** What is to become of a conflict, or the merged document. */
+/** The answer to a conflict, or the document to write. */
 export type Resolution = typeof keepMine | typeof keepTheirs | typeof later
     | object;
 
@@ -208,7 +208,7 @@ export class RequestError extends Error {
 export type Rules = Record<string, string>;
 
 export interface Merged<T = any> {
-    /** With the server's value where fields clash. */
+    /** With the server's value in fields that clash. */
     doc: T;
     clean: boolean;
     conflicts: FieldConflict[];
@@ -235,7 +235,7 @@ export interface Storage {
 }
 
 export function memoryStorage(): Storage;
-/** Shared by all tabs of the origin; a name for each user. */
+/** Shared by all tabs of the origin; use a separate name for each user. */
 export function indexedDBStorage(name?: string): Storage;
-/** Node alone: a directory, for one process at a time. */
+/** Node only: a directory, for one process at a time. */
 export function fileStorage(directory: string): Storage;

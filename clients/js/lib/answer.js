@@ -1,6 +1,5 @@
 /*
- * What an answer says: its version, and what is to become of the write that
- * it answers.
+ * Reads responses: the version of the document, and the outcome of the write.
  */
 
 import { isObject, parse } from './json.js';
@@ -19,8 +18,8 @@ export function readConflict(field) {
 }
 
 /*
- * The version of the document in an answer: by Conflict, by the member that
- * the API counts, by ETag.  Only what Conflict has told can begin a chain.
+ * The version of the document in a response: from Conflict, from the member
+ * that the API counts, or from ETag.  Only one from Conflict can begin a chain.
  */
 
 export function versionOf(response, doc, member) {
@@ -36,7 +35,7 @@ export function versionOf(response, doc, member) {
     };
 }
 
-/* seconds, or a date */
+/* Retry-After in ms: the field has seconds or a date */
 
 export function retryAfter(response, now = Date.now()) {
     const value = response.headers.get('retry-after');
@@ -52,15 +51,16 @@ export function retryAfter(response, now = Date.now()) {
 }
 
 /*
- * What became of a write:
+ * The verdict on a write, by its response:
  *
- *   { then: 'done', dropped }           it is written, or the policy drops it
- *   { then: 'conflict', server }        stale; server has no text where it
- *                                       has to be read
- *   { then: 'look' }                    a GET has to tell what this means
- *   { then: 'wait', unknown, all }      later; "all": so do all others
- *   { then: 'login' }                   later, when somebody has logged in
- *   { then: 'park' }                    never
+ *   { then: 'done', dropped }           it was written, or the policy has
+ *                                       dropped it
+ *   { then: 'conflict', server }        stale; without server.text a GET is
+ *                                       needed
+ *   { then: 'look' }                    a GET decides what it means
+ *   { then: 'wait', unknown, all }      retry later; "all": all entries wait
+ *   { then: 'login' }                   retry after a login
+ *   { then: 'park' }                    no retry
  */
 
 export function judge(response, text, link) {
@@ -75,7 +75,7 @@ export function judge(response, text, link) {
         if (!outcome && /^text\/html/i.test(
             response.headers.get('content-type') || ''))
         {
-            /* a page in the place of the API: of a proxy, or a hotspot */
+            /* a page instead of the API: of a proxy, or a hotspot */
             return { then: 'wait', unknown: true };
         }
 
@@ -84,7 +84,7 @@ export function judge(response, text, link) {
 
     if (response.type === 'opaqueredirect' || (status >= 300 && status < 400))
     {
-        /* to a page for the login, most of all; it is followed nowhere */
+        /* usually to a login page; redirections are not followed */
         return { then: 'login' };
     }
 
@@ -121,7 +121,7 @@ export function judge(response, text, link) {
     };
 }
 
-/* the latest of a 409, or of a 412 that has a body */
+/* the latest document in a 409, or in a 412 that has a body */
 
 function refusal(response, body) {
     const tag = response.headers.get('etag');

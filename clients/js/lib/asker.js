@@ -1,6 +1,6 @@
 /*
- * Conflicts: what an application is told of one, who is asked, and what
- * becomes of the answer.
+ * Conflicts: the argument of onConflict, its calls, and the effect of its
+ * answer.
  */
 
 import * as entries from './entry.js';
@@ -11,7 +11,7 @@ export const keepMine = Symbol.for('conflict-client.keepMine');
 export const keepTheirs = Symbol.for('conflict-client.keepTheirs');
 export const later = Symbol.for('conflict-client.later');
 
-const COLLISIONS = 4;          /* in a row, without a wait between them */
+const COLLISIONS = 4;          /* conflicts in a row without a wait */
 
 export class Asker {
     #core; #asking = new Map();
@@ -20,7 +20,7 @@ export class Asker {
         this.#core = core;
     }
 
-    /* the answer, if somebody is asked here */
+    /* resolves when the call of onConflict in this tab has ended */
 
     answered(url) {
         return this.#asking.get(url);
@@ -51,7 +51,7 @@ export class Asker {
         };
     }
 
-    /* once for each conflict, in one tab alone */
+    /* once for each conflict, in one tab */
 
     ask(url, again = false) {
         if (!this.#core.options.onConflict || this.#asking.has(url)
@@ -66,7 +66,7 @@ export class Asker {
         const done = storage.claim(url, () => this.#askAll(url, again))
             .then(mine => {
                 if (mine === false) {
-                    /* another tab asks; if that one goes, it is for this */
+                    /* another tab asks; if it closes, this one does */
 
                     storage.claim(url, () => this.#askAll(url), true)
                         .catch(failed);
@@ -101,7 +101,7 @@ export class Asker {
                     ? entries.putOff(r) : r);
 
             } else {
-                /* an edit that came meanwhile is asked about, too */
+                /* an edit made in the meantime leads to another call */
                 await this.resolve(url, answer, rev);
             }
         }
@@ -111,7 +111,8 @@ export class Asker {
         if (answer !== keepMine && answer !== keepTheirs
             && (answer === null || typeof answer !== 'object'))
         {
-            throw new TypeError('no answer to a conflict: ' + String(answer));
+            throw new TypeError('not an answer to a conflict: '
+                                + String(answer));
         }
 
         const how = answer === keepMine ? 'mine'
@@ -129,7 +130,7 @@ export class Asker {
                 return r;
             }
 
-            /* a busy document, or a server that refuses whatever comes */
+            /* a busy document, or a server that refuses every write */
 
             const times = r.entry.collisions - COLLISIONS;
 

@@ -1,7 +1,6 @@
 /*
- * The client: what an application calls, and the events that it gets.  Who
- * does the work: transport.js the requests, sender.js the outbox, asker.js
- * conflicts; entry.js has the states.
+ * The client: its methods and events.  transport.js sends requests, sender.js
+ * empties the outbox, asker.js handles conflicts, entry.js has the states.
  */
 
 import * as entries from './entry.js';
@@ -33,7 +32,7 @@ export class Client extends EventTarget {
         } = options;
         const base = new URL(baseUrl, globalThis.location?.href);
 
-        /* another origin may not allow headers that it has not heard of */
+        /* another origin may not allow headers that it does not know */
 
         const keys = [undefined, base.origin].includes(
             globalThis.location?.origin);
@@ -64,7 +63,7 @@ export class Client extends EventTarget {
         this.#storage.trim();
         this.#listen();
 
-        /* what the last visit has left */
+        /* entries of the previous session */
 
         this.#start().catch(error => this.#emit('error', { error }));
     }
@@ -94,7 +93,7 @@ export class Client extends EventTarget {
         await this.#sender.drain();
     }
 
-    /* the application's own rules of a resource, for the merge */
+    /* the application's merge rules for a resource */
 
     #rulesOf(url) {
         const { rules } = this.#options;
@@ -107,8 +106,8 @@ export class Client extends EventTarget {
     }
 
     /*
-     * The document as this device has it: with its own edits where there are
-     * any, else from the server, else as it was last seen ("stale").
+     * The document with the edits of this device, if there are any; otherwise
+     * as the server has it; otherwise as last read ("stale").
      */
 
     async get(path) {
@@ -146,16 +145,15 @@ export class Client extends EventTarget {
     }
 
     /*
-     * Puts the edit where it survives, and sends it as soon as that can be
-     * done.  The promise is kept when it is written, or has to wait for
-     * something: see "state".
+     * Stores the edit, and sends it as soon as possible.  The promise resolves
+     * when the edit is written or has to wait: see "state".
      */
 
     save(path, doc, options = {}) {
         const text = JSON.stringify(doc);
 
         if (text === undefined) {
-            throw new TypeError('the document is no JSON');
+            throw new TypeError('the document is not JSON');
         }
 
         return this.#edit(path, text, options);
@@ -204,7 +202,7 @@ export class Client extends EventTarget {
         };
     }
 
-    /* sends what can be sent; kept when nothing is left to do at once */
+    /* sends the outbox; resolves when nothing is left that can be sent now */
 
     async flush() {
         await this.#sender.drainAgain({ now: true });
@@ -226,7 +224,7 @@ export class Client extends EventTarget {
         return this.#sender.drainAgain({ network: true });
     }
 
-    /* for an application that asks when it suits its user */
+    /* resolves a conflict outside of onConflict */
 
     async resolve(path, answer) {
         const url = this.#transport.url(path);
@@ -262,7 +260,7 @@ export class Client extends EventTarget {
         return this.#result(url);
     }
 
-    /* the edits are given up; they are returned */
+    /* removes the edits and returns them */
 
     async discard(path) {
         const url = this.#transport.url(path);
@@ -277,7 +275,7 @@ export class Client extends EventTarget {
         return gone;
     }
 
-    /* for a logout: all that this device knows, edits too */
+    /* for a logout: removes all data of this device, including edits */
 
     async clear() {
         await this.#storage.clear();
@@ -332,7 +330,7 @@ export class Client extends EventTarget {
         this.#progress();
     }
 
-    /* how many there are; those who ask meanwhile get the next count */
+    /* counts the entries; calls in the meantime lead to one more count */
 
     #progress() {
         if (this.#counting) {
@@ -375,7 +373,7 @@ export class Client extends EventTarget {
             this.#changed(url, record);
 
             if (!this.#sender.busy) {
-                /* the other one may be closed before it has sent that */
+                /* the other tab may close before it has sent the edit */
                 await this.#sender.schedule(1000);
             }
         }
@@ -384,7 +382,7 @@ export class Client extends EventTarget {
     #storageFailed(error) {
         if (!this.#warned) {
             this.#warned = true;
-            console.warn('conflict-client: edits are kept in memory alone:',
+            console.warn('conflict-client: edits are kept in memory only:',
                          error?.message);
         }
 

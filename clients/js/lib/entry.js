@@ -1,21 +1,20 @@
 /*
- * The states of an entry of the outbox, and what leads from one to another;
- * the README has the table.  Each function takes a record, and gives the
- * record that takes its place; none of them does anything else, so that a
- * storage can run it within a transaction.
+ * The states of an outbox entry and their transitions; the README has the
+ * table.  Each function takes a record and returns the record that replaces
+ * it, without side effects, so that a storage can run it in a transaction.
  *
- * record.known   what the server is known to have: { version, tag, chained,
- *                text }, or { absent: true }; without a version nobody knows
- * record.entry   the edits that it has not acknowledged yet:
+ * record.known   the last known state of the server: { version, tag, chained,
+ *                text }, or { absent: true }; the version may be unknown
+ * record.entry   the edits that the server has not acknowledged:
  *
  *   state      queued, sending, unknown, conflict, parked
- *   base       what the edits were made on, like "known"
+ *   base       the state that the edits are based on, like "known"
  *   acked      the text of the last link that was acknowledged
- *   chain, n   the name of the chain, and the number of its last link
- *   link       what was sent, byte for byte; where it may be at the server
- *              ("unsure") it is sent again as it is
- *   draft      what was edited since
- *   rev        counts edits
+ *   chain, n   the id of the chain, and the number of its last link
+ *   link       the write that was sent, byte for byte; if it may have been
+ *              done ("unsure"), it is sent again unchanged
+ *   draft      the edits since then
+ *   rev        the number of edits
  */
 
 import { equal, isObject, parse } from './json.js';
@@ -24,7 +23,7 @@ import { randomName } from './random.js';
 
 const MOST = 65535;        /* links of a chain */
 
-const REBASES = 3;         /* in a row, without a write that went well */
+const REBASES = 3;         /* in a row, without a successful write */
 
 function restart(entry, base) {
     return {
@@ -37,7 +36,7 @@ function calm(entry) {
     return { ...entry, tries: 0, retryAt: 0, reason: null };
 }
 
-/* an edit of the application's: a text, or null to remove the resource */
+/* an edit of the application: a text, or null to remove the resource */
 
 export function edit(record, seq, { text, base, url }) {
     const { known, entry } = record || {};
@@ -57,7 +56,7 @@ export function edit(record, seq, { text, base, url }) {
     if (text === null && !entry.link && entry.n === 0 && entry.base.absent
         && entry.state !== 'conflict')
     {
-        /* what nobody else has ever seen */
+        /* created and removed before it was sent */
         return { url, known, entry: null };
     }
 
@@ -74,13 +73,13 @@ export function edit(record, seq, { text, base, url }) {
     return { url, known, entry: next };
 }
 
-/* sending: a tab that is gone has left it; only who sends comes here */
+/* "sending" is left by a closed tab: only the tab that sends calls this */
 
 export function isSendable(entry) {
     return ['queued', 'sending', 'unknown'].includes(entry.state);
 }
 
-/* is the base one that a server can be told */
+/* true: the base can be stated in a request */
 
 export function hasBase(entry) {
     return !!(entry.link || entry.base.absent
@@ -88,7 +87,7 @@ export function hasBase(entry) {
               || entry.base.tag);
 }
 
-/* the draft becomes a link, unless there is one whose end nobody knows */
+/* the draft becomes a link, unless there is a link of unknown outcome */
 
 export function send(record, route) {
     const { entry } = record;
@@ -132,7 +131,7 @@ function makeLink(entry, n, { member, keys }) {
         headers['Conflict-Chain'] = `"${chain}";base=${base.version};n=${n}`;
 
     } else if (keys) {
-        /* the same bytes of two clients are two writes */
+        /* the same bytes from two clients are two writes */
         headers['Idempotency-Key'] = randomName();
     }
 
@@ -143,7 +142,7 @@ function makeLink(entry, n, { member, keys }) {
     return { n, text: draft.text, body: text, headers };
 }
 
-/* it was written; answer: { version, tag, chained, text, merged } */
+/* the link was written; answer: { version, tag, chained, text, merged } */
 
 export function acknowledge(record, answer) {
     const { entry } = record;
@@ -164,7 +163,7 @@ export function acknowledge(record, answer) {
         collisions: 0
     });
 
-    /* links go on with the base of their chain, others with what was made */
+    /* a chain keeps its base; without a chain the new version is the base */
 
     if (!entry.chain) {
         Object.assign(next, restart(next, { ...known, text: link.text }));
@@ -174,7 +173,7 @@ export function acknowledge(record, answer) {
     return { ...record, known, entry: next };
 }
 
-/* not now: unknown says that it may have been written */
+/* retry later; "unknown": the write may have been done */
 
 export function wait(record, { unknown, retryAt, reason }) {
     const { entry } = record;
@@ -189,7 +188,7 @@ export function wait(record, { unknown, retryAt, reason }) {
     }
 
     if (!unsure && entry.link) {
-        /* it is as if it had never been sent */
+        /* nothing was written: the link becomes a draft again */
 
         next.draft = entry.draft || { text: entry.link.text };
         next.n = entry.link.n - 1;
@@ -199,13 +198,13 @@ export function wait(record, { unknown, retryAt, reason }) {
     return { ...record, entry: next };
 }
 
-/* the same bytes again would be refused again */
+/* a retry with the same bytes would be refused again */
 
 export function park(record, reason, known = record.known) {
     const { entry } = record;
 
     if (entry.draft && entry.link && reason.kind !== 'dropped') {
-        /* a later edit takes its place, and may do better */
+        /* a later edit replaces it, and may be accepted */
 
         return {
             ...record, known,
@@ -225,8 +224,8 @@ export function park(record, reason, known = record.known) {
 }
 
 /*
- * Somebody else has changed it: server is { version, tag, chained, text,
- * deleted, conflicts }.  Where nobody's edit is at stake nobody is asked.
+ * Another client has changed the resource: server is { version, tag, chained,
+ * text, deleted, conflicts }.  It is no conflict if no edit can be lost.
  */
 
 export function collide(record, server, rules) {
@@ -247,7 +246,7 @@ export function collide(record, server, rules) {
     const next = { ...restart(entry, now), draft: local, state: 'queued' };
 
     if (entry.link && entry.draft && holds(server, entry.link.text)) {
-        /* the answer to that was lost: it was written */
+        /* the response to the link was lost: it was written */
 
         return { ...record, known: now, entry: calm(next) };
     }
@@ -275,7 +274,7 @@ export function collide(record, server, rules) {
     };
 }
 
-/* is the document at the server this one; null: there is none */
+/* true: the server has this document; null stands for none */
 
 function holds(server, text) {
     return server.deleted ? text === null
@@ -283,7 +282,7 @@ function holds(server, text) {
                                                    parse(text));
 }
 
-/* equal documents are two changes where a field is a sum */
+/* true: equal documents are two changes, since a field is a sum */
 
 function isSum(server, text, base, rules) {
     if (text === null || !Object.values(rules || {}).includes('sum')) {
@@ -296,7 +295,7 @@ function isSum(server, text, base, rules) {
     return !both.clean || !equal(both.doc, parse(text));
 }
 
-/* what is to become of a conflict: "mine", "theirs", or { text } */
+/* the answer to a conflict: "mine", "theirs", or { text } */
 
 export function resolve(record, how, retryAt = 0) {
     const { entry } = record;
@@ -318,7 +317,7 @@ export function resolve(record, how, retryAt = 0) {
     };
 }
 
-/* somebody was asked, and has put it off */
+/* the answer to a conflict was "later" */
 
 export function putOff(record) {
     const { entry } = record;
@@ -330,7 +329,7 @@ export function putOff(record) {
     };
 }
 
-/* a parked one once more; what the server has won over is sent on that */
+/* a parked entry again; a dropped edit is based on the server's version */
 
 export function retry(record) {
     const { entry, known } = record;
@@ -343,7 +342,7 @@ export function retry(record) {
     };
 }
 
-/* what may have been written is not known any more */
+/* if a link was sent, the version is no longer known */
 
 export function discard(record) {
     const { known, entry } = record;

@@ -1,6 +1,6 @@
 /*
- * A storage for Node: a directory with a file for each resource, for one
- * process at a time.
+ * A storage for Node: a directory with one file for each resource, used by
+ * one process at a time.
  */
 
 import { createHash } from 'node:crypto';
@@ -26,7 +26,7 @@ export function fileStorage(directory) {
         }
     }
 
-    /* whole, or as it was before */
+    /* atomic: the file has the new record or the previous one */
 
     async function write(url, record) {
         const name = createHash('sha256').update(url).digest('hex') + '.json';
@@ -74,7 +74,7 @@ async function sync(path, flags, data) {
     }
 }
 
-/* what cannot be read stays where somebody can look at it */
+/* a file that cannot be read is renamed, not removed */
 
 function load(path, records) {
     try {
@@ -115,7 +115,7 @@ function takeDirectory(dir) {
     throw new Error(`${dir} is in use`);
 }
 
-/* one of this process's own number is from another boot, or container */
+/* the pid of this process itself is left from another boot or container */
 
 function isAlive(pid) {
     if (!pid || pid === process.pid) {

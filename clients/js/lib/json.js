@@ -1,6 +1,5 @@
 /*
- * JSON values: what is equal, and members by name.  A member that is not
- * there is undefined.
+ * JSON values: equality, and members by name.  An absent member is undefined.
  */
 
 export function isObject(value) {
@@ -13,7 +12,7 @@ export function member(value, name) {
                                                          : undefined;
 }
 
-/* also a member that is called "__proto__" */
+/* also a member named "__proto__" */
 
 export function setMember(object, name, value) {
     Object.defineProperty(object, name, {
@@ -21,7 +20,7 @@ export function setMember(object, name, value) {
     });
 }
 
-/* the same text for equal values: members in any order, 1.0 is 1 */
+/* the same text for equal values: members in any order, 1.0 equal to 1 */
 
 export function canonical(value) {
     if (Array.isArray(value)) {
@@ -41,7 +40,7 @@ export function equal(a, b) {
     return a === b || canonical(a) === canonical(b);
 }
 
-/* undefined where it is none */
+/* undefined: the text is not JSON */
 
 export function parse(text) {
     try {

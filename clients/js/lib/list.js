@@ -1,18 +1,18 @@
 /*
- * The rule "list": arrays are merged by element, as texts are by line.  What
- * all three have in common parts them into pieces, of which one side may have
- * changed each.  The same algorithm as the server's (src/core), so that both
- * align the same elements.
+ * The rule "list": arrays are merged by element, as texts are by line.  The
+ * elements that all three have in common divide them into pieces; each piece
+ * may be changed by one side.  The algorithm is that of the server (src/core),
+ * so that both align the same elements.
  */
 
 import { canonical, isObject, member, equal } from './json.js';
 
-const EDITS = 1000;         /* that two arrays may be apart */
+const EDITS = 1000;         /* between two arrays, at most */
 const STEPS = 4000000;      /* comparisons of elements in a merge */
 
 /*
- * The elements of the result, in order: { side, at } is one of a side's,
- * { at, trio } is an object that both have edited.  null: the array clashes.
+ * The elements of the result, in order: { side, at } is an element of a side,
+ * { at, trio } an object that both sides have edited.  null: the array clashes.
  */
 
 export function alignLists(trio, budget) {
@@ -74,7 +74,7 @@ function numbered(arrays) {
     }));
 }
 
-/* false: both have changed it, each in its own way */
+/* false: both sides have changed it differently */
 
 function piece(work, start, end) {
     if (same(work, 1, 2, start, end)) {
@@ -117,7 +117,7 @@ function copy(work, side, from, to) {
     }
 }
 
-/* as many on each side: each was replaced by the one in its place */
+/* if all sides have equally many, elements at the same index are paired */
 
 function pairs(work, start, end) {
     const n = end[0] - start[0];
@@ -150,7 +150,7 @@ function pairs(work, start, end) {
     return true;
 }
 
-/* and not another one: half of its members at least are as before */
+/* an edit, not another object: at least half of its members are unchanged */
 
 function isEdit(base, now) {
     if (!isObject(base) || !isObject(now)) {
@@ -165,9 +165,9 @@ function isEdit(base, now) {
 }
 
 /*
- * For each number of "a" its place in "b", from 1, or 0 where it is not in a
+ * For each number of "a" its place in "b", from 1, or 0 if it is not in a
  * longest common subsequence (E. Myers, "An O(ND) difference algorithm",
- * 1986).  null: they are too far apart.
+ * 1986).  null: there are too many edits between them.
  */
 
 function common(a, b, budget) {
@@ -211,7 +211,7 @@ function common(a, b, budget) {
     return places;
 }
 
-/* row by row, each with one edit more; a row has how far into "a" one gets */
+/* row by row, with one more edit each; a row has the furthest places in "a" */
 
 function rowsOf(walk, budget) {
     const { a, b, rows } = walk;

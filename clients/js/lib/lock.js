@@ -1,13 +1,14 @@
 /*
  * A lock that a user holds while editing (docs/lock.md).  It is renewed only
- * after an edit, so that a tab that was forgotten locks nobody out.
+ * after an edit, so that an idle tab does not lock out other users.
  */
 
 import { parse } from './json.js';
 
 export class LockedError extends Error {
     constructor(holder, retryAfter) {
-        super(`locked by ${holder?.user || holder?.client || 'somebody'}`);
+        super('locked by '
+              + (holder?.user || holder?.client || 'another client'));
         this.name = 'LockedError';
         this.holder = holder || null;
         this.retryAfter = retryAfter;
@@ -25,7 +26,7 @@ export class Lock {
         this.info = null;
     }
 
-    /* what each write of the holder bears */
+    /* sent with each write of the holder */
 
     get headers() {
         return this.#token ? { 'Lock-Token': this.#token } : {};
@@ -71,7 +72,7 @@ export class Lock {
         this.#timer.unref?.();
     }
 
-    /* the user has edited: keep it */
+    /* the user has edited: renew the lock */
 
     touch() {
         this.#touched = true;
@@ -80,19 +81,19 @@ export class Lock {
     async #tick() {
         if (this.#touched) {
             await this.renew().catch(() => {
-                /* the network; the next one may do better */
+                /* a network error: the next tick tries again */
                 this.#touched = true;
             });
         }
 
-        /* a clock that was set back ends none; the server's answer does */
+        /* after the clock was set back only the server's response ends it */
 
         if (this.held && Date.now() - this.#last > this.#idle) {
             this.#lost('expired');
         }
     }
 
-    /* true: it is held for another while */
+    /* true: the lease of the lock was renewed */
 
     renew() {
         this.#renewing ??= this.#renew().finally(() => {
@@ -109,7 +110,7 @@ export class Lock {
         const body = parse(text);
 
         if (!this.held) {
-            /* it was released meanwhile: by this token, then */
+            /* released in the meantime: release() sends this token */
 
             this.#token = body?.lock?.token || this.#token;
 
@@ -144,7 +145,7 @@ export class Lock {
         this.#how.ended();
     }
 
-    /* also while the page goes: keepalive lets the request outlive it */
+    /* with keepalive the request outlives a page that is left */
 
     async release({ keepalive = false } = {}) {
         if (!this.held) {
@@ -154,13 +155,13 @@ export class Lock {
         this.#end();
         this.#how.told({ state: 'released' });
 
-        /* one that is on its way would take it once more */
+        /* a renewal in flight would acquire the lock again */
 
         if (!keepalive) {
             await this.#renewing?.catch(() => {});
         }
 
-        /* one that did not come through ends by itself */
+        /* if the request fails, the lock expires */
 
         await this.#ask('DELETE', keepalive).catch(() => {});
         this.#token = null;

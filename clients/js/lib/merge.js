@@ -1,7 +1,7 @@
 /*
  * Three-way merge of JSON documents, field by field, with the rules of
- * conflict_field.  t/merge_cases.json has the cases that the server's merge
- * and this one are held to.
+ * conflict_field.  The cases of t/merge_cases.json test this merge and that of
+ * the server.
  */
 
 import { alignLists, listBudget } from './list.js';
@@ -16,9 +16,9 @@ const CLASH = { from: 'none' };
 
 /*
  * merge({ base, server, local, rules, ignore }): { doc, clean, conflicts,
- * fields }.  "doc" has the server's value where fields clash; "fields" are
+ * fields }.  "doc" has the server's value in fields that clash; "fields" are
  * those that were not simply taken from the local document, or that clashed.
- * Without a base nobody can tell who has changed what.
+ * Without a base document it is not known which side has changed a field.
  */
 
 export function merge({ base, server, local, rules = {}, ignore }) {
@@ -50,7 +50,7 @@ function readRule([pointer, text]) {
     if (!pointer.startsWith('/') || !RULES.includes(rule)
         || (key !== undefined && rule !== 'union'))
     {
-        throw new TypeError(`"${text}" is no rule for "${pointer}"`);
+        throw new TypeError(`"${text}" is not a rule for "${pointer}"`);
     }
 
     return [pointer, { rule, key }];
@@ -106,7 +106,7 @@ function mergeMembers(walk, trio, path) {
     return out;
 }
 
-/* the members of an object; elements of an array are no members */
+/* the members of an object; elements of an array are not members */
 
 function nested(walk, trio, path) {
     return mergeMembers(walk, {
@@ -116,7 +116,7 @@ function nested(walk, trio, path) {
     }, path);
 }
 
-/* the value of a field in the result; undefined: it is not there */
+/* the value of a field in the result; undefined: the field is absent */
 
 function take(walk, trio, path) {
     const { rule, key } = walk.rules.get(path) || { rule: 'auto' };
@@ -138,7 +138,7 @@ function take(walk, trio, path) {
             return nested(walk, trio, path);
         }
 
-        /* it replaces or removes an object with fields of the server's */
+        /* the client replaces or removes an object with server-owned fields */
 
         const owned = ownedBy(walk, server, path);
 
@@ -179,7 +179,7 @@ function decide(walk, trio, path, rule, key) {
     const { base, server, client, held } = trio;
 
     if (rule === 'sum' && server !== undefined && client !== undefined) {
-        /* equal sums are two changes, not one */
+        /* equal values of a sum are two changes, not one */
         return sum(trio);
     }
 
@@ -208,7 +208,7 @@ function decide(walk, trio, path, rule, key) {
     case 'lww':
 
         if (!held && client === undefined) {
-            /* it may never have known it */
+            /* the client may never have read the field */
             return SERVER;
         }
 
@@ -228,12 +228,12 @@ function decide(walk, trio, path, rule, key) {
     case 'list':
         return held ? list(walk, trio, path) : CLASH;
 
-    default: /* auto, sum; text is merged by the server alone */
+    default: /* auto, sum; text is merged by the server only */
         return CLASH;
     }
 }
 
-/* of an object that the client does not have, what the server owns */
+/* the server-owned fields of an object that the client does not have */
 
 function ownedBy(walk, server, path) {
     if (!isObject(server)) {
@@ -271,7 +271,7 @@ function extreme({ server, client }, better) {
     return better(client, server) ? CLIENT : SERVER;
 }
 
-/* server + (client - base), of integers that a script can hold */
+/* server + (client - base), for safe integers */
 
 function sum({ base, server, client, held }) {
     if (!held) {
@@ -298,7 +298,7 @@ function sum({ base, server, client, held }) {
     return value === client ? CLIENT : { from: 'made', value };
 }
 
-/* the server's without what the client removed, and what it added */
+/* the server's elements, less those the client removed, plus those it added */
 
 function union(walk, trio, path, key) {
     const arrays = [trio.base, trio.server, trio.client];
@@ -372,7 +372,7 @@ function unionByKey(walk, base, server, client, held, path, key) {
     return result;
 }
 
-/* null: an element has no key, or two have the same */
+/* null: an element has no key, or two elements have the same key */
 
 function byKey(array, key) {
     const map = new Map();
@@ -424,7 +424,7 @@ function mergeElement(walk, trio, path, key, result) {
         return;
     }
 
-    /* both have changed it: member by member, where both still have it */
+    /* both sides have changed it: merged by member, if both still have it */
 
     const field = path + '/' + escaped((server || client)[key]);
 
@@ -441,7 +441,7 @@ function mergeElement(walk, trio, path, key, result) {
     result.value.push(withoutRules(walk, trio, field));
 }
 
-/* an object in an array */
+/* an object in an array: rules do not apply to its members */
 
 function withoutRules(walk, trio, path) {
     return mergeMembers({ ...walk, rules: new Map(), ignore: undefined },

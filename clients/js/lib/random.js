@@ -1,4 +1,4 @@
-/* Names that nobody else has.  Node 18 has no global crypto: see node.js. */
+/* Unique names.  Node 18 has no global crypto: see node.js. */
 
 let source = globalThis.crypto;
 

@@ -1,6 +1,6 @@
 /*
- * Who empties the outbox: one round at a time, each entry as it comes, and
- * what becomes of it by its answer.
+ * Sends the entries of the outbox in rounds, and applies the response to each
+ * entry.
  */
 
 import * as entries from './entry.js';
@@ -8,8 +8,8 @@ import { judge, reasonOf, retryAfter, versionOf } from './answer.js';
 import { parse } from './json.js';
 import { isWhole, view } from './view.js';
 
-const FIRST_WAIT = 1000;       /* ms, then twice as long each time */
-const STUBBORN = 3;            /* network errors, until others go on */
+const FIRST_WAIT = 1000;       /* ms, doubled with each attempt */
+const STUBBORN = 3;            /* network errors until others are sent */
 
 export class Sender {
     #core; #timer = null; #paused = false; #login = false; #until = 0;
@@ -35,7 +35,7 @@ export class Sender {
         this.#paused = false;
     }
 
-    /* whatever all had to wait for is over */
+    /* ends a wait of all entries */
 
     drainAgain(how) {
         this.#until = 0;
@@ -58,8 +58,8 @@ export class Sender {
     }
 
     /*
-     * One round at a time, and of all tabs one alone.  Whoever comes while
-     * there is one gets one more round.
+     * One round at a time, in one of all tabs.  A call during a round leads to
+     * one more round.
      */
 
     drain(how = {}) {
@@ -99,7 +99,7 @@ export class Sender {
         }
     }
 
-    /* a clock that was set back makes nobody wait for longer */
+    /* a clock that was set back does not prolong a wait */
 
     #dueIn(entry, now) {
         const left = entry.retryAt - now;
@@ -132,7 +132,7 @@ export class Sender {
         }
     }
 
-    /* is it this entry alone: the others shall not wait for it */
+    /* an entry that keeps failing must not delay the others */
 
     async #isStubborn(url) {
         const record = await this.#core.storage.read(url);
@@ -140,7 +140,7 @@ export class Sender {
         return record?.entry?.tries >= STUBBORN;
     }
 
-    /* one write, and what its answer leads to */
+    /* one write, and the effect of its response */
 
     async #sendOne(url) {
         const before = await this.#core.storage.read(url);
@@ -153,7 +153,7 @@ export class Sender {
             return this.#rebase(url);
         }
 
-        /* on disk before it is on its way */
+        /* on disk before it is sent */
 
         const record = await this.#core.storage.update(url, r =>
             r?.entry && entries.isSendable(r.entry)
@@ -240,7 +240,7 @@ export class Sender {
         }
     }
 
-    /* the change, unless somebody else has ended this link meanwhile */
+    /* applies the change, unless this link has ended in the meantime */
 
     async #apply(url, link, change) {
         let applied = false;
@@ -287,7 +287,7 @@ export class Sender {
         }
 
         if (merged && !record.entry) {
-            /* it has what others have edited, too */
+            /* the merged document has edits of other clients */
             await this.#core.refresh(url).catch(() => {});
         }
 
@@ -321,7 +321,7 @@ export class Sender {
         });
     }
 
-    /* as long as the server says, or twice as long each time; bounded */
+    /* in ms: by Retry-After, or doubled with each attempt; at most maxWait */
 
     wait(tries, after) {
         const { maxWait } = this.#core.options;
@@ -335,7 +335,7 @@ export class Sender {
                * (0.5 + Math.random() / 2);
     }
 
-    /* a refusal that does not tell what is there */
+    /* a refusal without the current document */
 
     async #look(url, link, reason) {
         let latest;
@@ -361,7 +361,7 @@ export class Sender {
                            : base.version === latest.version);
 
         if (same) {
-            /* it is not the base that the API does not like */
+            /* the base version is current: the API has another reason */
             await this.#park(url, link, reason);
 
         } else {
@@ -400,7 +400,7 @@ export class Sender {
         return error.status ? 'other' : 'network';
     }
 
-    /* nobody knows the version that the edits were made on: a GET does */
+    /* the base version of the edits is not known: a GET determines it */
 
     async #rebase(url) {
         let latest;

@@ -1,36 +1,35 @@
 /*
- * Where a client keeps what it knows of each resource, and the edits that are
- * not at the server yet.  A storage has
+ * Stores the last known state of each resource, and the edits that the server
+ * has not acknowledged.  A storage has
  *
  *   read(url)         a record, or undefined
- *   update(url, fn)   fn(record, seq) gives the new record, or null for none;
- *                     reading and writing are one step, which no other tab
- *                     comes between, and it has reached the disk when the
- *                     promise is kept.  "seq" is greater than that of every
+ *   update(url, fn)   fn(record, seq) returns the new record, or null to
+ *                     remove it; atomic among all tabs, and on disk when the
+ *                     promise resolves.  "seq" is greater than that of every
  *                     other record
  *   pending()         the records that have an entry, by entry.seq
  *   exclusive(fn)     runs fn while no other tab runs one
- *   claim(url, fn, wait)   runs fn while no other tab has claimed the same;
- *                     without "wait" fn is not run where one has, and the
- *                     promise is kept with false
- *   evict()           forgets the documents of records without an entry
+ *   claim(url, fn, wait)   runs fn while no other tab has claimed the URL; if
+ *                     one has, waits for it, or without "wait" does not run
+ *                     fn and resolves to false
+ *   evict()           removes the documents of records without an entry
  *   clear(), close()
- *   watch(fn)         fn(url) whenever another tab has changed a record
+ *   watch(fn)         calls fn(url) when another tab has changed a record
  *
  * A record is plain data: { url, known, entry }.
  */
 
-const CACHED = 1000;      /* documents that may stay from visit to visit */
-const LEASE = 5000;       /* ms, where there are no Web Locks */
+const CACHED = 1000;      /* records that may stay for the next session */
+const LEASE = 5000;       /* ms, without Web Locks */
 const OPEN = 5000;        /* ms that a database may take to open */
-const AGAIN = 10000;      /* ms, until it is tried again */
+const AGAIN = 10000;      /* ms until the next attempt to open it */
 
 function clone(record) {
     return record === undefined ? undefined
                                 : JSON.parse(JSON.stringify(record));
 }
 
-/* what is left of a record that is only a cache: the version */
+/* without the document, if the record is only a cache; the version stays */
 
 function emptied(record) {
     return record.entry || typeof record.known?.text !== 'string'
@@ -41,7 +40,7 @@ function bySeq(a, b) {
     return a.entry.seq - b.entry.seq;
 }
 
-/* one at a time, in this process */
+/* runs functions one at a time, in this process */
 
 function queueOf() {
     let last = Promise.resolve();
@@ -56,8 +55,8 @@ function queueOf() {
 }
 
 /*
- * In memory alone.  Other storages keep a Map as well, and write it out:
- * "write" is told each record that changes, before it does.
+ * In memory only.  A storage that also writes to disk passes "write", which is
+ * called with each new record before the Map is changed.
  */
 
 export function memoryStorage(records = new Map(), write = async () => {}) {
@@ -130,7 +129,7 @@ export function indexedDBStorage(name = 'default') {
         }
 
         opened ??= openDatabase(full).then(db => {
-            /* it may go: a user clears the site's data, a tab deletes it */
+            /* the user may clear the site's data, a tab may delete it */
 
             db.onversionchange = () => { db.close(); opened = null; };
             db.onclose = () => { opened = null; };
@@ -138,7 +137,7 @@ export function indexedDBStorage(name = 'default') {
             return db;
 
         }).catch(e => {
-            /* not each edit has to wait for that */
+            /* until the next attempt each access fails at once */
             setTimeout(() => { opened = null; }, AGAIN);
             throw e;
         });
@@ -146,7 +145,7 @@ export function indexedDBStorage(name = 'default') {
         return opened;
     }
 
-    /* the result of work(stores), when all of it is on disk */
+    /* the result of "work", when all of its changes are on disk */
 
     async function transaction(mode, work) {
         const db = await open();
@@ -266,7 +265,7 @@ export function indexedDBStorage(name = 'default') {
             channel?.addEventListener('message', e => fn(e.data));
         },
 
-        /* what nobody has edited is only a cache */
+        /* a record without an entry is only a cache */
 
         async trim() {
             const n = await transaction('readonly', (store, done) => {
@@ -287,7 +286,7 @@ function openDatabase(name) {
         const request = indexedDB.open(name, 1);
         let late = false;
 
-        /* some never answer */
+        /* some browsers report neither success nor an error */
 
         setTimeout(() => {
             late = true;
@@ -310,14 +309,16 @@ function openDatabase(name) {
             }
         };
         request.onerror = () => reject(request.error);
-        request.onblocked = () => reject(new Error('another tab has it'));
+        request.onblocked = () => reject(
+            new Error('another tab blocks the database'));
     });
 }
 
 /*
  * Without Web Locks (a page that is not secure) a tab takes a lease, and
- * renews it while it works.  One that was frozen for longer may meet another:
- * both send the same bytes then, and the server knows the second for a retry.
+ * renews it while it sends.  After a tab was frozen for longer than a lease,
+ * two tabs may send at once: they send the same bytes, and the server
+ * recognizes the second write as a retry.
  */
 
 function byLease(transaction) {
@@ -329,7 +330,7 @@ function byLease(transaction) {
             lease.get(0).onsuccess = e => {
                 const now = Date.now(), held = e.target.result;
 
-                /* further off than a lease is long: the clock was set back */
+                /* more than a lease ahead: the clock was set back */
 
                 const free = !held || held.by === me || held.until <= now
                              || held.until > now + 2 * LEASE;
@@ -361,7 +362,7 @@ function byLease(transaction) {
     });
 }
 
-/* the first, or the second where that does not come to run fn */
+/* runs fn by "first", or by "second" if "first" fails to run it */
 
 async function unless(first, fn, second) {
     let ran = false;
@@ -383,9 +384,9 @@ async function unless(first, fn, second) {
 }
 
 /*
- * What a client uses: the storage that it was given, and memory for what that
- * one does not take (no space, private mode, a database that was deleted).
- * "problem" is told each time that something is in memory alone.
+ * The storage of a client: the configured one, and memory for records that it
+ * does not accept (no space, private mode, a database that was deleted).
+ * "problem" is called each time a record is kept in memory only.
  */
 
 export function guardedStorage(primary, problem) {
@@ -399,7 +400,7 @@ export function guardedStorage(primary, problem) {
             before = await primary.read(url);
 
         } catch {
-            /* nor can it be read */
+            /* it cannot be read either */
         }
 
         if (before && !records.has(url)) {
@@ -413,7 +414,7 @@ export function guardedStorage(primary, problem) {
         return record;
     }
 
-    /* what is in memory alone goes back where it belongs, if it can */
+    /* moves records that are in memory only to the primary storage */
 
     async function refill() {
         for (const [url, record] of [...records]) {
@@ -465,7 +466,7 @@ export function guardedStorage(primary, problem) {
                     ...await memory.pending()].sort(bySeq);
         },
 
-        /* where no lease can be had, nor can an entry that others have */
+        /* a storage that cannot lock has no entries of other tabs either */
 
         exclusive: fn => unless(work => primary.exclusive(work), fn,
                                 work => memory.exclusive(work)),

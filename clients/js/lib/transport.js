@@ -1,9 +1,9 @@
-/* Requests, and what documents look like on both sides of them. */
+/* Requests to the API, and the form of documents in them. */
 
 import { versionOf } from './answer.js';
 import { parse } from './json.js';
 
-/* what a GET was answered with, where that is no document */
+/* a GET whose response has no document */
 
 export class RequestError extends Error {
     constructor(message, { status, body, cause } = {}) {
@@ -23,7 +23,7 @@ export class Transport {
         this.#base = base.href.replace(/[?#].*/, '').replace(/\/*$/, '/');
     }
 
-    /* a path below baseUrl, or an URL of the same origin */
+    /* a path relative to baseUrl, or a URL of the same origin */
 
     url(path) {
         const url = new URL(/^[a-z][a-z0-9+.-]*:/i.test(path) ? path
@@ -38,7 +38,7 @@ export class Transport {
         return url.href;
     }
 
-    /* what the server has now, as record.known is */
+    /* the current document, in the form of record.known */
 
     async latest(url) {
         const { response, text } = await this.request(url, {
@@ -62,7 +62,7 @@ export class Transport {
         return this.document(response, text);
     }
 
-    /* the member that has the base is the client's affair, not the user's */
+    /* the application's documents lack the member of the base version */
 
     document(response, text) {
         const { member } = this.#options;
@@ -99,7 +99,7 @@ export class Transport {
             const response = await fetch(url, {
                 ...options, signal: abort.signal,
                 headers: {
-                    /* the same for reads and writes: a base is of a view */
+                    /* equal for reads and writes: a base is of one view */
 
                     Accept: 'application/json',
                     ...own, ...(device ? { 'X-Client': device } : {}),
@@ -107,7 +107,7 @@ export class Transport {
                 }
             });
 
-            /* the status counts, also where the body is cut off */
+            /* the status is valid even if the body is cut off */
 
             return { response, text: await response.text().catch(() => '') };
 

@@ -1,4 +1,4 @@
-/* A record as an application sees it. */
+/* A record in the form that the application receives. */
 
 import { parse } from './json.js';
 
@@ -6,7 +6,7 @@ export function fromText(text) {
     return text === null || text === undefined ? null : parse(text) ?? null;
 }
 
-/* an answer that has all that was sent is the document */
+/* a response with all members that were sent is the whole document */
 
 export function isWhole(doc, sent) {
     return doc !== null && typeof doc === 'object' && !Array.isArray(doc)

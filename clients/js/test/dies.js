@@ -1,4 +1,4 @@
-/* dies.js URL DIRECTORY PATH: is killed when a write has been answered */
+/* dies.js URL DIRECTORY PATH: kills itself after the response to a write */
 
 import { createClient, fileStorage } from '../node.js';
 

@@ -1,4 +1,4 @@
-/* What the tests share. */
+/* Functions that the tests share. */
 
 import { get } from 'node:http';
 
@@ -9,13 +9,13 @@ export const api = process.env.CONFLICT_API;
 
 let n = 0;
 
-/* a name that no other test has */
+/* a name that no other test uses */
 
 export function fresh(location) {
     return `${location}/t${process.pid}x${++n}`;
 }
 
-/* clients of a test end with it */
+/* a client that is closed at the end of the test */
 
 export function device(t, options = {}) {
     const client = createClient({
@@ -37,7 +37,7 @@ export function device(t, options = {}) {
     return client;
 }
 
-/* the next event of a type that fits */
+/* the first event of the type that fits, also an earlier one */
 
 export function event(client, type, fits = () => true) {
     const had = client.seen.find(e => e.type === type && fits(e));
@@ -56,7 +56,7 @@ export function event(client, type, fits = () => true) {
     });
 }
 
-/* what the API has done: writes, oldest first */
+/* the writes that the API has done, oldest first */
 
 export async function journal(path) {
     const all = await control('/_journal');
@@ -68,7 +68,7 @@ export async function journal(path) {
                            doc: w.body ? JSON.parse(w.body) : null }));
 }
 
-/* a connection each, since the API ends it */
+/* a new connection for each, since the API closes it */
 
 export function control(path) {
     return new Promise((resolve, reject) => {
@@ -78,7 +78,7 @@ export function control(path) {
     });
 }
 
-/* an API in the process: answer(request) gives [status, headers, body] */
+/* an API in the process: answer(request) returns [status, headers, body] */
 
 export function fakeFetch(answer) {
     const requests = [];

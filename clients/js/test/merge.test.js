@@ -1,4 +1,4 @@
-/* The cases that the server's merge is held to as well. */
+/* The cases that test the merge of the server as well. */
 
 import assert from 'node:assert/strict';
 import { readFileSync } from 'node:fs';
@@ -18,7 +18,7 @@ for (const [n, c] of cases.entries()) {
             ignore: 'base_version'
         });
 
-        assert.equal(JSON.stringify(c), before, 'its arguments stay');
+        assert.equal(JSON.stringify(c), before, 'the arguments are unchanged');
         assert.equal(got.clean, !c.clash, before);
 
         if (!c.clash) {

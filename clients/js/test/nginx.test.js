@@ -29,7 +29,7 @@ async function shared(t, location, doc, options = {}) {
     return { path, a, b };
 }
 
-test('a document is made, edited and read', async t => {
+test('a document is created, edited and read', async t => {
     const path = fresh('/version');
     const a = device(t);
 
@@ -55,7 +55,7 @@ test('a document is made, edited and read', async t => {
     assert.equal(seen.version, second.version);
 });
 
-test('a route that requires a base gets one', async t => {
+test('writes to a route that requires a base version', async t => {
     const path = fresh('/strict');
     const a = device(t);
 
@@ -126,7 +126,7 @@ test('two devices: later, and then resolved', async t => {
     const two = await b.save(path, { text: 'laptop' });
 
     assert.equal(two.state, 'conflict');
-    assert.equal((await b.get(path)).doc.text, 'laptop', 'the user\'s own');
+    assert.equal((await b.get(path)).doc.text, 'laptop', 'the local edit');
 
     await b.save(path, { text: 'laptop, again' });
 
@@ -143,7 +143,7 @@ test('two devices: later, and then resolved', async t => {
     assert.equal(await b.conflict(path), null);
 });
 
-test('both have made it', async t => {
+test('both devices create the document', async t => {
     const path = fresh('/version');
     const a = device(t), b = device(t);
 
@@ -158,10 +158,10 @@ test('both have made it', async t => {
 
     await a.save(same, { text: 'equal' });
     assert.equal((await b.save(same, { text: 'equal' })).state, 'done',
-                 'what is equal is no conflict');
+                 'equal documents are no conflict');
 });
 
-test('one has deleted it', async t => {
+test('one device deletes the document', async t => {
     const asked = [];
     const { path, a, b } = await shared(t, '/version', { text: 'a' }, { b: {
         onConflict: c => { asked.push(c); return keepMine; }
@@ -176,7 +176,7 @@ test('one has deleted it', async t => {
     assert.equal((await b.remove(path)).state, 'done');
     assert.equal((await b.remove(path)).state, 'done', 'twice');
 
-    /* the other one edits, this one deletes */
+    /* a edits, b deletes */
 
     const other = await shared(t, '/version', { text: 'a' });
 
@@ -189,7 +189,7 @@ test('one has deleted it', async t => {
     assert.equal((await other.b.resolve(other.path, keepMine)).state, 'done');
     assert.equal((await journal(other.path)).at(-1).method, 'DELETE');
 
-    /* both do */
+    /* both delete */
 
     const both = await shared(t, '/version', { text: 'a' });
 
@@ -197,7 +197,7 @@ test('one has deleted it', async t => {
     assert.equal((await both.b.remove(both.path)).state, 'done');
 });
 
-test('offline: edits of a resource are one, in the order of resources',
+test('offline: edits of a resource are joined, resources keep their order',
      async t => {
     const paths = [1, 2, 3].map(() => fresh('/version'));
     const a = device(t);
@@ -229,7 +229,7 @@ test('offline: edits of a resource are one, in the order of resources',
     assert.ok(mine[1].path.endsWith(paths[2].split('/')[2]));
     assert.ok(mine[3].path.endsWith(paths[0].split('/')[2]));
 
-    /* made and removed before anybody saw it */
+    /* created and removed before it was sent */
 
     const never = fresh('/version');
 
@@ -240,7 +240,8 @@ test('offline: edits of a resource are one, in the order of resources',
 });
 
 for (const location of ['/version', '/merge', '/lww']) {
-    test(`${location}: edits while one is on its way are a chain`, async t => {
+    test(`${location}: edits while a write is in flight form a chain`,
+         async t => {
         const path = fresh(location);
         let script = 'apply';
         const a = device(t, { headers: () => ({ 'X-Up-Write': script }) });
@@ -275,10 +276,10 @@ for (const location of ['/version', '/merge', '/lww']) {
     });
 }
 
-/* a device that has read the document, so that its change can be told */
+/* a retry is recognized if the device has read the document before */
 
 for (const read of [true, false]) {
-    test(`an answer that was lost, ${read ? '' : 'not '}read before`,
+    test(`a lost response, document ${read ? '' : 'not '}read before`,
          async t => {
         const path = fresh('/version');
         let script = 'apply';
@@ -298,7 +299,7 @@ for (const read of [true, false]) {
         assert.ok(first.retryAt > Date.now());
         script = 'apply';
 
-        /* an edit meanwhile is not joined with what may be there */
+        /* an edit is not joined with a link that may have been written */
 
         await a.save(path, { n: 2 });
         await event(a, 'saved', e => e.doc?.n === 2 && !e.state);
@@ -308,7 +309,7 @@ for (const read of [true, false]) {
     });
 }
 
-test('a process that dies between the answer and its note', async t => {
+test('a process is killed after a response, before it is stored', async t => {
     const path = fresh('/version');
     const dir = mkdtempSync(join(tmpdir(), 'outbox-'));
 
@@ -329,7 +330,7 @@ test('a process that dies between the answer and its note', async t => {
     assert.equal((await a.save(path, { n: 3 })).state, 'done');
 });
 
-test('merge: the server puts together, the client reads it', async t => {
+test('merge: the server merges, the client reads the result', async t => {
     const { path, a, b } = await shared(t, '/bodymerge',
         { title: 'a', text: 'a' }, { member: 'base_version' });
 
@@ -340,12 +341,12 @@ test('merge: the server puts together, the client reads it', async t => {
     assert.equal(two.state, 'done');
     assert.deepEqual(two.doc, { title: 'A', text: 'B' });
 
-    /* and it may go on from there */
+    /* further writes are based on the result */
 
     assert.equal((await b.save(path, { title: 'A', text: 'C' })).state,
                  'done');
     assert.equal((await a.save(path, { title: 'X', text: 'D' })).state,
-                 'conflict', 'what clashes does not');
+                 'conflict', 'but not with a clash');
 
     const c = await a.conflict(path);
 
@@ -353,7 +354,7 @@ test('merge: the server puts together, the client reads it', async t => {
                      [['/text', 'C', 'D']]);
 });
 
-test('merge: a link behind which somebody else has written', async t => {
+test('merge: another client writes after a link', async t => {
     let puts = 0;
     const { path, a, b } = await shared(t, '/bodymerge', { x: 0, y: 0 }, {
         member: 'base_version', b: { headers: {} },
@@ -386,7 +387,8 @@ test('base_version in the body', async t => {
     assert.equal((await a.save(path, { text: 'phone' })).state, 'done');
     assert.equal((await b.save(path, { text: 'laptop' })).state, 'conflict');
     assert.deepEqual((await journal(path)).map(w => w.doc),
-                     [{ text: 'a' }, { text: 'phone' }], 'and stripped');
+                     [{ text: 'a' }, { text: 'phone' }],
+                     'the member is stripped');
     assert.equal((await b.resolve(path, keepMine)).state, 'done');
     assert.equal((await b.remove(path)).state, 'done');
 });
@@ -396,7 +398,7 @@ test('versions of the API\'s own, in the document', async t => {
                                         { member: 'version' });
 
     assert.deepEqual((await a.get(path)).doc, { text: 'a' },
-                     'the member is the client\'s affair');
+                     'the client removes the member');
     assert.equal((await a.save(path, { text: 'phone' })).state, 'done');
     assert.equal((await a.save(path, { text: 'phone 2' })).state, 'done');
     assert.equal((await b.save(path, { text: 'laptop' })).state, 'conflict');
@@ -405,7 +407,7 @@ test('versions of the API\'s own, in the document', async t => {
 });
 
 for (const location of ['/version', '/own', '/etag']) {
-    test(`${location}: the same bytes of two devices are two writes`,
+    test(`${location}: the same bytes from two devices are two writes`,
          async t => {
         const member = location === '/own' ? 'version' : null;
         const onConflict = c => c.merged;
@@ -445,7 +447,7 @@ test('without nginx: the API\'s own 412', async t => {
     assert.equal((await b.resolve(path, keepMine)).state, 'done');
 });
 
-test('server_wins: what was dropped is kept here', async t => {
+test('server_wins: a dropped edit is kept on the device', async t => {
     const { path, a, b } = await shared(t, '/wins', { text: 'a' });
 
     await a.save(path, { text: 'phone' });
@@ -462,7 +464,7 @@ test('server_wins: what was dropped is kept here', async t => {
     assert.equal((await b.save(path, { text: 'next' })).state, 'done');
 });
 
-test('what will not get better is parked, and the others go on', async t => {
+test('a permanent refusal is parked, and the others are sent', async t => {
     const paths = [fresh('/small'), fresh('/small'), fresh('/small')];
     const a = device(t);
 
@@ -483,7 +485,7 @@ test('what will not get better is parked, and the others go on', async t => {
     assert.equal((await a.save(paths[1], { n: 'y' })).state, 'done');
 });
 
-test('a login that has ended', async t => {
+test('a login that has expired', async t => {
     const path = fresh('/auth');
     let headers = {};
     const a = device(t, { headers: () => headers });
@@ -514,7 +516,7 @@ test('a lock', async t => {
     assert.deepEqual([other.state, other.reason.error, other.reason.lock
                       .client], ['queued', 'locked', 'phone']);
 
-    /* touched, it outlives its idle time */
+    /* after touch() it is renewed and outlasts its idle time */
 
     const since = Date.now();
 
@@ -526,7 +528,7 @@ test('a lock', async t => {
     assert.equal(lock.held, true);
     await assert.rejects(b.lock(path), LockedError);
 
-    /* a renewal that is on its way does not take it again */
+    /* a renewal in flight does not acquire it again */
 
     lock.renew();
     await lock.release();
@@ -539,7 +541,7 @@ test('a lock', async t => {
     await mine.release();
 });
 
-test('a lock that nobody uses ends, and one that was taken is told',
+test('an idle lock expires, and a lock that was taken is reported',
      async t => {
     const path = fresh('/version');
     const a = device(t, { device: 'phone', headers: { 'X-User': 'ann' } });
@@ -568,7 +570,7 @@ test('a lock that nobody uses ends, and one that was taken is told',
     await (await b.lock(idle)).release();
 });
 
-test('the merge of the client is that of the server', async t => {
+test('client and server merge alike', async t => {
     const rules = { '/tags': 'union', '/n': 'sum' };
     const base = { tags: ['a', 'b'], n: 10, text: 'x', o: { p: 1, q: 1 } };
     const one = { tags: ['a', 'c'], n: 12, text: 'x', o: { p: 2, q: 1 } };
@@ -596,15 +598,15 @@ test('the merge of the client is that of the server', async t => {
 });
 
 /*
- * Three devices add to the same document while the API fails in all the ways
- * it can: whatever was added is there in the end.
+ * Three devices add to the same document while the API fails in many ways: at
+ * the end the document has all additions.
  */
 
 for (const [location, member] of [['/version', null], ['/own', 'version'],
                                   ['/bodymerge', 'base_version'],
                                   ['/etag', null]])
 {
-    test(`${location}: what many have added is there in the end`, async t => {
+    test(`${location}: no addition of three devices is lost`, async t => {
         const path = fresh(location);
         const faults = ['apply', 'apply', 'apply', 'apply', 'apply close',
                         'close', 'apply status=500', 'status=500',

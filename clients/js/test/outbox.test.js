@@ -1,6 +1,6 @@
 /*
- * The outbox with an API in the process, which answers what a real one does
- * seldom; and with one that fails at random, where no edit may get lost.
+ * The outbox with an API in the process that sends rare responses, and with
+ * one that fails at random: no edit may be lost.
  */
 
 import assert from 'node:assert/strict';
@@ -21,7 +21,7 @@ function conflict(version, doc) {
             { error: 'version_conflict', version, server_version: doc }];
 }
 
-/* one that has read version 1 of "a" and "b" */
+/* a client that has read version 1 of "a" and "b" */
 
 async function reader(t, answer, options = {}) {
     const api = fakeFetch((request, n) =>
@@ -37,7 +37,7 @@ async function reader(t, answer, options = {}) {
 }
 
 for (const status of [400, 403, 405, 406, 413, 414, 415, 422, 428, 431]) {
-    test(`${status} is parked, and the others go on`, async t => {
+    test(`${status} is parked, and the other entries are sent`, async t => {
         const { client, requests } = await reader(t, r =>
             r.path === '/api/a' ? [status, {}, { error: 'no',
                                                  detail: 'because' }]
@@ -52,9 +52,9 @@ for (const status of [400, 403, 405, 406, 413, 414, 415, 422, 428, 431]) {
         assert.equal((await event(client, 'parked')).url, baseUrl + 'a');
 
         await client.flush();
-        assert.equal(requests.length, 2, 'it is not sent again by itself');
+        assert.equal(requests.length, 2, 'it is not sent again');
 
-        /* another edit is another try, on the same base */
+        /* another edit is a new attempt, on the same base version */
 
         await client.save('a', { n: 2 });
         assert.equal(requests.length, 3);
@@ -77,7 +77,7 @@ for (const [status, headers, body, unknown] of [
 ]) {
     const name = `${status} ${body ? body.error : ''}`;
 
-    test(`${name} is sent again ${unknown ? 'as it was' : ''}`, async t => {
+    test(`${name} is sent again ${unknown ? 'unchanged' : ''}`, async t => {
         let bad = true;
         const { client, requests } = await reader(t, () =>
             bad ? [status, { 'Retry-After': '0', ...headers }, body]
@@ -108,8 +108,7 @@ for (const [status, headers, body, unknown] of [
     });
 }
 
-test('what may have been written stays so, whatever comes after',
-     async t => {
+test('an unknown outcome stays unknown after other refusals', async t => {
     const answers = [networkError(), [429, { 'Retry-After': '0' }],
                      [409, { 'Retry-After': '0' }, { error: 'locked' }],
                      [401], [204, tagged(2)]];
@@ -146,7 +145,7 @@ test('Retry-After is obeyed, with a bound', async t => {
     }
 });
 
-test('without it, twice as long each time', async t => {
+test('without Retry-After the wait is doubled each time', async t => {
     const { client } = await reader(t, () => [503], { maxWait: 60000 });
     const waits = [];
 
@@ -163,7 +162,7 @@ test('without it, twice as long each time', async t => {
         w => w <= 60000), waits.join());
 });
 
-test('a page in the place of the API is no acknowledgement', async t => {
+test('an HTML page instead of the API is no acknowledgement', async t => {
     const html = [200, { 'Content-Type': 'text/html' }, '<p>Welcome'];
     const { client } = await reader(t, () => html, { reads: false });
 
@@ -175,7 +174,7 @@ test('a page in the place of the API is no acknowledgement', async t => {
     await assert.rejects(reads.get('a'), { name: 'RequestError' });
 });
 
-test('a redirection to a login is none either', async t => {
+test('a redirection to a login page is no acknowledgement', async t => {
     const { client } = await reader(t, () =>
         [302, { Location: 'http://api.test/login' }]);
 
@@ -183,7 +182,7 @@ test('a redirection to a login is none either', async t => {
     await event(client, 'unauthorized');
 });
 
-test('429 makes all wait', async t => {
+test('after 429 all entries wait', async t => {
     const { client, requests } = await reader(t, () =>
         [429, { 'Retry-After': '30' }]);
 
@@ -192,7 +191,7 @@ test('429 makes all wait', async t => {
     assert.equal(requests.length, 1);
 });
 
-test('no network: nothing overtakes', async t => {
+test('no network: entries keep their order', async t => {
     let down = true;
     const { client, requests } = await reader(t, () =>
         down ? networkError() : [204, tagged(2)]);
@@ -210,8 +209,7 @@ test('no network: nothing overtakes', async t => {
     assert.deepEqual(requests.map(r => r.path), ['/api/a', '/api/b']);
 });
 
-test('one address that never answers does not hold up the others',
-     async t => {
+test('an address that never responds does not delay the others', async t => {
     const { client } = await reader(t, r =>
         r.path === '/api/a' ? networkError() : [204, tagged(2)]);
 
@@ -226,7 +224,7 @@ test('one address that never answers does not hold up the others',
                      [baseUrl + 'a']);
 });
 
-test('a request without an answer ends', async t => {
+test('a request without a response ends', async t => {
     const { client } = await reader(t, () => [204, tagged(2)], {
         timeout: 50,
         fetch: (target, options) => options.method === 'GET'
@@ -256,7 +254,7 @@ test('a 409 of the API\'s own', async t => {
     assert.equal((await client.save('a', { n: 6 })).state, 'conflict');
 });
 
-test('a refusal in the words of the API', async t => {
+test('a version_conflict of the API itself', async t => {
     const { client } = await reader(t, () =>
         [409, {}, { error: 'version_conflict',
                     server_version: { n: 9 } }]);
@@ -265,7 +263,7 @@ test('a refusal in the words of the API', async t => {
     assert.deepEqual((await client.conflict('a')).server, { n: 9 });
 });
 
-test('a refusal that has no document', async t => {
+test('a refusal without the document', async t => {
     let reads = 0;
     const { client } = await reader(t, r =>
         r.method === 'GET' ? [200, tagged(++reads > 2 ? 3 : 1), { n: reads }]
@@ -278,7 +276,7 @@ test('a refusal that has no document', async t => {
     assert.deepEqual((await client.conflict('a')).server, { n: 3 });
 });
 
-test('404 and 410 of what somebody has removed', async t => {
+test('404 and 410 for a document that was deleted', async t => {
     for (const status of [404, 410]) {
         let gone = false;
         const { client, requests } = await reader(t, () =>
@@ -288,7 +286,7 @@ test('404 and 410 of what somebody has removed', async t => {
         assert.equal((await client.save('a', { n: 1 })).state, 'conflict');
         assert.equal((await client.conflict('a')).deleted, true);
 
-        /* made again, which this API does not let anybody do */
+        /* created again, which this API refuses */
 
         const again = await client.resolve('a', keepMine);
 
@@ -309,7 +307,7 @@ test('the same document under another version is no conflict', async t => {
     assert.equal(requests.length, 2);
 });
 
-test('one that refuses everything is not asked for ever', async t => {
+test('attempts at a server that refuses every write are limited', async t => {
     const { client, requests } = await reader(t, () =>
         conflict(5, { n: 0 }));
 
@@ -317,7 +315,7 @@ test('one that refuses everything is not asked for ever', async t => {
     assert.ok(requests.length < 6);
 });
 
-test('edits while the user is asked are asked about, too', async t => {
+test('an edit during onConflict leads to another call', async t => {
     const asked = [];
     const { client, requests } = await reader(t, r =>
         r.headers.get('if-match') === '"5"' ? [204, tagged(6)]
@@ -339,7 +337,7 @@ test('edits while the user is asked are asked about, too', async t => {
     assert.equal(JSON.parse(requests.at(-1).body).n, 102);
 });
 
-test('an answer to what was given up says nothing of what came after',
+test('the response to a discarded edit does not apply to a later one',
      async t => {
     let release, n = 0;
     const { client, requests } = await reader(t, r =>
@@ -365,7 +363,7 @@ test('an answer to what was given up says nothing of what came after',
     assert.equal(requests.filter(r => r.method === 'PUT').length, 1);
 });
 
-test('a server that refuses whatever comes is not asked without a pause',
+test('there is a wait between writes that the server always refuses',
      async t => {
     let n = 100;
     const { client, requests } = await reader(t, () => conflict(++n, { n }),
@@ -376,7 +374,7 @@ test('a server that refuses whatever comes is not asked without a pause',
     assert.ok(requests.length < 6, String(requests.length));
 });
 
-test('what is no answer is none', async t => {
+test('an invalid answer to a conflict is an error', async t => {
     const { client } = await reader(t, () => conflict(5, { n: 9 }), {
         onConflict: () => 'keepMine'
     });
@@ -395,7 +393,7 @@ test('an onConflict that throws is "later"', async t => {
     assert.equal((await event(client, 'error')).error.message, 'no dialog');
 });
 
-test('a conflict of the last visit is asked about in the next', async t => {
+test('a conflict of the previous session leads to a call', async t => {
     const storage = memoryStorage();
     const answer = () => conflict(5, { n: 9 });
     const first = await reader(t, answer, { storage });
@@ -410,7 +408,7 @@ test('a conflict of the last visit is asked about in the next', async t => {
                      [0, 1, 9]);
 });
 
-test('two clients of a storage send an edit once', async t => {
+test('two clients that share a storage send an edit once', async t => {
     const storage = memoryStorage();
     const { client, fetch, requests } = await reader(t, async () => {
         await new Promise(resolve => setTimeout(resolve, 20));
@@ -425,7 +423,7 @@ test('two clients of a storage send an edit once', async t => {
     assert.equal(requests.length, 2);
 });
 
-test('a clock that was set back keeps nobody waiting', async t => {
+test('a clock that was set back does not prolong a wait', async t => {
     const storage = memoryStorage();
     const { client, requests } = await reader(t, () => [204, tagged(2)],
                                               { storage });
@@ -439,7 +437,7 @@ test('a clock that was set back keeps nobody waiting', async t => {
     assert.equal(requests.length, 1);
 });
 
-test('headers go to no other origin', async t => {
+test('headers are not sent to another origin', async t => {
     const { client } = await reader(t, () => [204, tagged(2)]);
 
     await assert.rejects(client.save('http://other.test/a', {}), TypeError);
@@ -449,7 +447,7 @@ test('headers go to no other origin', async t => {
     assert.equal((await client.get(baseUrl + 'a')).doc.n, 0);
 });
 
-test('what is read offline is what was seen last', async t => {
+test('an offline get returns the document as last read', async t => {
     let down = false;
     const { client } = await reader(t, () =>
         down ? networkError() : [200, tagged(1), { n: 0 }], { reads: true });
@@ -472,10 +470,9 @@ test('progress', async t => {
 });
 
 /*
- * Several devices, a server with versions, and whatever goes wrong: no
- * network, answers that are lost, 503, devices that end and begin again.  In
- * the end each edit was written, or put aside by a later one of its device,
- * or by somebody who was asked.
+ * Several devices, a server with versions, and faults: no network, lost
+ * responses, 503, devices that restart.  At the end each edit was written, or
+ * replaced by a later one of its device, or discarded by onConflict.
  */
 
 function random(seed) {
@@ -490,7 +487,7 @@ function random(seed) {
     };
 }
 
-/* one resource: checks If-Match and chains, and knows a retry */
+/* an API that checks If-Match and chains, and recognizes a retry */
 
 function model(rand, faults) {
     const docs = new Map(), writes = [];
@@ -562,8 +559,8 @@ function model(rand, faults) {
 }
 
 /*
- * A storage that outlives its client, which can be killed: then nothing that
- * it does arrives.  It notes on which edit each one was made.
+ * A storage that outlives its client; after kill() no call of it resolves.  It
+ * records which edits each edit is based on.
  */
 
 function grave(records, seen, last) {
@@ -612,10 +609,10 @@ function markOf(text) {
 async function story(seed) {
     const rand = random(seed), faults = { rate: 0.5 };
     const api = model(rand, faults);
-    const seen = new Map();           /* what each edit was made on */
-    const last = [new Map(), new Map()];   /* that reached the disk */
+    const seen = new Map();           /* edits that each edit is based on */
+    const last = [new Map(), new Map()];   /* edits that reached the disk */
     const maker = new Map();
-    const given = new Set();          /* what somebody has put aside */
+    const given = new Set();          /* edits discarded by onConflict */
     const disks = [new Map(), new Map()];
     const clients = [], storages = [];
     let count = 0;
@@ -681,7 +678,7 @@ async function story(seed) {
             client.flush();
 
         } else if (what < 0.9) {
-            /* what has not reached the disk by now nobody was told */
+            /* save() has not resolved for edits that are not on disk yet */
 
             await storages[i].pending();
             await new Promise(resolve => setImmediate(resolve));
@@ -738,7 +735,7 @@ async function story(seed) {
     return written.length;
 }
 
-test('at random', async () => {
+test('random faults', async () => {
     let writes = 0;
 
     const first = Number(process.env.SEED || 1);

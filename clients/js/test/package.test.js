@@ -1,4 +1,4 @@
-/* What "npm pack" makes can be installed, and imported. */
+/* The file that "npm pack" creates can be installed and imported. */
 
 import assert from 'node:assert/strict';
 import { execFileSync } from 'node:child_process';

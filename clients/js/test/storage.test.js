@@ -1,4 +1,4 @@
-/* Storages: what survives what. */
+/* Storages: which data survive a restart, a full disk and an error. */
 
 import assert from 'node:assert/strict';
 import { mkdtempSync, readdirSync, readFileSync, rmSync, writeFileSync }
@@ -28,7 +28,7 @@ function entry(url, seq) {
 for (const [name, open] of [['memory', () => memoryStorage()],
                             ['files', t => fileStorage(directory(t))]])
 {
-    test(`${name}: records, and their order`, async t => {
+    test(`${name}: records and their order`, async t => {
         const storage = open(t);
 
         assert.equal(await storage.read('a'), undefined);
@@ -61,7 +61,7 @@ for (const [name, open] of [['memory', () => memoryStorage()],
         await storage.close();
     });
 
-    test(`${name}: updates at once are one after the other`, async t => {
+    test(`${name}: concurrent updates are serialized`, async t => {
         const storage = open(t);
 
         await Promise.all(Array.from({ length: 50 }, () =>
@@ -71,7 +71,7 @@ for (const [name, open] of [['memory', () => memoryStorage()],
     });
 }
 
-test('files: another visit has them', async t => {
+test('files: the next session has the records', async t => {
     const dir = directory(t);
     const storage = fileStorage(dir);
 
@@ -79,7 +79,7 @@ test('files: another visit has them', async t => {
     assert.throws(() => fileStorage(dir), /in use/);
     await storage.close();
 
-    /* one that was killed has left its number, and half a file */
+    /* a process that was killed has left its pid and half a file */
 
     writeFileSync(join(dir, 'pid'), '999999999');
     writeFileSync(join(dir, 'x.json.new'), '{"ur');
@@ -102,7 +102,7 @@ function quotaError() {
     return Object.assign(new Error('full'), { name: 'QuotaExceededError' });
 }
 
-test('no space: the cache goes, then it is memory that has it', async t => {
+test('no space: the cache is evicted, then memory is used', async t => {
     const records = new Map();
     let room = 3;
     const size = () => [...records.values()].filter(
@@ -121,7 +121,7 @@ test('no space: the cache goes, then it is memory that has it', async t => {
     }
 
     await storage.update('d', (r, seq) => entry('d', seq));
-    assert.equal(records.get('a').known.text, null, 'the cache has gone');
+    assert.equal(records.get('a').known.text, null, 'the cache is evicted');
     assert.equal(storage.isDurable('d'), true);
     assert.deepEqual(problems, []);
 
@@ -131,7 +131,7 @@ test('no space: the cache goes, then it is memory that has it', async t => {
     assert.deepEqual(problems, ['QuotaExceededError']);
     assert.deepEqual((await storage.pending()).map(r => r.url), ['d', 'e']);
 
-    /* as soon as there is room it goes where it belongs */
+    /* as soon as there is room the entry is moved to the storage */
 
     room = 3;
     await storage.update('f', (r, seq) => entry('f', seq));
@@ -139,7 +139,7 @@ test('no space: the cache goes, then it is memory that has it', async t => {
     assert.ok(records.get('e').entry && records.get('f').entry);
 });
 
-test('no storage: the edits are sent all the same, and that is told',
+test('no storage: the edits are sent, and an event reports it',
      async t => {
     const broken = () => Promise.reject(new Error('denied'));
     const { fetch, requests } = fakeFetch((r, n) => n === 1
@@ -163,12 +163,12 @@ test('no storage: the edits are sent all the same, and that is told',
                                     && e.error.message === 'denied'));
     await client.resume();
     await client.flush();
-    assert.equal(requests.length, 2, 'a conflict, and what came of it');
+    assert.equal(requests.length, 2, 'a conflict, and its resolution');
     assert.deepEqual(await client.entries(), []);
     assert.equal(console.warn.mock.callCount(), 1);
 });
 
-test('a document that is changed after save() is saved as it was', async t => {
+test('a document changed after save() is saved as passed', async t => {
     const { fetch, requests } = fakeFetch(() => [204, { ETag: '"2"' }]);
     const client = createClient({ baseUrl, fetch, storage: memoryStorage() });
     const doc = { n: 1 };

@@ -1,6 +1,6 @@
 # Copyright (C) the ngx_http_conflict_module authors, BSD-2-Clause
 
-"""Saves JSON documents through an API that checks versions, and loses no edit.
+"""Saves JSON documents through an API that checks versions; no edit is lost.
 
     client = Client('https://api.example.com/api', device='importer')
     note = client.get('notes/1')
@@ -10,10 +10,11 @@
         ...
 
 save(..., on_conflict=f) calls f with a Conflict (base, local, server,
-conflicts, version), and f answers KEEP_MINE, KEEP_THEIRS, or a document.
-Without it the Conflict is raised.  A document None is one that is not there.
-A Client is for one thread.  The base goes into If-Match; where an API counts
-versions in its documents and sends no ETag, the document has it.
+conflicts, version), and f returns KEEP_MINE, KEEP_THEIRS, or a document.
+Without on_conflict the Conflict is raised.  None stands for a document that
+does not exist.  A Client is for one thread.  The base version is sent in
+If-Match; if an API counts versions in its documents and sends no ETag, it is
+in the document.
 """
 
 import contextlib
@@ -30,11 +31,11 @@ KEEP_MINE, KEEP_THEIRS = object(), object()
 
 
 class Conflict(Exception):
-    """Somebody else has changed the document, and nothing was written."""
+    """Another client has changed the document, and nothing was written."""
 
 
 class Refused(Exception):
-    """args: the status and the body of an answer that says no."""
+    """args: the status and the body of a refusal."""
 
 
 class Client:
@@ -51,13 +52,13 @@ class Client:
         status, headers, doc = self.send('GET', path)
         found = status == 200
         if found and doc is None:
-            raise Refused(status, 'no JSON')
+            raise Refused(status, 'not JSON')
         self.known[path] = (headers['ETag'], copy.deepcopy(doc)) \
             if found else (None, None)
         return doc if found else None
 
     def save(self, path, doc, on_conflict=None):
-        """On the version that was read; what never was must not exist yet."""
+        """Based on the version that was read; without one it must be new."""
         if doc is None and path not in self.known:
             self.get(path)
         while True:
@@ -78,9 +79,9 @@ class Client:
             server = self.get(path)
             lost = path in self.lost
             self.lost.discard(path)
-            if server == doc and lost:          # it had been written
+            if server == doc and lost:          # the lost write was done
                 return doc
-            if self.known[path] == (tag, base):     # it is not the base
+            if self.known[path] == (tag, base):     # the base is current
                 raise Refused(status, said)
             conflict = Conflict(path)
             conflict.base, conflict.local, conflict.server = base, doc, server
@@ -95,7 +96,7 @@ class Client:
 
     @contextlib.contextmanager
     def lock(self, path):
-        """Refused where somebody else holds it; each save() renews it."""
+        """Refused if another client holds it; each save() renews it."""
         lock = self.send('POST', path + '/lock')[2]['lock']
         self.tokens[path] = {'Lock-Token': lock['token']}
         try:
@@ -104,12 +105,12 @@ class Client:
             self.send('DELETE', path + '/lock', None, self.tokens.pop(path))
 
     def send(self, method, path, doc=None, headers={}):
-        """The same bytes on the same base again, until there is an answer."""
+        """Retries with the same bytes and base until there is a response."""
         data = None if doc is None else json.dumps(doc).encode()
         headers = {**self.headers, **self.tokens.get(path, {}), **headers}
         if data:
             headers['Content-Type'] = 'application/json'
-        if method != 'GET':             # the same bytes of two are two writes
+        if method != 'GET':         # equal bytes of two clients: two writes
             headers['Idempotency-Key'] = uuid.uuid4().hex
         for attempt in range(1, self.tries + 1):
             request = urllib.request.Request(

@@ -1,4 +1,4 @@
-"""test_conflict_client.py URL API: what nginx serves at URL is behind it API."""
+"""test_conflict_client.py URL API: nginx at URL, the API behind it at API."""
 
 import json
 import os
@@ -57,7 +57,7 @@ class Through(unittest.TestCase):
         self.assertEqual((c.base, c.local, c.server, str(c)),
                          ({'n': 0}, {'n': 2}, {'n': 1}, path))
         self.assertEqual(two.save(path, {'n': 3}), {'n': 3},
-                         'on what it was shown')
+                         'based on the version that it was shown')
 
     def test_on_conflict(self):
         for answer, end in (KEEP_MINE, 2), (KEEP_THEIRS, 1), ({'n': 9}, 9):
@@ -67,13 +67,13 @@ class Through(unittest.TestCase):
                              {'n': end})
             self.assertEqual(Client(URL).get(path), {'n': end})
 
-    def test_what_exists_is_not_made_anew(self):
+    def test_existing_document_is_not_created(self):
         path = self.shared({'n': 0})[0]
         with self.assertRaises(Conflict) as c:
             Client(URL).save(path, {'n': 1})
         self.assertIsNone(c.exception.base)
 
-    def test_what_was_deleted(self):
+    def test_deleted_document(self):
         path, one, two = self.shared({'n': 0})
         one.save(path, None)
         with self.assertRaises(Conflict) as c:
@@ -81,7 +81,7 @@ class Through(unittest.TestCase):
         self.assertIsNone(c.exception.server)
         self.assertEqual(two.save(path, {'n': 1}), {'n': 1})
 
-    def test_lost_answer(self):
+    def test_lost_response(self):
         path, one, two = self.shared({'n': 0})
         one.headers['X-Up-Write'] = 'apply close'
         one.tries = 1
@@ -117,7 +117,7 @@ class Through(unittest.TestCase):
             thread.join()
         self.assertEqual(Client(URL).get(path), {'n': 5})
 
-    def test_what_a_policy_drops_is_told(self):
+    def test_dropped_write_is_reported(self):
         path, one, two = self.shared({'n': 0}, 'wins')
         one.save(path, {'n': 1})
         with self.assertRaises(Conflict) as c:
@@ -140,7 +140,7 @@ class Through(unittest.TestCase):
 
 
 class Alone(unittest.TestCase):
-    """a server that answers what it is told to"""
+    """a server with scripted responses"""
 
     def setUp(self):
         test = self
@@ -182,7 +182,7 @@ class Alone(unittest.TestCase):
             self.client.save('a%d' % status, {'n': 1})
             self.assertEqual(self.seen, [('PUT', b'{"n": 1}')] * 3)
 
-    def test_not_for_ever(self):
+    def test_retries_are_limited(self):
         self.answers = [(503, {'Retry-After': '0'}, b'')] * 3
         with self.assertRaises(Refused):
             self.client.save('a', {'n': 1})
@@ -193,7 +193,7 @@ class Alone(unittest.TestCase):
             self.client.save('a', {'n': 1})
         self.assertEqual(c.exception.args, (422, {'error': 'no'}))
 
-    def test_a_page_in_the_place_of_the_api(self):
+    def test_page_instead_of_the_api(self):
         self.answers = [(200, {}, b'<p>Welcome')] * 2
         with self.assertRaises(Refused):
             self.client.save('a', {'n': 1})

@@ -1,4 +1,4 @@
-# The client libraries of clients/: by themselves, and with nginx and an API in
+# The client libraries of clients/: without nginx, and with nginx and an API in
 # Node, in a browser, and in Python.
 #
 # On both stores.
@@ -20,7 +20,8 @@ BEGIN {
 
 END { unlink $ENV{TEST_NGINX_USERS} }
 
-# lines "ok" and "not ok"; those of the node tests, as TAP, may be nested
+# runs a command that prints lines "ok" and "not ok", and counts them; the TAP
+# of the node tests may be nested
 
 sub told {
     my ($least, $command) = @_;
@@ -33,7 +34,7 @@ sub told {
         $n++;
     }
 
-    cmp_ok($n, '>=', $least, 'all was looked at') or diag($said);
+    cmp_ok($n, '>=', $least, 'all checks were run') or diag($said);
     diag($said) if $said =~ /^not ok/m;
 }
 
@@ -124,7 +125,7 @@ told(30, "node $top/t/clients/library.js http://127.0.0.1:" . port()
          . " http://127.0.0.1:$Conflict::UpPort");
 
 
-=== clients/js by itself
+=== clients/js without nginx
 --- config
 --- steps
 my $top = $ENV{TEST_NGINX_TOP};
@@ -136,7 +137,7 @@ node_tests(150, 'merge.test.js', 'outbox.test.js', 'storage.test.js',
 is(`$top/build/clients/node_modules/.bin/tsc --noEmit --strict --target es2022 --module nodenext $top/t/clients/types.mts 2>&1`, '', 'its types');
 
 
-=== docs/clients.md and the README: the examples do what they say
+=== docs/clients.md and the README: the examples work as documented
 --- config
     location /api/ {
         conflict version;

@@ -2,8 +2,8 @@
 /*
  * Copyright (C) the ngx_http_conflict_module authors
  *
- * conflict_merge and the merge of clients/js make the same of the cases in
- * t/merge_cases.json.
+ * conflict_merge and the merge of clients/js give the same results for the
+ * cases in t/merge_cases.json.
  */
 
 
@@ -63,7 +63,7 @@ rules_of(json_t *rules, conflict_field_t *fields)
 }
 
 
-/* its text, or NULL where it has none */
+/* the text of a value; NULL: the case does not have the value */
 
 static char *
 document(conflict_document_t *doc, json_t *value)

@@ -261,8 +261,7 @@ ngx_int_t ngx_http_conflict_pair_destination(ngx_http_request_t *r,
 
 
 /* Hands the write to the location's content handler. */
-ngx_http_conflict_state_e ngx_http_conflict_pass(
-    ngx_http_conflict_ctx_t *ctx);
+ngx_http_conflict_state_e ngx_http_conflict_pass(ngx_http_conflict_ctx_t *ctx);
 
 /* The same after an internal redirect, under the same lease. */
 ngx_http_conflict_state_e ngx_http_conflict_pass_again(

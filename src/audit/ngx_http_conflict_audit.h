@@ -11,7 +11,6 @@
 
 
 #include "http/ngx_http_conflict_http.h"
-#include "http/ngx_http_conflict_json.h"
 
 
 #define NGX_HTTP_CONFLICT_LONGEST_TEXT  1024      /* bytes */

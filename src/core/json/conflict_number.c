@@ -9,8 +9,8 @@
 
 #include <string.h>
 
-#include "core/text/conflict_hash.h"
 #include "core/json/conflict_number.h"
+#include "core/text/conflict_hash.h"
 
 
 #define CONFLICT_NUMBER_EXPONENT  1000000000000000LL

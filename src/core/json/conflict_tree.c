@@ -11,8 +11,8 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "core/text/conflict_hash.h"
 #include "core/json/conflict_tree.h"
+#include "core/text/conflict_hash.h"
 
 
 #define CONFLICT_TREE_BLOCK  256    /* bytes decoded at a time */

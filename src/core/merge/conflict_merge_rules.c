@@ -10,8 +10,8 @@
 #include <string.h>
 
 #include "core/merge/conflict_merge_state.h"
-#include "core/json/conflict_number.h"
 #include "core/merge/conflict_set.h"
+#include "core/json/conflict_number.h"
 
 
 /* an array that is written */

@@ -14,8 +14,9 @@
 #include <ngx_config.h>
 #include <ngx_core.h>
 
-#include "redis_client/ngx_http_conflict_redis_client.h"
 #include "store/ngx_http_conflict_store.h"
+#include "redis_client/ngx_http_conflict_redis_client.h"
+#include "process/ngx_http_conflict_clock.h"
 
 
 #define NGX_HTTP_CONFLICT_REDIS_ARGS  24     /* without lists of tags */

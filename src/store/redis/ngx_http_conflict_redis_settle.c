@@ -9,9 +9,9 @@
 
 #include "store/redis/ngx_http_conflict_redis_store.h"
 #include "stats/ngx_http_conflict_stats.h"
-#include "core/text/conflict_time.h"
 #include "core/policy/conflict_mtime.h"
 #include "core/policy/conflict_version.h"
+#include "core/text/conflict_time.h"
 
 
 /* a verb of settle.lua; without "replicate" replicas may lack its effect */

@@ -11,7 +11,6 @@
 
 
 #include "store/redis/ngx_http_conflict_redis_codec.h"
-#include "store/ngx_http_conflict_snapshot.h"
 
 
 /* those of a call, and two for each counter and each field */

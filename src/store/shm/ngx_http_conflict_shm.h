@@ -12,10 +12,12 @@
 
 
 #include "store/ngx_http_conflict_store.h"
-#include "core/text/conflict_hash.h"
-#include "core/text/conflict_time.h"
 #include "core/policy/conflict_mtime.h"
 #include "core/policy/conflict_version.h"
+#include "core/text/conflict_hash.h"
+#include "core/text/conflict_time.h"
+#include "process/ngx_http_conflict_clock.h"
+#include "process/ngx_http_conflict_failpoint.h"
 
 
 #define NGX_HTTP_CONFLICT_SHM_LAYOUT  5

@@ -73,9 +73,6 @@ void ngx_http_conflict_audit_external(ngx_http_conflict_op_t *op);
  */
 void ngx_http_conflict_audit_overlapped(ngx_http_conflict_ctx_t *ctx);
 
-/* op->lost_handler: writes the prepared line if the store confirms it. */
-void ngx_http_conflict_audit_overlap_known(ngx_http_conflict_op_t *op);
-
 
 /* Collects the content of a line; its texts belong to the request. */
 void ngx_http_conflict_audit_line_take(ngx_http_request_t *r,

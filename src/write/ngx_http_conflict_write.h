@@ -90,13 +90,10 @@ ngx_int_t ngx_http_conflict_entity_tags_send(ngx_http_request_t *r,
 
 
 /*
- * Milliseconds until "more" after the end of the lease, less a margin; 0 or
- * negative: another write may hold a lease by then.
+ * Milliseconds until "more" after the end of the first lease of the request,
+ * which must have one, less a margin; 0 or negative: another write may hold a
+ * lease by then.
  */
-int64_t ngx_http_conflict_fence_remaining(ngx_http_conflict_op_t *op,
-    ngx_msec_t more);
-
-/* The minimum for all leases of the request; it must have one. */
 int64_t ngx_http_conflict_fence_remaining_min(ngx_http_conflict_ctx_t *ctx,
     ngx_msec_t more);
 

@@ -35,10 +35,6 @@ ngx_int_t ngx_http_conflict_redis_stats_send(ngx_http_conflict_store_t *store,
     ngx_http_conflict_redis_args_t *args, const char *name,
     ngx_http_conflict_redis_pt handler, void *data, const char **why);
 
-/* The same for the key PREFIX{stats}, without an answer; it may be lost. */
-void ngx_http_conflict_redis_stats_post(ngx_http_conflict_store_t *store,
-    ngx_http_conflict_redis_args_t *args);
-
 /* The operation "counted": the counters are sent within a second. */
 void ngx_http_conflict_redis_stats_changed(ngx_http_conflict_store_t *store);
 

@@ -3,8 +3,9 @@
  * Copyright (C) the ngx_http_conflict_module authors
  *
  * The path of a write and of a read, from the precondition to the outcome.
- * Functions that return a state are run by the loop in handler.c alone.
- * Memory is that of the request's pool, unless stated otherwise.
+ * Functions that return a state are run by the loop in handler.c, or return
+ * the next state to one that is.  Memory is that of the request's pool, unless
+ * stated otherwise.
  */
 
 

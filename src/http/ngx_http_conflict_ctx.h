@@ -188,7 +188,7 @@ typedef struct {
 
 typedef struct {
     ngx_str_t                      text;        /* replaces the body */
-    ngx_str_t                      names;       /* merged: tags title */
+    ngx_str_t                      names;       /* of "fields": tags title */
     ngx_str_t                      fields;      /* a list of JSON pointers */
     ngx_str_t                      clashes;     /* conflict_clash_t */
     ngx_str_t                      values;      /* texts of the clashes */

@@ -2,8 +2,8 @@
 /*
  * Copyright (C) the ngx_http_conflict_module authors
  *
- * The context of a request and the values of its members.  All folders read
- * it; ngx_http_conflict_handler.c runs the states.
+ * The context of a request and the values of its members, for this folder and
+ * those above it; ngx_http_conflict_handler.c runs the states.
  */
 
 

@@ -130,7 +130,7 @@ static const ngx_http_conflict_step_t  ngx_http_conflict_steps[] = {
     [NGX_HTTP_CONFLICT_STATE_LOCK_STORE_CALLED] =
         { "lock: store called", ngx_http_conflict_lock_endpoint_called },
 
-    /* the last one: nginx continues */
+    /* the last one: the loop ends and nginx continues */
 
     [NGX_HTTP_CONFLICT_STATE_FORWARDED] = { "forwarded", NULL },
     [NGX_HTTP_CONFLICT_STATE_RESPOND] = { "respond", NULL },

@@ -120,14 +120,14 @@ ngx_http_conflict_variables_get(ngx_http_request_t *r,
 
     case NGX_HTTP_CONFLICT_VAR_VERSION:
         rc = ngx_http_conflict_variables_number(r, &value, "%uL",
-                                               ctx->version.current);
+                                                ctx->version.current);
         break;
 
     case NGX_HTTP_CONFLICT_VAR_NEXT_VERSION:
 
         if (op && op->out.leased && op->in.minted) {
             rc = ngx_http_conflict_variables_number(r, &value, "%uL",
-                                                   op->out.fence);
+                                                    op->out.fence);
         }
 
         break;
@@ -146,12 +146,12 @@ ngx_http_conflict_variables_get(ngx_http_request_t *r,
 
     case NGX_HTTP_CONFLICT_VAR_STORE_TIME:
         rc = ngx_http_conflict_variables_number(r, &value, NULL,
-                                               ctx->timing.store_time);
+                                                ctx->timing.store_time);
         break;
 
     default: /* NGX_HTTP_CONFLICT_VAR_WAIT_TIME */
         rc = ngx_http_conflict_variables_number(r, &value, NULL,
-                                               ctx->timing.wait_time);
+                                                ctx->timing.wait_time);
     }
 
     if (rc != NGX_OK) {

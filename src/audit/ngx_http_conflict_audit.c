@@ -30,6 +30,7 @@ static void ngx_http_conflict_audit_end(ngx_http_conflict_store_t *store,
     ngx_http_conflict_audit_t *audit, ngx_pool_t *pool);
 static ngx_http_conflict_audit_deferred_t *ngx_http_conflict_audit_defer(
     ngx_http_conflict_ctx_t *ctx, ngx_http_conflict_audit_t *audit);
+static void ngx_http_conflict_audit_overlap_known(ngx_http_conflict_op_t *op);
 static void ngx_http_conflict_audit_deferred_end(ngx_http_conflict_op_t *op,
     ngx_http_conflict_audit_deferred_t *deferred);
 static void ngx_http_conflict_audit_write(ngx_http_conflict_log_t *log,
@@ -235,7 +236,9 @@ ngx_http_conflict_audit_external(ngx_http_conflict_op_t *op)
 }
 
 
-void
+/* op->lost_handler: the store has confirmed the overlap */
+
+static void
 ngx_http_conflict_audit_overlap_known(ngx_http_conflict_op_t *op)
 {
     ngx_http_conflict_audit_deferred_end(op, op->lost_data);

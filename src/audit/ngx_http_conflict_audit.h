@@ -11,7 +11,6 @@
 
 
 #include "http/ngx_http_conflict_http.h"
-#include "http/ngx_http_conflict_json.h"
 
 
 #define NGX_HTTP_CONFLICT_LONGEST_TEXT  1024      /* bytes */
@@ -73,9 +72,6 @@ void ngx_http_conflict_audit_external(ngx_http_conflict_op_t *op);
  * lease meanwhile.  A remote store reports that later, by op->lost_handler.
  */
 void ngx_http_conflict_audit_overlapped(ngx_http_conflict_ctx_t *ctx);
-
-/* op->lost_handler: writes the prepared line if the store confirms it. */
-void ngx_http_conflict_audit_overlap_known(ngx_http_conflict_op_t *op);
 
 
 /* Collects the content of a line; its texts belong to the request. */

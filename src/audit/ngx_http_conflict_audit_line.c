@@ -85,7 +85,7 @@ ngx_http_conflict_audit_line(ngx_http_conflict_audit_t *audit, size_t longest,
     ngx_http_conflict_writer_print(&out, "{");
     ngx_http_conflict_json_print(&out,
                                  ngx_http_conflict_audit_line_json(audit,
-                                                                 longest));
+                                                                   longest));
     ngx_http_conflict_writer_print(&out, "}\n");
 
     return ngx_http_conflict_writer_join(&out, line);

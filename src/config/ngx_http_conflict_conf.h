@@ -2,8 +2,9 @@
 /*
  * Copyright (C) the ngx_http_conflict_module authors
  *
- * The configuration of all servers, and of a location.  Members are written
- * while nginx reads its configuration, unless a comment says "in a worker".
+ * The configuration of all servers, and of a location, and the functions that
+ * read it, by file.  Members are written while nginx reads its configuration,
+ * unless a comment says "in a worker".
  */
 
 

@@ -290,8 +290,7 @@ ngx_http_conflict_directive_field_file_rule(ngx_conf_t *cf,
 
     ngx_http_conflict_directive_field_file_at(file, p);
 
-    return ngx_http_conflict_directive_field_add(cf, file->conf, &name,
-                                                 &rule);
+    return ngx_http_conflict_directive_field_add(cf, file->conf, &name, &rule);
 }
 
 

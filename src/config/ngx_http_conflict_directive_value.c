@@ -76,8 +76,7 @@ ngx_http_conflict_directive_value_source(ngx_conf_t *cf, ngx_command_t *cmd,
     if (ngx_strncmp(value[1].data, "json:", 5) == 0) {
         source->place = NGX_HTTP_CONFLICT_JSON;
 
-        source->pointer = ngx_palloc(cf->pool,
-                                     sizeof(conflict_pointer_t));
+        source->pointer = ngx_palloc(cf->pool, sizeof(conflict_pointer_t));
         if (source->pointer == NULL) {
             return NGX_CONF_ERROR;
         }

@@ -40,8 +40,7 @@ static ngx_str_t  ngx_http_conflict_cors_lists[] = {
 
 
 ngx_int_t
-ngx_http_conflict_cors_add(ngx_http_request_t *r,
-    ngx_http_conflict_ctx_t *ctx)
+ngx_http_conflict_cors_add(ngx_http_request_t *r, ngx_http_conflict_ctx_t *ctx)
 {
     ngx_uint_t        i;
     ngx_list_part_t  *part;

@@ -2,8 +2,8 @@
 /*
  * Copyright (C) the ngx_http_conflict_module authors
  *
- * The context of a request and the values of its members.  All folders read
- * it; ngx_http_conflict_handler.c runs the states.
+ * The context of a request and the values of its members, for this folder and
+ * those above it; ngx_http_conflict_handler.c runs the states.
  */
 
 
@@ -158,7 +158,8 @@ typedef enum {
 
 /*
  * The body of the client's request, scanned and hashed as it arrives.
- * Written by ngx_http_conflict_request_body.c and _precondition.c.
+ * Written by ngx_http_conflict_request_body.c, _precondition.c, _json_patch.c
+ * and _fingerprint.c.
  */
 
 typedef struct {
@@ -187,7 +188,7 @@ typedef struct {
 
 typedef struct {
     ngx_str_t                      text;        /* replaces the body */
-    ngx_str_t                      names;       /* merged: tags title */
+    ngx_str_t                      names;       /* of "fields": tags title */
     ngx_str_t                      fields;      /* a list of JSON pointers */
     ngx_str_t                      clashes;     /* conflict_clash_t */
     ngx_str_t                      values;      /* texts of the clashes */
@@ -242,7 +243,8 @@ typedef struct {
 
 /*
  * The latest representation, from the own GET.  Written by latest/, but
- * "version", "valid" and "revalidate" by write/ and the handler.
+ * "version", "valid" and "revalidate" by write/ and the handler; write/ also
+ * clears "started" for another GET.  "saved" and "buffered" are filter.c's.
  */
 
 typedef struct {
@@ -351,7 +353,7 @@ struct ngx_http_conflict_ctx_s {
     ngx_str_t                          method_name;
     unsigned                           write:1;
 
-    /* the resource; handler.c, pair.c, lock_endpoint.c and entity.c */
+    /* the resource; handler.c, pair.c and entity.c */
 
     struct {
         ngx_str_t                      resource;  /* as clients see it */
@@ -361,7 +363,10 @@ struct ngx_http_conflict_ctx_s {
         ngx_str_t                      entity_id; /* empty: the resource */
     } target;
 
-    /* the client; caller.c, view.c, fingerprint.c and latest_verdict.c */
+    /*
+     * The client; caller.c, view.c, fingerprint.c, latest_verdict.c and
+     * lock_endpoint.c.
+     */
 
     struct {
         ngx_str_t                      user;          /* conflict_user */
@@ -375,7 +380,7 @@ struct ngx_http_conflict_ctx_s {
                                                          resource */
     } caller;
 
-    /* preconditions; precondition.c, entity_tags.c and dav_if.c */
+    /* preconditions; precondition.c, entity_tags.c, dav_if.c, verdict.c */
 
     struct {
         ngx_str_t                      base;        /* as the client sent it */
@@ -390,7 +395,10 @@ struct ngx_http_conflict_ctx_s {
         unsigned                       dav_parsed:1;
     } pre;
 
-    /* the functions of the states; "state" is set by handler.c alone */
+    /*
+     * The functions of the states, filters and the audit; "state" is set by
+     * handler.c alone.
+     */
 
     struct {
         ngx_http_conflict_state_e      state;
@@ -412,7 +420,11 @@ struct ngx_http_conflict_ctx_s {
         unsigned                       error_page:1;   /* not forwarded */
     } flow;
 
-    /* versions, 0: none; verdict.c, read.c, outcome.c and filter.c */
+    /*
+     * Versions, 0: none; verdict.c, read.c, lock_endpoint.c, outcome.c,
+     * revalidate.c and filter.c.  "conflict_id" is set by audit.c, "offered"
+     * by precondition.c, "upstream_tagged" by latest_verdict.c.
+     */
 
     struct {
         uint64_t                       current;           /* for responses */
@@ -447,7 +459,10 @@ struct ngx_http_conflict_ctx_s {
                                                              done already */
     } lease;
 
-    /* pass.c, and "first_attempt" by outcome.c */
+    /*
+     * pass.c and read.c; "first_attempt" by outcome.c, "rewritten" by
+     * merge_write.c as well.
+     */
 
     struct {
         ngx_http_handler_pt            content_handler;
@@ -460,7 +475,10 @@ struct ngx_http_conflict_ctx_s {
         unsigned                       rewritten:1;   /* the body */
     } pass;
 
-    /* write_wait.c, outcome.c, store_call.c and latest_get.c; milliseconds */
+    /*
+     * write_wait.c, verdict.c, read.c, pair.c, outcome.c, diff.c, store_call.c
+     * and latest_get.c; milliseconds.
+     */
 
     struct {
         ngx_event_t                    timer;       /* waits, then renews */
@@ -479,7 +497,7 @@ struct ngx_http_conflict_ctx_s {
 
     /*
      * The target of the own GET, if it is not the request's; else empty.
-     * lock_endpoint.c and pair.c
+     * lock_endpoint.c and pair.c.
      */
 
     struct {

@@ -150,12 +150,11 @@ ngx_uint_t ngx_http_conflict_header_listed(ngx_str_t *name,
     const ngx_str_t *names);
 
 /* Adds a header to the response.  The value is copied, the name is not. */
-ngx_int_t ngx_http_conflict_header_add(ngx_http_request_t *r,
-    const char *name, const char *value, size_t len);
+ngx_int_t ngx_http_conflict_header_add(ngx_http_request_t *r, const char *name,
+    const char *value, size_t len);
 
 /* Removes all headers of this name from a response. */
-void ngx_http_conflict_header_drop(ngx_list_t *headers,
-    const ngx_str_t *name);
+void ngx_http_conflict_header_drop(ngx_list_t *headers, const ngx_str_t *name);
 
 
 /*

@@ -19,9 +19,8 @@
 
 
 static size_t ngx_http_conflict_redis_command_words(
-    ngx_http_conflict_redis_t *client,
-    ngx_http_conflict_redis_script_e script, ngx_str_t *key,
-    ngx_uint_t slot, ngx_str_t *words, u_char *incarnation);
+    ngx_http_conflict_redis_t *client, ngx_http_conflict_redis_script_e script,
+    ngx_str_t *key, ngx_uint_t slot, ngx_str_t *words, u_char *incarnation);
 
 
 ngx_http_conflict_redis_call_t *

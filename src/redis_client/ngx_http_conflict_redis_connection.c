@@ -269,8 +269,7 @@ ngx_http_conflict_redis_connection_down(
     ngx_http_conflict_redis_connection_t *conn, const char *why)
 {
     if (why) {
-        (void) ngx_cpystrn(conn->reason, (u_char *) why,
-                           sizeof(conn->reason));
+        (void) ngx_cpystrn(conn->reason, (u_char *) why, sizeof(conn->reason));
     }
 
     conn->state = NGX_HTTP_CONFLICT_REDIS_DOWN;

@@ -383,9 +383,8 @@ void ngx_http_conflict_redis_noted_answer(
  * The caller sets handler, flags and times.  NULL: no memory.
  */
 ngx_http_conflict_redis_call_t *ngx_http_conflict_redis_command_create(
-    ngx_http_conflict_redis_t *client,
-    ngx_http_conflict_redis_script_e script, ngx_str_t *key,
-    const char *extra_key, ngx_str_t *args, ngx_uint_t n);
+    ngx_http_conflict_redis_t *client, ngx_http_conflict_redis_script_e script,
+    ngx_str_t *key, const char *extra_key, ngx_str_t *args, ngx_uint_t n);
 
 
 /* Adds a call to conn->waiting or, by its number, to conn->retrying. */

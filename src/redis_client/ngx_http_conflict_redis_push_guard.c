@@ -73,7 +73,7 @@ ngx_http_conflict_redis_push_guard_string(const redisReadTask *task, char *str,
 {
     return ngx_http_conflict_redis_push_guard_expected(task)
            ? ngx_http_conflict_redis_push_guard_original.createString(task, str,
-                                                                    len)
+                                                                      len)
            : NULL;
 }
 
@@ -94,7 +94,7 @@ ngx_http_conflict_redis_push_guard_integer(const redisReadTask *task,
 {
     return ngx_http_conflict_redis_push_guard_expected(task)
            ? ngx_http_conflict_redis_push_guard_original.createInteger(task,
-                                                                     value)
+                                                                       value)
            : NULL;
 }
 

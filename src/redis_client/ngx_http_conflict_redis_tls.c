@@ -189,7 +189,7 @@ ngx_http_conflict_redis_tls_certificates(ngx_conf_t *cf,
         ERR_clear_error();
 
     } else if (ngx_ssl_trusted_certificate(cf, ssl, &conf->tls_ca,
-                                       SSL_CTX_get_verify_depth(ssl->ctx))
+                                           SSL_CTX_get_verify_depth(ssl->ctx))
                != NGX_OK)
     {
         ngx_conf_log_error(NGX_LOG_EMERG, cf, 0,

@@ -2,8 +2,8 @@
 /*
  * Copyright (C) the ngx_http_conflict_module authors
  *
- * Reads the body of a tracked response while it is sent: hashes it, finds the
- * owned version and date in it, and has the minted version injected.
+ * Reads the body of a response while it is sent: hashes it, finds the owned
+ * version and date in it, and has the minted version injected.
  */
 
 

@@ -2,7 +2,7 @@
 /*
  * Copyright (C) the ngx_http_conflict_module authors
  *
- * Reads the body of a tracked response while it is sent, and injects versions.
+ * Reads the body of a response while it is sent, and injects versions.
  */
 
 
@@ -18,8 +18,7 @@ void ngx_http_conflict_body_scan_header(ngx_http_request_t *r,
     ngx_http_conflict_ctx_t *ctx);
 
 /*
- * Creates ctx->response if the body of a tracked response has to be read or
- * changed.
+ * Creates ctx->response if the body of the response has to be read or changed.
  */
 ngx_int_t ngx_http_conflict_body_scan_start(ngx_http_request_t *r,
     ngx_http_conflict_ctx_t *ctx);

@@ -45,8 +45,8 @@ static json_t *ngx_http_conflict_status_json_tail(
     ngx_http_conflict_snapshot_t **snapshot, ngx_uint_t n);
 static json_t *ngx_http_conflict_status_json_holder(
     ngx_http_conflict_snapshot_t *snapshot, ngx_http_conflict_holder_t *holder);
-static void ngx_http_conflict_status_json_text(json_t **json,
-    const char *name, u_char *data, size_t len);
+static void ngx_http_conflict_status_json_text(json_t **json, const char *name,
+    u_char *data, size_t len);
 static void ngx_http_conflict_status_json_number(json_t **json,
     const char *name, int64_t n);
 

@@ -18,8 +18,6 @@
 
 #include "stats/ngx_http_conflict_stats.h"
 #include "core/policy/conflict_decide.h"
-#include "process/ngx_http_conflict_clock.h"
-#include "process/ngx_http_conflict_failpoint.h"
 #include "process/ngx_http_conflict_predecessor.h"
 
 

@@ -15,6 +15,8 @@
 #define NGX_HTTP_CONFLICT_FENCE_RETRY   10     /* msec */
 
 
+static int64_t ngx_http_conflict_fence_remaining(ngx_http_conflict_op_t *op,
+    ngx_msec_t more);
 static void ngx_http_conflict_fence_log(ngx_http_conflict_ctx_t *ctx,
     const char *what);
 
@@ -25,7 +27,7 @@ static void ngx_http_conflict_fence_log(ngx_http_conflict_ctx_t *ctx,
  * The quarantine has begun by then.
  */
 
-int64_t
+static int64_t
 ngx_http_conflict_fence_remaining(ngx_http_conflict_op_t *op, ngx_msec_t more)
 {
 #if (CONFLICT_BROKEN == 5)

@@ -33,8 +33,6 @@ static ngx_uint_t ngx_http_conflict_latest_verdict_relayed(
 static ngx_uint_t ngx_http_conflict_latest_verdict_forbidden(ngx_uint_t status);
 
 
-/* the own GET has ended */
-
 ngx_http_conflict_state_e
 ngx_http_conflict_latest_verdict_fetched(ngx_http_conflict_ctx_t *ctx)
 {
@@ -111,8 +109,6 @@ ngx_http_conflict_latest_verdict_unchecked(ngx_http_conflict_ctx_t *ctx,
     return next;
 }
 
-
-/* a verdict that needs the latest body, which is fetched unless it is there */
 
 ngx_http_conflict_state_e
 ngx_http_conflict_latest_verdict(ngx_http_conflict_ctx_t *ctx)

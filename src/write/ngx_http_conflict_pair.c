@@ -216,9 +216,8 @@ ngx_http_conflict_pair_path(ngx_http_request_t *r, u_char *path, u_char *last,
 /* the key of a path: variables are evaluated anew */
 
 static ngx_int_t
-ngx_http_conflict_pair_key(ngx_http_request_t *r,
-    ngx_http_conflict_ctx_t *ctx, ngx_str_t *path, ngx_str_t *resource,
-    ngx_str_t *key)
+ngx_http_conflict_pair_key(ngx_http_request_t *r, ngx_http_conflict_ctx_t *ctx,
+    ngx_str_t *path, ngx_str_t *resource, ngx_str_t *key)
 {
     ngx_int_t                   rc;
     ngx_str_t                   uri;

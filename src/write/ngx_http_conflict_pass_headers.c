@@ -74,8 +74,7 @@ ngx_http_conflict_pass_headers(ngx_http_request_t *r,
         }
 
         if ((ctx->op->in.pre.kinds & CONFLICT_IF_NONE_MATCH)
-            && ngx_http_conflict_header_hide(r,
-                                             ngx_http_conflict_tag_headers)
+            && ngx_http_conflict_header_hide(r, ngx_http_conflict_tag_headers)
                != NGX_OK)
         {
             return NGX_ERROR;

@@ -115,7 +115,7 @@ ngx_http_conflict_verdict(ngx_http_conflict_ctx_t *ctx)
         ctx->latest.revalidate = 1;
         return NGX_HTTP_CONFLICT_STATE_GET_LATEST;
 
-    default: /* CONFLICT_REFUSE, CONFLICT_DROP, REPLAY, VERIFY, LOCKED */
+    default: /* CONFLICT_DROP, REFUSE, REPLAY, VERIFY, LOCKED */
         return NGX_HTTP_CONFLICT_STATE_LATEST_VERDICT;
     }
 }

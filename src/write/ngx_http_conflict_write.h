@@ -3,8 +3,9 @@
  * Copyright (C) the ngx_http_conflict_module authors
  *
  * The path of a write and of a read, from the precondition to the outcome.
- * Functions that return a state are run by the loop in handler.c alone.
- * Memory is that of the request's pool, unless stated otherwise.
+ * Functions that return a state are run by the loop in handler.c, or return
+ * the next state to one that is.  Memory is that of the request's pool, unless
+ * stated otherwise.
  */
 
 
@@ -90,13 +91,10 @@ ngx_int_t ngx_http_conflict_entity_tags_send(ngx_http_request_t *r,
 
 
 /*
- * Milliseconds until "more" after the end of the lease, less a margin; 0 or
- * negative: another write may hold a lease by then.
+ * Milliseconds until "more" after the end of the first lease of the request,
+ * which must have one, less a margin; 0 or negative: another write may hold a
+ * lease by then.
  */
-int64_t ngx_http_conflict_fence_remaining(ngx_http_conflict_op_t *op,
-    ngx_msec_t more);
-
-/* The minimum for all leases of the request; it must have one. */
 int64_t ngx_http_conflict_fence_remaining_min(ngx_http_conflict_ctx_t *ctx,
     ngx_msec_t more);
 
@@ -261,8 +259,7 @@ ngx_int_t ngx_http_conflict_pair_destination(ngx_http_request_t *r,
 
 
 /* Hands the write to the location's content handler. */
-ngx_http_conflict_state_e ngx_http_conflict_pass(
-    ngx_http_conflict_ctx_t *ctx);
+ngx_http_conflict_state_e ngx_http_conflict_pass(ngx_http_conflict_ctx_t *ctx);
 
 /* The same after an internal redirect, under the same lease. */
 ngx_http_conflict_state_e ngx_http_conflict_pass_again(

@@ -9,9 +9,9 @@
 
 #include <string.h>
 
-#include "core/text/conflict_hash.h"
-#include "core/json/conflict_number.h"
 #include "core/json/conflict_compare.h"
+#include "core/json/conflict_number.h"
+#include "core/text/conflict_hash.h"
 
 
 static int conflict_compare_same(conflict_value_t a, conflict_value_t b);

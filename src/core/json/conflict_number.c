@@ -9,8 +9,8 @@
 
 #include <string.h>
 
-#include "core/text/conflict_hash.h"
 #include "core/json/conflict_number.h"
+#include "core/text/conflict_hash.h"
 
 
 #define CONFLICT_NUMBER_EXPONENT  1000000000000000LL
@@ -111,8 +111,7 @@ conflict_number_hash(const unsigned char *text, size_t len, uint64_t seed)
         return conflict_hash_64("0", 1, seed);
     }
 
-    seed ^= conflict_hash_words((uint64_t) n.exponent,
-                                (uint64_t) n.negative);
+    seed ^= conflict_hash_words((uint64_t) n.exponent, (uint64_t) n.negative);
 
     len = (size_t) (n.last - n.first);
     point = memchr(n.first, '.', len);

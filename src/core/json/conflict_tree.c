@@ -11,8 +11,8 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "core/text/conflict_hash.h"
 #include "core/json/conflict_tree.h"
+#include "core/text/conflict_hash.h"
 
 
 #define CONFLICT_TREE_BLOCK  256    /* bytes decoded at a time */
@@ -27,8 +27,11 @@ static conflict_node_t *conflict_tree_add(conflict_tree_t *tree);
 static conflict_json_rc_e conflict_tree_index(conflict_tree_t *tree);
 static int conflict_tree_insert(conflict_tree_t *tree, uint32_t object);
 static int conflict_tree_repeated(conflict_tree_t *tree, uint32_t object);
+static int conflict_tree_same(const conflict_tree_t *a, uint32_t i,
+    const conflict_tree_t *b, uint32_t j);
 static int conflict_tree_probe(conflict_value_t object, uint32_t hash,
     uint32_t *at, conflict_value_t *member);
+static uint32_t conflict_tree_slots(uint32_t children);
 
 
 conflict_json_rc_e
@@ -353,7 +356,9 @@ conflict_tree_repeated(conflict_tree_t *tree, uint32_t object)
 }
 
 
-int
+/* 1 if two members have the same name */
+
+static int
 conflict_tree_same(const conflict_tree_t *a, uint32_t i,
     const conflict_tree_t *b, uint32_t j)
 {
@@ -564,7 +569,9 @@ conflict_tree_probe(conflict_value_t object, uint32_t hash, uint32_t *at,
 }
 
 
-uint32_t
+/* the slots of an object with so many members: a power of two, or 0 */
+
+static uint32_t
 conflict_tree_slots(uint32_t children)
 {
     uint32_t  size;

@@ -92,9 +92,6 @@ conflict_json_rc_e conflict_tree_parse(conflict_tree_t *tree,
     const unsigned char *text, size_t len, size_t *values, uint64_t seed);
 void conflict_tree_free(conflict_tree_t *tree);
 
-/* The slots of an object with so many members: a power of two, or 0. */
-uint32_t conflict_tree_slots(uint32_t children);
-
 /* The hash of the decoded string; "text" is its escaped contents. */
 uint64_t conflict_tree_hash(const unsigned char *text, size_t len,
     uint64_t seed);
@@ -120,9 +117,7 @@ conflict_value_t conflict_tree_member(conflict_value_t object,
 conflict_value_t conflict_tree_named(conflict_value_t object,
     const unsigned char *name, size_t len);
 
-/* 1 if two members have the same name, or if a member has a plain name. */
-int conflict_tree_same(const conflict_tree_t *a, uint32_t i,
-    const conflict_tree_t *b, uint32_t j);
+/* 1 if a member has this name, in plain bytes. */
 int conflict_tree_is(conflict_value_t member, const unsigned char *name,
     size_t len);
 

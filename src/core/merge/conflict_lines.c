@@ -14,8 +14,8 @@
 #include <git2.h>
 #endif
 
-#include "core/text/conflict_hash.h"
 #include "core/merge/conflict_merge_state.h"
+#include "core/text/conflict_hash.h"
 
 
 #if (CONFLICT_LIBGIT2)

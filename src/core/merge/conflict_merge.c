@@ -10,8 +10,8 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "core/text/conflict_hash.h"
 #include "core/merge/conflict_merge_state.h"
+#include "core/text/conflict_hash.h"
 
 
 /* limit for all lists of a merge: 4 million take about 15 ms */

@@ -15,8 +15,8 @@
 #include <stdint.h>
 
 #include "core/json/conflict_scan.h"
-#include "core/text/conflict_buffer.h"
 #include "core/json/conflict_tree.h"
+#include "core/text/conflict_buffer.h"
 
 
 #define CONFLICT_MERGE_RULES  128    /* fields of a route that have one */

@@ -118,8 +118,8 @@ conflict_merge_report_add_field(conflict_walk_t *walk)
 
 
 int
-conflict_merge_report_field(const unsigned char **p,
-    const unsigned char *last, const unsigned char **name, size_t *len)
+conflict_merge_report_field(const unsigned char **p, const unsigned char *last,
+    const unsigned char **name, size_t *len)
 {
     if (*p == last) {
         return 0;

@@ -10,8 +10,8 @@
 #include <string.h>
 
 #include "core/merge/conflict_merge_state.h"
-#include "core/json/conflict_number.h"
 #include "core/merge/conflict_set.h"
+#include "core/json/conflict_number.h"
 
 
 /* an array that is written */
@@ -30,8 +30,7 @@ static void conflict_merge_rules_maps(conflict_walk_t *walk,
     const conflict_set_t *map, unsigned base_known, conflict_array_t *array);
 static size_t conflict_merge_rules_size(conflict_value_t array);
 static void conflict_merge_rules_element(conflict_walk_t *walk,
-    conflict_trio_t *trio, const conflict_set_t *map,
-    conflict_array_t *array);
+    conflict_trio_t *trio, const conflict_set_t *map, conflict_array_t *array);
 static void conflict_merge_rules_push(conflict_array_t *array,
     conflict_value_t value);
 static void conflict_merge_rules_begin(conflict_array_t *array);

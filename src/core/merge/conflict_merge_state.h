@@ -14,8 +14,8 @@
 
 
 #include "core/merge/conflict_merge.h"
-#include "core/json/conflict_tree.h"
 #include "core/json/conflict_compare.h"
+#include "core/json/conflict_tree.h"
 
 
 /* the source of a value of the result */

@@ -10,7 +10,6 @@
 #include <string.h>
 
 #include "core/merge/conflict_part.h"
-#include "core/json/conflict_compare.h"
 
 
 static void conflict_part_members(conflict_buffer_t *out, conflict_value_t doc,

@@ -10,8 +10,8 @@
 #define _CONFLICT_PART_H_INCLUDED_
 
 
-#include "core/text/conflict_buffer.h"
 #include "core/json/conflict_tree.h"
+#include "core/text/conflict_buffer.h"
 
 
 /*

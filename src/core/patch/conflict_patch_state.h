@@ -13,8 +13,8 @@
 #define _CONFLICT_PATCH_STATE_H_INCLUDED_
 
 
-#include "core/merge/conflict_merge_state.h"
 #include "core/patch/conflict_patch.h"
+#include "core/merge/conflict_merge_state.h"
 
 
 #define CONFLICT_PATCH_NODE_NONE  UINT32_MAX

@@ -11,8 +11,8 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "core/text/conflict_hash.h"
 #include "core/patch/conflict_patch_state.h"
+#include "core/text/conflict_hash.h"
 
 
 /* limit of names compared: 8 million take about 10 ms */

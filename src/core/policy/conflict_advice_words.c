@@ -58,8 +58,7 @@ conflict_advice_words_gaps(const conflict_advice_in_t *in,
 
 void
 conflict_advice_words_cost(const conflict_advice_in_t *in,
-    conflict_advice_t *advice, const char *what, uint64_t n,
-    const char *would)
+    conflict_advice_t *advice, const char *what, uint64_t n, const char *would)
 {
     conflict_buffer_text(&advice->cost, what);
     conflict_buffer_text(&advice->cost, ": ");

@@ -8,9 +8,9 @@
 
 #include "core/policy/conflict_decide.h"
 #include "core/policy/conflict_chain.h"
-#include "core/text/conflict_time.h"
 #include "core/policy/conflict_mtime.h"
 #include "core/policy/conflict_version.h"
+#include "core/text/conflict_time.h"
 
 
 static conflict_check_e conflict_decide_check_match(

@@ -121,7 +121,7 @@ typedef struct {
  */
 conflict_check_e conflict_decide_precondition(
     const conflict_precondition_t *pre, const conflict_current_t *current,
-    unsigned fresh);
+    unsigned just_observed);
 
 conflict_verdict_e conflict_decide(conflict_policy_e policy,
     conflict_state_e state, conflict_check_e check);

@@ -18,8 +18,7 @@
  * to 1 if an earlier version may have been shown under the same second; clients
  * must then be shown the next second instead (RFC 9110, 8.8.2.2).
  */
-void conflict_mtime_next(int64_t *mtime, unsigned *second_reused,
-    int64_t now);
+void conflict_mtime_next(int64_t *mtime, unsigned *second_reused, int64_t now);
 
 /*
  * Adopts the time that an upstream reports.  If it is behind the recorded one,

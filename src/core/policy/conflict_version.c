@@ -8,9 +8,9 @@
 
 #include <string.h>
 
-#include "core/text/conflict_hash.h"
-#include "core/policy/conflict_etag.h"
 #include "core/policy/conflict_version.h"
+#include "core/policy/conflict_etag.h"
+#include "core/text/conflict_hash.h"
 
 
 int

@@ -22,8 +22,8 @@
 #define CONFLICT_TEXT_REPLACEMENT  "\xef\xbf\xbd"  /* U+FFFD */
 
 
-static size_t conflict_text_write(unsigned char *dst,
-    const unsigned char *src, size_t len, int display);
+static size_t conflict_text_write(unsigned char *dst, const unsigned char *src,
+    size_t len, int display);
 static size_t conflict_text_unicode(unsigned char *dst, unsigned unit);
 static int conflict_text_markup(unsigned char ch);
 static int conflict_text_separator(const unsigned char *p);

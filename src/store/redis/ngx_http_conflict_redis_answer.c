@@ -8,9 +8,8 @@
 
 
 #include "store/redis/ngx_http_conflict_redis_answer.h"
-#include "core/text/conflict_time.h"
-#include "core/policy/conflict_mtime.h"
 #include "core/policy/conflict_version.h"
+#include "core/text/conflict_time.h"
 
 
 #define NGX_HTTP_CONFLICT_REDIS_NEW_INCARNATION  1

@@ -7,10 +7,9 @@
 
 
 #include "store/redis/ngx_http_conflict_redis_codec.h"
+#include "core/policy/conflict_version.h"
 #include "core/text/conflict_hash.h"
 #include "core/text/conflict_time.h"
-#include "core/policy/conflict_mtime.h"
-#include "core/policy/conflict_version.h"
 
 
 static void ngx_http_conflict_redis_codec_end(

@@ -14,8 +14,9 @@
 #include <ngx_config.h>
 #include <ngx_core.h>
 
-#include "redis_client/ngx_http_conflict_redis_client.h"
 #include "store/ngx_http_conflict_store.h"
+#include "redis_client/ngx_http_conflict_redis_client.h"
+#include "process/ngx_http_conflict_clock.h"
 
 
 #define NGX_HTTP_CONFLICT_REDIS_ARGS  24     /* without lists of tags */
@@ -180,7 +181,8 @@ enum {
     NGX_HTTP_CONFLICT_REDIS_WORD_BODY,
     NGX_HTTP_CONFLICT_REDIS_WORD_VIEW,
     NGX_HTTP_CONFLICT_REDIS_WORD_MTIME,
-    NGX_HTTP_CONFLICT_REDIS_WORD_TWICE,      /* 1: twice, 2: dated */
+    NGX_HTTP_CONFLICT_REDIS_WORD_TWICE,      /* 1: second_reused,
+                                                2: mtime_exact */
     NGX_HTTP_CONFLICT_REDIS_WORD_EXISTENCE,
     NGX_HTTP_CONFLICT_REDIS_WORD_WAIT,
     NGX_HTTP_CONFLICT_REDIS_WORD_CLOCK,

@@ -77,8 +77,7 @@ ngx_http_conflict_redis_query_send(ngx_http_conflict_op_t *op,
 
     name = args->key ? args->key : &op->key;
 
-    key.data = ngx_alloc(conf->prefix.len + 2 + 3 * name->len,
-                         ngx_cycle->log);
+    key.data = ngx_alloc(conf->prefix.len + 2 + 3 * name->len, ngx_cycle->log);
     if (key.data == NULL) {
         *why = "no memory";
         return NGX_ERROR;

@@ -9,9 +9,9 @@
 
 #include "store/redis/ngx_http_conflict_redis_store.h"
 #include "stats/ngx_http_conflict_stats.h"
-#include "core/text/conflict_time.h"
 #include "core/policy/conflict_mtime.h"
 #include "core/policy/conflict_version.h"
+#include "core/text/conflict_time.h"
 
 
 /* a verb of settle.lua; without "replicate" replicas may lack its effect */
@@ -84,7 +84,7 @@ ngx_int_t
 ngx_http_conflict_redis_settle_commit(ngx_http_conflict_op_t *op)
 {
     int64_t    mtime;
-    unsigned   twice;
+    unsigned   reused;
     uint64_t   version;
     ngx_int_t  rc;
 
@@ -98,15 +98,15 @@ ngx_http_conflict_redis_settle_commit(ngx_http_conflict_op_t *op)
     }
 
     mtime = op->out.mtime;
-    twice = op->out.second_reused;
+    reused = op->out.second_reused;
 
-    conflict_mtime_next(&mtime, &twice,
+    conflict_mtime_next(&mtime, &reused,
                         (op->in.observed.mtime == CONFLICT_TIME_NONE)
                         ? ngx_http_conflict_clock_usec() + op->redis.clock
                         : op->in.observed.mtime);
 
     op->out.mtime = mtime;
-    op->out.second_reused = twice;
+    op->out.second_reused = reused;
     op->out.existence = op->in.observed.existence;
     op->out.body = 0;
     op->out.body_view = 0;

@@ -9,6 +9,7 @@
 
 #include "store/redis/ngx_http_conflict_redis_snapshot_decode.h"
 #include "store/redis/ngx_http_conflict_redis_stats.h"
+#include "store/ngx_http_conflict_snapshot.h"
 #include "core/json/conflict_scan.h"
 
 

@@ -36,6 +36,8 @@ static ngx_int_t ngx_http_conflict_redis_stats_add(
     ngx_str_t *policy);
 static void ngx_http_conflict_redis_stats_added(void *data, ngx_str_t *answer,
     const char *why);
+static void ngx_http_conflict_redis_stats_post(ngx_http_conflict_store_t *store,
+    ngx_http_conflict_redis_args_t *args);
 
 
 void
@@ -394,7 +396,9 @@ ngx_http_conflict_redis_stats_send(ngx_http_conflict_store_t *store,
 }
 
 
-void
+/* for the key PREFIX{stats}, without an answer; it may be lost */
+
+static void
 ngx_http_conflict_redis_stats_post(ngx_http_conflict_store_t *store,
     ngx_http_conflict_redis_args_t *args)
 {

@@ -11,7 +11,6 @@
 
 
 #include "store/redis/ngx_http_conflict_redis_codec.h"
-#include "store/ngx_http_conflict_snapshot.h"
 
 
 /* those of a call, and two for each counter and each field */
@@ -35,10 +34,6 @@ void ngx_http_conflict_redis_stats_head(ngx_http_conflict_store_t *store,
 ngx_int_t ngx_http_conflict_redis_stats_send(ngx_http_conflict_store_t *store,
     ngx_http_conflict_redis_args_t *args, const char *name,
     ngx_http_conflict_redis_pt handler, void *data, const char **why);
-
-/* The same for the key PREFIX{stats}, without an answer; it may be lost. */
-void ngx_http_conflict_redis_stats_post(ngx_http_conflict_store_t *store,
-    ngx_http_conflict_redis_args_t *args);
 
 /* The operation "counted": the counters are sent within a second. */
 void ngx_http_conflict_redis_stats_changed(ngx_http_conflict_store_t *store);

@@ -9,6 +9,7 @@
 
 #include "store/redis/ngx_http_conflict_redis_stats.h"
 #include "store/redis/ngx_http_conflict_redis_store.h"
+#include "store/ngx_http_conflict_snapshot.h"
 
 
 static ngx_int_t ngx_http_conflict_redis_store_begin(

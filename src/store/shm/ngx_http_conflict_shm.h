@@ -12,10 +12,12 @@
 
 
 #include "store/ngx_http_conflict_store.h"
-#include "core/text/conflict_hash.h"
-#include "core/text/conflict_time.h"
 #include "core/policy/conflict_mtime.h"
 #include "core/policy/conflict_version.h"
+#include "core/text/conflict_hash.h"
+#include "core/text/conflict_time.h"
+#include "process/ngx_http_conflict_clock.h"
+#include "process/ngx_http_conflict_failpoint.h"
 
 
 #define NGX_HTTP_CONFLICT_SHM_LAYOUT  5
@@ -132,15 +134,9 @@ typedef ngx_int_t (*ngx_http_conflict_shm_pt)(ngx_http_conflict_op_t *op,
     ngx_http_conflict_shctx_t *sh, ngx_http_conflict_shm_entry_t *e);
 
 
-/*
- * Entries, under the lock.  insert() evicts the oldest entry that a GET can
- * restore; NULL: all entries belong to writes.
- */
+/* Entries, under the lock. */
 ngx_http_conflict_shm_entry_t *ngx_http_conflict_shm_entry_find(
     ngx_http_conflict_shctx_t *sh, const uint64_t hash[2]);
-ngx_http_conflict_shm_entry_t *ngx_http_conflict_shm_entry_insert(
-    ngx_http_conflict_shm_t *shm, ngx_http_conflict_shctx_t *sh,
-    const uint64_t hash[2]);
 void ngx_http_conflict_shm_entry_set(ngx_http_conflict_shctx_t *sh,
     ngx_http_conflict_shm_entry_t *e, conflict_state_e state, uint64_t until);
 

@@ -13,6 +13,9 @@
 
 static void ngx_http_conflict_shm_entry_distrust(ngx_http_conflict_shctx_t *sh,
     ngx_http_conflict_shm_entry_t *e);
+static ngx_http_conflict_shm_entry_t *ngx_http_conflict_shm_entry_insert(
+    ngx_http_conflict_shm_t *shm, ngx_http_conflict_shctx_t *sh,
+    const uint64_t hash[2]);
 static ngx_int_t ngx_http_conflict_shm_entry_evict(ngx_http_conflict_shm_t *shm,
     ngx_http_conflict_shctx_t *sh);
 
@@ -57,7 +60,7 @@ ngx_http_conflict_shm_entry_distrust(ngx_http_conflict_shctx_t *sh,
 }
 
 
-ngx_http_conflict_shm_entry_t *
+static ngx_http_conflict_shm_entry_t *
 ngx_http_conflict_shm_entry_insert(ngx_http_conflict_shm_t *shm,
     ngx_http_conflict_shctx_t *sh, const uint64_t hash[2])
 {

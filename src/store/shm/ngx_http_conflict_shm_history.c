@@ -394,8 +394,7 @@ ngx_http_conflict_shm_history_add_view(ngx_http_conflict_shm_record_t *r,
 {
     if (r->n_views == NGX_HTTP_CONFLICT_SHM_RECORD_VIEWS) {
         r->n_views--;
-        ngx_memmove(&r->views[0], &r->views[1],
-                    r->n_views * sizeof(uint64_t));
+        ngx_memmove(&r->views[0], &r->views[1], r->n_views * sizeof(uint64_t));
     }
 
     r->views[r->n_views++] = view;

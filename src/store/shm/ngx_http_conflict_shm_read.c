@@ -99,7 +99,6 @@ ngx_http_conflict_shm_read_observe(ngx_http_conflict_op_t *op,
     if (state == CONFLICT_FREE
         && !(op->out.store_behind && op->in.observed.latest))
     {
-
         if (!ngx_http_conflict_shm_read_compare(op, sh, e)) {
             return NGX_OK;
         }

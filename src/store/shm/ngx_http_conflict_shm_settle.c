@@ -31,7 +31,6 @@ ngx_http_conflict_shm_settle_renew(ngx_http_conflict_op_t *op,
     until = ngx_current_msec + op->in.lease;
 
     if (e) {
-
         landed = until + op->in.quarantine;
 
         if (ngx_http_conflict_shm_settle_has_lease(op, sh, e, landed)) {

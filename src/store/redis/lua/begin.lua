@@ -152,7 +152,7 @@ local function chain(e, pending)
     return absent(e, pending)
 end
 
--- as conflict_check() does
+-- as conflict_decide_precondition() does
 
 local function check(e, pending)
     local result = HOLDS

@@ -319,7 +319,7 @@ ngx_http_conflict_handler_parse_headers(ngx_http_conflict_ctx_t *ctx)
         return NGX_HTTP_CONFLICT_STATE_RECEIVE_BODY;
 
     case NGX_DECLINED:
-        return ngx_http_conflict_refuse_unchecked(ctx, ctx->flow.answer, 0,
+        return ngx_http_conflict_respond_unchecked(ctx, ctx->flow.answer, 0,
                                          NGX_HTTP_CONFLICT_STATE_RECEIVE_BODY);
 
     default: /* NGX_ERROR */
@@ -341,7 +341,7 @@ ngx_http_conflict_handler_receive_body(ngx_http_conflict_ctx_t *ctx)
         return NGX_HTTP_CONFLICT_STATE_CHECK_REQUEST;
 
     case NGX_DECLINED:
-        return ngx_http_conflict_refuse_unchecked(ctx, ctx->flow.answer, 0,
+        return ngx_http_conflict_respond_unchecked(ctx, ctx->flow.answer, 0,
                                         NGX_HTTP_CONFLICT_STATE_CHECK_REQUEST);
 
     case NGX_AGAIN:
@@ -384,7 +384,7 @@ ngx_http_conflict_handler_check_request(ngx_http_conflict_ctx_t *ctx)
     }
 
     if (rc == NGX_DECLINED) {
-        return ngx_http_conflict_refuse_unchecked(ctx, ctx->flow.answer, 0,
+        return ngx_http_conflict_respond_unchecked(ctx, ctx->flow.answer, 0,
                                           NGX_HTTP_CONFLICT_STATE_STORE_BEGIN);
     }
 
@@ -417,8 +417,8 @@ ngx_http_conflict_handler_no_base(ngx_http_conflict_ctx_t *ctx)
                   ? NGX_HTTP_CONFLICT_OUTCOME_REQUIRED
                   : NGX_HTTP_CONFLICT_OUTCOME_REJECTED;
 
-        next = ngx_http_conflict_refuse(ctx, answer, outcome,
-                                        NGX_HTTP_CONFLICT_ACTION_REQUIRED);
+        next = ngx_http_conflict_respond(ctx, answer, outcome,
+                                         NGX_HTTP_CONFLICT_ACTION_REQUIRED);
 
         if (next == NGX_HTTP_CONFLICT_STATE_RESPOND) {
             return next;

@@ -33,8 +33,8 @@ static ngx_conf_enum_t  ngx_http_conflict_lock_statuses[] = {
 
 
 static ngx_conf_enum_t  ngx_http_conflict_store_errors[] = {
-    { ngx_string("refuse"), NGX_HTTP_CONFLICT_ON_STORE_ERROR_REFUSE },
-    { ngx_string("pass"), NGX_HTTP_CONFLICT_ON_STORE_ERROR_PASS },
+    { ngx_string("refuse"), NGX_HTTP_CONFLICT_STORE_ERROR_REFUSE },
+    { ngx_string("pass"), NGX_HTTP_CONFLICT_STORE_ERROR_PASS },
     { ngx_null_string, 0 }
 };
 

@@ -212,7 +212,7 @@ ngx_http_conflict_conf_merge_loc(ngx_conf_t *cf, void *parent, void *child)
                               NGX_HTTP_CONFLICT_LATEST_FETCH);
     ngx_conf_merge_uint_value(conf->header_status, prev->header_status, 409);
     ngx_conf_merge_uint_value(conf->store_error, prev->store_error,
-                              NGX_HTTP_CONFLICT_ON_STORE_ERROR_REFUSE);
+                              NGX_HTTP_CONFLICT_STORE_ERROR_REFUSE);
 
     ngx_conf_merge_uint_value(conf->lock_status, prev->lock_status, 409);
 

@@ -39,8 +39,8 @@
 #define NGX_HTTP_CONFLICT_LATEST_OFF             0
 #define NGX_HTTP_CONFLICT_LATEST_FETCH           1
 
-#define NGX_HTTP_CONFLICT_ON_STORE_ERROR_REFUSE  0
-#define NGX_HTTP_CONFLICT_ON_STORE_ERROR_PASS    1
+#define NGX_HTTP_CONFLICT_STORE_ERROR_REFUSE  0
+#define NGX_HTTP_CONFLICT_STORE_ERROR_PASS    1
 
 /* bytes, of the names of request fields in Vary */
 #define NGX_HTTP_CONFLICT_VARY                   256

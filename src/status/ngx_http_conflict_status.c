@@ -56,7 +56,7 @@ static ngx_str_t  ngx_http_conflict_status_types[] = {
 };
 
 
-ngx_str_t  ngx_http_conflict_gap_names[] = {
+ngx_str_t  ngx_http_conflict_status_gap_names[] = {
     ngx_string("without_base"),
     ngx_string("unchecked"),
     ngx_string("unguarded")

@@ -38,7 +38,7 @@ void ngx_http_conflict_request_stats_later(ngx_http_conflict_store_t *store,
 
 
 /* Names of the counters of unchecked writes, in the order of the counters. */
-extern ngx_str_t  ngx_http_conflict_gap_names[];
+extern ngx_str_t  ngx_http_conflict_status_gap_names[];
 
 char *ngx_http_conflict_status_directive(ngx_conf_t *cf, ngx_command_t *cmd,
     void *conf);

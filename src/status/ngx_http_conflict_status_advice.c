@@ -81,15 +81,15 @@ ngx_http_conflict_status_advice_json(conflict_advice_in_t *in,
 
     gaps = json_object();
 
-    ngx_http_conflict_json_set(&gaps,
-                               (char *) ngx_http_conflict_gap_names[0].data,
-                               json_integer(in->without_base));
-    ngx_http_conflict_json_set(&gaps,
-                               (char *) ngx_http_conflict_gap_names[1].data,
-                               json_integer(in->unchecked));
-    ngx_http_conflict_json_set(&gaps,
-                               (char *) ngx_http_conflict_gap_names[2].data,
-                               json_integer(in->unguarded));
+    ngx_http_conflict_json_set(
+            &gaps, (char *) ngx_http_conflict_status_gap_names[0].data,
+            json_integer(in->without_base));
+    ngx_http_conflict_json_set(
+            &gaps, (char *) ngx_http_conflict_status_gap_names[1].data,
+            json_integer(in->unchecked));
+    ngx_http_conflict_json_set(
+            &gaps, (char *) ngx_http_conflict_status_gap_names[2].data,
+            json_integer(in->unguarded));
 
     json = json_object();
 

@@ -323,7 +323,7 @@ ngx_http_conflict_status_json_totals(json_t **json,
     }
 
     for (i = 0; i < NGX_HTTP_CONFLICT_GAPS; i++) {
-        name = (char *) ngx_http_conflict_gap_names[i].data;
+        name = (char *) ngx_http_conflict_status_gap_names[i].data;
         n = total[NGX_HTTP_CONFLICT_N_WITHOUT_BASE + i];
 
         ngx_http_conflict_status_json_number(&gaps, name, n);
@@ -424,7 +424,7 @@ ngx_http_conflict_status_json_bins(ngx_http_conflict_writer_t *out,
         }
 
         ngx_http_conflict_writer_print(out, "%s\"%V\":", first++ ? "," : "",
-                                       &ngx_http_conflict_gap_names[i]);
+                                       &ngx_http_conflict_status_gap_names[i]);
         ngx_http_conflict_status_json_series(out, bin, n, last, counter,
                                              counter);
     }

@@ -263,9 +263,9 @@ ngx_http_conflict_status_prometheus_gaps(ngx_http_conflict_writer_t *out)
             ngx_http_conflict_writer_print(out,
                                            "nginx_conflict_not_checked_total{");
             ngx_http_conflict_status_prometheus_labels(out, route);
-            ngx_http_conflict_writer_print(out, ",reason=\"%V\"} %uL\n",
-                                           &ngx_http_conflict_gap_names[k],
-                                           count[k]);
+            ngx_http_conflict_writer_print(
+                    out, ",reason=\"%V\"} %uL\n",
+                    &ngx_http_conflict_status_gap_names[k], count[k]);
         }
     }
 }

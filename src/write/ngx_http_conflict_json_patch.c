@@ -114,11 +114,11 @@ ngx_http_conflict_json_patch_inapplicable(ngx_http_conflict_ctx_t *ctx)
     /* a clash of the whole document; the response says if the base is known */
     ctx->merge.clashed = (ctx->op->out.verdict == CONFLICT_COMBINE);
 
-    return ngx_http_conflict_refuse(ctx, NGX_HTTP_CONFLICT_ANSWER_STALE,
-                                    NGX_HTTP_CONFLICT_OUTCOME_REJECTED,
-                                    (ctx->op->out.verdict == CONFLICT_COMBINE)
-                                    ? NGX_HTTP_CONFLICT_ACTION_VERSION
-                                    : NGX_HTTP_CONFLICT_ACTION_NONE);
+    return ngx_http_conflict_respond(ctx, NGX_HTTP_CONFLICT_ANSWER_STALE,
+                                     NGX_HTTP_CONFLICT_OUTCOME_REJECTED,
+                                     (ctx->op->out.verdict == CONFLICT_COMBINE)
+                                     ? NGX_HTTP_CONFLICT_ACTION_VERSION
+                                     : NGX_HTTP_CONFLICT_ACTION_NONE);
 }
 
 
@@ -140,9 +140,9 @@ ngx_http_conflict_json_patch_repeated(ngx_http_conflict_ctx_t *ctx,
     ctx->flow.reason = "it is unknown whether this patch was already applied, "
                        "and it must not be applied twice";
 
-    *next = ngx_http_conflict_refuse(ctx, NGX_HTTP_CONFLICT_ANSWER_STALE,
-                                     NGX_HTTP_CONFLICT_OUTCOME_REJECTED,
-                                     NGX_HTTP_CONFLICT_ACTION_VERSION);
+    *next = ngx_http_conflict_respond(ctx, NGX_HTTP_CONFLICT_ANSWER_STALE,
+                                      NGX_HTTP_CONFLICT_OUTCOME_REJECTED,
+                                      NGX_HTTP_CONFLICT_ACTION_VERSION);
 
     return 1;
 }

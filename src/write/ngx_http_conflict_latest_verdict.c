@@ -99,7 +99,7 @@ ngx_http_conflict_latest_verdict_unchecked(ngx_http_conflict_ctx_t *ctx,
 {
     ngx_http_conflict_state_e  next;
 
-    next = ngx_http_conflict_refuse_unchecked(ctx, answer, pass,
+    next = ngx_http_conflict_respond_unchecked(ctx, answer, pass,
                                           NGX_HTTP_CONFLICT_STATE_STORE_BEGIN);
 
     if (next == NGX_HTTP_CONFLICT_STATE_STORE_BEGIN) {
@@ -146,17 +146,17 @@ ngx_http_conflict_latest_verdict(ngx_http_conflict_ctx_t *ctx)
                  ? NGX_HTTP_CONFLICT_ACTION_LOCKED
                  : ngx_http_conflict_verdict_action(op->in.policy);
 
-        return ngx_http_conflict_refuse(ctx, NGX_HTTP_CONFLICT_ANSWER_RELAY,
-                                        NGX_HTTP_CONFLICT_OUTCOME_REJECTED,
-                                        action);
+        return ngx_http_conflict_respond(ctx, NGX_HTTP_CONFLICT_ANSWER_RELAY,
+                                         NGX_HTTP_CONFLICT_OUTCOME_REJECTED,
+                                         action);
     }
 
     ctx->caller.may_see = ngx_http_conflict_latest_verdict_may_see(ctx);
 
     if (op->out.verdict == CONFLICT_LOCKED) {
-        return ngx_http_conflict_refuse(ctx, NGX_HTTP_CONFLICT_ANSWER_LOCKED,
-                                        NGX_HTTP_CONFLICT_OUTCOME_LOCKED,
-                                        NGX_HTTP_CONFLICT_ACTION_LOCKED);
+        return ngx_http_conflict_respond(ctx, NGX_HTTP_CONFLICT_ANSWER_LOCKED,
+                                         NGX_HTTP_CONFLICT_OUTCOME_LOCKED,
+                                         NGX_HTTP_CONFLICT_ACTION_LOCKED);
     }
 
     if (op->out.verdict == CONFLICT_PASS) {
@@ -291,9 +291,9 @@ ngx_http_conflict_latest_verdict_stale(ngx_http_conflict_ctx_t *ctx)
         || (latest->valid
             && ngx_http_conflict_latest_response_gone(latest->status)))
     {
-        return ngx_http_conflict_refuse(ctx, NGX_HTTP_CONFLICT_ANSWER_STALE,
-                                        NGX_HTTP_CONFLICT_OUTCOME_REJECTED,
-                                        NGX_HTTP_CONFLICT_ACTION_DELETED);
+        return ngx_http_conflict_respond(ctx, NGX_HTTP_CONFLICT_ANSWER_STALE,
+                                         NGX_HTTP_CONFLICT_OUTCOME_REJECTED,
+                                         NGX_HTTP_CONFLICT_ACTION_DELETED);
     }
 
     if (op->out.verdict == CONFLICT_COMBINE) {
@@ -310,7 +310,7 @@ ngx_http_conflict_latest_verdict_stale(ngx_http_conflict_ctx_t *ctx)
                                          NGX_HTTP_CONFLICT_ACTION_SERVER_WINS);
     }
 
-    return ngx_http_conflict_refuse(ctx, NGX_HTTP_CONFLICT_ANSWER_STALE,
+    return ngx_http_conflict_respond(ctx, NGX_HTTP_CONFLICT_ANSWER_STALE,
                                NGX_HTTP_CONFLICT_OUTCOME_REJECTED,
                                ngx_http_conflict_verdict_action(op->in.policy));
 }
@@ -401,7 +401,7 @@ ngx_http_conflict_latest_verdict_undisclosed(ngx_http_conflict_ctx_t *ctx)
                                         NGX_HTTP_CONFLICT_ANSWER_RELAY, 0);
     }
 
-    return ngx_http_conflict_refuse(ctx, NGX_HTTP_CONFLICT_ANSWER_STALE,
+    return ngx_http_conflict_respond(ctx, NGX_HTTP_CONFLICT_ANSWER_STALE,
                                NGX_HTTP_CONFLICT_OUTCOME_REJECTED,
                                ngx_http_conflict_verdict_action(op->in.policy));
 }

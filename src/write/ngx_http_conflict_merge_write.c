@@ -65,10 +65,10 @@ ngx_http_conflict_merge_write_found(ngx_http_conflict_ctx_t *ctx)
 
     if (rc != NGX_OK) {
         /* this write may have been done already */
-        return ngx_http_conflict_refuse(ctx,
-                                        NGX_HTTP_CONFLICT_ANSWER_UNAVAILABLE,
-                                        NGX_HTTP_CONFLICT_OUTCOME_REJECTED,
-                                        NGX_HTTP_CONFLICT_ACTION_NONE);
+        return ngx_http_conflict_respond(ctx,
+                                         NGX_HTTP_CONFLICT_ANSWER_UNAVAILABLE,
+                                         NGX_HTTP_CONFLICT_OUTCOME_REJECTED,
+                                         NGX_HTTP_CONFLICT_ACTION_NONE);
     }
 
     op = ctx->op;
@@ -116,9 +116,9 @@ ngx_http_conflict_merge_write(ngx_http_conflict_ctx_t *ctx)
         && op->out.existence == CONFLICT_EXISTS)
     {
         /* it was not deleted by a write, or the client may not see it */
-        return ngx_http_conflict_refuse(ctx, NGX_HTTP_CONFLICT_ANSWER_STALE,
-                                        NGX_HTTP_CONFLICT_OUTCOME_REJECTED,
-                                        NGX_HTTP_CONFLICT_ACTION_DELETED);
+        return ngx_http_conflict_respond(ctx, NGX_HTTP_CONFLICT_ANSWER_STALE,
+                                         NGX_HTTP_CONFLICT_OUTCOME_REJECTED,
+                                         NGX_HTTP_CONFLICT_ACTION_DELETED);
     }
 
     if (op->out.verdict == CONFLICT_COMBINE && op->out.repeat
@@ -210,9 +210,9 @@ ngx_http_conflict_merge_write_retry(ngx_http_conflict_ctx_t *ctx,
         ctx->flow.reason = "it is unknown whether this write was already done, "
                            "and it must not be applied twice";
 
-        *next = ngx_http_conflict_refuse(ctx, NGX_HTTP_CONFLICT_ANSWER_STALE,
-                                         NGX_HTTP_CONFLICT_OUTCOME_REJECTED,
-                                         NGX_HTTP_CONFLICT_ACTION_VERSION);
+        *next = ngx_http_conflict_respond(ctx, NGX_HTTP_CONFLICT_ANSWER_STALE,
+                                          NGX_HTTP_CONFLICT_OUTCOME_REJECTED,
+                                          NGX_HTTP_CONFLICT_ACTION_VERSION);
         return 1;
     }
 
@@ -393,9 +393,9 @@ ngx_http_conflict_merge_write_done(ngx_http_request_t *r,
             return NGX_HTTP_CONFLICT_STATE_ERROR;
         }
 
-        return ngx_http_conflict_refuse(ctx, NGX_HTTP_CONFLICT_ANSWER_BAD_JSON,
-                                        NGX_HTTP_CONFLICT_OUTCOME_REJECTED,
-                                        NGX_HTTP_CONFLICT_ACTION_NONE);
+        return ngx_http_conflict_respond(ctx, NGX_HTTP_CONFLICT_ANSWER_BAD_JSON,
+                                         NGX_HTTP_CONFLICT_OUTCOME_REJECTED,
+                                         NGX_HTTP_CONFLICT_ACTION_NONE);
 
     case CONFLICT_MERGE_LARGE:
         return ngx_http_conflict_mergeable_refuse_body(ctx);
@@ -440,9 +440,9 @@ ngx_http_conflict_merge_write_done(ngx_http_request_t *r,
 
     if (rc == CONFLICT_MERGE_CLASH) {
         merge->clashed = 1;
-        return ngx_http_conflict_refuse(ctx, NGX_HTTP_CONFLICT_ANSWER_STALE,
-                                        NGX_HTTP_CONFLICT_OUTCOME_REJECTED,
-                                        NGX_HTTP_CONFLICT_ACTION_VERSION);
+        return ngx_http_conflict_respond(ctx, NGX_HTTP_CONFLICT_ANSWER_STALE,
+                                         NGX_HTTP_CONFLICT_OUTCOME_REJECTED,
+                                         NGX_HTTP_CONFLICT_ACTION_VERSION);
     }
 
     if (ctx->op->out.verdict == CONFLICT_COMBINE) {

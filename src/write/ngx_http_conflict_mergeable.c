@@ -140,9 +140,9 @@ ngx_http_conflict_state_e
 ngx_http_conflict_mergeable_refuse(ngx_http_conflict_ctx_t *ctx)
 {
     if (ctx->op->out.verdict == CONFLICT_COMBINE) {
-        return ngx_http_conflict_refuse(ctx, NGX_HTTP_CONFLICT_ANSWER_STALE,
-                                        NGX_HTTP_CONFLICT_OUTCOME_REJECTED,
-                                        NGX_HTTP_CONFLICT_ACTION_VERSION);
+        return ngx_http_conflict_respond(ctx, NGX_HTTP_CONFLICT_ANSWER_STALE,
+                                         NGX_HTTP_CONFLICT_OUTCOME_REJECTED,
+                                         NGX_HTTP_CONFLICT_ACTION_VERSION);
     }
 
     if (ctx->flow.reason == NULL) {
@@ -150,9 +150,9 @@ ngx_http_conflict_mergeable_refuse(ngx_http_conflict_ctx_t *ctx)
                            "belong to the server";
     }
 
-    return ngx_http_conflict_refuse(ctx, NGX_HTTP_CONFLICT_ANSWER_UNAVAILABLE,
-                                    NGX_HTTP_CONFLICT_OUTCOME_REJECTED,
-                                    NGX_HTTP_CONFLICT_ACTION_NONE);
+    return ngx_http_conflict_respond(ctx, NGX_HTTP_CONFLICT_ANSWER_UNAVAILABLE,
+                                     NGX_HTTP_CONFLICT_OUTCOME_REJECTED,
+                                     NGX_HTTP_CONFLICT_ACTION_NONE);
 }
 
 
@@ -163,9 +163,9 @@ ngx_http_conflict_mergeable_refuse_body(ngx_http_conflict_ctx_t *ctx)
         return NGX_HTTP_CONFLICT_STATE_ERROR;
     }
 
-    return ngx_http_conflict_refuse(ctx, NGX_HTTP_CONFLICT_ANSWER_TOO_LARGE,
-                                    NGX_HTTP_CONFLICT_OUTCOME_REJECTED,
-                                    NGX_HTTP_CONFLICT_ACTION_NONE);
+    return ngx_http_conflict_respond(ctx, NGX_HTTP_CONFLICT_ANSWER_TOO_LARGE,
+                                     NGX_HTTP_CONFLICT_OUTCOME_REJECTED,
+                                     NGX_HTTP_CONFLICT_ACTION_NONE);
 }
 
 

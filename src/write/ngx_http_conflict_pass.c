@@ -88,7 +88,7 @@ ngx_http_conflict_pass_again(ngx_http_conflict_ctx_t *ctx)
         ctx->flow.reason = "the outcome of this write itself is unknown: the "
                            "upstream failed, and the write is not sent again";
 
-        return ngx_http_conflict_refuse(ctx,
+        return ngx_http_conflict_respond(ctx,
                                       NGX_HTTP_CONFLICT_ANSWER_UNKNOWN_OUTCOME,
                                       NGX_HTTP_CONFLICT_OUTCOME_BUSY,
                                       NGX_HTTP_CONFLICT_ACTION_NONE);

@@ -28,3 +28,24 @@ ngx_http_conflict_respond(ngx_http_conflict_ctx_t *ctx,
 
     return NGX_HTTP_CONFLICT_STATE_RESPOND;
 }
+
+
+ngx_http_conflict_state_e
+ngx_http_conflict_respond_unchecked(ngx_http_conflict_ctx_t *ctx,
+    ngx_http_conflict_answer_e answer, ngx_uint_t pass,
+    ngx_http_conflict_state_e next)
+{
+    if (ctx->conf->policy > CONFLICT_CLIENT_WINS && !ctx->conf->report
+        && !pass)
+    {
+        return ngx_http_conflict_respond(ctx, answer,
+                                         NGX_HTTP_CONFLICT_OUTCOME_REJECTED,
+                                         NGX_HTTP_CONFLICT_ACTION_NONE);
+    }
+
+    ctx->flow.answer = NGX_HTTP_CONFLICT_ANSWER_NONE;
+    ctx->flow.outcome = NGX_HTTP_CONFLICT_OUTCOME_UNCHECKED;
+    ctx->flow.action = NGX_HTTP_CONFLICT_ACTION_UNCHECKED;
+
+    return next;
+}

@@ -105,7 +105,7 @@ ngx_http_conflict_verdict(ngx_http_conflict_ctx_t *ctx)
                 return NGX_HTTP_CONFLICT_STATE_STORE_BEGIN;
             }
 
-            return ngx_http_conflict_refuse(ctx,
+            return ngx_http_conflict_respond(ctx,
                                       NGX_HTTP_CONFLICT_ANSWER_UNKNOWN_OUTCOME,
                                       NGX_HTTP_CONFLICT_OUTCOME_BUSY,
                                       NGX_HTTP_CONFLICT_ACTION_BUSY);
@@ -216,8 +216,8 @@ ngx_http_conflict_verdict_failed(ngx_http_conflict_ctx_t *ctx)
         }
     }
 
-    next = ngx_http_conflict_refuse_unchecked(ctx, answer, pass,
-                                              NGX_HTTP_CONFLICT_STATE_FORWARD);
+    next = ngx_http_conflict_respond_unchecked(ctx, answer, pass,
+                                               NGX_HTTP_CONFLICT_STATE_FORWARD);
 
     return (next == NGX_HTTP_CONFLICT_STATE_FORWARD)
            ? ngx_http_conflict_verdict_forward(ctx) : next;

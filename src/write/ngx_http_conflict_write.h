@@ -321,10 +321,10 @@ ngx_http_conflict_state_e ngx_http_conflict_read_forward(
 
 
 /*
- * Refuses a write.  In report mode it is forwarded, and logged as one that
- * would have been refused.
+ * Ends a write with a response of the module.  In report mode it is forwarded
+ * and logged with what the response would have been.
  */
-ngx_http_conflict_state_e ngx_http_conflict_refuse(
+ngx_http_conflict_state_e ngx_http_conflict_respond(
     ngx_http_conflict_ctx_t *ctx, ngx_http_conflict_answer_e answer,
     ngx_http_conflict_outcome_e outcome, ngx_http_conflict_action_e action);
 
@@ -332,18 +332,9 @@ ngx_http_conflict_state_e ngx_http_conflict_refuse(
  * The write cannot be checked.  If "pass" is set, in report mode and under a
  * policy that never refuses the next state is "next"; else it is refused.
  */
-ngx_http_conflict_state_e ngx_http_conflict_refuse_unchecked(
+ngx_http_conflict_state_e ngx_http_conflict_respond_unchecked(
     ngx_http_conflict_ctx_t *ctx, ngx_http_conflict_answer_e answer,
     ngx_uint_t pass, ngx_http_conflict_state_e next);
-
-
-/*
- * Ends a write with a response of the module.  In report mode it is forwarded
- * and logged with what the response would have been.
- */
-ngx_http_conflict_state_e ngx_http_conflict_respond(
-    ngx_http_conflict_ctx_t *ctx, ngx_http_conflict_answer_e answer,
-    ngx_http_conflict_outcome_e outcome, ngx_http_conflict_action_e action);
 
 
 /*

@@ -57,9 +57,9 @@ ngx_http_conflict_write_wait(ngx_http_conflict_ctx_t *ctx)
                  ? NGX_HTTP_CONFLICT_ANSWER_IN_PROGRESS
                  : NGX_HTTP_CONFLICT_ANSWER_UNKNOWN_OUTCOME;
 
-        return ngx_http_conflict_refuse(ctx, answer,
-                                        NGX_HTTP_CONFLICT_OUTCOME_BUSY,
-                                        NGX_HTTP_CONFLICT_ACTION_BUSY);
+        return ngx_http_conflict_respond(ctx, answer,
+                                         NGX_HTTP_CONFLICT_OUTCOME_BUSY,
+                                         NGX_HTTP_CONFLICT_ACTION_BUSY);
     }
 
     ctx->timing.timer.handler = ngx_http_conflict_write_wait_handler;

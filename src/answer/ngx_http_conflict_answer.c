@@ -333,13 +333,8 @@ ngx_http_conflict_answer_version(ngx_http_conflict_ctx_t *ctx)
         return ngx_http_conflict_json_version(ctx->version.current);
     }
 
-    if (text.len > 1 && text.data[0] == '"'
-        && text.data[text.len - 1] == '"')
-    {
-        /* a base in a body is the version, without the tag's quotes */
-        text.data++;
-        text.len -= 2;
-    }
+    /* a base in a body is the version, without the tag's quotes */
+    conflict_version_unquote((const char **) &text.data, &text.len);
 
     return ngx_http_conflict_json_text(&text, NGX_HTTP_CONFLICT_JSON_WHOLE);
 }

@@ -9,6 +9,7 @@
 #include "audit/ngx_http_conflict_audit.h"
 #include "http/ngx_http_conflict_json.h"
 #include "http/ngx_http_conflict_writer.h"
+#include "process/ngx_http_conflict_clock.h"
 
 
 static json_t *ngx_http_conflict_audit_line_json(
@@ -25,14 +26,12 @@ ngx_http_conflict_audit_line_take(ngx_http_request_t *r,
     ngx_http_conflict_audit_t *audit)
 {
     ngx_str_t                     *text;
-    struct timeval                 tv;
     ngx_http_core_srv_conf_t      *cscf;
     ngx_http_conflict_loc_conf_t  *nlcf;
 
     nlcf = ctx->conf;
     cscf = ngx_http_get_module_srv_conf(r, ngx_http_core_module);
 
-    ngx_gettimeofday(&tv);
     ngx_http_conflict_entity(r, ctx);
 
     audit->log = nlcf->log;
@@ -40,7 +39,7 @@ ngx_http_conflict_audit_line_take(ngx_http_request_t *r,
     audit->policy = ngx_http_conflict_names_policy(nlcf->policy);
     audit->report = nlcf->report;
     audit->status = status;
-    audit->time = (int64_t) tv.tv_sec * CONFLICT_TIME_SECOND + tv.tv_usec;
+    audit->time = ngx_http_conflict_clock_usec();
     audit->client_time = ctx->pre.client_time;
     audit->compared = ctx->version.compared;
     audit->compared_time = ctx->version.compared_time;

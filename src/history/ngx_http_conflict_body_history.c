@@ -333,7 +333,7 @@ ngx_http_conflict_body_history_observes(ngx_http_request_t *r,
     return ctx->conf->policy == CONFLICT_MERGE && !ctx->write && op->in.minted
            && ctx->version.current && op->in.observed.view && !r->header_only
            && ((status >= 200 && status < 300 && status != NGX_HTTP_NO_CONTENT)
-               || status == NGX_HTTP_NOT_FOUND || status == 410);
+               || ngx_http_conflict_latest_response_gone(status));
 }
 
 

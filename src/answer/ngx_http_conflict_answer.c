@@ -77,6 +77,7 @@ ngx_http_conflict_answer_handler(ngx_http_request_t *r)
                                         sizeof("no-store") - 1)
            != NGX_OK)
     {
+        ngx_http_conflict_audit(r, ctx, NGX_HTTP_INTERNAL_SERVER_ERROR);
         return NGX_HTTP_INTERNAL_SERVER_ERROR;
     }
 
@@ -179,7 +180,9 @@ ngx_http_conflict_answer_clashes(ngx_http_conflict_writer_t *out,
     const char        *rule;
     conflict_clash_t  *clash, *last;
 
-    p = merge->values.data;
+    /* the pointer to the whole document is empty, and so may be the texts */
+    p = merge->values.len ? merge->values.data : (u_char *) "";
+
     clash = (conflict_clash_t *) merge->clashes.data;
     last = clash + merge->clashes.len / sizeof(conflict_clash_t);
 

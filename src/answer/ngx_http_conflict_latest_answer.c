@@ -31,7 +31,7 @@ ngx_http_conflict_latest_answer(ngx_http_request_t *r,
     latest = &ctx->latest;
 
     if (ngx_http_conflict_capture_shown(ctx, &text) != NGX_OK) {
-        text.len = 0;
+        ngx_str_null(&text);
     }
 
     r->headers_out.status = ngx_http_conflict_problem_status(ctx);

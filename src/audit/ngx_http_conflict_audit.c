@@ -164,15 +164,16 @@ ngx_http_conflict_audit_end(ngx_http_conflict_store_t *store,
 
     ngx_http_conflict_audit_write(audit->log, &line);
 
-    while (store->ops->audit == NULL
-        && line.len > NGX_HTTP_CONFLICT_STATS_LINE)
+    while (store->ops->audit == NULL && ngx_http_conflict_stats && store->stats
+           && line.len > NGX_HTTP_CONFLICT_STATS_LINE)
     {
-        /* shorten its texts for the dashboard */
+        /* shorten the client's texts for the dashboard */
         longest /= 4;
 
         if (ngx_http_conflict_audit_line(audit, longest, pool, &line)
             != NGX_OK)
         {
+            ngx_http_conflict_audit_lost(audit->log, NGX_ENOMEM);
             return;
         }
     }
@@ -206,6 +207,7 @@ ngx_http_conflict_audit_defer(ngx_http_conflict_ctx_t *ctx,
 
     deferred = ngx_alloc(size, ngx_cycle->log);
     if (deferred == NULL) {
+        ngx_http_conflict_audit_lost(audit->log, NGX_ENOMEM);
         return NULL;
     }
 

@@ -105,11 +105,12 @@ ngx_http_conflict_audit_line_json(ngx_http_conflict_audit_t *audit,
                                ngx_http_conflict_json_time(audit->time));
     ngx_http_conflict_audit_line_text(&json, "conflict_id",
                                       &text[NGX_HTTP_CONFLICT_AUDIT_ID],
-                                      longest);
+                                      NGX_HTTP_CONFLICT_JSON_WHOLE);
     ngx_http_conflict_audit_line_text(&json, "action",
                                ngx_http_conflict_names_action(audit->action),
-                               longest);
-    ngx_http_conflict_audit_line_text(&json, "policy", audit->policy, longest);
+                               NGX_HTTP_CONFLICT_JSON_WHOLE);
+    ngx_http_conflict_audit_line_text(&json, "policy", audit->policy,
+                                      NGX_HTTP_CONFLICT_JSON_WHOLE);
     ngx_http_conflict_json_set(&json, "report", json_boolean(audit->report));
     ngx_http_conflict_audit_line_text(&json, "entity",
                                       &text[NGX_HTTP_CONFLICT_AUDIT_ENTITY],

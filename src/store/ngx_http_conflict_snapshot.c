@@ -204,12 +204,15 @@ ngx_http_conflict_snapshot_resources(ngx_http_conflict_snapshot_t *snapshot,
         }
 
         resource = ngx_array_push(&snapshot->resources);
+        if (resource == NULL) {
+            break;
+        }
 
-        if (resource == NULL
-            || ngx_http_conflict_snapshot_copy(snapshot, &resource->key,
-                                               top->key, top->len)
-               != NGX_OK)
+        if (ngx_http_conflict_snapshot_copy(snapshot, &resource->key, top->key,
+                                            top->len)
+            != NGX_OK)
         {
+            snapshot->resources.nelts--;
             break;
         }
 

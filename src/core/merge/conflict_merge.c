@@ -241,14 +241,17 @@ conflict_merge_trees(conflict_walk_t *walk, const conflict_trio_t *documents)
         return conflict_merge_report_clashed(walk);
     }
 
+    if (result->text.failed || result->fields.failed || walk->path.failed) {
+        return CONFLICT_MERGE_FAILED;
+    }
+
     if (edit.copied == 0 && result->text.len == 0) {
         return CONFLICT_MERGE_SAME;
     }
 
     conflict_merge_replace(&edit, edit.tree->len, edit.tree->len, "", 0);
 
-    return (result->text.failed || result->fields.failed || walk->path.failed)
-           ? CONFLICT_MERGE_FAILED : CONFLICT_MERGE_DONE;
+    return result->text.failed ? CONFLICT_MERGE_FAILED : CONFLICT_MERGE_DONE;
 }
 
 

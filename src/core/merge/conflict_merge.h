@@ -114,6 +114,8 @@ typedef struct {
     conflict_buffer_t              names;    /* the same, as "tags title" */
     conflict_buffer_t              clashes;  /* conflict_clash_t */
     conflict_buffer_t              values;   /* their texts, in that order */
+    size_t                         fields_printed;  /* bytes of JSON */
+    size_t                         clashes_printed; /* the same */
     size_t                         omitted;  /* clashes not in "clashes" */
     size_t                         repeated; /* REPEATED: offset of the name */
     unsigned                       base_known; /* the base was usable, and

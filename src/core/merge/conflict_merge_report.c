@@ -12,9 +12,11 @@
 #include "core/merge/conflict_merge_state.h"
 
 
-#define CONFLICT_MERGE_FIELDS   4096     /* bytes of the list of fields, each
-                                            with two bytes for its length */
-#define CONFLICT_MERGE_CLASHES  65536    /* bytes; values are omitted first */
+/* bytes as they are printed, escaped; of clashes values are omitted first */
+
+#define CONFLICT_MERGE_FIELDS   4096
+#define CONFLICT_MERGE_CLASHES  65536
+
 #define CONFLICT_MERGE_BLOCK    256      /* bytes of a name at a time */
 
 
@@ -81,9 +83,14 @@ conflict_merge_report_add_field(conflict_walk_t *walk)
     result = walk->result;
     names = &result->names;
 
-    if (result->fields.len < CONFLICT_MERGE_FIELDS) {
+    if (result->fields_printed < CONFLICT_MERGE_FIELDS) {
         len = (walk->path.len < CONFLICT_MERGE_NAMES) ? walk->path.len
                                                       : CONFLICT_MERGE_NAMES;
+
+        result->fields_printed += sizeof("\"\",") - 1
+                              + conflict_text_escape(NULL, walk->path.data,
+                                                     len);
+
         size[0] = (unsigned char) (len >> 8);
         size[1] = (unsigned char) len;
 
@@ -121,11 +128,17 @@ int
 conflict_merge_report_field(const unsigned char **p, const unsigned char *last,
     const unsigned char **name, size_t *len)
 {
-    if (*p == last) {
+    if (last - *p < 2) {
         return 0;
     }
 
     *len = (size_t) (*p)[0] << 8 | (*p)[1];
+
+    if ((size_t) (last - *p) - 2 < *len) {
+        /* memory ran out while it was added */
+        return 0;
+    }
+
     *name = *p + 2;
     *p += 2 + *len;
 
@@ -137,6 +150,7 @@ void
 conflict_merge_report_clash(conflict_walk_t *walk, conflict_rule_e rule,
     const conflict_trio_t *trio)
 {
+    size_t              printed;
     conflict_clash_t    clash;
     conflict_merged_t  *result;
 
@@ -146,6 +160,7 @@ conflict_merge_report_clash(conflict_walk_t *walk, conflict_rule_e rule,
         /* from here on the lists are those of the clashed fields */
         walk->clashed = 1;
         result->fields.len = 0;
+        result->fields_printed = 0;
         result->names.len = 0;
     }
 
@@ -155,12 +170,15 @@ conflict_merge_report_clash(conflict_walk_t *walk, conflict_rule_e rule,
         result->base_known = 0;
     }
 
-    if (walk->path.len + sizeof(conflict_clash_t)
-        > conflict_merge_report_room(result))
-    {
+    printed = sizeof(conflict_clash_t)
+              + conflict_text_escape(NULL, walk->path.data, walk->path.len);
+
+    if (printed > conflict_merge_report_room(result)) {
         result->omitted++;
         return;
     }
+
+    result->clashes_printed += printed;
 
     memset(&clash, 0, sizeof(conflict_clash_t));
 
@@ -204,7 +222,7 @@ static size_t
 conflict_merge_report_add_value(conflict_merged_t *result,
     conflict_value_t value)
 {
-    size_t                len;
+    size_t                len, room, printed;
     const unsigned char  *text;
 
     if (value.tree == NULL) {
@@ -212,10 +230,19 @@ conflict_merge_report_add_value(conflict_merged_t *result,
     }
 
     text = conflict_tree_text(value, &len);
+    room = conflict_merge_report_room(result);
 
-    if (len + sizeof(conflict_clash_t) > conflict_merge_report_room(result)) {
+    if (len > room) {
         return 0;
     }
+
+    printed = conflict_text_defuse(NULL, text, len);
+
+    if (printed > room) {
+        return 0;
+    }
+
+    result->clashes_printed += printed;
 
     conflict_buffer_add(&result->values, text, len);
 
@@ -226,9 +253,5 @@ conflict_merge_report_add_value(conflict_merged_t *result,
 static size_t
 conflict_merge_report_room(const conflict_merged_t *result)
 {
-    size_t  used;
-
-    used = result->clashes.len + result->values.len;
-
-    return (used < CONFLICT_MERGE_CLASHES) ? CONFLICT_MERGE_CLASHES - used : 0;
+    return CONFLICT_MERGE_CLASHES - result->clashes_printed;
 }

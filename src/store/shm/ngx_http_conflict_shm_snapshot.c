@@ -126,11 +126,13 @@ ngx_http_conflict_shm_snapshot_locks(ngx_http_conflict_snapshot_t *snapshot,
         }
 
         holder = ngx_array_push(&snapshot->holders);
+        if (holder == NULL) {
+            return;
+        }
 
-        if (holder == NULL
-            || ngx_http_conflict_snapshot_copy(snapshot, &holder->key,
-                                               lock->key, lock->key_len)
-               != NGX_OK
+        if (ngx_http_conflict_snapshot_copy(snapshot, &holder->key, lock->key,
+                                            lock->key_len)
+            != NGX_OK
             || ngx_http_conflict_snapshot_copy(snapshot, &holder->user,
                                                lock->user, lock->user_len)
                != NGX_OK
@@ -138,6 +140,7 @@ ngx_http_conflict_shm_snapshot_locks(ngx_http_conflict_snapshot_t *snapshot,
                                                lock->client, lock->client_len)
                != NGX_OK)
         {
+            snapshot->holders.nelts--;
             return;
         }
 

@@ -537,6 +537,74 @@ SKIP: {
 }
 
 
+=== what the dashboard shows of a long line
+--- config
+    location /plain/ {
+        conflict server_wins;
+        conflict_user $http_x_user;
+        proxy_pass http://api;
+    }
+    location = /status {
+        conflict_status json;
+    }
+--- steps
+set_doc('/plain/1', { n => 1 });
+PUT('/plain/1', { n => 2 });
+
+# each "<" takes six bytes
+
+for my $n (70, 300, 900) {
+    PUT('/plain/1', { n => $n, base_version => 1 },
+        map { "$_: " . '<' x $n } qw(X-User X-Client));
+}
+
+my $shown;
+until_true {
+    $shown = json(GET('/status'))->{conflicts};
+    @$shown == 3;
+};
+
+is_deeply([map { [@$_{qw(conflict_id action policy)}] } reverse @$shown],
+          [map { [@$_{qw(conflict_id action policy)}] } conflicts()],
+          'id, action and policy are those of the log, at any length');
+
+
+=== no memory for a refusal
+--- config
+    location /plain/ {
+        conflict version;
+        proxy_pass http://api;
+    }
+    location = /op {
+        conflict_test default;
+    }
+    location = /status {
+        conflict_status json;
+    }
+--- allow: conflict log: a line was not written
+--- steps
+set_doc('/plain/1', { id => 1 });
+PUT('/plain/1', { n => 1 });
+
+my %got;
+
+for (my $times = 0; $times < 150; $times += 3) {
+    GET("/op?memory=$times");
+    $got{PUT('/plain/1', { n => $times, base_version => 1 })->{status}}++;
+}
+
+GET('/op?memory=');
+
+is($got{204}, undef, 'none has passed');
+cmp_ok($got{500}, '>', 0, 'some refusals could not be built');
+
+my $lost = json(GET('/status'))->{audit_errors};
+
+is(conflicts() + $lost, 50, 'each has its line, or one that counts as lost');
+is(scalar(grep { $_->{status} == 500 } conflicts()) > 0, 1,
+   'with the status that the client was sent') if conflicts() > $got{409};
+
+
 === no memory for a line
 --- config
     location /plain/ {

@@ -172,6 +172,20 @@ is($r->{status}, 409, 'one that never holds');
 is(json($r)->{detail}, 'the patch cannot be applied to its base', 'why');
 is_deeply(json($r)->{conflicts}, [], 'no field');
 
+# the whole document, whose pointer is empty, and no value fits
+
+set_doc('/plain/2', { a => 'x' x 70_000 });
+
+$v = version(GET('/plain/2', ann));
+$r = patch('/plain/2', ops(stated($v), replace('/a', '"' . 'z' x 70_000 . '"')),
+           bob);
+$r = patch('/plain/2', ops(stated($v), holds('', '{"a":"' . 'y' x 70_000 . '"}'),
+                           add('/b', 2)), ann);
+
+is($r->{status}, 409, 'a test of the document');
+is_deeply(json($r)->{conflicts}, [{ field => '', rule => 'test' }],
+          'its pointer is a string');
+
 
 === fields with rules, and lists by index
 --- rules

@@ -1232,6 +1232,121 @@ test_room(void **state)
 }
 
 
+/* the limits are those of the JSON that is printed, where "<" takes six bytes */
+
+static void
+test_printed(void **state)
+{
+    size_t                n, len;
+    char                 *server, *client, *p, *q;
+    conflict_merge_t      in;
+    conflict_merged_t     out;
+    conflict_clash_t     *clash;
+    const unsigned char  *list, *last, *name;
+
+    (void) state;
+
+    memset(&in, 0, sizeof(in));
+
+    server = malloc(1 << 20);
+    client = malloc(1 << 20);
+
+    sprintf(server, "{\"a\":\"%0*d\"}", 30000, 0);
+    memset(strchr(server, ':') + 2, '<', 30000);
+    sprintf(client, "{\"a\":\"%0*d\"}", 30001, 0);
+    memset(strchr(client, ':') + 2, '<', 30001);
+
+    document(&in.server, server);
+    document(&in.client, client);
+    in.stale = 1;
+    in.values = 10000;
+
+    assert_int_equal(conflict_merge(&in, &out), CONFLICT_MERGE_CLASH);
+
+    clash = (conflict_clash_t *) out.clashes.data;
+
+    assert_int_equal(out.clashes.len, sizeof(conflict_clash_t));
+    assert_int_equal(clash->server, 0);
+    assert_int_equal(clash->client, 0);
+
+    conflict_merge_free(&out);
+
+    p = server;
+    q = client;
+
+    for (n = 0; n < 40; n++) {
+        p += sprintf(p, "%s\"%02zu", n ? "," : "{", n);
+        q += sprintf(q, "%s\"%02zu", n ? "," : "{", n);
+
+        for (len = 0; len < 400; len++) {
+            p += sprintf(p, "\\u0001");
+            q += sprintf(q, "\\u0001");
+        }
+
+        p += sprintf(p, "\":1");
+        q += sprintf(q, "\":2");
+    }
+
+    strcpy(p, "}");
+    strcpy(q, "}");
+
+    document(&in.server, server);
+    document(&in.client, client);
+
+    assert_int_equal(conflict_merge(&in, &out), CONFLICT_MERGE_CLASH);
+
+    n = 0;
+    list = out.fields.data;
+    last = list + out.fields.len;
+
+    while (conflict_merge_report_field(&list, last, &name, &len)) {
+        n += conflict_text_escape(NULL, name, len);
+    }
+
+    assert_true(n > 0);
+    assert_true(n < 4096 + 6 * 512);
+
+    conflict_merge_free(&out);
+    free(server);
+    free(client);
+}
+
+
+/* of a list that memory ran out for, the whole fields are read, and no more */
+
+static void
+test_fields_cut(void **state)
+{
+    size_t                n, len, fields;
+    unsigned char        *cut;
+    const unsigned char  *p, *name;
+
+    static const unsigned char  list[] = "\0\2/a" "\0\3/bc" "\0\0";
+
+    (void) state;
+
+    for (n = 0; n < sizeof(list); n++) {
+        cut = malloc(n + 1);
+        memcpy(cut, list, n);
+
+        /* so that the sanitizer sees a byte too many */
+        cut = realloc(cut, n ? n : 1);
+
+        p = cut;
+
+        for (fields = 0;
+             conflict_merge_report_field(&p, cut + n, &name, &len);
+             fields++)
+        {
+            assert_true(name + len <= cut + n);
+        }
+
+        assert_int_equal(fields, (n >= 4) + (n >= 9) + (n >= 11));
+        free(cut);
+    }
+}
+
+
 /* random documents: small, so that members coincide */
 
 static void
@@ -1821,6 +1936,8 @@ main(void)
         cmocka_unit_test(test_errors),
         cmocka_unit_test(test_lists),
         cmocka_unit_test(test_room),
+        cmocka_unit_test(test_printed),
+        cmocka_unit_test(test_fields_cut),
         cmocka_unit_test(test_properties),
         cmocka_unit_test(test_parts_applied),
         cmocka_unit_test(test_commute)

@@ -165,6 +165,26 @@ set_doc('/plain/notes/1', '{"id":1,"text":"buy milk"}');
 follow('docs/lock.md');
 
 
+=== docs/directives.md has each directive, at its top and as a section
+--- config
+    location / {
+        proxy_pass http://api;
+    }
+--- steps
+my $top = $ENV{TEST_NGINX_TOP};
+my $page = slurp("$top/docs/directives.md");
+my ($list) = $page =~ /\A(.*?)^## /ms;
+my ($commands) = slurp("$top/src/ngx_http_conflict_module.c")
+                 =~ /^static ngx_command_t .*?\{\n(.*?)^\};/ms;
+my @registered = sort(($commands // '') =~ /^    \{ ngx_string\("(\w+)"\),/mg);
+my @listed = map { /^(\w+)\]\(#\1\)/ ? $1 : () } split /\[/, $list;
+my @sections = $page =~ /^## (conflict\w*)$/mg;
+
+cmp_ok(scalar(@registered), '>', 20, 'there are some');
+is("@listed", "@registered", 'the list at the top');
+is("@sections", "@registered", 'the sections, in the same order');
+
+
 === each promise of docs/operations.md has its test
 --- config
     location / {

@@ -342,6 +342,59 @@ applied($before + 1);
 is(scalar(journal()), $before + 1, 'which it was, once');
 
 
+=== a MOVE that lasts, of which only the destination has a lease
+--- half
+    conflict_store_error pass;
+--- steps
+my ($to) = one_of_each_half('/plain/z');
+my (undef, $from) = one_of_each_half('/plain/a');
+
+set_doc($_, { n => 1 }) for $from, $to;
+settled($to);
+
+my $begun = journal() + 1;
+my $w = start('MOVE', $from, headers => ["Destination: $to",
+                                         'X-Up-Write: sleep=1.5 apply']);
+begun($begun);
+is(json(PUT($to, { n => 2 }))->{error}, 'write_in_progress', 'it is leased');
+
+is(finish($w)->{status}, 204, 'the lease was renewed');
+is(PUT($to, { n => 3 })->{status}, 204, 'and is over');
+
+
+=== the resource of a MOVE that could not be checked is not leased later
+--- half
+    conflict_store_error pass;
+--- steps
+my ($from) = one_of_each_half('/plain/a');
+my (undef, $to) = one_of_each_half('/plain/z');
+
+set_doc($from, { n => 1 });
+settled($from);
+
+my $begun = journal() + 1;
+my $w = start('MOVE', $from, headers => ["Destination: $to",
+                                         'X-Up-Write: hold apply']);
+begun($begun);
+
+my $slot = redis($::half, 'CLUSTER', 'KEYSLOT', redis_key($to));
+redis($::half, 'CLUSTER', 'ADDSLOTS', $slot);
+
+my $renewals = sub {
+    redis($::half, 'INFO', 'commandstats') =~ /cmdstat_evalsha:calls=(\d+)/;
+    return $1;
+};
+
+my $before = $renewals->();
+until_true { $renewals->() >= $before + 4 };
+is(redis($::half, 'EXISTS', redis_key($to)), 0, 'no entry was made of it');
+
+release();
+is(finish($w)->{status}, 201, 'the MOVE is done');
+is(patient_put($to, { n => 2 })->{status}, 204, 'nothing is in flight');
+redis($::half, 'CLUSTER', 'DELSLOTS', $slot);
+
+
 === no node is there
 --- steps
 redis_stop($_) for @::nodes;

@@ -513,8 +513,8 @@ ngx_http_conflict_outcome_settle_op(ngx_http_conflict_ctx_t *ctx,
 
     ops = op->store->ops;
 
-    if (op->in.reads) {
-        /* the source of a COPY is not written */
+    if (op->in.reads && class != NGX_HTTP_CONFLICT_AMBIGUOUS) {
+        /* the source of a COPY is not written, nor read any more */
         (void) ops->cancel(op);
         return;
     }

@@ -8,6 +8,7 @@ use Conflict;
 use Test::Nginx::Socket 'no_plan';
 
 our @nodes = cluster_start();
+our $half = half_start();
 
 $Conflict::Store = 'cluster';
 Conflict::install('Test::Nginx::Socket');
@@ -18,18 +19,51 @@ workers(1);
 add_block_preprocessor(sub {
     my $block = shift;
 
-    # two of the six, by which the others are found
+    # two of the six, by which the others are found; a block with "half" has
+    # the other cluster, and more directives of the server
 
     $block->set_value('http_config', join(' ', 'conflict_store default',
-                      map({ "redis://127.0.0.1:$_" } @nodes[0, 4]),
+                      map({ "redis://127.0.0.1:$_" }
+                          defined $block->half ? $half : @nodes[0, 4]),
                       "cluster timeout=500ms;\n"));
-    $block->set_value('config', "location / {\n"
+    $block->set_value('config', ($block->half // '') . "location / {\n"
                       . "conflict version;\n"
                       . "conflict_lease 700ms;\n"
                       . "conflict_quarantine 300ms;\n"
                       . "conflict_wait 200ms;\n"
                       . "proxy_pass http://api;\n}\n");
 });
+
+# a cluster of one node, which serves the lower half of the slots
+
+sub half_start {
+    my $port = redis_start(undef, '--cluster-enabled', 'yes',
+                           '--cluster-port', free_port(),
+                           '--cluster-require-full-coverage', 'no');
+
+    redis($port, 'CLUSTER', 'ADDSLOTSRANGE', 0, 8191);
+    until_true { redis($port, 'CLUSTER', 'INFO') =~ /cluster_state:ok/ };
+
+    return $port;
+}
+
+# the first path of each half: served, not served
+
+sub one_of_each_half {
+    my ($directory) = @_;
+
+    my @path;
+
+    for my $n (1 .. 100) {
+        my $path = "$directory/$n";
+        my $slot = redis($half, 'CLUSTER', 'KEYSLOT', redis_key($path));
+        $path[$slot > 8191] //= $path;
+    }
+
+    return @path;
+}
+
+sub move { http('MOVE', $_[0], headers => ["Destination: $_[1]", @_[2 .. $#_]]) }
 
 # a resource at each of the masters, by port
 
@@ -272,6 +306,93 @@ is(PUT($path, { n => 3, base_version => $v })->{status}, 409, 'it is checked');
 
 ok((until_true { redis($new, 'EXISTS', redis_key($path)) eq '1' }),
    'at the new master');
+
+
+=== the outcome of a MOVE of which only the destination has a lease
+--- half
+    conflict_store_error pass;
+    location /plain/moved/ {
+        conflict version;
+        conflict_wait 50ms;
+        conflict_lease 700ms;
+        conflict_quarantine 1500ms;
+        proxy_read_timeout 200ms;
+        error_page 504 = @fallback;
+        proxy_pass http://api;
+    }
+    location @fallback {
+        proxy_pass http://api;
+    }
+--- steps
+my ($to, $from) = one_of_each_half('/plain/moved');
+
+set_doc($_, { n => 1 }) for $from, $to;
+settled($to);
+
+my $before = journal();
+my $r = move($from, $to, 'X-Up-Write: sleep=0.7 apply');
+is($r->{status}, 503, 'it is not sent again');
+is(json($r)->{error}, 'outcome_unknown', 'why');
+
+$r = PUT($to, { n => 2 });
+is($r->{status}, 503, 'the destination is quarantined');
+is(json($r)->{error}, 'outcome_unknown', 'as it may still be written');
+
+applied($before + 1);
+is(scalar(journal()), $before + 1, 'which it was, once');
+
+
+=== a MOVE that lasts, of which only the destination has a lease
+--- half
+    conflict_store_error pass;
+--- steps
+my ($to) = one_of_each_half('/plain/z');
+my (undef, $from) = one_of_each_half('/plain/a');
+
+set_doc($_, { n => 1 }) for $from, $to;
+settled($to);
+
+my $begun = journal() + 1;
+my $w = start('MOVE', $from, headers => ["Destination: $to",
+                                         'X-Up-Write: sleep=1.5 apply']);
+begun($begun);
+is(json(PUT($to, { n => 2 }))->{error}, 'write_in_progress', 'it is leased');
+
+is(finish($w)->{status}, 204, 'the lease was renewed');
+is(PUT($to, { n => 3 })->{status}, 204, 'and is over');
+
+
+=== the resource of a MOVE that could not be checked is not leased later
+--- half
+    conflict_store_error pass;
+--- steps
+my ($from) = one_of_each_half('/plain/a');
+my (undef, $to) = one_of_each_half('/plain/z');
+
+set_doc($from, { n => 1 });
+settled($from);
+
+my $begun = journal() + 1;
+my $w = start('MOVE', $from, headers => ["Destination: $to",
+                                         'X-Up-Write: hold apply']);
+begun($begun);
+
+my $slot = redis($::half, 'CLUSTER', 'KEYSLOT', redis_key($to));
+redis($::half, 'CLUSTER', 'ADDSLOTS', $slot);
+
+my $renewals = sub {
+    redis($::half, 'INFO', 'commandstats') =~ /cmdstat_evalsha:calls=(\d+)/;
+    return $1;
+};
+
+my $before = $renewals->();
+until_true { $renewals->() >= $before + 4 };
+is(redis($::half, 'EXISTS', redis_key($to)), 0, 'no entry was made of it');
+
+release();
+is(finish($w)->{status}, 201, 'the MOVE is done');
+is(patient_put($to, { n => 2 })->{status}, 204, 'nothing is in flight');
+redis($::half, 'CLUSTER', 'DELSLOTS', $slot);
 
 
 === no node is there

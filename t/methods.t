@@ -80,6 +80,49 @@ is(PUT('/plain/a', { n => 'edited', base_version => $va })->{status}, 409,
    'a is not');
 
 
+=== the source of a COPY that may still be carried out
+--- config
+    location / {
+        conflict version;
+        conflict_wait 50ms;
+        conflict_quarantine 1500ms;
+        proxy_read_timeout 200ms;
+        proxy_pass http://api;
+    }
+--- steps
+set_doc("/plain/$_", { n => $_ }) for 'a', 'b';
+
+my $v = version(GET('/plain/b'));
+my $read = qq(If-Match: "$v");
+
+is(copy('/plain/b', '/plain/a', $read, 'X-Up-Write: status=500')->{status},
+   500, 'a COPY whose outcome is unknown, but which is over');
+is(PUT('/plain/b', { n => 'b', base_version => $v })->{status}, 204,
+   'leaves its source open');
+
+$v = version(GET('/plain/b'));
+$read = qq(If-Match: "$v");
+
+is(copy('/plain/b', '/plain/a', $read, 'X-Up-Write: sleep=0.7 apply')
+   ->{status}, 504, 'one that may still be carried out');
+
+my $r = PUT('/plain/b', { n => 'edited', base_version => $v });
+is($r->{status}, 503, 'keeps it closed');
+is(json($r)->{error}, 'outcome_unknown', 'why');
+
+applied(2);
+is(doc('/plain/a'), '{"n":"b"}', 'it has copied what If-Match named');
+
+until_true {
+    $r = copy('/plain/b', '/plain/a', $read);
+    $r->{status} != 503;
+};
+
+is($r->{status}, 204, 'its retry is carried out');
+is(PUT('/plain/b', { n => 'edited', base_version => $v })->{status}, 204,
+   'and the source has kept its version');
+
+
 === preconditions are about the source
 --- config
     location / {

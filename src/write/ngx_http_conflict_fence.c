@@ -74,7 +74,7 @@ ngx_http_conflict_fence_remaining_min(ngx_http_conflict_ctx_t *ctx,
 ngx_uint_t
 ngx_http_conflict_fence_expired(ngx_http_conflict_ctx_t *ctx)
 {
-    return (ctx->op->out.leased || (ctx->pair && ctx->pair->op->out.leased))
+    return ngx_http_conflict_outcome_leased(ctx)
            && !ctx->lease.settled && !ctx->lease.got_2xx && !ctx->conf->report
            && ngx_http_conflict_fence_remaining_min(ctx, 0) <= 0;
 }
@@ -153,12 +153,10 @@ ngx_http_conflict_fence_abort(ngx_http_conflict_ctx_t *ctx)
 ngx_uint_t
 ngx_http_conflict_fence_late(ngx_http_conflict_ctx_t *ctx)
 {
-    ngx_http_conflict_op_t  *op;
-
-    op = ctx->op;
-
-    if (ctx->lease.settled || !op->out.leased || ctx->conf->report
-        || ngx_http_conflict_fence_remaining_min(ctx, op->in.quarantine) > 0
+    if (ctx->lease.settled || !ngx_http_conflict_outcome_leased(ctx)
+        || ctx->conf->report
+        || ngx_http_conflict_fence_remaining_min(ctx, ctx->op->in.quarantine)
+           > 0
         || ngx_http_conflict_outcome_late(ctx) != NGX_OK)
     {
         return 0;

@@ -43,6 +43,13 @@ static const ngx_uint_t  ngx_http_conflict_not_done[] = {
 };
 
 
+ngx_uint_t
+ngx_http_conflict_outcome_leased(ngx_http_conflict_ctx_t *ctx)
+{
+    return ctx->op->out.leased || (ctx->pair && ctx->pair->op->out.leased);
+}
+
+
 void
 ngx_http_conflict_outcome_hold(ngx_http_conflict_ctx_t *ctx)
 {
@@ -127,7 +134,9 @@ ngx_http_conflict_outcome_header(ngx_http_conflict_ctx_t *ctx)
 
     op = ctx->op;
 
-    if (ctx->lease.settled || !op->out.leased) {
+    if (ctx->lease.settled || !ctx->pass.forwarded
+        || !ngx_http_conflict_outcome_leased(ctx))
+    {
         return;
     }
 
@@ -173,9 +182,7 @@ ngx_http_conflict_outcome_end(ngx_http_conflict_ctx_t *ctx)
     ngx_uint_t                 status;
     ngx_http_conflict_class_e  class;
 
-    if (ctx->lease.settled
-        || !(ctx->op->out.leased || (ctx->pair && ctx->pair->op->out.leased)))
-    {
+    if (ctx->lease.settled || !ngx_http_conflict_outcome_leased(ctx)) {
         return;
     }
 
@@ -315,7 +322,7 @@ ngx_http_conflict_outcome_redirect(ngx_http_conflict_ctx_t *ctx)
 
     if (!write) {
 
-        if (!ctx->lease.settled && ctx->op->out.leased) {
+        if (!ctx->lease.settled && ngx_http_conflict_outcome_leased(ctx)) {
             ngx_http_conflict_outcome_settle_unversioned(ctx, class);
         }
 
@@ -338,7 +345,7 @@ ngx_http_conflict_outcome_redirect(ngx_http_conflict_ctx_t *ctx)
             break;
         }
 
-        if (!ctx->lease.settled && ctx->op->out.leased) {
+        if (!ctx->lease.settled && ngx_http_conflict_outcome_leased(ctx)) {
             ngx_http_conflict_outcome_settle(ctx, class);
         }
 
@@ -506,8 +513,8 @@ ngx_http_conflict_outcome_settle_op(ngx_http_conflict_ctx_t *ctx,
 
     ops = op->store->ops;
 
-    if (op->in.reads) {
-        /* the source of a COPY is not written */
+    if (op->in.reads && class != NGX_HTTP_CONFLICT_AMBIGUOUS) {
+        /* the source of a COPY is not written, nor read any more */
         (void) ops->cancel(op);
         return;
     }

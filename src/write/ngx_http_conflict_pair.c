@@ -19,6 +19,7 @@ static ngx_int_t ngx_http_conflict_pair_key(ngx_http_request_t *r,
 static ngx_uint_t ngx_http_conflict_pair_same(ngx_str_t *a, ngx_str_t *b);
 static ngx_int_t ngx_http_conflict_pair_op(ngx_http_request_t *r,
     ngx_http_conflict_ctx_t *ctx, ngx_http_conflict_pair_t *pair);
+static void ngx_http_conflict_pair_hold(ngx_http_conflict_ctx_t *ctx);
 static void ngx_http_conflict_pair_swap(ngx_http_conflict_ctx_t *ctx);
 static ngx_int_t ngx_http_conflict_pair_error(ngx_http_conflict_ctx_t *ctx,
     const char *reason);
@@ -291,7 +292,6 @@ ngx_http_conflict_pair_op(ngx_http_request_t *r, ngx_http_conflict_ctx_t *ctx,
 ngx_uint_t
 ngx_http_conflict_pair_next(ngx_http_conflict_ctx_t *ctx)
 {
-    ngx_http_conflict_op_t    *op;
     ngx_http_conflict_pair_t  *pair;
 
     pair = ctx->pair;
@@ -308,27 +308,41 @@ ngx_http_conflict_pair_next(ngx_http_conflict_ctx_t *ctx)
             ngx_http_conflict_pair_swap(ctx);
         }
 
+        ngx_http_conflict_pair_hold(ctx);
+
         return 0;
     }
 
-    op = ctx->op;
     pair->second = 1;
 
     ngx_http_conflict_pair_swap(ctx);
 
-    if (op->out.leased) {
-        pair->timer.handler = ngx_http_conflict_pair_renew;
-        pair->timer.data = pair;
-        pair->timer.log = ctx->request->connection->log;
-
-        ngx_add_timer(&pair->timer, op->in.lease / 3 + 1);
-    }
+    ngx_http_conflict_pair_hold(ctx);
 
     if (ctx->flow.outcome == NGX_HTTP_CONFLICT_OUTCOME_PASSED) {
         ctx->flow.outcome = NGX_HTTP_CONFLICT_OUTCOME_NONE;
     }
 
     return 1;
+}
+
+
+/* renews the lease of pair->op, if it has one */
+
+static void
+ngx_http_conflict_pair_hold(ngx_http_conflict_ctx_t *ctx)
+{
+    ngx_http_conflict_pair_t  *pair;
+
+    pair = ctx->pair;
+
+    if (pair->op->out.leased && !pair->timer.timer_set) {
+        pair->timer.handler = ngx_http_conflict_pair_renew;
+        pair->timer.data = pair;
+        pair->timer.log = ctx->request->connection->log;
+
+        ngx_add_timer(&pair->timer, pair->op->in.lease / 3 + 1);
+    }
 }
 
 
@@ -390,8 +404,10 @@ ngx_http_conflict_pair_renew(ngx_event_t *ev)
 
     ngx_add_timer(ev, pair->op->in.lease / 3 + 1);
 
-    /* if it fails, the lease expires and a quarantine begins: safe */
-    (void) pair->op->store->ops->renew(pair->op);
+    if (pair->op->out.leased) {
+        /* if it fails, the lease expires and a quarantine begins: safe */
+        (void) pair->op->store->ops->renew(pair->op);
+    }
 }
 
 

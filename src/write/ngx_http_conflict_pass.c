@@ -18,13 +18,11 @@ static void ngx_http_conflict_pass_enter(ngx_http_request_t *r,
 ngx_http_conflict_state_e
 ngx_http_conflict_pass(ngx_http_conflict_ctx_t *ctx)
 {
-    uint64_t                 start, end;
-    ngx_int_t                rc;
-    ngx_http_request_t      *r;
-    ngx_http_conflict_op_t  *op;
+    uint64_t             start, end;
+    ngx_int_t            rc;
+    ngx_http_request_t  *r;
 
     r = ctx->request;
-    op = ctx->op;
 
     rc = ngx_http_conflict_fence_pass(ctx);
 
@@ -39,7 +37,7 @@ ngx_http_conflict_pass(ngx_http_conflict_ctx_t *ctx)
         ngx_http_conflict_entity(r, ctx);
     }
 
-    if (op->out.leased || (ctx->pair && ctx->pair->op->out.leased)) {
+    if (ngx_http_conflict_outcome_leased(ctx)) {
         ngx_http_conflict_outcome_hold(ctx);
 
     } else {

@@ -194,6 +194,9 @@ ngx_int_t ngx_http_conflict_method_header(ngx_http_request_t *r,
 ngx_uint_t ngx_http_conflict_method_created(ngx_http_request_t *r);
 
 
+/* 1: the write has a lease; of a MOVE or COPY, on one of its resources. */
+ngx_uint_t ngx_http_conflict_outcome_leased(ngx_http_conflict_ctx_t *ctx);
+
 /* Renews the lease by a timer until the write is settled. */
 void ngx_http_conflict_outcome_hold(ngx_http_conflict_ctx_t *ctx);
 

@@ -542,6 +542,7 @@ ngx_http_conflict_handler_cleanup(ngx_http_conflict_ctx_t *ctx)
         ngx_del_timer(&ctx->timing.timer);
     }
 
+    ngx_http_conflict_held_response_end(ctx);
     ngx_http_conflict_diff_end(ctx);
 
     if (ctx->latest.started && !ctx->latest.done) {

@@ -95,7 +95,7 @@ sub replicated {
 
     until_true {
         my $entry = redis($::redis, 'GET', redis_key($path)) // '';
-        $entry =~ /^0/ && (split / /, $entry)[9] ne '-'
+        $entry =~ /^0/ && (split / /, $entry)[8] ne '-'
         && !grep { (redis($_, 'GET', redis_key($path)) // '') ne $entry } @::replicas;
     };
 

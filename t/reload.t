@@ -21,7 +21,7 @@ add_block_preprocessor(sub {
         $http .= "conflict_store $name $place;\n";
 
         redis($redis, 'SET', "$name:incarnation",
-              '- 0 0 ' . int(1000 * time())) if $redis;
+              '- 0000000000000000 0 ' . int(1000 * time())) if $redis;
     }
 
     $block->set_value('http_config', "$http\nproxy_read_timeout 20s;\n"

@@ -33,7 +33,7 @@ sub head {
 }
 
 my $header = content('ngx_http_conflict_redis_codec.h');
-my (@arguments, %answers);
+my (@arguments, @fast, %answers);
 
 for my $enum ($header =~ /^enum \{\n(.*?)^\};/msg) {
     my @names = $enum =~ /^\s+NGX_HTTP_CONFLICT_REDIS_(\w+)/mg;
@@ -42,6 +42,13 @@ for my $enum ($header =~ /^enum \{\n(.*?)^\};/msg) {
         my $n = $1;
 
         push @arguments, [$_, $n++] for grep { $_ !~ /^ARGV/ } @names;
+        next;
+    }
+
+    if ($enum =~ /REDIS_FAST\((\d+)\)/) {
+        my $n = $1;
+
+        push @fast, [$_, $n++] for grep { $_ !~ /^FAST$|_ARGS$/ } @names;
         next;
     }
 
@@ -57,6 +64,37 @@ for (@arguments) {
 
     like(head(lc $script, 'input'),
          qr/(?<![\w.])$n [^,:;]*\b\Q$word\E\b/i, "$n of " . lc($name));
+}
+
+for (@fast) {
+    my ($name, $n) = @$_;
+    my ($script, $word) = $name =~ /^([A-Z]+)_FAST_([A-Z]+)$/;
+
+    like(head(lc $script . '_fast', 'input'),
+         qr/(?<![\w.])$n [^,:;]*\b\Q$word\E\b/i, "$n of " . lc($name));
+}
+
+# an entry: its words and its flags
+
+my ($words) = content('lua/entry.lua')
+    =~ /^-- An entry is one string of words: (.*?)\.  If a link/ms;
+
+$words =~ s/\n--\s*/ /g;
+
+my @words = split /,\s+(?=[^()]*(?:\(|$))/, $words =~ s/\.  The flags.*//r;
+my @flags = split /,\s+|\s+and\s+(?=header)/,
+            $words =~ s/.*The flags are digits:\s+//r;
+
+my ($names) = content('ngx_http_conflict_redis_entry.c')
+    =~ /^enum \{\n(.*?)_ENTRY_WORDS/ms;
+my @names = $names =~ /^\s+NGX_HTTP_CONFLICT_REDIS_ENTRY_(\w+)/mg;
+
+is(scalar(@words), scalar(@names), 'words of an entry');
+like($words[$_], qr/$names[$_]/i, lc "word $names[$_]") for 0 .. $#names;
+
+for my $i (0 .. $#{ $answers{FLAGS} }) {
+    my ($name) = $answers{FLAGS}[$i] =~ /FLAG_(\w+)/;
+    like($flags[$i], qr/\b$name\b/i, lc "flag $name");
 }
 
 # answers: each word is one between commas

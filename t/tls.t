@@ -133,7 +133,7 @@ master_on();
 add_block_preprocessor(sub {
     my $block = shift;
 
-    cli("FLUSHALL\nSET conflict:incarnation \"- 0 0 "
+    cli("FLUSHALL\nSET conflict:incarnation \"- 0000000000000000 0 "
         . int(1000 * time()) . "\"\n");
 
     $block->set_value('config', "location / {\n"

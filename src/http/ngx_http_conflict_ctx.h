@@ -476,12 +476,13 @@ struct ngx_http_conflict_ctx_s {
     } pass;
 
     /*
-     * write_wait.c, verdict.c, read.c, pair.c, outcome.c, diff.c, store_call.c
-     * and latest_get.c; milliseconds.
+     * write_wait.c, verdict.c, read.c, pair.c, outcome.c, held_response.c,
+     * diff.c, store_call.c and latest_get.c; milliseconds.
      */
 
     struct {
         ngx_event_t                    timer;       /* waits, then renews */
+        ngx_event_t                    held;        /* the response is */
         ngx_event_t                   *diff_timer;  /* of the own GET for the
                                                        audit log */
         ngx_msec_t                     wait_start;  /* ngx_current_msec */

@@ -56,18 +56,25 @@ static const char  *ngx_http_conflict_redis_call_temporary[] = {
 
 ngx_int_t
 ngx_http_conflict_redis_call_send(ngx_http_conflict_redis_t *client,
-    ngx_http_conflict_redis_script_e script, ngx_str_t *key,
-    const char *extra_key, ngx_str_t *args, ngx_uint_t n, ngx_msec_t life,
+    ngx_http_conflict_redis_command_t *command, ngx_msec_t life,
     ngx_uint_t flags, ngx_http_conflict_redis_pt handler, void *data,
     const char **why)
 {
+    ngx_uint_t                             slot;
     ngx_http_conflict_redis_call_t        *call;
     ngx_http_conflict_redis_connection_t  *conn;
 
     *why = "no memory";
 
-    call = ngx_http_conflict_redis_command_create(client, script, key,
-                                                  extra_key, args, n);
+    slot = 0;
+    conn = client->conn;
+
+    if (client->conf.cluster) {
+        slot = ngx_http_conflict_redis_slot_of(command->key);
+        conn = ngx_http_conflict_redis_cluster_owner(client, slot);
+    }
+
+    call = ngx_http_conflict_redis_command_create(client, conn, slot, command);
     if (call == NULL) {
         return NGX_ERROR;
     }
@@ -79,12 +86,6 @@ ngx_http_conflict_redis_call_send(ngx_http_conflict_redis_t *client,
                        && (flags & NGX_HTTP_CONFLICT_REDIS_REPLICATE));
     call->expires = ngx_current_msec + life;
 
-    conn = client->conn;
-
-    if (client->conf.cluster) {
-        conn = ngx_http_conflict_redis_cluster_owner(client, call->slot);
-    }
-
     if (conn == NULL) {
         *why = "no server serves this slot";
 
@@ -94,10 +95,7 @@ ngx_http_conflict_redis_call_send(ngx_http_conflict_redis_t *client,
     } else {
         ngx_http_conflict_redis_call_dispatch(conn, call);
 
-        if (script == NGX_HTTP_CONFLICT_REDIS_SETTLE
-            || script == NGX_HTTP_CONFLICT_REDIS_HISTORY)
-        {
-            /* before the HTTP client gets its response and acts on it */
+        if (flags & NGX_HTTP_CONFLICT_REDIS_NOW) {
             ngx_http_conflict_redis_event_push(conn);
         }
 
@@ -216,6 +214,10 @@ ngx_http_conflict_redis_call_write(ngx_http_conflict_redis_connection_t *conn,
 
     if (call->move) {
         ngx_http_conflict_redis_noted_write(conn, call);
+    }
+
+    if (call->incarnation) {
+        ngx_http_conflict_redis_incarnation_write(conn, call);
     }
 
     if (redisAsyncFormattedCommand(ac, ngx_http_conflict_redis_call_reply,
@@ -428,6 +430,7 @@ static void
 ngx_http_conflict_redis_call_answered(ngx_http_conflict_redis_call_t *call,
     ngx_str_t *answer)
 {
+    ngx_str_t                              text;
     ngx_http_conflict_redis_connection_t  *conn;
 
     static ngx_str_t  foreign = ngx_string("a reply to another call");
@@ -455,6 +458,14 @@ ngx_http_conflict_redis_call_answered(ngx_http_conflict_redis_call_t *call,
                                                  foreign.len);
         ngx_http_conflict_redis_queue_fail(call, (char *) foreign.data);
         return;
+    }
+
+    if (call->token.len && answer->len > call->token.len
+        && answer->data[call->token.len] == '+')
+    {
+        text = *answer;
+        answer = &text;
+        ngx_http_conflict_redis_incarnation_take(call, answer);
     }
 
     if (call->move) {

@@ -82,6 +82,10 @@ ngx_http_conflict_redis_client_start(ngx_http_conflict_redis_t *client,
         return NGX_ERROR;
     }
 
+    if (ngx_http_conflict_redis_incarnation_init(client) != NGX_OK) {
+        return NGX_ERROR;
+    }
+
     return ngx_http_conflict_redis_client_connect(client);
 }
 

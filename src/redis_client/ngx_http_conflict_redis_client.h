@@ -78,23 +78,44 @@ typedef struct {
 
 
 /*
+ * A script and its arguments, or with NGX_HTTP_CONFLICT_REDIS_NONE a command:
+ * args[0] is its name, and "key" its first argument.
+ *
+ * The keys of a script are "key", the incarnation of the key's slot and,
+ * unless "extra_key" is NULL, "key" with that suffix.  args[0] is a token that
+ * the answer has to begin with; args[1] is a placeholder for the run id of the
+ * server; args[2], "trust", is extended by the id of a move, if there is one.
+ *
+ * A script with a fast path gets the "n" arguments, none of them empty or with
+ * a space, as one, then the incarnation as the client knows it, then those of
+ * "fast".  Unless "quick" is set, it takes the slow path.
+ */
+
+typedef struct {
+    ngx_http_conflict_redis_script_e   script;
+    ngx_str_t                         *key;
+    const char                        *extra_key;
+    ngx_str_t                         *args;
+    ngx_uint_t                         n;
+    ngx_str_t                         *fast;      /* NULL: no fast path */
+    ngx_uint_t                         nfast;
+    unsigned                           quick:1;
+} ngx_http_conflict_redis_command_t;
+
+
+/*
  * Flags of a call.  RETRY: it is kept while no server is ready for it, and
  * repeated after temporary errors, until its life ends; other calls fail at
  * once while the server is known to be down.  REPLICATE: it succeeds once
- * as many replicas have it as "wait=" requires.
+ * as many replicas have it as "wait=" requires.  NOW: it is written to the
+ * socket at once, not with all others of this iteration of the event loop.
  */
 #define NGX_HTTP_CONFLICT_REDIS_RETRY      0x1
 #define NGX_HTTP_CONFLICT_REDIS_REPLICATE  0x2
+#define NGX_HTTP_CONFLICT_REDIS_NOW        0x4
 
 /*
- * Sends a script.  Its keys are "key", the incarnation of the key's slot and,
- * unless "extra_key" is NULL, "key" with that suffix.  With
- * NGX_HTTP_CONFLICT_REDIS_NONE it sends a command: args[0] is its name, and
- * "key" its first argument.
- *
- * For a script args[0] is a token that the answer has to begin with; args[1]
- * is a placeholder for the run id of the server; args[2], "trust", is extended
- * by the id of a move, if there is one.  All arguments are copied.
+ * Sends a command, which is copied.
  *
  * The call is sent again if its connection is lost, so it has to be
  * idempotent, until "life" is over, in milliseconds from now.
@@ -103,8 +124,7 @@ typedef struct {
  * static, states the reason.
  */
 ngx_int_t ngx_http_conflict_redis_call_send(ngx_http_conflict_redis_t *client,
-    ngx_http_conflict_redis_script_e script, ngx_str_t *key,
-    const char *extra_key, ngx_str_t *args, ngx_uint_t n, ngx_msec_t life,
+    ngx_http_conflict_redis_command_t *command, ngx_msec_t life,
     ngx_uint_t flags, ngx_http_conflict_redis_pt handler, void *data,
     const char **why);
 

@@ -8,74 +8,68 @@
 
 
 #include "redis_client/ngx_http_conflict_redis_connection.h"
+#include "core/text/conflict_decimal.h"
 
 
-#define NGX_HTTP_CONFLICT_REDIS_WORDS  6     /* before the arguments */
 #define NGX_HTTP_CONFLICT_REDIS_TRUST  2     /* index of this argument */
 
-/* index of the key among the words of a command */
-#define NGX_HTTP_CONFLICT_REDIS_KEY(script)                                   \
-    ((script == NGX_HTTP_CONFLICT_REDIS_NONE) ? 1u : 3u)
+/* room for a word in RESP without its bytes: "$", its length, CRLF twice */
+#define NGX_HTTP_CONFLICT_REDIS_WORD                                          \
+    (sizeof("$\r\n\r\n") - 1 + CONFLICT_DECIMAL_LEN)
+
+/* besides the arguments: the number of words, and up to six words */
+#define NGX_HTTP_CONFLICT_REDIS_ROOM                                          \
+    (7 * NGX_HTTP_CONFLICT_REDIS_WORD + sizeof("EVALSHA") + 40                \
+     + sizeof("incarnation:{}"))
 
 
-static size_t ngx_http_conflict_redis_command_words(
-    ngx_http_conflict_redis_t *client, ngx_http_conflict_redis_script_e script,
-    ngx_str_t *key, ngx_uint_t slot, ngx_str_t *words, u_char *incarnation);
+static size_t ngx_http_conflict_redis_command_size(
+    ngx_http_conflict_redis_t *client, ngx_uint_t slot,
+    ngx_http_conflict_redis_command_t *command,
+    ngx_http_conflict_redis_incarnation_t *in);
+static u_char *ngx_http_conflict_redis_command_keys(
+    ngx_http_conflict_redis_call_t *call, u_char *p,
+    ngx_http_conflict_redis_command_t *command);
+static u_char *ngx_http_conflict_redis_command_packed(
+    ngx_http_conflict_redis_call_t *call, u_char *p,
+    ngx_http_conflict_redis_command_t *command,
+    ngx_http_conflict_redis_incarnation_t *in);
+static u_char *ngx_http_conflict_redis_command_len(u_char *p, size_t len);
+static u_char *ngx_http_conflict_redis_command_word(u_char *p, u_char *data,
+    size_t len);
+static void ngx_http_conflict_redis_command_mark(
+    ngx_http_conflict_redis_call_t *call, u_char *p, ngx_uint_t i,
+    ngx_str_t *arg);
 
 
 ngx_http_conflict_redis_call_t *
 ngx_http_conflict_redis_command_create(ngx_http_conflict_redis_t *client,
-    ngx_http_conflict_redis_script_e script, ngx_str_t *key,
-    const char *extra_key, ngx_str_t *args, ngx_uint_t n)
+    ngx_http_conflict_redis_connection_t *conn, ngx_uint_t slot,
+    ngx_http_conflict_redis_command_t *command)
 {
-    size_t                           len;
-    u_char                          *p, incarnation[256 + NGX_INT_T_LEN];
-    ngx_str_t                        words[NGX_HTTP_CONFLICT_REDIS_WORDS];
-    ngx_str_t                       *word;
-    ngx_uint_t                       i, head, slot;
-    ngx_http_conflict_redis_call_t  *call;
+    u_char                                 *p;
+    ngx_str_t                              *arg;
+    ngx_uint_t                              i, n;
+    ngx_http_conflict_redis_call_t         *call;
+    ngx_http_conflict_redis_incarnation_t  *in;
 
-    slot = client->conf.cluster ? ngx_http_conflict_redis_slot_of(key) : 0;
+    in = NULL;
 
-    head = ngx_http_conflict_redis_command_words(client, script, key, slot,
-                                                 words, incarnation);
-
-    if (extra_key) {
-        /* in the same slot: the key has a hash tag */
-        ngx_str_set(&words[2], "3");
-        words[head].len = key->len + ngx_strlen(extra_key);
-        words[head].data = ngx_alloc(words[head].len, client->log);
-        if (words[head].data == NULL) {
-            return NULL;
-        }
-
-        (void) ngx_sprintf(words[head].data, "%V%s", key, extra_key);
-        head++;
+    if (command->quick && conn) {
+        in = ngx_http_conflict_redis_incarnation_get(conn, slot);
     }
 
-    if (script == NGX_HTTP_CONFLICT_REDIS_NONE) {
-        words[0] = *args++;
-        n--;
-
-    } else if (client->conf.predecessors_gone && client->conf.noted) {
-        args[NGX_HTTP_CONFLICT_REDIS_TRUST] = client->conf.move;
+    if (command->script != NGX_HTTP_CONFLICT_REDIS_NONE
+        && client->conf.predecessors_gone && client->conf.noted)
+    {
+        command->args[NGX_HTTP_CONFLICT_REDIS_TRUST] = client->conf.move;
     }
 
-    len = sizeof("*\r\n") - 1 + NGX_INT_T_LEN;
-
-    for (i = 0; i < head + n; i++) {
-        word = (i < head) ? &words[i] : &args[i - head];
-        len += sizeof("$\r\n\r\n") - 1 + NGX_INT_T_LEN + word->len;
-    }
-
-    call = ngx_alloc(sizeof(ngx_http_conflict_redis_call_t) + len,
+    call = ngx_alloc(sizeof(ngx_http_conflict_redis_call_t)
+                     + ngx_http_conflict_redis_command_size(client, slot,
+                                                            command, in),
                      client->log);
     if (call == NULL) {
-
-        if (extra_key) {
-            ngx_free(words[head - 1].data);
-        }
-
         return NULL;
     }
 
@@ -83,81 +77,255 @@ ngx_http_conflict_redis_command_create(ngx_http_conflict_redis_t *client,
 
     call->client = client;
     call->number = ++client->number;
-    call->script = script;
+    call->script = command->script;
     call->slot = slot;
 
-    p = ngx_sprintf(call->command, "*%ui\r\n", head + n);
+    n = command->fast ? 2 + command->nfast : command->n;
+    arg = command->args;
 
-    for (i = 0; i < head + n; i++) {
-        word = (i < head) ? &words[i] : &args[i - head];
+    p = call->command;
+    *p++ = '*';
 
-        p = ngx_sprintf(p, "$%uz\r\n", word->len);
-
-        if (script != NGX_HTTP_CONFLICT_REDIS_NONE) {
-
-            if (i == head) {
-                call->token.data = p;
-                call->token.len = word->len;
-
-            } else if (i == head + 1) {
-                call->run_id = p;
-
-            } else if (i == head + NGX_HTTP_CONFLICT_REDIS_TRUST
-                       && word->data == client->conf.move.data)
-            {
-                call->move = p + 1;
-            }
-        }
-
-        if (i == NGX_HTTP_CONFLICT_REDIS_KEY(script)) {
-            call->key.data = p;
-            call->key.len = word->len;
-        }
-
-        p = ngx_cpymem(p, word->data, word->len);
+    if (command->script == NGX_HTTP_CONFLICT_REDIS_NONE) {
+        p = conflict_decimal_print(p, n + 1);
         *p++ = CR;
         *p++ = LF;
+
+        p = ngx_http_conflict_redis_command_word(p, arg->data, arg->len);
+        p = ngx_http_conflict_redis_command_len(p, command->key->len);
+
+        call->key.data = p;
+        call->key.len = command->key->len;
+
+        p = ngx_cpymem(p, command->key->data, command->key->len);
+        *p++ = CR;
+        *p++ = LF;
+
+    } else {
+        p = conflict_decimal_print(p, n + (command->extra_key ? 6 : 5));
+        *p++ = CR;
+        *p++ = LF;
+
+        p = ngx_http_conflict_redis_command_keys(call, p, command);
+    }
+
+    if (command->fast) {
+        p = ngx_http_conflict_redis_command_packed(call, p, command, in);
+
+    } else {
+        i = (command->script == NGX_HTTP_CONFLICT_REDIS_NONE) ? 1 : 0;
+
+        for ( /* void */ ; i < n; i++) {
+            p = ngx_http_conflict_redis_command_len(p, arg[i].len);
+
+            ngx_http_conflict_redis_command_mark(call, p, i, &arg[i]);
+
+            p = ngx_cpymem(p, arg[i].data, arg[i].len);
+            *p++ = CR;
+            *p++ = LF;
+        }
     }
 
     call->len = p - call->command;
-
-    if (extra_key) {
-        ngx_free(words[head - 1].data);
-    }
 
     return call;
 }
 
 
-/* the words before the arguments; words[0] of a plain command is left out */
+/* an upper bound */
 
 static size_t
-ngx_http_conflict_redis_command_words(ngx_http_conflict_redis_t *client,
-    ngx_http_conflict_redis_script_e script, ngx_str_t *key, ngx_uint_t slot,
-    ngx_str_t *words, u_char *incarnation)
+ngx_http_conflict_redis_command_size(ngx_http_conflict_redis_t *client,
+    ngx_uint_t slot, ngx_http_conflict_redis_command_t *command,
+    ngx_http_conflict_redis_incarnation_t *in)
 {
-    if (script == NGX_HTTP_CONFLICT_REDIS_NONE) {
-        words[1] = *key;
-        return 2;
-    }
+    size_t      len;
+    ngx_uint_t  i;
 
-    ngx_str_set(&words[0], "EVALSHA");
-    words[1] = *ngx_http_conflict_redis_script_sha(script);
-    ngx_str_set(&words[2], "2");
-    words[3] = *key;
-
-    words[4].data = incarnation;
+    len = NGX_HTTP_CONFLICT_REDIS_ROOM + client->conf.prefix.len
+          + 2 * command->key->len + (in ? in->len : 0);
 
     if (client->conf.cluster) {
-        words[4].len = ngx_sprintf(incarnation, "%Vincarnation:{%V}",
-                                   &client->conf.prefix, &client->tags[slot])
-                       - incarnation;
-
-    } else {
-        words[4].len = ngx_sprintf(incarnation, "%Vincarnation",
-                                   &client->conf.prefix)
-                       - incarnation;
+        len += client->tags[slot].len;
     }
 
-    return 5;
+    if (command->extra_key) {
+        len += ngx_strlen(command->extra_key);
+    }
+
+    for (i = 0; i < command->n; i++) {
+        len += NGX_HTTP_CONFLICT_REDIS_WORD + command->args[i].len;
+    }
+
+    for (i = 0; i < command->nfast; i++) {
+        len += NGX_HTTP_CONFLICT_REDIS_WORD + command->fast[i].len;
+    }
+
+    return len;
+}
+
+
+/* EVALSHA, the script, the number of its keys, and these */
+
+static u_char *
+ngx_http_conflict_redis_command_keys(ngx_http_conflict_redis_call_t *call,
+    u_char *p, ngx_http_conflict_redis_command_t *command)
+{
+    size_t                           len;
+    ngx_str_t                       *key, *sha, *tag;
+    ngx_http_conflict_redis_conf_t  *conf;
+
+    conf = &call->client->conf;
+    key = command->key;
+    sha = ngx_http_conflict_redis_script_sha(command->script);
+
+    p = ngx_cpymem(p, "$7\r\nEVALSHA\r\n", sizeof("$7\r\nEVALSHA\r\n") - 1);
+    p = ngx_http_conflict_redis_command_word(p, sha->data, sha->len);
+    p = ngx_http_conflict_redis_command_word(p, (u_char *)
+                                             (command->extra_key ? "3" : "2"),
+                                             1);
+
+    p = ngx_http_conflict_redis_command_len(p, key->len);
+
+    call->key.data = p;
+    call->key.len = key->len;
+
+    p = ngx_cpymem(p, key->data, key->len);
+    *p++ = CR;
+    *p++ = LF;
+
+    len = conf->prefix.len + sizeof("incarnation") - 1;
+    tag = NULL;
+
+    if (conf->cluster) {
+        tag = &call->client->tags[call->slot];
+        len += sizeof(":{}") - 1 + tag->len;
+    }
+
+    p = ngx_http_conflict_redis_command_len(p, len);
+    p = ngx_cpymem(p, conf->prefix.data, conf->prefix.len);
+    p = ngx_cpymem(p, "incarnation", sizeof("incarnation") - 1);
+
+    if (tag) {
+        *p++ = ':';
+        *p++ = '{';
+        p = ngx_cpymem(p, tag->data, tag->len);
+        *p++ = '}';
+    }
+
+    *p++ = CR;
+    *p++ = LF;
+
+    if (command->extra_key) {
+        /* in the same slot: the key has a hash tag */
+        len = ngx_strlen(command->extra_key);
+
+        p = ngx_http_conflict_redis_command_len(p, key->len + len);
+        p = ngx_cpymem(p, key->data, key->len);
+        p = ngx_cpymem(p, command->extra_key, len);
+        *p++ = CR;
+        *p++ = LF;
+    }
+
+    return p;
+}
+
+
+static u_char *
+ngx_http_conflict_redis_command_packed(ngx_http_conflict_redis_call_t *call,
+    u_char *p, ngx_http_conflict_redis_command_t *command,
+    ngx_http_conflict_redis_incarnation_t *in)
+{
+    size_t      len;
+    ngx_str_t  *arg;
+    ngx_uint_t  i;
+
+    arg = command->args;
+    len = command->n - 1;
+
+    for (i = 0; i < command->n; i++) {
+        len += arg[i].len;
+    }
+
+    p = ngx_http_conflict_redis_command_len(p, len);
+
+    for (i = 0; i < command->n; i++) {
+
+        if (i) {
+            *p++ = ' ';
+        }
+
+        ngx_http_conflict_redis_command_mark(call, p, i, &arg[i]);
+
+        p = ngx_cpymem(p, arg[i].data, arg[i].len);
+    }
+
+    *p++ = CR;
+    *p++ = LF;
+
+    p = ngx_http_conflict_redis_command_len(p, in ? in->len : 0);
+
+    if (in) {
+        call->incarnation = p;
+        p = ngx_cpymem(p, in->text, in->len);
+    }
+
+    *p++ = CR;
+    *p++ = LF;
+
+    for (i = 0; i < command->nfast; i++) {
+        p = ngx_http_conflict_redis_command_word(p, command->fast[i].data,
+                                                 command->fast[i].len);
+    }
+
+    return p;
+}
+
+
+static u_char *
+ngx_http_conflict_redis_command_len(u_char *p, size_t len)
+{
+    *p++ = '$';
+    p = conflict_decimal_print(p, len);
+    *p++ = CR;
+    *p++ = LF;
+
+    return p;
+}
+
+
+static u_char *
+ngx_http_conflict_redis_command_word(u_char *p, u_char *data, size_t len)
+{
+    p = ngx_http_conflict_redis_command_len(p, len);
+    p = ngx_cpymem(p, data, len);
+    *p++ = CR;
+    *p++ = LF;
+
+    return p;
+}
+
+
+/* remembers where the argument "i" of a script is */
+
+static void
+ngx_http_conflict_redis_command_mark(ngx_http_conflict_redis_call_t *call,
+    u_char *p, ngx_uint_t i, ngx_str_t *arg)
+{
+    if (call->script == NGX_HTTP_CONFLICT_REDIS_NONE) {
+        return;
+    }
+
+    if (i == 0) {
+        call->token.data = p;
+        call->token.len = arg->len;
+
+    } else if (i == 1) {
+        call->run_id = p;
+
+    } else if (i == NGX_HTTP_CONFLICT_REDIS_TRUST
+               && arg->data == call->client->conf.move.data)
+    {
+        call->move = p + 1;
+    }
 }

@@ -54,17 +54,30 @@ struct ngx_http_conflict_redis_call_s {
     unsigned                               asking:1;
     unsigned                               withdrawn:1;
 
-    /* within the command; the last two may be NULL */
+    /* within the command; the last three may be NULL */
 
     ngx_str_t                              key;
     ngx_str_t                              token;     /* the answer begins
                                                          with it */
     u_char                                *run_id;
     u_char                                *move;
+    u_char                                *incarnation;
 
     size_t                                 len;
     u_char                                 command[1];
 };
+
+
+/*
+ * The text of an incarnation begins with the run id of its server and, behind
+ * a space, its own id.
+ */
+
+typedef struct {
+    ngx_msec_t                             seen;
+    size_t                                 len;
+    u_char                                 text[1];
+} ngx_http_conflict_redis_incarnation_t;
 
 
 typedef enum {
@@ -156,6 +169,9 @@ struct ngx_http_conflict_redis_s {
     ngx_http_conflict_redis_connection_t  *conn;      /* unless a cluster */
     ngx_pool_t                            *pool;      /* of the cycle */
     ngx_log_t                             *log;
+
+    /* as last seen, by slot; of one server the first; NULL: unknown */
+    ngx_http_conflict_redis_incarnation_t **incarnations;
 
     /* sentinels */
 
@@ -368,6 +384,10 @@ void ngx_http_conflict_redis_cluster_refresh(
     ngx_http_conflict_redis_t *client);
 
 
+/* 1 unless there is a move that this server has yet to note. */
+ngx_uint_t ngx_http_conflict_redis_noted(
+    ngx_http_conflict_redis_connection_t *conn, ngx_uint_t slot);
+
 /* Writes the id of the move to call->move; zeros if the server has noted it. */
 void ngx_http_conflict_redis_noted_write(
     ngx_http_conflict_redis_connection_t *conn,
@@ -378,13 +398,38 @@ void ngx_http_conflict_redis_noted_answer(
     ngx_http_conflict_redis_call_t *call, ngx_str_t *answer);
 
 
+/* Allocates the list of incarnations.  NGX_ERROR: no memory. */
+ngx_int_t ngx_http_conflict_redis_incarnation_init(
+    ngx_http_conflict_redis_t *client);
+
 /*
- * Allocates a call with its command on the heap; arguments as of call_send().
- * The caller sets handler, flags and times.  NULL: no memory.
+ * The incarnation that a call to this server may rely on, valid until the next
+ * answer.  NULL: it has to check all.
+ */
+ngx_http_conflict_redis_incarnation_t *ngx_http_conflict_redis_incarnation_get(
+    ngx_http_conflict_redis_connection_t *conn, ngx_uint_t slot);
+
+/* Takes the incarnation out of an answer, in place, and remembers it. */
+void ngx_http_conflict_redis_incarnation_take(
+    ngx_http_conflict_redis_call_t *call, ngx_str_t *answer);
+
+/*
+ * Before a call is written, maybe again: a server with another run id has to
+ * check all, as it may have a copy of the incarnation.
+ */
+void ngx_http_conflict_redis_incarnation_write(
+    ngx_http_conflict_redis_connection_t *conn,
+    ngx_http_conflict_redis_call_t *call);
+
+
+/*
+ * Allocates a call with its command on the heap, for "conn", which may be
+ * NULL.  The caller sets handler, flags and times.  NULL: no memory.
  */
 ngx_http_conflict_redis_call_t *ngx_http_conflict_redis_command_create(
-    ngx_http_conflict_redis_t *client, ngx_http_conflict_redis_script_e script,
-    ngx_str_t *key, const char *extra_key, ngx_str_t *args, ngx_uint_t n);
+    ngx_http_conflict_redis_t *client,
+    ngx_http_conflict_redis_connection_t *conn, ngx_uint_t slot,
+    ngx_http_conflict_redis_command_t *command);
 
 
 /* Adds a call to conn->waiting or, by its number, to conn->retrying. */

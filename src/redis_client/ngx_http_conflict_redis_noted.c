@@ -15,6 +15,19 @@ static u_char ngx_http_conflict_redis_noted_mark(
     ngx_http_conflict_redis_connection_t *conn);
 
 
+ngx_uint_t
+ngx_http_conflict_redis_noted(ngx_http_conflict_redis_connection_t *conn,
+    ngx_uint_t slot)
+{
+    ngx_http_conflict_redis_conf_t  *conf;
+
+    conf = &conn->client->conf;
+
+    return !conf->predecessors_gone || conf->noted == NULL
+           || conf->noted[slot] == ngx_http_conflict_redis_noted_mark(conn);
+}
+
+
 void
 ngx_http_conflict_redis_noted_write(ngx_http_conflict_redis_connection_t *conn,
     ngx_http_conflict_redis_call_t *call)
@@ -23,7 +36,7 @@ ngx_http_conflict_redis_noted_write(ngx_http_conflict_redis_connection_t *conn,
 
     conf = &call->client->conf;
 
-    if (conf->noted[call->slot] == ngx_http_conflict_redis_noted_mark(conn)) {
+    if (ngx_http_conflict_redis_noted(conn, call->slot)) {
         ngx_memset(call->move, '0', NGX_HTTP_CONFLICT_REDIS_MOVE);
         return;
     }
@@ -37,6 +50,7 @@ ngx_http_conflict_redis_noted_answer(ngx_http_conflict_redis_call_t *call,
     ngx_str_t *answer)
 {
     if (answer->len > call->token.len + 1
+        && answer->data[call->token.len] == ' '
         && (answer->data[call->token.len + 1] & 2))
     {
         call->client->conf.noted[call->slot] =

@@ -156,6 +156,10 @@ ngx_http_conflict_op_free(ngx_http_conflict_op_t *op)
         ngx_free(op->lock.holder.data);
     }
 
+    if (op->redis.entry.data) {
+        ngx_free(op->redis.entry.data);
+    }
+
     ngx_http_conflict_op_forget(op);
 
     ngx_free(op);

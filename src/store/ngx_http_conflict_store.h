@@ -136,6 +136,9 @@ struct ngx_http_conflict_op_s {
         unsigned                      reads:1;    /* changes nothing, so locks
                                                      do not matter */
         unsigned                      mixed:1;    /* the link was merged */
+        unsigned                      held:1;     /* the response, until the
+                                                     end of this iteration of
+                                                     the event loop */
         unsigned                      unlinked:1; /* recall by pre.base, even
                                                      for a link */
 
@@ -214,6 +217,8 @@ struct ngx_http_conflict_op_s {
         ngx_int_t                   (*decode)(ngx_http_conflict_op_t *op,
                                               ngx_str_t *answer);
         ngx_int_t                   (*after)(ngx_http_conflict_op_t *op);
+        ngx_str_t                     entry;      /* as the begin left it, on
+                                                     the heap, or empty */
         unsigned                      overlap:1;  /* with another write */
     } redis;
 };

@@ -3,7 +3,7 @@
  * Copyright (C) the ngx_http_conflict_module authors
  *
  * The outcome of a guarded write, by one table, and the lease as long as the
- * outcome is not known.  A settle never delays the response.
+ * outcome is not known.  A settle delays no response beyond the current event.
  */
 
 
@@ -161,7 +161,15 @@ ngx_http_conflict_outcome_header(ngx_http_conflict_ctx_t *ctx)
         }
     }
 
+    if (class == NGX_HTTP_CONFLICT_DONE) {
+        op->in.held = ngx_http_conflict_held_response_possible(ctx->request);
+    }
+
     ngx_http_conflict_outcome_settle(ctx, class);
+
+    if (op->in.held && op->calls) {
+        ngx_http_conflict_held_response_start(ctx);
+    }
 }
 
 

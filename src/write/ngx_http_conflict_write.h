@@ -194,6 +194,19 @@ ngx_int_t ngx_http_conflict_method_header(ngx_http_request_t *r,
 ngx_uint_t ngx_http_conflict_method_created(ngx_http_request_t *r);
 
 
+/*
+ * 1: the response, whose header is about to be sent, can be held back until
+ * the end of the current iteration of the event loop.
+ */
+ngx_uint_t ngx_http_conflict_held_response_possible(ngx_http_request_t *r);
+
+/* Holds it back.  The store's events must be posted already. */
+void ngx_http_conflict_held_response_start(ngx_http_conflict_ctx_t *ctx);
+
+/* At the end of the request. */
+void ngx_http_conflict_held_response_end(ngx_http_conflict_ctx_t *ctx);
+
+
 /* 1: the write has a lease; of a MOVE or COPY, on one of its resources. */
 ngx_uint_t ngx_http_conflict_outcome_leased(ngx_http_conflict_ctx_t *ctx);
 

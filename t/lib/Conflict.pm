@@ -121,7 +121,7 @@ sub install {
 
             redis($port, 'FLUSHALL');
             redis($port, 'SET', 'conflict:incarnation',
-                  '- 0 0 ' . int(1000 * time()));
+                  '- 0000000000000000 0 ' . int(1000 * time()));
             $store = store('default')
                      unless $http =~ /conflict_store default/;
         }

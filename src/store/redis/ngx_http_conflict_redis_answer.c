@@ -8,6 +8,7 @@
 
 
 #include "store/redis/ngx_http_conflict_redis_answer.h"
+#include "store/redis/ngx_http_conflict_redis_entry.h"
 #include "core/policy/conflict_version.h"
 #include "core/text/conflict_time.h"
 
@@ -23,7 +24,8 @@ typedef enum {
     NGX_HTTP_CONFLICT_REDIS_NUMBER = 0,
     NGX_HTTP_CONFLICT_REDIS_VERSION,     /* opaque: "x" and a number */
     NGX_HTTP_CONFLICT_REDIS_HASH,        /* "-": none */
-    NGX_HTTP_CONFLICT_REDIS_DATE         /* the same; negative before 1970 */
+    NGX_HTTP_CONFLICT_REDIS_DATE,        /* the same; negative before 1970 */
+    NGX_HTTP_CONFLICT_REDIS_TEXT         /* any, which is skipped */
 } ngx_http_conflict_redis_kind_e;
 
 
@@ -42,6 +44,9 @@ typedef struct {
 } ngx_http_conflict_redis_answer_t;
 
 
+static ngx_int_t ngx_http_conflict_redis_answer_fast(
+    ngx_http_conflict_op_t *op, ngx_http_conflict_redis_answer_t *a,
+    ngx_str_t *answer, conflict_state_e state, ngx_str_t *entry);
 static ngx_int_t ngx_http_conflict_redis_answer_words(
     ngx_http_conflict_redis_answer_t *a, ngx_str_t *answer,
     const ngx_http_conflict_redis_word_t *more, ngx_uint_t n);
@@ -83,7 +88,28 @@ static const ngx_http_conflict_redis_word_t
 };
 
 
-/* the words behind them, by script */
+/* the words of a fast path: the clock, and those of an entry */
+
+static const ngx_http_conflict_redis_word_t
+    ngx_http_conflict_redis_fast_words[NGX_HTTP_CONFLICT_REDIS_FAST_WORDS] =
+{
+    { NGX_HTTP_CONFLICT_REDIS_NUMBER, NGX_HTTP_CONFLICT_REDIS_USEC / 1000000 },
+    { NGX_HTTP_CONFLICT_REDIS_NUMBER, 999999 },
+    { NGX_HTTP_CONFLICT_REDIS_TEXT, 0 },                     /* flags */
+    { NGX_HTTP_CONFLICT_REDIS_TEXT, 0 },                     /* token */
+    { NGX_HTTP_CONFLICT_REDIS_NUMBER, CONFLICT_VERSION_LIMIT - 1 }, /* fence */
+    { NGX_HTTP_CONFLICT_REDIS_TEXT, 0 },                     /* until */
+    { NGX_HTTP_CONFLICT_REDIS_TEXT, 0 },                     /* quarantine */
+    { NGX_HTTP_CONFLICT_REDIS_TEXT, 0 },                     /* fingerprint */
+    { NGX_HTTP_CONFLICT_REDIS_TEXT, 0 },                     /* first fence */
+    { NGX_HTTP_CONFLICT_REDIS_VERSION, CONFLICT_VERSION_LIMIT - 1 },
+    { NGX_HTTP_CONFLICT_REDIS_HASH, UINT64_MAX },            /* body */
+    { NGX_HTTP_CONFLICT_REDIS_HASH, UINT64_MAX },            /* view */
+    { NGX_HTTP_CONFLICT_REDIS_DATE, NGX_HTTP_CONFLICT_REDIS_USEC }
+};
+
+
+/* the words behind those of an entry, by script */
 
 static const ngx_http_conflict_redis_word_t
     ngx_http_conflict_redis_begin_words[] =
@@ -116,7 +142,29 @@ ngx_http_conflict_redis_answer_begin(ngx_http_conflict_op_t *op,
 {
     ngx_uint_t                        leased, locked;
     conflict_verdict_e                verdict;
+    ngx_str_t                         entry;
     ngx_http_conflict_redis_answer_t  a;
+
+    ngx_http_conflict_redis_entry_forget(op);
+
+    if (ngx_http_conflict_redis_answer_is_fast(answer)) {
+
+        if (ngx_http_conflict_redis_answer_fast(op, &a, answer,
+                                                CONFLICT_LEASED, &entry)
+            != NGX_OK)
+        {
+            return NGX_ERROR;
+        }
+
+        op->out.leased = 1;
+        op->out.header = 0;
+        op->redis.overlap = 0;
+        op->out.store_behind = 0;
+
+        ngx_http_conflict_redis_entry_keep(op, &entry);
+
+        return NGX_OK;
+    }
 
     if (ngx_http_conflict_redis_answer_words(&a, answer,
                                           ngx_http_conflict_redis_begin_words,
@@ -159,7 +207,17 @@ ngx_int_t
 ngx_http_conflict_redis_answer_peek(ngx_http_conflict_op_t *op,
     ngx_str_t *answer)
 {
+    ngx_str_t                         entry;
     ngx_http_conflict_redis_answer_t  a;
+
+    if (ngx_http_conflict_redis_answer_is_fast(answer)) {
+        op->out.applied = 0;
+        op->out.external = 0;
+        op->out.history_has = 0;
+
+        return ngx_http_conflict_redis_answer_fast(op, &a, answer,
+                                                   CONFLICT_FREE, &entry);
+    }
 
     if (ngx_http_conflict_redis_answer_read(&a, answer) != NGX_OK) {
         return NGX_ERROR;
@@ -268,6 +326,82 @@ ngx_http_conflict_redis_answer_recall(ngx_http_conflict_op_t *op,
 
 
 /*
+ * An entry that was free, as it is now, in "state".  It has no chain, and its
+ * last words do not matter to the operation.
+ */
+
+static ngx_int_t
+ngx_http_conflict_redis_answer_fast(ngx_http_conflict_op_t *op,
+    ngx_http_conflict_redis_answer_t *a, ngx_str_t *answer,
+    conflict_state_e state, ngx_str_t *entry)
+{
+    u_char      *flags;
+    uint64_t    *word;
+    ngx_uint_t   i;
+
+    a->p = answer->data + NGX_HTTP_CONFLICT_REDIS_TOKEN + 1;
+    a->last = answer->data + answer->len;
+
+    word = a->word;
+    flags = NULL;
+
+    for (i = 0; i < NGX_HTTP_CONFLICT_REDIS_FAST_WORDS; i++) {
+
+        if (i == NGX_HTTP_CONFLICT_REDIS_FAST_FLAGS) {
+            flags = a->p + 1;
+        }
+
+        if (ngx_http_conflict_redis_answer_word(a,
+                                        &ngx_http_conflict_redis_fast_words[i],
+                                        &word[i])
+            != NGX_OK)
+        {
+            return NGX_ERROR;
+        }
+    }
+
+    entry->data = flags;
+    entry->len = a->last - flags;
+
+    for (i = 0; i < NGX_HTTP_CONFLICT_REDIS_FLAGS; i++) {
+
+        if (flags[i] < '0' || flags[i] > '9') {
+            return NGX_ERROR;
+        }
+    }
+
+    if (flags[NGX_HTTP_CONFLICT_REDIS_FLAG_STATE] != '0' + state
+        || flags[NGX_HTTP_CONFLICT_REDIS_FLAG_EXISTENCE]
+           > '0' + CONFLICT_DELETED)
+    {
+        return NGX_ERROR;
+    }
+
+    op->out.state = CONFLICT_FREE;
+    op->out.present = 1;
+    op->out.wait = 0;
+    op->out.settling = 0;
+    op->out.version = word[NGX_HTTP_CONFLICT_REDIS_FAST_VERSION];
+    op->out.fence = word[NGX_HTTP_CONFLICT_REDIS_FAST_FENCE];
+    op->out.body = word[NGX_HTTP_CONFLICT_REDIS_FAST_BODY];
+    op->out.body_view = word[NGX_HTTP_CONFLICT_REDIS_FAST_VIEW];
+    op->out.mtime = (int64_t) word[NGX_HTTP_CONFLICT_REDIS_FAST_MTIME];
+    op->out.second_reused = (flags[NGX_HTTP_CONFLICT_REDIS_FLAG_TWICE] == '1');
+    op->out.mtime_exact = (flags[NGX_HTTP_CONFLICT_REDIS_FLAG_DATED] == '1');
+    op->out.existence = (conflict_existence_e)
+                       (flags[NGX_HTTP_CONFLICT_REDIS_FLAG_EXISTENCE] - '0');
+    op->out.verdict = (conflict_verdict_e)
+                       (flags[NGX_HTTP_CONFLICT_REDIS_FLAG_VERDICT] - '0');
+
+    op->redis.clock = (int64_t) word[NGX_HTTP_CONFLICT_REDIS_FAST_SEC] * 1000000
+                      + (int64_t) word[NGX_HTTP_CONFLICT_REDIS_FAST_USEC]
+                      - op->redis.sent;
+
+    return NGX_OK;
+}
+
+
+/*
  * Parses "n" words of an answer, the token included; "more" describes those
  * behind the words of the entry.
  */
@@ -311,6 +445,17 @@ ngx_http_conflict_redis_answer_word(ngx_http_conflict_redis_answer_t *a,
 
     if (a->p == a->last || *a->p++ != ' ') {
         return NGX_ERROR;
+    }
+
+    if (word->kind == NGX_HTTP_CONFLICT_REDIS_TEXT) {
+
+        while (a->p < a->last && *a->p != ' ') {
+            a->p++;
+        }
+
+        *value = 0;
+
+        return NGX_OK;
     }
 
     ch = (a->p < a->last) ? *a->p : '\0';
@@ -503,6 +648,7 @@ ngx_http_conflict_redis_answer_incarnation(ngx_http_conflict_store_t *store,
     ngx_str_t *answer)
 {
     if (answer->len < NGX_HTTP_CONFLICT_REDIS_TOKEN + 2
+        || ngx_http_conflict_redis_answer_is_fast(answer)
         || (answer->data[NGX_HTTP_CONFLICT_REDIS_TOKEN + 1]
             & NGX_HTTP_CONFLICT_REDIS_NEW_INCARNATION)
            == 0

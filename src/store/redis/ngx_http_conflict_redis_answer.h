@@ -29,6 +29,11 @@ ngx_int_t ngx_http_conflict_redis_answer_lock(ngx_http_conflict_op_t *op,
 ngx_int_t ngx_http_conflict_redis_answer_recall(ngx_http_conflict_op_t *op,
     ngx_str_t *answer);
 
+/* 1 for the answer of a fast path. */
+#define ngx_http_conflict_redis_answer_is_fast(answer)                        \
+    ((answer)->len > NGX_HTTP_CONFLICT_REDIS_TOKEN                            \
+     && (answer)->data[NGX_HTTP_CONFLICT_REDIS_TOKEN] == '=')
+
 /* The last character of an answer, for scripts that answer one digit. */
 #define ngx_http_conflict_redis_answer_digit(answer)                          \
     ((answer)->data[(answer)->len - 1])

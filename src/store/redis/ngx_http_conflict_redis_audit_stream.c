@@ -21,11 +21,12 @@ ngx_int_t
 ngx_http_conflict_redis_audit_stream_add(ngx_http_conflict_store_t *store,
     ngx_str_t *key, ngx_str_t *line)
 {
-    u_char                          *p, text[256];
-    ngx_str_t                        name, arg[7];
-    const char                      *why;
-    ngx_http_conflict_redis_t       *client;
-    ngx_http_conflict_redis_conf_t  *conf;
+    u_char                             *p, text[256];
+    ngx_str_t                           name, arg[7];
+    const char                         *why;
+    ngx_http_conflict_redis_t          *client;
+    ngx_http_conflict_redis_conf_t     *conf;
+    ngx_http_conflict_redis_command_t   command;
 
     client = store->data;
     conf = ngx_http_conflict_redis_client_conf(client);
@@ -44,8 +45,14 @@ ngx_http_conflict_redis_audit_stream_add(ngx_http_conflict_store_t *store,
     ngx_str_set(&arg[5], "line");
     arg[6] = *line;
 
-    if (ngx_http_conflict_redis_call_send(client, NGX_HTTP_CONFLICT_REDIS_NONE,
-                                     &name, NULL, arg, 7,
+    ngx_memzero(&command, sizeof(ngx_http_conflict_redis_command_t));
+
+    command.script = NGX_HTTP_CONFLICT_REDIS_NONE;
+    command.key = &name;
+    command.args = arg;
+    command.n = 7;
+
+    if (ngx_http_conflict_redis_call_send(client, &command,
                                      NGX_HTTP_CONFLICT_REDIS_RECORD_LIFE,
                                      NGX_HTTP_CONFLICT_REDIS_RETRY,
                                      ngx_http_conflict_redis_audit_stream_added,

@@ -8,10 +8,12 @@
 
 #include "store/redis/ngx_http_conflict_redis_codec.h"
 #include "core/policy/conflict_version.h"
+#include "core/text/conflict_decimal.h"
 #include "core/text/conflict_hash.h"
 #include "core/text/conflict_time.h"
 
 
+static u_char *ngx_http_conflict_redis_codec_hex(u_char *p, uint64_t n);
 static void ngx_http_conflict_redis_codec_end(
     ngx_http_conflict_redis_args_t *args, ngx_uint_t at, u_char *last);
 
@@ -29,11 +31,14 @@ ngx_http_conflict_redis_codec_head(ngx_http_conflict_store_t *store,
     args->n = 0;
     args->extra_key = NULL;
     args->key = NULL;
+    args->fast = NULL;
+    args->nfast = 0;
+    args->quick = 0;
     args->last = buf;
 
     ngx_http_conflict_redis_codec_end(args,
-                                      NGX_HTTP_CONFLICT_REDIS_ENTRY_TOKEN,
-                                      ngx_sprintf(buf, "%016xL", token));
+                                NGX_HTTP_CONFLICT_REDIS_ENTRY_TOKEN,
+                                ngx_http_conflict_redis_codec_hex(buf, token));
 
     /* the client puts the run id of the server in its place */
 
@@ -49,6 +54,26 @@ ngx_http_conflict_redis_codec_head(ngx_http_conflict_store_t *store,
     ngx_http_conflict_redis_codec_number(args,
                                          NGX_HTTP_CONFLICT_REDIS_ENTRY_TTL,
                                          conf->ttl);
+}
+
+
+void
+ngx_http_conflict_redis_codec_fast_same(ngx_http_conflict_redis_args_t *args,
+    ngx_uint_t at, ngx_uint_t from)
+{
+    args->fast[at] = args->arg[from];
+    args->nfast = at + 1;
+}
+
+
+void
+ngx_http_conflict_redis_codec_fast_number(ngx_http_conflict_redis_args_t *args,
+    ngx_uint_t at, uint64_t n)
+{
+    args->fast[at].data = args->last;
+    args->last = conflict_decimal_print(args->last, n);
+    args->fast[at].len = args->last - args->fast[at].data;
+    args->nfast = at + 1;
 }
 
 
@@ -91,8 +116,16 @@ void
 ngx_http_conflict_redis_codec_number(ngx_http_conflict_redis_args_t *args,
     ngx_uint_t at, int64_t n)
 {
-    ngx_http_conflict_redis_codec_end(args, at,
-                                      ngx_sprintf(args->last, "%L", n));
+    u_char  *p;
+
+    p = args->last;
+
+    if (n < 0) {
+        *p++ = '-';
+        n = -n;
+    }
+
+    ngx_http_conflict_redis_codec_end(args, at, conflict_decimal_print(p, n));
 }
 
 
@@ -106,7 +139,7 @@ ngx_http_conflict_redis_codec_hash(ngx_http_conflict_redis_args_t *args,
     }
 
     ngx_http_conflict_redis_codec_end(args, at,
-                                      ngx_sprintf(args->last, "%uL", hash));
+                                    conflict_decimal_print(args->last, hash));
 }
 
 
@@ -116,13 +149,17 @@ void
 ngx_http_conflict_redis_codec_version(ngx_http_conflict_redis_args_t *args,
     ngx_uint_t at, uint64_t version)
 {
-    u_char  *last;
+    u_char  *p;
 
-    last = ngx_sprintf(args->last, "%s%uL",
-                       (version & CONFLICT_VERSION_OPAQUE) ? "x" : "",
-                       version & ~CONFLICT_VERSION_OPAQUE);
+    p = args->last;
 
-    ngx_http_conflict_redis_codec_end(args, at, last);
+    if (version & CONFLICT_VERSION_OPAQUE) {
+        *p++ = 'x';
+    }
+
+    p = conflict_decimal_print(p, version & ~CONFLICT_VERSION_OPAQUE);
+
+    ngx_http_conflict_redis_codec_end(args, at, p);
 }
 
 
@@ -164,6 +201,21 @@ ngx_http_conflict_redis_codec_lock_token(ngx_http_conflict_redis_args_t *args,
     hex.len = ngx_hex_dump(buf, token, NGX_HTTP_CONFLICT_LOCK_TOKEN) - buf;
 
     ngx_http_conflict_redis_codec_bytes(args, at, &hex);
+}
+
+
+static u_char *
+ngx_http_conflict_redis_codec_hex(u_char *p, uint64_t n)
+{
+    int  shift;
+
+    static const u_char  digits[] = "0123456789abcdef";
+
+    for (shift = 60; shift >= 0; shift -= 4) {
+        *p++ = digits[(n >> shift) & 0xf];
+    }
+
+    return p;
 }
 
 

@@ -19,7 +19,7 @@
 #include "process/ngx_http_conflict_clock.h"
 
 
-#define NGX_HTTP_CONFLICT_REDIS_ARGS  24     /* without lists of tags */
+#define NGX_HTTP_CONFLICT_REDIS_ARGS  26     /* without lists of tags */
 
 /* the end of the year 9999, in microseconds: the latest date in HTTP */
 #define NGX_HTTP_CONFLICT_REDIS_USEC  253402300799999999
@@ -31,6 +31,7 @@
 /* Arguments, as the scripts count them */
 
 #define NGX_HTTP_CONFLICT_REDIS_ARGV(n)  ((n) - 1)
+#define NGX_HTTP_CONFLICT_REDIS_FAST(n)  ((n) - 3)
 
 /* entry.lua, the head of all scripts */
 
@@ -63,6 +64,21 @@ enum {
     NGX_HTTP_CONFLICT_REDIS_BEGIN_TAGS
 };
 
+/* begin_fast.lua, behind the words of begin and the incarnation */
+
+enum {
+    NGX_HTTP_CONFLICT_REDIS_BEGIN_FAST_VERSION
+                                             = NGX_HTTP_CONFLICT_REDIS_FAST(3),
+    NGX_HTTP_CONFLICT_REDIS_BEGIN_FAST_VERDICT,
+    NGX_HTTP_CONFLICT_REDIS_BEGIN_FAST_LEASE,
+    NGX_HTTP_CONFLICT_REDIS_BEGIN_FAST_QUARANTINE,
+    NGX_HTTP_CONFLICT_REDIS_BEGIN_FAST_FINGERPRINT,
+    NGX_HTTP_CONFLICT_REDIS_BEGIN_FAST_VIEW,
+    NGX_HTTP_CONFLICT_REDIS_BEGIN_FAST_TTL,
+    NGX_HTTP_CONFLICT_REDIS_BEGIN_FAST_USER,
+    NGX_HTTP_CONFLICT_REDIS_BEGIN_FAST_ARGS
+};
+
 /* settle.lua */
 
 enum {
@@ -77,6 +93,15 @@ enum {
     NGX_HTTP_CONFLICT_REDIS_SETTLE_TWICE,
     NGX_HTTP_CONFLICT_REDIS_SETTLE_VIEW,
     NGX_HTTP_CONFLICT_REDIS_SETTLE_WORD
+};
+
+/* settle_fast.lua */
+
+enum {
+    NGX_HTTP_CONFLICT_REDIS_SETTLE_FAST_LEFT = NGX_HTTP_CONFLICT_REDIS_FAST(3),
+    NGX_HTTP_CONFLICT_REDIS_SETTLE_FAST_COMMIT,
+    NGX_HTTP_CONFLICT_REDIS_SETTLE_FAST_TTL,
+    NGX_HTTP_CONFLICT_REDIS_SETTLE_FAST_ARGS
 };
 
 /* read.lua: peek, observe */
@@ -101,6 +126,13 @@ enum {
     NGX_HTTP_CONFLICT_REDIS_READ_SHOWN_EXISTENCE,
     NGX_HTTP_CONFLICT_REDIS_READ_SHOWN_LATEST,
     NGX_HTTP_CONFLICT_REDIS_READ_DOUBT
+};
+
+/* read_fast.lua */
+
+enum {
+    NGX_HTTP_CONFLICT_REDIS_READ_FAST_SAVED = NGX_HTTP_CONFLICT_REDIS_FAST(3),
+    NGX_HTTP_CONFLICT_REDIS_READ_FAST_ARGS
 };
 
 /* history.lua: keep, recall */
@@ -217,6 +249,42 @@ enum {
 };
 
 
+/*
+ * The answer of a fast path: the clock, then the words of an entry, as the
+ * head of entry.lua lists them, of which only these matter to an operation.
+ */
+
+enum {
+    NGX_HTTP_CONFLICT_REDIS_FAST_SEC = 0,
+    NGX_HTTP_CONFLICT_REDIS_FAST_USEC,
+    NGX_HTTP_CONFLICT_REDIS_FAST_FLAGS,
+    NGX_HTTP_CONFLICT_REDIS_FAST_FENCE = NGX_HTTP_CONFLICT_REDIS_FAST_FLAGS + 2,
+    NGX_HTTP_CONFLICT_REDIS_FAST_VERSION
+                                     = NGX_HTTP_CONFLICT_REDIS_FAST_FENCE + 5,
+    NGX_HTTP_CONFLICT_REDIS_FAST_BODY,
+    NGX_HTTP_CONFLICT_REDIS_FAST_VIEW,
+    NGX_HTTP_CONFLICT_REDIS_FAST_MTIME,
+    NGX_HTTP_CONFLICT_REDIS_FAST_WORDS
+};
+
+/* the flags of an entry, a digit each */
+
+enum {
+    NGX_HTTP_CONFLICT_REDIS_FLAG_STATE = 0,
+    NGX_HTTP_CONFLICT_REDIS_FLAG_EXISTENCE,
+    NGX_HTTP_CONFLICT_REDIS_FLAG_TWICE,
+    NGX_HTTP_CONFLICT_REDIS_FLAG_DATED,
+    NGX_HTTP_CONFLICT_REDIS_FLAG_CERTAIN,
+    NGX_HTTP_CONFLICT_REDIS_FLAG_KNOWN,
+    NGX_HTTP_CONFLICT_REDIS_FLAG_OVERLAP,
+    NGX_HTTP_CONFLICT_REDIS_FLAG_VERDICT,
+    NGX_HTTP_CONFLICT_REDIS_FLAG_HEADER,
+    NGX_HTTP_CONFLICT_REDIS_FLAG_PROVES,
+    NGX_HTTP_CONFLICT_REDIS_FLAG_SUSPECT,
+    NGX_HTTP_CONFLICT_REDIS_FLAGS
+};
+
+
 /* the arguments of a call that is being made */
 
 typedef struct {
@@ -225,6 +293,9 @@ typedef struct {
     u_char                   *last;      /* end of their text */
     const char               *extra_key; /* suffix of a third key, or NULL */
     ngx_str_t                *key;       /* NULL: that of the operation */
+    ngx_str_t                *fast;      /* of the fast path, or NULL */
+    ngx_uint_t                nfast;
+    unsigned                  quick:1;   /* the fast path may do */
 } ngx_http_conflict_redis_args_t;
 
 
@@ -235,6 +306,15 @@ typedef struct {
 void ngx_http_conflict_redis_codec_head(ngx_http_conflict_store_t *store,
     ngx_http_conflict_redis_args_t *args, ngx_str_t *arg, u_char *buf,
     uint64_t token);
+
+/*
+ * Arguments of a fast path: those that the script has in "arg" as well, or a
+ * number, which is printed behind the others.
+ */
+void ngx_http_conflict_redis_codec_fast_same(
+    ngx_http_conflict_redis_args_t *args, ngx_uint_t at, ngx_uint_t from);
+void ngx_http_conflict_redis_codec_fast_number(
+    ngx_http_conflict_redis_args_t *args, ngx_uint_t at, uint64_t n);
 
 /* A new token for a call or a lease. */
 uint64_t ngx_http_conflict_redis_codec_token(void);

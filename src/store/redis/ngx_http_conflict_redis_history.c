@@ -93,6 +93,10 @@ ngx_http_conflict_redis_history_keep(ngx_http_conflict_op_t *op,
         life = ngx_max(life, hold);
     }
 
+    if (!op->in.held) {
+        flags |= NGX_HTTP_CONFLICT_REDIS_NOW;
+    }
+
     (void) ngx_http_conflict_redis_query_send(op,
                                         NGX_HTTP_CONFLICT_REDIS_HISTORY,
                                         &args, life, flags,

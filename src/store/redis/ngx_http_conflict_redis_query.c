@@ -67,11 +67,12 @@ ngx_http_conflict_redis_query_send(ngx_http_conflict_op_t *op,
     ngx_http_conflict_redis_args_t *args, ngx_msec_t life, ngx_uint_t flags,
     ngx_http_conflict_redis_pt handler, void *data, const char **why)
 {
-    size_t                           i;
-    u_char                          *p, ch;
-    ngx_int_t                        rc;
-    ngx_str_t                        key, *name;
-    ngx_http_conflict_redis_conf_t  *conf;
+    size_t                              i;
+    u_char                             *p, ch;
+    ngx_int_t                           rc;
+    ngx_str_t                           key, *name;
+    ngx_http_conflict_redis_conf_t     *conf;
+    ngx_http_conflict_redis_command_t   command;
 
     conf = ngx_http_conflict_redis_client_conf(op->store->data);
 
@@ -102,9 +103,17 @@ ngx_http_conflict_redis_query_send(ngx_http_conflict_op_t *op,
     *p++ = '}';
     key.len = p - key.data;
 
-    rc = ngx_http_conflict_redis_call_send(op->store->data, script, &key,
-                                           args->extra_key, args->arg, args->n,
-                                           life, flags, handler, data, why);
+    command.script = script;
+    command.key = &key;
+    command.extra_key = args->extra_key;
+    command.args = args->arg;
+    command.n = args->n;
+    command.fast = args->fast;
+    command.nfast = args->nfast;
+    command.quick = args->quick;
+
+    rc = ngx_http_conflict_redis_call_send(op->store->data, &command, life,
+                                           flags, handler, data, why);
     ngx_free(key.data);
 
     return rc;

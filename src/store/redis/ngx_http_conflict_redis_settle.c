@@ -7,6 +7,7 @@
  */
 
 
+#include "store/redis/ngx_http_conflict_redis_entry.h"
 #include "store/redis/ngx_http_conflict_redis_store.h"
 #include "stats/ngx_http_conflict_stats.h"
 #include "core/policy/conflict_mtime.h"
@@ -169,13 +170,22 @@ ngx_http_conflict_redis_settle(ngx_http_conflict_op_t *op,
     u_char                           buf[ngx_http_conflict_redis_codec_room(
                                          NGX_HTTP_CONFLICT_REDIS_ARGS)];
     void                            *data;
+    u_char                           entry[NGX_HTTP_CONFLICT_REDIS_ENTRY];
     ngx_str_t                        arg[NGX_HTTP_CONFLICT_REDIS_ARGS];
+    ngx_str_t                        fast[
+                                     NGX_HTTP_CONFLICT_REDIS_SETTLE_FAST_ARGS];
     ngx_uint_t                       flags;
     const char                      *why;
     ngx_http_conflict_redis_args_t   args;
+    ngx_http_conflict_redis_conf_t  *conf;
 
     flags = NGX_HTTP_CONFLICT_REDIS_RETRY
             | (verb->replicate ? NGX_HTTP_CONFLICT_REDIS_REPLICATE : 0);
+
+    if (!op->in.held) {
+        /* before the HTTP client gets its response and acts on it */
+        flags |= NGX_HTTP_CONFLICT_REDIS_NOW;
+    }
 
     if (op->renewing && verb != &ngx_http_conflict_redis_verb_renew) {
         /* it would renew the lease after the end of this write */
@@ -216,6 +226,24 @@ ngx_http_conflict_redis_settle(ngx_http_conflict_op_t *op,
                  NGX_HTTP_CONFLICT_REDIS_SETTLE_WORD,
                  "", op->in.pre.chain, op->in.mixed ? "+" : "");
     }
+
+    conf = ngx_http_conflict_redis_client_conf(op->store->data);
+
+    args.fast = fast;
+    ngx_str_null(&fast[NGX_HTTP_CONFLICT_REDIS_SETTLE_FAST_LEFT]);
+    ngx_str_null(&fast[NGX_HTTP_CONFLICT_REDIS_SETTLE_FAST_COMMIT]);
+
+    if (verb == &ngx_http_conflict_redis_verb_commit
+        && ngx_http_conflict_redis_entry_commit(op, arg, entry,
+                           &fast[NGX_HTTP_CONFLICT_REDIS_SETTLE_FAST_COMMIT]))
+    {
+        fast[NGX_HTTP_CONFLICT_REDIS_SETTLE_FAST_LEFT] = op->redis.entry;
+        args.quick = 1;
+    }
+
+    ngx_http_conflict_redis_codec_fast_number(&args,
+                           NGX_HTTP_CONFLICT_REDIS_SETTLE_FAST_TTL,
+                           ngx_http_conflict_redis_entry_ttl(conf->ttl, 0));
 
     data = op;
 

@@ -379,18 +379,24 @@ ngx_http_conflict_redis_stats_send(ngx_http_conflict_store_t *store,
     ngx_http_conflict_redis_args_t *args, const char *name,
     ngx_http_conflict_redis_pt handler, void *data, const char **why)
 {
-    u_char                           text[256 + 16];
-    ngx_str_t                        key;
-    ngx_http_conflict_redis_conf_t  *conf;
+    u_char                              text[256 + 16];
+    ngx_str_t                           key;
+    ngx_http_conflict_redis_conf_t     *conf;
+    ngx_http_conflict_redis_command_t   command;
 
     conf = ngx_http_conflict_redis_client_conf(store->data);
 
     key.data = text;
     key.len = ngx_sprintf(text, "%V%s", &conf->prefix, name) - text;
 
-    return ngx_http_conflict_redis_call_send(store->data,
-                                             NGX_HTTP_CONFLICT_REDIS_STATS,
-                                             &key, NULL, args->arg, args->n,
+    ngx_memzero(&command, sizeof(ngx_http_conflict_redis_command_t));
+
+    command.script = NGX_HTTP_CONFLICT_REDIS_STATS;
+    command.key = &key;
+    command.args = args->arg;
+    command.n = args->n;
+
+    return ngx_http_conflict_redis_call_send(store->data, &command,
                                              NGX_HTTP_CONFLICT_REDIS_STATS_LIFE,
                                              0, handler, data, why);
 }

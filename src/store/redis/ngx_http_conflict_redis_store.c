@@ -7,6 +7,7 @@
  */
 
 
+#include "store/redis/ngx_http_conflict_redis_entry.h"
 #include "store/redis/ngx_http_conflict_redis_stats.h"
 #include "store/redis/ngx_http_conflict_redis_store.h"
 #include "store/ngx_http_conflict_snapshot.h"
@@ -18,6 +19,8 @@ static ngx_int_t ngx_http_conflict_redis_store_peek(ngx_http_conflict_op_t *op);
 static ngx_int_t ngx_http_conflict_redis_store_observe(
     ngx_http_conflict_op_t *op);
 
+static void ngx_http_conflict_redis_store_begin_fast(
+    ngx_http_conflict_op_t *op, ngx_http_conflict_redis_args_t *args);
 static void ngx_http_conflict_redis_store_tags(
     ngx_http_conflict_redis_args_t *args, conflict_precondition_t *pre);
 static ngx_int_t ngx_http_conflict_redis_store_begun(
@@ -52,6 +55,8 @@ ngx_http_conflict_redis_store_begin(ngx_http_conflict_op_t *op)
     u_char                           token[2 * NGX_HTTP_CONFLICT_LOCK_TOKEN];
     ngx_int_t                        rc;
     ngx_str_t                       *arg;
+    ngx_str_t                        fast[
+                                    NGX_HTTP_CONFLICT_REDIS_BEGIN_FAST_ARGS];
     ngx_uint_t                       i;
     conflict_precondition_t         *pre;
     ngx_http_conflict_redis_args_t   args;
@@ -114,14 +119,17 @@ ngx_http_conflict_redis_store_begin(ngx_http_conflict_op_t *op)
     ngx_http_conflict_redis_codec_lock_token(&args,
                 NGX_HTTP_CONFLICT_REDIS_BEGIN_TOKEN,
                 op->lock.given ? op->lock.token : NULL, token);
-    ngx_http_conflict_redis_codec_bytes(&args,
-                NGX_HTTP_CONFLICT_REDIS_BEGIN_USER, &op->lock.user);
+    ngx_http_conflict_redis_codec_text(&args,
+                NGX_HTTP_CONFLICT_REDIS_BEGIN_USER, "-");
     ngx_http_conflict_redis_codec_hash(&args,
                 NGX_HTTP_CONFLICT_REDIS_BEGIN_VIEW,
                 op->in.part ? 0 : op->in.view);
     ngx_http_conflict_redis_codec_number(&args,
                 NGX_HTTP_CONFLICT_REDIS_BEGIN_TAGS, pre->matches);
     ngx_http_conflict_redis_store_tags(&args, pre);
+
+    args.fast = fast;
+    ngx_http_conflict_redis_store_begin_fast(op, &args);
 
     rc = ngx_http_conflict_redis_query_run(op, NGX_HTTP_CONFLICT_REDIS_BEGIN,
                                            &args,
@@ -132,6 +140,66 @@ ngx_http_conflict_redis_store_begin(ngx_http_conflict_op_t *op)
     ngx_free(arg);
 
     return rc;
+}
+
+
+/* a write that is not stale by what the store knows needs the fast path only */
+
+static void
+ngx_http_conflict_redis_store_begin_fast(ngx_http_conflict_op_t *op,
+    ngx_http_conflict_redis_args_t *args)
+{
+    conflict_verdict_e               verdict;
+    conflict_precondition_t         *pre;
+    ngx_http_conflict_redis_conf_t  *conf;
+
+    pre = &op->in.pre;
+    conf = ngx_http_conflict_redis_client_conf(op->store->data);
+
+    verdict = conflict_decide(op->in.policy, CONFLICT_FREE,
+                              pre->kinds ? CONFLICT_HOLDS : CONFLICT_NO_BASE);
+
+    args->quick = (verdict == CONFLICT_PASS || verdict == CONFLICT_OVERWRITE
+                   || verdict == CONFLICT_COMBINE);
+
+    ngx_str_null(&args->fast[NGX_HTTP_CONFLICT_REDIS_BEGIN_FAST_VERSION]);
+
+    if (pre->kinds == CONFLICT_BASE) {
+        ngx_http_conflict_redis_codec_fast_same(args,
+                               NGX_HTTP_CONFLICT_REDIS_BEGIN_FAST_VERSION,
+                               NGX_HTTP_CONFLICT_REDIS_BEGIN_BASE);
+
+    } else if (pre->kinds == CONFLICT_IF_MATCH && pre->matches == 1) {
+        ngx_http_conflict_redis_codec_fast_same(args,
+                               NGX_HTTP_CONFLICT_REDIS_BEGIN_FAST_VERSION,
+                               NGX_HTTP_CONFLICT_REDIS_BEGIN_TAGS + 1);
+
+    } else if (pre->kinds) {
+        args->quick = 0;
+    }
+
+    ngx_http_conflict_redis_codec_fast_number(args,
+                               NGX_HTTP_CONFLICT_REDIS_BEGIN_FAST_VERDICT,
+                               verdict);
+    ngx_http_conflict_redis_codec_fast_same(args,
+                               NGX_HTTP_CONFLICT_REDIS_BEGIN_FAST_LEASE,
+                               NGX_HTTP_CONFLICT_REDIS_BEGIN_LEASE);
+    ngx_http_conflict_redis_codec_fast_same(args,
+                               NGX_HTTP_CONFLICT_REDIS_BEGIN_FAST_QUARANTINE,
+                               NGX_HTTP_CONFLICT_REDIS_BEGIN_QUARANTINE);
+    ngx_http_conflict_redis_codec_fast_same(args,
+                               NGX_HTTP_CONFLICT_REDIS_BEGIN_FAST_FINGERPRINT,
+                               NGX_HTTP_CONFLICT_REDIS_BEGIN_FINGERPRINT);
+    ngx_http_conflict_redis_codec_fast_same(args,
+                               NGX_HTTP_CONFLICT_REDIS_BEGIN_FAST_VIEW,
+                               NGX_HTTP_CONFLICT_REDIS_BEGIN_VIEW);
+    ngx_http_conflict_redis_codec_fast_number(args,
+                               NGX_HTTP_CONFLICT_REDIS_BEGIN_FAST_TTL,
+                               ngx_http_conflict_redis_entry_ttl(conf->ttl,
+                                     op->in.lease + op->in.quarantine));
+
+    args->fast[NGX_HTTP_CONFLICT_REDIS_BEGIN_FAST_USER] = op->lock.user;
+    args->nfast = NGX_HTTP_CONFLICT_REDIS_BEGIN_FAST_ARGS;
 }
 
 
@@ -199,10 +267,13 @@ ngx_http_conflict_redis_store_late(ngx_http_conflict_op_t *op)
 static ngx_int_t
 ngx_http_conflict_redis_store_peek(ngx_http_conflict_op_t *op)
 {
-    u_char                          buf[ngx_http_conflict_redis_codec_room(
-                                         NGX_HTTP_CONFLICT_REDIS_ARGS)];
-    ngx_str_t                       arg[NGX_HTTP_CONFLICT_REDIS_ARGS];
-    ngx_http_conflict_redis_args_t  args;
+    u_char                           buf[ngx_http_conflict_redis_codec_room(
+                                          NGX_HTTP_CONFLICT_REDIS_ARGS)];
+    ngx_str_t                        arg[NGX_HTTP_CONFLICT_REDIS_ARGS];
+    ngx_str_t                        fast[
+                                     NGX_HTTP_CONFLICT_REDIS_READ_FAST_ARGS];
+    ngx_http_conflict_redis_args_t   args;
+    ngx_http_conflict_redis_conf_t  *conf;
 
     ngx_http_conflict_redis_codec_head(op->store, &args, arg, buf,
                                        ngx_http_conflict_redis_codec_token());
@@ -219,6 +290,16 @@ ngx_http_conflict_redis_store_peek(ngx_http_conflict_op_t *op)
         args.extra_key = ":h";
     }
 
+    conf = ngx_http_conflict_redis_client_conf(op->store->data);
+
+    args.fast = fast;
+    ngx_http_conflict_redis_codec_fast_number(&args,
+                  NGX_HTTP_CONFLICT_REDIS_READ_FAST_SAVED,
+                  ngx_http_conflict_clock_usec() / 1000 - conf->ttl / 4);
+
+    /* the history of a body has to be looked up */
+    args.quick = (op->in.records == 0);
+
     return ngx_http_conflict_redis_query_run(op, NGX_HTTP_CONFLICT_REDIS_READ,
                                        &args, 0,
                                        ngx_http_conflict_redis_answer_peek,
@@ -232,6 +313,8 @@ ngx_http_conflict_redis_store_observe(ngx_http_conflict_op_t *op)
     u_char                          buf[ngx_http_conflict_redis_codec_room(
                                          NGX_HTTP_CONFLICT_REDIS_ARGS)];
     ngx_str_t                       arg[NGX_HTTP_CONFLICT_REDIS_ARGS];
+    ngx_str_t                       fast[
+                                     NGX_HTTP_CONFLICT_REDIS_READ_FAST_ARGS];
     ngx_http_conflict_redis_args_t  args;
 
     op->out.applied = 0;
@@ -263,6 +346,10 @@ ngx_http_conflict_redis_store_observe(ngx_http_conflict_op_t *op)
              NGX_HTTP_CONFLICT_REDIS_READ_SHOWN_LATEST, op->in.observed.latest);
     ngx_http_conflict_redis_codec_number(&args,
                 NGX_HTTP_CONFLICT_REDIS_READ_DOUBT, op->out.store_behind);
+
+    args.fast = fast;
+    ngx_http_conflict_redis_codec_fast_number(&args,
+                NGX_HTTP_CONFLICT_REDIS_READ_FAST_SAVED, 0);
 
     return ngx_http_conflict_redis_query_run(op, NGX_HTTP_CONFLICT_REDIS_READ,
                                        &args, 0,

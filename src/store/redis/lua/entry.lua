@@ -9,19 +9,24 @@
 --               4 hold, 5 ttl (msec)
 -- output:  one string of words, the first the token, the second 1 if the
 --               incarnation is new, plus 2 if it has noted the move, plus 4
---               until "hold" is over; each script states what follows
+--               until "hold" is over; each script states what follows.  Once
+--               "hold" is over, the token is followed by "+", the length of
+--               the incarnation, and this, with a space before and behind
 --
--- An entry is one string of words: flags, version, fence (the highest handed
--- out), until (msec; of a free entry: when it was saved), quarantine (msec),
--- token of the lease, the last settles (each a token and its answer),
--- fingerprint of the last write, that of the one in flight, hash of the body
--- shown, view that it was shown in, mtime (usec), fence of the last write that
--- began over no other, incarnation.  The flags are digits: state, existence,
--- twice, dated, known, overlap, certain, verdict and header of the begin,
--- proves: all writes since are of that view, suspect: unknown since a read.
--- "-" is none.  If a link of a chain has made the version, a last word has 12
--- hexadecimal digits of the chain, 4 of the number of the link, and "+" if it
--- was merged.
+-- An entry is one string of words: flags, token of the lease, fence (the
+-- highest handed out), until (msec, also as a sum; of a free entry: when it was
+-- saved), quarantine (msec), fingerprint of the write in flight, fence of the
+-- last write that began over no other, version, hash of the body shown, view
+-- that it was shown in, mtime (usec), fingerprint of the last write, the last
+-- settles (each a token and its answer), incarnation.  The flags are digits:
+-- state, existence, twice, dated, certain, known, overlap, verdict and header
+-- of the begin, proves: all writes since are of that view, suspect: unknown
+-- since a read.  "-" is none.  If a link of a chain has made the version, a
+-- last word has 12 hexadecimal digits of the chain, 4 of the number of the
+-- link, and "+" if it was merged.
+--
+-- The short ways of begin, settle and read, which run before this head, know
+-- the form of an entry as well.
 --
 -- Numbers stay strings where possible: numbers in Lua have 53 bits, and
 -- printing them takes longer than all the rest.
@@ -88,15 +93,22 @@ if now - saved > ttl / 4 then
 
     -- a long ttl, so that it is not the first to be evicted
 
-    call('SET', KEYS[2], run .. ' ' .. id .. ' ' .. since .. ' ' .. now
-                         .. moves,
-         'PX', max(ttl * 4, 30 * 86400000))
+    stored = run .. ' ' .. id .. ' ' .. since .. ' ' .. now .. moves
+
+    call('SET', KEYS[2], stored, 'PX', max(ttl * 4, 30 * 86400000))
 end
 
 local closed = since + ARGV[4]
 
+-- how each answer begins
+
+local head
+
 if closed > now then
-    incarnation = incarnation + 4
+    head = token .. ' ' .. incarnation + 4
+
+else
+    head = token .. '+' .. #stored .. ' ' .. stored .. ' ' .. incarnation
 end
 
 -- bodies from before the last move may belong to other resources
@@ -146,16 +158,17 @@ local function set(e, state, till)
 
     if state == FREE then
         e.u, e.q, e.w, e.proves, e.suspect = now, 0, '-', 1, 0
+        e.known, e.overlap, e.verdict, e.header = 0, 0, 0, 0
     end
 end
 
 local function save(e)
     call('SET', key,
-         e.state .. e.existence .. e.twice .. e.dated .. e.known .. e.overlap
-         .. e.certain .. e.verdict .. e.header .. e.proves .. e.suspect .. ' '
-         .. e.v .. ' ' .. e.f .. ' ' .. text(e.u) .. ' ' .. e.q .. ' ' .. e.w
-         .. ' ' .. e.z .. ' ' .. e.l .. ' ' .. e.p .. ' ' .. e.b .. ' ' .. e.s
-         .. ' ' .. e.m .. ' ' .. e.c .. ' ' .. id
+         e.state .. e.existence .. e.twice .. e.dated .. e.certain .. e.known
+         .. e.overlap .. e.verdict .. e.header .. e.proves .. e.suspect .. ' '
+         .. e.w .. ' ' .. e.f .. ' ' .. text(e.u) .. ' ' .. e.q .. ' ' .. e.p
+         .. ' ' .. e.c .. ' ' .. e.v .. ' ' .. e.b .. ' ' .. e.s .. ' ' .. e.m
+         .. ' ' .. e.l .. ' ' .. e.z .. ' ' .. id
          .. (e.h ~= '' and ' ' .. e.h or ''),
          'PX', text(max(ttl, e.u + e.q - now + 60000)))
 end
@@ -168,12 +181,12 @@ local function load()
     end
 
     local e = {}
-    local flags, u, q, i
+    local flags, u, more, q, i
 
-    flags, e.v, e.f, u, q, e.w, e.z, e.l, e.p, e.b, e.s, e.m, e.c, i,
+    flags, e.w, e.f, u, more, q, e.p, e.c, e.v, e.b, e.s, e.m, e.l, e.z, i,
           e.h
-        = string.match(value, '^(%d+) (%S+) (%d+) (%d+) (%d+) (%S+) (%S+)'
-                              .. ' (%S+) (%S+) (%S+) (%S+) (%S+) (%d+)'
+        = string.match(value, '^(%d+) (%S+) (%d+) (%d+)%+?(%d*) (%d+) (%S+)'
+                              .. ' (%d+) (%S+) (%S+) (%S+) (%S+) (%S+) (%S+)'
                               .. ' (%S+) ?(%S*)$')
 
     if not flags then
@@ -184,10 +197,10 @@ local function load()
         return e
     end
 
-    local state, existence, twice, dated, known, overlap, certain, verdict,
+    local state, existence, twice, dated, certain, known, overlap, verdict,
           header, proves, suspect = string.byte(flags, 1, 11)
 
-    state, u, q = state - 48, tonumber(u), tonumber(q)
+    state, u, q = state - 48, u + (tonumber(more) or 0), tonumber(q)
 
     if i ~= id then
 
@@ -238,14 +251,13 @@ local function reply(state, e, till, more)
     local wait = till and till > now and till - now or 0
 
     if not e then
-        return token .. ' ' .. incarnation .. ' ' .. state
-               .. ' 0 0 0 - - - 0 0 ' .. wait .. ' ' .. usec() .. ' ' .. more
+        return head .. ' ' .. state .. ' 0 0 0 - - - 0 0 ' .. wait .. ' '
+               .. usec() .. ' ' .. more
     end
 
-    return token .. ' ' .. incarnation .. ' ' .. state
-           .. (e.made and ' 0 ' or ' 1 ') .. e.v .. ' ' .. e.f .. ' ' .. e.b
-           .. ' ' .. e.s .. ' ' .. e.m .. ' ' .. e.twice + 2 * e.dated .. ' '
-           .. e.existence .. ' ' .. wait .. ' ' .. usec() .. ' ' .. more
+    return head .. ' ' .. state .. (e.made and ' 0 ' or ' 1 ') .. e.v .. ' '
+           .. e.f .. ' ' .. e.b .. ' ' .. e.s .. ' ' .. e.m .. ' '
+           .. e.twice + 2 * e.dated .. ' ' .. e.existence .. ' ' .. wait .. ' ' .. usec() .. ' ' .. more
 end
 
 -- A lock is a string as well: token, when it was acquired (usec), idle (msec),

@@ -51,7 +51,7 @@ if keep and ARGV[11] ~= '-' then
               or e.f ~= ARGV[11]
 
     if not changed and ARGV[16] == '' then
-        return token .. ' ' .. incarnation
+        return head
     end
 end
 
@@ -95,7 +95,7 @@ if not keep then
         end
     end
 
-    return token .. ' ' .. incarnation
+    return head
            .. (late and ' 2' or body and ' 1' or ' 0')
            .. (made and ' 1 ' or ' 0 ') .. (certain or '0') .. ' '
            .. #(body or '') .. ' ' .. #(made or '') .. ' ' .. (body or '')
@@ -152,7 +152,7 @@ if changed then
         save_records()
     end
 
-    return token .. ' ' .. incarnation
+    return head
 end
 
 if string.sub(version, 1, 1) == 'c' then
@@ -163,7 +163,7 @@ if string.sub(version, 1, 1) == 'c' then
         local n = link(records[i].v, version)
 
         if n and n >= link(version, version) then
-            return token .. ' ' .. incarnation
+            return head
         end
 
         if n then
@@ -181,7 +181,7 @@ for i, record in ipairs(records) do
         and record.f == fingerprint
     then
         -- the view has lost it, and a repeated call does not restore it
-        return token .. ' ' .. incarnation
+        return head
     end
 end
 
@@ -269,4 +269,4 @@ end
 
 call('PEXPIRE', history, ARGV[14])
 
-return token .. ' ' .. incarnation
+return head

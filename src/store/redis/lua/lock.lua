@@ -20,7 +20,7 @@ local verb, third = ARGV[6], KEYS[3]
 
 if verb == 'drop' then
     call('ZREM', third, ARGV[7])
-    return token .. ' ' .. incarnation .. ' 1'
+    return head .. ' 1'
 end
 
 if verb == 'count' then
@@ -29,13 +29,13 @@ if verb == 'count' then
     if not call('ZSCORE', third, ARGV[7])
         and call('ZCARD', third) >= tonumber(ARGV[8])
     then
-        return token .. ' ' .. incarnation .. ' 0'
+        return head .. ' 0'
     end
 
     call('ZADD', third, text(now + ARGV[9]), ARGV[7])
     call('PEXPIRE', third, max(call('PTTL', third), ARGV[9]))
 
-    return token .. ' ' .. incarnation .. ' 1'
+    return head .. ' 1'
 end
 
 local given, user, client, fresh = ARGV[7], ARGV[8], ARGV[9], ARGV[10]

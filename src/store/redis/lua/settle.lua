@@ -9,8 +9,7 @@
 --               were over; else, and for cancel, 0
 
 local verb = ARGV[6]
-local head = token .. ' ' .. incarnation .. ' '
-local done = head .. '0'
+local done = head .. ' 0'
 local till = now + ARGV[9]
 
 local e = load()
@@ -38,7 +37,7 @@ local answer = string.match(e.z, token .. '(%d)')
 
 if answer then
     -- sent again, as the first answer was lost; or a renewal that is late
-    return head .. answer
+    return head .. ' ' .. answer
 end
 
 local state = state_of(e)
@@ -148,4 +147,4 @@ end
 
 save(e)
 
-return head .. lost
+return head .. ' ' .. lost

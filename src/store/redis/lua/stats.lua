@@ -29,7 +29,7 @@ local bins = {
 }
 
 local function done(answer)
-    return token .. ' ' .. incarnation .. ' ' .. answer
+    return head .. ' ' .. answer
 end
 
 local function route()

@@ -1,0 +1,120 @@
+
+/*
+ * Copyright (C) the ngx_http_conflict_module authors
+ *
+ * The incarnations of servers as answers have shown them: the fast path of a
+ * script compares one with that in the server instead of checking it.
+ */
+
+
+#include "redis_client/ngx_http_conflict_redis_connection.h"
+
+
+#define NGX_HTTP_CONFLICT_REDIS_INCARNATION_LIFE  60000   /* msec */
+
+
+ngx_int_t
+ngx_http_conflict_redis_incarnation_init(ngx_http_conflict_redis_t *client)
+{
+    size_t  size;
+
+    size = client->conf.cluster ? NGX_HTTP_CONFLICT_REDIS_SLOTS : 1;
+
+    client->incarnations = ngx_pcalloc(client->pool, size
+                          * sizeof(ngx_http_conflict_redis_incarnation_t *));
+
+    return client->incarnations ? NGX_OK : NGX_ERROR;
+}
+
+
+ngx_http_conflict_redis_incarnation_t *
+ngx_http_conflict_redis_incarnation_get(
+    ngx_http_conflict_redis_connection_t *conn, ngx_uint_t slot)
+{
+    ngx_http_conflict_redis_incarnation_t  *in;
+
+    in = conn->client->incarnations[slot];
+
+    /* the slow path also extends the life of its key */
+
+    if (in == NULL
+        || ngx_current_msec - in->seen
+           > NGX_HTTP_CONFLICT_REDIS_INCARNATION_LIFE
+        || !ngx_http_conflict_redis_noted(conn, slot))
+    {
+        return NULL;
+    }
+
+    return in;
+}
+
+
+/* behind the token: "+", its length, a space, the incarnation, and a space */
+
+void
+ngx_http_conflict_redis_incarnation_take(ngx_http_conflict_redis_call_t *call,
+    ngx_str_t *answer)
+{
+    size_t                                   len, token;
+    u_char                                  *p, *last;
+    ngx_http_conflict_redis_incarnation_t  **in;
+
+    len = 0;
+    token = call->token.len;
+    p = answer->data + token + 1;
+    last = answer->data + answer->len;
+
+    while (p < last && *p >= '0' && *p <= '9' && len < answer->len) {
+        len = len * 10 + (*p++ - '0');
+    }
+
+    if (p == last || *p++ != ' ' || len >= (size_t) (last - p)
+        || p[len] != ' '
+        || len < NGX_HTTP_CONFLICT_REDIS_RUN_ID + 1
+                 + NGX_HTTP_CONFLICT_REDIS_TOKEN)
+    {
+        /* malformed, as its decoder will find */
+        return;
+    }
+
+    in = &call->client->incarnations[call->slot];
+
+    if (*in == NULL || (*in)->len != len
+        || ngx_memcmp((*in)->text, p, len) != 0)
+    {
+        if (*in) {
+            ngx_free(*in);
+        }
+
+        *in = ngx_alloc(sizeof(ngx_http_conflict_redis_incarnation_t) + len,
+                        call->client->log);
+
+        if (*in) {
+            (*in)->len = len;
+            ngx_memcpy((*in)->text, p, len);
+        }
+    }
+
+    if (*in) {
+        (*in)->seen = ngx_current_msec;
+    }
+
+    p += len;
+
+    answer->data = ngx_movemem(p - token, answer->data, token) - token;
+    answer->len = last - answer->data;
+}
+
+
+void
+ngx_http_conflict_redis_incarnation_write(
+    ngx_http_conflict_redis_connection_t *conn,
+    ngx_http_conflict_redis_call_t *call)
+{
+    if (ngx_memcmp(call->incarnation, conn->run_id,
+                   NGX_HTTP_CONFLICT_REDIS_RUN_ID)
+        != 0)
+    {
+        call->incarnation[0] = '!';
+    }
+}

@@ -1,0 +1,189 @@
+# The fast path of the scripts in Redis: what takes it, that it leaves entries
+# as the slow path does, and that it changes none that is not as expected.
+#
+# Needs: redis-server
+
+BEGIN { push @INC, 't/lib'; $ENV{TEST_CONFLICT_STORE} = 'redis' }
+use Conflict;
+use Test::Nginx::Socket 'no_plan';
+
+our $redis = $ENV{TEST_NGINX_REDIS_PORT};
+
+Conflict::install('Test::Nginx::Socket');
+
+add_block_preprocessor(sub {
+    my $block = shift;
+
+    $block->set_value('config', <<'END');
+        location / {
+            conflict version;
+            proxy_pass http://api;
+        }
+        location = /op { conflict_test default; }
+END
+});
+
+sub entry { [ split / /, redis($::redis, 'GET', redis_key(shift)) ] }
+
+# calls of a command since CONFIG RESETSTAT
+
+sub calls {
+    my ($command) = @_;
+
+    return redis($::redis, 'INFO', 'commandstats')
+           =~ /cmdstat_$command:calls=(\d+)/ ? $1 : 0;
+}
+
+sub op {
+    my ($name, $verb, %args) = @_;
+
+    my $query = join '&', "name=$name", "do=$verb",
+                map { "$_=$args{$_}" } sort keys %args;
+
+    return json(GET("/op?$query"));
+}
+
+run_tests();
+
+__DATA__
+
+=== writes on the current version
+--- steps
+set_doc('/plain/1', { n => 0 });
+
+my $v = version(GET('/plain/1'));
+
+# a first write, since the first call on a connection checks the server
+
+$v = version(PUT('/plain/1', { n => 1, base_version => $v }));
+
+redis($::redis, 'CONFIG', 'RESETSTAT');
+
+for (1 .. 20) {
+    my $r = PUT('/plain/1', { n => $_, base_version => $v });
+
+    is($r->{status}, 204, "write $_");
+    cmp_ok(version($r), '>', $v, 'its version');
+    $v = version($r);
+}
+
+# begin reads the clock, a commit on the fast path does not; once a second a
+# call checks the server, on the slow path, and so does the commit of its begin
+
+my $checks = calls('info') / 2;
+my $clocks = calls('time');
+
+cmp_ok($clocks, '>=', 20, 'each write reads the clock once');
+cmp_ok($clocks, '<=', 20 + $checks, 'and no more');
+
+
+=== reads of a free entry
+--- steps
+set_doc('/plain/1', { n => 0 });
+
+my $v = version(GET('/plain/1'));
+is(version(GET('/plain/1')), $v, 'a version');
+
+redis($::redis, 'CONFIG', 'RESETSTAT');
+
+op("p$_", 'peek', key => 'none') for 1;
+
+my $before = calls('time');
+
+my $w = op('w', 'peek', key => 'none')->{version};
+is($w, op('p1', 'peek', key => 'none')->{version}, 'the same');
+is(op("r$_", 'peek', key => 'none')->{version}, $w, 'again') for 1 .. 20;
+
+cmp_ok(calls('time') - $before, '<=', calls('info') / 2, 'without the clock');
+
+
+=== both paths leave the same entry
+--- steps
+set_doc($_, { n => 0 }) for '/plain/1', '/plain/2';
+
+my %v = map { $_ => version(GET($_)) } '/plain/1', '/plain/2';
+
+for my $n (1 .. 3) {
+
+    # with two tags all is compared in the slow path
+
+    my $r = PUT('/plain/1', { n => $n }, qq(If-Match: "$v{'/plain/1'}"));
+    is($r->{status}, 204, 'the fast path');
+    $v{'/plain/1'} = version($r);
+
+    $r = PUT('/plain/2', { n => $n }, qq(If-Match: "$v{'/plain/2'}", "5"));
+    is($r->{status}, 204, 'the slow path');
+    $v{'/plain/2'} = version($r);
+
+    until_true { entry('/plain/1')->[0] =~ /^0/ && entry('/plain/2')->[0] =~ /^0/ };
+
+    my ($fast, $slow) = (entry('/plain/1'), entry('/plain/2'));
+
+    is(scalar(@$fast), scalar(@$slow), 'as many words');
+    is($fast->[$_], $slow->[$_], "word $_") for 0, 1, 4, 5, 8, 9, 13;
+    is($fast->[7], $v{'/plain/1'}, 'the version');
+    is($fast->[7], $fast->[$_], 'and the fence') for 2, 6;
+    like($fast->[3], qr/^\d{13}$/, 'when it was saved');
+    like($fast->[10], qr/^\d{16}$/, 'a modification date');
+    like($fast->[11], qr/^\d+$/, 'a fingerprint');
+    is(length($fast->[12]), length($slow->[12]), 'the last settles');
+    like($fast->[12], qr/^[0-9a-f]{16}0,/, 'this one first');
+
+    my @ttl = map { redis($::redis, 'PTTL', redis_key($_)) } '/plain/1', '/plain/2';
+    cmp_ok(abs($ttl[0] - $ttl[1]), '<', 60000, 'they last as long');
+}
+
+
+=== a commit of an entry that has changed meanwhile
+--- steps
+set_doc('/plain/1', { n => 0 });
+
+my $v = version(GET('/plain/1'));
+$v = version(PUT('/plain/1', { n => 1, base_version => $v }));
+
+my $w = held('/plain/1', { n => 2, base_version => $v });
+
+# as if another write had ended beside it: the flag "overlap"
+
+my $e = entry('/plain/1');
+like($e->[0], qr/^1....10/, 'it is leased, by the fast path or not');
+
+substr($e->[0], 6, 1, '1');
+redis($::redis, 'SET', redis_key('/plain/1'), join ' ', @$e);
+
+release();
+is(finish($w)->{status}, 204, 'the write');
+
+until_true { entry('/plain/1')->[0] !~ /^1/ };
+like(entry('/plain/1')->[0], qr/^2/, 'the last of both is not known');
+
+
+=== another incarnation while the client knows the old one
+--- allow: is a new incarnation
+--- steps
+set_doc('/plain/1', { n => 0 });
+
+my $v = version(GET('/plain/1'));
+$v = version(PUT('/plain/1', { n => 1, base_version => $v }));
+
+my ($id) = (split / /, redis($::redis, 'GET', 'conflict:incarnation'))[1];
+my $entry = join ' ', @{ entry('/plain/1') };
+
+redis($::redis, 'DEL', 'conflict:incarnation');
+
+my $r = PUT('/plain/1', { n => 2, base_version => $v });
+is($r->{status}, 503, 'is held back');
+isnt((split / /, redis($::redis, 'GET', 'conflict:incarnation'))[1], $id,
+     'it is new');
+
+# an entry of the old one, while the incarnation is that which is known
+
+redis($::redis, 'SET', 'conflict:incarnation',
+      redis($::redis, 'GET', 'conflict:incarnation') =~ s/^(\S+ \S+) \d+/$1 1/r);
+$r = op('q', 'peek', key => 'other');
+redis($::redis, 'SET', redis_key('/plain/1'), $entry);
+
+$r = PUT('/plain/1', { n => 3, base_version => $v });
+is($r->{status}, 409, 'the version in the entry proves nothing');
+is((grep { $_->{method} eq 'GET' && $_->{target} eq '/plain/1' } seen()), 2,
+   'a GET of the module has shown what is current');

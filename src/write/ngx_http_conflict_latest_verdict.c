@@ -248,7 +248,8 @@ ngx_http_conflict_latest_verdict_upstream_tag(ngx_http_conflict_ctx_t *ctx)
     latest = &ctx->latest;
     h = ctx->request->headers_in.if_match;
 
-    if (!op->in.minted || !(op->in.pre.kinds & CONFLICT_IF_MATCH)
+    if (op->out.leased || !op->in.minted
+        || !(op->in.pre.kinds & CONFLICT_IF_MATCH)
         || ctx->version.upstream_tagged
         || (op->out.verdict != CONFLICT_REFUSE
             && op->out.verdict != CONFLICT_DROP)

@@ -95,7 +95,7 @@ ngx_http_conflict_verdict(ngx_http_conflict_ctx_t *ctx)
 
     case CONFLICT_FETCH:
 
-        if (ctx->timing.fetches == NGX_HTTP_CONFLICT_VERDICT_FETCHES) {
+        if (ctx->timing.fetches >= NGX_HTTP_CONFLICT_VERDICT_FETCHES) {
             /* the resource changes faster than it can be fetched */
 
             if (op->in.policy <= CONFLICT_CLIENT_WINS || op->in.report) {

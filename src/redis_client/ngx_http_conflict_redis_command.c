@@ -286,7 +286,18 @@ static u_char *
 ngx_http_conflict_redis_command_len(u_char *p, size_t len)
 {
     *p++ = '$';
-    p = conflict_decimal_print(p, len);
+
+    if (len < 10) {
+        *p++ = (u_char) ('0' + len);
+
+    } else if (len < 100) {
+        *p++ = (u_char) ('0' + len / 10);
+        *p++ = (u_char) ('0' + len % 10);
+
+    } else {
+        p = conflict_decimal_print(p, len);
+    }
+
     *p++ = CR;
     *p++ = LF;
 

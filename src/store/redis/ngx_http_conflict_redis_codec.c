@@ -118,6 +118,15 @@ ngx_http_conflict_redis_codec_number(ngx_http_conflict_redis_args_t *args,
 {
     u_char  *p;
 
+    static u_char  digits[] = "0123456789";
+
+    if (n >= 0 && n < 10) {
+        args->arg[at].data = &digits[n];
+        args->arg[at].len = 1;
+        args->n = at + 1;
+        return;
+    }
+
     p = args->last;
 
     if (n < 0) {

@@ -11,6 +11,9 @@
 #include "stats/ngx_http_conflict_stats.h"
 
 
+#define NGX_HTTP_CONFLICT_REDIS_QUERY_KEY  512   /* most keys fit */
+
+
 static void ngx_http_conflict_redis_query_answered(void *data,
     ngx_str_t *answer, const char *why);
 
@@ -67,8 +70,10 @@ ngx_http_conflict_redis_query_send(ngx_http_conflict_op_t *op,
     ngx_http_conflict_redis_args_t *args, ngx_msec_t life, ngx_uint_t flags,
     ngx_http_conflict_redis_pt handler, void *data, const char **why)
 {
-    size_t                              i;
+    size_t                              i, size;
     u_char                             *p, ch;
+    u_char                              buf[
+                                           NGX_HTTP_CONFLICT_REDIS_QUERY_KEY];
     ngx_int_t                           rc;
     ngx_str_t                           key, *name;
     ngx_http_conflict_redis_conf_t     *conf;
@@ -78,10 +83,15 @@ ngx_http_conflict_redis_query_send(ngx_http_conflict_op_t *op,
 
     name = args->key ? args->key : &op->key;
 
-    key.data = ngx_alloc(conf->prefix.len + 2 + 3 * name->len, ngx_cycle->log);
-    if (key.data == NULL) {
-        *why = "no memory";
-        return NGX_ERROR;
+    key.data = buf;
+    size = conf->prefix.len + 2 + 3 * name->len;
+
+    if (size > sizeof(buf)) {
+        key.data = ngx_alloc(size, ngx_cycle->log);
+        if (key.data == NULL) {
+            *why = "no memory";
+            return NGX_ERROR;
+        }
     }
 
     /* braces delimit the hash tag, so those of the name are escaped */
@@ -114,7 +124,9 @@ ngx_http_conflict_redis_query_send(ngx_http_conflict_op_t *op,
 
     rc = ngx_http_conflict_redis_call_send(op->store->data, &command, life,
                                            flags, handler, data, why);
-    ngx_free(key.data);
+    if (key.data != buf) {
+        ngx_free(key.data);
+    }
 
     return rc;
 }

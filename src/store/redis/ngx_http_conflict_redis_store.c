@@ -13,12 +13,19 @@
 #include "store/ngx_http_conflict_snapshot.h"
 
 
+/* arguments of a begin with a few tags */
+#define NGX_HTTP_CONFLICT_REDIS_FEW  (NGX_HTTP_CONFLICT_REDIS_ARGS + 4)
+
+
 static ngx_int_t ngx_http_conflict_redis_store_begin(
     ngx_http_conflict_op_t *op);
 static ngx_int_t ngx_http_conflict_redis_store_peek(ngx_http_conflict_op_t *op);
 static ngx_int_t ngx_http_conflict_redis_store_observe(
     ngx_http_conflict_op_t *op);
 
+static void ngx_http_conflict_redis_store_begin_args(
+    ngx_http_conflict_op_t *op, ngx_http_conflict_redis_args_t *args,
+    u_char *token);
 static void ngx_http_conflict_redis_store_begin_fast(
     ngx_http_conflict_op_t *op, ngx_http_conflict_redis_args_t *args);
 static void ngx_http_conflict_redis_store_tags(
@@ -49,31 +56,34 @@ const ngx_http_conflict_store_ops_t  ngx_http_conflict_redis_ops = {
 static ngx_int_t
 ngx_http_conflict_redis_store_begin(ngx_http_conflict_op_t *op)
 {
-    size_t                           len;
-    u_char                          *buf, verdicts[CONFLICT_STATES
-                                                   * CONFLICT_CHECKS + 1];
+    u_char                          *buf;
+    u_char                           room[ngx_http_conflict_redis_codec_room(
+                                          NGX_HTTP_CONFLICT_REDIS_FEW)];
+    u_char                           verdicts[CONFLICT_STATES * CONFLICT_CHECKS
+                                              + 1];
     u_char                           token[2 * NGX_HTTP_CONFLICT_LOCK_TOKEN];
     ngx_int_t                        rc;
-    ngx_str_t                       *arg;
+    ngx_str_t                       *arg, few[NGX_HTTP_CONFLICT_REDIS_FEW];
     ngx_str_t                        fast[
                                     NGX_HTTP_CONFLICT_REDIS_BEGIN_FAST_ARGS];
-    ngx_uint_t                       i;
-    conflict_precondition_t         *pre;
+    ngx_uint_t                       i, n;
     ngx_http_conflict_redis_args_t   args;
 
-    pre = &op->in.pre;
+    n = NGX_HTTP_CONFLICT_REDIS_ARGS + op->in.pre.matches + op->in.pre.nones;
+    arg = few;
+    buf = room;
 
-    len = (NGX_HTTP_CONFLICT_REDIS_ARGS + pre->matches + pre->nones)
-          * (sizeof(ngx_str_t) + NGX_INT64_LEN + 1);
+    if (n > NGX_HTTP_CONFLICT_REDIS_FEW) {
+        arg = ngx_alloc(n * sizeof(ngx_str_t)
+                        + ngx_http_conflict_redis_codec_room(n),
+                        ngx_cycle->log);
+        if (arg == NULL) {
+            op->out.error = NGX_HTTP_CONFLICT_STORE_DOWN;
+            return NGX_ERROR;
+        }
 
-    arg = ngx_alloc(len, ngx_cycle->log);
-    if (arg == NULL) {
-        op->out.error = NGX_HTTP_CONFLICT_STORE_DOWN;
-        return NGX_ERROR;
+        buf = (u_char *) &arg[n];
     }
-
-    buf = (u_char *) &arg[NGX_HTTP_CONFLICT_REDIS_ARGS + pre->matches
-                          + pre->nones];
 
     for (i = 0; i < CONFLICT_STATES * CONFLICT_CHECKS; i++) {
         verdicts[i] = '0' + conflict_decide(op->in.policy, i / CONFLICT_CHECKS,
@@ -88,47 +98,10 @@ ngx_http_conflict_redis_store_begin(ngx_http_conflict_op_t *op)
     ngx_http_conflict_redis_codec_head(op->store, &args, arg, buf,
                                        op->redis.token);
 
-    if (op->store->locks && !op->in.reads) {
-        args.extra_key = ":l";
-    }
-
+    args.fast = fast;
     ngx_http_conflict_redis_codec_text(&args,
                 NGX_HTTP_CONFLICT_REDIS_BEGIN_VERDICTS, (char *) verdicts);
-    ngx_http_conflict_redis_codec_number(&args,
-                NGX_HTTP_CONFLICT_REDIS_BEGIN_OWN, !op->in.minted);
-    ngx_http_conflict_redis_codec_number(&args,
-                NGX_HTTP_CONFLICT_REDIS_BEGIN_FRESH, op->in.just_observed);
-    ngx_http_conflict_redis_codec_number(&args,
-                NGX_HTTP_CONFLICT_REDIS_BEGIN_FORCE, op->in.wait_over);
-    ngx_http_conflict_redis_codec_number(&args,
-                NGX_HTTP_CONFLICT_REDIS_BEGIN_REPORT, op->in.report);
-    ngx_http_conflict_redis_codec_number(&args,
-                NGX_HTTP_CONFLICT_REDIS_BEGIN_LEASE, op->in.lease);
-    ngx_http_conflict_redis_codec_number(&args,
-                NGX_HTTP_CONFLICT_REDIS_BEGIN_QUARANTINE, op->in.quarantine);
-    ngx_http_conflict_redis_codec_hash(&args,
-                NGX_HTTP_CONFLICT_REDIS_BEGIN_FINGERPRINT, op->in.fingerprint);
-    ngx_http_conflict_redis_codec_number(&args,
-                NGX_HTTP_CONFLICT_REDIS_BEGIN_KINDS, pre->kinds);
-    ngx_http_conflict_redis_codec_version(&args,
-                NGX_HTTP_CONFLICT_REDIS_BEGIN_BASE, pre->base);
-    ngx_http_conflict_redis_codec_date(&args,
-                NGX_HTTP_CONFLICT_REDIS_BEGIN_UNMODIFIED, pre->unmodified);
-    ngx_http_conflict_redis_codec_number(&args,
-                NGX_HTTP_CONFLICT_REDIS_BEGIN_EXACT, pre->exact);
-    ngx_http_conflict_redis_codec_lock_token(&args,
-                NGX_HTTP_CONFLICT_REDIS_BEGIN_TOKEN,
-                op->lock.given ? op->lock.token : NULL, token);
-    ngx_http_conflict_redis_codec_text(&args,
-                NGX_HTTP_CONFLICT_REDIS_BEGIN_USER, "-");
-    ngx_http_conflict_redis_codec_hash(&args,
-                NGX_HTTP_CONFLICT_REDIS_BEGIN_VIEW,
-                op->in.part ? 0 : op->in.view);
-    ngx_http_conflict_redis_codec_number(&args,
-                NGX_HTTP_CONFLICT_REDIS_BEGIN_TAGS, pre->matches);
-    ngx_http_conflict_redis_store_tags(&args, pre);
-
-    args.fast = fast;
+    ngx_http_conflict_redis_store_begin_args(op, &args, token);
     ngx_http_conflict_redis_store_begin_fast(op, &args);
 
     rc = ngx_http_conflict_redis_query_run(op, NGX_HTTP_CONFLICT_REDIS_BEGIN,
@@ -137,9 +110,61 @@ ngx_http_conflict_redis_store_begin(ngx_http_conflict_op_t *op)
                                            ngx_http_conflict_redis_answer_begin,
                                            ngx_http_conflict_redis_store_begun);
 
-    ngx_free(arg);
+    if (arg != few) {
+        ngx_free(arg);
+    }
 
     return rc;
+}
+
+
+/* those behind the verdicts; "token" is room for that of a lock */
+
+static void
+ngx_http_conflict_redis_store_begin_args(ngx_http_conflict_op_t *op,
+    ngx_http_conflict_redis_args_t *args, u_char *token)
+{
+    conflict_precondition_t  *pre;
+
+    pre = &op->in.pre;
+
+    if (op->store->locks && !op->in.reads) {
+        args->extra_key = ":l";
+    }
+
+    ngx_http_conflict_redis_codec_number(args,
+                NGX_HTTP_CONFLICT_REDIS_BEGIN_OWN, !op->in.minted);
+    ngx_http_conflict_redis_codec_number(args,
+                NGX_HTTP_CONFLICT_REDIS_BEGIN_FRESH, op->in.just_observed);
+    ngx_http_conflict_redis_codec_number(args,
+                NGX_HTTP_CONFLICT_REDIS_BEGIN_FORCE, op->in.wait_over);
+    ngx_http_conflict_redis_codec_number(args,
+                NGX_HTTP_CONFLICT_REDIS_BEGIN_REPORT, op->in.report);
+    ngx_http_conflict_redis_codec_number(args,
+                NGX_HTTP_CONFLICT_REDIS_BEGIN_LEASE, op->in.lease);
+    ngx_http_conflict_redis_codec_number(args,
+                NGX_HTTP_CONFLICT_REDIS_BEGIN_QUARANTINE, op->in.quarantine);
+    ngx_http_conflict_redis_codec_hash(args,
+                NGX_HTTP_CONFLICT_REDIS_BEGIN_FINGERPRINT, op->in.fingerprint);
+    ngx_http_conflict_redis_codec_number(args,
+                NGX_HTTP_CONFLICT_REDIS_BEGIN_KINDS, pre->kinds);
+    ngx_http_conflict_redis_codec_version(args,
+                NGX_HTTP_CONFLICT_REDIS_BEGIN_BASE, pre->base);
+    ngx_http_conflict_redis_codec_date(args,
+                NGX_HTTP_CONFLICT_REDIS_BEGIN_UNMODIFIED, pre->unmodified);
+    ngx_http_conflict_redis_codec_number(args,
+                NGX_HTTP_CONFLICT_REDIS_BEGIN_EXACT, pre->exact);
+    ngx_http_conflict_redis_codec_lock_token(args,
+                NGX_HTTP_CONFLICT_REDIS_BEGIN_TOKEN,
+                op->lock.given ? op->lock.token : NULL, token);
+    ngx_http_conflict_redis_codec_text(args,
+                NGX_HTTP_CONFLICT_REDIS_BEGIN_USER, "-");
+    ngx_http_conflict_redis_codec_hash(args,
+                NGX_HTTP_CONFLICT_REDIS_BEGIN_VIEW,
+                op->in.part ? 0 : op->in.view);
+    ngx_http_conflict_redis_codec_number(args,
+                NGX_HTTP_CONFLICT_REDIS_BEGIN_TAGS, pre->matches);
+    ngx_http_conflict_redis_store_tags(args, pre);
 }
 
 

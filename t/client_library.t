@@ -132,8 +132,8 @@ my $top = $ENV{TEST_NGINX_TOP};
 
 return if $Conflict::Store ne 'shm';
 
-node_tests(150, 'merge.test.js', 'outbox.test.js', 'storage.test.js',
-           'package.test.js');
+node_tests(180, 'merge.test.js', 'outbox.test.js', 'storage.test.js',
+           'package.test.js', 'base.test.js', 'transport.test.js');
 is(`$top/build/clients/node_modules/.bin/tsc --noEmit --strict --target es2022 --module nodenext $top/t/clients/types.mts 2>&1`, '', 'its types');
 
 

@@ -156,7 +156,7 @@ export function indexedDBStorage(name = 'default') {
             let result;
 
             tx.oncomplete = () => resolve(result);
-            tx.onerror = tx.onabort = () => reject(
+            tx.onabort = () => reject(
                 tx.error || new DOMException('aborted', 'AbortError'));
 
             work(tx.objectStore('records'), value => { result = value; },
@@ -391,6 +391,7 @@ async function unless(first, fn, second) {
 
 export function guardedStorage(primary, problem) {
     const records = new Map(), memory = memoryStorage(records);
+    const origins = new Map();    /* what the primary storage had then */
     const mine = queueOf();
 
     async function spill(url, fn, error) {
@@ -403,8 +404,12 @@ export function guardedStorage(primary, problem) {
             /* it cannot be read either */
         }
 
-        if (before && !records.has(url)) {
-            records.set(url, before);
+        if (!records.has(url)) {
+            origins.set(url, JSON.stringify(before?.entry));
+
+            if (before) {
+                records.set(url, before);
+            }
         }
 
         const record = await memory.update(url, fn);
@@ -414,13 +419,36 @@ export function guardedStorage(primary, problem) {
         return record;
     }
 
-    /* moves records that are in memory only to the primary storage */
+    /*
+     * Moves records that are in memory only to the primary storage.  An entry
+     * that another tab has written in the meantime must end first.
+     */
 
     async function refill() {
         for (const [url, record] of [...records]) {
-            await primary.update(url, () => record);
-            records.delete(url);
+            let blocked;
+
+            await primary.update(url, r => {
+                blocked = r?.entry
+                          && JSON.stringify(r.entry) !== origins.get(url);
+
+                return blocked ? r
+                       : r && !r.entry ? { ...record, known: r.known,
+                                           last: r.last } : record;
+            });
+
+            if (!blocked) {
+                records.delete(url);
+                origins.delete(url);
+            }
         }
+    }
+
+    async function write(url, fn) {
+        await refill();
+
+        return records.has(url) ? memory.update(url, fn)
+                                : primary.update(url, fn);
     }
 
     return {
@@ -437,9 +465,7 @@ export function guardedStorage(primary, problem) {
         update(url, fn) {
             return mine(async () => {
                 try {
-                    await refill();
-
-                    return await primary.update(url, fn);
+                    return await write(url, fn);
 
                 } catch (e) {
                     if (e?.name !== 'QuotaExceededError') {
@@ -449,9 +475,8 @@ export function guardedStorage(primary, problem) {
 
                 try {
                     await primary.evict();
-                    await refill();
 
-                    return await primary.update(url, fn);
+                    return await write(url, fn);
 
                 } catch (e) {
                     return spill(url, fn, e);
@@ -476,6 +501,7 @@ export function guardedStorage(primary, problem) {
 
         async clear() {
             records.clear();
+            origins.clear();
             await primary.clear();
         },
 

@@ -7,34 +7,8 @@ import assert from 'node:assert/strict';
 import { test } from 'node:test';
 
 import { createClient, keepMine, memoryStorage } from '../node.js';
-import { device, event, fakeFetch, networkError } from './helpers.js';
-
-const baseUrl = 'http://api.test/api/';
-
-function tagged(version) {
-    return { ETag: `"${version}"`, Conflict: `passed;version=${version}` };
-}
-
-function conflict(version, doc) {
-    return [409, { ETag: `"${version}"`,
-                   Conflict: `rejected;version=${version};base=1` },
-            { error: 'version_conflict', version, server_version: doc }];
-}
-
-/* a client that has read version 1 of "a" and "b" */
-
-async function reader(t, answer, options = {}) {
-    const api = fakeFetch((request, n) =>
-        request.method === 'GET' && !options.reads
-        ? [200, tagged(1), { n: 0 }] : answer(request, n));
-    const client = device(t, { baseUrl, fetch: api.fetch, ...options });
-
-    await client.get('a');
-    await client.get('b');
-    api.requests.length = 0;
-
-    return { client, ...api };
-}
+import { baseUrl, conflict, device, event, fakeFetch, networkError, reader,
+         tagged } from './helpers.js';
 
 for (const status of [400, 403, 405, 406, 413, 414, 415, 422, 428, 431]) {
     test(`${status} is parked, and the other entries are sent`, async t => {

@@ -139,6 +139,38 @@ test('no space: the cache is evicted, then memory is used', async t => {
     assert.ok(records.get('e').entry && records.get('f').entry);
 });
 
+test('an edit in memory and one of another tab: both stay', async t => {
+    const records = new Map(), disk = memoryStorage(records);
+    let fails = true;
+    const storage = guardedStorage({
+        ...disk, durable: true,
+        update: (url, fn) => fails ? Promise.reject(new Error('denied'))
+                                   : disk.update(url, fn)
+    }, () => {});
+    const save = (at, text) => at.update('a', (r, seq) => ({
+        url: 'a', known: null, entry: { seq, text }
+    }));
+
+    await save(storage, 'mine');
+    fails = false;
+    await save(disk, 'theirs');
+    await storage.update('b', (r, seq) => entry('b', seq));
+    assert.equal(records.get('a').entry.text, 'theirs');
+    assert.equal((await storage.read('a')).entry.text, 'mine');
+    assert.equal(storage.isDurable('a'), false);
+
+    await save(storage, 'mine too');
+    assert.equal(records.get('a').entry.text, 'theirs');
+    assert.equal((await storage.read('a')).entry.text, 'mine too');
+
+    /* the other tab has sent its entry */
+
+    await disk.update('a', r => ({ ...r, entry: null }));
+    await storage.update('b', r => r);
+    assert.equal(records.get('a').entry.text, 'mine too');
+    assert.equal(storage.isDurable('a'), true);
+});
+
 test('no storage: the edits are sent, and an event reports it',
      async t => {
     const broken = () => Promise.reject(new Error('denied'));

@@ -124,6 +124,9 @@ export class Client extends EventTarget {
 
         for ( ;; ) {
             const shown = this.#shown.get(url);
+
+            await shown?.stored?.catch(() => {});
+
             const { record, stale } = await this.#read(url);
 
             if (this.#shown.get(url) === shown) {
@@ -233,13 +236,15 @@ export class Client extends EventTarget {
 
         this.#shown.set(url, mine);
 
-        const record = await this.#storage.update(url, (r, seq) => {
+        mine.stored = this.#storage.update(url, (r, seq) => {
             const nothing = plain === null && !r?.entry && r?.known?.absent;
 
             return nothing ? r : entries.edit(r, seq, {
                 url, text: plain, mark, shown, version
             });
         });
+
+        const record = await mine.stored;
 
         mine.id = editsOf(record).find(edit => edit.mark === mark)?.id;
         this.#locks.get(url)?.touch();

@@ -47,8 +47,10 @@ export function merge({ base, server, local, rules = {}, ignore }) {
 /* a rule as in conflict_field, or an object as in a file of conflict_fields */
 
 function readRule([pointer, given]) {
+    const [, named, by] = /^(\w+)(?:\((.+)\))?$/.exec(
+        typeof given === 'string' ? given : '') || [];
     const { rule, key, ...others } = isObject(given) ? given
-        : /^(?<rule>\w+)(?:\((?<key>.+)\))?$/.exec(given)?.groups || {};
+                                                    : { rule: named, key: by };
 
     if (!pointer.startsWith('/') || !RULES.includes(rule)
         || Object.keys(others).length > 0

@@ -429,12 +429,12 @@ export function guardedStorage(primary, problem) {
             let blocked;
 
             await primary.update(url, r => {
-                blocked = r?.entry
-                          && JSON.stringify(r.entry) !== origins.get(url);
+                const theirs = !!r?.entry
+                    && JSON.stringify(r.entry) !== origins.get(url);
 
-                return blocked ? r
-                       : r && !r.entry ? { ...record, known: r.known,
-                                           last: r.last } : record;
+                blocked = theirs && !!record.entry;
+
+                return theirs ? r : record;
             });
 
             if (!blocked) {

@@ -95,10 +95,6 @@ export class Transport {
         const own = typeof this.#options.headers === 'function'
                     ? await this.#options.headers(url, options)
                     : this.#options.headers;
-        const abort = new AbortController();
-        const timer = setTimeout(() => abort.abort(),
-                                 timeout || this.#options.timeout);
-
         /* equal for reads and writes: a base is of one view */
 
         const all = new Headers({ Accept: 'application/json' });
@@ -109,6 +105,10 @@ export class Transport {
             new Headers(some || {}).forEach((value, name) =>
                 all.set(name, value));
         }
+
+        const abort = new AbortController();
+        const timer = setTimeout(() => abort.abort(),
+                                 timeout || this.#options.timeout);
 
         try {
             /* the target of a redirection must not receive the headers; an

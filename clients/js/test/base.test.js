@@ -356,32 +356,52 @@ test('a client that has shown nothing has no base', async t => {
 });
 
 test('the base is what was shown when save() was called', async t => {
-    const { open, opened } = gate();
-    const { api, one } = await tabs(t, { a: 0, b: 0 });
+    const api = strict({ a: 0, b: 0 }), memory = memoryStorage();
+    let stored = () => {}, saved;
+    const client = device(t, { baseUrl, fetch: api.fetch, storage: {
+        ...memory,
 
+        update(url, fn) {
+            stored();
+
+            return memory.update(url, fn);
+        }
+    } });
+
+    await client.get('x');
     api.set({ a: 1, b: 0 });
-    api.hook = request => request.method === 'GET' ? opened : null;
 
-    const read = one.get('x');
+    /* a response that is stored, and has not been returned yet */
 
-    await event(one, 'progress');
-    open();
+    stored = () => {
+        stored = () => {};
+        saved = client.save('x', { a: 0, b: 1 });
+    };
 
-    const saved = one.save('x', { a: 0, b: 1 });
+    const read = await client.get('x');
 
-    await read;
     assert.equal((await saved).state, 'conflict');
-
-    /* a read that began earlier does not hide an edit */
-
-    await one.resolve('x', { a: 1, b: 1 });
+    assert.deepEqual(read.doc, { a: 0, b: 1 }, 'the edit is shown');
+    await client.resolve('x', { a: 1, b: 1 });
 
     const [, second] = await Promise.all([
-        one.get('x'), one.save('x', { a: 1, b: 2 })
+        client.get('x'), client.save('x', { a: 1, b: 2 })
     ]);
 
     assert.equal(second.state, 'done');
-    assert.equal((await one.save('x', { a: 1, b: 3 })).state, 'done');
+    assert.equal((await client.save('x', { a: 1, b: 3 })).state, 'done');
+
+    /* without network */
+
+    client.pause();
+
+    const [offline] = await Promise.all([
+        client.save('x', { a: 1, b: 4 }), client.get('x')
+    ]);
+
+    assert.equal(offline.state, 'queued');
+    await client.save('x', { a: 1, b: 5 });
+    assert.equal((await client.entries()).length, 1);
 });
 
 test('an answer of onConflict is not yet shown', async t => {

@@ -186,7 +186,7 @@ class Client:
             try:
                 status, fields, text = self.request(request)
             except (OSError, http.client.HTTPException) as e:
-                error, after, unsure = e, None, True
+                error, after, final, unsure = e, None, False, True
             else:
                 said = parse(text)
                 error, after = Refused(status, said), fields['Retry-After']
@@ -196,12 +196,13 @@ class Client:
                 if status < 300 and not page \
                         or not busy and status in (404, 409, 410, 412):
                     return status, fields, said
-                unsure = page or status >= 500
-                if not busy and not unsure \
-                        and status not in (408, 423, 425, 429):
-                    raise error
+                unsure = page or not 400 <= status < 500
+                final = not busy and not page and status < 500 \
+                    and status not in (408, 423, 425, 429)
             if unsure and method != 'GET':
                 self.lost.add(path)
+            if final:
+                raise error
             if attempt < self.tries:
                 time.sleep(min(self.max_wait, seconds(after, attempt)))
         raise error

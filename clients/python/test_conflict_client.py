@@ -256,6 +256,9 @@ class Alone(unittest.TestCase):
                     request()
                 self.assertEqual(c.exception.args[0], status)
             self.assertEqual(len(self.seen), 3)
+            self.answers = [(412, {}, b''), (200, {'ETag': '"2"'}, b'{"n":1}')]
+            self.assertEqual(self.client.save('a', {'n': 1}), {'n': 1},
+                             'it was written')
 
     def test_response_that_is_cut_off(self):
         cut = {'ETag': '"2"', 'Content-Length': '100'}

@@ -101,7 +101,8 @@ export function isRedirection(response) {
  *   { then: 'conflict', server }        stale; without server.text a GET is
  *                                       needed
  *   { then: 'look' }                    a GET decides what it means
- *   { then: 'wait', unknown, all }      retry later; "all": all entries wait
+ *   { then: 'wait', unknown, all }      retry later; "all": all entries wait;
+ *                                       "login" may help
  *   { then: 'login' }                   retry after a login
  *   { then: 'park' }                    no retry
  */
@@ -122,7 +123,8 @@ export function judge(response, text, link) {
     }
 
     if (isRedirection(response)) {
-        return { then: 'login' };
+        /* some APIs redirect after a write */
+        return { then: 'wait', unknown: true, all: true, login: true };
     }
 
     if (error === 'version_conflict' || (status === 409

@@ -259,15 +259,18 @@ export class Client extends EventTarget {
 
         await this.#asker.answered(url);
 
-        return this.#result(url, mine.id);
+        return this.#result(url, mine.id, mine.state);
     }
 
     /* the state of the entry with this id; it has ended: of the document */
 
-    async #result(url, id) {
+    async #result(url, id, saved) {
         const record = await this.#storage.read(url);
         const edit = editsOf(record).find(one => one.id === id);
-        const seen = view(url, edit ? record : { ...record, entry: null },
+        const isKnown = record?.known?.absent
+                        || typeof record?.known?.text === 'string';
+        const seen = view(url, edit ? record
+                               : { known: isKnown ? record.known : saved },
                           edit);
 
         return {

@@ -54,24 +54,22 @@ export function stateOf(text) {
  */
 
 function baseOf({ known, last }, { shown, version }) {
-    if (version === null) {
-        return { base: stateOf(null) };
+    const own = !shown ? { base: stateOf(null) }
+                : last && last.mark === shown.mark
+                  ? { base: last.state, chain: last.chain }
+                  : { base: placed(shown.state, known) };
+
+    if (version === undefined || (version === null
+                                  && own.base.version === null))
+    {
+        return own;
     }
 
-    if (version !== undefined) {
-        return { base: [shown?.state, last?.state, known].find(
-            state => state?.version === version) || stated(version) };
-    }
-
-    if (!shown) {
-        return { base: stateOf(null) };
-    }
-
-    if (last && last.mark === shown.mark) {
-        return { base: last.state, chain: last.chain };
-    }
-
-    return { base: placed(shown.state, known) };
+    return {
+        base: version === null ? stateOf(null)
+              : [shown?.state, last?.state, known].find(
+                  state => state?.version === version) || stated(version)
+    };
 }
 
 function stated(version) {

@@ -233,6 +233,10 @@ export class Sender {
                 after: retryAfter(response)
             });
 
+            if (verdict.login) {
+                this.#core.emit('unauthorized', { url });
+            }
+
             return 'other';
 
         default:
@@ -371,11 +375,18 @@ export class Sender {
     }
 
     async #lookFailed(url, link, error, reason) {
-        if (error.status === 401 || error.redirected) {
+        if (error.redirected) {
+            await this.#later(url, link, {
+                unknown: false, all: true,
+                reason: { kind: 'status', status: error.status }
+            });
+            this.#core.emit('unauthorized', { url });
+
+        } else if (error.status === 401) {
             this.#login = true;
             await this.#apply(url, link, r => entries.wait(r, {
                 unknown: false, retryAt: 0,
-                reason: { kind: 'status', status: error.status }
+                reason: { kind: 'status', status: 401 }
             }));
             this.#core.emit('unauthorized', { url });
 

@@ -29,11 +29,14 @@ function clone(record) {
                                 : JSON.parse(JSON.stringify(record));
 }
 
-/* without the document, if the record is only a cache; the version stays */
+/* without documents, if the record is only a cache; the version stays */
 
 function emptied(record) {
-    return record.entry || typeof record.known?.text !== 'string'
-           ? record : { ...record, known: { ...record.known, text: null } };
+    const { entry, known, last } = record;
+
+    return entry || (typeof known?.text !== 'string' && !last)
+           ? record : { ...record, known: known && { ...known, text: null },
+                        last: null };
 }
 
 function bySeq(a, b) {
@@ -383,6 +386,10 @@ async function unless(first, fn, second) {
     }
 }
 
+function edits(record) {
+    return JSON.stringify([record?.entry, record?.rest]);
+}
+
 /*
  * The storage of a client: the configured one, and memory for records that it
  * does not accept (no space, private mode, a database that was deleted).
@@ -405,7 +412,7 @@ export function guardedStorage(primary, problem) {
         }
 
         if (!records.has(url)) {
-            origins.set(url, JSON.stringify(before?.entry));
+            origins.set(url, edits(before));
 
             if (before) {
                 records.set(url, before);
@@ -429,10 +436,9 @@ export function guardedStorage(primary, problem) {
             let blocked;
 
             await primary.update(url, r => {
-                const theirs = !!r?.entry
-                    && JSON.stringify(r.entry) !== origins.get(url);
+                const theirs = r?.entry && edits(r) !== origins.get(url);
 
-                blocked = theirs && !!record.entry;
+                blocked = theirs && record.entry;
 
                 return theirs ? r : record;
             });

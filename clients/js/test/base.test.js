@@ -529,6 +529,51 @@ test('an API that changes what it stores: no conflict with oneself',
     assert.deepEqual(api.doc, { a: 3, at: 3 });
 });
 
+test('a write whose response has no version', async t => {
+    const api = strict({ a: 0 });
+    const client = device(t, { baseUrl, fetch: api.fetch });
+
+    api.hook = request => {
+        if (request.method !== 'PUT'
+            || request.headers.get('if-match') !== `"${api.version}"`)
+        {
+            return null;
+        }
+
+        api.set(JSON.parse(request.body));
+
+        return [204];
+    };
+
+    let { version } = await client.get('x');
+
+    for (let a = 1; a <= 3; a++) {
+        const saved = await client.save('x', { a }, { version });
+
+        assert.deepEqual([saved.state, saved.doc, saved.version],
+                         ['done', { a }, null]);
+        ({ version } = saved);
+    }
+
+    api.set({ a: 9 });
+    assert.equal((await client.save('x', { a: 4 }, { version })).state,
+                 'conflict');
+});
+
+test('a merge whose result cannot be read', async t => {
+    let down = false;
+    const { client } = await reader(t, r => r.method === 'GET'
+        ? down ? [503] : [200, tagged(1), { n: 0 }]
+        : [204, { ETag: '"2"', Conflict: 'merged;version=2' }],
+                                    { reads: true });
+
+    down = true;
+
+    const { state, doc, version } = await client.save('a', { n: 1 });
+
+    assert.deepEqual([state, doc, version], ['done', { n: 1 }, null]);
+});
+
 test('an edit after a dropped one does not overwrite the server\'s document',
      async t => {
     const { client, requests } = await reader(t, () =>

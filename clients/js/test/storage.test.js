@@ -45,11 +45,15 @@ for (const [name, open] of [['memory', () => memoryStorage()],
                          ['b', 'c']);
         assert.equal((await storage.read('a')).url, 'a');
 
-        await storage.update('a', r => ({ ...r, known: { version: 1,
-                                                         text: '{}' } }));
+        await storage.update('a', r => ({
+            ...r, known: { version: 1, text: '{}' },
+            last: { mark: 'm', state: { version: 1, text: '{}' } }
+        }));
         await storage.evict();
-        assert.deepEqual((await storage.read('a')).known,
-                         { version: 1, text: null });
+
+        const { known, last } = await storage.read('a');
+
+        assert.deepEqual([known, last], [{ version: 1, text: null }, null]);
         assert.equal((await storage.read('b')).url, 'b');
 
         await assert.rejects(storage.update('b', () => {
@@ -169,6 +173,16 @@ test('an edit in memory and one of another tab: both stay', async t => {
     await storage.update('b', r => r);
     assert.equal(records.get('a').entry.text, 'mine too');
     assert.equal(storage.isDurable('a'), true);
+
+    /* an edit that waits for the same entry */
+
+    fails = true;
+    await storage.update('a', r => ({ ...r, rest: ['mine'] }));
+    fails = false;
+    await disk.update('a', r => ({ ...r, rest: ['theirs'] }));
+    await storage.update('b', r => r);
+    assert.deepEqual(records.get('a').rest, ['theirs']);
+    assert.deepEqual((await storage.read('a')).rest, ['mine']);
 });
 
 test('no storage: the edits are sent, and an event reports it',

@@ -4,6 +4,7 @@ import assert from 'node:assert/strict';
 import { createServer } from 'node:http';
 import { test } from 'node:test';
 
+import { readConflict } from '../lib/answer.js';
 import { baseUrl, device, event, fakeFetch, reader, tagged }
     from './helpers.js';
 
@@ -45,21 +46,28 @@ test('no redirection is followed: headers stay at their origin', async t => {
 
     await assert.rejects(client.get('a'), { status: 307 });
     await assert.rejects(client.lock('a'), { status: 307 });
-    assert.equal((await client.save('a', { n: 1 })).state, 'queued');
+    assert.equal((await client.save('a', { n: 1 })).state, 'unknown');
     await event(client, 'unauthorized');
     assert.deepEqual(seen, []);
 });
 
 test('a header counts once, in any case of its name', async t => {
-    const { client, requests } = await reader(t, () => [204, tagged(2)], {
-        headers: { accept: 'text/x', 'content-type': 'text/y',
-                   'if-match': '"0"' }
+    const api = fakeFetch(() => [204, tagged(2)]);
+    const client = device(t, {
+        baseUrl, headers: { accept: 'text/x', 'content-type': 'text/y',
+                            'if-match': '"0"' },
+
+        /* which must not remove the others */
+
+        fetch: (target, options) => api.fetch(target, {
+            ...options, headers: { ...options.headers, 'x-own': '1' }
+        })
     });
 
-    await client.save('a', { n: 1 });
-    assert.deepEqual(['accept', 'content-type', 'if-match'].map(
-        name => requests[0].headers.get(name)),
-                     ['text/x', 'application/json', '"1"']);
+    await client.save('a', { n: 1 }, { version: 1 });
+    assert.deepEqual(['accept', 'content-type', 'if-match', 'x-own'].map(
+        name => api.requests[0].headers.get(name)),
+                     ['text/x', 'application/json', '"1"', '1']);
 });
 
 test('a Retry-After that is not in the future keeps the backoff', async t => {
@@ -84,4 +92,10 @@ test('a clock that was set back does not prolong the wait after 429',
     busy = false;
     t.mock.method(Date, 'now', () => now() - 86400e3);
     assert.equal((await client.save('b', { n: 1 })).state, 'done');
+});
+
+test('a string in Conflict is not searched for the version', () => {
+    assert.deepEqual(
+        readConflict('merged;fields="x;version=5 \\";version=6";version=7'),
+        { outcome: 'merged', version: 7 });
 });

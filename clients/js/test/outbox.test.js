@@ -467,9 +467,12 @@ function random(seed) {
     };
 }
 
-/* an API that checks If-Match and chains, and recognizes a retry */
+/*
+ * An API that checks If-Match and chains, and recognizes a retry; if it is
+ * "plain", it has tags only.
+ */
 
-function model(rand, faults) {
+function model(rand, faults, plain) {
     const docs = new Map(), writes = [];
     let last = 100;
 
@@ -483,7 +486,7 @@ function model(rand, faults) {
         const [, chain, base, n] = /^"(\w+)";base=(\d+);n=(\d+)$/.exec(
             request.headers.get('conflict-chain') || '') || [];
 
-        if (doc.retry === retry) {
+        if (doc.retry === retry && !plain) {
             return [200, { ETag: `"${doc.version}"`,
                            Conflict: `replayed;version=${doc.version}` },
                     doc.text];
@@ -531,6 +534,10 @@ function model(rand, faults) {
                   ? [200, tagged(doc.version), doc.text] : [404];
 
             await null;
+
+            if (plain && result[1]) {
+                delete result[1].Conflict;
+            }
 
             return rand() < faults.rate / 2
                    ? rand() < 0.5 ? networkError() : [502] : result;
@@ -582,7 +589,7 @@ function markOf(text) {
 
 async function story(seed) {
     const rand = random(seed), faults = { rate: 0.5 };
-    const api = model(rand, faults);
+    const api = model(rand, faults, seed % 3 === 0);
     const seen = new Map();           /* edits that each edit is based on */
     const kept = new Set();           /* edits that have reached the disk */
     const given = new Set();          /* edits discarded by onConflict */

@@ -121,7 +121,7 @@ return if $Conflict::Store ne 'shm';
 
 local $ENV{NODE_PATH} = "$top/build/page/node_modules";
 
-told(30, "node $top/t/clients/library.js http://127.0.0.1:" . port()
+told(36, "node $top/t/clients/library.js http://127.0.0.1:" . port()
          . " http://127.0.0.1:$Conflict::UpPort");
 
 
@@ -132,8 +132,8 @@ my $top = $ENV{TEST_NGINX_TOP};
 
 return if $Conflict::Store ne 'shm';
 
-node_tests(150, 'merge.test.js', 'outbox.test.js', 'storage.test.js',
-           'package.test.js');
+node_tests(220, 'merge.test.js', 'outbox.test.js', 'storage.test.js',
+           'package.test.js', 'base.test.js', 'transport.test.js');
 is(`$top/build/clients/node_modules/.bin/tsc --noEmit --strict --target es2022 --module nodenext $top/t/clients/types.mts 2>&1`, '', 'its types');
 
 
@@ -156,5 +156,5 @@ told(6, "node $ENV{TEST_NGINX_TOP}/t/clients/pages.js http://127.0.0.1:" . port(
 === clients/python
 --- config
 --- steps
-told(17, "python3 $ENV{TEST_NGINX_TOP}/clients/python/test_conflict_client.py http://127.0.0.1:" . port()
+told(24, "python3 $ENV{TEST_NGINX_TOP}/clients/python/test_conflict_client.py http://127.0.0.1:" . port()
          . " http://127.0.0.1:$Conflict::UpPort");

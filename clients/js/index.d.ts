@@ -74,6 +74,8 @@ export interface FieldConflict {
 
 export interface Conflict<T = any> {
     url: string;
+    /** Of this conflict with these edits: see resolve(). */
+    id: string;
     /** The base document of the edits; null: it is not known. */
     base: T | null;
     /** The document with the edits of this device; null: they remove it. */
@@ -141,7 +143,7 @@ export class Client extends EventTarget {
     save<T = any>(path: string, doc: T, options?: {
         version?: number | string | null }): Promise<Result<T>>;
     remove(path: string, options?: {
-        version?: number | string }): Promise<Result>;
+        version?: number | string | null }): Promise<Result>;
 
     flush(): Promise<void>;
     pause(): void;
@@ -149,7 +151,9 @@ export class Client extends EventTarget {
 
     entries(): Promise<View[]>;
     conflict<T = any>(path: string): Promise<Conflict<T> | null>;
-    resolve(path: string, answer: Resolution): Promise<Result>;
+    /** With the conflict that was shown, no later one is resolved. */
+    resolve(path: string, answer: Resolution, conflict?: { id: string }):
+        Promise<Result>;
     retry(path: string): Promise<Result>;
     discard(path: string): Promise<View | null>;
 
@@ -202,10 +206,12 @@ export class LockedError extends Error {
 export class RequestError extends Error {
     readonly status?: number;
     readonly body?: string;
+    /** It is a redirection, for example to a login page. */
+    readonly redirected: boolean;
 }
 
 /** By JSON pointer: "lww", "server", "union(id)" and the like. */
-export type Rules = Record<string, string>;
+export type Rules = Record<string, string | { rule: string; key?: string }>;
 
 export interface Merged<T = any> {
     /** With the server's value in fields that clash. */

@@ -12,14 +12,18 @@
 save(..., on_conflict=f) calls f with a Conflict (base, local, server,
 conflicts, version), and f returns KEEP_MINE, KEEP_THEIRS, or a document.
 Without on_conflict the Conflict is raised.  None stands for a document that
-does not exist.  A Client is for one thread.  The base version is sent in
-If-Match; if an API counts versions in its documents and sends no ETag, it is
-in the document.
+does not exist.  A Client is for one thread.
+
+The base version is the ETag that was read, sent in If-Match.  If an API counts
+versions in a member of its documents, Client(..., member='version') sends it
+there.  A document that was read without a version is not written: Unversioned
+is raised, unless save(..., unchecked=True) asks for it.
 """
 
 import contextlib
 import copy
 import email.utils
+import http.client
 import json
 import random
 import time
@@ -38,11 +42,25 @@ class Refused(Exception):
     """args: the status and the body of a refusal."""
 
 
+class Unversioned(Exception):
+    """The document was read without a version: a write is not checked."""
+
+
+class NoRedirection(urllib.request.HTTPRedirectHandler):
+    """The target of a redirection must not receive the headers."""
+
+    def redirect_request(self, *args):
+        return None
+
+
 class Client:
     def __init__(self, base_url, headers={}, device=None, tries=8, timeout=30,
-                 max_wait=60):
+                 max_wait=60, member=None):
         self.base_url, self.known, self.tokens = base_url.rstrip('/'), {}, {}
         self.lost = set()     # paths whose last write may have been done
+        self.given = {}       # what was saved last, if it was merged
+        self.member = member
+        self.opener = urllib.request.build_opener(NoRedirection)
         self.tries, self.timeout, self.max_wait = tries, timeout, max_wait
         self.headers = {'Accept': 'application/json', **headers}
         if device:
@@ -53,56 +71,105 @@ class Client:
         found = status == 200
         if found and doc is None:
             raise Refused(status, 'not JSON')
+        self.given.pop(path, None)
         self.known[path] = (headers['ETag'], copy.deepcopy(doc)) \
             if found else (None, None)
         return doc if found else None
 
-    def save(self, path, doc, on_conflict=None):
-        """Based on the version that was read; without one it must be new."""
+    def save(self, path, doc, on_conflict=None, unchecked=False):
+        """Based on the version that was read; without one it must be new.
+
+        Returns the document, which may have edits of others: go on from it.
+        """
         if doc is None and path not in self.known:
             self.get(path)
+        given = copy.deepcopy(doc)
+        reverted = self.reverts(path, doc)
         while True:
             tag, base = self.known.get(path, (None, None))
-            status, headers, said = self.send(
-                'PUT' if doc is not None else 'DELETE', path, doc,
-                {'If-Match': tag} if tag
-                else {'If-None-Match': '*'} if base is None else {})
-            field = headers['Conflict'] or ''
-            if status < 300 and not field.startswith('dropped') \
-                    or doc is None and status in (404, 410):
-                self.known[path] = (headers['ETag'], copy.deepcopy(doc)) \
-                    if doc is not None else (None, None)
+            if reverted is None:
+                status, headers, said = self.send(
+                    'PUT' if doc is not None else 'DELETE', path,
+                    *self.based(path, doc, tag, base, unchecked))
+                field = headers['Conflict'] or ''
+                if status < 300 and not field.startswith('dropped') \
+                        or doc is None and status in (404, 410):
+                    self.lost.discard(path)
+                    return self.saved(path, doc, given, headers, said)
+                server = self.get(path)
+                lost = path in self.lost
                 self.lost.discard(path)
-                if doc is None or headers['ETag'] and field[:6] != 'merged':
+                if server == doc and lost:          # the lost write was done
                     return doc
-                return self.get(path)
-            server = self.get(path)
-            lost = path in self.lost
-            self.lost.discard(path)
-            if server == doc and lost:          # the lost write was done
-                return doc
-            if self.known[path] == (tag, base):     # the base is current
-                raise Refused(status, said)
+                if self.known[path] == (tag, base):     # the base is current
+                    raise Refused(status, said)
+            else:
+                base, server, said, reverted = reverted, base, None, None
             conflict = Conflict(path)
             conflict.base, conflict.local, conflict.server = base, doc, server
-            conflict.conflicts = (said or {}).get('conflicts', [])
+            conflict.conflicts = said.get('conflicts', []) \
+                if isinstance(said, dict) else []
             conflict.version = self.known[path][0]
             answer = on_conflict(conflict) if on_conflict else None
             if answer is None:
                 raise conflict
             if answer is KEEP_THEIRS:
+                self.given[path] = given
                 return server
             doc = doc if answer is KEEP_MINE else answer
+
+    def based(self, path, doc, tag, base, unchecked):
+        """The document and the headers that state its base version."""
+        if base is None:
+            return doc, {'If-None-Match': '*'}
+        number = base.get(self.member) if isinstance(base, dict) else None
+        if number is not None and isinstance(doc, dict):
+            return {**doc, self.member: number}, {}
+        if number is not None and not tag:
+            return doc, {'If-Match': '"%s"' % number}
+        if not tag and not unchecked:
+            raise Unversioned('%s was read without an ETag' % path)
+        return doc, {'If-Match': tag} if tag else {}
+
+    def saved(self, path, doc, given, headers, said):
+        """The document after a write, which may have edits of others."""
+        field = headers['Conflict'] or ''
+        others = field.startswith('merged') \
+            or field.startswith('replayed') and said != doc
+        self.known[path] = (headers['ETag'], copy.deepcopy(doc)) \
+            if doc is not None else (None, None)
+        self.given.pop(path, None)
+        if doc is not None and (others or self.member or not headers['ETag']):
+            doc = self.get(path)
+        if doc != given:
+            self.given[path] = given
+        return doc
+
+    def reverts(self, path, doc):
+        """What was saved last, if doc goes on from it, and not from the
+        document that save() has returned, and so would revert others."""
+        given, (_, base) = self.given.pop(path, None), self.known.get(
+            path, (None, None))
+        if not all(isinstance(d, dict) for d in (given, base, doc)):
+            return None
+        return given if any(
+            base.get(k) != given.get(k) and doc.get(k) == given.get(k)
+            for k in {*base, *given} - {self.member}) else None
 
     @contextlib.contextmanager
     def lock(self, path):
         """Refused if another client holds it; each save() renews it."""
-        lock = self.send('POST', path + '/lock')[2]['lock']
+        status, _, said = self.send('POST', path + '/lock')
+        lock = said.get('lock') if isinstance(said, dict) else None
+        if not isinstance(lock, dict) or 'token' not in lock:
+            raise Refused(status, said)
         self.tokens[path] = {'Lock-Token': lock['token']}
         try:
             yield lock
         finally:
-            self.send('DELETE', path + '/lock', None, self.tokens.pop(path))
+            token = self.tokens.pop(path)
+            with contextlib.suppress(Refused, OSError):   # or it expires
+                self.send('DELETE', path + '/lock', None, token)
 
     def send(self, method, path, doc=None, headers={}):
         """Retries with the same bytes and base until there is a response."""
@@ -117,27 +184,46 @@ class Client:
                 self.base_url + '/' + path.lstrip('/'), data, headers,
                 method=method)
             try:
-                with urllib.request.urlopen(request, None, self.timeout) as r:
-                    return r.status, r.headers, parse(r.read())
-            except urllib.error.HTTPError as e:
-                said, error = parse(e.read()), e
-                busy = isinstance(said, dict) and said.get('error') in (
-                    'locked', 'write_in_progress')
-                if not busy and e.code in (404, 409, 410, 412):
-                    return e.code, e.headers, said
-                if not busy and e.code < 500 \
-                        and e.code not in (408, 423, 425, 429):
-                    raise Refused(e.code, said) from None
-                after, unsure = e.headers['Retry-After'], e.code >= 500
-            except OSError as e:
-                error, said, after, unsure = e, None, None, True
+                status, fields, text = self.request(request)
+            except (OSError, http.client.HTTPException) as e:
+                error, after, final, unsure = e, None, False, True
+            else:
+                said = parse(text)
+                error, after = Refused(status, said), fields['Retry-After']
+                code = said.get('error') if isinstance(said, dict) else None
+                busy = code in ('locked', 'write_in_progress')
+                page = method != 'GET' and is_page(status, fields, text)
+                if status < 300 and not page \
+                        or not busy and status in (404, 409, 410, 412):
+                    return status, fields, said
+                unsure = page or not 400 <= status < 500
+                final = not busy and not page and status < 500 \
+                    and status not in (408, 423, 425, 429)
             if unsure and method != 'GET':
                 self.lost.add(path)
+            if final:
+                raise error
             if attempt < self.tries:
                 time.sleep(min(self.max_wait, seconds(after, attempt)))
-        if isinstance(error, urllib.error.HTTPError):
-            raise Refused(error.code, said) from None
         raise error
+
+    def request(self, request):
+        try:
+            answer = self.opener.open(request, None, self.timeout)
+        except urllib.error.HTTPError as e:
+            answer = e
+        with answer:
+            return answer.getcode(), answer.headers, answer.read()
+
+
+def is_page(status, headers, text):
+    """A page instead of a response of the API, as of a hotspot or a login."""
+    if status >= 300 or status == 204 or headers['Conflict']:
+        return False
+    html = headers.get_content_type() in ('text/html', 'application/xhtml+xml')
+    text = text.strip()
+    return text.startswith(b'<') or html and parse(text) is None \
+        and not (text == b'' and headers['ETag'])
 
 
 def parse(text):
@@ -148,9 +234,10 @@ def parse(text):
 
 
 def seconds(after, attempt):
-    if after and after.isdigit():
-        return int(after) + random.uniform(0, 0.25 + int(after) / 5)
-    if after and email.utils.parsedate(after):
+    if after and after.isascii() and after.isdigit():
+        after = int(after[:9])
+        return after + random.uniform(0, 0.25 + after / 5)
+    with contextlib.suppress(TypeError, ValueError):
         date = email.utils.parsedate_to_datetime(after)
         return max(0, date.timestamp() - time.time()) + random.random()
     return random.uniform(0.5, 1) * 2 ** (attempt - 1)

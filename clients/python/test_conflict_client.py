@@ -9,7 +9,7 @@ import urllib.request
 from http.server import BaseHTTPRequestHandler, HTTPServer
 
 from conflict_client import (KEEP_MINE, KEEP_THEIRS, Client, Conflict,
-                             Refused, seconds)
+                             Refused, Unversioned, seconds)
 
 URL, API = sys.argv[1:3]
 names = iter(range(1000))
@@ -93,14 +93,38 @@ class Through(unittest.TestCase):
         self.assertEqual(len(journal(path)), 2)
 
     def test_versions_in_documents(self):
-        path, one, two = self.shared({'n': 0}, 'own')
-        self.assertEqual(one.save(path, {**one.get(path), 'n': 1}),
-                         {'n': 1, 'version': 2})
+        path = fresh('own')
+        one, two = [Client(URL, member='version') for _ in range(2)]
+        one.save(path, {'n': 0})
+        two.get(path)
+        self.assertEqual(one.save(path, {'n': 1}), {'n': 1, 'version': 2})
         with self.assertRaises(Conflict) as c:
-            two.save(path, {'n': 2, 'version': 1})
+            two.save(path, {'n': 2})
         self.assertEqual(c.exception.server, {'n': 1, 'version': 2})
-        self.assertEqual(two.save(path, {**c.exception.server, 'n': 2}),
-                         {'n': 2, 'version': 3})
+        self.assertEqual(two.save(path, {'n': 2}), {'n': 2, 'version': 3})
+        self.assertEqual(one.save(path, {'n': 3, 'version': 1},
+                                  lambda c: KEEP_MINE),
+                         {'n': 3, 'version': 4})
+        self.assertIsNone(one.save(path, None))
+        other = Client(URL)
+        two.get(path)
+        two.save(path, {'n': 4})
+        other.get(path)
+        with self.assertRaises(Unversioned):
+            other.save(path, {'n': 5})
+
+    def test_edit_after_a_merge(self):
+        path, one, two = self.shared({'x': 0, 'y': 0}, 'bodymerge')
+        one.save(path, {'x': 1, 'y': 0})
+        merged = {'x': 1, 'y': 1}
+        self.assertEqual(two.save(path, {'x': 0, 'y': 1},
+                                  lambda c: merged), merged)
+        with self.assertRaises(Conflict) as c:
+            two.save(path, {'x': 0, 'y': 2})
+        self.assertEqual((c.exception.base, c.exception.server),
+                         ({'x': 0, 'y': 1}, merged))
+        self.assertEqual(two.save(path, {'x': 1, 'y': 3}),
+                         {'x': 1, 'y': 3})
 
     def test_counter(self):
         path = self.shared({'n': 0})[0]
@@ -151,13 +175,13 @@ class Alone(unittest.TestCase):
                 test.seen.append((self.command, self.rfile.read(n)))
                 status, headers, body = test.answers.pop(0)
                 self.send_response(status)
+                headers = {'Content-Length': str(len(body)), **headers}
                 for name, value in headers.items():
                     self.send_header(name, value)
-                self.send_header('Content-Length', str(len(body)))
                 self.end_headers()
                 self.wfile.write(body)
 
-            do_GET = do_PUT = do
+            do_GET = do_PUT = do_POST = do_DELETE = do
 
             def log_message(self, *args):
                 pass
@@ -194,9 +218,89 @@ class Alone(unittest.TestCase):
         self.assertEqual(c.exception.args, (422, {'error': 'no'}))
 
     def test_page_instead_of_the_api(self):
-        self.answers = [(200, {}, b'<p>Welcome')] * 2
+        html = {'Content-Type': 'text/html'}
+        for page in (({}, b'\n<p>Welcome'), (html, b'Welcome'), (html, b'')):
+            for doc in {'n': 1}, None:
+                self.answers = [(200, {'ETag': '"1"'}, b'{"n":0}'),
+                                (200, {'Retry-After': '0', **page[0]}, page[1]),
+                                (204, {'ETag': '"2"', **html}, b'')]
+                self.client.get('a')
+                self.assertEqual(self.client.save('a', doc), doc)
+        self.answers = [(200, {'Retry-After': '0'}, b'<p>Welcome')] * 3
         with self.assertRaises(Refused):
             self.client.save('a', {'n': 1})
+        self.answers = [(200, {}, b'<p>Welcome')]
+        with self.assertRaises(Refused):
+            self.client.get('a')
+
+    def test_read_without_a_version(self):
+        self.answers = [(200, {}, b'{"n":0}')]
+        self.client.get('a')
+        for doc in {'n': 1}, None:
+            with self.assertRaises(Unversioned):
+                self.client.save('a', doc)
+        self.assertEqual(len(self.seen), 1)
+        self.answers = [(204, {}, b''), (200, {}, b'{"n":1}')]
+        self.assertEqual(self.client.save('a', {'n': 1}, unchecked=True),
+                         {'n': 1})
+
+    def test_no_redirection_is_followed(self):
+        other = 'http://localhost:%d/b' % self.server.server_address[1]
+        for status in 301, 302, 303, 307, 308:
+            self.seen, self.answers = [], [
+                (status, {'Location': other}, b'')] * 3
+            for request in (lambda: self.client.get('a'),
+                            lambda: self.client.lock('a').__enter__(),
+                            lambda: self.client.save('a', {'n': 1})):
+                with self.assertRaises(Refused) as c:
+                    request()
+                self.assertEqual(c.exception.args[0], status)
+            self.assertEqual(len(self.seen), 3)
+            self.answers = [(412, {}, b''), (200, {'ETag': '"2"'}, b'{"n":1}')]
+            self.assertEqual(self.client.save('a', {'n': 1}), {'n': 1},
+                             'it was written')
+
+    def test_response_that_is_cut_off(self):
+        cut = {'ETag': '"2"', 'Content-Length': '100'}
+        self.answers = [(200, {'ETag': '"1"'}, b'{"n":0}'),
+                        (200, cut, b'{"n"'), (409, cut, b'{"error"'),
+                        (412, {}, b''), (200, {'ETag': '"2"'}, b'{"n":1}')]
+        self.client.get('a')
+        self.assertEqual(self.client.save('a', {'n': 1}), {'n': 1})
+        self.assertEqual([m for m, _ in self.seen],
+                         ['GET', 'PUT', 'PUT', 'PUT', 'GET'])
+
+    def test_bodies_that_are_no_objects(self):
+        for body in b'["stale"]', b'"x"', b'null', b'1':
+            self.answers = [(200, {'ETag': '"1"'}, b'{"n":0}'),
+                            (412, {}, body), (200, {'ETag': '"2"'}, b'[1]')]
+            self.client.get('a')
+            with self.assertRaises(Conflict) as c:
+                self.client.save('a', {'n': 1})
+            self.assertEqual(c.exception.conflicts, [])
+            self.answers = [(200, {}, body)]
+            with self.assertRaises(Refused):
+                self.client.lock('a').__enter__()
+
+    def test_edits_of_others_in_a_response(self):
+        for field in 'merged;version=3', 'replayed;version=3':
+            latest = (200, {'ETag': '"3"', 'Conflict': field},
+                      b'{"n":1,"x":1}')
+            self.answers = [(200, {'ETag': '"1"'}, b'{"n":0,"x":0}'), latest,
+                            latest]
+            self.client.get('a')
+            self.assertEqual(self.client.save('a', {'n': 1, 'x': 0}),
+                             {'n': 1, 'x': 1})
+            with self.assertRaises(Conflict) as c:
+                self.client.save('a', {'n': 2, 'x': 0})
+            self.assertEqual((c.exception.base, c.exception.server),
+                             ({'n': 1, 'x': 0}, {'n': 1, 'x': 1}))
+            self.assertEqual(self.answers, [])
+
+    def test_lock_that_cannot_be_released(self):
+        self.answers = [(200, {}, b'{"lock":{"token":"t"}}'), (422, {}, b'')]
+        with self.assertRaises(KeyError), self.client.lock('a'):
+            raise KeyError('of the application')
 
     def test_409_of_the_api(self):
         self.answers = [(409, {}, b'{"error":"taken"}'), (404, {}, b'')]

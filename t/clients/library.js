@@ -102,6 +102,8 @@ function ready(page, options = {}) {
     }, options);
 }
 
+const read = (page, name) => page.evaluate(
+    async name => (await client.get(name)).doc, name);
 const save = (page, name, n) => page.evaluate(
     ([name, n]) => client.save(name, { n }), [name, n]);
 const start = (page, name, n) => page.evaluate(
@@ -119,8 +121,7 @@ async function outbox(context, name) {
         is([r.state, r.durable], ['queued', true], `${name}: edit ${n}`);
     }
 
-    is((await page.evaluate(n => client.get(n), name)).doc, { n: 3 },
-       'is read back');
+    is(await read(page, name), { n: 3 }, 'is read back');
     await page.reload();
     await ready(page);
     is(await written(name, 1), [3], 'a reload, and it is sent, as one');
@@ -128,6 +129,7 @@ async function outbox(context, name) {
     /* without network */
 
     await context.setOffline(true);
+    is(await read(page, name), { n: 3 }, 'read from the cache');
     await save(page, name, 4);
     await save(page, name, 5);
     is(await entries(page), [[name, 'queued', 5]], 'offline');
@@ -148,6 +150,7 @@ async function outbox(context, name) {
     page = await visit(context);
     await page.waitForFunction(
         async () => (await client.entries()).length === 0);
+    await read(page, name);
     is((await save(page, name, 7)).state, 'done', 'the next one is done');
     is(await journal(name), [3, 5, 6, 7], 'what was not answered is there'
        + ' once');
@@ -181,6 +184,31 @@ async function tabs(context, prefix) {
     is(sent, [[0], [1], [2], [3], [4]], 'each is written once');
     is(await one.evaluate(() => puts) + await two.evaluate(() => puts), 5,
        'and sent by one of them');
+
+    /* both show the same document */
+
+    await read(one, names[0]);
+    await read(two, names[0]);
+    await save(one, names[0], 8);
+    is((await save(two, names[0], 9)).state, 'conflict',
+       'a tab does not overwrite the edit of the other');
+    await two.evaluate(name => client.discard(name), names[0]);
+
+    /* without network */
+
+    await read(one, names[1]);
+    await read(two, names[1]);
+    await context.setOffline(true);
+    await save(one, names[1], 8);
+    await save(two, names[1], 9);
+    is((await entries(one)).map(e => e.slice(1)), [['queued', 8],
+                                                   ['queued', 9]],
+       'nor without network');
+    await context.setOffline(false);
+    await two.waitForFunction(async name =>
+        await client.conflict(name) !== null, names[1]);
+    is(await journal(names[1]), [1, 8], 'the first one is written');
+    await two.evaluate(name => client.discard(name), names[1]);
     await one.close();
     await two.close();
 }

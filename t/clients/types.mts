@@ -8,7 +8,8 @@ interface Note { text: string; tags: string[] }
 const client = createClient({
     baseUrl: new URL('http://localhost/api'), device: 'phone',
     storage: indexedDBStorage('ann'), headers: async () => ({ a: 'b' }),
-    rules: { '/tags': 'union' }, member: 'base_version',
+    rules: { '/tags': 'union', '/rows': { rule: 'union', key: 'id' } },
+    member: 'base_version',
     onConflict: (c: Conflict<Note>) => c.clean ? c.merged! : c.keepTheirs
 });
 
@@ -24,6 +25,8 @@ export async function use(): Promise<string | undefined> {
     client.addEventListener('lock', e => e.detail.holder?.user);
     await client.resolve('notes/1', keepMine);
     await client.resolve('notes/1', later);
+    await client.resolve('notes/1', keepMine,
+                         await client.conflict('notes/1') ?? undefined);
     await client.save('notes/2', { text: '' }, { version: null });
 
     /* @ts-expect-error: no such state */

@@ -8,46 +8,89 @@ import { isObject, parse } from './json.js';
 
 const NOT_WRITTEN = ['store_unavailable', 'store_generation'];
 
-/* { outcome, version } of a Conflict field (RFC 9651, an item) */
+/* { outcome, version } of a Conflict field (RFC 9651, an item); parameters
+   that are strings may contain anything */
 
 export function readConflict(field) {
     const [, outcome, rest] = /^\s*([a-z]+)(.*)$/.exec(field || '') || [];
-    const [, version] = /;\s*version=(\d+)/.exec(rest || '') || [];
+    const [, version] = /;\s*version=(\d+)/.exec(
+        (rest || '').replace(/"(?:[^"\\]|\\.)*"/g, '')) || [];
 
     return { outcome, version: version && Number(version) };
 }
 
 /*
  * The version of the document in a response: from Conflict, from the member
- * that the API counts, or from ETag.  Only one from Conflict can begin a chain.
+ * that the API counts, or the tag itself.  Only one from Conflict can begin a
+ * chain.
  */
 
 export function versionOf(response, doc, member) {
     const { outcome, version } = readConflict(
         response.headers.get('conflict'));
-    const tag = response.headers.get('etag');
+    const tag = response.headers.get('etag') || null;
     const own = member && isObject(doc) ? doc[member] : undefined;
-    const [, digits] = /^(?:W\/)?"(\d+)(?:\.[^"]*)?"$/.exec(tag || '') || [];
 
     return {
-        outcome, tag: tag || null, chained: version !== undefined,
-        version: version ?? own ?? (digits ? Number(digits) : null)
+        outcome, tag, chained: version !== undefined,
+        version: version ?? own ?? versionOfTag(tag)
     };
 }
 
-/* Retry-After in ms: the field has seconds or a date */
+/* a tag is opaque; only that of an integer can be built from the integer */
 
-export function retryAfter(response, now = Date.now()) {
-    const value = response.headers.get('retry-after');
+function versionOfTag(tag) {
+    const number = Number(tag?.slice(1, -1));
 
-    if (value === null) {
-        return null;
+    return tag === `"${number}"` && Number.isSafeInteger(number) ? number
+                                                                 : tag;
+}
+
+/* true: both are the same state of the resource */
+
+export function isSameState(a, b) {
+    if (a.absent || b.absent) {
+        return !!a.absent && !!b.absent;
     }
 
-    const ms = /^\d+$/.test(value.trim()) ? 1000 * Number(value)
-                                          : Date.parse(value) - now;
+    return (!!a.tag && a.tag === b.tag)
+           || ((a.version ?? null) !== null && a.version === b.version);
+}
 
-    return Number.isNaN(ms) ? null : Math.max(0, ms);
+/* Retry-After in ms: the field has seconds or a date; null: nothing useful */
+
+export function retryAfter(response, now = Date.now()) {
+    const value = response.headers.get('retry-after')?.trim() || '';
+    const ms = /^\d+$/.test(value) ? 1000 * Number(value)
+               : /^[A-Z][a-z]{2}/.test(value) ? Date.parse(value) - now : 0;
+
+    return ms > 0 ? ms : null;
+}
+
+/*
+ * True: a page instead of a response of the API, as of a hotspot, a proxy or a
+ * login.  An API without a body may leave the type of its framework.
+ */
+
+export function isPage(response, text) {
+    const { outcome } = readConflict(response.headers.get('conflict'));
+    const type = response.headers.get('content-type') || '';
+
+    if (outcome || response.status === 204) {
+        return false;
+    }
+
+    return /^\s*</.test(text)
+           || (/^(text\/html|application\/xhtml)/i.test(type)
+               && parse(text) === undefined
+               && !(text.trim() === '' && response.headers.has('etag')));
+}
+
+/* a redirection, usually to a login page, is never followed */
+
+export function isRedirection(response) {
+    return response.type === 'opaqueredirect'
+           || (response.status >= 300 && response.status < 400);
 }
 
 /*
@@ -58,7 +101,8 @@ export function retryAfter(response, now = Date.now()) {
  *   { then: 'conflict', server }        stale; without server.text a GET is
  *                                       needed
  *   { then: 'look' }                    a GET decides what it means
- *   { then: 'wait', unknown, all }      retry later; "all": all entries wait
+ *   { then: 'wait', unknown, all }      retry later; "all": all entries wait;
+ *                                       "login" may help
  *   { then: 'login' }                   retry after a login
  *   { then: 'park' }                    no retry
  */
@@ -71,21 +115,16 @@ export function judge(response, text, link) {
     const { outcome } = readConflict(response.headers.get('conflict'));
 
     if (status >= 200 && status < 300) {
-
-        if (!outcome && /^text\/html/i.test(
-            response.headers.get('content-type') || ''))
-        {
-            /* a page instead of the API: of a proxy, or a hotspot */
+        if (isPage(response, text)) {
             return { then: 'wait', unknown: true };
         }
 
         return { then: 'done', dropped: outcome === 'dropped' };
     }
 
-    if (response.type === 'opaqueredirect' || (status >= 300 && status < 400))
-    {
-        /* usually to a login page; redirections are not followed */
-        return { then: 'login' };
+    if (isRedirection(response)) {
+        /* some APIs redirect after a write */
+        return { then: 'wait', unknown: true, all: true, login: true };
     }
 
     if (error === 'version_conflict' || (status === 409
@@ -124,8 +163,7 @@ export function judge(response, text, link) {
 /* the latest document in a 409, or in a 412 that has a body */
 
 function refusal(response, body) {
-    const tag = response.headers.get('etag');
-    const { version } = readConflict(response.headers.get('conflict'));
+    const { version, tag, chained } = versionOf(response);
     const latest = body.server_version;
 
     if (body.deleted) {
@@ -136,8 +174,8 @@ function refusal(response, body) {
     }
 
     return {
-        deleted: false, tag, version: body.version ?? version ?? null,
-        chained: version !== undefined, conflicts: body.conflicts,
+        deleted: false, tag, version: body.version ?? version, chained,
+        conflicts: body.conflicts,
         text: latest === null || latest === undefined
               ? null : JSON.stringify(latest)
     };

@@ -5,6 +5,7 @@
 
 import * as entries from './entry.js';
 import { merge } from './merge.js';
+import { randomName } from './random.js';
 import { fromText } from './view.js';
 
 export const keepMine = Symbol.for('conflict-client.keepMine');
@@ -40,7 +41,8 @@ export class Asker {
                                       rules: this.#core.rulesOf(url) }) : null;
 
         return {
-            url, base, local, server, deleted: !!conflict.deleted,
+            url, id: conflict.id + '.' + entry.mark,
+            base, local, server, deleted: !!conflict.deleted,
             removed: local === null,
             conflicts: conflict.conflicts || merged?.conflicts || [],
             merged: merged ? merged.doc : null,
@@ -83,31 +85,36 @@ export class Asker {
             const record = await this.#core.storage.read(url);
 
             if (record?.entry?.state !== 'conflict' || this.#core.closed
-                || (record.entry.conflict.putOff === record.entry.rev
+                || (record.entry.conflict.putOff === record.entry.mark
                     && !again))
             {
                 return;
             }
 
-            const { rev } = record.entry;
-            const answer = await this.#core.options.onConflict(
-                this.conflictOf(url, record.entry));
+            const asked = this.conflictOf(url, record.entry);
+            const answer = await this.#core.options.onConflict(asked);
 
             again = false;
 
             if (answer === undefined || answer === later) {
                 await this.#core.storage.update(url, r =>
-                    r?.entry?.state === 'conflict' && r.entry.rev === rev
-                    ? entries.putOff(r) : r);
+                    isSame(r?.entry, asked.id) ? entries.putOff(r) : r);
 
             } else {
                 /* an edit made in the meantime leads to another call */
-                await this.resolve(url, answer, rev);
+
+                await this.resolve(url, answer, { id: asked.id });
+                await this.#core.sender.drain();
             }
         }
     }
 
-    async resolve(url, answer, rev) {
+    /*
+     * Resolves the conflict with this id, or the current one; undefined: there
+     * is no such conflict any more, or it has another edit.
+     */
+
+    async resolve(url, answer, { id, mark = randomName() } = {}) {
         if (answer !== keepMine && answer !== keepTheirs
             && (answer === null || typeof answer !== 'object'))
         {
@@ -117,14 +124,12 @@ export class Asker {
 
         const how = answer === keepMine ? 'mine'
                     : answer === keepTheirs ? 'theirs'
-                    : { text: this.#core.transport.plain(
+                    : { mark, text: this.#core.transport.plain(
                         JSON.stringify(answer)) };
-        let resolved = false;
+        let resolved = null;
 
         const record = await this.#core.storage.update(url, r => {
-            resolved = r?.entry?.state === 'conflict'
-                       && (rev === undefined || how === 'mine'
-                           || r.entry.rev === rev);
+            resolved = isSame(r?.entry, id, how === 'mine') ? r.entry : null;
 
             if (!resolved) {
                 return r;
@@ -138,9 +143,25 @@ export class Asker {
                 : Date.now() + this.#core.sender.wait(times, null));
         });
 
-        if (resolved) {
-            this.#core.changed(url, record);
-            await this.#core.sender.drain();
+        if (!resolved) {
+            return undefined;
         }
+
+        this.#core.changed(url, record);
+
+        return { record, entry: resolved };
     }
+}
+
+/* "mine" is also the answer for later edits of the same conflict */
+
+function isSame(entry, id, mine = false) {
+    if (entry?.state !== 'conflict') {
+        return false;
+    }
+
+    const [conflict, mark] = id?.split('.') || [entry.conflict.id];
+
+    return entry.conflict.id === conflict
+           && (mine || mark === undefined || entry.mark === mark);
 }

@@ -4,12 +4,13 @@
  */
 
 import * as entries from './entry.js';
-import { Asker, later } from './asker.js';
+import { Asker, keepTheirs, later } from './asker.js';
 import { Lock } from './lock.js';
+import { randomName } from './random.js';
 import { Sender } from './sender.js';
 import { guardedStorage, indexedDBStorage, memoryStorage } from './storage.js';
 import { RequestError, Transport } from './transport.js';
-import { view } from './view.js';
+import { editsOf, view } from './view.js';
 
 export class ClientEvent extends Event {
     constructor(type, detail) {
@@ -21,6 +22,14 @@ export class ClientEvent extends Event {
 export class Client extends EventTarget {
     #options; #storage; #transport; #sender; #asker; #core;
     #locks = new Map(); #warned = false; #listening = []; #counting = null;
+
+    /*
+     * By URL, what this client has shown to its user: a state, and the edit
+     * whose document it is.  It is the base of the next edit: the storage is
+     * shared with other tabs, which may be ahead.
+     */
+
+    #shown = new Map();
 
     constructor(options = {}) {
         super();
@@ -53,7 +62,7 @@ export class Client extends EventTarget {
             emit: (type, detail) => this.#emit(type, detail),
             changed: (url, record) => this.#changed(url, record),
             rulesOf: url => this.#rulesOf(url),
-            refresh: url => this.get(url)
+            refresh: url => this.#read(url)
         };
 
         this.#sender = this.#core.sender = new Sender(this.#core);
@@ -112,36 +121,89 @@ export class Client extends EventTarget {
 
     async get(path) {
         const url = this.#transport.url(path);
-        const before = await this.#storage.read(url);
 
-        if (before?.entry) {
-            return view(url, before);
+        for ( ;; ) {
+            const shown = this.#shown.get(url);
+
+            await shown?.stored?.catch(() => {});
+
+            const { record, stale } = await this.#read(url);
+
+            if (this.#shown.get(url) === shown) {
+                const edit = this.#own(url, record)
+                             || editsOf(record).at(-1);
+
+                this.#shown.set(url, edit ? ofEdit(edit)
+                                          : { state: record.known });
+
+                return { ...view(url, record, edit), ...stale && { stale } };
+            }
+
+            /* an edit of this client in the meantime: it must be shown */
         }
+    }
 
-        let seen;
+    async #read(url) {
+        for (let attempt = 1; ; attempt++) {
+            const before = await this.#storage.read(url);
 
+            if (before?.entry) {
+                return { record: before };
+            }
+
+            const seen = await this.#latest(url, before);
+
+            if (seen === null) {
+                return { record: before, stale: true };
+            }
+
+            /* a write in the meantime: the response may be older */
+
+            let moved = false;
+
+            const record = await this.#storage.update(url, r => {
+                moved = attempt < 3 && !r?.entry
+                        && JSON.stringify(r?.known)
+                           !== JSON.stringify(before?.known);
+
+                return r?.entry || moved
+                       ? r : { ...r, url, known: seen, entry: null };
+            });
+
+            if (!moved) {
+                return { record };
+            }
+        }
+    }
+
+    /* null: the document as last read has to do */
+
+    async #latest(url, before) {
         try {
             if (!this.online) {
                 throw new RequestError('offline');
             }
 
-            seen = await this.#transport.latest(url);
+            return await this.#transport.latest(url);
 
         } catch (e) {
             if ((before?.known?.absent
                  || typeof before?.known?.text === 'string')
                 && !(e.status >= 400 && e.status < 500))
             {
-                return { ...view(url, before), stale: true };
+                return null;
             }
 
             throw e;
         }
+    }
 
-        const record = await this.#storage.update(url, r =>
-            r?.entry ? r : { url, known: seen, entry: null });
+    /* the edit of this client, if it has not ended */
 
-        return view(url, record);
+    #own(url, record) {
+        const { id } = this.#shown.get(url) || {};
+
+        return editsOf(record).find(edit => edit.id === id);
     }
 
     /*
@@ -166,17 +228,25 @@ export class Client extends EventTarget {
     async #edit(path, text, { version }) {
         const url = this.#transport.url(path);
         const plain = text === null ? null : this.#transport.plain(text);
+        const mark = randomName();
+        const shown = this.#shown.get(url);
+        const mine = { mark, id: null, state: entries.stateOf(plain) };
 
-        const record = await this.#storage.update(url, (r, seq) => {
+        /* before anything is awaited: a response may change what is shown */
+
+        this.#shown.set(url, mine);
+
+        mine.stored = this.#storage.update(url, (r, seq) => {
             const nothing = plain === null && !r?.entry && r?.known?.absent;
 
             return nothing ? r : entries.edit(r, seq, {
-                text: plain, url,
-                base: version === undefined ? undefined
-                                            : baseOf(version, r?.known)
+                url, text: plain, mark, shown, version
             });
         });
 
+        const record = await mine.stored;
+
+        mine.id = editsOf(record).find(edit => edit.mark === mark)?.id;
         this.#locks.get(url)?.touch();
         this.#changed(url, record);
 
@@ -189,12 +259,19 @@ export class Client extends EventTarget {
 
         await this.#asker.answered(url);
 
-        return this.#result(url);
+        return this.#result(url, mine.id, mine.state);
     }
 
-    async #result(url) {
+    /* the state of the entry with this id; it has ended: of the document */
+
+    async #result(url, id, saved) {
         const record = await this.#storage.read(url);
-        const seen = view(url, record);
+        const edit = editsOf(record).find(one => one.id === id);
+        const isKnown = record?.known?.absent
+                        || typeof record?.known?.text === 'string';
+        const seen = view(url, edit ? record
+                               : { known: isKnown ? record.known : saved },
+                          edit);
 
         return {
             ...seen, state: seen.state || 'done',
@@ -224,17 +301,27 @@ export class Client extends EventTarget {
         return this.#sender.drainAgain({ network: true });
     }
 
-    /* resolves a conflict outside of onConflict */
+    /*
+     * Resolves a conflict outside of onConflict: the one with this id, or the
+     * current one.
+     */
 
-    async resolve(path, answer) {
+    async resolve(path, answer, { id } = {}) {
         const url = this.#transport.url(path);
+        const before = await this.#storage.read(url);
 
         if (answer !== later && answer !== undefined) {
-            await this.#asker.resolve(url, answer);
+            const done = await this.#asker.resolve(url, answer, { id });
+
+            if (done) {
+                this.#shown.set(url, shownBy(done, answer));
+                await this.#sender.drain();
+            }
+
             await this.#asker.answered(url);
         }
 
-        return this.#result(url);
+        return this.#result(url, before?.entry?.id);
     }
 
     async conflict(path) {
@@ -246,39 +333,55 @@ export class Client extends EventTarget {
     }
 
     async entries() {
-        return (await this.#storage.pending()).map(r => view(r.url, r));
+        return (await this.#storage.pending()).flatMap(r =>
+            editsOf(r).map(edit => view(r.url, r, edit)));
     }
 
     async retry(path) {
         const url = this.#transport.url(path);
 
-        this.#changed(url, await this.#storage.update(url, r =>
-            r?.entry?.state === 'parked' ? entries.retry(r) : r));
+        const record = await this.#storage.update(url, r =>
+            r?.entry?.state === 'parked' ? entries.retry(r) : r);
+
+        this.#changed(url, record);
         await this.#sender.drain();
         await this.#asker.answered(url);
 
-        return this.#result(url);
+        return this.#result(url, record?.entry?.id);
     }
 
-    /* removes the edits and returns them */
+    /* removes the entry and returns it; of two, this client's is removed */
 
     async discard(path) {
         const url = this.#transport.url(path);
-        let gone = null;
+        let gone = null, seen = null;
 
-        this.#changed(url, await this.#storage.update(url, r => {
-            gone = r?.entry ? view(url, r) : null;
+        const record = await this.#storage.update(url, r => {
+            gone = r?.entry?.state === 'parked' ? r.entry
+                   : this.#own(url, r) || r?.entry;
+            seen = gone ? view(url, r, gone) : null;
 
-            return r?.entry ? entries.discard(r) : r;
-        }));
+            return gone ? entries.discard(r, gone.id) : r;
+        });
 
-        return gone;
+        if (gone && gone.id === this.#shown.get(url)?.id) {
+            this.#shown.set(url, { state: entries.before(gone) });
+        }
+
+        this.#changed(url, record);
+
+        if (record?.entry) {
+            await this.#sender.drain();
+        }
+
+        return seen;
     }
 
     /* for a logout: removes all data of this device, including edits */
 
     async clear() {
         await this.#storage.clear();
+        this.#shown.clear();
         this.#progress();
     }
 
@@ -325,7 +428,7 @@ export class Client extends EventTarget {
     }
 
     #changed(url, record) {
-        this.#emit('state', { ...view(url, record),
+        this.#emit('state', { ...view(url, record, this.#own(url, record)),
                               durable: this.#storage.isDurable(url) });
         this.#progress();
     }
@@ -354,8 +457,10 @@ export class Client extends EventTarget {
                          parked: 0, total: 0 };
 
         try {
-            for (const { entry } of await this.#storage.pending()) {
-                counts[entry.state]++;
+            for (const { state } of (await this.#storage.pending())
+                                    .flatMap(editsOf))
+            {
+                counts[state]++;
                 counts.total++;
             }
 
@@ -390,14 +495,16 @@ export class Client extends EventTarget {
     }
 }
 
-function baseOf(version, known) {
-    if (version === null) {
-        return { absent: true };
-    }
+function ofEdit(edit) {
+    return { mark: edit.mark, id: edit.id,
+             state: entries.stateOf((edit.draft || edit.link).text) };
+}
 
-    if (known && known.version === version) {
-        return known;
-    }
+/* what a client shows that has resolved the conflict */
 
-    return { version, tag: null, chained: false, text: null };
+function shownBy({ record, entry }, answer) {
+    const next = editsOf(record).find(edit => edit.id === entry.id);
+
+    return next && answer !== keepTheirs ? ofEdit(next)
+                                         : { state: record.known };
 }

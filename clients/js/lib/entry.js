@@ -5,8 +5,11 @@
  *
  * record.known   the last known state of the server: { version, tag, chained,
  *                text }, or { absent: true }; the version may be unknown
+ * record.last    the last edit that was acknowledged: its mark, and the state
+ *                that an edit of its document is based on
  * record.entry   the edits that the server has not acknowledged:
  *
+ *   id, mark   of the entry, and of its last edit
  *   state      queued, sending, unknown, conflict, parked
  *   base       the state that the edits are based on, like "known"
  *   acked      the text of the last link that was acknowledged
@@ -14,11 +17,13 @@
  *   link       the write that was sent, byte for byte; if it may have been
  *              done ("unsure"), it is sent again unchanged
  *   draft      the edits since then
- *   rev        the number of edits
+ *
+ * record.rest    entries that wait for it: edits of clients that had not shown
+ *                the document of an earlier one
  */
 
 import { equal, isObject, parse } from './json.js';
-import { merge } from './merge.js';
+import { hasSum, merge } from './merge.js';
 import { randomName } from './random.js';
 
 const MOST = 65535;        /* links of a chain */
@@ -36,41 +41,139 @@ function calm(entry) {
     return { ...entry, tries: 0, retryAt: 0, reason: null };
 }
 
-/* an edit of the application: a text, or null to remove the resource */
+/* the state of a document whose version is not known */
 
-export function edit(record, seq, { text, base, url }) {
-    const { known, entry } = record || {};
+export function stateOf(text) {
+    return text === null ? { absent: true }
+                         : { version: null, tag: null, chained: false, text };
+}
+
+/*
+ * The base of an edit is what its own client has shown ("shown": the mark of
+ * an edit, and a state), or the version that the application states.
+ */
+
+function baseOf({ known, last }, { shown, version }) {
+    const own = !shown ? { base: stateOf(null) }
+                : last && last.mark === shown.mark
+                  ? { base: last.state, chain: last.chain }
+                  : { base: placed(shown.state, known) };
+
+    if (version === undefined || (version === null
+                                  && own.base.version === null))
+    {
+        return own;
+    }
+
+    return {
+        base: version === null ? stateOf(null)
+              : [shown?.state, last?.state, known].find(
+                  state => state?.version === version) || stated(version)
+    };
+}
+
+function stated(version) {
+    return { version, tag: null, chained: false, text: null };
+}
+
+/* a document without a version gets that of the same document */
+
+function placed(state, known) {
+    return !state.absent && state.version === null
+           && typeof known?.text === 'string'
+           && equal(parse(known.text), parse(state.text)) ? known : state;
+}
+
+function begin(seq, { text, mark }, { base, chain }) {
+    return {
+        ...calm(restart({
+            id: mark, mark, seq, state: 'queued', draft: { text },
+            conflict: null, rebases: 0, collisions: 0
+        }, base)),
+        ...chain
+    };
+}
+
+/* the entry has ended: the next one becomes the entry */
+
+function ended(record) {
+    const [next, ...rest] = record.rest || [];
+
+    if (!next) {
+        return { ...record, entry: null };
+    }
+
+    const base = placed(next.base, record.known);
+
+    return {
+        ...record, rest,
+        entry: base === next.base ? next : restart(next, base)
+    };
+}
+
+/*
+ * An edit of the application: a text, or null to remove the resource.  It
+ * continues the edits that its client has shown.  Those of another client must
+ * not be lost: it waits until they are acknowledged.
+ */
+
+export function edit(record, seq, how) {
+    const { entry, rest = [] } = record || {};
+    const same = { ...record, url: how.url };
+    const made = () => begin(seq, how, baseOf(same, how));
+    const shows = one => how.shown && one.mark === how.shown.mark;
 
     if (!entry) {
-        const first = base || known || { absent: true };
+        return { ...same, entry: made() };
+    }
 
+    if (rest.some(shows)) {
         return {
-            url, known,
-            entry: calm(restart({
-                seq, rev: 1, state: 'queued', draft: { text }, conflict: null,
-                rebases: 0, collisions: 0
-            }, first))
+            ...same,
+            rest: rest.map(one => shows(one) ? joined(one, how, made) : one)
+                      .filter(one => one !== null)
         };
     }
 
-    if (text === null && !entry.link && entry.n === 0 && entry.base.absent
-        && entry.state !== 'conflict')
+    const next = shows(entry) ? joined(entry, how, made) : undefined;
+
+    if (next === undefined) {
+        return { ...same, rest: [...rest, made()] };
+    }
+
+    return next === null ? ended(same) : { ...same, entry: next };
+}
+
+/* undefined: it cannot be joined; null: nothing is left to be sent */
+
+function joined(entry, { text, mark, version }, made) {
+    const { link, state } = entry;
+    const other = version !== undefined
+                  && version !== (entry.base.version ?? null);
+
+    if (other && link) {
+        return undefined;
+    }
+
+    if (text === null && !link && entry.n === 0 && entry.base.absent
+        && state !== 'conflict')
     {
         /* created and removed before it was sent */
-        return { url, known, entry: null };
+        return null;
     }
 
-    const next = { ...entry, draft: { text }, rev: entry.rev + 1 };
+    const next = { ...entry, draft: { text }, mark };
 
-    if (entry.state === 'parked') {
-        return retry({ url, known, entry: next });
+    if (state === 'conflict' || link) {
+        return next;
     }
 
-    if (base && !entry.link && entry.state === 'queued') {
-        return { url, known, entry: restart(next, base) };
-    }
+    return again(other ? restart(next, made().base) : next);
+}
 
-    return { url, known, entry: next };
+function again(entry) {
+    return entry.state === 'parked'
+           ? calm({ ...entry, state: 'queued', rebases: 0 }) : entry;
 }
 
 /* "sending" is left by a closed tab: only the tab that sends calls this */
@@ -124,7 +227,9 @@ function makeLink(entry, n, { member, keys }) {
         text = JSON.stringify({ ...parse(text), [member]: base.version });
 
     } else {
-        headers['If-Match'] = base.tag || `"${base.version}"`;
+        headers['If-Match'] = base.tag
+            || (/^(W\/)?"/.test(base.version) ? base.version
+                                              : `"${base.version}"`);
     }
 
     if (chain) {
@@ -139,23 +244,36 @@ function makeLink(entry, n, { member, keys }) {
         headers['Content-Type'] = 'application/json';
     }
 
-    return { n, text: draft.text, body: text, headers };
+    return { key: randomName(), n, text: draft.text, body: text, headers };
 }
 
-/* the link was written; answer: { version, tag, chained, text, merged } */
+/*
+ * The link was written.  answer: { version, tag, chained, text }; with "others"
+ * the document may have edits of other clients, which this one has not shown.
+ */
 
-export function acknowledge(record, answer) {
+export function acknowledge(record, { others, merged, ...answer }) {
     const { entry } = record;
-    const { link, draft } = entry;
-    const made = answer.merged
-                 ? { version: null, tag: null, chained: false, text: null }
-                 : { version: answer.version, tag: answer.tag,
-                     chained: answer.chained,
-                     text: answer.text ?? link.text };
-    const known = link.text === null ? { absent: true } : made;
+    const { link, draft, chain } = entry;
+    const gone = link.text === null;
+    const { version, tag, chained } = others ? stateOf('') : answer;
+    const made = { version, tag, chained, text: link.text };
+    const state = gone ? stateOf(null) : made;
+    const known = gone ? stateOf(null)
+                       : { ...made, text: others ? null
+                                          : answer.text ?? link.text };
 
     if (!draft || draft.text === link.text) {
-        return { ...record, known, entry: null };
+        /* after a merge the server compares the next link with this one */
+
+        return ended({
+            ...record, known, last: {
+                mark: entry.mark, state,
+                chain: merged && chain ? {
+                    base: entry.base, chain, n: link.n, acked: link.text
+                } : null
+            }
+        });
     }
 
     const next = calm({
@@ -165,8 +283,8 @@ export function acknowledge(record, answer) {
 
     /* a chain keeps its base; without a chain the new version is the base */
 
-    if (!entry.chain) {
-        Object.assign(next, restart(next, { ...known, text: link.text }));
+    if (!chain) {
+        Object.assign(next, restart(next, state));
         next.acked = link.text;
     }
 
@@ -198,27 +316,30 @@ export function wait(record, { unknown, retryAt, reason }) {
     return { ...record, entry: next };
 }
 
-/* a retry with the same bytes would be refused again */
+/*
+ * A retry with the same bytes would be refused again.  The number of a link
+ * that may have been written earlier is used up.
+ */
 
 export function park(record, reason, known = record.known) {
     const { entry } = record;
+    const { link, draft } = entry;
+    const next = {
+        ...entry, link: null,
+        n: !link ? entry.n : link.unsure ? link.n : link.n - 1
+    };
 
-    if (entry.draft && entry.link && reason.kind !== 'dropped') {
+    if (draft && link && reason.kind !== 'dropped') {
         /* a later edit replaces it, and may be accepted */
 
-        return {
-            ...record, known,
-            entry: calm({ ...entry, state: 'queued', link: null,
-                          n: entry.link.n - 1 })
-        };
+        return { ...record, known, entry: calm({ ...next, state: 'queued' }) };
     }
 
     return {
         ...record, known,
         entry: {
-            ...entry, state: 'parked', reason, link: null, retryAt: 0,
-            n: entry.link ? entry.link.n - 1 : entry.n,
-            draft: entry.draft || { text: entry.link.text }
+            ...next, state: 'parked', reason, retryAt: 0,
+            draft: draft || { text: link.text }
         }
     };
 }
@@ -236,16 +357,18 @@ export function collide(record, server, rules) {
                                    chained: server.chained,
                                    text: server.text };
     const mine = entry.acked ?? entry.base.text;
+    const done = text => holds(server, text)
+        && (entry.link?.unsure && entry.link.text === text
+            || !isSum(server, text, mine, rules));
 
-    if (holds(server, local.text)
-        && (entry.link?.unsure || !isSum(server, local.text, mine, rules)))
-    {
-        return { ...record, known: now, entry: null };
+    if (done(local.text)) {
+        return ended({ ...record, known: now,
+                       last: { mark: entry.mark, state: now } });
     }
 
     const next = { ...restart(entry, now), draft: local, state: 'queued' };
 
-    if (entry.link && entry.draft && holds(server, entry.link.text)) {
+    if (entry.link && entry.draft && done(entry.link.text)) {
         /* the response to the link was lost: it was written */
 
         return { ...record, known: now, entry: calm(next) };
@@ -267,7 +390,7 @@ export function collide(record, server, rules) {
         entry: {
             ...calm(entry), state: 'conflict', link: null, draft: local,
             collisions: entry.collisions + 1,
-            conflict: { ...server, now, base: mine ?? null,
+            conflict: { ...server, id: randomName(), now, base: mine ?? null,
                         version: server.version,
                         baseVersion: entry.base.version ?? null }
         }
@@ -285,7 +408,7 @@ function holds(server, text) {
 /* true: equal documents are two changes, since a field is a sum */
 
 function isSum(server, text, base, rules) {
-    if (text === null || !Object.values(rules || {}).includes('sum')) {
+    if (text === null || !hasSum(rules)) {
         return false;
     }
 
@@ -295,23 +418,29 @@ function isSum(server, text, base, rules) {
     return !both.clean || !equal(both.doc, parse(text));
 }
 
-/* the answer to a conflict: "mine", "theirs", or { text } */
+/* the answer to a conflict: "mine", "theirs", or { text, mark } */
 
 export function resolve(record, how, retryAt = 0) {
     const { entry } = record;
     const { now } = entry.conflict;
 
-    if (how === 'theirs' || (how.text !== undefined && !now.absent
-                             && equal(parse(how.text), parse(now.text))))
+    if (how === 'theirs') {
+        return ended({ ...record, known: now });
+    }
+
+    const mark = how === 'mine' ? entry.mark : how.mark;
+
+    if (how !== 'mine' && !now.absent
+        && equal(parse(how.text), parse(now.text)))
     {
-        return { ...record, known: now, entry: null };
+        return ended({ ...record, known: now, last: { mark, state: now } });
     }
 
     return {
         ...record, known: now,
         entry: {
             ...calm(restart(entry, now)), state: 'queued', conflict: null,
-            draft: how === 'mine' ? entry.draft : { text: how.text },
+            draft: how === 'mine' ? entry.draft : { text: how.text }, mark,
             rebases: 0, retryAt
         }
     };
@@ -325,31 +454,50 @@ export function putOff(record) {
     return {
         ...record,
         entry: { ...entry, conflict: { ...entry.conflict,
-                                       putOff: entry.rev } }
+                                       putOff: entry.mark } }
     };
 }
 
-/* a parked entry again; a dropped edit is based on the server's version */
+/*
+ * A parked entry again; a dropped edit is then based on the server's version,
+ * which this call overwrites.
+ */
 
 export function retry(record) {
     const { entry, known } = record;
-    const next = calm({ ...entry, state: 'queued', rebases: 0 });
 
     return {
         ...record,
-        entry: entry.reason?.kind === 'dropped' && known
-               ? { ...restart(next, known), draft: entry.draft } : next
+        entry: again(entry.reason?.kind === 'dropped' && known
+                     ? { ...restart(entry, known), draft: entry.draft }
+                     : entry)
     };
 }
 
 /* if a link was sent, the version is no longer known */
 
-export function discard(record) {
-    const { known, entry } = record;
+export function discard(record, id) {
+    const { known, entry, rest = [] } = record;
 
-    return {
-        ...record, entry: null,
-        known: entry.link ? { version: null, tag: null, chained: false,
-                              text: known?.text ?? null } : known
-    };
+    if (entry.id !== id) {
+        return { ...record, rest: rest.filter(one => one.id !== id) };
+    }
+
+    return ended({ ...record, known: isSent(entry) ? unsure(known) : known });
+}
+
+function isSent(entry) {
+    return !!entry.link || entry.n > 0;
+}
+
+function unsure(state) {
+    return { ...stateOf(''), text: state?.text ?? null };
+}
+
+/* what a client shows that has discarded the entry */
+
+export function before(entry) {
+    return entry.acked !== null ? stateOf(entry.acked)
+           : isSent(entry) && !entry.base.absent ? unsure(entry.base)
+           : entry.base;
 }

@@ -44,16 +44,31 @@ export function merge({ base, server, local, rules = {}, ignore }) {
     };
 }
 
-function readRule([pointer, text]) {
-    const [, rule, key] = /^(\w+)(?:\((.+)\))?$/.exec(text) || [];
+/* a rule as in conflict_field, or an object as in a file of conflict_fields */
+
+function readRule([pointer, given]) {
+    const [, named, by] = /^(\w+)(?:\((.+)\))?$/.exec(
+        typeof given === 'string' ? given : '') || [];
+    const { rule, key, ...others } = isObject(given) ? given
+                                                    : { rule: named, key: by };
 
     if (!pointer.startsWith('/') || !RULES.includes(rule)
-        || (key !== undefined && rule !== 'union'))
+        || Object.keys(others).length > 0
+        || (key !== undefined
+            && (rule !== 'union' || typeof key !== 'string' || key === '')))
     {
-        throw new TypeError(`"${text}" is not a rule for "${pointer}"`);
+        throw new TypeError(`${JSON.stringify(given)} is not a rule for `
+                            + `"${pointer}"`);
     }
 
     return [pointer, { rule, key }];
+}
+
+/* true: equal values of a field may be two changes */
+
+export function hasSum(rules) {
+    return Object.entries(rules || {}).map(readRule).some(
+        ([, { rule }]) => rule === 'sum');
 }
 
 function escaped(name) {

@@ -4,12 +4,14 @@
  */
 
 import * as entries from './entry.js';
-import { judge, reasonOf, retryAfter, versionOf } from './answer.js';
-import { parse } from './json.js';
+import { isSameState, judge, readConflict, reasonOf, retryAfter }
+    from './answer.js';
+import { equal, parse } from './json.js';
 import { isWhole, view } from './view.js';
 
 const FIRST_WAIT = 1000;       /* ms, doubled with each attempt */
 const STUBBORN = 3;            /* network errors until others are sent */
+const LONGEST = 2 ** 31 - 1;   /* ms, of a timer */
 
 export class Sender {
     #core; #timer = null; #paused = false; #login = false; #until = 0;
@@ -53,7 +55,8 @@ export class Sender {
         if (!this.#core.closed) {
             clearTimeout(this.#timer);
             this.#timer = setTimeout(() => this.drain().catch(e =>
-                this.#core.emit('error', { error: e })), ms);
+                this.#core.emit('error', { error: e })),
+                                     Math.min(ms, LONGEST));
         }
     }
 
@@ -91,18 +94,19 @@ export class Sender {
     async schedule(least = 50) {
         const now = Date.now();
         const waiting = (await this.#core.storage.pending()).filter(r =>
-            entries.isSendable(r.entry)).map(r => this.#dueIn(r.entry, now));
+            entries.isSendable(r.entry)).map(r => this.#left(r.entry.retryAt,
+                                                             now));
 
         if (waiting.length > 0 && this.online && !this.#login) {
-            this.#soon(Math.max(least, this.#until - now,
+            this.#soon(Math.max(least, this.#left(this.#until, now),
                                 Math.min(...waiting)));
         }
     }
 
     /* a clock that was set back does not prolong a wait */
 
-    #dueIn(entry, now) {
-        const left = entry.retryAt - now;
+    #left(until, now = Date.now()) {
+        const left = until - now;
 
         return left > this.#core.options.maxWait ? 0 : Math.max(0, left);
     }
@@ -110,7 +114,7 @@ export class Sender {
     async #sendAll({ now, network }) {
         for (const { url, entry } of await this.#core.storage.pending()) {
             if (!entries.isSendable(entry)
-                || !(now || this.#dueIn(entry, Date.now()) === 0
+                || !(now || this.#left(entry.retryAt) === 0
                      || (network && entry.reason?.kind === 'network')))
             {
                 continue;
@@ -118,7 +122,7 @@ export class Sender {
 
             for (let more = 'more'; more === 'more'; ) {
                 if (!this.online || this.#core.closed || this.#login
-                    || Date.now() < this.#until)
+                    || this.#left(this.#until) > 0)
                 {
                     return;
                 }
@@ -172,8 +176,7 @@ export class Sender {
         try {
             ({ response, text } = await this.#core.transport.request(url, {
                 method: link.text === null ? 'DELETE' : 'PUT',
-                body: link.body ?? undefined, headers: link.headers,
-                redirect: 'manual'
+                body: link.body ?? undefined, headers: link.headers
             }));
 
         } catch (e) {
@@ -209,9 +212,8 @@ export class Sender {
 
             verdict.server.text &&= this.#core.transport.plain(
                 verdict.server.text);
-            await this.#collide(url, link, verdict.server);
 
-            return 'other';
+            return this.#collide(url, link, verdict.server);
 
         case 'look':
             return this.#look(url, link, reason);
@@ -231,63 +233,68 @@ export class Sender {
                 after: retryAfter(response)
             });
 
+            if (verdict.login) {
+                this.#core.emit('unauthorized', { url });
+            }
+
             return 'other';
 
         default:
-            await this.#park(url, link, reason);
-
-            return 'other';
+            return this.#park(url, link, reason);
         }
     }
 
     /* applies the change, unless this link has ended in the meantime */
 
     async #apply(url, link, change) {
-        let applied = false;
+        let applied = null;
 
         const record = await this.#core.storage.update(url, r => {
-            applied = !!r?.entry && (link ? r.entry.link?.body === link.body
-                                            && r.entry.link.n === link.n
-                                          : !r.entry.link);
+            applied = r?.entry && (link ? r.entry.link?.key === link.key
+                                        : !r.entry.link) ? r.entry : null;
 
             return applied ? change(r) : r;
         });
 
-        if (applied) {
-            this.#core.changed(url, record);
+        if (!applied) {
+            return undefined;
         }
 
-        return applied ? record : undefined;
+        this.#core.changed(url, record);
+
+        return { record, ended: record.entry?.id !== applied.id };
     }
 
     async #written(url, link, response, text, { dropped }) {
         const doc = parse(text);
         const seen = this.#core.transport.document(response, text);
-        const { outcome } = versionOf(response, doc);
+        const { outcome } = readConflict(response.headers.get('conflict'));
 
         if (dropped) {
-            await this.#park(url, link, {
+            return this.#park(url, link, {
                 kind: 'dropped', status: response.status, error: 'dropped',
                 detail: 'the policy of the route keeps the server\'s version'
             }, doc === undefined
                ? { version: null, tag: null, chained: false, text: null }
                : seen);
-
-            return 'other';
         }
+
+        /* after a lost response others may have written, and it is shown */
 
         const merged = outcome === 'merged';
+        const others = merged || (outcome === 'replayed'
+                                  && !equal(doc, parse(link.text)));
 
-        const record = await this.#apply(url, link, r => entries.acknowledge(
-            r, { ...seen, merged,
+        const done = await this.#apply(url, link, r => entries.acknowledge(
+            r, { ...seen, merged, others,
                  text: isWhole(doc, parse(link.text)) ? seen.text : null }));
 
-        if (!record) {
+        if (!done) {
             return 'other';
         }
 
-        if (merged && !record.entry) {
-            /* the merged document has edits of other clients */
+        if (others && !done.record.entry) {
+            /* the latest document has edits of other clients */
             await this.#core.refresh(url).catch(() => {});
         }
 
@@ -296,16 +303,20 @@ export class Sender {
         this.#core.emit('saved', { ...view(url, now),
                                    outcome: outcome || null });
 
-        return record.entry ? 'more' : 'other';
+        return done.record.entry ? 'more' : 'other';
     }
 
     async #park(url, link, reason, known) {
-        const record = await this.#apply(url, link, r =>
-            entries.park(r, reason, known));
+        const { record } = await this.#apply(url, link, r =>
+            entries.park(r, reason, known)) || {};
 
-        if (record?.entry?.state === 'parked') {
+        if (record?.entry.state === 'parked') {
             this.#core.emit('parked', view(url, record));
+
+            return 'other';
         }
+
+        return record ? 'more' : 'other';
     }
 
     async #later(url, link, { unknown, reason, all, after }) {
@@ -353,28 +364,25 @@ export class Sender {
             return 'other';
         }
 
-        const { base } = record.entry;
-        const same = latest.absent ? base.absent
-                     : !base.absent
-                       && (base.version === null || base.version === undefined
-                           ? base.tag === latest.tag
-                           : base.version === latest.version);
-
-        if (same) {
+        if (isSameState(record.entry.base, latest)) {
             /* the base version is current: the API has another reason */
-            await this.#park(url, link, reason);
-
-        } else {
-            await this.#collide(url, link, latest.absent
-                ? { deleted: true, version: null, tag: null, text: null }
-                : { deleted: false, ...latest });
+            return this.#park(url, link, reason);
         }
 
-        return 'other';
+        return this.#collide(url, link, latest.absent
+            ? { deleted: true, version: null, tag: null, text: null }
+            : { deleted: false, ...latest });
     }
 
     async #lookFailed(url, link, error, reason) {
-        if (error.status === 401) {
+        if (error.redirected) {
+            await this.#later(url, link, {
+                unknown: false, all: true,
+                reason: { kind: 'status', status: error.status }
+            });
+            this.#core.emit('unauthorized', { url });
+
+        } else if (error.status === 401) {
             this.#login = true;
             await this.#apply(url, link, r => entries.wait(r, {
                 unknown: false, retryAt: 0,
@@ -412,19 +420,21 @@ export class Sender {
             return this.#lookFailed(url, null, e);
         }
 
-        const record = await this.#collide(url, null, latest.absent
+        return this.#collide(url, null, latest.absent
             ? { deleted: true, version: null, tag: null, text: null }
             : { deleted: false, ...latest });
-
-        return record?.entry?.state === 'queued' ? 'more' : 'other';
     }
 
     async #collide(url, link, server) {
-        const record = await this.#apply(url, link, r =>
-            entries.collide(r, server, this.#core.rulesOf(url)));
+        const { record, ended } = await this.#apply(url, link, r =>
+            entries.collide(r, server, this.#core.rulesOf(url))) || {};
 
         if (!record) {
-            return undefined;
+            return 'other';
+        }
+
+        if (ended) {
+            this.#core.emit('saved', { ...view(url, record), outcome: null });
         }
 
         if (record.entry?.state === 'conflict') {
@@ -433,13 +443,9 @@ export class Sender {
             this.#core.emit('conflict', asker.conflictOf(url, record.entry));
             asker.ask(url);
 
-        } else if (record.entry) {
-            this.#again ??= {};
-
-        } else {
-            this.#core.emit('saved', { ...view(url, record), outcome: null });
+            return 'other';
         }
 
-        return record;
+        return record.entry ? 'more' : 'other';
     }
 }

@@ -29,11 +29,14 @@ function clone(record) {
                                 : JSON.parse(JSON.stringify(record));
 }
 
-/* without the document, if the record is only a cache; the version stays */
+/* without documents, if the record is only a cache; the version stays */
 
 function emptied(record) {
-    return record.entry || typeof record.known?.text !== 'string'
-           ? record : { ...record, known: { ...record.known, text: null } };
+    const { entry, known, last } = record;
+
+    return entry || (typeof known?.text !== 'string' && !last)
+           ? record : { ...record, known: known && { ...known, text: null },
+                        last: null };
 }
 
 function bySeq(a, b) {
@@ -156,7 +159,7 @@ export function indexedDBStorage(name = 'default') {
             let result;
 
             tx.oncomplete = () => resolve(result);
-            tx.onerror = tx.onabort = () => reject(
+            tx.onabort = () => reject(
                 tx.error || new DOMException('aborted', 'AbortError'));
 
             work(tx.objectStore('records'), value => { result = value; },
@@ -383,6 +386,10 @@ async function unless(first, fn, second) {
     }
 }
 
+function edits(record) {
+    return JSON.stringify([record?.entry, record?.rest]);
+}
+
 /*
  * The storage of a client: the configured one, and memory for records that it
  * does not accept (no space, private mode, a database that was deleted).
@@ -391,6 +398,7 @@ async function unless(first, fn, second) {
 
 export function guardedStorage(primary, problem) {
     const records = new Map(), memory = memoryStorage(records);
+    const origins = new Map();    /* what the primary storage had then */
     const mine = queueOf();
 
     async function spill(url, fn, error) {
@@ -403,8 +411,12 @@ export function guardedStorage(primary, problem) {
             /* it cannot be read either */
         }
 
-        if (before && !records.has(url)) {
-            records.set(url, before);
+        if (!records.has(url)) {
+            origins.set(url, edits(before));
+
+            if (before) {
+                records.set(url, before);
+            }
         }
 
         const record = await memory.update(url, fn);
@@ -414,13 +426,35 @@ export function guardedStorage(primary, problem) {
         return record;
     }
 
-    /* moves records that are in memory only to the primary storage */
+    /*
+     * Moves records that are in memory only to the primary storage.  An entry
+     * that another tab has written in the meantime must end first.
+     */
 
     async function refill() {
         for (const [url, record] of [...records]) {
-            await primary.update(url, () => record);
-            records.delete(url);
+            let blocked;
+
+            await primary.update(url, r => {
+                const theirs = r?.entry && edits(r) !== origins.get(url);
+
+                blocked = theirs && record.entry;
+
+                return theirs ? r : record;
+            });
+
+            if (!blocked) {
+                records.delete(url);
+                origins.delete(url);
+            }
         }
+    }
+
+    async function write(url, fn) {
+        await refill();
+
+        return records.has(url) ? memory.update(url, fn)
+                                : primary.update(url, fn);
     }
 
     return {
@@ -437,9 +471,7 @@ export function guardedStorage(primary, problem) {
         update(url, fn) {
             return mine(async () => {
                 try {
-                    await refill();
-
-                    return await primary.update(url, fn);
+                    return await write(url, fn);
 
                 } catch (e) {
                     if (e?.name !== 'QuotaExceededError') {
@@ -449,9 +481,8 @@ export function guardedStorage(primary, problem) {
 
                 try {
                     await primary.evict();
-                    await refill();
 
-                    return await primary.update(url, fn);
+                    return await write(url, fn);
 
                 } catch (e) {
                     return spill(url, fn, e);
@@ -476,6 +507,7 @@ export function guardedStorage(primary, problem) {
 
         async clear() {
             records.clear();
+            origins.clear();
             await primary.clear();
         },
 

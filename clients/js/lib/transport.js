@@ -1,16 +1,17 @@
 /* Requests to the API, and the form of documents in them. */
 
-import { versionOf } from './answer.js';
+import { isRedirection, versionOf } from './answer.js';
 import { parse } from './json.js';
 
 /* a GET whose response has no document */
 
 export class RequestError extends Error {
-    constructor(message, { status, body, cause } = {}) {
-        super(message, cause ? { cause } : undefined);
+    constructor(message, { status, body, redirected = false } = {}) {
+        super(message);
         this.name = 'RequestError';
         this.status = status;
         this.body = body;
+        this.redirected = redirected;
     }
 }
 
@@ -49,14 +50,17 @@ export class Transport {
             return { absent: true };
         }
 
+        const { status } = response;
+
         if (!response.ok) {
-            throw new RequestError(`GET ${url}: ${response.status}`,
-                                   { status: response.status, body: text });
+            throw new RequestError(`GET ${url}: ${status}`, {
+                status, body: text, redirected: isRedirection(response)
+            });
         }
 
         if (parse(text) === undefined) {
             throw new RequestError(`GET ${url}: no JSON`,
-                                   { status: response.status, body: text });
+                                   { status, body: text });
         }
 
         return this.document(response, text);
@@ -91,20 +95,28 @@ export class Transport {
         const own = typeof this.#options.headers === 'function'
                     ? await this.#options.headers(url, options)
                     : this.#options.headers;
+        /* equal for reads and writes: a base is of one view */
+
+        const all = new Headers({ Accept: 'application/json' });
+
+        for (const some of [own, device && { 'X-Client': device },
+                            this.#locks.get(url)?.headers, headers])
+        {
+            new Headers(some || {}).forEach((value, name) =>
+                all.set(name, value));
+        }
+
         const abort = new AbortController();
         const timer = setTimeout(() => abort.abort(),
                                  timeout || this.#options.timeout);
 
         try {
-            const response = await fetch(url, {
-                ...options, signal: abort.signal,
-                headers: {
-                    /* equal for reads and writes: a base is of one view */
+            /* the target of a redirection must not receive the headers; an
+               object, so that "fetch" can add some by { ...headers } */
 
-                    Accept: 'application/json',
-                    ...own, ...(device ? { 'X-Client': device } : {}),
-                    ...this.#locks.get(url)?.headers, ...headers
-                }
+            const response = await fetch(url, {
+                ...options, redirect: 'manual', signal: abort.signal,
+                headers: Object.fromEntries(all)
             });
 
             /* the status is valid even if the body is cut off */

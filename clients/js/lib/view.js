@@ -14,8 +14,14 @@ export function isWhole(doc, sent) {
            && Object.keys(sent).every(name => Object.hasOwn(doc, name));
 }
 
-export function view(url, record) {
-    const { known, entry } = record || {};
+/* the entry of a resource, and those that wait for it */
+
+export function editsOf(record) {
+    return record?.entry ? [record.entry, ...record.rest || []] : [];
+}
+
+export function view(url, record, entry = record?.entry) {
+    const { known } = record || {};
 
     if (!entry) {
         return {

@@ -7,6 +7,10 @@ import { createClient, memoryStorage } from '../node.js';
 export const url = process.env.CONFLICT_URL;
 export const api = process.env.CONFLICT_API;
 
+/* of an API in the process */
+
+export const baseUrl = 'http://api.test/api/';
+
 let n = 0;
 
 /* a name that no other test uses */
@@ -111,4 +115,73 @@ export function fakeFetch(answer) {
 
 export function networkError() {
     return new TypeError('fetch failed');
+}
+
+export function tagged(version) {
+    return { ETag: `"${version}"`, Conflict: `passed;version=${version}` };
+}
+
+export function conflict(version, doc) {
+    return [409, { ETag: `"${version}"`,
+                   Conflict: `rejected;version=${version};base=1` },
+            { error: 'version_conflict', version, server_version: doc }];
+}
+
+/* a client that has read version 1 of "a" and "b" */
+
+export async function reader(t, answer, options = {}) {
+    const api = fakeFetch((request, n) =>
+        request.method === 'GET' && !options.reads
+        ? [200, tagged(1), { n: 0 }] : answer(request, n));
+    const client = device(t, { baseUrl, fetch: api.fetch, ...options });
+
+    await client.get('a');
+    await client.get('b');
+    api.requests.length = 0;
+
+    return { client, ...api };
+}
+
+/* an API with one document and a version that it checks */
+
+export function strict(doc, { chained = true } = {}) {
+    const state = { version: 1, doc, hook: null };
+    const fields = () => chained ? tagged(state.version)
+                                 : { ETag: `"${state.version}"` };
+
+    state.set = doc => {
+        state.doc = doc;
+        state.version++;
+    };
+
+    const { fetch, requests } = fakeFetch(async request => {
+        const hooked = await state.hook?.(request);
+
+        if (hooked) {
+            return hooked;
+        }
+
+        if (request.method === 'GET') {
+            return [200, fields(), state.doc];
+        }
+
+        if (request.headers.get('if-match') !== `"${state.version}"`
+            && !/n=([2-9])$/.test(request.headers.get('conflict-chain')))
+        {
+            return conflict(state.version, state.doc);
+        }
+
+        state.set(JSON.parse(request.body));
+
+        return [204, fields()];
+    });
+
+    return Object.assign(state, { fetch, requests });
+}
+
+export function gate() {
+    let open;
+    const opened = new Promise(resolve => { open = resolve; });
+
+    return { open, opened };
 }

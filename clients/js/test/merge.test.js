@@ -31,3 +31,28 @@ for (const [n, c] of cases.entries()) {
         }
     });
 }
+
+test('rules as in a file of conflict_fields', () => {
+    const documents = {
+        base: { images: [{ url: 1, n: 1 }], n: 1 },
+        server: { images: [{ url: 1, n: 2 }], n: 2 },
+        local: { images: [{ url: 1, n: 1 }, { url: 2 }], n: 3 }
+    };
+    const doc = { images: [{ url: 1, n: 2 }, { url: 2 }], n: 4 };
+
+    for (const rules of [
+        { '/images': 'union(url)', '/n': 'sum' },
+        { '/images': { rule: 'union', key: 'url' }, '/n': { rule: 'sum' } }
+    ]) {
+        assert.deepEqual(merge({ ...documents, rules }).doc, doc);
+    }
+
+    for (const rule of [{}, { rule: 'most' }, { rule: 'sum', key: 'url' },
+                        { rule: 'union', key: '' }, { key: 'url' },
+                        { rule: 'union', key: 1 }, { rule: 'lww', by: 1 },
+                        ['lww'], null, 1, 'union()', 'toString'])
+    {
+        assert.throws(() => merge({ ...documents, rules: { '/n': rule } }),
+                      TypeError, JSON.stringify(rule));
+    }
+});

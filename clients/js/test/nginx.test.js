@@ -327,6 +327,7 @@ test('a process is killed after a response, before it is stored', async t => {
     await event(a, 'saved', e => e.outcome === 'replayed');
     assert.deepEqual(await a.entries(), []);
     assert.deepEqual((await journal(path)).map(w => w.doc.n), [1, 2]);
+    assert.deepEqual((await a.get(path)).doc, { n: 2 });
     assert.equal((await a.save(path, { n: 3 })).state, 'done');
 });
 

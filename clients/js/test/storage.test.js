@@ -45,11 +45,15 @@ for (const [name, open] of [['memory', () => memoryStorage()],
                          ['b', 'c']);
         assert.equal((await storage.read('a')).url, 'a');
 
-        await storage.update('a', r => ({ ...r, known: { version: 1,
-                                                         text: '{}' } }));
+        await storage.update('a', r => ({
+            ...r, known: { version: 1, text: '{}' },
+            last: { mark: 'm', state: { version: 1, text: '{}' } }
+        }));
         await storage.evict();
-        assert.deepEqual((await storage.read('a')).known,
-                         { version: 1, text: null });
+
+        const { known, last } = await storage.read('a');
+
+        assert.deepEqual([known, last], [{ version: 1, text: null }, null]);
         assert.equal((await storage.read('b')).url, 'b');
 
         await assert.rejects(storage.update('b', () => {
@@ -137,6 +141,48 @@ test('no space: the cache is evicted, then memory is used', async t => {
     await storage.update('f', (r, seq) => entry('f', seq));
     assert.equal(storage.isDurable('e'), true);
     assert.ok(records.get('e').entry && records.get('f').entry);
+});
+
+test('an edit in memory and one of another tab: both stay', async t => {
+    const records = new Map(), disk = memoryStorage(records);
+    let fails = true;
+    const storage = guardedStorage({
+        ...disk, durable: true,
+        update: (url, fn) => fails ? Promise.reject(new Error('denied'))
+                                   : disk.update(url, fn)
+    }, () => {});
+    const save = (at, text) => at.update('a', (r, seq) => ({
+        url: 'a', known: null, entry: { seq, text }
+    }));
+
+    await save(storage, 'mine');
+    fails = false;
+    await save(disk, 'theirs');
+    await storage.update('b', (r, seq) => entry('b', seq));
+    assert.equal(records.get('a').entry.text, 'theirs');
+    assert.equal((await storage.read('a')).entry.text, 'mine');
+    assert.equal(storage.isDurable('a'), false);
+
+    await save(storage, 'mine too');
+    assert.equal(records.get('a').entry.text, 'theirs');
+    assert.equal((await storage.read('a')).entry.text, 'mine too');
+
+    /* the other tab has sent its entry */
+
+    await disk.update('a', r => ({ ...r, entry: null }));
+    await storage.update('b', r => r);
+    assert.equal(records.get('a').entry.text, 'mine too');
+    assert.equal(storage.isDurable('a'), true);
+
+    /* an edit that waits for the same entry */
+
+    fails = true;
+    await storage.update('a', r => ({ ...r, rest: ['mine'] }));
+    fails = false;
+    await disk.update('a', r => ({ ...r, rest: ['theirs'] }));
+    await storage.update('b', r => r);
+    assert.deepEqual(records.get('a').rest, ['theirs']);
+    assert.deepEqual((await storage.read('a')).rest, ['mine']);
 });
 
 test('no storage: the edits are sent, and an event reports it',

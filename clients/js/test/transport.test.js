@@ -1,0 +1,101 @@
+/* Requests and responses: redirections, headers, pages, and waits. */
+
+import assert from 'node:assert/strict';
+import { createServer } from 'node:http';
+import { test } from 'node:test';
+
+import { readConflict } from '../lib/answer.js';
+import { baseUrl, device, event, fakeFetch, reader, tagged }
+    from './helpers.js';
+
+test('an HTML page is known by its body, an answer by its status',
+     async t => {
+    for (const [headers, body, state] of [
+        [{}, '<html>Welcome', 'unknown'],
+        [{ 'Content-Type': 'application/xhtml+xml' }, '\n<html>', 'unknown'],
+        [{ 'Content-Type': 'text/html', ETag: '"2"' }, '', 'done'],
+        [{ 'Content-Type': 'text/html', ETag: '"2"' }, '{"n":1}', 'done']
+    ]) {
+        const { client } = await reader(t, () => [200, headers, body]);
+
+        assert.equal((await client.save('a', { n: 1 })).state, state,
+                     JSON.stringify([headers, body]));
+    }
+});
+
+test('no redirection is followed: headers stay at their origin', async t => {
+    const seen = [];
+    const other = createServer((request, response) => {
+        seen.push(request.url);
+        response.end('{}');
+    });
+    const own = createServer((request, response) => {
+        response.writeHead(307, {
+            Location: `http://localhost:${other.address().port}/`
+        });
+        response.end();
+    });
+
+    for (const server of [other, own]) {
+        await new Promise(resolve => server.listen(0, resolve));
+        t.after(() => { server.close(); server.closeAllConnections?.(); });
+    }
+
+    const client = device(t, { baseUrl:
+                               `http://localhost:${own.address().port}` });
+
+    await assert.rejects(client.get('a'), { status: 307 });
+    await assert.rejects(client.lock('a'), { status: 307 });
+    assert.equal((await client.save('a', { n: 1 })).state, 'unknown');
+    await event(client, 'unauthorized');
+    assert.deepEqual(seen, []);
+});
+
+test('a header counts once, in any case of its name', async t => {
+    const api = fakeFetch(() => [204, tagged(2)]);
+    const client = device(t, {
+        baseUrl, headers: { accept: 'text/x', 'content-type': 'text/y',
+                            'if-match': '"0"' },
+
+        /* which must not remove the others */
+
+        fetch: (target, options) => api.fetch(target, {
+            ...options, headers: { ...options.headers, 'x-own': '1' }
+        })
+    });
+
+    await client.save('a', { n: 1 }, { version: 1 });
+    assert.deepEqual(['accept', 'content-type', 'if-match', 'x-own'].map(
+        name => api.requests[0].headers.get(name)),
+                     ['text/x', 'application/json', '"1"', '1']);
+});
+
+test('a Retry-After that is not in the future keeps the backoff', async t => {
+    for (const after of ['0', '-5', 'Wed, 01 Jan 2020 00:00:00 GMT']) {
+        const { client } = await reader(t, () =>
+            [503, { 'Retry-After': after }]);
+        const now = Date.now();
+        const { retryAt } = await client.save('a', { n: 1 });
+
+        assert.ok(retryAt >= now + 500, `${after}: ${retryAt - now}`);
+    }
+});
+
+test('a clock that was set back does not prolong the wait after 429',
+     async t => {
+    let busy = true;
+    const { client } = await reader(t, () =>
+        busy ? [429, { 'Retry-After': '60' }] : [204, tagged(2)]);
+    const { now } = Date;
+
+    await client.save('a', { n: 1 });
+    busy = false;
+    t.mock.method(Date, 'now', () => now() - 86400e3);
+    assert.equal((await client.save('b', { n: 1 })).state, 'done');
+});
+
+test('a string in Conflict is not searched for the version', () => {
+    assert.deepEqual(
+        readConflict('merged;fields="x;version=5 \\";version=6";version=7'),
+        { outcome: 'merged', version: 7 });
+});

@@ -40,7 +40,7 @@ while (<$out>) {
 my ($url) = $said =~ m!(http://127\.0\.0\.1:\d+/)$!m;
 my ($log) = $said =~ m!audit log +(\S+)!;
 
-ok($url && $log, 'says where it is') or diag($said);
+ok($url && $log, 'says where it is') or return diag($said);
 
 local $ENV{NODE_PATH} = "$top/build/page/node_modules";
 

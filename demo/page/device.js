@@ -17,8 +17,12 @@ const outcomes = {
 };
 
 export class Device {
-    #typed = new Map(); #locks = new Map(); #turn = 0; #told = '';
+    #locks = new Map(); #turn = 0; #told = '';
     #parts = {}; #controls = {}; #shown = null;
+
+    /* by path: values that are not saved yet, and the view they change */
+
+    #typed = new Map();
 
     constructor(name, user, changed) {
         this.name = name;
@@ -64,6 +68,7 @@ export class Device {
                 if (this.dirty && detail.outcome !== 'merged') {
                     /* what is typed now is an edit of what was saved */
                     this.view = { ...detail, state: null };
+                    this.#typed.get(this.path).view = this.view;
                 }
             }
 
@@ -144,7 +149,7 @@ export class Device {
     show(path, kind) {
         this.path = path;
         this.kind = kind;
-        this.view = null;
+        this.view = this.#typed.get(path)?.view ?? null;
         this.conflict = null;
         this.#told = '';
         this.#shown = null;
@@ -241,7 +246,7 @@ export class Device {
 
     save() {
         const { path, view } = this;
-        const doc = { ...view?.doc, ...this.#typed.get(path) };
+        const doc = { ...view?.doc, ...this.#typed.get(path)?.values };
 
         this.#typed.delete(path);
         this.#told = '';
@@ -262,13 +267,10 @@ export class Device {
 
     #edited() {
         const typed = {};
-        let valid = true;
 
         for (const [field, { type }] of Object.entries(this.kind.fields)) {
             const value = fromText(type, this.#controls[field].value);
             const was = this.view?.doc?.[field];
-
-            valid = valid && value !== undefined;
 
             if (JSON.stringify(value) !== JSON.stringify(was)) {
                 typed[field] = value;
@@ -276,7 +278,7 @@ export class Device {
         }
 
         if (Object.keys(typed).length > 0) {
-            this.#typed.set(this.path, typed);
+            this.#typed.set(this.path, { values: typed, view: this.view });
 
         } else {
             this.#typed.delete(this.path);
@@ -284,7 +286,7 @@ export class Device {
 
         this.#told = '';
         this.#locks.get(this.path)?.touch();
-        this.#render(valid);
+        this.#render();
     }
 
     /* types into the fields, as a user does */
@@ -342,6 +344,8 @@ export class Device {
             this.save();
         } });
 
+        const typed = this.#typed.get(this.path)?.values || {};
+
         this.#controls = {};
 
         for (const [field, { label, type }] of
@@ -359,6 +363,7 @@ export class Device {
                 }
             });
 
+            input.value = asText(type, typed[field]);
             form.append(html('div', { class: 'field ' + type },
                 html('label', { for: input.id }, label), input,
                 type === 'count' ? html('button', { type: 'button',
@@ -374,7 +379,7 @@ export class Device {
         return form;
     }
 
-    #render(valid = true) {
+    #render() {
         const { view, conflict, kind } = this;
         const { body, badge, status, save, lock } = this.#parts;
 
@@ -395,7 +400,7 @@ export class Device {
 
         if (!conflict) {
             this.#fill();
-            save.disabled = !this.dirty || !valid || !view;
+            save.disabled = !this.dirty || !view;
             lock.disabled = this.offline;
 
             const held = !!this.#locks.get(this.path)?.held;
@@ -415,7 +420,7 @@ export class Device {
     }
 
     #fill() {
-        const typed = this.#typed.get(this.path) || {};
+        const typed = this.#typed.get(this.path)?.values || {};
 
         for (const [field, { type }] of Object.entries(this.kind.fields)) {
             const input = this.#controls[field];

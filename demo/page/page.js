@@ -13,6 +13,7 @@ import { play, policies, Story } from './story.js';
 const POLL = 1000;         /* ms */
 
 const element = id => document.getElementById(id);
+const wide = matchMedia('(min-width: 60rem)');
 
 const saved = JSON.parse(localStorage.getItem('demo') || '{}');
 const state = { policy: 'lww', kind: 'note', round: null, offline: [],
@@ -172,12 +173,17 @@ async function playAll() {
 
     try {
         await start();
+
+        if (!wide.matches) {
+            element('devices').scrollIntoView();
+        }
+
         await play(devices, kind(), () => new Promise(
             resolve => setTimeout(resolve, 800)));
 
     } finally {
         parts.forEach(part => { part.disabled = false; });
-        element('play').focus();
+        element('play').focus({ preventScroll: true });
     }
 }
 
@@ -193,7 +199,7 @@ async function resume() {
     element('devices').inert = false;
 }
 
-element('conf').open = matchMedia('(min-width: 60rem)').matches;
+element('conf').open = wide.matches;
 element('policies').append(choose('policy', Object.fromEntries(
     Object.keys(policies).map(name => [name, name])), 'Policy'));
 element('kinds').append(choose('kind', Object.fromEntries(

@@ -440,6 +440,13 @@ async function typing(p) {
     await p.mobile.edit({ Text: 'meanwhile' });
     await p.server('text', 'meanwhile');
     await p.desktop.says('newer version');
+
+    for (const kind of ['Product', 'Note']) {
+        await p.page.getByRole('radio', { name: kind, exact: true })
+                    .check({ force: true });
+        await p.desktop.field(kind === 'Note' ? 'Text' : 'Price').waitFor();
+    }
+
     await p.desktop.shows('Text', 'half a sent');
     await p.desktop.edit({ Text: 'half a sentence' });
     await p.desktop.badge('conflict');

@@ -188,14 +188,10 @@ export class Device {
 
         const entry = (await client.entries()).find(
             e => e.url === this.#url());
-        let view = entry || this.view, conflict = null;
-
-        if (entry?.state === 'conflict') {
-            conflict = await client.conflict(path);
-
-        } else if (!entry && !(this.dirty && this.view)) {
-            view = await client.get(path).catch(() => null);
-        }
+        const conflict = entry?.state === 'conflict'
+                         ? await client.conflict(path) : null;
+        const view = this.dirty && this.view ? entry || this.view
+                     : await client.get(path).catch(() => null);
 
         if (turn !== this.#turn) {
             return;

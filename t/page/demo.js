@@ -105,16 +105,29 @@ class Page {
         });
         page.on('pageerror', e => wrong.push(e.stack));
         page.on('request', r => requests.push(r.url()));
-        await page.goto(url);
-        await page.waitForSelector('#devices:not([inert])');
+        const p = new Page(page);
 
-        return new Page(page);
+        await page.goto(url);
+        await p.ready();
+
+        return p;
     }
 
     constructor(page) {
         this.page = page;
         this.mobile = new Seen(page, 'mobile');
         this.desktop = new Seen(page, 'desktop');
+    }
+
+    /* until then the devices are inert */
+
+    ready() {
+        return this.page.waitForSelector('#devices:not([inert])');
+    }
+
+    async reload() {
+        await this.page.reload();
+        await this.ready();
     }
 
     /* a new round of a document on a route */
@@ -214,7 +227,7 @@ async function lww(p) {
     await p.steps(2);
     await p.server('text', 'Buy milk');
 
-    await page.reload();
+    await p.reload();
     await mobile.badge('1 edit queued');
     await desktop.badge('1 edit queued');
     await mobile.shows('Text', 'from the mobile');
@@ -294,6 +307,26 @@ async function passing(p) {
     await plain.locator('summary').click();
 }
 
+/* an edit of an edit is no conflict, also after a reload */
+
+async function again(p) {
+    await p.round('version');
+    await p.mobile.offline.check({ force: true });
+    await p.mobile.edit({ Text: 'one' });
+    await p.mobile.badge('1 edit queued');
+    await p.reload();
+    await p.mobile.shows('Text', 'one');
+    await p.mobile.edit({ Text: 'two' });
+    await p.mobile.badge('1 edit queued');
+    await p.mobile.offline.uncheck({ force: true });
+    await p.server('text', 'two');
+    await p.mobile.badge('up to date');
+    await p.mobile.edit({ Text: 'three' });
+    await p.server('text', 'three');
+    await p.desktop.shows('Text', 'three');
+    await p.log([]);
+}
+
 async function dropped(p) {
     await p.round('server_wins');
     await p.story({ Text: 'first' }, { Text: 'second' });
@@ -330,7 +363,7 @@ async function note(p) {
 
     /* nobody has decided yet: it is still there */
 
-    await p.page.reload();
+    await p.reload();
     await desktop.badge('conflict');
     await desktop.button('Save choice').click();
     await p.server('text', 'Buy oat milk and bread');
@@ -428,7 +461,7 @@ async function lock(p) {
 
     await mobile.button('Lock').click();
     await p.fact('lock', 'Ann, mobile');
-    await p.page.reload();
+    await p.reload();
     await p.fact('lock', 'nobody');
 }
 
@@ -527,7 +560,7 @@ async function played(p) {
 
     await fetch(`${base}/merge/products/${before}.json`, {
         method: 'DELETE' });
-    await page.reload();
+    await p.reload();
     await until(page, 'a new round', true, async () =>
         await round() !== before);
     await p.mobile.shows('Tags', 'desk');
@@ -569,8 +602,8 @@ async function words(p) {
         const p = await Page.open(browser, {
             viewport: { width: 1280, height: 900 } });
 
-        for (const part of [lww, passing, dropped, note, product, lock,
-                            typing, keyboard, played, words])
+        for (const part of [lww, passing, again, dropped, note, product,
+                            lock, typing, keyboard, played, words])
         {
             await part(p);
         }

@@ -5,8 +5,9 @@
 /* controls and parts without a name that a screen reader could say */
 
 exports.nameless = page => page.evaluate(() => {
-    const parts = document.querySelectorAll('button, input, textarea, summary,'
-        + ' fieldset, pre[tabindex], [role=switch], [role=log], section, ol[aria-label]');
+    const parts = document.querySelectorAll('button, input, textarea,'
+        + ' summary, fieldset, pre[tabindex], [role=switch], [role=log],'
+        + ' section, ol[aria-label]');
 
     return [...parts].filter(el => el.checkVisibility() && !(
         el.textContent.trim() || el.getAttribute('aria-label')

@@ -1,7 +1,8 @@
 # Copyright (C) the ngx_http_conflict_module authors
 #
 #   make build   build/ngx_http_conflict_module.so for the installed nginx
-#   make demo    two devices edit a note offline, then a server to experiment
+#   make demo    two devices edit a document offline, in a browser
+#   make demo-text    the same as a story of requests
 #   make test    all tests
 #   make bench   the numbers of the README, measured here
 #   make debug   the module for a debugger, and a configuration to run it with
@@ -63,7 +64,7 @@ needs := $(if $(FILES),$(sort $(shell sed -n 's/^\# Needs: //p' $(FILES))))
 
 install = @t/lib/install
 
-.PHONY: build demo debug test bench clean style unit fuzz t redis stress \
+.PHONY: build demo demo-text debug test bench clean style unit fuzz t redis stress \
 	history mutants soak test-tools file-tools check-asan check-static \
 	check-valgrind check-trixie
 
@@ -71,10 +72,10 @@ build:
 	$(install) $(BUILD_PACKAGES)
 	@$(MAKE) --no-print-directory $(MODULE)
 
-demo:
+demo demo-text:
 	$(install) $(DEMO_PACKAGES)
 	@$(MAKE) --no-print-directory $(MODULE)
-	@demo/run
+	@demo/run $(patsubst demo-%,%,$(filter demo-%,$@))
 
 debug:
 	$(install) $(BUILD_PACKAGES)

@@ -2,73 +2,10 @@
 
 BEGIN { push @INC, 't/lib' }
 use Conflict;
+use Conflict::Page;
 use Test::Nginx::Socket 'no_plan';
 
 Conflict::install('Test::Nginx::Socket');
-
-# in a block of a page, each "$ command" and below it lines that its output
-# has, in this order; "..." is anything, and a version is that which came the
-# first time it stood there
-
-sub follow {
-    my $page = page(@_);
-    my %number;
-    my $commands = 0;
-
-    for my $block ($page =~ /^```console\n(.*?)^```/msg) {
-
-        for my $part (split /^(?=\$ )/m, $block) {
-            $part =~ s/\\\n\s+//g;
-
-            my ($command, @want) = split /\n/, $part;
-
-            $command =~ s/^\$ //;
-            (my $run = $command) =~ s!http://localhost/!"http://127.0.0.1:" . port() . '/'!ge;
-            $run =~ s/\b(\d{13})\b/$number{$1} || $1/ge;
-
-            my $said = `$run 2>/dev/null`;
-            my @lines = split /\r?\n/, $said;
-
-            $commands++;
-
-            for my $want (@want) {
-                my @seen;
-                my $pattern = quotemeta $want;
-
-                $pattern =~ s/\\\.\\\.\\\./.*/g;
-                $pattern =~ s/\d{4}\\-\d\d\\-\d\dT[\d\\:]+\\\.\d+Z/[\\d:.TZ-]+/g;
-                $pattern =~ s/\b(\d{13})\b/$number{$1} ? $number{$1}
-                                           : do { push @seen, $1; '(\d{13})' }/ge;
-
-                my $found = 0;
-
-                while (@lines) {
-                    my $line = shift @lines;
-                    my @got = $line =~ /^$pattern/ or next;
-
-                    @number{@seen} = @got if @seen;
-                    $found = 1;
-                    last;
-                }
-
-                ok($found, "$command: $want") or diag($said);
-            }
-        }
-    }
-
-    cmp_ok($commands, '>', 3, 'commands were run');
-}
-
-# a page, or a section of it
-
-sub page {
-    my ($name, $section) = @_;
-    my $page = slurp("$ENV{TEST_NGINX_TOP}/$name");
-
-    ($page) = $page =~ /^## $section\n(.*?)^## /ms if $section;
-
-    return $page;
-}
 
 run_tests();
 

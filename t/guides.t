@@ -32,7 +32,18 @@ sub done {
             ['/usr/sbin/nginx', $ENV{TEST_NGINX_BINARY}]);
 }
 
+# nginx with the configuration of a section in place of the previous one
+
+sub section_config {
+    my ($page, $section) = @_;
+    my ($location) = page($page, $section)
+                     =~ /^```nginx\n(location .*?^\}\n)/ms;
+
+    return $location =~ s!http://127.0.0.1:3000!http://api/plain/!r;
+}
+
 Conflict::install('Test::Nginx::Socket');
+master_on();
 run_tests();
 
 __DATA__
@@ -57,3 +68,39 @@ session($page, clone('start'),
                     ["npm install json-server\@$version",
                      "ln -s $top/build/docs/node_modules ."],
                     ['8080', $port], ['3000', $api]]);
+
+
+=== docs/rollout.md
+--- http_config eval
+my ($log) = main::page('docs/rollout.md', '2. Let clients send a base')
+            =~ /^```nginx\n(map .*?)^```/ms;
+$log =~ s!/var/log/nginx/!logs/!;
+$log;
+--- config eval
+main::section_config('docs/rollout.md', '1. Report') . <<'END';
+location = /metrics { conflict_status prometheus; }
+# end
+END
+--- steps
+my $file = 'docs/rollout.md';
+my @sections = page($file) =~ /^## (\d\. .*)/mg;
+
+is(scalar(@sections), 4, 'four steps');
+like(page($file, $sections[0]), qr/^location = \/metrics \{/m, 'with metrics');
+
+for my $n (1 .. 4) {
+    set_doc("/plain/notes/$n", { text => 'milk' });
+
+    if ($n > 1) {
+        edit_conf('location /api/ (?s:.*?)\n\}',
+                  main::section_config($file, $sections[$n - 1]) =~ s/\n\z//r);
+        reload();
+    }
+
+    follow($file, $sections[$n - 1]);
+}
+
+my $log = slurp(servroot() . '/logs/no_base.log');
+
+is(scalar(() = $log =~ /PUT/g), 3, 'the log of writes without a base');
+unlike($log, qr/GET/, 'and of nothing else');

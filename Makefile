@@ -3,7 +3,7 @@
 #   make build   build/ngx_http_conflict_module.so for the installed nginx
 #   make demo    two devices edit a note offline, then a server to experiment
 #   make test    all tests
-#   make bench   the numbers of the README, measured here
+#   make bench   the numbers of docs/performance.md, measured here
 #   make debug   the module for a debugger, and a configuration to run it with
 #
 #   make t FILES="t/version.t t/lock.t"       some files of tests, alone

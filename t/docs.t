@@ -78,16 +78,16 @@ set_doc('/plain/products/7', '{"name":"lamp","price_cents":1200,'
 follow('docs/merge.md', 'What is merged');
 
 
-=== README.md: a policy per field
+=== docs/policies.md
 --- config eval
-my ($config) = main::page('README.md', 'Policies') =~ /^```nginx\n(.*?)^```/ms;
+my ($config) = main::page('docs/policies.md', 'A policy per field') =~ /^```nginx\n(.*?)^```/ms;
 $config =~ s!http://127.0.0.1:3000!http://api/assign/products/!;
 $config;
 --- steps
 set_doc('/assign/products/7', '{"id":7,"name":"lamp","price_cents":1200,'
         . '"updated_at":"mon","tags":["desk"]}');
 
-follow('README.md', 'Policies');
+follow('docs/policies.md');
 
 
 === docs/lock.md
@@ -352,3 +352,152 @@ for my $name ('CONTRIBUTING.md', 'SECURITY.md', 'docs/internals.md') {
 }
 
 cmp_ok($named, '>', 50, 'all were looked for');
+
+
+=== README.md
+--- config eval
+my ($config) = main::page('README.md') =~ /^        (location .*?^        \})/ms;
+$config =~ s!http://127.0.0.1:3000!http://api/plain/!;
+$config;
+--- steps
+set_doc('/plain/notes/1', '{"id":1,"text":"buy milk"}');
+
+follow('README.md');
+
+my $top = $ENV{TEST_NGINX_TOP};
+my $lines = () = slurp("$top/README.md") =~ /^/mg;
+
+cmp_ok($lines, '<=', 110, 'no more than two screens');
+like(`make -nC $top $_ MAKE=: 2>&1`, $_ eq 'demo' ? qr!demo/run! : qr!t/run!,
+     "make $_") for page('README.md') =~ /^    make (demo|test)\b/mg;
+
+
+=== links lead to something
+--- config
+    location / {
+        proxy_pass http://api;
+    }
+--- steps
+my $top = $ENV{TEST_NGINX_TOP};
+my @files = split /\n/, `cd $top && ls *.md docs/*.md clients/*/*.md`;
+my (%anchor, %linked);
+
+# as on GitHub and elsewhere
+
+for my $file (@files) {
+    my $text = slurp("$top/$file") =~ s/^```.*?^```//gmsr;
+
+    for my $title ($text =~ /^#+ (.+)/mg) {
+        $title =~ s/[^\w\- ]//g;
+        $anchor{"$file#" . lc($title =~ tr/ /-/r)} = 1;
+    }
+}
+
+for my $file (@files) {
+    my $text = slurp("$top/$file") =~ s/^```.*?^```//gmsr;
+    my ($dir) = $file =~ m!^(.*/)!;
+
+    for my $link ($text =~ /\]\(([^)\s]+)\)/g) {
+        next if $link =~ /^\w+:/;
+
+        # a page that comes with the packages
+
+        next if $link =~ m!(?:^|/)install\.md$! && !-e "$top/docs/install.md";
+
+        my ($path, $section) = split /#/, $link;
+        my $to = $path eq '' ? $file : ($dir // '') . $path;
+
+        1 while $to =~ s![^/]+/\.\./!!;
+
+        ok(-e "$top/$to", "$file links to $link");
+        ok($anchor{"$to#$section"}, "$file: $link is a section")
+            if defined $section;
+        $linked{$to} = 1 if $file eq 'docs/README.md';
+    }
+}
+
+# the front door leads to all
+
+for my $file (glob("$top/docs/*.*")) {
+    my ($name) = $file =~ m!(docs/[^/]+)$!;
+    next if $name eq 'docs/README.md';
+    ok($linked{$name}, "docs/README.md links to $name");
+}
+
+
+=== docs/troubleshooting.md has all that one may see
+--- config
+    location / {
+        proxy_pass http://api;
+    }
+--- steps
+my $top = $ENV{TEST_NGINX_TOP};
+my $page = slurp("$top/docs/troubleshooting.md");
+my $names = slurp("$top/src/http/ngx_http_conflict_names.c");
+
+# first words of rows, by section
+
+my $first = sub {
+    my ($section) = @_;
+    my ($text) = main::page('docs/troubleshooting.md', $section);
+
+    $text =~ s/^.*\n\|---.*//mg;
+
+    return sort map { /`(\w+)`/g } $text =~ /^\| ([^|]*`[^|]*) \|/mg;
+};
+my $strings = sub {
+    my ($array) = @_;
+    my ($list) = $names =~ /_$array\[\] = \{(.*?)\}/s;
+
+    return $list =~ /ngx_string\("(\w+)"\)/g;
+};
+
+my @errors = slurp("$top/src/answer/ngx_http_conflict_problem.c")
+             =~ /^    \{ \w+,\s+"([a-z_]+)",/mg;
+
+is(CORE::join(' ', $first->('The Conflict field')),
+   CORE::join(' ', sort $strings->('outcome_names'),
+              qw(version base fields report settling)), 'Conflict');
+is(CORE::join(' ', $first->('The audit log')),
+   CORE::join(' ', sort $strings->('action_names')), 'actions');
+is(CORE::join(' ', $first->('Errors')),
+   CORE::join(' ', sort @errors), 'errors');
+
+my $response = `cd $top && cat src/response/*.c`;
+
+for my $name ($response =~ /";(\w+)/g) {
+    like($page, qr/^\| `$name` \|/m, "the parameter $name");
+}
+
+# lines of the error log: what is constant in each, in its order; errors of
+# nginx.conf explain themselves
+
+my ($error_log) = main::page('docs/troubleshooting.md', 'The error log');
+my $source = `cd $top && cat \$(find src -name '*.c')`;
+my $n = 0;
+
+while ($source =~ /\bngx_(conf_)?log_error\(NGX_LOG_(\w+),[^;]*?,\s*((?:[A-Za-z_]+\s+)?"(?:[^"\\]|\\.)*"(?:\s*"(?:[^"\\]|\\.)*")*)/g) {
+    my ($conf, $level, $text) = ($1, $2, $3);
+
+    next if $conf && $level ne 'WARN';
+
+    $text = CORE::join '', $text =~ /"((?:[^"\\]|\\.)*)"/g;
+    $text =~ s/\\"/"/g;
+    next if $text !~ /[a-z]{4}.*[a-z]{4}/;
+
+    my $pattern = CORE::join '.*?', map { quotemeta } split /%\*?(?:ui|[VMsdO])/, $text, -1;
+    $pattern =~ s/process\.\*\?/process.*?/;
+
+    like($error_log, qr/`[^`|]*$pattern/, "$level $text");
+    $n++;
+}
+
+cmp_ok($n, '>', 30, 'all were looked for');
+
+my @fates = $source =~ /fence_log\(ctx, ((?:"[^"]*"\s*)+)/g;
+
+cmp_ok(scalar(@fates), '==', 3, 'what becomes of a write');
+
+for my $fate (map { CORE::join '', /"([^"]*)"/g } @fates) {
+    like($error_log, qr/in time, $fate/, $fate);
+}

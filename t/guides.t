@@ -62,9 +62,9 @@ my ($api, $port) = (free_port(), free_port());
 
 is($version, $have->{dependencies}{'json-server'}, 'the same json-server');
 
-session($page, clone('start'),
+session($page, main::clone('start'),
         serves => { 'json-server' => $api },
-        replace => [done(),
+        replace => [main::done(),
                     ["npm install json-server\@$version",
                      "ln -s $top/build/docs/node_modules ."],
                     ['8080', $port], ['3000', $api]]);
@@ -104,3 +104,30 @@ my $log = slurp(servroot() . '/logs/no_base.log');
 
 is(scalar(() = $log =~ /PUT/g), 3, 'the log of writes without a base');
 unlike($log, qr/GET/, 'and of nothing else');
+
+
+=== docs/redis.md
+--- config
+    location / {
+        return 204;
+    }
+--- steps
+my $top = $ENV{TEST_NGINX_TOP};
+my ($api, $redis, $a, $b) = map { free_port() } 1 .. 4;
+my $dir = main::clone('fleet');
+my ($db) = page('docs/getting-started.md') =~ /db\.json << 'END'\n(.*?)^END$/ms;
+
+mkdir "$dir/build/start";
+symlink "$top/build/docs/node_modules", "$dir/build/start/node_modules";
+
+open my $out, '>', "$dir/build/start/db.json" or die;
+print $out $db;
+close $out;
+
+session(page('docs/redis.md'), $dir,
+        serves => { 'json-server' => $api, 'redis-server' => $redis },
+        replace => [main::done(),
+                    ['lease 10s', 'lease 1500ms; conflict_wait 50ms'],
+                    ['quarantine 5s', 'quarantine 500ms'],
+                    ['6390', $redis], ['3000', $api], ['8081', $a],
+                    ['8082', $b]]);

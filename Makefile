@@ -52,6 +52,8 @@ FILE_PACKAGES = $(DEMO_PACKAGES) libgit2-dev libtest-base-perl perl python3 \
 	$(if $(filter %/node_modules,$(needs)),$(NPM))
 CLIENT_PACKAGES = apache2-bin libnginx-mod-http-dav-ext litmus radicale \
 	vdirsyncer
+LANGUAGE_PACKAGES = php-cli php-guzzlehttp-guzzle php-illuminate-http \
+	python3-djangorestframework python3-requests ruby-faraday
 BENCH_PACKAGES = $(BUILD_PACKAGES) libnginx-mod-http-lua lua-cjson \
 	lua-nginx-redis python3 redis-server
 
@@ -100,6 +102,7 @@ fuzz test: $(FUZZ_MODULE)
 test-tools:
 	$(install) $(TEST_PACKAGES)
 	$(install) $(CLIENT_PACKAGES) || true
+	$(install) $(LANGUAGE_PACKAGES) || true
 	@$(MAKE) --no-print-directory -s $(MODULE) $(TEST_MODULE) \
 		$(BROKEN_MODULES) $(B)/promtool $(B)/page/node_modules \
 		$(B)/clients/node_modules $(B)/docs/node_modules

@@ -29,7 +29,7 @@ sub on_lock { told('/notes/{id}/lock', $_[0], http(@_)) }
 
 sub checked {
     my $top = $ENV{TEST_NGINX_TOP};
-    my $file = servroot() . '/answers.json';
+    my $file = servroot() . '/../answers.json';
 
     open my $out, '>', $file or die "$file: $!";
     print $out JSON::PP->new->encode(\@answers);

@@ -100,6 +100,12 @@ for my $n (1 .. 4) {
     follow($file, $sections[$n - 1]);
 }
 
+my $metrics = GET('/metrics')->{body};
+
+for my $name (page($file) =~ /`(\w+_(?:total|up))`/g) {
+    like($metrics, qr/^nginx_conflict_$name\b/m, "$name is a metric");
+}
+
 my $log = slurp(servroot() . '/logs/no_base.log');
 
 is(scalar(() = $log =~ /PUT/g), 3, 'the log of writes without a base');

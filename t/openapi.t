@@ -1,5 +1,6 @@
 # docs/openapi.yaml: it is valid, and describes what the module answers.
 #
+# On both stores.
 # Needs: build/docs/node_modules
 
 BEGIN { push @INC, 't/lib' }

@@ -80,14 +80,22 @@ follow('docs/merge.md', 'What is merged');
 
 === docs/policies.md
 --- config eval
-my ($config) = main::page('docs/policies.md', 'A policy per field') =~ /^```nginx\n(.*?)^```/ms;
-$config =~ s!http://127.0.0.1:3000!http://api/assign/products/!;
-$config;
+my ($lww, $fields) = main::page('docs/policies.md') =~ /^```nginx\n(.*?)^```/msg;
+$lww =~ s!http://127.0.0.1:3000!http://api/plain/notes/!;
+$fields =~ s!http://127.0.0.1:3000!http://api/assign/products/!;
+"$lww\n$fields";
 --- steps
 set_doc('/assign/products/7', '{"id":7,"name":"lamp","price_cents":1200,'
         . '"updated_at":"mon","tags":["desk"]}');
 
+set_doc('/plain/notes/1', '{"text":"buy milk"}');
+
 follow('docs/policies.md');
+
+my @lines = grep { $_->{action} eq 'conflict_lww' } conflicts();
+
+is(scalar(@lines), 1, 'the log has one line for the note');
+is($lines[0]{client_origin}, 'mobile', 'of the device that has overwritten it');
 
 
 === docs/lock.md

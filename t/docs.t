@@ -376,7 +376,7 @@ my $top = $ENV{TEST_NGINX_TOP};
 my $lines = () = slurp("$top/README.md") =~ /^/mg;
 
 cmp_ok($lines, '<=', 110, 'no more than two screens');
-like(`make -nC $top $_ MAKE=: 2>&1`, $_ eq 'demo' ? qr!demo/run! : qr!t/run!,
+like(`make -nC $top $_ MAKE=: 2>&1`, $_ eq 'demo' ? qr!demo/! : qr!t/run!,
      "make $_") for page('README.md') =~ /^    make (demo|test)\b/mg;
 
 
@@ -492,6 +492,10 @@ while ($source =~ /\bngx_(conf_)?log_error\(NGX_LOG_(\w+),[^;]*?,\s*((?:[A-Za-z_
     $text = CORE::join '', $text =~ /"((?:[^"\\]|\\.)*)"/g;
     $text =~ s/\\"/"/g;
     next if $text !~ /[a-z]{4}.*[a-z]{4}/;
+
+    # with the text of the system's error
+
+    next if $text =~ /^\w+\(\) failed$/;
 
     my $pattern = CORE::join '.*?', map { quotemeta } split /%\*?(?:ui|[VMsdO])/, $text, -1;
     $pattern =~ s/process\.\*\?/process.*?/;

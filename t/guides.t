@@ -7,7 +7,10 @@ use Conflict;
 use Conflict::Page;
 use Test::Nginx::Socket 'no_plan';
 
-BEGIN { need('node', "$ENV{TEST_NGINX_TOP}/build/docs/node_modules") }
+BEGIN {
+    need('node', 'redis-server',
+         "$ENV{TEST_NGINX_TOP}/build/docs/node_modules");
+}
 
 # a directory like a clone, with what "make build" and "npm install" have made
 

@@ -4,7 +4,7 @@
 #   make demo    two devices edit a document offline, in a browser
 #   make demo-text    the same as a story of requests
 #   make test    all tests
-#   make bench   the numbers of the README, measured here
+#   make bench   the numbers of docs/performance.md, measured here
 #   make debug   the module for a debugger, and a configuration to run it with
 #
 #   make t FILES="t/version.t t/lock.t"       some files of tests, alone
@@ -53,6 +53,8 @@ FILE_PACKAGES = $(DEMO_PACKAGES) libgit2-dev libtest-base-perl perl python3 \
 	$(if $(filter %/node_modules,$(needs)),$(NPM))
 CLIENT_PACKAGES = apache2-bin libnginx-mod-http-dav-ext litmus radicale \
 	vdirsyncer
+LANGUAGE_PACKAGES = php-cli php-guzzlehttp-guzzle php-illuminate-http \
+	python3-djangorestframework python3-requests ruby-faraday
 BENCH_PACKAGES = $(BUILD_PACKAGES) libnginx-mod-http-lua lua-cjson \
 	lua-nginx-redis python3 redis-server
 
@@ -101,9 +103,10 @@ fuzz test: $(FUZZ_MODULE)
 test-tools:
 	$(install) $(TEST_PACKAGES)
 	$(install) $(CLIENT_PACKAGES) || true
+	$(install) $(LANGUAGE_PACKAGES) || true
 	@$(MAKE) --no-print-directory -s $(MODULE) $(TEST_MODULE) \
 		$(BROKEN_MODULES) $(B)/promtool $(B)/page/node_modules \
-		$(B)/clients/node_modules
+		$(B)/clients/node_modules $(B)/docs/node_modules
 
 # a file whose packages cannot be installed is skipped with a message
 

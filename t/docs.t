@@ -2,73 +2,10 @@
 
 BEGIN { push @INC, 't/lib' }
 use Conflict;
+use Conflict::Page;
 use Test::Nginx::Socket 'no_plan';
 
 Conflict::install('Test::Nginx::Socket');
-
-# in a block of a page, each "$ command" and below it lines that its output
-# has, in this order; "..." is anything, and a version is that which came the
-# first time it stood there
-
-sub follow {
-    my $page = page(@_);
-    my %number;
-    my $commands = 0;
-
-    for my $block ($page =~ /^```console\n(.*?)^```/msg) {
-
-        for my $part (split /^(?=\$ )/m, $block) {
-            $part =~ s/\\\n\s+//g;
-
-            my ($command, @want) = split /\n/, $part;
-
-            $command =~ s/^\$ //;
-            (my $run = $command) =~ s!http://localhost/!"http://127.0.0.1:" . port() . '/'!ge;
-            $run =~ s/\b(\d{13})\b/$number{$1} || $1/ge;
-
-            my $said = `$run 2>/dev/null`;
-            my @lines = split /\r?\n/, $said;
-
-            $commands++;
-
-            for my $want (@want) {
-                my @seen;
-                my $pattern = quotemeta $want;
-
-                $pattern =~ s/\\\.\\\.\\\./.*/g;
-                $pattern =~ s/\d{4}\\-\d\d\\-\d\dT[\d\\:]+\\\.\d+Z/[\\d:.TZ-]+/g;
-                $pattern =~ s/\b(\d{13})\b/$number{$1} ? $number{$1}
-                                           : do { push @seen, $1; '(\d{13})' }/ge;
-
-                my $found = 0;
-
-                while (@lines) {
-                    my $line = shift @lines;
-                    my @got = $line =~ /^$pattern/ or next;
-
-                    @number{@seen} = @got if @seen;
-                    $found = 1;
-                    last;
-                }
-
-                ok($found, "$command: $want") or diag($said);
-            }
-        }
-    }
-
-    cmp_ok($commands, '>', 3, 'commands were run');
-}
-
-# a page, or a section of it
-
-sub page {
-    my ($name, $section) = @_;
-    my $page = slurp("$ENV{TEST_NGINX_TOP}/$name");
-
-    ($page) = $page =~ /^## $section\n(.*?)^## /ms if $section;
-
-    return $page;
-}
 
 run_tests();
 
@@ -141,16 +78,24 @@ set_doc('/plain/products/7', '{"name":"lamp","price_cents":1200,'
 follow('docs/merge.md', 'What is merged');
 
 
-=== README.md: a policy per field
+=== docs/policies.md
 --- config eval
-my ($config) = main::page('README.md', 'Policies') =~ /^```nginx\n(.*?)^```/ms;
-$config =~ s!http://127.0.0.1:3000!http://api/assign/products/!;
-$config;
+my ($lww, $fields) = main::page('docs/policies.md') =~ /^```nginx\n(.*?)^```/msg;
+$lww =~ s!http://127.0.0.1:3000!http://api/plain/notes/!;
+$fields =~ s!http://127.0.0.1:3000!http://api/assign/products/!;
+"$lww\n$fields";
 --- steps
 set_doc('/assign/products/7', '{"id":7,"name":"lamp","price_cents":1200,'
         . '"updated_at":"mon","tags":["desk"]}');
 
-follow('README.md', 'Policies');
+set_doc('/plain/notes/1', '{"text":"buy milk"}');
+
+follow('docs/policies.md');
+
+my @lines = grep { $_->{action} eq 'conflict_lww' } conflicts();
+
+is(scalar(@lines), 1, 'the log has one line for the note');
+is($lines[0]{client_origin}, 'mobile', 'of the device that has overwritten it');
 
 
 === docs/lock.md
@@ -415,3 +360,156 @@ for my $name ('CONTRIBUTING.md', 'SECURITY.md', 'docs/internals.md') {
 }
 
 cmp_ok($named, '>', 50, 'all were looked for');
+
+
+=== README.md
+--- config eval
+my ($config) = main::page('README.md') =~ /^        (location .*?^        \})/ms;
+$config =~ s!http://127.0.0.1:3000!http://api/plain/!;
+$config;
+--- steps
+set_doc('/plain/notes/1', '{"id":1,"text":"buy milk"}');
+
+follow('README.md');
+
+my $top = $ENV{TEST_NGINX_TOP};
+my $lines = () = slurp("$top/README.md") =~ /^/mg;
+
+cmp_ok($lines, '<=', 110, 'no more than two screens');
+like(`make -nC $top $_ MAKE=: 2>&1`, $_ eq 'demo' ? qr!demo/! : qr!t/run!,
+     "make $_") for page('README.md') =~ /^    make (demo|test)\b/mg;
+
+
+=== links lead to something
+--- config
+    location / {
+        proxy_pass http://api;
+    }
+--- steps
+my $top = $ENV{TEST_NGINX_TOP};
+my @files = split /\n/, `cd $top && ls *.md docs/*.md clients/*/*.md`;
+my (%anchor, %linked);
+
+# as on GitHub and elsewhere
+
+for my $file (@files) {
+    my $text = slurp("$top/$file") =~ s/^```.*?^```//gmsr;
+
+    for my $title ($text =~ /^#+ (.+)/mg) {
+        $title =~ s/[^\w\- ]//g;
+        $anchor{"$file#" . lc($title =~ tr/ /-/r)} = 1;
+    }
+}
+
+for my $file (@files) {
+    my $text = slurp("$top/$file") =~ s/^```.*?^```//gmsr;
+    my ($dir) = $file =~ m!^(.*/)!;
+
+    for my $link ($text =~ /\]\(([^)\s]+)\)/g) {
+        next if $link =~ /^\w+:/;
+
+        # a page that comes with the packages
+
+        next if $link =~ m!(?:^|/)install\.md$! && !-e "$top/docs/install.md";
+
+        my ($path, $section) = split /#/, $link;
+        my $to = $path eq '' ? $file : ($dir // '') . $path;
+
+        1 while $to =~ s![^/]+/\.\./!!;
+
+        ok(-e "$top/$to", "$file links to $link");
+        ok($anchor{"$to#$section"}, "$file: $link is a section")
+            if defined $section;
+        $linked{$to} = 1 if $file eq 'docs/README.md';
+    }
+}
+
+# the front door leads to all
+
+for my $file (glob("$top/docs/*.*")) {
+    my ($name) = $file =~ m!(docs/[^/]+)$!;
+    next if $name eq 'docs/README.md';
+    ok($linked{$name}, "docs/README.md links to $name");
+}
+
+
+=== docs/troubleshooting.md has all that one may see
+--- config
+    location / {
+        proxy_pass http://api;
+    }
+--- steps
+my $top = $ENV{TEST_NGINX_TOP};
+my $page = slurp("$top/docs/troubleshooting.md");
+my $names = slurp("$top/src/http/ngx_http_conflict_names.c");
+
+# first words of rows, by section
+
+my $first = sub {
+    my ($section) = @_;
+    my ($text) = main::page('docs/troubleshooting.md', $section);
+
+    $text =~ s/^.*\n\|---.*//mg;
+
+    return sort map { /`(\w+)`/g } $text =~ /^\| ([^|]*`[^|]*) \|/mg;
+};
+my $strings = sub {
+    my ($array) = @_;
+    my ($list) = $names =~ /_$array\[\] = \{(.*?)\}/s;
+
+    return $list =~ /ngx_string\("(\w+)"\)/g;
+};
+
+my @errors = slurp("$top/src/answer/ngx_http_conflict_problem.c")
+             =~ /^    \{ \w+,\s+"([a-z_]+)",/mg;
+
+is(CORE::join(' ', $first->('The Conflict field')),
+   CORE::join(' ', sort $strings->('outcome_names'),
+              qw(version base fields report settling)), 'Conflict');
+is(CORE::join(' ', $first->('The audit log')),
+   CORE::join(' ', sort $strings->('action_names')), 'actions');
+is(CORE::join(' ', $first->('Errors')),
+   CORE::join(' ', sort @errors), 'errors');
+
+my $response = `cd $top && cat src/response/*.c`;
+
+for my $name ($response =~ /";(\w+)/g) {
+    like($page, qr/^\| `$name` \|/m, "the parameter $name");
+}
+
+# lines of the error log: what is constant in each, in its order; errors of
+# nginx.conf explain themselves
+
+my ($error_log) = main::page('docs/troubleshooting.md', 'The error log');
+my $source = `cd $top && cat \$(find src -name '*.c')`;
+my $n = 0;
+
+while ($source =~ /\bngx_(conf_)?log_error\(NGX_LOG_(\w+),[^;]*?,\s*((?:[A-Za-z_]+\s+)?"(?:[^"\\]|\\.)*"(?:\s*"(?:[^"\\]|\\.)*")*)/g) {
+    my ($conf, $level, $text) = ($1, $2, $3);
+
+    next if $conf && $level ne 'WARN';
+
+    $text = CORE::join '', $text =~ /"((?:[^"\\]|\\.)*)"/g;
+    $text =~ s/\\"/"/g;
+    next if $text !~ /[a-z]{4}.*[a-z]{4}/;
+
+    # with the text of the system's error
+
+    next if $text =~ /^\w+\(\) failed$/;
+
+    my $pattern = CORE::join '.*?', map { quotemeta } split /%\*?(?:ui|[VMsdO])/, $text, -1;
+    $pattern =~ s/process\.\*\?/process.*?/;
+
+    like($error_log, qr/`[^`|]*$pattern/, "$level $text");
+    $n++;
+}
+
+cmp_ok($n, '>', 30, 'all were looked for');
+
+my @fates = $source =~ /fence_log\(ctx, ((?:"[^"]*"\s*)+)/g;
+
+cmp_ok(scalar(@fates), '==', 3, 'what becomes of a write');
+
+for my $fate (map { CORE::join '', /"([^"]*)"/g } @fates) {
+    like($error_log, qr/in time, $fate/, $fate);
+}

@@ -6,6 +6,7 @@
 
 BEGIN { push @INC, 't/lib' }
 use Conflict;
+use Conflict::Page ();
 use File::Temp qw(tempdir);
 use MIME::Base64;
 use Test::Nginx::Socket 'no_plan';
@@ -395,3 +396,17 @@ like($want, qr/^phone: by the laptop, by the phone, by the phone$/m,
 is(devices('behind', port()), $want, 'the same with it');
 is(devices('minted', $ENV{TEST_NGINX_PORT2}), $want,
    'and with versions of the module');
+
+
+=== docs/webdav.md
+--- config eval
+my ($first, $files) = Conflict::Page::page('docs/webdav.md') =~ /^```nginx\n(.*?)^```/msg;
+$first =~ s!127\.0\.0\.1:5232!$ENV{TEST_NGINX_RADICALE}!;
+$files =~ s!/srv/dav!$ENV{TEST_NGINX_DAV}!;
+"$first\n$files";
+--- steps
+my $dir = servroot() . '/../session';
+
+mkdir $dir;
+Conflict::Page::session(Conflict::Page::page('docs/webdav.md'), $dir,
+        replace => [['http://localhost/', 'http://127.0.0.1:' . port() . '/']]);

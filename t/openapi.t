@@ -1,0 +1,262 @@
+# docs/openapi.yaml: it is valid, and describes what the module answers.
+#
+# On both stores.
+# Needs: build/docs/node_modules
+
+BEGIN { push @INC, 't/lib' }
+use Conflict;
+use Test::Nginx::Socket 'no_plan';
+
+BEGIN { need('node', "$ENV{TEST_NGINX_TOP}/build/docs/node_modules") }
+
+my @answers;
+
+# remembers an answer of an operation
+
+sub told {
+    my ($at, $method, $r) = @_;
+
+    push @answers, [$at, lc $method, {
+        status => 0 + $r->{status}, headers => $r->{headers},
+        body => $r->{body} =~ /^[\[{]/ ? json($r) : undef
+    }];
+
+    return $r;
+}
+
+sub on_note { told('/notes/{id}', $_[0], http(@_)) }
+
+sub on_lock { told('/notes/{id}/lock', $_[0], http(@_)) }
+
+sub checked {
+    my $top = $ENV{TEST_NGINX_TOP};
+    my $file = servroot() . '/../answers.json';
+
+    open my $out, '>', $file or die "$file: $!";
+    print $out JSON::PP->new->encode(\@answers);
+    close $out;
+
+    local $ENV{NODE_PATH} = "$top/build/docs/node_modules";
+
+    return `node $top/t/docs/openapi.js < $file 2>&1`;
+}
+
+Conflict::install('Test::Nginx::Socket');
+master_on();
+run_tests();
+
+__DATA__
+
+=== each answer is described
+--- http_config
+    conflict_store down redis://127.0.0.1:1 timeout=100ms;
+    conflict_store zone zone=1m;
+    conflict_quarantine 300ms;
+    conflict_wait 20ms;
+--- config
+    location / {
+        conflict version;
+        conflict_user $http_x_user;
+        conflict_max_body 1k;
+        proxy_pass http://api;
+    }
+    location /plain/strict/ {
+        conflict version;
+        conflict_require on;
+        conflict_lock_status 423;
+        conflict_header_status 412;
+        proxy_pass http://api;
+    }
+    location /plain/off/ {
+        conflict version;
+        conflict_latest off;
+        proxy_pass http://api;
+    }
+    location /plain/merge/ {
+        conflict merge;
+        conflict_user $http_x_user;
+        conflict_field /a reject;
+        conflict_field /tags union;
+        proxy_pass http://api;
+    }
+    location /plain/server/ {
+        conflict merge;
+        conflict_field /a server;
+        proxy_pass http://api;
+    }
+    location /plain/wins/ {
+        conflict server_wins;
+        proxy_pass http://api;
+    }
+    location /plain/down/ {
+        conflict version store=down;
+        proxy_pass http://api;
+    }
+    location /plain/zone/ {
+        conflict version store=zone;
+        proxy_pass http://api;
+    }
+    location /own/ {
+        conflict version;
+        conflict_version json:/version;
+        proxy_pass http://api;
+    }
+    location /etag/ {
+        conflict version;
+        conflict_version header:ETag;
+        proxy_pass http://api;
+    }
+    location ~ ^(?<resource>/plain/.+)/lock$ {
+        conflict_key $resource;
+        conflict_user $http_x_user;
+        conflict_lock per_user=2;
+    }
+    location ~ ^/lock/(?<resource>.*)$ {
+        conflict_key $resource;
+        conflict_lock;
+    }
+--- steps
+my @json = ('Content-Type: application/json');
+my $problem = 'Accept: application/problem+json';
+my $put = sub {
+    my ($path, $body, @headers) = @_;
+
+    return main::on_note('PUT', $path, body => $body, headers => [@json, @headers]);
+};
+my $both = sub { $put->(@_); $put->(@_, $problem) };
+
+# what passes
+
+set_doc("/plain/$_", { n => 1 }) for 1, 2, 3, 'off/1', 'wins/1', 'strict/1';
+my $read = main::on_note('GET', '/plain/1');
+my $v = version($read);
+main::on_note('GET', '/plain/1', headers => ["If-None-Match: \"$v\""]);
+$put->('/plain/1', qq({"n":2,"base_version":$v}));
+$put->('/plain/new', '{}', 'If-None-Match: *');
+main::on_note('PATCH', '/plain/1', body => '{"n":3}',
+           headers => ['Content-Type: application/merge-patch+json']);
+
+# what is stale
+
+my $stale = '{"n":9,"base_version":1}';
+
+$both->('/plain/1', $stale);
+$both->('/plain/1', '{"n":9}', 'If-Match: "1"');
+$both->('/plain/strict/1', '{"n":9}', 'If-Match: "1"');
+$both->('/plain/off/1', $stale);
+$both->('/plain/gone', $stale);
+$put->('/plain/wins/1', $stale);
+$put->('/plain/wins/gone', $stale);
+main::on_note('DELETE', '/plain/1', headers => ['If-Match: "1"']);
+main::on_note('PATCH', '/plain/1', body => '{"n":4}',
+           headers => ['Content-Type: application/merge-patch+json',
+                       'If-Match: "1"']);
+set_doc('/plain/big', { n => 'x' x 2000 });
+$both->('/plain/big', $stale);
+set_doc('/own/1', { n => 1 });
+$both->('/own/1', '{"n":9,"base_version":77}');
+set_doc('/etag/1', { n => 1 });
+$both->('/etag/1', '{"n":9}', 'If-Match: "other"');
+set_doc('/auth/1', { n => 1 });
+$put->('/auth/1', $stale, 'Authorization: Bearer writer');
+set_doc('/text/1', { n => 1 });
+$both->('/text/1', $stale);
+
+my $twice = qq({"n":5,"base_version":) . version(GET('/plain/2')) . '}';
+$put->('/plain/2', $twice, 'X-Client: a') for 1, 2;
+
+# what clashes
+
+set_doc('/plain/merge/1', { a => 1, b => 1, tags => ['x'] });
+my $base = version(GET('/plain/merge/1', 'X-User: ann'));
+$put->('/plain/merge/1', qq({"a":2,"b":1,"tags":["x"],"base_version":$base}),
+       'X-User: ann');
+$put->('/plain/merge/1', qq({"a":1,"b":2,"tags":["y"],"base_version":$base}),
+       'X-User: ann');
+$both->('/plain/merge/1', qq({"a":3,"b":3,"c":3,"base_version":$base}),
+        'X-User: ann');
+$both->('/plain/merge/1', '{"a":3,"base_version":1}', 'X-User: bob');
+
+for my $accept ('', $problem) {
+    main::on_note('PATCH', '/plain/merge/1', body => '[{"op":"test","path":"/base_version","value":'
+               . $base . '},{"op":"test","path":"/a","value":7},{"op":"replace","path":"/b","value":4}]',
+               headers => ['X-User: ann', $accept || 'X-A: b',
+                           'Content-Type: application/json-patch+json']);
+}
+
+# other refusals
+
+$both->('/plain/strict/1', '{"n":9}');
+$both->('/plain/1', '{"base_version":null}');
+$both->('/plain/1', '{"base_version"');
+$both->('/plain/1', '{"n":"' . 'x' x 2000 . '"}');
+$both->('/plain/strict/1', 'x', 'Content-Encoding: gzip');
+$both->('/plain/down/1', '{}');
+main::on_note('PUT', '/plain/server/1', body => 'x',
+           headers => ['Content-Type: text/plain', $_]) for 'X-A: b', $problem;
+main::on_note('PATCH', '/plain/server/1', body => 'x',
+           headers => ['Content-Type: text/csv', $_]) for 'X-A: b', $problem;
+
+for my $accept ('X-A: b', $problem) {
+    main::told('/notes/{id}', 'PUT',
+               http('MOVE', '/plain/1', headers => ["Destination: http://elsewhere/x", $accept]));
+}
+
+my $w = held('/plain/3', { n => 31 });
+$both->('/plain/3', '{"n":32}');
+release();
+finish($w);
+PUT('/plain/3', { n => 33 }, 'X-Up-Write: apply close');
+$both->('/plain/3', '{"n":34}');
+
+set_doc('/plain/zone/1', { n => 1 });
+$w = held('/plain/zone/1', { n => 35 });
+edit_conf('zone zone=1m', 'zone zone=2m');
+reload();
+$both->('/plain/zone/1', '{"n":36}');
+release();
+finish($w);
+
+# locks
+
+for my $accept ('X-A: b', $problem) {
+    my @ann = ('X-User: ann', 'X-Client: laptop', $accept);
+    my @bob = ('X-User: bob', $accept);
+
+    main::on_lock('GET', '/plain/1/lock', headers => [@bob]);
+    my $got = main::on_lock('POST', '/plain/1/lock', headers => [@ann]);
+    main::on_lock('POST', '/plain/1/lock', headers => [@ann]);
+    main::on_lock('POST', '/plain/1/lock',
+               headers => ["Lock-Token: " . json($got)->{lock}{token}, $accept]);
+    main::on_lock('GET', '/plain/1/lock', headers => [@ann]);
+    main::on_lock('GET', '/plain/1/lock', headers => [@bob]);
+    main::on_lock('POST', '/plain/1/lock', headers => [@bob]);
+    main::on_lock('DELETE', '/plain/1/lock', headers => [@bob]);
+    $put->('/plain/1', '{"n":8}', @bob);
+    http('POST', '/plain/strict/1/lock', headers => [@ann]);
+    $put->('/plain/strict/1', '{"n":8}', @bob, 'If-Match: *');
+    main::on_lock('POST', '/plain/2/lock', headers => [@ann]);
+    main::on_lock('PUT', '/plain/1/lock', headers => [@ann]);
+    main::on_lock('POST', '/lock/1', headers => [@ann]);
+    main::on_lock('DELETE', '/plain/1/lock', headers => [@ann]);
+    http('DELETE', '/plain/strict/1/lock', headers => [@ann]);
+}
+
+my $said = main::checked();
+my ($n, $described) = (0, '');
+
+for (split /\n/, $said) {
+    $described = $1 if /^described (.*)/;
+
+    my ($bad, $name) = /^(not )?ok (.*)/ or next;
+
+    ok(!$bad, $name);
+    $n++;
+}
+
+cmp_ok($n, '>', 200, 'all was looked at') or diag($said);
+
+my @slugs = slurp("$ENV{TEST_NGINX_TOP}/src/answer/ngx_http_conflict_problem.c")
+            =~ /^    \{ \w+,\s+"([a-z_]+)",/mg;
+
+is($described, CORE::join(' ', sort @slugs), 'each error is described');

@@ -1,6 +1,9 @@
 # Copyright (C) the ngx_http_conflict_module authors
 #
-#   make build   build/ngx_http_conflict_module.so for the installed nginx
+#   make build     build/ngx_http_conflict_module.so for the installed nginx
+#   make install   puts it where that nginx looks for modules; make uninstall
+#   make deb       build/deb/libnginx-mod-http-conflict_*.deb, for this Debian
+#
 #   make demo    two devices edit a note offline, then a server to experiment
 #   make test    all tests
 #   make bench   the numbers of the README, measured here
@@ -13,9 +16,11 @@
 #   make check-valgrind  the tests under memcheck
 #   make check-trixie    the tests in a separate Debian 13
 #
-# Each installs missing Debian packages.
+# Each but "install" installs missing Debian packages.
 
 SHELL = /bin/bash
+
+# for an nginx that is not Debian's: the source of the same version
 
 NGINX_SRC = /usr/share/nginx/src
 B = $(CURDIR)/build
@@ -34,13 +39,19 @@ FUZZ_OPT = -fsanitize=fuzzer-no-link,address,undefined \
 	-fno-sanitize=nonnull-attribute -fno-sanitize-recover=all
 LD_OPT = -Wl,-z,relro -Wl,-z,now -Wl,--as-needed
 
+DEB = libnginx-mod-http-conflict
+VERSION = $(firstword $(shell grep -m 1 '^[0-9]' CHANGES))
+
 # "make build TEXT=yes" for the rule "text" of conflict_field
 
 TEXT =
 
-BUILD_PACKAGES = gcc make nginx nginx-dev libhiredis-dev libjansson-dev \
+BUILD_PACKAGES = gcc make $(NGINX_PACKAGES) libhiredis-dev libjansson-dev \
 	libxxhash-dev \
 	$(if $(filter yes,$(TEXT)),libgit2-dev)
+NGINX_PACKAGES = $(if $(filter /usr/share/nginx/src,$(NGINX_SRC)), \
+	nginx nginx-dev,libpcre2-dev libssl-dev zlib1g-dev)
+DEB_PACKAGES = $(BUILD_PACKAGES) build-essential debhelper perl
 DEMO_PACKAGES = $(BUILD_PACKAGES) curl
 NPM = $(if $(shell command -v npm),,nodejs npm)
 TEST_PACKAGES = $(DEMO_PACKAGES) clang libclang-rt-dev libcmocka-dev \
@@ -63,13 +74,41 @@ needs := $(if $(FILES),$(sort $(shell sed -n 's/^\# Needs: //p' $(FILES))))
 
 install = @t/lib/install
 
-.PHONY: build demo debug test bench clean style unit fuzz t redis stress \
-	history mutants soak test-tools file-tools check-asan check-static \
-	check-valgrind check-trixie
+.PHONY: build install uninstall deb demo debug test bench clean style unit \
+	fuzz t redis stress history mutants soak test-tools file-tools \
+	check-asan check-static check-valgrind check-trixie
 
 build:
 	$(install) $(BUILD_PACKAGES)
 	@$(MAKE) --no-print-directory $(MODULE)
+
+install: $(MODULE)
+	@$(modules_path) && install -D -m 644 $(MODULE) $(DESTDIR)$$file \
+		&& printf '%s\n' "installed $(DESTDIR)$$file" \
+			"At the top of $$conf:" '' "    load_module $$file;" '' \
+			'Then "nginx -t", and start nginx anew: a reload keeps' \
+			'a module that is loaded.  See docs/install.md.'
+
+uninstall:
+	@$(modules_path) && rm -f $(DESTDIR)$$file \
+		&& echo "removed $(DESTDIR)$$file"
+
+# in a copy, so that nothing is written outside of build/
+
+deb:
+	$(install) $(DEB_PACKAGES)
+	@rm -rf $(B)/deb
+	@mkdir -p $(B)/deb/$(DEB)
+	@tar -c --exclude=./build --exclude=./.git --exclude=__pycache__ . \
+		| tar -x -C $(B)/deb/$(DEB)
+	@tar -cJf $(B)/deb/$(DEB)_$(VERSION).orig.tar.xz -C $(B)/deb \
+		--exclude=$(DEB)/debian $(DEB)
+	@echo "building $(DEB) $(VERSION) for $$(nginx -v 2>&1)"
+	@cd $(B)/deb/$(DEB) && env -u MAKEFLAGS -u MAKELEVEL dpkg-buildpackage \
+		-us -uc $(if $(filter yes,$(TEXT)),-Ppkg.$(DEB).text) \
+		> $(B)/deb/log 2>&1 || { tail -40 $(B)/deb/log; exit 1; }
+	@cd $(B)/deb && printf '%s\n' "$$(ls $(DEB)_*.deb)" '' \
+		"    sudo apt install ./build/deb/$$(ls $(DEB)_*.deb)"
 
 demo:
 	$(install) $(DEMO_PACKAGES)
@@ -152,6 +191,19 @@ bench:
 clean:
 	rm -rf build
 
+# where the installed nginx looks for modules, and its configuration
+
+define modules_path
+{ options=$$(PATH=$$PATH:/usr/sbin:/usr/local/sbin nginx -V 2>&1) || { \
+	echo "$$options"; exit 1; }; \
+option() { sed -n "s/.* --$$1=\\([^ ]*\\).*/\\1/p" <<< "$$options"; }; \
+prefix=$$(option prefix); prefix=$${prefix:-/usr/local/nginx}; \
+file=$$(option modules-path); file=$${file:-modules}/$(notdir $(MODULE)); \
+conf=$$(option conf-path); conf=$${conf:-conf/nginx.conf}; \
+[ $${file::1} = / ] || file=$$prefix/$$file; \
+[ $${conf::1} = / ] || conf=$$prefix/$$conf; }
+endef
+
 # configure takes half a minute, so it runs once for each kind of build; the
 # makefile that it generates decides what to compile
 
@@ -225,10 +277,19 @@ $(B)/src:
 	@mkdir -p $(B)
 	@cp -r $(NGINX_SRC) $@
 
+# those of an nginx that has no conf_flags, without its other modules
+
+define flags_of_nginx
+eval "NGX_CONF_FLAGS=($$(nginx -V 2>&1 \
+	| sed -n 's/^configure arguments://p' \
+	| sed -E 's/ --(add-(dynamic-)?module=|with-\w+=dynamic)\S*//g'))"
+endef
+
 define configure
 	@echo "configuring $(1) for $$(nginx -v 2>&1)"
-	@. $(NGINX_SRC)/conf_flags && cd $(B)/src \
-		&& CONFLICT_TEXT=$(4) ./configure "$${NGX_CONF_FLAGS[@]}" \
+	@. $(NGINX_SRC)/conf_flags 2> /dev/null || $(flags_of_nginx); \
+		cd $(B)/src && CONFLICT_TEXT=$(4) \
+			./configure "$${NGX_CONF_FLAGS[@]}" \
 			--with-cc-opt='$(CC_OPT) $(2)' --with-ld-opt='$(LD_OPT)' \
 			--add-dynamic-module=$(CURDIR) $(3) \
 			--builddir=$(B)/$(1) > $(B)/$(1).log \

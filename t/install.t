@@ -1,0 +1,128 @@
+# What is installed: by make install, as a package, in a container.
+#
+# Needs: build/ngx_http_conflict_module.so
+
+BEGIN { push @INC, 't/lib' }
+use Conflict;
+use Test::Nginx::Socket 'no_plan';
+
+Conflict::install('Test::Nginx::Socket');
+
+# make, with an nginx in the path that says what it was built with
+
+sub make {
+    my ($options, @arguments) = @_;
+    my $dir = servroot() . '/html';
+    my $path = $ENV{PATH};
+
+    if (defined $options) {
+        open my $out, '>', "$dir/nginx" or die "$dir/nginx: $!";
+        print $out "#!/bin/sh\necho 'configure arguments: $options' >&2\n";
+        close $out;
+        chmod 0755, "$dir/nginx";
+        $path = "$dir:$path";
+    }
+
+    local $ENV{PATH} = $path;
+    return `env -u MAKEFLAGS -u MAKELEVEL make -s -C $ENV{TEST_NGINX_TOP} @arguments 2>&1`;
+}
+
+run_tests();
+
+__DATA__
+
+=== make install, and back
+--- config
+    location / {
+        proxy_pass http://api;
+    }
+--- steps
+my $dir = servroot() . '/html';
+my $to = "$dir/installed";
+my $said = make(undef, 'install', "DESTDIR=$to");
+
+my ($file) = $said =~ /^    load_module (\S+);$/m;
+my ($conf) = $said =~ /^At the top of (\S+):$/m;
+
+like($said, qr/^installed \Q$to$file\E$/m, 'says where');
+is($conf, '/etc/nginx/nginx.conf', 'and what comes next');
+is((stat "$to$file")[2] & 0777, 0644, 'the mode');
+
+open my $out, '>', "$dir/nginx.conf" or die;
+print $out "load_module $to$file; pid $dir/pid; events {}\n";
+close $out;
+
+$said = `$ENV{TEST_NGINX_BINARY} -e $dir/error.log -c $dir/nginx.conf -t 2>&1`;
+like($said, qr/test is successful/, 'nginx loads it');
+
+make(undef, 'uninstall', "DESTDIR=$to");
+is(`find $to ! -type d`, '', 'nothing is left');
+
+
+=== where other builds of nginx look
+--- config
+    location / {
+        proxy_pass http://api;
+    }
+--- steps
+my $to = servroot() . '/html/other';
+my $so = "-o $ENV{TEST_NGINX_TOP}/build/ngx_http_conflict_module.so";
+my %built = (
+    '' => [ '/usr/local/nginx/modules', '/usr/local/nginx/conf' ],
+    '--prefix=/opt/n' => [ '/opt/n/modules', '/opt/n/conf' ],
+    '--prefix=/opt/n --modules-path=m --conf-path=c/nginx.conf'
+        => [ '/opt/n/m', '/opt/n/c' ],
+    '--prefix=/etc/nginx --modules-path=/usr/lib/nginx/modules'
+        . ' --conf-path=/etc/nginx/nginx.conf --with-compat'
+        => [ '/usr/lib/nginx/modules', '/etc/nginx' ],
+);
+
+for my $options (sort keys %built) {
+    my ($modules, $conf) = @{ $built{$options} };
+    my $said = make($options, $so, 'install', "DESTDIR=$to");
+
+    like($said, qr!^    load_module \Q$modules/ngx_http_conflict_module.so;\E$!m,
+         "built with: $options");
+    like($said, qr!^At the top of \Q$conf/nginx.conf:\E$!m, 'its configuration');
+    ok(-e "$to$modules/ngx_http_conflict_module.so", 'the file is there');
+}
+
+
+=== the package agrees with the project
+--- config
+    location / {
+        proxy_pass http://api;
+    }
+--- steps
+my $top = $ENV{TEST_NGINX_TOP};
+my ($version) = slurp("$top/CHANGES") =~ /^(\S+) \(/m;
+my ($package) = slurp("$top/debian/changelog") =~ /\A\S+ \((\S+)-\d+\) /;
+
+is($package, $version, 'the version of debian/changelog is that of CHANGES');
+
+my ($text) = slurp("$top/LICENSE") =~ /^(Redistribution.*)/ms;
+my ($copy) = slurp("$top/debian/copyright") =~ /^ (Redistribution.*)/ms;
+
+is($copy =~ s/^ \.?//mgr, $text, 'the license');
+
+my $page = `cd $top && debian/man`;
+my ($commands) = slurp("$top/src/ngx_http_conflict_module.c")
+                 =~ /^static ngx_command_t .*?\{\n(.*?)^\};/ms;
+my @registered = sort($commands =~ /^    \{ ngx_string\("(\w+)"\),/mg);
+my ($variables) = slurp("$top/docs/variables.md");
+
+is(join(' ', $page =~ /^\.SS (\w+)$/mg), "@registered",
+   'the manual page has each directive');
+
+for my $name ($variables =~ /^\| `\$(\w+)`/mg) {
+    like($page, qr/^\\fB\$$name\\fR$/m, "and \$$name");
+}
+
+unlike($page, qr/^\.?\||`|\]\(/m, 'and no Markdown');
+
+for (slurp("$top/debian/libnginx-mod-http-conflict.docs"),
+     slurp("$top/debian/libnginx-mod-http-conflict.examples"),
+     readlink("$top/debian/libnginx-mod-http-conflict.logrotate") =~ s!^../!!r)
+{
+    ok(scalar(() = glob "$top/$_"), "$_ is there") for split;
+}

@@ -23,6 +23,8 @@ SHELL = /bin/bash
 # for an nginx that is not Debian's: the source of the same version
 
 NGINX_SRC = /usr/share/nginx/src
+NGINX := $(subst /,-,$(word 3,$(shell \
+	PATH=$$PATH:/usr/sbin:/usr/local/sbin nginx -v 2>&1)))
 B = $(CURDIR)/build
 MODULE = $(B)/ngx_http_conflict_module.so
 TEST_MODULE = $(B)/test/ngx_http_conflict_module.so
@@ -253,17 +255,20 @@ $(DEBUG_MODULE): $(B)/objs-debug/Makefile
 	@cmp -s $(B)/objs-debug/$(@F) $@ \
 		|| cp --remove-destination $(B)/objs-debug/$(@F) $@
 
-$(B)/objs/Makefile: config config.make Makefile $(B)/text-$(TEXT) | $(B)/src
+$(B)/objs/Makefile: config config.make Makefile $(B)/for-$(NGINX) \
+		$(B)/text-$(TEXT)
 	$(call configure,objs,,,$(TEXT))
 
-$(B)/objs-test/Makefile: config config.make Makefile t/module/config | $(B)/src
+$(B)/objs-test/Makefile: config config.make Makefile $(B)/for-$(NGINX) \
+		t/module/config
 	$(call configure,objs-test,-DNGX_HTTP_CONFLICT_FAILPOINTS=1, \
 		--add-dynamic-module=$(CURDIR)/t/module,yes)
 
-$(B)/objs-fuzz/Makefile: config config.make Makefile | $(B)/src
+$(B)/objs-fuzz/Makefile: config config.make Makefile $(B)/for-$(NGINX)
 	$(call configure,objs-fuzz,-U_FORTIFY_SOURCE,,yes)
 
-$(B)/objs-debug/Makefile: config config.make Makefile $(B)/text-$(TEXT) | $(B)/src
+$(B)/objs-debug/Makefile: config config.make Makefile $(B)/for-$(NGINX) \
+		$(B)/text-$(TEXT)
 	$(call configure,objs-debug,-O0 -U_FORTIFY_SOURCE,,$(TEXT))
 
 # replaced when TEXT changes
@@ -273,9 +278,19 @@ $(B)/text-$(TEXT):
 	@rm -f $(B)/text-*
 	@touch $@
 
-$(B)/src:
+# The source, with the version that it is for, such as "nginx-1.22.1".  Patched
+# builds of nginx have another name, and other structures.
+
+$(B)/for-$(NGINX):
+	@source=$$(gcc -E -P -include $(NGINX_SRC)/src/core/nginx.h - \
+			<<< NGINX_VER | tail -1 | tr -d '" '); \
+	[ "$${source/\//-}" = $(NGINX) ] || { \
+		echo "NGINX_SRC, $(NGINX_SRC), is the source of $$source," \
+			"the installed nginx is $(NGINX)"; exit 1; }
+	@rm -rf $(B)/for-* $(B)/src
 	@mkdir -p $(B)
-	@cp -r $(NGINX_SRC) $@
+	@cp -r $(NGINX_SRC) $(B)/src
+	@touch $@
 
 # those of an nginx that has no conf_flags, without its other modules
 

@@ -17,7 +17,8 @@ sub make {
 
     if (defined $options) {
         open my $out, '>', "$dir/nginx" or die "$dir/nginx: $!";
-        print $out "#!/bin/sh\necho 'configure arguments: $options' >&2\n";
+        print $out "#!/bin/sh\necho 'nginx version: other/1.30.0' >&2\n",
+                   "echo 'configure arguments: $options' >&2\n";
         close $out;
         chmod 0755, "$dir/nginx";
         $path = "$dir:$path";
@@ -86,6 +87,20 @@ for my $options (sort keys %built) {
     like($said, qr!^At the top of \Q$conf/nginx.conf:\E$!m, 'its configuration');
     ok(-e "$to$modules/ngx_http_conflict_module.so", 'the file is there');
 }
+
+
+=== the source must be that of the installed nginx
+--- config
+    location / {
+        proxy_pass http://api;
+    }
+--- steps
+my $to = servroot() . '/html/b';
+my $said = make('', "B=$to", "$to/objs/Makefile");
+
+like($said, qr!, is the source of nginx/[\d.]+, the installed nginx is other-1\.30\.0$!m,
+     'a patched one has another name');
+ok(! -e "$to/src", 'nothing was built');
 
 
 === the package agrees with the project

@@ -57,7 +57,8 @@ DEB_PACKAGES = $(BUILD_PACKAGES) build-essential debhelper perl
 DEMO_PACKAGES = $(BUILD_PACKAGES) curl
 NPM = $(if $(shell command -v npm),,nodejs npm)
 TEST_PACKAGES = $(DEMO_PACKAGES) clang libclang-rt-dev libcmocka-dev \
-	libtest-base-perl perl python3 nghttp2-client netcat-openbsd openssl \
+	libtest-base-perl perl python3 python3-yaml nghttp2-client \
+	netcat-openbsd openssl \
 	redis-server libgit2-dev chromium logrotate faketime \
 	libnginx-mod-http-lua libnginx-mod-http-subs-filter $(NPM)
 FILE_PACKAGES = $(DEMO_PACKAGES) libgit2-dev libtest-base-perl perl python3 \
@@ -143,7 +144,7 @@ test-tools:
 	$(install) $(CLIENT_PACKAGES) || true
 	@$(MAKE) --no-print-directory -s $(MODULE) $(TEST_MODULE) \
 		$(BROKEN_MODULES) $(B)/promtool $(B)/page/node_modules \
-		$(B)/clients/node_modules
+		$(B)/clients/node_modules $(B)/install/node_modules
 
 # a file whose packages cannot be installed is skipped with a message
 

@@ -1,5 +1,6 @@
 # What is installed: by make install, as a package, in a container.
 #
+# Needs: python3-yaml build/install/node_modules
 # Needs: build/ngx_http_conflict_module.so
 
 BEGIN { push @INC, 't/lib' }
@@ -26,6 +27,52 @@ sub make {
 
     local $ENV{PATH} = $path;
     return `env -u MAKEFLAGS -u MAKELEVEL make -s -C $ENV{TEST_NGINX_TOP} @arguments 2>&1`;
+}
+
+# the documents of a YAML file, or of text
+
+sub yaml {
+    my ($file, $text) = @_;
+
+    return pipe_to("$ENV{TEST_NGINX_TOP}/t/install/read $file", $text // '');
+}
+
+# what is wrong in a Dockerfile
+
+sub dockerfile_errors {
+    my $top = $ENV{TEST_NGINX_TOP};
+
+    return pipe_to("node $top/t/install/dockerfile.js $top/build/install",
+                   shift);
+}
+
+sub pipe_to {
+    my ($command, $text) = @_;
+    my $dir = servroot() . '/html';
+
+    open my $out, '>:utf8', "$dir/in" or die "$dir/in: $!";
+    print $out $text;
+    close $out;
+
+    return `$command < $dir/in 2>&1`;
+}
+
+# what nginx says to a configuration whose hosts are elsewhere
+
+sub nginx_test {
+    my ($text, @hosts) = @_;
+    my $dir = servroot() . '/html';
+
+    $text =~ s!//$_\b!//127.0.0.1!g for @hosts;
+    $text =~ s!listen \d+;!'listen 127.0.0.1:' . free_port() . ';'!ge;
+    $text =~ s!^include /etc/nginx/modules-enabled.*!load_module $ENV{TEST_NGINX_TOP}/build/ngx_http_conflict_module.so;!m;
+    $text =~ s!http \{!$& client_body_temp_path $dir/b; proxy_temp_path $dir/p; fastcgi_temp_path $dir/f; uwsgi_temp_path $dir/u; scgi_temp_path $dir/s;!;
+
+    open my $out, '>', "$dir/hosts.conf" or die;
+    print $out "pid $dir/pid;\n$text";
+    close $out;
+
+    return `$ENV{TEST_NGINX_BINARY} -e $dir/error.log -c $dir/hosts.conf -t 2>&1`;
 }
 
 run_tests();
@@ -140,4 +187,84 @@ for (slurp("$top/debian/libnginx-mod-http-conflict.docs"),
      readlink("$top/debian/libnginx-mod-http-conflict.logrotate") =~ s!^../!!r)
 {
     ok(scalar(() = glob "$top/$_"), "$_ is there") for split;
+}
+
+
+=== Dockerfile, compose.yaml
+--- config
+    location / {
+        proxy_pass http://api;
+    }
+--- steps
+my $top = $ENV{TEST_NGINX_TOP};
+
+is(dockerfile_errors(slurp("$top/Dockerfile")), '', 'the Dockerfile');
+like(dockerfile_errors("FROM\nRUNS x\n"), qr/^2: .*RUNS/m,
+     'which is really read');
+
+my ($compose) = @{ JSON::PP->new->decode(yaml("$top/compose.yaml")) };
+my $services = $compose->{services};
+my @names = sort keys %$services;
+
+is("@names", 'api proxy redis', 'the services');
+
+for my $name (@names) {
+    my $service = $services->{$name};
+
+    for (keys %{ $service->{depends_on} }) {
+        ok($services->{$_}{healthcheck}, "$_, before $name, has a check");
+    }
+
+    for my $volume (@{ $service->{volumes} }) {
+        my ($from, $to) = split /:/, $volume;
+
+        ok($from =~ /^\./ ? -f "$top/$from"
+                          : exists $compose->{volumes}{$from}, $volume);
+    }
+}
+
+my $conf = slurp("$top/conf/compose/nginx.conf");
+my @hosts = $conf =~ m!//(\w+)!g;
+
+is(join(' ', grep { !$services->{$_} } @hosts), '', 'its hosts are services');
+like(nginx_test($conf, @hosts), qr/test is successful/, 'nginx takes it');
+ok(JSON::PP->new->decode(slurp("$top/conf/compose/db.json"))->{notes},
+   'the data of the API');
+
+
+=== Kubernetes
+--- config
+    location / {
+        proxy_pass http://api;
+    }
+--- steps
+my $top = $ENV{TEST_NGINX_TOP};
+my $all = JSON::PP->new->decode(yaml("$top/conf/kubernetes.yaml"));
+my %of = map { $_->{kind} => $_ } @$all;
+my ($map, $deployment, $service) = @of{qw(ConfigMap Deployment Service)};
+my $labels = $deployment->{spec}{template}{metadata}{labels};
+my $pod = $deployment->{spec}{template}{spec};
+my $container = $pod->{containers}[0];
+my %port = map { $_->{name} => $_->{containerPort} } @{ $container->{ports} };
+my $conf = $map->{data}{'nginx.conf'};
+
+is_deeply($deployment->{spec}{selector}{matchLabels}, $labels, 'the pods');
+is_deeply($service->{spec}{selector}, $labels, 'those of the service');
+like($conf, qr/listen $port{$service->{spec}{ports}[0]{targetPort}};/,
+     'its port');
+like($conf, qr/listen $port{$container->{readinessProbe}{httpGet}{port}};/,
+     'that of the probe');
+is($pod->{volumes}[0]{configMap}{name}, $map->{metadata}{name},
+   'the configuration is mounted');
+like(nginx_test($conf, 'redis', 'api'), qr/test is successful/,
+     'and nginx takes it');
+
+my $page = slurp("$top/docs/install.md");
+my @blocks = $page =~ /^```yaml\n(.*?)^```/msg;
+
+cmp_ok(scalar(@blocks), '>', 1, 'docs/install.md has YAML');
+like(yaml('-', $_), qr/^\[\{/, 'which is valid') for @blocks;
+
+for ($page =~ /^```dockerfile\n(.*?)^```/msg) {
+    is(dockerfile_errors($_), '', 'a Dockerfile');
 }

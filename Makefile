@@ -23,8 +23,8 @@ SHELL = /bin/bash
 # for an nginx that is not Debian's: the source of the same version
 
 NGINX_SRC = /usr/share/nginx/src
-NGINX := $(subst /,-,$(word 3,$(shell \
-	PATH=$$PATH:/usr/sbin:/usr/local/sbin nginx -v 2>&1)))
+NGINX := $(shell PATH=$$PATH:/usr/sbin:/usr/local/sbin nginx -v 2>&1 \
+	| sed -n 's!^nginx version: \([^ ]*\).*!\1!p' | tr / -)
 B = $(CURDIR)/build
 MODULE = $(B)/ngx_http_conflict_module.so
 TEST_MODULE = $(B)/test/ngx_http_conflict_module.so

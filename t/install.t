@@ -150,6 +150,25 @@ like($said, qr!, is the source of nginx/[\d.]+, the installed nginx is other-1\.
 ok(! -e "$to/src", 'nothing was built');
 
 
+=== before nginx is installed
+--- config
+    location / {
+        proxy_pass http://api;
+    }
+--- steps
+my $dir = servroot() . '/html';
+
+open my $out, '>', "$dir/nginx" or die;
+print $out "#!/bin/sh\necho '/bin/bash: line 1: nginx: command not found' >&2\n";
+close $out;
+chmod 0755, "$dir/nginx";
+
+local $ENV{PATH} = "$dir:$ENV{PATH}";
+my $said = make(undef, '-n', 'build');
+
+like($said, qr/^t\/lib\/install .* nginx nginx-dev /m, 'make installs it');
+
+
 === the package agrees with the project
 --- config
     location / {

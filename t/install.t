@@ -150,6 +150,43 @@ like($said, qr!, is the source of nginx/[\d.]+, the installed nginx is other-1\.
 ok(! -e "$to/src", 'nothing was built');
 
 
+=== a module that was built with the source of a patched nginx
+--- config
+    location / {
+        proxy_pass http://api;
+    }
+--- steps
+my $top = $ENV{TEST_NGINX_TOP};
+my $dir = servroot() . '/html';
+my $object = 'addon/config/ngx_http_conflict_upstream_conf.o';
+my $header = slurp("$top/build/src/src/http/ngx_http_upstream.h");
+
+# as OpenResty's patch does
+
+$header =~ s/^ +ngx_http_upstream_headers_in_t +headers_in;/ngx_msec_t timeouts[3]; $&/m
+    or die;
+
+mkdir "$dir/patched";
+open my $out, '>', "$dir/patched/ngx_http_upstream.h" or die;
+print $out $header;
+close $out;
+
+my $said = `cp -rp $top/build/objs $dir/objs && cd $dir/objs \\
+            && rm -f *.so $object && sed -i 's!$top/build/objs!$dir/objs!g' Makefile \\
+            && env -u MAKEFLAGS -u MAKELEVEL make -s -C $top/build/src -f $dir/objs/Makefile \\
+                    CC='cc -I$dir/patched' modules 2>&1`;
+
+ok(-e "$dir/objs/ngx_http_conflict_module.so", 'it builds') or diag($said);
+
+my $conf = 'events {} http { server { listen 80; location / {'
+           . ' conflict version; proxy_pass http://127.0.0.1:1; } } }';
+
+like(nginx_test("load_module $top/build/ngx_http_conflict_module.so; $conf"),
+     qr/test is successful/, 'the one of this nginx');
+like(nginx_test("load_module $dir/objs/ngx_http_conflict_module.so; $conf"),
+     qr/was built with the source of another nginx/, 'this one is refused');
+
+
 === before nginx is installed
 --- config
     location / {

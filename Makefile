@@ -1,11 +1,14 @@
 # Copyright (C) the ngx_http_conflict_module authors
 #
-#   make build   build/ngx_http_conflict_module.so for the installed nginx
-#   make demo    two devices edit a document offline, in a browser
-#   make demo-text    the same as a story of requests
-#   make test    all tests
-#   make bench   the numbers of docs/performance.md, measured here
-#   make debug   the module for a debugger, and a configuration to run it with
+#   make build     build/ngx_http_conflict_module.so for the installed nginx
+#   make install   puts it where that nginx looks for modules; make uninstall
+#   make deb       build/deb/libnginx-mod-http-conflict_*.deb, for this Debian
+#
+#   make demo      two devices edit a document offline, in a browser
+#   make demo-text the same as a story of requests
+#   make test      all tests
+#   make bench     the numbers of docs/performance.md, measured here
+#   make debug     the module for a debugger, and a configuration to run it with
 #
 #   make t FILES="t/version.t t/lock.t"       some files of tests, alone
 #   make redis FILES=t/version.t              the same, with versions in Redis
@@ -14,11 +17,15 @@
 #   make check-valgrind  the tests under memcheck
 #   make check-trixie    the tests in a separate Debian 13
 #
-# Each installs missing Debian packages.
+# Each but "install" installs missing Debian packages.
 
 SHELL = /bin/bash
 
+# for an nginx that is not Debian's: the source of the same version
+
 NGINX_SRC = /usr/share/nginx/src
+NGINX := $(shell PATH=$$PATH:/usr/sbin:/usr/local/sbin nginx -v 2>&1 \
+	| sed -n 's!^nginx version: \([^ ]*\).*!\1!p' | tr / -)
 B = $(CURDIR)/build
 MODULE = $(B)/ngx_http_conflict_module.so
 TEST_MODULE = $(B)/test/ngx_http_conflict_module.so
@@ -35,17 +42,24 @@ FUZZ_OPT = -fsanitize=fuzzer-no-link,address,undefined \
 	-fno-sanitize=nonnull-attribute -fno-sanitize-recover=all
 LD_OPT = -Wl,-z,relro -Wl,-z,now -Wl,--as-needed
 
+DEB = libnginx-mod-http-conflict
+VERSION = $(firstword $(shell grep -m 1 '^[0-9]' CHANGES))
+
 # "make build TEXT=yes" for the rule "text" of conflict_field
 
 TEXT =
 
-BUILD_PACKAGES = gcc make nginx nginx-dev libhiredis-dev libjansson-dev \
+BUILD_PACKAGES = gcc make $(NGINX_PACKAGES) libhiredis-dev libjansson-dev \
 	libxxhash-dev \
 	$(if $(filter yes,$(TEXT)),libgit2-dev)
+NGINX_PACKAGES = $(if $(filter /usr/share/nginx/src,$(NGINX_SRC)), \
+	nginx nginx-dev,libpcre2-dev libssl-dev zlib1g-dev)
+DEB_PACKAGES = $(BUILD_PACKAGES) build-essential debhelper perl
 DEMO_PACKAGES = $(BUILD_PACKAGES) curl
 NPM = $(if $(shell command -v npm),,nodejs npm)
 TEST_PACKAGES = $(DEMO_PACKAGES) clang libclang-rt-dev libcmocka-dev \
-	libtest-base-perl perl python3 nghttp2-client netcat-openbsd openssl \
+	libtest-base-perl perl python3 python3-yaml nghttp2-client \
+	netcat-openbsd openssl \
 	redis-server libgit2-dev chromium logrotate faketime \
 	libnginx-mod-http-lua libnginx-mod-http-subs-filter $(NPM)
 FILE_PACKAGES = $(DEMO_PACKAGES) libgit2-dev libtest-base-perl perl python3 \
@@ -66,13 +80,41 @@ needs := $(if $(FILES),$(sort $(shell sed -n 's/^\# Needs: //p' $(FILES))))
 
 install = @t/lib/install
 
-.PHONY: build demo demo-text debug test bench clean style unit fuzz t redis stress \
-	history mutants soak test-tools file-tools check-asan check-static \
-	check-valgrind check-trixie
+.PHONY: build install uninstall deb demo demo-text debug test bench clean \
+	style unit fuzz t redis stress history mutants soak test-tools file-tools \
+	check-asan check-static check-valgrind check-trixie
 
 build:
 	$(install) $(BUILD_PACKAGES)
 	@$(MAKE) --no-print-directory $(MODULE)
+
+install: $(MODULE)
+	@$(modules_path) && install -D -m 644 $(MODULE) $(DESTDIR)$$file \
+		&& printf '%s\n' "installed $(DESTDIR)$$file" \
+			"At the top of $$conf:" '' "    load_module $$file;" '' \
+			'Then "nginx -t", and start nginx anew: a reload keeps' \
+			'a module that is loaded.  See docs/install.md.'
+
+uninstall:
+	@$(modules_path) && rm -f $(DESTDIR)$$file \
+		&& echo "removed $(DESTDIR)$$file"
+
+# in a copy, so that nothing is written outside of build/
+
+deb:
+	$(install) $(DEB_PACKAGES)
+	@rm -rf $(B)/deb
+	@mkdir -p $(B)/deb/$(DEB)
+	@tar -c --exclude=./build --exclude=./.git --exclude=__pycache__ . \
+		| tar -x -C $(B)/deb/$(DEB)
+	@tar -cJf $(B)/deb/$(DEB)_$(VERSION).orig.tar.xz -C $(B)/deb \
+		--exclude=$(DEB)/debian $(DEB)
+	@echo "building $(DEB) $(VERSION) for $$(nginx -v 2>&1)"
+	@cd $(B)/deb/$(DEB) && env -u MAKEFLAGS -u MAKELEVEL dpkg-buildpackage \
+		-us -uc $(if $(filter yes,$(TEXT)),-Ppkg.$(DEB).text) \
+		> $(B)/deb/log 2>&1 || { tail -40 $(B)/deb/log; exit 1; }
+	@cd $(B)/deb && printf '%s\n' "$$(ls $(DEB)_*.deb)" '' \
+		"    sudo apt install ./build/deb/$$(ls $(DEB)_*.deb)"
 
 demo demo-text:
 	$(install) $(DEMO_PACKAGES)
@@ -106,7 +148,8 @@ test-tools:
 	$(install) $(LANGUAGE_PACKAGES) || true
 	@$(MAKE) --no-print-directory -s $(MODULE) $(TEST_MODULE) \
 		$(BROKEN_MODULES) $(B)/promtool $(B)/page/node_modules \
-		$(B)/clients/node_modules $(B)/docs/node_modules
+		$(B)/clients/node_modules $(B)/docs/node_modules \
+		$(B)/install/node_modules
 
 # a file whose packages cannot be installed is skipped with a message
 
@@ -155,6 +198,19 @@ bench:
 
 clean:
 	rm -rf build
+
+# where the installed nginx looks for modules, and its configuration
+
+define modules_path
+{ options=$$(PATH=$$PATH:/usr/sbin:/usr/local/sbin nginx -V 2>&1) || { \
+	echo "$$options"; exit 1; }; \
+option() { sed -n "s/.* --$$1=\\([^ ]*\\).*/\\1/p" <<< "$$options"; }; \
+prefix=$$(option prefix); prefix=$${prefix:-/usr/local/nginx}; \
+file=$$(option modules-path); file=$${file:-modules}/$(notdir $(MODULE)); \
+conf=$$(option conf-path); conf=$${conf:-conf/nginx.conf}; \
+[ $${file::1} = / ] || file=$$prefix/$$file; \
+[ $${conf::1} = / ] || conf=$$prefix/$$conf; }
+endef
 
 # configure takes half a minute, so it runs once for each kind of build; the
 # makefile that it generates decides what to compile
@@ -205,17 +261,20 @@ $(DEBUG_MODULE): $(B)/objs-debug/Makefile
 	@cmp -s $(B)/objs-debug/$(@F) $@ \
 		|| cp --remove-destination $(B)/objs-debug/$(@F) $@
 
-$(B)/objs/Makefile: config config.make Makefile $(B)/text-$(TEXT) | $(B)/src
+$(B)/objs/Makefile: config config.make Makefile $(B)/for-$(NGINX) \
+		$(B)/text-$(TEXT)
 	$(call configure,objs,,,$(TEXT))
 
-$(B)/objs-test/Makefile: config config.make Makefile t/module/config | $(B)/src
+$(B)/objs-test/Makefile: config config.make Makefile $(B)/for-$(NGINX) \
+		t/module/config
 	$(call configure,objs-test,-DNGX_HTTP_CONFLICT_FAILPOINTS=1, \
 		--add-dynamic-module=$(CURDIR)/t/module,yes)
 
-$(B)/objs-fuzz/Makefile: config config.make Makefile | $(B)/src
+$(B)/objs-fuzz/Makefile: config config.make Makefile $(B)/for-$(NGINX)
 	$(call configure,objs-fuzz,-U_FORTIFY_SOURCE,,yes)
 
-$(B)/objs-debug/Makefile: config config.make Makefile $(B)/text-$(TEXT) | $(B)/src
+$(B)/objs-debug/Makefile: config config.make Makefile $(B)/for-$(NGINX) \
+		$(B)/text-$(TEXT)
 	$(call configure,objs-debug,-O0 -U_FORTIFY_SOURCE,,$(TEXT))
 
 # replaced when TEXT changes
@@ -225,14 +284,33 @@ $(B)/text-$(TEXT):
 	@rm -f $(B)/text-*
 	@touch $@
 
-$(B)/src:
+# The source, with the version that it is for, such as "nginx-1.22.1".  Patched
+# builds of nginx have another name, and other structures.
+
+$(B)/for-$(NGINX):
+	@source=$$(gcc -E -P -include $(NGINX_SRC)/src/core/nginx.h - \
+			<<< NGINX_VER | tail -1 | tr -d '" '); \
+	[ "$${source/\//-}" = $(NGINX) ] || { \
+		echo "NGINX_SRC, $(NGINX_SRC), is the source of $$source," \
+			"the installed nginx is $(NGINX)"; exit 1; }
+	@rm -rf $(B)/for-* $(B)/src
 	@mkdir -p $(B)
-	@cp -r $(NGINX_SRC) $@
+	@cp -r $(NGINX_SRC) $(B)/src
+	@touch $@
+
+# those of an nginx that has no conf_flags, without its other modules
+
+define flags_of_nginx
+eval "NGX_CONF_FLAGS=($$(nginx -V 2>&1 \
+	| sed -n 's/^configure arguments://p' \
+	| sed -E 's/ --(add-(dynamic-)?module=|with-\w+=dynamic)\S*//g'))"
+endef
 
 define configure
 	@echo "configuring $(1) for $$(nginx -v 2>&1)"
-	@. $(NGINX_SRC)/conf_flags && cd $(B)/src \
-		&& CONFLICT_TEXT=$(4) ./configure "$${NGX_CONF_FLAGS[@]}" \
+	@. $(NGINX_SRC)/conf_flags 2> /dev/null || $(flags_of_nginx); \
+		cd $(B)/src && CONFLICT_TEXT=$(4) \
+			./configure "$${NGX_CONF_FLAGS[@]}" \
 			--with-cc-opt='$(CC_OPT) $(2)' --with-ld-opt='$(LD_OPT)' \
 			--add-dynamic-module=$(CURDIR) $(3) \
 			--builddir=$(B)/$(1) > $(B)/$(1).log \

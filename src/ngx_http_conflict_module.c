@@ -286,6 +286,10 @@ ngx_http_conflict_module_init(ngx_conf_t *cf)
         return NGX_OK;
     }
 
+    if (ngx_http_conflict_upstream_conf_check(cf) != NGX_OK) {
+        return NGX_ERROR;
+    }
+
     cmcf = ngx_http_conf_get_module_main_conf(cf, ngx_http_core_module);
 
     /* handlers run last to first: this one before mirror and try_files */

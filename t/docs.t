@@ -410,7 +410,6 @@ for my $file (@files) {
 
         # a page that comes with the packages
 
-        next if $link =~ m!(?:^|/)install\.md$! && !-e "$top/docs/install.md";
 
         my ($path, $section) = split /#/, $link;
         my $to = $path eq '' ? $file : ($dir // '') . $path;

@@ -363,6 +363,9 @@ ngx_uint_t ngx_http_conflict_route_moved(ngx_http_conflict_route_t *route,
 ngx_int_t ngx_http_conflict_upstream_conf(ngx_conf_t *cf,
     ngx_http_conflict_main_conf_t *nmcf, ngx_http_conflict_loc_conf_t *nlcf);
 
+/* fails if this nginx has other structures than the module was built with */
+ngx_int_t ngx_http_conflict_upstream_conf_check(ngx_conf_t *cf);
+
 
 extern ngx_module_t  ngx_http_conflict_module;
 

@@ -3,7 +3,8 @@
  * Copyright (C) the ngx_http_conflict_module authors
  *
  * Settings of nginx's upstream modules: makes their caches let the own GET
- * through, and finds out whether they buffer the request.
+ * through, and finds out whether they buffer the request.  Checks that their
+ * structures are those that the module was built with.
  */
 
 
@@ -98,6 +99,55 @@ ngx_http_conflict_upstream_conf(ngx_conf_t *cf,
         ucf->cache_bypass = bypass;
 
 #endif
+    }
+
+    return NGX_OK;
+}
+
+
+/*
+ * nginx's signature does not cover patches, and those of OpenResty add members
+ * to the middle of ngx_http_upstream_t.  Two that follow are set in each new
+ * one.
+ */
+
+ngx_int_t
+ngx_http_conflict_upstream_conf_check(ngx_conf_t *cf)
+{
+    ngx_connection_t     *c;
+    ngx_http_request_t   *r;
+    ngx_http_upstream_t  *u;
+
+    r = ngx_pcalloc(cf->temp_pool, sizeof(ngx_http_request_t));
+    if (r == NULL) {
+        return NGX_ERROR;
+    }
+
+    c = ngx_pcalloc(cf->temp_pool, sizeof(ngx_connection_t));
+    if (c == NULL) {
+        return NGX_ERROR;
+    }
+
+    c->log = cf->log;
+
+    r->connection = c;
+    r->main = r;
+    r->pool = cf->temp_pool;
+
+    if (ngx_http_upstream_create(r) != NGX_OK) {
+        return NGX_ERROR;
+    }
+
+    u = r->upstream;
+
+    if (u->headers_in.content_length_n != -1
+        || u->headers_in.last_modified_time != -1)
+    {
+        ngx_log_error(NGX_LOG_EMERG, cf->log, 0,
+                      "ngx_http_conflict_module was built with the source of "
+                      "another nginx: this one is patched, and has other "
+                      "structures");
+        return NGX_ERROR;
     }
 
     return NGX_OK;

@@ -11,12 +11,15 @@
 
 
 #define NGX_HTTP_CONFLICT_BLOCK  16384
+#define NGX_HTTP_CONFLICT_SMALL  2048
 
 
 static ngx_int_t ngx_http_conflict_body_edit_cut_file(ngx_http_request_t *r,
     off_t start, off_t end);
 static ngx_int_t ngx_http_conflict_body_edit_append(ngx_http_request_t *r,
     ngx_chain_t ***out, ngx_buf_t *b, off_t from, off_t to);
+static ngx_int_t ngx_http_conflict_body_edit_load(ngx_pool_t *pool,
+    ngx_buf_t *b);
 static ngx_int_t ngx_http_conflict_body_edit_file(ngx_http_request_t *r,
     ngx_str_t *text);
 static void ngx_http_conflict_body_edit_save(ngx_http_request_t *r);
@@ -26,8 +29,8 @@ static void ngx_http_conflict_body_edit_variables(ngx_http_request_t *r);
 
 
 /*
- * No bytes are copied: buffers at the ends of the cut are shortened, and one
- * that contains the cut is split.
+ * Buffers at the ends of the cut are shortened, and one that contains the cut
+ * is split.  Only a small part of a file is copied.
  */
 
 ngx_int_t
@@ -107,10 +110,49 @@ ngx_http_conflict_body_edit_append(ngx_http_request_t *r, ngx_chain_t ***out,
         copy->file_last = b->file_pos + to;
     }
 
+    if (!ngx_buf_in_memory(b) && to - from <= NGX_HTTP_CONFLICT_SMALL
+        && ngx_http_conflict_body_edit_load(r->pool, copy) != NGX_OK)
+    {
+        return NGX_ERROR;
+    }
+
     cl->buf = copy;
 
     **out = cl;
     *out = &cl->next;
+
+    return NGX_OK;
+}
+
+
+/*
+ * A member is mostly cut near one of the ends.  The few bytes there are sent
+ * with the request header rather than by a sendfile() of their own.
+ */
+
+static ngx_int_t
+ngx_http_conflict_body_edit_load(ngx_pool_t *pool, ngx_buf_t *b)
+{
+    size_t   size;
+    ssize_t  n;
+
+    size = (size_t) (b->file_last - b->file_pos);
+
+    b->start = ngx_pnalloc(pool, size);
+    if (b->start == NULL) {
+        return NGX_ERROR;
+    }
+
+    n = ngx_read_file(b->file, b->start, size, b->file_pos);
+    if (n != (ssize_t) size) {
+        return NGX_ERROR;
+    }
+
+    b->pos = b->start;
+    b->last = b->start + size;
+    b->end = b->last;
+    b->temporary = 1;
+    b->in_file = 0;
 
     return NGX_OK;
 }

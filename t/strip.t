@@ -164,7 +164,7 @@ set_doc('/plain/1', { id => 1 });
 my $v = version(GET('/plain/1'));
 my $text = 'x' x 50000;
 
-is(http('PUT', '/plain/1',
+is(http('PUT', '/plain/1', chunked => 10000,
         body => qq({"a":"$text","base_version":$v,"b":"$text"}))->{status},
    204, 'a write');
 is((journal())[-1]{body}, qq({"a":"$text","b":"$text"}), 'its body');

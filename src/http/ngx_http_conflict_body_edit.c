@@ -16,6 +16,8 @@
 
 static ngx_int_t ngx_http_conflict_body_edit_cut_file(ngx_http_request_t *r,
     off_t start, off_t end);
+static ngx_int_t ngx_http_conflict_body_edit_cut_held(ngx_http_request_t *r,
+    ngx_buf_t *held, size_t start, size_t end);
 static ngx_int_t ngx_http_conflict_body_edit_append(ngx_http_request_t *r,
     ngx_chain_t ***out, ngx_buf_t *b, off_t from, off_t to);
 static ngx_int_t ngx_http_conflict_body_edit_load(ngx_pool_t *pool,
@@ -36,15 +38,24 @@ static void ngx_http_conflict_body_edit_variables(ngx_http_request_t *r);
 ngx_int_t
 ngx_http_conflict_body_edit_cut(ngx_http_request_t *r, off_t start, off_t end)
 {
-    off_t         pos, size;
-    ngx_buf_t    *b;
-    ngx_chain_t  *cl, *out, **last;
+    off_t                     pos, size;
+    ngx_buf_t                *b;
+    ngx_chain_t              *cl, *out, **last;
+    ngx_http_conflict_ctx_t  *ctx;
 
     if (r->request_body_in_file_only && r->request_body->temp_file) {
         return ngx_http_conflict_body_edit_cut_file(r, start, end);
     }
 
     ngx_http_conflict_body_edit_save(r);
+
+    ctx = ngx_http_get_module_ctx(r, ngx_http_conflict_module);
+    b = r->request_body->bufs->buf;
+
+    if (b == ctx->body.held && start <= NGX_HTTP_CONFLICT_SMALL) {
+        return ngx_http_conflict_body_edit_cut_held(r, b, (size_t) start,
+                                                    (size_t) end);
+    }
 
     pos = 0;
     last = &out;
@@ -69,6 +80,72 @@ ngx_http_conflict_body_edit_cut(ngx_http_request_t *r, off_t start, off_t end)
     r->request_body->bufs = out;
 
     return ngx_http_conflict_body_edit_resize(r, start - end);
+}
+
+
+/*
+ * The bytes before the cut are moved up to those after it, so that the body
+ * stays one text.  The original begins with a copy of what is overwritten.
+ */
+
+static ngx_int_t
+ngx_http_conflict_body_edit_cut_held(ngx_http_request_t *r, ngx_buf_t *held,
+    size_t start, size_t end)
+{
+    u_char                   *head;
+    ngx_buf_t                *b;
+    ngx_chain_t              *cl, *rest;
+    ngx_http_conflict_ctx_t  *ctx;
+
+    ctx = ngx_http_get_module_ctx(r, ngx_http_conflict_module);
+
+    head = ngx_pnalloc(r->pool, end);
+    if (head == NULL) {
+        return NGX_ERROR;
+    }
+
+    cl = ngx_alloc_chain_link(r->pool);
+    if (cl == NULL) {
+        return NGX_ERROR;
+    }
+
+    rest = ngx_alloc_chain_link(r->pool);
+    if (rest == NULL) {
+        return NGX_ERROR;
+    }
+
+    b = ngx_calloc_buf(r->pool);
+    if (b == NULL) {
+        return NGX_ERROR;
+    }
+
+    b->pos = head;
+    b->last = ngx_cpymem(head, held->pos, end);
+    b->start = b->pos;
+    b->end = b->last;
+    b->temporary = 1;
+
+    cl->buf = b;
+    cl->next = rest;
+
+    b = ngx_calloc_buf(r->pool);
+    if (b == NULL) {
+        return NGX_ERROR;
+    }
+
+    *b = *held;
+    b->pos += end;
+
+    rest->buf = b;
+    rest->next = NULL;
+
+    ctx->original.bufs = cl;
+    ctx->body.held = NULL;
+
+    ngx_memmove(held->pos + (end - start), held->pos, start);
+    held->pos += end - start;
+
+    return ngx_http_conflict_body_edit_resize(r, (off_t) start - (off_t) end);
 }
 
 
@@ -318,7 +395,7 @@ ngx_http_conflict_body_edit_resize(ngx_http_request_t *r, off_t n)
 }
 
 
-/* saves the original buffers, which are never changed, once */
+/* saves the original buffers once; nothing else changes them */
 
 static void
 ngx_http_conflict_body_edit_save(ngx_http_request_t *r)

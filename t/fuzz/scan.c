@@ -4,8 +4,8 @@
  *
  * Fuzz target: the JSON scanner.  The result must not depend on the pieces,
  * and must equal that of the tree, and jansson's, except for a byte order mark
- * and unpaired surrogates, which jansson refuses.  The first byte is the size of
- * a piece.
+ * and unpaired surrogates, which jansson refuses.  The first byte is the size
+ * of a piece.
  */
 
 

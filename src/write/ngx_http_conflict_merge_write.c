@@ -16,7 +16,7 @@
 #include "process/ngx_http_conflict_random.h"
 
 
-#define NGX_HTTP_CONFLICT_BLOCK  4096
+#define NGX_HTTP_CONFLICT_FIRST  128
 
 
 static ngx_int_t ngx_http_conflict_merge_write_server(
@@ -516,7 +516,7 @@ ngx_http_conflict_merge_write_strip(ngx_http_conflict_ctx_t *ctx,
     conflict_scan_init(&json, ctx->conf->base->pointer);
 
     for (i = 0; i < text->len && json.comma_after < 0; i += n) {
-        n = ngx_min(text->len - i, NGX_HTTP_CONFLICT_BLOCK);
+        n = ngx_min(text->len - i, i + NGX_HTTP_CONFLICT_FIRST);
 
         if (conflict_scan_feed(&json, text->data + i, n) != CONFLICT_JSON_OK) {
             return;

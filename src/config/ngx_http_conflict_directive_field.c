@@ -522,7 +522,7 @@ ngx_http_conflict_directive_field_effective(ngx_conf_t *cf,
 }
 
 
-/* 1 if a version is added to the body that is neither the base nor has a rule */
+/* 1 if a version is added to the body, neither the base nor with a rule */
 
 static ngx_uint_t
 ngx_http_conflict_directive_field_injects(ngx_http_conflict_loc_conf_t *conf)

@@ -38,6 +38,7 @@ typedef struct {
     char       version[DIGITS + 1];
     char       before[DIGITS + 1];      /* the previous one */
     long       n;
+    long       doc[2][2];       /* n and m of this version and of "before" */
     char       head[1024];
     size_t     head_len;
     size_t     sent;            /* of head and body together */
@@ -49,7 +50,7 @@ typedef struct {
 
 
 static const char   *kind;
-static int           stale;         /* base versions are one behind */
+static int           merge;         /* base versions are one behind */
 static size_t        size;
 static long          count, at, last;
 static char         *body;
@@ -78,6 +79,34 @@ fail(const char *what)
 }
 
 
+/*
+ * A write on the previous version changes one of two members, and the last one
+ * has changed the other: the server's value is merged into it.
+ */
+
+static void
+change(connection_t *c)
+{
+    int   k;
+    long  base[2];
+
+    k = (int) (c->n % 2);
+
+    memcpy(base, c->doc[c->n > 1], sizeof(base));
+    memcpy(c->doc[1], c->doc[0], sizeof(base));
+
+    base[k] = ++c->n;
+    c->doc[0][k] = c->n;
+    c->head_len = (size_t) sprintf(c->head,
+                      "PUT /doc/%zu-%d-m.json HTTP/1.1\r\nHost: x\r\n"
+                      "Content-Type: application/json\r\n"
+                      "Content-Length: %zu\r\n\r\n"
+                      "{\"base_version\":%s,\"n\":%ld,\"m\":%ld,\"text\":\"",
+                      size, c->id, size, c->before, 1000000000 + base[0],
+                      1000000000 + base[1]);
+}
+
+
 /* the next request of a connection; its body begins with its version */
 
 static void
@@ -99,8 +128,11 @@ prepare(connection_t *c)
 
     } else if (!c->began) {
         c->head_len = (size_t) sprintf(c->head,
-                          "GET /doc/%zu-%d.json HTTP/1.1\r\nHost: x\r\n\r\n",
-                          size, c->id);
+                          "GET /doc/%zu-%d%s.json HTTP/1.1\r\n"
+                          "Host: x\r\n\r\n", size, c->id, merge ? "-m" : "");
+
+    } else if (merge) {
+        change(c);
 
     } else {
         c->head_len = (size_t) sprintf(c->head,
@@ -108,8 +140,8 @@ prepare(connection_t *c)
                           "Content-Type: application/json\r\n"
                           "Content-Length: %zu\r\n\r\n"
                           "{\"base_version\":%s,\"n\":%ld,\"text\":\"",
-                          size, c->id, size,
-                          stale ? c->before : c->version, 1000000000 + c->n++);
+                          size, c->id, size, c->version,
+                          1000000000 + c->n++);
     }
 }
 
@@ -118,7 +150,7 @@ static size_t
 length_of(connection_t *c)
 {
     return c->head_len
-           + ((c->began && (stale || strcmp(kind, "put") == 0)) ? body_len
+           + ((c->began && (merge || strcmp(kind, "put") == 0)) ? body_len
                                                                 : 0);
 }
 
@@ -269,14 +301,14 @@ main(int argc, char **argv)
     struct epoll_event  ev, events[MAX_CONNECTIONS];
 
     if (argc < 6) {
-        fprintf(stderr, "load PORT CONNECTIONS SECONDS put SIZE | stale SIZE | "
+        fprintf(stderr, "load PORT CONNECTIONS SECONDS put SIZE | merge SIZE | "
                         "get 0 | many COUNT [FIRST [LAST]]\n");
         return 2;
     }
 
     n = atoi(argv[2]);
     kind = argv[4];
-    stale = (strcmp(kind, "stale") == 0);
+    merge = (strcmp(kind, "merge") == 0);
     size = strtoul(argv[5], NULL, 10);
     count = (long) size;
     at = argc > 6 ? atol(argv[6]) : 0;
@@ -284,7 +316,7 @@ main(int argc, char **argv)
 
     /* the rest of the body has the remaining size */
 
-    body_len = size > 64 ? size - (16 + DIGITS + 15 + 9) : 2;
+    body_len = size > 80 ? size - (16 + DIGITS + (merge ? 30 : 15) + 9) : 2;
     body = malloc(body_len);
     memset(body, 'x', body_len);
     memcpy(body + body_len - 2, "\"}", 2);

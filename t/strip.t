@@ -147,6 +147,35 @@ for my $size (980 .. 1030, 2000, 100000) {
 is($bad, 0, 'each arrived as it should');
 
 
+=== a file of which a part in the middle is cut is sent without waiting
+--- main_config
+    error_log logs/error.log debug;
+--- config
+    client_body_buffer_size 1k;
+    sendfile on;
+    location / {
+        conflict version;
+        conflict_strip_base on;
+        proxy_pass http://api;
+    }
+--- steps
+set_doc('/plain/1', { id => 1 });
+
+my $v = version(GET('/plain/1'));
+my $text = 'x' x 50000;
+
+is(http('PUT', '/plain/1', chunked => 10000,
+        body => qq({"a":"$text","base_version":$v,"b":"$text"}))->{status},
+   204, 'a write');
+is((journal())[-1]{body}, qq({"a":"$text","b":"$text"}), 'its body');
+
+# Nagle's algorithm would keep the end of the body until the rest of it is
+# acknowledged
+
+ok(error_log() =~ / sendfile: .* tcp_nodelay\n.* process\ header /sx,
+   'nothing is kept back');
+
+
 === what was not read to its end is left alone
 --- config
     location / {

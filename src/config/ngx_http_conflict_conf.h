@@ -118,6 +118,8 @@ typedef struct {
     ngx_str_t                         rule_directive; /* outside of locations,
                                                          or empty */
     ngx_uint_t                        merges;         /* any location does */
+    ngx_array_t                      *rules;          /* of the last location */
+    ngx_array_t                      *fields;         /* made of them */
     ngx_http_complex_value_t         *fetch;          /* $conflict_fetch */
     ngx_uint_t                        captures;       /* filters may change the
                                                          latest body */

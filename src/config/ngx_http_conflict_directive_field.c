@@ -25,6 +25,8 @@ static ngx_int_t ngx_http_conflict_directive_field_partial_form(
     ngx_str_t *value, size_t skip, ngx_uint_t *form);
 static ngx_int_t ngx_http_conflict_directive_field_effective(ngx_conf_t *cf,
     ngx_http_conflict_loc_conf_t *conf);
+static ngx_uint_t ngx_http_conflict_directive_field_injects(
+    ngx_http_conflict_loc_conf_t *conf);
 
 
 char *
@@ -456,17 +458,28 @@ ngx_http_conflict_directive_field_complete(ngx_conf_t *cf,
 
 /*
  * The rules, and one for the version that conflict_inject adds to the body: a
- * client sends it back, but that is no edit and must not clash.
+ * client sends it back, but that is no edit and must not clash.  Locations
+ * that inherit the same rules share them.
  */
 
 static ngx_int_t
 ngx_http_conflict_directive_field_effective(ngx_conf_t *cf,
     ngx_http_conflict_loc_conf_t *conf)
 {
-    ngx_uint_t                 i;
-    ngx_array_t               *fields;
-    conflict_field_t          *field, *inject;
-    ngx_http_conflict_rule_t  *rule;
+    ngx_uint_t                      i, injects;
+    ngx_array_t                    *fields;
+    conflict_field_t               *field;
+    ngx_http_conflict_rule_t       *rule;
+    ngx_http_conflict_main_conf_t  *nmcf;
+
+    nmcf = ngx_http_conf_get_module_main_conf(cf, ngx_http_conflict_module);
+
+    injects = ngx_http_conflict_directive_field_injects(conf);
+
+    if (!injects && nmcf->fields && nmcf->rules == conf->rules) {
+        conf->fields = nmcf->fields;
+        return NGX_OK;
+    }
 
     rule = conf->rules ? conf->rules->elts : NULL;
 
@@ -488,35 +501,56 @@ ngx_http_conflict_directive_field_effective(ngx_conf_t *cf,
 
     conf->fields = fields;
 
+    if (!injects) {
+        nmcf->rules = conf->rules;
+        nmcf->fields = fields;
+
+        return NGX_OK;
+    }
+
+    field = ngx_array_push(fields);
+    if (field == NULL) {
+        return NGX_ERROR;
+    }
+
+    ngx_memzero(field, sizeof(conflict_field_t));
+
+    field->pointer = *conf->doc_inject;
+    field->rule = CONFLICT_RULE_LWW;
+
+    return NGX_OK;
+}
+
+
+/* 1 if a version is added to the body, neither the base nor with a rule */
+
+static ngx_uint_t
+ngx_http_conflict_directive_field_injects(ngx_http_conflict_loc_conf_t *conf)
+{
+    ngx_uint_t                 i;
+    conflict_field_t          *field;
+    ngx_http_conflict_rule_t  *rule;
+
     if (conf->doc_inject == NULL
         || conflict_scan_pointer_within(conf->doc_inject, conf->base->pointer)
         || conflict_scan_pointer_within(conf->base->pointer, conf->doc_inject))
     {
-        return NGX_OK;
+        return 0;
     }
 
-    field = fields->elts;
+    rule = conf->rules ? conf->rules->elts : NULL;
 
-    for (i = 0; i < fields->nelts; i++) {
+    for (i = 0; conf->rules && i < conf->rules->nelts; i++) {
+        field = &rule[i].field;
 
-        if (conflict_scan_pointer_within(&field[i].pointer, conf->doc_inject)
-            || (field[i].rule != CONFLICT_RULE_AUTO
+        if (conflict_scan_pointer_within(&field->pointer, conf->doc_inject)
+            || (field->rule != CONFLICT_RULE_AUTO
                 && conflict_scan_pointer_within(conf->doc_inject,
-                                                &field[i].pointer)))
+                                                &field->pointer)))
         {
-            return NGX_OK;
+            return 0;
         }
     }
 
-    inject = ngx_array_push(fields);
-    if (inject == NULL) {
-        return NGX_ERROR;
-    }
-
-    ngx_memzero(inject, sizeof(conflict_field_t));
-
-    inject->pointer = *conf->doc_inject;
-    inject->rule = CONFLICT_RULE_LWW;
-
-    return NGX_OK;
+    return 1;
 }

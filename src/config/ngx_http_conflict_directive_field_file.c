@@ -23,6 +23,9 @@ typedef struct {
     ngx_str_t                      name;
     ngx_str_t                      text;
     ngx_conf_file_t                place;  /* its position, for errors */
+    size_t                         offset; /* the same as an offset, */
+    size_t                         line;   /* line, */
+    size_t                         column; /* and column */
 } ngx_http_conflict_field_file_t;
 
 
@@ -502,11 +505,27 @@ static void
 ngx_http_conflict_directive_field_file_at(ngx_http_conflict_field_file_t *file,
     u_char *p)
 {
-    size_t  line, column;
+    size_t  at, line, column;
 
-    conflict_text_place(file->text.data, p - file->text.data, &line, &column);
+    at = p - file->text.data;
 
-    ngx_http_conflict_directive_field_file_place(file, line, column);
+    if (file->line == 0 || at < file->offset) {
+        file->offset = 0;
+        file->line = 1;
+        file->column = 1;
+    }
+
+    /* from the last position, not from the beginning for each rule */
+
+    conflict_text_place(file->text.data + file->offset, at - file->offset,
+                        &line, &column);
+
+    file->column = (line > 1) ? column : file->column + column - 1;
+    file->line += line - 1;
+    file->offset = at;
+
+    ngx_http_conflict_directive_field_file_place(file, file->line,
+                                                 file->column);
 }
 
 

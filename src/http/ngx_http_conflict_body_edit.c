@@ -11,12 +11,17 @@
 
 
 #define NGX_HTTP_CONFLICT_BLOCK  16384
+#define NGX_HTTP_CONFLICT_SMALL  2048
 
 
 static ngx_int_t ngx_http_conflict_body_edit_cut_file(ngx_http_request_t *r,
     off_t start, off_t end);
+static ngx_int_t ngx_http_conflict_body_edit_cut_held(ngx_http_request_t *r,
+    ngx_buf_t *held, size_t start, size_t end);
 static ngx_int_t ngx_http_conflict_body_edit_append(ngx_http_request_t *r,
     ngx_chain_t ***out, ngx_buf_t *b, off_t from, off_t to);
+static ngx_int_t ngx_http_conflict_body_edit_load(ngx_pool_t *pool,
+    ngx_buf_t *b);
 static ngx_int_t ngx_http_conflict_body_edit_file(ngx_http_request_t *r,
     ngx_str_t *text);
 static void ngx_http_conflict_body_edit_save(ngx_http_request_t *r);
@@ -26,22 +31,31 @@ static void ngx_http_conflict_body_edit_variables(ngx_http_request_t *r);
 
 
 /*
- * No bytes are copied: buffers at the ends of the cut are shortened, and one
- * that contains the cut is split.
+ * Buffers at the ends of the cut are shortened, and one that contains the cut
+ * is split.  Only a small part of a file is copied.
  */
 
 ngx_int_t
 ngx_http_conflict_body_edit_cut(ngx_http_request_t *r, off_t start, off_t end)
 {
-    off_t         pos, size;
-    ngx_buf_t    *b;
-    ngx_chain_t  *cl, *out, **last;
+    off_t                     pos, size;
+    ngx_buf_t                *b;
+    ngx_chain_t              *cl, *out, **last;
+    ngx_http_conflict_ctx_t  *ctx;
 
     if (r->request_body_in_file_only && r->request_body->temp_file) {
         return ngx_http_conflict_body_edit_cut_file(r, start, end);
     }
 
     ngx_http_conflict_body_edit_save(r);
+
+    ctx = ngx_http_get_module_ctx(r, ngx_http_conflict_module);
+    b = r->request_body->bufs->buf;
+
+    if (b == ctx->body.held && start <= NGX_HTTP_CONFLICT_SMALL) {
+        return ngx_http_conflict_body_edit_cut_held(r, b, (size_t) start,
+                                                    (size_t) end);
+    }
 
     pos = 0;
     last = &out;
@@ -66,6 +80,72 @@ ngx_http_conflict_body_edit_cut(ngx_http_request_t *r, off_t start, off_t end)
     r->request_body->bufs = out;
 
     return ngx_http_conflict_body_edit_resize(r, start - end);
+}
+
+
+/*
+ * The bytes before the cut are moved up to those after it, so that the body
+ * stays one text.  The original begins with a copy of what is overwritten.
+ */
+
+static ngx_int_t
+ngx_http_conflict_body_edit_cut_held(ngx_http_request_t *r, ngx_buf_t *held,
+    size_t start, size_t end)
+{
+    u_char                   *head;
+    ngx_buf_t                *b;
+    ngx_chain_t              *cl, *rest;
+    ngx_http_conflict_ctx_t  *ctx;
+
+    ctx = ngx_http_get_module_ctx(r, ngx_http_conflict_module);
+
+    head = ngx_pnalloc(r->pool, end);
+    if (head == NULL) {
+        return NGX_ERROR;
+    }
+
+    cl = ngx_alloc_chain_link(r->pool);
+    if (cl == NULL) {
+        return NGX_ERROR;
+    }
+
+    rest = ngx_alloc_chain_link(r->pool);
+    if (rest == NULL) {
+        return NGX_ERROR;
+    }
+
+    b = ngx_calloc_buf(r->pool);
+    if (b == NULL) {
+        return NGX_ERROR;
+    }
+
+    b->pos = head;
+    b->last = ngx_cpymem(head, held->pos, end);
+    b->start = b->pos;
+    b->end = b->last;
+    b->temporary = 1;
+
+    cl->buf = b;
+    cl->next = rest;
+
+    b = ngx_calloc_buf(r->pool);
+    if (b == NULL) {
+        return NGX_ERROR;
+    }
+
+    *b = *held;
+    b->pos += end;
+
+    rest->buf = b;
+    rest->next = NULL;
+
+    ctx->original.bufs = cl;
+    ctx->body.held = NULL;
+
+    ngx_memmove(held->pos + (end - start), held->pos, start);
+    held->pos += end - start;
+
+    return ngx_http_conflict_body_edit_resize(r, (off_t) start - (off_t) end);
 }
 
 
@@ -107,10 +187,49 @@ ngx_http_conflict_body_edit_append(ngx_http_request_t *r, ngx_chain_t ***out,
         copy->file_last = b->file_pos + to;
     }
 
+    if (!ngx_buf_in_memory(b) && to - from <= NGX_HTTP_CONFLICT_SMALL
+        && ngx_http_conflict_body_edit_load(r->pool, copy) != NGX_OK)
+    {
+        return NGX_ERROR;
+    }
+
     cl->buf = copy;
 
     **out = cl;
     *out = &cl->next;
+
+    return NGX_OK;
+}
+
+
+/*
+ * A member is mostly cut near one of the ends.  The few bytes there are sent
+ * with the request header rather than by a sendfile() of their own.
+ */
+
+static ngx_int_t
+ngx_http_conflict_body_edit_load(ngx_pool_t *pool, ngx_buf_t *b)
+{
+    size_t   size;
+    ssize_t  n;
+
+    size = (size_t) (b->file_last - b->file_pos);
+
+    b->start = ngx_pnalloc(pool, size);
+    if (b->start == NULL) {
+        return NGX_ERROR;
+    }
+
+    n = ngx_read_file(b->file, b->start, size, b->file_pos);
+    if (n != (ssize_t) size) {
+        return NGX_ERROR;
+    }
+
+    b->pos = b->start;
+    b->last = b->start + size;
+    b->end = b->last;
+    b->temporary = 1;
+    b->in_file = 0;
 
     return NGX_OK;
 }
@@ -276,7 +395,7 @@ ngx_http_conflict_body_edit_resize(ngx_http_request_t *r, off_t n)
 }
 
 
-/* saves the original buffers, which are never changed, once */
+/* saves the original buffers once; nothing else changes them */
 
 static void
 ngx_http_conflict_body_edit_save(ngx_http_request_t *r)

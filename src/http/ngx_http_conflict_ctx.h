@@ -158,8 +158,8 @@ typedef enum {
 
 /*
  * The body of the client's request, scanned and hashed as it arrives.
- * Written by ngx_http_conflict_request_body.c, _precondition.c, _json_patch.c
- * and _fingerprint.c.
+ * Written by ngx_http_conflict_request_body.c, _held_body.c, _precondition.c,
+ * _json_patch.c and _fingerprint.c.
  */
 
 typedef struct {
@@ -169,6 +169,9 @@ typedef struct {
     conflict_hash_t                hash;
     off_t                          size;
     size_t                         error_offset; /* in the body */
+    ngx_buf_t                     *held;         /* the body as one text, or
+                                                    NULL */
+    unsigned                       refilled:1;   /* nginx reads into "held" */
     unsigned                       reading:1;    /* by this module, now */
     unsigned                       done:1;
     unsigned                       hashed:1;

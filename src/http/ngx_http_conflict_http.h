@@ -37,6 +37,17 @@ void ngx_http_conflict_body_edit_restore(ngx_http_request_t *r,
     ngx_http_conflict_ctx_t *ctx);
 
 
+/*
+ * Holds a body that is scanned, from its first byte.  add() copies the buffers
+ * of "in"; *out are those that go on to the next filter: at the end,
+ * or if there is no more room, what is held.
+ */
+ngx_int_t ngx_http_conflict_held_body_start(ngx_http_request_t *r,
+    ngx_http_conflict_ctx_t *ctx);
+ngx_int_t ngx_http_conflict_held_body_add(ngx_http_request_t *r,
+    ngx_http_conflict_ctx_t *ctx, ngx_chain_t *in, ngx_chain_t **out);
+
+
 /* Sets ctx->caller.user and ctx->caller.client. */
 ngx_int_t ngx_http_conflict_caller(ngx_http_request_t *r,
     ngx_http_conflict_ctx_t *ctx);
@@ -231,8 +242,8 @@ ngx_int_t ngx_http_conflict_request_body_read(ngx_http_request_t *r,
 ngx_uint_t ngx_http_conflict_request_body_strict(ngx_http_conflict_ctx_t *ctx);
 
 /*
- * The request body, or a chain of buffers, as one text from the pool.
- * NGX_DECLINED: it has more than "max" bytes.
+ * The request body, or a chain of buffers, as one text: that of a single buffer
+ * in memory, or a copy.  NGX_DECLINED: it has more than "max" bytes.
  */
 ngx_int_t ngx_http_conflict_request_body_text(ngx_http_request_t *r,
     size_t max, ngx_str_t *text);
@@ -241,6 +252,9 @@ ngx_int_t ngx_http_conflict_request_body_chain_text(ngx_pool_t *pool,
 
 /* Installs the body filter; called once by postconfiguration. */
 void ngx_http_conflict_request_body_filter_init(void);
+
+/* 1 if no other filter sees the body before, and nginx reads it by itself. */
+ngx_uint_t ngx_http_conflict_request_body_filter_first(ngx_http_request_t *r);
 
 
 /*

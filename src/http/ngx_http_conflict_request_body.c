@@ -105,6 +105,12 @@ ngx_http_conflict_request_body_read(ngx_http_request_t *r,
         r->request_body_file_log_level = 0;
     }
 
+    if (json && body->reading
+        && ngx_http_conflict_held_body_start(r, ctx) != NGX_OK)
+    {
+        return NGX_HTTP_INTERNAL_SERVER_ERROR;
+    }
+
     rc = ngx_http_read_client_request_body(
             r, ngx_http_conflict_request_body_handler);
     if (rc >= NGX_HTTP_SPECIAL_RESPONSE) {
@@ -234,9 +240,24 @@ ngx_http_conflict_request_body_filter(ngx_http_request_t *r, ngx_chain_t *in)
             ngx_http_conflict_request_body_feed(ctx, cl->buf->pos,
                                                 cl->buf->last - cl->buf->pos);
         }
+
+        if (ctx->body.held
+            && ngx_http_conflict_held_body_add(r, ctx, in, &in) != NGX_OK)
+        {
+            return NGX_HTTP_INTERNAL_SERVER_ERROR;
+        }
     }
 
     return ngx_http_next_request_body_filter(r, in);
+}
+
+
+ngx_uint_t
+ngx_http_conflict_request_body_filter_first(ngx_http_request_t *r)
+{
+    return r->http_version <= NGX_HTTP_VERSION_11
+           && ngx_http_top_request_body_filter
+              == ngx_http_conflict_request_body_filter;
 }
 
 
@@ -400,6 +421,12 @@ ngx_http_conflict_request_body_chain_text(ngx_pool_t *pool, ngx_chain_t *in,
 
     if (size > max) {
         return NGX_DECLINED;
+    }
+
+    if (size && in->next == NULL && !in->buf->in_file) {
+        text->data = in->buf->pos;
+        text->len = size;
+        return NGX_OK;
     }
 
     p = ngx_pnalloc(pool, size + 1);

@@ -16,6 +16,9 @@
 #include "process/ngx_http_conflict_random.h"
 
 
+#define NGX_HTTP_CONFLICT_FIRST  128
+
+
 static ngx_int_t ngx_http_conflict_merge_write_server(
     ngx_http_conflict_ctx_t *ctx, ngx_str_t *server);
 static ngx_uint_t ngx_http_conflict_merge_write_retry(
@@ -33,6 +36,8 @@ static ngx_http_conflict_state_e ngx_http_conflict_merge_write_done(
     conflict_merge_rc_e rc, conflict_merged_t *merged);
 static ngx_int_t ngx_http_conflict_merge_write_text(ngx_http_request_t *r,
     ngx_http_conflict_ctx_t *ctx, conflict_buffer_t *out);
+static void ngx_http_conflict_merge_write_strip(ngx_http_conflict_ctx_t *ctx,
+    ngx_str_t *text);
 static void ngx_http_conflict_merge_write_free(void *data);
 static ngx_int_t ngx_http_conflict_merge_write_copy(ngx_pool_t *pool,
     ngx_str_t *dst, conflict_buffer_t *src);
@@ -470,9 +475,7 @@ static ngx_int_t
 ngx_http_conflict_merge_write_text(ngx_http_request_t *r,
     ngx_http_conflict_ctx_t *ctx, conflict_buffer_t *out)
 {
-    uint64_t             start, end;
     ngx_str_t            text;
-    conflict_scan_t      json;
     ngx_pool_cleanup_t  *cln;
 
     cln = ngx_pool_cleanup_add(r->pool, 0);
@@ -489,23 +492,52 @@ ngx_http_conflict_merge_write_text(ngx_http_request_t *r,
     cln->data = out->data;
     out->data = NULL;
 
-    conflict_scan_init(&json, ctx->conf->base->pointer);
-
-    if (ctx->conf->strip_base
-        && conflict_scan_feed(&json, text.data, text.len) == CONFLICT_JSON_OK
-        && conflict_scan_end(&json) == CONFLICT_JSON_OK
-        && json.type != CONFLICT_JSON_NONE)
-    {
-        conflict_scan_cut(&json, &start, &end);
-
-        ngx_memmove(text.data + start, text.data + end, text.len - end);
-        text.len -= (size_t) (end - start);
+    if (ctx->conf->strip_base) {
+        ngx_http_conflict_merge_write_strip(ctx, &text);
     }
 
     ctx->pass.rewritten = 1;
     ctx->merge.text = text;
 
     return ngx_http_conflict_body_edit_replace(r, &text);
+}
+
+
+/* cuts the base out; the text is valid, so it is read only as far as that */
+
+static void
+ngx_http_conflict_merge_write_strip(ngx_http_conflict_ctx_t *ctx,
+    ngx_str_t *text)
+{
+    size_t           i, n;
+    uint64_t         start, end;
+    conflict_scan_t  json;
+
+    conflict_scan_init(&json, ctx->conf->base->pointer);
+
+    for (i = 0; i < text->len && json.comma_after < 0; i += n) {
+        n = ngx_min(text->len - i, i + NGX_HTTP_CONFLICT_FIRST);
+
+        if (conflict_scan_feed(&json, text->data + i, n) != CONFLICT_JSON_OK) {
+            return;
+        }
+    }
+
+    if (json.type == CONFLICT_JSON_NONE) {
+        return;
+    }
+
+    conflict_scan_cut(&json, &start, &end);
+
+    if (start < text->len - end) {
+        ngx_memmove(text->data + (end - start), text->data, start);
+        text->data += end - start;
+
+    } else {
+        ngx_memmove(text->data + start, text->data + end, text->len - end);
+    }
+
+    text->len -= (size_t) (end - start);
 }
 
 

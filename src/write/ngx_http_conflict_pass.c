@@ -56,6 +56,9 @@ ngx_http_conflict_pass(ngx_http_conflict_ctx_t *ctx)
         }
 
         ctx->pass.rewritten = 1;
+
+        /* it may have been cut in its place, and is a text of its own now */
+        ngx_str_null(&ctx->merge.client);
     }
 
     if (ngx_http_conflict_body_history_save_sent(r, ctx) != NGX_OK) {

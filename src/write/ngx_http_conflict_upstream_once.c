@@ -25,6 +25,8 @@ static void ngx_http_conflict_upstream_once_guard(ngx_http_request_t *r,
     ngx_http_conflict_ctx_t *ctx);
 static ngx_int_t ngx_http_conflict_upstream_once_send(void *data,
     ngx_chain_t *in);
+static void ngx_http_conflict_upstream_once_flush(
+    ngx_http_conflict_ctx_t *ctx);
 static void ngx_http_conflict_upstream_once_free(ngx_peer_connection_t *pc,
     void *data, ngx_uint_t state);
 
@@ -54,6 +56,7 @@ ngx_http_conflict_upstream_once_handler(ngx_http_request_t *r)
 
     if (r->upstream && r->upstream->cleanup && !r->header_sent) {
         ngx_http_conflict_upstream_once_guard(r, ctx);
+        ngx_http_conflict_upstream_once_flush(ctx);
     }
 
     return rc;
@@ -135,6 +138,8 @@ ngx_http_conflict_upstream_once_send(void *data, ngx_chain_t *in)
 {
     ngx_http_conflict_upstream_once_t *cu = data;
 
+    ngx_int_t  rc;
+
     if (ngx_http_conflict_fence_expired(cu->ctx)) {
 
         if (cu->ctx->timing.timer.timer_set) {
@@ -146,7 +151,43 @@ ngx_http_conflict_upstream_once_send(void *data, ngx_chain_t *in)
         return NGX_AGAIN;
     }
 
-    return cu->send(cu->send_data, in);
+    rc = cu->send(cu->send_data, in);
+
+    if (rc == NGX_OK) {
+        ngx_http_conflict_upstream_once_flush(cu->ctx);
+    }
+
+    return rc;
+}
+
+
+/*
+ * A file that is sent in two parts makes a segment that is not full, and the
+ * end of the body would wait until it is acknowledged (Nagle's algorithm), up
+ * to 40 ms.  nginx unsets TCP_NODELAY when it sends a file.
+ */
+
+static void
+ngx_http_conflict_upstream_once_flush(ngx_http_conflict_ctx_t *ctx)
+{
+    ngx_http_request_t        *r;
+    ngx_http_upstream_t       *u;
+    ngx_http_core_loc_conf_t  *clcf;
+
+    r = ctx->request;
+    u = r->upstream;
+
+    if (ctx->original.bufs == NULL || r->request_body->temp_file == NULL
+        || !u->request_sent || u->peer.connection == NULL)
+    {
+        return;
+    }
+
+    clcf = ngx_http_get_module_loc_conf(r, ngx_http_core_module);
+
+    if (clcf->tcp_nodelay) {
+        (void) ngx_tcp_nodelay(u->peer.connection);
+    }
 }
 
 

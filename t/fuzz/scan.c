@@ -3,8 +3,9 @@
  * Copyright (C) the ngx_http_conflict_module authors
  *
  * Fuzz target: the JSON scanner.  The result must not depend on the pieces,
- * and must equal jansson's, except for a byte order mark and unpaired
- * surrogates, which jansson refuses.  The first byte is the size of a piece.
+ * and must equal that of the tree, and jansson's, except for a byte order mark
+ * and unpaired surrogates, which jansson refuses.  The first byte is the size
+ * of a piece.
  */
 
 
@@ -12,7 +13,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "core/json/conflict_scan.h"
+#include "core/json/conflict_tree.h"
 #include "lib/halves.h"
 
 
@@ -42,6 +43,47 @@ scan(conflict_scan_t *json, const conflict_pointer_t *pointer,
     }
 
     return conflict_scan_end(json);
+}
+
+
+/* the tree checks by itself what it is made of */
+
+static void
+check_tree(const unsigned char *data, size_t size, conflict_json_rc_e expected)
+{
+    size_t              values;
+    unsigned char      *text;
+    conflict_tree_t     tree;
+    conflict_json_rc_e  rc;
+
+    /* a separate allocation, so that ASan detects an overrun */
+
+    text = malloc(size);
+    memcpy(text, data, size);
+
+    values = 100000;
+    rc = conflict_tree_parse(&tree, text, size, &values, 1);
+    conflict_tree_free(&tree);
+
+    if ((rc == CONFLICT_JSON_REPEATED ? CONFLICT_JSON_OK : rc) != expected) {
+        abort();
+    }
+
+    /* an error comes before the number of values */
+
+    values = 2;
+    rc = conflict_tree_parse(&tree, text, size, &values, 1);
+    conflict_tree_free(&tree);
+
+    if (rc == CONFLICT_JSON_REPEATED || rc == CONFLICT_JSON_LARGE) {
+        rc = CONFLICT_JSON_OK;
+    }
+
+    if (rc != expected) {
+        abort();
+    }
+
+    free(text);
 }
 
 
@@ -102,6 +144,9 @@ LLVMFuzzerTestOneInput(const unsigned char *data, size_t size)
             free(left);
         }
     }
+
+    check_tree(data + 1, size - 1,
+               scan(&pieces, NULL, data + 1, size - 1, size));
 
     if (memchr(data + 1, 0, size - 1)) {
         /* a NUL ends the text for jansson */

@@ -42,6 +42,110 @@ parse(conflict_tree_t *tree, const char *text)
 }
 
 
+/* a tree accepts what the scanner does, and has the same errors */
+
+static void
+test_checked(void **state)
+{
+    char                deep[2 * CONFLICT_JSON_DEPTH + 3];
+    size_t              i, left;
+    conflict_tree_t     tree;
+    conflict_json_rc_e  rc;
+
+    static const struct {
+        const char          *text;
+        conflict_json_rc_e   rc;
+    } cases[] = {
+        { "[1, -0.5e+10, \"\\u12aF\\n\xc3\xa9\", {}, [ ], true, null]\n",
+          CONFLICT_JSON_OK },
+        { "\xef\xbb\xbf 0", CONFLICT_JSON_OK },
+        { "\"\\ud800\"", CONFLICT_JSON_OK },
+        { "{\"a\":{\"b\":1},\"b\":2}", CONFLICT_JSON_OK },
+        { "{\"a\":1,\"\\u0061\":2}", CONFLICT_JSON_REPEATED },
+        { "", CONFLICT_JSON_MALFORMED },
+        { " ", CONFLICT_JSON_MALFORMED },
+        { "\xef\xbb\xbf", CONFLICT_JSON_MALFORMED },
+        { " \xef\xbb\xbf" "1", CONFLICT_JSON_MALFORMED },
+        { "1 2", CONFLICT_JSON_MALFORMED },
+        { "01", CONFLICT_JSON_MALFORMED },
+        { "-", CONFLICT_JSON_MALFORMED },
+        { "+1", CONFLICT_JSON_MALFORMED },
+        { "1.", CONFLICT_JSON_MALFORMED },
+        { ".5", CONFLICT_JSON_MALFORMED },
+        { "1e", CONFLICT_JSON_MALFORMED },
+        { "1e+", CONFLICT_JSON_MALFORMED },
+        { "tru", CONFLICT_JSON_MALFORMED },
+        { "truex", CONFLICT_JSON_MALFORMED },
+        { "[falze]", CONFLICT_JSON_MALFORMED },
+        { "nul", CONFLICT_JSON_MALFORMED },
+        { "\"a", CONFLICT_JSON_MALFORMED },
+        { "\"a\\", CONFLICT_JSON_MALFORMED },
+        { "\"\\x\"", CONFLICT_JSON_MALFORMED },
+        { "\"\\u12\"", CONFLICT_JSON_MALFORMED },
+        { "\"\x1f\"", CONFLICT_JSON_MALFORMED },
+        { "\"\xff\"", CONFLICT_JSON_MALFORMED },
+        { "\"\xed\xa0\x80\"", CONFLICT_JSON_MALFORMED },
+        { "\"\xc3", CONFLICT_JSON_MALFORMED },
+        { "[", CONFLICT_JSON_MALFORMED },
+        { "[1", CONFLICT_JSON_MALFORMED },
+        { "[1,]", CONFLICT_JSON_MALFORMED },
+        { "[,1]", CONFLICT_JSON_MALFORMED },
+        { "[1 2]", CONFLICT_JSON_MALFORMED },
+        { "[1}", CONFLICT_JSON_MALFORMED },
+        { "[]]", CONFLICT_JSON_MALFORMED },
+        { "{", CONFLICT_JSON_MALFORMED },
+        { "{]", CONFLICT_JSON_MALFORMED },
+        { "{,}", CONFLICT_JSON_MALFORMED },
+        { "{\"a\"}", CONFLICT_JSON_MALFORMED },
+        { "{\"a\":}", CONFLICT_JSON_MALFORMED },
+        { "{\"a\":1,}", CONFLICT_JSON_MALFORMED },
+        { "{\"a\" 1}", CONFLICT_JSON_MALFORMED },
+        { "{a:1}", CONFLICT_JSON_MALFORMED },
+        { "{1:1}", CONFLICT_JSON_MALFORMED }
+    };
+
+    (void) state;
+
+    for (i = 0; i < sizeof(cases) / sizeof(cases[0]); i++) {
+        rc = parse_text(&tree, cases[i].text);
+        conflict_tree_free(&tree);
+
+        assert_int_equal(rc, cases[i].rc);
+        assert_int_equal(conflict_scan_valid((const unsigned char *)
+                                             cases[i].text,
+                                             strlen(cases[i].text)),
+                         rc == CONFLICT_JSON_OK
+                         || rc == CONFLICT_JSON_REPEATED);
+    }
+
+    for (i = CONFLICT_JSON_DEPTH; i <= CONFLICT_JSON_DEPTH + 1; i++) {
+        memset(deep, '[', i);
+        memset(deep + i, ']', i);
+        deep[2 * i] = '\0';
+
+        rc = parse_text(&tree, deep);
+        conflict_tree_free(&tree);
+
+        assert_int_equal(rc, i > CONFLICT_JSON_DEPTH ? CONFLICT_JSON_TOO_DEEP
+                                                     : CONFLICT_JSON_OK);
+    }
+
+    /* an error after too many values is the error */
+
+    left = 2;
+    rc = conflict_tree_parse(&tree, (const unsigned char *) "[1,2,3}", 7,
+                             &left, SEED);
+    conflict_tree_free(&tree);
+    assert_int_equal(rc, CONFLICT_JSON_MALFORMED);
+
+    left = 2;
+    rc = conflict_tree_parse(&tree, (const unsigned char *) "[1,2,3]", 7,
+                             &left, SEED);
+    conflict_tree_free(&tree);
+    assert_int_equal(rc, CONFLICT_JSON_LARGE);
+}
+
+
 static void
 test_equal(void **state)
 {
@@ -548,6 +652,7 @@ int
 main(void)
 {
     const struct CMUnitTest  tests[] = {
+        cmocka_unit_test(test_checked),
         cmocka_unit_test(test_equal),
         cmocka_unit_test(test_compare),
         cmocka_unit_test(test_integer),

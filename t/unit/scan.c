@@ -345,7 +345,7 @@ static void
 test_plain(void **state)
 {
     size_t         i, j, k;
-    unsigned char  text[200];
+    unsigned char  text[600];
 
     static const unsigned char  odd[] = { '"', '\\', 0, 0x1f, 0x80, 0xff };
 
@@ -355,17 +355,17 @@ test_plain(void **state)
 
     for (k = 0; k < sizeof(odd); k++) {
         for (i = 0; i < 16; i++) {
-            for (j = i; j < 200; j++) {
+            for (j = i; j < 600; j++) {
                 memset(text, 'a', sizeof(text));
                 text[j] = odd[k];
-                assert_ptr_equal(conflict_text_plain(text + i, text + 200),
+                assert_ptr_equal(conflict_text_plain(text + i, text + 600),
                                  text + j);
             }
         }
     }
 
     memset(text, 0x7f, sizeof(text));
-    assert_ptr_equal(conflict_text_plain(text, text + 200), text + 200);
+    assert_ptr_equal(conflict_text_plain(text, text + 600), text + 600);
 }
 
 

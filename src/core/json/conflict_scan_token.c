@@ -14,8 +14,6 @@
 
 static const unsigned char *conflict_scan_token_run(conflict_scan_t *json,
     const unsigned char *p, const unsigned char *last);
-static size_t conflict_scan_token_whole(const unsigned char *p,
-    const unsigned char *last);
 static conflict_json_rc_e conflict_scan_token_string_end(conflict_scan_t *json,
     uint64_t pos);
 static conflict_json_rc_e conflict_scan_token_escaped(conflict_scan_t *json,
@@ -134,7 +132,7 @@ conflict_scan_token_run(conflict_scan_t *json, const unsigned char *p,
         if (*p == '\\') {
 
             /* if kept, it is decoded by conflict_scan_token_escaped() */
-            n = capture ? 0 : conflict_scan_token_whole(p, last);
+            n = capture ? 0 : conflict_text_escaped(p, last);
 
         } else {
             n = (size_t) (conflict_text_plain(p, last) - p);
@@ -148,36 +146,6 @@ conflict_scan_token_run(conflict_scan_t *json, const unsigned char *p,
     }
 
     return p;
-}
-
-
-/* the length of a valid escape that ends before "last"; otherwise 0 */
-
-static size_t
-conflict_scan_token_whole(const unsigned char *p, const unsigned char *last)
-{
-    if (last - p < 2) {
-        return 0;
-    }
-
-    switch (p[1]) {
-
-    case '"':
-    case '\\':
-    case '/':
-    case 'b':
-    case 'f':
-    case 'n':
-    case 'r':
-    case 't':
-        return 2;
-
-    case 'u':
-        return (last - p < 6 || conflict_text_unit(p + 2) < 0) ? 0 : 6;
-
-    default:
-        return 0;
-    }
 }
 
 

@@ -2,9 +2,8 @@
 /*
  * Copyright (C) the ngx_http_conflict_module authors
  *
- * The tree of a document, built in one pass over a text that conflict_scan.c
- * has found valid, so nothing is checked twice; iteration over values, and
- * lookup of members by name.
+ * The tree of a document, which is checked and built in one pass; iteration
+ * over values, and lookup of members by name.
  */
 
 
@@ -20,8 +19,18 @@
 
 static conflict_json_rc_e conflict_tree_build(conflict_tree_t *tree,
     size_t max);
-static const unsigned char *conflict_tree_space(const unsigned char *p);
+static const unsigned char *conflict_tree_name(conflict_tree_t *tree,
+    conflict_node_t *node, const unsigned char *p, const unsigned char *last);
+static const unsigned char *conflict_tree_space(const unsigned char *p,
+    const unsigned char *last);
+static unsigned char conflict_tree_closing(unsigned char opening);
+static const unsigned char *conflict_tree_scalar(const unsigned char *p,
+    const unsigned char *last);
 static const unsigned char *conflict_tree_string(const unsigned char *p,
+    const unsigned char *last);
+static const unsigned char *conflict_tree_number(const unsigned char *p,
+    const unsigned char *last);
+static const unsigned char *conflict_tree_digits(const unsigned char *p,
     const unsigned char *last);
 static conflict_node_t *conflict_tree_add(conflict_tree_t *tree);
 static conflict_json_rc_e conflict_tree_index(conflict_tree_t *tree);
@@ -39,7 +48,7 @@ conflict_tree_parse(conflict_tree_t *tree, const unsigned char *text,
     size_t len, size_t *values, uint64_t seed)
 {
     conflict_scan_t     json;
-    conflict_json_rc_e  rc;
+    conflict_json_rc_e  rc, error;
 
     memset(tree, 0, sizeof(conflict_tree_t));
 
@@ -51,16 +60,23 @@ conflict_tree_parse(conflict_tree_t *tree, const unsigned char *text,
         return CONFLICT_JSON_LARGE;
     }
 
-    conflict_scan_init(&json, NULL);
+    rc = conflict_tree_build(tree, *values);
 
-    rc = conflict_scan_feed(&json, text, len);
+    if (rc == CONFLICT_JSON_MALFORMED || rc == CONFLICT_JSON_LARGE) {
 
-    if (rc == CONFLICT_JSON_OK) {
-        rc = conflict_scan_end(&json);
-    }
+        /* the error is that of the scanner, which reads on */
 
-    if (rc == CONFLICT_JSON_OK) {
-        rc = conflict_tree_build(tree, *values);
+        conflict_scan_init(&json, NULL);
+
+        error = conflict_scan_feed(&json, text, len);
+
+        if (error == CONFLICT_JSON_OK) {
+            error = conflict_scan_end(&json);
+        }
+
+        if (error != CONFLICT_JSON_OK) {
+            return error;
+        }
     }
 
     if (rc == CONFLICT_JSON_OK) {
@@ -83,10 +99,15 @@ conflict_tree_free(conflict_tree_t *tree)
 }
 
 
+/*
+ * Accepts what conflict_scan.c does.  MALFORMED: any error; LARGE: there are
+ * more than "max" values, and perhaps errors after them.
+ */
+
 static conflict_json_rc_e
 conflict_tree_build(conflict_tree_t *tree, size_t max)
 {
-    uint32_t              at, depth, open[CONFLICT_JSON_DEPTH];
+    uint32_t              depth, open[CONFLICT_JSON_DEPTH];
     conflict_node_t      *node;
     const unsigned char  *p, *text, *last;
 
@@ -96,58 +117,47 @@ conflict_tree_build(conflict_tree_t *tree, size_t max)
     depth = 0;
 
     for ( ;; ) {
-        p = conflict_tree_space(p);
 
-        if (*p == '}' || *p == ']') {
+        if (tree->n == max) {
+            return CONFLICT_JSON_LARGE;
+        }
 
-            if (tree->n == open[depth - 1] + 1) {
-                /* empty, though counted as having one value */
-                tree->nodes[open[depth - 1]].children = 0;
+        node = conflict_tree_add(tree);
+        if (node == NULL) {
+            return CONFLICT_JSON_FAILED;
+        }
+
+        p = conflict_tree_space(p, last);
+
+        if (depth && text[tree->nodes[open[depth - 1]].start] == '{') {
+            p = conflict_tree_name(tree, node, p, last);
+        }
+
+        if (p == NULL || p == last) {
+            return CONFLICT_JSON_MALFORMED;
+        }
+
+        node->start = (uint32_t) (p - text);
+
+        if (*p == '{' || *p == '[') {
+
+            if (depth == CONFLICT_JSON_DEPTH) {
+                return CONFLICT_JSON_MALFORMED;
             }
 
-        } else {
+            open[depth++] = tree->n - 1;
+            p = conflict_tree_space(p + 1, last);
 
-            if (tree->n == max) {
-                return CONFLICT_JSON_LARGE;
-            }
-
-            node = conflict_tree_add(tree);
-            if (node == NULL) {
-                return CONFLICT_JSON_FAILED;
-            }
-
-            at = tree->n - 1;
-
-            if (depth && text[tree->nodes[open[depth - 1]].start] == '{') {
-                node->name = (uint32_t) (p + 1 - text);
-                p = conflict_tree_string(p, last);
-                node->name_end = (uint32_t) (p - 1 - text);
-                node->hash = (uint32_t)
-                             conflict_tree_hash(text + node->name,
-                                                node->name_end - node->name,
-                                                tree->seed);
-                p = conflict_tree_space(p);
-                p = conflict_tree_space(p + 1);
-            }
-
-            node->start = (uint32_t) (p - text);
-
-            if (*p == '{' || *p == '[') {
+            if (p == last || *p != conflict_tree_closing(text[node->start])) {
                 node->children = 1;
-                open[depth++] = at;
-                p++;
                 continue;
             }
 
-            if (*p == '"') {
-                p = conflict_tree_string(p, last);
+        } else {
+            p = conflict_tree_scalar(p, last);
 
-            } else {
-                while (p < last && *p != ',' && *p != '}' && *p != ']'
-                       && *p > ' ')
-                {
-                    p++;
-                }
+            if (p == NULL) {
+                return CONFLICT_JSON_MALFORMED;
             }
 
             node->end = (uint32_t) (p - text);
@@ -157,18 +167,22 @@ conflict_tree_build(conflict_tree_t *tree, size_t max)
         /* the value has ended, and perhaps its containers */
 
         for ( ;; ) {
+            p = conflict_tree_space(p, last);
 
             if (depth == 0) {
-                return CONFLICT_JSON_OK;
+                return (p == last) ? CONFLICT_JSON_OK : CONFLICT_JSON_MALFORMED;
             }
 
-            p = conflict_tree_space(p);
             node = &tree->nodes[open[depth - 1]];
 
-            if (*p == ',') {
+            if (p < last && *p == ',') {
                 node->children++;
                 p++;
                 break;
+            }
+
+            if (p == last || *p != conflict_tree_closing(text[node->start])) {
+                return CONFLICT_JSON_MALFORMED;
             }
 
             p++;
@@ -180,14 +194,79 @@ conflict_tree_build(conflict_tree_t *tree, size_t max)
 }
 
 
+/* from a name to the value; NULL: there is none */
+
 static const unsigned char *
-conflict_tree_space(const unsigned char *p)
+conflict_tree_name(conflict_tree_t *tree, conflict_node_t *node,
+    const unsigned char *p, const unsigned char *last)
 {
-    while (*p == ' ' || *p == '\t' || *p == '\r' || *p == '\n') {
+    if (p == last || *p != '"') {
+        return NULL;
+    }
+
+    node->name = (uint32_t) (p + 1 - tree->text);
+
+    p = conflict_tree_string(p, last);
+
+    if (p == NULL) {
+        return NULL;
+    }
+
+    node->name_end = (uint32_t) (p - 1 - tree->text);
+    node->hash = (uint32_t) conflict_tree_hash(tree->text + node->name,
+                                               node->name_end - node->name,
+                                               tree->seed);
+
+    p = conflict_tree_space(p, last);
+
+    return (p < last && *p == ':') ? conflict_tree_space(p + 1, last) : NULL;
+}
+
+
+static const unsigned char *
+conflict_tree_space(const unsigned char *p, const unsigned char *last)
+{
+    while (p < last
+           && (*p == ' ' || *p == '\t' || *p == '\r' || *p == '\n'))
+    {
         p++;
     }
 
     return p;
+}
+
+
+/* of an object or array; the brackets are two apart in ASCII */
+
+static unsigned char
+conflict_tree_closing(unsigned char opening)
+{
+    return (unsigned char) (opening + 2);
+}
+
+
+/* to the first byte after the value; NULL: it is malformed */
+
+static const unsigned char *
+conflict_tree_scalar(const unsigned char *p, const unsigned char *last)
+{
+    switch (*p) {
+
+    case '"':
+        return conflict_tree_string(p, last);
+
+    case 't':
+        return (last - p >= 4 && memcmp(p, "true", 4) == 0) ? p + 4 : NULL;
+
+    case 'f':
+        return (last - p >= 5 && memcmp(p, "false", 5) == 0) ? p + 5 : NULL;
+
+    case 'n':
+        return (last - p >= 4 && memcmp(p, "null", 4) == 0) ? p + 4 : NULL;
+
+    default:
+        return conflict_tree_number(p, last);
+    }
 }
 
 
@@ -196,32 +275,90 @@ conflict_tree_space(const unsigned char *p)
 static const unsigned char *
 conflict_tree_string(const unsigned char *p, const unsigned char *last)
 {
-    const unsigned char  *end, *escape;
+    size_t                n;
+    conflict_text_tail_t  tail;
 
     p++;
-    end = memchr(p, '"', (size_t) (last - p));
-    escape = memchr(p, '\\', (size_t) (end - p));
-
-    if (escape == NULL) {
-        return end + 1;
-    }
-
-    /* one escape is often followed by more, so no memchr() */
-
-    p = escape;
 
     for ( ;; ) {
+        p = conflict_text_plain(p, last);
 
-        if (*p == '\\') {
-            p += (p[1] == 'u') ? 6 : 2;
+        if (p == last) {
+            return NULL;
+        }
 
-        } else if (*p != '"') {
-            p++;
-
-        } else {
+        if (*p == '"') {
             return p + 1;
         }
+
+        if (*p == '\\') {
+            n = conflict_text_escaped(p, last);
+
+            if (n == 0) {
+                return NULL;
+            }
+
+            p += n;
+            continue;
+        }
+
+        do {
+            n = conflict_text_rune(p, last, &tail);
+
+            if (n == 0 || tail.left) {
+                return NULL;
+            }
+
+            p += n;
+        } while (p < last && *p >= 0x80);
     }
+}
+
+
+/* RFC 8259, section 6 */
+
+static const unsigned char *
+conflict_tree_number(const unsigned char *p, const unsigned char *last)
+{
+    if (*p == '-') {
+        p++;
+    }
+
+    if (p < last && *p == '0') {
+        p++;
+
+    } else {
+        p = conflict_tree_digits(p, last);
+    }
+
+    if (p && p < last && *p == '.') {
+        p = conflict_tree_digits(p + 1, last);
+    }
+
+    if (p && p < last && (*p == 'e' || *p == 'E')) {
+        p++;
+
+        if (p < last && (*p == '+' || *p == '-')) {
+            p++;
+        }
+
+        p = conflict_tree_digits(p, last);
+    }
+
+    return p;
+}
+
+
+/* NULL: there is none */
+
+static const unsigned char *
+conflict_tree_digits(const unsigned char *p, const unsigned char *last)
+{
+    const unsigned char  *first;
+
+    for (first = p; p < last && *p >= '0' && *p <= '9'; p++) { /* void */ }
+
+    return (p > first) ? p : NULL;
 }
 
 

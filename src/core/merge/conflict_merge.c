@@ -17,6 +17,9 @@
 /* limit for all lists of a merge: 4 million take about 15 ms */
 #define CONFLICT_MERGE_STEPS  4000000
 
+/* bytes by which a merged document is usually longer than the client's */
+#define CONFLICT_MERGE_SPARE  1024
+
 
 static void conflict_merge_start(conflict_walk_t *walk,
     const conflict_merge_t *in, conflict_merged_t *result);
@@ -216,6 +219,7 @@ conflict_merge_trees(conflict_walk_t *walk, const conflict_trio_t *documents)
     edit.tree = trio.client.tree;
     edit.out = &result->text;
     edit.copied = 0;
+    edit.reserve = edit.tree->len + CONFLICT_MERGE_SPARE;
 
     memset(&made, 0, sizeof(conflict_buffer_t));
 
@@ -482,6 +486,11 @@ void
 conflict_merge_replace(conflict_edit_t *edit, size_t start, size_t end,
     const void *data, size_t len)
 {
+    if (edit->reserve) {
+        conflict_buffer_reserve(edit->out, edit->reserve + len);
+        edit->reserve = 0;
+    }
+
     conflict_buffer_add(edit->out, edit->tree->text + edit->copied,
                         start - edit->copied);
     conflict_buffer_add(edit->out, data, len);

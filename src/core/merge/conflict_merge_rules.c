@@ -365,6 +365,7 @@ conflict_merge_rules_object(conflict_walk_t *walk, const conflict_trio_t *trio,
     edit.tree = trio->client.tree;
     edit.out = out;
     edit.copied = node->start;
+    edit.reserve = 0;
 
     /* an array is always whole (RFC 7396) */
 

@@ -84,6 +84,7 @@ typedef struct {
     const conflict_tree_t         *tree;     /* the client's */
     conflict_buffer_t             *out;
     size_t                         copied;   /* bytes of its text so far */
+    size_t                         reserve;  /* bytes of "out"; 0: it grows */
 } conflict_edit_t;
 
 

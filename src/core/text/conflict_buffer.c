@@ -20,6 +20,17 @@ static unsigned char *conflict_buffer_room(conflict_buffer_t *out, size_t len);
 
 
 void
+conflict_buffer_reserve(conflict_buffer_t *out, size_t size)
+{
+    if (out->size == 0) {
+        out->data = malloc(size);
+        out->size = out->data ? size : 0;
+        out->failed |= (out->data == NULL);
+    }
+}
+
+
+void
 conflict_buffer_add(conflict_buffer_t *out, const void *data, size_t len)
 {
     unsigned char  *p;

@@ -24,6 +24,9 @@ typedef struct {
 } conflict_buffer_t;
 
 
+/* Gives an empty buffer the size that it is expected to need. */
+void conflict_buffer_reserve(conflict_buffer_t *out, size_t size);
+
 void conflict_buffer_add(conflict_buffer_t *out, const void *data, size_t len);
 void conflict_buffer_text(conflict_buffer_t *out, const char *text);
 

@@ -3,7 +3,8 @@
  * Copyright (C) the ngx_http_conflict_module authors
  *
  * Bytes of JSON strings.  conflict_text_plain() takes most of the time of a
- * large body, so it checks 64 bytes at a time with SSE2.
+ * large body, so it checks 64 bytes at a time with SSE2, or 128 with AVX2 if
+ * the processor has it.
  */
 
 
@@ -11,17 +12,22 @@
 #include <string.h>
 
 #if defined(__SSE2__)
-#include <emmintrin.h>
+#include <immintrin.h>
 #endif
 
 #include "core/text/conflict_text.h"
 
 
 #define CONFLICT_TEXT_SHORT        16      /* bytes, too few for memchr() */
+#define CONFLICT_TEXT_LONG         256     /* bytes, worth using AVX2 */
 #define CONFLICT_TEXT_BLOCK        256
 #define CONFLICT_TEXT_REPLACEMENT  "\xef\xbf\xbd"  /* U+FFFD */
 
 
+#if defined(__SSE2__)
+static const unsigned char *conflict_text_plain_blocks(const unsigned char *p,
+    const unsigned char *last) __attribute__((target("avx2")));
+#endif
 static size_t conflict_text_write(unsigned char *dst, const unsigned char *src,
     size_t len, int display);
 static size_t conflict_text_unicode(unsigned char *dst, unsigned unit);
@@ -66,6 +72,10 @@ conflict_text_plain(const unsigned char *p, const unsigned char *last)
         }
 
         p += 64;
+
+        if (last - p >= CONFLICT_TEXT_LONG && __builtin_cpu_supports("avx2")) {
+            p = conflict_text_plain_blocks(p, last);
+        }
     }
 
     while (last - p >= 16) {
@@ -115,6 +125,48 @@ conflict_text_plain(const unsigned char *p, const unsigned char *last)
 }
 
 
+#if defined(__SSE2__)
+
+/* the first block of 128 bytes with such a byte, or what is less than one */
+
+static const unsigned char *
+conflict_text_plain_blocks(const unsigned char *p, const unsigned char *last)
+{
+    __m256i  a, b, c, d, quote, slash, space;
+
+    quote = _mm256_set1_epi8('"');
+    slash = _mm256_set1_epi8('\\');
+    space = _mm256_set1_epi8(0x20);
+
+#define conflict_text_special(v)                                              \
+    _mm256_or_si256(_mm256_or_si256(_mm256_cmpeq_epi8(v, quote),              \
+                                    _mm256_cmpeq_epi8(v, slash)),             \
+                    _mm256_cmpgt_epi8(space, v))
+
+    for ( /* void */ ; last - p >= 128; p += 128) {
+        a = _mm256_loadu_si256((const __m256i *) p);
+        b = _mm256_loadu_si256((const __m256i *) (p + 32));
+        c = _mm256_loadu_si256((const __m256i *) (p + 64));
+        d = _mm256_loadu_si256((const __m256i *) (p + 96));
+
+        a = _mm256_or_si256(conflict_text_special(a),
+                            conflict_text_special(b));
+        c = _mm256_or_si256(conflict_text_special(c),
+                            conflict_text_special(d));
+
+        if (_mm256_movemask_epi8(_mm256_or_si256(a, c))) {
+            break;
+        }
+    }
+
+#undef conflict_text_special
+
+    return p;
+}
+
+#endif
+
+
 size_t
 conflict_text_rune(const unsigned char *p, const unsigned char *last,
     conflict_text_tail_t *tail)
@@ -161,6 +213,34 @@ conflict_text_rune(const unsigned char *p, const unsigned char *last,
     }
 
     return n;
+}
+
+
+size_t
+conflict_text_escaped(const unsigned char *p, const unsigned char *last)
+{
+    if (last - p < 2) {
+        return 0;
+    }
+
+    switch (p[1]) {
+
+    case '"':
+    case '\\':
+    case '/':
+    case 'b':
+    case 'f':
+    case 'n':
+    case 'r':
+    case 't':
+        return 2;
+
+    case 'u':
+        return (last - p < 6 || conflict_text_unit(p + 2) < 0) ? 0 : 6;
+
+    default:
+        return 0;
+    }
 }
 
 

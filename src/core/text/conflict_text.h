@@ -38,6 +38,9 @@ const unsigned char *conflict_text_plain(const unsigned char *p,
 size_t conflict_text_rune(const unsigned char *p, const unsigned char *last,
     conflict_text_tail_t *tail);
 
+/* The length of the valid escape at "p" that ends by "last"; otherwise 0. */
+size_t conflict_text_escaped(const unsigned char *p, const unsigned char *last);
+
 /* Writes the code point "rune" as UTF-8; returns the length, 1 to 4. */
 size_t conflict_text_encode(unsigned char *dst, unsigned rune);
 

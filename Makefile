@@ -3,7 +3,7 @@
 #   make build   build/ngx_http_conflict_module.so for the installed nginx
 #   make demo    two devices edit a note offline, then a server to experiment
 #   make test    all tests
-#   make bench   the numbers of the README, measured here
+#   make bench   the numbers of docs/performance.md, measured here
 #   make debug   the module for a debugger, and a configuration to run it with
 #
 #   make t FILES="t/version.t t/lock.t"       some files of tests, alone
@@ -25,6 +25,7 @@ BROKEN_MODULES := $(patsubst %,$(B)/broken/%/ngx_http_conflict_module.so, \
 	$(shell grep -rhoP 'CONFLICT_BROKEN == \K\d+' src | sort -u))
 FUZZ_MODULE = $(B)/objs-fuzz/ngx_http_conflict_module.so
 DEBUG_MODULE = $(B)/debug/ngx_http_conflict_module.so
+LIMIT_MODULE = $(B)/ngx_http_bench_limit_module.so
 
 CC_OPT = -g -O2 -fPIC -fstack-protector-strong -D_FORTIFY_SOURCE=2 \
 	-Wformat -Werror=format-security \
@@ -146,7 +147,6 @@ $(B)/%/node_modules: t/%/package-lock.json
 
 bench:
 	$(install) $(BENCH_PACKAGES)
-	@$(MAKE) --no-print-directory $(MODULE)
 	@bench/run
 
 clean:
@@ -156,7 +156,7 @@ clean:
 # makefile that it generates decides what to compile
 
 .PHONY: $(MODULE) $(TEST_MODULE) $(BROKEN_MODULES) $(FUZZ_MODULE) \
-	$(DEBUG_MODULE)
+	$(DEBUG_MODULE) $(LIMIT_MODULE)
 
 $(MODULE): $(B)/objs/Makefile
 	@$(MAKE) --no-print-directory -s -C $(B)/src \
@@ -201,6 +201,14 @@ $(DEBUG_MODULE): $(B)/objs-debug/Makefile
 	@cmp -s $(B)/objs-debug/$(@F) $@ \
 		|| cp --remove-destination $(B)/objs-debug/$(@F) $@
 
+# a tool of the benchmark
+
+$(LIMIT_MODULE): $(B)/objs-limit/Makefile
+	@$(MAKE) --no-print-directory -s -C $(B)/src \
+		-f $(B)/objs-limit/Makefile modules
+	@cmp -s $(B)/objs-limit/$(@F) $@ \
+		|| cp --remove-destination $(B)/objs-limit/$(@F) $@
+
 $(B)/objs/Makefile: config config.make Makefile $(B)/text-$(TEXT) | $(B)/src
 	$(call configure,objs,,,$(TEXT))
 
@@ -213,6 +221,9 @@ $(B)/objs-fuzz/Makefile: config config.make Makefile | $(B)/src
 
 $(B)/objs-debug/Makefile: config config.make Makefile $(B)/text-$(TEXT) | $(B)/src
 	$(call configure,objs-debug,-O0 -U_FORTIFY_SOURCE,,$(TEXT))
+
+$(B)/objs-limit/Makefile: bench/limit/config Makefile | $(B)/src
+	$(call configure,objs-limit,,,,$(CURDIR)/bench/limit)
 
 # replaced when TEXT changes
 
@@ -230,7 +241,7 @@ define configure
 	@. $(NGINX_SRC)/conf_flags && cd $(B)/src \
 		&& CONFLICT_TEXT=$(4) ./configure "$${NGX_CONF_FLAGS[@]}" \
 			--with-cc-opt='$(CC_OPT) $(2)' --with-ld-opt='$(LD_OPT)' \
-			--add-dynamic-module=$(CURDIR) $(3) \
+			--add-dynamic-module=$(or $(5),$(CURDIR)) $(3) \
 			--builddir=$(B)/$(1) > $(B)/$(1).log \
 		|| { cat $(B)/$(1).log; rm -f $(B)/$(1)/Makefile; exit 1; }
 endef

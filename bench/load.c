@@ -69,7 +69,7 @@ static connection_t   connections[MAX_CONNECTIONS];
 static connection_t  *idle[MAX_CONNECTIONS];      /* a ring */
 static int            first, idles, total;
 static double         samples[MAX_SAMPLES];
-static long           requests, bad;
+static long           requests, bad, reported;
 static int            ep, timer;
 
 /* of a run: its end; between two requests and when the next is due */
@@ -185,7 +185,7 @@ parse(connection_t *c, char *head)
 {
     char  *p;
 
-    if (c->began && c->in[9] != '2' && bad++ == 0) {
+    if (c->began && c->in[9] != '2' && bad++ == 0 && !reported++) {
         fprintf(stderr, "%s %d: %.*s\n", kind, c->id, (int) (head - c->in),
                 c->in);
     }
@@ -202,7 +202,7 @@ parse(connection_t *c, char *head)
             memcpy(c->before, c->version, DIGITS);
         }
 
-    } else {
+    } else if (c->in[9] == '2') {
         /* each version is new, whatever the proxy */
         snprintf(c->version, sizeof(c->version), "%013llu",
                  (strtoull(c->version, NULL, 10) + 1) % 10000000000000);
@@ -438,7 +438,7 @@ open_connections(int n, struct sockaddr_in *sin)
 
     for (i = 0; i < n; i++) {
         c = &connections[i];
-        c->id = i;
+        c->id = (int) at + i;
         strcpy(c->version, "1000000000001");
         strcpy(c->before, c->version);
         c->fd = socket(AF_INET, SOCK_STREAM, 0);
@@ -473,7 +473,8 @@ main(int argc, char **argv)
     struct epoll_event  ev;
 
     if (argc < 5) {
-        fprintf(stderr, "load PORT CONNECTIONS put SIZE | stale SIZE | get 0 | "
+        fprintf(stderr, "load PORT CONNECTIONS put SIZE [FIRST] | "
+                        "stale SIZE [FIRST] | get 0 | "
                         "many COUNT [FIRST [LAST]]\n"
                         "then a line \"SECONDS RATE\" for each run\n");
         return 2;

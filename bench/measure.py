@@ -83,7 +83,7 @@ class Group:
         return any(row.guard.startswith('redis') for row in self.rows)
 
 
-# of a round: requests a second, p50 and p99 (ms), and us a request of the
+# of a round: accepted requests a second, p50 and p99 (ms), and us a request of the
 # worker, of Redis and of its commands
 
 FIELDS = ('rate', 'p50', 'p99', 'cpu', 'redis', 'commands')
@@ -94,10 +94,12 @@ class Taken:
 
     def __init__(self):
         self.rounds = []
+        self.refused = 0
 
     def add(self, result, before, after):
-        count, took, p50, p99, _, _ = result
-        self.rounds.append(dict(zip(FIELDS, [count / took, p50, p99] + [
+        count, took, p50, p99, bad, _ = result
+        self.refused += bad
+        self.rounds.append(dict(zip(FIELDS, [(count - bad) / took, p50, p99] + [
             (b - a) / count / 1000 for a, b in zip(before, after)])))
 
     def median(self, field):
@@ -123,7 +125,7 @@ def measure(guards, rows, kind, size, connections, rate, rounds, seconds):
 
         for name, load in order[::-1] if n % 2 else order:
             before = guards.get(name).used()
-            result = load.run(seconds, rate)
+            result = load.run(seconds, rate, True)
             after = guards.get(name).used()
 
             if n > 0:

@@ -38,11 +38,16 @@ def line(title, taken, name, redis, bars):
     if redis:
         limit = 'limit A unix' if 'unix' in name else 'limit A'
         used = row.median('redis')
-        words += [beside(limit, 'rate'), beside('Lua right way', 'rate'),
-                  beside(limit, 'cpu'), '%.1f' % used if used else '',
-                  '%.1f' % row.median('commands') if used else '']
+        words += ([beside(limit, 'rate'), beside('Lua right way', 'rate'),
+                   beside(limit, 'cpu'), '%.1f' % used,
+                   '%.1f' % row.median('commands')] if used else [''] * 5)
 
-    cells(*words, '; '.join(bar_word(bar, row, taken) for bar in bars))
+    verdicts = [bar_word(bar, row, taken) for bar in bars]
+
+    if row.refused:
+        verdicts.append(verdict('refused ≤ 0', row.refused, 0))
+
+    cells(*words, '; '.join(verdicts))
 
 
 NAMES = {'rate': 'req/s', 'cpu': 'CPU', 'redis': 'Redis CPU'}
@@ -64,10 +69,11 @@ def verdict(text, value, bar, least=False):
 
     ok = value >= bar if least else value <= bar
     reached.append(ok)
-    return '%s: %.2f %s' % (text, value, 'reached' if ok else '**missed**')
+    return ('%s: %d %s' if isinstance(value, int) else '%s: %.2f %s') % (
+        text, value, 'reached' if ok else '**missed**')
 
 
 def end():
     if reached:
-        print('\n%d bars reached, %d missed.'
+        print('\nBars reached: %d, missed: %d.'
               % (sum(reached), len(reached) - sum(reached)), flush=True)

@@ -1232,7 +1232,7 @@ test_room(void **state)
 }
 
 
-/* the limits are those of the JSON that is printed, where "<" takes six bytes */
+/* the limits are those of the JSON that is printed: "<" takes six bytes */
 
 static void
 test_printed(void **state)

@@ -98,7 +98,8 @@ GUARDS = {
     'shm': module('conflict version;'),
     'counted': module('conflict version;',
                       server='location = /status { conflict_status; }'),
-    'merge': module('conflict merge; conflict_field /n lww;'),
+    'merge': module('conflict merge; conflict_field /n lww; '
+                    'conflict_field /m lww;'),
     'redis': module('conflict version store=fleet;', 'fleet redis://' + TCP),
     'redis unix': module('conflict version store=fleet;', 'fleet ' + UNIX),
     'limit A': limit('cas', TCP),

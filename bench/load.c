@@ -49,6 +49,7 @@ typedef struct {
     char       version[DIGITS + 1];
     char       before[DIGITS + 1];      /* the previous one */
     long       n;
+    long       doc[2][2];       /* n and m of this version and of "before" */
     char       head[512];
     size_t     head_len;
     size_t     sent;            /* of head and body together */
@@ -60,7 +61,7 @@ typedef struct {
 
 
 static const char    *kind;
-static int            stale;    /* base versions are one behind */
+static int            merge;    /* base versions are one behind */
 static size_t         size;
 static long           count, at, last;
 static char          *body;
@@ -95,6 +96,39 @@ fail(const char *what)
 }
 
 
+/*
+ * A write on the previous version changes one of two members, and the last one
+ * has changed the other: the server's value is merged into it.  The first is
+ * based on none.
+ */
+
+static void
+change(connection_t *c)
+{
+    int   k;
+    long  base[2];
+
+    k = (int) (c->n % 2);
+
+    memcpy(base, c->doc[c->n > 1], sizeof(base));
+
+    if (c->began) {
+        memcpy(c->doc[1], c->doc[0], sizeof(base));
+
+        base[k] = ++c->n;
+        c->doc[0][k] = c->n;
+    }
+
+    c->head_len = (size_t) sprintf(c->head,
+                      "PUT /doc/%zu-%d-m.json HTTP/1.1\r\nHost: x\r\n"
+                      "Content-Type: application/json\r\n"
+                      "Content-Length: %zu\r\n\r\n"
+                      "{\"%s_version\":%s,\"n\":%ld,\"m\":%ld,\"text\":\"",
+                      size, c->id, size, c->began ? "base" : "last", c->before,
+                      1000000000 + base[0], 1000000000 + base[1]);
+}
+
+
 /* the next request of a connection; its body begins with its version */
 
 static void
@@ -114,6 +148,9 @@ prepare(connection_t *c)
                           "PUT /many/%ld HTTP/1.1\r\nHost: x\r\n"
                           "Content-Length: 0\r\n\r\n", k);
 
+    } else if (merge) {
+        change(c);
+
     } else {
         /* the first write is based on none */
         c->head_len = (size_t) sprintf(c->head,
@@ -122,7 +159,7 @@ prepare(connection_t *c)
                           "Content-Length: %zu\r\n\r\n"
                           "{\"%s_version\":%s,\"n\":%ld,\"text\":\"",
                           size, c->id, size, c->began ? "base" : "last",
-                          stale ? c->before : c->version, 1000000000 + c->n++);
+                          c->version, 1000000000 + c->n++);
     }
 }
 
@@ -131,7 +168,7 @@ static size_t
 length_of(connection_t *c)
 {
     return c->head_len
-           + (stale || strcmp(kind, "put") == 0 ? body_len : 0);
+           + (merge || strcmp(kind, "put") == 0 ? body_len : 0);
 }
 
 
@@ -474,7 +511,7 @@ main(int argc, char **argv)
 
     if (argc < 5) {
         fprintf(stderr, "load PORT CONNECTIONS put SIZE [FIRST] | "
-                        "stale SIZE [FIRST] | get 0 | "
+                        "merge SIZE [FIRST] | get 0 | "
                         "many COUNT [FIRST [LAST]]\n"
                         "then a line \"SECONDS RATE\" for each run\n");
         return 2;
@@ -482,7 +519,7 @@ main(int argc, char **argv)
 
     total = atoi(argv[2]);
     kind = argv[3];
-    stale = (strcmp(kind, "stale") == 0);
+    merge = (strcmp(kind, "merge") == 0);
     size = strtoul(argv[4], NULL, 10);
     count = (long) size;
     at = argc > 5 ? atol(argv[5]) : 0;
@@ -502,7 +539,7 @@ main(int argc, char **argv)
 
     /* the rest of the body has the remaining size */
 
-    body_len = size > 64 ? size - (16 + DIGITS + 15 + 9) : 2;
+    body_len = size > 80 ? size - (16 + DIGITS + (merge ? 30 : 15) + 9) : 2;
     body = malloc(body_len);
     memset(body, 'x', body_len);
     memcpy(body + body_len - 2, "\"}", 2);

@@ -38,11 +38,12 @@ GROUPS = (
 
     Group('PUT 64 KB', 'put', 65536, (4,), (), (
         Row('shm', [Bar('cpu', 1.10)]),
-        Row('merge'),
+        Row('merge', [Bar('cpu', 1.15)]),
     )),
 
     Group('PUT 1 MB', 'put', 1048576, (4,), (), (
         Row('shm', [Bar('cpu', 1.10)]),
+        Row('merge', [Bar('cpu', 1.10)]),
     )),
 
     Group('GET 1 KB', 'get', 0, (4, 64), (), (
@@ -54,12 +55,14 @@ GROUPS = (
         Row('merge'),
     )),
 
-    Group('PUT 1 KB, merged', 'stale', 1024, (4,), (), (
-        Row('merge'),
+    # another write has changed a member
+
+    Group('PUT 1 KB, merged', 'merge', 1024, (4,), (), (
+        Row('merge', [Bar('cpu', 1.60)]),
     )),
 
-    Group('PUT 64 KB, merged', 'stale', 65536, (4,), (), (
-        Row('merge'),
+    Group('PUT 64 KB, merged', 'merge', 65536, (4,), (), (
+        Row('merge', [Bar('cpu', 3.50)]),
     )),
 
     Group('PUT 1 KB, counted', 'put', 1024, (4,), (), (

@@ -164,6 +164,37 @@ def stalls(guards, name, rounds, seconds):
     print_case(title_stalls(name), many, few)
 
 
+def one_resource(guards, name, rounds, seconds):
+    """without a base: the limit is one write after the other, as one
+    connection does"""
+
+    guard = guards.get(name)
+
+    one = Case(Load(guard.port, 1, 'many', 1))
+    many = Case(Load(guard.port, CONNECTIONS, 'many', 1))
+    rounds_of((one, many), rounds, seconds)
+
+    bar = 1.2 if guard.redis else 0.95
+    ratio = statistics.median(a / b for a, b in zip(many.rates, one.rates))
+    late = statistics.median(p99 * rate / 1000 / CONNECTIONS for p99, rate in
+                             zip(many.p99, one.rates))
+
+    table.cells(title_one_resource(name),
+                '%.0f' % statistics.median(one.rates),
+                '%.0f' % statistics.median(many.rates), '%.2f' % ratio,
+                '%.2f' % statistics.median(one.p99),
+                '%.2f' % statistics.median(many.p99), '%d' % many.refused,
+                '; '.join((
+                    table.verdict('ratio ≥ %.2f' % bar, ratio, bar, True),
+                    table.verdict('p99 ≤ 2 × %d × the time of one'
+                                  % CONNECTIONS, late, 2.0),
+                    table.verdict('refused ≤ 0', many.refused, 0))))
+
+
+def title_one_resource(name):
+    return 'scale, %s, one resource, c=64 : c=1' % name
+
+
 def title_resources(name):
     return 'scale, %s, resources 1,000,000 : 1,000' % name
 
@@ -178,6 +209,7 @@ def title_stalls(name):
 
 def measure(guards, rounds, seconds, part):
     todo = [(run, name) for run, title, names in (
+                (one_resource, title_one_resource, ('shm', 'redis')),
                 (resources, title_resources, ('shm', 'redis')),
                 (connections, title_connections, ('shm', 'redis')),
                 (stalls, title_stalls, ('redis', 'limit A')))

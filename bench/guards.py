@@ -4,6 +4,7 @@
 import http.client
 import os
 import subprocess
+import sys
 import time
 
 from servers import TOP, Nginx, Redis, cpu, free_port, running
@@ -205,5 +206,9 @@ class Guards:
 def build():
     subprocess.run(['gcc', '-O2', '-Wall', '-Wextra', '-o',
                     TOP + '/build/load', TOP + '/bench/load.c'], check=True)
-    subprocess.run(['make', '-s', '-C', TOP, SO, LIMIT_SO], check=True,
-                   stdout=subprocess.DEVNULL)
+
+    # what was built with the rule "text" stays so
+
+    text = ['TEXT=yes'] if os.path.exists(TOP + '/build/text-yes') else []
+    subprocess.run(['make', '-s', '-C', TOP, SO, LIMIT_SO] + text, check=True,
+                   stdout=sys.stderr)

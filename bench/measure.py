@@ -24,11 +24,13 @@ class Bar:
 
 
 class Row:
-    """a guard, by its name in guards.py"""
+    """a guard, by its name in guards.py; "beside": others to be shown with it,
+    besides those of its bars"""
 
-    def __init__(self, guard, bars=()):
+    def __init__(self, guard, bars=(), beside=()):
         self.guard = guard
         self.bars = bars
+        self.beside = list(beside)
 
 
 class Group:
@@ -60,11 +62,11 @@ class Group:
                 continue
 
             for row in rows[:]:
-                for bar in row.bars:
-                    if (bar.applies(connections, rate) and bar.beside
-                            and bar.beside not in ['plain']
-                            + [other.guard for other in rows]):
-                        rows.append(Row(bar.beside))
+                for name in row.beside + [
+                        bar.beside for bar in row.bars
+                        if bar.applies(connections, rate) and bar.beside]:
+                    if name not in ['plain'] + [other.guard for other in rows]:
+                        rows.append(Row(name))
 
             if not begun:
                 table.head(self.name, self.redis())

@@ -26,8 +26,9 @@ GROUPS = (
     )),
 
     Group('PUT 1 KB, Redis', 'put', 1024, (1, 4, 64, 512), RATES, (
-        Row('redis', redis_bars('limit A')),
-        Row('redis unix', redis_bars('limit A unix')),
+        Row('redis', redis_bars('limit A'), ['limit A', 'limit B']),
+        Row('redis unix', redis_bars('limit A unix'),
+            ['limit A unix', 'limit B unix']),
         Row('limit A'),
         Row('limit A unix'),
         Row('limit B'),

@@ -33,6 +33,7 @@ BROKEN_MODULES := $(patsubst %,$(B)/broken/%/ngx_http_conflict_module.so, \
 	$(shell grep -rhoP 'CONFLICT_BROKEN == \K\d+' src | sort -u))
 FUZZ_MODULE = $(B)/objs-fuzz/ngx_http_conflict_module.so
 DEBUG_MODULE = $(B)/debug/ngx_http_conflict_module.so
+LIMIT_MODULE = $(B)/ngx_http_bench_limit_module.so
 
 CC_OPT = -g -O2 -fPIC -fstack-protector-strong -D_FORTIFY_SOURCE=2 \
 	-Wformat -Werror=format-security \
@@ -193,7 +194,6 @@ $(B)/%/node_modules: t/%/package-lock.json
 
 bench:
 	$(install) $(BENCH_PACKAGES)
-	@$(MAKE) --no-print-directory $(MODULE)
 	@bench/run
 
 clean:
@@ -216,7 +216,7 @@ endef
 # makefile that it generates decides what to compile
 
 .PHONY: $(MODULE) $(TEST_MODULE) $(BROKEN_MODULES) $(FUZZ_MODULE) \
-	$(DEBUG_MODULE)
+	$(DEBUG_MODULE) $(LIMIT_MODULE)
 
 $(MODULE): $(B)/objs/Makefile
 	@$(MAKE) --no-print-directory -s -C $(B)/src \
@@ -261,6 +261,14 @@ $(DEBUG_MODULE): $(B)/objs-debug/Makefile
 	@cmp -s $(B)/objs-debug/$(@F) $@ \
 		|| cp --remove-destination $(B)/objs-debug/$(@F) $@
 
+# a tool of the benchmark
+
+$(LIMIT_MODULE): $(B)/objs-limit/Makefile
+	@$(MAKE) --no-print-directory -s -C $(B)/src \
+		-f $(B)/objs-limit/Makefile modules
+	@cmp -s $(B)/objs-limit/$(@F) $@ \
+		|| cp --remove-destination $(B)/objs-limit/$(@F) $@
+
 $(B)/objs/Makefile: config config.make Makefile $(B)/for-$(NGINX) \
 		$(B)/text-$(TEXT)
 	$(call configure,objs,,,$(TEXT))
@@ -276,6 +284,9 @@ $(B)/objs-fuzz/Makefile: config config.make Makefile $(B)/for-$(NGINX)
 $(B)/objs-debug/Makefile: config config.make Makefile $(B)/for-$(NGINX) \
 		$(B)/text-$(TEXT)
 	$(call configure,objs-debug,-O0 -U_FORTIFY_SOURCE,,$(TEXT))
+
+$(B)/objs-limit/Makefile: bench/limit/config Makefile $(B)/for-$(NGINX)
+	$(call configure,objs-limit,,,,$(CURDIR)/bench/limit)
 
 # replaced when TEXT changes
 
@@ -312,7 +323,7 @@ define configure
 		cd $(B)/src && CONFLICT_TEXT=$(4) \
 			./configure "$${NGX_CONF_FLAGS[@]}" \
 			--with-cc-opt='$(CC_OPT) $(2)' --with-ld-opt='$(LD_OPT)' \
-			--add-dynamic-module=$(CURDIR) $(3) \
+			--add-dynamic-module=$(or $(5),$(CURDIR)) $(3) \
 			--builddir=$(B)/$(1) > $(B)/$(1).log \
 		|| { cat $(B)/$(1).log; rm -f $(B)/$(1)/Makefile; exit 1; }
 endef

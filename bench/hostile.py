@@ -1,8 +1,16 @@
-# Documents built to keep a worker busy: each as the base, the server's and the
-# client's, about "size" bytes long, with about "most" values if the number of
-# values is the limit.
+# Documents built to keep a worker busy, and what they cost: each as the base,
+# the server's and the client's, about "size" bytes long, with about "most"
+# values if the number of values is the limit.
 
+import http.client
 import random
+import statistics
+import sys
+import time
+
+import table
+from guards import SO, Guard, module
+from servers import cpu
 
 
 def members(names, value):
@@ -134,3 +142,83 @@ def texts(side, size, most):
 DOCUMENTS = (numbers, zeros, a_set, a_map, wide, clashes, apart, many_names,
              deep, nested, escapes, runes, digits, exponent, spaces, text,
              texts)
+
+
+# the base is shown to the client, the server's document replaces it, and then
+# the client's is sent
+
+VALUES = 50000      # the default of conflict_max_values
+SIZE = 1048576 - 64
+TIMES = 7
+
+
+def worker_cpu(guard, document):
+    """milliseconds that one stale write takes the worker, and its answer"""
+
+    texts = [document(side, SIZE, VALUES).encode() for side in range(3)]
+    took = []
+
+    for _ in range(TIMES):
+        client = http.client.HTTPConnection('127.0.0.1', guard.port)
+
+        def ask(method, body=None):
+            client.request(method, '/doc/hostile.json', body,
+                           {'Content-Type': 'application/json'})
+            answer = client.getresponse()
+            answer.read()
+            return answer
+
+        ask('DELETE')
+        ask('PUT', texts[0])
+        base = ask('GET').getheader('Conflict').split('version=')[1]
+        ask('PUT', texts[1])
+
+        write = b'{"base_version":%s,' % base.encode()
+        before = cpu(guard.worker)
+        answer = ask('PUT', write + texts[2][1:])
+        time.sleep(0.02)
+        took.append((cpu(guard.worker) - before) / 1e6)
+        client.close()
+
+        if answer.status == 400 or answer.status >= 500:
+            sys.exit('a hostile document is answered by %d' % answer.status)
+
+    return statistics.median(took), answer.status
+
+
+def measure(guards, part):
+    """the worst of them; with part "hostile" also each"""
+
+    if part not in 'hostile':
+        return
+
+    with open(SO, 'rb') as so:
+        text = b'libgit2' in so.read()
+
+    ways = {
+        'version': Guard(guards.api, module('conflict version;')),
+        'merge': Guard(guards.api, module(
+            'conflict merge; conflict_field /u union; '
+            'conflict_field /m union(k); conflict_field /n max; '
+            + ('conflict_field /t text;' if text else ''))),
+    }
+
+    table.titles('PUT 1 MB, hostile, stale',
+                 ('worst of %d documents' % len(DOCUMENTS), 'which',
+                  'worker CPU ms', 'bars'))
+
+    for name, guard in ways.items():
+        worst = (0,)
+
+        for document in DOCUMENTS:
+            took, status = worker_cpu(guard, document)
+            what = document.__name__.replace('_', ' ')
+            worst = max(worst, (took, what, status))
+
+            if part:
+                print('%-12s %-8s %d %6.1f ms' % (what, name, status, took),
+                      file=sys.stderr)
+
+        took, what, status = worst
+        table.cells(name, '%s, %d' % (what, status), '%.1f' % took,
+                    table.verdict('CPU ≤ 30 ms', took, 30))

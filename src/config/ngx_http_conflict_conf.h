@@ -25,6 +25,7 @@
 #include "core/policy/conflict_decide.h"
 #include "core/policy/conflict_mtime.h"
 #include "core/policy/conflict_version.h"
+#include "core/text/conflict_decimal.h"
 #include "core/text/conflict_hash.h"
 #include "core/text/conflict_text.h"
 #include "core/text/conflict_time.h"

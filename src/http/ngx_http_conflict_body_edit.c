@@ -384,7 +384,8 @@ ngx_http_conflict_body_edit_resize(ngx_http_request_t *r, off_t n)
         }
 
         h->value.data = p;
-        h->value.len = ngx_sprintf(p, "%O", r->headers_in.content_length_n)
+        h->value.len = conflict_decimal_print(p,
+                                              r->headers_in.content_length_n)
                        - p;
         p[h->value.len] = '\0';
     }

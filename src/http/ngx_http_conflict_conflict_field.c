@@ -43,7 +43,7 @@ ngx_http_conflict_conflict_field(ngx_http_request_t *r,
 
     /* an item with parameters (RFC 9651) */
 
-    p = ngx_sprintf(text, "%V", name);
+    p = ngx_cpymem(text, name->data, name->len);
 
     if (ctx->version.current && ctx->version.current < CONFLICT_VERSION_LIMIT
         && ngx_http_conflict_conflict_field_visible(r, ctx)
@@ -53,7 +53,8 @@ ngx_http_conflict_conflict_field(ngx_http_request_t *r,
     {
         /* a version from the upstream's body is not known yet */
 
-        p = ngx_sprintf(p, ";version=%uL", ctx->version.current);
+        p = ngx_cpymem(p, ";version=", sizeof(";version=") - 1);
+        p = conflict_decimal_print(p, ctx->version.current);
     }
 
     if (ctx->flow.outcome != NGX_HTTP_CONFLICT_OUTCOME_PASSED

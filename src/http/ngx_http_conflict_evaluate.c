@@ -13,6 +13,10 @@
 static ngx_str_t  ngx_http_conflict_evaluate_empty = ngx_null_string;
 
 
+static ngx_int_t ngx_http_conflict_evaluate_variable(ngx_http_request_t *r,
+    ngx_http_complex_value_t *val, ngx_str_t *value);
+
+
 ngx_int_t
 ngx_http_conflict_evaluate(ngx_http_request_t *r,
     ngx_http_complex_value_t *val, ngx_str_t *value)
@@ -34,7 +38,11 @@ ngx_http_conflict_evaluate(ngx_http_request_t *r,
     r->realloc_captures = 1;
 #endif
 
-    rc = ngx_http_complex_value(r, val, value);
+    rc = ngx_http_conflict_evaluate_variable(r, val, value);
+
+    if (rc == NGX_DECLINED) {
+        rc = ngx_http_complex_value(r, val, value);
+    }
 
 #if (NGX_PCRE)
     r->captures = captures;
@@ -44,6 +52,48 @@ ngx_http_conflict_evaluate(ngx_http_request_t *r,
 #endif
 
     return rc;
+}
+
+
+/* a value of one variable alone is not copied; NGX_DECLINED: it has more */
+
+static ngx_int_t
+ngx_http_conflict_evaluate_variable(ngx_http_request_t *r,
+    ngx_http_complex_value_t *val, ngx_str_t *value)
+{
+    ngx_uint_t                  index;
+    ngx_http_variable_t        *variables;
+    ngx_http_variable_value_t  *v;
+    ngx_http_core_main_conf_t  *cmcf;
+
+    if (val->flushes == NULL || val->flushes[0] == (ngx_uint_t) -1
+        || val->flushes[1] != (ngx_uint_t) -1)
+    {
+        return NGX_DECLINED;
+    }
+
+    index = val->flushes[0];
+
+    cmcf = ngx_http_get_module_main_conf(r, ngx_http_core_module);
+    variables = cmcf->variables.elts;
+
+    if (val->value.data[0] != '$'
+        || val->value.len != variables[index].name.len + 1)
+    {
+        return NGX_DECLINED;
+    }
+
+    v = ngx_http_get_flushed_variable(r, index);
+
+    if (v == NULL || v->not_found) {
+        ngx_str_null(value);
+        return NGX_OK;
+    }
+
+    value->data = v->data;
+    value->len = v->len;
+
+    return NGX_OK;
 }
 
 

@@ -10,6 +10,15 @@
 #include "http/ngx_http_conflict_http.h"
 
 
+/* may they be equal: most fields are told apart without a call */
+
+#define ngx_http_conflict_header_like(field, name)                            \
+    ((field)->len == (name)->len                                              \
+     && ((field)->len == 0                                                    \
+         || ((field)->data[(field)->len - 1] | 0x20)                          \
+            == ((name)->data[(name)->len - 1] | 0x20)))
+
+
 /*
  * Fields of a write, and fields that would make the own GET conditional,
  * partial, encoded or answered by a cache.
@@ -70,7 +79,7 @@ ngx_http_conflict_header_find(ngx_list_t *headers, ngx_str_t *name,
 
         for (i = 0; i < part->nelts; i++) {
 
-            if (h[i].hash && h[i].key.len == name->len
+            if (h[i].hash && ngx_http_conflict_header_like(&h[i].key, name)
                 && ngx_strncasecmp(h[i].key.data, name->data, name->len) == 0)
             {
                 value = value ? value : &h[i].value;
@@ -179,8 +188,10 @@ ngx_http_conflict_header_listed(ngx_str_t *name, const ngx_str_t *names)
 
     for (n = 0; names[n].len; n++) {
 
-        if (name->len == names[n].len
-            && ngx_strncasecmp(name->data, names[n].data, names[n].len) == 0)
+        if (ngx_http_conflict_header_like(name, &names[n])
+            && (ngx_memcmp(name->data, names[n].data, names[n].len) == 0
+                || ngx_strncasecmp(name->data, names[n].data, names[n].len)
+                   == 0))
         {
             return 1;
         }
@@ -202,7 +213,7 @@ ngx_http_conflict_header_drop(ngx_list_t *headers, const ngx_str_t *name)
 
         for (i = 0; i < part->nelts; i++) {
 
-            if (h[i].key.len == name->len
+            if (ngx_http_conflict_header_like(&h[i].key, name)
                 && ngx_strncasecmp(h[i].key.data, name->data, name->len) == 0)
             {
                 h[i].hash = 0;

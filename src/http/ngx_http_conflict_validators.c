@@ -25,7 +25,10 @@ ngx_http_conflict_validators_etag(ngx_http_request_t *r, uint64_t version)
         return NGX_OK;
     }
 
-    p = ngx_sprintf(text, "\"%uL\"", version);
+    p = text;
+    *p++ = '"';
+    p = conflict_decimal_print(p, version);
+    *p++ = '"';
 
     return ngx_http_conflict_validators_etag_text(r, (char *) text, p - text);
 }

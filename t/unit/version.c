@@ -481,6 +481,45 @@ test_unquote(void **state)
 }
 
 
+/* a field is its length and its bytes, however they are collected */
+
+static void
+test_hash_fields(void **state)
+{
+    size_t           i, n, end;
+    uint64_t         len;
+    unsigned char    all[4096];
+    conflict_hash_t  hash;
+
+    static const size_t  lens[] = { 0, 1, 60, 0, 56, 119, 120, 121, 3, 700, 8 };
+
+    (void) state;
+
+    for (n = 0; n <= sizeof(lens) / sizeof(lens[0]); n++) {
+        conflict_hash_init(&hash, 0);
+        end = 0;
+
+        for (i = 0; i < n; i++) {
+            len = lens[i];
+            memcpy(all + end, &len, sizeof(len));
+            memset(all + end + sizeof(len), 'a' + (int) i, len);
+            conflict_hash_field(&hash, len ? all + end + sizeof(len) : NULL,
+                                len);
+            end += sizeof(len) + len;
+
+            if (i % 4 == 3) {
+                memcpy(all + end, "more", 4);
+                conflict_hash_update(&hash, "more", 4);
+                end += 4;
+            }
+        }
+
+        assert_true(conflict_hash_final(&hash)
+                    == conflict_hash_64(all, end, 0));
+    }
+}
+
+
 int
 main(void)
 {
@@ -497,7 +536,8 @@ main(void)
         cmocka_unit_test(test_mtime),
         cmocka_unit_test(test_mtime_shown),
         cmocka_unit_test(test_hash),
-        cmocka_unit_test(test_hash_dirty)
+        cmocka_unit_test(test_hash_dirty),
+        cmocka_unit_test(test_hash_fields)
     };
 
     return cmocka_run_group_tests(tests, NULL, NULL);

@@ -8,6 +8,8 @@
  */
 
 
+#include <string.h>
+
 #if (CONFLICT_HASH_DISPATCH)
 
 #define XXH_STATIC_LINKING_ONLY      /* for the size of a state */
@@ -30,7 +32,11 @@
 
 
 typedef char conflict_hash_fits_t
-    [sizeof(XXH3_state_t) + 63 <= sizeof(conflict_hash_t) ? 1 : -1];
+    [sizeof(XXH3_state_t) + 63 <= sizeof(((conflict_hash_t *) 0)->opaque)
+     ? 1 : -1];
+
+
+static void conflict_hash_flush(conflict_hash_t *hash);
 
 
 void
@@ -44,32 +50,70 @@ conflict_hash_init(conflict_hash_t *hash, uint64_t seed)
     XXH3_INITSTATE(state);
 
     (void) XXH3_64bits_reset_withSeed(state, seed);
+
+    hash->pending = 0;
 }
 
 
 void
 conflict_hash_update(conflict_hash_t *hash, const void *data, size_t len)
 {
+    if (hash->pending) {
+        conflict_hash_flush(hash);
+    }
+
     (void) XXH3_64bits_update(conflict_hash_state(hash), data, len);
 }
 
 
+/* short fields are collected: an update costs more than a copy */
+
 void
 conflict_hash_field(conflict_hash_t *hash, const void *data, size_t len)
 {
-    uint64_t  n;
+    uint64_t        n;
+    unsigned char  *p;
 
     n = len;
 
-    conflict_hash_update(hash, &n, sizeof(n));
-    conflict_hash_update(hash, data, len);
+    if (len > sizeof(hash->fields) - sizeof(n)) {
+        conflict_hash_update(hash, &n, sizeof(n));
+        conflict_hash_update(hash, data, len);
+        return;
+    }
+
+    if (sizeof(n) + len > sizeof(hash->fields) - hash->pending) {
+        conflict_hash_flush(hash);
+    }
+
+    p = hash->fields + hash->pending;
+    memcpy(p, &n, sizeof(n));
+
+    if (len) {
+        memcpy(p + sizeof(n), data, len);
+    }
+
+    hash->pending += sizeof(n) + len;
+}
+
+
+static void
+conflict_hash_flush(conflict_hash_t *hash)
+{
+    (void) XXH3_64bits_update(conflict_hash_state(hash), hash->fields,
+                              hash->pending);
+    hash->pending = 0;
 }
 
 
 uint64_t
-conflict_hash_final(const conflict_hash_t *hash)
+conflict_hash_final(conflict_hash_t *hash)
 {
     uint64_t  h;
+
+    if (hash->pending) {
+        conflict_hash_flush(hash);
+    }
 
     h = XXH3_64bits_digest(conflict_hash_state(hash));
 

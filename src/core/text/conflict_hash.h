@@ -19,6 +19,8 @@
 
 typedef struct {
     uint64_t                 opaque[80];
+    size_t                   pending;      /* bytes of "fields" */
+    unsigned char            fields[128];  /* not hashed yet */
 } conflict_hash_t;
 
 
@@ -29,7 +31,7 @@ void conflict_hash_update(conflict_hash_t *hash, const void *data, size_t len);
 void conflict_hash_field(conflict_hash_t *hash, const void *data, size_t len);
 
 /* Never 0, which means "no hash" everywhere. */
-uint64_t conflict_hash_final(const conflict_hash_t *hash);
+uint64_t conflict_hash_final(conflict_hash_t *hash);
 
 /* The same for contiguous bytes; never 0. */
 uint64_t conflict_hash_64(const void *data, size_t len, uint64_t seed);

@@ -85,3 +85,34 @@ is(finish($other)->{status}, 204, 'the other');
 is(finish($_)->{status}, 204, 'one') for $first, @writes;
 
 isnt((written())[-1], 'two', 'which was not the last');
+
+
+=== the turn of a client that has gone meanwhile is passed on
+--- steps
+set_doc('/plain/1', { n => 0 });
+
+my $first = start('PUT', '/one/plain/1', body => { n => 'first' },
+                  headers => ['X-Up-Write: hold apply']);
+begun(1);
+
+my $before = waiting();
+my $gone = start('PUT', '/one/plain/1', body => { n => 'gone' });
+until_true { waiting() == $before + 1 };
+my $next = start('PUT', '/one/plain/1', body => { n => 'next' });
+until_true { waiting() == $before + 2 };
+
+# it leaves between its begin and the answer
+
+my $turns = log_count(qr/conflict turn: passed on to write/);
+my $left = log_count(qr/client prematurely closed connection/);
+
+redis($::redis, 'CLIENT', 'PAUSE', 1500, 'ALL');
+release();
+until_true { log_count(qr/conflict turn: passed on to write/) > $turns };
+close $gone->{socket};
+until_true { log_count(qr/client prematurely closed connection/) > $left };
+
+is(finish($first)->{status}, 204, 'the first');
+is(finish($next)->{status}, 204, 'the next one');
+is_deeply([written()], ['first', 'next'], 'and the upstream saw no other');
+is(PUT('/one/plain/1', { n => 'last' })->{status}, 204, 'the resource is free');

@@ -50,7 +50,7 @@ static ngx_int_t ngx_http_conflict_write_queue_compare(ngx_str_t *key,
 static ngx_http_conflict_queue_t *ngx_http_conflict_write_queue_create(
     ngx_http_conflict_op_t *op, ngx_rbtree_key_t hash);
 static ngx_uint_t ngx_http_conflict_write_queue_asks(
-    ngx_http_conflict_ctx_t *ctx, ngx_http_conflict_ctx_t *first);
+    ngx_http_conflict_op_t *op);
 static void ngx_http_conflict_write_queue_add(ngx_http_conflict_queue_t *queue,
     ngx_http_conflict_ctx_t *ctx);
 static void ngx_http_conflict_write_queue_pass(
@@ -247,11 +247,7 @@ ngx_http_conflict_write_queue_behind(ngx_http_conflict_ctx_t *ctx)
     queue = ngx_http_conflict_write_queue_find(op,
                                        ngx_http_conflict_write_queue_hash(op));
 
-    if (queue == NULL
-        || (!queue->pause
-            && ngx_http_conflict_write_queue_asks(ctx,
-                                   ngx_http_conflict_write_queue_head(queue))))
-    {
+    if (queue == NULL || ngx_http_conflict_write_queue_asks(op)) {
         return 0;
     }
 
@@ -263,19 +259,14 @@ ngx_http_conflict_write_queue_behind(ngx_http_conflict_ctx_t *ctx)
 
 
 /*
- * Under some policies a write with a stale base does not wait.  While the
- * first one waits for the end of a lease, asking the store overtakes nobody.
+ * Under some policies a write with a stale base does not wait.  As long as
+ * another one has the lease, asking the store overtakes nobody.
  */
 
 static ngx_uint_t
-ngx_http_conflict_write_queue_asks(ngx_http_conflict_ctx_t *ctx,
-    ngx_http_conflict_ctx_t *first)
+ngx_http_conflict_write_queue_asks(ngx_http_conflict_op_t *op)
 {
-    ngx_http_conflict_op_t  *op;
-
-    op = ctx->op;
-
-    return op->in.pre.kinds && !first->turn.begun
+    return op->in.pre.kinds
            && conflict_decide(op->in.policy, CONFLICT_LEASED,
                               (op->in.pre.kinds & CONFLICT_HEADERS)
                               ? CONFLICT_FAILED : CONFLICT_STALE)

@@ -386,12 +386,12 @@ ngx_http_conflict_write_queue_leave(ngx_http_conflict_ctx_t *ctx)
         return;
     }
 
-    if (!first) {
+    if (ctx->turn.begun && !ctx->op->out.leased) {
+        ngx_http_conflict_write_queue_pass(queue);
         return;
     }
 
-    if (ctx->turn.begun && !ctx->op->out.leased) {
-        ngx_http_conflict_write_queue_pass(queue);
+    if (!first) {
         return;
     }
 

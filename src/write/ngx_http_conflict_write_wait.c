@@ -29,6 +29,7 @@ ngx_http_conflict_state_e
 ngx_http_conflict_write_wait(ngx_http_conflict_ctx_t *ctx)
 {
     ngx_msec_t           delay;
+    ngx_uint_t           missed;
     ngx_http_request_t  *r;
 
     r = ctx->request;
@@ -64,12 +65,14 @@ ngx_http_conflict_write_wait(ngx_http_conflict_ctx_t *ctx)
         return ngx_http_conflict_write_wait_refuse(ctx);
     }
 
-    if (ngx_http_conflict_write_wait_missed(ctx)) {
-        return NGX_HTTP_CONFLICT_STATE_STORE_BEGIN;
-    }
+    missed = ngx_http_conflict_write_wait_missed(ctx);
 
     if (ngx_http_conflict_write_queue_join(ctx) != NGX_OK) {
         return NGX_HTTP_CONFLICT_STATE_ERROR;
+    }
+
+    if (missed && ngx_http_conflict_write_queue_first(ctx)) {
+        return NGX_HTTP_CONFLICT_STATE_STORE_BEGIN;
     }
 
     delay = ctx->conf->wait;

@@ -177,10 +177,19 @@ ngx_http_conflict_write_wait_begin(ngx_http_conflict_ctx_t *ctx)
 
     ngx_http_conflict_store_call_start(ctx, ctx->op->store->ops->begin);
 
-    if (!ctx->op->busy) {
-        /* not at once: another request is running */
-        ngx_post_event(&ctx->timing.timer, &ngx_posted_events);
+    if (ctx->op->busy) {
+        return;
     }
+
+    /*
+     * Not at once, since another request is running.  One that has no lease
+     * passes the turn on, which may go on for very many: other events come
+     * between.
+     */
+
+    ngx_post_event(&ctx->timing.timer, ctx->op->out.leased
+                                       ? &ngx_posted_events
+                                       : &ngx_posted_next_events);
 }
 
 

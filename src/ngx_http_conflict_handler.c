@@ -445,6 +445,10 @@ ngx_http_conflict_handler_no_base(ngx_http_conflict_ctx_t *ctx)
 static ngx_http_conflict_state_e
 ngx_http_conflict_handler_begin(ngx_http_conflict_ctx_t *ctx)
 {
+    if (ngx_http_conflict_write_queue_behind(ctx)) {
+        return NGX_HTTP_CONFLICT_STATE_WAIT_FOR_WRITE;
+    }
+
     ngx_http_conflict_store_call_start(ctx, ctx->op->store->ops->begin);
 
     return NGX_HTTP_CONFLICT_STATE_STORE_VERDICT;
@@ -542,6 +546,11 @@ ngx_http_conflict_handler_cleanup(ngx_http_conflict_ctx_t *ctx)
         ngx_del_timer(&ctx->timing.timer);
     }
 
+    if (ctx->timing.timer.posted) {
+        ngx_delete_posted_event(&ctx->timing.timer);
+    }
+
+    ngx_http_conflict_write_queue_leave(ctx);
     ngx_http_conflict_held_response_end(ctx);
     ngx_http_conflict_diff_end(ctx);
 

@@ -9,6 +9,8 @@
 
 #include "ngx_http_conflict_module.h"
 #include "lock/ngx_http_conflict_lock.h"
+#include "write/ngx_http_conflict_write.h"
+#include "process/ngx_http_conflict_wake.h"
 #include "status/ngx_http_conflict_status.h"
 
 
@@ -301,6 +303,11 @@ ngx_http_conflict_module_init(ngx_conf_t *cf)
 
     *h = ngx_http_conflict_handler;
 
+    nmcf->wake = ngx_http_conflict_wake_add(cf, &ngx_http_conflict_module);
+    if (nmcf->wake == NULL) {
+        return NGX_ERROR;
+    }
+
     ngx_http_conflict_filter_init();
     ngx_http_conflict_request_body_filter_init();
 
@@ -362,6 +369,10 @@ ngx_http_conflict_module_init_process(ngx_cycle_t *cycle)
         ngx_http_conflict_stats_start(nmcf->stats);
     }
 
+    if (nmcf->wake) {
+        ngx_http_conflict_write_queue_start(cycle, nmcf->wake);
+    }
+
     store = nmcf->stores.elts;
 
     for (i = 0; i < nmcf->stores.nelts; i++) {
@@ -411,6 +422,8 @@ ngx_http_conflict_module_exit_process(ngx_cycle_t *cycle)
             ngx_http_conflict_redis_client_stop(store[i]->data);
         }
     }
+
+    ngx_http_conflict_wake_stop();
 
     if (nmcf->stats) {
         ngx_http_conflict_stats_stop();

@@ -50,6 +50,7 @@ ngx_http_conflict_conf_create_main(ngx_conf_t *cf)
      *     nmcf->addition = NULL;
      *     nmcf->ssi = NULL;
      *     nmcf->stats = NULL;
+     *     nmcf->wake = NULL;
      */
 
     if (ngx_array_init(&nmcf->stores, cf->pool, 4,

@@ -128,6 +128,8 @@ typedef struct {
     ngx_module_t                     *addition;
     ngx_module_t                     *ssi;
     ngx_shm_zone_t                   *stats;          /* counters, or NULL */
+    ngx_shm_zone_t                   *wake;           /* notes of workers that
+                                                         wait, or NULL */
 } ngx_http_conflict_main_conf_t;
 
 

@@ -10,6 +10,7 @@
 #include "config/ngx_http_conflict_conf.h"
 #include "process/ngx_http_conflict_predecessor.h"
 #include "process/ngx_http_conflict_random.h"
+#include "process/ngx_http_conflict_wake.h"
 
 
 static ngx_http_conflict_main_conf_t *ngx_http_conflict_reload_old_conf(
@@ -50,6 +51,10 @@ ngx_http_conflict_reload_init_module(ngx_cycle_t *cycle)
     }
 
     ngx_http_conflict_audit_file_created(cycle, nmcf);
+
+    if (nmcf->wake) {
+        ngx_http_conflict_wake_open(cycle, nmcf->wake);
+    }
 
     foreign = 0;
     omcf = ngx_http_conflict_reload_old_conf(&foreign);

@@ -337,6 +337,11 @@ typedef struct {
 } ngx_http_conflict_pair_t;
 
 
+/* writes of this worker that wait for the same key */
+
+typedef struct ngx_http_conflict_queue_s  ngx_http_conflict_queue_t;
+
+
 typedef void (*ngx_http_conflict_ctx_pt)(ngx_http_conflict_ctx_t *ctx);
 
 
@@ -498,6 +503,17 @@ struct ngx_http_conflict_ctx_s {
         ngx_uint_t                     fetches;     /* own GETs made */
         unsigned                       waited:1;    /* the timer has expired */
     } timing;
+
+    /* the turn of a write among those that wait; write_queue.c, pair.c */
+
+    struct {
+        ngx_http_conflict_queue_t     *queue;     /* NULL: it does not wait */
+        ngx_queue_t                    link;
+        uint64_t                       number;    /* by arrival; 0: new */
+        uint64_t                       fence;     /* of the lease found last */
+        unsigned                       begun:1;   /* not waiting for a turn */
+        unsigned                       woken:1;   /* begun by another write */
+    } turn;
 
     /*
      * The target of the own GET, if it is not the request's; else empty.

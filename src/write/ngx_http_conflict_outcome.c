@@ -524,6 +524,7 @@ ngx_http_conflict_outcome_settle_op(ngx_http_conflict_ctx_t *ctx,
     if (op->in.reads && class != NGX_HTTP_CONFLICT_AMBIGUOUS) {
         /* the source of a COPY is not written, nor read any more */
         (void) ops->cancel(op);
+        ngx_http_conflict_write_queue_next(op);
         return;
     }
 
@@ -567,6 +568,8 @@ ngx_http_conflict_outcome_settle_op(ngx_http_conflict_ctx_t *ctx,
         ctx->version.current = 0;
         op->out.wait = op->in.quarantine;
     }
+
+    ngx_http_conflict_write_queue_next(op);
 
     if (ctx->lease.applied && (op->out.lost || op->calls)) {
         ngx_http_conflict_audit_overlapped(ctx);

@@ -383,6 +383,7 @@ ngx_http_conflict_pair_swap(ngx_http_conflict_ctx_t *ctx)
 
     ctx->timing.fetches = 0;
     ctx->timing.wait_step = 0;
+    ctx->turn.number = 0;
 }
 
 

@@ -37,6 +37,7 @@ ngx_http_conflict_verdict(ngx_http_conflict_ctx_t *ctx)
     }
 
     if (rc != NGX_OK) {
+        ngx_http_conflict_write_queue_leave(ctx);
         return ngx_http_conflict_verdict_failed(ctx);
     }
 
@@ -44,6 +45,10 @@ ngx_http_conflict_verdict(ngx_http_conflict_ctx_t *ctx)
 
     if (ngx_http_conflict_entity_tags_retry(ctx)) {
         return NGX_HTTP_CONFLICT_STATE_STORE_BEGIN;
+    }
+
+    if (op->out.verdict != CONFLICT_WAIT || op->in.report) {
+        ngx_http_conflict_write_queue_leave(ctx);
     }
 
     if (op->in.pre.kinds & CONFLICT_IF_MATCH) {

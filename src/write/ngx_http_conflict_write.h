@@ -395,9 +395,45 @@ ngx_http_conflict_action_e ngx_http_conflict_verdict_action(
     conflict_policy_e policy);
 
 
+/* Starts and ends the process's queues of waiting writes. */
+void ngx_http_conflict_write_queue_start(ngx_cycle_t *cycle,
+    ngx_shm_zone_t *zone);
+
+/*
+ * 1: others have waited longer for this key, so the write has been queued
+ * without a begin, and the next state must be WAIT_FOR_WRITE.
+ */
+ngx_uint_t ngx_http_conflict_write_queue_behind(ngx_http_conflict_ctx_t *ctx);
+
+/* Queues a write, if it is not queued, by its arrival.  NGX_ERROR: no memory */
+ngx_int_t ngx_http_conflict_write_queue_join(ngx_http_conflict_ctx_t *ctx);
+
+/* 1: a queued write is the next of this worker, and has to ask the store. */
+ngx_uint_t ngx_http_conflict_write_queue_first(ngx_http_conflict_ctx_t *ctx);
+
+/*
+ * 1: this worker has settled the lease that the store has found, after it was
+ * asked.
+ */
+ngx_uint_t ngx_http_conflict_write_queue_settled(ngx_http_conflict_op_t *op);
+
+/* A write has its verdict, or has ended: the next one may be due. */
+void ngx_http_conflict_write_queue_leave(ngx_http_conflict_ctx_t *ctx);
+
+/* The lease of an operation was settled: it is the turn of the next write. */
+void ngx_http_conflict_write_queue_next(ngx_http_conflict_op_t *op);
+
+
 /* Another write is in flight, or may still land: waits for it. */
 ngx_http_conflict_state_e ngx_http_conflict_write_wait(
     ngx_http_conflict_ctx_t *ctx);
+
+/* Calls begin for a write that waits, from the event of another one. */
+void ngx_http_conflict_write_wait_begin(ngx_http_conflict_ctx_t *ctx);
+
+/* A write that waits asks the store after "delay" at the latest. */
+void ngx_http_conflict_write_wait_poll(ngx_http_conflict_ctx_t *ctx,
+    ngx_msec_t delay);
 
 
 #endif /* _NGX_HTTP_CONFLICT_WRITE_H_INCLUDED_ */

@@ -1,0 +1,118 @@
+# Hosts whose writes wait for the same key: one that always has more of them
+# lets the others have their turns.
+#
+# Needs: redis-server
+
+BEGIN { push @INC, 't/lib'; $ENV{TEST_CONFLICT_STORE} = 'redis' }
+use Conflict;
+use Test::Nginx::Socket 'no_plan';
+
+# two hosts, as far as Redis can tell, since stores share no queue; a worker
+# does not wake itself, so they cannot wake each other
+
+our $redis = $ENV{TEST_NGINX_REDIS_PORT};
+
+Conflict::install('Test::Nginx::Socket');
+workers(1);
+master_on();
+worker_connections(2048);
+log_level('debug_http');
+
+add_block_preprocessor(sub {
+    my $block = shift;
+    my $common = 'conflict_key $1; conflict_wait 20s; proxy_pass http://api$1;';
+
+    $block->set_value('main_config', 'worker_rlimit_nofile 4096;');
+    $block->set_value('http_config', ($block->http_config // '')
+        . "conflict_store other redis://127.0.0.1:$redis timeout=2s"
+        . " failover=trust;\n");
+    $block->set_value('config', <<"END");
+        location ~ ^/one(/.*) { conflict version; $common }
+        location ~ ^/two(/.*) { conflict version store=other; $common }
+END
+});
+
+sub waiting {
+    my %n = map { $_ => 1 }
+            error_log() =~ /\*(\d+) conflict state: wait for write/g;
+
+    return scalar keys %n;
+}
+
+sub written { map { /"n":"?(\w+)/ } map { $_->{body} } journal() }
+
+run_tests();
+
+__DATA__
+
+=== both have all their writes done
+--- steps
+set_doc('/plain/1', { n => 0 });
+
+my $first = start('PUT', '/one/plain/1', body => { n => 'first' },
+                  headers => ['X-Up-Write: hold apply']);
+begun(1);
+
+my @writes = map { start('PUT', "/$_/plain/1", body => { n => $_ }) }
+             ('one', 'two') x 30;
+
+until_true { waiting() == 60 };
+release();
+is(finish($first)->{status}, 204, 'the first');
+
+my %count;
+$count{finish($_)->{status}}++ for @writes;
+is_deeply(\%count, { 204 => 60 }, 'nobody is refused');
+
+
+=== the one that is never out of work lets the other in
+--- steps
+set_doc('/plain/1', { n => 0 });
+
+my $before = waiting();
+my $first = start('PUT', '/one/plain/1', body => { n => 'first' },
+                  headers => ['X-Up-Write: hold apply']);
+begun(1);
+
+my @writes = map { start('PUT', '/one/plain/1', body => { n => 'one' },
+                         headers => ['X-Up-Write: sleep=0.01 apply']) }
+             1 .. 100;
+my $other = start('PUT', '/two/plain/1', body => { n => 'two' });
+
+until_true { waiting() == $before + 101 };
+release();
+is(finish($other)->{status}, 204, 'the other');
+is(finish($_)->{status}, 204, 'one') for $first, @writes;
+
+isnt((written())[-1], 'two', 'which was not the last');
+
+
+=== the turn of a client that has gone meanwhile is passed on
+--- steps
+set_doc('/plain/1', { n => 0 });
+
+my $first = start('PUT', '/one/plain/1', body => { n => 'first' },
+                  headers => ['X-Up-Write: hold apply']);
+begun(1);
+
+my $before = waiting();
+my $gone = start('PUT', '/one/plain/1', body => { n => 'gone' });
+until_true { waiting() == $before + 1 };
+my $next = start('PUT', '/one/plain/1', body => { n => 'next' });
+until_true { waiting() == $before + 2 };
+
+# it leaves between its begin and the answer
+
+my $turns = log_count(qr/conflict turn: passed on to write/);
+my $left = log_count(qr/client prematurely closed connection/);
+
+redis($::redis, 'CLIENT', 'PAUSE', 1500, 'ALL');
+release();
+until_true { log_count(qr/conflict turn: passed on to write/) > $turns };
+close $gone->{socket};
+until_true { log_count(qr/client prematurely closed connection/) > $left };
+
+is(finish($first)->{status}, 204, 'the first');
+is(finish($next)->{status}, 204, 'the next one');
+is_deeply([written()], ['first', 'next'], 'and the upstream saw no other');
+is(PUT('/one/plain/1', { n => 'last' })->{status}, 204, 'the resource is free');

@@ -237,6 +237,9 @@ is(metric($m, 'writes_total', %route, outcome => 'passed'), 1, 'passed');
 is(metric($m, 'writes_total', %route, outcome => 'rejected'), 2, 'rejected');
 is(metric($m, 'conflicts_total', %route, action => 'conflict_version'), 2,
    'conflicts');
+is(metric($m, 'conflicts_total', %route, action => 'conflict_overlapped'), 0,
+   'what has not happened is 0, so that the first of them is an increase');
+is(metric($m, 'writes_total', %route, outcome => 'dropped'), 0, 'outcomes, too');
 is(metric($m, 'fetches_total', %route), 2, 'fetches');
 is(metric($m, 'waits_total', %route), 0, 'waits');
 is(metric($m, 'writes_in_flight'), 0, 'in flight');

@@ -24,12 +24,22 @@ __DATA__
         conflict_user $http_x_user;
         proxy_pass http://api;
     }
+    location /plain/evil/ {
+        conflict version;
+        conflict_entity $http_x_entity;
+        proxy_pass http://api;
+    }
+    location ~ ^(?<resource>/.*)/lock$ {
+        conflict_key $resource;
+        conflict_user $http_x_user;
+        conflict_lock;
+    }
     location = /dashboard {
         conflict_status;
     }
     location = /framed {
         conflict_status;
-        conflict_status_frames self;
+        conflict_status_frames http://localhost:$TEST_NGINX_SERVER_PORT;
     }
     location = /frame {
         default_type text/html;
@@ -52,4 +62,4 @@ for my $line (@said) {
     ok(!$bad, $name);
 }
 
-cmp_ok(scalar(@said), '>', 80, 'all was looked at');
+cmp_ok(scalar(@said), '>', 95, 'all was looked at');

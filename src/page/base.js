@@ -253,7 +253,7 @@ function sum(list) {
 }
 
 function action(name) {
-    return ACTIONS[name] || [name, 7, ''];
+    return Object.hasOwn(ACTIONS, name) ? ACTIONS[name] : [name, 7, ''];
 }
 
 /* logged locks are not conflicts */

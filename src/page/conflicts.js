@@ -27,7 +27,7 @@ function isOpen(c) {
 }
 
 function wanted(c) {
-    return (state.id === null || (c.conflict_id || '').includes(state.id))
+    return (state.id === null || c.conflict_id.includes(state.id))
            && (state.route === null || ofRoute(c, state.route))
            && (state.user === null || (c.user_id || '') === state.user)
            && (state.action === null || c.action === state.action)
@@ -39,6 +39,48 @@ function wanted(c) {
 function filtered() {
     return ['route', 'user', 'action', 'resource', 'id'].some(
         name => state[name] !== null);
+}
+
+/* a line may be in the stream twice */
+
+function distinct(lines) {
+    const list = new Map();
+
+    lines.map(readable).filter(Boolean).forEach(
+        c => list.set(c.conflict_id + ' ' + c.action, c));
+
+    return [...list.values()];
+}
+
+/*
+ * A line of a stream that others can write to need not be one of the module's:
+ * what it lacks is unknown.
+ */
+
+function readable(c, i) {
+    const text = name => typeof c[name] === 'string' ? c[name] : null;
+
+    if (Number.isNaN(Date.parse(text('time')))) {
+        return null;
+    }
+
+    for (const name of ['conflict_id', 'action', 'policy', 'entity',
+                        'entity_id', 'user_id', 'client_origin', 'method',
+                        'remote_addr', 'server_name', 'client_ts',
+                        'server_ts'])
+    {
+        c[name] = text(name);
+    }
+
+    for (const name of ['action', 'policy', 'entity']) {
+        c[name] = c[name] || 'unknown';
+    }
+
+    c.conflict_id = c.conflict_id || 'unknown ' + i;
+
+    c.fields = Array.isArray(c.fields) ? c.fields.map(String) : [];
+
+    return c;
 }
 
 /* one that the server has found for us is not among the latest */
@@ -146,7 +188,6 @@ function became(c) {
 function conflictDetail(c) {
     const list = make('dl', { class: 'facts' });
     const route = data.routes.find(r => ofRoute(c, key(r)));
-    const fields = c.fields || [];
 
     fact(list, 'Conflict ID', make('code', {}, c.conflict_id), ' ',
          copyButton(c.conflict_id, 'the conflict ID'));
@@ -157,7 +198,8 @@ function conflictDetail(c) {
     fact(list, 'Request', c.method + ' ' + c.entity_id);
     fact(list, 'Entity', c.entity);
     fact(list, 'Policy', c.policy + (c.report ? ' (report)' : ''));
-    fact(list, 'Fields', fields.length ? fields.join(', ') : 'unknown');
+    fact(list, 'Fields', c.fields.length ? c.fields.join(', ')
+                                           : 'unknown');
 
     return make('div', { class: 'inside' },
         make('p', { class: 'became' }, became(c)),
@@ -195,7 +237,7 @@ function conflictRow(c, open, fresh) {
         cell('What became of it', 'what',
              make('i', { class: 'dot k' + action(c.action)[1] }),
              action(c.action)[0] + (c.report ? ' (report)' : '')),
-        cell('Fields', 'small', (c.fields || []).join(', ') || 'unknown'),
+        cell('Fields', 'small', c.fields.join(', ') || 'unknown'),
         cell('When', 'when', t));
 }
 
@@ -331,7 +373,7 @@ function search(id) {
                                              credentials: 'same-origin' })
         .then(r => r.ok ? r.json() : Promise.reject())
         .then(json => {
-            found[id] = json.conflicts[0] || null;
+            found[id] = distinct(json.conflicts)[0] || null;
             show();
         })
         .catch(() => { delete found[id]; });

@@ -148,8 +148,11 @@ function showActions(n) {
     }));
 
     if (!items.length) {
-        items.push({ id: 'none', sig: '', make: () =>
-            make('p', { class: 'act is-good' }, 'Nothing.') });
+        items.push({ id: 'none', sig: String(data.routes.length > 0),
+                     make: () =>
+            data.routes.length
+                ? make('p', { class: 'act is-good' }, 'Nothing.')
+                : quiet('Nothing was counted yet.') });
     }
 
     fill($('action'), items);
@@ -369,6 +372,7 @@ async function load() {
         }
 
         data = json;
+        data.conflicts = distinct(data.conflicts);
         data.limit = limit;
         problem('');
         show();

@@ -215,7 +215,8 @@ async function filters(browser, page) {
     for (const part of [carol.conflict_id, 'Device tablet 7',
                         'Address 127.0.0.1', 'Request PUT /plain/lww/1',
                         'Policy lww', 'overwrote the version of the server',
-                        'Response: ' + carol.status, 'Version ' + carol.base_version,
+                        'Response: ' + carol.status,
+                        'Version ' + carol.base_version,
                         'Version ' + carol.server_version])
     {
         check(text.includes(part), 'with ' + part);
@@ -286,10 +287,83 @@ async function copies(page) {
     await opener.click();
 }
 
-/* in a frame of a page of this origin, and of none other */
+/* all that clients send is text, also in the address */
+
+async function hostile(browser, page, evil) {
+    const before = await page.locator('.conflicts tbody .row').count();
+
+    await write('/plain/evil/1', { title: 'x' }, { 'X-Entity': evil });
+    await fetch(base + '/plain/evil/1/lock', {
+        method: 'POST', headers: { 'X-User': evil, 'X-Client': evil }
+    });
+    await write('/plain/' + encodeURIComponent(evil), { title: 'first' });
+    await stale('/plain/' + encodeURIComponent(evil), 1,
+                { 'X-User': evil, 'X-Client': evil });
+
+    check(await appears(page, '.routes .row', evil), 'an entity is text');
+    check(await appears(page, '.conflicts th', evil), 'a resource');
+    check(await appears(page, '#locks td', evil), 'a holder of a lock');
+    check(await appears(page, '#resources th', evil), 'one that is frequent');
+
+    await page.locator('.conflicts .opener', { hasText: evil }).click();
+    check(await appears(page, '.conflicts .facts', evil), 'one that is open');
+    await page.locator('.routes .opener', { hasText: '/plain/evil/' }).first()
+              .click();
+    check(await appears(page, '.routes .detail', 'Since'), 'a route');
+    await page.selectOption('#f-user', { label: evil });
+    check(await page.locator('.conflicts tbody .row').count() === 1,
+          'a user that is selected');
+    check(await page.locator('main img, main script').count() === 0,
+          'no element');
+
+    /* an address that somebody was sent */
+
+    const args = ['range', 'open', 'route', 'user', 'action', 'resource',
+                  'id', 'conflict'].map(
+        name => name + '=' + encodeURIComponent('"\'>' + evil)).join('&');
+    const other = await open(browser, {}, '/dashboard?' + args);
+
+    check(await appears(other, '#conflicts', 'No conflict with this ID'),
+          'an address of nothing but markup');
+    check(await other.locator('main img, main script').count() === 0
+          && !(await other.locator('#conflicts pre').textContent())
+              .includes('<'),
+          'is text, and no command');
+    await other.context().close();
+
+    /* lines that are not the module's */
+
+    await fulfilled(page, json => {
+        json.conflicts.unshift({}, { time: 5 }, { time: json.time },
+            { time: json.time }, json.conflicts[0],
+            { time: json.time, action: '__proto__', conflict_id: evil,
+              fields: { x: evil }, base_version: [evil], entity_id: [1] },
+            { time: json.time, action: 'constructor', conflict_id: null,
+              fields: [[evil]], user_id: 7, status: evil });
+    });
+    await page.goto(base + '/dashboard');
+    check(await appears(page, '.conflicts td', '__proto__'),
+          'lines of others');
+    await page.locator('.conflicts .opener').nth(1).click();
+    await page.locator('.conflicts .opener').nth(2).click();
+    check(await page.locator('.conflicts .detail').count() === 1
+          && await page.locator('main img, main script').count() === 0,
+          'open, too');
+    check(await page.locator('#problem').isHidden(), 'and break nothing');
+    await unfulfilled(page);
+    await page.goto(base + '/dashboard');
+    check(await page.locator('.conflicts tbody .row').count() >= before,
+          'all as before');
+}
+
+/* in a frame of a page of an origin that is named, and of none other */
 
 async function widget(browser) {
-    const page = await open(browser, {}, '/frame?widget=/framed');
+    const away = base.replace('127.0.0.1', 'localhost');
+    const page = await open(browser, {}, '/dashboard');
+
+    await page.goto(away + '/frame?widget=' + base + '/framed');
+
     const frame = page.frameLocator('iframe');
 
     try {
@@ -300,7 +374,7 @@ async function widget(browser) {
     }
 
     await page.screenshot({ path: dir + '/badge.png' });
-    await page.goto(base + '/frame?widget=/dashboard');
+    await page.goto(base + '/frame?widget=/framed');
     await page.waitForTimeout(500);
     check(!(await page.frames()[1].content()).includes('write conflicts'),
           'but not where it is not allowed');
@@ -322,6 +396,8 @@ async function widget(browser) {
         const page = await open(browser, { viewport: { width: 1280,
                                                        height: 900 } });
 
+        check(await appears(page, '#action', 'Nothing was counted yet'),
+              'what was not looked at is not called good');
         check(await appears(page, '#routes', 'No guarded write'),
               'the empty page says that it is');
         check(await appears(page, '#conflicts', 'None yet'),
@@ -413,6 +489,7 @@ async function widget(browser) {
         await page.locator('[name=range][value=hours]').check({ force: true });
         await filters(browser, page);
         await copies(page);
+        await hostile(browser, page, evil);
         await names(page);
         await page.locator('.routes .opener').first().click();
         await page.locator('.conflicts .opener').first().click();
@@ -509,7 +586,8 @@ async function widget(browser) {
 
     check(wrong.length === 0, 'nothing in the console ' + wrong.join(' | '));
 
-    const elsewhere = requests.filter(url => !url.startsWith(base + '/'));
+    const elsewhere = requests.filter(url => !url.startsWith(base + '/')
+                                             && !url.includes('/frame?'));
     check(elsewhere.length === 0, 'no request leaves ' + elsewhere.join(' '));
 
     await browser.close();

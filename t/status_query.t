@@ -146,6 +146,14 @@ for my $ago ('30m', '24h', '7d', '900d', '1d12h') {
     is(scalar(@{ ask("since=$ago")->{conflicts} }), 5, "since: $ago, lines");
 }
 
+for my $date ('0001-01-01T00:00:00Z', '1969-12-31T23:59:59.999999Z',
+              '1970-01-01T00:00:00-23:59')
+{
+    is(ask("since=$date")->{totals}{writes}, 8, "since: $date");
+    is(scalar(@{ ask("since=$date")->{conflicts} }), 5, "since: $date, lines");
+}
+
+is(ask('since=9999-12-31T23:59:59Z')->{totals}{writes}, 0, 'never');
 is(ask('since=2099-01-01T00:00:00Z')->{totals}{writes}, 0, 'not yet');
 is(ask('since=2099-01-01T00:00:00%2B01:00')->{totals}{writes}, 0,
    'with an offset');

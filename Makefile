@@ -150,7 +150,7 @@ test-tools:
 	@$(MAKE) --no-print-directory -s $(MODULE) $(TEST_MODULE) \
 		$(BROKEN_MODULES) $(B)/promtool $(B)/page/node_modules \
 		$(B)/clients/node_modules $(B)/docs/node_modules \
-		$(B)/install/node_modules
+		$(B)/install/node_modules $(B)/grafana/node_modules
 
 # a file whose packages cannot be installed is skipped with a message
 

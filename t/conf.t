@@ -1,6 +1,7 @@
 # The examples of conf/: nginx accepts each of them.
 #
 # Needs: logrotate build/promtool build/ngx_http_conflict_module.so
+# Needs: build/grafana/node_modules
 
 BEGIN { push @INC, 't/lib' }
 use Conflict;
@@ -76,8 +77,77 @@ my %known = map { $_ => 1 } GET('/metrics')->{body} =~ /^# TYPE (\S+)/mg;
 my $dashboard = slurp("$top/conf/grafana-dashboard.json");
 my $rules = slurp("$top/conf/prometheus-rules.yml");
 
-cmp_ok(scalar(@{ JSON::PP->new->decode($dashboard)->{panels} }), '>', 5,
-       'a dashboard with panels');
+my $grafana = JSON::PP->new->decode($dashboard);
+my @panels = grep { $_->{type} ne 'row' } @{ $grafana->{panels} };
+my @notes = grep { $_->{expr} } @{ $grafana->{annotations}{list} };
+
+cmp_ok(scalar(@panels), '>', 5, 'a dashboard with panels');
+cmp_ok(scalar(@notes), '>', 1, 'and annotations');
+
+# by Grafana's own schema
+
+$ENV{NODE_PATH} = "$top/build/grafana/node_modules";
+is(`node $top/t/grafana/check.js $top/conf/grafana-dashboard.json 2>&1`, '',
+   'it is of the type that Grafana has for it');
+
+# by Prometheus, with values in place of Grafana's variables
+
+my @exprs = map { $_->{expr} } @notes, map { @{ $_->{targets} } } @panels;
+my $yaml = "groups:\n  - name: dashboard\n    rules:\n";
+
+for my $i (0 .. $#exprs) {
+    (my $expr = $exprs[$i]) =~ s/\$__rate_interval/5m/g;
+
+    $expr =~ s/\$location/.*/g;
+    $expr =~ s/'/''/g;
+    $yaml .= "      - record: panel:$i\n        expr: '$expr'\n";
+}
+
+open my $out, '>', "$dir/../dashboard.yml" or die;
+print $out $yaml;
+close $out;
+
+$said = `$top/build/promtool check rules $dir/../dashboard.yml 2>&1`;
+like($said, qr/SUCCESS: ${\ scalar(@exprs)} rules found/, 'what it asks');
+
+# labels that there are
+
+my %label = map { $_ => 1 } GET('/metrics')->{body} =~ /[{,](\w+)="/g;
+
+$label{$_} = 1 for 'instance', 'le';
+
+for my $name (map { /\bby \(([\w, ]+)\)/g } @exprs) {
+    $label{$_} or fail("$_ is no label") for split /, /, $name;
+}
+
+for my $text (map { ($_->{titleFormat} // '', $_->{legendFormat} // '') }
+              @notes, map { @{ $_->{targets} } } @panels)
+{
+    $label{$_} or fail("$_ is no label") for $text =~ /\{\{(\w+)\}\}/g;
+}
+
+# each says what it shows, has limits to color it, and a place of its own
+
+my %place;
+
+for my $panel (@{ $grafana->{panels} }) {
+    my $p = $panel->{gridPos};
+
+    for my $x ($p->{x} .. $p->{x} + $p->{w} - 1) {
+        $place{"$x $_"}++ && fail("$panel->{title}: on another panel")
+            for $p->{y} .. $p->{y} + $p->{h} - 1;
+    }
+
+    next if $panel->{type} eq 'row';
+
+    my $defaults = $panel->{fieldConfig}{defaults};
+
+    like($panel->{description}, qr/[.?]$/, "$panel->{title}: description");
+    is(ref($defaults->{thresholds}{steps}), 'ARRAY',
+       "$panel->{title}: thresholds");
+    is($defaults->{noValue}, 'unknown', "$panel->{title}: unknown is not 0")
+        if $panel->{type} eq 'stat';
+}
 
 for my $text ($dashboard, $rules) {
     for my $name ($text =~ /(?<![:\w])(nginx_conflict_\w+)/g) {

@@ -1360,6 +1360,62 @@ invalid value "xml" in "conflict_status" directive, it must be "html", "json" or
 "conflict_status" directive is duplicate
 
 
+=== frames: not an origin
+--- config
+    location = /status {
+        conflict_status_frames https://admin.example.com/page;
+        conflict_status;
+    }
+--- must_die
+--- error_log
+invalid value "https://admin.example.com/page" in "conflict_status_frames" directive, it must be "self", an origin like "https://admin.example.com", or "none" alone
+
+
+=== frames: more than an origin
+--- config
+    location = /status {
+        conflict_status_frames "https://admin.example.com; script-src *";
+        conflict_status;
+    }
+--- must_die
+--- error_log
+invalid value "https://admin.example.com; script-src *" in "conflict_status_frames" directive
+
+
+=== frames: none, and one
+--- config
+    location = /status {
+        conflict_status_frames https://admin.example.com none;
+        conflict_status;
+    }
+--- must_die
+--- error_log
+invalid value "none" in "conflict_status_frames" directive
+
+
+=== frames: all of them
+--- config
+    location = /status {
+        conflict_status_frames *;
+        conflict_status;
+    }
+--- must_die
+--- error_log
+invalid value "*" in "conflict_status_frames" directive
+
+
+=== frames: twice
+--- config
+    location = /status {
+        conflict_status_frames self;
+        conflict_status_frames none;
+        conflict_status;
+    }
+--- must_die
+--- error_log
+"conflict_status_frames" directive is duplicate
+
+
 === a status that is a lock endpoint as well
 --- config
     location = /status {

@@ -16,17 +16,41 @@ __DATA__
 --- config
     location /plain/ {
         conflict version;
+        conflict_user $http_x_user;
         proxy_pass http://api;
+    }
+    location /plain/lww/ {
+        conflict lww;
+        conflict_user $http_x_user;
+        proxy_pass http://api;
+    }
+    location /plain/evil/ {
+        conflict version;
+        conflict_entity $http_x_entity;
+        proxy_pass http://api;
+    }
+    location ~ ^(?<resource>/.*)/lock$ {
+        conflict_key $resource;
+        conflict_user $http_x_user;
+        conflict_lock;
     }
     location = /dashboard {
         conflict_status;
+    }
+    location = /framed {
+        conflict_status;
+        conflict_status_frames http://localhost:$TEST_NGINX_SERVER_PORT;
+    }
+    location = /frame {
+        default_type text/html;
+        return 200 '<link rel=icon href=data:,><iframe src="$arg_widget?view=badge" width=320 height=120></iframe>';
     }
 --- steps
 my $top = $ENV{TEST_NGINX_TOP};
 my $shots = "$top/build/t/page-$Conflict::Store";
 
 mkdir $_ for "$top/build/t", $shots;
-set_doc("/plain/$_", { title => 'first' }) for 1, 2;
+set_doc("/plain/$_", { title => 'first' }) for 1, 2, 'lww/1', 'lww/2';
 
 $ENV{NODE_PATH} = "$top/build/page/node_modules";
 
@@ -38,4 +62,4 @@ for my $line (@said) {
     ok(!$bad, $name);
 }
 
-cmp_ok(scalar(@said), '>', 15, 'all was looked at');
+cmp_ok(scalar(@said), '>', 95, 'all was looked at');

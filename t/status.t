@@ -237,6 +237,9 @@ is(metric($m, 'writes_total', %route, outcome => 'passed'), 1, 'passed');
 is(metric($m, 'writes_total', %route, outcome => 'rejected'), 2, 'rejected');
 is(metric($m, 'conflicts_total', %route, action => 'conflict_version'), 2,
    'conflicts');
+is(metric($m, 'conflicts_total', %route, action => 'conflict_overlapped'), 0,
+   'what has not happened is 0, so that the first of them is an increase');
+is(metric($m, 'writes_total', %route, outcome => 'dropped'), 0, 'outcomes, too');
 is(metric($m, 'fetches_total', %route), 2, 'fetches');
 is(metric($m, 'waits_total', %route), 0, 'waits');
 is(metric($m, 'writes_in_flight'), 0, 'in flight');
@@ -654,7 +657,8 @@ like($policy, qr/default-src 'none'/, 'nothing but what is named');
 unlike($policy, qr/unsafe|\*/, 'and strictly');
 is(scalar(() = $r->{body} =~ /nonce="$nonce"/g), 2, 'the script, the style');
 unlike($r->{body}, qr/\@(NONCE|CSS|JS)\@/, 'all is in its place');
-unlike($r->{body}, qr/(src|href)="(?!data:,|#)/, 'nothing from elsewhere');
+unlike($r->{body}, qr/(src|href)="(?!data:,|#|' \+ here)/,
+       'nothing from elsewhere');
 isnt(header(GET('/page'), 'Content-Security-Policy'), $policy,
      'another one each time');
 

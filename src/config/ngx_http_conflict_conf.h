@@ -212,6 +212,8 @@ struct ngx_http_conflict_loc_conf_s {
     ngx_uint_t                        lock_status;   /* of a write */
 
     ngx_uint_t                        status;        /* format; 0: none */
+    ngx_str_t                         frames;        /* which pages may have
+                                                        the widget */
 
     ngx_http_conflict_log_t          *log;
     ngx_http_conflict_route_stats_t  *route_stats;   /* in a worker, or NULL */

@@ -12,7 +12,7 @@
 #include "process/ngx_http_conflict_failpoint.h"
 
 
-#define NGX_HTTP_CONFLICT_STATS_LAYOUT  3
+#define NGX_HTTP_CONFLICT_STATS_LAYOUT  4
 
 
 static ngx_int_t ngx_http_conflict_stats_init(ngx_shm_zone_t *shm_zone,
@@ -87,6 +87,7 @@ ngx_http_conflict_stats_init(ngx_shm_zone_t *shm_zone, void *data)
     }
 
     stats->layout = NGX_HTTP_CONFLICT_STATS_LAYOUT;
+    stats->started = ngx_time();
     shpool->data = stats;
 
     return NGX_OK;

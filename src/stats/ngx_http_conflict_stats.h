@@ -61,7 +61,7 @@
 #define NGX_HTTP_CONFLICT_STATS_RESOURCE   119
 
 #define NGX_HTTP_CONFLICT_STATS_FIELDS     16     /* of a route */
-#define NGX_HTTP_CONFLICT_STATS_LINES      100
+#define NGX_HTTP_CONFLICT_STATS_LINES      500
 #define NGX_HTTP_CONFLICT_STATS_RESOURCES  64
 
 /* the last bucket has no upper bound */
@@ -168,6 +168,7 @@ typedef struct {
 
 typedef struct {
     ngx_uint_t                       layout;
+    time_t                           started;    /* counting */
     ngx_uint_t                       n_routes;
     ngx_uint_t                       next_line;
     ngx_atomic_t                     audit_errors;

@@ -16,17 +16,15 @@
 
 
 typedef struct {
-    ngx_http_request_t             *request;
-    ngx_uint_t                      form;
-    ngx_uint_t                      waiting;   /* snapshots in progress */
-    ngx_uint_t                      n;
-    ngx_http_conflict_snapshot_t  **snapshot;
+    ngx_http_request_t                *request;
+    ngx_http_conflict_status_query_t   query;
+    ngx_uint_t                         waiting;   /* snapshots in progress */
+    ngx_uint_t                         n;
+    ngx_http_conflict_snapshot_t     **snapshot;
 } ngx_http_conflict_status_t;
 
 
 static ngx_int_t ngx_http_conflict_status_handler(ngx_http_request_t *r);
-static ngx_uint_t ngx_http_conflict_status_form(ngx_http_request_t *r,
-    ngx_uint_t own);
 static ngx_int_t ngx_http_conflict_status_snapshots(
     ngx_http_conflict_status_t *status);
 static void ngx_http_conflict_status_done(
@@ -34,19 +32,15 @@ static void ngx_http_conflict_status_done(
 static void ngx_http_conflict_status_cleanup(void *data);
 static ngx_int_t ngx_http_conflict_status_send(
     ngx_http_conflict_status_t *status);
+static void ngx_http_conflict_status_wrong(ngx_http_conflict_writer_t *out,
+    ngx_http_conflict_status_query_t *query);
 static ngx_int_t ngx_http_conflict_status_headers(ngx_http_request_t *r,
-    ngx_uint_t form, ngx_str_t *nonce);
+    ngx_uint_t form, ngx_uint_t badge, ngx_str_t *nonce);
+static ngx_int_t ngx_http_conflict_status_policy(ngx_http_request_t *r,
+    ngx_uint_t badge, ngx_str_t *nonce);
 static ngx_int_t ngx_http_conflict_status_nonce(ngx_http_request_t *r,
     ngx_str_t *nonce);
 
-
-static ngx_str_t  ngx_http_conflict_status_forms[] = {
-    ngx_null_string,
-    ngx_string("html"),
-    ngx_string("json"),
-    ngx_string("prometheus"),
-    ngx_null_string
-};
 
 static ngx_str_t  ngx_http_conflict_status_types[] = {
     ngx_null_string,
@@ -149,15 +143,17 @@ ngx_http_conflict_status_handler(ngx_http_request_t *r)
     ngx_memzero(status, sizeof(ngx_http_conflict_status_t));
 
     status->request = r;
-    status->form = ngx_http_conflict_status_form(r, nlcf->status);
-
     cln->handler = ngx_http_conflict_status_cleanup;
 
-    if (status->form == NGX_HTTP_CONFLICT_STATUS_OFF) {
-        return NGX_HTTP_BAD_REQUEST;
+    rc = ngx_http_conflict_status_query(r, &status->query, nlcf->status);
+
+    if (rc == NGX_ERROR) {
+        return NGX_HTTP_INTERNAL_SERVER_ERROR;
     }
 
-    if (status->form != NGX_HTTP_CONFLICT_STATUS_HTML
+    if (rc == NGX_OK
+        && (status->query.form != NGX_HTTP_CONFLICT_STATUS_HTML
+            || status->query.badge)
         && ngx_http_conflict_status_snapshots(status) != NGX_OK)
     {
         return NGX_HTTP_INTERNAL_SERVER_ERROR;
@@ -174,42 +170,15 @@ ngx_http_conflict_status_handler(ngx_http_request_t *r)
 }
 
 
-/* only the page has two formats: it fetches JSON from its own address */
-
-static ngx_uint_t
-ngx_http_conflict_status_form(ngx_http_request_t *r, ngx_uint_t own)
-{
-    ngx_str_t  value;
-
-    if (ngx_http_arg(r, (u_char *) "format", 6, &value) != NGX_OK) {
-        return own;
-    }
-
-    if (value.len == ngx_http_conflict_status_forms[own].len
-        && ngx_strncmp(value.data, ngx_http_conflict_status_forms[own].data,
-                       value.len)
-           == 0)
-    {
-        return own;
-    }
-
-    if (own == NGX_HTTP_CONFLICT_STATUS_HTML && value.len == 4
-        && ngx_strncmp(value.data, "json", 4) == 0)
-    {
-        return NGX_HTTP_CONFLICT_STATUS_JSON;
-    }
-
-    return NGX_HTTP_CONFLICT_STATUS_OFF;
-}
-
-
 static ngx_int_t
 ngx_http_conflict_status_snapshots(ngx_http_conflict_status_t *status)
 {
-    ngx_uint_t                       i, brief;
-    ngx_http_conflict_store_t      **store;
-    ngx_http_conflict_snapshot_t    *snapshot;
-    ngx_http_conflict_main_conf_t   *nmcf;
+    ngx_uint_t                           i;
+    ngx_http_conflict_store_t          **store;
+    ngx_http_conflict_snapshot_t        *snapshot;
+    ngx_http_conflict_main_conf_t       *nmcf;
+    ngx_http_conflict_status_query_t    *query;
+    ngx_http_conflict_snapshot_want_t    want;
 
     nmcf = ngx_http_get_module_main_conf(status->request,
                                          ngx_http_conflict_module);
@@ -222,11 +191,23 @@ ngx_http_conflict_status_snapshots(ngx_http_conflict_status_t *status)
         return NGX_ERROR;
     }
 
-    brief = (status->form == NGX_HTTP_CONFLICT_STATUS_PROMETHEUS);
+    query = &status->query;
+
+    want.brief = (query->form == NGX_HTTP_CONFLICT_STATUS_PROMETHEUS);
+    want.id = query->id;
+    want.lines = query->badge ? 0 : query->limit;
+
+    /* among how many those that are asked for are searched */
+
+    if (want.lines && (query->action || query->entity.len
+                       || query->since != CONFLICT_TIME_NONE))
+    {
+        want.lines = NGX_HTTP_CONFLICT_SNAPSHOT_LINES;
+    }
 
     for (i = 0; i < nmcf->stores.nelts; i++) {
 
-        snapshot = ngx_http_conflict_snapshot_create(store[i], brief);
+        snapshot = ngx_http_conflict_snapshot_create(store[i], &want);
         if (snapshot == NULL) {
             return NGX_ERROR;
         }
@@ -284,39 +265,45 @@ ngx_http_conflict_status_cleanup(void *data)
 static ngx_int_t
 ngx_http_conflict_status_send(ngx_http_conflict_status_t *status)
 {
-    ngx_int_t                    rc;
-    ngx_str_t                    nonce;
-    ngx_http_request_t          *r;
-    ngx_http_conflict_writer_t   out;
+    ngx_int_t                          rc;
+    ngx_str_t                          nonce;
+    ngx_http_request_t                *r;
+    ngx_http_conflict_writer_t         out;
+    ngx_http_conflict_status_query_t  *query;
 
     r = status->request;
+    query = &status->query;
 
     ngx_memzero(&out, sizeof(ngx_http_conflict_writer_t));
     out.pool = r->pool;
 
     ngx_str_null(&nonce);
 
-    switch (status->form) {
+    if (query->wrong) {
+        query->form = NGX_HTTP_CONFLICT_STATUS_JSON;
+        ngx_http_conflict_status_wrong(&out, query);
 
-    case NGX_HTTP_CONFLICT_STATUS_HTML:
+    } else if (query->form == NGX_HTTP_CONFLICT_STATUS_JSON) {
+        ngx_http_conflict_status_json(&out, status->snapshot, status->n,
+                                      query);
 
-        if (ngx_http_conflict_status_nonce(r, &nonce) != NGX_OK) {
-            return NGX_HTTP_INTERNAL_SERVER_ERROR;
-        }
-
-        ngx_http_conflict_status_page(&out, &nonce);
-        break;
-
-    case NGX_HTTP_CONFLICT_STATUS_JSON:
-        ngx_http_conflict_status_json(&out, status->snapshot, status->n);
-        break;
-
-    default: /* NGX_HTTP_CONFLICT_STATUS_PROMETHEUS */
+    } else if (query->form == NGX_HTTP_CONFLICT_STATUS_PROMETHEUS) {
         ngx_http_conflict_status_prometheus(&out, status->snapshot, status->n);
+
+    } else if (ngx_http_conflict_status_nonce(r, &nonce) != NGX_OK) {
+        return NGX_HTTP_INTERNAL_SERVER_ERROR;
+
+    } else if (query->badge) {
+        ngx_http_conflict_status_badge(&out, &nonce, status->snapshot,
+                                       status->n, query);
+
+    } else {
+        ngx_http_conflict_status_page(&out, &nonce);
     }
 
     if (out.failed
-        || ngx_http_conflict_status_headers(r, status->form, &nonce)
+        || ngx_http_conflict_status_headers(r, query->form, query->badge,
+                                            &nonce)
            != NGX_OK)
     {
         return NGX_HTTP_INTERNAL_SERVER_ERROR;
@@ -325,7 +312,7 @@ ngx_http_conflict_status_send(ngx_http_conflict_status_t *status)
     out.last->buf->last_buf = (r == r->main);
     out.last->buf->last_in_chain = 1;
 
-    r->headers_out.status = NGX_HTTP_OK;
+    r->headers_out.status = query->wrong ? NGX_HTTP_BAD_REQUEST : NGX_HTTP_OK;
     r->headers_out.content_length_n = out.size;
 
     rc = ngx_http_send_header(r);
@@ -338,13 +325,43 @@ ngx_http_conflict_status_send(ngx_http_conflict_status_t *status)
 }
 
 
+static void
+ngx_http_conflict_status_wrong(ngx_http_conflict_writer_t *out,
+    ngx_http_conflict_status_query_t *query)
+{
+    u_char      text[256];
+    json_t     *json;
+    ngx_str_t   title;
+
+    title.data = text;
+    title.len = ngx_snprintf(text, sizeof(text), "\"%s\" must be %s",
+                             query->wrong, query->must)
+                - text;
+
+    json = json_object();
+
+    ngx_http_conflict_json_set(&json, "error",
+                               json_string("invalid_parameter"));
+    ngx_http_conflict_json_set(&json, "title",
+                               ngx_http_conflict_json_text(&title,
+                                               NGX_HTTP_CONFLICT_JSON_WHOLE));
+    ngx_http_conflict_json_set(&json, "status",
+                               json_integer(NGX_HTTP_BAD_REQUEST));
+    ngx_http_conflict_json_set(&json, "parameter", json_string(query->wrong));
+    ngx_http_conflict_json_set(&json, "value",
+                               ngx_http_conflict_json_text(&query->value,
+                                               NGX_HTTP_CONFLICT_JSON_WHOLE));
+
+    ngx_http_conflict_writer_print(out, "{");
+    ngx_http_conflict_json_print(out, json);
+    ngx_http_conflict_writer_print(out, "}\n");
+}
+
+
 static ngx_int_t
 ngx_http_conflict_status_headers(ngx_http_request_t *r, ngx_uint_t form,
-    ngx_str_t *nonce)
+    ngx_uint_t badge, ngx_str_t *nonce)
 {
-    u_char  policy[512];
-    size_t  len;
-
     r->headers_out.content_type = ngx_http_conflict_status_types[form];
     r->headers_out.content_type_len = r->headers_out.content_type.len;
     r->headers_out.content_type_lowcase = NULL;
@@ -363,19 +380,45 @@ ngx_http_conflict_status_headers(ngx_http_request_t *r, ngx_uint_t form,
         return NGX_ERROR;
     }
 
-    if (form != NGX_HTTP_CONFLICT_STATUS_HTML) {
-        return NGX_OK;
+    return (form == NGX_HTTP_CONFLICT_STATUS_HTML)
+           ? ngx_http_conflict_status_policy(r, badge, nonce) : NGX_OK;
+}
+
+
+/* the widget has no script, and may be in a frame */
+
+static ngx_int_t
+ngx_http_conflict_status_policy(ngx_http_request_t *r, ngx_uint_t badge,
+    ngx_str_t *nonce)
+{
+    u_char                        *p, *policy;
+    ngx_str_t                      frames = ngx_string("'none'");
+    ngx_http_conflict_loc_conf_t  *nlcf;
+
+    nlcf = ngx_http_get_module_loc_conf(r, ngx_http_conflict_module);
+
+    if (badge && nlcf->frames.len) {
+        frames = nlcf->frames;
     }
 
-    len = ngx_sprintf(policy, "default-src 'none'; script-src 'nonce-%V'; "
-                              "style-src 'nonce-%V'; connect-src 'self'; "
-                              "img-src data:; "
-                              "base-uri 'none'; form-action 'none'; "
-                              "frame-ancestors 'none'", nonce, nonce)
-          - policy;
+    policy = ngx_pnalloc(r->pool, 512 + frames.len);
+    if (policy == NULL) {
+        return NGX_ERROR;
+    }
+
+    p = ngx_sprintf(policy, "default-src 'none'; style-src 'nonce-%V'; "
+                            "img-src data:; ", nonce);
+
+    if (!badge) {
+        p = ngx_sprintf(p, "script-src 'nonce-%V'; connect-src 'self'; ",
+                        nonce);
+    }
+
+    p = ngx_sprintf(p, "base-uri 'none'; form-action 'none'; "
+                       "frame-ancestors %V", &frames);
 
     if (ngx_http_conflict_header_add(r, "Content-Security-Policy",
-                                     (char *) policy, len)
+                                     (char *) policy, p - policy)
         != NGX_OK
         || ngx_http_conflict_header_add(r, "Referrer-Policy", "no-referrer",
                                         sizeof("no-referrer") - 1)

@@ -12,6 +12,12 @@
 
 #include "http/ngx_http_conflict_http.h"
 #include "http/ngx_http_conflict_json.h"
+#include "http/ngx_http_conflict_writer.h"
+
+
+#define NGX_HTTP_CONFLICT_VERSION       "0.1.0"
+
+#define NGX_HTTP_CONFLICT_STATUS_LINES  100       /* unless asked otherwise */
 
 
 typedef enum {
@@ -20,6 +26,35 @@ typedef enum {
     NGX_HTTP_CONFLICT_STATUS_JSON,
     NGX_HTTP_CONFLICT_STATUS_PROMETHEUS
 } ngx_http_conflict_status_e;
+
+
+/* what a request asks for; texts with a zero behind them */
+
+typedef struct {
+    ngx_uint_t                     form;      /* ngx_http_conflict_status_e */
+    ngx_uint_t                     limit;     /* lines of the audit log */
+    ngx_uint_t                     action;    /* 0: any */
+    int64_t                        since;     /* microseconds, or
+                                                 CONFLICT_TIME_NONE */
+    ngx_str_t                      ago;       /* the same, as it was given */
+    ngx_str_t                      entity;    /* empty: any */
+    ngx_str_t                      id;        /* empty: any */
+    const char                    *wrong;     /* name of a bad parameter */
+    const char                    *must;      /* what it must be */
+    ngx_str_t                      value;     /* what it is */
+    unsigned                       badge:1;   /* no routes, no lines */
+} ngx_http_conflict_status_query_t;
+
+
+typedef struct {
+    ngx_uint_t                     routes;
+    uint64_t                       n[NGX_HTTP_CONFLICT_COUNTS];
+    uint64_t                       writes;
+    uint64_t                       conflicts;
+    uint64_t                       not_checked;
+    int64_t                        since;     /* what they cover */
+    unsigned                       complete:1;    /* all stores answer */
+} ngx_http_conflict_status_totals_t;
 
 
 /* Counts a finished request; no-op unless conflict_status is configured. */
@@ -37,6 +72,9 @@ void ngx_http_conflict_request_stats_later(ngx_http_conflict_store_t *store,
     ngx_http_conflict_route_stats_t *route, ngx_http_conflict_action_e action);
 
 
+/* Names of the forms, up to an empty one. */
+extern ngx_str_t  ngx_http_conflict_status_forms[];
+
 /* Names of the counters of unchecked writes, in the order of the counters. */
 extern ngx_str_t  ngx_http_conflict_status_gap_names[];
 
@@ -47,18 +85,58 @@ char *ngx_http_conflict_status_directive(ngx_conf_t *cf, ngx_command_t *cmd,
 ngx_str_t *ngx_http_conflict_status_outcome(ngx_uint_t outcome);
 
 
+/*
+ * Parses the parameters for a location with the form "own".  NGX_ABORT: one is
+ * bad, query->wrong; NGX_ERROR: no memory.
+ */
+ngx_int_t ngx_http_conflict_status_query(ngx_http_request_t *r,
+    ngx_http_conflict_status_query_t *query, ngx_uint_t own);
+
+/* Whether a route is asked for. */
+ngx_uint_t ngx_http_conflict_status_query_route(
+    ngx_http_conflict_status_query_t *query,
+    ngx_http_conflict_route_stats_t *route);
+
+
+/* Sums up the routes that are asked for. */
+void ngx_http_conflict_status_totals(ngx_http_conflict_status_totals_t *totals,
+    ngx_http_conflict_snapshot_t **snapshot, ngx_uint_t n,
+    ngx_http_conflict_status_query_t *query);
+
+
+/* Appends the lines of the audit log that are asked for, latest first. */
+void ngx_http_conflict_status_lines(ngx_http_conflict_writer_t *out,
+    ngx_http_conflict_snapshot_t **snapshot, ngx_uint_t n,
+    ngx_http_conflict_status_query_t *query);
+
+
+/* conflict_status_frames */
+char *ngx_http_conflict_status_badge_frames(ngx_conf_t *cf, ngx_command_t *cmd,
+    void *conf);
+
+/* Appends the widget; "nonce" is for its style. */
+void ngx_http_conflict_status_badge(ngx_http_conflict_writer_t *out,
+    ngx_str_t *nonce, ngx_http_conflict_snapshot_t **snapshot, ngx_uint_t n,
+    ngx_http_conflict_status_query_t *query);
+
+
 /* The advice for a route; JSON null for a lock endpoint. */
 json_t *ngx_http_conflict_status_advice(ngx_http_conflict_route_stats_t *stats);
 
 
 /* Appends the status as JSON; "snapshot" has n complete ones, of all stores. */
 void ngx_http_conflict_status_json(ngx_http_conflict_writer_t *out,
-    ngx_http_conflict_snapshot_t **snapshot, ngx_uint_t n);
+    ngx_http_conflict_snapshot_t **snapshot, ngx_uint_t n,
+    ngx_http_conflict_status_query_t *query);
 
 
 /* Appends the page; "nonce" is for its style and its script. */
 void ngx_http_conflict_status_page(ngx_http_conflict_writer_t *out,
     ngx_str_t *nonce);
+
+/* Appends the widget, around its content. */
+void ngx_http_conflict_status_page_badge(ngx_http_conflict_writer_t *out,
+    ngx_str_t *nonce, ngx_str_t *body);
 
 
 /* Appends the metrics; "snapshot" as for the JSON. */

@@ -14,6 +14,9 @@
 
 static json_t *ngx_http_conflict_status_json_head(
     ngx_http_conflict_snapshot_t **snapshot, ngx_uint_t n);
+static json_t *ngx_http_conflict_status_json_sums(
+    ngx_http_conflict_snapshot_t **snapshot, ngx_uint_t n,
+    ngx_http_conflict_status_query_t *query);
 static json_t *ngx_http_conflict_status_json_store(
     ngx_http_conflict_snapshot_t *snapshot);
 static void ngx_http_conflict_status_json_store_stats(json_t **json,
@@ -22,11 +25,11 @@ static json_t *ngx_http_conflict_status_json_latency(
     ngx_http_conflict_store_stats_t *stats);
 static void ngx_http_conflict_status_json_routes(
     ngx_http_conflict_writer_t *out, ngx_http_conflict_snapshot_t **snapshot,
-    ngx_uint_t n);
+    ngx_uint_t n, ngx_http_conflict_status_query_t *query);
 static json_t *ngx_http_conflict_status_json_route(
     ngx_http_conflict_route_stats_t *route);
 static void ngx_http_conflict_status_json_totals(json_t **json,
-    ngx_http_conflict_route_stats_t *route);
+    uint64_t *total);
 static json_t *ngx_http_conflict_status_json_fields(
     ngx_http_conflict_route_stats_t *route);
 static void ngx_http_conflict_status_json_bins(ngx_http_conflict_writer_t *out,
@@ -38,9 +41,6 @@ static ngx_uint_t ngx_http_conflict_status_json_none(
 static void ngx_http_conflict_status_json_series(
     ngx_http_conflict_writer_t *out, ngx_http_conflict_stats_bin_t *bin,
     ngx_uint_t n, ngx_uint_t last, ngx_uint_t from, ngx_uint_t to);
-static void ngx_http_conflict_status_json_conflicts(
-    ngx_http_conflict_writer_t *out, ngx_http_conflict_snapshot_t **snapshot,
-    ngx_uint_t n);
 static json_t *ngx_http_conflict_status_json_tail(
     ngx_http_conflict_snapshot_t **snapshot, ngx_uint_t n);
 static json_t *ngx_http_conflict_status_json_holder(
@@ -53,17 +53,30 @@ static void ngx_http_conflict_status_json_number(json_t **json,
 
 void
 ngx_http_conflict_status_json(ngx_http_conflict_writer_t *out,
-    ngx_http_conflict_snapshot_t **snapshot, ngx_uint_t n)
+    ngx_http_conflict_snapshot_t **snapshot, ngx_uint_t n,
+    ngx_http_conflict_status_query_t *query)
 {
+    json_t  *head;
+
+    head = ngx_http_conflict_status_json_head(snapshot, n);
+
+    ngx_http_conflict_json_set(&head, "totals",
+                               ngx_http_conflict_status_json_sums(snapshot, n,
+                                                                  query));
+
     ngx_http_conflict_writer_print(out, "{");
-    ngx_http_conflict_json_print(out,
-                              ngx_http_conflict_status_json_head(snapshot, n));
+    ngx_http_conflict_json_print(out, head);
+
+    if (query->badge) {
+        ngx_http_conflict_writer_print(out, "}\n");
+        return;
+    }
 
     ngx_http_conflict_writer_print(out, ",\"routes\":[");
-    ngx_http_conflict_status_json_routes(out, snapshot, n);
+    ngx_http_conflict_status_json_routes(out, snapshot, n, query);
 
     ngx_http_conflict_writer_print(out, "],\"conflicts\":[");
-    ngx_http_conflict_status_json_conflicts(out, snapshot, n);
+    ngx_http_conflict_status_lines(out, snapshot, n, query);
 
     ngx_http_conflict_writer_print(out, "],");
     ngx_http_conflict_json_print(out,
@@ -90,6 +103,8 @@ ngx_http_conflict_status_json_head(ngx_http_conflict_snapshot_t **snapshot,
 
     json = json_object();
 
+    ngx_http_conflict_json_set(&json, "version",
+                               json_string(NGX_HTTP_CONFLICT_VERSION));
     ngx_http_conflict_status_json_text(&json, "host", ngx_cycle->hostname.data,
                                        ngx_cycle->hostname.len);
     ngx_http_conflict_json_set(&json, "time",
@@ -99,6 +114,39 @@ ngx_http_conflict_status_json_head(ngx_http_conflict_snapshot_t **snapshot,
     ngx_http_conflict_status_json_number(&json, "audit_errors",
                                          ngx_http_conflict_stats->audit_errors);
     ngx_http_conflict_json_set(&json, "stores", stores);
+
+    return json;
+}
+
+
+static json_t *
+ngx_http_conflict_status_json_sums(ngx_http_conflict_snapshot_t **snapshot,
+    ngx_uint_t n, ngx_http_conflict_status_query_t *query)
+{
+    json_t                             *json, *rate;
+    ngx_uint_t                          share;
+    ngx_http_conflict_status_totals_t   totals;
+
+    ngx_http_conflict_status_totals(&totals, snapshot, n, query);
+
+    rate = json_null();
+
+    if (totals.writes) {
+        share = (10000 * totals.conflicts + totals.writes / 2) / totals.writes;
+        rate = json_real((double) share / 10000);
+    }
+
+    json = json_object();
+
+    ngx_http_conflict_json_set(&json, "since",
+                               ngx_http_conflict_json_time(totals.since));
+    ngx_http_conflict_json_set(&json, "complete",
+                               json_boolean(totals.complete));
+    ngx_http_conflict_status_json_number(&json, "routes", totals.routes);
+    ngx_http_conflict_status_json_number(&json, "conflicts", totals.conflicts);
+    ngx_http_conflict_json_set(&json, "conflict_rate", rate);
+
+    ngx_http_conflict_status_json_totals(&json, totals.n);
 
     return json;
 }
@@ -220,7 +268,8 @@ ngx_http_conflict_status_json_latency(ngx_http_conflict_store_stats_t *stats)
 
 static void
 ngx_http_conflict_status_json_routes(ngx_http_conflict_writer_t *out,
-    ngx_http_conflict_snapshot_t **snapshot, ngx_uint_t n)
+    ngx_http_conflict_snapshot_t **snapshot, ngx_uint_t n,
+    ngx_http_conflict_status_query_t *query)
 {
     json_t                            *json;
     ngx_uint_t                         i, k, first;
@@ -233,7 +282,9 @@ ngx_http_conflict_status_json_routes(ngx_http_conflict_writer_t *out,
 
         for (k = 0; k < snapshot[i]->route_stats.nelts; k++) {
 
-            if (route[k]->since == 0) {
+            if (route[k]->since == 0
+                || !ngx_http_conflict_status_query_route(query, route[k]))
+            {
                 continue;
             }
 
@@ -280,7 +331,7 @@ ngx_http_conflict_status_json_route(ngx_http_conflict_route_stats_t *route)
     ngx_http_conflict_json_set(&json, "since",
                                ngx_http_conflict_json_time(since));
 
-    ngx_http_conflict_status_json_totals(&json, route);
+    ngx_http_conflict_status_json_totals(&json, route->total);
 
     ngx_http_conflict_json_set(&json, "fields",
                                ngx_http_conflict_status_json_fields(route));
@@ -292,16 +343,14 @@ ngx_http_conflict_status_json_route(ngx_http_conflict_route_stats_t *route)
 
 
 static void
-ngx_http_conflict_status_json_totals(json_t **json,
-    ngx_http_conflict_route_stats_t *route)
+ngx_http_conflict_status_json_totals(json_t **json, uint64_t *total)
 {
     json_t      *outcomes, *actions, *gaps;
-    uint64_t     n, writes, *total;
+    uint64_t     n, writes;
     ngx_uint_t   i;
     const char  *name;
 
     writes = 0;
-    total = route->total;
 
     outcomes = json_object();
     actions = json_object();
@@ -474,28 +523,6 @@ ngx_http_conflict_status_json_series(ngx_http_conflict_writer_t *out,
     }
 
     ngx_http_conflict_writer_print(out, "]");
-}
-
-
-/* each is a line of the audit log, which is JSON */
-
-static void
-ngx_http_conflict_status_json_conflicts(ngx_http_conflict_writer_t *out,
-    ngx_http_conflict_snapshot_t **snapshot, ngx_uint_t n)
-{
-    ngx_str_t   *line;
-    ngx_uint_t   i, k, first;
-
-    first = 0;
-
-    for (i = 0; i < n; i++) {
-        line = snapshot[i]->lines.elts;
-
-        for (k = 0; k < snapshot[i]->lines.nelts; k++) {
-            ngx_http_conflict_writer_print(out, first++ ? ",\n" : "\n");
-            ngx_http_conflict_writer_bytes(out, line[k].data, line[k].len);
-        }
-    }
 }
 
 

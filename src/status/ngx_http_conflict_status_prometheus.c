@@ -155,7 +155,10 @@ ngx_http_conflict_status_prometheus_metric(ngx_http_conflict_writer_t *out,
 }
 
 
-/* zeros, but for "passed", are omitted to limit the number of series */
+/*
+ * With zeros: increase() does not see the first event of a series that begins
+ * with it.
+ */
 
 static void
 ngx_http_conflict_status_prometheus_route(
@@ -163,7 +166,8 @@ ngx_http_conflict_status_prometheus_route(
     ngx_http_conflict_route_stats_t *route, const char *label, ngx_str_t *value,
     uint64_t n)
 {
-    if (n == 0 && label && value != ngx_http_conflict_status_outcome(1)) {
+    if (n == 0 && label && route->policy >= CONFLICT_POLICIES) {
+        /* a lock endpoint */
         return;
     }
 

@@ -15,11 +15,14 @@ static void ngx_http_conflict_snapshot_resources(
     ngx_http_conflict_stats_top_t *tops);
 static void ngx_http_conflict_snapshot_lines(
     ngx_http_conflict_snapshot_t *snapshot);
+static ngx_int_t ngx_http_conflict_snapshot_line(
+    ngx_http_conflict_snapshot_t *snapshot,
+    ngx_http_conflict_stats_line_t *line);
 
 
 ngx_http_conflict_snapshot_t *
 ngx_http_conflict_snapshot_create(ngx_http_conflict_store_t *store,
-    ngx_uint_t brief)
+    ngx_http_conflict_snapshot_want_t *want)
 {
     ngx_pool_t                    *pool;
     ngx_http_conflict_snapshot_t  *snapshot;
@@ -37,7 +40,7 @@ ngx_http_conflict_snapshot_create(ngx_http_conflict_store_t *store,
 
     snapshot->store = store;
     snapshot->pool = pool;
-    snapshot->brief = brief;
+    snapshot->want = *want;
 
     snapshot->entries = -1;
     snapshot->leases = -1;
@@ -226,40 +229,68 @@ ngx_http_conflict_snapshot_resources(ngx_http_conflict_snapshot_t *snapshot,
 static void
 ngx_http_conflict_snapshot_lines(ngx_http_conflict_snapshot_t *snapshot)
 {
-    ngx_str_t                       *text;
-    ngx_uint_t                       i, n;
+    ngx_int_t                        rc;
+    ngx_uint_t                       i, next;
     ngx_http_conflict_stats_line_t  *line;
     ngx_http_conflict_stats_t       *stats;
 
     stats = ngx_http_conflict_stats;
+    next = stats->next_line;
 
-    ngx_http_conflict_stats_lock();
+    for (i = 1;
+         i <= NGX_HTTP_CONFLICT_STATS_LINES
+         && snapshot->lines.nelts < snapshot->want.lines;
+         i++)
+    {
+        line = &stats->line[(next + NGX_HTTP_CONFLICT_STATS_LINES - i)
+                            % NGX_HTTP_CONFLICT_STATS_LINES];
 
-    for (i = 1; i <= NGX_HTTP_CONFLICT_STATS_LINES; i++) {
-        n = (stats->next_line + NGX_HTTP_CONFLICT_STATS_LINES - i)
-            % NGX_HTTP_CONFLICT_STATS_LINES;
-        line = &stats->line[n];
+        /* a lock for each: recording waits for it */
 
-        if (line->len == 0
-            || &stats->store[line->store] != snapshot->store->stats)
-        {
-            continue;
-        }
+        ngx_http_conflict_stats_lock();
 
-        text = ngx_array_push(&snapshot->lines);
+        /* a line recorded meanwhile is not the one that was there */
 
-        if (text == NULL) {
-            break;
-        }
+        rc = (stats->next_line - next + i > NGX_HTTP_CONFLICT_STATS_LINES)
+             ? NGX_DONE : ngx_http_conflict_snapshot_line(snapshot, line);
 
-        if (ngx_http_conflict_snapshot_copy(snapshot, text, line->data,
-                                            line->len)
-            != NGX_OK)
-        {
-            snapshot->lines.nelts--;
-            break;
+        ngx_http_conflict_stats_unlock();
+
+        if (rc != NGX_OK) {
+            return;
         }
     }
+}
 
-    ngx_http_conflict_stats_unlock();
+
+static ngx_int_t
+ngx_http_conflict_snapshot_line(ngx_http_conflict_snapshot_t *snapshot,
+    ngx_http_conflict_stats_line_t *line)
+{
+    ngx_str_t  *text, *id;
+
+    id = &snapshot->want.id;
+
+    if (line->len == 0
+        || &ngx_http_conflict_stats->store[line->store]
+           != snapshot->store->stats
+        || (id->len && ngx_strnstr(line->data, (char *) id->data, line->len)
+                       == NULL))
+    {
+        return NGX_OK;
+    }
+
+    text = ngx_array_push(&snapshot->lines);
+    if (text == NULL) {
+        return NGX_ERROR;
+    }
+
+    if (ngx_http_conflict_snapshot_copy(snapshot, text, line->data, line->len)
+        != NGX_OK)
+    {
+        snapshot->lines.nelts--;
+        return NGX_ERROR;
+    }
+
+    return NGX_OK;
 }

@@ -15,6 +15,17 @@
 
 
 #define NGX_HTTP_CONFLICT_SNAPSHOT_LOCKS  100
+#define NGX_HTTP_CONFLICT_SNAPSHOT_LINES  1000     /* at most */
+
+
+/* what a snapshot is to contain */
+
+typedef struct {
+    ngx_uint_t                    brief;      /* without counters and lines */
+    ngx_uint_t                    lines;      /* of the audit log, the latest */
+    ngx_str_t                     id;         /* of a conflict: only its line,
+                                                 among all that are kept */
+} ngx_http_conflict_snapshot_want_t;
 
 
 typedef struct {
@@ -39,7 +50,8 @@ struct ngx_http_conflict_snapshot_s {
     ngx_pool_t                   *pool;       /* owns everything here */
     ngx_uint_t                    busy;       /* answers expected */
     unsigned                      released:1;
-    unsigned                      brief:1;    /* without counters */
+
+    ngx_http_conflict_snapshot_want_t  want;
 
     /* runs once all answers have come */
     void                        (*done)(ngx_http_conflict_snapshot_t *snapshot);
@@ -73,10 +85,12 @@ struct ngx_http_conflict_snapshot_s {
 
 /*
  * Queries a store.  With snapshot->busy 0 the snapshot is complete; otherwise
- * done() runs once, later, unless it is released before.  NULL: no memory.
+ * done() runs once, later, unless it is released before.  The text of want->id
+ * must live until then.  NULL: no memory.
  */
 ngx_http_conflict_snapshot_t *ngx_http_conflict_snapshot_create(
-    ngx_http_conflict_store_t *store, ngx_uint_t brief);
+    ngx_http_conflict_store_t *store,
+    ngx_http_conflict_snapshot_want_t *want);
 void ngx_http_conflict_snapshot_release(ngx_http_conflict_snapshot_t *snapshot);
 
 /* An answer has come; the last one completes the snapshot. */

@@ -38,7 +38,7 @@ async function stale(path, times, headers) {
     }
 }
 
-async function open(browser, options) {
+async function open(browser, options, path) {
     const context = await browser.newContext(options);
     const page = await context.newPage();
 
@@ -51,7 +51,7 @@ async function open(browser, options) {
     page.on('dialog', d => { wrong.push('dialog'); d.dismiss(); });
     page.on('request', r => requests.push(r.url()));
 
-    await page.goto(base + '/dashboard');
+    await page.goto(base + (path || '/dashboard'));
 
     return page;
 }
@@ -69,27 +69,34 @@ async function appears(page, selector, text) {
 /* as a person with a keyboard alone */
 
 async function keyboard(page) {
-    const card = page.locator('details.route').first();
-    const open = await card.evaluate(el => el.open);
+    const opener = page.locator('.routes .opener').first();
 
-    await card.locator('summary').focus();
+    await opener.focus();
     await page.keyboard.press('Enter');
 
-    check(await card.evaluate(el => el.open) !== open,
-          'a route opens and closes by the keyboard');
+    check(await opener.getAttribute('aria-expanded') === 'true'
+          && await page.locator('.routes .detail').count() === 1,
+          'a route opens by the keyboard');
+    check(await opener.evaluate(el => el === document.activeElement),
+          'and keeps the focus');
 
     await page.keyboard.press('Enter');
+    check(await page.locator('.routes .detail').count() === 0,
+          'and closes');
+    await page.keyboard.press('Enter');
+
     await page.locator('[name=range][value=hours]').focus();
     await page.keyboard.press('ArrowLeft');
 
-    check(await page.locator('[name=range][value=minutes]').isChecked(),
+    check(await page.locator('[name=range][value=minutes]').isChecked()
+          && page.url().includes('range=minutes'),
           'so does another time');
 }
 
 async function names(page) {
     const nameless = await page.evaluate(() => {
         const parts = document.querySelectorAll(
-            'button, input, summary, [role=img], [role=region], section');
+            'button, input, select, summary, [role=img], table, section');
 
         return [...parts].filter(el => !el.hidden && !(
             el.textContent.trim() || el.getAttribute('aria-label')
@@ -140,11 +147,243 @@ async function contrast(page, name) {
     check(low.length === 0, name + ': contrast ' + low.join(', '));
 }
 
-async function narrow(page, name) {
-    const over = await page.evaluate(() =>
-        document.documentElement.scrollWidth - innerWidth);
+/* nothing is cut, and nothing has to be scrolled sideways */
 
-    check(over <= 0, name + ': as wide as the screen');
+async function narrow(page, name) {
+    const cut = await page.evaluate(() => [...document.querySelectorAll('*')]
+        .filter(el => el.checkVisibility()
+            && !el.closest('.hidden, .skip, thead, svg, select, option')
+            && (el.getBoundingClientRect().right > innerWidth + 1
+                || (el.scrollWidth > el.clientWidth + 1
+                    && el.tagName !== 'INPUT'
+                    && getComputedStyle(el).display !== 'inline')))
+        .map(el => el.tagName + '.' + el.className));
+
+    check(cut.length === 0, name + ': nothing is cut ' + cut.join(' '));
+}
+
+function fulfilled(page, change) {
+    return page.route('**/dashboard?format=json&limit=*', async r => {
+        const answer = await r.fetch();
+        const json = await answer.json();
+
+        if (!r.request().url().includes('&id=')) {
+            change(json);
+        }
+
+        await r.fulfill({ response: answer, json });
+    });
+}
+
+function unfulfilled(page) {
+    return page.unroute('**/dashboard?format=json&limit=*');
+}
+
+/* filters, the search, and the address that keeps them */
+
+async function filters(browser, page) {
+    const rows = () => page.locator('.conflicts tbody .row').count();
+    const json = await (await fetch(base + '/dashboard?format=json')).json();
+    const of = user => json.conflicts.find(c => c.user_id === user);
+    const carol = of('carol'), before = await rows();
+
+    await page.selectOption('#f-user', { label: 'carol' });
+    check(await rows() === 1 && page.url().includes('user=carol'),
+          'conflicts of a user');
+
+    await page.goBack();
+    check(await rows() === before, 'and the way back');
+
+    await page.selectOption('#f-action', { label: 'overwrote a change' });
+    check(await rows() === 2 && page.url().includes('action=conflict_lww'),
+          'of an action');
+    await page.selectOption('#f-user', { label: 'unknown' });
+    check(await rows() === 1, 'of nobody who is known');
+    await page.click('#clear');
+    check(await rows() === before && !/user=|action=/.test(page.url()),
+          'of all');
+
+    /* one, by its ID */
+
+    await page.fill('#f-id', ' ' + carol.conflict_id.toUpperCase());
+    check(await rows() === 1 && await appears(page, '.facts dd', 'carol'),
+          'one is found by its ID, and opened');
+
+    const text = (await page.locator('.conflicts .detail').innerText())
+                 .replace(/\s+/g, ' ');
+
+    for (const part of [carol.conflict_id, 'Device tablet 7',
+                        'Address 127.0.0.1', 'Request PUT /plain/lww/1',
+                        'Policy lww', 'overwrote the version of the server',
+                        'Response: ' + carol.status,
+                        'Version ' + carol.base_version,
+                        'Version ' + carol.server_version])
+    {
+        check(text.includes(part), 'with ' + part);
+    }
+
+    check(!/done|theirs/.test(text), 'but not a body');
+    check(await page.locator('.side time').count() === 2, 'both with dates');
+
+    const url = page.url();
+    const other = await open(browser, {}, url.slice(base.length));
+
+    check(await appears(other, '.facts dd', 'carol'),
+          'its address shows the same');
+    await other.context().close();
+
+    await page.fill('#f-id', 'f'.repeat(32));
+    check(await appears(page, '#conflicts .empty', 'No conflict with this ID'),
+          'one that there is not');
+    check(await appears(page, '#conflicts pre', 'grep'),
+          'and where to look then');
+    await page.click('#clear');
+
+    /* one that the page does not have */
+
+    await fulfilled(page, j => {
+        j.conflicts = j.conflicts.filter(c => c.user_id !== 'carol');
+    });
+    await page.goto(base + '/dashboard?id=' + carol.conflict_id);
+    check(await appears(page, '.conflicts .row', 'carol'),
+          'is searched by the server');
+    await unfulfilled(page);
+
+    /* from a route to its conflicts */
+
+    await page.goto(base + '/dashboard');
+    await page.locator('.routes .opener', { hasText: '/plain/lww/' }).click();
+    await page.getByRole('button', { name: 'Show its 2 conflicts' }).click();
+    check(await rows() === 2, 'from a route to its conflicts');
+    check(await page.evaluate(() => document.activeElement.id)
+          === 'h-conflicts', 'with the focus');
+    await page.locator('.routes .opener', { hasText: '/plain/' }).first()
+              .click();
+    check(await page.locator('.routes .detail').count() === 1,
+          'one route at a time is open');
+    await page.goto(base + '/dashboard');
+}
+
+async function copies(page) {
+    const opener = page.locator('.routes .opener').first();
+
+    await page.context().grantPermissions(['clipboard-read',
+                                           'clipboard-write']);
+    await opener.click();
+    await page.locator('.advice .copy').first().click();
+    check(await appears(page, '.advice .copy', 'Copied'), 'a copy button');
+    check((await page.evaluate(() => navigator.clipboard.readText()))
+          .includes('conflict merge;'), 'has copied the directives');
+
+    /* a page that is not secure has no clipboard of that kind */
+
+    await page.evaluate(() => {
+        Object.defineProperty(navigator, 'clipboard', { value: undefined });
+    });
+    await page.locator('#help summary').click();
+    await page.locator('#elsewhere .copy').first().click();
+    check(await appears(page, '#elsewhere .copy', 'Copied'),
+          'another way without a secure page');
+    await opener.click();
+}
+
+/* all that clients send is text, also in the address */
+
+async function hostile(browser, page, evil) {
+    const before = await page.locator('.conflicts tbody .row').count();
+
+    await write('/plain/evil/1', { title: 'x' }, { 'X-Entity': evil });
+    await fetch(base + '/plain/evil/1/lock', {
+        method: 'POST', headers: { 'X-User': evil, 'X-Client': evil }
+    });
+    await write('/plain/' + encodeURIComponent(evil), { title: 'first' });
+    await stale('/plain/' + encodeURIComponent(evil), 1,
+                { 'X-User': evil, 'X-Client': evil });
+
+    check(await appears(page, '.routes .row', evil), 'an entity is text');
+    check(await appears(page, '.conflicts th', evil), 'a resource');
+    check(await appears(page, '#locks td', evil), 'a holder of a lock');
+    check(await appears(page, '#resources th', evil), 'one that is frequent');
+
+    await page.locator('.conflicts .opener', { hasText: evil }).click();
+    check(await appears(page, '.conflicts .facts', evil), 'one that is open');
+    await page.locator('.routes .opener', { hasText: '/plain/evil/' }).first()
+              .click();
+    check(await appears(page, '.routes .detail', 'Since'), 'a route');
+    await page.selectOption('#f-user', { label: evil });
+    check(await page.locator('.conflicts tbody .row').count() === 1,
+          'a user that is selected');
+    check(await page.locator('main img, main script').count() === 0,
+          'no element');
+
+    /* an address that somebody was sent */
+
+    const args = ['range', 'open', 'route', 'user', 'action', 'resource',
+                  'id', 'conflict'].map(
+        name => name + '=' + encodeURIComponent('"\'>' + evil)).join('&');
+    const other = await open(browser, {}, '/dashboard?' + args);
+
+    check(await appears(other, '#conflicts', 'No conflict with this ID'),
+          'an address of nothing but markup');
+    check(await other.locator('main img, main script').count() === 0
+          && !(await other.locator('#conflicts pre').textContent())
+              .includes('<'),
+          'is text, and no command');
+    await other.context().close();
+
+    /* lines that are not the module's */
+
+    await fulfilled(page, json => {
+        json.conflicts.unshift({}, { time: 5 }, { time: json.time },
+            { time: json.time }, json.conflicts[0],
+            { time: json.time, action: '__proto__', conflict_id: evil,
+              fields: { x: evil }, base_version: [evil], entity_id: [1] },
+            { time: json.time, action: 'constructor', conflict_id: null,
+              fields: [[evil]], user_id: 7, status: evil });
+    });
+    await page.goto(base + '/dashboard');
+    check(await appears(page, '.conflicts td', '__proto__'),
+          'lines of others');
+    await page.locator('.conflicts .opener').nth(1).click();
+    await page.locator('.conflicts .opener').nth(2).click();
+    check(await page.locator('.conflicts .detail').count() === 1
+          && await page.locator('main img, main script').count() === 0,
+          'open, too');
+    check(await page.locator('#problem').isHidden(), 'and break nothing');
+    await unfulfilled(page);
+    await page.goto(base + '/dashboard');
+    check(await page.locator('.conflicts tbody .row').count() >= before,
+          'all as before');
+}
+
+/* in a frame of a page of an origin that is named, and of none other */
+
+async function widget(browser) {
+    const away = base.replace('127.0.0.1', 'localhost');
+    const page = await open(browser, {}, '/dashboard');
+
+    await page.goto(away + '/frame?widget=' + base + '/framed');
+
+    const frame = page.frameLocator('iframe');
+
+    try {
+        await frame.getByText('write conflicts').waitFor({ timeout: 5000 });
+        check(true, 'the widget in a frame');
+    } catch (e) {
+        check(false, 'the widget in a frame');
+    }
+
+    await page.screenshot({ path: dir + '/badge.png' });
+    await page.goto(base + '/frame?widget=/framed');
+    await page.waitForTimeout(500);
+    check(!(await page.frames()[1].content()).includes('write conflicts'),
+          'but not where it is not allowed');
+    check(wrong.some(text => /frame-ancestors/.test(text)),
+          'by its policy');
+
+    wrong.splice(0, wrong.length, ...wrong.filter(
+        text => !/frame-ancestors/.test(text)));
+    await page.context().close();
 }
 
 (async () => {
@@ -157,6 +396,8 @@ async function narrow(page, name) {
         const page = await open(browser, { viewport: { width: 1280,
                                                        height: 900 } });
 
+        check(await appears(page, '#action', 'Nothing was counted yet'),
+              'what was not looked at is not called good');
         check(await appears(page, '#routes', 'No guarded write'),
               'the empty page says that it is');
         check(await appears(page, '#conflicts', 'None yet'),
@@ -169,11 +410,14 @@ async function narrow(page, name) {
 
         await stale('/plain/1', 1, { 'X-Client': evil });
 
-        check(await appears(page, '#conflicts td', '/plain/1'),
+        check(await appears(page, '.conflicts th', '/plain/1'),
               'a new conflict appears by itself');
-        check(await appears(page, '#conflicts td', evil),
+        check(await appears(page, '.conflicts td', evil),
               'markup is text');
         check(await page.locator('main img').count() === 0, 'no element');
+        check(await appears(page, '#action', 'Nothing.'), 'nothing to do');
+
+        await page.locator('.routes .opener').first().click();
         check(await appears(page, '.advice', 'Keep it: 1 of 2 writes'),
               'advice: keep');
         check(await page.locator('.badge.change').count() === 0,
@@ -185,13 +429,16 @@ async function narrow(page, name) {
               'all was checked');
         await write('/plain/1', { title: 'whatever' });
 
+        check(await appears(page, '#action .is-watch',
+                            '1 write passed without a base'),
+              'what needs action is on top');
         check(await appears(page, '.advice.is-watch', 'Not all writes are '
                             + 'checked: 1 of 3 writes sent no base and was '
                             + 'not checked'),
               'advice: not all is checked');
-        check(await appears(page, 'summary .badge', 'watch'),
+        check(await appears(page, '.row .badge', 'watch'),
               'seen at the first glance');
-        check(await appears(page, 'summary .unchecked', '1 not checked'),
+        check(await appears(page, '.row .unchecked', '1'),
               'with the number');
         check(await appears(page, '.inside > .unchecked',
                             'Not checked: 1 without a base.'),
@@ -220,59 +467,113 @@ async function narrow(page, name) {
         check(await page.locator('svg[role=img] rect').count() > 0,
               'a chart');
 
+        /* labels of an axis, with days */
+
+        check(/(Mon|Tue|Wed|Thu|Fri|Sat|Sun) \d/.test(
+                  await page.locator('svg[role=img]').textContent()),
+              'days below the hours');
+        await page.locator('[name=range][value=days]').check({ force: true });
+        check(/(1|15) [A-Z][a-z]{2}/.test(
+                  await page.locator('svg[role=img]').textContent()),
+              'and months below the days');
+        await page.goBack();
+        await page.locator('.routes .opener').first().click();
+
+        await stale('/plain/lww/1', 1, { 'X-User': 'carol',
+                                         'X-Client': 'tablet 7' });
+        await stale('/plain/lww/2', 1);
+        check(await appears(page, '.conflicts th', '/plain/lww/2'),
+              'another route');
+
         await keyboard(page);
+        await page.locator('[name=range][value=hours]').check({ force: true });
+        await filters(browser, page);
+        await copies(page);
+        await hostile(browser, page, evil);
         await names(page);
+        await page.locator('.routes .opener').first().click();
+        await page.locator('.conflicts .opener').first().click();
         await contrast(page, 'light');
         await page.screenshot({ path: dir + '/desktop.png',
                                 fullPage: true });
 
-        const phone = await open(browser, {
-            viewport: { width: 360, height: 800 }, colorScheme: 'dark',
-            reducedMotion: 'reduce', isMobile: true, hasTouch: true
-        });
+        const address = page.url().slice(base.length);
 
-        check(await appears(phone, '#stores .card', 'default'),
-              'a phone has it all');
-        await narrow(phone, 'phone');
-        await contrast(phone, 'dark');
-        await phone.screenshot({ path: dir + '/phone.png', fullPage: true });
+        for (const width of [390, 360, 320]) {
+            const phone = await open(browser, {
+                viewport: { width, height: 800 }, colorScheme: 'dark',
+                reducedMotion: 'reduce', isMobile: true, hasTouch: true
+            }, address);
+
+            check(await appears(phone, '#stores .card', 'default'),
+                  width + ' pixels have it all');
+            await phone.locator('#help summary').click();
+            await narrow(phone, width + ' pixels');
+            await contrast(phone, 'dark, ' + width);
+            await phone.screenshot({ path: dir + '/phone-' + width + '.png',
+                                     fullPage: true });
+            await phone.context().close();
+        }
+
+        await widget(browser);
 
         /* a store that is gone, and back */
 
-        await page.route('**/dashboard?format=json', async r => {
-            const answer = await r.fetch();
-            const json = await answer.json();
-
-            Object.assign(json.stores[0], { up: false, error: 'no <b>news' });
-            await r.fulfill({ response: answer, json });
+        await fulfilled(page, json => {
+            Object.assign(json.stores[0], { up: false, error: 'no <b>news',
+                                            locks: null });
+            json.locks = [];
         });
-        check(await appears(page, '.banner',
+        check(await appears(page, '#action .is-bad',
                             'The store default does not answer: no <b>news'),
               'a store that is down is said first');
+        check(await appears(page, '#tiles', 'Conflict rateunknown'),
+              'a rate is not known then');
+        check(await appears(page, '#tiles', /Conflicts≥/),
+              'nor a number that is all');
+        check(await appears(page, '#locks', 'Unknown'),
+              'nor that there are no locks');
         await page.screenshot({ path: dir + '/down.png', fullPage: true });
         await contrast(page, 'banner');
-        await page.unroute('**/dashboard?format=json');
-        await page.locator('.banner').waitFor({ state: 'hidden' });
+        await unfulfilled(page);
+        await page.locator('#action .is-bad').waitFor({ state: 'hidden' });
         check(true, 'until it is up');
 
-        await page.route('**/dashboard?format=json', async r => {
-            const answer = await r.fetch();
-            const json = await answer.json();
-
+        await fulfilled(page, json => {
             json.stores[0].settling = 12;
-            await r.fulfill({ response: answer, json });
+            json.stores[0].errors.full = 3;
+            json.stores[0].dirty = 2;
+            json.audit_errors = 1;
+            json.routes[0].hours.actions.conflict_overlapped
+                = json.routes[0].hours.writes.map((_, i) => i === 47 ? 1 : 0);
+            json.routes[0].hours.not_checked.unchecked
+                = json.routes[0].hours.writes.map((_, i) => i === 47 ? 4 : 0);
         });
-        check(await appears(page, '.banner', 'default is new or was restarted'),
-              'so is one that has forgotten');
-        await page.unroute('**/dashboard?format=json');
-        await page.locator('.banner').waitFor({ state: 'hidden' });
+
+        for (const text of ['default is new or was restarted',
+                            'default was full for 3 requests',
+                            '2 unresolved writes', '1 write overlapped',
+                            '4 writes passed unchecked',
+                            '1 line of the audit log'])
+        {
+            check(await appears(page, '#action .act', text), text);
+        }
+
+        await page.getByRole('button', { name: 'Show them' }).click();
+        check(page.url().includes('action=conflict_overlapped')
+              && await appears(page, '#conflicts .empty', 'None of the latest'),
+              'the conflicts that are meant');
+        await page.click('#clear');
+        await unfulfilled(page);
+        await page.locator('#action', { hasText: 'restarted' })
+                  .waitFor({ state: 'hidden' });
 
         /* a server that is gone, and back */
 
-        await page.route('**/dashboard?format=json', r => r.abort());
+        await page.route('**/dashboard?format=json*', r => r.abort());
         check(await appears(page, '#problem', 'Cannot update, the data'),
               'it says when it is out of date');
-        await page.unroute('**/dashboard?format=json');
+        await page.unroute('**/dashboard?format=json*');
         wrong.splice(0, wrong.length, ...wrong.filter(
             text => !/ERR_FAILED/.test(text)));
 
@@ -285,7 +586,8 @@ async function narrow(page, name) {
 
     check(wrong.length === 0, 'nothing in the console ' + wrong.join(' | '));
 
-    const elsewhere = requests.filter(url => !url.startsWith(base + '/'));
+    const elsewhere = requests.filter(url => !url.startsWith(base + '/')
+                                             && !url.includes('/frame?'));
     check(elsewhere.length === 0, 'no request leaves ' + elsewhere.join(' '));
 
     await browser.close();

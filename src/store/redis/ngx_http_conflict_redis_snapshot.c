@@ -13,6 +13,8 @@
 #include "core/json/conflict_scan.h"
 
 
+static void ngx_http_conflict_redis_snapshot_ask_lines(
+    ngx_http_conflict_snapshot_t *snapshot);
 static void ngx_http_conflict_redis_snapshot_ask(
     ngx_http_conflict_snapshot_t *snapshot, const char *verb, const char *what,
     const char *name, ngx_http_conflict_redis_pt handler);
@@ -36,12 +38,12 @@ ngx_http_conflict_redis_snapshot_take(ngx_http_conflict_snapshot_t *snapshot)
 
     /* no answer arrives before all calls are sent */
 
-    what = snapshot->brief ? "state" : "minutes";
+    what = snapshot->want.brief ? "state" : "minutes";
 
     ngx_http_conflict_redis_snapshot_ask(snapshot, "read", what, "{stats}",
                                         ngx_http_conflict_redis_snapshot_lines);
 
-    if (snapshot->brief) {
+    if (snapshot->want.brief) {
         return;
     }
 
@@ -49,12 +51,39 @@ ngx_http_conflict_redis_snapshot_take(ngx_http_conflict_snapshot_t *snapshot)
                                         ngx_http_conflict_redis_snapshot_lines);
     ngx_http_conflict_redis_snapshot_ask(snapshot, "read", "days", "{stats}",
                                         ngx_http_conflict_redis_snapshot_lines);
-    ngx_http_conflict_redis_snapshot_ask(snapshot, "recent", "100", "audit",
-                                       ngx_http_conflict_redis_snapshot_recent);
+
+    ngx_http_conflict_redis_snapshot_ask_lines(snapshot);
 
     if (snapshot->busy == 0) {
         ngx_http_conflict_redis_snapshot_fall_back(snapshot, snapshot->why);
     }
+}
+
+
+static void
+ngx_http_conflict_redis_snapshot_ask_lines(
+    ngx_http_conflict_snapshot_t *snapshot)
+{
+    u_char       n[NGX_INT_T_LEN + 1];
+    const char  *verb, *what;
+
+    if (snapshot->want.lines == 0) {
+        return;
+    }
+
+    if (snapshot->want.id.len) {
+        verb = "find";
+        what = (char *) snapshot->want.id.data;
+
+    } else {
+        *ngx_sprintf(n, "%ui", snapshot->want.lines) = '\0';
+
+        verb = "recent";
+        what = (char *) n;
+    }
+
+    ngx_http_conflict_redis_snapshot_ask(snapshot, verb, what, "audit",
+                                       ngx_http_conflict_redis_snapshot_recent);
 }
 
 
@@ -186,7 +215,7 @@ static void
 ngx_http_conflict_redis_snapshot_fall_back(
     ngx_http_conflict_snapshot_t *snapshot, const char *why)
 {
-    if (why == NULL || snapshot->brief) {
+    if (why == NULL || snapshot->want.brief) {
         return;
     }
 

@@ -56,7 +56,7 @@ ngx_http_conflict_shm_snapshot_take(ngx_http_conflict_snapshot_t *snapshot)
         snapshot->evicted = snapshot->store->stats->evicted;
     }
 
-    if (!snapshot->brief
+    if (!snapshot->want.brief
         && ngx_http_conflict_snapshot_stats(snapshot) != NGX_OK)
     {
         snapshot->why = "no memory";
@@ -119,7 +119,7 @@ ngx_http_conflict_shm_snapshot_locks(ngx_http_conflict_snapshot_t *snapshot,
 
         snapshot->locks++;
 
-        if (snapshot->brief
+        if (snapshot->want.brief
             || snapshot->holders.nelts == NGX_HTTP_CONFLICT_SNAPSHOT_LOCKS)
         {
             continue;

@@ -214,6 +214,11 @@ reported(ngx_http_conflict_snapshot_t *snapshot)
     json_error_t                error;
     ngx_http_conflict_writer_t  out;
 
+    static ngx_http_conflict_status_query_t  query = {
+        .limit = 100,
+        .since = CONFLICT_TIME_NONE
+    };
+
     running--;
 
     ngx_memzero(&out, sizeof(out));
@@ -224,7 +229,7 @@ reported(ngx_http_conflict_snapshot_t *snapshot)
     ngx_memzero(&out, sizeof(out));
     out.pool = snapshot->pool;
 
-    ngx_http_conflict_status_json(&out, &snapshot, 1);
+    ngx_http_conflict_status_json(&out, &snapshot, 1, &query);
 
     text = malloc(out.size);
     p = text;
@@ -261,7 +266,8 @@ ask(u_char what)
     ngx_http_conflict_op_t        *op;
     ngx_http_conflict_snapshot_t  *snapshot;
 
-    static ngx_http_request_t    request;
+    static ngx_http_request_t                 request;
+    static ngx_http_conflict_snapshot_want_t  want;
 
     if (running == OPERATIONS) {
         return;
@@ -270,7 +276,10 @@ ask(u_char what)
     ngx_str_set(&key, "/a{b}");
 
     if (what % 8 == 6) {
-        snapshot = ngx_http_conflict_snapshot_create(&store, (what >> 3) & 1);
+        want.brief = (what >> 3) & 1;
+        want.lines = 100;
+
+        snapshot = ngx_http_conflict_snapshot_create(&store, &want);
 
         if (snapshot->busy) {
             running++;

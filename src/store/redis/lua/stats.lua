@@ -1,6 +1,6 @@
 -- The counters of a fleet, for the dashboard.
 --
--- input:   KEYS 1 PREFIX{stats}; recent: the audit stream
+-- input:   KEYS 1 PREFIX{stats}; recent, find: the audit stream
 --          ARGV 6 verb
 --               add: 7 the route: server, location, entity, with tabs in
 --                   between, 8 policy, 9 number of pairs of a counter's number
@@ -12,7 +12,9 @@
 --               read: 7 what: state, minutes (with all that is not a bin),
 --                   hours or days
 --               recent: 7 number of lines
--- output:  ... read: lines of words with tabs in between; recent: the lines
+--               find: 7 conflict_id, which begins with the time, in seconds
+-- output:  ... read: lines of words with tabs in between; recent, find: the
+--          lines of the log
 --
 -- Counts are in hashes by minute, hour and day, which expire; a field is the
 -- number of a route and that of a counter.  No text has control characters.
@@ -21,6 +23,10 @@ local verb, what = ARGV[6], ARGV[7]
 
 local MINUTE, HOUR, DAY = 60000, 3600000, 86400000
 local ROUTES, FIELDS, RESOURCES, LOCKS = 1000, 64, 1000, 1000
+
+-- how far from the time in its conflict_id a line may be in the stream, and
+-- how many lines are searched
+local BEFORE, AFTER, SEARCHED = 60000, 300000, 5000
 
 local bins = {
     { key .. ':m:', MINUTE, 60 },
@@ -149,6 +155,21 @@ if verb == 'recent' then
 
     for _, entry in ipairs(call('XREVRANGE', key, '+', '-', 'COUNT', what)) do
         lines[#lines + 1] = entry[2][2]
+    end
+
+    return done(table.concat(lines, '\n'))
+end
+
+if verb == 'find' then
+    local at = tonumber(string.sub(what, 1, 8), 16) * 1000
+    local found = call('XREVRANGE', key, text(at + AFTER),
+                       text(max(at - BEFORE, 0)), 'COUNT', SEARCHED)
+
+    for _, entry in ipairs(found) do
+
+        if string.find(entry[2][2], what, 1, true) then
+            lines[#lines + 1] = entry[2][2]
+        end
     end
 
     return done(table.concat(lines, '\n'))

@@ -1,0 +1,203 @@
+
+/*
+ * Copyright (C) the ngx_http_conflict_module authors
+ *
+ * The sums over routes: of all, or since a time, of an entity, of an action.
+ */
+
+
+#include "status/ngx_http_conflict_status.h"
+
+
+static ngx_uint_t ngx_http_conflict_status_totals_range(int64_t since,
+    ngx_uint_t *first);
+static void ngx_http_conflict_status_totals_route(
+    ngx_http_conflict_status_totals_t *totals,
+    ngx_http_conflict_route_stats_t *route, ngx_uint_t seconds,
+    ngx_uint_t first);
+static void ngx_http_conflict_status_totals_bins(uint64_t *sum,
+    ngx_http_conflict_stats_bin_t *bin, ngx_uint_t n, ngx_uint_t first,
+    ngx_uint_t last);
+static void ngx_http_conflict_status_totals_since(
+    ngx_http_conflict_status_totals_t *totals, int64_t since);
+
+
+void
+ngx_http_conflict_status_totals(ngx_http_conflict_status_totals_t *totals,
+    ngx_http_conflict_snapshot_t **snapshot, ngx_uint_t n,
+    ngx_http_conflict_status_query_t *query)
+{
+    uint64_t                           sum;
+    ngx_uint_t                         i, k, seconds, first;
+    ngx_http_conflict_route_stats_t  **route;
+
+    ngx_memzero(totals, sizeof(ngx_http_conflict_status_totals_t));
+
+    totals->complete = 1;
+    totals->since = CONFLICT_TIME_NONE;
+
+    seconds = ngx_http_conflict_status_totals_range(query->since, &first);
+
+    if (seconds) {
+        totals->since = (int64_t) first * seconds * CONFLICT_TIME_SECOND;
+    }
+
+    for (i = 0; i < n; i++) {
+        route = snapshot[i]->route_stats.elts;
+
+        if (snapshot[i]->why) {
+            totals->complete = 0;
+        }
+
+        for (k = 0; k < snapshot[i]->route_stats.nelts; k++) {
+
+            if (route[k]->since == 0
+                || !ngx_http_conflict_status_query_route(query, route[k]))
+            {
+                continue;
+            }
+
+            ngx_http_conflict_status_totals_route(totals, route[k], seconds,
+                                                  first);
+        }
+
+        if (!snapshot[i]->fleet && snapshot[i]->route_stats.nelts) {
+            ngx_http_conflict_status_totals_since(
+                    totals, (int64_t) ngx_http_conflict_stats->started
+                            * CONFLICT_TIME_SECOND);
+        }
+    }
+
+    for (i = 0; i < NGX_HTTP_CONFLICT_OUTCOMES; i++) {
+        totals->writes += totals->n[i];
+    }
+
+    for (i = 1; i <= NGX_HTTP_CONFLICT_ACTIONS; i++) {
+        sum = totals->n[NGX_HTTP_CONFLICT_N_ACTION(i)];
+
+        if (query->action ? i == query->action
+                          : i != NGX_HTTP_CONFLICT_ACTION_LOCK_TAKEN
+                            && i != NGX_HTTP_CONFLICT_ACTION_LOCK_FORCED)
+        {
+            totals->conflicts += sum;
+        }
+    }
+
+    for (i = 0; i < NGX_HTTP_CONFLICT_GAPS; i++) {
+        totals->not_checked += totals->n[NGX_HTTP_CONFLICT_N_WITHOUT_BASE + i];
+    }
+}
+
+
+/*
+ * The width of the narrowest bins that reach back so far, and the number of
+ * the first one; 0: there is no limit.
+ */
+
+static ngx_uint_t
+ngx_http_conflict_status_totals_range(int64_t since, ngx_uint_t *first)
+{
+    ngx_uint_t  i, from, last;
+
+    static const ngx_uint_t  bins[][2] = {
+        { 60, NGX_HTTP_CONFLICT_MINUTES },
+        { 3600, NGX_HTTP_CONFLICT_HOURS },
+        { 86400, NGX_HTTP_CONFLICT_DAYS },
+    };
+
+    *first = 0;
+
+    if (since == CONFLICT_TIME_NONE) {
+        return 0;
+    }
+
+    since = ngx_max(since / CONFLICT_TIME_SECOND, 0);
+
+    for (i = 0; /* void */; i++) {
+        from = since / bins[i][0];
+        last = ngx_time() / bins[i][0];
+
+        if (i == 2 || from + bins[i][1] > last) {
+            *first = (from + bins[i][1] > last) ? from : last - bins[i][1] + 1;
+            return bins[i][0];
+        }
+    }
+}
+
+
+static void
+ngx_http_conflict_status_totals_route(
+    ngx_http_conflict_status_totals_t *totals,
+    ngx_http_conflict_route_stats_t *route, ngx_uint_t seconds,
+    ngx_uint_t first)
+{
+    int64_t     since;
+    ngx_uint_t  i, last;
+
+    totals->routes++;
+
+    if (seconds == 0) {
+
+        for (i = 0; i < NGX_HTTP_CONFLICT_COUNTS; i++) {
+            totals->n[i] += route->total[i];
+        }
+
+        /* the first route that was counted */
+
+        since = (int64_t) route->since * CONFLICT_TIME_SECOND;
+
+        if (totals->since == CONFLICT_TIME_NONE || since < totals->since) {
+            totals->since = since;
+        }
+
+        return;
+    }
+
+    last = ngx_time() / seconds;
+
+    if (seconds == 60) {
+        ngx_http_conflict_status_totals_bins(totals->n, route->minute,
+                                             NGX_HTTP_CONFLICT_MINUTES, first,
+                                             last);
+
+    } else if (seconds == 3600) {
+        ngx_http_conflict_status_totals_bins(totals->n, route->hour,
+                                             NGX_HTTP_CONFLICT_HOURS, first,
+                                             last);
+
+    } else {
+        ngx_http_conflict_status_totals_bins(totals->n, route->day,
+                                             NGX_HTTP_CONFLICT_DAYS, first,
+                                             last);
+    }
+}
+
+
+static void
+ngx_http_conflict_status_totals_bins(uint64_t *sum,
+    ngx_http_conflict_stats_bin_t *bin, ngx_uint_t n, ngx_uint_t first,
+    ngx_uint_t last)
+{
+    ngx_uint_t                      i, number;
+    ngx_http_conflict_stats_bin_t  *b;
+
+    for (number = first; number <= last; number++) {
+        b = &bin[number % n];
+
+        for (i = 0; i < NGX_HTTP_CONFLICT_COUNTS && b->number == number; i++) {
+            sum[i] += b->n[i];
+        }
+    }
+}
+
+
+/* the counters of this host know nothing of before */
+
+static void
+ngx_http_conflict_status_totals_since(
+    ngx_http_conflict_status_totals_t *totals, int64_t since)
+{
+    if (totals->since == CONFLICT_TIME_NONE || since > totals->since) {
+        totals->since = since;
+    }
+}

@@ -808,6 +808,30 @@ for my $n (1 .. 100) {
 cmp_ok($old, '<=', 3, 'shows its version');
 
 
+=== a server that is slow, and answers
+--- timeout_store: 500ms
+--- lease: 20s
+--- steps
+set_doc("/plain/$_", { n => 0 }) for 1 .. 12;
+
+# a server that is known for long, else writes would be held
+
+redis($::redis, qw(SET conflict:incarnation),
+      substr(redis_info($::redis, 'run_id'), 0, 8)
+      . substr(redis_info($::redis, 'master_replid'), 0, 8)
+      . ' abc 0 ' . int(1000 * time()));
+is(PUT('/plain/1', { n => 1 })->{status}, 204, 'it answers');
+
+wire('pace 60');
+
+# the last reply comes later than "timeout", none so long after the one before
+
+my @writes = map { start('PUT', "/plain/$_", body => { n => 2 }) } 1 .. 12;
+
+is(finish($_)->{status}, 204, 'a write passes') for @writes;
+is(log_count(qr/timed out/), 0, 'no call has timed out');
+
+
 === wait=1 and no replica
 --- store
 wait=1

@@ -289,6 +289,15 @@ ngx_http_conflict_redis_call_timer(ngx_http_conflict_redis_connection_t *conn)
         q = ngx_queue_head(&conn->sent);
         call = ngx_queue_data(q, ngx_http_conflict_redis_call_t, queue);
 
+        /* a server that answers others in the meantime is not down */
+
+        if ((ngx_msec_int_t) (conn->replied + conn->client->conf.timeout
+                              - call->deadline)
+            > 0)
+        {
+            call->deadline = conn->replied + conn->client->conf.timeout;
+        }
+
         if ((ngx_msec_int_t) (call->deadline - ngx_current_msec) <= 0) {
             /* replies arrive in order, so the others are late as well */
             (void) ngx_cpystrn(conn->reason, (u_char *) "timed out",
@@ -341,6 +350,8 @@ ngx_http_conflict_redis_call_reply(redisAsyncContext *ac, void *data,
 
         return;
     }
+
+    call->conn->replied = ngx_current_msec;
 
     answer.len = 0;
     answer.data = (u_char *) "";

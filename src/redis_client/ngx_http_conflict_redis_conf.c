@@ -39,7 +39,7 @@ ngx_http_conflict_redis_conf_add(ngx_conf_t *cf, ngx_str_t *name,
     conf = &client->conf;
 
     conf->name = *name;
-    conf->timeout = 100;
+    conf->timeout = 300;
     conf->ttl = (ngx_msec_t) 30 * 24 * 60 * 60 * 1000;
     ngx_str_set(&conf->prefix, "conflict:");
 
@@ -228,7 +228,7 @@ ngx_http_conflict_redis_conf_expected(ngx_str_t *value)
     ngx_uint_t  i;
 
     static const char  *expected[][2] = {
-        { "timeout=", "a time from 1ms, such as \"100ms\"" },
+        { "timeout=", "a time from 1ms, such as \"300ms\"" },
         { "ttl=", "a time from 60s to 3650d" },
         { "sentinel=", "the name of a master" },
         { "db=", "a number, from 0" },

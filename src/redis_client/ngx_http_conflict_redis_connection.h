@@ -143,6 +143,7 @@ struct ngx_http_conflict_redis_connection_s {
     ngx_event_t                          timer;
     ngx_event_t                          reconnect;
     ngx_msec_t                           deadline;    /* of the handshake */
+    ngx_msec_t                           replied;     /* the last time */
     ngx_msec_t                           checked;     /* last check of the
                                                          run id */
     ngx_msec_t                           retry_at;

@@ -12,6 +12,7 @@
 #   cut          all connections are closed, new ones immediately
 #   break        all connections are closed, new ones work
 #   slow N       replies arrive N ms later
+#   pace N       replies arrive one by one, N ms after each other
 #   slice        replies arrive byte by byte
 #   rough        replies arrive up to 200 ms later, in pieces of any size
 #   say TEXT     the reply to each request is TEXT, \r and \n decoded
@@ -48,6 +49,20 @@ async def requests(reader, target, client):
         target.close()
 
 
+# the length of the first reply, which is no array; 0: it is not complete
+
+def reply_end(data):
+    end = data.find(b'\r\n') + 2
+
+    if end < 2:
+        return 0
+
+    if data[:1] == b'$' and data[:2] != b'$-':
+        end += int(data[1:end - 2]) + 2
+
+    return end if len(data) >= end else 0
+
+
 async def answers(reader, client):
     kept = b''
 
@@ -62,6 +77,16 @@ async def answers(reader, client):
 
             if mode[0] == 'slow':
                 await asyncio.sleep(int(mode[1]) / 1000)
+
+            if mode[0] == 'pace':
+                kept += data
+
+                while (end := reply_end(kept)):
+                    await asyncio.sleep(int(mode[1]) / 1000)
+                    client.write(kept[:end])
+                    await client.drain()
+                    kept = kept[end:]
+                continue
 
             if mode[0] == 'swap':
                 data, kept = kept, data

@@ -173,6 +173,8 @@ ngx_http_conflict_redis_client_stop(ngx_http_conflict_redis_t *client)
             redisAsyncFree(conn[i]->ac);
         }
     }
+
+    ngx_http_conflict_redis_incarnation_free(client);
 }
 
 

@@ -403,6 +403,10 @@ void ngx_http_conflict_redis_noted_answer(
 ngx_int_t ngx_http_conflict_redis_incarnation_init(
     ngx_http_conflict_redis_t *client);
 
+/* Frees what was learned. */
+void ngx_http_conflict_redis_incarnation_free(
+    ngx_http_conflict_redis_t *client);
+
 /*
  * The incarnation that a call to this server may rely on, valid until the next
  * answer.  NULL: it has to check all.

@@ -13,17 +13,42 @@
 #define NGX_HTTP_CONFLICT_REDIS_INCARNATION_LIFE  60000   /* msec */
 
 
+static ngx_uint_t ngx_http_conflict_redis_incarnation_slots(
+    ngx_http_conflict_redis_t *client);
+
+
 ngx_int_t
 ngx_http_conflict_redis_incarnation_init(ngx_http_conflict_redis_t *client)
 {
-    size_t  size;
-
-    size = client->conf.cluster ? NGX_HTTP_CONFLICT_REDIS_SLOTS : 1;
-
-    client->incarnations = ngx_pcalloc(client->pool, size
-                          * sizeof(ngx_http_conflict_redis_incarnation_t *));
+    client->incarnations = ngx_pcalloc(client->pool,
+                           ngx_http_conflict_redis_incarnation_slots(client)
+                           * sizeof(ngx_http_conflict_redis_incarnation_t *));
 
     return client->incarnations ? NGX_OK : NGX_ERROR;
+}
+
+
+void
+ngx_http_conflict_redis_incarnation_free(ngx_http_conflict_redis_t *client)
+{
+    ngx_uint_t  slot;
+
+    slot = ngx_http_conflict_redis_incarnation_slots(client);
+
+    while (slot--) {
+
+        if (client->incarnations[slot]) {
+            ngx_free(client->incarnations[slot]);
+            client->incarnations[slot] = NULL;
+        }
+    }
+}
+
+
+static ngx_uint_t
+ngx_http_conflict_redis_incarnation_slots(ngx_http_conflict_redis_t *client)
+{
+    return client->conf.cluster ? NGX_HTTP_CONFLICT_REDIS_SLOTS : 1;
 }
 
 

@@ -12,6 +12,7 @@
 
 #include "../lib/inside.h"
 #include "store/redis/ngx_http_conflict_redis_answer.h"
+#include "store/redis/ngx_http_conflict_redis_entry.h"
 
 
 #define TOKEN  "0123456789abcdef"
@@ -157,6 +158,69 @@ again(ngx_http_conflict_op_t *op, ngx_str_t *answer)
 }
 
 
+/* the entry in the answer of a fast path, and as a commit would leave it */
+
+static void
+entry(ngx_http_conflict_op_t *op, ngx_str_t *answer)
+{
+    u_char                          buf[NGX_HTTP_CONFLICT_REDIS_ENTRY], *p;
+    u_char                          room[1024];
+    ngx_str_t                       arg[NGX_HTTP_CONFLICT_REDIS_ARGS], text;
+    ngx_http_conflict_redis_args_t  args;
+
+    if (!op->out.present || op->out.state != CONFLICT_FREE || op->out.wait) {
+        abort();
+    }
+
+    if (op->redis.entry.len == 0) {
+        return;
+    }
+
+    if (op->redis.entry.len > answer->len
+        || ngx_memcmp(answer->data + answer->len - op->redis.entry.len,
+                      op->redis.entry.data, op->redis.entry.len)
+           != 0)
+    {
+        abort();
+    }
+
+    ngx_memzero(&args, sizeof(args));
+    ngx_memzero(arg, sizeof(arg));
+    args.arg = arg;
+    args.last = room;
+
+    ngx_http_conflict_redis_codec_version(&args,
+                      NGX_HTTP_CONFLICT_REDIS_SETTLE_VERSION, op->out.version);
+    ngx_http_conflict_redis_codec_number(&args,
+                    NGX_HTTP_CONFLICT_REDIS_SETTLE_EXISTENCE,
+                    op->out.existence);
+    ngx_http_conflict_redis_codec_date(&args,
+                       NGX_HTTP_CONFLICT_REDIS_SETTLE_MTIME, op->out.mtime);
+    ngx_http_conflict_redis_codec_number(&args,
+                 NGX_HTTP_CONFLICT_REDIS_SETTLE_TWICE, op->out.second_reused);
+
+    if (ngx_http_conflict_redis_entry_commit(op, arg, buf, &text) == 0) {
+        return;
+    }
+
+    if (text.len > sizeof(buf)) {
+        abort();
+    }
+
+    /* as many words as an entry has, the first of them flags */
+
+    for (p = text.data, args.n = 1; p < text.data + text.len; p++) {
+        args.n += (*p == ' ');
+    }
+
+    if (args.n != 14 || text.data[0] != '0'
+        || text.data[NGX_HTTP_CONFLICT_REDIS_FLAGS] != ' ')
+    {
+        abort();
+    }
+}
+
+
 static void
 bodies(ngx_http_conflict_op_t *op, ngx_str_t *answer)
 {
@@ -199,7 +263,12 @@ words(ngx_http_conflict_op_t *op, ngx_str_t *answer, decode_pt decode)
         abort();
     }
 
-    again(op, answer);
+    if (ngx_http_conflict_redis_answer_is_fast(answer)) {
+        entry(op, answer);
+
+    } else {
+        again(op, answer);
+    }
 
     if (decode == ngx_http_conflict_redis_answer_begin) {
 

@@ -401,7 +401,9 @@ begin(u_char how)
         ngx_str_set(&client->conf.db, "1");
     }
 
-    if (ngx_http_conflict_redis_client_connect(client) != NGX_OK) {
+    if (ngx_http_conflict_redis_incarnation_init(client) != NGX_OK
+        || ngx_http_conflict_redis_client_connect(client) != NGX_OK)
+    {
         abort();
     }
 
@@ -458,6 +460,8 @@ end(void)
     if (client->refresh.timer_set) {
         ngx_del_timer(&client->refresh);
     }
+
+    ngx_http_conflict_redis_incarnation_free(client);
 
     for (i = 0; i < CONNECTIONS; i++) {
 

@@ -20,10 +20,10 @@ export class Plain {
                           'Write');
 
         element.append(
-            html('p', {}, 'Any client that sends back what it was sent takes'
-                 + ' part: here the Last-Modified of its GET, in'
-                 + ' If-Unmodified-Since. Read, change the document'
-                 + ' elsewhere, then write.'),
+            html('p', {}, 'A client without the library sends one header'
+                 + ' field: If-Unmodified-Since, with the Last-Modified of'
+                 + ' its GET. Read, change the document on a device, then'
+                 + ' write.'),
             html('div', { class: 'field' },
                  html('label', { for: 'plain-text' }, 'The document'),
                  this.text),

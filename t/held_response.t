@@ -6,20 +6,25 @@ use Conflict;
 use IO::Socket::INET;
 use Test::Nginx::Socket 'no_plan';
 
+our $cut = IO::Socket::INET->new(LocalAddr => '127.0.0.1', Listen => 8)
+           || die "listen: $!";
+
 Conflict::install('Test::Nginx::Socket');
 workers(2);
 
 add_block_preprocessor(sub {
     my $block = shift;
 
-    $block->set_value('config', <<'END');
+    my $cut = $::cut->sockport();
+
+    $block->set_value('config', <<"END");
         location / {
             conflict version;
             proxy_pass http://api;
         }
         location /slow/ {
             conflict version;
-            conflict_key $uri;
+            conflict_key \$uri;
             limit_rate 1000;
             proxy_pass http://api/plain/;
         }
@@ -27,6 +32,10 @@ add_block_preprocessor(sub {
             conflict version;
             proxy_buffering off;
             proxy_pass http://api/plain/;
+        }
+        location /cut/ {
+            conflict version;
+            proxy_pass http://127.0.0.1:$cut;
         }
 END
 });
@@ -126,6 +135,25 @@ until_true { $r = GET('/plain/1'); version($r) && version($r) ne $v };
 is(json($r)->{n}, 1, 'its write is done');
 is(PUT('/plain/1', { n => 2, base_version => version($r) })->{status}, 204,
    'and settled');
+
+
+=== a response that the upstream cuts off
+--- allow: prematurely closed connection
+--- steps
+my $w = start('PUT', '/cut/1', body => { n => 1 });
+my $s = $::cut->accept();
+
+sysread $s, my $request, 4096;
+
+# at once, so that the response ends in the iteration that it began in
+
+syswrite $s, "HTTP/1.1 200 OK\r\nContent-Length: 100\r\n\r\n{";
+close $s;
+
+my $r = finish($w);
+is($r->{status}, 200, 'its header');
+ok(version($r), 'its version');
+is($r->{body}, '{', 'what there was');
 
 
 === a response shows what all workers know

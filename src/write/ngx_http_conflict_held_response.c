@@ -11,6 +11,9 @@
 #include "write/ngx_http_conflict_write.h"
 
 
+#define NGX_HTTP_CONFLICT_HELD_RESPONSE  4096    /* bytes of its body */
+
+
 static void ngx_http_conflict_held_response_send(ngx_event_t *ev);
 
 
@@ -19,11 +22,16 @@ ngx_http_conflict_held_response_possible(ngx_http_request_t *r)
 {
     /*
      * Frames of HTTP/2 are not delayed by their connection, and a response
-     * that is delayed by a rate has a timer.
+     * that is delayed by a rate has a timer.  A body that exceeds the buffers
+     * would go to a temporary file.
      */
 
     return r == r->main && r->http_version < NGX_HTTP_VERSION_20
-           && !r->connection->write->delayed;
+           && !r->connection->write->delayed
+           && (r->headers_out.status == NGX_HTTP_NO_CONTENT
+               || (r->headers_out.content_length_n >= 0
+                   && r->headers_out.content_length_n
+                      <= NGX_HTTP_CONFLICT_HELD_RESPONSE));
 }
 
 
@@ -49,9 +57,21 @@ ngx_http_conflict_held_response_start(ngx_http_conflict_ctx_t *ctx)
 void
 ngx_http_conflict_held_response_end(ngx_http_conflict_ctx_t *ctx)
 {
-    if (ctx->timing.held.posted) {
-        ngx_delete_posted_event(&ctx->timing.held);
-        ctx->request->connection->write->delayed = 0;
+    ngx_connection_t  *c;
+
+    if (!ctx->timing.held.posted) {
+        return;
+    }
+
+    ngx_delete_posted_event(&ctx->timing.held);
+
+    c = ctx->request->connection;
+    c->write->delayed = 0;
+
+    /* it was cut off, but its header tells that the write is done */
+
+    if (!c->error && !c->destroyed && ctx->request->out) {
+        (void) c->send_chain(c, ctx->request->out, 0);
     }
 }
 

@@ -10,6 +10,7 @@ our $cut = IO::Socket::INET->new(LocalAddr => '127.0.0.1', Listen => 8)
            || die "listen: $!";
 
 Conflict::install('Test::Nginx::Socket');
+master_on();
 workers(2);
 
 add_block_preprocessor(sub {
@@ -147,8 +148,12 @@ sysread $s, my $request, 4096;
 
 # at once, so that the response ends in the iteration that it began in
 
+my @workers = workers_of(master_pid());
+
+kill 'STOP', @workers;
 syswrite $s, "HTTP/1.1 200 OK\r\nContent-Length: 100\r\n\r\n{";
 close $s;
+kill 'CONT', @workers;
 
 my $r = finish($w);
 is($r->{status}, 200, 'its header');

@@ -57,21 +57,9 @@ ngx_http_conflict_held_response_start(ngx_http_conflict_ctx_t *ctx)
 void
 ngx_http_conflict_held_response_end(ngx_http_conflict_ctx_t *ctx)
 {
-    ngx_connection_t  *c;
-
-    if (!ctx->timing.held.posted) {
-        return;
-    }
-
-    ngx_delete_posted_event(&ctx->timing.held);
-
-    c = ctx->request->connection;
-    c->write->delayed = 0;
-
-    /* it was cut off, but its header tells that the write is done */
-
-    if (!c->error && !c->destroyed && ctx->request->out) {
-        (void) c->send_chain(c, ctx->request->out, 0);
+    if (ctx->timing.held.posted) {
+        ngx_delete_posted_event(&ctx->timing.held);
+        ctx->request->connection->write->delayed = 0;
     }
 }
 

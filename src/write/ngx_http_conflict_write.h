@@ -203,7 +203,7 @@ ngx_uint_t ngx_http_conflict_held_response_possible(ngx_http_request_t *r);
 /* Holds it back.  The store's events must be posted already. */
 void ngx_http_conflict_held_response_start(ngx_http_conflict_ctx_t *ctx);
 
-/* At the end of the request: sends what there is of a response held back. */
+/* At the end of the request. */
 void ngx_http_conflict_held_response_end(ngx_http_conflict_ctx_t *ctx);
 
 

@@ -135,6 +135,7 @@ ngx_http_conflict_body_edit_cut_held(ngx_http_request_t *r, ngx_buf_t *held,
 
     *b = *held;
     b->pos += end;
+    b->start = b->pos;
 
     rest->buf = b;
     rest->next = NULL;
@@ -144,6 +145,9 @@ ngx_http_conflict_body_edit_cut_held(ngx_http_request_t *r, ngx_buf_t *held,
 
     ngx_memmove(held->pos + (end - start), held->pos, start);
     held->pos += end - start;
+
+    /* from where nginx sends it again */
+    held->start = held->pos;
 
     return ngx_http_conflict_body_edit_resize(r, (off_t) start - (off_t) end);
 }
@@ -180,6 +184,7 @@ ngx_http_conflict_body_edit_append(ngx_http_request_t *r, ngx_chain_t ***out,
     if (ngx_buf_in_memory(b)) {
         copy->pos = b->pos + from;
         copy->last = b->pos + to;
+        copy->start = copy->pos;
     }
 
     if (b->in_file) {

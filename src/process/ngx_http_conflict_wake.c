@@ -115,11 +115,14 @@ ngx_http_conflict_wake_open(ngx_cycle_t *cycle, ngx_shm_zone_t *zone)
         if (fd == -1) {
             ngx_log_error(NGX_LOG_WARN, cycle->log, ngx_errno,
                           "eventfd() failed");
-            return;
+            break;
         }
 
         wake->worker[wake->n++].fd = fd;
     }
+
+    /* workers inherit it: later descriptors are unknown to them */
+    ngx_http_conflict_wake_n = wake->n;
 
 #endif
 }
@@ -164,7 +167,6 @@ ngx_http_conflict_wake_start(ngx_cycle_t *cycle, ngx_shm_zone_t *zone,
     }
 
     ngx_http_conflict_wake_handler = handler;
-    ngx_http_conflict_wake_n = wake->n;
 
     ngx_http_conflict_wake_posted.handler = ngx_http_conflict_wake_write;
     ngx_http_conflict_wake_posted.log = cycle->log;
@@ -190,7 +192,7 @@ ngx_http_conflict_wake_slot(ngx_shm_zone_t *zone)
 
     ngx_shmtx_lock(&shpool->mutex);
 
-    for (i = 0; i < wake->n; i++) {
+    for (i = 0; i < ngx_http_conflict_wake_n; i++) {
         process = &wake->worker[i].process;
 
         if (process->pid == 0

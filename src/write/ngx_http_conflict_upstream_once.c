@@ -204,7 +204,13 @@ ngx_http_conflict_upstream_once_free(ngx_peer_connection_t *pc, void *data,
             ((u_char *) pc - offsetof(ngx_http_upstream_t, peer));
     cu = (ngx_http_conflict_upstream_once_t *) u->conf;
 
-    if (u->request_sent && !(pc->connection && pc->connection->sent == 0)) {
+    /* nginx would send a file again from its beginning, with what was cut */
+
+    if (u->request_sent
+        && (!(pc->connection && pc->connection->sent == 0)
+            || (cu->ctx->original.bufs
+                && cu->ctx->request->request_body->temp_file)))
+    {
         cu->conf.next_upstream = NGX_HTTP_UPSTREAM_FT_OFF;
     }
 

@@ -36,6 +36,17 @@ ngx_http_conflict_write_wait(ngx_http_conflict_ctx_t *ctx)
 
     if (ctx->turn.woken) {
         ctx->turn.woken = 0;
+
+        /* the request may have been resumed by another event */
+
+        if (ctx->timing.timer.posted) {
+            ngx_delete_posted_event(&ctx->timing.timer);
+        }
+
+        if (ctx->timing.timer.timer_set) {
+            ngx_del_timer(&ctx->timing.timer);
+        }
+
         return NGX_HTTP_CONFLICT_STATE_STORE_VERDICT;
     }
 
@@ -46,7 +57,7 @@ ngx_http_conflict_write_wait(ngx_http_conflict_ctx_t *ctx)
     if (ctx->timing.waited) {
         ctx->timing.waited = 0;
 
-        if (!ngx_http_conflict_write_queue_first(ctx)) {
+        if (ctx->turn.queue && !ngx_http_conflict_write_queue_first(ctx)) {
             /* it has waited for as long as it may */
             ngx_http_conflict_write_queue_leave(ctx);
         }
@@ -94,6 +105,8 @@ ngx_http_conflict_write_wait(ngx_http_conflict_ctx_t *ctx)
     /* to detect that the client disconnects */
 
     if (ngx_handle_read_event(r->connection->read, 0) != NGX_OK) {
+        ngx_http_conflict_write_queue_leave(ctx);
+        ngx_del_timer(&ctx->timing.timer);
         return NGX_HTTP_CONFLICT_STATE_ERROR;
     }
 
@@ -190,6 +203,10 @@ ngx_http_conflict_write_wait_begin(ngx_http_conflict_ctx_t *ctx)
     ngx_post_event(&ctx->timing.timer, ctx->op->out.leased
                                        ? &ngx_posted_events
                                        : &ngx_posted_next_events);
+
+    /* a worker that shuts down exits when no timer is left */
+
+    ngx_add_timer(&ctx->timing.timer, ctx->conf->wait);
 }
 
 

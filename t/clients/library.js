@@ -207,7 +207,7 @@ async function tabs(context, prefix) {
     await context.setOffline(false);
     await two.waitForFunction(async name =>
         await client.conflict(name) !== null, names[1]);
-    is(await journal(names[1]), [1, 8], 'the first one is written');
+    is(await written(names[1], 2), [1, 8], 'the first one is written');
     await two.evaluate(name => client.discard(name), names[1]);
     await one.close();
     await two.close();

@@ -147,7 +147,7 @@ test-tools:
 	$(install) $(TEST_PACKAGES)
 	$(install) $(CLIENT_PACKAGES) || true
 	$(install) $(LANGUAGE_PACKAGES) || true
-	@$(MAKE) --no-print-directory -s $(MODULE) $(TEST_MODULE) \
+	@$(MAKE) -j2 --no-print-directory -s $(MODULE) $(TEST_MODULE) \
 		$(BROKEN_MODULES) $(B)/promtool $(B)/page/node_modules \
 		$(B)/clients/node_modules $(B)/docs/node_modules \
 		$(B)/install/node_modules $(B)/grafana/node_modules

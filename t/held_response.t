@@ -1,5 +1,7 @@
 # The response of a write is held back until its settle was sent, at the end of
 # the iteration of the event loop: no response is lost or mixed up by that.
+#
+# On both stores
 
 BEGIN { push @INC, 't/lib' }
 use Conflict;

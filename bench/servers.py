@@ -20,6 +20,11 @@ running = []
 
 
 def close():
+    # a signal to the group also ends the load generator, which gets us here
+    # before our own
+
+    signal.signal(signal.SIGTERM, signal.SIG_IGN)
+
     while running:
         running.pop().stop()
 

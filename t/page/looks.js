@@ -5,11 +5,11 @@
 /* controls and parts without a name that a screen reader could say */
 
 exports.nameless = page => page.evaluate(() => {
-    const parts = document.querySelectorAll('button, input, textarea,'
-        + ' summary, fieldset, pre[tabindex], [role=switch], [role=log],'
-        + ' section, ol[aria-label]');
+    const parts = document.querySelectorAll('button, input, select, textarea,'
+        + ' summary, fieldset, table, section, pre[tabindex], ol[aria-label],'
+        + ' [role=switch], [role=log], [role=img]');
 
-    return [...parts].filter(el => el.checkVisibility() && !(
+    return [...parts].filter(el => !el.hidden && !(
         el.textContent.trim() || el.getAttribute('aria-label')
         || el.getAttribute('aria-labelledby')
         || (el.labels && el.labels.length))).map(el => el.outerHTML)
@@ -24,9 +24,9 @@ exports.repeated = page => page.evaluate(() => {
     return ids.filter((id, i) => ids.indexOf(id) !== i).join(' ');
 });
 
-/* text on its background: WCAG 2, 1.4.3; a disabled control is exempt */
+/* text on its background: WCAG 2, 1.4.3, which exempts disabled controls */
 
-exports.faint = page => page.evaluate(() => {
+exports.faint = (page, exempt) => page.evaluate(exempt => {
     const rgb = c => c.match(/[\d.]+/g).map(Number);
 
     const light = c => {
@@ -52,7 +52,7 @@ exports.faint = page => page.evaluate(() => {
     };
 
     return [...document.querySelectorAll('body *')].filter(el =>
-        el.checkVisibility() && !el.closest('.hidden, .skip, :disabled')
+        el.checkVisibility() && !el.closest(exempt)
         && (el.matches('input, textarea')
             || [...el.childNodes].some(n => n.nodeType === 3
                                             && n.data.trim()))
@@ -63,7 +63,7 @@ exports.faint = page => page.evaluate(() => {
         return (Math.max(a, b) + .05) / (Math.min(a, b) + .05) < 4.5;
     }).map(el => el.className + ': ' + el.textContent.slice(0, 20))
       .join(', ');
-});
+}, exempt);
 
 /* what is wider than the screen, or cut off */
 

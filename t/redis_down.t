@@ -832,6 +832,31 @@ is(finish($_)->{status}, 204, 'a write passes') for @writes;
 is(log_count(qr/timed out/), 0, 'no call has timed out');
 
 
+=== a server that answers, and is too slow
+--- timeout_store: 100ms
+--- lease: 20s
+--- steps
+set_doc("/plain/$_", { n => 0 }) for 1 .. 40;
+
+redis($::redis, qw(SET conflict:incarnation),
+      substr(redis_info($::redis, 'run_id'), 0, 8)
+      . substr(redis_info($::redis, 'master_replid'), 0, 8)
+      . ' abc 0 ' . int(1000 * time()));
+is(PUT('/plain/1', { n => 1 })->{status}, 204, 'it answers');
+
+wire('pace 50');
+
+# no silence is longer than "timeout", but the last reply would take 20 of them
+
+my @writes = map { start('PUT', "/plain/$_", body => { n => 2 }) } 1 .. 40;
+my @status = map { finish($_)->{status} } @writes;
+
+is(scalar(grep { $_ != 204 && $_ != 503 } @status), 0, 'no other status');
+ok((grep { $_ == 204 } @status) > 0, 'some writes pass');
+ok((grep { $_ == 503 } @status) > 0, 'some are given up');
+like(error_log(), qr/timed out/, 'the log tells');
+
+
 === wait=1 and no replica
 --- store
 wait=1

@@ -15,6 +15,7 @@
 #define NGX_HTTP_CONFLICT_REDIS_RETRY_DELAY   500    /* msec */
 #define NGX_HTTP_CONFLICT_REDIS_RETRY_LIMIT   4096   /* calls per connection */
 #define NGX_HTTP_CONFLICT_REDIS_PROBE         500    /* msec */
+#define NGX_HTTP_CONFLICT_REDIS_PATIENCE      10     /* timeouts of a call */
 
 
 static ngx_uint_t ngx_http_conflict_redis_call_circuit_open(
@@ -230,6 +231,8 @@ ngx_http_conflict_redis_call_write(ngx_http_conflict_redis_connection_t *conn,
     call->conn = conn;
     call->asking = 0;
     call->deadline = ngx_current_msec + client->conf.timeout;
+    call->limit = ngx_current_msec
+                  + NGX_HTTP_CONFLICT_REDIS_PATIENCE * client->conf.timeout;
     call->wait_sent = call->replicate;
 
     /* WAIT covers the writes of its own connection */
@@ -282,6 +285,7 @@ ngx_http_conflict_redis_call_resend(ngx_http_conflict_redis_connection_t *conn,
 void
 ngx_http_conflict_redis_call_timer(ngx_http_conflict_redis_connection_t *conn)
 {
+    ngx_msec_t                       deadline;
     ngx_queue_t                     *q;
     ngx_http_conflict_redis_call_t  *call;
 
@@ -291,11 +295,14 @@ ngx_http_conflict_redis_call_timer(ngx_http_conflict_redis_connection_t *conn)
 
         /* a server that answers others in the meantime is not down */
 
-        if ((ngx_msec_int_t) (conn->replied + conn->client->conf.timeout
-                              - call->deadline)
-            > 0)
-        {
-            call->deadline = conn->replied + conn->client->conf.timeout;
+        deadline = conn->replied + conn->client->conf.timeout;
+
+        if ((ngx_msec_int_t) (deadline - call->limit) > 0) {
+            deadline = call->limit;
+        }
+
+        if ((ngx_msec_int_t) (deadline - call->deadline) > 0) {
+            call->deadline = deadline;
         }
 
         if ((ngx_msec_int_t) (call->deadline - ngx_current_msec) <= 0) {

@@ -42,6 +42,7 @@ struct ngx_http_conflict_redis_call_s {
     void                                  *data;
     ngx_msec_t                             expires;   /* not sent later */
     ngx_msec_t                             deadline;  /* of the answer */
+    ngx_msec_t                             limit;     /* of the deadline */
     uint64_t                               number;    /* in order of sends */
     ngx_uint_t                             slot;
     ngx_uint_t                             attempts;

@@ -5,6 +5,7 @@
 
 BEGIN { push @INC, 't/lib'; $ENV{TEST_CONFLICT_STORE} = 'redis' }
 use Conflict;
+use IO::Select;
 use IO::Socket::INET;
 use Time::HiRes qw(time);
 use Test::Nginx::Socket 'no_plan';
@@ -68,8 +69,23 @@ add_block_preprocessor(sub {
 END
 });
 
-sub entry { redis($redis, 'GET', redis_key($_[0])) // '' }
-sub leased { my ($key) = @_; until_true { entry($key) =~ /^1/ } }
+# A request has come to the sink, so its worker has read that it is leased.
+
+our @arrived;
+
+sub arrived {
+    my ($kind) = @_;
+    my $socket = $kind eq 'name' ? $mute : $sink;
+
+    IO::Select->new($socket)->can_read(10) or die "$kind: nothing has come";
+
+    if ($kind eq 'name') {
+        $mute->recv(my $query, 512);
+
+    } else {
+        push @arrived, $sink->accept;
+    }
+}
 
 # Redis can be reached by the wire
 
@@ -123,7 +139,7 @@ for my $kind ('proxy', 'tls', 'fastcgi', 'uwsgi', 'scgi', 'grpc',
 
     my $slow = start('PUT', "/$kind/x/$kind", body => { n => 'A' });
 
-    leased("/x/$kind");
+    arrived($kind);
     wire('cut');
 
     my $r = finish($slow);
@@ -140,7 +156,7 @@ my $slow = start('PUT', '/stream/x/1',
                  headers => ['Content-Length: 100',
                              'Content-Type: image/png']);
 
-leased('/x/1');
+arrived('stream');
 wire('cut');
 is(finish($slow)->{status}, 504, 'ended');
 

@@ -72,31 +72,34 @@ async def answers(reader, client):
             if not data:
                 break
 
-            if mode[0] == 'mute':
+            # it may change while this reply is on its way
+            kind, *value = mode
+
+            if kind == 'mute':
                 continue
 
-            if mode[0] == 'slow':
-                await asyncio.sleep(int(mode[1]) / 1000)
+            if kind == 'slow':
+                await asyncio.sleep(int(value[0]) / 1000)
 
-            if mode[0] == 'pace':
+            if kind == 'pace':
                 kept += data
 
                 while (end := reply_end(kept)):
-                    await asyncio.sleep(int(mode[1]) / 1000)
+                    await asyncio.sleep(int(value[0]) / 1000)
                     client.write(kept[:end])
                     await client.drain()
                     kept = kept[end:]
                 continue
 
-            if mode[0] == 'swap':
+            if kind == 'swap':
                 data, kept = kept, data
 
-            if mode[0] == 'rough':
+            if kind == 'rough':
                 await asyncio.sleep(random.random() / 5)
 
-            if mode[0] in ('slice', 'rough'):
+            if kind in ('slice', 'rough'):
                 while data:
-                    n = 1 if mode[0] == 'slice' else random.choice(
+                    n = 1 if kind == 'slice' else random.choice(
                         (1, 1, 2, 40, 4096))
                     client.write(data[:n])
                     await client.drain()

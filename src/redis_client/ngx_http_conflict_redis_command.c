@@ -13,13 +13,16 @@
 
 #define NGX_HTTP_CONFLICT_REDIS_TRUST  2     /* index of this argument */
 
-/* room for a word in RESP without its bytes: "$", its length, CRLF twice */
+/*
+ * Room for a word in RESP without its bytes: "$", its length, CRLF twice.  A
+ * word has up to 512 MB.
+ */
 #define NGX_HTTP_CONFLICT_REDIS_WORD                                          \
-    (sizeof("$\r\n\r\n") - 1 + CONFLICT_DECIMAL_LEN)
+    (sizeof("$\r\n\r\n") - 1 + NGX_INT32_LEN)
 
-/* besides the arguments: the number of words, and up to six words */
+/* besides the arguments: the number of words, and up to eight words */
 #define NGX_HTTP_CONFLICT_REDIS_ROOM                                          \
-    (7 * NGX_HTTP_CONFLICT_REDIS_WORD + sizeof("EVALSHA") + 40                \
+    (9 * NGX_HTTP_CONFLICT_REDIS_WORD + sizeof("EVALSHA") + 40                \
      + sizeof("incarnation:{}"))
 
 
@@ -132,14 +135,14 @@ ngx_http_conflict_redis_command_create(ngx_http_conflict_redis_t *client,
 }
 
 
-/* an upper bound */
+/* an upper bound; malloc() is fast up to about 1,000 bytes */
 
 static size_t
 ngx_http_conflict_redis_command_size(ngx_http_conflict_redis_t *client,
     ngx_uint_t slot, ngx_http_conflict_redis_command_t *command,
     ngx_http_conflict_redis_incarnation_t *in)
 {
-    size_t      len;
+    size_t      len, word;
     ngx_uint_t  i;
 
     len = NGX_HTTP_CONFLICT_REDIS_ROOM + client->conf.prefix.len
@@ -153,8 +156,12 @@ ngx_http_conflict_redis_command_size(ngx_http_conflict_redis_t *client,
         len += ngx_strlen(command->extra_key);
     }
 
+    /* packed, they are one word */
+
+    word = command->fast ? sizeof(" ") - 1 : NGX_HTTP_CONFLICT_REDIS_WORD;
+
     for (i = 0; i < command->n; i++) {
-        len += NGX_HTTP_CONFLICT_REDIS_WORD + command->args[i].len;
+        len += word + command->args[i].len;
     }
 
     for (i = 0; i < command->nfast; i++) {

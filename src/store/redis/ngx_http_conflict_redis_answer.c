@@ -440,7 +440,7 @@ static ngx_int_t
 ngx_http_conflict_redis_answer_word(ngx_http_conflict_redis_answer_t *a,
     const ngx_http_conflict_redis_word_t *word, uint64_t *value)
 {
-    u_char     ch;
+    u_char     ch, *p;
     ngx_int_t  rc;
 
     if (a->p == a->last || *a->p++ != ' ') {
@@ -449,9 +449,8 @@ ngx_http_conflict_redis_answer_word(ngx_http_conflict_redis_answer_t *a,
 
     if (word->kind == NGX_HTTP_CONFLICT_REDIS_TEXT) {
 
-        while (a->p < a->last && *a->p != ' ') {
-            a->p++;
-        }
+        p = memchr(a->p, ' ', a->last - a->p);
+        a->p = p ? p : a->last;
 
         *value = 0;
 
@@ -618,26 +617,34 @@ static ngx_int_t
 ngx_http_conflict_redis_answer_digits(ngx_http_conflict_redis_answer_t *a,
     uint64_t max, uint64_t *n)
 {
-    u_char    *first;
-    uint64_t   digit;
+    u_char    *p, *first, *last;
+    uint64_t   value, digit;
 
     first = a->p;
-    *n = 0;
+    last = a->last;
+    value = 0;
 
-    while (a->p < a->last && *a->p >= '0' && *a->p <= '9') {
-        digit = *a->p++ - '0';
+    /* 19 digits do not overflow */
 
-        if (digit > max || *n > (max - digit) / 10) {
+    for (p = first; p < last && *p >= '0' && *p <= '9'; p++) {
+        digit = *p - '0';
+
+        if (p - first >= 19
+            && (value > UINT64_MAX / 10 || value * 10 > UINT64_MAX - digit))
+        {
             return NGX_ERROR;
         }
 
-        *n = *n * 10 + digit;
+        value = value * 10 + digit;
     }
+
+    a->p = p;
+    *n = value;
 
     /* as scripts print numbers: at least one digit, and no leading zero */
 
-    return (a->p == first || (*first == '0' && a->p - first > 1)) ? NGX_ERROR
-                                                                  : NGX_OK;
+    return (p == first || (*first == '0' && p - first > 1) || value > max)
+           ? NGX_ERROR : NGX_OK;
 }
 
 

@@ -152,7 +152,7 @@ ngx_http_conflict_redis_entry_split(ngx_str_t *text, ngx_str_t *word)
             return 0;
         }
 
-        space = ngx_strlchr(p, last, ' ');
+        space = memchr(p, ' ', last - p);
 
         if (space == NULL) {
             space = last;

@@ -58,7 +58,7 @@ static ngx_command_t  ngx_http_conflict_commands[] = {
       NULL },
 
     { ngx_string("conflict"),
-      NGX_HTTP_CONFLICT_ANY_CONF|NGX_CONF_TAKE123,
+      NGX_HTTP_CONFLICT_ANY_CONF|NGX_CONF_1MORE,
       ngx_http_conflict_directive_policy,
       ngx_http_conflict_offset(policy),
       NULL },

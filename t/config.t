@@ -20,6 +20,83 @@ __DATA__
 invalid policy "never"
 
 
+=== the time of the edit under another policy
+--- config
+    location /x/ {
+        conflict version edited=header:X-Edited-At;
+        proxy_pass http://api;
+    }
+--- must_die
+--- error_log
+invalid parameter "edited=header:X-Edited-At"
+
+
+=== a place that is none
+--- config
+    location /x/ {
+        conflict lww edited=query:at;
+        proxy_pass http://api;
+    }
+--- must_die
+--- error_log
+invalid parameter "edited=query:at", it must be "edited=json:/POINTER" or "edited=header:NAME"
+
+
+=== an invalid JSON pointer of it
+--- config
+    location /x/ {
+        conflict lww edited=json:at;
+        proxy_pass http://api;
+    }
+--- must_die
+--- error_log
+invalid JSON pointer in "json:at"
+
+
+=== a header that nginx drops
+--- config
+    location /x/ {
+        conflict lww edited=header:edited_at;
+        proxy_pass http://api;
+    }
+--- must_die
+--- error_log
+"conflict lww edited=header:edited_at" in location "/x/" requires "underscores_in_headers on"
+
+
+=== an invalid skew
+--- config
+    location /x/ {
+        conflict lww edited=json:/at skew=2d;
+        proxy_pass http://api;
+    }
+--- must_die
+--- error_log
+invalid time "skew=2d", it must be from 0 to 1d
+
+
+=== skew alone
+--- config
+    location /x/ {
+        conflict lww skew=1m;
+        proxy_pass http://api;
+    }
+--- must_die
+--- error_log
+parameter "skew=1m" requires "edited=header:NAME"
+
+
+=== twice
+--- config
+    location /x/ {
+        conflict lww edited=json:/at edited=json:/at;
+        proxy_pass http://api;
+    }
+--- must_die
+--- error_log
+parameter "edited=json:/at" is repeated
+
+
 === an unknown parameter
 --- config
     location /x/ {

@@ -221,6 +221,10 @@ for my $file (glob "$top/docs/*.md") {
         conflict_require on;
         proxy_pass http://api;
     }
+    location /plain/edited/ {
+        conflict lww edited=json:/edited_at;
+        proxy_pass http://api;
+    }
     location /plain/down/ {
         conflict version store=down;
         proxy_pass http://api;
@@ -249,6 +253,7 @@ my @asked = (
     ['encoded_body', 'PUT', '/plain/strict/1', 'x', 'Content-Encoding: gzip'],
     ['store_unavailable', 'PUT', '/plain/down/2', '{}'],
     ['malformed_destination', 'MOVE', '/plain/2', '', 'Destination: http://elsewhere/x'],
+    ['malformed_edit_time', 'PUT', '/plain/edited/1', '{"edited_at":"x"}'],
     ['locked', 'PUT', '/plain/1', '{}'],
     ['too_many_locks', 'POST', '/plain/2/lock', '', 'X-User: ann'],
     ['method_not_allowed', 'PUT', '/plain/2/lock', '{}'],

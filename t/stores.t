@@ -25,10 +25,19 @@ my @stores = ('shm', 'redis');
 
 sub pick { $_[rand @_] }
 
+# times of edits, on both sides of the clock; a time taken from the clock is
+# the same in both stores
+
+my $future = (time() + 3600) . '000000';
+my @times = (5, 6, 7, $future, $future + 1);
+
+sub known { my $time = shift;
+            $time < 1000 || $time > $future - 1000 ? $time : 'clock' }
+
 # runs $n operations, returns what the stores differ in, or ''
 
 sub compare {
-    my ($seed, $n, $minted) = @_;
+    my ($seed, $n, $minted, $edits) = @_;
 
     srand($seed);
 
@@ -54,6 +63,14 @@ sub compare {
                      lease => 90000, fp => pick(0, 0, 7, 8),
                      fresh => pick(0, 0, 1), force => pick(0, 0, 1),
                      report => pick(0, 0, 0, 1));
+
+            if ($edits && $verb eq 'begin' && rand() < 0.7) {
+                @args{qw(policy edits edit tie skew)}
+                    = (5, 1, pick(0, @times, @times), pick(0, 1, 2),
+                       pick(1, 864e8, 864e8, 864e8));
+                $args{force} = 0;
+            }
+
             $key{$name} = $args{key};
         }
 
@@ -80,6 +97,12 @@ sub compare {
             $args{body} = pick(0, 5, 6);
             $args{latest} = pick(0, 1);
             $args{mixed} = pick(0, 0, 1);
+
+            if ($edits) {
+                $args{edits} = pick(0, 1);
+                $args{mtime} = pick(@times) if rand() < 0.3;
+            }
+
             $args{version} = $minted || $args{existence} == 2 ? 0
                              : pick(1001 .. 1004);
 
@@ -112,8 +135,8 @@ sub compare {
         # what has an answer in both stores
 
         my @fields = $verb eq 'begin'
-            ? qw(rc verdict state header leased present existence version
-                 fence body)
+            ? (qw(rc verdict state header leased present existence version
+                  fence body), $args{edits} ? qw(edited ahead) : ())
             : $verb eq 'peek' ? qw(rc state existence version fence body)
             : $verb eq 'observe' && $r[0]{applied}
             ? qw(rc applied external existence version fence body)
@@ -123,6 +146,8 @@ sub compare {
 
         for my $field (@fields) {
             my @value = map { $_->{$field} } @r;
+
+            @value = map { known($_) } @value if $field eq 'edited';
 
             if ($field =~ /version|fence/) {
                 next if $field eq 'fence' && $verb eq 'begin'
@@ -165,3 +190,13 @@ is(compare($_, 60, 1), '', "seed $_") for 1 .. 30;
 === the upstream's versions
 --- steps
 is(compare($_, 60, 0), '', "seed $_") for 101 .. 130;
+
+
+=== edits with a time, and writes without
+--- steps
+is(compare($_, 60, 1, 1), '', "seed $_") for 201 .. 240;
+
+
+=== the same, with the upstream's versions
+--- steps
+is(compare($_, 60, 0, 1), '', "seed $_") for 301 .. 330;

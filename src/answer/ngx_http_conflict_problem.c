@@ -40,6 +40,9 @@ static const ngx_http_conflict_answer_t  ngx_http_conflict_answers[] = {
     { NGX_HTTP_BAD_REQUEST, "malformed_destination",
       "The destination resource cannot be determined", 0 },
 
+    { NGX_HTTP_BAD_REQUEST, "malformed_edit_time",
+      "The time of the edit is malformed", 0 },
+
     { NGX_HTTP_BAD_REQUEST, "malformed_json",
       "The body is not valid JSON", 0 },
 

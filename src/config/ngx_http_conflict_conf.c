@@ -102,6 +102,8 @@ ngx_http_conflict_conf_create_loc(ngx_conf_t *cf)
     /*
      * set by ngx_pcalloc():
      *
+     *     conf->edited = NULL;
+     *     conf->skew = 0;
      *     conf->store_name = { 0, NULL };
      *     conf->store = NULL;
      *     conf->key = NULL;
@@ -129,6 +131,7 @@ ngx_http_conflict_conf_create_loc(ngx_conf_t *cf)
      *     conf->vary = { 0, NULL };
      *     conf->origins = NULL;
      *     conf->weak_logged = 0;
+     *     conf->ahead_logged = 0;
      *     conf->unbuffered = 0;
      *     conf->tags = NGX_HTTP_CONFLICT_TAGS_UNKNOWN;
      *     conf->name = { 0, NULL };
@@ -175,8 +178,10 @@ ngx_http_conflict_conf_merge_loc(ngx_conf_t *cf, void *parent, void *child)
     rules = conf->rules;
 
     if (conf->policy == NGX_CONF_UNSET_UINT) {
-        /* the store is a parameter of the policy */
+        /* these are parameters of the policy */
         conf->store_name = prev->store_name;
+        conf->edited = prev->edited;
+        conf->skew = prev->skew;
     }
 
     ngx_conf_merge_uint_value(conf->policy, prev->policy,

@@ -159,6 +159,8 @@ struct ngx_http_conflict_loc_conf_s {
     ngx_uint_t                        policy;        /* conflict_policy_e, or
                                                         NGX_HTTP_CONFLICT_OFF */
     ngx_flag_t                        report;
+    ngx_http_conflict_source_t       *edited;        /* of "lww", or NULL */
+    ngx_msec_t                        skew;
     ngx_str_t                         store_name;
     ngx_http_conflict_store_t        *store;
 
@@ -222,6 +224,7 @@ struct ngx_http_conflict_loc_conf_s {
     ngx_http_conflict_origins_t      *origins;       /* in a worker, or NULL */
     ngx_msec_t                        weak_logged;   /* last warning, in a
                                                         worker */
+    ngx_msec_t                        ahead_logged;  /* the same */
     ngx_uint_t                        unbuffered;    /* streams requests */
     ngx_http_conflict_tags_e          tags;          /* in a worker */
     ngx_str_t                         name;          /* of the location */
@@ -305,6 +308,14 @@ char *ngx_http_conflict_directive_policy_log(ngx_conf_t *cf, ngx_command_t *cmd,
 
 char *ngx_http_conflict_directive_value_source(ngx_conf_t *cf,
     ngx_command_t *cmd, void *conf);
+
+/*
+ * Sets a source to "json:/POINTER" or "header:NAME".  NGX_DECLINED: it is
+ * neither.  NGX_ERROR: no memory, or an error that was logged.
+ */
+ngx_int_t ngx_http_conflict_directive_value_place(ngx_conf_t *cf,
+    ngx_str_t *value, ngx_uint_t header, ngx_http_conflict_source_t *source);
+
 char *ngx_http_conflict_directive_value_latest(ngx_conf_t *cf,
     ngx_command_t *cmd, void *conf);
 char *ngx_http_conflict_directive_value_time(ngx_conf_t *cf, ngx_command_t *cmd,

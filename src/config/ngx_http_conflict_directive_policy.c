@@ -12,7 +12,13 @@
 
 #define NGX_HTTP_CONFLICT_ZONE_MIN    (8 * ngx_pagesize)
 
+/* milliseconds */
+#define NGX_HTTP_CONFLICT_SKEW        (5 * 60 * 1000)
+#define NGX_HTTP_CONFLICT_SKEW_MAX    (24 * 3600 * 1000)
 
+
+static ngx_int_t ngx_http_conflict_directive_policy_edited(ngx_conf_t *cf,
+    ngx_http_conflict_loc_conf_t *nlcf, ngx_str_t *value);
 static ngx_int_t ngx_http_conflict_directive_policy_store_name(ngx_conf_t *cf,
     ngx_str_t *name);
 static char *ngx_http_conflict_directive_policy_store_zone(ngx_conf_t *cf,
@@ -38,7 +44,7 @@ ngx_http_conflict_directive_policy(ngx_conf_t *cf, ngx_command_t *cmd,
 {
     ngx_http_conflict_loc_conf_t *nlcf = conf;
 
-    ngx_str_t   *value, name;
+    ngx_str_t   *value, *skew, name;
     ngx_uint_t   i;
 
     if (nlcf->policy != NGX_CONF_UNSET_UINT) {
@@ -74,12 +80,28 @@ ngx_http_conflict_directive_policy(ngx_conf_t *cf, ngx_command_t *cmd,
         return NGX_CONF_ERROR;
     }
 
+    skew = NULL;
     nlcf->report = 0;
+    nlcf->skew = NGX_CONF_UNSET_MSEC;
 
     for (i = 2; i < cf->args->nelts; i++) {
 
         if (ngx_strcmp(value[i].data, "report") == 0 && !nlcf->report) {
             nlcf->report = 1;
+            continue;
+        }
+
+        if (nlcf->policy == CONFLICT_LWW
+            && (ngx_strncmp(value[i].data, "edited=", 7) == 0
+                || ngx_strncmp(value[i].data, "skew=", 5) == 0))
+        {
+            if (ngx_http_conflict_directive_policy_edited(cf, nlcf, &value[i])
+                != NGX_OK)
+            {
+                return NGX_CONF_ERROR;
+            }
+
+            skew = (value[i].data[0] == 's') ? &value[i] : skew;
             continue;
         }
 
@@ -101,11 +123,79 @@ ngx_http_conflict_directive_policy(ngx_conf_t *cf, ngx_command_t *cmd,
 
         ngx_conf_log_error(NGX_LOG_EMERG, cf, 0,
                            "invalid parameter \"%V\", it must be \"report\" or "
-                           "\"store=NAME\", each at most once", &value[i]);
+                           "\"store=NAME\"%s, each at most once", &value[i],
+                           (nlcf->policy == CONFLICT_LWW)
+                           ? ", or \"edited=header:NAME\", "
+                             "\"edited=json:/POINTER\" or \"skew=TIME\"" : "");
         return NGX_CONF_ERROR;
     }
 
+    if (skew && nlcf->edited == NULL) {
+        ngx_conf_log_error(NGX_LOG_EMERG, cf, 0,
+                           "parameter \"%V\" requires \"edited=header:NAME\" "
+                           "or \"edited=json:/POINTER\"", skew);
+        return NGX_CONF_ERROR;
+    }
+
+    ngx_conf_init_msec_value(nlcf->skew, NGX_HTTP_CONFLICT_SKEW);
+
     return NGX_CONF_OK;
+}
+
+
+/* where the time of an edit is, and how far it may be ahead */
+
+static ngx_int_t
+ngx_http_conflict_directive_policy_edited(ngx_conf_t *cf,
+    ngx_http_conflict_loc_conf_t *nlcf, ngx_str_t *value)
+{
+    ngx_int_t  n;
+    ngx_str_t  s;
+
+    if (value->data[0] == 's' && nlcf->skew == NGX_CONF_UNSET_MSEC) {
+        s.data = value->data + sizeof("skew=") - 1;
+        s.len = value->len - (sizeof("skew=") - 1);
+
+        n = ngx_parse_time(&s, 0);
+
+        if (n == NGX_ERROR || n > NGX_HTTP_CONFLICT_SKEW_MAX) {
+            ngx_conf_log_error(NGX_LOG_EMERG, cf, 0,
+                               "invalid time \"%V\", it must be from 0 to 1d",
+                               value);
+            return NGX_ERROR;
+        }
+
+        nlcf->skew = n;
+
+        return NGX_OK;
+    }
+
+    if (value->data[0] == 's' || nlcf->edited) {
+        ngx_conf_log_error(NGX_LOG_EMERG, cf, 0,
+                           "parameter \"%V\" is repeated", value);
+        return NGX_ERROR;
+    }
+
+    nlcf->edited = ngx_pcalloc(cf->pool, sizeof(ngx_http_conflict_source_t));
+    if (nlcf->edited == NULL) {
+        return NGX_ERROR;
+    }
+
+    s.data = value->data + sizeof("edited=") - 1;
+    s.len = value->len - (sizeof("edited=") - 1);
+
+    n = ngx_http_conflict_directive_value_place(cf, &s, 1, nlcf->edited);
+
+    if (n == NGX_DECLINED) {
+        ngx_conf_log_error(NGX_LOG_EMERG, cf, 0,
+                           "invalid parameter \"%V\", it must be "
+                           "\"edited=json:/POINTER\" or "
+                           "\"edited=header:NAME\", where NAME has only "
+                           "letters, digits, \"-\" and \"_\"", value);
+        return NGX_ERROR;
+    }
+
+    return n;
 }
 
 

@@ -36,8 +36,6 @@ ngx_http_conflict_directive_value_source(ngx_conf_t *cf, ngx_command_t *cmd,
 {
     char  *p = conf;
 
-    u_char                       ch;
-    size_t                       i;
     ngx_str_t                   *value, s;
     ngx_uint_t                   n;
     ngx_http_conflict_source_t  *source, **sourcep;
@@ -73,54 +71,19 @@ ngx_http_conflict_directive_value_source(ngx_conf_t *cf, ngx_command_t *cmd,
         return NGX_CONF_OK;
     }
 
-    if (ngx_strncmp(value[1].data, "json:", 5) == 0) {
-        source->place = NGX_HTTP_CONFLICT_JSON;
-
-        source->pointer = ngx_palloc(cf->pool, sizeof(conflict_pointer_t));
-        if (source->pointer == NULL) {
-            return NGX_CONF_ERROR;
-        }
-
-        if (conflict_scan_pointer(source->pointer, (char *) value[1].data + 5,
-                                  value[1].len - 5)
-            != 0)
-        {
-            ngx_conf_log_error(NGX_LOG_EMERG, cf, 0,
-                               "invalid JSON pointer in \"%V\", it must be "
-                               "\"json:/NAME\", with at most 16 names, each "
-                               "after a \"/\", and at most 256 bytes",
-                               &value[1]);
-            return NGX_CONF_ERROR;
-        }
-
-        source->name.data = value[1].data + 5;
-        source->name.len = value[1].len - 5;
-
-        return NGX_CONF_OK;
-    }
-
-    if (ngx_http_conflict_sources[n].header
-        && ngx_strncmp(value[1].data, "header:", 7) == 0)
+    switch (ngx_http_conflict_directive_value_place(cf, &value[1],
+                                        ngx_http_conflict_sources[n].header,
+                                        source))
     {
-        source->place = NGX_HTTP_CONFLICT_HEADER;
-        source->name.len = value[1].len - 7;
-        source->name.data = value[1].data + 7;
 
-        ngx_strlow(source->name.data, source->name.data, source->name.len);
+    case NGX_OK:
+        return NGX_CONF_OK;
 
-        for (i = 0; i < source->name.len; i++) {
-            ch = source->name.data[i];
+    case NGX_DECLINED:
+        break;
 
-            if (!((ch >= 'a' && ch <= 'z') || (ch >= '0' && ch <= '9')
-                  || ch == '-' || ch == '_'))
-            {
-                break;
-            }
-        }
-
-        if (i == source->name.len && i > 0) {
-            return NGX_CONF_OK;
-        }
+    default: /* NGX_ERROR */
+        return NGX_CONF_ERROR;
     }
 
     ngx_conf_log_error(NGX_LOG_EMERG, cf, 0,
@@ -132,6 +95,63 @@ ngx_http_conflict_directive_value_source(ngx_conf_t *cf, ngx_command_t *cmd,
                          "digits, \"-\" and \"_\"" : "");
 
     return NGX_CONF_ERROR;
+}
+
+
+ngx_int_t
+ngx_http_conflict_directive_value_place(ngx_conf_t *cf, ngx_str_t *value,
+    ngx_uint_t header, ngx_http_conflict_source_t *source)
+{
+    u_char  ch;
+    size_t  i;
+
+    if (ngx_strncmp(value->data, "json:", 5) == 0) {
+        source->place = NGX_HTTP_CONFLICT_JSON;
+
+        source->pointer = ngx_palloc(cf->pool, sizeof(conflict_pointer_t));
+        if (source->pointer == NULL) {
+            return NGX_ERROR;
+        }
+
+        if (conflict_scan_pointer(source->pointer, (char *) value->data + 5,
+                                  value->len - 5)
+            != 0)
+        {
+            ngx_conf_log_error(NGX_LOG_EMERG, cf, 0,
+                               "invalid JSON pointer in \"%V\", it must be "
+                               "\"json:/NAME\", with at most 16 names, each "
+                               "after a \"/\", and at most 256 bytes",
+                               value);
+            return NGX_ERROR;
+        }
+
+        source->name.data = value->data + 5;
+        source->name.len = value->len - 5;
+
+        return NGX_OK;
+    }
+
+    if (!header || ngx_strncmp(value->data, "header:", 7) != 0) {
+        return NGX_DECLINED;
+    }
+
+    source->place = NGX_HTTP_CONFLICT_HEADER;
+    source->name.len = value->len - 7;
+    source->name.data = value->data + 7;
+
+    ngx_strlow(source->name.data, source->name.data, source->name.len);
+
+    for (i = 0; i < source->name.len; i++) {
+        ch = source->name.data[i];
+
+        if (!((ch >= 'a' && ch <= 'z') || (ch >= '0' && ch <= '9')
+              || ch == '-' || ch == '_'))
+        {
+            return NGX_DECLINED;
+        }
+    }
+
+    return i ? NGX_OK : NGX_DECLINED;
 }
 
 

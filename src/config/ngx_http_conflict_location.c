@@ -17,6 +17,8 @@ static ngx_int_t ngx_http_conflict_location_identity(ngx_conf_t *cf,
     ngx_http_conflict_main_conf_t *nmcf, ngx_http_conflict_loc_conf_t *conf);
 static ngx_int_t ngx_http_conflict_location_check_base(ngx_conf_t *cf,
     ngx_http_conflict_loc_conf_t *conf);
+static ngx_int_t ngx_http_conflict_location_check_header(ngx_conf_t *cf,
+    ngx_http_conflict_loc_conf_t *conf, const char *what, ngx_str_t *name);
 static ngx_int_t ngx_http_conflict_location_doc_inject(ngx_conf_t *cf,
     ngx_http_conflict_loc_conf_t *conf);
 static ngx_int_t ngx_http_conflict_location_find_store(ngx_conf_t *cf,
@@ -72,6 +74,15 @@ ngx_http_conflict_location(ngx_conf_t *cf, ngx_http_conflict_loc_conf_t *conf)
 
     if (conf->base->place == NGX_HTTP_CONFLICT_HEADER
         && ngx_http_conflict_location_check_base(cf, conf) != NGX_OK)
+    {
+        return NGX_ERROR;
+    }
+
+    if (conf->edited && conf->edited->place == NGX_HTTP_CONFLICT_HEADER
+        && ngx_http_conflict_location_check_header(cf, conf,
+                                                "conflict lww edited=header:",
+                                                &conf->edited->name)
+           != NGX_OK)
     {
         return NGX_ERROR;
     }
@@ -186,9 +197,8 @@ static ngx_int_t
 ngx_http_conflict_location_check_base(ngx_conf_t *cf,
     ngx_http_conflict_loc_conf_t *conf)
 {
-    ngx_str_t                 *name;
-    ngx_uint_t                 i;
-    ngx_http_core_srv_conf_t  *cscf;
+    ngx_str_t   *name;
+    ngx_uint_t   i;
 
     static ngx_str_t  standard[] = {
         ngx_string("if-match"),
@@ -212,16 +222,29 @@ ngx_http_conflict_location_check_base(ngx_conf_t *cf,
         }
     }
 
+    return ngx_http_conflict_location_check_header(cf, conf,
+                                                   "conflict_base header:",
+                                                   name);
+}
+
+
+/* "what" and the name are as in the directive */
+
+static ngx_int_t
+ngx_http_conflict_location_check_header(ngx_conf_t *cf,
+    ngx_http_conflict_loc_conf_t *conf, const char *what, ngx_str_t *name)
+{
+    ngx_http_core_srv_conf_t  *cscf;
+
     cscf = ngx_http_conf_get_module_srv_conf(cf, ngx_http_core_module);
 
     if (ngx_strlchr(name->data, name->data + name->len, '_')
         && cscf->underscores_in_headers != 1)
     {
         ngx_conf_log_error(NGX_LOG_EMERG, cf, 0,
-                           "\"conflict_base header:%V\" in location \"%V\" "
-                           "requires \"underscores_in_headers on\", without it "
-                           "nginx drops this header", name,
-                           &conf->name);
+                           "\"%s%V\" in location \"%V\" requires "
+                           "\"underscores_in_headers on\", without it nginx "
+                           "drops this header", what, name, &conf->name);
         return NGX_ERROR;
     }
 

@@ -110,6 +110,7 @@ typedef enum {
     NGX_HTTP_CONFLICT_ANSWER_NO_BASE,
     NGX_HTTP_CONFLICT_ANSWER_BAD_BASE,
     NGX_HTTP_CONFLICT_ANSWER_BAD_DESTINATION,
+    NGX_HTTP_CONFLICT_ANSWER_BAD_EDIT_TIME,
     NGX_HTTP_CONFLICT_ANSWER_BAD_JSON,
     NGX_HTTP_CONFLICT_ANSWER_TOO_LARGE,
     NGX_HTTP_CONFLICT_ANSWER_ENCODED,
@@ -166,6 +167,9 @@ typedef struct {
     conflict_scan_t               *json;         /* NULL: not scanned, or not
                                                     JSON */
     conflict_json_rc_e             error;
+    conflict_scan_t               *edited;       /* the same, for the time of
+                                                    the edit */
+    conflict_json_rc_e             edited_error;
     conflict_hash_t                hash;
     off_t                          size;
     size_t                         error_offset; /* in the body */

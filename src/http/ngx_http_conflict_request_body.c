@@ -13,6 +13,10 @@
 #define NGX_HTTP_CONFLICT_BLOCK  16384
 
 
+#define ngx_http_conflict_request_body_has_time(nlcf)                         \
+    ((nlcf)->edited && (nlcf)->edited->place == NGX_HTTP_CONFLICT_JSON)
+
+
 static ngx_uint_t ngx_http_conflict_request_body_has_base(
     ngx_http_request_t *r, ngx_http_conflict_ctx_t *ctx);
 static void ngx_http_conflict_request_body_handler(ngx_http_request_t *r);
@@ -67,7 +71,8 @@ ngx_http_conflict_request_body_read(ngx_http_request_t *r,
     }
 
     if (nlcf->unbuffered
-        && (!json || (ctx->op->in.pre.kinds && nlcf->policy != CONFLICT_MERGE)))
+        && (!json || (ctx->op->in.pre.kinds && nlcf->policy != CONFLICT_MERGE
+                      && !ngx_http_conflict_request_body_has_time(nlcf))))
     {
         /* the content handler streams it */
         return NGX_OK;
@@ -86,6 +91,15 @@ ngx_http_conflict_request_body_read(ngx_http_request_t *r,
         }
 
         conflict_scan_init(body->json, nlcf->base->pointer);
+    }
+
+    if (json && ngx_http_conflict_request_body_has_time(nlcf)) {
+        body->edited = ngx_palloc(r->pool, sizeof(conflict_scan_t));
+        if (body->edited == NULL) {
+            return NGX_HTTP_INTERNAL_SERVER_ERROR;
+        }
+
+        conflict_scan_init(body->edited, nlcf->edited->pointer);
     }
 
     if (json || ctx->op->in.pre.kinds) {
@@ -122,7 +136,10 @@ ngx_http_conflict_request_body_read(ngx_http_request_t *r,
 }
 
 
-/* 1 if the body may have a base that can be found, by the request headers */
+/*
+ * 1 if the body may have a base that can be found, or the time of the edit, by
+ * the request headers.
+ */
 
 static ngx_uint_t
 ngx_http_conflict_request_body_has_base(ngx_http_request_t *r,
@@ -142,7 +159,9 @@ ngx_http_conflict_request_body_has_base(ngx_http_request_t *r,
         return 0;
     }
 
-    if (ctx->conf->base->place != NGX_HTTP_CONFLICT_JSON) {
+    if (ctx->conf->base->place != NGX_HTTP_CONFLICT_JSON
+        && !ngx_http_conflict_request_body_has_time(ctx->conf))
+    {
         return 0;
     }
 
@@ -290,6 +309,10 @@ ngx_http_conflict_request_body_feed(ngx_http_conflict_ctx_t *ctx, u_char *data,
 
     if (body->json && body->error == CONFLICT_JSON_OK) {
         body->error = conflict_scan_feed(body->json, data, len);
+    }
+
+    if (body->edited && body->edited_error == CONFLICT_JSON_OK) {
+        body->edited_error = conflict_scan_feed(body->edited, data, len);
     }
 }
 

@@ -141,6 +141,11 @@ struct ngx_http_conflict_op_s {
                                                      the event loop */
         unsigned                      unlinked:1; /* recall by pre.base, even
                                                      for a link */
+        unsigned                      edits:1;    /* by the time of edits, with
+                                                     CONFLICT_EDITED */
+        conflict_edit_t               edit;       /* this one */
+        int64_t                       skew;       /* usec; later ones have no
+                                                     time */
 
         /* what a response has shown, to be observed or committed */
 
@@ -178,6 +183,10 @@ struct ngx_http_conflict_op_s {
                                                      module */
         unsigned                      applied:1;  /* by commit or observe */
         unsigned                      log:1;      /* to be logged now */
+        unsigned                      ahead:1;    /* in.edit, by more than
+                                                     in.skew */
+        int64_t                       edited;     /* begin, with in.edits: the
+                                                     time of the stored edit */
 
         /* peek: the history has this version in this view */
 
@@ -263,6 +272,9 @@ typedef struct {
      * Checks lock, policy and preconditions, and takes the lease where the
      * verdict is CONFLICT_PASS, CONFLICT_OVERWRITE or CONFLICT_COMBINE, or
      * op->in.report is set.  A write by the holder of a lock renews the lock.
+     * With in.edits, the edit is compared with that of the current version, and
+     * becomes that of the next one with its commit.  A version that was made
+     * without an edit has the time of its last change, if that is known.
      */
     ngx_http_conflict_op_pt           begin;
 

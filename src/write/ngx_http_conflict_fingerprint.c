@@ -75,6 +75,10 @@ ngx_http_conflict_fingerprint(ngx_http_request_t *r,
         conflict_hash_field(hash, &op->in.pre.chain, sizeof(uint64_t));
     }
 
+    if (op->in.edits) {
+        conflict_hash_field(hash, &op->in.edit.time, sizeof(int64_t));
+    }
+
     value = ngx_http_conflict_dav_if_tags(r);
 
     if (value) {

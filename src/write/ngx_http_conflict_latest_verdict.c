@@ -215,7 +215,8 @@ ngx_http_conflict_latest_verdict_verify(ngx_http_conflict_ctx_t *ctx,
     }
 
     if (op->in.policy > CONFLICT_CLIENT_WINS) {
-        op->out.verdict = (op->in.policy == CONFLICT_SERVER_WINS)
+        op->out.verdict = (op->in.policy == CONFLICT_SERVER_WINS
+                           || op->in.policy == CONFLICT_EDITED)
                           ? CONFLICT_DROP : CONFLICT_REFUSE;
         return 0;
     }
@@ -308,7 +309,7 @@ ngx_http_conflict_latest_verdict_stale(ngx_http_conflict_ctx_t *ctx)
     {
         return ngx_http_conflict_respond(ctx, NGX_HTTP_CONFLICT_ANSWER_LATEST,
                                          NGX_HTTP_CONFLICT_OUTCOME_DROPPED,
-                                         NGX_HTTP_CONFLICT_ACTION_SERVER_WINS);
+                               ngx_http_conflict_verdict_action(op->in.policy));
     }
 
     return ngx_http_conflict_respond(ctx, NGX_HTTP_CONFLICT_ANSWER_STALE,

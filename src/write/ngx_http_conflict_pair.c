@@ -110,7 +110,10 @@ ngx_http_conflict_pair(ngx_http_request_t *r, ngx_http_conflict_ctx_t *ctx)
         return NGX_OK;
     }
 
-    pair->source->in.reads = ((r->method & NGX_HTTP_COPY) != 0);
+    if (r->method & NGX_HTTP_COPY) {
+        pair->source->in.reads = 1;
+        pair->source->in.edits = 0;
+    }
 
     /* leases are acquired in the order of the keys to avoid a deadlock */
 
@@ -280,6 +283,9 @@ ngx_http_conflict_pair_op(ngx_http_request_t *r, ngx_http_conflict_ctx_t *ctx,
     op->in.quarantine = source->in.quarantine;
     op->in.report = source->in.report;
     op->in.minted = source->in.minted;
+    op->in.edits = source->in.edits;
+    op->in.edit = source->in.edit;
+    op->in.skew = source->in.skew;
     op->lock = source->lock;
     op->in.observed.mtime = CONFLICT_TIME_NONE;
 

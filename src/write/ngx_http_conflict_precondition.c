@@ -45,6 +45,10 @@ ngx_http_conflict_precondition_headers(ngx_http_request_t *r,
         return NGX_ERROR;
     }
 
+    if (nlcf->edited && ngx_http_conflict_edited_header(ctx) != NGX_OK) {
+        return NGX_DECLINED;
+    }
+
     pre = &ctx->op->in.pre;
 
     if (ngx_http_conflict_precondition_match(r, ctx) != NGX_OK) {
@@ -313,7 +317,9 @@ ngx_http_conflict_precondition_unmodified(ngx_http_request_t *r,
     pre->unmodified = date;
     pre->exact = (unsigned) exact;
 
-    ctx->pre.client_time = date;
+    if (ctx->pre.client_time == CONFLICT_TIME_NONE) {
+        ctx->pre.client_time = date;
+    }
 
     return NGX_OK;
 }
@@ -336,6 +342,10 @@ ngx_http_conflict_precondition_body(ngx_http_request_t *r,
         if (rc != NGX_OK) {
             return rc;
         }
+    }
+
+    if (body->edited && ngx_http_conflict_edited_body(ctx) != NGX_OK) {
+        return NGX_DECLINED;
     }
 
     json = body->json;

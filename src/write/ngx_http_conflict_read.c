@@ -27,6 +27,7 @@ ngx_http_conflict_read_peek(ngx_http_conflict_ctx_t *ctx)
     }
 
     op->in.minted = (ctx->conf->version->place == NGX_HTTP_CONFLICT_DEFAULT);
+    op->in.edits = (ctx->conf->edited != NULL);
     ctx->op = op;
 
     if (ngx_http_conflict_view_start(r, ctx) != NGX_OK) {

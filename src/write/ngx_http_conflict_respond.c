@@ -35,8 +35,8 @@ ngx_http_conflict_respond_unchecked(ngx_http_conflict_ctx_t *ctx,
     ngx_http_conflict_answer_e answer, ngx_uint_t pass,
     ngx_http_conflict_state_e next)
 {
-    if (ctx->conf->policy > CONFLICT_CLIENT_WINS && !ctx->conf->report
-        && !pass)
+    if ((ctx->conf->policy > CONFLICT_CLIENT_WINS || ctx->conf->edited)
+        && !ctx->conf->report && !pass)
     {
         return ngx_http_conflict_respond(ctx, answer,
                                          NGX_HTTP_CONFLICT_OUTCOME_REJECTED,

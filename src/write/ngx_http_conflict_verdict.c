@@ -61,6 +61,10 @@ ngx_http_conflict_verdict(ngx_http_conflict_ctx_t *ctx)
     ctx->version.compared_time = op->out.present ? op->out.mtime
                                                  : CONFLICT_TIME_NONE;
 
+    if (op->in.edits) {
+        ngx_http_conflict_edited_compared(ctx);
+    }
+
     if (op->in.report && op->out.verdict != CONFLICT_FETCH
         && op->out.verdict != CONFLICT_COMBINE)
     {
@@ -299,6 +303,7 @@ ngx_http_conflict_verdict_action(conflict_policy_e policy)
     switch (policy) {
 
     case CONFLICT_LWW:
+    case CONFLICT_EDITED:
         return NGX_HTTP_CONFLICT_ACTION_LWW;
 
     case CONFLICT_CLIENT_WINS:

@@ -64,6 +64,17 @@ void ngx_http_conflict_diff_end(ngx_http_conflict_ctx_t *ctx);
 
 
 /*
+ * Starts the edit of a write, and takes its time from the header, or from the
+ * body.  NGX_DECLINED: it is malformed; ctx->flow.answer is set.
+ */
+ngx_int_t ngx_http_conflict_edited_header(ngx_http_conflict_ctx_t *ctx);
+ngx_int_t ngx_http_conflict_edited_body(ngx_http_conflict_ctx_t *ctx);
+
+/* The verdict is there: notes the times for the log, and warns of clocks. */
+void ngx_http_conflict_edited_compared(ngx_http_conflict_ctx_t *ctx);
+
+
+/*
  * Parses a list of entity tags as sent by a client, and adds their versions
  * to versions[*n]; "only" is set to the text of the tag if there is only one.
  * NGX_DECLINED: malformed.

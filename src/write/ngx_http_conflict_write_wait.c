@@ -139,7 +139,7 @@ ngx_http_conflict_write_wait_refuse(ngx_http_conflict_ctx_t *ctx)
 
     ngx_http_conflict_write_queue_leave(ctx);
 
-    if (ctx->conf->policy <= CONFLICT_CLIENT_WINS) {
+    if (ctx->conf->policy <= CONFLICT_CLIENT_WINS && !ctx->conf->edited) {
         ctx->op->in.wait_over = 1;
         return NGX_HTTP_CONFLICT_STATE_STORE_BEGIN;
     }

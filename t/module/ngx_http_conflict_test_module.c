@@ -278,6 +278,11 @@ ngx_http_conflict_test_handler(ngx_http_request_t *r)
 
     op->in.mixed = ngx_http_conflict_test_arg(r, "mixed", 0);
 
+    op->in.edits = ngx_http_conflict_test_arg(r, "edits", 0);
+    op->in.edit.time = ngx_http_conflict_test_arg(r, "edit", 0);
+    op->in.edit.tie = ngx_http_conflict_test_arg(r, "tie", 0);
+    op->in.skew = ngx_http_conflict_test_arg(r, "skew", 0);
+
     op->in.records = ngx_http_conflict_test_arg(r, "rows", op->in.records);
     op->in.record_bytes = ngx_http_conflict_test_arg(r, "bytes", 1000);
     op->in.record_ttl = ngx_http_conflict_test_arg(r, "ttl", 60000);
@@ -461,7 +466,7 @@ ngx_http_conflict_test_send(ngx_http_request_t *r, ngx_http_conflict_op_t *op,
                   "\"external\":%d,\"applied\":%d,\"log\":%d,"
                   "\"held\":%d,\"late\":%d,\"repeat\":%d,\"certain\":%d,"
                   "\"lock\":\"%s\",\"holder\":\"%V\",\"origin\":\"%V\","
-                  "\"left\":%M,"
+                  "\"left\":%M,\"edited\":%L,\"ahead\":%d,"
                   "\"base_body\":\"%V\",\"made_body\":\"%V\"}",
                   rc, errors[op->out.error], verdicts[op->out.verdict],
                   states[op->out.state], op->out.version, op->out.fence,
@@ -473,7 +478,8 @@ ngx_http_conflict_test_send(ngx_http_request_t *r, ngx_http_conflict_op_t *op,
                   (op->out.history_has | op->out.base_held), op->out.late,
                   op->out.repeat, op->out.certain,
                   locks[op->lock.result], &op->lock.holder, &op->lock.origin,
-                  op->lock.remaining, &op->out.base_body, &op->out.made_body);
+                  op->lock.remaining, op->out.edited, op->out.ahead,
+                  &op->out.base_body, &op->out.made_body);
 
     op->request = NULL;
 

@@ -50,7 +50,7 @@ static conflict_check_e conflict_decide_check_base(uint64_t base,
 
 
 static const unsigned char  conflict_verdicts
-    [CONFLICT_POLICIES][CONFLICT_STATES][CONFLICT_CHECKS] =
+    [CONFLICT_POLICIES + 1][CONFLICT_STATES][CONFLICT_CHECKS] =
 {
     /*              no base  holds      stale      unsure     failed */
 
@@ -87,6 +87,13 @@ static const unsigned char  conflict_verdicts
 /* leased */      { WAIT,   WAIT,      WAIT,      WAIT,      REFUSE },
 /* quarantined */ { WAIT,   WAIT,      WAIT,      WAIT,      REFUSE },
 /* unknown */     { PASS,   FETCH,     FETCH,     FETCH,     FETCH }
+    },
+
+    { /* lww by edit time, if the edit is not earlier */
+/* free */        { PASS,   PASS,      OVERWRITE, FETCH,     OVERWRITE },
+/* leased */      { WAIT,   WAIT,      WAIT,      WAIT,      WAIT },
+/* quarantined */ { WAIT,   WAIT,      WAIT,      WAIT,      WAIT },
+/* unknown */     { FETCH,  FETCH,     FETCH,     FETCH,     FETCH }
     }
 };
 
@@ -96,6 +103,28 @@ conflict_decide(conflict_policy_e policy, conflict_state_e state,
     conflict_check_e check)
 {
     return (conflict_verdict_e) conflict_verdicts[policy][state][check];
+}
+
+
+conflict_verdict_e
+conflict_decide_edited(conflict_verdict_e verdict, conflict_check_e check,
+    const conflict_precondition_t *pre, const conflict_edit_t *edit,
+    const conflict_edit_t *stored)
+{
+    if (verdict == CONFLICT_FETCH || !conflict_edit_earlier(edit, stored)) {
+        return verdict;
+    }
+
+    /* "absent", or a date, does not show that the client saw the version */
+
+    if (check == CONFLICT_HOLDS
+        && (pre->kinds & (CONFLICT_BASE|CONFLICT_IF_MATCH)
+            || (pre->kinds & CONFLICT_CHAIN && pre->chain_base)))
+    {
+        return verdict;
+    }
+
+    return CONFLICT_DROP;
 }
 
 

@@ -14,6 +14,8 @@
 #include <stddef.h>
 #include <stdint.h>
 
+#include "core/policy/conflict_edit.h"
+
 
 typedef enum {
     CONFLICT_LWW = 0,
@@ -21,7 +23,9 @@ typedef enum {
     CONFLICT_SERVER_WINS,
     CONFLICT_VERSION,
     CONFLICT_MERGE,
-    CONFLICT_POLICIES
+    CONFLICT_POLICIES,
+    CONFLICT_EDITED = CONFLICT_POLICIES    /* CONFLICT_LWW by the time of the
+                                              edit */
 } conflict_policy_e;
 
 
@@ -125,6 +129,16 @@ conflict_check_e conflict_decide_precondition(
 
 conflict_verdict_e conflict_decide(conflict_policy_e policy,
     conflict_state_e state, conflict_check_e check);
+
+/*
+ * The same under CONFLICT_EDITED, after conflict_decide(): CONFLICT_DROP if the
+ * write was made before the edit that is stored, whatever the outcome of a
+ * write in flight.  One whose base or tag is the current version was made
+ * after it, whatever the clocks say.
+ */
+conflict_verdict_e conflict_decide_edited(conflict_verdict_e verdict,
+    conflict_check_e check, const conflict_precondition_t *pre,
+    const conflict_edit_t *edit, const conflict_edit_t *stored);
 
 
 #endif /* _CONFLICT_DECIDE_H_INCLUDED_ */

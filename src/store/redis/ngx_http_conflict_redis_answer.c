@@ -140,6 +140,7 @@ ngx_int_t
 ngx_http_conflict_redis_answer_begin(ngx_http_conflict_op_t *op,
     ngx_str_t *answer)
 {
+    uint64_t                          edited, ahead;
     ngx_uint_t                        leased, locked;
     conflict_verdict_e                verdict;
     ngx_str_t                         entry;
@@ -176,6 +177,19 @@ ngx_http_conflict_redis_answer_begin(ngx_http_conflict_op_t *op,
 
     verdict = (conflict_verdict_e) a.word[NGX_HTTP_CONFLICT_REDIS_WORD_VERDICT];
     leased = (a.word[NGX_HTTP_CONFLICT_REDIS_WORD_LEASED] != 0);
+
+    edited = CONFLICT_EDIT_OLDEST;
+    ahead = 0;
+
+    if (op->in.edits
+        && (ngx_http_conflict_redis_answer_number(&a,
+                                   NGX_HTTP_CONFLICT_REDIS_USEC, &edited)
+            != NGX_OK
+            || ngx_http_conflict_redis_answer_number(&a, 1, &ahead) != NGX_OK))
+    {
+        return NGX_ERROR;
+    }
+
     locked = (verdict == CONFLICT_LOCKED);
 
     if (!leased
@@ -198,6 +212,8 @@ ngx_http_conflict_redis_answer_begin(ngx_http_conflict_op_t *op,
     op->out.header = (a.word[NGX_HTTP_CONFLICT_REDIS_WORD_HEADER] != 0);
     op->redis.overlap = (a.word[NGX_HTTP_CONFLICT_REDIS_WORD_OVERLAP] != 0);
     op->out.store_behind = (a.word[NGX_HTTP_CONFLICT_REDIS_WORD_DOUBT] != 0);
+    op->out.edited = (int64_t) edited;
+    op->out.ahead = (ahead != 0);
 
     return locked ? ngx_http_conflict_redis_answer_holder(op, &a) : NGX_OK;
 }

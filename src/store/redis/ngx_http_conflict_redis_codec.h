@@ -43,7 +43,12 @@ enum {
     NGX_HTTP_CONFLICT_REDIS_ENTRY_TTL
 };
 
-/* begin.lua; then match tags, none-match tags, and the words of a link */
+/*
+ * begin.lua; then match tags, none-match tags, the words of a link, and those
+ * of an edit.
+ */
+
+#define NGX_HTTP_CONFLICT_REDIS_EDIT  0x80     /* of the kinds */
 
 enum {
     NGX_HTTP_CONFLICT_REDIS_BEGIN_VERDICTS = NGX_HTTP_CONFLICT_REDIS_ARGV(6),
@@ -125,7 +130,8 @@ enum {
     NGX_HTTP_CONFLICT_REDIS_READ_SHOWN_MTIME,
     NGX_HTTP_CONFLICT_REDIS_READ_SHOWN_EXISTENCE,
     NGX_HTTP_CONFLICT_REDIS_READ_SHOWN_LATEST,
-    NGX_HTTP_CONFLICT_REDIS_READ_DOUBT
+    NGX_HTTP_CONFLICT_REDIS_READ_DOUBT,
+    NGX_HTTP_CONFLICT_REDIS_READ_EDITS
 };
 
 /* read_fast.lua */

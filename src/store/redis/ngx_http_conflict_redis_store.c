@@ -147,7 +147,9 @@ ngx_http_conflict_redis_store_begin_args(ngx_http_conflict_op_t *op,
     ngx_http_conflict_redis_codec_hash(args,
                 NGX_HTTP_CONFLICT_REDIS_BEGIN_FINGERPRINT, op->in.fingerprint);
     ngx_http_conflict_redis_codec_number(args,
-                NGX_HTTP_CONFLICT_REDIS_BEGIN_KINDS, pre->kinds);
+                NGX_HTTP_CONFLICT_REDIS_BEGIN_KINDS,
+                pre->kinds
+                | (op->in.edits ? NGX_HTTP_CONFLICT_REDIS_EDIT : 0));
     ngx_http_conflict_redis_codec_version(args,
                 NGX_HTTP_CONFLICT_REDIS_BEGIN_BASE, pre->base);
     ngx_http_conflict_redis_codec_date(args,
@@ -165,6 +167,12 @@ ngx_http_conflict_redis_store_begin_args(ngx_http_conflict_op_t *op,
     ngx_http_conflict_redis_codec_number(args,
                 NGX_HTTP_CONFLICT_REDIS_BEGIN_TAGS, pre->matches);
     ngx_http_conflict_redis_store_tags(args, pre);
+
+    if (op->in.edits) {
+        ngx_http_conflict_redis_codec_number(args, args->n, op->in.edit.time);
+        ngx_http_conflict_redis_codec_number(args, args->n, op->in.edit.tie);
+        ngx_http_conflict_redis_codec_number(args, args->n, op->in.skew);
+    }
 }
 
 
@@ -200,6 +208,10 @@ ngx_http_conflict_redis_store_begin_fast(ngx_http_conflict_op_t *op,
                                NGX_HTTP_CONFLICT_REDIS_BEGIN_TAGS + 1);
 
     } else if (pre->kinds) {
+        args->quick = 0;
+    }
+
+    if (op->in.edits) {
         args->quick = 0;
     }
 
@@ -371,6 +383,11 @@ ngx_http_conflict_redis_store_observe(ngx_http_conflict_op_t *op)
              NGX_HTTP_CONFLICT_REDIS_READ_SHOWN_LATEST, op->in.observed.latest);
     ngx_http_conflict_redis_codec_number(&args,
                 NGX_HTTP_CONFLICT_REDIS_READ_DOUBT, op->out.store_behind);
+
+    if (op->in.edits) {
+        ngx_http_conflict_redis_codec_number(&args,
+                NGX_HTTP_CONFLICT_REDIS_READ_EDITS, 1);
+    }
 
     args.fast = fast;
     ngx_http_conflict_redis_codec_fast_number(&args,

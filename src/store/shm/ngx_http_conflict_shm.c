@@ -23,6 +23,11 @@ static ngx_int_t ngx_http_conflict_shm_begin(ngx_http_conflict_op_t *op,
 static conflict_verdict_e ngx_http_conflict_shm_verdict(
     ngx_http_conflict_op_t *op, ngx_http_conflict_shctx_t *sh,
     ngx_http_conflict_shm_entry_t *e);
+static conflict_verdict_e ngx_http_conflict_shm_edited(
+    ngx_http_conflict_op_t *op, ngx_http_conflict_shm_entry_t *e,
+    conflict_verdict_e verdict, conflict_check_e check);
+static ngx_int_t ngx_http_conflict_shm_edit_begin(ngx_http_conflict_op_t *op,
+    ngx_http_conflict_shctx_t *sh, ngx_http_conflict_shm_entry_t *e);
 static ngx_int_t ngx_http_conflict_shm_lease(ngx_http_conflict_op_t *op,
     ngx_http_conflict_shctx_t *sh, ngx_http_conflict_shm_entry_t *e);
 static ngx_int_t ngx_http_conflict_shm_unchanged(ngx_http_conflict_op_t *op,
@@ -213,6 +218,7 @@ static conflict_verdict_e
 ngx_http_conflict_shm_verdict(ngx_http_conflict_op_t *op,
     ngx_http_conflict_shctx_t *sh, ngx_http_conflict_shm_entry_t *e)
 {
+    ngx_uint_t          stale;
     conflict_check_e    check;
     conflict_state_e    state;
     conflict_current_t  current;
@@ -237,7 +243,7 @@ ngx_http_conflict_shm_verdict(ngx_http_conflict_op_t *op,
         current.owned = !op->in.minted;
         current.mtime = e->mtime;
         current.second_reused = e->second_reused;
-        current.chain = e->chain;
+        current.chain = e->extra ? e->extra->chain : 0;
         current.mixed = e->mixed;
         current.existence = e->existence;
 
@@ -250,13 +256,18 @@ ngx_http_conflict_shm_verdict(ngx_http_conflict_op_t *op,
                       && (op->in.pre.kinds & CONFLICT_HEADERS));
 
     verdict = conflict_decide(op->in.policy, state, check);
+    stale = (check == CONFLICT_STALE || check == CONFLICT_FAILED);
 
     if (verdict == CONFLICT_WAIT && op->in.wait_over) {
         return CONFLICT_OVERWRITE;
     }
 
-    if ((check == CONFLICT_STALE || check == CONFLICT_FAILED)
-        && verdict != CONFLICT_WAIT
+    if (op->in.edits) {
+        verdict = ngx_http_conflict_shm_edited(op, e, verdict, check);
+        stale |= (verdict == CONFLICT_DROP);
+    }
+
+    if (stale && verdict != CONFLICT_WAIT
         && op->in.fingerprint && e->last == op->in.fingerprint)
     {
         /* for a merge, the body that it has made is in the history */
@@ -275,6 +286,60 @@ ngx_http_conflict_shm_verdict(ngx_http_conflict_op_t *op,
 }
 
 
+/* the edit is compared with that of the current version */
+
+static conflict_verdict_e
+ngx_http_conflict_shm_edited(ngx_http_conflict_op_t *op,
+    ngx_http_conflict_shm_entry_t *e, conflict_verdict_e verdict,
+    conflict_check_e check)
+{
+    conflict_edit_t  stored;
+
+    op->out.ahead = conflict_edit_ahead(&op->in.edit,
+                                        ngx_http_conflict_clock_usec(),
+                                        op->in.skew);
+    op->out.edited = CONFLICT_EDIT_OLDEST;
+
+    if (e == NULL) {
+        return verdict;
+    }
+
+    stored = ngx_http_conflict_shm_entry_edit(e);
+    op->out.edited = stored.time;
+
+    return conflict_decide_edited(verdict, check, &op->in.pre, &op->in.edit,
+                                  &stored);
+}
+
+
+/* the edit of a write that begins, for its commit */
+
+static ngx_int_t
+ngx_http_conflict_shm_edit_begin(ngx_http_conflict_op_t *op,
+    ngx_http_conflict_shctx_t *sh, ngx_http_conflict_shm_entry_t *e)
+{
+    conflict_edit_t  last;
+
+    if ((op->in.edits || ngx_http_conflict_op_chain(op))
+        && ngx_http_conflict_shm_entry_extend(ngx_http_conflict_shm(op), sh, e)
+           != NGX_OK)
+    {
+        return NGX_ERROR;
+    }
+
+    if (op->in.edits) {
+        last = ngx_http_conflict_shm_entry_edit_last(e);
+        e->extra->pending = conflict_edit_later(&op->in.edit, &last,
+                                               ngx_http_conflict_clock_usec());
+
+    } else if (e->extra) {
+        e->extra->pending.time = CONFLICT_EDIT_NONE;
+    }
+
+    return NGX_OK;
+}
+
+
 static ngx_int_t
 ngx_http_conflict_shm_lease(ngx_http_conflict_op_t *op,
     ngx_http_conflict_shctx_t *sh, ngx_http_conflict_shm_entry_t *e)
@@ -284,6 +349,10 @@ ngx_http_conflict_shm_lease(ngx_http_conflict_op_t *op,
         if (e == NULL) {
             return NGX_ERROR;
         }
+    }
+
+    if (ngx_http_conflict_shm_edit_begin(op, sh, e) != NGX_OK) {
+        return NGX_ERROR;
     }
 
     e->known = (op->out.state == CONFLICT_FREE);

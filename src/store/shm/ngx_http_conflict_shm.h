@@ -20,8 +20,18 @@
 #include "process/ngx_http_conflict_failpoint.h"
 
 
-#define NGX_HTTP_CONFLICT_SHM_LAYOUT  5
+#define NGX_HTTP_CONFLICT_SHM_LAYOUT  6
 #define NGX_HTTP_CONFLICT_SHM_SLOT    128    /* bytes, of an entry */
+
+
+/* what few entries have: a slot of its own, of 64 bytes */
+
+typedef struct {
+    uint64_t                        chain;     /* link that made "version" */
+    conflict_edit_t                 edit;      /* that made it; NONE: see
+                                                  "mtime" */
+    conflict_edit_t                 pending;   /* of the write in flight */
+} ngx_http_conflict_shm_extra_t;
 
 
 /* an entry: one slab slot of 128 bytes on 64-bit hosts */
@@ -42,7 +52,7 @@ struct ngx_http_conflict_shm_entry_s {
     uint64_t                        pending;   /* the same, write in flight */
     uint64_t                        body;      /* hash, as shown; 0: none */
     uint64_t                        view;      /* in which it was shown */
-    uint64_t                        chain;     /* link that made "version" */
+    ngx_http_conflict_shm_extra_t  *extra;     /* or NULL */
     uint32_t                        quarantine;  /* after "until", msec */
     unsigned                        state:2;   /* never CONFLICT_UNKNOWN */
     unsigned                        existence:2;
@@ -166,6 +176,21 @@ void ngx_http_conflict_shm_entry_answer(ngx_http_conflict_op_t *op,
 /* Sets the time of last change, microseconds. */
 void ngx_http_conflict_shm_entry_changed(ngx_http_conflict_shm_entry_t *e,
     int64_t time);
+
+/* Allocates "extra" of an entry that has none.  NGX_ERROR: no memory. */
+ngx_int_t ngx_http_conflict_shm_entry_extend(ngx_http_conflict_shm_t *shm,
+    ngx_http_conflict_shctx_t *sh, ngx_http_conflict_shm_entry_t *e);
+
+/* Removes the link from the entry, if it has one. */
+void ngx_http_conflict_shm_entry_unlink(ngx_http_conflict_shm_entry_t *e);
+
+/* The edit that has made the current version. */
+conflict_edit_t ngx_http_conflict_shm_entry_edit(
+    ngx_http_conflict_shm_entry_t *e);
+
+/* The later one of that and the edit of a write in flight. */
+conflict_edit_t ngx_http_conflict_shm_entry_edit_last(
+    ngx_http_conflict_shm_entry_t *e);
 
 /* A version, for the entry, that no entry has had. */
 uint64_t ngx_http_conflict_shm_entry_mint(ngx_http_conflict_shctx_t *sh,

@@ -175,6 +175,10 @@ ngx_http_conflict_shm_entry_evict(ngx_http_conflict_shm_t *shm,
 
     *link = e->next;
 
+    if (e->extra) {
+        ngx_slab_free_locked(shm->shpool, e->extra);
+    }
+
     ngx_slab_free_locked(shm->shpool, e);
     sh->entries--;
 
@@ -336,4 +340,79 @@ ngx_http_conflict_shm_entry_changed(ngx_http_conflict_shm_entry_t *e,
 
     e->mtime = mtime;
     e->second_reused = reused;
+}
+
+
+ngx_int_t
+ngx_http_conflict_shm_entry_extend(ngx_http_conflict_shm_t *shm,
+    ngx_http_conflict_shctx_t *sh, ngx_http_conflict_shm_entry_t *e)
+{
+    ngx_uint_t  n;
+
+    if (e->extra) {
+        return NGX_OK;
+    }
+
+    /* while it is in no queue, it is not evicted itself */
+
+    ngx_queue_remove(&e->queue);
+
+    for (n = 0; n < 4; n++) {
+        e->extra = ngx_slab_calloc_locked(shm->shpool,
+                                        sizeof(ngx_http_conflict_shm_extra_t));
+
+        if (e->extra
+            || ngx_http_conflict_shm_entry_evict(shm, sh) != NGX_OK)
+        {
+            break;
+        }
+    }
+
+    ngx_http_conflict_failpoint_hit();
+
+    ngx_queue_insert_head((e->state == CONFLICT_FREE) ? &sh->free : &sh->busy,
+                          &e->queue);
+
+    return e->extra ? NGX_OK : NGX_ERROR;
+}
+
+
+void
+ngx_http_conflict_shm_entry_unlink(ngx_http_conflict_shm_entry_t *e)
+{
+    if (e->extra) {
+        e->extra->chain = 0;
+    }
+}
+
+
+conflict_edit_t
+ngx_http_conflict_shm_entry_edit(ngx_http_conflict_shm_entry_t *e)
+{
+    conflict_edit_t  edit;
+
+    if (e->extra && e->extra->edit.time != CONFLICT_EDIT_NONE) {
+        return e->extra->edit;
+    }
+
+    edit.time = CONFLICT_EDIT_OLDEST;
+    edit.tie = 0;
+
+    if (e->mtime_exact && e->mtime > edit.time) {
+        edit.time = e->mtime;
+    }
+
+    return edit;
+}
+
+
+conflict_edit_t
+ngx_http_conflict_shm_entry_edit_last(ngx_http_conflict_shm_entry_t *e)
+{
+    conflict_edit_t  edit;
+
+    edit = ngx_http_conflict_shm_entry_edit(e);
+
+    return (e->extra && conflict_edit_earlier(&edit, &e->extra->pending))
+           ? e->extra->pending : edit;
 }

@@ -12,6 +12,9 @@
 
 static void ngx_http_conflict_shm_read_revalidate(ngx_http_conflict_op_t *op,
     ngx_http_conflict_shctx_t *sh, ngx_http_conflict_shm_entry_t *e);
+static void ngx_http_conflict_shm_read_edit(ngx_http_conflict_op_t *op,
+    ngx_http_conflict_shctx_t *sh, ngx_http_conflict_shm_entry_t *e,
+    const conflict_edit_t *last, ngx_uint_t changed);
 static void ngx_http_conflict_shm_read_renumber(ngx_http_conflict_op_t *op,
     ngx_http_conflict_shctx_t *sh, ngx_http_conflict_shm_entry_t *e);
 static ngx_uint_t ngx_http_conflict_shm_read_compare(ngx_http_conflict_op_t *op,
@@ -129,7 +132,8 @@ static void
 ngx_http_conflict_shm_read_revalidate(ngx_http_conflict_op_t *op,
     ngx_http_conflict_shctx_t *sh, ngx_http_conflict_shm_entry_t *e)
 {
-    ngx_uint_t  same, changed, comparable;
+    ngx_uint_t       same, changed, comparable;
+    conflict_edit_t  last;
 
     /* the resource differs from what was known of it */
 
@@ -157,10 +161,17 @@ ngx_http_conflict_shm_read_revalidate(ngx_http_conflict_op_t *op,
 
     ngx_http_conflict_failpoint_hit();
 
+    last = ngx_http_conflict_shm_entry_edit_last(e);
+
     ngx_http_conflict_shm_read_date(op, e, !same);
 
     if (!same) {
-        e->chain = 0;
+        ngx_http_conflict_shm_entry_unlink(e);
+        ngx_http_conflict_shm_read_edit(op, sh, e, &last, changed);
+    }
+
+    if (e->extra) {
+        e->extra->pending.time = CONFLICT_EDIT_NONE;
     }
 
     if (e->pending) {
@@ -182,6 +193,42 @@ ngx_http_conflict_shm_read_revalidate(ngx_http_conflict_op_t *op,
 }
 
 
+/*
+ * The edit that counts as the one that made a version which a GET has found:
+ * "last" if that may be a write of unknown outcome, or nothing else is known.
+ * A date that was shown, or the time at which a change was found, is in mtime.
+ */
+
+static void
+ngx_http_conflict_shm_read_edit(ngx_http_conflict_op_t *op,
+    ngx_http_conflict_shctx_t *sh, ngx_http_conflict_shm_entry_t *e,
+    const conflict_edit_t *last, ngx_uint_t changed)
+{
+    ngx_uint_t  pending, dated;
+
+    pending = (e->extra && e->extra->pending.time != CONFLICT_EDIT_NONE);
+    dated = (op->in.observed.mtime != CONFLICT_TIME_NONE);
+
+    if (!op->in.edits && !pending
+        && !(e->extra && e->extra->edit.time != CONFLICT_EDIT_NONE))
+    {
+        return;
+    }
+
+    if (ngx_http_conflict_shm_entry_extend(ngx_http_conflict_shm(op), sh, e)
+        != NGX_OK)
+    {
+        return;
+    }
+
+    e->extra->edit = *last;
+
+    if (pending ? (dated && e->mtime > last->time) : (dated || changed)) {
+        e->extra->edit.time = CONFLICT_EDIT_NONE;
+    }
+}
+
+
 /* resolves an unknown state with a version that only later reads show */
 
 static void
@@ -193,11 +240,19 @@ ngx_http_conflict_shm_read_renumber(ngx_http_conflict_op_t *op,
 
     ngx_http_conflict_failpoint_hit();
 
+    ngx_http_conflict_shm_entry_unlink(e);
+
+    if (e->extra && (e->extra->edit.time != CONFLICT_EDIT_NONE
+                     || e->extra->pending.time != CONFLICT_EDIT_NONE))
+    {
+        e->extra->edit = ngx_http_conflict_shm_entry_edit_last(e);
+        e->extra->pending.time = CONFLICT_EDIT_NONE;
+    }
+
     ngx_http_conflict_shm_entry_changed(e, ngx_http_conflict_clock_usec());
 
     e->existence = CONFLICT_MAY_EXIST;
     e->body = 0;
-    e->chain = 0;
     e->last = 0;
     e->pending = 0;
     e->overlap = 0;

@@ -13,6 +13,8 @@
 static ngx_uint_t ngx_http_conflict_shm_settle_has_lease(
     ngx_http_conflict_op_t *op, ngx_http_conflict_shctx_t *sh,
     ngx_http_conflict_shm_entry_t *e, uint64_t until);
+static void ngx_http_conflict_shm_settle_extra(ngx_http_conflict_op_t *op,
+    ngx_http_conflict_shm_entry_t *e);
 static uint64_t ngx_http_conflict_shm_settle_until(
     ngx_http_conflict_shm_entry_t *e);
 
@@ -108,13 +110,13 @@ ngx_http_conflict_shm_settle_commit(ngx_http_conflict_op_t *op,
     ngx_http_conflict_shm_entry_changed(e, mtime);
     e->mtime_exact = 1;
 
+    ngx_http_conflict_shm_settle_extra(op, e);
+
     if (e->overlap) {
-        e->chain = 0;
         ngx_http_conflict_shm_entry_set(sh, e, CONFLICT_QUARANTINED,
                                         ngx_http_conflict_shm_settle_until(e));
 
     } else {
-        e->chain = ngx_http_conflict_op_chain(op);
         e->mixed = op->in.mixed;
         ngx_http_conflict_shm_entry_set(sh, e, CONFLICT_FREE, 0);
     }
@@ -123,6 +125,31 @@ ngx_http_conflict_shm_settle_commit(ngx_http_conflict_op_t *op,
     op->out.applied = !e->overlap;
 
     return NGX_OK;
+}
+
+
+/* the link and the edit that have made the version */
+
+static void
+ngx_http_conflict_shm_settle_extra(ngx_http_conflict_op_t *op,
+    ngx_http_conflict_shm_entry_t *e)
+{
+    ngx_http_conflict_shm_extra_t  *extra;
+
+    extra = e->extra;
+
+    if (extra == NULL) {
+        return;
+    }
+
+    extra->chain = e->overlap ? 0 : ngx_http_conflict_op_chain(op);
+    extra->edit = extra->pending;
+    extra->pending.time = CONFLICT_EDIT_NONE;
+
+    if (extra->chain == 0 && extra->edit.time == CONFLICT_EDIT_NONE) {
+        e->extra = NULL;
+        ngx_slab_free_locked(ngx_http_conflict_shm(op)->shpool, extra);
+    }
 }
 
 
@@ -138,6 +165,10 @@ ngx_http_conflict_shm_settle_cancel(ngx_http_conflict_op_t *op,
     }
 
     e->pending = 0;
+
+    if (e->extra) {
+        e->extra->pending.time = CONFLICT_EDIT_NONE;
+    }
 
     if (e->overlap) {
         ngx_http_conflict_shm_entry_set(sh, e, CONFLICT_QUARANTINED,

@@ -9,20 +9,22 @@
 --               18 token of a lock, 19 user, 20 view, 21 number of match
 --               tags, then these, then those of none-match, then for a link
 --               the base of its chain ("0": link 1 creates the resource) and
---               its own word
+--               its own word, then for an edit (kinds with 128) its time
+--               (usec, "0": none), its tie-break, and the skew (usec)
 -- output:  ... state, present, version, fence, hash of the body, its view,
 --               mtime, twice and 2 * dated, existence, wait (msec), clock
---               (usec), verdict, header, leased, overlap, doubt; with LOCKED
---               the lock
+--               (usec), verdict, header, leased, overlap, doubt; for an edit
+--               the time of the stored one, and 1 if its own was ahead; with
+--               LOCKED the lock
 
 -- conflict_verdict_e and conflict_check_e
 
-local PASS, OVERWRITE, WAIT, FETCH, REPLAY, VERIFY, COMBINE, LOCKED
-      = 0, 1, 4, 5, 6, 7, 8, 9
+local PASS, OVERWRITE, DROP, WAIT, FETCH, REPLAY, VERIFY, COMBINE, LOCKED
+      = 0, 1, 2, 4, 5, 6, 7, 8, 9
 local NO_BASE, HOLDS, STALE, UNSURE, FAILED = 0, 1, 2, 3, 4
 
 local BASE, MATCH, MATCH_ANY, UNMODIFIED = 0x01, 0x02, 0x04, 0x08
-local NONE_MATCH, NONE_ANY, CHAIN = 0x10, 0x20, 0x40
+local NONE_MATCH, NONE_ANY, CHAIN, EDIT = 0x10, 0x20, 0x40, 0x80
 
 local own, report = ARGV[7] == '1', ARGV[10] == '1'
 local fingerprint, base = ARGV[13], ARGV[15]
@@ -33,9 +35,19 @@ local function kind(bits)
 end
 
 local last_none, began, link = #ARGV, nil, nil
+local edit, tie, ahead
+
+if kinds >= EDIT then
+    kinds = kinds - EDIT
+    edit, tie = tonumber(ARGV[#ARGV - 2]), tonumber(ARGV[#ARGV - 1])
+    ahead = edit > tonumber(usec()) + ARGV[#ARGV] and '1' or '0'
+    edit = ahead == '1' and 0 or edit
+    last_none = last_none - 3
+end
 
 if kind(CHAIN) then
-    last_none, began, link = #ARGV - 2, ARGV[#ARGV - 1], ARGV[#ARGV]
+    began, link = ARGV[last_none - 1], ARGV[last_none]
+    last_none = last_none - 2
 end
 
 local function newer(e, what)
@@ -195,11 +207,19 @@ local state = state_of(e)
 local lock = KEYS[3] and lock_of(KEYS[3])
 local mine = lock and owns(lock, ARGV[18], ARGV[19])
 local more = lock and not mine and shown(lock, KEYS[3]) or ''
+local stored, rank = 1, 0
+
+if edit and e then
+    stored, rank = edits(e)
+end
+
+local edited = edit and ' ' .. text(stored) .. ' ' .. ahead or ''
 
 if e and e.state == LEASED and e.w == token then
     -- the answer to this begin was lost
     return reply(e.known == 1 and FREE or UNKNOWN, e, nil,
                  e.verdict .. ' ' .. e.header .. ' 1 ' .. e.overlap .. ' 0'
+                 .. edited
                  .. (e.verdict ~= LOCKED and '' or more ~= '' and more
                      or ' 0 0 0 0 '))
 end
@@ -214,6 +234,16 @@ local verdict = string.byte(ARGV[6], state * 5 + checked + 1) - 48
 local stale = checked == STALE or checked == FAILED
 local header = checked == FAILED and bit.band(kinds, 0x3e) ~= 0 and 1 or 0
 local doubt = 0
+
+-- as conflict_decide_edited() does
+
+if edit and edit ~= 0 and verdict ~= FETCH
+    and (edit < stored or edit == stored and tie < rank)
+    and not (checked == HOLDS
+             and (kind(BASE + MATCH) or link and began ~= '0'))
+then
+    verdict, stale = DROP, true
+end
 
 if lock and not mine then
     verdict, header = LOCKED, 0
@@ -258,11 +288,29 @@ then
     e.p, e.q, e.w = fingerprint, ARGV[12], token
     e.verdict, e.header = verdict, header
 
+    if edit then
+        local t, k = last_edit(e)
+
+        if edit == 0 then
+            -- it has arrived after the stored one, whose time may be ahead
+            edit = max(tonumber(usec()), t)
+        end
+
+        if edit < t or edit == t and tie < k then
+            edit, tie = t, k
+        end
+
+        e.d = string.match(e.d, '^[^/]*') .. '/' .. edit_word(edit, tie)
+
+    else
+        e.d = string.match(e.d, '^[^/]*')
+    end
+
     set(e, LEASED, now + ARGV[11])
     save(e)
 
     return reply(state, e, till, verdict .. ' ' .. header .. ' 1 '
-                                 .. e.overlap .. ' 0' .. more)
+                                 .. e.overlap .. ' 0' .. edited .. more)
 end
 
 if verdict == FETCH and not e then
@@ -273,4 +321,4 @@ if verdict == FETCH and not e then
 end
 
 return reply(state, e, ends(e), verdict .. ' ' .. header .. ' 0 0 ' .. doubt
-                                .. more)
+                                .. edited .. more)

@@ -23,7 +23,10 @@
 -- of the begin, proves: all writes since are of that view, suspect: unknown
 -- since a read.  "-" is none.  If a link of a chain has made the version, a
 -- last word has 12 hexadecimal digits of the chain, 4 of the number of the
--- link, and "+" if it was merged.
+-- link, and "+" if it was merged.  If the version was made by an edit with a
+-- time, or the write in flight is one, the last word goes on with "@", time
+-- (usec) and tie-break of the former, "/", and both of the latter, each as
+-- "N.N" or empty.
 --
 -- The short ways of begin, settle and read, which run before this head, know
 -- the form of an entry as well.
@@ -142,7 +145,7 @@ end
 local function new(own)
     local e = {
         u = now, q = 0, l = '-', p = '-', b = '-', s = '-', w = '-', z = '-',
-        m = '-', c = '0', h = '', state = FREE, existence = MAY_EXIST,
+        m = '-', c = '0', h = '', d = '', state = FREE, existence = MAY_EXIST,
         twice = 0, dated = 0, known = 0, overlap = 0, certain = 0,
         verdict = 0, header = 0, proves = 1, suspect = 0
     }
@@ -163,13 +166,15 @@ local function set(e, state, till)
 end
 
 local function save(e)
+    local last = e.h .. (e.d ~= '' and '@' .. e.d or '')
+
     call('SET', key,
          e.state .. e.existence .. e.twice .. e.dated .. e.certain .. e.known
          .. e.overlap .. e.verdict .. e.header .. e.proves .. e.suspect .. ' '
          .. e.w .. ' ' .. e.f .. ' ' .. text(e.u) .. ' ' .. e.q .. ' ' .. e.p
          .. ' ' .. e.c .. ' ' .. e.v .. ' ' .. e.b .. ' ' .. e.s .. ' ' .. e.m
          .. ' ' .. e.l .. ' ' .. e.z .. ' ' .. id
-         .. (e.h ~= '' and ' ' .. e.h or ''),
+         .. (last ~= '' and ' ' .. last or ''),
          'PX', text(max(ttl, e.u + e.q - now + 60000)))
 end
 
@@ -184,10 +189,10 @@ local function load()
     local flags, u, more, q, i
 
     flags, e.w, e.f, u, more, q, e.p, e.c, e.v, e.b, e.s, e.m, e.l, e.z, i,
-          e.h
+          e.h, e.d
         = string.match(value, '^(%d+) (%S+) (%d+) (%d+)%+?(%d*) (%d+) (%S+)'
                               .. ' (%d+) (%S+) (%S+) (%S+) (%S+) (%S+) (%S+)'
-                              .. ' (%S+) ?(%S*)$')
+                              .. ' (%S+) ?([^%s@]*)@?(%S*)$')
 
     if not flags then
         -- from another release of the module, whose writes may be in flight
@@ -237,6 +242,38 @@ local function state_of(e)
     end
 
     return e.state
+end
+
+-- The edit that has made the version, and that of the write in flight, each
+-- as time and tie-break: conflict_edit.h.  1 is the oldest time, 0 is none.
+
+local function edits(e)
+    local t, k, pt, pk = string.match(e.d, '^(%d*)%.?(%d*)/?(%d*)%.?(%d*)$')
+
+    t, k = tonumber(t), tonumber(k) or 0
+
+    if not t then
+        t = e.dated == 1 and tonumber(e.m) or 1
+        t = t > 1 and t or 1
+    end
+
+    return t, k, tonumber(pt) or 0, tonumber(pk) or 0
+end
+
+-- the later one of both
+
+local function last_edit(e)
+    local t, k, pt, pk = edits(e)
+
+    if t < pt or t == pt and k < pk then
+        return pt, pk
+    end
+
+    return t, k
+end
+
+local function edit_word(t, k)
+    return text(t) .. '.' .. text(k)
 end
 
 -- whether the same body, shown again in "view", proves that nothing changed

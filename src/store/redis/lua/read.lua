@@ -6,7 +6,8 @@
 --          observe: 8 fence and 9 version, as found before, then what the
 --               response shows: 10 version ("0": none), 11 hash of the body,
 --               12 its view, 13 mtime (usec), 14 existence, 15 latest: by the
---               module's own GET, 16 doubt: the store may have lost a version
+--               module's own GET, 16 doubt: the store may have lost a version,
+--               17 edits: 1 if the time of the edit matters
 -- output:  ... state, present, version, fence, hash of the body, its view,
 --               mtime, twice, existence, wait (msec), clock (usec), applied,
 --               external, held: the history has this version in this view
@@ -62,6 +63,7 @@ if ARGV[6] == 'peek' then
         e.f = mint(e)
         e.v, e.l, e.p, e.overlap, e.existence = e.f, '-', '-', 0, MAY_EXIST
         e.b, e.s, e.h = '-', '-', ''
+        e.d = e.d ~= '' and edit_word(last_edit(e)) or ''
         move(usec())
         set(e, FREE, 0)
         save(e)
@@ -222,7 +224,30 @@ elseif ARGV[15] == '1' and (state == FREE or state == UNKNOWN) then
         end
     end
 
+    local t, k = last_edit(e)
+    local pending = string.find(e.d, '/', 1, true)
+
     date()
+
+    if not changed then
+        e.d = string.match(e.d, '^[^/]*')
+
+    elseif e.d ~= '' or ARGV[17] == '1' then
+
+        -- That of a write of unknown outcome, or nothing else is known.  A
+        -- date that was shown, or when a change was found, is in "m".
+
+        local dated, later = ARGV[13] ~= '-', other
+
+        if pending then
+            later = dated and tonumber(e.m) > t
+
+        elseif dated then
+            later = true
+        end
+
+        e.d = later and '' or edit_word(t, k)
+    end
 
     if changed then
         e.h = ''

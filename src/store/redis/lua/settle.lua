@@ -68,7 +68,7 @@ if verb == 'cancel' then
         return done
     end
 
-    e.p = '-'
+    e.p, e.d = '-', string.match(e.d, '^[^/]*')
     settled()
 
     if e.overlap == 1 then
@@ -130,7 +130,7 @@ else -- commit
     settled()
     e.l, e.certain, e.p, e.b, e.s, e.suspect = e.p, 1, '-', '-', '-', 0
     e.m, e.twice, e.dated = ARGV[13], ARGV[14], 1
-    e.h = ''
+    e.h, e.d = '', string.match(e.d, '/(.*)') or ''
 
     if e.overlap == 1 then
         set(e, QUARANTINED, overlapped)

@@ -8,6 +8,7 @@
 
 
 #include "ngx_http_conflict_module.h"
+#include "list/ngx_http_conflict_list.h"
 #include "response/ngx_http_conflict_response.h"
 #include "write/ngx_http_conflict_write.h"
 #include "audit/ngx_http_conflict_audit.h"
@@ -202,6 +203,8 @@ ngx_http_conflict_filter_read(ngx_http_request_t *r,
         /* not the version in the store, or one that comes with the body */
         ctx->version.current = 0;
     }
+
+    ngx_http_conflict_list_start(r, ctx);
 
     if (!ctx->conf->report) {
         rc = ngx_http_conflict_filter_validators(r, ctx);
@@ -431,16 +434,15 @@ ngx_http_conflict_filter_write(ngx_http_request_t *r,
 static ngx_int_t
 ngx_http_conflict_filter_body(ngx_http_request_t *r, ngx_chain_t *in)
 {
+    ngx_int_t                 rc;
     ngx_chain_t              *out;
     ngx_http_conflict_ctx_t  *ctx;
 
-    if (in == NULL) {
-        return ngx_http_next_body_filter(r, in);
-    }
-
     ctx = ngx_http_conflict_ctx(r->main);
 
-    if (ctx == NULL) {
+    if (ctx == NULL
+        || (in == NULL && !(r == r->main && ctx->list && ctx->list->reading)))
+    {
         return ngx_http_next_body_filter(r, in);
     }
 
@@ -453,12 +455,20 @@ ngx_http_conflict_filter_body(ngx_http_request_t *r, ngx_chain_t *in)
         return ngx_http_next_body_filter(r, in);
     }
 
-    if (ctx->response == NULL) {
-        return ngx_http_next_body_filter(r, in);
+    out = in;
+
+    if (in && ctx->response
+        && ngx_http_conflict_body_scan_filter(r, ctx, in, &out) != NGX_OK)
+    {
+        return NGX_ERROR;
     }
 
-    if (ngx_http_conflict_body_scan_filter(r, ctx, in, &out) != NGX_OK) {
-        return NGX_ERROR;
+    if (ctx->list && ctx->list->reading) {
+        rc = ngx_http_conflict_list_body(r, ctx, out, &out);
+
+        if (rc != NGX_DECLINED) {
+            return rc;
+        }
     }
 
     return ngx_http_next_body_filter(r, out);

@@ -10,6 +10,7 @@
 
 #include "ngx_http_conflict_module.h"
 #include "lock/ngx_http_conflict_lock.h"
+#include "list/ngx_http_conflict_list.h"
 #include "answer/ngx_http_conflict_answer.h"
 #include "write/ngx_http_conflict_write.h"
 #include "history/ngx_http_conflict_history.h"
@@ -108,6 +109,10 @@ static const ngx_http_conflict_step_t  ngx_http_conflict_steps[] = {
         { "read: store observe", ngx_http_conflict_read_observe },
     [NGX_HTTP_CONFLICT_STATE_READ_STORE_OBSERVED] =
         { "read: store observed", ngx_http_conflict_read_observed },
+    [NGX_HTTP_CONFLICT_STATE_READ_LIST_MARK] =
+        { "read: list mark", ngx_http_conflict_list_mark },
+    [NGX_HTTP_CONFLICT_STATE_READ_LIST_MARKED] =
+        { "read: list marked", ngx_http_conflict_list_marked },
     [NGX_HTTP_CONFLICT_STATE_READ_FORWARD] =
         { "read: forward", ngx_http_conflict_read_forward },
 
@@ -553,6 +558,7 @@ ngx_http_conflict_handler_cleanup(ngx_http_conflict_ctx_t *ctx)
     ngx_http_conflict_write_queue_leave(ctx);
     ngx_http_conflict_held_response_end(ctx);
     ngx_http_conflict_diff_end(ctx);
+    ngx_http_conflict_list_end(ctx);
 
     if (ctx->latest.started && !ctx->latest.done) {
         /* before the access log is written */

@@ -106,8 +106,8 @@ static ngx_command_t  ngx_http_conflict_commands[] = {
       NULL },
 
     { ngx_string("conflict_inject"),
-      NGX_HTTP_CONFLICT_ANY_CONF|NGX_CONF_TAKE1,
-      ngx_http_conflict_directive_value_source,
+      NGX_HTTP_CONFLICT_ANY_CONF|NGX_CONF_TAKE123,
+      ngx_http_conflict_directive_list,
       ngx_http_conflict_offset(inject),
       NULL },
 
@@ -293,6 +293,10 @@ ngx_http_conflict_module_init(ngx_conf_t *cf)
 
     if (!nmcf->guarded) {
         return NGX_OK;
+    }
+
+    if (ngx_http_conflict_directive_list_check(cf, nmcf) != NGX_OK) {
+        return NGX_ERROR;
     }
 
     if (ngx_http_conflict_upstream_conf_check(cf) != NGX_OK) {

@@ -144,6 +144,7 @@ ngx_http_conflict_conf_create_loc(ngx_conf_t *cf)
     conf->version = NGX_CONF_UNSET_PTR;
     conf->mtime = NGX_CONF_UNSET_PTR;
     conf->inject = NGX_CONF_UNSET_PTR;
+    conf->list = NGX_CONF_UNSET_PTR;
     conf->strip = NGX_CONF_UNSET;
     conf->require = NGX_CONF_UNSET;
     conf->latest = NGX_CONF_UNSET_UINT;
@@ -206,6 +207,7 @@ ngx_http_conflict_conf_merge_loc(ngx_conf_t *cf, void *parent, void *child)
                              &ngx_http_conflict_default_source);
     ngx_conf_merge_ptr_value(conf->inject, prev->inject,
                              &ngx_http_conflict_default_source);
+    ngx_conf_merge_ptr_value(conf->list, prev->list, NULL);
 
     ngx_conf_merge_value(conf->strip, prev->strip, NGX_CONF_UNSET);
     ngx_conf_merge_value(conf->require, prev->require, 0);

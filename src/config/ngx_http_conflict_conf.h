@@ -17,6 +17,7 @@
 #include <ngx_http.h>
 
 #include "core/json/conflict_compare.h"
+#include "core/json/conflict_items.h"
 #include "core/json/conflict_scan.h"
 #include "core/merge/conflict_merge.h"
 #include "core/merge/conflict_part.h"
@@ -62,6 +63,17 @@ typedef struct {
                                                   text of the pointer */
     conflict_pointer_t            *pointer;
 } ngx_http_conflict_source_t;
+
+
+/* the items of a list that get versions; "logged" in a worker, by list.c */
+
+typedef struct {
+    conflict_items_path_t          path;
+    ngx_str_t                      item;       /* as configured */
+    ngx_http_complex_value_t      *prefix;     /* of an item's path */
+    ngx_http_complex_value_t      *suffix;
+    ngx_msec_t                     logged;     /* last warning */
+} ngx_http_conflict_list_conf_t;
 
 
 /* an audit log; "failed", "logged" and "torn" in a worker, by audit.c */
@@ -176,6 +188,7 @@ struct ngx_http_conflict_loc_conf_s {
     ngx_http_conflict_source_t       *version;
     ngx_http_conflict_source_t       *mtime;
     ngx_http_conflict_source_t       *inject;
+    ngx_http_conflict_list_conf_t    *list;          /* or NULL */
     conflict_pointer_t               *root;          /* of conflict_latest, or
                                                         NULL */
     conflict_pointer_t               *doc_inject;    /* "inject" in the document
@@ -282,6 +295,14 @@ ngx_int_t ngx_http_conflict_directive_field_complete(ngx_conf_t *cf,
 
 char *ngx_http_conflict_directive_field_file(ngx_conf_t *cf, ngx_command_t *cmd,
     void *conf);
+
+
+char *ngx_http_conflict_directive_list(ngx_conf_t *cf, ngx_command_t *cmd,
+    void *conf);
+
+/* Once all locations are known: whether the items of each list have one. */
+ngx_int_t ngx_http_conflict_directive_list_check(ngx_conf_t *cf,
+    ngx_http_conflict_main_conf_t *nmcf);
 
 
 /* ngx_str_t, the default of conflict_methods */

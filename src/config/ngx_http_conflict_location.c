@@ -45,7 +45,7 @@ ngx_http_conflict_location(ngx_conf_t *cf, ngx_http_conflict_loc_conf_t *conf)
 
     nmcf = ngx_http_conf_get_module_main_conf(cf, ngx_http_conflict_module);
 
-    if (conf->inject->place != NGX_HTTP_CONFLICT_DEFAULT
+    if ((conf->inject->place != NGX_HTTP_CONFLICT_DEFAULT || conf->list)
         && conf->version->place != NGX_HTTP_CONFLICT_DEFAULT)
     {
         ngx_conf_log_error(NGX_LOG_EMERG, cf, 0,

@@ -47,6 +47,8 @@ typedef enum {
     NGX_HTTP_CONFLICT_STATE_READ_GET_LATEST,      /* the version is unknown */
     NGX_HTTP_CONFLICT_STATE_READ_STORE_OBSERVE,
     NGX_HTTP_CONFLICT_STATE_READ_STORE_OBSERVED,
+    NGX_HTTP_CONFLICT_STATE_READ_LIST_MARK,       /* before a list */
+    NGX_HTTP_CONFLICT_STATE_READ_LIST_MARKED,
     NGX_HTTP_CONFLICT_STATE_READ_FORWARD,
 
     /* a request to a lock endpoint */
@@ -316,6 +318,25 @@ typedef struct {
 } ngx_http_conflict_response_t;
 
 
+/* a response that may be a list whose items get versions; list.c */
+
+typedef struct {
+    ngx_http_conflict_op_t        *op;         /* NULL: it cannot be one */
+    ngx_str_t                      prefix;     /* of an item's path */
+    ngx_str_t                      suffix;
+    u_char                        *body;
+    size_t                         len;
+    size_t                         size;       /* allocated */
+    conflict_item_t               *items;
+    ngx_uint_t                     n;
+    ngx_uint_t                    *index;      /* in op->items, by item */
+    unsigned                       marked:1;   /* before the upstream ran */
+    unsigned                       reading:1;  /* the body is held */
+    unsigned                       waiting:1;  /* for the store */
+    unsigned                       complete:1; /* to be sent */
+} ngx_http_conflict_list_t;
+
+
 /* an entity tag in If, and the resource that must, or must not, have it */
 
 typedef struct {
@@ -533,6 +554,7 @@ struct ngx_http_conflict_ctx_s {
     ngx_http_conflict_latest_t         latest;
     ngx_http_conflict_merge_t          merge;
     ngx_http_conflict_response_t      *response;  /* NULL: not scanned */
+    ngx_http_conflict_list_t          *list;      /* NULL: no list */
     ngx_http_conflict_own_t            own;
     ngx_http_conflict_original_t       original;
 };

@@ -120,6 +120,15 @@ ngx_http_conflict_header_cached(ngx_http_request_t *r)
 }
 
 
+ngx_uint_t
+ngx_http_conflict_header_aged(ngx_http_request_t *r)
+{
+    return ngx_http_conflict_header_find(&r->headers_out.headers,
+                                         &ngx_http_conflict_age, NULL)
+           != NULL;
+}
+
+
 ngx_int_t
 ngx_http_conflict_header_hide(ngx_http_request_t *r, const ngx_str_t *names)
 {

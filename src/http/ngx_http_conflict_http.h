@@ -142,6 +142,9 @@ ngx_str_t *ngx_http_conflict_header_find(ngx_list_t *headers, ngx_str_t *name,
  */
 ngx_uint_t ngx_http_conflict_header_cached(ngx_http_request_t *r);
 
+/* 1 if it may have come from one: it has an Age, if only 0. */
+ngx_uint_t ngx_http_conflict_header_aged(ngx_http_request_t *r);
+
 /*
  * Hides the request headers on a list from the upstream.  The pointers in
  * r->headers_in, such as if_match, remain.
@@ -174,6 +177,10 @@ void ngx_http_conflict_header_drop(ngx_list_t *headers, const ngx_str_t *name);
  */
 ngx_int_t ngx_http_conflict_key(ngx_http_request_t *r,
     ngx_http_conflict_loc_conf_t *nlcf, ngx_str_t *resource, ngx_str_t *key);
+
+/* What the key of a resource has before it, if it begins like this one. */
+ngx_str_t *ngx_http_conflict_key_server(ngx_http_request_t *r,
+    ngx_str_t *resource);
 
 
 /* 1 for application/json, text/json and types with the suffix "+json". */

@@ -15,7 +15,7 @@ ngx_http_conflict_key(ngx_http_request_t *r,
     ngx_http_conflict_loc_conf_t *nlcf, ngx_str_t *resource, ngx_str_t *key)
 {
     u_char                    *p;
-    ngx_http_core_srv_conf_t  *cscf;
+    ngx_str_t                 *server;
 
     if (nlcf->key == NULL) {
         *resource = r->uri;
@@ -26,26 +26,41 @@ ngx_http_conflict_key(ngx_http_request_t *r,
 
     *key = *resource;
 
-    cscf = ngx_http_get_module_srv_conf(r, ngx_http_core_module);
+    server = ngx_http_conflict_key_server(r, resource);
 
-    if (resource->len == 0 || resource->data[0] != '/'
-        || cscf->server_name.len == 0)
-    {
+    if (server->len == 0) {
         return NGX_OK;
     }
 
-    /* a path belongs to its server block, whatever Host is */
-
-    p = ngx_pnalloc(r->pool, cscf->server_name.len + resource->len);
+    p = ngx_pnalloc(r->pool, server->len + resource->len);
     if (p == NULL) {
         return NGX_ERROR;
     }
 
     key->data = p;
-    key->len = cscf->server_name.len + resource->len;
+    key->len = server->len + resource->len;
 
-    p = ngx_cpymem(p, cscf->server_name.data, cscf->server_name.len);
+    p = ngx_cpymem(p, server->data, server->len);
     ngx_memcpy(p, resource->data, resource->len);
 
     return NGX_OK;
+}
+
+
+/* a path belongs to its server block, whatever Host is */
+
+ngx_str_t *
+ngx_http_conflict_key_server(ngx_http_request_t *r, ngx_str_t *resource)
+{
+    ngx_http_core_srv_conf_t  *cscf;
+
+    static ngx_str_t  none = ngx_null_string;
+
+    if (resource->len == 0 || resource->data[0] != '/') {
+        return &none;
+    }
+
+    cscf = ngx_http_get_module_srv_conf(r, ngx_http_core_module);
+
+    return &cscf->server_name;
 }

@@ -39,6 +39,7 @@ typedef enum {
     NGX_HTTP_CONFLICT_REDIS_SETTLE,
     NGX_HTTP_CONFLICT_REDIS_READ,
     NGX_HTTP_CONFLICT_REDIS_HISTORY,
+    NGX_HTTP_CONFLICT_REDIS_ITEMS,
     NGX_HTTP_CONFLICT_REDIS_LOCK,
     NGX_HTTP_CONFLICT_REDIS_STATS,
     NGX_HTTP_CONFLICT_REDIS_SCRIPTS,
@@ -82,7 +83,8 @@ typedef struct {
  * args[0] is its name, and "key" its first argument.
  *
  * The keys of a script are "key", the incarnation of the key's slot and,
- * unless "extra_key" is NULL, "key" with that suffix.  args[0] is a token that
+ * unless "extra_key" is NULL, "key" with that suffix, or the "nmore" keys of
+ * "more", which have to be of the same slot.  args[0] is a token that
  * the answer has to begin with; args[1] is a placeholder for the run id of the
  * server; args[2], "trust", is extended by the id of a move, if there is one.
  *
@@ -95,6 +97,8 @@ typedef struct {
     ngx_http_conflict_redis_script_e   script;
     ngx_str_t                         *key;
     const char                        *extra_key;
+    ngx_str_t                         *more;
+    ngx_uint_t                         nmore;
     ngx_str_t                         *args;
     ngx_uint_t                         n;
     ngx_str_t                         *fast;      /* NULL: no fast path */
@@ -135,6 +139,15 @@ ngx_int_t ngx_http_conflict_redis_call_send(ngx_http_conflict_redis_t *client,
  */
 void ngx_http_conflict_redis_call_withdraw(ngx_http_conflict_redis_t *client,
     ngx_http_conflict_redis_pt handler, void *data);
+
+
+/*
+ * Fills "names" with a name for each server that has keys, at most "max", so
+ * that a key with this name in braces belongs to it.  Returns their number; 0:
+ * there is a single server, or the servers are not known yet.
+ */
+ngx_uint_t ngx_http_conflict_redis_cluster_servers(
+    ngx_http_conflict_redis_t *client, ngx_str_t *names, ngx_uint_t max);
 
 
 /* Never NULL; part of the client. */

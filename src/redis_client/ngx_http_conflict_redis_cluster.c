@@ -11,6 +11,7 @@
 
 
 #define NGX_HTTP_CONFLICT_REDIS_REFRESH  100    /* msec, minimum interval */
+#define NGX_HTTP_CONFLICT_REDIS_SERVERS  64     /* that have keys */
 
 
 static void ngx_http_conflict_redis_cluster_refresh_handler(ngx_event_t *ev);
@@ -62,6 +63,42 @@ ngx_http_conflict_redis_cluster_owner(ngx_http_conflict_redis_t *client,
     /* without a map calls wait for the first node, which redirects them */
 
     return client->mapped ? NULL : conn[0];
+}
+
+
+ngx_uint_t
+ngx_http_conflict_redis_cluster_servers(ngx_http_conflict_redis_t *client,
+    ngx_str_t *names, ngx_uint_t max)
+{
+    uint16_t    owner;
+    ngx_uint_t  i, n, slot;
+    uint16_t    owners[NGX_HTTP_CONFLICT_REDIS_SERVERS];
+
+    if (!client->conf.cluster || !client->mapped) {
+        return 0;
+    }
+
+    max = ngx_min(max, NGX_HTTP_CONFLICT_REDIS_SERVERS);
+    n = 0;
+    owner = 0;
+
+    for (slot = 0; slot < NGX_HTTP_CONFLICT_REDIS_SLOTS; slot++) {
+
+        if (client->slots[slot] == 0 || client->slots[slot] == owner) {
+            continue;
+        }
+
+        owner = client->slots[slot];
+
+        for (i = 0; i < n && owners[i] != owner; i++) { /* void */ }
+
+        if (i == n && n < max) {
+            owners[n] = owner;
+            names[n++] = client->tags[slot];
+        }
+    }
+
+    return n;
 }
 
 

@@ -105,7 +105,8 @@ ngx_http_conflict_redis_command_create(ngx_http_conflict_redis_t *client,
         *p++ = LF;
 
     } else {
-        p = conflict_decimal_print(p, n + (command->extra_key ? 6 : 5));
+        p = conflict_decimal_print(p, n + (command->extra_key ? 6 : 5)
+                                      + command->nmore);
         *p++ = CR;
         *p++ = LF;
 
@@ -156,6 +157,10 @@ ngx_http_conflict_redis_command_size(ngx_http_conflict_redis_t *client,
         len += ngx_strlen(command->extra_key);
     }
 
+    for (i = 0; i < command->nmore; i++) {
+        len += NGX_HTTP_CONFLICT_REDIS_WORD + command->more[i].len;
+    }
+
     /* packed, they are one word */
 
     word = command->fast ? sizeof(" ") - 1 : NGX_HTTP_CONFLICT_REDIS_WORD;
@@ -179,7 +184,9 @@ ngx_http_conflict_redis_command_keys(ngx_http_conflict_redis_call_t *call,
     u_char *p, ngx_http_conflict_redis_command_t *command)
 {
     size_t                           len;
+    u_char                           number[CONFLICT_DECIMAL_LEN];
     ngx_str_t                       *key, *sha, *tag;
+    ngx_uint_t                       i;
     ngx_http_conflict_redis_conf_t  *conf;
 
     conf = &call->client->conf;
@@ -188,9 +195,15 @@ ngx_http_conflict_redis_command_keys(ngx_http_conflict_redis_call_t *call,
 
     p = ngx_cpymem(p, "$7\r\nEVALSHA\r\n", sizeof("$7\r\nEVALSHA\r\n") - 1);
     p = ngx_http_conflict_redis_command_word(p, sha->data, sha->len);
-    p = ngx_http_conflict_redis_command_word(p, (u_char *)
-                                             (command->extra_key ? "3" : "2"),
-                                             1);
+
+    number[0] = command->extra_key ? '3' : '2';
+    len = 1;
+
+    if (command->nmore) {
+        len = conflict_decimal_print(number, 2 + command->nmore) - number;
+    }
+
+    p = ngx_http_conflict_redis_command_word(p, number, len);
 
     p = ngx_http_conflict_redis_command_len(p, key->len);
 
@@ -232,6 +245,11 @@ ngx_http_conflict_redis_command_keys(ngx_http_conflict_redis_call_t *call,
         p = ngx_cpymem(p, command->extra_key, len);
         *p++ = CR;
         *p++ = LF;
+    }
+
+    for (i = 0; i < command->nmore; i++) {
+        p = ngx_http_conflict_redis_command_word(p, command->more[i].data,
+                                                 command->more[i].len);
     }
 
     return p;

@@ -96,6 +96,26 @@ ngx_http_conflict_op_copy(ngx_str_t *dst, u_char *data, size_t len)
 }
 
 
+ngx_int_t
+ngx_http_conflict_op_items(ngx_http_conflict_op_t *op, ngx_uint_t n,
+    size_t len, u_char **p)
+{
+    size_t  size;
+
+    size = n * sizeof(ngx_http_conflict_item_t);
+
+    op->items = ngx_calloc(size + len, ngx_cycle->log);
+    if (op->items == NULL) {
+        return NGX_ERROR;
+    }
+
+    op->nitems = n;
+    *p = (u_char *) op->items + size;
+
+    return NGX_OK;
+}
+
+
 void
 ngx_http_conflict_op_lock_found(ngx_http_conflict_op_t *op, ngx_str_t *holder,
     ngx_str_t *origin)
@@ -158,6 +178,14 @@ ngx_http_conflict_op_free(ngx_http_conflict_op_t *op)
 
     if (op->redis.entry.data) {
         ngx_free(op->redis.entry.data);
+    }
+
+    if (op->mark) {
+        ngx_free(op->mark);
+    }
+
+    if (op->items) {
+        ngx_free(op->items);
     }
 
     ngx_http_conflict_op_forget(op);

@@ -90,6 +90,18 @@ typedef struct {
 
 
 /*
+ * The items of a list whose versions are asked for, on the heap, and freed with
+ * their operation.
+ */
+
+typedef struct {
+    ngx_str_t                         key;
+    uint64_t                          version;    /* 0: may be newer than what
+                                                     the list shows */
+} ngx_http_conflict_item_t;
+
+
+/*
  * An operation, allocated together with its key.  It may outlive its request,
  * and serves one write or read, from begin or peek until it is settled.
  */
@@ -116,6 +128,11 @@ struct ngx_http_conflict_op_s {
 
     /* the client, its request for a lock, and the lock that was found */
     ngx_http_conflict_lock_t          lock;
+
+    /* of a list; "mark" is private to the store */
+    void                             *mark;
+    ngx_http_conflict_item_t         *items;
+    ngx_uint_t                        nitems;
 
     struct {
         conflict_policy_e             policy;
@@ -223,6 +240,9 @@ struct ngx_http_conflict_op_s {
         uint64_t                      token;      /* of the lease */
         int64_t                       sent;       /* usec, local clock */
         int64_t                       clock;      /* the store's less local */
+        int64_t                       steady;     /* msec, the store's clock
+                                                     when the lease began, less
+                                                     that of clock_msec() */
         ngx_int_t                   (*decode)(ngx_http_conflict_op_t *op,
                                               ngx_str_t *answer);
         ngx_int_t                   (*after)(ngx_http_conflict_op_t *op);
@@ -332,6 +352,20 @@ typedef struct {
     ngx_http_conflict_op_pt           lock;
 
     /*
+     * Before a list is requested: notes in op->mark what "versions" needs to
+     * find out what has changed since.
+     */
+    ngx_http_conflict_op_pt           mark;
+
+    /*
+     * Sets the version of each of op->items that was current at the mark and
+     * still is, with no write in flight.  An item without an entry gets one;
+     * its version is set if no entry was lost since the mark.  Versions are
+     * minted ones.
+     */
+    ngx_http_conflict_op_pt           versions;
+
+    /*
      * Appends a line, without a line feed, to the store's audit stream; NULL:
      * the store has none.
      */
@@ -405,6 +439,13 @@ ngx_uint_t ngx_http_conflict_op_token_equal(const u_char *a, const u_char *b);
 /* Frees the bodies of a recall; copies one.  NGX_ERROR: no memory. */
 void ngx_http_conflict_op_forget(ngx_http_conflict_op_t *op);
 ngx_int_t ngx_http_conflict_op_copy(ngx_str_t *dst, u_char *data, size_t len);
+
+/*
+ * Allocates op->items, "n" of them, and room for "len" bytes of their keys
+ * behind, where *p points to then.  NGX_ERROR: no memory.
+ */
+ngx_int_t ngx_http_conflict_op_items(ngx_http_conflict_op_t *op, ngx_uint_t n,
+    size_t len, u_char **p);
 
 /* The room for "bases" versions that op->in.pre points to. */
 #define ngx_http_conflict_op_bases(op)  ((uint64_t *) ((op) + 1))

@@ -144,6 +144,11 @@ ngx_http_conflict_read_forward(ngx_http_conflict_ctx_t *ctx)
     ngx_http_conflict_op_t  *op;
 
     op = ctx->op;
+
+    if (ctx->conf->list && ctx->list == NULL && op->rc == NGX_OK) {
+        return NGX_HTTP_CONFLICT_STATE_READ_LIST_MARK;
+    }
+
     ctx->pass.forwarded = 1;
 
     if (op->rc != NGX_OK) {

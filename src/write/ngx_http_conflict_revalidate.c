@@ -357,7 +357,9 @@ ngx_http_conflict_revalidate_range(ngx_http_request_t *r,
         return NGX_OK;
     }
 
-    if (ctx->conf->inject->place != NGX_HTTP_CONFLICT_DEFAULT) {
+    if (ctx->conf->inject->place != NGX_HTTP_CONFLICT_DEFAULT
+        || (ctx->list && ctx->list->marked))
+    {
         /* offsets in the client's body are not those of the upstream's */
         return NGX_DECLINED;
     }

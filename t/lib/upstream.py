@@ -19,6 +19,8 @@
 #   /auth/...    GET needs "Authorization: Bearer reader", otherwise 401 or 403
 #   /echo/...    GET shows the document with a number that always changes
 #   /text/...    is not JSON
+#   /list/PATH   has the documents below /PATH/ in {"data": [...]}, each with
+#                its last segment as "id", and an ETag made of all
 #   /assign/...  replaces single members, by PUT and PATCH; a null is a value
 #   /deep/...    the same, but objects are merged member by member; both answer
 #                with the document, below quiet/ without a body, and below
@@ -53,6 +55,7 @@ import json
 import socket
 import struct
 import time
+import zlib
 
 import serving
 
@@ -154,6 +157,9 @@ def show(path, doc, target='', get={}):
     global tick
     kind = kind_of(path)
 
+    if kind == 'list' and doc is None:
+        return show_list(path)
+
     if doc is None or doc.body is None:
         return 404, [('Content-Type', 'application/json')], b'{"error":"none"}'
 
@@ -191,6 +197,22 @@ def show(path, doc, target='', get={}):
                         email.utils.formatdate(doc.mtime, usegmt=True)))
 
     return 200, headers, body
+
+
+def show_list(path):
+    items = []
+    below = path.removeprefix('/list') + '/'
+
+    for one in sorted(docs):
+        if one.startswith(below) and docs[one].body is not None:
+            name = one.removeprefix(below)
+            items.append({'id': int(name) if name.isdigit() else name}
+                         | json.loads(docs[one].body))
+
+    body = json.dumps({'data': items}, separators=(',', ':')).encode()
+
+    return 200, [('Content-Type', 'application/json'),
+                 ('ETag', '"l%x"' % zlib.crc32(body))], body
 
 
 def opaque(tag):

@@ -31,6 +31,8 @@ ngx_http_conflict_redis_codec_head(ngx_http_conflict_store_t *store,
     args->n = 0;
     args->extra_key = NULL;
     args->key = NULL;
+    args->more = NULL;
+    args->nmore = 0;
     args->fast = NULL;
     args->nfast = 0;
     args->quick = 0;

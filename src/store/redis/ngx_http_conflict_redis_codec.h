@@ -185,6 +185,12 @@ enum {
     NGX_HTTP_CONFLICT_REDIS_LOCK_COUNT_IDLE
 };
 
+/* items.lua: mark, versions */
+
+enum {
+    NGX_HTTP_CONFLICT_REDIS_ITEMS_VERB = NGX_HTTP_CONFLICT_REDIS_ARGV(6)
+};
+
 /* stats.lua: add, then its pairs; often; lock and unlock; read; recent */
 
 enum {
@@ -299,6 +305,8 @@ typedef struct {
     u_char                   *last;      /* end of their text */
     const char               *extra_key; /* suffix of a third key, or NULL */
     ngx_str_t                *key;       /* NULL: that of the operation */
+    ngx_str_t                *more;      /* complete keys, of its slot */
+    ngx_uint_t                nmore;
     ngx_str_t                *fast;      /* of the fast path, or NULL */
     ngx_uint_t                nfast;
     unsigned                  quick:1;   /* the fast path may do */

@@ -70,8 +70,7 @@ ngx_http_conflict_redis_query_send(ngx_http_conflict_op_t *op,
     ngx_http_conflict_redis_args_t *args, ngx_msec_t life, ngx_uint_t flags,
     ngx_http_conflict_redis_pt handler, void *data, const char **why)
 {
-    size_t                              i, size;
-    u_char                             *p, ch;
+    size_t                              size;
     u_char                              buf[
                                            NGX_HTTP_CONFLICT_REDIS_QUERY_KEY];
     ngx_int_t                           rc;
@@ -84,7 +83,7 @@ ngx_http_conflict_redis_query_send(ngx_http_conflict_op_t *op,
     name = args->key ? args->key : &op->key;
 
     key.data = buf;
-    size = conf->prefix.len + 2 + 3 * name->len;
+    size = ngx_http_conflict_redis_query_key_len(conf, name);
 
     if (size > sizeof(buf)) {
         key.data = ngx_alloc(size, ngx_cycle->log);
@@ -94,9 +93,40 @@ ngx_http_conflict_redis_query_send(ngx_http_conflict_op_t *op,
         }
     }
 
+    key.len = ngx_http_conflict_redis_query_key(key.data, conf, name)
+              - key.data;
+
+    command.script = script;
+    command.key = &key;
+    command.extra_key = args->extra_key;
+    command.more = args->more;
+    command.nmore = args->nmore;
+    command.args = args->arg;
+    command.n = args->n;
+    command.fast = args->fast;
+    command.nfast = args->nfast;
+    command.quick = args->quick;
+
+    rc = ngx_http_conflict_redis_call_send(op->store->data, &command, life,
+                                           flags, handler, data, why);
+    if (key.data != buf) {
+        ngx_free(key.data);
+    }
+
+    return rc;
+}
+
+
+u_char *
+ngx_http_conflict_redis_query_key(u_char *p,
+    ngx_http_conflict_redis_conf_t *conf, ngx_str_t *name)
+{
+    u_char  ch;
+    size_t  i;
+
     /* braces delimit the hash tag, so those of the name are escaped */
 
-    p = ngx_cpymem(key.data, conf->prefix.data, conf->prefix.len);
+    p = ngx_cpymem(p, conf->prefix.data, conf->prefix.len);
     *p++ = '{';
 
     for (i = 0; i < name->len; i++) {
@@ -111,24 +141,8 @@ ngx_http_conflict_redis_query_send(ngx_http_conflict_op_t *op,
     }
 
     *p++ = '}';
-    key.len = p - key.data;
 
-    command.script = script;
-    command.key = &key;
-    command.extra_key = args->extra_key;
-    command.args = args->arg;
-    command.n = args->n;
-    command.fast = args->fast;
-    command.nfast = args->nfast;
-    command.quick = args->quick;
-
-    rc = ngx_http_conflict_redis_call_send(op->store->data, &command, life,
-                                           flags, handler, data, why);
-    if (key.data != buf) {
-        ngx_free(key.data);
-    }
-
-    return rc;
+    return p;
 }
 
 

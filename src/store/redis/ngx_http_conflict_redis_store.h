@@ -38,6 +38,11 @@ ngx_int_t ngx_http_conflict_redis_history_keep(ngx_http_conflict_op_t *op,
 ngx_int_t ngx_http_conflict_redis_history_recall(ngx_http_conflict_op_t *op);
 
 
+/* The operations "mark" and "versions". */
+ngx_int_t ngx_http_conflict_redis_items_mark(ngx_http_conflict_op_t *op);
+ngx_int_t ngx_http_conflict_redis_items_versions(ngx_http_conflict_op_t *op);
+
+
 /* The operation "lock". */
 ngx_int_t ngx_http_conflict_redis_lock_request(ngx_http_conflict_op_t *op);
 
@@ -60,6 +65,13 @@ ngx_int_t ngx_http_conflict_redis_query_send(ngx_http_conflict_op_t *op,
     ngx_http_conflict_redis_script_e script,
     ngx_http_conflict_redis_args_t *args, ngx_msec_t life, ngx_uint_t flags,
     ngx_http_conflict_redis_pt handler, void *data, const char **why);
+
+/* Writes the key of a name, at most so many bytes, and returns its end. */
+u_char *ngx_http_conflict_redis_query_key(u_char *p,
+    ngx_http_conflict_redis_conf_t *conf, ngx_str_t *name);
+
+#define ngx_http_conflict_redis_query_key_len(conf, name)                     \
+    ((conf)->prefix.len + 2 + 3 * (name)->len)
 
 /* Ends an operation that was busy; its request may be gone. */
 void ngx_http_conflict_redis_query_done(ngx_http_conflict_op_t *op);

@@ -70,6 +70,8 @@ const ngx_http_conflict_store_ops_t  ngx_http_conflict_shm_ops = {
     ngx_http_conflict_shm_keep,
     ngx_http_conflict_shm_history_recall,
     ngx_http_conflict_shm_call_lock,
+    ngx_http_conflict_shm_items_mark,
+    ngx_http_conflict_shm_items_versions,
     NULL,
     NULL,
     ngx_http_conflict_shm_snapshot_take

@@ -47,7 +47,9 @@ struct ngx_http_conflict_shm_entry_s {
     uint64_t                        clean;     /* fence of the last write
                                                   begun without overlap */
     int64_t                         mtime;
-    uint64_t                        until;     /* end of "state", msec */
+    uint64_t                        until;     /* end of "state", msec; if
+                                                  free, number of the change
+                                                  that made it so */
     uint64_t                        last;      /* fingerprint, last write */
     uint64_t                        pending;   /* the same, write in flight */
     uint64_t                        body;      /* hash, as shown; 0: none */
@@ -107,6 +109,9 @@ typedef struct {
     uint64_t                         seed;
     uint64_t                         floor;     /* highest number evicted */
     uint64_t                         highest;   /* fence ever minted */
+    uint64_t                         changes;   /* of entries, so far */
+    uint64_t                         forgotten; /* the last change of an entry
+                                                   that was evicted */
     ngx_msec_t                       closed;    /* to missing keys, until */
     ngx_uint_t                       turn;      /* the last that has begun */
     uint16_t                         era;       /* free entries of another one
@@ -197,6 +202,10 @@ uint64_t ngx_http_conflict_shm_entry_mint(ngx_http_conflict_shctx_t *sh,
     ngx_http_conflict_shm_entry_t *e);
 
 
+/* The entry has another version, or is new. */
+#define ngx_http_conflict_shm_entry_renew(sh, e)  (e)->until = ++(sh)->changes
+
+
 /* Stores a copy of a body, best effort. */
 ngx_int_t ngx_http_conflict_shm_history_keep(ngx_http_conflict_op_t *op,
     ngx_http_conflict_record_t *record);
@@ -209,6 +218,11 @@ ngx_int_t ngx_http_conflict_shm_history_recall(ngx_http_conflict_op_t *op);
 
 /* 1 if the history has the peeked version in this view.  Not under the lock. */
 ngx_uint_t ngx_http_conflict_shm_history_has(ngx_http_conflict_op_t *op);
+
+
+/* The operations "mark" and "versions". */
+ngx_int_t ngx_http_conflict_shm_items_mark(ngx_http_conflict_op_t *op);
+ngx_int_t ngx_http_conflict_shm_items_versions(ngx_http_conflict_op_t *op);
 
 
 ngx_int_t ngx_http_conflict_shm_lock_request(ngx_http_conflict_op_t *op,

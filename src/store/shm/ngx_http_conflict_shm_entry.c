@@ -163,6 +163,9 @@ ngx_http_conflict_shm_entry_evict(ngx_http_conflict_shm_t *shm,
         sh->floor = ngx_max(sh->floor, e->version);
     }
 
+    sh->forgotten = (e->state == CONFLICT_FREE)
+                    ? ngx_max(sh->forgotten, e->until) : ++sh->changes;
+
     ngx_http_conflict_failpoint_hit();
 
     ngx_queue_remove(&e->queue);
@@ -194,8 +197,14 @@ void
 ngx_http_conflict_shm_entry_set(ngx_http_conflict_shctx_t *sh,
     ngx_http_conflict_shm_entry_t *e, conflict_state_e state, uint64_t until)
 {
+    if (state != CONFLICT_FREE) {
+        e->until = until;
+
+    } else if (e->state != CONFLICT_FREE) {
+        ngx_http_conflict_shm_entry_renew(sh, e);
+    }
+
     e->state = state;
-    e->until = until;
     e->proves |= (state == CONFLICT_FREE);
 
     ngx_http_conflict_failpoint_hit();
@@ -257,6 +266,8 @@ ngx_http_conflict_shm_entry_new(ngx_http_conflict_op_t *op,
     e->version = op->in.minted ? e->fence : 0;
     e->mtime = CONFLICT_TIME_NONE;
 
+    ngx_http_conflict_shm_entry_renew(sh, e);
+
     return e;
 }
 
@@ -277,7 +288,7 @@ ngx_http_conflict_shm_entry_answer(ngx_http_conflict_op_t *op,
         op->out.second_reused = e->second_reused;
         op->out.mtime_exact = e->mtime_exact;
         op->out.existence = e->existence;
-        until = e->until;
+        until = (e->state == CONFLICT_FREE) ? 0 : e->until;
 
         if (e->state == CONFLICT_LEASED) {
             until += e->quarantine;

@@ -190,6 +190,7 @@ ngx_http_conflict_shm_read_revalidate(ngx_http_conflict_op_t *op,
     e->suspect = 0;
 
     ngx_http_conflict_shm_entry_set(sh, e, CONFLICT_FREE, 0);
+    ngx_http_conflict_shm_entry_renew(sh, e);
 }
 
 

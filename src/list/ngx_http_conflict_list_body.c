@@ -1,0 +1,337 @@
+
+/*
+ * Copyright (C) the ngx_http_conflict_module authors
+ *
+ * The body of a list: held until it is complete and the versions of its items
+ * are known, and sent with these.
+ */
+
+
+#include "list/ngx_http_conflict_list.h"
+
+
+/* bits that nginx's own filters do not use */
+#define NGX_HTTP_CONFLICT_LIST_BUFFERED  0x08
+
+#define NGX_HTTP_CONFLICT_LIST_BLOCK     4096    /* bytes, at first */
+
+
+static ngx_int_t ngx_http_conflict_list_body_add(ngx_http_request_t *r,
+    ngx_http_conflict_ctx_t *ctx, ngx_buf_t *b);
+static ngx_int_t ngx_http_conflict_list_body_room(ngx_http_request_t *r,
+    ngx_http_conflict_ctx_t *ctx, size_t len);
+static ngx_int_t ngx_http_conflict_list_body_give_up(ngx_http_request_t *r,
+    ngx_http_conflict_ctx_t *ctx, ngx_chain_t *in, ngx_chain_t **out);
+static ngx_int_t ngx_http_conflict_list_body_send(ngx_http_request_t *r,
+    ngx_http_conflict_ctx_t *ctx, ngx_chain_t **out);
+static ngx_int_t ngx_http_conflict_list_body_fill(ngx_http_request_t *r,
+    ngx_http_conflict_ctx_t *ctx, ngx_str_t *text);
+static ngx_chain_t *ngx_http_conflict_list_body_link(ngx_http_request_t *r,
+    ngx_str_t *text);
+
+
+ngx_int_t
+ngx_http_conflict_list_body(ngx_http_request_t *r,
+    ngx_http_conflict_ctx_t *ctx, ngx_chain_t *in, ngx_chain_t **out)
+{
+    ngx_int_t                  rc;
+    ngx_chain_t               *cl;
+    ngx_http_conflict_list_t  *list;
+
+    list = ctx->list;
+
+    for (cl = in; cl; cl = cl->next) {
+
+        rc = ngx_http_conflict_list_body_add(r, ctx, cl->buf);
+
+        if (rc == NGX_ERROR) {
+            return NGX_ERROR;
+        }
+
+        if (rc == NGX_DECLINED) {
+            return ngx_http_conflict_list_body_give_up(r, ctx, cl, out);
+        }
+
+        if (cl->buf->last_buf) {
+            list->complete = 1;
+
+            rc = ngx_http_conflict_list_items(r, ctx);
+
+            if (rc == NGX_ERROR) {
+                return NGX_ERROR;
+            }
+
+            if (rc == NGX_AGAIN) {
+                r->buffered |= NGX_HTTP_CONFLICT_LIST_BUFFERED;
+            }
+        }
+    }
+
+    if (!list->complete) {
+        return NGX_OK;
+    }
+
+    if (list->waiting) {
+        return NGX_AGAIN;
+    }
+
+    return ngx_http_conflict_list_body_send(r, ctx, out);
+}
+
+
+/* NGX_DECLINED: it exceeds the limit, and is not consumed */
+
+static ngx_int_t
+ngx_http_conflict_list_body_add(ngx_http_request_t *r,
+    ngx_http_conflict_ctx_t *ctx, ngx_buf_t *b)
+{
+    off_t                      size;
+    u_char                    *p;
+    ngx_int_t                  rc;
+    ngx_http_conflict_list_t  *list;
+
+    list = ctx->list;
+
+    if (ngx_buf_special(b)) {
+        return NGX_OK;
+    }
+
+    size = ngx_buf_size(b);
+
+    if (size > (off_t) (ctx->conf->max_body - list->len)) {
+        return NGX_DECLINED;
+    }
+
+    rc = ngx_http_conflict_list_body_room(r, ctx, (size_t) size);
+    if (rc != NGX_OK) {
+        return rc;
+    }
+
+    p = list->body + list->len;
+
+    if (ngx_buf_in_memory(b)) {
+        ngx_memcpy(p, b->pos, (size_t) size);
+
+    } else if (ngx_http_conflict_file_read(b->file, p, (size_t) size,
+                                           b->file_pos)
+               != NGX_OK)
+    {
+        return NGX_ERROR;
+    }
+
+    list->len += (size_t) size;
+
+    /* consumed, so that its owner may reuse it */
+
+    b->pos = b->last;
+    b->file_pos = b->file_last;
+
+    return NGX_OK;
+}
+
+
+static ngx_int_t
+ngx_http_conflict_list_body_room(ngx_http_request_t *r,
+    ngx_http_conflict_ctx_t *ctx, size_t len)
+{
+    u_char                    *p;
+    size_t                     size;
+    ngx_http_conflict_list_t  *list;
+
+    list = ctx->list;
+
+    if (list->size - list->len >= len) {
+        return NGX_OK;
+    }
+
+    size = list->size ? list->size : NGX_HTTP_CONFLICT_LIST_BLOCK;
+
+    while (size - list->len < len) {
+        size *= 2;
+    }
+
+    p = ngx_palloc(r->pool, size);
+    if (p == NULL) {
+        return NGX_ERROR;
+    }
+
+    if (list->body) {
+        ngx_memcpy(p, list->body, list->len);
+        (void) ngx_pfree(r->pool, list->body);
+    }
+
+    list->body = p;
+    list->size = size;
+
+    return NGX_OK;
+}
+
+
+/* sends what was held, and then the rest as it comes */
+
+static ngx_int_t
+ngx_http_conflict_list_body_give_up(ngx_http_request_t *r,
+    ngx_http_conflict_ctx_t *ctx, ngx_chain_t *in, ngx_chain_t **out)
+{
+    ngx_str_t                  text;
+    ngx_chain_t               *cl;
+    ngx_http_conflict_list_t  *list;
+
+    list = ctx->list;
+    list->reading = 0;
+
+    ngx_http_conflict_list_passed(r, ctx, "the response is larger than "
+                                          "\"conflict_max_body\"");
+    *out = in;
+
+    if (list->len == 0) {
+        return NGX_DECLINED;
+    }
+
+    text.data = list->body;
+    text.len = list->len;
+
+    cl = ngx_http_conflict_list_body_link(r, &text);
+    if (cl == NULL) {
+        return NGX_ERROR;
+    }
+
+    cl->next = in;
+    *out = cl;
+
+    return NGX_DECLINED;
+}
+
+
+static ngx_int_t
+ngx_http_conflict_list_body_send(ngx_http_request_t *r,
+    ngx_http_conflict_ctx_t *ctx, ngx_chain_t **out)
+{
+    ngx_str_t                  text;
+    ngx_chain_t               *cl;
+    ngx_http_conflict_list_t  *list;
+
+    list = ctx->list;
+    list->reading = 0;
+    r->buffered &= ~NGX_HTTP_CONFLICT_LIST_BUFFERED;
+
+    text.data = list->body;
+    text.len = list->len;
+
+    if (list->n && ngx_http_conflict_list_body_fill(r, ctx, &text) != NGX_OK) {
+        return NGX_ERROR;
+    }
+
+    cl = ngx_http_conflict_list_body_link(r, &text);
+    if (cl == NULL) {
+        return NGX_ERROR;
+    }
+
+    cl->buf->last_buf = 1;
+    cl->buf->last_in_chain = 1;
+    cl->next = NULL;
+    *out = cl;
+
+    return NGX_DECLINED;
+}
+
+
+/*
+ * Puts the versions into the text.  A member that the upstream has sent must
+ * not be taken for a version, so it becomes null if there is none.
+ */
+
+static ngx_int_t
+ngx_http_conflict_list_body_fill(ngx_http_request_t *r,
+    ngx_http_conflict_ctx_t *ctx, ngx_str_t *text)
+{
+    u_char                    *p, *data;
+    size_t                     pos;
+    uint64_t                   version;
+    ngx_str_t                  name;
+    ngx_uint_t                 i;
+    conflict_item_t           *item;
+    conflict_pointer_t        *member;
+    ngx_http_conflict_op_t    *op;
+    ngx_http_conflict_list_t  *list;
+
+    list = ctx->list;
+    op = list->op;
+    member = &ctx->conf->list->path.member;
+
+    name.data = &member->text[member->name[member->levels - 1]];
+    name.len = member->len[member->levels - 1];
+
+    data = ngx_pnalloc(r->pool, text->len
+                                + list->n * (6 * name.len + sizeof(",\"\":") - 1
+                                             + NGX_INT64_LEN));
+    if (data == NULL) {
+        return NGX_ERROR;
+    }
+
+    p = data;
+    pos = 0;
+
+    for (i = 0; i < list->n; i++) {
+        item = &list->items[i];
+        version = (list->index[i] < op->nitems)
+                  ? op->items[list->index[i]].version : 0;
+
+        if (item->to == 0 || (version == 0 && item->from == item->to)) {
+            continue;
+        }
+
+        p = ngx_cpymem(p, text->data + pos, item->from - pos);
+        pos = item->to;
+
+        if (item->from == item->to) {
+
+            if (!item->first) {
+                *p++ = ',';
+            }
+
+            *p++ = '"';
+            p += conflict_text_quote(p, name.data, name.len);
+            *p++ = '"';
+            *p++ = ':';
+        }
+
+        p = version ? conflict_decimal_print(p, version)
+                    : ngx_cpymem(p, "null", 4);
+    }
+
+    p = ngx_cpymem(p, text->data + pos, text->len - pos);
+
+    text->data = data;
+    text->len = p - data;
+
+    return NGX_OK;
+}
+
+
+static ngx_chain_t *
+ngx_http_conflict_list_body_link(ngx_http_request_t *r, ngx_str_t *text)
+{
+    ngx_buf_t    *b;
+    ngx_chain_t  *cl;
+
+    cl = ngx_alloc_chain_link(r->pool);
+    if (cl == NULL) {
+        return NULL;
+    }
+
+    b = ngx_calloc_buf(r->pool);
+    if (b == NULL) {
+        return NULL;
+    }
+
+    b->pos = text->data;
+    b->last = text->data + text->len;
+    b->start = b->pos;
+    b->end = b->last;
+    b->memory = (text->len != 0);
+
+    cl->buf = b;
+
+    return cl;
+}

@@ -1,0 +1,55 @@
+-- mark and versions: the entries of a list's items, and since when each has
+-- been as it is.
+--
+-- input:   KEYS 3 and more, if present: other entries, of the same slot
+--          ARGV 6 verb
+-- output:  ... run, since when the incarnation lasts (msec), clock (msec), how
+--               many keys were evicted so far; with "versions" two words for
+--               each entry: its version, and when it was saved (msec), "new"
+--               if it was made now, or "-" if it is in use or unknown
+
+local verb = ARGV[6]
+
+local evicted = string.match(call('INFO', 'stats'), 'evicted_keys:(%d+)') or 0
+local words = { head, run, since, now, evicted }
+
+for i = 1, verb == 'versions' and #KEYS or 0 do
+
+    if i ~= 2 then
+        key = KEYS[i]
+
+        local e = load()
+        local state, saved = state_of(e), '-'
+
+        if not e then
+            e = new(false)
+
+            -- the item to be shown has not changed later than now
+            e.m = usec()
+
+            if closed > now then
+                set(e, QUARANTINED, closed)
+
+            else
+                saved = 'new'
+            end
+
+            save(e)
+
+        elseif state == FREE and e.existence ~= DELETED and minted(e.v)
+               and minted(e.v) > 0
+        then
+            saved = text(e.u)
+
+            if now - e.u > ttl / 4 then
+                -- without a change of the entry, which is when it was saved
+                call('PEXPIRE', key, ttl)
+            end
+        end
+
+        words[#words + 1] = minted(e.v) and e.v or '0'
+        words[#words + 1] = saved
+    end
+end
+
+return table.concat(words, ' ')

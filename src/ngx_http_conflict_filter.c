@@ -8,6 +8,7 @@
 
 
 #include "ngx_http_conflict_module.h"
+#include "resolver/ngx_http_conflict_resolver.h"
 #include "response/ngx_http_conflict_response.h"
 #include "write/ngx_http_conflict_write.h"
 #include "audit/ngx_http_conflict_audit.h"
@@ -55,6 +56,10 @@ ngx_http_conflict_filter_header(ngx_http_request_t *r)
            != NGX_OK)
     {
         return NGX_ERROR;
+    }
+
+    if (ctx && ctx->resolver && ctx->resolver->request == r) {
+        return ngx_http_conflict_resolver_call_header(r, ctx);
     }
 
     if (ctx == NULL
@@ -434,13 +439,17 @@ ngx_http_conflict_filter_body(ngx_http_request_t *r, ngx_chain_t *in)
     ngx_chain_t              *out;
     ngx_http_conflict_ctx_t  *ctx;
 
-    if (in == NULL) {
+    if (in == NULL && r == r->main) {
         return ngx_http_next_body_filter(r, in);
     }
 
     ctx = ngx_http_conflict_ctx(r->main);
 
-    if (ctx == NULL) {
+    if (ctx && ctx->resolver && ctx->resolver->request == r) {
+        return ngx_http_conflict_resolver_call_body(r, ctx, in);
+    }
+
+    if (ctx == NULL || in == NULL) {
         return ngx_http_next_body_filter(r, in);
     }
 

@@ -246,6 +246,36 @@ is(PUT('/plain/1', { %$doc, n => 3, base_version => $v }, 'X-User: ann')
 is(json(doc('/plain/1'))->{n}, 9, 'is sent');
 
 
+=== a merge patch of what the rules have merged
+--- to: set
+--- rules
+    conflict_field /tags union;
+    conflict_field /at   server;
+--- steps
+my $v = shown('/plain/1', '{"n":10,"e":[],"b":0.10,"tags":["x"],"at":1,"o":1}',
+              'ann', 'bob');
+
+is(PUT('/plain/1', '{"n":15,"e":[],"b":0.10,"tags":["x","y"],"at":1,"o":1,'
+       . qq("base_version":$v}), 'X-User: bob')->{status}, 204, 'bob');
+
+my $patch = 'type=application/merge-patch%2Bjson;charset=utf-8';
+my $body = '{"n":13,"e":[], "b":0.10,"tags":["x","z"],"at":1,"o":1,'
+           . qq("base_version":$v});
+
+for ('{"n":1,"n":2}', '{"n":', '7', '') {
+    answers("status=200&$patch", $_);
+    is(PUT('/plain/1', $body, 'X-User: ann')->{status}, 409, "not $_");
+}
+
+answers("status=200&$patch", '{"n":17,"o":null,"at":2}');
+
+my $r = PUT('/plain/1', $body, 'X-User: ann');
+is($r->{status}, 204, 'merged');
+is(doc('/plain/1'), '{"n":17,"e":[],"b":0.10,"tags":["x","y","z"],"at":1}',
+   'all else stays as it was');
+like(header($r, 'Conflict'), qr/^merged;.*;fields="n tags o"/, 'the fields');
+
+
 === it takes too long
 --- to: hold/sum
 --- within: timeout=300ms

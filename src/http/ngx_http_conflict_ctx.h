@@ -235,6 +235,7 @@ typedef struct {
     unsigned                       page:1;     /* error_page is in progress */
     unsigned                       done:1;
     unsigned                       json:1;
+    unsigned                       patch:1;    /* a merge patch of "merged" */
     unsigned                       encoded:1;
     unsigned                       too_large:1;
 } ngx_http_conflict_resolver_t;

@@ -9,6 +9,7 @@
 
 #include "resolver/ngx_http_conflict_resolver.h"
 #include "write/ngx_http_conflict_write.h"
+#include "history/ngx_http_conflict_history.h"
 #include "core/text/conflict_buffer.h"
 #include "process/ngx_http_conflict_random.h"
 
@@ -22,7 +23,11 @@ static const char *ngx_http_conflict_resolver_answer_status(
     ngx_http_conflict_resolver_t *resolver);
 static const char *ngx_http_conflict_resolver_answer_document(
     ngx_http_conflict_ctx_t *ctx, conflict_buffer_t *out);
-static u_char ngx_http_conflict_resolver_answer_type(ngx_str_t *text);
+static const char *ngx_http_conflict_resolver_answer_patched(
+    ngx_http_conflict_ctx_t *ctx, conflict_document_t *doc,
+    conflict_buffer_t *made);
+static u_char ngx_http_conflict_resolver_answer_type(const u_char *data,
+    size_t len);
 static const char *ngx_http_conflict_resolver_answer_owned(
     ngx_http_conflict_ctx_t *ctx, conflict_document_t *doc,
     conflict_buffer_t *out);
@@ -175,30 +180,42 @@ ngx_http_conflict_resolver_answer_document(ngx_http_conflict_ctx_t *ctx,
     conflict_buffer_t *out)
 {
     u_char                         type;
-    ngx_str_t                      text;
     const char                    *failure;
+    conflict_buffer_t              made;
     conflict_document_t            doc;
     ngx_http_conflict_resolver_t  *resolver;
 
     resolver = ctx->resolver;
 
-    text.data = resolver->data;
-    text.len = resolver->len;
+    doc.data = resolver->data;
+    doc.len = resolver->len;
+    doc.form = CONFLICT_FORM_WHOLE;
 
-    type = ngx_http_conflict_resolver_answer_type(&text);
+    ngx_memzero(&made, sizeof(conflict_buffer_t));
 
-    if (type != ngx_http_conflict_resolver_answer_type(&resolver->server)
-        && type != ngx_http_conflict_resolver_answer_type(&resolver->client))
+    if (resolver->patch) {
+        failure = ngx_http_conflict_resolver_answer_patched(ctx, &doc, &made);
+
+        if (failure) {
+            conflict_buffer_free(&made);
+            return failure;
+        }
+    }
+
+    type = ngx_http_conflict_resolver_answer_type(doc.data, doc.len);
+
+    if (type != ngx_http_conflict_resolver_answer_type(resolver->server.data,
+                                                       resolver->server.len)
+        && type != ngx_http_conflict_resolver_answer_type(resolver->client.data,
+                                                        resolver->client.len))
     {
+        conflict_buffer_free(&made);
         return "has sent a document of another type than both sides have";
     }
 
-    doc.len = conflict_text_bom(text.data, text.len);
-    doc.data = text.data + doc.len;
-    doc.len = text.len - doc.len;
-    doc.form = CONFLICT_FORM_WHOLE;
-
     failure = ngx_http_conflict_resolver_answer_owned(ctx, &doc, out);
+
+    conflict_buffer_free(&made);
 
     if (failure == NULL
         && ngx_http_conflict_resolver_answer_fields(ctx, out) != NGX_OK)
@@ -210,18 +227,47 @@ ngx_http_conflict_resolver_answer_document(ngx_http_conflict_ctx_t *ctx,
 }
 
 
+/* a patch of what the rules have merged becomes the document */
+
+static const char *
+ngx_http_conflict_resolver_answer_patched(ngx_http_conflict_ctx_t *ctx,
+    conflict_document_t *doc, conflict_buffer_t *made)
+{
+    conflict_document_t            from;
+    ngx_http_conflict_resolver_t  *resolver;
+
+    resolver = ctx->resolver;
+
+    from.data = resolver->merged.data;
+    from.len = resolver->merged.len;
+
+    doc->form = CONFLICT_FORM_MERGE_PATCH;
+
+    if (ngx_http_conflict_partial_body_apply(ctx, &from, doc, made) != 0) {
+        return made->failed ? ngx_http_conflict_resolver_error
+                            : "has sent a patch that is not JSON, has a "
+                              "duplicate member or too many values";
+    }
+
+    doc->data = made->data;
+    doc->len = made->len;
+    doc->form = CONFLICT_FORM_WHOLE;
+
+    return NULL;
+}
+
+
 /* of a JSON text: "{", "[", or 0 for any other value */
 
 static u_char
-ngx_http_conflict_resolver_answer_type(ngx_str_t *text)
+ngx_http_conflict_resolver_answer_type(const u_char *data, size_t len)
 {
     size_t  i;
 
-    for (i = conflict_text_bom(text->data, text->len); i < text->len; i++) {
+    for (i = conflict_text_bom(data, len); i < len; i++) {
 
-        if (text->data[i] > ' ') {
-            return (text->data[i] == '{' || text->data[i] == '[')
-                   ? text->data[i] : 0;
+        if (data[i] > ' ') {
+            return (data[i] == '{' || data[i] == '[') ? data[i] : 0;
         }
     }
 
@@ -238,9 +284,15 @@ static const char *
 ngx_http_conflict_resolver_answer_owned(ngx_http_conflict_ctx_t *ctx,
     conflict_document_t *doc, conflict_buffer_t *out)
 {
+    size_t              bom;
     const char         *failure;
     conflict_merge_t    in;
     conflict_merged_t   merged;
+
+    bom = conflict_text_bom(doc->data, doc->len);
+
+    doc->data += bom;
+    doc->len -= bom;
 
     ngx_http_conflict_resolver_answer_input(ctx, &in);
 

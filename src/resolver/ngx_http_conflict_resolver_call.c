@@ -21,6 +21,12 @@ static const ngx_str_t  ngx_http_conflict_resolver_headers[] = {
 };
 
 
+static const ngx_str_t  ngx_http_conflict_resolver_patch[] = {
+    ngx_string("application/merge-patch+json"),
+    ngx_null_string
+};
+
+
 static ngx_str_t  ngx_http_conflict_resolver_post = ngx_string("POST");
 
 
@@ -353,6 +359,7 @@ ngx_int_t
 ngx_http_conflict_resolver_call_header(ngx_http_request_t *r,
     ngx_http_conflict_ctx_t *ctx)
 {
+    ngx_str_t                      type;
     ngx_http_conflict_resolver_t  *resolver;
 
     resolver = ctx->resolver;
@@ -363,6 +370,11 @@ ngx_http_conflict_resolver_call_header(ngx_http_request_t *r,
     resolver->status = r->headers_out.status;
     resolver->json = ngx_http_conflict_media_type_json(
                                                  &r->headers_out.content_type);
+
+    ngx_http_conflict_media_type_name(&r->headers_out.content_type, &type);
+    resolver->patch = ngx_http_conflict_header_listed(&type,
+                                             ngx_http_conflict_resolver_patch);
+
     resolver->encoded = (r->headers_out.content_encoding
                          && r->headers_out.content_encoding->value.len);
 

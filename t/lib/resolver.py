@@ -118,6 +118,8 @@ class Handler(BaseHTTPRequestHandler):
             args = dict(answer)
             self.reply(int(args.pop('status', 200)), args.pop('body'),
                        args.pop('type', 'application/json'), **args)
+        elif path == '/sum' and not json.loads(body)['base_held']:
+            self.reply(409, b'{"why":"no base"}')
         else:
             self.reply(200, resolve(json.loads(body), path[1:]))
 

@@ -9,6 +9,7 @@
 
 #include "ngx_http_conflict_module.h"
 #include "list/ngx_http_conflict_list.h"
+#include "resolver/ngx_http_conflict_resolver.h"
 #include "response/ngx_http_conflict_response.h"
 #include "write/ngx_http_conflict_write.h"
 #include "audit/ngx_http_conflict_audit.h"
@@ -56,6 +57,10 @@ ngx_http_conflict_filter_header(ngx_http_request_t *r)
            != NGX_OK)
     {
         return NGX_ERROR;
+    }
+
+    if (ctx && ctx->resolver && ctx->resolver->request == r) {
+        return ngx_http_conflict_resolver_call_header(r, ctx);
     }
 
     if (ctx == NULL
@@ -439,6 +444,10 @@ ngx_http_conflict_filter_body(ngx_http_request_t *r, ngx_chain_t *in)
     ngx_http_conflict_ctx_t  *ctx;
 
     ctx = ngx_http_conflict_ctx(r->main);
+
+    if (ctx && ctx->resolver && ctx->resolver->request == r) {
+        return ngx_http_conflict_resolver_call_body(r, ctx, in);
+    }
 
     if (ctx == NULL
         || (in == NULL && !(r == r->main && ctx->list && ctx->list->reading)))

@@ -11,6 +11,7 @@
 #include "ngx_http_conflict_module.h"
 #include "lock/ngx_http_conflict_lock.h"
 #include "list/ngx_http_conflict_list.h"
+#include "resolver/ngx_http_conflict_resolver.h"
 #include "answer/ngx_http_conflict_answer.h"
 #include "write/ngx_http_conflict_write.h"
 #include "history/ngx_http_conflict_history.h"
@@ -92,6 +93,10 @@ static const ngx_http_conflict_step_t  ngx_http_conflict_steps[] = {
         { "history found", ngx_http_conflict_merge_write_found },
     [NGX_HTTP_CONFLICT_STATE_MERGE_WRITE] =
         { "merge write", ngx_http_conflict_merge_write },
+    [NGX_HTTP_CONFLICT_STATE_RESOLVER_ASK] =
+        { "resolver ask", ngx_http_conflict_resolver_ask },
+    [NGX_HTTP_CONFLICT_STATE_RESOLVER_ANSWER] =
+        { "resolver answer", ngx_http_conflict_resolver_answer },
     [NGX_HTTP_CONFLICT_STATE_FORWARD] =
         { "forward", ngx_http_conflict_handler_forward },
     [NGX_HTTP_CONFLICT_STATE_REDIRECTED] =
@@ -559,6 +564,7 @@ ngx_http_conflict_handler_cleanup(ngx_http_conflict_ctx_t *ctx)
     ngx_http_conflict_held_response_end(ctx);
     ngx_http_conflict_diff_end(ctx);
     ngx_http_conflict_list_end(ctx);
+    ngx_http_conflict_resolver_call_end(ctx);
 
     if (ctx->latest.started && !ctx->latest.done) {
         /* before the access log is written */

@@ -19,15 +19,12 @@
 
 static ngx_int_t ngx_http_conflict_answer_refusal(ngx_http_request_t *r,
     ngx_http_conflict_ctx_t *ctx, ngx_chain_t **out);
-static void ngx_http_conflict_answer_clashes(ngx_http_conflict_writer_t *out,
-    ngx_http_conflict_merge_t *merge);
 static u_char *ngx_http_conflict_answer_value(ngx_http_conflict_writer_t *out,
     const char *name, u_char *value, size_t len);
 static json_t *ngx_http_conflict_answer_head(ngx_http_conflict_ctx_t *ctx);
 static json_t *ngx_http_conflict_answer_tail(ngx_http_conflict_ctx_t *ctx);
 static const char *ngx_http_conflict_answer_document(
     ngx_http_conflict_ctx_t *ctx, ngx_str_t *document);
-static json_t *ngx_http_conflict_answer_version(ngx_http_conflict_ctx_t *ctx);
 
 
 ngx_int_t
@@ -145,6 +142,12 @@ ngx_http_conflict_answer_refusal(ngx_http_request_t *r,
         ngx_http_conflict_answer_clashes(&out, &ctx->merge);
     }
 
+    if (ctx->resolver && ctx->resolver->detail.len) {
+        ngx_http_conflict_writer_print(&out, ",\"resolver\":");
+        ngx_http_conflict_writer_json(&out, ctx->resolver->detail.data,
+                                      ctx->resolver->detail.len);
+    }
+
     tail = ngx_http_conflict_answer_tail(ctx);
 
     if (json_object_size(tail)) {
@@ -170,7 +173,7 @@ ngx_http_conflict_answer_refusal(ngx_http_request_t *r,
 
 /* copies values byte for byte, as jansson would change their numbers */
 
-static void
+void
 ngx_http_conflict_answer_clashes(ngx_http_conflict_writer_t *out,
     ngx_http_conflict_merge_t *merge)
 {
@@ -323,7 +326,7 @@ ngx_http_conflict_answer_tail(ngx_http_conflict_ctx_t *ctx)
 }
 
 
-static json_t *
+json_t *
 ngx_http_conflict_answer_version(ngx_http_conflict_ctx_t *ctx)
 {
     ngx_str_t  text;

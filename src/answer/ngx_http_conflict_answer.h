@@ -17,6 +17,13 @@
 /* The content handler of an answer; ctx->flow.answer says which. */
 ngx_int_t ngx_http_conflict_answer_handler(ngx_http_request_t *r);
 
+/* The current version, as clients see it. */
+json_t *ngx_http_conflict_answer_version(ngx_http_conflict_ctx_t *ctx);
+
+/* Prints the member "conflicts", after a comma. */
+void ngx_http_conflict_answer_clashes(ngx_http_conflict_writer_t *out,
+    ngx_http_conflict_merge_t *merge);
+
 
 /*
  * Sets the response header from that of the own GET, and *out to its body, in

@@ -160,6 +160,7 @@ ngx_http_conflict_conf_create_loc(ngx_conf_t *cf)
     conf->patch = NGX_CONF_UNSET_UINT;
     conf->history = NGX_CONF_UNSET_UINT;
     conf->history_ttl = NGX_CONF_UNSET_MSEC;
+    conf->resolver = NGX_CONF_UNSET_PTR;
     conf->log = NGX_CONF_UNSET_PTR;
 
     return conf;
@@ -242,6 +243,7 @@ ngx_http_conflict_conf_merge_loc(ngx_conf_t *cf, void *parent, void *child)
     }
 
     ngx_http_conflict_location_warn(cf, conf, own, rules);
+    ngx_http_conflict_directive_resolver_merge(cf, conf, prev);
 
     if (ngx_http_conflict_conf_complete(cf, conf) != NGX_OK) {
         return NGX_CONF_ERROR;

@@ -164,6 +164,14 @@ typedef struct {
 } ngx_http_conflict_rule_t;
 
 
+/* conflict_resolver */
+
+typedef struct {
+    ngx_http_complex_value_t      *uri;
+    ngx_msec_t                     timeout;
+} ngx_http_conflict_resolver_conf_t;
+
+
 typedef struct ngx_http_conflict_origins_s  ngx_http_conflict_origins_t;
 
 
@@ -217,6 +225,7 @@ struct ngx_http_conflict_loc_conf_s {
     ngx_msec_t                        history_ttl;
     ngx_uint_t                        server_rules;  /* a field has it */
     ngx_uint_t                        sum_rules;     /* the same */
+    ngx_http_conflict_resolver_conf_t  *resolver;    /* NULL: none */
 
     ngx_uint_t                        lock;          /* a lock endpoint */
     ngx_uint_t                        lock_force;
@@ -325,6 +334,14 @@ char *ngx_http_conflict_directive_policy_store(ngx_conf_t *cf,
     ngx_command_t *cmd, void *conf);
 char *ngx_http_conflict_directive_policy_log(ngx_conf_t *cf, ngx_command_t *cmd,
     void *conf);
+
+
+char *ngx_http_conflict_directive_resolver(ngx_conf_t *cf, ngx_command_t *cmd,
+    void *conf);
+
+/* Inherits the resolver, and warns of one that has no effect. */
+void ngx_http_conflict_directive_resolver_merge(ngx_conf_t *cf,
+    ngx_http_conflict_loc_conf_t *conf, ngx_http_conflict_loc_conf_t *prev);
 
 
 char *ngx_http_conflict_directive_value_source(ngx_conf_t *cf,

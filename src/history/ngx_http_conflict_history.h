@@ -85,6 +85,11 @@ ngx_int_t ngx_http_conflict_partial_body_recalled(ngx_http_conflict_ctx_t *ctx);
 ngx_int_t ngx_http_conflict_partial_body_link(ngx_http_conflict_ctx_t *ctx,
     ngx_str_t *body);
 
+/* Applies a part or a patch to a document; returns 0, or -1. */
+int ngx_http_conflict_partial_body_apply(ngx_http_conflict_ctx_t *ctx,
+    conflict_document_t *doc, conflict_document_t *part,
+    conflict_buffer_t *out);
+
 /* Decodes the body of this write in the history. */
 void ngx_http_conflict_partial_body_made(ngx_http_conflict_ctx_t *ctx,
     conflict_document_t *doc);

@@ -27,9 +27,6 @@ static uint64_t ngx_http_conflict_partial_body_base(
     ngx_http_conflict_ctx_t *ctx);
 static uint64_t ngx_http_conflict_partial_body_decode(ngx_str_t *body,
     conflict_document_t *doc);
-static int ngx_http_conflict_partial_body_apply(ngx_http_conflict_ctx_t *ctx,
-    conflict_document_t *doc, conflict_document_t *part,
-    conflict_buffer_t *out);
 static ngx_int_t ngx_http_conflict_partial_body_copy(ngx_pool_t *pool,
     conflict_document_t *doc);
 static ngx_int_t ngx_http_conflict_partial_body_compose(
@@ -228,7 +225,7 @@ ngx_http_conflict_partial_body_recalled(ngx_http_conflict_ctx_t *ctx)
 }
 
 
-static int
+int
 ngx_http_conflict_partial_body_apply(ngx_http_conflict_ctx_t *ctx,
     conflict_document_t *doc, conflict_document_t *part, conflict_buffer_t *out)
 {

@@ -37,6 +37,8 @@ typedef enum {
     NGX_HTTP_CONFLICT_STATE_HISTORY_LOOKUP,       /* ask for the base's body */
     NGX_HTTP_CONFLICT_STATE_HISTORY_FOUND,
     NGX_HTTP_CONFLICT_STATE_MERGE_WRITE,          /* three-way merge */
+    NGX_HTTP_CONFLICT_STATE_RESOLVER_ASK,         /* fields have clashed */
+    NGX_HTTP_CONFLICT_STATE_RESOLVER_ANSWER,
     NGX_HTTP_CONFLICT_STATE_FORWARD,              /* pass to the upstream */
     NGX_HTTP_CONFLICT_STATE_REDIRECTED,           /* after that, internally */
 
@@ -214,6 +216,35 @@ typedef struct {
     unsigned                       clashed:1;
     ngx_uint_t                     omitted;     /* clashes not in "clashes" */
 } ngx_http_conflict_merge_t;
+
+
+/*
+ * A question to the resolver, and its answer.  Written by resolver/; texts are
+ * in the request's pool.
+ */
+
+typedef struct {
+    ngx_http_request_t            *request;    /* the subrequest */
+    ngx_event_t                    timer;
+    ngx_str_t                      uri;
+    ngx_str_t                      args;
+    ngx_str_t                      server;     /* the server's document */
+    ngx_str_t                      client;     /* the client's, whole */
+    ngx_str_t                      merged;     /* what the rules make of them */
+    ngx_uint_t                     status;     /* of the answer */
+    u_char                        *data;       /* its body */
+    size_t                         len;
+    size_t                         size;       /* allocated */
+    ngx_str_t                      detail;     /* JSON of a refusal */
+    const char                    *failure;    /* for the error log; NULL: it
+                                                  has answered */
+    unsigned                       page:1;     /* error_page is in progress */
+    unsigned                       done:1;
+    unsigned                       json:1;
+    unsigned                       patch:1;    /* a merge patch of "merged" */
+    unsigned                       encoded:1;
+    unsigned                       too_large:1;
+} ngx_http_conflict_resolver_t;
 
 
 /* the latest body as the filters of the location have changed it */
@@ -553,6 +584,7 @@ struct ngx_http_conflict_ctx_s {
     ngx_http_conflict_body_t           body;
     ngx_http_conflict_latest_t         latest;
     ngx_http_conflict_merge_t          merge;
+    ngx_http_conflict_resolver_t      *resolver;  /* NULL: not asked */
     ngx_http_conflict_response_t      *response;  /* NULL: not scanned */
     ngx_http_conflict_list_t          *list;      /* NULL: no list */
     ngx_http_conflict_own_t            own;

@@ -49,7 +49,7 @@ ngx_http_conflict_fingerprint(ngx_http_request_t *r,
 
     if (nameless
         && (!(r->method & (NGX_HTTP_PUT|NGX_HTTP_DELETE))
-            || ctx->conf->sum_rules))
+            || ctx->conf->sum_rules || ctx->conf->resolver))
     {
         return NGX_OK;
     }

@@ -29,18 +29,14 @@ static ngx_uint_t ngx_http_conflict_merge_write_removal_missed(
 static conflict_merge_rc_e ngx_http_conflict_merge_write_documents(
     ngx_http_request_t *r, ngx_http_conflict_ctx_t *ctx, ngx_str_t *server,
     ngx_str_t *text, conflict_merged_t *merged);
-static ngx_int_t ngx_http_conflict_merge_write_version(
-    ngx_http_conflict_ctx_t *ctx, ngx_str_t *value);
 static ngx_http_conflict_state_e ngx_http_conflict_merge_write_done(
     ngx_http_request_t *r, ngx_http_conflict_ctx_t *ctx,
     conflict_merge_rc_e rc, conflict_merged_t *merged);
-static ngx_int_t ngx_http_conflict_merge_write_text(ngx_http_request_t *r,
-    ngx_http_conflict_ctx_t *ctx, conflict_buffer_t *out);
+static ngx_uint_t ngx_http_conflict_merge_write_resolvable(
+    ngx_http_conflict_ctx_t *ctx);
 static void ngx_http_conflict_merge_write_strip(ngx_http_conflict_ctx_t *ctx,
     ngx_str_t *text);
 static void ngx_http_conflict_merge_write_free(void *data);
-static ngx_int_t ngx_http_conflict_merge_write_copy(ngx_pool_t *pool,
-    ngx_str_t *dst, conflict_buffer_t *src);
 
 
 ngx_http_conflict_state_e
@@ -309,9 +305,7 @@ ngx_http_conflict_merge_write_documents(ngx_http_request_t *r,
 }
 
 
-/* as JSON; as a string if the client's base is one */
-
-static ngx_int_t
+ngx_int_t
 ngx_http_conflict_merge_write_version(ngx_http_conflict_ctx_t *ctx,
     ngx_str_t *value)
 {
@@ -445,6 +439,11 @@ ngx_http_conflict_merge_write_done(ngx_http_request_t *r,
 
     if (rc == CONFLICT_MERGE_CLASH) {
         merge->clashed = 1;
+
+        if (ngx_http_conflict_merge_write_resolvable(ctx)) {
+            return NGX_HTTP_CONFLICT_STATE_RESOLVER_ASK;
+        }
+
         return ngx_http_conflict_respond(ctx, NGX_HTTP_CONFLICT_ANSWER_STALE,
                                          NGX_HTTP_CONFLICT_OUTCOME_REJECTED,
                                          NGX_HTTP_CONFLICT_ACTION_VERSION);
@@ -469,9 +468,31 @@ ngx_http_conflict_merge_write_done(ngx_http_request_t *r,
 }
 
 
-/* the body for the upstream, without the base if that is to be removed */
+/*
+ * It runs once, and not for a retry of a write of unknown outcome: that may
+ * have been done, and what the resolver makes of it would be done twice.
+ */
 
-static ngx_int_t
+static ngx_uint_t
+ngx_http_conflict_merge_write_resolvable(ngx_http_conflict_ctx_t *ctx)
+{
+    if (ctx->conf->resolver == NULL || ctx->conf->report
+        || ctx->op->out.verdict != CONFLICT_COMBINE)
+    {
+        return 0;
+    }
+
+    if (ctx->op->out.repeat) {
+        ctx->flow.reason = "it is unknown whether this write was already done, "
+                           "and it must not be applied twice";
+        return 0;
+    }
+
+    return 1;
+}
+
+
+ngx_int_t
 ngx_http_conflict_merge_write_text(ngx_http_request_t *r,
     ngx_http_conflict_ctx_t *ctx, conflict_buffer_t *out)
 {
@@ -548,7 +569,7 @@ ngx_http_conflict_merge_write_free(void *data)
 }
 
 
-static ngx_int_t
+ngx_int_t
 ngx_http_conflict_merge_write_copy(ngx_pool_t *pool, ngx_str_t *dst,
     conflict_buffer_t *src)
 {

@@ -172,6 +172,25 @@ ngx_http_conflict_state_e ngx_http_conflict_merge_write(
 
 
 /*
+ * The server's version as JSON, as a string if the client's base is one; an
+ * empty text: it is not known.
+ */
+ngx_int_t ngx_http_conflict_merge_write_version(ngx_http_conflict_ctx_t *ctx,
+    ngx_str_t *value);
+
+/*
+ * Makes a text the body for the upstream, without the base if that is to be
+ * removed.  The memory is taken from "out".
+ */
+ngx_int_t ngx_http_conflict_merge_write_text(ngx_http_request_t *r,
+    ngx_http_conflict_ctx_t *ctx, conflict_buffer_t *out);
+
+/* Copies a result of a merge. */
+ngx_int_t ngx_http_conflict_merge_write_copy(ngx_pool_t *pool,
+    ngx_str_t *dst, conflict_buffer_t *src);
+
+
+/*
  * Refuse a write that cannot be merged: the latest representation is not a
  * document; the body has too many values; all documents together have.
  */

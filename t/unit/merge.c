@@ -1457,6 +1457,11 @@ same(const char *a, size_t a_len, const char *b)
 }
 
 
+/* a clash takes the server's value */
+
+static unsigned  yielding;
+
+
 /* the result as text, NULL for a clash */
 
 static char *
@@ -1478,6 +1483,7 @@ merged_as(conflict_form_e form, const char *base, const char *server,
     in.n = rules_of(rules, fields);
     in.fields = fields;
     in.stale = 1;
+    in.yields = yielding;
     in.values = MOST;
     in.reveal = 1;
     in.seed = SEED;
@@ -1581,6 +1587,69 @@ test_properties(void **state)
 }
 
 
+static void
+test_yields(void **state)
+{
+    int    i, clashed;
+    char  *b, *s, *c, *r, *q;
+
+    static const char  rules[] = "/a reject,/b union(b),/c sum,/d list,"
+                                 "/e server";
+
+    (void) state;
+
+    srand(2);
+    clashed = 0;
+
+    for (i = 0; i < 20000; i++) {
+        b = random_document();
+        s = random_document();
+        c = random_document();
+
+        r = merged(b, s, c, rules);
+
+        yielding = 1;
+        q = merged(b, s, c, rules);
+
+        /* as without, if nothing clashes; JSON in any case */
+
+        assert_non_null(q);
+        assert_true(r ? strcmp(r, q) == 0 : same(q, strlen(q), q));
+        clashed += (r == NULL);
+
+        free(r);
+        free(q);
+
+        /* without a base and rules, any difference clashes */
+
+        q = merged(NULL, s, c, "");
+        assert_non_null(q);
+        assert_true(same(q, strlen(q), s));
+        free(q);
+
+        yielding = 0;
+
+        free(b);
+        free(s);
+        free(c);
+    }
+
+    assert_true(clashed > 1000);
+
+    /* an element with a key that one side has changed, the other removed */
+
+    yielding = 1;
+
+    q = merged("{\"b\":[{\"b\":1,\"x\":1},{\"b\":2,\"x\":1}]}",
+               "{\"b\":[{\"b\":2,\"x\":2}]}", "{\"b\":[{\"b\":1,\"x\":2}]}",
+               rules);
+    assert_string_equal(q, "{\"b\":[{\"b\":2,\"x\":2}]}");
+    free(q);
+
+    yielding = 0;
+}
+
+
 /* applies a part to a document, as an API does */
 
 static char *
@@ -1644,6 +1713,53 @@ test_parts_applied(void **state)
         free(s);
         free(b);
     }
+}
+
+
+/* a part made of two documents turns one into the other */
+
+static void
+test_parts_made(void **state)
+{
+    int                  i, done;
+    char                *a, *b, *made;
+    conflict_form_e      form;
+    conflict_buffer_t    out;
+    conflict_document_t  from, to;
+
+    (void) state;
+
+    srand(4);
+    done = 0;
+
+    for (i = 0; i < 40000; i++) {
+        form = CONFLICT_FORM_SHALLOW + i % 3;
+        a = random_document();
+        b = random_document();
+
+        document(&from, a);
+        document(&to, b);
+        memset(&out, 0, sizeof(out));
+
+        if (conflict_part_diff(&from, &to, form, NULL, &out, MOST, SEED) == 0) {
+            conflict_buffer_add(&out, "", 1);
+            made = applied(a, (char *) out.data, form);
+
+            if (!same(made, strlen(made), b)) {
+                fail_msg("form %d: from %s\nto %s\npart %s\nmade %s", form, a,
+                         b, (char *) out.data, made);
+            }
+
+            free(made);
+            done++;
+        }
+
+        conflict_buffer_free(&out);
+        free(a);
+        free(b);
+    }
+
+    assert_true(done > 5000);
 }
 
 
@@ -1939,7 +2055,9 @@ main(void)
         cmocka_unit_test(test_printed),
         cmocka_unit_test(test_fields_cut),
         cmocka_unit_test(test_properties),
+        cmocka_unit_test(test_yields),
         cmocka_unit_test(test_parts_applied),
+        cmocka_unit_test(test_parts_made),
         cmocka_unit_test(test_commute)
     };
 

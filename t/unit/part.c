@@ -2,7 +2,7 @@
 /*
  * Copyright (C) the ngx_http_conflict_module authors
  *
- * conflict_part: parts applied to documents.
+ * conflict_part: parts applied to documents, and made of two of them.
  */
 
 
@@ -129,12 +129,120 @@ test_refused(void **state)
 }
 
 
+/* what a part is made of it makes again */
+
+static void
+test_diff(void **state)
+{
+    size_t               i;
+    conflict_buffer_t    out, made;
+    conflict_pointer_t   base;
+    conflict_document_t  from, to, part;
+
+    static const struct {
+        conflict_form_e   form;
+        const char       *from, *to, *part;    /* NULL: there is none */
+    } cases[] = {
+        { CONFLICT_FORM_SHALLOW, "{\"a\":1,\"b\":2}",
+          "{\"b\":3,\"a\":1.0,\"c\":4}",
+          "{\"b\":3,\"c\":4}" },
+        { CONFLICT_FORM_SHALLOW, "{\"o\":{\"x\":1,\"y\":2}}",
+          "{\"o\":{\"x\":3}}",
+          "{\"o\":{\"x\":3}}" },
+        { CONFLICT_FORM_SHALLOW, "{\"a\":1}", "{\"a\":null}",
+          "{\"a\":null}" },
+        { CONFLICT_FORM_SHALLOW, "{\"a\":1}", "{}", NULL },
+        { CONFLICT_FORM_DEEP, "{\"o\":{\"x\":1,\"y\":2}}",
+          "{\"o\":{\"x\":3,\"y\":2,\"z\":null}}",
+          "{\"o\":{\"x\":3,\"z\":null}}" },
+        { CONFLICT_FORM_DEEP, "{\"o\":{\"x\":1,\"y\":2}}",
+          "{\"o\":{\"x\":1}}", NULL },
+        { CONFLICT_FORM_DEEP, "{\"o\":7}", "{\"o\":{\"x\":null}}",
+          "{\"o\":{\"x\":null}}" },
+        { CONFLICT_FORM_DEEP, "{\"t\":[1,2]}", "{\"t\":[2]}",
+          "{\"t\":[2]}" },
+        { CONFLICT_FORM_MERGE_PATCH, "{\"a\":1,\"o\":{\"x\":1,\"y\":2}}",
+          "{\"o\":{\"y\":3}}",
+          "{\"a\":null,\"o\":{\"x\":null,\"y\":3}}" },
+        { CONFLICT_FORM_MERGE_PATCH, "{\"a\":1}", "{\"a\":null}", NULL },
+        { CONFLICT_FORM_MERGE_PATCH, "{\"a\":null}", "{\"a\":null,\"b\":1}",
+          "{\"b\":1}" },
+        { CONFLICT_FORM_MERGE_PATCH, "{\"a\":1}", "{\"a\":{\"b\":null}}",
+          NULL },
+        { CONFLICT_FORM_MERGE_PATCH, "{}", "{\"a\":[null,{\"b\":null}]}",
+          "{\"a\":[null,{\"b\":null}]}" },
+        { CONFLICT_FORM_MERGE_PATCH, "{}", "{}", "{}" },
+        { CONFLICT_FORM_MERGE_PATCH, "[1]", "[2]", "[2]" },
+
+        /* the base version is not part of either */
+
+        { CONFLICT_FORM_SHALLOW, "{\"v\":1,\"a\":1}", "{\"a\":2}",
+          "{\"a\":2}" },
+        { CONFLICT_FORM_MERGE_PATCH, "{\"a\":1}", "{\"v\":1,\"a\":2}",
+          "{\"a\":2}" }
+    };
+
+    (void) state;
+
+    assert_int_equal(conflict_scan_pointer(&base, "/v", 2), 0);
+
+    for (i = 0; i < sizeof(cases) / sizeof(cases[0]); i++) {
+        memset(&out, 0, sizeof(out));
+        memset(&made, 0, sizeof(made));
+
+        from.data = (const unsigned char *) cases[i].from;
+        from.len = strlen(cases[i].from);
+        from.form = CONFLICT_FORM_WHOLE;
+        to.data = (const unsigned char *) cases[i].to;
+        to.len = strlen(cases[i].to);
+        to.form = CONFLICT_FORM_WHOLE;
+
+        assert_int_equal(conflict_part_diff(&from, &to, cases[i].form, &base,
+                                            &out, 100, 7),
+                         cases[i].part ? 0 : -1);
+
+        if (cases[i].part) {
+            part.data = out.data;
+            part.len = out.len;
+            part.form = cases[i].form;
+
+            assert_int_equal(out.len, strlen(cases[i].part));
+            assert_memory_equal(out.data, cases[i].part, out.len);
+
+            /* but for the base version, it makes the document */
+
+            assert_int_equal(conflict_part_apply(&from, &part, &made, 100, 7),
+                             0);
+            part.data = made.data;
+            part.len = made.len;
+            conflict_buffer_free(&out);
+
+            assert_int_equal(conflict_part_diff(&part, &to, cases[i].form,
+                                                &base, &out, 100, 7), 0);
+            assert_int_equal(out.len, (cases[i].to[0] == '{')
+                                      ? 2 : strlen(cases[i].to));
+        }
+
+        conflict_buffer_free(&out);
+        conflict_buffer_free(&made);
+    }
+
+    from.data = (const unsigned char *) "{\"a\":1,\"a\":1}";
+    from.len = 13;
+    memset(&out, 0, sizeof(out));
+    assert_int_equal(conflict_part_diff(&from, &to, CONFLICT_FORM_DEEP, &base,
+                                        &out, 100, 7), -1);
+    conflict_buffer_free(&out);
+}
+
+
 int
 main(void)
 {
     const struct CMUnitTest  tests[] = {
         cmocka_unit_test(test_apply),
-        cmocka_unit_test(test_refused)
+        cmocka_unit_test(test_refused),
+        cmocka_unit_test(test_diff)
     };
 
     return cmocka_run_group_tests(tests, NULL, NULL);

@@ -1047,6 +1047,79 @@ test_random(void **state)
 }
 
 
+/* the patch that turns one document into another */
+
+static void
+test_made(void **state)
+{
+    int                  i, errors;
+    char                 from[4096], to[4096];
+    char                *made, *text;
+    conflict_buffer_t    out;
+    conflict_pointer_t   base;
+    conflict_document_t  a, b, version;
+
+    (void) state;
+
+    srand(6);
+
+    assert_int_equal(conflict_scan_pointer(&base, "/v~1", 4), 0);
+
+    for (i = 0; i < 20000; i++) {
+        random_document(from);
+        random_document(to);
+
+        a = document(from);
+        b = document(to);
+        version = document(NULL);
+        memset(&out, 0, sizeof(out));
+
+        assert_int_equal(conflict_patch_make(&a, &b, &base, &version, &out,
+                                             MOST, SEED), 0);
+        text = text_of(&out);
+        made = apply(from, text, &errors);
+
+        if (made == NULL || !same(made, to)) {
+            fail_msg("from %s\nto %s\npatch %s\nmade %s", from, to, text,
+                     made ? made : "");
+        }
+
+        free(made);
+        free(text);
+        conflict_buffer_free(&out);
+    }
+
+    /* with a test of the base version, which is in neither of them */
+
+    a = document("{\"n\":1,\"v/\":3}");
+    b = document("{\"n\":2}");
+    version = document("7");
+
+    assert_int_equal(conflict_patch_make(&a, &b, &base, &version, &out, MOST,
+                                         SEED), 0);
+    text = text_of(&out);
+    assert_string_equal(text, "[{\"op\":\"test\",\"path\":\"/v~1\","
+                              "\"value\":7},{\"op\":\"replace\","
+                              "\"path\":\"/n\",\"value\":2}]");
+    free(text);
+    conflict_buffer_free(&out);
+
+    memset(&out, 0, sizeof(out));
+    assert_int_equal(conflict_patch_make(&a, &a, &base, &version, &out, MOST,
+                                         SEED), 0);
+    text = text_of(&out);
+    assert_string_equal(text, "[{\"op\":\"test\",\"path\":\"/v~1\","
+                              "\"value\":7}]");
+    free(text);
+    conflict_buffer_free(&out);
+
+    memset(&out, 0, sizeof(out));
+    assert_int_equal(conflict_patch_make(&a, &b, &base, &version, &out, 3,
+                                         SEED), -1);
+    conflict_buffer_free(&out);
+}
+
+
 int
 main(void)
 {
@@ -1057,7 +1130,8 @@ main(void)
         cmocka_unit_test(test_base),
         cmocka_unit_test(test_retries),
         cmocka_unit_test(test_bounds),
-        cmocka_unit_test(test_random)
+        cmocka_unit_test(test_random),
+        cmocka_unit_test(test_made)
     };
 
     return cmocka_run_group_tests(tests, NULL, NULL);

@@ -78,6 +78,8 @@ typedef struct {
                                                 clashes may contain it */
     unsigned                       filtered; /* clashes contain neither the
                                                 base nor the server's value */
+    unsigned                       yields;   /* nothing clashes: the server's
+                                                value is taken instead */
     uint64_t                       seed;     /* of hashes, unpredictable */
 } conflict_merge_t;
 

@@ -98,6 +98,11 @@ conflict_merge_field(conflict_walk_t *walk, conflict_edit_t *edit,
         }
     }
 
+    if (take == CONFLICT_TAKE_CLASH && walk->in->yields) {
+        made->len = 0;
+        take = CONFLICT_TAKE_SERVER;
+    }
+
     if (take == CONFLICT_TAKE_CLASH) {
         conflict_merge_report_clash(walk, rule, trio);
 

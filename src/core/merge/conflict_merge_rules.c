@@ -335,12 +335,18 @@ conflict_merge_rules_element(conflict_walk_t *walk, conflict_trio_t *trio,
 
     conflict_merge_report_enter(walk, text, len);
 
-    if (trio->server.tree == NULL || trio->client.tree == NULL) {
-        conflict_merge_report_clash(walk, CONFLICT_RULE_UNION, trio);
-
-    } else {
+    if (trio->server.tree && trio->client.tree) {
         conflict_merge_rules_begin(array);
         conflict_merge_rules_object(walk, trio, array->out);
+
+    } else if (walk->in->yields) {
+
+        if (trio->server.tree) {
+            conflict_merge_rules_push(array, trio->server);
+        }
+
+    } else {
+        conflict_merge_report_clash(walk, CONFLICT_RULE_UNION, trio);
     }
 
     walk->path.len = path;

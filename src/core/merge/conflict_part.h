@@ -23,5 +23,17 @@ int conflict_part_apply(const conflict_document_t *doc,
     const conflict_document_t *part, conflict_buffer_t *out, size_t values,
     uint64_t seed);
 
+/*
+ * Adds to "out" the part of this form that turns one document into another,
+ * without the member at "ignored", which may be NULL.  Returns 0, or -1 if
+ * there is no such part, since a member is removed by it, or set to null by a
+ * merge patch; if either is not JSON, both together have more than "values"
+ * values, or there is no memory.
+ */
+int conflict_part_diff(const conflict_document_t *from,
+    const conflict_document_t *to, conflict_form_e form,
+    const conflict_pointer_t *ignored, conflict_buffer_t *out, size_t values,
+    uint64_t seed);
+
 
 #endif /* _CONFLICT_PART_H_INCLUDED_ */

@@ -12,6 +12,9 @@
 #include "core/patch/conflict_patch_state.h"
 
 
+static void conflict_patch_make_test(conflict_walk_t *walk,
+    const conflict_pointer_t *base, const conflict_document_t *version,
+    conflict_buffer_t *out);
 static void conflict_patch_locate(conflict_scan_t *json,
     const conflict_operation_t *op);
 static int conflict_patch_exists(const conflict_patch_t *patch,
@@ -59,6 +62,100 @@ conflict_patch_apply(const conflict_document_t *doc,
     conflict_patch_work_free(&work);
 
     return (rc == 0 && !out->failed) ? 0 : -1;
+}
+
+
+int
+conflict_patch_make(const conflict_document_t *from,
+    const conflict_document_t *to, const conflict_pointer_t *base,
+    const conflict_document_t *version, conflict_buffer_t *out, size_t values,
+    uint64_t seed)
+{
+    int                rc;
+    size_t             comma;
+    conflict_tree_t    f, t;
+    conflict_walk_t    walk;
+    conflict_value_t   was, now;
+    conflict_merge_t   in;
+    conflict_buffer_t  diff;
+
+    memset(&t, 0, sizeof(conflict_tree_t));
+    memset(&in, 0, sizeof(conflict_merge_t));
+    memset(&walk, 0, sizeof(conflict_walk_t));
+    memset(&diff, 0, sizeof(conflict_buffer_t));
+
+    in.ignored = base;
+    walk.in = &in;
+
+    was.tree = &f;
+    was.node = 0;
+    now.tree = &t;
+    now.node = 0;
+
+    rc = (conflict_tree_parse(&f, from->data, from->len, &values, seed)
+          == CONFLICT_JSON_OK
+          && conflict_tree_parse(&t, to->data, to->len, &values, seed)
+             == CONFLICT_JSON_OK)
+         ? 0 : -1;
+
+    if (rc == 0) {
+        conflict_patch_diff(&walk, &diff, was, now);
+
+        conflict_buffer_text(out, "[");
+
+        if (base && version->data) {
+            conflict_patch_make_test(&walk, base, version, out);
+        }
+
+        /* each operation begins with a comma */
+
+        comma = (diff.len && out->len == 1);
+        conflict_buffer_add(out, diff.data ? diff.data + comma : NULL,
+                            diff.len - comma);
+        conflict_buffer_text(out, "]");
+    }
+
+    if (walk.path.failed || diff.failed || out->failed) {
+        rc = -1;
+    }
+
+    conflict_tree_free(&f);
+    conflict_tree_free(&t);
+    conflict_buffer_free(&diff);
+    conflict_buffer_free(&walk.path);
+
+    return rc;
+}
+
+
+static void
+conflict_patch_make_test(conflict_walk_t *walk, const conflict_pointer_t *base,
+    const conflict_document_t *version, conflict_buffer_t *out)
+{
+    unsigned           level;
+    conflict_buffer_t  name;
+
+    memset(&name, 0, sizeof(conflict_buffer_t));
+
+    walk->path.len = 0;
+
+    for (level = 0; level < base->levels; level++) {
+        name.len = 0;
+        conflict_buffer_quoted(&name, &base->text[base->name[level]],
+                               base->len[level]);
+        conflict_merge_report_enter(walk, name.len ? name.data
+                                                   : (const unsigned char *) "",
+                                    name.len);
+        walk->path.failed |= name.failed;
+    }
+
+    conflict_buffer_free(&name);
+
+    conflict_buffer_text(out, "{\"op\":\"test\",\"path\":\"");
+    conflict_buffer_quoted(out, walk->path.data, walk->path.len);
+    conflict_buffer_text(out, "\",\"value\":");
+    conflict_buffer_add(out, version->data, version->len);
+    conflict_buffer_text(out, "}");
 }
 
 

@@ -34,6 +34,16 @@ int conflict_patch_apply(const conflict_document_t *doc,
     uint64_t seed);
 
 /*
+ * Adds to "out" the patch that turns one document into another, except for the
+ * member at "base", which may be NULL: with "version", as JSON, the patch
+ * begins with a test of it.  Returns 0, or -1 as conflict_patch_apply().
+ */
+int conflict_patch_make(const conflict_document_t *from,
+    const conflict_document_t *to, const conflict_pointer_t *base,
+    const conflict_document_t *version, conflict_buffer_t *out, size_t values,
+    uint64_t seed);
+
+/*
  * Finds the base version that a patch states with a "test" of that member, and
  * sets "json" as a scan that has found it does: cutting it out removes the
  * operation.  REPEATED: there is more than one such test, or, if none was

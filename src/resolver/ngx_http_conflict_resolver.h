@@ -1,0 +1,51 @@
+
+/*
+ * Copyright (C) the ngx_http_conflict_module authors
+ *
+ * The resolver: a location that decides what becomes of a write whose fields
+ * have clashed.
+ */
+
+
+#ifndef _NGX_HTTP_CONFLICT_RESOLVER_H_INCLUDED_
+#define _NGX_HTTP_CONFLICT_RESOLVER_H_INCLUDED_
+
+
+#include "answer/ngx_http_conflict_answer.h"
+
+
+/*
+ * The answer is here, or there will be none: forwards the write with the
+ * resolver's document, or refuses it.
+ */
+ngx_http_conflict_state_e ngx_http_conflict_resolver_answer(
+    ngx_http_conflict_ctx_t *ctx);
+
+/* Refuses the write as without a resolver, and logs the reason. */
+ngx_http_conflict_state_e ngx_http_conflict_resolver_answer_failed(
+    ngx_http_conflict_ctx_t *ctx, const char *reason);
+
+
+/* Asks the resolver; the lease is held. */
+ngx_http_conflict_state_e ngx_http_conflict_resolver_ask(
+    ngx_http_conflict_ctx_t *ctx);
+
+
+/*
+ * Sends a question as a POST, in a subrequest.  Its end, or the time-out,
+ * sets ctx->resolver->done and resumes the main request.
+ */
+ngx_int_t ngx_http_conflict_resolver_call_start(ngx_http_conflict_ctx_t *ctx,
+    ngx_http_conflict_writer_t *question);
+
+/* Header and body filter of that subrequest: save the answer. */
+ngx_int_t ngx_http_conflict_resolver_call_header(ngx_http_request_t *r,
+    ngx_http_conflict_ctx_t *ctx);
+ngx_int_t ngx_http_conflict_resolver_call_body(ngx_http_request_t *r,
+    ngx_http_conflict_ctx_t *ctx, ngx_chain_t *in);
+
+/* At the end of the request, which may have no resolver. */
+void ngx_http_conflict_resolver_call_end(ngx_http_conflict_ctx_t *ctx);
+
+
+#endif /* _NGX_HTTP_CONFLICT_RESOLVER_H_INCLUDED_ */

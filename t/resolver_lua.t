@@ -1,0 +1,178 @@
+# conflict_resolver with a location in Lua, as in conf/resolver-lua.conf.
+# On both stores.
+# Needs: libnginx-mod-http-lua lua-cjson
+
+BEGIN { push @INC, 't/lib' }
+use Conflict;
+use Test::More ();
+
+# Debian's modules fit Debian's nginx, not one that was built for the tests
+
+BEGIN {
+    my $dir = '/usr/lib/nginx/modules';
+    my @more = map { "$dir/${_}_module.so" } qw(ndk_http ngx_http_lua);
+
+    if ($ENV{TEST_NGINX_LOAD_MODULES} eq '' || grep { !-e } @more) {
+        Test::More::plan(skip_all => 'no such modules here');
+    }
+
+    $ENV{TEST_NGINX_LOAD_MODULES} = "@more $ENV{TEST_NGINX_LOAD_MODULES}";
+}
+
+use Test::Nginx::Socket 'no_plan';
+
+sub doc { json(upstream("/_doc?path=$_[0]")) }
+
+# a document that ann and bob were shown, and bob has changed
+
+sub changed {
+    my ($path, $doc, $change) = @_;
+
+    my $v = shown($path, $doc, 'ann', 'bob');
+
+    is(PUT($path, { %$doc, %$change, base_version => $v }, 'X-User: bob')
+       ->{status}, 204, 'bob');
+
+    return $v;
+}
+
+my ($Example) = slurp("$ENV{TEST_NGINX_TOP}/conf/resolver-lua.conf")
+                =~ /(location = \/_resolve \{\n.*?\n        \}\n)/s;
+
+Conflict::install('Test::Nginx::Socket');
+
+add_block_preprocessor(sub {
+    my $block = shift;
+
+    $block->set_value('config', "location / {\n"
+                      . "conflict merge;\nconflict_quarantine 300ms;\n"
+                      . "conflict_user \$http_x_user;\n"
+                      . 'conflict_resolver '
+                      . ($block->to || '/_resolve') . ";\n"
+                      . "proxy_pass http://api;\n}\n$Example"
+                      . ($block->more || ''));
+});
+
+run_tests();
+
+__DATA__
+
+=== the example
+--- steps
+my $doc = { notes => 'a', due => '2026-01-02', n => 0.1, list => [] };
+my $v = changed('/plain/1', $doc, { notes => 'b', due => '2026-01-03' });
+
+my $r = PUT('/plain/1', { %$doc, notes => 'c', due => '2026-01-04',
+                          base_version => $v }, 'X-User: ann');
+is($r->{status}, 204, 'resolved');
+is_deeply(doc('/plain/1'), { %$doc, notes => "b\n--\nc", due => '2026-01-03' },
+          'both notes, the earlier date, and all else');
+
+$v = changed('/plain/2', $doc, { n => 1 });
+$r = PUT('/plain/2', { %$doc, n => 2, base_version => $v }, 'X-User: ann');
+is($r->{status}, 409, 'not resolved');
+is_deeply(json($r)->{resolver}, { undecided => '/n' }, 'why');
+
+
+=== a question of a megabyte
+--- steps
+my $doc = { notes => 'a', text => 'x' x 300000 };
+my $v = changed('/plain/1', $doc, { notes => 'b' });
+
+is(PUT('/plain/1', { %$doc, notes => 'c', base_version => $v }, 'X-User: ann')
+   ->{status}, 204, 'resolved');
+is(length doc('/plain/1')->{text}, 300000, 'the text');
+is(doc('/plain/1')->{notes}, "b\n--\nc", 'the notes');
+
+
+=== a handler that does not end holds neither the write nor the resource
+--- to: /_slow timeout=300ms
+--- more
+    location = /_slow {
+        internal;
+        content_by_lua_block {
+            ngx.log(ngx.NOTICE, "slow: begins")
+            ngx.sleep(2)
+            ngx.log(ngx.NOTICE, "slow: ends")
+            ngx.header.content_type = "application/merge-patch+json"
+            ngx.say('{"n":42}')
+        }
+    }
+--- steps
+my $v = changed('/plain/1', { n => 1 }, { n => 2 });
+
+# the connection stays open, and is used again once the handler has ended
+
+my $body = qq({"n":3,"base_version":$v});
+my $s = IO::Socket::INET->new("127.0.0.1:" . port()) or die;
+
+print $s "PUT /plain/1 HTTP/1.1\r\nHost: localhost\r\nX-User: ann\r\n"
+         . "Content-Type: application/json\r\nContent-Length: "
+         . length($body) . "\r\n\r\n$body";
+
+my ($head, $n) = ('');
+
+while (<$s>) {
+    last if /^\r\n/;
+    $n = $1 if /^Content-Length: (\d+)/;
+    $head .= $_;
+}
+
+like($head, qr/^HTTP\/1.1 409 /, 'refused');
+is(log_count(qr/slow: ends/), 0, 'before the handler has ended');
+is(log_count(qr/has not answered within its timeout/), 1, 'logged');
+
+my $text;
+read $s, $text, $n;
+is(json($text)->{error}, 'version_conflict', 'the whole response');
+
+is(PUT('/plain/1', { n => 4, base_version => json($text)->{version} },
+       'X-User: ann')->{status}, 204, 'the next write');
+
+print $s "GET /ping HTTP/1.1\r\nHost: localhost\r\nConnection: close\r\n\r\n";
+like(join('', <$s>), qr/pong/, 'the next request on the connection');
+is(log_count(qr/slow: ends/), 1, 'after the handler');
+is(doc('/plain/1')->{n}, 4, 'whose answer is discarded');
+
+
+=== the client has gone before the handler has ended
+--- to: /_slow timeout=200ms
+--- more
+    location = /_slow {
+        internal;
+        content_by_lua_block {
+            ngx.sleep(0.6)
+            ngx.log(ngx.NOTICE, "slow: ends")
+            ngx.say('{}')
+        }
+    }
+--- steps
+my $v = changed('/plain/1', { n => 1 }, { n => 2 });
+my $w = start('PUT', '/plain/1', body => { n => 3, base_version => $v },
+              headers => ['X-User: ann']);
+
+until_true { log_count(qr/has not answered within its timeout/) };
+close $w->{socket};
+until_true { log_count(qr/slow: ends/) };
+
+is(GET('/ping')->{body}, 'pong', 'it lives');
+
+
+=== a handler that makes requests of its own
+--- to: /_asks
+--- more
+    location = /_data { internal; return 200 40; }
+    location = /_asks {
+        internal;
+        content_by_lua_block {
+            local n = tonumber(ngx.location.capture("/_data").body) + 2
+            ngx.header.content_type = "application/merge-patch+json"
+            ngx.say('{"n":', n, '}')
+        }
+    }
+--- steps
+my $v = changed('/plain/1', { n => 1 }, { n => 2 });
+
+is(PUT('/plain/1', { n => 3, base_version => $v }, 'X-User: ann')->{status},
+   204, 'resolved');
+is(doc('/plain/1')->{n}, 42, 'by both');

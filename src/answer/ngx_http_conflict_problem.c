@@ -71,7 +71,19 @@ static const ngx_http_conflict_answer_t  ngx_http_conflict_answers[] = {
       "A lock supports GET, POST and DELETE", 0 },
 
     { NGX_HTTP_INTERNAL_SERVER_ERROR, "lock_target_unknown",
-      "The resource of the lock cannot be determined", 0 }
+      "The resource of the lock cannot be determined", 0 },
+
+    { NGX_HTTP_NOT_ALLOWED, "method_not_allowed",
+      "Versions support GET", 0 },
+
+    { NGX_HTTP_BAD_REQUEST, "malformed_version",
+      "The version is malformed", 0 },
+
+    { NGX_HTTP_NOT_FOUND, "version_not_held",
+      "The body of the version is not available to the client", 0 },
+
+    { NGX_HTTP_INTERNAL_SERVER_ERROR, "versions_target_unknown",
+      "The resource of the versions cannot be determined", 0 }
 };
 
 
@@ -187,6 +199,12 @@ ngx_http_conflict_problem_headers(ngx_http_request_t *r,
            != NGX_OK)
     {
         return NGX_ERROR;
+    }
+
+    if (ctx->flow.answer == NGX_HTTP_CONFLICT_ANSWER_READ_ONLY) {
+        return ngx_http_conflict_header_add(r, "Allow",
+                                   NGX_HTTP_CONFLICT_READ_METHODS,
+                                   sizeof(NGX_HTTP_CONFLICT_READ_METHODS) - 1);
     }
 
     if (ctx->flow.answer == NGX_HTTP_CONFLICT_ANSWER_ENCODED

@@ -153,7 +153,7 @@ ngx_int_t
 ngx_http_conflict_preflight_allow(ngx_http_request_t *r,
     ngx_http_conflict_ctx_t *ctx)
 {
-    ngx_str_t  *origin;
+    ngx_str_t  *origin, methods;
 
     if (ngx_http_conflict_cors_add(r, ctx) != NGX_OK) {
         return NGX_ERROR;
@@ -168,10 +168,14 @@ ngx_http_conflict_preflight_allow(ngx_http_request_t *r,
 
     /* ngx_http_conflict_cors_unify() merges them with those of the API */
 
+    ngx_str_set(&methods, NGX_HTTP_CONFLICT_LOCK_METHODS);
+
+    if (ctx->conf->versions) {
+        ngx_str_set(&methods, NGX_HTTP_CONFLICT_READ_METHODS);
+    }
+
     if (ngx_http_conflict_header_add(r, "Access-Control-Allow-Methods",
-                                     NGX_HTTP_CONFLICT_LOCK_METHODS,
-                                     sizeof(NGX_HTTP_CONFLICT_LOCK_METHODS)
-                                     - 1)
+                                     (char *) methods.data, methods.len)
         != NGX_OK)
     {
         return NGX_ERROR;

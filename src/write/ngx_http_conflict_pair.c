@@ -280,6 +280,10 @@ ngx_http_conflict_pair_op(ngx_http_request_t *r, ngx_http_conflict_ctx_t *ctx,
     op->in.quarantine = source->in.quarantine;
     op->in.report = source->in.report;
     op->in.minted = source->in.minted;
+    op->in.records = source->in.records;
+    op->in.record_bytes = source->in.record_bytes;
+    op->in.record_ttl = source->in.record_ttl;
+    op->in.noted = source->in.noted;
     op->lock = source->lock;
     op->in.observed.mtime = CONFLICT_TIME_NONE;
 

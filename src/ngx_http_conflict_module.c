@@ -185,6 +185,13 @@ static ngx_command_t  ngx_http_conflict_commands[] = {
       ngx_http_conflict_offset(lease),
       NULL },
 
+    { ngx_string("conflict_versions"),
+      NGX_HTTP_LOC_CONF|NGX_CONF_NOARGS|NGX_CONF_TAKE12,
+      ngx_http_conflict_versions_conf,
+      NGX_HTTP_LOC_CONF_OFFSET,
+      0,
+      NULL },
+
     { ngx_string("conflict_wait"),
       NGX_HTTP_CONFLICT_ANY_CONF|NGX_CONF_TAKE1,
       ngx_http_conflict_directive_value_time,
@@ -212,13 +219,6 @@ static ngx_command_t  ngx_http_conflict_commands[] = {
     { ngx_string("conflict_lock"),
       NGX_HTTP_LOC_CONF|NGX_CONF_ANY,
       ngx_http_conflict_lock_conf,
-      NGX_HTTP_LOC_CONF_OFFSET,
-      0,
-      NULL },
-
-    { ngx_string("conflict_versions"),
-      NGX_HTTP_LOC_CONF|NGX_CONF_NOARGS|NGX_CONF_TAKE12,
-      ngx_http_conflict_versions_conf,
       NGX_HTTP_LOC_CONF_OFFSET,
       0,
       NULL },

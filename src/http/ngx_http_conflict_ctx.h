@@ -130,9 +130,8 @@ typedef enum {
     NGX_HTTP_CONFLICT_ANSWER_GENERATION,
     NGX_HTTP_CONFLICT_ANSWER_LOCKED,         /* by another client */
     NGX_HTTP_CONFLICT_ANSWER_TOO_MANY_LOCKS,
-    NGX_HTTP_CONFLICT_ANSWER_NOT_ALLOWED,    /* method of a lock endpoint */
+    NGX_HTTP_CONFLICT_ANSWER_NOT_ALLOWED,    /* method of an endpoint */
     NGX_HTTP_CONFLICT_ANSWER_NO_TARGET,      /* no path for the own GET */
-    NGX_HTTP_CONFLICT_ANSWER_READ_ONLY,      /* method of a list of versions */
     NGX_HTTP_CONFLICT_ANSWER_BAD_VERSION,
     NGX_HTTP_CONFLICT_ANSWER_NO_VERSION,     /* not held for this caller */
     NGX_HTTP_CONFLICT_ANSWER_NO_RESOURCE,    /* no path for the own GET */

@@ -149,6 +149,19 @@ ngx_http_conflict_preflight_fields(ngx_http_request_t *sr, ngx_str_t *value)
 }
 
 
+void
+ngx_http_conflict_preflight_methods(ngx_http_conflict_ctx_t *ctx,
+    ngx_str_t *methods)
+{
+    if (ctx->conf->versions) {
+        ngx_str_set(methods, NGX_HTTP_CONFLICT_READ_METHODS);
+        return;
+    }
+
+    ngx_str_set(methods, NGX_HTTP_CONFLICT_LOCK_METHODS);
+}
+
+
 ngx_int_t
 ngx_http_conflict_preflight_allow(ngx_http_request_t *r,
     ngx_http_conflict_ctx_t *ctx)
@@ -168,11 +181,7 @@ ngx_http_conflict_preflight_allow(ngx_http_request_t *r,
 
     /* ngx_http_conflict_cors_unify() merges them with those of the API */
 
-    ngx_str_set(&methods, NGX_HTTP_CONFLICT_LOCK_METHODS);
-
-    if (ctx->conf->versions) {
-        ngx_str_set(&methods, NGX_HTTP_CONFLICT_READ_METHODS);
-    }
+    ngx_http_conflict_preflight_methods(ctx, &methods);
 
     if (ngx_http_conflict_header_add(r, "Access-Control-Allow-Methods",
                                      (char *) methods.data, methods.len)

@@ -105,14 +105,16 @@ static ngx_int_t
 ngx_http_conflict_versions_answer_options(ngx_http_request_t *r,
     ngx_http_conflict_ctx_t *ctx)
 {
+    ngx_str_t  methods;
+
+    ngx_http_conflict_preflight_methods(ctx, &methods);
+
     r->headers_out.status = NGX_HTTP_NO_CONTENT;
     r->headers_out.content_length_n = 0;
     r->header_only = 1;
 
-    if (ngx_http_conflict_header_add(r, "Allow",
-                                     NGX_HTTP_CONFLICT_READ_METHODS,
-                                     sizeof(NGX_HTTP_CONFLICT_READ_METHODS)
-                                     - 1)
+    if (ngx_http_conflict_header_add(r, "Allow", (char *) methods.data,
+                                     methods.len)
         != NGX_OK
         || ngx_http_conflict_preflight_allow(r, ctx) != NGX_OK)
     {

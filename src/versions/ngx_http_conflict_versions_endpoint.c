@@ -70,7 +70,7 @@ ngx_http_conflict_versions_endpoint_start(ngx_http_conflict_ctx_t *ctx)
 
     default:
         return ngx_http_conflict_versions_endpoint_error(ctx,
-                                         NGX_HTTP_CONFLICT_ANSWER_READ_ONLY,
+                                         NGX_HTTP_CONFLICT_ANSWER_NOT_ALLOWED,
                                          NULL);
     }
 

@@ -9,6 +9,7 @@
 
 
 #include "ngx_http_conflict_module.h"
+#include "versions/ngx_http_conflict_versions.h"
 #include "lock/ngx_http_conflict_lock.h"
 #include "list/ngx_http_conflict_list.h"
 #include "resolver/ngx_http_conflict_resolver.h"
@@ -140,11 +141,32 @@ static const ngx_http_conflict_step_t  ngx_http_conflict_steps[] = {
     [NGX_HTTP_CONFLICT_STATE_LOCK_STORE_CALLED] =
         { "lock: store called", ngx_http_conflict_lock_endpoint_called },
 
+    /* a request for versions */
+
+    [NGX_HTTP_CONFLICT_STATE_VERSIONS_START] =
+        { "versions: start", ngx_http_conflict_versions_endpoint_start },
+    [NGX_HTTP_CONFLICT_STATE_VERSIONS_GET_LATEST] =
+        { "versions: get latest", ngx_http_conflict_versions_endpoint_get },
+    [NGX_HTTP_CONFLICT_STATE_VERSIONS_CHECK_LATEST] =
+        { "versions: check latest",
+          ngx_http_conflict_versions_endpoint_checked },
+    [NGX_HTTP_CONFLICT_STATE_VERSIONS_STORE_PEEK] =
+        { "versions: store peek", ngx_http_conflict_versions_endpoint_peek },
+    [NGX_HTTP_CONFLICT_STATE_VERSIONS_STORE_PEEKED] =
+        { "versions: store peeked",
+          ngx_http_conflict_versions_endpoint_peeked },
+    [NGX_HTTP_CONFLICT_STATE_VERSIONS_STORE_CALL] =
+        { "versions: store call", ngx_http_conflict_versions_endpoint_call },
+    [NGX_HTTP_CONFLICT_STATE_VERSIONS_STORE_CALLED] =
+        { "versions: store called",
+          ngx_http_conflict_versions_endpoint_called },
+
     /* the last one: the loop ends and nginx continues */
 
     [NGX_HTTP_CONFLICT_STATE_FORWARDED] = { "forwarded", NULL },
     [NGX_HTTP_CONFLICT_STATE_RESPOND] = { "respond", NULL },
-    [NGX_HTTP_CONFLICT_STATE_LOCK_RESPOND] = { "lock: respond", NULL }
+    [NGX_HTTP_CONFLICT_STATE_LOCK_RESPOND] = { "lock: respond", NULL },
+    [NGX_HTTP_CONFLICT_STATE_VERSIONS_RESPOND] = { "versions: respond", NULL }
 };
 
 
@@ -199,7 +221,8 @@ ngx_http_conflict_handler(ngx_http_request_t *r)
 
         if (ctx->target.key.len == 0) {
             /* as in limit_req, an empty key is not accounted */
-            return nlcf->lock ? NGX_HTTP_NOT_FOUND : NGX_DECLINED;
+            return ngx_http_conflict_conf_endpoint(nlcf) ? NGX_HTTP_NOT_FOUND
+                                                         : NGX_DECLINED;
         }
 
         ngx_http_conflict_failpoint_arm(r);
@@ -220,6 +243,10 @@ ngx_http_conflict_handler_kind(ngx_http_request_t *r,
     if (nlcf->lock) {
         return (r->method & (NGX_HTTP_GET|NGX_HTTP_HEAD))
                ? NGX_HTTP_CONFLICT_KIND_READ : NGX_HTTP_CONFLICT_KIND_WRITE;
+    }
+
+    if (nlcf->versions) {
+        return NGX_HTTP_CONFLICT_KIND_READ;
     }
 
     if (nlcf->policy == NGX_HTTP_CONFLICT_OFF) {
@@ -250,6 +277,7 @@ ngx_http_conflict_handler_create_ctx(ngx_http_request_t *r,
     ctx->method_name = r->method_name;
 
     ctx->flow.state = nlcf->lock ? NGX_HTTP_CONFLICT_STATE_LOCK_START
+                      : nlcf->versions ? NGX_HTTP_CONFLICT_STATE_VERSIONS_START
                       : ctx->write ? NGX_HTTP_CONFLICT_STATE_PARSE_HEADERS
                       : NGX_HTTP_CONFLICT_STATE_READ_STORE_PEEK;
 
@@ -298,6 +326,10 @@ ngx_http_conflict_handler_run(ngx_http_request_t *r,
 
         case NGX_HTTP_CONFLICT_STATE_LOCK_RESPOND:
             r->content_handler = ngx_http_conflict_lock_answer;
+            return NGX_OK;
+
+        case NGX_HTTP_CONFLICT_STATE_VERSIONS_RESPOND:
+            r->content_handler = ngx_http_conflict_versions_answer;
             return NGX_OK;
 
         default:
@@ -507,6 +539,7 @@ ngx_http_conflict_handler_observed(ngx_http_conflict_ctx_t *ctx)
 
     if (ctx->op->out.external) {
         ngx_http_conflict_audit_own_get(ctx);
+        ngx_http_conflict_body_history_external(ctx->op);
     }
 
     ctx->op->in.just_observed = ctx->op->out.applied;

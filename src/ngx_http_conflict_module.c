@@ -8,6 +8,7 @@
 
 
 #include "ngx_http_conflict_module.h"
+#include "versions/ngx_http_conflict_versions.h"
 #include "lock/ngx_http_conflict_lock.h"
 #include "write/ngx_http_conflict_write.h"
 #include "process/ngx_http_conflict_wake.h"
@@ -143,7 +144,7 @@ static ngx_command_t  ngx_http_conflict_commands[] = {
       NULL },
 
     { ngx_string("conflict_history"),
-      NGX_HTTP_CONFLICT_ANY_CONF|NGX_CONF_TAKE12,
+      NGX_HTTP_CONFLICT_ANY_CONF|NGX_CONF_TAKE123,
       ngx_http_conflict_directive_field_history,
       ngx_http_conflict_offset(history),
       NULL },
@@ -189,6 +190,13 @@ static ngx_command_t  ngx_http_conflict_commands[] = {
       NGX_HTTP_CONFLICT_ANY_CONF|NGX_CONF_TAKE1,
       ngx_http_conflict_directive_value_time,
       ngx_http_conflict_offset(lease),
+      NULL },
+
+    { ngx_string("conflict_versions"),
+      NGX_HTTP_LOC_CONF|NGX_CONF_NOARGS|NGX_CONF_TAKE12,
+      ngx_http_conflict_versions_conf,
+      NGX_HTTP_LOC_CONF_OFFSET,
+      0,
       NULL },
 
     { ngx_string("conflict_wait"),

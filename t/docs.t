@@ -110,6 +110,17 @@ set_doc('/plain/notes/1', '{"id":1,"text":"buy milk"}');
 follow('docs/lock.md');
 
 
+=== docs/versions.md
+--- config eval
+my ($config) = main::page('docs/versions.md') =~ /^```nginx\n(.*?)^```/ms;
+$config =~ s!http://127.0.0.1:3000!http://api/plain/!;
+$config;
+--- steps
+set_doc('/plain/notes/1', '{"text":"buy milk"}');
+
+follow('docs/versions.md');
+
+
 === docs/directives.md has each directive, at its top and as a section
 --- config
     location / {

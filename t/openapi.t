@@ -28,6 +28,8 @@ sub on_note { told('/notes/{id}', $_[0], http(@_)) }
 
 sub on_lock { told('/notes/{id}/lock', $_[0], http(@_)) }
 
+sub on_versions { told('/notes/{id}/versions', $_[0], http(@_)) }
+
 sub checked {
     my $top = $ENV{TEST_NGINX_TOP};
     my $file = servroot() . '/../answers.json';
@@ -87,6 +89,21 @@ __DATA__
     location /plain/wins/ {
         conflict server_wins;
         proxy_pass http://api;
+    }
+    location /plain/kept/ {
+        conflict version;
+        conflict_user $http_x_user;
+        conflict_history 8 versions;
+        proxy_pass http://api;
+    }
+    location ~ ^(?<resource>/plain/.+)/versions$ {
+        conflict_key $resource;
+        conflict_user $http_x_user;
+        conflict_versions;
+    }
+    location ~ ^/versions/(?<resource>.*)$ {
+        conflict_key $resource;
+        conflict_versions;
     }
     location /plain/down/ {
         conflict version store=down;
@@ -240,6 +257,25 @@ for my $accept ('X-A: b', $problem) {
     main::on_lock('POST', '/lock/1', headers => [@ann]);
     main::on_lock('DELETE', '/plain/1/lock', headers => [@ann]);
     http('DELETE', '/plain/strict/1/lock', headers => [@ann]);
+}
+
+# versions
+
+for my $accept ('X-A: b', $problem) {
+    my @ann = ('X-User: ann', $accept);
+    my $at = '/plain/kept/' . length $accept;
+
+    $put->($at, '{"n":1}', @ann);
+    $put->($at, '{"n":2}', 'X-User: bob');
+    DELETE($at);
+    $put->($at, '{"n":3}', @ann);
+    main::on_versions('GET', "$at/versions", headers => [@ann]);
+    main::on_versions('GET', "$at/versions?conflict_version=$_",
+                      headers => [@ann]) for 'x', 17;
+    main::on_versions('GET', '/versions/1', headers => [@ann]);
+    main::on_versions('GET', "$at/versions",
+                      headers => [@ann, 'X-Up-Read: status=503']);
+    main::on_versions('PUT', "$at/versions", headers => [@ann]);
 }
 
 my $said = main::checked();

@@ -71,10 +71,19 @@ static const ngx_http_conflict_answer_t  ngx_http_conflict_answers[] = {
       "The user holds too many locks", 0 },
 
     { NGX_HTTP_NOT_ALLOWED, "method_not_allowed",
-      "A lock supports GET, POST and DELETE", 0 },
+      "The method is not supported here", 0 },
 
     { NGX_HTTP_INTERNAL_SERVER_ERROR, "lock_target_unknown",
-      "The resource of the lock cannot be determined", 0 }
+      "The resource of the lock cannot be determined", 0 },
+
+    { NGX_HTTP_BAD_REQUEST, "malformed_version",
+      "The version is malformed", 0 },
+
+    { NGX_HTTP_NOT_FOUND, "version_not_held",
+      "The body of the version is not available to the client", 0 },
+
+    { NGX_HTTP_INTERNAL_SERVER_ERROR, "versions_target_unknown",
+      "The resource of the versions cannot be determined", 0 }
 };
 
 
@@ -137,6 +146,7 @@ ngx_http_conflict_problem_headers(ngx_http_request_t *r,
     ngx_http_conflict_ctx_t *ctx)
 {
     u_char                             retry[NGX_INT_T_LEN];
+    ngx_str_t                          methods;
     ngx_uint_t                         seconds;
     const ngx_http_conflict_answer_t  *answer;
 
@@ -182,14 +192,15 @@ ngx_http_conflict_problem_headers(ngx_http_request_t *r,
         }
     }
 
-    if (ctx->flow.answer == NGX_HTTP_CONFLICT_ANSWER_NOT_ALLOWED
-        && ngx_http_conflict_header_add(r, "Allow",
-                                        NGX_HTTP_CONFLICT_LOCK_METHODS,
-                                        sizeof(NGX_HTTP_CONFLICT_LOCK_METHODS)
-                                        - 1)
-           != NGX_OK)
-    {
-        return NGX_ERROR;
+    if (ctx->flow.answer == NGX_HTTP_CONFLICT_ANSWER_NOT_ALLOWED) {
+        ngx_http_conflict_preflight_methods(ctx, &methods);
+
+        if (ngx_http_conflict_header_add(r, "Allow", (char *) methods.data,
+                                         methods.len)
+            != NGX_OK)
+        {
+            return NGX_ERROR;
+        }
     }
 
     if (ctx->flow.answer == NGX_HTTP_CONFLICT_ANSWER_ENCODED

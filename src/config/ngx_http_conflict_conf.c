@@ -126,6 +126,11 @@ ngx_http_conflict_conf_create_loc(ngx_conf_t *cf)
      *     conf->lock_quota = 0;
      *     conf->lock_idle = 0;
      *     conf->lock_get = NULL;
+     *     conf->notes = 0;
+     *     conf->bodies = 0;
+     *     conf->versions = 0;
+     *     conf->versions_public = 0;
+     *     conf->versions_get = NULL;
      *     conf->status = NGX_HTTP_CONFLICT_STATUS_OFF;
      *     conf->route_stats = NULL;
      *     conf->vary = { 0, NULL };
@@ -267,6 +272,15 @@ ngx_http_conflict_conf_complete(ngx_conf_t *cf,
         return NGX_ERROR;
     }
 
+    if (conf->versions && (conf->status || conf->lock)) {
+        ngx_conf_log_error(NGX_LOG_EMERG, cf, 0,
+                           "\"conflict_versions\" and \"%s\" are mutually "
+                           "exclusive in location \"%V\"",
+                           conf->lock ? "conflict_lock" : "conflict_status",
+                           &conf->name);
+        return NGX_ERROR;
+    }
+
     if (conf->status) {
         /* it shows statistics and writes nothing */
         conf->policy = NGX_HTTP_CONFLICT_OFF;
@@ -275,6 +289,10 @@ ngx_http_conflict_conf_complete(ngx_conf_t *cf,
 
     if (conf->lock) {
         return ngx_http_conflict_location_lock(cf, conf);
+    }
+
+    if (conf->versions) {
+        return ngx_http_conflict_location_versions(cf, conf);
     }
 
     if (conf->policy == NGX_HTTP_CONFLICT_OFF) {

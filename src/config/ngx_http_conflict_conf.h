@@ -105,7 +105,8 @@ typedef struct {
                                                    the same */
     ngx_http_conflict_store_t     *store;
     ngx_msec_t                     quarantine;
-    unsigned                       lock:1;      /* a lock endpoint */
+    unsigned                       lock:1;      /* an endpoint, of locks or
+                                                   versions */
     unsigned                       regex:1;
     unsigned                       exact:1;
     unsigned                       noregex:1;   /* "=" or "^~" */
@@ -223,6 +224,9 @@ struct ngx_http_conflict_loc_conf_s {
                                                         JSON */
     ngx_uint_t                        history;       /* bodies of a resource */
     ngx_msec_t                        history_ttl;
+    ngx_uint_t                        notes;         /* what made a version is
+                                                        noted with it */
+    ngx_uint_t                        bodies;        /* the history is kept */
     ngx_uint_t                        server_rules;  /* a field has it */
     ngx_uint_t                        sum_rules;     /* the same */
     ngx_http_conflict_resolver_conf_t  *resolver;    /* NULL: none */
@@ -234,6 +238,10 @@ struct ngx_http_conflict_loc_conf_s {
     ngx_msec_t                        lock_idle;
     ngx_http_complex_value_t         *lock_get;      /* NULL: the key */
     ngx_uint_t                        lock_status;   /* of a write */
+
+    ngx_uint_t                        versions;      /* an endpoint of them */
+    ngx_uint_t                        versions_public;
+    ngx_http_complex_value_t         *versions_get;  /* NULL: the key */
 
     ngx_uint_t                        status;        /* format; 0: none */
     ngx_str_t                         frames;        /* which pages may have
@@ -252,6 +260,12 @@ struct ngx_http_conflict_loc_conf_s {
     ngx_str_t                         name;          /* of the location */
     ngx_str_t                         label;         /* name, readable */
 };
+
+
+/* a location that the module answers itself, about resources of others */
+
+#define ngx_http_conflict_conf_endpoint(conf)                                 \
+    ((conf)->lock || (conf)->versions)
 
 
 typedef struct ngx_http_conflict_ctx_s  ngx_http_conflict_ctx_t;
@@ -377,8 +391,10 @@ ngx_int_t ngx_http_conflict_location(ngx_conf_t *cf,
 void ngx_http_conflict_location_warn(ngx_conf_t *cf,
     ngx_http_conflict_loc_conf_t *conf, ngx_uint_t own, ngx_array_t *rules);
 
-/* Completes a lock endpoint. */
+/* Completes a lock endpoint, or one of versions. */
 ngx_int_t ngx_http_conflict_location_lock(ngx_conf_t *cf,
+    ngx_http_conflict_loc_conf_t *conf);
+ngx_int_t ngx_http_conflict_location_versions(ngx_conf_t *cf,
     ngx_http_conflict_loc_conf_t *conf);
 
 

@@ -21,6 +21,8 @@ static ngx_int_t ngx_http_conflict_directive_field_place(ngx_conf_t *cf,
     ngx_http_conflict_rule_t *rule);
 static ngx_int_t ngx_http_conflict_directive_field_overlap(ngx_conf_t *cf,
     ngx_array_t *rules, ngx_str_t *value);
+static ngx_int_t ngx_http_conflict_directive_field_ttl(
+    ngx_http_conflict_loc_conf_t *nlcf, ngx_str_t *value);
 static ngx_int_t ngx_http_conflict_directive_field_partial_form(
     ngx_str_t *value, size_t skip, ngx_uint_t *form);
 static ngx_int_t ngx_http_conflict_directive_field_effective(ngx_conf_t *cf,
@@ -251,8 +253,9 @@ ngx_http_conflict_directive_field_history(ngx_conf_t *cf, ngx_command_t *cmd,
 {
     ngx_http_conflict_loc_conf_t *nlcf = conf;
 
-    ngx_int_t   n;
-    ngx_str_t  *value, s;
+    ngx_int_t    n;
+    ngx_str_t   *value;
+    ngx_uint_t   i;
 
     if (nlcf->history != NGX_CONF_UNSET_UINT) {
         return "is duplicate";
@@ -272,27 +275,51 @@ ngx_http_conflict_directive_field_history(ngx_conf_t *cf, ngx_command_t *cmd,
 
     nlcf->history = n;
 
-    if (cf->args->nelts == 2) {
-        return NGX_CONF_OK;
-    }
+    for (i = 2; i < cf->args->nelts; i++) {
 
-    if (ngx_strncmp(value[2].data, "ttl=", 4) == 0) {
-        s.len = value[2].len - 4;
-        s.data = value[2].data + 4;
+        if (ngx_strcmp(value[i].data, "versions") == 0 && !nlcf->notes) {
+            nlcf->notes = 1;
+            continue;
+        }
 
-        n = ngx_parse_time(&s, 0);
-
-        if (n != NGX_ERROR && n >= 1000 && n <= NGX_HTTP_CONFLICT_TTL_MAX) {
-            nlcf->history_ttl = n;
-            return NGX_CONF_OK;
+        if (ngx_http_conflict_directive_field_ttl(nlcf, &value[i]) != NGX_OK) {
+            ngx_conf_log_error(NGX_LOG_EMERG, cf, 0,
+                               "invalid parameter \"%V\", it must be "
+                               "\"ttl=TIME\", from 1s to 365d, or "
+                               "\"versions\", each at most once", &value[i]);
+            return NGX_CONF_ERROR;
         }
     }
 
-    ngx_conf_log_error(NGX_LOG_EMERG, cf, 0,
-                       "invalid parameter \"%V\", it must be \"ttl=TIME\", "
-                       "from 1s to 365d", &value[2]);
+    return NGX_CONF_OK;
+}
 
-    return NGX_CONF_ERROR;
+
+static ngx_int_t
+ngx_http_conflict_directive_field_ttl(ngx_http_conflict_loc_conf_t *nlcf,
+    ngx_str_t *value)
+{
+    ngx_int_t  n;
+    ngx_str_t  s;
+
+    if (nlcf->history_ttl != NGX_CONF_UNSET_MSEC
+        || ngx_strncmp(value->data, "ttl=", 4) != 0)
+    {
+        return NGX_DECLINED;
+    }
+
+    s.len = value->len - 4;
+    s.data = value->data + 4;
+
+    n = ngx_parse_time(&s, 0);
+
+    if (n == NGX_ERROR || n < 1000 || n > NGX_HTTP_CONFLICT_TTL_MAX) {
+        return NGX_DECLINED;
+    }
+
+    nlcf->history_ttl = n;
+
+    return NGX_OK;
 }
 
 
@@ -394,6 +421,7 @@ ngx_http_conflict_directive_field_merge(ngx_http_conflict_loc_conf_t *conf,
 
     if (conf->history == NGX_CONF_UNSET_UINT) {
         conf->history_ttl = prev->history_ttl;
+        conf->notes = prev->notes;
     }
 
     ngx_conf_init_msec_value(conf->history_ttl, 7 * 24 * 3600 * 1000);
@@ -415,12 +443,6 @@ ngx_http_conflict_directive_field_complete(ngx_conf_t *cf,
                            "\"conflict_base json:/POINTER\": a failed "
                            "precondition in a header forbids the write",
                            &conf->name);
-        return NGX_ERROR;
-    }
-
-    if (conf->store->ops == &ngx_http_conflict_shm_ops
-        && ngx_http_conflict_shm_history_zone_add(cf, conf->store) != NGX_OK)
-    {
         return NGX_ERROR;
     }
 

@@ -31,7 +31,12 @@ static ngx_uint_t ngx_http_conflict_location_may_write(ngx_conf_t *cf,
     ngx_http_core_loc_conf_t *clcf);
 static ngx_uint_t ngx_http_conflict_location_setting(ngx_conf_t *cf,
     const char *name);
+static ngx_int_t ngx_http_conflict_location_endpoint(ngx_conf_t *cf,
+    ngx_http_conflict_loc_conf_t *conf, const char *name, const char *what,
+    const char *suffix);
 static ngx_int_t ngx_http_conflict_location_lock_path(ngx_conf_t *cf,
+    ngx_http_conflict_loc_conf_t *conf);
+static ngx_int_t ngx_http_conflict_location_versions_path(ngx_conf_t *cf,
     ngx_http_conflict_loc_conf_t *conf);
 
 
@@ -108,6 +113,14 @@ ngx_http_conflict_location(ngx_conf_t *cf, ngx_http_conflict_loc_conf_t *conf)
         return NGX_ERROR;
     }
 
+    conf->bodies = (conf->policy == CONFLICT_MERGE || conf->notes);
+
+    if (conf->bodies && conf->store->ops == &ngx_http_conflict_shm_ops
+        && ngx_http_conflict_shm_history_zone_add(cf, conf->store) != NGX_OK)
+    {
+        return NGX_ERROR;
+    }
+
     if (conf->policy == CONFLICT_MERGE) {
         nmcf->merges = 1;
 
@@ -124,14 +137,44 @@ ngx_int_t
 ngx_http_conflict_location_lock(ngx_conf_t *cf,
     ngx_http_conflict_loc_conf_t *conf)
 {
+    if (ngx_http_conflict_location_lock_path(cf, conf) != NGX_OK
+        || ngx_http_conflict_location_endpoint(cf, conf, "conflict_lock",
+                                               "the resource to be locked",
+                                               "lock")
+           != NGX_OK)
+    {
+        return NGX_ERROR;
+    }
+
+    conf->store->locks = 1;
+
+    return NGX_OK;
+}
+
+
+ngx_int_t
+ngx_http_conflict_location_versions(ngx_conf_t *cf,
+    ngx_http_conflict_loc_conf_t *conf)
+{
+    return (ngx_http_conflict_location_versions_path(cf, conf) == NGX_OK)
+           ? ngx_http_conflict_location_endpoint(cf, conf, "conflict_versions",
+                                                 "their resource", "versions")
+           : NGX_ERROR;
+}
+
+
+static ngx_int_t
+ngx_http_conflict_location_endpoint(ngx_conf_t *cf,
+    ngx_http_conflict_loc_conf_t *conf, const char *name, const char *what,
+    const char *suffix)
+{
     ngx_http_conflict_main_conf_t  *nmcf;
 
     nmcf = ngx_http_conf_get_module_main_conf(cf, ngx_http_conflict_module);
 
     nmcf->guarded = 1;
 
-    if (ngx_http_conflict_location_lock_path(cf, conf) != NGX_OK
-        || ngx_http_conflict_location_identity(cf, nmcf, conf) != NGX_OK
+    if (ngx_http_conflict_location_identity(cf, nmcf, conf) != NGX_OK
         || ngx_http_conflict_location_find_store(cf, nmcf, conf) != NGX_OK
         || ngx_http_conflict_location_default_log(cf, nmcf, conf) != NGX_OK)
     {
@@ -140,14 +183,13 @@ ngx_http_conflict_location_lock(ngx_conf_t *cf,
 
     if (conf->key == NULL) {
         ngx_conf_log_error(NGX_LOG_EMERG, cf, 0,
-                           "\"conflict_lock\" in location \"%V\" requires "
-                           "\"conflict_key\" with the resource to be locked, "
-                           "as in \"location ~ ^(?<resource>/.*)/lock$\" with "
-                           "\"conflict_key $resource\"", &conf->name);
+                           "\"%s\" in location \"%V\" requires "
+                           "\"conflict_key\" with %s, as in "
+                           "\"location ~ ^(?<resource>/.*)/%s$\" with "
+                           "\"conflict_key $resource\"", name, &conf->name,
+                           what, suffix);
         return NGX_ERROR;
     }
-
-    conf->store->locks = 1;
 
     return NGX_OK;
 }
@@ -358,8 +400,8 @@ ngx_http_conflict_location_find_store(ngx_conf_t *cf,
         return NGX_ERROR;
     }
 
-    if (conf->lock) {
-        /* a lock endpoint writes nothing */
+    if (ngx_http_conflict_conf_endpoint(conf)) {
+        /* it writes nothing */
         return NGX_OK;
     }
 
@@ -472,8 +514,9 @@ ngx_http_conflict_location_warn(ngx_conf_t *cf,
                            &rule->directive, &conf->name);
     }
 
-    if (own && conf->policy != NGX_HTTP_CONFLICT_OFF && !conf->lock
-        && !conf->status && !ngx_http_conflict_location_may_write(cf, clcf))
+    if (own && conf->policy != NGX_HTTP_CONFLICT_OFF
+        && !ngx_http_conflict_conf_endpoint(conf) && !conf->status
+        && !ngx_http_conflict_location_may_write(cf, clcf))
     {
         ngx_conf_log_error(NGX_LOG_WARN, cf, 0,
                            "\"conflict\" in location \"%V\" guards nothing: "
@@ -549,6 +592,33 @@ ngx_http_conflict_location_lock_path(ngx_conf_t *cf,
                        "\"conflict_key %V\" in location \"%V\" is not a path, "
                        "so \"conflict_lock\" requires \"get=PATH\", the path "
                        "of the resource, or \"get=off\"", key, &conf->name);
+
+    return NGX_ERROR;
+}
+
+
+/* the same for the GET that checks whether a client may see the versions */
+
+static ngx_int_t
+ngx_http_conflict_location_versions_path(ngx_conf_t *cf,
+    ngx_http_conflict_loc_conf_t *conf)
+{
+    ngx_str_t  *key;
+
+    if (conf->versions_get || conf->key == NULL) {
+        return NGX_OK;
+    }
+
+    key = &conf->key->value;
+
+    if (key->len && (key->data[0] == '/' || key->data[0] == '$')) {
+        return NGX_OK;
+    }
+
+    ngx_conf_log_error(NGX_LOG_EMERG, cf, 0,
+                       "\"conflict_key %V\" in location \"%V\" is not a path, "
+                       "so \"conflict_versions\" requires \"get=PATH\", the "
+                       "path of the resource", key, &conf->name);
 
     return NGX_ERROR;
 }

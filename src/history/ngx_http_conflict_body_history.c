@@ -12,6 +12,8 @@
 #include "core/json/conflict_tree.h"
 
 
+static void ngx_http_conflict_body_history_note(ngx_http_conflict_ctx_t *ctx,
+    ngx_http_conflict_record_t *record);
 static void ngx_http_conflict_body_history_store(ngx_http_conflict_ctx_t *ctx,
     ngx_http_conflict_record_t *record);
 static void ngx_http_conflict_body_history_part(ngx_http_conflict_ctx_t *ctx,
@@ -27,13 +29,14 @@ static void ngx_http_conflict_body_history_observe(ngx_http_conflict_ctx_t *ctx,
 void
 ngx_http_conflict_body_history_configure(ngx_http_conflict_ctx_t *ctx)
 {
-    if (ctx->conf->policy != CONFLICT_MERGE) {
+    if (!ctx->conf->bodies) {
         return;
     }
 
     ctx->op->in.records = ctx->conf->history;
     ctx->op->in.record_bytes = ctx->conf->max_body;
     ctx->op->in.record_ttl = ctx->conf->history_ttl;
+    ctx->op->in.noted = ctx->conf->notes;
 }
 
 
@@ -46,7 +49,7 @@ ngx_http_conflict_body_history_save_sent(ngx_http_request_t *r,
     ngx_buf_t    *b;
     ngx_chain_t  *cl, *link, **next;
 
-    if (!ctx->merge.mergeable) {
+    if (!ctx->merge.recorded) {
         return NGX_OK;
     }
 
@@ -88,19 +91,34 @@ ngx_http_conflict_body_history_written(ngx_http_conflict_ctx_t *ctx,
     ngx_uint_t certain)
 {
     ngx_http_conflict_op_t     *op;
+    ngx_http_conflict_note_t    note;
     ngx_http_conflict_record_t  record;
 
     op = ctx->op;
 
-    if (!ctx->merge.mergeable || (!certain && op->in.fingerprint == 0)) {
+    ngx_memzero(&record, sizeof(ngx_http_conflict_record_t));
+
+    if (certain && ctx->op->in.noted) {
+        record.note = &note;
+    }
+
+    if (!ctx->merge.recorded || (!certain && op->in.fingerprint == 0)) {
+
+        if (record.note) {
+            record.bodiless = 1;
+            ngx_http_conflict_body_history_note(ctx, &record);
+        }
+
         return;
     }
 
-    ngx_memzero(&record, sizeof(ngx_http_conflict_record_t));
-
     record.certain = certain;
-    record.fingerprint = op->in.fingerprint;
     record.view = op->in.view;
+
+    if (ctx->merge.mergeable) {
+        /* a body that a merge may find again */
+        record.fingerprint = op->in.fingerprint;
+    }
 
     record.version = op->in.minted ? op->out.fence : op->in.observed.version;
 
@@ -118,14 +136,97 @@ ngx_http_conflict_body_history_written(ngx_http_conflict_ctx_t *ctx,
         }
 
     } else if (ngx_http_conflict_body_history_text(ctx, &record.body)
-               != NGX_OK)
+               != NGX_OK
+               || (!ctx->merge.mergeable
+                   && !conflict_scan_valid(record.body.data, record.body.len)))
     {
         ngx_str_null(&record.body);
     }
 
-    if (record.body.len || record.fingerprint) {
+    if (record.note) {
+        record.bodiless = (record.body.len == 0 && record.fingerprint == 0);
+        ngx_http_conflict_body_history_note(ctx, &record);
+
+    } else if (record.body.len || record.fingerprint) {
         ngx_http_conflict_body_history_store(ctx, &record);
     }
+}
+
+
+/* stores the note of the version that the write has made, with its body */
+
+static void
+ngx_http_conflict_body_history_note(ngx_http_conflict_ctx_t *ctx,
+    ngx_http_conflict_record_t *record)
+{
+    ngx_http_conflict_op_t    *op;
+    ngx_http_conflict_note_t  *note;
+
+    op = ctx->op;
+    note = record->note;
+
+    ngx_memzero(note, sizeof(ngx_http_conflict_note_t));
+
+    /* as the commit that follows */
+
+    if (op->in.minted) {
+        note->version = op->out.fence;
+
+    } else {
+        note->version = op->in.observed.version
+                        ? op->in.observed.version
+                        : op->out.fence | CONFLICT_VERSION_OPAQUE;
+    }
+
+    record->version = note->version;
+
+    note->method = ctx->method_name;
+    note->user = ctx->caller.user;
+    note->client = ctx->caller.client;
+    note->ttl = op->in.record_ttl;
+    note->deleted = (op->in.observed.existence == CONFLICT_DELETED);
+
+    note->size = record->body.len ? (off_t) record->body.len
+                                  : ctx->request->headers_in.content_length_n;
+
+    ngx_http_conflict_body_history_store(ctx, record);
+}
+
+
+/* the own GET moves the entry; a read shows at most a version of its own */
+
+void
+ngx_http_conflict_body_history_external(ngx_http_conflict_op_t *op)
+{
+    uint64_t                    version;
+    ngx_http_conflict_note_t    note;
+    ngx_http_conflict_record_t  record;
+
+    if (!op->in.noted || op->rc != NGX_OK || !op->out.external) {
+        return;
+    }
+
+    version = op->in.observed.latest ? op->out.version
+              : op->in.minted ? 0 : op->in.observed.version;
+
+    if (version == 0) {
+        return;
+    }
+
+    ngx_memzero(&note, sizeof(ngx_http_conflict_note_t));
+    ngx_memzero(&record, sizeof(ngx_http_conflict_record_t));
+
+    note.version = version;
+    note.size = -1;
+    note.ttl = op->in.record_ttl;
+    note.external = 1;
+    note.deleted = (op->in.observed.existence == CONFLICT_DELETED);
+
+    record.version = version;
+    record.note = &note;
+    record.bodiless = 1;
+
+    (void) op->store->ops->keep(op, &record);
 }
 
 
@@ -232,7 +333,7 @@ ngx_http_conflict_body_history_answered(ngx_http_conflict_ctx_t *ctx,
 
     op = ctx->op;
 
-    if (ctx->conf->policy != CONFLICT_MERGE || op->out.version == 0
+    if (!ctx->conf->bodies || op->out.version == 0
         || op->out.version != ctx->version.current || ctx->latest.view == 0)
     {
         return;
@@ -293,14 +394,14 @@ ngx_http_conflict_body_history_wanted(ngx_http_request_t *r,
 
     op = ctx->op;
 
-    if (ctx->conf->policy != CONFLICT_MERGE
+    if (!ctx->conf->bodies
         || r->headers_out.content_length_n > (off_t) ctx->conf->max_body)
     {
         return 0;
     }
 
     if (ctx->write) {
-        return ctx->merge.mergeable
+        return ctx->merge.recorded
                && (r->headers_out.status == NGX_HTTP_OK
                    || r->headers_out.status == NGX_HTTP_CREATED);
     }
@@ -330,7 +431,7 @@ ngx_http_conflict_body_history_observes(ngx_http_request_t *r,
 
     /* an owned version is in the response itself */
 
-    return ctx->conf->policy == CONFLICT_MERGE && !ctx->write && op->in.minted
+    return ctx->conf->bodies && !ctx->write && op->in.minted
            && ctx->version.current && op->in.observed.view && !r->header_only
            && ((status >= 200 && status < 300 && status != NGX_HTTP_NO_CONTENT)
                || ngx_http_conflict_latest_response_gone(status));
@@ -535,7 +636,7 @@ ngx_http_conflict_body_history_store_shown(ngx_http_conflict_ctx_t *ctx)
         }
 
         record.version = op->out.version;
-        record.fingerprint = op->in.fingerprint;
+        record.fingerprint = ctx->merge.mergeable ? op->in.fingerprint : 0;
         record.view = op->in.view;
         record.certain = 1;
         record.read = op->in.minted;

@@ -16,6 +16,9 @@
 /* Sets the limits of the history in op->in, before the first store call. */
 void ngx_http_conflict_body_history_configure(ngx_http_conflict_ctx_t *ctx);
 
+/* An observation has found a change that bypassed the module: notes it. */
+void ngx_http_conflict_body_history_external(ngx_http_conflict_op_t *op);
+
 /* Saves the body that is about to be sent to the upstream. */
 ngx_int_t ngx_http_conflict_body_history_save_sent(ngx_http_request_t *r,
     ngx_http_conflict_ctx_t *ctx);

@@ -64,11 +64,22 @@ typedef enum {
     NGX_HTTP_CONFLICT_STATE_LOCK_STORE_CALL,      /* acquire, release, show */
     NGX_HTTP_CONFLICT_STATE_LOCK_STORE_CALLED,
 
+    /* a request for versions */
+
+    NGX_HTTP_CONFLICT_STATE_VERSIONS_START,       /* path of the resource */
+    NGX_HTTP_CONFLICT_STATE_VERSIONS_GET_LATEST,
+    NGX_HTTP_CONFLICT_STATE_VERSIONS_CHECK_LATEST, /* may the client see it */
+    NGX_HTTP_CONFLICT_STATE_VERSIONS_STORE_PEEK,  /* the current version */
+    NGX_HTTP_CONFLICT_STATE_VERSIONS_STORE_PEEKED,
+    NGX_HTTP_CONFLICT_STATE_VERSIONS_STORE_CALL,  /* the list, or a body */
+    NGX_HTTP_CONFLICT_STATE_VERSIONS_STORE_CALLED,
+
     /* the loop ends and nginx continues */
 
     NGX_HTTP_CONFLICT_STATE_FORWARDED,            /* with its own handler */
     NGX_HTTP_CONFLICT_STATE_RESPOND,              /* module's own response */
     NGX_HTTP_CONFLICT_STATE_LOCK_RESPOND,
+    NGX_HTTP_CONFLICT_STATE_VERSIONS_RESPOND,
 
     /* returned, never entered */
 
@@ -124,8 +135,11 @@ typedef enum {
     NGX_HTTP_CONFLICT_ANSWER_GENERATION,
     NGX_HTTP_CONFLICT_ANSWER_LOCKED,         /* by another client */
     NGX_HTTP_CONFLICT_ANSWER_TOO_MANY_LOCKS,
-    NGX_HTTP_CONFLICT_ANSWER_NOT_ALLOWED,    /* method of a lock endpoint */
+    NGX_HTTP_CONFLICT_ANSWER_NOT_ALLOWED,    /* method of an endpoint */
     NGX_HTTP_CONFLICT_ANSWER_NO_TARGET,      /* no path for the own GET */
+    NGX_HTTP_CONFLICT_ANSWER_BAD_VERSION,
+    NGX_HTTP_CONFLICT_ANSWER_NO_VERSION,     /* not held for this caller */
+    NGX_HTTP_CONFLICT_ANSWER_NO_RESOURCE,    /* no path for the own GET */
     NGX_HTTP_CONFLICT_ANSWER_RELAY,          /* the own GET's 401 or 403 */
     NGX_HTTP_CONFLICT_ANSWER_LATEST          /* 200 with the latest body */
 } ngx_http_conflict_answer_e;
@@ -212,6 +226,7 @@ typedef struct {
                                                    the base, newest first */
     uint64_t                       version;     /* base version of "parts" */
     unsigned                       mergeable:1; /* the body can be merged */
+    unsigned                       recorded:1;  /* it is kept in the history */
     unsigned                       base_held:1; /* the base could be used */
     unsigned                       clashed:1;
     ngx_uint_t                     omitted;     /* clashes not in "clashes" */
@@ -573,12 +588,14 @@ struct ngx_http_conflict_ctx_s {
 
     /*
      * The target of the own GET, if it is not the request's; else empty.
-     * lock_endpoint.c and pair.c.
+     * lock_endpoint.c, versions_endpoint.c and pair.c.
      */
 
     struct {
         ngx_str_t                      uri;
         ngx_str_t                      args;
+        ngx_str_t                      target;    /* as a client sends it, for
+                                                     a view; empty: none */
     } get;
 
     ngx_http_conflict_body_t           body;

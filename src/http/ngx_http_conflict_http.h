@@ -16,6 +16,7 @@
 
 
 #define NGX_HTTP_CONFLICT_LOCK_METHODS  "GET, HEAD, POST, DELETE, OPTIONS"
+#define NGX_HTTP_CONFLICT_READ_METHODS  "GET, HEAD, OPTIONS"
 
 
 /*
@@ -231,10 +232,14 @@ ngx_int_t ngx_http_conflict_preflight_request(ngx_http_request_t *r,
 
 /*
  * Adds the API's answer to the response and, if it allows the origin, the
- * methods and fields of a lock endpoint.
+ * methods and fields of the endpoint.
  */
 ngx_int_t ngx_http_conflict_preflight_allow(ngx_http_request_t *r,
     ngx_http_conflict_ctx_t *ctx);
+
+/* The methods that the endpoint supports. */
+void ngx_http_conflict_preflight_methods(ngx_http_conflict_ctx_t *ctx,
+    ngx_str_t *methods);
 
 
 /*

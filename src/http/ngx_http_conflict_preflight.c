@@ -149,11 +149,24 @@ ngx_http_conflict_preflight_fields(ngx_http_request_t *sr, ngx_str_t *value)
 }
 
 
+void
+ngx_http_conflict_preflight_methods(ngx_http_conflict_ctx_t *ctx,
+    ngx_str_t *methods)
+{
+    if (ctx->conf->versions) {
+        ngx_str_set(methods, NGX_HTTP_CONFLICT_READ_METHODS);
+        return;
+    }
+
+    ngx_str_set(methods, NGX_HTTP_CONFLICT_LOCK_METHODS);
+}
+
+
 ngx_int_t
 ngx_http_conflict_preflight_allow(ngx_http_request_t *r,
     ngx_http_conflict_ctx_t *ctx)
 {
-    ngx_str_t  *origin;
+    ngx_str_t  *origin, methods;
 
     if (ngx_http_conflict_cors_add(r, ctx) != NGX_OK) {
         return NGX_ERROR;
@@ -168,10 +181,10 @@ ngx_http_conflict_preflight_allow(ngx_http_request_t *r,
 
     /* ngx_http_conflict_cors_unify() merges them with those of the API */
 
+    ngx_http_conflict_preflight_methods(ctx, &methods);
+
     if (ngx_http_conflict_header_add(r, "Access-Control-Allow-Methods",
-                                     NGX_HTTP_CONFLICT_LOCK_METHODS,
-                                     sizeof(NGX_HTTP_CONFLICT_LOCK_METHODS)
-                                     - 1)
+                                     (char *) methods.data, methods.len)
         != NGX_OK)
     {
         return NGX_ERROR;

@@ -7,9 +7,29 @@
  */
 
 
+#include <ngx_sha1.h>
+
 #include "http/ngx_http_conflict_http.h"
 
 
+/*
+ * Where a body may be shown to a caller because of its view, nobody may be able
+ * to construct a request with the view of another caller.
+ */
+
+typedef struct {
+    conflict_hash_t                hash;
+    ngx_sha1_t                     sha1;
+    ngx_uint_t                     strong;   /* "sha1" is used */
+} ngx_http_conflict_view_digest_t;
+
+
+static void ngx_http_conflict_view_init(
+    ngx_http_conflict_view_digest_t *digest, ngx_http_conflict_ctx_t *ctx);
+static void ngx_http_conflict_view_field(
+    ngx_http_conflict_view_digest_t *digest, void *data, size_t len);
+static uint64_t ngx_http_conflict_view_final(
+    ngx_http_conflict_view_digest_t *digest);
 static ngx_uint_t ngx_http_conflict_view_selects(ngx_str_t *name);
 static ngx_int_t ngx_http_conflict_view_names(ngx_str_t *vary,
     ngx_str_t *names);
@@ -35,24 +55,27 @@ ngx_int_t
 ngx_http_conflict_view_start(ngx_http_request_t *r,
     ngx_http_conflict_ctx_t *ctx)
 {
-    u_char                    *args, *last;
-    ngx_str_t                  user;
-    ngx_uint_t                 i, n, present;
-    conflict_hash_t            hash;
-    ngx_list_part_t           *part;
-    ngx_table_elt_t           *h;
-    ngx_http_core_srv_conf_t  *cscf;
+    u_char                           *args, *last;
+    ngx_str_t                         user, *target;
+    ngx_uint_t                        i, n, present;
+    ngx_list_part_t                  *part;
+    ngx_table_elt_t                  *h;
+    ngx_http_core_srv_conf_t         *cscf;
+    ngx_http_conflict_view_digest_t   digest;
+
+    target = ctx->get.target.len ? &ctx->get.target : &r->unparsed_uri;
 
     cscf = ngx_http_get_module_srv_conf(r, ngx_http_core_module);
 
-    conflict_hash_init(&hash, 0);
-    conflict_hash_field(&hash, cscf->server_name.data, cscf->server_name.len);
-    conflict_hash_field(&hash, r->unparsed_uri.data, r->unparsed_uri.len);
+    ngx_http_conflict_view_init(&digest, ctx);
+    ngx_http_conflict_view_field(&digest, cscf->server_name.data,
+                                 cscf->server_name.len);
+    ngx_http_conflict_view_field(&digest, target->data, target->len);
 
     h = r->headers_in.host;
 
     if (h) {
-        conflict_hash_field(&hash, h->value.data, h->value.len);
+        ngx_http_conflict_view_field(&digest, h->value.data, h->value.len);
     }
 
     for (part = &r->headers_in.headers.part; part; part = part->next) {
@@ -65,8 +88,9 @@ ngx_http_conflict_view_start(ngx_http_request_t *r,
                 continue;
             }
 
-            conflict_hash_field(&hash, &n, sizeof(ngx_uint_t));
-            conflict_hash_field(&hash, h[i].value.data, h[i].value.len);
+            ngx_http_conflict_view_field(&digest, &n, sizeof(ngx_uint_t));
+            ngx_http_conflict_view_field(&digest, h[i].value.data,
+                                         h[i].value.len);
 
             /* 3: Authorization, 4: Cookie */
             ctx->caller.credentials |= (n == 3);
@@ -80,20 +104,70 @@ ngx_http_conflict_view_start(ngx_http_request_t *r,
             return NGX_ERROR;
         }
 
-        conflict_hash_field(&hash, user.data, user.len);
+        ngx_http_conflict_view_field(&digest, user.data, user.len);
         ctx->caller.known |= (user.len != 0);
     }
 
-    ctx->caller.selected = conflict_hash_final(&hash);
+    ctx->caller.selected = ngx_http_conflict_view_final(&digest);
     ctx->op->in.view = ngx_http_conflict_view_hash(ctx, &ctx->conf->vary,
                                                    &present);
 
-    last = r->unparsed_uri.data + r->unparsed_uri.len;
-    args = ngx_strlchr(r->unparsed_uri.data, last, '?');
+    last = target->data + target->len;
+    args = ngx_strlchr(target->data, last, '?');
 
     ctx->op->in.part = (present || args != NULL);
 
     return NGX_OK;
+}
+
+
+static void
+ngx_http_conflict_view_init(ngx_http_conflict_view_digest_t *digest,
+    ngx_http_conflict_ctx_t *ctx)
+{
+    digest->strong = (ctx->conf->notes || ctx->conf->versions);
+
+    if (digest->strong) {
+        ngx_sha1_init(&digest->sha1);
+
+    } else {
+        conflict_hash_init(&digest->hash, 0);
+    }
+}
+
+
+static void
+ngx_http_conflict_view_field(ngx_http_conflict_view_digest_t *digest,
+    void *data, size_t len)
+{
+    uint64_t  n;
+
+    if (!digest->strong) {
+        conflict_hash_field(&digest->hash, data, len);
+        return;
+    }
+
+    n = len;
+
+    ngx_sha1_update(&digest->sha1, &n, sizeof(uint64_t));
+    ngx_sha1_update(&digest->sha1, data, len);
+}
+
+
+static uint64_t
+ngx_http_conflict_view_final(ngx_http_conflict_view_digest_t *digest)
+{
+    u_char    result[20];
+    uint64_t  view;
+
+    if (!digest->strong) {
+        return conflict_hash_final(&digest->hash);
+    }
+
+    ngx_sha1_final(result, &digest->sha1);
+    ngx_memcpy(&view, result, sizeof(uint64_t));
+
+    return view ? view : 1;
 }
 
 
@@ -223,12 +297,12 @@ static uint64_t
 ngx_http_conflict_view_hash(ngx_http_conflict_ctx_t *ctx, ngx_str_t *names,
     ngx_uint_t *present)
 {
-    u_char           *p, *last;
-    ngx_str_t         name;
-    ngx_uint_t        i;
-    conflict_hash_t   hash;
-    ngx_list_part_t  *part;
-    ngx_table_elt_t  *h;
+    u_char                           *p, *last;
+    ngx_str_t                         name;
+    ngx_uint_t                        i;
+    ngx_list_part_t                  *part;
+    ngx_table_elt_t                  *h;
+    ngx_http_conflict_view_digest_t   digest;
 
     *present = 0;
 
@@ -240,8 +314,9 @@ ngx_http_conflict_view_hash(ngx_http_conflict_ctx_t *ctx, ngx_str_t *names,
         return ctx->caller.selected;
     }
 
-    conflict_hash_init(&hash, 0);
-    conflict_hash_field(&hash, &ctx->caller.selected, sizeof(uint64_t));
+    ngx_http_conflict_view_init(&digest, ctx);
+    ngx_http_conflict_view_field(&digest, &ctx->caller.selected,
+                                 sizeof(uint64_t));
 
     p = names->data;
     last = names->data + names->len;
@@ -255,7 +330,7 @@ ngx_http_conflict_view_hash(ngx_http_conflict_ctx_t *ctx, ngx_str_t *names,
 
         name.len = p++ - name.data;
 
-        conflict_hash_field(&hash, name.data, name.len);
+        ngx_http_conflict_view_field(&digest, name.data, name.len);
 
         part = &ctx->request->headers_in.headers.part;
 
@@ -268,13 +343,13 @@ ngx_http_conflict_view_hash(ngx_http_conflict_ctx_t *ctx, ngx_str_t *names,
                     && ngx_strncasecmp(h[i].key.data, name.data, name.len)
                        == 0)
                 {
-                    conflict_hash_field(&hash, h[i].value.data,
-                                        h[i].value.len);
+                    ngx_http_conflict_view_field(&digest, h[i].value.data,
+                                                 h[i].value.len);
                     *present = 1;
                 }
             }
         }
     }
 
-    return conflict_hash_final(&hash);
+    return ngx_http_conflict_view_final(&digest);
 }

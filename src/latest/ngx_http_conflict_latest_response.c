@@ -136,7 +136,8 @@ ngx_http_conflict_latest_response_header(ngx_http_request_t *r,
     latest->cached = ngx_http_conflict_header_cached(r);
 
     /* another target than that of the request has no view of the request */
-    latest->view = ctx->get.uri.len ? 0 : ngx_http_conflict_view(ctx, r);
+    latest->view = (ctx->get.uri.len && ctx->get.target.len == 0)
+                   ? 0 : ngx_http_conflict_view(ctx, r);
 
     latest->last_modified = r->headers_out.last_modified_time;
 

@@ -20,6 +20,7 @@ static ngx_int_t ngx_http_conflict_body_scan_read(ngx_http_request_t *r,
     ngx_http_conflict_ctx_t *ctx, ngx_buf_t *b);
 static void ngx_http_conflict_body_scan_feed(ngx_http_conflict_ctx_t *ctx,
     u_char *data, size_t len);
+static void ngx_http_conflict_body_scan_observed(ngx_http_conflict_op_t *op);
 static void ngx_http_conflict_body_scan_value(conflict_scan_t *json,
     ngx_str_t *value);
 
@@ -436,7 +437,7 @@ ngx_http_conflict_body_scan_end(ngx_http_request_t *r,
     }
 
     op->out.external = 0;
-    op->done = ngx_http_conflict_audit_external;
+    op->done = ngx_http_conflict_body_scan_observed;
 
     if (op->out.state == CONFLICT_FREE
         && (op->in.minted
@@ -450,8 +451,16 @@ ngx_http_conflict_body_scan_end(ngx_http_request_t *r,
     }
 
     if (op->store->ops->observe(op) == NGX_OK) {
-        ngx_http_conflict_audit_external(op);
+        ngx_http_conflict_body_scan_observed(op);
     }
+}
+
+
+static void
+ngx_http_conflict_body_scan_observed(ngx_http_conflict_op_t *op)
+{
+    ngx_http_conflict_audit_external(op);
+    ngx_http_conflict_body_history_external(op);
 }
 
 

@@ -48,7 +48,9 @@ ngx_http_conflict_request_stats(ngx_http_conflict_ctx_t *ctx)
         }
     }
 
-    if (op && ctx->kind != NGX_HTTP_CONFLICT_KIND_READ && !ctx->conf->lock) {
+    if (op && ctx->kind != NGX_HTTP_CONFLICT_KIND_READ
+        && !ngx_http_conflict_conf_endpoint(ctx->conf))
+    {
         n = ngx_http_conflict_request_stats_add(count, n, ctx->flow.outcome, 1);
         n = ngx_http_conflict_request_stats_add(count, n,
                                                 NGX_HTTP_CONFLICT_N_WAITED,
@@ -160,8 +162,8 @@ ngx_http_conflict_request_stats_find(ngx_http_conflict_ctx_t *ctx)
                                           &cscf->server_name, &nlcf->name,
                                           &ctx->target.entity);
 
-    route->policy = nlcf->lock ? NGX_HTTP_CONFLICT_OFF
-                               : (uint32_t) nlcf->policy;
+    route->policy = ngx_http_conflict_conf_endpoint(nlcf)
+                    ? NGX_HTTP_CONFLICT_OFF : (uint32_t) nlcf->policy;
     route->report = (nlcf->report == 1);
 
     if (nlcf->entity == NULL || nlcf->entity->lengths == NULL) {
@@ -186,7 +188,7 @@ ngx_http_conflict_request_stats_gap(ngx_http_conflict_ctx_t *ctx)
         return NGX_HTTP_CONFLICT_N_UNGUARDED;
     }
 
-    if (!ctx->write || ctx->conf->lock) {
+    if (!ctx->write || ngx_http_conflict_conf_endpoint(ctx->conf)) {
         return 0;
     }
 

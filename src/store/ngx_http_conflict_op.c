@@ -71,8 +71,18 @@ ngx_http_conflict_op_forget(ngx_http_conflict_op_t *op)
         ngx_free(op->out.made_body.data);
     }
 
+    if (op->out.notes.data) {
+        ngx_free(op->out.notes.data);
+    }
+
+    if (op->out.held.data) {
+        ngx_free(op->out.held.data);
+    }
+
     ngx_str_null(&op->out.base_body);
     ngx_str_null(&op->out.made_body);
+    ngx_str_null(&op->out.notes);
+    ngx_str_null(&op->out.held);
 
     op->out.base_held = 0;
     op->out.late = 0;

@@ -144,6 +144,7 @@ struct ngx_http_conflict_op_s {
         ngx_uint_t                    records;    /* per key; 0: no history */
         size_t                        record_bytes;   /* per key */
         ngx_msec_t                    record_ttl;
+        unsigned                      noted:1;    /* how versions were made */
         unsigned                      part:1;     /* the view may show parts,
                                                      which prove nothing */
         unsigned                      minted:1;   /* versions are minted */
@@ -219,6 +220,11 @@ struct ngx_http_conflict_op_s {
         ngx_str_t                     base_body;  /* on the heap, verbatim */
         ngx_str_t                     made_body;  /* made by this write */
 
+        /* versions: on the heap, as ngx_http_conflict_note_*() read them */
+
+        ngx_str_t                     notes;      /* newest first */
+        ngx_str_t                     held;       /* versions of bodies */
+
         /*
          * Of the lease, by ngx_http_conflict_clock_msec(): when the begin or
          * renewal that the store granted last was called, so that no other
@@ -253,6 +259,25 @@ struct ngx_http_conflict_op_s {
 };
 
 
+/* how a version was made; the texts are those of the request, or of a list */
+
+typedef struct {
+    uint64_t                          version;
+    int64_t                           time;       /* microseconds */
+    ngx_msec_t                        ttl;
+    off_t                             size;       /* of the body of the write;
+                                                     -1: unknown */
+    ngx_str_t                         method;     /* empty: unknown */
+    ngx_str_t                         user;
+    ngx_str_t                         client;
+    unsigned                          deleted:1;
+    unsigned                          external:1; /* bypassed the module */
+} ngx_http_conflict_note_t;
+
+/* bytes of a note as text; longer names are truncated */
+#define NGX_HTTP_CONFLICT_NOTE  512
+
+
 /* a body under its version, or the body that a link of a chain has made */
 
 typedef struct {
@@ -271,6 +296,9 @@ typedef struct {
     unsigned                          link:1;     /* replaced by later links of
                                                      its chain; empty body:
                                                      unknown */
+    unsigned                          bodiless:1; /* only its note is kept */
+    ngx_http_conflict_note_t         *note;       /* kept with it, or NULL; the
+                                                     store sets its time */
 } ngx_http_conflict_record_t;
 
 
@@ -343,6 +371,13 @@ typedef struct {
      * after the first is the body that the previous link has made.
      */
     ngx_http_conflict_op_pt           recall;
+
+    /*
+     * Finds the body of op->in.pre.base as recall() does, but a whole one that
+     * was shown in op->in.view or certainly made by a write of this view.
+     * Without a base, lists the notes, and the versions of all such bodies.
+     */
+    ngx_http_conflict_op_pt           versions;
 
     /*
      * Performs op->lock.verb and fills in the lock: its token is lock.fresh
@@ -435,6 +470,24 @@ void ngx_http_conflict_op_lock_found(ngx_http_conflict_op_t *op,
 
 /* 1 if the tokens are equal, in constant time. */
 ngx_uint_t ngx_http_conflict_op_token_equal(const u_char *a, const u_char *b);
+
+/*
+ * The text of a note, in a buffer of NGX_HTTP_CONFLICT_NOTE bytes; and of its
+ * version, to which a space or another text is appended.
+ */
+size_t ngx_http_conflict_note_print(u_char *buf,
+    ngx_http_conflict_note_t *note);
+u_char *ngx_http_conflict_note_print_version(u_char *p, uint64_t version);
+
+/*
+ * Take the next of op->out.notes, which are version, length and text with a
+ * space after the first two, or of op->out.held, and shorten the rest.
+ * NGX_DONE: there is none; NGX_ERROR: it is malformed.
+ */
+ngx_int_t ngx_http_conflict_note_next(ngx_str_t *rest,
+    ngx_http_conflict_note_t *note);
+ngx_int_t ngx_http_conflict_note_next_version(ngx_str_t *rest,
+    uint64_t *version);
 
 /* Frees the bodies of a recall; copies one.  NGX_ERROR: no memory. */
 void ngx_http_conflict_op_forget(ngx_http_conflict_op_t *op);

@@ -13,12 +13,16 @@
 
 static ngx_uint_t ngx_http_conflict_mergeable_form(ngx_http_request_t *r,
     ngx_http_conflict_loc_conf_t *nlcf, conflict_form_e *form);
+static ngx_uint_t ngx_http_conflict_mergeable_recorded(ngx_http_request_t *r,
+    ngx_http_conflict_ctx_t *ctx);
 static ngx_int_t ngx_http_conflict_mergeable_reason(
     ngx_http_conflict_ctx_t *ctx, const char *what);
 
 
 static ngx_str_t  ngx_http_conflict_content_range =
     ngx_string("content-range");
+static ngx_str_t  ngx_http_conflict_content_encoding =
+    ngx_string("content-encoding");
 
 static const ngx_str_t  ngx_http_conflict_patch_types[] = {
     ngx_string("application/merge-patch+json"),
@@ -38,6 +42,9 @@ ngx_http_conflict_mergeable(ngx_http_request_t *r,
     known = ngx_http_conflict_mergeable_form(r, ctx->conf, &merge->form);
 
     if (ctx->conf->policy != CONFLICT_MERGE) {
+        merge->recorded = (known && merge->form == CONFLICT_FORM_WHOLE
+                           && ctx->conf->bodies
+                           && ngx_http_conflict_mergeable_recorded(r, ctx));
         return NGX_OK;
     }
 
@@ -51,6 +58,8 @@ ngx_http_conflict_mergeable(ngx_http_request_t *r,
                                              NULL)
                           == NULL);
     }
+
+    merge->recorded = merge->mergeable;
 
     if (merge->mergeable) {
         return NGX_OK;
@@ -84,6 +93,31 @@ ngx_http_conflict_mergeable(ngx_http_request_t *r,
     }
 
     return NGX_OK;
+}
+
+
+/* 1 if the body may be the new document; it need not have a base in it */
+
+static ngx_uint_t
+ngx_http_conflict_mergeable_recorded(ngx_http_request_t *r,
+    ngx_http_conflict_ctx_t *ctx)
+{
+    ngx_str_t   *encoding;
+    ngx_list_t  *headers;
+
+    headers = &r->headers_in.headers;
+
+    encoding = ngx_http_conflict_header_find(headers,
+                                           &ngx_http_conflict_content_encoding,
+                                           NULL);
+
+    return r->request_body && !ctx->conf->unbuffered && encoding == NULL
+           && ngx_http_conflict_media_type_request(r)
+              == NGX_HTTP_CONFLICT_MEDIA_JSON
+           && ngx_http_conflict_header_find(headers,
+                                            &ngx_http_conflict_content_range,
+                                            NULL)
+              == NULL;
 }
 
 

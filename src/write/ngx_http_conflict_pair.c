@@ -286,6 +286,10 @@ ngx_http_conflict_pair_op(ngx_http_request_t *r, ngx_http_conflict_ctx_t *ctx,
     op->in.edits = source->in.edits;
     op->in.edit = source->in.edit;
     op->in.skew = source->in.skew;
+    op->in.records = source->in.records;
+    op->in.record_bytes = source->in.record_bytes;
+    op->in.record_ttl = source->in.record_ttl;
+    op->in.noted = source->in.noted;
     op->lock = source->lock;
     op->in.observed.mtime = CONFLICT_TIME_NONE;
 

@@ -341,6 +341,42 @@ ngx_http_conflict_redis_answer_recall(ngx_http_conflict_op_t *op,
 }
 
 
+/* incarnation, held, two lengths, then a body, or versions and notes */
+
+ngx_int_t
+ngx_http_conflict_redis_answer_versions(ngx_http_conflict_op_t *op,
+    ngx_str_t *answer)
+{
+    uint64_t                          incarnation, held, len[2];
+    ngx_http_conflict_redis_answer_t  a;
+
+    if (ngx_http_conflict_redis_answer_words(&a, answer, NULL, 0) != NGX_OK
+        || ngx_http_conflict_redis_answer_number(&a, 7, &incarnation) != NGX_OK
+        || ngx_http_conflict_redis_answer_number(&a, 1, &held) != NGX_OK
+        || ngx_http_conflict_redis_answer_lengths(&a, len) != NGX_OK)
+    {
+        return NGX_ERROR;
+    }
+
+    if (op->in.pre.base) {
+        op->out.base_held = (held
+                             && ngx_http_conflict_op_copy(&op->out.base_body,
+                                                          a.p, len[0])
+                                == NGX_OK);
+        return NGX_OK;
+    }
+
+    if (ngx_http_conflict_op_copy(&op->out.held, a.p, len[0]) != NGX_OK
+        || ngx_http_conflict_op_copy(&op->out.notes, a.p + len[0], len[1])
+           != NGX_OK)
+    {
+        return NGX_ERROR;
+    }
+
+    return NGX_OK;
+}
+
+
 /*
  * An entry that was free, as it is now, in "state".  It has no chain, and its
  * last words do not matter to the operation.

@@ -28,6 +28,8 @@ ngx_int_t ngx_http_conflict_redis_answer_lock(ngx_http_conflict_op_t *op,
     ngx_str_t *answer);
 ngx_int_t ngx_http_conflict_redis_answer_recall(ngx_http_conflict_op_t *op,
     ngx_str_t *answer);
+ngx_int_t ngx_http_conflict_redis_answer_versions(ngx_http_conflict_op_t *op,
+    ngx_str_t *answer);
 
 /* 1 for the answer of a fast path. */
 #define ngx_http_conflict_redis_answer_is_fast(answer)                        \

@@ -11,20 +11,24 @@
 #include "core/text/conflict_hash.h"
 
 
+static ngx_uint_t ngx_http_conflict_redis_history_flags(
+    ngx_http_conflict_op_t *op, ngx_http_conflict_record_t *record,
+    ngx_msec_t *life);
+
+
 ngx_int_t
 ngx_http_conflict_redis_history_keep(ngx_http_conflict_op_t *op,
     ngx_http_conflict_record_t *record)
 {
     u_char                           buf[ngx_http_conflict_redis_codec_room(
                                          NGX_HTTP_CONFLICT_REDIS_ARGS)];
+    u_char                           text[NGX_HTTP_CONFLICT_NOTE];
+    ngx_str_t                        note;
     ngx_str_t                        arg[NGX_HTTP_CONFLICT_REDIS_ARGS];
-    ngx_msec_t                       life, hold;
+    ngx_msec_t                       life;
     ngx_uint_t                       flags;
     const char                      *why;
-    ngx_http_conflict_redis_conf_t  *conf;
     ngx_http_conflict_redis_args_t   args;
-
-    conf = ngx_http_conflict_redis_client_conf(op->store->data);
 
     ngx_http_conflict_redis_codec_head(op->store, &args, arg, buf,
                                        ngx_http_conflict_redis_codec_token());
@@ -46,8 +50,15 @@ ngx_http_conflict_redis_history_keep(ngx_http_conflict_op_t *op,
                       record->fingerprint);
     ngx_http_conflict_redis_codec_number(&args,
                       NGX_HTTP_CONFLICT_REDIS_HISTORY_CERTAIN, record->certain);
-    ngx_http_conflict_redis_codec_number(&args,
+
+    if (record->bodiless) {
+        ngx_http_conflict_redis_codec_text(&args,
+                      NGX_HTTP_CONFLICT_REDIS_HISTORY_SHOWN, "-");
+
+    } else {
+        ngx_http_conflict_redis_codec_number(&args,
                       NGX_HTTP_CONFLICT_REDIS_HISTORY_SHOWN, record->shown);
+    }
 
     if (record->read) {
         ngx_http_conflict_redis_codec_version(&args,
@@ -74,28 +85,19 @@ ngx_http_conflict_redis_history_keep(ngx_http_conflict_op_t *op,
                       record->body.len
                       ? conflict_hash_64(record->body.data, record->body.len, 0)
                       : record->hash);
+
+    if (record->note) {
+        record->note->time = ngx_http_conflict_clock_usec() + op->redis.clock;
+        note.len = ngx_http_conflict_note_print(text, record->note);
+        note.data = text;
+
+        ngx_http_conflict_redis_codec_bytes(&args,
+                      NGX_HTTP_CONFLICT_REDIS_HISTORY_NOTE, &note);
+    }
+
     args.extra_key = ":h";
 
-    /*
-     * Most bodies may be lost.  These are retried: the body that a write has
-     * made, lest a retry adds to it twice; that of a link, lest the next one
-     * is based on an earlier link; and one that a read has shown, lest its
-     * view keeps another body of this version.
-     */
-
-    flags = 0;
-    life = conf->timeout;
-
-    if (record->fingerprint || record->link || record->read) {
-        flags = NGX_HTTP_CONFLICT_REDIS_RETRY;
-        hold = record->read ? op->store->lease + op->store->quarantine
-                            : op->in.lease + op->in.quarantine;
-        life = ngx_max(life, hold);
-    }
-
-    if (!op->in.held) {
-        flags |= NGX_HTTP_CONFLICT_REDIS_NOW;
-    }
+    flags = ngx_http_conflict_redis_history_flags(op, record, &life);
 
     (void) ngx_http_conflict_redis_query_send(op,
                                         NGX_HTTP_CONFLICT_REDIS_HISTORY,
@@ -104,6 +106,41 @@ ngx_http_conflict_redis_history_keep(ngx_http_conflict_op_t *op,
                                         NULL, &why);
 
     return NGX_OK;
+}
+
+
+/*
+ * Most bodies may be lost.  These are retried: the body that a write has made,
+ * lest a retry adds to it twice; that of a link, lest the next one is based on
+ * an earlier link; and one that a read has shown, lest its view keeps another
+ * body of this version.  So are notes, so that a list of versions has no gaps.
+ */
+
+static ngx_uint_t
+ngx_http_conflict_redis_history_flags(ngx_http_conflict_op_t *op,
+    ngx_http_conflict_record_t *record, ngx_msec_t *life)
+{
+    ngx_msec_t                       hold;
+    ngx_uint_t                       flags;
+    ngx_http_conflict_redis_conf_t  *conf;
+
+    conf = ngx_http_conflict_redis_client_conf(op->store->data);
+
+    flags = 0;
+    *life = conf->timeout;
+
+    if (record->fingerprint || record->link || record->read || record->note) {
+        flags = NGX_HTTP_CONFLICT_REDIS_RETRY;
+        hold = record->read ? op->store->lease + op->store->quarantine
+                            : op->in.lease + op->in.quarantine;
+        *life = ngx_max(*life, hold);
+    }
+
+    if (!op->in.held) {
+        flags |= NGX_HTTP_CONFLICT_REDIS_NOW;
+    }
+
+    return flags;
 }
 
 
@@ -141,5 +178,36 @@ ngx_http_conflict_redis_history_recall(ngx_http_conflict_op_t *op)
                                        NGX_HTTP_CONFLICT_REDIS_HISTORY,
                                        &args, 0,
                                        ngx_http_conflict_redis_answer_recall,
+                                       NULL);
+}
+
+
+ngx_int_t
+ngx_http_conflict_redis_history_versions(ngx_http_conflict_op_t *op)
+{
+    u_char                          buf[ngx_http_conflict_redis_codec_room(
+                                         NGX_HTTP_CONFLICT_REDIS_ARGS)];
+    ngx_str_t                       arg[NGX_HTTP_CONFLICT_REDIS_ARGS];
+    ngx_http_conflict_redis_args_t  args;
+
+    ngx_http_conflict_op_forget(op);
+
+    ngx_http_conflict_redis_codec_head(op->store, &args, arg, buf,
+                                       ngx_http_conflict_redis_codec_token());
+    ngx_http_conflict_redis_codec_text(&args,
+                     NGX_HTTP_CONFLICT_REDIS_HISTORY_VERB, "versions");
+    ngx_http_conflict_redis_codec_version(&args,
+                     NGX_HTTP_CONFLICT_REDIS_HISTORY_VERSION, op->in.pre.base);
+    ngx_http_conflict_redis_codec_hash(&args,
+                     NGX_HTTP_CONFLICT_REDIS_HISTORY_FINGERPRINT, 0);
+    ngx_http_conflict_redis_codec_hash(&args,
+                     NGX_HTTP_CONFLICT_REDIS_HISTORY_RECALL_VIEW, op->in.view);
+
+    args.extra_key = ":h";
+
+    return ngx_http_conflict_redis_query_run(op,
+                                       NGX_HTTP_CONFLICT_REDIS_HISTORY,
+                                       &args, 0,
+                                       ngx_http_conflict_redis_answer_versions,
                                        NULL);
 }

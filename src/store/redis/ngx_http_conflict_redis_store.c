@@ -46,6 +46,7 @@ const ngx_http_conflict_store_ops_t  ngx_http_conflict_redis_ops = {
     ngx_http_conflict_redis_store_observe,
     ngx_http_conflict_redis_history_keep,
     ngx_http_conflict_redis_history_recall,
+    ngx_http_conflict_redis_history_versions,
     ngx_http_conflict_redis_lock_request,
     ngx_http_conflict_redis_items_mark,
     ngx_http_conflict_redis_items_versions,

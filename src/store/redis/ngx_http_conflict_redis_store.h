@@ -36,6 +36,7 @@ ngx_int_t ngx_http_conflict_redis_audit_stream_add(
 ngx_int_t ngx_http_conflict_redis_history_keep(ngx_http_conflict_op_t *op,
     ngx_http_conflict_record_t *record);
 ngx_int_t ngx_http_conflict_redis_history_recall(ngx_http_conflict_op_t *op);
+ngx_int_t ngx_http_conflict_redis_history_versions(ngx_http_conflict_op_t *op);
 
 
 /* The operations "mark" and "versions". */

@@ -69,6 +69,7 @@ const ngx_http_conflict_store_ops_t  ngx_http_conflict_shm_ops = {
     ngx_http_conflict_shm_call_observe,
     ngx_http_conflict_shm_keep,
     ngx_http_conflict_shm_history_recall,
+    ngx_http_conflict_shm_versions,
     ngx_http_conflict_shm_call_lock,
     ngx_http_conflict_shm_items_mark,
     ngx_http_conflict_shm_items_versions,

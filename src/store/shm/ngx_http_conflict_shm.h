@@ -218,6 +218,7 @@ ngx_int_t ngx_http_conflict_shm_history_recall(ngx_http_conflict_op_t *op);
 
 /* 1 if the history has the peeked version in this view.  Not under the lock. */
 ngx_uint_t ngx_http_conflict_shm_history_has(ngx_http_conflict_op_t *op);
+ngx_int_t ngx_http_conflict_shm_versions(ngx_http_conflict_op_t *op);
 
 
 /* The operations "mark" and "versions". */

@@ -19,8 +19,6 @@ static ngx_uint_t ngx_http_conflict_shm_history_supersede(
     ngx_http_conflict_shm_key_t *key, uint64_t word);
 static ngx_uint_t ngx_http_conflict_shm_history_is_base(
     ngx_http_conflict_op_t *op, ngx_http_conflict_shm_record_t *r);
-static ngx_uint_t ngx_http_conflict_shm_history_has_view(
-    ngx_http_conflict_shm_record_t *r, uint64_t view);
 static void ngx_http_conflict_shm_history_add_view(
     ngx_http_conflict_shm_record_t *r, uint64_t view);
 static void ngx_http_conflict_shm_history_remove_view(
@@ -36,10 +34,19 @@ ngx_http_conflict_shm_history_keep(ngx_http_conflict_op_t *op,
     ngx_http_conflict_record_t        added;
     ngx_http_conflict_shm_key_t      *key;
     ngx_http_conflict_shm_history_t  *history;
-    ngx_http_conflict_shm_record_t   *r, *old;
+    ngx_http_conflict_shm_record_t   *r;
 
     history = ngx_http_conflict_shm_history_zone_lock(op, hash);
     if (history == NULL) {
+        return NGX_OK;
+    }
+
+    if (record->note) {
+        ngx_http_conflict_shm_versions_note(op, history, hash, record->note);
+    }
+
+    if (record->bodiless) {
+        ngx_http_conflict_shm_history_zone_unlock(op, history);
         return NGX_OK;
     }
 
@@ -81,6 +88,7 @@ ngx_http_conflict_shm_history_keep(ngx_http_conflict_op_t *op,
     r->certain = added.certain;
     r->shown = record->shown;
     r->link = record->link;
+    r->note = 0;
     r->views[0] = record->view;
     r->n_views = 1;
     r->at = ngx_time();
@@ -96,11 +104,12 @@ ngx_http_conflict_shm_history_keep(ngx_http_conflict_op_t *op,
 
     ngx_queue_insert_head(&history->records, &r->queue);
 
-    while (key->n > 1
-           && (key->n > op->in.records || key->bytes > op->in.record_bytes))
+    while (key->n - key->notes > 1
+           && (key->n - key->notes > op->in.records
+               || key->bytes > op->in.record_bytes))
     {
-        for (old = r; old->next; old = old->next) { /* void */ }
-        ngx_http_conflict_shm_history_zone_remove(op, history, old);
+        r = ngx_http_conflict_shm_history_zone_oldest(key, 0);
+        ngx_http_conflict_shm_history_zone_remove(op, history, r);
     }
 
     ngx_http_conflict_shm_history_zone_unlock(op, history);
@@ -128,7 +137,7 @@ ngx_http_conflict_shm_history_reuse(ngx_http_conflict_op_t *op,
     for (r = key->records; r; r = next) {
         next = r->next;
 
-        if (r->version != record->version || r->link) {
+        if (r->version != record->version || r->link || r->note) {
             continue;
         }
 
@@ -369,7 +378,7 @@ ngx_http_conflict_shm_history_has(ngx_http_conflict_op_t *op)
 }
 
 
-static ngx_uint_t
+ngx_uint_t
 ngx_http_conflict_shm_history_has_view(ngx_http_conflict_shm_record_t *r,
     uint64_t view)
 {

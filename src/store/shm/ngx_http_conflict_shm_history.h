@@ -36,6 +36,7 @@ struct ngx_http_conflict_shm_record_s {
     unsigned                         certain:1;
     unsigned                         shown:1;
     unsigned                         link:1;  /* "version" is its word */
+    unsigned                         note:1;  /* its body is a note */
 };
 
 
@@ -46,7 +47,9 @@ struct ngx_http_conflict_shm_key_s {
     ngx_http_conflict_shm_record_t  *records;
     uint64_t                         hash[2];
     ngx_uint_t                       n;
-    size_t                           bytes;
+    ngx_uint_t                       notes; /* of "n" */
+    size_t                           bytes; /* of the others */
+    time_t                           ttl;   /* seconds */
 };
 
 
@@ -87,6 +90,10 @@ ngx_http_conflict_shm_key_t *ngx_http_conflict_shm_history_zone_key(
 void *ngx_http_conflict_shm_history_zone_alloc(ngx_http_conflict_op_t *op,
     ngx_http_conflict_shm_history_t *history, size_t size);
 
+/* The oldest record of a key that is a note, or not; NULL: none. */
+ngx_http_conflict_shm_record_t *ngx_http_conflict_shm_history_zone_oldest(
+    ngx_http_conflict_shm_key_t *key, ngx_uint_t note);
+
 /* Makes a record the newest. */
 void ngx_http_conflict_shm_history_zone_touch(
     ngx_http_conflict_shm_history_t *history,
@@ -96,6 +103,16 @@ void ngx_http_conflict_shm_history_zone_touch(
 void ngx_http_conflict_shm_history_zone_remove(ngx_http_conflict_op_t *op,
     ngx_http_conflict_shm_history_t *history,
     ngx_http_conflict_shm_record_t *record);
+
+
+/* 1 if the view was shown this body, or is that of the write that made it. */
+ngx_uint_t ngx_http_conflict_shm_history_has_view(
+    ngx_http_conflict_shm_record_t *r, uint64_t view);
+
+/* Keeps the note of a record, under the lock. */
+void ngx_http_conflict_shm_versions_note(ngx_http_conflict_op_t *op,
+    ngx_http_conflict_shm_history_t *history, uint64_t hash[2],
+    ngx_http_conflict_note_t *note);
 
 
 #endif /* _NGX_HTTP_CONFLICT_SHM_HISTORY_H_INCLUDED_ */

@@ -10,7 +10,7 @@
 #include "store/shm/ngx_http_conflict_shm_history.h"
 
 
-#define NGX_HTTP_CONFLICT_SHM_HISTORY_LAYOUT  4
+#define NGX_HTTP_CONFLICT_SHM_HISTORY_LAYOUT  5
 
 
 static ngx_int_t ngx_http_conflict_shm_history_zone_init(ngx_shm_zone_t *zone,
@@ -184,7 +184,7 @@ ngx_http_conflict_shm_key_t *
 ngx_http_conflict_shm_history_zone_find(ngx_http_conflict_op_t *op,
     ngx_http_conflict_shm_history_t *history, uint64_t hash[2])
 {
-    time_t                           oldest;
+    time_t                           oldest, ttl;
     ngx_uint_t                       n;
     ngx_http_conflict_shm_key_t     *key;
     ngx_http_conflict_shm_record_t  *r, *next;
@@ -202,7 +202,8 @@ ngx_http_conflict_shm_history_zone_find(ngx_http_conflict_op_t *op,
         return NULL;
     }
 
-    oldest = ngx_time() - (time_t) (op->in.record_ttl / 1000);
+    ttl = (time_t) (op->in.record_ttl / 1000);
+    oldest = ngx_time() - (ttl ? ttl : key->ttl);
     n = key->n;
 
     for (r = key->records; r; r = next) {
@@ -230,6 +231,7 @@ ngx_http_conflict_shm_history_zone_key(ngx_http_conflict_op_t *op,
     key = ngx_http_conflict_shm_history_zone_find(op, history, hash);
 
     if (key) {
+        key->ttl = (time_t) (op->in.record_ttl / 1000);
         return key;
     }
 
@@ -244,6 +246,7 @@ ngx_http_conflict_shm_history_zone_key(ngx_http_conflict_op_t *op,
 
     key->hash[0] = hash[0];
     key->hash[1] = hash[1];
+    key->ttl = (time_t) (op->in.record_ttl / 1000);
 
     bucket = &history->buckets[hash[0] & history->mask];
 
@@ -282,6 +285,24 @@ ngx_http_conflict_shm_history_zone_alloc(ngx_http_conflict_op_t *op,
 }
 
 
+ngx_http_conflict_shm_record_t *
+ngx_http_conflict_shm_history_zone_oldest(ngx_http_conflict_shm_key_t *key,
+    ngx_uint_t note)
+{
+    ngx_http_conflict_shm_record_t  *r, *oldest;
+
+    oldest = NULL;
+
+    for (r = key->records; r; r = r->next) {
+        if (r->note == note) {
+            oldest = r;
+        }
+    }
+
+    return oldest;
+}
+
+
 void
 ngx_http_conflict_shm_history_zone_touch(
     ngx_http_conflict_shm_history_t *history,
@@ -312,7 +333,13 @@ ngx_http_conflict_shm_history_zone_remove(ngx_http_conflict_op_t *op,
 
     *link = record->next;
     key->n--;
-    key->bytes -= record->len;
+
+    if (record->note) {
+        key->notes--;
+
+    } else {
+        key->bytes -= record->len;
+    }
 
     ngx_queue_remove(&record->queue);
     ngx_slab_free_locked(shpool, record);

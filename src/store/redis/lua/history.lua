@@ -1,5 +1,5 @@
--- keep and recall: bodies by version, as they were shown to clients, or else
--- as they were sent to the upstream.
+-- keep, recall and versions: bodies by version, as they were shown to clients,
+-- or else as they were sent to the upstream, and how versions were made.
 --
 -- input:   KEYS 3 the history of the entry
 --          ARGV 6 verb;
@@ -9,14 +9,21 @@
 --               has begun since; else any other body of this version is no
 --               base of the view any more, 12 limit of bodies, 13 limit of
 --               their bytes, 14 ttl (msec), 15 view, 16 body, 17 hash of the
---               body, even if that is not sent ("-": unknown)
+--               body, even if that is not sent ("-": unknown), and if
+--               present 18 the note of the version; with a 10 of "-" nothing
+--               but that is kept
 --          recall: 7 version, 8 fingerprint, 9 view, 10 for a link its word
+--          versions: 7 version of the body wanted ("0": the list), 9 view
 -- output:  ... keep: nothing more
 --          recall: held (2 if the history has a later link), repeat, certain,
 --               length of the body held, length of the body that the write has
 --               made, then both
+--          versions: held, length of the body and "0", then the body; or "0",
+--               two lengths, then the versions whose bodies are held, each
+--               with a space, and the notes
 --
--- A hash: a field for each body, "move": the last move of routes to the store,
+-- A hash: a field for each body, "notes", newest first, each its version, its
+-- length and its text, "move": the last move of routes to the store,
 -- and "order", which lists the bodies, oldest first, as
 -- version,fingerprint,certain,shown,length,hash,name,views and a space.  The
 -- name is the first view of a body; the views are between dots.  A body that a
@@ -67,6 +74,40 @@ do
     bytes = bytes + n
 end
 
+if ARGV[6] == 'versions' then
+
+    -- whole bodies that the view was shown, or its own write has made; a part
+    -- of a document begins with a byte that no JSON begins with
+
+    local held, body = {}, nil
+
+    for _, record in ipairs(records) do
+        if string.sub(record.v, 1, 1) ~= 'c' and record.n > 0
+            and (version == '0' or version == record.v)
+            and (record.s == '1' or record.c == '1')
+            and ARGV[9] ~= '-' and shows(record, ARGV[9])
+        then
+            local text = (version ~= '0' or record.s == '0')
+                         and call('HGET', history, field(record)) or '{'
+
+            if text and string.byte(text) > 8 then
+                held[#held + 1], body = record.v .. ' ', text
+            end
+        end
+    end
+
+    if version ~= '0' then
+        return head .. (body and ' 1 ' or ' 0 ') .. #(body or '') .. ' 0 '
+               .. (body or '')
+    end
+
+    local notes = not last_move and call('HGET', history, 'notes') or ''
+
+    held = table.concat(held)
+
+    return head .. ' 0 ' .. #held .. ' ' .. #notes .. ' ' .. held .. notes
+end
+
 if not keep then
 
     local body, made, certain, late
@@ -100,6 +141,42 @@ if not keep then
            .. (made and ' 1 ' or ' 0 ') .. (certain or '0') .. ' '
            .. #(body or '') .. ' ' .. #(made or '') .. ' ' .. (body or '')
            .. (made or '')
+end
+
+if ARGV[18] then
+
+    -- one for each version, as many as bodies
+
+    local notes = not last_move and call('HGET', history, 'notes') or ''
+    local kept = { version .. ' ' .. #ARGV[18] .. ' ' .. ARGV[18] }
+    local at = 1
+
+    while #kept < tonumber(ARGV[12]) do
+        local v, n, from = string.match(notes, '^(%S+) (%d+) ()', at)
+
+        if not v then
+            break
+        end
+
+        if v ~= version then
+            kept[#kept + 1] = string.sub(notes, at, from + n - 1)
+        end
+
+        at = from + n
+    end
+
+    if last_move then
+        call('DEL', history)
+        call('HSET', history, 'move', last_move)
+        last_move = false
+    end
+
+    call('HSET', history, 'notes', table.concat(kept))
+    call('PEXPIRE', history, ARGV[14])
+
+    if ARGV[10] == '-' then
+        return head
+    end
 end
 
 local removed = {}

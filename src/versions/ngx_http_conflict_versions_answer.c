@@ -1,0 +1,344 @@
+
+/*
+ * Copyright (C) the ngx_http_conflict_module authors
+ *
+ * The content handler of an endpoint of versions: the list as JSON, or the body
+ * of a version, which nothing in the response lets pass for the current one.
+ */
+
+
+#include "versions/ngx_http_conflict_versions.h"
+#include "answer/ngx_http_conflict_answer.h"
+#include "latest/ngx_http_conflict_latest.h"
+#include "http/ngx_http_conflict_json.h"
+#include "process/ngx_http_conflict_clock.h"
+#include "core/policy/conflict_version.h"
+
+
+/* a version of the list; "known": it has a note */
+
+typedef struct {
+    ngx_http_conflict_note_t       note;
+    ngx_uint_t                     known;
+    ngx_uint_t                     held;
+} ngx_http_conflict_versions_item_t;
+
+
+static ngx_int_t ngx_http_conflict_versions_answer_options(
+    ngx_http_request_t *r, ngx_http_conflict_ctx_t *ctx);
+static ngx_int_t ngx_http_conflict_versions_answer_body(ngx_http_request_t *r,
+    ngx_http_conflict_ctx_t *ctx, ngx_http_conflict_writer_t *out);
+static ngx_int_t ngx_http_conflict_versions_answer_list(ngx_http_request_t *r,
+    ngx_http_conflict_ctx_t *ctx, ngx_http_conflict_writer_t *out);
+static ngx_int_t ngx_http_conflict_versions_answer_notes(
+    ngx_http_conflict_ctx_t *ctx, ngx_array_t *items);
+static ngx_http_conflict_versions_item_t *
+    ngx_http_conflict_versions_answer_item(ngx_array_t *items,
+    uint64_t version);
+static json_t *ngx_http_conflict_versions_answer_json(
+    ngx_http_conflict_ctx_t *ctx, ngx_http_conflict_versions_item_t *item);
+
+
+ngx_int_t
+ngx_http_conflict_versions_answer(ngx_http_request_t *r)
+{
+    ngx_int_t                    rc;
+    ngx_http_conflict_ctx_t     *ctx;
+    ngx_http_conflict_writer_t   out;
+
+    ctx = ngx_http_get_module_ctx(r, ngx_http_conflict_module);
+
+    if (ctx == NULL || !ctx->conf->versions) {
+        /* a subrequest, or an internal redirect from a guarded location */
+        return NGX_HTTP_NOT_FOUND;
+    }
+
+    if (ctx->flow.answer != NGX_HTTP_CONFLICT_ANSWER_NONE) {
+        return ngx_http_conflict_answer_handler(r);
+    }
+
+    rc = ngx_http_discard_request_body(r);
+    if (rc != NGX_OK) {
+        return rc;
+    }
+
+    /* conditions of the client are about the resource itself */
+    r->disable_not_modified = 1;
+    r->err_status = 0;
+
+    if (ctx->method & NGX_HTTP_OPTIONS) {
+        return ngx_http_conflict_versions_answer_options(r, ctx);
+    }
+
+    ngx_memzero(&out, sizeof(ngx_http_conflict_writer_t));
+    out.pool = r->pool;
+
+    rc = ctx->op->in.pre.base
+         ? ngx_http_conflict_versions_answer_body(r, ctx, &out)
+         : ngx_http_conflict_versions_answer_list(r, ctx, &out);
+
+    if (rc != NGX_OK || out.failed) {
+        return NGX_HTTP_INTERNAL_SERVER_ERROR;
+    }
+
+    out.last->buf->last_buf = 1;
+    out.last->buf->last_in_chain = 1;
+
+    r->headers_out.status = NGX_HTTP_OK;
+    r->headers_out.content_length_n = out.size;
+    r->headers_out.content_type_len = r->headers_out.content_type.len;
+    r->headers_out.content_type_lowcase = NULL;
+
+    if (ngx_http_conflict_cors_add(r, ctx) != NGX_OK
+        || ngx_http_conflict_header_add(r, "Cache-Control", "no-store",
+                                        sizeof("no-store") - 1)
+           != NGX_OK)
+    {
+        return NGX_HTTP_INTERNAL_SERVER_ERROR;
+    }
+
+    return ngx_http_conflict_capture_send(r, ctx, out.first);
+}
+
+
+static ngx_int_t
+ngx_http_conflict_versions_answer_options(ngx_http_request_t *r,
+    ngx_http_conflict_ctx_t *ctx)
+{
+    ngx_str_t  methods;
+
+    ngx_http_conflict_preflight_methods(ctx, &methods);
+
+    r->headers_out.status = NGX_HTTP_NO_CONTENT;
+    r->headers_out.content_length_n = 0;
+    r->header_only = 1;
+
+    if (ngx_http_conflict_header_add(r, "Allow", (char *) methods.data,
+                                     methods.len)
+        != NGX_OK
+        || ngx_http_conflict_preflight_allow(r, ctx) != NGX_OK)
+    {
+        return NGX_HTTP_INTERNAL_SERVER_ERROR;
+    }
+
+    return ngx_http_conflict_capture_send(r, ctx, NULL);
+}
+
+
+/* only JSON is kept, so the media type is that of the resource if it is JSON */
+
+static ngx_int_t
+ngx_http_conflict_versions_answer_body(ngx_http_request_t *r,
+    ngx_http_conflict_ctx_t *ctx, ngx_http_conflict_writer_t *out)
+{
+    if (ctx->latest.json) {
+        r->headers_out.content_type = ctx->latest.content_type;
+
+    } else {
+        ngx_str_set(&r->headers_out.content_type, "application/json");
+    }
+
+    ngx_http_conflict_writer_ref(out, &ctx->op->out.base_body);
+
+    return NGX_OK;
+}
+
+
+static ngx_int_t
+ngx_http_conflict_versions_answer_list(ngx_http_request_t *r,
+    ngx_http_conflict_ctx_t *ctx, ngx_http_conflict_writer_t *out)
+{
+    json_t                             *json, *list;
+    uint64_t                            version;
+    ngx_int_t                           rc;
+    ngx_str_t                           rest;
+    ngx_uint_t                          i;
+    ngx_array_t                         items;
+    ngx_http_conflict_versions_item_t  *item;
+
+    if (ngx_array_init(&items, r->pool, 16,
+                       sizeof(ngx_http_conflict_versions_item_t))
+        != NGX_OK
+        || ngx_http_conflict_versions_answer_notes(ctx, &items) != NGX_OK)
+    {
+        return NGX_ERROR;
+    }
+
+    if (ctx->version.current
+        && ngx_http_conflict_versions_answer_item(&items, ctx->version.current)
+           == NULL)
+    {
+        return NGX_ERROR;
+    }
+
+    rest = ctx->op->out.held;
+
+    for ( ;; ) {
+        rc = ngx_http_conflict_note_next_version(&rest, &version);
+
+        if (rc != NGX_OK) {
+            break;
+        }
+
+        item = ngx_http_conflict_versions_answer_item(&items, version);
+        if (item == NULL) {
+            return NGX_ERROR;
+        }
+
+        item->held = 1;
+    }
+
+    if (rc != NGX_DONE) {
+        return NGX_ERROR;
+    }
+
+    list = json_array();
+    item = items.elts;
+
+    for (i = 0; i < items.nelts; i++) {
+        ngx_http_conflict_json_append(&list,
+                      ngx_http_conflict_versions_answer_json(ctx, &item[i]));
+    }
+
+    json = json_object();
+
+    ngx_http_conflict_json_set(&json, "resource",
+                               ngx_http_conflict_json_text(
+                                               &ctx->target.resource,
+                                               NGX_HTTP_CONFLICT_JSON_WHOLE));
+    ngx_http_conflict_json_set(&json, "current",
+                      ngx_http_conflict_json_version(ctx->version.current));
+    ngx_http_conflict_json_set(&json, "versions", list);
+
+    ngx_http_conflict_writer_print(out, "{");
+    ngx_http_conflict_json_print(out, json);
+    ngx_http_conflict_writer_print(out, "}\n");
+
+    ngx_str_set(&r->headers_out.content_type, "application/json");
+
+    return NGX_OK;
+}
+
+
+/* the notes whose time is not over, newest first, as the store lists them */
+
+static ngx_int_t
+ngx_http_conflict_versions_answer_notes(ngx_http_conflict_ctx_t *ctx,
+    ngx_array_t *items)
+{
+    int64_t                             now;
+    ngx_int_t                           rc;
+    ngx_str_t                           rest;
+    ngx_http_conflict_note_t            note;
+    ngx_http_conflict_versions_item_t  *item;
+
+    rest = ctx->op->out.notes;
+    now = ngx_http_conflict_clock_usec();
+
+    for ( ;; ) {
+        rc = ngx_http_conflict_note_next(&rest, &note);
+
+        if (rc != NGX_OK) {
+            return (rc == NGX_DONE) ? NGX_OK : NGX_ERROR;
+        }
+
+        if (note.time + (int64_t) note.ttl * 1000 < now) {
+            continue;
+        }
+
+        item = ngx_array_push(items);
+        if (item == NULL) {
+            return NGX_ERROR;
+        }
+
+        item->note = note;
+        item->known = 1;
+        item->held = 0;
+    }
+}
+
+
+/*
+ * The item of a version.  One without a note, which the store or this caller
+ * knows, is inserted before the first that is certainly older.
+ */
+
+static ngx_http_conflict_versions_item_t *
+ngx_http_conflict_versions_answer_item(ngx_array_t *items, uint64_t version)
+{
+    ngx_uint_t                          i, n;
+    ngx_http_conflict_versions_item_t  *item;
+
+    item = items->elts;
+    n = items->nelts;
+
+    for (i = 0; i < n; i++) {
+        if (item[i].note.version == version) {
+            return &item[i];
+        }
+    }
+
+    if (ngx_array_push(items) == NULL) {
+        return NULL;
+    }
+
+    item = items->elts;
+
+    for (i = 0; i < n; i++) {
+        if (conflict_version_older(item[i].note.version, version)) {
+            break;
+        }
+    }
+
+    ngx_memmove(&item[i + 1], &item[i],
+                (n - i) * sizeof(ngx_http_conflict_versions_item_t));
+
+    ngx_memzero(&item[i], sizeof(ngx_http_conflict_versions_item_t));
+
+    item[i].note.version = version;
+    item[i].note.size = -1;
+
+    return &item[i];
+}
+
+
+static json_t *
+ngx_http_conflict_versions_answer_json(ngx_http_conflict_ctx_t *ctx,
+    ngx_http_conflict_versions_item_t *item)
+{
+    json_t                    *json;
+    ngx_http_conflict_note_t  *note;
+
+    note = &item->note;
+    json = json_object();
+
+    ngx_http_conflict_json_set(&json, "version",
+                               ngx_http_conflict_json_version(note->version));
+    ngx_http_conflict_json_set(&json, "changed_at", item->known
+                               ? ngx_http_conflict_json_time(note->time)
+                               : json_null());
+    ngx_http_conflict_json_set(&json, "user",
+                            ngx_http_conflict_lock_json_name(&note->user));
+    ngx_http_conflict_json_set(&json, "client",
+                            ngx_http_conflict_lock_json_name(&note->client));
+    ngx_http_conflict_json_set(&json, "method",
+                            ngx_http_conflict_lock_json_name(&note->method));
+    ngx_http_conflict_json_set(&json, "size", (note->size < 0)
+                               ? json_null()
+                               : json_integer((json_int_t) note->size));
+    ngx_http_conflict_json_set(&json, "held", json_boolean(item->held));
+
+    if (note->deleted) {
+        ngx_http_conflict_json_set(&json, "deleted", json_true());
+    }
+
+    if (note->external) {
+        ngx_http_conflict_json_set(&json, "external", json_true());
+    }
+
+    if (!item->known) {
+        ngx_http_conflict_json_set(&json, "unknown", json_true());
+    }
+
+    return json;
+}

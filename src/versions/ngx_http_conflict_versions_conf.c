@@ -1,0 +1,96 @@
+
+/*
+ * Copyright (C) the ngx_http_conflict_module authors
+ *
+ * The directive conflict_versions, and its parameters.
+ */
+
+
+#include "versions/ngx_http_conflict_versions.h"
+
+
+static ngx_int_t ngx_http_conflict_versions_conf_target(ngx_conf_t *cf,
+    ngx_http_conflict_loc_conf_t *nlcf, ngx_str_t *value);
+
+
+char *
+ngx_http_conflict_versions_conf(ngx_conf_t *cf, ngx_command_t *cmd, void *conf)
+{
+    ngx_http_conflict_loc_conf_t *nlcf = conf;
+
+    ngx_str_t                 *value, s;
+    ngx_uint_t                 i;
+    ngx_http_core_loc_conf_t  *clcf;
+
+    if (nlcf->versions) {
+        return "is duplicate";
+    }
+
+    nlcf->versions = 1;
+
+    value = cf->args->elts;
+
+    for (i = 1; i < cf->args->nelts; i++) {
+
+        if (ngx_strcmp(value[i].data, "public") == 0
+            && !nlcf->versions_public)
+        {
+            nlcf->versions_public = 1;
+            continue;
+        }
+
+        if (ngx_strncmp(value[i].data, "get=", 4) == 0
+            && nlcf->versions_get == NULL)
+        {
+            s.data = value[i].data + 4;
+            s.len = value[i].len - 4;
+
+            if (ngx_http_conflict_versions_conf_target(cf, nlcf, &s)
+                != NGX_OK)
+            {
+                return NGX_CONF_ERROR;
+            }
+
+            continue;
+        }
+
+        ngx_conf_log_error(NGX_LOG_EMERG, cf, 0,
+                           "invalid parameter \"%V\", it must be \"get=PATH\" "
+                           "or \"public\", each at most once", &value[i]);
+        return NGX_CONF_ERROR;
+    }
+
+    clcf = ngx_http_conf_get_module_loc_conf(cf, ngx_http_core_module);
+    clcf->handler = ngx_http_conflict_versions_answer;
+
+    return NGX_CONF_OK;
+}
+
+
+static ngx_int_t
+ngx_http_conflict_versions_conf_target(ngx_conf_t *cf,
+    ngx_http_conflict_loc_conf_t *nlcf, ngx_str_t *value)
+{
+    ngx_http_compile_complex_value_t  ccv;
+
+    if (value->len == 0 || (value->data[0] != '/' && value->data[0] != '$')) {
+        ngx_conf_log_error(NGX_LOG_EMERG, cf, 0,
+                           "invalid target \"get=%V\", it must be a path that "
+                           "begins with \"/\"", value);
+        return NGX_ERROR;
+    }
+
+    nlcf->versions_get = ngx_palloc(cf->pool,
+                                    sizeof(ngx_http_complex_value_t));
+    if (nlcf->versions_get == NULL) {
+        return NGX_ERROR;
+    }
+
+    ngx_memzero(&ccv, sizeof(ngx_http_compile_complex_value_t));
+
+    ccv.cf = cf;
+    ccv.value = value;
+    ccv.complex_value = nlcf->versions_get;
+
+    return ngx_http_compile_complex_value(&ccv);
+}

@@ -1,0 +1,388 @@
+
+/*
+ * Copyright (C) the ngx_http_conflict_module authors
+ *
+ * The states of an endpoint of versions: an own GET, which shows that the
+ * client may see the resource, and in which view; then the calls of the store.
+ */
+
+
+#include "versions/ngx_http_conflict_versions.h"
+#include "latest/ngx_http_conflict_latest.h"
+#include "core/policy/conflict_version.h"
+
+
+static ngx_str_t  ngx_http_conflict_versions_arg =
+    ngx_string("conflict_version");
+
+
+static ngx_int_t ngx_http_conflict_versions_endpoint_version(
+    ngx_http_conflict_ctx_t *ctx);
+static ngx_http_conflict_state_e ngx_http_conflict_versions_endpoint_target(
+    ngx_http_conflict_ctx_t *ctx);
+static ngx_int_t ngx_http_conflict_versions_endpoint_raw(
+    ngx_http_conflict_ctx_t *ctx);
+static ngx_http_conflict_state_e ngx_http_conflict_versions_endpoint_error(
+    ngx_http_conflict_ctx_t *ctx, ngx_http_conflict_answer_e answer,
+    const char *reason);
+static ngx_http_conflict_state_e ngx_http_conflict_versions_endpoint_failed(
+    ngx_http_conflict_ctx_t *ctx);
+
+
+ngx_http_conflict_state_e
+ngx_http_conflict_versions_endpoint_start(ngx_http_conflict_ctx_t *ctx)
+{
+    ngx_http_request_t            *r;
+    ngx_http_conflict_op_t        *op;
+    ngx_http_conflict_loc_conf_t  *nlcf;
+
+    r = ctx->request;
+    nlcf = ctx->conf;
+
+    /* the module's filters ignore the response */
+    ctx->flow.answered = 1;
+
+    op = ngx_http_conflict_op_create(r, nlcf->store, &ctx->target.key, 0);
+    if (op == NULL) {
+        return NGX_HTTP_CONFLICT_STATE_ERROR;
+    }
+
+    ctx->op = op;
+
+    /* a minted version would make an owned one stale */
+
+    op->in.minted = (nlcf->version->place == NGX_HTTP_CONFLICT_DEFAULT
+                     && !nlcf->store->owned);
+
+    switch (r->method) {
+
+    case NGX_HTTP_GET:
+    case NGX_HTTP_HEAD:
+        break;
+
+    case NGX_HTTP_OPTIONS:
+
+        if (!ngx_http_conflict_preflight(r)) {
+            return NGX_HTTP_CONFLICT_STATE_VERSIONS_RESPOND;
+        }
+
+        break;
+
+    default:
+        return ngx_http_conflict_versions_endpoint_error(ctx,
+                                         NGX_HTTP_CONFLICT_ANSWER_NOT_ALLOWED,
+                                         NULL);
+    }
+
+    if (ngx_http_conflict_caller(r, ctx) != NGX_OK) {
+        return NGX_HTTP_CONFLICT_STATE_ERROR;
+    }
+
+    switch (ngx_http_conflict_versions_endpoint_version(ctx)) {
+
+    case NGX_OK:
+        return ngx_http_conflict_versions_endpoint_target(ctx);
+
+    case NGX_DECLINED:
+        return ngx_http_conflict_versions_endpoint_error(ctx,
+                                         NGX_HTTP_CONFLICT_ANSWER_BAD_VERSION,
+                                         "conflict_version is not a version");
+
+    default: /* NGX_ERROR */
+        return NGX_HTTP_CONFLICT_STATE_ERROR;
+    }
+}
+
+
+/* the argument, in op->in.pre.base; 0: none, the list is wanted */
+
+static ngx_int_t
+ngx_http_conflict_versions_endpoint_version(ngx_http_conflict_ctx_t *ctx)
+{
+    u_char                      *p, *src;
+    ngx_str_t                    text;
+    ngx_http_request_t          *r;
+    ngx_http_conflict_source_t  *source;
+
+    r = ctx->request;
+
+    if (ngx_http_arg(r, ngx_http_conflict_versions_arg.data,
+                     ngx_http_conflict_versions_arg.len, &text)
+        != NGX_OK)
+    {
+        return NGX_OK;
+    }
+
+    p = ngx_pnalloc(r->pool, text.len + 1);
+    if (p == NULL) {
+        return NGX_ERROR;
+    }
+
+    src = text.data;
+    text.data = p;
+
+    ngx_unescape_uri(&p, &src, text.len, 0);
+
+    text.len = p - text.data;
+    source = ctx->conf->version;
+
+    if (source->place != NGX_HTTP_CONFLICT_DEFAULT) {
+        ctx->op->in.pre.base = ngx_http_conflict_version_source_parse(source,
+                                                                      &text);
+        return ctx->op->in.pre.base ? NGX_OK : NGX_DECLINED;
+    }
+
+    return (conflict_version_parse(&ctx->op->in.pre.base, (char *) text.data,
+                                   text.len)
+            == 0)
+           ? NGX_OK : NGX_DECLINED;
+}
+
+
+static ngx_http_conflict_state_e
+ngx_http_conflict_versions_endpoint_target(ngx_http_conflict_ctx_t *ctx)
+{
+    ngx_http_request_t            *r;
+    ngx_http_conflict_loc_conf_t  *nlcf;
+
+    r = ctx->request;
+    nlcf = ctx->conf;
+
+    if (nlcf->versions_get == NULL) {
+        ctx->get.uri = ctx->target.resource;
+
+    } else {
+
+        if (ngx_http_conflict_evaluate(r, nlcf->versions_get, &ctx->get.uri)
+            != NGX_OK)
+        {
+            return NGX_HTTP_CONFLICT_STATE_ERROR;
+        }
+
+        ngx_http_split_args(r, &ctx->get.uri, &ctx->get.args);
+    }
+
+    if (ctx->get.uri.len == 0 || ctx->get.uri.data[0] != '/') {
+        ngx_log_error(NGX_LOG_ERR, r->connection->log, 0,
+                      "the resource of conflict_versions is not a path: "
+                      "\"%V\", specify it with \"conflict_versions get=PATH\"",
+                      ngx_http_conflict_evaluate_escaped(r, &ctx->get.uri));
+
+        return ngx_http_conflict_versions_endpoint_error(ctx,
+                                    NGX_HTTP_CONFLICT_ANSWER_NO_RESOURCE,
+                                    "neither its key nor the value of "
+                                    "conflict_versions get= is a path");
+    }
+
+    /* the view of a GET of the resource by this caller */
+
+    if (ngx_http_conflict_versions_endpoint_raw(ctx) != NGX_OK
+        || ngx_http_conflict_view_start(r, ctx) != NGX_OK)
+    {
+        return NGX_HTTP_CONFLICT_STATE_ERROR;
+    }
+
+    return NGX_HTTP_CONFLICT_STATE_VERSIONS_GET_LATEST;
+}
+
+
+/* the target as a client sends it; another spelling is another view */
+
+static ngx_int_t
+ngx_http_conflict_versions_endpoint_raw(ngx_http_conflict_ctx_t *ctx)
+{
+    u_char     *p;
+    size_t      len;
+    ngx_str_t  *uri, *args;
+
+    uri = &ctx->get.uri;
+    args = &ctx->get.args;
+
+    len = uri->len + 2 * ngx_escape_uri(NULL, uri->data, uri->len,
+                                        NGX_ESCAPE_URI)
+          + (args->len ? 1 + args->len : 0);
+
+    p = ngx_pnalloc(ctx->request->pool, len);
+    if (p == NULL) {
+        return NGX_ERROR;
+    }
+
+    ctx->get.target.data = p;
+    ctx->get.target.len = len;
+
+    p = (u_char *) ngx_escape_uri(p, uri->data, uri->len, NGX_ESCAPE_URI);
+
+    if (args->len) {
+        *p++ = '?';
+        ngx_memcpy(p, args->data, args->len);
+    }
+
+    return NGX_OK;
+}
+
+
+ngx_http_conflict_state_e
+ngx_http_conflict_versions_endpoint_get(ngx_http_conflict_ctx_t *ctx)
+{
+    switch (ngx_http_conflict_latest_response(ctx)) {
+
+    case NGX_OK:
+        break;
+
+    case NGX_AGAIN:
+        return NGX_HTTP_CONFLICT_STATE_AGAIN;
+
+    default: /* NGX_ERROR */
+        return NGX_HTTP_CONFLICT_STATE_ERROR;
+    }
+
+    /* a preflight only asks whether the page may send the request */
+
+    return (ctx->method & NGX_HTTP_OPTIONS)
+           ? NGX_HTTP_CONFLICT_STATE_VERSIONS_RESPOND
+           : NGX_HTTP_CONFLICT_STATE_VERSIONS_CHECK_LATEST;
+}
+
+
+/*
+ * A client gets nothing of a resource that it may not see now.  It gets no body
+ * that the filters of the location might change: the history has bodies as the
+ * upstream has sent them.
+ */
+
+ngx_http_conflict_state_e
+ngx_http_conflict_versions_endpoint_checked(ngx_http_conflict_ctx_t *ctx)
+{
+    ngx_http_conflict_latest_t  *latest;
+
+    latest = &ctx->latest;
+
+    if (latest->cached) {
+        /* possibly cached for another user */
+        latest->status = NGX_HTTP_BAD_GATEWAY;
+    }
+
+    if (latest->status >= 200 && latest->status < 300) {
+        ctx->caller.may_see = 1;
+
+        ctx->op->in.view = 0;
+
+        if (ngx_http_conflict_capture_unfiltered(ctx)
+            && (ctx->conf->versions_public || ctx->caller.user.len
+                || ctx->caller.credentials))
+        {
+            ctx->op->in.view = latest->view;
+        }
+
+        return ctx->op->in.pre.base
+               ? NGX_HTTP_CONFLICT_STATE_VERSIONS_STORE_CALL
+               : NGX_HTTP_CONFLICT_STATE_VERSIONS_STORE_PEEK;
+    }
+
+    if (latest->status >= 400 && latest->status < 500) {
+        /* also 404, which may be 403 in disguise */
+        return ngx_http_conflict_versions_endpoint_error(ctx,
+                                        NGX_HTTP_CONFLICT_ANSWER_RELAY, NULL);
+    }
+
+    return ngx_http_conflict_versions_endpoint_error(ctx,
+                                        NGX_HTTP_CONFLICT_ANSWER_UNAVAILABLE,
+                                        "the GET of the resource failed");
+}
+
+
+ngx_http_conflict_state_e
+ngx_http_conflict_versions_endpoint_peek(ngx_http_conflict_ctx_t *ctx)
+{
+    ngx_http_conflict_store_call_start(ctx, ctx->op->store->ops->peek);
+
+    return NGX_HTTP_CONFLICT_STATE_VERSIONS_STORE_PEEKED;
+}
+
+
+ngx_http_conflict_state_e
+ngx_http_conflict_versions_endpoint_peeked(ngx_http_conflict_ctx_t *ctx)
+{
+    ngx_http_conflict_op_t  *op;
+
+    switch (ngx_http_conflict_store_call_finish(ctx)) {
+
+    case NGX_OK:
+        break;
+
+    case NGX_AGAIN:
+        return NGX_HTTP_CONFLICT_STATE_AGAIN;
+
+    default: /* NGX_ERROR */
+        return ngx_http_conflict_versions_endpoint_failed(ctx);
+    }
+
+    op = ctx->op;
+
+    if (op->out.state == CONFLICT_FREE || op->out.state == CONFLICT_LEASED) {
+        ctx->version.current = op->out.version;
+    }
+
+    return NGX_HTTP_CONFLICT_STATE_VERSIONS_STORE_CALL;
+}
+
+
+ngx_http_conflict_state_e
+ngx_http_conflict_versions_endpoint_call(ngx_http_conflict_ctx_t *ctx)
+{
+    ngx_http_conflict_store_call_start(ctx, ctx->op->store->ops->versions);
+
+    return NGX_HTTP_CONFLICT_STATE_VERSIONS_STORE_CALLED;
+}
+
+
+ngx_http_conflict_state_e
+ngx_http_conflict_versions_endpoint_called(ngx_http_conflict_ctx_t *ctx)
+{
+    switch (ngx_http_conflict_store_call_finish(ctx)) {
+
+    case NGX_OK:
+        break;
+
+    case NGX_AGAIN:
+        return NGX_HTTP_CONFLICT_STATE_AGAIN;
+
+    default: /* NGX_ERROR */
+        return ngx_http_conflict_versions_endpoint_failed(ctx);
+    }
+
+    if (ctx->op->in.pre.base && !ctx->op->out.base_held) {
+        /* gone, or of another caller: the client must not learn which */
+        return ngx_http_conflict_versions_endpoint_error(ctx,
+                                         NGX_HTTP_CONFLICT_ANSWER_NO_VERSION,
+                                         NULL);
+    }
+
+    return NGX_HTTP_CONFLICT_STATE_VERSIONS_RESPOND;
+}
+
+
+static ngx_http_conflict_state_e
+ngx_http_conflict_versions_endpoint_failed(ngx_http_conflict_ctx_t *ctx)
+{
+    if (ctx->op->out.error == NGX_HTTP_CONFLICT_STORE_GENERATION) {
+        return ngx_http_conflict_versions_endpoint_error(ctx,
+                                         NGX_HTTP_CONFLICT_ANSWER_GENERATION,
+                                         NULL);
+    }
+
+    return ngx_http_conflict_versions_endpoint_error(ctx,
+                                        NGX_HTTP_CONFLICT_ANSWER_UNAVAILABLE,
+                                        NULL);
+}
+
+
+static ngx_http_conflict_state_e
+ngx_http_conflict_versions_endpoint_error(ngx_http_conflict_ctx_t *ctx,
+    ngx_http_conflict_answer_e answer, const char *reason)
+{
+    ctx->flow.answer = answer;
+    ctx->flow.reason = reason;
+
+    return NGX_HTTP_CONFLICT_STATE_VERSIONS_RESPOND;
+}

@@ -10,6 +10,7 @@
 
 #include "ngx_http_conflict_module.h"
 #include "lock/ngx_http_conflict_lock.h"
+#include "events/ngx_http_conflict_events.h"
 #include "answer/ngx_http_conflict_answer.h"
 #include "write/ngx_http_conflict_write.h"
 #include "history/ngx_http_conflict_history.h"
@@ -130,11 +131,23 @@ static const ngx_http_conflict_step_t  ngx_http_conflict_steps[] = {
     [NGX_HTTP_CONFLICT_STATE_LOCK_STORE_CALLED] =
         { "lock: store called", ngx_http_conflict_lock_endpoint_called },
 
+    /* a change stream */
+
+    [NGX_HTTP_CONFLICT_STATE_EVENTS_START] =
+        { "events: start", ngx_http_conflict_events_endpoint_start },
+    [NGX_HTTP_CONFLICT_STATE_EVENTS_TARGET] =
+        { "events: target", ngx_http_conflict_events_endpoint_target },
+    [NGX_HTTP_CONFLICT_STATE_EVENTS_GET_LATEST] =
+        { "events: get latest", ngx_http_conflict_events_endpoint_get },
+    [NGX_HTTP_CONFLICT_STATE_EVENTS_CHECK_LATEST] =
+        { "events: check latest", ngx_http_conflict_events_endpoint_checked },
+
     /* the last one: the loop ends and nginx continues */
 
     [NGX_HTTP_CONFLICT_STATE_FORWARDED] = { "forwarded", NULL },
     [NGX_HTTP_CONFLICT_STATE_RESPOND] = { "respond", NULL },
-    [NGX_HTTP_CONFLICT_STATE_LOCK_RESPOND] = { "lock: respond", NULL }
+    [NGX_HTTP_CONFLICT_STATE_LOCK_RESPOND] = { "lock: respond", NULL },
+    [NGX_HTTP_CONFLICT_STATE_EVENTS_RESPOND] = { "events: respond", NULL }
 };
 
 
@@ -151,6 +164,11 @@ ngx_http_conflict_handler(ngx_http_request_t *r)
     ngx_http_conflict_loc_conf_t  *nlcf;
 
     if (r != r->main) {
+
+        if (ngx_http_conflict_events_endpoint_reached(r) != NGX_OK) {
+            return NGX_HTTP_INTERNAL_SERVER_ERROR;
+        }
+
         return ngx_http_conflict_latest_get_access(r);
     }
 
@@ -189,7 +207,8 @@ ngx_http_conflict_handler(ngx_http_request_t *r)
 
         if (ctx->target.key.len == 0) {
             /* as in limit_req, an empty key is not accounted */
-            return nlcf->lock ? NGX_HTTP_NOT_FOUND : NGX_DECLINED;
+            return (nlcf->lock || nlcf->events) ? NGX_HTTP_NOT_FOUND
+                                                : NGX_DECLINED;
         }
 
         ngx_http_conflict_failpoint_arm(r);
@@ -210,6 +229,10 @@ ngx_http_conflict_handler_kind(ngx_http_request_t *r,
     if (nlcf->lock) {
         return (r->method & (NGX_HTTP_GET|NGX_HTTP_HEAD))
                ? NGX_HTTP_CONFLICT_KIND_READ : NGX_HTTP_CONFLICT_KIND_WRITE;
+    }
+
+    if (nlcf->events) {
+        return NGX_HTTP_CONFLICT_KIND_READ;
     }
 
     if (nlcf->policy == NGX_HTTP_CONFLICT_OFF) {
@@ -240,6 +263,7 @@ ngx_http_conflict_handler_create_ctx(ngx_http_request_t *r,
     ctx->method_name = r->method_name;
 
     ctx->flow.state = nlcf->lock ? NGX_HTTP_CONFLICT_STATE_LOCK_START
+                      : nlcf->events ? NGX_HTTP_CONFLICT_STATE_EVENTS_START
                       : ctx->write ? NGX_HTTP_CONFLICT_STATE_PARSE_HEADERS
                       : NGX_HTTP_CONFLICT_STATE_READ_STORE_PEEK;
 
@@ -288,6 +312,10 @@ ngx_http_conflict_handler_run(ngx_http_request_t *r,
 
         case NGX_HTTP_CONFLICT_STATE_LOCK_RESPOND:
             r->content_handler = ngx_http_conflict_lock_answer;
+            return NGX_OK;
+
+        case NGX_HTTP_CONFLICT_STATE_EVENTS_RESPOND:
+            r->content_handler = ngx_http_conflict_events_answer;
             return NGX_OK;
 
         default:
@@ -550,6 +578,7 @@ ngx_http_conflict_handler_cleanup(ngx_http_conflict_ctx_t *ctx)
         ngx_delete_posted_event(&ctx->timing.timer);
     }
 
+    ngx_http_conflict_events_stream_closed(ctx);
     ngx_http_conflict_write_queue_leave(ctx);
     ngx_http_conflict_held_response_end(ctx);
     ngx_http_conflict_diff_end(ctx);

@@ -71,7 +71,19 @@ static const ngx_http_conflict_answer_t  ngx_http_conflict_answers[] = {
       "A lock supports GET, POST and DELETE", 0 },
 
     { NGX_HTTP_INTERNAL_SERVER_ERROR, "lock_target_unknown",
-      "The resource of the lock cannot be determined", 0 }
+      "The resource of the lock cannot be determined", 0 },
+
+    { NGX_HTTP_BAD_REQUEST, "malformed_resource",
+      "The resources to be watched cannot be determined", 0 },
+
+    { NGX_HTTP_TOO_MANY_REQUESTS, "too_many_streams",
+      "The client has too many change streams", 1 },
+
+    { NGX_HTTP_SERVICE_UNAVAILABLE, "streams_exhausted",
+      "The server has too many change streams", 1 },
+
+    { NGX_HTTP_NOT_ALLOWED, "method_not_allowed",
+      "A change stream supports GET", 0 }
 };
 
 
@@ -183,6 +195,16 @@ ngx_http_conflict_problem_headers(ngx_http_request_t *r,
         && ngx_http_conflict_header_add(r, "Allow",
                                         NGX_HTTP_CONFLICT_LOCK_METHODS,
                                         sizeof(NGX_HTTP_CONFLICT_LOCK_METHODS)
+                                        - 1)
+           != NGX_OK)
+    {
+        return NGX_ERROR;
+    }
+
+    if (ctx->flow.answer == NGX_HTTP_CONFLICT_ANSWER_EVENTS_METHOD
+        && ngx_http_conflict_header_add(r, "Allow",
+                                        NGX_HTTP_CONFLICT_EVENTS_METHODS,
+                                        sizeof(NGX_HTTP_CONFLICT_EVENTS_METHODS)
                                         - 1)
            != NGX_OK)
     {

@@ -124,6 +124,7 @@ ngx_http_conflict_conf_create_loc(ngx_conf_t *cf)
      *     conf->lock_quota = 0;
      *     conf->lock_idle = 0;
      *     conf->lock_get = NULL;
+     *     conf->events = NULL;
      *     conf->status = NGX_HTTP_CONFLICT_STATUS_OFF;
      *     conf->route_stats = NULL;
      *     conf->vary = { 0, NULL };
@@ -250,11 +251,11 @@ static ngx_int_t
 ngx_http_conflict_conf_complete(ngx_conf_t *cf,
     ngx_http_conflict_loc_conf_t *conf)
 {
-    if (conf->status && conf->lock) {
+    if ((conf->status != 0) + (conf->lock != 0) + (conf->events != NULL) > 1) {
         ngx_conf_log_error(NGX_LOG_EMERG, cf, 0,
-                           "\"conflict_status\" and \"conflict_lock\" are "
-                           "mutually exclusive in location \"%V\"",
-                           &conf->name);
+                           "\"conflict_status\", \"conflict_lock\" and "
+                           "\"conflict_events\" are mutually exclusive in "
+                           "location \"%V\"", &conf->name);
         return NGX_ERROR;
     }
 
@@ -266,6 +267,10 @@ ngx_http_conflict_conf_complete(ngx_conf_t *cf,
 
     if (conf->lock) {
         return ngx_http_conflict_location_lock(cf, conf);
+    }
+
+    if (conf->events) {
+        return ngx_http_conflict_location_events(cf, conf);
     }
 
     if (conf->policy == NGX_HTTP_CONFLICT_OFF) {

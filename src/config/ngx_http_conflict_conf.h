@@ -155,6 +155,16 @@ typedef struct {
 typedef struct ngx_http_conflict_origins_s  ngx_http_conflict_origins_t;
 
 
+/* conflict_events; times in milliseconds */
+
+typedef struct {
+    ngx_uint_t                     heartbeat;
+    ngx_uint_t                     recheck;
+    ngx_uint_t                     per_client; /* streams, of each worker */
+    ngx_uint_t                     max;
+} ngx_http_conflict_events_conf_t;
+
+
 struct ngx_http_conflict_loc_conf_s {
     ngx_uint_t                        policy;        /* conflict_policy_e, or
                                                         NGX_HTTP_CONFLICT_OFF */
@@ -210,6 +220,9 @@ struct ngx_http_conflict_loc_conf_s {
     ngx_msec_t                        lock_idle;
     ngx_http_complex_value_t         *lock_get;      /* NULL: the key */
     ngx_uint_t                        lock_status;   /* of a write */
+
+    ngx_http_conflict_events_conf_t  *events;        /* a change stream, or
+                                                        NULL */
 
     ngx_uint_t                        status;        /* format; 0: none */
     ngx_str_t                         frames;        /* which pages may have
@@ -330,6 +343,11 @@ void ngx_http_conflict_location_warn(ngx_conf_t *cf,
 
 /* Completes a lock endpoint. */
 ngx_int_t ngx_http_conflict_location_lock(ngx_conf_t *cf,
+    ngx_http_conflict_loc_conf_t *conf);
+
+
+/* Completes a change stream. */
+ngx_int_t ngx_http_conflict_location_events(ngx_conf_t *cf,
     ngx_http_conflict_loc_conf_t *conf);
 
 

@@ -46,7 +46,7 @@ ngx_http_conflict_route_add(ngx_conf_t *cf,
     route->conf = conf;
     route->store = conf->store;
     route->quarantine = conf->quarantine;
-    route->lock = (conf->lock != 0);
+    route->lock = (conf->lock || conf->events);
 
     return ngx_http_conflict_route_meaning(cf, route, conf);
 }
@@ -157,7 +157,7 @@ ngx_http_conflict_route_meaning(ngx_conf_t *cf,
     p = ngx_http_conflict_route_field(p, &route->server);
     p = ngx_http_conflict_route_field(p, &key);
 
-    if (!conf->lock) {
+    if (!conf->lock && !conf->events) {
         /* a lock endpoint writes nothing, and only shows versions */
 
         for (i = 0; i < conf->methods->nelts; i++) {

@@ -101,7 +101,9 @@ ngx_int_t
 ngx_http_conflict_cors_observe(ngx_http_request_t *r,
     ngx_http_conflict_loc_conf_t *nlcf)
 {
-    if (nlcf->policy == NGX_HTTP_CONFLICT_OFF && !nlcf->lock) {
+    if (nlcf->policy == NGX_HTTP_CONFLICT_OFF && !nlcf->lock
+        && nlcf->events == NULL)
+    {
         return NGX_OK;
     }
 

@@ -15,7 +15,8 @@
 #include "http/ngx_http_conflict_ctx.h"
 
 
-#define NGX_HTTP_CONFLICT_LOCK_METHODS  "GET, HEAD, POST, DELETE, OPTIONS"
+#define NGX_HTTP_CONFLICT_LOCK_METHODS    "GET, HEAD, POST, DELETE, OPTIONS"
+#define NGX_HTTP_CONFLICT_EVENTS_METHODS  "GET, HEAD, OPTIONS"
 
 
 /*
@@ -224,7 +225,7 @@ ngx_int_t ngx_http_conflict_preflight_request(ngx_http_request_t *r,
 
 /*
  * Adds the API's answer to the response and, if it allows the origin, the
- * methods and fields of a lock endpoint.
+ * methods and fields of a lock endpoint, or of a change stream.
  */
 ngx_int_t ngx_http_conflict_preflight_allow(ngx_http_request_t *r,
     ngx_http_conflict_ctx_t *ctx);

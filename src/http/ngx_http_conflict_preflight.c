@@ -34,6 +34,7 @@ static const ngx_str_t  ngx_http_conflict_preflight_headers[] = {
 static const ngx_str_t  ngx_http_conflict_preflight_own[] = {
     ngx_string("lock-token"),
     ngx_string("x-client"),
+    ngx_string("last-event-id"),
     ngx_null_string
 };
 
@@ -153,7 +154,7 @@ ngx_int_t
 ngx_http_conflict_preflight_allow(ngx_http_request_t *r,
     ngx_http_conflict_ctx_t *ctx)
 {
-    ngx_str_t  *origin;
+    ngx_str_t   methods, fields, *origin;
 
     if (ngx_http_conflict_cors_add(r, ctx) != NGX_OK) {
         return NGX_ERROR;
@@ -168,16 +169,21 @@ ngx_http_conflict_preflight_allow(ngx_http_request_t *r,
 
     /* ngx_http_conflict_cors_unify() merges them with those of the API */
 
+    ngx_str_set(&methods, NGX_HTTP_CONFLICT_LOCK_METHODS);
+    ngx_str_set(&fields, "Lock-Token, X-Client");
+
+    if (ctx->conf->events) {
+        ngx_str_set(&methods, NGX_HTTP_CONFLICT_EVENTS_METHODS);
+        ngx_str_set(&fields, "Last-Event-ID, X-Client");
+    }
+
     if (ngx_http_conflict_header_add(r, "Access-Control-Allow-Methods",
-                                     NGX_HTTP_CONFLICT_LOCK_METHODS,
-                                     sizeof(NGX_HTTP_CONFLICT_LOCK_METHODS)
-                                     - 1)
+                                     (char *) methods.data, methods.len)
         != NGX_OK)
     {
         return NGX_ERROR;
     }
 
     return ngx_http_conflict_header_add(r, "Access-Control-Allow-Headers",
-                                        "Lock-Token, X-Client",
-                                        sizeof("Lock-Token, X-Client") - 1);
+                                        (char *) fields.data, fields.len);
 }

@@ -49,7 +49,7 @@ ngx_http_conflict_redis_command_create(ngx_http_conflict_redis_t *client,
 {
     u_char                                 *p;
     ngx_str_t                              *arg;
-    ngx_uint_t                              i, n;
+    ngx_uint_t                              i, n, before;
     ngx_http_conflict_redis_call_t         *call;
     ngx_http_conflict_redis_incarnation_t  *in;
 
@@ -83,6 +83,9 @@ ngx_http_conflict_redis_command_create(ngx_http_conflict_redis_t *client,
     n = command->fast ? 2 + command->nfast : command->n;
     arg = command->args;
 
+    before = (command->script == NGX_HTTP_CONFLICT_REDIS_NONE)
+             ? ngx_max(command->before, 1) : 0;
+
     p = call->command;
     *p++ = '*';
 
@@ -91,7 +94,11 @@ ngx_http_conflict_redis_command_create(ngx_http_conflict_redis_t *client,
         *p++ = CR;
         *p++ = LF;
 
-        p = ngx_http_conflict_redis_command_word(p, arg->data, arg->len);
+        for (i = 0; i < before; i++) {
+            p = ngx_http_conflict_redis_command_word(p, arg[i].data,
+                                                     arg[i].len);
+        }
+
         p = ngx_http_conflict_redis_command_len(p, command->key->len);
 
         call->key.data = p;
@@ -113,9 +120,7 @@ ngx_http_conflict_redis_command_create(ngx_http_conflict_redis_t *client,
         p = ngx_http_conflict_redis_command_packed(call, p, command, in);
 
     } else {
-        i = (command->script == NGX_HTTP_CONFLICT_REDIS_NONE) ? 1 : 0;
-
-        for ( /* void */ ; i < n; i++) {
+        for (i = before; i < n; i++) {
             p = ngx_http_conflict_redis_command_len(p, arg[i].len);
 
             ngx_http_conflict_redis_command_mark(call, p, i, &arg[i]);

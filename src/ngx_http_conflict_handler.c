@@ -11,6 +11,7 @@
 #include "ngx_http_conflict_module.h"
 #include "versions/ngx_http_conflict_versions.h"
 #include "lock/ngx_http_conflict_lock.h"
+#include "events/ngx_http_conflict_events.h"
 #include "list/ngx_http_conflict_list.h"
 #include "resolver/ngx_http_conflict_resolver.h"
 #include "answer/ngx_http_conflict_answer.h"
@@ -161,12 +162,24 @@ static const ngx_http_conflict_step_t  ngx_http_conflict_steps[] = {
         { "versions: store called",
           ngx_http_conflict_versions_endpoint_called },
 
+    /* a change stream */
+
+    [NGX_HTTP_CONFLICT_STATE_EVENTS_START] =
+        { "events: start", ngx_http_conflict_events_endpoint_start },
+    [NGX_HTTP_CONFLICT_STATE_EVENTS_TARGET] =
+        { "events: target", ngx_http_conflict_events_endpoint_target },
+    [NGX_HTTP_CONFLICT_STATE_EVENTS_GET_LATEST] =
+        { "events: get latest", ngx_http_conflict_events_endpoint_get },
+    [NGX_HTTP_CONFLICT_STATE_EVENTS_CHECK_LATEST] =
+        { "events: check latest", ngx_http_conflict_events_endpoint_checked },
+
     /* the last one: the loop ends and nginx continues */
 
     [NGX_HTTP_CONFLICT_STATE_FORWARDED] = { "forwarded", NULL },
     [NGX_HTTP_CONFLICT_STATE_RESPOND] = { "respond", NULL },
     [NGX_HTTP_CONFLICT_STATE_LOCK_RESPOND] = { "lock: respond", NULL },
-    [NGX_HTTP_CONFLICT_STATE_VERSIONS_RESPOND] = { "versions: respond", NULL }
+    [NGX_HTTP_CONFLICT_STATE_VERSIONS_RESPOND] = { "versions: respond", NULL },
+    [NGX_HTTP_CONFLICT_STATE_EVENTS_RESPOND] = { "events: respond", NULL }
 };
 
 
@@ -183,6 +196,11 @@ ngx_http_conflict_handler(ngx_http_request_t *r)
     ngx_http_conflict_loc_conf_t  *nlcf;
 
     if (r != r->main) {
+
+        if (ngx_http_conflict_events_endpoint_reached(r) != NGX_OK) {
+            return NGX_HTTP_INTERNAL_SERVER_ERROR;
+        }
+
         return ngx_http_conflict_latest_get_access(r);
     }
 
@@ -245,7 +263,7 @@ ngx_http_conflict_handler_kind(ngx_http_request_t *r,
                ? NGX_HTTP_CONFLICT_KIND_READ : NGX_HTTP_CONFLICT_KIND_WRITE;
     }
 
-    if (nlcf->versions) {
+    if (nlcf->versions || nlcf->events) {
         return NGX_HTTP_CONFLICT_KIND_READ;
     }
 
@@ -278,6 +296,7 @@ ngx_http_conflict_handler_create_ctx(ngx_http_request_t *r,
 
     ctx->flow.state = nlcf->lock ? NGX_HTTP_CONFLICT_STATE_LOCK_START
                       : nlcf->versions ? NGX_HTTP_CONFLICT_STATE_VERSIONS_START
+                      : nlcf->events ? NGX_HTTP_CONFLICT_STATE_EVENTS_START
                       : ctx->write ? NGX_HTTP_CONFLICT_STATE_PARSE_HEADERS
                       : NGX_HTTP_CONFLICT_STATE_READ_STORE_PEEK;
 
@@ -330,6 +349,10 @@ ngx_http_conflict_handler_run(ngx_http_request_t *r,
 
         case NGX_HTTP_CONFLICT_STATE_VERSIONS_RESPOND:
             r->content_handler = ngx_http_conflict_versions_answer;
+            return NGX_OK;
+
+        case NGX_HTTP_CONFLICT_STATE_EVENTS_RESPOND:
+            r->content_handler = ngx_http_conflict_events_answer;
             return NGX_OK;
 
         default:
@@ -593,6 +616,7 @@ ngx_http_conflict_handler_cleanup(ngx_http_conflict_ctx_t *ctx)
         ngx_delete_posted_event(&ctx->timing.timer);
     }
 
+    ngx_http_conflict_events_stream_closed(ctx);
     ngx_http_conflict_write_queue_leave(ctx);
     ngx_http_conflict_held_response_end(ctx);
     ngx_http_conflict_diff_end(ctx);

@@ -10,6 +10,7 @@
 #include "ngx_http_conflict_module.h"
 #include "versions/ngx_http_conflict_versions.h"
 #include "lock/ngx_http_conflict_lock.h"
+#include "events/ngx_http_conflict_events.h"
 #include "write/ngx_http_conflict_write.h"
 #include "process/ngx_http_conflict_wake.h"
 #include "status/ngx_http_conflict_status.h"
@@ -236,6 +237,13 @@ static ngx_command_t  ngx_http_conflict_commands[] = {
       ngx_http_conflict_offset(lock_status),
       &ngx_http_conflict_lock_statuses },
 
+    { ngx_string("conflict_events"),
+      NGX_HTTP_LOC_CONF|NGX_CONF_ANY,
+      ngx_http_conflict_events_conf,
+      NGX_HTTP_LOC_CONF_OFFSET,
+      0,
+      NULL },
+
     { ngx_string("conflict_status"),
       NGX_HTTP_LOC_CONF|NGX_CONF_NOARGS|NGX_CONF_TAKE1,
       ngx_http_conflict_status_directive,
@@ -413,6 +421,12 @@ ngx_http_conflict_module_init_process(ngx_cycle_t *cycle)
         {
             return NGX_ERROR;
         }
+
+        if (store[i]->events
+            && ngx_http_conflict_feed_start(cycle, store[i]) != NGX_OK)
+        {
+            return NGX_ERROR;
+        }
     }
 
     return NGX_OK;
@@ -436,6 +450,7 @@ ngx_http_conflict_module_exit_process(ngx_cycle_t *cycle)
     store = nmcf->stores.elts;
 
     for (i = 0; i < nmcf->stores.nelts; i++) {
+        ngx_http_conflict_feed_stop(store[i]);
 
         if (store[i]->ops == &ngx_http_conflict_redis_ops) {
 

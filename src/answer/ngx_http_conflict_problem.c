@@ -83,7 +83,16 @@ static const ngx_http_conflict_answer_t  ngx_http_conflict_answers[] = {
       "The body of the version is not available to the client", 0 },
 
     { NGX_HTTP_INTERNAL_SERVER_ERROR, "versions_target_unknown",
-      "The resource of the versions cannot be determined", 0 }
+      "The resource of the versions cannot be determined", 0 },
+
+    { NGX_HTTP_BAD_REQUEST, "malformed_resource",
+      "The resources to be watched cannot be determined", 0 },
+
+    { NGX_HTTP_TOO_MANY_REQUESTS, "too_many_streams",
+      "The client has too many change streams", 1 },
+
+    { NGX_HTTP_SERVICE_UNAVAILABLE, "streams_exhausted",
+      "The server has too many change streams", 1 }
 };
 
 

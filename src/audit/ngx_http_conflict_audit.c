@@ -8,6 +8,7 @@
 
 
 #include "audit/ngx_http_conflict_audit.h"
+#include "feed/ngx_http_conflict_feed.h"
 #include "status/ngx_http_conflict_status.h"
 
 
@@ -23,6 +24,7 @@ typedef struct {
 } ngx_http_conflict_audit_deferred_t;
 
 
+static void ngx_http_conflict_audit_publish(ngx_http_conflict_ctx_t *ctx);
 static ngx_int_t ngx_http_conflict_audit_begin(ngx_http_request_t *r,
     ngx_http_conflict_ctx_t *ctx, ngx_uint_t status,
     ngx_http_conflict_audit_t *audit);
@@ -55,6 +57,8 @@ ngx_http_conflict_audit(ngx_http_request_t *r, ngx_http_conflict_ctx_t *ctx,
 
     ctx->flow.audited = 1;
 
+    ngx_http_conflict_audit_publish(ctx);
+
     if (ngx_http_conflict_audit_begin(r, ctx, status, &audit) != NGX_OK) {
         return;
     }
@@ -65,6 +69,25 @@ ngx_http_conflict_audit(ngx_http_request_t *r, ngx_http_conflict_ctx_t *ctx,
     }
 
     ngx_http_conflict_audit_end(ctx->conf->store, &audit, r->pool);
+}
+
+
+/* a write may be told of its own conflict */
+
+static void
+ngx_http_conflict_audit_publish(ngx_http_conflict_ctx_t *ctx)
+{
+    if (ctx->op == NULL || ctx->conf->store->feed == NULL || ctx->conf->lock
+        || ctx->flow.action == NGX_HTTP_CONFLICT_ACTION_EXTERNAL
+        || ngx_http_conflict_audit_id(ctx) != NGX_OK)
+    {
+        return;
+    }
+
+    ngx_http_conflict_feed_event_conflict(ctx->op, &ctx->caller.user,
+                             &ctx->caller.client,
+                             ngx_http_conflict_names_action(ctx->flow.action),
+                             &ctx->version.conflict_id);
 }
 
 

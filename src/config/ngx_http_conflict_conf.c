@@ -131,6 +131,7 @@ ngx_http_conflict_conf_create_loc(ngx_conf_t *cf)
      *     conf->versions = 0;
      *     conf->versions_public = 0;
      *     conf->versions_get = NULL;
+     *     conf->events = NULL;
      *     conf->status = NGX_HTTP_CONFLICT_STATUS_OFF;
      *     conf->route_stats = NULL;
      *     conf->vary = { 0, NULL };
@@ -264,21 +265,38 @@ static ngx_int_t
 ngx_http_conflict_conf_complete(ngx_conf_t *cf,
     ngx_http_conflict_loc_conf_t *conf)
 {
-    if (conf->status && conf->lock) {
-        ngx_conf_log_error(NGX_LOG_EMERG, cf, 0,
-                           "\"conflict_status\" and \"conflict_lock\" are "
-                           "mutually exclusive in location \"%V\"",
-                           &conf->name);
-        return NGX_ERROR;
-    }
+    ngx_uint_t   i;
+    const char  *used;
 
-    if (conf->versions && (conf->status || conf->lock)) {
-        ngx_conf_log_error(NGX_LOG_EMERG, cf, 0,
-                           "\"conflict_versions\" and \"%s\" are mutually "
-                           "exclusive in location \"%V\"",
-                           conf->lock ? "conflict_lock" : "conflict_status",
-                           &conf->name);
-        return NGX_ERROR;
+    /* the content handlers of locations */
+
+    const struct {
+        ngx_uint_t   set;
+        const char  *name;
+    } handlers[] = {
+        { conf->status != 0, "conflict_status" },
+        { conf->lock, "conflict_lock" },
+        { conf->versions, "conflict_versions" },
+        { conf->events != NULL, "conflict_events" }
+    };
+
+    used = NULL;
+
+    for (i = 0; i < sizeof(handlers) / sizeof(handlers[0]); i++) {
+
+        if (!handlers[i].set) {
+            continue;
+        }
+
+        if (used) {
+            ngx_conf_log_error(NGX_LOG_EMERG, cf, 0,
+                               "\"%s\" and \"%s\" are mutually exclusive in "
+                               "location \"%V\"", used, handlers[i].name,
+                               &conf->name);
+            return NGX_ERROR;
+        }
+
+        used = handlers[i].name;
     }
 
     if (conf->status) {
@@ -293,6 +311,10 @@ ngx_http_conflict_conf_complete(ngx_conf_t *cf,
 
     if (conf->versions) {
         return ngx_http_conflict_location_versions(cf, conf);
+    }
+
+    if (conf->events) {
+        return ngx_http_conflict_location_events(cf, conf);
     }
 
     if (conf->policy == NGX_HTTP_CONFLICT_OFF) {

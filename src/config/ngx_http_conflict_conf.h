@@ -176,6 +176,16 @@ typedef struct {
 typedef struct ngx_http_conflict_origins_s  ngx_http_conflict_origins_t;
 
 
+/* conflict_events; times in milliseconds */
+
+typedef struct {
+    ngx_uint_t                     heartbeat;
+    ngx_uint_t                     recheck;
+    ngx_uint_t                     per_client; /* streams, of each worker */
+    ngx_uint_t                     max;
+} ngx_http_conflict_events_conf_t;
+
+
 struct ngx_http_conflict_loc_conf_s {
     ngx_uint_t                        policy;        /* conflict_policy_e, or
                                                         NGX_HTTP_CONFLICT_OFF */
@@ -242,6 +252,8 @@ struct ngx_http_conflict_loc_conf_s {
     ngx_uint_t                        versions;      /* an endpoint of them */
     ngx_uint_t                        versions_public;
     ngx_http_complex_value_t         *versions_get;  /* NULL: the key */
+    ngx_http_conflict_events_conf_t  *events;        /* a change stream, or
+                                                        NULL */
 
     ngx_uint_t                        status;        /* format; 0: none */
     ngx_str_t                         frames;        /* which pages may have
@@ -265,7 +277,7 @@ struct ngx_http_conflict_loc_conf_s {
 /* a location that the module answers itself, about resources of others */
 
 #define ngx_http_conflict_conf_endpoint(conf)                                 \
-    ((conf)->lock || (conf)->versions)
+    ((conf)->lock || (conf)->versions || (conf)->events)
 
 
 typedef struct ngx_http_conflict_ctx_s  ngx_http_conflict_ctx_t;
@@ -395,6 +407,11 @@ void ngx_http_conflict_location_warn(ngx_conf_t *cf,
 ngx_int_t ngx_http_conflict_location_lock(ngx_conf_t *cf,
     ngx_http_conflict_loc_conf_t *conf);
 ngx_int_t ngx_http_conflict_location_versions(ngx_conf_t *cf,
+    ngx_http_conflict_loc_conf_t *conf);
+
+
+/* Completes a change stream. */
+ngx_int_t ngx_http_conflict_location_events(ngx_conf_t *cf,
     ngx_http_conflict_loc_conf_t *conf);
 
 

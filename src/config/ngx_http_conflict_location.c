@@ -8,6 +8,7 @@
 
 
 #include "config/ngx_http_conflict_conf.h"
+#include "feed/ngx_http_conflict_feed.h"
 
 
 #define NGX_HTTP_CONFLICT_DEFAULT_ZONE  (16 * 1024 * 1024)
@@ -192,6 +193,30 @@ ngx_http_conflict_location_endpoint(ngx_conf_t *cf,
     }
 
     return NGX_OK;
+}
+
+
+ngx_int_t
+ngx_http_conflict_location_events(ngx_conf_t *cf,
+    ngx_http_conflict_loc_conf_t *conf)
+{
+    ngx_http_conflict_main_conf_t  *nmcf;
+
+    nmcf = ngx_http_conf_get_module_main_conf(cf, ngx_http_conflict_module);
+
+    nmcf->guarded = 1;
+
+    /* the keys are those of the locations of its resources */
+    conf->key = NULL;
+
+    if (ngx_http_conflict_location_identity(cf, nmcf, conf) != NGX_OK
+        || ngx_http_conflict_location_find_store(cf, nmcf, conf) != NGX_OK
+        || ngx_http_conflict_location_default_log(cf, nmcf, conf) != NGX_OK)
+    {
+        return NGX_ERROR;
+    }
+
+    return ngx_http_conflict_feed_add(cf, conf->store);
 }
 
 

@@ -74,12 +74,20 @@ typedef enum {
     NGX_HTTP_CONFLICT_STATE_VERSIONS_STORE_CALL,  /* the list, or a body */
     NGX_HTTP_CONFLICT_STATE_VERSIONS_STORE_CALLED,
 
+    /* a change stream */
+
+    NGX_HTTP_CONFLICT_STATE_EVENTS_START,         /* parse caller, resources */
+    NGX_HTTP_CONFLICT_STATE_EVENTS_TARGET,        /* the next resource */
+    NGX_HTTP_CONFLICT_STATE_EVENTS_GET_LATEST,
+    NGX_HTTP_CONFLICT_STATE_EVENTS_CHECK_LATEST,  /* may the client see it */
+
     /* the loop ends and nginx continues */
 
     NGX_HTTP_CONFLICT_STATE_FORWARDED,            /* with its own handler */
     NGX_HTTP_CONFLICT_STATE_RESPOND,              /* module's own response */
     NGX_HTTP_CONFLICT_STATE_LOCK_RESPOND,
     NGX_HTTP_CONFLICT_STATE_VERSIONS_RESPOND,
+    NGX_HTTP_CONFLICT_STATE_EVENTS_RESPOND,
 
     /* returned, never entered */
 
@@ -140,6 +148,9 @@ typedef enum {
     NGX_HTTP_CONFLICT_ANSWER_BAD_VERSION,
     NGX_HTTP_CONFLICT_ANSWER_NO_VERSION,     /* not held for this caller */
     NGX_HTTP_CONFLICT_ANSWER_NO_RESOURCE,    /* no path for the own GET */
+    NGX_HTTP_CONFLICT_ANSWER_BAD_RESOURCE,   /* of a change stream */
+    NGX_HTTP_CONFLICT_ANSWER_TOO_MANY_STREAMS,
+    NGX_HTTP_CONFLICT_ANSWER_EVENTS_FULL,
     NGX_HTTP_CONFLICT_ANSWER_RELAY,          /* the own GET's 401 or 403 */
     NGX_HTTP_CONFLICT_ANSWER_LATEST          /* 200 with the latest body */
 } ngx_http_conflict_answer_e;
@@ -408,6 +419,11 @@ typedef struct {
 } ngx_http_conflict_pair_t;
 
 
+/* a change stream */
+
+typedef struct ngx_http_conflict_events_s  ngx_http_conflict_events_t;
+
+
 /* writes of this worker that wait for the same key */
 
 typedef struct ngx_http_conflict_queue_s  ngx_http_conflict_queue_t;
@@ -426,6 +442,7 @@ struct ngx_http_conflict_ctx_s {
     ngx_http_conflict_loc_conf_t      *conf;      /* of the guarded location */
     ngx_http_conflict_op_t            *op;
     ngx_http_conflict_pair_t          *pair;      /* NULL: one resource */
+    ngx_http_conflict_events_t        *events;    /* NULL: no change stream */
     ngx_http_conflict_ctx_pt           cleanup;
     ngx_http_conflict_kind_e           kind;
     ngx_uint_t                         method;    /* of the client's request */
@@ -588,7 +605,7 @@ struct ngx_http_conflict_ctx_s {
 
     /*
      * The target of the own GET, if it is not the request's; else empty.
-     * lock_endpoint.c, versions_endpoint.c and pair.c.
+     * lock_endpoint.c, versions_endpoint.c, events_endpoint.c and pair.c.
      */
 
     struct {

@@ -34,6 +34,7 @@ static const ngx_str_t  ngx_http_conflict_preflight_headers[] = {
 static const ngx_str_t  ngx_http_conflict_preflight_own[] = {
     ngx_string("lock-token"),
     ngx_string("x-client"),
+    ngx_string("last-event-id"),
     ngx_null_string
 };
 
@@ -153,7 +154,7 @@ void
 ngx_http_conflict_preflight_methods(ngx_http_conflict_ctx_t *ctx,
     ngx_str_t *methods)
 {
-    if (ctx->conf->versions) {
+    if (ctx->conf->versions || ctx->conf->events) {
         ngx_str_set(methods, NGX_HTTP_CONFLICT_READ_METHODS);
         return;
     }
@@ -166,7 +167,7 @@ ngx_int_t
 ngx_http_conflict_preflight_allow(ngx_http_request_t *r,
     ngx_http_conflict_ctx_t *ctx)
 {
-    ngx_str_t  *origin, methods;
+    ngx_str_t  *origin, methods, fields;
 
     if (ngx_http_conflict_cors_add(r, ctx) != NGX_OK) {
         return NGX_ERROR;
@@ -183,6 +184,13 @@ ngx_http_conflict_preflight_allow(ngx_http_request_t *r,
 
     ngx_http_conflict_preflight_methods(ctx, &methods);
 
+    if (ctx->conf->events) {
+        ngx_str_set(&fields, "Last-Event-ID, X-Client");
+
+    } else {
+        ngx_str_set(&fields, "Lock-Token, X-Client");
+    }
+
     if (ngx_http_conflict_header_add(r, "Access-Control-Allow-Methods",
                                      (char *) methods.data, methods.len)
         != NGX_OK)
@@ -191,6 +199,5 @@ ngx_http_conflict_preflight_allow(ngx_http_request_t *r,
     }
 
     return ngx_http_conflict_header_add(r, "Access-Control-Allow-Headers",
-                                        "Lock-Token, X-Client",
-                                        sizeof("Lock-Token, X-Client") - 1);
+                                        (char *) fields.data, fields.len);
 }

@@ -434,6 +434,13 @@ ngx_http_conflict_capture_send(ngx_http_request_t *r,
 }
 
 
+ngx_int_t
+ngx_http_conflict_capture_stream(ngx_http_request_t *r, ngx_chain_t *out)
+{
+    return ngx_http_next_body_filter(r, out);
+}
+
+
 /* restores what filters removed because they would change the body */
 
 static ngx_int_t

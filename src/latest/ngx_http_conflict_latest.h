@@ -30,6 +30,10 @@ ngx_uint_t ngx_http_conflict_capture_unfiltered(ngx_http_conflict_ctx_t *ctx);
 ngx_int_t ngx_http_conflict_capture_send(ngx_http_request_t *r,
     ngx_http_conflict_ctx_t *ctx, ngx_chain_t *out);
 
+/* Sends more of such a response; NULL: of what could not be sent before. */
+ngx_int_t ngx_http_conflict_capture_stream(ngx_http_request_t *r,
+    ngx_chain_t *out);
+
 /* Marks a buffer as consumed, so that its owner may reuse it. */
 void ngx_http_conflict_capture_used(ngx_buf_t *b);
 

@@ -10,6 +10,7 @@
 
 #include "lock/ngx_http_conflict_lock.h"
 #include "latest/ngx_http_conflict_latest.h"
+#include "feed/ngx_http_conflict_feed.h"
 #include "process/ngx_http_conflict_random.h"
 
 
@@ -250,6 +251,7 @@ ngx_http_conflict_lock_endpoint_called(ngx_http_conflict_ctx_t *ctx)
     switch (ngx_http_conflict_store_call_finish(ctx)) {
 
     case NGX_OK:
+        ngx_http_conflict_feed_event_lock(ctx->op);
         ngx_http_conflict_lock_endpoint_result(ctx);
         return NGX_HTTP_CONFLICT_STATE_LOCK_RESPOND;
 

@@ -38,6 +38,7 @@ static ngx_uint_t                 ngx_http_conflict_wake_n;    /* inherited */
 static uint32_t                   ngx_http_conflict_wake_waits
                                       [NGX_HTTP_CONFLICT_WAKE_NOTES];
 static ngx_http_conflict_wake_pt  ngx_http_conflict_wake_handler;
+static void                     (*ngx_http_conflict_wake_heard)(void);
 static ngx_event_t                ngx_http_conflict_wake_posted;
 static ngx_atomic_uint_t          ngx_http_conflict_wake_pending;
 
@@ -50,7 +51,7 @@ ngx_http_conflict_wake_add(ngx_conf_t *cf, void *tag)
 
     /* the number is that of the layout */
 
-    static ngx_str_t  name = ngx_string("conflict_wake_1");
+    static ngx_str_t  name = ngx_string("conflict_wake_2");
 
     size = sizeof(ngx_http_conflict_wake_t) + 16 * ngx_pagesize;
 
@@ -148,6 +149,8 @@ ngx_http_conflict_wake_start(ngx_cycle_t *cycle, ngx_shm_zone_t *zone,
 
     /* a previous owner of the bit may have been killed */
 
+    (void) ngx_http_conflict_wake_clear(&wake->listening, bit);
+
     for (i = 0; i < NGX_HTTP_CONFLICT_WAKE_NOTES; i++) {
 
         (void) ngx_http_conflict_wake_clear(&wake->note[i].woken, bit);
@@ -236,6 +239,8 @@ ngx_http_conflict_wake_stop(void)
             (void) ngx_atomic_fetch_add(&wake->waiting, -1);
         }
     }
+
+    (void) ngx_http_conflict_wake_clear(&wake->listening, bit);
 
     wake->worker[ngx_http_conflict_wake_own].process.pid = 0;
 }
@@ -331,6 +336,55 @@ ngx_http_conflict_wake_next(ngx_uint_t note)
 }
 
 
+void
+ngx_http_conflict_wake_listen(void (*handler)(void))
+{
+    ngx_http_conflict_wake_heard = handler;
+}
+
+
+void
+ngx_http_conflict_wake_listening(ngx_uint_t on)
+{
+    ngx_atomic_uint_t          bit;
+    ngx_http_conflict_wake_t  *wake;
+
+    wake = ngx_http_conflict_wake;
+
+    if (wake == NULL) {
+        return;
+    }
+
+    bit = ngx_http_conflict_wake_bit(ngx_http_conflict_wake_own);
+
+    if (on) {
+        (void) ngx_http_conflict_wake_set(&wake->listening, bit);
+
+    } else {
+        (void) ngx_http_conflict_wake_clear(&wake->listening, bit);
+    }
+}
+
+
+void
+ngx_http_conflict_wake_listeners(void)
+{
+    ngx_atomic_uint_t  others;
+
+    if (ngx_http_conflict_wake == NULL) {
+        return;
+    }
+
+    others = ngx_http_conflict_wake->listening
+             & ~ngx_http_conflict_wake_bit(ngx_http_conflict_wake_own);
+
+    if (others) {
+        ngx_http_conflict_wake_pending |= others;
+        ngx_post_event(&ngx_http_conflict_wake_posted, &ngx_posted_events);
+    }
+}
+
+
 /* posted, since the settle that it reports may be sent by a posted event */
 
 static void
@@ -391,6 +445,10 @@ ngx_http_conflict_wake_read(ngx_event_t *ev)
         {
             ngx_http_conflict_wake_handler(i);
         }
+    }
+
+    if (ngx_http_conflict_wake_heard) {
+        ngx_http_conflict_wake_heard();
     }
 
 #endif

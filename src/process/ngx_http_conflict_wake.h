@@ -41,6 +41,7 @@ typedef struct {
 
 typedef struct {
     ngx_atomic_t                      waiting;   /* bits set in all notes */
+    ngx_atomic_t                      listening; /* bits: see listen() */
     ngx_uint_t                        n;         /* workers with an fd */
     ngx_http_conflict_wake_worker_t
                                   worker[NGX_HTTP_CONFLICT_WAKE_WORKERS];
@@ -75,6 +76,17 @@ ngx_uint_t ngx_http_conflict_wake_others(ngx_uint_t note);
  * NGX_DECLINED: there is none that is not about to wake already.
  */
 ngx_int_t ngx_http_conflict_wake_next(ngx_uint_t note);
+
+
+/*
+ * Those that listen are woken together, by what concerns all of them: "handler"
+ * runs from the event loop.  listening() says whether this worker does.
+ */
+void ngx_http_conflict_wake_listen(void (*handler)(void));
+void ngx_http_conflict_wake_listening(ngx_uint_t on);
+
+/* Wakes the other workers that listen, after all events posted so far. */
+void ngx_http_conflict_wake_listeners(void);
 
 
 /* 1 if any worker waits, this one included. */

@@ -347,7 +347,8 @@ ngx_http_conflict_redis_call_reply(redisAsyncContext *ac, void *data,
     redisReply *reply = data;
     ngx_http_conflict_redis_call_t *call = privdata;
 
-    ngx_str_t  answer;
+    u_char     *lines;
+    ngx_str_t   answer;
 
     if (reply == NULL) {
 
@@ -360,8 +361,14 @@ ngx_http_conflict_redis_call_reply(redisAsyncContext *ac, void *data,
 
     call->conn->replied = ngx_current_msec;
 
+    lines = NULL;
     answer.len = 0;
     answer.data = (u_char *) "";
+
+    if (reply->type == REDIS_REPLY_ARRAY) {
+        lines = ngx_http_conflict_redis_reply_lines(reply, &answer,
+                                                    call->client->log);
+    }
 
     if (reply->type == REDIS_REPLY_STRING || reply->type == REDIS_REPLY_STATUS
         || reply->type == REDIS_REPLY_ERROR)
@@ -374,6 +381,11 @@ ngx_http_conflict_redis_call_reply(redisAsyncContext *ac, void *data,
 
     if (!call->wait_sent) {
         ngx_http_conflict_redis_call_answered(call, &answer);
+
+        if (lines) {
+            ngx_free(lines);
+        }
+
         return;
     }
 

@@ -146,6 +146,27 @@ ngx_http_conflict_redis_client_connect(ngx_http_conflict_redis_t *client)
 }
 
 
+ngx_http_conflict_redis_t *
+ngx_http_conflict_redis_client_second(ngx_http_conflict_redis_t *client,
+    ngx_msec_t margin, ngx_cycle_t *cycle)
+{
+    ngx_http_conflict_redis_t  *second;
+
+    second = ngx_pcalloc(cycle->pool, sizeof(ngx_http_conflict_redis_t));
+    if (second == NULL) {
+        return NULL;
+    }
+
+    second->conf = client->conf;
+    second->conf.timeout += margin;
+    second->conf.wait = 0;
+    second->conf.noted = NULL;
+
+    return (ngx_http_conflict_redis_client_start(second, cycle) == NGX_OK)
+           ? second : NULL;
+}
+
+
 void
 ngx_http_conflict_redis_client_stop(ngx_http_conflict_redis_t *client)
 {
@@ -157,6 +178,10 @@ ngx_http_conflict_redis_client_stop(ngx_http_conflict_redis_t *client)
     conn = client->connections.elts;
 
     for (i = 0; i < client->connections.nelts; i++) {
+
+        if (conn[i]->timer.timer_set) {
+            ngx_del_timer(&conn[i]->timer);
+        }
 
         if (conn[i]->ac == NULL) {
             continue;

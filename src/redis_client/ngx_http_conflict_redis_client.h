@@ -26,8 +26,8 @@ typedef struct ngx_http_conflict_redis_s  ngx_http_conflict_redis_t;
 /*
  * The handler of a call runs exactly once, never before call_send() has
  * returned, and may send other calls.  "answer" is the reply as text, valid
- * until the handler returns, and empty if the reply is neither a string nor
- * a status.  NULL: the call failed; "why" states the reason, or is NULL if
+ * until the handler returns: a string or status, or the strings of an array as
+ * lines, and else empty.  NULL: the call failed; "why" states the reason, or is NULL if
  * the call was withdrawn.
  */
 typedef void (*ngx_http_conflict_redis_pt)(void *data, ngx_str_t *answer,
@@ -103,6 +103,8 @@ typedef struct {
     ngx_uint_t                         n;
     ngx_str_t                         *fast;      /* NULL: no fast path */
     ngx_uint_t                         nfast;
+    ngx_uint_t                         before;    /* words of a plain command
+                                                     before its key; 0: 1 */
     unsigned                           quick:1;
 } ngx_http_conflict_redis_command_t;
 
@@ -160,6 +162,13 @@ ngx_http_conflict_redis_conf_t *ngx_http_conflict_redis_client_conf(
  */
 ngx_int_t ngx_http_conflict_redis_client_start(
     ngx_http_conflict_redis_t *client, ngx_cycle_t *cycle);
+
+/*
+ * Another client of the same servers, with connections of its own, whose calls
+ * may take "margin" milliseconds longer.  NULL: no memory.
+ */
+ngx_http_conflict_redis_t *ngx_http_conflict_redis_client_second(
+    ngx_http_conflict_redis_t *client, ngx_msec_t margin, ngx_cycle_t *cycle);
 
 /*
  * When the worker exits: writes as much of the calls sent so far as the

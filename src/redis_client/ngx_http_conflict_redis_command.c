@@ -52,7 +52,7 @@ ngx_http_conflict_redis_command_create(ngx_http_conflict_redis_t *client,
 {
     u_char                                 *p;
     ngx_str_t                              *arg;
-    ngx_uint_t                              i, n;
+    ngx_uint_t                              i, n, before;
     ngx_http_conflict_redis_call_t         *call;
     ngx_http_conflict_redis_incarnation_t  *in;
 
@@ -86,6 +86,9 @@ ngx_http_conflict_redis_command_create(ngx_http_conflict_redis_t *client,
     n = command->fast ? 2 + command->nfast : command->n;
     arg = command->args;
 
+    before = (command->script == NGX_HTTP_CONFLICT_REDIS_NONE)
+             ? ngx_max(command->before, 1) : 0;
+
     p = call->command;
     *p++ = '*';
 
@@ -94,7 +97,11 @@ ngx_http_conflict_redis_command_create(ngx_http_conflict_redis_t *client,
         *p++ = CR;
         *p++ = LF;
 
-        p = ngx_http_conflict_redis_command_word(p, arg->data, arg->len);
+        for (i = 0; i < before; i++) {
+            p = ngx_http_conflict_redis_command_word(p, arg[i].data,
+                                                     arg[i].len);
+        }
+
         p = ngx_http_conflict_redis_command_len(p, command->key->len);
 
         call->key.data = p;
@@ -117,9 +124,7 @@ ngx_http_conflict_redis_command_create(ngx_http_conflict_redis_t *client,
         p = ngx_http_conflict_redis_command_packed(call, p, command, in);
 
     } else {
-        i = (command->script == NGX_HTTP_CONFLICT_REDIS_NONE) ? 1 : 0;
-
-        for ( /* void */ ; i < n; i++) {
+        for (i = before; i < n; i++) {
             p = ngx_http_conflict_redis_command_len(p, arg[i].len);
 
             ngx_http_conflict_redis_command_mark(call, p, i, &arg[i]);

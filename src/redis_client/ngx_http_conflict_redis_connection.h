@@ -429,6 +429,14 @@ void ngx_http_conflict_redis_incarnation_write(
 
 
 /*
+ * The strings of an array as lines, on the heap; those of arrays within it as
+ * well.  NULL: no memory.
+ */
+u_char *ngx_http_conflict_redis_reply_lines(redisReply *reply, ngx_str_t *text,
+    ngx_log_t *log);
+
+
+/*
  * Allocates a call with its command on the heap, for "conn", which may be
  * NULL.  The caller sets handler, flags and times.  NULL: no memory.
  */

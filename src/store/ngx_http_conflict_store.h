@@ -439,6 +439,9 @@ struct ngx_http_conflict_store_s {
     unsigned                               locks:1;   /* it may have locks */
     unsigned                               owned:1;   /* or owned versions */
     unsigned                               moved:1;   /* routes moved to it */
+    unsigned                               events:1;  /* its changes are told */
+    ngx_shm_zone_t                        *feed_zone; /* of events; or NULL */
+    void                                  *feed;      /* in a worker, or NULL */
     ngx_uint_t                             line;      /* of its directive */
     ngx_uint_t                             dropped;   /* audit lines */
     ngx_uint_t                             unsettled; /* writes */

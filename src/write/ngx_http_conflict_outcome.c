@@ -10,6 +10,7 @@
 #include "write/ngx_http_conflict_write.h"
 #include "history/ngx_http_conflict_history.h"
 #include "audit/ngx_http_conflict_audit.h"
+#include "feed/ngx_http_conflict_feed.h"
 
 
 typedef enum {
@@ -254,6 +255,9 @@ ngx_http_conflict_outcome_unguarded(ngx_http_conflict_ctx_t *ctx,
 
     /* it has no lease; if another write has, it learns of this one */
     (void) op->store->ops->abandon(op);
+
+    ngx_http_conflict_feed_event_settled(op, &ctx->caller.user,
+                                         &ctx->caller.client, 0);
 }
 
 
@@ -570,6 +574,12 @@ ngx_http_conflict_outcome_settle_op(ngx_http_conflict_ctx_t *ctx,
     }
 
     ngx_http_conflict_write_queue_next(op);
+
+    if (op->store->feed && class != NGX_HTTP_CONFLICT_NOT_DONE) {
+        ngx_http_conflict_feed_event_settled(op, &ctx->caller.user,
+                                             &ctx->caller.client,
+                                             class == NGX_HTTP_CONFLICT_DONE);
+    }
 
     if (ctx->lease.applied && (op->out.lost || op->calls)) {
         ngx_http_conflict_audit_overlapped(ctx);

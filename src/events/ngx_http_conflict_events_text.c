@@ -1,0 +1,399 @@
+
+/*
+ * Copyright (C) the ngx_http_conflict_module authors
+ *
+ * What a stream tells, as server-sent events or as JSON.  For each resource it
+ * is the latest state, however long the client took to read.
+ */
+
+
+#include "events/ngx_http_conflict_events.h"
+#include "http/ngx_http_conflict_json.h"
+#include "http/ngx_http_conflict_writer.h"
+#include "process/ngx_http_conflict_clock.h"
+
+
+typedef struct {
+    ngx_http_conflict_events_t      *stream;
+    ngx_http_conflict_writer_t       out;
+    ngx_uint_t                       n;
+    size_t                           id_len;
+    u_char                           id[NGX_HTTP_CONFLICT_FEED_ID];
+} ngx_http_conflict_events_text_t;
+
+
+static void ngx_http_conflict_events_text_item(
+    ngx_http_conflict_events_text_t *text,
+    ngx_http_conflict_events_item_t *item);
+static void ngx_http_conflict_events_text_state(
+    ngx_http_conflict_events_text_t *text,
+    ngx_http_conflict_events_item_t *item);
+static void ngx_http_conflict_events_text_lock(
+    ngx_http_conflict_events_text_t *text,
+    ngx_http_conflict_events_item_t *item);
+static void ngx_http_conflict_events_text_note(
+    ngx_http_conflict_events_text_t *text,
+    ngx_http_conflict_events_item_t *item,
+    ngx_http_conflict_feed_event_t **note);
+static json_t *ngx_http_conflict_events_text_resource(
+    ngx_http_conflict_events_item_t *item);
+static json_t *ngx_http_conflict_events_text_mine(
+    ngx_http_conflict_events_t *stream, uint64_t writer);
+static json_t *ngx_http_conflict_events_text_name(ngx_str_t *name);
+static void ngx_http_conflict_events_text_add(
+    ngx_http_conflict_events_text_t *text, ngx_str_t *name, json_t *json);
+
+
+static ngx_str_t  ngx_http_conflict_events_text_gone = ngx_string("gone");
+static ngx_str_t  ngx_http_conflict_events_text_reset = ngx_string("reset");
+
+
+ngx_int_t
+ngx_http_conflict_events_text(ngx_http_conflict_events_t *stream,
+    ngx_pool_t *pool, ngx_uint_t empty, ngx_str_t *result)
+{
+    ngx_uint_t                        i;
+    ngx_http_conflict_events_text_t   text;
+
+    ngx_memzero(&text, sizeof(ngx_http_conflict_events_text_t));
+
+    text.stream = stream;
+    text.out.pool = pool;
+    text.id_len = ngx_http_conflict_feed_id(stream->feed, text.id) - text.id;
+
+    if (stream->poll) {
+        ngx_http_conflict_writer_print(&text.out, "{\"events\":[");
+    }
+
+    if (stream->reset) {
+        stream->reset = 0;
+        ngx_http_conflict_events_text_add(&text,
+                                          &ngx_http_conflict_events_text_reset,
+                                          json_object());
+    }
+
+    for (i = 0; i < stream->n; i++) {
+        ngx_http_conflict_events_text_item(&text, &stream->items[i]);
+    }
+
+    if (text.n == 0 && !empty) {
+        return NGX_DECLINED;
+    }
+
+    if (stream->poll) {
+        ngx_http_conflict_writer_print(&text.out, "],\"id\":");
+
+        if (text.id_len) {
+            ngx_http_conflict_writer_print(&text.out, "\"%*s\"}\n",
+                                           text.id_len, text.id);
+
+        } else {
+            ngx_http_conflict_writer_print(&text.out, "null}\n");
+        }
+    }
+
+    return ngx_http_conflict_writer_join(&text.out, result);
+}
+
+
+ngx_int_t
+ngx_http_conflict_events_text_beat(ngx_http_conflict_events_t *stream,
+    ngx_pool_t *pool, ngx_str_t *text)
+{
+    u_char  *p;
+
+    text->data = ngx_pnalloc(pool, sizeof(":\nid: \n\n")
+                                   + NGX_HTTP_CONFLICT_FEED_ID);
+    if (text->data == NULL) {
+        return NGX_ERROR;
+    }
+
+    p = ngx_cpymem(text->data, ":\nid: ", sizeof(":\nid: ") - 1);
+    text->len = p - text->data;
+    p = ngx_http_conflict_feed_id(stream->feed, p);
+
+    if ((size_t) (p - text->data) == text->len) {
+        /* an empty id would make the client forget the one that it has */
+        p = text->data + 2;
+    }
+
+    *p++ = LF;
+    *p++ = LF;
+
+    text->len = p - text->data;
+
+    return NGX_OK;
+}
+
+
+static void
+ngx_http_conflict_events_text_item(ngx_http_conflict_events_text_t *text,
+    ngx_http_conflict_events_item_t *item)
+{
+    json_t                          *json;
+    ngx_str_t                       *name;
+    ngx_http_conflict_feed_topic_t  *topic;
+
+    topic = item->watch.topic;
+
+    if (topic == NULL) {
+
+        if (item->begun) {
+            return;
+        }
+
+        item->begun = 1;
+
+        json = ngx_http_conflict_events_text_resource(item);
+
+        if (item->hidden) {
+            name = ngx_http_conflict_feed_event_name(
+                                              NGX_HTTP_CONFLICT_FEED_DELETED);
+            ngx_http_conflict_json_set(&json, "mine", json_false());
+
+        } else {
+            name = &ngx_http_conflict_events_text_gone;
+            ngx_http_conflict_json_set(&json, "status",
+                                       json_integer(item->status));
+        }
+
+        ngx_http_conflict_events_text_add(text, name, json);
+        return;
+    }
+
+    ngx_http_conflict_events_text_note(text, item, &item->conflict);
+
+    if (!item->watch.fresh) {
+
+        if (item->states != topic->states) {
+            ngx_http_conflict_events_text_state(text, item);
+        }
+
+        if (item->locks != topic->locks) {
+            ngx_http_conflict_events_text_lock(text, item);
+        }
+
+        item->begun = 1;
+    }
+
+    ngx_http_conflict_events_text_note(text, item, &item->asked);
+}
+
+
+static void
+ngx_http_conflict_events_text_state(ngx_http_conflict_events_text_t *text,
+    ngx_http_conflict_events_item_t *item)
+{
+    json_t                          *json;
+    ngx_http_conflict_feed_topic_t  *topic;
+
+    topic = item->watch.topic;
+
+    item->states = topic->states;
+
+    if (!item->begun && item->since
+        && topic->state == NGX_HTTP_CONFLICT_FEED_VERSION
+        && topic->version == item->since)
+    {
+        /* the client has it */
+        return;
+    }
+
+    json = ngx_http_conflict_events_text_resource(item);
+
+    if (topic->state == NGX_HTTP_CONFLICT_FEED_VERSION) {
+        ngx_http_conflict_json_set(&json, "version",
+                              ngx_http_conflict_json_version(topic->version));
+    }
+
+    if (topic->state != NGX_HTTP_CONFLICT_FEED_UNKNOWN) {
+
+        if (topic->time != CONFLICT_TIME_NONE) {
+            ngx_http_conflict_json_set(&json, "changed_at",
+                                     ngx_http_conflict_json_time(topic->time));
+        }
+
+        ngx_http_conflict_json_set(&json, "mine",
+                         ngx_http_conflict_events_text_mine(text->stream,
+                                                            topic->writer));
+    }
+
+    ngx_http_conflict_events_text_add(text,
+                              ngx_http_conflict_feed_event_name(topic->state),
+                              json);
+}
+
+
+static void
+ngx_http_conflict_events_text_lock(ngx_http_conflict_events_text_t *text,
+    ngx_http_conflict_events_item_t *item)
+{
+    json_t                          *json, *lock;
+    int64_t                          left;
+    uint64_t                         holder;
+    ngx_http_conflict_feed_kind_e    kind;
+    ngx_http_conflict_feed_topic_t  *topic;
+
+    topic = item->watch.topic;
+
+    item->locks = topic->locks;
+
+    if (!item->begun
+        && (topic->holder.data == NULL
+            || (text->stream->poll && text->stream->resumed && !item->moved)))
+    {
+        /* nothing that the client does not know */
+        return;
+    }
+
+    json = ngx_http_conflict_events_text_resource(item);
+    kind = NGX_HTTP_CONFLICT_FEED_UNLOCKED;
+
+    if (topic->holder.data) {
+        kind = NGX_HTTP_CONFLICT_FEED_LOCKED;
+
+        left = topic->expires - ngx_http_conflict_clock_msec();
+        holder = ngx_http_conflict_feed_topic_writer(text->stream->feed,
+                                                     &topic->holder,
+                                                     &topic->origin);
+        lock = json_object();
+        ngx_http_conflict_json_set(&lock, "user",
+                          ngx_http_conflict_events_text_name(&topic->holder));
+        ngx_http_conflict_json_set(&lock, "client",
+                          ngx_http_conflict_events_text_name(&topic->origin));
+        ngx_http_conflict_json_set(&lock, "acquired_at",
+                                ngx_http_conflict_json_time(topic->acquired));
+        ngx_http_conflict_json_set(&lock, "expires_in",
+                                   ngx_http_conflict_json_seconds(
+                                       (uint64_t) ngx_max(left, 0)));
+
+        ngx_http_conflict_json_set(&json, "lock", lock);
+        ngx_http_conflict_json_set(&json, "mine",
+                            ngx_http_conflict_events_text_mine(text->stream,
+                                                               holder));
+    }
+
+    ngx_http_conflict_events_text_add(text,
+                                      ngx_http_conflict_feed_event_name(kind),
+                                      json);
+}
+
+
+/* a conflict, or a request for the lock */
+
+static void
+ngx_http_conflict_events_text_note(ngx_http_conflict_events_text_t *text,
+    ngx_http_conflict_events_item_t *item,
+    ngx_http_conflict_feed_event_t **note)
+{
+    json_t                          *json;
+    uint64_t                         writer;
+    ngx_str_t                       *name;
+    ngx_http_conflict_feed_event_t  *event;
+
+    event = *note;
+
+    if (event == NULL) {
+        return;
+    }
+
+    *note = NULL;
+
+    name = event->text;
+    json = ngx_http_conflict_events_text_resource(item);
+
+    if (event->kind == NGX_HTTP_CONFLICT_FEED_CONFLICT) {
+        writer = ngx_http_conflict_feed_topic_writer(text->stream->feed,
+                                        &name[NGX_HTTP_CONFLICT_FEED_USER],
+                                        &name[NGX_HTTP_CONFLICT_FEED_CLIENT]);
+
+        ngx_http_conflict_json_set(&json, "action",
+                         ngx_http_conflict_events_text_name(
+                                &name[NGX_HTTP_CONFLICT_FEED_ACTION]));
+        ngx_http_conflict_json_set(&json, "conflict_id",
+                         ngx_http_conflict_events_text_name(
+                                &name[NGX_HTTP_CONFLICT_FEED_CONFLICT_ID]));
+        ngx_http_conflict_json_set(&json, "mine",
+                         ngx_http_conflict_events_text_mine(text->stream,
+                                                            writer));
+
+    } else {
+        ngx_http_conflict_json_set(&json, "user",
+                         ngx_http_conflict_events_text_name(
+                                &name[NGX_HTTP_CONFLICT_FEED_USER]));
+        ngx_http_conflict_json_set(&json, "client",
+                         ngx_http_conflict_events_text_name(
+                                &name[NGX_HTTP_CONFLICT_FEED_CLIENT]));
+    }
+
+    ngx_http_conflict_events_text_add(text,
+                               ngx_http_conflict_feed_event_name(event->kind),
+                               json);
+
+    ngx_free(event);
+}
+
+
+static json_t *
+ngx_http_conflict_events_text_resource(ngx_http_conflict_events_item_t *item)
+{
+    json_t  *json;
+
+    json = json_object();
+
+    ngx_http_conflict_json_set(&json, "resource",
+                               ngx_http_conflict_json_text(&item->name,
+                                               NGX_HTTP_CONFLICT_JSON_WHOLE));
+    return json;
+}
+
+
+static json_t *
+ngx_http_conflict_events_text_mine(ngx_http_conflict_events_t *stream,
+    uint64_t writer)
+{
+    return json_boolean(writer && writer == stream->writer);
+}
+
+
+static json_t *
+ngx_http_conflict_events_text_name(ngx_str_t *name)
+{
+    return name->len ? ngx_http_conflict_json_text(name,
+                                                 NGX_HTTP_CONFLICT_FEED_TEXT)
+                     : json_null();
+}
+
+
+/* takes over the JSON */
+
+static void
+ngx_http_conflict_events_text_add(ngx_http_conflict_events_text_t *text,
+    ngx_str_t *name, json_t *json)
+{
+    ngx_http_conflict_writer_t  *out;
+
+    out = &text->out;
+
+    if (text->stream->poll) {
+        ngx_http_conflict_writer_print(out, "%s{\"event\":\"%V\"%s",
+                                       text->n ? "," : "", name,
+                                       json_object_size(json) ? "," : "");
+        ngx_http_conflict_json_print(out, json);
+        ngx_http_conflict_writer_print(out, "}");
+
+    } else {
+        ngx_http_conflict_writer_print(out, "event: %V\n", name);
+
+        if (text->id_len) {
+            ngx_http_conflict_writer_print(out, "id: %*s\n", text->id_len,
+                                           text->id);
+        }
+
+        ngx_http_conflict_writer_print(out, "data: {");
+        ngx_http_conflict_json_print(out, json);
+        ngx_http_conflict_writer_print(out, "}\n\n");
+    }
+
+    text->n++;
+}

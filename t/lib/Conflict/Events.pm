@@ -1,0 +1,148 @@
+package Conflict::Events;
+
+# A client of a change stream.
+
+use strict;
+use warnings;
+
+use Conflict;
+use Conflict::Util;
+use IO::Select;
+use JSON::PP;
+
+use base 'Exporter';
+
+our @EXPORT = qw(watch events_of next_event until_event quiet closed poll
+                 resources);
+
+
+sub resources { join '&', map { "resource=$_" } @_ }
+
+
+# opens a stream; the header has been read
+
+sub watch {
+    my ($query, %args) = @_;
+
+    my $w = Conflict::start($args{method} || 'GET', "/events?$query",
+                            headers => $args{headers} || [],
+                            $args{port} ? (port => $args{port}) : ());
+
+    $w->{data} = '';
+    $w->{text} = '';
+    $w->{events} = [];
+
+    until_true { read_some($w); $w->{data} =~ /\r\n\r\n/ };
+
+    ($w->{head}) = $w->{data} =~ /\A(.*?\r\n)\r\n/s;
+    $w->{data} =~ s/\A.*?\r\n\r\n//s if defined $w->{head};
+    ($w->{status}) = ($w->{head} // '') =~ /\AHTTP\S+ (\d+)/;
+
+    return $w;
+}
+
+
+sub read_some {
+    my ($w) = @_;
+
+    return if $w->{closed};
+
+    while (IO::Select->new($w->{socket})->can_read(0)) {
+        my $n = sysread $w->{socket}, $w->{data}, 65536, length $w->{data};
+
+        if (!$n) {
+            $w->{closed} = 1;
+            last;
+        }
+    }
+}
+
+
+# the events that have arrived and were not taken yet
+
+sub events_of {
+    my ($w) = @_;
+
+    read_some($w);
+
+    # chunks; the last one is empty
+
+    while ($w->{data} =~ /\A([0-9a-f]+)\r\n/i) {
+        my $size = hex $1;
+        my $start = length($1) + 2;
+
+        last if length($w->{data}) < $start + $size + 2;
+
+        $w->{whole} = 1 if $size == 0;
+        $w->{text} .= substr $w->{data}, $start, $size;
+        substr $w->{data}, 0, $start + $size + 2, '';
+    }
+
+    while ($w->{text} =~ s/\A(.*?)\n\n//s) {
+        my %e;
+
+        for my $line (split /\n/, $1) {
+            $w->{beats}++ if $line =~ /^:/;
+            my ($name, $value) = $line =~ /^([a-z]+): ?(.*)/ or next;
+            $e{$name} = $value;
+        }
+
+        $w->{id} = $e{id} if defined $e{id};
+        $w->{retry} = $e{retry} if defined $e{retry};
+
+        if (defined $e{event}) {
+            my $data = JSON::PP->new->decode($e{data});
+            push @{ $w->{events} }, { %$data, event => $e{event} };
+        }
+    }
+
+    return $w->{events};
+}
+
+
+sub next_event {
+    my ($w) = @_;
+
+    until_true { events_of($w); @{ $w->{events} } || $w->{closed} };
+
+    return shift(@{ $w->{events} }) || { event => 'none' };
+}
+
+
+# takes events until one of this name, of this resource if that is given
+
+sub until_event {
+    my ($w, $name, $resource) = @_;
+    my $found;
+
+    until_true {
+        events_of($w);
+
+        while (my $e = shift @{ $w->{events} }) {
+            next if $e->{event} ne $name;
+            next if defined $resource && $e->{resource} ne $resource;
+            $found = $e;
+            last;
+        }
+
+        $found || $w->{closed};
+    };
+
+    return $found || { event => 'none' };
+}
+
+
+sub closed {
+    my ($w) = @_;
+
+    return until_true { events_of($w); $w->{closed} };
+}
+
+
+sub poll {
+    my ($query, @headers) = @_;
+
+    return Conflict::GET("/events?poll=1&$query", @headers);
+}
+
+1;

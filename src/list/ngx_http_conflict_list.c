@@ -246,7 +246,7 @@ ngx_http_conflict_list_items(ngx_http_request_t *r,
     }
 
     op->done = ngx_http_conflict_list_answered;
-    op->rc = op->store->ops->versions(op);
+    op->rc = op->store->ops->items(op);
 
     if (op->rc == NGX_AGAIN) {
         list->waiting = 1;

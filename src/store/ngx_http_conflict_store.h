@@ -387,7 +387,7 @@ typedef struct {
     ngx_http_conflict_op_pt           lock;
 
     /*
-     * Before a list is requested: notes in op->mark what "versions" needs to
+     * Before a list is requested: notes in op->mark what "items" needs to
      * find out what has changed since.
      */
     ngx_http_conflict_op_pt           mark;
@@ -398,7 +398,7 @@ typedef struct {
      * its version is set if no entry was lost since the mark.  Versions are
      * minted ones.
      */
-    ngx_http_conflict_op_pt           versions;
+    ngx_http_conflict_op_pt           items;
 
     /*
      * Appends a line, without a line feed, to the store's audit stream; NULL:

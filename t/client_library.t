@@ -57,6 +57,7 @@ add_block_preprocessor(sub {
 
     my %extra = (
         strict => 'conflict_require on;',
+        version => 'conflict_history 8 versions;',
         merge => 'conflict_field /tags union; conflict_field /n sum;',
         auth => 'auth_basic "api"; auth_basic_user_file '
                 . "$ENV{TEST_NGINX_USERS};",
@@ -90,6 +91,11 @@ location ~ ^(?<resource>/version/\\w+)/lock\$ {
     conflict_user \$http_x_user;
     conflict_lock idle=4s;
 }
+location ~ ^(?<resource>/version/\\w+)/versions\$ {
+    conflict_key \$resource;
+    conflict_user \$http_x_user;
+    conflict_versions;
+}
 $locations
 END
 });
@@ -102,6 +108,7 @@ __DATA__
 --- config
 --- steps
 node_tests(25, 'nginx.test.js');
+node_tests(4, 'versions.test.js');
 
 
 === clients/js in a browser

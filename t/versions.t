@@ -469,6 +469,75 @@ is(json($r)->{data}{version}, $v, 'as clients see it');
 is(body('/row/1', $v, ann())->{body}, '{"n":1}', 'as they would write it');
 
 
+=== from another origin
+--- steps
+my $page = 'Origin: https://app.example';
+my $says = 'header=Access-Control-Allow-Origin:https://app.example';
+
+set_doc('/plain/1', { n => 1 });
+
+my $v = version(GET('/plain/1', ann(), $page));
+my $r = http('OPTIONS', '/plain/1/versions', headers => [
+    $page, 'Access-Control-Request-Method: GET',
+    'Access-Control-Request-Headers: x-user,x-client',
+    "X-Up-Read: status=204 $says header=Access-Control-Allow-Headers:X-User"]);
+
+is("$r->{status} " . header($r, 'Allow'), '204 GET, HEAD, OPTIONS',
+   'a preflight');
+is(header($r, 'Access-Control-Allow-Methods'), 'GET, HEAD, OPTIONS', 'methods');
+is(header($r, 'Access-Control-Allow-Origin'), 'https://app.example', 'origin');
+
+for my $path ('versions', "versions?conflict_version=$v",
+              'versions?conflict_version=17')
+{
+    $r = GET("/plain/1/$path", ann(), $page, "X-Up-Read: apply $says");
+    is(header($r, 'Access-Control-Allow-Origin'), 'https://app.example',
+       "$path: as the API says");
+    $r = GET("/plain/1/$path", ann(), $page);
+    is(header($r, 'Access-Control-Allow-Origin'), undef, 'or does not');
+}
+
+
+=== targets that differ from the key
+--- more
+    location /plain/part/ {
+        conflict version;
+        conflict_key part:$arg_id;
+        conflict_history 8 versions;
+        proxy_pass http://api;
+    }
+    location ~ ^/parts/(?<part>[^/]+)$ {
+        conflict_key part:$part;
+        conflict_versions get=/plain/part/?id=$part;
+    }
+    location ~ ^/blank/(?<any>.*)$ {
+        conflict_key $any;
+        conflict_versions;
+    }
+--- steps
+for my $path ('/plain/a%20b', '/plain/%C3%A9', '/plain/a+b&c') {
+    PUT($path, { n => 1 }, ann());
+
+    my $v = version(GET($path, ann()));
+    is(body($path, $v, ann())->{body}, '{"n":1}', "$path: a path");
+}
+
+set_doc('/plain/part/', { n => 1 });
+
+my $v = version(GET('/plain/part/?id=7', ann()));
+PUT('/plain/part/?id=7', { n => 2, base_version => $v }, ann());
+
+is(GET("/parts/7?conflict_version=$v", ann())->{body}, '{"n":1}', 'arguments');
+is(GET("/parts/8?conflict_version=$v", ann())->{status}, 404,
+   'of another resource');
+
+my $r = GET('/blank/x', ann());
+is("$r->{status} " . json($r)->{error}, '500 versions_target_unknown',
+   'no path');
+is(GET('/blank/', ann())->{status}, 404, 'no key');
+is(log_count(qr/is not a path: "x"/), 1, 'and the log says so');
+
+
 === after a reload, and without notes
 --- history: 8
 --- steps

@@ -23,6 +23,9 @@ export interface ClientOptions {
     rules?: Rules | ((url: string) => Rules);
     /** The URL of the lock of a resource; by default its URL and "/lock". */
     lockUrl?: (url: string) => string;
+    /** The URL of the versions of a resource; by default its URL and
+        "/versions". */
+    versionsUrl?: (url: string) => string;
     /** The time limit of a request in milliseconds: 30000. */
     timeout?: number;
     /** The longest wait before a retry in milliseconds: 300000. */
@@ -162,6 +165,12 @@ export class Client extends EventTarget {
                          holder: LockInfo | null }) => void;
     }): Promise<Lock>;
 
+    /** Who has made which version. */
+    history(path: string): Promise<History>;
+    /** Writes an old body again, unless "current" is out of date. */
+    undo(path: string, version: number, list?: { current?: number | null }):
+        Promise<Result>;
+
     clear(): Promise<void>;
     close(): Promise<void>;
 
@@ -180,6 +189,30 @@ export class Client extends EventTarget {
 }
 
 export function createClient(options?: ClientOptions): Client;
+
+export interface Version {
+    version: number | null;
+    changed_at: string | null;
+    user: string | null;
+    client: string | null;
+    method: string | null;
+    /** Of the body of the write. */
+    size: number | null;
+    /** This user can get its body: see undo(). */
+    held: boolean;
+    deleted?: true;
+    /** It bypassed the module. */
+    external?: true;
+    /** It is not known how it was made. */
+    unknown?: true;
+}
+
+export interface History {
+    resource: string;
+    current: number | null;
+    /** Newest first. */
+    versions: Version[];
+}
 
 export interface LockInfo {
     user?: string | null;

@@ -46,7 +46,15 @@ export async function use(): Promise<string | undefined> {
         return e instanceof LockedError ? e.holder?.user ?? '' : '';
     }
 
-    createClient({ baseUrl: '/', storage: fileStorage('/tmp/x') });
+    const { current, versions } = await client.history('notes/1');
+
+    await client.undo('notes/1', versions.at(-1)?.version ?? 0, { current });
+
+    /* @ts-expect-error: a version is a number */
+    await client.undo('notes/1', '1');
+
+    createClient({ baseUrl: '/', storage: fileStorage('/tmp/x'),
+                   versionsUrl: url => url + '/history' });
 
     return merge<Note>({ server: doc, local: doc }).doc.text;
 }

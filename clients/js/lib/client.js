@@ -10,6 +10,7 @@ import { randomName } from './random.js';
 import { Sender } from './sender.js';
 import { guardedStorage, indexedDBStorage, memoryStorage } from './storage.js';
 import { RequestError, Transport } from './transport.js';
+import { Versions } from './versions.js';
 import { editsOf, view } from './view.js';
 
 export class ClientEvent extends Event {
@@ -20,7 +21,7 @@ export class ClientEvent extends Event {
 }
 
 export class Client extends EventTarget {
-    #options; #storage; #transport; #sender; #asker; #core;
+    #options; #storage; #transport; #sender; #asker; #core; #versions;
     #locks = new Map(); #warned = false; #listening = []; #counting = null;
 
     /*
@@ -37,7 +38,8 @@ export class Client extends EventTarget {
         const {
             baseUrl = globalThis.location?.href, storage, member = null,
             timeout = 30000, maxWait = 300000, rules = {},
-            lockUrl = url => url + '/lock'
+            lockUrl = url => url + '/lock',
+            versionsUrl = url => url + '/versions'
         } = options;
         const base = new URL(baseUrl, globalThis.location?.href);
 
@@ -55,6 +57,11 @@ export class Client extends EventTarget {
             error => this.#storageFailed(error));
 
         this.#transport = new Transport(this.#options, base, this.#locks);
+
+        this.#versions = new Versions({
+            request: (...args) => this.#transport.request(...args),
+            urlOf: versionsUrl
+        });
 
         this.#core = {
             options: this.#options, storage: this.#storage,
@@ -415,6 +422,21 @@ export class Client extends EventTarget {
         this.#locks.set(url, lock);
 
         return lock;
+    }
+
+    /* who has made which version */
+
+    async history(path) {
+        return this.#versions.list(this.#transport.url(path));
+    }
+
+    /* writes an old body again, if "current" still is the current version */
+
+    async undo(path, version, options = {}) {
+        const url = this.#transport.url(path);
+        const old = await this.#versions.old(url, version, options);
+
+        return this.save(path, old.doc, { version: old.version });
     }
 
     #leave() {

@@ -71,3 +71,440 @@ is($e->{mine}, JSON::PP::true, 'of this client');
 
 DELETE('/plain/1', "If-Match: \"" . version($r) . '"');
 is(next_event($w)->{event}, 'deleted', 'a DELETE');
+
+
+=== only what the caller may GET
+--- rules
+        location /secret/ {
+            if ($http_x_user != ann) { return 403; }
+            conflict version;
+            proxy_pass http://api;
+        }
+--- more
+        location = /login { conflict version; auth_basic x;
+                            auth_basic_user_file /dev/null;
+                            proxy_pass http://api; }
+--- steps
+set_doc('/plain/1', { n => 1 });
+set_doc('/secret/1', { n => 1 });
+my $v = version(GET('/plain/1'));
+my $s = version(GET('/secret/1', ann()));
+
+my $r = GET('/events?resource=/secret/1', bob());
+is($r->{status}, 403, 'alone it is refused');
+unlike($r->{raw}, qr/$s/, 'without its version');
+
+$r = GET('/events?resource=/login', bob());
+is($r->{status}, 401, 'a 401 is passed on');
+like(header($r, 'WWW-Authenticate'), qr/Basic/, 'so that the page can log in');
+
+my $w = watch('resource=/secret/1&resource=/plain/1', headers => [bob()]);
+my $e = next_event($w);
+is("$e->{event} $e->{resource} $e->{status}", 'gone /secret/1 403',
+   'with another one it is said');
+is(next_event($w)->{version}, $v, 'and the other one is watched');
+
+my $both = watch('resource=/secret/1&resource=/plain/1', headers => [ann()]);
+next_event($both) for 1 .. 2;
+
+is(PUT('/secret/1', { n => 2, base_version => $s }, ann())->{status}, 204,
+   'a change of what is forbidden');
+is(next_event($both)->{resource}, '/secret/1', 'is told to who may see it');
+
+PUT('/plain/1', { n => 2, base_version => $v }, ann());
+is(next_event($w)->{resource}, '/plain/1', 'and to nobody else');
+
+# a resource that does not exist may be one that is hidden
+
+$w = watch('resource=/plain/none&resource=/plain/1', headers => [bob()]);
+is(next_event($w)->{event}, 'deleted', 'nothing there');
+next_event($w);
+is(PUT('/plain/none', { n => 1 }, 'If-None-Match: *', ann())->{status}, 201,
+   'it is created');
+PUT('/plain/1', { n => 3, base_version => version(GET('/plain/1')) }, ann());
+is(next_event($w)->{resource}, '/plain/1', 'that is not told');
+$w = watch('resource=/plain/none', headers => [bob()]);
+is(next_event($w)->{event}, 'version', 'before another GET');
+
+$r = GET('/events?resource=/free/1');
+is($r->{status}, 400, 'a location without versions cannot be watched');
+is(json($r)->{error}, 'malformed_resource', 'why');
+like(json($r)->{detail}, qr/no guarded location/, 'in words');
+
+
+=== who loses the right hears no more
+--- events: recheck=300ms
+--- more
+        location /turn/ {
+            auth_request /may;
+            conflict version;
+            proxy_pass http://api;
+        }
+        location = /may {
+            internal;
+            conflict off;
+            proxy_pass http://api/plain/may;
+            proxy_pass_request_body off;
+            proxy_set_header Content-Length "";
+        }
+--- steps
+set_doc('/plain/may', { n => 1 });
+set_doc('/turn/1', { n => 1 });
+
+GET('/turn/1', bob());
+my $w = watch('resource=/turn/1', headers => [bob()]);
+is(next_event($w)->{event}, 'version', 'allowed');
+
+ok(closed($w), 'the stream ends');
+ok($w->{whole}, 'as a whole response');
+is($w->{retry}, 100, 'and says when to come again');
+
+set_doc('/plain/may', undef);
+isnt(GET('/events?resource=/turn/1', bob())->{status}, 200, 'refused then');
+
+
+=== locks
+--- steps
+set_doc('/plain/1', { n => 1 });
+GET('/plain/1');
+
+my $w = watch('resource=/plain/1', headers => [bob()]);
+is(next_event($w)->{event}, 'version', 'free');
+
+my $r = lock('/plain/1', ann());
+my $e = next_event($w);
+is("$e->{event} $e->{lock}{user} $e->{lock}{client}", 'locked ann laptop',
+   'acquired');
+is($e->{lock}{token}, undef, 'without its token');
+unlike($w->{text} . $w->{data}, qr/token/, 'anywhere');
+cmp_ok($e->{lock}{expires_in}, '<=', 600, 'for how long');
+is($e->{mine}, JSON::PP::false, 'by somebody else');
+
+my $mine = watch('resource=/plain/1', headers => [ann()]);
+is(next_event($mine)->{event}, 'version', 'who comes later');
+$e = next_event($mine);
+is("$e->{event} $e->{mine}", 'locked 1', 'hears of it as well');
+
+is(lock('/plain/1', token($r))->{status}, 200, 'a renewal');
+is(unlock('/plain/1', token($r))->{status}, 200, 'a release');
+is(next_event($w)->{event}, 'unlocked', 'only the release is told');
+
+
+=== a lock that expires
+--- events: heartbeat=200ms
+--- more
+        location ~ ^(?<resource>/.*)/brief$ {
+            conflict_key $resource;
+            conflict_lock idle=300ms;
+        }
+--- steps
+set_doc('/plain/1', { n => 1 });
+GET('/plain/1');
+
+my $w = watch('resource=/plain/1', headers => [bob()]);
+next_event($w);
+http('POST', '/plain/1/brief', headers => [ann()]);
+is(next_event($w)->{event}, 'locked', 'locked');
+is(next_event($w)->{event}, 'unlocked', 'nobody says so, but it is noticed');
+
+
+=== conflicts of one's own writes
+--- steps
+set_doc('/plain/1', { n => 1 });
+my $v = version(GET('/plain/1'));
+
+my $w = watch('resource=/plain/1', headers => [bob()]);
+my $other = watch('resource=/plain/1', headers => [ann()]);
+my $nobody = watch('resource=/plain/1');
+next_event($_) for $w, $other, $nobody;
+
+PUT('/plain/1', { n => 2, base_version => $v }, ann());
+next_event($_) for $w, $other, $nobody;
+
+my $r = PUT('/plain/1', { n => 3, base_version => $v }, 'X-User: bob',
+            'X-Client: tablet');
+is($r->{status}, 409, 'a stale write');
+
+my $e = next_event($w);
+is("$e->{event} $e->{action}", 'conflict conflict_version', 'is told');
+is($e->{conflict_id}, json($r)->{conflict_id}, 'as in the log');
+is($e->{mine}, JSON::PP::false, 'of another device');
+
+$v = version($r) || json($r)->{version};
+is(PUT('/plain/1', { n => 4, base_version => json($r)->{version} }, ann())
+   ->{status}, 204, 'a change after it');
+is(next_event($other)->{event}, 'version', 'others hear only that');
+is(next_event($nobody)->{event}, 'version', 'and who has no name');
+
+
+=== a write whose outcome is not known
+--- rules
+        conflict_quarantine 100ms;
+--- steps
+set_doc('/plain/1', { n => 1 });
+my $v = version(GET('/plain/1'));
+
+my $w = watch('resource=/plain/1', headers => [bob()]);
+next_event($w);
+
+PUT('/plain/1', { n => 2, base_version => $v }, 'X-Up-Write: apply close',
+    ann());
+is(next_event($w)->{event}, 'unknown', 'read it again');
+
+my $now;
+until_true { $now = version(GET('/plain/1', bob())) };
+ok($now, 'which resolves it');
+
+
+=== Last-Event-ID
+--- steps
+set_doc('/plain/1', { n => 1 });
+my $v = version(GET('/plain/1'));
+
+my $w = watch('resource=/plain/1', headers => [bob()]);
+next_event($w);
+my $r = PUT('/plain/1', { n => 2, base_version => $v }, ann());
+next_event($w);
+my $id = $w->{id};
+ok($id, 'an event has an id');
+close $w->{socket};
+
+# while it is away
+
+is(PUT('/plain/1', { n => 3, base_version => $v }, bob())->{status}, 409,
+   'a conflict of its own');
+
+my $e;
+
+until_true {
+    $w = watch('resource=/plain/1',
+               headers => [bob(), "Last-Event-ID: $id"]);
+    $e = until_event($w, 'conflict');
+    $e->{event} eq 'conflict';
+};
+is($e->{event}, 'conflict', 'what it has missed');
+is(next_event($w)->{version}, version($r), 'and the current version');
+
+# another life of the store, and what never was an id
+
+for my $other ('0123456789abcdef-5', '1-1', '5-', '-', 'x' x 300,
+               '99999999999999999999999-1', "$id-1", '18446744073709551615-0')
+{
+    $w = watch('resource=/plain/1',
+               headers => [bob(), "Last-Event-ID: $other"]);
+    is(next_event($w)->{event}, 'reset', "reset: " . substr $other, 0, 20);
+    is(next_event($w)->{event}, 'version', 'then what is current');
+}
+
+
+=== more events than are kept
+--- steps
+set_doc('/plain/1', { n => 1 });
+set_doc('/plain/2', { n => 1 });
+my $v = version(GET('/plain/1'));
+
+my $w = watch('resource=/plain/1', headers => [bob()]);
+next_event($w);
+PUT('/plain/1', { n => 2, base_version => $v }, ann());
+next_event($w);
+my $id = $w->{id};
+close $w->{socket};
+
+if ($Conflict::Store eq 'shm') {
+    my @many = map { "/plain/2/lock" } 1 .. 2100;
+
+    for (@many) {
+        http('POST', $_, headers => [ann()]);
+        http('DELETE', $_, headers => [ann()]);
+    }
+
+} else {
+    # Redis removes whole blocks
+    redis($ENV{TEST_NGINX_REDIS_PORT}, 'XTRIM', 'conflict:events', 'MAXLEN',
+          0);
+}
+
+$w = watch('resource=/plain/1', headers => [bob(), "Last-Event-ID: $id"]);
+is(next_event($w)->{event}, 'reset', 'the id is not known any more');
+is(next_event($w)->{event}, 'version', 'then what is current');
+
+
+=== a client that reads slowly gets the latest state alone
+--- steps
+set_doc('/plain/1', { n => 1 });
+my $v = version(GET('/plain/1'));
+
+# 64 resources with long names, and a socket that takes little
+
+my $long = '/plain/' . 'x' x 60;
+my $query = join '&', 'resource=/plain/1',
+                 map { "resource=$long$_" } 1 .. 63;
+set_doc("$long$_", { n => 1 }) for 1 .. 63;
+my %v = map { ($_ => version(GET("$long$_"))) } 1 .. 63;
+
+my $w = Conflict::start('GET', "/events?$query", headers => [bob()]);
+$w->{data} = $w->{text} = '';
+$w->{events} = [];
+
+# changes of all of them, again and again, of which it reads nothing
+
+for my $n (2 .. 15) {
+    for (1 .. 63) {
+        my $r = PUT("$long$_", { n => $n, base_version => $v{$_} }, ann());
+        $v{$_} = version($r) if $r->{status} == 204;
+    }
+}
+
+my $r = PUT('/plain/1', { n => 2, base_version => $v }, ann());
+$v = version($r);
+
+until_true { Conflict::Events::read_some($w); $w->{data} =~ s/\A.*?\r\n\r\n//s };
+my %last;
+
+until_true {
+    for my $e (@{ events_of($w) }) { $last{$e->{resource}} = $e->{version} }
+    $w->{events} = [];
+    ($last{'/plain/1'} // 0) == $v;
+};
+is($last{'/plain/1'}, $v, 'the last version of one');
+is(scalar(grep { $last{"$long$_"} == $v{$_} } 1 .. 63), 63, 'and of each');
+
+
+=== long poll
+--- events: heartbeat=500ms
+--- steps
+set_doc('/plain/1', { n => 1 });
+my $v = version(GET('/plain/1'));
+
+my $r = poll('resource=/plain/1', bob());
+is($r->{status}, 200, 'a poll');
+is(header($r, 'Content-Type'), 'application/json', 'JSON');
+is(header($r, 'Cache-Control'), 'no-store', 'not to be stored');
+is(json($r)->{events}[0]{event}, 'version', 'with the current state');
+is(json($r)->{events}[0]{version}, $v, 'at once');
+
+$r = GET("/events?resource=/plain/1&since=$v", bob(),
+         'Accept: application/json');
+is_deeply(json($r)->{events}, [], 'nothing new, after a heartbeat');
+
+my $w = start('GET', "/events?poll=1&resource=/plain/1&since=$v",
+              headers => [bob()]);
+my $put = PUT('/plain/1', { n => 2, base_version => $v }, ann());
+$r = finish($w);
+is(json($r)->{events}[0]{version}, version($put), 'a change') or diag $r->{raw};
+
+$v = version($put);
+lock('/plain/1', ann());
+$r = poll("resource=/plain/1&since=$v", bob());
+is(json($r)->{events}[0]{event}, 'locked', 'a lock');
+
+my $id = json($r)->{id};
+
+if ($id) {
+    $r = poll("resource=/plain/1&since=$v", bob(), "Last-Event-ID: $id");
+    is_deeply(json($r)->{events}, [], 'which is not told again')
+}
+
+
+=== bounds
+--- events: per_client=2 max=3
+--- steps
+set_doc('/plain/1', { n => 1 });
+
+# each worker counts its own
+
+my @open;
+my %status;
+my $answer;
+
+until_true {
+    my $w = watch('resource=/plain/1', headers => [bob()]);
+    $status{$w->{status}}++;
+    $answer = $w if $w->{status} == 429;
+    push @open, $w if $w->{status} == 200;
+    $status{429};
+};
+ok($status{200} >= 2 && $status{200} <= 4, 'two streams, in each worker');
+like($answer->{head}, qr/^Retry-After: 1\r/m, 'then 429');
+until_true { Conflict::Events::read_some($answer); $answer->{closed} };
+is(json($answer->{data})->{error}, 'too_many_streams', 'why');
+
+my $r;
+
+until_true {
+    $r = watch('resource=/plain/1', headers => [ann()]);
+    push @open, $r if $r->{status} == 200;
+    $r->{status} == 503;
+};
+is($r->{status}, 503, 'others have some, too, until all are taken');
+
+close $_->{socket} for @open;
+
+until_true { $r = watch('resource=/plain/1', headers => [bob()]);
+             $r->{status} == 200 };
+is($r->{status}, 200, 'as soon as they are closed there is room');
+
+
+=== requests that make no sense
+--- steps
+set_doc('/plain/1', { n => 1 });
+
+for my $query ('', 'resource=', 'resource=plain/1', 'resource=http://x/',
+               'resource=/a%00b', 'resource=/a%0ab', 'resource=/a+b',
+               'resource=/../plain/1', 'resource=/%252e%252e/x',
+               'since=5&resource=/plain/1', 'resource=/plain/1&since=x',
+               'resource=%', 'resource', '&&=&', '=/plain/1',
+               resources(('/plain/1') x 65))
+{
+    my $r = GET("/events?$query", bob());
+    is($r->{status}, 400, "'" . substr($query, 0, 30) . "'");
+    is(json($r)->{error}, 'malformed_resource', 'its error');
+}
+
+for my $method (qw(POST PUT DELETE PATCH)) {
+    my $r = http($method, '/events?resource=/plain/1', headers => [bob()],
+                 body => '{"x":1}');
+    is($r->{status}, 405, $method);
+    is(header($r, 'Allow'), 'GET, HEAD, OPTIONS', 'what there is');
+}
+
+my $r = http('OPTIONS', '/events?resource=/plain/1');
+is($r->{status}, 204, 'OPTIONS');
+is(header($r, 'Allow'), 'GET, HEAD, OPTIONS', 'methods');
+
+$r = HEAD('/events?resource=/plain/1', bob());
+is("$r->{status} $r->{body}", '200 ', 'HEAD');
+
+# the same resource in other words, with arguments, and twice
+
+GET('/plain/1');
+my $w = watch('resource=//plain/./1&resource=/plain/1?x=1%26y=2'
+              . '&resource=/plain/%2531', headers => [bob()]);
+is(next_event($w)->{resource}, '//plain/./1', 'named as the client does');
+is(next_event($w)->{resource}, '/plain/1?x=1&y=2', 'with arguments');
+is(next_event($w)->{resource}, '/plain/%31', 'or escaped');
+
+my $v = version(GET('/plain/1'));
+PUT('/plain/1', { n => 2, base_version => $v }, ann());
+is_deeply([map { next_event($w)->{event} } 1 .. 3], [('version') x 3],
+          'it is one resource');
+
+
+=== pages of other origins
+--- steps
+set_doc('/plain/1', { n => 1 });
+my $cors = 'header=Access-Control-Allow-Origin:https://app.example';
+my @page = ('Origin: https://app.example', "X-Up-Read: apply $cors");
+
+my $r = http('OPTIONS', '/events?resource=/plain/1',
+             headers => [@page, 'Access-Control-Request-Method: GET',
+                         'Access-Control-Request-Headers: last-event-id']);
+is($r->{status}, 204, 'a preflight');
+like(header($r, 'Access-Control-Allow-Headers'), qr/Last-Event-ID/i,
+     'with the fields of a stream');
+unlike(header($r, 'Access-Control-Allow-Methods'), qr/DELETE/, 'and methods');
+
+my $w = watch('resource=/plain/1', headers => [@page]);
+like($w->{head}, qr/^Access-Control-Allow-Origin: https/m,
+     'it may read the stream');
+is(next_event($w)->{resource}, '/plain/1', 'which it can');

@@ -93,6 +93,7 @@ struct ngx_http_conflict_feed_topic_s {
     ngx_msec_t                         compared;  /* asked last */
     ngx_http_conflict_op_t            *op;        /* being asked */
     unsigned                           again:1;   /* ask once more */
+    unsigned                           leased:1;  /* when asked first */
     unsigned                           minted:1;
 };
 

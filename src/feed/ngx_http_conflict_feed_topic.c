@@ -311,6 +311,17 @@ ngx_http_conflict_feed_topic_answer(ngx_http_conflict_feed_topic_t *topic,
                      : NGX_HTTP_CONFLICT_FEED_VERSION;
     }
 
+    if (op->out.state == CONFLICT_LEASED
+        && topic->state == NGX_HTTP_CONFLICT_FEED_NONE && !topic->leased)
+    {
+        /* a write is in flight, and is likely to be settled very soon */
+        topic->leased = 1;
+        topic->compared = 0;
+        ngx_queue_remove(&topic->queue);
+        ngx_queue_insert_head(&topic->feed->topics, &topic->queue);
+        return;
+    }
+
     if (op->out.state != CONFLICT_LEASED
         || topic->state == NGX_HTTP_CONFLICT_FEED_NONE)
     {

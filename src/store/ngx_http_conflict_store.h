@@ -23,6 +23,7 @@
 
 typedef struct ngx_http_conflict_store_s  ngx_http_conflict_store_t;
 typedef struct ngx_http_conflict_op_s     ngx_http_conflict_op_t;
+typedef struct ngx_http_conflict_blob_s   ngx_http_conflict_blob_t;
 
 struct ngx_http_conflict_snapshot_s;
 
@@ -116,6 +117,8 @@ struct ngx_http_conflict_op_s {
 
     /* the client, its request for a lock, and the lock that was found */
     ngx_http_conflict_lock_t          lock;
+
+    ngx_http_conflict_blob_t         *blob;       /* NULL: none; see blob.h */
 
     struct {
         conflict_policy_e             policy;
@@ -333,6 +336,9 @@ typedef struct {
     /* Fills in what the store knows, now or later: see snapshot.h. */
     void                            (*snapshot)(
                                  struct ngx_http_conflict_snapshot_s *snapshot);
+
+    /* Performs op->blob->in.verb: see blob.h. */
+    ngx_http_conflict_op_pt           blob;
 } ngx_http_conflict_store_ops_t;
 
 
@@ -355,6 +361,7 @@ struct ngx_http_conflict_store_s {
 
     ngx_str_t                              identity;  /* of its data */
     size_t                                 history_size;
+    size_t                                 blobs_size;
     unsigned                               locks:1;   /* it may have locks */
     unsigned                               owned:1;   /* or owned versions */
     unsigned                               moved:1;   /* routes moved to it */

@@ -33,7 +33,8 @@ typedef enum {
     /*
      * Inserts the blob if there is none under this id: out.done is 1 then.
      * Otherwise out.done is 0, and out.found has the one that is there, with
-     * its body.  One atomic step.
+     * its body.  One atomic step.  A claim has a token; repeated with the same
+     * token, it is as the first one.
      */
     NGX_HTTP_CONFLICT_BLOB_CLAIM = 0,
 
@@ -67,10 +68,7 @@ typedef enum {
 
 #define NGX_HTTP_CONFLICT_BLOB_ID       64     /* bytes */
 #define NGX_HTTP_CONFLICT_BLOB_INDEXES  3
-#define NGX_HTTP_CONFLICT_BLOB_INDEX    255    /* bytes; longer: truncated by
-                                                  nobody, the caller hashes */
-#define NGX_HTTP_CONFLICT_BLOB_HEAD     16384  /* bytes */
-#define NGX_HTTP_CONFLICT_BLOB_LIST     100    /* blobs of a list */
+#define NGX_HTTP_CONFLICT_BLOB_MAX      100    /* blobs of a list */
 
 
 /*
@@ -119,7 +117,8 @@ struct ngx_http_conflict_blob_s {
         ngx_http_conflict_blob_kind_e   kind;
         ngx_str_t                       id;     /* 1 to BLOB_ID bytes; of
                                                    [A-Za-z0-9_-] */
-        ngx_str_t                       head;   /* what a list shows */
+        ngx_str_t                       head;   /* what a list shows, so keep
+                                                   it short */
         ngx_str_t                       body;
         ngx_msec_t                      ttl;    /* not 0 */
 
@@ -143,9 +142,15 @@ struct ngx_http_conflict_blob_s {
         ngx_http_conflict_blob_index_t  index[NGX_HTTP_CONFLICT_BLOB_INDEXES];
         ngx_uint_t                      indexes;
 
+        /*
+         * Of a put and remove: how long it is repeated while Redis is down or
+         * has no memory; 0: not at all.  NGX_AGAIN may then last that long.
+         */
+        ngx_msec_t                      patience;
+
         /* of a list */
         uint64_t                        before;
-        ngx_uint_t                      max;    /* at most BLOB_LIST */
+        ngx_uint_t                      max;    /* at most BLOB_MAX */
     } in;
 
     struct {

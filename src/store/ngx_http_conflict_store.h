@@ -217,6 +217,7 @@ struct ngx_http_conflict_op_s {
         uint64_t                      token;      /* of the lease */
         int64_t                       sent;       /* usec, local clock */
         int64_t                       clock;      /* the store's less local */
+        ngx_msec_t                    patience;   /* see query_run() */
         ngx_int_t                   (*decode)(ngx_http_conflict_op_t *op,
                                               ngx_str_t *answer);
         ngx_int_t                   (*after)(ngx_http_conflict_op_t *op);

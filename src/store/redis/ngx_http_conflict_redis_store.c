@@ -50,7 +50,7 @@ const ngx_http_conflict_store_ops_t  ngx_http_conflict_redis_ops = {
     ngx_http_conflict_redis_audit_stream_add,
     ngx_http_conflict_redis_stats_changed,
     ngx_http_conflict_redis_snapshot_take,
-    NULL
+    ngx_http_conflict_redis_blob
 };
 
 

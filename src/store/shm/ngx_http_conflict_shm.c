@@ -68,7 +68,7 @@ const ngx_http_conflict_store_ops_t  ngx_http_conflict_shm_ops = {
     NULL,
     NULL,
     ngx_http_conflict_shm_snapshot_take,
-    NULL
+    ngx_http_conflict_shm_blob
 };
 
 

@@ -118,6 +118,8 @@ typedef struct {
     ngx_shm_zone_t             *zone;
     ngx_slab_pool_t            *history;  /* NULL: it has none */
     ngx_shm_zone_t             *history_zone;
+    ngx_slab_pool_t            *blobs;    /* NULL: it has none */
+    ngx_shm_zone_t             *blob_zone;
     ngx_uint_t                  turn;     /* counts moves of routes; begins
                                              when the predecessors have
                                              exited */
@@ -184,6 +186,10 @@ ngx_int_t ngx_http_conflict_shm_history_recall(ngx_http_conflict_op_t *op);
 
 /* 1 if the history has the peeked version in this view.  Not under the lock. */
 ngx_uint_t ngx_http_conflict_shm_history_has(ngx_http_conflict_op_t *op);
+
+
+/* The operation "blob".  Not under the lock. */
+ngx_int_t ngx_http_conflict_shm_blob(ngx_http_conflict_op_t *op);
 
 
 ngx_int_t ngx_http_conflict_shm_lock_request(ngx_http_conflict_op_t *op,

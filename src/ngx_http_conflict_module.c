@@ -8,6 +8,7 @@
 
 
 #include "ngx_http_conflict_module.h"
+#include "inbox/ngx_http_conflict_inbox.h"
 #include "lock/ngx_http_conflict_lock.h"
 #include "write/ngx_http_conflict_write.h"
 #include "process/ngx_http_conflict_wake.h"
@@ -220,6 +221,13 @@ static ngx_command_t  ngx_http_conflict_commands[] = {
       ngx_http_conflict_directive_value_word,
       ngx_http_conflict_offset(lock_status),
       &ngx_http_conflict_lock_statuses },
+
+    { ngx_string("conflict_inbox"),
+      NGX_HTTP_LOC_CONF|NGX_CONF_NOARGS|NGX_CONF_TAKE1,
+      ngx_http_conflict_inbox_conf,
+      NGX_HTTP_LOC_CONF_OFFSET,
+      0,
+      NULL },
 
     { ngx_string("conflict_status"),
       NGX_HTTP_LOC_CONF|NGX_CONF_NOARGS|NGX_CONF_TAKE1,

@@ -17,6 +17,13 @@
 /* The content handler of an answer; ctx->flow.answer says which. */
 ngx_int_t ngx_http_conflict_answer_handler(ngx_http_request_t *r);
 
+/*
+ * Returns NULL and the document to embed, or the reason for its omission;
+ * NULL and no document: conflict_latest is off.
+ */
+const char *ngx_http_conflict_answer_document(ngx_http_conflict_ctx_t *ctx,
+    ngx_str_t *document);
+
 
 /*
  * Sets the response header from that of the own GET, and *out to its body, in

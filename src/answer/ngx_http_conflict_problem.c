@@ -68,10 +68,16 @@ static const ngx_http_conflict_answer_t  ngx_http_conflict_answers[] = {
       "The user holds too many locks", 0 },
 
     { NGX_HTTP_NOT_ALLOWED, "method_not_allowed",
-      "A lock supports GET, POST and DELETE", 0 },
+      "The endpoint supports GET, POST and DELETE", 0 },
 
     { NGX_HTTP_INTERNAL_SERVER_ERROR, "lock_target_unknown",
-      "The resource of the lock cannot be determined", 0 }
+      "The resource of the lock cannot be determined", 0 },
+
+    { NGX_HTTP_NOT_FOUND, "held_not_found",
+      "No such body is held for this client", 0 },
+
+    { NGX_HTTP_BAD_REQUEST, "malformed_request",
+      "An argument is missing or invalid", 0 }
 };
 
 

@@ -124,6 +124,9 @@ ngx_http_conflict_conf_create_loc(ngx_conf_t *cf)
      *     conf->lock_quota = 0;
      *     conf->lock_idle = 0;
      *     conf->lock_get = NULL;
+     *     conf->hold = 0;
+     *     conf->inbox = 0;
+     *     conf->inbox_all = 0;
      *     conf->status = NGX_HTTP_CONFLICT_STATUS_OFF;
      *     conf->route_stats = NULL;
      *     conf->vary = { 0, NULL };
@@ -175,8 +178,9 @@ ngx_http_conflict_conf_merge_loc(ngx_conf_t *cf, void *parent, void *child)
     rules = conf->rules;
 
     if (conf->policy == NGX_CONF_UNSET_UINT) {
-        /* the store is a parameter of the policy */
+        /* these are parameters of the policy */
         conf->store_name = prev->store_name;
+        conf->hold = prev->hold;
     }
 
     ngx_conf_merge_uint_value(conf->policy, prev->policy,
@@ -258,6 +262,15 @@ ngx_http_conflict_conf_complete(ngx_conf_t *cf,
         return NGX_ERROR;
     }
 
+    if (conf->inbox && (conf->status || conf->lock)) {
+        ngx_conf_log_error(NGX_LOG_EMERG, cf, 0,
+                           "\"conflict_inbox\" and \"%s\" are mutually "
+                           "exclusive in location \"%V\"",
+                           conf->lock ? "conflict_lock" : "conflict_status",
+                           &conf->name);
+        return NGX_ERROR;
+    }
+
     if (conf->status) {
         /* it shows statistics and writes nothing */
         conf->policy = NGX_HTTP_CONFLICT_OFF;
@@ -266,6 +279,10 @@ ngx_http_conflict_conf_complete(ngx_conf_t *cf,
 
     if (conf->lock) {
         return ngx_http_conflict_location_lock(cf, conf);
+    }
+
+    if (conf->inbox) {
+        return ngx_http_conflict_location_inbox(cf, conf);
     }
 
     if (conf->policy == NGX_HTTP_CONFLICT_OFF) {

@@ -211,6 +211,11 @@ struct ngx_http_conflict_loc_conf_s {
     ngx_http_complex_value_t         *lock_get;      /* NULL: the key */
     ngx_uint_t                        lock_status;   /* of a write */
 
+    ngx_msec_t                        hold;          /* how long bodies are
+                                                        held; 0: they are not */
+    ngx_uint_t                        inbox;         /* an inbox endpoint */
+    ngx_uint_t                        inbox_all;     /* with all items */
+
     ngx_uint_t                        status;        /* format; 0: none */
     ngx_str_t                         frames;        /* which pages may have
                                                         the widget */
@@ -328,8 +333,10 @@ ngx_int_t ngx_http_conflict_location(ngx_conf_t *cf,
 void ngx_http_conflict_location_warn(ngx_conf_t *cf,
     ngx_http_conflict_loc_conf_t *conf, ngx_uint_t own, ngx_array_t *rules);
 
-/* Completes a lock endpoint. */
+/* Completes a lock endpoint, and an inbox. */
 ngx_int_t ngx_http_conflict_location_lock(ngx_conf_t *cf,
+    ngx_http_conflict_loc_conf_t *conf);
+ngx_int_t ngx_http_conflict_location_inbox(ngx_conf_t *cf,
     ngx_http_conflict_loc_conf_t *conf);
 
 

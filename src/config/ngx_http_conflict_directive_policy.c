@@ -13,6 +13,14 @@
 #define NGX_HTTP_CONFLICT_ZONE_MIN    (8 * ngx_pagesize)
 
 
+/* milliseconds */
+#define NGX_HTTP_CONFLICT_HOLD        (7 * 24 * 3600 * 1000)
+#define NGX_HTTP_CONFLICT_HOLD_MIN    1000
+#define NGX_HTTP_CONFLICT_HOLD_MAX    ((ngx_int_t) 365 * 24 * 3600 * 1000)
+
+
+static ngx_int_t ngx_http_conflict_directive_policy_hold(ngx_conf_t *cf,
+    ngx_http_conflict_loc_conf_t *nlcf, ngx_str_t *value);
 static ngx_int_t ngx_http_conflict_directive_policy_store_name(ngx_conf_t *cf,
     ngx_str_t *name);
 static char *ngx_http_conflict_directive_policy_store_zone(ngx_conf_t *cf,
@@ -99,13 +107,66 @@ ngx_http_conflict_directive_policy(ngx_conf_t *cf, ngx_command_t *cmd,
             continue;
         }
 
+        if (ngx_strncmp(value[i].data, "hold", 4) == 0
+            && (value[i].len == 4 || value[i].data[4] == '=')
+            && nlcf->hold == 0)
+        {
+            if (ngx_http_conflict_directive_policy_hold(cf, nlcf, &value[i])
+                != NGX_OK)
+            {
+                return NGX_CONF_ERROR;
+            }
+
+            continue;
+        }
+
         ngx_conf_log_error(NGX_LOG_EMERG, cf, 0,
-                           "invalid parameter \"%V\", it must be \"report\" or "
-                           "\"store=NAME\", each at most once", &value[i]);
+                           "invalid parameter \"%V\", it must be \"report\", "
+                           "\"hold\", \"hold=TIME\" or \"store=NAME\", each at "
+                           "most once", &value[i]);
+        return NGX_CONF_ERROR;
+    }
+
+    if (nlcf->hold && nlcf->report) {
+        ngx_conf_log_error(NGX_LOG_EMERG, cf, 0,
+                           "\"hold\" and \"report\" are mutually exclusive, in "
+                           "report mode no body is lost");
         return NGX_CONF_ERROR;
     }
 
     return NGX_CONF_OK;
+}
+
+
+static ngx_int_t
+ngx_http_conflict_directive_policy_hold(ngx_conf_t *cf,
+    ngx_http_conflict_loc_conf_t *nlcf, ngx_str_t *value)
+{
+    ngx_int_t  n;
+    ngx_str_t  s;
+
+    if (value->len == 4) {
+        nlcf->hold = NGX_HTTP_CONFLICT_HOLD;
+        return NGX_OK;
+    }
+
+    s.data = value->data + 5;
+    s.len = value->len - 5;
+
+    n = ngx_parse_time(&s, 0);
+
+    if (n == NGX_ERROR || n < NGX_HTTP_CONFLICT_HOLD_MIN
+        || n > NGX_HTTP_CONFLICT_HOLD_MAX)
+    {
+        ngx_conf_log_error(NGX_LOG_EMERG, cf, 0,
+                           "invalid time \"%V\", it must be from 1s to 365d",
+                           value);
+        return NGX_ERROR;
+    }
+
+    nlcf->hold = n;
+
+    return NGX_OK;
 }
 
 

@@ -104,9 +104,9 @@ static const ngx_http_conflict_step_t  ngx_http_conflict_steps[] = {
         { "redirected", ngx_http_conflict_pass_again },
 
     [NGX_HTTP_CONFLICT_STATE_HOLD_PUT] =
-        { "hold: store put", ngx_http_conflict_hold_put },
+        { "hold: put", ngx_http_conflict_hold_put },
     [NGX_HTTP_CONFLICT_STATE_HOLD_DONE] =
-        { "hold: stored", ngx_http_conflict_hold_done },
+        { "hold: done", ngx_http_conflict_hold_done },
 
     /* a read */
 

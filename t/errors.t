@@ -39,7 +39,7 @@ my @wrong = (
      '"hold" and "report" are mutually exclusive, in report mode no body is lost'],
     ['conflict_inbox some', 'invalid parameter "some", it must be "all"'],
     ['conflict_inbox',
-     '"conflict_inbox" in location "/" requires "conflict_user" with a user that is verified there'],
+     '"conflict_inbox" in location "/x/" requires "conflict_user" with a user that is verified there'],
     ['conflict off report',
      'invalid parameter "report", "off" has no parameters'],
     ['conflict version store=a/b',
@@ -161,7 +161,7 @@ for my $case (@wrong) {
             server {
                 location /x/ {
                     $location
-                    @{[ $text =~ /^conflict |_lock;|_lock force/ ? '' : 'conflict lww;' ]}
+                    @{[ $text =~ /^conflict |_lock;|_lock force|_inbox/ ? '' : 'conflict lww;' ]}
                     proxy_pass http://127.0.0.1:1;
                 }
             }
@@ -241,6 +241,10 @@ for my $file (glob "$top/docs/*.md") {
         conflict_key $resource;
         conflict_lock;
     }
+    location = /inbox {
+        conflict_inbox;
+        conflict_user $http_x_user;
+    }
 --- steps
 my $page = slurp("$ENV{TEST_NGINX_TOP}/docs/errors.md");
 
@@ -260,6 +264,8 @@ my @asked = (
     ['too_many_locks', 'POST', '/plain/2/lock', '', 'X-User: ann'],
     ['method_not_allowed', 'PUT', '/plain/2/lock', '{}'],
     ['lock_target_unknown', 'POST', '/lock/2', ''],
+    ['malformed_request', 'GET', '/inbox?id=1', ''],
+    ['held_not_found', 'GET', '/inbox?id=' . '0' x 32, ''],
 );
 
 for my $case (@asked) {

@@ -112,7 +112,7 @@ my @wrong = (
      'invalid zone size "zone=x", it must be a size such as "512k" or "10m"'],
     ['conflict_store a zone=1k', 'zone "zone=1k" is too small, it must be at least'],
     ['conflict_store a zone=1m size=2m',
-     'invalid parameter "size=" of store "a", it must be "history=SIZE", at most once'],
+     'invalid parameter "size=" of store "a", it must be "history=SIZE" or "blobs=SIZE", each at most once'],
     ['conflict_store a zone=1m history=x',
      'invalid zone size "history=x", it must be a size such as "512k" or "10m"'],
     ['conflict_store a redis://127.0.0.1 retry=1',

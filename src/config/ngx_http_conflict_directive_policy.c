@@ -23,6 +23,8 @@ static ngx_int_t ngx_http_conflict_directive_policy_hold(ngx_conf_t *cf,
     ngx_http_conflict_loc_conf_t *nlcf, ngx_str_t *value);
 static ngx_int_t ngx_http_conflict_directive_policy_store_name(ngx_conf_t *cf,
     ngx_str_t *name);
+static ngx_int_t ngx_http_conflict_directive_policy_store_size(ngx_conf_t *cf,
+    ngx_http_conflict_store_t *store, ngx_str_t *value);
 static char *ngx_http_conflict_directive_policy_store_zone(ngx_conf_t *cf,
     ngx_http_conflict_store_t *store, ngx_str_t *value);
 static ngx_int_t ngx_http_conflict_directive_policy_zone_size(ngx_conf_t *cf,
@@ -222,25 +224,12 @@ ngx_http_conflict_directive_policy_store(ngx_conf_t *cf, ngx_command_t *cmd,
 
         for (i = 3; i < cf->args->nelts; i++) {
 
-            if (store->history_size == 0
-                && ngx_strncmp(value[i].data, "history=", 8) == 0)
+            if (ngx_http_conflict_directive_policy_store_size(cf, store,
+                                                              &value[i])
+                != NGX_OK)
             {
-                if (ngx_http_conflict_directive_policy_zone_size(
-                        cf, &value[i], 8, &store->history_size)
-                    != NGX_OK)
-                {
-                    return NGX_CONF_ERROR;
-                }
-
-                continue;
+                return NGX_CONF_ERROR;
             }
-
-            ngx_conf_log_error(NGX_LOG_EMERG, cf, 0,
-                               "invalid parameter \"%V\" of store \"%V\", it "
-                               "must be \"history=SIZE\", at most once",
-                               ngx_http_conflict_redis_url_redact(&value[i]),
-                               &value[1]);
-            return NGX_CONF_ERROR;
         }
 
         return ngx_http_conflict_directive_policy_store_zone(cf, store,
@@ -261,6 +250,34 @@ ngx_http_conflict_directive_policy_store(ngx_conf_t *cf, ngx_command_t *cmd,
                                                    cf->args->nelts - 2);
 
     return store->data ? NGX_CONF_OK : NGX_CONF_ERROR;
+}
+
+
+/* the size of another zone of the store */
+
+static ngx_int_t
+ngx_http_conflict_directive_policy_store_size(ngx_conf_t *cf,
+    ngx_http_conflict_store_t *store, ngx_str_t *value)
+{
+    if (store->history_size == 0
+        && ngx_strncmp(value->data, "history=", 8) == 0)
+    {
+        return ngx_http_conflict_directive_policy_zone_size(
+                                         cf, value, 8, &store->history_size);
+    }
+
+    if (store->blobs_size == 0 && ngx_strncmp(value->data, "blobs=", 6) == 0) {
+        return ngx_http_conflict_directive_policy_zone_size(
+                                         cf, value, 6, &store->blobs_size);
+    }
+
+    ngx_conf_log_error(NGX_LOG_EMERG, cf, 0,
+                       "invalid parameter \"%V\" of store \"%V\", it must be "
+                       "\"history=SIZE\" or \"blobs=SIZE\", each at most once",
+                       ngx_http_conflict_redis_url_redact(value),
+                       &store->name);
+
+    return NGX_ERROR;
 }
 
 

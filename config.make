@@ -12,7 +12,8 @@ $NGX_OBJS/ngx_http_conflict_lua.h: conflict_compared
 		$ngx_addon_dir/src/store/redis/lua/history.lua \\
 		$ngx_addon_dir/src/store/redis/lua/items.lua \\
 		$ngx_addon_dir/src/store/redis/lua/lock.lua \\
-		$ngx_addon_dir/src/store/redis/lua/stats.lua > \$@.new
+		$ngx_addon_dir/src/store/redis/lua/stats.lua \\
+		$ngx_addon_dir/src/store/redis/lua/blob.lua > \$@.new
 	cmp -s \$@.new \$@ && rm \$@.new || mv \$@.new \$@
 
 END

@@ -12,6 +12,7 @@
 #include "resolver/ngx_http_conflict_resolver.h"
 #include "response/ngx_http_conflict_response.h"
 #include "write/ngx_http_conflict_write.h"
+#include "hold/ngx_http_conflict_hold.h"
 #include "audit/ngx_http_conflict_audit.h"
 #include "latest/ngx_http_conflict_latest.h"
 
@@ -372,6 +373,10 @@ ngx_http_conflict_filter_write(ngx_http_request_t *r,
     }
 
     ngx_http_conflict_outcome_header(ctx);
+
+    if (ctx->conf->hold || ctx->hold.resolves.len) {
+        ngx_http_conflict_hold_answered(ctx, r->headers_out.status);
+    }
 
     if ((r->method & (NGX_HTTP_MOVE|NGX_HTTP_COPY))
         || ngx_http_conflict_method_created(r))

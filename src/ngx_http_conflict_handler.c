@@ -10,6 +10,7 @@
 
 #include "ngx_http_conflict_module.h"
 #include "versions/ngx_http_conflict_versions.h"
+#include "inbox/ngx_http_conflict_inbox.h"
 #include "lock/ngx_http_conflict_lock.h"
 #include "events/ngx_http_conflict_events.h"
 #include "list/ngx_http_conflict_list.h"
@@ -17,6 +18,7 @@
 #include "answer/ngx_http_conflict_answer.h"
 #include "write/ngx_http_conflict_write.h"
 #include "history/ngx_http_conflict_history.h"
+#include "hold/ngx_http_conflict_hold.h"
 #include "audit/ngx_http_conflict_audit.h"
 #include "latest/ngx_http_conflict_latest.h"
 #include "status/ngx_http_conflict_status.h"
@@ -34,6 +36,11 @@ static ngx_http_conflict_kind_e ngx_http_conflict_handler_kind(
 static ngx_http_conflict_ctx_t *ngx_http_conflict_handler_create_ctx(
     ngx_http_request_t *r, ngx_http_conflict_loc_conf_t *nlcf,
     ngx_http_conflict_kind_e kind);
+static ngx_int_t ngx_http_conflict_handler_enter(ngx_http_request_t *r,
+    ngx_http_conflict_ctx_t *ctx, ngx_http_conflict_loc_conf_t *nlcf,
+    ngx_http_conflict_kind_e kind);
+static ngx_int_t ngx_http_conflict_handler_resolve(ngx_http_request_t *r,
+    ngx_http_conflict_ctx_t *ctx);
 static ngx_int_t ngx_http_conflict_handler_run(ngx_http_request_t *r,
     ngx_http_conflict_ctx_t *ctx);
 static ngx_http_conflict_state_e ngx_http_conflict_handler_parse_headers(
@@ -104,6 +111,11 @@ static const ngx_http_conflict_step_t  ngx_http_conflict_steps[] = {
     [NGX_HTTP_CONFLICT_STATE_REDIRECTED] =
         { "redirected", ngx_http_conflict_pass_again },
 
+    [NGX_HTTP_CONFLICT_STATE_HOLD_PUT] =
+        { "hold: put", ngx_http_conflict_hold_put },
+    [NGX_HTTP_CONFLICT_STATE_HOLD_DONE] =
+        { "hold: done", ngx_http_conflict_hold_done },
+
     /* a read */
 
     [NGX_HTTP_CONFLICT_STATE_READ_STORE_PEEK] =
@@ -173,13 +185,33 @@ static const ngx_http_conflict_step_t  ngx_http_conflict_steps[] = {
     [NGX_HTTP_CONFLICT_STATE_EVENTS_CHECK_LATEST] =
         { "events: check latest", ngx_http_conflict_events_endpoint_checked },
 
+    /* a request to an inbox */
+
+    [NGX_HTTP_CONFLICT_STATE_INBOX_START] =
+        { "inbox: start", ngx_http_conflict_inbox_endpoint_start },
+    [NGX_HTTP_CONFLICT_STATE_INBOX_RECEIVE_BODY] =
+        { "inbox: receive body", ngx_http_conflict_inbox_endpoint_receive },
+    [NGX_HTTP_CONFLICT_STATE_INBOX_STORE_CALL] =
+        { "inbox: store call", ngx_http_conflict_inbox_endpoint_call },
+    [NGX_HTTP_CONFLICT_STATE_INBOX_STORE_CALLED] =
+        { "inbox: store called", ngx_http_conflict_inbox_endpoint_called },
+    [NGX_HTTP_CONFLICT_STATE_INBOX_STORE_PEEK] =
+        { "inbox: store peek", ngx_http_conflict_inbox_show_peek },
+    [NGX_HTTP_CONFLICT_STATE_INBOX_STORE_PEEKED] =
+        { "inbox: store peeked", ngx_http_conflict_inbox_show_peeked },
+    [NGX_HTTP_CONFLICT_STATE_INBOX_GET_LATEST] =
+        { "inbox: get latest", ngx_http_conflict_inbox_show_get },
+    [NGX_HTTP_CONFLICT_STATE_INBOX_RESOLVE] =
+        { "inbox: resolve", ngx_http_conflict_inbox_resolve },
+
     /* the last one: the loop ends and nginx continues */
 
     [NGX_HTTP_CONFLICT_STATE_FORWARDED] = { "forwarded", NULL },
     [NGX_HTTP_CONFLICT_STATE_RESPOND] = { "respond", NULL },
     [NGX_HTTP_CONFLICT_STATE_LOCK_RESPOND] = { "lock: respond", NULL },
     [NGX_HTTP_CONFLICT_STATE_VERSIONS_RESPOND] = { "versions: respond", NULL },
-    [NGX_HTTP_CONFLICT_STATE_EVENTS_RESPOND] = { "events: respond", NULL }
+    [NGX_HTTP_CONFLICT_STATE_EVENTS_RESPOND] = { "events: respond", NULL },
+    [NGX_HTTP_CONFLICT_STATE_INBOX_RESPOND] = { "inbox: respond", NULL }
 };
 
 
@@ -191,6 +223,7 @@ static const ngx_http_conflict_step_t  ngx_http_conflict_steps[] = {
 ngx_int_t
 ngx_http_conflict_handler(ngx_http_request_t *r)
 {
+    ngx_int_t                      rc;
     ngx_http_conflict_ctx_t       *ctx;
     ngx_http_conflict_kind_e       kind;
     ngx_http_conflict_loc_conf_t  *nlcf;
@@ -214,7 +247,9 @@ ngx_http_conflict_handler(ngx_http_request_t *r)
     if (ctx == NULL) {
         ctx = ngx_http_conflict_ctx(r);
 
-        if (ctx && ctx->write && !ctx->pass.forwarded) {
+        if (ctx && ctx->write && !ctx->pass.forwarded
+            && ctx->flow.state != NGX_HTTP_CONFLICT_STATE_INBOX_RESOLVE)
+        {
             /* an error page of a write that was not forwarded */
             ctx->flow.error_page = 1;
         }
@@ -244,6 +279,13 @@ ngx_http_conflict_handler(ngx_http_request_t *r)
         }
 
         ngx_http_conflict_failpoint_arm(r);
+
+    } else if (ctx->flow.state == NGX_HTTP_CONFLICT_STATE_INBOX_RESOLVE) {
+        rc = ngx_http_conflict_handler_resolve(r, ctx);
+
+        if (rc != NGX_OK) {
+            return rc;
+        }
     }
 
     if (ctx->kind >= NGX_HTTP_CONFLICT_KIND_POST) {
@@ -258,7 +300,7 @@ static ngx_http_conflict_kind_e
 ngx_http_conflict_handler_kind(ngx_http_request_t *r,
     ngx_http_conflict_loc_conf_t *nlcf)
 {
-    if (nlcf->lock) {
+    if (nlcf->lock || nlcf->inbox) {
         return (r->method & (NGX_HTTP_GET|NGX_HTTP_HEAD))
                ? NGX_HTTP_CONFLICT_KIND_READ : NGX_HTTP_CONFLICT_KIND_WRITE;
     }
@@ -286,6 +328,18 @@ ngx_http_conflict_handler_create_ctx(ngx_http_request_t *r,
         return NULL;
     }
 
+    return (ngx_http_conflict_handler_enter(r, ctx, nlcf, kind) == NGX_OK)
+           ? ctx : NULL;
+}
+
+
+/* sets what the context has from the beginning */
+
+static ngx_int_t
+ngx_http_conflict_handler_enter(ngx_http_request_t *r,
+    ngx_http_conflict_ctx_t *ctx, ngx_http_conflict_loc_conf_t *nlcf,
+    ngx_http_conflict_kind_e kind)
+{
     ctx->conf = nlcf;
     ctx->pre.client_time = CONFLICT_TIME_NONE;
     ctx->version.compared_time = CONFLICT_TIME_NONE;
@@ -297,18 +351,62 @@ ngx_http_conflict_handler_create_ctx(ngx_http_request_t *r,
     ctx->flow.state = nlcf->lock ? NGX_HTTP_CONFLICT_STATE_LOCK_START
                       : nlcf->versions ? NGX_HTTP_CONFLICT_STATE_VERSIONS_START
                       : nlcf->events ? NGX_HTTP_CONFLICT_STATE_EVENTS_START
+                      : nlcf->inbox ? NGX_HTTP_CONFLICT_STATE_INBOX_START
                       : ctx->write ? NGX_HTTP_CONFLICT_STATE_PARSE_HEADERS
                       : NGX_HTTP_CONFLICT_STATE_READ_STORE_PEEK;
 
-    /* evaluated once, so that one resource is checked, fetched and logged */
-
-    if (ngx_http_conflict_key(r, nlcf, &ctx->target.resource, &ctx->target.key)
-        != NGX_OK)
-    {
-        return NULL;
+    if (nlcf->inbox) {
+        /* the resource is that of an item */
+        ctx->target.resource = r->uri;
+        ctx->target.key = r->uri;
+        return NGX_OK;
     }
 
-    return ctx;
+    /* evaluated once, so that one resource is checked, fetched and logged */
+
+    return ngx_http_conflict_key(r, nlcf, &ctx->target.resource,
+                                 &ctx->target.key);
+}
+
+
+/*
+ * A POST to an inbox has become the write of an item, and is now in the
+ * location of that.  The write must be guarded.
+ */
+
+static ngx_int_t
+ngx_http_conflict_handler_resolve(ngx_http_request_t *r,
+    ngx_http_conflict_ctx_t *ctx)
+{
+    ngx_http_conflict_kind_e       kind;
+    ngx_http_conflict_loc_conf_t  *nlcf;
+
+    nlcf = ngx_http_get_module_loc_conf(r, ngx_http_conflict_module);
+    kind = ngx_http_conflict_handler_kind(r, nlcf);
+
+    if (r->method & (NGX_HTTP_GET|NGX_HTTP_HEAD)) {
+        /* the page of an error before this phase */
+        return NGX_DECLINED;
+    }
+
+    if (kind == NGX_HTTP_CONFLICT_KIND_WRITE && !nlcf->lock && !nlcf->inbox
+        && nlcf->store == ctx->conf->store)
+    {
+        if (ngx_http_conflict_handler_enter(r, ctx, nlcf, kind) != NGX_OK) {
+            return NGX_HTTP_INTERNAL_SERVER_ERROR;
+        }
+
+        if (ctx->target.key.len) {
+            return NGX_OK;
+        }
+    }
+
+    ngx_log_error(NGX_LOG_ERR, r->connection->log, 0,
+                  "conflict inbox: a held body was not written, its target is "
+                  "not guarded in this store any more: \"%V\"",
+                  ngx_http_conflict_evaluate_escaped(r, &r->uri));
+
+    return NGX_HTTP_NOT_FOUND;
 }
 
 
@@ -353,6 +451,10 @@ ngx_http_conflict_handler_run(ngx_http_request_t *r,
 
         case NGX_HTTP_CONFLICT_STATE_EVENTS_RESPOND:
             r->content_handler = ngx_http_conflict_events_answer;
+            return NGX_OK;
+
+        case NGX_HTTP_CONFLICT_STATE_INBOX_RESPOND:
+            r->content_handler = ngx_http_conflict_inbox_answer;
             return NGX_OK;
 
         default:
@@ -626,6 +728,12 @@ ngx_http_conflict_handler_cleanup(ngx_http_conflict_ctx_t *ctx)
     if (ctx->latest.started && !ctx->latest.done) {
         /* before the access log is written */
         ngx_http_conflict_latest_get_restore(ctx);
+    }
+
+    ngx_http_conflict_hold_end(ctx);
+
+    if (ctx->inbox) {
+        ngx_http_conflict_inbox_endpoint_end(ctx);
     }
 
     if (ctx->target.key.len && ctx->kind >= NGX_HTTP_CONFLICT_KIND_POST) {

@@ -9,6 +9,7 @@
 
 #include "ngx_http_conflict_module.h"
 #include "versions/ngx_http_conflict_versions.h"
+#include "inbox/ngx_http_conflict_inbox.h"
 #include "lock/ngx_http_conflict_lock.h"
 #include "events/ngx_http_conflict_events.h"
 #include "write/ngx_http_conflict_write.h"
@@ -240,6 +241,13 @@ static ngx_command_t  ngx_http_conflict_commands[] = {
     { ngx_string("conflict_events"),
       NGX_HTTP_LOC_CONF|NGX_CONF_ANY,
       ngx_http_conflict_events_conf,
+      NGX_HTTP_LOC_CONF_OFFSET,
+      0,
+      NULL },
+
+    { ngx_string("conflict_inbox"),
+      NGX_HTTP_LOC_CONF|NGX_CONF_NOARGS|NGX_CONF_TAKE1,
+      ngx_http_conflict_inbox_conf,
       NGX_HTTP_LOC_CONF_OFFSET,
       0,
       NULL },

@@ -475,7 +475,7 @@ my @errors = slurp("$top/src/answer/ngx_http_conflict_problem.c")
 
 is(CORE::join(' ', $first->('The Conflict field')),
    CORE::join(' ', sort $strings->('outcome_names'),
-              qw(version base fields report settling)), 'Conflict');
+              qw(version base fields held report settling)), 'Conflict');
 is(CORE::join(' ', $first->('The audit log')),
    CORE::join(' ', sort $strings->('action_names')), 'actions');
 is(CORE::join(' ', $first->('Errors')),

@@ -30,9 +30,16 @@ my @wrong = (
     ['conflict never',
      'invalid policy "never", it must be "off", "lww", "client_wins", "server_wins", "version" or "merge"'],
     ['conflict version always',
-     'invalid parameter "always", it must be "report" or "store=NAME", each at most once'],
+     'invalid parameter "always", it must be "report", "hold", "hold=TIME" or "store=NAME", each at most once'],
     ['conflict version report report',
-     'invalid parameter "report", it must be "report" or "store=NAME", each at most once'],
+     'invalid parameter "report", it must be "report", "hold", "hold=TIME" or "store=NAME", each at most once'],
+    ['conflict version hold=0',
+     'invalid time "hold=0", it must be from 1s to 365d'],
+    ['conflict version hold report',
+     '"hold" and "report" are mutually exclusive, in report mode no body is lost'],
+    ['conflict_inbox some', 'invalid parameter "some", it must be "all"'],
+    ['conflict_inbox',
+     '"conflict_inbox" in location "/x/" requires "conflict_user" with a user that is verified there'],
     ['conflict off report',
      'invalid parameter "report", "off" has no parameters'],
     ['conflict version store=a/b',
@@ -116,7 +123,7 @@ my @wrong = (
      'invalid zone size "zone=x", it must be a size such as "512k" or "10m"'],
     ['conflict_store a zone=1k', 'zone "zone=1k" is too small, it must be at least'],
     ['conflict_store a zone=1m size=2m',
-     'invalid parameter "size=" of store "a", it must be "history=SIZE", at most once'],
+     'invalid parameter "size=" of store "a", it must be "history=SIZE" or "blobs=SIZE", each at most once'],
     ['conflict_store a zone=1m history=x',
      'invalid zone size "history=x", it must be a size such as "512k" or "10m"'],
     ['conflict_store a redis://127.0.0.1 retry=1',
@@ -165,7 +172,7 @@ for my $case (@wrong) {
             server {
                 location /x/ {
                     $location
-                    @{[ $text =~ /^conflict |_lock;|_lock force/ ? '' : 'conflict lww;' ]}
+                    @{[ $text =~ /^conflict |_lock;|_lock force|_inbox/ ? '' : 'conflict lww;' ]}
                     proxy_pass http://127.0.0.1:1;
                 }
             }
@@ -249,6 +256,10 @@ for my $file (glob "$top/docs/*.md") {
         conflict_key $resource;
         conflict_lock;
     }
+    location = /inbox {
+        conflict_inbox;
+        conflict_user $http_x_user;
+    }
 --- steps
 my $page = slurp("$ENV{TEST_NGINX_TOP}/docs/errors.md");
 
@@ -269,6 +280,8 @@ my @asked = (
     ['too_many_locks', 'POST', '/plain/2/lock', '', 'X-User: ann'],
     ['method_not_allowed', 'PUT', '/plain/2/lock', '{}'],
     ['lock_target_unknown', 'POST', '/lock/2', ''],
+    ['malformed_request', 'GET', '/inbox?id=1', ''],
+    ['held_not_found', 'GET', '/inbox?id=' . '0' x 32, ''],
 );
 
 for my $case (@asked) {

@@ -30,6 +30,8 @@ sub on_lock { told('/notes/{id}/lock', $_[0], http(@_)) }
 
 sub on_versions { told('/notes/{id}/versions', $_[0], http(@_)) }
 
+sub on_inbox { told('/inbox', $_[0], http(@_)) }
+
 sub checked {
     my $top = $ENV{TEST_NGINX_TOP};
     my $file = servroot() . '/../answers.json';
@@ -127,6 +129,16 @@ __DATA__
         conflict_key $resource;
         conflict_user $http_x_user;
         conflict_lock per_user=2;
+    }
+    location /plain/held/ {
+        conflict version hold;
+        conflict_user $http_x_user;
+        proxy_pass http://api;
+    }
+    location = /inbox {
+        conflict_inbox;
+        conflict_user $http_x_user;
+        conflict_max_body 1k;
     }
     location ~ ^/lock/(?<resource>.*)$ {
         conflict_key $resource;
@@ -277,6 +289,37 @@ for my $accept ('X-A: b', $problem) {
                       headers => [@ann, 'X-Up-Read: status=503']);
     main::on_versions('PUT', "$at/versions", headers => [@ann]);
 }
+
+# the inbox
+
+my @ann = ('X-User: ann');
+set_doc('/plain/held/1', { n => 1 });
+my $before = version(GET('/plain/held/1', @ann));
+PUT('/plain/held/1', { n => 2, base_version => $before });
+my $held = $put->('/plain/held/1', qq({"n":3,"base_version":$before}), @ann);
+my ($id, $at) = (json($held)->{held}, json($held)->{version});
+
+main::on_inbox('GET', '/inbox', headers => \@ann);
+main::on_inbox('GET', "/inbox?id=$id", headers => \@ann);
+
+for my $accept ('X-A: b', $problem) {
+    my @who = (@ann, $accept);
+
+    main::on_inbox('GET', '/inbox?id=x', headers => \@who);
+    main::on_inbox('GET', "/inbox?id=$id", headers => [$accept]);
+    main::on_inbox('POST', "/inbox?id=$id&take=mine", headers => \@who);
+    main::on_inbox('POST', "/inbox?id=$id&take=merged",
+                   body => 'x' x 2000, headers => [@who, 'If-Match: "1"']);
+    main::on_inbox('POST', "/inbox?id=$id&take=mine",
+                   headers => [@who, 'If-Match: "1"']);
+    main::on_inbox('PUT', '/inbox', headers => \@who);
+}
+
+main::on_inbox('POST', "/inbox?id=$id&take=mine",
+               headers => [@ann, qq(If-Match: "$at")]);
+$held = $put->('/plain/held/1', qq({"n":4,"base_version":$before}), @ann);
+main::on_inbox('DELETE', '/inbox?id=' . json($held)->{held},
+               headers => \@ann);
 
 my $said = main::checked();
 my ($n, $described) = (0, '');

@@ -129,7 +129,7 @@ system("NGX_MAKEFILE=$objs/Makefile NGX_OBJS=$objs ngx_addon_dir=. "
        . "sh ./config.make") == 0 or die "config.make: $?";
 
 for ([lua => map { "$dir/lua/$_" } 'embed', map { "$_.lua" }
-             qw(entry begin settle read history items lock stats)],
+             qw(entry begin settle read history items lock stats blob)],
      [page => 'src/page/embed'])
 {
     my ($name, @command) = @$_;

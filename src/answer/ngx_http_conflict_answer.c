@@ -11,6 +11,7 @@
 #include "response/ngx_http_conflict_response.h"
 #include "write/ngx_http_conflict_write.h"
 #include "history/ngx_http_conflict_history.h"
+#include "hold/ngx_http_conflict_hold.h"
 #include "audit/ngx_http_conflict_audit.h"
 #include "latest/ngx_http_conflict_latest.h"
 #include "http/ngx_http_conflict_json.h"
@@ -23,8 +24,6 @@ static u_char *ngx_http_conflict_answer_value(ngx_http_conflict_writer_t *out,
     const char *name, u_char *value, size_t len);
 static json_t *ngx_http_conflict_answer_head(ngx_http_conflict_ctx_t *ctx);
 static json_t *ngx_http_conflict_answer_tail(ngx_http_conflict_ctx_t *ctx);
-static const char *ngx_http_conflict_answer_document(
-    ngx_http_conflict_ctx_t *ctx, ngx_str_t *document);
 
 
 ngx_int_t
@@ -39,6 +38,11 @@ ngx_http_conflict_answer_handler(ngx_http_request_t *r)
 
     /* the verdict is final; other writes need not wait for the lease */
     ngx_http_conflict_outcome_end(ctx);
+
+    if (ctx->hold.resolves.len) {
+        /* the write may be a retry of one that has resolved it */
+        ngx_http_conflict_hold_answered(ctx, 0);
+    }
 
     rc = ngx_http_discard_request_body(r);
     if (rc != NGX_OK) {
@@ -300,7 +304,8 @@ ngx_http_conflict_answer_head(ngx_http_conflict_ctx_t *ctx)
 static json_t *
 ngx_http_conflict_answer_tail(ngx_http_conflict_ctx_t *ctx)
 {
-    json_t  *json;
+    json_t     *json;
+    ngx_str_t  *held;
 
     json = json_object();
 
@@ -313,6 +318,14 @@ ngx_http_conflict_answer_tail(ngx_http_conflict_ctx_t *ctx)
 
         ngx_http_conflict_json_set(&json, "base_held",
                                    json_boolean(ctx->merge.base_held));
+    }
+
+    held = ngx_http_conflict_hold_id(ctx);
+
+    if (held->len) {
+        ngx_http_conflict_json_set(&json, "held",
+                                   ngx_http_conflict_json_text(held,
+                                               NGX_HTTP_CONFLICT_JSON_WHOLE));
     }
 
     if (ctx->version.conflict_id.len) {
@@ -346,12 +359,7 @@ ngx_http_conflict_answer_version(ngx_http_conflict_ctx_t *ctx)
 }
 
 
-/*
- * Returns NULL and the document to embed, or the reason for its omission;
- * NULL and no document: conflict_latest is off.
- */
-
-static const char *
+const char *
 ngx_http_conflict_answer_document(ngx_http_conflict_ctx_t *ctx,
     ngx_str_t *document)
 {

@@ -24,6 +24,13 @@ json_t *ngx_http_conflict_answer_version(ngx_http_conflict_ctx_t *ctx);
 void ngx_http_conflict_answer_clashes(ngx_http_conflict_writer_t *out,
     ngx_http_conflict_merge_t *merge);
 
+/*
+ * Returns NULL and the document to embed, or the reason for its omission;
+ * NULL and no document: conflict_latest is off.
+ */
+const char *ngx_http_conflict_answer_document(ngx_http_conflict_ctx_t *ctx,
+    ngx_str_t *document);
+
 
 /*
  * Sets the response header from that of the own GET, and *out to its body, in

@@ -92,7 +92,13 @@ static const ngx_http_conflict_answer_t  ngx_http_conflict_answers[] = {
       "The client has too many change streams", 1 },
 
     { NGX_HTTP_SERVICE_UNAVAILABLE, "streams_exhausted",
-      "The server has too many change streams", 1 }
+      "The server has too many change streams", 1 },
+
+    { NGX_HTTP_NOT_FOUND, "held_not_found",
+      "No such body is held for this client", 0 },
+
+    { NGX_HTTP_BAD_REQUEST, "malformed_request",
+      "An argument is missing or invalid", 0 }
 };
 
 

@@ -132,6 +132,9 @@ ngx_http_conflict_conf_create_loc(ngx_conf_t *cf)
      *     conf->versions_public = 0;
      *     conf->versions_get = NULL;
      *     conf->events = NULL;
+     *     conf->hold = 0;
+     *     conf->inbox = 0;
+     *     conf->inbox_all = 0;
      *     conf->status = NGX_HTTP_CONFLICT_STATUS_OFF;
      *     conf->route_stats = NULL;
      *     conf->vary = { 0, NULL };
@@ -190,6 +193,7 @@ ngx_http_conflict_conf_merge_loc(ngx_conf_t *cf, void *parent, void *child)
         conf->store_name = prev->store_name;
         conf->edited = prev->edited;
         conf->skew = prev->skew;
+        conf->hold = prev->hold;
     }
 
     ngx_conf_merge_uint_value(conf->policy, prev->policy,
@@ -277,7 +281,8 @@ ngx_http_conflict_conf_complete(ngx_conf_t *cf,
         { conf->status != 0, "conflict_status" },
         { conf->lock, "conflict_lock" },
         { conf->versions, "conflict_versions" },
-        { conf->events != NULL, "conflict_events" }
+        { conf->events != NULL, "conflict_events" },
+        { conf->inbox, "conflict_inbox" }
     };
 
     used = NULL;
@@ -315,6 +320,10 @@ ngx_http_conflict_conf_complete(ngx_conf_t *cf,
 
     if (conf->events) {
         return ngx_http_conflict_location_events(cf, conf);
+    }
+
+    if (conf->inbox) {
+        return ngx_http_conflict_location_inbox(cf, conf);
     }
 
     if (conf->policy == NGX_HTTP_CONFLICT_OFF) {

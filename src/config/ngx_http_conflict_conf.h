@@ -254,6 +254,10 @@ struct ngx_http_conflict_loc_conf_s {
     ngx_http_complex_value_t         *versions_get;  /* NULL: the key */
     ngx_http_conflict_events_conf_t  *events;        /* a change stream, or
                                                         NULL */
+    ngx_msec_t                        hold;          /* how long bodies are
+                                                        held; 0: they are not */
+    ngx_uint_t                        inbox;         /* an inbox endpoint */
+    ngx_uint_t                        inbox_all;     /* with all items */
 
     ngx_uint_t                        status;        /* format; 0: none */
     ngx_str_t                         frames;        /* which pages may have
@@ -277,7 +281,7 @@ struct ngx_http_conflict_loc_conf_s {
 /* a location that the module answers itself, about resources of others */
 
 #define ngx_http_conflict_conf_endpoint(conf)                                 \
-    ((conf)->lock || (conf)->versions || (conf)->events)
+    ((conf)->lock || (conf)->versions || (conf)->events || (conf)->inbox)
 
 
 typedef struct ngx_http_conflict_ctx_s  ngx_http_conflict_ctx_t;
@@ -412,6 +416,11 @@ ngx_int_t ngx_http_conflict_location_versions(ngx_conf_t *cf,
 
 /* Completes a change stream. */
 ngx_int_t ngx_http_conflict_location_events(ngx_conf_t *cf,
+    ngx_http_conflict_loc_conf_t *conf);
+
+
+/* Completes an inbox. */
+ngx_int_t ngx_http_conflict_location_inbox(ngx_conf_t *cf,
     ngx_http_conflict_loc_conf_t *conf);
 
 

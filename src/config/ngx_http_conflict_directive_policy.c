@@ -16,7 +16,15 @@
 #define NGX_HTTP_CONFLICT_SKEW        (5 * 60 * 1000)
 #define NGX_HTTP_CONFLICT_SKEW_MAX    (24 * 3600 * 1000)
 
+#define NGX_HTTP_CONFLICT_HOLD        (7 * 24 * 3600 * 1000)
+#define NGX_HTTP_CONFLICT_HOLD_MIN    1000
+#define NGX_HTTP_CONFLICT_HOLD_MAX    ((ngx_int_t) 365 * 24 * 3600 * 1000)
 
+
+static ngx_int_t ngx_http_conflict_directive_policy_hold(ngx_conf_t *cf,
+    ngx_http_conflict_loc_conf_t *nlcf, ngx_str_t *value);
+static ngx_int_t ngx_http_conflict_directive_policy_store_size(ngx_conf_t *cf,
+    ngx_http_conflict_store_t *store, ngx_str_t *value);
 static ngx_int_t ngx_http_conflict_directive_policy_edited(ngx_conf_t *cf,
     ngx_http_conflict_loc_conf_t *nlcf, ngx_str_t *value);
 static ngx_int_t ngx_http_conflict_directive_policy_store_name(ngx_conf_t *cf,
@@ -121,12 +129,33 @@ ngx_http_conflict_directive_policy(ngx_conf_t *cf, ngx_command_t *cmd,
             continue;
         }
 
+        if (ngx_strncmp(value[i].data, "hold", 4) == 0
+            && (value[i].len == 4 || value[i].data[4] == '=')
+            && nlcf->hold == 0)
+        {
+            if (ngx_http_conflict_directive_policy_hold(cf, nlcf, &value[i])
+                != NGX_OK)
+            {
+                return NGX_CONF_ERROR;
+            }
+
+            continue;
+        }
+
         ngx_conf_log_error(NGX_LOG_EMERG, cf, 0,
-                           "invalid parameter \"%V\", it must be \"report\" or "
-                           "\"store=NAME\"%s, each at most once", &value[i],
+                           "invalid parameter \"%V\", it must be \"report\", "
+                           "\"hold\", \"hold=TIME\" or \"store=NAME\"%s, each "
+                           "at most once", &value[i],
                            (nlcf->policy == CONFLICT_LWW)
                            ? ", or \"edited=header:NAME\", "
                              "\"edited=json:/POINTER\" or \"skew=TIME\"" : "");
+        return NGX_CONF_ERROR;
+    }
+
+    if (nlcf->hold && nlcf->report) {
+        ngx_conf_log_error(NGX_LOG_EMERG, cf, 0,
+                           "\"hold\" and \"report\" are mutually exclusive, in "
+                           "report mode no body is lost");
         return NGX_CONF_ERROR;
     }
 
@@ -199,6 +228,38 @@ ngx_http_conflict_directive_policy_edited(ngx_conf_t *cf,
 }
 
 
+static ngx_int_t
+ngx_http_conflict_directive_policy_hold(ngx_conf_t *cf,
+    ngx_http_conflict_loc_conf_t *nlcf, ngx_str_t *value)
+{
+    ngx_int_t  n;
+    ngx_str_t  s;
+
+    if (value->len == 4) {
+        nlcf->hold = NGX_HTTP_CONFLICT_HOLD;
+        return NGX_OK;
+    }
+
+    s.data = value->data + 5;
+    s.len = value->len - 5;
+
+    n = ngx_parse_time(&s, 0);
+
+    if (n == NGX_ERROR || n < NGX_HTTP_CONFLICT_HOLD_MIN
+        || n > NGX_HTTP_CONFLICT_HOLD_MAX)
+    {
+        ngx_conf_log_error(NGX_LOG_EMERG, cf, 0,
+                           "invalid time \"%V\", it must be from 1s to 365d",
+                           value);
+        return NGX_ERROR;
+    }
+
+    nlcf->hold = n;
+
+    return NGX_OK;
+}
+
+
 char *
 ngx_http_conflict_directive_policy_store(ngx_conf_t *cf, ngx_command_t *cmd,
     void *conf)
@@ -251,25 +312,12 @@ ngx_http_conflict_directive_policy_store(ngx_conf_t *cf, ngx_command_t *cmd,
 
         for (i = 3; i < cf->args->nelts; i++) {
 
-            if (store->history_size == 0
-                && ngx_strncmp(value[i].data, "history=", 8) == 0)
+            if (ngx_http_conflict_directive_policy_store_size(cf, store,
+                                                              &value[i])
+                != NGX_OK)
             {
-                if (ngx_http_conflict_directive_policy_zone_size(
-                        cf, &value[i], 8, &store->history_size)
-                    != NGX_OK)
-                {
-                    return NGX_CONF_ERROR;
-                }
-
-                continue;
+                return NGX_CONF_ERROR;
             }
-
-            ngx_conf_log_error(NGX_LOG_EMERG, cf, 0,
-                               "invalid parameter \"%V\" of store \"%V\", it "
-                               "must be \"history=SIZE\", at most once",
-                               ngx_http_conflict_redis_url_redact(&value[i]),
-                               &value[1]);
-            return NGX_CONF_ERROR;
         }
 
         return ngx_http_conflict_directive_policy_store_zone(cf, store,
@@ -316,6 +364,34 @@ ngx_http_conflict_directive_policy_store_zone(ngx_conf_t *cf,
 
 
 /* the size after the first "skip" bytes of a parameter */
+
+/* the size of another zone of the store */
+
+static ngx_int_t
+ngx_http_conflict_directive_policy_store_size(ngx_conf_t *cf,
+    ngx_http_conflict_store_t *store, ngx_str_t *value)
+{
+    if (store->history_size == 0
+        && ngx_strncmp(value->data, "history=", 8) == 0)
+    {
+        return ngx_http_conflict_directive_policy_zone_size(
+                                         cf, value, 8, &store->history_size);
+    }
+
+    if (store->blobs_size == 0 && ngx_strncmp(value->data, "blobs=", 6) == 0) {
+        return ngx_http_conflict_directive_policy_zone_size(
+                                         cf, value, 6, &store->blobs_size);
+    }
+
+    ngx_conf_log_error(NGX_LOG_EMERG, cf, 0,
+                       "invalid parameter \"%V\" of store \"%V\", it must be "
+                       "\"history=SIZE\" or \"blobs=SIZE\", each at most once",
+                       ngx_http_conflict_redis_url_redact(value),
+                       &store->name);
+
+    return NGX_ERROR;
+}
+
 
 static ngx_int_t
 ngx_http_conflict_directive_policy_zone_size(ngx_conf_t *cf, ngx_str_t *value,

@@ -2,18 +2,21 @@
 /*
  * Copyright (C) the ngx_http_conflict_module authors
  *
- * Validates a guarded location or lock endpoint, and completes it: store, audit
+ * Validates a guarded location or an endpoint, and completes it: store, audit
  * log, defaults, and settings of the upstream modules.
  */
 
 
 #include "config/ngx_http_conflict_conf.h"
 #include "feed/ngx_http_conflict_feed.h"
+#include "store/ngx_http_conflict_blob.h"
 
 
 #define NGX_HTTP_CONFLICT_DEFAULT_ZONE  (16 * 1024 * 1024)
 
 
+static ngx_int_t ngx_http_conflict_location_blobs(ngx_conf_t *cf,
+    ngx_http_conflict_loc_conf_t *conf);
 static ngx_int_t ngx_http_conflict_location_identity(ngx_conf_t *cf,
     ngx_http_conflict_main_conf_t *nmcf, ngx_http_conflict_loc_conf_t *conf);
 static ngx_int_t ngx_http_conflict_location_check_base(ngx_conf_t *cf,
@@ -111,6 +114,10 @@ ngx_http_conflict_location(ngx_conf_t *cf, ngx_http_conflict_loc_conf_t *conf)
         || ngx_http_conflict_location_find_store(cf, nmcf, conf) != NGX_OK
         || ngx_http_conflict_location_default_log(cf, nmcf, conf) != NGX_OK)
     {
+        return NGX_ERROR;
+    }
+
+    if (conf->hold && ngx_http_conflict_location_blobs(cf, conf) != NGX_OK) {
         return NGX_ERROR;
     }
 
@@ -217,6 +224,50 @@ ngx_http_conflict_location_events(ngx_conf_t *cf,
     }
 
     return ngx_http_conflict_feed_add(cf, conf->store);
+}
+
+
+ngx_int_t
+ngx_http_conflict_location_inbox(ngx_conf_t *cf,
+    ngx_http_conflict_loc_conf_t *conf)
+{
+    ngx_http_conflict_main_conf_t  *nmcf;
+
+    nmcf = ngx_http_conf_get_module_main_conf(cf, ngx_http_conflict_module);
+
+    nmcf->guarded = 1;
+
+    if (conf->user == NULL && !conf->inbox_all) {
+        ngx_conf_log_error(NGX_LOG_EMERG, cf, 0,
+                           "\"conflict_inbox\" in location \"%V\" requires "
+                           "\"conflict_user\" with a user that is verified "
+                           "there, such as $remote_user with \"auth_basic\"",
+                           &conf->name);
+        return NGX_ERROR;
+    }
+
+    if (ngx_http_conflict_location_identity(cf, nmcf, conf) != NGX_OK
+        || ngx_http_conflict_location_find_store(cf, nmcf, conf) != NGX_OK
+        || ngx_http_conflict_location_default_log(cf, nmcf, conf) != NGX_OK)
+    {
+        return NGX_ERROR;
+    }
+
+    return ngx_http_conflict_location_blobs(cf, conf);
+}
+
+
+/* the zone of held bodies */
+
+static ngx_int_t
+ngx_http_conflict_location_blobs(ngx_conf_t *cf,
+    ngx_http_conflict_loc_conf_t *conf)
+{
+    if (conf->store->ops != &ngx_http_conflict_shm_ops) {
+        return NGX_OK;
+    }
+
+    return ngx_http_conflict_shm_blob_zone_add(cf, conf->store);
 }
 
 
@@ -419,6 +470,11 @@ ngx_http_conflict_location_find_store(ngx_conf_t *cf,
         }
 
         conf->store = store;
+    }
+
+    if (conf->inbox) {
+        /* it has no keys of its own */
+        return ngx_http_conflict_route_add_unguarded(cf, conf);
     }
 
     if (ngx_http_conflict_route_add(cf, nmcf, conf) != NGX_OK) {

@@ -24,11 +24,12 @@ ngx_http_conflict_conflict_field(ngx_http_request_t *r,
     ngx_http_conflict_ctx_t *ctx)
 {
     u_char     *p, text[sizeof("unchecked;version=;base=;fields=\"\";report"
-                               ";settling=")
-                        + 3 * NGX_INT64_LEN + CONFLICT_MERGE_NAMES];
+                               ";settling=;held=\"\"")
+                        + 3 * NGX_INT64_LEN + CONFLICT_MERGE_NAMES
+                        + NGX_HTTP_CONFLICT_HOLD_ID];
     u_char     *last, seconds[NGX_INT64_LEN];
     uint64_t    base;
-    ngx_str_t  *name, *field;
+    ngx_str_t  *name, *field, *held;
 
     name = ngx_http_conflict_names_outcome(ctx->flow.outcome);
 
@@ -71,6 +72,12 @@ ngx_http_conflict_conflict_field(ngx_http_request_t *r,
 
     if (ctx->conf->report && ctx->write) {
         p = ngx_sprintf(p, ";report");
+    }
+
+    held = ngx_http_conflict_hold_id(ctx);
+
+    if (held->len) {
+        p = ngx_sprintf(p, ";held=\"%V\"", held);
     }
 
     if (ctx->timing.settling) {

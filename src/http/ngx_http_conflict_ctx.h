@@ -42,6 +42,11 @@ typedef enum {
     NGX_HTTP_CONFLICT_STATE_FORWARD,              /* pass to the upstream */
     NGX_HTTP_CONFLICT_STATE_REDIRECTED,           /* after that, internally */
 
+    /* a write whose body, or the one that it overwrites, is held */
+
+    NGX_HTTP_CONFLICT_STATE_HOLD_PUT,             /* keep the body */
+    NGX_HTTP_CONFLICT_STATE_HOLD_DONE,            /* forward or respond */
+
     /* a read */
 
     NGX_HTTP_CONFLICT_STATE_READ_STORE_PEEK,      /* ask for the version */
@@ -81,6 +86,17 @@ typedef enum {
     NGX_HTTP_CONFLICT_STATE_EVENTS_GET_LATEST,
     NGX_HTTP_CONFLICT_STATE_EVENTS_CHECK_LATEST,  /* may the client see it */
 
+    /* a request to an inbox */
+
+    NGX_HTTP_CONFLICT_STATE_INBOX_START,          /* parse the arguments */
+    NGX_HTTP_CONFLICT_STATE_INBOX_RECEIVE_BODY,   /* of a POST */
+    NGX_HTTP_CONFLICT_STATE_INBOX_STORE_CALL,     /* list, get or remove */
+    NGX_HTTP_CONFLICT_STATE_INBOX_STORE_CALLED,
+    NGX_HTTP_CONFLICT_STATE_INBOX_STORE_PEEK,     /* version of the resource */
+    NGX_HTTP_CONFLICT_STATE_INBOX_STORE_PEEKED,
+    NGX_HTTP_CONFLICT_STATE_INBOX_GET_LATEST,     /* may the client see it */
+    NGX_HTTP_CONFLICT_STATE_INBOX_RESOLVE,        /* becomes a write */
+
     /* the loop ends and nginx continues */
 
     NGX_HTTP_CONFLICT_STATE_FORWARDED,            /* with its own handler */
@@ -88,6 +104,7 @@ typedef enum {
     NGX_HTTP_CONFLICT_STATE_LOCK_RESPOND,
     NGX_HTTP_CONFLICT_STATE_VERSIONS_RESPOND,
     NGX_HTTP_CONFLICT_STATE_EVENTS_RESPOND,
+    NGX_HTTP_CONFLICT_STATE_INBOX_RESPOND,
 
     /* returned, never entered */
 
@@ -105,6 +122,9 @@ typedef enum {
     NGX_HTTP_CONFLICT_KIND_POST,         /* not guarded; its ETag is noted */
     NGX_HTTP_CONFLICT_KIND_UNCHECKED     /* not guarded, but may write */
 } ngx_http_conflict_kind_e;
+
+
+#define NGX_HTTP_CONFLICT_HOLD_ID  32   /* bytes of an id, hexadecimal */
 
 
 /* the token of the Conflict field; ngx_http_conflict_names.c has the names */
@@ -151,6 +171,8 @@ typedef enum {
     NGX_HTTP_CONFLICT_ANSWER_BAD_RESOURCE,   /* of a change stream */
     NGX_HTTP_CONFLICT_ANSWER_TOO_MANY_STREAMS,
     NGX_HTTP_CONFLICT_ANSWER_EVENTS_FULL,
+    NGX_HTTP_CONFLICT_ANSWER_NOT_HELD,       /* no such item of an inbox */
+    NGX_HTTP_CONFLICT_ANSWER_BAD_REQUEST,    /* arguments of an inbox */
     NGX_HTTP_CONFLICT_ANSWER_RELAY,          /* the own GET's 401 or 403 */
     NGX_HTTP_CONFLICT_ANSWER_LATEST          /* 200 with the latest body */
 } ngx_http_conflict_answer_e;
@@ -429,6 +451,10 @@ typedef struct ngx_http_conflict_events_s  ngx_http_conflict_events_t;
 typedef struct ngx_http_conflict_queue_s  ngx_http_conflict_queue_t;
 
 
+/* a request to an inbox: inbox/ngx_http_conflict_inbox.h */
+typedef struct ngx_http_conflict_inbox_s  ngx_http_conflict_inbox_t;
+
+
 typedef void (*ngx_http_conflict_ctx_pt)(ngx_http_conflict_ctx_t *ctx);
 
 
@@ -603,9 +629,24 @@ struct ngx_http_conflict_ctx_s {
         unsigned                       woken:1;   /* begun by another write */
     } turn;
 
+    /* held bodies; hold.c, "resolves" by inbox_resolve.c */
+
+    struct {
+        ngx_http_conflict_op_t        *op;        /* keeps or removes one */
+        ngx_str_t                      id;        /* of a new item */
+        ngx_str_t                      resolves;  /* id of the item that this
+                                                     write resolves */
+        ngx_http_conflict_state_e      next;      /* once it is kept */
+        unsigned                       kept:1;    /* the item of "id" is */
+        unsigned                       overwritten:1; /* its body was */
+    } hold;
+
+    ngx_http_conflict_inbox_t         *inbox;     /* NULL: not an inbox */
+
     /*
      * The target of the own GET, if it is not the request's; else empty.
-     * lock_endpoint.c, versions_endpoint.c, events_endpoint.c and pair.c.
+     * lock_endpoint.c, versions_endpoint.c, events_endpoint.c,
+     * inbox_endpoint.c and pair.c.
      */
 
     struct {

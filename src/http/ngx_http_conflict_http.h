@@ -58,6 +58,13 @@ void ngx_http_conflict_caller_token(ngx_http_request_t *r,
     ngx_http_conflict_ctx_t *ctx);
 
 
+/*
+ * The id of the item that keeps the body of this write; empty: no item is
+ * known to.
+ */
+#define ngx_http_conflict_hold_id(ctx)                                        \
+    ((ctx)->hold.kept ? &(ctx)->hold.id : &(ctx)->hold.resolves)
+
 /* Adds the Conflict field to the response, unless there is no outcome. */
 ngx_int_t ngx_http_conflict_conflict_field(ngx_http_request_t *r,
     ngx_http_conflict_ctx_t *ctx);

@@ -42,6 +42,7 @@ typedef enum {
     NGX_HTTP_CONFLICT_REDIS_ITEMS,
     NGX_HTTP_CONFLICT_REDIS_LOCK,
     NGX_HTTP_CONFLICT_REDIS_STATS,
+    NGX_HTTP_CONFLICT_REDIS_BLOB,
     NGX_HTTP_CONFLICT_REDIS_SCRIPTS,
     NGX_HTTP_CONFLICT_REDIS_NONE     /* a plain command */
 } ngx_http_conflict_redis_script_e;

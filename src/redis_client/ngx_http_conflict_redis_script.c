@@ -22,7 +22,8 @@ static ngx_str_t  ngx_http_conflict_redis_script_sources[] = {
     ngx_string(NGX_HTTP_CONFLICT_LUA_HISTORY),
     ngx_string(NGX_HTTP_CONFLICT_LUA_ITEMS),
     ngx_string(NGX_HTTP_CONFLICT_LUA_LOCK),
-    ngx_string(NGX_HTTP_CONFLICT_LUA_STATS)
+    ngx_string(NGX_HTTP_CONFLICT_LUA_STATS),
+    ngx_string(NGX_HTTP_CONFLICT_LUA_BLOB)
 };
 
 

@@ -120,6 +120,7 @@ typedef struct {
     ngx_http_conflict_stats_name_t  name;
     ngx_atomic_t                    errors[NGX_HTTP_CONFLICT_STATS_ERRORS];
     ngx_atomic_t                    evicted;
+    ngx_atomic_t                    blobs_evicted;
     ngx_atomic_t                    unsettled;
     ngx_atomic_t                    dropped;  /* lines of the audit stream */
     ngx_atomic_t                    latency[NGX_HTTP_CONFLICT_LATENCY_BUCKETS];

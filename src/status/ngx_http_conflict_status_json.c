@@ -208,6 +208,9 @@ ngx_http_conflict_status_json_store_stats(json_t **json,
 {
     json_t  *errors;
 
+    ngx_http_conflict_status_json_number(json, "blobs_evicted",
+                                         stats->blobs_evicted);
+
     errors = json_object();
 
     ngx_http_conflict_status_json_number(&errors, "down",

@@ -76,6 +76,8 @@ static const ngx_http_conflict_metric_t  ngx_http_conflict_store_metrics[] = {
     { "store_settling_seconds",
       "Time for which a new incarnation of the store holds back writes with a "
       "base", 10 },
+    { "store_blobs_evicted_total", "Stored responses and held bodies that were "
+                                   "evicted", 11 },
     { NULL, NULL, 0 }
 };
 
@@ -410,6 +412,9 @@ ngx_http_conflict_status_prometheus_store(
 
     case 9:
         return stats ? (int64_t) stats->dropped : -1;
+
+    case 11:
+        return stats ? (int64_t) stats->blobs_evicted : -1;
 
     default: /* 10 */
         return (snapshot->settling > 0) ? (snapshot->settling + 999) / 1000

@@ -7,7 +7,7 @@
  */
 
 
-#include "store/ngx_http_conflict_store.h"
+#include "store/ngx_http_conflict_blob.h"
 
 
 static void ngx_http_conflict_op_free(ngx_http_conflict_op_t *op);
@@ -199,6 +199,7 @@ ngx_http_conflict_op_free(ngx_http_conflict_op_t *op)
     }
 
     ngx_http_conflict_op_forget(op);
+    ngx_http_conflict_blob_free(op);
 
     ngx_free(op);
 }

@@ -23,6 +23,7 @@
 
 typedef struct ngx_http_conflict_store_s  ngx_http_conflict_store_t;
 typedef struct ngx_http_conflict_op_s     ngx_http_conflict_op_t;
+typedef struct ngx_http_conflict_blob_s   ngx_http_conflict_blob_t;
 
 struct ngx_http_conflict_snapshot_s;
 
@@ -133,6 +134,8 @@ struct ngx_http_conflict_op_s {
     void                             *mark;
     ngx_http_conflict_item_t         *items;
     ngx_uint_t                        nitems;
+
+    ngx_http_conflict_blob_t         *blob;       /* NULL: none; see blob.h */
 
     struct {
         conflict_policy_e             policy;
@@ -249,6 +252,7 @@ struct ngx_http_conflict_op_s {
         int64_t                       steady;     /* msec, the store's clock
                                                      when the lease began, less
                                                      that of clock_msec() */
+        ngx_msec_t                    patience;   /* see query_run() */
         ngx_int_t                   (*decode)(ngx_http_conflict_op_t *op,
                                               ngx_str_t *answer);
         ngx_int_t                   (*after)(ngx_http_conflict_op_t *op);
@@ -414,6 +418,9 @@ typedef struct {
     /* Fills in what the store knows, now or later: see snapshot.h. */
     void                            (*snapshot)(
                                  struct ngx_http_conflict_snapshot_s *snapshot);
+
+    /* Performs op->blob->in.verb: see blob.h. */
+    ngx_http_conflict_op_pt           blob;
 } ngx_http_conflict_store_ops_t;
 
 
@@ -436,6 +443,7 @@ struct ngx_http_conflict_store_s {
 
     ngx_str_t                              identity;  /* of its data */
     size_t                                 history_size;
+    size_t                                 blobs_size;
     unsigned                               locks:1;   /* it may have locks */
     unsigned                               owned:1;   /* or owned versions */
     unsigned                               moved:1;   /* routes moved to it */

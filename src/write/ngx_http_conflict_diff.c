@@ -9,6 +9,7 @@
 
 
 #include "write/ngx_http_conflict_write.h"
+#include "hold/ngx_http_conflict_hold.h"
 #include "latest/ngx_http_conflict_latest.h"
 #include "core/json/conflict_tree.h"
 #include "core/text/conflict_buffer.h"
@@ -177,22 +178,26 @@ ngx_http_conflict_diff_start(ngx_http_conflict_ctx_t *ctx)
 
     if (latest->valid && latest->version == ctx->op->out.version) {
         /* it was fetched to resolve an unknown outcome */
-        ngx_http_conflict_diff(ctx);
-        return 0;
-    }
 
-    if (!ctx->conf->log->fields || ctx->conf->wait == 0
-        || ngx_http_conflict_diff_text(ctx, &text) != NGX_OK)
+        if (ctx->conf->hold == 0) {
+            ngx_http_conflict_diff(ctx);
+            return 0;
+        }
+
+    } else if (ctx->conf->hold == 0
+               && (!ctx->conf->log->fields || ctx->conf->wait == 0
+                   || ngx_http_conflict_diff_text(ctx, &text) != NGX_OK))
     {
         return 0;
+
+    } else {
+        latest->valid = 0;
     }
 
     if (ctx->op->out.leased) {
         /* the GET may outlast the lease */
         ngx_http_conflict_outcome_hold(ctx);
     }
-
-    latest->valid = 0;
 
     return 1;
 }
@@ -206,10 +211,10 @@ ngx_http_conflict_diff_fetched(ngx_http_conflict_ctx_t *ctx)
 
     latest = &ctx->latest;
 
-    if (latest->valid) {
+    if (latest->valid || ctx->conf->wait == 0) {
         ngx_http_conflict_diff_end(ctx);
         ngx_http_conflict_diff(ctx);
-        return NGX_HTTP_CONFLICT_STATE_FORWARD;
+        return ngx_http_conflict_hold(ctx, NGX_HTTP_CONFLICT_STATE_FORWARD);
     }
 
     latest->version = ctx->op->out.version;
@@ -265,8 +270,8 @@ ngx_http_conflict_diff_timeout(ngx_event_t *ev)
     ngx_http_set_log_request(c->log, r);
 
     ngx_log_error(NGX_LOG_WARN, c->log, 0,
-                  "the GET for the fields of a stale write was not answered "
-                  "within \"conflict_wait\", the write passes without them");
+                  "the GET for what a stale write changes was not answered "
+                  "within \"conflict_wait\", the write passes without it");
 
     /* as ngx_http_upstream_create() ends a previous upstream */
 

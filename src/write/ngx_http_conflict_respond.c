@@ -8,6 +8,7 @@
 
 
 #include "write/ngx_http_conflict_write.h"
+#include "hold/ngx_http_conflict_hold.h"
 
 
 ngx_http_conflict_state_e
@@ -26,7 +27,7 @@ ngx_http_conflict_respond(ngx_http_conflict_ctx_t *ctx,
 
     ctx->flow.answer = answer;
 
-    return NGX_HTTP_CONFLICT_STATE_RESPOND;
+    return ngx_http_conflict_hold(ctx, NGX_HTTP_CONFLICT_STATE_RESPOND);
 }
 
 

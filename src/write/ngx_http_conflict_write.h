@@ -50,8 +50,9 @@ ngx_int_t ngx_http_conflict_dav_if_hide(ngx_http_request_t *r,
 void ngx_http_conflict_diff(ngx_http_conflict_ctx_t *ctx);
 
 /*
- * The same for a write that is about to pass.  1: a GET is needed first, the
- * next state must be LATEST_VERDICT, which calls _fetched().
+ * The same for a write that is about to pass.  1: a GET is needed first, or
+ * the body that it overwrites is to be held: the next state must be
+ * LATEST_VERDICT, which calls _fetched().
  */
 ngx_uint_t ngx_http_conflict_diff_start(ngx_http_conflict_ctx_t *ctx);
 

@@ -25,6 +25,7 @@ ngx_http_conflict_redis_query_run(ngx_http_conflict_op_t *op,
     ngx_http_conflict_redis_decode_pt decode,
     ngx_http_conflict_redis_after_pt after)
 {
+    ngx_msec_t                       life;
     const char                      *why;
     ngx_http_conflict_redis_conf_t  *conf;
 
@@ -48,8 +49,13 @@ ngx_http_conflict_redis_query_run(ngx_http_conflict_op_t *op,
     op->redis.decode = decode;
     op->redis.after = after;
 
-    if (ngx_http_conflict_redis_query_send(op, script, args, conf->timeout,
-                                      flags,
+    life = conf->timeout;
+
+    if (flags & NGX_HTTP_CONFLICT_REDIS_RETRY) {
+        life += op->redis.patience;
+    }
+
+    if (ngx_http_conflict_redis_query_send(op, script, args, life, flags,
                                       ngx_http_conflict_redis_query_answered,
                                       op, &why)
         != NGX_OK)

@@ -52,7 +52,8 @@ const ngx_http_conflict_store_ops_t  ngx_http_conflict_redis_ops = {
     ngx_http_conflict_redis_items_versions,
     ngx_http_conflict_redis_audit_stream_add,
     ngx_http_conflict_redis_stats_changed,
-    ngx_http_conflict_redis_snapshot_take
+    ngx_http_conflict_redis_snapshot_take,
+    ngx_http_conflict_redis_blob
 };
 
 

@@ -32,6 +32,10 @@ ngx_int_t ngx_http_conflict_redis_audit_stream_add(
     ngx_http_conflict_store_t *store, ngx_str_t *key, ngx_str_t *line);
 
 
+/* The operation "blob". */
+ngx_int_t ngx_http_conflict_redis_blob(ngx_http_conflict_op_t *op);
+
+
 /* The operations "keep" and "recall". */
 ngx_int_t ngx_http_conflict_redis_history_keep(ngx_http_conflict_op_t *op,
     ngx_http_conflict_record_t *record);
@@ -50,7 +54,8 @@ ngx_int_t ngx_http_conflict_redis_lock_request(ngx_http_conflict_op_t *op);
 
 /*
  * Sends a script whose answer the operation waits for.  NGX_AGAIN: op->done()
- * will run; NGX_ERROR: op->out.error is set.  "after" may be NULL.
+ * will run; NGX_ERROR: op->out.error is set.  "after" may be NULL.  With the
+ * flag RETRY it is tried for op->redis.patience longer than "timeout=".
  */
 ngx_int_t ngx_http_conflict_redis_query_run(ngx_http_conflict_op_t *op,
     ngx_http_conflict_redis_script_e script,

@@ -75,7 +75,8 @@ const ngx_http_conflict_store_ops_t  ngx_http_conflict_shm_ops = {
     ngx_http_conflict_shm_items_versions,
     NULL,
     NULL,
-    ngx_http_conflict_shm_snapshot_take
+    ngx_http_conflict_shm_snapshot_take,
+    ngx_http_conflict_shm_blob
 };
 
 

@@ -133,6 +133,8 @@ typedef struct {
     ngx_shm_zone_t             *zone;
     ngx_slab_pool_t            *history;  /* NULL: it has none */
     ngx_shm_zone_t             *history_zone;
+    ngx_slab_pool_t            *blobs;    /* NULL: it has none */
+    ngx_shm_zone_t             *blob_zone;
     ngx_uint_t                  turn;     /* counts moves of routes; begins
                                              when the predecessors have
                                              exited */
@@ -224,6 +226,10 @@ ngx_int_t ngx_http_conflict_shm_versions(ngx_http_conflict_op_t *op);
 /* The operations "mark" and "versions". */
 ngx_int_t ngx_http_conflict_shm_items_mark(ngx_http_conflict_op_t *op);
 ngx_int_t ngx_http_conflict_shm_items_versions(ngx_http_conflict_op_t *op);
+
+
+/* The operation "blob".  Not under the lock. */
+ngx_int_t ngx_http_conflict_shm_blob(ngx_http_conflict_op_t *op);
 
 
 ngx_int_t ngx_http_conflict_shm_lock_request(ngx_http_conflict_op_t *op,

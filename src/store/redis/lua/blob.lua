@@ -1,0 +1,159 @@
+-- claim, put, get, remove and list blobs: bytes under an id until a time.
+--
+-- input:   KEYS 3 prefix of the blobs of this partition
+--          ARGV 6 verb, 7 kind, a letter;
+--          claim, put: 8 id, 9 token ("-": none), 10 lease (msec), 11 ttl
+--               (msec), 12 head, 13 body, 14 number of indexes, then pairs of
+--               the max of an index ("0": no bound) and its name
+--          get: 8 id
+--          remove: 8 id, 9 token
+--          list: 8 index, 9 before: a number ("0": from the newest), 10 max
+-- output:  ... done, number, evicted, number of blobs that follow; for each of
+--          them: number, token, lease, ttl, size of its body, then the lengths
+--          of id, head and body; then a space, and these strings of all
+--
+-- A blob is a hash: h head, v body, t token, l end of the lease (msec), n
+-- number, and x1, x2, ..., the indexes it is in.  An index is a sorted set of
+-- ids by number; it may have ids of blobs that have expired.
+
+local verb, prefix = ARGV[6], KEYS[3] .. ':' .. ARGV[7] .. ':'
+local id, given = ARGV[8], ARGV[9]
+
+local function key_of(name)
+    return prefix .. 'i:' .. name
+end
+
+local function index_of(name)
+    return prefix .. 'x:' .. name
+end
+
+local done, number, evicted, blobs, words, strings = 0, '0', 0, 0, '', ''
+
+local function show(name, with_body)
+    local blob = key_of(name)
+    local f = call('HMGET', blob, 'h', 't', 'l', 'n')
+
+    if not f[4] then
+        return false
+    end
+
+    local body = with_body and call('HGET', blob, 'v') or ''
+
+    blobs = blobs + 1
+    words = words .. ' ' .. f[4] .. ' ' .. f[2] .. ' '
+            .. text(max(f[3] - now, 0)) .. ' ' .. max(call('PTTL', blob), 0)
+            .. ' ' .. call('HSTRLEN', blob, 'v') .. ' ' .. #name .. ' '
+            .. #f[1] .. ' ' .. #body
+    strings = strings .. name .. f[1] .. body
+
+    return true
+end
+
+-- 1 if it was there
+
+local function drop(name)
+    local blob = key_of(name)
+
+    for _, index in ipairs(call('HMGET', blob, 'x1', 'x2', 'x3')) do
+        if index then
+            call('ZREM', index_of(index), name)
+        end
+    end
+
+    return call('DEL', blob)
+end
+
+-- a number that is higher than all others of the indexes
+
+local function link()
+    local n = tonumber(usec())
+
+    for i = 1, ARGV[14] do
+        local top = call('ZREVRANGE', index_of(ARGV[14 + 2 * i]), 0, 0,
+                         'WITHSCORES')[2]
+        n = max(n, tonumber(top or 0) + 1)
+    end
+
+    number = text(n)
+
+    for i = 1, ARGV[14] do
+        local limit = tonumber(ARGV[13 + 2 * i])
+        local index = index_of(ARGV[14 + 2 * i])
+
+        call('ZADD', index, number, id)
+        call('PEXPIRE', index, text(max(call('PTTL', index),
+                                        tonumber(ARGV[11]))))
+
+        while limit > 0 and call('ZCARD', index) > limit do
+            evicted = evicted + drop(call('ZPOPMIN', index)[1])
+        end
+
+        call('HSET', key_of(id), 'x' .. i, ARGV[14 + 2 * i])
+    end
+end
+
+local function put()
+    local blob = key_of(id)
+    local lease = tonumber(ARGV[10])
+
+    number = call('HGET', blob, 'n')
+
+    if not number then
+        link()
+    end
+
+    call('HSET', blob, 'h', ARGV[12], 'v', ARGV[13], 't', given,
+         'l', text(lease > 0 and now + lease or 0), 'n', number)
+    call('PEXPIRE', blob, ARGV[11])
+
+    done = 1
+end
+
+if verb == 'claim' then
+    local token = call('HGET', key_of(id), 't')
+
+    -- its own token: the answer to this call was lost
+
+    if token and (given == '-' or token ~= given) then
+        show(id, true)
+
+    else
+        put()
+    end
+
+elseif verb == 'put' then
+
+    if given == '-' or call('HGET', key_of(id), 't') == given then
+        put()
+    end
+
+elseif verb == 'get' then
+    show(id, true)
+
+elseif verb == 'remove' then
+
+    if given == '-' or call('HGET', key_of(id), 't') == given then
+        done = drop(id)
+    end
+
+else
+    local index, limit = index_of(id), tonumber(ARGV[10])
+    local from = given == '0' and '+inf' or '(' .. given
+    local page
+
+    repeat
+        page = call('ZREVRANGEBYSCORE', index, from, '-inf', 'WITHSCORES',
+                    'LIMIT', 0, limit)
+
+        for i = 1, #page, 2 do
+            from = '(' .. page[i + 1]
+
+            if blobs < limit and not show(page[i], false) then
+                call('ZREM', index, page[i])
+            end
+        end
+    until blobs == limit or #page < 2 * limit
+end
+
+return head .. ' ' .. done .. ' ' .. number .. ' ' .. evicted .. ' ' .. blobs
+       .. words .. ' ' .. strings

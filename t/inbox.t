@@ -1,0 +1,655 @@
+# conflict_inbox: bodies that lost a conflict are held, and their authors see
+# and resolve them later.
+# On both stores.
+
+BEGIN { push @INC, 't/lib' }
+use Conflict;
+use Conflict::Inbox;
+use Test::Nginx::Socket 'no_plan';
+
+Conflict::install('Test::Nginx::Socket');
+workers(2);
+master_on();
+worker_connections(1024);
+
+# the users are who they say they are
+
+add_block_preprocessor(sub {
+    my $block = shift;
+    my $policy = $block->policy || 'version hold';
+
+    $policy =~ s/\s+\z//;
+
+    $block->set_value('config', "conflict_user \$http_x_user;\n"
+                      . "conflict_wait 5s;\n"
+                      . "location / { conflict $policy;\n"
+                      . ($block->rules || '') . "proxy_pass http://api; }\n"
+                      . ($block->more || '')
+                      . "location = /inbox { conflict_inbox; }\n"
+                      . "location = /admin { conflict_inbox all; }\n");
+});
+
+run_tests();
+
+__DATA__
+
+=== a refused body is held, shown to its author alone, and resolved
+--- steps
+my $old = shown('/plain/1', { n => 1 }, 'ann');
+is(PUT('/plain/1', { n => 2, base_version => $old }, bob())->{status}, 204,
+   'bob is first');
+
+my $r = PUT('/plain/1', { n => 3, base_version => $old }, ann());
+is($r->{status}, 409, 'ann is too late');
+
+my $v = json($r)->{version};
+my $id = json($r)->{held};
+like($id, qr/^[0-9a-f]{32}$/, 'her body is held');
+is(header($r, 'Conflict'), "rejected;version=$v;base=$old;held=\"$id\"",
+   'as the field says');
+
+# the list
+
+my @items = inbox(ann());
+is(scalar @items, 1, 'one item');
+
+my $item = $items[0];
+is($item->{id}, $id, 'its id');
+is("$item->{kind} $item->{method} $item->{resource} $item->{target}",
+   'refused PUT /plain/1 /plain/1', 'what it is');
+is("$item->{route} $item->{user} $item->{client}", '/ ann laptop', 'whose');
+is("$item->{base_version} $item->{version}", "$old $v", 'on what');
+is($item->{content_type}, 'application/json', 'its type');
+is($item->{conflict_id}, json($r)->{conflict_id}, 'as in the log');
+like($item->{held_at}, qr/^\d{4}-\d\d-\d\dT[\d:]{8}\.\d{6}Z$/, 'since when');
+cmp_ok($item->{expires_in}, '<=', 7 * 86400, 'until when');
+
+my $raw = http('GET', '/inbox', headers => [ann()]);
+is(header($raw, 'Cache-Control'), 'no-store', 'not to be stored');
+unlike($raw->{body}, qr/"n"/, 'no bodies in a list');
+is($item->{size}, length JSON::PP->new->canonical->encode(
+       { n => 3, base_version => $old }), 'but their size');
+
+is_deeply([inbox(bob())], [], 'not in the list of bob');
+is_deeply([inbox()], [], 'nor in that of nobody');
+
+# the item
+
+my $shown = item($id, ann());
+is($shown->{mine}{n}, 3, 'mine');
+is($shown->{theirs}{n}, 2, 'theirs');
+is($shown->{version}, $v, 'its version');
+is($shown->{base}, undef, 'no base');
+is($shown->{base_omitted}, 'unknown', 'as it is unknown');
+is($shown->{item}{id}, $id, 'described');
+
+for my $who ([bob()], []) {
+    is(show($id, @$who)->{status}, 404, 'not for others');
+    is(take($id, 'mine', "If-Match: \"$v\"", @$who)->{status}, 404, 'no write');
+    is(discard($id, @$who)->{status}, 404, 'no removal');
+}
+
+is(json(show($id, bob()))->{error}, 'held_not_found', 'as one that is not');
+is(json(show('0' x 32, ann()))->{error}, 'held_not_found', 'like this');
+
+# resolved with what was held
+
+my $n = journal();
+$r = take($id, 'mine', "If-Match: \"$v\"", ann());
+is($r->{status}, 204, 'written');
+like(header($r, 'Conflict'), qr/^passed;version=\d+$/, 'checked');
+
+my @w = journal();
+is(scalar @w, $n + 1, 'one write');
+is("$w[-1]{method} $w[-1]{path}", 'PUT /plain/1', 'of the resource');
+is(json($w[-1]{body})->{n}, 3, 'her body');
+is(json(GET('/plain/1'))->{n}, 3, 'so it is');
+
+until_true { !inbox(ann()) };
+is(scalar(() = inbox(ann())), 0, 'and no longer in the inbox');
+is(show($id, ann())->{status}, 404, 'nor anywhere');
+
+
+=== a newer change makes it a conflict again, and nothing is lost
+--- steps
+my ($id, $v) = refused('/plain/1', ann());
+
+is(PUT('/plain/1', { n => 4, base_version => $v }, bob())->{status}, 204,
+   'bob writes on');
+
+my $r = take($id, 'mine', "If-Match: \"$v\"", ann());
+is($r->{status}, 409, 'refused');
+is(json($r)->{held}, $id, 'by the 409 it is still held');
+is(json($r)->{server_version}{n}, 4, 'with what is there now');
+like(header($r, 'Conflict'), qr/;held="$id"/, 'and by the field');
+is(scalar(() = inbox(ann())), 1, 'as one item');
+
+my $shown = item($id, ann());
+is($shown->{theirs}{n}, 4, 'shown again');
+isnt($shown->{version}, $v, 'with another version');
+
+# merged by the person
+
+$r = merged($id, { n => 5, m => 1 }, "If-Match: \"$v\"", ann());
+is($r->{status}, 409, 'not on the old version');
+$r = merged($id, { n => 5, m => 1 }, "If-Match: \"$shown->{version}\"", ann());
+is($r->{status}, 204, 'on the one that was shown');
+is_deeply(json(GET('/plain/1')), { n => 5, m => 1 }, 'the merged body');
+until_true { !inbox(ann()) };
+is(scalar(() = inbox(ann())), 0, 'resolved');
+
+
+=== taken theirs, or discarded
+--- steps
+my ($a) = refused('/plain/1', ann());
+my ($b) = refused('/plain/2', ann());
+my $n = journal();
+
+is(take($a, 'theirs', ann())->{status}, 204, 'theirs');
+is(show($a, ann())->{status}, 404, 'gone');
+is(discard($b, ann())->{status}, 204, 'discarded');
+is(discard($b, ann())->{status}, 404, 'once');
+is(scalar(() = inbox(ann())), 0, 'nothing is left');
+is(scalar(() = journal()), $n, 'and nothing was written');
+
+
+=== a write that fails leaves it
+--- steps
+my ($id, $v) = refused('/plain/1', ann());
+my @match = ("If-Match: \"$v\"", ann());
+
+is(take($id, 'mine', @match, 'X-Up-Write: status=422')->{status}, 422,
+   'the API refuses it');
+is(scalar(() = inbox(ann())), 1, 'held');
+is(take($id, 'mine', @match, 'X-Up-Write: status=202')->{status}, 202,
+   'or has only accepted it');
+is(scalar(() = inbox(ann())), 1, 'held');
+
+# the state of the resource is unknown then, until a GET
+
+$v = item($id, ann())->{version} || version(GET('/plain/1', ann()));
+is(take($id, 'mine', "If-Match: \"$v\"", ann())->{status}, 204, 'now');
+until_true { !inbox(ann()) };
+is(scalar(() = inbox(ann())), 0, 'resolved');
+
+
+=== without a user the id is the key
+--- steps
+my ($id, $v) = refused('/plain/1');
+
+is(scalar(() = inbox()), 0, 'in no list');
+is(scalar(() = inbox(ann())), 0, 'of nobody');
+is(item($id)->{mine}{n}, 3, 'who has the id sees it');
+is(item($id, ann())->{mine}{n}, 3, 'whoever it is');
+is(take($id, 'mine', "If-Match: \"$v\"")->{status}, 204, 'and resolves it');
+until_true { show($id)->{status} == 404 };
+is(show($id)->{status}, 404, 'once');
+
+
+=== what the resource shows is for those who may see it
+--- steps
+my @reader = (ann(), 'Authorization: Bearer reader');
+
+set_doc('/auth/1', { n => 1 });
+my $old = version(GET('/auth/1', @reader));
+PUT('/auth/1', { n => 2, base_version => $old }, bob(),
+    'Authorization: Bearer reader');
+my $r = PUT('/auth/1', { n => 3, base_version => $old }, @reader);
+my $id = json($r)->{held};
+
+my $shown = item($id, @reader);
+is($shown->{theirs}{n}, 2, 'with credentials');
+
+$shown = item($id, ann(), 'Authorization: Bearer other');
+is($shown->{mine}{n}, 3, 'her own body is hers');
+is($shown->{theirs}, undef, 'with others not theirs');
+is($shown->{theirs_omitted}, 'forbidden', 'as a GET is 403');
+is($shown->{version}, undef, 'nor its version');
+
+$r = show($id, ann());
+is($r->{status}, 401, 'a 401 is passed on');
+unlike($r->{body}, qr/"n"/, 'and shows nothing');
+
+is(DELETE('/auth/1', bob(), 'Authorization: Bearer reader')->{status}, 204,
+   'a DELETE');
+$shown = item($id, @reader);
+is($shown->{theirs}, undef, 'deleted');
+is($shown->{deleted}, JSON::PP::true, 'as it says');
+
+$r = take($id, 'mine', 'If-None-Match: *', @reader);
+is($r->{status}, 201, 'made again');
+is(json((journal())[-1]{body})->{n}, 3, 'from what was held');
+is(json((journal())[-1]{body})->{base_version}, undef, 'without its base');
+
+my ($other) = refused('/plain/1', ann());
+is(item($other, ann(), 'X-Up-Read: status=500')->{theirs_omitted},
+   'unavailable', 'a GET that fails');
+is(item($other, ann(), 'X-Up-Read: status=500')->{mine}{n}, 3, 'mine is there');
+
+
+=== administrators see all
+--- steps
+my ($a) = refused('/plain/1', ann());
+my ($b) = refused('/plain/2', bob());
+my ($c, $v) = refused('/plain/3');
+
+my @all = map { $_->{id} } inbox_of('/admin');
+is_deeply(\@all, [$c, $b, $a], 'newest first');
+
+@all = map { $_->{id} } inbox_of('/admin?resource=/plain/2');
+is_deeply(\@all, [$b], 'of a resource');
+@all = map { $_->{id} } inbox_of('/admin?resource=%2Fplain%2F2&route=/');
+is_deeply(\@all, [$b], 'and a route');
+is_deeply([inbox_of('/admin?route=/other')], [], 'of another one');
+
+is(json(http('GET', "/admin?id=$a"))->{mine}{n}, 3, 'with its body');
+is(http('DELETE', "/admin?id=$a")->{status}, 204, 'discarded');
+is(http('POST', "/admin?id=$c&take=mine", headers => ["If-Match: \"$v\""])
+   ->{status}, 204, 'resolved');
+until_true { inbox_of('/admin') == 1 };
+@all = map { $_->{id} } inbox_of('/admin');
+is_deeply(\@all, [$b], 'what is left');
+
+# pages
+
+my @ids = ($b);
+unshift @ids, (refused("/plain/$_", ann()))[0] for 4 .. 6;
+
+my ($before, @found) = ('');
+
+do {
+    my $page = json(http('GET', "/admin?limit=2$before"));
+    push @found, map { $_->{id} } @{ $page->{items} };
+    $before = $page->{next} ? "&before=$page->{next}" : undef;
+} while ($before);
+
+is_deeply(\@found, \@ids, 'page by page');
+
+
+=== dropped under server_wins
+--- policy: server_wins hold
+--- steps
+my $old = shown('/plain/1', { n => 1 }, 'ann');
+PUT('/plain/1', { n => 2, base_version => $old }, bob());
+
+my $r = PUT('/plain/1', { n => 3, base_version => $old }, ann());
+is($r->{status}, 200, 'the latest body');
+is(json($r)->{n}, 2, 'which is his');
+like(header($r, 'Conflict'), qr/^dropped;.*;held="([0-9a-f]{32})"$/, 'held');
+
+my ($item) = inbox(ann());
+is($item->{kind}, 'dropped', 'as what it is');
+
+my $shown = item($item->{id}, ann());
+is("$shown->{mine}{n} $shown->{theirs}{n}", '3 2', 'both');
+
+PUT('/plain/1', { n => 4, base_version => $shown->{version} }, bob());
+$r = take($item->{id}, 'mine', "If-Match: \"$shown->{version}\"", ann());
+is($r->{status}, 200, 'dropped again');
+is(scalar(() = inbox(ann())), 1, 'so it stays');
+
+$shown = item($item->{id}, ann());
+$r = take($item->{id}, 'mine', "If-Match: \"$shown->{version}\"", ann());
+is($r->{status}, 204, 'written');
+until_true { !inbox(ann()) };
+is(json(GET('/plain/1'))->{n}, 3, 'hers');
+
+
+=== overwritten under lww
+--- policy: lww hold
+--- steps
+my $old = shown('/plain/1', { n => 1 }, 'ann');
+PUT('/plain/1', { n => 2, base_version => $old }, bob());
+
+my $r = PUT('/plain/1', { n => 3, base_version => $old }, ann());
+is($r->{status}, 204, 'the last write wins');
+like(header($r, 'Conflict'), qr/^overwrote;.*;held="([0-9a-f]{32})"$/, 'held');
+is(json(GET('/plain/1'))->{n}, 3, 'it is written');
+
+my ($item) = inbox(ann());
+is("$item->{kind} $item->{method}", 'overwritten PUT', 'what it overwrote');
+is(scalar(() = inbox(bob())), 0, 'the module does not know whose it was');
+
+my $shown = item($item->{id}, ann());
+is("$shown->{mine}{n} $shown->{theirs}{n}", '2 3', 'both');
+
+$r = take($item->{id}, 'mine', "If-Match: \"$shown->{version}\"", ann());
+is($r->{status}, 204, 'restored');
+is(json(GET('/plain/1'))->{n}, 2, 'as it was');
+until_true { !inbox(ann()) };
+
+# resolved on a version that is no longer current: the policy lets it pass, and
+# what it overwrites is an item in turn
+
+PUT('/plain/1', { n => 4, base_version => $old }, ann());
+($item) = inbox(ann());
+$shown = item($item->{id}, ann());
+PUT('/plain/1', { n => 5, base_version => version(GET('/plain/1')) }, bob());
+$r = take($item->{id}, 'mine', "If-Match: \"$shown->{version}\"", ann());
+is($r->{status}, 204, 'passes');
+until_true { inbox(ann()) == 1 && (inbox(ann()))[0]{id} ne $item->{id} };
+is(item((inbox(ann()))[0]{id}, ann())->{mine}{n}, 5, 'that one is held');
+
+# a DELETE overwrites as well; a write that the API refuses does not
+
+my $v = version(GET('/plain/1'));
+PUT('/plain/1', { n => 6, base_version => $v }, bob());
+$r = DELETE('/plain/1', "If-Match: \"$v\"", bob());
+like(header($r, 'Conflict'), qr/held=/, 'deleted, and held');
+is(item((inbox(bob()))[0]{id}, bob())->{mine}{n}, 6, 'what was deleted');
+
+$old = shown('/plain/2', { n => 1 }, 'ann');
+PUT('/plain/2', { n => 2, base_version => $old });
+$r = PUT('/plain/2', { n => 3, base_version => $old }, 'X-User: cid',
+         'X-Up-Write: status=422');
+is($r->{status}, 422, 'refused');
+unlike(header($r, 'Conflict'), qr/held/, 'so nothing is held');
+until_true { !inbox('X-User: cid') };
+is(scalar(() = inbox('X-User: cid')), 0, 'any more');
+
+# an unknown body is not kept, and the log says so
+
+$old = shown('/text/1', 'one', 'ann');
+PUT('/text/1', 'two', "If-Match: \"$old\"");
+$r = PUT('/text/1', 'three', "If-Match: \"$old\"", 'X-User: cid');
+like(header($r, 'Conflict'), qr/^overwrote/, 'a text is overwritten');
+unlike(header($r, 'Conflict'), qr/held/, 'and not held');
+like(error_log(), qr/is not held: the body that the write overwrites is/,
+     'as the log says');
+
+
+=== a clash in a merge, with its base
+--- policy: merge hold
+--- rules
+conflict_field /n reject;
+--- steps
+my $old = shown('/plain/1', { n => 1, t => 'a' }, 'ann', 'bob');
+is(PUT('/plain/1', { n => 2, t => 'a', base_version => $old }, bob())
+   ->{status}, 204, 'bob');
+
+my $r = PUT('/plain/1', { n => 3, t => 'b', base_version => $old }, ann());
+is($r->{status}, 409, 'a clash');
+
+my $id = json($r)->{held};
+my $shown = item($id, ann());
+is_deeply($shown->{base}, { n => 1, t => 'a' }, 'the base');
+is("$shown->{mine}{n} $shown->{theirs}{n}", '3 2', 'mine and theirs');
+is($shown->{base_omitted}, undef, 'known');
+
+is(item($id, ann(), 'X-Up-Read: status=403')->{base_omitted}, 'forbidden',
+   'shown only with theirs');
+
+is(take($id, 'mine', "If-Match: \"$shown->{version}\"", ann())->{status}, 204,
+   'resolved');
+is_deeply(json(GET('/plain/1')), { n => 3, t => 'b' }, 'hers');
+
+
+=== a lock
+--- more
+    location ~ ^(?<resource>/.*)/lock$ {
+        conflict_key $resource;
+        conflict_lock;
+    }
+--- steps
+my $v = shown('/plain/1', { n => 1 }, 'ann');
+http('POST', '/plain/1/lock', headers => [bob()]);
+
+my $r = PUT('/plain/1', { n => 2, base_version => $v }, ann());
+is(json($r)->{error}, 'locked', 'locked');
+
+my $id = json($r)->{held};
+is((inbox(ann()))[0]{kind}, 'locked', 'her body is held');
+$r = take($id, 'mine', "If-Match: \"$v\"", ann());
+is($r->{status}, 409, 'still locked');
+is(scalar(() = inbox(ann())), 1, 'so it stays, once');
+http('DELETE', '/plain/1/lock', headers => [bob()]);
+is(take($id, 'mine', "If-Match: \"$v\"", ann())->{status}, 204, 'free');
+
+
+=== what is not held
+--- more
+    location /small/ {
+        conflict version hold;
+        conflict_max_body 100;
+        rewrite ^/small(/.*)$ $1 break;
+        proxy_pass http://api;
+    }
+    location /not/ {
+        conflict version;
+        rewrite ^/not(/.*)$ $1 break;
+        proxy_pass http://api;
+    }
+--- steps
+my $old = shown('/plain/1', { n => 1 }, 'ann');
+PUT('/plain/1', { n => 2, base_version => $old });
+
+my $r = DELETE('/plain/1', "If-Match: \"$old\"", ann());
+is(json($r)->{held}, undef, 'a DELETE has no body');
+
+$r = PUT('/plain/1', 'text', "If-Match: \"$old\"", ann(),
+         'Content-Type: text/plain');
+is($r->{status}, 409, 'refused');
+is(json($r)->{held}, undef, 'a text');
+
+$r = PUT('/small/plain/1', { n => 'x' x 200 }, "If-Match: \"$old\"", ann());
+isnt($r->{status}, 204, 'refused');
+is(json($r)->{held}, undef, 'a large body');
+
+$old = shown('/not/plain/2', { n => 1 }, 'ann');
+set_doc('/plain/2', { n => 1 });
+$old = version(GET('/not/plain/2'));
+PUT('/not/plain/2', { n => 2, base_version => $old });
+$r = PUT('/not/plain/2', { n => 3, base_version => $old }, ann());
+is($r->{status}, 409, 'a location without "hold"');
+unlike($r->{raw}, qr/held/, 'holds nothing');
+is(scalar(() = inbox(ann())), 0, 'nothing is in the inbox');
+
+# a retry is not a conflict
+
+set_doc('/plain/3', { n => 1 });
+my $v = version(GET('/plain/3'));
+PUT('/plain/3', { n => 2, base_version => $v }, ann());
+$r = PUT('/plain/3', { n => 2, base_version => $v }, ann());
+is(header($r, 'Conflict') =~ /^(\w+)/ && $1, 'replayed', 'a retry');
+is(scalar(() = inbox(ann())), 0, 'nothing to hold');
+
+
+=== hostile requests
+--- steps
+my ($id, $v) = refused('/plain/1', ann());
+my $n = journal();
+
+for my $bad ('x', "$id$id", uc $id, '..%2f' x 8, "$id%00", '') {
+    is(show($bad, ann())->{status}, 400, "id '$bad'");
+}
+
+is(json(show('x', ann()))->{error}, 'malformed_request', 'why');
+is(json(show('x', ann()))->{detail}, 'id', 'which');
+is(http('DELETE', '/inbox', headers => [ann()])->{status}, 400, 'no id');
+is(http('POST', '/inbox', headers => [ann()])->{status}, 400, 'nor here');
+is(http('GET', "/inbox?$_", headers => [ann()])->{status}, 400, $_)
+    for qw(limit=0 limit=101 limit=x limit=-1 before=x before=0
+           before=99999999999999999999);
+
+is(take($id, $_, "If-Match: \"$v\"", ann())->{status}, 400, "take=$_")
+    for 'yours', '', 'mine%00', 'MINE';
+is(http('POST', "/inbox?id=$id", headers => [ann()])->{status}, 400, 'none');
+
+is(take($id, 'mine', ann())->{status}, 428, 'no If-Match');
+is(take($id, 'mine', "If-Match: $_", ann())->{status}, 428, "If-Match: $_")
+    for '*', '""', "\"$v\", \"1\"", 'x y';
+is(take($id, 'mine', 'If-None-Match: "1"', ann())->{status}, 428,
+   'If-None-Match');
+is(take($id, 'mine', "If-Match: \"$v\"", 'If-None-Match: *', ann())->{status},
+   428, 'both');
+is(merged($id, '', "If-Match: \"$v\"", ann())->{status}, 400, 'no body');
+is(merged($id, 'x' x 1100000, "If-Match: \"$v\"", ann())->{status}, 413,
+   'too large');
+is(http('POST', "/inbox?id=$id&take=merged", body => '"' . 'x' x 1100000 . '"',
+        chunked => 65536, headers => ["If-Match: \"$v\"", ann()])->{status},
+   413, 'too large, chunked');
+
+for my $method (qw(PUT PATCH MOVE PROPFIND TRACE)) {
+    my $r = http($method, "/inbox?id=$id", headers => [ann()]);
+    is($r->{status}, 405, $method);
+}
+
+my $r = http('PUT', '/inbox', headers => [ann()]);
+is(json($r)->{error}, 'method_not_allowed', 'why');
+is(header($r, 'Allow'), 'GET, HEAD, POST, DELETE, OPTIONS', 'what is');
+
+$r = http('OPTIONS', '/inbox', headers => [bob()]);
+is($r->{status}, 204, 'OPTIONS');
+is(header($r, 'Allow'), 'GET, HEAD, POST, DELETE, OPTIONS', 'the same');
+
+$r = HEAD("/inbox?id=$id", ann());
+is($r->{status}, 200, 'HEAD');
+is($r->{body}, '', 'without a body');
+cmp_ok(header($r, 'Content-Length'), '>', 400, 'but its length');
+is(HEAD('/inbox', ann())->{status}, 200, 'HEAD of a list');
+
+is(scalar(() = journal()), $n, 'nothing was written');
+is(scalar(() = inbox(ann())), 1, 'nor lost');
+
+# names with any bytes
+
+$r = refused_by('/plain/2', "X-User: a\xff\"\\<b>", 'X-Client: ' . 'c' x 3000);
+my ($item) = inbox("X-User: a\xff\"\\<b>");
+is($item->{id}, $r, 'in the list of its user');
+is(scalar(() = inbox("X-User: a\xfe\"\\<b>")), 0, 'not of a similar one');
+
+
+=== the target as it was sent
+--- steps
+my $path = '/plain/a%2Fb%20c?view=%26x';
+my $old = version(GET($path, ann()));
+
+set_doc('/plain/a%2Fb%20c', { n => 1 });
+$old = version(GET($path, ann()));
+is(PUT($path, { n => 2, base_version => $old })->{status}, 204, 'first');
+
+my $r = PUT($path, { n => 3, base_version => $old }, ann());
+my $id = json($r)->{held};
+is((inbox(ann()))[0]{target}, $path, 'kept');
+
+my $shown = item($id, ann());
+is((grep { $_->{method} eq 'GET' } seen())[-1]{target}, $path, 'for the GET');
+is($shown->{theirs}{n}, 2, 'which shows it');
+
+$r = take($id, 'mine', "If-Match: \"$shown->{version}\"", ann(),
+          'X-Extra: 1');
+is($r->{status}, 204, 'written');
+is((grep { $_->{method} eq 'PUT' } seen())[-1]{target}, $path,
+   'for the write');
+
+
+=== an access rule of the location decides again
+--- more
+    location /closed/ {
+        conflict version hold;
+        if ($http_x_deny) { return 403; }
+        rewrite ^/closed(/.*)$ $1 break;
+        proxy_pass http://api;
+    }
+--- steps
+set_doc('/plain/1', { n => 1 });
+my $old = version(GET('/closed/plain/1', ann()));
+PUT('/closed/plain/1', { n => 2, base_version => $old });
+my $r = PUT('/closed/plain/1', { n => 3, base_version => $old }, ann());
+my $v = json($r)->{version};
+my $id = json($r)->{held};
+my $n = journal();
+
+is(take($id, 'mine', "If-Match: \"$v\"", ann(), 'X-Deny: 1')->{status}, 403,
+   'denied');
+is(scalar(() = journal()), $n, 'and not written');
+is(scalar(() = inbox(ann())), 1, 'held');
+
+# a location that is not guarded any more
+
+edit_conf('location /closed/ \{\s+conflict version hold;',
+          'location /closed/ { conflict off;');
+reload();
+$r = take($id, 'mine', "If-Match: \"$v\"", ann());
+is($r->{status}, 404, 'not written unguarded');
+is(scalar(() = journal()), $n, 'indeed');
+is(item($id, ann())->{theirs_omitted}, 'unavailable', 'shown without theirs');
+is(item($id, ann())->{mine}{n}, 3, 'but with mine: a reload loses nothing');
+
+edit_conf('location /closed/ \{ conflict off;',
+          'location /closed/ { internal; conflict version hold;');
+reload();
+is(take($id, 'mine', "If-Match: \"$v\"", ann())->{status}, 404, 'internal');
+is(scalar(() = journal()), $n, 'not written');
+
+edit_conf('internal; conflict version hold;', 'conflict version hold;');
+reload();
+$v = item($id, ann())->{version} || version(GET('/closed/plain/1', ann()));
+$r = take($id, 'mine', "If-Match: \"$v\"", ann());
+is($r->{status}, 204, 'guarded again');
+
+
+=== versions of the upstream
+--- rules
+conflict_version json:/version;
+--- steps
+set_doc('/own/1', { n => 1 });
+my $old = json(GET('/own/1', ann()))->{version};
+PUT('/own/1', { n => 2, base_version => $old });
+
+my $r = PUT('/own/1', { n => 3, base_version => $old }, ann());
+is($r->{status}, 409, 'refused');
+
+my $id = json($r)->{held};
+my $shown = item($id, ann());
+is($shown->{version}, $shown->{theirs}{version}, 'the version of the document');
+
+$r = take($id, 'mine', "If-Match: \"$shown->{version}\"", ann());
+is(int($r->{status} / 100), 2, 'written');
+is(json((journal())[-1]{body})->{base_version}, $shown->{version},
+   'the upstream gets the base that was shown');
+until_true { !inbox(ann()) };
+is(scalar(() = inbox(ann())), 0, 'resolved');
+
+
+=== so many, and the oldest are evicted, which is logged
+--- steps
+set_doc('/plain/1', { n => 1 });
+my $old = version(GET('/plain/1'));
+PUT('/plain/1', { n => 2, base_version => $old });
+
+my @ids = map { json(PUT('/plain/1', { n => "x$_", base_version => $old },
+                         $_ % 2 ? ann() : bob()))->{held} } 1 .. 17;
+
+is(show($ids[0], ann())->{status}, 404, 'the first is gone');
+is(show($ids[1], bob())->{status}, 200, 'the others are not');
+is(scalar(() = inbox_of('/admin')), 16, 'as many as a resource has');
+like(error_log(), qr/1 older items of store "default" were evicted/, 'logged');
+
+
+=== until its time
+--- policy: version hold=1s
+--- steps
+my ($id) = refused('/plain/1', ann());
+
+cmp_ok((inbox(ann()))[0]{expires_in} // 0, '<=', 1, 'soon');
+until_true { show($id, ann())->{status} == 404 };
+is(show($id, ann())->{status}, 404, 'over');
+is(scalar(() = inbox(ann())), 0, 'in the list as well');
+
+
+=== a reload, and a worker that is killed
+--- allow: exited on signal 9
+--- steps
+my ($id, $v) = refused('/plain/1', ann());
+
+reload();
+is(item($id, ann())->{mine}{n}, 3, 'after a reload');
+
+my @old = workers_of(master_pid());
+kill 'KILL', @old;
+until_true { my %now = map { $_ => 1 } workers_of(master_pid());
+             keys %now == @old && !grep { $now{$_} } @old };
+
+is(item($id, ann())->{mine}{n}, 3, 'after all workers were killed');
+is(take($id, 'mine', "If-Match: \"$v\"", ann())->{status}, 204, 'resolved');

@@ -21,14 +21,16 @@
 #define NGX_HTTP_CONFLICT_HOLD_MAX    ((ngx_int_t) 365 * 24 * 3600 * 1000)
 
 
-static ngx_int_t ngx_http_conflict_directive_policy_hold(ngx_conf_t *cf,
+static ngx_int_t ngx_http_conflict_directive_policy_parameter(ngx_conf_t *cf,
     ngx_http_conflict_loc_conf_t *nlcf, ngx_str_t *value);
-static ngx_int_t ngx_http_conflict_directive_policy_store_size(ngx_conf_t *cf,
-    ngx_http_conflict_store_t *store, ngx_str_t *value);
 static ngx_int_t ngx_http_conflict_directive_policy_edited(ngx_conf_t *cf,
+    ngx_http_conflict_loc_conf_t *nlcf, ngx_str_t *value);
+static ngx_int_t ngx_http_conflict_directive_policy_hold(ngx_conf_t *cf,
     ngx_http_conflict_loc_conf_t *nlcf, ngx_str_t *value);
 static ngx_int_t ngx_http_conflict_directive_policy_store_name(ngx_conf_t *cf,
     ngx_str_t *name);
+static ngx_int_t ngx_http_conflict_directive_policy_store_size(ngx_conf_t *cf,
+    ngx_http_conflict_store_t *store, ngx_str_t *value);
 static char *ngx_http_conflict_directive_policy_store_zone(ngx_conf_t *cf,
     ngx_http_conflict_store_t *store, ngx_str_t *value);
 static ngx_int_t ngx_http_conflict_directive_policy_zone_size(ngx_conf_t *cf,
@@ -52,7 +54,7 @@ ngx_http_conflict_directive_policy(ngx_conf_t *cf, ngx_command_t *cmd,
 {
     ngx_http_conflict_loc_conf_t *nlcf = conf;
 
-    ngx_str_t   *value, *skew, name;
+    ngx_str_t   *value, *skew;
     ngx_uint_t   i;
 
     if (nlcf->policy != NGX_CONF_UNSET_UINT) {
@@ -94,62 +96,15 @@ ngx_http_conflict_directive_policy(ngx_conf_t *cf, ngx_command_t *cmd,
 
     for (i = 2; i < cf->args->nelts; i++) {
 
-        if (ngx_strcmp(value[i].data, "report") == 0 && !nlcf->report) {
-            nlcf->report = 1;
-            continue;
-        }
-
-        if (nlcf->policy == CONFLICT_LWW
-            && (ngx_strncmp(value[i].data, "edited=", 7) == 0
-                || ngx_strncmp(value[i].data, "skew=", 5) == 0))
+        if (ngx_http_conflict_directive_policy_parameter(cf, nlcf, &value[i])
+            != NGX_OK)
         {
-            if (ngx_http_conflict_directive_policy_edited(cf, nlcf, &value[i])
-                != NGX_OK)
-            {
-                return NGX_CONF_ERROR;
-            }
-
-            skew = (value[i].data[0] == 's') ? &value[i] : skew;
-            continue;
+            return NGX_CONF_ERROR;
         }
 
-        if (ngx_strncmp(value[i].data, "store=", 6) == 0
-            && nlcf->store_name.len == 0)
-        {
-            name.len = value[i].len - 6;
-            name.data = value[i].data + 6;
-
-            if (ngx_http_conflict_directive_policy_store_name(cf, &name)
-                != NGX_OK)
-            {
-                return NGX_CONF_ERROR;
-            }
-
-            nlcf->store_name = name;
-            continue;
+        if (ngx_strncmp(value[i].data, "skew=", 5) == 0) {
+            skew = &value[i];
         }
-
-        if (ngx_strncmp(value[i].data, "hold", 4) == 0
-            && (value[i].len == 4 || value[i].data[4] == '=')
-            && nlcf->hold == 0)
-        {
-            if (ngx_http_conflict_directive_policy_hold(cf, nlcf, &value[i])
-                != NGX_OK)
-            {
-                return NGX_CONF_ERROR;
-            }
-
-            continue;
-        }
-
-        ngx_conf_log_error(NGX_LOG_EMERG, cf, 0,
-                           "invalid parameter \"%V\", it must be \"report\", "
-                           "\"hold\", \"hold=TIME\" or \"store=NAME\"%s, each "
-                           "at most once", &value[i],
-                           (nlcf->policy == CONFLICT_LWW)
-                           ? ", or \"edited=header:NAME\", "
-                             "\"edited=json:/POINTER\" or \"skew=TIME\"" : "");
-        return NGX_CONF_ERROR;
     }
 
     if (nlcf->hold && nlcf->report) {
@@ -169,6 +124,58 @@ ngx_http_conflict_directive_policy(ngx_conf_t *cf, ngx_command_t *cmd,
     ngx_conf_init_msec_value(nlcf->skew, NGX_HTTP_CONFLICT_SKEW);
 
     return NGX_CONF_OK;
+}
+
+
+static ngx_int_t
+ngx_http_conflict_directive_policy_parameter(ngx_conf_t *cf,
+    ngx_http_conflict_loc_conf_t *nlcf, ngx_str_t *value)
+{
+    ngx_str_t  name;
+
+    if (ngx_strcmp(value->data, "report") == 0 && !nlcf->report) {
+        nlcf->report = 1;
+        return NGX_OK;
+    }
+
+    if (nlcf->policy == CONFLICT_LWW
+        && (ngx_strncmp(value->data, "edited=", 7) == 0
+            || ngx_strncmp(value->data, "skew=", 5) == 0))
+    {
+        return ngx_http_conflict_directive_policy_edited(cf, nlcf, value);
+    }
+
+    if (ngx_strncmp(value->data, "hold", 4) == 0
+        && (value->len == 4 || value->data[4] == '=') && nlcf->hold == 0)
+    {
+        return ngx_http_conflict_directive_policy_hold(cf, nlcf, value);
+    }
+
+    if (ngx_strncmp(value->data, "store=", 6) == 0
+        && nlcf->store_name.len == 0)
+    {
+        name.len = value->len - 6;
+        name.data = value->data + 6;
+
+        if (ngx_http_conflict_directive_policy_store_name(cf, &name)
+            != NGX_OK)
+        {
+            return NGX_ERROR;
+        }
+
+        nlcf->store_name = name;
+
+        return NGX_OK;
+    }
+
+    ngx_conf_log_error(NGX_LOG_EMERG, cf, 0,
+                       "invalid parameter \"%V\", it must be \"report\", "
+                       "\"hold\", \"hold=TIME\" or \"store=NAME\"%s, each at "
+                       "most once", value,
+                       (nlcf->policy == CONFLICT_LWW)
+                       ? ", or \"edited=header:NAME\", "
+                         "\"edited=json:/POINTER\" or \"skew=TIME\"" : "");
+    return NGX_ERROR;
 }
 
 

@@ -119,6 +119,7 @@ ngx_http_conflict_shm_zone_build(ngx_http_conflict_shm_t *shm)
      *     sh->full = 0;
      *     sh->entries = 0;
      *     sh->n_locks = 0;
+     *     sh->n_notes = 0;
      */
 
     sh->layout = NGX_HTTP_CONFLICT_SHM_LAYOUT;

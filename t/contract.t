@@ -756,6 +756,29 @@ SKIP: {
 }
 
 
+=== the note of one that waits, and a reservation, expire
+--- steps
+my %k = (key => 'k');
+my ($show, $release) = (0, 2);
+
+is(op('a', 'lock', %k, user => 'ann')->{lock}, 'granted', 'held');
+is(op('b', 'lock', %k, user => 'bob', note => 60000)->{lock}, 'held', 'one waits');
+is(op('c', 'lock', %k, user => 'eve', note => 200)->{lock}, 'held', 'another');
+
+my $r;
+
+until_true { ($r = op('a', 'lock', %k, user => 'ann',
+                      verb => $show))->{waiting} == 1 };
+is($r->{waiting}, 1, 'the note of one expires');
+
+$r = op('a', 'lock', %k, user => 'ann', verb => $release, reserve => 300);
+is($r->{lock}, 'handed', 'handed over');
+
+until_true { ($r = op('c', 'lock', %k, user => 'eve'))->{lock} ne 'held' };
+is($r->{lock}, 'granted', 'and so does the reservation');
+is($r->{waiting}, 0, 'with its notes');
+
+
 === a lock: one holds it, and what he may
 --- steps
 my %k = (key => 'k');

@@ -127,9 +127,9 @@ export interface ClientEventMap {
     online: { online: boolean };
     unauthorized: { url: string };
     storage: { durable: false; error: unknown };
-    lock: { url: string; state: 'held' | 'lost' | 'released';
+    lock: { url: string; state: 'held' | 'lost' | 'released' | 'waiting';
             why?: 'expired' | 'taken'; lock?: LockInfo;
-            holder?: LockInfo | null };
+            holder?: LockInfo | null; waiting?: Waiting[] };
     error: { error: unknown; url?: string };
 }
 
@@ -163,6 +163,7 @@ export class Client extends EventTarget {
     lock(path: string, options?: {
         onLost?: (how: { why: 'expired' | 'taken';
                          holder: LockInfo | null }) => void;
+        onWaiting?: (waiting: Waiting[]) => void;
     }): Promise<Lock>;
 
     /** Who has made which version. */
@@ -220,15 +221,27 @@ export interface LockInfo {
     acquired_at?: string;
     expires_at?: string;
     expires_in?: number;
+    reserved?: true;
+}
+
+/** One that waits for a lock. */
+export interface Waiting {
+    user: string | null;
+    client: string | null;
+    since: string;
 }
 
 export class Lock {
     readonly held: boolean;
     readonly version: number | null;
     readonly info: LockInfo;
+    readonly waiting: Waiting[];
     touch(): void;
     renew(): Promise<boolean>;
+    show(): Promise<void>;
     release(): Promise<void>;
+    /** False: nobody waits, and the lock was released. */
+    handOver(): Promise<boolean>;
 }
 
 export class LockedError extends Error {

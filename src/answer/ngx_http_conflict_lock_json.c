@@ -43,6 +43,10 @@ ngx_http_conflict_lock_json(ngx_http_conflict_ctx_t *ctx, ngx_str_t *user,
     ngx_http_conflict_json_set(&json, "expires_in",
                                ngx_http_conflict_json_seconds(lock->remaining));
 
+    if (lock->reserved) {
+        ngx_http_conflict_json_set(&json, "reserved", json_true());
+    }
+
     return json;
 }
 

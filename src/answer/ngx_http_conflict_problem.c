@@ -102,6 +102,10 @@ static const ngx_http_conflict_answer_t  ngx_http_conflict_answers[] = {
 };
 
 
+/* seconds until one that waits for a lock asks again */
+#define NGX_HTTP_CONFLICT_LOCK_AGAIN  5
+
+
 /* followed by the anchor of the error, as in docs/errors.md#version_conflict */
 
 #define NGX_HTTP_CONFLICT_TYPE                                                \
@@ -195,6 +199,11 @@ ngx_http_conflict_problem_headers(ngx_http_request_t *r,
 
         } else if (ctx->flow.answer == NGX_HTTP_CONFLICT_ANSWER_LOCKED) {
             seconds = ngx_max(1, (ctx->op->lock.remaining + 999) / 1000);
+
+            if (ctx->conf->lock) {
+                /* it may be handed over before */
+                seconds = ngx_min(seconds, NGX_HTTP_CONFLICT_LOCK_AGAIN);
+            }
         }
 
         if (ngx_http_conflict_header_add(r, "Retry-After",

@@ -17,6 +17,8 @@
 static ngx_int_t ngx_http_conflict_lock_answer_options(ngx_http_request_t *r,
     ngx_http_conflict_ctx_t *ctx);
 static json_t *ngx_http_conflict_lock_answer_body(ngx_http_conflict_ctx_t *ctx);
+static json_t *ngx_http_conflict_lock_answer_waiting(
+    ngx_http_conflict_lock_t *lock);
 
 
 ngx_int_t
@@ -157,8 +159,23 @@ ngx_http_conflict_lock_answer_body(ngx_http_conflict_ctx_t *ctx)
                                               &lock->holder, client, token));
         ngx_http_conflict_json_set(&json, "mine", json_boolean(mine));
 
+        /* others learn how many wait, but not who */
+
+        if (mine) {
+            ngx_http_conflict_json_set(&json, "waiting",
+                                ngx_http_conflict_lock_answer_waiting(lock));
+
+        } else {
+            ngx_http_conflict_json_set(&json, "waiters",
+                                       json_integer(lock->n_notes));
+        }
+
     } else {
         ngx_http_conflict_json_set(&json, "lock", json_null());
+    }
+
+    if (lock->result == NGX_HTTP_CONFLICT_LOCK_HANDED) {
+        ngx_http_conflict_json_set(&json, "handed_over", json_true());
     }
 
     if (lock->result == NGX_HTTP_CONFLICT_LOCK_TAKEN) {
@@ -172,6 +189,33 @@ ngx_http_conflict_lock_answer_body(ngx_http_conflict_ctx_t *ctx)
 
         ngx_http_conflict_json_set(&json, "version",
                                    ngx_http_conflict_json_version(version));
+    }
+
+    return json;
+}
+
+
+static json_t *
+ngx_http_conflict_lock_answer_waiting(ngx_http_conflict_lock_t *lock)
+{
+    json_t                         *json, *one;
+    ngx_uint_t                      i;
+    ngx_http_conflict_lock_note_t  *note;
+
+    json = json_array();
+
+    for (i = 0; i < lock->n_notes; i++) {
+        note = &lock->notes[i];
+        one = json_object();
+
+        ngx_http_conflict_json_set(&one, "user",
+                               ngx_http_conflict_lock_json_name(&note->user));
+        ngx_http_conflict_json_set(&one, "client",
+                               ngx_http_conflict_lock_json_name(&note->client));
+        ngx_http_conflict_json_set(&one, "since",
+                                   ngx_http_conflict_json_time(note->since));
+
+        ngx_http_conflict_json_append(&json, one);
     }
 
     return json;

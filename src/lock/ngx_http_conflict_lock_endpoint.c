@@ -14,9 +14,18 @@
 #include "process/ngx_http_conflict_random.h"
 
 
+/* msec: a client that waits asks again at least twice in the latter */
+#define NGX_HTTP_CONFLICT_LOCK_NOTE     60000
+#define NGX_HTTP_CONFLICT_LOCK_RESERVE  15000
+
+
 static ngx_http_conflict_state_e ngx_http_conflict_lock_endpoint_failed(
     ngx_http_conflict_ctx_t *ctx);
 static void ngx_http_conflict_lock_endpoint_result(
+    ngx_http_conflict_ctx_t *ctx);
+static void ngx_http_conflict_lock_endpoint_waits(
+    ngx_http_conflict_ctx_t *ctx);
+static void ngx_http_conflict_lock_endpoint_released(
     ngx_http_conflict_ctx_t *ctx);
 static ngx_http_conflict_state_e ngx_http_conflict_lock_endpoint_error(
     ngx_http_conflict_ctx_t *ctx, ngx_http_conflict_answer_e answer,
@@ -26,7 +35,7 @@ static ngx_http_conflict_state_e ngx_http_conflict_lock_endpoint_error(
 ngx_http_conflict_state_e
 ngx_http_conflict_lock_endpoint_start(ngx_http_conflict_ctx_t *ctx)
 {
-    ngx_str_t                      force;
+    ngx_str_t                      force, handover;
     ngx_http_request_t            *r;
     ngx_http_conflict_op_t        *op;
     ngx_http_conflict_lock_t      *lock;
@@ -69,6 +78,7 @@ ngx_http_conflict_lock_endpoint_start(ngx_http_conflict_ctx_t *ctx)
 
     case NGX_HTTP_POST:
         lock->verb = NGX_HTTP_CONFLICT_LOCK_ACQUIRE;
+        lock->note = NGX_HTTP_CONFLICT_LOCK_NOTE;
 
         if (ngx_http_conflict_random(lock->fresh, NGX_HTTP_CONFLICT_LOCK_TOKEN)
             != NGX_OK)
@@ -85,6 +95,12 @@ ngx_http_conflict_lock_endpoint_start(ngx_http_conflict_ctx_t *ctx)
                        && ngx_http_arg(r, (u_char *) "force", 5, &force)
                           == NGX_OK
                        && force.len == 1 && force.data[0] == '1');
+
+        if (ngx_http_arg(r, (u_char *) "handover", 8, &handover) == NGX_OK
+            && handover.len == 1 && handover.data[0] == '1')
+        {
+            lock->reserve = NGX_HTTP_CONFLICT_LOCK_RESERVE;
+        }
 
         if (lock->given || lock->force || nlcf->lock_blind) {
             /* a page that is being closed: respond at once, and show nothing */
@@ -319,9 +335,15 @@ ngx_http_conflict_lock_endpoint_result(ngx_http_conflict_ctx_t *ctx)
         }
 
         if (op->lock.verb == NGX_HTTP_CONFLICT_LOCK_ACQUIRE) {
-            ctx->flow.action = NGX_HTTP_CONFLICT_ACTION_LOCKED;
+            ngx_http_conflict_lock_endpoint_waits(ctx);
         }
 
+        return;
+
+    case NGX_HTTP_CONFLICT_LOCK_RELEASED:
+    case NGX_HTTP_CONFLICT_LOCK_FORCED:
+    case NGX_HTTP_CONFLICT_LOCK_HANDED:
+        ngx_http_conflict_lock_endpoint_released(ctx);
         return;
 
     case NGX_HTTP_CONFLICT_LOCK_TOO_MANY:
@@ -332,16 +354,32 @@ ngx_http_conflict_lock_endpoint_result(ngx_http_conflict_ctx_t *ctx)
         ctx->flow.action = NGX_HTTP_CONFLICT_ACTION_LOCK_TAKEN;
         break;
 
-    case NGX_HTTP_CONFLICT_LOCK_FORCED:
-        ctx->flow.action = NGX_HTTP_CONFLICT_ACTION_LOCK_FORCED;
-        return;
-
     default:
         break;
     }
 
     if (op->lock.verb == NGX_HTTP_CONFLICT_LOCK_ACQUIRE) {
         op->lock.remaining = op->lock.idle;
+    }
+}
+
+
+/* another client holds the lock, and the caller has left a note */
+
+static void
+ngx_http_conflict_lock_endpoint_waits(ngx_http_conflict_ctx_t *ctx)
+{
+    ctx->flow.action = NGX_HTTP_CONFLICT_ACTION_LOCKED;
+}
+
+
+/* the lock is free, or reserved for the first that waits */
+
+static void
+ngx_http_conflict_lock_endpoint_released(ngx_http_conflict_ctx_t *ctx)
+{
+    if (ctx->op->lock.result == NGX_HTTP_CONFLICT_LOCK_FORCED) {
+        ctx->flow.action = NGX_HTTP_CONFLICT_ACTION_LOCK_FORCED;
     }
 }
 

@@ -141,6 +141,7 @@ ngx_http_conflict_op_lock_found(ngx_http_conflict_op_t *op, ngx_str_t *holder,
 
     ngx_str_null(&lock->holder);
     ngx_str_null(&lock->origin);
+    lock->n_notes = 0;
 
     p = ngx_alloc(holder->len + origin->len + 1, ngx_cycle->log);
     if (p == NULL) {
@@ -153,6 +154,45 @@ ngx_http_conflict_op_lock_found(ngx_http_conflict_op_t *op, ngx_str_t *holder,
     lock->origin.data = ngx_cpymem(p, holder->data, holder->len);
     lock->origin.len = origin->len;
     ngx_memcpy(lock->origin.data, origin->data, origin->len);
+}
+
+
+/* without memory the note is not shown */
+
+void
+ngx_http_conflict_op_lock_note(ngx_http_conflict_op_t *op, int64_t since,
+    ngx_str_t *user, ngx_str_t *client)
+{
+    u_char                         *p;
+    ngx_http_conflict_lock_t       *lock;
+    ngx_http_conflict_lock_note_t  *note;
+
+    lock = &op->lock;
+
+    if (lock->notes == NULL) {
+        lock->notes = ngx_alloc(NGX_HTTP_CONFLICT_LOCK_NOTES
+                                * (sizeof(ngx_http_conflict_lock_note_t)
+                                   + NGX_HTTP_CONFLICT_LOCK_USER
+                                   + NGX_HTTP_CONFLICT_LOCK_CLIENT),
+                                ngx_cycle->log);
+    }
+
+    if (lock->notes == NULL || lock->n_notes == NGX_HTTP_CONFLICT_LOCK_NOTES) {
+        return;
+    }
+
+    p = (u_char *) &lock->notes[NGX_HTTP_CONFLICT_LOCK_NOTES]
+        + lock->n_notes * (NGX_HTTP_CONFLICT_LOCK_USER
+                           + NGX_HTTP_CONFLICT_LOCK_CLIENT);
+
+    note = &lock->notes[lock->n_notes++];
+
+    note->since = since;
+    note->user.data = p;
+    note->user.len = ngx_min(user->len, NGX_HTTP_CONFLICT_LOCK_USER);
+    note->client.data = ngx_cpymem(p, user->data, note->user.len);
+    note->client.len = ngx_min(client->len, NGX_HTTP_CONFLICT_LOCK_CLIENT);
+    ngx_memcpy(note->client.data, client->data, note->client.len);
 }
 
 
@@ -184,6 +224,10 @@ ngx_http_conflict_op_free(ngx_http_conflict_op_t *op)
 
     if (op->lock.holder.data) {
         ngx_free(op->lock.holder.data);
+    }
+
+    if (op->lock.notes) {
+        ngx_free(op->lock.notes);
     }
 
     if (op->redis.entry.data) {

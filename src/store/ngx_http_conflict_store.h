@@ -56,12 +56,24 @@ typedef enum {
                                             user, or the token was lost */
     NGX_HTTP_CONFLICT_LOCK_RELEASED,
     NGX_HTTP_CONFLICT_LOCK_FORCED,       /* another holder's was released */
-    NGX_HTTP_CONFLICT_LOCK_TOO_MANY      /* the user's quota is reached */
+    NGX_HTTP_CONFLICT_LOCK_TOO_MANY,     /* the user's quota is reached */
+    NGX_HTTP_CONFLICT_LOCK_HANDED        /* released, and reserved for the
+                                            first that waits */
 } ngx_http_conflict_lock_result_e;
 
 #define NGX_HTTP_CONFLICT_LOCK_TOKEN   16      /* bytes */
 #define NGX_HTTP_CONFLICT_LOCK_USER    112     /* bytes shown at most */
 #define NGX_HTTP_CONFLICT_LOCK_CLIENT  112
+#define NGX_HTTP_CONFLICT_LOCK_NOTES   4       /* of those that wait */
+
+
+/* a client that waits for a lock; its strings are truncated as well */
+
+typedef struct {
+    int64_t                           since;      /* microseconds */
+    ngx_str_t                         user;
+    ngx_str_t                         client;
+} ngx_http_conflict_lock_note_t;
 
 
 /*
@@ -79,6 +91,11 @@ typedef struct {
     u_char                            fresh[NGX_HTTP_CONFLICT_LOCK_TOKEN];
     ngx_msec_t                        idle;
     ngx_uint_t                        quota;      /* per user; 0: none */
+    ngx_msec_t                        note;       /* acquire: how long one that
+                                                     waits is remembered */
+    ngx_msec_t                        reserve;    /* release: for the first
+                                                     that waits; 0: for
+                                                     nobody */
     unsigned                          force:1;
 
     ngx_http_conflict_lock_result_e   result;
@@ -87,6 +104,10 @@ typedef struct {
                                                      the same memory */
     int64_t                           acquired;   /* microseconds */
     ngx_msec_t                        remaining;  /* until it expires */
+    unsigned                          reserved:1; /* it is not held, but
+                                                     reserved for "holder" */
+    ngx_uint_t                        n_notes;    /* first come first */
+    ngx_http_conflict_lock_note_t    *notes;      /* on the heap, or NULL */
 } ngx_http_conflict_lock_t;
 
 
@@ -385,7 +406,8 @@ typedef struct {
 
     /*
      * Performs op->lock.verb and fills in the lock: its token is lock.fresh
-     * if it was acquired, lock.token if it was renewed.  Also reports the
+     * if it was acquired, lock.token if it was renewed.  A caller that does not
+     * get it leaves a note for the holder, best effort.  Also reports the
      * version if that is known: op->out.state is CONFLICT_FREE then.
      */
     ngx_http_conflict_op_pt           lock;
@@ -478,6 +500,10 @@ void ngx_http_conflict_op_answered(ngx_http_conflict_op_t *op);
 /* Copies the holder of the lock that was found, and its client. */
 void ngx_http_conflict_op_lock_found(ngx_http_conflict_op_t *op,
     ngx_str_t *holder, ngx_str_t *origin);
+
+/* Adds one that waits for this lock, at most NGX_HTTP_CONFLICT_LOCK_NOTES. */
+void ngx_http_conflict_op_lock_note(ngx_http_conflict_op_t *op, int64_t since,
+    ngx_str_t *user, ngx_str_t *client);
 
 /* 1 if the tokens are equal, in constant time. */
 ngx_uint_t ngx_http_conflict_op_token_equal(const u_char *a, const u_char *b);

@@ -408,6 +408,8 @@ ngx_http_conflict_test_lock(ngx_http_request_t *r, ngx_http_conflict_op_t *op)
                                             NGX_HTTP_CONFLICT_LOCK_ACQUIRE);
     lock->idle = ngx_http_conflict_test_arg(r, "idle", 60000);
     lock->quota = ngx_http_conflict_test_arg(r, "quota", 0);
+    lock->note = ngx_http_conflict_test_arg(r, "note", 0);
+    lock->reserve = ngx_http_conflict_test_arg(r, "reserve", 0);
     lock->force = ngx_http_conflict_test_arg(r, "forced", 0);
 }
 
@@ -441,7 +443,7 @@ ngx_http_conflict_test_send(ngx_http_request_t *r, ngx_http_conflict_op_t *op,
 
     static const char  *locks[] = {
         "none", "held", "own", "granted", "taken", "released", "forced",
-        "too_many"
+        "too_many", "handed"
     };
 
     static const char  *states[] = {
@@ -466,7 +468,8 @@ ngx_http_conflict_test_send(ngx_http_request_t *r, ngx_http_conflict_op_t *op,
                   "\"external\":%d,\"applied\":%d,\"log\":%d,"
                   "\"held\":%d,\"late\":%d,\"repeat\":%d,\"certain\":%d,"
                   "\"lock\":\"%s\",\"holder\":\"%V\",\"origin\":\"%V\","
-                  "\"left\":%M,\"edited\":%L,\"ahead\":%d,"
+                  "\"left\":%M,\"waiting\":%ui,\"reserved\":%d,"
+                  "\"edited\":%L,\"ahead\":%d,"
                   "\"base_body\":\"%V\",\"made_body\":\"%V\"}",
                   rc, errors[op->out.error], verdicts[op->out.verdict],
                   states[op->out.state], op->out.version, op->out.fence,
@@ -478,7 +481,8 @@ ngx_http_conflict_test_send(ngx_http_request_t *r, ngx_http_conflict_op_t *op,
                   (op->out.history_has | op->out.base_held), op->out.late,
                   op->out.repeat, op->out.certain,
                   locks[op->lock.result], &op->lock.holder, &op->lock.origin,
-                  op->lock.remaining, op->out.edited, op->out.ahead,
+                  op->lock.remaining, op->lock.n_notes, op->lock.reserved,
+                  op->out.edited, op->out.ahead,
                   &op->out.base_body, &op->out.made_body);
 
     op->request = NULL;

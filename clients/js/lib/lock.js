@@ -5,6 +5,9 @@
 
 import { parse } from './json.js';
 
+/* milliseconds between questions who waits: their notes are kept for 60 s */
+const ASK = 15000;
+
 export class LockedError extends Error {
     constructor(holder, retryAfter) {
         super('locked by '
@@ -24,6 +27,7 @@ export class Lock {
         this.held = false;
         this.version = null;
         this.info = null;
+        this.waiting = [];
     }
 
     /* sent with each write of the holder */
@@ -68,8 +72,25 @@ export class Lock {
         this.#touched = false;
 
         clearInterval(this.#timer);
-        this.#timer = setInterval(() => this.#tick(), this.#idle / 4);
+        this.#timer = setInterval(() => this.#tick(),
+                                  this.#how.options.onWaiting
+                                  ? Math.min(this.#idle / 4, ASK)
+                                  : this.#idle / 4);
         this.#timer.unref?.();
+        this.#heard(body.waiting);
+    }
+
+    /* who waits for the lock, first come first */
+
+    #heard(waiting = []) {
+        const before = JSON.stringify(this.waiting);
+
+        this.waiting = waiting;
+
+        if (JSON.stringify(waiting) !== before) {
+            this.#how.told({ state: 'waiting', waiting });
+            this.#how.options.onWaiting?.(waiting);
+        }
     }
 
     /* the user has edited: renew the lock */
@@ -84,6 +105,9 @@ export class Lock {
                 /* a network error: the next tick tries again */
                 this.#touched = true;
             });
+
+        } else if (this.held && this.#how.options.onWaiting) {
+            await this.show().catch(() => {});
         }
 
         /* after the clock was set back only the server's response ends it */
@@ -133,6 +157,24 @@ export class Lock {
         return false;
     }
 
+    /* asks who waits, without a renewal */
+
+    async show() {
+        const { response, text } = await this.#ask('GET');
+        const body = parse(text);
+
+        if (!this.held || !response.ok || !body) {
+            return;
+        }
+
+        if (body.mine) {
+            this.#heard(body.waiting);
+
+        } else {
+            this.#lost(body.lock ? 'taken' : 'expired', body.lock);
+        }
+    }
+
     #lost(why, holder = null) {
         this.#end();
         this.#how.told({ state: 'lost', why, holder });
@@ -148,8 +190,25 @@ export class Lock {
     /* with keepalive the request outlives a page that is left */
 
     async release({ keepalive = false } = {}) {
+        await this.#giveUp(this.#how.url, keepalive);
+    }
+
+    /*
+     * Reserves it for the first that waits.  False: nobody waits, and the lock
+     * was released.
+     */
+
+    async handOver() {
+        const url = this.#how.url;
+        const mark = url.includes('?') ? '&' : '?';
+        const answer = await this.#giveUp(url + mark + 'handover=1', false);
+
+        return parse(answer?.text)?.handed_over === true;
+    }
+
+    async #giveUp(url, keepalive) {
         if (!this.held) {
-            return;
+            return null;
         }
 
         this.#end();
@@ -163,12 +222,16 @@ export class Lock {
 
         /* if the request fails, the lock expires */
 
-        await this.#ask('DELETE', keepalive).catch(() => {});
+        const answer = await this.#ask('DELETE', keepalive, url)
+            .catch(() => null);
+
         this.#token = null;
+
+        return answer;
     }
 
-    #ask(method, keepalive = false) {
-        return this.#how.request(this.#how.url, {
+    #ask(method, keepalive = false, url = this.#how.url) {
+        return this.#how.request(url, {
             method, keepalive, headers: this.headers
         });
     }

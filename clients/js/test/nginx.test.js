@@ -542,6 +542,36 @@ test('a lock', async t => {
     await mine.release();
 });
 
+test('a lock is handed over to the one that waits', async t => {
+    const { path, a, b } = await shared(t, '/version', { n: 0 });
+    const third = device(t, { device: 'tablet' });
+    const seen = [];
+    const lock = await a.lock(path, { onWaiting: w => seen.push(w) });
+
+    assert.deepEqual([lock.waiting, seen], [[], []]);
+    await assert.rejects(b.lock(path), LockedError);
+    await lock.show();
+    assert.equal(seen.length, 1);
+    assert.equal(seen[0].length, 1);
+    assert.equal(typeof seen[0][0].since, 'string');
+
+    await lock.renew();
+    await lock.show();
+    assert.equal(seen.length, 1);               /* nothing new */
+
+    assert.equal(await lock.handOver(), true);
+    assert.equal(lock.held, false);
+    await assert.rejects(third.lock(path), e => e instanceof LockedError
+                                                && e.holder.reserved);
+
+    const mine = await b.lock(path);
+
+    assert.equal(mine.waiting.length, 1);       /* the third one */
+    await mine.release();
+
+    assert.equal(await (await b.lock(path)).handOver(), false);
+});
+
 test('an idle lock expires, and a lock that was taken is reported',
      async t => {
     const path = fresh('/version');

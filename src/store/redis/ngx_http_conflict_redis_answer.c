@@ -55,6 +55,10 @@ static ngx_int_t ngx_http_conflict_redis_answer_word(
     const ngx_http_conflict_redis_word_t *word, uint64_t *value);
 static void ngx_http_conflict_redis_answer_entry(ngx_http_conflict_op_t *op,
     ngx_http_conflict_redis_answer_t *a);
+static ngx_int_t ngx_http_conflict_redis_answer_note(
+    ngx_http_conflict_op_t *op, ngx_http_conflict_redis_answer_t *a);
+static ngx_int_t ngx_http_conflict_redis_answer_name(
+    ngx_http_conflict_redis_answer_t *a, ngx_str_t *name);
 static ngx_int_t ngx_http_conflict_redis_answer_holder(
     ngx_http_conflict_op_t *op, ngx_http_conflict_redis_answer_t *a);
 static ngx_int_t ngx_http_conflict_redis_answer_read(
@@ -132,7 +136,9 @@ static const ngx_http_conflict_redis_word_t
 static const ngx_http_conflict_redis_word_t
     ngx_http_conflict_redis_lock_words[] =
 {
-    { NGX_HTTP_CONFLICT_REDIS_NUMBER, NGX_HTTP_CONFLICT_LOCK_TOO_MANY }
+    { NGX_HTTP_CONFLICT_REDIS_NUMBER, NGX_HTTP_CONFLICT_LOCK_HANDED },
+    { NGX_HTTP_CONFLICT_REDIS_NUMBER, 1 },                   /* reserved */
+    { NGX_HTTP_CONFLICT_REDIS_NUMBER, NGX_HTTP_CONFLICT_LOCK_NOTES }
 };
 
 
@@ -280,7 +286,8 @@ ngx_int_t
 ngx_http_conflict_redis_answer_lock(ngx_http_conflict_op_t *op,
     ngx_str_t *answer)
 {
-    ngx_http_conflict_redis_answer_t  a;
+    ngx_uint_t                        i;
+    ngx_http_conflict_redis_answer_t  a, notes;
 
     if (ngx_http_conflict_redis_answer_words(&a, answer,
                                           ngx_http_conflict_redis_lock_words,
@@ -291,13 +298,104 @@ ngx_http_conflict_redis_answer_lock(ngx_http_conflict_op_t *op,
         return NGX_ERROR;
     }
 
+    /* the holder is parsed first, as it begins the report of the lock */
+
+    notes = a;
+
+    for (i = 0; i < a.word[NGX_HTTP_CONFLICT_REDIS_WORD_WAITING]; i++) {
+
+        if (ngx_http_conflict_redis_answer_note(NULL, &a) != NGX_OK) {
+            return NGX_ERROR;
+        }
+    }
+
+    if (ngx_http_conflict_redis_answer_holder(op, &a) != NGX_OK) {
+        return NGX_ERROR;
+    }
+
+    for (i = 0; i < a.word[NGX_HTTP_CONFLICT_REDIS_WORD_WAITING]; i++) {
+        (void) ngx_http_conflict_redis_answer_note(op, &notes);
+    }
+
     ngx_http_conflict_redis_answer_incarnation(op->store, answer);
     ngx_http_conflict_redis_answer_entry(op, &a);
 
     op->lock.result = (ngx_http_conflict_lock_result_e)
                       a.word[NGX_HTTP_CONFLICT_REDIS_WORD_RESULT];
+    op->lock.reserved = (a.word[NGX_HTTP_CONFLICT_REDIS_WORD_RESERVED] != 0);
 
-    return ngx_http_conflict_redis_answer_holder(op, &a);
+    return NGX_OK;
+}
+
+
+/* since when, and two names; op is NULL: only checks them */
+
+static ngx_int_t
+ngx_http_conflict_redis_answer_note(ngx_http_conflict_op_t *op,
+    ngx_http_conflict_redis_answer_t *a)
+{
+    u_char      user[NGX_HTTP_CONFLICT_LOCK_USER];
+    u_char      client[NGX_HTTP_CONFLICT_LOCK_CLIENT];
+    uint64_t    since;
+    ngx_str_t   name[2];
+
+    name[0].data = user;
+    name[0].len = NGX_HTTP_CONFLICT_LOCK_USER;
+    name[1].data = client;
+    name[1].len = NGX_HTTP_CONFLICT_LOCK_CLIENT;
+
+    if (ngx_http_conflict_redis_answer_number(a, NGX_HTTP_CONFLICT_REDIS_USEC,
+                                              &since)
+        != NGX_OK
+        || ngx_http_conflict_redis_answer_name(a, &name[0]) != NGX_OK
+        || ngx_http_conflict_redis_answer_name(a, &name[1]) != NGX_OK)
+    {
+        return NGX_ERROR;
+    }
+
+    if (op) {
+        ngx_http_conflict_op_lock_note(op, (int64_t) since, &name[0], &name[1]);
+    }
+
+    return NGX_OK;
+}
+
+
+/* a name in hexadecimal; name->len is the room, then its length */
+
+static ngx_int_t
+ngx_http_conflict_redis_answer_name(ngx_http_conflict_redis_answer_t *a,
+    ngx_str_t *name)
+{
+    size_t     len;
+    ngx_int_t  n;
+
+    if (a->p == a->last || *a->p++ != ' ') {
+        return NGX_ERROR;
+    }
+
+    len = 0;
+
+    if (a->p < a->last && *a->p == '-') {
+        a->p++;
+        name->len = 0;
+        return NGX_OK;
+    }
+
+    while (a->last - a->p >= 2 && *a->p != ' ') {
+        n = ngx_hextoi(a->p, 2);
+
+        if (n == NGX_ERROR || len == name->len) {
+            return NGX_ERROR;
+        }
+
+        name->data[len++] = (u_char) n;
+        a->p += 2;
+    }
+
+    name->len = len;
+
+    return len ? NGX_OK : NGX_ERROR;
 }
 
 

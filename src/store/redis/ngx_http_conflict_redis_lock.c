@@ -135,6 +135,10 @@ ngx_http_conflict_redis_lock_args(ngx_http_conflict_op_t *op,
                        NGX_HTTP_CONFLICT_REDIS_LOCK_IDLE, op->lock.idle);
     ngx_http_conflict_redis_codec_number(args,
                        NGX_HTTP_CONFLICT_REDIS_LOCK_FORCE, op->lock.force);
+    ngx_http_conflict_redis_codec_number(args,
+                       NGX_HTTP_CONFLICT_REDIS_LOCK_NOTE, op->lock.note);
+    ngx_http_conflict_redis_codec_number(args,
+                       NGX_HTTP_CONFLICT_REDIS_LOCK_RESERVE, op->lock.reserve);
     args->extra_key = ":l";
 }
 
@@ -187,6 +191,7 @@ ngx_http_conflict_redis_lock_count(ngx_http_conflict_op_t *op)
 
     case NGX_HTTP_CONFLICT_LOCK_RELEASED:
     case NGX_HTTP_CONFLICT_LOCK_FORCED:
+    case NGX_HTTP_CONFLICT_LOCK_HANDED:
         (void) ngx_http_conflict_redis_lock_quota(op, "drop",
                                          ngx_http_conflict_redis_query_ignore,
                                          NULL);

@@ -326,6 +326,7 @@ ngx_http_conflict_redis_stats_lock(ngx_http_conflict_op_t *op)
     case NGX_HTTP_CONFLICT_LOCK_RELEASED:
     case NGX_HTTP_CONFLICT_LOCK_FORCED:
     case NGX_HTTP_CONFLICT_LOCK_TOO_MANY:
+    case NGX_HTTP_CONFLICT_LOCK_HANDED:
         locked = 0;
         break;
 

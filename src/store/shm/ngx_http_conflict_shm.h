@@ -80,6 +80,7 @@ typedef char  ngx_http_conflict_shm_entry_fits
  */
 
 typedef struct ngx_http_conflict_shm_lock_s  ngx_http_conflict_shm_lock_t;
+typedef struct ngx_http_conflict_shm_note_s  ngx_http_conflict_shm_note_t;
 
 struct ngx_http_conflict_shm_lock_s {
     ngx_http_conflict_shm_lock_t  *next;      /* in its bucket */
@@ -89,13 +90,37 @@ struct ngx_http_conflict_shm_lock_s {
     u_char                         token[NGX_HTTP_CONFLICT_LOCK_TOKEN];
     int64_t                        acquired;
     uint64_t                       until;     /* msec */
-    ngx_msec_t                     idle;
+    ngx_http_conflict_shm_note_t  *notes;     /* first come first */
     u_char                        *user;
     u_char                        *client;
     u_char                        *key;       /* truncated, for display */
-    uint16_t                       user_len;
-    uint16_t                       client_len;
-    uint16_t                       key_len;
+    uint32_t                       idle;      /* msec */
+    uint8_t                        user_len;
+    uint8_t                        client_len;
+    uint8_t                        key_len;
+    uint8_t                        reserved;  /* for "owner", not held */
+};
+
+typedef char  ngx_http_conflict_shm_lock_fits
+    [sizeof(ngx_http_conflict_shm_lock_t) <= NGX_HTTP_CONFLICT_SHM_SLOT
+     ? 1 : -1];
+
+
+#define NGX_HTTP_CONFLICT_LOCK_SLOTS  4      /* the lock and three strings */
+#define NGX_HTTP_CONFLICT_NOTE_SLOTS  3      /* a note and two strings */
+
+
+/* one that waits for a lock; its strings take slots as well */
+
+struct ngx_http_conflict_shm_note_s {
+    ngx_http_conflict_shm_note_t  *next;
+    uint64_t                       owner[2];  /* of the user, or the client */
+    int64_t                        since;
+    uint64_t                       until;     /* msec */
+    u_char                        *user;
+    u_char                        *client;
+    uint8_t                        user_len;
+    uint8_t                        client_len;
 };
 
 
@@ -123,6 +148,7 @@ typedef struct {
     ngx_uint_t                       lock_mask;
     ngx_queue_t                      locks;     /* last renewed first */
     ngx_uint_t                       n_locks;
+    ngx_uint_t                       n_notes;
     ngx_msec_t                       locks_logged;
 } ngx_http_conflict_shctx_t;
 
@@ -241,6 +267,35 @@ ngx_int_t ngx_http_conflict_shm_lock_request(ngx_http_conflict_op_t *op,
  */
 ngx_uint_t ngx_http_conflict_shm_lock_denies(ngx_http_conflict_op_t *op,
     ngx_http_conflict_shctx_t *sh);
+
+
+/*
+ * The hash of a user; without "user", of the client if the user is unknown.
+ * Zero: unknown.
+ */
+void ngx_http_conflict_shm_lock_owner(ngx_http_conflict_op_t *op,
+    ngx_http_conflict_shctx_t *sh, ngx_uint_t user, uint64_t owner[2]);
+
+/* 1 if there is no room for so many slots of locks and notes. */
+ngx_uint_t ngx_http_conflict_shm_lock_full(ngx_http_conflict_op_t *op,
+    ngx_http_conflict_shctx_t *sh, ngx_uint_t slots);
+
+
+/* The caller waits for the lock: leaves a note, or renews it, best effort. */
+void ngx_http_conflict_shm_waiting_note(ngx_http_conflict_op_t *op,
+    ngx_http_conflict_shctx_t *sh, ngx_http_conflict_shm_lock_t *lock);
+
+/* Reports those that wait. */
+void ngx_http_conflict_shm_waiting_report(ngx_http_conflict_op_t *op,
+    ngx_http_conflict_shctx_t *sh, ngx_http_conflict_shm_lock_t *lock);
+
+/* Reserves the lock for the first of them.  0: nobody waits. */
+ngx_uint_t ngx_http_conflict_shm_waiting_reserve(ngx_http_conflict_op_t *op,
+    ngx_http_conflict_shctx_t *sh, ngx_http_conflict_shm_lock_t *lock);
+
+/* Removes all notes. */
+void ngx_http_conflict_shm_waiting_forget(ngx_http_conflict_op_t *op,
+    ngx_http_conflict_shctx_t *sh, ngx_http_conflict_shm_lock_t *lock);
 
 
 ngx_int_t ngx_http_conflict_shm_read_version(ngx_http_conflict_op_t *op,

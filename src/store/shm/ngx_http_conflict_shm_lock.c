@@ -10,14 +10,11 @@
 #include "store/shm/ngx_http_conflict_shm.h"
 
 
-#define NGX_HTTP_CONFLICT_LOCK_SLOTS  4      /* the lock and three strings */
-
-
 static ngx_http_conflict_shm_lock_t *ngx_http_conflict_shm_lock_find(
     ngx_http_conflict_op_t *op, ngx_http_conflict_shctx_t *sh,
     const uint64_t hash[2]);
-static void ngx_http_conflict_shm_lock_owner(ngx_http_conflict_op_t *op,
-    ngx_http_conflict_shctx_t *sh, uint64_t owner[2]);
+static ngx_uint_t ngx_http_conflict_shm_lock_own(ngx_http_conflict_op_t *op,
+    ngx_http_conflict_shctx_t *sh, ngx_http_conflict_shm_lock_t *lock);
 static ngx_uint_t ngx_http_conflict_shm_lock_owned(ngx_http_conflict_op_t *op,
     ngx_http_conflict_shctx_t *sh, ngx_http_conflict_shm_lock_t *lock);
 static void ngx_http_conflict_shm_lock_renew(ngx_http_conflict_shctx_t *sh,
@@ -26,6 +23,8 @@ static void ngx_http_conflict_shm_lock_report(ngx_http_conflict_op_t *op,
     ngx_http_conflict_shm_lock_t *lock);
 static ngx_int_t ngx_http_conflict_shm_lock_acquire(ngx_http_conflict_op_t *op,
     ngx_http_conflict_shctx_t *sh, const uint64_t hash[2]);
+static void ngx_http_conflict_shm_lock_take(ngx_http_conflict_op_t *op,
+    ngx_http_conflict_shctx_t *sh, ngx_http_conflict_shm_lock_t *lock);
 static ngx_uint_t ngx_http_conflict_shm_lock_quota_reached(
     ngx_http_conflict_op_t *op, ngx_http_conflict_shctx_t *sh,
     const uint64_t owner[2]);
@@ -35,8 +34,6 @@ static void ngx_http_conflict_shm_lock_set_names(ngx_http_conflict_op_t *op,
     ngx_http_conflict_shm_lock_t *lock);
 static void ngx_http_conflict_shm_lock_remove(ngx_http_conflict_op_t *op,
     ngx_http_conflict_shctx_t *sh, ngx_http_conflict_shm_lock_t *lock);
-static ngx_uint_t ngx_http_conflict_shm_lock_full(ngx_http_conflict_op_t *op,
-    ngx_http_conflict_shctx_t *sh);
 static void ngx_http_conflict_shm_lock_expire(ngx_http_conflict_op_t *op,
     ngx_http_conflict_shctx_t *sh, ngx_uint_t all);
 
@@ -61,11 +58,18 @@ ngx_http_conflict_shm_lock_denies(ngx_http_conflict_op_t *op,
     }
 
     if (ngx_http_conflict_shm_lock_owned(op, sh, lock)) {
-        ngx_http_conflict_shm_lock_renew(sh, lock);
+
+        if (!lock->reserved) {
+            ngx_http_conflict_shm_lock_renew(sh, lock);
+        }
+
         return 0;
     }
 
     ngx_http_conflict_shm_lock_report(op, lock);
+
+    /* a refused write says no more than who it is */
+    op->lock.reserved = 0;
 
     return 1;
 }
@@ -103,11 +107,7 @@ ngx_http_conflict_shm_lock_request(ngx_http_conflict_op_t *op,
 
     ngx_http_conflict_shm_lock_report(op, lock);
 
-    /* an old token of the same user comes from a tab that lost the lock */
-
-    own = req->given
-          ? ngx_http_conflict_op_token_equal(req->token, lock->token)
-          : ngx_http_conflict_shm_lock_owned(op, sh, lock);
+    own = ngx_http_conflict_shm_lock_own(op, sh, lock);
 
     switch (req->verb) {
 
@@ -120,10 +120,21 @@ ngx_http_conflict_shm_lock_request(ngx_http_conflict_op_t *op,
 
         if (!own) {
             req->result = NGX_HTTP_CONFLICT_LOCK_HELD;
+            ngx_http_conflict_shm_waiting_note(op, sh, lock);
             break;
         }
 
-        lock->idle = req->idle;
+        if (lock->reserved) {
+            ngx_http_conflict_shm_lock_take(op, sh, lock);
+
+            if (req->result == NGX_HTTP_CONFLICT_LOCK_TOO_MANY) {
+                return NGX_OK;
+            }
+
+            break;
+        }
+
+        lock->idle = (uint32_t) req->idle;
         ngx_http_conflict_shm_lock_renew(sh, lock);
 
         req->remaining = req->idle;
@@ -149,13 +160,44 @@ ngx_http_conflict_shm_lock_request(ngx_http_conflict_op_t *op,
             break;
         }
 
+        if (own && req->reserve && !lock->reserved
+            && ngx_http_conflict_shm_waiting_reserve(op, sh, lock))
+        {
+            req->result = NGX_HTTP_CONFLICT_LOCK_HANDED;
+            return NGX_OK;
+        }
+
         ngx_http_conflict_shm_lock_remove(op, sh, lock);
 
         req->result = own ? NGX_HTTP_CONFLICT_LOCK_RELEASED
                           : NGX_HTTP_CONFLICT_LOCK_FORCED;
+        return NGX_OK;
     }
 
+    ngx_http_conflict_shm_waiting_report(op, sh, lock);
+
     return NGX_OK;
+}
+
+
+/* an old token of the same user comes from a tab that lost the lock */
+
+static ngx_uint_t
+ngx_http_conflict_shm_lock_own(ngx_http_conflict_op_t *op,
+    ngx_http_conflict_shctx_t *sh, ngx_http_conflict_shm_lock_t *lock)
+{
+    uint64_t  owner[2];
+
+    if (lock->reserved) {
+        ngx_http_conflict_shm_lock_owner(op, sh, 0, owner);
+
+        return (owner[0] || owner[1]) && owner[0] == lock->owner[0]
+               && owner[1] == lock->owner[1];
+    }
+
+    return op->lock.given
+           ? ngx_http_conflict_op_token_equal(op->lock.token, lock->token)
+           : ngx_http_conflict_shm_lock_owned(op, sh, lock);
 }
 
 
@@ -187,9 +229,9 @@ ngx_http_conflict_shm_lock_find(ngx_http_conflict_op_t *op,
 }
 
 
-static void
+void
 ngx_http_conflict_shm_lock_owner(ngx_http_conflict_op_t *op,
-    ngx_http_conflict_shctx_t *sh, uint64_t owner[2])
+    ngx_http_conflict_shctx_t *sh, ngx_uint_t user, uint64_t owner[2])
 {
     owner[0] = 0;
     owner[1] = 0;
@@ -197,6 +239,11 @@ ngx_http_conflict_shm_lock_owner(ngx_http_conflict_op_t *op,
     if (op->lock.user.len) {
         conflict_hash_128(owner, op->lock.user.data, op->lock.user.len,
                           ~sh->seed);
+
+    } else if (!user && op->lock.client.len) {
+        /* never the hash of a user */
+        conflict_hash_128(owner, op->lock.client.data, op->lock.client.len,
+                          sh->seed + 1);
     }
 }
 
@@ -207,13 +254,15 @@ ngx_http_conflict_shm_lock_owned(ngx_http_conflict_op_t *op,
 {
     uint64_t  owner[2];
 
-    if (op->lock.given
+    /* nobody has the token of a reserved lock */
+
+    if (op->lock.given && !lock->reserved
         && ngx_http_conflict_op_token_equal(op->lock.token, lock->token))
     {
         return 1;
     }
 
-    ngx_http_conflict_shm_lock_owner(op, sh, owner);
+    ngx_http_conflict_shm_lock_owner(op, sh, 1, owner);
 
     return op->lock.user.len && owner[0] == lock->owner[0]
            && owner[1] == lock->owner[1];
@@ -245,6 +294,7 @@ ngx_http_conflict_shm_lock_report(ngx_http_conflict_op_t *op,
 
     op->lock.acquired = lock->acquired;
     op->lock.remaining = (ngx_msec_t) (lock->until - ngx_current_msec);
+    op->lock.reserved = lock->reserved;
 
     ngx_http_conflict_op_lock_found(op, &user, &client);
 }
@@ -258,10 +308,11 @@ ngx_http_conflict_shm_lock_acquire(ngx_http_conflict_op_t *op,
     ngx_uint_t                     full;
     ngx_http_conflict_shm_lock_t  *lock, **bucket;
 
-    full = ngx_http_conflict_shm_lock_full(op, sh);
+    full = ngx_http_conflict_shm_lock_full(op, sh,
+                                           NGX_HTTP_CONFLICT_LOCK_SLOTS);
 
     ngx_http_conflict_shm_lock_expire(op, sh, full);
-    ngx_http_conflict_shm_lock_owner(op, sh, owner);
+    ngx_http_conflict_shm_lock_owner(op, sh, 1, owner);
 
     if (ngx_http_conflict_shm_lock_quota_reached(op, sh, owner)) {
         op->lock.result = NGX_HTTP_CONFLICT_LOCK_TOO_MANY;
@@ -284,7 +335,9 @@ ngx_http_conflict_shm_lock_acquire(ngx_http_conflict_op_t *op,
     lock->hash[1] = hash[1];
     lock->owner[0] = owner[0];
     lock->owner[1] = owner[1];
-    lock->idle = op->lock.idle;
+    lock->notes = NULL;
+    lock->reserved = 0;
+    lock->idle = (uint32_t) op->lock.idle;
     lock->until = ngx_current_msec + lock->idle;
     lock->acquired = ngx_http_conflict_clock_usec();
 
@@ -305,6 +358,41 @@ ngx_http_conflict_shm_lock_acquire(ngx_http_conflict_op_t *op,
     ngx_http_conflict_shm_lock_report(op, lock);
 
     return NGX_OK;
+}
+
+
+/* the caller acquires a lock that is reserved for it */
+
+static void
+ngx_http_conflict_shm_lock_take(ngx_http_conflict_op_t *op,
+    ngx_http_conflict_shctx_t *sh, ngx_http_conflict_shm_lock_t *lock)
+{
+    uint64_t  owner[2];
+
+    ngx_http_conflict_shm_lock_owner(op, sh, 1, owner);
+
+    /* it does not count itself */
+    lock->owner[0] = 0;
+    lock->owner[1] = 0;
+
+    if (ngx_http_conflict_shm_lock_quota_reached(op, sh, owner)) {
+        ngx_http_conflict_shm_lock_remove(op, sh, lock);
+        op->lock.result = NGX_HTTP_CONFLICT_LOCK_TOO_MANY;
+        return;
+    }
+
+    lock->owner[0] = owner[0];
+    lock->owner[1] = owner[1];
+    lock->reserved = 0;
+    lock->idle = (uint32_t) op->lock.idle;
+    lock->acquired = ngx_http_conflict_clock_usec();
+
+    ngx_memcpy(lock->token, op->lock.fresh, NGX_HTTP_CONFLICT_LOCK_TOKEN);
+    ngx_http_conflict_shm_lock_set_names(op, lock);
+    ngx_http_conflict_shm_lock_renew(sh, lock);
+
+    op->lock.result = NGX_HTTP_CONFLICT_LOCK_GRANTED;
+    ngx_http_conflict_shm_lock_report(op, lock);
 }
 
 
@@ -340,14 +428,16 @@ ngx_http_conflict_shm_lock_quota_reached(ngx_http_conflict_op_t *op,
 }
 
 
-/* 1 if one more lock would exceed a quarter of the zone */
+/* they take up to a quarter of the zone */
 
-static ngx_uint_t
+ngx_uint_t
 ngx_http_conflict_shm_lock_full(ngx_http_conflict_op_t *op,
-    ngx_http_conflict_shctx_t *sh)
+    ngx_http_conflict_shctx_t *sh, ngx_uint_t slots)
 {
-    return (sh->n_locks + 1) * NGX_HTTP_CONFLICT_LOCK_SLOTS
-           * NGX_HTTP_CONFLICT_SHM_SLOT
+    slots += sh->n_locks * NGX_HTTP_CONFLICT_LOCK_SLOTS
+             + sh->n_notes * NGX_HTTP_CONFLICT_NOTE_SLOTS;
+
+    return slots * NGX_HTTP_CONFLICT_SHM_SLOT
            > ngx_http_conflict_shm(op)->zone->shm.size / 4;
 }
 
@@ -368,7 +458,7 @@ ngx_http_conflict_shm_lock_alloc(ngx_http_conflict_op_t *op,
     shm = ngx_http_conflict_shm(op);
     shpool = shm->shpool;
 
-    if (ngx_http_conflict_shm_lock_full(op, sh)) {
+    if (ngx_http_conflict_shm_lock_full(op, sh, NGX_HTTP_CONFLICT_LOCK_SLOTS)) {
         return NULL;
     }
 
@@ -399,15 +489,15 @@ static void
 ngx_http_conflict_shm_lock_set_names(ngx_http_conflict_op_t *op,
     ngx_http_conflict_shm_lock_t *lock)
 {
-    lock->user_len = (uint16_t) ngx_min(op->lock.user.len,
+    lock->user_len = (uint8_t) ngx_min(op->lock.user.len,
                                         NGX_HTTP_CONFLICT_LOCK_USER);
     ngx_memcpy(lock->user, op->lock.user.data, lock->user_len);
 
-    lock->client_len = (uint16_t) ngx_min(op->lock.client.len,
+    lock->client_len = (uint8_t) ngx_min(op->lock.client.len,
                                           NGX_HTTP_CONFLICT_LOCK_CLIENT);
     ngx_memcpy(lock->client, op->lock.client.data, lock->client_len);
 
-    lock->key_len = (uint16_t) ngx_min(op->key.len,
+    lock->key_len = (uint8_t) ngx_min(op->key.len,
                                        NGX_HTTP_CONFLICT_SHM_SLOT);
     ngx_memcpy(lock->key, op->key.data, lock->key_len);
 }
@@ -433,6 +523,8 @@ ngx_http_conflict_shm_lock_remove(ngx_http_conflict_op_t *op,
 
     ngx_queue_remove(&lock->queue);
     sh->n_locks--;
+
+    ngx_http_conflict_shm_waiting_forget(op, sh, lock);
 
     ngx_http_conflict_failpoint_hit();
 

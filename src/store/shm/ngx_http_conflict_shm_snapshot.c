@@ -113,7 +113,7 @@ ngx_http_conflict_shm_snapshot_locks(ngx_http_conflict_snapshot_t *snapshot,
     {
         lock = ngx_queue_data(q, ngx_http_conflict_shm_lock_t, queue);
 
-        if (lock->until <= ngx_current_msec) {
+        if (lock->until <= ngx_current_msec || lock->reserved) {
             continue;
         }
 

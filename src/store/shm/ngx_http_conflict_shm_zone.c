@@ -121,6 +121,7 @@ ngx_http_conflict_shm_zone_build(ngx_http_conflict_shm_t *shm)
      *     sh->n_locks = 0;
      *     sh->changes = 0;
      *     sh->forgotten = 0;
+     *     sh->n_notes = 0;
      */
 
     sh->layout = NGX_HTTP_CONFLICT_SHM_LAYOUT;

@@ -285,7 +285,7 @@ words(ngx_http_conflict_op_t *op, ngx_str_t *answer, decode_pt decode)
         }
     }
 
-    if (op->lock.result > NGX_HTTP_CONFLICT_LOCK_TOO_MANY) {
+    if (op->lock.result > NGX_HTTP_CONFLICT_LOCK_HANDED) {
         abort();
     }
 

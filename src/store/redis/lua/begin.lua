@@ -265,7 +265,7 @@ then
     doubt = 1
 end
 
-if mine then
+if mine and not lock.reserved then
     call('PEXPIRE', KEYS[3], lock.idle)
 end
 

@@ -37,6 +37,7 @@
 local FREE, LEASED, QUARANTINED, UNKNOWN = 0, 1, 2, 3
 local MAY_EXIST, EXISTS, DELETED = 0, 1, 2
 local LIMIT = 2 ^ 53
+local RESERVED = string.rep('0', 32)
 
 local call, floor, max = redis.call, math.floor, math.max
 local key, token, ttl = KEYS[1], ARGV[1], ARGV[5]
@@ -298,7 +299,9 @@ local function reply(state, e, till, more)
 end
 
 -- A lock is a string as well: token, when it was acquired (usec), idle (msec),
--- length of the user, then user and client.
+-- lengths of user and client, then user, client and the notes of those that
+-- wait.  One that is reserved for its user has a token of zeros, which nobody
+-- has.
 
 local function lock_of(lock_key)
     local value = call('GET', lock_key)
@@ -307,19 +310,21 @@ local function lock_of(lock_key)
         return nil
     end
 
-    local lock, n, names = {}, nil, nil
+    local lock, n, m, names = {}, nil, nil, nil
 
-    lock.token, lock.acquired, lock.idle, n, names = string.match(
-        value, '^(%x+) (%d+) (%d+) (%d+) (.*)$')
+    lock.token, lock.acquired, lock.idle, n, m, names = string.match(
+        value, '^(%x+) (%d+) (%d+) (%d+) (%d+) (.*)$')
 
     lock.user = string.sub(names, 1, n)
-    lock.client = string.sub(names, n + 1)
+    lock.client = string.sub(names, n + 1, n + m)
+    lock.notes = string.sub(names, n + m + 1)
+    lock.reserved = lock.token == RESERVED
 
     return lock
 end
 
 local function owns(lock, given, user)
-    return given ~= '-' and lock.token == given
+    return given ~= '-' and lock.token == given and not lock.reserved
            or user ~= '' and lock.user == user
 end
 

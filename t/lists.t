@@ -165,3 +165,389 @@ release();
 finish($w);
 
 is(listed('/list/plain/notes', 2)->{2}, $v2, 'shown once it is certain');
+
+
+=== places and ids
+--- config
+    location /plain/flat/ {
+        conflict version;
+        conflict_inject json:/*/version item=/plain/notes/$conflict_item;
+        proxy_pass http://api;
+    }
+    location /plain/deep/ {
+        conflict version;
+        conflict_inject json:/a/0/*/meta/v item=/plain/notes/${conflict_item}/x
+                        id=json:/meta/id;
+        proxy_pass http://api;
+    }
+    location /plain/ {
+        conflict version;
+        proxy_pass http://api;
+    }
+--- steps
+my %docs = (
+    '[{"id":1},{"id":2}]'       => '[{"id":1,"version":V},{"id":2,"version":V}]',
+    ' [ {"id":-3} ] '           => ' [ {"id":-3,"version":V} ] ',
+    '[{"version":7,"id":4}]'    => '[{"version":V,"id":4}]',
+    '[{"id":5,"version":{"a":[1]},"x":0.10}]'
+                                => '[{"id":5,"version":V,"x":0.10}]',
+    '[{"id":"\u00e9 6"}]'       => '[{"id":"\u00e9 6","version":V}]',
+    '[{"id":"..","version":7},{"id":"a/b"},{"id":"a\u002fb"},{"id":1.5}]'
+       => '[{"id":"..","version":null},{"id":"a/b"},{"id":"a\u002fb"},{"id":1.5}]',
+    '[{"version":7},{},8,[],{"id":null}]'
+       => '[{"version":null},{},8,[],{"id":null}]',
+    '[]'                        => '[]',
+    '{"version":7}'             => '{"version":7}',
+    '"text"'                    => '"text"',
+);
+
+my $n = 0;
+
+for my $doc (sort keys %docs) {
+    my $path = '/plain/flat/' . ++$n;
+    set_doc($path, $doc);
+
+    my $text;
+
+    until_true {
+        $text = GET($path)->{body} =~ s/"version":\K\d{13,}/V/gr;
+        $text eq $docs{$doc};
+    };
+
+    is($text, $docs{$doc}, $doc);
+}
+
+set_doc('/plain/deep/1', '{"a":[[{"meta":{"id":"k"}},{"id":"k"}]]}');
+
+my $v;
+
+until_true { ($v) = GET('/plain/deep/1')->{body} =~ /"v":(\d+)/ };
+
+is(GET('/plain/deep/1')->{body},
+   qq({"a":[[{"meta":{"id":"k","v":$v}},{"id":"k"}]]}), 'a nested member')
+    if listed_text('/plain/deep/1', $v);
+set_doc('/plain/notes/k/x', {});
+is(version(GET('/plain/notes/k/x')), $v, 'of the path that is configured');
+
+sub listed_text {
+    my ($path, $text) = @_;
+
+    return until_true { GET($path)->{body} =~ /$text/ };
+}
+
+
+=== responses that are not changed
+--- config
+    location / {
+        conflict version;
+        conflict_inject json:/*/version item=/plain/notes/$conflict_item;
+        conflict_max_body 30k;
+        conflict_max_values 4000;
+        proxy_pass http://api;
+    }
+--- steps
+sub warned { log_count(qr/get no versions: [^,]*\Q$_[0]\E/) }
+
+sub same {
+    my ($name, $path, $doc, @headers) = @_;
+
+    set_doc($path, $doc);
+
+    my $r = GET($path, @headers);
+
+    is($r->{body}, $doc, "$name - the body");
+
+    return $r;
+}
+
+my $doc = '[{"id":1,"version":7}]';
+
+same('text', '/text/1', $doc);
+same('encoded', '/plain/1', $doc, 'X-Up-Read: apply header=Content-Encoding:br');
+same('an error', '/plain/1', $doc, 'X-Up-Read: apply status=404');
+same('from a cache', '/plain/1', $doc, 'X-Up-Read: apply header=Age:1');
+same('perhaps from one', '/plain/1', $doc, 'X-Up-Read: apply header=Age:0');
+
+set_doc('/lm/1', $doc);
+my $r = GET('/lm/1', 'Range: bytes=0-7');
+is($r->{status}, 206, 'a part');
+is($r->{body}, '[{"id":1', 'as it is');
+
+same('malformed', '/plain/2', '[{"id":1,"version":7}');
+same('a repeated member', '/plain/2', '[{"id":1,"version":7,"version":8}]');
+same('too deep', '/plain/2', '[' x 200 . ']' x 200);
+same('too many items', '/plain/2', '[' . join(',', ('{"id":1}') x 1001) . ']');
+same('too many values', '/plain/2', '[[' . join(',', (1) x 4000) . ']]');
+
+$r = same('large', '/plain/2', '[{"id":"' . 'x' x 31000 . '","version":7}]');
+is(header($r, 'Content-Length'), length $r->{body}, 'with its length');
+
+for my $size (30700, 40000, 70000) {
+    my $large = '[{"id":1,"version":7,"text":"' . 'x' x $size . '"}]';
+
+    same("large by the piece, $size", '/plain/2', $large,
+         'X-Up-Read: apply chunked');
+}
+
+set_doc('/plain/3', '[' . join(',', map { qq({"id":$_}) } 1 .. 1000) . ']');
+
+my $found;
+
+until_true {
+    $found = () = GET('/plain/3')->{body} =~ /"version":\d{13}/g;
+    $found == 1000;
+};
+
+is($found, 1000, 'as many items as there may be');
+
+is(log_count(qr/get no versions: /), 1, 'the first one was logged');
+is(warned('the response is not JSON'), 1, 'with the reason');
+
+
+=== caches
+--- http_config
+    proxy_cache_path $TEST_NGINX_SERVER_ROOT/cache keys_zone=lists:1m;
+--- config
+    location /list/plain/ {
+        conflict version;
+        conflict_inject json:/data/*/version
+                        item=/plain/notes/$conflict_item;
+        proxy_cache lists;
+        proxy_cache_valid 200 1h;
+        proxy_pass http://api;
+    }
+    location /plain/ {
+        conflict version;
+        proxy_pass http://api;
+    }
+--- steps
+set_doc('/plain/notes/1', { n => 0 });
+PUT('/plain/notes/1', { n => 1 });
+
+my $n = 0;
+my $v;
+
+# none of these is cached
+
+until_true { $v = versions(GET('/list/plain/notes?' . ++$n))->{1} };
+ok($v, 'a list that was not in the cache');
+
+my $asked = grep { $_->{target} =~ /\?$n$/ } seen();
+my $r = GET("/list/plain/notes?$n");
+
+is(scalar(grep { $_->{target} =~ /\?$n$/ } seen()), $asked, 'a cached list');
+is(versions($r)->{1}, undef, 'has no versions');
+
+
+=== ways in which a body comes and goes
+--- http_config
+    gzip_types application/json;
+--- config
+    location /list/plain/ {
+        conflict version;
+        conflict_inject json:/data/*/version
+                        item=/plain/notes/$conflict_item;
+        proxy_pass http://api;
+
+        location /list/plain/gzip/ {
+            gzip on;
+            gzip_min_length 1;
+            proxy_pass http://api/list/plain/;
+        }
+        location /list/plain/direct/ {
+            proxy_buffering off;
+            proxy_pass http://api/list/plain/;
+        }
+        location /list/plain/pieces/ {
+            proxy_buffer_size 1k;
+            proxy_buffers 4 1k;
+            proxy_busy_buffers_size 2k;
+            proxy_pass http://api/list/plain/;
+        }
+        location /list/plain/file/ {
+            default_type application/json;
+            alias $TEST_NGINX_SERVER_ROOT/html/;
+        }
+    }
+    location /plain/ {
+        conflict version;
+        proxy_pass http://api;
+    }
+--- user_files
+>>> list
+{"data":[{"id":1},{"id":2},{"id":3}]}
+--- steps
+set_doc("/plain/notes/$_", { text => 'x' x 5000 }) for 1 .. 3;
+
+my $v = listed('/list/plain/notes', 1 .. 3);
+
+is_deeply(versions(GET("/list/plain/$_")), $v, $_)
+    for qw(direct/notes pieces/notes file/list);
+
+is_deeply(versions(GET('/list/plain/notes', 'X-Up-Read: apply chunked')), $v,
+          'chunked');
+
+my $r = GET('/list/plain/gzip/notes', 'Accept-Encoding: gzip');
+is(header($r, 'Content-Encoding'), 'gzip', 'compressed on the way out');
+
+open my $out, '>:raw', servroot() . '/html/list.gz';
+print $out $r->{body};
+close $out;
+
+is_deeply(versions(scalar `gzip -dc @{[servroot()]}/html/list.gz`), $v,
+          'with the versions');
+
+# two requests on one connection
+
+my $s = start('GET', '/list/plain/notes', headers => ['Connection: keep-alive'])
+        ->{socket};
+print $s "GET /list/plain/notes HTTP/1.1\r\nHost: x\r\nConnection: close\r\n\r\n";
+$r = finish({ socket => $s, method => 'GET' });
+my $known = $v->{3};
+is(scalar(() = $r->{raw} =~ /"version":$known\}\]\}/g), 2,
+   'one after the other');
+
+# a client that does not wait
+
+my $l = held_list('/list/plain/notes');
+close $l->{socket};
+release();
+release();
+is_deeply(versions(GET('/list/plain/notes')), $v, 'a client has gone');
+
+
+=== lists and items in one location
+--- config
+    location /list/ {
+        conflict version;
+        conflict_inject json:/version;
+        conflict_inject json:/data/*/version item=/list/notes/$conflict_item;
+        proxy_pass http://api;
+
+        location /list/off/ {
+            conflict_inject off;
+            proxy_pass http://api/list/;
+        }
+    }
+--- steps
+set_doc('/list/notes/1', '{"data":[{"id":1}]}');
+
+my $r = GET('/list/notes/1');
+my $v = version($r);
+
+is($r->{body}, qq({"data":[{"id":1}],"version":$v}), 'an item is no list');
+
+set_doc('/notes/1', { n => 1 });
+
+my $found;
+
+until_true { $found = json(GET('/list/notes')); $found->{data}[0]{version} };
+
+is($found->{data}[0]{version}, $v, 'the version of the item');
+is($found->{version}, version(GET('/list/notes')), 'and of the list');
+
+$r = GET('/list/off/notes');
+is($r->{body}, '{"data":[{"id":1,"n":1}]}', 'off');
+like(header($r, 'ETag'), qr/^"\d+\.l/, 'with the tag of the upstream');
+
+
+=== other keys, and a merge
+--- config
+    location ~ ^/list/(?<kind>plain)/(?<set>\w+)$ {
+        conflict version;
+        conflict_inject json:/data/*/version item=$kind:$set:$conflict_item;
+        proxy_pass http://api;
+    }
+    location ~ ^/plain/(?<set>\w+)/(?<id>\w+)$ {
+        conflict merge;
+        conflict_key plain:$set:$id;
+        proxy_pass http://api;
+    }
+--- steps
+set_doc('/plain/notes/1', { a => 1, b => 1 });
+
+my $v = listed('/list/plain/notes', 1);
+
+is(PUT('/plain/notes/1', { a => 2, b => 1 })->{status}, 204, 'another write');
+
+my $r = PUT('/plain/notes/1', { a => 1, b => 2, base_version => $v->{1} });
+
+is($r->{status}, 409, 'a list shows no body to merge from');
+is(json($r)->{base_held}, JSON::PP::false, 'as the response says');
+
+
+=== report
+--- config
+    location /list/plain/ {
+        conflict version report;
+        conflict_inject json:/data/*/version
+                        item=/plain/notes/$conflict_item;
+        proxy_pass http://api;
+    }
+    location /plain/ {
+        conflict version;
+        proxy_pass http://api;
+    }
+--- steps
+set_doc('/plain/notes/1', { n => 0 });
+
+my $v = listed('/list/plain/notes', 1);
+my $r = GET('/list/plain/notes');
+
+like(header($r, 'ETag'), qr!^W/"l!, "the upstream's tag is weak");
+is(PUT('/plain/notes/1', { n => 1, base_version => $v->{1} })->{status}, 204,
+   'the version holds');
+
+
+=== entries that the store has lost
+--- http_config eval
+$Conflict::Store eq 'shm' ? 'conflict_store small zone=64k;'
+                          : Conflict::store('small')
+--- config
+    location /list/plain/ {
+        conflict version store=small;
+        conflict_inject json:/data/*/version
+                        item=/plain/notes/$conflict_item;
+        proxy_pass http://api;
+    }
+    location /plain/ {
+        conflict version store=small;
+        proxy_pass http://api;
+    }
+--- steps
+set_doc("/plain/notes/$_", { n => 0 }) for 1, 2;
+
+my $l = held_list('/list/plain/notes');
+
+is(PUT('/plain/notes/1', { n => 1 })->{status}, 204, 'a write in between');
+
+if ($Conflict::Store eq 'shm') {
+    GET("/plain/many/$_") for 1 .. 600;
+
+} else {
+
+    # Redis evicts the key that expires next, and then another is gone
+
+    my $port = $ENV{TEST_NGINX_REDIS_PORT};
+
+    redis($port, 'SET', 'large', 'x' x 4000000, 'EX', 1000);
+    redis($port, qw(CONFIG SET maxmemory-policy volatile-ttl));
+    redis($port, qw(CONFIG SET maxmemory-samples 64));
+    redis($port, qw(CONFIG SET maxmemory),
+          redis_info($port, 'used_memory') - 1000000);
+    redis($port, qw(SET other 1 EX 1000));
+    redis($port, qw(CONFIG SET maxmemory 0));
+
+    is(redis($port, qw(EXISTS large)), 0, 'a key was evicted');
+    is(redis($port, 'DEL', redis_key('/plain/notes/1')), 1, 'as was this one');
+}
+
+release();
+release();
+
+my $found = versions(finish($l));
+
+is($found->{1}, undef, 'a version that is newer than the list is not shown');
+is($found->{2}, undef, 'nor is one that might be');
+
+ok(listed('/list/plain/notes', 1, 2), 'later there are versions');

@@ -270,9 +270,6 @@ struct ngx_http_conflict_op_s {
         uint64_t                      token;      /* of the lease */
         int64_t                       sent;       /* usec, local clock */
         int64_t                       clock;      /* the store's less local */
-        int64_t                       steady;     /* msec, the store's clock
-                                                     when the lease began, less
-                                                     that of clock_msec() */
         ngx_msec_t                    patience;   /* see query_run() */
         ngx_int_t                   (*decode)(ngx_http_conflict_op_t *op,
                                               ngx_str_t *answer);

@@ -547,9 +547,6 @@ ngx_http_conflict_redis_answer_fast(ngx_http_conflict_op_t *op,
                       + (int64_t) word[NGX_HTTP_CONFLICT_REDIS_FAST_USEC]
                       - op->redis.sent;
 
-    op->redis.steady = (op->redis.clock + op->redis.sent) / 1000
-                       - op->out.asked;
-
     return NGX_OK;
 }
 

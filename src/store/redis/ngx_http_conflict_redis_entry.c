@@ -95,11 +95,9 @@ ngx_http_conflict_redis_entry_commit(ngx_http_conflict_op_t *op,
     p = ngx_http_conflict_redis_entry_add(p,
                                 &word[NGX_HTTP_CONFLICT_REDIS_ENTRY_FENCE]);
 
-    /* not earlier than now, whatever happens to the clock of this host */
-
     *p++ = ' ';
-    p = conflict_decimal_print(p, ngx_http_conflict_clock_msec()
-                                  + op->redis.steady + 1);
+    p = conflict_decimal_print(p, (ngx_http_conflict_clock_usec()
+                                   + op->redis.clock) / 1000);
 
     p = ngx_cpymem(p, " 0 -", sizeof(" 0 -") - 1);
 

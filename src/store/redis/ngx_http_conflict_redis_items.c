@@ -18,7 +18,7 @@
 /*
  * Milliseconds.  How much a server's clock may have been set back between mark
  * and answer without being noticed, so an entry has to be so much older than
- * the mark; the time of a commit that a worker has computed is as exact.
+ * the mark.
  */
 #define NGX_HTTP_CONFLICT_REDIS_ITEMS_MARGIN   100
 

@@ -13,6 +13,28 @@ local verb = ARGV[6]
 local evicted = string.match(call('INFO', 'stats'), 'evicted_keys:(%d+)') or 0
 local words = { head, run, since, now, evicted }
 
+-- When an entry was saved is a time that a worker may have computed.  This
+-- server knows it as well: it gave the entry the ttl of one that is free.
+
+local full = max(ttl, 60000)
+
+local function saved_at(e)
+    local left = call('PTTL', key)
+    local at = max(e.u, now + left - full)
+
+    if left > full then
+        -- the ttl was longer then
+        call('PEXPIRE', key, full)
+        return now
+
+    elseif left < full * 3 / 4 then
+        -- a list extends it, as a read does, and then waits for the next one
+        call('PEXPIRE', key, full)
+    end
+
+    return at
+end
+
 for i = 1, verb == 'versions' and #KEYS or 0 do
 
     if i ~= 2 then
@@ -39,12 +61,7 @@ for i = 1, verb == 'versions' and #KEYS or 0 do
         elseif state == FREE and e.existence ~= DELETED and minted(e.v)
                and minted(e.v) > 0
         then
-            saved = text(e.u)
-
-            if now - e.u > ttl / 4 then
-                -- without a change of the entry, which is when it was saved
-                call('PEXPIRE', key, ttl)
-            end
+            saved = text(saved_at(e))
         end
 
         words[#words + 1] = minted(e.v) and e.v or '0'

@@ -490,6 +490,30 @@ is_deeply(json((seen())[-1]),
           'a JSON Patch tests it');
 
 
+=== what became of the questions is counted
+--- to: set
+--- more
+    location = /status { conflict_status json; }
+    location = /metrics { conflict_status prometheus; }
+--- steps
+my $v = changed('/plain/1', { n => 1 }, { n => 2 });
+
+sub counts { json(GET('/status'))->{resolver} }
+
+is_deeply(counts(), { merged => 0, refused => 0, failed => 0 }, 'none yet');
+
+for (['status=500', '{}'], ['status=503', '{}'], ['status=409', '{}'],
+     ['status=200', '{"n":3}'])
+{
+    answers(@$_);
+    PUT('/plain/1', { n => 3, base_version => $v }, 'X-User: ann');
+}
+
+is_deeply(counts(), { merged => 1, refused => 1, failed => 2 }, 'JSON');
+like(GET('/metrics')->{body}, qr/^nginx_conflict_resolver_total\{result="failed"\} 2$/m,
+     'metrics');
+
+
 === report mode asks nobody
 --- policy: merge report
 --- steps

@@ -14,7 +14,7 @@
 #include "process/ngx_http_conflict_random.h"
 
 
-#define NGX_HTTP_CONFLICT_RESOLVER_DETAIL  4096   /* bytes of a refusal's JSON */
+#define NGX_HTTP_CONFLICT_RESOLVER_DETAIL  4096   /* bytes of its refusal */
 
 
 static ngx_http_conflict_state_e ngx_http_conflict_resolver_answer_refuse(
@@ -84,6 +84,8 @@ ngx_http_conflict_resolver_answer(ngx_http_conflict_ctx_t *ctx)
                : ngx_http_conflict_resolver_answer_failed(ctx, failure);
     }
 
+    ngx_http_conflict_stats_resolver(NGX_HTTP_CONFLICT_RESOLVER_MERGED);
+
     ctx->merge.clashed = 0;
     ctx->flow.outcome = NGX_HTTP_CONFLICT_OUTCOME_MERGED;
     ctx->flow.action = NGX_HTTP_CONFLICT_ACTION_MERGE;
@@ -105,6 +107,8 @@ ngx_http_conflict_resolver_answer_refuse(ngx_http_conflict_ctx_t *ctx)
 {
     size_t                         bom;
     ngx_http_conflict_resolver_t  *resolver;
+
+    ngx_http_conflict_stats_resolver(NGX_HTTP_CONFLICT_RESOLVER_REFUSED);
 
     resolver = ctx->resolver;
 
@@ -129,6 +133,8 @@ ngx_http_conflict_resolver_answer_failed(ngx_http_conflict_ctx_t *ctx,
     const char *reason)
 {
     ngx_http_conflict_resolver_t  *resolver;
+
+    ngx_http_conflict_stats_resolver(NGX_HTTP_CONFLICT_RESOLVER_FAILED);
 
     resolver = ctx->resolver;
 

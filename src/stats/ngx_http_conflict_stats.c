@@ -12,7 +12,7 @@
 #include "process/ngx_http_conflict_failpoint.h"
 
 
-#define NGX_HTTP_CONFLICT_STATS_LAYOUT  4
+#define NGX_HTTP_CONFLICT_STATS_LAYOUT  5
 
 
 static ngx_int_t ngx_http_conflict_stats_init(ngx_shm_zone_t *shm_zone,
@@ -26,6 +26,11 @@ ngx_http_conflict_stats_t               *ngx_http_conflict_stats;
 
 static ngx_slab_pool_t                  *ngx_http_conflict_stats_pool;
 static ngx_http_conflict_worker_slot_t  *ngx_http_conflict_stats_worker;
+
+
+const char  *ngx_http_conflict_stats_results[] = {
+    "merged", "refused", "failed"
+};
 
 
 const uint32_t  ngx_http_conflict_latency_bounds[] = {
@@ -286,6 +291,16 @@ ngx_http_conflict_stats_slot(void)
     }
 
     return NULL;
+}
+
+
+void
+ngx_http_conflict_stats_resolver(ngx_uint_t result)
+{
+    if (ngx_http_conflict_stats) {
+        (void) ngx_atomic_fetch_add(&ngx_http_conflict_stats->resolver[result],
+                                    1);
+    }
 }
 
 

@@ -8,6 +8,7 @@ use Test::Nginx::Socket 'no_plan';
 my $Resolver = $ENV{TEST_NGINX_RESOLVER_PORT} = free_port();
 
 Conflict::start_server('resolver.py', $Resolver);
+fcgi_start();
 
 sub resolver { http('GET', shift, port => $Resolver)->{body} }
 sub asked { @{ json(resolver('/_asked')) } }
@@ -567,6 +568,93 @@ $v = changed('/plain/2', { n => 1 }, { n => 2 });
 is(PUT('/plain/2', { n => 3, base_version => $v }, 'X-User: ann',
        'X-To: guarded')->{status}, 204, 'a question is not a write');
 is(json(doc('/plain/2'))->{n}, 4, 'done');
+
+
+=== FastCGI, which reads method and length from variables
+--- to: fcgi
+--- more
+    location = /_resolver/fcgi {
+        internal;
+        fastcgi_pass 127.0.0.1:$TEST_NGINX_FCGI_PORT;
+        fastcgi_param REQUEST_METHOD $request_method;
+        fastcgi_param CONTENT_LENGTH $content_length;
+        fastcgi_param CONTENT_TYPE $content_type;
+        fastcgi_param REQUEST_URI $uri;
+    }
+    location = /_seen {
+        fastcgi_pass 127.0.0.1:$TEST_NGINX_FCGI_PORT;
+        fastcgi_param REQUEST_METHOD $request_method;
+        fastcgi_param REQUEST_URI $uri;
+        conflict off;
+    }
+--- steps
+my $v = changed('/plain/1', { n => 1 }, { n => 2 });
+my $r = PUT('/plain/1', { n => 3, base_version => $v }, 'X-User: ann',
+            'X-Up-Write: apply');
+is($r->{status}, 409, 'its 204 is no answer');
+
+my ($asked) = grep { $_->[1] eq '/_resolver/fcgi' } @{ json(GET('/_seen')) };
+
+is($asked->[0], 'POST', 'the method');
+is($asked->[2], length $asked->[3], 'the length');
+is(json($asked->[3])->{method}, 'PUT', 'the question');
+
+# the write after it is a PUT again
+
+is(PUT('/plain/1', { n => 4, base_version => json($r)->{version} },
+       'X-User: ann')->{status}, 204, 'another write');
+is((journal())[-1]{method}, 'PUT', 'its method');
+
+
+=== without request buffering, in a named location behind it
+--- to: streamed
+--- more
+    location = /_resolver/streamed {
+        internal;
+        try_files /none @streamed;
+    }
+    location @streamed {
+        rewrite ^ /sum break;
+        proxy_pass http://127.0.0.1:$TEST_NGINX_RESOLVER_PORT;
+        proxy_http_version 1.1;
+        proxy_request_buffering off;
+        proxy_buffering off;
+    }
+--- steps
+my $doc = { n => 1, t => 'x' x 200000 };
+my $v = changed('/plain/1', $doc, { n => 2 });
+
+is(PUT('/plain/1', { %$doc, n => 3, base_version => $v }, 'X-User: ann')
+   ->{status}, 204, 'resolved');
+is(json(doc('/plain/1'))->{n}, 4, 'done');
+is((journal())[-1]{method}, 'PUT', 'by a PUT');
+
+
+=== a link of an offline queue, and the next one
+--- rules
+    conflict_strip_base on;
+--- steps
+my $v = changed('/plain/1', { n => 10, t => 'a' }, { n => 15 });
+
+my $link = sub {
+    my ($n) = @_;
+
+    return ('X-User: ann', "Conflict-Chain: \"8f2c91d0\";base=$v;n=$n");
+};
+
+my $r = PUT('/plain/1', { n => 11, t => 'a' }, $link->(1));
+is($r->{status}, 204, 'the first');
+is(json(doc('/plain/1'))->{n}, 16, 'is resolved');
+
+# the second is based on the client's 11, not on the result
+
+$r = PUT('/plain/1', { n => 13, t => 'b' }, $link->(2));
+is($r->{status}, 204, 'the second');
+is(json((asked())[1]{body})->{base}{n}, 11, 'its base');
+is_deeply(json(doc('/plain/1')), { n => 18, t => 'b' }, 'nothing twice');
+
+$r = PUT('/plain/1', { n => 13, t => 'b' }, $link->(2));
+like(header($r, 'Conflict'), qr/^replayed;/, 'a retry');
 
 
 === the client has gone

@@ -657,6 +657,37 @@ $r = PUT('/plain/1', { n => 13, t => 'b' }, $link->(2));
 like(header($r, 'Conflict'), qr/^replayed;/, 'a retry');
 
 
+=== a retry of a write of unknown outcome is not asked about
+--- steps
+my $v = changed('/plain/1', { n => 10, t => 'a' }, { n => 15 });
+my $write = { n => 11, t => 'a', base_version => $v };
+
+is(PUT('/plain/1', $write, 'X-User: ann', 'X-Up-Write: apply close')->{status},
+   502, 'resolved, sent, and not answered');
+is(json(doc('/plain/1'))->{n}, 16, 'but done');
+
+my $r;
+until_true {
+    $r = PUT('/plain/1', $write, 'X-User: ann');
+    $r->{status} != 503;
+};
+
+like(header($r, 'Conflict'), qr/^replayed;/, 'the latest body shows it');
+
+# others have written since
+
+my $now = version(GET('/plain/1', 'X-User: bob'));
+is(PUT('/plain/1', { n => 20, t => 'a', base_version => $now }, 'X-User: bob')
+   ->{status}, 204, 'bob');
+
+$r = PUT('/plain/1', $write, 'X-User: ann');
+is($r->{status}, 409, 'it is not known');
+like(json($r)->{detail}, qr/unknown whether this write was already done/,
+     'why');
+is(scalar asked(), 1, 'asked once');
+is(json(doc('/plain/1'))->{n}, 20, 'done once');
+
+
 === the client has gone
 --- to: hold/sum
 --- within: timeout=1m

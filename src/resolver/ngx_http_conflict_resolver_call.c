@@ -258,7 +258,10 @@ ngx_http_conflict_resolver_call_done(ngx_http_request_t *r, void *data,
         return rc;
     }
 
-    if (rc == NGX_ERROR || rc >= NGX_HTTP_SPECIAL_RESPONSE) {
+    if (rc == NGX_HTTP_CLIENT_CLOSED_REQUEST) {
+        resolver->failure = "was not waited for, as the client is gone";
+
+    } else if (rc == NGX_ERROR || rc >= NGX_HTTP_SPECIAL_RESPONSE) {
         resolver->failure = "has not answered completely";
     }
 

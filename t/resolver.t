@@ -392,6 +392,7 @@ answers('status=200', '{"n":3}');
 my $r = PATCH('/assign/1', { n => 3, base_version => $v },
               'Content-Type: application/json', 'X-User: ann');
 is($r->{status}, 409, 'a member cannot be removed');
+like(header($r, 'Conflict'), qr/^rejected;.*;fields="n"$/, 'n has clashed');
 like(error_log(), qr/cannot make of the server's/, 'logged');
 
 answers('status=200', '{"n":3,"t":null}');

@@ -104,8 +104,18 @@ static const ngx_http_conflict_step_t  ngx_http_conflict_steps[] = {
         { "merge write", ngx_http_conflict_merge_write },
     [NGX_HTTP_CONFLICT_STATE_RESOLVER_ASK] =
         { "resolver ask", ngx_http_conflict_resolver_ask },
+    [NGX_HTTP_CONFLICT_STATE_RESOLVER_CLIENT] =
+        { "resolver client", ngx_http_conflict_resolver_ask_client },
+    [NGX_HTTP_CONFLICT_STATE_RESOLVER_QUESTION] =
+        { "resolver question", ngx_http_conflict_resolver_ask_question },
     [NGX_HTTP_CONFLICT_STATE_RESOLVER_ANSWER] =
         { "resolver answer", ngx_http_conflict_resolver_answer },
+    [NGX_HTTP_CONFLICT_STATE_RESOLVER_CHECK] =
+        { "resolver check", ngx_http_conflict_resolver_answer_check },
+    [NGX_HTTP_CONFLICT_STATE_RESOLVER_COMPARE] =
+        { "resolver compare", ngx_http_conflict_resolver_answer_compare },
+    [NGX_HTTP_CONFLICT_STATE_RESOLVER_FORWARD] =
+        { "resolver forward", ngx_http_conflict_resolver_answer_forward },
     [NGX_HTTP_CONFLICT_STATE_FORWARD] =
         { "forward", ngx_http_conflict_handler_forward },
     [NGX_HTTP_CONFLICT_STATE_REDIRECTED] =
@@ -724,6 +734,7 @@ ngx_http_conflict_handler_cleanup(ngx_http_conflict_ctx_t *ctx)
     ngx_http_conflict_diff_end(ctx);
     ngx_http_conflict_list_end(ctx);
     ngx_http_conflict_resolver_call_end(ctx);
+    ngx_http_conflict_resolver_pause_end(ctx);
 
     if (ctx->latest.started && !ctx->latest.done) {
         /* before the access log is written */

@@ -78,6 +78,20 @@ set_doc('/plain/products/7', '{"name":"lamp","price_cents":1200,'
 follow('docs/merge.md', 'What is merged');
 
 
+=== docs/resolver.md
+--- config eval
+my ($config) = main::page('docs/resolver.md') =~ /^```nginx\n(.*?)^```/ms;
+my $port = main::free_port();
+Conflict::start_server('resolver.py', $port);
+$config =~ s!http://127.0.0.1:3000!http://api/plain/stock/!;
+$config =~ s!http://127.0.0.1:3001!http://127.0.0.1:$port!;
+$config;
+--- steps
+set_doc('/plain/stock/7', '{"name":"lamp","left":5}');
+
+follow('docs/resolver.md');
+
+
 === docs/policies.md
 --- config eval
 my ($lww, $fields) = main::page('docs/policies.md') =~ /^```nginx\n(.*?)^```/msg;

@@ -83,6 +83,17 @@ __DATA__
         conflict_field /tags union;
         proxy_pass http://api;
     }
+    location /plain/refused/ {
+        conflict merge;
+        conflict_user $http_x_user;
+        conflict_resolver /refuses;
+        proxy_pass http://api;
+    }
+    location = /refuses {
+        internal;
+        default_type application/json;
+        return 409 '{"ask":"ann"}';
+    }
     location /plain/server/ {
         conflict merge;
         conflict_field /a server;
@@ -212,6 +223,11 @@ for my $accept ('', $problem) {
                headers => ['X-User: ann', $accept || 'X-A: b',
                            'Content-Type: application/json-patch+json']);
 }
+
+set_doc('/plain/refused/1', { a => 1 });
+$base = version(GET('/plain/refused/1', 'X-User: ann'));
+$put->('/plain/refused/1', qq({"a":2,"base_version":$base}), 'X-User: ann');
+$both->('/plain/refused/1', qq({"a":3,"base_version":$base}), 'X-User: ann');
 
 # other refusals
 

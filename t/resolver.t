@@ -8,6 +8,7 @@ use Test::Nginx::Socket 'no_plan';
 my $Resolver = $ENV{TEST_NGINX_RESOLVER_PORT} = free_port();
 
 Conflict::start_server('resolver.py', $Resolver);
+fcgi_start();
 
 sub resolver { http('GET', shift, port => $Resolver)->{body} }
 sub asked { @{ json(resolver('/_asked')) } }
@@ -391,6 +392,7 @@ answers('status=200', '{"n":3}');
 my $r = PATCH('/assign/1', { n => 3, base_version => $v },
               'Content-Type: application/json', 'X-User: ann');
 is($r->{status}, 409, 'a member cannot be removed');
+like(header($r, 'Conflict'), qr/^rejected;.*;fields="n"$/, 'n has clashed');
 like(error_log(), qr/cannot make of the server's/, 'logged');
 
 answers('status=200', '{"n":3,"t":null}');
@@ -490,6 +492,30 @@ is_deeply(json((seen())[-1]),
           'a JSON Patch tests it');
 
 
+=== what became of the questions is counted
+--- to: set
+--- more
+    location = /status { conflict_status json; }
+    location = /metrics { conflict_status prometheus; }
+--- steps
+my $v = changed('/plain/1', { n => 1 }, { n => 2 });
+
+sub counts { json(GET('/status'))->{resolver} }
+
+is_deeply(counts(), { merged => 0, refused => 0, failed => 0 }, 'none yet');
+
+for (['status=500', '{}'], ['status=503', '{}'], ['status=409', '{}'],
+     ['status=200', '{"n":3}'])
+{
+    answers(@$_);
+    PUT('/plain/1', { n => 3, base_version => $v }, 'X-User: ann');
+}
+
+is_deeply(counts(), { merged => 1, refused => 1, failed => 2 }, 'JSON');
+like(GET('/metrics')->{body}, qr/^nginx_conflict_resolver_total\{result="failed"\} 2$/m,
+     'metrics');
+
+
 === report mode asks nobody
 --- policy: merge report
 --- steps
@@ -543,6 +569,124 @@ $v = changed('/plain/2', { n => 1 }, { n => 2 });
 is(PUT('/plain/2', { n => 3, base_version => $v }, 'X-User: ann',
        'X-To: guarded')->{status}, 204, 'a question is not a write');
 is(json(doc('/plain/2'))->{n}, 4, 'done');
+
+
+=== FastCGI, which reads method and length from variables
+--- to: fcgi
+--- more
+    location = /_resolver/fcgi {
+        internal;
+        fastcgi_pass 127.0.0.1:$TEST_NGINX_FCGI_PORT;
+        fastcgi_param REQUEST_METHOD $request_method;
+        fastcgi_param CONTENT_LENGTH $content_length;
+        fastcgi_param CONTENT_TYPE $content_type;
+        fastcgi_param REQUEST_URI $uri;
+    }
+    location = /_seen {
+        fastcgi_pass 127.0.0.1:$TEST_NGINX_FCGI_PORT;
+        fastcgi_param REQUEST_METHOD $request_method;
+        fastcgi_param REQUEST_URI $uri;
+        conflict off;
+    }
+--- steps
+my $v = changed('/plain/1', { n => 1 }, { n => 2 });
+my $r = PUT('/plain/1', { n => 3, base_version => $v }, 'X-User: ann',
+            'X-Up-Write: apply');
+is($r->{status}, 409, 'its 204 is no answer');
+
+my ($asked) = grep { $_->[1] eq '/_resolver/fcgi' } @{ json(GET('/_seen')) };
+
+is($asked->[0], 'POST', 'the method');
+is($asked->[2], length $asked->[3], 'the length');
+is(json($asked->[3])->{method}, 'PUT', 'the question');
+
+# the write after it is a PUT again
+
+is(PUT('/plain/1', { n => 4, base_version => json($r)->{version} },
+       'X-User: ann')->{status}, 204, 'another write');
+is((journal())[-1]{method}, 'PUT', 'its method');
+
+
+=== without request buffering, in a named location behind it
+--- to: streamed
+--- more
+    location = /_resolver/streamed {
+        internal;
+        try_files /none @streamed;
+    }
+    location @streamed {
+        rewrite ^ /sum break;
+        proxy_pass http://127.0.0.1:$TEST_NGINX_RESOLVER_PORT;
+        proxy_http_version 1.1;
+        proxy_request_buffering off;
+        proxy_buffering off;
+    }
+--- steps
+my $doc = { n => 1, t => 'x' x 200000 };
+my $v = changed('/plain/1', $doc, { n => 2 });
+
+is(PUT('/plain/1', { %$doc, n => 3, base_version => $v }, 'X-User: ann')
+   ->{status}, 204, 'resolved');
+is(json(doc('/plain/1'))->{n}, 4, 'done');
+is((journal())[-1]{method}, 'PUT', 'by a PUT');
+
+
+=== a link of an offline queue, and the next one
+--- rules
+    conflict_strip_base on;
+--- steps
+my $v = changed('/plain/1', { n => 10, t => 'a' }, { n => 15 });
+
+my $link = sub {
+    my ($n) = @_;
+
+    return ('X-User: ann', "Conflict-Chain: \"8f2c91d0\";base=$v;n=$n");
+};
+
+my $r = PUT('/plain/1', { n => 11, t => 'a' }, $link->(1));
+is($r->{status}, 204, 'the first');
+is(json(doc('/plain/1'))->{n}, 16, 'is resolved');
+
+# the second is based on the client's 11, not on the result
+
+$r = PUT('/plain/1', { n => 13, t => 'b' }, $link->(2));
+is($r->{status}, 204, 'the second');
+is(json((asked())[1]{body})->{base}{n}, 11, 'its base');
+is_deeply(json(doc('/plain/1')), { n => 18, t => 'b' }, 'nothing twice');
+
+$r = PUT('/plain/1', { n => 13, t => 'b' }, $link->(2));
+like(header($r, 'Conflict'), qr/^replayed;/, 'a retry');
+
+
+=== a retry of a write of unknown outcome is not asked about
+--- steps
+my $v = changed('/plain/1', { n => 10, t => 'a' }, { n => 15 });
+my $write = { n => 11, t => 'a', base_version => $v };
+
+is(PUT('/plain/1', $write, 'X-User: ann', 'X-Up-Write: apply close')->{status},
+   502, 'resolved, sent, and not answered');
+is(json(doc('/plain/1'))->{n}, 16, 'but done');
+
+my $r;
+until_true {
+    $r = PUT('/plain/1', $write, 'X-User: ann');
+    $r->{status} != 503;
+};
+
+like(header($r, 'Conflict'), qr/^replayed;/, 'the latest body shows it');
+
+# others have written since
+
+my $now = version(GET('/plain/1', 'X-User: bob'));
+is(PUT('/plain/1', { n => 20, t => 'a', base_version => $now }, 'X-User: bob')
+   ->{status}, 204, 'bob');
+
+$r = PUT('/plain/1', $write, 'X-User: ann');
+is($r->{status}, 409, 'it is not known');
+like(json($r)->{detail}, qr/unknown whether this write was already done/,
+     'why');
+is(scalar asked(), 1, 'asked once');
+is(json(doc('/plain/1'))->{n}, 20, 'done once');
 
 
 === the client has gone

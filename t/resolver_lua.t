@@ -85,54 +85,80 @@ is(length doc('/plain/1')->{text}, 300000, 'the text');
 is(doc('/plain/1')->{notes}, "b\n--\nc", 'the notes');
 
 
-=== a handler that does not end holds neither the write nor the resource
+=== a handler that does not end holds neither the resource nor the worker
 --- to: /_slow timeout=300ms
 --- more
     location = /_slow {
         internal;
         content_by_lua_block {
-            ngx.log(ngx.NOTICE, "slow: begins")
-            ngx.sleep(2)
-            ngx.log(ngx.NOTICE, "slow: ends")
+            while not package.loaded.open do ngx.sleep(0.01) end
             ngx.header.content_type = "application/merge-patch+json"
             ngx.say('{"n":42}')
+        }
+    }
+    location = /_open {
+        content_by_lua_block { package.loaded.open = true }
+    }
+--- steps
+my $v = changed('/plain/1', { n => 1 }, { n => 2 });
+my $body = qq({"n":3,"base_version":$v});
+my $s = IO::Socket::INET->new('127.0.0.1:' . port()) or die;
+
+print $s "PUT /plain/1 HTTP/1.1\r\nHost: localhost\r\nX-User: ann\r\n"
+         . "Content-Type: application/json\r\nContent-Length: "
+         . length($body) . "\r\n\r\n$body"
+         . "GET /ping HTTP/1.1\r\nHost: localhost\r\n"
+         . "Connection: close\r\n\r\n";
+
+ok(until_true { log_count(qr/has not answered within its timeout/) }, 'logged');
+
+is((conflicts())[-1]{status}, 409, 'refused');
+
+my $w = version(GET('/plain/1', 'X-User: bob'));
+
+is(PUT('/plain/1', { n => 4, base_version => $w }, 'X-User: bob')->{status},
+   204, 'the next write');
+
+is(GET('/_open')->{status}, 200, 'now the handler ends');
+
+like(join('', <$s>), qr/^HTTP.1.1 409 .*"version_conflict".*pong/s,
+     'the response, and the next request on the connection');
+is(doc('/plain/1')->{n}, 4, 'the late answer is discarded');
+
+
+=== the same with requests of its own
+--- to: /_slow timeout=200ms
+--- more
+    location = /_data { internal; proxy_pass http://api/plain/data; }
+    location = /_slow {
+        internal;
+        content_by_lua_block {
+            ngx.req.set_header("X-Up-Read", "hold apply")
+            local first = ngx.location.capture("/_data")
+            ngx.req.clear_header("X-Up-Read")
+            local second = ngx.location.capture("/_data")
+            ngx.log(ngx.NOTICE, "slow: ends, ", first.status, second.status)
+            ngx.say('{}')
         }
     }
 --- steps
 my $v = changed('/plain/1', { n => 1 }, { n => 2 });
 
-# the connection stays open, and is used again once the handler has ended
+set_doc('/plain/data', { n => 1 });
 
-my $body = qq({"n":3,"base_version":$v});
-my $s = IO::Socket::INET->new("127.0.0.1:" . port()) or die;
+my $w = start('PUT', '/plain/1', body => { n => 3, base_version => $v },
+              headers => ['X-User: ann']);
 
-print $s "PUT /plain/1 HTTP/1.1\r\nHost: localhost\r\nX-User: ann\r\n"
-         . "Content-Type: application/json\r\nContent-Length: "
-         . length($body) . "\r\n\r\n$body";
+ok(until_true { log_count(qr/has not answered within its timeout/) }, 'logged');
 
-my ($head, $n) = ('');
+my $now = version(GET('/plain/1', 'X-User: bob'));
+is(PUT('/plain/1', { n => 4, base_version => $now }, 'X-User: bob')->{status},
+   204, 'the next write');
 
-while (<$s>) {
-    last if /^\r\n/;
-    $n = $1 if /^Content-Length: (\d+)/;
-    $head .= $_;
-}
+release();
 
-like($head, qr/^HTTP\/1.1 409 /, 'refused');
-is(log_count(qr/slow: ends/), 0, 'before the handler has ended');
-is(log_count(qr/has not answered within its timeout/), 1, 'logged');
-
-my $text;
-read $s, $text, $n;
-is(json($text)->{error}, 'version_conflict', 'the whole response');
-
-is(PUT('/plain/1', { n => 4, base_version => json($text)->{version} },
-       'X-User: ann')->{status}, 204, 'the next write');
-
-print $s "GET /ping HTTP/1.1\r\nHost: localhost\r\nConnection: close\r\n\r\n";
-like(join('', <$s>), qr/pong/, 'the next request on the connection');
-is(log_count(qr/slow: ends/), 1, 'after the handler');
-is(doc('/plain/1')->{n}, 4, 'whose answer is discarded');
+is(finish($w)->{status}, 409, 'the response');
+is(log_count(qr/slow: ends, 200200/), 1, 'the handler has ended');
 
 
 === the client has gone before the handler has ended
@@ -141,10 +167,13 @@ is(doc('/plain/1')->{n}, 4, 'whose answer is discarded');
     location = /_slow {
         internal;
         content_by_lua_block {
-            ngx.sleep(0.6)
+            while not package.loaded.open do ngx.sleep(0.01) end
             ngx.log(ngx.NOTICE, "slow: ends")
             ngx.say('{}')
         }
+    }
+    location = /_open {
+        content_by_lua_block { package.loaded.open = true }
     }
 --- steps
 my $v = changed('/plain/1', { n => 1 }, { n => 2 });
@@ -153,9 +182,10 @@ my $w = start('PUT', '/plain/1', body => { n => 3, base_version => $v },
 
 until_true { log_count(qr/has not answered within its timeout/) };
 close $w->{socket};
-until_true { log_count(qr/slow: ends/) };
+GET('/_open');
 
-is(GET('/ping')->{body}, 'pong', 'it lives');
+ok(until_true { log_count(qr/slow: ends/) }, 'it has ended');
+is(GET('/ping')->{body}, 'pong', 'and the worker lives');
 
 
 === a handler that makes requests of its own

@@ -33,7 +33,15 @@ ngx_http_conflict_directive_resolver(ngx_conf_t *cf, ngx_command_t *cmd,
 
     value = cf->args->elts;
 
-    if (cf->args->nelts == 2 && ngx_strcmp(value[1].data, "off") == 0) {
+    if (ngx_strcmp(value[1].data, "off") == 0) {
+
+        if (cf->args->nelts == 3) {
+            ngx_conf_log_error(NGX_LOG_EMERG, cf, 0,
+                               "invalid parameter \"%V\", \"off\" has no "
+                               "parameters", &value[2]);
+            return NGX_CONF_ERROR;
+        }
+
         nlcf->resolver = NULL;
         return NGX_CONF_OK;
     }

@@ -38,7 +38,12 @@ typedef enum {
     NGX_HTTP_CONFLICT_STATE_HISTORY_FOUND,
     NGX_HTTP_CONFLICT_STATE_MERGE_WRITE,          /* three-way merge */
     NGX_HTTP_CONFLICT_STATE_RESOLVER_ASK,         /* fields have clashed */
+    NGX_HTTP_CONFLICT_STATE_RESOLVER_CLIENT,      /* the client's document */
+    NGX_HTTP_CONFLICT_STATE_RESOLVER_QUESTION,
     NGX_HTTP_CONFLICT_STATE_RESOLVER_ANSWER,
+    NGX_HTTP_CONFLICT_STATE_RESOLVER_CHECK,       /* the answer's document */
+    NGX_HTTP_CONFLICT_STATE_RESOLVER_COMPARE,     /* with the client's */
+    NGX_HTTP_CONFLICT_STATE_RESOLVER_FORWARD,     /* as the client's body is */
     NGX_HTTP_CONFLICT_STATE_FORWARD,              /* pass to the upstream */
     NGX_HTTP_CONFLICT_STATE_REDIRECTED,           /* after that, internally */
 
@@ -274,6 +279,7 @@ typedef struct {
 typedef struct {
     ngx_http_request_t            *request;    /* the subrequest */
     ngx_event_t                    timer;
+    ngx_event_t                    pause;      /* between two steps */
     ngx_str_t                      uri;
     ngx_str_t                      args;
     ngx_str_t                      server;     /* the server's document */
@@ -283,11 +289,16 @@ typedef struct {
     u_char                        *data;       /* its body */
     size_t                         len;
     size_t                         size;       /* allocated */
+    ngx_str_t                      document;   /* of the answer */
+    ngx_str_t                      names;      /* of its fields that are not */
+    ngx_str_t                      fields;     /* the client's, as in a merge */
     ngx_str_t                      detail;     /* JSON of a refusal */
     const char                    *failure;    /* for the error log; NULL: it
                                                   has answered */
     unsigned                       page:1;     /* error_page is in progress */
     unsigned                       done:1;
+    unsigned                       paused:1;
+    unsigned                       based:1;    /* the base is a document */
     unsigned                       json:1;
     unsigned                       patch:1;    /* a merge patch of "merged" */
     unsigned                       encoded:1;

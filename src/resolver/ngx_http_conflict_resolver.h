@@ -15,10 +15,16 @@
 
 
 /*
- * The answer is here, or there will be none: forwards the write with the
- * resolver's document, or refuses it.
+ * The states after the answer, or its absence: its document is taken, checked,
+ * compared with the client's for the log, and forwarded.
  */
 ngx_http_conflict_state_e ngx_http_conflict_resolver_answer(
+    ngx_http_conflict_ctx_t *ctx);
+ngx_http_conflict_state_e ngx_http_conflict_resolver_answer_check(
+    ngx_http_conflict_ctx_t *ctx);
+ngx_http_conflict_state_e ngx_http_conflict_resolver_answer_compare(
+    ngx_http_conflict_ctx_t *ctx);
+ngx_http_conflict_state_e ngx_http_conflict_resolver_answer_forward(
     ngx_http_conflict_ctx_t *ctx);
 
 /* Refuses the write as without a resolver, and logs the reason. */
@@ -26,8 +32,15 @@ ngx_http_conflict_state_e ngx_http_conflict_resolver_answer_failed(
     ngx_http_conflict_ctx_t *ctx, const char *reason);
 
 
-/* Asks the resolver; the lease is held. */
+/*
+ * The states before the question: its target, the client's document, and what
+ * the rules have merged.  The lease is held.
+ */
 ngx_http_conflict_state_e ngx_http_conflict_resolver_ask(
+    ngx_http_conflict_ctx_t *ctx);
+ngx_http_conflict_state_e ngx_http_conflict_resolver_ask_client(
+    ngx_http_conflict_ctx_t *ctx);
+ngx_http_conflict_state_e ngx_http_conflict_resolver_ask_question(
     ngx_http_conflict_ctx_t *ctx);
 
 
@@ -46,6 +59,17 @@ ngx_int_t ngx_http_conflict_resolver_call_body(ngx_http_request_t *r,
 
 /* At the end of the request, which may have no resolver. */
 void ngx_http_conflict_resolver_call_end(ngx_http_conflict_ctx_t *ctx);
+
+
+/*
+ * The next state, which first returns "again" while ctx->resolver->paused is
+ * set, runs in another iteration of the event loop: each step may take as long
+ * as a merge.
+ */
+void ngx_http_conflict_resolver_pause(ngx_http_conflict_ctx_t *ctx);
+
+/* At the end of the request, which may have no resolver. */
+void ngx_http_conflict_resolver_pause_end(ngx_http_conflict_ctx_t *ctx);
 
 
 #endif /* _NGX_HTTP_CONFLICT_RESOLVER_H_INCLUDED_ */

@@ -14,32 +14,30 @@
 #include "process/ngx_http_conflict_random.h"
 
 
-#define NGX_HTTP_CONFLICT_RESOLVER_DETAIL  4096   /* bytes of a refusal's JSON */
+#define NGX_HTTP_CONFLICT_RESOLVER_DETAIL  4096   /* bytes of its refusal */
 
 
 static ngx_http_conflict_state_e ngx_http_conflict_resolver_answer_refuse(
     ngx_http_conflict_ctx_t *ctx);
+static ngx_http_conflict_state_e ngx_http_conflict_resolver_answer_next(
+    ngx_http_conflict_ctx_t *ctx, const char *failure,
+    ngx_http_conflict_state_e next);
 static const char *ngx_http_conflict_resolver_answer_status(
     ngx_http_conflict_resolver_t *resolver);
-static const char *ngx_http_conflict_resolver_answer_document(
-    ngx_http_conflict_ctx_t *ctx, conflict_buffer_t *out);
 static const char *ngx_http_conflict_resolver_answer_patched(
-    ngx_http_conflict_ctx_t *ctx, conflict_document_t *doc,
-    conflict_buffer_t *made);
-static u_char ngx_http_conflict_resolver_answer_type(const u_char *data,
-    size_t len);
+    ngx_http_conflict_ctx_t *ctx);
+static u_char ngx_http_conflict_resolver_answer_type(ngx_str_t *text);
 static const char *ngx_http_conflict_resolver_answer_owned(
-    ngx_http_conflict_ctx_t *ctx, conflict_document_t *doc,
-    conflict_buffer_t *out);
+    ngx_http_conflict_ctx_t *ctx);
 static void ngx_http_conflict_resolver_answer_input(
     ngx_http_conflict_ctx_t *ctx, conflict_merge_t *in);
+static ngx_int_t ngx_http_conflict_resolver_answer_fields(
+    ngx_http_conflict_ctx_t *ctx);
 static const char *ngx_http_conflict_resolver_answer_form(
     ngx_http_conflict_ctx_t *ctx, conflict_buffer_t *out);
 static const char *ngx_http_conflict_resolver_answer_version(
     ngx_http_conflict_ctx_t *ctx, conflict_document_t *version,
     conflict_buffer_t *out);
-static ngx_int_t ngx_http_conflict_resolver_answer_fields(
-    ngx_http_conflict_ctx_t *ctx, conflict_buffer_t *document);
 
 
 /* no memory */
@@ -50,9 +48,7 @@ static const char  ngx_http_conflict_resolver_error[] = "";
 ngx_http_conflict_state_e
 ngx_http_conflict_resolver_answer(ngx_http_conflict_ctx_t *ctx)
 {
-    ngx_int_t                      rc;
     const char                    *failure;
-    conflict_buffer_t              out;
     ngx_http_conflict_resolver_t  *resolver;
 
     resolver = ctx->resolver;
@@ -67,24 +63,98 @@ ngx_http_conflict_resolver_answer(ngx_http_conflict_ctx_t *ctx)
         return ngx_http_conflict_resolver_answer_refuse(ctx);
     }
 
+    resolver->document.data = resolver->data;
+    resolver->document.len = resolver->len;
+
     failure = ngx_http_conflict_resolver_answer_status(resolver);
 
-    if (failure) {
-        return ngx_http_conflict_resolver_answer_failed(ctx, failure);
+    if (failure == NULL && resolver->patch) {
+        failure = ngx_http_conflict_resolver_answer_patched(ctx);
+    }
+
+    return ngx_http_conflict_resolver_answer_next(ctx, failure,
+                                       NGX_HTTP_CONFLICT_STATE_RESOLVER_CHECK);
+}
+
+
+ngx_http_conflict_state_e
+ngx_http_conflict_resolver_answer_check(ngx_http_conflict_ctx_t *ctx)
+{
+    u_char                         type;
+    size_t                         bom;
+    ngx_str_t                     *document;
+    const char                    *failure;
+    ngx_http_conflict_resolver_t  *resolver;
+
+    resolver = ctx->resolver;
+    document = &resolver->document;
+
+    if (resolver->paused) {
+        return NGX_HTTP_CONFLICT_STATE_AGAIN;
+    }
+
+    bom = conflict_text_bom(document->data, document->len);
+
+    document->data += bom;
+    document->len -= bom;
+
+    type = ngx_http_conflict_resolver_answer_type(document);
+
+    failure = (type == ngx_http_conflict_resolver_answer_type(
+                                                           &resolver->server)
+               || type == ngx_http_conflict_resolver_answer_type(
+                                                           &resolver->client))
+              ? ngx_http_conflict_resolver_answer_owned(ctx)
+              : "has sent a document of another type than both sides have";
+
+    return ngx_http_conflict_resolver_answer_next(ctx, failure,
+                                     NGX_HTTP_CONFLICT_STATE_RESOLVER_COMPARE);
+}
+
+
+ngx_http_conflict_state_e
+ngx_http_conflict_resolver_answer_compare(ngx_http_conflict_ctx_t *ctx)
+{
+    if (ctx->resolver->paused) {
+        return NGX_HTTP_CONFLICT_STATE_AGAIN;
+    }
+
+    if (ngx_http_conflict_resolver_answer_fields(ctx) != NGX_OK) {
+        return NGX_HTTP_CONFLICT_STATE_ERROR;
+    }
+
+    return ngx_http_conflict_resolver_answer_next(ctx, NULL,
+                                     NGX_HTTP_CONFLICT_STATE_RESOLVER_FORWARD);
+}
+
+
+ngx_http_conflict_state_e
+ngx_http_conflict_resolver_answer_forward(ngx_http_conflict_ctx_t *ctx)
+{
+    ngx_int_t           rc;
+    const char         *failure;
+    conflict_buffer_t   out;
+
+    if (ctx->resolver->paused) {
+        return NGX_HTTP_CONFLICT_STATE_AGAIN;
     }
 
     ngx_memzero(&out, sizeof(conflict_buffer_t));
 
-    failure = ngx_http_conflict_resolver_answer_document(ctx, &out);
+    failure = ngx_http_conflict_resolver_answer_form(ctx, &out);
 
     if (failure) {
         conflict_buffer_free(&out);
-        return (failure == ngx_http_conflict_resolver_error)
-               ? NGX_HTTP_CONFLICT_STATE_ERROR
-               : ngx_http_conflict_resolver_answer_failed(ctx, failure);
+        return ngx_http_conflict_resolver_answer_next(ctx, failure,
+                                              NGX_HTTP_CONFLICT_STATE_FORWARD);
     }
 
+    ngx_http_conflict_stats_resolver(NGX_HTTP_CONFLICT_RESOLVER_MERGED);
+
     ctx->merge.clashed = 0;
+    ctx->merge.names = ctx->resolver->names;
+    ctx->merge.fields = ctx->resolver->fields;
+
     ctx->flow.outcome = NGX_HTTP_CONFLICT_OUTCOME_MERGED;
     ctx->flow.action = NGX_HTTP_CONFLICT_ACTION_MERGE;
     ctx->op->in.mixed = 1;
@@ -98,6 +168,26 @@ ngx_http_conflict_resolver_answer(ngx_http_conflict_ctx_t *ctx)
 }
 
 
+/* the next state in another event, or the end */
+
+static ngx_http_conflict_state_e
+ngx_http_conflict_resolver_answer_next(ngx_http_conflict_ctx_t *ctx,
+    const char *failure, ngx_http_conflict_state_e next)
+{
+    if (failure == ngx_http_conflict_resolver_error) {
+        return NGX_HTTP_CONFLICT_STATE_ERROR;
+    }
+
+    if (failure) {
+        return ngx_http_conflict_resolver_answer_failed(ctx, failure);
+    }
+
+    ngx_http_conflict_resolver_pause(ctx);
+
+    return next;
+}
+
+
 /* what the resolver says of it is shown to the client */
 
 static ngx_http_conflict_state_e
@@ -105,6 +195,8 @@ ngx_http_conflict_resolver_answer_refuse(ngx_http_conflict_ctx_t *ctx)
 {
     size_t                         bom;
     ngx_http_conflict_resolver_t  *resolver;
+
+    ngx_http_conflict_stats_resolver(NGX_HTTP_CONFLICT_RESOLVER_REFUSED);
 
     resolver = ctx->resolver;
 
@@ -129,6 +221,8 @@ ngx_http_conflict_resolver_answer_failed(ngx_http_conflict_ctx_t *ctx,
     const char *reason)
 {
     ngx_http_conflict_resolver_t  *resolver;
+
+    ngx_http_conflict_stats_resolver(NGX_HTTP_CONFLICT_RESOLVER_FAILED);
 
     resolver = ctx->resolver;
 
@@ -173,101 +267,59 @@ ngx_http_conflict_resolver_answer_status(ngx_http_conflict_resolver_t *resolver)
 }
 
 
-/* the body for the upstream; returns the reason why there is none */
-
-static const char *
-ngx_http_conflict_resolver_answer_document(ngx_http_conflict_ctx_t *ctx,
-    conflict_buffer_t *out)
-{
-    u_char                         type;
-    const char                    *failure;
-    conflict_buffer_t              made;
-    conflict_document_t            doc;
-    ngx_http_conflict_resolver_t  *resolver;
-
-    resolver = ctx->resolver;
-
-    doc.data = resolver->data;
-    doc.len = resolver->len;
-    doc.form = CONFLICT_FORM_WHOLE;
-
-    ngx_memzero(&made, sizeof(conflict_buffer_t));
-
-    if (resolver->patch) {
-        failure = ngx_http_conflict_resolver_answer_patched(ctx, &doc, &made);
-
-        if (failure) {
-            conflict_buffer_free(&made);
-            return failure;
-        }
-    }
-
-    type = ngx_http_conflict_resolver_answer_type(doc.data, doc.len);
-
-    if (type != ngx_http_conflict_resolver_answer_type(resolver->server.data,
-                                                       resolver->server.len)
-        && type != ngx_http_conflict_resolver_answer_type(resolver->client.data,
-                                                        resolver->client.len))
-    {
-        conflict_buffer_free(&made);
-        return "has sent a document of another type than both sides have";
-    }
-
-    failure = ngx_http_conflict_resolver_answer_owned(ctx, &doc, out);
-
-    conflict_buffer_free(&made);
-
-    if (failure == NULL
-        && ngx_http_conflict_resolver_answer_fields(ctx, out) != NGX_OK)
-    {
-        return ngx_http_conflict_resolver_error;
-    }
-
-    return failure ? failure : ngx_http_conflict_resolver_answer_form(ctx, out);
-}
-
-
 /* a patch of what the rules have merged becomes the document */
 
 static const char *
-ngx_http_conflict_resolver_answer_patched(ngx_http_conflict_ctx_t *ctx,
-    conflict_document_t *doc, conflict_buffer_t *made)
+ngx_http_conflict_resolver_answer_patched(ngx_http_conflict_ctx_t *ctx)
 {
-    conflict_document_t            from;
+    const char                    *failure;
+    conflict_buffer_t              made;
+    conflict_document_t            from, patch;
     ngx_http_conflict_resolver_t  *resolver;
 
     resolver = ctx->resolver;
 
     from.data = resolver->merged.data;
     from.len = resolver->merged.len;
+    from.form = CONFLICT_FORM_WHOLE;
 
-    doc->form = CONFLICT_FORM_MERGE_PATCH;
+    patch.data = resolver->document.data;
+    patch.len = resolver->document.len;
+    patch.form = CONFLICT_FORM_MERGE_PATCH;
 
-    if (ngx_http_conflict_partial_body_apply(ctx, &from, doc, made) != 0) {
-        return made->failed ? ngx_http_conflict_resolver_error
-                            : "has sent a patch that is not JSON, has a "
-                              "duplicate member or too many values";
+    ngx_memzero(&made, sizeof(conflict_buffer_t));
+
+    failure = NULL;
+
+    if (ngx_http_conflict_partial_body_apply(ctx, &from, &patch, &made) != 0) {
+        failure = "has sent a patch that is not JSON, has a duplicate member "
+                  "or too many values";
+
+    } else if (ngx_http_conflict_merge_write_copy(ctx->request->pool,
+                                                  &resolver->document, &made)
+               != NGX_OK)
+    {
+        failure = ngx_http_conflict_resolver_error;
     }
 
-    doc->data = made->data;
-    doc->len = made->len;
-    doc->form = CONFLICT_FORM_WHOLE;
+    conflict_buffer_free(&made);
 
-    return NULL;
+    return failure;
 }
 
 
 /* of a JSON text: "{", "[", or 0 for any other value */
 
 static u_char
-ngx_http_conflict_resolver_answer_type(const u_char *data, size_t len)
+ngx_http_conflict_resolver_answer_type(ngx_str_t *text)
 {
     size_t  i;
 
-    for (i = conflict_text_bom(data, len); i < len; i++) {
+    for (i = conflict_text_bom(text->data, text->len); i < text->len; i++) {
 
-        if (data[i] > ' ') {
-            return (data[i] == '{' || data[i] == '[') ? data[i] : 0;
+        if (text->data[i] > ' ') {
+            return (text->data[i] == '{' || text->data[i] == '[')
+                   ? text->data[i] : 0;
         }
     }
 
@@ -281,38 +333,41 @@ ngx_http_conflict_resolver_answer_type(const u_char *data, size_t len)
  */
 
 static const char *
-ngx_http_conflict_resolver_answer_owned(ngx_http_conflict_ctx_t *ctx,
-    conflict_document_t *doc, conflict_buffer_t *out)
+ngx_http_conflict_resolver_answer_owned(ngx_http_conflict_ctx_t *ctx)
 {
-    size_t              bom;
-    const char         *failure;
-    conflict_merge_t    in;
-    conflict_merged_t   merged;
+    const char                    *failure;
+    conflict_merge_t               in;
+    conflict_merged_t              merged;
+    ngx_http_conflict_resolver_t  *resolver;
 
-    bom = conflict_text_bom(doc->data, doc->len);
-
-    doc->data += bom;
-    doc->len -= bom;
+    resolver = ctx->resolver;
 
     ngx_http_conflict_resolver_answer_input(ctx, &in);
 
     in.fields = ctx->conf->fields->elts;
     in.n = ctx->conf->fields->nelts;
-    in.client = *doc;
-    in.server.data = ctx->resolver->server.data;
-    in.server.len = ctx->resolver->server.len;
+    in.client.data = resolver->document.data;
+    in.client.len = resolver->document.len;
+    in.server.data = resolver->server.data;
+    in.server.len = resolver->server.len;
 
     failure = NULL;
 
     switch (conflict_merge(&in, &merged)) {
 
     case CONFLICT_MERGE_SAME:
-        conflict_buffer_add(out, doc->data, doc->len);
         break;
 
     case CONFLICT_MERGE_DONE:
-        *out = merged.text;
-        ngx_memzero(&merged.text, sizeof(conflict_buffer_t));
+
+        if (ngx_http_conflict_merge_write_copy(ctx->request->pool,
+                                               &resolver->document,
+                                               &merged.text)
+            != NGX_OK)
+        {
+            failure = ngx_http_conflict_resolver_error;
+        }
+
         break;
 
     case CONFLICT_MERGE_CLASH:
@@ -337,10 +392,6 @@ ngx_http_conflict_resolver_answer_owned(ngx_http_conflict_ctx_t *ctx,
     }
 
     conflict_merge_free(&merged);
-
-    if (failure == NULL && out->failed) {
-        failure = ngx_http_conflict_resolver_error;
-    }
 
     return failure;
 }
@@ -370,7 +421,6 @@ ngx_http_conflict_resolver_answer_form(ngx_http_conflict_ctx_t *ctx,
 {
     int                            rc;
     ngx_str_t                      text;
-    conflict_buffer_t              made;
     conflict_document_t            from, to, version;
     ngx_http_conflict_loc_conf_t  *nlcf;
 
@@ -387,27 +437,25 @@ ngx_http_conflict_resolver_answer_form(ngx_http_conflict_ctx_t *ctx,
     version.data = text.data;
     version.len = text.len;
 
-    if (ctx->merge.form == CONFLICT_FORM_WHOLE) {
-        return ngx_http_conflict_resolver_answer_version(ctx, &version, out);
-    }
-
     from.data = ctx->resolver->server.data;
     from.len = ctx->resolver->server.len;
-    to.data = out->data;
-    to.len = out->len;
+    to.data = ctx->resolver->document.data;
+    to.len = ctx->resolver->document.len;
 
-    ngx_memzero(&made, sizeof(conflict_buffer_t));
+    if (ctx->merge.form == CONFLICT_FORM_WHOLE) {
+        conflict_buffer_add(out, to.data, to.len);
+
+        return out->failed ? ngx_http_conflict_resolver_error
+               : ngx_http_conflict_resolver_answer_version(ctx, &version, out);
+    }
 
     rc = (ctx->merge.form == CONFLICT_FORM_JSON_PATCH)
-         ? conflict_patch_make(&from, &to, nlcf->base->pointer, &version, &made,
+         ? conflict_patch_make(&from, &to, nlcf->base->pointer, &version, out,
                                nlcf->max_values,
                                ngx_http_conflict_random_seed())
          : conflict_part_diff(&from, &to, ctx->merge.form, nlcf->base->pointer,
-                              &made, nlcf->max_values,
+                              out, nlcf->max_values,
                               ngx_http_conflict_random_seed());
-
-    conflict_buffer_free(out);
-    *out = made;
 
     if (rc != 0) {
         return "has sent a document that the client's kind of body cannot "
@@ -477,27 +525,26 @@ ngx_http_conflict_resolver_answer_version(ngx_http_conflict_ctx_t *ctx,
 /* those that are not as in the client's document, for the log */
 
 static ngx_int_t
-ngx_http_conflict_resolver_answer_fields(ngx_http_conflict_ctx_t *ctx,
-    conflict_buffer_t *document)
+ngx_http_conflict_resolver_answer_fields(ngx_http_conflict_ctx_t *ctx)
 {
-    ngx_int_t                   rc;
-    ngx_pool_t                 *pool;
-    conflict_merge_t            in;
-    conflict_merged_t           merged;
-    ngx_http_conflict_merge_t  *merge;
+    ngx_int_t                      rc;
+    ngx_pool_t                    *pool;
+    conflict_merge_t               in;
+    conflict_merged_t              merged;
+    ngx_http_conflict_resolver_t  *resolver;
 
     pool = ctx->request->pool;
-    merge = &ctx->merge;
+    resolver = ctx->resolver;
 
     ngx_http_conflict_resolver_answer_input(ctx, &in);
 
     /* without a base every difference is a clash */
 
     in.stale = 1;
-    in.client.data = document->data;
-    in.client.len = document->len;
-    in.server.data = ctx->resolver->client.data;
-    in.server.len = ctx->resolver->client.len;
+    in.client.data = resolver->document.data;
+    in.client.len = resolver->document.len;
+    in.server.data = resolver->client.data;
+    in.server.len = resolver->client.len;
 
     rc = NGX_OK;
 
@@ -506,10 +553,10 @@ ngx_http_conflict_resolver_answer_fields(ngx_http_conflict_ctx_t *ctx,
     case CONFLICT_MERGE_SAME:
     case CONFLICT_MERGE_CLASH:
 
-        if (ngx_http_conflict_merge_write_copy(pool, &merge->names,
+        if (ngx_http_conflict_merge_write_copy(pool, &resolver->names,
                                                &merged.names)
             != NGX_OK
-            || ngx_http_conflict_merge_write_copy(pool, &merge->fields,
+            || ngx_http_conflict_merge_write_copy(pool, &resolver->fields,
                                                   &merged.fields)
                != NGX_OK)
         {
@@ -522,8 +569,9 @@ ngx_http_conflict_resolver_answer_fields(ngx_http_conflict_ctx_t *ctx,
         rc = NGX_ERROR;
         break;
 
-    default: /* more values than can be compared: the clashes stay listed */
-        break;
+    default: /* more values than can be compared */
+        resolver->names = ctx->merge.names;
+        resolver->fields = ctx->merge.fields;
     }
 
     conflict_merge_free(&merged);

@@ -17,12 +17,10 @@
 
 static ngx_int_t ngx_http_conflict_resolver_ask_target(
     ngx_http_conflict_ctx_t *ctx);
-static ngx_int_t ngx_http_conflict_resolver_ask_client(
+static ngx_int_t ngx_http_conflict_resolver_ask_apply(
     ngx_http_conflict_ctx_t *ctx);
 static ngx_int_t ngx_http_conflict_resolver_ask_merged(
     ngx_http_conflict_ctx_t *ctx);
-static ngx_uint_t ngx_http_conflict_resolver_ask_based(
-    ngx_http_conflict_merge_t *merge);
 static ngx_int_t ngx_http_conflict_resolver_ask_write(
     ngx_http_conflict_ctx_t *ctx, ngx_http_conflict_writer_t *out);
 static json_t *ngx_http_conflict_resolver_ask_head(
@@ -31,41 +29,98 @@ static void ngx_http_conflict_resolver_ask_document(
     ngx_http_conflict_writer_t *out, const char *name, ngx_str_t *text);
 
 
+static const char  ngx_http_conflict_resolver_limit[] =
+    "cannot be asked, the documents have more values than "
+    "\"conflict_max_values\"";
+
+
 ngx_http_conflict_state_e
 ngx_http_conflict_resolver_ask(ngx_http_conflict_ctx_t *ctx)
 {
-    ngx_int_t                      rc;
-    ngx_http_conflict_writer_t     out;
-    ngx_http_conflict_resolver_t  *resolver;
-
-    resolver = ngx_pcalloc(ctx->request->pool,
-                           sizeof(ngx_http_conflict_resolver_t));
-    if (resolver == NULL) {
+    ctx->resolver = ngx_pcalloc(ctx->request->pool,
+                                sizeof(ngx_http_conflict_resolver_t));
+    if (ctx->resolver == NULL) {
         return NGX_HTTP_CONFLICT_STATE_ERROR;
     }
 
-    ctx->resolver = resolver;
+    switch (ngx_http_conflict_resolver_ask_target(ctx)) {
 
-    rc = ngx_http_conflict_resolver_ask_target(ctx);
+    case NGX_OK:
+        ngx_http_conflict_resolver_pause(ctx);
+        return NGX_HTTP_CONFLICT_STATE_RESOLVER_CLIENT;
+
+    case NGX_DECLINED:
+        return ngx_http_conflict_resolver_answer_failed(ctx,
+                                    "cannot be asked, its URI is not a path");
+
+    default: /* NGX_ERROR */
+        return NGX_HTTP_CONFLICT_STATE_ERROR;
+    }
+}
+
+
+/*
+ * The document that the client wants: its body, or what its part or patch
+ * makes of the base; of the server's document if the base is not known.
+ */
+
+ngx_http_conflict_state_e
+ngx_http_conflict_resolver_ask_client(ngx_http_conflict_ctx_t *ctx)
+{
+    conflict_document_t           *base;
+    ngx_http_conflict_resolver_t  *resolver;
+
+    resolver = ctx->resolver;
+
+    if (resolver->paused) {
+        return NGX_HTTP_CONFLICT_STATE_AGAIN;
+    }
+
+    base = &ctx->merge.base;
+
+    /* a part of a base is of no use to a resolver */
+
+    resolver->based = (base->data && base->form == CONFLICT_FORM_WHOLE
+                       && conflict_scan_valid(base->data, base->len));
+
+    ngx_http_conflict_latest_document_get(ctx, &resolver->server);
+
+    if (ctx->merge.form == CONFLICT_FORM_WHOLE) {
+        resolver->client = ctx->merge.client;
+        return NGX_HTTP_CONFLICT_STATE_RESOLVER_QUESTION;
+    }
+
+    switch (ngx_http_conflict_resolver_ask_apply(ctx)) {
+
+    case NGX_OK:
+        ngx_http_conflict_resolver_pause(ctx);
+        return NGX_HTTP_CONFLICT_STATE_RESOLVER_QUESTION;
+
+    case NGX_DECLINED:
+        return ngx_http_conflict_resolver_answer_failed(ctx,
+                                             ngx_http_conflict_resolver_limit);
+
+    default: /* NGX_ERROR */
+        return NGX_HTTP_CONFLICT_STATE_ERROR;
+    }
+}
+
+
+ngx_http_conflict_state_e
+ngx_http_conflict_resolver_ask_question(ngx_http_conflict_ctx_t *ctx)
+{
+    ngx_int_t                    rc;
+    ngx_http_conflict_writer_t   out;
+
+    if (ctx->resolver->paused) {
+        return NGX_HTTP_CONFLICT_STATE_AGAIN;
+    }
+
+    rc = ngx_http_conflict_resolver_ask_merged(ctx);
 
     if (rc == NGX_DECLINED) {
         return ngx_http_conflict_resolver_answer_failed(ctx,
-                                  "cannot be asked, its URI is not a path");
-    }
-
-    if (rc == NGX_OK) {
-        ngx_http_conflict_latest_document_get(ctx, &resolver->server);
-        rc = ngx_http_conflict_resolver_ask_client(ctx);
-    }
-
-    if (rc == NGX_OK) {
-        rc = ngx_http_conflict_resolver_ask_merged(ctx);
-    }
-
-    if (rc == NGX_DECLINED) {
-        return ngx_http_conflict_resolver_answer_failed(ctx,
-                                  "cannot be asked, the documents have more "
-                                  "values than \"conflict_max_values\"");
+                                             ngx_http_conflict_resolver_limit);
     }
 
     if (rc != NGX_OK
@@ -100,15 +155,10 @@ ngx_http_conflict_resolver_ask_target(ngx_http_conflict_ctx_t *ctx)
 }
 
 
-/*
- * The document that the client wants: its body, or what its part or patch
- * makes of the base; of the server's document if the base is not known.
- */
-
 static ngx_int_t
-ngx_http_conflict_resolver_ask_client(ngx_http_conflict_ctx_t *ctx)
+ngx_http_conflict_resolver_ask_apply(ngx_http_conflict_ctx_t *ctx)
 {
-    int                            rc;
+    ngx_int_t                      rc;
     conflict_buffer_t              out;
     conflict_document_t            doc, part;
     ngx_http_conflict_merge_t     *merge;
@@ -116,11 +166,6 @@ ngx_http_conflict_resolver_ask_client(ngx_http_conflict_ctx_t *ctx)
 
     merge = &ctx->merge;
     resolver = ctx->resolver;
-
-    if (merge->form == CONFLICT_FORM_WHOLE) {
-        resolver->client = merge->client;
-        return NGX_OK;
-    }
 
     part.data = merge->client.data;
     part.len = merge->client.len;
@@ -130,21 +175,19 @@ ngx_http_conflict_resolver_ask_client(ngx_http_conflict_ctx_t *ctx)
     doc.len = resolver->server.len;
     doc.form = CONFLICT_FORM_WHOLE;
 
-    if (ngx_http_conflict_resolver_ask_based(merge)) {
+    if (resolver->based) {
         doc = merge->base;
     }
 
     ngx_memzero(&out, sizeof(conflict_buffer_t));
 
-    rc = ngx_http_conflict_partial_body_apply(ctx, &doc, &part, &out);
+    rc = NGX_DECLINED;
 
-    if (rc != 0) {
-        conflict_buffer_free(&out);
-        return NGX_DECLINED;
+    if (ngx_http_conflict_partial_body_apply(ctx, &doc, &part, &out) == 0) {
+        rc = ngx_http_conflict_merge_write_copy(ctx->request->pool,
+                                                &resolver->client, &out);
     }
 
-    rc = (int) ngx_http_conflict_merge_write_copy(ctx->request->pool,
-                                                  &resolver->client, &out);
     conflict_buffer_free(&out);
 
     return rc;
@@ -167,8 +210,7 @@ ngx_http_conflict_resolver_ask_merged(ngx_http_conflict_ctx_t *ctx)
 
     in.stale = 1;
     in.yields = 1;
-    in.edited = (ctx->merge.form != CONFLICT_FORM_WHOLE
-                 && ngx_http_conflict_resolver_ask_based(&ctx->merge));
+    in.edited = (resolver->based && ctx->merge.form != CONFLICT_FORM_WHOLE);
     in.values = ctx->conf->max_values;
     in.seed = ngx_http_conflict_random_seed();
     in.ignored = ctx->conf->base->pointer;
@@ -208,16 +250,6 @@ ngx_http_conflict_resolver_ask_merged(ngx_http_conflict_ctx_t *ctx)
 }
 
 
-/* a part of a base is of no use to a resolver */
-
-static ngx_uint_t
-ngx_http_conflict_resolver_ask_based(ngx_http_conflict_merge_t *merge)
-{
-    return merge->base.data && merge->base.form == CONFLICT_FORM_WHOLE
-           && conflict_scan_valid(merge->base.data, merge->base.len);
-}
-
-
 /* documents byte for byte, as jansson would change their numbers */
 
 static ngx_int_t
@@ -233,7 +265,7 @@ ngx_http_conflict_resolver_ask_write(ngx_http_conflict_ctx_t *ctx,
 
     ngx_str_null(&base);
 
-    if (ngx_http_conflict_resolver_ask_based(merge)) {
+    if (resolver->based) {
 
         /* the operation, which has the text, may be released earlier */
 
@@ -311,9 +343,8 @@ ngx_http_conflict_resolver_ask_head(ngx_http_conflict_ctx_t *ctx)
     ngx_http_conflict_json_set(&json, "version",
                                ngx_http_conflict_answer_version(ctx));
     ngx_http_conflict_json_set(&json, "base_held",
-                               json_boolean(
-                                 ngx_http_conflict_resolver_ask_based(
-                                                              &ctx->merge)));
+                               json_boolean(ctx->resolver->based));
+
     return json;
 }
 

@@ -41,8 +41,6 @@ static ngx_table_elt_t *ngx_http_conflict_resolver_call_header_add(
 static ngx_int_t ngx_http_conflict_resolver_call_done(ngx_http_request_t *r,
     void *data, ngx_int_t rc);
 static void ngx_http_conflict_resolver_call_timeout(ngx_event_t *ev);
-static void ngx_http_conflict_resolver_call_detach(ngx_http_request_t *r,
-    ngx_http_request_t *sr);
 static ngx_int_t ngx_http_conflict_resolver_call_save(ngx_http_request_t *r,
     ngx_http_conflict_resolver_t *resolver, ngx_buf_t *b);
 
@@ -260,7 +258,10 @@ ngx_http_conflict_resolver_call_done(ngx_http_request_t *r, void *data,
         return rc;
     }
 
-    if (rc == NGX_ERROR || rc >= NGX_HTTP_SPECIAL_RESPONSE) {
+    if (rc == NGX_HTTP_CLIENT_CLOSED_REQUEST) {
+        resolver->failure = "was not waited for, as the client is gone";
+
+    } else if (rc == NGX_ERROR || rc >= NGX_HTTP_SPECIAL_RESPONSE) {
         resolver->failure = "has not answered completely";
     }
 
@@ -271,8 +272,9 @@ ngx_http_conflict_resolver_call_done(ngx_http_request_t *r, void *data,
 
 
 /*
- * An upstream is ended.  A handler without one cannot be: it goes on in the
- * background, and its answer is discarded.
+ * An upstream is ended.  A handler without one cannot be: the write goes on,
+ * but nginx sends its response only after the end of that handler, whose own
+ * output is discarded.
  */
 
 static void
@@ -280,23 +282,20 @@ ngx_http_conflict_resolver_call_timeout(ngx_event_t *ev)
 {
     ngx_http_conflict_ctx_t *ctx = ev->data;
 
-    ngx_connection_t              *c;
-    ngx_http_request_t            *r, *sr;
-    ngx_http_upstream_t           *u;
-    ngx_http_conflict_resolver_t  *resolver;
+    ngx_connection_t     *c;
+    ngx_http_request_t   *r, *sr;
+    ngx_http_upstream_t  *u;
 
     r = ctx->request;
-    resolver = ctx->resolver;
-    sr = resolver->request;
+    sr = ctx->resolver->request;
     c = r->connection;
     u = sr->upstream;
 
     ngx_http_set_log_request(c->log, r);
 
-    resolver->failure = "has not answered within its timeout";
+    ctx->resolver->failure = "has not answered within its timeout";
 
     ngx_http_conflict_resolver_call_end(ctx);
-    ngx_http_conflict_resolver_call_detach(r, sr);
 
     if (u && u->cleanup && !sr->aio) {
 
@@ -305,32 +304,16 @@ ngx_http_conflict_resolver_call_timeout(ngx_event_t *ev)
         r->count++;
         (*u->cleanup)(sr);
 
-        sr->buffered = 0;
         ngx_http_finalize_request(sr, NGX_ERROR);
     }
 
-    ngx_http_conflict_store_call_resume(r);
-}
-
-
-/* as if it had been one in the background from the beginning */
-
-static void
-ngx_http_conflict_resolver_call_detach(ngx_http_request_t *r,
-    ngx_http_request_t *sr)
-{
-    ngx_http_postponed_request_t  **pr;
-
-    for (pr = &r->postponed; *pr; pr = &(*pr)->next) {
-
-        if ((*pr)->request == sr) {
-            *pr = (*pr)->next;
-            break;
-        }
+    if (sr->done) {
+        /* nginx has woken the main request */
+        ngx_http_run_posted_requests(c);
+        return;
     }
 
-    sr->background = 1;
-    r->connection->data = r;
+    ngx_http_conflict_store_call_resume(r);
 }
 
 

@@ -28,6 +28,11 @@ static ngx_slab_pool_t                  *ngx_http_conflict_stats_pool;
 static ngx_http_conflict_worker_slot_t  *ngx_http_conflict_stats_worker;
 
 
+const char  *ngx_http_conflict_stats_results[] = {
+    "merged", "refused", "failed"
+};
+
+
 const uint32_t  ngx_http_conflict_latency_bounds[] = {
     100, 250, 500, 1000, 2500, 5000, 10000, 25000, 50000, 100000, 250000
 };
@@ -286,6 +291,16 @@ ngx_http_conflict_stats_slot(void)
     }
 
     return NULL;
+}
+
+
+void
+ngx_http_conflict_stats_resolver(ngx_uint_t result)
+{
+    if (ngx_http_conflict_stats) {
+        (void) ngx_atomic_fetch_add(&ngx_http_conflict_stats->resolver[result],
+                                    1);
+    }
 }
 
 

@@ -68,6 +68,14 @@
 #define NGX_HTTP_CONFLICT_LATENCY_BUCKETS  12
 
 
+/* what has become of questions to a resolver */
+
+#define NGX_HTTP_CONFLICT_RESOLVER_MERGED   0
+#define NGX_HTTP_CONFLICT_RESOLVER_REFUSED  1
+#define NGX_HTTP_CONFLICT_RESOLVER_FAILED   2
+#define NGX_HTTP_CONFLICT_RESOLVER_RESULTS  3
+
+
 /* truncated, and without control characters */
 
 typedef struct {
@@ -173,6 +181,8 @@ typedef struct {
     ngx_uint_t                       n_routes;
     ngx_uint_t                       next_line;
     ngx_atomic_t                     audit_errors;
+    ngx_atomic_t                     resolver
+                                        [NGX_HTTP_CONFLICT_RESOLVER_RESULTS];
     ngx_http_conflict_store_stats_t  store[NGX_HTTP_CONFLICT_STORE_STATS];
     ngx_http_conflict_worker_slot_t  worker[NGX_HTTP_CONFLICT_STATS_WORKERS];
     ngx_http_conflict_stats_top_t    tops[2];    /* even and odd days */
@@ -183,6 +193,9 @@ typedef struct {
 
 /* In a worker; NULL: nothing is counted, no location has conflict_status. */
 extern ngx_http_conflict_stats_t  *ngx_http_conflict_stats;
+
+/* The names of the results of a resolver. */
+extern const char  *ngx_http_conflict_stats_results[];
 
 /* Upper bounds of the buckets but the last one, microseconds. */
 extern const uint32_t  ngx_http_conflict_latency_bounds[];
@@ -213,6 +226,9 @@ void ngx_http_conflict_stats_count(ngx_http_conflict_route_stats_t *route,
 
 /* Finds or creates the counters of a store.  NULL: too many stores.  Locks. */
 ngx_http_conflict_store_stats_t *ngx_http_conflict_stats_store(ngx_str_t *name);
+
+/* Counts a result of a resolver. */
+void ngx_http_conflict_stats_resolver(ngx_uint_t result);
 
 /* Adds n, which may be negative, to the leases held by this worker. */
 void ngx_http_conflict_stats_lease(ngx_int_t n);

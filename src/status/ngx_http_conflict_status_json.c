@@ -89,7 +89,7 @@ static json_t *
 ngx_http_conflict_status_json_head(ngx_http_conflict_snapshot_t **snapshot,
     ngx_uint_t n)
 {
-    json_t      *json, *store, *stores;
+    json_t      *json, *resolver, *store, *stores;
     int64_t      now;
     ngx_uint_t   i;
 
@@ -113,6 +113,16 @@ ngx_http_conflict_status_json_head(ngx_http_conflict_snapshot_t **snapshot,
                                          ngx_http_conflict_stats_leases());
     ngx_http_conflict_status_json_number(&json, "audit_errors",
                                          ngx_http_conflict_stats->audit_errors);
+
+    resolver = json_object();
+
+    for (i = 0; i < NGX_HTTP_CONFLICT_RESOLVER_RESULTS; i++) {
+        ngx_http_conflict_status_json_number(&resolver,
+                                         ngx_http_conflict_stats_results[i],
+                                         ngx_http_conflict_stats->resolver[i]);
+    }
+
+    ngx_http_conflict_json_set(&json, "resolver", resolver);
     ngx_http_conflict_json_set(&json, "stores", stores);
 
     return json;

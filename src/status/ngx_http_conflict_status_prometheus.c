@@ -142,6 +142,16 @@ ngx_http_conflict_status_prometheus(ngx_http_conflict_writer_t *out,
                                    "nginx_conflict_audit_errors_total %uA\n",
                                    stats->audit_errors);
 
+    ngx_http_conflict_status_prometheus_metric(out, "resolver_total", "counter",
+                                    "Questions to a resolver by their result");
+
+    for (i = 0; i < NGX_HTTP_CONFLICT_RESOLVER_RESULTS; i++) {
+        ngx_http_conflict_writer_print(out, "nginx_conflict_resolver_total"
+                                            "{result=\"%s\"} %uA\n",
+                                       ngx_http_conflict_stats_results[i],
+                                       stats->resolver[i]);
+    }
+
     ngx_http_conflict_status_prometheus_stores(out, snapshot, n);
     ngx_http_conflict_status_prometheus_latency(out, snapshot, n);
 }

@@ -469,8 +469,8 @@ ngx_http_conflict_merge_write_done(ngx_http_request_t *r,
 
 
 /*
- * It runs once, and not for a retry of a write of unknown outcome: that may
- * have been done, and what the resolver makes of it would be done twice.
+ * Whether the resolver is asked: not for a retry of a write of unknown outcome,
+ * since what it has made of the first attempt may have been done.
  */
 
 static ngx_uint_t

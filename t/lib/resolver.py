@@ -8,6 +8,7 @@
 #
 #   /sum      what the rules have merged, with both sides' steps of each number
 #             that clashes
+#   /stock    the same; refuses a number below zero
 #   /client   the same with the client's values
 #   /set      the response of the last PUT /_set?status=N&type=TYPE, whose body
 #             it has; "header=NAME:VALUE" adds a header, "chunked=1" omits the
@@ -49,13 +50,16 @@ def resolve(question, how):
         field = clash['field']
         value = find(question['client'], field)
 
-        if how == 'sum':
+        if how in ('sum', 'stock'):
             value += (find(question['server'], field)
                       - find(question['base'], field))
 
+        if how == 'stock' and value < 0:
+            return 409, json.dumps({'left': find(merged, field)}).encode()
+
         put(merged, field, value)
 
-    return json.dumps(merged).encode()
+    return 200, json.dumps(merged).encode()
 
 
 class Handler(BaseHTTPRequestHandler):
@@ -118,10 +122,10 @@ class Handler(BaseHTTPRequestHandler):
             args = dict(answer)
             self.reply(int(args.pop('status', 200)), args.pop('body'),
                        args.pop('type', 'application/json'), **args)
-        elif path == '/sum' and not json.loads(body)['base_held']:
+        elif path != '/client' and not json.loads(body)['base_held']:
             self.reply(409, b'{"why":"no base"}')
         else:
-            self.reply(200, resolve(json.loads(body), path[1:]))
+            self.reply(*resolve(json.loads(body), path[1:]))
 
 
 def serve(conn):

@@ -538,6 +538,22 @@ is(GET('/blank/', ann())->{status}, 404, 'no key');
 is(log_count(qr/is not a path: "x"/), 1, 'and the log says so');
 
 
+=== names of any kind
+--- steps
+my $client = qq("<b>\xc3\xa9\xff 1 2 3,) . 'x' x 3000;
+
+set_doc('/plain/1', { n => 1 });
+PUT('/plain/1', { n => 2 }, 'X-User: 7 7 7', "X-Client: $client");
+PUT('/plain/1', { n => 3 }, 'X-User: ' . 'u' x 200, 'X-Client: 1 2 3');
+until_true { 2 == grep { !$_->{unknown} } list('/plain/1', ann()) };
+
+my @list = list('/plain/1', ann());
+
+is("$list[0]{user} $list[0]{client}", 'u' x 112 . ' 1 2 3', 'a long one');
+is($list[1]{user}, '7 7 7', 'digits and spaces');
+like($list[1]{client}, qr/^"<b>.* 1 2 3,x+$/s, 'any bytes');
+
+
 === after a reload, and without notes
 --- history: 8
 --- steps

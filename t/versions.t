@@ -410,6 +410,12 @@ is(body('/plain/1', $v, ann())->{status}, 404, 'not as the upstream sent it');
 is(json(versions('/plain/1', ann()))->{versions}[0]{held}, JSON::PP::false,
    'nor is it in the list');
 
+# the filters have nothing to hide in the current one
+
+PUT('/plain/1', { n => 1, base_version => $v }, ann());
+is(GET('/plain/1', ann())->{body}, '{"n":1}', 'not changed');
+is(body('/plain/1', $v, ann())->{status}, 404, 'but the earlier one would be');
+
 
 === requests of all kinds
 --- steps

@@ -608,3 +608,39 @@ my @list = list('/plain/1', bob());
 is($list[0]{version}, $w, 'a version');
 is(line($list[0]), '- - - - held unknown', 'of unknown origin');
 is(scalar(grep { $_->{user} } @list), 0, 'for all');
+
+
+=== a worker that is killed anywhere
+--- rules
+    conflict_lease 100ms;
+    conflict_quarantine 100ms;
+--- allow: exited on signal 9|was locked by
+--- steps
+my ($point, $hit, @bad) = (0, 1);
+
+while ($hit) {
+    my $path = '/plain/k' . ++$point;
+    my $r = PUT($path, { by => 'ann' }, ann(),
+                "X-Conflict-Failpoint: $point");
+
+    $hit = $r->{status} == 0;
+
+    until_true { PUT($path, { by => 'bob' }, bob())->{status} == 204 };
+
+    # each has written what the list says
+
+    until_true { $r = versions($path, bob()); $r->{status} == 200 };
+
+    for my $one (@{ json($r)->{versions} }) {
+        my $user = $one->{user} or next;
+        my $body = body($path, $one->{version}, "X-User: $user");
+
+        push @bad, "$point: $user $body->{body}"
+            if $body->{status} != 200 || json($body)->{by} ne $user;
+    }
+
+    push @bad, "$point: nothing" unless @{ json($r)->{versions} };
+}
+
+cmp_ok($point, '>', 5, 'several points') if $Conflict::Store eq 'shm';
+is_deeply(\@bad, [], 'nobody is said to have written what another one has');

@@ -589,6 +589,9 @@ ngx_http_conflict_filter_latest_next(ngx_http_request_t *r,
 
     r->error_page = error_page;
 
+    latest->filters = (r->filter_need_in_memory
+                       || r->main_filter_need_in_memory);
+
     nmcf = ngx_http_get_module_main_conf(r, ngx_http_conflict_module);
 
     if (in == NULL && nmcf->ssi) {

@@ -410,6 +410,12 @@ is(body('/plain/1', $v, ann())->{status}, 404, 'not as the upstream sent it');
 is(json(versions('/plain/1', ann()))->{versions}[0]{held}, JSON::PP::false,
    'nor is it in the list');
 
+# the filters have nothing to hide in the current one
+
+PUT('/plain/1', { n => 1, base_version => $v }, ann());
+is(GET('/plain/1', ann())->{body}, '{"n":1}', 'not changed');
+is(body('/plain/1', $v, ann())->{status}, 404, 'but the earlier one would be');
+
 
 === requests of all kinds
 --- steps
@@ -538,6 +544,22 @@ is(GET('/blank/', ann())->{status}, 404, 'no key');
 is(log_count(qr/is not a path: "x"/), 1, 'and the log says so');
 
 
+=== names of any kind
+--- steps
+my $client = qq("<b>\xc3\xa9\xff 1 2 3,) . 'x' x 3000;
+
+set_doc('/plain/1', { n => 1 });
+PUT('/plain/1', { n => 2 }, 'X-User: 7 7 7', "X-Client: $client");
+PUT('/plain/1', { n => 3 }, 'X-User: ' . 'u' x 200, 'X-Client: 1 2 3');
+until_true { 2 == grep { !$_->{unknown} } list('/plain/1', ann()) };
+
+my @list = list('/plain/1', ann());
+
+is("$list[0]{user} $list[0]{client}", 'u' x 112 . ' 1 2 3', 'a long one');
+is($list[1]{user}, '7 7 7', 'digits and spaces');
+like($list[1]{client}, qr/^"<b>.* 1 2 3,x+$/s, 'any bytes');
+
+
 === after a reload, and without notes
 --- history: 8
 --- steps
@@ -586,3 +608,39 @@ my @list = list('/plain/1', bob());
 is($list[0]{version}, $w, 'a version');
 is(line($list[0]), '- - - - held unknown', 'of unknown origin');
 is(scalar(grep { $_->{user} } @list), 0, 'for all');
+
+
+=== a worker that is killed anywhere
+--- rules
+    conflict_lease 100ms;
+    conflict_quarantine 100ms;
+--- allow: exited on signal 9|was locked by
+--- steps
+my ($point, $hit, @bad) = (0, 1);
+
+while ($hit) {
+    my $path = '/plain/k' . ++$point;
+    my $r = PUT($path, { by => 'ann' }, ann(),
+                "X-Conflict-Failpoint: $point");
+
+    $hit = $r->{status} == 0;
+
+    until_true { PUT($path, { by => 'bob' }, bob())->{status} == 204 };
+
+    # each has written what the list says
+
+    until_true { $r = versions($path, bob()); $r->{status} == 200 };
+
+    for my $one (@{ json($r)->{versions} }) {
+        my $user = $one->{user} or next;
+        my $body = body($path, $one->{version}, "X-User: $user");
+
+        push @bad, "$point: $user $body->{body}"
+            if $body->{status} != 200 || json($body)->{by} ne $user;
+    }
+
+    push @bad, "$point: nothing" unless @{ json($r)->{versions} };
+}
+
+cmp_ok($point, '>', 5, 'several points') if $Conflict::Store eq 'shm';
+is_deeply(\@bad, [], 'nobody is said to have written what another one has');

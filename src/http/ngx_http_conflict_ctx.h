@@ -376,6 +376,8 @@ typedef struct {
     unsigned                       failed:1;   /* could not be read */
     unsigned                       valid:1;    /* responses may show it */
     unsigned                       revalidate:1;
+    unsigned                       filters:1;  /* one reads the body, even if
+                                                  it does not change it */
 } ngx_http_conflict_latest_t;
 
 

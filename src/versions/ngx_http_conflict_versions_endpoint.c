@@ -267,7 +267,7 @@ ngx_http_conflict_versions_endpoint_checked(ngx_http_conflict_ctx_t *ctx)
 
         ctx->op->in.view = 0;
 
-        if (ngx_http_conflict_capture_unfiltered(ctx)
+        if (ngx_http_conflict_capture_unfiltered(ctx) && !latest->filters
             && (ctx->conf->versions_public || ctx->caller.user.len
                 || ctx->caller.credentials))
         {

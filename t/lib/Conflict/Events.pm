@@ -9,6 +9,7 @@ use Conflict;
 use Conflict::Util;
 use IO::Select;
 use JSON::PP;
+use Socket;
 
 use base 'Exporter';
 
@@ -19,14 +20,17 @@ our @EXPORT = qw(watch events_of next_event until_event quiet closed poll
 sub resources { join '&', map { "resource=$_" } @_ }
 
 
-# opens a stream; the header has been read
+# opens a stream; the header has been read.  "room": bytes of its socket
 
 sub watch {
     my ($query, %args) = @_;
 
-    my $w = Conflict::start($args{method} || 'GET', "/events?$query",
-                            headers => $args{headers} || [],
-                            $args{port} ? (port => $args{port}) : ());
+    my $path = $args{path} || '/events';
+
+    my $w = $args{room} ? narrow("$path?$query", %args)
+            : Conflict::start('GET', "$path?$query",
+                              headers => $args{headers} || [],
+                              $args{port} ? (port => $args{port}) : ());
 
     $w->{data} = '';
     $w->{text} = '';
@@ -39,6 +43,19 @@ sub watch {
     ($w->{status}) = ($w->{head} // '') =~ /\AHTTP\S+ (\d+)/;
 
     return $w;
+}
+
+
+sub narrow {
+    my ($target, %args) = @_;
+
+    socket my $s, PF_INET, SOCK_STREAM, 0 or die "socket: $!";
+    setsockopt $s, SOL_SOCKET, SO_RCVBUF, $args{room} or die $!;
+    connect $s, pack_sockaddr_in($args{port}, inet_aton('127.0.0.1'))
+        or die "connect: $!";
+    syswrite $s, "GET $target HTTP/1.1\r\nHost: localhost\r\n\r\n";
+
+    return { socket => $s };
 }
 
 

@@ -234,3 +234,40 @@ close $_->{socket} for @open;
 until_true { $r = watch('resource=/plain/1', headers => [bob()]);
              $r->{status} == 200 };
 is($r->{status}, 200, 'as soon as they are closed there is room');
+
+
+=== HTTP/2
+--- events: recheck=5m heartbeat=200ms
+--- more
+        location = /ping { return 200; }
+        }
+        server {
+        listen 127.0.0.1:$TEST_NGINX_PORT2 http2;
+        server_name localhost;
+        conflict_user $http_x_user;
+        location /plain/ { conflict version; proxy_pass http://api; }
+--- steps
+set_doc('/plain/1', { n => 1 });
+my $v = version(GET('/plain/1'));
+
+my $w = watch_h2($ENV{TEST_NGINX_PORT2}, 'resource=/plain/1', bob());
+is(next_event($w)->{version}, $v, 'the current version');
+
+for my $n (2 .. 5) {
+    my $r = PUT('/plain/1', { n => $n, base_version => $v }, ann());
+    $v = version($r);
+    is(next_event($w)->{version}, $v, 'a change');
+}
+
+until_true { events_of($w); $w->{beats} };
+ok($w->{beats}, 'heartbeats');
+
+# it is gone without a word
+
+kill 'KILL', $w->{pid};
+close $w->{socket};
+PUT('/plain/1', { n => 9, base_version => $v }, ann());
+
+$w = watch_h2($ENV{TEST_NGINX_PORT2}, 'resource=/plain/1', bob());
+is(next_event($w)->{event}, 'version', 'others go on');
+kill 'KILL', $w->{pid};

@@ -13,7 +13,7 @@ use Socket;
 
 use base 'Exporter';
 
-our @EXPORT = qw(watch events_of next_event until_event quiet closed poll
+our @EXPORT = qw(watch watch_h2 events_of next_event until_event quiet closed poll
                  resources);
 
 
@@ -43,6 +43,21 @@ sub watch {
     ($w->{status}) = ($w->{head} // '') =~ /\AHTTP\S+ (\d+)/;
 
     return $w;
+}
+
+
+# the body of a stream by HTTP/2, from curl
+
+sub watch_h2 {
+    my ($port, $query, @headers) = @_;
+
+    my $pid = open my $out, '-|', 'curl', '-sN', '--http2-prior-knowledge',
+                   (map { ('-H', $_) } @headers),
+                   "http://127.0.0.1:$port/events?$query"
+        or die "curl: $!";
+
+    return { socket => $out, pid => $pid, plain => 1, data => '', text => '',
+             events => [] };
 }
 
 
@@ -81,6 +96,11 @@ sub events_of {
     my ($w) = @_;
 
     read_some($w);
+
+    if ($w->{plain}) {
+        $w->{text} .= $w->{data};
+        $w->{data} = '';
+    }
 
     # chunks; the last one is empty
 

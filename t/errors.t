@@ -234,11 +234,18 @@ for my $file (glob "$top/docs/*.md") {
         conflict_key $resource;
         conflict_lock;
     }
+    location = /one { conflict_events per_client=1; }
+    location = /full { conflict_events max=1; }
 --- steps
 my $page = slurp("$ENV{TEST_NGINX_TOP}/docs/errors.md");
 
 set_doc("/plain/$_", { n => 1 }) for 1, 2;
 http('POST', '/plain/1/lock', headers => ['X-User: ann']);
+
+# a stream, which stays open
+
+my $stream = start('GET', '/one?resource=/plain/2');
+sysread $stream->{socket}, my $head, 1000;
 
 my @asked = (
     ['version_conflict', 'PUT', '/plain/2', '{"base_version":1}'],
@@ -253,6 +260,9 @@ my @asked = (
     ['too_many_locks', 'POST', '/plain/2/lock', '', 'X-User: ann'],
     ['method_not_allowed', 'PUT', '/plain/2/lock', '{}'],
     ['lock_target_unknown', 'POST', '/lock/2', ''],
+    ['malformed_resource', 'GET', '/one?resource=x', ''],
+    ['too_many_streams', 'GET', '/one?resource=/plain/2', ''],
+    ['streams_exhausted', 'GET', '/full?resource=/plain/2', ''],
 );
 
 for my $case (@asked) {

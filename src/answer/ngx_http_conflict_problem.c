@@ -68,7 +68,7 @@ static const ngx_http_conflict_answer_t  ngx_http_conflict_answers[] = {
       "The user holds too many locks", 0 },
 
     { NGX_HTTP_NOT_ALLOWED, "method_not_allowed",
-      "A lock supports GET, POST and DELETE", 0 },
+      "This location does not support the method", 0 },
 
     { NGX_HTTP_INTERNAL_SERVER_ERROR, "lock_target_unknown",
       "The resource of the lock cannot be determined", 0 },
@@ -80,10 +80,7 @@ static const ngx_http_conflict_answer_t  ngx_http_conflict_answers[] = {
       "The client has too many change streams", 1 },
 
     { NGX_HTTP_SERVICE_UNAVAILABLE, "streams_exhausted",
-      "The server has too many change streams", 1 },
-
-    { NGX_HTTP_NOT_ALLOWED, "method_not_allowed",
-      "A change stream supports GET", 0 }
+      "The server has too many change streams", 1 }
 };
 
 
@@ -147,9 +144,13 @@ ngx_http_conflict_problem_headers(ngx_http_request_t *r,
 {
     u_char                             retry[NGX_INT_T_LEN];
     ngx_uint_t                         seconds;
+    const char                        *allow;
     const ngx_http_conflict_answer_t  *answer;
 
     answer = &ngx_http_conflict_answers[ctx->flow.answer];
+
+    allow = ctx->conf->events ? NGX_HTTP_CONFLICT_EVENTS_METHODS
+                              : NGX_HTTP_CONFLICT_LOCK_METHODS;
 
     r->headers_out.status = ngx_http_conflict_problem_status(ctx);
 
@@ -192,20 +193,7 @@ ngx_http_conflict_problem_headers(ngx_http_request_t *r,
     }
 
     if (ctx->flow.answer == NGX_HTTP_CONFLICT_ANSWER_NOT_ALLOWED
-        && ngx_http_conflict_header_add(r, "Allow",
-                                        NGX_HTTP_CONFLICT_LOCK_METHODS,
-                                        sizeof(NGX_HTTP_CONFLICT_LOCK_METHODS)
-                                        - 1)
-           != NGX_OK)
-    {
-        return NGX_ERROR;
-    }
-
-    if (ctx->flow.answer == NGX_HTTP_CONFLICT_ANSWER_EVENTS_METHOD
-        && ngx_http_conflict_header_add(r, "Allow",
-                                        NGX_HTTP_CONFLICT_EVENTS_METHODS,
-                                        sizeof(NGX_HTTP_CONFLICT_EVENTS_METHODS)
-                                        - 1)
+        && ngx_http_conflict_header_add(r, "Allow", allow, ngx_strlen(allow))
            != NGX_OK)
     {
         return NGX_ERROR;

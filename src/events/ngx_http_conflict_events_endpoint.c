@@ -53,7 +53,7 @@ ngx_http_conflict_events_endpoint_start(ngx_http_conflict_ctx_t *ctx)
 
     } else if (!(r->method & (NGX_HTTP_GET|NGX_HTTP_HEAD))) {
         return ngx_http_conflict_events_endpoint_error(ctx,
-                                       NGX_HTTP_CONFLICT_ANSWER_EVENTS_METHOD);
+                                       NGX_HTTP_CONFLICT_ANSWER_NOT_ALLOWED);
     }
 
     rc = ngx_http_conflict_events_query(ctx);

@@ -339,8 +339,6 @@ ngx_http_conflict_events_stream_write(ngx_http_request_t *r)
     stream = ctx->events;
 
     if (c->write->timedout) {
-        ngx_log_error(NGX_LOG_INFO, c->log, NGX_ETIMEDOUT,
-                      "client timed out");
         c->timedout = 1;
         ngx_http_conflict_events_stream_finalize(stream,
                                                  NGX_HTTP_REQUEST_TIME_OUT);

@@ -127,12 +127,11 @@ typedef enum {
     NGX_HTTP_CONFLICT_ANSWER_GENERATION,
     NGX_HTTP_CONFLICT_ANSWER_LOCKED,         /* by another client */
     NGX_HTTP_CONFLICT_ANSWER_TOO_MANY_LOCKS,
-    NGX_HTTP_CONFLICT_ANSWER_NOT_ALLOWED,    /* method of a lock endpoint */
+    NGX_HTTP_CONFLICT_ANSWER_NOT_ALLOWED,    /* method of an endpoint */
     NGX_HTTP_CONFLICT_ANSWER_NO_TARGET,      /* no path for the own GET */
     NGX_HTTP_CONFLICT_ANSWER_BAD_RESOURCE,   /* of a change stream */
     NGX_HTTP_CONFLICT_ANSWER_TOO_MANY_STREAMS,
     NGX_HTTP_CONFLICT_ANSWER_EVENTS_FULL,
-    NGX_HTTP_CONFLICT_ANSWER_EVENTS_METHOD,
     NGX_HTTP_CONFLICT_ANSWER_RELAY,          /* the own GET's 401 or 403 */
     NGX_HTTP_CONFLICT_ANSWER_LATEST          /* 200 with the latest body */
 } ngx_http_conflict_answer_e;

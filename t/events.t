@@ -42,9 +42,17 @@ __DATA__
 set_doc('/plain/1', { n => 1 });
 
 my $v = version(GET('/plain/1'));
-my $w = watch('resource=/plain/1', headers => [bob()]);
+my $w = watch('resource=/plain/1',
+              headers => [bob(), 'Accept: text/event-stream']);
 
 is($w->{status}, 200, 'a stream');
+
+my ($get) = grep { grep { /^X-User$/i } map { $_->[0] } @{ $_->{headers} } }
+            seen();
+my %sent = map { lc $_->[0] => $_->[1] } @{ $get->{headers} };
+is("$get->{method} $sent{'x-user'}", 'GET bob', 'after a GET of this caller');
+is($sent{accept}, undef, 'of the resource, which is no stream');
+
 like($w->{head}, qr/^Content-Type: text\/event-stream\r/m, 'its type');
 like($w->{head}, qr/^Cache-Control: no-store\r/m, 'not to be stored');
 like($w->{head}, qr/^X-Accel-Buffering: no\r/m, 'nor buffered');

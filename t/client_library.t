@@ -90,6 +90,9 @@ location ~ ^(?<resource>/version/\\w+)/lock\$ {
     conflict_user \$http_x_user;
     conflict_lock idle=4s;
 }
+location = /events {
+    conflict_events heartbeat=500ms recheck=1s;
+}
 $locations
 END
 });
@@ -101,7 +104,7 @@ __DATA__
 === clients/js in Node
 --- config
 --- steps
-node_tests(25, 'nginx.test.js');
+node_tests(31, 'nginx.test.js', 'watch.test.js');
 
 
 === clients/js in a browser

@@ -23,6 +23,10 @@ export interface ClientOptions {
     rules?: Rules | ((url: string) => Rules);
     /** The URL of the lock of a resource; by default its URL and "/lock". */
     lockUrl?: (url: string) => string;
+    /** The change stream, of the same origin: "/events". */
+    eventsUrl?: string;
+    /** A stream without a heartbeat is connected again after: 60000. */
+    silence?: number;
     /** The time limit of a request in milliseconds: 30000. */
     timeout?: number;
     /** The longest wait before a retry in milliseconds: 300000. */
@@ -162,6 +166,9 @@ export class Client extends EventTarget {
                          holder: LockInfo | null }) => void;
     }): Promise<Lock>;
 
+    /** Tells what others do; returns a function that ends it. */
+    watch(path: string, handler: (change: Change) => void): () => void;
+
     clear(): Promise<void>;
     close(): Promise<void>;
 
@@ -180,6 +187,27 @@ export class Client extends EventTarget {
 }
 
 export function createClient(options?: ClientOptions): Client;
+
+/** What watch() tells; changes by this client are not told. */
+export interface Change {
+    url: string;
+    type: 'changed' | 'deleted' | 'unknown' | 'locked' | 'unlocked'
+        | 'lock_asked' | 'conflict' | 'gone';
+    /** changed: null if the version is in the document. */
+    version?: number | null;
+    changed_at?: string;
+    /** locked, conflict: by this client. */
+    mine?: boolean;
+    lock?: LockInfo;
+    /** lock_asked: who waits for it. */
+    user?: string | null;
+    client?: string | null;
+    /** conflict: as in the audit log. */
+    action?: string;
+    conflict_id?: string;
+    /** gone: the status of a GET. */
+    status?: number;
+}
 
 export interface LockInfo {
     user?: string | null;

@@ -11,6 +11,7 @@ import { Sender } from './sender.js';
 import { guardedStorage, indexedDBStorage, memoryStorage } from './storage.js';
 import { RequestError, Transport } from './transport.js';
 import { editsOf, view } from './view.js';
+import { Watcher } from './watch.js';
 
 export class ClientEvent extends Event {
     constructor(type, detail) {
@@ -20,7 +21,7 @@ export class ClientEvent extends Event {
 }
 
 export class Client extends EventTarget {
-    #options; #storage; #transport; #sender; #asker; #core;
+    #options; #storage; #transport; #sender; #asker; #watcher; #core;
     #locks = new Map(); #warned = false; #listening = []; #counting = null;
 
     /*
@@ -36,7 +37,7 @@ export class Client extends EventTarget {
 
         const {
             baseUrl = globalThis.location?.href, storage, member = null,
-            timeout = 30000, maxWait = 300000, rules = {},
+            timeout = 30000, maxWait = 300000, silence = 60000, rules = {},
             lockUrl = url => url + '/lock'
         } = options;
         const base = new URL(baseUrl, globalThis.location?.href);
@@ -46,8 +47,8 @@ export class Client extends EventTarget {
         const keys = [undefined, base.origin].includes(
             globalThis.location?.origin);
 
-        this.#options = { ...options, member, timeout, maxWait, rules,
-                          lockUrl, keys };
+        this.#options = { ...options, member, timeout, maxWait, silence,
+                          rules, lockUrl, keys };
 
         this.#storage = guardedStorage(
             storage || (globalThis.indexedDB ? indexedDBStorage()
@@ -62,11 +63,13 @@ export class Client extends EventTarget {
             emit: (type, detail) => this.#emit(type, detail),
             changed: (url, record) => this.#changed(url, record),
             rulesOf: url => this.#rulesOf(url),
-            refresh: url => this.#read(url)
+            refresh: url => this.#read(url),
+            moved: url => this.#moved(url)
         };
 
         this.#sender = this.#core.sender = new Sender(this.#core);
         this.#asker = this.#core.asker = new Asker(this.#core);
+        this.#watcher = new Watcher(this.#core);
 
         this.#storage.watch(url => this.#changedElsewhere(url));
         this.#storage.trim();
@@ -297,6 +300,7 @@ export class Client extends EventTarget {
     }
 
     #wake() {
+        this.#watcher.wake();
         this.#emit('online', { online: this.online });
         return this.#sender.drainAgain({ network: true });
     }
@@ -392,9 +396,36 @@ export class Client extends EventTarget {
             window.removeEventListener(type, fn);
         }
 
+        await this.#watcher.close();
         await Promise.all([...this.#locks.values()].map(l => l.release()));
         await this.#sender.close();
         await this.#storage.close();
+    }
+
+    /*
+     * Tells what others do with a document, as it happens; returns a function
+     * that ends it.
+     */
+
+    watch(path, handler) {
+        return this.#watcher.watch(this.#transport.url(path), handler);
+    }
+
+    /* resolves when the entry of a resource has changed, or a little later */
+
+    #moved(url) {
+        return new Promise(resolve => {
+            const done = e => {
+                if (!e || e.detail.url === url) {
+                    clearTimeout(timer);
+                    this.removeEventListener('state', done);
+                    resolve();
+                }
+            };
+            const timer = setTimeout(done, 250);
+
+            this.addEventListener('state', done);
+        });
     }
 
     async lock(path, options = {}) {
@@ -428,6 +459,7 @@ export class Client extends EventTarget {
     }
 
     #changed(url, record) {
+        this.#watcher.seen(url, record?.known?.version);
         this.#emit('state', { ...view(url, record, this.#own(url, record)),
                               durable: this.#storage.isDurable(url) });
         this.#progress();

@@ -28,6 +28,8 @@ sub on_note { told('/notes/{id}', $_[0], http(@_)) }
 
 sub on_lock { told('/notes/{id}/lock', $_[0], http(@_)) }
 
+sub on_events { told('/events', $_[0], http(@_)) }
+
 sub checked {
     my $top = $ENV{TEST_NGINX_TOP};
     my $file = servroot() . '/../answers.json';
@@ -115,6 +117,8 @@ __DATA__
         conflict_key $resource;
         conflict_lock;
     }
+    location = /one { conflict_events per_client=1; }
+    location = /full { conflict_events max=1; }
 --- steps
 my @json = ('Content-Type: application/json');
 my $problem = 'Accept: application/problem+json';
@@ -241,6 +245,26 @@ for my $accept ('X-A: b', $problem) {
     main::on_lock('DELETE', '/plain/1/lock', headers => [@ann]);
     http('DELETE', '/plain/strict/1/lock', headers => [@ann]);
 }
+
+# streams
+
+my $open = start('GET', '/one?resource=/plain/1');
+sysread $open->{socket}, my $head, 1000;
+
+for my $accept ('X-A: b', $problem) {
+    main::on_events('GET', '/full?poll=1&resource=/plain/1',
+                    headers => [$accept]);
+    main::on_events('GET', '/one?poll=1&resource=/plain/1',
+                    headers => [$accept]);
+    main::on_events('GET', '/one?resource=x', headers => [$accept]);
+    main::on_events('POST', '/one', headers => [$accept]);
+}
+
+close $open->{socket};
+my $state;
+until_true { $state = http('GET', '/one?poll=1&resource=/plain/1');
+             $state->{status} == 200 };
+main::told('/events', 'GET', $state);
 
 my $said = main::checked();
 my ($n, $described) = (0, '');

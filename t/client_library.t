@@ -96,6 +96,9 @@ location ~ ^(?<resource>/version/\\w+)/versions\$ {
     conflict_user \$http_x_user;
     conflict_versions;
 }
+location = /events {
+    conflict_events heartbeat=500ms recheck=1s;
+}
 $locations
 END
 });
@@ -109,6 +112,7 @@ __DATA__
 --- steps
 node_tests(25, 'nginx.test.js');
 node_tests(4, 'versions.test.js');
+node_tests(6, 'watch.test.js');
 
 
 === clients/js in a browser

@@ -1393,6 +1393,88 @@ invalid parameter "force"
 "conflict_lock" directive is duplicate
 
 
+=== a stream without heartbeats
+--- config
+    location /x/ {
+        conflict_events heartbeat=0;
+    }
+--- must_die
+--- error_log
+invalid value "heartbeat=0", it must be from 100ms to 10m
+
+
+=== a stream that is checked once a week
+--- config
+    location /x/ {
+        conflict_events recheck=1w;
+    }
+--- must_die
+--- error_log
+invalid value "recheck=1w", it must be from 100ms to 1d
+
+
+=== no streams a client
+--- config
+    location /x/ {
+        conflict_events per_client=0;
+    }
+--- must_die
+--- error_log
+invalid value "per_client=0", it must be from 1 to 100000
+
+
+=== no streams at all
+--- config
+    location /x/ {
+        conflict_events max=0;
+    }
+--- must_die
+--- error_log
+invalid value "max=0", it must be from 1 to 1000000
+
+
+=== a stream with something else
+--- config
+    location /x/ {
+        conflict_events get=/x;
+    }
+--- must_die
+--- error_log
+invalid parameter "get=/x", it must be "heartbeat=TIME"
+
+
+=== a stream with one parameter twice
+--- config
+    location /x/ {
+        conflict_events max=1 max=2;
+    }
+--- must_die
+--- error_log
+invalid parameter "max=2"
+
+
+=== a stream twice
+--- config
+    location /x/ {
+        conflict_events;
+        conflict_events;
+    }
+--- must_die
+--- error_log
+"conflict_events" directive is duplicate
+
+
+=== a stream of an unknown store
+--- config
+    location /x/ {
+        conflict version store=none;
+        conflict_events;
+    }
+--- must_die
+--- error_log
+unknown store "none"
+
+
 === a status of a lock that is none
 --- config
     location /x/ {
@@ -1501,7 +1583,19 @@ invalid value "*" in "conflict_status_frames" directive
     }
 --- must_die
 --- error_log
-"conflict_status" and "conflict_lock" are mutually exclusive in location "/status"
+"conflict_status", "conflict_lock" and "conflict_events" are mutually exclusive in location "/status"
+
+
+=== a lock endpoint that is a stream as well
+--- config
+    location = /x {
+        conflict_key $uri;
+        conflict_lock;
+        conflict_events;
+    }
+--- must_die
+--- error_log
+are mutually exclusive in location "/x"
 
 
 === a lock endpoint that does not say what it locks

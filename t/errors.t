@@ -269,11 +269,18 @@ for my $file (glob "$top/docs/*.md") {
         conflict_inbox;
         conflict_user $http_x_user;
     }
+    location = /one { conflict_events per_client=1; }
+    location = /full { conflict_events max=1; }
 --- steps
 my $page = slurp("$ENV{TEST_NGINX_TOP}/docs/errors.md");
 
 set_doc("/plain/$_", { n => 1 }) for 1, 2;
 http('POST', '/plain/1/lock', headers => ['X-User: ann']);
+
+# a stream, which stays open
+
+my $stream = start('GET', '/one?resource=/plain/2');
+sysread $stream->{socket}, my $head, 1000;
 
 my @asked = (
     ['version_conflict', 'PUT', '/plain/2', '{"base_version":1}'],
@@ -291,6 +298,9 @@ my @asked = (
     ['lock_target_unknown', 'POST', '/lock/2', ''],
     ['malformed_request', 'GET', '/inbox?id=1', ''],
     ['held_not_found', 'GET', '/inbox?id=' . '0' x 32, ''],
+    ['malformed_resource', 'GET', '/one?resource=x', ''],
+    ['too_many_streams', 'GET', '/one?resource=/plain/2', ''],
+    ['streams_exhausted', 'GET', '/full?resource=/plain/2', ''],
 );
 
 for my $case (@asked) {

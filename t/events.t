@@ -42,9 +42,17 @@ __DATA__
 set_doc('/plain/1', { n => 1 });
 
 my $v = version(GET('/plain/1'));
-my $w = watch('resource=/plain/1', headers => [bob()]);
+my $w = watch('resource=/plain/1',
+              headers => [bob(), 'Accept: text/event-stream']);
 
 is($w->{status}, 200, 'a stream');
+
+my ($get) = grep { grep { /^X-User$/i } map { $_->[0] } @{ $_->{headers} } }
+            seen();
+my %sent = map { lc $_->[0] => $_->[1] } @{ $get->{headers} };
+is("$get->{method} $sent{'x-user'}", 'GET bob', 'after a GET of this caller');
+is($sent{accept}, undef, 'of the resource, which is no stream');
+
 like($w->{head}, qr/^Content-Type: text\/event-stream\r/m, 'its type');
 like($w->{head}, qr/^Cache-Control: no-store\r/m, 'not to be stored');
 like($w->{head}, qr/^X-Accel-Buffering: no\r/m, 'nor buffered');
@@ -254,195 +262,6 @@ is(next_event($w)->{event}, 'unknown', 'read it again');
 my $now;
 until_true { $now = version(GET('/plain/1', bob())) };
 ok($now, 'which resolves it');
-
-
-=== Last-Event-ID
---- steps
-set_doc('/plain/1', { n => 1 });
-my $v = version(GET('/plain/1'));
-
-my $w = watch('resource=/plain/1', headers => [bob()]);
-next_event($w);
-my $r = PUT('/plain/1', { n => 2, base_version => $v }, ann());
-next_event($w);
-my $id = $w->{id};
-ok($id, 'an event has an id');
-close $w->{socket};
-
-# while it is away
-
-is(PUT('/plain/1', { n => 3, base_version => $v }, bob())->{status}, 409,
-   'a conflict of its own');
-
-my $e;
-
-until_true {
-    $w = watch('resource=/plain/1',
-               headers => [bob(), "Last-Event-ID: $id"]);
-    $e = until_event($w, 'conflict');
-    $e->{event} eq 'conflict';
-};
-is($e->{event}, 'conflict', 'what it has missed');
-is(next_event($w)->{version}, version($r), 'and the current version');
-
-# another life of the store, and what never was an id
-
-for my $other ('0123456789abcdef-5', '1-1', '5-', '-', 'x' x 300,
-               '99999999999999999999999-1', "$id-1", '18446744073709551615-0')
-{
-    $w = watch('resource=/plain/1',
-               headers => [bob(), "Last-Event-ID: $other"]);
-    is(next_event($w)->{event}, 'reset', "reset: " . substr $other, 0, 20);
-    is(next_event($w)->{event}, 'version', 'then what is current');
-}
-
-
-=== more events than are kept
---- steps
-set_doc('/plain/1', { n => 1 });
-set_doc('/plain/2', { n => 1 });
-my $v = version(GET('/plain/1'));
-
-my $w = watch('resource=/plain/1', headers => [bob()]);
-next_event($w);
-PUT('/plain/1', { n => 2, base_version => $v }, ann());
-next_event($w);
-my $id = $w->{id};
-close $w->{socket};
-
-if ($Conflict::Store eq 'shm') {
-    my @many = map { "/plain/2/lock" } 1 .. 2100;
-
-    for (@many) {
-        http('POST', $_, headers => [ann()]);
-        http('DELETE', $_, headers => [ann()]);
-    }
-
-} else {
-    # Redis removes whole blocks
-    redis($ENV{TEST_NGINX_REDIS_PORT}, 'XTRIM', 'conflict:events', 'MAXLEN',
-          0);
-}
-
-$w = watch('resource=/plain/1', headers => [bob(), "Last-Event-ID: $id"]);
-is(next_event($w)->{event}, 'reset', 'the id is not known any more');
-is(next_event($w)->{event}, 'version', 'then what is current');
-
-
-=== a client that reads slowly gets the latest state alone
---- steps
-set_doc('/plain/1', { n => 1 });
-my $v = version(GET('/plain/1'));
-
-# 64 resources with long names, and a socket that takes little
-
-my $long = '/plain/' . 'x' x 60;
-my $query = join '&', 'resource=/plain/1',
-                 map { "resource=$long$_" } 1 .. 63;
-set_doc("$long$_", { n => 1 }) for 1 .. 63;
-my %v = map { ($_ => version(GET("$long$_"))) } 1 .. 63;
-
-my $w = Conflict::start('GET', "/events?$query", headers => [bob()]);
-$w->{data} = $w->{text} = '';
-$w->{events} = [];
-
-# changes of all of them, again and again, of which it reads nothing
-
-for my $n (2 .. 15) {
-    for (1 .. 63) {
-        my $r = PUT("$long$_", { n => $n, base_version => $v{$_} }, ann());
-        $v{$_} = version($r) if $r->{status} == 204;
-    }
-}
-
-my $r = PUT('/plain/1', { n => 2, base_version => $v }, ann());
-$v = version($r);
-
-until_true { Conflict::Events::read_some($w); $w->{data} =~ s/\A.*?\r\n\r\n//s };
-my %last;
-
-until_true {
-    for my $e (@{ events_of($w) }) { $last{$e->{resource}} = $e->{version} }
-    $w->{events} = [];
-    ($last{'/plain/1'} // 0) == $v;
-};
-is($last{'/plain/1'}, $v, 'the last version of one');
-is(scalar(grep { $last{"$long$_"} == $v{$_} } 1 .. 63), 63, 'and of each');
-
-
-=== long poll
---- events: heartbeat=500ms
---- steps
-set_doc('/plain/1', { n => 1 });
-my $v = version(GET('/plain/1'));
-
-my $r = poll('resource=/plain/1', bob());
-is($r->{status}, 200, 'a poll');
-is(header($r, 'Content-Type'), 'application/json', 'JSON');
-is(header($r, 'Cache-Control'), 'no-store', 'not to be stored');
-is(json($r)->{events}[0]{event}, 'version', 'with the current state');
-is(json($r)->{events}[0]{version}, $v, 'at once');
-
-$r = GET("/events?resource=/plain/1&since=$v", bob(),
-         'Accept: application/json');
-is_deeply(json($r)->{events}, [], 'nothing new, after a heartbeat');
-
-my $w = start('GET', "/events?poll=1&resource=/plain/1&since=$v",
-              headers => [bob()]);
-my $put = PUT('/plain/1', { n => 2, base_version => $v }, ann());
-$r = finish($w);
-is(json($r)->{events}[0]{version}, version($put), 'a change') or diag $r->{raw};
-
-$v = version($put);
-lock('/plain/1', ann());
-$r = poll("resource=/plain/1&since=$v", bob());
-is(json($r)->{events}[0]{event}, 'locked', 'a lock');
-
-my $id = json($r)->{id};
-
-if ($id) {
-    $r = poll("resource=/plain/1&since=$v", bob(), "Last-Event-ID: $id");
-    is_deeply(json($r)->{events}, [], 'which is not told again')
-}
-
-
-=== bounds
---- events: per_client=2 max=3
---- steps
-set_doc('/plain/1', { n => 1 });
-
-# each worker counts its own
-
-my @open;
-my %status;
-my $answer;
-
-until_true {
-    my $w = watch('resource=/plain/1', headers => [bob()]);
-    $status{$w->{status}}++;
-    $answer = $w if $w->{status} == 429;
-    push @open, $w if $w->{status} == 200;
-    $status{429};
-};
-ok($status{200} >= 2 && $status{200} <= 4, 'two streams, in each worker');
-like($answer->{head}, qr/^Retry-After: 1\r/m, 'then 429');
-until_true { Conflict::Events::read_some($answer); $answer->{closed} };
-is(json($answer->{data})->{error}, 'too_many_streams', 'why');
-
-my $r;
-
-until_true {
-    $r = watch('resource=/plain/1', headers => [ann()]);
-    push @open, $r if $r->{status} == 200;
-    $r->{status} == 503;
-};
-is($r->{status}, 503, 'others have some, too, until all are taken');
-
-close $_->{socket} for @open;
-
-until_true { $r = watch('resource=/plain/1', headers => [bob()]);
-             $r->{status} == 200 };
-is($r->{status}, 200, 'as soon as they are closed there is room');
 
 
 === requests that make no sense

@@ -32,6 +32,8 @@ sub on_versions { told('/notes/{id}/versions', $_[0], http(@_)) }
 
 sub on_inbox { told('/inbox', $_[0], http(@_)) }
 
+sub on_events { told('/events', $_[0], http(@_)) }
+
 sub checked {
     my $top = $ENV{TEST_NGINX_TOP};
     my $file = servroot() . '/../answers.json';
@@ -155,6 +157,8 @@ __DATA__
         conflict_key $resource;
         conflict_lock;
     }
+    location = /one { conflict_events per_client=1; }
+    location = /full { conflict_events max=1; }
 --- steps
 my @json = ('Content-Type: application/json');
 my $problem = 'Accept: application/problem+json';
@@ -336,6 +340,26 @@ main::on_inbox('POST', "/inbox?id=$id&take=mine",
 $held = $put->('/plain/held/1', qq({"n":4,"base_version":$before}), @ann);
 main::on_inbox('DELETE', '/inbox?id=' . json($held)->{held},
                headers => \@ann);
+
+# streams
+
+my $open = start('GET', '/one?resource=/plain/1');
+sysread $open->{socket}, my $head, 1000;
+
+for my $accept ('X-A: b', $problem) {
+    main::on_events('GET', '/full?poll=1&resource=/plain/1',
+                    headers => [$accept]);
+    main::on_events('GET', '/one?poll=1&resource=/plain/1',
+                    headers => [$accept]);
+    main::on_events('GET', '/one?resource=x', headers => [$accept]);
+    main::on_events('POST', '/one', headers => [$accept]);
+}
+
+close $open->{socket};
+my $state;
+until_true { $state = http('GET', '/one?poll=1&resource=/plain/1');
+             $state->{status} == 200 };
+main::told('/events', 'GET', $state);
 
 my $said = main::checked();
 my ($n, $described) = (0, '');

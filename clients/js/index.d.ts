@@ -26,6 +26,10 @@ export interface ClientOptions {
     /** The URL of the versions of a resource; by default its URL and
         "/versions". */
     versionsUrl?: (url: string) => string;
+    /** The change stream, of the same origin: "/events". */
+    eventsUrl?: string;
+    /** A stream without a heartbeat is connected again after: 60000. */
+    silence?: number;
     /** The time limit of a request in milliseconds: 30000. */
     timeout?: number;
     /** The longest wait before a retry in milliseconds: 300000. */
@@ -172,6 +176,9 @@ export class Client extends EventTarget {
     undo(path: string, version: number, list?: { current?: number | null }):
         Promise<Result>;
 
+    /** Tells what others do; returns a function that ends it. */
+    watch(path: string, handler: (change: Change) => void): () => void;
+
     clear(): Promise<void>;
     close(): Promise<void>;
 
@@ -213,6 +220,27 @@ export interface History {
     current: number | null;
     /** Newest first. */
     versions: Version[];
+}
+
+/** What watch() tells; changes by this client are not told. */
+export interface Change {
+    url: string;
+    type: 'changed' | 'deleted' | 'unknown' | 'locked' | 'unlocked'
+        | 'lock_asked' | 'conflict' | 'gone';
+    /** changed: null if the version is in the document. */
+    version?: number | null;
+    changed_at?: string;
+    /** locked, conflict: by this client. */
+    mine?: boolean;
+    lock?: LockInfo;
+    /** lock_asked: who waits for it. */
+    user?: string | null;
+    client?: string | null;
+    /** conflict: as in the audit log. */
+    action?: string;
+    conflict_id?: string;
+    /** gone: the status of a GET. */
+    status?: number;
 }
 
 export interface LockInfo {

@@ -124,9 +124,16 @@ ngx_int_t ngx_http_conflict_events_count_enter(ngx_http_conflict_ctx_t *ctx);
 void ngx_http_conflict_events_count_leave(ngx_http_conflict_events_t *stream);
 
 
+/* Watches its resources, and asks for what the client has missed; and ends. */
+ngx_int_t ngx_http_conflict_events_listen(ngx_http_conflict_events_t *stream);
+void ngx_http_conflict_events_listen_end(ngx_http_conflict_events_t *stream);
+
 /* Begins to listen, once the header of a stream was sent. */
 ngx_int_t ngx_http_conflict_events_stream_open(
     ngx_http_conflict_events_t *stream);
+
+/* There is something to send, after this event. */
+void ngx_http_conflict_events_stream_queue(ngx_http_conflict_events_t *stream);
 
 /* At the end of the request. */
 void ngx_http_conflict_events_stream_closed(ngx_http_conflict_ctx_t *ctx);

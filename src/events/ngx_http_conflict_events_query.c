@@ -27,22 +27,28 @@ ngx_http_conflict_events_query(ngx_http_conflict_ctx_t *ctx)
     u_char                      *p, *last, *end, *eq;
     ngx_int_t                    rc;
     ngx_str_t                    name, value;
+    ngx_uint_t                   n;
     ngx_http_request_t          *r;
     ngx_http_conflict_events_t  *stream;
 
     r = ctx->request;
     stream = ctx->events;
 
+    last = r->args.data + r->args.len;
+
+    for (n = 1, p = r->args.data; p < last; p++) {
+        n += (*p == '&');
+    }
+
+    n = ngx_min(n, NGX_HTTP_CONFLICT_EVENTS_RESOURCES);
+
     stream->items = ngx_pcalloc(r->pool,
-                                NGX_HTTP_CONFLICT_EVENTS_RESOURCES
-                                * sizeof(ngx_http_conflict_events_item_t));
+                                n * sizeof(ngx_http_conflict_events_item_t));
     if (stream->items == NULL) {
         return NGX_ERROR;
     }
 
     stream->poll = ngx_http_conflict_events_query_polls(r);
-
-    last = r->args.data + r->args.len;
 
     for (p = r->args.data; p < last; p = end + 1) {
         end = ngx_strlchr(p, last, '&');

@@ -19,22 +19,6 @@
 
 static void ngx_http_conflict_events_stream_start(void);
 static void ngx_http_conflict_events_stream_free(void *data);
-static ngx_int_t ngx_http_conflict_events_stream_watch(
-    ngx_http_conflict_events_t *stream);
-static void ngx_http_conflict_events_stream_past(
-    ngx_http_conflict_events_t *stream);
-static void ngx_http_conflict_events_stream_missed_event(void *data,
-    ngx_http_conflict_feed_event_t *event, ngx_uint_t lost);
-static void ngx_http_conflict_events_stream_changed(
-    ngx_http_conflict_feed_watch_t *watch,
-    ngx_http_conflict_feed_event_t *event);
-static void ngx_http_conflict_events_stream_missed(
-    ngx_http_conflict_feed_watch_t *watch);
-static void ngx_http_conflict_events_stream_note(
-    ngx_http_conflict_events_item_t *item,
-    ngx_http_conflict_feed_event_t *event);
-static void ngx_http_conflict_events_stream_queue(
-    ngx_http_conflict_events_t *stream);
 static void ngx_http_conflict_events_stream_flush(ngx_event_t *ev);
 static void ngx_http_conflict_events_stream_tell(
     ngx_http_conflict_events_t *stream);
@@ -55,9 +39,6 @@ static void ngx_http_conflict_events_stream_poll_over(
 static void ngx_http_conflict_events_stream_finalize(
     ngx_http_conflict_events_t *stream, ngx_int_t rc);
 
-
-static ngx_str_t    ngx_http_conflict_events_stream_last_id =
-    ngx_string("last-event-id");
 
 static ngx_queue_t  ngx_http_conflict_events_streams;
 static ngx_uint_t   ngx_http_conflict_events_n;
@@ -121,11 +102,9 @@ ngx_http_conflict_events_stream_open(ngx_http_conflict_events_t *stream)
     cln->handler = ngx_http_conflict_events_stream_free;
     cln->data = stream;
 
-    if (ngx_http_conflict_events_stream_watch(stream) != NGX_OK) {
+    if (ngx_http_conflict_events_listen(stream) != NGX_OK) {
         return NGX_ERROR;
     }
-
-    ngx_http_conflict_events_stream_past(stream);
 
     r->read_event_handler = ngx_http_test_reading;
     r->write_event_handler = ngx_http_conflict_events_stream_write;
@@ -198,184 +177,7 @@ ngx_http_conflict_events_stream_free(void *data)
 }
 
 
-static ngx_int_t
-ngx_http_conflict_events_stream_watch(ngx_http_conflict_events_t *stream)
-{
-    ngx_uint_t                        i;
-    ngx_http_conflict_events_item_t  *item;
-
-    for (i = 0; i < stream->n; i++) {
-        item = &stream->items[i];
-
-        if (!item->allowed) {
-            continue;
-        }
-
-        item->watch.handler = ngx_http_conflict_events_stream_changed;
-        item->watch.missed = ngx_http_conflict_events_stream_missed;
-
-        if (ngx_http_conflict_feed_topic_watch(stream->feed, &item->key,
-                                               item->minted, &item->watch)
-            != NGX_OK)
-        {
-            return NGX_ERROR;
-        }
-    }
-
-    return NGX_OK;
-}
-
-
-static void
-ngx_http_conflict_events_stream_past(ngx_http_conflict_events_t *stream)
-{
-    ngx_str_t  *id;
-
-    id = ngx_http_conflict_header_find(&stream->request->headers_in.headers,
-                                    &ngx_http_conflict_events_stream_last_id,
-                                    NULL);
-    if (id == NULL || id->len == 0) {
-        return;
-    }
-
-    stream->asking = 1;
-
-    ngx_http_conflict_feed_past(stream->feed, id,
-                                ngx_http_conflict_events_stream_missed_event,
-                                stream);
-}
-
-
-static void
-ngx_http_conflict_events_stream_missed_event(void *data,
-    ngx_http_conflict_feed_event_t *event, ngx_uint_t lost)
-{
-    ngx_http_conflict_events_t *stream = data;
-
-    ngx_uint_t                        i;
-    ngx_http_conflict_events_item_t  *item;
-    ngx_http_conflict_feed_topic_t   *topic;
-
-    if (event == NULL) {
-        stream->asking = 0;
-        stream->reset |= lost;
-        stream->resumed = !lost;
-
-        ngx_http_conflict_events_stream_queue(stream);
-        return;
-    }
-
-    for (i = 0; i < stream->n; i++) {
-        item = &stream->items[i];
-        topic = item->watch.topic;
-
-        if (topic == NULL || topic->hash[0] != event->hash[0]
-            || topic->hash[1] != event->hash[1])
-        {
-            continue;
-        }
-
-        if (event->kind == NGX_HTTP_CONFLICT_FEED_LOCKED
-            || event->kind == NGX_HTTP_CONFLICT_FEED_UNLOCKED)
-        {
-            item->moved = 1;
-        }
-
-        ngx_http_conflict_events_stream_note(item, event);
-    }
-}
-
-
-static void
-ngx_http_conflict_events_stream_changed(ngx_http_conflict_feed_watch_t *watch,
-    ngx_http_conflict_feed_event_t *event)
-{
-    ngx_http_conflict_events_item_t  *item;
-
-    item = (ngx_http_conflict_events_item_t *) watch;
-
-    if (event) {
-        ngx_http_conflict_events_stream_note(item, event);
-    }
-
-    ngx_http_conflict_events_stream_queue(item->stream);
-}
-
-
-static void
-ngx_http_conflict_events_stream_missed(ngx_http_conflict_feed_watch_t *watch)
-{
-    ngx_http_conflict_events_item_t  *item;
-
-    item = (ngx_http_conflict_events_item_t *) watch;
-
-    item->stream->reset = 1;
-
-    ngx_http_conflict_events_stream_queue(item->stream);
-}
-
-
-/* copies it, until it is sent, unless it is not for this caller */
-
-static void
-ngx_http_conflict_events_stream_note(ngx_http_conflict_events_item_t *item,
-    ngx_http_conflict_feed_event_t *event)
-{
-    size_t                            size, len;
-    u_char                           *p;
-    ngx_str_t                        *user;
-    ngx_uint_t                        i;
-    ngx_http_conflict_feed_event_t   *copy, **note;
-
-    note = &item->asked;
-
-    if (event->kind == NGX_HTTP_CONFLICT_FEED_CONFLICT) {
-        note = &item->conflict;
-
-        user = &item->stream->ctx->caller.user;
-        len = ngx_min(user->len, NGX_HTTP_CONFLICT_FEED_TEXT);
-
-        if (len == 0 || len != event->text[NGX_HTTP_CONFLICT_FEED_USER].len
-            || ngx_memcmp(user->data,
-                          event->text[NGX_HTTP_CONFLICT_FEED_USER].data, len)
-               != 0)
-        {
-            return;
-        }
-
-    } else if (event->kind != NGX_HTTP_CONFLICT_FEED_LOCK_ASKED) {
-        return;
-    }
-
-    size = sizeof(ngx_http_conflict_feed_event_t);
-
-    for (i = 0; i < NGX_HTTP_CONFLICT_FEED_TEXTS; i++) {
-        size += event->text[i].len;
-    }
-
-    copy = ngx_alloc(size, ngx_cycle->log);
-    if (copy == NULL) {
-        item->stream->reset = 1;
-        return;
-    }
-
-    *copy = *event;
-    p = (u_char *) (copy + 1);
-
-    for (i = 0; i < NGX_HTTP_CONFLICT_FEED_TEXTS; i++) {
-        copy->text[i].data = p;
-        p = ngx_cpymem(p, event->text[i].data, event->text[i].len);
-    }
-
-    if (*note) {
-        ngx_free(*note);
-    }
-
-    *note = copy;
-}
-
-
-static void
+void
 ngx_http_conflict_events_stream_queue(ngx_http_conflict_events_t *stream)
 {
     if (stream->queued) {
@@ -537,8 +339,6 @@ ngx_http_conflict_events_stream_write(ngx_http_request_t *r)
     stream = ctx->events;
 
     if (c->write->timedout) {
-        ngx_log_error(NGX_LOG_INFO, c->log, NGX_ETIMEDOUT,
-                      "client timed out");
         c->timedout = 1;
         ngx_http_conflict_events_stream_finalize(stream,
                                                  NGX_HTTP_REQUEST_TIME_OUT);
@@ -797,9 +597,7 @@ ngx_http_conflict_events_stream_finalize(ngx_http_conflict_events_t *stream,
 void
 ngx_http_conflict_events_stream_closed(ngx_http_conflict_ctx_t *ctx)
 {
-    ngx_uint_t                        i;
-    ngx_http_conflict_events_t       *stream;
-    ngx_http_conflict_events_item_t  *item;
+    ngx_http_conflict_events_t  *stream;
 
     stream = ctx->events;
 
@@ -822,21 +620,5 @@ ngx_http_conflict_events_stream_closed(ngx_http_conflict_ctx_t *ctx)
         ngx_queue_remove(&stream->dirty);
     }
 
-    ngx_http_conflict_feed_past_cancel(stream->feed, stream);
-
-    for (i = 0; i < stream->n; i++) {
-        item = &stream->items[i];
-
-        ngx_http_conflict_feed_topic_leave(&item->watch);
-
-        if (item->conflict) {
-            ngx_free(item->conflict);
-            item->conflict = NULL;
-        }
-
-        if (item->asked) {
-            ngx_free(item->asked);
-            item->asked = NULL;
-        }
-    }
+    ngx_http_conflict_events_listen_end(stream);
 }

@@ -12,15 +12,10 @@
 #include "process/ngx_http_conflict_wake.h"
 
 
-#define NGX_HTTP_CONFLICT_FEED_STORES  16    /* that have a feed */
-
-
 static void ngx_http_conflict_feed_read(ngx_event_t *ev);
 
 
-static ngx_http_conflict_feed_t  *ngx_http_conflict_feeds
-                                      [NGX_HTTP_CONFLICT_FEED_STORES];
-static ngx_uint_t                 ngx_http_conflict_feeds_n;
+static ngx_http_conflict_feed_t  *ngx_http_conflict_feeds;    /* a list */
 static ngx_uint_t                 ngx_http_conflict_feeds_listening;
 static ngx_event_t                ngx_http_conflict_feed_posted;
 
@@ -46,14 +41,6 @@ ngx_http_conflict_feed_start(ngx_cycle_t *cycle,
     ngx_int_t                  rc;
     ngx_http_conflict_feed_t  *feed;
 
-    if (ngx_http_conflict_feeds_n == NGX_HTTP_CONFLICT_FEED_STORES) {
-        ngx_log_error(NGX_LOG_ERR, cycle->log, 0,
-                      "conflict store \"%V\" tells no changes, more than %d "
-                      "stores do", &store->name,
-                      NGX_HTTP_CONFLICT_FEED_STORES);
-        return NGX_OK;
-    }
-
     feed = ngx_pcalloc(cycle->pool, sizeof(ngx_http_conflict_feed_t));
     if (feed == NULL) {
         return NGX_ERROR;
@@ -76,7 +63,8 @@ ngx_http_conflict_feed_start(ngx_cycle_t *cycle,
     ngx_http_conflict_feed_posted.handler = ngx_http_conflict_feed_read;
     ngx_http_conflict_feed_posted.log = cycle->log;
 
-    ngx_http_conflict_feeds[ngx_http_conflict_feeds_n++] = feed;
+    feed->other = ngx_http_conflict_feeds;
+    ngx_http_conflict_feeds = feed;
 
     store->feed = feed;
 
@@ -164,11 +152,9 @@ ngx_http_conflict_feed_listen(ngx_http_conflict_feed_t *feed, ngx_uint_t on)
 static void
 ngx_http_conflict_feed_read(ngx_event_t *ev)
 {
-    ngx_uint_t                 i;
     ngx_http_conflict_feed_t  *feed;
 
-    for (i = 0; i < ngx_http_conflict_feeds_n; i++) {
-        feed = ngx_http_conflict_feeds[i];
+    for (feed = ngx_http_conflict_feeds; feed; feed = feed->other) {
 
         if (feed->n && feed->ring) {
             feed->ops->read(feed);

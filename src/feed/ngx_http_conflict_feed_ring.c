@@ -8,6 +8,7 @@
 
 
 #include "feed/ngx_http_conflict_feed_state.h"
+#include "process/ngx_http_conflict_failpoint.h"
 #include "process/ngx_http_conflict_random.h"
 #include "process/ngx_http_conflict_wake.h"
 
@@ -166,6 +167,8 @@ ngx_http_conflict_feed_ring_publish(ngx_http_conflict_feed_t *feed,
 
     conflict_hash_128(event->hash, key->data, key->len, feed->seed);
 
+    ngx_http_conflict_failpoint_hit();
+
     ngx_shmtx_lock(&feed->shpool->mutex);
 
     slot = &ring->slot[ring->head % NGX_HTTP_CONFLICT_FEED_EVENTS];
@@ -184,6 +187,8 @@ ngx_http_conflict_feed_ring_publish(ngx_http_conflict_feed_t *feed,
         slot->len[i] = (uint16_t) event->text[i].len;
         p = ngx_cpymem(p, event->text[i].data, event->text[i].len);
     }
+
+    ngx_http_conflict_failpoint_hit();
 
     /* the last step: a worker that is killed before has published nothing */
     ring->head++;

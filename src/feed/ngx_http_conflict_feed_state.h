@@ -59,6 +59,7 @@ struct ngx_http_conflict_feed_s {
     ngx_queue_t                            topics;   /* compared first at the
                                                         head */
     ngx_uint_t                             n;        /* topics */
+    ngx_http_conflict_feed_t              *other;    /* of another store */
 
     /* shared memory */
 

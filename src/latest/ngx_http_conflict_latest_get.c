@@ -17,6 +17,15 @@ static ngx_int_t ngx_http_conflict_latest_get_prepare(ngx_http_request_t *r,
     ngx_http_conflict_ctx_t *ctx, ngx_http_request_t *sr);
 
 
+/* of a request for a change stream: they are not about the resource */
+
+static const ngx_str_t  ngx_http_conflict_latest_get_stream[] = {
+    ngx_string("accept"),
+    ngx_string("last-event-id"),
+    ngx_null_string
+};
+
+
 ngx_int_t
 ngx_http_conflict_latest_get_start(ngx_http_request_t *r,
     ngx_http_conflict_ctx_t *ctx, ngx_http_post_subrequest_pt done)
@@ -162,6 +171,14 @@ ngx_http_conflict_latest_get_prepare(ngx_http_request_t *r,
 
     if (ngx_http_conflict_header_own(sr, ngx_http_conflict_header_private)
         != NGX_OK)
+    {
+        return NGX_ERROR;
+    }
+
+    if (ctx->events
+        && ngx_http_conflict_header_hide(sr,
+                                         ngx_http_conflict_latest_get_stream)
+           != NGX_OK)
     {
         return NGX_ERROR;
     }

@@ -27,8 +27,8 @@ typedef struct ngx_http_conflict_redis_s  ngx_http_conflict_redis_t;
  * The handler of a call runs exactly once, never before call_send() has
  * returned, and may send other calls.  "answer" is the reply as text, valid
  * until the handler returns: a string or status, or the strings of an array as
- * lines, and else empty.  NULL: the call failed; "why" states the reason, or is NULL if
- * the call was withdrawn.
+ * lines, and else empty.  NULL: the call failed; "why" states the reason, or
+ * is NULL if the call was withdrawn.
  */
 typedef void (*ngx_http_conflict_redis_pt)(void *data, ngx_str_t *answer,
     const char *why);

@@ -12,6 +12,7 @@ import { guardedStorage, indexedDBStorage, memoryStorage } from './storage.js';
 import { RequestError, Transport } from './transport.js';
 import { Versions } from './versions.js';
 import { editsOf, view } from './view.js';
+import { Watcher } from './watch.js';
 
 export class ClientEvent extends Event {
     constructor(type, detail) {
@@ -22,6 +23,7 @@ export class ClientEvent extends Event {
 
 export class Client extends EventTarget {
     #options; #storage; #transport; #sender; #asker; #core; #versions;
+    #watcher;
     #locks = new Map(); #warned = false; #listening = []; #counting = null;
 
     /*
@@ -37,7 +39,7 @@ export class Client extends EventTarget {
 
         const {
             baseUrl = globalThis.location?.href, storage, member = null,
-            timeout = 30000, maxWait = 300000, rules = {},
+            timeout = 30000, maxWait = 300000, silence = 60000, rules = {},
             lockUrl = url => url + '/lock',
             versionsUrl = url => url + '/versions'
         } = options;
@@ -48,8 +50,8 @@ export class Client extends EventTarget {
         const keys = [undefined, base.origin].includes(
             globalThis.location?.origin);
 
-        this.#options = { ...options, member, timeout, maxWait, rules,
-                          lockUrl, keys };
+        this.#options = { ...options, member, timeout, maxWait, silence,
+                          rules, lockUrl, keys };
 
         this.#storage = guardedStorage(
             storage || (globalThis.indexedDB ? indexedDBStorage()
@@ -69,11 +71,13 @@ export class Client extends EventTarget {
             emit: (type, detail) => this.#emit(type, detail),
             changed: (url, record) => this.#changed(url, record),
             rulesOf: url => this.#rulesOf(url),
-            refresh: url => this.#read(url)
+            refresh: url => this.#read(url),
+            moved: url => this.#moved(url)
         };
 
         this.#sender = this.#core.sender = new Sender(this.#core);
         this.#asker = this.#core.asker = new Asker(this.#core);
+        this.#watcher = new Watcher(this.#core);
 
         this.#storage.watch(url => this.#changedElsewhere(url));
         this.#storage.trim();
@@ -304,6 +308,7 @@ export class Client extends EventTarget {
     }
 
     #wake() {
+        this.#watcher.wake();
         this.#emit('online', { online: this.online });
         return this.#sender.drainAgain({ network: true });
     }
@@ -399,9 +404,36 @@ export class Client extends EventTarget {
             window.removeEventListener(type, fn);
         }
 
+        await this.#watcher.close();
         await Promise.all([...this.#locks.values()].map(l => l.release()));
         await this.#sender.close();
         await this.#storage.close();
+    }
+
+    /*
+     * Tells what others do with a document, as it happens; returns a function
+     * that ends it.
+     */
+
+    watch(path, handler) {
+        return this.#watcher.watch(this.#transport.url(path), handler);
+    }
+
+    /* resolves when the entry of a resource has changed, or a little later */
+
+    #moved(url) {
+        return new Promise(resolve => {
+            const done = e => {
+                if (!e || e.detail.url === url) {
+                    clearTimeout(timer);
+                    this.removeEventListener('state', done);
+                    resolve();
+                }
+            };
+            const timer = setTimeout(done, 250);
+
+            this.addEventListener('state', done);
+        });
     }
 
     async lock(path, options = {}) {
@@ -450,6 +482,7 @@ export class Client extends EventTarget {
     }
 
     #changed(url, record) {
+        this.#watcher.seen(url, record?.known?.version);
         this.#emit('state', { ...view(url, record, this.#own(url, record)),
                               durable: this.#storage.isDurable(url) });
         this.#progress();

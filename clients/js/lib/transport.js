@@ -90,8 +90,35 @@ export class Transport {
         return text;
     }
 
-    async request(url, { headers, timeout, ...options }) {
-        const { fetch = globalThis.fetch, device } = this.#options;
+    /* of the change stream */
+
+    eventsUrl() {
+        const { eventsUrl = '/events' } = this.#options;
+        const url = new URL(eventsUrl, this.#base);
+
+        if (url.origin !== new URL(this.#base).origin) {
+            throw new TypeError(`${url.href} is not at ${this.#base}`);
+        }
+
+        return url.href;
+    }
+
+    /* a response whose body is read as it arrives */
+
+    async stream(url, id, signal) {
+        const { fetch = globalThis.fetch } = this.#options;
+        const headers = await this.#headersOf(url, { method: 'GET' }, {
+            Accept: 'text/event-stream', ...id && { 'Last-Event-ID': id }
+        });
+
+        return fetch(url, { method: 'GET', cache: 'no-store',
+                            redirect: 'manual', signal, headers });
+    }
+
+    /* an object, so that "fetch" can add some by { ...headers } */
+
+    async #headersOf(url, options, headers) {
+        const { device } = this.#options;
         const own = typeof this.#options.headers === 'function'
                     ? await this.#options.headers(url, options)
                     : this.#options.headers;
@@ -106,17 +133,23 @@ export class Transport {
                 all.set(name, value));
         }
 
+        return Object.fromEntries(all);
+    }
+
+    async request(url, { headers, timeout, ...options }) {
+        const { fetch = globalThis.fetch } = this.#options;
+        const all = await this.#headersOf(url, options, headers);
+
         const abort = new AbortController();
         const timer = setTimeout(() => abort.abort(),
                                  timeout || this.#options.timeout);
 
         try {
-            /* the target of a redirection must not receive the headers; an
-               object, so that "fetch" can add some by { ...headers } */
+            /* the target of a redirection must not receive the headers */
 
             const response = await fetch(url, {
                 ...options, redirect: 'manual', signal: abort.signal,
-                headers: Object.fromEntries(all)
+                headers: all
             });
 
             /* the status is valid even if the body is cut off */

@@ -26,7 +26,8 @@ test('npm pack', t => {
         'lib/asker.js', 'lib/client.js', 'lib/entry.js', 'lib/files.js',
         'lib/json.js', 'lib/list.js', 'lib/lock.js', 'lib/merge.js',
         'lib/random.js', 'lib/sender.js', 'lib/storage.js',
-        'lib/transport.js', 'lib/versions.js', 'lib/view.js', 'node.js',
+        'lib/transport.js', 'lib/versions.js', 'lib/view.js', 'lib/watch.js',
+        'node.js',
         'package.json'
     ]);
 

@@ -9,24 +9,28 @@ use Conflict;
 use Conflict::Util;
 use IO::Select;
 use JSON::PP;
+use Socket;
 
 use base 'Exporter';
 
-our @EXPORT = qw(watch events_of next_event until_event quiet closed poll
+our @EXPORT = qw(watch watch_h2 events_of next_event until_event quiet closed poll
                  resources);
 
 
 sub resources { join '&', map { "resource=$_" } @_ }
 
 
-# opens a stream; the header has been read
+# opens a stream; the header has been read.  "room": bytes of its socket
 
 sub watch {
     my ($query, %args) = @_;
 
-    my $w = Conflict::start($args{method} || 'GET', "/events?$query",
-                            headers => $args{headers} || [],
-                            $args{port} ? (port => $args{port}) : ());
+    my $path = $args{path} || '/events';
+
+    my $w = $args{room} ? narrow("$path?$query", %args)
+            : Conflict::start('GET', "$path?$query",
+                              headers => $args{headers} || [],
+                              $args{port} ? (port => $args{port}) : ());
 
     $w->{data} = '';
     $w->{text} = '';
@@ -39,6 +43,34 @@ sub watch {
     ($w->{status}) = ($w->{head} // '') =~ /\AHTTP\S+ (\d+)/;
 
     return $w;
+}
+
+
+# the body of a stream by HTTP/2, from curl
+
+sub watch_h2 {
+    my ($port, $query, @headers) = @_;
+
+    my $pid = open my $out, '-|', 'curl', '-sN', '--http2-prior-knowledge',
+                   (map { ('-H', $_) } @headers),
+                   "http://127.0.0.1:$port/events?$query"
+        or die "curl: $!";
+
+    return { socket => $out, pid => $pid, plain => 1, data => '', text => '',
+             events => [] };
+}
+
+
+sub narrow {
+    my ($target, %args) = @_;
+
+    socket my $s, PF_INET, SOCK_STREAM, 0 or die "socket: $!";
+    setsockopt $s, SOL_SOCKET, SO_RCVBUF, $args{room} or die $!;
+    connect $s, pack_sockaddr_in($args{port}, inet_aton('127.0.0.1'))
+        or die "connect: $!";
+    syswrite $s, "GET $target HTTP/1.1\r\nHost: localhost\r\n\r\n";
+
+    return { socket => $s };
 }
 
 
@@ -64,6 +96,11 @@ sub events_of {
     my ($w) = @_;
 
     read_some($w);
+
+    if ($w->{plain}) {
+        $w->{text} .= $w->{data};
+        $w->{data} = '';
+    }
 
     # chunks; the last one is empty
 

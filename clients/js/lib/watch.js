@@ -1,0 +1,300 @@
+/*
+ * Changes of documents as they happen (docs/events.md): one stream for all
+ * that is watched, which reconnects.  A change by this client is not told.
+ */
+
+const BACK_OFF = 500;          /* milliseconds, after the first failure */
+const LONGEST = 60000;
+const JITTER = 0.5;
+const SEEN = 32;               /* versions of a document */
+
+export class Watcher {
+    #core; #watched = new Map(); #seen = new Map(); #abort = null; #running = null;
+    #id = null; #retry = 2000; #failures = 0; #wake = null; #restart = false;
+
+    constructor(core) {
+        this.#core = core;
+    }
+
+    /* returns a function that ends it */
+
+    watch(url, handler) {
+        const { pathname, search } = new URL(url);
+        const resource = pathname + search;
+        const one = { url, handler };
+
+        if (!this.#watched.has(resource)) {
+            this.#watched.set(resource, new Set());
+            this.#seen.set(url, []);
+            this.#again();
+        }
+
+        this.#watched.get(resource).add(one);
+
+        return () => {
+            const all = this.#watched.get(resource);
+
+            if (all?.delete(one) && all.size === 0) {
+                this.#watched.delete(resource);
+                this.#seen.delete(url);
+                this.#again();
+            }
+        };
+    }
+
+    /* a version that this client has made or read: no change by others */
+
+    seen(url, version) {
+        if (version === undefined || version === null) {
+            return;
+        }
+
+        const all = this.#seen.get(url);
+
+        if (all) {
+            all.push(String(version));
+            all.splice(0, all.length - SEEN);
+        }
+    }
+
+    /* the network is back */
+
+    wake() {
+        this.#failures = 0;
+        this.#wake?.();
+    }
+
+    close() {
+        this.#watched.clear();
+        this.#again();
+
+        return this.#running;
+    }
+
+    /* connects once more, with the resources of now */
+
+    #again() {
+        this.#restart = true;
+        this.#abort?.abort();
+        this.#wake?.();
+
+        this.#running ??= this.#run().finally(() => {
+            this.#running = null;
+        });
+    }
+
+    async #run() {
+        /* all that is watched in this turn is in the first request */
+
+        await null;
+
+        while (this.#watched.size && !this.#core.closed) {
+            this.#restart = false;
+
+            const wait = await this.#connect().catch(() => this.#failed());
+
+            if (!this.#restart) {
+                await this.#pause(wait);
+            }
+        }
+    }
+
+    #failed(retryAfter = 0) {
+        const wait = Math.min(LONGEST, BACK_OFF * 2 ** this.#failures++);
+
+        return Math.max(wait, retryAfter * 1000);
+    }
+
+    #pause(wait) {
+        return new Promise(resolve => {
+            const timer = setTimeout(resolve,
+                                     wait * (1 + JITTER * Math.random()));
+
+            this.#wake = () => {
+                clearTimeout(timer);
+                resolve();
+            };
+        }).finally(() => {
+            this.#wake = null;
+        });
+    }
+
+    /* one stream; returns how long to wait before the next */
+
+    async #connect() {
+        const { transport, options } = this.#core;
+        const resources = [...this.#watched.keys()];
+        const url = new URL(transport.eventsUrl());
+        const abort = this.#abort = new AbortController();
+        let silence = null;
+
+        for (const resource of resources) {
+            url.searchParams.append('resource', resource);
+        }
+
+        /* a connection that has died says nothing, not even heartbeats */
+
+        const heard = () => {
+            clearTimeout(silence);
+            silence = setTimeout(() => abort.abort(), options.silence);
+            silence.unref?.();
+        };
+
+        try {
+            heard();
+
+            const response = await transport.stream(url.href, this.#id,
+                                                    abort.signal);
+
+            if (!response.ok || !response.body) {
+                return await this.#refused(response, resources);
+            }
+
+            this.#failures = 0;
+            await this.#read(response.body, heard);
+
+            return this.#retry;
+
+        } finally {
+            clearTimeout(silence);
+            abort.abort();
+            this.#abort = null;
+        }
+    }
+
+    async #refused(response, resources) {
+        const { status } = response;
+
+        await response.text().catch(() => '');
+
+        if (status === 401) {
+            this.#core.emit('unauthorized', { url: response.url });
+        }
+
+        if ([401, 403, 404, 410].includes(status)) {
+            for (const resource of resources) {
+                this.#tell(resource, { type: 'gone', status });
+            }
+        }
+
+        return this.#failed(Number(response.headers.get('retry-after')) || 0);
+    }
+
+    async #read(body, heard) {
+        const decoder = new TextDecoder();
+        const reader = body.getReader();
+        let text = '';
+
+        for ( ;; ) {
+            const { done, value } = await reader.read();
+
+            if (done) {
+                return;
+            }
+
+            heard();
+            text += decoder.decode(value, { stream: true });
+
+            const blocks = text.split('\n\n');
+
+            text = blocks.pop();
+
+            for (const block of blocks) {
+                await this.#block(block);
+            }
+        }
+    }
+
+    async #block(block) {
+        const field = {};
+
+        for (const line of block.split('\n')) {
+            const [, name, value] = /^([a-z]+): ?(.*)$/.exec(line) || [];
+
+            if (name) {
+                field[name] = value;
+            }
+        }
+
+        if (field.id) {
+            this.#id = field.id;
+        }
+
+        if (/^\d+$/.test(field.retry)) {
+            this.#retry = Number(field.retry);
+        }
+
+        if (!field.event) {
+            return;
+        }
+
+        const { resource, ...data } = JSON.parse(field.data);
+
+        if (field.event === 'reset') {
+            /* the states of all follow */
+            this.#id = null;
+            return;
+        }
+
+        if (field.event === 'version' || field.event === 'deleted') {
+            const { mine, ...change } = data;
+
+            if (!mine && await this.#isNew(resource, field.event, change)) {
+                this.#tell(resource, {
+                    type: field.event === 'version' ? 'changed' : 'deleted',
+                    ...change
+                });
+            }
+
+            return;
+        }
+
+        this.#tell(resource, { type: field.event, ...data });
+    }
+
+    /*
+     * Whether this client does not have it.  A write of its own in flight may
+     * have made it: then its response says so, and the record has it.
+     */
+
+    async #isNew(resource, event, { version }) {
+        const [one] = this.#watched.get(resource) || [];
+
+        if (!one) {
+            return false;
+        }
+
+        const { storage } = this.#core;
+        let record = await storage.read(one.url);
+
+        while (['sending', 'unknown'].includes(record?.entry?.state)
+               && !this.#core.closed && this.#watched.has(resource))
+        {
+            await this.#core.moved(one.url);
+            record = await storage.read(one.url);
+        }
+
+        const { known } = record || {};
+
+        if (event === 'deleted') {
+            return !known?.absent;
+        }
+
+        /* null: the upstream owns the versions */
+
+        return version === null
+               || (String(known?.version) !== String(version)
+                   && !this.#seen.get(one.url)?.includes(String(version)));
+    }
+
+    #tell(resource, event) {
+        for (const { url, handler } of [...this.#watched.get(resource) || []]) {
+            try {
+                handler({ url, ...event });
+
+            } catch (error) {
+                this.#core.emit('error', { url, error });
+            }
+        }
+    }
+}

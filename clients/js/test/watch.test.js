@@ -1,0 +1,146 @@
+/* watch(): with nginx and its API, as t/client_library.t starts them. */
+
+import assert from 'node:assert/strict';
+import test from 'node:test';
+
+import { device, fresh, url } from './helpers.js';
+
+/* what a client was told of a path, and a wait for one of it */
+
+function watching(t, client, path) {
+    const told = [];
+    const waiting = new Set();
+
+    const stop = client.watch(path, change => {
+        told.push(change);
+        waiting.forEach(look => look());
+    });
+
+    t.after(stop);
+
+    return {
+        told, stop,
+        first: fits => new Promise(resolve => {
+            const look = () => {
+                const found = told.find(fits);
+
+                if (found) {
+                    waiting.delete(look);
+                    resolve(found);
+                }
+            };
+
+            waiting.add(look);
+            look();
+        })
+    };
+}
+
+const user = name => ({ headers: { 'X-User': name }, device: `${name}'s` });
+
+/* a document that both have read, and that "b" watches from then on */
+
+async function both(t, make = {}) {
+    const path = fresh('version');
+    const a = device(t, user('ann'));
+    const b = device(t, { ...user('bob'), ...make });
+
+    await a.save(path, { n: 1 }, { version: null });
+    await a.get(path);
+    await b.get(path);
+
+    return { path, a, b, w: watching(t, b, path) };
+}
+
+test('a change by somebody else is told, with its version', async t => {
+    const { path, a, w } = await both(t);
+    const saved = await a.save(path, { n: 2 });
+    const change = await w.first(c => c.type === 'changed');
+
+    assert.equal(String(change.version), String(saved.version));
+    assert.equal(change.url, new URL(path, url + '/').href);
+});
+
+test('a change of its own is not', async t => {
+    for (const name of [{}, { device: undefined }]) {
+        const { path, a, b, w } = await both(t, name);
+
+        await b.save(path, { n: 2 });
+        await b.save(path, { n: 3 });
+        await a.get(path);
+        await a.save(path, { n: 4 });
+
+        const change = await w.first(c => c.type === 'changed');
+        const now = await b.get(path);
+
+        assert.equal(String(change.version), String(now.version));
+        assert.equal(w.told.filter(c => c.type === 'changed').length, 1);
+    }
+});
+
+test('a change before it began to watch is told', async t => {
+    const path = fresh('version');
+    const a = device(t, user('ann'));
+    const b = device(t, user('bob'));
+
+    await a.save(path, { n: 1 }, { version: null });
+    await b.get(path);
+    await a.get(path);
+    await a.save(path, { n: 2 });
+
+    const w = watching(t, b, path);
+
+    await w.first(c => c.type === 'changed');
+});
+
+test('streams that end are connected again', async t => {
+    const { path, a, w } = await both(t);
+
+    /* recheck=1s */
+    await new Promise(resolve => setTimeout(resolve, 1500));
+    await a.save(path, { n: 2 });
+    await w.first(c => c.type === 'changed');
+});
+
+test('more documents by one stream, and fewer', async t => {
+    const { path, a, b, w } = await both(t);
+    const other = fresh('version');
+
+    await a.save(other, { n: 1 }, { version: null });
+    await b.get(other);
+
+    const second = watching(t, b, other);
+
+    await a.get(other);
+    await a.save(other, { n: 2 });
+    await second.first(c => c.type === 'changed');
+
+    w.stop();
+    await a.save(path, { n: 2 });
+    await a.save(other, { n: 3 });
+    await second.first(c => c.type === 'changed'
+                            && c !== second.told[0]);
+    assert.deepEqual(w.told, []);
+});
+
+test('locks and deletions', async t => {
+    const { path, a, w } = await both(t);
+    const lock = await a.lock(path);
+    const held = await w.first(c => c.type === 'locked');
+
+    assert.equal(held.lock.user, 'ann');
+    assert.equal(held.mine, false);
+
+    await lock.release();
+    await w.first(c => c.type === 'unlocked');
+    await a.remove(path);
+    await w.first(c => c.type === 'deleted');
+});
+
+test('without rights it is gone', async t => {
+    const b = device(t, user('bob'));
+    const w = watching(t, b, fresh('auth'));
+    const change = await w.first(c => c.type === 'gone');
+
+    assert.equal(change.status, 401);
+});

@@ -1,0 +1,246 @@
+
+/*
+ * Copyright (C) the ngx_http_conflict_module authors
+ *
+ * What a stream hears: of the topics of its resources, and of the events that
+ * its client has missed.
+ */
+
+
+#include "events/ngx_http_conflict_events.h"
+
+
+static ngx_int_t ngx_http_conflict_events_listen_all(
+    ngx_http_conflict_events_t *stream);
+static void ngx_http_conflict_events_listen_past(
+    ngx_http_conflict_events_t *stream);
+static void ngx_http_conflict_events_listen_past_event(void *data,
+    ngx_http_conflict_feed_event_t *event, ngx_uint_t lost);
+static void ngx_http_conflict_events_listen_changed(
+    ngx_http_conflict_feed_watch_t *watch,
+    ngx_http_conflict_feed_event_t *event);
+static void ngx_http_conflict_events_listen_missed(
+    ngx_http_conflict_feed_watch_t *watch);
+static void ngx_http_conflict_events_listen_note(
+    ngx_http_conflict_events_item_t *item,
+    ngx_http_conflict_feed_event_t *event);
+
+
+static ngx_str_t  ngx_http_conflict_events_listen_last_id =
+    ngx_string("last-event-id");
+
+
+ngx_int_t
+ngx_http_conflict_events_listen(ngx_http_conflict_events_t *stream)
+{
+    if (ngx_http_conflict_events_listen_all(stream) != NGX_OK) {
+        return NGX_ERROR;
+    }
+
+    ngx_http_conflict_events_listen_past(stream);
+
+    return NGX_OK;
+}
+
+
+void
+ngx_http_conflict_events_listen_end(ngx_http_conflict_events_t *stream)
+{
+    ngx_uint_t                        i;
+    ngx_http_conflict_events_item_t  *item;
+
+    ngx_http_conflict_feed_past_cancel(stream->feed, stream);
+
+    for (i = 0; i < stream->n; i++) {
+        item = &stream->items[i];
+
+        ngx_http_conflict_feed_topic_leave(&item->watch);
+
+        if (item->conflict) {
+            ngx_free(item->conflict);
+            item->conflict = NULL;
+        }
+
+        if (item->asked) {
+            ngx_free(item->asked);
+            item->asked = NULL;
+        }
+    }
+}
+
+
+static ngx_int_t
+ngx_http_conflict_events_listen_all(ngx_http_conflict_events_t *stream)
+{
+    ngx_uint_t                        i;
+    ngx_http_conflict_events_item_t  *item;
+
+    for (i = 0; i < stream->n; i++) {
+        item = &stream->items[i];
+
+        if (!item->allowed) {
+            continue;
+        }
+
+        item->watch.handler = ngx_http_conflict_events_listen_changed;
+        item->watch.missed = ngx_http_conflict_events_listen_missed;
+
+        if (ngx_http_conflict_feed_topic_watch(stream->feed, &item->key,
+                                               item->minted, &item->watch)
+            != NGX_OK)
+        {
+            return NGX_ERROR;
+        }
+    }
+
+    return NGX_OK;
+}
+
+
+static void
+ngx_http_conflict_events_listen_past(ngx_http_conflict_events_t *stream)
+{
+    ngx_str_t  *id;
+
+    id = ngx_http_conflict_header_find(&stream->request->headers_in.headers,
+                                    &ngx_http_conflict_events_listen_last_id,
+                                    NULL);
+    if (id == NULL || id->len == 0) {
+        return;
+    }
+
+    stream->asking = 1;
+
+    ngx_http_conflict_feed_past(stream->feed, id,
+                                ngx_http_conflict_events_listen_past_event,
+                                stream);
+}
+
+
+static void
+ngx_http_conflict_events_listen_past_event(void *data,
+    ngx_http_conflict_feed_event_t *event, ngx_uint_t lost)
+{
+    ngx_http_conflict_events_t *stream = data;
+
+    ngx_uint_t                        i;
+    ngx_http_conflict_events_item_t  *item;
+    ngx_http_conflict_feed_topic_t   *topic;
+
+    if (event == NULL) {
+        stream->asking = 0;
+        stream->reset |= lost;
+        stream->resumed = !lost;
+
+        ngx_http_conflict_events_stream_queue(stream);
+        return;
+    }
+
+    for (i = 0; i < stream->n; i++) {
+        item = &stream->items[i];
+        topic = item->watch.topic;
+
+        if (topic == NULL || topic->hash[0] != event->hash[0]
+            || topic->hash[1] != event->hash[1])
+        {
+            continue;
+        }
+
+        if (event->kind == NGX_HTTP_CONFLICT_FEED_LOCKED
+            || event->kind == NGX_HTTP_CONFLICT_FEED_UNLOCKED)
+        {
+            item->moved = 1;
+        }
+
+        ngx_http_conflict_events_listen_note(item, event);
+    }
+}
+
+
+static void
+ngx_http_conflict_events_listen_changed(ngx_http_conflict_feed_watch_t *watch,
+    ngx_http_conflict_feed_event_t *event)
+{
+    ngx_http_conflict_events_item_t  *item;
+
+    item = (ngx_http_conflict_events_item_t *) watch;
+
+    if (event) {
+        ngx_http_conflict_events_listen_note(item, event);
+    }
+
+    ngx_http_conflict_events_stream_queue(item->stream);
+}
+
+
+static void
+ngx_http_conflict_events_listen_missed(ngx_http_conflict_feed_watch_t *watch)
+{
+    ngx_http_conflict_events_item_t  *item;
+
+    item = (ngx_http_conflict_events_item_t *) watch;
+
+    item->stream->reset = 1;
+
+    ngx_http_conflict_events_stream_queue(item->stream);
+}
+
+
+/* copies it, until it is sent, unless it is not for this caller */
+
+static void
+ngx_http_conflict_events_listen_note(ngx_http_conflict_events_item_t *item,
+    ngx_http_conflict_feed_event_t *event)
+{
+    size_t                            size, len;
+    u_char                           *p;
+    ngx_str_t                        *user;
+    ngx_uint_t                        i;
+    ngx_http_conflict_feed_event_t   *copy, **note;
+
+    note = &item->asked;
+
+    if (event->kind == NGX_HTTP_CONFLICT_FEED_CONFLICT) {
+        note = &item->conflict;
+
+        user = &item->stream->ctx->caller.user;
+        len = ngx_min(user->len, NGX_HTTP_CONFLICT_FEED_TEXT);
+
+        if (len == 0 || len != event->text[NGX_HTTP_CONFLICT_FEED_USER].len
+            || ngx_memcmp(user->data,
+                          event->text[NGX_HTTP_CONFLICT_FEED_USER].data, len)
+               != 0)
+        {
+            return;
+        }
+
+    } else if (event->kind != NGX_HTTP_CONFLICT_FEED_LOCK_ASKED) {
+        return;
+    }
+
+    size = sizeof(ngx_http_conflict_feed_event_t);
+
+    for (i = 0; i < NGX_HTTP_CONFLICT_FEED_TEXTS; i++) {
+        size += event->text[i].len;
+    }
+
+    copy = ngx_alloc(size, ngx_cycle->log);
+    if (copy == NULL) {
+        item->stream->reset = 1;
+        return;
+    }
+
+    *copy = *event;
+    p = (u_char *) (copy + 1);
+
+    for (i = 0; i < NGX_HTTP_CONFLICT_FEED_TEXTS; i++) {
+        copy->text[i].data = p;
+        p = ngx_cpymem(p, event->text[i].data, event->text[i].len);
+    }
+
+    if (*note) {
+        ngx_free(*note);
+    }
+
+    *note = copy;
+}

@@ -589,6 +589,45 @@ $r = take($id, 'mine', "If-Match: \"$v\"", ann());
 is($r->{status}, 204, 'guarded again');
 
 
+=== auth_request asks again
+--- more
+    location /asked/ {
+        auth_request /may;
+        conflict version hold;
+        rewrite ^/asked(/.*)$ $1 break;
+        proxy_pass http://api;
+    }
+    location = /asked-inbox {
+        auth_request /may;
+        conflict_inbox;
+    }
+    location = /may {
+        internal;
+        if ($http_x_may = all) { return 204; }
+        if ($http_x_may = $request_uri) { return 204; }
+        return 403;
+    }
+--- steps
+my @all = (ann(), 'X-May: all');
+
+set_doc('/plain/1', { n => 1 });
+my $old = version(GET('/asked/plain/1', @all));
+PUT('/asked/plain/1', { n => 2, base_version => $old }, 'X-May: all');
+my $r = PUT('/asked/plain/1', { n => 3, base_version => $old }, @all);
+my ($id, $v) = (json($r)->{held}, json($r)->{version});
+my $n = journal();
+my $uri = "/asked-inbox?id=$id&take=mine";
+
+is(http('POST', $uri, headers => ["If-Match: \"$v\"", ann()])->{status}, 403,
+   'not for the inbox');
+is(http('POST', $uri, headers => ["If-Match: \"$v\"", ann(), "X-May: $uri"])
+   ->{status}, 403, 'nor for the resource');
+is(scalar(() = journal()), $n, 'nothing is written');
+is(http('POST', $uri, headers => ["If-Match: \"$v\"", @all])->{status}, 204,
+   'for both');
+is(scalar(() = journal()), $n + 1, 'written');
+
+
 === versions of the upstream
 --- rules
 conflict_version json:/version;

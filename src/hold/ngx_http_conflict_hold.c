@@ -131,6 +131,10 @@ ngx_http_conflict_hold_done(ngx_http_conflict_ctx_t *ctx)
 
     ctx->hold.kept = 1;
 
+    if (op->store->stats) {
+        (void) ngx_atomic_fetch_add(&op->store->stats->held, 1);
+    }
+
     if (op->blob->out.evicted) {
         ngx_log_error(NGX_LOG_WARN, ctx->request->connection->log, 0,
                       "conflict inbox: %ui older items of store \"%V\" were "
@@ -428,8 +432,16 @@ ngx_http_conflict_hold_called(ngx_http_conflict_op_t *op)
 static void
 ngx_http_conflict_hold_lost(ngx_http_conflict_ctx_t *ctx, const char *reason)
 {
+    ngx_http_conflict_store_t  *store;
+
     static ngx_uint_t  lost;
     static ngx_msec_t  logged;
+
+    store = ctx->conf->store;
+
+    if (store->stats) {
+        (void) ngx_atomic_fetch_add(&store->stats->not_held, 1);
+    }
 
     if (reason == NULL) {
         return;

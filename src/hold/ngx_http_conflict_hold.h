@@ -18,7 +18,7 @@
 
 #define NGX_HTTP_CONFLICT_HOLD_RESOURCE  16
 #define NGX_HTTP_CONFLICT_HOLD_USER      NGX_HTTP_CONFLICT_BLOB_MAX
-#define NGX_HTTP_CONFLICT_HOLD_STORE     10000
+#define NGX_HTTP_CONFLICT_HOLD_STORE     1000
 
 
 /* texts of an item, in the order in which its blob has them */

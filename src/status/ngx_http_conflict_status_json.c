@@ -210,6 +210,8 @@ ngx_http_conflict_status_json_store_stats(json_t **json,
 
     ngx_http_conflict_status_json_number(json, "blobs_evicted",
                                          stats->blobs_evicted);
+    ngx_http_conflict_status_json_number(json, "held", stats->held);
+    ngx_http_conflict_status_json_number(json, "not_held", stats->not_held);
 
     errors = json_object();
 

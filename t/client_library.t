@@ -67,10 +67,12 @@ add_block_preprocessor(sub {
         body => 'conflict_strip_base on;',
     );
 
-    my %policy = (merge => 'merge', lww => 'lww', wins => 'server_wins');
+    $extra{held} = 'conflict_wait 2s;';
+
+    my %policy = (held => 'version hold', merge => 'merge', lww => 'lww', wins => 'server_wins');
 
     for my $name (qw(version strict merge lww wins auth small own etag
-                     body bodymerge))
+                     body bodymerge held))
     {
         my $policy = $policy{$name} || ($name eq 'bodymerge' ? 'merge'
                                                              : 'version');
@@ -90,6 +92,9 @@ location ~ ^(?<resource>/version/\\w+)/lock\$ {
     conflict_user \$http_x_user;
     conflict_lock idle=4s;
 }
+location = /inbox {
+    conflict_inbox;
+}
 $locations
 END
 });
@@ -101,7 +106,7 @@ __DATA__
 === clients/js in Node
 --- config
 --- steps
-node_tests(25, 'nginx.test.js');
+node_tests(29, 'nginx.test.js', 'inbox.test.js');
 
 
 === clients/js in a browser

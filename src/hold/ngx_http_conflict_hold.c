@@ -255,7 +255,10 @@ ngx_http_conflict_hold_body(ngx_http_conflict_ctx_t *ctx,
         conflict_scan_cut(json, &item->base.cut, &item->base.cut_end);
     }
 
-    if (ctx->merge.base.data && ctx->merge.base.form == CONFLICT_FORM_WHOLE) {
+    if (ctx->merge.base.data && ctx->merge.base.form == CONFLICT_FORM_WHOLE
+        && ctx->caller.known)
+    {
+        /* a client without a name may not have been shown it */
         item->base_body.data = (u_char *) ctx->merge.base.data;
         item->base_body.len = ctx->merge.base.len;
     }

@@ -113,6 +113,15 @@ unlike(header($r, 'Conflict'), qr/held/, 'so nothing is held');
 until_true { !inbox('X-User: cid') };
 is(scalar(() = inbox('X-User: cid')), 0, 'any more');
 
+# nor does a MOVE, which is about two resources
+
+$old = shown('/plain/3', { n => 1 }, 'ann');
+PUT('/plain/3', { n => 2, base_version => $old });
+$r = http('MOVE', '/plain/3', headers => ['Destination: /plain/4',
+                                          "If-Match: \"$old\"", ann()]);
+is(int($r->{status} / 100), 2, 'moved');
+unlike(header($r, 'Conflict'), qr/held/, 'and nothing is held');
+
 # an unknown body is not kept, and the log says so
 
 $old = shown('/text/1', 'one', 'ann');

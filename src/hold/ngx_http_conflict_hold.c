@@ -293,7 +293,7 @@ ngx_http_conflict_hold_latest(ngx_http_conflict_ctx_t *ctx,
     }
 
     if (latest->valid && latest->status == NGX_HTTP_OK && latest->json
-        && !latest->encoded && !latest->too_large && ctx->pair == NULL
+        && !latest->encoded && !latest->too_large
         && ngx_http_conflict_capture_unfiltered(ctx))
     {
         ngx_http_conflict_latest_document_get(ctx, &item->body);

@@ -158,6 +158,37 @@ is(take($id, 'mine', "If-Match: \"$shown->{version}\"", ann())->{status}, 204,
    'resolved');
 is_deeply(json(GET('/plain/1')), { n => 3, t => 'b' }, 'hers');
 
+# patches, whose base is in a test, in a member, or in a header
+
+for my $case (['json-patch', '[{"op":"test","path":"/base_version","value":%s},'
+                             . '{"op":"replace","path":"/n","value":7}]'],
+              ['merge-patch', '{"base_version":%s,"n":7}'],
+              ['merge-patch', '{"n":7}'])
+{
+    my ($type, $text) = @$case;
+
+    set_doc('/deep/1', { n => 1, t => 'a' });
+    $old = version(GET('/deep/1', $_)) for 'X-User: bob', 'X-User: ann';
+    is(int(PUT('/deep/1', { n => 2, t => 'c', base_version => $old }, bob())
+           ->{status} / 100), 2, "$type: bob");
+
+    my $header = $text =~ /%s/ ? 'X-A: b' : "If-Match: \"$old\"";
+
+    $r = http('PATCH', '/deep/1', body => $text =~ s/%s/$old/r,
+              headers => [ann(), $header,
+                          "Content-Type: application/$type+json"]);
+    is($r->{status}, 409, 'a clash');
+
+    $shown = item(json($r)->{held}, ann());
+    is("$shown->{item}{method} $shown->{item}{content_type}",
+       "PATCH application/$type+json", 'as it was sent');
+
+    $r = take($shown->{item}{id}, 'mine', "If-Match: \"$shown->{version}\"",
+              ann());
+    is(int($r->{status} / 100), 2, 'resolved');
+    is_deeply(json(GET('/deep/1')), { n => 7, t => 'c' }, 'with her change');
+}
+
 
 === a lock
 --- more

@@ -250,8 +250,12 @@ ngx_http_conflict_hold_body(ngx_http_conflict_ctx_t *ctx,
     }
 
     if (json && json->type != CONFLICT_JSON_NONE) {
-        item->base.value = json->value;
-        item->base.end = json->end;
+
+        if (!ngx_http_conflict_media_type_json_patch(r)) {
+            item->base.value = json->value;
+            item->base.end = json->end;
+        }
+
         conflict_scan_cut(json, &item->base.cut, &item->base.cut_end);
     }
 

@@ -44,8 +44,9 @@ typedef enum {
 
 typedef struct {
     uint64_t                       value;     /* of the base version */
-    uint64_t                       end;
-    uint64_t                       cut;       /* of the member, with a comma */
+    uint64_t                       end;       /* 0: it is in a JSON Patch */
+    uint64_t                       cut;       /* of its member or test, with a
+                                                 comma */
     uint64_t                       cut_end;
 } ngx_http_conflict_hold_base_t;
 

@@ -266,6 +266,13 @@ static ngx_command_t  ngx_http_conflict_commands[] = {
       0,
       NULL },
 
+    { ngx_string("conflict_status_inbox"),
+      NGX_HTTP_CONFLICT_ANY_CONF|NGX_CONF_TAKE1,
+      ngx_http_conflict_status_inbox,
+      NGX_HTTP_LOC_CONF_OFFSET,
+      0,
+      NULL },
+
     { ngx_string("conflict_store_error"),
       NGX_HTTP_CONFLICT_ANY_CONF|NGX_CONF_TAKE1,
       ngx_http_conflict_directive_value_word,

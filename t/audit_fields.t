@@ -216,7 +216,7 @@ for my $fault ('status=503', 'status=404', 'status=401', 'close', 'reset',
 
 release();
 like(error_log(),
-     qr/GET for the fields of a stale write was not answered within "conflict_wait"/,
+     qr/GET for what a stale write changes was not answered within "conflict_wait"/,
      'what hangs is ended, and told');
 
 PUT('/plain/1', { n => ++$n, base_version => $v });

@@ -68,10 +68,12 @@ add_block_preprocessor(sub {
         body => 'conflict_strip_base on;',
     );
 
-    my %policy = (merge => 'merge', lww => 'lww', wins => 'server_wins');
+    $extra{held} = 'conflict_wait 2s;';
+
+    my %policy = (held => 'version hold', merge => 'merge', lww => 'lww', wins => 'server_wins');
 
     for my $name (qw(version strict merge lww wins auth small own etag
-                     body bodymerge))
+                     body bodymerge held))
     {
         my $policy = $policy{$name} || ($name eq 'bodymerge' ? 'merge'
                                                              : 'version');
@@ -99,6 +101,9 @@ location ~ ^(?<resource>/version/\\w+)/versions\$ {
 location = /events {
     conflict_events heartbeat=500ms recheck=1s;
 }
+location = /inbox {
+    conflict_inbox;
+}
 $locations
 END
 });
@@ -113,6 +118,7 @@ __DATA__
 node_tests(25, 'nginx.test.js');
 node_tests(4, 'versions.test.js');
 node_tests(6, 'watch.test.js');
+node_tests(4, 'inbox.test.js');
 
 
 === clients/js in a browser

@@ -40,6 +40,8 @@ my @wrong = (
     ['conflict_inbox some', 'invalid parameter "some", it must be "all"'],
     ['conflict_inbox',
      '"conflict_inbox" in location "/x/" requires "conflict_user" with a user that is verified there'],
+    ['conflict_status_inbox inbox',
+     'invalid path "inbox" in "conflict_status_inbox" directive, it must begin with "/"'],
     ['conflict off report',
      'invalid parameter "report", "off" has no parameters'],
     ['conflict version store=a/b',

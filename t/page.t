@@ -34,6 +34,18 @@ __DATA__
         conflict_user $http_x_user;
         conflict_lock;
     }
+    location /plain/kept/ {
+        conflict version hold;
+        conflict_user $http_x_user;
+        proxy_pass http://api;
+    }
+    location = /held {
+        conflict_inbox all;
+    }
+    location = /inboxed {
+        conflict_status;
+        conflict_status_inbox /held;
+    }
     location = /dashboard {
         conflict_status;
     }
@@ -50,7 +62,8 @@ my $top = $ENV{TEST_NGINX_TOP};
 my $shots = "$top/build/t/page-$Conflict::Store";
 
 mkdir $_ for "$top/build/t", $shots;
-set_doc("/plain/$_", { title => 'first' }) for 1, 2, 'lww/1', 'lww/2';
+set_doc("/plain/$_", { title => 'first' })
+    for 1, 2, 'lww/1', 'lww/2', 'kept/1';
 
 $ENV{NODE_PATH} = "$top/build/page/node_modules";
 

@@ -243,6 +243,61 @@ export interface Change {
     status?: number;
 }
 
+/** An item of the inbox of the server, without its body. */
+export interface HeldItem {
+    id: string;
+    kind: 'refused' | 'locked' | 'dropped' | 'overwritten';
+    resource: string;
+    route: string;
+    method: string;
+    target: string;
+    user: string | null;
+    client: string | null;
+    held_at: string;
+    /** Seconds. */
+    expires_in: number;
+    base_version: number | string | null;
+    version: number | null;
+    content_type: string | null;
+    size: number;
+    conflict_id: string;
+}
+
+export interface Held<T = any> {
+    item: HeldItem;
+    /** Of `theirs`; null: unknown, show it again. */
+    version: number | string | null;
+    deleted?: true;
+    mine: T;
+    theirs: T | null;
+    theirs_omitted?: string;
+    base: T | null;
+    base_omitted?: string;
+}
+
+export class Inbox {
+    constructor(options: InboxOptions);
+    list(filter?: { resource?: string; route?: string; limit?: number;
+                    before?: number | null }):
+        Promise<{ items: HeldItem[]; next: number | null }>;
+    show<T = any>(id: string): Promise<Held<T>>;
+    /** false: the resource has changed since, show it again. */
+    resolve<T = any>(shown: Held<T>,
+        answer: typeof keepMine | typeof keepTheirs | T): Promise<boolean>;
+    discard(id: string): Promise<void>;
+}
+
+export interface InboxOptions {
+    /** Of the location with `conflict_inbox`. */
+    url: string | URL;
+    headers?: ClientOptions['headers'];
+    device?: string;
+    timeout?: number;
+    fetch?: ClientOptions['fetch'];
+}
+
+export function createInbox(options: InboxOptions): Inbox;
+
 export interface LockInfo {
     user?: string | null;
     client?: string | null;

@@ -235,6 +235,7 @@ ngx_http_conflict_conf_merge_loc(ngx_conf_t *cf, void *parent, void *child)
 
     ngx_conf_merge_uint_value(conf->lock_status, prev->lock_status, 409);
     ngx_conf_merge_str_value(conf->frames, prev->frames, "");
+    ngx_conf_merge_str_value(conf->status_inbox, prev->status_inbox, "");
 
     ngx_conf_merge_msec_value(conf->lease, prev->lease, 10000);
     ngx_conf_merge_msec_value(conf->wait, prev->wait, 2000);

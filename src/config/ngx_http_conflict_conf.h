@@ -260,6 +260,7 @@ struct ngx_http_conflict_loc_conf_s {
     ngx_uint_t                        inbox_all;     /* with all items */
 
     ngx_uint_t                        status;        /* format; 0: none */
+    ngx_str_t                         status_inbox;  /* path, for the page */
     ngx_str_t                         frames;        /* which pages may have
                                                         the widget */
 

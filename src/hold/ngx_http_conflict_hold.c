@@ -131,6 +131,10 @@ ngx_http_conflict_hold_done(ngx_http_conflict_ctx_t *ctx)
 
     ctx->hold.kept = 1;
 
+    if (op->store->stats) {
+        (void) ngx_atomic_fetch_add(&op->store->stats->held, 1);
+    }
+
     if (op->blob->out.evicted) {
         ngx_log_error(NGX_LOG_WARN, ctx->request->connection->log, 0,
                       "conflict inbox: %ui older items of store \"%V\" were "
@@ -246,12 +250,19 @@ ngx_http_conflict_hold_body(ngx_http_conflict_ctx_t *ctx,
     }
 
     if (json && json->type != CONFLICT_JSON_NONE) {
-        item->base.value = json->value;
-        item->base.end = json->end;
+
+        if (!ngx_http_conflict_media_type_json_patch(r)) {
+            item->base.value = json->value;
+            item->base.end = json->end;
+        }
+
         conflict_scan_cut(json, &item->base.cut, &item->base.cut_end);
     }
 
-    if (ctx->merge.base.data && ctx->merge.base.form == CONFLICT_FORM_WHOLE) {
+    if (ctx->merge.base.data && ctx->merge.base.form == CONFLICT_FORM_WHOLE
+        && ctx->caller.known)
+    {
+        /* a client without a name may not have been shown it */
         item->base_body.data = (u_char *) ctx->merge.base.data;
         item->base_body.len = ctx->merge.base.len;
     }
@@ -286,7 +297,7 @@ ngx_http_conflict_hold_latest(ngx_http_conflict_ctx_t *ctx,
     }
 
     if (latest->valid && latest->status == NGX_HTTP_OK && latest->json
-        && !latest->encoded && !latest->too_large && ctx->pair == NULL
+        && !latest->encoded && !latest->too_large
         && ngx_http_conflict_capture_unfiltered(ctx))
     {
         ngx_http_conflict_latest_document_get(ctx, &item->body);
@@ -428,8 +439,16 @@ ngx_http_conflict_hold_called(ngx_http_conflict_op_t *op)
 static void
 ngx_http_conflict_hold_lost(ngx_http_conflict_ctx_t *ctx, const char *reason)
 {
+    ngx_http_conflict_store_t  *store;
+
     static ngx_uint_t  lost;
     static ngx_msec_t  logged;
+
+    store = ctx->conf->store;
+
+    if (store->stats) {
+        (void) ngx_atomic_fetch_add(&store->stats->not_held, 1);
+    }
 
     if (reason == NULL) {
         return;

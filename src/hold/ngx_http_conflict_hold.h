@@ -18,7 +18,7 @@
 
 #define NGX_HTTP_CONFLICT_HOLD_RESOURCE  16
 #define NGX_HTTP_CONFLICT_HOLD_USER      NGX_HTTP_CONFLICT_BLOB_MAX
-#define NGX_HTTP_CONFLICT_HOLD_STORE     10000
+#define NGX_HTTP_CONFLICT_HOLD_STORE     1000
 
 
 /* texts of an item, in the order in which its blob has them */
@@ -44,8 +44,9 @@ typedef enum {
 
 typedef struct {
     uint64_t                       value;     /* of the base version */
-    uint64_t                       end;
-    uint64_t                       cut;       /* of the member, with a comma */
+    uint64_t                       end;       /* 0: it is in a JSON Patch */
+    uint64_t                       cut;       /* of its member or test, with a
+                                                 comma */
     uint64_t                       cut_end;
 } ngx_http_conflict_hold_base_t;
 

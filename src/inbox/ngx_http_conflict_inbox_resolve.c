@@ -203,12 +203,12 @@ ngx_http_conflict_inbox_resolve_text(ngx_http_conflict_ctx_t *ctx,
     base = &ctx->inbox->item.base;
     tag = &ctx->inbox->tag;
 
-    if (base->end == 0) {
+    if (base->cut_end == 0) {
         ngx_http_conflict_writer_bytes(out, body->data, body->len);
         return;
     }
 
-    if (ctx->inbox->create) {
+    if (ctx->inbox->create || base->end == 0) {
         ngx_http_conflict_writer_bytes(out, body->data, (size_t) base->cut);
         ngx_http_conflict_writer_bytes(out, body->data + base->cut_end,
                                        body->len - (size_t) base->cut_end);

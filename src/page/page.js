@@ -335,6 +335,7 @@ function show() {
     showResources();
     showLocks();
     showStores();
+    showHeld();
 
     search(state.id);
     search(state.conflict);
@@ -376,6 +377,10 @@ async function load() {
         data.limit = limit;
         problem('');
         show();
+
+        if (data.inbox) {
+            loadHeld();
+        }
 
     } catch (e) {
         if (turn !== loads) {

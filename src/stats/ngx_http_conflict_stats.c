@@ -12,7 +12,7 @@
 #include "process/ngx_http_conflict_failpoint.h"
 
 
-#define NGX_HTTP_CONFLICT_STATS_LAYOUT  5
+#define NGX_HTTP_CONFLICT_STATS_LAYOUT  6
 
 
 static ngx_int_t ngx_http_conflict_stats_init(ngx_shm_zone_t *shm_zone,

@@ -129,6 +129,8 @@ typedef struct {
     ngx_atomic_t                    errors[NGX_HTTP_CONFLICT_STATS_ERRORS];
     ngx_atomic_t                    evicted;
     ngx_atomic_t                    blobs_evicted;
+    ngx_atomic_t                    held;     /* bodies for the inbox */
+    ngx_atomic_t                    not_held; /* they could not be kept */
     ngx_atomic_t                    unsettled;
     ngx_atomic_t                    dropped;  /* lines of the audit stream */
     ngx_atomic_t                    latency[NGX_HTTP_CONFLICT_LATENCY_BUCKETS];

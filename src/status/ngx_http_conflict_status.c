@@ -459,3 +459,29 @@ ngx_http_conflict_status_nonce(ngx_http_request_t *r, ngx_str_t *nonce)
 
     return NGX_OK;
 }
+
+
+char *
+ngx_http_conflict_status_inbox(ngx_conf_t *cf, ngx_command_t *cmd, void *conf)
+{
+    ngx_http_conflict_loc_conf_t *nlcf = conf;
+
+    ngx_str_t  *value;
+
+    if (nlcf->status_inbox.data) {
+        return "is duplicate";
+    }
+
+    value = cf->args->elts;
+
+    if (value[1].len == 0 || value[1].data[0] != '/') {
+        ngx_conf_log_error(NGX_LOG_EMERG, cf, 0,
+                           "invalid path \"%V\" in \"%V\" directive, it must "
+                           "begin with \"/\"", &value[1], &cmd->name);
+        return NGX_CONF_ERROR;
+    }
+
+    nlcf->status_inbox = value[1];
+
+    return NGX_CONF_OK;
+}

@@ -39,6 +39,7 @@ typedef struct {
     ngx_str_t                      ago;       /* the same, as it was given */
     ngx_str_t                      entity;    /* empty: any */
     ngx_str_t                      id;        /* empty: any */
+    ngx_str_t                      inbox;     /* path of that of the page */
     const char                    *wrong;     /* name of a bad parameter */
     const char                    *must;      /* what it must be */
     ngx_str_t                      value;     /* what it is */
@@ -79,6 +80,8 @@ extern ngx_str_t  ngx_http_conflict_status_forms[];
 extern ngx_str_t  ngx_http_conflict_status_gap_names[];
 
 char *ngx_http_conflict_status_directive(ngx_conf_t *cf, ngx_command_t *cmd,
+    void *conf);
+char *ngx_http_conflict_status_inbox(ngx_conf_t *cf, ngx_command_t *cmd,
     void *conf);
 
 /* Name of an outcome; outcome 0 (failed request) is "error". */

@@ -13,7 +13,8 @@
 
 
 static json_t *ngx_http_conflict_status_json_head(
-    ngx_http_conflict_snapshot_t **snapshot, ngx_uint_t n);
+    ngx_http_conflict_snapshot_t **snapshot, ngx_uint_t n,
+    ngx_http_conflict_status_query_t *query);
 static json_t *ngx_http_conflict_status_json_sums(
     ngx_http_conflict_snapshot_t **snapshot, ngx_uint_t n,
     ngx_http_conflict_status_query_t *query);
@@ -58,7 +59,7 @@ ngx_http_conflict_status_json(ngx_http_conflict_writer_t *out,
 {
     json_t  *head;
 
-    head = ngx_http_conflict_status_json_head(snapshot, n);
+    head = ngx_http_conflict_status_json_head(snapshot, n, query);
 
     ngx_http_conflict_json_set(&head, "totals",
                                ngx_http_conflict_status_json_sums(snapshot, n,
@@ -87,7 +88,7 @@ ngx_http_conflict_status_json(ngx_http_conflict_writer_t *out,
 
 static json_t *
 ngx_http_conflict_status_json_head(ngx_http_conflict_snapshot_t **snapshot,
-    ngx_uint_t n)
+    ngx_uint_t n, ngx_http_conflict_status_query_t *query)
 {
     json_t      *json, *resolver, *store, *stores;
     int64_t      now;
@@ -123,6 +124,12 @@ ngx_http_conflict_status_json_head(ngx_http_conflict_snapshot_t **snapshot,
     }
 
     ngx_http_conflict_json_set(&json, "resolver", resolver);
+
+    if (query->inbox.len) {
+        ngx_http_conflict_status_json_text(&json, "inbox", query->inbox.data,
+                                           query->inbox.len);
+    }
+
     ngx_http_conflict_json_set(&json, "stores", stores);
 
     return json;
@@ -220,6 +227,8 @@ ngx_http_conflict_status_json_store_stats(json_t **json,
 
     ngx_http_conflict_status_json_number(json, "blobs_evicted",
                                          stats->blobs_evicted);
+    ngx_http_conflict_status_json_number(json, "held", stats->held);
+    ngx_http_conflict_status_json_number(json, "not_held", stats->not_held);
 
     errors = json_object();
 

@@ -78,6 +78,9 @@ static const ngx_http_conflict_metric_t  ngx_http_conflict_store_metrics[] = {
       "base", 10 },
     { "store_blobs_evicted_total", "Stored responses and held bodies that were "
                                    "evicted", 11 },
+    { "store_held_total", "Bodies held for the conflict inbox", 12 },
+    { "store_not_held_total", "Bodies that lost a conflict and could not be "
+                              "held", 13 },
     { NULL, NULL, 0 }
 };
 
@@ -425,6 +428,12 @@ ngx_http_conflict_status_prometheus_store(
 
     case 11:
         return stats ? (int64_t) stats->blobs_evicted : -1;
+
+    case 12:
+        return stats ? (int64_t) stats->held : -1;
+
+    case 13:
+        return stats ? (int64_t) stats->not_held : -1;
 
     default: /* 10 */
         return (snapshot->settling > 0) ? (snapshot->settling + 999) / 1000

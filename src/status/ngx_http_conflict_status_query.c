@@ -42,9 +42,10 @@ ngx_int_t
 ngx_http_conflict_status_query(ngx_http_request_t *r,
     ngx_http_conflict_status_query_t *query, ngx_uint_t own)
 {
-    ngx_int_t   rc;
-    ngx_str_t   value;
-    ngx_uint_t  i;
+    ngx_int_t                      rc;
+    ngx_str_t                      value;
+    ngx_uint_t                     i;
+    ngx_http_conflict_loc_conf_t  *nlcf;
 
     static struct {
         char       *name;
@@ -59,6 +60,9 @@ ngx_http_conflict_status_query(ngx_http_request_t *r,
 
     query->limit = NGX_HTTP_CONFLICT_STATUS_LINES;
     query->since = CONFLICT_TIME_NONE;
+
+    nlcf = ngx_http_get_module_loc_conf(r, ngx_http_conflict_module);
+    query->inbox = nlcf->status_inbox;
 
     rc = ngx_http_conflict_status_query_form(r, query, own);
 

@@ -172,19 +172,21 @@ ngx_uint_t
 ngx_http_conflict_diff_start(ngx_http_conflict_ctx_t *ctx)
 {
     ngx_str_t                    text;
+    ngx_uint_t                   hold;
     ngx_http_conflict_latest_t  *latest;
 
     latest = &ctx->latest;
+    hold = (ctx->conf->hold && ctx->pair == NULL);
 
     if (latest->valid && latest->version == ctx->op->out.version) {
         /* it was fetched to resolve an unknown outcome */
 
-        if (ctx->conf->hold == 0) {
+        if (!hold) {
             ngx_http_conflict_diff(ctx);
             return 0;
         }
 
-    } else if (ctx->conf->hold == 0
+    } else if (!hold
                && (!ctx->conf->log->fields || ctx->conf->wait == 0
                    || ngx_http_conflict_diff_text(ctx, &text) != NGX_OK))
     {

@@ -1,6 +1,6 @@
 /* What the types of clients/js let through, and what they do not. */
 
-import { createClient, keepMine, later, indexedDBStorage, fileStorage, merge,
+import { createClient, createInbox, keepMine, later, indexedDBStorage, fileStorage, merge,
          LockedError, type Conflict } from '../../clients/js/index.js';
 
 interface Note { text: string; tags: string[] }
@@ -52,6 +52,17 @@ export async function use(): Promise<string | undefined> {
 
     /* @ts-expect-error: a version is a number */
     await client.undo('notes/1', '1');
+
+    const inbox = createInbox({ url: '/inbox', headers: { a: 'b' } });
+    const { items } = await inbox.list({ route: '/api/' });
+    const shown = await inbox.show<Note>(items[0].id);
+
+    if (!await inbox.resolve(shown, shown.deleted ? keepMine : shown.mine)) {
+        await inbox.discard(shown.item.id);
+    }
+
+    /* @ts-expect-error: what is held is not in a list */
+    items[0].mine;
 
     createClient({ baseUrl: '/', storage: fileStorage('/tmp/x'),
                    versionsUrl: url => url + '/history' });

@@ -71,7 +71,7 @@ function check(good, name, got) {
                   `${what}: ${name}`, value);
         }
 
-        const type = headers['content-type'][0];
+        const type = headers['content-type']?.[0];
         const media = ref && response.content?.[type];
 
         if (!media) {

@@ -345,6 +345,34 @@ async function widget(browser) {
     await page.context().close();
 }
 
+/* bodies that are held, if the directive allows it */
+
+async function inbox(browser) {
+    await stale('/plain/kept/1', 1, { 'X-User': '<b>dave</b>' });
+
+    const closed = await open(browser, {}, '/dashboard');
+
+    check(await appears(closed, '#stores', 'Keys')
+          || await appears(closed, '#stores', 'Resources'), 'without it');
+    check(await closed.locator('#s-held').isHidden(), 'no bodies are listed');
+    await closed.close();
+
+    const page = await open(browser, {}, '/inboxed');
+
+    check(await appears(page, '#held tbody .row', '/plain/kept/1'),
+          'a body that is held');
+    check(await appears(page, '#held .who', '<b>dave</b>'), 'by whom');
+    check(!(await page.locator('#held').textContent()).includes('theirs 0'),
+          'without the body');
+
+    await page.locator('#held .opener').first().click();
+    check(await appears(page, '#held .side pre', 'theirs 0'), 'until opened');
+    check(await appears(page, '#held .side pre', 'mine'), 'next to the latest');
+    await names(page);
+    await page.screenshot({ path: dir + '/inbox.png', fullPage: true });
+    await page.close();
+}
+
 (async () => {
     const browser = await chromium.launch({
         executablePath: '/usr/bin/chromium',
@@ -538,6 +566,8 @@ async function widget(browser) {
 
         await page.locator('#problem').waitFor({ state: 'hidden' });
         check(true, 'and goes on');
+
+        await inbox(browser);
 
     } catch (e) {
         check(false, e.message);

@@ -593,6 +593,19 @@ async function words(p) {
     }), ['a x b c', 'a', null, 'x', 'b'], 'words are merged');
 }
 
+/* what lost a conflict in all these rounds, on the dashboard */
+
+async function held(browser) {
+    const page = await browser.newPage();
+
+    await page.goto(base + '/dashboard');
+    await page.locator('#held .opener').first().click();
+    await page.locator('#held .side pre').first().waitFor();
+    check(await page.locator('#held .side').count() === 2,
+          'a body that is held, next to the latest');
+    await page.close();
+}
+
 (async () => {
     const browser = await chromium.launch({
         executablePath: '/usr/bin/chromium',
@@ -610,6 +623,7 @@ async function words(p) {
         }
 
         await phone(browser);
+        await held(browser);
 
     } catch (e) {
         check(false, e.stack);

@@ -24,7 +24,7 @@ test('npm pack', t => {
     assert.deepEqual(files.map(f => f.path).sort(), [
         'LICENSE', 'README.md', 'index.d.ts', 'index.js', 'lib/answer.js',
         'lib/asker.js', 'lib/client.js', 'lib/entry.js', 'lib/files.js',
-        'lib/json.js', 'lib/list.js', 'lib/lock.js', 'lib/merge.js',
+        'lib/inbox.js', 'lib/json.js', 'lib/list.js', 'lib/lock.js', 'lib/merge.js',
         'lib/random.js', 'lib/sender.js', 'lib/storage.js',
         'lib/transport.js', 'lib/versions.js', 'lib/view.js', 'lib/watch.js',
         'node.js',
@@ -41,8 +41,8 @@ test('npm pack', t => {
     const names = execFileSync(process.execPath, ['use.js'],
                                { cwd: dir, encoding: 'utf8' }).trim();
 
-    assert.equal(names, 'Client ClientEvent Lock LockedError RequestError '
-                        + 'createClient fileStorage indexedDBStorage '
+    assert.equal(names, 'Client ClientEvent Inbox Lock LockedError RequestError '
+                        + 'createClient createInbox fileStorage indexedDBStorage '
                         + 'keepMine keepTheirs later memoryStorage merge');
 
     const types = readFileSync(new URL('../index.d.ts', import.meta.url),

@@ -8,6 +8,7 @@
 
 
 #include "ngx_http_conflict_module.h"
+#include "idempotency/ngx_http_conflict_idempotency.h"
 #include "response/ngx_http_conflict_response.h"
 #include "write/ngx_http_conflict_write.h"
 #include "audit/ngx_http_conflict_audit.h"
@@ -109,6 +110,10 @@ ngx_http_conflict_filter_header(ngx_http_request_t *r)
 
     default: /* NGX_HTTP_CONFLICT_KIND_POST, UNCHECKED */
         rc = ngx_http_conflict_method_header(r, ctx);
+    }
+
+    if (rc == NGX_OK && ctx->idempotency) {
+        rc = ngx_http_conflict_idempotency_record_header(r, ctx);
     }
 
     if (rc != NGX_OK) {
@@ -453,11 +458,17 @@ ngx_http_conflict_filter_body(ngx_http_request_t *r, ngx_chain_t *in)
         return ngx_http_next_body_filter(r, in);
     }
 
-    if (ctx->response == NULL) {
-        return ngx_http_next_body_filter(r, in);
+    out = in;
+
+    if (ctx->response
+        && ngx_http_conflict_body_scan_filter(r, ctx, in, &out) != NGX_OK)
+    {
+        return NGX_ERROR;
     }
 
-    if (ngx_http_conflict_body_scan_filter(r, ctx, in, &out) != NGX_OK) {
+    if (ctx->idempotency
+        && ngx_http_conflict_idempotency_record_body(r, ctx, out) != NGX_OK)
+    {
         return NGX_ERROR;
     }
 

@@ -9,6 +9,7 @@
 
 
 #include "ngx_http_conflict_module.h"
+#include "idempotency/ngx_http_conflict_idempotency.h"
 #include "lock/ngx_http_conflict_lock.h"
 #include "answer/ngx_http_conflict_answer.h"
 #include "write/ngx_http_conflict_write.h"
@@ -130,11 +131,23 @@ static const ngx_http_conflict_step_t  ngx_http_conflict_steps[] = {
     [NGX_HTTP_CONFLICT_STATE_LOCK_STORE_CALLED] =
         { "lock: store called", ngx_http_conflict_lock_endpoint_called },
 
+    /* a request with an Idempotency-Key */
+
+    [NGX_HTTP_CONFLICT_STATE_IDEMPOTENCY_START] =
+        { "key: start", ngx_http_conflict_idempotency_start },
+    [NGX_HTTP_CONFLICT_STATE_IDEMPOTENCY_BODY] =
+        { "key: receive body", ngx_http_conflict_idempotency_body },
+    [NGX_HTTP_CONFLICT_STATE_IDEMPOTENCY_CLAIM] =
+        { "key: store claim", ngx_http_conflict_idempotency_claim },
+    [NGX_HTTP_CONFLICT_STATE_IDEMPOTENCY_CLAIMED] =
+        { "key: store claimed", ngx_http_conflict_idempotency_claimed },
+
     /* the last one: the loop ends and nginx continues */
 
     [NGX_HTTP_CONFLICT_STATE_FORWARDED] = { "forwarded", NULL },
     [NGX_HTTP_CONFLICT_STATE_RESPOND] = { "respond", NULL },
-    [NGX_HTTP_CONFLICT_STATE_LOCK_RESPOND] = { "lock: respond", NULL }
+    [NGX_HTTP_CONFLICT_STATE_LOCK_RESPOND] = { "lock: respond", NULL },
+    [NGX_HTTP_CONFLICT_STATE_IDEMPOTENCY_RESPOND] = { "key: respond", NULL }
 };
 
 
@@ -146,6 +159,7 @@ static const ngx_http_conflict_step_t  ngx_http_conflict_steps[] = {
 ngx_int_t
 ngx_http_conflict_handler(ngx_http_request_t *r)
 {
+    ngx_int_t                      rc;
     ngx_http_conflict_ctx_t       *ctx;
     ngx_http_conflict_kind_e       kind;
     ngx_http_conflict_loc_conf_t  *nlcf;
@@ -196,7 +210,11 @@ ngx_http_conflict_handler(ngx_http_request_t *r)
     }
 
     if (ctx->kind >= NGX_HTTP_CONFLICT_KIND_POST) {
-        return ngx_http_conflict_method_unchecked(r, ctx);
+        rc = ngx_http_conflict_method_unchecked(r, ctx);
+
+        if (rc != NGX_DECLINED || ctx->idempotency == NULL) {
+            return rc;
+        }
     }
 
     return ngx_http_conflict_handler_run(r, ctx);
@@ -251,6 +269,14 @@ ngx_http_conflict_handler_create_ctx(ngx_http_request_t *r,
         return NULL;
     }
 
+    if (ngx_http_conflict_idempotency_create(r, ctx) != NGX_OK) {
+        return NULL;
+    }
+
+    if (ctx->idempotency) {
+        ctx->flow.state = NGX_HTTP_CONFLICT_STATE_IDEMPOTENCY_START;
+    }
+
     return ctx;
 }
 
@@ -264,8 +290,9 @@ ngx_http_conflict_handler_run(ngx_http_request_t *r,
 
     if (ctx->pass.forwarded) {
         /* after an internal redirect */
-        ctx->flow.state = ctx->write ? NGX_HTTP_CONFLICT_STATE_REDIRECTED
-                                     : NGX_HTTP_CONFLICT_STATE_FORWARDED;
+        ctx->flow.state = (ctx->write || ctx->idempotency)
+                          ? NGX_HTTP_CONFLICT_STATE_REDIRECTED
+                          : NGX_HTTP_CONFLICT_STATE_FORWARDED;
     }
 
     for ( ;; ) {
@@ -288,6 +315,10 @@ ngx_http_conflict_handler_run(ngx_http_request_t *r,
 
         case NGX_HTTP_CONFLICT_STATE_LOCK_RESPOND:
             r->content_handler = ngx_http_conflict_lock_answer;
+            return NGX_OK;
+
+        case NGX_HTTP_CONFLICT_STATE_IDEMPOTENCY_RESPOND:
+            r->content_handler = ngx_http_conflict_idempotency_replay;
             return NGX_OK;
 
         default:
@@ -445,6 +476,10 @@ ngx_http_conflict_handler_no_base(ngx_http_conflict_ctx_t *ctx)
 static ngx_http_conflict_state_e
 ngx_http_conflict_handler_begin(ngx_http_conflict_ctx_t *ctx)
 {
+    if (ctx->idempotency && !ctx->idempotency->asked) {
+        return NGX_HTTP_CONFLICT_STATE_IDEMPOTENCY_CLAIM;
+    }
+
     if (ngx_http_conflict_write_queue_behind(ctx)) {
         return NGX_HTTP_CONFLICT_STATE_WAIT_FOR_WRITE;
     }
@@ -558,6 +593,8 @@ ngx_http_conflict_handler_cleanup(ngx_http_conflict_ctx_t *ctx)
         /* before the access log is written */
         ngx_http_conflict_latest_get_restore(ctx);
     }
+
+    ngx_http_conflict_idempotency_end(ctx);
 
     if (ctx->target.key.len && ctx->kind >= NGX_HTTP_CONFLICT_KIND_POST) {
         ngx_http_conflict_outcome_unguarded(ctx, 0);

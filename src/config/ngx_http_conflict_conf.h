@@ -40,6 +40,10 @@
 #define NGX_HTTP_CONFLICT_LATEST_OFF             0
 #define NGX_HTTP_CONFLICT_LATEST_FETCH           1
 
+#define NGX_HTTP_CONFLICT_IDEMPOTENCY_OFF        0
+#define NGX_HTTP_CONFLICT_IDEMPOTENCY_ON         1
+#define NGX_HTTP_CONFLICT_IDEMPOTENCY_REQUIRED   2
+
 #define NGX_HTTP_CONFLICT_STORE_ERROR_REFUSE  0
 #define NGX_HTTP_CONFLICT_STORE_ERROR_PASS    1
 
@@ -203,6 +207,9 @@ struct ngx_http_conflict_loc_conf_s {
     ngx_uint_t                        server_rules;  /* a field has it */
     ngx_uint_t                        sum_rules;     /* the same */
 
+    ngx_uint_t                        idempotency;   /* of keys, see above */
+    ngx_msec_t                        idempotency_ttl;
+
     ngx_uint_t                        lock;          /* a lock endpoint */
     ngx_uint_t                        lock_force;
     ngx_uint_t                        lock_blind;    /* no own GET first */
@@ -279,6 +286,18 @@ ngx_int_t ngx_http_conflict_directive_field_complete(ngx_conf_t *cf,
 
 char *ngx_http_conflict_directive_field_file(ngx_conf_t *cf, ngx_command_t *cmd,
     void *conf);
+
+
+char *ngx_http_conflict_directive_idempotency(ngx_conf_t *cf,
+    ngx_command_t *cmd, void *conf);
+
+/* Inherits from the level above. */
+void ngx_http_conflict_directive_idempotency_merge(
+    ngx_http_conflict_loc_conf_t *conf, ngx_http_conflict_loc_conf_t *prev);
+
+/* Completes a guarded location, whose store is known. */
+ngx_int_t ngx_http_conflict_directive_idempotency_complete(ngx_conf_t *cf,
+    ngx_http_conflict_loc_conf_t *conf);
 
 
 /* ngx_str_t, the default of conflict_methods */

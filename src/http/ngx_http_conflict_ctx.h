@@ -60,11 +60,19 @@ typedef enum {
     NGX_HTTP_CONFLICT_STATE_LOCK_STORE_CALL,      /* acquire, release, show */
     NGX_HTTP_CONFLICT_STATE_LOCK_STORE_CALLED,
 
+    /* a request with an Idempotency-Key; of a write all but "body" */
+
+    NGX_HTTP_CONFLICT_STATE_IDEMPOTENCY_START,    /* check the key */
+    NGX_HTTP_CONFLICT_STATE_IDEMPOTENCY_BODY,     /* read the body */
+    NGX_HTTP_CONFLICT_STATE_IDEMPOTENCY_CLAIM,    /* ask whether it is new */
+    NGX_HTTP_CONFLICT_STATE_IDEMPOTENCY_CLAIMED,
+
     /* the loop ends and nginx continues */
 
     NGX_HTTP_CONFLICT_STATE_FORWARDED,            /* with its own handler */
     NGX_HTTP_CONFLICT_STATE_RESPOND,              /* module's own response */
     NGX_HTTP_CONFLICT_STATE_LOCK_RESPOND,
+    NGX_HTTP_CONFLICT_STATE_IDEMPOTENCY_RESPOND,  /* with the stored response */
 
     /* returned, never entered */
 
@@ -121,6 +129,12 @@ typedef enum {
     NGX_HTTP_CONFLICT_ANSWER_TOO_MANY_LOCKS,
     NGX_HTTP_CONFLICT_ANSWER_NOT_ALLOWED,    /* method of a lock endpoint */
     NGX_HTTP_CONFLICT_ANSWER_NO_TARGET,      /* no path for the own GET */
+    NGX_HTTP_CONFLICT_ANSWER_NO_KEY,         /* Idempotency-Key */
+    NGX_HTTP_CONFLICT_ANSWER_BAD_KEY,
+    NGX_HTTP_CONFLICT_ANSWER_KEY_REUSED,     /* for another request */
+    NGX_HTTP_CONFLICT_ANSWER_KEY_RUNNING,    /* its request is in progress */
+    NGX_HTTP_CONFLICT_ANSWER_KEY_UNKNOWN,    /* its outcome is unknown */
+    NGX_HTTP_CONFLICT_ANSWER_NOT_KEPT,       /* its response was not kept */
     NGX_HTTP_CONFLICT_ANSWER_RELAY,          /* the own GET's 401 or 403 */
     NGX_HTTP_CONFLICT_ANSWER_LATEST          /* 200 with the latest body */
 } ngx_http_conflict_answer_e;
@@ -167,6 +181,8 @@ typedef struct {
                                                     JSON */
     conflict_json_rc_e             error;
     conflict_hash_t                hash;
+    conflict_hash_t               *whole;        /* of every byte, whatever the
+                                                    size; NULL: not needed */
     off_t                          size;
     size_t                         error_offset; /* in the body */
     ngx_buf_t                     *held;         /* the body as one text, or
@@ -342,6 +358,12 @@ typedef struct {
 typedef struct ngx_http_conflict_queue_s  ngx_http_conflict_queue_t;
 
 
+/* the key of a request that is carried out once; idempotency/ */
+
+typedef struct ngx_http_conflict_idempotency_s
+    ngx_http_conflict_idempotency_t;
+
+
 typedef void (*ngx_http_conflict_ctx_pt)(ngx_http_conflict_ctx_t *ctx);
 
 
@@ -355,6 +377,7 @@ struct ngx_http_conflict_ctx_s {
     ngx_http_conflict_loc_conf_t      *conf;      /* of the guarded location */
     ngx_http_conflict_op_t            *op;
     ngx_http_conflict_pair_t          *pair;      /* NULL: one resource */
+    ngx_http_conflict_idempotency_t   *idempotency;   /* NULL: no key */
     ngx_http_conflict_ctx_pt           cleanup;
     ngx_http_conflict_kind_e           kind;
     ngx_uint_t                         method;    /* of the client's request */

@@ -133,13 +133,13 @@ static const ngx_http_conflict_step_t  ngx_http_conflict_steps[] = {
 
     /* a request with an Idempotency-Key */
 
-    [NGX_HTTP_CONFLICT_STATE_IDEMPOTENCY_START] =
+    [NGX_HTTP_CONFLICT_STATE_KEY_START] =
         { "key: start", ngx_http_conflict_idempotency_start },
-    [NGX_HTTP_CONFLICT_STATE_IDEMPOTENCY_BODY] =
+    [NGX_HTTP_CONFLICT_STATE_KEY_RECEIVE_BODY] =
         { "key: receive body", ngx_http_conflict_idempotency_body },
-    [NGX_HTTP_CONFLICT_STATE_IDEMPOTENCY_CLAIM] =
+    [NGX_HTTP_CONFLICT_STATE_KEY_STORE_CLAIM] =
         { "key: store claim", ngx_http_conflict_idempotency_claim },
-    [NGX_HTTP_CONFLICT_STATE_IDEMPOTENCY_CLAIMED] =
+    [NGX_HTTP_CONFLICT_STATE_KEY_STORE_CLAIMED] =
         { "key: store claimed", ngx_http_conflict_idempotency_claimed },
 
     /* the last one: the loop ends and nginx continues */
@@ -147,7 +147,7 @@ static const ngx_http_conflict_step_t  ngx_http_conflict_steps[] = {
     [NGX_HTTP_CONFLICT_STATE_FORWARDED] = { "forwarded", NULL },
     [NGX_HTTP_CONFLICT_STATE_RESPOND] = { "respond", NULL },
     [NGX_HTTP_CONFLICT_STATE_LOCK_RESPOND] = { "lock: respond", NULL },
-    [NGX_HTTP_CONFLICT_STATE_IDEMPOTENCY_RESPOND] = { "key: respond", NULL }
+    [NGX_HTTP_CONFLICT_STATE_KEY_RESPOND] = { "key: respond", NULL }
 };
 
 
@@ -274,7 +274,7 @@ ngx_http_conflict_handler_create_ctx(ngx_http_request_t *r,
     }
 
     if (ctx->idempotency) {
-        ctx->flow.state = NGX_HTTP_CONFLICT_STATE_IDEMPOTENCY_START;
+        ctx->flow.state = NGX_HTTP_CONFLICT_STATE_KEY_START;
     }
 
     return ctx;
@@ -317,7 +317,7 @@ ngx_http_conflict_handler_run(ngx_http_request_t *r,
             r->content_handler = ngx_http_conflict_lock_answer;
             return NGX_OK;
 
-        case NGX_HTTP_CONFLICT_STATE_IDEMPOTENCY_RESPOND:
+        case NGX_HTTP_CONFLICT_STATE_KEY_RESPOND:
             r->content_handler = ngx_http_conflict_idempotency_replay;
             return NGX_OK;
 
@@ -477,7 +477,7 @@ static ngx_http_conflict_state_e
 ngx_http_conflict_handler_begin(ngx_http_conflict_ctx_t *ctx)
 {
     if (ctx->idempotency && !ctx->idempotency->asked) {
-        return NGX_HTTP_CONFLICT_STATE_IDEMPOTENCY_CLAIM;
+        return NGX_HTTP_CONFLICT_STATE_KEY_STORE_CLAIM;
     }
 
     if (ngx_http_conflict_write_queue_behind(ctx)) {

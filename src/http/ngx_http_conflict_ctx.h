@@ -62,17 +62,17 @@ typedef enum {
 
     /* a request with an Idempotency-Key; of a write all but "body" */
 
-    NGX_HTTP_CONFLICT_STATE_IDEMPOTENCY_START,    /* check the key */
-    NGX_HTTP_CONFLICT_STATE_IDEMPOTENCY_BODY,     /* read the body */
-    NGX_HTTP_CONFLICT_STATE_IDEMPOTENCY_CLAIM,    /* ask whether it is new */
-    NGX_HTTP_CONFLICT_STATE_IDEMPOTENCY_CLAIMED,
+    NGX_HTTP_CONFLICT_STATE_KEY_START,    /* check the key */
+    NGX_HTTP_CONFLICT_STATE_KEY_RECEIVE_BODY,     /* read the body */
+    NGX_HTTP_CONFLICT_STATE_KEY_STORE_CLAIM,    /* ask whether it is new */
+    NGX_HTTP_CONFLICT_STATE_KEY_STORE_CLAIMED,
 
     /* the loop ends and nginx continues */
 
     NGX_HTTP_CONFLICT_STATE_FORWARDED,            /* with its own handler */
     NGX_HTTP_CONFLICT_STATE_RESPOND,              /* module's own response */
     NGX_HTTP_CONFLICT_STATE_LOCK_RESPOND,
-    NGX_HTTP_CONFLICT_STATE_IDEMPOTENCY_RESPOND,  /* with the stored response */
+    NGX_HTTP_CONFLICT_STATE_KEY_RESPOND,  /* with the stored response */
 
     /* returned, never entered */
 

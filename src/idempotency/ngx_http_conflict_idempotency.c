@@ -75,7 +75,7 @@ ngx_http_conflict_idempotency_start(ngx_http_conflict_ctx_t *ctx)
 
     case NGX_OK:
         return ctx->write ? NGX_HTTP_CONFLICT_STATE_PARSE_HEADERS
-                          : NGX_HTTP_CONFLICT_STATE_IDEMPOTENCY_BODY;
+                          : NGX_HTTP_CONFLICT_STATE_KEY_RECEIVE_BODY;
 
     case NGX_DECLINED:
         return ngx_http_conflict_idempotency_refuse(ctx, ctx->flow.answer,
@@ -97,7 +97,7 @@ ngx_http_conflict_idempotency_body(ngx_http_conflict_ctx_t *ctx)
     switch (rc) {
 
     case NGX_OK:
-        return NGX_HTTP_CONFLICT_STATE_IDEMPOTENCY_CLAIM;
+        return NGX_HTTP_CONFLICT_STATE_KEY_STORE_CLAIM;
 
     case NGX_AGAIN:
     case NGX_DONE:
@@ -153,7 +153,7 @@ ngx_http_conflict_idempotency_claim(ngx_http_conflict_ctx_t *ctx)
 
     op->rc = op->store->ops->blob(op);
 
-    return NGX_HTTP_CONFLICT_STATE_IDEMPOTENCY_CLAIMED;
+    return NGX_HTTP_CONFLICT_STATE_KEY_STORE_CLAIMED;
 }
 
 
@@ -272,7 +272,7 @@ ngx_http_conflict_idempotency_found(ngx_http_conflict_ctx_t *ctx)
 
     case NGX_HTTP_CONFLICT_IDEMPOTENCY_KEPT:
         ctx->flow.outcome = NGX_HTTP_CONFLICT_OUTCOME_REPLAYED;
-        return NGX_HTTP_CONFLICT_STATE_IDEMPOTENCY_RESPOND;
+        return NGX_HTTP_CONFLICT_STATE_KEY_RESPOND;
 
     case NGX_HTTP_CONFLICT_IDEMPOTENCY_NOT_KEPT:
         return ngx_http_conflict_idempotency_refuse(ctx,

@@ -66,6 +66,8 @@ ngx_http_conflict_idempotency_key(ngx_http_request_t *r,
                                           &n);
     if (value == NULL) {
         ctx->flow.answer = NGX_HTTP_CONFLICT_ANSWER_NO_KEY;
+        ctx->flow.reason = "send one that is new for each request, and the "
+                           "same when the request is sent again";
         return NGX_DECLINED;
     }
 

@@ -129,8 +129,8 @@ ngx_http_conflict_idempotency_record_header(ngx_http_request_t *r,
 
 
 /*
- * Lines of a letter, a name and a value: S status, T type, C charset, M time
- * of last change, H any other field.  Measured first, then written.
+ * Lines of a letter, a name and a value: S status line, T type, C charset, M
+ * time of last change, H any other field.  Measured first, then written.
  */
 
 static ngx_int_t
@@ -148,7 +148,12 @@ ngx_http_conflict_idempotency_record_fields(ngx_http_request_t *r,
     ngx_str_null(fields);
 
     text.data = status;
-    text.len = ngx_sprintf(status, "%ui", r->headers_out.status) - status;
+    text.len = ngx_sprintf(status, "%03ui", r->headers_out.status) - status;
+
+    if (r->headers_out.status_line.len > 3) {
+        /* with the upstream's reason phrase */
+        text = r->headers_out.status_line;
+    }
 
     time.data = date;
     time.len = ngx_sprintf(date, "%T", r->headers_out.last_modified_time)

@@ -133,13 +133,17 @@ ngx_http_conflict_idempotency_replay_line(ngx_http_request_t *r, u_char kind,
     switch (kind) {
 
     case 'S':
-        n = ngx_atoi(line->data, line->len);
+        n = (line->len < 3) ? NGX_ERROR : ngx_atoi(line->data, 3);
 
         if (n == NGX_ERROR) {
             return NGX_ERROR;
         }
 
         r->headers_out.status = n;
+
+        if (line->len > 3) {
+            r->headers_out.status_line = *line;
+        }
 
         return NGX_OK;
 

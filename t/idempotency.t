@@ -449,6 +449,54 @@ is(json(upstream('/_doc?path=/plain/1'))->{n}, 3, 'written');
 is(scalar(grep { $_->{path} eq '/plain/1' } journal()), 3, 'three writes');
 
 
+=== a guarded write of unknown outcome is checked by its base
+--- config
+    location / {
+        conflict version;
+        conflict_quarantine 300ms;
+        conflict_wait 20ms;
+        conflict_idempotency on;
+        proxy_pass http://api;
+    }
+    location /plain/lww/ {
+        conflict lww;
+        conflict_quarantine 300ms;
+        conflict_idempotency on;
+        proxy_pass http://api;
+    }
+--- allow: prematurely closed
+--- steps
+set_doc("/plain/$_", { n => 0 }) for 1, 2, 'lww/1';
+
+my $r;
+
+for (['/plain/1', 'apply close', 200], ['/plain/2', 'close', 204]) {
+    my ($path, $script, $status) = @$_;
+    my $v = version(GET($path));
+    my @key = ('Idempotency-Key: ' . main::new_key());
+
+    is(PUT($path, { n => 1, base_version => $v }, @key,
+           "X-Up-Write: $script")->{status}, 502, "lost: $script");
+
+    until_true {
+        $r = PUT($path, { n => 1, base_version => $v }, @key);
+        $r->{status} != 503;
+    };
+
+    is($r->{status}, $status, 'it is found out');
+    is(json(upstream("/_doc?path=$path"))->{n}, 1, 'and done');
+    is(scalar(grep { $_->{path} eq $path } journal()), 1, 'once');
+}
+
+my @key = ('Idempotency-Key: ' . new_key());
+my $v = version(GET('/plain/lww/1'));
+PUT('/plain/lww/1', { n => 1, base_version => $v }, @key,
+    'X-Up-Write: apply close');
+$r = PUT('/plain/lww/1', { n => 1, base_version => $v }, @key);
+is($r->{status}, 409, 'where a stale write passes');
+is(error_of($r), 'request_outcome_unknown', 'it is not sent again');
+
+
 === a store that is down
 --- http_config
     conflict_store down redis://127.0.0.1:1 timeout=100ms;

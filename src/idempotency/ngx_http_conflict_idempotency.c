@@ -20,6 +20,9 @@ static ngx_http_conflict_state_e ngx_http_conflict_idempotency_unavailable(
     ngx_http_conflict_ctx_t *ctx);
 static ngx_http_conflict_state_e ngx_http_conflict_idempotency_found(
     ngx_http_conflict_ctx_t *ctx);
+static ngx_http_conflict_state_e ngx_http_conflict_idempotency_unknown(
+    ngx_http_conflict_ctx_t *ctx);
+static void ngx_http_conflict_idempotency_hold(ngx_http_conflict_ctx_t *ctx);
 static ngx_http_conflict_state_e ngx_http_conflict_idempotency_refuse(
     ngx_http_conflict_ctx_t *ctx, ngx_http_conflict_answer_e answer,
     ngx_http_conflict_outcome_e outcome);
@@ -182,6 +185,21 @@ ngx_http_conflict_idempotency_claimed(ngx_http_conflict_ctx_t *ctx)
         return ngx_http_conflict_idempotency_found(ctx);
     }
 
+    ngx_http_conflict_idempotency_hold(ctx);
+
+    return ngx_http_conflict_idempotency_next(ctx);
+}
+
+
+/* the claim is renewed until the request is settled */
+
+static void
+ngx_http_conflict_idempotency_hold(ngx_http_conflict_ctx_t *ctx)
+{
+    ngx_http_conflict_idempotency_t  *idem;
+
+    idem = ctx->idempotency;
+
     idem->claimed = 1;
 
     idem->timer.handler = ngx_http_conflict_idempotency_renew;
@@ -189,8 +207,6 @@ ngx_http_conflict_idempotency_claimed(ngx_http_conflict_ctx_t *ctx)
     idem->timer.log = ctx->request->connection->log;
 
     ngx_add_timer(&idem->timer, ctx->conf->lease / 3 + 1);
-
-    return ngx_http_conflict_idempotency_next(ctx);
 }
 
 
@@ -291,10 +307,37 @@ ngx_http_conflict_idempotency_found(ngx_http_conflict_ctx_t *ctx)
         /* fall through */
 
     default: /* NGX_HTTP_CONFLICT_IDEMPOTENCY_UNKNOWN */
+        return ngx_http_conflict_idempotency_unknown(ctx);
+    }
+}
+
+
+/*
+ * A write with a base is checked by that, as without a key: if it was carried
+ * out, its base is stale.  It takes the claim over.  Where a stale write may
+ * pass, and without a base, nothing can tell.
+ */
+
+static ngx_http_conflict_state_e
+ngx_http_conflict_idempotency_unknown(ngx_http_conflict_ctx_t *ctx)
+{
+    ngx_http_conflict_idempotency_t  *idem;
+
+    if (!ctx->write || ctx->op->in.pre.kinds == 0 || ctx->conf->report
+        || ctx->conf->policy <= CONFLICT_CLIENT_WINS)
+    {
         return ngx_http_conflict_idempotency_refuse(ctx,
                                           NGX_HTTP_CONFLICT_ANSWER_KEY_UNKNOWN,
                                           NGX_HTTP_CONFLICT_OUTCOME_BUSY);
     }
+
+    idem = ctx->idempotency;
+    idem->token = idem->op->blob->out.found->token;
+
+    ngx_http_conflict_idempotency_hold(ctx);
+    ngx_http_conflict_idempotency_renew(&idem->timer);
+
+    return NGX_HTTP_CONFLICT_STATE_STORE_BEGIN;
 }
 
 

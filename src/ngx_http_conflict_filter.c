@@ -436,6 +436,7 @@ ngx_http_conflict_filter_write(ngx_http_request_t *r,
 static ngx_int_t
 ngx_http_conflict_filter_body(ngx_http_request_t *r, ngx_chain_t *in)
 {
+    ngx_int_t                 rc;
     ngx_chain_t              *out;
     ngx_http_conflict_ctx_t  *ctx;
 
@@ -466,13 +467,17 @@ ngx_http_conflict_filter_body(ngx_http_request_t *r, ngx_chain_t *in)
         return NGX_ERROR;
     }
 
-    if (ctx->idempotency
-        && ngx_http_conflict_idempotency_record_body(r, ctx, out) != NGX_OK)
-    {
+    if (ctx->idempotency == NULL) {
+        return ngx_http_next_body_filter(r, out);
+    }
+
+    if (ngx_http_conflict_idempotency_record_body(r, ctx, out) != NGX_OK) {
         return NGX_ERROR;
     }
 
-    return ngx_http_next_body_filter(r, out);
+    rc = ctx->idempotency->gone ? NGX_OK : ngx_http_next_body_filter(r, out);
+
+    return ngx_http_conflict_idempotency_record_sent(r, ctx, out, rc);
 }
 
 

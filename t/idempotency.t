@@ -368,21 +368,25 @@ is(length $r->{body}, 508, 'whole');
         proxy_pass http://api;
     }
 --- steps
-my ($key, $before) = (new_key(), posts());
-my $first = post_start('/plain/o', $key, {}, 'hold apply status=201 body=9');
-until_true { posts() > $before };
-close $first->{socket};
-release();
+for my $size (9, 600000) {
+    my ($key, $before) = (new_key(), posts());
+    my $first = post_start('/plain/o', $key, {},
+                           "hold apply status=201 body=$size");
+    until_true { posts() > $before };
+    close $first->{socket};
+    release();
 
-my $r;
-until_true {
-    $r = post('/plain/o', $key, {});
-    replayed($r) eq 'true';
-};
+    my $r;
+    until_true {
+        $r = post('/plain/o', $key, {});
+        (error_of($r) // '') ne 'request_in_progress';
+    };
 
-is($r->{status}, 201, 'the response was awaited, and kept');
-is(length $r->{body}, 17, 'whole');
-is(posts() - $before, 1, 'sent once');
+    is($r->{status}, 201, 'the response was awaited, and kept');
+    is(replayed($r), 'true', 'by the module');
+    is(length $r->{body}, $size + 8, 'whole');
+    is(posts() - $before, 1, 'sent once');
+}
 
 
 === a worker that is killed

@@ -49,6 +49,7 @@ struct ngx_http_conflict_idempotency_s {
     unsigned                 claimed:1;    /* and not released, nor settled */
     unsigned                 judged:1;     /* by the response header */
     unsigned                 capturing:1;  /* the body of the response */
+    unsigned                 gone:1;       /* the client, meanwhile */
 };
 
 
@@ -102,6 +103,13 @@ ngx_int_t ngx_http_conflict_idempotency_record_header(ngx_http_request_t *r,
     ngx_http_conflict_ctx_t *ctx);
 ngx_int_t ngx_http_conflict_idempotency_record_body(ngx_http_request_t *r,
     ngx_http_conflict_ctx_t *ctx, ngx_chain_t *in);
+
+/*
+ * "rc" is the result of sending "in".  The client may be gone: the rest of the
+ * response is read for the entry, and sent nowhere.
+ */
+ngx_int_t ngx_http_conflict_idempotency_record_sent(ngx_http_request_t *r,
+    ngx_http_conflict_ctx_t *ctx, ngx_chain_t *in, ngx_int_t rc);
 
 /* What an entry says of a request with this status; 0: not carried out. */
 u_char ngx_http_conflict_idempotency_record_judge(ngx_http_request_t *r,

@@ -274,6 +274,36 @@ ngx_http_conflict_idempotency_record_body(ngx_http_request_t *r,
 }
 
 
+ngx_int_t
+ngx_http_conflict_idempotency_record_sent(ngx_http_request_t *r,
+    ngx_http_conflict_ctx_t *ctx, ngx_chain_t *in, ngx_int_t rc)
+{
+    ngx_http_conflict_idempotency_t  *idem;
+
+    idem = ctx->idempotency;
+
+    if (!idem->gone
+        && (!idem->capturing || rc != NGX_ERROR || !r->connection->error))
+    {
+        return rc;
+    }
+
+    if (!idem->capturing) {
+        /* all of it is there, or it is not kept */
+        return NGX_ERROR;
+    }
+
+    idem->gone = 1;
+
+    for ( /* void */ ; in; in = in->next) {
+        in->buf->pos = in->buf->last;
+        in->buf->file_pos = in->buf->file_last;
+    }
+
+    return NGX_OK;
+}
+
+
 static ngx_int_t
 ngx_http_conflict_idempotency_record_buffer(ngx_http_request_t *r,
     ngx_http_conflict_ctx_t *ctx, ngx_buf_t *b)

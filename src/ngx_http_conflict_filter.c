@@ -8,6 +8,7 @@
 
 
 #include "ngx_http_conflict_module.h"
+#include "idempotency/ngx_http_conflict_idempotency.h"
 #include "list/ngx_http_conflict_list.h"
 #include "resolver/ngx_http_conflict_resolver.h"
 #include "response/ngx_http_conflict_response.h"
@@ -116,6 +117,10 @@ ngx_http_conflict_filter_header(ngx_http_request_t *r)
 
     default: /* NGX_HTTP_CONFLICT_KIND_POST, UNCHECKED */
         rc = ngx_http_conflict_method_header(r, ctx);
+    }
+
+    if (rc == NGX_OK && ctx->idempotency) {
+        rc = ngx_http_conflict_idempotency_record_header(r, ctx);
     }
 
     if (rc != NGX_OK) {
@@ -485,7 +490,17 @@ ngx_http_conflict_filter_body(ngx_http_request_t *r, ngx_chain_t *in)
         }
     }
 
-    return ngx_http_next_body_filter(r, out);
+    if (ctx->idempotency == NULL) {
+        return ngx_http_next_body_filter(r, out);
+    }
+
+    if (ngx_http_conflict_idempotency_record_body(r, ctx, out) != NGX_OK) {
+        return NGX_ERROR;
+    }
+
+    rc = ctx->idempotency->gone ? NGX_OK : ngx_http_next_body_filter(r, out);
+
+    return ngx_http_conflict_idempotency_record_sent(r, ctx, out, rc);
 }
 
 

@@ -11,6 +11,7 @@
 #include "ngx_http_conflict_module.h"
 #include "versions/ngx_http_conflict_versions.h"
 #include "inbox/ngx_http_conflict_inbox.h"
+#include "idempotency/ngx_http_conflict_idempotency.h"
 #include "lock/ngx_http_conflict_lock.h"
 #include "events/ngx_http_conflict_events.h"
 #include "list/ngx_http_conflict_list.h"
@@ -214,6 +215,17 @@ static const ngx_http_conflict_step_t  ngx_http_conflict_steps[] = {
     [NGX_HTTP_CONFLICT_STATE_INBOX_RESOLVE] =
         { "inbox: resolve", ngx_http_conflict_inbox_resolve },
 
+    /* a request with an Idempotency-Key */
+
+    [NGX_HTTP_CONFLICT_STATE_KEY_START] =
+        { "key: start", ngx_http_conflict_idempotency_start },
+    [NGX_HTTP_CONFLICT_STATE_KEY_RECEIVE_BODY] =
+        { "key: receive body", ngx_http_conflict_idempotency_body },
+    [NGX_HTTP_CONFLICT_STATE_KEY_STORE_CLAIM] =
+        { "key: store claim", ngx_http_conflict_idempotency_claim },
+    [NGX_HTTP_CONFLICT_STATE_KEY_STORE_CLAIMED] =
+        { "key: store claimed", ngx_http_conflict_idempotency_claimed },
+
     /* the last one: the loop ends and nginx continues */
 
     [NGX_HTTP_CONFLICT_STATE_FORWARDED] = { "forwarded", NULL },
@@ -221,7 +233,8 @@ static const ngx_http_conflict_step_t  ngx_http_conflict_steps[] = {
     [NGX_HTTP_CONFLICT_STATE_LOCK_RESPOND] = { "lock: respond", NULL },
     [NGX_HTTP_CONFLICT_STATE_VERSIONS_RESPOND] = { "versions: respond", NULL },
     [NGX_HTTP_CONFLICT_STATE_EVENTS_RESPOND] = { "events: respond", NULL },
-    [NGX_HTTP_CONFLICT_STATE_INBOX_RESPOND] = { "inbox: respond", NULL }
+    [NGX_HTTP_CONFLICT_STATE_INBOX_RESPOND] = { "inbox: respond", NULL },
+    [NGX_HTTP_CONFLICT_STATE_KEY_RESPOND] = { "key: respond", NULL }
 };
 
 
@@ -299,7 +312,11 @@ ngx_http_conflict_handler(ngx_http_request_t *r)
     }
 
     if (ctx->kind >= NGX_HTTP_CONFLICT_KIND_POST) {
-        return ngx_http_conflict_method_unchecked(r, ctx);
+        rc = ngx_http_conflict_method_unchecked(r, ctx);
+
+        if (rc != NGX_DECLINED || ctx->idempotency == NULL) {
+            return rc;
+        }
     }
 
     return ngx_http_conflict_handler_run(r, ctx);
@@ -338,8 +355,17 @@ ngx_http_conflict_handler_create_ctx(ngx_http_request_t *r,
         return NULL;
     }
 
-    return (ngx_http_conflict_handler_enter(r, ctx, nlcf, kind) == NGX_OK)
-           ? ctx : NULL;
+    if (ngx_http_conflict_handler_enter(r, ctx, nlcf, kind) != NGX_OK
+        || ngx_http_conflict_idempotency_create(r, ctx) != NGX_OK)
+    {
+        return NULL;
+    }
+
+    if (ctx->idempotency) {
+        ctx->flow.state = NGX_HTTP_CONFLICT_STATE_KEY_START;
+    }
+
+    return ctx;
 }
 
 
@@ -429,8 +455,9 @@ ngx_http_conflict_handler_run(ngx_http_request_t *r,
 
     if (ctx->pass.forwarded) {
         /* after an internal redirect */
-        ctx->flow.state = ctx->write ? NGX_HTTP_CONFLICT_STATE_REDIRECTED
-                                     : NGX_HTTP_CONFLICT_STATE_FORWARDED;
+        ctx->flow.state = (ctx->write || ctx->idempotency)
+                          ? NGX_HTTP_CONFLICT_STATE_REDIRECTED
+                          : NGX_HTTP_CONFLICT_STATE_FORWARDED;
     }
 
     for ( ;; ) {
@@ -465,6 +492,10 @@ ngx_http_conflict_handler_run(ngx_http_request_t *r,
 
         case NGX_HTTP_CONFLICT_STATE_INBOX_RESPOND:
             r->content_handler = ngx_http_conflict_inbox_answer;
+            return NGX_OK;
+
+        case NGX_HTTP_CONFLICT_STATE_KEY_RESPOND:
+            r->content_handler = ngx_http_conflict_idempotency_replay;
             return NGX_OK;
 
         default:
@@ -622,6 +653,10 @@ ngx_http_conflict_handler_no_base(ngx_http_conflict_ctx_t *ctx)
 static ngx_http_conflict_state_e
 ngx_http_conflict_handler_begin(ngx_http_conflict_ctx_t *ctx)
 {
+    if (ctx->idempotency && !ctx->idempotency->asked) {
+        return NGX_HTTP_CONFLICT_STATE_KEY_STORE_CLAIM;
+    }
+
     if (ngx_http_conflict_write_queue_behind(ctx)) {
         return NGX_HTTP_CONFLICT_STATE_WAIT_FOR_WRITE;
     }
@@ -746,6 +781,8 @@ ngx_http_conflict_handler_cleanup(ngx_http_conflict_ctx_t *ctx)
     if (ctx->inbox) {
         ngx_http_conflict_inbox_endpoint_end(ctx);
     }
+
+    ngx_http_conflict_idempotency_end(ctx);
 
     if (ctx->target.key.len && ctx->kind >= NGX_HTTP_CONFLICT_KIND_POST) {
         ngx_http_conflict_outcome_unguarded(ctx, 0);

@@ -158,6 +158,13 @@ static ngx_command_t  ngx_http_conflict_commands[] = {
       0,
       NULL },
 
+    { ngx_string("conflict_idempotency"),
+      NGX_HTTP_CONFLICT_ANY_CONF|NGX_CONF_TAKE12,
+      ngx_http_conflict_directive_idempotency,
+      NGX_HTTP_LOC_CONF_OFFSET,
+      0,
+      NULL },
+
     { ngx_string("conflict_header_status"),
       NGX_HTTP_CONFLICT_ANY_CONF|NGX_CONF_TAKE1,
       ngx_http_conflict_directive_value_word,

@@ -17,6 +17,11 @@ __DATA__
         conflict version;
         proxy_pass http://api/plain/;
     }
+    location /api/orders/ {
+        conflict version;
+        conflict_idempotency on;
+        proxy_pass http://api/plain/orders/;
+    }
     location /api/articles/ {
         conflict version;
         proxy_pass http://api/etag/;
@@ -32,6 +37,17 @@ set_doc('/etag/1', '{"id":1,"text":"On milk"}');
 set_doc('/plain/strict/1', '{"id":1}');
 
 follow('docs/protocol.md');
+
+
+=== docs/idempotency.md
+--- config
+    location /api/ {
+        conflict version;
+        conflict_idempotency on;
+        proxy_pass http://api/deep/;
+    }
+--- steps
+follow('docs/idempotency.md');
 
 
 === docs/clients.md

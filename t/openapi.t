@@ -128,6 +128,12 @@ __DATA__
         conflict version store=zone;
         proxy_pass http://api;
     }
+    location /plain/keys/ {
+        conflict version;
+        conflict_idempotency required;
+        conflict_max_body 1k;
+        proxy_pass http://api;
+    }
     location /own/ {
         conflict version;
         conflict_version json:/version;
@@ -263,6 +269,42 @@ $w = held('/plain/zone/1', { n => 35 });
 edit_conf('zone zone=1m', 'zone zone=2m');
 reload();
 $both->('/plain/zone/1', '{"n":36}');
+release();
+finish($w);
+
+# Idempotency-Key
+
+my $key = sub {
+    my ($name, $body, @headers) = @_;
+
+    for my $accept ('X-A: b', $problem) {
+        main::on_note('PATCH', '/plain/keys/1', body => $body,
+            headers => ['Content-Type: application/merge-patch+json',
+                        @headers, $accept,
+                        ("Idempotency-Key: $name-of-a-caller-without-a-user")
+                        x !!$name]);
+    }
+};
+
+$key->('', '{}');
+$key->(',', '{}');
+$key->('done', '{}');
+$key->('done', '{"n":1}');
+$key->('large', '{}', 'X-Up-Write: apply status=200 body=2000');
+http('PATCH', '/plain/keys/1', body => '{}',
+     headers => ['Content-Type: application/merge-patch+json',
+                 'Idempotency-Key: lost-of-a-caller-without-a-user',
+                 'X-Up-Write: apply close']);
+$key->('lost', '{}');
+
+$w = start('PATCH', '/plain/keys/2', body => '{}',
+           headers => ['Content-Type: application/merge-patch+json',
+                       'Idempotency-Key: in-progress-of-a-caller',
+                       'X-Up-Write: hold apply']);
+until_true { grep { $_->{target} eq '/plain/keys/2' } seen() };
+main::on_note('PATCH', '/plain/keys/2', body => '{}',
+              headers => ['Content-Type: application/merge-patch+json',
+                          'Idempotency-Key: in-progress-of-a-caller']);
 release();
 finish($w);
 

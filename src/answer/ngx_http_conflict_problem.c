@@ -98,7 +98,25 @@ static const ngx_http_conflict_answer_t  ngx_http_conflict_answers[] = {
       "No such body is held for this client", 0 },
 
     { NGX_HTTP_BAD_REQUEST, "malformed_request",
-      "An argument is missing or invalid", 0 }
+      "An argument is missing or invalid", 0 },
+
+    { NGX_HTTP_BAD_REQUEST, "idempotency_key_required",
+      "The request must have an Idempotency-Key", 0 },
+
+    { NGX_HTTP_BAD_REQUEST, "malformed_idempotency_key",
+      "The Idempotency-Key is malformed", 0 },
+
+    { 422, "idempotency_key_reused",
+      "The Idempotency-Key was used for another request", 0 },
+
+    { 409, "request_in_progress",
+      "A request with this Idempotency-Key is in progress", 1 },
+
+    { 409, "request_outcome_unknown",
+      "The request with this Idempotency-Key may have been carried out", 0 },
+
+    { 409, "response_not_kept",
+      "The request was carried out, but its response was not kept", 0 }
 };
 
 
@@ -180,6 +198,9 @@ ngx_http_conflict_problem_headers(ngx_http_request_t *r,
 
     } else if (r->headers_out.status == 423) {
         ngx_str_set(&r->headers_out.status_line, "423 Locked");
+
+    } else if (r->headers_out.status == 422) {
+        ngx_str_set(&r->headers_out.status_line, "422 Unprocessable Entity");
     }
 
     ngx_str_set(&r->headers_out.content_type, "application/json");
@@ -195,7 +216,8 @@ ngx_http_conflict_problem_headers(ngx_http_request_t *r,
         seconds = 1;
 
         if (ctx->flow.answer == NGX_HTTP_CONFLICT_ANSWER_UNKNOWN_OUTCOME) {
-            seconds = ngx_max(1, (ctx->op->out.wait + 999) / 1000);
+            seconds = ctx->op ? ngx_max(1, (ctx->op->out.wait + 999) / 1000)
+                              : 1;
 
         } else if (ctx->flow.answer == NGX_HTTP_CONFLICT_ANSWER_LOCKED) {
             seconds = ngx_max(1, (ctx->op->lock.remaining + 999) / 1000);

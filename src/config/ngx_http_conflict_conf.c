@@ -120,6 +120,7 @@ ngx_http_conflict_conf_create_loc(ngx_conf_t *cf)
      *     conf->fields = NULL;
      *     conf->server_rules = 0;
      *     conf->sum_rules = 0;
+     *     conf->idempotency_ttl = 0;
      *     conf->lock = 0;
      *     conf->lock_force = 0;
      *     conf->lock_blind = 0;
@@ -170,6 +171,7 @@ ngx_http_conflict_conf_create_loc(ngx_conf_t *cf)
     conf->history = NGX_CONF_UNSET_UINT;
     conf->history_ttl = NGX_CONF_UNSET_MSEC;
     conf->resolver = NGX_CONF_UNSET_PTR;
+    conf->idempotency = NGX_CONF_UNSET_UINT;
     conf->log = NGX_CONF_UNSET_PTR;
 
     return conf;
@@ -244,6 +246,7 @@ ngx_http_conflict_conf_merge_loc(ngx_conf_t *cf, void *parent, void *child)
     ngx_conf_merge_uint_value(conf->max_values, prev->max_values, 50000);
 
     ngx_http_conflict_directive_field_merge(conf, prev);
+    ngx_http_conflict_directive_idempotency_merge(conf, prev);
 
     if (conf->log == NGX_CONF_UNSET_PTR) {
         conf->log = prev->log;

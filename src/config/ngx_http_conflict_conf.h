@@ -41,6 +41,10 @@
 #define NGX_HTTP_CONFLICT_LATEST_OFF             0
 #define NGX_HTTP_CONFLICT_LATEST_FETCH           1
 
+#define NGX_HTTP_CONFLICT_IDEMPOTENCY_OFF        0
+#define NGX_HTTP_CONFLICT_IDEMPOTENCY_ON         1
+#define NGX_HTTP_CONFLICT_IDEMPOTENCY_REQUIRED   2
+
 #define NGX_HTTP_CONFLICT_STORE_ERROR_REFUSE  0
 #define NGX_HTTP_CONFLICT_STORE_ERROR_PASS    1
 
@@ -241,6 +245,9 @@ struct ngx_http_conflict_loc_conf_s {
     ngx_uint_t                        sum_rules;     /* the same */
     ngx_http_conflict_resolver_conf_t  *resolver;    /* NULL: none */
 
+    ngx_uint_t                        idempotency;   /* of keys, see above */
+    ngx_msec_t                        idempotency_ttl;
+
     ngx_uint_t                        lock;          /* a lock endpoint */
     ngx_uint_t                        lock_force;
     ngx_uint_t                        lock_blind;    /* no own GET first */
@@ -343,6 +350,18 @@ char *ngx_http_conflict_directive_list(ngx_conf_t *cf, ngx_command_t *cmd,
 /* Once all locations are known: whether the items of each list have one. */
 ngx_int_t ngx_http_conflict_directive_list_check(ngx_conf_t *cf,
     ngx_http_conflict_main_conf_t *nmcf);
+
+
+char *ngx_http_conflict_directive_idempotency(ngx_conf_t *cf,
+    ngx_command_t *cmd, void *conf);
+
+/* Inherits from the level above. */
+void ngx_http_conflict_directive_idempotency_merge(
+    ngx_http_conflict_loc_conf_t *conf, ngx_http_conflict_loc_conf_t *prev);
+
+/* Completes a guarded location, whose store is known. */
+ngx_int_t ngx_http_conflict_directive_idempotency_complete(ngx_conf_t *cf,
+    ngx_http_conflict_loc_conf_t *conf);
 
 
 /* ngx_str_t, the default of conflict_methods */

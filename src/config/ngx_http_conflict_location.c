@@ -112,7 +112,9 @@ ngx_http_conflict_location(ngx_conf_t *cf, ngx_http_conflict_loc_conf_t *conf)
 
     if (ngx_http_conflict_location_identity(cf, nmcf, conf) != NGX_OK
         || ngx_http_conflict_location_find_store(cf, nmcf, conf) != NGX_OK
-        || ngx_http_conflict_location_default_log(cf, nmcf, conf) != NGX_OK)
+        || ngx_http_conflict_location_default_log(cf, nmcf, conf) != NGX_OK
+        || ngx_http_conflict_directive_idempotency_complete(cf, conf)
+           != NGX_OK)
     {
         return NGX_ERROR;
     }

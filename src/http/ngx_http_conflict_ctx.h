@@ -102,6 +102,13 @@ typedef enum {
     NGX_HTTP_CONFLICT_STATE_INBOX_GET_LATEST,     /* may the client see it */
     NGX_HTTP_CONFLICT_STATE_INBOX_RESOLVE,        /* becomes a write */
 
+    /* a request with an Idempotency-Key; of a write all but "body" */
+
+    NGX_HTTP_CONFLICT_STATE_KEY_START,    /* check the key */
+    NGX_HTTP_CONFLICT_STATE_KEY_RECEIVE_BODY,     /* read the body */
+    NGX_HTTP_CONFLICT_STATE_KEY_STORE_CLAIM,    /* ask whether it is new */
+    NGX_HTTP_CONFLICT_STATE_KEY_STORE_CLAIMED,
+
     /* the loop ends and nginx continues */
 
     NGX_HTTP_CONFLICT_STATE_FORWARDED,            /* with its own handler */
@@ -110,6 +117,7 @@ typedef enum {
     NGX_HTTP_CONFLICT_STATE_VERSIONS_RESPOND,
     NGX_HTTP_CONFLICT_STATE_EVENTS_RESPOND,
     NGX_HTTP_CONFLICT_STATE_INBOX_RESPOND,
+    NGX_HTTP_CONFLICT_STATE_KEY_RESPOND,  /* with the stored response */
 
     /* returned, never entered */
 
@@ -178,6 +186,12 @@ typedef enum {
     NGX_HTTP_CONFLICT_ANSWER_EVENTS_FULL,
     NGX_HTTP_CONFLICT_ANSWER_NOT_HELD,       /* no such item of an inbox */
     NGX_HTTP_CONFLICT_ANSWER_BAD_REQUEST,    /* arguments of an inbox */
+    NGX_HTTP_CONFLICT_ANSWER_NO_KEY,         /* Idempotency-Key */
+    NGX_HTTP_CONFLICT_ANSWER_BAD_KEY,
+    NGX_HTTP_CONFLICT_ANSWER_KEY_REUSED,     /* for another request */
+    NGX_HTTP_CONFLICT_ANSWER_KEY_RUNNING,    /* its request is in progress */
+    NGX_HTTP_CONFLICT_ANSWER_KEY_UNKNOWN,    /* its outcome is unknown */
+    NGX_HTTP_CONFLICT_ANSWER_NOT_KEPT,       /* its response was not kept */
     NGX_HTTP_CONFLICT_ANSWER_RELAY,          /* the own GET's 401 or 403 */
     NGX_HTTP_CONFLICT_ANSWER_LATEST          /* 200 with the latest body */
 } ngx_http_conflict_answer_e;
@@ -227,6 +241,8 @@ typedef struct {
                                                     the edit */
     conflict_json_rc_e             edited_error;
     conflict_hash_t                hash;
+    conflict_hash_t               *whole;        /* of every byte, whatever the
+                                                    size; NULL: not needed */
     off_t                          size;
     size_t                         error_offset; /* in the body */
     ngx_buf_t                     *held;         /* the body as one text, or
@@ -467,6 +483,11 @@ typedef struct ngx_http_conflict_queue_s  ngx_http_conflict_queue_t;
 /* a request to an inbox: inbox/ngx_http_conflict_inbox.h */
 typedef struct ngx_http_conflict_inbox_s  ngx_http_conflict_inbox_t;
 
+/* the key of a request that is carried out once; idempotency/ */
+
+typedef struct ngx_http_conflict_idempotency_s
+    ngx_http_conflict_idempotency_t;
+
 
 typedef void (*ngx_http_conflict_ctx_pt)(ngx_http_conflict_ctx_t *ctx);
 
@@ -482,6 +503,7 @@ struct ngx_http_conflict_ctx_s {
     ngx_http_conflict_op_t            *op;
     ngx_http_conflict_pair_t          *pair;      /* NULL: one resource */
     ngx_http_conflict_events_t        *events;    /* NULL: no change stream */
+    ngx_http_conflict_idempotency_t   *idempotency;   /* NULL: no key */
     ngx_http_conflict_ctx_pt           cleanup;
     ngx_http_conflict_kind_e           kind;
     ngx_uint_t                         method;    /* of the client's request */

@@ -257,6 +257,12 @@ void ngx_http_conflict_preflight_methods(ngx_http_conflict_ctx_t *ctx,
 ngx_int_t ngx_http_conflict_request_body_read(ngx_http_request_t *r,
     ngx_http_conflict_ctx_t *ctx);
 
+/*
+ * The same for a request that is not guarded: only ctx->body.whole is computed.
+ */
+ngx_int_t ngx_http_conflict_request_body_whole(ngx_http_request_t *r,
+    ngx_http_conflict_ctx_t *ctx);
+
 /* 1 if a body that is declared as JSON must be valid. */
 ngx_uint_t ngx_http_conflict_request_body_strict(ngx_http_conflict_ctx_t *ctx);
 

@@ -17,6 +17,8 @@
     ((nlcf)->edited && (nlcf)->edited->place == NGX_HTTP_CONFLICT_JSON)
 
 
+static ngx_int_t ngx_http_conflict_request_body_start(ngx_http_request_t *r,
+    ngx_http_conflict_ctx_t *ctx);
 static ngx_uint_t ngx_http_conflict_request_body_has_base(
     ngx_http_request_t *r, ngx_http_conflict_ctx_t *ctx);
 static void ngx_http_conflict_request_body_handler(ngx_http_request_t *r);
@@ -42,7 +44,6 @@ ngx_http_conflict_request_body_read(ngx_http_request_t *r,
     ngx_http_conflict_ctx_t *ctx)
 {
     off_t                          length;
-    ngx_int_t                      rc;
     ngx_uint_t                     json;
     ngx_http_conflict_body_t      *body;
     ngx_http_conflict_loc_conf_t  *nlcf;
@@ -70,7 +71,7 @@ ngx_http_conflict_request_body_read(ngx_http_request_t *r,
         body->opaque = 1;
     }
 
-    if (nlcf->unbuffered
+    if (nlcf->unbuffered && body->whole == NULL
         && (!json || (ctx->op->in.pre.kinds && nlcf->policy != CONFLICT_MERGE
                       && !ngx_http_conflict_request_body_has_time(nlcf))))
     {
@@ -110,6 +111,36 @@ ngx_http_conflict_request_body_read(ngx_http_request_t *r,
     /* scanned by the filter, or at the end if another module has read it */
     body->reading = (r->request_body == NULL);
 
+    if (json && body->reading
+        && ngx_http_conflict_held_body_start(r, ctx) != NGX_OK)
+    {
+        return NGX_HTTP_INTERNAL_SERVER_ERROR;
+    }
+
+    return ngx_http_conflict_request_body_start(r, ctx);
+}
+
+
+ngx_int_t
+ngx_http_conflict_request_body_whole(ngx_http_request_t *r,
+    ngx_http_conflict_ctx_t *ctx)
+{
+    if (ctx->body.done) {
+        return NGX_OK;
+    }
+
+    ctx->body.reading = (r->request_body == NULL);
+
+    return ngx_http_conflict_request_body_start(r, ctx);
+}
+
+
+static ngx_int_t
+ngx_http_conflict_request_body_start(ngx_http_request_t *r,
+    ngx_http_conflict_ctx_t *ctx)
+{
+    ngx_int_t  rc;
+
     if (r->content_handler == NULL) {
         /* as content phase modules, such as dav, request it */
         r->request_body_in_file_only = 1;
@@ -117,12 +148,6 @@ ngx_http_conflict_request_body_read(ngx_http_request_t *r,
         r->request_body_in_clean_file = 1;
         r->request_body_file_group_access = 1;
         r->request_body_file_log_level = 0;
-    }
-
-    if (json && body->reading
-        && ngx_http_conflict_held_body_start(r, ctx) != NGX_OK)
-    {
-        return NGX_HTTP_INTERNAL_SERVER_ERROR;
     }
 
     rc = ngx_http_read_client_request_body(
@@ -293,6 +318,10 @@ ngx_http_conflict_request_body_feed(ngx_http_conflict_ctx_t *ctx, u_char *data,
     }
 
     body->size += len;
+
+    if (body->whole && len) {
+        conflict_hash_update(body->whole, data, len);
+    }
 
     if (len == 0 || body->too_large) {
         return;

@@ -45,9 +45,25 @@ static const ngx_uint_t  ngx_http_conflict_not_done[] = {
 
 
 ngx_uint_t
+ngx_http_conflict_outcome_refused(ngx_uint_t status)
+{
+    ngx_uint_t  i;
+
+    for (i = 0; ngx_http_conflict_not_done[i]; i++) {
+        if (status == ngx_http_conflict_not_done[i]) {
+            return 1;
+        }
+    }
+
+    return 0;
+}
+
+
+ngx_uint_t
 ngx_http_conflict_outcome_leased(ngx_http_conflict_ctx_t *ctx)
 {
-    return ctx->op->out.leased || (ctx->pair && ctx->pair->op->out.leased);
+    return ctx->op && (ctx->op->out.leased
+                       || (ctx->pair && ctx->pair->op->out.leased));
 }
 
 
@@ -451,18 +467,14 @@ ngx_http_conflict_outcome_class(ngx_http_conflict_ctx_t *ctx, ngx_uint_t ended,
 static ngx_http_conflict_class_e
 ngx_http_conflict_outcome_status(ngx_uint_t status)
 {
-    ngx_uint_t  i;
-
     if (status >= 200 && status < 300) {
         /* 202: it may be done at any time from now on */
         return (status == NGX_HTTP_ACCEPTED) ? NGX_HTTP_CONFLICT_UNCERTAIN
                                              : NGX_HTTP_CONFLICT_DONE;
     }
 
-    for (i = 0; ngx_http_conflict_not_done[i]; i++) {
-        if (status == ngx_http_conflict_not_done[i]) {
-            return NGX_HTTP_CONFLICT_NOT_DONE;
-        }
+    if (ngx_http_conflict_outcome_refused(status)) {
+        return NGX_HTTP_CONFLICT_NOT_DONE;
     }
 
     if (status < 200

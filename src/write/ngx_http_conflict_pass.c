@@ -76,6 +76,25 @@ ngx_http_conflict_pass(ngx_http_conflict_ctx_t *ctx)
 
 
 ngx_http_conflict_state_e
+ngx_http_conflict_pass_unguarded(ngx_http_conflict_ctx_t *ctx)
+{
+    ngx_http_request_t  *r;
+
+    r = ctx->request;
+
+    ctx->pass.forwarded = 1;
+
+    if (r->upstream_states) {
+        ctx->pass.first_attempt = r->upstream_states->nelts;
+    }
+
+    ngx_http_conflict_pass_enter(r, ctx);
+
+    return NGX_HTTP_CONFLICT_STATE_FORWARDED;
+}
+
+
+ngx_http_conflict_state_e
 ngx_http_conflict_pass_again(ngx_http_conflict_ctx_t *ctx)
 {
     if (ngx_http_conflict_fence_late(ctx)) {

@@ -238,6 +238,9 @@ void ngx_http_conflict_held_response_start(ngx_http_conflict_ctx_t *ctx);
 void ngx_http_conflict_held_response_end(ngx_http_conflict_ctx_t *ctx);
 
 
+/* 1: the status of a request that was not carried out. */
+ngx_uint_t ngx_http_conflict_outcome_refused(ngx_uint_t status);
+
 /* 1: the write has a lease; of a MOVE or COPY, on one of its resources. */
 ngx_uint_t ngx_http_conflict_outcome_leased(ngx_http_conflict_ctx_t *ctx);
 
@@ -307,6 +310,13 @@ ngx_int_t ngx_http_conflict_pair_destination(ngx_http_request_t *r,
 
 /* Hands the write to the location's content handler. */
 ngx_http_conflict_state_e ngx_http_conflict_pass(ngx_http_conflict_ctx_t *ctx);
+
+/*
+ * The same for a request that is not guarded, which has an Idempotency-Key:
+ * it is sent once, and its response is awaited.
+ */
+ngx_http_conflict_state_e ngx_http_conflict_pass_unguarded(
+    ngx_http_conflict_ctx_t *ctx);
 
 /* The same after an internal redirect, under the same lease. */
 ngx_http_conflict_state_e ngx_http_conflict_pass_again(

@@ -1,0 +1,101 @@
+
+/*
+ * Copyright (C) the ngx_http_conflict_module authors
+ *
+ * conflict_idempotency: which requests are carried out once for a key.
+ */
+
+
+#include "config/ngx_http_conflict_conf.h"
+#include "store/ngx_http_conflict_blob.h"
+
+
+#define NGX_HTTP_CONFLICT_IDEMPOTENCY_TTL      86400000       /* a day, msec */
+#define NGX_HTTP_CONFLICT_IDEMPOTENCY_TTL_MAX  (30 * 86400000LL)
+
+
+char *
+ngx_http_conflict_directive_idempotency(ngx_conf_t *cf, ngx_command_t *cmd,
+    void *conf)
+{
+    ngx_http_conflict_loc_conf_t *nlcf = conf;
+
+    ngx_int_t   n;
+    ngx_str_t  *value, s;
+
+    if (nlcf->idempotency != NGX_CONF_UNSET_UINT) {
+        return "is duplicate";
+    }
+
+    value = cf->args->elts;
+
+    nlcf->idempotency_ttl = NGX_HTTP_CONFLICT_IDEMPOTENCY_TTL;
+
+    if (ngx_strcmp(value[1].data, "off") == 0 && cf->args->nelts == 2) {
+        nlcf->idempotency = NGX_HTTP_CONFLICT_IDEMPOTENCY_OFF;
+        return NGX_CONF_OK;
+    }
+
+    if (ngx_strcmp(value[1].data, "on") == 0) {
+        nlcf->idempotency = NGX_HTTP_CONFLICT_IDEMPOTENCY_ON;
+
+    } else if (ngx_strcmp(value[1].data, "required") == 0) {
+        nlcf->idempotency = NGX_HTTP_CONFLICT_IDEMPOTENCY_REQUIRED;
+
+    } else {
+        ngx_conf_log_error(NGX_LOG_EMERG, cf, 0,
+                           "invalid value \"%V\", it must be \"on\", "
+                           "\"required\" or, without \"ttl=\", \"off\"",
+                           &value[1]);
+        return NGX_CONF_ERROR;
+    }
+
+    if (cf->args->nelts == 2) {
+        return NGX_CONF_OK;
+    }
+
+    if (ngx_strncmp(value[2].data, "ttl=", 4) == 0) {
+        s.len = value[2].len - 4;
+        s.data = value[2].data + 4;
+
+        n = ngx_parse_time(&s, 0);
+
+        if (n != NGX_ERROR && n >= 1000
+            && n <= NGX_HTTP_CONFLICT_IDEMPOTENCY_TTL_MAX)
+        {
+            nlcf->idempotency_ttl = n;
+            return NGX_CONF_OK;
+        }
+    }
+
+    ngx_conf_log_error(NGX_LOG_EMERG, cf, 0,
+                       "invalid parameter \"%V\", it must be \"ttl=TIME\", "
+                       "from 1s to 30d", &value[2]);
+
+    return NGX_CONF_ERROR;
+}
+
+
+void
+ngx_http_conflict_directive_idempotency_merge(
+    ngx_http_conflict_loc_conf_t *conf, ngx_http_conflict_loc_conf_t *prev)
+{
+    if (conf->idempotency == NGX_CONF_UNSET_UINT) {
+        conf->idempotency_ttl = prev->idempotency_ttl;
+    }
+
+    ngx_conf_merge_uint_value(conf->idempotency, prev->idempotency,
+                              NGX_HTTP_CONFLICT_IDEMPOTENCY_OFF);
+}
+
+
+ngx_int_t
+ngx_http_conflict_directive_idempotency_complete(ngx_conf_t *cf,
+    ngx_http_conflict_loc_conf_t *conf)
+{
+    if (conf->idempotency == NGX_HTTP_CONFLICT_IDEMPOTENCY_OFF) {
+        return NGX_OK;
+    }
+
+    return ngx_http_conflict_shm_blob_zone_add(cf, conf->store);
+}

@@ -1,0 +1,281 @@
+
+/*
+ * Copyright (C) the ngx_http_conflict_module authors
+ *
+ * The Idempotency-Key field, whose key it is, and what the request is.
+ */
+
+
+#include <ngx_sha1.h>
+
+#include "idempotency/ngx_http_conflict_idempotency.h"
+
+
+#define NGX_HTTP_CONFLICT_IDEMPOTENCY_KEY_MAX  255
+#define NGX_HTTP_CONFLICT_IDEMPOTENCY_KEY_MIN  20   /* of an unknown caller */
+
+
+static void ngx_http_conflict_idempotency_key_credentials(
+    ngx_http_request_t *r, ngx_sha1_t *sha1);
+static ngx_uint_t ngx_http_conflict_idempotency_key_known(
+    ngx_http_request_t *r, ngx_str_t *user);
+static ngx_uint_t ngx_http_conflict_idempotency_key_is_credential(
+    ngx_str_t *name);
+static void ngx_http_conflict_idempotency_key_field(ngx_sha1_t *sha1,
+    ngx_str_t *text);
+static u_char *ngx_http_conflict_idempotency_key_digest(u_char *p,
+    ngx_sha1_t *sha1);
+
+
+static ngx_str_t  ngx_http_conflict_idempotency_name =
+    ngx_string("idempotency-key");
+
+static const ngx_str_t  ngx_http_conflict_idempotency_credentials[] = {
+    ngx_string("authorization"),
+    ngx_string("cookie"),
+    ngx_null_string
+};
+
+
+ngx_uint_t
+ngx_http_conflict_idempotency_key_given(ngx_http_request_t *r)
+{
+    return ngx_http_conflict_header_find(&r->headers_in.headers,
+                                         &ngx_http_conflict_idempotency_name,
+                                         NULL)
+           != NULL;
+}
+
+
+/* a string of RFC 9651 without escapes, or the same without its quotes */
+
+ngx_int_t
+ngx_http_conflict_idempotency_key(ngx_http_request_t *r,
+    ngx_http_conflict_ctx_t *ctx)
+{
+    size_t                            i;
+    u_char                            ch;
+    ngx_str_t                        *value, key, user;
+    ngx_uint_t                        n;
+    ngx_http_conflict_idempotency_t  *idem;
+
+    idem = ctx->idempotency;
+
+    value = ngx_http_conflict_header_find(&r->headers_in.headers,
+                                          &ngx_http_conflict_idempotency_name,
+                                          &n);
+    if (value == NULL) {
+        ctx->flow.answer = NGX_HTTP_CONFLICT_ANSWER_NO_KEY;
+        ctx->flow.reason = "send one that is new for each request, and the "
+                           "same when the request is sent again";
+        return NGX_DECLINED;
+    }
+
+    ctx->flow.answer = NGX_HTTP_CONFLICT_ANSWER_BAD_KEY;
+    ctx->flow.reason = "it must be one string of 1 to 255 visible characters "
+                       "other than \\ and a comma";
+
+    key = *value;
+
+    if (key.len > 1 && key.data[0] == '"' && key.data[key.len - 1] == '"') {
+        key.data++;
+        key.len -= 2;
+    }
+
+    if (n != 1 || key.len == 0
+        || key.len > NGX_HTTP_CONFLICT_IDEMPOTENCY_KEY_MAX)
+    {
+        return NGX_DECLINED;
+    }
+
+    for (i = 0; i < key.len; i++) {
+        ch = key.data[i];
+
+        if (ch <= ' ' || ch > '~' || ch == '"' || ch == '\\' || ch == ',') {
+            return NGX_DECLINED;
+        }
+    }
+
+    ngx_str_null(&user);
+
+    if (ctx->conf->user_set
+        && ngx_http_conflict_evaluate(r, ctx->conf->user, &user) != NGX_OK)
+    {
+        return NGX_ERROR;
+    }
+
+    if (key.len < NGX_HTTP_CONFLICT_IDEMPOTENCY_KEY_MIN
+        && !ngx_http_conflict_idempotency_key_known(r, &user))
+    {
+        ctx->flow.reason = "without user and credentials it must have at "
+                           "least 20 characters";
+        return NGX_DECLINED;
+    }
+
+    ctx->flow.answer = NGX_HTTP_CONFLICT_ANSWER_NONE;
+    ctx->flow.reason = NULL;
+
+    idem->key = key;
+
+    return NGX_OK;
+}
+
+
+/*
+ * Digests, so that nobody can make a request that meets another caller's
+ * entry.  The fingerprint has the credentials: a response is shown only to
+ * those that the first request had.
+ */
+
+ngx_int_t
+ngx_http_conflict_idempotency_key_scope(ngx_http_request_t *r,
+    ngx_http_conflict_ctx_t *ctx)
+{
+    u_char                           *p;
+    uint64_t                          body;
+    ngx_str_t                         user, text;
+    ngx_sha1_t                        sha1;
+    ngx_http_core_srv_conf_t         *cscf;
+    ngx_http_conflict_idempotency_t  *idem;
+
+    idem = ctx->idempotency;
+
+    ngx_str_null(&user);
+
+    if (ctx->conf->user_set
+        && ngx_http_conflict_evaluate(r, ctx->conf->user, &user) != NGX_OK)
+    {
+        return NGX_ERROR;
+    }
+
+    cscf = ngx_http_get_module_srv_conf(r, ngx_http_core_module);
+
+    ngx_sha1_init(&sha1);
+
+    ngx_http_conflict_idempotency_key_field(&sha1, &idem->key);
+    ngx_http_conflict_idempotency_key_field(&sha1, &ctx->method_name);
+    ngx_http_conflict_idempotency_key_field(&sha1, &r->unparsed_uri);
+    ngx_http_conflict_idempotency_key_field(&sha1, &cscf->server_name);
+    ngx_http_conflict_idempotency_key_field(&sha1, &r->headers_in.server);
+    ngx_http_conflict_idempotency_key_field(&sha1, &user);
+
+    if (user.len == 0) {
+        ngx_http_conflict_idempotency_key_credentials(r, &sha1);
+    }
+
+    idem->partition.len = sizeof("idempotency:") - 1
+                          + NGX_HTTP_CONFLICT_IDEMPOTENCY_DIGEST;
+
+    idem->partition.data = ngx_pnalloc(r->pool, idem->partition.len);
+    if (idem->partition.data == NULL) {
+        return NGX_ERROR;
+    }
+
+    p = ngx_cpymem(idem->partition.data, "idempotency:",
+                   sizeof("idempotency:") - 1);
+    (void) ngx_http_conflict_idempotency_key_digest(p, &sha1);
+
+    body = conflict_hash_final(&idem->hash);
+
+    text.data = (u_char *) &body;
+    text.len = sizeof(uint64_t);
+
+    ngx_sha1_init(&sha1);
+
+    ngx_http_conflict_idempotency_key_field(&sha1, &text);
+
+    if (r->headers_in.content_type) {
+        ngx_http_conflict_idempotency_key_field(&sha1,
+                                          &r->headers_in.content_type->value);
+    }
+
+    ngx_http_conflict_idempotency_key_credentials(r, &sha1);
+
+    (void) ngx_http_conflict_idempotency_key_digest(idem->fingerprint, &sha1);
+
+    return NGX_OK;
+}
+
+
+static void
+ngx_http_conflict_idempotency_key_credentials(ngx_http_request_t *r,
+    ngx_sha1_t *sha1)
+{
+    ngx_uint_t        i;
+    ngx_list_part_t  *part;
+    ngx_table_elt_t  *h;
+
+    for (part = &r->headers_in.headers.part; part; part = part->next) {
+        h = part->elts;
+
+        for (i = 0; i < part->nelts; i++) {
+
+            if (ngx_http_conflict_idempotency_key_is_credential(&h[i].key)) {
+                ngx_http_conflict_idempotency_key_field(sha1, &h[i].key);
+                ngx_http_conflict_idempotency_key_field(sha1, &h[i].value);
+            }
+        }
+    }
+}
+
+
+static ngx_uint_t
+ngx_http_conflict_idempotency_key_known(ngx_http_request_t *r, ngx_str_t *user)
+{
+    ngx_uint_t        i;
+    ngx_list_part_t  *part;
+    ngx_table_elt_t  *h;
+
+    if (user->len) {
+        return 1;
+    }
+
+    for (part = &r->headers_in.headers.part; part; part = part->next) {
+        h = part->elts;
+
+        for (i = 0; i < part->nelts; i++) {
+
+            if (ngx_http_conflict_idempotency_key_is_credential(&h[i].key)
+                && h[i].value.len)
+            {
+                return 1;
+            }
+        }
+    }
+
+    return 0;
+}
+
+
+static ngx_uint_t
+ngx_http_conflict_idempotency_key_is_credential(ngx_str_t *name)
+{
+    return ngx_http_conflict_header_listed(name,
+                                    ngx_http_conflict_idempotency_credentials);
+}
+
+
+static void
+ngx_http_conflict_idempotency_key_field(ngx_sha1_t *sha1, ngx_str_t *text)
+{
+    uint64_t  len;
+
+    len = text->len;
+
+    ngx_sha1_update(sha1, &len, sizeof(uint64_t));
+
+    if (len) {
+        ngx_sha1_update(sha1, text->data, text->len);
+    }
+}
+
+
+static u_char *
+ngx_http_conflict_idempotency_key_digest(u_char *p, ngx_sha1_t *sha1)
+{
+    u_char  hash[NGX_HTTP_CONFLICT_IDEMPOTENCY_DIGEST / 2];
+
+    ngx_sha1_final(hash, sha1);
+
+    return ngx_hex_dump(p, hash, sizeof(hash));
+}

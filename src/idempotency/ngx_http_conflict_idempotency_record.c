@@ -1,0 +1,348 @@
+
+/*
+ * Copyright (C) the ngx_http_conflict_module authors
+ *
+ * The response of a request that was claimed: what it says about the request,
+ * and its status, fields and body, as they are before all of nginx's filters.
+ */
+
+
+#include "idempotency/ngx_http_conflict_idempotency.h"
+#include "latest/ngx_http_conflict_latest.h"
+
+
+static void ngx_http_conflict_idempotency_record_line(
+    ngx_http_request_t *r, ngx_str_t *fields, size_t *size, u_char kind,
+    ngx_str_t *name, ngx_str_t *value);
+static ngx_int_t ngx_http_conflict_idempotency_record_fields(
+    ngx_http_request_t *r, ngx_str_t *fields);
+static ngx_int_t ngx_http_conflict_idempotency_record_buffer(
+    ngx_http_request_t *r, ngx_http_conflict_ctx_t *ctx, ngx_buf_t *b);
+
+
+/* fields that nginx makes anew, or that are not for a second response */
+
+static const ngx_str_t  ngx_http_conflict_idempotency_omitted[] = {
+    ngx_string("age"),
+    ngx_string("conflict"),
+    ngx_string("connection"),
+    ngx_string("content-length"),
+    ngx_string("content-type"),
+    ngx_string("date"),
+    ngx_string("keep-alive"),
+    ngx_string("retry-after"),
+    ngx_string("server"),
+    ngx_string("set-cookie"),
+    ngx_string("trailer"),
+    ngx_string("transfer-encoding"),
+    ngx_null_string
+};
+
+
+u_char
+ngx_http_conflict_idempotency_record_judge(ngx_http_request_t *r,
+    ngx_http_conflict_ctx_t *ctx, ngx_uint_t status)
+{
+    ngx_uint_t  sent, last;
+
+    if (!ctx->pass.forwarded) {
+        return 0;
+    }
+
+    if (r->upstream != ctx->pass.upstream) {
+
+        (void) ngx_http_conflict_upstream_attempts(r, ctx->pass.first_attempt,
+                                                   &sent, &last);
+
+        if (sent == 0) {
+            return ctx->lease.redirected
+                   ? NGX_HTTP_CONFLICT_IDEMPOTENCY_UNKNOWN : 0;
+        }
+
+        if (sent > 1) {
+            return NGX_HTTP_CONFLICT_IDEMPOTENCY_UNKNOWN;
+        }
+
+        status = last;
+    }
+
+    if (ngx_http_conflict_outcome_refused(status)) {
+        return ctx->lease.redirected ? NGX_HTTP_CONFLICT_IDEMPOTENCY_UNKNOWN
+                                     : 0;
+    }
+
+    if (status < 200 || status >= 500
+        || status == NGX_HTTP_REQUEST_TIME_OUT
+        || status == NGX_HTTP_CLIENT_CLOSED_REQUEST)
+    {
+        return NGX_HTTP_CONFLICT_IDEMPOTENCY_UNKNOWN;
+    }
+
+    return NGX_HTTP_CONFLICT_IDEMPOTENCY_KEPT;
+}
+
+
+ngx_int_t
+ngx_http_conflict_idempotency_record_header(ngx_http_request_t *r,
+    ngx_http_conflict_ctx_t *ctx)
+{
+    u_char                            what;
+    ngx_http_conflict_idempotency_t  *idem;
+
+    idem = ctx->idempotency;
+
+    if (!idem->claimed || idem->judged) {
+        return NGX_OK;
+    }
+
+    what = ngx_http_conflict_idempotency_record_judge(r, ctx,
+                                                      r->headers_out.status);
+
+    if (what != NGX_HTTP_CONFLICT_IDEMPOTENCY_KEPT) {
+        ngx_http_conflict_idempotency_settle(ctx, what);
+        return NGX_OK;
+    }
+
+    idem->judged = 1;
+    idem->status = r->headers_out.status;
+
+    if (ngx_http_conflict_idempotency_record_fields(r, &idem->fields)
+        != NGX_OK)
+    {
+        return NGX_ERROR;
+    }
+
+    if (r->headers_out.content_length_n > (off_t) ctx->conf->max_body) {
+        ngx_http_conflict_idempotency_settle(ctx,
+                                       NGX_HTTP_CONFLICT_IDEMPOTENCY_NOT_KEPT);
+
+    } else if (r->header_only || idem->status == NGX_HTTP_NO_CONTENT) {
+        ngx_http_conflict_idempotency_settle(ctx,
+                                           NGX_HTTP_CONFLICT_IDEMPOTENCY_KEPT);
+
+    } else {
+        idem->capturing = 1;
+    }
+
+    return NGX_OK;
+}
+
+
+/*
+ * Lines of a letter, a name and a value: S status line, T type, C charset, M
+ * time of last change, H any other field.  Measured first, then written.
+ */
+
+static ngx_int_t
+ngx_http_conflict_idempotency_record_fields(ngx_http_request_t *r,
+    ngx_str_t *fields)
+{
+    size_t            size;
+    u_char            status[NGX_INT_T_LEN], date[NGX_TIME_T_LEN];
+    ngx_str_t         none, text, time;
+    ngx_uint_t        i, pass, dated;
+    ngx_list_part_t  *part;
+    ngx_table_elt_t  *h;
+
+    ngx_str_null(&none);
+    ngx_str_null(fields);
+
+    text.data = status;
+    text.len = ngx_sprintf(status, "%03ui", r->headers_out.status) - status;
+
+    if (r->headers_out.status_line.len > 3) {
+        /* with the upstream's reason phrase */
+        text = r->headers_out.status_line;
+    }
+
+    time.data = date;
+    time.len = ngx_sprintf(date, "%T", r->headers_out.last_modified_time)
+               - date;
+
+    dated = (r->headers_out.last_modified == NULL
+             && r->headers_out.last_modified_time != -1);
+
+    for (pass = 0; pass < 2; pass++) {
+        size = 0;
+
+        ngx_http_conflict_idempotency_record_line(r, fields, &size,
+                                                         'S', &none, &text);
+
+        if (r->headers_out.content_type.len) {
+            ngx_http_conflict_idempotency_record_line(r, fields, &size,
+                                      'T', &none, &r->headers_out.content_type);
+        }
+
+        if (r->headers_out.charset.len
+            && r->headers_out.content_type_len
+               == r->headers_out.content_type.len)
+        {
+            ngx_http_conflict_idempotency_record_line(r, fields, &size,
+                                           'C', &none, &r->headers_out.charset);
+        }
+
+        if (dated) {
+            ngx_http_conflict_idempotency_record_line(r, fields, &size,
+                                                             'M', &none, &time);
+        }
+
+        for (part = &r->headers_out.headers.part; part; part = part->next) {
+            h = part->elts;
+
+            for (i = 0; i < part->nelts; i++) {
+
+                if (h[i].hash == 0
+                    || ngx_http_conflict_header_listed(&h[i].key,
+                                        ngx_http_conflict_idempotency_omitted))
+                {
+                    continue;
+                }
+
+                ngx_http_conflict_idempotency_record_line(r, fields,
+                                          &size, 'H', &h[i].key, &h[i].value);
+            }
+        }
+
+        if (fields->data == NULL) {
+            fields->data = ngx_pnalloc(r->pool, size);
+            if (fields->data == NULL) {
+                return NGX_ERROR;
+            }
+        }
+    }
+
+    fields->len = size;
+
+    return NGX_OK;
+}
+
+
+/* adds the size of a line, and the line itself if there is room */
+
+static void
+ngx_http_conflict_idempotency_record_line(ngx_http_request_t *r,
+    ngx_str_t *fields, size_t *size, u_char kind, ngx_str_t *name,
+    ngx_str_t *value)
+{
+    u_char  *p;
+
+    if (ngx_strlchr(value->data, value->data + value->len, LF)) {
+        /* another module's; it would be two lines */
+        return;
+    }
+
+    if (fields->data) {
+        p = fields->data + *size;
+        *p++ = kind;
+        p = ngx_cpymem(p, name->data, name->len);
+
+        if (name->len) {
+            *p++ = ':';
+        }
+
+        p = ngx_cpymem(p, value->data, value->len);
+        *p = LF;
+    }
+
+    *size += 1 + name->len + (name->len != 0) + value->len + 1;
+}
+
+
+ngx_int_t
+ngx_http_conflict_idempotency_record_body(ngx_http_request_t *r,
+    ngx_http_conflict_ctx_t *ctx, ngx_chain_t *in)
+{
+    ngx_http_conflict_idempotency_t  *idem;
+
+    idem = ctx->idempotency;
+
+    for ( /* void */ ; in && idem->capturing; in = in->next) {
+
+        if (ngx_http_conflict_idempotency_record_buffer(r, ctx, in->buf)
+            != NGX_OK)
+        {
+            return NGX_ERROR;
+        }
+
+        if (in->buf->last_buf && idem->capturing) {
+            ngx_http_conflict_idempotency_settle(ctx,
+                                           NGX_HTTP_CONFLICT_IDEMPOTENCY_KEPT);
+        }
+    }
+
+    return NGX_OK;
+}
+
+
+ngx_int_t
+ngx_http_conflict_idempotency_record_sent(ngx_http_request_t *r,
+    ngx_http_conflict_ctx_t *ctx, ngx_chain_t *in, ngx_int_t rc)
+{
+    ngx_http_conflict_idempotency_t  *idem;
+
+    idem = ctx->idempotency;
+
+    if (!idem->gone
+        && (!idem->capturing || rc != NGX_ERROR || !r->connection->error))
+    {
+        return rc;
+    }
+
+    if (!idem->capturing) {
+        /* all of it is there, or it is not kept */
+        return NGX_ERROR;
+    }
+
+    idem->gone = 1;
+
+    for ( /* void */ ; in; in = in->next) {
+        in->buf->pos = in->buf->last;
+        in->buf->file_pos = in->buf->file_last;
+    }
+
+    return NGX_OK;
+}
+
+
+static ngx_int_t
+ngx_http_conflict_idempotency_record_buffer(ngx_http_request_t *r,
+    ngx_http_conflict_ctx_t *ctx, ngx_buf_t *b)
+{
+    size_t                            len;
+    ngx_http_conflict_idempotency_t  *idem;
+
+    idem = ctx->idempotency;
+
+    if (ngx_buf_special(b)) {
+        return NGX_OK;
+    }
+
+    if (ngx_buf_size(b) > (off_t) (ctx->conf->max_body - idem->len)) {
+        ngx_http_conflict_idempotency_settle(ctx,
+                                       NGX_HTTP_CONFLICT_IDEMPOTENCY_NOT_KEPT);
+        return NGX_OK;
+    }
+
+    len = ngx_buf_size(b);
+
+    if (ngx_http_conflict_latest_response_grow(r->pool, &idem->body, idem->len,
+                                               &idem->size, len)
+        != NGX_OK)
+    {
+        return NGX_ERROR;
+    }
+
+    if (ngx_buf_in_memory(b)) {
+        ngx_memcpy(idem->body + idem->len, b->pos, len);
+
+    } else if (ngx_http_conflict_file_read(b->file, idem->body + idem->len,
+                                           len, b->file_pos)
+               != NGX_OK)
+    {
+        return NGX_ERROR;
+    }
+
+    idem->len += len;
+
+    return NGX_OK;
+}

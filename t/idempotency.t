@@ -1,0 +1,558 @@
+# Requests with an Idempotency-Key: carried out once, and answered alike.
+# On both stores.
+
+BEGIN { push @INC, 't/lib' }
+use Conflict;
+use Test::Nginx::Socket 'no_plan';
+
+Conflict::install('Test::Nginx::Socket');
+master_on();
+
+my $n = 0;
+
+# a new key, long enough for a caller without credentials
+
+sub new_key { return sprintf 'key-%s-%016d', $$, ++$n }
+
+# a POST with a key, and what the upstream is to do with it; without that it
+# must not get the request
+
+sub post {
+    my ($path, $key, $body, $script, @headers) = @_;
+
+    return finish(post_start(@_));
+}
+
+sub post_start {
+    my ($path, $key, $body, $script, @headers) = @_;
+
+    push @headers, "Idempotency-Key: $key" if defined $key;
+    push @headers, 'X-Up-Write: ' . ($script // 'status=599');
+
+    return start('POST', $path, body => $body, headers => \@headers);
+}
+
+# how many POSTs the upstream got, of a target or in all
+
+sub posts {
+    my ($target) = @_;
+
+    return scalar grep { $_->{method} eq 'POST'
+                         && $_->{target} eq ($target // $_->{target}) } seen();
+}
+
+sub replayed { return header($_[0], 'Idempotent-Replayed') // 'no' }
+
+sub error_of { return $_[0]{body} =~ /^\{/ ? json($_[0])->{error} : undef }
+
+run_tests();
+
+__DATA__
+
+=== a response is replayed
+--- config
+    location / {
+        conflict version;
+        conflict_idempotency on;
+        add_header X-Added $request_id;
+        proxy_pass http://api;
+    }
+--- steps
+my ($key, $before) = (new_key(), posts());
+
+my $r = post('/plain/orders', $key, { item => 'lamp' },
+             'apply status=201 body=20 header=Location:/plain/orders/1'
+             . ' header=ETag:"e1" header=X-Own:a header=Set-Cookie:s=1'
+             . ' header=Cache-Control:no-cache');
+is($r->{status}, 201, 'created');
+is(replayed($r), 'no', 'not replayed');
+is(header($r, 'Conflict'), undef, 'nor checked');
+
+my $again = post('/plain/orders', $key, { item => 'lamp' });
+is($again->{status}, 201, 'the status');
+is(replayed($again), 'true', 'is that of the first');
+is(header($again, 'Conflict'), 'replayed', 'which Conflict says, too');
+is($again->{body}, $r->{body}, 'so is the body');
+is(header($again, $_), header($r, $_), "and $_")
+    for 'Location', 'Content-Type', 'Content-Length', 'X-Own', 'ETag',
+        'Cache-Control';
+is(header($again, 'Set-Cookie'), undef, 'but no cookie');
+isnt(header($again, 'X-Added'), header($r, 'X-Added'),
+     'it passes the filters again');
+is(posts() - $before, 1, 'it was sent once');
+
+$r = post('/plain/orders', qq("$key"), { item => 'lamp' });
+is(replayed($r), 'true', 'the key in quotes is the same');
+
+$r = post('/plain/orders', new_key(), { item => 'lamp' }, 'apply status=201');
+is(replayed($r), 'no', 'another key');
+is(posts() - $before, 2, 'is another request');
+
+$r = post('/plain/orders', undef, { item => 'lamp' }, 'apply status=201');
+is($r->{status}, 201, 'without a key');
+$r = post('/plain/orders', undef, { item => 'lamp' }, 'apply status=201');
+is(posts() - $before, 4, 'each is sent');
+
+
+=== one request, with one body
+--- config
+    location / {
+        conflict version;
+        conflict_idempotency on;
+        conflict_max_body 1k;
+        proxy_pass http://api;
+    }
+--- steps
+my ($key, $before) = (new_key(), posts());
+
+post('/plain/o', $key, { item => 'lamp' }, 'apply status=201');
+
+my $r = post('/plain/o', $key, { item => 'desk' });
+is($r->{status}, 422, 'other bytes');
+is(error_of($r), 'idempotency_key_reused', 'the error');
+
+is(post('/plain/p', $key, { item => 'desk' }, 'apply status=201')->{status},
+   201, 'another target has keys of its own');
+is(posts() - $before, 2, 'two requests');
+
+my $big = { item => 'x' x 5000 };
+$key = new_key();
+post('/plain/o', $key, $big, 'apply status=201');
+is(replayed(post('/plain/o', $key, $big)), 'true',
+   'a body above conflict_max_body');
+is(post('/plain/o', $key, { item => ('x' x 4999) . 'y' })->{status}, 422,
+   'of which each byte counts');
+
+$key = new_key();
+my $none = http('POST', '/plain/o', headers => ["Idempotency-Key: $key",
+                                               'X-Up-Write: apply status=201']);
+is($none->{status}, 201, 'no body');
+$none = http('POST', '/plain/o', headers => ["Idempotency-Key: $key"]);
+is(replayed($none), 'true', 'is a body, too');
+
+
+=== malformed and missing keys
+--- config
+    location / {
+        conflict version;
+        conflict_idempotency on;
+        proxy_pass http://api;
+    }
+    location /plain/required/ {
+        conflict version;
+        conflict_idempotency required ttl=1h;
+        proxy_pass http://api;
+    }
+--- steps
+my $before = posts();
+
+for my $bad ('""', '"a b-and-more-than-twenty"', 'a,b-and-more-than-twenty-c',
+             'a\\b-and-more-than-twenty-c', 'x' x 256,
+             'short-without-a-user')
+{
+    my $r = post('/plain/o', substr($bad, 0, 5) eq 'short' ? 'short' : $bad, {});
+    is($r->{status}, 400, 'malformed: ' . substr $bad, 0, 12);
+    is(error_of($r), 'malformed_idempotency_key', 'the error');
+}
+
+my $r = post('/plain/o', new_key(), {}, undef, 'Idempotency-Key: ' . new_key());
+is($r->{status}, 400, 'two of them');
+
+$r = post('/plain/o', 'short', {}, 'apply status=201', 'Authorization: Bearer a');
+is($r->{status}, 201, 'a short one of a known caller');
+
+$r = post('/plain/required/o', undef, {});
+is($r->{status}, 400, 'required');
+is(error_of($r), 'idempotency_key_required', 'the error');
+$r = http('PATCH', '/plain/required/1', body => {});
+is($r->{status}, 400, 'of a PATCH as well');
+is(PUT('/plain/required/1', { n => 1 })->{status}, 201, 'but not of a PUT');
+is(post('/plain/required/o', new_key(), {}, 'apply status=201')->{status}, 201,
+   'and given');
+is(posts() - $before, 2, 'refused ones are not sent');
+
+
+=== whose key it is
+--- config
+    location / {
+        conflict version;
+        conflict_idempotency on;
+        proxy_pass http://api;
+    }
+    location /plain/users/ {
+        conflict version;
+        conflict_user $http_x_user;
+        conflict_idempotency on;
+        proxy_pass http://api;
+    }
+--- steps
+my ($key, $before) = (new_key(), posts());
+my @ann = ('Authorization: Bearer ann');
+
+post('/plain/o', $key, {}, 'apply status=201 body=7', @ann);
+
+my $r = post('/plain/o', $key, {}, 'apply status=202', 'Authorization: Bearer bob');
+is($r->{status}, 202, "another caller's key");
+$r = post('/plain/o', $key, {}, 'apply status=202', 'Cookie: s=ann');
+is($r->{status}, 202, 'by its cookie');
+$r = post('/plain/o', $key, {}, 'apply status=202');
+is($r->{status}, 202, 'or without credentials');
+is(replayed(post('/plain/o', $key, {}, undef, @ann)), 'true', 'its own');
+is(posts() - $before, 4, 'four callers');
+
+my @user = ('X-User: ann', @ann);
+post('/plain/users/o', $key, {}, 'apply status=201 body=7', @user);
+is(replayed(post('/plain/users/o', $key, {}, undef, @user)), 'true',
+   'of a user');
+
+$r = post('/plain/users/o', $key, {}, undef, 'X-User: ann',
+          'Authorization: Bearer new');
+is($r->{status}, 422, 'with another token');
+unlike($r->{body}, qr/xxx/, 'the response is not shown');
+
+$r = post('/plain/users/o', $key, {}, 'apply status=202', 'X-User: bob', @ann);
+is($r->{status}, 202, 'another user');
+
+
+=== while it is being carried out
+--- config
+    location / {
+        conflict version;
+        conflict_lease 1s;
+        conflict_idempotency on;
+        proxy_pass http://api;
+    }
+    location /plain/clock/ {
+        conflict version;
+        conflict_idempotency on ttl=2s;
+        proxy_pass http://api;
+    }
+--- steps
+my ($key, $clock, $before) = (new_key(), new_key(), posts('/plain/o'));
+my $first = post_start('/plain/o', $key, {}, 'hold apply status=201');
+until_true { posts('/plain/o') > $before };
+
+my $r = post('/plain/o', $key, {});
+is($r->{status}, 409, 'the second waits');
+is(error_of($r), 'request_in_progress', 'the error');
+is(header($r, 'Retry-After'), 1, 'for a second');
+is(post('/plain/o', $key, { n => 1 })->{status}, 422, 'with other bytes');
+
+# two seconds later
+
+post('/plain/clock/o', $clock, {}, 'status=201');
+until_true { replayed(post('/plain/clock/o', $clock, {}, 'status=201'))
+             eq 'no' };
+is(error_of(post('/plain/o', $key, {})), 'request_in_progress',
+   'the claim outlives its lease');
+
+release();
+is(finish($first)->{status}, 201, 'the first is answered');
+until_true { replayed(post('/plain/o', $key, {})) eq 'true' };
+is(posts('/plain/o') - $before, 1, 'it was sent once');
+
+
+=== what was not carried out is carried out
+--- config
+    location / {
+        conflict version;
+        conflict_idempotency on;
+        proxy_pass http://api;
+    }
+    location /dead/ {
+        conflict version;
+        conflict_idempotency on;
+        proxy_pass http://127.0.0.1:1;
+    }
+--- allow: connect\(\) failed|no live upstreams
+--- steps
+for my $status (400, 401, 403, 409, 422, 429) {
+    my ($key, $before) = (new_key(), posts());
+
+    is(post('/plain/o', $key, {}, "status=$status")->{status}, $status,
+       "refused with $status");
+    until_true { post('/plain/o', $key, {}, 'status=201')->{status} == 201 };
+    is(posts() - $before, 2, 'sent again');
+}
+
+my $key = new_key();
+is(post('/dead/o', $key, {})->{status}, 502, 'nothing was sent');
+until_true { error_of(post('/dead/o', $key, {})) // '' ne 'request_in_progress' };
+is(post('/dead/o', $key, {})->{status}, 502, 'so it is tried again');
+
+$key = new_key();
+is(post('/plain/o', $key, {}, 'status=402')->{status}, 402, 'another 4xx');
+my $r = post('/plain/o', $key, {});
+is("$r->{status} " . replayed($r), '402 true', 'is a result');
+
+
+=== what may have been carried out is not carried out again
+--- config
+    location / {
+        conflict version;
+        conflict_lease 300ms;
+        conflict_idempotency on;
+        proxy_read_timeout 300ms;
+        proxy_pass http://api;
+    }
+--- allow: timed out|prematurely closed|reset by peer
+--- steps
+for my $script ('apply status=500', 'apply status=503', 'apply close',
+                'apply reset', 'hold apply')
+{
+    my ($key, $before) = (new_key(), posts());
+
+    cmp_ok(post('/plain/o', $key, {}, $script)->{status}, '>=', 500,
+           "an error: $script");
+
+    my $r;
+    until_true {
+        $r = post('/plain/o', $key, {});
+        error_of($r) ne 'request_in_progress';
+    };
+
+    is($r->{status}, 409, 'not again');
+    is(error_of($r), 'request_outcome_unknown', 'the error');
+    is(header($r, 'Retry-After'), undef, 'final');
+    is(posts() - $before, 1, 'it was sent once');
+    release() if $script =~ /hold/;
+}
+
+
+=== a response that is not kept
+--- config
+    location / {
+        conflict version;
+        conflict_idempotency on;
+        conflict_max_body 1k;
+        proxy_pass http://api;
+    }
+--- allow: prematurely closed
+--- steps
+for my $script ('apply status=201 body=2000',
+                'apply status=201 body=2000 chunked')
+{
+    my ($key, $before) = (new_key(), posts());
+
+    my $r = post('/plain/o', $key, {}, $script);
+    is($r->{status}, 201, 'passed');
+    cmp_ok(length $r->{body}, '>', 2000, 'whole');
+
+    until_true {
+        $r = post('/plain/o', $key, {});
+        error_of($r) ne 'request_in_progress';
+    };
+
+    is($r->{status}, 409, 'not replayed');
+    is(error_of($r), 'response_not_kept', 'the error');
+    is(posts() - $before, 1, 'nor sent again');
+}
+
+my $key = new_key();
+post('/plain/o', $key, {}, 'apply status=204');
+my $r = post('/plain/o', $key, {});
+is("$r->{status} " . replayed($r), '204 true', 'without a body');
+
+$key = new_key();
+post('/plain/o', $key, {}, 'apply status=201 body=500 chunked');
+$r = post('/plain/o', $key, {});
+is("$r->{status} " . replayed($r), '201 true', 'chunked');
+is(length $r->{body}, 508, 'whole');
+
+
+=== a client that goes away
+--- config
+    location / {
+        conflict version;
+        conflict_idempotency on;
+        proxy_pass http://api;
+    }
+--- steps
+for my $size (9, 600000) {
+    my ($key, $before) = (new_key(), posts());
+    my $first = post_start('/plain/o', $key, {},
+                           "hold apply status=201 body=$size");
+    until_true { posts() > $before };
+    close $first->{socket};
+    release();
+
+    my $r;
+    until_true {
+        $r = post('/plain/o', $key, {});
+        (error_of($r) // '') ne 'request_in_progress';
+    };
+
+    is($r->{status}, 201, 'the response was awaited, and kept');
+    is(replayed($r), 'true', 'by the module');
+    is(length $r->{body}, $size + 8, 'whole');
+    is(posts() - $before, 1, 'sent once');
+}
+
+
+=== a worker that is killed
+--- config
+    location / {
+        conflict version;
+        conflict_lease 300ms;
+        conflict_idempotency on;
+        proxy_pass http://api;
+    }
+--- allow: exited on signal 9
+--- steps
+my ($key, $before) = (new_key(), posts());
+my $first = post_start('/plain/o', $key, {}, 'hold apply status=201');
+until_true { posts() > $before };
+kill 'KILL', workers_of(master_pid());
+finish($first);
+release();
+
+my $r;
+until_true {
+    $r = post('/plain/o', $key, {});
+    (error_of($r) // '') eq 'request_outcome_unknown';
+};
+
+is($r->{status}, 409, 'its outcome is unknown');
+is(posts() - $before, 1, 'not sent again');
+
+
+=== guarded writes
+--- config
+    location / {
+        conflict version;
+        conflict_idempotency on;
+        proxy_pass http://api;
+    }
+--- steps
+set_doc('/plain/1', { n => 0 });
+
+my ($v, $key) = (version(GET('/plain/1')), new_key());
+my @key = ("Idempotency-Key: $key");
+
+my $r = PUT('/plain/1', { n => 1, base_version => $v }, @key);
+is($r->{status}, 204, 'written');
+my $new = header($r, 'ETag');
+
+PUT('/plain/1', { n => 2, base_version => version($r) });
+
+$r = PUT('/plain/1', { n => 1, base_version => $v }, @key);
+is($r->{status}, 204, 'its own response');
+is(replayed($r), 'true', 'although the base is stale by now');
+is(header($r, 'ETag'), $new, 'with the version that it made');
+like(header($r, 'Conflict'), qr/^replayed/, 'and not checked again');
+
+$key[0] = 'Idempotency-Key: ' . new_key();
+$r = PUT('/plain/1', { n => 3, base_version => $v }, @key);
+is($r->{status}, 409, 'a stale write is refused');
+is(error_of($r), 'version_conflict', 'by its base');
+
+my $current = json($r)->{version};
+$r = PUT('/plain/1', { n => 3, base_version => $current }, @key);
+is($r->{status}, 204, 'and may use its key again');
+is(json(upstream('/_doc?path=/plain/1'))->{n}, 3, 'written');
+is(scalar(grep { $_->{path} eq '/plain/1' } journal()), 3, 'three writes');
+
+
+=== a guarded write of unknown outcome is checked by its base
+--- config
+    location / {
+        conflict version;
+        conflict_quarantine 300ms;
+        conflict_wait 20ms;
+        conflict_idempotency on;
+        proxy_pass http://api;
+    }
+    location /plain/lww/ {
+        conflict lww;
+        conflict_quarantine 300ms;
+        conflict_idempotency on;
+        proxy_pass http://api;
+    }
+--- allow: prematurely closed
+--- steps
+set_doc("/plain/$_", { n => 0 }) for 1, 2, 'lww/1';
+
+my $r;
+
+for (['/plain/1', 'apply close', 200], ['/plain/2', 'close', 204]) {
+    my ($path, $script, $status) = @$_;
+    my $v = version(GET($path));
+    my @key = ('Idempotency-Key: ' . main::new_key());
+
+    is(PUT($path, { n => 1, base_version => $v }, @key,
+           "X-Up-Write: $script")->{status}, 502, "lost: $script");
+
+    until_true {
+        $r = PUT($path, { n => 1, base_version => $v }, @key);
+        $r->{status} != 503;
+    };
+
+    is($r->{status}, $status, 'it is found out');
+    is(json(upstream("/_doc?path=$path"))->{n}, 1, 'and done');
+    is(scalar(grep { $_->{path} eq $path } journal()), 1, 'once');
+}
+
+my @key = ('Idempotency-Key: ' . new_key());
+my $v = version(GET('/plain/lww/1'));
+PUT('/plain/lww/1', { n => 1, base_version => $v }, @key,
+    'X-Up-Write: apply close');
+$r = PUT('/plain/lww/1', { n => 1, base_version => $v }, @key);
+is($r->{status}, 409, 'where a stale write passes');
+is(error_of($r), 'request_outcome_unknown', 'it is not sent again');
+
+
+=== a store that is down
+--- http_config
+    conflict_store down redis://127.0.0.1:1 timeout=100ms;
+--- config
+    location / {
+        conflict version store=down;
+        conflict_idempotency on;
+        proxy_pass http://api;
+    }
+    location /plain/pass/ {
+        conflict version store=down;
+        conflict_store_error pass;
+        conflict_idempotency on;
+        proxy_pass http://api;
+    }
+--- allow: conflict store
+--- steps
+my $before = posts();
+my $r = post('/plain/o', new_key(), {});
+is($r->{status}, 503, 'refused');
+is(error_of($r), 'store_unavailable', 'the error');
+is(posts() - $before, 0, 'not sent');
+
+my $key = new_key();
+is(post('/plain/pass/o', $key, {}, 'apply status=201')->{status}, 201, 'sent');
+is(post('/plain/pass/o', $key, {}, 'apply status=201')->{status}, 201,
+   'each time');
+is(posts() - $before, 2, 'as without a key');
+
+
+=== after a ttl
+--- config
+    location / {
+        conflict version;
+        conflict_idempotency on ttl=1s;
+        proxy_pass http://api;
+    }
+--- steps
+my ($key, $before) = (new_key(), posts());
+post('/plain/o', $key, {}, 'apply status=201');
+
+until_true { replayed(post('/plain/o', $key, {}, 'status=201')) eq 'no' };
+is(posts() - $before, 2, 'it is carried out again');
+
+
+=== a location without the directive
+--- config
+    location / {
+        conflict version;
+        proxy_pass http://api;
+    }
+--- steps
+my ($key, $before) = (new_key(), posts());
+post('/plain/o', $key, {}, 'apply status=201') for 1, 2;
+is(posts() - $before, 2, 'sends each');

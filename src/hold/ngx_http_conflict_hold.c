@@ -473,11 +473,12 @@ ngx_http_conflict_hold_lost(ngx_http_conflict_ctx_t *ctx, const char *reason)
 
 
 void
-ngx_http_conflict_hold_answered(ngx_http_conflict_ctx_t *ctx,
-    ngx_uint_t status)
+ngx_http_conflict_hold_answered(ngx_http_conflict_ctx_t *ctx)
 {
+    /* an error page may have any status: what the upstream has said counts */
+
     if (ctx->hold.resolves.len
-        && ((status >= 200 && status < 300 && status != NGX_HTTP_ACCEPTED)
+        && (ctx->lease.committed || ctx->lease.got_2xx
             || ctx->flow.outcome == NGX_HTTP_CONFLICT_OUTCOME_REPLAYED))
     {
         ngx_http_conflict_hold_remove(ctx, &ctx->hold.resolves);

@@ -227,6 +227,11 @@ ngx_http_conflict_hold_body(ngx_http_conflict_ctx_t *ctx,
         return NGX_DECLINED;
     }
 
+    if (ctx->latest.valid && ctx->latest.status == NGX_HTTP_FORBIDDEN) {
+        /* it would evict what those have lost who may see the resource */
+        return NGX_DECLINED;
+    }
+
     if (body->too_large || body->encoded || body->error != CONFLICT_JSON_OK
         || ngx_http_conflict_media_type_request(r)
            == NGX_HTTP_CONFLICT_MEDIA_OTHER)

@@ -1,4 +1,4 @@
-# hold and inbox together with other features.
+# conflict_inbox and "hold" together with other features.
 # On both stores.
 
 BEGIN { push @INC, 't/lib' }
@@ -8,6 +8,7 @@ use Test::Nginx::Socket 'no_plan';
 
 Conflict::install('Test::Nginx::Socket');
 workers(2);
+master_on();
 
 add_block_preprocessor(sub {
     my $block = shift;
@@ -90,15 +91,15 @@ for my $status (422, 500) {
 
 === the access log of a write that resolves an item
 --- http_config
-    log_format eyes "eyes $request_method $http_content_type $content_type"
+    log_format mixed "mixed $request_method $http_content_type $content_type"
                     " $request_uri";
 --- more
-    access_log logs/error.log eyes;
+    access_log logs/error.log mixed;
 --- steps
 my ($id, $v) = refused('/plain/1', ann());
 is(take($id, 'mine', "If-Match: \"$v\"", ann())->{status}, 204, 'written');
-until_true { error_log() =~ /eyes PUT application.json application.json/ };
-like(error_log(), qr{eyes PUT application/json application/json /plain/1},
+until_true { error_log() =~ /mixed PUT application.json application.json/ };
+like(error_log(), qr{mixed PUT application/json application/json /plain/1},
      'has its method and its media type');
 
 
@@ -186,3 +187,26 @@ for my $n (1 .. 17) {
 
 is(show($id, @reader)->{status}, 200, 'her item is there');
 is(scalar(() = inbox('X-User: mallory')), 0, 'and none of the other');
+
+
+=== a refusal of a resolver is held
+--- policy: merge hold
+--- rules
+        conflict_field /n auto;
+        conflict_resolver /resolver;
+--- more
+    location = /resolver {
+        internal;
+        return 409;
+    }
+--- steps
+my $old = shown('/plain/1', { n => 1 }, 'ann', 'bob');
+PUT('/plain/1', { n => 2, base_version => $old }, bob());
+my $r = PUT('/plain/1', { n => 3, base_version => $old }, ann());
+is($r->{status}, 409, 'refused');
+my $id = json($r)->{held};
+my $shown = item($id, ann());
+is("$shown->{mine}{n} $shown->{theirs}{n} $shown->{base}{n}", '3 2 1',
+   'all three');
+$r = take($id, 'mine', "If-Match: \"$shown->{version}\"", ann());
+is($r->{status}, 204, 'resolved');

@@ -380,7 +380,7 @@ ngx_http_conflict_filter_write(ngx_http_request_t *r,
     ngx_http_conflict_outcome_header(ctx);
 
     if (ctx->conf->hold || ctx->hold.resolves.len) {
-        ngx_http_conflict_hold_answered(ctx, r->headers_out.status);
+        ngx_http_conflict_hold_answered(ctx);
     }
 
     if ((r->method & (NGX_HTTP_MOVE|NGX_HTTP_COPY))

@@ -41,7 +41,7 @@ ngx_http_conflict_answer_handler(ngx_http_request_t *r)
 
     if (ctx->hold.resolves.len) {
         /* the write may be a retry of one that has resolved it */
-        ngx_http_conflict_hold_answered(ctx, 0);
+        ngx_http_conflict_hold_answered(ctx);
     }
 
     rc = ngx_http_discard_request_body(r);

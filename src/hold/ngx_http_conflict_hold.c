@@ -227,6 +227,11 @@ ngx_http_conflict_hold_body(ngx_http_conflict_ctx_t *ctx,
         return NGX_DECLINED;
     }
 
+    if (ctx->latest.valid && ctx->latest.status == NGX_HTTP_FORBIDDEN) {
+        /* it would evict what those have lost who may see the resource */
+        return NGX_DECLINED;
+    }
+
     if (body->too_large || body->encoded || body->error != CONFLICT_JSON_OK
         || ngx_http_conflict_media_type_request(r)
            == NGX_HTTP_CONFLICT_MEDIA_OTHER)
@@ -473,11 +478,12 @@ ngx_http_conflict_hold_lost(ngx_http_conflict_ctx_t *ctx, const char *reason)
 
 
 void
-ngx_http_conflict_hold_answered(ngx_http_conflict_ctx_t *ctx,
-    ngx_uint_t status)
+ngx_http_conflict_hold_answered(ngx_http_conflict_ctx_t *ctx)
 {
+    /* an error page may have any status: what the upstream has said counts */
+
     if (ctx->hold.resolves.len
-        && ((status >= 200 && status < 300 && status != NGX_HTTP_ACCEPTED)
+        && (ctx->lease.committed || ctx->lease.got_2xx
             || ctx->flow.outcome == NGX_HTTP_CONFLICT_OUTCOME_REPLAYED))
     {
         ngx_http_conflict_hold_remove(ctx, &ctx->hold.resolves);

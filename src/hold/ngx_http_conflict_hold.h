@@ -76,11 +76,10 @@ ngx_http_conflict_state_e ngx_http_conflict_hold_done(
     ngx_http_conflict_ctx_t *ctx);
 
 /*
- * The write is answered with this status: removes the item that it has
- * resolved, or that of a body which it has not overwritten.
+ * The outcome of the write is known: removes the item that it has resolved, or
+ * that of a body which it has not overwritten.
  */
-void ngx_http_conflict_hold_answered(ngx_http_conflict_ctx_t *ctx,
-    ngx_uint_t status);
+void ngx_http_conflict_hold_answered(ngx_http_conflict_ctx_t *ctx);
 
 /* At the end of the request. */
 void ngx_http_conflict_hold_end(ngx_http_conflict_ctx_t *ctx);

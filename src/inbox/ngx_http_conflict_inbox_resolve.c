@@ -39,7 +39,7 @@ ngx_http_conflict_state_e
 ngx_http_conflict_inbox_resolve(ngx_http_conflict_ctx_t *ctx)
 {
     void                       *own;
-    ngx_str_t                  *text;
+    ngx_str_t                  *text, method;
     ngx_http_request_t         *r;
     ngx_http_core_srv_conf_t   *cscf;
     ngx_http_core_main_conf_t  *cmcf;
@@ -72,7 +72,15 @@ ngx_http_conflict_inbox_resolve(ngx_http_conflict_ctx_t *ctx)
         return NGX_HTTP_CONFLICT_STATE_ERROR;
     }
 
-    r->method_name = text[NGX_HTTP_CONFLICT_HOLD_METHOD];
+    /* the item is freed before the access log and a post_action need these */
+
+    method.len = text[NGX_HTTP_CONFLICT_HOLD_METHOD].len;
+    method.data = ngx_pstrdup(r->pool, &text[NGX_HTTP_CONFLICT_HOLD_METHOD]);
+    if (method.data == NULL) {
+        return NGX_HTTP_CONFLICT_STATE_ERROR;
+    }
+
+    r->method_name = method;
     r->method = ngx_http_conflict_inbox_resolve_method(&r->method_name);
 
     /* as in an internal redirect; "internal" locations stay inaccessible */
@@ -113,7 +121,7 @@ ngx_http_conflict_inbox_resolve(ngx_http_conflict_ctx_t *ctx)
 static ngx_int_t
 ngx_http_conflict_inbox_resolve_body(ngx_http_conflict_ctx_t *ctx)
 {
-    u_char                      *p;
+    u_char                       number[CONFLICT_DECIMAL_LEN];
     ngx_buf_t                   *b;
     ngx_str_t                    length, body;
     ngx_chain_t                 *cl;
@@ -131,9 +139,8 @@ ngx_http_conflict_inbox_resolve_body(ngx_http_conflict_ctx_t *ctx)
     rb = ngx_pcalloc(r->pool, sizeof(ngx_http_request_body_t));
     cl = ngx_alloc_chain_link(r->pool);
     b = ngx_calloc_buf(r->pool);
-    p = ngx_pnalloc(r->pool, CONFLICT_DECIMAL_LEN + 1);
 
-    if (rb == NULL || cl == NULL || b == NULL || p == NULL
+    if (rb == NULL || cl == NULL || b == NULL
         || ngx_http_conflict_writer_join(&out, &body) != NGX_OK)
     {
         return NGX_ERROR;
@@ -165,9 +172,8 @@ ngx_http_conflict_inbox_resolve_body(ngx_http_conflict_ctx_t *ctx)
     r->headers_in.expect = NULL;
     r->headers_in.content_type = NULL;
 
-    length.data = p;
-    length.len = conflict_decimal_print(p, body.len) - p;
-    p[length.len] = '\0';
+    length.data = number;
+    length.len = conflict_decimal_print(number, body.len) - number;
 
     if (ngx_http_conflict_inbox_resolve_header(r,
                                                &r->headers_in.content_length,
@@ -246,7 +252,13 @@ ngx_http_conflict_inbox_resolve_header(ngx_http_request_t *r,
     ngx_table_elt_t **header, const char *name, const char *lowcase,
     ngx_str_t *value)
 {
+    u_char           *p;
     ngx_table_elt_t  *h;
+
+    p = ngx_pnalloc(r->pool, value->len + 1);
+    if (p == NULL) {
+        return NGX_ERROR;
+    }
 
     h = ngx_list_push(&r->headers_in.headers);
     if (h == NULL) {
@@ -259,7 +271,11 @@ ngx_http_conflict_inbox_resolve_header(ngx_http_request_t *r,
     h->key.len = ngx_strlen(name);
     h->lowcase_key = (u_char *) lowcase;
     h->hash = ngx_hash_key(h->lowcase_key, h->key.len);
-    h->value = *value;
+    h->value.data = p;
+    h->value.len = value->len;
+
+    p = ngx_cpymem(p, value->data, value->len);
+    *p = '\0';
 
     *header = h;
 

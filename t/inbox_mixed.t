@@ -1,0 +1,212 @@
+# conflict_inbox and "hold" together with other features.
+# On both stores.
+
+BEGIN { push @INC, 't/lib' }
+use Conflict;
+use Conflict::Inbox;
+use Test::Nginx::Socket 'no_plan';
+
+Conflict::install('Test::Nginx::Socket');
+workers(2);
+master_on();
+
+add_block_preprocessor(sub {
+    my $block = shift;
+    my $policy = $block->policy || 'version hold';
+
+    $policy =~ s/\s+\z//;
+
+    $block->set_value('config', "conflict_user \$http_x_user;\n"
+                      . "conflict_wait 5s;\n"
+                      . "location / { conflict $policy;\n"
+                      . ($block->rules || '') . "proxy_pass http://api; }\n"
+                      . ($block->more || '')
+                      . "location = /inbox { conflict_inbox; }\n"
+                      . "location = /admin { conflict_inbox all; }\n");
+});
+
+run_tests();
+
+__DATA__
+
+=== MOVE: what one resource has lost does not hide the lock of the other
+--- policy: lww hold
+--- more
+    location ~ ^(?<resource>/.*)/lock$ {
+        conflict_key $resource;
+        conflict_lock;
+    }
+--- steps
+set_doc('/plain/2', { n => 2 });
+my $old = shown('/plain/1', { n => 1 }, 'ann');
+PUT('/plain/1', { n => 3, base_version => $old });
+is(http('POST', '/plain/2/lock', headers => [bob()])->{status}, 200, 'lock');
+
+my $n = journal();
+my $r = http('MOVE', '/plain/1',
+             headers => [ann(), "If-Match: \"$old\"",
+                         'Destination: http://localhost/plain/2',
+                         'Overwrite: T']);
+is($r->{status}, 409, 'refused');
+like($r->{body}, qr{"error":"locked"}, 'as the destination is locked');
+is(scalar(() = journal()), $n, 'nothing is written');
+
+
+=== MOVE: nor that the edit of the other is later
+--- policy: lww edited=header:X-Edited-At hold
+--- steps
+set_doc('/plain/1', { n => 0 });
+set_doc('/plain/2', { n => 0 });
+my $t = time();
+my $old = shown('/plain/1', { n => 1 }, 'ann');
+PUT('/plain/1', { n => 3, base_version => $old },
+    'X-Edited-At: ' . ($t - 60) * 1000);
+PUT('/plain/2', { n => 2 }, 'X-Edited-At: ' . ($t - 20) * 1000);
+
+my $n = journal();
+my $r = http('MOVE', '/plain/1',
+             headers => [ann(), "If-Match: \"$old\"",
+                         'X-Edited-At: ' . ($t - 40) * 1000,
+                         'Destination: http://localhost/plain/2',
+                         'Overwrite: T']);
+like(header($r, 'Conflict'), qr/^dropped/, 'dropped');
+is(scalar(() = journal()), $n, 'nothing is written');
+
+
+=== an error page with 200 does not resolve an item
+--- rules
+        proxy_intercept_errors on;
+        error_page 422 500 =200 /page;
+--- more
+    location = /page { return 200 "sorry"; }
+--- steps
+for my $status (422, 500) {
+    my ($id, $v) = refused("/plain/$status", ann());
+    my $r = take($id, 'mine', "If-Match: \"$v\"", ann(),
+                 "X-Up-Write: status=$status");
+    is($r->{status}, 200, 'a page');
+    is(show($id, ann())->{status}, 200, "$status: the item stays");
+}
+
+
+=== the access log of a write that resolves an item
+--- http_config
+    log_format mixed "mixed $request_method $http_content_type $content_type"
+                    " $request_uri";
+--- more
+    access_log logs/error.log mixed;
+--- steps
+my ($id, $v) = refused('/plain/1', ann());
+is(take($id, 'mine', "If-Match: \"$v\"", ann())->{status}, 204, 'written');
+until_true { error_log() =~ /mixed PUT application.json application.json/ };
+like(error_log(), qr{mixed PUT application/json application/json /plain/1},
+     'has its method and its media type');
+
+
+=== an edit that is dropped is held
+--- policy: lww edited=header:X-Edited-At hold
+--- steps
+set_doc('/plain/1', { n => 0 });
+my $t = time();
+PUT('/plain/1', { n => 2 }, bob(), 'X-Edited-At: ' . ($t - 20) * 1000);
+my $r = PUT('/plain/1', { n => 3 }, ann(), 'X-Edited-At: ' . ($t - 60) * 1000);
+like(header($r, 'Conflict'), qr/^dropped.*held="[0-9a-f]{32}"$/, 'held');
+my ($item) = inbox(ann());
+is($item->{kind}, 'dropped', 'as what it is');
+my $shown = item($item->{id}, ann());
+$r = take($item->{id}, 'mine', "If-Match: \"$shown->{version}\"", ann(),
+          'X-Edited-At: ' . ($t - 60) * 1000);
+is($r->{status}, 204, 'written, on the version that was shown');
+is(json(GET('/plain/1'))->{n}, 3, 'indeed');
+until_true { !inbox(ann()) };
+
+
+=== conflict_require
+--- rules
+        conflict_require on;
+--- steps
+my ($id, $v) = refused('/plain/1', ann());
+is(take($id, 'mine', "If-Match: \"$v\"", ann())->{status}, 204, 'written');
+DELETE('/plain/1', 'If-Match: "' . version(GET('/plain/1')) . '"');
+
+
+=== post_action of a write that resolves an item
+--- rules
+        post_action /after/;
+--- more
+    location /after/ { proxy_pass http://api/plain/after; }
+--- steps
+my ($id, $v) = refused('/plain/1', ann());
+is(take($id, 'mine', "If-Match: \"$v\"", ann())->{status}, 204, 'written');
+until_true { grep { $_->{target} eq '/plain/after' } seen() };
+my ($after) = (grep { $_->{target} eq '/plain/after' } seen())[-1];
+is($after->{method}, 'PUT', 'its method');
+like(JSON::PP->new->encode($after->{headers}), qr{application/json}, 'its type');
+
+
+=== an access rule of the target that denies
+--- more
+    location /basic/ {
+        auth_basic "b";
+        auth_basic_user_file ../html/users;
+        satisfy any;
+        deny all;
+        conflict version hold;
+        proxy_pass http://api/;
+    }
+--- user_files
+>>> users
+ann:{PLAIN}s
+--- steps
+my @ann = (ann(), 'Authorization: Basic YW5uOnM=');
+set_doc('/plain/1', { n => 1 });
+my $old = version(GET('/basic/plain/1', @ann));
+PUT('/basic/plain/1', { n => 2, base_version => $old }, @ann);
+my $r = PUT('/basic/plain/1', { n => 3, base_version => $old }, @ann);
+my ($id, $v) = (json($r)->{held}, json($r)->{version});
+is(take($id, 'mine', "If-Match: \"$v\"", ann())->{status}, 401, 'denied');
+is(show($id, @ann)->{status}, 200, 'it stays');
+is(take($id, 'mine', "If-Match: \"$v\"", @ann)->{status}, 204, 'allowed');
+
+
+=== who may not see a resource does not evict what others have lost there
+--- steps
+my @reader = (ann(), 'Authorization: Bearer reader');
+set_doc('/auth/1', { n => 1 });
+my $old = version(GET('/auth/1', @reader));
+PUT('/auth/1', { n => 2, base_version => $old }, bob(),
+    'Authorization: Bearer reader');
+my $id = json(PUT('/auth/1', { n => 3, base_version => $old }, @reader))
+         ->{held};
+
+for my $n (1 .. 17) {
+    my $r = PUT('/auth/1', { n => "x$n", base_version => $old },
+                'X-User: mallory', 'Authorization: Bearer other');
+    is($r->{status}, 409, 'refused') if $n == 1;
+}
+
+is(show($id, @reader)->{status}, 200, 'her item is there');
+is(scalar(() = inbox('X-User: mallory')), 0, 'and none of the other');
+
+
+=== a refusal of a resolver is held
+--- policy: merge hold
+--- rules
+        conflict_field /n auto;
+        conflict_resolver /resolver;
+--- more
+    location = /resolver {
+        internal;
+        return 409;
+    }
+--- steps
+my $old = shown('/plain/1', { n => 1 }, 'ann', 'bob');
+PUT('/plain/1', { n => 2, base_version => $old }, bob());
+my $r = PUT('/plain/1', { n => 3, base_version => $old }, ann());
+is($r->{status}, 409, 'refused');
+my $id = json($r)->{held};
+my $shown = item($id, ann());
+is("$shown->{mine}{n} $shown->{theirs}{n} $shown->{base}{n}", '3 2 1',
+   'all three');
+$r = take($id, 'mine', "If-Match: \"$shown->{version}\"", ann());
+is($r->{status}, 204, 'resolved');

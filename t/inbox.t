@@ -139,6 +139,33 @@ until_true { !inbox(ann()) };
 is(scalar(() = inbox(ann())), 0, 'resolved');
 
 
+=== twice at once: written once
+--- steps
+my ($id, $v) = refused('/plain/1', ann());
+my $n = journal();
+my $uri = "/inbox?id=$id&take=mine";
+my @match = ("If-Match: \"$v\"", ann());
+
+my $one = start('POST', $uri, headers => [@match, 'X-Up-Write: hold apply']);
+until_true { grep { $_->{method} eq 'PUT' && json($_->{body})->{n} == 3 }
+             seen() };
+my $two = start('POST', $uri, headers => [@match]);
+
+# the second one waits for the first, or finds it done
+
+release();
+
+my ($first, $second) = map { finish($_) } $one, $two;
+
+is($first->{status}, 204, 'written');
+like(header($second, 'Conflict') // '', qr/^(replayed|rejected|$)/,
+     'the other one is not');
+is(scalar(() = journal()), $n + 1, 'once');
+until_true { !inbox(ann()) };
+is(scalar(() = inbox(ann())), 0, 'and resolved');
+is(show($id, ann())->{status}, 404, 'gone');
+
+
 === taken theirs, or discarded
 --- steps
 my ($a) = refused('/plain/1', ann());

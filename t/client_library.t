@@ -67,9 +67,10 @@ add_block_preprocessor(sub {
         body => 'conflict_strip_base on;',
     );
 
-    my %policy = (merge => 'merge', lww => 'lww', wins => 'server_wins');
+    my %policy = (merge => 'merge', lww => 'lww', wins => 'server_wins',
+                  edited => 'lww edited=header:X-Edited-At');
 
-    for my $name (qw(version strict merge lww wins auth small own etag
+    for my $name (qw(version strict merge lww edited wins auth small own etag
                      body bodymerge))
     {
         my $policy = $policy{$name} || ($name eq 'bodymerge' ? 'merge'

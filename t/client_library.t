@@ -70,9 +70,11 @@ add_block_preprocessor(sub {
 
     $extra{held} = 'conflict_wait 2s;';
 
-    my %policy = (held => 'version hold', merge => 'merge', lww => 'lww', wins => 'server_wins');
+    my %policy = (held => 'version hold', merge => 'merge', lww => 'lww',
+                  wins => 'server_wins',
+                  edited => 'lww edited=header:X-Edited-At');
 
-    for my $name (qw(version strict merge lww wins auth small own etag
+    for my $name (qw(version strict merge lww edited wins auth small own etag
                      body bodymerge held))
     {
         my $policy = $policy{$name} || ($name eq 'bodymerge' ? 'merge'

@@ -1583,7 +1583,7 @@ invalid value "*" in "conflict_status_frames" directive
     }
 --- must_die
 --- error_log
-"conflict_status", "conflict_lock" and "conflict_events" are mutually exclusive in location "/status"
+"conflict_status" and "conflict_lock" are mutually exclusive in location "/status"
 
 
 === a lock endpoint that is a stream as well

@@ -101,7 +101,7 @@ my @wrong = (
     ['conflict_versions; conflict_key note:$arg_id',
      '"conflict_key note:$arg_id" in location "/x/" is not a path, so "conflict_versions" requires "get=PATH", the path of the resource'],
     ['conflict_versions; conflict_lock; conflict_key $uri',
-     '"conflict_versions" and "conflict_lock" are mutually exclusive in location "/x/"'],
+     '"conflict_lock" and "conflict_versions" are mutually exclusive in location "/x/"'],
     ['conflict_header_status 410',
      'invalid value "410" in "conflict_header_status" directive, it must be "409" or "412"'],
     ['conflict_lock_status 410',

@@ -16,6 +16,8 @@ export interface ClientOptions {
     fetch?: (url: string, init: RequestInit) => Promise<Response>;
     /** The member of the body for the base version; default: If-Match. */
     member?: string;
+    /** The header for the time of an edit ("conflict lww edited="). */
+    edited?: string;
     /** Resolves a conflict; without it a conflict waits for resolve(). */
     onConflict?: (conflict: Conflict) =>
         Resolution | void | Promise<Resolution | void>;

@@ -251,7 +251,7 @@ export class Client extends EventTarget {
             const nothing = plain === null && !r?.entry && r?.known?.absent;
 
             return nothing ? r : entries.edit(r, seq, {
-                url, text: plain, mark, shown, version
+                url, text: plain, at: Date.now(), mark, shown, version
             });
         });
 

@@ -16,7 +16,7 @@
  *   chain, n   the id of the chain, and the number of its last link
  *   link       the write that was sent, byte for byte; if it may have been
  *              done ("unsure"), it is sent again unchanged
- *   draft      the edits since then
+ *   draft      the edits since then: their text, and when the last was made
  *
  * record.rest    entries that wait for it: edits of clients that had not shown
  *                the document of an earlier one
@@ -84,10 +84,10 @@ function placed(state, known) {
            && equal(parse(known.text), parse(state.text)) ? known : state;
 }
 
-function begin(seq, { text, mark }, { base, chain }) {
+function begin(seq, { text, at, mark }, { base, chain }) {
     return {
         ...calm(restart({
-            id: mark, mark, seq, state: 'queued', draft: { text },
+            id: mark, mark, seq, state: 'queued', draft: { text, at },
             conflict: null, rebases: 0, collisions: 0
         }, base)),
         ...chain
@@ -146,7 +146,7 @@ export function edit(record, seq, how) {
 
 /* undefined: it cannot be joined; null: nothing is left to be sent */
 
-function joined(entry, { text, mark, version }, made) {
+function joined(entry, { text, at, mark, version }, made) {
     const { link, state } = entry;
     const other = version !== undefined
                   && version !== (entry.base.version ?? null);
@@ -162,7 +162,7 @@ function joined(entry, { text, mark, version }, made) {
         return null;
     }
 
-    const next = { ...entry, draft: { text }, mark };
+    const next = { ...entry, draft: { text, at }, mark };
 
     if (state === 'conflict' || link) {
         return next;
@@ -190,6 +190,10 @@ export function hasBase(entry) {
               || entry.base.tag);
 }
 
+function draftOf({ text, at }) {
+    return { text, at };
+}
+
 /* the draft becomes a link, unless there is a link of unknown outcome */
 
 export function send(record, route) {
@@ -213,7 +217,7 @@ export function send(record, route) {
     };
 }
 
-function makeLink(entry, n, { member, keys }) {
+function makeLink(entry, n, { member, keys, edited }) {
     const { base, chain, draft } = entry;
     const headers = {};
     let { text } = draft;
@@ -244,7 +248,12 @@ function makeLink(entry, n, { member, keys }) {
         headers['Content-Type'] = 'application/json';
     }
 
-    return { key: randomName(), n, text: draft.text, body: text, headers };
+    if (edited && draft.at) {
+        headers[edited] = new Date(draft.at).toISOString();
+    }
+
+    return { key: randomName(), n, text: draft.text, at: draft.at, body: text,
+             headers };
 }
 
 /*
@@ -308,7 +317,7 @@ export function wait(record, { unknown, retryAt, reason }) {
     if (!unsure && entry.link) {
         /* nothing was written: the link becomes a draft again */
 
-        next.draft = entry.draft || { text: entry.link.text };
+        next.draft = entry.draft || draftOf(entry.link);
         next.n = entry.link.n - 1;
         next.link = null;
     }
@@ -339,7 +348,7 @@ export function park(record, reason, known = record.known) {
         ...record, known,
         entry: {
             ...next, state: 'parked', reason, retryAt: 0,
-            draft: draft || { text: link.text }
+            draft: draft || draftOf(link)
         }
     };
 }
@@ -351,7 +360,7 @@ export function park(record, reason, known = record.known) {
 
 export function collide(record, server, rules) {
     const { entry } = record;
-    const local = entry.draft || { text: entry.link.text };
+    const local = entry.draft || draftOf(entry.link);
     const now = server.deleted ? { absent: true }
                                : { version: server.version, tag: server.tag,
                                    chained: server.chained,

@@ -465,6 +465,37 @@ test('server_wins: a dropped edit is kept on the device', async t => {
     assert.equal((await b.save(path, { text: 'next' })).state, 'done');
 });
 
+test('lww by edit time: the later edit stays, though it arrives first',
+     async t => {
+    const { path, a, b } = await shared(t, '/edited', { text: 'a' },
+                                        { edited: 'X-Edited-At' });
+    const later = async () => {
+        const now = Date.now();
+
+        while (Date.now() < now + 5) {
+            await new Promise(resolve => setTimeout(resolve, 1));
+        }
+    };
+
+    await later();
+    a.pause();
+    await a.save(path, { text: 'phone' });
+    await later();
+    assert.equal((await b.save(path, { text: 'laptop' })).state, 'done');
+    await a.resume();
+
+    const [left] = await a.entries();
+
+    assert.deepEqual([left.state, left.reason.kind], ['parked', 'dropped']);
+    assert.equal((await b.get(path)).doc.text, 'laptop');
+
+    /* an edit made after that */
+
+    await a.discard(path);
+    await later();
+    assert.equal((await a.save(path, { text: 'next' })).state, 'done');
+});
+
 test('a permanent refusal is parked, and the others are sent', async t => {
     const paths = [fresh('/small'), fresh('/small'), fresh('/small')];
     const a = device(t);

@@ -4,7 +4,8 @@
  *
  * Fuzz target: replies of the scripts in Redis, without the token.  Decoded
  * values are in range and are the same when printed and decoded again; a write
- * that may pass has a lease.  The first byte is the kind of the call.
+ * that may pass has a lease.  The first byte is the kind of the call, and
+ * whether times of edits are compared.
  */
 
 
@@ -246,6 +247,9 @@ bodies(ngx_http_conflict_op_t *op, ngx_str_t *answer)
 static void
 words(ngx_http_conflict_op_t *op, ngx_str_t *answer, decode_pt decode)
 {
+    ngx_uint_t                      i;
+    ngx_http_conflict_lock_note_t  *note;
+
     if (decode(op, answer) != NGX_OK) {
         return;
     }
@@ -292,13 +296,29 @@ words(ngx_http_conflict_op_t *op, ngx_str_t *answer, decode_pt decode)
     if (op->lock.holder.data) {
         show(op);
     }
+
+    if (op->out.edited < 0 || op->out.edited > NGX_HTTP_CONFLICT_REDIS_USEC
+        || op->lock.n_notes > NGX_HTTP_CONFLICT_LOCK_NOTES)
+    {
+        abort();
+    }
+
+    for (i = 0; i < op->lock.n_notes; i++) {
+        note = &op->lock.notes[i];
+
+        if (note->user.len > NGX_HTTP_CONFLICT_LOCK_USER
+            || note->client.len > NGX_HTTP_CONFLICT_LOCK_CLIENT)
+        {
+            abort();
+        }
+    }
 }
 
 
 int
 LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 {
-    u_char                         kind;
+    u_char                         kind, edits;
     ngx_str_t                      key, answer;
     ngx_http_conflict_op_t        *op;
     ngx_http_core_srv_conf_t      *cscf;
@@ -312,6 +332,7 @@ LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
     nlcf = cscf->ctx->loc_conf[ngx_http_conflict_module.ctx_index];
 
     kind = data[0] % 5;
+    edits = data[0] / 5 % 2;
     data++;
     size--;
 
@@ -327,6 +348,7 @@ LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
     }
 
     op->redis.sent = ngx_http_conflict_clock_usec();
+    op->in.edits = edits;
 
     if (kind == 4) {
         bodies(op, &answer);

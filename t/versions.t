@@ -88,6 +88,23 @@ is(lines(3, '/plain/1', ann()),
    . '- - - - held unknown', 'and is a version as any other');
 
 
+=== what a refusal has shown
+--- steps
+set_doc('/plain/1', { n => 1 });
+
+my $v = version(GET('/plain/1', ann()));
+my $w = version(PUT('/plain/1', { n => 2, base_version => $v }, bob()));
+
+is(body('/plain/1', $w, ann())->{status}, 404, 'she has not seen it');
+
+my $r = PUT('/plain/1', { n => 3, base_version => $v }, ann());
+is(json($r)->{server_version}{n}, 2, 'a refusal shows it');
+until_true { body('/plain/1', $w, ann())->{status} == 200 };
+is(body('/plain/1', $w, ann())->{body}, '{"n":2}', 'from then on it is hers');
+is(lines(1, '/plain/1', ann()), 'bob phone PUT 7 held, - - - - held unknown',
+   'and the refused write is no version');
+
+
 === deleted, and made anew
 --- steps
 set_doc('/plain/1', { n => 1 });

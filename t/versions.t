@@ -287,6 +287,28 @@ like(lines(2, '/own/1', ann()),
 is(json(body('/own/1', 3, ann()))->{n}, 3, 'its body');
 
 
+=== versions of the upstream that are no numbers
+--- rules
+    conflict_version header:ETag;
+--- own
+    conflict_version header:ETag;
+--- steps
+set_doc('/etag/1', { n => 1 });
+is(header(GET('/etag/1', ann()), 'ETag'), '"e1"', 'a tag');
+is(PUT('/etag/1', { n => 2 }, ann(), 'If-Match: "e1"')->{status}, 200, 'a write');
+is(lines(1, '/etag/1', ann()), 'ann laptop PUT 7 held, - - - - held unknown',
+   'the list');
+is((list('/etag/1', ann()))[0]{version}, undef, 'without a number');
+is(body('/etag/1', '%22e1%22', ann())->{body}, '{"n":1}', 'a body by its tag');
+is(body('/etag/1', '%22e1%22', bob())->{status}, 404, 'not for others');
+is(body('/etag/1', 'e1', ann())->{status}, 400, 'no tag');
+is(DELETE('/etag/1', bob(), 'If-Match: "e2"')->{status}, 204, 'deleted');
+set_doc('/etag/1', { n => 3 });
+GET('/etag/1', ann());
+like(lines(2, '/etag/1', ann()),
+     qr/bob phone DELETE - deleted, ann laptop PUT 7 held/, 'is listed');
+
+
 === the row of an envelope, without an injected version
 --- rules
     conflict_latest fetch root=/data;

@@ -5,6 +5,7 @@
 
 import { createClient, indexedDBStorage, LockedError } from 'conflict-client';
 import { asText, control, fromText, rules } from './documents.js';
+import { History } from './history.js';
 import { html, say } from './html.js';
 import { mergeView } from './merge-view.js';
 
@@ -18,7 +19,7 @@ const outcomes = {
 
 export class Device {
     #locks = new Map(); #turn = 0; #told = '';
-    #parts = {}; #controls = {}; #shown = null;
+    #parts = {}; #controls = {}; #shown = null; #history;
 
     /* by path: values that are not saved yet, and the view they change */
 
@@ -40,6 +41,7 @@ export class Device {
             fetch: (url, options) => this.#fetch(url, options)
         });
 
+        this.#history = new History(name, this.client);
         this.#listen();
         this.#build();
     }
@@ -64,6 +66,7 @@ export class Device {
         client.addEventListener('saved', ({ detail }) => {
             if (here(detail.url)) {
                 this.#told = outcomes[detail.outcome] ?? 'Saved.';
+                this.#history.refresh();
 
                 if (this.dirty && detail.outcome !== 'merged') {
                     /* what is typed now is an edit of what was saved */
@@ -141,7 +144,8 @@ export class Device {
                 html('label', { class: 'switch' }, parts.offline,
                      html('span', { class: 'track' }), 'Offline',
                      html('span', { class: 'hidden' }, ': ' + name))),
-            parts.body, parts.status, parts.actions, parts.wire);
+            parts.body, parts.status, parts.actions, parts.wire,
+            this.#history.element);
     }
 
     /* shows a document */
@@ -153,6 +157,7 @@ export class Device {
         this.conflict = null;
         this.#told = '';
         this.#shown = null;
+        this.#history.show(path);
 
         return this.refresh();
     }

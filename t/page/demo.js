@@ -466,6 +466,33 @@ async function lock(p) {
     await p.fact('lock', 'nobody');
 }
 
+/* an old version is written again, by the user that has seen it */
+
+async function undo(p) {
+    const { mobile, desktop } = p;
+
+    await p.round('version');
+    await mobile.edit({ Text: 'first' });
+    await p.server('text', 'first');
+    await mobile.badge('up to date');
+    await mobile.edit({ Text: 'second' });
+    await p.server('text', 'second');
+    await mobile.badge('up to date');
+
+    /* the desktop may have seen neither */
+
+    const list = mobile.at.getByRole('list', { name: 'Versions for mobile' });
+
+    await mobile.at.getByText('Versions', { exact: true }).click();
+    await until(p.page, 'who has made them', true, async () =>
+        /PUT.*mobile/.test(await list.locator('li').first().textContent()));
+    await p.look('versions');
+    await list.getByRole('button').first().click();
+    await p.server('text', 'first');
+    await mobile.shows('Text', 'first');
+    await desktop.shows('Text', 'first');
+}
+
 /* a document that is being edited does not change under its user */
 
 async function typing(p) {
@@ -617,7 +644,7 @@ async function held(browser) {
             viewport: { width: 1280, height: 900 } });
 
         for (const part of [lww, passing, again, dropped, note, product,
-                            lock, typing, keyboard, played, words])
+                            lock, undo, typing, keyboard, played, words])
         {
             await part(p);
         }

@@ -24,8 +24,8 @@ test('npm pack', t => {
     assert.deepEqual(files.map(f => f.path).sort(), [
         'LICENSE', 'README.md', 'index.d.ts', 'index.js', 'lib/answer.js',
         'lib/asker.js', 'lib/client.js', 'lib/entry.js', 'lib/files.js',
-        'lib/json.js', 'lib/list.js', 'lib/lock.js', 'lib/merge.js',
-        'lib/random.js', 'lib/sender.js', 'lib/storage.js',
+        'lib/items.js', 'lib/json.js', 'lib/list.js', 'lib/lock.js',
+        'lib/merge.js', 'lib/random.js', 'lib/sender.js', 'lib/storage.js',
         'lib/transport.js', 'lib/view.js', 'node.js', 'package.json'
     ]);
 

@@ -102,6 +102,11 @@ GUARDS = {
     'merge': module('conflict merge; conflict_field /n lww; '
                     'conflict_field /m lww;'),
     'redis': module('conflict version store=fleet;', 'fleet redis://' + TCP),
+    'list': module('conflict version; conflict_inject '
+                   'json:/data/*/version item=/item/$conflict_item;'),
+    'list, redis': module('conflict version store=fleet; conflict_inject '
+                          'json:/data/*/version item=/item/$conflict_item;',
+                          'fleet redis://' + TCP),
     'redis unix': module('conflict version store=fleet;', 'fleet ' + UNIX),
     'limit A': limit('cas', TCP),
     'limit A unix': limit('cas', UNIX),
@@ -134,6 +139,10 @@ class Api(Nginx):
 
         with open(self.root + '/docs/doc/get.json', 'w') as out:
             out.write('{"text":"%s"}' % ('x' * 1000))
+
+        with open(self.root + '/docs/doc/list.json', 'w') as out:
+            out.write('{"data":[%s]}' % ','.join(
+                '{"id":%d,"text":"%s"}' % (n, 'x' * 100) for n in range(100)))
 
 
 class Guard(Nginx):

@@ -56,6 +56,8 @@ typedef struct {
     char       in[4096];        /* a response header */
     size_t     in_len;
     size_t     skip;            /* of a body that is ignored */
+    int        chunked;         /* it is, until its last chunk */
+    char       tail[6];         /* the last bytes of it */
     double     start;
 } connection_t;
 
@@ -141,6 +143,10 @@ prepare(connection_t *c)
     if (strcmp(kind, "get") == 0) {
         c->head_len = (size_t) sprintf(c->head,
                           "GET /doc/get.json HTTP/1.1\r\nHost: x\r\n\r\n");
+
+    } else if (strcmp(kind, "list") == 0) {
+        c->head_len = (size_t) sprintf(c->head,
+                          "GET /doc/list.json HTTP/1.1\r\nHost: x\r\n\r\n");
 
     } else if (strcmp(kind, "many") == 0) {
         k = count ? random() % count : at++;
@@ -247,6 +253,24 @@ parse(connection_t *c, char *head)
 }
 
 
+/* 1: the last chunk of a body has been read, as there are no trailers */
+
+static int
+chunks(connection_t *c, const char *data, size_t n)
+{
+    size_t  i;
+
+    for (i = (n > 5) ? n - 5 : 0; i < n; i++) {
+        memmove(c->tail, c->tail + 1, 4);
+        c->tail[4] = data[i];
+    }
+
+    c->chunked = (strcmp(c->tail, "0\r\n\r\n") != 0);
+
+    return !c->chunked;
+}
+
+
 /* 1: a response is complete; then there is nothing more to read */
 
 static int
@@ -258,7 +282,8 @@ pull(connection_t *c)
     static char   ignored[65536];
 
     for ( ;; ) {
-        n = c->skip ? read(c->fd, ignored, sizeof(ignored))
+        n = (c->skip || c->chunked)
+                    ? read(c->fd, ignored, sizeof(ignored))
                     : read(c->fd, c->in + c->in_len,
                            sizeof(c->in) - 1 - c->in_len);
 
@@ -274,6 +299,15 @@ pull(connection_t *c)
             }
 
             fail("read");
+        }
+
+        if (c->chunked) {
+
+            if (chunks(c, ignored, (size_t) n)) {
+                return 1;
+            }
+
+            continue;
         }
 
         if (c->skip) {
@@ -299,6 +333,22 @@ pull(connection_t *c)
         length = (p && p < head) ? strtoul(p + 16, NULL, 10) : 0;
 
         parse(c, head);
+
+        p = strstr(c->in, "Transfer-Encoding: chunked");
+
+        if (p && p < head) {
+            length = c->in_len - (size_t) (head + 4 - c->in);
+            c->in_len = 0;
+
+            memcpy(c->tail, "     ", 6);
+            c->chunked = 1;
+
+            if (chunks(c, head + 4, length)) {
+                return 1;
+            }
+
+            continue;
+        }
 
         c->skip = length - (c->in_len - (size_t) (head + 4 - c->in));
         c->in_len = 0;
@@ -511,7 +561,7 @@ main(int argc, char **argv)
 
     if (argc < 5) {
         fprintf(stderr, "load PORT CONNECTIONS put SIZE [FIRST] | "
-                        "merge SIZE [FIRST] | get 0 | "
+                        "merge SIZE [FIRST] | get 0 | list 0 | "
                         "many COUNT [FIRST [LAST]]\n"
                         "then a line \"SECONDS RATE\" for each run\n");
         return 2;

@@ -52,6 +52,13 @@ GROUPS = (
         Row('redis'),
     )),
 
+    # 100 items, each of which gets its version
+
+    Group('GET of a list', 'list', 0, (4,), (), (
+        Row('list'),
+        Row('list, redis'),
+    )),
+
     Group('PUT 1 KB, merge', 'put', 1024, (4,), (), (
         Row('merge'),
     )),

@@ -343,6 +343,170 @@ invalid value "header:x", it must be "off" or "json:/POINTER"
 "conflict_inject" in location "/x/" requires "conflict_version counter"
 
 
+=== a list without items
+--- config
+    location /x/ {
+        conflict version;
+        conflict_inject json:/data/*/v;
+        proxy_pass http://api;
+    }
+--- must_die
+--- error_log
+"json:/data/*/v" requires the path of an item, as in
+
+
+=== items without a list
+--- config
+    location /x/ {
+        conflict version;
+        conflict_inject json:/data/v item=/x/$conflict_item;
+        proxy_pass http://api;
+    }
+--- must_die
+--- error_log
+invalid parameter "item=/x/$conflict_item", "json:/data/v" has no "*"
+
+
+=== a list without a member
+--- config
+    location /x/ {
+        conflict version;
+        conflict_inject json:/data/* item=/x/$conflict_item;
+        proxy_pass http://api;
+    }
+--- must_die
+--- error_log
+invalid JSON pointer in "json:/data/*", it must be "json:/LIST/*/NAME"
+
+
+=== a list of lists
+--- config
+    location /x/ {
+        conflict version;
+        conflict_inject json:/*/*/v item=/x/$conflict_item;
+        proxy_pass http://api;
+    }
+--- must_die
+--- error_log
+invalid JSON pointer in "json:/*/*/v", it must be
+
+
+=== items without an id
+--- config
+    location /x/ {
+        conflict version;
+        conflict_inject json:/data/*/v item=/x/;
+        proxy_pass http://api;
+    }
+--- must_die
+--- error_log
+invalid path "item=/x/", it must have "$conflict_item" once
+
+
+=== items with two ids
+--- config
+    location /x/ {
+        conflict version;
+        conflict_inject json:/data/*/v item=/x/$conflict_item/$conflict_item;
+        proxy_pass http://api;
+    }
+--- must_die
+--- error_log
+invalid path "item=/x/$conflict_item/$conflict_item", it must have
+
+
+=== items with another id
+--- config
+    location /x/ {
+        conflict version;
+        conflict_inject json:/data/*/v item=/x/$conflict_items;
+        proxy_pass http://api;
+    }
+--- must_die
+--- error_log
+invalid path "item=/x/$conflict_items", it must have
+
+
+=== a bad id of items
+--- config
+    location /x/ {
+        conflict version;
+        conflict_inject json:/data/*/v id=id item=/x/$conflict_item;
+        proxy_pass http://api;
+    }
+--- must_die
+--- error_log
+invalid parameter "id=id", it must be "item=PATH" or "id=json:/POINTER"
+
+
+=== a list that replaces the ids
+--- config
+    location /x/ {
+        conflict version;
+        conflict_inject json:/*/id item=/x/$conflict_item;
+        proxy_pass http://api;
+    }
+--- must_die
+--- error_log
+"json:/*/id" replaces the id of the items
+
+
+=== two lists
+--- config
+    location /x/ {
+        conflict version;
+        conflict_inject json:/data/*/v item=/x/$conflict_item;
+        conflict_inject json:/data/*/v item=/x/$conflict_item;
+        proxy_pass http://api;
+    }
+--- must_die
+--- error_log
+"conflict_inject" directive is duplicate
+
+
+=== a list without minted versions
+--- config
+    location /x/ {
+        conflict version;
+        conflict_version json:/version;
+        conflict_inject json:/data/*/v item=/x/$conflict_item;
+        proxy_pass http://api;
+    }
+--- must_die
+--- error_log
+"conflict_inject" in location "/x/" requires "conflict_version counter"
+
+
+=== items of no guarded location
+--- config
+    location /x/ {
+        conflict version;
+        conflict_inject json:/data/*/v item=/y/$conflict_item;
+        proxy_pass http://api;
+    }
+--- must_die
+--- error_log
+"conflict_inject" in location "/x/": no guarded location of this server has "item=/y/$conflict_item"
+
+
+=== items of another store
+--- http_config
+    conflict_store other zone=1m;
+--- config
+    location = /x {
+        conflict version;
+        conflict_inject json:/*/v item=/x/$conflict_item;
+        proxy_pass http://api;
+    }
+    location /x/ {
+        conflict version store=other;
+        proxy_pass http://api;
+    }
+--- must_die
+--- error_log
+no guarded location of this server with the same store and with "conflict_version counter" has "item=/x/$conflict_item"
+
+
 === strip of a header
 --- config
     location /x/ {

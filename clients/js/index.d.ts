@@ -72,6 +72,15 @@ export interface Result<T = any> extends Omit<View<T>, 'state'> {
     durable: boolean;
 }
 
+/** An item of a list, without the member of its version. */
+export interface Item<T = any> {
+    url: string;
+    id: string | number;
+    doc: T;
+    /** null: it may have changed since, so get() it before an edit. */
+    version: number | null;
+}
+
 export interface FieldConflict {
     /** A JSON pointer. */
     field: string;
@@ -165,6 +174,17 @@ export class Client extends EventTarget {
         Promise<Result>;
     retry(path: string): Promise<Result>;
     discard(path: string): Promise<View | null>;
+
+    /** The items of a list; their versions are the bases of edits. */
+    list<T = any>(path: string, where: {
+        /** The path of an item. */
+        item: (id: string | number) => string;
+        /** A JSON pointer to the array: "/data"; "" is the document. */
+        items?: string;
+        /** The members of an item: "id" and "version". */
+        id?: string;
+        version?: string;
+    }): Promise<Item<T>[]>;
 
     lock(path: string, options?: {
         onLost?: (how: { why: 'expired' | 'taken';

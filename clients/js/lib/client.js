@@ -4,7 +4,9 @@
  */
 
 import * as entries from './entry.js';
+import { versionOf } from './answer.js';
 import { Asker, keepTheirs, later } from './asker.js';
+import { itemsOf } from './items.js';
 import { Lock } from './lock.js';
 import { randomName } from './random.js';
 import { Sender } from './sender.js';
@@ -152,6 +154,32 @@ export class Client extends EventTarget {
 
             /* an edit of this client in the meantime: it must be shown */
         }
+    }
+
+    /*
+     * The items of a list.  A version is the base of the next edit of its item,
+     * unless this device has edits of it.
+     */
+
+    async list(path, { item, ...where }) {
+        const url = this.#transport.url(path);
+        const { response, doc } = await this.#transport.list(url);
+        const { chained } = versionOf(response, doc, null);
+        const items = itemsOf(doc, where).map(one => ({
+            url: this.#transport.url(item(one.id)), ...one
+        }));
+
+        for (const { url: of, version } of items) {
+            const record = await this.#storage.read(of);
+
+            if (version !== null && !record?.entry) {
+                this.#shown.set(of, { state: {
+                    version, tag: null, chained, text: null
+                } });
+            }
+        }
+
+        return items;
     }
 
     async #read(url) {

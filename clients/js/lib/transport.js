@@ -66,6 +66,23 @@ export class Transport {
         return this.document(response, text);
     }
 
+    async list(url) {
+        const { response, text } = await this.request(url, {
+            method: 'GET', cache: 'no-cache'
+        });
+        const { status } = response;
+        const doc = parse(text);
+
+        if (!response.ok || doc === undefined) {
+            throw new RequestError(`GET ${url}: ${response.ok ? 'no JSON'
+                                                              : status}`, {
+                status, body: text, redirected: isRedirection(response)
+            });
+        }
+
+        return { response, doc };
+    }
+
     /* the application's documents lack the member of the base version */
 
     document(response, text) {

@@ -22,9 +22,10 @@ local function saved_at(e)
     local left = call('PTTL', key)
     local at = max(e.u, now + left - full)
 
-    if left > full then
-        -- the ttl was longer then
-        call('PEXPIRE', key, full)
+    if left > full or e.u > now then
+        -- the ttl was longer then, or the clock was set back
+        e.u = now
+        save(e)
         return now
 
     elseif left < full * 3 / 4 then

@@ -1,0 +1,186 @@
+# conflict_inject with "*" and Redis: its clock is set while a list is made, and
+# it does not answer.
+
+BEGIN { push @INC, 't/lib' }
+use Conflict;
+use File::Temp qw(tempdir);
+use Time::HiRes qw(time);
+use Test::Nginx::Socket 'no_plan';
+
+our $Dir = tempdir('conflict-XXXXXXXX', TMPDIR => 1, CLEANUP => 1);
+our $Port;
+
+# so many seconds from the real time, for Redis only
+
+sub redis_clock {
+    my ($seconds) = @_;
+
+    open my $out, '>', "$Dir/clock.new" or die;
+    printf $out "%+d\n", $seconds;
+    close $out;
+    rename "$Dir/clock.new", "$Dir/clock" or die;
+
+    until_true {
+        abs(redis($Port, 'TIME')->[0] - time() - $seconds) < 60;
+    };
+}
+
+# starts it; it has long been there
+
+sub start_redis {
+    system('gcc', '-shared', '-fPIC', '-O1', '-o', "$Dir/clock.so",
+           't/lib/clock.c') == 0 or die "gcc: $?";
+
+    local $ENV{LD_PRELOAD} = "$Dir/clock.so";
+    local $ENV{TEST_CLOCK} = "$Dir/clock";
+
+    open my $out, '>', "$Dir/clock" or die;
+    print $out "+0\n";
+    close $out;
+
+    $Port = redis_start();
+    redis($Port, 'SET', 'conflict:incarnation',
+          '- 0000000000000000 0 ' . int(1000 * time()));
+}
+
+sub versions {
+    my ($r) = @_;
+
+    return { map { ($_->{id} => $_->{version}) } @{ json($r)->{data} } };
+}
+
+# the versions, twice in a row
+
+sub listed {
+    my ($path, @ids) = @_;
+
+    my ($found, $before);
+
+    until_true {
+        $before = $found || {};
+        $found = versions(GET($path));
+        !grep { !$found->{$_} || $found->{$_} ne ($before->{$_} // '') } @ids;
+    };
+
+    return $found;
+}
+
+# a request for a list that the upstream has made up, but not sent
+
+sub held_list {
+    my ($path) = @_;
+
+    my $n = grep { $_->{target} eq $path } seen();
+    my $l = start('GET', $path, headers => ['X-Up-Read: apply hold hold']);
+
+    until_true { $n < grep { $_->{target} eq $path } seen() };
+
+    return $l;
+}
+
+start_redis();
+
+Conflict::install('Test::Nginx::Socket');
+run_tests();
+
+__DATA__
+
+=== the clock is set
+--- http_config eval
+"conflict_store r redis://127.0.0.1:$::Port timeout=2s failover=trust;"
+--- config
+    location /list/plain/ {
+        conflict version store=r;
+        conflict_inject json:/data/*/version
+                        item=/plain/notes/$conflict_item;
+        proxy_pass http://api;
+    }
+    location /plain/ {
+        conflict version store=r;
+        proxy_pass http://api;
+    }
+--- steps
+set_doc("/plain/notes/$_", { n => 0 }) for 1, 2;
+
+# back, then on again: what is written in between seems to be old, or new
+
+for my $step ([0, -3600, 'back'], [-3600, 0, 'on'], [0, 3600, 'forward']) {
+    my ($from, $to, $name) = @$step;
+
+    redis_clock($from);
+
+    my $v = listed('/list/plain/notes', 1, 2);
+    my $l = held_list('/list/plain/notes');
+
+    redis_clock($to);
+
+    my $r = PUT('/plain/notes/1', { n => 1, base_version => $v->{1} });
+    is($r->{status}, 204, "$name - a write in between");
+    is(version(GET('/plain/notes/1')), version($r), "$name - it is recorded");
+
+    release();
+    release();
+
+    is(versions(finish($l))->{1}, undef, "$name - is not shown");
+}
+
+# set during a write, before the list is requested: the time of its commit is
+# what the worker thinks that it is, and the server knows better
+
+redis_clock(0);
+
+my $v = listed('/list/plain/notes', 1, 2);
+my $w = held('/plain/notes/1', { n => 'A', base_version => $v->{1} });
+
+redis_clock(3600);
+
+my $l = held_list('/list/plain/notes');
+
+release();
+
+my $r = finish($w);
+is($r->{status}, 204, 'a write during which the clock was set');
+is(version(GET('/plain/notes/1')), version($r), 'it is recorded');
+
+release();
+
+my $found = versions(finish($l));
+is($found->{1}, undef, 'is not shown');
+is($found->{2}, $v->{2}, 'the clock was not set since the mark');
+redis_clock(0);
+
+
+=== no answer
+--- http_config eval
+"conflict_store r redis://127.0.0.1:$::Port timeout=200ms failover=trust;"
+--- config
+    location /list/plain/ {
+        conflict version store=r;
+        conflict_inject json:/data/*/version
+                        item=/plain/notes/$conflict_item;
+        proxy_pass http://api;
+    }
+    location /plain/ {
+        conflict version store=r;
+        proxy_pass http://api;
+    }
+--- steps
+set_doc('/plain/notes/1', { n => 0, version => 7 });
+
+my $v = listed('/list/plain/notes', 1);
+my $l = held_list('/list/plain/notes');
+
+kill 'STOP', redis_pid($::Port);
+release();
+release();
+
+my $r = finish($l);
+is($r->{status}, 200, 'the list comes');
+is($r->{body}, '{"data":[{"id":1,"n":0,"version":null}]}', 'without versions');
+
+$r = GET('/list/plain/notes');
+is($r->{body}, '{"data":[{"id":1,"n":0,"version":7}]}',
+   'or as it is, if the store was down before');
+
+kill 'CONT', redis_pid($::Port);
+is(listed('/list/plain/notes', 1)->{1}, $v->{1}, 'it answers again');

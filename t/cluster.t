@@ -5,6 +5,7 @@
 
 BEGIN { push @INC, 't/lib' }
 use Conflict;
+use Conflict::Events;
 use Test::Nginx::Socket 'no_plan';
 
 our @nodes = cluster_start();
@@ -31,7 +32,7 @@ add_block_preprocessor(sub {
                       . "conflict_lease 700ms;\n"
                       . "conflict_quarantine 300ms;\n"
                       . "conflict_wait 200ms;\n"
-                      . "proxy_pass http://api;\n}\n");
+                      . "proxy_pass http://api;\n}\n" . ($block->more // ''));
 });
 
 # a cluster of one node, which serves the lower half of the slots
@@ -106,6 +107,34 @@ until_true { $lines = redis($audit, 'XLEN', 'conflict:audit');
              $lines =~ /^\d+$/ && $lines >= 3 };
 cmp_ok($lines, '>=', 3, 'the audit stream is at its node');
 is(error_log() =~ /MOVED|rejected a call/, '', 'nothing was complained of');
+
+
+=== a change stream of resources at all nodes
+--- more
+    location = /events { conflict_events heartbeat=1m; }
+--- steps
+my %at = one_each();
+my @paths = sort values %at;
+
+set_doc($_, { n => 1 }) for @paths;
+my %v = map { ($_ => version(GET($_))) } @paths;
+
+my $w = watch(resources(@paths));
+my %told;
+
+for (@paths) {
+    my $e = next_event($w);
+    $told{$e->{resource}} = $e->{version};
+}
+is_deeply(\%told, \%v, 'the versions of all');
+
+# its events are at one of them
+
+for my $path (@paths) {
+    my $r = patient_put($path, { n => 2, base_version => $v{$path} });
+    my $e = until_event($w, 'version');
+    is("$e->{resource} $e->{version}", "$path " . version($r), 'a change');
+}
 
 
 === a slot is moved to another node while it is written

@@ -327,3 +327,56 @@ my $w = watch('resource=/plain/1', headers => [@page]);
 like($w->{head}, qr/^Access-Control-Allow-Origin: https/m,
      'it may read the stream');
 is(next_event($w)->{resource}, '/plain/1', 'which it can');
+
+
+=== a change by what nobody has called a write
+--- events: heartbeat=1m
+--- rules
+        conflict_quarantine 0;
+--- steps
+set_doc('/plain/1', { n => 1 });
+my $v = version(GET('/plain/1'));
+
+my $w = watch('resource=/plain/1', headers => [bob()]);
+is(next_event($w)->{version}, $v, 'before it');
+is(http('MERGE', '/plain/1', body => { n => 2 })->{status}, 204, 'it passes');
+is(next_event($w)->{event}, 'unknown', 'read it again');
+
+is(json(GET('/plain/1', bob()))->{n}, 2, 'and there is the change');
+
+
+=== versions of the upstream
+--- more
+        location /own/ {
+            conflict version;
+            conflict_version json:/version;
+            conflict_base json:/version;
+            proxy_pass http://api;
+        }
+        location /etag/ {
+            conflict version;
+            conflict_version header:ETag;
+            proxy_pass http://api;
+        }
+--- steps
+set_doc('/own/1', { n => 1 });
+set_doc('/etag/1', { n => 1 });
+
+my $w = watch('resource=/own/1&resource=/etag/1', headers => [bob()]);
+is(next_event($w)->{event}, 'unknown', 'the store does not know them yet')
+    for 1 .. 2;
+
+my $own = json(GET('/own/1'))->{version};
+my $r = PUT('/own/1', { version => $own, n => 2 }, ann());
+like($r->{status}, qr/^20/, 'a write');
+
+my $e = until_event($w, 'version');
+is($e->{version}, json(GET('/own/1'))->{version}, 'its version is a number');
+isnt($e->{version}, $own, 'another one');
+
+$r = PUT('/etag/1', { n => 2 }, 'If-Match: ' . header(GET('/etag/1'), 'ETag'),
+         ann());
+like($r->{status}, qr/^20/, 'a write');
+$e = until_event($w, 'version', '/etag/1');
+is($e->{event}, 'version', 'a tag that is none');
+is($e->{version}, undef, 'is not shown');

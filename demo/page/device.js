@@ -19,7 +19,7 @@ const outcomes = {
 
 export class Device {
     #locks = new Map(); #turn = 0; #told = '';
-    #parts = {}; #controls = {}; #shown = null; #history;
+    #parts = {}; #controls = {}; #shown = null; #history; #unwatch = null;
 
     /* by path: values that are not saved yet, and the view they change */
 
@@ -155,11 +155,30 @@ export class Device {
         this.kind = kind;
         this.view = this.#typed.get(path)?.view ?? null;
         this.conflict = null;
+        this.heard = false;
         this.#told = '';
         this.#shown = null;
         this.#history.show(path);
+        this.#unwatch?.();
+        this.#unwatch = this.client.watch(path, change => this.#hear(change));
 
         return this.refresh();
+    }
+
+    /* what somebody else has just done with the document */
+
+    #hear({ type }) {
+        if (this.offline || !['changed', 'deleted'].includes(type)) {
+            return;
+        }
+
+        if (this.dirty) {
+            this.heard = true;
+            this.#render();
+
+        } else {
+            this.refresh();
+        }
     }
 
     setOffline(offline) {
@@ -250,6 +269,7 @@ export class Device {
         const doc = { ...view?.doc, ...this.#typed.get(path)?.values };
 
         this.#typed.delete(path);
+        this.heard = false;
         this.#told = '';
 
         return this.client.save(path, doc, !view?.state
@@ -497,6 +517,11 @@ export class Device {
                 ? ['watch', edits + ' queued', 'Saved on this device. It is'
                    + ' sent when the device is online, also after a reload.']
                 : ['watch', 'sending', 'Sending\u2026'];
+        }
+
+        if (this.dirty && this.heard && !offline) {
+            return ['watch', 'changed', 'Someone else has changed it: there is'
+                    + ' a newer version on the server.'];
         }
 
         if (this.dirty) {

@@ -545,17 +545,21 @@ static void
 ngx_http_conflict_events_stream_poll_over(ngx_http_conflict_events_t *stream)
 {
     ngx_str_t    text;
-    ngx_uint_t   i;
+    ngx_uint_t   i, unsure;
     ngx_pool_t  *pool;
 
-    for (i = 0; i < stream->n; i++) {
+    unsure = stream->asking;
 
-        if (stream->items[i].watch.topic && stream->items[i].watch.fresh) {
-            stream->ctx->flow.answer = NGX_HTTP_CONFLICT_ANSWER_UNAVAILABLE;
-            ngx_http_conflict_events_stream_finalize(stream,
+    for (i = 0; i < stream->n; i++) {
+        unsure |= (stream->items[i].watch.topic
+                   && stream->items[i].watch.fresh);
+    }
+
+    if (unsure) {
+        stream->ctx->flow.answer = NGX_HTTP_CONFLICT_ANSWER_UNAVAILABLE;
+        ngx_http_conflict_events_stream_finalize(stream,
                            ngx_http_conflict_answer_handler(stream->request));
-            return;
-        }
+        return;
     }
 
     pool = ngx_create_pool(NGX_HTTP_CONFLICT_EVENTS_POOL, ngx_cycle->log);

@@ -382,6 +382,13 @@ ngx_http_conflict_feed_topic_event(ngx_http_conflict_feed_t *feed,
     case NGX_HTTP_CONFLICT_FEED_DELETED:
     case NGX_HTTP_CONFLICT_FEED_UNKNOWN:
         topic->events++;
+
+        if (event->fence == 0) {
+            /* of a request without a lease: only the store knows its place */
+            ngx_http_conflict_feed_topic_ask(topic);
+            return;
+        }
+
         ngx_http_conflict_feed_topic_state(topic, event);
         break;
 

@@ -501,6 +501,7 @@ async function typing(p) {
     await p.mobile.edit({ Text: 'meanwhile' });
     await p.server('text', 'meanwhile');
     await p.desktop.says('newer version');
+    await p.desktop.says('Someone else has changed it');
 
     for (const kind of ['Product', 'Note']) {
         await p.page.getByRole('radio', { name: kind, exact: true })

@@ -1864,6 +1864,20 @@ does nothing
 "conflict_field" has no effect, no location has "conflict merge"
 
 
+=== keys in a location without a policy
+--- config
+    location /x/ {
+        conflict_idempotency on;
+        proxy_pass http://api;
+    }
+    location /y/ {
+        conflict version;
+        proxy_pass http://api;
+    }
+--- error_log
+"conflict_idempotency" in location "/x/" has no effect without "conflict"
+
+
 === a status for a whole server
 --- config
     conflict_status;

@@ -246,7 +246,7 @@ ngx_http_conflict_conf_merge_loc(ngx_conf_t *cf, void *parent, void *child)
     ngx_conf_merge_uint_value(conf->max_values, prev->max_values, 50000);
 
     ngx_http_conflict_directive_field_merge(conf, prev);
-    ngx_http_conflict_directive_idempotency_merge(conf, prev);
+    ngx_http_conflict_directive_idempotency_merge(cf, conf, prev);
 
     if (conf->log == NGX_CONF_UNSET_PTR) {
         conf->log = prev->log;

@@ -356,7 +356,7 @@ char *ngx_http_conflict_directive_idempotency(ngx_conf_t *cf,
     ngx_command_t *cmd, void *conf);
 
 /* Inherits from the level above. */
-void ngx_http_conflict_directive_idempotency_merge(
+void ngx_http_conflict_directive_idempotency_merge(ngx_conf_t *cf,
     ngx_http_conflict_loc_conf_t *conf, ngx_http_conflict_loc_conf_t *prev);
 
 /* Completes a guarded location, whose store is known. */

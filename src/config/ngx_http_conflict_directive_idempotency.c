@@ -77,11 +77,23 @@ ngx_http_conflict_directive_idempotency(ngx_conf_t *cf, ngx_command_t *cmd,
 
 
 void
-ngx_http_conflict_directive_idempotency_merge(
+ngx_http_conflict_directive_idempotency_merge(ngx_conf_t *cf,
     ngx_http_conflict_loc_conf_t *conf, ngx_http_conflict_loc_conf_t *prev)
 {
+    ngx_http_core_loc_conf_t  *clcf;
+
+    clcf = ngx_http_conf_get_module_loc_conf(cf, ngx_http_core_module);
+
     if (conf->idempotency == NGX_CONF_UNSET_UINT) {
         conf->idempotency_ttl = prev->idempotency_ttl;
+
+    } else if (conf->idempotency != NGX_HTTP_CONFLICT_IDEMPOTENCY_OFF
+               && conf->policy == NGX_HTTP_CONFLICT_OFF
+               && clcf->name.len && !clcf->noname && clcf->locations == NULL)
+    {
+        ngx_conf_log_error(NGX_LOG_WARN, cf, 0,
+                           "\"conflict_idempotency\" in location \"%V\" has no "
+                           "effect without \"conflict\"", &clcf->name);
     }
 
     ngx_conf_merge_uint_value(conf->idempotency, prev->idempotency,

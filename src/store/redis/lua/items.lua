@@ -18,12 +18,13 @@ local words = { head, run, since, now, evicted }
 
 local full = max(ttl, 60000)
 
-local function saved_at(e)
+local function saved_at(u, e)
     local left = call('PTTL', key)
-    local at = max(e.u, now + left - full)
+    u = tonumber(u)
 
-    if left > full or e.u > now then
+    if left > full or u > now then
         -- the ttl was longer then, or the clock was set back
+        e = e or load()
         e.u = now
         save(e)
         return now
@@ -33,40 +34,58 @@ local function saved_at(e)
         call('PEXPIRE', key, full)
     end
 
-    return at
+    return max(u, now + left - full)
 end
 
-for i = 1, verb == 'versions' and #KEYS or 0 do
+-- two words; most entries are free, so only these are read in full
 
-    if i ~= 2 then
-        key = KEYS[i]
+local function entry()
+    local e = load()
+    local state = state_of(e)
 
-        local e = load()
-        local state, saved = state_of(e), '-'
+    if not e then
+        e = new(false)
 
-        if not e then
-            e = new(false)
+        -- the item to be shown has not changed later than now
+        e.m = usec()
 
-            -- the item to be shown has not changed later than now
-            e.m = usec()
-
-            if closed > now then
-                set(e, QUARANTINED, closed)
-
-            else
-                saved = 'new'
-            end
-
-            save(e)
-
-        elseif state == FREE and e.existence ~= DELETED and minted(e.v)
-               and minted(e.v) > 0
-        then
-            saved = text(saved_at(e))
+        if closed > now then
+            set(e, QUARANTINED, closed)
         end
 
-        words[#words + 1] = minted(e.v) and e.v or '0'
-        words[#words + 1] = saved
+        save(e)
+
+        return e.v, closed > now and '-' or 'new'
+    end
+
+    if state == FREE and e.existence ~= DELETED and minted(e.v) then
+        return e.v, text(saved_at(e.u, e))
+    end
+
+    return '0', '-'
+end
+
+if verb == 'versions' then
+
+    local keys = { KEYS[1], unpack(KEYS, 3) }
+    local values = call('MGET', unpack(keys))
+
+    for i = 1, #keys do
+        key = keys[i]
+
+        local value = values[i] or ''
+        local u, version = string.match(value,
+                             '^0[01]%d+ %- %d+ (%d+) 0 %S+ %d+ (%d+) ')
+
+        if u and string.sub(value, -16) == id then
+            u = text(saved_at(u))
+
+        else
+            version, u = entry()
+        end
+
+        words[#words + 1] = version
+        words[#words + 1] = u
     end
 end
 

@@ -198,6 +198,35 @@ is(unlock('/plain/1', token($r))->{status}, 200, 'a release');
 is(next_event($w)->{event}, 'unlocked', 'only the release is told');
 
 
+=== a lock that somebody waits for, and that is handed over
+--- steps
+set_doc('/plain/1', { n => 1 });
+GET('/plain/1');
+
+my $r = lock('/plain/1', ann());
+my $w = watch('resource=/plain/1', headers => [ann()]);
+my $b = watch('resource=/plain/1', headers => [bob()]);
+
+for my $who ($w, $b) {
+    is(next_event($who)->{event}, 'version', 'the version');
+    is(next_event($who)->{event}, 'locked', 'and the lock');
+}
+
+is(lock('/plain/1', bob())->{status}, 409, 'another one asks for it');
+my $e = next_event($w);
+is("$e->{event} $e->{user} $e->{client}", 'lock_asked bob phone',
+   'the holder hears who');
+is(next_event($b)->{event}, 'lock_asked', 'as all do who see the lock');
+
+is(http('DELETE', '/plain/1/lock?handover=1', headers => [token($r)])
+   ->{status}, 200, 'handed over');
+is(next_event($b)->{event}, 'unlocked', 'the waiting one hears of the release');
+
+is(lock('/plain/1', bob())->{status}, 200, 'and acquires it');
+until_true { ($e = next_event($b))->{mine} };
+is("$e->{event} $e->{lock}{user}", 'locked bob', 'which is told as well');
+
+
 === a lock that expires
 --- events: heartbeat=200ms
 --- more

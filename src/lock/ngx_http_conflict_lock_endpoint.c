@@ -370,6 +370,8 @@ static void
 ngx_http_conflict_lock_endpoint_waits(ngx_http_conflict_ctx_t *ctx)
 {
     ctx->flow.action = NGX_HTTP_CONFLICT_ACTION_LOCKED;
+
+    ngx_http_conflict_feed_event_lock_asked(ctx->op);
 }
 
 

@@ -951,6 +951,7 @@ is($r->{status}, 200, 'is free again, long before its time');
         conflict_lock per_user=2 idle=1s;
     }
     location = /status { conflict_status json; }
+    location = /blob { conflict_test_blob default; }
 --- steps
 my ($rule) = slurp("$ENV{TEST_NGINX_TOP}/docs/operations.md")
              =~ /^    (ACL SETUSER conflict on .*)$/m;
@@ -981,6 +982,13 @@ my @ann = (headers => ['X-User: ann']);
 is(http('POST', "/plain/$_/lock", @ann)->{status}, 200, 'a lock') for 1, 2;
 is(http('POST', '/plain/3/lock', @ann)->{status}, 429, 'too many');
 is(http('DELETE', "/plain/$_/lock", @ann)->{status}, 200, 'released') for 1, 2;
+
+for my $blob ('do=claim&token=7', 'do=claim&token=8', 'do=put&token=7',
+              'do=get', 'do=remove', 'do=put&x1=i&max1=1',
+              'do=put&x1=i&max1=1&id=b', 'do=list&x1=i&max=3')
+{
+    is(json(GET("/blob?part=p&$blob&id=a"))->{rc}, 0, "a blob: $blob");
+}
 
 my $s;
 until_true {

@@ -391,6 +391,8 @@ typedef struct {
     unsigned                       too_large:1;
     unsigned                       failed:1;   /* could not be read */
     unsigned                       valid:1;    /* responses may show it */
+    unsigned                       reached:1;  /* a location other than that of
+                                                  an error page */
     unsigned                       revalidate:1;
     unsigned                       filters:1;  /* one reads the body, even if
                                                   it does not change it */

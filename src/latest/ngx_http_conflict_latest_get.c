@@ -13,6 +13,8 @@
 
 static ngx_int_t ngx_http_conflict_latest_get_target(ngx_http_request_t *r,
     ngx_http_conflict_ctx_t *ctx, ngx_str_t *uri, ngx_str_t *args);
+static ngx_uint_t ngx_http_conflict_latest_get_named(
+    ngx_http_conflict_ctx_t *ctx);
 static ngx_int_t ngx_http_conflict_latest_get_prepare(ngx_http_request_t *r,
     ngx_http_conflict_ctx_t *ctx, ngx_http_request_t *sr);
 
@@ -73,6 +75,11 @@ ngx_http_conflict_latest_get_start(ngx_http_request_t *r,
 
     latest->request = sr;
 
+    if (ngx_http_conflict_latest_get_named(ctx)) {
+        /* as a request of the client: it does not reach what is internal */
+        sr->internal = 0;
+    }
+
     if (ngx_http_conflict_latest_get_prepare(r, ctx, sr) != NGX_OK) {
         return NGX_ERROR;
     }
@@ -87,6 +94,22 @@ ngx_http_conflict_latest_get_start(ngx_http_request_t *r,
     r->method_name = sr->method_name;
 
     return NGX_OK;
+}
+
+
+/* whether the client has named the target, and not the configuration */
+
+static ngx_uint_t
+ngx_http_conflict_latest_get_named(ngx_http_conflict_ctx_t *ctx)
+{
+    ngx_http_conflict_loc_conf_t  *nlcf;
+
+    nlcf = ctx->conf;
+
+    return ctx->flow.state == NGX_HTTP_CONFLICT_STATE_INBOX_GET_LATEST
+           || nlcf->events
+           || (nlcf->lock && nlcf->lock_get == NULL)
+           || (nlcf->versions && nlcf->versions_get == NULL);
 }
 
 
@@ -250,6 +273,13 @@ ngx_http_conflict_latest_get_access(ngx_http_request_t *r)
     }
 
     latest = &ctx->latest;
+
+    if (r->err_status == 0) {
+        latest->reached = 1;
+    }
+
+    /* proxy_pass escapes the URI of a subrequest by it */
+    r->internal = 1;
 
     if (latest->loc_conf != r->loc_conf) {
         /* try_files may have changed the location */

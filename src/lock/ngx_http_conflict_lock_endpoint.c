@@ -208,7 +208,8 @@ ngx_http_conflict_lock_endpoint_checked(ngx_http_conflict_ctx_t *ctx)
     }
 
     if ((latest->status >= 200 && latest->status < 300)
-        || ngx_http_conflict_latest_response_gone(latest->status))
+        || (ngx_http_conflict_latest_response_gone(latest->status)
+            && latest->reached))
     {
         return NGX_HTTP_CONFLICT_STATE_LOCK_STORE_PEEK;
     }

@@ -155,6 +155,11 @@ ngx_http_conflict_shm_items_new(ngx_http_conflict_op_t *op,
     ngx_http_conflict_shm_mark_t   *mark;
     ngx_http_conflict_shm_entry_t  *e;
 
+    if (sh->closed > ngx_current_msec) {
+        /* an entry would be unknown, until a GET resolves it */
+        return 0;
+    }
+
     mark = op->mark;
     unchanged = (sh->forgotten <= mark->changes);
 
@@ -169,12 +174,6 @@ ngx_http_conflict_shm_items_new(ngx_http_conflict_op_t *op,
 
     /* the item to be shown was not changed later than now */
     e->mtime = ngx_http_conflict_clock_usec();
-
-    if (sh->closed > ngx_current_msec) {
-        ngx_http_conflict_shm_entry_set(sh, e, CONFLICT_QUARANTINED,
-                                        sh->closed);
-        return 0;
-    }
 
     return unchanged ? e->version : 0;
 }

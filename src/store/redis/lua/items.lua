@@ -43,19 +43,19 @@ local function entry()
     local e = load()
     local state = state_of(e)
 
+    if not e and closed > now then
+        -- an entry would be unknown, until a GET resolves it
+        return '0', '-'
+    end
+
     if not e then
         e = new(false)
 
         -- the item to be shown has not changed later than now
         e.m = usec()
-
-        if closed > now then
-            set(e, QUARANTINED, closed)
-        end
-
         save(e)
 
-        return e.v, closed > now and '-' or 'new'
+        return e.v, 'new'
     end
 
     if state == FREE and e.existence ~= DELETED and minted(e.v) then

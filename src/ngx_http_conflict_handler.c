@@ -26,9 +26,12 @@
 #include "process/ngx_http_conflict_failpoint.h"
 
 
+/* a state: its function, or the content handler that the loop ends with */
+
 typedef struct {
     const char                    *name;
     ngx_http_conflict_state_e    (*handler)(ngx_http_conflict_ctx_t *ctx);
+    ngx_http_handler_pt            content;
 } ngx_http_conflict_step_t;
 
 
@@ -228,13 +231,20 @@ static const ngx_http_conflict_step_t  ngx_http_conflict_steps[] = {
 
     /* the last one: the loop ends and nginx continues */
 
-    [NGX_HTTP_CONFLICT_STATE_FORWARDED] = { "forwarded", NULL },
-    [NGX_HTTP_CONFLICT_STATE_RESPOND] = { "respond", NULL },
-    [NGX_HTTP_CONFLICT_STATE_LOCK_RESPOND] = { "lock: respond", NULL },
-    [NGX_HTTP_CONFLICT_STATE_VERSIONS_RESPOND] = { "versions: respond", NULL },
-    [NGX_HTTP_CONFLICT_STATE_EVENTS_RESPOND] = { "events: respond", NULL },
-    [NGX_HTTP_CONFLICT_STATE_INBOX_RESPOND] = { "inbox: respond", NULL },
-    [NGX_HTTP_CONFLICT_STATE_KEY_RESPOND] = { "key: respond", NULL }
+    [NGX_HTTP_CONFLICT_STATE_FORWARDED] =
+        { "forwarded", NULL, NULL },
+    [NGX_HTTP_CONFLICT_STATE_RESPOND] =
+        { "respond", NULL, ngx_http_conflict_answer_handler },
+    [NGX_HTTP_CONFLICT_STATE_LOCK_RESPOND] =
+        { "lock: respond", NULL, ngx_http_conflict_lock_answer },
+    [NGX_HTTP_CONFLICT_STATE_VERSIONS_RESPOND] =
+        { "versions: respond", NULL, ngx_http_conflict_versions_answer },
+    [NGX_HTTP_CONFLICT_STATE_EVENTS_RESPOND] =
+        { "events: respond", NULL, ngx_http_conflict_events_answer },
+    [NGX_HTTP_CONFLICT_STATE_INBOX_RESPOND] =
+        { "inbox: respond", NULL, ngx_http_conflict_inbox_answer },
+    [NGX_HTTP_CONFLICT_STATE_KEY_RESPOND] =
+        { "key: respond", NULL, ngx_http_conflict_idempotency_replay }
 };
 
 
@@ -467,40 +477,17 @@ ngx_http_conflict_handler_run(ngx_http_request_t *r,
         ngx_log_debug1(NGX_LOG_DEBUG_HTTP, r->connection->log, 0,
                        "conflict state: %s", step->name);
 
-        switch (ctx->flow.state) {
-
-        case NGX_HTTP_CONFLICT_STATE_FORWARDED:
-            return NGX_DECLINED;
-
-        /* NGX_OK: the content phase is next, without mirror and try_files */
-
-        case NGX_HTTP_CONFLICT_STATE_RESPOND:
-            r->content_handler = ngx_http_conflict_answer_handler;
+        if (step->content) {
+            /* the content phase is next, without mirror and try_files */
+            r->content_handler = step->content;
             return NGX_OK;
-
-        case NGX_HTTP_CONFLICT_STATE_LOCK_RESPOND:
-            r->content_handler = ngx_http_conflict_lock_answer;
-            return NGX_OK;
-
-        case NGX_HTTP_CONFLICT_STATE_VERSIONS_RESPOND:
-            r->content_handler = ngx_http_conflict_versions_answer;
-            return NGX_OK;
-
-        case NGX_HTTP_CONFLICT_STATE_EVENTS_RESPOND:
-            r->content_handler = ngx_http_conflict_events_answer;
-            return NGX_OK;
-
-        case NGX_HTTP_CONFLICT_STATE_INBOX_RESPOND:
-            r->content_handler = ngx_http_conflict_inbox_answer;
-            return NGX_OK;
-
-        case NGX_HTTP_CONFLICT_STATE_KEY_RESPOND:
-            r->content_handler = ngx_http_conflict_idempotency_replay;
-            return NGX_OK;
-
-        default:
-            next = step->handler(ctx);
         }
+
+        if (step->handler == NULL) {
+            return NGX_DECLINED;
+        }
+
+        next = step->handler(ctx);
 
         switch (next) {
 

@@ -131,6 +131,8 @@ static const ngx_http_conflict_answer_t  ngx_http_conflict_answers[] = {
 
 
 static ngx_uint_t ngx_http_conflict_problem_accepted(ngx_http_request_t *r);
+static ngx_uint_t ngx_http_conflict_problem_retry(
+    ngx_http_conflict_ctx_t *ctx);
 static ngx_int_t ngx_http_conflict_problem_accept_patch(ngx_http_request_t *r,
     ngx_http_conflict_loc_conf_t *nlcf);
 
@@ -184,7 +186,6 @@ ngx_http_conflict_problem_headers(ngx_http_request_t *r,
 {
     u_char                             retry[NGX_INT_T_LEN];
     ngx_str_t                          methods;
-    ngx_uint_t                         seconds;
     const ngx_http_conflict_answer_t  *answer;
 
     answer = &ngx_http_conflict_answers[ctx->flow.answer];
@@ -212,30 +213,14 @@ ngx_http_conflict_problem_headers(ngx_http_request_t *r,
     r->headers_out.content_type_len = r->headers_out.content_type.len;
     r->headers_out.content_type_lowcase = NULL;
 
-    if (answer->retry) {
-        seconds = 1;
-
-        if (ctx->flow.answer == NGX_HTTP_CONFLICT_ANSWER_UNKNOWN_OUTCOME) {
-            seconds = ctx->op ? ngx_max(1, (ctx->op->out.wait + 999) / 1000)
-                              : 1;
-
-        } else if (ctx->flow.answer == NGX_HTTP_CONFLICT_ANSWER_LOCKED) {
-            seconds = ngx_max(1, (ctx->op->lock.remaining + 999) / 1000);
-
-            if (ctx->conf->lock) {
-                /* it may be handed over before */
-                seconds = ngx_min(seconds, NGX_HTTP_CONFLICT_LOCK_AGAIN);
-            }
-        }
-
-        if (ngx_http_conflict_header_add(r, "Retry-After",
-                                         (char *) retry,
-                                         ngx_sprintf(retry, "%ui", seconds)
-                                         - retry)
-            != NGX_OK)
-        {
-            return NGX_ERROR;
-        }
+    if (answer->retry
+        && ngx_http_conflict_header_add(r, "Retry-After", (char *) retry,
+                               ngx_sprintf(retry, "%ui",
+                                           ngx_http_conflict_problem_retry(ctx))
+                               - retry)
+           != NGX_OK)
+    {
+        return NGX_ERROR;
     }
 
     if (ctx->flow.answer == NGX_HTTP_CONFLICT_ANSWER_NOT_ALLOWED) {
@@ -283,6 +268,33 @@ ngx_http_conflict_problem_headers(ngx_http_request_t *r,
     }
 
     return NGX_OK;
+}
+
+
+/* seconds */
+
+static ngx_uint_t
+ngx_http_conflict_problem_retry(ngx_http_conflict_ctx_t *ctx)
+{
+    ngx_msec_t  wait;
+
+    wait = 0;
+
+    if (ctx->flow.answer == NGX_HTTP_CONFLICT_ANSWER_UNKNOWN_OUTCOME
+        && ctx->op)
+    {
+        wait = ctx->op->out.wait;
+
+    } else if (ctx->flow.answer == NGX_HTTP_CONFLICT_ANSWER_LOCKED) {
+        wait = ctx->op->lock.remaining;
+
+        if (ctx->conf->lock) {
+            /* it may be handed over before */
+            wait = ngx_min(wait, NGX_HTTP_CONFLICT_LOCK_AGAIN * 1000);
+        }
+    }
+
+    return ngx_max(1, (wait + 999) / 1000);
 }
 
 

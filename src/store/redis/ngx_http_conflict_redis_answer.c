@@ -9,6 +9,7 @@
 
 #include "store/redis/ngx_http_conflict_redis_answer.h"
 #include "store/redis/ngx_http_conflict_redis_entry.h"
+#include "store/redis/ngx_http_conflict_redis_words.h"
 #include "core/policy/conflict_version.h"
 #include "core/text/conflict_time.h"
 
@@ -20,55 +21,20 @@
 #define NGX_HTTP_CONFLICT_REDIS_DATED            2
 
 
-typedef enum {
-    NGX_HTTP_CONFLICT_REDIS_NUMBER = 0,
-    NGX_HTTP_CONFLICT_REDIS_VERSION,     /* opaque: "x" and a number */
-    NGX_HTTP_CONFLICT_REDIS_HASH,        /* "-": none */
-    NGX_HTTP_CONFLICT_REDIS_DATE,        /* the same; negative before 1970 */
-    NGX_HTTP_CONFLICT_REDIS_TEXT         /* any, which is skipped */
-} ngx_http_conflict_redis_kind_e;
-
-
-typedef struct {
-    ngx_http_conflict_redis_kind_e     kind;
-    uint64_t                           max;
-} ngx_http_conflict_redis_word_t;
-
-
-/* an answer that is being parsed */
-
-typedef struct {
-    u_char                          *p;
-    u_char                          *last;
-    uint64_t                         word[NGX_HTTP_CONFLICT_REDIS_BEGIN_WORDS];
-} ngx_http_conflict_redis_answer_t;
-
-
 static ngx_int_t ngx_http_conflict_redis_answer_fast(
-    ngx_http_conflict_op_t *op, ngx_http_conflict_redis_answer_t *a,
+    ngx_http_conflict_op_t *op, ngx_http_conflict_redis_words_t *a,
     ngx_str_t *answer, conflict_state_e state, ngx_str_t *entry);
 static ngx_int_t ngx_http_conflict_redis_answer_words(
-    ngx_http_conflict_redis_answer_t *a, ngx_str_t *answer,
+    ngx_http_conflict_redis_words_t *a, ngx_str_t *answer,
     const ngx_http_conflict_redis_word_t *more, ngx_uint_t n);
-static ngx_int_t ngx_http_conflict_redis_answer_word(
-    ngx_http_conflict_redis_answer_t *a,
-    const ngx_http_conflict_redis_word_t *word, uint64_t *value);
 static void ngx_http_conflict_redis_answer_entry(ngx_http_conflict_op_t *op,
-    ngx_http_conflict_redis_answer_t *a);
+    ngx_http_conflict_redis_words_t *a);
 static ngx_int_t ngx_http_conflict_redis_answer_note(
-    ngx_http_conflict_op_t *op, ngx_http_conflict_redis_answer_t *a);
-static ngx_int_t ngx_http_conflict_redis_answer_name(
-    ngx_http_conflict_redis_answer_t *a, ngx_str_t *name);
+    ngx_http_conflict_op_t *op, ngx_http_conflict_redis_words_t *a);
 static ngx_int_t ngx_http_conflict_redis_answer_holder(
-    ngx_http_conflict_op_t *op, ngx_http_conflict_redis_answer_t *a);
+    ngx_http_conflict_op_t *op, ngx_http_conflict_redis_words_t *a);
 static ngx_int_t ngx_http_conflict_redis_answer_read(
-    ngx_http_conflict_redis_answer_t *a, ngx_str_t *answer);
-static ngx_int_t ngx_http_conflict_redis_answer_lengths(
-    ngx_http_conflict_redis_answer_t *a, uint64_t len[2]);
-static ngx_int_t ngx_http_conflict_redis_answer_number(
-    ngx_http_conflict_redis_answer_t *a, uint64_t max, uint64_t *n);
-static ngx_int_t ngx_http_conflict_redis_answer_digits(
-    ngx_http_conflict_redis_answer_t *a, uint64_t max, uint64_t *n);
+    ngx_http_conflict_redis_words_t *a, ngx_str_t *answer);
 
 
 /* the words of an entry, from NGX_HTTP_CONFLICT_REDIS_WORD_INCARNATION on */
@@ -150,7 +116,7 @@ ngx_http_conflict_redis_answer_begin(ngx_http_conflict_op_t *op,
     ngx_uint_t                        leased, locked;
     conflict_verdict_e                verdict;
     ngx_str_t                         entry;
-    ngx_http_conflict_redis_answer_t  a;
+    ngx_http_conflict_redis_words_t  a;
 
     ngx_http_conflict_redis_entry_forget(op);
 
@@ -188,10 +154,10 @@ ngx_http_conflict_redis_answer_begin(ngx_http_conflict_op_t *op,
     ahead = 0;
 
     if (op->in.edits
-        && (ngx_http_conflict_redis_answer_number(&a,
+        && (ngx_http_conflict_redis_words_number(&a,
                                    NGX_HTTP_CONFLICT_REDIS_USEC, &edited)
             != NGX_OK
-            || ngx_http_conflict_redis_answer_number(&a, 1, &ahead) != NGX_OK))
+            || ngx_http_conflict_redis_words_number(&a, 1, &ahead) != NGX_OK))
     {
         return NGX_ERROR;
     }
@@ -230,7 +196,7 @@ ngx_http_conflict_redis_answer_peek(ngx_http_conflict_op_t *op,
     ngx_str_t *answer)
 {
     ngx_str_t                         entry;
-    ngx_http_conflict_redis_answer_t  a;
+    ngx_http_conflict_redis_words_t  a;
 
     if (ngx_http_conflict_redis_answer_is_fast(answer)) {
         op->out.applied = 0;
@@ -260,7 +226,7 @@ ngx_int_t
 ngx_http_conflict_redis_answer_observe(ngx_http_conflict_op_t *op,
     ngx_str_t *answer)
 {
-    ngx_http_conflict_redis_answer_t  a;
+    ngx_http_conflict_redis_words_t  a;
 
     if (ngx_http_conflict_redis_answer_read(&a, answer) != NGX_OK) {
         return NGX_ERROR;
@@ -287,7 +253,7 @@ ngx_http_conflict_redis_answer_lock(ngx_http_conflict_op_t *op,
     ngx_str_t *answer)
 {
     ngx_uint_t                        i;
-    ngx_http_conflict_redis_answer_t  a, notes;
+    ngx_http_conflict_redis_words_t  a, notes;
 
     if (ngx_http_conflict_redis_answer_words(&a, answer,
                                           ngx_http_conflict_redis_lock_words,
@@ -332,7 +298,7 @@ ngx_http_conflict_redis_answer_lock(ngx_http_conflict_op_t *op,
 
 static ngx_int_t
 ngx_http_conflict_redis_answer_note(ngx_http_conflict_op_t *op,
-    ngx_http_conflict_redis_answer_t *a)
+    ngx_http_conflict_redis_words_t *a)
 {
     u_char      user[NGX_HTTP_CONFLICT_LOCK_USER];
     u_char      client[NGX_HTTP_CONFLICT_LOCK_CLIENT];
@@ -344,11 +310,11 @@ ngx_http_conflict_redis_answer_note(ngx_http_conflict_op_t *op,
     name[1].data = client;
     name[1].len = NGX_HTTP_CONFLICT_LOCK_CLIENT;
 
-    if (ngx_http_conflict_redis_answer_number(a, NGX_HTTP_CONFLICT_REDIS_USEC,
+    if (ngx_http_conflict_redis_words_number(a, NGX_HTTP_CONFLICT_REDIS_USEC,
                                               &since)
         != NGX_OK
-        || ngx_http_conflict_redis_answer_name(a, &name[0]) != NGX_OK
-        || ngx_http_conflict_redis_answer_name(a, &name[1]) != NGX_OK)
+        || ngx_http_conflict_redis_words_name(a, &name[0]) != NGX_OK
+        || ngx_http_conflict_redis_words_name(a, &name[1]) != NGX_OK)
     {
         return NGX_ERROR;
     }
@@ -361,44 +327,6 @@ ngx_http_conflict_redis_answer_note(ngx_http_conflict_op_t *op,
 }
 
 
-/* a name in hexadecimal; name->len is the room, then its length */
-
-static ngx_int_t
-ngx_http_conflict_redis_answer_name(ngx_http_conflict_redis_answer_t *a,
-    ngx_str_t *name)
-{
-    size_t     len;
-    ngx_int_t  n;
-
-    if (a->p == a->last || *a->p++ != ' ') {
-        return NGX_ERROR;
-    }
-
-    len = 0;
-
-    if (a->p < a->last && *a->p == '-') {
-        a->p++;
-        name->len = 0;
-        return NGX_OK;
-    }
-
-    while (a->last - a->p >= 2 && *a->p != ' ') {
-        n = ngx_hextoi(a->p, 2);
-
-        if (n == NGX_ERROR || len == name->len) {
-            return NGX_ERROR;
-        }
-
-        name->data[len++] = (u_char) n;
-        a->p += 2;
-    }
-
-    name->len = len;
-
-    return len ? NGX_OK : NGX_ERROR;
-}
-
-
 /* incarnation, held, repeat, certain, two lengths, two bodies */
 
 ngx_int_t
@@ -407,14 +335,14 @@ ngx_http_conflict_redis_answer_recall(ngx_http_conflict_op_t *op,
 {
     uint64_t                          incarnation, base, repeat, certain;
     uint64_t                          len[2];
-    ngx_http_conflict_redis_answer_t  a;
+    ngx_http_conflict_redis_words_t  a;
 
     if (ngx_http_conflict_redis_answer_words(&a, answer, NULL, 0) != NGX_OK
-        || ngx_http_conflict_redis_answer_number(&a, 7, &incarnation) != NGX_OK
-        || ngx_http_conflict_redis_answer_number(&a, 2, &base) != NGX_OK
-        || ngx_http_conflict_redis_answer_number(&a, 1, &repeat) != NGX_OK
-        || ngx_http_conflict_redis_answer_number(&a, 1, &certain) != NGX_OK
-        || ngx_http_conflict_redis_answer_lengths(&a, len) != NGX_OK)
+        || ngx_http_conflict_redis_words_number(&a, 7, &incarnation) != NGX_OK
+        || ngx_http_conflict_redis_words_number(&a, 2, &base) != NGX_OK
+        || ngx_http_conflict_redis_words_number(&a, 1, &repeat) != NGX_OK
+        || ngx_http_conflict_redis_words_number(&a, 1, &certain) != NGX_OK
+        || ngx_http_conflict_redis_words_lengths(&a, len) != NGX_OK)
     {
         return NGX_ERROR;
     }
@@ -446,12 +374,12 @@ ngx_http_conflict_redis_answer_versions(ngx_http_conflict_op_t *op,
     ngx_str_t *answer)
 {
     uint64_t                          incarnation, held, len[2];
-    ngx_http_conflict_redis_answer_t  a;
+    ngx_http_conflict_redis_words_t  a;
 
     if (ngx_http_conflict_redis_answer_words(&a, answer, NULL, 0) != NGX_OK
-        || ngx_http_conflict_redis_answer_number(&a, 7, &incarnation) != NGX_OK
-        || ngx_http_conflict_redis_answer_number(&a, 1, &held) != NGX_OK
-        || ngx_http_conflict_redis_answer_lengths(&a, len) != NGX_OK)
+        || ngx_http_conflict_redis_words_number(&a, 7, &incarnation) != NGX_OK
+        || ngx_http_conflict_redis_words_number(&a, 1, &held) != NGX_OK
+        || ngx_http_conflict_redis_words_lengths(&a, len) != NGX_OK)
     {
         return NGX_ERROR;
     }
@@ -482,7 +410,7 @@ ngx_http_conflict_redis_answer_versions(ngx_http_conflict_op_t *op,
 
 static ngx_int_t
 ngx_http_conflict_redis_answer_fast(ngx_http_conflict_op_t *op,
-    ngx_http_conflict_redis_answer_t *a, ngx_str_t *answer,
+    ngx_http_conflict_redis_words_t *a, ngx_str_t *answer,
     conflict_state_e state, ngx_str_t *entry)
 {
     u_char      *flags;
@@ -501,7 +429,7 @@ ngx_http_conflict_redis_answer_fast(ngx_http_conflict_op_t *op,
             flags = a->p + 1;
         }
 
-        if (ngx_http_conflict_redis_answer_word(a,
+        if (ngx_http_conflict_redis_words_next(a,
                                         &ngx_http_conflict_redis_fast_words[i],
                                         &word[i])
             != NGX_OK)
@@ -557,7 +485,7 @@ ngx_http_conflict_redis_answer_fast(ngx_http_conflict_op_t *op,
  */
 
 static ngx_int_t
-ngx_http_conflict_redis_answer_words(ngx_http_conflict_redis_answer_t *a,
+ngx_http_conflict_redis_answer_words(ngx_http_conflict_redis_words_t *a,
     ngx_str_t *answer, const ngx_http_conflict_redis_word_t *more, ngx_uint_t n)
 {
     ngx_uint_t                             i;
@@ -573,7 +501,7 @@ ngx_http_conflict_redis_answer_words(ngx_http_conflict_redis_answer_t *a,
                                 i - NGX_HTTP_CONFLICT_REDIS_WORD_INCARNATION]
                : &more[i - NGX_HTTP_CONFLICT_REDIS_WORDS];
 
-        if (ngx_http_conflict_redis_answer_word(a, word, &a->word[i])
+        if (ngx_http_conflict_redis_words_next(a, word, &a->word[i])
             != NGX_OK)
         {
             return NGX_ERROR;
@@ -584,72 +512,9 @@ ngx_http_conflict_redis_answer_words(ngx_http_conflict_redis_answer_t *a,
 }
 
 
-/* parses a word and the space before it */
-
-static ngx_int_t
-ngx_http_conflict_redis_answer_word(ngx_http_conflict_redis_answer_t *a,
-    const ngx_http_conflict_redis_word_t *word, uint64_t *value)
-{
-    u_char     ch, *p;
-    ngx_int_t  rc;
-
-    if (a->p == a->last || *a->p++ != ' ') {
-        return NGX_ERROR;
-    }
-
-    if (word->kind == NGX_HTTP_CONFLICT_REDIS_TEXT) {
-
-        p = memchr(a->p, ' ', a->last - a->p);
-        a->p = p ? p : a->last;
-
-        *value = 0;
-
-        return NGX_OK;
-    }
-
-    ch = (a->p < a->last) ? *a->p : '\0';
-
-    if (ch == 'x' && word->kind == NGX_HTTP_CONFLICT_REDIS_VERSION) {
-        a->p++;
-
-        rc = ngx_http_conflict_redis_answer_digits(a,
-                                                   CONFLICT_VERSION_OPAQUE - 1,
-                                                   value);
-        *value |= CONFLICT_VERSION_OPAQUE;
-
-        return rc;
-    }
-
-    if (ch == '-' && (word->kind == NGX_HTTP_CONFLICT_REDIS_HASH
-                      || word->kind == NGX_HTTP_CONFLICT_REDIS_DATE))
-    {
-        a->p++;
-
-        if (a->p == a->last || *a->p == ' ') {
-            *value = (word->kind == NGX_HTTP_CONFLICT_REDIS_DATE)
-                     ? (uint64_t) CONFLICT_TIME_NONE : 0;
-            return NGX_OK;
-        }
-
-        if (word->kind == NGX_HTTP_CONFLICT_REDIS_HASH) {
-            return NGX_ERROR;
-        }
-
-        /* before 1970 */
-
-        rc = ngx_http_conflict_redis_answer_digits(a, word->max, value);
-        *value = 0 - *value;
-
-        return rc;
-    }
-
-    return ngx_http_conflict_redis_answer_digits(a, word->max, value);
-}
-
-
 static void
 ngx_http_conflict_redis_answer_entry(ngx_http_conflict_op_t *op,
-    ngx_http_conflict_redis_answer_t *a)
+    ngx_http_conflict_redis_words_t *a)
 {
     uint64_t  *word;
 
@@ -681,19 +546,19 @@ ngx_http_conflict_redis_answer_entry(ngx_http_conflict_op_t *op,
 
 static ngx_int_t
 ngx_http_conflict_redis_answer_holder(ngx_http_conflict_op_t *op,
-    ngx_http_conflict_redis_answer_t *a)
+    ngx_http_conflict_redis_words_t *a)
 {
     uint64_t   acquired, remaining, len[2];
     ngx_str_t  user, client;
 
-    if (ngx_http_conflict_redis_answer_number(a, NGX_HTTP_CONFLICT_REDIS_USEC,
+    if (ngx_http_conflict_redis_words_number(a, NGX_HTTP_CONFLICT_REDIS_USEC,
                                               &acquired)
         != NGX_OK
-        || ngx_http_conflict_redis_answer_number(a,
+        || ngx_http_conflict_redis_words_number(a,
                                           NGX_HTTP_CONFLICT_REDIS_USEC / 1000,
                                           &remaining)
            != NGX_OK
-        || ngx_http_conflict_redis_answer_lengths(a, len) != NGX_OK)
+        || ngx_http_conflict_redis_words_lengths(a, len) != NGX_OK)
     {
         return NGX_ERROR;
     }
@@ -713,7 +578,7 @@ ngx_http_conflict_redis_answer_holder(ngx_http_conflict_op_t *op,
 
 
 static ngx_int_t
-ngx_http_conflict_redis_answer_read(ngx_http_conflict_redis_answer_t *a,
+ngx_http_conflict_redis_answer_read(ngx_http_conflict_redis_words_t *a,
     ngx_str_t *answer)
 {
     if (ngx_http_conflict_redis_answer_words(a, answer,
@@ -726,75 +591,6 @@ ngx_http_conflict_redis_answer_read(ngx_http_conflict_redis_answer_t *a,
     }
 
     return NGX_OK;
-}
-
-
-/* two lengths and a space, then strings of exactly these lengths */
-
-static ngx_int_t
-ngx_http_conflict_redis_answer_lengths(ngx_http_conflict_redis_answer_t *a,
-    uint64_t len[2])
-{
-    size_t  rest;
-
-    rest = a->last - a->p;
-
-    if (ngx_http_conflict_redis_answer_number(a, rest, &len[0]) != NGX_OK
-        || ngx_http_conflict_redis_answer_number(a, rest, &len[1]) != NGX_OK
-        || a->p == a->last || *a->p++ != ' ')
-    {
-        return NGX_ERROR;
-    }
-
-    return (len[0] + len[1] == (uint64_t) (a->last - a->p)) ? NGX_OK
-                                                            : NGX_ERROR;
-}
-
-
-static ngx_int_t
-ngx_http_conflict_redis_answer_number(ngx_http_conflict_redis_answer_t *a,
-    uint64_t max, uint64_t *n)
-{
-    if (a->p == a->last || *a->p++ != ' ') {
-        return NGX_ERROR;
-    }
-
-    return ngx_http_conflict_redis_answer_digits(a, max, n);
-}
-
-
-static ngx_int_t
-ngx_http_conflict_redis_answer_digits(ngx_http_conflict_redis_answer_t *a,
-    uint64_t max, uint64_t *n)
-{
-    u_char    *p, *first, *last;
-    uint64_t   value, digit;
-
-    first = a->p;
-    last = a->last;
-    value = 0;
-
-    /* 19 digits do not overflow */
-
-    for (p = first; p < last && *p >= '0' && *p <= '9'; p++) {
-        digit = *p - '0';
-
-        if (p - first >= 19
-            && (value > UINT64_MAX / 10 || value * 10 > UINT64_MAX - digit))
-        {
-            return NGX_ERROR;
-        }
-
-        value = value * 10 + digit;
-    }
-
-    a->p = p;
-    *n = value;
-
-    /* as scripts print numbers: at least one digit, and no leading zero */
-
-    return (p == first || (*first == '0' && p - first > 1) || value > max)
-           ? NGX_ERROR : NGX_OK;
 }
 
 

@@ -238,6 +238,7 @@ ngx_http_conflict_feed_redis_last(void *data, ngx_str_t *answer,
 
     ngx_memcpy(feed->last, id.data, id.len);
     feed->last_len = id.len;
+    feed->placed = 1;
 
     if (feed->gap) {
         ngx_http_conflict_feed_topic_missed(feed);
@@ -265,6 +266,7 @@ ngx_http_conflict_feed_redis_events(void *data, ngx_str_t *answer,
 
     if (answer == NULL) {
         feed->last_len = 0;
+        feed->placed = 0;
         return;
     }
 
@@ -285,6 +287,7 @@ ngx_http_conflict_feed_redis_events(void *data, ngx_str_t *answer,
 
     } else {
         feed->last_len = 0;
+        feed->placed = 0;
         feed->gap = 0;
     }
 }

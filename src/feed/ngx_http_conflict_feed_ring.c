@@ -136,6 +136,7 @@ ngx_int_t
 ngx_http_conflict_feed_ring_start(ngx_http_conflict_feed_t *feed)
 {
     feed->ops = &ngx_http_conflict_feed_ring_ops;
+    feed->placed = 1;
     feed->shpool = (ngx_slab_pool_t *) feed->store->feed_zone->shm.addr;
     feed->ring = feed->shpool->data;
     feed->seed = feed->ring->seed;

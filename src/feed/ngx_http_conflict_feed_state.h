@@ -60,6 +60,8 @@ struct ngx_http_conflict_feed_s {
                                                         head */
     ngx_uint_t                             n;        /* topics */
     ngx_http_conflict_feed_t              *other;    /* of another store */
+    unsigned                               placed:1; /* what is published from
+                                                        now on will be read */
 
     /* shared memory */
 

@@ -352,7 +352,12 @@ ngx_http_conflict_feed_topic_answer(ngx_http_conflict_feed_topic_t *topic,
     {
         watch = ngx_queue_data(q, ngx_http_conflict_feed_watch_t, queue);
 
-        if (changed || watch->fresh) {
+        /*
+         * What happens after the first state is told is told as well, so that
+         * waits for the place from which events are read.
+         */
+
+        if (watch->fresh ? topic->feed->placed : changed) {
             watch->fresh = 0;
             watch->handler(watch, NULL);
         }

@@ -85,6 +85,11 @@ __DATA__
         conflict_field /tags union;
         proxy_pass http://api;
     }
+    location /plain/edited/ {
+        conflict lww edited=json:/edited_at;
+        conflict_user $http_x_user;
+        proxy_pass http://api;
+    }
     location /plain/refused/ {
         conflict merge;
         conflict_user $http_x_user;
@@ -207,6 +212,7 @@ set_doc('/own/1', { n => 1 });
 $both->('/own/1', '{"n":9,"base_version":77}');
 set_doc('/etag/1', { n => 1 });
 $both->('/etag/1', '{"n":9}', 'If-Match: "other"');
+$both->('/plain/edited/1', '{"n":9,"edited_at":"soon"}');
 set_doc('/auth/1', { n => 1 });
 $put->('/auth/1', $stale, 'Authorization: Bearer writer');
 set_doc('/text/1', { n => 1 });

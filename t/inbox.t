@@ -482,6 +482,17 @@ is(scalar(() = inbox_of('/admin')), 16, 'as many as a resource has');
 like(error_log(), qr/1 older items of store "default" were evicted/, 'logged');
 
 
+=== those without a user do not evict all of the others
+--- steps
+my ($id) = refused('/plain/1', ann());
+my @ids = map { json(PUT("/plain/new-$_", { n => 1, base_version => 1 }))
+                ->{held} } 1 .. 501;
+
+is(show($ids[0])->{status}, 404, 'the first is gone');
+is(show($ids[1])->{status}, 200, 'the others are not');
+is(show($id, ann())->{status}, 200, 'nor is that of a user');
+
+
 === until its time
 --- policy: version hold=1s
 --- steps

@@ -395,15 +395,15 @@ ngx_http_conflict_hold_indexes(ngx_http_conflict_ctx_t *ctx,
         return NGX_ERROR;
     }
 
-    blob->in.indexes = 2;
+    blob->in.indexes = 3;
 
     user = &item->text[NGX_HTTP_CONFLICT_HOLD_WRITER];
 
     if (user->len == 0) {
-        return NGX_OK;
+        /* those without a name must not evict all of the others */
+        index[2].max = NGX_HTTP_CONFLICT_HOLD_NAMELESS;
+        return ngx_http_conflict_hold_index(pool, &index[2].name, 'n', NULL);
     }
-
-    blob->in.indexes = 3;
 
     return ngx_http_conflict_hold_index(pool, &index[2].name, 'u', user);
 }

@@ -19,6 +19,7 @@
 #define NGX_HTTP_CONFLICT_HOLD_RESOURCE  16
 #define NGX_HTTP_CONFLICT_HOLD_USER      NGX_HTTP_CONFLICT_BLOB_MAX
 #define NGX_HTTP_CONFLICT_HOLD_STORE     1000
+#define NGX_HTTP_CONFLICT_HOLD_NAMELESS  500
 
 
 /* texts of an item, in the order in which its blob has them */
@@ -87,7 +88,10 @@ void ngx_http_conflict_hold_end(ngx_http_conflict_ctx_t *ctx);
 /* All items of a store are in one partition. */
 extern ngx_str_t  ngx_http_conflict_hold_partition;
 
-/* The name of an index: 'a': of all items; 'r': a resource; 'u': a user. */
+/*
+ * The name of an index: 'a': of all items; 'r': of a resource; 'u': of a user;
+ * 'n': of writes without a user.
+ */
 ngx_int_t ngx_http_conflict_hold_index(ngx_pool_t *pool, ngx_str_t *name,
     u_char kind, ngx_str_t *text);
 

@@ -4,7 +4,7 @@
  *
  * Workers of one host that wait for the same key: notes in a zone tell which,
  * and one worker wakes another through an eventfd.  A wake-up may be lost, so
- * whoever waits has a timer as well.
+ * a write that waits has a timer as well.
  */
 
 

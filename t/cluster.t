@@ -109,6 +109,70 @@ cmp_ok($lines, '>=', 3, 'the audit stream is at its node');
 is(error_log() =~ /MOVED|rejected a call/, '', 'nothing was complained of');
 
 
+=== what is kept besides entries
+--- more
+    location /plain/kept/ {
+        conflict version hold;
+        conflict_user $http_x_user;
+        conflict_history 4 versions;
+        conflict_idempotency on;
+        conflict_lease 700ms;
+        conflict_quarantine 300ms;
+        proxy_pass http://api;
+    }
+    location /plain/edited/ {
+        conflict lww edited=header:X-Edited-At;
+        conflict_lease 700ms;
+        conflict_quarantine 300ms;
+        proxy_pass http://api;
+    }
+    location ~ ^(?<resource>/plain/kept/\d+)/versions$ {
+        conflict_key $resource;
+        conflict_user $http_x_user;
+        conflict_versions;
+    }
+    location = /inbox {
+        conflict_inbox;
+        conflict_user $http_x_user;
+    }
+--- steps
+my @ann = ('X-User: ann');
+
+for my $n (1 .. 6) {
+    my $path = "/plain/kept/$n";
+
+    set_doc($path, { n => 1 });
+    my $v = settled($path, @ann);
+
+    is(PUT($path, { n => 2, base_version => $v }, @ann)->{status}, 204,
+       "$path: passes");
+
+    my $r = PUT($path, { n => 3, base_version => $v }, @ann);
+    is($r->{status}, 409, 'a stale one does not');
+
+    my $held = json(http('GET', '/inbox?id=' . json($r)->{held},
+                         headers => [@ann]));
+    is_deeply([$held->{mine}{n}, $held->{theirs}{n}], [3, 2], 'it is held');
+
+    $r = json(http('GET', "$path/versions", headers => [@ann]));
+    is($r->{versions}[0]{user}, 'ann', 'who has made the version is noted');
+
+    my @key = (@ann, "Idempotency-Key: \"a key of $n\"");
+    my @two = map { http('POST', $path, body => '{}', headers => [@key,
+                         'Content-Type: application/json',
+                         "X-Up-Write: status=201"]) } 1, 2;
+    is($two[1]{status}, $two[0]{status}, 'a POST is replayed');
+    is(header($two[1], 'Idempotent-Replayed'), 'true', 'and says so');
+
+    $path = "/plain/edited/$n";
+    set_doc($path, { n => 1 });
+    settled($path);
+    PUT($path, { n => 2 }, 'X-Edited-At: ' . (time() + 60) . '000');
+    PUT($path, { n => 3 }, 'X-Edited-At: ' . (time() + 30) . '000');
+    is(json(upstream("/_doc?path=$path"))->{n}, 2, 'the later edit wins');
+}
+
+
 === a change stream of resources at all nodes
 --- more
     location = /events { conflict_events heartbeat=1m; }

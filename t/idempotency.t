@@ -146,9 +146,10 @@ is(replayed($none), 'true', 'is a body, too');
 --- steps
 my $before = posts();
 
-for my $bad ('""', '"a b-and-more-than-twenty"', 'a,b-and-more-than-twenty-c',
-             'a\\b-and-more-than-twenty-c', 'x' x 256,
-             'short-without-a-user')
+for my $bad ('""', 'a b-and-more-than-twenty-c', 'a,b-and-more-than-twenty-c',
+             'a\\b-and-more-than-twenty-c', '"a"b-and-more-than-twenty-c"',
+             '"a\\b-and-more-than-twenty-c"', '"and-more-than-twenty-c\\"',
+             'x' x 256, 'short-without-a-user')
 {
     my $r = post('/plain/o', substr($bad, 0, 5) eq 'short' ? 'short' : $bad, {});
     is($r->{status}, 400, 'malformed: ' . substr $bad, 0, 12);
@@ -157,6 +158,12 @@ for my $bad ('""', '"a b-and-more-than-twenty"', 'a,b-and-more-than-twenty-c',
 
 my $r = post('/plain/o', new_key(), {}, undef, 'Idempotency-Key: ' . new_key());
 is($r->{status}, 400, 'two of them');
+
+my $string = '"a \\"string\\", of RFC 9651 \\\\ ' . new_key() . '"';
+is(post('/plain/o', $string, {}, 'apply status=201')->{status}, 201,
+   'a string with spaces, a comma and escapes');
+is(replayed(post('/plain/o', $string, {}, 'apply status=201')), 'true',
+   'is a key');
 
 $r = post('/plain/o', 'short', {}, 'apply status=201', 'Authorization: Bearer a');
 is($r->{status}, 201, 'a short one of a known caller');
@@ -169,7 +176,7 @@ is($r->{status}, 400, 'of a PATCH as well');
 is(PUT('/plain/required/1', { n => 1 })->{status}, 201, 'but not of a PUT');
 is(post('/plain/required/o', new_key(), {}, 'apply status=201')->{status}, 201,
    'and given');
-is(posts() - $before, 2, 'refused ones are not sent');
+is(posts() - $before, 3, 'refused ones are not sent');
 
 
 === whose key it is

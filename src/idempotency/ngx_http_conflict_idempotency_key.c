@@ -47,7 +47,7 @@ ngx_http_conflict_idempotency_key_given(ngx_http_request_t *r)
 }
 
 
-/* a string of RFC 9651 without escapes, or the same without its quotes */
+/* a string of RFC 9651, 3.3.3; or, as many clients send it, without quotes */
 
 ngx_int_t
 ngx_http_conflict_idempotency_key(ngx_http_request_t *r,
@@ -56,7 +56,7 @@ ngx_http_conflict_idempotency_key(ngx_http_request_t *r,
     size_t                            i;
     u_char                            ch;
     ngx_str_t                        *value, key, user;
-    ngx_uint_t                        n;
+    ngx_uint_t                        n, quoted;
     ngx_http_conflict_idempotency_t  *idem;
 
     idem = ctx->idempotency;
@@ -72,12 +72,14 @@ ngx_http_conflict_idempotency_key(ngx_http_request_t *r,
     }
 
     ctx->flow.answer = NGX_HTTP_CONFLICT_ANSWER_BAD_KEY;
-    ctx->flow.reason = "it must be one string of 1 to 255 visible characters "
-                       "other than \\ and a comma";
+    ctx->flow.reason = "it must be one string of 1 to 255 characters, as in "
+                       "RFC 9651, or visible ones other than a comma";
 
     key = *value;
+    quoted = (key.len > 1 && key.data[0] == '"'
+              && key.data[key.len - 1] == '"');
 
-    if (key.len > 1 && key.data[0] == '"' && key.data[key.len - 1] == '"') {
+    if (quoted) {
         key.data++;
         key.len -= 2;
     }
@@ -91,7 +93,16 @@ ngx_http_conflict_idempotency_key(ngx_http_request_t *r,
     for (i = 0; i < key.len; i++) {
         ch = key.data[i];
 
-        if (ch <= ' ' || ch > '~' || ch == '"' || ch == '\\' || ch == ',') {
+        if (quoted && ch == '\\' && i + 1 < key.len
+            && (key.data[i + 1] == '"' || key.data[i + 1] == '\\'))
+        {
+            i++;
+            continue;
+        }
+
+        if (ch < ' ' || ch > '~' || ch == '"' || ch == '\\'
+            || (!quoted && (ch == ' ' || ch == ',')))
+        {
             return NGX_DECLINED;
         }
     }

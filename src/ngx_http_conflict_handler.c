@@ -26,12 +26,9 @@
 #include "process/ngx_http_conflict_failpoint.h"
 
 
-/* a state: its function, or the content handler that the loop ends with */
-
 typedef struct {
     const char                    *name;
     ngx_http_conflict_state_e    (*handler)(ngx_http_conflict_ctx_t *ctx);
-    ngx_http_handler_pt            content;
 } ngx_http_conflict_step_t;
 
 
@@ -231,20 +228,28 @@ static const ngx_http_conflict_step_t  ngx_http_conflict_steps[] = {
 
     /* the last one: the loop ends and nginx continues */
 
-    [NGX_HTTP_CONFLICT_STATE_FORWARDED] =
-        { "forwarded", NULL, NULL },
-    [NGX_HTTP_CONFLICT_STATE_RESPOND] =
-        { "respond", NULL, ngx_http_conflict_answer_handler },
-    [NGX_HTTP_CONFLICT_STATE_LOCK_RESPOND] =
-        { "lock: respond", NULL, ngx_http_conflict_lock_answer },
+    [NGX_HTTP_CONFLICT_STATE_FORWARDED] = { "forwarded", NULL },
+    [NGX_HTTP_CONFLICT_STATE_RESPOND] = { "respond", NULL },
+    [NGX_HTTP_CONFLICT_STATE_LOCK_RESPOND] = { "lock: respond", NULL },
+    [NGX_HTTP_CONFLICT_STATE_VERSIONS_RESPOND] = { "versions: respond", NULL },
+    [NGX_HTTP_CONFLICT_STATE_EVENTS_RESPOND] = { "events: respond", NULL },
+    [NGX_HTTP_CONFLICT_STATE_INBOX_RESPOND] = { "inbox: respond", NULL },
+    [NGX_HTTP_CONFLICT_STATE_KEY_RESPOND] = { "key: respond", NULL }
+};
+
+
+/* the content handlers of those that respond */
+
+static const ngx_http_handler_pt
+    ngx_http_conflict_contents[NGX_HTTP_CONFLICT_STATE_AGAIN] =
+{
+    [NGX_HTTP_CONFLICT_STATE_RESPOND] = ngx_http_conflict_answer_handler,
+    [NGX_HTTP_CONFLICT_STATE_LOCK_RESPOND] = ngx_http_conflict_lock_answer,
     [NGX_HTTP_CONFLICT_STATE_VERSIONS_RESPOND] =
-        { "versions: respond", NULL, ngx_http_conflict_versions_answer },
-    [NGX_HTTP_CONFLICT_STATE_EVENTS_RESPOND] =
-        { "events: respond", NULL, ngx_http_conflict_events_answer },
-    [NGX_HTTP_CONFLICT_STATE_INBOX_RESPOND] =
-        { "inbox: respond", NULL, ngx_http_conflict_inbox_answer },
-    [NGX_HTTP_CONFLICT_STATE_KEY_RESPOND] =
-        { "key: respond", NULL, ngx_http_conflict_idempotency_replay }
+        ngx_http_conflict_versions_answer,
+    [NGX_HTTP_CONFLICT_STATE_EVENTS_RESPOND] = ngx_http_conflict_events_answer,
+    [NGX_HTTP_CONFLICT_STATE_INBOX_RESPOND] = ngx_http_conflict_inbox_answer,
+    [NGX_HTTP_CONFLICT_STATE_KEY_RESPOND] = ngx_http_conflict_idempotency_replay
 };
 
 
@@ -460,6 +465,7 @@ static ngx_int_t
 ngx_http_conflict_handler_run(ngx_http_request_t *r,
     ngx_http_conflict_ctx_t *ctx)
 {
+    ngx_http_handler_pt              content;
     ngx_http_conflict_state_e        next;
     const ngx_http_conflict_step_t  *step;
 
@@ -477,14 +483,16 @@ ngx_http_conflict_handler_run(ngx_http_request_t *r,
         ngx_log_debug1(NGX_LOG_DEBUG_HTTP, r->connection->log, 0,
                        "conflict state: %s", step->name);
 
-        if (step->content) {
-            /* the content phase is next, without mirror and try_files */
-            r->content_handler = step->content;
-            return NGX_OK;
-        }
-
         if (step->handler == NULL) {
-            return NGX_DECLINED;
+            /* NGX_OK: the content phase, without mirror and try_files */
+            content = ngx_http_conflict_contents[ctx->flow.state];
+
+            if (content == NULL) {
+                return NGX_DECLINED;
+            }
+
+            r->content_handler = content;
+            return NGX_OK;
         }
 
         next = step->handler(ctx);

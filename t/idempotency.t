@@ -131,6 +131,25 @@ $none = http('POST', '/plain/o', headers => ["Idempotency-Key: $key"]);
 is(replayed($none), 'true', 'is a body, too');
 
 
+=== a field that makes a request one of another method
+--- config
+    location / {
+        conflict version;
+        conflict_idempotency on;
+        proxy_pass http://api;
+    }
+--- steps
+my $key = new_key();
+
+for my $method ('PUT', 'DELETE') {
+    my @sent = ('/plain/o', $key, {}, 'apply status=201',
+                "X-HTTP-Method-Override: $method");
+
+    is(replayed(post(@sent)), 'no', "$method has keys of its own");
+    until_true { replayed(post(@sent)) eq 'true' };
+}
+
+
 === malformed and missing keys
 --- config
     location / {
@@ -198,6 +217,8 @@ is($r->{status}, 202, 'by its cookie');
 $r = post('/plain/o', $key, {}, 'apply status=202');
 is($r->{status}, 202, 'or without credentials');
 is(replayed(post('/plain/o', $key, {}, undef, @ann)), 'true', 'its own');
+is(replayed(post('/plain/o', $key, {}, undef, 'authorization: Bearer ann')),
+   'true', 'also as HTTP/2 names it');
 is(posts() - $before, 4, 'four callers');
 
 my @user = ('X-User: ann', @ann);

@@ -120,7 +120,7 @@ static const ngx_http_conflict_step_t  ngx_http_conflict_steps[] = {
     [NGX_HTTP_CONFLICT_STATE_FORWARD] =
         { "forward", ngx_http_conflict_handler_forward },
     [NGX_HTTP_CONFLICT_STATE_REDIRECTED] =
-        { "redirected", ngx_http_conflict_pass_again },
+        { "redirected", ngx_http_conflict_idempotency_redirected },
 
     [NGX_HTTP_CONFLICT_STATE_HOLD_PUT] =
         { "hold: put", ngx_http_conflict_hold_put },
@@ -285,10 +285,10 @@ ngx_http_conflict_handler(ngx_http_request_t *r)
     if (ctx == NULL) {
         ctx = ngx_http_conflict_ctx(r);
 
-        if (ctx && ctx->write && !ctx->pass.forwarded
+        if (ctx && (ctx->write || ctx->idempotency) && !ctx->pass.forwarded
             && ctx->flow.state != NGX_HTTP_CONFLICT_STATE_INBOX_RESOLVE)
         {
-            /* an error page of a write that was not forwarded */
+            /* an error page of a request that was not forwarded */
             ctx->flow.error_page = 1;
         }
     }
@@ -649,7 +649,9 @@ static ngx_http_conflict_state_e
 ngx_http_conflict_handler_begin(ngx_http_conflict_ctx_t *ctx)
 {
     if (ctx->idempotency && !ctx->idempotency->asked) {
-        return NGX_HTTP_CONFLICT_STATE_KEY_STORE_CLAIM;
+        /* in report mode a body may be too large to be scanned */
+        return ctx->body.done ? NGX_HTTP_CONFLICT_STATE_KEY_STORE_CLAIM
+                              : NGX_HTTP_CONFLICT_STATE_KEY_RECEIVE_BODY;
     }
 
     if (ngx_http_conflict_write_queue_behind(ctx)) {

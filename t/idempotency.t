@@ -131,6 +131,25 @@ $none = http('POST', '/plain/o', headers => ["Idempotency-Key: $key"]);
 is(replayed($none), 'true', 'is a body, too');
 
 
+=== a field that makes a request one of another method
+--- config
+    location / {
+        conflict version;
+        conflict_idempotency on;
+        proxy_pass http://api;
+    }
+--- steps
+my $key = new_key();
+
+for my $method ('PUT', 'DELETE') {
+    my @sent = ('/plain/o', $key, {}, 'apply status=201',
+                "X-HTTP-Method-Override: $method");
+
+    is(replayed(post(@sent)), 'no', "$method has keys of its own");
+    until_true { replayed(post(@sent)) eq 'true' };
+}
+
+
 === malformed and missing keys
 --- config
     location / {
@@ -205,6 +224,8 @@ is($r->{status}, 202, 'by its cookie');
 $r = post('/plain/o', $key, {}, 'apply status=202');
 is($r->{status}, 202, 'or without credentials');
 is(replayed(post('/plain/o', $key, {}, undef, @ann)), 'true', 'its own');
+is(replayed(post('/plain/o', $key, {}, undef, 'authorization: Bearer ann')),
+   'true', 'also as HTTP/2 names it');
 is(posts() - $before, 4, 'four callers');
 
 my @user = ('X-User: ann', @ann);
@@ -367,6 +388,95 @@ is("$r->{status} " . replayed($r), '201 true', 'chunked');
 is(length $r->{body}, 508, 'whole');
 
 
+=== a page or a fallback in place of the response
+--- config
+    location / {
+        conflict version;
+        conflict_idempotency on;
+        client_max_body_size 100;
+        proxy_intercept_errors on;
+        error_page 413 =200 /pages/1;
+        error_page 403 =200 /pages/1;
+        error_page 500 /missing.html;
+        error_page 502 = @next;
+        proxy_pass http://api;
+    }
+    location @next {
+        proxy_pass http://api;
+    }
+    location /dead/ {
+        conflict version;
+        conflict_idempotency on;
+        error_page 502 =200 /pages/1;
+        proxy_pass http://127.0.0.1:1;
+    }
+    location /pages/ {
+        proxy_pass http://api;
+    }
+    location = /missing.html {
+    }
+--- allow: prematurely closed|No such file|connect\(\) failed|no live|too large
+--- steps
+set_doc('/pages/1', { page => 1 });
+
+# an answer that is there once the first request has been settled
+
+sub settled_post {
+    my (@args) = @_;
+    my $r;
+
+    until_true {
+        $r = post(@args);
+        (error_of($r) // '') ne 'request_in_progress';
+    };
+
+    return $r;
+}
+
+for (['apply close', 'request_outcome_unknown'],
+     ['apply status=500', 'request_outcome_unknown'],
+     ['apply status=201 header=X-Accel-Redirect:/missing.html',
+      'response_not_kept'])
+{
+    my ($script, $error) = @$_;
+    my ($key, $before) = (new_key(), posts());
+
+    isnt(post('/plain/o', $key, {}, $script)->{status}, 201, $script);
+    my $r = settled_post('/plain/o', $key, {}, 'apply status=201');
+    is(error_of($r), $error, 'is not carried out again');
+    is(posts() - $before, 1, 'it was sent once');
+}
+
+my $key = new_key();
+is(post('/plain/o', $key, {}, 'status=403')->{status}, 200, 'refused: a page');
+is(settled_post('/plain/o', $key, {}, 'apply status=201')->{status}, 201,
+   'is not the response to the key');
+
+$key = new_key();
+is(post('/dead/o', $key, {})->{status}, 200, 'nothing was sent: a page');
+is(replayed(settled_post('/dead/o', $key, {})), 'no', 'nor is that');
+
+$key = new_key();
+for (1, 2) {
+    my $r = http('POST', '/plain/o', chunked => 500, body => 'x' x 500,
+                 headers => ["Idempotency-Key: $key"]);
+    is("$r->{status} " . replayed($r), '200 no', 'a body above the limit');
+}
+is(settled_post('/plain/o', $key, {}, 'apply status=201')->{status}, 201,
+   'has claimed no key');
+
+set_doc('/plain/2', { n => 0 });
+my @key = ('Idempotency-Key: ' . new_key());
+is(PATCH('/plain/2', { n => 1 }, @key, 'X-Up-Write: apply close')->{status},
+   503, 'a write, too');
+my $r;
+until_true {
+    $r = PATCH('/plain/2', { n => 1 }, @key);
+    error_of($r) ne 'request_in_progress';
+};
+is(error_of($r), 'request_outcome_unknown', 'is not carried out again');
+
+
 === a client that goes away
 --- config
     location / {
@@ -506,6 +616,60 @@ PUT('/plain/lww/1', { n => 1, base_version => $v }, @key,
 $r = PUT('/plain/lww/1', { n => 1, base_version => $v }, @key);
 is($r->{status}, 409, 'where a stale write passes');
 is(error_of($r), 'request_outcome_unknown', 'it is not sent again');
+
+
+=== a guarded write of unknown outcome without a version
+--- config
+    location / {
+        conflict version;
+        conflict_quarantine 100ms;
+        conflict_idempotency on;
+        proxy_pass http://api;
+    }
+--- allow: prematurely closed
+--- steps
+set_doc('/plain/1', { n => 0 });
+
+for my $base ('If-Match: *', 'If-None-Match: "other"') {
+    my @key = ('Idempotency-Key: ' . new_key(), $base);
+    my $before = grep { $_->{path} eq '/plain/1' } journal();
+    my $r;
+
+    PATCH('/plain/1', { n => 1 }, @key, 'X-Up-Write: apply status=500');
+
+    until_true {
+        $r = PATCH('/plain/1', { n => 1 }, @key);
+        (error_of($r) // '') ne 'request_in_progress' && $r->{status} != 503;
+    };
+
+    is(error_of($r), 'request_outcome_unknown', "$base does not tell");
+    is((grep { $_->{path} eq '/plain/1' } journal()) - $before, 1,
+       'it was sent once');
+}
+
+
+=== report mode
+--- config
+    location / {
+        conflict version report;
+        conflict_max_body 1k;
+        conflict_idempotency on;
+        proxy_pass http://api;
+    }
+--- steps
+set_doc('/plain/1', { n => 0 });
+my @key = ('Idempotency-Key: ' . new_key());
+my $r;
+
+is(PUT('/plain/1', { n => 'x' x 2000 }, @key)->{status}, 204, 'a large body');
+
+until_true {
+    $r = PUT('/plain/1', { n => 'y' x 2000 }, @key);
+    (error_of($r) // '') ne 'request_in_progress';
+};
+is(error_of($r), 'idempotency_key_reused', 'of which each byte counts');
+
+is(replayed(PUT('/plain/1', { n => 'x' x 2000 }, @key)), 'true', 'replayed');
 
 
 === a store that is down

@@ -370,8 +370,6 @@ ngx_http_conflict_directive_policy_store_zone(ngx_conf_t *cf,
 }
 
 
-/* the size after the first "skip" bytes of a parameter */
-
 /* the size of another zone of the store */
 
 static ngx_int_t
@@ -399,6 +397,8 @@ ngx_http_conflict_directive_policy_store_size(ngx_conf_t *cf,
     return NGX_ERROR;
 }
 
+
+/* the size after the first "skip" bytes of a parameter */
 
 static ngx_int_t
 ngx_http_conflict_directive_policy_zone_size(ngx_conf_t *cf, ngx_str_t *value,

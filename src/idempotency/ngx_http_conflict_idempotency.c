@@ -13,6 +13,11 @@
 
 #define NGX_HTTP_CONFLICT_IDEMPOTENCY_LOG  10000    /* msec */
 
+/* preconditions that are false once the write was carried out */
+
+#define NGX_HTTP_CONFLICT_IDEMPOTENCY_BASES                                   \
+    (CONFLICT_BASE|CONFLICT_CHAIN|CONFLICT_IF_MATCH|CONFLICT_IF_NONE_ANY)
+
 
 static ngx_http_conflict_state_e ngx_http_conflict_idempotency_next(
     ngx_http_conflict_ctx_t *ctx);
@@ -316,7 +321,7 @@ ngx_http_conflict_idempotency_found(ngx_http_conflict_ctx_t *ctx)
 /*
  * A write with a base is checked by that, as without a key: if it was carried
  * out, its base is stale.  It takes the claim over.  Where a stale write may
- * pass, and without a base, nothing can tell.
+ * pass, and without a base, nothing can tell; nor can "If-Match: *".
  */
 
 static ngx_http_conflict_state_e
@@ -324,8 +329,9 @@ ngx_http_conflict_idempotency_unknown(ngx_http_conflict_ctx_t *ctx)
 {
     ngx_http_conflict_idempotency_t  *idem;
 
-    if (!ctx->write || ctx->op->in.pre.kinds == 0 || ctx->conf->report
-        || ctx->conf->policy <= CONFLICT_CLIENT_WINS)
+    if (!ctx->write || ctx->conf->report
+        || ctx->conf->policy <= CONFLICT_CLIENT_WINS
+        || !(ctx->op->in.pre.kinds & NGX_HTTP_CONFLICT_IDEMPOTENCY_BASES))
     {
         return ngx_http_conflict_idempotency_refuse(ctx,
                                           NGX_HTTP_CONFLICT_ANSWER_KEY_UNKNOWN,
@@ -339,6 +345,27 @@ ngx_http_conflict_idempotency_unknown(ngx_http_conflict_ctx_t *ctx)
     ngx_http_conflict_idempotency_renew(&idem->timer);
 
     return NGX_HTTP_CONFLICT_STATE_STORE_BEGIN;
+}
+
+
+ngx_http_conflict_state_e
+ngx_http_conflict_idempotency_redirected(ngx_http_conflict_ctx_t *ctx)
+{
+    ngx_http_conflict_state_e  next;
+
+    if (ctx->idempotency) {
+        ngx_http_conflict_idempotency_record_redirect(ctx->request, ctx);
+    }
+
+    next = ngx_http_conflict_pass_again(ctx);
+
+    if (ctx->idempotency && next == NGX_HTTP_CONFLICT_STATE_RESPOND) {
+        /* it may be done, and is not sent again */
+        ngx_http_conflict_idempotency_settle(ctx,
+                                        NGX_HTTP_CONFLICT_IDEMPOTENCY_UNKNOWN);
+    }
+
+    return next;
 }
 
 

@@ -47,6 +47,7 @@ struct ngx_http_conflict_idempotency_s {
     size_t                   size;         /* allocated */
     unsigned                 asked:1;      /* the store, whether it is new */
     unsigned                 claimed:1;    /* and not released, nor settled */
+    unsigned                 done:1;       /* before a redirect to a page */
     unsigned                 judged:1;     /* by the response header */
     unsigned                 capturing:1;  /* the body of the response */
     unsigned                 gone:1;       /* the client, meanwhile */
@@ -70,6 +71,10 @@ ngx_http_conflict_state_e ngx_http_conflict_idempotency_body(
 ngx_http_conflict_state_e ngx_http_conflict_idempotency_claim(
     ngx_http_conflict_ctx_t *ctx);
 ngx_http_conflict_state_e ngx_http_conflict_idempotency_claimed(
+    ngx_http_conflict_ctx_t *ctx);
+
+/* State: after an internal redirect; also of a write without a key. */
+ngx_http_conflict_state_e ngx_http_conflict_idempotency_redirected(
     ngx_http_conflict_ctx_t *ctx);
 
 /* At the end of the request: what is not settled becomes so. */
@@ -111,9 +116,20 @@ ngx_int_t ngx_http_conflict_idempotency_record_body(ngx_http_request_t *r,
 ngx_int_t ngx_http_conflict_idempotency_record_sent(ngx_http_request_t *r,
     ngx_http_conflict_ctx_t *ctx, ngx_chain_t *in, ngx_int_t rc);
 
-/* What an entry says of a request with this status; 0: not carried out. */
+/*
+ * What an entry says of a request whose response header has this status; that
+ * is 0 if there is none.  Returns 0 if the request was not carried out.
+ */
 u_char ngx_http_conflict_idempotency_record_judge(ngx_http_request_t *r,
-    ngx_http_conflict_ctx_t *ctx, ngx_uint_t status);
+    ngx_http_conflict_ctx_t *ctx, ngx_uint_t shown);
+
+/*
+ * After an internal redirect, before the request is passed again.  If it has
+ * become a GET, what follows is a page, whose status and upstream do not tell
+ * what was done.
+ */
+void ngx_http_conflict_idempotency_record_redirect(ngx_http_request_t *r,
+    ngx_http_conflict_ctx_t *ctx);
 
 
 /* The content handler that answers with the entry that was found. */

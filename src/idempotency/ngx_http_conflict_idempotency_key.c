@@ -15,8 +15,8 @@
 #define NGX_HTTP_CONFLICT_IDEMPOTENCY_KEY_MIN  20   /* of an unknown caller */
 
 
-static void ngx_http_conflict_idempotency_key_credentials(
-    ngx_http_request_t *r, ngx_sha1_t *sha1);
+static void ngx_http_conflict_idempotency_key_fields(ngx_http_request_t *r,
+    ngx_sha1_t *sha1, const ngx_str_t *names);
 static ngx_uint_t ngx_http_conflict_idempotency_key_known(
     ngx_http_request_t *r, ngx_str_t *user);
 static ngx_uint_t ngx_http_conflict_idempotency_key_is_credential(
@@ -165,13 +165,16 @@ ngx_http_conflict_idempotency_key_scope(ngx_http_request_t *r,
 
     ngx_http_conflict_idempotency_key_field(&sha1, &idem->key);
     ngx_http_conflict_idempotency_key_field(&sha1, &ctx->method_name);
+    ngx_http_conflict_idempotency_key_fields(r, &sha1,
+                                             ngx_http_conflict_method_fields);
     ngx_http_conflict_idempotency_key_field(&sha1, &r->unparsed_uri);
     ngx_http_conflict_idempotency_key_field(&sha1, &cscf->server_name);
     ngx_http_conflict_idempotency_key_field(&sha1, &r->headers_in.server);
     ngx_http_conflict_idempotency_key_field(&sha1, &user);
 
     if (user.len == 0) {
-        ngx_http_conflict_idempotency_key_credentials(r, &sha1);
+        ngx_http_conflict_idempotency_key_fields(r, &sha1,
+                                     ngx_http_conflict_idempotency_credentials);
     }
 
     idem->partition.len = sizeof("idempotency:") - 1
@@ -200,7 +203,8 @@ ngx_http_conflict_idempotency_key_scope(ngx_http_request_t *r,
                                           &r->headers_in.content_type->value);
     }
 
-    ngx_http_conflict_idempotency_key_credentials(r, &sha1);
+    ngx_http_conflict_idempotency_key_fields(r, &sha1,
+                                     ngx_http_conflict_idempotency_credentials);
 
     (void) ngx_http_conflict_idempotency_key_digest(idem->fingerprint, &sha1);
 
@@ -208,10 +212,13 @@ ngx_http_conflict_idempotency_key_scope(ngx_http_request_t *r,
 }
 
 
+/* those of the request that have one of these names */
+
 static void
-ngx_http_conflict_idempotency_key_credentials(ngx_http_request_t *r,
-    ngx_sha1_t *sha1)
+ngx_http_conflict_idempotency_key_fields(ngx_http_request_t *r,
+    ngx_sha1_t *sha1, const ngx_str_t *names)
 {
+    ngx_str_t         name;
     ngx_uint_t        i;
     ngx_list_part_t  *part;
     ngx_table_elt_t  *h;
@@ -221,8 +228,12 @@ ngx_http_conflict_idempotency_key_credentials(ngx_http_request_t *r,
 
         for (i = 0; i < part->nelts; i++) {
 
-            if (ngx_http_conflict_idempotency_key_is_credential(&h[i].key)) {
-                ngx_http_conflict_idempotency_key_field(sha1, &h[i].key);
+            if (ngx_http_conflict_header_listed(&h[i].key, names)) {
+                /* in HTTP/2 names are in lower case */
+                name.data = h[i].lowcase_key;
+                name.len = h[i].key.len;
+
+                ngx_http_conflict_idempotency_key_field(sha1, &name);
                 ngx_http_conflict_idempotency_key_field(sha1, &h[i].value);
             }
         }

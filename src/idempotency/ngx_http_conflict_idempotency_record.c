@@ -11,6 +11,7 @@
 #include "latest/ngx_http_conflict_latest.h"
 
 
+static u_char ngx_http_conflict_idempotency_record_status(ngx_uint_t status);
 static void ngx_http_conflict_idempotency_record_line(
     ngx_http_request_t *r, ngx_str_t *fields, size_t *size, u_char kind,
     ngx_str_t *name, ngx_str_t *value);
@@ -41,34 +42,56 @@ static const ngx_str_t  ngx_http_conflict_idempotency_omitted[] = {
 
 u_char
 ngx_http_conflict_idempotency_record_judge(ngx_http_request_t *r,
-    ngx_http_conflict_ctx_t *ctx, ngx_uint_t status)
+    ngx_http_conflict_ctx_t *ctx, ngx_uint_t shown)
 {
-    ngx_uint_t  sent, last;
+    u_char      what;
+    ngx_uint_t  sent, status;
 
     if (!ctx->pass.forwarded) {
         return 0;
     }
 
-    if (r->upstream != ctx->pass.upstream) {
+    status = shown;
+    sent = 1;
 
+    if (!ctx->idempotency->done && r->upstream != ctx->pass.upstream) {
         (void) ngx_http_conflict_upstream_attempts(r, ctx->pass.first_attempt,
-                                                   &sent, &last);
-
-        if (sent == 0) {
-            return ctx->lease.redirected
-                   ? NGX_HTTP_CONFLICT_IDEMPOTENCY_UNKNOWN : 0;
-        }
-
-        if (sent > 1) {
-            return NGX_HTTP_CONFLICT_IDEMPOTENCY_UNKNOWN;
-        }
-
-        status = last;
+                                                   &sent, &status);
     }
 
+    what = (sent == 0) ? 0
+                       : ngx_http_conflict_idempotency_record_status(status);
+
+    if (ctx->idempotency->done) {
+        return (what == NGX_HTTP_CONFLICT_IDEMPOTENCY_KEPT)
+               ? what : NGX_HTTP_CONFLICT_IDEMPOTENCY_NOT_KEPT;
+    }
+
+    if (sent > 1) {
+        return NGX_HTTP_CONFLICT_IDEMPOTENCY_UNKNOWN;
+    }
+
+    if (what == 0 && ctx->lease.redirected) {
+        /* by this upstream, but an earlier one may have done it */
+        return NGX_HTTP_CONFLICT_IDEMPOTENCY_UNKNOWN;
+    }
+
+    if (what == NGX_HTTP_CONFLICT_IDEMPOTENCY_KEPT
+        && ngx_http_conflict_idempotency_record_status(shown) != what)
+    {
+        /* nginx has no response header, or one of an error of its own */
+        return NGX_HTTP_CONFLICT_IDEMPOTENCY_NOT_KEPT;
+    }
+
+    return what;
+}
+
+
+static u_char
+ngx_http_conflict_idempotency_record_status(ngx_uint_t status)
+{
     if (ngx_http_conflict_outcome_refused(status)) {
-        return ctx->lease.redirected ? NGX_HTTP_CONFLICT_IDEMPOTENCY_UNKNOWN
-                                     : 0;
+        return 0;
     }
 
     if (status < 200 || status >= 500
@@ -79,6 +102,39 @@ ngx_http_conflict_idempotency_record_judge(ngx_http_request_t *r,
     }
 
     return NGX_HTTP_CONFLICT_IDEMPOTENCY_KEPT;
+}
+
+
+void
+ngx_http_conflict_idempotency_record_redirect(ngx_http_request_t *r,
+    ngx_http_conflict_ctx_t *ctx)
+{
+    u_char                            what;
+    ngx_http_conflict_idempotency_t  *idem;
+
+    idem = ctx->idempotency;
+
+    if (!idem->claimed || idem->done || r->method == ctx->method) {
+        return;
+    }
+
+    if (r->upstream == ctx->pass.upstream && r->err_status < 400) {
+        /* a handler without an upstream has failed; "error_page ... =200" */
+        what = NGX_HTTP_CONFLICT_IDEMPOTENCY_UNKNOWN;
+
+    } else {
+        what = ngx_http_conflict_idempotency_record_judge(r, ctx,
+                                                          r->err_status);
+    }
+
+    if (what == NGX_HTTP_CONFLICT_IDEMPOTENCY_KEPT
+        || what == NGX_HTTP_CONFLICT_IDEMPOTENCY_NOT_KEPT)
+    {
+        idem->done = 1;
+        return;
+    }
+
+    ngx_http_conflict_idempotency_settle(ctx, what);
 }
 
 

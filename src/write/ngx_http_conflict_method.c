@@ -13,7 +13,7 @@
 static ngx_uint_t ngx_http_conflict_method_overridden(ngx_http_request_t *r);
 
 
-static const ngx_str_t  ngx_http_conflict_method_fields[] = {
+const ngx_str_t  ngx_http_conflict_method_fields[] = {
     ngx_string("x-http-method-override"),
     ngx_string("x-http-method"),
     ngx_string("x-method-override"),

@@ -215,6 +215,9 @@ ngx_int_t ngx_http_conflict_mergeable(ngx_http_request_t *r,
 ngx_http_conflict_kind_e ngx_http_conflict_method(ngx_http_request_t *r,
     ngx_http_conflict_loc_conf_t *nlcf);
 
+/* Fields by which a POST becomes a request of another method. */
+extern const ngx_str_t  ngx_http_conflict_method_fields[];
+
 /* Handler and header filter of a request that is not read, nor guarded. */
 ngx_int_t ngx_http_conflict_method_unchecked(ngx_http_request_t *r,
     ngx_http_conflict_ctx_t *ctx);

@@ -50,8 +50,6 @@ static ngx_http_conflict_state_e ngx_http_conflict_handler_receive_body(
     ngx_http_conflict_ctx_t *ctx);
 static ngx_http_conflict_state_e ngx_http_conflict_handler_check_request(
     ngx_http_conflict_ctx_t *ctx);
-static ngx_http_conflict_state_e ngx_http_conflict_handler_no_base(
-    ngx_http_conflict_ctx_t *ctx);
 static ngx_http_conflict_state_e ngx_http_conflict_handler_begin(
     ngx_http_conflict_ctx_t *ctx);
 static ngx_http_conflict_state_e ngx_http_conflict_handler_get_latest(
@@ -597,51 +595,7 @@ ngx_http_conflict_handler_check_request(ngx_http_conflict_ctx_t *ctx)
         return NGX_HTTP_CONFLICT_STATE_STORE_BEGIN;
     }
 
-    return ngx_http_conflict_handler_no_base(ctx);
-}
-
-
-static ngx_http_conflict_state_e
-ngx_http_conflict_handler_no_base(ngx_http_conflict_ctx_t *ctx)
-{
-    ngx_http_conflict_state_e    next;
-    ngx_http_conflict_answer_e   answer;
-    ngx_http_conflict_outcome_e  outcome;
-
-    if (ctx->conf->require) {
-
-        if (ngx_http_conflict_precondition_missing(ctx->request, ctx, &answer)
-            != NGX_OK)
-        {
-            return NGX_HTTP_CONFLICT_STATE_ERROR;
-        }
-
-        outcome = (answer == NGX_HTTP_CONFLICT_ANSWER_NO_BASE)
-                  ? NGX_HTTP_CONFLICT_OUTCOME_REQUIRED
-                  : NGX_HTTP_CONFLICT_OUTCOME_REJECTED;
-
-        next = ngx_http_conflict_respond(ctx, answer, outcome,
-                                         NGX_HTTP_CONFLICT_ACTION_REQUIRED);
-
-        if (next == NGX_HTTP_CONFLICT_STATE_RESPOND) {
-            return next;
-        }
-
-        /* report mode: the write takes a lease as any other */
-
-    } else if (ctx->body.opaque) {
-        /* it gets the lease of a write without a base, but may have one */
-        ctx->flow.outcome = NGX_HTTP_CONFLICT_OUTCOME_UNCHECKED;
-
-        if (ctx->body.has_member
-            || (ctx->body.encoded && !ctx->body.undeclared))
-        {
-            /* a base was sent, or probably was */
-            ctx->flow.action = NGX_HTTP_CONFLICT_ACTION_UNCHECKED;
-        }
-    }
-
-    return NGX_HTTP_CONFLICT_STATE_STORE_BEGIN;
+    return ngx_http_conflict_precondition_absent(ctx);
 }
 
 

@@ -356,6 +356,13 @@ ngx_int_t ngx_http_conflict_precondition_version(ngx_http_conflict_ctx_t *ctx,
 ngx_int_t ngx_http_conflict_precondition_missing(ngx_http_request_t *r,
     ngx_http_conflict_ctx_t *ctx, ngx_http_conflict_answer_e *answer);
 
+/*
+ * The next state of a write without a base: refused, or begun, perhaps noted as
+ * unchecked.
+ */
+ngx_http_conflict_state_e ngx_http_conflict_precondition_absent(
+    ngx_http_conflict_ctx_t *ctx);
+
 /* Sets ctx->flow.answer and ctx->flow.reason: the error and its position. */
 ngx_int_t ngx_http_conflict_precondition_bad_json(ngx_http_request_t *r,
     ngx_http_conflict_ctx_t *ctx, const char *what, size_t at);

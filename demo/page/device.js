@@ -37,6 +37,7 @@ export class Device {
         this.client = createClient({
             baseUrl: location.origin, device: name, rules,
             headers: { 'X-User': user }, member: 'base_version',
+            edited: 'X-Edited-At',
             storage: indexedDBStorage('demo-' + name),
             fetch: (url, options) => this.#fetch(url, options)
         });
@@ -168,6 +169,10 @@ export class Device {
     /* what somebody else has just done with the document */
 
     #hear({ type }) {
+        if (type === 'lock_asked') {
+            this.#locks.get(this.path)?.show();
+        }
+
         if (this.offline || !['changed', 'deleted'].includes(type)) {
             return;
         }
@@ -328,11 +333,16 @@ export class Device {
         this.#told = '';
 
         try {
-            if (held?.held) {
+            if (held?.held && held.waiting.length) {
+                await held.handOver();
+
+            } else if (held?.held) {
                 await held.release();
 
             } else {
-                this.#locks.set(path, await this.client.lock(path));
+                this.#locks.set(path, await this.client.lock(path, {
+                    onWaiting: () => this.#render()
+                }));
             }
 
         } catch (error) {
@@ -424,10 +434,11 @@ export class Device {
             save.disabled = !this.dirty || !view;
             lock.disabled = this.offline;
 
-            const held = !!this.#locks.get(this.path)?.held;
+            const own = this.#locks.get(this.path);
 
-            lock.setAttribute('aria-pressed', held);
-            say(lock, held ? 'Unlock' : 'Lock');
+            lock.setAttribute('aria-pressed', !!own?.held);
+            say(lock, !own?.held ? 'Lock' : own.waiting.length
+                ? `Hand over to ${own.waiting[0].user}` : 'Unlock');
         }
 
         const [tone, short, long] = this.#state();

@@ -8,6 +8,12 @@ export const policies = {
               + ' For drafts and preferences.',
         end: 'The last push shows, and the audit log has one entry.'
     },
+    edited: {
+        says: 'The later edit wins, whichever arrives last; the other one is'
+              + ' logged and kept. For devices that are offline for long.',
+        end: 'The edit that was saved last shows, in whichever order the'
+             + ' devices come online.'
+    },
     client_wins: {
         says: 'The client wins. A stale write passes, and is logged under'
               + ' this name. For clients that have merged already.',

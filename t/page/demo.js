@@ -308,6 +308,26 @@ async function passing(p) {
     await plain.locator('summary').click();
 }
 
+/* the later edit wins, even if it arrives first */
+
+async function edited(p) {
+    const { mobile, desktop } = p;
+
+    await p.round('edited');
+    await mobile.offline.check({ force: true });
+    await desktop.offline.check({ force: true });
+    await mobile.edit({ Text: 'edited first' });
+    await mobile.badge('1 edit queued');
+    await desktop.edit({ Text: 'edited last' });
+    await desktop.badge('1 edit queued');
+    await desktop.offline.uncheck({ force: true });
+    await p.server('text', 'edited last');
+    await mobile.offline.uncheck({ force: true });
+    await mobile.badge('not taken');
+    await p.server('text', 'edited last');
+    await p.log(['conflict_lww']);
+}
+
 /* an edit of an edit is no conflict, also after a reload */
 
 async function again(p) {
@@ -452,11 +472,14 @@ async function lock(p) {
     await p.look('lock');
     await mobile.edit({ Text: 'by the holder' });
     await p.server('text', 'by the holder');
-    await mobile.button('Unlock').click();
-    await p.fact('lock', 'nobody');
+    await mobile.button('Hand over to Bob').click();
     await desktop.badge('conflict');
     await desktop.button('Keep mine').click();
     await p.server('text', 'too early');
+    await desktop.button('Lock').click();
+    await p.fact('lock', 'Bob, desktop');
+    await desktop.button('Unlock').click();
+    await p.fact('lock', 'nobody');
 
     /* it is released with the page */
 
@@ -644,7 +667,7 @@ async function held(browser) {
         const p = await Page.open(browser, {
             viewport: { width: 1280, height: 900 } });
 
-        for (const part of [lww, passing, again, dropped, note, product,
+        for (const part of [lww, edited, passing, again, dropped, note, product,
                             lock, undo, typing, keyboard, played, words])
         {
             await part(p);

@@ -254,7 +254,9 @@ export class Device {
         } else if (!view) {
             this.refresh();
 
-        } else if (view.reason?.lock && view.state === 'queued' && !lock) {
+        } else if (view.reason?.lock && view.state === 'queued'
+                   && !this.holder)
+        {
             this.client.flush();
 
         } else if (!view.state && version !== null && version !== view.version

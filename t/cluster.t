@@ -66,14 +66,16 @@ sub one_of_each_half {
 
 sub move { http('MOVE', $_[0], headers => ["Destination: $_[1]", @_[2 .. $#_]]) }
 
-# a resource at each of the masters, by port
+# a resource at each of the masters, by port; a test that makes the nodes
+# disagree on a slot has a directory, and so slots, of its own
 
 sub one_each {
+    my ($directory) = (@_, '/plain');
     my %at;
 
     for my $n (1 .. 100) {
-        my ($port) = cluster_node(redis_key("/plain/$n"), @nodes);
-        $at{$port} ||= "/plain/$n";
+        my ($port) = cluster_node(redis_key("$directory/$n"), @nodes);
+        $at{$port} ||= "$directory/$n";
         last if keys %at == 3;
     }
 
@@ -203,7 +205,7 @@ for my $path (@paths) {
 
 === a slot is moved to another node while it is written
 --- steps
-my %at = one_each();
+my %at = one_each('/plain/moving');
 my ($from, $to) = sort keys %at;
 my $path = $at{$from};
 
@@ -254,7 +256,7 @@ is(scalar(grep { $_->{body} =~ /"n":3/ } journal()), 1, 'no write twice');
 
 === two nodes that send to each other
 --- steps
-my %at = one_each();
+my %at = one_each('/plain/apart');
 my ($one, $two) = sort keys %at;
 my $path = $at{$one};
 my $slot = redis($one, 'CLUSTER', 'KEYSLOT', redis_key($path));
@@ -297,7 +299,7 @@ ok(settled($path), 'so does this one, when it is somewhere');
 
 === a commit while its slot is between two nodes
 --- steps
-my %at = one_each();
+my %at = one_each('/plain/between');
 my ($from, $to) = sort keys %at;
 my $path = $at{$from};
 

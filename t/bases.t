@@ -82,6 +82,27 @@ is(word(typed('/plain/a', 'text/plain', '[2]')), 'passed',
    'an array without a base');
 
 
+=== the same again, in other pieces
+--- config
+    location / {
+        conflict version;
+        proxy_pass http://api;
+    }
+--- steps
+for my $sent ([0, 7], [7, 0], [7, 100]) {
+    set_doc('/plain/1', { n => 1 });
+
+    my $v = version(GET('/plain/1'));
+    my @results = map {
+        http('PUT', '/plain/1', body => qq({"text":"abc","base_version":$v}),
+             chunked => $_)
+    } @$sent;
+
+    is(join(' ', map { word($_) } @results), 'passed replayed',
+       "in pieces of @$sent bytes");
+}
+
+
 === without any Content-Type
 --- config
     location / {

@@ -240,7 +240,9 @@ typedef struct {
     conflict_scan_t               *edited;       /* the same, for the time of
                                                     the edit */
     conflict_json_rc_e             edited_error;
-    conflict_hash_t                hash;
+    conflict_hash_t               *hash;         /* NULL: in one piece */
+    uint64_t                       sum;          /* hash of the body; 0: empty,
+                                                    or not read yet */
     conflict_hash_t               *whole;        /* of every byte, whatever the
                                                     size; NULL: not needed */
     off_t                          size;

@@ -26,6 +26,8 @@ static ngx_int_t ngx_http_conflict_request_body_filter(ngx_http_request_t *r,
     ngx_chain_t *in);
 static void ngx_http_conflict_request_body_feed(ngx_http_conflict_ctx_t *ctx,
     u_char *data, size_t len);
+static void ngx_http_conflict_request_body_hash(ngx_http_conflict_ctx_t *ctx,
+    u_char *data, size_t len);
 static void ngx_http_conflict_request_body_detect(
     ngx_http_conflict_ctx_t *ctx, u_char *data, size_t len);
 static ngx_int_t ngx_http_conflict_request_body_scan_chain(
@@ -103,10 +105,7 @@ ngx_http_conflict_request_body_read(ngx_http_request_t *r,
         conflict_scan_init(body->edited, nlcf->edited->pointer);
     }
 
-    if (json || ctx->op->in.pre.kinds) {
-        conflict_hash_init(&body->hash, 0);
-        body->hashed = 1;
-    }
+    body->hashed = (json || ctx->op->in.pre.kinds);
 
     /* scanned by the filter, or at the end if another module has read it */
     body->reading = (r->request_body == NULL);
@@ -249,6 +248,10 @@ ngx_http_conflict_request_body_handler(ngx_http_request_t *r)
     body->reading = 0;
     body->done = 1;
 
+    if (body->hash) {
+        body->sum = conflict_hash_final(body->hash);
+    }
+
     if (body->size == 0) {
         body->empty = 1;
         body->opaque = 0;
@@ -333,7 +336,7 @@ ngx_http_conflict_request_body_feed(ngx_http_conflict_ctx_t *ctx, u_char *data,
     }
 
     if (body->hashed) {
-        conflict_hash_update(&body->hash, data, len);
+        ngx_http_conflict_request_body_hash(ctx, data, len);
     }
 
     if (body->json && body->error == CONFLICT_JSON_OK) {
@@ -343,6 +346,45 @@ ngx_http_conflict_request_body_feed(ngx_http_conflict_ctx_t *ctx, u_char *data,
     if (body->edited && body->edited_error == CONFLICT_JSON_OK) {
         body->edited_error = conflict_scan_feed(body->edited, data, len);
     }
+}
+
+
+/*
+ * Most bodies arrive in one piece, for which no state is needed.  Without
+ * memory there is no hash, so a retry of the write is not recognized.
+ */
+
+static void
+ngx_http_conflict_request_body_hash(ngx_http_conflict_ctx_t *ctx, u_char *data,
+    size_t len)
+{
+    ngx_http_request_t        *r;
+    ngx_http_conflict_body_t  *body;
+
+    r = ctx->request;
+    body = &ctx->body;
+
+    if (body->size == (off_t) len) {
+
+        /* the first piece; the length of a chunked body grows as it is read */
+
+        if (!r->headers_in.chunked
+            && r->headers_in.content_length_n == (off_t) len)
+        {
+            body->sum = conflict_hash_64(data, len, 0);
+            return;
+        }
+
+        body->hash = ngx_palloc(r->pool, sizeof(conflict_hash_t));
+        if (body->hash == NULL) {
+            body->hashed = 0;
+            return;
+        }
+
+        conflict_hash_init(body->hash, 0);
+    }
+
+    conflict_hash_update(body->hash, data, len);
 }
 
 

@@ -28,7 +28,7 @@ ngx_http_conflict_fingerprint(ngx_http_request_t *r,
     ngx_str_t               *key, *value;
     ngx_uint_t               nameless;
     ngx_table_elt_t         *h[3];
-    conflict_hash_t         *hash;
+    conflict_hash_t         *hash, fields;
     ngx_http_conflict_op_t  *op;
 
     op = ctx->op;
@@ -56,7 +56,9 @@ ngx_http_conflict_fingerprint(ngx_http_request_t *r,
 
     ctx->caller.nameless = nameless;
 
-    hash = &ctx->body.hash;
+    hash = &fields;
+
+    conflict_hash_init(hash, ctx->body.sum);
 
     conflict_hash_field(hash, r->method_name.data, r->method_name.len);
 

@@ -4,6 +4,7 @@
 
 BEGIN { push @INC, 't/lib'; $ENV{TEST_CONFLICT_STORE} = 'redis' }
 use Conflict;
+use Conflict::Many;
 use Test::Nginx::Socket 'no_plan';
 
 # nginx reaches Redis by a wire that the tests can cut
@@ -776,7 +777,14 @@ begun($before + 1);
 
 redis_stop($::redis);
 until_true { log_count(qr/is down/) };
-PUT('/plain/2', { n => $_, base_version => 5 }) for 1 .. 2100;
+
+# before the lease ends, and before the first line is given up
+
+my $n = 0;
+my $body = '{"n":1,"base_version":5}';
+many(16, sub { $n++ < 2100 ? { method => 'PUT', uri => '/plain/2',
+                               body => $body }
+                           : undef }, sub { });
 
 my $lines = log_count(qr/audit stream: the server is down, \d+ in this process so far/);
 cmp_ok($lines, '>=', 1, 'it is told that lines are lost');

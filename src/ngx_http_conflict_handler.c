@@ -374,8 +374,18 @@ ngx_http_conflict_handler_create_ctx(ngx_http_request_t *r,
         return NULL;
     }
 
-    if (ctx->idempotency) {
-        ctx->flow.state = NGX_HTTP_CONFLICT_STATE_KEY_START;
+    if (ctx->idempotency == NULL) {
+        return ctx;
+    }
+
+    ctx->flow.state = NGX_HTTP_CONFLICT_STATE_KEY_START;
+
+    if (ctx->target.key.len == 0) {
+        /* not guarded, but sent once: such as a POST to a collection */
+        ctx->kind = NGX_HTTP_CONFLICT_KIND_KEYED;
+        ctx->write = 0;
+        ctx->target.resource = r->uri;
+        ctx->target.key = r->uri;
     }
 
     return ctx;

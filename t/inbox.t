@@ -501,6 +501,52 @@ $r = take($id, 'mine', "If-Match: \"$v\"", ann());
 is($r->{status}, 204, 'guarded again');
 
 
+=== a location that leads to the guarded one
+--- more
+    location /plain/ {
+        root html;
+        try_files $uri @api;
+    }
+    location @api {
+        conflict version hold;
+        proxy_pass http://api;
+    }
+    location @open {
+        proxy_pass http://api;
+    }
+--- allow: a held body was not written
+--- steps
+my ($id, $v) = refused('/plain/1', ann());
+my $n = journal();
+
+# to one that is not guarded, and to a file
+
+edit_conf('try_files \$uri \@api', 'try_files $uri @open');
+reload();
+is(take($id, 'mine', "If-Match: \"$v\"", ann())->{status}, 404,
+   'not written unguarded');
+
+mkdir servroot() . '/html';
+open my $file, '>', servroot() . '/html/page' or die $!;
+close $file;
+
+edit_conf('try_files \$uri \@open', 'try_files /page @api');
+reload();
+is(take($id, 'mine', "If-Match: \"$v\"", ann())->{status}, 404,
+   'nor to a file');
+is(scalar(() = journal()), $n, 'indeed');
+
+edit_conf('try_files /page', 'try_files $uri');
+reload();
+
+my $lines = log_count('was not written');
+
+$v = item($id, ann())->{version} || version(GET('/plain/1', ann()));
+is(take($id, 'mine', "If-Match: \"$v\"", ann())->{status}, 204, 'guarded');
+is(json(GET('/plain/1'))->{n}, 3, 'and written');
+is(log_count('was not written'), $lines, 'nothing is logged then');
+
+
 === auth_request asks again
 --- more
     location /asked/ {

@@ -443,7 +443,8 @@ ngx_http_conflict_inbox_endpoint_index(ngx_http_conflict_ctx_t *ctx)
 
     return inbox->conf->inbox_all
            ? ngx_http_conflict_hold_index(r->pool, name, 'a', NULL)
-           : ngx_http_conflict_hold_user(r, name, &ctx->caller.user);
+           : ngx_http_conflict_hold_index_user(r, name,
+                                               &ctx->caller.user);
 }
 
 

@@ -66,7 +66,7 @@ ngx_http_conflict_filter_header(ngx_http_request_t *r)
     }
 
     if (ctx == NULL
-        || (ctx->op == NULL && ctx->kind != NGX_HTTP_CONFLICT_KIND_POST))
+        || (ctx->op == NULL && ctx->kind < NGX_HTTP_CONFLICT_KIND_POST))
     {
         return ngx_http_next_header_filter(r);
     }
@@ -115,7 +115,7 @@ ngx_http_conflict_filter_header(ngx_http_request_t *r)
         rc = ngx_http_conflict_filter_write(r, ctx);
         break;
 
-    default: /* NGX_HTTP_CONFLICT_KIND_POST, UNCHECKED */
+    default: /* NGX_HTTP_CONFLICT_KIND_POST, UNCHECKED, KEYED */
         rc = ngx_http_conflict_method_header(r, ctx);
     }
 

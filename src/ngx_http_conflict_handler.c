@@ -42,6 +42,7 @@ static ngx_int_t ngx_http_conflict_handler_enter(ngx_http_request_t *r,
     ngx_http_conflict_kind_e kind);
 static ngx_int_t ngx_http_conflict_handler_resolve(ngx_http_request_t *r,
     ngx_http_conflict_ctx_t *ctx);
+static ngx_int_t ngx_http_conflict_handler_unguarded(ngx_http_request_t *r);
 static ngx_int_t ngx_http_conflict_handler_run(ngx_http_request_t *r,
     ngx_http_conflict_ctx_t *ctx);
 static ngx_http_conflict_state_e ngx_http_conflict_handler_parse_headers(
@@ -374,8 +375,18 @@ ngx_http_conflict_handler_create_ctx(ngx_http_request_t *r,
         return NULL;
     }
 
-    if (ctx->idempotency) {
-        ctx->flow.state = NGX_HTTP_CONFLICT_STATE_KEY_START;
+    if (ctx->idempotency == NULL) {
+        return ctx;
+    }
+
+    ctx->flow.state = NGX_HTTP_CONFLICT_STATE_KEY_START;
+
+    if (ctx->target.key.len == 0) {
+        /* not guarded, but sent once: such as a POST to a collection */
+        ctx->kind = NGX_HTTP_CONFLICT_KIND_KEYED;
+        ctx->write = 0;
+        ctx->target.resource = r->uri;
+        ctx->target.key = r->uri;
     }
 
     return ctx;
@@ -450,6 +461,17 @@ ngx_http_conflict_handler_resolve(ngx_http_request_t *r,
         }
     }
 
+    /* "try_files" may lead on to a location that is guarded */
+
+    r->content_handler = ngx_http_conflict_handler_unguarded;
+
+    return NGX_DECLINED;
+}
+
+
+static ngx_int_t
+ngx_http_conflict_handler_unguarded(ngx_http_request_t *r)
+{
     ngx_log_error(NGX_LOG_ERR, r->connection->log, 0,
                   "conflict inbox: a held body was not written, its target is "
                   "not guarded in this store any more: \"%V\"",

@@ -727,3 +727,62 @@ is(posts() - $before, 2, 'it is carried out again');
 my ($key, $before) = (new_key(), posts());
 post('/plain/o', $key, {}, 'apply status=201') for 1, 2;
 is(posts() - $before, 2, 'sends each');
+
+
+=== a request without a resource, as conflict_key has none
+--- http_config
+    map $uri $note {
+        ~^/plain/(?<n>\d+)$ note:$n;
+        default '';
+    }
+--- config
+    location / {
+        conflict version;
+        conflict_key $note;
+        conflict_idempotency required;
+        conflict_lease 300ms;
+        proxy_pass http://api;
+    }
+    location = /status { conflict_status json; }
+--- steps
+my $made = 'apply status=201 header=ETag:"e1"';
+
+for my $method ('POST', 'PUT', 'PATCH') {
+    my ($key, $before) = (new_key(), scalar seen());
+
+    my @r = map { http($method, '/plain/notes', body => { text => 'milk' },
+                       headers => ["Idempotency-Key: $key",
+                                   "X-Up-Write: $made"]) } 1 .. 3;
+
+    is(seen() - $before, 1, "$method: sent once");
+    is(join(' ', map { $_->{status} } @r), '201 201 201', 'and answered');
+    is(join(' ', map { replayed($_) } @r), 'no true true', 'alike');
+    is(header($r[0], 'Conflict'), undef, 'it is not guarded');
+    is(header($r[$_], 'ETag'), '"e1"', 'so the tag is that of the API')
+        for 0, 1;
+
+    is(error_of(http($method, '/plain/notes', body => { text => 'tea' },
+                     headers => ["Idempotency-Key: $key"])),
+       'idempotency_key_reused', 'other bytes');
+}
+
+is(error_of(post('/plain/notes', undef, {})), 'idempotency_key_required',
+   'it needs a key');
+
+my ($key, $before) = (new_key(), posts());
+
+is(post('/plain/notes', $key, {}, 'status=422')->{status}, 422, 'refused');
+is(post('/plain/notes', $key, {}, 'apply status=500')->{status}, 500,
+   'is carried out, with an error');
+is(error_of(post('/plain/notes', $key, {})), 'request_outcome_unknown',
+   'which is not done again');
+is(posts() - $before, 2, 'sent twice');
+
+# it is counted as little as without a key
+
+is(json(http('GET', '/status'))->{totals}{not_checked}{unguarded}, 0,
+   'not counted');
+
+is(PUT('/plain/1', { n => 1 })->{status}, 201, 'what has a resource');
+like(header(GET('/plain/1'), 'Conflict'), qr/^passed;version=\d+$/,
+     'is guarded');

@@ -293,6 +293,79 @@ do {
 is_deeply(\@found, \@ids, 'page by page');
 
 
+=== each server has users of its own
+--- http_config
+    server {
+        listen 127.0.0.1:$TEST_NGINX_PORT2;
+        server_name other;
+        conflict_user $http_x_user;
+        location / { conflict version hold; proxy_pass http://api; }
+        location = /inbox { conflict_inbox; }
+        location = /admin { conflict_inbox all; }
+    }
+    server {
+        listen 127.0.0.1:$TEST_NGINX_FCGI_PORT;
+        server_name localhost;
+        conflict_user $http_x_user;
+        location / { conflict version hold; proxy_pass http://api; }
+        location = /inbox { conflict_inbox; }
+    }
+--- steps
+my ($id, $v) = refused('/plain/1', ann());
+my $nobody = refused_by('/plain/2');
+
+my @there = (port => $ENV{TEST_NGINX_PORT2});
+my @ann = (headers => [ann(), "If-Match: \"$v\""]);
+
+is_deeply(json(http('GET', '/inbox', @there, @ann))->{items}, [],
+          'ann of another server has no items');
+
+for my $item ($id, $nobody) {
+    my $uri = "/inbox?id=$item";
+
+    for ('GET', 'HEAD', 'DELETE') {
+        is(http($_, $uri, @there, @ann)->{status}, 404, "there is none: $_");
+    }
+
+    for ('mine', 'theirs', 'merged') {
+        my $r = http('POST', "$uri&take=$_", body => {}, @there, @ann);
+
+        is($r->{status}, 404, "nor is it resolved: $_");
+        is(json($r)->{detail}, undef, 'nor told that it exists');
+    }
+}
+
+# what one has lost does not evict what the other has
+
+for my $port (undef, $ENV{TEST_NGINX_PORT2}) {
+    my @here = defined $port ? (port => $port) : ();
+
+    for my $n (1 .. 9) {
+        http('PUT', '/plain/3', @here, headers => [ann()],
+             body => { n => $n, base_version => 1 });
+    }
+}
+
+is(scalar(inbox_of('/inbox?resource=/plain/3', ann())), 9,
+   'a path is another resource there');
+
+my @all = grep { $_->{resource} eq '/plain/3' }
+          @{ json(http('GET', '/admin?limit=100', @there))->{items} };
+is(scalar @all, 18, 'administrators see all');
+
+is(http('POST', "/admin?id=$id&take=mine", @there, @ann)->{status}, 404,
+   'but resolve those of their server');
+
+# a block with the same name is the same server
+
+my @same = (port => $ENV{TEST_NGINX_FCGI_PORT});
+
+is(json(http('GET', "/inbox?id=$id", @same, @ann))->{theirs}{n}, 2,
+   'the same API at another port');
+is(http('POST', "/inbox?id=$id&take=mine", @same, @ann)->{status}, 204,
+   'which resolves it');
+
+
 === hostile requests
 --- steps
 my ($id, $v) = refused('/plain/1', ann());
@@ -426,6 +499,52 @@ reload();
 $v = item($id, ann())->{version} || version(GET('/closed/plain/1', ann()));
 $r = take($id, 'mine', "If-Match: \"$v\"", ann());
 is($r->{status}, 204, 'guarded again');
+
+
+=== a location that leads to the guarded one
+--- more
+    location /plain/ {
+        root html;
+        try_files $uri @api;
+    }
+    location @api {
+        conflict version hold;
+        proxy_pass http://api;
+    }
+    location @open {
+        proxy_pass http://api;
+    }
+--- allow: a held body was not written
+--- steps
+my ($id, $v) = refused('/plain/1', ann());
+my $n = journal();
+
+# to one that is not guarded, and to a file
+
+edit_conf('try_files \$uri \@api', 'try_files $uri @open');
+reload();
+is(take($id, 'mine', "If-Match: \"$v\"", ann())->{status}, 404,
+   'not written unguarded');
+
+mkdir servroot() . '/html';
+open my $file, '>', servroot() . '/html/page' or die $!;
+close $file;
+
+edit_conf('try_files \$uri \@open', 'try_files /page @api');
+reload();
+is(take($id, 'mine', "If-Match: \"$v\"", ann())->{status}, 404,
+   'nor to a file');
+is(scalar(() = journal()), $n, 'indeed');
+
+edit_conf('try_files /page', 'try_files $uri');
+reload();
+
+my $lines = log_count('was not written');
+
+$v = item($id, ann())->{version} || version(GET('/plain/1', ann()));
+is(take($id, 'mine', "If-Match: \"$v\"", ann())->{status}, 204, 'guarded');
+is(json(GET('/plain/1'))->{n}, 3, 'and written');
+is(log_count('was not written'), $lines, 'nothing is logged then');
 
 
 === auth_request asks again

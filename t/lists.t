@@ -451,6 +451,31 @@ is($r->{body}, '{"data":[{"id":1,"n":1}]}', 'off');
 like(header($r, 'ETag'), qr/^"\d+\.l/, 'with the tag of the upstream');
 
 
+=== a list among its items
+--- config
+    location /plain/ {
+        conflict version;
+        proxy_pass http://api;
+    }
+    location = /plain/recent {
+        conflict version;
+        conflict_inject json:/data/*/version item=/plain/$conflict_item;
+        proxy_pass http://api/list/plain;
+    }
+--- steps
+set_doc('/plain/1', { n => 1 });
+
+my $v = version(GET('/plain/1'));
+my $found;
+
+until_true {
+    $found = json(GET('/plain/recent'))->{data}[0];
+    $found->{version};
+};
+
+is($found->{version}, $v, 'its path is as that of an item, and it is a list');
+
+
 === other keys, and a merge
 --- config
     location ~ ^/list/(?<kind>plain)/(?<set>\w+)$ {

@@ -77,6 +77,8 @@ typedef struct {
     ngx_http_complex_value_t      *prefix;     /* of an item's path */
     ngx_http_complex_value_t      *suffix;
     ngx_msec_t                     logged;     /* last warning */
+    unsigned                       exact:1;    /* "location = PATH": that path
+                                                  is a list, not an item */
 } ngx_http_conflict_list_conf_t;
 
 

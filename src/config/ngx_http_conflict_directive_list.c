@@ -40,6 +40,7 @@ ngx_http_conflict_directive_list(ngx_conf_t *cf, ngx_command_t *cmd,
 
     ngx_str_t                      *value;
     ngx_uint_t                      i;
+    ngx_http_core_loc_conf_t       *clcf;
     ngx_http_conflict_list_conf_t  *list;
 
     value = cf->args->elts;
@@ -77,6 +78,9 @@ ngx_http_conflict_directive_list(ngx_conf_t *cf, ngx_command_t *cmd,
     }
 
     nlcf->list = list;
+
+    clcf = ngx_http_conf_get_module_loc_conf(cf, ngx_http_core_module);
+    list->exact = clcf->exact_match;
 
     if (conflict_items_pointer(&list->path, (char *) value[1].data + 5,
                                value[1].len - 5)

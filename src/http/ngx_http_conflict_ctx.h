@@ -133,7 +133,8 @@ typedef enum {
     NGX_HTTP_CONFLICT_KIND_READ,
     NGX_HTTP_CONFLICT_KIND_WRITE,
     NGX_HTTP_CONFLICT_KIND_POST,         /* not guarded; its ETag is noted */
-    NGX_HTTP_CONFLICT_KIND_UNCHECKED     /* not guarded, but may write */
+    NGX_HTTP_CONFLICT_KIND_UNCHECKED,    /* not guarded, but may write */
+    NGX_HTTP_CONFLICT_KIND_KEYED         /* of no resource; carried out once */
 } ngx_http_conflict_kind_e;
 
 

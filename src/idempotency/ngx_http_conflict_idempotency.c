@@ -50,7 +50,6 @@ ngx_http_conflict_idempotency_create(ngx_http_request_t *r,
 
     if (ngx_http_conflict_conf_endpoint(ctx->conf)
         || ctx->kind == NGX_HTTP_CONFLICT_KIND_READ
-        || ctx->target.key.len == 0
         || ctx->conf->idempotency == NGX_HTTP_CONFLICT_IDEMPOTENCY_OFF)
     {
         return NGX_OK;

@@ -70,6 +70,10 @@ ngx_http_conflict_state_e ngx_http_conflict_inbox_endpoint_called(
 ngx_uint_t ngx_http_conflict_inbox_endpoint_visible(
     ngx_http_conflict_ctx_t *ctx, ngx_http_conflict_hold_item_t *item);
 
+/* 1 if the item is of a write to the server of the request. */
+ngx_uint_t ngx_http_conflict_inbox_endpoint_own(ngx_http_conflict_ctx_t *ctx,
+    ngx_http_conflict_hold_item_t *item);
+
 /* The endpoint responds with an error. */
 ngx_http_conflict_state_e ngx_http_conflict_inbox_endpoint_error(
     ngx_http_conflict_ctx_t *ctx, ngx_http_conflict_answer_e answer,

@@ -432,25 +432,19 @@ static ngx_int_t
 ngx_http_conflict_inbox_endpoint_index(ngx_http_conflict_ctx_t *ctx)
 {
     ngx_str_t                  *name;
-    ngx_pool_t                 *pool;
+    ngx_http_request_t         *r;
     ngx_http_conflict_inbox_t  *inbox;
 
+    r = ctx->request;
     inbox = ctx->inbox;
-    pool = ctx->request->pool;
     name = &inbox->op->blob->in.index[0].name;
 
     inbox->op->blob->in.indexes = 1;
 
-    if (!inbox->conf->inbox_all) {
-        return ngx_http_conflict_hold_index(pool, name, 'u',
-                                            &ctx->caller.user);
-    }
-
-    if (inbox->resource.data) {
-        return ngx_http_conflict_hold_index(pool, name, 'r', &inbox->resource);
-    }
-
-    return ngx_http_conflict_hold_index(pool, name, 'a', NULL);
+    return inbox->conf->inbox_all
+           ? ngx_http_conflict_hold_index(r->pool, name, 'a', NULL)
+           : ngx_http_conflict_hold_index_user(r, name,
+                                               &ctx->caller.user);
 }
 
 
@@ -534,6 +528,11 @@ ngx_http_conflict_inbox_endpoint_visible(ngx_http_conflict_ctx_t *ctx,
         return 1;
     }
 
+    if (!ngx_http_conflict_inbox_endpoint_own(ctx, item)) {
+        /* a user of the same name may be another person there */
+        return 0;
+    }
+
     writer = &item->text[NGX_HTTP_CONFLICT_HOLD_WRITER];
     user = &ctx->caller.user;
 
@@ -543,6 +542,24 @@ ngx_http_conflict_inbox_endpoint_visible(ngx_http_conflict_ctx_t *ctx,
 
     return writer->len == user->len
            && ngx_memcmp(writer->data, user->data, user->len) == 0;
+}
+
+
+/* several blocks of one API have the same name */
+
+ngx_uint_t
+ngx_http_conflict_inbox_endpoint_own(ngx_http_conflict_ctx_t *ctx,
+    ngx_http_conflict_hold_item_t *item)
+{
+    ngx_str_t                 *server;
+    ngx_http_core_srv_conf_t  *cscf;
+
+    cscf = ngx_http_get_module_srv_conf(ctx->request, ngx_http_core_module);
+    server = &item->text[NGX_HTTP_CONFLICT_HOLD_SERVER];
+
+    return cscf->server_name.len == server->len
+           && ngx_memcmp(cscf->server_name.data, server->data, server->len)
+              == 0;
 }
 
 

@@ -52,12 +52,7 @@ ngx_http_conflict_inbox_resolve(ngx_http_conflict_ctx_t *ctx)
     cscf = ngx_http_get_module_srv_conf(r, ngx_http_core_module);
     cmcf = ngx_http_get_module_main_conf(r, ngx_http_core_module);
 
-    if (cscf->server_name.len != text[NGX_HTTP_CONFLICT_HOLD_SERVER].len
-        || ngx_memcmp(cscf->server_name.data,
-                      text[NGX_HTTP_CONFLICT_HOLD_SERVER].data,
-                      cscf->server_name.len)
-           != 0)
-    {
+    if (!ngx_http_conflict_inbox_endpoint_own(ctx, &inbox->item)) {
         /* an item of another server, which only "all" shows */
         return ngx_http_conflict_inbox_endpoint_error(ctx,
                                        NGX_HTTP_CONFLICT_ANSWER_NOT_HELD,

@@ -77,16 +77,12 @@ ngx_http_conflict_inbox_show_route(ngx_http_conflict_ctx_t *ctx)
 {
     ngx_str_t                      *text;
     ngx_uint_t                      i;
-    ngx_http_core_srv_conf_t       *cscf;
     ngx_http_conflict_route_t      *route;
     ngx_http_conflict_main_conf_t  *nmcf;
 
     text = ctx->inbox->item.text;
 
-    cscf = ngx_http_get_module_srv_conf(ctx->request, ngx_http_core_module);
-
-    if (!ngx_http_conflict_inbox_show_same(&cscf->server_name,
-                                           &text[NGX_HTTP_CONFLICT_HOLD_SERVER])
+    if (!ngx_http_conflict_inbox_endpoint_own(ctx, &ctx->inbox->item)
         || text[NGX_HTTP_CONFLICT_HOLD_KEY].len == 0)
     {
         return NULL;

@@ -53,7 +53,9 @@ ngx_http_conflict_list_mark(ngx_http_conflict_ctx_t *ctx)
         return NGX_HTTP_CONFLICT_STATE_ERROR;
     }
 
-    if (ngx_http_conflict_list_is_item(list, &ctx->target.resource)) {
+    if (!conf->exact
+        && ngx_http_conflict_list_is_item(list, &ctx->target.resource))
+    {
         return NGX_HTTP_CONFLICT_STATE_READ_FORWARD;
     }
 

@@ -111,7 +111,7 @@ ngx_http_conflict_method_unchecked(ngx_http_request_t *r,
 {
     ngx_http_conflict_op_t  *op;
 
-    if (ctx->op || ctx->kind == NGX_HTTP_CONFLICT_KIND_POST) {
+    if (ctx->op || ctx->kind != NGX_HTTP_CONFLICT_KIND_UNCHECKED) {
         return NGX_DECLINED;
     }
 
@@ -139,6 +139,11 @@ ngx_int_t
 ngx_http_conflict_method_header(ngx_http_request_t *r,
     ngx_http_conflict_ctx_t *ctx)
 {
+    if (ctx->kind == NGX_HTTP_CONFLICT_KIND_KEYED) {
+        /* as without a key */
+        return NGX_OK;
+    }
+
     if (ctx->conf->version->place == NGX_HTTP_CONFLICT_DEFAULT
         && !ctx->conf->report
         && (ctx->kind != NGX_HTTP_CONFLICT_KIND_POST

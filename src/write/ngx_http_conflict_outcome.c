@@ -232,7 +232,7 @@ ngx_http_conflict_outcome_unguarded(ngx_http_conflict_ctx_t *ctx,
     ngx_http_conflict_op_t    *op;
     ngx_http_conflict_class_e  class;
 
-    if (ctx->lease.settled) {
+    if (ctx->lease.settled || ctx->kind == NGX_HTTP_CONFLICT_KIND_KEYED) {
         return;
     }
 

@@ -173,7 +173,12 @@ export class Client extends EventTarget {
             const record = await this.#storage.read(of);
 
             if (version !== null && !record?.entry) {
-                this.#shown.set(of, { state: {
+                /* a list may show less than the document */
+
+                const state = [this.#shown.get(of)?.state, record?.known].find(
+                    one => one?.version === version);
+
+                this.#shown.set(of, { state: state || {
                     version, tag: null, chained, text: null
                 } });
             }

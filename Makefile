@@ -56,7 +56,7 @@ BUILD_PACKAGES = gcc make $(NGINX_PACKAGES) libhiredis-dev libjansson-dev \
 NGINX_PACKAGES = $(if $(filter /usr/share/nginx/src,$(NGINX_SRC)), \
 	nginx nginx-dev,libpcre2-dev libssl-dev zlib1g-dev)
 DEB_PACKAGES = $(BUILD_PACKAGES) build-essential debhelper perl
-DEMO_PACKAGES = $(BUILD_PACKAGES) curl
+DEMO_PACKAGES = $(BUILD_PACKAGES) curl python3
 NPM = $(if $(shell command -v npm),,nodejs npm)
 TEST_PACKAGES = $(DEMO_PACKAGES) clang libclang-rt-dev libcmocka-dev \
 	libtest-base-perl perl python3 python3-yaml nghttp2-client \

@@ -66,6 +66,10 @@ add_block_preprocessor(sub {
                . ' conflict_base json:/version;',
         etag => 'conflict_version header:ETag;',
         body => 'conflict_strip_base on;',
+        orders => 'conflict_idempotency on; conflict_max_body 4k;'
+                  . ' client_max_body_size 4k;',
+        paid => 'conflict_idempotency required; auth_basic "api";'
+                . " auth_basic_user_file $ENV{TEST_NGINX_USERS};",
     );
 
     $extra{held} = 'conflict_wait 2s;';
@@ -75,7 +79,7 @@ add_block_preprocessor(sub {
                   edited => 'lww edited=header:X-Edited-At');
 
     for my $name (qw(version strict merge lww edited wins auth small own etag
-                     body bodymerge held))
+                     body bodymerge held orders paid))
     {
         my $policy = $policy{$name} || ($name eq 'bodymerge' ? 'merge'
                                                              : 'version');
@@ -121,6 +125,7 @@ node_tests(25, 'nginx.test.js');
 node_tests(4, 'versions.test.js');
 node_tests(6, 'watch.test.js');
 node_tests(4, 'inbox.test.js');
+node_tests(13, 'orders.test.js');
 
 
 === clients/js in a browser
@@ -140,7 +145,7 @@ return if $Conflict::Store ne 'shm';
 
 local $ENV{NODE_PATH} = "$top/build/page/node_modules";
 
-told(36, "node $top/t/clients/library.js http://127.0.0.1:" . port()
+told(41, "node $top/t/clients/library.js http://127.0.0.1:" . port()
          . " http://127.0.0.1:$Conflict::UpPort");
 
 
@@ -151,9 +156,9 @@ my $top = $ENV{TEST_NGINX_TOP};
 
 return if $Conflict::Store ne 'shm';
 
-node_tests(224, 'merge.test.js', 'outbox.test.js', 'storage.test.js',
+node_tests(274, 'merge.test.js', 'outbox.test.js', 'storage.test.js',
            'package.test.js', 'base.test.js', 'transport.test.js',
-           'items.test.js');
+           'items.test.js', 'create.test.js');
 is(`$top/build/clients/node_modules/.bin/tsc --noEmit --strict --target es2022 --module nodenext $top/t/clients/types.mts 2>&1`, '', 'its types');
 
 
@@ -176,5 +181,5 @@ told(6, "node $ENV{TEST_NGINX_TOP}/t/clients/pages.js http://127.0.0.1:" . port(
 === clients/python
 --- config
 --- steps
-told(24, "python3 $ENV{TEST_NGINX_TOP}/clients/python/test_conflict_client.py http://127.0.0.1:" . port()
+told(27, "python3 $ENV{TEST_NGINX_TOP}/clients/python/test_conflict_client.py http://127.0.0.1:" . port()
          . " http://127.0.0.1:$Conflict::UpPort");

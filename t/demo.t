@@ -66,6 +66,41 @@ is($?, 0, 'ends with its input');
 ok(!-e $dir, 'and leaves nothing');
 
 
+=== demo/run and Ctrl-C, which all processes of a terminal get
+--- config
+    location / {
+        return 204;
+    }
+--- steps
+pipe my $in, my $end or die "pipe: $!";
+
+my $pid = open(my $out, '-|') // die "fork: $!";
+
+if ($pid == 0) {
+    setpgrp;
+    $SIG{INT} = 'DEFAULT';      # a shell ignores it in the background
+    open STDIN, '<&', $in;
+    open STDERR, '>&', *STDOUT;
+    exec "$ENV{TEST_NGINX_TOP}/demo/run", 'page';
+}
+
+my $said = '';
+
+while (<$out>) {
+    $said .= $_;
+    last if /^Ctrl-C/;
+}
+
+my ($dir) = $said =~ m!audit log +(.*)/!;
+
+ok(-d $dir, 'is up');
+kill INT => -$pid;
+is(CORE::join('', <$out>), '', 'nothing more is said');
+waitpid $pid, 0;
+is($?, 0, 'it ends');
+ok(!-e $dir, 'and leaves nothing');
+
+
 === demo/run without a terminal
 --- config
     location / {

@@ -18,6 +18,9 @@ export interface ClientOptions {
     member?: string;
     /** The header for the time of an edit ("conflict lww edited="). */
     edited?: string;
+    /** The API carries out one request for an Idempotency-Key, as with
+        conflict_idempotency: what create() has sent may be sent again. */
+    idempotent?: boolean | ((url: string) => boolean);
     /** Resolves a conflict; without it a conflict waits for resolve(). */
     onConflict?: (conflict: Conflict) =>
         Resolution | void | Promise<Resolution | void>;
@@ -41,7 +44,8 @@ export interface ClientOptions {
 export type State = 'queued' | 'sending' | 'unknown' | 'conflict' | 'parked';
 
 export interface Reason {
-    kind: 'network' | 'status' | 'dropped';
+    /** unknown: it may have been created; see retry() and discard(). */
+    kind: 'network' | 'status' | 'dropped' | 'unknown';
     status?: number;
     error?: string | null;
     detail?: string | null;
@@ -69,6 +73,21 @@ export interface View<T = any> {
 export interface Result<T = any> extends Omit<View<T>, 'state'> {
     state: State | 'done';
     /** false: the edit is in memory only and does not survive a reload. */
+    durable: boolean;
+}
+
+/** A resource that create() makes, as an entry of the outbox. */
+export interface Creation<T = any> extends View<T> {
+    /** Of this creation: for retry() and discard(). */
+    id: string;
+    /** Of the collection. */
+    url: string;
+    /** Of what was created; null: not yet, or the response has none. */
+    location: string | null;
+}
+
+export interface Created<T = any> extends Omit<Creation<T>, 'state'> {
+    state: State | 'done';
     durable: boolean;
 }
 
@@ -134,10 +153,10 @@ export interface Progress {
 }
 
 export interface ClientEventMap {
-    state: View & { durable: boolean };
-    saved: View & { outcome: string | null };
+    state: (View | Creation) & { durable: boolean };
+    saved: (View | Creation) & { outcome: string | null };
     conflict: Conflict;
-    parked: View;
+    parked: View | Creation;
     progress: Progress;
     online: { online: boolean };
     unauthorized: { url: string };
@@ -163,17 +182,21 @@ export class Client extends EventTarget {
     remove(path: string, options?: {
         version?: number | string | null }): Promise<Result>;
 
+    /** POST to a collection. */
+    create<T = any>(path: string, doc: T): Promise<Created<T>>;
+
     flush(): Promise<void>;
     pause(): void;
     resume(): Promise<void>;
 
-    entries(): Promise<View[]>;
+    entries(): Promise<(View | Creation)[]>;
     conflict<T = any>(path: string): Promise<Conflict<T> | null>;
     /** With the conflict that was shown, no later one is resolved. */
     resolve(path: string, answer: Resolution, conflict?: { id: string }):
         Promise<Result>;
-    retry(path: string): Promise<Result>;
-    discard(path: string): Promise<View | null>;
+    /** A path, or the id of a creation. */
+    retry(path: string): Promise<Result | Created>;
+    discard(path: string): Promise<View | Creation | null>;
 
     /** The items of a list; their versions are the bases of edits. */
     list<T = any>(path: string, where: {

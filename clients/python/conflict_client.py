@@ -18,6 +18,11 @@ The base version is the ETag that was read, sent in If-Match.  If an API counts
 versions in a member of its documents, Client(..., member='version') sends it
 there.  A document that was read without a version is not written: Unversioned
 is raised, unless save(..., unchecked=True) asks for it.
+
+create('notes', doc) sends a POST and returns the path and the document of what
+was created.  It is sent again, with the same key, only if create(..., key=KEY)
+says that the API carries out one request for a key (conflict_idempotency); the
+same KEY in a later process is the same creation.
 """
 
 import contextlib
@@ -28,6 +33,7 @@ import json
 import random
 import time
 import urllib.error
+import urllib.parse
 import urllib.request
 import uuid
 
@@ -118,6 +124,24 @@ class Client:
                 return server
             doc = doc if answer is KEEP_MINE else answer
 
+    def create(self, path, doc, key=None):
+        """A POST.  Returns where it is, for get(), and what it is, if known.
+
+        Without a key it is not sent again if it may have been carried out.
+        """
+        status, headers, said = self.send(
+            'POST', path, doc, {'Idempotency-Key': key} if key else {},
+            once=not key)
+        error = said.get('error') if isinstance(said, dict) else None
+        if error == 'response_not_kept':
+            return None, None
+        if status >= 300:
+            raise Refused(status, said)
+        base = self.base_url + '/'
+        at = urllib.parse.urljoin(base + path.lstrip('/'),
+                                  headers['Location'] or 'about:')
+        return at[len(base):] if at.startswith(base) else None, said
+
     def based(self, path, doc, tag, base, unchecked):
         """The document and the headers that state its base version."""
         if base is None:
@@ -171,14 +195,15 @@ class Client:
             with contextlib.suppress(Refused, OSError):   # or it expires
                 self.send('DELETE', path + '/lock', None, token)
 
-    def send(self, method, path, doc=None, headers={}):
-        """Retries with the same bytes and base until there is a response."""
+    def send(self, method, path, doc=None, headers={}, once=False):
+        """Retries with the same bytes and base until there is a response;
+        "once": unless it may have been carried out."""
         data = None if doc is None else json.dumps(doc).encode()
         headers = {**self.headers, **self.tokens.get(path, {}), **headers}
         if data:
             headers['Content-Type'] = 'application/json'
         if method != 'GET':         # equal bytes of two clients: two writes
-            headers['Idempotency-Key'] = uuid.uuid4().hex
+            headers.setdefault('Idempotency-Key', uuid.uuid4().hex)
         for attempt in range(1, self.tries + 1):
             request = urllib.request.Request(
                 self.base_url + '/' + path.lstrip('/'), data, headers,
@@ -191,17 +216,20 @@ class Client:
                 said = parse(text)
                 error, after = Refused(status, said), fields['Retry-After']
                 code = said.get('error') if isinstance(said, dict) else None
-                busy = code in ('locked', 'write_in_progress')
-                page = method != 'GET' and is_page(status, fields, text)
+                busy = code in ('locked', 'write_in_progress',
+                                'request_in_progress')
+                page = method != 'GET' and is_page(status, fields, text) \
+                    and not (method == 'POST' and status == 201)
                 if status < 300 and not page \
                         or not busy and status in (404, 409, 410, 412):
                     return status, fields, said
-                unsure = page or not 400 <= status < 500
+                unsure = page or not 400 <= status < 500 \
+                    or method == 'POST' and status == 408
                 final = not busy and not page and status < 500 \
                     and status not in (408, 423, 425, 429)
             if unsure and method != 'GET':
                 self.lost.add(path)
-            if final:
+            if final or once and unsure:
                 raise error
             if attempt < self.tries:
                 time.sleep(min(self.max_wait, seconds(after, attempt)))

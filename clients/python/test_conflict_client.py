@@ -92,6 +92,41 @@ class Through(unittest.TestCase):
         self.assertEqual(one.save(path, {'n': 1}), {'n': 1})
         self.assertEqual(len(journal(path)), 2)
 
+    def test_create(self):
+        path, client = fresh('orders'), Client(URL + '/orders')
+        name = path.split('/')[1]
+        client.headers['X-Up-Write'] = 'apply header=Location:/' + path
+        self.assertEqual(client.create(name, {'n': 1}, key='k' * 20),
+                         (name, None))
+        self.assertEqual(client.get(name), {'n': 1})
+        self.assertEqual(client.save(name, {'n': 2}), {'n': 2})
+        self.assertEqual(client.create(name, {'n': 1}, key='k' * 20)[0], name)
+        with self.assertRaises(Refused) as c:
+            client.create(name, {'n': 3}, key='k' * 20)
+        self.assertEqual(c.exception.args[1]['error'],
+                         'idempotency_key_reused')
+        self.assertEqual([w['method'] for w in journal(path)],
+                         ['POST', 'PUT'])
+
+    def test_create_is_not_carried_out_twice(self):
+        for key, code in (None, None), ('k' * 20, 'request_outcome_unknown'):
+            path, client = fresh('orders'), Client(URL, max_wait=0)
+            client.headers['X-Up-Write'] = 'apply close'
+            with self.assertRaises(Refused) as c:
+                client.create(path, {'n': 1}, key)
+            status, said = c.exception.args
+            self.assertEqual((status, said['error'] if key else None),
+                             (409 if key else 502, code))
+            self.assertEqual(len(journal(path)), 1)
+
+    def test_create_without_the_response(self):
+        path, client = fresh('orders'), Client(URL)
+        client.headers['X-Up-Write'] = 'apply body=5000'
+        client.create(path, {'n': 1}, key='k' * 20)
+        self.assertEqual(client.create(path, {'n': 1}, key='k' * 20),
+                         (None, None))
+        self.assertEqual(len(journal(path)), 1)
+
     def test_versions_in_documents(self):
         path = fresh('own')
         one, two = [Client(URL, member='version') for _ in range(2)]

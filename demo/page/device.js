@@ -8,6 +8,7 @@ import { asText, control, fromText, rules } from './documents.js';
 import { History } from './history.js';
 import { html, say } from './html.js';
 import { mergeView } from './merge-view.js';
+import { Notes } from './notes.js';
 
 const LINES = 3;           /* of requests that are shown */
 
@@ -19,13 +20,16 @@ const outcomes = {
 
 export class Device {
     #locks = new Map(); #turn = 0; #told = '';
-    #parts = {}; #controls = {}; #shown = null; #history; #unwatch = null;
+    #parts = {}; #controls = {}; #shown = null; #history; #notes;
+    #unwatch = null;
 
     /* by path: values that are not saved yet, and the view they change */
 
     #typed = new Map();
 
-    constructor(name, user, changed) {
+    /* open(id) shows another document of the folder, on both devices */
+
+    constructor(name, user, changed, open) {
         this.name = name;
         this.user = user;
         this.changed = changed;
@@ -37,18 +41,25 @@ export class Device {
         this.client = createClient({
             baseUrl: location.origin, device: name, rules,
             headers: { 'X-User': user }, member: 'base_version',
-            edited: 'X-Edited-At',
+            edited: 'X-Edited-At', idempotent: true,
             storage: indexedDBStorage('demo-' + name),
             fetch: (url, options) => this.#fetch(url, options)
         });
 
         this.#history = new History(name, this.client);
+        this.#notes = new Notes(this, open);
         this.#listen();
         this.#build();
     }
 
     get offline() {
         return this.#parts.offline.checked;
+    }
+
+    /* the id of the document within its folder */
+
+    get open() {
+        return this.path?.replace(/.*\//, '');
     }
 
     get dirty() {
@@ -146,7 +157,7 @@ export class Device {
                      html('span', { class: 'track' }), 'Offline',
                      html('span', { class: 'hidden' }, ': ' + name))),
             parts.body, parts.status, parts.actions, parts.wire,
-            this.#history.element);
+            this.#notes.element, this.#history.element);
     }
 
     /* shows a document */
@@ -160,6 +171,7 @@ export class Device {
         this.#told = '';
         this.#shown = null;
         this.#history.show(path);
+        this.#notes.show(path.replace(/[^/]*$/, ''), kind);
         this.#unwatch?.();
         this.#unwatch = this.client.watch(path, change => this.#hear(change));
 
@@ -238,6 +250,7 @@ export class Device {
         }
 
         this.#render();
+        this.#notes.refresh();
         this.changed();
     }
 
@@ -247,6 +260,7 @@ export class Device {
         const { view } = this;
 
         this.holder = lock && !(lock.user === this.user) ? lock : null;
+        this.#notes.refresh();
 
         if (this.offline) {
             this.#render();
@@ -553,7 +567,8 @@ export class Device {
         }
 
         return offline ? ['off', 'offline', this.waiting > 0
-                          ? edits + ' of other documents wait.' : this.#told]
+                          ? edits + ' of other documents to be sent.'
+                          : this.#told]
                        : ['good', 'up to date', this.#told];
     }
 }

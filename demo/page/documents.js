@@ -12,7 +12,10 @@ export const rules = { '/price': 'reject', '/tags': 'union',
 
 export const kinds = {
     note: {
-        title: 'Note', path: 'notes', first: { text: 'Buy milk' },
+        title: 'Note', all: 'All notes', path: 'notes',
+        first: { text: 'Buy milk' },
+        name: doc => doc?.text?.split('\n')[0] || 'empty',
+        made: text => ({ text }),
         fields: { text: { label: 'Text', type: 'text' } },
         edits: {
             mobile: { text: 'Buy oat milk' },
@@ -20,7 +23,8 @@ export const kinds = {
         }
     },
     product: {
-        title: 'Product', path: 'products',
+        title: 'Product', all: 'All products', path: 'products',
+        name: doc => `${asText('list', doc?.tags)}, ${doc?.price}`,
         first: { price: 12, tags: ['desk'], views: 10 },
         fields: {
             price: { label: 'Price', type: 'number' },

@@ -1,6 +1,6 @@
 /*
  * The page: the route and the document that are chosen, two devices, and what
- * the server has.  A round has documents of its own, on each route.
+ * the server has.  A round has folders of its own, on each route.
  */
 
 import { Device } from './device.js';
@@ -16,14 +16,15 @@ const element = id => document.getElementById(id);
 const wide = matchMedia('(min-width: 60rem)');
 
 const saved = JSON.parse(localStorage.getItem('demo') || '{}');
+const FIRST = '1.json';
 const state = { policy: 'lww', kind: 'note', round: null, offline: [],
-                ...saved };
+                open: FIRST, ...saved };
 
 let conf = '', timer = null, looking = false, log = [];
 let queue = Promise.resolve();
 
-const devices = [new Device('mobile', 'Ann', changed),
-                 new Device('desktop', 'Bob', changed)];
+const devices = [new Device('mobile', 'Ann', changed, open),
+                 new Device('desktop', 'Bob', changed, open)];
 
 for (const device of devices) {
     device.setOffline(state.offline.includes(device.name));
@@ -33,9 +34,10 @@ const story = new Story(element('steps'), state.done);
 const plain = new Plain(element('plain'), changed);
 
 const kind = () => kinds[state.kind];
-const pathOf = (policy, which) =>
-    `${policy}/${kinds[which].path}/${state.round}.json`;
-const path = () => pathOf(state.policy, state.kind);
+const folderOf = (policy, which) =>
+    `${policy}/${kinds[which].path}/${state.round}/`;
+const folder = () => folderOf(state.policy, state.kind);
+const path = () => folder() + state.open;
 
 function store() {
     localStorage.setItem('demo', JSON.stringify({
@@ -112,10 +114,11 @@ async function start() {
     timer = null;
     element('devices').inert = true;
     state.round = Date.now().toString(36).slice(-5);
+    state.open = FIRST;
     await Promise.all(devices.map(d => d.clear()));
 
     const paths = Object.keys(policies).flatMap(policy =>
-        Object.keys(kinds).map(which => [pathOf(policy, which),
+        Object.keys(kinds).map(which => [folderOf(policy, which) + FIRST,
                                          kinds[which].first]));
 
     for (const [at, doc] of paths) {
@@ -159,11 +162,19 @@ function choose(name, options, label) {
 
     fieldset.addEventListener('change', event => {
         state[name] = event.target.value;
+        state.open = FIRST;
         story.restart();
         next(show);
     });
 
     return fieldset;
+}
+
+/* another document of the folder */
+
+function open(id) {
+    state.open = id;
+    next(show);
 }
 
 async function playAll() {
@@ -192,8 +203,9 @@ async function playAll() {
 async function resume() {
     conf = await (await fetch('/nginx.conf', { cache: 'no-store' })).text();
 
-    const known = state.round
-        && (await fetch('/' + path(), { cache: 'no-store' })).ok;
+    const known = state.round && (await (await fetch('/' + folder(), {
+        cache: 'no-store'
+    })).json()).data.length > 0;
 
     await (known ? show() : start());
     element('devices').inert = false;

@@ -34,6 +34,12 @@ export const policies = {
         says: 'A stale write is merged field by field: tags are united, views'
               + ' added up; a price or a text that clashes is refused.',
         end: 'Both changes are there, or the second device is asked.'
+    },
+    resolver: {
+        says: 'Merged as well, and a program of yours decides what clashes:'
+              + ' here both texts stay, and the lower price. For stock and'
+              + ' rules of a business.',
+        end: 'Both changes are there, and nobody is asked.'
     }
 };
 

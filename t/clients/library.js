@@ -70,7 +70,7 @@ function ready(page, options = {}) {
         window.asked = [];
         window.puts = 0;
         window.client = library.createClient({
-            baseUrl: location.origin + '/version',
+            baseUrl: location.origin + '/version', idempotent: true,
             fetch: (url, options) => {
                 window.puts += options.method === 'PUT';
 
@@ -262,6 +262,53 @@ async function conflicts(context, name) {
     await page.close();
 }
 
+/* two creations without network, a reload, and a page that goes meanwhile */
+
+async function creations(context, name) {
+    const path = `${url}/orders/${name}`;
+    const create = (page, n) => page.evaluate(
+        ([path, n]) => client.create(path, { n }), [path, n]);
+    const orders = async () => (await control('/_journal')).filter(
+        w => w.path === '/plain/orders-' + name).map(
+        w => JSON.parse(w.body).n);
+    const ordered = async n => {
+        while ((await orders()).length < n) {
+            await new Promise(resolve => setTimeout(resolve, 20));
+        }
+
+        return orders();
+    };
+    let page = await visit(context, { paused: true });
+
+    for (const n of [1, 2]) {
+        const r = await create(page, n);
+
+        is([r.state, r.durable], ['queued', true], `a creation: ${n}`);
+    }
+
+    await page.reload();
+    await ready(page, { paused: true });
+    is(await entries(page), [[name, 'queued', 1], [name, 'queued', 2]],
+       'after a reload they are there');
+    await page.evaluate(() => client.resume());
+    is(await ordered(2), [1, 2], 'and are sent, in order');
+
+    const begun = await control('/_begun?n=0');
+
+    await page.evaluate(() => { window.script = 'hold apply'; });
+    await page.evaluate(path => { client.create(path, { n: 3 }); }, path);
+    await control('/_begun?n=' + (begun + 1));
+    await page.close();
+    await control('/_release');
+    await ordered(3);
+
+    page = await visit(context);
+    await page.waitForFunction(() => seen.some(
+        ([type, d]) => type === 'saved' && d.outcome === 'replayed'));
+    is(await orders(), [1, 2, 3], 'what was not answered is there once');
+    await page.close();
+}
+
 async function lock(context, name) {
     const page = await visit(context);
 
@@ -362,6 +409,7 @@ async function broken(browser, name) {
 
     await bequest(context, id + 'bequest');
     await conflicts(context, id + 'asked');
+    await creations(context, id + 'orders');
     await lock(context, id + 'lock');
     await context.close();
     await broken(browser, id + 'broken');

@@ -9,7 +9,7 @@ const client = createClient({
     baseUrl: new URL('http://localhost/api'), device: 'phone',
     storage: indexedDBStorage('ann'), headers: async () => ({ a: 'b' }),
     rules: { '/tags': 'union', '/rows': { rule: 'union', key: 'id' } },
-    member: 'base_version',
+    member: 'base_version', idempotent: url => url.endsWith('/orders'),
     onConflict: (c: Conflict<Note>) => c.clean ? c.merged! : c.keepTheirs
 });
 
@@ -36,6 +36,25 @@ export async function use(): Promise<string | undefined> {
 
     /* @ts-expect-error: there is no such option */
     createClient({ baseURL: '/' });
+
+    const made = await client.create<Note>('notes', { text: '', tags: [] });
+
+    if (made.state === 'parked' && made.reason?.kind === 'unknown') {
+        await client.retry(made.id);
+
+    } else if (made.location !== null) {
+        await client.save(made.location, { ...made.doc!, text: 'y' });
+    }
+
+    for (const e of await client.entries()) {
+        await client.discard('id' in e ? e.id : e.url);
+    }
+
+    client.addEventListener('saved', e =>
+        'location' in e.detail ? e.detail.location : null);
+
+    /* @ts-expect-error: it may have no URL */
+    made.location.trim();
 
     try {
         const [one] = await client.list<{ text: string }>('notes', {

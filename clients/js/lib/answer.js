@@ -6,7 +6,7 @@ import { isObject, parse } from './json.js';
 
 /* refusals of the module after which nothing was written */
 
-const NOT_WRITTEN = ['store_unavailable', 'store_generation'];
+export const NOT_WRITTEN = ['store_unavailable', 'store_generation'];
 
 /* { outcome, version } of a Conflict field (RFC 9651, an item); parameters
    that are strings may contain anything */

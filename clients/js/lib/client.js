@@ -6,6 +6,7 @@
 import * as entries from './entry.js';
 import { versionOf } from './answer.js';
 import { Asker, keepTheirs, later } from './asker.js';
+import { Creations, isCreation, viewCreation } from './creations.js';
 import { itemsOf } from './items.js';
 import { Lock } from './lock.js';
 import { randomName } from './random.js';
@@ -24,8 +25,8 @@ export class ClientEvent extends Event {
 }
 
 export class Client extends EventTarget {
-    #options; #storage; #transport; #sender; #asker; #core; #versions;
-    #watcher;
+    #options; #storage; #transport; #sender; #asker; #creations; #core;
+    #versions; #watcher;
     #locks = new Map(); #warned = false; #listening = []; #counting = null;
 
     /*
@@ -73,12 +74,15 @@ export class Client extends EventTarget {
             emit: (type, detail) => this.#emit(type, detail),
             changed: (url, record) => this.#changed(url, record),
             rulesOf: url => this.#rulesOf(url),
+            progress: () => this.#progress(),
             refresh: url => this.#read(url),
-            moved: url => this.#moved(url)
+            moved: url => this.#moved(url),
+            shown: (url, state) => this.#shownFirst(url, state)
         };
 
         this.#sender = this.#core.sender = new Sender(this.#core);
         this.#asker = this.#core.asker = new Asker(this.#core);
+        this.#creations = this.#core.creations = new Creations(this.#core);
         this.#watcher = new Watcher(this.#core);
 
         this.#storage.watch(url => this.#changedElsewhere(url));
@@ -173,7 +177,12 @@ export class Client extends EventTarget {
             const record = await this.#storage.read(of);
 
             if (version !== null && !record?.entry) {
-                this.#shown.set(of, { state: {
+                /* a list may show less than the document */
+
+                const state = [this.#shown.get(of)?.state, record?.known].find(
+                    one => one?.version === version);
+
+                this.#shown.set(of, { state: state || {
                     version, tag: null, chained, text: null
                 } });
             }
@@ -301,6 +310,23 @@ export class Client extends EventTarget {
         return this.#result(url, mine.id, mine.state);
     }
 
+    /*
+     * Creates a resource in a collection.  The promise resolves when it is
+     * created, or has to wait: see "state".
+     */
+
+    async create(path, doc) {
+        return this.#creations.create(this.#transport.url(path), doc);
+    }
+
+    /* what was created is what the application shows, if it shows nothing */
+
+    #shownFirst(url, state) {
+        if (!this.#shown.has(url)) {
+            this.#shown.set(url, { state });
+        }
+    }
+
     /* the state of the entry with this id; it has ended: of the document */
 
     async #result(url, id, saved) {
@@ -374,10 +400,15 @@ export class Client extends EventTarget {
 
     async entries() {
         return (await this.#storage.pending()).flatMap(r =>
-            editsOf(r).map(edit => view(r.url, r, edit)));
+            r.entry.create ? [viewCreation(r)]
+                           : editsOf(r).map(edit => view(r.url, r, edit)));
     }
 
     async retry(path) {
+        if (isCreation(path)) {
+            return this.#creations.retry(path);
+        }
+
         const url = this.#transport.url(path);
 
         const record = await this.#storage.update(url, r =>
@@ -393,6 +424,10 @@ export class Client extends EventTarget {
     /* removes the entry and returns it; of two, this client's is removed */
 
     async discard(path) {
+        if (isCreation(path)) {
+            return this.#creations.discard(path);
+        }
+
         const url = this.#transport.url(path);
         let gone = null, seen = null;
 
@@ -558,7 +593,12 @@ export class Client extends EventTarget {
         if (!this.#core.closed) {
             const record = await this.#storage.read(url);
 
-            this.#changed(url, record);
+            if (isCreation(url)) {
+                this.#creations.changed(url, record);
+
+            } else {
+                this.#changed(url, record);
+            }
 
             if (!this.#sender.busy) {
                 /* the other tab may close before it has sent the edit */

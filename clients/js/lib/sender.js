@@ -4,6 +4,7 @@
  */
 
 import * as entries from './entry.js';
+import { holdsBack, inTurn } from './creations.js';
 import { isSameState, judge, readConflict, reasonOf, retryAfter }
     from './answer.js';
 import { equal, parse } from './json.js';
@@ -93,9 +94,9 @@ export class Sender {
 
     async schedule(least = 50) {
         const now = Date.now();
-        const waiting = (await this.#core.storage.pending()).filter(r =>
-            entries.isSendable(r.entry)).map(r => this.#left(r.entry.retryAt,
-                                                             now));
+        const waiting = inTurn(await this.#core.storage.pending())
+            .filter(r => entries.isSendable(r.entry))
+            .map(r => this.#left(r.entry.retryAt, now));
 
         if (waiting.length > 0 && this.online && !this.#login) {
             this.#soon(Math.max(least, this.#left(this.#until, now),
@@ -112,28 +113,47 @@ export class Sender {
     }
 
     async #sendAll({ now, network }) {
+        const waits = new Set();           /* collections */
+
         for (const { url, entry } of await this.#core.storage.pending()) {
-            if (!entries.isSendable(entry)
-                || !(now || this.#left(entry.retryAt) === 0
-                     || (network && entry.reason?.kind === 'network')))
-            {
+            if (waits.has(entry.create) || !entries.isSendable(entry)) {
                 continue;
             }
 
-            for (let more = 'more'; more === 'more'; ) {
+            const due = now || this.#left(entry.retryAt) === 0
+                        || (network && entry.reason?.kind === 'network');
+
+            for (let more = due ? 'more' : ''; more === 'more'; ) {
                 if (!this.online || this.#core.closed || this.#login
                     || this.#left(this.#until) > 0)
                 {
                     return;
                 }
 
-                more = await this.#sendOne(url);
+                more = entry.create ? await this.#create(url)
+                                    : await this.#sendOne(url);
 
                 if (more === 'network' && !await this.#isStubborn(url)) {
                     return;
                 }
             }
+
+            if (entry.create
+                && holdsBack((await this.#core.storage.read(url))?.entry))
+            {
+                waits.add(entry.create);
+            }
         }
+    }
+
+    async #create(url) {
+        const { network, login, until }
+            = await this.#core.creations.send(url);
+
+        this.#login ||= !!login;
+        this.#until = until ?? this.#until;
+
+        return network ? 'network' : 'other';
     }
 
     /* an entry that keeps failing must not delay the others */

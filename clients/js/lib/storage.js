@@ -401,6 +401,11 @@ export function guardedStorage(primary, problem) {
     const origins = new Map();    /* what the primary storage had then */
     const mine = queueOf();
 
+    /* a record that is removed in memory may still be in the other one */
+
+    const kept = (url, fn) => (record, seq) =>
+        fn(record, seq) ?? { url, known: null, entry: null };
+
     async function spill(url, fn, error) {
         let before;
 
@@ -419,7 +424,7 @@ export function guardedStorage(primary, problem) {
             }
         }
 
-        const record = await memory.update(url, fn);
+        const record = await memory.update(url, kept(url, fn));
 
         problem(error);
 
@@ -453,7 +458,7 @@ export function guardedStorage(primary, problem) {
     async function write(url, fn) {
         await refill();
 
-        return records.has(url) ? memory.update(url, fn)
+        return records.has(url) ? memory.update(url, kept(url, fn))
                                 : primary.update(url, fn);
     }
 

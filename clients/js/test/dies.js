@@ -1,8 +1,11 @@
-/* dies.js URL DIRECTORY PATH: kills itself after the response to a write */
+/*
+ * dies.js URL DIRECTORY PATH [create]: kills itself after the response to a
+ * write, or to a creation.
+ */
 
 import { createClient, fileStorage } from '../node.js';
 
-const [url, dir, path] = process.argv.slice(2);
+const [url, dir, path, create] = process.argv.slice(2);
 let fatal = false;
 
 const client = createClient({
@@ -18,6 +21,11 @@ const client = createClient({
         return response;
     }
 });
+
+if (create) {
+    fatal = true;
+    await client.create(path, { n: 1 });
+}
 
 await client.save(path, { n: 1 });
 fatal = true;

@@ -75,6 +75,21 @@ test('an older list does not become the base of edits that wait', async t => {
                  || sent.headers.get('if-match'), /\b6\b/);
 });
 
+test('a list does not make the client forget the document', async t => {
+    const api = fakeFetch(({ method, path }) =>
+        path.endsWith('/notes')
+        ? [200, tagged(3), { data: [{ id: 1, version: 7 }] }]
+        : method === 'GET' ? [200, tagged(7), { id: 1, n: 0 }]
+        : conflict(8, { id: 1, n: 5 }));
+    const client = device(t, { baseUrl, fetch: api.fetch });
+
+    await client.get('notes/1');
+    await client.list('notes', { item });
+    await client.save('notes/1', { id: 1, n: 1 });
+    assert.deepEqual((await client.conflict('notes/1')).base,
+                     { id: 1, n: 0 });
+});
+
 test('no list', async t => {
     for (const answer of [[404, {}, '{}'], [200, {}, 'x']]) {
         const client = device(t, { baseUrl,

@@ -23,11 +23,12 @@ test('npm pack', t => {
 
     assert.deepEqual(files.map(f => f.path).sort(), [
         'LICENSE', 'README.md', 'index.d.ts', 'index.js', 'lib/answer.js',
-        'lib/asker.js', 'lib/client.js', 'lib/entry.js', 'lib/files.js',
-        'lib/inbox.js', 'lib/items.js', 'lib/json.js', 'lib/list.js',
-        'lib/lock.js', 'lib/merge.js', 'lib/random.js', 'lib/sender.js',
-        'lib/storage.js', 'lib/transport.js', 'lib/versions.js',
-        'lib/view.js', 'lib/watch.js', 'node.js', 'package.json'
+        'lib/asker.js', 'lib/client.js', 'lib/creations.js', 'lib/entry.js',
+        'lib/files.js', 'lib/inbox.js', 'lib/items.js', 'lib/json.js',
+        'lib/list.js', 'lib/lock.js', 'lib/merge.js', 'lib/random.js',
+        'lib/sender.js', 'lib/storage.js', 'lib/transport.js',
+        'lib/versions.js', 'lib/view.js', 'lib/watch.js', 'node.js',
+        'package.json'
     ]);
 
     writeFileSync(join(dir, 'package.json'), '{"type":"module"}');

@@ -414,6 +414,7 @@ is(json(GET('/plain/1', bob()))->{n}, 2, 'and there is the change');
 
 
 === versions of the upstream
+--- events: heartbeat=500ms
 --- more
         location /own/ {
             conflict version;
@@ -448,3 +449,13 @@ like($r->{status}, qr/^20/, 'a write');
 $e = until_event($w, 'version', '/etag/1');
 is($e->{event}, 'version', 'a tag that is none');
 is($e->{version}, undef, 'is not shown');
+
+# nevertheless a client can say that it has it
+
+my $tag = header(GET('/etag/1'), 'ETag');
+my ($now) = $tag =~ /"(.*)"/;
+my %told = map { $_ => join ' ', map { $_->{event} }
+                 @{ json(poll("resource=/etag/1&since=$_"))->{events} } }
+           "%22$now%22", "W/%22$now%22", '%22other%22';
+is_deeply(\%told, { "%22$now%22" => '', "W/%22$now%22" => 'version',
+                    '%22other%22' => 'version' }, 'by its tag');

@@ -34,6 +34,7 @@ typedef struct {
     ngx_str_t                             uri;      /* of the GET */
     ngx_str_t                             args;
     ngx_str_t                             key;      /* where that arrived */
+    ngx_str_t                             tag;      /* for "since" */
     uint64_t                              since;    /* version; 0: none */
     ngx_uint_t                            status;   /* of the GET */
     ngx_uint_t                            states;   /* of the topic, as told */

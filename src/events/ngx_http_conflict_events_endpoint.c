@@ -138,6 +138,11 @@ ngx_http_conflict_events_endpoint_reached(ngx_http_request_t *r)
 
     item->minted = (nlcf->version->place == NGX_HTTP_CONFLICT_DEFAULT);
 
+    if (!item->minted && item->tag.len) {
+        item->since = ngx_http_conflict_version_source_parse(nlcf->version,
+                                                             &item->tag);
+    }
+
     return ngx_http_conflict_key(r, nlcf, &resource, &item->key);
 }
 

@@ -271,6 +271,8 @@ ngx_http_conflict_handler(ngx_http_request_t *r)
             return NGX_HTTP_INTERNAL_SERVER_ERROR;
         }
 
+        ngx_http_conflict_resolver_call_reached(r);
+
         return ngx_http_conflict_latest_get_access(r);
     }
 

@@ -21,6 +21,10 @@ add_block_preprocessor(sub {
                       . ($block->more || '') . ";\n"
                       . ($block->settings || '')
                       . "proxy_pass http://api;\n}\n"
+                      . "location /dated/ {\n"
+                      . "conflict lww edited=header:X-Edited-At;\n"
+                      . "conflict_mtime json:/at;\n"
+                      . "proxy_pass http://api/plain/;\n}\n"
                       . "location /body/ {\n"
                       . "conflict lww edited=json:/meta/edited_at;\n"
                       . "proxy_pass http://api/;\n}\n");
@@ -148,6 +152,26 @@ is(PUT('/body/plain/3', { n => 2 })->{status}, 204, 'no member');
 is(in_body('/plain/3', $_)->{status}, 400, "malformed: $_")
     for ('true', '{}', '[]', '""', '"x"', '1.5', '-1', '"' . 'x' x 300 . '"');
 is(in_body('/plain/3', '1,"edited_at":2')->{status}, 400, 'repeated');
+
+# a base in a header does not make up for a time that cannot be read
+
+for my $base ('If-Match: *', 'If-Match: "1"',
+              'If-Unmodified-Since: Sun, 06 Nov 1994 08:49:37 GMT',
+              'Conflict-Chain: "0123456789ab";base=1;n=1')
+{
+    my @args = ('PUT', '/body/plain/3', headers => [
+                'Content-Type: application/json', $base]);
+    my $old = qq({"n":1,"meta":{"edited_at":1});
+
+    is(http(@args, body => "$old}")->{status}, 200, "dropped, $base");
+
+    $r = http(@args, body => $old);
+    is(json($r)->{error}, 'malformed_json', 'malformed');
+
+    $r = http(@args, body => $old . ',"x":"' . 'x' x 1048576 . '"}');
+    is(json($r)->{error}, 'body_too_large', 'too large');
+}
+
 is(json(upstream('/_doc?path=/plain/3'))->{n}, 2, 'nothing of that was sent');
 
 
@@ -382,6 +406,30 @@ set_doc('/plain/1', { n => 0 });
 is(edit('/plain/1', 1, at(-2 * $day)), '204 passed', 'without a date');
 is(edit('/plain/1', 2, at(-3 * $day)), '200 dropped', 'known by now');
 is(edit('/plain/2', 1, at(-2 * $day)), '201 passed', 'a new one');
+
+
+=== a date of the API that is ahead holds back no edit
+--- steps
+my $day = 24 * 3600;
+
+for my $ahead (120, 3600, 365 * $day) {
+    my $passes = $ahead > 300;
+
+    set_doc("/lm/$ahead", { n => 0 }, mtime => time() + $ahead);
+    GET("/lm/$ahead");
+    set_doc("/lm/not-read-$ahead", { n => 0 }, mtime => time() + $ahead);
+    set_doc("/plain/$ahead", { n => 0, at => at($ahead) });
+    set_doc("/plain/not-read-$ahead", { n => 0, at => at($ahead) });
+    GET("/dated/$ahead");
+
+    for my $path ("/lm/$ahead", "/lm/not-read-$ahead", "/dated/$ahead",
+                  "/dated/not-read-$ahead")
+    {
+        is(edit($path, 1, at(-60)), $passes ? '204 passed' : '200 dropped',
+           "$path: " . ($passes ? 'not believed' : 'a clock may be wrong'));
+        is(edit($path, 2, at(-120)), '200 dropped', 'an earlier one');
+    }
+}
 
 
 === a caller that may not see the resource

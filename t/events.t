@@ -206,9 +206,11 @@ GET('/plain/1');
 my $r = lock('/plain/1', ann());
 my $w = watch('resource=/plain/1', headers => [ann()]);
 my $b = watch('resource=/plain/1', headers => [bob()]);
+my $id;
 
 for my $who ($w, $b) {
     is(next_event($who)->{event}, 'version', 'the version');
+    $id = $who->{id};
     is(next_event($who)->{event}, 'locked', 'and the lock');
 }
 
@@ -216,15 +218,39 @@ is(lock('/plain/1', bob())->{status}, 409, 'another one asks for it');
 my $e = next_event($w);
 is("$e->{event} $e->{user} $e->{client}", 'lock_asked bob phone',
    'the holder hears who');
-is(next_event($b)->{event}, 'lock_asked', 'as all do who see the lock');
+
+# who was away hears of it if it is the holder
+
+my %asked = map { $_->[0] => scalar grep { $_->{event} eq 'lock_asked' }
+                  @{ json(poll('resource=/plain/1', @$_[1, 2],
+                               "Last-Event-ID: $id"))->{events} } }
+            [ann => ann()], [bob => bob()], [eve => 'X-User: eve', 'X-A: b'];
+is_deeply(\%asked, { ann => 1, bob => 0, eve => 0 }, 'the holder alone');
 
 is(http('DELETE', '/plain/1/lock?handover=1', headers => [token($r)])
    ->{status}, 200, 'handed over');
-is(next_event($b)->{event}, 'unlocked', 'the waiting one hears of the release');
 
-is(lock('/plain/1', bob())->{status}, 200, 'and acquires it');
-until_true { ($e = next_event($b))->{mine} };
-is("$e->{event} $e->{lock}{user}", 'locked bob', 'which is told as well');
+for my $who ($w, $b) {
+    $e = next_event($who);
+    is("$e->{event} $e->{lock}{user}", 'locked bob', 'for whom, and no name '
+       . 'of one that waits');
+    is($e->{lock}{reserved}, JSON::PP::true, 'it is reserved');
+}
+
+my $new = watch('resource=/plain/1', headers => ['X-User: eve']);
+is(until_event($new, 'locked')->{lock}{reserved}, JSON::PP::true,
+   'for who comes now as well');
+
+is(lock('/plain/1', 'X-User: eve')->{status}, 409, 'another one asks');
+is(next_event($b)->{user}, 'eve', 'which is told to the next holder');
+
+is(lock('/plain/1', bob())->{status}, 200, 'who acquires it');
+
+for my $who ($w, $b, $new) {
+    $e = next_event($who);
+    is("$e->{event} $e->{lock}{user}", 'locked bob', 'which is told');
+    is($e->{lock}{reserved}, undef, 'as held');
+}
 
 
 === a lock that expires
@@ -272,6 +298,19 @@ is(PUT('/plain/1', { n => 4, base_version => json($r)->{version} }, ann())
    ->{status}, 204, 'a change after it');
 is(next_event($other)->{event}, 'version', 'others hear only that');
 is(next_event($nobody)->{event}, 'version', 'and who has no name');
+
+# names are cut: one with the same beginning may be of somebody else
+
+my $long = 'X-User: ' . 'x' x 112;
+my ($same, $exact) = map { watch('resource=/plain/1', headers => [$_]) }
+                     $long . 2, $long;
+next_event($_) for $same, $exact;
+
+is(PUT('/plain/1', { n => 5, base_version => $v }, $long . 1)->{status}, 409,
+   'a conflict of a user with a long name');
+is(PUT('/plain/1', { n => 5 }, ann())->{status}, 204, 'a change after it');
+is(next_event($_)->{event}, 'version', 'others hear only that')
+    for $same, $exact;
 
 
 === a write whose outcome is not known
@@ -375,6 +414,7 @@ is(json(GET('/plain/1', bob()))->{n}, 2, 'and there is the change');
 
 
 === versions of the upstream
+--- events: heartbeat=500ms
 --- more
         location /own/ {
             conflict version;
@@ -409,3 +449,13 @@ like($r->{status}, qr/^20/, 'a write');
 $e = until_event($w, 'version', '/etag/1');
 is($e->{event}, 'version', 'a tag that is none');
 is($e->{version}, undef, 'is not shown');
+
+# nevertheless a client can say that it has it
+
+my $tag = header(GET('/etag/1'), 'ETag');
+my ($now) = $tag =~ /"(.*)"/;
+my %told = map { $_ => join ' ', map { $_->{event} }
+                 @{ json(poll("resource=/etag/1&since=$_"))->{events} } }
+           "%22$now%22", "W/%22$now%22", '%22other%22';
+is_deeply(\%told, { "%22$now%22" => '', "W/%22$now%22" => 'version',
+                    '%22other%22' => 'version' }, 'by its tag');

@@ -193,6 +193,25 @@ SKIP: {
 }
 
 
+=== the connection to Redis is lost, and nothing has changed
+--- steps
+SKIP: {
+    skip 'this is about Redis', 1 if $Conflict::Store eq 'shm';
+
+    set_doc('/plain/1', { n => 1 });
+    GET('/plain/1');
+    my $w = watch('resource=/plain/1', headers => [bob()]);
+    my $e = next_event($w);
+    is($e->{event}, 'version', 'the version');
+    until_true { events_of($w); $w->{beats} };
+
+    redis($ENV{TEST_NGINX_REDIS_PORT}, 'CLIENT', 'KILL', 'TYPE', 'normal');
+
+    is(next_event($w)->{event}, 'reset', 'events may be missing');
+    is(next_event($w)->{version}, $e->{version}, 'the current version follows');
+}
+
+
 === Redis is killed and comes back
 --- steps
 SKIP: {

@@ -37,6 +37,38 @@ run_tests();
 
 __DATA__
 
+=== a poll before the first event
+--- steps
+redis($ENV{TEST_NGINX_REDIS_PORT}, 'DEL', 'conflict:events')
+    if $Conflict::Store eq 'redis';
+
+set_doc('/plain/1', { n => 1 });
+my $v = version(GET('/plain/1'));
+
+my $id = json(poll('resource=/plain/1', bob()))->{id};
+ok($id, 'has an id');
+is(PUT('/plain/1', { n => 2, base_version => $v - 1 }, bob())->{status}, 409,
+   'a conflict');
+
+my @events;
+until_true {
+    @events = map { $_->{event} }
+              @{ json(poll('resource=/plain/1', bob(), "Last-Event-ID: $id"))
+                 ->{events} };
+    grep { $_ eq 'conflict' } @events;
+};
+is($events[0], 'conflict', 'after which nothing is missed');
+
+# an id that is not known: the state is in the same response
+
+for my $other ('1', '1-1', 'x', '0123456789abcdef-5') {
+    @events = map { $_->{event} }
+              @{ json(poll('resource=/plain/1', "Last-Event-ID: $other"))
+                 ->{events} };
+    is("@events", 'reset version', "reset: $other");
+}
+
+
 === Last-Event-ID
 --- steps
 set_doc('/plain/1', { n => 1 });

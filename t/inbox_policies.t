@@ -32,6 +32,28 @@ run_tests();
 
 __DATA__
 
+=== an edit that was dropped counts as made when it is resolved
+--- policy: lww edited=json:/at hold
+--- steps
+my $now = time() * 1000;
+
+is(PUT('/plain/1', { n => 1, at => $now - 30000 }, bob())->{status}, 201,
+   'the later edit');
+like(header(PUT('/plain/1', { n => 2, at => $now - 60000 }, ann()),
+            'Conflict'), qr/^dropped;.*held=/, 'the earlier one is held');
+
+my ($item) = inbox(ann());
+is($item->{kind}, 'dropped', 'as what it is');
+
+my $shown = item($item->{id}, ann());
+my $r = take($item->{id}, 'mine', "If-Match: \"$shown->{version}\"", ann());
+is($r->{status}, 204, 'written, as it was chosen');
+
+like(header(PUT('/plain/1', { n => 3, at => $now - 20000 }, 'X-User: eve'),
+            'Conflict'), qr/^dropped/, 'an edit made before that choice');
+is(json(upstream('/_doc?path=/plain/1'))->{n}, 2, 'does not undo it');
+
+
 === dropped under server_wins
 --- policy: server_wins hold
 --- steps

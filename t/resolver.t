@@ -247,6 +247,23 @@ is(PUT('/plain/1', { %$doc, n => 3, base_version => $v }, 'X-User: ann')
 is(json(doc('/plain/1'))->{n}, 9, 'is sent');
 
 
+=== a question may be larger than a body of a client
+--- to: client
+--- rules
+    client_max_body_size 8k;
+--- resolver
+    client_max_body_size 8k;
+--- steps
+my $doc = { n => 1, text => 'x' x 4096 };
+my $v = changed('/plain/1', $doc, { n => 2 });
+
+is(PUT('/plain/1', { %$doc, n => 3, base_version => $v }, 'X-User: ann')
+   ->{status}, 204, 'four documents');
+is(json(doc('/plain/1'))->{n}, 3, 'are resolved');
+is(PUT('/plain/1', { n => 'x' x 8192 })->{status}, 413,
+   'the limit is for clients');
+
+
 === a merge patch of what the rules have merged
 --- to: set
 --- rules

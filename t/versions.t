@@ -228,6 +228,49 @@ is(json(GET('/small/plain/small/40', ann()))->{versions}[0]{user}, 'ann',
    'and who made the last one');
 
 
+=== an API that compresses
+--- more
+    location /zip/ {
+        conflict merge;
+        conflict_history 8 versions;
+        proxy_pass http://127.0.0.1:$TEST_NGINX_PORT2/plain/;
+    }
+--- http_config
+    server {
+        listen 127.0.0.1:$TEST_NGINX_PORT2;
+
+        gzip on;
+        gzip_types application/json;
+        gzip_min_length 1;
+        gzip_http_version 1.0;
+        gzip_proxied any;
+
+        location / {
+            proxy_pass http://api;
+        }
+    }
+--- steps
+set_doc('/plain/1', { a => 1, b => 1 });
+
+my $port2 = $ENV{TEST_NGINX_PORT2};
+my @zip = (headers => ['Accept-Encoding: gzip', ann()]);
+
+is(header(http('GET', '/plain/1', port => $port2, @zip), 'Content-Encoding'),
+   'gzip', 'it does');
+
+my $r = http('GET', '/zip/1', @zip);
+my $v = version($r);
+is(header($r, 'Content-Encoding'), undef, 'is not asked to');
+is(PUT('/zip/1', { a => 2, b => 1, base_version => $v }, bob())->{status},
+   204, 'another change');
+
+is(json(body('/zip/1', $v, 'Accept-Encoding: gzip', ann()))->{a}, 1,
+   'its bodies are kept');
+$r = PUT('/zip/1', { a => 1, b => 2, base_version => $v }, ann());
+like(header($r, 'Conflict'), qr/^merged/, 'and merged');
+is(json(upstream('/_doc?path=/plain/1'))->{a}, 2, 'with all changes');
+
+
 === merges
 --- policy: merge
 --- steps

@@ -71,6 +71,48 @@ is(versions('/plain/2', ann())->{status}, 404, 'nor is there another one');
 is(body('/plain/1', $v, ann())->{status}, 200, 'she may again');
 
 
+=== what counts is what an X-Accel-Redirect leads to
+--- more
+    location = /denied { internal; deny all; }
+    location = /none { internal; return 404; }
+    location = /moved { internal; return 302 /x; }
+    location = /here { internal; default_type application/json;
+                       return 200 '{"n":7}'; }
+    location ~ ^(?<locked>/.*)/lock$ {
+        conflict_key $locked;
+        conflict_lock;
+    }
+    location = /events { conflict_events; }
+--- steps
+set_doc('/plain/1', { n => 1 });
+
+my $v = version(GET('/plain/1', ann()));
+PUT('/plain/1', { n => 2, base_version => $v }, ann());
+
+for my $one (['/denied', 403], ['/none', 404], ['/moved', 503], ['/here', 200])
+{
+    my ($to, $status) = @$one;
+    my @args = (ann(), "X-Up-Read: apply header=X-Accel-Redirect:$to");
+
+    for my $path ('versions', "versions?conflict_version=$v") {
+        is(GET("/plain/1/$path", @args)->{status}, $status, "$path: $to");
+    }
+
+    my $gone = $status == 404 ? 200 : $status;
+
+    is(GET('/plain/1/lock', @args)->{status}, $gone, 'the lock');
+    is(GET('/events?poll=1&resource=/plain/1', @args)->{status}, $gone,
+       'changes');
+
+    my $r = PUT('/plain/1', { n => 3, base_version => $v }, @args);
+    is($r->{status}, 409, 'a stale write');
+    is(json($r)->{server_version}{n}, $status == 200 ? 7 : undef, 'the body');
+    is(defined json($r)->{version}, $status =~ /200|404/ || '', 'the version');
+    is(json($r)->{deleted}, $status == 404 ? JSON::PP::true : undef,
+       'whether it is there');
+}
+
+
 === what no credentials tell apart is given to nobody
 --- more
     location ~ ^/open(?<open>/.*)$ {

@@ -34,6 +34,7 @@ typedef struct {
     ngx_str_t                             uri;      /* of the GET */
     ngx_str_t                             args;
     ngx_str_t                             key;      /* where that arrived */
+    ngx_str_t                             tag;      /* for "since" */
     uint64_t                              since;    /* version; 0: none */
     ngx_uint_t                            status;   /* of the GET */
     ngx_uint_t                            states;   /* of the topic, as told */
@@ -127,6 +128,10 @@ void ngx_http_conflict_events_count_leave(ngx_http_conflict_events_t *stream);
 /* Watches its resources, and asks for what the client has missed; and ends. */
 ngx_int_t ngx_http_conflict_events_listen(ngx_http_conflict_events_t *stream);
 void ngx_http_conflict_events_listen_end(ngx_http_conflict_events_t *stream);
+
+/* 1 if an event or a lock of "user" is one of the stream's user. */
+ngx_uint_t ngx_http_conflict_events_listen_own(
+    ngx_http_conflict_events_t *stream, ngx_str_t *user);
 
 /* Begins to listen, once the header of a stream was sent. */
 ngx_int_t ngx_http_conflict_events_stream_open(

@@ -124,6 +124,11 @@ ngx_http_conflict_events_endpoint_reached(ngx_http_request_t *r)
     nlcf = ngx_http_get_module_loc_conf(r, ngx_http_conflict_module);
     item = &ctx->events->items[ctx->events->current];
 
+    if (item->guarded) {
+        /* an internal redirect: as a read, it is of the location before */
+        return NGX_OK;
+    }
+
     item->guarded = (nlcf->policy != NGX_HTTP_CONFLICT_OFF && !nlcf->lock
                      && !nlcf->events && nlcf->store == ctx->conf->store);
 
@@ -132,6 +137,11 @@ ngx_http_conflict_events_endpoint_reached(ngx_http_request_t *r)
     }
 
     item->minted = (nlcf->version->place == NGX_HTTP_CONFLICT_DEFAULT);
+
+    if (!item->minted && item->tag.len) {
+        item->since = ngx_http_conflict_version_source_parse(nlcf->version,
+                                                             &item->tag);
+    }
 
     return ngx_http_conflict_key(r, nlcf, &resource, &item->key);
 }

@@ -180,9 +180,29 @@ ngx_http_conflict_events_listen_missed(ngx_http_conflict_feed_watch_t *watch)
 
     item = (ngx_http_conflict_events_item_t *) watch;
 
+    /* what is known after the next comparison is told, changed or not */
+    item->states = 0;
+    item->locks = 0;
+
     item->stream->reset = 1;
 
     ngx_http_conflict_events_stream_queue(item->stream);
+}
+
+
+/* a name that may have been cut may be that of anybody */
+
+ngx_uint_t
+ngx_http_conflict_events_listen_own(ngx_http_conflict_events_t *stream,
+    ngx_str_t *user)
+{
+    ngx_str_t  *own;
+
+    own = &stream->ctx->caller.user;
+
+    return user->len && user->len < NGX_HTTP_CONFLICT_FEED_TEXT
+           && user->len == own->len
+           && ngx_memcmp(user->data, own->data, own->len) == 0;
 }
 
 
@@ -192,9 +212,8 @@ static void
 ngx_http_conflict_events_listen_note(ngx_http_conflict_events_item_t *item,
     ngx_http_conflict_feed_event_t *event)
 {
-    size_t                            size, len;
+    size_t                            size;
     u_char                           *p;
-    ngx_str_t                        *user;
     ngx_uint_t                        i;
     ngx_http_conflict_feed_event_t   *copy, **note;
 
@@ -203,13 +222,8 @@ ngx_http_conflict_events_listen_note(ngx_http_conflict_events_item_t *item,
     if (event->kind == NGX_HTTP_CONFLICT_FEED_CONFLICT) {
         note = &item->conflict;
 
-        user = &item->stream->ctx->caller.user;
-        len = ngx_min(user->len, NGX_HTTP_CONFLICT_FEED_TEXT);
-
-        if (len == 0 || len != event->text[NGX_HTTP_CONFLICT_FEED_USER].len
-            || ngx_memcmp(user->data,
-                          event->text[NGX_HTTP_CONFLICT_FEED_USER].data, len)
-               != 0)
+        if (!ngx_http_conflict_events_listen_own(item->stream,
+                                    &event->text[NGX_HTTP_CONFLICT_FEED_USER]))
         {
             return;
         }

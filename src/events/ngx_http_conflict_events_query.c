@@ -11,6 +11,8 @@
 
 static ngx_int_t ngx_http_conflict_events_query_argument(
     ngx_http_conflict_ctx_t *ctx, ngx_str_t *name, ngx_str_t *value);
+static ngx_int_t ngx_http_conflict_events_query_since(
+    ngx_http_conflict_ctx_t *ctx, ngx_str_t *value);
 static ngx_int_t ngx_http_conflict_events_query_decode(ngx_pool_t *pool,
     ngx_str_t *value, ngx_str_t *text);
 static ngx_int_t ngx_http_conflict_events_query_target(
@@ -97,18 +99,7 @@ ngx_http_conflict_events_query_argument(ngx_http_conflict_ctx_t *ctx,
     }
 
     if (name->len == 5 && ngx_strncmp(name->data, "since", 5) == 0) {
-
-        if (stream->n == 0
-            || conflict_version_parse(&stream->items[stream->n - 1].since,
-                                      (char *) value->data, value->len)
-               != 0)
-        {
-            ctx->flow.reason = "\"since\" must be a version, and follow its "
-                               "\"resource\"";
-            return NGX_DECLINED;
-        }
-
-        return NGX_OK;
+        return ngx_http_conflict_events_query_since(ctx, value);
     }
 
     if (name->len != 8 || ngx_strncmp(name->data, "resource", 8) != 0) {
@@ -131,6 +122,46 @@ ngx_http_conflict_events_query_argument(ngx_http_conflict_ctx_t *ctx,
     }
 
     return ngx_http_conflict_events_query_target(ctx, item);
+}
+
+
+/* of the resource before it: a number, or the tag of an upstream */
+
+static ngx_int_t
+ngx_http_conflict_events_query_since(ngx_http_conflict_ctx_t *ctx,
+    ngx_str_t *value)
+{
+    ngx_int_t                         rc;
+    ngx_str_t                         text;
+    ngx_http_conflict_events_t       *stream;
+    ngx_http_conflict_events_item_t  *item;
+
+    stream = ctx->events;
+
+    rc = ngx_http_conflict_events_query_decode(ctx->request->pool, value,
+                                               &text);
+    if (rc != NGX_OK) {
+        return rc;
+    }
+
+    if (stream->n) {
+        item = &stream->items[stream->n - 1];
+
+        if (conflict_version_parse(&item->since, (char *) text.data, text.len)
+            == 0)
+        {
+            return NGX_OK;
+        }
+
+        if (conflict_version_from_etag((char *) text.data, text.len)) {
+            item->tag = text;
+            return NGX_OK;
+        }
+    }
+
+    ctx->flow.reason = "\"since\" must be a version, and follow its "
+                       "\"resource\"";
+    return NGX_DECLINED;
 }
 
 

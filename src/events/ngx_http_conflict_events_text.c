@@ -22,6 +22,8 @@ typedef struct {
 } ngx_http_conflict_events_text_t;
 
 
+static ngx_uint_t ngx_http_conflict_events_text_asking(
+    ngx_http_conflict_events_t *stream);
 static void ngx_http_conflict_events_text_item(
     ngx_http_conflict_events_text_t *text,
     ngx_http_conflict_events_item_t *item);
@@ -54,6 +56,12 @@ ngx_http_conflict_events_text(ngx_http_conflict_events_t *stream,
 {
     ngx_uint_t                        i;
     ngx_http_conflict_events_text_t   text;
+
+    if (stream->reset && !empty
+        && ngx_http_conflict_events_text_asking(stream))
+    {
+        return NGX_DECLINED;
+    }
 
     ngx_memzero(&text, sizeof(ngx_http_conflict_events_text_t));
 
@@ -93,6 +101,24 @@ ngx_http_conflict_events_text(ngx_http_conflict_events_t *stream,
     }
 
     return ngx_http_conflict_writer_join(&text.out, result);
+}
+
+
+/* the current states that follow a "reset" are not known yet */
+
+static ngx_uint_t
+ngx_http_conflict_events_text_asking(ngx_http_conflict_events_t *stream)
+{
+    ngx_uint_t  i;
+
+    for (i = 0; i < stream->n; i++) {
+
+        if (stream->items[i].watch.topic && stream->items[i].watch.fresh) {
+            return 1;
+        }
+    }
+
+    return 0;
 }
 
 
@@ -174,9 +200,9 @@ ngx_http_conflict_events_text_item(ngx_http_conflict_events_text_t *text,
         }
 
         item->begun = 1;
-    }
 
-    ngx_http_conflict_events_text_note(text, item, &item->asked);
+        ngx_http_conflict_events_text_note(text, item, &item->asked);
+    }
 }
 
 
@@ -267,6 +293,10 @@ ngx_http_conflict_events_text_lock(ngx_http_conflict_events_text_t *text,
                                    ngx_http_conflict_json_seconds(
                                        (uint64_t) ngx_max(left, 0)));
 
+        if (topic->reserved) {
+            ngx_http_conflict_json_set(&lock, "reserved", json_true());
+        }
+
         ngx_http_conflict_json_set(&json, "lock", lock);
         ngx_http_conflict_json_set(&json, "mine",
                             ngx_http_conflict_events_text_mine(text->stream,
@@ -298,6 +328,15 @@ ngx_http_conflict_events_text_note(ngx_http_conflict_events_text_t *text,
     }
 
     *note = NULL;
+
+    if (event->kind == NGX_HTTP_CONFLICT_FEED_LOCK_ASKED
+        && !ngx_http_conflict_events_listen_own(text->stream,
+                                                &item->watch.topic->holder))
+    {
+        /* who waits is for the holder alone */
+        ngx_free(event);
+        return;
+    }
 
     name = event->text;
     json = ngx_http_conflict_events_text_resource(item);

@@ -53,7 +53,8 @@ typedef struct {
     uint64_t                           fence;     /* orders states */
     int64_t                            time;      /* usec, or
                                                      CONFLICT_TIME_NONE */
-    ngx_msec_t                         remaining; /* of the lock */
+    ngx_msec_t                         remaining; /* of the lock; "unlocked":
+                                                     of its reservation */
     ngx_str_t                          text[NGX_HTTP_CONFLICT_FEED_TEXTS];
 } ngx_http_conflict_feed_event_t;
 
@@ -95,6 +96,7 @@ struct ngx_http_conflict_feed_topic_s {
     unsigned                           again:1;   /* ask once more */
     unsigned                           leased:1;  /* when asked first */
     unsigned                           minted:1;
+    unsigned                           reserved:1; /* for the holder */
 };
 
 

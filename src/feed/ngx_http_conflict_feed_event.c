@@ -96,8 +96,12 @@ ngx_http_conflict_feed_event_lock(ngx_http_conflict_op_t *op)
 
     case NGX_HTTP_CONFLICT_LOCK_RELEASED:
     case NGX_HTTP_CONFLICT_LOCK_FORCED:
+        event.kind = NGX_HTTP_CONFLICT_FEED_UNLOCKED;
+        break;
+
     case NGX_HTTP_CONFLICT_LOCK_HANDED:
         event.kind = NGX_HTTP_CONFLICT_FEED_UNLOCKED;
+        event.remaining = op->lock.reserve;
         break;
 
     default:

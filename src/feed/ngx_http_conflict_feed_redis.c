@@ -32,11 +32,17 @@ typedef struct {
 static void ngx_http_conflict_feed_redis_publish(
     ngx_http_conflict_feed_t *feed, ngx_str_t *key,
     ngx_http_conflict_feed_event_t *event);
+static ngx_int_t ngx_http_conflict_feed_redis_add(
+    ngx_http_conflict_feed_t *feed, ngx_http_conflict_redis_t *client,
+    ngx_msec_t timeout, ngx_str_t *key,
+    ngx_http_conflict_feed_event_t *event);
 static void ngx_http_conflict_feed_redis_published(void *data,
     ngx_str_t *answer, const char *why);
 static void ngx_http_conflict_feed_redis_read(ngx_http_conflict_feed_t *feed);
 static void ngx_http_conflict_feed_redis_last(void *data, ngx_str_t *answer,
     const char *why);
+static ngx_int_t ngx_http_conflict_feed_redis_first(
+    ngx_http_conflict_feed_t *feed);
 static void ngx_http_conflict_feed_redis_events(void *data, ngx_str_t *answer,
     const char *why);
 static ngx_int_t ngx_http_conflict_feed_redis_next(ngx_str_t *lines,
@@ -96,13 +102,24 @@ static void
 ngx_http_conflict_feed_redis_publish(ngx_http_conflict_feed_t *feed,
     ngx_str_t *key, ngx_http_conflict_feed_event_t *event)
 {
+    ngx_http_conflict_redis_conf_t  *conf;
+
+    conf = ngx_http_conflict_redis_client_conf(feed->store->data);
+
+    (void) ngx_http_conflict_feed_redis_add(feed, feed->store->data,
+                                            conf->timeout, key, event);
+}
+
+
+static ngx_int_t
+ngx_http_conflict_feed_redis_add(ngx_http_conflict_feed_t *feed,
+    ngx_http_conflict_redis_t *client, ngx_msec_t timeout, ngx_str_t *key,
+    ngx_http_conflict_feed_event_t *event)
+{
     u_char                              text[NGX_HTTP_CONFLICT_FEED_PRINTED];
     ngx_str_t                           arg[7];
     const char                         *why;
-    ngx_http_conflict_redis_conf_t     *conf;
     ngx_http_conflict_redis_command_t   command;
-
-    conf = ngx_http_conflict_redis_client_conf(feed->store->data);
 
     ngx_str_set(&arg[0], "XADD");
     ngx_str_set(&arg[1], "MAXLEN");
@@ -121,8 +138,7 @@ ngx_http_conflict_feed_redis_publish(ngx_http_conflict_feed_t *feed,
     command.args = arg;
     command.n = 7;
 
-    (void) ngx_http_conflict_redis_call_send(feed->store->data, &command,
-                                      conf->timeout, 0,
+    return ngx_http_conflict_redis_call_send(client, &command, timeout, 0,
                                       ngx_http_conflict_feed_redis_published,
                                       NULL, &why);
 }
@@ -225,11 +241,22 @@ ngx_http_conflict_feed_redis_last(void *data, ngx_str_t *answer,
         return;
     }
 
-    if (answer->len == 0) {
-        ngx_str_set(&id, "0-0");
+    if (answer->len) {
+        feed->begun = 0;
+        ngx_http_conflict_feed_redis_line(answer, &id);
+
+    } else if (!feed->begun) {
+        feed->begun = 1;
+
+        if (ngx_http_conflict_feed_redis_first(feed) == NGX_OK) {
+            ngx_http_conflict_feed_redis_read(feed);
+        }
+
+        return;
 
     } else {
-        ngx_http_conflict_feed_redis_line(answer, &id);
+        /* it takes no events */
+        ngx_str_set(&id, "0-0");
     }
 
     if (!ngx_http_conflict_feed_redis_valid(&id)) {
@@ -251,6 +278,27 @@ ngx_http_conflict_feed_redis_last(void *data, ngx_str_t *answer,
     feed->gap = 1;
 
     ngx_http_conflict_feed_redis_read(feed);
+}
+
+
+/*
+ * An event of no kind, for an id: without one, a client that comes back could
+ * not say what it has heard.
+ */
+
+static ngx_int_t
+ngx_http_conflict_feed_redis_first(ngx_http_conflict_feed_t *feed)
+{
+    ngx_str_t                       key;
+    ngx_http_conflict_feed_event_t  event;
+
+    ngx_str_null(&key);
+    ngx_memzero(&event, sizeof(ngx_http_conflict_feed_event_t));
+
+    /* over the connection of the question that follows */
+
+    return ngx_http_conflict_feed_redis_add(feed, feed->reader, 1, &key,
+                                            &event);
 }
 
 

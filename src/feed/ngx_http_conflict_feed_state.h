@@ -77,6 +77,8 @@ struct ngx_http_conflict_feed_s {
     size_t                                 last_len; /* 0: unknown */
     ngx_queue_t                            pasts;    /* being asked for */
     unsigned                               reading:1;
+    unsigned                               begun:1;  /* an empty stream was
+                                                        given an event */
     unsigned                               gap:1;    /* it has read before */
     unsigned                               listening:1;
 };

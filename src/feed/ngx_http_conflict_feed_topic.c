@@ -32,7 +32,7 @@ static void ngx_http_conflict_feed_topic_state(
     ngx_http_conflict_feed_event_t *event);
 static void ngx_http_conflict_feed_topic_lock(
     ngx_http_conflict_feed_topic_t *topic, ngx_str_t *user, ngx_str_t *client,
-    int64_t acquired, ngx_msec_t remaining);
+    int64_t acquired, ngx_msec_t remaining, ngx_uint_t reserved);
 static void ngx_http_conflict_feed_topic_tell(
     ngx_http_conflict_feed_topic_t *topic,
     ngx_http_conflict_feed_event_t *event);
@@ -331,12 +331,13 @@ ngx_http_conflict_feed_topic_answer(ngx_http_conflict_feed_topic_t *topic,
     }
 
     if (op->lock.result == NGX_HTTP_CONFLICT_LOCK_NONE) {
-        ngx_http_conflict_feed_topic_lock(topic, NULL, NULL, 0, 0);
+        ngx_http_conflict_feed_topic_lock(topic, NULL, NULL, 0, 0, 0);
 
     } else {
         ngx_http_conflict_feed_topic_lock(topic, &op->lock.holder,
                                           &op->lock.origin, op->lock.acquired,
-                                          op->lock.remaining);
+                                          op->lock.remaining,
+                                          op->lock.reserved);
     }
 
     if (topic->again) {
@@ -402,12 +403,19 @@ ngx_http_conflict_feed_topic_event(ngx_http_conflict_feed_t *feed,
         ngx_http_conflict_feed_topic_lock(topic,
                                     &event->text[NGX_HTTP_CONFLICT_FEED_USER],
                                     &event->text[NGX_HTTP_CONFLICT_FEED_CLIENT],
-                                    event->time, event->remaining);
+                                    event->time, event->remaining, 0);
         break;
 
     case NGX_HTTP_CONFLICT_FEED_UNLOCKED:
         topic->events++;
-        ngx_http_conflict_feed_topic_lock(topic, NULL, NULL, 0, 0);
+
+        if (event->remaining) {
+            /* only the store knows for whom it is reserved */
+            ngx_http_conflict_feed_topic_ask(topic);
+            return;
+        }
+
+        ngx_http_conflict_feed_topic_lock(topic, NULL, NULL, 0, 0, 0);
         break;
 
     default:
@@ -457,7 +465,8 @@ ngx_http_conflict_feed_topic_state(ngx_http_conflict_feed_topic_t *topic,
 
 static void
 ngx_http_conflict_feed_topic_lock(ngx_http_conflict_feed_topic_t *topic,
-    ngx_str_t *user, ngx_str_t *client, int64_t acquired, ngx_msec_t remaining)
+    ngx_str_t *user, ngx_str_t *client, int64_t acquired, ngx_msec_t remaining,
+    ngx_uint_t reserved)
 {
     u_char  *p;
 
@@ -475,7 +484,7 @@ ngx_http_conflict_feed_topic_lock(ngx_http_conflict_feed_topic_t *topic,
         return;
     }
 
-    if (topic->holder.data
+    if (topic->holder.data && topic->reserved == reserved
         && topic->holder.len == user->len && topic->origin.len == client->len
         && ngx_memcmp(topic->holder.data, user->data, user->len) == 0
         && ngx_memcmp(topic->origin.data, client->data, client->len) == 0)
@@ -501,6 +510,7 @@ ngx_http_conflict_feed_topic_lock(ngx_http_conflict_feed_topic_t *topic,
     ngx_memcpy(p, client->data, client->len);
 
     topic->acquired = acquired;
+    topic->reserved = reserved;
     topic->locks++;
 }
 
@@ -545,6 +555,7 @@ ngx_http_conflict_feed_topic_missed(ngx_http_conflict_feed_t *feed)
              w = ngx_queue_next(w))
         {
             watch = ngx_queue_data(w, ngx_http_conflict_feed_watch_t, queue);
+            watch->fresh = 1;
             watch->missed(watch);
         }
     }

@@ -326,6 +326,14 @@ ngx_int_t ngx_http_conflict_validators_date(ngx_http_request_t *r,
  */
 int64_t ngx_http_conflict_version_source_date(ngx_str_t *text);
 
+/*
+ * The date at which a response says that the resource has changed;
+ * CONFLICT_TIME_NONE if the times of edits are compared with it, and it is
+ * further ahead than such a time may be.
+ */
+int64_t ngx_http_conflict_version_source_modified(
+    ngx_http_conflict_loc_conf_t *nlcf, int64_t date);
+
 /* 1 if the entity tag of the upstream is its version. */
 ngx_uint_t ngx_http_conflict_version_source_tagged(
     ngx_http_conflict_source_t *source);

@@ -218,14 +218,16 @@ ngx_http_conflict_request_body_has_base(ngx_http_request_t *r,
 
 /*
  * With a precondition in a header any body passes that the API accepts, unless
- * fields with the rule "server" have to be protected.
+ * fields with the rule "server" have to be protected, or the time of the edit
+ * is in it.
  */
 
 ngx_uint_t
 ngx_http_conflict_request_body_strict(ngx_http_conflict_ctx_t *ctx)
 {
     return ctx->op->in.pre.kinds == 0
-           || (ctx->conf->policy == CONFLICT_MERGE && ctx->conf->server_rules);
+           || (ctx->conf->policy == CONFLICT_MERGE && ctx->conf->server_rules)
+           || ngx_http_conflict_request_body_has_time(ctx->conf);
 }
 
 

@@ -8,6 +8,7 @@
 
 
 #include "http/ngx_http_conflict_http.h"
+#include "process/ngx_http_conflict_clock.h"
 
 
 #define NGX_HTTP_CONFLICT_WEAK_INTERVAL  10000    /* msec between warnings */
@@ -50,6 +51,20 @@ ngx_http_conflict_version_source_date(ngx_str_t *text)
     }
 
     return date;
+}
+
+
+int64_t
+ngx_http_conflict_version_source_modified(ngx_http_conflict_loc_conf_t *nlcf,
+    int64_t date)
+{
+    if (nlcf->edited == NULL || date == CONFLICT_TIME_NONE) {
+        return date;
+    }
+
+    return (date > ngx_http_conflict_clock_usec()
+                   + (int64_t) nlcf->skew * 1000)
+           ? CONFLICT_TIME_NONE : date;
 }
 
 

@@ -66,6 +66,9 @@ ngx_http_conflict_latest_document_observe(ngx_http_conflict_ctx_t *ctx)
         op->in.observed.mtime = ngx_http_conflict_version_source_date(&value);
     }
 
+    op->in.observed.mtime = ngx_http_conflict_version_source_modified(nlcf,
+                                                     op->in.observed.mtime);
+
     if (op->in.minted) {
         return NGX_OK;
     }

@@ -13,6 +13,8 @@
 #define NGX_HTTP_CONFLICT_FIRST_SIZE  4096
 
 
+static ngx_uint_t ngx_http_conflict_latest_response_redirected(
+    ngx_http_request_t *r);
 static ngx_int_t ngx_http_conflict_latest_response_done(ngx_http_request_t *r,
     void *data, ngx_int_t rc);
 static ngx_int_t ngx_http_conflict_latest_response_buf(ngx_http_request_t *r,
@@ -61,7 +63,7 @@ ngx_http_conflict_latest_response_done(ngx_http_request_t *r, void *data,
     }
 
     if (ngx_http_conflict_upstream_attempts(r, 0, &sent, &status) != NGX_OK
-        || status == 0)
+        || status == 0 || ngx_http_conflict_latest_response_redirected(r))
     {
         status = (rc >= NGX_HTTP_SPECIAL_RESPONSE) ? (ngx_uint_t) rc
                                                    : latest->status;
@@ -106,6 +108,20 @@ ngx_http_conflict_latest_response_done(ngx_http_request_t *r, void *data,
                    latest->status, latest->len);
 
     return r->connection->error ? rc : NGX_OK;
+}
+
+
+/* the response is not that of the upstream, by X-Accel-Redirect */
+
+static ngx_uint_t
+ngx_http_conflict_latest_response_redirected(ngx_http_request_t *r)
+{
+    ngx_http_upstream_t  *u;
+
+    u = r->upstream;
+
+    return u && u->headers_in.x_accel_redirect
+           && !(u->conf->ignore_headers & NGX_HTTP_UPSTREAM_IGN_XA_REDIRECT);
 }
 
 

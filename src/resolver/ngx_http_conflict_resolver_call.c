@@ -146,7 +146,9 @@ ngx_http_conflict_resolver_call_headers(ngx_http_request_t *r,
 
     in->server = r->headers_in.server;
     in->keep_alive_n = -1;
-    in->content_length_n = length;
+
+    /* until its location is found: see ..._call_reached() */
+    in->content_length_n = -1;
 
     if (ngx_list_init(&in->headers, sr->pool, 8, sizeof(ngx_table_elt_t))
         != NGX_OK)
@@ -229,6 +231,24 @@ ngx_http_conflict_resolver_call_header_add(ngx_http_request_t *sr,
     h->value = *value;
 
     return h;
+}
+
+
+void
+ngx_http_conflict_resolver_call_reached(ngx_http_request_t *r)
+{
+    ngx_table_elt_t          *h;
+    ngx_http_conflict_ctx_t  *ctx;
+
+    ctx = ngx_http_conflict_ctx(r->main);
+    h = r->headers_in.content_length;
+
+    /* a script may have removed it */
+
+    if (h && ctx && ctx->resolver && ctx->resolver->request == r) {
+        r->headers_in.content_length_n = ngx_atoof(h->value.data,
+                                                   h->value.len);
+    }
 }
 
 

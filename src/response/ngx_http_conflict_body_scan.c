@@ -78,6 +78,9 @@ ngx_http_conflict_body_scan_header(ngx_http_request_t *r,
         }
     }
 
+    op->in.observed.mtime = ngx_http_conflict_version_source_modified(nlcf,
+                                                     op->in.observed.mtime);
+
     if (nlcf->version->place == NGX_HTTP_CONFLICT_HEADER) {
         value = ngx_http_conflict_header_find(&r->headers_out.headers,
                                               &nlcf->version->name, NULL);
@@ -387,7 +390,8 @@ ngx_http_conflict_body_scan_end(ngx_http_request_t *r,
 
             if (value.len) {
                 op->in.observed.mtime
-                    = ngx_http_conflict_version_source_date(&value);
+                    = ngx_http_conflict_version_source_modified(ctx->conf,
+                             ngx_http_conflict_version_source_date(&value));
             }
         }
     }

@@ -80,6 +80,11 @@ ngx_http_conflict_edited_body(ngx_http_conflict_ctx_t *ctx)
         return NGX_OK;
     }
 
+    if (ctx->hold.resolves.len) {
+        /* the person has decided now, on what is there now */
+        return NGX_OK;
+    }
+
     switch (json->type) {
 
     case CONFLICT_JSON_NONE:

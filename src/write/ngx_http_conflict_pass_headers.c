@@ -104,6 +104,7 @@ ngx_http_conflict_pass_headers(ngx_http_request_t *r,
     if (nlcf->version->place == NGX_HTTP_CONFLICT_JSON
         || nlcf->mtime->place == NGX_HTTP_CONFLICT_JSON
         || nlcf->inject->place == NGX_HTTP_CONFLICT_JSON
+        || nlcf->bodies
         || (ctx->list && ctx->list->marked))
     {
         return ngx_http_conflict_header_hide(r,

@@ -352,6 +352,10 @@ ngx_http_conflict_redis_items_take(ngx_http_conflict_op_t *op,
 
         saved = ngx_atoof(word.data, word.len);
 
+#if (CONFLICT_BROKEN == 10)
+        saved = ngx_min(saved, 0);
+#endif
+
         if (saved >= 0
             && saved <= server->clock - NGX_HTTP_CONFLICT_REDIS_ITEMS_MARGIN)
         {

@@ -405,7 +405,8 @@ ngx_http_conflict_hold_indexes(ngx_http_conflict_ctx_t *ctx,
         return ngx_http_conflict_hold_index(pool, &index[2].name, 'n', NULL);
     }
 
-    return ngx_http_conflict_hold_index(pool, &index[2].name, 'u', user);
+    return ngx_http_conflict_hold_index_user(ctx->request, &index[2].name,
+                                             user);
 }
 
 
@@ -427,6 +428,31 @@ ngx_http_conflict_hold_index(ngx_pool_t *pool, ngx_str_t *name, u_char kind,
     }
 
     return NGX_OK;
+}
+
+
+ngx_int_t
+ngx_http_conflict_hold_index_user(ngx_http_request_t *r, ngx_str_t *name,
+    ngx_str_t *user)
+{
+    u_char                    *p;
+    ngx_str_t                  text;
+    ngx_http_core_srv_conf_t  *cscf;
+
+    cscf = ngx_http_get_module_srv_conf(r, ngx_http_core_module);
+
+    text.len = cscf->server_name.len + 1 + user->len;
+
+    text.data = ngx_pnalloc(r->pool, text.len);
+    if (text.data == NULL) {
+        return NGX_ERROR;
+    }
+
+    p = ngx_cpymem(text.data, cscf->server_name.data, cscf->server_name.len);
+    *p++ = '\0';
+    ngx_memcpy(p, user->data, user->len);
+
+    return ngx_http_conflict_hold_index(r->pool, name, 'u', &text);
 }
 
 

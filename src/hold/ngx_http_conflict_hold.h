@@ -89,11 +89,15 @@ void ngx_http_conflict_hold_end(ngx_http_conflict_ctx_t *ctx);
 extern ngx_str_t  ngx_http_conflict_hold_partition;
 
 /*
- * The name of an index: 'a': of all items; 'r': of a resource; 'u': of a user;
- * 'n': of writes without a user.
+ * The name of an index: 'a': of all items; 'r': of a resource; 'u': of a user,
+ * see below; 'n': of writes without a user.
  */
 ngx_int_t ngx_http_conflict_hold_index(ngx_pool_t *pool, ngx_str_t *name,
     u_char kind, ngx_str_t *text);
+
+/* Users belong to a server block: another one may have others of that name. */
+ngx_int_t ngx_http_conflict_hold_index_user(ngx_http_request_t *r,
+    ngx_str_t *name, ngx_str_t *user);
 
 
 /* The head and the body of the blob of an item. */

@@ -442,8 +442,8 @@ ngx_http_conflict_inbox_endpoint_index(ngx_http_conflict_ctx_t *ctx)
     inbox->op->blob->in.indexes = 1;
 
     if (!inbox->conf->inbox_all) {
-        return ngx_http_conflict_hold_index(pool, name, 'u',
-                                            &ctx->caller.user);
+        return ngx_http_conflict_hold_index_user(ctx->request, name,
+                                                 &ctx->caller.user);
     }
 
     if (inbox->resource.data) {
@@ -528,10 +528,21 @@ ngx_uint_t
 ngx_http_conflict_inbox_endpoint_visible(ngx_http_conflict_ctx_t *ctx,
     ngx_http_conflict_hold_item_t *item)
 {
-    ngx_str_t  *writer, *user;
+    ngx_str_t                 *writer, *user, *server;
+    ngx_http_core_srv_conf_t  *cscf;
 
     if (ctx->inbox->conf->inbox_all) {
         return 1;
+    }
+
+    cscf = ngx_http_get_module_srv_conf(ctx->request, ngx_http_core_module);
+    server = &item->text[NGX_HTTP_CONFLICT_HOLD_SERVER];
+
+    if (server->len != cscf->server_name.len
+        || ngx_memcmp(server->data, cscf->server_name.data, server->len) != 0)
+    {
+        /* it may have another user of this name */
+        return 0;
     }
 
     writer = &item->text[NGX_HTTP_CONFLICT_HOLD_WRITER];

@@ -19,7 +19,7 @@ sub again {
     my ($status, $request, @args) = @_;
     my $r;
 
-    until_true { $r = $request->(@args); $r->{status} == $status } 5;
+    until_true { $r = $request->(@args); $r->{status} == $status };
 
     return $r;
 }
@@ -48,7 +48,7 @@ sub fresh {
     my $v;
 
     set_doc($path, { n => 0 });
-    until_true { defined($v = version(GET($path, ann()))) } 5;
+    until_true { defined($v = version(GET($path, ann()))) };
 
     return $v;
 }
@@ -80,7 +80,7 @@ sub item_of {
         $v = stale($path);
         $r = late($path, $v);
         $r->{status} == 409 && json($r)->{held};
-    } 5;
+    };
 
     return json($r)->{held};
 }
@@ -97,7 +97,7 @@ sub waits {
 sub reserved {
     my ($path) = @_;
 
-    until_true { waits($path); hand_over($path, ann())->{status} == 200 } 5;
+    until_true { waits($path); hand_over($path, ann())->{status} == 200 };
 }
 
 # the id of the last event; what a client is told that has missed some
@@ -105,7 +105,7 @@ sub reserved {
 sub last_event {
     my ($id) = @_;
 
-    until_true { $id = json(poll('resource=/plain/1', ann()))->{id} } 5;
+    until_true { $id = json(poll('resource=/plain/1', ann()))->{id} };
 
     return $id;
 }
@@ -241,19 +241,19 @@ for (kinds()) {
 
         my $well = until_true {
             $request->("/plain/k$n", $state)->{status} =~ /^[24]/;
-        } 5;
+        };
 
         $well &&= until_true {
             $n++;
             $state = $before->("/plain/k$n");
             $request->("/plain/k$n", $state)->{status} == $status;
-        } 5;
+        };
 
         # what is listed is there
 
         $well &&= until_true {
             !grep { show($_->{id}, ann())->{status} != 200 } newest_items();
-        } 5;
+        };
 
         $bad++ unless $well;
     }

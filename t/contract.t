@@ -847,18 +847,28 @@ is(op('a', 'lock', %k, verb => $show)->{lock}, 'none', 'gone');
 === a lock ends by time, which writes of its holder begin anew
 --- steps
 my %k = (key => 'k');
-my $start = time();
 
-op('a', 'lock', %k, user => 'ann', idle => 1000);
+op('a', 'lock', %k, user => 'ann', idle => 600000);
 
-my $n = 0;
+# how much time is left: less than before, unless it was begun anew
 
-until_true { op('w', 'begin', %k, user => 'ann');
-             op('w', 'commit');
-             $n++;
-             time() - $start > 2 };
-is(op('b', 'lock', %k, user => 'bob')->{lock}, 'held', "after $n writes");
+my $left = sub { op('a', 'lock', %k, verb => 0)->{left} };
 
+ok(until_true {
+    until_true { $left->() < 599900 };
+    my $before = $left->();
+    op('w', 'begin', %k, user => 'ann');
+    op('w', 'commit');
+    $left->() > $before;
+}, 'after a write');
+
+my $before = $left->();
+op('w', 'begin', %k, user => 'bob');
+op('p', 'peek', %k);
+cmp_ok($left->(), '<=', $before, 'not after a read, or a write of another');
+
+op('a', 'lock', %k, user => 'ann', verb => 2);
+op('a', 'lock', %k, user => 'ann', idle => 200);
 until_true { op('w', 'begin', %k, user => 'bob')->{verdict} eq 'pass' };
 op('w', 'commit');
 is(op('b', 'lock', %k, user => 'bob')->{lock}, 'granted', 'then it ends');
@@ -866,20 +876,19 @@ is(op('b', 'lock', %k, user => 'bob')->{lock}, 'granted', 'then it ends');
 
 === the locks of a user are counted
 --- steps
-my %on = (user => 'ann', quota => 2, idle => 500);
+my %on = (user => 'ann', quota => 2, idle => 600000);
 
 is(op('a', 'lock', key => 'k1', %on)->{lock}, 'granted', 'one');
 is(op('a', 'lock', key => 'k2', %on)->{lock}, 'granted', 'two');
 is(op('a', 'lock', key => 'k3', %on)->{lock}, 'too_many', 'three');
-until_true { op('a', 'lock', key => 'k3', verb => 0)->{lock} eq 'none' };
 is(op('a', 'lock', key => 'k3', verb => 0)->{lock}, 'none', 'is not held');
 is(op('a', 'lock', key => 'k3', user => 'bob', quota => 2)->{lock}, 'granted',
    'bob has his own');
 is(op('a', 'lock', key => 'k3', %on)->{lock}, 'held', 'his');
 
 op('a', 'lock', key => 'k1', %on, verb => 2);
-until_true { op('a', 'lock', key => 'k4', %on)->{lock} eq 'granted' };
-is(op('a', 'lock', key => 'k4', verb => 0)->{holder}, 'ann', 'one for another');
+is(op('a', 'lock', key => 'k4', %on, idle => 200)->{lock}, 'granted',
+   'one for another');
 
 until_true { op('a', 'lock', key => 'k1', %on)->{lock} eq 'granted' };
 is(op('a', 'lock', key => 'k1', verb => 0)->{holder}, 'ann', 'or after its end');
@@ -892,7 +901,7 @@ SKIP: {
 
     my ($n, $r) = (0);
 
-    op('a', 'lock', key => 'first', user => 'ann');
+    op('a', 'lock', key => 'first', user => 'ann', idle => 600000);
     op('p', 'peek', key => "e$_") for 1 .. 10000;
 
     is(op('a', 'lock', key => 'first', verb => 0)->{holder}, 'ann',
@@ -902,7 +911,7 @@ SKIP: {
 
     $n++ while $n < 2000
                && ($r = op('a', 'lock', key => "l$n", user => "u$n",
-                           idle => 20000))->{lock} eq 'granted';
+                           idle => 600000))->{lock} eq 'granted';
 
     cmp_ok($n, '>', 500, 'as many as a quarter of it holds');
     is("$r->{error} $r->{log}", 'full 1', 'and no more');

@@ -120,6 +120,9 @@ for my $n (1 .. 3) {
     my ($fast, $slow) = (entry('/plain/1'), entry('/plain/2'));
 
     is(scalar(@$fast), scalar(@$slow), 'as many words');
+    # whether both were written in the second of the write before
+    substr($_->[0], 2, 1) = '-' for $fast, $slow;
+
     is($fast->[$_], $slow->[$_], "word $_") for 0, 1, 4, 5, 8, 9, 13;
     is($fast->[7], $v{'/plain/1'}, 'the version');
     is($fast->[7], $fast->[$_], 'and the fence') for 2, 6;

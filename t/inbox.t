@@ -638,3 +638,45 @@ until_true { my %now = map { $_ => 1 } workers_of(master_pid());
 
 is(item($id, ann())->{mine}{n}, 3, 'after all workers were killed');
 is(take($id, 'mine', "If-Match: \"$v\"", ann())->{status}, 204, 'resolved');
+
+
+=== another server may have another user of that name
+--- http_config
+    server {
+        listen 127.0.0.1:$TEST_NGINX_PORT2;
+        server_name other;
+        conflict_user $http_x_user;
+        location / { conflict version hold; proxy_pass http://api; }
+        location = /inbox { conflict_inbox; }
+    }
+--- steps
+my ($id, $v) = refused('/plain/1', ann());
+my $port = $ENV{TEST_NGINX_PORT2};
+
+sub there { http(@_, port => $ENV{TEST_NGINX_PORT2}, headers => [ann()]) }
+
+is_deeply(json(there('GET', '/inbox'))->{items}, [], 'not in its list');
+is(there('GET', "/inbox?id=$id")->{status}, 404, 'nor shown by its id');
+is(there('DELETE', "/inbox?id=$id")->{status}, 404, 'nor removed');
+is(show($id, ann())->{status}, 200, 'it is there');
+is(scalar(() = inbox(ann())), 1, 'and in the list');
+
+# an item of the other ann does not evict this one
+
+http('PUT', '/plain/2', body => { n => 1 }, port => $port);
+my $old = version(there('GET', '/plain/2'));
+http('PUT', '/plain/2', body => { n => 2 }, port => $port);
+my $r = http('PUT', '/plain/2', body => { n => 3, base_version => $old },
+             port => $port, headers => [ann()]);
+is($r->{status}, 409, 'the other ann is late');
+is(scalar(@{ json(there('GET', '/inbox'))->{items} }), 1, 'her item');
+is(scalar(() = inbox(ann())), 1, 'and this one');
+
+# one without a user is known by its id, in its own server
+
+($id) = refused('/plain/3');
+is(show($id)->{status}, 200, 'in its own server');
+is(http('GET', "/inbox?id=$id", port => $port)->{status}, 404,
+   'not in another');
+is(http('GET', "/admin?id=$id", headers => [ann()])->{status}, 200,
+   'an administrator sees all');

@@ -107,8 +107,50 @@ is_deeply([map { "$_->{action} $_->{method} $_->{status}" } @c],
 is("$c[1]{user_id} $c[1]{client_origin}", 'bob phone', 'with who it was');
 
 
+=== requests and writes of the holder renew it
+--- steps
+set_doc('/plain/1', { n => 1 });
+
+my $r = lock('/plain/1', ann());
+my $token = token($r);
+
+# how much time is left now: less than before, unless it was renewed
+
+sub left { show('/plain/1', ann())->{lock}{expires_in} }
+
+until_true { left() < 299.9 };
+my $left = left();
+my $again = json(lock('/plain/1', $token))->{lock};
+is($again->{token}, json($r)->{lock}{token}, 'it stays the same');
+cmp_ok($again->{expires_in}, '>', $left, 'renewed');
+
+# by a write, too
+
+my ($before, $after);
+
+ok(until_true {
+    until_true { left() < 299.9 };
+    $before = left();
+    $r = PUT('/plain/1', { n => 2 }, $token);
+    $after = left();
+    $r->{status} == 204 && $after > $before;
+}, 'by a write');
+
+# but not by a read, nor by a write that is refused
+
+$before = left();
+is(GET('/plain/1', ann())->{status}, 200, 'a read');
+is(PUT('/plain/1', { n => 3 }, bob())->{status}, 409, 'a write of another');
+cmp_ok(left(), '<=', $before, 'do not renew it');
+
+
 === it ends when nobody does anything for a while
 --- lock: idle=300ms
+--- more
+location ~ ^/long(?<long>/.*)/lock$ {
+    conflict_key $long;
+    conflict_lock get=off idle=10m;
+}
 --- steps
 set_doc('/plain/1', { n => 1 });
 
@@ -118,34 +160,19 @@ my $token = token($r);
 
 cmp_ok(json($r)->{lock}{expires_in}, '<=', 0.3, 'its time');
 
-# renewed, it goes on
-
-for (1 .. 4) {
-    select undef, undef, undef, 0.15;
-    my $again = lock('/plain/1', $token);
-    is(json($again)->{lock}{token}, json($r)->{lock}{token}, 'the same');
-}
-
-# by a write of the holder, too, and not by his reads
-
-select undef, undef, undef, 0.15;
-$r = PUT('/plain/1', { n => 2, base_version => $v }, $token);
-is($r->{status}, 204, 'a write');
-select undef, undef, undef, 0.2;
-is(lock('/plain/1', bob())->{status}, 409, 'held since the write');
-
-$r = undef;
 until_true { GET('/plain/1', ann());
-             $r = lock('/plain/1', bob());
+             $r = lock('/long/plain/1', bob());
              $r->{status} == 200 };
 is($r->{status}, 200, 'then somebody else has his turn');
 
 # the one who had it before is stopped
 
-is(PUT('/plain/1', { n => 3, base_version => json($r)->{version} }, $token)
-   ->{status}, 409, 'the old token is worth nothing');
+is(PUT('/plain/1', { n => 3, base_version => $v }, $token)->{status}, 409,
+   'the old token is worth nothing');
 
-until_true { !show('/plain/1', ann())->{lock} };
+is(PUT('/plain/1', { n => 2 }, bob())->{status}, 204, 'bob writes');
+is(http('DELETE', '/long/plain/1/lock', headers => [bob()])->{status}, 200,
+   'and is done');
 
 is(PUT('/plain/1', { n => 3, base_version => $v }, $token)->{status}, 409,
    'nor does it help with an old version');
@@ -186,7 +213,12 @@ is(PUT('/plain/1', { n => 2 }, token($r))->{status}, 204, 'writes');
 
 
 === so many locks a user, and no more
---- lock: per_user=2 idle=400ms
+--- lock: per_user=2
+--- more
+location ~ ^/brief(?<brief>/.*)/lock$ {
+    conflict_key $brief;
+    conflict_lock get=off per_user=2 idle=200ms;
+}
 --- steps
 set_doc("/plain/$_", { n => 1 }) for 1 .. 4;
 
@@ -196,18 +228,17 @@ is(lock('/plain/2', ann())->{status}, 200, 'two');
 my $r = lock('/plain/3', ann());
 is($r->{status}, 429, 'three is too many');
 is(json($r)->{error}, 'too_many_locks', 'why');
-until_true { !show('/plain/3', bob())->{lock} };
 is(show('/plain/3', bob())->{lock}, undef, 'it is not held');
 
 is(lock('/plain/2', ann())->{status}, 200, 'one that is held is renewed');
 is(lock('/plain/1', bob())->{status}, 409, 'held by ann');
 is(lock('/plain/3', bob())->{status}, 200, 'bob has his own number');
 is(unlock('/plain/1', ann())->{status}, 200, 'one less');
-until_true { ($r = lock('/plain/4', ann()))->{status} == 200 };
-is($r->{status}, 200, 'so there is room');
+is(lock('/brief/plain/1', ann())->{status}, 200, 'so there is room');
 
-until_true { ($r = lock('/plain/1', ann()))->{status} == 200 };
+until_true { ($r = lock('/plain/4', ann()))->{status} == 200 };
 is($r->{status}, 200, 'what has ended does not count');
+is(lock('/plain/1', ann())->{status}, 429, 'what has not, does');
 
 
 === an operator may end a lock

@@ -151,6 +151,7 @@ is(scalar(grep { $_->{body} =~ /"n":[234]/ } journal()), 1, 'one write');
 
 
 === killed while a write is in flight
+--- lease: 4s
 --- steps
 set_doc('/plain/1', { n => 1 });
 my $v = settled('/plain/1');
@@ -211,6 +212,7 @@ is(scalar(grep { $_->{body} =~ /"n":[23]/ } journal()), 1, 'one write');
 
 
 === a worker killed while its write is at the upstream
+--- lease: 4s
 --- allow: exited on signal 9
 --- steps
 set_doc('/plain/1', { n => 1 });
@@ -248,6 +250,7 @@ is(scalar(grep { $_->{body} =~ /"n":3/ } journal()), 0,
 
 
 === flushed while a write is in flight
+--- lease: 2s
 --- steps
 set_doc('/plain/1', { n => 1 });
 my $v = settled('/plain/1');

@@ -251,6 +251,14 @@ ngx_http_conflict_feed_event_parse(ngx_str_t *text, ngx_str_t *key,
     event->time = (int64_t) number[3];
     event->remaining = (ngx_msec_t) number[4];
 
+    if ((event->time != CONFLICT_TIME_NONE
+         && (event->time < -CONFLICT_TIME_MAX
+             || event->time > CONFLICT_TIME_MAX))
+        || number[4] > CONFLICT_TIME_MAX / 1000)
+    {
+        return NGX_ERROR;
+    }
+
     ngx_http_conflict_feed_event_text(&p, last, key);
 
     for (i = 0; i < NGX_HTTP_CONFLICT_FEED_TEXTS; i++) {
@@ -266,6 +274,7 @@ ngx_http_conflict_feed_event_number(u_char **pos, u_char *last,
     uint64_t *number)
 {
     u_char      *p;
+    uint64_t     digit;
     ngx_uint_t   negative;
 
     p = *pos;
@@ -279,7 +288,13 @@ ngx_http_conflict_feed_event_number(u_char **pos, u_char *last,
     }
 
     for ( /* void */ ; p < last && *p >= '0' && *p <= '9'; p++) {
-        *number = *number * 10 + (*p - '0');
+        digit = *p - '0';
+
+        if (*number > (UINT64_MAX - digit) / 10) {
+            return NGX_ERROR;
+        }
+
+        *number = *number * 10 + digit;
     }
 
     if (negative) {

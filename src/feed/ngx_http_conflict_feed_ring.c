@@ -253,8 +253,10 @@ ngx_http_conflict_feed_ring_copy(ngx_http_conflict_feed_t *feed,
 
     ngx_shmtx_lock(&feed->shpool->mutex);
 
-    if (ring->head - *next > NGX_HTTP_CONFLICT_FEED_EVENTS) {
-        *next = ring->head - NGX_HTTP_CONFLICT_FEED_EVENTS;
+    /* the oldest slot is being written, if a worker was killed there */
+
+    if (ring->head - *next >= NGX_HTTP_CONFLICT_FEED_EVENTS) {
+        *next = ring->head - NGX_HTTP_CONFLICT_FEED_EVENTS + 1;
         *missed = 1;
     }
 

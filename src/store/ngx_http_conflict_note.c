@@ -9,6 +9,7 @@
 
 #include "store/ngx_http_conflict_store.h"
 #include "core/policy/conflict_version.h"
+#include "core/text/conflict_time.h"
 
 
 #define NGX_HTTP_CONFLICT_NOTE_METHOD    32
@@ -93,7 +94,9 @@ ngx_http_conflict_note_next(ngx_str_t *rest, ngx_http_conflict_note_t *note)
         }
     }
 
-    if (n[4] > NGX_HTTP_CONFLICT_NOTE || n[5] > NGX_HTTP_CONFLICT_NOTE
+    if (n[0] > CONFLICT_TIME_MAX || n[1] > CONFLICT_TIME_MAX / 1000
+        || n[3] > (uint64_t) NGX_MAX_OFF_T_VALUE
+        || n[4] > NGX_HTTP_CONFLICT_NOTE || n[5] > NGX_HTTP_CONFLICT_NOTE
         || n[6] > NGX_HTTP_CONFLICT_NOTE || n[4] + n[5] + n[6] != text.len)
     {
         return NGX_ERROR;

@@ -17,6 +17,9 @@
 
 #define CONFLICT_TIME_NONE     INT64_MIN
 
+/* the end of the year 9999: the latest date in HTTP */
+#define CONFLICT_TIME_MAX      253402300799999999
+
 #define CONFLICT_TIME_RFC3339  (sizeof("2026-11-24T15:00:00.123456Z") - 1)
 
 #define CONFLICT_TIME_SECOND   1000000

@@ -17,12 +17,13 @@
 #include "store/ngx_http_conflict_store.h"
 #include "redis_client/ngx_http_conflict_redis_client.h"
 #include "process/ngx_http_conflict_clock.h"
+#include "core/text/conflict_time.h"
 
 
 #define NGX_HTTP_CONFLICT_REDIS_ARGS  26     /* without lists of tags */
 
-/* the end of the year 9999, in microseconds: the latest date in HTTP */
-#define NGX_HTTP_CONFLICT_REDIS_USEC  253402300799999999
+/* the largest time, in microseconds */
+#define NGX_HTTP_CONFLICT_REDIS_USEC  CONFLICT_TIME_MAX
 
 /* room for the text of "n" arguments, strings excepted */
 #define ngx_http_conflict_redis_codec_room(n)  ((n) * (NGX_INT64_LEN + 1))

@@ -352,8 +352,12 @@ ngx_http_conflict_redis_items_take(ngx_http_conflict_op_t *op,
 
         saved = ngx_atoof(word.data, word.len);
 
+#if (CONFLICT_BROKEN == 10)
+        saved = ngx_min(saved, 0);
+#endif
+
         if (saved >= 0
-            && saved + NGX_HTTP_CONFLICT_REDIS_ITEMS_MARGIN <= server->clock)
+            && saved <= server->clock - NGX_HTTP_CONFLICT_REDIS_ITEMS_MARGIN)
         {
             item[i].version = version;
         }

@@ -273,6 +273,8 @@ ngx_http_conflict_shm_blob_zone_insert(ngx_http_conflict_shm_blobs_t *sh,
     b->next = *bucket;
     *bucket = b;
 
+    ngx_http_conflict_failpoint_hit();
+
     size = ngx_http_conflict_shm_blob_size(b);
 
     if (b->pinned) {

@@ -95,12 +95,12 @@ ngx_http_conflict_shm_history_keep(ngx_http_conflict_op_t *op,
     r->len = record->body.len;
     ngx_memcpy(ngx_http_conflict_shm_record_body(r), record->body.data, r->len);
 
-    ngx_http_conflict_failpoint_hit();
-
     r->next = key->records;
     key->records = r;
     key->n++;
     key->bytes += r->len;
+
+    ngx_http_conflict_failpoint_hit();
 
     ngx_queue_insert_head(&history->records, &r->queue);
 

@@ -137,6 +137,10 @@ ngx_http_conflict_shm_items_version(ngx_http_conflict_op_t *op,
     /* moves it to the head of its queue */
     ngx_http_conflict_shm_entry_set(sh, e, CONFLICT_FREE, 0);
 
+#if (CONFLICT_BROKEN == 10)
+    return e->version;
+#endif
+
     return (e->until <= mark->changes) ? e->version : 0;
 }
 
@@ -162,6 +166,10 @@ ngx_http_conflict_shm_items_new(ngx_http_conflict_op_t *op,
 
     mark = op->mark;
     unchanged = (sh->forgotten <= mark->changes);
+
+#if (CONFLICT_BROKEN == 11)
+    unchanged = 1;
+#endif
 
     own = op->key;
     op->key = *key;

@@ -144,6 +144,9 @@ ngx_http_conflict_shm_settle_extra(ngx_http_conflict_op_t *op,
 
     extra->chain = e->overlap ? 0 : ngx_http_conflict_op_chain(op);
     extra->edit = extra->pending;
+
+    ngx_http_conflict_failpoint_hit();
+
     extra->pending.time = CONFLICT_EDIT_NONE;
 
     if (extra->chain == 0 && extra->edit.time == CONFLICT_EDIT_NONE) {

@@ -68,12 +68,12 @@ ngx_http_conflict_shm_versions_note(ngx_http_conflict_op_t *op,
     r->len = len;
     ngx_memcpy(ngx_http_conflict_shm_record_body(r), text, len);
 
-    ngx_http_conflict_failpoint_hit();
-
     r->next = key->records;
     key->records = r;
     key->n++;
     key->notes++;
+
+    ngx_http_conflict_failpoint_hit();
 
     ngx_queue_insert_head(&history->records, &r->queue);
 

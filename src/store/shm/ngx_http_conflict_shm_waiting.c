@@ -74,9 +74,10 @@ ngx_http_conflict_shm_waiting_note(ngx_http_conflict_op_t *op,
                                          NGX_HTTP_CONFLICT_LOCK_CLIENT);
     ngx_memcpy(note->client, req->client.data, note->client_len);
 
+    *link = note;
+
     ngx_http_conflict_failpoint_hit();
 
-    *link = note;
     sh->n_notes++;
 }
 

@@ -216,7 +216,9 @@ is(lock('/plain/1', bob())->{status}, 409, 'another one asks for it');
 my $e = next_event($w);
 is("$e->{event} $e->{user} $e->{client}", 'lock_asked bob phone',
    'the holder hears who');
-is(next_event($b)->{event}, 'lock_asked', 'as all do who see the lock');
+$e = next_event($b);
+is($e->{event}, 'lock_asked', 'others hear that somebody does');
+is_deeply([@$e{qw(user client)}], [undef, undef], 'but not who');
 
 is(http('DELETE', '/plain/1/lock?handover=1', headers => [token($r)])
    ->{status}, 200, 'handed over');
@@ -225,6 +227,58 @@ is(next_event($b)->{event}, 'unlocked', 'the waiting one hears of the release');
 is(lock('/plain/1', bob())->{status}, 200, 'and acquires it');
 until_true { ($e = next_event($b))->{mine} };
 is("$e->{event} $e->{lock}{user}", 'locked bob', 'which is told as well');
+
+
+=== somebody waits for the lock already when a stream begins
+--- steps
+set_doc('/plain/1', { n => 1 });
+GET('/plain/1');
+
+my $r = lock('/plain/1', ann());
+is(lock('/plain/1', bob())->{status}, 409, 'bob waits');
+lock('/plain/1', 'X-User: cid', 'X-Client: pad');
+
+# the holder hears of the first, on each of its devices; others do not
+
+for my $client ('laptop', 'phone') {
+    my $w = watch('resource=/plain/1', headers => ['X-User: ann',
+                                                   "X-Client: $client"]);
+    is(next_event($w)->{event}, 'version', 'the version');
+    is(next_event($w)->{event}, 'locked', 'the lock');
+    my $e = next_event($w);
+    is("$e->{event} $e->{user} $e->{client}", 'lock_asked bob phone',
+       "who waits, on the $client");
+}
+
+my $b = watch('resource=/plain/1', headers => [bob()]);
+is(next_event($b)->{event}, 'version', 'the version');
+is(next_event($b)->{event}, 'locked', 'the lock');
+
+# a poll that goes on from an id hears only of what is new
+
+my $p = json(poll('resource=/plain/1', ann()));
+is(join(' ', map { $_->{event} } @{ $p->{events} }),
+   'version locked lock_asked', 'the first poll');
+
+my $v = version(GET('/plain/1'));
+my $next = start('GET', "/events?poll=1&resource=/plain/1&since=$v",
+                 headers => [ann(), "Last-Event-ID: $p->{id}"]);
+PUT('/plain/1', { n => 2, base_version => $v }, token($r));
+$p = json(finish($next));
+is(join(' ', map { $_->{event} } @{ $p->{events} }), 'version', 'the next');
+
+my $e = next_event($b);
+is($e->{event}, 'version', 'others hear nothing else');
+
+# so does a stream, also of what happened in between
+
+my $w = watch('resource=/plain/1', headers => [ann(),
+                                               "Last-Event-ID: $p->{id}"]);
+is(next_event($w)->{event}, 'version', 'the version');
+is(next_event($w)->{event}, 'locked', 'the lock');
+lock('/plain/1', 'X-User: dan', 'X-Client: tab');
+$e = next_event($w);
+is("$e->{event} $e->{user}", 'lock_asked dan', 'the next who asks');
 
 
 === a lock that expires

@@ -255,7 +255,7 @@ export interface Change {
     /** locked, conflict: by this client. */
     mine?: boolean;
     lock?: LockInfo;
-    /** lock_asked: who waits for it. */
+    /** lock_asked: who waits for it; null unless this user holds it. */
     user?: string | null;
     client?: string | null;
     /** conflict: as in the audit log. */

@@ -50,6 +50,8 @@ typedef struct {
     unsigned                              begun:1;    /* its state is told */
     unsigned                              moved:1;    /* the lock has, since
                                                          the client's id */
+    unsigned                              waited:1;   /* "asked" is what the
+                                                         store has said */
 } ngx_http_conflict_events_item_t;
 
 
@@ -127,6 +129,10 @@ void ngx_http_conflict_events_count_leave(ngx_http_conflict_events_t *stream);
 /* Watches its resources, and asks for what the client has missed; and ends. */
 ngx_int_t ngx_http_conflict_events_listen(ngx_http_conflict_events_t *stream);
 void ngx_http_conflict_events_listen_end(ngx_http_conflict_events_t *stream);
+
+/* 1 if the lock is this caller's, as far as a stream has said who it is. */
+ngx_uint_t ngx_http_conflict_events_listen_holds(
+    ngx_http_conflict_events_item_t *item);
 
 /* Begins to listen, once the header of a stream was sent. */
 ngx_int_t ngx_http_conflict_events_stream_open(

@@ -24,6 +24,8 @@ static void ngx_http_conflict_events_listen_missed(
 static void ngx_http_conflict_events_listen_note(
     ngx_http_conflict_events_item_t *item,
     ngx_http_conflict_feed_event_t *event);
+static ngx_uint_t ngx_http_conflict_events_listen_same(ngx_str_t *text,
+    ngx_str_t *own);
 
 
 static ngx_str_t  ngx_http_conflict_events_listen_last_id =
@@ -192,11 +194,11 @@ static void
 ngx_http_conflict_events_listen_note(ngx_http_conflict_events_item_t *item,
     ngx_http_conflict_feed_event_t *event)
 {
-    size_t                            size, len;
-    u_char                           *p;
-    ngx_str_t                        *user;
-    ngx_uint_t                        i;
-    ngx_http_conflict_feed_event_t   *copy, **note;
+    size_t                           size;
+    u_char                          *p;
+    ngx_str_t                       *user;
+    ngx_uint_t                       i, waited;
+    ngx_http_conflict_feed_event_t  *copy, **note;
 
     note = &item->asked;
 
@@ -204,18 +206,25 @@ ngx_http_conflict_events_listen_note(ngx_http_conflict_events_item_t *item,
         note = &item->conflict;
 
         user = &item->stream->ctx->caller.user;
-        len = ngx_min(user->len, NGX_HTTP_CONFLICT_FEED_TEXT);
 
-        if (len == 0 || len != event->text[NGX_HTTP_CONFLICT_FEED_USER].len
-            || ngx_memcmp(user->data,
-                          event->text[NGX_HTTP_CONFLICT_FEED_USER].data, len)
-               != 0)
+        if (user->len == 0
+            || !ngx_http_conflict_events_listen_same(
+                           &event->text[NGX_HTTP_CONFLICT_FEED_USER], user))
         {
             return;
         }
 
     } else if (event->kind != NGX_HTTP_CONFLICT_FEED_LOCK_ASKED) {
         return;
+
+    } else {
+        waited = (event->time != CONFLICT_TIME_NONE);
+
+        if (waited && !ngx_http_conflict_events_listen_holds(item)) {
+            return;
+        }
+
+        item->waited = waited;
     }
 
     size = sizeof(ngx_http_conflict_feed_event_t);
@@ -243,4 +252,38 @@ ngx_http_conflict_events_listen_note(ngx_http_conflict_events_item_t *item,
     }
 
     *note = copy;
+}
+
+
+/* by the user, or by the client of a caller without one */
+
+ngx_uint_t
+ngx_http_conflict_events_listen_holds(ngx_http_conflict_events_item_t *item)
+{
+    ngx_str_t                       *user, *client;
+    ngx_http_conflict_feed_topic_t  *topic;
+
+    topic = item->watch.topic;
+    user = &item->stream->ctx->caller.user;
+    client = &item->stream->ctx->caller.client;
+
+    return topic->holder.data
+           && ngx_http_conflict_events_listen_same(&topic->holder, user)
+           && (user->len
+               || (client->len
+                   && ngx_http_conflict_events_listen_same(&topic->origin,
+                                                           client)));
+}
+
+
+/* "text" may have been truncated by the store or in an event */
+
+static ngx_uint_t
+ngx_http_conflict_events_listen_same(ngx_str_t *text, ngx_str_t *own)
+{
+    size_t  len;
+
+    len = ngx_min(own->len, NGX_HTTP_CONFLICT_FEED_TEXT);
+
+    return text->len == len && ngx_memcmp(text->data, own->data, len) == 0;
 }

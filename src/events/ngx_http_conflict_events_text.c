@@ -174,9 +174,10 @@ ngx_http_conflict_events_text_item(ngx_http_conflict_events_text_t *text,
         }
 
         item->begun = 1;
-    }
 
-    ngx_http_conflict_events_text_note(text, item, &item->asked);
+        /* who holds the lock, and so may know the name, is known now */
+        ngx_http_conflict_events_text_note(text, item, &item->asked);
+    }
 }
 
 
@@ -299,6 +300,12 @@ ngx_http_conflict_events_text_note(ngx_http_conflict_events_text_t *text,
 
     *note = NULL;
 
+    if (note == &item->asked && item->waited && text->stream->resumed) {
+        /* the client was told before, as what has happened since its id is */
+        ngx_free(event);
+        return;
+    }
+
     name = event->text;
     json = ngx_http_conflict_events_text_resource(item);
 
@@ -318,6 +325,13 @@ ngx_http_conflict_events_text_note(ngx_http_conflict_events_text_t *text,
                                                             writer));
 
     } else {
+
+        if (!ngx_http_conflict_events_listen_holds(item)) {
+            /* as a lock endpoint, which tells others how many wait */
+            ngx_str_null(&name[NGX_HTTP_CONFLICT_FEED_USER]);
+            ngx_str_null(&name[NGX_HTTP_CONFLICT_FEED_CLIENT]);
+        }
+
         ngx_http_conflict_json_set(&json, "user",
                          ngx_http_conflict_events_text_name(
                                 &name[NGX_HTTP_CONFLICT_FEED_USER]));

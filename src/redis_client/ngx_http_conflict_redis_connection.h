@@ -452,8 +452,8 @@ void ngx_http_conflict_redis_queue_add(
     ngx_http_conflict_redis_call_t *call);
 
 /*
- * A worker that exits waits for the next attempt to connect if calls of scripts
- * are to be sent again; lines of the audit stream do not keep it.
+ * A worker that exits waits for the next attempt to connect if it has outcomes
+ * of requests to send again; nothing else keeps it.
  */
 void ngx_http_conflict_redis_queue_keep(
     ngx_http_conflict_redis_connection_t *conn);

@@ -10,6 +10,12 @@
 #include "redis_client/ngx_http_conflict_redis_connection.h"
 
 
+/* what nobody else can tell the store */
+#define ngx_http_conflict_redis_queue_outcome(call)                           \
+    ((call)->script == NGX_HTTP_CONFLICT_REDIS_SETTLE                         \
+     || (call)->script == NGX_HTTP_CONFLICT_REDIS_BLOB)
+
+
 void
 ngx_http_conflict_redis_queue_add(ngx_http_conflict_redis_connection_t *conn,
     ngx_http_conflict_redis_call_t *call)
@@ -38,7 +44,7 @@ ngx_http_conflict_redis_queue_add(ngx_http_conflict_redis_connection_t *conn,
     ngx_queue_insert_after(q, &call->queue);
     conn->nretrying++;
 
-    if (call->script != NGX_HTTP_CONFLICT_REDIS_NONE) {
+    if (ngx_http_conflict_redis_queue_outcome(call)) {
         conn->reconnect.cancelable = 0;
     }
 }
@@ -58,7 +64,7 @@ ngx_http_conflict_redis_queue_keep(ngx_http_conflict_redis_connection_t *conn)
     {
         call = ngx_queue_data(q, ngx_http_conflict_redis_call_t, queue);
 
-        if (call->script != NGX_HTTP_CONFLICT_REDIS_NONE) {
+        if (ngx_http_conflict_redis_queue_outcome(call)) {
             conn->reconnect.cancelable = 0;
             return;
         }

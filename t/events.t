@@ -281,6 +281,30 @@ $e = next_event($w);
 is("$e->{event} $e->{user}", 'lock_asked dan', 'the next who asks');
 
 
+=== one more asks before a stream knows what the store says
+--- steps
+set_doc('/plain/1', { n => 1 });
+my $v = version(GET('/plain/1'));
+
+lock('/plain/1', ann());
+lock('/plain/1', bob());
+my $id = json(poll('resource=/plain/1', ann()))->{id};
+
+# a write is in flight, so the stream waits for the next answer
+
+my $write = start('PUT', '/plain/1', body => { n => 2, base_version => $v },
+                  headers => ['X-Up-Write: hold apply', ann()]);
+until_true { grep { $_->{method} eq 'PUT' } seen() };
+
+my $w = watch('resource=/plain/1', headers => [ann(), "Last-Event-ID: $id"]);
+is(lock('/plain/1', 'X-User: dan', 'X-Client: tab')->{status}, 409, 'dan');
+my $e = until_event($w, 'lock_asked');
+is($e->{user}, 'dan', 'is told, and not those before again');
+
+release();
+finish($write);
+
+
 === a lock that expires
 --- events: heartbeat=200ms
 --- more

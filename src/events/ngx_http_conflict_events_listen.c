@@ -220,7 +220,10 @@ ngx_http_conflict_events_listen_note(ngx_http_conflict_events_item_t *item,
     } else {
         waited = (event->time != CONFLICT_TIME_NONE);
 
-        if (waited && !ngx_http_conflict_events_listen_holds(item)) {
+        if (waited
+            && (item->asked || !ngx_http_conflict_events_listen_holds(item)))
+        {
+            /* an event that was heard of is later */
             return;
         }
 

@@ -138,6 +138,12 @@ is("$b->{head} $b->{size} [$b->{body}]", 'h5 3 []', 'heads, but no bodies');
 
 blob('put', id => 'b2', head => 'new', x1 => 'elsewhere');
 is(ids(x1 => 'all', max => 10), 'b5 b4 b3 b2 b1', 'a replaced one stays');
+
+blob('put', id => 'c', ttl => 200, x1 => 'short');
+blob('put', id => 'd', ttl => 200);
+blob('put', id => 'c', x1 => 'short');
+until_true { !got(id => 'd') };
+is(ids(x1 => 'short', max => 10), 'c', 'as long as it is there');
 is(ids(x1 => 'elsewhere', max => 10), '', 'in its indexes');
 is(got(id => 'b2')->{number}, $n[1], 'under its number');
 is(got(id => 'b2')->{head}, 'new', 'but is new');

@@ -414,6 +414,10 @@ is("$r->{status} " . header($r, 'Allow'),
 $r = $preflight->('/plain/1/blind', 'lock-token');
 is("$r->{status} " . header($r, 'Access-Control-Allow-Origin'),
    '204 https://mine.example', 'without a GET: what is configured');
+is(header($r, 'Access-Control-Allow-Methods') . ' '
+   . header($r, 'Access-Control-Allow-Headers'),
+   'GET, HEAD, POST, DELETE, OPTIONS Lock-Token, X-Client',
+   'and what the lock needs');
 is(scalar(seen()), $n, 'the API is not asked');
 
 # what is done without a GET
@@ -433,6 +437,91 @@ is("$r->{status} " . header($r, 'Access-Control-Allow-Origin'),
 $r = http('PUT', '/plain/1/lock', headers => [$page]);
 is("$r->{status} " . header($r, 'Access-Control-Allow-Origin'),
    '405 https://app.example', 'what a lock is not for');
+
+
+=== an inbox, from another origin
+--- http_config
+    map $request_method $realm {
+        OPTIONS off;
+        default notes;
+    }
+--- config
+    location / {
+        conflict version hold;
+        conflict_user $http_x_user;
+        proxy_pass http://api;
+    }
+    location = /inbox {
+        conflict_inbox;
+        conflict_user $http_x_user;
+        add_header Access-Control-Allow-Origin https://app.example always;
+        add_header Access-Control-Allow-Headers Authorization always;
+    }
+    location = /basic {
+        conflict_inbox;
+        conflict_user $remote_user;
+        auth_basic $realm;
+        auth_basic_user_file users;
+        add_header Access-Control-Allow-Origin https://app.example always;
+    }
+    location = /closed {
+        conflict_inbox;
+        conflict_user $http_x_user;
+    }
+--- steps
+my $page = 'Origin: https://app.example';
+
+my $preflight = sub {
+    return http('OPTIONS', "$_[0]?id=" . 'f' x 32,
+                headers => [$page, "Access-Control-Request-Method: DELETE",
+                            'Access-Control-Request-Headers: if-match']);
+};
+
+my $r = $preflight->('/inbox');
+is($r->{status}, 204, 'a preflight');
+is_deeply([map { $r->{headers}{lc $_} } 'Allow',
+           map { "Access-Control-Allow-$_" } 'Origin', 'Methods', 'Headers'],
+          [map { [$_] } 'GET, HEAD, POST, DELETE, OPTIONS',
+           'https://app.example', 'GET, HEAD, POST, DELETE, OPTIONS',
+           'If-Match, If-None-Match, Content-Type, Lock-Token, X-Client,'
+           . ' Authorization'],
+          'what an inbox needs, and what is configured');
+
+$r = $preflight->('/basic');
+is("$r->{status} " . header($r, 'Access-Control-Allow-Origin'),
+   '204 https://app.example', 'without credentials');
+is(GET('/basic', $page)->{status}, 401, 'which others need');
+
+is(header($preflight->('/closed'), 'Access-Control-Allow-Origin'), undef,
+   'no page, unless it is configured');
+
+$r = http('OPTIONS', '/inbox');
+is("$r->{status} " . header($r, 'Allow'),
+   '204 GET, HEAD, POST, DELETE, OPTIONS', 'one that is no preflight');
+is(header($r, 'Access-Control-Allow-Methods'), undef, 'is answered as such');
+is(scalar(seen()), 0, 'the API is not asked');
+
+# what follows a preflight
+
+my @ann = ($page, 'X-User: ann');
+
+set_doc('/plain/1', { n => 1 });
+my $old = version(GET('/plain/1'));
+PUT('/plain/1', { n => 2, base_version => $old });
+
+my %id = map { $_ => json(PUT('/plain/1', { n => $_, base_version => $old },
+                              'X-User: ann'))->{held} } 3, 4;
+
+$r = DELETE("/inbox?id=$id{3}", @ann);
+is("$r->{status} " . header($r, 'Access-Control-Allow-Origin'),
+   '204 https://app.example', 'an item is removed');
+
+$r = http('POST', "/inbox?id=$id{4}&take=mine",
+          headers => [@ann, 'If-Match: "' . version(GET('/plain/1')) . '"',
+                      'X-Up-Write: apply'
+                      . ' header=Access-Control-Allow-Origin:*']);
+is("$r->{status} " . header($r, 'Access-Control-Allow-Origin'), '204 *',
+   'or written, as the API says');
 
 
 === OPTIONS is the API's

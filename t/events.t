@@ -253,6 +253,82 @@ for my $who ($w, $b, $new) {
 }
 
 
+=== somebody waits for the lock already when a stream begins
+--- steps
+set_doc('/plain/1', { n => 1 });
+GET('/plain/1');
+
+my $r = lock('/plain/1', ann());
+is(lock('/plain/1', bob())->{status}, 409, 'bob waits');
+lock('/plain/1', 'X-User: cid', 'X-Client: pad');
+
+# the holder hears of the first, on each of its devices; others do not
+
+for my $client ('laptop', 'phone') {
+    my $w = watch('resource=/plain/1', headers => ['X-User: ann',
+                                                   "X-Client: $client"]);
+    is(next_event($w)->{event}, 'version', 'the version');
+    is(next_event($w)->{event}, 'locked', 'the lock');
+    my $e = next_event($w);
+    is("$e->{event} $e->{user} $e->{client}", 'lock_asked bob phone',
+       "who waits, on the $client");
+}
+
+my $b = watch('resource=/plain/1', headers => [bob()]);
+is(next_event($b)->{event}, 'version', 'the version');
+is(next_event($b)->{event}, 'locked', 'the lock');
+
+# a poll that goes on from an id hears only of what is new
+
+my $p = json(poll('resource=/plain/1', ann()));
+is(join(' ', map { $_->{event} } @{ $p->{events} }),
+   'version locked lock_asked', 'the first poll');
+
+my $v = version(GET('/plain/1'));
+my $next = start('GET', "/events?poll=1&resource=/plain/1&since=$v",
+                 headers => [ann(), "Last-Event-ID: $p->{id}"]);
+PUT('/plain/1', { n => 2, base_version => $v }, token($r));
+$p = json(finish($next));
+is(join(' ', map { $_->{event} } @{ $p->{events} }), 'version', 'the next');
+
+my $e = next_event($b);
+is($e->{event}, 'version', 'others hear nothing else');
+
+# so does a stream, also of what happened in between
+
+my $w = watch('resource=/plain/1', headers => [ann(),
+                                               "Last-Event-ID: $p->{id}"]);
+is(next_event($w)->{event}, 'version', 'the version');
+is(next_event($w)->{event}, 'locked', 'the lock');
+lock('/plain/1', 'X-User: dan', 'X-Client: tab');
+$e = next_event($w);
+is("$e->{event} $e->{user}", 'lock_asked dan', 'the next who asks');
+
+
+=== one more asks before a stream knows what the store says
+--- steps
+set_doc('/plain/1', { n => 1 });
+my $v = version(GET('/plain/1'));
+
+lock('/plain/1', ann());
+lock('/plain/1', bob());
+my $id = json(poll('resource=/plain/1', ann()))->{id};
+
+# a write is in flight, so the stream waits for the next answer
+
+my $write = start('PUT', '/plain/1', body => { n => 2, base_version => $v },
+                  headers => ['X-Up-Write: hold apply', ann()]);
+until_true { grep { $_->{method} eq 'PUT' } seen() };
+
+my $w = watch('resource=/plain/1', headers => [ann(), "Last-Event-ID: $id"]);
+is(lock('/plain/1', 'X-User: dan', 'X-Client: tab')->{status}, 409, 'dan');
+my $e = until_event($w, 'lock_asked');
+is($e->{user}, 'dan', 'is told, and not those before again');
+
+release();
+finish($write);
+
+
 === a lock that expires
 --- events: heartbeat=200ms
 --- more

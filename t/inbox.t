@@ -242,6 +242,7 @@ is(DELETE('/auth/1', bob(), 'Authorization: Bearer reader')->{status}, 204,
 $shown = item($id, @reader);
 is($shown->{theirs}, undef, 'deleted');
 is($shown->{deleted}, JSON::PP::true, 'as it says');
+is($shown->{version}, undef, 'so it has no version');
 
 $r = take($id, 'mine', 'If-None-Match: *', @reader);
 is($r->{status}, 201, 'made again');

@@ -210,3 +210,97 @@ is("$shown->{mine}{n} $shown->{theirs}{n} $shown->{base}{n}", '3 2 1',
    'all three');
 $r = take($id, 'mine', "If-Match: \"$shown->{version}\"", ann());
 is($r->{status}, 204, 'resolved');
+
+
+=== a write that is refused again is the same item
+--- more
+    location ~ ^(?<resource>/.*)/lock$ {
+        conflict_key $resource;
+        conflict_lock;
+    }
+    location /keyed/ {
+        conflict version hold;
+        conflict_idempotency on;
+        proxy_pass http://api/plain/;
+    }
+--- steps
+my $old = shown('/plain/1', { n => 1 }, 'ann', 'bob');
+PUT('/plain/1', { n => 2, base_version => $old }, bob());
+
+# the ids of N refusals; Redis may still have the key of the one before
+
+sub again {
+    my ($n, $path, $body, @headers) = @_;
+    my %ids;
+
+    for (1 .. $n) {
+        my $r;
+
+        until_true {
+            $r = json(PUT($path, $body, @headers));
+            $r->{error} ne 'request_in_progress';
+        };
+
+        $ids{$r->{held}}++;
+    }
+
+    return sort keys %ids;
+}
+
+my $body = { n => 3, base_version => $old };
+my ($id, @more) = again(3, '/plain/1', $body, ann());
+like($id, qr/^[0-9a-f]{32}$/, 'held');
+is("@more", '', 'with one id');
+is(join(' ', map { $_->{id} } inbox(ann())), $id, 'one item');
+is(item($id, ann())->{mine}{n}, 3, 'with its body');
+
+# what makes it another one
+
+my %other = map { $_ => 1 } $id,
+    again(1, '/plain/1', $body, 'X-User: ann', 'X-Client: phone'),
+    again(1, '/plain/1', $body, bob()),
+    again(1, '/plain/1?a', $body, ann()),
+    again(1, '/plain/1', { n => 4, base_version => $old }, ann()),
+    again(1, '/plain/1', { n => 3, base_version => $old - 1 }, ann());
+is(scalar keys %other, 6, 'another device, user, target, body, base');
+
+# refused for another reason, or discarded, and refused again
+
+http('POST', '/plain/1/lock', headers => [bob()]);
+is(join(' ', again(2, '/plain/1', $body, ann())), $id, 'by a lock');
+is(item($id, ann())->{item}{kind}, 'locked', 'the last time');
+http('DELETE', '/plain/1/lock', headers => [bob()]);
+is(discard($id, ann())->{status}, 204, 'discarded');
+is(join(' ', again(2, '/plain/1', $body, ann())), $id, 'held once more');
+is(item($id, ann())->{mine}{n}, 3, 'as it was');
+
+# without a user the id gives access: nobody can make it from the body
+
+is(scalar(() = again(3, '/plain/1', $body)), 3, 'nobody: an item each');
+is(scalar(() = again(3, '/plain/1', $body, 'Cookie: theme=dark')), 3,
+   'a cookie need not be a secret');
+
+my @all = map { my @secret = @$_;
+                again(3, '/keyed/1', $body, @secret) }
+          ['Authorization: Bearer a'], ['Authorization: Bearer b'],
+          ['Idempotency-Key: 11111111111111111111'],
+          ['Idempotency-Key: 22222222222222222222'],
+          ['Idempotency-Key: 33333333333333333333', ann()];
+is(scalar @all, 5, 'one for each credentials, or key');
+is(show($all[0])->{status}, 200, 'known by its id');
+
+
+=== the body that is overwritten again is another item
+--- policy: lww hold
+--- steps
+my $old = shown('/plain/1', { n => 1 }, 'ann');
+my %ids;
+
+for my $n (2, 3) {
+    PUT('/plain/1', { n => 0 }, bob());
+    my $r = PUT('/plain/1', { n => $n, base_version => $old }, ann());
+    like(header($r, 'Conflict'), qr/^overwrote.*held="(\w+)"/, 'overwritten');
+    $ids{$1}++ if header($r, 'Conflict') =~ /held="(\w+)"/;
+}
+
+is(scalar keys %ids, 2, 'twice');

@@ -94,6 +94,58 @@ is(scalar(grep { $_->{path} eq '/auth/1' } journal()), 0,
    'nothing was written');
 
 
+=== what does not exist, or so the API says
+--- steps
+set_doc('/plain/1', { n => 1 });
+
+my $v = version(GET('/plain/1'));
+my @gone = (bob(), 'X-Up-Read: status=404');
+
+is(lock('/plain/1', ann())->{status}, 200, 'held');
+
+my $r = http('GET', '/plain/1/lock', headers => [@gone]);
+is($r->{status}, 200, 'it is locked');
+unlike($r->{raw}, qr/ann|laptop|$v/, 'without names and a version');
+
+my $shown = json($r);
+ok(!$shown->{mine}, 'not for this caller');
+is_deeply([@{ $shown->{lock} }{qw(user client)}, $shown->{version}],
+          [undef, undef, undef], 'but for nobody knows whom');
+cmp_ok($shown->{lock}{expires_in}, '>', 0, 'until then');
+
+$r = lock('/plain/1', @gone);
+is(json($r)->{error}, 'locked', 'nor can it be had');
+ok(header($r, 'Retry-After'), 'before then');
+unlike($r->{raw}, qr/ann|laptop|$v/, 'nothing else');
+
+$r = PUT('/plain/1', { n => 2, base_version => $v - 1 }, @gone);
+is(json($r)->{error}, 'locked', 'nor written');
+unlike($r->{raw}, qr/ann|laptop|$v/, 'nothing else');
+
+is(json(lock('/plain/1', bob()))->{lock}{user}, 'ann', 'who sees it is told');
+
+# one that is still to be made
+
+$r = lock('/plain/none', ann());
+is($r->{status}, 200, 'to be made by her');
+is(json($r)->{version}, undef, 'on no version');
+lock('/plain/none', bob());
+
+$shown = show('/plain/none', ann());
+ok($shown->{mine}, 'it is hers');
+is("$shown->{lock}{user} $shown->{lock}{client}", 'ann laptop', 'indeed');
+is(scalar @{ $shown->{waiting} }, 1, 'somebody waits');
+is_deeply([@{ $shown->{waiting}[0] }{qw(user client)}], [undef, undef],
+          'who knows who');
+
+is(PUT('/plain/none', { n => 1 }, ann(), 'If-None-Match: *')->{status}, 201,
+   'made');
+$shown = show('/plain/none', ann());
+is($shown->{waiting}[0]{user}, 'bob', 'then he is seen');
+is(show('/plain/none', bob())->{lock}{user}, 'ann', 'as she is');
+is($shown->{version}, version(GET('/plain/none')), 'and the version');
+
+
 === without a latest body nobody is named
 --- rules
 conflict_latest off;

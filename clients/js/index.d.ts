@@ -278,7 +278,7 @@ export interface Change {
     /** locked, conflict: by this client. */
     mine?: boolean;
     lock?: LockInfo;
-    /** lock_asked: who waits for it. */
+    /** lock_asked: who waits for it; null without a name. */
     user?: string | null;
     client?: string | null;
     /** conflict: as in the audit log. */

@@ -51,6 +51,8 @@ typedef struct {
     unsigned                              begun:1;    /* its state is told */
     unsigned                              moved:1;    /* the lock has, since
                                                          the client's id */
+    unsigned                              waited:1;   /* "asked" is what the
+                                                         store has said */
 } ngx_http_conflict_events_item_t;
 
 
@@ -129,9 +131,9 @@ void ngx_http_conflict_events_count_leave(ngx_http_conflict_events_t *stream);
 ngx_int_t ngx_http_conflict_events_listen(ngx_http_conflict_events_t *stream);
 void ngx_http_conflict_events_listen_end(ngx_http_conflict_events_t *stream);
 
-/* 1 if an event or a lock of "user" is one of the stream's user. */
-ngx_uint_t ngx_http_conflict_events_listen_own(
-    ngx_http_conflict_events_t *stream, ngx_str_t *user);
+/* 1 if the lock is this caller's, as far as a stream has said who it is. */
+ngx_uint_t ngx_http_conflict_events_listen_holds(
+    ngx_http_conflict_events_item_t *item);
 
 /* Begins to listen, once the header of a stream was sent. */
 ngx_int_t ngx_http_conflict_events_stream_open(

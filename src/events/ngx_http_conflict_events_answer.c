@@ -9,11 +9,8 @@
 
 #include "events/ngx_http_conflict_events.h"
 #include "answer/ngx_http_conflict_answer.h"
+#include "answer/ngx_http_conflict_endpoint.h"
 #include "latest/ngx_http_conflict_latest.h"
-
-
-static ngx_int_t ngx_http_conflict_events_answer_options(ngx_http_request_t *r,
-    ngx_http_conflict_ctx_t *ctx);
 
 
 #define NGX_HTTP_CONFLICT_EVENTS_HELLO  "retry: 2000\n\n"
@@ -37,13 +34,13 @@ ngx_http_conflict_events_answer(ngx_http_request_t *r)
         return ngx_http_conflict_answer_handler(r);
     }
 
+    if (ctx->method & NGX_HTTP_OPTIONS) {
+        return ngx_http_conflict_endpoint_options(r, ctx);
+    }
+
     rc = ngx_http_discard_request_body(r);
     if (rc != NGX_OK) {
         return rc;
-    }
-
-    if (ctx->method & NGX_HTTP_OPTIONS) {
-        return ngx_http_conflict_events_answer_options(r, ctx);
     }
 
     stream = ctx->events;
@@ -118,28 +115,4 @@ ngx_http_conflict_events_answer_header(ngx_http_request_t *r,
 
     return ngx_http_conflict_header_add(r, "Cache-Control", "no-store",
                                         sizeof("no-store") - 1);
-}
-
-
-static ngx_int_t
-ngx_http_conflict_events_answer_options(ngx_http_request_t *r,
-    ngx_http_conflict_ctx_t *ctx)
-{
-    r->err_status = 0;
-
-    r->headers_out.status = NGX_HTTP_NO_CONTENT;
-    r->headers_out.content_length_n = 0;
-    r->header_only = 1;
-
-    if (ngx_http_conflict_header_add(r, "Allow",
-                                     NGX_HTTP_CONFLICT_READ_METHODS,
-                                     sizeof(NGX_HTTP_CONFLICT_READ_METHODS)
-                                     - 1)
-        != NGX_OK
-        || ngx_http_conflict_preflight_allow(r, ctx) != NGX_OK)
-    {
-        return NGX_HTTP_INTERNAL_SERVER_ERROR;
-    }
-
-    return ngx_http_conflict_capture_send(r, ctx, NULL);
 }

@@ -8,6 +8,7 @@
 
 
 #include "events/ngx_http_conflict_events.h"
+#include "answer/ngx_http_conflict_endpoint.h"
 #include "latest/ngx_http_conflict_latest.h"
 
 
@@ -150,23 +151,9 @@ ngx_http_conflict_events_endpoint_reached(ngx_http_request_t *r)
 ngx_http_conflict_state_e
 ngx_http_conflict_events_endpoint_get(ngx_http_conflict_ctx_t *ctx)
 {
-    switch (ngx_http_conflict_latest_response(ctx)) {
-
-    case NGX_OK:
-        break;
-
-    case NGX_AGAIN:
-        return NGX_HTTP_CONFLICT_STATE_AGAIN;
-
-    default: /* NGX_ERROR */
-        return NGX_HTTP_CONFLICT_STATE_ERROR;
-    }
-
-    /* a preflight only asks whether the page may send the request */
-
-    return (ctx->method & NGX_HTTP_OPTIONS)
-           ? NGX_HTTP_CONFLICT_STATE_EVENTS_RESPOND
-           : NGX_HTTP_CONFLICT_STATE_EVENTS_CHECK_LATEST;
+    return ngx_http_conflict_endpoint_get(ctx,
+                                   NGX_HTTP_CONFLICT_STATE_EVENTS_CHECK_LATEST,
+                                   NGX_HTTP_CONFLICT_STATE_EVENTS_RESPOND);
 }
 
 

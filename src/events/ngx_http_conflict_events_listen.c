@@ -24,6 +24,8 @@ static void ngx_http_conflict_events_listen_missed(
 static void ngx_http_conflict_events_listen_note(
     ngx_http_conflict_events_item_t *item,
     ngx_http_conflict_feed_event_t *event);
+static ngx_uint_t ngx_http_conflict_events_listen_same(ngx_str_t *text,
+    ngx_str_t *own);
 
 
 static ngx_str_t  ngx_http_conflict_events_listen_last_id =
@@ -190,46 +192,46 @@ ngx_http_conflict_events_listen_missed(ngx_http_conflict_feed_watch_t *watch)
 }
 
 
-/* a name that may have been cut may be that of anybody */
-
-ngx_uint_t
-ngx_http_conflict_events_listen_own(ngx_http_conflict_events_t *stream,
-    ngx_str_t *user)
-{
-    ngx_str_t  *own;
-
-    own = &stream->ctx->caller.user;
-
-    return user->len && user->len < NGX_HTTP_CONFLICT_FEED_TEXT
-           && user->len == own->len
-           && ngx_memcmp(user->data, own->data, own->len) == 0;
-}
-
-
 /* copies it, until it is sent, unless it is not for this caller */
 
 static void
 ngx_http_conflict_events_listen_note(ngx_http_conflict_events_item_t *item,
     ngx_http_conflict_feed_event_t *event)
 {
-    size_t                            size;
-    u_char                           *p;
-    ngx_uint_t                        i;
-    ngx_http_conflict_feed_event_t   *copy, **note;
+    size_t                           size;
+    u_char                          *p;
+    ngx_str_t                       *user;
+    ngx_uint_t                       i, waited;
+    ngx_http_conflict_feed_event_t  *copy, **note;
 
     note = &item->asked;
 
     if (event->kind == NGX_HTTP_CONFLICT_FEED_CONFLICT) {
         note = &item->conflict;
 
-        if (!ngx_http_conflict_events_listen_own(item->stream,
-                                    &event->text[NGX_HTTP_CONFLICT_FEED_USER]))
+        user = &item->stream->ctx->caller.user;
+
+        if (user->len == 0
+            || !ngx_http_conflict_events_listen_same(
+                           &event->text[NGX_HTTP_CONFLICT_FEED_USER], user))
         {
             return;
         }
 
     } else if (event->kind != NGX_HTTP_CONFLICT_FEED_LOCK_ASKED) {
         return;
+
+    } else {
+        waited = (event->time != CONFLICT_TIME_NONE);
+
+        if (waited
+            && (item->asked || !ngx_http_conflict_events_listen_holds(item)))
+        {
+            /* an event that was heard of is later */
+            return;
+        }
+
+        item->waited = waited;
     }
 
     size = sizeof(ngx_http_conflict_feed_event_t);
@@ -257,4 +259,35 @@ ngx_http_conflict_events_listen_note(ngx_http_conflict_events_item_t *item,
     }
 
     *note = copy;
+}
+
+
+/* by the user, or by the client of a caller without one */
+
+ngx_uint_t
+ngx_http_conflict_events_listen_holds(ngx_http_conflict_events_item_t *item)
+{
+    ngx_str_t                       *user, *client;
+    ngx_http_conflict_feed_topic_t  *topic;
+
+    topic = item->watch.topic;
+    user = &item->stream->ctx->caller.user;
+    client = &item->stream->ctx->caller.client;
+
+    return topic->holder.data
+           && ngx_http_conflict_events_listen_same(&topic->holder, user)
+           && (user->len
+               || (client->len
+                   && ngx_http_conflict_events_listen_same(&topic->origin,
+                                                           client)));
+}
+
+
+/* a name that may have been cut, in an event or by the store, is nobody's */
+
+static ngx_uint_t
+ngx_http_conflict_events_listen_same(ngx_str_t *text, ngx_str_t *own)
+{
+    return text->len < NGX_HTTP_CONFLICT_FEED_TEXT && text->len == own->len
+           && ngx_memcmp(text->data, own->data, own->len) == 0;
 }

@@ -201,6 +201,7 @@ ngx_http_conflict_events_text_item(ngx_http_conflict_events_text_t *text,
 
         item->begun = 1;
 
+        /* who holds the lock, and so may know the name, is known now */
         ngx_http_conflict_events_text_note(text, item, &item->asked);
     }
 }
@@ -329,11 +330,14 @@ ngx_http_conflict_events_text_note(ngx_http_conflict_events_text_t *text,
 
     *note = NULL;
 
-    if (event->kind == NGX_HTTP_CONFLICT_FEED_LOCK_ASKED
-        && !ngx_http_conflict_events_listen_own(text->stream,
-                                                &item->watch.topic->holder))
+    if (note == &item->asked
+        && (!ngx_http_conflict_events_listen_holds(item)
+            || (item->waited && text->stream->resumed)))
     {
-        /* who waits is for the holder alone */
+        /*
+         * It is for the holder alone, which was told before what has happened
+         * before its id.
+         */
         ngx_free(event);
         return;
     }

@@ -52,7 +52,9 @@ typedef struct {
     uint64_t                           version;
     uint64_t                           fence;     /* orders states */
     int64_t                            time;      /* usec, or
-                                                     CONFLICT_TIME_NONE */
+                                                     CONFLICT_TIME_NONE; of
+                                                     LOCK_ASKED set only if the
+                                                     store was asked */
     ngx_msec_t                         remaining; /* of the lock; "unlocked":
                                                      of its reservation */
     ngx_str_t                          text[NGX_HTTP_CONFLICT_FEED_TEXTS];
@@ -110,8 +112,9 @@ struct ngx_http_conflict_feed_watch_s {
 
     /*
      * The topic has changed, or is not fresh any more, or, unless "event" is
-     * NULL, an event that is no state; valid until it returns.  It may neither
-     * add nor remove watches.
+     * NULL, an event that is no state; valid until it returns.  When it ceases
+     * to be fresh that is LOCK_ASKED if somebody waits for the lock.  It may
+     * neither add nor remove watches.
      */
     void                             (*handler)(
                                      ngx_http_conflict_feed_watch_t *watch,

@@ -124,6 +124,7 @@ ngx_http_conflict_feed_event_lock_asked(ngx_http_conflict_op_t *op)
     ngx_memzero(&event, sizeof(ngx_http_conflict_feed_event_t));
 
     event.kind = NGX_HTTP_CONFLICT_FEED_LOCK_ASKED;
+    event.time = CONFLICT_TIME_NONE;
     event.text[NGX_HTTP_CONFLICT_FEED_USER] = op->lock.user;
     event.text[NGX_HTTP_CONFLICT_FEED_CLIENT] = op->lock.client;
 

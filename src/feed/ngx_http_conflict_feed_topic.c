@@ -27,6 +27,9 @@ static void ngx_http_conflict_feed_topic_ask(
 static void ngx_http_conflict_feed_topic_asked(ngx_http_conflict_op_t *op);
 static void ngx_http_conflict_feed_topic_answer(
     ngx_http_conflict_feed_topic_t *topic, ngx_http_conflict_op_t *op);
+static void ngx_http_conflict_feed_topic_answered(
+    ngx_http_conflict_feed_topic_t *topic, ngx_http_conflict_op_t *op,
+    ngx_uint_t changed);
 static void ngx_http_conflict_feed_topic_state(
     ngx_http_conflict_feed_topic_t *topic,
     ngx_http_conflict_feed_event_t *event);
@@ -290,10 +293,8 @@ static void
 ngx_http_conflict_feed_topic_answer(ngx_http_conflict_feed_topic_t *topic,
     ngx_http_conflict_op_t *op)
 {
-    ngx_uint_t                       states, locks, changed;
-    ngx_queue_t                     *q;
-    ngx_http_conflict_feed_event_t   event;
-    ngx_http_conflict_feed_watch_t  *watch;
+    ngx_uint_t                      states, locks;
+    ngx_http_conflict_feed_event_t  event;
 
     states = topic->states;
     locks = topic->locks;
@@ -345,7 +346,31 @@ ngx_http_conflict_feed_topic_answer(ngx_http_conflict_feed_topic_t *topic,
         return;
     }
 
-    changed = (topic->states != states || topic->locks != locks);
+    ngx_http_conflict_feed_topic_answered(topic, op, topic->states != states
+                                                     || topic->locks != locks);
+}
+
+
+static void
+ngx_http_conflict_feed_topic_answered(ngx_http_conflict_feed_topic_t *topic,
+    ngx_http_conflict_op_t *op, ngx_uint_t changed)
+{
+    ngx_queue_t                     *q;
+    ngx_http_conflict_lock_note_t   *note;
+    ngx_http_conflict_feed_event_t   asked;
+    ngx_http_conflict_feed_watch_t  *watch;
+
+    ngx_memzero(&asked, sizeof(ngx_http_conflict_feed_event_t));
+
+    if (op->lock.n_notes) {
+        /* the lock is handed over to the first */
+        note = op->lock.notes;
+
+        asked.kind = NGX_HTTP_CONFLICT_FEED_LOCK_ASKED;
+        asked.time = note->since;
+        asked.text[NGX_HTTP_CONFLICT_FEED_USER] = note->user;
+        asked.text[NGX_HTTP_CONFLICT_FEED_CLIENT] = note->client;
+    }
 
     for (q = ngx_queue_head(&topic->watches);
          q != ngx_queue_sentinel(&topic->watches);
@@ -359,8 +384,8 @@ ngx_http_conflict_feed_topic_answer(ngx_http_conflict_feed_topic_t *topic,
          */
 
         if (watch->fresh ? topic->feed->placed : changed) {
+            watch->handler(watch, (watch->fresh && asked.kind) ? &asked : NULL);
             watch->fresh = 0;
-            watch->handler(watch, NULL);
         }
     }
 }

@@ -27,6 +27,8 @@ static ngx_int_t ngx_http_conflict_hold_latest(ngx_http_conflict_ctx_t *ctx,
     ngx_http_conflict_hold_item_t *item);
 static ngx_int_t ngx_http_conflict_hold_call(ngx_http_conflict_ctx_t *ctx,
     ngx_http_conflict_hold_item_t *item);
+static ngx_int_t ngx_http_conflict_hold_name(ngx_http_conflict_ctx_t *ctx,
+    ngx_http_conflict_hold_item_t *item);
 static ngx_int_t ngx_http_conflict_hold_indexes(ngx_http_conflict_ctx_t *ctx,
     ngx_http_conflict_hold_item_t *item, ngx_http_conflict_blob_t *blob);
 static void ngx_http_conflict_hold_called(ngx_http_conflict_op_t *op);
@@ -324,14 +326,11 @@ static ngx_int_t
 ngx_http_conflict_hold_call(ngx_http_conflict_ctx_t *ctx,
     ngx_http_conflict_hold_item_t *item)
 {
-    u_char                     random[NGX_HTTP_CONFLICT_HOLD_ID / 2];
-    ngx_str_t                 *id;
     ngx_pool_t                *pool;
     ngx_http_conflict_op_t    *op;
     ngx_http_conflict_blob_t  *blob;
 
     pool = ctx->request->pool;
-    id = &ctx->hold.id;
 
     ngx_http_conflict_hold_end(ctx);
 
@@ -344,12 +343,7 @@ ngx_http_conflict_hold_call(ngx_http_conflict_ctx_t *ctx,
     ctx->hold.op = op;
     blob = op->blob;
 
-    id->data = ngx_pnalloc(pool, NGX_HTTP_CONFLICT_HOLD_ID);
-    if (id->data == NULL) {
-        return NGX_ERROR;
-    }
-
-    if (ngx_http_conflict_random(random, sizeof(random)) != NGX_OK
+    if (ngx_http_conflict_hold_name(ctx, item) != NGX_OK
         || ngx_http_conflict_hold_item_encode(pool, item, &blob->in.head,
                                               &blob->in.body)
            != NGX_OK
@@ -358,15 +352,66 @@ ngx_http_conflict_hold_call(ngx_http_conflict_ctx_t *ctx,
         return NGX_ERROR;
     }
 
-    id->len = ngx_hex_dump(id->data, random, sizeof(random)) - id->data;
-
     blob->in.verb = NGX_HTTP_CONFLICT_BLOB_PUT;
     blob->in.kind = NGX_HTTP_CONFLICT_BLOB_HELD;
-    blob->in.id = *id;
+    blob->in.id = ctx->hold.id;
     blob->in.ttl = ctx->conf->hold;
 
     op->done = ngx_http_conflict_hold_called;
     op->rc = op->store->ops->blob(op);
+
+    return NGX_OK;
+}
+
+
+/*
+ * The id of the item.  A write that is sent again has that of the first time,
+ * and takes its place.  Nobody but its client can guess it: without a user the
+ * id alone gives access, so it is random unless the client has sent a secret.
+ */
+
+static ngx_int_t
+ngx_http_conflict_hold_name(ngx_http_conflict_ctx_t *ctx,
+    ngx_http_conflict_hold_item_t *item)
+{
+    u_char               name[20];
+    ngx_str_t           *id, secret[2];
+    ngx_uint_t           named;
+    ngx_http_request_t  *r;
+
+    r = ctx->request;
+    id = &ctx->hold.id;
+    named = 1;
+
+    ngx_str_null(&secret[0]);
+    ngx_str_null(&secret[1]);
+
+    if (item->text[NGX_HTTP_CONFLICT_HOLD_WRITER].len == 0) {
+
+        if (r->headers_in.authorization) {
+            secret[0] = r->headers_in.authorization->value;
+        }
+
+        secret[1] = ctx->hold.key;
+        named = (secret[0].len || secret[1].len);
+    }
+
+    if (named && !ctx->hold.overwritten) {
+        ngx_http_conflict_hold_item_digest(item, secret, 2, name);
+
+    } else if (ngx_http_conflict_random(name, NGX_HTTP_CONFLICT_HOLD_ID / 2)
+               != NGX_OK)
+    {
+        return NGX_ERROR;
+    }
+
+    id->data = ngx_pnalloc(r->pool, NGX_HTTP_CONFLICT_HOLD_ID);
+    if (id->data == NULL) {
+        return NGX_ERROR;
+    }
+
+    id->len = ngx_hex_dump(id->data, name, NGX_HTTP_CONFLICT_HOLD_ID / 2)
+              - id->data;
 
     return NGX_OK;
 }

@@ -100,6 +100,13 @@ ngx_int_t ngx_http_conflict_hold_index_user(ngx_http_request_t *r,
     ngx_str_t *name, ngx_str_t *user);
 
 
+/*
+ * A digest of what a client has sent, and of what tells it from others: the
+ * "n" texts of "caller" and those of the item.  Not of the conflict.
+ */
+void ngx_http_conflict_hold_item_digest(ngx_http_conflict_hold_item_t *item,
+    ngx_str_t *caller, ngx_uint_t n, u_char digest[20]);
+
 /* The head and the body of the blob of an item. */
 ngx_int_t ngx_http_conflict_hold_item_encode(ngx_pool_t *pool,
     ngx_http_conflict_hold_item_t *item, ngx_str_t *head, ngx_str_t *body);

@@ -669,10 +669,16 @@ struct ngx_http_conflict_ctx_s {
         unsigned                       woken:1;   /* begun by another write */
     } turn;
 
-    /* held bodies; hold.c, "resolves" by inbox_resolve.c */
+    /*
+     * held bodies; hold.c, "resolves" by inbox_resolve.c, "key" by
+     * idempotency_key.c
+     */
 
     struct {
         ngx_http_conflict_op_t        *op;        /* keeps or removes one */
+        ngx_str_t                      key;       /* digest of caller and
+                                                     Idempotency-Key; empty:
+                                                     none */
         ngx_str_t                      id;        /* of a new item */
         ngx_str_t                      resolves;  /* id of the item that this
                                                      write resolves */

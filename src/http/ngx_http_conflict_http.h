@@ -238,8 +238,8 @@ ngx_int_t ngx_http_conflict_preflight_request(ngx_http_request_t *r,
     ngx_http_conflict_ctx_t *ctx, ngx_http_request_t *sr);
 
 /*
- * Adds the API's answer to the response and, if it allows the origin, the
- * methods and fields of the endpoint.
+ * Adds the API's answer to the response and, if it allows the origin or was not
+ * asked, the methods and fields of the endpoint.
  */
 ngx_int_t ngx_http_conflict_preflight_allow(ngx_http_request_t *r,
     ngx_http_conflict_ctx_t *ctx);

@@ -2,8 +2,8 @@
 /*
  * Copyright (C) the ngx_http_conflict_module authors
  *
- * The preflight of a lock endpoint.  The API answers it, as one for a GET of
- * the resource: a page that may read the resource may lock it.
+ * The preflight of an endpoint.  The API answers it, as one for a GET of the
+ * resource: a page that may read the resource may lock it.
  */
 
 
@@ -176,16 +176,26 @@ ngx_http_conflict_preflight_allow(ngx_http_request_t *r,
     origin = ngx_http_conflict_header_find(&r->headers_out.headers,
                                            &ngx_http_conflict_preflight_allowed,
                                            NULL);
-    if (origin == NULL) {
+
+    if (origin == NULL
+        && (ctx->latest.request || !ngx_http_conflict_preflight(r)))
+    {
         return NGX_OK;
     }
 
-    /* ngx_http_conflict_cors_unify() merges them with those of the API */
+    /*
+     * ngx_http_conflict_cors_unify() merges them with those of the API.  If it
+     * was not asked, "add_header" names the origins, after this.
+     */
 
     ngx_http_conflict_preflight_methods(ctx, &methods);
 
     if (ctx->conf->events) {
         ngx_str_set(&fields, "Last-Event-ID, X-Client");
+
+    } else if (ctx->conf->inbox) {
+        ngx_str_set(&fields, "If-Match, If-None-Match, Content-Type, "
+                             "Lock-Token, X-Client");
 
     } else {
         ngx_str_set(&fields, "Lock-Token, X-Client");

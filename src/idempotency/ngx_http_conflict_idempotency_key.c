@@ -189,6 +189,9 @@ ngx_http_conflict_idempotency_key_scope(ngx_http_request_t *r,
                    sizeof("idempotency:") - 1);
     (void) ngx_http_conflict_idempotency_key_digest(p, &sha1);
 
+    /* a body that is held when it is refused again is the same */
+    ctx->hold.key = idem->partition;
+
     body = conflict_hash_final(&idem->hash);
 
     text.data = (u_char *) &body;

@@ -8,6 +8,7 @@
 
 #include "inbox/ngx_http_conflict_inbox.h"
 #include "answer/ngx_http_conflict_answer.h"
+#include "answer/ngx_http_conflict_endpoint.h"
 #include "latest/ngx_http_conflict_latest.h"
 #include "http/ngx_http_conflict_json.h"
 #include "http/ngx_http_conflict_writer.h"
@@ -55,7 +56,11 @@ ngx_http_conflict_inbox_answer(ngx_http_request_t *r)
         return ngx_http_conflict_answer_handler(r);
     }
 
-    if ((ctx->method & NGX_HTTP_OPTIONS) || inbox->removing) {
+    if (ctx->method & NGX_HTTP_OPTIONS) {
+        return ngx_http_conflict_endpoint_options(r, ctx);
+    }
+
+    if (inbox->removing) {
         return ngx_http_conflict_inbox_answer_empty(r, ctx);
     }
 
@@ -115,16 +120,6 @@ ngx_http_conflict_inbox_answer_empty(ngx_http_request_t *r,
     r->headers_out.status = NGX_HTTP_NO_CONTENT;
     r->headers_out.content_length_n = 0;
     r->header_only = 1;
-
-    if ((ctx->method & NGX_HTTP_OPTIONS)
-        && ngx_http_conflict_header_add(r, "Allow",
-                                        NGX_HTTP_CONFLICT_LOCK_METHODS,
-                                        sizeof(NGX_HTTP_CONFLICT_LOCK_METHODS)
-                                        - 1)
-           != NGX_OK)
-    {
-        return NGX_HTTP_INTERNAL_SERVER_ERROR;
-    }
 
     if (ngx_http_conflict_header_add(r, "Cache-Control", "no-store",
                                      sizeof("no-store") - 1)
@@ -347,7 +342,10 @@ ngx_http_conflict_inbox_answer_version(ngx_http_conflict_ctx_t *ctx)
 {
     ngx_str_t  version;
 
-    if (!ctx->caller.may_see) {
+    if (!ctx->caller.may_see
+        || ngx_http_conflict_latest_response_gone(ctx->latest.status))
+    {
+        /* a 404 may hide the resource from this client */
         return json_null();
     }
 

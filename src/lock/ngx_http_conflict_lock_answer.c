@@ -8,17 +8,16 @@
 
 #include "lock/ngx_http_conflict_lock.h"
 #include "answer/ngx_http_conflict_answer.h"
+#include "answer/ngx_http_conflict_endpoint.h"
 #include "audit/ngx_http_conflict_audit.h"
 #include "latest/ngx_http_conflict_latest.h"
 #include "http/ngx_http_conflict_json.h"
 #include "http/ngx_http_conflict_writer.h"
 
 
-static ngx_int_t ngx_http_conflict_lock_answer_options(ngx_http_request_t *r,
-    ngx_http_conflict_ctx_t *ctx);
 static json_t *ngx_http_conflict_lock_answer_body(ngx_http_conflict_ctx_t *ctx);
 static json_t *ngx_http_conflict_lock_answer_waiting(
-    ngx_http_conflict_lock_t *lock);
+    ngx_http_conflict_ctx_t *ctx);
 
 
 ngx_int_t
@@ -39,13 +38,13 @@ ngx_http_conflict_lock_answer(ngx_http_request_t *r)
         return ngx_http_conflict_answer_handler(r);
     }
 
+    if (ctx->method & NGX_HTTP_OPTIONS) {
+        return ngx_http_conflict_endpoint_options(r, ctx);
+    }
+
     rc = ngx_http_discard_request_body(r);
     if (rc != NGX_OK) {
         return rc;
-    }
-
-    if (ctx->method & NGX_HTTP_OPTIONS) {
-        return ngx_http_conflict_lock_answer_options(r, ctx);
     }
 
     ngx_memzero(&out, sizeof(ngx_http_conflict_writer_t));
@@ -87,49 +86,34 @@ ngx_http_conflict_lock_answer(ngx_http_request_t *r)
 }
 
 
-static ngx_int_t
-ngx_http_conflict_lock_answer_options(ngx_http_request_t *r,
-    ngx_http_conflict_ctx_t *ctx)
-{
-    r->err_status = 0;
-
-    r->headers_out.status = NGX_HTTP_NO_CONTENT;
-    r->headers_out.content_length_n = 0;
-    r->header_only = 1;
-
-    if (ngx_http_conflict_header_add(r, "Allow",
-                                     NGX_HTTP_CONFLICT_LOCK_METHODS,
-                                     sizeof(NGX_HTTP_CONFLICT_LOCK_METHODS)
-                                     - 1)
-        != NGX_OK
-        || ngx_http_conflict_preflight_allow(r, ctx) != NGX_OK)
-    {
-        return NGX_HTTP_INTERNAL_SERVER_ERROR;
-    }
-
-    return ngx_http_conflict_capture_send(r, ctx, NULL);
-}
-
-
 static json_t *
 ngx_http_conflict_lock_answer_body(ngx_http_conflict_ctx_t *ctx)
 {
     json_t                    *json;
     u_char                    *token;
     uint64_t                   version;
-    ngx_str_t                 *client;
+    ngx_str_t                 *user, *client, none;
     ngx_uint_t                 mine;
     ngx_http_conflict_lock_t  *lock;
 
     lock = &ctx->op->lock;
+    user = &lock->holder;
     client = &lock->origin;
     mine = 1;
+
+    ngx_str_null(&none);
 
     switch (lock->result) {
 
     case NGX_HTTP_CONFLICT_LOCK_HELD:
         token = NULL;
         mine = 0;
+
+        if (!ctx->caller.may_see) {
+            user = &none;
+            client = &none;
+        }
+
         break;
 
     case NGX_HTTP_CONFLICT_LOCK_OWN:
@@ -155,15 +139,15 @@ ngx_http_conflict_lock_answer_body(ngx_http_conflict_ctx_t *ctx)
 
     if (client) {
         ngx_http_conflict_json_set(&json, "lock",
-                                   ngx_http_conflict_lock_json(ctx,
-                                              &lock->holder, client, token));
+                                   ngx_http_conflict_lock_json(ctx, user,
+                                                               client, token));
         ngx_http_conflict_json_set(&json, "mine", json_boolean(mine));
 
         /* others learn how many wait, but not who */
 
         if (mine) {
             ngx_http_conflict_json_set(&json, "waiting",
-                                ngx_http_conflict_lock_answer_waiting(lock));
+                                ngx_http_conflict_lock_answer_waiting(ctx));
 
         } else {
             ngx_http_conflict_json_set(&json, "waiters",
@@ -196,22 +180,28 @@ ngx_http_conflict_lock_answer_body(ngx_http_conflict_ctx_t *ctx)
 
 
 static json_t *
-ngx_http_conflict_lock_answer_waiting(ngx_http_conflict_lock_t *lock)
+ngx_http_conflict_lock_answer_waiting(ngx_http_conflict_ctx_t *ctx)
 {
     json_t                         *json, *one;
-    ngx_uint_t                      i;
+    ngx_str_t                       none;
+    ngx_uint_t                      i, named;
     ngx_http_conflict_lock_note_t  *note;
 
-    json = json_array();
+    ngx_str_null(&none);
 
-    for (i = 0; i < lock->n_notes; i++) {
-        note = &lock->notes[i];
+    json = json_array();
+    named = ctx->caller.may_see;
+
+    for (i = 0; i < ctx->op->lock.n_notes; i++) {
+        note = &ctx->op->lock.notes[i];
         one = json_object();
 
         ngx_http_conflict_json_set(&one, "user",
-                               ngx_http_conflict_lock_json_name(&note->user));
+                           ngx_http_conflict_lock_json_name(named ? &note->user
+                                                                  : &none));
         ngx_http_conflict_json_set(&one, "client",
-                               ngx_http_conflict_lock_json_name(&note->client));
+                         ngx_http_conflict_lock_json_name(named ? &note->client
+                                                                : &none));
         ngx_http_conflict_json_set(&one, "since",
                                    ngx_http_conflict_json_time(note->since));
 

@@ -9,6 +9,7 @@
 
 
 #include "lock/ngx_http_conflict_lock.h"
+#include "answer/ngx_http_conflict_endpoint.h"
 #include "latest/ngx_http_conflict_latest.h"
 #include "feed/ngx_http_conflict_feed.h"
 #include "process/ngx_http_conflict_random.h"
@@ -37,35 +38,21 @@ ngx_http_conflict_lock_endpoint_start(ngx_http_conflict_ctx_t *ctx)
 {
     ngx_str_t                      force, handover;
     ngx_http_request_t            *r;
-    ngx_http_conflict_op_t        *op;
     ngx_http_conflict_lock_t      *lock;
     ngx_http_conflict_loc_conf_t  *nlcf;
 
     r = ctx->request;
     nlcf = ctx->conf;
 
-    /* the module's filters ignore the response */
-    ctx->flow.answered = 1;
-
-    op = ngx_http_conflict_op_create(r, nlcf->store, &ctx->target.key, 0);
-    if (op == NULL) {
-        return NGX_HTTP_CONFLICT_STATE_ERROR;
-    }
-
-    ctx->op = op;
-
-    /* a minted version would make an owned one stale */
-
-    op->in.minted = (nlcf->version->place == NGX_HTTP_CONFLICT_DEFAULT
-                     && !nlcf->store->owned);
-
-    if (ngx_http_conflict_caller(r, ctx) != NGX_OK) {
+    if (ngx_http_conflict_endpoint_start(ctx) != NGX_OK) {
         return NGX_HTTP_CONFLICT_STATE_ERROR;
     }
 
     ngx_http_conflict_caller_token(r, ctx);
 
-    lock = &op->lock;
+    ctx->caller.may_see = nlcf->lock_blind;
+
+    lock = &ctx->op->lock;
     lock->idle = nlcf->lock_idle;
     lock->quota = nlcf->lock_quota;
 
@@ -132,25 +119,18 @@ ngx_http_conflict_lock_endpoint_start(ngx_http_conflict_ctx_t *ctx)
 ngx_http_conflict_state_e
 ngx_http_conflict_lock_endpoint_target(ngx_http_conflict_ctx_t *ctx)
 {
+    ngx_int_t            rc;
     ngx_http_request_t  *r;
 
     r = ctx->request;
 
-    if (ctx->conf->lock_get == NULL) {
-        ctx->get.uri = ctx->target.resource;
+    rc = ngx_http_conflict_endpoint_target(ctx, ctx->conf->lock_get);
 
-    } else {
-
-        if (ngx_http_conflict_evaluate(r, ctx->conf->lock_get, &ctx->get.uri)
-            != NGX_OK)
-        {
-            return NGX_HTTP_CONFLICT_STATE_ERROR;
-        }
-
-        ngx_http_split_args(r, &ctx->get.uri, &ctx->get.args);
+    if (rc == NGX_ERROR) {
+        return NGX_HTTP_CONFLICT_STATE_ERROR;
     }
 
-    if (ctx->get.uri.len == 0 || ctx->get.uri.data[0] != '/') {
+    if (rc == NGX_DECLINED) {
         ngx_log_error(NGX_LOG_ERR, r->connection->log, 0,
                       "the resource to be locked is not a path: \"%V\", "
                       "specify it with \"conflict_lock get=PATH\", or "
@@ -173,55 +153,33 @@ ngx_http_conflict_lock_endpoint_target(ngx_http_conflict_ctx_t *ctx)
 ngx_http_conflict_state_e
 ngx_http_conflict_lock_endpoint_get(ngx_http_conflict_ctx_t *ctx)
 {
-    switch (ngx_http_conflict_latest_response(ctx)) {
-
-    case NGX_OK:
-        break;
-
-    case NGX_AGAIN:
-        return NGX_HTTP_CONFLICT_STATE_AGAIN;
-
-    default: /* NGX_ERROR */
-        return NGX_HTTP_CONFLICT_STATE_ERROR;
-    }
-
-    /* a preflight only asks whether the page may send the request */
-
-    return (ctx->method & NGX_HTTP_OPTIONS)
-           ? NGX_HTTP_CONFLICT_STATE_LOCK_RESPOND
-           : NGX_HTTP_CONFLICT_STATE_LOCK_CHECK_LATEST;
+    return ngx_http_conflict_endpoint_get(ctx,
+                                     NGX_HTTP_CONFLICT_STATE_LOCK_CHECK_LATEST,
+                                     NGX_HTTP_CONFLICT_STATE_LOCK_RESPOND);
 }
 
 
-/* a client that may not see the resource must not learn its editor */
+/*
+ * A client that may not see the resource must not learn its editor.  It may
+ * lock what does not exist, or so the API says, but not learn a version, nor
+ * who else has a lock or waits for it.
+ */
 
 ngx_http_conflict_state_e
 ngx_http_conflict_lock_endpoint_checked(ngx_http_conflict_ctx_t *ctx)
 {
-    ngx_http_conflict_latest_t  *latest;
-
-    latest = &ctx->latest;
-
-    if (latest->cached) {
-        /* possibly cached for another user */
-        latest->status = NGX_HTTP_BAD_GATEWAY;
-    }
-
-    if ((latest->status >= 200 && latest->status < 300)
-        || (ngx_http_conflict_latest_response_gone(latest->status)
-            && latest->reached))
-    {
+    if (ngx_http_conflict_endpoint_checked(ctx) == NGX_OK) {
         return NGX_HTTP_CONFLICT_STATE_LOCK_STORE_PEEK;
     }
 
-    if (latest->status >= 400 && latest->status < 500) {
-        return ngx_http_conflict_lock_endpoint_error(ctx,
-                                        NGX_HTTP_CONFLICT_ANSWER_RELAY, NULL);
+    if (ngx_http_conflict_latest_response_gone(ctx->latest.status)
+        && ctx->latest.reached)
+    {
+        ctx->flow.answer = NGX_HTTP_CONFLICT_ANSWER_NONE;
+        return NGX_HTTP_CONFLICT_STATE_LOCK_STORE_CALL;
     }
 
-    return ngx_http_conflict_lock_endpoint_error(ctx,
-                                        NGX_HTTP_CONFLICT_ANSWER_UNAVAILABLE,
-                                        "the GET of the resource failed");
+    return NGX_HTTP_CONFLICT_STATE_LOCK_RESPOND;
 }
 
 
@@ -288,21 +246,15 @@ ngx_http_conflict_lock_endpoint_failed(ngx_http_conflict_ctx_t *ctx)
 
     op = ctx->op;
 
-    if (op->out.error == NGX_HTTP_CONFLICT_STORE_GENERATION) {
-        return ngx_http_conflict_lock_endpoint_error(ctx,
-                                         NGX_HTTP_CONFLICT_ANSWER_GENERATION,
-                                         NULL);
-    }
-
     if (op->out.error == NGX_HTTP_CONFLICT_STORE_FULL && op->out.log) {
         ngx_log_error(NGX_LOG_ERR, ctx->request->connection->log, 0,
                       "conflict store \"%V\" has no room for another lock, "
                       "enlarge its zone", &op->store->name);
     }
 
-    return ngx_http_conflict_lock_endpoint_error(ctx,
-                                        NGX_HTTP_CONFLICT_ANSWER_UNAVAILABLE,
-                                        NULL);
+    ngx_http_conflict_endpoint_failed(ctx);
+
+    return NGX_HTTP_CONFLICT_STATE_LOCK_RESPOND;
 }
 
 
@@ -314,7 +266,7 @@ ngx_http_conflict_lock_endpoint_result(ngx_http_conflict_ctx_t *ctx)
     op = ctx->op;
 
     if (op->out.state == CONFLICT_FREE) {
-        ctx->version.current = op->out.version;
+        ctx->version.current = ctx->caller.may_see ? op->out.version : 0;
         ctx->version.compared = op->out.version;
     }
 
@@ -328,10 +280,11 @@ ngx_http_conflict_lock_endpoint_result(ngx_http_conflict_ctx_t *ctx)
 
         ctx->flow.answer = NGX_HTTP_CONFLICT_ANSWER_LOCKED;
         ctx->flow.outcome = NGX_HTTP_CONFLICT_OUTCOME_LOCKED;
-        ctx->caller.may_see = (op->lock.verb != NGX_HTTP_CONFLICT_LOCK_RELEASE
-                               || ctx->conf->lock_blind);
 
-        if (!ctx->caller.may_see) {
+        if (op->lock.verb == NGX_HTTP_CONFLICT_LOCK_RELEASE
+            && !ctx->conf->lock_blind)
+        {
+            ctx->caller.may_see = 0;
             ctx->version.current = 0;
         }
 

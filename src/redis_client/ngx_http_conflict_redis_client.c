@@ -248,6 +248,7 @@ ngx_http_conflict_redis_client_down(ngx_http_conflict_redis_connection_t *conn)
                                          (char *) conn->reason);
     ngx_http_conflict_redis_queue_expire(conn, &conn->retrying, 0,
                                          (char *) conn->reason);
+    ngx_http_conflict_redis_queue_keep(conn);
 
     if (!ngx_queue_empty(&conn->waiting)) {
         ngx_http_conflict_redis_connection_watch(conn, ngx_current_msec

@@ -451,6 +451,13 @@ void ngx_http_conflict_redis_queue_add(
     ngx_http_conflict_redis_connection_t *conn,
     ngx_http_conflict_redis_call_t *call);
 
+/*
+ * A worker that exits waits for the next attempt to connect if it has outcomes
+ * of requests to send again; nothing else keeps it.
+ */
+void ngx_http_conflict_redis_queue_keep(
+    ngx_http_conflict_redis_connection_t *conn);
+
 /* Adds a call, to be sent again after "delay", in milliseconds. */
 void ngx_http_conflict_redis_queue_postpone(
     ngx_http_conflict_redis_connection_t *conn,

@@ -10,6 +10,12 @@
 #include "redis_client/ngx_http_conflict_redis_connection.h"
 
 
+/* what nobody else can tell the store */
+#define ngx_http_conflict_redis_queue_outcome(call)                           \
+    ((call)->script == NGX_HTTP_CONFLICT_REDIS_SETTLE                         \
+     || (call)->script == NGX_HTTP_CONFLICT_REDIS_BLOB)
+
+
 void
 ngx_http_conflict_redis_queue_add(ngx_http_conflict_redis_connection_t *conn,
     ngx_http_conflict_redis_call_t *call)
@@ -37,6 +43,32 @@ ngx_http_conflict_redis_queue_add(ngx_http_conflict_redis_connection_t *conn,
 
     ngx_queue_insert_after(q, &call->queue);
     conn->nretrying++;
+
+    if (ngx_http_conflict_redis_queue_outcome(call)) {
+        conn->reconnect.cancelable = 0;
+    }
+}
+
+
+void
+ngx_http_conflict_redis_queue_keep(ngx_http_conflict_redis_connection_t *conn)
+{
+    ngx_queue_t                     *q;
+    ngx_http_conflict_redis_call_t  *call;
+
+    conn->reconnect.cancelable = 1;
+
+    for (q = ngx_queue_head(&conn->retrying);
+         q != ngx_queue_sentinel(&conn->retrying);
+         q = ngx_queue_next(q))
+    {
+        call = ngx_queue_data(q, ngx_http_conflict_redis_call_t, queue);
+
+        if (ngx_http_conflict_redis_queue_outcome(call)) {
+            conn->reconnect.cancelable = 0;
+            return;
+        }
+    }
 }
 
 

@@ -9,6 +9,7 @@
 
 #include "versions/ngx_http_conflict_versions.h"
 #include "answer/ngx_http_conflict_answer.h"
+#include "answer/ngx_http_conflict_endpoint.h"
 #include "latest/ngx_http_conflict_latest.h"
 #include "http/ngx_http_conflict_json.h"
 #include "process/ngx_http_conflict_clock.h"
@@ -24,8 +25,6 @@ typedef struct {
 } ngx_http_conflict_versions_item_t;
 
 
-static ngx_int_t ngx_http_conflict_versions_answer_options(
-    ngx_http_request_t *r, ngx_http_conflict_ctx_t *ctx);
 static ngx_int_t ngx_http_conflict_versions_answer_body(ngx_http_request_t *r,
     ngx_http_conflict_ctx_t *ctx, ngx_http_conflict_writer_t *out);
 static ngx_int_t ngx_http_conflict_versions_answer_list(ngx_http_request_t *r,
@@ -57,6 +56,10 @@ ngx_http_conflict_versions_answer(ngx_http_request_t *r)
         return ngx_http_conflict_answer_handler(r);
     }
 
+    if (ctx->method & NGX_HTTP_OPTIONS) {
+        return ngx_http_conflict_endpoint_options(r, ctx);
+    }
+
     rc = ngx_http_discard_request_body(r);
     if (rc != NGX_OK) {
         return rc;
@@ -65,10 +68,6 @@ ngx_http_conflict_versions_answer(ngx_http_request_t *r)
     /* conditions of the client are about the resource itself */
     r->disable_not_modified = 1;
     r->err_status = 0;
-
-    if (ctx->method & NGX_HTTP_OPTIONS) {
-        return ngx_http_conflict_versions_answer_options(r, ctx);
-    }
 
     ngx_memzero(&out, sizeof(ngx_http_conflict_writer_t));
     out.pool = r->pool;
@@ -98,30 +97,6 @@ ngx_http_conflict_versions_answer(ngx_http_request_t *r)
     }
 
     return ngx_http_conflict_capture_send(r, ctx, out.first);
-}
-
-
-static ngx_int_t
-ngx_http_conflict_versions_answer_options(ngx_http_request_t *r,
-    ngx_http_conflict_ctx_t *ctx)
-{
-    ngx_str_t  methods;
-
-    ngx_http_conflict_preflight_methods(ctx, &methods);
-
-    r->headers_out.status = NGX_HTTP_NO_CONTENT;
-    r->headers_out.content_length_n = 0;
-    r->header_only = 1;
-
-    if (ngx_http_conflict_header_add(r, "Allow", (char *) methods.data,
-                                     methods.len)
-        != NGX_OK
-        || ngx_http_conflict_preflight_allow(r, ctx) != NGX_OK)
-    {
-        return NGX_HTTP_INTERNAL_SERVER_ERROR;
-    }
-
-    return ngx_http_conflict_capture_send(r, ctx, NULL);
 }
 
 

@@ -8,6 +8,7 @@
 
 
 #include "versions/ngx_http_conflict_versions.h"
+#include "answer/ngx_http_conflict_endpoint.h"
 #include "latest/ngx_http_conflict_latest.h"
 #include "core/policy/conflict_version.h"
 
@@ -32,27 +33,13 @@ static ngx_http_conflict_state_e ngx_http_conflict_versions_endpoint_failed(
 ngx_http_conflict_state_e
 ngx_http_conflict_versions_endpoint_start(ngx_http_conflict_ctx_t *ctx)
 {
-    ngx_http_request_t            *r;
-    ngx_http_conflict_op_t        *op;
-    ngx_http_conflict_loc_conf_t  *nlcf;
+    ngx_http_request_t  *r;
 
     r = ctx->request;
-    nlcf = ctx->conf;
 
-    /* the module's filters ignore the response */
-    ctx->flow.answered = 1;
-
-    op = ngx_http_conflict_op_create(r, nlcf->store, &ctx->target.key, 0);
-    if (op == NULL) {
+    if (ngx_http_conflict_endpoint_start(ctx) != NGX_OK) {
         return NGX_HTTP_CONFLICT_STATE_ERROR;
     }
-
-    ctx->op = op;
-
-    /* a minted version would make an owned one stale */
-
-    op->in.minted = (nlcf->version->place == NGX_HTTP_CONFLICT_DEFAULT
-                     && !nlcf->store->owned);
 
     switch (r->method) {
 
@@ -72,10 +59,6 @@ ngx_http_conflict_versions_endpoint_start(ngx_http_conflict_ctx_t *ctx)
         return ngx_http_conflict_versions_endpoint_error(ctx,
                                          NGX_HTTP_CONFLICT_ANSWER_NOT_ALLOWED,
                                          NULL);
-    }
-
-    if (ngx_http_conflict_caller(r, ctx) != NGX_OK) {
-        return NGX_HTTP_CONFLICT_STATE_ERROR;
     }
 
     switch (ngx_http_conflict_versions_endpoint_version(ctx)) {
@@ -142,27 +125,18 @@ ngx_http_conflict_versions_endpoint_version(ngx_http_conflict_ctx_t *ctx)
 static ngx_http_conflict_state_e
 ngx_http_conflict_versions_endpoint_target(ngx_http_conflict_ctx_t *ctx)
 {
-    ngx_http_request_t            *r;
-    ngx_http_conflict_loc_conf_t  *nlcf;
+    ngx_int_t            rc;
+    ngx_http_request_t  *r;
 
     r = ctx->request;
-    nlcf = ctx->conf;
 
-    if (nlcf->versions_get == NULL) {
-        ctx->get.uri = ctx->target.resource;
+    rc = ngx_http_conflict_endpoint_target(ctx, ctx->conf->versions_get);
 
-    } else {
-
-        if (ngx_http_conflict_evaluate(r, nlcf->versions_get, &ctx->get.uri)
-            != NGX_OK)
-        {
-            return NGX_HTTP_CONFLICT_STATE_ERROR;
-        }
-
-        ngx_http_split_args(r, &ctx->get.uri, &ctx->get.args);
+    if (rc == NGX_ERROR) {
+        return NGX_HTTP_CONFLICT_STATE_ERROR;
     }
 
-    if (ctx->get.uri.len == 0 || ctx->get.uri.data[0] != '/') {
+    if (rc == NGX_DECLINED) {
         ngx_log_error(NGX_LOG_ERR, r->connection->log, 0,
                       "the resource of conflict_versions is not a path: "
                       "\"%V\", specify it with \"conflict_versions get=PATH\"",
@@ -224,23 +198,9 @@ ngx_http_conflict_versions_endpoint_raw(ngx_http_conflict_ctx_t *ctx)
 ngx_http_conflict_state_e
 ngx_http_conflict_versions_endpoint_get(ngx_http_conflict_ctx_t *ctx)
 {
-    switch (ngx_http_conflict_latest_response(ctx)) {
-
-    case NGX_OK:
-        break;
-
-    case NGX_AGAIN:
-        return NGX_HTTP_CONFLICT_STATE_AGAIN;
-
-    default: /* NGX_ERROR */
-        return NGX_HTTP_CONFLICT_STATE_ERROR;
-    }
-
-    /* a preflight only asks whether the page may send the request */
-
-    return (ctx->method & NGX_HTTP_OPTIONS)
-           ? NGX_HTTP_CONFLICT_STATE_VERSIONS_RESPOND
-           : NGX_HTTP_CONFLICT_STATE_VERSIONS_CHECK_LATEST;
+    return ngx_http_conflict_endpoint_get(ctx,
+                                 NGX_HTTP_CONFLICT_STATE_VERSIONS_CHECK_LATEST,
+                                 NGX_HTTP_CONFLICT_STATE_VERSIONS_RESPOND);
 }
 
 
@@ -253,41 +213,21 @@ ngx_http_conflict_versions_endpoint_get(ngx_http_conflict_ctx_t *ctx)
 ngx_http_conflict_state_e
 ngx_http_conflict_versions_endpoint_checked(ngx_http_conflict_ctx_t *ctx)
 {
-    ngx_http_conflict_latest_t  *latest;
-
-    latest = &ctx->latest;
-
-    if (latest->cached) {
-        /* possibly cached for another user */
-        latest->status = NGX_HTTP_BAD_GATEWAY;
+    if (ngx_http_conflict_endpoint_checked(ctx) != NGX_OK) {
+        return NGX_HTTP_CONFLICT_STATE_VERSIONS_RESPOND;
     }
 
-    if (latest->status >= 200 && latest->status < 300) {
-        ctx->caller.may_see = 1;
+    ctx->op->in.view = 0;
 
-        ctx->op->in.view = 0;
-
-        if (ngx_http_conflict_capture_unfiltered(ctx) && !latest->filters
-            && (ctx->conf->versions_public || ctx->caller.user.len
-                || ctx->caller.credentials))
-        {
-            ctx->op->in.view = latest->view;
-        }
-
-        return ctx->op->in.pre.base
-               ? NGX_HTTP_CONFLICT_STATE_VERSIONS_STORE_CALL
-               : NGX_HTTP_CONFLICT_STATE_VERSIONS_STORE_PEEK;
+    if (ngx_http_conflict_capture_unfiltered(ctx) && !ctx->latest.filters
+        && (ctx->conf->versions_public || ctx->caller.user.len
+            || ctx->caller.credentials))
+    {
+        ctx->op->in.view = ctx->latest.view;
     }
 
-    if (latest->status >= 400 && latest->status < 500) {
-        /* also 404, which may be 403 in disguise */
-        return ngx_http_conflict_versions_endpoint_error(ctx,
-                                        NGX_HTTP_CONFLICT_ANSWER_RELAY, NULL);
-    }
-
-    return ngx_http_conflict_versions_endpoint_error(ctx,
-                                        NGX_HTTP_CONFLICT_ANSWER_UNAVAILABLE,
-                                        "the GET of the resource failed");
+    return ctx->op->in.pre.base ? NGX_HTTP_CONFLICT_STATE_VERSIONS_STORE_CALL
+                                : NGX_HTTP_CONFLICT_STATE_VERSIONS_STORE_PEEK;
 }
 
 
@@ -365,15 +305,9 @@ ngx_http_conflict_versions_endpoint_called(ngx_http_conflict_ctx_t *ctx)
 static ngx_http_conflict_state_e
 ngx_http_conflict_versions_endpoint_failed(ngx_http_conflict_ctx_t *ctx)
 {
-    if (ctx->op->out.error == NGX_HTTP_CONFLICT_STORE_GENERATION) {
-        return ngx_http_conflict_versions_endpoint_error(ctx,
-                                         NGX_HTTP_CONFLICT_ANSWER_GENERATION,
-                                         NULL);
-    }
+    ngx_http_conflict_endpoint_failed(ctx);
 
-    return ngx_http_conflict_versions_endpoint_error(ctx,
-                                        NGX_HTTP_CONFLICT_ANSWER_UNAVAILABLE,
-                                        NULL);
+    return NGX_HTTP_CONFLICT_STATE_VERSIONS_RESPOND;
 }
 
 

@@ -336,9 +336,13 @@ ngx_http_conflict_latest_verdict_may_see(ngx_http_conflict_ctx_t *ctx)
         return ctx->op->out.verdict != CONFLICT_LOCKED;
     }
 
+    if (ngx_http_conflict_latest_response_gone(latest->status)) {
+        /* a lock of what does not exist is that of its future author */
+        return ctx->op->out.verdict != CONFLICT_LOCKED;
+    }
+
     return latest->status == NGX_HTTP_OK
-           || latest->status == NGX_HTTP_NO_CONTENT
-           || ngx_http_conflict_latest_response_gone(latest->status);
+           || latest->status == NGX_HTTP_NO_CONTENT;
 }
 
 

@@ -63,6 +63,13 @@ local function drop(name)
     return call('DEL', blob)
 end
 
+-- an index lasts as long as the blobs in it
+
+local function keep(index)
+    call('PEXPIRE', index, text(max(call('PTTL', index),
+                                    tonumber(ARGV[11]))))
+end
+
 -- a number that is higher than all others of the indexes
 
 local function link()
@@ -81,8 +88,7 @@ local function link()
         local index = index_of(ARGV[14 + 2 * i])
 
         call('ZADD', index, number, id)
-        call('PEXPIRE', index, text(max(call('PTTL', index),
-                                        tonumber(ARGV[11]))))
+        keep(index)
 
         while limit > 0 and call('ZCARD', index) > limit do
             evicted = evicted + drop(call('ZPOPMIN', index)[1])
@@ -96,10 +102,18 @@ local function put()
     local blob = key_of(id)
     local lease = tonumber(ARGV[10])
 
-    number = call('HGET', blob, 'n')
+    local f = call('HMGET', blob, 'n', 'x1', 'x2', 'x3')
+
+    number = f[1]
 
     if not number then
         link()
+    end
+
+    for i = 2, 4 do
+        if f[i] then
+            keep(index_of(f[i]))
+        end
     end
 
     call('HSET', blob, 'h', ARGV[12], 'v', ARGV[13], 't', given,

@@ -1,0 +1,46 @@
+
+/*
+ * Copyright (C) the ngx_http_conflict_module authors
+ *
+ * What the endpoints of a resource have in common: its own GET, what that
+ * allows, and the responses that do not depend on the endpoint.
+ */
+
+
+#ifndef _NGX_HTTP_CONFLICT_ENDPOINT_H_INCLUDED_
+#define _NGX_HTTP_CONFLICT_ENDPOINT_H_INCLUDED_
+
+
+#include "http/ngx_http_conflict_http.h"
+
+
+/* Creates ctx->op for the resource, and determines the caller. */
+ngx_int_t ngx_http_conflict_endpoint_start(ngx_http_conflict_ctx_t *ctx);
+
+/*
+ * The target of the own GET: the value of "get", or if that is NULL the
+ * resource.  NGX_DECLINED: it is not a path.
+ */
+ngx_int_t ngx_http_conflict_endpoint_target(ngx_http_conflict_ctx_t *ctx,
+    ngx_http_complex_value_t *get);
+
+/* Makes the own GET; the next state is "respond" for a preflight. */
+ngx_http_conflict_state_e ngx_http_conflict_endpoint_get(
+    ngx_http_conflict_ctx_t *ctx, ngx_http_conflict_state_e check,
+    ngx_http_conflict_state_e respond);
+
+/*
+ * Sets ctx->caller.may_see by the own GET.  NGX_DECLINED: the caller gets
+ * nothing, ctx->flow has the answer.
+ */
+ngx_int_t ngx_http_conflict_endpoint_checked(ngx_http_conflict_ctx_t *ctx);
+
+/* The answer if a call of the store has failed. */
+void ngx_http_conflict_endpoint_failed(ngx_http_conflict_ctx_t *ctx);
+
+/* Responds to OPTIONS, which may be a preflight. */
+ngx_int_t ngx_http_conflict_endpoint_options(ngx_http_request_t *r,
+    ngx_http_conflict_ctx_t *ctx);
+
+
+#endif /* _NGX_HTTP_CONFLICT_ENDPOINT_H_INCLUDED_ */

@@ -278,6 +278,7 @@ $(B)/objs-test/Makefile: config config.make Makefile $(B)/for-$(NGINX) \
 	$(call configure,objs-test,-DNGX_HTTP_CONFLICT_FAILPOINTS=1, \
 		--add-dynamic-module=$(CURDIR)/t/module,yes)
 
+$(B)/objs-fuzz/Makefile: export CONFLICT_DIRECT = no
 $(B)/objs-fuzz/Makefile: config config.make Makefile $(B)/for-$(NGINX)
 	$(call configure,objs-fuzz,-U_FORTIFY_SOURCE,,yes)
 

@@ -484,7 +484,7 @@ body(ngx_http_conflict_ctx_t *ctx, u_char *p, size_t len)
         }
     }
 
-    conflict_hash_init(&b->hash, 0);
+    b->sum = conflict_hash_64(p, len, 0);
     b->hashed = 1;
     b->size = len;
 

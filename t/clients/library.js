@@ -288,7 +288,8 @@ async function creations(context, name) {
 
     await page.reload();
     await ready(page, { paused: true });
-    is(await entries(page), [[name, 'queued', 1], [name, 'queued', 2]],
+    is((await entries(page)).filter(([of]) => of === name),
+       [[name, 'queued', 1], [name, 'queued', 2]],
        'after a reload they are there');
     await page.evaluate(() => client.resume());
     is(await ordered(2), [1, 2], 'and are sent, in order');

@@ -461,6 +461,12 @@ ngx_http_conflict_handler_resolve(ngx_http_request_t *r,
         if (ctx->target.key.len) {
             return NGX_OK;
         }
+
+        /* it is not the write of a resource yet */
+
+        ctx->flow.state = NGX_HTTP_CONFLICT_STATE_INBOX_RESOLVE;
+        ctx->target.resource = r->uri;
+        ctx->target.key = r->uri;
     }
 
     /* "try_files" may lead on to a location that is guarded */

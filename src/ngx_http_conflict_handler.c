@@ -298,6 +298,18 @@ ngx_http_conflict_handler(ngx_http_request_t *r)
         return NGX_DECLINED;
     }
 
+    if (ctx && ctx->kind == NGX_HTTP_CONFLICT_KIND_KEYED
+        && ctx->pass.forwarded)
+    {
+        rc = ngx_http_conflict_idempotency_leave(r, ctx);
+
+        if (rc == NGX_ERROR) {
+            return NGX_HTTP_INTERNAL_SERVER_ERROR;
+        }
+
+        ctx = (rc == NGX_OK) ? NULL : ctx;
+    }
+
     if (ctx == NULL) {
         nlcf = ngx_http_get_module_loc_conf(r, ngx_http_conflict_module);
         kind = ngx_http_conflict_handler_kind(r, nlcf);

@@ -105,6 +105,23 @@ ngx_http_conflict_idempotency_record_status(ngx_uint_t status)
 }
 
 
+ngx_uint_t
+ngx_http_conflict_idempotency_record_unsent(ngx_http_request_t *r,
+    ngx_http_conflict_ctx_t *ctx)
+{
+    if (r->upstream == ctx->pass.upstream
+        && r->err_status == ctx->pass.err_status
+        && r->error_page == ctx->pass.error_page)
+    {
+        /* try_files */
+        return 1;
+    }
+
+    return ngx_http_conflict_idempotency_record_judge(r, ctx, r->err_status)
+           == 0;
+}
+
+
 void
 ngx_http_conflict_idempotency_record_redirect(ngx_http_request_t *r,
     ngx_http_conflict_ctx_t *ctx)

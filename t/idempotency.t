@@ -294,7 +294,7 @@ is(posts('/plain/o') - $before, 1, 'it was sent once');
     }
 --- allow: connect\(\) failed|no live upstreams
 --- steps
-for my $status (400, 401, 403, 409, 422, 429) {
+for my $status (400, 401, 403, 409, 422, 425, 429) {
     my ($key, $before) = (new_key(), posts());
 
     is(post('/plain/o', $key, {}, "status=$status")->{status}, $status,

@@ -298,6 +298,18 @@ ngx_http_conflict_handler(ngx_http_request_t *r)
         return NGX_DECLINED;
     }
 
+    if (ctx && ctx->kind == NGX_HTTP_CONFLICT_KIND_KEYED
+        && ctx->pass.forwarded)
+    {
+        rc = ngx_http_conflict_idempotency_leave(r, ctx);
+
+        if (rc == NGX_ERROR) {
+            return NGX_HTTP_INTERNAL_SERVER_ERROR;
+        }
+
+        ctx = (rc == NGX_OK) ? NULL : ctx;
+    }
+
     if (ctx == NULL) {
         nlcf = ngx_http_get_module_loc_conf(r, ngx_http_conflict_module);
         kind = ngx_http_conflict_handler_kind(r, nlcf);
@@ -461,6 +473,12 @@ ngx_http_conflict_handler_resolve(ngx_http_request_t *r,
         if (ctx->target.key.len) {
             return NGX_OK;
         }
+
+        /* it is not the write of a resource yet */
+
+        ctx->flow.state = NGX_HTTP_CONFLICT_STATE_INBOX_RESOLVE;
+        ctx->target.resource = r->uri;
+        ctx->target.key = r->uri;
     }
 
     /* "try_files" may lead on to a location that is guarded */

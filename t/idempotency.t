@@ -294,7 +294,7 @@ is(posts('/plain/o') - $before, 1, 'it was sent once');
     }
 --- allow: connect\(\) failed|no live upstreams
 --- steps
-for my $status (400, 401, 403, 409, 422, 429) {
+for my $status (400, 401, 403, 409, 422, 425, 429) {
     my ($key, $before) = (new_key(), posts());
 
     is(post('/plain/o', $key, {}, "status=$status")->{status}, $status,
@@ -786,3 +786,63 @@ is(json(http('GET', '/status'))->{totals}{not_checked}{unguarded}, 0,
 is(PUT('/plain/1', { n => 1 })->{status}, 201, 'what has a resource');
 like(header(GET('/plain/1'), 'Conflict'), qr/^passed;version=\d+$/,
      'is guarded');
+
+
+=== a resource that is known only where the request is led to
+--- config
+    conflict_idempotency on;
+    conflict_key $note;
+    set $note '';
+
+    location / {
+        conflict version;
+        try_files /none @api;
+    }
+    location /dead/ {
+        conflict version;
+        error_page 502 = @api;
+        proxy_pass http://127.0.0.1:1;
+    }
+    location /open/ {
+        conflict version;
+        try_files /none @open;
+    }
+    location @api {
+        conflict version;
+        set $note $uri;
+        proxy_pass http://api;
+    }
+    location @open {
+        conflict off;
+        proxy_pass http://api;
+    }
+--- allow: connect\(\) failed|no live upstreams
+--- steps
+for my $path ('/plain/1', '/dead/1') {
+    set_doc($path, { n => 1 });
+
+    my ($key, $other) = map { 'Idempotency-Key: ' . new_key() } 1, 2;
+    my $r = PUT($path, { n => 2 }, 'X-Up-Write: apply');
+    my $v = version($r);
+    like($v, qr/^\d+$/, "$path: a version");
+
+    my $before = () = journal();
+    my @stale = ($path, { n => 3, base_version => $v });
+    is(PUT($path, { n => 4, base_version => $v })->{status}, 204, 'changed');
+    is(PUT(@stale)->{status}, 409, 'a stale write');
+    is(PUT(@stale, $key)->{status}, 409, 'is refused with a key, too');
+    is((() = journal()) - $before, 1, 'and not sent');
+
+    $v = json(PUT(@stale))->{version};
+    my @write = ($path, { n => 5, base_version => $v }, $other);
+    is(replayed(PUT(@write)), 'no', 'with the latest version it passes');
+    is(replayed(PUT(@write)), 'true', 'once');
+    is((() = journal()) - $before, 2, 'indeed');
+}
+
+# one that is not guarded there either
+
+my ($key, $before) = (new_key(), posts());
+is(replayed(post('/open/o', $key, {}, 'apply status=201')), 'no', 'sent');
+is(replayed(post('/open/o', $key, {})), 'true', 'once');
+is(posts() - $before, 1, 'indeed');

@@ -537,7 +537,18 @@ is(take($id, 'mine', "If-Match: \"$v\"", ann())->{status}, 404,
    'nor to a file');
 is(scalar(() = journal()), $n, 'indeed');
 
-edit_conf('try_files /page', 'try_files $uri');
+# to one that is guarded where the first has no key
+
+edit_conf('root html;\s+try_files /page \@api',
+          'conflict version hold; conflict_key $arg_none; '
+          . 'try_files /none @open');
+reload();
+is(take($id, 'mine', "If-Match: \"$v\"", ann())->{status}, 404,
+   'nor past an empty key');
+is(scalar(() = journal()), $n, 'indeed');
+
+edit_conf('conflict version hold; conflict_key \$arg_none; try_files /none \@open',
+          'root html; try_files $uri @api');
 reload();
 
 my $lines = log_count('was not written');

@@ -77,6 +77,14 @@ ngx_http_conflict_state_e ngx_http_conflict_idempotency_claimed(
 ngx_http_conflict_state_e ngx_http_conflict_idempotency_redirected(
     ngx_http_conflict_ctx_t *ctx);
 
+/*
+ * After an internal redirect of a request of no resource.  NGX_OK: it is a
+ * guarded write here and nothing was done yet, so it begins anew, and the claim
+ * is released.
+ */
+ngx_int_t ngx_http_conflict_idempotency_leave(ngx_http_request_t *r,
+    ngx_http_conflict_ctx_t *ctx);
+
 /* At the end of the request: what is not settled becomes so. */
 void ngx_http_conflict_idempotency_end(ngx_http_conflict_ctx_t *ctx);
 
@@ -122,6 +130,10 @@ ngx_int_t ngx_http_conflict_idempotency_record_sent(ngx_http_request_t *r,
  */
 u_char ngx_http_conflict_idempotency_record_judge(ngx_http_request_t *r,
     ngx_http_conflict_ctx_t *ctx, ngx_uint_t shown);
+
+/* 1 if no handler has run before an internal redirect, or it did nothing. */
+ngx_uint_t ngx_http_conflict_idempotency_record_unsent(ngx_http_request_t *r,
+    ngx_http_conflict_ctx_t *ctx);
 
 /*
  * After an internal redirect, before the request is passed again.  If it has

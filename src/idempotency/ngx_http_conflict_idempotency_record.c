@@ -11,6 +11,9 @@
 #include "latest/ngx_http_conflict_latest.h"
 
 
+#define NGX_HTTP_CONFLICT_IDEMPOTENCY_TOO_EARLY  425    /* RFC 8470, 5.2 */
+
+
 static u_char ngx_http_conflict_idempotency_record_status(ngx_uint_t status);
 static void ngx_http_conflict_idempotency_record_line(
     ngx_http_request_t *r, ngx_str_t *fields, size_t *size, u_char kind,
@@ -90,7 +93,9 @@ ngx_http_conflict_idempotency_record_judge(ngx_http_request_t *r,
 static u_char
 ngx_http_conflict_idempotency_record_status(ngx_uint_t status)
 {
-    if (ngx_http_conflict_outcome_refused(status)) {
+    if (ngx_http_conflict_outcome_refused(status)
+        || status == NGX_HTTP_CONFLICT_IDEMPOTENCY_TOO_EARLY)
+    {
         return 0;
     }
 
@@ -102,6 +107,23 @@ ngx_http_conflict_idempotency_record_status(ngx_uint_t status)
     }
 
     return NGX_HTTP_CONFLICT_IDEMPOTENCY_KEPT;
+}
+
+
+ngx_uint_t
+ngx_http_conflict_idempotency_record_unsent(ngx_http_request_t *r,
+    ngx_http_conflict_ctx_t *ctx)
+{
+    if (r->upstream == ctx->pass.upstream
+        && r->err_status == ctx->pass.err_status
+        && r->error_page == ctx->pass.error_page)
+    {
+        /* try_files */
+        return 1;
+    }
+
+    return ngx_http_conflict_idempotency_record_judge(r, ctx, r->err_status)
+           == 0;
 }
 
 

@@ -7,8 +7,11 @@ $NGX_OBJS/ngx_http_conflict_lua.h: conflict_compared
 	$ngx_addon_dir/src/store/redis/lua/embed \\
 		$ngx_addon_dir/src/store/redis/lua/entry.lua \\
 		$ngx_addon_dir/src/store/redis/lua/begin.lua \\
+		$ngx_addon_dir/src/store/redis/lua/begin_fast.lua \\
 		$ngx_addon_dir/src/store/redis/lua/settle.lua \\
+		$ngx_addon_dir/src/store/redis/lua/settle_fast.lua \\
 		$ngx_addon_dir/src/store/redis/lua/read.lua \\
+		$ngx_addon_dir/src/store/redis/lua/read_fast.lua \\
 		$ngx_addon_dir/src/store/redis/lua/history.lua \\
 		$ngx_addon_dir/src/store/redis/lua/items.lua \\
 		$ngx_addon_dir/src/store/redis/lua/lock.lua \\

@@ -97,6 +97,81 @@ is(op("r$_", 'peek', key => 'none')->{version}, $w, 'again') for 1 .. 20;
 cmp_ok(calls('time') - $before, '<=', calls('info') / 2, 'without the clock');
 
 
+=== an entry that a read makes
+--- steps
+set_doc($_, { n => 0 }) for '/plain/1', '/plain/2', '/plain/3';
+
+# the first call on a connection checks the server, with the full script
+
+version(GET('/plain/1'));
+redis($::redis, 'CONFIG', 'RESETSTAT');
+
+my $v = version(GET('/plain/2'));
+my ($evalsha, $checks) = (calls('evalsha'), calls('info') / 2);
+
+cmp_ok($evalsha, '<=', 2 + $checks, 'one call to look, one to note the body');
+
+# what the full script makes
+
+redis($::redis, 'SET', 'conflict:incarnation',
+      redis($::redis, 'GET', 'conflict:incarnation') . ' ');
+op('f', 'peek', key => '/none');
+redis($::redis, 'SET', 'conflict:incarnation',
+      redis($::redis, 'GET', 'conflict:incarnation') =~ s/ $//r);
+op('g', 'peek', key => '/some');
+
+my ($full, $fast) = (map { [ split / /, redis($::redis, 'GET', "conflict:{$_}") ] } '/none', '/some');
+
+is(scalar(@$fast), scalar(@$full), 'as many words');
+is($fast->[$_], $full->[$_], "word $_") for 0, 1, 4 .. 6, 8, 9, 11 .. 13;
+
+for my $e ($fast, $full) {
+    like($e->[$_], qr/^\d{13}$/, "word $_, a time") for 2, 3, 7;
+    is($e->[7], $e->[2], 'the version is the fence');
+    like($e->[10], qr/^\d{16}$/, 'a modification date');
+}
+
+my @ttl = map { redis($::redis, 'PTTL', "conflict:{$_}") } '/none', '/some';
+cmp_ok(abs($ttl[0] - $ttl[1]), '<', 60000, 'they last as long');
+
+is(op('g', 'peek', key => '/some')->{version}, $fast->[7], 'it is found');
+is(PUT('/plain/2', { n => 1, base_version => $v })->{status}, 204,
+   'a write on what was shown');
+
+
+=== a fast path that declines is followed by the full script
+--- steps
+set_doc('/plain/1', { n => 0 });
+
+my $v = version(GET('/plain/1'));
+$v = version(PUT('/plain/1', { n => 1, base_version => $v }));
+until_true { entry('/plain/1')->[0] =~ /^0/ };
+
+redis($::redis, 'CONFIG', 'RESETSTAT');
+
+my $r = PUT('/plain/1', { n => 2, base_version => $v - 1 });
+is($r->{status}, 409, 'a stale write is told by it');
+is(version($r), $v, 'the version');
+is(json($r)->{server_version}{n}, 1, 'the latest body');
+cmp_ok(calls('mget'), '>=', 1, 'the fast path was asked before');
+cmp_ok(calls('evalsha'), '>', calls('mget'), 'and the full script');
+
+# the incarnation is lost while the write is at the upstream
+
+my $w = held('/plain/1', { n => 3, base_version => $v });
+redis($::redis, 'SET', 'conflict:incarnation',
+      redis($::redis, 'GET', 'conflict:incarnation') . ' ');
+release();
+
+$r = finish($w);
+is($r->{status}, 204, 'the write');
+
+until_true { entry('/plain/1')->[0] =~ /^0/ };
+is(entry('/plain/1')->[7], version($r), 'its commit');
+is(PUT('/plain/1', { n => 4, base_version => version($r) })->{status}, 204,
+   'a write on it');
+
+
 === both paths leave the same entry
 --- steps
 set_doc($_, { n => 0 }) for '/plain/1', '/plain/2';

@@ -853,8 +853,8 @@ set_doc("/plain/$_", { n => 0 }) for 1 .. 40;
 redis($::redis, qw(SET conflict:incarnation),
       substr(redis_info($::redis, 'run_id'), 0, 8)
       . substr(redis_info($::redis, 'master_replid'), 0, 8)
-      . ' abc 0 ' . int(1000 * time()));
-is(PUT('/plain/1', { n => 1 })->{status}, 204, 'it answers');
+      . ' 0123456789abcdef 0 ' . int(1000 * time()));
+is(PUT("/plain/$_", { n => 1 })->{status}, 204, 'it answers') for 1 .. 40;
 
 wire('pace 50');
 

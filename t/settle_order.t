@@ -34,7 +34,7 @@ static void
 note(const void *data, size_t len)
 {
     char        line[2] = "?\n";
-    const char  *p, *last;
+    const char  *p, *next, *last;
 
     if (next_write == NULL) {
         next_write = dlsym(RTLD_NEXT, "write");
@@ -52,9 +52,14 @@ note(const void *data, size_t len)
 
         last = (const char *) data + len;
 
-        for (p = data; (p = memmem(p, last - p, "EVALSHA", 7)); p += 7) {
-            line[0] = memmem(p, last - p < 400 ? last - p : 400, " commit ", 8)
-                      ? 'c' : 'b';
+        for (p = data; (p = memmem(p, last - p, "EVALSHA", 7)); p = next) {
+            next = memmem(p + 7, last - p - 7, "EVALSHA", 7);
+            next = next ? next : last;
+
+            /* the verb of a commit, or the flags of the entry that it leaves */
+
+            line[0] = memmem(p, next - p, "\r\ncommit\r\n", 10)
+                      || memmem(p, next - p, "11000010 - ", 11) ? 'c' : 'b';
             (void) next_write(out, line, 1);
         }
 

@@ -11,7 +11,6 @@
 
 
 #define NGX_HTTP_CONFLICT_REDIS_ATTEMPTS      5
-#define NGX_HTTP_CONFLICT_REDIS_RUN_ID_CHECK  1000   /* msec */
 #define NGX_HTTP_CONFLICT_REDIS_RETRY_DELAY   500    /* msec */
 #define NGX_HTTP_CONFLICT_REDIS_RETRY_LIMIT   4096   /* calls per connection */
 #define NGX_HTTP_CONFLICT_REDIS_PROBE         500    /* msec */
@@ -61,9 +60,10 @@ ngx_http_conflict_redis_call_send(ngx_http_conflict_redis_t *client,
     ngx_uint_t flags, ngx_http_conflict_redis_pt handler, void *data,
     const char **why)
 {
-    ngx_uint_t                             slot;
-    ngx_http_conflict_redis_call_t        *call;
-    ngx_http_conflict_redis_connection_t  *conn;
+    ngx_uint_t                              slot;
+    ngx_http_conflict_redis_call_t         *call;
+    ngx_http_conflict_redis_connection_t   *conn;
+    ngx_http_conflict_redis_incarnation_t  *in;
 
     *why = "no memory";
 
@@ -75,7 +75,18 @@ ngx_http_conflict_redis_call_send(ngx_http_conflict_redis_t *client,
         conn = ngx_http_conflict_redis_cluster_owner(client, slot);
     }
 
-    call = ngx_http_conflict_redis_command_create(client, conn, slot, command);
+    if (command->fast) {
+        in = conn ? ngx_http_conflict_redis_incarnation_get(conn, slot) : NULL;
+
+        if (in == NULL) {
+            return NGX_DECLINED;
+        }
+
+        command->args[1].len = in->len;
+        command->args[1].data = in->text;
+    }
+
+    call = ngx_http_conflict_redis_command_create(client, slot, command);
     if (call == NULL) {
         return NGX_ERROR;
     }
@@ -205,9 +216,7 @@ ngx_http_conflict_redis_call_write(ngx_http_conflict_redis_connection_t *conn,
         ngx_memcpy(call->run_id, conn->run_id, NGX_HTTP_CONFLICT_REDIS_RUN_ID);
         call->run_id[NGX_HTTP_CONFLICT_REDIS_RUN_ID] = '-';
 
-        if (ngx_current_msec - conn->checked
-            >= NGX_HTTP_CONFLICT_REDIS_RUN_ID_CHECK)
-        {
+        if (ngx_http_conflict_redis_check_due(conn)) {
             conn->checked = ngx_current_msec;
             call->run_id[NGX_HTTP_CONFLICT_REDIS_RUN_ID] = '+';
         }

@@ -36,8 +36,11 @@ typedef void (*ngx_http_conflict_redis_pt)(void *data, ngx_str_t *answer,
 
 typedef enum {
     NGX_HTTP_CONFLICT_REDIS_BEGIN = 0,
+    NGX_HTTP_CONFLICT_REDIS_BEGIN_FAST,
     NGX_HTTP_CONFLICT_REDIS_SETTLE,
+    NGX_HTTP_CONFLICT_REDIS_SETTLE_FAST,
     NGX_HTTP_CONFLICT_REDIS_READ,
+    NGX_HTTP_CONFLICT_REDIS_READ_FAST,
     NGX_HTTP_CONFLICT_REDIS_HISTORY,
     NGX_HTTP_CONFLICT_REDIS_ITEMS,
     NGX_HTTP_CONFLICT_REDIS_LOCK,
@@ -89,9 +92,8 @@ typedef struct {
  * the answer has to begin with; args[1] is a placeholder for the run id of the
  * server; args[2], "trust", is extended by the id of a move, if there is one.
  *
- * A script with a fast path gets the "n" arguments, none of them empty or with
- * a space, as one, then the incarnation as the client knows it, then those of
- * "fast".  Unless "quick" is set, it takes the slow path.
+ * A script of a fast path, whose names end with _FAST, has the incarnation as
+ * the client knows it in the place of args[1], and args[2] is its own.
  */
 
 typedef struct {
@@ -102,11 +104,9 @@ typedef struct {
     ngx_uint_t                         nmore;
     ngx_str_t                         *args;
     ngx_uint_t                         n;
-    ngx_str_t                         *fast;      /* NULL: no fast path */
-    ngx_uint_t                         nfast;
     ngx_uint_t                         before;    /* words of a plain command
                                                      before its key; 0: 1 */
-    unsigned                           quick:1;
+    unsigned                           fast:1;    /* a script of a fast path */
 } ngx_http_conflict_redis_command_t;
 
 
@@ -128,7 +128,8 @@ typedef struct {
  * idempotent, until "life" is over, in milliseconds from now.
  *
  * NGX_OK: the handler will run.  NGX_ERROR: it will not; *why, which is
- * static, states the reason.
+ * static, states the reason.  NGX_DECLINED: neither, as the client knows no
+ * incarnation that a fast path may rely on.
  */
 ngx_int_t ngx_http_conflict_redis_call_send(ngx_http_conflict_redis_t *client,
     ngx_http_conflict_redis_command_t *command, ngx_msec_t life,

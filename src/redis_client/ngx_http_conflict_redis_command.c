@@ -17,52 +17,39 @@
  * Room for a word in RESP without its bytes: "$", its length, CRLF twice.  A
  * word has up to 512 MB.
  */
-#define NGX_HTTP_CONFLICT_REDIS_WORD                                          \
-    (sizeof("$\r\n\r\n") - 1 + NGX_INT32_LEN)
+#define ngx_http_conflict_redis_command_room(len)                             \
+    (sizeof("$\r\n\r\n") - 1 + ((len) < 1000 ? 3 : 9))
 
-/* besides the arguments: the number of words, and up to eight words */
+/* besides keys and arguments: the number of words, EVALSHA, and that of keys */
 #define NGX_HTTP_CONFLICT_REDIS_ROOM                                          \
-    (9 * NGX_HTTP_CONFLICT_REDIS_WORD + sizeof("EVALSHA") + 40                \
-     + sizeof("incarnation:{}"))
+    (2 * (sizeof("$\r\n\r\n") + CONFLICT_DECIMAL_LEN)                        \
+     + sizeof("$7\r\nEVALSHA\r\n$40\r\n\r\n") + 40)
 
 
 static size_t ngx_http_conflict_redis_command_size(
     ngx_http_conflict_redis_t *client, ngx_uint_t slot,
-    ngx_http_conflict_redis_command_t *command,
-    ngx_http_conflict_redis_incarnation_t *in);
+    ngx_http_conflict_redis_command_t *command);
 static u_char *ngx_http_conflict_redis_command_keys(
     ngx_http_conflict_redis_call_t *call, u_char *p,
     ngx_http_conflict_redis_command_t *command);
-static u_char *ngx_http_conflict_redis_command_packed(
-    ngx_http_conflict_redis_call_t *call, u_char *p,
-    ngx_http_conflict_redis_command_t *command,
-    ngx_http_conflict_redis_incarnation_t *in);
 static u_char *ngx_http_conflict_redis_command_len(u_char *p, size_t len);
-static u_char *ngx_http_conflict_redis_command_word(u_char *p, u_char *data,
-    size_t len);
+static u_char *ngx_http_conflict_redis_command_word(u_char *p,
+    ngx_str_t *word);
 static void ngx_http_conflict_redis_command_mark(
     ngx_http_conflict_redis_call_t *call, u_char *p, ngx_uint_t i,
-    ngx_str_t *arg);
+    ngx_http_conflict_redis_command_t *command);
 
 
 ngx_http_conflict_redis_call_t *
 ngx_http_conflict_redis_command_create(ngx_http_conflict_redis_t *client,
-    ngx_http_conflict_redis_connection_t *conn, ngx_uint_t slot,
-    ngx_http_conflict_redis_command_t *command)
+    ngx_uint_t slot, ngx_http_conflict_redis_command_t *command)
 {
-    u_char                                 *p;
-    ngx_str_t                              *arg;
-    ngx_uint_t                              i, n, before;
-    ngx_http_conflict_redis_call_t         *call;
-    ngx_http_conflict_redis_incarnation_t  *in;
+    u_char                          *p;
+    ngx_str_t                       *arg;
+    ngx_uint_t                       i, before;
+    ngx_http_conflict_redis_call_t  *call;
 
-    in = NULL;
-
-    if (command->quick && conn) {
-        in = ngx_http_conflict_redis_incarnation_get(conn, slot);
-    }
-
-    if (command->script != NGX_HTTP_CONFLICT_REDIS_NONE
+    if (command->script != NGX_HTTP_CONFLICT_REDIS_NONE && !command->fast
         && client->conf.predecessors_gone && client->conf.noted)
     {
         command->args[NGX_HTTP_CONFLICT_REDIS_TRUST] = client->conf.move;
@@ -70,7 +57,7 @@ ngx_http_conflict_redis_command_create(ngx_http_conflict_redis_t *client,
 
     call = ngx_alloc(sizeof(ngx_http_conflict_redis_call_t)
                      + ngx_http_conflict_redis_command_size(client, slot,
-                                                            command, in),
+                                                            command),
                      client->log);
     if (call == NULL) {
         return NULL;
@@ -83,23 +70,21 @@ ngx_http_conflict_redis_command_create(ngx_http_conflict_redis_t *client,
     call->script = command->script;
     call->slot = slot;
 
-    n = command->fast ? 2 + command->nfast : command->n;
     arg = command->args;
-
-    before = (command->script == NGX_HTTP_CONFLICT_REDIS_NONE)
-             ? ngx_max(command->before, 1) : 0;
+    before = 0;
 
     p = call->command;
     *p++ = '*';
 
     if (command->script == NGX_HTTP_CONFLICT_REDIS_NONE) {
-        p = conflict_decimal_print(p, n + 1);
+        before = ngx_max(command->before, 1);
+
+        p = conflict_decimal_print(p, command->n + 1);
         *p++ = CR;
         *p++ = LF;
 
         for (i = 0; i < before; i++) {
-            p = ngx_http_conflict_redis_command_word(p, arg[i].data,
-                                                     arg[i].len);
+            p = ngx_http_conflict_redis_command_word(p, &arg[i]);
         }
 
         p = ngx_http_conflict_redis_command_len(p, command->key->len);
@@ -112,27 +97,19 @@ ngx_http_conflict_redis_command_create(ngx_http_conflict_redis_t *client,
         *p++ = LF;
 
     } else {
-        p = conflict_decimal_print(p, n + (command->extra_key ? 6 : 5)
-                                      + command->nmore);
-        *p++ = CR;
-        *p++ = LF;
-
         p = ngx_http_conflict_redis_command_keys(call, p, command);
     }
 
-    if (command->fast) {
-        p = ngx_http_conflict_redis_command_packed(call, p, command, in);
+    for (i = before; i < command->n; i++) {
+        p = ngx_http_conflict_redis_command_len(p, arg[i].len);
 
-    } else {
-        for (i = before; i < n; i++) {
-            p = ngx_http_conflict_redis_command_len(p, arg[i].len);
-
-            ngx_http_conflict_redis_command_mark(call, p, i, &arg[i]);
-
-            p = ngx_cpymem(p, arg[i].data, arg[i].len);
-            *p++ = CR;
-            *p++ = LF;
+        if (i <= NGX_HTTP_CONFLICT_REDIS_TRUST) {
+            ngx_http_conflict_redis_command_mark(call, p, i, command);
         }
+
+        p = ngx_cpymem(p, arg[i].data, arg[i].len);
+        *p++ = CR;
+        *p++ = LF;
     }
 
     call->len = p - call->command;
@@ -145,44 +122,45 @@ ngx_http_conflict_redis_command_create(ngx_http_conflict_redis_t *client,
 
 static size_t
 ngx_http_conflict_redis_command_size(ngx_http_conflict_redis_t *client,
-    ngx_uint_t slot, ngx_http_conflict_redis_command_t *command,
-    ngx_http_conflict_redis_incarnation_t *in)
+    ngx_uint_t slot, ngx_http_conflict_redis_command_t *command)
 {
-    size_t      len, word;
+    size_t      len, size, key;
     ngx_uint_t  i;
 
-    len = NGX_HTTP_CONFLICT_REDIS_ROOM + client->conf.prefix.len
-          + 2 * command->key->len + (in ? in->len : 0);
+    key = command->key->len;
+    len = NGX_HTTP_CONFLICT_REDIS_ROOM
+          + ngx_http_conflict_redis_command_room(key) + key;
 
-    if (client->conf.cluster) {
-        len += client->tags[slot].len;
+    if (command->script != NGX_HTTP_CONFLICT_REDIS_NONE) {
+        size = client->conf.prefix.len + sizeof("incarnation:{}") - 1;
+
+        if (client->conf.cluster) {
+            size += client->tags[slot].len;
+        }
+
+        len += ngx_http_conflict_redis_command_room(size) + size;
     }
 
     if (command->extra_key) {
-        len += ngx_strlen(command->extra_key);
+        size = key + ngx_strlen(command->extra_key);
+        len += ngx_http_conflict_redis_command_room(size) + size;
     }
 
     for (i = 0; i < command->nmore; i++) {
-        len += NGX_HTTP_CONFLICT_REDIS_WORD + command->more[i].len;
+        size = command->more[i].len;
+        len += ngx_http_conflict_redis_command_room(size) + size;
     }
-
-    /* packed, they are one word */
-
-    word = command->fast ? sizeof(" ") - 1 : NGX_HTTP_CONFLICT_REDIS_WORD;
 
     for (i = 0; i < command->n; i++) {
-        len += word + command->args[i].len;
-    }
-
-    for (i = 0; i < command->nfast; i++) {
-        len += NGX_HTTP_CONFLICT_REDIS_WORD + command->fast[i].len;
+        size = command->args[i].len;
+        len += ngx_http_conflict_redis_command_room(size) + size;
     }
 
     return len;
 }
 
 
-/* EVALSHA, the script, the number of its keys, and these */
+/* the number of words, EVALSHA, the script, the number of keys, and these */
 
 static u_char *
 ngx_http_conflict_redis_command_keys(ngx_http_conflict_redis_call_t *call,
@@ -190,25 +168,26 @@ ngx_http_conflict_redis_command_keys(ngx_http_conflict_redis_call_t *call,
 {
     size_t                           len;
     u_char                           number[CONFLICT_DECIMAL_LEN];
-    ngx_str_t                       *key, *sha, *tag;
-    ngx_uint_t                       i;
+    ngx_str_t                       *key, *words, *tag, keys;
+    ngx_uint_t                       i, n;
     ngx_http_conflict_redis_conf_t  *conf;
 
     conf = &call->client->conf;
     key = command->key;
-    sha = ngx_http_conflict_redis_script_sha(command->script);
+    words = ngx_http_conflict_redis_script_words(command->script);
 
-    p = ngx_cpymem(p, "$7\r\nEVALSHA\r\n", sizeof("$7\r\nEVALSHA\r\n") - 1);
-    p = ngx_http_conflict_redis_command_word(p, sha->data, sha->len);
+    n = (command->extra_key ? 3 : 2) + command->nmore;
 
-    number[0] = command->extra_key ? '3' : '2';
-    len = 1;
+    p = conflict_decimal_print(p, 3 + n + command->n);
+    *p++ = CR;
+    *p++ = LF;
 
-    if (command->nmore) {
-        len = conflict_decimal_print(number, 2 + command->nmore) - number;
-    }
+    p = ngx_cpymem(p, words->data, words->len);
 
-    p = ngx_http_conflict_redis_command_word(p, number, len);
+    keys.data = number;
+    keys.len = conflict_decimal_print(number, n) - number;
+
+    p = ngx_http_conflict_redis_command_word(p, &keys);
 
     p = ngx_http_conflict_redis_command_len(p, key->len);
 
@@ -253,59 +232,7 @@ ngx_http_conflict_redis_command_keys(ngx_http_conflict_redis_call_t *call,
     }
 
     for (i = 0; i < command->nmore; i++) {
-        p = ngx_http_conflict_redis_command_word(p, command->more[i].data,
-                                                 command->more[i].len);
-    }
-
-    return p;
-}
-
-
-static u_char *
-ngx_http_conflict_redis_command_packed(ngx_http_conflict_redis_call_t *call,
-    u_char *p, ngx_http_conflict_redis_command_t *command,
-    ngx_http_conflict_redis_incarnation_t *in)
-{
-    size_t      len;
-    ngx_str_t  *arg;
-    ngx_uint_t  i;
-
-    arg = command->args;
-    len = command->n - 1;
-
-    for (i = 0; i < command->n; i++) {
-        len += arg[i].len;
-    }
-
-    p = ngx_http_conflict_redis_command_len(p, len);
-
-    for (i = 0; i < command->n; i++) {
-
-        if (i) {
-            *p++ = ' ';
-        }
-
-        ngx_http_conflict_redis_command_mark(call, p, i, &arg[i]);
-
-        p = ngx_cpymem(p, arg[i].data, arg[i].len);
-    }
-
-    *p++ = CR;
-    *p++ = LF;
-
-    p = ngx_http_conflict_redis_command_len(p, in ? in->len : 0);
-
-    if (in) {
-        call->incarnation = p;
-        p = ngx_cpymem(p, in->text, in->len);
-    }
-
-    *p++ = CR;
-    *p++ = LF;
-
-    for (i = 0; i < command->nfast; i++) {
-        p = ngx_http_conflict_redis_command_word(p, command->fast[i].data,
-                                                 command->fast[i].len);
+        p = ngx_http_conflict_redis_command_word(p, &command->more[i]);
     }
 
     return p;
@@ -324,6 +251,11 @@ ngx_http_conflict_redis_command_len(u_char *p, size_t len)
         *p++ = (u_char) ('0' + len / 10);
         *p++ = (u_char) ('0' + len % 10);
 
+    } else if (len < 1000) {
+        *p++ = (u_char) ('0' + len / 100);
+        *p++ = (u_char) ('0' + len / 10 % 10);
+        *p++ = (u_char) ('0' + len % 10);
+
     } else {
         p = conflict_decimal_print(p, len);
     }
@@ -336,10 +268,10 @@ ngx_http_conflict_redis_command_len(u_char *p, size_t len)
 
 
 static u_char *
-ngx_http_conflict_redis_command_word(u_char *p, u_char *data, size_t len)
+ngx_http_conflict_redis_command_word(u_char *p, ngx_str_t *word)
 {
-    p = ngx_http_conflict_redis_command_len(p, len);
-    p = ngx_cpymem(p, data, len);
+    p = ngx_http_conflict_redis_command_len(p, word->len);
+    p = ngx_cpymem(p, word->data, word->len);
     *p++ = CR;
     *p++ = LF;
 
@@ -351,22 +283,30 @@ ngx_http_conflict_redis_command_word(u_char *p, u_char *data, size_t len)
 
 static void
 ngx_http_conflict_redis_command_mark(ngx_http_conflict_redis_call_t *call,
-    u_char *p, ngx_uint_t i, ngx_str_t *arg)
+    u_char *p, ngx_uint_t i, ngx_http_conflict_redis_command_t *command)
 {
+    ngx_str_t  *arg;
+
     if (call->script == NGX_HTTP_CONFLICT_REDIS_NONE) {
         return;
     }
+
+    arg = &command->args[i];
 
     if (i == 0) {
         call->token.data = p;
         call->token.len = arg->len;
 
+    } else if (command->fast) {
+
+        if (i == 1) {
+            call->incarnation = p;
+        }
+
     } else if (i == 1) {
         call->run_id = p;
 
-    } else if (i == NGX_HTTP_CONFLICT_REDIS_TRUST
-               && arg->data == call->client->conf.move.data)
-    {
+    } else if (arg->data == call->client->conf.move.data) {
         call->move = p + 1;
     }
 }

@@ -33,6 +33,14 @@ typedef void (*ngx_http_conflict_redis_connection_pt)(
     ngx_http_conflict_redis_connection_t *conn);
 
 
+/* is it time to check again that the server is the one that was found */
+
+#define NGX_HTTP_CONFLICT_REDIS_CHECK  1000   /* msec */
+
+#define ngx_http_conflict_redis_check_due(conn)                               \
+    (ngx_current_msec - (conn)->checked >= NGX_HTTP_CONFLICT_REDIS_CHECK)
+
+
 struct ngx_http_conflict_redis_call_s {
     ngx_queue_t                            queue;
     ngx_http_conflict_redis_t             *client;
@@ -231,10 +239,13 @@ ngx_uint_t ngx_http_conflict_redis_slot_of(ngx_str_t *key);
 ngx_str_t *ngx_http_conflict_redis_slot_tags(ngx_pool_t *pool);
 
 
-/* The source of a script and its SHA-1 in hexadecimal; both are static. */
+/*
+ * The source of a script, and the words in RESP that call it, before the number
+ * of its keys; both are static.
+ */
 ngx_str_t *ngx_http_conflict_redis_script_source(
     ngx_http_conflict_redis_script_e script);
-ngx_str_t *ngx_http_conflict_redis_script_sha(
+ngx_str_t *ngx_http_conflict_redis_script_words(
     ngx_http_conflict_redis_script_e script);
 
 
@@ -409,8 +420,8 @@ void ngx_http_conflict_redis_incarnation_free(
     ngx_http_conflict_redis_t *client);
 
 /*
- * The incarnation that a call to this server may rely on, valid until the next
- * answer.  NULL: it has to check all.
+ * The incarnation that a fast path may rely on at this server, valid until the
+ * next answer.  NULL: there is none.
  */
 ngx_http_conflict_redis_incarnation_t *ngx_http_conflict_redis_incarnation_get(
     ngx_http_conflict_redis_connection_t *conn, ngx_uint_t slot);
@@ -420,8 +431,8 @@ void ngx_http_conflict_redis_incarnation_take(
     ngx_http_conflict_redis_call_t *call, ngx_str_t *answer);
 
 /*
- * Before a call is written, maybe again: a server with another run id has to
- * check all, as it may have a copy of the incarnation.
+ * Before a call is written, maybe again: a server with another run id may have
+ * a copy of the incarnation, and has to decline.
  */
 void ngx_http_conflict_redis_incarnation_write(
     ngx_http_conflict_redis_connection_t *conn,
@@ -437,12 +448,11 @@ u_char *ngx_http_conflict_redis_reply_lines(redisReply *reply, ngx_str_t *text,
 
 
 /*
- * Allocates a call with its command on the heap, for "conn", which may be
- * NULL.  The caller sets handler, flags and times.  NULL: no memory.
+ * Allocates a call with its command on the heap.  The caller sets handler,
+ * flags and times.  NULL: no memory.
  */
 ngx_http_conflict_redis_call_t *ngx_http_conflict_redis_command_create(
-    ngx_http_conflict_redis_t *client,
-    ngx_http_conflict_redis_connection_t *conn, ngx_uint_t slot,
+    ngx_http_conflict_redis_t *client, ngx_uint_t slot,
     ngx_http_conflict_redis_command_t *command);
 
 

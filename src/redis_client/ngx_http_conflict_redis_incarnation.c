@@ -2,8 +2,8 @@
 /*
  * Copyright (C) the ngx_http_conflict_module authors
  *
- * The incarnations of servers as answers have shown them: the fast path of a
- * script compares one with that in the server instead of checking it.
+ * The incarnations of servers as answers have shown them: the script of a fast
+ * path compares one with that in the server instead of checking it.
  */
 
 
@@ -60,9 +60,10 @@ ngx_http_conflict_redis_incarnation_get(
 
     in = conn->client->incarnations[slot];
 
-    /* the slow path also extends the life of its key */
+    /* only the other scripts check the server, and keep the key alive */
 
     if (in == NULL
+        || ngx_http_conflict_redis_check_due(conn)
         || ngx_current_msec - in->seen
            > NGX_HTTP_CONFLICT_REDIS_INCARNATION_LIFE
         || !ngx_http_conflict_redis_noted(conn, slot))

@@ -13,6 +13,7 @@
 /* what nobody else can tell the store */
 #define ngx_http_conflict_redis_queue_outcome(call)                           \
     ((call)->script == NGX_HTTP_CONFLICT_REDIS_SETTLE                         \
+     || (call)->script == NGX_HTTP_CONFLICT_REDIS_SETTLE_FAST                 \
      || (call)->script == NGX_HTTP_CONFLICT_REDIS_BLOB)
 
 

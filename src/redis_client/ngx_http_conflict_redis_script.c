@@ -15,10 +15,17 @@
 #include "redis_client/ngx_http_conflict_redis_connection.h"
 
 
+#define NGX_HTTP_CONFLICT_REDIS_EVALSHA                                       \
+    (sizeof("$7\r\nEVALSHA\r\n$40\r\n\r\n") + 40)
+
+
 static ngx_str_t  ngx_http_conflict_redis_script_sources[] = {
     ngx_string(NGX_HTTP_CONFLICT_LUA_BEGIN),
+    ngx_string(NGX_HTTP_CONFLICT_LUA_BEGIN_FAST),
     ngx_string(NGX_HTTP_CONFLICT_LUA_SETTLE),
+    ngx_string(NGX_HTTP_CONFLICT_LUA_SETTLE_FAST),
     ngx_string(NGX_HTTP_CONFLICT_LUA_READ),
+    ngx_string(NGX_HTTP_CONFLICT_LUA_READ_FAST),
     ngx_string(NGX_HTTP_CONFLICT_LUA_HISTORY),
     ngx_string(NGX_HTTP_CONFLICT_LUA_ITEMS),
     ngx_string(NGX_HTTP_CONFLICT_LUA_LOCK),
@@ -35,27 +42,34 @@ ngx_http_conflict_redis_script_source(ngx_http_conflict_redis_script_e script)
 
 
 ngx_str_t *
-ngx_http_conflict_redis_script_sha(ngx_http_conflict_redis_script_e script)
+ngx_http_conflict_redis_script_words(ngx_http_conflict_redis_script_e script)
 {
-    u_char      hash[20];
+    u_char      hash[20], *p;
     ngx_str_t  *source;
     ngx_sha1_t  sha1;
 
-    static u_char     hex[NGX_HTTP_CONFLICT_REDIS_SCRIPTS][40];
-    static ngx_str_t  sha[NGX_HTTP_CONFLICT_REDIS_SCRIPTS];
+    static u_char     text[NGX_HTTP_CONFLICT_REDIS_SCRIPTS]
+                          [NGX_HTTP_CONFLICT_REDIS_EVALSHA];
+    static ngx_str_t  words[NGX_HTTP_CONFLICT_REDIS_SCRIPTS];
 
-    if (sha[script].len == 0) {
+    if (words[script].len == 0) {
         source = ngx_http_conflict_redis_script_source(script);
 
         ngx_sha1_init(&sha1);
         ngx_sha1_update(&sha1, source->data, source->len);
         ngx_sha1_final(hash, &sha1);
 
-        (void) ngx_hex_dump(hex[script], hash, sizeof(hash));
+        p = text[script];
+        words[script].data = p;
 
-        sha[script].data = hex[script];
-        sha[script].len = sizeof(hex[script]);
+        p = ngx_cpymem(p, "$7\r\nEVALSHA\r\n$40\r\n",
+                       sizeof("$7\r\nEVALSHA\r\n$40\r\n") - 1);
+        p = ngx_hex_dump(p, hash, sizeof(hash));
+        *p++ = CR;
+        *p++ = LF;
+
+        words[script].len = p - words[script].data;
     }
 
-    return &sha[script];
+    return &words[script];
 }

@@ -128,6 +128,18 @@ typedef struct {
  * and serves one write or read, from begin or peek until it is settled.
  */
 
+/* private to the store in Redis: what a settle states */
+
+typedef struct {
+    uint64_t                          token;      /* of the lease */
+    uint64_t                          fence;
+    uint64_t                          version;
+    int64_t                           mtime;
+    conflict_existence_e              existence;
+    unsigned                          second_reused:1;
+} ngx_http_conflict_redis_settle_t;
+
+
 struct ngx_http_conflict_op_s {
     ngx_http_conflict_store_t        *store;
     ngx_http_request_t               *request;    /* NULL: it has ended */
@@ -276,6 +288,7 @@ struct ngx_http_conflict_op_s {
         ngx_int_t                   (*after)(ngx_http_conflict_op_t *op);
         ngx_str_t                     entry;      /* as the begin left it, on
                                                      the heap, or empty */
+        ngx_http_conflict_redis_settle_t  settle; /* of its commit */
         unsigned                      overlap:1;  /* with another write */
     } redis;
 };

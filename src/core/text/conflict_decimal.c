@@ -19,62 +19,72 @@ static const char  conflict_decimal_pairs[] =
     "80818283848586878889" "90919293949596979899";
 
 
-static inline void conflict_decimal_pair(unsigned char *p, uint32_t n);
+static inline unsigned char *conflict_decimal_some(unsigned char *p,
+    uint32_t n);
+static inline unsigned char *conflict_decimal_four(unsigned char *p,
+    uint32_t n);
 
 
 unsigned char *
 conflict_decimal_print(unsigned char *p, uint64_t n)
 {
-    size_t         len;
-    uint32_t       low, high;
-    unsigned char  digits[CONFLICT_DECIMAL_LEN], *first, *end;
-
-    end = digits + CONFLICT_DECIMAL_LEN;
-    first = end;
+    uint32_t  low;
 
     /* a division of 64 bits costs more than all of the others */
 
-    while (n >= 100000000) {
+    if (n >= 100000000) {
+        p = conflict_decimal_print(p, n / 100000000);
+
         low = (uint32_t) (n % 100000000);
-        n /= 100000000;
 
-        high = low / 10000;
-        low %= 10000;
+        p = conflict_decimal_four(p, low / 10000);
 
-        first -= 8;
-        conflict_decimal_pair(first, high / 100);
-        conflict_decimal_pair(first + 2, high % 100);
-        conflict_decimal_pair(first + 4, low / 100);
-        conflict_decimal_pair(first + 6, low % 100);
+        return conflict_decimal_four(p, low % 10000);
     }
 
-    high = (uint32_t) n;
+    low = (uint32_t) n;
 
-    while (high >= 100) {
-        low = high % 100;
-        high /= 100;
+    if (low >= 10000) {
+        p = conflict_decimal_some(p, low / 10000);
 
-        first -= 2;
-        conflict_decimal_pair(first, low);
+        return conflict_decimal_four(p, low % 10000);
     }
 
-    if (high >= 10) {
-        first -= 2;
-        conflict_decimal_pair(first, high);
-
-    } else {
-        *--first = (unsigned char) ('0' + high);
-    }
-
-    len = (size_t) (end - first);
-    memcpy(p, first, len);
-
-    return p + len;
+    return conflict_decimal_some(p, low);
 }
 
 
-static inline void
-conflict_decimal_pair(unsigned char *p, uint32_t n)
+/* a number below 10,000 */
+
+static inline unsigned char *
+conflict_decimal_some(unsigned char *p, uint32_t n)
 {
+    if (n >= 1000) {
+        return conflict_decimal_four(p, n);
+    }
+
+    if (n >= 100) {
+        *p++ = (unsigned char) ('0' + n / 100);
+        n %= 100;
+
+    } else if (n < 10) {
+        *p++ = (unsigned char) ('0' + n);
+        return p;
+    }
+
     memcpy(p, &conflict_decimal_pairs[n * 2], 2);
+
+    return p + 2;
+}
+
+
+/* with leading zeros */
+
+static inline unsigned char *
+conflict_decimal_four(unsigned char *p, uint32_t n)
+{
+    memcpy(p, &conflict_decimal_pairs[n / 100 * 2], 2);
+    memcpy(p + 2, &conflict_decimal_pairs[n % 100 * 2], 2);
+
+    return p + 4;
 }

@@ -36,22 +36,16 @@ typedef char conflict_hash_fits_t
      ? 1 : -1];
 
 
-static void conflict_hash_flush(conflict_hash_t *hash);
+static void conflict_hash_add(conflict_hash_t *hash, const void *data,
+    size_t len);
 
 
 void
 conflict_hash_init(conflict_hash_t *hash, uint64_t seed)
 {
-    XXH3_state_t  *state;
-
-    state = conflict_hash_state(hash);
-
-    /* otherwise uninitialised memory could pass for a seed already set up */
-    XXH3_INITSTATE(state);
-
-    (void) XXH3_64bits_reset_withSeed(state, seed);
-
+    hash->seed = seed;
     hash->pending = 0;
+    hash->started = 0;
 }
 
 
@@ -59,14 +53,38 @@ void
 conflict_hash_update(conflict_hash_t *hash, const void *data, size_t len)
 {
     if (hash->pending) {
-        conflict_hash_flush(hash);
+        conflict_hash_add(hash, hash->fields, hash->pending);
+        hash->pending = 0;
     }
 
-    (void) XXH3_64bits_update(conflict_hash_state(hash), data, len);
+    conflict_hash_add(hash, data, len);
 }
 
 
-/* short fields are collected: an update costs more than a copy */
+static void
+conflict_hash_add(conflict_hash_t *hash, const void *data, size_t len)
+{
+    XXH3_state_t  *state;
+
+    state = conflict_hash_state(hash);
+
+    if (!hash->started) {
+        hash->started = 1;
+
+        /* otherwise uninitialised memory could pass for a seed already set */
+        XXH3_INITSTATE(state);
+
+        (void) XXH3_64bits_reset_withSeed(state, hash->seed);
+    }
+
+    (void) XXH3_64bits_update(state, data, len);
+}
+
+
+/*
+ * Short fields are collected: an update costs more than a copy, and if all of
+ * them fit, no state is needed.
+ */
 
 void
 conflict_hash_field(conflict_hash_t *hash, const void *data, size_t len)
@@ -83,7 +101,8 @@ conflict_hash_field(conflict_hash_t *hash, const void *data, size_t len)
     }
 
     if (sizeof(n) + len > sizeof(hash->fields) - hash->pending) {
-        conflict_hash_flush(hash);
+        conflict_hash_add(hash, hash->fields, hash->pending);
+        hash->pending = 0;
     }
 
     p = hash->fields + hash->pending;
@@ -97,22 +116,18 @@ conflict_hash_field(conflict_hash_t *hash, const void *data, size_t len)
 }
 
 
-static void
-conflict_hash_flush(conflict_hash_t *hash)
-{
-    (void) XXH3_64bits_update(conflict_hash_state(hash), hash->fields,
-                              hash->pending);
-    hash->pending = 0;
-}
-
-
 uint64_t
 conflict_hash_final(conflict_hash_t *hash)
 {
     uint64_t  h;
 
+    if (!hash->started) {
+        return conflict_hash_64(hash->fields, hash->pending, hash->seed);
+    }
+
     if (hash->pending) {
-        conflict_hash_flush(hash);
+        conflict_hash_add(hash, hash->fields, hash->pending);
+        hash->pending = 0;
     }
 
     h = XXH3_64bits_digest(conflict_hash_state(hash));

@@ -19,8 +19,10 @@
 
 typedef struct {
     uint64_t                 opaque[80];
+    uint64_t                 seed;
     size_t                   pending;      /* bytes of "fields" */
-    unsigned char            fields[128];  /* not hashed yet */
+    unsigned                 started;      /* "opaque" is in use */
+    unsigned char            fields[256];  /* not hashed yet */
 } conflict_hash_t;
 
 

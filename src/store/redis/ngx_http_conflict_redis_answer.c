@@ -120,6 +120,10 @@ ngx_http_conflict_redis_answer_begin(ngx_http_conflict_op_t *op,
 
     ngx_http_conflict_redis_entry_forget(op);
 
+    if (ngx_http_conflict_redis_answer_declined(answer)) {
+        return NGX_DECLINED;
+    }
+
     if (ngx_http_conflict_redis_answer_is_fast(answer)) {
 
         if (ngx_http_conflict_redis_answer_fast(op, &a, answer,
@@ -197,6 +201,10 @@ ngx_http_conflict_redis_answer_peek(ngx_http_conflict_op_t *op,
 {
     ngx_str_t                         entry;
     ngx_http_conflict_redis_words_t  a;
+
+    if (ngx_http_conflict_redis_answer_declined(answer)) {
+        return NGX_DECLINED;
+    }
 
     if (ngx_http_conflict_redis_answer_is_fast(answer)) {
         op->out.applied = 0;

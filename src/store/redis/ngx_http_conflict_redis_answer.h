@@ -16,7 +16,8 @@
 
 /*
  * Decode an answer, whose token was checked, into the operation.  NGX_ERROR:
- * it is malformed.
+ * it is malformed.  NGX_DECLINED: a fast path has declined, the operation is as
+ * it was.
  */
 ngx_int_t ngx_http_conflict_redis_answer_begin(ngx_http_conflict_op_t *op,
     ngx_str_t *answer);
@@ -31,7 +32,11 @@ ngx_int_t ngx_http_conflict_redis_answer_recall(ngx_http_conflict_op_t *op,
 ngx_int_t ngx_http_conflict_redis_answer_versions(ngx_http_conflict_op_t *op,
     ngx_str_t *answer);
 
-/* 1 for the answer of a fast path. */
+/* 1 for the answer of a fast path, and for that of one that has declined. */
+#define ngx_http_conflict_redis_answer_declined(answer)                       \
+    ((answer)->len == NGX_HTTP_CONFLICT_REDIS_TOKEN + 1                       \
+     && (answer)->data[NGX_HTTP_CONFLICT_REDIS_TOKEN] == '!')
+
 #define ngx_http_conflict_redis_answer_is_fast(answer)                        \
     ((answer)->len > NGX_HTTP_CONFLICT_REDIS_TOKEN                            \
      && (answer)->data[NGX_HTTP_CONFLICT_REDIS_TOKEN] == '=')

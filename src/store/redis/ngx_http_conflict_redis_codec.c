@@ -13,7 +13,12 @@
 #include "core/text/conflict_time.h"
 
 
+static void ngx_http_conflict_redis_codec_start(
+    ngx_http_conflict_redis_args_t *args, ngx_str_t *arg, u_char *buf,
+    uint64_t token);
 static u_char *ngx_http_conflict_redis_codec_hex(u_char *p, uint64_t n);
+static u_char *ngx_http_conflict_redis_codec_print_number(u_char *p,
+    int64_t n);
 static void ngx_http_conflict_redis_codec_end(
     ngx_http_conflict_redis_args_t *args, ngx_uint_t at, u_char *last);
 
@@ -27,20 +32,7 @@ ngx_http_conflict_redis_codec_head(ngx_http_conflict_store_t *store,
 
     conf = ngx_http_conflict_redis_client_conf(store->data);
 
-    args->arg = arg;
-    args->n = 0;
-    args->extra_key = NULL;
-    args->key = NULL;
-    args->more = NULL;
-    args->nmore = 0;
-    args->fast = NULL;
-    args->nfast = 0;
-    args->quick = 0;
-    args->last = buf;
-
-    ngx_http_conflict_redis_codec_end(args,
-                                NGX_HTTP_CONFLICT_REDIS_ENTRY_TOKEN,
-                                ngx_http_conflict_redis_codec_hex(buf, token));
+    ngx_http_conflict_redis_codec_start(args, arg, buf, token);
 
     /* the client puts the run id of the server in its place */
 
@@ -60,22 +52,31 @@ ngx_http_conflict_redis_codec_head(ngx_http_conflict_store_t *store,
 
 
 void
-ngx_http_conflict_redis_codec_fast_same(ngx_http_conflict_redis_args_t *args,
-    ngx_uint_t at, ngx_uint_t from)
+ngx_http_conflict_redis_codec_fast(ngx_http_conflict_redis_args_t *args,
+    ngx_str_t *arg, u_char *buf, uint64_t token)
 {
-    args->fast[at] = args->arg[from];
-    args->nfast = at + 1;
+    ngx_http_conflict_redis_codec_start(args, arg, buf, token);
+
+    args->fast = 1;
+
+    /* the client puts the incarnation in its place */
+
+    ngx_http_conflict_redis_codec_text(args, args->n, "");
 }
 
 
-void
-ngx_http_conflict_redis_codec_fast_number(ngx_http_conflict_redis_args_t *args,
-    ngx_uint_t at, uint64_t n)
+static void
+ngx_http_conflict_redis_codec_start(ngx_http_conflict_redis_args_t *args,
+    ngx_str_t *arg, u_char *buf, uint64_t token)
 {
-    args->fast[at].data = args->last;
-    args->last = conflict_decimal_print(args->last, n);
-    args->fast[at].len = args->last - args->fast[at].data;
-    args->nfast = at + 1;
+    ngx_memzero(args, sizeof(ngx_http_conflict_redis_args_t));
+
+    args->arg = arg;
+    args->last = buf;
+
+    ngx_http_conflict_redis_codec_end(args,
+                                NGX_HTTP_CONFLICT_REDIS_ENTRY_TOKEN,
+                                ngx_http_conflict_redis_codec_hex(buf, token));
 }
 
 
@@ -118,8 +119,6 @@ void
 ngx_http_conflict_redis_codec_number(ngx_http_conflict_redis_args_t *args,
     ngx_uint_t at, int64_t n)
 {
-    u_char  *p;
-
     static u_char  digits[] = "0123456789";
 
     if (n >= 0 && n < 10) {
@@ -129,14 +128,21 @@ ngx_http_conflict_redis_codec_number(ngx_http_conflict_redis_args_t *args,
         return;
     }
 
-    p = args->last;
+    ngx_http_conflict_redis_codec_end(args, at,
+                      ngx_http_conflict_redis_codec_print_number(args->last,
+                                                                 n));
+}
 
+
+static u_char *
+ngx_http_conflict_redis_codec_print_number(u_char *p, int64_t n)
+{
     if (n < 0) {
         *p++ = '-';
         n = -n;
     }
 
-    ngx_http_conflict_redis_codec_end(args, at, conflict_decimal_print(p, n));
+    return conflict_decimal_print(p, n);
 }
 
 
@@ -154,23 +160,26 @@ ngx_http_conflict_redis_codec_hash(ngx_http_conflict_redis_args_t *args,
 }
 
 
-/* numbers in Lua have 53 bits, so an opaque version is a string there */
-
 void
 ngx_http_conflict_redis_codec_version(ngx_http_conflict_redis_args_t *args,
     ngx_uint_t at, uint64_t version)
 {
-    u_char  *p;
+    ngx_http_conflict_redis_codec_end(args, at,
+                     ngx_http_conflict_redis_codec_print_version(args->last,
+                                                                 version));
+}
 
-    p = args->last;
 
+/* numbers in Lua have 53 bits, so an opaque version is a string there */
+
+u_char *
+ngx_http_conflict_redis_codec_print_version(u_char *p, uint64_t version)
+{
     if (version & CONFLICT_VERSION_OPAQUE) {
         *p++ = 'x';
     }
 
-    p = conflict_decimal_print(p, version & ~CONFLICT_VERSION_OPAQUE);
-
-    ngx_http_conflict_redis_codec_end(args, at, p);
+    return conflict_decimal_print(p, version & ~CONFLICT_VERSION_OPAQUE);
 }
 
 
@@ -178,12 +187,44 @@ void
 ngx_http_conflict_redis_codec_date(ngx_http_conflict_redis_args_t *args,
     ngx_uint_t at, int64_t time)
 {
+    ngx_http_conflict_redis_codec_end(args, at,
+                       ngx_http_conflict_redis_codec_print_date(args->last,
+                                                                time));
+}
+
+
+u_char *
+ngx_http_conflict_redis_codec_print_date(u_char *p, int64_t time)
+{
     if (time == CONFLICT_TIME_NONE) {
-        ngx_http_conflict_redis_codec_text(args, at, "-");
-        return;
+        *p++ = '-';
+        return p;
     }
 
-    ngx_http_conflict_redis_codec_number(args, at, time);
+    return ngx_http_conflict_redis_codec_print_number(p, time);
+}
+
+
+void
+ngx_http_conflict_redis_codec_lease(ngx_http_conflict_redis_args_t *args,
+    ngx_uint_t at, ngx_msec_t lease, ngx_msec_t quarantine,
+    uint64_t fingerprint)
+{
+    u_char  *p;
+
+    p = conflict_decimal_print(args->last, lease);
+    *p++ = ' ';
+    p = conflict_decimal_print(p, quarantine);
+    *p++ = ' ';
+
+    if (fingerprint) {
+        p = conflict_decimal_print(p, fingerprint);
+
+    } else {
+        *p++ = '-';
+    }
+
+    ngx_http_conflict_redis_codec_end(args, at, p);
 }
 
 

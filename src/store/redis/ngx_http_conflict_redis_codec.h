@@ -32,7 +32,6 @@
 /* Arguments, as the scripts count them */
 
 #define NGX_HTTP_CONFLICT_REDIS_ARGV(n)  ((n) - 1)
-#define NGX_HTTP_CONFLICT_REDIS_FAST(n)  ((n) - 3)
 
 /* entry.lua, the head of all scripts */
 
@@ -70,18 +69,15 @@ enum {
     NGX_HTTP_CONFLICT_REDIS_BEGIN_TAGS
 };
 
-/* begin_fast.lua, behind the words of begin and the incarnation */
+/* begin_fast.lua */
 
 enum {
     NGX_HTTP_CONFLICT_REDIS_BEGIN_FAST_VERSION
-                                             = NGX_HTTP_CONFLICT_REDIS_FAST(3),
+                                             = NGX_HTTP_CONFLICT_REDIS_ARGV(3),
     NGX_HTTP_CONFLICT_REDIS_BEGIN_FAST_VERDICT,
     NGX_HTTP_CONFLICT_REDIS_BEGIN_FAST_LEASE,
-    NGX_HTTP_CONFLICT_REDIS_BEGIN_FAST_QUARANTINE,
-    NGX_HTTP_CONFLICT_REDIS_BEGIN_FAST_FINGERPRINT,
     NGX_HTTP_CONFLICT_REDIS_BEGIN_FAST_VIEW,
     NGX_HTTP_CONFLICT_REDIS_BEGIN_FAST_TTL,
-    NGX_HTTP_CONFLICT_REDIS_BEGIN_FAST_USER,
     NGX_HTTP_CONFLICT_REDIS_BEGIN_FAST_ARGS
 };
 
@@ -104,7 +100,7 @@ enum {
 /* settle_fast.lua */
 
 enum {
-    NGX_HTTP_CONFLICT_REDIS_SETTLE_FAST_LEFT = NGX_HTTP_CONFLICT_REDIS_FAST(3),
+    NGX_HTTP_CONFLICT_REDIS_SETTLE_FAST_LEFT = NGX_HTTP_CONFLICT_REDIS_ARGV(3),
     NGX_HTTP_CONFLICT_REDIS_SETTLE_FAST_COMMIT,
     NGX_HTTP_CONFLICT_REDIS_SETTLE_FAST_TTL,
     NGX_HTTP_CONFLICT_REDIS_SETTLE_FAST_ARGS
@@ -138,7 +134,9 @@ enum {
 /* read_fast.lua */
 
 enum {
-    NGX_HTTP_CONFLICT_REDIS_READ_FAST_SAVED = NGX_HTTP_CONFLICT_REDIS_FAST(3),
+    NGX_HTTP_CONFLICT_REDIS_READ_FAST_SAVED = NGX_HTTP_CONFLICT_REDIS_ARGV(3),
+    NGX_HTTP_CONFLICT_REDIS_READ_FAST_OWN,
+    NGX_HTTP_CONFLICT_REDIS_READ_FAST_TTL,
     NGX_HTTP_CONFLICT_REDIS_READ_FAST_ARGS
 };
 
@@ -333,9 +331,7 @@ typedef struct {
     ngx_str_t                *key;       /* NULL: that of the operation */
     ngx_str_t                *more;      /* complete keys, of its slot */
     ngx_uint_t                nmore;
-    ngx_str_t                *fast;      /* of the fast path, or NULL */
-    ngx_uint_t                nfast;
-    unsigned                  quick:1;   /* the fast path may do */
+    unsigned                  fast:1;    /* of a fast path */
 } ngx_http_conflict_redis_args_t;
 
 
@@ -347,14 +343,9 @@ void ngx_http_conflict_redis_codec_head(ngx_http_conflict_store_t *store,
     ngx_http_conflict_redis_args_t *args, ngx_str_t *arg, u_char *buf,
     uint64_t token);
 
-/*
- * Arguments of a fast path: those that the script has in "arg" as well, or a
- * number, which is printed behind the others.
- */
-void ngx_http_conflict_redis_codec_fast_same(
-    ngx_http_conflict_redis_args_t *args, ngx_uint_t at, ngx_uint_t from);
-void ngx_http_conflict_redis_codec_fast_number(
-    ngx_http_conflict_redis_args_t *args, ngx_uint_t at, uint64_t n);
+/* The same for a script of a fast path. */
+void ngx_http_conflict_redis_codec_fast(ngx_http_conflict_redis_args_t *args,
+    ngx_str_t *arg, u_char *buf, uint64_t token);
 
 /* A new token for a call or a lease. */
 uint64_t ngx_http_conflict_redis_codec_token(void);
@@ -376,6 +367,11 @@ void ngx_http_conflict_redis_codec_version(
 void ngx_http_conflict_redis_codec_date(ngx_http_conflict_redis_args_t *args,
     ngx_uint_t at, int64_t time);
 
+/* A lease and its quarantine, in milliseconds, and a fingerprint. */
+void ngx_http_conflict_redis_codec_lease(ngx_http_conflict_redis_args_t *args,
+    ngx_uint_t at, ngx_msec_t lease, ngx_msec_t quarantine,
+    uint64_t fingerprint);
+
 /* The word of a link, with a prefix and a suffix. */
 void ngx_http_conflict_redis_codec_link(ngx_http_conflict_redis_args_t *args,
     ngx_uint_t at, const char *prefix, uint64_t word, const char *suffix);
@@ -384,6 +380,11 @@ void ngx_http_conflict_redis_codec_link(ngx_http_conflict_redis_args_t *args,
 void ngx_http_conflict_redis_codec_lock_token(
     ngx_http_conflict_redis_args_t *args, ngx_uint_t at, u_char *token,
     u_char *buf);
+
+/* Print a version or a date, as the arguments above, and return its end. */
+u_char *ngx_http_conflict_redis_codec_print_version(u_char *p,
+    uint64_t version);
+u_char *ngx_http_conflict_redis_codec_print_date(u_char *p, int64_t time);
 
 
 #endif /* _NGX_HTTP_CONFLICT_REDIS_CODEC_H_INCLUDED_ */

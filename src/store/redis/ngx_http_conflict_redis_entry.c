@@ -70,12 +70,14 @@ ngx_http_conflict_redis_entry_forget(ngx_http_conflict_op_t *op)
 /* as commit of settle.lua does with an entry that is leased and not shared */
 
 ngx_uint_t
-ngx_http_conflict_redis_entry_commit(ngx_http_conflict_op_t *op,
-    ngx_str_t *arg, u_char *buf, ngx_str_t *text)
+ngx_http_conflict_redis_entry_commit(ngx_http_conflict_op_t *op, u_char *buf,
+    ngx_str_t *text)
 {
-    size_t     len;
-    u_char    *p;
-    ngx_str_t  word[NGX_HTTP_CONFLICT_REDIS_ENTRY_WORDS];
+    size_t                             len;
+    u_char                            *p;
+    ngx_str_t                          word[
+                                          NGX_HTTP_CONFLICT_REDIS_ENTRY_WORDS];
+    ngx_http_conflict_redis_settle_t  *settle;
 
     if (op->redis.entry.len == 0
         || ngx_http_conflict_redis_entry_split(&op->redis.entry, word) == 0)
@@ -83,13 +85,15 @@ ngx_http_conflict_redis_entry_commit(ngx_http_conflict_op_t *op,
         return 0;
     }
 
+    settle = &op->redis.settle;
+
     p = buf;
 
     /* free, existence, second reused, dated, certain, and no lease */
 
     *p++ = '0';
-    *p++ = arg[NGX_HTTP_CONFLICT_REDIS_SETTLE_EXISTENCE].data[0];
-    *p++ = arg[NGX_HTTP_CONFLICT_REDIS_SETTLE_TWICE].data[0];
+    *p++ = '0' + settle->existence;
+    *p++ = '0' + settle->second_reused;
     p = ngx_cpymem(p, "11000010 -", sizeof("11000010 -") - 1);
 
     p = ngx_http_conflict_redis_entry_add(p,
@@ -103,13 +107,13 @@ ngx_http_conflict_redis_entry_commit(ngx_http_conflict_op_t *op,
 
     p = ngx_http_conflict_redis_entry_add(p,
                                 &word[NGX_HTTP_CONFLICT_REDIS_ENTRY_BEGAN]);
-    p = ngx_http_conflict_redis_entry_add(p,
-                                &arg[NGX_HTTP_CONFLICT_REDIS_SETTLE_VERSION]);
 
-    p = ngx_cpymem(p, " - -", sizeof(" - -") - 1);
+    *p++ = ' ';
+    p = ngx_http_conflict_redis_codec_print_version(p, settle->version);
 
-    p = ngx_http_conflict_redis_entry_add(p,
-                                &arg[NGX_HTTP_CONFLICT_REDIS_SETTLE_MTIME]);
+    p = ngx_cpymem(p, " - - ", sizeof(" - - ") - 1);
+    p = ngx_http_conflict_redis_codec_print_date(p, settle->mtime);
+
     p = ngx_http_conflict_redis_entry_add(p,
                                 &word[NGX_HTTP_CONFLICT_REDIS_ENTRY_WRITE]);
 

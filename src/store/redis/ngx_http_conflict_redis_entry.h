@@ -3,7 +3,7 @@
  * Copyright (C) the ngx_http_conflict_module authors
  *
  * An entry as its text in Redis, whose form the head of entry.lua states: kept
- * from begin to commit, so that the fast path of settle only compares it.
+ * from begin to commit, so that settle_fast.lua only compares it.
  */
 
 
@@ -34,12 +34,12 @@ void ngx_http_conflict_redis_entry_keep(ngx_http_conflict_op_t *op,
 void ngx_http_conflict_redis_entry_forget(ngx_http_conflict_op_t *op);
 
 /*
- * The text of the entry that was kept as its commit leaves it, in "buf", of
- * NGX_HTTP_CONFLICT_REDIS_ENTRY bytes; "arg" has the arguments of settle.  0:
- * there is none, and only the script can tell.
+ * The text of the entry that was kept as the commit op->redis.settle leaves it,
+ * in "buf", of NGX_HTTP_CONFLICT_REDIS_ENTRY bytes.  0: there is none, and only
+ * the script can tell.
  */
 ngx_uint_t ngx_http_conflict_redis_entry_commit(ngx_http_conflict_op_t *op,
-    ngx_str_t *arg, u_char *buf, ngx_str_t *text);
+    u_char *buf, ngx_str_t *text);
 
 
 #endif /* _NGX_HTTP_CONFLICT_REDIS_ENTRY_H_INCLUDED_ */

@@ -25,6 +25,7 @@ ngx_http_conflict_redis_query_run(ngx_http_conflict_op_t *op,
     ngx_http_conflict_redis_decode_pt decode,
     ngx_http_conflict_redis_after_pt after)
 {
+    ngx_int_t                        rc;
     ngx_msec_t                       life;
     const char                      *why;
     ngx_http_conflict_redis_conf_t  *conf;
@@ -55,13 +56,12 @@ ngx_http_conflict_redis_query_run(ngx_http_conflict_op_t *op,
         life += op->redis.patience;
     }
 
-    if (ngx_http_conflict_redis_query_send(op, script, args, life, flags,
+    rc = ngx_http_conflict_redis_query_send(op, script, args, life, flags,
                                       ngx_http_conflict_redis_query_answered,
-                                      op, &why)
-        != NGX_OK)
-    {
-        op->rc = NGX_ERROR;
-        return NGX_ERROR;
+                                      op, &why);
+    if (rc != NGX_OK) {
+        op->rc = rc;
+        return rc;
     }
 
     op->busy = 1;
@@ -109,9 +109,8 @@ ngx_http_conflict_redis_query_send(ngx_http_conflict_op_t *op,
     command.nmore = args->nmore;
     command.args = args->arg;
     command.n = args->n;
+    command.before = 0;
     command.fast = args->fast;
-    command.nfast = args->nfast;
-    command.quick = args->quick;
 
     rc = ngx_http_conflict_redis_call_send(op->store->data, &command, life,
                                            flags, handler, data, why);

@@ -24,9 +24,20 @@ typedef struct {
 } ngx_http_conflict_redis_verb_t;
 
 
-static ngx_int_t ngx_http_conflict_redis_settle(ngx_http_conflict_op_t *op,
-    const ngx_http_conflict_redis_verb_t *verb, uint64_t version,
+static ngx_int_t ngx_http_conflict_redis_settle_current(
+    ngx_http_conflict_op_t *op, const ngx_http_conflict_redis_verb_t *verb,
     ngx_msec_t until);
+static void ngx_http_conflict_redis_settle_state(ngx_http_conflict_op_t *op,
+    uint64_t version, ngx_http_conflict_redis_settle_t *settle);
+static ngx_int_t ngx_http_conflict_redis_settle(ngx_http_conflict_op_t *op,
+    const ngx_http_conflict_redis_verb_t *verb,
+    const ngx_http_conflict_redis_settle_t *settle, ngx_msec_t until);
+static void ngx_http_conflict_redis_settle_no_renewal(
+    ngx_http_conflict_op_t *op);
+static ngx_uint_t ngx_http_conflict_redis_settle_flags(
+    ngx_http_conflict_op_t *op, const ngx_http_conflict_redis_verb_t *verb);
+static void ngx_http_conflict_redis_settle_committed(void *data,
+    ngx_str_t *answer, const char *why);
 static void ngx_http_conflict_redis_settle_renewed(void *data,
     ngx_str_t *answer, const char *why);
 static void ngx_http_conflict_redis_settle_done(void *data, ngx_str_t *answer,
@@ -75,19 +86,21 @@ ngx_http_conflict_redis_settle_renew(ngx_http_conflict_op_t *op)
     op->renewing = 1;
     op->out.asked = ngx_http_conflict_clock_msec();
 
-    return ngx_http_conflict_redis_settle(op,
-                                          &ngx_http_conflict_redis_verb_renew,
-                                          op->out.version, op->in.lease);
+    ngx_http_conflict_redis_entry_forget(op);
+
+    return ngx_http_conflict_redis_settle_current(op,
+                          &ngx_http_conflict_redis_verb_renew, op->in.lease);
 }
 
 
 ngx_int_t
 ngx_http_conflict_redis_settle_commit(ngx_http_conflict_op_t *op)
 {
-    int64_t    mtime;
-    unsigned   reused;
-    uint64_t   version;
-    ngx_int_t  rc;
+    int64_t      mtime;
+    unsigned     reused;
+    uint64_t     version;
+    ngx_int_t    rc;
+    const char  *why;
 
     if (op->in.minted) {
         version = op->out.fence;
@@ -112,9 +125,22 @@ ngx_http_conflict_redis_settle_commit(ngx_http_conflict_op_t *op)
     op->out.body = 0;
     op->out.body_view = 0;
 
-    rc = ngx_http_conflict_redis_settle(op,
-                                        &ngx_http_conflict_redis_verb_commit,
-                                        version, 0);
+    ngx_http_conflict_redis_settle_no_renewal(op);
+    ngx_http_conflict_redis_settle_state(op, version, &op->redis.settle);
+
+    rc = ngx_http_conflict_redis_fast_commit(op,
+                         ngx_http_conflict_redis_settle_flags(op,
+                                       &ngx_http_conflict_redis_verb_commit),
+                         ngx_http_conflict_redis_settle_committed, &why);
+
+    if (rc == NGX_OK) {
+        op->calls++;
+
+    } else {
+        (void) ngx_http_conflict_redis_settle(op,
+                                       &ngx_http_conflict_redis_verb_commit,
+                                       &op->redis.settle, 0);
+    }
 
     /*
      * The result of the script, unless another write has begun over this
@@ -125,7 +151,7 @@ ngx_http_conflict_redis_settle_commit(ngx_http_conflict_op_t *op)
     op->out.leased = 0;
     op->out.applied = !op->redis.overlap;
 
-    return rc;
+    return NGX_OK;
 }
 
 
@@ -134,9 +160,8 @@ ngx_http_conflict_redis_settle_cancel(ngx_http_conflict_op_t *op)
 {
     op->out.leased = 0;
 
-    return ngx_http_conflict_redis_settle(op,
-                                          &ngx_http_conflict_redis_verb_cancel,
-                                          op->out.version, 0);
+    return ngx_http_conflict_redis_settle_current(op,
+                                     &ngx_http_conflict_redis_verb_cancel, 0);
 }
 
 
@@ -150,9 +175,38 @@ ngx_http_conflict_redis_settle_abandon(ngx_http_conflict_op_t *op)
         op->redis.token = ngx_http_conflict_redis_codec_token();
     }
 
-    return ngx_http_conflict_redis_settle(op,
-                                          &ngx_http_conflict_redis_verb_abandon,
-                                          op->out.version, op->in.quarantine);
+    return ngx_http_conflict_redis_settle_current(op,
+                                     &ngx_http_conflict_redis_verb_abandon,
+                                     op->in.quarantine);
+}
+
+
+static ngx_int_t
+ngx_http_conflict_redis_settle_current(ngx_http_conflict_op_t *op,
+    const ngx_http_conflict_redis_verb_t *verb, ngx_msec_t until)
+{
+    ngx_http_conflict_redis_settle_t  settle;
+
+    if (verb != &ngx_http_conflict_redis_verb_renew) {
+        ngx_http_conflict_redis_settle_no_renewal(op);
+    }
+
+    ngx_http_conflict_redis_settle_state(op, op->out.version, &settle);
+
+    return ngx_http_conflict_redis_settle(op, verb, &settle, until);
+}
+
+
+static void
+ngx_http_conflict_redis_settle_state(ngx_http_conflict_op_t *op,
+    uint64_t version, ngx_http_conflict_redis_settle_t *settle)
+{
+    settle->token = op->redis.token;
+    settle->fence = op->out.fence;
+    settle->version = version;
+    settle->mtime = op->out.mtime;
+    settle->existence = op->in.observed.existence;
+    settle->second_reused = op->out.second_reused;
 }
 
 
@@ -164,43 +218,24 @@ ngx_http_conflict_redis_settle_abandon(ngx_http_conflict_op_t *op)
 
 static ngx_int_t
 ngx_http_conflict_redis_settle(ngx_http_conflict_op_t *op,
-    const ngx_http_conflict_redis_verb_t *verb, uint64_t version,
-    ngx_msec_t until)
+    const ngx_http_conflict_redis_verb_t *verb,
+    const ngx_http_conflict_redis_settle_t *settle, ngx_msec_t until)
 {
     u_char                           buf[ngx_http_conflict_redis_codec_room(
                                          NGX_HTTP_CONFLICT_REDIS_ARGS)];
     void                            *data;
-    u_char                           entry[NGX_HTTP_CONFLICT_REDIS_ENTRY];
     ngx_str_t                        arg[NGX_HTTP_CONFLICT_REDIS_ARGS];
-    ngx_str_t                        fast[
-                                     NGX_HTTP_CONFLICT_REDIS_SETTLE_FAST_ARGS];
-    ngx_uint_t                       flags;
     const char                      *why;
     ngx_http_conflict_redis_args_t   args;
-    ngx_http_conflict_redis_conf_t  *conf;
-
-    flags = NGX_HTTP_CONFLICT_REDIS_RETRY
-            | (verb->replicate ? NGX_HTTP_CONFLICT_REDIS_REPLICATE : 0);
-
-    if (!op->in.held) {
-        /* before the HTTP client gets its response and acts on it */
-        flags |= NGX_HTTP_CONFLICT_REDIS_NOW;
-    }
-
-    if (op->renewing && verb != &ngx_http_conflict_redis_verb_renew) {
-        /* it would renew the lease after the end of this write */
-        ngx_http_conflict_redis_call_withdraw(op->store->data,
-                                  ngx_http_conflict_redis_settle_renewed, op);
-    }
 
     ngx_http_conflict_redis_codec_head(op->store, &args, arg, buf,
-                                       op->redis.token);
+                                       settle->token);
     ngx_http_conflict_redis_codec_text(&args,
                  NGX_HTTP_CONFLICT_REDIS_SETTLE_VERB, verb->name);
     ngx_http_conflict_redis_codec_version(&args,
-                 NGX_HTTP_CONFLICT_REDIS_SETTLE_FENCE, op->out.fence);
+                 NGX_HTTP_CONFLICT_REDIS_SETTLE_FENCE, settle->fence);
     ngx_http_conflict_redis_codec_version(&args,
-                 NGX_HTTP_CONFLICT_REDIS_SETTLE_VERSION, version);
+                 NGX_HTTP_CONFLICT_REDIS_SETTLE_VERSION, settle->version);
     ngx_http_conflict_redis_codec_number(&args,
                  NGX_HTTP_CONFLICT_REDIS_SETTLE_UNTIL, until);
     ngx_http_conflict_redis_codec_number(&args,
@@ -210,11 +245,11 @@ ngx_http_conflict_redis_settle(ngx_http_conflict_op_t *op,
                  op->in.fingerprint);
     ngx_http_conflict_redis_codec_number(&args,
                  NGX_HTTP_CONFLICT_REDIS_SETTLE_EXISTENCE,
-                 op->in.observed.existence);
+                 settle->existence);
     ngx_http_conflict_redis_codec_date(&args,
-                 NGX_HTTP_CONFLICT_REDIS_SETTLE_MTIME, op->out.mtime);
+                 NGX_HTTP_CONFLICT_REDIS_SETTLE_MTIME, settle->mtime);
     ngx_http_conflict_redis_codec_number(&args,
-                 NGX_HTTP_CONFLICT_REDIS_SETTLE_TWICE, op->out.second_reused);
+                 NGX_HTTP_CONFLICT_REDIS_SETTLE_TWICE, settle->second_reused);
     ngx_http_conflict_redis_codec_hash(&args,
                  NGX_HTTP_CONFLICT_REDIS_SETTLE_VIEW,
                  op->in.part ? 0 : op->in.view);
@@ -226,24 +261,6 @@ ngx_http_conflict_redis_settle(ngx_http_conflict_op_t *op,
                  NGX_HTTP_CONFLICT_REDIS_SETTLE_WORD,
                  "", op->in.pre.chain, op->in.mixed ? "+" : "");
     }
-
-    conf = ngx_http_conflict_redis_client_conf(op->store->data);
-
-    args.fast = fast;
-    ngx_str_null(&fast[NGX_HTTP_CONFLICT_REDIS_SETTLE_FAST_LEFT]);
-    ngx_str_null(&fast[NGX_HTTP_CONFLICT_REDIS_SETTLE_FAST_COMMIT]);
-
-    if (verb == &ngx_http_conflict_redis_verb_commit
-        && ngx_http_conflict_redis_entry_commit(op, arg, entry,
-                           &fast[NGX_HTTP_CONFLICT_REDIS_SETTLE_FAST_COMMIT]))
-    {
-        fast[NGX_HTTP_CONFLICT_REDIS_SETTLE_FAST_LEFT] = op->redis.entry;
-        args.quick = 1;
-    }
-
-    ngx_http_conflict_redis_codec_fast_number(&args,
-                           NGX_HTTP_CONFLICT_REDIS_SETTLE_FAST_TTL,
-                           ngx_http_conflict_redis_entry_ttl(conf->ttl, 0));
 
     data = op;
 
@@ -257,13 +274,68 @@ ngx_http_conflict_redis_settle(ngx_http_conflict_op_t *op,
     if (ngx_http_conflict_redis_query_send(op, NGX_HTTP_CONFLICT_REDIS_SETTLE,
                                            &args,
                                            op->in.lease + op->in.quarantine,
-                                           flags, verb->handler, data, &why)
+                           ngx_http_conflict_redis_settle_flags(op, verb),
+                                           verb->handler, data, &why)
         != NGX_OK)
     {
         verb->handler(data, NULL, why);
     }
 
     return NGX_OK;
+}
+
+
+/* in flight, it would renew the lease after the end of this write */
+
+static void
+ngx_http_conflict_redis_settle_no_renewal(ngx_http_conflict_op_t *op)
+{
+    if (op->renewing) {
+        ngx_http_conflict_redis_call_withdraw(op->store->data,
+                                  ngx_http_conflict_redis_settle_renewed, op);
+    }
+}
+
+
+static ngx_uint_t
+ngx_http_conflict_redis_settle_flags(ngx_http_conflict_op_t *op,
+    const ngx_http_conflict_redis_verb_t *verb)
+{
+    ngx_uint_t  flags;
+
+    flags = NGX_HTTP_CONFLICT_REDIS_RETRY;
+
+    if (verb->replicate) {
+        flags |= NGX_HTTP_CONFLICT_REDIS_REPLICATE;
+    }
+
+    if (!op->in.held) {
+        /* before the HTTP client gets its response and acts on it */
+        flags |= NGX_HTTP_CONFLICT_REDIS_NOW;
+    }
+
+    return flags;
+}
+
+
+/* of the fast path, which has the entry as the begin left it */
+
+static void
+ngx_http_conflict_redis_settle_committed(void *data, ngx_str_t *answer,
+    const char *why)
+{
+    ngx_http_conflict_op_t *op = data;
+
+    if (answer && ngx_http_conflict_redis_answer_digit(answer) == '!') {
+        op->calls--;
+
+        (void) ngx_http_conflict_redis_settle(op,
+                                       &ngx_http_conflict_redis_verb_commit,
+                                       &op->redis.settle, 0);
+        return;
+    }
+
+    ngx_http_conflict_redis_settle_done(op, answer, why);
 }
 
 

@@ -23,16 +23,20 @@ static ngx_int_t ngx_http_conflict_redis_store_peek(ngx_http_conflict_op_t *op);
 static ngx_int_t ngx_http_conflict_redis_store_observe(
     ngx_http_conflict_op_t *op);
 
+static ngx_int_t ngx_http_conflict_redis_store_begin_full(
+    ngx_http_conflict_op_t *op);
 static void ngx_http_conflict_redis_store_begin_args(
     ngx_http_conflict_op_t *op, ngx_http_conflict_redis_args_t *args,
     u_char *token);
-static void ngx_http_conflict_redis_store_begin_fast(
-    ngx_http_conflict_op_t *op, ngx_http_conflict_redis_args_t *args);
 static void ngx_http_conflict_redis_store_tags(
     ngx_http_conflict_redis_args_t *args, conflict_precondition_t *pre);
 static ngx_int_t ngx_http_conflict_redis_store_begun(
     ngx_http_conflict_op_t *op);
 static ngx_uint_t ngx_http_conflict_redis_store_late(
+    ngx_http_conflict_op_t *op);
+static ngx_int_t ngx_http_conflict_redis_store_peek_full(
+    ngx_http_conflict_op_t *op);
+static ngx_int_t ngx_http_conflict_redis_store_peeked(
     ngx_http_conflict_op_t *op);
 
 
@@ -60,6 +64,27 @@ const ngx_http_conflict_store_ops_t  ngx_http_conflict_redis_ops = {
 static ngx_int_t
 ngx_http_conflict_redis_store_begin(ngx_http_conflict_op_t *op)
 {
+    ngx_int_t  rc;
+
+    op->redis.token = ngx_http_conflict_redis_codec_token();
+    op->out.asked = ngx_http_conflict_clock_msec();
+
+    rc = ngx_http_conflict_redis_fast_begin(op,
+                                          ngx_http_conflict_redis_store_begun);
+
+    return (rc == NGX_DECLINED) ? ngx_http_conflict_redis_store_begin_full(op)
+                                : rc;
+}
+
+
+/*
+ * With the token of the fast path, which may have been executed twice, and the
+ * time when that was asked, as its lease would begin then.
+ */
+
+static ngx_int_t
+ngx_http_conflict_redis_store_begin_full(ngx_http_conflict_op_t *op)
+{
     u_char                          *buf;
     u_char                           room[ngx_http_conflict_redis_codec_room(
                                           NGX_HTTP_CONFLICT_REDIS_FEW)];
@@ -68,8 +93,6 @@ ngx_http_conflict_redis_store_begin(ngx_http_conflict_op_t *op)
     u_char                           token[2 * NGX_HTTP_CONFLICT_LOCK_TOKEN];
     ngx_int_t                        rc;
     ngx_str_t                       *arg, few[NGX_HTTP_CONFLICT_REDIS_FEW];
-    ngx_str_t                        fast[
-                                    NGX_HTTP_CONFLICT_REDIS_BEGIN_FAST_ARGS];
     ngx_uint_t                       i, n;
     ngx_http_conflict_redis_args_t   args;
 
@@ -96,17 +119,11 @@ ngx_http_conflict_redis_store_begin(ngx_http_conflict_op_t *op)
 
     verdicts[i] = '\0';
 
-    op->redis.token = ngx_http_conflict_redis_codec_token();
-    op->out.asked = ngx_http_conflict_clock_msec();
-
     ngx_http_conflict_redis_codec_head(op->store, &args, arg, buf,
                                        op->redis.token);
-
-    args.fast = fast;
     ngx_http_conflict_redis_codec_text(&args,
                 NGX_HTTP_CONFLICT_REDIS_BEGIN_VERDICTS, (char *) verdicts);
     ngx_http_conflict_redis_store_begin_args(op, &args, token);
-    ngx_http_conflict_redis_store_begin_fast(op, &args);
 
     rc = ngx_http_conflict_redis_query_run(op, NGX_HTTP_CONFLICT_REDIS_BEGIN,
                                            &args,
@@ -163,8 +180,8 @@ ngx_http_conflict_redis_store_begin_args(ngx_http_conflict_op_t *op,
     ngx_http_conflict_redis_codec_lock_token(args,
                 NGX_HTTP_CONFLICT_REDIS_BEGIN_TOKEN,
                 op->lock.given ? op->lock.token : NULL, token);
-    ngx_http_conflict_redis_codec_text(args,
-                NGX_HTTP_CONFLICT_REDIS_BEGIN_USER, "-");
+    ngx_http_conflict_redis_codec_bytes(args,
+                NGX_HTTP_CONFLICT_REDIS_BEGIN_USER, &op->lock.user);
     ngx_http_conflict_redis_codec_hash(args,
                 NGX_HTTP_CONFLICT_REDIS_BEGIN_VIEW,
                 op->in.part ? 0 : op->in.view);
@@ -177,70 +194,6 @@ ngx_http_conflict_redis_store_begin_args(ngx_http_conflict_op_t *op,
         ngx_http_conflict_redis_codec_number(args, args->n, op->in.edit.tie);
         ngx_http_conflict_redis_codec_number(args, args->n, op->in.skew);
     }
-}
-
-
-/* a write that is not stale by what the store knows needs the fast path only */
-
-static void
-ngx_http_conflict_redis_store_begin_fast(ngx_http_conflict_op_t *op,
-    ngx_http_conflict_redis_args_t *args)
-{
-    conflict_verdict_e               verdict;
-    conflict_precondition_t         *pre;
-    ngx_http_conflict_redis_conf_t  *conf;
-
-    pre = &op->in.pre;
-    conf = ngx_http_conflict_redis_client_conf(op->store->data);
-
-    verdict = conflict_decide(op->in.policy, CONFLICT_FREE,
-                              pre->kinds ? CONFLICT_HOLDS : CONFLICT_NO_BASE);
-
-    args->quick = (verdict == CONFLICT_PASS || verdict == CONFLICT_OVERWRITE
-                   || verdict == CONFLICT_COMBINE);
-
-    ngx_str_null(&args->fast[NGX_HTTP_CONFLICT_REDIS_BEGIN_FAST_VERSION]);
-
-    if (pre->kinds == CONFLICT_BASE) {
-        ngx_http_conflict_redis_codec_fast_same(args,
-                               NGX_HTTP_CONFLICT_REDIS_BEGIN_FAST_VERSION,
-                               NGX_HTTP_CONFLICT_REDIS_BEGIN_BASE);
-
-    } else if (pre->kinds == CONFLICT_IF_MATCH && pre->matches == 1) {
-        ngx_http_conflict_redis_codec_fast_same(args,
-                               NGX_HTTP_CONFLICT_REDIS_BEGIN_FAST_VERSION,
-                               NGX_HTTP_CONFLICT_REDIS_BEGIN_TAGS + 1);
-
-    } else if (pre->kinds) {
-        args->quick = 0;
-    }
-
-    if (op->in.edits) {
-        args->quick = 0;
-    }
-
-    ngx_http_conflict_redis_codec_fast_number(args,
-                               NGX_HTTP_CONFLICT_REDIS_BEGIN_FAST_VERDICT,
-                               verdict);
-    ngx_http_conflict_redis_codec_fast_same(args,
-                               NGX_HTTP_CONFLICT_REDIS_BEGIN_FAST_LEASE,
-                               NGX_HTTP_CONFLICT_REDIS_BEGIN_LEASE);
-    ngx_http_conflict_redis_codec_fast_same(args,
-                               NGX_HTTP_CONFLICT_REDIS_BEGIN_FAST_QUARANTINE,
-                               NGX_HTTP_CONFLICT_REDIS_BEGIN_QUARANTINE);
-    ngx_http_conflict_redis_codec_fast_same(args,
-                               NGX_HTTP_CONFLICT_REDIS_BEGIN_FAST_FINGERPRINT,
-                               NGX_HTTP_CONFLICT_REDIS_BEGIN_FINGERPRINT);
-    ngx_http_conflict_redis_codec_fast_same(args,
-                               NGX_HTTP_CONFLICT_REDIS_BEGIN_FAST_VIEW,
-                               NGX_HTTP_CONFLICT_REDIS_BEGIN_VIEW);
-    ngx_http_conflict_redis_codec_fast_number(args,
-                               NGX_HTTP_CONFLICT_REDIS_BEGIN_FAST_TTL,
-                               ngx_http_conflict_redis_entry_ttl(conf->ttl,
-                                     op->in.lease + op->in.quarantine));
-
-    args->fast[NGX_HTTP_CONFLICT_REDIS_BEGIN_FAST_USER] = op->lock.user;
-    args->nfast = NGX_HTTP_CONFLICT_REDIS_BEGIN_FAST_ARGS;
 }
 
 
@@ -270,6 +223,15 @@ ngx_http_conflict_redis_store_tags(ngx_http_conflict_redis_args_t *args,
 static ngx_int_t
 ngx_http_conflict_redis_store_begun(ngx_http_conflict_op_t *op)
 {
+    if (op->rc == NGX_DECLINED) {
+        /* the fast path has taken no lease */
+
+        op->rc = op->request ? ngx_http_conflict_redis_store_begin_full(op)
+                             : NGX_ERROR;
+
+        return (op->rc == NGX_AGAIN) ? NGX_AGAIN : NGX_OK;
+    }
+
     if (op->rc != NGX_OK
         || (op->out.leased
             && (!op->request || ngx_http_conflict_redis_store_late(op))))
@@ -308,13 +270,23 @@ ngx_http_conflict_redis_store_late(ngx_http_conflict_op_t *op)
 static ngx_int_t
 ngx_http_conflict_redis_store_peek(ngx_http_conflict_op_t *op)
 {
-    u_char                           buf[ngx_http_conflict_redis_codec_room(
-                                          NGX_HTTP_CONFLICT_REDIS_ARGS)];
-    ngx_str_t                        arg[NGX_HTTP_CONFLICT_REDIS_ARGS];
-    ngx_str_t                        fast[
-                                     NGX_HTTP_CONFLICT_REDIS_READ_FAST_ARGS];
-    ngx_http_conflict_redis_args_t   args;
-    ngx_http_conflict_redis_conf_t  *conf;
+    ngx_int_t  rc;
+
+    rc = ngx_http_conflict_redis_fast_peek(op,
+                                         ngx_http_conflict_redis_store_peeked);
+
+    return (rc == NGX_DECLINED) ? ngx_http_conflict_redis_store_peek_full(op)
+                                : rc;
+}
+
+
+static ngx_int_t
+ngx_http_conflict_redis_store_peek_full(ngx_http_conflict_op_t *op)
+{
+    u_char                          buf[ngx_http_conflict_redis_codec_room(
+                                         NGX_HTTP_CONFLICT_REDIS_ARGS)];
+    ngx_str_t                       arg[NGX_HTTP_CONFLICT_REDIS_ARGS];
+    ngx_http_conflict_redis_args_t  args;
 
     ngx_http_conflict_redis_codec_head(op->store, &args, arg, buf,
                                        ngx_http_conflict_redis_codec_token());
@@ -331,20 +303,22 @@ ngx_http_conflict_redis_store_peek(ngx_http_conflict_op_t *op)
         args.extra_key = ":h";
     }
 
-    conf = ngx_http_conflict_redis_client_conf(op->store->data);
-
-    args.fast = fast;
-    ngx_http_conflict_redis_codec_fast_number(&args,
-                  NGX_HTTP_CONFLICT_REDIS_READ_FAST_SAVED,
-                  ngx_http_conflict_clock_usec() / 1000 - conf->ttl / 4);
-
-    /* the history of a body has to be looked up */
-    args.quick = (op->in.records == 0);
-
     return ngx_http_conflict_redis_query_run(op, NGX_HTTP_CONFLICT_REDIS_READ,
                                        &args, 0,
                                        ngx_http_conflict_redis_answer_peek,
                                        NULL);
+}
+
+
+static ngx_int_t
+ngx_http_conflict_redis_store_peeked(ngx_http_conflict_op_t *op)
+{
+    if (op->rc == NGX_DECLINED) {
+        op->rc = op->request ? ngx_http_conflict_redis_store_peek_full(op)
+                             : NGX_ERROR;
+    }
+
+    return (op->rc == NGX_AGAIN) ? NGX_AGAIN : NGX_OK;
 }
 
 
@@ -354,8 +328,6 @@ ngx_http_conflict_redis_store_observe(ngx_http_conflict_op_t *op)
     u_char                          buf[ngx_http_conflict_redis_codec_room(
                                          NGX_HTTP_CONFLICT_REDIS_ARGS)];
     ngx_str_t                       arg[NGX_HTTP_CONFLICT_REDIS_ARGS];
-    ngx_str_t                       fast[
-                                     NGX_HTTP_CONFLICT_REDIS_READ_FAST_ARGS];
     ngx_http_conflict_redis_args_t  args;
 
     op->out.applied = 0;
@@ -392,10 +364,6 @@ ngx_http_conflict_redis_store_observe(ngx_http_conflict_op_t *op)
         ngx_http_conflict_redis_codec_number(&args,
                 NGX_HTTP_CONFLICT_REDIS_READ_EDITS, 1);
     }
-
-    args.fast = fast;
-    ngx_http_conflict_redis_codec_fast_number(&args,
-                NGX_HTTP_CONFLICT_REDIS_READ_FAST_SAVED, 0);
 
     return ngx_http_conflict_redis_query_run(op, NGX_HTTP_CONFLICT_REDIS_READ,
                                        &args, 0,

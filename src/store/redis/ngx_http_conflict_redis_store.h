@@ -15,7 +15,10 @@
 #include "store/redis/ngx_http_conflict_redis_codec.h"
 
 
-/* Decodes an answer into the operation.  NGX_ERROR: it is malformed. */
+/*
+ * Decodes an answer into the operation.  NGX_ERROR: it is malformed.
+ * NGX_DECLINED: that of a fast path, which leaves it to the full script.
+ */
 typedef ngx_int_t (*ngx_http_conflict_redis_decode_pt)(
     ngx_http_conflict_op_t *op, ngx_str_t *answer);
 
@@ -36,6 +39,21 @@ ngx_int_t ngx_http_conflict_redis_audit_stream_add(
 ngx_int_t ngx_http_conflict_redis_blob(ngx_http_conflict_op_t *op);
 
 
+/*
+ * The fast paths: each sends a script that does what is usual, and declines the
+ * rest.  NGX_DECLINED: it is not usual, or cannot be tried now, and nothing was
+ * sent.  Else begin and peek return as query_run() does, with op->rc of
+ * NGX_DECLINED if the script has declined; commit returns as query_send() does,
+ * and the last byte of its answer is "!" if the script has declined.
+ */
+ngx_int_t ngx_http_conflict_redis_fast_begin(ngx_http_conflict_op_t *op,
+    ngx_http_conflict_redis_after_pt after);
+ngx_int_t ngx_http_conflict_redis_fast_peek(ngx_http_conflict_op_t *op,
+    ngx_http_conflict_redis_after_pt after);
+ngx_int_t ngx_http_conflict_redis_fast_commit(ngx_http_conflict_op_t *op,
+    ngx_uint_t flags, ngx_http_conflict_redis_pt handler, const char **why);
+
+
 /* The operations "keep" and "recall". */
 ngx_int_t ngx_http_conflict_redis_history_keep(ngx_http_conflict_op_t *op,
     ngx_http_conflict_record_t *record);
@@ -54,8 +72,9 @@ ngx_int_t ngx_http_conflict_redis_lock_request(ngx_http_conflict_op_t *op);
 
 /*
  * Sends a script whose answer the operation waits for.  NGX_AGAIN: op->done()
- * will run; NGX_ERROR: op->out.error is set.  "after" may be NULL.  With the
- * flag RETRY it is tried for op->redis.patience longer than "timeout=".
+ * will run; NGX_ERROR: op->out.error is set; NGX_DECLINED: a fast path cannot
+ * be tried now.  "after" may be NULL.  With the flag RETRY it is tried for
+ * op->redis.patience longer than "timeout=".
  */
 ngx_int_t ngx_http_conflict_redis_query_run(ngx_http_conflict_op_t *op,
     ngx_http_conflict_redis_script_e script,
@@ -65,7 +84,8 @@ ngx_int_t ngx_http_conflict_redis_query_run(ngx_http_conflict_op_t *op,
 
 /*
  * The same without waiting; the arguments are copied.  NGX_OK: the handler
- * will run; NGX_ERROR: it will not, *why states the reason.
+ * will run; NGX_ERROR: it will not, *why states the reason; NGX_DECLINED: as
+ * above.
  */
 ngx_int_t ngx_http_conflict_redis_query_send(ngx_http_conflict_op_t *op,
     ngx_http_conflict_redis_script_e script,

@@ -148,7 +148,7 @@ static ngx_int_t
 ngx_http_conflict_redis_words_digits(ngx_http_conflict_redis_words_t *a,
     uint64_t max, uint64_t *n)
 {
-    u_char    *p, *first, *last;
+    u_char    *p, *first, *last, *end;
     uint64_t   value, digit;
 
     first = a->p;
@@ -157,12 +157,16 @@ ngx_http_conflict_redis_words_digits(ngx_http_conflict_redis_words_t *a,
 
     /* 19 digits do not overflow */
 
-    for (p = first; p < last && *p >= '0' && *p <= '9'; p++) {
+    end = (last - first > 19) ? first + 19 : last;
+
+    for (p = first; p < end && *p >= '0' && *p <= '9'; p++) {
+        value = value * 10 + (*p - '0');
+    }
+
+    for ( /* void */ ; p < last && *p >= '0' && *p <= '9'; p++) {
         digit = *p - '0';
 
-        if (p - first >= 19
-            && (value > UINT64_MAX / 10 || value * 10 > UINT64_MAX - digit))
-        {
+        if (value > UINT64_MAX / 10 || value * 10 > UINT64_MAX - digit) {
             return NGX_ERROR;
         }
 

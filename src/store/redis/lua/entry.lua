@@ -28,8 +28,7 @@
 -- (usec) and tie-break of the former, "/", and both of the latter, each as
 -- "N.N" or empty.
 --
--- The short ways of begin, settle and read, which run before this head, know
--- the form of an entry as well.
+-- begin_fast, settle_fast and read_fast know the form of an entry as well.
 --
 -- Numbers stay strings where possible: numbers in Lua have 53 bits, and
 -- printing them takes longer than all the rest.

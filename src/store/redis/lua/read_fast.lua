@@ -1,29 +1,39 @@
--- The fast path of read: a peek at a free entry of the incarnation that the
--- client knows.
+-- read_fast: a peek at a free entry of the incarnation that the client knows, or
+-- at none, which makes one.
 --
--- input:   ARGV 1 the words of read in one, 2 the incarnation as an answer has
---               shown it ("": all has to be checked), 3 an entry that was
---               saved before this (msec) is saved again
--- output:  the token, "=", "0 0" and the entry
+-- input:   KEYS 1 the entry, 2 the incarnation of its slot
+--          ARGV 1 token, 2 the incarnation as an answer has shown it, 3 an
+--               entry that was saved before this (msec) is saved again, 4 own:
+--               1 if the upstream owns versions, 5 ttl of the entry (msec)
+-- output:  the token, "=", "0 0" and the entry as it is now; or the token and
+--               "!", if read has to decide
 
-local value = ARGV[2] ~= '' and string.sub(ARGV[1], 34, 34) == '-'
-              and redis.call('GET', KEYS[1])
+local call, sub = redis.call, string.sub
+local found = call('MGET', KEYS[1], KEYS[2])
+local value = found[1]
 
-if value and redis.call('GET', KEYS[2]) == ARGV[2]
-    and string.sub(value, -16) == string.sub(ARGV[2], 18, 33)
-then
+if found[2] ~= ARGV[2] then
+    return ARGV[1] .. '!'
+end
+
+if value and sub(value, -16) == sub(ARGV[2], 18, 33) then
     local saved = string.match(value, '^0%d+ %- %d+ (%d+) ')
 
     if saved and tonumber(saved) > tonumber(ARGV[3]) then
-        return string.sub(ARGV[1], 1, 16) .. '= 0 0 ' .. value
+        return ARGV[1] .. '= 0 0 ' .. value
     end
+
+elseif not value and ARGV[4] == '0' then
+    local clock = call('TIME')
+    local usec = clock[1] .. sub('00000' .. clock[2], -6)
+    local now = sub(usec, 1, -4)
+
+    value = '00000000010 - ' .. now .. ' ' .. now .. ' 0 - 0 ' .. now
+            .. ' - - ' .. usec .. ' - - ' .. sub(ARGV[2], 18, 33)
+
+    call('SET', KEYS[1], value, 'PX', ARGV[5])
+
+    return ARGV[1] .. '= 0 0 ' .. value
 end
 
--- the slow path
-
-local given = ARGV
-local ARGV = {}
-
-for word in string.gmatch(given[1], '%S+') do
-    ARGV[#ARGV + 1] = word
-end
+return ARGV[1] .. '!'

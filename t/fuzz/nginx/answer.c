@@ -164,10 +164,9 @@ again(ngx_http_conflict_op_t *op, ngx_str_t *answer)
 static void
 entry(ngx_http_conflict_op_t *op, ngx_str_t *answer)
 {
-    u_char                          buf[NGX_HTTP_CONFLICT_REDIS_ENTRY], *p;
-    u_char                          room[1024];
-    ngx_str_t                       arg[NGX_HTTP_CONFLICT_REDIS_ARGS], text;
-    ngx_http_conflict_redis_args_t  args;
+    u_char      buf[NGX_HTTP_CONFLICT_REDIS_ENTRY], *p;
+    ngx_str_t   text;
+    ngx_uint_t  words;
 
     if (!op->out.present || op->out.state != CONFLICT_FREE || op->out.wait) {
         abort();
@@ -185,22 +184,12 @@ entry(ngx_http_conflict_op_t *op, ngx_str_t *answer)
         abort();
     }
 
-    ngx_memzero(&args, sizeof(args));
-    ngx_memzero(arg, sizeof(arg));
-    args.arg = arg;
-    args.last = room;
+    op->redis.settle.version = op->out.version;
+    op->redis.settle.existence = op->out.existence;
+    op->redis.settle.mtime = op->out.mtime;
+    op->redis.settle.second_reused = op->out.second_reused;
 
-    ngx_http_conflict_redis_codec_version(&args,
-                      NGX_HTTP_CONFLICT_REDIS_SETTLE_VERSION, op->out.version);
-    ngx_http_conflict_redis_codec_number(&args,
-                    NGX_HTTP_CONFLICT_REDIS_SETTLE_EXISTENCE,
-                    op->out.existence);
-    ngx_http_conflict_redis_codec_date(&args,
-                       NGX_HTTP_CONFLICT_REDIS_SETTLE_MTIME, op->out.mtime);
-    ngx_http_conflict_redis_codec_number(&args,
-                 NGX_HTTP_CONFLICT_REDIS_SETTLE_TWICE, op->out.second_reused);
-
-    if (ngx_http_conflict_redis_entry_commit(op, arg, buf, &text) == 0) {
+    if (ngx_http_conflict_redis_entry_commit(op, buf, &text) == 0) {
         return;
     }
 
@@ -210,11 +199,11 @@ entry(ngx_http_conflict_op_t *op, ngx_str_t *answer)
 
     /* as many words as an entry has, the first of them flags */
 
-    for (p = text.data, args.n = 1; p < text.data + text.len; p++) {
-        args.n += (*p == ' ');
+    for (p = text.data, words = 1; p < text.data + text.len; p++) {
+        words += (*p == ' ');
     }
 
-    if (args.n != 14 || text.data[0] != '0'
+    if (words != 14 || text.data[0] != '0'
         || text.data[NGX_HTTP_CONFLICT_REDIS_FLAGS] != ' ')
     {
         abort();

@@ -102,12 +102,22 @@ ngx_http_conflict_events_listen_all(ngx_http_conflict_events_t *stream)
 static void
 ngx_http_conflict_events_listen_past(ngx_http_conflict_events_t *stream)
 {
-    ngx_str_t  *id;
+    ngx_str_t   *id;
+    ngx_uint_t   i;
 
     id = ngx_http_conflict_header_find(&stream->request->headers_in.headers,
                                     &ngx_http_conflict_events_listen_last_id,
                                     NULL);
     if (id == NULL || id->len == 0) {
+        return;
+    }
+
+    for (i = 0; i < stream->n && stream->items[i].watch.topic == NULL; i++) {
+        /* void */
+    }
+
+    if (i == stream->n) {
+        /* none of them is told what has happened */
         return;
     }
 

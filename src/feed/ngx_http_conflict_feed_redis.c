@@ -26,6 +26,7 @@ typedef struct {
     void                             *data;
     size_t                            len;
     u_char                            id[NGX_HTTP_CONFLICT_FEED_ID];
+    unsigned                          sent:1;
 } ngx_http_conflict_feed_redis_past_t;
 
 
@@ -43,6 +44,8 @@ static void ngx_http_conflict_feed_redis_last(void *data, ngx_str_t *answer,
     const char *why);
 static ngx_int_t ngx_http_conflict_feed_redis_first(
     ngx_http_conflict_feed_t *feed);
+static void ngx_http_conflict_feed_redis_placed(
+    ngx_http_conflict_feed_t *feed);
 static void ngx_http_conflict_feed_redis_events(void *data, ngx_str_t *answer,
     const char *why);
 static ngx_int_t ngx_http_conflict_feed_redis_next(ngx_str_t *lines,
@@ -55,6 +58,8 @@ static u_char *ngx_http_conflict_feed_redis_id(ngx_http_conflict_feed_t *feed,
     u_char *p);
 static void ngx_http_conflict_feed_redis_past(ngx_http_conflict_feed_t *feed,
     ngx_str_t *id, ngx_http_conflict_feed_past_pt handler, void *data);
+static void ngx_http_conflict_feed_redis_past_send(
+    ngx_http_conflict_feed_redis_past_t *past);
 static void ngx_http_conflict_feed_redis_passed(void *data, ngx_str_t *answer,
     const char *why);
 static ngx_uint_t ngx_http_conflict_feed_redis_valid(ngx_str_t *id);
@@ -154,9 +159,10 @@ ngx_http_conflict_feed_redis_published(void *data, ngx_str_t *answer,
 
 
 /*
- * Reads on, from the last event as it was when the worker began.  A call that
- * cannot be sent at once fails, and is repeated by the next tick; it is not
- * sent again over another connection, where events may be missing.
+ * Reads on, from the last event as it was when the worker began; the question
+ * for that one waits for a connection.  A read that cannot be sent at once
+ * fails, and the next tick begins anew: it is not sent again over another
+ * connection, where events may be missing.
  */
 
 static void
@@ -165,6 +171,7 @@ ngx_http_conflict_feed_redis_read(ngx_http_conflict_feed_t *feed)
     ngx_str_t                           arg[7];
     ngx_int_t                           rc;
     const char                         *why;
+    ngx_http_conflict_redis_conf_t     *conf;
     ngx_http_conflict_redis_command_t   command;
 
     if (feed->reading) {
@@ -180,6 +187,8 @@ ngx_http_conflict_feed_redis_read(ngx_http_conflict_feed_t *feed)
     if (feed->reader == NULL) {
         return;
     }
+
+    conf = ngx_http_conflict_redis_client_conf(feed->store->data);
 
     ngx_memzero(&command, sizeof(ngx_http_conflict_redis_command_t));
 
@@ -198,7 +207,8 @@ ngx_http_conflict_feed_redis_read(ngx_http_conflict_feed_t *feed)
 
         command.n = 5;
 
-        rc = ngx_http_conflict_redis_call_send(feed->reader, &command, 1, 0,
+        rc = ngx_http_conflict_redis_call_send(feed->reader, &command,
+                                           conf->timeout, 0,
                                            ngx_http_conflict_feed_redis_last,
                                            feed, &why);
 
@@ -265,19 +275,8 @@ ngx_http_conflict_feed_redis_last(void *data, ngx_str_t *answer,
 
     ngx_memcpy(feed->last, id.data, id.len);
     feed->last_len = id.len;
-    feed->placed = 1;
 
-    if (feed->gap) {
-        ngx_http_conflict_feed_topic_missed(feed);
-
-    } else {
-        /* states that were asked for may be older than this place */
-        ngx_http_conflict_feed_topic_ask_all(feed);
-    }
-
-    feed->gap = 1;
-
-    ngx_http_conflict_feed_redis_read(feed);
+    ngx_http_conflict_feed_redis_placed(feed);
 }
 
 
@@ -302,6 +301,42 @@ ngx_http_conflict_feed_redis_first(ngx_http_conflict_feed_t *feed)
 }
 
 
+/* what is added from here on is read, and what was added before asked for */
+
+static void
+ngx_http_conflict_feed_redis_placed(ngx_http_conflict_feed_t *feed)
+{
+    ngx_queue_t                          *q, *next;
+    ngx_http_conflict_feed_redis_past_t  *past;
+
+    feed->placed = 1;
+
+    if (feed->gap) {
+        ngx_http_conflict_feed_topic_missed(feed);
+
+    } else {
+        /* states that were asked for may be older than this place */
+        ngx_http_conflict_feed_topic_ask_all(feed);
+    }
+
+    feed->gap = 1;
+
+    ngx_http_conflict_feed_redis_read(feed);
+
+    for (q = ngx_queue_head(&feed->pasts);
+         q != ngx_queue_sentinel(&feed->pasts);
+         q = next)
+    {
+        next = ngx_queue_next(q);
+        past = ngx_queue_data(q, ngx_http_conflict_feed_redis_past_t, queue);
+
+        if (!past->sent) {
+            ngx_http_conflict_feed_redis_past_send(past);
+        }
+    }
+}
+
+
 static void
 ngx_http_conflict_feed_redis_events(void *data, ngx_str_t *answer,
     const char *why)
@@ -315,6 +350,7 @@ ngx_http_conflict_feed_redis_events(void *data, ngx_str_t *answer,
     if (answer == NULL) {
         feed->last_len = 0;
         feed->placed = 0;
+        feed->gap = (feed->n != 0);
         return;
     }
 
@@ -410,11 +446,6 @@ static void
 ngx_http_conflict_feed_redis_past(ngx_http_conflict_feed_t *feed,
     ngx_str_t *id, ngx_http_conflict_feed_past_pt handler, void *data)
 {
-    u_char                                count[NGX_INT_T_LEN];
-    ngx_str_t                             arg[5];
-    const char                           *why;
-    ngx_http_conflict_redis_conf_t       *conf;
-    ngx_http_conflict_redis_command_t     command;
     ngx_http_conflict_feed_redis_past_t  *past;
 
     if (!ngx_http_conflict_feed_redis_valid(id)) {
@@ -434,8 +465,31 @@ ngx_http_conflict_feed_redis_past(ngx_http_conflict_feed_t *feed,
     past->data = data;
     past->len = id->len;
     ngx_memcpy(past->id, id->data, id->len);
+    past->sent = 0;
 
     ngx_queue_insert_tail(&feed->pasts, &past->queue);
+
+    /* before it has its place, neither would have what comes in between */
+
+    if (feed->placed) {
+        ngx_http_conflict_feed_redis_past_send(past);
+    }
+}
+
+
+static void
+ngx_http_conflict_feed_redis_past_send(
+    ngx_http_conflict_feed_redis_past_t *past)
+{
+    u_char                              count[NGX_INT_T_LEN];
+    ngx_str_t                           arg[5];
+    const char                         *why;
+    ngx_http_conflict_feed_t           *feed;
+    ngx_http_conflict_redis_conf_t     *conf;
+    ngx_http_conflict_redis_command_t   command;
+
+    feed = past->feed;
+    past->sent = 1;
 
     conf = ngx_http_conflict_redis_client_conf(feed->store->data);
 
@@ -519,17 +573,25 @@ ngx_http_conflict_feed_redis_passed(void *data, ngx_str_t *answer,
 void
 ngx_http_conflict_feed_redis_cancel(ngx_http_conflict_feed_t *feed, void *data)
 {
-    ngx_queue_t                          *q;
+    ngx_queue_t                          *q, *next;
     ngx_http_conflict_feed_redis_past_t  *past;
 
     for (q = ngx_queue_head(&feed->pasts);
          q != ngx_queue_sentinel(&feed->pasts);
-         q = ngx_queue_next(q))
+         q = next)
     {
+        next = ngx_queue_next(q);
         past = ngx_queue_data(q, ngx_http_conflict_feed_redis_past_t, queue);
 
-        if (past->data == data) {
-            past->handler = NULL;
+        if (past->data != data) {
+            continue;
+        }
+
+        past->handler = NULL;
+
+        if (!past->sent) {
+            ngx_queue_remove(q);
+            ngx_free(past);
         }
     }
 }

@@ -32,7 +32,6 @@ add_block_preprocessor(sub {
 
 sub ann { ('X-User: ann', 'X-Client: laptop') }
 sub bob { ('X-User: bob', 'X-Client: phone') }
-sub flat { map { ref ? flat(@$_) : $_ // '' } @_ }
 
 run_tests();
 
@@ -109,37 +108,6 @@ for my $other ('0123456789abcdef-5', '1-1', '5-', '-', 'x' x 300,
     is(next_event($w)->{event}, 'reset', "reset: " . substr $other, 0, 20);
     is(next_event($w)->{event}, 'version', 'then what is current');
 }
-
-
-=== what happens before a worker knows from where it reads
---- steps
-SKIP: {
-    skip 'a zone is read at once', 1 if $Conflict::Store eq 'shm';
-
-    my $redis = $ENV{TEST_NGINX_REDIS_PORT};
-
-    set_doc('/plain/1', { n => 1 });
-    GET('/plain/1');
-    lock('/plain/1', ann());
-
-    my $id = redis($redis, qw(XADD conflict:events * e -));
-    redis($redis, qw(ACL SETUSER default -xrevrange));
-
-    my $w = watch('resource=/plain/1',
-                  headers => [ann(), "Last-Event-ID: $id"]);
-    is($w->{status}, 200, 'the stream is open');
-    is(lock('/plain/1', bob())->{status}, 409, 'somebody asks for the lock');
-    ok(until_true { grep { /bob/ } flat(redis($redis, 'XRANGE',
-                                              'conflict:events', $id, '+')) },
-       'Redis has that');
-    is_deeply(events_of($w), [], 'nothing is told yet');
-
-    redis($redis, qw(ACL SETUSER default +xrevrange));
-
-    is(join(' ', map { next_event($w)->{event} } 1 .. 3),
-       'version locked lock_asked', 'all is told then');
-}
---- allow: NOPERM
 
 
 === more events than are kept

@@ -64,6 +64,8 @@ struct ngx_http_conflict_events_s {
     ngx_http_conflict_events_item_t      *items;
     ngx_uint_t                            n;
     ngx_uint_t                            current;  /* being fetched */
+    ngx_str_t                            *id;       /* that it is resumed with,
+                                                       if it is */
     ngx_queue_t                           queue;    /* of all streams */
     ngx_queue_t                           dirty;    /* of those that have
                                                        something to send */
@@ -148,12 +150,13 @@ void ngx_http_conflict_events_stream_closed(ngx_http_conflict_ctx_t *ctx);
 
 /*
  * What there is to tell, as events of a stream, or for a poll as JSON, and
- * notes it as told.  NGX_DECLINED: nothing; for a poll only unless "empty".
+ * notes it as told.  NGX_DECLINED: nothing yet.  A poll that is "over" waits no
+ * longer: nothing has happened then, unless not all states are known.
  */
 ngx_int_t ngx_http_conflict_events_text(ngx_http_conflict_events_t *stream,
-    ngx_pool_t *pool, ngx_uint_t empty, ngx_str_t *text);
+    ngx_pool_t *pool, ngx_uint_t over, ngx_str_t *text);
 
-/* A heartbeat, with the id of the last event. */
+/* A heartbeat, with the id of the last event, if all before it was told. */
 ngx_int_t ngx_http_conflict_events_text_beat(
     ngx_http_conflict_events_t *stream, ngx_pool_t *pool, ngx_str_t *text);
 

@@ -121,6 +121,7 @@ ngx_http_conflict_events_listen_past(ngx_http_conflict_events_t *stream)
         return;
     }
 
+    stream->id = id;
     stream->asking = 1;
 
     ngx_http_conflict_feed_past(stream->feed, id,

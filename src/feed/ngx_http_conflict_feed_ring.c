@@ -321,7 +321,9 @@ ngx_http_conflict_feed_ring_parse(ngx_http_conflict_feed_t *feed,
 
     len = sizeof(life);
 
-    if (id->len <= len || ngx_memcmp(id->data, life, len) != 0) {
+    if (id->len <= len || id->len > NGX_HTTP_CONFLICT_FEED_ID
+        || ngx_memcmp(id->data, life, len) != 0)
+    {
         return NGX_DECLINED;
     }
 

@@ -71,6 +71,7 @@ ngx_http_conflict_feed_topic_watch(ngx_http_conflict_feed_t *feed,
 
     watch->topic = topic;
     watch->fresh = 1;
+    watch->unsure = 1;
     ngx_queue_insert_tail(&topic->watches, &watch->queue);
 
     ngx_http_conflict_feed_topic_ask(topic);
@@ -383,9 +384,11 @@ ngx_http_conflict_feed_topic_answered(ngx_http_conflict_feed_topic_t *topic,
          * waits for the place from which events are read.
          */
 
-        if (watch->fresh ? topic->feed->placed : changed) {
-            watch->handler(watch, (watch->fresh && asked.kind) ? &asked : NULL);
+        if (watch->unsure ? topic->feed->placed : changed) {
+            watch->handler(watch, (watch->unsure && asked.kind) ? &asked
+                                                                : NULL);
             watch->fresh = 0;
+            watch->unsure = 0;
         }
     }
 }
@@ -450,6 +453,11 @@ ngx_http_conflict_feed_topic_event(ngx_http_conflict_feed_t *feed,
 
     if (topic->states != states || topic->locks != locks) {
         ngx_http_conflict_feed_topic_tell(topic, NULL);
+    }
+
+    if (topic->compared == 0) {
+        /* what is to be asked anyway: a write that was in flight is over */
+        ngx_http_conflict_feed_topic_ask(topic);
     }
 }
 
@@ -581,6 +589,7 @@ ngx_http_conflict_feed_topic_missed(ngx_http_conflict_feed_t *feed)
         {
             watch = ngx_queue_data(w, ngx_http_conflict_feed_watch_t, queue);
             watch->fresh = 1;
+            watch->unsure = 1;
             watch->missed(watch);
         }
     }

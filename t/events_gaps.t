@@ -13,14 +13,27 @@ workers(2);
 master_on();
 worker_connections(1024);
 
+# replies of Redis that come late
+
+my $wired = free_port();
+
+wire_start($wired, $ENV{TEST_NGINX_REDIS_PORT}) if $Conflict::Store eq 'redis';
+
 add_block_preprocessor(sub {
     my $block = shift;
     my $events = $block->events || '';
 
     $events =~ s/\s+\z//;
 
-    redis($ENV{TEST_NGINX_REDIS_PORT}, qw(ACL SETUSER default +@all))
-        if $Conflict::Store eq 'redis';
+    if ($Conflict::Store eq 'redis') {
+        wire('pass');
+        redis($ENV{TEST_NGINX_REDIS_PORT}, qw(ACL SETUSER default +@all));
+    }
+
+    $block->set_value('http_config',
+                      "conflict_store default redis://127.0.0.1:$wired"
+                      . " timeout=30s failover=trust;\n")
+        if $block->wired && $Conflict::Store eq 'redis';
 
     $block->set_value('config', "conflict_user \$http_x_user;\n"
                       . "conflict_wait 5s;\n"
@@ -53,11 +66,17 @@ sub add {
                  $_[0]);
 }
 
-# the connections over which workers read events
+# the connections over which workers read events; how often a command came
 
 sub readers {
     return grep { / cmd=xread / }
            split /\n/, redis($ENV{TEST_NGINX_REDIS_PORT}, qw(CLIENT LIST));
+}
+
+sub calls {
+    my $info = redis($ENV{TEST_NGINX_REDIS_PORT}, qw(INFO commandstats));
+
+    return $info =~ /^cmdstat_$_[0]:calls=(\d+)/m ? $1 : 0;
 }
 
 run_tests();
@@ -220,3 +239,192 @@ ok($told{'locked /plain/1'}, 'its lock is told as well');
 
 release();
 finish($write);
+
+
+=== a lock that is released, or changes hands, between two polls
+--- events: heartbeat=500ms
+--- steps
+set_doc('/plain/1', { n => 1 });
+my $v = version(GET('/plain/1'));
+my $r = lock('/plain/1', ann());
+
+my $p = json(poll('resource=/plain/1', bob()));
+is(names(@{ $p->{events} }), 'version locked', 'it is locked');
+
+unlock('/plain/1', token($r));
+
+my @events;
+
+until_true {
+    $p = json(poll("resource=/plain/1&since=$v", bob(),
+                   "Last-Event-ID: $p->{id}"));
+    push @events, @{ $p->{events} };
+};
+is(names(@events), 'unlocked', 'the release is told');
+
+lock('/plain/1', ann());
+@events = ();
+
+until_true {
+    $p = json(poll("resource=/plain/1&since=$v", bob(),
+                   "Last-Event-ID: $p->{id}"));
+    push @events, @{ $p->{events} };
+};
+is(names(@events), 'locked', 'and so is the next lock');
+
+# a stream that is resumed says both as well
+
+my $w = watch('resource=/plain/1', headers => [bob(),
+                                               "Last-Event-ID: $p->{id}"]);
+is(names(map { next_event($w) } 1 .. 2), 'version locked', 'it is locked');
+ok(until_true { events_of($w); $w->{id} }, 'an id');
+close $w->{socket};
+
+
+=== a lock that the store shows to a poll before its event comes
+--- events: heartbeat=5s
+--- steps
+SKIP: {
+    skip 'an event of a zone comes at once', 1 if $Conflict::Store eq 'shm';
+
+    set_doc('/plain/1', { n => 1 });
+    my $v = version(GET('/plain/1'));
+
+    my $first = add('-');
+    lock('/plain/1', ann());
+    my $locked;
+    until_true { ($locked) = added($first) };
+
+    # a client that was told nothing of it, and an event that comes late
+
+    my $id = add('-');
+    my $poll = start('GET', "/events?poll=1&resource=/plain/1&since=$v",
+                     headers => [bob(), "Last-Event-ID: $id"]);
+    until_true { readers() };
+    add($locked);
+
+    is(names(@{ json(finish($poll))->{events} }), 'locked', 'it is told');
+}
+
+
+=== a request for a lock whose event comes before that of the lock
+--- steps
+SKIP: {
+    skip 'a zone has one order', 1 if $Conflict::Store eq 'shm';
+
+    set_doc('/plain/1', { n => 1 });
+    GET('/plain/1');
+
+    my $id = add('-');
+    my $r = lock('/plain/1', ann());
+    lock('/plain/1', bob());
+    my @added;
+    until_true { @added = added($id); @added == 2 };
+    unlock('/plain/1', token($r));
+
+    my $w = watch('resource=/plain/1', headers => [ann()]);
+    is(next_event($w)->{event}, 'version', 'free');
+
+    add($_) for reverse @added;
+
+    is(names(map { next_event($w) } 1 .. 2), 'locked lock_asked',
+       'both are told');
+}
+
+
+=== what is read is later than what was asked for
+--- wired: 1
+--- steps
+SKIP: {
+    skip 'a zone does not answer late', 1 if $Conflict::Store eq 'shm';
+
+    set_doc('/plain/1', { n => 1 });
+    GET('/plain/1');
+    lock('/plain/1', ann());
+
+    my $id = add('-');
+    lock('/plain/1', bob());
+    my ($bob, $later);
+    until_true { ($bob) = grep { /bob/ } added($id) };
+    ($later = $bob) =~ s/bob/dan/;
+
+    # the answer with what was missed is on its way
+
+    wire('hold XRANGE');
+    my $asked = calls('xrange');
+    my $w = watch('resource=/plain/1',
+                  headers => [ann(), "Last-Event-ID: $id"]);
+    ok(until_true { calls('xrange') > $asked }, 'it was asked for');
+    add($later);
+    ok(until_true { grep { / flags=b / } readers() }, 'more was read');
+    wire('pass');
+
+    is(until_event($w, 'lock_asked')->{user}, 'dan', 'the last is told');
+}
+
+
+=== who has asked has the lock by now
+--- steps
+set_doc('/plain/1', { n => 1 });
+GET('/plain/1');
+
+my $r = lock('/plain/1', ann());
+my $a = watch('resource=/plain/1', headers => [ann()]);
+my $w = watch('resource=/plain/1', headers => [bob()]);
+is(until_event($w, 'locked')->{event}, 'locked', 'it is locked');
+until_true { events_of($w); $w->{id} };
+close $w->{socket};
+
+is(lock('/plain/1', bob())->{status}, 409, 'bob asks');
+is(until_event($a, 'lock_asked')->{user}, 'bob', 'which is told');
+unlock('/plain/1', token($r));
+is(until_event($a, 'unlocked')->{event}, 'unlocked', 'and so is the release');
+is(lock('/plain/1', bob())->{status}, 200, 'bob has the lock');
+is(until_event($a, 'locked')->{lock}{user}, 'bob', 'which is told');
+
+# on each of the devices
+
+for my $client ('phone', 'laptop') {
+    my $p = json(poll('resource=/plain/1', 'X-User: bob', "X-Client: $client",
+                      "Last-Event-ID: $w->{id}"));
+    is(names(@{ $p->{events} }), 'version locked', 'so nobody asks for it');
+}
+
+# but somebody else does
+
+is(lock('/plain/1', carol())->{status}, 409, 'carol asks');
+my $e;
+until_true {
+    $e = json(poll('resource=/plain/1', bob(), "Last-Event-ID: $w->{id}"))
+         ->{events}[-1];
+    $e->{event} eq 'lock_asked';
+};
+is("$e->{event} $e->{user}", 'lock_asked carol', 'which is told');
+
+
+=== who waits on for a lock that was handed over
+--- steps
+set_doc('/plain/1', { n => 1 });
+GET('/plain/1');
+
+my $r = lock('/plain/1', ann());
+my $a = watch('resource=/plain/1', headers => [ann()]);
+is(names(map { next_event($a) } 1 .. 2), 'version locked', 'it is locked');
+
+for my $who ([bob()], [carol()]) {
+    lock('/plain/1', @$who);
+    is(next_event($a)->{event}, 'lock_asked', 'two ask');
+}
+
+# the next holder was not told of the other one
+
+until_true { events_of($a); $a->{id} };
+my $p = json(poll('resource=/plain/1', bob()));
+http('DELETE', '/plain/1/lock?handover=1', headers => [token($r)]);
+is(next_event($a)->{lock}{user}, 'bob', 'it is handed over');
+
+my $w = watch('resource=/plain/1', headers => [bob(),
+                                               "Last-Event-ID: $p->{id}"]);
+is(names(map { next_event($w) } 1 .. 2), 'version locked', 'to bob');
+my $e = next_event($w);
+is("$e->{event} $e->{user}", 'lock_asked carol', 'carol waits on');

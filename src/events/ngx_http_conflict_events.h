@@ -44,6 +44,9 @@ typedef struct {
     ngx_http_conflict_feed_event_t       *conflict;
     ngx_http_conflict_feed_event_t       *asked;
 
+    /* who is the first that waits for the lock, as the store has said */
+    ngx_http_conflict_feed_event_t       *first;
+
     unsigned                              guarded:1;
     unsigned                              minted:1;
     unsigned                              allowed:1;
@@ -51,8 +54,9 @@ typedef struct {
     unsigned                              begun:1;    /* its state is told */
     unsigned                              moved:1;    /* the lock has, since
                                                          the client's id */
-    unsigned                              waited:1;   /* "asked" is what the
-                                                         store has said */
+    unsigned                              quiet:1;    /* the lock was not told,
+                                                         as the client knows
+                                                         it */
 } ngx_http_conflict_events_item_t;
 
 
@@ -136,6 +140,10 @@ void ngx_http_conflict_events_listen_end(ngx_http_conflict_events_t *stream);
 /* 1 if the lock is this caller's, as far as a stream has said who it is. */
 ngx_uint_t ngx_http_conflict_events_listen_holds(
     ngx_http_conflict_events_item_t *item);
+
+/* Frees a note that is not told any more; it may be NULL. */
+void ngx_http_conflict_events_listen_drop(
+    ngx_http_conflict_feed_event_t **note);
 
 /* Begins to listen, once the header of a stream was sent. */
 ngx_int_t ngx_http_conflict_events_stream_open(

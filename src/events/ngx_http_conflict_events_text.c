@@ -33,6 +33,9 @@ static void ngx_http_conflict_events_text_state(
 static void ngx_http_conflict_events_text_lock(
     ngx_http_conflict_events_text_t *text,
     ngx_http_conflict_events_item_t *item);
+static void ngx_http_conflict_events_text_asked(
+    ngx_http_conflict_events_text_t *text,
+    ngx_http_conflict_events_item_t *item);
 static void ngx_http_conflict_events_text_note(
     ngx_http_conflict_events_text_t *text,
     ngx_http_conflict_events_item_t *item,
@@ -234,14 +237,16 @@ ngx_http_conflict_events_text_item(ngx_http_conflict_events_text_t *text,
             ngx_http_conflict_events_text_state(text, item);
         }
 
-        if (item->locks != topic->locks) {
+        if (item->locks != topic->locks || (item->moved && !item->begun)) {
             ngx_http_conflict_events_text_lock(text, item);
         }
 
         item->begun = 1;
 
-        /* who holds the lock, and so may know the name, is known now */
-        ngx_http_conflict_events_text_note(text, item, &item->asked);
+        if (topic->holder.data) {
+            /* else the event of the holder has not been read yet */
+            ngx_http_conflict_events_text_asked(text, item);
+        }
     }
 }
 
@@ -297,6 +302,7 @@ ngx_http_conflict_events_text_lock(ngx_http_conflict_events_text_t *text,
     json_t                          *json, *lock;
     int64_t                          left;
     uint64_t                         holder;
+    ngx_uint_t                       moved;
     ngx_http_conflict_feed_kind_e    kind;
     ngx_http_conflict_feed_topic_t  *topic;
 
@@ -304,12 +310,15 @@ ngx_http_conflict_events_text_lock(ngx_http_conflict_events_text_t *text,
 
     item->locks = topic->locks;
 
-    if (!item->begun
-        && (topic->holder.data == NULL
-            || (text->stream->poll && text->stream->resumed && !item->moved)))
-    {
-        /* nothing that the client does not know */
-        return;
+    moved = (text->stream->resumed && item->moved);
+
+    if (!item->begun && !moved) {
+        /* as long as no event comes, nothing that the client does not know */
+        item->quiet = (text->stream->poll && text->stream->resumed);
+
+        if (item->quiet || topic->holder.data == NULL) {
+            return;
+        }
     }
 
     json = ngx_http_conflict_events_text_resource(item);
@@ -349,6 +358,27 @@ ngx_http_conflict_events_text_lock(ngx_http_conflict_events_text_t *text,
 }
 
 
+/* for the holder alone; what was before its id was told before */
+
+static void
+ngx_http_conflict_events_text_asked(ngx_http_conflict_events_text_t *text,
+    ngx_http_conflict_events_item_t *item)
+{
+    if (!ngx_http_conflict_events_listen_holds(item)) {
+        ngx_http_conflict_events_listen_drop(&item->asked);
+        ngx_http_conflict_events_listen_drop(&item->first);
+        return;
+    }
+
+    if (item->asked || (text->stream->resumed && !item->moved)) {
+        ngx_http_conflict_events_listen_drop(&item->first);
+    }
+
+    ngx_http_conflict_events_text_note(text, item, &item->asked);
+    ngx_http_conflict_events_text_note(text, item, &item->first);
+}
+
+
 /* a conflict, or a request for the lock */
 
 static void
@@ -368,18 +398,6 @@ ngx_http_conflict_events_text_note(ngx_http_conflict_events_text_t *text,
     }
 
     *note = NULL;
-
-    if (note == &item->asked
-        && (!ngx_http_conflict_events_listen_holds(item)
-            || (item->waited && text->stream->resumed)))
-    {
-        /*
-         * It is for the holder alone, which was told before what has happened
-         * before its id.
-         */
-        ngx_free(event);
-        return;
-    }
 
     name = event->text;
     json = ngx_http_conflict_events_text_resource(item);

@@ -58,6 +58,7 @@ typedef struct {
     ngx_msec_t                         remaining; /* of the lock; "unlocked":
                                                      of its reservation */
     ngx_str_t                          text[NGX_HTTP_CONFLICT_FEED_TEXTS];
+    ngx_uint_t                         past;      /* asked for after an id */
 } ngx_http_conflict_feed_event_t;
 
 

@@ -557,6 +557,7 @@ ngx_http_conflict_feed_redis_passed(void *data, ngx_str_t *answer,
         {
             conflict_hash_128(event.hash, key.data, key.len,
                               past->feed->seed);
+            event.past = 1;
             past->handler(past->data, &event, 0);
         }
     }

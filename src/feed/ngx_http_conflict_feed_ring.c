@@ -285,6 +285,7 @@ ngx_http_conflict_feed_ring_event(ngx_http_conflict_feed_slot_t *slot,
     event->fence = slot->fence;
     event->time = slot->time;
     event->remaining = slot->remaining;
+    event->past = 0;
 
     p = slot->text;
 
@@ -369,6 +370,7 @@ ngx_http_conflict_feed_ring_past(ngx_http_conflict_feed_t *feed,
 
         for (i = 0; i < n && next - n + i < feed->next; i++) {
             ngx_http_conflict_feed_ring_event(&slots[i], &event);
+            event.past = 1;
             handler(data, &event, 0);
         }
     }

@@ -316,8 +316,12 @@ ngx_http_conflict_feed_topic_answer(ngx_http_conflict_feed_topic_t *topic,
     if (op->out.state == CONFLICT_LEASED
         && topic->state == NGX_HTTP_CONFLICT_FEED_NONE && !topic->leased)
     {
-        /* a write is in flight, and is likely to be settled very soon */
-        topic->leased = 1;
+        /*
+         * A write is in flight, and is likely to be settled very soon.  The
+         * next tick asks again; what is asked before the feed has its place
+         * does not count, as nothing is told then.
+         */
+        topic->leased = topic->feed->placed;
         topic->compared = 0;
         ngx_queue_remove(&topic->queue);
         ngx_queue_insert_head(&topic->feed->topics, &topic->queue);
@@ -432,10 +436,12 @@ ngx_http_conflict_feed_topic_event(ngx_http_conflict_feed_t *feed,
                                     &event->text[NGX_HTTP_CONFLICT_FEED_USER],
                                     &event->text[NGX_HTTP_CONFLICT_FEED_CLIENT],
                                     event->time, event->remaining, 0);
+        ngx_http_conflict_feed_topic_tell(topic, event);
         break;
 
     case NGX_HTTP_CONFLICT_FEED_UNLOCKED:
         topic->events++;
+        ngx_http_conflict_feed_topic_tell(topic, event);
 
         if (event->remaining) {
             /* only the store knows for whom it is reserved */

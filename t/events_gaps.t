@@ -150,6 +150,31 @@ SKIP: {
 }
 
 
+=== a worker that has fallen behind what is kept
+--- steps
+SKIP: {
+    skip 'see t/events_limits.t', 1 if $Conflict::Store eq 'shm';
+
+    my $redis = $ENV{TEST_NGINX_REDIS_PORT};
+
+    set_doc('/plain/1', { n => 1 });
+    GET('/plain/1');
+
+    my $w = watch('resource=/plain/1', headers => [bob()]);
+    is(next_event($w)->{event}, 'version', 'the version');
+    until_true { grep { / flags=b / } readers() };
+
+    my @workers = workers_of(master_pid());
+    kill 'STOP', @workers;
+    add('-') for 1 .. 500;
+    redis($redis, qw(XTRIM conflict:events MAXLEN 400));
+    kill 'CONT', @workers;
+
+    is(next_event($w)->{event}, 'reset', 'events may be missing');
+    is(next_event($w)->{event}, 'version', 'the version');
+}
+
+
 === an id is that of all events before it
 --- steps
 set_doc($_, { n => 1 }) for '/plain/1', '/plain/2';

@@ -13,6 +13,7 @@
 
 #define NGX_HTTP_CONFLICT_FEED_BLOCK   "2000"   /* msec, of a read */
 #define NGX_HTTP_CONFLICT_FEED_MARGIN  2000     /* msec, the same */
+#define NGX_HTTP_CONFLICT_FEED_BATCH   200      /* events, of a read */
 #define NGX_HTTP_CONFLICT_FEED_LENGTH  "10000"  /* events, about */
 #define NGX_HTTP_CONFLICT_FEED_PAST    1000     /* events, after an id */
 
@@ -48,6 +49,12 @@ static void ngx_http_conflict_feed_redis_placed(
     ngx_http_conflict_feed_t *feed);
 static void ngx_http_conflict_feed_redis_events(void *data, ngx_str_t *answer,
     const char *why);
+static void ngx_http_conflict_feed_redis_check(
+    ngx_http_conflict_feed_t *feed, ngx_str_t *id);
+static void ngx_http_conflict_feed_redis_checked(void *data, ngx_str_t *answer,
+    const char *why);
+static void ngx_http_conflict_feed_redis_on(ngx_http_conflict_feed_t *feed);
+static void ngx_http_conflict_feed_redis_lost(ngx_http_conflict_feed_t *feed);
 static ngx_int_t ngx_http_conflict_feed_redis_next(ngx_str_t *lines,
     ngx_str_t *id, ngx_str_t *text);
 static void ngx_http_conflict_feed_redis_line(ngx_str_t *lines,
@@ -168,6 +175,7 @@ ngx_http_conflict_feed_redis_published(void *data, ngx_str_t *answer,
 static void
 ngx_http_conflict_feed_redis_read(ngx_http_conflict_feed_t *feed)
 {
+    u_char                              count[NGX_INT_T_LEN];
     ngx_str_t                           arg[7];
     ngx_int_t                           rc;
     const char                         *why;
@@ -215,7 +223,9 @@ ngx_http_conflict_feed_redis_read(ngx_http_conflict_feed_t *feed)
     } else {
         ngx_str_set(&arg[0], "XREAD");
         ngx_str_set(&arg[1], "COUNT");
-        ngx_str_set(&arg[2], "200");
+        arg[2].data = count;
+        arg[2].len = ngx_sprintf(count, "%d", NGX_HTTP_CONFLICT_FEED_BATCH)
+                     - count;
         ngx_str_set(&arg[3], "BLOCK");
         ngx_str_set(&arg[4], NGX_HTTP_CONFLICT_FEED_BLOCK);
         ngx_str_set(&arg[5], "STREAMS");
@@ -343,37 +353,123 @@ ngx_http_conflict_feed_redis_events(void *data, ngx_str_t *answer,
 {
     ngx_http_conflict_feed_t *feed = data;
 
-    ngx_str_t  id, text;
+    u_char      last[NGX_HTTP_CONFLICT_FEED_ID];
+    ngx_str_t   id, text, before;
+    ngx_uint_t  n;
 
     feed->reading = 0;
 
     if (answer == NULL) {
-        feed->last_len = 0;
-        feed->placed = 0;
-        feed->gap = (feed->n != 0);
+        ngx_http_conflict_feed_redis_lost(feed);
         return;
     }
+
+    before.data = last;
+    before.len = feed->last_len;
+    ngx_memcpy(last, feed->last, feed->last_len);
 
     if (answer->len) {
         /* the name of the stream */
         ngx_http_conflict_feed_redis_line(answer, &text);
     }
 
+    n = 0;
+
     while (ngx_http_conflict_feed_redis_next(answer, &id, &text) == NGX_OK) {
+        n++;
+
         ngx_memcpy(feed->last, id.data, id.len);
         feed->last_len = id.len;
 
         ngx_http_conflict_feed_redis_event(feed, &text);
     }
 
+    if (n < NGX_HTTP_CONFLICT_FEED_BATCH) {
+        ngx_http_conflict_feed_redis_on(feed);
+
+    } else {
+        ngx_http_conflict_feed_redis_check(feed, &before);
+    }
+}
+
+
+/*
+ * A worker that lags may be behind what is kept.  If the event before those
+ * that it has read is still there, then so were all that came after it.
+ */
+
+static void
+ngx_http_conflict_feed_redis_check(ngx_http_conflict_feed_t *feed,
+    ngx_str_t *id)
+{
+    ngx_str_t                           arg[3];
+    const char                         *why;
+    ngx_http_conflict_redis_command_t   command;
+
+    ngx_str_set(&arg[0], "XRANGE");
+    arg[1] = *id;
+    arg[2] = *id;
+
+    ngx_memzero(&command, sizeof(ngx_http_conflict_redis_command_t));
+
+    command.script = NGX_HTTP_CONFLICT_REDIS_NONE;
+    command.key = &feed->name;
+    command.args = arg;
+    command.n = 3;
+
+    feed->reading = 1;
+
+    if (ngx_http_conflict_redis_call_send(feed->reader, &command, 1, 0,
+                                          ngx_http_conflict_feed_redis_checked,
+                                          feed, &why)
+        != NGX_OK)
+    {
+        ngx_http_conflict_feed_redis_checked(feed, NULL, why);
+    }
+}
+
+
+static void
+ngx_http_conflict_feed_redis_checked(void *data, ngx_str_t *answer,
+    const char *why)
+{
+    ngx_http_conflict_feed_t *feed = data;
+
+    feed->reading = 0;
+
+    if (answer == NULL) {
+        ngx_http_conflict_feed_redis_lost(feed);
+        return;
+    }
+
+    if (answer->len == 0) {
+        ngx_http_conflict_feed_topic_missed(feed);
+    }
+
+    ngx_http_conflict_feed_redis_on(feed);
+}
+
+
+static void
+ngx_http_conflict_feed_redis_on(ngx_http_conflict_feed_t *feed)
+{
     if (feed->n) {
         ngx_http_conflict_feed_redis_read(feed);
 
     } else {
-        feed->last_len = 0;
-        feed->placed = 0;
-        feed->gap = 0;
+        ngx_http_conflict_feed_redis_lost(feed);
     }
+}
+
+
+/* the next tick, or the next who watches, begins anew */
+
+static void
+ngx_http_conflict_feed_redis_lost(ngx_http_conflict_feed_t *feed)
+{
+    feed->last_len = 0;
+    feed->placed = 0;
+    feed->gap = (feed->n != 0);
 }
 
 

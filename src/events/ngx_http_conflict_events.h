@@ -44,6 +44,9 @@ typedef struct {
     ngx_http_conflict_feed_event_t       *conflict;
     ngx_http_conflict_feed_event_t       *asked;
 
+    /* who is the first that waits for the lock, as the store has said */
+    ngx_http_conflict_feed_event_t       *first;
+
     unsigned                              guarded:1;
     unsigned                              minted:1;
     unsigned                              allowed:1;
@@ -51,8 +54,9 @@ typedef struct {
     unsigned                              begun:1;    /* its state is told */
     unsigned                              moved:1;    /* the lock has, since
                                                          the client's id */
-    unsigned                              waited:1;   /* "asked" is what the
-                                                         store has said */
+    unsigned                              quiet:1;    /* the lock was not told,
+                                                         as the client knows
+                                                         it */
 } ngx_http_conflict_events_item_t;
 
 
@@ -64,6 +68,8 @@ struct ngx_http_conflict_events_s {
     ngx_http_conflict_events_item_t      *items;
     ngx_uint_t                            n;
     ngx_uint_t                            current;  /* being fetched */
+    ngx_str_t                            *id;       /* that it is resumed with,
+                                                       if it is */
     ngx_queue_t                           queue;    /* of all streams */
     ngx_queue_t                           dirty;    /* of those that have
                                                        something to send */
@@ -135,6 +141,10 @@ void ngx_http_conflict_events_listen_end(ngx_http_conflict_events_t *stream);
 ngx_uint_t ngx_http_conflict_events_listen_holds(
     ngx_http_conflict_events_item_t *item);
 
+/* Frees a note that is not told any more; it may be NULL. */
+void ngx_http_conflict_events_listen_drop(
+    ngx_http_conflict_feed_event_t **note);
+
 /* Begins to listen, once the header of a stream was sent. */
 ngx_int_t ngx_http_conflict_events_stream_open(
     ngx_http_conflict_events_t *stream);
@@ -148,12 +158,13 @@ void ngx_http_conflict_events_stream_closed(ngx_http_conflict_ctx_t *ctx);
 
 /*
  * What there is to tell, as events of a stream, or for a poll as JSON, and
- * notes it as told.  NGX_DECLINED: nothing; for a poll only unless "empty".
+ * notes it as told.  NGX_DECLINED: nothing yet.  A poll that is "over" waits no
+ * longer: nothing has happened then, unless not all states are known.
  */
 ngx_int_t ngx_http_conflict_events_text(ngx_http_conflict_events_t *stream,
-    ngx_pool_t *pool, ngx_uint_t empty, ngx_str_t *text);
+    ngx_pool_t *pool, ngx_uint_t over, ngx_str_t *text);
 
-/* A heartbeat, with the id of the last event. */
+/* A heartbeat, with the id of the last event, if all before it was told. */
 ngx_int_t ngx_http_conflict_events_text_beat(
     ngx_http_conflict_events_t *stream, ngx_pool_t *pool, ngx_str_t *text);
 

@@ -21,6 +21,12 @@ static void ngx_http_conflict_events_listen_changed(
     ngx_http_conflict_feed_event_t *event);
 static void ngx_http_conflict_events_listen_missed(
     ngx_http_conflict_feed_watch_t *watch);
+static void ngx_http_conflict_events_listen_lock(
+    ngx_http_conflict_events_item_t *item,
+    ngx_http_conflict_feed_event_t *event);
+static ngx_uint_t ngx_http_conflict_events_listen_granted(
+    ngx_http_conflict_feed_event_t *note,
+    ngx_http_conflict_feed_event_t *event);
 static void ngx_http_conflict_events_listen_note(
     ngx_http_conflict_events_item_t *item,
     ngx_http_conflict_feed_event_t *event);
@@ -58,15 +64,9 @@ ngx_http_conflict_events_listen_end(ngx_http_conflict_events_t *stream)
 
         ngx_http_conflict_feed_topic_leave(&item->watch);
 
-        if (item->conflict) {
-            ngx_free(item->conflict);
-            item->conflict = NULL;
-        }
-
-        if (item->asked) {
-            ngx_free(item->asked);
-            item->asked = NULL;
-        }
+        ngx_http_conflict_events_listen_drop(&item->conflict);
+        ngx_http_conflict_events_listen_drop(&item->asked);
+        ngx_http_conflict_events_listen_drop(&item->first);
     }
 }
 
@@ -102,7 +102,8 @@ ngx_http_conflict_events_listen_all(ngx_http_conflict_events_t *stream)
 static void
 ngx_http_conflict_events_listen_past(ngx_http_conflict_events_t *stream)
 {
-    ngx_str_t  *id;
+    ngx_str_t   *id;
+    ngx_uint_t   i;
 
     id = ngx_http_conflict_header_find(&stream->request->headers_in.headers,
                                     &ngx_http_conflict_events_listen_last_id,
@@ -111,6 +112,16 @@ ngx_http_conflict_events_listen_past(ngx_http_conflict_events_t *stream)
         return;
     }
 
+    for (i = 0; i < stream->n && stream->items[i].watch.topic == NULL; i++) {
+        /* void */
+    }
+
+    if (i == stream->n) {
+        /* none of them is told what has happened */
+        return;
+    }
+
+    stream->id = id;
     stream->asking = 1;
 
     ngx_http_conflict_feed_past(stream->feed, id,
@@ -146,12 +157,6 @@ ngx_http_conflict_events_listen_past_event(void *data,
             || topic->hash[1] != event->hash[1])
         {
             continue;
-        }
-
-        if (event->kind == NGX_HTTP_CONFLICT_FEED_LOCKED
-            || event->kind == NGX_HTTP_CONFLICT_FEED_UNLOCKED)
-        {
-            item->moved = 1;
         }
 
         ngx_http_conflict_events_listen_note(item, event);
@@ -192,6 +197,64 @@ ngx_http_conflict_events_listen_missed(ngx_http_conflict_feed_watch_t *watch)
 }
 
 
+/*
+ * Who has asked before may have it now.  What the client knows is then told to
+ * a poll, even if the store has shown it before this event came.
+ */
+
+static void
+ngx_http_conflict_events_listen_lock(ngx_http_conflict_events_item_t *item,
+    ngx_http_conflict_feed_event_t *event)
+{
+    item->moved = 1;
+
+    if (item->quiet) {
+        item->quiet = 0;
+        item->locks = 0;
+    }
+
+    if (ngx_http_conflict_events_listen_granted(item->asked, event)) {
+        ngx_http_conflict_events_listen_drop(&item->asked);
+    }
+
+    if (ngx_http_conflict_events_listen_granted(item->first, event)) {
+        ngx_http_conflict_events_listen_drop(&item->first);
+    }
+}
+
+
+static ngx_uint_t
+ngx_http_conflict_events_listen_granted(ngx_http_conflict_feed_event_t *note,
+    ngx_http_conflict_feed_event_t *event)
+{
+    ngx_uint_t  i;
+
+    if (note == NULL || (event->past && !note->past)) {
+        return 0;
+    }
+
+    if (event->kind == NGX_HTTP_CONFLICT_FEED_UNLOCKED) {
+        /* it was asked of who has released it */
+        return 1;
+    }
+
+    for (i = NGX_HTTP_CONFLICT_FEED_USER;
+         i <= NGX_HTTP_CONFLICT_FEED_CLIENT;
+         i++)
+    {
+        if (note->text[i].len != event->text[i].len
+            || ngx_memcmp(note->text[i].data, event->text[i].data,
+                          note->text[i].len)
+               != 0)
+        {
+            return 0;
+        }
+    }
+
+    return 1;
+}
+
+
 /* copies it, until it is sent, unless it is not for this caller */
 
 static void
@@ -201,14 +264,18 @@ ngx_http_conflict_events_listen_note(ngx_http_conflict_events_item_t *item,
     size_t                           size;
     u_char                          *p;
     ngx_str_t                       *user;
-    ngx_uint_t                       i, waited;
+    ngx_uint_t                       i;
     ngx_http_conflict_feed_event_t  *copy, **note;
 
-    note = &item->asked;
+    switch (event->kind) {
 
-    if (event->kind == NGX_HTTP_CONFLICT_FEED_CONFLICT) {
+    case NGX_HTTP_CONFLICT_FEED_LOCKED:
+    case NGX_HTTP_CONFLICT_FEED_UNLOCKED:
+        ngx_http_conflict_events_listen_lock(item, event);
+        return;
+
+    case NGX_HTTP_CONFLICT_FEED_CONFLICT:
         note = &item->conflict;
-
         user = &item->stream->ctx->caller.user;
 
         if (user->len == 0
@@ -218,20 +285,28 @@ ngx_http_conflict_events_listen_note(ngx_http_conflict_events_item_t *item,
             return;
         }
 
-    } else if (event->kind != NGX_HTTP_CONFLICT_FEED_LOCK_ASKED) {
-        return;
+        break;
 
-    } else {
-        waited = (event->time != CONFLICT_TIME_NONE);
+    case NGX_HTTP_CONFLICT_FEED_LOCK_ASKED:
+        note = &item->asked;
 
-        if (waited
-            && (item->asked || !ngx_http_conflict_events_listen_holds(item)))
-        {
-            /* an event that was heard of is later */
-            return;
+        if (event->time != CONFLICT_TIME_NONE) {
+            note = &item->first;
+
+            if (!ngx_http_conflict_events_listen_holds(item)) {
+                return;
+            }
         }
 
-        item->waited = waited;
+        break;
+
+    default:
+        return;
+    }
+
+    if (*note && event->past && !(*note)->past) {
+        /* one that was read is later */
+        return;
     }
 
     size = sizeof(ngx_http_conflict_feed_event_t);
@@ -254,11 +329,18 @@ ngx_http_conflict_events_listen_note(ngx_http_conflict_events_item_t *item,
         p = ngx_cpymem(p, event->text[i].data, event->text[i].len);
     }
 
+    ngx_http_conflict_events_listen_drop(note);
+    *note = copy;
+}
+
+
+void
+ngx_http_conflict_events_listen_drop(ngx_http_conflict_feed_event_t **note)
+{
     if (*note) {
         ngx_free(*note);
+        *note = NULL;
     }
-
-    *note = copy;
 }
 
 

@@ -544,38 +544,32 @@ ngx_http_conflict_events_stream_end(ngx_http_conflict_events_t *stream,
 static void
 ngx_http_conflict_events_stream_poll_over(ngx_http_conflict_events_t *stream)
 {
+    ngx_int_t    rc;
     ngx_str_t    text;
-    ngx_uint_t   i, unsure;
     ngx_pool_t  *pool;
 
-    unsure = stream->asking;
-
-    for (i = 0; i < stream->n; i++) {
-        unsure |= (stream->items[i].watch.topic
-                   && stream->items[i].watch.fresh);
-    }
-
-    if (unsure) {
-        stream->ctx->flow.answer = NGX_HTTP_CONFLICT_ANSWER_UNAVAILABLE;
-        ngx_http_conflict_events_stream_finalize(stream,
-                           ngx_http_conflict_answer_handler(stream->request));
+    pool = ngx_create_pool(NGX_HTTP_CONFLICT_EVENTS_POOL, ngx_cycle->log);
+    if (pool == NULL) {
+        ngx_http_conflict_events_stream_finalize(stream, NGX_ERROR);
         return;
     }
 
-    pool = ngx_create_pool(NGX_HTTP_CONFLICT_EVENTS_POOL, ngx_cycle->log);
+    rc = stream->asking ? NGX_DECLINED
+                        : ngx_http_conflict_events_text(stream, pool, 1, &text);
 
-    if (pool == NULL
-        || ngx_http_conflict_events_text(stream, pool, 1, &text) != NGX_OK)
-    {
-        ngx_http_conflict_events_stream_finalize(stream, NGX_ERROR);
+    if (rc == NGX_OK) {
+        ngx_http_conflict_events_stream_answer(stream, &text);
+
+    } else if (rc == NGX_DECLINED) {
+        stream->ctx->flow.answer = NGX_HTTP_CONFLICT_ANSWER_UNAVAILABLE;
+        ngx_http_conflict_events_stream_finalize(stream,
+                           ngx_http_conflict_answer_handler(stream->request));
 
     } else {
-        ngx_http_conflict_events_stream_answer(stream, &text);
+        ngx_http_conflict_events_stream_finalize(stream, NGX_ERROR);
     }
 
-    if (pool) {
-        ngx_destroy_pool(pool);
-    }
+    ngx_destroy_pool(pool);
 }
 
 

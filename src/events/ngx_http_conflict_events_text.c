@@ -17,13 +17,13 @@ typedef struct {
     ngx_http_conflict_events_t      *stream;
     ngx_http_conflict_writer_t       out;
     ngx_uint_t                       n;
-    size_t                           id_len;
-    u_char                           id[NGX_HTTP_CONFLICT_FEED_ID];
 } ngx_http_conflict_events_text_t;
 
 
-static ngx_uint_t ngx_http_conflict_events_text_asking(
+static ngx_uint_t ngx_http_conflict_events_text_unsure(
     ngx_http_conflict_events_t *stream);
+static void ngx_http_conflict_events_text_id(
+    ngx_http_conflict_events_text_t *text, ngx_uint_t unsure);
 static void ngx_http_conflict_events_text_item(
     ngx_http_conflict_events_text_t *text,
     ngx_http_conflict_events_item_t *item);
@@ -31,6 +31,9 @@ static void ngx_http_conflict_events_text_state(
     ngx_http_conflict_events_text_t *text,
     ngx_http_conflict_events_item_t *item);
 static void ngx_http_conflict_events_text_lock(
+    ngx_http_conflict_events_text_t *text,
+    ngx_http_conflict_events_item_t *item);
+static void ngx_http_conflict_events_text_asked(
     ngx_http_conflict_events_text_t *text,
     ngx_http_conflict_events_item_t *item);
 static void ngx_http_conflict_events_text_note(
@@ -52,14 +55,15 @@ static ngx_str_t  ngx_http_conflict_events_text_reset = ngx_string("reset");
 
 ngx_int_t
 ngx_http_conflict_events_text(ngx_http_conflict_events_t *stream,
-    ngx_pool_t *pool, ngx_uint_t empty, ngx_str_t *result)
+    ngx_pool_t *pool, ngx_uint_t over, ngx_str_t *result)
 {
-    ngx_uint_t                        i;
+    ngx_uint_t                        i, unsure;
     ngx_http_conflict_events_text_t   text;
 
-    if (stream->reset && !empty
-        && ngx_http_conflict_events_text_asking(stream))
-    {
+    unsure = ngx_http_conflict_events_text_unsure(stream);
+
+    if (unsure && (stream->reset || (stream->poll && !over))) {
+        /* "reset" is followed by all states, and one response has them */
         return NGX_DECLINED;
     }
 
@@ -67,7 +71,6 @@ ngx_http_conflict_events_text(ngx_http_conflict_events_t *stream,
 
     text.stream = stream;
     text.out.pool = pool;
-    text.id_len = ngx_http_conflict_feed_id(stream->feed, text.id) - text.id;
 
     if (stream->poll) {
         ngx_http_conflict_writer_print(&text.out, "{\"events\":[");
@@ -84,41 +87,74 @@ ngx_http_conflict_events_text(ngx_http_conflict_events_t *stream,
         ngx_http_conflict_events_text_item(&text, &stream->items[i]);
     }
 
-    if (text.n == 0 && !empty) {
+    if (text.n == 0 && (unsure || !over)) {
         return NGX_DECLINED;
     }
 
-    if (stream->poll) {
-        ngx_http_conflict_writer_print(&text.out, "],\"id\":");
-
-        if (text.id_len) {
-            ngx_http_conflict_writer_print(&text.out, "\"%*s\"}\n",
-                                           text.id_len, text.id);
-
-        } else {
-            ngx_http_conflict_writer_print(&text.out, "null}\n");
-        }
-    }
+    ngx_http_conflict_events_text_id(&text, unsure);
 
     return ngx_http_conflict_writer_join(&text.out, result);
 }
 
 
-/* the current states that follow a "reset" are not known yet */
+/* some states, or who waits for a lock, are not known yet */
 
 static ngx_uint_t
-ngx_http_conflict_events_text_asking(ngx_http_conflict_events_t *stream)
+ngx_http_conflict_events_text_unsure(ngx_http_conflict_events_t *stream)
 {
     ngx_uint_t  i;
 
     for (i = 0; i < stream->n; i++) {
 
-        if (stream->items[i].watch.topic && stream->items[i].watch.fresh) {
+        if (stream->items[i].watch.topic && stream->items[i].watch.unsure) {
             return 1;
         }
     }
 
     return 0;
+}
+
+
+/*
+ * A client that comes back with an id is not told what was before.  So it is
+ * the last, as a client may have received a part, and there is none as long as
+ * something is still to be told: that is what the client had before, then.
+ */
+
+static void
+ngx_http_conflict_events_text_id(ngx_http_conflict_events_text_t *text,
+    ngx_uint_t unsure)
+{
+    u_char                      *last, id[NGX_HTTP_CONFLICT_FEED_ID];
+    ngx_str_t                    value;
+    ngx_http_conflict_events_t  *stream;
+
+    stream = text->stream;
+    last = unsure ? id : ngx_http_conflict_feed_id(stream->feed, id);
+
+    value.data = id;
+    value.len = last - id;
+
+    if (!stream->poll) {
+
+        if (value.len) {
+            ngx_http_conflict_writer_print(&text->out, "id: %V\n\n", &value);
+        }
+
+        return;
+    }
+
+    if (unsure && stream->resumed) {
+        value = *stream->id;
+    }
+
+    if (value.len) {
+        ngx_http_conflict_writer_print(&text->out, "],\"id\":\"%V\"}\n",
+                                       &value);
+
+    } else {
+        ngx_http_conflict_writer_print(&text->out, "],\"id\":null}\n");
+    }
 }
 
 
@@ -136,7 +172,13 @@ ngx_http_conflict_events_text_beat(ngx_http_conflict_events_t *stream,
 
     p = ngx_cpymem(text->data, ":\nid: ", sizeof(":\nid: ") - 1);
     text->len = p - text->data;
-    p = ngx_http_conflict_feed_id(stream->feed, p);
+
+    if (!stream->queued && !stream->asking && !stream->reset
+        && !ngx_http_conflict_events_text_unsure(stream))
+    {
+        /* nothing before it is still to be told */
+        p = ngx_http_conflict_feed_id(stream->feed, p);
+    }
 
     if ((size_t) (p - text->data) == text->len) {
         /* an empty id would make the client forget the one that it has */
@@ -195,14 +237,16 @@ ngx_http_conflict_events_text_item(ngx_http_conflict_events_text_t *text,
             ngx_http_conflict_events_text_state(text, item);
         }
 
-        if (item->locks != topic->locks) {
+        if (item->locks != topic->locks || (item->moved && !item->begun)) {
             ngx_http_conflict_events_text_lock(text, item);
         }
 
         item->begun = 1;
 
-        /* who holds the lock, and so may know the name, is known now */
-        ngx_http_conflict_events_text_note(text, item, &item->asked);
+        if (topic->holder.data) {
+            /* else the event of the holder has not been read yet */
+            ngx_http_conflict_events_text_asked(text, item);
+        }
     }
 }
 
@@ -258,6 +302,7 @@ ngx_http_conflict_events_text_lock(ngx_http_conflict_events_text_t *text,
     json_t                          *json, *lock;
     int64_t                          left;
     uint64_t                         holder;
+    ngx_uint_t                       moved;
     ngx_http_conflict_feed_kind_e    kind;
     ngx_http_conflict_feed_topic_t  *topic;
 
@@ -265,12 +310,15 @@ ngx_http_conflict_events_text_lock(ngx_http_conflict_events_text_t *text,
 
     item->locks = topic->locks;
 
-    if (!item->begun
-        && (topic->holder.data == NULL
-            || (text->stream->poll && text->stream->resumed && !item->moved)))
-    {
-        /* nothing that the client does not know */
-        return;
+    moved = (text->stream->resumed && item->moved);
+
+    if (!item->begun && !moved) {
+        /* as long as no event comes, nothing that the client does not know */
+        item->quiet = (text->stream->poll && text->stream->resumed);
+
+        if (item->quiet || topic->holder.data == NULL) {
+            return;
+        }
     }
 
     json = ngx_http_conflict_events_text_resource(item);
@@ -310,6 +358,27 @@ ngx_http_conflict_events_text_lock(ngx_http_conflict_events_text_t *text,
 }
 
 
+/* for the holder alone; what was before its id was told before */
+
+static void
+ngx_http_conflict_events_text_asked(ngx_http_conflict_events_text_t *text,
+    ngx_http_conflict_events_item_t *item)
+{
+    if (!ngx_http_conflict_events_listen_holds(item)) {
+        ngx_http_conflict_events_listen_drop(&item->asked);
+        ngx_http_conflict_events_listen_drop(&item->first);
+        return;
+    }
+
+    if (item->asked || (text->stream->resumed && !item->moved)) {
+        ngx_http_conflict_events_listen_drop(&item->first);
+    }
+
+    ngx_http_conflict_events_text_note(text, item, &item->asked);
+    ngx_http_conflict_events_text_note(text, item, &item->first);
+}
+
+
 /* a conflict, or a request for the lock */
 
 static void
@@ -329,18 +398,6 @@ ngx_http_conflict_events_text_note(ngx_http_conflict_events_text_t *text,
     }
 
     *note = NULL;
-
-    if (note == &item->asked
-        && (!ngx_http_conflict_events_listen_holds(item)
-            || (item->waited && text->stream->resumed)))
-    {
-        /*
-         * It is for the holder alone, which was told before what has happened
-         * before its id.
-         */
-        ngx_free(event);
-        return;
-    }
 
     name = event->text;
     json = ngx_http_conflict_events_text_resource(item);
@@ -426,14 +483,7 @@ ngx_http_conflict_events_text_add(ngx_http_conflict_events_text_t *text,
         ngx_http_conflict_writer_print(out, "}");
 
     } else {
-        ngx_http_conflict_writer_print(out, "event: %V\n", name);
-
-        if (text->id_len) {
-            ngx_http_conflict_writer_print(out, "id: %*s\n", text->id_len,
-                                           text->id);
-        }
-
-        ngx_http_conflict_writer_print(out, "data: {");
+        ngx_http_conflict_writer_print(out, "event: %V\ndata: {", name);
         ngx_http_conflict_json_print(out, json);
         ngx_http_conflict_writer_print(out, "}\n\n");
     }

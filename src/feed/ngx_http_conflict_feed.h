@@ -58,6 +58,7 @@ typedef struct {
     ngx_msec_t                         remaining; /* of the lock; "unlocked":
                                                      of its reservation */
     ngx_str_t                          text[NGX_HTTP_CONFLICT_FEED_TEXTS];
+    ngx_uint_t                         past;      /* asked for after an id */
 } ngx_http_conflict_feed_event_t;
 
 
@@ -109,12 +110,15 @@ struct ngx_http_conflict_feed_watch_s {
     ngx_http_conflict_feed_topic_t    *topic;
     unsigned                           fresh:1;   /* the state of the topic may
                                                      be older than the watch */
+    unsigned                           unsure:1;  /* the store has not said
+                                                     since who waits for the
+                                                     lock */
 
     /*
-     * The topic has changed, or is not fresh any more, or, unless "event" is
-     * NULL, an event that is no state; valid until it returns.  When it ceases
-     * to be fresh that is LOCK_ASKED if somebody waits for the lock.  It may
-     * neither add nor remove watches.
+     * The topic has changed, or the store has answered, or, unless "event" is
+     * NULL, an event of a lock, or one that is no state; valid until it
+     * returns.  When the watch ceases to be unsure that is LOCK_ASKED if
+     * somebody waits for the lock.  It may neither add nor remove watches.
      */
     void                             (*handler)(
                                      ngx_http_conflict_feed_watch_t *watch,

@@ -13,6 +13,7 @@
 
 #define NGX_HTTP_CONFLICT_FEED_BLOCK   "2000"   /* msec, of a read */
 #define NGX_HTTP_CONFLICT_FEED_MARGIN  2000     /* msec, the same */
+#define NGX_HTTP_CONFLICT_FEED_BATCH   200      /* events, of a read */
 #define NGX_HTTP_CONFLICT_FEED_LENGTH  "10000"  /* events, about */
 #define NGX_HTTP_CONFLICT_FEED_PAST    1000     /* events, after an id */
 
@@ -26,6 +27,7 @@ typedef struct {
     void                             *data;
     size_t                            len;
     u_char                            id[NGX_HTTP_CONFLICT_FEED_ID];
+    unsigned                          sent:1;
 } ngx_http_conflict_feed_redis_past_t;
 
 
@@ -43,8 +45,16 @@ static void ngx_http_conflict_feed_redis_last(void *data, ngx_str_t *answer,
     const char *why);
 static ngx_int_t ngx_http_conflict_feed_redis_first(
     ngx_http_conflict_feed_t *feed);
+static void ngx_http_conflict_feed_redis_placed(
+    ngx_http_conflict_feed_t *feed);
 static void ngx_http_conflict_feed_redis_events(void *data, ngx_str_t *answer,
     const char *why);
+static void ngx_http_conflict_feed_redis_check(
+    ngx_http_conflict_feed_t *feed, ngx_str_t *id);
+static void ngx_http_conflict_feed_redis_checked(void *data, ngx_str_t *answer,
+    const char *why);
+static void ngx_http_conflict_feed_redis_on(ngx_http_conflict_feed_t *feed);
+static void ngx_http_conflict_feed_redis_lost(ngx_http_conflict_feed_t *feed);
 static ngx_int_t ngx_http_conflict_feed_redis_next(ngx_str_t *lines,
     ngx_str_t *id, ngx_str_t *text);
 static void ngx_http_conflict_feed_redis_line(ngx_str_t *lines,
@@ -55,6 +65,8 @@ static u_char *ngx_http_conflict_feed_redis_id(ngx_http_conflict_feed_t *feed,
     u_char *p);
 static void ngx_http_conflict_feed_redis_past(ngx_http_conflict_feed_t *feed,
     ngx_str_t *id, ngx_http_conflict_feed_past_pt handler, void *data);
+static void ngx_http_conflict_feed_redis_past_send(
+    ngx_http_conflict_feed_redis_past_t *past);
 static void ngx_http_conflict_feed_redis_passed(void *data, ngx_str_t *answer,
     const char *why);
 static ngx_uint_t ngx_http_conflict_feed_redis_valid(ngx_str_t *id);
@@ -154,17 +166,20 @@ ngx_http_conflict_feed_redis_published(void *data, ngx_str_t *answer,
 
 
 /*
- * Reads on, from the last event as it was when the worker began.  A call that
- * cannot be sent at once fails, and is repeated by the next tick; it is not
- * sent again over another connection, where events may be missing.
+ * Reads on, from the last event as it was when the worker began; the question
+ * for that one waits for a connection.  A read that cannot be sent at once
+ * fails, and the next tick begins anew: it is not sent again over another
+ * connection, where events may be missing.
  */
 
 static void
 ngx_http_conflict_feed_redis_read(ngx_http_conflict_feed_t *feed)
 {
+    u_char                              count[NGX_INT_T_LEN];
     ngx_str_t                           arg[7];
     ngx_int_t                           rc;
     const char                         *why;
+    ngx_http_conflict_redis_conf_t     *conf;
     ngx_http_conflict_redis_command_t   command;
 
     if (feed->reading) {
@@ -180,6 +195,8 @@ ngx_http_conflict_feed_redis_read(ngx_http_conflict_feed_t *feed)
     if (feed->reader == NULL) {
         return;
     }
+
+    conf = ngx_http_conflict_redis_client_conf(feed->store->data);
 
     ngx_memzero(&command, sizeof(ngx_http_conflict_redis_command_t));
 
@@ -198,14 +215,17 @@ ngx_http_conflict_feed_redis_read(ngx_http_conflict_feed_t *feed)
 
         command.n = 5;
 
-        rc = ngx_http_conflict_redis_call_send(feed->reader, &command, 1, 0,
+        rc = ngx_http_conflict_redis_call_send(feed->reader, &command,
+                                           conf->timeout, 0,
                                            ngx_http_conflict_feed_redis_last,
                                            feed, &why);
 
     } else {
         ngx_str_set(&arg[0], "XREAD");
         ngx_str_set(&arg[1], "COUNT");
-        ngx_str_set(&arg[2], "200");
+        arg[2].data = count;
+        arg[2].len = ngx_sprintf(count, "%d", NGX_HTTP_CONFLICT_FEED_BATCH)
+                     - count;
         ngx_str_set(&arg[3], "BLOCK");
         ngx_str_set(&arg[4], NGX_HTTP_CONFLICT_FEED_BLOCK);
         ngx_str_set(&arg[5], "STREAMS");
@@ -265,19 +285,8 @@ ngx_http_conflict_feed_redis_last(void *data, ngx_str_t *answer,
 
     ngx_memcpy(feed->last, id.data, id.len);
     feed->last_len = id.len;
-    feed->placed = 1;
 
-    if (feed->gap) {
-        ngx_http_conflict_feed_topic_missed(feed);
-
-    } else {
-        /* states that were asked for may be older than this place */
-        ngx_http_conflict_feed_topic_ask_all(feed);
-    }
-
-    feed->gap = 1;
-
-    ngx_http_conflict_feed_redis_read(feed);
+    ngx_http_conflict_feed_redis_placed(feed);
 }
 
 
@@ -302,42 +311,165 @@ ngx_http_conflict_feed_redis_first(ngx_http_conflict_feed_t *feed)
 }
 
 
+/* what is added from here on is read, and what was added before asked for */
+
+static void
+ngx_http_conflict_feed_redis_placed(ngx_http_conflict_feed_t *feed)
+{
+    ngx_queue_t                          *q, *next;
+    ngx_http_conflict_feed_redis_past_t  *past;
+
+    feed->placed = 1;
+
+    if (feed->gap) {
+        ngx_http_conflict_feed_topic_missed(feed);
+
+    } else {
+        /* states that were asked for may be older than this place */
+        ngx_http_conflict_feed_topic_ask_all(feed);
+    }
+
+    feed->gap = 1;
+
+    ngx_http_conflict_feed_redis_read(feed);
+
+    for (q = ngx_queue_head(&feed->pasts);
+         q != ngx_queue_sentinel(&feed->pasts);
+         q = next)
+    {
+        next = ngx_queue_next(q);
+        past = ngx_queue_data(q, ngx_http_conflict_feed_redis_past_t, queue);
+
+        if (!past->sent) {
+            ngx_http_conflict_feed_redis_past_send(past);
+        }
+    }
+}
+
+
 static void
 ngx_http_conflict_feed_redis_events(void *data, ngx_str_t *answer,
     const char *why)
 {
     ngx_http_conflict_feed_t *feed = data;
 
-    ngx_str_t  id, text;
+    u_char      last[NGX_HTTP_CONFLICT_FEED_ID];
+    ngx_str_t   id, text, before;
+    ngx_uint_t  n;
 
     feed->reading = 0;
 
     if (answer == NULL) {
-        feed->last_len = 0;
-        feed->placed = 0;
+        ngx_http_conflict_feed_redis_lost(feed);
         return;
     }
+
+    before.data = last;
+    before.len = feed->last_len;
+    ngx_memcpy(last, feed->last, feed->last_len);
 
     if (answer->len) {
         /* the name of the stream */
         ngx_http_conflict_feed_redis_line(answer, &text);
     }
 
+    n = 0;
+
     while (ngx_http_conflict_feed_redis_next(answer, &id, &text) == NGX_OK) {
+        n++;
+
         ngx_memcpy(feed->last, id.data, id.len);
         feed->last_len = id.len;
 
         ngx_http_conflict_feed_redis_event(feed, &text);
     }
 
+    if (n < NGX_HTTP_CONFLICT_FEED_BATCH) {
+        ngx_http_conflict_feed_redis_on(feed);
+
+    } else {
+        ngx_http_conflict_feed_redis_check(feed, &before);
+    }
+}
+
+
+/*
+ * A worker that lags may be behind what is kept.  If the event before those
+ * that it has read is still there, then so were all that came after it.
+ */
+
+static void
+ngx_http_conflict_feed_redis_check(ngx_http_conflict_feed_t *feed,
+    ngx_str_t *id)
+{
+    ngx_str_t                           arg[3];
+    const char                         *why;
+    ngx_http_conflict_redis_command_t   command;
+
+    ngx_str_set(&arg[0], "XRANGE");
+    arg[1] = *id;
+    arg[2] = *id;
+
+    ngx_memzero(&command, sizeof(ngx_http_conflict_redis_command_t));
+
+    command.script = NGX_HTTP_CONFLICT_REDIS_NONE;
+    command.key = &feed->name;
+    command.args = arg;
+    command.n = 3;
+
+    feed->reading = 1;
+
+    if (ngx_http_conflict_redis_call_send(feed->reader, &command, 1, 0,
+                                          ngx_http_conflict_feed_redis_checked,
+                                          feed, &why)
+        != NGX_OK)
+    {
+        ngx_http_conflict_feed_redis_checked(feed, NULL, why);
+    }
+}
+
+
+static void
+ngx_http_conflict_feed_redis_checked(void *data, ngx_str_t *answer,
+    const char *why)
+{
+    ngx_http_conflict_feed_t *feed = data;
+
+    feed->reading = 0;
+
+    if (answer == NULL) {
+        ngx_http_conflict_feed_redis_lost(feed);
+        return;
+    }
+
+    if (answer->len == 0) {
+        ngx_http_conflict_feed_topic_missed(feed);
+    }
+
+    ngx_http_conflict_feed_redis_on(feed);
+}
+
+
+static void
+ngx_http_conflict_feed_redis_on(ngx_http_conflict_feed_t *feed)
+{
     if (feed->n) {
         ngx_http_conflict_feed_redis_read(feed);
 
     } else {
-        feed->last_len = 0;
-        feed->placed = 0;
-        feed->gap = 0;
+        ngx_http_conflict_feed_redis_lost(feed);
     }
+}
+
+
+/* the next tick, or the next who watches, begins anew */
+
+static void
+ngx_http_conflict_feed_redis_lost(ngx_http_conflict_feed_t *feed)
+{
+    feed->last_len = 0;
+    feed->placed = 0;
+    feed->gap = (feed->n != 0);
 }
 
 
@@ -410,11 +542,6 @@ static void
 ngx_http_conflict_feed_redis_past(ngx_http_conflict_feed_t *feed,
     ngx_str_t *id, ngx_http_conflict_feed_past_pt handler, void *data)
 {
-    u_char                                count[NGX_INT_T_LEN];
-    ngx_str_t                             arg[5];
-    const char                           *why;
-    ngx_http_conflict_redis_conf_t       *conf;
-    ngx_http_conflict_redis_command_t     command;
     ngx_http_conflict_feed_redis_past_t  *past;
 
     if (!ngx_http_conflict_feed_redis_valid(id)) {
@@ -434,8 +561,31 @@ ngx_http_conflict_feed_redis_past(ngx_http_conflict_feed_t *feed,
     past->data = data;
     past->len = id->len;
     ngx_memcpy(past->id, id->data, id->len);
+    past->sent = 0;
 
     ngx_queue_insert_tail(&feed->pasts, &past->queue);
+
+    /* before it has its place, neither would have what comes in between */
+
+    if (feed->placed) {
+        ngx_http_conflict_feed_redis_past_send(past);
+    }
+}
+
+
+static void
+ngx_http_conflict_feed_redis_past_send(
+    ngx_http_conflict_feed_redis_past_t *past)
+{
+    u_char                              count[NGX_INT_T_LEN];
+    ngx_str_t                           arg[5];
+    const char                         *why;
+    ngx_http_conflict_feed_t           *feed;
+    ngx_http_conflict_redis_conf_t     *conf;
+    ngx_http_conflict_redis_command_t   command;
+
+    feed = past->feed;
+    past->sent = 1;
 
     conf = ngx_http_conflict_redis_client_conf(feed->store->data);
 
@@ -503,6 +653,7 @@ ngx_http_conflict_feed_redis_passed(void *data, ngx_str_t *answer,
         {
             conflict_hash_128(event.hash, key.data, key.len,
                               past->feed->seed);
+            event.past = 1;
             past->handler(past->data, &event, 0);
         }
     }
@@ -519,17 +670,25 @@ ngx_http_conflict_feed_redis_passed(void *data, ngx_str_t *answer,
 void
 ngx_http_conflict_feed_redis_cancel(ngx_http_conflict_feed_t *feed, void *data)
 {
-    ngx_queue_t                          *q;
+    ngx_queue_t                          *q, *next;
     ngx_http_conflict_feed_redis_past_t  *past;
 
     for (q = ngx_queue_head(&feed->pasts);
          q != ngx_queue_sentinel(&feed->pasts);
-         q = ngx_queue_next(q))
+         q = next)
     {
+        next = ngx_queue_next(q);
         past = ngx_queue_data(q, ngx_http_conflict_feed_redis_past_t, queue);
 
-        if (past->data == data) {
-            past->handler = NULL;
+        if (past->data != data) {
+            continue;
+        }
+
+        past->handler = NULL;
+
+        if (!past->sent) {
+            ngx_queue_remove(q);
+            ngx_free(past);
         }
     }
 }

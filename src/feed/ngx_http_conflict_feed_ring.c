@@ -285,6 +285,7 @@ ngx_http_conflict_feed_ring_event(ngx_http_conflict_feed_slot_t *slot,
     event->fence = slot->fence;
     event->time = slot->time;
     event->remaining = slot->remaining;
+    event->past = 0;
 
     p = slot->text;
 
@@ -321,7 +322,9 @@ ngx_http_conflict_feed_ring_parse(ngx_http_conflict_feed_t *feed,
 
     len = sizeof(life);
 
-    if (id->len <= len || ngx_memcmp(id->data, life, len) != 0) {
+    if (id->len <= len || id->len > NGX_HTTP_CONFLICT_FEED_ID
+        || ngx_memcmp(id->data, life, len) != 0)
+    {
         return NGX_DECLINED;
     }
 
@@ -367,6 +370,7 @@ ngx_http_conflict_feed_ring_past(ngx_http_conflict_feed_t *feed,
 
         for (i = 0; i < n && next - n + i < feed->next; i++) {
             ngx_http_conflict_feed_ring_event(&slots[i], &event);
+            event.past = 1;
             handler(data, &event, 0);
         }
     }

@@ -71,6 +71,7 @@ ngx_http_conflict_feed_topic_watch(ngx_http_conflict_feed_t *feed,
 
     watch->topic = topic;
     watch->fresh = 1;
+    watch->unsure = 1;
     ngx_queue_insert_tail(&topic->watches, &watch->queue);
 
     ngx_http_conflict_feed_topic_ask(topic);
@@ -315,8 +316,12 @@ ngx_http_conflict_feed_topic_answer(ngx_http_conflict_feed_topic_t *topic,
     if (op->out.state == CONFLICT_LEASED
         && topic->state == NGX_HTTP_CONFLICT_FEED_NONE && !topic->leased)
     {
-        /* a write is in flight, and is likely to be settled very soon */
-        topic->leased = 1;
+        /*
+         * A write is in flight, and is likely to be settled very soon.  The
+         * next tick asks again; what is asked before the feed has its place
+         * does not count, as nothing is told then.
+         */
+        topic->leased = topic->feed->placed;
         topic->compared = 0;
         ngx_queue_remove(&topic->queue);
         ngx_queue_insert_head(&topic->feed->topics, &topic->queue);
@@ -383,9 +388,11 @@ ngx_http_conflict_feed_topic_answered(ngx_http_conflict_feed_topic_t *topic,
          * waits for the place from which events are read.
          */
 
-        if (watch->fresh ? topic->feed->placed : changed) {
-            watch->handler(watch, (watch->fresh && asked.kind) ? &asked : NULL);
+        if (watch->unsure ? topic->feed->placed : changed) {
+            watch->handler(watch, (watch->unsure && asked.kind) ? &asked
+                                                                : NULL);
             watch->fresh = 0;
+            watch->unsure = 0;
         }
     }
 }
@@ -429,10 +436,12 @@ ngx_http_conflict_feed_topic_event(ngx_http_conflict_feed_t *feed,
                                     &event->text[NGX_HTTP_CONFLICT_FEED_USER],
                                     &event->text[NGX_HTTP_CONFLICT_FEED_CLIENT],
                                     event->time, event->remaining, 0);
+        ngx_http_conflict_feed_topic_tell(topic, event);
         break;
 
     case NGX_HTTP_CONFLICT_FEED_UNLOCKED:
         topic->events++;
+        ngx_http_conflict_feed_topic_tell(topic, event);
 
         if (event->remaining) {
             /* only the store knows for whom it is reserved */
@@ -450,6 +459,11 @@ ngx_http_conflict_feed_topic_event(ngx_http_conflict_feed_t *feed,
 
     if (topic->states != states || topic->locks != locks) {
         ngx_http_conflict_feed_topic_tell(topic, NULL);
+    }
+
+    if (topic->compared == 0) {
+        /* what is to be asked anyway: a write that was in flight is over */
+        ngx_http_conflict_feed_topic_ask(topic);
     }
 }
 
@@ -581,6 +595,7 @@ ngx_http_conflict_feed_topic_missed(ngx_http_conflict_feed_t *feed)
         {
             watch = ngx_queue_data(w, ngx_http_conflict_feed_watch_t, queue);
             watch->fresh = 1;
+            watch->unsure = 1;
             watch->missed(watch);
         }
     }

@@ -17,6 +17,8 @@
 #   rough        replies arrive up to 200 ms later, in pieces of any size
 #   say TEXT     the reply to each request is TEXT, \r and \n decoded
 #   swap         each reply is the one to the previous request
+#   hold TEXT    replies arrive once the mode is another one, on connections
+#                that have sent TEXT since
 #
 # It exits when its standard input is closed.
 
@@ -27,6 +29,7 @@ import sys
 
 mode = ['pass']
 writers = set()
+held = set()
 
 
 async def requests(reader, target, client):
@@ -40,6 +43,9 @@ async def requests(reader, target, client):
                 client.write(mode[1].encode().decode('unicode_escape')
                              .encode('latin-1'))
                 continue
+
+            if mode[0] == 'hold' and mode[1].encode() in data:
+                held.add(client)
 
             target.write(data)
             await target.drain()
@@ -77,6 +83,9 @@ async def answers(reader, client):
 
             if kind == 'mute':
                 continue
+
+            while client in held:
+                await asyncio.sleep(0.001)
 
             if kind == 'slow':
                 await asyncio.sleep(int(value[0]) / 1000)
@@ -148,6 +157,7 @@ async def main():
             break
 
         mode[:] = line.split(' ', 1)
+        held.clear()
 
         if mode[0] in ('cut', 'break'):
             for writer in list(writers):

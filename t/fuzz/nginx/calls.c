@@ -372,7 +372,7 @@ tell(ngx_http_conflict_events_t *stream)
         abort();
     }
 
-    if (stream->poll) {
+    if (stream->poll && rc == NGX_OK) {
         json = json_loadb((char *) text.data, text.len, JSON_ALLOW_NUL, NULL);
 
         if (json == NULL) {

@@ -34,6 +34,7 @@ sub watch {
 
     $w->{data} = '';
     $w->{text} = '';
+    $w->{body} = '';
     $w->{events} = [];
 
     until_true { read_some($w); $w->{data} =~ /\r\n\r\n/ };
@@ -117,6 +118,8 @@ sub events_of {
 
     while ($w->{text} =~ s/\A(.*?)\n\n//s) {
         my %e;
+
+        $w->{body} .= "$1\n\n";
 
         for my $line (split /\n/, $1) {
             $w->{beats}++ if $line =~ /^:/;

@@ -38,6 +38,10 @@ ngx_int_t ngx_http_conflict_dav_if(ngx_http_request_t *r,
 void ngx_http_conflict_dav_if_take(ngx_http_conflict_ctx_t *ctx,
     ngx_http_conflict_op_t *op, ngx_str_t *path);
 
+/* 1 if a tag for the resource of ctx->op is this strong one of the upstream. */
+ngx_uint_t ngx_http_conflict_dav_if_has(ngx_http_conflict_ctx_t *ctx,
+    ngx_str_t *tag);
+
 /* NGX_DECLINED: a tag is for another resource; ctx->flow.answer is set. */
 ngx_int_t ngx_http_conflict_dav_if_end(ngx_http_conflict_ctx_t *ctx);
 
@@ -86,6 +90,10 @@ ngx_int_t ngx_http_conflict_entity_tags(ngx_http_conflict_ctx_t *ctx,
 /* The maximum number of versions in such a list; h may be NULL. */
 size_t ngx_http_conflict_entity_tags_max(ngx_http_conflict_loc_conf_t *nlcf,
     ngx_table_elt_t *h);
+
+/* 1 if If-Match, which must be present, has this strong tag. */
+ngx_uint_t ngx_http_conflict_entity_tags_match(ngx_http_request_t *r,
+    ngx_str_t *tag);
 
 /* Sets ctx->pre.base, for the log, to the version in a tag. */
 void ngx_http_conflict_entity_tags_base(ngx_http_conflict_ctx_t *ctx,

@@ -13,6 +13,9 @@
 #include "feed/ngx_http_conflict_feed.h"
 
 
+#define NGX_HTTP_CONFLICT_BODY_WAIT  1000    /* msec, for a version in a body */
+
+
 typedef enum {
     NGX_HTTP_CONFLICT_DONE = 0,        /* commit */
     NGX_HTTP_CONFLICT_NOT_DONE,        /* cancel */
@@ -91,6 +94,12 @@ static void
 ngx_http_conflict_outcome_renew_handler(ngx_event_t *ev)
 {
     ngx_http_conflict_ctx_t *ctx = ev->data;
+
+    if (ctx->lease.got_2xx) {
+        /* the body is late, which may be due to a client that does not read */
+        ngx_http_conflict_outcome_body(ctx);
+        return;
+    }
 
     /* a write that is not forwarded yet is checked when it is sent */
 
@@ -171,6 +180,9 @@ ngx_http_conflict_outcome_header(ngx_http_conflict_ctx_t *ctx)
         {
             if (ctx->response) {
                 /* the version may come with the body */
+                ngx_add_timer(&ctx->timing.timer,
+                              ngx_min(op->in.lease / 3 + 1,
+                                      NGX_HTTP_CONFLICT_BODY_WAIT));
                 return;
             }
 

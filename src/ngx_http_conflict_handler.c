@@ -267,7 +267,9 @@ ngx_http_conflict_handler(ngx_http_request_t *r)
 
     if (r != r->main) {
 
-        if (ngx_http_conflict_events_endpoint_reached(r) != NGX_OK) {
+        if (ngx_http_conflict_events_endpoint_reached(r) != NGX_OK
+            || ngx_http_conflict_subrequest(r) != NGX_OK)
+        {
             return NGX_HTTP_INTERNAL_SERVER_ERROR;
         }
 

@@ -278,6 +278,10 @@ void ngx_http_conflict_outcome_end(ngx_http_conflict_ctx_t *ctx);
 void ngx_http_conflict_outcome_unguarded(ngx_http_conflict_ctx_t *ctx,
     ngx_uint_t status);
 
+/* The same for a subrequest; "op" is about its resource. */
+void ngx_http_conflict_outcome_subrequest(ngx_http_conflict_op_t *op,
+    ngx_uint_t status);
+
 /*
  * Settles by the upstream's response so far, as the request is about to be
  * redirected internally.  NGX_OK: it may go on, the write was not done or is
@@ -436,6 +440,14 @@ ngx_int_t ngx_http_conflict_revalidate_not_modified(ngx_http_request_t *r,
  */
 ngx_int_t ngx_http_conflict_revalidate_conditions(ngx_http_request_t *r,
     ngx_http_conflict_ctx_t *ctx, time_t date);
+
+
+/*
+ * A subrequest has reached the phase in which requests are guarded; later the
+ * header of its response was sent.  Others than writes are ignored.
+ */
+ngx_int_t ngx_http_conflict_subrequest(ngx_http_request_t *r);
+void ngx_http_conflict_subrequest_header(ngx_http_request_t *r);
 
 
 /*

@@ -66,7 +66,7 @@ ngx_http_conflict_filter_header(ngx_http_request_t *r)
     }
 
     if (r != r->main) {
-        ngx_http_conflict_subrequest_header(r);
+        ngx_http_conflict_unseen_header(r);
     }
 
     if (ctx == NULL

@@ -282,7 +282,7 @@ ngx_http_conflict_outcome_unguarded(ngx_http_conflict_ctx_t *ctx,
 
 
 void
-ngx_http_conflict_outcome_subrequest(ngx_http_conflict_op_t *op,
+ngx_http_conflict_outcome_unseen(ngx_http_conflict_op_t *op,
     ngx_uint_t status)
 {
     ngx_str_t                  none;

@@ -278,8 +278,8 @@ void ngx_http_conflict_outcome_end(ngx_http_conflict_ctx_t *ctx);
 void ngx_http_conflict_outcome_unguarded(ngx_http_conflict_ctx_t *ctx,
     ngx_uint_t status);
 
-/* The same for a subrequest; "op" is about its resource. */
-void ngx_http_conflict_outcome_subrequest(ngx_http_conflict_op_t *op,
+/* The same for an unseen write; "op" is about its resource. */
+void ngx_http_conflict_outcome_unseen(ngx_http_conflict_op_t *op,
     ngx_uint_t status);
 
 /*
@@ -443,11 +443,12 @@ ngx_int_t ngx_http_conflict_revalidate_conditions(ngx_http_request_t *r,
 
 
 /*
- * A subrequest has reached the phase in which requests are guarded; later the
- * header of its response was sent.  Others than writes are ignored.
+ * A subrequest, or a post_action, has reached the phase in which requests are
+ * guarded; later the header of a subrequest's response was sent.  Others than
+ * writes are ignored.  NGX_DECLINED: it continues.
  */
-ngx_int_t ngx_http_conflict_subrequest(ngx_http_request_t *r);
-void ngx_http_conflict_subrequest_header(ngx_http_request_t *r);
+ngx_int_t ngx_http_conflict_unseen(ngx_http_request_t *r);
+void ngx_http_conflict_unseen_header(ngx_http_request_t *r);
 
 
 /*

@@ -103,7 +103,7 @@ ngx_http_conflict_latest_verdict_unchecked(ngx_http_conflict_ctx_t *ctx,
                                           NGX_HTTP_CONFLICT_STATE_STORE_BEGIN);
 
     if (next == NGX_HTTP_CONFLICT_STATE_STORE_BEGIN) {
-        ctx->op->in.pre.kinds = 0;
+        ngx_http_conflict_verdict_unchecked(ctx->op);
     }
 
     return next;

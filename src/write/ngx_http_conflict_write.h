@@ -462,6 +462,9 @@ ngx_int_t ngx_http_conflict_upstream_once_handler(ngx_http_request_t *r);
 ngx_http_conflict_state_e ngx_http_conflict_verdict(
     ngx_http_conflict_ctx_t *ctx);
 
+/* The next begin does not check the write. */
+void ngx_http_conflict_verdict_unchecked(ngx_http_conflict_op_t *op);
+
 /* The action of the audit log for a stale write. */
 ngx_http_conflict_action_e ngx_http_conflict_verdict_action(
     conflict_policy_e policy);

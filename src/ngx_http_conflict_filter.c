@@ -65,6 +65,10 @@ ngx_http_conflict_filter_header(ngx_http_request_t *r)
         return ngx_http_conflict_resolver_call_header(r, ctx);
     }
 
+    if (r != r->main) {
+        ngx_http_conflict_unseen_header(r);
+    }
+
     if (ctx == NULL
         || (ctx->op == NULL && ctx->kind < NGX_HTTP_CONFLICT_KIND_POST))
     {

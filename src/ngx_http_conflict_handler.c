@@ -267,7 +267,9 @@ ngx_http_conflict_handler(ngx_http_request_t *r)
 
     if (r != r->main) {
 
-        if (ngx_http_conflict_events_endpoint_reached(r) != NGX_OK) {
+        if (ngx_http_conflict_events_endpoint_reached(r) != NGX_OK
+            || ngx_http_conflict_unseen(r) != NGX_DECLINED)
+        {
             return NGX_HTTP_INTERNAL_SERVER_ERROR;
         }
 
@@ -278,7 +280,7 @@ ngx_http_conflict_handler(ngx_http_request_t *r)
 
     if (r->post_action) {
         ngx_http_conflict_handler_post_action(r);
-        return NGX_DECLINED;
+        return ngx_http_conflict_unseen(r);
     }
 
     ctx = ngx_http_get_module_ctx(r, ngx_http_conflict_module);

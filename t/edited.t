@@ -524,3 +524,39 @@ my @failed = grep { edit("/plain/$_", 1, at(-60)) ne '201 passed' } 1 .. 600;
 is("@failed", '', 'all pass');
 is(edit('/plain/600', 2, at(-90)), '200 dropped', 'the last one is known');
 is(edit('/plain/1', 2, at(-90)), '204 passed', 'the first one is not');
+
+
+=== the current version cannot be determined: what passes all the same
+--- config
+    location /plain/ {
+        conflict lww edited=header:X-Edited-At report;
+        proxy_pass http://api;
+    }
+    location /lm/ {
+        conflict lww edited=header:X-Edited-At;
+        conflict_store_error pass;
+        proxy_pass http://api;
+    }
+    location /own/ {
+        conflict lww edited=header:X-Edited-At;
+        proxy_pass http://api;
+    }
+--- steps
+for my $status (500, 304, 403) {
+    for my $base ({}, { base_version => 1 }) {
+        my $at = $status . keys %$base;
+        my %doc = (n => 1, %$base);
+        my @fails = ("X-Up-Read: status=$status",
+                     'X-Edited-At: 2026-01-01T00:00:00Z');
+
+        my $r = PUT("/plain/$at", { %doc }, @fails);
+        is($r->{status}, 201, "report: $at");
+        like(header($r, 'Conflict'), qr/report/, 'in report mode');
+
+        next if $status == 403;
+
+        is(PUT("/lm/$at", { %doc }, @fails)->{status}, 201, "pass: $at");
+        is(PUT("/own/$at", { %doc }, @fails)->{status}, 503,
+           "refused: $at");
+    }
+}

@@ -304,3 +304,39 @@ for my $n (2, 3) {
 }
 
 is(scalar keys %ids, 2, 'twice');
+
+
+=== a body of the history is not shown past the filters of the location
+--- policy: merge hold
+--- rules
+    conflict_field /n reject;
+    sub_filter_types application/json;
+    sub_filter 'SECRET' 'xxxx';
+    proxy_set_header Accept-Encoding "";
+--- more
+    location /plain/free {
+        conflict merge hold;
+        conflict_field /n reject;
+        proxy_pass http://api;
+    }
+--- steps
+for my $path ('/plain/1', '/plain/free') {
+    my $hidden = $path eq '/plain/1';
+
+    set_doc($path, { n => 1, token => 'SECRET' });
+
+    my $old = version(GET($path, ann()));
+
+    PUT($path, { n => 2, token => 'SECRET', base_version => $old });
+
+    my $r = PUT($path, { n => 3, token => 'mine', base_version => $old },
+                ann());
+
+    is($r->{status}, 409, 'refused');
+
+    $r = item(json($r)->{held}, ann());
+
+    is($r->{theirs}{token}, $hidden ? 'xxxx' : 'SECRET', 'the latest one');
+    is($r->{base} && $r->{base}{token}, $hidden ? undef : 'SECRET', 'the base');
+    is($r->{base_omitted}, $hidden ? 'filtered' : undef, 'why');
+}

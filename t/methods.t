@@ -385,7 +385,8 @@ is(scalar(grep { GET("/plain/$_")->{status} == 200 } 'a', 'b'), 1,
 set_doc($_, { n => 1 }) for '/plain/a', '/key/a', '/lww/a';
 
 for my $to ('http://elsewhere/plain/b', 'plain/b', 'http://localhost',
-            'http:/plain/b', '/../b', '*')
+            'http:/plain/b', '/../b', '*', '/plain/b#x',
+            'http://localhost/plain/b#')
 {
     my $r = http('MOVE', '/plain/a', headers => ["Destination: $to"]);
     is("$r->{status} " . (json($r) || {})->{error}, '400 malformed_destination',

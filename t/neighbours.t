@@ -61,6 +61,96 @@ is($r->{status}, 409, 'stale');
 is(json($r)->{server_version}{n}, 1, 'with the latest body');
 
 
+=== a subrequest that writes a guarded resource makes bases stale
+--- config
+    location /plain/ {
+        conflict version;
+        proxy_pass http://api;
+    }
+    location /other/ {
+        mirror /plain/copied;
+        proxy_pass http://api/plain/;
+    }
+    location /after/ {
+        post_action /plain/copied;
+        proxy_pass http://api/plain/;
+    }
+    location = /plain/again {
+        conflict version;
+        post_action @again;
+        proxy_pass http://api;
+    }
+    location @again {
+        conflict version;
+        proxy_pass http://api;
+    }
+    location /same/ {
+        conflict version;
+        conflict_key same:$http_x_id;
+        mirror /copy/;
+        proxy_pass http://api/plain/;
+    }
+    location /copy/ {
+        conflict version;
+        conflict_key same:$http_x_id;
+        proxy_pass http://api/text/;
+    }
+--- steps
+set_doc('/plain/copied', { n => 1 });
+
+my $v = version(GET('/plain/copied'));
+
+is(PUT('/other/1', { n => 2 })->{status}, 201, 'mirrored');
+
+my $now;
+until_true { ($now = version(GET('/plain/copied')) || $v) ne $v };
+is(PUT('/plain/copied', { n => 3, base_version => $v })->{status}, 409,
+   'a base from before it');
+is(PUT('/plain/copied', { n => 3, base_version => $now })->{status}, 204,
+   'and from after it');
+
+# a post_action, also of a write that was refused
+
+$v = version(GET('/plain/copied'));
+PUT('/after/1', { n => 4 });
+until_true { ($now = version(GET('/plain/copied')) || $v) ne $v };
+is(PUT('/plain/copied', { n => 5, base_version => $v })->{status}, 409,
+   'after a post_action');
+
+my $landed = sub { scalar grep { $_->{path} eq '/plain/again' } journal() };
+
+set_doc('/plain/again', { n => 1 });
+$v = version(GET('/plain/again'));
+
+for my $n (1, 2) {
+    my $r = PUT('/plain/again', { n => $n, base_version => $v });
+
+    is($r->{status}, 204, 'it repeats the write');
+    $v = version($r);
+    until_true { $landed->() == 2 * $n };
+}
+
+is(PUT('/plain/again', { n => 3, base_version => 1 })->{status}, 409,
+   'refused');
+until_true { ($now = version(GET('/plain/again')) || $v) ne $v };
+is($landed->(), 5, 'but repeated');
+is(PUT('/plain/again', { n => 4, base_version => $v })->{status}, 409,
+   'so what was shown before is stale');
+
+# the mirror of a guarded write, and the write, are one
+
+my @id = 'X-Id: 1';
+$v = undef;
+
+for my $n (1 .. 3) {
+    my $r = PUT('/same/1', { n => $n, $v ? (base_version => $v) : () }, @id);
+
+    like($r->{status}, qr/^20[14]$/, "write $n");
+    ok($v = version($r), 'its version');
+    until_true { $n == grep { $_->{path} =~ m!^/text/! } journal() };
+}
+
+
 === error_page after the upstream: the settle goes by what the upstream said
 --- config
     location / {

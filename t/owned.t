@@ -298,3 +298,42 @@ set_doc('/weak/1', { n => 1 });
 is(PUT('/weak/1', { n => 2 }, 'If-Match: "e1"')->{status}, 409, 'stale');
 like(error_log(),
      qr!the upstream's ETag "W/"e1"" is weak!, 'the log tells why');
+
+
+=== a client that does not read its response does not hold the resource
+--- config
+    location / {
+        conflict version;
+        conflict_version json:/version;
+        conflict_max_body 4m;
+        proxy_pass http://api;
+    }
+    location = /ping { return 200; }
+    }
+    server {
+    listen 127.0.0.1:$TEST_NGINX_PORT2 sndbuf=4k;
+    server_name localhost;
+    location / {
+        conflict version;
+        conflict_version json:/version;
+        conflict_max_body 4m;
+        client_max_body_size 4m;
+        proxy_max_temp_file_size 0;
+        proxy_pass http://api;
+    }
+--- steps
+set_doc('/own/1', { id => 1 });
+GET('/own/1');
+
+my $one = start('PUT', '/own/1', body => { n => 1, text => 'x' x 3_000_000,
+                                           base_version => 1 },
+                port => $ENV{TEST_NGINX_PORT2});
+
+until_true { journal() == 1 };
+my $r;
+until_true { $r = PUT('/own/1', { n => 2, base_version => 2 });
+             $r->{status} == 200 };
+is(json($r)->{version}, 3, 'another write has its turn');
+is(PUT('/own/1', { n => 3, base_version => 1 })->{status}, 409,
+   'and was checked');
+is(json(finish($one))->{version}, 2, 'the first one was done');

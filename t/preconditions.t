@@ -395,6 +395,43 @@ for my $path ('/etag/', '/merge/', '/drop/') {
     is(PUT($url, { n => 9 }, 'If-Match: "e4"')->{status}, 409, 'gone');
 }
 
+# the same in If of WebDAV, also of a stale one, and of both resources of a COPY
+
+for my $path ('/etag/', '/merge/', '/drop/') {
+    my $at = "if$path" =~ s!/!!gr;
+    my $url = "$path$at";
+
+    set_doc("/etag/$at", { n => 1 });
+    GET($url);
+
+    for my $tags ('(["e2"])', '([W/"e1"])', '(Not ["e2"] ["e3"])',
+                  qq(<$url> (["e2"])))
+    {
+        is(PUT($url, { n => 9 }, "If: $tags")->{status},
+           $path eq '/drop/' ? 200 : 412, "$path If: $tags");
+    }
+
+    is(scalar(grep { $_->{path} eq "/etag/$at" } journal()), 0,
+       'nothing was written');
+
+    my $r = PUT($url, { n => 2 }, 'If: (["x"] ["e1"])');
+    is($r->{status}, 200, 'the current one');
+    like(header($r, 'Conflict'), qr/^passed;version=\d+/, 'was checked');
+    is(http('DELETE', $url, headers => ['If: (["e2"])'])->{status}, 204,
+       'by DELETE');
+}
+
+set_doc("/etag/$_", { n => 1 }) for 'from', 'to';
+
+for my $to (9, 1) {
+    my $r = http('COPY', '/etag/from',
+                 headers => ['Destination: /etag/to', 'If: (["e1"]) '
+                             . qq(</etag/to> (["e$to"]))]);
+
+    is($r->{status} < 300 ? 'passed' : $r->{status},
+       $to == 9 ? 412 : 'passed', "COPY to e$to");
+}
+
 set_doc('/etag/off', { n => 1 });
 GET('/off/off');
 is(PUT('/off/off', { n => 2 }, 'If-Match: "e1"')->{status}, 409,

@@ -127,6 +127,12 @@ my %write = (n => 2, base_version => $v);
 
 is(PUT('/auth/1', { %write }, reader())->{status}, 204, 'a write');
 
+set_doc('/auth/gone', { n => 1 });
+
+is(DELETE('/auth/gone', reader(),
+          'If-Match: "' . version(GET('/auth/gone', reader())) . '"')
+   ->{status}, 204, 'deleted');
+
 # what she guesses is right in the first, wrong in the others
 
 for my $headers ([], [eve()]) {
@@ -136,6 +142,8 @@ for my $headers ([], [eve()]) {
        'another body');
     is(seen_by(PUT('/auth/none', { %write }, @$headers)), $right,
        'no such resource');
+    is(seen_by(PUT('/auth/gone', { %write }, @$headers)), $right,
+       'one that is deleted');
 }
 
 my @create = (eve(), 'If-None-Match: *', 'X-Up-Write: status=403',

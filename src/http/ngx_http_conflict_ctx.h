@@ -456,6 +456,7 @@ typedef struct {
     ngx_str_t                      path;
     ngx_str_t                      tag;
     uint64_t                       version;
+    unsigned                       weak:1;
     unsigned                       not:1;
     unsigned                       used:1;    /* by an operation */
 } ngx_http_conflict_when_t;
@@ -594,8 +595,8 @@ struct ngx_http_conflict_ctx_s {
         int64_t                        compared_time;     /* its mtime, usec */
         ngx_str_t                      conflict_id;
         ngx_str_t                      upstream_tag;      /* upstream's ETag */
-        unsigned                       upstream_tagged:1; /* If-Match has the
-                                                             tag of the own
+        unsigned                       upstream_tagged:1; /* If-Match or If has
+                                                             the tag of the own
                                                              GET */
         unsigned                       offered:1;         /* If-Match has a
                                                              version, in report

@@ -360,7 +360,7 @@ ngx_int_t ngx_http_conflict_view_start(ngx_http_request_t *r,
 
 /*
  * The view of a response to "r", the request or its own GET; 0: none
- * ("Vary: *", or too long).
+ * ("Vary: *", or too long, or a part of the representation).
  */
 uint64_t ngx_http_conflict_view(ngx_http_conflict_ctx_t *ctx,
     ngx_http_request_t *r);

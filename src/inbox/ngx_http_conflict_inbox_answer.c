@@ -305,7 +305,9 @@ ngx_http_conflict_inbox_answer_show(ngx_http_conflict_ctx_t *ctx,
     omitted = ngx_http_conflict_inbox_answer_theirs(ctx, &theirs);
 
     base = (inbox->item.base_body.len == 0) ? "unknown"
-           : (theirs.len == 0) ? "forbidden" : NULL;
+           : (theirs.len == 0) ? "forbidden"
+           : ngx_http_conflict_capture_no_filter(ctx) ? NULL
+           : "filtered";
 
     ngx_http_conflict_writer_print(out, "{\"item\":{");
     ngx_http_conflict_json_print(out,

@@ -394,6 +394,13 @@ ngx_http_conflict_capture_unfiltered(ngx_http_conflict_ctx_t *ctx)
 }
 
 
+ngx_uint_t
+ngx_http_conflict_capture_no_filter(ngx_http_conflict_ctx_t *ctx)
+{
+    return ngx_http_conflict_capture_unfiltered(ctx) && !ctx->latest.filters;
+}
+
+
 ngx_int_t
 ngx_http_conflict_capture_send(ngx_http_request_t *r,
     ngx_http_conflict_ctx_t *ctx, ngx_chain_t *out)

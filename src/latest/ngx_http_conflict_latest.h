@@ -24,6 +24,12 @@ ngx_int_t ngx_http_conflict_capture_shown(ngx_http_conflict_ctx_t *ctx,
 ngx_uint_t ngx_http_conflict_capture_unfiltered(ngx_http_conflict_ctx_t *ctx);
 
 /*
+ * Whether no filter has seen it, so that earlier bodies, which the history has
+ * as the upstream has sent them, may be shown as well.
+ */
+ngx_uint_t ngx_http_conflict_capture_no_filter(ngx_http_conflict_ctx_t *ctx);
+
+/*
  * Sends a response of the module; filters can change neither its length nor
  * its body.  NULL: no body.
  */

@@ -206,8 +206,7 @@ ngx_http_conflict_versions_endpoint_get(ngx_http_conflict_ctx_t *ctx)
 
 /*
  * A client gets nothing of a resource that it may not see now.  It gets no body
- * that the filters of the location might change: the history has bodies as the
- * upstream has sent them.
+ * that the filters of the location might change.
  */
 
 ngx_http_conflict_state_e
@@ -219,7 +218,7 @@ ngx_http_conflict_versions_endpoint_checked(ngx_http_conflict_ctx_t *ctx)
 
     ctx->op->in.view = 0;
 
-    if (ngx_http_conflict_capture_unfiltered(ctx) && !ctx->latest.filters
+    if (ngx_http_conflict_capture_no_filter(ctx)
         && (ctx->conf->versions_public || ctx->caller.user.len
             || ctx->caller.credentials))
     {

@@ -325,6 +325,7 @@ ngx_http_conflict_dav_if_tag(ngx_http_request_t *r,
     when->tag.data = (u_char *) etag.data;
     when->tag.len = etag.len;
     when->version = conflict_version_from_tag(etag.data, etag.len);
+    when->weak = etag.weak;
     when->not = not;
     when->used = 0;
 
@@ -366,6 +367,31 @@ ngx_http_conflict_dav_if_take(ngx_http_conflict_ctx_t *ctx,
             ngx_http_conflict_entity_tags_base(ctx, &when[i].tag);
         }
     }
+}
+
+
+ngx_uint_t
+ngx_http_conflict_dav_if_has(ngx_http_conflict_ctx_t *ctx, ngx_str_t *tag)
+{
+    ngx_str_t                 *path;
+    ngx_uint_t                 i;
+    ngx_http_conflict_when_t  *when;
+
+    path = ctx->get.uri.len ? &ctx->get.uri : &ctx->request->uri;
+    when = ctx->pre.when->elts;
+
+    for (i = 0; i < ctx->pre.when->nelts; i++) {
+
+        if (!when[i].not && !when[i].weak && when[i].path.len == path->len
+            && ngx_memcmp(when[i].path.data, path->data, path->len) == 0
+            && when[i].tag.len == tag->len
+            && ngx_memcmp(when[i].tag.data, tag->data, tag->len) == 0)
+        {
+            return 1;
+        }
+    }
+
+    return 0;
 }
 
 

@@ -93,6 +93,28 @@ ngx_http_conflict_entity_tags(ngx_http_conflict_ctx_t *ctx, ngx_str_t *value,
 }
 
 
+ngx_uint_t
+ngx_http_conflict_entity_tags_match(ngx_http_request_t *r, ngx_str_t *tag)
+{
+    const char       *p, *last;
+    conflict_etag_t   etag;
+
+    p = (const char *) r->headers_in.if_match->value.data;
+    last = p + r->headers_in.if_match->value.len;
+
+    while (conflict_etag_next(&p, last, &etag) == CONFLICT_ETAG_TAG) {
+
+        if (!etag.weak && etag.len == tag->len
+            && ngx_memcmp(etag.data, tag->data, tag->len) == 0)
+        {
+            return 1;
+        }
+    }
+
+    return 0;
+}
+
+
 void
 ngx_http_conflict_entity_tags_base(ngx_http_conflict_ctx_t *ctx,
     ngx_str_t *tag)

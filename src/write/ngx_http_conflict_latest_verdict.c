@@ -103,7 +103,7 @@ ngx_http_conflict_latest_verdict_unchecked(ngx_http_conflict_ctx_t *ctx,
                                           NGX_HTTP_CONFLICT_STATE_STORE_BEGIN);
 
     if (next == NGX_HTTP_CONFLICT_STATE_STORE_BEGIN) {
-        ctx->op->in.pre.kinds = 0;
+        ngx_http_conflict_verdict_unchecked(ctx->op);
     }
 
     return next;
@@ -232,22 +232,19 @@ ngx_http_conflict_latest_verdict_verify(ngx_http_conflict_ctx_t *ctx,
 
 
 /*
- * If-Match has the upstream's own tag, which clients may get from a body: from
- * getetag of WebDAV, or from the members of a list.
+ * If-Match or If has the upstream's own tag, which clients may get from a body:
+ * from getetag of WebDAV, or from the members of a list.
  */
 
 static ngx_uint_t
 ngx_http_conflict_latest_verdict_upstream_tag(ngx_http_conflict_ctx_t *ctx)
 {
-    const char                  *p, *last;
-    ngx_table_elt_t             *h;
-    conflict_etag_t              etag;
+    ngx_str_t                    tag;
     ngx_http_conflict_op_t      *op;
     ngx_http_conflict_latest_t  *latest;
 
     op = ctx->op;
     latest = &ctx->latest;
-    h = ctx->request->headers_in.if_match;
 
     if (op->out.leased || !op->in.minted
         || !(op->in.pre.kinds & CONFLICT_IF_MATCH)
@@ -260,23 +257,22 @@ ngx_http_conflict_latest_verdict_upstream_tag(ngx_http_conflict_ctx_t *ctx)
         return 0;
     }
 
-    p = (const char *) h->value.data;
-    last = p + h->value.len;
+    tag.data = latest->etag.data + 1;
+    tag.len = latest->etag.len - 2;
 
-    while (conflict_etag_next(&p, last, &etag) == CONFLICT_ETAG_TAG) {
-
-        if (!etag.weak && etag.len == latest->etag.len - 2
-            && ngx_memcmp(etag.data, latest->etag.data + 1, etag.len) == 0)
-        {
-            /* "match" has room for all tags of If-Match */
-            ((uint64_t *) op->in.pre.match)[0] = op->out.version;
-            op->in.pre.matches = 1;
-            ctx->version.upstream_tagged = 1;
-            return 1;
-        }
+    if (ctx->pre.when ? !ngx_http_conflict_dav_if_has(ctx, &tag)
+                      : !ngx_http_conflict_entity_tags_match(ctx->request,
+                                                             &tag))
+    {
+        return 0;
     }
 
-    return 0;
+    /* "match" has room for all tags of the request */
+    ((uint64_t *) op->in.pre.match)[0] = op->out.version;
+    op->in.pre.matches = 1;
+    ctx->version.upstream_tagged = 1;
+
+    return 1;
 }
 
 

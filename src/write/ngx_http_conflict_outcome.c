@@ -13,6 +13,9 @@
 #include "feed/ngx_http_conflict_feed.h"
 
 
+#define NGX_HTTP_CONFLICT_BODY_WAIT  1000    /* msec, for a version in a body */
+
+
 typedef enum {
     NGX_HTTP_CONFLICT_DONE = 0,        /* commit */
     NGX_HTTP_CONFLICT_NOT_DONE,        /* cancel */
@@ -23,6 +26,8 @@ typedef enum {
 
 static void ngx_http_conflict_outcome_renew_handler(ngx_event_t *ev);
 static void ngx_http_conflict_outcome_renew_timer(ngx_http_conflict_ctx_t *ctx);
+static void ngx_http_conflict_outcome_unleased(ngx_http_conflict_op_t *op,
+    ngx_http_conflict_class_e class, ngx_str_t *user, ngx_str_t *client);
 static void ngx_http_conflict_outcome_settle_unversioned(
     ngx_http_conflict_ctx_t *ctx, ngx_http_conflict_class_e class);
 static ngx_http_conflict_class_e ngx_http_conflict_outcome_class(
@@ -91,6 +96,12 @@ static void
 ngx_http_conflict_outcome_renew_handler(ngx_event_t *ev)
 {
     ngx_http_conflict_ctx_t *ctx = ev->data;
+
+    if (ctx->lease.got_2xx) {
+        /* the body is late, which may be due to a client that does not read */
+        ngx_http_conflict_outcome_body(ctx);
+        return;
+    }
 
     /* a write that is not forwarded yet is checked when it is sent */
 
@@ -171,6 +182,9 @@ ngx_http_conflict_outcome_header(ngx_http_conflict_ctx_t *ctx)
         {
             if (ctx->response) {
                 /* the version may come with the body */
+                ngx_add_timer(&ctx->timing.timer,
+                              ngx_min(op->in.lease / 3 + 1,
+                                      NGX_HTTP_CONFLICT_BODY_WAIT));
                 return;
             }
 
@@ -229,7 +243,6 @@ ngx_http_conflict_outcome_unguarded(ngx_http_conflict_ctx_t *ctx,
     ngx_uint_t status)
 {
     ngx_uint_t                 sent, last;
-    ngx_http_conflict_op_t    *op;
     ngx_http_conflict_class_e  class;
 
     if (ctx->lease.settled || ctx->kind == NGX_HTTP_CONFLICT_KIND_KEYED) {
@@ -258,13 +271,37 @@ ngx_http_conflict_outcome_unguarded(ngx_http_conflict_ctx_t *ctx,
     /* 201: it has created another resource */
     ctx->flow.unguarded = (status != NGX_HTTP_CREATED);
 
-    op = ctx->op;
-
-    if (op == NULL) {
+    if (ctx->op == NULL) {
         /* a POST: a GET of its target shows the same as before */
         return;
     }
 
+    ngx_http_conflict_outcome_unleased(ctx->op, class, &ctx->caller.user,
+                                       &ctx->caller.client);
+}
+
+
+void
+ngx_http_conflict_outcome_unseen(ngx_http_conflict_op_t *op,
+    ngx_uint_t status)
+{
+    ngx_str_t                  none;
+    ngx_http_conflict_class_e  class;
+
+    ngx_str_null(&none);
+
+    class = ngx_http_conflict_outcome_status(status);
+
+    if (class != NGX_HTTP_CONFLICT_NOT_DONE) {
+        ngx_http_conflict_outcome_unleased(op, class, &none, &none);
+    }
+}
+
+
+static void
+ngx_http_conflict_outcome_unleased(ngx_http_conflict_op_t *op,
+    ngx_http_conflict_class_e class, ngx_str_t *user, ngx_str_t *client)
+{
     if (class != NGX_HTTP_CONFLICT_AMBIGUOUS) {
         op->in.quarantine = 0;
     }
@@ -272,8 +309,7 @@ ngx_http_conflict_outcome_unguarded(ngx_http_conflict_ctx_t *ctx,
     /* it has no lease; if another write has, it learns of this one */
     (void) op->store->ops->abandon(op);
 
-    ngx_http_conflict_feed_event_settled(op, &ctx->caller.user,
-                                         &ctx->caller.client, 0);
+    ngx_http_conflict_feed_event_settled(op, user, client, 0);
 }
 
 

@@ -137,6 +137,11 @@ ngx_http_conflict_pair_destination(ngx_http_request_t *r, ngx_str_t *value,
     p = value->data;
     last = value->data + value->len;
 
+    if (ngx_strlchr(p, last, '#')) {
+        /* RFC 4918, 8.3: without a fragment; some servers read it as a path */
+        return NGX_DECLINED;
+    }
+
     if (value->len && *p != '/') {
 
         /* an absolute URI: the scheme and the port may differ */
@@ -394,6 +399,7 @@ ngx_http_conflict_pair_swap(ngx_http_conflict_ctx_t *ctx)
     ctx->timing.fetches = 0;
     ctx->timing.wait_step = 0;
     ctx->turn.number = 0;
+    ctx->version.upstream_tagged = 0;
 }
 
 

@@ -108,7 +108,7 @@ ngx_http_conflict_verdict(ngx_http_conflict_ctx_t *ctx)
             /* the resource changes faster than it can be fetched */
 
             if (op->in.policy <= CONFLICT_CLIENT_WINS || op->in.report) {
-                op->in.pre.kinds = 0;
+                ngx_http_conflict_verdict_unchecked(op);
                 ctx->flow.outcome = NGX_HTTP_CONFLICT_OUTCOME_UNCHECKED;
                 ctx->flow.action = NGX_HTTP_CONFLICT_ACTION_UNCHECKED;
                 return NGX_HTTP_CONFLICT_STATE_STORE_BEGIN;
@@ -126,6 +126,18 @@ ngx_http_conflict_verdict(ngx_http_conflict_ctx_t *ctx)
 
     default: /* CONFLICT_DROP, REFUSE, REPLAY, VERIFY, LOCKED */
         return NGX_HTTP_CONFLICT_STATE_LATEST_VERDICT;
+    }
+}
+
+
+void
+ngx_http_conflict_verdict_unchecked(ngx_http_conflict_op_t *op)
+{
+    op->in.pre.kinds = 0;
+
+    if (op->in.policy == CONFLICT_EDITED) {
+        /* which needs a GET without a base as well */
+        op->in.policy = CONFLICT_LWW;
     }
 }
 

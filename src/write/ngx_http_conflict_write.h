@@ -38,6 +38,10 @@ ngx_int_t ngx_http_conflict_dav_if(ngx_http_request_t *r,
 void ngx_http_conflict_dav_if_take(ngx_http_conflict_ctx_t *ctx,
     ngx_http_conflict_op_t *op, ngx_str_t *path);
 
+/* 1 if a tag for the resource of ctx->op is this strong one of the upstream. */
+ngx_uint_t ngx_http_conflict_dav_if_has(ngx_http_conflict_ctx_t *ctx,
+    ngx_str_t *tag);
+
 /* NGX_DECLINED: a tag is for another resource; ctx->flow.answer is set. */
 ngx_int_t ngx_http_conflict_dav_if_end(ngx_http_conflict_ctx_t *ctx);
 
@@ -86,6 +90,10 @@ ngx_int_t ngx_http_conflict_entity_tags(ngx_http_conflict_ctx_t *ctx,
 /* The maximum number of versions in such a list; h may be NULL. */
 size_t ngx_http_conflict_entity_tags_max(ngx_http_conflict_loc_conf_t *nlcf,
     ngx_table_elt_t *h);
+
+/* 1 if If-Match, which must be present, has this strong tag. */
+ngx_uint_t ngx_http_conflict_entity_tags_match(ngx_http_request_t *r,
+    ngx_str_t *tag);
 
 /* Sets ctx->pre.base, for the log, to the version in a tag. */
 void ngx_http_conflict_entity_tags_base(ngx_http_conflict_ctx_t *ctx,
@@ -270,6 +278,10 @@ void ngx_http_conflict_outcome_end(ngx_http_conflict_ctx_t *ctx);
 void ngx_http_conflict_outcome_unguarded(ngx_http_conflict_ctx_t *ctx,
     ngx_uint_t status);
 
+/* The same for an unseen write; "op" is about its resource. */
+void ngx_http_conflict_outcome_unseen(ngx_http_conflict_op_t *op,
+    ngx_uint_t status);
+
 /*
  * Settles by the upstream's response so far, as the request is about to be
  * redirected internally.  NGX_OK: it may go on, the write was not done or is
@@ -431,6 +443,15 @@ ngx_int_t ngx_http_conflict_revalidate_conditions(ngx_http_request_t *r,
 
 
 /*
+ * A subrequest, or a post_action, has reached the phase in which requests are
+ * guarded; later the header of a subrequest's response was sent.  Others than
+ * writes are ignored.  NGX_DECLINED: it continues.
+ */
+ngx_int_t ngx_http_conflict_unseen(ngx_http_request_t *r);
+void ngx_http_conflict_unseen_header(ngx_http_request_t *r);
+
+
+/*
  * The content handler of a guarded write: runs that of the location, without
  * a second upstream attempt, and without an abort when the client disconnects.
  */
@@ -440,6 +461,9 @@ ngx_int_t ngx_http_conflict_upstream_once_handler(ngx_http_request_t *r);
 /* The store has decided, or needs something else first. */
 ngx_http_conflict_state_e ngx_http_conflict_verdict(
     ngx_http_conflict_ctx_t *ctx);
+
+/* The next begin does not check the write. */
+void ngx_http_conflict_verdict_unchecked(ngx_http_conflict_op_t *op);
 
 /* The action of the audit log for a stale write. */
 ngx_http_conflict_action_e ngx_http_conflict_verdict_action(

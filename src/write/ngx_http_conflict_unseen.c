@@ -1,0 +1,207 @@
+
+/*
+ * Copyright (C) the ngx_http_conflict_module authors
+ *
+ * Writes that are not requests of a client: subrequests of other modules, such
+ * as ngx.location.capture() of Lua, and a post_action.  They pass unchecked,
+ * and the version of their resource is unknown from then on.
+ */
+
+
+#include "write/ngx_http_conflict_write.h"
+
+
+typedef struct {
+    ngx_http_request_t            *request;
+    ngx_http_conflict_op_t        *op;         /* NULL: it is settled */
+    ngx_http_upstream_t           *upstream;   /* before it was sent */
+    ngx_uint_t                     attempts;   /* the same */
+} ngx_http_conflict_unseen_t;
+
+
+static ngx_uint_t ngx_http_conflict_unseen_of_write(ngx_http_request_t *r,
+    ngx_str_t *key);
+static ngx_http_conflict_unseen_t *ngx_http_conflict_unseen_find(
+    ngx_http_request_t *r);
+static void ngx_http_conflict_unseen_settle(
+    ngx_http_conflict_unseen_t *unseen, ngx_uint_t status);
+static void ngx_http_conflict_unseen_cleanup(void *data);
+
+
+ngx_int_t
+ngx_http_conflict_unseen(ngx_http_request_t *r)
+{
+    ngx_str_t                      resource, key;
+    ngx_http_cleanup_t            *cln;
+    ngx_http_conflict_op_t        *op;
+    ngx_http_conflict_kind_e       kind;
+    ngx_http_conflict_unseen_t    *unseen;
+    ngx_http_conflict_loc_conf_t  *nlcf;
+
+    nlcf = ngx_http_get_module_loc_conf(r, ngx_http_conflict_module);
+
+    if (nlcf->policy == NGX_HTTP_CONFLICT_OFF
+        || ngx_http_conflict_conf_endpoint(nlcf))
+    {
+        return NGX_DECLINED;
+    }
+
+    kind = ngx_http_conflict_method(r, nlcf);
+
+    if (kind != NGX_HTTP_CONFLICT_KIND_WRITE
+        && kind != NGX_HTTP_CONFLICT_KIND_UNCHECKED)
+    {
+        return NGX_DECLINED;
+    }
+
+    if (ngx_http_conflict_key(r, nlcf, &resource, &key) != NGX_OK) {
+        return NGX_HTTP_INTERNAL_SERVER_ERROR;
+    }
+
+    if (key.len == 0 || ngx_http_conflict_unseen_of_write(r, &key)
+        || ngx_http_conflict_unseen_find(r))
+    {
+        return NGX_DECLINED;
+    }
+
+    cln = ngx_http_cleanup_add(r, sizeof(ngx_http_conflict_unseen_t));
+    if (cln == NULL) {
+        return NGX_HTTP_INTERNAL_SERVER_ERROR;
+    }
+
+    op = ngx_http_conflict_op_create(r, nlcf->store, &key, 0);
+    if (op == NULL) {
+        return NGX_HTTP_INTERNAL_SERVER_ERROR;
+    }
+
+    op->in.minted = (nlcf->version->place == NGX_HTTP_CONFLICT_DEFAULT);
+    op->in.lease = nlcf->lease;
+    op->in.quarantine = nlcf->quarantine;
+
+    unseen = cln->data;
+    cln->handler = ngx_http_conflict_unseen_cleanup;
+
+    unseen->request = r;
+    unseen->op = op;
+    unseen->upstream = r->upstream;
+    unseen->attempts = r->upstream_states ? r->upstream_states->nelts : 0;
+
+    return NGX_DECLINED;
+}
+
+
+/* 1: it is a part of a guarded write, or repeats it */
+
+static ngx_uint_t
+ngx_http_conflict_unseen_of_write(ngx_http_request_t *r, ngx_str_t *key)
+{
+    ngx_str_t                *own;
+    ngx_http_conflict_ctx_t  *ctx;
+
+    ctx = ngx_http_conflict_ctx(r->main);
+
+    if (ctx == NULL || !ctx->write || !ctx->pass.forwarded) {
+        return 0;
+    }
+
+    own = &ctx->target.key;
+
+    if (own->len == key->len && ngx_memcmp(own->data, key->data, key->len) == 0)
+    {
+        return 1;
+    }
+
+    own = ctx->pair ? &ctx->pair->key : NULL;
+
+    return own && own->len == key->len
+           && ngx_memcmp(own->data, key->data, key->len) == 0;
+}
+
+
+static ngx_http_conflict_unseen_t *
+ngx_http_conflict_unseen_find(ngx_http_request_t *r)
+{
+    ngx_http_cleanup_t          *cln;
+    ngx_http_conflict_unseen_t  *unseen;
+
+    for (cln = r->main->cleanup; cln; cln = cln->next) {
+
+        if (cln->handler == ngx_http_conflict_unseen_cleanup) {
+            unseen = cln->data;
+
+            if (unseen->request == r) {
+                return unseen;
+            }
+        }
+    }
+
+    return NULL;
+}
+
+
+void
+ngx_http_conflict_unseen_header(ngx_http_request_t *r)
+{
+    ngx_http_conflict_unseen_t  *unseen;
+
+    if (r->method & (NGX_HTTP_GET|NGX_HTTP_HEAD)) {
+        return;
+    }
+
+    unseen = ngx_http_conflict_unseen_find(r);
+
+    if (unseen) {
+        ngx_http_conflict_unseen_settle(unseen, r->headers_out.status);
+    }
+}
+
+
+static void
+ngx_http_conflict_unseen_settle(ngx_http_conflict_unseen_t *unseen,
+    ngx_uint_t status)
+{
+    if (unseen->op == NULL) {
+        return;
+    }
+
+    ngx_http_conflict_outcome_unseen(unseen->op, status);
+    ngx_http_conflict_op_release(unseen->op);
+    unseen->op = NULL;
+}
+
+
+/*
+ * A post_action, whose header is not sent, or a subrequest that was not
+ * answered, as the client is gone.
+ */
+
+static void
+ngx_http_conflict_unseen_cleanup(void *data)
+{
+    ngx_http_conflict_unseen_t *unseen = data;
+
+    ngx_uint_t           sent, status;
+    ngx_http_request_t  *r;
+
+    r = unseen->request;
+    status = 0;
+
+    if (unseen->op && r == r->main) {
+
+        if (r->upstream == unseen->upstream) {
+            /* a handler without an upstream, such as dav */
+            status = r->headers_out.status;
+
+        } else {
+            (void) ngx_http_conflict_upstream_attempts(r, unseen->attempts,
+                                                       &sent, &status);
+
+            if (sent == 0) {
+                ngx_http_conflict_op_release(unseen->op);
+                unseen->op = NULL;
+            }
+        }
+    }
+
+    ngx_http_conflict_unseen_settle(unseen, status);
+}

@@ -474,7 +474,12 @@ ngx_http_conflict_handler_resolve(ngx_http_request_t *r,
         ctx->target.key = r->uri;
     }
 
-    /* "try_files" may lead on to a location that is guarded */
+    if (!ngx_http_conflict_location_try_files(r)) {
+        /* not even mirrored */
+        return ngx_http_conflict_handler_unguarded(r);
+    }
+
+    /* it may lead on to a location that is guarded */
 
     r->content_handler = ngx_http_conflict_handler_unguarded;
 

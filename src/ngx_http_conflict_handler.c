@@ -294,11 +294,15 @@ ngx_http_conflict_handler(ngx_http_request_t *r)
         }
     }
 
-    if (ctx && (ctx->flow.error_page || ctx->target.key.len == 0)) {
+    if (ctx && ctx->flow.error_page) {
+        return ngx_http_conflict_leave_unsent(r, ctx);
+    }
+
+    if (ctx && ctx->target.key.len == 0) {
         return NGX_DECLINED;
     }
 
-    if (ngx_http_conflict_idempotency_leave(r, &ctx, &from) != NGX_OK) {
+    if (ngx_http_conflict_leave(r, &ctx, &from) != NGX_OK) {
         return NGX_HTTP_INTERNAL_SERVER_ERROR;
     }
 

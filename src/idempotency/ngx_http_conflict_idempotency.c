@@ -381,48 +381,6 @@ ngx_http_conflict_idempotency_redirected(ngx_http_conflict_ctx_t *ctx)
 }
 
 
-/*
- * The resource of a write may be known only where try_files or an error page
- * leads to.  It is guarded there with a key as it is without one.
- */
-
-ngx_int_t
-ngx_http_conflict_idempotency_leave(ngx_http_request_t *r,
-    ngx_http_conflict_ctx_t **ctx, ngx_http_conflict_ctx_t **from)
-{
-    ngx_str_t                      resource, key;
-    ngx_http_conflict_loc_conf_t  *nlcf;
-
-    *from = NULL;
-
-    if (*ctx == NULL || (*ctx)->kind != NGX_HTTP_CONFLICT_KIND_KEYED
-        || !(*ctx)->pass.forwarded || r->method != (*ctx)->method)
-    {
-        return NGX_OK;
-    }
-
-    nlcf = ngx_http_get_module_loc_conf(r, ngx_http_conflict_module);
-
-    if (nlcf->policy == NGX_HTTP_CONFLICT_OFF
-        || ngx_http_conflict_conf_endpoint(nlcf)
-        || ngx_http_conflict_method(r, nlcf) != NGX_HTTP_CONFLICT_KIND_WRITE)
-    {
-        return NGX_OK;
-    }
-
-    if (ngx_http_conflict_key(r, nlcf, &resource, &key) != NGX_OK) {
-        return NGX_ERROR;
-    }
-
-    if (key.len && ngx_http_conflict_outcome_redirect(*ctx) == NGX_OK) {
-        *from = *ctx;
-        *ctx = NULL;
-    }
-
-    return NGX_OK;
-}
-
-
 /* also in report mode, which is about conflicts */
 
 static ngx_http_conflict_state_e

@@ -79,14 +79,6 @@ ngx_http_conflict_state_e ngx_http_conflict_idempotency_claimed(
 ngx_http_conflict_state_e ngx_http_conflict_idempotency_redirected(
     ngx_http_conflict_ctx_t *ctx);
 
-/*
- * After an internal redirect of a request of no resource.  If it is a guarded
- * write here, and is not one that may not be sent again, "ctx" becomes NULL,
- * and "from" what it was, for a context of the write.
- */
-ngx_int_t ngx_http_conflict_idempotency_leave(ngx_http_request_t *r,
-    ngx_http_conflict_ctx_t **ctx, ngx_http_conflict_ctx_t **from);
-
 /* At the end of the request: what is not settled becomes so. */
 void ngx_http_conflict_idempotency_end(ngx_http_conflict_ctx_t *ctx);
 

@@ -140,6 +140,27 @@ until_true {
 is($n, 4, 'counted');
 
 
+=== the first location that guards it decides
+--- config
+    location / {
+        conflict lww;
+        try_files /none @api;
+    }
+    location @api {
+        conflict version;
+        conflict_key $arg_other;
+        proxy_pass http://api;
+    }
+--- steps
+my $v = version(PUT('/plain/1', { n => 1 }));
+PUT('/plain/1', { n => 2, base_version => $v });
+
+my $r = PUT('/plain/1?other=x', { n => 3, base_version => $v });
+is($r->{status}, 204, 'its policy lets a stale write pass');
+like(header($r, 'Conflict'), qr/^overwrote;version=\d+;base=$v$/, 'and says so');
+is(scalar(conflicts()), 1, 'once');
+
+
 === an error before a guarded write is sent
 --- config
     location / {

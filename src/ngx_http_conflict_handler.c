@@ -36,7 +36,7 @@ static ngx_http_conflict_kind_e ngx_http_conflict_handler_kind(
     ngx_http_request_t *r, ngx_http_conflict_loc_conf_t *nlcf);
 static ngx_http_conflict_ctx_t *ngx_http_conflict_handler_create_ctx(
     ngx_http_request_t *r, ngx_http_conflict_loc_conf_t *nlcf,
-    ngx_http_conflict_kind_e kind);
+    ngx_http_conflict_kind_e kind, ngx_http_conflict_ctx_t *from);
 static ngx_int_t ngx_http_conflict_handler_enter(ngx_http_request_t *r,
     ngx_http_conflict_ctx_t *ctx, ngx_http_conflict_loc_conf_t *nlcf,
     ngx_http_conflict_kind_e kind);
@@ -261,7 +261,7 @@ ngx_int_t
 ngx_http_conflict_handler(ngx_http_request_t *r)
 {
     ngx_int_t                      rc;
-    ngx_http_conflict_ctx_t       *ctx;
+    ngx_http_conflict_ctx_t       *ctx, *from;
     ngx_http_conflict_kind_e       kind;
     ngx_http_conflict_loc_conf_t  *nlcf;
 
@@ -296,20 +296,16 @@ ngx_http_conflict_handler(ngx_http_request_t *r)
         }
     }
 
-    if (ctx && (ctx->flow.error_page || ctx->target.key.len == 0)) {
+    if (ctx && ctx->flow.error_page) {
+        return ngx_http_conflict_leave_unsent(r, ctx);
+    }
+
+    if (ctx && ctx->target.key.len == 0) {
         return NGX_DECLINED;
     }
 
-    if (ctx && ctx->kind == NGX_HTTP_CONFLICT_KIND_KEYED
-        && ctx->pass.forwarded)
-    {
-        rc = ngx_http_conflict_idempotency_leave(r, ctx);
-
-        if (rc == NGX_ERROR) {
-            return NGX_HTTP_INTERNAL_SERVER_ERROR;
-        }
-
-        ctx = (rc == NGX_OK) ? NULL : ctx;
+    if (ngx_http_conflict_leave(r, &ctx, &from) != NGX_OK) {
+        return NGX_HTTP_INTERNAL_SERVER_ERROR;
     }
 
     if (ctx == NULL) {
@@ -320,7 +316,7 @@ ngx_http_conflict_handler(ngx_http_request_t *r)
             return NGX_DECLINED;
         }
 
-        ctx = ngx_http_conflict_handler_create_ctx(r, nlcf, kind);
+        ctx = ngx_http_conflict_handler_create_ctx(r, nlcf, kind, from);
         if (ctx == NULL) {
             return NGX_HTTP_INTERNAL_SERVER_ERROR;
         }
@@ -376,7 +372,8 @@ ngx_http_conflict_handler_kind(ngx_http_request_t *r,
 
 static ngx_http_conflict_ctx_t *
 ngx_http_conflict_handler_create_ctx(ngx_http_request_t *r,
-    ngx_http_conflict_loc_conf_t *nlcf, ngx_http_conflict_kind_e kind)
+    ngx_http_conflict_loc_conf_t *nlcf, ngx_http_conflict_kind_e kind,
+    ngx_http_conflict_ctx_t *from)
 {
     ngx_http_conflict_ctx_t  *ctx;
 
@@ -386,12 +383,12 @@ ngx_http_conflict_handler_create_ctx(ngx_http_request_t *r,
     }
 
     if (ngx_http_conflict_handler_enter(r, ctx, nlcf, kind) != NGX_OK
-        || ngx_http_conflict_idempotency_create(r, ctx) != NGX_OK)
+        || ngx_http_conflict_idempotency_create(r, ctx, from) != NGX_OK)
     {
         return NULL;
     }
 
-    if (ctx->idempotency == NULL) {
+    if (ctx->idempotency == NULL || from) {
         return ctx;
     }
 
@@ -483,7 +480,12 @@ ngx_http_conflict_handler_resolve(ngx_http_request_t *r,
         ctx->target.key = r->uri;
     }
 
-    /* "try_files" may lead on to a location that is guarded */
+    if (!ngx_http_conflict_location_try_files(r)) {
+        /* not even mirrored */
+        return ngx_http_conflict_handler_unguarded(r);
+    }
+
+    /* it may lead on to a location that is guarded */
 
     r->content_handler = ngx_http_conflict_handler_unguarded;
 

@@ -39,6 +39,10 @@ add_block_preprocessor(sub {
             proxy_http_version 1.1;
             proxy_pass http://127.0.0.1:$sink;
         }
+        location \@fallback {
+            rewrite ^/api(/.*) \$1 break;
+            proxy_pass http://api;
+        }
         location = /status { conflict_status json; }
         location = /metrics { conflict_status prometheus; }
 END
@@ -282,6 +286,7 @@ for my $place ('sink', 'stream') {
 
 === a merge whose GET took too long is not sent
 --- policy: merge
+--- more: error_page 504 = @fallback;
 --- steps
 set_doc('/plain/1', { n => 0 });
 

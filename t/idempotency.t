@@ -803,6 +803,16 @@ like(header(GET('/plain/1'), 'Conflict'), qr/^passed;version=\d+$/,
         error_page 502 = @api;
         proxy_pass http://127.0.0.1:1;
     }
+    location /static/ {
+        conflict version;
+        error_page 404 405 = @api;
+        root html;
+    }
+    location /front/ {
+        conflict version;
+        proxy_set_header X-Up-Write "status=200 header=X-Accel-Redirect:@api";
+        proxy_pass http://api;
+    }
     location /open/ {
         conflict version;
         try_files /none @open;
@@ -810,6 +820,7 @@ like(header(GET('/plain/1'), 'Conflict'), qr/^passed;version=\d+$/,
     location @api {
         conflict version;
         set $note $uri;
+        proxy_set_header X-Up-Write $http_x_then;
         proxy_pass http://api;
     }
     location @open {
@@ -818,11 +829,11 @@ like(header(GET('/plain/1'), 'Conflict'), qr/^passed;version=\d+$/,
     }
 --- allow: connect\(\) failed|no live upstreams
 --- steps
-for my $path ('/plain/1', '/dead/1') {
+for my $path (map { "$_/1" } '/plain', '/dead', '/static', '/front') {
     set_doc($path, { n => 1 });
 
-    my ($key, $other) = map { 'Idempotency-Key: ' . new_key() } 1, 2;
-    my $r = PUT($path, { n => 2 }, 'X-Up-Write: apply');
+    my ($key, $other, $third) = map { 'Idempotency-Key: ' . new_key() } 1 .. 3;
+    my $r = PUT($path, { n => 2 }, 'X-Then: apply');
     my $v = version($r);
     like($v, qr/^\d+$/, "$path: a version");
 
@@ -835,9 +846,17 @@ for my $path ('/plain/1', '/dead/1') {
 
     $v = json(PUT(@stale))->{version};
     my @write = ($path, { n => 5, base_version => $v }, $other);
-    is(replayed(PUT(@write)), 'no', 'with the latest version it passes');
+    $r = PUT(@write);
+    is(replayed($r), 'no', 'with the latest version it passes');
     is(replayed(PUT(@write)), 'true', 'once');
     is((() = journal()) - $before, 2, 'indeed');
+
+    # what the API refuses may have been done by what has led to it
+
+    @write = ($path, { n => 6, base_version => version($r) }, $third);
+    is(PUT(@write, 'X-Then: status=422')->{status}, 422, 'refused');
+    is(error_of(PUT(@write)) // '',
+       $path =~ /static|front/ ? 'request_outcome_unknown' : '', 'sent again');
 }
 
 # one that is not guarded there either

@@ -464,6 +464,11 @@ is((grep { $_->{method} eq 'PUT' } seen())[-1]{target}, $path,
         rewrite ^/closed(/.*)$ $1 break;
         proxy_pass http://api;
     }
+    location = /copy {
+        internal;
+        proxy_pass http://api/plain/copied;
+    }
+--- allow: a held body was not written
 --- steps
 set_doc('/plain/1', { n => 1 });
 my $old = version(GET('/closed/plain/1', ann()));
@@ -481,15 +486,23 @@ is(scalar(() = inbox(ann())), 1, 'held');
 # a location that is not guarded any more
 
 edit_conf('location /closed/ \{\s+conflict version hold;',
-          'location /closed/ { conflict off;');
+          'location /closed/ { conflict off; mirror /copy;');
 reload();
 $r = take($id, 'mine', "If-Match: \"$v\"", ann());
 is($r->{status}, 404, 'not written unguarded');
 is(scalar(() = journal()), $n, 'indeed');
+
+# nor is it mirrored there, as other writes are
+
+sub copies { grep { $_->{target} eq '/plain/copied' } seen() }
+
+PUT('/closed/plain/2', { n => 'open' }, 'X-Up-Write: status=200');
+until_true { copies() };
+is(join(' ', map { $_->{body} } copies()), '{"n":"open"}', 'nor mirrored');
 is(item($id, ann())->{theirs_omitted}, 'unavailable', 'shown without theirs');
 is(item($id, ann())->{mine}{n}, 3, 'but with mine: a reload loses nothing');
 
-edit_conf('location /closed/ \{ conflict off;',
+edit_conf('location /closed/ \{ conflict off; mirror /copy;',
           'location /closed/ { internal; conflict version hold;');
 reload();
 is(take($id, 'mine', "If-Match: \"$v\"", ann())->{status}, 404, 'internal');

@@ -214,6 +214,16 @@ is(PUT('/plain/1', { n => 2 }, token($r))->{status}, 204, 'writes');
 
 === so many locks a user, and no more
 --- lock: per_user=2
+--- http_config
+    server {
+        listen 127.0.0.1:$TEST_NGINX_PORT2;
+        server_name other;
+        conflict_user $http_x_user;
+        location ~ ^(?<resource>/.*)/lock$ {
+            conflict_key $resource;
+            conflict_lock get=off per_user=3;
+        }
+    }
 --- more
 location ~ ^/brief(?<brief>/.*)/lock$ {
     conflict_key $brief;
@@ -239,6 +249,16 @@ is(lock('/brief/plain/1', ann())->{status}, 200, 'so there is room');
 until_true { ($r = lock('/plain/4', ann()))->{status} == 200 };
 is($r->{status}, 200, 'what has ended does not count');
 is(lock('/plain/1', ann())->{status}, 429, 'what has not, does');
+
+# the number is that of the endpoint, the locks are those of the store
+
+sub there {
+    return http('POST', "$_[0]/lock", port => $ENV{TEST_NGINX_PORT2},
+                headers => [ann()]);
+}
+
+is(there('/plain/1')->{status}, 200, 'a third one where three are allowed');
+is(there('/plain/2')->{status}, 429, 'not a fourth');
 
 
 === an operator may end a lock

@@ -108,6 +108,52 @@ for my $name (sort keys %answers) {
            "$name: and nothing told");
 }
 
+=== what a 404 hides is refused like what never was
+--- config
+    location / {
+        conflict version;
+        proxy_pass http://api;
+    }
+    location /wins/ {
+        conflict server_wins;
+        proxy_pass http://api/;
+    }
+    location /merge/ {
+        conflict merge;
+        conflict_history 10;
+        proxy_pass http://api/;
+    }
+--- steps
+my @hidden = ('X-Up-Read: status=404', 'X-Up-Write: status=404');
+my $i = 0;
+
+for my $fields ([], ['If-Match: "7"'], ['If-Match: *'], ['If-None-Match: *'],
+                ['If-Unmodified-Since: 2020-01-01T00:00:00Z'],
+                ['Conflict-Chain: "8f2c91d0";base=7;n=1'])
+{
+    my $body = { n => 3, @$fields ? () : (base_version => 7) };
+    my $what = @$fields ? $fields->[0] : 'base_version';
+
+    for my $policy ('', '/wins', '/merge') {
+        my ($made, $gone, $never)
+            = map { "$policy/plain/$_" . ++$i } 'made', 'gone', 'never';
+
+        for my $path ($made, $gone) {
+            ok(version(PUT($path, { n => 1 })), "$path: it has a version");
+        }
+
+        DELETE($gone);
+
+        my ($m, $g, $n) = map { seen_by(PUT($_, $body, @$fields, @hidden)) }
+                              $made, $gone, $never;
+
+        is($g, $n, "$what: one that was deleted");
+        is($m, $n, 'and one that is there') unless $what =~ /\*/;
+        unlike("$m $g", qr/version[=":]+\d{3}|changed_at|ETag/,
+               'not when it was written');
+    }
+}
+
 
 === whether it is there, and what was written to it
 --- config

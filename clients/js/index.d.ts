@@ -82,7 +82,7 @@ export interface Creation<T = any> extends View<T> {
     id: string;
     /** Of the collection. */
     url: string;
-    /** Of what was created; null: not yet, or the response has none. */
+    /** Of what was created; null: not yet, or it is not known. */
     location: string | null;
 }
 

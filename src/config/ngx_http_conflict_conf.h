@@ -429,6 +429,9 @@ ngx_int_t ngx_http_conflict_location(ngx_conf_t *cf,
 void ngx_http_conflict_location_warn(ngx_conf_t *cf,
     ngx_http_conflict_loc_conf_t *conf, ngx_uint_t own, ngx_array_t *rules);
 
+/* 1 if the location of the request has "try_files". */
+ngx_uint_t ngx_http_conflict_location_try_files(ngx_http_request_t *r);
+
 /* Completes a lock endpoint, or one of versions. */
 ngx_int_t ngx_http_conflict_location_lock(ngx_conf_t *cf,
     ngx_http_conflict_loc_conf_t *conf);

@@ -33,8 +33,8 @@ static ngx_http_complex_value_t *ngx_http_conflict_location_complex(
     ngx_conf_t *cf, const char *text);
 static ngx_uint_t ngx_http_conflict_location_may_write(ngx_conf_t *cf,
     ngx_http_core_loc_conf_t *clcf);
-static ngx_uint_t ngx_http_conflict_location_setting(ngx_conf_t *cf,
-    const char *name);
+static ngx_uint_t ngx_http_conflict_location_setting(ngx_module_t **modules,
+    void **loc_conf, const char *name);
 static ngx_int_t ngx_http_conflict_location_endpoint(ngx_conf_t *cf,
     ngx_http_conflict_loc_conf_t *conf, const char *name, const char *what,
     const char *suffix);
@@ -616,32 +616,42 @@ static ngx_uint_t
 ngx_http_conflict_location_may_write(ngx_conf_t *cf,
     ngx_http_core_loc_conf_t *clcf)
 {
-    /* the configurations of both modules begin with that directive */
+    void  **loc_conf;
+
+    loc_conf = ((ngx_http_conf_ctx_t *) cf->ctx)->loc_conf;
 
     return clcf->handler != NULL
-           || (ngx_http_conflict_location_setting(cf, "ngx_http_dav_module")
+           || (ngx_http_conflict_location_setting(cf->cycle->modules, loc_conf,
+                                                  "ngx_http_dav_module")
                & (NGX_HTTP_PUT|NGX_HTTP_DELETE|NGX_HTTP_MKCOL
                   |NGX_HTTP_COPY|NGX_HTTP_MOVE))
-           || ngx_http_conflict_location_setting(cf,
+           || ngx_http_conflict_location_setting(cf->cycle->modules, loc_conf,
                                                  "ngx_http_try_files_module");
 }
 
 
-static ngx_uint_t
-ngx_http_conflict_location_setting(ngx_conf_t *cf, const char *name)
+ngx_uint_t
+ngx_http_conflict_location_try_files(ngx_http_request_t *r)
 {
-    ngx_uint_t            i;
-    ngx_uint_t           *conf;
-    ngx_module_t        **modules;
-    ngx_http_conf_ctx_t  *ctx;
+    return ngx_http_conflict_location_setting(ngx_cycle->modules, r->loc_conf,
+                                              "ngx_http_try_files_module")
+           != 0;
+}
 
-    ctx = cf->ctx;
-    modules = cf->cycle->modules;
+
+/* the configurations of both modules begin with their directive */
+
+static ngx_uint_t
+ngx_http_conflict_location_setting(ngx_module_t **modules, void **loc_conf,
+    const char *name)
+{
+    ngx_uint_t   i;
+    ngx_uint_t  *conf;
 
     for (i = 0; modules[i]; i++) {
 
         if (ngx_strcmp(modules[i]->name, name) == 0) {
-            conf = ctx->loc_conf[modules[i]->ctx_index];
+            conf = loc_conf[modules[i]->ctx_index];
             return *conf;
         }
     }

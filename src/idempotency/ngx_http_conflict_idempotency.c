@@ -44,9 +44,22 @@ static ngx_str_t  ngx_http_conflict_idempotency_id = ngx_string("0");
 
 ngx_int_t
 ngx_http_conflict_idempotency_create(ngx_http_request_t *r,
-    ngx_http_conflict_ctx_t *ctx)
+    ngx_http_conflict_ctx_t *ctx, ngx_http_conflict_ctx_t *from)
 {
     ngx_http_conflict_idempotency_t  *idem;
+
+    if (from) {
+        idem = from->idempotency;
+        from->idempotency = NULL;
+
+        idem->timer.data = ctx;
+        idem->earlier = from->lease.redirected;
+
+        ctx->idempotency = idem;
+        ctx->hold.key = from->hold.key;
+
+        return NGX_OK;
+    }
 
     if (ngx_http_conflict_conf_endpoint(ctx->conf)
         || ctx->kind == NGX_HTTP_CONFLICT_KIND_READ
@@ -368,41 +381,6 @@ ngx_http_conflict_idempotency_redirected(ngx_http_conflict_ctx_t *ctx)
 }
 
 
-/*
- * The resource of a write may be known only where try_files or an error page
- * leads to.  It is guarded there with a key as it is without one.
- */
-
-ngx_int_t
-ngx_http_conflict_idempotency_leave(ngx_http_request_t *r,
-    ngx_http_conflict_ctx_t *ctx)
-{
-    ngx_str_t                      resource, key;
-    ngx_http_conflict_loc_conf_t  *nlcf;
-
-    nlcf = ngx_http_get_module_loc_conf(r, ngx_http_conflict_module);
-
-    if (nlcf->policy == NGX_HTTP_CONFLICT_OFF
-        || ngx_http_conflict_conf_endpoint(nlcf) || r->method != ctx->method
-        || ngx_http_conflict_method(r, nlcf) != NGX_HTTP_CONFLICT_KIND_WRITE)
-    {
-        return NGX_DECLINED;
-    }
-
-    if (ngx_http_conflict_key(r, nlcf, &resource, &key) != NGX_OK) {
-        return NGX_ERROR;
-    }
-
-    if (key.len == 0 || !ngx_http_conflict_idempotency_record_unsent(r, ctx)) {
-        return NGX_DECLINED;
-    }
-
-    ngx_http_conflict_idempotency_settle(ctx, 0);
-
-    return NGX_OK;
-}
-
-
 /* also in report mode, which is about conflicts */
 
 static ngx_http_conflict_state_e
@@ -547,7 +525,7 @@ ngx_http_conflict_idempotency_settle(ngx_http_conflict_ctx_t *ctx, u_char what)
 
     /* one of its own: a renewal may be in progress, and it may take longer */
 
-    op = ngx_http_conflict_blob_create(NULL, ctx->conf->store,
+    op = ngx_http_conflict_blob_create(NULL, idem->op->store,
                                        &idem->partition);
     if (op == NULL) {
         return;

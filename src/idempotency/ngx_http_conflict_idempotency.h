@@ -48,6 +48,8 @@ struct ngx_http_conflict_idempotency_s {
     unsigned                 asked:1;      /* the store, whether it is new */
     unsigned                 claimed:1;    /* and not released, nor settled */
     unsigned                 done:1;       /* before a redirect to a page */
+    unsigned                 earlier:1;    /* it may be done, in a location
+                                              that did not guard it */
     unsigned                 judged:1;     /* by the response header */
     unsigned                 capturing:1;  /* the body of the response */
     unsigned                 gone:1;       /* the client, meanwhile */
@@ -56,10 +58,10 @@ struct ngx_http_conflict_idempotency_s {
 
 /*
  * Makes ctx->idempotency, if the request has a key, or must have one, and the
- * location handles keys.
+ * location handles keys; or takes it, with the claim, from another context.
  */
 ngx_int_t ngx_http_conflict_idempotency_create(ngx_http_request_t *r,
-    ngx_http_conflict_ctx_t *ctx);
+    ngx_http_conflict_ctx_t *ctx, ngx_http_conflict_ctx_t *from);
 
 /* States: the key is checked; a body that no other state reads is read. */
 ngx_http_conflict_state_e ngx_http_conflict_idempotency_start(
@@ -75,14 +77,6 @@ ngx_http_conflict_state_e ngx_http_conflict_idempotency_claimed(
 
 /* State: after an internal redirect; also of a write without a key. */
 ngx_http_conflict_state_e ngx_http_conflict_idempotency_redirected(
-    ngx_http_conflict_ctx_t *ctx);
-
-/*
- * After an internal redirect of a request of no resource.  NGX_OK: it is a
- * guarded write here and nothing was done yet, so it begins anew, and the claim
- * is released.
- */
-ngx_int_t ngx_http_conflict_idempotency_leave(ngx_http_request_t *r,
     ngx_http_conflict_ctx_t *ctx);
 
 /* At the end of the request: what is not settled becomes so. */
@@ -130,10 +124,6 @@ ngx_int_t ngx_http_conflict_idempotency_record_sent(ngx_http_request_t *r,
  */
 u_char ngx_http_conflict_idempotency_record_judge(ngx_http_request_t *r,
     ngx_http_conflict_ctx_t *ctx, ngx_uint_t shown);
-
-/* 1 if no handler has run before an internal redirect, or it did nothing. */
-ngx_uint_t ngx_http_conflict_idempotency_record_unsent(ngx_http_request_t *r,
-    ngx_http_conflict_ctx_t *ctx);
 
 /*
  * After an internal redirect, before the request is passed again.  If it has

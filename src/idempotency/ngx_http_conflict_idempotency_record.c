@@ -47,17 +47,20 @@ u_char
 ngx_http_conflict_idempotency_record_judge(ngx_http_request_t *r,
     ngx_http_conflict_ctx_t *ctx, ngx_uint_t shown)
 {
-    u_char      what;
-    ngx_uint_t  sent, status;
+    u_char                            what;
+    ngx_uint_t                        sent, status;
+    ngx_http_conflict_idempotency_t  *idem;
+
+    idem = ctx->idempotency;
 
     if (!ctx->pass.forwarded) {
-        return 0;
+        return idem->earlier ? NGX_HTTP_CONFLICT_IDEMPOTENCY_UNKNOWN : 0;
     }
 
     status = shown;
     sent = 1;
 
-    if (!ctx->idempotency->done && r->upstream != ctx->pass.upstream) {
+    if (!idem->done && r->upstream != ctx->pass.upstream) {
         (void) ngx_http_conflict_upstream_attempts(r, ctx->pass.first_attempt,
                                                    &sent, &status);
     }
@@ -65,7 +68,7 @@ ngx_http_conflict_idempotency_record_judge(ngx_http_request_t *r,
     what = (sent == 0) ? 0
                        : ngx_http_conflict_idempotency_record_status(status);
 
-    if (ctx->idempotency->done) {
+    if (idem->done) {
         return (what == NGX_HTTP_CONFLICT_IDEMPOTENCY_KEPT)
                ? what : NGX_HTTP_CONFLICT_IDEMPOTENCY_NOT_KEPT;
     }
@@ -74,7 +77,7 @@ ngx_http_conflict_idempotency_record_judge(ngx_http_request_t *r,
         return NGX_HTTP_CONFLICT_IDEMPOTENCY_UNKNOWN;
     }
 
-    if (what == 0 && ctx->lease.redirected) {
+    if (what == 0 && (ctx->lease.redirected || idem->earlier)) {
         /* by this upstream, but an earlier one may have done it */
         return NGX_HTTP_CONFLICT_IDEMPOTENCY_UNKNOWN;
     }
@@ -107,23 +110,6 @@ ngx_http_conflict_idempotency_record_status(ngx_uint_t status)
     }
 
     return NGX_HTTP_CONFLICT_IDEMPOTENCY_KEPT;
-}
-
-
-ngx_uint_t
-ngx_http_conflict_idempotency_record_unsent(ngx_http_request_t *r,
-    ngx_http_conflict_ctx_t *ctx)
-{
-    if (r->upstream == ctx->pass.upstream
-        && r->err_status == ctx->pass.err_status
-        && r->error_page == ctx->pass.error_page)
-    {
-        /* try_files */
-        return 1;
-    }
-
-    return ngx_http_conflict_idempotency_record_judge(r, ctx, r->err_status)
-           == 0;
 }
 
 

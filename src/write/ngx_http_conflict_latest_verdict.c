@@ -333,8 +333,8 @@ ngx_http_conflict_latest_verdict_may_see(ngx_http_conflict_ctx_t *ctx)
     }
 
     if (ngx_http_conflict_latest_response_gone(latest->status)) {
-        /* a lock of what does not exist is that of its future author */
-        return ctx->op->out.verdict != CONFLICT_LOCKED;
+        /* a 404 may hide it; a version of the client's own tells no more */
+        return ctx->op->out.verdict == CONFLICT_REPLAY;
     }
 
     return latest->status == NGX_HTTP_OK

@@ -85,10 +85,6 @@ ngx_http_conflict_outcome_hold(ngx_http_conflict_ctx_t *ctx)
         ctx->lease.in_flight = 1;
         ngx_http_conflict_stats_lease(1);
     }
-
-    if (ctx->request->upstream_states) {
-        ctx->pass.first_attempt = ctx->request->upstream_states->nelts;
-    }
 }
 
 

@@ -33,6 +33,10 @@ ngx_http_conflict_pass(ngx_http_conflict_ctx_t *ctx)
 
     ctx->pass.forwarded = 1;
 
+    if (r->upstream_states) {
+        ctx->pass.first_attempt = r->upstream_states->nelts;
+    }
+
     if (ctx->flow.action != NGX_HTTP_CONFLICT_ACTION_NONE) {
         ngx_http_conflict_entity(r, ctx);
     }

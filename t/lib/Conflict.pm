@@ -43,6 +43,17 @@ our $Store = $ENV{TEST_CONFLICT_STORE} || 'shm';
 $Owner = $$;
 
 
+# The END blocks end what was started, by a signal as well: SIGPIPE if prove
+# has ended, as it does when another file bails out.
+
+sub end_by_signal {
+    $SIG{$_} = 'IGNORE' for qw(HUP INT PIPE TERM);
+    exit 1;
+}
+
+$SIG{$_} = \&end_by_signal for qw(HUP INT PIPE TERM);
+
+
 # set before Test::Nginx reads them
 
 BEGIN {

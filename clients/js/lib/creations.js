@@ -11,6 +11,8 @@
  *     state        queued, sending, unknown, parked
  *     sent         the name of the last attempt
  *     unsure       an earlier attempt may have been carried out
+ *   record.made    without an entry: { location, state } for the tab that has
+ *                  called create(), if another one has sent it
  */
 
 import { isPage, isRedirection, NOT_WRITTEN, readConflict, reasonOf,
@@ -21,6 +23,7 @@ import { randomName } from './random.js';
 import { fromText, isWhole } from './view.js';
 
 const STUBBORN = 3;        /* attempts until later ones are sent before it */
+const TOLD = 60000;        /* ms that other tabs have to read where it is */
 
 /* a request with this key gets the same refusal as long as the key is kept */
 
@@ -160,8 +163,15 @@ function locationOf(response, url) {
     }
 }
 
+function viewMade(url, { location, state }) {
+    return {
+        id: url, url: url.split('#')[0], location, doc: fromText(state.text),
+        version: state.version, state: null
+    };
+}
+
 export class Creations {
-    #core; #own = new Map();
+    #core; #own = new Map(); #ended = new Set();
 
     constructor(core) {
         this.#core = core;
@@ -202,6 +212,10 @@ export class Creations {
     async #result(seen, url) {
         const record = await this.#core.storage.read(url);
 
+        if (record?.made) {
+            seen = this.changed(url, record);
+        }
+
         return {
             ...seen, state: 'done', ...record?.entry && viewCreation(record),
             durable: this.#core.storage.isDurable(url)
@@ -211,13 +225,26 @@ export class Creations {
     /* tells of a record that has changed, also in another tab */
 
     changed(url, record, ended) {
-        const seen = record?.entry ? viewCreation(record) : ended || {
-            id: url, url: url.split('#')[0], location: null, doc: null,
-            version: null, state: null
-        };
+        const made = record?.made;
+        const seen = record?.entry ? viewCreation(record)
+                     : ended || viewMade(url, made || {
+                         location: null, state: { text: null, version: null }
+                     });
 
         if (!record?.entry) {
+            if (made && this.#own.has(url)) {
+                this.#own.get(url).ended = seen;
+                this.#core.shown(made.location, made.state);
+                this.#forget(url);
+            }
+
             this.#own.delete(url);
+
+            if (this.#ended.has(url)) {
+                return seen;
+            }
+
+            this.#ended.add(url);
         }
 
         this.#core.emit('state', {
@@ -226,6 +253,14 @@ export class Creations {
         this.#core.progress();
 
         return seen;
+    }
+
+    #forget(url) {
+        const { storage } = this.#core;
+
+        setTimeout(() => storage.update(
+            url, r => r?.made ? null : r ?? null).catch(() => {}),
+                   TOLD).unref?.();
     }
 
     async retry(url) {
@@ -399,38 +434,44 @@ export class Creations {
         const { outcome, version } = readConflict(
             response.headers.get('conflict'));
         const answer = response.ok ? parse(text) : undefined;
-        let gone = null;
+        const location = locationOf(response, create);
+        const own = this.#own.get(url);
+        let state = null;
 
         await storage.update(url, r => {
-            gone = r?.entry?.sent === sent ? r.entry : null;
+            if (r?.entry?.sent !== sent) {
+                state = null;
+                return r ?? null;
+            }
 
-            return gone ? null : r ?? null;
+            const whole = isWhole(answer, parse(r.entry.text));
+            const counted = options.member && whole && version === undefined
+                        ? answer[options.member] : undefined;
+
+            state = {
+                version: counted ?? null, tag: null, chained: false,
+                text: whole ? transport.plain(text, answer) : r.entry.text
+            };
+
+            return own || !location ? null : { url, known: null, entry: null,
+                                               made: { location, state } };
         });
 
-        if (!gone) {
+        if (!state) {
             return;
         }
 
-        const whole = isWhole(answer, parse(gone.text));
-        const counted = options.member && whole && version === undefined
-                    ? answer[options.member] : undefined;
-        const state = {
-            version: counted ?? null, tag: null, chained: false,
-            text: whole ? transport.plain(text, answer) : gone.text
-        };
-        const ended = {
-            id: url, url: create, location: locationOf(response, create),
-            doc: fromText(state.text), version: state.version, state: null
-        };
+        const ended = viewMade(url, { location, state });
 
-        if (ended.location) {
-            await this.#made(ended.location, state, this.#own.has(url));
+        if (location) {
+            await this.#made(location, state, !!own);
         }
-
-        const own = this.#own.get(url);
 
         if (own) {
             own.ended = ended;
+
+        } else if (location) {
+            this.#forget(url);
         }
 
         this.changed(url, null, ended);

@@ -32,11 +32,11 @@ function clone(record) {
 /* without documents, if the record is only a cache; the version stays */
 
 function emptied(record) {
-    const { entry, known, last } = record;
+    const { entry, known, last, made } = record;
 
-    return entry || (typeof known?.text !== 'string' && !last)
+    return entry || (typeof known?.text !== 'string' && !last && !made)
            ? record : { ...record, known: known && { ...known, text: null },
-                        last: null };
+                        last: null, made: null };
 }
 
 function bySeq(a, b) {

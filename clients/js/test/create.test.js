@@ -339,6 +339,96 @@ test('two clients that share a storage send it once', async t => {
     assert.equal(requests.length, 1);
 });
 
+/* storages of tabs that share one */
+
+function tabs(n) {
+    const storage = memoryStorage(), watching = [];
+
+    return Array.from({ length: n }, (_, i) => ({
+        ...storage,
+
+        async update(url, fn) {
+            const record = await storage.update(url, fn);
+
+            watching.forEach((tell, at) => at !== i && tell(url));
+
+            return record;
+        },
+
+        watch(tell) { watching[i] = tell; }
+    }));
+}
+
+test('another tab sends it: where it is', async t => {
+    const [storage, ...others] = tabs(3);
+    const { client, fetch, requests } = creator(t, ({ method }) =>
+        method === 'POST' ? created(7, { id: 7, n: 1 })
+        : method === 'GET' ? [200, tagged(3), { id: 7, n: 1 }]
+        : [204, tagged(4)], { storage });
+    const [sender, third] = others.map(
+        storage => device(t, { baseUrl, fetch, storage, idempotent: true }));
+
+    client.pause();
+    third.pause();
+
+    const { id } = await client.create('notes', { n: 1 });
+    const timer = t.mock.method(globalThis, 'setTimeout');
+
+    await sender.flush();
+
+    for (const one of [client, sender, third]) {
+        const ended = await event(one, 'state',
+                                  e => e.id === id && e.state === null);
+
+        assert.deepEqual([ended.location, ended.doc],
+                         [baseUrl + 'notes/7', { id: 7, n: 1 }]);
+    }
+
+    assert.equal((await event(sender, 'saved')).id, id);
+
+    /* a minute later nothing of it is left, and no tab is told twice */
+
+    assert.ok((await storage.read(id)).made);
+    await Promise.all(timer.mock.calls.filter(c => c.arguments[1] === 60000)
+                                      .map(c => c.arguments[0]()));
+    timer.mock.restore();
+    assert.equal(await storage.read(id), undefined);
+    await third.flush();
+    assert.deepEqual([client, sender, third].map(one => one.seen.filter(
+        e => e.type === 'state' && e.id === id && e.state === null).length),
+                     [1, 1, 1]);
+
+    /* the base of an edit is what was created */
+
+    await client.resume();
+    assert.equal((await client.save(baseUrl + 'notes/7', { n: 2 })).state,
+                 'done');
+    assert.deepEqual(requests.map(r => r.method), ['POST', 'GET', 'PUT']);
+});
+
+test('another tab sends it while create() waits', async t => {
+    const [storage, another] = tabs(2), { open, opened } = gate();
+    const { client, fetch } = creator(t, () => opened.then(() => created(7)),
+                                      { storage });
+    const sender = device(t, { baseUrl, fetch, storage: another,
+                               idempotent: true });
+    const { exclusive } = another;
+
+    /* the other one is first */
+
+    storage.exclusive = fn => sender.flush().then(() => exclusive(fn));
+
+    const making = client.create('notes', { n: 1 });
+
+    await event(sender, 'state', e => e.state === 'sending');
+    open();
+
+    const made = await making;
+
+    assert.deepEqual([made.state, made.location],
+                     ['done', baseUrl + 'notes/7']);
+});
+
 test('a storage that fails does not bring it back', async t => {
     const disk = memoryStorage();
     let fails = false;

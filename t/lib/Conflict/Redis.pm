@@ -66,8 +66,9 @@ sub run {
         open STDIN, '<', '/dev/null';
         open STDOUT, '>', "$dir/log";
         open STDERR, '>&', \*STDOUT;
-        exec 'redis-server', @command;
-        die "cannot run redis-server: $!";
+        # it ends with the test, however that ends
+        exec 'setpriv', '--pdeathsig', 'KILL', 'redis-server', @command;
+        die "cannot run setpriv: $!";
     }
 
     $Redis{$port} = { pid => $pid, dir => $dir, args => $args };

@@ -139,15 +139,14 @@ unit fuzz stress history mutants soak: test-tools
 t redis: $(if $(FILES),file-tools,test-tools)
 	@$(if $(FILES),TEST_FILES='$(FILES)') t/run $@
 
-fuzz test: $(FUZZ_MODULE)
-
 # a test whose clients cannot be installed is skipped with a message
 
 test-tools:
 	$(install) $(TEST_PACKAGES)
 	$(install) $(CLIENT_PACKAGES) || true
 	$(install) $(LANGUAGE_PACKAGES) || true
-	@$(MAKE) -j2 --no-print-directory -s $(MODULE) $(TEST_MODULE) \
+	@$(MAKE) -j$$(nproc) --no-print-directory -s $(MODULE) $(TEST_MODULE) \
+		$(if $(filter fuzz test,$(MAKECMDGOALS)),$(FUZZ_MODULE)) \
 		$(BROKEN_MODULES) $(B)/promtool $(B)/page/node_modules \
 		$(B)/clients/node_modules $(B)/docs/node_modules \
 		$(B)/install/node_modules $(B)/grafana/node_modules

@@ -268,8 +268,6 @@ like(error_log(), qr/is a new incarnation \(first use, restart, replacement, flu
 set_doc('/etag/1', { n => 1 });
 
 my $etag = header(GET('/etag/1'), 'ETag');
-until_true { redis($::redis, 'GET', redis_key('/etag/1'))
-             && redis($::replicas[0], 'GET', redis_key('/etag/1')) };
 
 wire('cut');
 
@@ -316,6 +314,8 @@ is($saved, 3, 'which it had again');
 
 === what may be evicted is warned of
 --- steps
+set_doc('/plain/1', { n => 1 });
+
 my $warned = qr/has "maxmemory-policy allkeys-lru" and may evict the lease/;
 
 for ([ 'allkeys-lru', '0', 0 ], [ 'volatile-ttl', '1gb', 0 ],

@@ -63,12 +63,14 @@ __DATA__
         proxy_pass http://api;
     }
 --- steps
-set_doc("/plain/notes/$_", { text => "note $_" }) for 1 .. 3, 'four and a half';
+set_doc("/plain/notes/$_", { text => "note $_" })
+    for 1 .. 3, 'four%20and%20a%20half';
 
 my $v = listed('/list/plain/notes', 1 .. 3, 'four and a half');
 
 is($v->{$_}, version(GET("/plain/notes/$_")), "item $_ has its version")
     for 1 .. 3;
+like($v->{'four and a half'}, qr/^\d{13}$/, 'one whose id has spaces as well');
 is($v->{'four and a half'}, version(GET('/plain/notes/four%20and%20a%20half')),
    'an id that is escaped in the path');
 

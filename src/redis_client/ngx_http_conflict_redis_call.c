@@ -356,8 +356,9 @@ ngx_http_conflict_redis_call_reply(redisAsyncContext *ac, void *data,
     redisReply *reply = data;
     ngx_http_conflict_redis_call_t *call = privdata;
 
-    u_char     *lines;
-    ngx_str_t   answer;
+    u_char                                *lines;
+    ngx_str_t                              answer;
+    ngx_http_conflict_redis_connection_t  *conn;
 
     if (reply == NULL) {
 
@@ -368,7 +369,8 @@ ngx_http_conflict_redis_call_reply(redisAsyncContext *ac, void *data,
         return;
     }
 
-    call->conn->replied = ngx_current_msec;
+    conn = call->conn;
+    conn->replied = ngx_current_msec;
 
     lines = NULL;
     answer.len = 0;
@@ -390,6 +392,8 @@ ngx_http_conflict_redis_call_reply(redisAsyncContext *ac, void *data,
 
     if (!call->wait_sent) {
         ngx_http_conflict_redis_call_answered(call, &answer);
+
+        ngx_http_conflict_redis_queue_rest(conn);
 
         if (lines) {
             ngx_free(lines);
@@ -414,10 +418,12 @@ ngx_http_conflict_redis_call_wait_reply(redisAsyncContext *ac, void *data,
     redisReply *reply = data;
     ngx_http_conflict_redis_call_t *call = privdata;
 
-    ngx_str_t  answer;
+    ngx_str_t                              answer;
+    ngx_http_conflict_redis_connection_t  *conn;
 
     static ngx_str_t  lagging = ngx_string("too few replicas have it");
 
+    conn = call->conn;
     answer = call->answer;
     ngx_str_null(&call->answer);
 
@@ -432,11 +438,12 @@ ngx_http_conflict_redis_call_wait_reply(redisAsyncContext *ac, void *data,
 
     } else {
         ngx_queue_remove(&call->queue);
-        call->conn->failures++;
-        ngx_http_conflict_redis_log_error(call->conn, lagging.data,
-                                          lagging.len);
+        conn->failures++;
+        ngx_http_conflict_redis_log_error(conn, lagging.data, lagging.len);
         ngx_http_conflict_redis_queue_fail(call, (char *) lagging.data);
     }
+
+    ngx_http_conflict_redis_queue_rest(conn);
 
     if (answer.data) {
         ngx_free(answer.data);

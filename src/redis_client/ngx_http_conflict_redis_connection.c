@@ -346,6 +346,8 @@ ngx_http_conflict_redis_connection_watch(
 {
     ngx_msec_int_t  left;
 
+    conn->timer.cancelable = 0;
+
     left = (ngx_msec_int_t) (deadline - ngx_current_msec);
     left = ngx_max(left, 1);
 

@@ -468,6 +468,13 @@ void ngx_http_conflict_redis_queue_add(
 void ngx_http_conflict_redis_queue_keep(
     ngx_http_conflict_redis_connection_t *conn);
 
+/*
+ * To be called after each reply: a worker that exits does not wait for the
+ * timer of a connection that owes none.
+ */
+void ngx_http_conflict_redis_queue_rest(
+    ngx_http_conflict_redis_connection_t *conn);
+
 /* Adds a call, to be sent again after "delay", in milliseconds. */
 void ngx_http_conflict_redis_queue_postpone(
     ngx_http_conflict_redis_connection_t *conn,

@@ -74,6 +74,16 @@ ngx_http_conflict_redis_queue_keep(ngx_http_conflict_redis_connection_t *conn)
 
 
 void
+ngx_http_conflict_redis_queue_rest(ngx_http_conflict_redis_connection_t *conn)
+{
+    conn->timer.cancelable = (conn->state == NGX_HTTP_CONFLICT_REDIS_READY
+                              && ngx_queue_empty(&conn->sent)
+                              && ngx_queue_empty(&conn->waiting)
+                              && ngx_queue_empty(&conn->retrying));
+}
+
+
+void
 ngx_http_conflict_redis_queue_postpone(
     ngx_http_conflict_redis_connection_t *conn,
     ngx_http_conflict_redis_call_t *call, ngx_msec_t delay)

@@ -55,6 +55,7 @@ import json
 import socket
 import struct
 import time
+import urllib.parse
 import zlib
 
 import serving
@@ -205,7 +206,7 @@ def show_list(path):
 
     for one in sorted(docs):
         if one.startswith(below) and docs[one].body is not None:
-            name = one.removeprefix(below)
+            name = urllib.parse.unquote(one.removeprefix(below))
             items.append({'id': int(name) if name.isdigit() else name}
                          | json.loads(docs[one].body))
 

@@ -6,6 +6,7 @@ use strict;
 use warnings;
 
 use IO::Socket::INET;
+use Test::More ();
 use Time::HiRes qw(sleep time);
 
 use base 'Exporter';
@@ -50,18 +51,27 @@ sub slurp {
 }
 
 
-# waits for a condition, up to some seconds
+# waits for a condition, up to some seconds; a wait in vain is a fault of the
+# test, unless it has seconds of its own.  The longer it takes, the more rarely
+# the condition is tried, since others need the processor.
 
 sub until_true(&;$) {
     my ($code, $seconds) = @_;
 
-    my $end = time() + ($seconds || 15);
+    my $start = time();
+    my $end = $start + ($seconds || 15);
 
     while (time() < $end) {
         my $value = $code->();
         return $value if $value;
-        sleep 0.01;
+
+        my $pause = (time() - $start) / 20;
+        sleep($pause < 0.01 ? 0.01 : $pause > 0.1 ? 0.1 : $pause);
     }
+
+    Test::More::diag('waited in vain at ' . join ', ',
+                     map { (caller $_)[1] . ':' . (caller $_)[2] } 0 .. 1)
+        unless $seconds;
 
     return 0;
 }

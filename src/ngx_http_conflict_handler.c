@@ -65,10 +65,7 @@ static void ngx_http_conflict_handler_post_action(ngx_http_request_t *r);
 static void ngx_http_conflict_handler_cleanup(ngx_http_conflict_ctx_t *ctx);
 
 
-/*
- * The states of each kind of request, in the order in which it may enter
- * them.  The function of a state returns the next one.
- */
+/* in the order in which a request may enter them; each returns the next one */
 
 static const ngx_http_conflict_step_t  ngx_http_conflict_steps[] = {
 

@@ -180,7 +180,10 @@ ngx_http_conflict_feed_event_publish(ngx_http_conflict_op_t *op,
 }
 
 
-/* numbers, the key, then the texts, each of these with a "=" before it */
+/*
+ * Numbers, the key, then the texts, each of these with a "=" before it.  A
+ * negative time, or none, is a large number.
+ */
 
 u_char *
 ngx_http_conflict_feed_event_print(u_char *p, ngx_str_t *key,
@@ -188,8 +191,8 @@ ngx_http_conflict_feed_event_print(u_char *p, ngx_str_t *key,
 {
     ngx_uint_t  i;
 
-    p = ngx_sprintf(p, "%ui %uL %uL %L %M", (ngx_uint_t) event->kind,
-                    event->version, event->fence, event->time,
+    p = ngx_sprintf(p, "%ui %uL %uL %uL %M", (ngx_uint_t) event->kind,
+                    event->version, event->fence, (uint64_t) event->time,
                     event->remaining);
 
     p = ngx_http_conflict_feed_event_word(p, key);

@@ -33,7 +33,7 @@ sub head {
 }
 
 my $header = content('ngx_http_conflict_redis_codec.h');
-my (@arguments, @fast, %answers);
+my (@arguments, %answers);
 
 for my $enum ($header =~ /^enum \{\n(.*?)^\};/msg) {
     my @names = $enum =~ /^\s+NGX_HTTP_CONFLICT_REDIS_(\w+)/mg;
@@ -41,14 +41,7 @@ for my $enum ($header =~ /^enum \{\n(.*?)^\};/msg) {
     if ($enum =~ /REDIS_ARGV\((\d+)\)/) {
         my $n = $1;
 
-        push @arguments, [$_, $n++] for grep { $_ !~ /^ARGV/ } @names;
-        next;
-    }
-
-    if ($enum =~ /REDIS_FAST\((\d+)\)/) {
-        my $n = $1;
-
-        push @fast, [$_, $n++] for grep { $_ !~ /^FAST$|_ARGS$/ } @names;
+        push @arguments, [$_, $n++] for grep { $_ !~ /^ARGV$|_ARGS$/ } @names;
         next;
     }
 
@@ -60,17 +53,10 @@ for my $enum ($header =~ /^enum \{\n(.*?)^\};/msg) {
 
 for (@arguments) {
     my ($name, $n) = @$_;
-    my ($script, $word) = $name =~ /^([A-Z]+)_(?:\w+_)?([A-Z]+)$/;
+    my ($script, $word)
+        = $name =~ /^([A-Z]+_FAST|[A-Z]+)_(?:\w+_)?([A-Z]+)$/;
 
     like(head(lc $script, 'input'),
-         qr/(?<![\w.])$n [^,:;]*\b\Q$word\E\b/i, "$n of " . lc($name));
-}
-
-for (@fast) {
-    my ($name, $n) = @$_;
-    my ($script, $word) = $name =~ /^([A-Z]+)_FAST_([A-Z]+)$/;
-
-    like(head(lc $script . '_fast', 'input'),
          qr/(?<![\w.])$n [^,:;]*\b\Q$word\E\b/i, "$n of " . lc($name));
 }
 
@@ -129,7 +115,8 @@ system("NGX_MAKEFILE=$objs/Makefile NGX_OBJS=$objs ngx_addon_dir=. "
        . "sh ./config.make") == 0 or die "config.make: $?";
 
 for ([lua => map { "$dir/lua/$_" } 'embed', map { "$_.lua" }
-             qw(entry begin settle read history items lock stats blob)],
+             qw(entry begin begin_fast settle settle_fast read read_fast history
+                items lock stats blob)],
      [page => 'src/page/embed'])
 {
     my ($name, @command) = @$_;

@@ -120,7 +120,8 @@ ngx_http_conflict_answer_refusal(ngx_http_request_t *r,
         && ctx->flow.answer == NGX_HTTP_CONFLICT_ANSWER_STALE)
     {
         if (ctx->flow.action == NGX_HTTP_CONFLICT_ACTION_DELETED
-            && ctx->caller.may_see)
+            && (ctx->caller.may_see
+                || ngx_http_conflict_latest_response_gone(ctx->latest.status)))
         {
             ngx_http_conflict_json_set(&head, "server_version", json_null());
             ngx_http_conflict_json_set(&head, "deleted", json_true());

@@ -402,13 +402,13 @@ ngx_http_conflict_body_history_wanted(ngx_http_request_t *r,
 
     if (ctx->write) {
         return ctx->merge.recorded
-               && (r->headers_out.status == NGX_HTTP_OK
+               && (ngx_http_conflict_header_whole(r)
                    || r->headers_out.status == NGX_HTTP_CREATED);
     }
 
     /* an owned version in the response may differ from the store's */
 
-    return r->headers_out.status == NGX_HTTP_OK && op->in.observed.view
+    return ngx_http_conflict_header_whole(r) && op->in.observed.view
            && !(op->out.history_has && op->in.minted
                 && op->in.observed.view == op->in.view)
            && (op->in.minted ? op->out.state == CONFLICT_FREE : 1);
@@ -446,7 +446,7 @@ ngx_http_conflict_body_history_hash_start(ngx_http_request_t *r,
 
     response = ctx->response;
 
-    if (response->recording || r->headers_out.status != NGX_HTTP_OK
+    if (response->recording || !ngx_http_conflict_header_whole(r)
         || r->headers_out.content_length_n > (off_t) ctx->conf->max_body)
     {
         return NGX_OK;

@@ -144,6 +144,12 @@ extern const ngx_str_t  ngx_http_conflict_header_private[];
 ngx_str_t *ngx_http_conflict_header_find(ngx_list_t *headers, ngx_str_t *name,
     ngx_uint_t *n);
 
+/* 1: the whole representation; some APIs send pages as 200 with a range. */
+#define ngx_http_conflict_header_whole(r)                                     \
+    ((r)->headers_out.status == NGX_HTTP_OK                                   \
+     && (r)->headers_out.content_range == NULL)
+
+
 /*
  * 1 if the response came from a cache, of nginx or behind it, so that the
  * version it shows is unknown.
@@ -360,7 +366,7 @@ ngx_int_t ngx_http_conflict_view_start(ngx_http_request_t *r,
 
 /*
  * The view of a response to "r", the request or its own GET; 0: none
- * ("Vary: *", or too long, or a part of the representation).
+ * ("Vary: *", or too long).
  */
 uint64_t ngx_http_conflict_view(ngx_http_conflict_ctx_t *ctx,
     ngx_http_request_t *r);

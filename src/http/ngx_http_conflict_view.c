@@ -204,11 +204,6 @@ ngx_http_conflict_view(ngx_http_conflict_ctx_t *ctx, ngx_http_request_t *r)
     ngx_table_elt_t               *h;
     ngx_http_conflict_loc_conf_t  *nlcf;
 
-    if (r->headers_out.content_range) {
-        /* a part, also with status 200, as of some APIs that page */
-        return 0;
-    }
-
     nlcf = ctx->conf;
     vary = &ngx_http_conflict_vary;
 

@@ -151,8 +151,9 @@ ngx_http_conflict_latest_response_header(ngx_http_request_t *r,
                        && r->headers_out.content_encoding->value.len);
     latest->cached = ngx_http_conflict_header_cached(r);
 
-    /* another target than that of the request has no view of the request */
-    latest->view = (ctx->get.uri.len && ctx->get.target.len == 0)
+    /* a part, or another target than that of the request, has no view */
+    latest->view = ((ctx->get.uri.len && ctx->get.target.len == 0)
+                    || r->headers_out.content_range)
                    ? 0 : ngx_http_conflict_view(ctx, r);
 
     latest->last_modified = r->headers_out.last_modified_time;

@@ -124,7 +124,7 @@ ngx_http_conflict_body_scan_start(ngx_http_request_t *r,
     if (!ctx->write && op->in.minted
         && op->out.state == CONFLICT_FREE && op->in.observed.view
         && (op->out.body == 0 || op->out.body_view == op->in.observed.view)
-        && r->headers_out.status == NGX_HTTP_OK
+        && ngx_http_conflict_header_whole(r)
         && r->headers_out.content_length_n <= (off_t) nlcf->max_body
         && !(r->headers_out.content_encoding
              && r->headers_out.content_encoding->value.len))

@@ -122,7 +122,9 @@ class Viewer:
 
         for name in random.sample(fields, random.randint(1, len(fields))):
             was = seen.shown[name]
-            new = was + random.randint(1, 3) if name == 'n' else self.value()
+            # none like another, which would be taken for a retry of it
+            new = (was + random.randint(1, 100000) if name == 'n'
+                   else self.value())
             edits[name] = was, new
 
         return edits

@@ -138,7 +138,14 @@ ngx_http_conflict_redis_fast_commit(ngx_http_conflict_op_t *op,
     ngx_http_conflict_redis_args_t   args;
     ngx_http_conflict_redis_conf_t  *conf;
 
+    /*
+     * After the lease another write may have begun unaware of this one, and has
+     * to learn of it before the client gets its response.
+     */
+
     if (ngx_http_conflict_op_chain(op)
+        || ngx_http_conflict_clock_msec() - op->out.acked
+           >= (int64_t) op->in.lease
         || !ngx_http_conflict_redis_entry_commit(op, entry, &text))
     {
         return NGX_DECLINED;

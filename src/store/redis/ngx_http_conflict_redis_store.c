@@ -223,13 +223,12 @@ ngx_http_conflict_redis_store_tags(ngx_http_conflict_redis_args_t *args,
 static ngx_int_t
 ngx_http_conflict_redis_store_begun(ngx_http_conflict_op_t *op)
 {
-    if (op->rc == NGX_DECLINED) {
-        /* the fast path has taken no lease */
+    if (op->rc == NGX_DECLINED && op->request) {
+        op->rc = ngx_http_conflict_redis_store_begin_full(op);
 
-        op->rc = op->request ? ngx_http_conflict_redis_store_begin_full(op)
-                             : NGX_ERROR;
-
-        return (op->rc == NGX_AGAIN) ? NGX_AGAIN : NGX_OK;
+        if (op->rc == NGX_AGAIN) {
+            return NGX_AGAIN;
+        }
     }
 
     if (op->rc != NGX_OK
@@ -241,7 +240,7 @@ ngx_http_conflict_redis_store_begun(ngx_http_conflict_op_t *op)
          * upstream under it.
          */
 
-        if (op->rc == NGX_OK) {
+        if (op->rc != NGX_ERROR) {
             op->out.error = NGX_HTTP_CONFLICT_STORE_DOWN;
             op->rc = NGX_ERROR;
         }

@@ -36,7 +36,7 @@ static ngx_http_conflict_kind_e ngx_http_conflict_handler_kind(
     ngx_http_request_t *r, ngx_http_conflict_loc_conf_t *nlcf);
 static ngx_http_conflict_ctx_t *ngx_http_conflict_handler_create_ctx(
     ngx_http_request_t *r, ngx_http_conflict_loc_conf_t *nlcf,
-    ngx_http_conflict_kind_e kind, ngx_http_conflict_ctx_t *from);
+    ngx_http_conflict_kind_e kind, ngx_http_conflict_ctx_t *previous);
 static ngx_int_t ngx_http_conflict_handler_enter(ngx_http_request_t *r,
     ngx_http_conflict_ctx_t *ctx, ngx_http_conflict_loc_conf_t *nlcf,
     ngx_http_conflict_kind_e kind);
@@ -258,19 +258,18 @@ ngx_int_t
 ngx_http_conflict_handler(ngx_http_request_t *r)
 {
     ngx_int_t                      rc;
-    ngx_http_conflict_ctx_t       *ctx, *from;
+    ngx_http_conflict_ctx_t       *ctx, *previous;
     ngx_http_conflict_kind_e       kind;
     ngx_http_conflict_loc_conf_t  *nlcf;
 
     if (r != r->main) {
 
         if (ngx_http_conflict_events_endpoint_reached(r) != NGX_OK
-            || ngx_http_conflict_unseen(r) != NGX_DECLINED)
+            || (!ngx_http_conflict_resolver_call_reached(r)
+                && ngx_http_conflict_unseen(r) != NGX_DECLINED))
         {
             return NGX_HTTP_INTERNAL_SERVER_ERROR;
         }
-
-        ngx_http_conflict_resolver_call_reached(r);
 
         return ngx_http_conflict_latest_get_access(r);
     }
@@ -301,7 +300,7 @@ ngx_http_conflict_handler(ngx_http_request_t *r)
         return NGX_DECLINED;
     }
 
-    if (ngx_http_conflict_leave(r, &ctx, &from) != NGX_OK) {
+    if (ngx_http_conflict_leave(r, &ctx, &previous) != NGX_OK) {
         return NGX_HTTP_INTERNAL_SERVER_ERROR;
     }
 
@@ -313,7 +312,8 @@ ngx_http_conflict_handler(ngx_http_request_t *r)
             return NGX_DECLINED;
         }
 
-        ctx = ngx_http_conflict_handler_create_ctx(r, nlcf, kind, from);
+        ctx = ngx_http_conflict_handler_create_ctx(r, nlcf, kind,
+                                                   previous);
         if (ctx == NULL) {
             return NGX_HTTP_INTERNAL_SERVER_ERROR;
         }
@@ -370,7 +370,7 @@ ngx_http_conflict_handler_kind(ngx_http_request_t *r,
 static ngx_http_conflict_ctx_t *
 ngx_http_conflict_handler_create_ctx(ngx_http_request_t *r,
     ngx_http_conflict_loc_conf_t *nlcf, ngx_http_conflict_kind_e kind,
-    ngx_http_conflict_ctx_t *from)
+    ngx_http_conflict_ctx_t *previous)
 {
     ngx_http_conflict_ctx_t  *ctx;
 
@@ -380,12 +380,12 @@ ngx_http_conflict_handler_create_ctx(ngx_http_request_t *r,
     }
 
     if (ngx_http_conflict_handler_enter(r, ctx, nlcf, kind) != NGX_OK
-        || ngx_http_conflict_idempotency_create(r, ctx, from) != NGX_OK)
+        || ngx_http_conflict_idempotency_create(r, ctx, previous) != NGX_OK)
     {
         return NULL;
     }
 
-    if (ctx->idempotency == NULL || from) {
+    if (ctx->idempotency == NULL || previous) {
         return ctx;
     }
 

@@ -12,23 +12,7 @@ workers(2);
 master_on();
 worker_connections(1024);
 
-add_block_preprocessor(sub {
-    my $block = shift;
-    my $events = $block->events || '';
-
-    $events =~ s/\s+\z//;
-
-    $block->set_value('config', "conflict_user \$http_x_user;\n"
-                      . "conflict_wait 5s;\n"
-                      . "location / { conflict version;\n"
-                      . ($block->rules || '') . "proxy_pass http://api; }\n"
-                      . ($block->more || '')
-                      . "location /free/ { proxy_pass http://api; }\n"
-                      . "location ~ ^(?<resource>/.*)/lock\$ {\n"
-                      . "conflict_key \$resource;\n"
-                      . "conflict_lock idle=10m; }\n"
-                      . "location = /events { conflict_events $events; }\n");
-});
+add_block_preprocessor(\&events_config);
 
 sub ann { ('X-User: ann', 'X-Client: laptop') }
 sub bob { ('X-User: bob', 'X-Client: phone') }

@@ -21,28 +21,18 @@ wire_start($wired, $ENV{TEST_NGINX_REDIS_PORT}) if $Conflict::Store eq 'redis';
 
 add_block_preprocessor(sub {
     my $block = shift;
-    my $events = $block->events || '';
 
-    $events =~ s/\s+\z//;
+    events_config($block);
 
-    if ($Conflict::Store eq 'redis') {
-        wire('pass');
-        redis($ENV{TEST_NGINX_REDIS_PORT}, qw(ACL SETUSER default +@all));
-    }
+    return if $Conflict::Store eq 'shm';
+
+    wire('pass');
+    redis($ENV{TEST_NGINX_REDIS_PORT}, qw(ACL SETUSER default +@all));
 
     $block->set_value('http_config',
                       "conflict_store default redis://127.0.0.1:$wired"
                       . " timeout=30s failover=trust;\n")
-        if $block->wired && $Conflict::Store eq 'redis';
-
-    $block->set_value('config', "conflict_user \$http_x_user;\n"
-                      . "conflict_wait 5s;\n"
-                      . "location / { conflict version;\n"
-                      . "proxy_pass http://api; }\n"
-                      . "location ~ ^(?<resource>/.*)/lock\$ {\n"
-                      . "conflict_key \$resource;\n"
-                      . "conflict_lock idle=10m; }\n"
-                      . "location = /events { conflict_events $events; }\n");
+        if $block->wired;
 });
 
 sub ann { ('X-User: ann', 'X-Client: laptop') }

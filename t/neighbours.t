@@ -151,6 +151,94 @@ for my $n (1 .. 3) {
 }
 
 
+=== the mirror of a guarded write, in another store
+--- http_config
+    conflict_store other zone=1m;
+--- config
+    location /same/ {
+        conflict version;
+        conflict_key same:1;
+        mirror /copy/;
+        proxy_pass http://api/plain/;
+    }
+    location /copy/ {
+        conflict version store=other;
+        conflict_key same:1;
+        proxy_pass http://api/text/;
+    }
+--- steps
+set_doc('/text/', { n => 1 });
+my $v = version(GET('/copy/'));
+
+is(PUT('/same/1', { n => 2 })->{status}, 201, 'mirrored');
+
+my $now;
+until_true { ($now = version(GET('/copy/')) || $v) ne $v };
+is(PUT('/copy/', { n => 3, base_version => $v })->{status}, 409,
+   'a base from before it');
+is(PUT('/copy/', { n => 3, base_version => $now })->{status}, 204,
+   'and from after it');
+
+
+=== a subrequest that was not sent changes nothing
+--- config
+    location /plain/ {
+        conflict version;
+        conflict_quarantine 60s;
+        proxy_pass http://api;
+    }
+    location /other/ {
+        mirror /dead;
+        proxy_pass http://api/plain/;
+    }
+    location = /dead {
+        internal;
+        conflict version;
+        conflict_key localhost/plain/1;
+        proxy_pass http://127.0.0.1:1;
+    }
+--- allow: connect\(\) failed|no live upstreams
+--- steps
+set_doc('/plain/1', { n => 1 });
+my $v = version(GET('/plain/1'));
+
+is(PUT('/other/2', { n => 2 })->{status}, 201, 'it passes');
+ok(until_true { log_count(qr/connect\(\) failed/) }, 'its mirror does not');
+is(PUT('/plain/1', { n => 3, base_version => $v })->{status}, 204,
+   'a base from before it holds');
+
+
+=== the question to a resolver is not a write
+--- config
+    conflict merge;
+    conflict_methods PUT PATCH DELETE POST;
+    conflict_key key:1;
+    conflict_quarantine 60s;
+    conflict_user $http_x_user;
+    location /plain/ {
+        conflict_resolver /_resolve;
+        proxy_pass http://api;
+    }
+    location = /_resolve {
+        internal;
+        proxy_set_header X-Up-Write "status=204";
+        proxy_pass http://api/text/resolve;
+    }
+--- steps
+my $v = shown('/plain/1', { a => 1 }, 'ann', 'bob');
+
+is(PUT('/plain/1', { a => 2, base_version => $v }, 'X-User: bob')->{status},
+   204, 'bob');
+is(PUT('/plain/1', { a => 3, base_version => $v }, 'X-User: ann')->{status},
+   409, 'ann, as it does not decide');
+is(scalar(grep { $_->{method} eq 'POST' } seen()), 1, 'it was asked');
+
+my $now = version(GET('/plain/1', 'X-User: ann'));
+like($now, qr/^\d+$/, 'the resource has a version');
+is(PUT('/plain/1', { a => 4, base_version => $now }, 'X-User: ann')->{status},
+   204, 'on which ann writes');
+
+
 === error_page after the upstream: the settle goes by what the upstream said
 --- config
     location / {

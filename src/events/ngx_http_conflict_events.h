@@ -44,7 +44,7 @@ typedef struct {
     ngx_http_conflict_feed_event_t       *conflict;
     ngx_http_conflict_feed_event_t       *asked;
 
-    /* who is the first that waits for the lock, as the store has said */
+    /* the first in the queue for the lock, as the store has said */
     ngx_http_conflict_feed_event_t       *first;
 
     unsigned                              guarded:1;
@@ -54,9 +54,10 @@ typedef struct {
     unsigned                              begun:1;    /* its state is told */
     unsigned                              moved:1;    /* the lock has, since
                                                          the client's id */
-    unsigned                              quiet:1;    /* the lock was not told,
-                                                         as the client knows
-                                                         it */
+    unsigned                              quiet:1;    /* the lock was not told:
+                                                         no event says that it
+                                                         has changed since the
+                                                         client's id */
 } ngx_http_conflict_events_item_t;
 
 

@@ -53,7 +53,8 @@ static void ngx_http_conflict_feed_redis_check(
     ngx_http_conflict_feed_t *feed, ngx_str_t *id);
 static void ngx_http_conflict_feed_redis_checked(void *data, ngx_str_t *answer,
     const char *why);
-static void ngx_http_conflict_feed_redis_on(ngx_http_conflict_feed_t *feed);
+static void ngx_http_conflict_feed_redis_continue(
+    ngx_http_conflict_feed_t *feed);
 static void ngx_http_conflict_feed_redis_lost(ngx_http_conflict_feed_t *feed);
 static ngx_int_t ngx_http_conflict_feed_redis_next(ngx_str_t *lines,
     ngx_str_t *id, ngx_str_t *text);
@@ -385,7 +386,7 @@ ngx_http_conflict_feed_redis_events(void *data, ngx_str_t *answer,
     }
 
     if (n < NGX_HTTP_CONFLICT_FEED_BATCH) {
-        ngx_http_conflict_feed_redis_on(feed);
+        ngx_http_conflict_feed_redis_continue(feed);
 
     } else {
         ngx_http_conflict_feed_redis_check(feed, &before);
@@ -446,12 +447,12 @@ ngx_http_conflict_feed_redis_checked(void *data, ngx_str_t *answer,
         ngx_http_conflict_feed_topic_missed(feed);
     }
 
-    ngx_http_conflict_feed_redis_on(feed);
+    ngx_http_conflict_feed_redis_continue(feed);
 }
 
 
 static void
-ngx_http_conflict_feed_redis_on(ngx_http_conflict_feed_t *feed)
+ngx_http_conflict_feed_redis_continue(ngx_http_conflict_feed_t *feed)
 {
     if (feed->n) {
         ngx_http_conflict_feed_redis_read(feed);
@@ -565,7 +566,7 @@ ngx_http_conflict_feed_redis_past(ngx_http_conflict_feed_t *feed,
 
     ngx_queue_insert_tail(&feed->pasts, &past->queue);
 
-    /* before it has its place, neither would have what comes in between */
+    /* else an event that comes before the feed has its place is in no answer */
 
     if (feed->placed) {
         ngx_http_conflict_feed_redis_past_send(past);

@@ -44,19 +44,19 @@ static ngx_str_t  ngx_http_conflict_idempotency_id = ngx_string("0");
 
 ngx_int_t
 ngx_http_conflict_idempotency_create(ngx_http_request_t *r,
-    ngx_http_conflict_ctx_t *ctx, ngx_http_conflict_ctx_t *from)
+    ngx_http_conflict_ctx_t *ctx, ngx_http_conflict_ctx_t *previous)
 {
     ngx_http_conflict_idempotency_t  *idem;
 
-    if (from) {
-        idem = from->idempotency;
-        from->idempotency = NULL;
+    if (previous) {
+        idem = previous->idempotency;
+        previous->idempotency = NULL;
 
         idem->timer.data = ctx;
-        idem->earlier = from->lease.redirected;
+        idem->earlier = previous->lease.redirected;
 
         ctx->idempotency = idem;
-        ctx->hold.key = from->hold.key;
+        ctx->hold.key = previous->hold.key;
 
         return NGX_OK;
     }

@@ -61,7 +61,7 @@ struct ngx_http_conflict_idempotency_s {
  * location handles keys; or takes it, with the claim, from another context.
  */
 ngx_int_t ngx_http_conflict_idempotency_create(ngx_http_request_t *r,
-    ngx_http_conflict_ctx_t *ctx, ngx_http_conflict_ctx_t *from);
+    ngx_http_conflict_ctx_t *ctx, ngx_http_conflict_ctx_t *previous);
 
 /* States: the key is checked; a body that no other state reads is read. */
 ngx_http_conflict_state_e ngx_http_conflict_idempotency_start(

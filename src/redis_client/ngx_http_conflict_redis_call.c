@@ -393,7 +393,7 @@ ngx_http_conflict_redis_call_reply(redisAsyncContext *ac, void *data,
     if (!call->wait_sent) {
         ngx_http_conflict_redis_call_answered(call, &answer);
 
-        ngx_http_conflict_redis_queue_rest(conn);
+        ngx_http_conflict_redis_queue_idle(conn);
 
         if (lines) {
             ngx_free(lines);
@@ -443,7 +443,7 @@ ngx_http_conflict_redis_call_wait_reply(redisAsyncContext *ac, void *data,
         ngx_http_conflict_redis_queue_fail(call, (char *) lagging.data);
     }
 
-    ngx_http_conflict_redis_queue_rest(conn);
+    ngx_http_conflict_redis_queue_idle(conn);
 
     if (answer.data) {
         ngx_free(answer.data);

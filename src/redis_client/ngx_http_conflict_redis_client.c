@@ -212,7 +212,7 @@ ngx_http_conflict_redis_client_ready(ngx_http_conflict_redis_connection_t *conn)
 
     ngx_http_conflict_redis_call_resend(conn, &conn->retrying);
     ngx_http_conflict_redis_call_resend(conn, &conn->waiting);
-    ngx_http_conflict_redis_queue_rest(conn);
+    ngx_http_conflict_redis_queue_idle(conn);
 }
 
 

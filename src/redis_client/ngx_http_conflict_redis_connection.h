@@ -472,7 +472,7 @@ void ngx_http_conflict_redis_queue_keep(
  * To be called after each reply: a worker that exits does not wait for the
  * timer of a connection that owes none.
  */
-void ngx_http_conflict_redis_queue_rest(
+void ngx_http_conflict_redis_queue_idle(
     ngx_http_conflict_redis_connection_t *conn);
 
 /* Adds a call, to be sent again after "delay", in milliseconds. */

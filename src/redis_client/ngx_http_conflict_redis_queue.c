@@ -74,7 +74,7 @@ ngx_http_conflict_redis_queue_keep(ngx_http_conflict_redis_connection_t *conn)
 
 
 void
-ngx_http_conflict_redis_queue_rest(ngx_http_conflict_redis_connection_t *conn)
+ngx_http_conflict_redis_queue_idle(ngx_http_conflict_redis_connection_t *conn)
 {
     conn->timer.cancelable = (conn->state == NGX_HTTP_CONFLICT_REDIS_READY
                               && ngx_queue_empty(&conn->sent)

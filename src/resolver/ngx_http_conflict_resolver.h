@@ -52,10 +52,10 @@ ngx_int_t ngx_http_conflict_resolver_call_start(ngx_http_conflict_ctx_t *ctx,
     ngx_http_conflict_writer_t *question);
 
 /*
- * In the PRECONTENT phase of a subrequest: sets the length of a question, which
- * has four documents; "client_max_body_size" is not for it.
+ * In the PRECONTENT phase of a subrequest: 1 if it is a question, whose length
+ * is set then, as it has four documents; "client_max_body_size" is not for it.
  */
-void ngx_http_conflict_resolver_call_reached(ngx_http_request_t *r);
+ngx_uint_t ngx_http_conflict_resolver_call_reached(ngx_http_request_t *r);
 
 /* Header and body filter of that subrequest: save the answer. */
 ngx_int_t ngx_http_conflict_resolver_call_header(ngx_http_request_t *r,

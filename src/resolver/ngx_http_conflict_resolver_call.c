@@ -234,21 +234,27 @@ ngx_http_conflict_resolver_call_header_add(ngx_http_request_t *sr,
 }
 
 
-void
+ngx_uint_t
 ngx_http_conflict_resolver_call_reached(ngx_http_request_t *r)
 {
     ngx_table_elt_t          *h;
     ngx_http_conflict_ctx_t  *ctx;
 
     ctx = ngx_http_conflict_ctx(r->main);
+
+    if (ctx == NULL || ctx->resolver == NULL || ctx->resolver->request != r) {
+        return 0;
+    }
+
     h = r->headers_in.content_length;
 
-    /* a script may have removed it */
-
-    if (h && ctx && ctx->resolver && ctx->resolver->request == r) {
+    if (h) {
+        /* a script may have removed it */
         r->headers_in.content_length_n = ngx_atoof(h->value.data,
                                                    h->value.len);
     }
+
+    return 1;
 }
 
 

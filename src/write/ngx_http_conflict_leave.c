@@ -12,6 +12,7 @@
 
 static void ngx_http_conflict_leave_unguarded(ngx_http_request_t *r,
     ngx_http_conflict_ctx_t *ctx);
+static ngx_int_t ngx_http_conflict_leave_unread(ngx_http_request_t *r);
 
 
 /*
@@ -21,14 +22,14 @@ static void ngx_http_conflict_leave_unguarded(ngx_http_request_t *r,
 
 ngx_int_t
 ngx_http_conflict_leave(ngx_http_request_t *r, ngx_http_conflict_ctx_t **ctx,
-    ngx_http_conflict_ctx_t **from)
+    ngx_http_conflict_ctx_t **previous)
 {
     ngx_str_t                      resource, key;
     ngx_http_conflict_ctx_t       *old;
     ngx_http_conflict_loc_conf_t  *nlcf;
 
     old = *ctx;
-    *from = NULL;
+    *previous = NULL;
 
     if (old == NULL || old->kind < NGX_HTTP_CONFLICT_KIND_POST
         || (old->idempotency && !old->pass.forwarded)
@@ -59,14 +60,14 @@ ngx_http_conflict_leave(ngx_http_request_t *r, ngx_http_conflict_ctx_t **ctx,
 
     ngx_http_conflict_leave_unguarded(r, old);
 
-    *from = old->idempotency ? old : NULL;
+    *previous = old->idempotency ? old : NULL;
     *ctx = NULL;
 
     return NGX_OK;
 }
 
 
-/* what was sent so far */
+/* the first location may have sent it to an upstream, without a check */
 
 static void
 ngx_http_conflict_leave_unguarded(ngx_http_request_t *r,
@@ -103,6 +104,37 @@ ngx_http_conflict_leave_unsent(ngx_http_request_t *r,
     /* not to this location again */
     r->error_page = 1;
 
-    return ctx->flow.error_status ? (ngx_int_t) ctx->flow.error_status
-                                  : NGX_HTTP_INTERNAL_SERVER_ERROR;
+    if (ctx->flow.error_status) {
+        return (ngx_int_t) ctx->flow.error_status;
+    }
+
+    return ctx->body.reading ? ngx_http_conflict_leave_unread(r)
+                             : NGX_HTTP_INTERNAL_SERVER_ERROR;
+}
+
+
+/*
+ * nginx has ended the read of the body, and has not kept the status of that; it
+ * has no pages for a client that was too slow or is gone.
+ */
+
+static ngx_int_t
+ngx_http_conflict_leave_unread(ngx_http_request_t *r)
+{
+    off_t                      left;
+    ngx_http_core_loc_conf_t  *clcf;
+
+    if (!r->headers_in.chunked || r->request_body == NULL
+        || r->request_body->chunked == NULL)
+    {
+        return NGX_HTTP_INTERNAL_SERVER_ERROR;
+    }
+
+    /* as nginx compares them, if both locations have the same limit */
+
+    clcf = ngx_http_get_module_loc_conf(r, ngx_http_core_module);
+    left = clcf->client_max_body_size - r->headers_in.content_length_n;
+
+    return (clcf->client_max_body_size && left < r->request_body->chunked->size)
+           ? NGX_HTTP_REQUEST_ENTITY_TOO_LARGE : NGX_HTTP_BAD_REQUEST;
 }

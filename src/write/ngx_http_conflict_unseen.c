@@ -14,17 +14,17 @@
 typedef struct {
     ngx_http_request_t            *request;
     ngx_http_conflict_op_t        *op;         /* NULL: it is settled */
-    ngx_http_upstream_t           *upstream;   /* before it was sent */
-    ngx_uint_t                     attempts;   /* the same */
+    ngx_http_upstream_t           *upstream;   /* as it was before */
+    ngx_uint_t                     attempts;   /* made before */
 } ngx_http_conflict_unseen_t;
 
 
 static ngx_uint_t ngx_http_conflict_unseen_of_write(ngx_http_request_t *r,
-    ngx_str_t *key);
+    ngx_http_conflict_store_t *store, ngx_str_t *key);
 static ngx_http_conflict_unseen_t *ngx_http_conflict_unseen_find(
     ngx_http_request_t *r);
 static void ngx_http_conflict_unseen_settle(
-    ngx_http_conflict_unseen_t *unseen, ngx_uint_t status);
+    ngx_http_conflict_unseen_t *unseen);
 static void ngx_http_conflict_unseen_cleanup(void *data);
 
 
@@ -58,7 +58,8 @@ ngx_http_conflict_unseen(ngx_http_request_t *r)
         return NGX_HTTP_INTERNAL_SERVER_ERROR;
     }
 
-    if (key.len == 0 || ngx_http_conflict_unseen_of_write(r, &key)
+    if (key.len == 0
+        || ngx_http_conflict_unseen_of_write(r, nlcf->store, &key)
         || ngx_http_conflict_unseen_find(r))
     {
         return NGX_DECLINED;
@@ -93,14 +94,18 @@ ngx_http_conflict_unseen(ngx_http_request_t *r)
 /* 1: it is a part of a guarded write, or repeats it */
 
 static ngx_uint_t
-ngx_http_conflict_unseen_of_write(ngx_http_request_t *r, ngx_str_t *key)
+ngx_http_conflict_unseen_of_write(ngx_http_request_t *r,
+    ngx_http_conflict_store_t *store, ngx_str_t *key)
 {
     ngx_str_t                *own;
     ngx_http_conflict_ctx_t  *ctx;
 
     ctx = ngx_http_conflict_ctx(r->main);
 
-    if (ctx == NULL || !ctx->write || !ctx->pass.forwarded) {
+    if (ctx == NULL || !ctx->write || !ctx->pass.forwarded
+        || ctx->conf->store != store)
+    {
+        /* a key of another store names another resource */
         return 0;
     }
 
@@ -151,20 +156,42 @@ ngx_http_conflict_unseen_header(ngx_http_request_t *r)
     unseen = ngx_http_conflict_unseen_find(r);
 
     if (unseen) {
-        ngx_http_conflict_unseen_settle(unseen, r->headers_out.status);
+        ngx_http_conflict_unseen_settle(unseen);
     }
 }
 
 
 static void
-ngx_http_conflict_unseen_settle(ngx_http_conflict_unseen_t *unseen,
-    ngx_uint_t status)
+ngx_http_conflict_unseen_settle(ngx_http_conflict_unseen_t *unseen)
 {
+    ngx_uint_t           sent, status;
+    ngx_http_request_t  *r;
+
     if (unseen->op == NULL) {
         return;
     }
 
-    ngx_http_conflict_outcome_unseen(unseen->op, status);
+    r = unseen->request;
+
+    if (r->upstream == unseen->upstream) {
+        /* a handler without an upstream, such as dav */
+        sent = 1;
+        status = r->headers_out.status;
+
+    } else {
+        (void) ngx_http_conflict_upstream_attempts(r, unseen->attempts, &sent,
+                                                   &status);
+    }
+
+    if (sent > 1 || r->method & (NGX_HTTP_GET|NGX_HTTP_HEAD)) {
+        /* it tells of the last attempt only, or of an error page */
+        status = 0;
+    }
+
+    if (sent) {
+        ngx_http_conflict_outcome_unseen(unseen->op, status);
+    }
+
     ngx_http_conflict_op_release(unseen->op);
     unseen->op = NULL;
 }
@@ -172,36 +199,11 @@ ngx_http_conflict_unseen_settle(ngx_http_conflict_unseen_t *unseen,
 
 /*
  * A post_action, whose header is not sent, or a subrequest that was not
- * answered, as the client is gone.
+ * answered, as the client is gone, or whose response is an error page.
  */
 
 static void
 ngx_http_conflict_unseen_cleanup(void *data)
 {
-    ngx_http_conflict_unseen_t *unseen = data;
-
-    ngx_uint_t           sent, status;
-    ngx_http_request_t  *r;
-
-    r = unseen->request;
-    status = 0;
-
-    if (unseen->op && r == r->main) {
-
-        if (r->upstream == unseen->upstream) {
-            /* a handler without an upstream, such as dav */
-            status = r->headers_out.status;
-
-        } else {
-            (void) ngx_http_conflict_upstream_attempts(r, unseen->attempts,
-                                                       &sent, &status);
-
-            if (sent == 0) {
-                ngx_http_conflict_op_release(unseen->op);
-                unseen->op = NULL;
-            }
-        }
-    }
-
-    ngx_http_conflict_unseen_settle(unseen, status);
+    ngx_http_conflict_unseen_settle(data);
 }

@@ -340,11 +340,12 @@ ngx_http_conflict_state_e ngx_http_conflict_pass_again(
 
 /*
  * An internal redirect has led on a request that was not guarded.  If it is a
- * guarded write here, and is not one that may not be sent again, "ctx" becomes
- * NULL, for another one; "from" is what it was, if it has an Idempotency-Key.
+ * guarded write here that may be sent again, "ctx" becomes NULL, so that a
+ * context is made for it; "previous" is what it was, if it has an
+ * Idempotency-Key.
  */
 ngx_int_t ngx_http_conflict_leave(ngx_http_request_t *r,
-    ngx_http_conflict_ctx_t **ctx, ngx_http_conflict_ctx_t **from);
+    ngx_http_conflict_ctx_t **ctx, ngx_http_conflict_ctx_t **previous);
 
 /* The same after an error before a write was sent: what the phase returns. */
 ngx_int_t ngx_http_conflict_leave_unsent(ngx_http_request_t *r,

@@ -13,8 +13,31 @@ use Socket;
 
 use base 'Exporter';
 
-our @EXPORT = qw(watch watch_h2 events_of next_event until_event quiet closed poll
-                 resources);
+our @EXPORT = qw(events_config watch watch_h2 events_of next_event until_event
+                 quiet closed poll resources);
+
+
+# a location that is guarded, its locks and /events; the sections "rules",
+# "more" and "events" of a block are put into it
+
+sub events_config {
+    my ($block) = @_;
+
+    my $events = $block->events || '';
+
+    $events =~ s/\s+\z//;
+
+    $block->set_value('config', "conflict_user \$http_x_user;\n"
+                      . "conflict_wait 5s;\n"
+                      . "location / { conflict version;\n"
+                      . ($block->rules || '') . "proxy_pass http://api; }\n"
+                      . ($block->more || '')
+                      . "location /free/ { proxy_pass http://api; }\n"
+                      . "location ~ ^(?<resource>/.*)/lock\$ {\n"
+                      . "conflict_key \$resource;\n"
+                      . "conflict_lock idle=10m; }\n"
+                      . "location = /events { conflict_events $events; }\n");
+}
 
 
 sub resources { join '&', map { "resource=$_" } @_ }

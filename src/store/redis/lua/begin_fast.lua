@@ -1,6 +1,6 @@
 -- begin_fast: begin for a write without a precondition, or based on the current
--- version, to a free entry of the incarnation that the client knows.  No link
--- of a chain has made its version.
+-- version, to a free entry of the incarnation that the client knows, unless a
+-- link of a chain has made its version.
 --
 -- input:   KEYS 1 the entry, 2 the incarnation of its slot, 3, if present: the
 --               lock of the entry

@@ -92,6 +92,16 @@ SKIP: {
     is($w->{status}, 200, 'the stream is open');
     is(lock('/plain/1', bob())->{status}, 409, 'bob asks');
     ok(until_true { grep { /bob/ } added($id) }, 'Redis has that');
+
+    # one that does not wait for its answer
+
+    my $gone = watch('resource=/plain/1',
+                     headers => [ann(), "Last-Event-ID: $id",
+                                 'User-Agent: gone']);
+    close $gone->{socket};
+    ok(until_true { slurp(servroot() . '/logs/access.log') =~ /gone/ },
+       'another stream has ended');
+
     is_deeply(events_of($w), [], 'nothing is told yet');
 
     redis($redis, qw(ACL SETUSER default +xrevrange));

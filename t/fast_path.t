@@ -9,10 +9,26 @@ use Test::Nginx::Socket 'no_plan';
 
 our $redis = $ENV{TEST_NGINX_REDIS_PORT};
 
+# replies that come late
+
+my $wired = free_port();
+
+wire_start($wired, $redis);
+
 Conflict::install('Test::Nginx::Socket');
+master_on();
+workers(1);
 
 add_block_preprocessor(sub {
     my $block = shift;
+
+    wire('pass');
+    redis($redis, qw(ACL SETUSER default +@all));
+
+    $block->set_value('http_config',
+                      "conflict_store default redis://127.0.0.1:$wired"
+                      . " timeout=30s failover=trust;\n")
+        if $block->wired;
 
     $block->set_value('config', <<'END');
         location / {
@@ -170,6 +186,99 @@ until_true { entry('/plain/1')->[0] =~ /^0/ };
 is(entry('/plain/1')->[7], version($r), 'its commit');
 is(PUT('/plain/1', { n => 4, base_version => version($r) })->{status}, 204,
    'a write on it');
+
+
+=== a client that is gone before its begin is declined
+--- wired: 1
+--- steps
+set_doc('/plain/1', { n => 0 });
+
+my $v = version(GET('/plain/1'));
+$v = version(PUT('/plain/1', { n => 1, base_version => $v }));
+until_true { entry('/plain/1')->[0] =~ /^0/ };
+
+wire('hold EVALSHA');
+
+my $asked = calls('mget');
+my $w = start('PUT', '/plain/1', body => { n => 2, base_version => $v - 1 });
+ok(until_true { calls('mget') > $asked }, 'the fast path was asked');
+
+close $w->{socket};
+wire('pass');
+
+is(PUT('/plain/1', { n => 3, base_version => $v })->{status}, 204,
+   'the resource is free');
+is(scalar(grep { $_->{path} eq '/plain/1' } journal()), 2,
+   'what it has sent was not written');
+
+
+=== a commit that is declined, and then rejected
+--- allow: NOPERM|The user executing the script|could not be recorded
+--- steps
+set_doc('/plain/1', { n => 0 });
+
+my $v = version(GET('/plain/1'));
+$v = version(PUT('/plain/1', { n => 1, base_version => $v }));
+until_true { entry('/plain/1')->[0] =~ /^0/ };
+
+my $w = held('/plain/1', { n => 2, base_version => $v });
+
+# as if a read had changed the entry, so that the commit is declined
+
+my $e = entry('/plain/1');
+substr($e->[0], 10, 1, '1');
+redis($::redis, 'SET', redis_key('/plain/1'), join ' ', @$e);
+redis($::redis, qw(ACL SETUSER default -set));
+
+release();
+is(finish($w)->{status}, 204, 'the write was done');
+ok(until_true { log_count(qr/could not be recorded/) }, 'the log tells');
+
+redis($::redis, qw(ACL SETUSER default +set));
+like(entry('/plain/1')->[0], qr/^1/, 'the resource stays closed');
+like(PUT('/plain/1', { n => 3, base_version => $v })->{status}, qr/^(?:409|503)$/,
+     'for a base from before it');
+is(json(GET('/plain/1'))->{n}, 2, 'so it is not lost');
+
+
+=== a commit that is declined after its reply, or its worker, was lost
+--- wired: 1
+--- allow: is down
+--- steps
+set_doc('/plain/1', { n => 0 });
+
+my $v = version(GET('/plain/1'));
+$v = version(PUT('/plain/1', { n => 1, base_version => $v }));
+
+for my $exits (0, 1) {
+    until_true { entry('/plain/1')->[0] =~ /^0/ };
+
+    my $w = held('/plain/1', { n => 2 + $exits, base_version => $v });
+    my $e = entry('/plain/1');
+    substr($e->[0], 10, 1, '1');
+    redis($::redis, 'SET', redis_key('/plain/1'), join ' ', @$e);
+
+    wire('hold EVALSHA');
+    my $asked = calls('mget');
+    release();
+
+    my $r = finish($w);
+    is($r->{status}, 204, 'the write');
+    ok(until_true { calls('mget') > $asked }, 'its commit was declined');
+    like(entry('/plain/1')->[0], qr/^1/, 'which is not known yet');
+
+    if ($exits) {
+        reload();
+        wire('pass');
+
+    } else {
+        wire('break');
+        wire('pass');
+    }
+
+    ok(until_true { entry('/plain/1')->[0] =~ /^0/ }, 'it is recorded');
+    is(entry('/plain/1')->[7], $v = version($r), 'with its version');
+}
 
 
 === both paths leave the same entry

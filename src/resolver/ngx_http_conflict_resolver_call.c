@@ -248,8 +248,9 @@ ngx_http_conflict_resolver_call_reached(ngx_http_request_t *r)
 
     h = r->headers_in.content_length;
 
+    /* a script may have removed it */
+
     if (h) {
-        /* a script may have removed it */
         r->headers_in.content_length_n = ngx_atoof(h->value.data,
                                                    h->value.len);
     }

@@ -434,6 +434,7 @@ ngx_http_conflict_audit_record(ngx_http_conflict_store_t *store,
 ngx_int_t
 ngx_http_conflict_audit_id(ngx_http_conflict_ctx_t *ctx)
 {
+    uint32_t    words[4];
     ngx_str_t  *id;
 
     id = &ctx->version.conflict_id;
@@ -442,17 +443,19 @@ ngx_http_conflict_audit_id(ngx_http_conflict_ctx_t *ctx)
         return NGX_OK;
     }
 
-    id->data = ngx_pnalloc(ctx->request->pool, 32);
+    id->data = ngx_pnalloc(ctx->request->pool, 2 * sizeof(words));
     if (id->data == NULL) {
         return NGX_ERROR;
     }
 
     /* ngx_random() is seeded by pid and time only, so the time is added */
 
-    id->len = ngx_sprintf(id->data, "%08xD%08xD%08xD%08xD",
-                          (uint32_t) ngx_time(),
-                          (uint32_t) ngx_random() ^ (uint32_t) ngx_pid,
-                          (uint32_t) ngx_random(), (uint32_t) ngx_random())
+    words[0] = htonl((uint32_t) ngx_time());
+    words[1] = htonl((uint32_t) ngx_random() ^ (uint32_t) ngx_pid);
+    words[2] = htonl((uint32_t) ngx_random());
+    words[3] = htonl((uint32_t) ngx_random());
+
+    id->len = ngx_hex_dump(id->data, (u_char *) words, sizeof(words))
               - id->data;
 
     return NGX_OK;

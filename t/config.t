@@ -305,7 +305,7 @@ invalid value "header:a b"
     }
 --- must_die
 --- error_log
-invalid value "clock", it must be "counter" or "json:/POINTER" or "header:NAME"
+invalid value "clock", it must be "counter", "json:/POINTER" or "header:NAME"
 
 
 === a bad mtime
@@ -316,7 +316,7 @@ invalid value "clock", it must be "counter" or "json:/POINTER" or "header:NAME"
     }
 --- must_die
 --- error_log
-invalid value "never", it must be "auto" or
+invalid value "never", it must be "auto",
 
 
 === a bad inject
@@ -1102,6 +1102,19 @@ invalid address "127.0.0.1" of store "x": "%" in user or password must be writte
 s3cret
 --- error_log
 invalid parameter "ttl=4000d" of store "x"
+
+
+=== a time-out of a month
+--- http_config
+    conflict_store x redis://127.0.0.1 timeout=30d;
+--- config
+    location /x/ {
+        conflict version store=x;
+        proxy_pass http://api;
+    }
+--- must_die
+--- error_log
+invalid parameter "timeout=30d" of store "x", it must be a time from 1ms to 1h
 
 
 === a field with an unknown rule

@@ -175,7 +175,8 @@ ngx_http_conflict_location_versions(ngx_conf_t *cf,
 {
     return (ngx_http_conflict_location_versions_path(cf, conf) == NGX_OK)
            ? ngx_http_conflict_location_endpoint(cf, conf, "conflict_versions",
-                                                 "their resource", "versions")
+                                                 "the resource that they "
+                                                 "are of", "versions")
            : NGX_ERROR;
 }
 

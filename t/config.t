@@ -305,7 +305,7 @@ invalid value "header:a b"
     }
 --- must_die
 --- error_log
-invalid value "clock", it must be "counter" or "json:/POINTER" or "header:NAME"
+invalid value "clock", it must be "counter", "json:/POINTER" or "header:NAME"
 
 
 === a bad mtime
@@ -316,7 +316,7 @@ invalid value "clock", it must be "counter" or "json:/POINTER" or "header:NAME"
     }
 --- must_die
 --- error_log
-invalid value "never", it must be "auto" or
+invalid value "never", it must be "auto",
 
 
 === a bad inject
@@ -1104,6 +1104,19 @@ s3cret
 invalid parameter "ttl=4000d" of store "x"
 
 
+=== a time-out of a month
+--- http_config
+    conflict_store x redis://127.0.0.1 timeout=30d;
+--- config
+    location /x/ {
+        conflict version store=x;
+        proxy_pass http://api;
+    }
+--- must_die
+--- error_log
+invalid parameter "timeout=30d" of store "x", it must be a time from 1ms to 1h
+
+
 === a field with an unknown rule
 --- config
     location /x/ {
@@ -1748,6 +1761,96 @@ invalid value "*" in "conflict_status_frames" directive
 --- must_die
 --- error_log
 "conflict_status" and "conflict_lock" are mutually exclusive in location "/status"
+
+
+=== a status that is a proxy as well
+--- config
+    location /x/ {
+        conflict version;
+        conflict_status;
+        proxy_pass http://api;
+    }
+--- must_die
+--- error_log
+"conflict_status" and another handler of the content, such as "proxy_pass", are mutually exclusive in location "/x/"
+
+
+=== a proxy that is a status as well
+--- config
+    location /x/ {
+        conflict version;
+        proxy_pass http://api;
+        conflict_status;
+    }
+--- must_die
+--- error_log
+"conflict_status" and another handler of the content, such as "proxy_pass", are mutually exclusive in location "/x/"
+
+
+=== a location within a status is guarded as the server is
+--- config
+    conflict version;
+
+    location /admin/ {
+        conflict_status json;
+
+        location /admin/api/ {
+            proxy_pass http://api;
+        }
+    }
+--- steps
+is(header(PUT('/admin/api/1', { base_version => 1 }), 'Conflict'),
+   'rejected;base=1', 'a write');
+is(header(GET('/admin/'), 'Conflict'), undef, 'the status is not');
+
+
+=== a lock in a store that no writes are checked in
+--- http_config
+    conflict_store a zone=1m;
+--- config
+    location ~ ^(?<path>/.*)/lock$ {
+        conflict_lock;
+        conflict_key $path;
+    }
+    location /x/ {
+        conflict version store=a;
+        proxy_pass http://api;
+    }
+--- error_log
+"conflict_lock" in location "^(?<path>/.*)/lock$" locks nothing: no location with "conflict" has its store, "default"
+
+
+=== a key that is always empty
+--- config
+    location /x/ {
+        conflict version;
+        conflict_key "";
+        proxy_pass http://api;
+    }
+--- must_die
+--- error_log
+"conflict_key" in location "/x/" is empty, so nothing would be guarded
+
+
+=== a base that is required without a policy
+--- config
+    location /x/ {
+        conflict_require on;
+        proxy_pass http://api;
+    }
+    location /y/ {
+        conflict version;
+        conflict_require on;
+        proxy_pass http://api;
+
+        location /y/off/ {
+            conflict off;
+        }
+    }
+--- error_log
+"conflict_require" in location "/x/" has no effect without "conflict"
+--- no_error_log
+"conflict_require" in location "/y/
 
 
 === a lock endpoint that is a stream as well

@@ -519,3 +519,19 @@ my %told = map { $_ => join ' ', map { $_->{event} }
            "%22$now%22", "W/%22$now%22", '%22other%22';
 is_deeply(\%told, { "%22$now%22" => '', "W/%22$now%22" => 'version',
                     '%22other%22' => 'version' }, 'by its tag');
+
+
+=== the target of the stream has no path
+--- events: heartbeat=500ms
+--- more
+        location = / {
+            conflict_events heartbeat=500ms;
+            conflict_user $http_x_user;
+        }
+--- steps
+set_doc('/plain/1', { n => 1 });
+my $v = version(GET('/plain/1'));
+
+my $r = http('GET', 'http://localhost?poll=1&resource=/x/../plain/1',
+             headers => [bob()]);
+is(json($r)->{events}[0]{version}, $v, 'the resources have');

@@ -368,6 +368,7 @@ is(http('POST', "/inbox?id=$id&take=mine", @same, @ann)->{status}, 204,
 
 
 === hostile requests
+--- allow: client sent invalid chunked body
 --- steps
 my ($id, $v) = refused('/plain/1', ann());
 my $n = journal();
@@ -420,6 +421,9 @@ is($r->{status}, 200, 'HEAD');
 is($r->{body}, '', 'without a body');
 cmp_ok(header($r, 'Content-Length'), '>', 400, 'but its length');
 is(HEAD('/inbox', ann())->{status}, 200, 'HEAD of a list');
+is(http('GET', '/inbox', headers => [ann(),
+        "Transfer-Encoding: chunked\r\n\r\nzz"])->{status}, 400,
+   'a GET with a body that is none');
 
 is(scalar(() = journal()), $n, 'nothing was written');
 is(scalar(() = inbox(ann())), 1, 'nor lost');

@@ -412,6 +412,16 @@ is(http('COPY', '/plain/a', headers => ['Destination: '
    'a copy');
 is(PUT('/plain/b', { base_version => $v })->{status}, 409, 'to the same place');
 
+set_doc('/', { n => 3 });
+
+$v = version(GET('/plain/b'));
+
+is(http('COPY', 'http://localhost?x=1',
+        headers => ['Destination: /plain/b'])->{status}, 204,
+   'a copy of what a target without a path names');
+is(PUT('/plain/b', { base_version => $v })->{status}, 409,
+   'its destination is known as well');
+
 
 === a location's own WebDAV
 --- config

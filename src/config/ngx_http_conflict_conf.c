@@ -137,6 +137,8 @@ ngx_http_conflict_conf_create_loc(ngx_conf_t *cf)
      *     conf->inbox = 0;
      *     conf->inbox_all = 0;
      *     conf->status = NGX_HTTP_CONFLICT_STATUS_OFF;
+     *     conf->status_policy = 0;
+     *     conf->status_handler = NULL;
      *     conf->route_stats = NULL;
      *     conf->vary = { 0, NULL };
      *     conf->origins = NULL;
@@ -184,10 +186,11 @@ ngx_http_conflict_conf_merge_loc(ngx_conf_t *cf, void *parent, void *child)
     ngx_http_conflict_loc_conf_t *prev = parent;
     ngx_http_conflict_loc_conf_t *conf = child;
 
-    ngx_uint_t    own;
+    ngx_uint_t    own, policy, require;
     ngx_array_t  *rules;
 
     own = (conf->policy != NGX_CONF_UNSET_UINT);
+    require = (conf->require == 1);
     rules = conf->rules;
 
     if (conf->policy == NGX_CONF_UNSET_UINT) {
@@ -198,8 +201,9 @@ ngx_http_conflict_conf_merge_loc(ngx_conf_t *cf, void *parent, void *child)
         conf->hold = prev->hold;
     }
 
-    ngx_conf_merge_uint_value(conf->policy, prev->policy,
-                              NGX_HTTP_CONFLICT_OFF);
+    policy = prev->status ? prev->status_policy : prev->policy;
+
+    ngx_conf_merge_uint_value(conf->policy, policy, NGX_HTTP_CONFLICT_OFF);
     ngx_conf_merge_value(conf->report, prev->report, 0);
 
     conf->key = conf->key ? conf->key : prev->key;
@@ -256,7 +260,7 @@ ngx_http_conflict_conf_merge_loc(ngx_conf_t *cf, void *parent, void *child)
         return NGX_CONF_ERROR;
     }
 
-    ngx_http_conflict_location_warn(cf, conf, own, rules);
+    ngx_http_conflict_location_warn(cf, conf, own, require, rules);
     ngx_http_conflict_directive_resolver_merge(cf, conf, prev);
 
     if (ngx_http_conflict_conf_complete(cf, conf) != NGX_OK) {
@@ -273,8 +277,9 @@ static ngx_int_t
 ngx_http_conflict_conf_complete(ngx_conf_t *cf,
     ngx_http_conflict_loc_conf_t *conf)
 {
-    ngx_uint_t   i;
-    const char  *used;
+    ngx_uint_t                 i;
+    const char                *used;
+    ngx_http_core_loc_conf_t  *clcf;
 
     /* the content handlers of locations */
 
@@ -309,7 +314,19 @@ ngx_http_conflict_conf_complete(ngx_conf_t *cf,
     }
 
     if (conf->status) {
+        clcf = ngx_http_conf_get_module_loc_conf(cf, ngx_http_core_module);
+
+        if (clcf->handler != conf->status_handler) {
+            ngx_conf_log_error(NGX_LOG_EMERG, cf, 0,
+                               "\"conflict_status\" and another handler of "
+                               "the content, such as \"proxy_pass\", are "
+                               "mutually exclusive in location \"%V\"",
+                               &conf->name);
+            return NGX_ERROR;
+        }
+
         /* it shows statistics and writes nothing */
+        conf->status_policy = conf->policy;
         conf->policy = NGX_HTTP_CONFLICT_OFF;
         return NGX_OK;
     }

@@ -269,6 +269,9 @@ struct ngx_http_conflict_loc_conf_s {
     ngx_uint_t                        inbox_all;     /* with all items */
 
     ngx_uint_t                        status;        /* format; 0: none */
+    ngx_uint_t                        status_policy; /* that locations within
+                                                        inherit */
+    ngx_http_handler_pt               status_handler;
     ngx_str_t                         status_inbox;  /* path, for the page */
     ngx_str_t                         frames;        /* which pages may have
                                                         the widget */
@@ -423,11 +426,13 @@ ngx_int_t ngx_http_conflict_location(ngx_conf_t *cf,
     ngx_http_conflict_loc_conf_t *conf);
 
 /*
- * Warns of directives without effect: of a policy if "own" is 1, and of
- * "rules" that are not inherited, or NULL.
+ * Warns of directives without effect: of a policy if "own" is 1, of
+ * conflict_require if "require" is 1, and of "rules" that are not inherited,
+ * or NULL.
  */
 void ngx_http_conflict_location_warn(ngx_conf_t *cf,
-    ngx_http_conflict_loc_conf_t *conf, ngx_uint_t own, ngx_array_t *rules);
+    ngx_http_conflict_loc_conf_t *conf, ngx_uint_t own, ngx_uint_t require,
+    ngx_array_t *rules);
 
 /* 1 if the location of the request has "try_files". */
 ngx_uint_t ngx_http_conflict_location_try_files(ngx_http_request_t *r);
@@ -465,6 +470,10 @@ ngx_int_t ngx_http_conflict_route_add(ngx_conf_t *cf,
     ngx_http_conflict_main_conf_t *nmcf, ngx_http_conflict_loc_conf_t *conf);
 ngx_int_t ngx_http_conflict_route_add_unguarded(ngx_conf_t *cf,
     ngx_http_conflict_loc_conf_t *conf);
+
+/* All locations are known: warns of locks that no write is checked against. */
+void ngx_http_conflict_route_warn(ngx_conf_t *cf,
+    ngx_http_conflict_main_conf_t *nmcf);
 
 /* 1 if two routes have the same place and the same meaning. */
 ngx_uint_t ngx_http_conflict_route_same(ngx_http_conflict_route_t *a,

@@ -37,7 +37,7 @@ ngx_http_conflict_directive_value_source(ngx_conf_t *cf, ngx_command_t *cmd,
     char  *p = conf;
 
     ngx_str_t                   *value, s;
-    ngx_uint_t                   n;
+    ngx_uint_t                   n, header;
     ngx_http_conflict_source_t  *source, **sourcep;
 
     sourcep = (ngx_http_conflict_source_t **) (p + cmd->offset);
@@ -64,6 +64,7 @@ ngx_http_conflict_directive_value_source(ngx_conf_t *cf, ngx_command_t *cmd,
     }
 
     s = ngx_http_conflict_sources[n].word;
+    header = ngx_http_conflict_sources[n].header;
 
     if (s.len && s.len == value[1].len
         && ngx_strncmp(s.data, value[1].data, s.len) == 0)
@@ -71,9 +72,8 @@ ngx_http_conflict_directive_value_source(ngx_conf_t *cf, ngx_command_t *cmd,
         return NGX_CONF_OK;
     }
 
-    switch (ngx_http_conflict_directive_value_place(cf, &value[1],
-                                        ngx_http_conflict_sources[n].header,
-                                        source))
+    switch (ngx_http_conflict_directive_value_place(cf, &value[1], header,
+                                                    source))
     {
 
     case NGX_OK:
@@ -89,10 +89,10 @@ ngx_http_conflict_directive_value_source(ngx_conf_t *cf, ngx_command_t *cmd,
     ngx_conf_log_error(NGX_LOG_EMERG, cf, 0,
                        "invalid value \"%V\", it must be %s%V%s"
                        "\"json:/POINTER\"%s", &value[1],
-                       s.len ? "\"" : "", &s, s.len ? "\" or " : "",
-                       ngx_http_conflict_sources[n].header
-                       ? " or \"header:NAME\", where NAME has only letters, "
-                         "digits, \"-\" and \"_\"" : "");
+                       s.len ? "\"" : "", &s,
+                       s.len ? (header ? "\", " : "\" or ") : "",
+                       header ? " or \"header:NAME\", where NAME has only "
+                                "letters, digits, \"-\" and \"_\"" : "");
 
     return NGX_CONF_ERROR;
 }

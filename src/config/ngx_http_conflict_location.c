@@ -54,6 +54,13 @@ ngx_http_conflict_location(ngx_conf_t *cf, ngx_http_conflict_loc_conf_t *conf)
 
     nmcf = ngx_http_conf_get_module_main_conf(cf, ngx_http_conflict_module);
 
+    if (conf->key && conf->key->value.len == 0) {
+        ngx_conf_log_error(NGX_LOG_EMERG, cf, 0,
+                           "\"conflict_key\" in location \"%V\" is empty, so "
+                           "nothing would be guarded", &conf->name);
+        return NGX_ERROR;
+    }
+
     if ((conf->inject->place != NGX_HTTP_CONFLICT_DEFAULT || conf->list)
         && conf->version->place != NGX_HTTP_CONFLICT_DEFAULT)
     {
@@ -168,7 +175,8 @@ ngx_http_conflict_location_versions(ngx_conf_t *cf,
 {
     return (ngx_http_conflict_location_versions_path(cf, conf) == NGX_OK)
            ? ngx_http_conflict_location_endpoint(cf, conf, "conflict_versions",
-                                                 "their resource", "versions")
+                                                 "the resource that they "
+                                                 "are of", "versions")
            : NGX_ERROR;
 }
 
@@ -577,7 +585,8 @@ ngx_http_conflict_location_complex(ngx_conf_t *cf, const char *text)
 
 void
 ngx_http_conflict_location_warn(ngx_conf_t *cf,
-    ngx_http_conflict_loc_conf_t *conf, ngx_uint_t own, ngx_array_t *rules)
+    ngx_http_conflict_loc_conf_t *conf, ngx_uint_t own, ngx_uint_t require,
+    ngx_array_t *rules)
 {
     ngx_http_conflict_rule_t  *rule;
     ngx_http_core_loc_conf_t  *clcf;
@@ -587,6 +596,12 @@ ngx_http_conflict_location_warn(ngx_conf_t *cf,
     if (clcf->name.len == 0 || clcf->noname || clcf->locations) {
         /* its directives are for the locations and "if" blocks within */
         return;
+    }
+
+    if (require && conf->policy == NGX_HTTP_CONFLICT_OFF) {
+        ngx_conf_log_error(NGX_LOG_WARN, cf, 0,
+                           "\"conflict_require\" in location \"%V\" has no "
+                           "effect without \"conflict\"", &conf->name);
     }
 
     if (rules && rules->nelts && conf->policy != CONFLICT_MERGE) {

@@ -68,6 +68,39 @@ ngx_http_conflict_route_add_unguarded(ngx_conf_t *cf,
 }
 
 
+void
+ngx_http_conflict_route_warn(ngx_conf_t *cf,
+    ngx_http_conflict_main_conf_t *nmcf)
+{
+    ngx_uint_t                  i, j;
+    ngx_http_conflict_route_t  *route;
+
+    route = nmcf->routes.elts;
+
+    for (i = 0; i < nmcf->routes.nelts; i++) {
+
+        if (!route[i].conf->lock) {
+            continue;
+        }
+
+        for (j = 0; j < nmcf->routes.nelts; j++) {
+
+            if (!route[j].lock && route[j].store == route[i].store) {
+                break;
+            }
+        }
+
+        if (j == nmcf->routes.nelts) {
+            ngx_log_error(NGX_LOG_WARN, cf->log, 0,
+                          "\"conflict_lock\" in location \"%V\" locks "
+                          "nothing: no location with \"conflict\" has its "
+                          "store, \"%V\"",
+                          &route[i].location, &route[i].store->name);
+        }
+    }
+}
+
+
 static ngx_http_conflict_route_t *
 ngx_http_conflict_route_place(ngx_conf_t *cf, ngx_array_t *routes,
     ngx_http_conflict_loc_conf_t *conf)

@@ -214,6 +214,7 @@ ngx_http_conflict_events_query_target(ngx_http_conflict_ctx_t *ctx,
     target.complex_uri = 0;
     target.quoted_uri = 0;
     target.plus_in_uri = 0;
+    target.empty_path_in_uri = 0;
     ngx_str_null(&target.exten);
 
     ctx->flow.reason = "a \"resource\" is not the path of a GET";

@@ -39,6 +39,7 @@ static void ngx_http_conflict_inbox_answer_body(
 ngx_int_t
 ngx_http_conflict_inbox_answer(ngx_http_request_t *r)
 {
+    ngx_int_t                    rc;
     ngx_http_conflict_ctx_t     *ctx;
     ngx_http_conflict_inbox_t   *inbox;
     ngx_http_conflict_writer_t   out;
@@ -64,6 +65,11 @@ ngx_http_conflict_inbox_answer(ngx_http_request_t *r)
         return ngx_http_conflict_inbox_answer_empty(r, ctx);
     }
 
+    rc = ngx_http_discard_request_body(r);
+    if (rc != NGX_OK) {
+        return rc;
+    }
+
     ngx_memzero(&out, sizeof(ngx_http_conflict_writer_t));
     out.pool = r->pool;
 
@@ -74,7 +80,7 @@ ngx_http_conflict_inbox_answer(ngx_http_request_t *r)
         ngx_http_conflict_inbox_answer_show(ctx, &out);
     }
 
-    if (out.failed || ngx_http_discard_request_body(r) != NGX_OK) {
+    if (out.failed) {
         return NGX_HTTP_INTERNAL_SERVER_ERROR;
     }
 

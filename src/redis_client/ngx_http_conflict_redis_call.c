@@ -28,6 +28,8 @@ static ngx_int_t ngx_http_conflict_redis_call_write(
     ngx_http_conflict_redis_call_t *call);
 static void ngx_http_conflict_redis_call_reply(redisAsyncContext *ac,
     void *data, void *privdata);
+static void ngx_http_conflict_redis_call_keep(
+    ngx_http_conflict_redis_call_t *call, ngx_str_t *answer);
 static void ngx_http_conflict_redis_call_wait_reply(redisAsyncContext *ac,
     void *data, void *privdata);
 static void ngx_http_conflict_redis_call_lost(
@@ -390,24 +392,36 @@ ngx_http_conflict_redis_call_reply(redisAsyncContext *ac, void *data,
 
     call->error = (reply->type == REDIS_REPLY_ERROR);
 
-    if (!call->wait_sent) {
+    if (call->wait_sent) {
+        ngx_http_conflict_redis_call_keep(call, &answer);
+
+    } else {
         ngx_http_conflict_redis_call_answered(call, &answer);
-
         ngx_http_conflict_redis_queue_idle(conn);
+    }
 
-        if (lines) {
-            ngx_free(lines);
-        }
+    if (lines) {
+        ngx_free(lines);
+    }
+}
 
+
+/* until the reply to WAIT; without the answer that ends the call as lost */
+
+static void
+ngx_http_conflict_redis_call_keep(ngx_http_conflict_redis_call_t *call,
+    ngx_str_t *answer)
+{
+    call->answer.data = ngx_alloc(answer->len + 1, call->client->log);
+
+    if (call->answer.data == NULL) {
+        ngx_http_conflict_redis_connection_close(call->conn,
+                                                 (u_char *) "no memory", 9);
         return;
     }
 
-    call->answer.data = ngx_alloc(answer.len + 1, call->client->log);
-
-    if (call->answer.data) {
-        call->answer.len = answer.len;
-        ngx_memcpy(call->answer.data, answer.data, answer.len);
-    }
+    call->answer.len = answer->len;
+    ngx_memcpy(call->answer.data, answer->data, answer->len);
 }
 
 

@@ -137,7 +137,7 @@ ngx_http_conflict_redis_cluster_redirect(ngx_http_conflict_redis_call_t *call,
         return NULL;
     }
 
-    for (port = last; port > p && *port != ':'; port--) { /* void */ }
+    for (port = last - 1; port > p && *port != ':'; port--) { /* void */ }
 
     if (port == p) {
         return NULL;

@@ -9,7 +9,9 @@
 #include "redis_client/ngx_http_conflict_redis_connection.h"
 
 
-#define NGX_HTTP_CONFLICT_REDIS_TTL  ((ngx_msec_t) 3650 * 24 * 60 * 60 * 1000)
+/* milliseconds, at most */
+#define NGX_HTTP_CONFLICT_REDIS_TIMEOUT  (60 * 60 * 1000)
+#define NGX_HTTP_CONFLICT_REDIS_TTL      ((ngx_msec_t) 3650 * 24 * 3600 * 1000)
 
 
 static ngx_uint_t ngx_http_conflict_redis_conf_repeated(ngx_str_t *value,
@@ -18,7 +20,7 @@ static ngx_int_t ngx_http_conflict_redis_conf_parameter(ngx_conf_t *cf,
     ngx_http_conflict_redis_conf_t *conf, ngx_str_t *value);
 static const char *ngx_http_conflict_redis_conf_expected(ngx_str_t *value);
 static ngx_int_t ngx_http_conflict_redis_conf_msec(ngx_msec_t *msec,
-    ngx_str_t *text, ngx_msec_t min);
+    ngx_str_t *text, ngx_msec_t min, ngx_msec_t max);
 static ngx_int_t ngx_http_conflict_redis_conf_check(ngx_conf_t *cf,
     ngx_http_conflict_redis_conf_t *conf);
 
@@ -145,14 +147,12 @@ ngx_http_conflict_redis_conf_parameter(ngx_conf_t *cf,
         conf->trust = 1;
 
     } else if (ngx_http_conflict_redis_conf_word("timeout=")) {
-        rc = ngx_http_conflict_redis_conf_msec(&conf->timeout, &s, 1);
+        rc = ngx_http_conflict_redis_conf_msec(&conf->timeout, &s, 1,
+                                              NGX_HTTP_CONFLICT_REDIS_TIMEOUT);
 
     } else if (ngx_http_conflict_redis_conf_word("ttl=")) {
-        rc = ngx_http_conflict_redis_conf_msec(&conf->ttl, &s, 60000);
-
-        if (rc == NGX_OK && conf->ttl > NGX_HTTP_CONFLICT_REDIS_TTL) {
-            rc = NGX_ERROR;
-        }
+        rc = ngx_http_conflict_redis_conf_msec(&conf->ttl, &s, 60000,
+                                               NGX_HTTP_CONFLICT_REDIS_TTL);
 
     } else if (ngx_http_conflict_redis_conf_word("sentinel=")) {
         conf->sentinel = s;
@@ -228,7 +228,7 @@ ngx_http_conflict_redis_conf_expected(ngx_str_t *value)
     ngx_uint_t  i;
 
     static const char  *expected[][2] = {
-        { "timeout=", "a time from 1ms, such as \"300ms\"" },
+        { "timeout=", "a time from 1ms to 1h, such as \"300ms\"" },
         { "ttl=", "a time from 60s to 3650d" },
         { "sentinel=", "the name of a master" },
         { "db=", "a number, from 0" },
@@ -253,13 +253,13 @@ ngx_http_conflict_redis_conf_expected(ngx_str_t *value)
 
 static ngx_int_t
 ngx_http_conflict_redis_conf_msec(ngx_msec_t *msec, ngx_str_t *text,
-    ngx_msec_t min)
+    ngx_msec_t min, ngx_msec_t max)
 {
     ngx_int_t  n;
 
     n = ngx_parse_time(text, 0);
 
-    if (n == NGX_ERROR || (ngx_msec_t) n < min) {
+    if (n == NGX_ERROR || (ngx_msec_t) n < min || (ngx_msec_t) n > max) {
         return NGX_ERROR;
     }
 

@@ -66,7 +66,6 @@ typedef enum {
 } ngx_http_conflict_blob_verb_e;
 
 
-#define NGX_HTTP_CONFLICT_BLOB_ID       64     /* bytes */
 #define NGX_HTTP_CONFLICT_BLOB_INDEXES  3
 #define NGX_HTTP_CONFLICT_BLOB_MAX      100    /* blobs of a list */
 

@@ -209,6 +209,7 @@ ngx_http_conflict_pair_path(ngx_http_request_t *r, u_char *path, u_char *last,
     target.uri.len = last - path;
     target.uri_ext = NULL;
     target.args_start = NULL;
+    target.empty_path_in_uri = 0;
 
     cscf = ngx_http_get_module_srv_conf(r, ngx_http_core_module);
 

@@ -212,6 +212,16 @@ ngx_http_conflict_filter_read(ngx_http_request_t *r,
         return ngx_http_conflict_conflict_field(r, ctx);
     }
 
+    if (r->headers_out.status < NGX_HTTP_SPECIAL_RESPONSE
+        && ngx_http_conflict_read_page(r, ctx))
+    {
+        ctx->version.current = 0;
+
+        return (!ctx->conf->report
+                && ngx_http_conflict_filter_validators(r, ctx) != NGX_OK)
+               ? NGX_ERROR : ngx_http_conflict_conflict_field(r, ctx);
+    }
+
     ngx_http_conflict_body_scan_header(r, ctx);
 
     if (!op->in.minted && op->in.observed.version != op->out.version) {

@@ -429,6 +429,29 @@ is_deeply(json($r)->{conflicts},
           'only what the latest body has a place for');
 
 
+=== a base that a filter would change is not shown
+--- rules
+    conflict_user $http_x_user;
+    sub_filter_types application/json;
+    sub_filter secret ***;
+--- steps
+set_doc('/plain/1', { a => 'secret' });
+
+my ($v) = header(GET('/plain/1', 'X-User: ann'), 'Conflict') =~ /version=(\d+)/;
+
+# the filter has nothing to hide in the latest body
+
+is(PUT('/plain/1', { a => 2, base_version => $v }, 'X-User: bob')->{status},
+   204, 'a write');
+
+my $r = PUT('/plain/1', { a => 3, base_version => $v }, 'X-User: ann');
+is($r->{status}, 409, 'a clash');
+unlike($r->{raw}, qr/secret/, 'without what a GET has hidden');
+is_deeply(json($r)->{conflicts},
+          [{ field => '/a', rule => 'auto', server => 2, client => 3 }],
+          'but with what it shows');
+
+
 === a sum that is sent again is not added twice
 --- rules
     conflict_field /views sum;

@@ -284,8 +284,9 @@ ngx_http_conflict_merge_write_documents(ngx_http_request_t *r,
 
     if (in.stale && ctx->merge.base.data) {
         in.base = ctx->merge.base;
-        /* a client without a name may not have been shown it */
-        in.reveal = ctx->caller.known;
+        /* a client without a name may not have been shown it, nor in full */
+        in.reveal = (ctx->caller.known
+                     && ngx_http_conflict_capture_no_filter(ctx));
     }
 
     if (in.stale && !ctx->conf->strip_base) {

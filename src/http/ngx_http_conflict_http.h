@@ -192,8 +192,8 @@ void ngx_http_conflict_header_drop(ngx_list_t *headers, const ngx_str_t *name);
 ngx_int_t ngx_http_conflict_key(ngx_http_request_t *r,
     ngx_http_conflict_loc_conf_t *nlcf, ngx_str_t *resource, ngx_str_t *key);
 
-/* What the key of a resource has before it, if it begins like this one. */
-ngx_str_t *ngx_http_conflict_key_server(ngx_http_request_t *r,
+/* What the key of this resource has before it. */
+ngx_str_t *ngx_http_conflict_key_prefix(ngx_http_request_t *r,
     ngx_str_t *resource);
 
 

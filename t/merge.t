@@ -429,6 +429,41 @@ is_deeply(json($r)->{conflicts},
           'only what the latest body has a place for');
 
 
+=== a field that a filter may hide is not named
+--- rules
+    conflict_user $http_x_user;
+    conflict_field /own server;
+    sub_filter_types application/json;
+    sub_filter '"hidden":1,' '';
+    sub_filter '"hidden":2,' '';
+    sub_filter '"own":5,' '';
+--- steps
+set_doc('/plain/1', { hidden => 1, own => 5, z => 1 });
+
+my ($v) = header(GET('/plain/1', 'X-User: ann'), 'Conflict') =~ /version=(\d+)/;
+
+GET('/plain/1', 'X-User: bob');
+is(PUT('/plain/1', { hidden => 2, own => 5, z => 2, base_version => $v },
+       'X-User: bob')->{status}, 204, 'a write');
+
+for my $z (3, 2) {
+    my $r = PUT('/plain/1', { z => $z, base_version => $v }, 'X-User: ann');
+
+    is($r->{status}, 409, 'a clash');
+    unlike($r->{raw}, qr/hidden|own/, 'without names that a GET does not show');
+    is($r->{raw} =~ /"\/z"/ ? 1 : 0, $z - 2, 'but with those of the client');
+    is(json($r)->{conflicts_omitted}, 1, 'and the number of others');
+}
+
+my $r = PUT('/plain/1', { hidden => 2, z => 3, base_version => $v },
+            'X-User: ann');
+is($r->{status}, 409, 'a clash');
+is_deeply(json($r)->{conflicts}, [{ field => '/z', rule => 'auto',
+                                    client => 3 }],
+          'without values');
+unlike($r->{raw}, qr/own/, 'nor is what the server has kept named');
+
+
 === a base that a filter would change is not shown
 --- rules
     conflict_user $http_x_user;

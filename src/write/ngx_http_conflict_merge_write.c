@@ -269,6 +269,7 @@ ngx_http_conflict_merge_write_documents(ngx_http_request_t *r,
     in.stale = (op->out.verdict == CONFLICT_COMBINE);
     in.retried = op->out.repeat;
     in.filtered = !ngx_http_conflict_capture_unfiltered(ctx);
+    in.masked = in.filtered;
     in.values = ctx->conf->max_values;
     in.seed = ngx_http_conflict_random_seed();
     in.ignored = ctx->conf->base->pointer;

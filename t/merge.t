@@ -429,6 +429,29 @@ is_deeply(json($r)->{conflicts},
           'only what the latest body has a place for');
 
 
+=== nobody can construct the view of another user
+--- rules
+    conflict_user $http_x_user;
+--- steps
+set_doc('/plain/1', { a => 'secret' });
+
+my $v = version(GET('/plain/1', 'X-User: ann'));
+
+is(PUT('/plain/1', { a => 2, base_version => $v }, 'X-User: bob')->{status},
+   204, 'a write');
+
+# with this field the XXH3 hash of all that selects what eve is shown is that
+# of ann
+
+my $accept = pack 'H*', '61303030306271644897a24df94ebd3144b8f4fe413d' . '78' x 21;
+
+my $r = PUT('/plain/1', { a => 3, base_version => $v }, 'X-User: eve',
+            "Accept: $accept");
+is($r->{status}, 409, 'a clash');
+unlike($r->{raw}, qr/secret/, 'without what ann was shown');
+is(json($r)->{base_held}, JSON::PP::false, 'which is no base of hers');
+
+
 === a field that a filter may hide is not named
 --- rules
     conflict_user $http_x_user;

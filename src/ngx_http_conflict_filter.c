@@ -53,7 +53,9 @@ ngx_http_conflict_filter_header(ngx_http_request_t *r)
 
     ctx = ngx_http_conflict_ctx(r->main);
 
-    if (r == r->main && (ctx == NULL || !ctx->own.pending)
+    if (r == r->main
+        && (ctx == NULL || !ctx->flow.answered
+            || ngx_http_conflict_cors_page(r))
         && ngx_http_conflict_cors_observe(r, ctx ? ctx->conf
                  : ngx_http_get_module_loc_conf(r, ngx_http_conflict_module))
            != NGX_OK)

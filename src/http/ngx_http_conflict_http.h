@@ -85,6 +85,13 @@ ngx_int_t ngx_http_conflict_cors_add(ngx_http_request_t *r,
 ngx_int_t ngx_http_conflict_cors_observe(ngx_http_request_t *r,
     ngx_http_conflict_loc_conf_t *nlcf);
 
+/*
+ * For a response that is sent again: the fields that it has may be for another
+ * origin.
+ */
+ngx_int_t ngx_http_conflict_cors_replay(ngx_http_request_t *r,
+    ngx_http_conflict_loc_conf_t *nlcf);
+
 /* 1 for an error page of nginx that replaces the API's response. */
 ngx_uint_t ngx_http_conflict_cors_page(ngx_http_request_t *r);
 

@@ -229,7 +229,10 @@ ngx_http_conflict_resolver_answer_failed(ngx_http_conflict_ctx_t *ctx,
 
     ngx_log_error(NGX_LOG_ERR, ctx->request->connection->log, 0,
                   "the resolver \"%V\" %s, status %ui, and a write to \"%V\" "
-                  "is refused", &resolver->uri, reason, resolver->status,
+                  "is refused",
+                  ngx_http_conflict_evaluate_escaped(ctx->request,
+                                                     &resolver->uri),
+                  reason, resolver->status,
                   ngx_http_conflict_evaluate_escaped(ctx->request,
                                                    &ctx->target.resource));
 

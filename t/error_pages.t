@@ -148,6 +148,32 @@ for my $path ('/plain/1', '/kept/1') {
 }
 
 
+=== a page of a handler without an upstream
+--- config
+    root $TEST_NGINX_SERVER_ROOT/html/;
+    location /dav/ {
+        conflict version;
+        dav_methods PUT DELETE;
+        create_full_put_path on;
+        error_page 404 409 =200 /page;
+    }
+    location = /page { return 200 page; }
+--- allow: No such file
+--- steps
+chmod 0777, servroot() . '/html';
+
+my $v = version(PUT('/dav/1', { n => 1 }));
+ok($v, 'a file has a version');
+is(version(GET('/dav/1')) =~ s/\..*//r, $v, 'also for a GET');
+is(DELETE('/dav/1')->{status}, 204, 'it is deleted');
+
+for my $r (GET('/dav/1'), DELETE('/dav/1'), DELETE('/dav/2')) {
+    is($r->{status}, 200, 'there is none');
+    is($r->{body}, 'page', 'but a page');
+    unlike($r->{raw}, qr/version=|^ETag/m, 'without a version');
+}
+
+
 === a page is not the base of a merge
 --- config
     conflict_user $http_x_user;

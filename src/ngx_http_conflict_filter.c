@@ -53,7 +53,9 @@ ngx_http_conflict_filter_header(ngx_http_request_t *r)
 
     ctx = ngx_http_conflict_ctx(r->main);
 
-    if (r == r->main && (ctx == NULL || !ctx->own.pending)
+    if (r == r->main
+        && (ctx == NULL || !ctx->flow.answered
+            || ngx_http_conflict_cors_page(r))
         && ngx_http_conflict_cors_observe(r, ctx ? ctx->conf
                  : ngx_http_get_module_loc_conf(r, ngx_http_conflict_module))
            != NGX_OK)
@@ -210,6 +212,16 @@ ngx_http_conflict_filter_read(ngx_http_request_t *r,
         }
 
         return ngx_http_conflict_conflict_field(r, ctx);
+    }
+
+    if (r->headers_out.status < NGX_HTTP_SPECIAL_RESPONSE
+        && ngx_http_conflict_read_page(r, ctx))
+    {
+        ctx->version.current = 0;
+
+        return (!ctx->conf->report
+                && ngx_http_conflict_filter_validators(r, ctx) != NGX_OK)
+               ? NGX_ERROR : ngx_http_conflict_conflict_field(r, ctx);
     }
 
     ngx_http_conflict_body_scan_header(r, ctx);

@@ -10,6 +10,56 @@ run_tests();
 
 __DATA__
 
+=== a response that is sent again
+--- config
+    location / {
+        conflict version;
+        conflict_idempotency on;
+        conflict_require on;
+        proxy_pass http://api;
+    }
+--- steps
+sub from { ("Origin: https://$_[0].example",
+            'Idempotency-Key: 8e03978e-40d5-43e8-bc93-6894a57f9324') }
+
+sub says {
+    'X-Up-Write: status=201 header=Vary:Origin'
+    . " header=Access-Control-Allow-Origin:https://$_[0].example"
+    . ' header=Access-Control-Allow-Credentials:true'
+}
+
+sub names { header($_[0], 'Access-Control-Allow-Origin') }
+
+my $r = http('POST', '/plain/1', body => { n => 1 },
+             headers => [from('a'), says('a')]);
+is(names($r), 'https://a.example', 'the first one');
+
+my @again = ('POST', '/plain/1', body => { n => 1 });
+
+$r = http(@again, headers => [from('a')]);
+is(header($r, 'Idempotent-Replayed'), 'true', 'again');
+is(names($r), 'https://a.example', 'to the same page');
+
+$r = http(@again, headers => [from('b')]);
+is(header($r, 'Idempotent-Replayed'), 'true', 'to another page');
+is(names($r), undef, 'which the API has not named');
+is(header($r, 'Access-Control-Allow-Credentials'), undef, 'in no field');
+
+PUT('/plain/2', { n => 1 }, 'Origin: https://b.example', says('b'),
+    'If-None-Match: *');
+$r = http(@again, headers => [from('b')]);
+is(names($r), 'https://b.example', 'once it has');
+is(scalar(() = $r->{raw} =~ /^Vary: /mg), 1, 'no field twice');
+
+# what is said again is not said by the API now
+
+PUT('/plain/3', { n => 1 }, 'Origin: https://a.example',
+    'X-Up-Write: status=201', 'If-None-Match: *');
+http(@again, headers => [from('a')]);
+is(names(PUT('/plain/3', { n => 1 }, 'Origin: https://a.example')), undef,
+   'a refusal does not allow what the API has revoked');
+
+
 === the fields of the GET
 --- config
     location / {

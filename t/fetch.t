@@ -227,6 +227,29 @@ is($r->{status}, 409, 'what does not exist');
 ok(json($r)->{deleted}, 'does not for its page');
 
 
+=== a refusal that is passed on says when to come back
+--- config
+    location / {
+        conflict version;
+        proxy_pass http://api;
+    }
+    location ~ ^(?<resource>/.*)/lock$ {
+        conflict_key $resource;
+        conflict_lock;
+    }
+--- steps
+set_doc('/plain/1', { n => 1 });
+
+my @busy = ('X-Up-Read: status=429 header=Retry-After:7');
+
+for my $r (PUT('/plain/1', { base_version => 1 }, @busy),
+           http('POST', '/plain/1/lock', headers => [@busy]))
+{
+    is($r->{status}, 429, 'refused');
+    is(header($r, 'Retry-After'), 7, 'until');
+}
+
+
 === a body from a cache is of no version
 --- http_config
     proxy_cache_path $TEST_NGINX_SERVER_ROOT/cache keys_zone=c:1m;

@@ -112,6 +112,46 @@ is(header($r, 'Conflict'), undef, 'an empty key is not tracked');
 is(PUT('/plain/a', { base_version => 1 })->{status}, 204, 'nor checked');
 
 
+=== a key that is no path is not the path of a server
+--- config
+    conflict_user $http_x_user;
+    location / {
+        conflict version;
+        proxy_pass http://api;
+    }
+    location /free/ {
+        conflict version;
+        conflict_key $arg_id;
+        rewrite ^/free(.*) $1 break;
+        proxy_pass http://api;
+    }
+    location ~ ^(?<resource>/.*)/lock$ {
+        conflict_key $resource;
+        conflict_lock;
+    }
+    location = /free-lock {
+        conflict_key $arg_id;
+        conflict_lock get=/plain/b;
+    }
+--- steps
+set_doc("/plain/$_", { id => 1 }) for 'a', 'b';
+
+my $id = 'localhost/plain/a';
+my $v = version(GET('/plain/a'));
+
+isnt(version(GET("/free/plain/b?id=$id")), $v, 'another version');
+is(http('POST', '/plain/a/lock', headers => ['X-User: ann'])->{status}, 200,
+   'locked');
+is(json(http('GET', "/free-lock?id=$id", headers => ['X-User: eve']))->{lock},
+   undef, 'another lock');
+is(PUT("/free/plain/b?id=$id", { n => 1 }, 'X-User: eve')->{status}, 204,
+   'and another write');
+is(PUT('/plain/a', { base_version => $v }, 'X-User: ann')->{status}, 204,
+   'its base holds');
+is(version(GET("/free/plain/b?id=$id")),
+   version(GET("/free/plain/b?id=$id&x=1")), 'as the other is one as well');
+
+
 === a very long key
 --- config
     large_client_header_buffers 4 32k;

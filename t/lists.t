@@ -503,6 +503,28 @@ is($r->{status}, 409, 'a list shows no body to merge from');
 is(json($r)->{base_held}, JSON::PP::false, 'as the response says');
 
 
+=== keys that are no paths, and have slashes
+--- config
+    location ~ ^/list/(?<kind>plain)/(?<set>\w+)$ {
+        conflict version;
+        conflict_inject json:/data/*/version item=$conflict_item/$kind/$set;
+        proxy_pass http://api;
+    }
+    location ~ ^/plain/(?<set>\w+)/(?<id>\w+)$ {
+        conflict version;
+        conflict_key $id/plain/$set;
+        proxy_pass http://api;
+    }
+--- steps
+set_doc('/plain/notes/1', { a => 1 });
+
+my $v = listed('/list/plain/notes', 1);
+
+is(version(GET('/plain/notes/1')), $v->{1}, 'a version');
+is(PUT('/plain/notes/1', { a => 2, base_version => $v->{1} })->{status}, 204,
+   'which holds');
+
+
 === report
 --- config
     location /list/plain/ {

@@ -79,8 +79,16 @@ is(http('GET', '/auth/1/lock', headers => [bob()])->{status}, 401,
 for my $header ('X-User: ann', 'Lock-Token: ' . '0' x 32) {
     my $r = unlock('/auth/1', $header);
 
-    is($r->{status}, $header =~ /Token/ ? 409 : 401, 'nor release it');
+    is($r->{status}, 401, 'nor release it');
     unlike($r->{raw}, qr/ann|laptop|version=/, 'nor learn whose it is');
+}
+
+set_doc('/auth/2', { n => 1 });
+
+for my $path ('/auth/2', '/auth/1') {
+    is(unlock($path, bob(), 'Lock-Token: ' . '1' x 32,
+              'Authorization: Bearer eve')->{status}, 403,
+       "$path: nor whether it is locked");
 }
 
 my $r = PUT('/auth/1', { n => 2 }, bob());

@@ -429,6 +429,87 @@ is_deeply(json($r)->{conflicts},
           'only what the latest body has a place for');
 
 
+=== nobody can construct the view of another user
+--- rules
+    conflict_user $http_x_user;
+--- steps
+set_doc('/plain/1', { a => 'secret' });
+
+my $v = version(GET('/plain/1', 'X-User: ann'));
+
+is(PUT('/plain/1', { a => 2, base_version => $v }, 'X-User: bob')->{status},
+   204, 'a write');
+
+# with this field the XXH3 hash of all that selects what eve is shown is that
+# of ann
+
+my $accept = pack 'H*', '61303030306271644897a24df94ebd3144b8f4fe413d' . '78' x 21;
+
+my $r = PUT('/plain/1', { a => 3, base_version => $v }, 'X-User: eve',
+            "Accept: $accept");
+is($r->{status}, 409, 'a clash');
+unlike($r->{raw}, qr/secret/, 'without what ann was shown');
+is(json($r)->{base_held}, JSON::PP::false, 'which is no base of hers');
+
+
+=== a field that a filter may hide is not named
+--- rules
+    conflict_user $http_x_user;
+    conflict_field /own server;
+    sub_filter_types application/json;
+    sub_filter '"hidden":1,' '';
+    sub_filter '"hidden":2,' '';
+    sub_filter '"own":5,' '';
+--- steps
+set_doc('/plain/1', { hidden => 1, own => 5, z => 1 });
+
+my ($v) = header(GET('/plain/1', 'X-User: ann'), 'Conflict') =~ /version=(\d+)/;
+
+GET('/plain/1', 'X-User: bob');
+is(PUT('/plain/1', { hidden => 2, own => 5, z => 2, base_version => $v },
+       'X-User: bob')->{status}, 204, 'a write');
+
+for my $z (3, 2) {
+    my $r = PUT('/plain/1', { z => $z, base_version => $v }, 'X-User: ann');
+
+    is($r->{status}, 409, 'a clash');
+    unlike($r->{raw}, qr/hidden|own/, 'without names that a GET does not show');
+    is($r->{raw} =~ /"\/z"/ ? 1 : 0, $z - 2, 'but with those of the client');
+    is(json($r)->{conflicts_omitted}, 1, 'and the number of others');
+}
+
+my $r = PUT('/plain/1', { hidden => 2, z => 3, base_version => $v },
+            'X-User: ann');
+is($r->{status}, 409, 'a clash');
+is_deeply(json($r)->{conflicts}, [{ field => '/z', rule => 'auto',
+                                    client => 3 }],
+          'without values');
+unlike($r->{raw}, qr/own/, 'nor is what the server has kept named');
+
+
+=== a base that a filter would change is not shown
+--- rules
+    conflict_user $http_x_user;
+    sub_filter_types application/json;
+    sub_filter secret ***;
+--- steps
+set_doc('/plain/1', { a => 'secret' });
+
+my ($v) = header(GET('/plain/1', 'X-User: ann'), 'Conflict') =~ /version=(\d+)/;
+
+# the filter has nothing to hide in the latest body
+
+is(PUT('/plain/1', { a => 2, base_version => $v }, 'X-User: bob')->{status},
+   204, 'a write');
+
+my $r = PUT('/plain/1', { a => 3, base_version => $v }, 'X-User: ann');
+is($r->{status}, 409, 'a clash');
+unlike($r->{raw}, qr/secret/, 'without what a GET has hidden');
+is_deeply(json($r)->{conflicts},
+          [{ field => '/a', rule => 'auto', server => 2, client => 3 }],
+          'but with what it shows');
+
+
 === a sum that is sent again is not added twice
 --- rules
     conflict_field /views sum;

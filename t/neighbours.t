@@ -194,7 +194,7 @@ is(PUT('/copy/', { n => 3, base_version => $now })->{status}, 204,
     location = /dead {
         internal;
         conflict version;
-        conflict_key localhost/plain/1;
+        conflict_key /plain/1;
         proxy_pass http://127.0.0.1:1;
     }
 --- allow: connect\(\) failed|no live upstreams

@@ -588,6 +588,20 @@ is(PUT('/plain/2', { n => 3, base_version => $v }, 'X-User: ann',
 is(json(doc('/plain/2'))->{n}, 4, 'done');
 
 
+=== its name is one line of the log
+--- to: none$uri
+--- more
+    location /_resolver/none/ { internal; return 404; }
+--- steps
+my $path = '/plain/a%0A2026%20[error]%20forged';
+my $v = changed($path, { n => 1 }, { n => 2 });
+
+is(PUT($path, { n => 3, base_version => $v }, 'X-User: ann')->{status}, 409,
+   'refused');
+is(log_count(qr/resolver "\/_resolver\/none/), 1, 'logged');
+is(log_count(qr/^2026 \[error\] forged/m), 0, 'as one line');
+
+
 === FastCGI, which reads method and length from variables
 --- to: fcgi
 --- more

@@ -546,6 +546,37 @@ is($line->{action}, 'conflict_version', 'a long line is there');
 like($line->{entity_id}, qr!^/plain/y{200}!, 'with what fits');
 
 
+=== nor is it a directive of SSI
+--- config
+    ssi on;
+    ssi_types *;
+    location /plain/ {
+        conflict version;
+        conflict_entity $http_x_entity;
+        proxy_pass http://api;
+    }
+    location = /inside {
+        internal;
+        return 200 INSIDE;
+    }
+--- steps
+PUT('/plain/1', { n => 1 }, "X-Entity: <!--#include virtual='/inside' -->");
+until_true { @{ status()->{routes} } == 1 };
+
+for my $path ('/metrics', '/status', '/dashboard', '/dashboard?format=json',
+              '/dashboard?view=badge&entity=%3C!--%23include%20virtual=%27'
+              . '/inside%27%20--%3E')
+{
+    my $r = GET($path);
+    is($r->{status}, 200, $path);
+    unlike($r->{body}, qr/INSIDE/, 'without what is inside');
+}
+
+my $r = GET('/metrics', 'Accept-Encoding: gzip');
+like($r->{body}, qr/entity="\?!--#include virtual=/, 'the label');
+is(promtool($r->{body}), '', 'metrics');
+
+
 === more routes than there is room for
 --- config
     location /plain/ {

@@ -55,3 +55,29 @@ is($lines[2], "PUT [rejected|version|$w|-|$v|-|$id|T|T|]",
    'a refusal');
 is($lines[3], "PUT [passed|version|$x|-|-|-|-|T|T|]", 'without a base');
 is($lines[4], 'GET [-|-|-|-|-|-|-|-|-|]', 'a location that is not guarded');
+
+
+=== a base with control characters is one line
+--- config
+    location / {
+        conflict version;
+        conflict_version json:/_rev;
+        conflict_base json:/_rev;
+        add_header X-Base $conflict_base always;
+        proxy_set_header X-Base $conflict_base;
+        proxy_pass http://api;
+    }
+--- steps
+my $rev = "a\r\nX-Evil: 1\0\x{7f}%";
+
+set_doc('/plain/1', { _rev => $rev });
+
+my $r = PUT('/plain/1', { _rev => $rev, n => 1 });
+is($r->{status}, 204, 'a good base');
+is(header($r, 'X-Base'), 'a%0D%0AX-Evil: 1%00%7F%', 'in a response');
+is(header($r, 'X-Evil'), undef, 'is one field');
+
+my %h = map { $_->[0] => $_->[1] } @{ (journal())[0]{headers} };
+
+is($h{'x-base'}, 'a%0D%0AX-Evil: 1%00%7F%', 'at the upstream');
+ok(!exists $h{'x-evil'}, 'one field as well');

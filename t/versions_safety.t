@@ -153,6 +153,24 @@ is(GET('/plain/1', ann())->{body}, '{"n":1}', 'not changed');
 is(body('/plain/1', $v, ann())->{status}, 404, 'but the earlier one would be');
 
 
+=== what filters do to other responses tells nothing
+--- rules
+    sub_filter_types application/json;
+    sub_filter secret ***;
+--- steps
+set_doc('/plain/1', { n => 'secret' });
+
+my $v = version(GET('/plain/1', ann()));
+PUT('/plain/1', { n => 1, base_version => $v }, ann());
+
+for my $now ('status=204', 'type=text/plain') {
+    my @now = (ann(), "X-Up-Read: $now");
+
+    is(body('/plain/1', $v, @now)->{status}, 404, "$now: not given");
+    is(scalar(grep { $_->{held} } list('/plain/1', @now)), 0, 'nor held');
+}
+
+
 === requests of all kinds
 --- steps
 set_doc('/plain/1', { n => 1 });

@@ -146,7 +146,8 @@ ngx_http_conflict_answer_refusal(ngx_http_request_t *r,
     }
 
     if (ctx->merge.clashed) {
-        ngx_http_conflict_answer_clashes(&out, &ctx->merge);
+        ctx->merge.omitted
+            += ngx_http_conflict_answer_clashes(&out, &ctx->merge, 0);
     }
 
     if (ctx->resolver && ctx->resolver->detail.len) {
@@ -180,15 +181,19 @@ ngx_http_conflict_answer_refusal(ngx_http_request_t *r,
 
 /* copies values byte for byte, as jansson would change their numbers */
 
-void
+ngx_uint_t
 ngx_http_conflict_answer_clashes(ngx_http_conflict_writer_t *out,
-    ngx_http_conflict_merge_t *merge)
+    ngx_http_conflict_merge_t *merge, ngx_uint_t all)
 {
     u_char            *p;
     json_t            *json;
     ngx_str_t          field;
     const char        *rule;
+    ngx_uint_t         n, masked;
     conflict_clash_t  *clash, *last;
+
+    n = 0;
+    masked = 0;
 
     /* the pointer to the whole document is empty, and so may be the texts */
     p = merge->values.len ? merge->values.data : (u_char *) "";
@@ -203,6 +208,12 @@ ngx_http_conflict_answer_clashes(ngx_http_conflict_writer_t *out,
         field.len = clash->field;
         p += clash->field;
 
+        if (clash->masked && !all) {
+            /* it has no values */
+            masked++;
+            continue;
+        }
+
         json = json_object();
         ngx_http_conflict_json_set(&json, "field",
                                    ngx_http_conflict_json_text(&field,
@@ -211,17 +222,19 @@ ngx_http_conflict_answer_clashes(ngx_http_conflict_writer_t *out,
         rule = conflict_merge_report_rule(clash->rule);
         ngx_http_conflict_json_set(&json, "rule", json_string(rule));
 
-        ngx_http_conflict_writer_print(out, "{");
+        ngx_http_conflict_writer_print(out, n++ ? ",{" : "{");
         ngx_http_conflict_json_print(out, json);
 
         p = ngx_http_conflict_answer_value(out, "base", p, clash->base);
         p = ngx_http_conflict_answer_value(out, "server", p, clash->server);
         p = ngx_http_conflict_answer_value(out, "client", p, clash->client);
 
-        ngx_http_conflict_writer_print(out, (clash + 1 < last) ? "}," : "}");
+        ngx_http_conflict_writer_print(out, "}");
     }
 
     ngx_http_conflict_writer_print(out, "]");
+
+    return masked;
 }
 
 

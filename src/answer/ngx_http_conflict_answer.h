@@ -20,9 +20,12 @@ ngx_int_t ngx_http_conflict_answer_handler(ngx_http_request_t *r);
 /* The current version, as clients see it. */
 json_t *ngx_http_conflict_answer_version(ngx_http_conflict_ctx_t *ctx);
 
-/* Prints the member "conflicts", after a comma. */
-void ngx_http_conflict_answer_clashes(ngx_http_conflict_writer_t *out,
-    ngx_http_conflict_merge_t *merge);
+/*
+ * Prints the member "conflicts", after a comma.  Returns the number of clashes
+ * that it does not contain, as the client may not know the fields; "all": none.
+ */
+ngx_uint_t ngx_http_conflict_answer_clashes(ngx_http_conflict_writer_t *out,
+    ngx_http_conflict_merge_t *merge, ngx_uint_t all);
 
 /*
  * Returns NULL and the document to embed, or the reason for its omission;

@@ -15,8 +15,15 @@
 
 
 static ngx_uint_t ngx_http_conflict_latest_answer_target(ngx_str_t *target);
-static ngx_int_t ngx_http_conflict_latest_answer_challenges(
+static ngx_int_t ngx_http_conflict_latest_answer_advice(
     ngx_http_request_t *r, ngx_http_conflict_latest_t *latest);
+
+
+static const ngx_str_t  ngx_http_conflict_latest_answer_relayed[] = {
+    ngx_string("WWW-Authenticate"),
+    ngx_string("Retry-After"),
+    ngx_null_string
+};
 
 
 ngx_int_t
@@ -38,7 +45,7 @@ ngx_http_conflict_latest_answer(ngx_http_request_t *r,
 
     if (ctx->flow.answer == NGX_HTTP_CONFLICT_ANSWER_RELAY) {
 
-        if (ngx_http_conflict_latest_answer_challenges(r, latest) != NGX_OK) {
+        if (ngx_http_conflict_latest_answer_advice(r, latest) != NGX_OK) {
             return NGX_ERROR;
         }
 
@@ -152,13 +159,14 @@ ngx_http_conflict_latest_answer_target(ngx_str_t *target)
 }
 
 
-/* a 401 may have several of them */
+/* what the client is to do; a 401 may have several challenges */
 
 static ngx_int_t
-ngx_http_conflict_latest_answer_challenges(ngx_http_request_t *r,
+ngx_http_conflict_latest_answer_advice(ngx_http_request_t *r,
     ngx_http_conflict_latest_t *latest)
 {
     ngx_uint_t        i;
+    const ngx_str_t  *name;
     ngx_list_part_t  *part;
     ngx_table_elt_t  *h;
 
@@ -170,17 +178,20 @@ ngx_http_conflict_latest_answer_challenges(ngx_http_request_t *r,
 
         for (i = 0; i < part->nelts; i++) {
 
-            if (h[i].hash && h[i].key.len == sizeof("WWW-Authenticate") - 1
-                && ngx_strncasecmp(h[i].key.data,
-                                   (u_char *) "WWW-Authenticate",
-                                   sizeof("WWW-Authenticate") - 1)
-                   == 0
-                && ngx_http_conflict_header_add(r, "WWW-Authenticate",
-                                                (char *) h[i].value.data,
-                                                h[i].value.len)
-                   != NGX_OK)
+            for (name = ngx_http_conflict_latest_answer_relayed;
+                 name->len;
+                 name++)
             {
-                return NGX_ERROR;
+                if (h[i].hash && h[i].key.len == name->len
+                    && ngx_strncasecmp(h[i].key.data, name->data, name->len)
+                       == 0
+                    && ngx_http_conflict_header_add(r, (char *) name->data,
+                                                    (char *) h[i].value.data,
+                                                    h[i].value.len)
+                       != NGX_OK)
+                {
+                    return NGX_ERROR;
+                }
             }
         }
     }

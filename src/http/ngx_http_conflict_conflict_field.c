@@ -117,6 +117,11 @@ ngx_http_conflict_conflict_field_visible(ngx_http_request_t *r,
         return ctx->caller.may_see;
     }
 
+    if (ctx->lease.settled && !ctx->lease.committed) {
+        /* the write was refused, whatever the status of the page */
+        return 0;
+    }
+
     status = r->headers_out.status;
 
     return (status >= 200 && status < 300) || status == NGX_HTTP_NOT_MODIFIED;

@@ -14,6 +14,7 @@
 static ngx_uint_t ngx_http_conflict_cors_answered(
     ngx_http_conflict_ctx_t *ctx);
 static ngx_uint_t ngx_http_conflict_cors_match(ngx_table_elt_t *h);
+static void ngx_http_conflict_cors_drop(ngx_http_request_t *r);
 static ngx_uint_t ngx_http_conflict_cors_equal(ngx_str_t *name,
     ngx_str_t *other);
 static ngx_int_t ngx_http_conflict_cors_join(ngx_http_request_t *r,
@@ -26,6 +27,8 @@ static ngx_str_t  ngx_http_conflict_vary = ngx_string("Vary");
 
 static ngx_str_t  ngx_http_conflict_cors_origin =
     ngx_string("Access-Control-Allow-Origin");
+
+static ngx_str_t  ngx_http_conflict_cors_page_origin = ngx_string("Origin");
 
 
 /* fields that are lists; of other fields the last one is used */
@@ -114,6 +117,61 @@ ngx_http_conflict_cors_observe(ngx_http_request_t *r,
     ngx_http_conflict_origin_observe(r, nlcf);
 
     return NGX_OK;
+}
+
+
+ngx_int_t
+ngx_http_conflict_cors_replay(ngx_http_request_t *r,
+    ngx_http_conflict_loc_conf_t *nlcf)
+{
+    ngx_str_t  *origin, *allowed;
+
+    origin = ngx_http_conflict_header_find(&r->headers_in.headers,
+                                           &ngx_http_conflict_cors_page_origin,
+                                           NULL);
+
+    allowed = ngx_http_conflict_header_find(&r->headers_out.headers,
+                                            &ngx_http_conflict_cors_origin,
+                                            NULL);
+
+    if (allowed
+        && ((allowed->len == 1 && allowed->data[0] == '*')
+            || (origin && origin->len == allowed->len
+                && ngx_memcmp(origin->data, allowed->data, origin->len) == 0)))
+    {
+        return NGX_OK;
+    }
+
+    ngx_http_conflict_cors_drop(r);
+
+    if (ngx_http_conflict_origin_allow(r, nlcf) != NGX_OK) {
+        return NGX_ERROR;
+    }
+
+    return ngx_http_conflict_cors_unify(r);
+}
+
+
+static void
+ngx_http_conflict_cors_drop(ngx_http_request_t *r)
+{
+    ngx_uint_t        i;
+    ngx_list_part_t  *part;
+    ngx_table_elt_t  *h;
+
+    for (part = &r->headers_out.headers.part; part; part = part->next) {
+        h = part->elts;
+
+        for (i = 0; i < part->nelts; i++) {
+
+            if (ngx_http_conflict_cors_match(&h[i])
+                && !ngx_http_conflict_cors_equal(&h[i].key,
+                                                 &ngx_http_conflict_vary))
+            {
+                h[i].hash = 0;
+            }
+        }
+    }
 }
 
 

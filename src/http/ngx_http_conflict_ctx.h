@@ -396,6 +396,8 @@ typedef struct {
     unsigned                       valid:1;    /* responses may show it */
     unsigned                       reached:1;  /* a location other than that of
                                                   an error page */
+    unsigned                       denied:1;   /* "refused" is 401 or 403 of a
+                                                  guarded location */
     unsigned                       revalidate:1;
     unsigned                       filters:1;  /* one reads the body, even if
                                                   it does not change it */

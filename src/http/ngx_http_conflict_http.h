@@ -85,6 +85,13 @@ ngx_int_t ngx_http_conflict_cors_add(ngx_http_request_t *r,
 ngx_int_t ngx_http_conflict_cors_observe(ngx_http_request_t *r,
     ngx_http_conflict_loc_conf_t *nlcf);
 
+/*
+ * For a response that is sent again: the fields that it has may be for another
+ * origin.
+ */
+ngx_int_t ngx_http_conflict_cors_replay(ngx_http_request_t *r,
+    ngx_http_conflict_loc_conf_t *nlcf);
+
 /* 1 for an error page of nginx that replaces the API's response. */
 ngx_uint_t ngx_http_conflict_cors_page(ngx_http_request_t *r);
 
@@ -192,8 +199,8 @@ void ngx_http_conflict_header_drop(ngx_list_t *headers, const ngx_str_t *name);
 ngx_int_t ngx_http_conflict_key(ngx_http_request_t *r,
     ngx_http_conflict_loc_conf_t *nlcf, ngx_str_t *resource, ngx_str_t *key);
 
-/* What the key of a resource has before it, if it begins like this one. */
-ngx_str_t *ngx_http_conflict_key_server(ngx_http_request_t *r,
+/* What the key of this resource has before it. */
+ngx_str_t *ngx_http_conflict_key_prefix(ngx_http_request_t *r,
     ngx_str_t *resource);
 
 
@@ -312,6 +319,10 @@ void ngx_http_conflict_store_call_resume(ngx_http_request_t *r);
  */
 ngx_int_t ngx_http_conflict_upstream_attempts(ngx_http_request_t *r,
     ngx_uint_t first, ngx_uint_t *sent, ngx_uint_t *status);
+
+/* Whether the upstream has led on, by X-Accel-Redirect. */
+ngx_uint_t ngx_http_conflict_upstream_attempts_redirected(
+    ngx_http_request_t *r);
 
 
 /* Replaces ETag with the version, or removes it if there is none. */

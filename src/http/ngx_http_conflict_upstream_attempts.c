@@ -51,3 +51,15 @@ ngx_http_conflict_upstream_attempts(ngx_http_request_t *r, ngx_uint_t first,
 
     return NGX_OK;
 }
+
+
+ngx_uint_t
+ngx_http_conflict_upstream_attempts_redirected(ngx_http_request_t *r)
+{
+    ngx_http_upstream_t  *u;
+
+    u = r->upstream;
+
+    return u && u->headers_in.x_accel_redirect
+           && !(u->conf->ignore_headers & NGX_HTTP_UPSTREAM_IGN_XA_REDIRECT);
+}

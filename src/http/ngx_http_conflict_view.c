@@ -125,7 +125,7 @@ static void
 ngx_http_conflict_view_init(ngx_http_conflict_view_digest_t *digest,
     ngx_http_conflict_ctx_t *ctx)
 {
-    digest->strong = (ctx->conf->notes || ctx->conf->versions);
+    digest->strong = (ctx->conf->bodies || ctx->conf->versions);
 
     if (digest->strong) {
         ngx_sha1_init(&digest->sha1);

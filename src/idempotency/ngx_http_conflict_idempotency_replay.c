@@ -47,6 +47,7 @@ ngx_http_conflict_idempotency_replay(ngx_http_request_t *r)
     r->err_status = 0;
 
     if (ngx_http_conflict_idempotency_replay_fields(r, &fields) != NGX_OK
+        || ngx_http_conflict_cors_replay(r, ctx->conf) != NGX_OK
         || ngx_http_conflict_header_add(r, "Idempotent-Replayed", "true",
                                         sizeof("true") - 1)
            != NGX_OK

@@ -397,7 +397,11 @@ ngx_http_conflict_capture_unfiltered(ngx_http_conflict_ctx_t *ctx)
 ngx_uint_t
 ngx_http_conflict_capture_no_filter(ngx_http_conflict_ctx_t *ctx)
 {
-    return ngx_http_conflict_capture_unfiltered(ctx) && !ctx->latest.filters;
+    /* most filters leave alone what is empty or of another type */
+
+    return ctx->latest.json && ctx->latest.len
+           && ngx_http_conflict_capture_unfiltered(ctx)
+           && !ctx->latest.filters;
 }
 
 

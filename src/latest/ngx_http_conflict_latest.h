@@ -100,6 +100,9 @@ ngx_int_t ngx_http_conflict_latest_response(ngx_http_conflict_ctx_t *ctx);
 /* Whether the status of a GET says that the resource does not exist. */
 ngx_uint_t ngx_http_conflict_latest_response_gone(ngx_uint_t status);
 
+/* Whether it says that the client may not see the resource. */
+ngx_uint_t ngx_http_conflict_latest_response_denied(ngx_uint_t status);
+
 /*
  * Header filter of the own GET.  NGX_ERROR also if the body is too large to be
  * read.

@@ -13,7 +13,7 @@
 #define NGX_HTTP_CONFLICT_FIRST_SIZE  4096
 
 
-static ngx_uint_t ngx_http_conflict_latest_response_redirected(
+static ngx_uint_t ngx_http_conflict_latest_response_guarded(
     ngx_http_request_t *r);
 static ngx_int_t ngx_http_conflict_latest_response_done(ngx_http_request_t *r,
     void *data, ngx_int_t rc);
@@ -63,7 +63,7 @@ ngx_http_conflict_latest_response_done(ngx_http_request_t *r, void *data,
     }
 
     if (ngx_http_conflict_upstream_attempts(r, 0, &sent, &status) != NGX_OK
-        || status == 0 || ngx_http_conflict_latest_response_redirected(r))
+        || status == 0 || ngx_http_conflict_upstream_attempts_redirected(r))
     {
         status = (rc >= NGX_HTTP_SPECIAL_RESPONSE) ? (ngx_uint_t) rc
                                                    : latest->status;
@@ -73,6 +73,8 @@ ngx_http_conflict_latest_response_done(ngx_http_request_t *r, void *data,
         /* the error page follows, at whose end this runs again */
         latest->refused = status;
         latest->upstream = r->upstream;
+        latest->denied = (ngx_http_conflict_latest_response_denied(status)
+                          && ngx_http_conflict_latest_response_guarded(r));
         return rc;
     }
 
@@ -89,10 +91,13 @@ ngx_http_conflict_latest_response_done(ngx_http_request_t *r, void *data,
 
     /*
      * The status from the upstream, not that of the page of "error_page",
-     * unless the page comes from another upstream.
+     * unless the page comes from another upstream, and is not what those get
+     * that may not see the resource.
      */
 
-    if (latest->refused && r->upstream == latest->upstream) {
+    if (latest->refused
+        && (latest->denied || r->upstream == latest->upstream))
+    {
         status = latest->refused;
     }
 
@@ -111,17 +116,16 @@ ngx_http_conflict_latest_response_done(ngx_http_request_t *r, void *data,
 }
 
 
-/* the response is not that of the upstream, by X-Accel-Redirect */
+/* else the page may be the resource, from the location that guards it */
 
 static ngx_uint_t
-ngx_http_conflict_latest_response_redirected(ngx_http_request_t *r)
+ngx_http_conflict_latest_response_guarded(ngx_http_request_t *r)
 {
-    ngx_http_upstream_t  *u;
+    ngx_http_conflict_loc_conf_t  *nlcf;
 
-    u = r->upstream;
+    nlcf = ngx_http_get_module_loc_conf(r, ngx_http_conflict_module);
 
-    return u && u->headers_in.x_accel_redirect
-           && !(u->conf->ignore_headers & NGX_HTTP_UPSTREAM_IGN_XA_REDIRECT);
+    return nlcf->policy != NGX_HTTP_CONFLICT_OFF;
 }
 
 
@@ -129,6 +133,13 @@ ngx_uint_t
 ngx_http_conflict_latest_response_gone(ngx_uint_t status)
 {
     return status == NGX_HTTP_NOT_FOUND || status == 410;
+}
+
+
+ngx_uint_t
+ngx_http_conflict_latest_response_denied(ngx_uint_t status)
+{
+    return status == NGX_HTTP_UNAUTHORIZED || status == NGX_HTTP_FORBIDDEN;
 }
 
 

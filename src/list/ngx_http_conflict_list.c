@@ -323,7 +323,7 @@ ngx_http_conflict_list_keys(ngx_http_request_t *r, ngx_http_conflict_ctx_t *ctx)
 {
     u_char                    *p, id[CONFLICT_ITEMS_ID];
     size_t                     len, size;
-    ngx_str_t                 *server;
+    ngx_str_t                 *prefix, any;
     ngx_uint_t                 i, n;
     conflict_item_t           *item;
     ngx_http_conflict_op_t    *op;
@@ -333,13 +333,25 @@ ngx_http_conflict_list_keys(ngx_http_request_t *r, ngx_http_conflict_ctx_t *ctx)
     op = list->op;
     item = list->items;
 
-    /* without a prefix it begins with the id, which has no "/" */
-    server = ngx_http_conflict_key_server(r, &list->prefix);
+    /* an id has no "/" */
+
+    any.len = list->prefix.len + 1 + list->suffix.len;
+
+    any.data = ngx_pnalloc(r->pool, any.len);
+    if (any.data == NULL) {
+        return NGX_ERROR;
+    }
+
+    p = ngx_cpymem(any.data, list->prefix.data, list->prefix.len);
+    *p++ = '*';
+    ngx_memcpy(p, list->suffix.data, list->suffix.len);
+
+    prefix = ngx_http_conflict_key_prefix(r, &any);
     size = 0;
 
     for (i = 0; i < list->n; i++) {
         /* an id is at most as long as it is written */
-        size += server->len + list->prefix.len + list->suffix.len
+        size += prefix->len + list->prefix.len + list->suffix.len
                 + (item[i].id_end - item[i].id);
     }
 
@@ -365,7 +377,7 @@ ngx_http_conflict_list_keys(ngx_http_request_t *r, ngx_http_conflict_ctx_t *ctx)
 
         op->items[n].key.data = p;
 
-        p = ngx_cpymem(p, server->data, server->len);
+        p = ngx_cpymem(p, prefix->data, prefix->len);
         p = ngx_cpymem(p, list->prefix.data, list->prefix.len);
         p = ngx_cpymem(p, id, len);
         p = ngx_cpymem(p, list->suffix.data, list->suffix.len);

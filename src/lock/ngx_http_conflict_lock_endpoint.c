@@ -20,6 +20,8 @@
 #define NGX_HTTP_CONFLICT_LOCK_RESERVE  15000
 
 
+static ngx_uint_t ngx_http_conflict_lock_endpoint_unproved(
+    ngx_http_conflict_ctx_t *ctx);
 static ngx_http_conflict_state_e ngx_http_conflict_lock_endpoint_failed(
     ngx_http_conflict_ctx_t *ctx);
 static void ngx_http_conflict_lock_endpoint_result(
@@ -226,6 +228,11 @@ ngx_http_conflict_lock_endpoint_called(ngx_http_conflict_ctx_t *ctx)
     switch (ngx_http_conflict_store_call_finish(ctx)) {
 
     case NGX_OK:
+
+        if (ngx_http_conflict_lock_endpoint_unproved(ctx)) {
+            return NGX_HTTP_CONFLICT_STATE_LOCK_TARGET;
+        }
+
         ngx_http_conflict_feed_event_lock(ctx->op);
         ngx_http_conflict_lock_endpoint_result(ctx);
         return NGX_HTTP_CONFLICT_STATE_LOCK_RESPOND;
@@ -236,6 +243,25 @@ ngx_http_conflict_lock_endpoint_called(ngx_http_conflict_ctx_t *ctx)
     default: /* NGX_ERROR */
         return ngx_http_conflict_lock_endpoint_failed(ctx);
     }
+}
+
+
+/*
+ * A token that is not that of the lock proves nothing: whether there is a lock
+ * is told to those who may see the resource.
+ */
+
+static ngx_uint_t
+ngx_http_conflict_lock_endpoint_unproved(ngx_http_conflict_ctx_t *ctx)
+{
+    ngx_http_conflict_lock_t  *lock;
+
+    lock = &ctx->op->lock;
+
+    return lock->verb == NGX_HTTP_CONFLICT_LOCK_RELEASE
+           && (lock->result == NGX_HTTP_CONFLICT_LOCK_NONE
+               || lock->result == NGX_HTTP_CONFLICT_LOCK_HELD)
+           && !lock->force && !ctx->conf->lock_blind && !ctx->latest.started;
 }
 
 

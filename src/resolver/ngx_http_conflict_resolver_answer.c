@@ -8,6 +8,7 @@
 
 
 #include "resolver/ngx_http_conflict_resolver.h"
+#include "latest/ngx_http_conflict_latest.h"
 #include "write/ngx_http_conflict_write.h"
 #include "history/ngx_http_conflict_history.h"
 #include "core/text/conflict_buffer.h"
@@ -228,7 +229,10 @@ ngx_http_conflict_resolver_answer_failed(ngx_http_conflict_ctx_t *ctx,
 
     ngx_log_error(NGX_LOG_ERR, ctx->request->connection->log, 0,
                   "the resolver \"%V\" %s, status %ui, and a write to \"%V\" "
-                  "is refused", &resolver->uri, reason, resolver->status,
+                  "is refused",
+                  ngx_http_conflict_evaluate_escaped(ctx->request,
+                                                     &resolver->uri),
+                  reason, resolver->status,
                   ngx_http_conflict_evaluate_escaped(ctx->request,
                                                    &ctx->target.resource));
 
@@ -404,6 +408,7 @@ ngx_http_conflict_resolver_answer_input(ngx_http_conflict_ctx_t *ctx,
     ngx_memzero(in, sizeof(conflict_merge_t));
 
     in->filtered = 1;
+    in->masked = !ngx_http_conflict_capture_unfiltered(ctx);
     in->values = ctx->conf->max_values;
     in->seed = ngx_http_conflict_random_seed();
     in->ignored = ctx->conf->base->pointer;

@@ -289,7 +289,7 @@ ngx_http_conflict_resolver_ask_write(ngx_http_conflict_ctx_t *ctx,
     ngx_http_conflict_resolver_ask_document(out, "client", &resolver->client);
     ngx_http_conflict_resolver_ask_document(out, "merged", &resolver->merged);
 
-    ngx_http_conflict_answer_clashes(out, merge);
+    (void) ngx_http_conflict_answer_clashes(out, merge, 1);
 
     if (merge->omitted) {
         ngx_http_conflict_writer_print(out, ",\"conflicts_omitted\":%ui",

@@ -212,7 +212,10 @@ ngx_http_conflict_status_prometheus_labels(
 }
 
 
-/* valid UTF-8, with \ and " escaped; names have no line feeds */
+/*
+ * Valid UTF-8, with \ and " escaped; names have no line feeds.  "<" has no
+ * escape, and with "!" it could begin a directive of SSI.
+ */
 
 static void
 ngx_http_conflict_status_prometheus_label(
@@ -232,6 +235,10 @@ ngx_http_conflict_status_prometheus_label(
 
         if (*p == '"' || *p == '\\') {
             ngx_http_conflict_writer_bytes(out, (u_char *) "\\", 1);
+
+        } else if (*p == '<' && p + 1 < last && p[1] == '!') {
+            ngx_http_conflict_writer_bytes(out, (u_char *) "?", 1);
+            continue;
 
         } else if (*p >= 0x80) {
             tail.left = 0;

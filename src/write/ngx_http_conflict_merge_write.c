@@ -269,6 +269,7 @@ ngx_http_conflict_merge_write_documents(ngx_http_request_t *r,
     in.stale = (op->out.verdict == CONFLICT_COMBINE);
     in.retried = op->out.repeat;
     in.filtered = !ngx_http_conflict_capture_unfiltered(ctx);
+    in.masked = in.filtered;
     in.values = ctx->conf->max_values;
     in.seed = ngx_http_conflict_random_seed();
     in.ignored = ctx->conf->base->pointer;
@@ -284,8 +285,9 @@ ngx_http_conflict_merge_write_documents(ngx_http_request_t *r,
 
     if (in.stale && ctx->merge.base.data) {
         in.base = ctx->merge.base;
-        /* a client without a name may not have been shown it */
-        in.reveal = ctx->caller.known;
+        /* a client without a name may not have been shown it, nor in full */
+        in.reveal = (ctx->caller.known
+                     && ngx_http_conflict_capture_no_filter(ctx));
     }
 
     if (in.stale && !ctx->conf->strip_base) {

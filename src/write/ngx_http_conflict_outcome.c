@@ -478,6 +478,13 @@ ngx_http_conflict_outcome_class(ngx_http_conflict_ctx_t *ctx, ngx_uint_t ended,
         /* a handler without an upstream, such as dav */
         class = NGX_HTTP_CONFLICT_AMBIGUOUS;
 
+    } else if (r->headers_out.status < NGX_HTTP_SPECIAL_RESPONSE
+               && (r->err_status != ctx->pass.err_status
+                   || r->error_page != ctx->pass.error_page))
+    {
+        /* it has failed, and this is a page */
+        class = NGX_HTTP_CONFLICT_UNCERTAIN;
+
     } else {
         *status = r->err_status ? r->err_status : r->headers_out.status;
         class = ngx_http_conflict_outcome_status(*status);

@@ -13,6 +13,10 @@
 #include "latest/ngx_http_conflict_latest.h"
 
 
+static ngx_uint_t ngx_http_conflict_read_denied(ngx_http_request_t *r,
+    ngx_http_conflict_ctx_t *ctx);
+
+
 ngx_http_conflict_state_e
 ngx_http_conflict_read_peek(ngx_http_conflict_ctx_t *ctx)
 {
@@ -150,6 +154,13 @@ ngx_http_conflict_read_forward(ngx_http_conflict_ctx_t *ctx)
     }
 
     ctx->pass.forwarded = 1;
+    ctx->pass.upstream = ctx->request->upstream;
+    ctx->pass.err_status = ctx->request->err_status;
+    ctx->pass.error_page = ctx->request->error_page;
+
+    if (ctx->request->upstream_states) {
+        ctx->pass.first_attempt = ctx->request->upstream_states->nelts;
+    }
 
     if (op->rc != NGX_OK) {
         /* without validators, so that the response cannot be used as a base */
@@ -167,4 +178,57 @@ ngx_http_conflict_read_forward(ngx_http_conflict_ctx_t *ctx)
 
     return (ngx_http_conflict_pass_headers(ctx->request, ctx) == NGX_OK)
            ? NGX_HTTP_CONFLICT_STATE_FORWARDED : NGX_HTTP_CONFLICT_STATE_ERROR;
+}
+
+
+/*
+ * A page in place of a response that refuses, or has failed, may have any
+ * status; what is known of the resource is not about it.  Another upstream's
+ * response is that of the resource, unless the first has denied it.
+ */
+
+ngx_uint_t
+ngx_http_conflict_read_page(ngx_http_request_t *r, ngx_http_conflict_ctx_t *ctx)
+{
+    ngx_http_upstream_t  *u;
+
+    u = r->upstream;
+
+    if (u == ctx->pass.upstream) {
+        /* of a handler without an upstream */
+        return r->err_status != ctx->pass.err_status
+               || r->error_page != ctx->pass.error_page;
+    }
+
+    return (u->headers_in.status_n != r->headers_out.status
+            && !ngx_http_conflict_upstream_attempts_redirected(r))
+           || ngx_http_conflict_read_denied(r, ctx);
+}
+
+
+/* the attempts of each upstream follow a state without a peer */
+
+static ngx_uint_t
+ngx_http_conflict_read_denied(ngx_http_request_t *r,
+    ngx_http_conflict_ctx_t *ctx)
+{
+    ngx_uint_t                  i;
+    ngx_http_upstream_state_t  *state;
+
+    if (r->upstream_states == NULL) {
+        return 0;
+    }
+
+    state = r->upstream_states->elts;
+
+    for (i = ctx->pass.first_attempt; i + 1 < r->upstream_states->nelts; i++) {
+
+        if (state[i + 1].peer == NULL
+            && ngx_http_conflict_latest_response_denied(state[i].status))
+        {
+            return 1;
+        }
+    }
+
+    return 0;
 }

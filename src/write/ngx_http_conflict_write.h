@@ -412,6 +412,10 @@ ngx_http_conflict_state_e ngx_http_conflict_read_observed(
 ngx_http_conflict_state_e ngx_http_conflict_read_forward(
     ngx_http_conflict_ctx_t *ctx);
 
+/* Whether its response is a page of "error_page", and not the resource. */
+ngx_uint_t ngx_http_conflict_read_page(ngx_http_request_t *r,
+    ngx_http_conflict_ctx_t *ctx);
+
 
 /*
  * Ends a write with a response of the module.  In report mode it is forwarded

@@ -78,6 +78,8 @@ typedef struct {
                                                 clashes may contain it */
     unsigned                       filtered; /* clashes contain neither the
                                                 base nor the server's value */
+    unsigned                       masked;   /* the client may not know the
+                                                members that it has not sent */
     unsigned                       yields;   /* nothing clashes: the server's
                                                 value is taken instead */
     uint64_t                       seed;     /* of hashes, unpredictable */
@@ -107,13 +109,15 @@ typedef struct {
     size_t                         base;
     size_t                         server;
     size_t                         client;
+    unsigned                       masked;   /* the client may not know it */
 } conflict_clash_t;
 
 
 typedef struct {
     conflict_buffer_t              text;
     conflict_buffer_t              fields;   /* a list of JSON pointers */
-    conflict_buffer_t              names;    /* the same, as "tags title" */
+    conflict_buffer_t              names;    /* the same, as "tags title",
+                                                but for masked ones */
     conflict_buffer_t              clashes;  /* conflict_clash_t */
     conflict_buffer_t              values;   /* their texts, in that order */
     size_t                         fields_printed;  /* bytes of JSON */

@@ -107,7 +107,7 @@ conflict_merge_field(conflict_walk_t *walk, conflict_edit_t *edit,
         conflict_merge_report_clash(walk, rule, trio);
 
     } else if (take != CONFLICT_TAKE_CLIENT && !walk->clashed) {
-        conflict_merge_report_add_field(walk);
+        conflict_merge_report_add_field(walk, trio);
     }
 
     return take;
@@ -298,7 +298,7 @@ conflict_merge_field_rule(conflict_walk_t *walk, const conflict_field_t *field,
         }
 
         if (!walk->clashed) {
-            conflict_merge_report_add_field(walk);
+            conflict_merge_report_add_field(walk, trio);
         }
 
         return CONFLICT_TAKE_CLIENT;

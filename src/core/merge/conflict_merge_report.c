@@ -20,6 +20,8 @@
 #define CONFLICT_MERGE_BLOCK    256      /* bytes of a name at a time */
 
 
+static int conflict_merge_report_masked(const conflict_walk_t *walk,
+    const conflict_trio_t *trio);
 static size_t conflict_merge_report_add_value(conflict_merged_t *result,
     conflict_value_t value);
 static size_t conflict_merge_report_room(const conflict_merged_t *result);
@@ -71,7 +73,8 @@ conflict_merge_report_enter(conflict_walk_t *walk, const unsigned char *name,
 
 
 void
-conflict_merge_report_add_field(conflict_walk_t *walk)
+conflict_merge_report_add_field(conflict_walk_t *walk,
+    const conflict_trio_t *trio)
 {
     size_t              i, len;
     unsigned char       ch, hex[3], size[2];
@@ -98,7 +101,9 @@ conflict_merge_report_add_field(conflict_walk_t *walk)
         conflict_buffer_add(&result->fields, walk->path.data, len);
     }
 
-    if (names->len + 3 * walk->path.len > CONFLICT_MERGE_NAMES) {
+    if (names->len + 3 * walk->path.len > CONFLICT_MERGE_NAMES
+        || conflict_merge_report_masked(walk, trio))
+    {
         return;
     }
 
@@ -121,6 +126,16 @@ conflict_merge_report_add_field(conflict_walk_t *walk)
         hex[2] = (unsigned char) digits[ch & 0x0f];
         conflict_buffer_add(names, hex, 3);
     }
+}
+
+
+/* a merge patch has the names of the members that it removes */
+
+static int
+conflict_merge_report_masked(const conflict_walk_t *walk,
+    const conflict_trio_t *trio)
+{
+    return walk->in->masked && trio->client.tree == NULL && !walk->patch;
 }
 
 
@@ -164,7 +179,7 @@ conflict_merge_report_clash(conflict_walk_t *walk, conflict_rule_e rule,
         result->names.len = 0;
     }
 
-    conflict_merge_report_add_field(walk);
+    conflict_merge_report_add_field(walk, trio);
 
     if (!trio->base_known) {
         result->base_known = 0;
@@ -184,6 +199,7 @@ conflict_merge_report_clash(conflict_walk_t *walk, conflict_rule_e rule,
 
     clash.rule = rule;
     clash.field = walk->path.len;
+    clash.masked = (unsigned) conflict_merge_report_masked(walk, trio);
 
     conflict_buffer_add(&result->values, walk->path.data, walk->path.len);
 

@@ -123,7 +123,8 @@ void conflict_merge_report_enter(conflict_walk_t *walk,
     const unsigned char *name, size_t len);
 
 /* Adds the field at the path to the lists of fields. */
-void conflict_merge_report_add_field(conflict_walk_t *walk);
+void conflict_merge_report_add_field(conflict_walk_t *walk,
+    const conflict_trio_t *trio);
 
 /* Adds a clash at the path. */
 void conflict_merge_report_clash(conflict_walk_t *walk, conflict_rule_e rule,

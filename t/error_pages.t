@@ -1,0 +1,234 @@
+# A page of error_page may have any status, and come from another upstream.  It
+# is not the resource: who gets it is told nothing of that.
+#
+# On both stores.
+
+BEGIN { push @INC, 't/lib' }
+use Conflict;
+use Conflict::Lock;
+use Test::Nginx::Socket 'no_plan';
+
+Conflict::install('Test::Nginx::Socket');
+
+sub ann { ('X-User: ann', 'X-Client: laptop', 'Authorization: Bearer reader') }
+sub eve { ('X-User: eve', 'X-Client: phone') }
+
+run_tests();
+
+__DATA__
+
+=== a login page with 200, from another upstream
+--- config
+    conflict_user $http_x_user;
+    location /auth/ {
+        conflict version;
+        conflict_history 4 versions;
+        proxy_intercept_errors on;
+        error_page 401 403 = @login;
+        proxy_pass http://api;
+    }
+    location /own/ {
+        conflict version;
+        conflict_history 4 versions;
+        auth_request /check;
+        error_page 401 403 = @login;
+        proxy_pass http://api;
+    }
+    location = /check {
+        internal;
+        proxy_pass_request_body off;
+        proxy_set_header Content-Length "";
+        proxy_set_header X-Up-Read "";
+        proxy_pass http://api/auth/1;
+    }
+    location @login {
+        proxy_method GET;
+        proxy_pass_request_body off;
+        proxy_set_header Content-Length "";
+        rewrite ^ /plain/login? break;
+        proxy_pass http://api;
+    }
+    location ~ ^(?<resource>/.*)/lock$ {
+        conflict_key $resource;
+        conflict_lock;
+    }
+    location ~ ^(?<resource>/.*)/versions$ {
+        conflict_key $resource;
+        conflict_versions;
+    }
+    location = /events { conflict_events heartbeat=200ms; }
+--- steps
+set_doc('/auth/1', { n => 1 });
+set_doc('/own/1', { n => 1 });
+set_doc('/plain/login', { login => 'please' });
+
+for my $path ('/auth/1', '/own/1') {
+    my $v = version(GET($path, ann()));
+    ok($v, "$path: who may see it is told the version");
+
+    $v = version(PUT($path, { n => 2, base_version => $v }, ann()));
+    is(lock($path, ann())->{status}, 200, 'and locks it');
+
+    my %answers = (
+        'GET'          => GET($path, eve()),
+        'HEAD'         => HEAD($path, eve()),
+        'GET lock'     => http('GET', "$path/lock", headers => [eve()]),
+        'POST lock'    => lock($path, eve()),
+        'DELETE lock'  => unlock($path, eve()),
+        'with a token' => unlock($path, eve(), 'Lock-Token: ' . '0' x 32),
+        'versions'     => GET("$path/versions", eve()),
+        'a poll'       => GET("/events?poll=1&resource=$path", eve()),
+        'a stale PUT'  => PUT($path, { base_version => 5 }, eve()),
+    );
+
+    for my $name (sort keys %answers) {
+        unlike($answers{$name}{raw}, qr/ann|laptop|$v|ETag|changed_at/,
+               "$name: nothing of it");
+    }
+
+    is($answers{GET}{status}, 200, 'the page has this status');
+    like($answers{GET}{body}, qr/please/, 'and is the page');
+    is($answers{$_}{status}, $answers{'GET lock'}{status}, "$_: refused")
+        for 'POST lock', 'DELETE lock', 'with a token', 'versions', 'a poll';
+    like($answers{'GET lock'}{status}, qr/^40[13]$/, 'by the API');
+}
+
+
+=== a page with 200 is not the resource, and what was refused has no version
+--- config
+    location / {
+        conflict version;
+        proxy_intercept_errors on;
+        error_page 403 404 422 500 =200 /page.json;
+        proxy_pass http://api;
+    }
+    location = /page.json {
+        default_type application/json;
+        return 200 '{"page":1}';
+    }
+    location /kept/ {
+        conflict version;
+        proxy_intercept_errors on;
+        error_page 403 404 422 500 =200 /files/page.json;
+        proxy_pass http://api/plain/;
+    }
+    location /files/ {
+        alias $TEST_NGINX_SERVER_ROOT/html/;
+    }
+--- user_files
+>>> page.json
+{"page":1}
+--- steps
+for my $path ('/plain/1', '/kept/1') {
+    set_doc('/plain/1', { n => 1 });
+
+    my $v = version(GET($path));
+    ok($v, "$path: the resource has a version");
+
+    for my $status (403, 404, 500) {
+        my %answers = (
+            GET => GET($path, "X-Up-Read: status=$status"),
+            HEAD => HEAD($path, "X-Up-Read: status=$status"),
+            PUT => PUT($path, { n => 2 }, 'X-Up-Write: status='
+                       . ($status == 500 ? 422 : $status)),
+            base => PUT($path, { n => 2, base_version => $v },
+                        'X-Up-Write: status=422'),
+            DELETE => DELETE($path, 'X-Up-Write: status=403'),
+        );
+
+        for my $name (sort keys %answers) {
+            is($answers{$name}{status}, 200, "$name, $status: the page");
+            unlike($answers{$name}{raw}, qr/$v|^ETag/m, 'has no version');
+        }
+
+        is($answers{GET}{body} =~ s/\s//gr, '{"page":1}', 'it is the page');
+    }
+
+    is(version(GET($path)), $v, 'nothing was written');
+}
+
+
+=== a page of a handler without an upstream
+--- config
+    root $TEST_NGINX_SERVER_ROOT/html/;
+    location /dav/ {
+        conflict version;
+        dav_methods PUT DELETE;
+        create_full_put_path on;
+        error_page 404 409 =200 /page;
+    }
+    location = /page { return 200 page; }
+--- allow: No such file
+--- steps
+chmod 0777, servroot() . '/html';
+
+my $v = version(PUT('/dav/1', { n => 1 }));
+ok($v, 'a file has a version');
+is(version(GET('/dav/1')) =~ s/\..*//r, $v, 'also for a GET');
+is(DELETE('/dav/1')->{status}, 204, 'it is deleted');
+
+for my $r (GET('/dav/1'), DELETE('/dav/1'), DELETE('/dav/2')) {
+    is($r->{status}, 200, 'there is none');
+    is($r->{body}, 'page', 'but a page');
+    unlike($r->{raw}, qr/version=|^ETag/m, 'without a version');
+}
+
+
+=== a page is not the base of a merge
+--- config
+    conflict_user $http_x_user;
+    location / {
+        conflict merge;
+        proxy_intercept_errors on;
+        error_page 500 =200 /page.json;
+        proxy_pass http://api;
+    }
+    location = /page.json {
+        default_type application/json;
+        return 200 '{"n":5}';
+    }
+--- steps
+set_doc('/plain/1', { n => 1, m => 1 });
+
+my $v = version(PUT('/plain/1', { n => 1, m => 1 }, 'X-User: bob'));
+GET('/plain/1', 'X-User: ann', 'X-Up-Read: status=500');
+PUT('/plain/1', { n => 2, m => 1, base_version => $v }, 'X-User: bob');
+
+my $r = PUT('/plain/1', { n => 1, m => 2, base_version => $v }, 'X-User: ann');
+is($r->{status}, 409, 'a stale write');
+ok(!json($r)->{base_held}, 'of somebody who was shown the page alone');
+
+
+=== another upstream that has the resource is asked, as a GET would
+--- config
+    location / {
+        conflict version;
+        proxy_intercept_errors on;
+        error_page 404 502 = @old;
+        proxy_pass http://api/zero$uri;
+    }
+    location @old {
+        proxy_pass http://api/plain$uri;
+    }
+    location /front/ {
+        error_page 403 = @guarded;
+        deny all;
+    }
+    location @guarded {
+        conflict version;
+        rewrite ^ /plain/1? break;
+        proxy_pass http://api;
+    }
+--- allow: forbidden by rule
+--- steps
+set_doc('/plain/1', { n => 1 });
+
+for my $path ('/1', '/front/1') {
+    my $v = version(GET($path));
+    ok($v, "$path: it has a version");
+
+    my $r = PUT($path, { n => 2, base_version => 5 });
+    is($r->{status}, 409, 'a stale write');
+    is(json($r)->{version}, $v, 'is told it');
+    is(json($r)->{server_version}{n}, 1, 'and the body');
+}

@@ -156,6 +156,15 @@ ngx_str_t *ngx_http_conflict_header_find(ngx_list_t *headers, ngx_str_t *name,
  */
 ngx_uint_t ngx_http_conflict_header_cached(ngx_http_request_t *r);
 
+/*
+ * 1 if it is a page that nginx has put in the place of another response, by
+ * error_page, and not the response of another upstream.
+ */
+ngx_uint_t ngx_http_conflict_header_page(ngx_http_request_t *r);
+
+/* 1: the response is led to a file, or elsewhere, by X-Accel-Redirect. */
+ngx_uint_t ngx_http_conflict_header_accelerated(ngx_http_request_t *r);
+
 /* 1 if it may have come from one: it has an Age, if only 0. */
 ngx_uint_t ngx_http_conflict_header_aged(ngx_http_request_t *r);
 
@@ -176,6 +185,12 @@ ngx_int_t ngx_http_conflict_header_own(ngx_http_request_t *r,
 /* 1 if the name is on a list; case is ignored. */
 ngx_uint_t ngx_http_conflict_header_listed(ngx_str_t *name,
     const ngx_str_t *names);
+
+/*
+ * 1 if a request field of this name, which is not empty, is a part of what a
+ * write says: two writes with other values are not the same.
+ */
+ngx_uint_t ngx_http_conflict_header_means(ngx_str_t *name);
 
 /* Adds a header to the response.  The value is copied, the name is not. */
 ngx_int_t ngx_http_conflict_header_add(ngx_http_request_t *r, const char *name,

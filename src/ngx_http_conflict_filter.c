@@ -81,6 +81,8 @@ ngx_http_conflict_filter_header(ngx_http_request_t *r)
             return ngx_http_conflict_filter_latest_header(r, ctx);
         }
 
+        ngx_http_conflict_delegate_header(r, ctx);
+
         if (ctx->flow.filtered
             && r->headers_out.status == NGX_HTTP_PARTIAL_CONTENT
             && ngx_http_conflict_filter_slice(r, ctx) != NGX_OK)
@@ -184,6 +186,7 @@ ngx_http_conflict_filter_read(ngx_http_request_t *r,
     ngx_http_conflict_ctx_t *ctx)
 {
     ngx_int_t                rc;
+    ngx_uint_t               cached;
     ngx_http_conflict_op_t  *op;
 
     op = ctx->op;
@@ -192,9 +195,14 @@ ngx_http_conflict_filter_read(ngx_http_request_t *r,
         return ngx_http_conflict_conflict_field(r, ctx);
     }
 
-    if (ngx_http_conflict_header_cached(r)) {
-        /* the version of a cached body is unknown */
-        ctx->flow.outcome = NGX_HTTP_CONFLICT_OUTCOME_UNCHECKED;
+    cached = (ngx_http_conflict_header_cached(r) || ctx->pass.delegate_cached);
+
+    if (cached || ngx_http_conflict_header_page(r)) {
+        /* the version of a cached body is unknown, and a page has none */
+
+        if (cached) {
+            ctx->flow.outcome = NGX_HTTP_CONFLICT_OUTCOME_UNCHECKED;
+        }
 
         ctx->version.current = 0;
 

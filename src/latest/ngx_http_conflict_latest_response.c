@@ -13,8 +13,6 @@
 #define NGX_HTTP_CONFLICT_FIRST_SIZE  4096
 
 
-static ngx_uint_t ngx_http_conflict_latest_response_redirected(
-    ngx_http_request_t *r);
 static ngx_int_t ngx_http_conflict_latest_response_done(ngx_http_request_t *r,
     void *data, ngx_int_t rc);
 static ngx_int_t ngx_http_conflict_latest_response_buf(ngx_http_request_t *r,
@@ -63,7 +61,7 @@ ngx_http_conflict_latest_response_done(ngx_http_request_t *r, void *data,
     }
 
     if (ngx_http_conflict_upstream_attempts(r, 0, &sent, &status) != NGX_OK
-        || status == 0 || ngx_http_conflict_latest_response_redirected(r))
+        || status == 0 || ngx_http_conflict_header_accelerated(r))
     {
         status = (rc >= NGX_HTTP_SPECIAL_RESPONSE) ? (ngx_uint_t) rc
                                                    : latest->status;
@@ -111,20 +109,6 @@ ngx_http_conflict_latest_response_done(ngx_http_request_t *r, void *data,
 }
 
 
-/* the response is not that of the upstream, by X-Accel-Redirect */
-
-static ngx_uint_t
-ngx_http_conflict_latest_response_redirected(ngx_http_request_t *r)
-{
-    ngx_http_upstream_t  *u;
-
-    u = r->upstream;
-
-    return u && u->headers_in.x_accel_redirect
-           && !(u->conf->ignore_headers & NGX_HTTP_UPSTREAM_IGN_XA_REDIRECT);
-}
-
-
 ngx_uint_t
 ngx_http_conflict_latest_response_gone(ngx_uint_t status)
 {
@@ -149,7 +133,8 @@ ngx_http_conflict_latest_response_header(ngx_http_request_t *r,
                                                 &r->headers_out.content_type);
     latest->encoded = (r->headers_out.content_encoding
                        && r->headers_out.content_encoding->value.len);
-    latest->cached = ngx_http_conflict_header_cached(r);
+    latest->cached = (ngx_http_conflict_header_cached(r)
+                      || latest->delegate_cached);
 
     /* a part, or another target than that of the request, has no view */
     latest->view = ((ctx->get.uri.len && ctx->get.target.len == 0)

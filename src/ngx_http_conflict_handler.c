@@ -530,7 +530,7 @@ ngx_http_conflict_handler_run(ngx_http_request_t *r,
             content = ngx_http_conflict_contents[ctx->flow.state];
 
             if (content == NULL) {
-                return NGX_DECLINED;
+                return ngx_http_conflict_open_files_bypass(r);
             }
 
             r->content_handler = content;

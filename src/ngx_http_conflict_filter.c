@@ -83,6 +83,8 @@ ngx_http_conflict_filter_header(ngx_http_request_t *r)
             return ngx_http_conflict_filter_latest_header(r, ctx);
         }
 
+        ngx_http_conflict_delegate_header(r, ctx);
+
         if (ctx->flow.filtered
             && r->headers_out.status == NGX_HTTP_PARTIAL_CONTENT
             && ngx_http_conflict_filter_slice(r, ctx) != NGX_OK)
@@ -194,10 +196,9 @@ ngx_http_conflict_filter_read(ngx_http_request_t *r,
         return ngx_http_conflict_conflict_field(r, ctx);
     }
 
-    if (ngx_http_conflict_header_cached(r)) {
+    if (ngx_http_conflict_header_cached(r) || ctx->pass.delegate_cached) {
         /* the version of a cached body is unknown */
         ctx->flow.outcome = NGX_HTTP_CONFLICT_OUTCOME_UNCHECKED;
-
         ctx->version.current = 0;
 
         if (op->in.minted && !ctx->conf->report) {

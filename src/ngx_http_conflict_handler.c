@@ -265,6 +265,7 @@ ngx_http_conflict_handler(ngx_http_request_t *r)
     if (r != r->main) {
 
         if (ngx_http_conflict_events_endpoint_reached(r) != NGX_OK
+            || ngx_http_conflict_delegate(r) != NGX_OK
             || (!ngx_http_conflict_resolver_call_reached(r)
                 && ngx_http_conflict_unseen(r) != NGX_DECLINED))
         {
@@ -529,7 +530,7 @@ ngx_http_conflict_handler_run(ngx_http_request_t *r,
             content = ngx_http_conflict_contents[ctx->flow.state];
 
             if (content == NULL) {
-                return NGX_DECLINED;
+                return ngx_http_conflict_open_files_bypass(r);
             }
 
             r->content_handler = content;

@@ -607,3 +607,81 @@ is(header($r, 'ETag'), undef, 'nor one of ours');
 
 $r = http('POST', '/g/list', body => { id => 7 });
 like(header($r, 'ETag'), qr/^"\d+"$/, 'but of an answer about its target');
+
+
+=== a destination whose path would be rewritten as that of the target was
+--- config
+    location /v1/ {
+        rewrite ^/v1/(.*) /plain/$1 break;
+        conflict version;
+        proxy_pass http://api;
+    }
+    location /v2/ {
+        rewrite ^/v2/(.*) /plain/$1 break;
+        conflict version;
+        conflict_key $request_uri;
+        proxy_pass http://api;
+    }
+    location /v3/ {
+        try_files /none /plain$uri;
+    }
+    location /v4/ {
+        rewrite ^/v4/(.*) /plain/$1 break;
+        conflict version;
+        conflict_key $v4;
+        proxy_pass http://api;
+    }
+    location /plain/ {
+        conflict version;
+        proxy_pass http://api;
+    }
+--- http_config
+    map $uri $v4 {
+        ~^/(v4|plain)/(?<name>.*) doc:$name;
+    }
+--- steps
+for my $dir (qw(/v1 /v2 /v3)) {
+    set_doc($_, { n => $_ }) for '/plain/a', '/plain/b', '/plain/v3/a';
+
+    my $v = version(GET("$dir/b"));
+
+    for my $r (move("$dir/a", "$dir/b"), copy("$dir/a", "$dir/b"),
+               move("$dir/a", '/plain/b'))
+    {
+        is($r->{status}, 400, "$dir: refused");
+        is(json($r)->{error}, 'malformed_destination', 'as nobody knows it');
+    }
+}
+
+is(doc('/plain/b'), '{"n":"/plain/b"}', 'nothing was written');
+
+# a key that is the same before and after
+
+set_doc("/v4/$_", { n => $_ }) for qw(a b);
+set_doc("/plain/$_", { n => $_ }) for qw(a b);
+
+my $v = version(GET('/v4/b'));
+
+is(move('/v4/a', '/v4/b')->{status}, 204, 'a key that no rewrite changes');
+is(PUT('/v4/b', { n => 1, base_version => $v })->{status}, 409,
+   'the destination was written');
+
+
+=== two destinations
+--- config
+    location / {
+        conflict version;
+        proxy_pass http://api;
+    }
+--- steps
+set_doc("/plain/$_", { n => $_ }) for qw(a b c);
+
+for my $method (qw(MOVE COPY)) {
+    my $r = http($method, '/plain/a', headers => [to('/plain/b'),
+                                                  to('/plain/c')]);
+
+    is($r->{status}, 400, "$method: which of them");
+    is(json($r)->{error}, 'malformed_destination', 'is not known');
+}
+
+is(doc("/plain/$_"), "{\"n\":\"$_\"}", "$_ is as it was") for qw(a b c);

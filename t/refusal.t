@@ -404,12 +404,10 @@ is($r->{status}, 206, 'a part');
 is($r->{body}, '{"id":1', 'its bytes');
 
 
-=== a file that has become shorter
+=== a file that cannot be read to its end
 --- config
     root $TEST_NGINX_SERVER_ROOT/html;
     default_type application/json;
-    open_file_cache max=10 inactive=60s;
-    open_file_cache_valid 60s;
     location /plain/ {
         conflict version;
         dav_methods PUT DELETE;
@@ -424,25 +422,29 @@ my $dir = servroot() . '/html/plain';
 mkdir $dir;
 chmod 0777, $dir;
 
-open my $out, '>', "$dir/a.json" or die;
-print $out '{"n":1,"pad":"' . 'x' x 100 . '"}';
-close $out;
+# its size is a page, whatever is in it
 
-my $v = version(GET('/drop/a.json'));
-is(GET('/plain/a.json')->{status}, 200, 'it is there');
+my $short = '/sys/class/net/lo/mtu';
 
-# nginx still has its size
+SKIP: {
+    skip 'no such file', 1 if ((stat $short)[7] // 0) < 100;
 
-truncate "$dir/a.json", 10;
+    symlink $short, "$dir/a.json" or die;
 
-my $r = PUT('/plain/a.json', { base_version => 77 });
-is($r->{status}, 409, 'a stale write is answered');
-is(json($r)->{server_version_omitted}, 'unavailable', 'without the body');
+    my $v = version(HEAD('/drop/a.json'));
+    is(HEAD('/plain/a.json')->{status}, 200, 'it is there');
 
-$r = PUT('/drop/a.json', { n => 3, base_version => $v - 1 });
-is($r->{status}, 409, 'so is one that would be dropped');
-is(json($r)->{server_version_omitted}, 'unavailable', 'without it');
-is(GET('/ping')->{status}, 200, 'the worker lives');
+    my $r = PUT('/plain/a.json', { base_version => 77 });
+    is($r->{status}, 409, 'a stale write is answered');
+    is(json($r)->{server_version_omitted}, 'unavailable', 'without the body');
+
+    $r = PUT('/drop/a.json', { n => 3, base_version => $v - 1 });
+    is($r->{status}, 409, 'so is one that would be dropped');
+    is(json($r)->{server_version_omitted}, 'unavailable', 'without it');
+    is(GET('/ping')->{status}, 200, 'the worker lives');
+
+    unlink "$dir/a.json";
+}
 
 
 === markup in what the client says: locks, the log

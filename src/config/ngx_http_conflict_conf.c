@@ -256,7 +256,9 @@ ngx_http_conflict_conf_merge_loc(ngx_conf_t *cf, void *parent, void *child)
         conf->log = prev->log;
     }
 
-    if (ngx_http_conflict_location_name(cf, prev, conf) != NGX_OK) {
+    if (ngx_http_conflict_location_name(cf, prev, conf) != NGX_OK
+        || ngx_http_conflict_open_files(cf, conf) != NGX_OK)
+    {
         return NGX_CONF_ERROR;
     }
 

@@ -219,6 +219,10 @@ struct ngx_http_conflict_loc_conf_s {
     conflict_pointer_t               *doc_inject;    /* "inject" in the document
                                                         at "root" */
 
+    void                            **uncached;      /* the location without
+                                                        open_file_cache; NULL:
+                                                        it has none */
+
     ngx_flag_t                        strip;         /* as configured */
     ngx_uint_t                        strip_base;    /* as in effect */
     ngx_flag_t                        require;
@@ -486,6 +490,14 @@ ngx_uint_t ngx_http_conflict_route_same(ngx_http_conflict_route_t *a,
 ngx_uint_t ngx_http_conflict_route_moved(ngx_http_conflict_route_t *route,
     ngx_http_conflict_main_conf_t *nmcf, ngx_http_conflict_route_t *old,
     ngx_http_conflict_main_conf_t *omcf);
+
+
+/* Prepares any location for the second function. */
+ngx_int_t ngx_http_conflict_open_files(ngx_conf_t *cf,
+    ngx_http_conflict_loc_conf_t *conf);
+
+/* What is guarded gets no file of open_file_cache: NGX_DECLINED. */
+ngx_int_t ngx_http_conflict_open_files_bypass(ngx_http_request_t *r);
 
 
 /*

@@ -41,6 +41,8 @@ static void ngx_http_conflict_hold_removed(ngx_http_conflict_op_t *op);
 
 ngx_str_t  ngx_http_conflict_hold_partition = ngx_string("inbox");
 
+static ngx_str_t  ngx_http_conflict_hold_range = ngx_string("content-range");
+
 
 ngx_http_conflict_state_e
 ngx_http_conflict_hold(ngx_http_conflict_ctx_t *ctx,
@@ -234,9 +236,13 @@ ngx_http_conflict_hold_body(ngx_http_conflict_ctx_t *ctx,
         return NGX_DECLINED;
     }
 
+    /* an item has no field for its place, so a part would be the whole */
+
     if (body->too_large || body->encoded || body->error != CONFLICT_JSON_OK
         || ngx_http_conflict_media_type_request(r)
-           == NGX_HTTP_CONFLICT_MEDIA_OTHER)
+           == NGX_HTTP_CONFLICT_MEDIA_OTHER
+        || ngx_http_conflict_header_find(&r->headers_in.headers,
+                                         &ngx_http_conflict_hold_range, NULL))
     {
         ngx_http_conflict_hold_lost(ctx, NULL);
         return NGX_DECLINED;

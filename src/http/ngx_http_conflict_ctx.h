@@ -389,6 +389,8 @@ typedef struct {
     unsigned                       started:1;
     unsigned                       done:1;
     unsigned                       cached:1;   /* or has an Age */
+    unsigned                       delegate_cached:1; /* or what its handler
+                                                         has made it of */
     unsigned                       encoded:1;
     unsigned                       json:1;
     unsigned                       too_large:1;
@@ -626,7 +628,7 @@ struct ngx_http_conflict_ctx_s {
 
     /*
      * pass.c and read.c; "first_attempt" by outcome.c, "rewritten" by
-     * merge_write.c as well.
+     * merge_write.c as well, those of delegates by delegate.c.
      */
 
     struct {
@@ -635,9 +637,12 @@ struct ngx_http_conflict_ctx_s {
         ngx_uint_t                     first_attempt; /* index in
                                                          upstream_states */
         ngx_uint_t                     err_status;    /* before the pass */
+        ngx_array_t                   *delegates;     /* NULL: none */
         unsigned                       error_page:1;  /* before the pass */
         unsigned                       forwarded:1;
         unsigned                       rewritten:1;   /* the body */
+        unsigned                       delegate_cached:1; /* a part of the
+                                                             response is */
     } pass;
 
     /*

@@ -59,7 +59,32 @@ const ngx_str_t  ngx_http_conflict_header_private[] = {
 };
 
 
+/*
+ * What the names of fields begin with that say what the body of a write is, or
+ * what is to be done with it: parts of uploads, methods of WebDAV, copies of
+ * object stores.
+ */
+
+static const ngx_str_t  ngx_http_conflict_header_meanings[] = {
+    ngx_string("content-"),
+    ngx_string("depth"),
+    ngx_string("destination"),
+    ngx_string("overwrite"),
+    ngx_string("range"),
+    ngx_string("upload-"),
+    ngx_string("x-amz-copy-source"),
+    ngx_string("x-copy-from"),
+    ngx_string("x-goog-copy-source"),
+    ngx_string("x-http-method"),
+    ngx_string("x-method-override"),
+    ngx_string("x-ms-copy-source"),
+    ngx_string("x-ms-range"),
+    ngx_null_string
+};
+
+
 static ngx_str_t  ngx_http_conflict_age = ngx_string("age");
+static ngx_str_t  ngx_http_conflict_length = ngx_string("content-length");
 
 
 ngx_str_t *
@@ -260,4 +285,27 @@ ngx_http_conflict_header_add(ngx_http_request_t *r, const char *name,
     ngx_memcpy(h->value.data, value, len);
 
     return NGX_OK;
+}
+
+
+ngx_uint_t
+ngx_http_conflict_header_means(ngx_str_t *name)
+{
+    const ngx_str_t  *prefix;
+
+    for (prefix = ngx_http_conflict_header_meanings; prefix->len; prefix++) {
+
+        if ((name->data[0] | 0x20) == prefix->data[0]
+            && name->len >= prefix->len
+            && ngx_strncasecmp(name->data, prefix->data, prefix->len) == 0)
+        {
+            return name->len != ngx_http_conflict_length.len
+                   || ngx_strncasecmp(name->data,
+                                      ngx_http_conflict_length.data,
+                                      name->len)
+                      != 0;
+        }
+    }
+
+    return 0;
 }

@@ -184,6 +184,12 @@ ngx_int_t ngx_http_conflict_header_own(ngx_http_request_t *r,
 ngx_uint_t ngx_http_conflict_header_listed(ngx_str_t *name,
     const ngx_str_t *names);
 
+/*
+ * 1 if a request field of this name, which is not empty, is a part of what a
+ * write says: two writes with other values are not the same.
+ */
+ngx_uint_t ngx_http_conflict_header_means(ngx_str_t *name);
+
 /* Adds a header to the response.  The value is copied, the name is not. */
 ngx_int_t ngx_http_conflict_header_add(ngx_http_request_t *r, const char *name,
     const char *value, size_t len);

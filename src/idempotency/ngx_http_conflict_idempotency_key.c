@@ -201,11 +201,7 @@ ngx_http_conflict_idempotency_key_scope(ngx_http_request_t *r,
 
     ngx_http_conflict_idempotency_key_field(&sha1, &text);
 
-    if (r->headers_in.content_type) {
-        ngx_http_conflict_idempotency_key_field(&sha1,
-                                          &r->headers_in.content_type->value);
-    }
-
+    ngx_http_conflict_idempotency_key_fields(r, &sha1, NULL);
     ngx_http_conflict_idempotency_key_fields(r, &sha1,
                                      ngx_http_conflict_idempotency_credentials);
 
@@ -215,7 +211,7 @@ ngx_http_conflict_idempotency_key_scope(ngx_http_request_t *r,
 }
 
 
-/* those of the request that have one of these names */
+/* those that have one of these names; NULL: that say what the request is */
 
 static void
 ngx_http_conflict_idempotency_key_fields(ngx_http_request_t *r,
@@ -231,7 +227,10 @@ ngx_http_conflict_idempotency_key_fields(ngx_http_request_t *r,
 
         for (i = 0; i < part->nelts; i++) {
 
-            if (ngx_http_conflict_header_listed(&h[i].key, names)) {
+            if (h[i].key.len
+                && (names ? ngx_http_conflict_header_listed(&h[i].key, names)
+                          : ngx_http_conflict_header_means(&h[i].key)))
+            {
                 /* in HTTP/2 names are in lower case */
                 name.data = h[i].lowcase_key;
                 name.len = h[i].key.len;

@@ -335,5 +335,9 @@ ngx_http_conflict_latest_get_access(ngx_http_request_t *r)
         return rc;
     }
 
-    return NGX_DECLINED;
+    rc = ngx_http_conflict_open_files_bypass(r);
+
+    latest->loc_conf = r->loc_conf;
+
+    return rc;
 }

@@ -160,7 +160,8 @@ ngx_http_conflict_latest_response_header(ngx_http_request_t *r,
                                                 &r->headers_out.content_type);
     latest->encoded = (r->headers_out.content_encoding
                        && r->headers_out.content_encoding->value.len);
-    latest->cached = ngx_http_conflict_header_cached(r);
+    latest->cached = (ngx_http_conflict_header_cached(r)
+                      || latest->delegate_cached);
 
     /* a part, or another target than that of the request, has no view */
     latest->view = ((ctx->get.uri.len && ctx->get.target.len == 0)

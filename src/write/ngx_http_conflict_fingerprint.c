@@ -9,12 +9,17 @@
 #include "write/ngx_http_conflict_write.h"
 
 
+static void ngx_http_conflict_fingerprint_fields(ngx_http_request_t *r,
+    conflict_hash_t *hash);
+
+
 static ngx_str_t  ngx_http_conflict_idempotency_key =
     ngx_string("idempotency-key");
 
 
 /*
- * A retry has the same bytes, bases, client and view.  Identical PUTs or
+ * A retry has the same bytes, bases, client and view, and says the same of its
+ * body.  Identical PUTs or
  * DELETEs of two clients may be done once.  For other methods, and for fields
  * that are added to, there must be a name that tells the clients apart; the
  * id of a chain is one.
@@ -69,6 +74,8 @@ ngx_http_conflict_fingerprint(ngx_http_request_t *r,
     conflict_hash_field(hash, ctx->caller.client.data, ctx->caller.client.len);
     conflict_hash_field(hash, ctx->pre.base.data, ctx->pre.base.len);
 
+    ngx_http_conflict_fingerprint_fields(r, hash);
+
     if (key) {
         conflict_hash_field(hash, key->data, key->len);
     }
@@ -102,4 +109,28 @@ ngx_http_conflict_fingerprint(ngx_http_request_t *r,
     op->in.fingerprint = conflict_hash_final(hash);
 
     return NGX_OK;
+}
+
+
+/* the same bytes may be another part of an upload, or be moved elsewhere */
+
+static void
+ngx_http_conflict_fingerprint_fields(ngx_http_request_t *r,
+    conflict_hash_t *hash)
+{
+    ngx_uint_t        i;
+    ngx_list_part_t  *part;
+    ngx_table_elt_t  *h;
+
+    for (part = &r->headers_in.headers.part; part; part = part->next) {
+        h = part->elts;
+
+        for (i = 0; i < part->nelts; i++) {
+
+            if (h[i].key.len && ngx_http_conflict_header_means(&h[i].key)) {
+                conflict_hash_field(hash, h[i].lowcase_key, h[i].key.len);
+                conflict_hash_field(hash, h[i].value.data, h[i].value.len);
+            }
+        }
+    }
 }

@@ -34,6 +34,8 @@ static ngx_http_conflict_class_e ngx_http_conflict_outcome_class(
     ngx_http_conflict_ctx_t *ctx, ngx_uint_t ended, ngx_uint_t *status);
 static ngx_http_conflict_class_e ngx_http_conflict_outcome_status(
     ngx_uint_t status);
+static ngx_http_conflict_class_e ngx_http_conflict_outcome_delegated(
+    ngx_http_conflict_ctx_t *ctx, ngx_http_conflict_class_e class);
 static void ngx_http_conflict_outcome_settle(ngx_http_conflict_ctx_t *ctx,
     ngx_http_conflict_class_e class);
 static void ngx_http_conflict_outcome_settle_op(ngx_http_conflict_ctx_t *ctx,
@@ -61,6 +63,17 @@ ngx_http_conflict_outcome_refused(ngx_uint_t status)
     }
 
     return 0;
+}
+
+
+ngx_uint_t
+ngx_http_conflict_outcome_ambiguous(ngx_uint_t status)
+{
+    return status < 200
+           || status == NGX_HTTP_CLIENT_CLOSED_REQUEST
+           || status == NGX_HTTP_BAD_GATEWAY
+           || status == NGX_HTTP_SERVICE_UNAVAILABLE
+           || status == NGX_HTTP_GATEWAY_TIME_OUT;
 }
 
 
@@ -254,11 +267,15 @@ ngx_http_conflict_outcome_unguarded(ngx_http_conflict_ctx_t *ctx,
             return;
         }
 
-    } else if (status == 0) {
+    } else if (status == 0
+               && ngx_http_conflict_delegate_outcome(ctx)
+                  == NGX_HTTP_CONFLICT_DELEGATE_NONE)
+    {
         return;
     }
 
-    class = ngx_http_conflict_outcome_status(status);
+    class = ngx_http_conflict_outcome_delegated(ctx,
+                                   ngx_http_conflict_outcome_status(status));
 
     if (class == NGX_HTTP_CONFLICT_NOT_DONE) {
         return;
@@ -499,7 +516,31 @@ ngx_http_conflict_outcome_class(ngx_http_conflict_ctx_t *ctx, ngx_uint_t ended,
         class = NGX_HTTP_CONFLICT_UNCERTAIN;
     }
 
-    return class;
+    return ngx_http_conflict_outcome_delegated(ctx, class);
+}
+
+
+/*
+ * What a handler says of a write need not be what it has heard of it: it may
+ * have sent it twice, or answer 409 for a time-out.
+ */
+
+static ngx_http_conflict_class_e
+ngx_http_conflict_outcome_delegated(ngx_http_conflict_ctx_t *ctx,
+    ngx_http_conflict_class_e class)
+{
+    switch (ngx_http_conflict_delegate_outcome(ctx)) {
+
+    case NGX_HTTP_CONFLICT_DELEGATE_AMBIGUOUS:
+        return NGX_HTTP_CONFLICT_AMBIGUOUS;
+
+    case NGX_HTTP_CONFLICT_DELEGATE_SENT:
+        return (class == NGX_HTTP_CONFLICT_NOT_DONE)
+               ? NGX_HTTP_CONFLICT_UNCERTAIN : class;
+
+    default: /* NGX_HTTP_CONFLICT_DELEGATE_NONE */
+        return class;
+    }
 }
 
 
@@ -516,16 +557,8 @@ ngx_http_conflict_outcome_status(ngx_uint_t status)
         return NGX_HTTP_CONFLICT_NOT_DONE;
     }
 
-    if (status < 200
-        || status == NGX_HTTP_CLIENT_CLOSED_REQUEST
-        || status == NGX_HTTP_BAD_GATEWAY
-        || status == NGX_HTTP_SERVICE_UNAVAILABLE
-        || status == NGX_HTTP_GATEWAY_TIME_OUT)
-    {
-        return NGX_HTTP_CONFLICT_AMBIGUOUS;
-    }
-
-    return NGX_HTTP_CONFLICT_UNCERTAIN;
+    return ngx_http_conflict_outcome_ambiguous(status)
+           ? NGX_HTTP_CONFLICT_AMBIGUOUS : NGX_HTTP_CONFLICT_UNCERTAIN;
 }
 
 

@@ -11,6 +11,8 @@
 #include "write/ngx_http_conflict_write.h"
 
 
+static ngx_int_t ngx_http_conflict_pair_keys(ngx_http_request_t *r,
+    ngx_http_conflict_ctx_t *ctx, ngx_http_conflict_pair_t *pair);
 static ngx_int_t ngx_http_conflict_pair_path(ngx_http_request_t *r,
     u_char *path, u_char *last, ngx_str_t *uri);
 static ngx_int_t ngx_http_conflict_pair_key(ngx_http_request_t *r,
@@ -37,7 +39,9 @@ static ngx_str_t  ngx_http_conflict_destination = ngx_string("destination");
 ngx_int_t
 ngx_http_conflict_pair(ngx_http_request_t *r, ngx_http_conflict_ctx_t *ctx)
 {
-    ngx_str_t                 *value, resource, key;
+    ngx_int_t                  rc;
+    ngx_str_t                 *value;
+    ngx_uint_t                 n;
     ngx_http_conflict_pair_t  *pair;
 
     if (!(r->method & (NGX_HTTP_MOVE|NGX_HTTP_COPY))) {
@@ -49,11 +53,17 @@ ngx_http_conflict_pair(ngx_http_request_t *r, ngx_http_conflict_ctx_t *ctx)
 #endif
 
     value = ngx_http_conflict_header_find(&r->headers_in.headers,
-                                          &ngx_http_conflict_destination, NULL);
+                                          &ngx_http_conflict_destination, &n);
 
     if (value == NULL) {
         /* for the upstream to refuse */
         return NGX_OK;
+    }
+
+    if (n > 1) {
+        /* the upstream may read another one */
+        return ngx_http_conflict_pair_error(ctx, "there is more than one "
+                                                 "Destination");
     }
 
     pair = ngx_pcalloc(r->pool, sizeof(ngx_http_conflict_pair_t));
@@ -74,26 +84,11 @@ ngx_http_conflict_pair(ngx_http_request_t *r, ngx_http_conflict_ctx_t *ctx)
         return NGX_ERROR;
     }
 
-    if (ngx_http_conflict_pair_same(&pair->target, &r->uri)) {
-        /* the same resource */
-        return NGX_OK;
-    }
+    rc = ngx_http_conflict_pair_keys(r, ctx, pair);
 
-    if (ngx_http_conflict_pair_key(r, ctx, &r->uri, &resource, &key) != NGX_OK
-        || ngx_http_conflict_pair_key(r, ctx, &pair->target, &pair->resource,
-                                      &pair->key)
-           != NGX_OK)
-    {
-        return NGX_ERROR;
-    }
-
-    if (!ngx_http_conflict_pair_same(&key, &ctx->target.key)
-        || ngx_http_conflict_pair_same(&pair->key, &ctx->target.key))
-    {
-        /* the key depends on captures, or on a "set" for this path */
-        return ngx_http_conflict_pair_error(ctx, "conflict_key does not "
-                                                 "determine the resource in "
-                                                 "Destination");
+    if (rc != NGX_OK) {
+        /* NGX_DONE: the same resource */
+        return (rc == NGX_DONE) ? NGX_OK : rc;
     }
 
     if (ngx_http_conflict_pair_op(r, ctx, pair) != NGX_OK) {
@@ -122,6 +117,54 @@ ngx_http_conflict_pair(ngx_http_request_t *r, ngx_http_conflict_ctx_t *ctx)
         < 0)
     {
         ngx_http_conflict_pair_swap(ctx);
+    }
+
+    return NGX_OK;
+}
+
+
+/*
+ * Both keys are made of the paths that the client has sent: a rewrite that has
+ * changed the one of the target would change that of the destination as well.
+ */
+
+static ngx_int_t
+ngx_http_conflict_pair_keys(ngx_http_request_t *r,
+    ngx_http_conflict_ctx_t *ctx, ngx_http_conflict_pair_t *pair)
+{
+    ngx_int_t  rc;
+    ngx_str_t  source, resource, key;
+
+    rc = ngx_http_conflict_pair_path(r, r->unparsed_uri.data,
+                                  r->unparsed_uri.data + r->unparsed_uri.len,
+                                  &source);
+    if (rc == NGX_ERROR) {
+        return NGX_ERROR;
+    }
+
+    if (rc == NGX_DECLINED) {
+        return ngx_http_conflict_pair_error(ctx, "the target is not a path");
+    }
+
+    if (ngx_http_conflict_pair_same(&pair->target, &source)) {
+        return NGX_DONE;
+    }
+
+    if (ngx_http_conflict_pair_key(r, ctx, &source, &resource, &key) != NGX_OK
+        || ngx_http_conflict_pair_key(r, ctx, &pair->target, &pair->resource,
+                                      &pair->key)
+           != NGX_OK)
+    {
+        return NGX_ERROR;
+    }
+
+    if (!ngx_http_conflict_pair_same(&key, &ctx->target.key)
+        || ngx_http_conflict_pair_same(&pair->key, &ctx->target.key))
+    {
+        /* the key depends on captures, on a "set", or on a rewrite */
+        return ngx_http_conflict_pair_error(ctx, "conflict_key does not "
+                                                 "determine the resource in "
+                                                 "Destination");
     }
 
     return NGX_OK;

@@ -252,6 +252,9 @@ void ngx_http_conflict_held_response_end(ngx_http_conflict_ctx_t *ctx);
 /* 1: the status of a request that was not carried out. */
 ngx_uint_t ngx_http_conflict_outcome_refused(ngx_uint_t status);
 
+/* 1: that of one which may still be carried out; 0 is no status. */
+ngx_uint_t ngx_http_conflict_outcome_ambiguous(ngx_uint_t status);
+
 /* 1: the write has a lease; of a MOVE or COPY, on one of its resources. */
 ngx_uint_t ngx_http_conflict_outcome_leased(ngx_http_conflict_ctx_t *ctx);
 
@@ -458,6 +461,25 @@ ngx_int_t ngx_http_conflict_revalidate_not_modified(ngx_http_request_t *r,
  */
 ngx_int_t ngx_http_conflict_revalidate_conditions(ngx_http_request_t *r,
     ngx_http_conflict_ctx_t *ctx, time_t date);
+
+
+/* what the subrequests of a write have come to, in the order of severity */
+
+typedef enum {
+    NGX_HTTP_CONFLICT_DELEGATE_NONE = 0,     /* nothing was done */
+    NGX_HTTP_CONFLICT_DELEGATE_SENT,         /* it may have been */
+    NGX_HTTP_CONFLICT_DELEGATE_AMBIGUOUS     /* it may still be */
+} ngx_http_conflict_delegate_e;
+
+/* A subrequest is about to be carried out; one that writes is noted. */
+ngx_int_t ngx_http_conflict_delegate(ngx_http_request_t *r);
+
+ngx_http_conflict_delegate_e ngx_http_conflict_delegate_outcome(
+    ngx_http_conflict_ctx_t *ctx);
+
+/* The header of a subrequest's response is sent: is it from a cache? */
+void ngx_http_conflict_delegate_header(ngx_http_request_t *r,
+    ngx_http_conflict_ctx_t *ctx);
 
 
 /*

@@ -1832,6 +1832,18 @@ is(header(GET('/admin/'), 'Conflict'), undef, 'the status is not');
 "conflict_key" in location "/x/" is empty, so nothing would be guarded
 
 
+=== a key that is always empty, with an Idempotency-Key
+--- config
+    location /x/ {
+        conflict version;
+        conflict_key "";
+        conflict_idempotency on;
+        proxy_pass http://api;
+    }
+--- no_error_log
+[emerg]
+
+
 === a base that is required without a policy
 --- config
     location /x/ {

@@ -54,7 +54,9 @@ ngx_http_conflict_location(ngx_conf_t *cf, ngx_http_conflict_loc_conf_t *conf)
 
     nmcf = ngx_http_conf_get_module_main_conf(cf, ngx_http_conflict_module);
 
-    if (conf->key && conf->key->value.len == 0) {
+    if (conf->key && conf->key->value.len == 0
+        && conf->idempotency == NGX_HTTP_CONFLICT_IDEMPOTENCY_OFF)
+    {
         ngx_conf_log_error(NGX_LOG_EMERG, cf, 0,
                            "\"conflict_key\" in location \"%V\" is empty, so "
                            "nothing would be guarded", &conf->name);

@@ -133,11 +133,16 @@ ngx_http_conflict_pair_keys(ngx_http_request_t *r,
     ngx_http_conflict_ctx_t *ctx, ngx_http_conflict_pair_t *pair)
 {
     ngx_int_t  rc;
-    ngx_str_t  source, resource, key;
+    ngx_str_t  path, source, resource, key;
 
-    rc = ngx_http_conflict_pair_path(r, r->unparsed_uri.data,
-                                  r->unparsed_uri.data + r->unparsed_uri.len,
-                                  &source);
+    path = r->unparsed_uri;
+
+    if (r->empty_path_in_uri) {
+        ngx_str_set(&path, "/");
+    }
+
+    rc = ngx_http_conflict_pair_path(r, path.data, path.data + path.len,
+                                     &source);
     if (rc == NGX_ERROR) {
         return NGX_ERROR;
     }

@@ -101,6 +101,55 @@ is(json($r)->{version}, $v, 'of the resource');
 is((seen())[-1]{target}, '/plain/1?x=1&y=%20', 'with the arguments');
 
 
+=== a target with what a path has is one line
+--- http_config
+    server {
+        listen unix:$TEST_NGINX_SERVER_ROOT/line.sock;
+        location / {
+            default_type application/json;
+            return 200 '{"args":"$args","evil":"$http_x_evil"}';
+        }
+    }
+--- config
+    conflict_user $http_x_user;
+    location /docs/ {
+        conflict version;
+        conflict_history 4 versions;
+        conflict_key doc:$arg_id;
+        proxy_pass http://unix:$TEST_NGINX_SERVER_ROOT/line.sock;
+    }
+    location ~ ^/locks/(?<id>[^/]+)$ {
+        conflict_key doc:$id;
+        conflict_lock get=/docs/?id=$id;
+    }
+    location /plain/ {
+        conflict merge;
+        conflict_resolver /_resolver?of=$uri;
+        proxy_pass http://api;
+    }
+    location = /_resolver {
+        internal;
+        add_header X-Args $args;
+        proxy_pass http://unix:$TEST_NGINX_SERVER_ROOT/line.sock;
+    }
+--- steps
+my $bad = 'a%0D%0AX-Evil:%201%7F';
+
+is(GET("/locks/$bad", 'X-User: ann')->{status}, 200, 'a lock');
+
+my $path = "/plain/$bad";
+my $v = version(PUT($path, { n => 1 }, 'X-User: bob'));
+GET($path, 'X-User: ann');
+PUT($path, { n => 2, base_version => $v }, 'X-User: bob');
+
+is(PUT($path, { n => 3, base_version => $v }, 'X-User: ann')->{status}, 204,
+   'a resolver');
+
+my $made = json(GET($path));
+is($made->{args}, 'of=/plain/a%0D%0AX-Evil:%201%7F', 'its arguments');
+is($made->{evil}, '', 'and nothing else');
+
+
 === the destination of a MOVE
 --- http_config
     map "$http_x_user:$request_uri" $may {

@@ -632,12 +632,22 @@ ngx_http_conflict_filter_latest_next(ngx_http_request_t *r,
     }
 
     if (r->filter_finalize) {
+
+        if (in == NULL) {
+            latest->shown.status = r->err_status;
+        }
+
         r->filter_finalize = 0;
         ngx_memcpy(r->ctx, latest->saved, size);
         rc = NGX_ERROR;
     }
 
     if (rc == NGX_ERROR || rc > NGX_OK) {
+
+        if (in == NULL && rc > NGX_OK) {
+            latest->shown.status = rc;
+        }
+
         latest->shown.failed = 1;
         r->buffered = 0;
         r->connection->buffered = latest->buffered;

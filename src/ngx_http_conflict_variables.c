@@ -29,8 +29,6 @@ static ngx_int_t ngx_http_conflict_variables_fetch(ngx_http_request_t *r,
     ngx_http_variable_value_t *v, uintptr_t data);
 static ngx_int_t ngx_http_conflict_variables_number(ngx_http_request_t *r,
     ngx_str_t *value, const char *format, uint64_t n);
-static ngx_int_t ngx_http_conflict_variables_text(ngx_http_request_t *r,
-    ngx_str_t *value, ngx_str_t *text);
 
 
 static ngx_http_variable_t  ngx_http_conflict_vars[] = {
@@ -135,7 +133,9 @@ ngx_http_conflict_variables_get(ngx_http_request_t *r,
         break;
 
     case NGX_HTTP_CONFLICT_VAR_BASE:
-        rc = ngx_http_conflict_variables_text(r, &value, &ctx->pre.base);
+        /* one in a body may have bytes that would end a header field */
+        value = ctx->pre.base;
+        rc = ngx_http_conflict_evaluate_encode(r, &value, ' ' - 1);
         break;
 
     case NGX_HTTP_CONFLICT_VAR_FIELDS:
@@ -194,57 +194,6 @@ ngx_http_conflict_variables_number(ngx_http_request_t *r, ngx_str_t *value,
                                        (time_t) n / 1000,
                                        (ngx_msec_t) n % 1000))
                  - value->data;
-
-    return NGX_OK;
-}
-
-
-/*
- * A base in a body may have any bytes: control characters, which would be
- * lines of their own in a header, are encoded as "%" and hexadecimal digits.
- */
-
-static ngx_int_t
-ngx_http_conflict_variables_text(ngx_http_request_t *r, ngx_str_t *value,
-    ngx_str_t *text)
-{
-    size_t   i, n;
-    u_char   ch, *p;
-
-    static const u_char  digits[] = "0123456789ABCDEF";
-
-    n = 0;
-
-    for (i = 0; i < text->len; i++) {
-        n += (text->data[i] < ' ' || text->data[i] == 0x7f);
-    }
-
-    if (n == 0) {
-        *value = *text;
-        return NGX_OK;
-    }
-
-    p = ngx_pnalloc(r->pool, text->len + 2 * n);
-    if (p == NULL) {
-        return NGX_ERROR;
-    }
-
-    value->data = p;
-
-    for (i = 0; i < text->len; i++) {
-        ch = text->data[i];
-
-        if (ch < ' ' || ch == 0x7f) {
-            *p++ = '%';
-            *p++ = digits[ch >> 4];
-            *p++ = digits[ch & 0x0f];
-            continue;
-        }
-
-        *p++ = ch;
-    }
-
-    value->len = p - value->data;
 
     return NGX_OK;
 }

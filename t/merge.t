@@ -429,6 +429,35 @@ is_deeply(json($r)->{conflicts},
           'only what the latest body has a place for');
 
 
+=== nor what a patch makes of such a base
+--- rules
+    conflict_user $http_x_user;
+    sub_filter_types application/json;
+    sub_filter_once off;
+    sub_filter secret ***;
+--- steps
+set_doc('/plain/1', { a => 'secret', b => 1, list => ['secret'] });
+
+my ($v) = header(GET('/plain/1', 'X-User: ann'), 'Conflict') =~ /version=(\d+)/;
+
+is(PUT('/plain/1', { a => 1, b => 2, list => [2], base_version => $v },
+       'X-User: bob')->{status}, 204, 'a write');
+
+my $test = { op => 'test', path => '/base_version', value => $v };
+
+for my $op ({ op => 'copy', from => '/a', path => '/b' },
+            { op => 'move', from => '/a', path => '/b' },
+            { op => 'add', path => '/list/-', value => 1 })
+{
+    my $r = http('PATCH', '/plain/1', body => [$test, $op],
+                 headers => ['Content-Type: application/json-patch+json',
+                             'X-User: ann']);
+
+    is($r->{status}, 409, "$op->{op}: a clash");
+    unlike($r->{raw}, qr/secret/, 'without what a GET has hidden');
+}
+
+
 === nobody can construct the view of another user
 --- rules
     conflict_user $http_x_user;

@@ -143,3 +143,69 @@ is(json($r)->{server_version}{t}, 'the secret', 'who may sees it');
 $r = PUT('/plain/1', { base_version => 7 }, 'X-User: bob');
 is($r->{status}, 409, 'who may not is told that it is stale');
 unlike($r->{raw}, qr/secret/, 'and no more');
+
+
+=== what a header filter refuses
+--- config
+    conflict_user $http_x_user;
+    location /plain/ {
+        conflict version;
+        conflict_history 4 versions;
+        header_filter_by_lua_block {
+            if ngx.var.http_x_user == "eve" then
+                ngx.status = 403
+                ngx.header.content_length = nil
+            end
+        }
+        body_filter_by_lua_block {
+            if ngx.var.http_x_user == "eve" then
+                ngx.arg[1] = nil
+            end
+        }
+        proxy_pass http://api;
+    }
+    location /exit/ {
+        conflict version;
+        conflict_history 4 versions;
+        header_filter_by_lua_block {
+            if ngx.var.http_x_user == "eve" then
+                return ngx.exit(403)
+            end
+        }
+        proxy_pass http://api/plain/;
+    }
+    location ~ ^/locks(?<locked>/.*)$ {
+        conflict_key $locked;
+        conflict_lock;
+    }
+    location ~ ^/versions(?<changed>/.*)$ {
+        conflict_key $changed;
+        conflict_versions;
+    }
+    location = /events { conflict_events heartbeat=200ms; }
+--- steps
+my @ann = ('X-User: ann', 'X-Client: laptop');
+my @eve = ('X-User: eve');
+
+set_doc('/plain/1', { n => 1 });
+
+for my $path ('/plain/1', '/exit/1') {
+    my $v = version(PUT($path, { n => 2 }, @ann));
+    ok($v, "$path: who may see it");
+    is(http('POST', "/locks$path", headers => [@ann])->{status}, 200,
+       'may lock it');
+
+    my %answers = (
+        'GET' => GET($path, @eve),
+        'PUT' => PUT($path, { base_version => 5 }, @eve),
+        'GET lock' => GET("/locks$path", @eve),
+        'POST lock' => http('POST', "/locks$path", headers => [@eve]),
+        'versions' => GET("/versions$path", @eve),
+        'a poll' => GET("/events?poll=1&resource=$path", @eve),
+    );
+
+    for my $name (sort keys %answers) {
+        is($answers{$name}{status}, 403, "$name: refused");
+        unlike($answers{$name}{raw}, qr/ann|laptop|$v/, 'and nothing told');
+    }
+}

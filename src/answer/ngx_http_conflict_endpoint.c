@@ -47,13 +47,11 @@ ngx_http_conflict_endpoint_target(ngx_http_conflict_ctx_t *ctx,
     if (get == NULL) {
         *uri = ctx->target.resource;
 
-    } else {
-
-        if (ngx_http_conflict_evaluate(ctx->request, get, uri) != NGX_OK) {
-            return NGX_ERROR;
-        }
-
-        ngx_http_split_args(ctx->request, uri, &ctx->get.args);
+    } else if (ngx_http_conflict_evaluate_target(ctx->request, get, uri,
+                                                 &ctx->get.args)
+               != NGX_OK)
+    {
+        return NGX_ERROR;
     }
 
     return (uri->len && uri->data[0] == '/') ? NGX_OK : NGX_DECLINED;

@@ -328,6 +328,7 @@ typedef struct {
 /* the latest body as the filters of the location have changed it */
 
 typedef struct {
+    ngx_uint_t                     status;     /* by a filter; 0: none */
     ngx_str_t                      content_type;
     u_char                        *data;       /* NULL: unchanged so far */
     size_t                         len;

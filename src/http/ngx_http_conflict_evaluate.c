@@ -97,6 +97,69 @@ ngx_http_conflict_evaluate_variable(ngx_http_request_t *r,
 }
 
 
+ngx_int_t
+ngx_http_conflict_evaluate_target(ngx_http_request_t *r,
+    ngx_http_complex_value_t *val, ngx_str_t *uri, ngx_str_t *args)
+{
+    if (ngx_http_conflict_evaluate(r, val, uri) != NGX_OK) {
+        return NGX_ERROR;
+    }
+
+    ngx_http_split_args(r, uri, args);
+
+    /*
+     * Upstreams are sent arguments as they are, but a part of a decoded path
+     * may have spaces and line feeds, which would end the request line.
+     */
+
+    return ngx_http_conflict_evaluate_encode(r, args, ' ');
+}
+
+
+ngx_int_t
+ngx_http_conflict_evaluate_encode(ngx_http_request_t *r, ngx_str_t *text,
+    u_char last)
+{
+    size_t  i, n;
+    u_char  ch, *p;
+
+    static const u_char  digits[] = "0123456789ABCDEF";
+
+    n = 0;
+
+    for (i = 0; i < text->len; i++) {
+        n += (text->data[i] <= last || text->data[i] == 0x7f);
+    }
+
+    if (n == 0) {
+        return NGX_OK;
+    }
+
+    p = ngx_pnalloc(r->pool, text->len + 2 * n);
+    if (p == NULL) {
+        return NGX_ERROR;
+    }
+
+    for (i = 0, n = 0; i < text->len; i++) {
+        ch = text->data[i];
+
+        if (ch <= last || ch == 0x7f) {
+            p[n++] = '%';
+            p[n++] = digits[ch >> 4];
+            p[n++] = digits[ch & 0x0f];
+            continue;
+        }
+
+        p[n++] = ch;
+    }
+
+    text->data = p;
+    text->len = n;
+
+    return NGX_OK;
+}
+
+
 ngx_str_t *
 ngx_http_conflict_evaluate_escaped(ngx_http_request_t *r, ngx_str_t *text)
 {

@@ -125,6 +125,14 @@ void ngx_http_conflict_entity(ngx_http_request_t *r,
 ngx_int_t ngx_http_conflict_evaluate(ngx_http_request_t *r,
     ngx_http_complex_value_t *val, ngx_str_t *value);
 
+/* A target with variables, split at its arguments. */
+ngx_int_t ngx_http_conflict_evaluate_target(ngx_http_request_t *r,
+    ngx_http_complex_value_t *val, ngx_str_t *uri, ngx_str_t *args);
+
+/* Encodes bytes up to "last", and 0x7f, as "%" and hexadecimal digits. */
+ngx_int_t ngx_http_conflict_evaluate_encode(ngx_http_request_t *r,
+    ngx_str_t *text, u_char last);
+
 /*
  * The text escaped for the error log, as a decoded path may have line feeds;
  * an empty text if out of memory.

@@ -22,6 +22,8 @@ typedef struct {
 
 static ngx_int_t ngx_http_conflict_capture_init(ngx_conf_t *cf);
 static ngx_int_t ngx_http_conflict_capture_header(ngx_http_request_t *r);
+static ngx_int_t ngx_http_conflict_capture_refused(ngx_http_request_t *r,
+    ngx_http_conflict_ctx_t *ctx);
 static ngx_uint_t ngx_http_conflict_capture_has_addition(ngx_http_request_t *r);
 static ngx_int_t ngx_http_conflict_capture_body(ngx_http_request_t *r,
     ngx_chain_t *in);
@@ -153,6 +155,13 @@ ngx_http_conflict_capture_header(ngx_http_request_t *r)
             return NGX_ERROR;
         }
 
+        if (ctx && ctx->op && ctx->flow.filtered && !ctx->flow.answered
+            && r->headers_out.status >= NGX_HTTP_BAD_REQUEST
+            && ngx_http_conflict_capture_refused(r, ctx) != NGX_OK)
+        {
+            return NGX_ERROR;
+        }
+
         return ngx_http_next_header_filter(r);
     }
 
@@ -173,6 +182,7 @@ ngx_http_conflict_capture_header(ngx_http_request_t *r)
     }
 
     shown->header = 1;
+    shown->status = r->headers_out.status;
 
     if (r->headers_out.status != latest->sent
         || ngx_http_conflict_capture_has_addition(r))
@@ -187,6 +197,20 @@ ngx_http_conflict_capture_header(ngx_http_request_t *r)
 
     return (shown->content_type.data == NULL && shown->content_type.len)
            ? NGX_ERROR : NGX_OK;
+}
+
+
+/* a filter may have refused what the upstream has shown */
+
+static ngx_int_t
+ngx_http_conflict_capture_refused(ngx_http_request_t *r,
+    ngx_http_conflict_ctx_t *ctx)
+{
+    if (ctx->op->in.minted && !ctx->conf->report) {
+        ngx_http_clear_etag(r);
+    }
+
+    return ngx_http_conflict_conflict_field(r, ctx);
 }
 
 

@@ -80,6 +80,10 @@ ngx_uint_t ngx_http_conflict_latest_document_reflects(
 ngx_int_t ngx_http_conflict_latest_get_start(ngx_http_request_t *r,
     ngx_http_conflict_ctx_t *ctx, ngx_http_post_subrequest_pt done);
 
+/* The target ctx->get in the spelling in which a client sends it. */
+ngx_int_t ngx_http_conflict_latest_get_raw(ngx_http_conflict_ctx_t *ctx,
+    ngx_str_t *target);
+
 /* Restores the method of the main request. */
 void ngx_http_conflict_latest_get_restore(ngx_http_conflict_ctx_t *ctx);
 

@@ -167,6 +167,40 @@ ngx_http_conflict_latest_get_target(ngx_http_request_t *r,
 }
 
 
+ngx_int_t
+ngx_http_conflict_latest_get_raw(ngx_http_conflict_ctx_t *ctx,
+    ngx_str_t *target)
+{
+    u_char     *p;
+    size_t      len;
+    ngx_str_t  *uri, *args;
+
+    uri = &ctx->get.uri;
+    args = &ctx->get.args;
+
+    len = uri->len + 2 * ngx_escape_uri(NULL, uri->data, uri->len,
+                                        NGX_ESCAPE_URI)
+          + (args->len ? 1 + args->len : 0);
+
+    p = ngx_pnalloc(ctx->request->pool, len);
+    if (p == NULL) {
+        return NGX_ERROR;
+    }
+
+    target->data = p;
+    target->len = len;
+
+    p = (u_char *) ngx_escape_uri(p, uri->data, uri->len, NGX_ESCAPE_URI);
+
+    if (args->len) {
+        *p++ = '?';
+        ngx_memcpy(p, args->data, args->len);
+    }
+
+    return NGX_OK;
+}
+
+
 static ngx_int_t
 ngx_http_conflict_latest_get_prepare(ngx_http_request_t *r,
     ngx_http_conflict_ctx_t *ctx, ngx_http_request_t *sr)
@@ -176,6 +210,14 @@ ngx_http_conflict_latest_get_prepare(ngx_http_request_t *r,
 
     /* proxy_pass must send encoded slashes as they are */
     sr->valid_unparsed_uri = (ctx->get.uri.len == 0 && !r->empty_path_in_uri);
+
+    /* access services are asked by $request_uri, which is the endpoint's */
+
+    if (ctx->get.uri.len
+        && ngx_http_conflict_latest_get_raw(ctx, &sr->unparsed_uri) != NGX_OK)
+    {
+        return NGX_ERROR;
+    }
 
     /* variables cached for the write are wrong for a GET, and vice versa */
 

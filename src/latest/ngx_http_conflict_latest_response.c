@@ -108,6 +108,14 @@ ngx_http_conflict_latest_response_done(ngx_http_request_t *r, void *data,
         latest->status = NGX_HTTP_BAD_GATEWAY;
     }
 
+    if (latest->status < NGX_HTTP_SPECIAL_RESPONSE
+        && latest->shown.status >= NGX_HTTP_BAD_REQUEST
+        && latest->shown.status < NGX_HTTP_INTERNAL_SERVER_ERROR)
+    {
+        /* a filter refuses it, and so would a GET of the client be refused */
+        latest->status = latest->shown.status;
+    }
+
     ngx_log_debug2(NGX_LOG_DEBUG_HTTP, r->connection->log, 0,
                    "conflict latest done: %ui, %uz bytes",
                    latest->status, latest->len);

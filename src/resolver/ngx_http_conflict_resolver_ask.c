@@ -141,14 +141,13 @@ ngx_http_conflict_resolver_ask_target(ngx_http_conflict_ctx_t *ctx)
 
     resolver = ctx->resolver;
 
-    if (ngx_http_conflict_evaluate(ctx->request, ctx->conf->resolver->uri,
-                                   &resolver->uri)
+    if (ngx_http_conflict_evaluate_target(ctx->request,
+                                          ctx->conf->resolver->uri,
+                                          &resolver->uri, &resolver->args)
         != NGX_OK)
     {
         return NGX_ERROR;
     }
-
-    ngx_http_split_args(ctx->request, &resolver->uri, &resolver->args);
 
     return (resolver->uri.len && resolver->uri.data[0] == '/') ? NGX_OK
                                                                : NGX_DECLINED;

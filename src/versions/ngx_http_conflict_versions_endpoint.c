@@ -21,8 +21,6 @@ static ngx_int_t ngx_http_conflict_versions_endpoint_version(
     ngx_http_conflict_ctx_t *ctx);
 static ngx_http_conflict_state_e ngx_http_conflict_versions_endpoint_target(
     ngx_http_conflict_ctx_t *ctx);
-static ngx_int_t ngx_http_conflict_versions_endpoint_raw(
-    ngx_http_conflict_ctx_t *ctx);
 static ngx_http_conflict_state_e ngx_http_conflict_versions_endpoint_error(
     ngx_http_conflict_ctx_t *ctx, ngx_http_conflict_answer_e answer,
     const char *reason);
@@ -148,50 +146,15 @@ ngx_http_conflict_versions_endpoint_target(ngx_http_conflict_ctx_t *ctx)
                                     "conflict_versions get= is a path");
     }
 
-    /* the view of a GET of the resource by this caller */
+    /* the view of a GET of the resource by this caller: in this spelling */
 
-    if (ngx_http_conflict_versions_endpoint_raw(ctx) != NGX_OK
+    if (ngx_http_conflict_latest_get_raw(ctx, &ctx->get.target) != NGX_OK
         || ngx_http_conflict_view_start(r, ctx) != NGX_OK)
     {
         return NGX_HTTP_CONFLICT_STATE_ERROR;
     }
 
     return NGX_HTTP_CONFLICT_STATE_VERSIONS_GET_LATEST;
-}
-
-
-/* the target as a client sends it; another spelling is another view */
-
-static ngx_int_t
-ngx_http_conflict_versions_endpoint_raw(ngx_http_conflict_ctx_t *ctx)
-{
-    u_char     *p;
-    size_t      len;
-    ngx_str_t  *uri, *args;
-
-    uri = &ctx->get.uri;
-    args = &ctx->get.args;
-
-    len = uri->len + 2 * ngx_escape_uri(NULL, uri->data, uri->len,
-                                        NGX_ESCAPE_URI)
-          + (args->len ? 1 + args->len : 0);
-
-    p = ngx_pnalloc(ctx->request->pool, len);
-    if (p == NULL) {
-        return NGX_ERROR;
-    }
-
-    ctx->get.target.data = p;
-    ctx->get.target.len = len;
-
-    p = (u_char *) ngx_escape_uri(p, uri->data, uri->len, NGX_ESCAPE_URI);
-
-    if (args->len) {
-        *p++ = '?';
-        ngx_memcpy(p, args->data, args->len);
-    }
-
-    return NGX_OK;
 }
 
 

@@ -215,7 +215,10 @@ conflict_merge_report_clash(conflict_walk_t *walk, conflict_rule_e rule,
         clash.server = conflict_merge_report_add_value(result, trio->server);
     }
 
-    clash.client = conflict_merge_report_add_value(result, trio->client);
+    if (!walk->in->edited || walk->in->reveal || rule == CONFLICT_RULE_TEST) {
+        /* what a patch makes of the base may have any part of that */
+        clash.client = conflict_merge_report_add_value(result, trio->client);
+    }
 
     conflict_buffer_add(&result->clashes, &clash, sizeof(conflict_clash_t));
 }

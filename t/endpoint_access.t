@@ -1,0 +1,183 @@
+# The GETs of endpoints pass the access rules of the resource as a GET of a
+# client does: also those that look at $request_uri.
+#
+# On both stores.
+
+BEGIN { push @INC, 't/lib' }
+use Conflict;
+use Test::Nginx::Socket 'no_plan';
+
+Conflict::install('Test::Nginx::Socket');
+
+sub ann { ('X-User: ann', 'X-Client: laptop') }
+sub eve { ('X-User: eve', 'X-Client: phone') }
+
+run_tests();
+
+__DATA__
+
+=== an access service that is told the original URI
+--- http_config
+    map "$http_x_user:$request_uri" $may {
+        default 204;
+        "~^eve:/plain/secret" 403;
+    }
+--- config
+    conflict_user $http_x_user;
+    location /plain/ {
+        conflict version;
+        conflict_history 4 versions;
+        auth_request /check;
+        proxy_pass http://api;
+    }
+    location = /check {
+        internal;
+        if ($may = 403) { return 403; }
+        return 204;
+    }
+    location ~ ^/locks(?<locked>/.*)$ {
+        conflict_key $locked;
+        conflict_lock;
+    }
+    location ~ ^/versions(?<changed>/.*)$ {
+        conflict_key $changed;
+        conflict_versions;
+    }
+    location = /events { conflict_events heartbeat=200ms; }
+--- steps
+my $path = '/plain/secret%20one';
+my $named = '/plain/secret%2520one';
+
+set_doc('/plain/secret one', { n => 1 });
+set_doc('/plain/1', { n => 1 });
+
+my $v = version(PUT($path, { n => 2 }, ann()));
+ok($v, 'who may write it gets a version');
+is(http('POST', "/locks$path", headers => [ann()])->{status}, 200,
+   'and a lock');
+
+is(GET($path, eve())->{status}, 403, 'who may not');
+
+my %answers = (
+    'GET lock' => GET("/locks$path", eve()),
+    'POST lock' => http('POST', "/locks$path", headers => [eve()]),
+    'DELETE lock' => DELETE("/locks$path", eve()),
+    'versions' => GET("/versions$path", eve()),
+    'a version' => GET("/versions$path?conflict_version=$v", eve()),
+    'a poll' => GET("/events?poll=1&resource=$named", eve()),
+);
+
+for my $name (sort keys %answers) {
+    is($answers{$name}{status}, 403, "$name: no more than by a GET");
+    unlike($answers{$name}{raw}, qr/ann|laptop|$v/, 'nothing is told');
+}
+
+is(GET("/locks$path", ann())->{status}, 200, 'who may: the lock');
+is(GET("/versions$path", ann())->{status}, 200, 'the versions');
+is(GET("/events?poll=1&resource=$named", ann())->{status}, 200, 'a poll');
+is(GET('/locks/plain/1', eve())->{status}, 200, 'another resource');
+is(GET('/events?poll=1&resource=/plain/1&resource=' . $named, eve())->{body}
+   =~ /"gone"/ ? 1 : 0, 1, 'a stream of both: one is gone');
+
+
+=== an API that is asked by the original URI
+--- config
+    location /plain/ {
+        conflict version;
+        proxy_pass http://api$request_uri;
+    }
+    location ~ ^/locks(?<locked>/.*)$ {
+        conflict_key $locked;
+        conflict_lock get=$locked?x=1&y=%20;
+    }
+--- steps
+set_doc('/plain/1', { n => 1 });
+
+my $v = version(GET('/plain/1'));
+my $r = GET('/locks/plain/1');
+
+is($r->{status}, 200, 'the lock');
+is(json($r)->{version}, $v, 'of the resource');
+is((seen())[-1]{target}, '/plain/1?x=1&y=%20', 'with the arguments');
+
+
+=== a target with what a path has is one line
+--- http_config
+    server {
+        listen unix:$TEST_NGINX_SERVER_ROOT/line.sock;
+        location / {
+            default_type application/json;
+            return 200 '{"args":"$args","evil":"$http_x_evil"}';
+        }
+    }
+--- config
+    conflict_user $http_x_user;
+    location /docs/ {
+        conflict version;
+        conflict_history 4 versions;
+        conflict_key doc:$arg_id;
+        proxy_pass http://unix:$TEST_NGINX_SERVER_ROOT/line.sock;
+    }
+    location ~ ^/locks/(?<id>[^/]+)$ {
+        conflict_key doc:$id;
+        conflict_lock get=/docs/?id=$id;
+    }
+    location /plain/ {
+        conflict merge;
+        conflict_resolver /_resolver?of=$uri;
+        proxy_pass http://api;
+    }
+    location = /_resolver {
+        internal;
+        add_header X-Args $args;
+        proxy_pass http://unix:$TEST_NGINX_SERVER_ROOT/line.sock;
+    }
+--- steps
+my $bad = 'a%0D%0AX-Evil:%201%7F';
+
+is(GET("/locks/$bad", 'X-User: ann')->{status}, 200, 'a lock');
+
+my $path = "/plain/$bad";
+my $v = version(PUT($path, { n => 1 }, 'X-User: bob'));
+GET($path, 'X-User: ann');
+PUT($path, { n => 2, base_version => $v }, 'X-User: bob');
+
+is(PUT($path, { n => 3, base_version => $v }, 'X-User: ann')->{status}, 204,
+   'a resolver');
+
+my $made = json(GET($path));
+is($made->{args}, 'of=/plain/a%0D%0AX-Evil:%201%7F', 'its arguments');
+is($made->{evil}, '', 'and nothing else');
+
+
+=== the destination of a MOVE
+--- http_config
+    map "$http_x_user:$request_uri" $may {
+        default 204;
+        "~^eve:/plain/secret" 403;
+    }
+--- config
+    conflict_user $http_x_user;
+    location /plain/ {
+        conflict version;
+        auth_request /check;
+        proxy_pass http://api;
+    }
+    location = /check {
+        internal;
+        if ($may = 403) { return 403; }
+        return 204;
+    }
+--- steps
+set_doc("/plain/$_", { n => 1 }) for 1, 'secret';
+
+my $v = version(GET('/plain/secret', ann()));
+my @to = ('Destination: /plain/secret', 'If: </plain/secret> (["5"])');
+
+my $r = http('COPY', '/plain/1', headers => [@to, ann()]);
+is($r->{status}, 412, 'stale');
+like($r->{raw}, qr/$v/, 'who may see it');
+
+$r = http('COPY', '/plain/1', headers => [@to, eve()]);
+is($r->{status}, 412, 'stale');
+unlike($r->{raw}, qr/$v/, 'who may not');

@@ -299,3 +299,37 @@ my $r = PUT('/checked/1', { n => 1, base_version => 7 });
 is($r->{status}, 409, 'a stale write');
 is(json($r)->{server_version}{n}, 0, 'gets the latest body');
 is((grep { $_->{target} eq '/plain/auth' } seen()) + 0, 1, 'it was cached');
+
+
+=== a handler that has failed, and a fallback with a status of its own
+--- config
+        location /socket/ {
+            conflict version;
+            conflict_key localhost/plain/1;
+            recursive_error_pages on;
+            error_page 504 = @fallback;
+            content_by_lua_block {
+                local s = ngx.socket.tcp()
+
+                ngx.req.read_body()
+                s:connect("127.0.0.1", ngx.var.arg_port)
+                s:send("PUT /plain/1 HTTP/1.1\r\nHost: a\r\n"
+                       .. "Content-Length: 7\r\n\r\n{\"n\":1}")
+                s:receive("*l")
+                ngx.exit(504)
+            }
+        }
+        location @fallback {
+            proxy_set_header X-Up-Write "status=404";
+            proxy_pass http://api;
+        }
+--- steps
+set_doc('/plain/1', { n => 0 });
+
+my $v = version(GET('/plain/1'));
+
+is(PUT("/socket/1?port=$ENV{TEST_NGINX_UPSTREAM_PORT}", { n => 1 })->{status},
+   404, 'told as a refusal');
+is(doc('/plain/1'), '{"n":1}', 'it was done');
+is(PUT('/plain/1', { n => 2, base_version => $v })->{status}, 409,
+   'a base from before it');

@@ -685,3 +685,33 @@ for my $method (qw(MOVE COPY)) {
 }
 
 is(doc("/plain/$_"), "{\"n\":\"$_\"}", "$_ is as it was") for qw(a b c);
+
+
+=== a response for several resources does not tell that it was done
+--- config
+    location / {
+        conflict version;
+        conflict_user $http_x_user;
+        proxy_pass http://api;
+    }
+--- steps
+for my $method (qw(DELETE PUT MOVE)) {
+    my $path = "/plain/$method";
+
+    set_doc($path, { n => 1 });
+
+    my $v = version(GET($path));
+    my @base = ("If-Match: \"$v\"", to('/plain/other'));
+    my $body = $method eq 'PUT' ? { n => 2 } : undef;
+    my $r;
+
+    for my $done (0, 1) {
+        $r = http($method, $path, body => $body,
+                  headers => [@base, 'X-Up-Write: '
+                                     . ($done ? 'apply' : 'status=207')]);
+
+        is($r->{status}, $done ? $method eq 'MOVE' ? 201 : 204 : 207,
+           $done ? 'sent again, it is' : "$method, which is not done");
+        like(header($r, 'Conflict'), qr/^passed/, 'passed');
+    }
+}

@@ -125,6 +125,43 @@ is(scalar(journal()), 1, 'once');
 is((conflicts())[0]{action}, 'conflict_unchecked', 'logged');
 
 
+=== a base from before an unchecked write does not hold
+--- policy: lww
+--- lease: 5s
+--- http eval
+"conflict_store direct redis://127.0.0.1:$::redis;\n"
+--- steps
+set_doc('/plain/direct', { n => 1 });
+my $v = settled('/plain/direct');
+
+is(version(GET('/wired/plain/direct')), $v, 'shown by both');
+
+wire('cut');
+until_true { log_count(qr/is down/) };
+
+my $r = PUT('/wired/plain/direct', { n => 2, base_version => $v },
+            'X-Up-Write: apply status=204');
+is($r->{status}, 204, 'passes');
+like(header($r, 'Conflict'), qr/^unchecked/, 'marked');
+
+is(PUT('/wired/plain/direct', { n => 3 }, 'X-Up-Write: status=422')
+   ->{status}, 422, 'one that the API refuses');
+
+wire('pass');
+until_true { (version(GET('/plain/direct')) || $v) ne $v };
+
+$r = PUT('/plain/direct', { n => 4, base_version => $v });
+is($r->{status}, 409, 'a base from before it, once Redis can be reached');
+is(json($r)->{server_version}{n}, 2, 'the write is there');
+
+my $now = json($r)->{version};
+
+sleep 1;
+is(version(GET('/plain/direct')), $now, 'its version stays');
+is(PUT('/plain/direct', { n => 4, base_version => $now })->{status}, 204,
+   'and is a base');
+
+
 === killed, and started empty
 --- steps
 set_doc('/plain/1', { n => 1 });

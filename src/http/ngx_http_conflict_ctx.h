@@ -625,6 +625,8 @@ struct ngx_http_conflict_ctx_s {
                                                              event loop */
         unsigned                       redirected:1;      /* redirected, may be
                                                              done already */
+        unsigned                       missing:1;         /* the store has not
+                                                             given one */
     } lease;
 
     /*
@@ -641,6 +643,7 @@ struct ngx_http_conflict_ctx_s {
         ngx_array_t                   *delegates;     /* NULL: none */
         unsigned                       error_page:1;  /* before the pass */
         unsigned                       forwarded:1;
+        unsigned                       entered:1;     /* the handler was */
         unsigned                       rewritten:1;   /* the body */
         unsigned                       delegate_cached:1; /* a part of the
                                                              response is */

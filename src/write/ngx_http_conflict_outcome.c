@@ -13,7 +13,9 @@
 #include "feed/ngx_http_conflict_feed.h"
 
 
-#define NGX_HTTP_CONFLICT_BODY_WAIT  1000    /* msec, for a version in a body */
+#define NGX_HTTP_CONFLICT_BODY_WAIT     1000    /* msec, for a version in a
+                                                   body */
+#define NGX_HTTP_CONFLICT_MULTI_STATUS  207     /* RFC 4918 */
 
 
 typedef enum {
@@ -26,6 +28,11 @@ typedef enum {
 
 static void ngx_http_conflict_outcome_renew_handler(ngx_event_t *ev);
 static void ngx_http_conflict_outcome_renew_timer(ngx_http_conflict_ctx_t *ctx);
+static void ngx_http_conflict_outcome_missing(ngx_http_conflict_ctx_t *ctx,
+    ngx_uint_t ended);
+static void ngx_http_conflict_outcome_missing_op(ngx_http_conflict_ctx_t *ctx,
+    ngx_http_conflict_op_t *op, ngx_str_t *key,
+    ngx_http_conflict_class_e class);
 static void ngx_http_conflict_outcome_unleased(ngx_http_conflict_op_t *op,
     ngx_http_conflict_class_e class, ngx_str_t *user, ngx_str_t *client);
 static void ngx_http_conflict_outcome_settle_unversioned(
@@ -171,6 +178,8 @@ ngx_http_conflict_outcome_header(ngx_http_conflict_ctx_t *ctx)
 
     op = ctx->op;
 
+    ngx_http_conflict_outcome_missing(ctx, 0);
+
     if (ctx->lease.settled || !ctx->pass.forwarded
         || !ngx_http_conflict_outcome_leased(ctx))
     {
@@ -229,6 +238,8 @@ ngx_http_conflict_outcome_end(ngx_http_conflict_ctx_t *ctx)
 {
     ngx_uint_t                 status;
     ngx_http_conflict_class_e  class;
+
+    ngx_http_conflict_outcome_missing(ctx, 1);
 
     if (ctx->lease.settled || !ngx_http_conflict_outcome_leased(ctx)) {
         return;
@@ -311,6 +322,67 @@ ngx_http_conflict_outcome_unseen(ngx_http_conflict_op_t *op,
 }
 
 
+/*
+ * A write that was sent without a lease, as the store did not answer: once it
+ * does, bases from before the write must not hold.
+ */
+
+static void
+ngx_http_conflict_outcome_missing(ngx_http_conflict_ctx_t *ctx,
+    ngx_uint_t ended)
+{
+    ngx_uint_t                 status;
+    ngx_http_conflict_class_e  class;
+
+    if (!ctx->lease.missing) {
+        return;
+    }
+
+    ctx->lease.missing = 0;
+
+    class = ngx_http_conflict_outcome_class(ctx, ended, &status);
+
+    if (class == NGX_HTTP_CONFLICT_NOT_DONE) {
+        return;
+    }
+
+    ngx_http_conflict_outcome_missing_op(ctx, ctx->op, &ctx->target.key, class);
+
+    if (ctx->pair) {
+        ngx_http_conflict_outcome_missing_op(ctx, ctx->pair->op,
+                                             &ctx->pair->key, class);
+    }
+}
+
+
+/* its own operation, as that of the write may have a call in flight */
+
+static void
+ngx_http_conflict_outcome_missing_op(ngx_http_conflict_ctx_t *ctx,
+    ngx_http_conflict_op_t *op, ngx_str_t *key,
+    ngx_http_conflict_class_e class)
+{
+    ngx_http_conflict_op_t  *other;
+
+    if (op->out.leased || op->in.reads) {
+        return;
+    }
+
+    other = ngx_http_conflict_op_create(ctx->request, op->store, key, 0);
+    if (other == NULL) {
+        return;
+    }
+
+    other->in.minted = op->in.minted;
+    other->in.lease = op->in.lease;
+    other->in.quarantine = op->in.quarantine;
+
+    ngx_http_conflict_outcome_unleased(other, class, &ctx->caller.user,
+                                       &ctx->caller.client);
+    ngx_http_conflict_op_release(other);
+}
+
+
 static void
 ngx_http_conflict_outcome_unleased(ngx_http_conflict_op_t *op,
     ngx_http_conflict_class_e class, ngx_str_t *user, ngx_str_t *client)
@@ -377,7 +449,7 @@ ngx_http_conflict_outcome_redirect(ngx_http_conflict_ctx_t *ctx)
     if (r->upstream == ctx->pass.upstream) {
 
         if (r->err_status == ctx->pass.err_status
-            && r->error_page == ctx->pass.error_page)
+            && r->error_page == ctx->pass.error_page && !ctx->pass.entered)
         {
             /* try_files: no handler has run yet */
             return NGX_OK;
@@ -548,9 +620,10 @@ static ngx_http_conflict_class_e
 ngx_http_conflict_outcome_status(ngx_uint_t status)
 {
     if (status >= 200 && status < 300) {
-        /* 202: it may be done at any time from now on */
-        return (status == NGX_HTTP_ACCEPTED) ? NGX_HTTP_CONFLICT_UNCERTAIN
-                                             : NGX_HTTP_CONFLICT_DONE;
+        /* 202: it may be done at any time from now on, 207: in part */
+        return (status == NGX_HTTP_ACCEPTED
+                || status == NGX_HTTP_CONFLICT_MULTI_STATUS)
+               ? NGX_HTTP_CONFLICT_UNCERTAIN : NGX_HTTP_CONFLICT_DONE;
     }
 
     if (ngx_http_conflict_outcome_refused(status)) {

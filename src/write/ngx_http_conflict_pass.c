@@ -11,6 +11,10 @@
 #include "history/ngx_http_conflict_history.h"
 
 
+#define ngx_http_conflict_pass_unleased(op)                                   \
+    (!(op)->out.leased && !(op)->in.reads)
+
+
 static void ngx_http_conflict_pass_enter(ngx_http_request_t *r,
     ngx_http_conflict_ctx_t *ctx);
 
@@ -47,6 +51,11 @@ ngx_http_conflict_pass(ngx_http_conflict_ctx_t *ctx)
     } else {
         ctx->lease.settled = 1;
     }
+
+    ctx->lease.missing = (ngx_http_conflict_pass_unleased(ctx->op)
+                          || (ctx->pair
+                              && ngx_http_conflict_pass_unleased(
+                                     ctx->pair->op)));
 
     if (ctx->conf->strip_base && !ctx->pass.rewritten && ctx->body.json
         && !ctx->body.error && ctx->body.json->type != CONFLICT_JSON_NONE)
@@ -133,6 +142,7 @@ ngx_http_conflict_pass_enter(ngx_http_request_t *r,
     ctx->pass.upstream = r->upstream;
     ctx->pass.err_status = r->err_status;
     ctx->pass.error_page = r->error_page;
+    ctx->pass.entered = 0;
 
     if (r->content_handler && r->method == ctx->method
         && r->content_handler != ngx_http_conflict_upstream_once_handler)

@@ -46,6 +46,8 @@ ngx_http_conflict_upstream_once_handler(ngx_http_request_t *r)
         return rc;
     }
 
+    ctx->pass.entered = 1;
+
     rc = ctx->pass.content_handler(r);
 
     /*

@@ -105,12 +105,39 @@ until_true { waiting() == $before + 2 };
 
 my $left = log_count(qr/client prematurely closed connection/);
 
-redis($::redis, 'CLIENT', 'PAUSE', 1500, 'ALL');
+redis($::redis, 'CLIENT', 'PAUSE', 20000, 'WRITE');
 release();
 is(finish($first)->{status}, 204, 'the first');
 close $gone->{socket};
 until_true { log_count(qr/client prematurely closed connection/) > $left };
+redis($::redis, 'CLIENT', 'UNPAUSE');
 
 is(finish($next)->{status}, 204, 'the next one');
 is_deeply([written()], ['first', 'next'], 'and the upstream saw no other');
 is(PUT('/one/plain/1', { n => 'last' })->{status}, 204, 'the resource is free');
+
+
+=== a client that leaves while the store is asked again is forgotten
+--- steps
+set_doc('/plain/1', { n => 0 });
+
+my $first = start('PUT', '/two/plain/1', body => { n => 'first' },
+                  headers => ['X-Up-Write: hold apply']);
+begun(1);
+
+my $before = waiting();
+my $gone = start('PUT', '/one/plain/1', body => { n => 'gone' });
+until_true { waiting() == $before + 1 };
+
+redis($::redis, 'CLIENT', 'PAUSE', 20000, 'WRITE');
+my $left = log_count(qr/client prematurely closed/);
+until_true { (error_log() =~ /conflict state: (.+)/g)[-1] eq 'store verdict' };
+
+close $gone->{socket};
+until_true { log_count(qr/client prematurely closed/) > $left };
+redis($::redis, 'CLIENT', 'UNPAUSE');
+
+release();
+is(finish($first)->{status}, 204, 'the first');
+is(PUT('/one/plain/1', { n => 'next' })->{status}, 204, 'the next one');
+is_deeply([written()], ['first', 'next'], 'and the upstream saw no other');

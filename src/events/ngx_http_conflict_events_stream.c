@@ -109,7 +109,11 @@ ngx_http_conflict_events_stream_open(ngx_http_conflict_events_t *stream)
     r->read_event_handler = ngx_http_test_reading;
     r->write_event_handler = ngx_http_conflict_events_stream_write;
 
-    if (ngx_handle_read_event(r->connection->read, 0) != NGX_OK) {
+    if (r->connection->read->ready) {
+        /* the client may have disconnected already */
+        ngx_post_event(r->connection->read, &ngx_posted_events);
+
+    } else if (ngx_handle_read_event(r->connection->read, 0) != NGX_OK) {
         return NGX_ERROR;
     }
 

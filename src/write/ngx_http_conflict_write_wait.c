@@ -14,6 +14,7 @@
 #define NGX_HTTP_CONFLICT_WAIT_MAX    50       /* msec */
 
 
+static ngx_int_t ngx_http_conflict_write_wait_watch(ngx_http_request_t *r);
 static ngx_uint_t ngx_http_conflict_write_wait_over(
     ngx_http_conflict_ctx_t *ctx);
 static ngx_http_conflict_state_e ngx_http_conflict_write_wait_refuse(
@@ -62,7 +63,9 @@ ngx_http_conflict_write_wait(ngx_http_conflict_ctx_t *ctx)
             ngx_http_conflict_write_queue_leave(ctx);
         }
 
-        return NGX_HTTP_CONFLICT_STATE_STORE_BEGIN;
+        return (ngx_http_conflict_write_wait_watch(r) == NGX_OK)
+               ? NGX_HTTP_CONFLICT_STATE_STORE_BEGIN
+               : NGX_HTTP_CONFLICT_STATE_ERROR;
     }
 
     if (ctx->timing.wait_step == 0) {
@@ -102,18 +105,38 @@ ngx_http_conflict_write_wait(ngx_http_conflict_ctx_t *ctx)
 
     ngx_http_conflict_write_wait_poll(ctx, delay);
 
-    /* to detect that the client disconnects */
-
-    if (ngx_handle_read_event(r->connection->read, 0) != NGX_OK) {
+    if (ngx_http_conflict_write_wait_watch(r) != NGX_OK) {
         ngx_http_conflict_write_queue_leave(ctx);
         ngx_del_timer(&ctx->timing.timer);
         return NGX_HTTP_CONFLICT_STATE_ERROR;
     }
 
-    r->read_event_handler = ngx_http_test_reading;
     r->write_event_handler = ngx_http_core_run_phases;
 
     return NGX_HTTP_CONFLICT_STATE_AGAIN;
+}
+
+
+/*
+ * Notices that the client disconnects, also while the store is asked again; it
+ * may have done so already.
+ */
+
+static ngx_int_t
+ngx_http_conflict_write_wait_watch(ngx_http_request_t *r)
+{
+    ngx_event_t  *rev;
+
+    rev = r->connection->read;
+
+    r->read_event_handler = ngx_http_test_reading;
+
+    if (rev->ready) {
+        ngx_post_event(rev, &ngx_posted_events);
+        return NGX_OK;
+    }
+
+    return ngx_handle_read_event(rev, 0);
 }
 
 

@@ -639,6 +639,57 @@ until_true { log_count(qr/another call|timed out/) };
 ok(log_count(qr/another call|timed out/), 'the connection was closed');
 
 
+=== an answer that its script cannot give
+--- policy: merge
+--- location: conflict_idempotency on;
+--- locks
+    location ~ ^(?<resource>/.*)/lock$ {
+        conflict_key $resource;
+        conflict_user $http_x_user;
+        conflict_lock get=off;
+    }
+    location ~ ^(?<resource>/.*)/versions$ {
+        conflict_key $resource;
+        conflict_user $http_x_user;
+        conflict_versions;
+    }
+    location = /inbox {
+        conflict_user $http_x_user;
+        conflict_inbox;
+    }
+--- steps
+set_doc('/plain/1', { n => 1 });
+my $v = settled('/plain/1');
+my $n = 0;
+
+for my $text (' ', ' 0', ' 1 0', ' 0 0 0 0 0 ', ' 0 1 0 0 0 ',
+              ' 0 0 0 0 1 ', ' 0 0 0 0 1 1 1 1 1 1 1 1 1 ', ' - - - - - -',
+              ' 18446744073709551615' x 5 . ' ', ' 0' x 40, ' 0' x 40 . ' ',
+              ' 1' x 40 . ' ', ' 0 0 0 0 1 0 0 0 0 0 0 0 0 ', ' x' x 20)
+{
+    wire('answer ' . $text =~ s/ /\\x20/gr);
+
+    my @as = (headers => ['X-User: ann']);
+
+    my @status = map { $_->{status} }
+                 PUT('/plain/1', { n => 2, base_version => $v }),
+                 PUT('/plain/1', { n => 2, base_version => $v },
+                     headers => ['Idempotency-Key: ' . 'k' x 20 . ++$n]),
+                 http('POST', '/plain/1', body => { n => 2 },
+                      headers => ['Idempotency-Key: ' . 'k' x 20 . ++$n]),
+                 GET('/plain/1'),
+                 http('POST', '/plain/1/lock', @as),
+                 http('GET', '/plain/1/lock', @as),
+                 http('GET', '/plain/1/versions', @as),
+                 http('GET', '/inbox', @as),
+                 http('GET', '/inbox?id=' . '0' x 32, @as);
+
+    is(scalar(grep { !$_ } @status), 0, "answered: $text");
+}
+
+is(log_count(qr/exited on signal/), 0, 'the worker lives');
+
+
 === what Redis refuses
 --- steps
 set_doc('/plain/1', { n => 1 });

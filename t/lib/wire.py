@@ -15,8 +15,9 @@
 #   pace N       replies arrive one by one, N ms after each other
 #   slice        replies arrive byte by byte
 #   rough        replies arrive up to 200 ms later, in pieces of any size
-#   say TEXT     the reply to each request is TEXT, \r and \n decoded
+#   say TEXT     the reply to each request is TEXT, with escapes such as \n
 #   swap         each reply is the one to the previous request
+#   answer TEXT  TEXT, with escapes, is behind the token of each reply with one
 #   hold TEXT    replies arrive once the mode is another one, on connections
 #                that have sent TEXT since
 #
@@ -25,11 +26,16 @@
 import asyncio
 import os
 import random
+import re
 import sys
 
 mode = ['pass']
 writers = set()
 held = set()
+
+
+def decoded(text):
+    return text.encode().decode('unicode_escape').encode('latin-1')
 
 
 async def requests(reader, target, client):
@@ -40,8 +46,7 @@ async def requests(reader, target, client):
                 break
 
             if mode[0] == 'say':
-                client.write(mode[1].encode().decode('unicode_escape')
-                             .encode('latin-1'))
+                client.write(decoded(mode[1]))
                 continue
 
             if mode[0] == 'hold' and mode[1].encode() in data:
@@ -99,6 +104,14 @@ async def answers(reader, client):
                     await client.drain()
                     kept = kept[end:]
                 continue
+
+            if kind == 'answer':
+                token = re.fullmatch(rb'\$\d+\r\n([0-9a-f]{16})[ +].*\r\n',
+                                     data, re.DOTALL)
+
+                if token:
+                    data = token[1] + decoded(value[0])
+                    data = b'$%d\r\n%s\r\n' % (len(data), data)
 
             if kind == 'swap':
                 data, kept = kept, data

@@ -185,6 +185,12 @@ ngx_http_conflict_redis_blob_answer(ngx_http_conflict_op_t *op,
 
     n = word[4];
 
+    if (n == 0 && word[1] == 0
+        && blob->in.verb == NGX_HTTP_CONFLICT_BLOB_CLAIM)
+    {
+        return NGX_ERROR;
+    }
+
     if (ngx_http_conflict_blob_begin(blob, n) != NGX_OK) {
         return NGX_ERROR;
     }

@@ -17,6 +17,9 @@ static ngx_uint_t ngx_http_conflict_latest_get_named(
     ngx_http_conflict_ctx_t *ctx);
 static ngx_int_t ngx_http_conflict_latest_get_prepare(ngx_http_request_t *r,
     ngx_http_conflict_ctx_t *ctx, ngx_http_request_t *sr);
+static ngx_int_t ngx_http_conflict_latest_get_denied(ngx_http_request_t *r,
+    ngx_int_t rc);
+static void ngx_http_conflict_latest_get_delayed(ngx_http_request_t *r);
 
 
 /* of a request for a change stream: they are not about the resource */
@@ -368,14 +371,60 @@ ngx_http_conflict_latest_get_access(ngx_http_request_t *r)
             continue;
         }
 
-        return rc;
+        return ngx_http_conflict_latest_get_denied(r, rc);
     }
 
     if (clcf->satisfy == NGX_HTTP_SATISFY_ANY && r->access_code) {
         rc = r->access_code;
         r->access_code = 0;
-        return rc;
+        return ngx_http_conflict_latest_get_denied(r, rc);
     }
 
     return NGX_DECLINED;
+}
+
+
+/*
+ * As ngx_http_core_auth_delay(): nobody may try passwords faster by way of an
+ * own GET.
+ */
+
+static ngx_int_t
+ngx_http_conflict_latest_get_denied(ngx_http_request_t *r, ngx_int_t rc)
+{
+    ngx_event_t               *wev;
+    ngx_http_core_loc_conf_t  *clcf;
+
+    clcf = ngx_http_get_module_loc_conf(r, ngx_http_core_module);
+
+    if (rc != NGX_HTTP_UNAUTHORIZED || clcf->auth_delay == 0) {
+        return rc;
+    }
+
+    r->write_event_handler = ngx_http_conflict_latest_get_delayed;
+
+    wev = r->connection->write;
+    wev->delayed = 1;
+
+    ngx_add_timer(wev, clcf->auth_delay);
+
+    return NGX_DONE;
+}
+
+
+static void
+ngx_http_conflict_latest_get_delayed(ngx_http_request_t *r)
+{
+    ngx_event_t  *wev;
+
+    wev = r->connection->write;
+
+    if (!wev->delayed) {
+        ngx_http_finalize_request(r, NGX_HTTP_UNAUTHORIZED);
+        return;
+    }
+
+    if (ngx_handle_write_event(wev, 0) != NGX_OK) {
+        ngx_http_finalize_request(r, NGX_HTTP_INTERNAL_SERVER_ERROR);
+    }
 }

@@ -229,3 +229,28 @@ like($r->{raw}, qr/$v/, 'who may see it');
 $r = http('COPY', '/plain/1', headers => [@to, eve()]);
 is($r->{status}, 412, 'stale');
 unlike($r->{raw}, qr/$v/, 'who may not');
+
+
+=== a Destination is a target of the client's
+--- config
+    location /plain/ {
+        conflict version;
+        proxy_pass http://api;
+    }
+    location /inside/ {
+        internal;
+        proxy_pass http://api/plain/;
+    }
+--- steps
+set_doc("/plain/$_", { secret => 1 }) for 1, 2;
+
+is(GET('/inside/2')->{status}, 404, 'what is internal is not there');
+
+for my $method ('COPY', 'MOVE') {
+    my $r = http($method, '/plain/1',
+                 headers => ['Destination: /inside/2',
+                             'If: </inside/2> (["5"])']);
+
+    is($r->{status}, 412, "$method: stale");
+    unlike($r->{raw}, qr/secret|;version=|changed_at|^ETag/m, 'nor shown');
+}

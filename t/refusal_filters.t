@@ -248,3 +248,35 @@ for my $deny ('status', 'exit') {
     is($r->{status}, 409, 'a clash');
     unlike($r->{raw}, qr/draft/, 'without the draft');
 }
+
+
+=== an access script that trusts what is internal
+--- config
+    conflict_user $http_x_user;
+    location /plain/ {
+        conflict version;
+        access_by_lua_block {
+            if not ngx.req.is_internal() and ngx.var.http_x_user == "eve"
+               and ngx.req.get_method() == "GET"
+            then
+                return ngx.exit(403)
+            end
+        }
+        proxy_pass http://api;
+    }
+    location ~ ^/locks(?<locked>/.*)$ {
+        conflict_key $locked;
+        conflict_lock;
+    }
+--- steps
+set_doc('/plain/1', { t => 'secret' });
+
+is(GET('/plain/1', 'X-User: ann')->{status}, 200, 'who may');
+is(GET('/plain/1', 'X-User: eve')->{status}, 403, 'who may not');
+is(GET('/locks/plain/1', 'X-User: eve')->{status}, 403, 'nor lock it');
+
+my $r = PUT('/plain/1', { base_version => 5 }, 'X-User: eve');
+is($r->{status}, 409, 'stale');
+unlike($r->{raw}, qr/secret|;version/, 'and nothing is shown');
+is(json(PUT('/plain/1', { base_version => 5 }, 'X-User: ann'))
+   ->{server_version}{t}, 'secret', 'who may sees it');

@@ -13,7 +13,7 @@
 
 static ngx_int_t ngx_http_conflict_latest_get_target(ngx_http_request_t *r,
     ngx_http_conflict_ctx_t *ctx, ngx_str_t *uri, ngx_str_t *args);
-static ngx_uint_t ngx_http_conflict_latest_get_named(
+static ngx_uint_t ngx_http_conflict_latest_get_configured(
     ngx_http_conflict_ctx_t *ctx);
 static ngx_int_t ngx_http_conflict_latest_get_prepare(ngx_http_request_t *r,
     ngx_http_conflict_ctx_t *ctx, ngx_http_request_t *sr);
@@ -78,7 +78,7 @@ ngx_http_conflict_latest_get_start(ngx_http_request_t *r,
 
     latest->request = sr;
 
-    if (ngx_http_conflict_latest_get_named(ctx)) {
+    if (!ngx_http_conflict_latest_get_configured(ctx)) {
         /* as a request of the client: it does not reach what is internal */
         sr->internal = 0;
     }
@@ -100,19 +100,20 @@ ngx_http_conflict_latest_get_start(ngx_http_request_t *r,
 }
 
 
-/* whether the client has named the target, and not the configuration */
+/*
+ * Whether the configuration has named the target, and not the client, as in
+ * the request line, an argument, or Destination.
+ */
 
 static ngx_uint_t
-ngx_http_conflict_latest_get_named(ngx_http_conflict_ctx_t *ctx)
+ngx_http_conflict_latest_get_configured(ngx_http_conflict_ctx_t *ctx)
 {
     ngx_http_conflict_loc_conf_t  *nlcf;
 
     nlcf = ctx->conf;
 
-    return ctx->flow.state == NGX_HTTP_CONFLICT_STATE_INBOX_GET_LATEST
-           || nlcf->events
-           || (nlcf->lock && nlcf->lock_get == NULL)
-           || (nlcf->versions && nlcf->versions_get == NULL);
+    return (nlcf->lock && nlcf->lock_get)
+           || (nlcf->versions && nlcf->versions_get);
 }
 
 
@@ -323,9 +324,6 @@ ngx_http_conflict_latest_get_access(ngx_http_request_t *r)
         latest->reached = 1;
     }
 
-    /* proxy_pass escapes the URI of a subrequest by it */
-    r->internal = 1;
-
     if (latest->loc_conf != r->loc_conf) {
         /* try_files may have changed the location */
         latest->loc_conf = r->loc_conf;
@@ -379,6 +377,9 @@ ngx_http_conflict_latest_get_access(ngx_http_request_t *r)
         r->access_code = 0;
         return ngx_http_conflict_latest_get_denied(r, rc);
     }
+
+    /* proxy_pass escapes the URI of a subrequest by it */
+    r->internal = 1;
 
     return NGX_DECLINED;
 }

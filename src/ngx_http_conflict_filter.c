@@ -97,6 +97,11 @@ ngx_http_conflict_filter_header(ngx_http_request_t *r)
 
     if (ctx->flow.answered || ctx->flow.filtered || ctx->flow.error_page) {
 
+        if (ctx->response) {
+            /* a page follows instead of the body */
+            ctx->response->failed = 1;
+        }
+
         if (r->filter_finalize && !ctx->flow.error_page
             && ngx_http_conflict_conflict_field(r, ctx) != NGX_OK)
         {

@@ -150,6 +150,54 @@ is($made->{args}, 'of=/plain/a%0D%0AX-Evil:%201%7F', 'its arguments');
 is($made->{evil}, '', 'and nothing else');
 
 
+=== passwords cannot be tried faster
+--- config
+    location /plain/ {
+        auth_basic notes;
+        auth_basic_user_file $TEST_NGINX_SERVER_ROOT/html/users;
+        auth_delay 300ms;
+        conflict version;
+        proxy_pass http://api;
+    }
+    location /either/ {
+        satisfy any;
+        deny all;
+        auth_basic notes;
+        auth_basic_user_file $TEST_NGINX_SERVER_ROOT/html/users;
+        auth_delay 300ms;
+        conflict version;
+        proxy_pass http://api/plain/;
+    }
+    location ~ ^/locks(?<locked>/.*)$ {
+        conflict_key $locked;
+        conflict_lock;
+    }
+    location = /events { conflict_events heartbeat=200ms; }
+--- user_files
+>>> users
+ann:{PLAIN}secret
+--- steps
+use MIME::Base64;
+use Time::HiRes 'time';
+
+set_doc('/plain/1', { n => 1 });
+
+sub basic { 'Authorization: Basic ' . encode_base64("ann:$_[0]", '') }
+
+for my $path ('/plain/1', '/locks/plain/1', '/locks/either/1',
+              '/events?poll=1&resource=/plain/1')
+{
+    is(GET($path, basic('secret'))->{status}, 200, "$path: the right one");
+
+    my $start = time;
+    my $r = GET($path, basic('guess'));
+
+    is($r->{status}, 401, 'a wrong one');
+    is(header($r, 'WWW-Authenticate'), 'Basic realm="notes"', 'its challenge');
+    cmp_ok(time - $start, '>=', 0.29, 'after the delay');
+}
+
+
 === the destination of a MOVE
 --- http_config
     map "$http_x_user:$request_uri" $may {
@@ -181,3 +229,28 @@ like($r->{raw}, qr/$v/, 'who may see it');
 $r = http('COPY', '/plain/1', headers => [@to, eve()]);
 is($r->{status}, 412, 'stale');
 unlike($r->{raw}, qr/$v/, 'who may not');
+
+
+=== a Destination is a target of the client's
+--- config
+    location /plain/ {
+        conflict version;
+        proxy_pass http://api;
+    }
+    location /inside/ {
+        internal;
+        proxy_pass http://api/plain/;
+    }
+--- steps
+set_doc("/plain/$_", { secret => 1 }) for 1, 2;
+
+is(GET('/inside/2')->{status}, 404, 'what is internal is not there');
+
+for my $method ('COPY', 'MOVE') {
+    my $r = http($method, '/plain/1',
+                 headers => ['Destination: /inside/2',
+                             'If: </inside/2> (["5"])']);
+
+    is($r->{status}, 412, "$method: stale");
+    unlike($r->{raw}, qr/secret|;version=|changed_at|^ETag/m, 'nor shown');
+}

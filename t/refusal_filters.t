@@ -209,3 +209,74 @@ for my $path ('/plain/1', '/exit/1') {
         unlike($answers{$name}{raw}, qr/ann|laptop|$v/, 'and nothing told');
     }
 }
+
+
+=== a body that was refused is not given later
+--- config
+    conflict_user $http_x_user;
+    location /plain/ {
+        conflict merge;
+        conflict_history 4 versions;
+        header_filter_by_lua_block {
+            if ngx.var.http_x_deny == "status" then ngx.status = 403 end
+            if ngx.var.http_x_deny == "exit" then return ngx.exit(403) end
+        }
+        proxy_pass http://api;
+    }
+    location ~ ^/versions(?<changed>/.*)$ {
+        conflict_key $changed;
+        conflict_versions;
+    }
+--- steps
+for my $deny ('status', 'exit') {
+    my $path = "/plain/$deny";
+    my @eve = ('X-User: eve');
+
+    set_doc($path, { n => 'draft' });
+
+    my $v = version(GET($path, 'X-User: ann'));
+    is(GET($path, @eve, "X-Deny: $deny")->{status}, 403, "$deny: refused");
+    is(PUT($path, { n => 1, base_version => $v }, 'X-User: ann')->{status}, 204,
+       'another version');
+
+    is(json(GET("/versions$path?conflict_version=$v", 'X-User: ann'))->{n},
+       'draft', 'who has seen the draft');
+    is(GET("/versions$path?conflict_version=$v", @eve)->{status}, 404,
+       'who has not');
+
+    my $r = PUT($path, { n => 2, base_version => $v }, @eve);
+    is($r->{status}, 409, 'a clash');
+    unlike($r->{raw}, qr/draft/, 'without the draft');
+}
+
+
+=== an access script that trusts what is internal
+--- config
+    conflict_user $http_x_user;
+    location /plain/ {
+        conflict version;
+        access_by_lua_block {
+            if not ngx.req.is_internal() and ngx.var.http_x_user == "eve"
+               and ngx.req.get_method() == "GET"
+            then
+                return ngx.exit(403)
+            end
+        }
+        proxy_pass http://api;
+    }
+    location ~ ^/locks(?<locked>/.*)$ {
+        conflict_key $locked;
+        conflict_lock;
+    }
+--- steps
+set_doc('/plain/1', { t => 'secret' });
+
+is(GET('/plain/1', 'X-User: ann')->{status}, 200, 'who may');
+is(GET('/plain/1', 'X-User: eve')->{status}, 403, 'who may not');
+is(GET('/locks/plain/1', 'X-User: eve')->{status}, 403, 'nor lock it');
+
+my $r = PUT('/plain/1', { base_version => 5 }, 'X-User: eve');
+is($r->{status}, 409, 'stale');
+unlike($r->{raw}, qr/secret|;version/, 'and nothing is shown');
+is(json(PUT('/plain/1', { base_version => 5 }, 'X-User: ann'))
+   ->{server_version}{t}, 'secret', 'who may sees it');

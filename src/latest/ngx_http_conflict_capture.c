@@ -210,6 +210,11 @@ ngx_http_conflict_capture_refused(ngx_http_request_t *r,
         ngx_http_clear_etag(r);
     }
 
+    if (ctx->response && !ctx->write) {
+        /* the body is not shown: it is no base, and no earlier version */
+        ctx->response->failed = 1;
+    }
+
     return ngx_http_conflict_conflict_field(r, ctx);
 }
 

@@ -13,10 +13,13 @@
 
 static ngx_int_t ngx_http_conflict_latest_get_target(ngx_http_request_t *r,
     ngx_http_conflict_ctx_t *ctx, ngx_str_t *uri, ngx_str_t *args);
-static ngx_uint_t ngx_http_conflict_latest_get_named(
+static ngx_uint_t ngx_http_conflict_latest_get_configured(
     ngx_http_conflict_ctx_t *ctx);
 static ngx_int_t ngx_http_conflict_latest_get_prepare(ngx_http_request_t *r,
     ngx_http_conflict_ctx_t *ctx, ngx_http_request_t *sr);
+static ngx_int_t ngx_http_conflict_latest_get_denied(ngx_http_request_t *r,
+    ngx_int_t rc);
+static void ngx_http_conflict_latest_get_delayed(ngx_http_request_t *r);
 
 
 /* of a request for a change stream: they are not about the resource */
@@ -75,7 +78,7 @@ ngx_http_conflict_latest_get_start(ngx_http_request_t *r,
 
     latest->request = sr;
 
-    if (ngx_http_conflict_latest_get_named(ctx)) {
+    if (!ngx_http_conflict_latest_get_configured(ctx)) {
         /* as a request of the client: it does not reach what is internal */
         sr->internal = 0;
     }
@@ -97,19 +100,20 @@ ngx_http_conflict_latest_get_start(ngx_http_request_t *r,
 }
 
 
-/* whether the client has named the target, and not the configuration */
+/*
+ * Whether the configuration has named the target, and not the client, as in
+ * the request line, an argument, or Destination.
+ */
 
 static ngx_uint_t
-ngx_http_conflict_latest_get_named(ngx_http_conflict_ctx_t *ctx)
+ngx_http_conflict_latest_get_configured(ngx_http_conflict_ctx_t *ctx)
 {
     ngx_http_conflict_loc_conf_t  *nlcf;
 
     nlcf = ctx->conf;
 
-    return ctx->flow.state == NGX_HTTP_CONFLICT_STATE_INBOX_GET_LATEST
-           || nlcf->events
-           || (nlcf->lock && nlcf->lock_get == NULL)
-           || (nlcf->versions && nlcf->versions_get == NULL);
+    return (nlcf->lock && nlcf->lock_get)
+           || (nlcf->versions && nlcf->versions_get);
 }
 
 
@@ -320,9 +324,6 @@ ngx_http_conflict_latest_get_access(ngx_http_request_t *r)
         latest->reached = 1;
     }
 
-    /* proxy_pass escapes the URI of a subrequest by it */
-    r->internal = 1;
-
     if (latest->loc_conf != r->loc_conf) {
         /* try_files may have changed the location */
         latest->loc_conf = r->loc_conf;
@@ -368,18 +369,71 @@ ngx_http_conflict_latest_get_access(ngx_http_request_t *r)
             continue;
         }
 
-        return rc;
+        return ngx_http_conflict_latest_get_denied(r, rc);
     }
 
     if (clcf->satisfy == NGX_HTTP_SATISFY_ANY && r->access_code) {
         rc = r->access_code;
         r->access_code = 0;
-        return rc;
+        return ngx_http_conflict_latest_get_denied(r, rc);
     }
 
+<<<<<<< HEAD
     rc = ngx_http_conflict_open_files_bypass(r);
 
     latest->loc_conf = r->loc_conf;
 
     return rc;
+=======
+    /* proxy_pass escapes the URI of a subrequest by it */
+    r->internal = 1;
+
+    return NGX_DECLINED;
+>>>>>>> seen22
+}
+
+
+/*
+ * As ngx_http_core_auth_delay(): nobody may try passwords faster by way of an
+ * own GET.
+ */
+
+static ngx_int_t
+ngx_http_conflict_latest_get_denied(ngx_http_request_t *r, ngx_int_t rc)
+{
+    ngx_event_t               *wev;
+    ngx_http_core_loc_conf_t  *clcf;
+
+    clcf = ngx_http_get_module_loc_conf(r, ngx_http_core_module);
+
+    if (rc != NGX_HTTP_UNAUTHORIZED || clcf->auth_delay == 0) {
+        return rc;
+    }
+
+    r->write_event_handler = ngx_http_conflict_latest_get_delayed;
+
+    wev = r->connection->write;
+    wev->delayed = 1;
+
+    ngx_add_timer(wev, clcf->auth_delay);
+
+    return NGX_DONE;
+}
+
+
+static void
+ngx_http_conflict_latest_get_delayed(ngx_http_request_t *r)
+{
+    ngx_event_t  *wev;
+
+    wev = r->connection->write;
+
+    if (!wev->delayed) {
+        ngx_http_finalize_request(r, NGX_HTTP_UNAUTHORIZED);
+        return;
+    }
+
+    if (ngx_handle_write_event(wev, 0) != NGX_OK) {
+        ngx_http_finalize_request(r, NGX_HTTP_INTERNAL_SERVER_ERROR);
+    }
 }

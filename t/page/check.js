@@ -19,7 +19,7 @@ function check(good, name) {
 async function write(path, body, headers) {
     return fetch(base + path, {
         method: 'PUT',
-        body: JSON.stringify(body),
+        body: typeof body === 'string' ? body : JSON.stringify(body),
         headers: Object.assign({ 'Content-Type': 'application/json' },
                                headers)
     });
@@ -349,6 +349,9 @@ async function widget(browser) {
 
 async function inbox(browser) {
     await stale('/plain/kept/1', 1, { 'X-User': '<b>dave</b>' });
+    await write('/plain/kept/1', '{"title": "theirs 0", "n": [1, 0.5, '
+                + '9007199254740993, 1e400], "base_version": 1}',
+                { 'X-User': '<b>dave</b>' });
 
     const closed = await open(browser, {}, '/dashboard');
 
@@ -368,6 +371,10 @@ async function inbox(browser) {
     await page.locator('#held .opener').first().click();
     check(await appears(page, '#held .side pre', 'theirs 0'), 'until opened');
     check(await appears(page, '#held .side pre', 'mine'), 'next to the latest');
+    check(await appears(page, '#held .side pre', '9007199254740993')
+          && await appears(page, '#held .side pre', '1e400')
+          && await appears(page, '#held .side pre', ' 0.5'),
+          'with its numbers');
     await names(page);
     await page.screenshot({ path: dir + '/inbox.png', fullPage: true });
     await page.close();

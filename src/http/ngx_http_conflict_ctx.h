@@ -510,6 +510,8 @@ struct ngx_http_conflict_ctx_s {
     ngx_http_conflict_loc_conf_t      *conf;      /* of the guarded location */
     ngx_http_conflict_op_t            *op;
     ngx_http_conflict_pair_t          *pair;      /* NULL: one resource */
+    ngx_http_conflict_op_t            *destination;  /* of a MOVE or COPY that
+                                                        is not guarded */
     ngx_http_conflict_events_t        *events;    /* NULL: no change stream */
     ngx_http_conflict_idempotency_t   *idempotency;   /* NULL: no key */
     ngx_http_conflict_ctx_pt           cleanup;

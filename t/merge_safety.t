@@ -343,3 +343,46 @@ is(PUT('/plain/1', { a => 2, b => 1, base_version => $v })->{status}, 204,
 is(PUT('/plain/1', { a => 1, base_version => $v })->{status}, 409,
    'one that removes what was not in the view');
 like(doc('/plain/1'), qr/"b":1/, 'is not lost');
+
+
+=== an API that responds with the document that it has replaced
+--- rules
+conflict_field /n sum;
+conflict_field /a lww;
+--- steps
+my @old = 'X-Up-Write: apply old status=200';
+
+for my $method (qw(PUT PATCH)) {
+    my $path = "/plain/$method";
+    my $v = shown($path, { n => 100, a => 1, b => 1 }, 'ann');
+
+    my $write = sub {
+        my ($user, $doc) = @_;
+
+        return http($method, $path, body => $doc,
+                    headers => ["X-User: $user", @old,
+                                'Content-Type: application/'
+                                . ($method eq 'PATCH' ? 'merge-patch+' : '')
+                                . 'json']);
+    };
+
+    # without a read in between
+
+    for my $n (101, 102) {
+        my $r = $write->('ann', { n => $n, a => 2, b => 1,
+                                  base_version => $v });
+        is($r->{status}, 200, "$method: ann");
+        isnt(json($r)->{n}, $n, 'with what was there before');
+        $v = version($r);
+    }
+
+    my $w = version(GET($path, 'X-User: bob'));
+
+    is($write->('bob', { n => 112, a => 3, b => 1, base_version => $w })
+       ->{status}, 200, 'bob');
+    like(header($write->('ann', { n => 103, a => 2, b => 2,
+                                  base_version => $v }), 'Conflict'),
+         qr/^merged/, 'ann, from what she has sent');
+    is_deeply(json(upstream("/_doc?path=$path")), { n => 113, a => 3, b => 2 },
+              'what both have done, once');
+}

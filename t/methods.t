@@ -715,3 +715,53 @@ for my $method (qw(DELETE PUT MOVE)) {
         like(header($r, 'Conflict'), qr/^passed/, 'passed');
     }
 }
+
+
+=== the destination of a MOVE that is not guarded
+--- config
+    location / {
+        conflict version;
+        conflict_methods PUT DELETE;
+        proxy_pass http://api;
+    }
+    location /mirrored/ {
+        mirror /copied;
+        proxy_pass http://api/plain/;
+    }
+    location = /copied {
+        internal;
+        conflict version;
+        conflict_methods PUT DELETE;
+        proxy_set_header Destination /plain/b;
+        proxy_pass http://api/plain/a;
+    }
+--- steps
+for my $method (qw(MOVE COPY)) {
+    set_doc("/plain/$_", { n => $_ }) for qw(a b);
+
+    my $v = version(GET('/plain/b'));
+    my $r = http($method, '/plain/a', headers => [to('/plain/b')]);
+
+    is($r->{status}, 204, $method);
+    is(header($r, 'Conflict'), 'unchecked', 'is not checked');
+    is(PUT('/plain/b', { n => 1, base_version => $v })->{status}, 409,
+       'a base from before it');
+
+    set_doc('/plain/a', { n => 'a' });
+    $v = version(GET('/plain/b'));
+
+    is(http($method, '/plain/a', headers => [to('/plain/b'),
+                                             'X-Up-Write: status=412'])
+       ->{status}, 412, 'one that the API refuses');
+    is(PUT('/plain/b', { n => 2, base_version => $v })->{status}, 204,
+       'changes nothing');
+
+    set_doc("/plain/$_", { n => $_ }) for qw(a x);
+    $v = version(GET('/plain/b'));
+
+    http($method, '/mirrored/x', headers => [to('/plain/b')]);
+    until_true { 2 <= grep { $_->{method} eq $method
+                             && $_->{target} eq '/plain/a' } seen() };
+    until_true { PUT('/plain/b', { n => 3, base_version => $v })->{status}
+                 == 409 };
+}

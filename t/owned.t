@@ -337,3 +337,74 @@ is(json($r)->{version}, 3, 'another write has its turn');
 is(PUT('/own/1', { n => 3, base_version => 1 })->{status}, 409,
    'and was checked');
 is(json(finish($one))->{version}, 2, 'the first one was done');
+
+
+=== a response that shows the document before the write
+--- config
+    location /own/ {
+        conflict version;
+        conflict_version json:/version;
+        proxy_pass http://api;
+    }
+    location /etag/ {
+        conflict version;
+        conflict_version header:ETag;
+        proxy_pass http://api;
+    }
+--- steps
+for my $path ('/own/1', '/etag/1') {
+    upstream('/_reset');
+    set_doc($path, { n => 'older' });
+    set_doc($path, { n => 'old' });
+    GET($path);
+
+    my @base = $path =~ /etag/ ? 'If-Match: "e2"' : ();
+    my %base = @base ? () : (base_version => 2);
+
+    my $r = PUT($path, { n => 'a', %base }, @base,
+                'X-Up-Write: apply old status=200');
+    is($r->{status}, 200, "$path: written");
+    is(json($r)->{n}, 'old', 'with the document that it has replaced');
+
+    $r = PUT($path, { n => 'b', %base }, @base);
+    is($r->{status}, 409, 'the next write on the same base');
+    is(json($r)->{server_version}{n}, 'a', 'is told of it');
+    is(scalar(journal()), 1, 'and did not get to the API');
+
+    @base = 'If-Match: "e3"' if @base;
+    %base = (base_version => 3) if %base;
+
+    is(PUT($path, { n => 'c', %base }, @base)->{status}, 200,
+       'the version that it has made');
+}
+
+
+=== a response that shows what was sent, and one to a DELETE what was there
+--- config
+    location / {
+        conflict version;
+        conflict_version header:X-Version;
+        conflict_base header:X-Base;
+        proxy_pass http://api;
+    }
+--- steps
+set_doc('/plain/1', { n => 0 });
+
+my @read = 'X-Up-Read: apply header=X-Version:7';
+
+GET('/plain/1', @read);
+
+my $r = PUT('/plain/1', { n => 1 }, 'X-Base: 7', @read,
+            'X-Up-Write: apply header=X-Version:7');
+is($r->{status}, 204, 'written, with the base as version');
+
+@read = 'X-Up-Read: apply header=X-Version:8';
+
+is(PUT('/plain/1', { n => 2 }, 'X-Base: 7', @read)->{status}, 409,
+   'which does not hold again');
+is(DELETE('/plain/1', 'X-Base: 8', @read,
+          'X-Up-Write: apply header=X-Version:8')->{status}, 204, 'deleted');
+
+$r = PUT('/plain/1', { n => 3 }, 'X-Base: 8', @read);
+is($r->{status}, 409, 'what was there');
+is(json($r)->{deleted}, JSON::PP::true, 'is gone');

@@ -290,6 +290,9 @@ struct ngx_http_conflict_loc_conf_s {
     ngx_msec_t                        ahead_logged;  /* the same */
     ngx_uint_t                        unbuffered;    /* streams requests */
     ngx_http_conflict_tags_e          tags;          /* in a worker */
+    ngx_uint_t                        replaced;      /* the same: responses to
+                                                        writes show what was
+                                                        before */
     ngx_str_t                         name;          /* of the location */
     ngx_str_t                         label;         /* name, readable */
 };

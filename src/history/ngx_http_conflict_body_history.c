@@ -20,6 +20,9 @@ static void ngx_http_conflict_body_history_part(ngx_http_conflict_ctx_t *ctx,
     ngx_http_conflict_record_t *record);
 static ngx_int_t ngx_http_conflict_body_history_text(
     ngx_http_conflict_ctx_t *ctx, ngx_str_t *text);
+static ngx_uint_t ngx_http_conflict_body_history_replaced(
+    ngx_http_conflict_ctx_t *ctx, ngx_http_conflict_record_t *record,
+    ngx_str_t *text, conflict_form_e form);
 static ngx_int_t ngx_http_conflict_body_history_response(
     ngx_http_conflict_ctx_t *ctx, ngx_http_conflict_record_t *record);
 static void ngx_http_conflict_body_history_observe(ngx_http_conflict_ctx_t *ctx,
@@ -659,6 +662,50 @@ ngx_http_conflict_body_history_store_shown(ngx_http_conflict_ctx_t *ctx)
 
 
 /*
+ * An API may respond with the document that it has replaced: with the bytes of
+ * the last GET, if these are known, but not with what was written.  Its clients
+ * go on from what they have sent.
+ */
+
+static ngx_uint_t
+ngx_http_conflict_body_history_replaced(ngx_http_conflict_ctx_t *ctx,
+    ngx_http_conflict_record_t *record, ngx_str_t *text, conflict_form_e form)
+{
+    conflict_hash_t                hash;
+    ngx_http_conflict_loc_conf_t  *nlcf;
+
+    nlcf = ctx->conf;
+
+    conflict_hash_init(&hash, 0);
+    conflict_hash_update(&hash, ctx->response->record,
+                         ctx->response->record_len);
+
+    if (ctx->version.body == 0
+        || conflict_hash_final(&hash) != ctx->version.body)
+    {
+        if (ctx->version.body && ctx->version.body_view == ctx->op->in.view) {
+            nlcf->replaced = 0;
+        }
+
+        if (!nlcf->replaced) {
+            return 0;
+        }
+    }
+
+    if (ngx_http_conflict_latest_document_reflects(nlcf, &record->body, text,
+                                                   form,
+                                                   CONFLICT_REFLECTS_VALUES))
+    {
+        return 0;
+    }
+
+    nlcf->replaced = 1;
+
+    return 1;
+}
+
+
+/*
  * The response to a write may be the document or a status report.  Even if it
  * reflects a part, it may be partial itself: members that it does not have are
  * unknown.
@@ -678,7 +725,9 @@ ngx_http_conflict_body_history_response(ngx_http_conflict_ctx_t *ctx,
                 && ngx_http_conflict_latest_document_reflects(ctx->conf,
                                                       &record->body, &text,
                                                       form,
-                                                      CONFLICT_REFLECTS_NAMES));
+                                                      CONFLICT_REFLECTS_NAMES)
+                && !ngx_http_conflict_body_history_replaced(ctx, record, &text,
+                                                            form));
 
     if (form == CONFLICT_FORM_WHOLE) {
         return reflects ? NGX_OK : NGX_DECLINED;

@@ -513,6 +513,8 @@ struct ngx_http_conflict_ctx_s {
     ngx_http_conflict_loc_conf_t      *conf;      /* of the guarded location */
     ngx_http_conflict_op_t            *op;
     ngx_http_conflict_pair_t          *pair;      /* NULL: one resource */
+    ngx_http_conflict_op_t            *destination;  /* of a MOVE or COPY that
+                                                        is not guarded */
     ngx_http_conflict_events_t        *events;    /* NULL: no change stream */
     ngx_http_conflict_idempotency_t   *idempotency;   /* NULL: no key */
     ngx_http_conflict_ctx_pt           cleanup;
@@ -591,13 +593,17 @@ struct ngx_http_conflict_ctx_s {
     /*
      * Versions, 0: none; verdict.c, read.c, lock_endpoint.c, outcome.c,
      * revalidate.c and filter.c.  "conflict_id" is set by audit.c, "offered"
-     * by precondition.c, "upstream_tagged" by latest_verdict.c.
+     * by precondition.c, "upstream_tagged" by latest_verdict.c, "body" and its
+     * view by pass.c.
      */
 
     struct {
         uint64_t                       current;           /* for responses */
         uint64_t                       compared;          /* with the base */
         int64_t                        compared_time;     /* its mtime, usec */
+        uint64_t                       body;              /* hash, before the
+                                                             write */
+        uint64_t                       body_view;
         ngx_str_t                      conflict_id;
         ngx_str_t                      upstream_tag;      /* upstream's ETag */
         unsigned                       upstream_tagged:1; /* If-Match or If has

@@ -380,6 +380,13 @@ uint64_t ngx_http_conflict_version_source_parse(
 void ngx_http_conflict_version_source_weak(ngx_http_conflict_ctx_t *ctx,
     ngx_str_t *version);
 
+/*
+ * 1 if the response to a write does not show the version from before it, as far
+ * as that is known.
+ */
+ngx_uint_t ngx_http_conflict_version_source_advanced(
+    ngx_http_conflict_op_t *op);
+
 
 /*
  * Sets ctx->caller by all that selects a response but Vary, and ctx->op->in:

@@ -91,3 +91,21 @@ ngx_http_conflict_version_source_weak(ngx_http_conflict_ctx_t *ctx,
                   "the upstream's ETag \"%V\" is weak: it cannot match the "
                   "base of any write (RFC 9110, 13.1.1)", version);
 }
+
+
+/* an API may respond with the document before the write, or what it was sent */
+
+ngx_uint_t
+ngx_http_conflict_version_source_advanced(ngx_http_conflict_op_t *op)
+{
+    uint64_t  version, previous;
+
+    version = op->in.observed.version;
+    previous = op->out.version;
+
+    return op->in.minted || version == 0
+           || !(version == previous
+                || ((op->in.pre.kinds & CONFLICT_BASE)
+                    && version == op->in.pre.base)
+                || (version < previous && previous < CONFLICT_VERSION_LIMIT));
+}

@@ -127,7 +127,10 @@ ngx_http_conflict_method_unchecked(ngx_http_request_t *r,
     ctx->op = op;
     ctx->flow.outcome = NGX_HTTP_CONFLICT_OUTCOME_UNCHECKED;
 
-    if (ngx_http_conflict_view_start(r, ctx) != NGX_OK) {
+    if (ngx_http_conflict_view_start(r, ctx) != NGX_OK
+        || ngx_http_conflict_pair_unguarded(r, ctx->conf, &ctx->destination)
+           != NGX_OK)
+    {
         return NGX_HTTP_INTERNAL_SERVER_ERROR;
     }
 

@@ -28,6 +28,8 @@ typedef enum {
 
 static void ngx_http_conflict_outcome_renew_handler(ngx_event_t *ev);
 static void ngx_http_conflict_outcome_renew_timer(ngx_http_conflict_ctx_t *ctx);
+static void ngx_http_conflict_outcome_settle_unguarded(
+    ngx_http_conflict_ctx_t *ctx, ngx_uint_t status);
 static void ngx_http_conflict_outcome_missing(ngx_http_conflict_ctx_t *ctx,
     ngx_uint_t ended);
 static void ngx_http_conflict_outcome_missing_op(ngx_http_conflict_ctx_t *ctx,
@@ -262,14 +264,27 @@ void
 ngx_http_conflict_outcome_unguarded(ngx_http_conflict_ctx_t *ctx,
     ngx_uint_t status)
 {
-    ngx_uint_t                 sent, last;
-    ngx_http_conflict_class_e  class;
-
     if (ctx->lease.settled || ctx->kind == NGX_HTTP_CONFLICT_KIND_KEYED) {
         return;
     }
 
     ctx->lease.settled = 1;
+
+    ngx_http_conflict_outcome_settle_unguarded(ctx, status);
+
+    if (ctx->destination) {
+        ngx_http_conflict_op_release(ctx->destination);
+        ctx->destination = NULL;
+    }
+}
+
+
+static void
+ngx_http_conflict_outcome_settle_unguarded(ngx_http_conflict_ctx_t *ctx,
+    ngx_uint_t status)
+{
+    ngx_uint_t                 sent, last;
+    ngx_http_conflict_class_e  class;
 
     if (ngx_http_conflict_upstream_attempts(ctx->request, 0, &sent, &last)
         == NGX_OK)
@@ -302,6 +317,12 @@ ngx_http_conflict_outcome_unguarded(ngx_http_conflict_ctx_t *ctx,
 
     ngx_http_conflict_outcome_unleased(ctx->op, class, &ctx->caller.user,
                                        &ctx->caller.client);
+
+    if (ctx->destination) {
+        ngx_http_conflict_outcome_unleased(ctx->destination, class,
+                                           &ctx->caller.user,
+                                           &ctx->caller.client);
+    }
 }
 
 
@@ -698,6 +719,12 @@ ngx_http_conflict_outcome_settle_op(ngx_http_conflict_ctx_t *ctx,
             /* done, but the response does not have its version */
             class = NGX_HTTP_CONFLICT_UNCERTAIN;
         }
+    }
+
+    if (class == NGX_HTTP_CONFLICT_DONE
+        && !ngx_http_conflict_version_source_advanced(op))
+    {
+        class = NGX_HTTP_CONFLICT_UNCERTAIN;
     }
 
     ngx_log_debug2(NGX_LOG_DEBUG_HTTP, ctx->request->connection->log, 0,

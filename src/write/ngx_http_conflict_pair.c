@@ -16,7 +16,7 @@ static ngx_int_t ngx_http_conflict_pair_keys(ngx_http_request_t *r,
 static ngx_int_t ngx_http_conflict_pair_path(ngx_http_request_t *r,
     u_char *path, u_char *last, ngx_str_t *uri);
 static ngx_int_t ngx_http_conflict_pair_key(ngx_http_request_t *r,
-    ngx_http_conflict_ctx_t *ctx, ngx_str_t *path, ngx_str_t *resource,
+    ngx_http_conflict_loc_conf_t *nlcf, ngx_str_t *path, ngx_str_t *resource,
     ngx_str_t *key);
 static ngx_uint_t ngx_http_conflict_pair_same(ngx_str_t *a, ngx_str_t *b);
 static ngx_int_t ngx_http_conflict_pair_op(ngx_http_request_t *r,
@@ -155,9 +155,10 @@ ngx_http_conflict_pair_keys(ngx_http_request_t *r,
         return NGX_DONE;
     }
 
-    if (ngx_http_conflict_pair_key(r, ctx, &source, &resource, &key) != NGX_OK
-        || ngx_http_conflict_pair_key(r, ctx, &pair->target, &pair->resource,
-                                      &pair->key)
+    if (ngx_http_conflict_pair_key(r, ctx->conf, &source, &resource, &key)
+        != NGX_OK
+        || ngx_http_conflict_pair_key(r, ctx->conf, &pair->target,
+                                      &pair->resource, &pair->key)
            != NGX_OK)
     {
         return NGX_ERROR;
@@ -271,11 +272,64 @@ ngx_http_conflict_pair_path(ngx_http_request_t *r, u_char *path, u_char *last,
 }
 
 
+/*
+ * A MOVE or COPY that is not guarded writes its destination all the same, as
+ * far as that is known.
+ */
+
+ngx_int_t
+ngx_http_conflict_pair_unguarded(ngx_http_request_t *r,
+    ngx_http_conflict_loc_conf_t *nlcf, ngx_http_conflict_op_t **op)
+{
+    ngx_int_t   rc;
+    ngx_str_t  *value, target, resource, key;
+
+    *op = NULL;
+
+    if (!(r->method & (NGX_HTTP_MOVE|NGX_HTTP_COPY))) {
+        return NGX_OK;
+    }
+
+    value = ngx_http_conflict_header_find(&r->headers_in.headers,
+                                          &ngx_http_conflict_destination, NULL);
+    if (value == NULL) {
+        return NGX_OK;
+    }
+
+    rc = ngx_http_conflict_pair_destination(r, value, &target);
+
+    if (rc != NGX_OK) {
+        return (rc == NGX_DECLINED) ? NGX_OK : NGX_ERROR;
+    }
+
+    if (ngx_http_conflict_pair_key(r, nlcf, &target, &resource, &key) != NGX_OK)
+    {
+        return NGX_ERROR;
+    }
+
+    if (key.len == 0) {
+        return NGX_OK;
+    }
+
+    *op = ngx_http_conflict_op_create(r, nlcf->store, &key, 0);
+    if (*op == NULL) {
+        return NGX_ERROR;
+    }
+
+    (*op)->in.minted = (nlcf->version->place == NGX_HTTP_CONFLICT_DEFAULT);
+    (*op)->in.lease = nlcf->lease;
+    (*op)->in.quarantine = nlcf->quarantine;
+
+    return NGX_OK;
+}
+
+
 /* the key of a path: variables are evaluated anew */
 
 static ngx_int_t
-ngx_http_conflict_pair_key(ngx_http_request_t *r, ngx_http_conflict_ctx_t *ctx,
-    ngx_str_t *path, ngx_str_t *resource, ngx_str_t *key)
+ngx_http_conflict_pair_key(ngx_http_request_t *r,
+    ngx_http_conflict_loc_conf_t *nlcf, ngx_str_t *path, ngx_str_t *resource,
+    ngx_str_t *key)
 {
     ngx_int_t                   rc;
     ngx_str_t                   uri;
@@ -296,7 +350,7 @@ ngx_http_conflict_pair_key(ngx_http_request_t *r, ngx_http_conflict_ctx_t *ctx,
 
     r->uri = *path;
 
-    rc = ngx_http_conflict_key(r, ctx->conf, resource, key);
+    rc = ngx_http_conflict_key(r, nlcf, resource, key);
 
     r->uri = uri;
     r->variables = variables;

@@ -52,6 +52,9 @@ ngx_http_conflict_pass(ngx_http_conflict_ctx_t *ctx)
         ctx->lease.settled = 1;
     }
 
+    ctx->version.body = ctx->op->out.body;
+    ctx->version.body_view = ctx->op->out.body_view;
+
     ctx->lease.missing = (ngx_http_conflict_pass_unleased(ctx->op)
                           || (ctx->pair
                               && ngx_http_conflict_pass_unleased(

@@ -14,6 +14,7 @@
 typedef struct {
     ngx_http_request_t            *request;
     ngx_http_conflict_op_t        *op;         /* NULL: it is settled */
+    ngx_http_conflict_op_t        *other;      /* of a destination, or NULL */
     ngx_http_upstream_t           *upstream;   /* as it was before */
     ngx_uint_t                     attempts;   /* made before */
 } ngx_http_conflict_unseen_t;
@@ -80,6 +81,12 @@ ngx_http_conflict_unseen(ngx_http_request_t *r)
     op->in.quarantine = nlcf->quarantine;
 
     unseen = cln->data;
+
+    if (ngx_http_conflict_pair_unguarded(r, nlcf, &unseen->other) != NGX_OK) {
+        ngx_http_conflict_op_release(op);
+        return NGX_HTTP_INTERNAL_SERVER_ERROR;
+    }
+
     cln->handler = ngx_http_conflict_unseen_cleanup;
 
     unseen->request = r;
@@ -190,10 +197,18 @@ ngx_http_conflict_unseen_settle(ngx_http_conflict_unseen_t *unseen)
 
     if (sent) {
         ngx_http_conflict_outcome_unseen(unseen->op, status);
+
+        if (unseen->other) {
+            ngx_http_conflict_outcome_unseen(unseen->other, status);
+        }
     }
 
     ngx_http_conflict_op_release(unseen->op);
     unseen->op = NULL;
+
+    if (unseen->other) {
+        ngx_http_conflict_op_release(unseen->other);
+    }
 }
 
 

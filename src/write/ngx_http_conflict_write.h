@@ -312,6 +312,13 @@ ngx_int_t ngx_http_conflict_pair(ngx_http_request_t *r,
  */
 ngx_uint_t ngx_http_conflict_pair_next(ngx_http_conflict_ctx_t *ctx);
 
+/*
+ * An operation about the destination of a MOVE or COPY that is not guarded, to
+ * be released; "*op" is NULL if there is none.
+ */
+ngx_int_t ngx_http_conflict_pair_unguarded(ngx_http_request_t *r,
+    ngx_http_conflict_loc_conf_t *nlcf, ngx_http_conflict_op_t **op);
+
 /* Releases the second operation; ctx->pair may be NULL. */
 void ngx_http_conflict_pair_end(ngx_http_conflict_ctx_t *ctx);
 

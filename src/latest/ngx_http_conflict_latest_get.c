@@ -378,18 +378,14 @@ ngx_http_conflict_latest_get_access(ngx_http_request_t *r)
         return ngx_http_conflict_latest_get_denied(r, rc);
     }
 
-<<<<<<< HEAD
+    /* proxy_pass escapes the URI of a subrequest by it */
+    r->internal = 1;
+
     rc = ngx_http_conflict_open_files_bypass(r);
 
     latest->loc_conf = r->loc_conf;
 
     return rc;
-=======
-    /* proxy_pass escapes the URI of a subrequest by it */
-    r->internal = 1;
-
-    return NGX_DECLINED;
->>>>>>> seen22
 }
 
 

@@ -172,7 +172,7 @@ is(PUT('/plain/1', { n => 2, base_version => $v })->{status}, 409,
 --- config
         location /free/ {
             conflict version;
-            conflict_key localhost/plain/1;
+            conflict_key /plain/1;
             conflict_methods PATCH;
             content_by_lua_block {
                 ngx.req.read_body()
@@ -305,7 +305,7 @@ is((grep { $_->{target} eq '/plain/auth' } seen()) + 0, 1, 'it was cached');
 --- config
         location /socket/ {
             conflict version;
-            conflict_key localhost/plain/1;
+            conflict_key /plain/1;
             recursive_error_pages on;
             error_page 504 = @fallback;
             content_by_lua_block {

@@ -289,20 +289,18 @@ ngx_http_conflict_header_add(ngx_http_request_t *r, const char *name,
 
 
 ngx_uint_t
-ngx_http_conflict_header_means(ngx_str_t *name)
+ngx_http_conflict_header_means(ngx_table_elt_t *h)
 {
     const ngx_str_t  *prefix;
 
     for (prefix = ngx_http_conflict_header_meanings; prefix->len; prefix++) {
 
-        if ((name->data[0] | 0x20) == prefix->data[0]
-            && name->len >= prefix->len
-            && ngx_strncasecmp(name->data, prefix->data, prefix->len) == 0)
+        if (h->lowcase_key[0] == prefix->data[0] && h->key.len >= prefix->len
+            && ngx_memcmp(h->lowcase_key, prefix->data, prefix->len) == 0)
         {
-            return name->len != ngx_http_conflict_length.len
-                   || ngx_strncasecmp(name->data,
-                                      ngx_http_conflict_length.data,
-                                      name->len)
+            return h->key.len != ngx_http_conflict_length.len
+                   || ngx_memcmp(h->lowcase_key, ngx_http_conflict_length.data,
+                                 h->key.len)
                       != 0;
         }
     }

@@ -193,10 +193,10 @@ ngx_uint_t ngx_http_conflict_header_listed(ngx_str_t *name,
     const ngx_str_t *names);
 
 /*
- * 1 if a request field of this name, which is not empty, is a part of what a
- * write says: two writes with other values are not the same.
+ * 1 if a request field, whose name is not empty, is a part of what a write
+ * says: two writes with other values are not the same.
  */
-ngx_uint_t ngx_http_conflict_header_means(ngx_str_t *name);
+ngx_uint_t ngx_http_conflict_header_means(ngx_table_elt_t *h);
 
 /* Adds a header to the response.  The value is copied, the name is not. */
 ngx_int_t ngx_http_conflict_header_add(ngx_http_request_t *r, const char *name,

@@ -229,7 +229,7 @@ ngx_http_conflict_idempotency_key_fields(ngx_http_request_t *r,
 
             if (h[i].key.len
                 && (names ? ngx_http_conflict_header_listed(&h[i].key, names)
-                          : ngx_http_conflict_header_means(&h[i].key)))
+                          : ngx_http_conflict_header_means(&h[i])))
             {
                 /* in HTTP/2 names are in lower case */
                 name.data = h[i].lowcase_key;

@@ -19,10 +19,9 @@ static ngx_str_t  ngx_http_conflict_idempotency_key =
 
 /*
  * A retry has the same bytes, bases, client and view, and says the same of its
- * body.  Identical PUTs or
- * DELETEs of two clients may be done once.  For other methods, and for fields
- * that are added to, there must be a name that tells the clients apart; the
- * id of a chain is one.
+ * body.  Identical PUTs or DELETEs of two clients may be done once.  For other
+ * methods, and for fields that are added to, there must be a name that tells
+ * the clients apart; the id of a chain is one.
  */
 
 ngx_int_t
@@ -127,7 +126,7 @@ ngx_http_conflict_fingerprint_fields(ngx_http_request_t *r,
 
         for (i = 0; i < part->nelts; i++) {
 
-            if (h[i].key.len && ngx_http_conflict_header_means(&h[i].key)) {
+            if (h[i].key.len && ngx_http_conflict_header_means(&h[i])) {
                 conflict_hash_field(hash, h[i].lowcase_key, h[i].key.len);
                 conflict_hash_field(hash, h[i].value.data, h[i].value.len);
             }

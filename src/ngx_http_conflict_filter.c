@@ -113,6 +113,7 @@ ngx_http_conflict_filter_header(ngx_http_request_t *r)
     }
 
     ctx->flow.filtered = 1;
+    ctx->flow.status = r->headers_out.status;
 
     if (r->headers_out.etag) {
         ctx->version.upstream_tag = r->headers_out.etag->value;

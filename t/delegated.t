@@ -301,6 +301,64 @@ is(json($r)->{server_version}{n}, 0, 'gets the latest body');
 is((grep { $_->{target} eq '/plain/auth' } seen()) + 0, 1, 'it was cached');
 
 
+=== nor is what a handler of auth_request has asked, or one of mirror
+--- http_config
+    proxy_cache_path $TEST_NGINX_SERVER_ROOT/cache keys_zone=c:1m;
+--- config
+        location = /token {
+            internal;
+            proxy_cache c;
+            proxy_cache_key token;
+            proxy_cache_valid 200 1h;
+            proxy_pass http://api/plain/auth;
+        }
+        location = /auth {
+            internal;
+            content_by_lua_block {
+                ngx.exit(ngx.location.capture("/token").status)
+            }
+        }
+        location = /mirror {
+            internal;
+            content_by_lua_block {
+                ngx.location.capture("/slow/plain/copy",
+                    { method = ngx.HTTP_PUT, always_forward_body = true })
+            }
+        }
+        location /checked/ {
+            conflict version;
+            auth_request /auth;
+            proxy_pass http://api/plain/;
+        }
+        location /mirrored/ {
+            conflict version;
+            mirror /mirror;
+            proxy_pass http://api/plain/;
+        }
+--- allow: upstream timed out
+--- steps
+set_doc('/plain/auth', {});
+set_doc('/plain/1', { n => 0 });
+
+for my $n (1, 2) {
+    like(version(GET('/checked/1')), qr/^\d+$/, 'a read has a version');
+}
+
+my $r = PUT('/checked/1', { n => 1, base_version => 7 });
+is($r->{status}, 409, 'a stale write');
+is(json($r)->{server_version}{n}, 0, 'gets the latest body');
+is((grep { $_->{target} eq '/plain/auth' } seen()) + 0, 1, 'it was cached');
+
+$r = PUT('/mirrored/1', { n => 1 });
+is($r->{status}, 204, 'a write that is mirrored');
+like(version($r), qr/^\d+$/, 'has a version');
+until_true { writes() == 2 };
+release();
+is(PUT('/mirrored/1', { n => 2, base_version => version($r) })->{status}, 204,
+   'which is a base');
+release();
+
+
 === a handler that has failed, and a fallback with a status of its own
 --- config
         location /socket/ {

@@ -280,3 +280,20 @@ is($r->{status}, 409, 'stale');
 unlike($r->{raw}, qr/secret|;version/, 'and nothing is shown');
 is(json(PUT('/plain/1', { base_version => 5 }, 'X-User: ann'))
    ->{server_version}{t}, 'secret', 'who may sees it');
+
+
+=== a header filter may remove Conflict
+--- config
+    location /plain/ {
+        conflict version;
+        header_filter_by_lua_block { ngx.header.conflict = nil }
+        proxy_pass http://api;
+    }
+--- steps
+set_doc('/plain/1', { n => 1 });
+
+for my $r (GET('/plain/1'), GET('/plain/none'),
+           PUT('/plain/1', { n => 2 }, 'X-Up-Write: status=422'))
+{
+    is(header($r, 'Conflict'), undef, "status $r->{status}");
+}

@@ -573,6 +573,8 @@ struct ngx_http_conflict_ctx_s {
     struct {
         ngx_http_conflict_state_e      state;
         ngx_uint_t                     error_status;   /* 0: 500 */
+        ngx_uint_t                     status;         /* of the response, when
+                                                          it was filtered */
         ngx_http_conflict_outcome_e    outcome;
         ngx_http_conflict_answer_e     answer;
         ngx_http_conflict_action_e     action;

@@ -157,6 +157,7 @@ ngx_http_conflict_capture_header(ngx_http_request_t *r)
 
         if (ctx && ctx->op && ctx->flow.filtered && !ctx->flow.answered
             && r->headers_out.status >= NGX_HTTP_BAD_REQUEST
+            && r->headers_out.status != ctx->flow.status
             && ngx_http_conflict_capture_refused(r, ctx) != NGX_OK)
         {
             return NGX_ERROR;

@@ -18,7 +18,8 @@ typedef struct {
 } ngx_http_conflict_delegate_t;
 
 
-static ngx_uint_t ngx_http_conflict_delegate_is(ngx_http_request_t *r);
+static ngx_uint_t ngx_http_conflict_delegate_is(ngx_http_request_t *r,
+    ngx_http_request_t *top);
 static ngx_http_conflict_delegate_e ngx_http_conflict_delegate_sent(
     ngx_http_conflict_delegate_t *delegate);
 
@@ -35,7 +36,7 @@ ngx_http_conflict_delegate(ngx_http_request_t *r)
     if (ctx == NULL || ctx->kind == NGX_HTTP_CONFLICT_KIND_READ
         || (!ctx->pass.forwarded && ctx->kind < NGX_HTTP_CONFLICT_KIND_POST)
         || ngx_http_conflict_directive_method_safe(&r->method_name)
-        || !ngx_http_conflict_delegate_is(r))
+        || !ngx_http_conflict_delegate_is(r, r->main))
     {
         return NGX_OK;
     }
@@ -71,20 +72,31 @@ ngx_http_conflict_delegate(ngx_http_request_t *r)
 }
 
 
-/* not of auth_request or mirror, which belong to no handler */
+/*
+ * Whether "top" does its work by the subrequest: neither auth_request nor
+ * mirror has made it, which belong to no handler, nor the handlers of theirs.
+ */
 
 static ngx_uint_t
-ngx_http_conflict_delegate_is(ngx_http_request_t *r)
+ngx_http_conflict_delegate_is(ngx_http_request_t *r, ngx_http_request_t *top)
 {
-    ngx_http_request_t         *parent;
+    ngx_http_phase_handler_t   *ph;
     ngx_http_core_main_conf_t  *cmcf;
 
     cmcf = ngx_http_get_module_main_conf(r, ngx_http_core_module);
-    parent = r->parent;
+    ph = cmcf->phase_engine.handlers;
 
-    return !r->background
-           && cmcf->phase_engine.handlers[parent->phase_handler].checker
-              == ngx_http_core_content_phase;
+    for ( /* void */ ; r != top; r = r->parent) {
+
+        if (r->background
+            || ph[r->parent->phase_handler].checker
+               != ngx_http_core_content_phase)
+        {
+            return 0;
+        }
+    }
+
+    return 1;
 }
 
 
@@ -153,27 +165,29 @@ void
 ngx_http_conflict_delegate_header(ngx_http_request_t *r,
     ngx_http_conflict_ctx_t *ctx)
 {
-    ngx_http_request_t  *pr;
+    ngx_http_request_t  *top;
 
-    if (!ngx_http_conflict_header_cached(r)
-        || !ngx_http_conflict_delegate_is(r))
-    {
+    if (!ngx_http_conflict_header_cached(r)) {
         return;
     }
 
-    for (pr = r->parent; pr != r->main; pr = pr->parent) {
+    top = r->parent;
 
-        if (pr == ctx->latest.request) {
-
-            if (ctx->latest.sent == 0) {
-                ctx->latest.delegate_cached = 1;
-            }
-
-            return;
-        }
+    while (top != r->main && top != ctx->latest.request) {
+        top = top->parent;
     }
 
-    if (!ctx->flow.filtered) {
+    if (!ngx_http_conflict_delegate_is(r, top)) {
+        return;
+    }
+
+    if (top != r->main) {
+
+        if (ctx->latest.sent == 0) {
+            ctx->latest.delegate_cached = 1;
+        }
+
+    } else if (!ctx->flow.filtered) {
         ctx->pass.delegate_cached = 1;
     }
 }

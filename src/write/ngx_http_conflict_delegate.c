@@ -71,20 +71,25 @@ ngx_http_conflict_delegate(ngx_http_request_t *r)
 }
 
 
-/* not of auth_request or mirror, which belong to no handler */
+/* not of auth_request, or of or below mirror, which belong to no handler */
 
 static ngx_uint_t
 ngx_http_conflict_delegate_is(ngx_http_request_t *r)
 {
-    ngx_http_request_t         *parent;
+    ngx_http_request_t         *pr;
     ngx_http_core_main_conf_t  *cmcf;
 
     cmcf = ngx_http_get_module_main_conf(r, ngx_http_core_module);
-    parent = r->parent;
 
-    return !r->background
-           && cmcf->phase_engine.handlers[parent->phase_handler].checker
-              == ngx_http_core_content_phase;
+    for (pr = r; pr != r->main; pr = pr->parent) {
+
+        if (pr->background) {
+            return 0;
+        }
+    }
+
+    return cmcf->phase_engine.handlers[r->parent->phase_handler].checker
+           == ngx_http_core_content_phase;
 }
 
 

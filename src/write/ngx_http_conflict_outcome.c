@@ -491,6 +491,7 @@ ngx_http_conflict_outcome_redirect(ngx_http_conflict_ctx_t *ctx)
     }
 
     if (!write) {
+        ngx_http_conflict_outcome_missing(ctx, 0);
 
         if (!ctx->lease.settled && ngx_http_conflict_outcome_leased(ctx)) {
             ngx_http_conflict_outcome_settle_unversioned(ctx, class);

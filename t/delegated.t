@@ -391,3 +391,62 @@ is(PUT("/socket/1?port=$ENV{TEST_NGINX_UPSTREAM_PORT}", { n => 1 })->{status},
 is(doc('/plain/1'), '{"n":1}', 'it was done');
 is(PUT('/plain/1', { n => 2, base_version => $v })->{status}, 409,
    'a base from before it');
+
+
+=== a handler that leads on, and has written nothing
+--- config
+        location /exec/ {
+            conflict version;
+            conflict_key /plain/1;
+            conflict_idempotency on;
+            content_by_lua_block { ngx.exec("@api") }
+        }
+        location @api {
+            rewrite ^ /plain/1 break;
+            proxy_pass http://api;
+        }
+--- steps
+set_doc('/plain/1', { n => 0 });
+
+my $v = version(GET('/plain/1'));
+my @key = 'Idempotency-Key: "0123456789abcdef0123"';
+
+for my $n (1, 2) {
+    is(PUT('/exec/1', { n => 1, base_version => $v }, @key,
+           'X-Up-Write: status=422')->{status}, 422, 'refused by the API');
+}
+
+is(writes(), 2, 'and sent again');
+is(PUT('/plain/1', { n => 2, base_version => $v })->{status}, 204,
+   'the version still holds');
+
+
+=== what a mirrored copy of a write does is no part of it
+--- config
+        location /mirrored/ {
+            conflict version;
+            conflict_key /plain/1;
+            mirror /copy;
+            rewrite ^ /plain/1 break;
+            proxy_pass http://api;
+        }
+        location = /copy {
+            internal;
+            content_by_lua_block {
+                ngx.location.capture("/slow/plain/copy",
+                    { method = ngx.HTTP_PUT, always_forward_body = true })
+            }
+        }
+--- allow: upstream timed out
+--- steps
+set_doc('/plain/1', { n => 0 });
+
+my $v = version(GET('/plain/1'));
+my $r = PUT('/mirrored/1', { n => 1, base_version => $v });
+
+is($r->{status}, 204, 'written');
+like(version($r), qr/^\d+$/, 'with a version');
+is(PUT('/plain/1', { n => 2, base_version => version($r) })->{status}, 204,
+   'which is a base');
+until_true { grep { $_->{target} eq '/plain/copy' } seen() };
+release();

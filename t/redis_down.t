@@ -162,6 +162,43 @@ is(PUT('/plain/direct', { n => 4, base_version => $now })->{status}, 204,
    'and is a base');
 
 
+=== nor if a page with another status has replaced its response
+--- policy: lww
+--- lease: 5s
+--- location
+    proxy_intercept_errors on;
+    error_page 500 =404 /none;
+    error_page 422 =200 /page;
+--- locks
+    location = /none { root $TEST_NGINX_SERVER_ROOT/html; }
+    location = /page { root $TEST_NGINX_SERVER_ROOT/html; }
+--- user_files
+>>> page
+a page
+--- allow: open\(\) ".*/none" failed
+--- steps
+my @v;
+
+for my $n (1, 2) {
+    set_doc("/plain/$n", { n => 1 });
+    until_true { $v[$n - 1] = version(GET("/plain/$n")) };
+}
+
+wire('cut');
+until_true { log_count(qr/is down/) };
+
+is(PUT('/plain/1', { n => 2 }, 'X-Up-Write: apply status=500')->{status}, 404,
+   'one that was done');
+is(PUT('/plain/2', { n => 2 }, 'X-Up-Write: status=422')->{status}, 200,
+   'one that the API refuses');
+
+wire('pass');
+until_true { (version(GET('/plain/1')) || $v[0]) ne $v[0] };
+
+isnt(version(GET('/plain/1')), $v[0], 'a base from before the first');
+is(version(GET('/plain/2')), $v[1], 'and from before the other');
+
+
 === killed, and started empty
 --- steps
 set_doc('/plain/1', { n => 1 });

@@ -651,7 +651,8 @@ struct ngx_http_conflict_ctx_s {
         ngx_array_t                   *delegates;     /* NULL: none */
         unsigned                       error_page:1;  /* before the pass */
         unsigned                       forwarded:1;
-        unsigned                       entered:1;     /* the handler was */
+        unsigned                       entered:1;     /* the handler was, and
+                                                         may fail unnoticed */
         unsigned                       rewritten:1;   /* the body */
         unsigned                       delegate_cached:1; /* a part of the
                                                              response is */

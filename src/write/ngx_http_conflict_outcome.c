@@ -472,7 +472,7 @@ ngx_http_conflict_outcome_redirect(ngx_http_conflict_ctx_t *ctx)
         if (r->err_status == ctx->pass.err_status
             && r->error_page == ctx->pass.error_page && !ctx->pass.entered)
         {
-            /* try_files: no handler has run yet */
+            /* try_files, or a handler that leads on: none has written */
             return NGX_OK;
         }
 
@@ -491,6 +491,7 @@ ngx_http_conflict_outcome_redirect(ngx_http_conflict_ctx_t *ctx)
     }
 
     if (!write) {
+        ngx_http_conflict_outcome_missing(ctx, 0);
 
         if (!ctx->lease.settled && ngx_http_conflict_outcome_leased(ctx)) {
             ngx_http_conflict_outcome_settle_unversioned(ctx, class);

@@ -34,8 +34,9 @@ static void ngx_http_conflict_upstream_once_free(ngx_peer_connection_t *pc,
 ngx_int_t
 ngx_http_conflict_upstream_once_handler(ngx_http_request_t *r)
 {
-    ngx_int_t                 rc;
-    ngx_http_conflict_ctx_t  *ctx;
+    ngx_int_t                  rc;
+    ngx_http_conflict_ctx_t   *ctx;
+    ngx_http_core_loc_conf_t  *clcf;
 
     ctx = ngx_http_get_module_ctx(r, ngx_http_conflict_module);
 
@@ -46,7 +47,11 @@ ngx_http_conflict_upstream_once_handler(ngx_http_request_t *r)
         return rc;
     }
 
-    ctx->pass.entered = 1;
+    /* in other locations r->error_page tells a failure from ngx.exec() */
+
+    clcf = ngx_http_get_module_loc_conf(r, ngx_http_core_module);
+
+    ctx->pass.entered = (clcf->error_pages && clcf->recursive_error_pages);
 
     rc = ctx->pass.content_handler(r);
 

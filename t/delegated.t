@@ -168,6 +168,39 @@ is(PUT('/plain/1', { n => 2, base_version => $v })->{status}, 409,
    'a base from before it');
 
 
+=== a client that leaves while the subrequest is sent
+--- config
+        location /free/ {
+            conflict version;
+            conflict_key /plain/1;
+            conflict_methods PATCH;
+            lua_check_client_abort on;
+            content_by_lua_block {
+                ngx.req.read_body()
+                ngx.location.capture("/slow/plain/1",
+                    { method = ngx.HTTP_PUT, always_forward_body = true })
+            }
+        }
+--- steps
+set_doc('/plain/1', { n => 0 });
+
+my $v = settled('/plain/1');
+my $write = start('PUT', '/free/1', body => { n => 1 });
+
+begun(1);
+close $write->{socket};
+until_true { log_count(qr/client prematurely closed connection/) };
+
+is(PUT('/plain/1', { n => 2, base_version => $v })->{status}, 503,
+   'it may still be carried out');
+release();
+
+my $r;
+until_true { $r = PUT('/plain/1', { n => 2, base_version => $v });
+             $r->{status} != 503 };
+is($r->{status}, 409, 'as it was');
+
+
 === a method that is not guarded
 --- config
         location /free/ {

@@ -8,6 +8,8 @@ use Conflict;
 use Test::Nginx::Socket 'no_plan';
 
 Conflict::install('Test::Nginx::Socket');
+master_on();
+workers(1);
 
 sub ann { ('X-User: ann', 'X-Client: laptop') }
 sub eve { ('X-User: eve', 'X-Client: phone') }
@@ -196,6 +198,43 @@ for my $path ('/plain/1', '/locks/plain/1', '/locks/either/1',
     is(header($r, 'WWW-Authenticate'), 'Basic realm="notes"', 'its challenge');
     cmp_ok(time - $start, '>=', 0.29, 'after the delay');
 }
+
+
+=== a client that leaves, and a worker that exits, while passwords are delayed
+--- user_files
+>>> users
+ann:{PLAIN}secret
+--- config
+    location /plain/ {
+        auth_basic notes;
+        auth_basic_user_file $TEST_NGINX_SERVER_ROOT/html/users;
+        auth_delay 300ms;
+        conflict version;
+        proxy_pass http://api;
+    }
+    location ~ ^/locks(?<locked>/.*)$ {
+        conflict_key $locked;
+        conflict_lock;
+    }
+    location = /events { conflict_events heartbeat=200ms; }
+--- steps
+set_doc('/plain/1', { n => 1 });
+
+my @guess = ('Authorization: Basic YW5uOmd1ZXNz');
+my @paths = ('/locks/plain/1', '/events?poll=1&resource=/plain/1');
+
+for my $path (@paths) {
+    my $before = log_count(qr/password mismatch/);
+    my ($gone, $stays) = map { start('GET', $path, headers => \@guess) } 1, 2;
+
+    until_true { log_count(qr/password mismatch/) == $before + 2 };
+    close $gone->{socket};
+    reload('until they are gone');
+
+    is(finish($stays)->{status}, 401, "$path: the other client is answered");
+}
+
+unlike(error_log(), qr/open socket|exited on signal/, 'no request is left');
 
 
 === the destination of a MOVE

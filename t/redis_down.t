@@ -162,6 +162,30 @@ is(PUT('/plain/direct', { n => 4, base_version => $now })->{status}, 204,
    'and is a base');
 
 
+=== nor if Redis is away for longer than a lease lasts
+--- policy: lww
+--- lease: 100ms
+--- quarantine: 100ms
+--- steps
+my $v;
+
+set_doc('/plain/1', { n => 1 });
+until_true { $v = version(GET('/plain/1')) };
+
+wire('cut');
+until_true { log_count(qr/is down/) };
+
+is(PUT('/plain/1', { n => 2 })->{status}, 204, 'passes');
+is(PUT('/plain/2', { n => 2 }, 'X-Up-Write: sleep=1 status=422')->{status}, 422,
+   'some time later');
+
+wire('pass');
+until_true { (version(GET('/plain/1')) || $v) ne $v };
+
+isnt(version(GET('/plain/1')), $v, 'a base from before it');
+is(log_count(qr/could not be recorded/), 0, 'and it was recorded');
+
+
 === nor if a page with another status has replaced its response
 --- policy: lww
 --- lease: 5s

@@ -292,6 +292,7 @@ struct ngx_http_conflict_op_s {
                                                      the heap, or empty */
         ngx_http_conflict_redis_settle_t  settle; /* of its commit */
         unsigned                      overlap:1;  /* with another write */
+        unsigned                      unchecked:1;    /* it never began */
     } redis;
 };
 

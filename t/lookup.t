@@ -107,6 +107,30 @@ is(PUT('/plain/1', { n => 'next', base_version => version($r) })->{status}, 204,
    'a good base');
 
 
+=== the upstream's own tag as a base of the module's versions
+--- config
+    location / {
+        conflict version;
+        proxy_pass http://api;
+    }
+--- steps
+set_doc('/etag/1', { id => 1 });
+GET('/etag/1');
+
+my ($r) = overtaken('/etag/1', { n => 'mine' }, 'If-Match: "e3"');
+
+like($r->{status}, qr/^20[04]$/, 'it passes');
+is(written(), 'first second mine other', 'each write in its turn');
+
+set_doc('/etag/2', { id => 1 });
+GET('/etag/2');
+
+($r) = overtaken('/etag/2', { n => 'mine' }, 'If-Match: "e2"');
+
+is($r->{status}, 409, 'a stale one');
+is(json($r)->{server_version}{n}, 'second', 'with the latest body');
+
+
 === the GET under the lease does not show the version
 --- config
     location / {

@@ -107,6 +107,41 @@ is(PUT('/plain/1', { n => 'next', base_version => version($r) })->{status}, 204,
    'a good base');
 
 
+=== MOVE, which has a second resource
+--- config
+    location / {
+        conflict version;
+        conflict_version json:/version;
+        conflict_methods PUT MOVE;
+        proxy_pass http://api;
+    }
+--- steps
+set_doc('/own/1', { id => 1 });
+set_doc('/own/2', { id => 2 });
+
+my @unknown = 'X-Up-Write: apply status=500';
+
+PUT('/own/1', { n => 'first' }, @unknown);
+
+my $move = start('MOVE', '/own/1',
+                 headers => ['Destination: http://localhost/own/2',
+                             'X-Up-Read: hold apply', 'X-Id: write',
+                             'If-Match: "3"']);
+gets('/own/1', 1);
+PUT('/own/1', { n => 'second' }, @unknown);
+release();
+gets('/own/1', 2);
+
+my $other = start('PUT', '/own/1', body => { n => 'other' });
+GET('/ping') for 1 .. 20;
+release();
+
+is(finish($move)->{status}, 204, 'moved');
+finish($other);
+is(json(GET('/own/2'))->{n}, 'second', 'what its client has seen');
+is(json(GET('/own/1'))->{n}, 'other', 'before the other write');
+
+
 === the upstream's own tag as a base of the module's versions
 --- config
     location / {

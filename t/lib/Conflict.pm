@@ -532,14 +532,16 @@ sub overlapped { grep { $_->{action} eq 'conflict_overlapped' } conflicts() }
 sub settled {
     my ($path) = @_;
 
-    my $r;
+    my ($r, $v);
 
     until_true {
         $r = PUT($path, { n => 0, base_version => version(GET($path)) || 1 });
         $r->{status} == 204;
     };
 
-    return version(GET($path));
+    until_true { $v = version(GET($path)) };
+
+    return $v;
 }
 
 

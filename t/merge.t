@@ -219,6 +219,20 @@ for my $type ([$form], ["$form; charset=utf-8"],
 is(PUT('/plain/1', { a => 1 }, 'Content-Type: text/plain')->{status}, 204,
    'what fetch() sends by default');
 
+# what an API takes for the field that ignores the case of names
+
+for my $name ('AT', 'aT', '\\u0041t') {
+    $r = PUT('/plain/1', qq({"at":"mon","a":1,"$name":"wed"}));
+    is($r->{status}, 400, "PUT $name");
+    is(json($r)->{error}, 'malformed_json', 'error');
+    like(json($r)->{detail}, qr/in another case/, 'why');
+    is(PATCH('/plain/1', qq({"$name":"wed"}), $patch)->{status}, 400,
+       "PATCH $name");
+    is(PATCH('/plain/1', qq([{"op":"add","path":"/$name","value":1}]),
+             'Content-Type: application/json-patch+json')->{status}, 400,
+       "JSON Patch $name");
+}
+
 $r = http('POST', '/plain/1', body => { at => 'wed' });
 is($r->{status}, 415, 'a method that conflict_methods has');
 is(header($r, 'Accept'), undef, 'no type helps');

@@ -44,7 +44,16 @@ my %next = (
     'Content-Language' => [qw(de en)],
     'Upload-Offset' => [0, 5],
     'X-Amz-Copy-Source' => ['/bucket/a', '/bucket/b'],
-    'X-HTTP-Method-Override' => [qw(PATCH MERGE)]
+    'X-HTTP-Method-Override' => [qw(PATCH MERGE)],
+    'Link' => ['</a>; rel="type"', '</b>; rel="type"'],
+    'Prefer' => ['resolution=merge-duplicates', 'resolution=ignore-duplicates'],
+    'X-Amz-Acl' => [qw(private public-read)],
+    'X-Amz-Meta-Title' => [qw(a b)],
+    'X-Amz-Tagging' => ['a=1', 'a=2'],
+    'X-Goog-Meta-Title' => [qw(a b)],
+    'X-Ms-Meta-Title' => [qw(a b)],
+    'X-Ms-Tags' => ['a=1', 'a=2'],
+    'X-Object-Meta-Title' => [qw(a b)]
 );
 
 for my $name (sort keys %next) {

@@ -187,7 +187,8 @@ set_doc('/plain/1', { n => 0 });
 my $v = settled('/plain/1');
 my $write = start('PUT', '/free/1', body => { n => 1 });
 
-begun(1);
+# beside that of settled()
+begun(2);
 close $write->{socket};
 until_true { log_count(qr/client prematurely closed connection/) };
 

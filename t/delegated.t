@@ -168,6 +168,34 @@ is(PUT('/plain/1', { n => 2, base_version => $v })->{status}, 409,
    'a base from before it');
 
 
+=== one that may be done later, or was done in part, is not done
+--- config
+        location /202/ {
+            internal;
+            proxy_set_header X-Up-Write "status=202";
+            proxy_pass http://api/;
+        }
+        location /500/ {
+            internal;
+            proxy_set_header X-Up-Write "apply status=500";
+            proxy_pass http://api/;
+        }
+--- steps
+for my $to ('/202', '/500,/422') {
+    set_doc('/plain/1', { n => 0 });
+
+    my $v = version(GET('/plain/1'));
+    my $r = PUT('/plain/1', { n => 1, base_version => $v }, "X-To: $to",
+                'X-Say: 200');
+
+    is($r->{status}, 200, "$to: told as done");
+    is(header($r, 'ETag'), undef, 'is of no known version');
+    set_doc('/plain/1', { n => 1 });
+    is(PUT('/plain/1', { n => 2, base_version => $v })->{status}, 409,
+       'a base from before it');
+}
+
+
 === a client that leaves while the subrequest is sent
 --- config
         location /free/ {

@@ -324,9 +324,12 @@ ngx_http_conflict_latest_get_access(ngx_http_request_t *r)
         latest->reached = 1;
     }
 
-    if (latest->loc_conf != r->loc_conf) {
-        /* try_files may have changed the location */
+    if (latest->loc_conf != r->loc_conf
+        || latest->uri_changes != r->uri_changes)
+    {
+        /* try_files or an error page, which may be in the same location */
         latest->loc_conf = r->loc_conf;
+        latest->uri_changes = r->uri_changes;
         latest->access = 0;
     }
 

@@ -217,8 +217,12 @@ ngx_http_conflict_latest_get_prepare(ngx_http_request_t *r,
 
     /* access services are asked by $request_uri, which is the endpoint's */
 
-    if (ctx->get.uri.len
-        && ngx_http_conflict_latest_get_raw(ctx, &sr->unparsed_uri) != NGX_OK)
+    if (ctx->get.target.len) {
+        sr->unparsed_uri = ctx->get.target;
+
+    } else if (ctx->get.uri.len
+               && ngx_http_conflict_latest_get_raw(ctx, &sr->unparsed_uri)
+                  != NGX_OK)
     {
         return NGX_ERROR;
     }

@@ -44,7 +44,9 @@ my %next = (
     'Content-Language' => [qw(de en)],
     'Upload-Offset' => [0, 5],
     'X-Amz-Copy-Source' => ['/bucket/a', '/bucket/b'],
-    'X-HTTP-Method-Override' => [qw(PATCH MERGE)]
+    'X-Goog-Upload-Offset' => [0, 5],
+    'X-HTTP-Method-Override' => [qw(PATCH MERGE)],
+    'X-Update-Range' => ['bytes=0-4', 'bytes=5-9']
 );
 
 for my $name (sort keys %next) {

@@ -75,10 +75,13 @@ static const ngx_str_t  ngx_http_conflict_header_meanings[] = {
     ngx_string("x-amz-copy-source"),
     ngx_string("x-copy-from"),
     ngx_string("x-goog-copy-source"),
+    ngx_string("x-goog-upload-"),
     ngx_string("x-http-method"),
     ngx_string("x-method-override"),
     ngx_string("x-ms-copy-source"),
     ngx_string("x-ms-range"),
+    ngx_string("x-update-range"),
+    ngx_string("x-upload-"),
     ngx_null_string
 };
 

@@ -62,7 +62,7 @@ const ngx_str_t  ngx_http_conflict_header_private[] = {
 /*
  * What the names of fields begin with that say what the body of a write is, or
  * what is to be done with it: parts of uploads, methods of WebDAV, copies of
- * object stores.
+ * object stores.  Sorted by the first byte.
  */
 
 static const ngx_str_t  ngx_http_conflict_header_meanings[] = {
@@ -294,11 +294,18 @@ ngx_http_conflict_header_add(ngx_http_request_t *r, const char *name,
 ngx_uint_t
 ngx_http_conflict_header_means(ngx_table_elt_t *h)
 {
+    u_char            ch;
     const ngx_str_t  *prefix;
+
+    ch = h->lowcase_key[0];
 
     for (prefix = ngx_http_conflict_header_meanings; prefix->len; prefix++) {
 
-        if (h->lowcase_key[0] == prefix->data[0] && h->key.len >= prefix->len
+        if (prefix->data[0] > ch) {
+            return 0;
+        }
+
+        if (prefix->data[0] == ch && h->key.len >= prefix->len
             && ngx_memcmp(h->lowcase_key, prefix->data, prefix->len) == 0)
         {
             return h->key.len != ngx_http_conflict_length.len

@@ -62,7 +62,8 @@ TEST_PACKAGES = $(DEMO_PACKAGES) clang libclang-rt-dev libcmocka-dev \
 	libtest-base-perl perl python3 python3-yaml nghttp2-client \
 	netcat-openbsd openssl \
 	redis-server libgit2-dev chromium logrotate faketime \
-	libnginx-mod-http-lua libnginx-mod-http-subs-filter lua-cjson $(NPM)
+	libnginx-mod-http-echo libnginx-mod-http-lua \
+	libnginx-mod-http-subs-filter lua-cjson $(NPM)
 FILE_PACKAGES = $(DEMO_PACKAGES) libgit2-dev libtest-base-perl perl python3 \
 	$(if $(filter redis,$(MAKECMDGOALS)),redis-server) \
 	$(if $(filter %/node_modules,$(needs)),$(NPM))

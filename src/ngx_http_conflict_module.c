@@ -14,6 +14,7 @@
 #include "events/ngx_http_conflict_events.h"
 #include "write/ngx_http_conflict_write.h"
 #include "process/ngx_http_conflict_wake.h"
+#include "process/ngx_http_conflict_learned.h"
 #include "status/ngx_http_conflict_status.h"
 
 
@@ -366,6 +367,12 @@ ngx_http_conflict_module_init(ngx_conf_t *cf)
         return NGX_ERROR;
     }
 
+    nmcf->learned = ngx_http_conflict_learned_add(cf,
+                                                  &ngx_http_conflict_module);
+    if (nmcf->learned == NULL) {
+        return NGX_ERROR;
+    }
+
     ngx_http_conflict_filter_init();
     ngx_http_conflict_request_body_filter_init();
 
@@ -429,6 +436,10 @@ ngx_http_conflict_module_init_process(ngx_cycle_t *cycle)
 
     if (nmcf->wake) {
         ngx_http_conflict_write_queue_start(cycle, nmcf->wake);
+    }
+
+    if (nmcf->learned) {
+        ngx_http_conflict_learned_start(nmcf->learned);
     }
 
     store = nmcf->stores.elts;

@@ -1,7 +1,7 @@
 # Content handlers that do their work by subrequests, here in Lua: what these
 # have heard counts, and not only what the handler says.
 # On both stores.
-# Needs: libnginx-mod-http-lua
+# Needs: libnginx-mod-http-echo libnginx-mod-http-lua
 
 BEGIN { push @INC, 't/lib' }
 use Conflict;
@@ -11,7 +11,8 @@ use Test::More ();
 
 BEGIN {
     my $dir = '/usr/lib/nginx/modules';
-    my @more = map { "$dir/${_}_module.so" } qw(ndk_http ngx_http_lua);
+    my @more = map { "$dir/${_}_module.so" } qw(ndk_http ngx_http_lua
+                                                 ngx_http_echo);
 
     if ($ENV{TEST_NGINX_LOAD_MODULES} eq '' || grep { !-e } @more) {
         Test::More::plan(skip_all => 'no such modules here');
@@ -168,6 +169,34 @@ is(PUT('/plain/1', { n => 2, base_version => $v })->{status}, 409,
    'a base from before it');
 
 
+=== one that may be done later, or was done in part, is not done
+--- config
+        location /202/ {
+            internal;
+            proxy_set_header X-Up-Write "status=202";
+            proxy_pass http://api/;
+        }
+        location /500/ {
+            internal;
+            proxy_set_header X-Up-Write "apply status=500";
+            proxy_pass http://api/;
+        }
+--- steps
+for my $to ('/202', '/500,/422') {
+    set_doc('/plain/1', { n => 0 });
+
+    my $v = version(GET('/plain/1'));
+    my $r = PUT('/plain/1', { n => 1, base_version => $v }, "X-To: $to",
+                'X-Say: 200');
+
+    is($r->{status}, 200, "$to: told as done");
+    is(header($r, 'ETag'), undef, 'is of no known version');
+    set_doc('/plain/1', { n => 1 });
+    is(PUT('/plain/1', { n => 2, base_version => $v })->{status}, 409,
+       'a base from before it');
+}
+
+
 === a client that leaves while the subrequest is sent
 --- config
         location /free/ {
@@ -187,7 +216,8 @@ set_doc('/plain/1', { n => 0 });
 my $v = settled('/plain/1');
 my $write = start('PUT', '/free/1', body => { n => 1 });
 
-begun(1);
+# beside that of settled()
+begun(2);
 close $write->{socket};
 until_true { log_count(qr/client prematurely closed connection/) };
 
@@ -483,3 +513,34 @@ is(PUT('/plain/1', { n => 2, base_version => version($r) })->{status}, 204,
    'which is a base');
 until_true { grep { $_->{target} eq '/plain/copy' } seen() };
 release();
+
+
+=== a client that leaves a handler without an upstream, once it has waited
+--- log_level: debug_http
+--- config
+        location /echo/ {
+            conflict version;
+            conflict_key /plain/1;
+            conflict_wait 5s;
+            echo_sleep 0.5;
+            echo done;
+        }
+--- allow: upstream prematurely closed
+--- steps
+set_doc('/plain/1', { n => 0 });
+settled('/plain/1');
+
+for my $wait (0, 1) {
+    is(PUT('/plain/1', { n => 1 }, 'X-Up-Write: apply close')->{status}, 502,
+       'another write whose outcome is not known yet') if $wait;
+
+    my $before = log_count(qr/conflict state: forwarded/);
+    my $settled = log_count(qr/conflict settle/);
+    my $write = start('PUT', '/echo/1', body => { n => 1 });
+
+    until_true { log_count(qr/conflict state: forwarded/) > $before };
+    close $write->{socket};
+    until_true { log_count(qr/conflict settle/) > $settled };
+    like((grep { /conflict settle/ } split(/\n/, error_log()))[-1],
+         qr/settle: 1,/, 'it is done all the same');
+}

@@ -237,6 +237,38 @@ for my $path (@paths) {
 unlike(error_log(), qr/open socket|exited on signal/, 'no request is left');
 
 
+=== access rules apply again to a page within their location
+--- config
+    location /plain/ {
+        satisfy any;
+        deny all;
+        auth_basic notes;
+        auth_basic_user_file $TEST_NGINX_SERVER_ROOT/html/users;
+        error_page 401 /plain/secret;
+        conflict version;
+        proxy_pass http://api;
+    }
+    location ~ ^/locks(?<locked>/.*)$ {
+        conflict_key $locked;
+        conflict_lock;
+    }
+--- user_files
+>>> users
+ann:{PLAIN}secret
+--- steps
+set_doc('/plain/1', { n => 1 });
+set_doc('/plain/secret', { n => 'hidden' });
+
+for my $path ('/plain/1', '/locks/plain/1') {
+    my $r = GET($path);
+
+    is($r->{status}, 401, "$path: refused");
+    unlike($r->{body}, qr/hidden/, 'and so is the page');
+}
+
+is((grep { $_->{target} eq '/plain/secret' } seen()) + 0, 0, 'never asked for');
+
+
 === the destination of a MOVE
 --- http_config
     map "$http_x_user:$request_uri" $may {

@@ -443,3 +443,41 @@ until_true { $r = PUT('/plain/a/b', { rev => 5, x => 1, y => 3,
 is($r->{status}, 409, 'refused');
 is_deeply(json(GET('/plain/a/b')), { rev => 6, x => 2, y => 1 },
           'nothing was merged');
+
+
+=== what an API responds to writes with is known after it
+--- config
+    location /plain/ {
+        conflict merge store=a;
+        conflict_user $http_x_user;
+        conflict_field /n sum;
+        proxy_pass http://api;
+    }
+--- steps
+open_again('/plain/open');
+
+my $v = shown('/plain/1', { n => 100, a => 1 }, 'ann');
+
+sub add {
+    my ($user, $n, $base) = @_;
+
+    return PUT('/plain/1', { n => $n, a => 1, base_version => $base },
+               "X-User: $user", 'X-Up-Write: apply old status=200');
+}
+
+my $r = add('ann', 101, $v);
+is(json($r)->{n}, 100, 'with the document that it has replaced');
+
+reload();
+
+# without a read since
+
+$r = add('ann', 102, version($r));
+is($r->{status}, 200, 'the next write of the same client');
+$v = version($r);
+
+is(add('bob', 112, version(GET('/plain/1', 'X-User: bob')))->{status}, 200,
+   'one of another client');
+like(header(add('ann', 103, $v), 'Conflict'), qr/^merged/,
+     'one more, from what she has sent');
+is(json(upstream('/_doc?path=/plain/1'))->{n}, 113, 'what both have added, once');

@@ -121,6 +121,18 @@ ngx_http_conflict_endpoint_failed(ngx_http_conflict_ctx_t *ctx)
 }
 
 
+ngx_http_conflict_state_e
+ngx_http_conflict_endpoint_error(ngx_http_conflict_ctx_t *ctx,
+    ngx_http_conflict_state_e respond, ngx_http_conflict_answer_e answer,
+    const char *reason)
+{
+    ctx->flow.answer = answer;
+    ctx->flow.reason = reason;
+
+    return respond;
+}
+
+
 ngx_int_t
 ngx_http_conflict_endpoint_options(ngx_http_request_t *r,
     ngx_http_conflict_ctx_t *ctx)

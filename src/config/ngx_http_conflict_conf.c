@@ -51,6 +51,7 @@ ngx_http_conflict_conf_create_main(ngx_conf_t *cf)
      *     nmcf->ssi = NULL;
      *     nmcf->stats = NULL;
      *     nmcf->wake = NULL;
+     *     nmcf->learned = NULL;
      */
 
     if (ngx_array_init(&nmcf->stores, cf->pool, 4,
@@ -129,6 +130,7 @@ ngx_http_conflict_conf_create_loc(ngx_conf_t *cf)
      *     conf->lock_get = NULL;
      *     conf->notes = 0;
      *     conf->bodies = 0;
+     *     conf->uncached = NULL;
      *     conf->versions = 0;
      *     conf->versions_public = 0;
      *     conf->versions_get = NULL;
@@ -146,6 +148,7 @@ ngx_http_conflict_conf_create_loc(ngx_conf_t *cf)
      *     conf->ahead_logged = 0;
      *     conf->unbuffered = 0;
      *     conf->tags = NGX_HTTP_CONFLICT_TAGS_UNKNOWN;
+     *     conf->note = 0;
      *     conf->name = { 0, NULL };
      *     conf->label = { 0, NULL };
      */

@@ -149,6 +149,7 @@ typedef struct {
     ngx_shm_zone_t                   *stats;          /* counters, or NULL */
     ngx_shm_zone_t                   *wake;           /* notes of workers that
                                                          wait, or NULL */
+    ngx_shm_zone_t                   *learned;        /* notes of APIs */
 } ngx_http_conflict_main_conf_t;
 
 
@@ -290,9 +291,10 @@ struct ngx_http_conflict_loc_conf_s {
     ngx_msec_t                        ahead_logged;  /* the same */
     ngx_uint_t                        unbuffered;    /* streams requests */
     ngx_http_conflict_tags_e          tags;          /* in a worker */
-    ngx_uint_t                        replaced;      /* the same: responses to
-                                                        writes show what was
-                                                        before */
+    ngx_uint_t                        note;          /* of its API, see
+                                                        _learned.h: responses
+                                                        to writes show what
+                                                        was before */
     ngx_str_t                         name;          /* of the location */
     ngx_str_t                         label;         /* name, readable */
 };

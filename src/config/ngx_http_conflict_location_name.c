@@ -8,6 +8,7 @@
 
 
 #include "config/ngx_http_conflict_conf.h"
+#include "process/ngx_http_conflict_learned.h"
 
 
 #if (NGX_PCRE)
@@ -32,12 +33,17 @@ ngx_http_conflict_location_name(ngx_conf_t *cf,
     u_char                    *p, *start, *last;
 #endif
     ngx_http_core_loc_conf_t  *clcf;
+    ngx_http_core_srv_conf_t  *cscf;
 
     conf->entity = conf->entity ? conf->entity : prev->entity;
     conf->entity_id = conf->entity_id ? conf->entity_id : prev->entity_id;
 
     clcf = ngx_http_conf_get_module_loc_conf(cf, ngx_http_core_module);
+    cscf = ngx_http_conf_get_module_srv_conf(cf, ngx_http_core_module);
+
     conf->name = clcf->name;
+    conf->note = ngx_http_conflict_learned_note(&cscf->server_name,
+                                                &conf->name);
 
     if (clcf->noname) {
         /* "if" and "limit_except" have the label of their location */

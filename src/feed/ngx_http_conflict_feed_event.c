@@ -8,6 +8,7 @@
 
 
 #include "feed/ngx_http_conflict_feed_state.h"
+#include "core/text/conflict_decimal.h"
 
 
 #define NGX_HTTP_CONFLICT_FEED_NUMBERS  5
@@ -278,27 +279,15 @@ ngx_http_conflict_feed_event_number(u_char **pos, u_char *last,
     uint64_t *number)
 {
     u_char      *p;
-    uint64_t     digit;
     ngx_uint_t   negative;
 
     p = *pos;
-    *number = 0;
-
     negative = (p < last && *p == '-');
-    p += negative;
 
-    if (p == last || *p < '0' || *p > '9') {
+    p = conflict_decimal_parse(p + negative, last, UINT64_MAX, number);
+
+    if (p == NULL) {
         return NGX_ERROR;
-    }
-
-    for ( /* void */ ; p < last && *p >= '0' && *p <= '9'; p++) {
-        digit = *p - '0';
-
-        if (*number > (UINT64_MAX - digit) / 10) {
-            return NGX_ERROR;
-        }
-
-        *number = *number * 10 + digit;
     }
 
     if (negative) {

@@ -9,6 +9,7 @@
 
 #include "history/ngx_http_conflict_history.h"
 #include "latest/ngx_http_conflict_latest.h"
+#include "process/ngx_http_conflict_learned.h"
 #include "core/json/conflict_tree.h"
 
 
@@ -663,43 +664,37 @@ ngx_http_conflict_body_history_store_shown(ngx_http_conflict_ctx_t *ctx)
 
 /*
  * An API may respond with the document that it has replaced: with the bytes of
- * the last GET, if these are known, but not with what was written.  Its clients
- * go on from what they have sent.
+ * the last GET, but not with what was written.  Its clients go on from what
+ * they have sent.  If these bytes are not known, as there was no GET since the
+ * last write, it does what it did before.
  */
 
 static ngx_uint_t
 ngx_http_conflict_body_history_replaced(ngx_http_conflict_ctx_t *ctx,
     ngx_http_conflict_record_t *record, ngx_str_t *text, conflict_form_e form)
 {
-    conflict_hash_t                hash;
-    ngx_http_conflict_loc_conf_t  *nlcf;
+    ngx_uint_t  same, known;
 
-    nlcf = ctx->conf;
+    known = (ctx->version.body != 0);
 
-    conflict_hash_init(&hash, 0);
-    conflict_hash_update(&hash, ctx->response->record,
-                         ctx->response->record_len);
+    same = (known && conflict_hash_64(ctx->response->record,
+                                      ctx->response->record_len, 0)
+                     == ctx->version.body);
 
-    if (ctx->version.body == 0
-        || conflict_hash_final(&hash) != ctx->version.body)
-    {
-        if (ctx->version.body && ctx->version.body_view == ctx->op->in.view) {
-            nlcf->replaced = 0;
-        }
-
-        if (!nlcf->replaced) {
-            return 0;
-        }
+    if (!same && known && ctx->version.body_view == ctx->op->in.view) {
+        ngx_http_conflict_learned_set(ctx->conf->note, 0);
+        return 0;
     }
 
-    if (ngx_http_conflict_latest_document_reflects(nlcf, &record->body, text,
-                                                   form,
-                                                   CONFLICT_REFLECTS_VALUES))
+    if ((!same && !ngx_http_conflict_learned(ctx->conf->note))
+        || ngx_http_conflict_latest_document_reflects(ctx->conf, &record->body,
+                                                      text, form,
+                                                      CONFLICT_REFLECTS_VALUES))
     {
         return 0;
     }
 
-    nlcf->replaced = 1;
+    ngx_http_conflict_learned_set(ctx->conf->note, 1);
 
     return 1;
 }

@@ -9,6 +9,7 @@
 
 
 #include "hold/ngx_http_conflict_hold.h"
+#include "core/text/conflict_decimal.h"
 #include <ngx_sha1.h>
 
 
@@ -185,24 +186,9 @@ static u_char *
 ngx_http_conflict_hold_item_number(u_char *p, u_char *last, u_char end,
     uint64_t *n)
 {
-    *n = 0;
-
-    if (p == NULL) {
-        return NULL;
+    if (p) {
+        p = conflict_decimal_parse(p, last, UINT64_MAX, n);
     }
 
-    for ( /* void */ ; p < last; p++) {
-
-        if (*p == end) {
-            return p + 1;
-        }
-
-        if (*p < '0' || *p > '9' || *n > CONFLICT_VERSION_OPAQUE / 10) {
-            return NULL;
-        }
-
-        *n = *n * 10 + (*p - '0');
-    }
-
-    return NULL;
+    return (p && p < last && *p == end) ? p + 1 : NULL;
 }

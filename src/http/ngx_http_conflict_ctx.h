@@ -384,6 +384,7 @@ typedef struct {
     uint64_t                       view;       /* 0: none */
     ngx_uint_t                     access;     /* access handlers passed */
     void                         **loc_conf;   /* the location of "access" */
+    ngx_uint_t                     uri_changes;   /* left then */
     void                         **saved;      /* module contexts */
     ngx_uint_t                     buffered;   /* of the connection, saved */
     ngx_http_conflict_shown_t      shown;

@@ -62,7 +62,8 @@ const ngx_str_t  ngx_http_conflict_header_private[] = {
 /*
  * What the names of fields begin with that say what the body of a write is, or
  * what is to be done with it: parts of uploads, methods of WebDAV, copies and
- * metadata of object stores, preferences, as those of PostgREST.
+ * metadata of object stores, preferences, as those of PostgREST.  Sorted by the
+ * first byte.
  */
 
 static const ngx_str_t  ngx_http_conflict_header_meanings[] = {
@@ -88,6 +89,7 @@ static const ngx_str_t  ngx_http_conflict_header_meanings[] = {
     ngx_string("x-goog-acl"),
     ngx_string("x-goog-copy-source"),
     ngx_string("x-goog-meta-"),
+    ngx_string("x-goog-upload-"),
     ngx_string("x-http-method"),
     ngx_string("x-method-override"),
     ngx_string("x-ms-access-tier"),
@@ -97,6 +99,8 @@ static const ngx_str_t  ngx_http_conflict_header_meanings[] = {
     ngx_string("x-ms-range"),
     ngx_string("x-ms-tags"),
     ngx_string("x-object-"),
+    ngx_string("x-update-range"),
+    ngx_string("x-upload-"),
     ngx_null_string
 };
 
@@ -309,11 +313,18 @@ ngx_http_conflict_header_add(ngx_http_request_t *r, const char *name,
 ngx_uint_t
 ngx_http_conflict_header_means(ngx_table_elt_t *h)
 {
+    u_char            ch;
     const ngx_str_t  *prefix;
+
+    ch = h->lowcase_key[0];
 
     for (prefix = ngx_http_conflict_header_meanings; prefix->len; prefix++) {
 
-        if (h->lowcase_key[0] == prefix->data[0] && h->key.len >= prefix->len
+        if (prefix->data[0] > ch) {
+            return 0;
+        }
+
+        if (prefix->data[0] == ch && h->key.len >= prefix->len
             && ngx_memcmp(h->lowcase_key, prefix->data, prefix->len) == 0)
         {
             return h->key.len != ngx_http_conflict_length.len

@@ -219,8 +219,12 @@ ngx_http_conflict_latest_get_prepare(ngx_http_request_t *r,
 
     /* access services are asked by $request_uri, which is the endpoint's */
 
-    if (ctx->get.uri.len
-        && ngx_http_conflict_latest_get_raw(ctx, &sr->unparsed_uri) != NGX_OK)
+    if (ctx->get.target.len) {
+        sr->unparsed_uri = ctx->get.target;
+
+    } else if (ctx->get.uri.len
+               && ngx_http_conflict_latest_get_raw(ctx, &sr->unparsed_uri)
+                  != NGX_OK)
     {
         return NGX_ERROR;
     }
@@ -332,9 +336,12 @@ ngx_http_conflict_latest_get_access(ngx_http_request_t *r)
         return NGX_HTTP_INTERNAL_SERVER_ERROR;
     }
 
-    if (latest->loc_conf != r->loc_conf) {
-        /* try_files may have changed the location */
+    if (latest->loc_conf != r->loc_conf
+        || latest->uri_changes != r->uri_changes)
+    {
+        /* try_files or an error page, which may be in the same location */
         latest->loc_conf = r->loc_conf;
+        latest->uri_changes = r->uri_changes;
         latest->access = 0;
     }
 

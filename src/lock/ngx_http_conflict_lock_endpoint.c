@@ -32,9 +32,6 @@ static void ngx_http_conflict_lock_endpoint_released(
     ngx_http_conflict_ctx_t *ctx);
 static ngx_http_conflict_state_e ngx_http_conflict_lock_endpoint_unguarded(
     ngx_http_conflict_ctx_t *ctx);
-static ngx_http_conflict_state_e ngx_http_conflict_lock_endpoint_error(
-    ngx_http_conflict_ctx_t *ctx, ngx_http_conflict_answer_e answer,
-    const char *reason);
 
 
 ngx_http_conflict_state_e
@@ -110,7 +107,8 @@ ngx_http_conflict_lock_endpoint_start(ngx_http_conflict_ctx_t *ctx)
         break;
 
     default:
-        return ngx_http_conflict_lock_endpoint_error(ctx,
+        return ngx_http_conflict_endpoint_error(ctx,
+                                        NGX_HTTP_CONFLICT_STATE_LOCK_RESPOND,
                                         NGX_HTTP_CONFLICT_ANSWER_NOT_ALLOWED,
                                         NULL);
     }
@@ -141,7 +139,8 @@ ngx_http_conflict_lock_endpoint_target(ngx_http_conflict_ctx_t *ctx)
                       "\"get=off\"",
                       ngx_http_conflict_evaluate_escaped(r, &ctx->get.uri));
 
-        return ngx_http_conflict_lock_endpoint_error(ctx,
+        return ngx_http_conflict_endpoint_error(ctx,
+                                     NGX_HTTP_CONFLICT_STATE_LOCK_RESPOND,
                                      NGX_HTTP_CONFLICT_ANSWER_NO_TARGET,
                                      ctx->conf->lock_get
                                      ? "the value of conflict_lock get= is not "
@@ -217,7 +216,8 @@ ngx_http_conflict_lock_endpoint_unguarded(ngx_http_conflict_ctx_t *ctx)
 
     ctx->caller.may_see = 0;
 
-    return ngx_http_conflict_lock_endpoint_error(ctx,
+    return ngx_http_conflict_endpoint_error(ctx,
+                                     NGX_HTTP_CONFLICT_STATE_LOCK_RESPOND,
                                      NGX_HTTP_CONFLICT_ANSWER_NO_TARGET,
                                      "no guarded location has this resource "
                                      "under this key, so its writes would not "
@@ -403,15 +403,4 @@ ngx_http_conflict_lock_endpoint_released(ngx_http_conflict_ctx_t *ctx)
     if (ctx->op->lock.result == NGX_HTTP_CONFLICT_LOCK_FORCED) {
         ctx->flow.action = NGX_HTTP_CONFLICT_ACTION_LOCK_FORCED;
     }
-}
-
-
-static ngx_http_conflict_state_e
-ngx_http_conflict_lock_endpoint_error(ngx_http_conflict_ctx_t *ctx,
-    ngx_http_conflict_answer_e answer, const char *reason)
-{
-    ctx->flow.answer = answer;
-    ctx->flow.reason = reason;
-
-    return NGX_HTTP_CONFLICT_STATE_LOCK_RESPOND;
 }

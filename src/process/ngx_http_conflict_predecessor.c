@@ -8,6 +8,7 @@
 
 
 #include "process/ngx_http_conflict_predecessor.h"
+#include "core/text/conflict_decimal.h"
 
 
 static uint64_t ngx_http_conflict_predecessor_start(ngx_pid_t pid);
@@ -160,9 +161,7 @@ ngx_http_conflict_predecessor_start(ngx_pid_t pid)
 
     start = 0;
 
-    while (p < last && *p >= '0' && *p <= '9') {
-        start = start * 10 + (*p++ - '0');
-    }
+    (void) conflict_decimal_parse(p, last, UINT64_MAX, &start);
 
     return start;
 

@@ -8,6 +8,7 @@
 
 
 #include "redis_client/ngx_http_conflict_redis_connection.h"
+#include "core/text/conflict_decimal.h"
 
 
 #define NGX_HTTP_CONFLICT_REDIS_INCARNATION_LIFE  60000   /* msec */
@@ -81,20 +82,18 @@ void
 ngx_http_conflict_redis_incarnation_take(ngx_http_conflict_redis_call_t *call,
     ngx_str_t *answer)
 {
-    size_t                                   len, token;
+    size_t                                   token;
     u_char                                  *p, *last;
+    uint64_t                                 len;
     ngx_http_conflict_redis_incarnation_t  **in;
 
-    len = 0;
     token = call->token.len;
-    p = answer->data + token + 1;
     last = answer->data + answer->len;
 
-    while (p < last && *p >= '0' && *p <= '9' && len < answer->len) {
-        len = len * 10 + (*p++ - '0');
-    }
+    p = conflict_decimal_parse(answer->data + token + 1, last, answer->len,
+                               &len);
 
-    if (p == last || *p++ != ' ' || len >= (size_t) (last - p)
+    if (p == NULL || p == last || *p++ != ' ' || len >= (size_t) (last - p)
         || p[len] != ' '
         || len < NGX_HTTP_CONFLICT_REDIS_RUN_ID + 1
                  + NGX_HTTP_CONFLICT_REDIS_TOKEN)

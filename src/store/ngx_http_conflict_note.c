@@ -9,6 +9,7 @@
 
 #include "store/ngx_http_conflict_store.h"
 #include "core/policy/conflict_version.h"
+#include "core/text/conflict_decimal.h"
 #include "core/text/conflict_time.h"
 
 
@@ -155,22 +156,16 @@ ngx_http_conflict_note_number(ngx_str_t *rest, uint64_t *n)
 {
     u_char  *p, *last;
 
-    p = rest->data;
-    last = p + rest->len;
-    *n = 0;
+    last = rest->data + rest->len;
 
-    while (p < last && *p >= '0' && *p <= '9'
-           && p - rest->data < (ssize_t) NGX_INT64_LEN - 1)
-    {
-        *n = *n * 10 + (*p++ - '0');
-    }
+    p = conflict_decimal_parse(rest->data, last, UINT64_MAX, n);
 
-    if (p == rest->data || p == last || *p++ != ' ') {
+    if (p == NULL || p == last || *p++ != ' ') {
         return NGX_ERROR;
     }
 
-    rest->len -= p - rest->data;
     rest->data = p;
+    rest->len = last - p;
 
     return NGX_OK;
 }

@@ -21,9 +21,6 @@ static ngx_int_t ngx_http_conflict_versions_endpoint_version(
     ngx_http_conflict_ctx_t *ctx);
 static ngx_http_conflict_state_e ngx_http_conflict_versions_endpoint_target(
     ngx_http_conflict_ctx_t *ctx);
-static ngx_http_conflict_state_e ngx_http_conflict_versions_endpoint_error(
-    ngx_http_conflict_ctx_t *ctx, ngx_http_conflict_answer_e answer,
-    const char *reason);
 static ngx_http_conflict_state_e ngx_http_conflict_versions_endpoint_failed(
     ngx_http_conflict_ctx_t *ctx);
 
@@ -54,9 +51,10 @@ ngx_http_conflict_versions_endpoint_start(ngx_http_conflict_ctx_t *ctx)
         break;
 
     default:
-        return ngx_http_conflict_versions_endpoint_error(ctx,
-                                         NGX_HTTP_CONFLICT_ANSWER_NOT_ALLOWED,
-                                         NULL);
+        return ngx_http_conflict_endpoint_error(ctx,
+                                   NGX_HTTP_CONFLICT_STATE_VERSIONS_RESPOND,
+                                   NGX_HTTP_CONFLICT_ANSWER_NOT_ALLOWED,
+                                   NULL);
     }
 
     switch (ngx_http_conflict_versions_endpoint_version(ctx)) {
@@ -65,9 +63,10 @@ ngx_http_conflict_versions_endpoint_start(ngx_http_conflict_ctx_t *ctx)
         return ngx_http_conflict_versions_endpoint_target(ctx);
 
     case NGX_DECLINED:
-        return ngx_http_conflict_versions_endpoint_error(ctx,
-                                         NGX_HTTP_CONFLICT_ANSWER_BAD_VERSION,
-                                         "conflict_version is not a version");
+        return ngx_http_conflict_endpoint_error(ctx,
+                                   NGX_HTTP_CONFLICT_STATE_VERSIONS_RESPOND,
+                                   NGX_HTTP_CONFLICT_ANSWER_BAD_VERSION,
+                                   "conflict_version is not a version");
 
     default: /* NGX_ERROR */
         return NGX_HTTP_CONFLICT_STATE_ERROR;
@@ -140,10 +139,11 @@ ngx_http_conflict_versions_endpoint_target(ngx_http_conflict_ctx_t *ctx)
                       "\"%V\", specify it with \"conflict_versions get=PATH\"",
                       ngx_http_conflict_evaluate_escaped(r, &ctx->get.uri));
 
-        return ngx_http_conflict_versions_endpoint_error(ctx,
-                                    NGX_HTTP_CONFLICT_ANSWER_NO_RESOURCE,
-                                    "neither its key nor the value of "
-                                    "conflict_versions get= is a path");
+        return ngx_http_conflict_endpoint_error(ctx,
+                                   NGX_HTTP_CONFLICT_STATE_VERSIONS_RESPOND,
+                                   NGX_HTTP_CONFLICT_ANSWER_NO_RESOURCE,
+                                   "neither its key nor the value of "
+                                   "conflict_versions get= is a path");
     }
 
     /* the view of a GET of the resource by this caller: in this spelling */
@@ -255,9 +255,10 @@ ngx_http_conflict_versions_endpoint_called(ngx_http_conflict_ctx_t *ctx)
 
     if (ctx->op->in.pre.base && !ctx->op->out.base_held) {
         /* gone, or of another caller: the client must not learn which */
-        return ngx_http_conflict_versions_endpoint_error(ctx,
-                                         NGX_HTTP_CONFLICT_ANSWER_NO_VERSION,
-                                         NULL);
+        return ngx_http_conflict_endpoint_error(ctx,
+                                   NGX_HTTP_CONFLICT_STATE_VERSIONS_RESPOND,
+                                   NGX_HTTP_CONFLICT_ANSWER_NO_VERSION,
+                                   NULL);
     }
 
     return NGX_HTTP_CONFLICT_STATE_VERSIONS_RESPOND;
@@ -268,17 +269,6 @@ static ngx_http_conflict_state_e
 ngx_http_conflict_versions_endpoint_failed(ngx_http_conflict_ctx_t *ctx)
 {
     ngx_http_conflict_endpoint_failed(ctx);
-
-    return NGX_HTTP_CONFLICT_STATE_VERSIONS_RESPOND;
-}
-
-
-static ngx_http_conflict_state_e
-ngx_http_conflict_versions_endpoint_error(ngx_http_conflict_ctx_t *ctx,
-    ngx_http_conflict_answer_e answer, const char *reason)
-{
-    ctx->flow.answer = answer;
-    ctx->flow.reason = reason;
 
     return NGX_HTTP_CONFLICT_STATE_VERSIONS_RESPOND;
 }

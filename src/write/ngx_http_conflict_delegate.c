@@ -20,7 +20,7 @@ typedef struct {
 
 static ngx_uint_t ngx_http_conflict_delegate_is(ngx_http_request_t *r,
     ngx_http_request_t *top);
-static ngx_http_conflict_delegate_e ngx_http_conflict_delegate_sent(
+static ngx_http_conflict_class_e ngx_http_conflict_delegate_sent(
     ngx_http_conflict_delegate_t *delegate);
 
 
@@ -100,14 +100,14 @@ ngx_http_conflict_delegate_is(ngx_http_request_t *r, ngx_http_request_t *top)
 }
 
 
-ngx_http_conflict_delegate_e
+ngx_http_conflict_class_e
 ngx_http_conflict_delegate_outcome(ngx_http_conflict_ctx_t *ctx)
 {
     ngx_uint_t                     i;
-    ngx_http_conflict_delegate_e   outcome, one;
+    ngx_http_conflict_class_e      outcome, one;
     ngx_http_conflict_delegate_t  *delegate;
 
-    outcome = NGX_HTTP_CONFLICT_DELEGATE_NONE;
+    outcome = NGX_HTTP_CONFLICT_NOT_DONE;
 
     if (ctx->pass.delegates == NULL) {
         return outcome;
@@ -124,7 +124,7 @@ ngx_http_conflict_delegate_outcome(ngx_http_conflict_ctx_t *ctx)
 }
 
 
-static ngx_http_conflict_delegate_e
+static ngx_http_conflict_class_e
 ngx_http_conflict_delegate_sent(ngx_http_conflict_delegate_t *delegate)
 {
     ngx_uint_t           sent, status;
@@ -143,16 +143,11 @@ ngx_http_conflict_delegate_sent(ngx_http_conflict_delegate_t *delegate)
     }
 
     if (sent == 0) {
-        return NGX_HTTP_CONFLICT_DELEGATE_NONE;
+        return NGX_HTTP_CONFLICT_NOT_DONE;
     }
 
-    if (sent > 1 || ngx_http_conflict_outcome_ambiguous(status)) {
-        return NGX_HTTP_CONFLICT_DELEGATE_AMBIGUOUS;
-    }
-
-    return ngx_http_conflict_outcome_refused(status)
-           ? NGX_HTTP_CONFLICT_DELEGATE_NONE
-           : NGX_HTTP_CONFLICT_DELEGATE_SENT;
+    return (sent > 1) ? NGX_HTTP_CONFLICT_AMBIGUOUS
+                      : ngx_http_conflict_outcome_status(status);
 }
 
 

@@ -18,14 +18,6 @@
 #define NGX_HTTP_CONFLICT_MULTI_STATUS  207     /* RFC 4918 */
 
 
-typedef enum {
-    NGX_HTTP_CONFLICT_DONE = 0,        /* commit */
-    NGX_HTTP_CONFLICT_NOT_DONE,        /* cancel */
-    NGX_HTTP_CONFLICT_UNCERTAIN,       /* abandon, it will not land any more */
-    NGX_HTTP_CONFLICT_AMBIGUOUS        /* abandon, it may still land */
-} ngx_http_conflict_class_e;
-
-
 static void ngx_http_conflict_outcome_renew_handler(ngx_event_t *ev);
 static void ngx_http_conflict_outcome_renew_timer(ngx_http_conflict_ctx_t *ctx);
 static void ngx_http_conflict_outcome_settle_unguarded(
@@ -41,8 +33,6 @@ static void ngx_http_conflict_outcome_settle_unversioned(
     ngx_http_conflict_ctx_t *ctx, ngx_http_conflict_class_e class);
 static ngx_http_conflict_class_e ngx_http_conflict_outcome_class(
     ngx_http_conflict_ctx_t *ctx, ngx_uint_t ended, ngx_uint_t *status);
-static ngx_http_conflict_class_e ngx_http_conflict_outcome_status(
-    ngx_uint_t status);
 static ngx_http_conflict_class_e ngx_http_conflict_outcome_delegated(
     ngx_http_conflict_ctx_t *ctx, ngx_http_conflict_class_e class);
 static void ngx_http_conflict_outcome_settle(ngx_http_conflict_ctx_t *ctx,
@@ -72,17 +62,6 @@ ngx_http_conflict_outcome_refused(ngx_uint_t status)
     }
 
     return 0;
-}
-
-
-ngx_uint_t
-ngx_http_conflict_outcome_ambiguous(ngx_uint_t status)
-{
-    return status < 200
-           || status == NGX_HTTP_CLIENT_CLOSED_REQUEST
-           || status == NGX_HTTP_BAD_GATEWAY
-           || status == NGX_HTTP_SERVICE_UNAVAILABLE
-           || status == NGX_HTTP_GATEWAY_TIME_OUT;
 }
 
 
@@ -295,7 +274,7 @@ ngx_http_conflict_outcome_settle_unguarded(ngx_http_conflict_ctx_t *ctx,
 
     } else if (status == 0
                && ngx_http_conflict_delegate_outcome(ctx)
-                  == NGX_HTTP_CONFLICT_DELEGATE_NONE)
+                  == NGX_HTTP_CONFLICT_NOT_DONE)
     {
         return;
     }
@@ -616,29 +595,27 @@ ngx_http_conflict_outcome_class(ngx_http_conflict_ctx_t *ctx, ngx_uint_t ended,
 
 /*
  * What a handler says of a write need not be what it has heard of it: it may
- * have sent it twice, or answer 409 for a time-out.
+ * have sent it twice, or answer 200 for a 202, or 409 for a time-out.
  */
 
 static ngx_http_conflict_class_e
 ngx_http_conflict_outcome_delegated(ngx_http_conflict_ctx_t *ctx,
     ngx_http_conflict_class_e class)
 {
-    switch (ngx_http_conflict_delegate_outcome(ctx)) {
+    ngx_http_conflict_class_e  heard;
 
-    case NGX_HTTP_CONFLICT_DELEGATE_AMBIGUOUS:
-        return NGX_HTTP_CONFLICT_AMBIGUOUS;
+    heard = ngx_http_conflict_delegate_outcome(ctx);
 
-    case NGX_HTTP_CONFLICT_DELEGATE_SENT:
-        return (class == NGX_HTTP_CONFLICT_NOT_DONE)
-               ? NGX_HTTP_CONFLICT_UNCERTAIN : class;
-
-    default: /* NGX_HTTP_CONFLICT_DELEGATE_NONE */
-        return class;
+    if (heard == NGX_HTTP_CONFLICT_DONE && class == NGX_HTTP_CONFLICT_NOT_DONE)
+    {
+        return NGX_HTTP_CONFLICT_UNCERTAIN;
     }
+
+    return ngx_max(heard, class);
 }
 
 
-static ngx_http_conflict_class_e
+ngx_http_conflict_class_e
 ngx_http_conflict_outcome_status(ngx_uint_t status)
 {
     if (status >= 200 && status < 300) {
@@ -652,8 +629,16 @@ ngx_http_conflict_outcome_status(ngx_uint_t status)
         return NGX_HTTP_CONFLICT_NOT_DONE;
     }
 
-    return ngx_http_conflict_outcome_ambiguous(status)
-           ? NGX_HTTP_CONFLICT_AMBIGUOUS : NGX_HTTP_CONFLICT_UNCERTAIN;
+    if (status < 200
+        || status == NGX_HTTP_CLIENT_CLOSED_REQUEST
+        || status == NGX_HTTP_BAD_GATEWAY
+        || status == NGX_HTTP_SERVICE_UNAVAILABLE
+        || status == NGX_HTTP_GATEWAY_TIME_OUT)
+    {
+        return NGX_HTTP_CONFLICT_AMBIGUOUS;
+    }
+
+    return NGX_HTTP_CONFLICT_UNCERTAIN;
 }
 
 

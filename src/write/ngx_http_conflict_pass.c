@@ -147,6 +147,11 @@ ngx_http_conflict_pass_enter(ngx_http_request_t *r,
     ctx->pass.error_page = r->error_page;
     ctx->pass.entered = 0;
 
+    if (!r->reading_body) {
+        /* a client that leaves does not end it, as while it has waited */
+        r->read_event_handler = ngx_http_block_reading;
+    }
+
     if (r->content_handler && r->method == ctx->method
         && r->content_handler != ngx_http_conflict_upstream_once_handler)
     {

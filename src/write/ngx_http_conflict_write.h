@@ -249,11 +249,20 @@ void ngx_http_conflict_held_response_start(ngx_http_conflict_ctx_t *ctx);
 void ngx_http_conflict_held_response_end(ngx_http_conflict_ctx_t *ctx);
 
 
+/* what is known of a write, and how it is settled; each leaves more open */
+
+typedef enum {
+    NGX_HTTP_CONFLICT_NOT_DONE = 0,    /* cancel */
+    NGX_HTTP_CONFLICT_DONE,            /* commit */
+    NGX_HTTP_CONFLICT_UNCERTAIN,       /* abandon, it will not land any more */
+    NGX_HTTP_CONFLICT_AMBIGUOUS        /* abandon, it may still land */
+} ngx_http_conflict_class_e;
+
 /* 1: the status of a request that was not carried out. */
 ngx_uint_t ngx_http_conflict_outcome_refused(ngx_uint_t status);
 
-/* 1: that of one which may still be carried out; 0 is no status. */
-ngx_uint_t ngx_http_conflict_outcome_ambiguous(ngx_uint_t status);
+/* By the status of one attempt; 0 is no status. */
+ngx_http_conflict_class_e ngx_http_conflict_outcome_status(ngx_uint_t status);
 
 /* 1: the write has a lease; of a MOVE or COPY, on one of its resources. */
 ngx_uint_t ngx_http_conflict_outcome_leased(ngx_http_conflict_ctx_t *ctx);
@@ -470,18 +479,11 @@ ngx_int_t ngx_http_conflict_revalidate_conditions(ngx_http_request_t *r,
     ngx_http_conflict_ctx_t *ctx, time_t date);
 
 
-/* what the subrequests of a write have come to, in the order of severity */
-
-typedef enum {
-    NGX_HTTP_CONFLICT_DELEGATE_NONE = 0,     /* nothing was done */
-    NGX_HTTP_CONFLICT_DELEGATE_SENT,         /* it may have been */
-    NGX_HTTP_CONFLICT_DELEGATE_AMBIGUOUS     /* it may still be */
-} ngx_http_conflict_delegate_e;
-
 /* A subrequest is about to be carried out; one that writes is noted. */
 ngx_int_t ngx_http_conflict_delegate(ngx_http_request_t *r);
 
-ngx_http_conflict_delegate_e ngx_http_conflict_delegate_outcome(
+/* What the subrequests of a write have come to, all together. */
+ngx_http_conflict_class_e ngx_http_conflict_delegate_outcome(
     ngx_http_conflict_ctx_t *ctx);
 
 /* The header of a subrequest's response is sent: is it from a cache? */

@@ -10,31 +10,23 @@
 
 #include "core/policy/conflict_version.h"
 #include "core/policy/conflict_etag.h"
+#include "core/text/conflict_decimal.h"
 #include "core/text/conflict_hash.h"
 
 
 int
 conflict_version_parse(uint64_t *version, const char *text, size_t len)
 {
-    size_t    i;
-    uint64_t  v;
+    uint64_t              v;
+    const unsigned char  *p;
 
-    if (len == 0 || len > CONFLICT_VERSION_DIGITS || text[0] == '0') {
-        return -1;
-    }
+    p = (const unsigned char *) text;
 
-    v = 0;
-
-    for (i = 0; i < len; i++) {
-
-        if (text[i] < '0' || text[i] > '9') {
-            return -1;
-        }
-
-        v = v * 10 + (uint64_t) (text[i] - '0');
-    }
-
-    if (v >= CONFLICT_VERSION_LIMIT) {
+    if (len == 0
+        || conflict_decimal_parse(p, p + len, CONFLICT_VERSION_LIMIT - 1, &v)
+           != p + len
+        || v == 0)
+    {
         return -1;
     }
 

@@ -54,6 +54,46 @@ conflict_decimal_print(unsigned char *p, uint64_t n)
 }
 
 
+unsigned char *
+conflict_decimal_parse(const unsigned char *p, const unsigned char *last,
+    uint64_t max, uint64_t *n)
+{
+    uint64_t              value;
+    unsigned              digit;
+    const unsigned char  *first, *end;
+
+    first = p;
+    value = 0;
+
+    /* so many digits do not overflow */
+
+    end = (last - p > CONFLICT_DECIMAL_LEN - 1) ? p + CONFLICT_DECIMAL_LEN - 1
+                                                : last;
+
+    for ( /* void */ ; p < end && *p >= '0' && *p <= '9'; p++) {
+        value = value * 10 + (unsigned) (*p - '0');
+    }
+
+    for ( /* void */ ; p < last && *p >= '0' && *p <= '9'; p++) {
+        digit = (unsigned) (*p - '0');
+
+        if (value > (UINT64_MAX - digit) / 10) {
+            return NULL;
+        }
+
+        value = value * 10 + digit;
+    }
+
+    if (p == first || (*first == '0' && p - first > 1) || value > max) {
+        return NULL;
+    }
+
+    *n = value;
+
+    return (unsigned char *) p;
+}
+
+
 /* a number below 10,000 */
 
 static inline unsigned char *

@@ -6,7 +6,7 @@
  */
 
 
-#include "store/redis/ngx_http_conflict_redis_store.h"
+#include "store/redis/ngx_http_conflict_redis_words.h"
 #include "store/ngx_http_conflict_blob.h"
 
 
@@ -31,8 +31,8 @@ static ngx_int_t ngx_http_conflict_redis_blob_answer(
     ngx_http_conflict_op_t *op, ngx_str_t *answer);
 static ngx_int_t ngx_http_conflict_redis_blob_found(
     ngx_http_conflict_blob_t *blob, uint64_t *word, ngx_str_t *text);
-static ngx_int_t ngx_http_conflict_redis_blob_words(ngx_str_t *text,
-    uint64_t *word, ngx_uint_t n);
+static ngx_int_t ngx_http_conflict_redis_blob_words(
+    ngx_http_conflict_redis_words_t *a, uint64_t *word, ngx_uint_t n);
 
 
 /* by ngx_http_conflict_blob_verb_e */
@@ -167,15 +167,16 @@ static ngx_int_t
 ngx_http_conflict_redis_blob_answer(ngx_http_conflict_op_t *op,
     ngx_str_t *answer)
 {
-    uint64_t                   word[NGX_HTTP_CONFLICT_REDIS_BLOB_WORDS];
-    ngx_str_t                  words, text;
-    ngx_uint_t                 i, n;
-    ngx_http_conflict_blob_t  *blob;
+    uint64_t                          word[NGX_HTTP_CONFLICT_REDIS_BLOB_WORDS];
+    ngx_str_t                         text;
+    ngx_uint_t                        i, n;
+    ngx_http_conflict_blob_t         *blob;
+    ngx_http_conflict_redis_words_t   words, a;
 
     blob = op->blob;
 
-    words.data = answer->data + NGX_HTTP_CONFLICT_REDIS_TOKEN;
-    words.len = answer->len - NGX_HTTP_CONFLICT_REDIS_TOKEN;
+    words.p = answer->data + NGX_HTTP_CONFLICT_REDIS_TOKEN;
+    words.last = answer->data + answer->len;
 
     if (ngx_http_conflict_redis_blob_words(&words, word, 5) != NGX_OK
         || word[4] > NGX_HTTP_CONFLICT_BLOB_MAX)
@@ -205,11 +206,12 @@ ngx_http_conflict_redis_blob_answer(ngx_http_conflict_op_t *op,
 
     /* the strings of all are behind the words of all */
 
-    text = words;
+    a.p = words.p;
+    a.last = words.last;
 
     for (i = 0; i < n; i++) {
 
-        if (ngx_http_conflict_redis_blob_words(&text, word,
+        if (ngx_http_conflict_redis_blob_words(&a, word,
                                             NGX_HTTP_CONFLICT_REDIS_BLOB_WORDS)
             != NGX_OK)
         {
@@ -217,12 +219,12 @@ ngx_http_conflict_redis_blob_answer(ngx_http_conflict_op_t *op,
         }
     }
 
-    if (text.len == 0 || *text.data != ' ') {
+    if (a.p == a.last || *a.p++ != ' ') {
         return NGX_ERROR;
     }
 
-    text.data++;
-    text.len--;
+    text.data = a.p;
+    text.len = a.last - a.p;
 
     for (i = 0; i < n; i++) {
         (void) ngx_http_conflict_redis_blob_words(&words, word,
@@ -276,49 +278,22 @@ ngx_http_conflict_redis_blob_found(ngx_http_conflict_blob_t *blob,
 }
 
 
-/* parses numbers, each behind a space; "-" is 0 */
-
 static ngx_int_t
-ngx_http_conflict_redis_blob_words(ngx_str_t *text, uint64_t *word,
-    ngx_uint_t n)
+ngx_http_conflict_redis_blob_words(ngx_http_conflict_redis_words_t *a,
+    uint64_t *word, ngx_uint_t n)
 {
-    u_char      *p, *last, *first;
-    uint64_t     digit;
-    ngx_uint_t   i;
+    ngx_uint_t  i;
 
-    p = text->data;
-    last = text->data + text->len;
+    static const ngx_http_conflict_redis_word_t  any = {
+        NGX_HTTP_CONFLICT_REDIS_HASH, UINT64_MAX
+    };
 
     for (i = 0; i < n; i++) {
 
-        if (p == last || *p++ != ' ') {
-            return NGX_ERROR;
-        }
-
-        word[i] = 0;
-
-        if (p < last && *p == '-') {
-            p++;
-            continue;
-        }
-
-        for (first = p; p < last && *p >= '0' && *p <= '9'; p++) {
-            digit = *p - '0';
-
-            if (word[i] > (UINT64_MAX - digit) / 10) {
-                return NGX_ERROR;
-            }
-
-            word[i] = word[i] * 10 + digit;
-        }
-
-        if (p == first) {
+        if (ngx_http_conflict_redis_words_next(a, &any, &word[i]) != NGX_OK) {
             return NGX_ERROR;
         }
     }
-
-    text->data = p;
-    text->len = last - p;
 
     return NGX_OK;
 }

@@ -7,8 +7,9 @@
  */
 
 
-#include "store/redis/ngx_http_conflict_redis_store.h"
+#include "store/redis/ngx_http_conflict_redis_words.h"
 #include "core/policy/conflict_version.h"
+#include "core/text/conflict_decimal.h"
 
 
 #define NGX_HTTP_CONFLICT_REDIS_ITEMS_CALL     100    /* keys of a call */
@@ -70,10 +71,8 @@ static void ngx_http_conflict_redis_items_take(ngx_http_conflict_op_t *op,
 static ngx_http_conflict_redis_server_t *ngx_http_conflict_redis_items_server(
     ngx_http_conflict_op_t *op, ngx_http_conflict_redis_items_head_t *head);
 static ngx_int_t ngx_http_conflict_redis_items_head(ngx_str_t *answer,
+    ngx_http_conflict_redis_words_t *a,
     ngx_http_conflict_redis_items_head_t *head);
-static ngx_int_t ngx_http_conflict_redis_items_word(ngx_str_t *rest,
-    ngx_str_t *word);
-static int64_t ngx_http_conflict_redis_items_number(ngx_str_t *rest);
 static void ngx_http_conflict_redis_items_end(ngx_http_conflict_op_t *op);
 
 
@@ -158,6 +157,7 @@ ngx_http_conflict_redis_items_marked(void *data, ngx_str_t *answer,
 
     ngx_http_conflict_redis_marks_t       *marks;
     ngx_http_conflict_redis_server_t      *server;
+    ngx_http_conflict_redis_words_t        a;
     ngx_http_conflict_redis_items_head_t   head;
 
     marks = op->mark;
@@ -165,7 +165,7 @@ ngx_http_conflict_redis_items_marked(void *data, ngx_str_t *answer,
     if (answer && marks->n < NGX_HTTP_CONFLICT_REDIS_ITEMS_SERVERS) {
         ngx_http_conflict_redis_answer_incarnation(op->store, answer);
 
-        if (ngx_http_conflict_redis_items_head(answer, &head) == NGX_OK) {
+        if (ngx_http_conflict_redis_items_head(answer, &a, &head) == NGX_OK) {
             server = &marks->server[marks->n++];
 
             ngx_memcpy(server->run, head.run.data,
@@ -308,16 +308,17 @@ static void
 ngx_http_conflict_redis_items_take(ngx_http_conflict_op_t *op,
     ngx_uint_t first, ngx_uint_t n, ngx_str_t *answer)
 {
-    int64_t                                version, saved;
+    uint64_t                               version, saved;
     ngx_str_t                              word;
     ngx_uint_t                             i;
     ngx_http_conflict_item_t              *item;
+    ngx_http_conflict_redis_words_t        a;
     ngx_http_conflict_redis_server_t      *server;
     ngx_http_conflict_redis_items_head_t   head;
 
     item = &op->items[first];
 
-    if (ngx_http_conflict_redis_items_head(answer, &head) != NGX_OK) {
+    if (ngx_http_conflict_redis_items_head(answer, &a, &head) != NGX_OK) {
         return;
     }
 
@@ -327,15 +328,15 @@ ngx_http_conflict_redis_items_take(ngx_http_conflict_op_t *op,
     }
 
     for (i = 0; i < n; i++) {
-        version = ngx_http_conflict_redis_items_number(answer);
 
-        if (version < 0
-            || ngx_http_conflict_redis_items_word(answer, &word) != NGX_OK)
+        if (ngx_http_conflict_redis_words_number(&a, UINT64_MAX, &version)
+            != NGX_OK
+            || ngx_http_conflict_redis_words_text(&a, &word) != NGX_OK)
         {
             return;
         }
 
-        if (version == 0 || version >= (int64_t) CONFLICT_VERSION_LIMIT) {
+        if (version == 0 || version >= CONFLICT_VERSION_LIMIT) {
             continue;
         }
 
@@ -350,14 +351,20 @@ ngx_http_conflict_redis_items_take(ngx_http_conflict_op_t *op,
             continue;
         }
 
-        saved = ngx_atoof(word.data, word.len);
+        if (conflict_decimal_parse(word.data, word.data + word.len, INT64_MAX,
+                                   &saved)
+            == NULL)
+        {
+            /* "-": in use, or unknown */
+            continue;
+        }
 
 #if (CONFLICT_BROKEN == 10)
-        saved = ngx_min(saved, 0);
+        saved = 0;
 #endif
 
-        if (saved >= 0
-            && saved <= server->clock - NGX_HTTP_CONFLICT_REDIS_ITEMS_MARGIN)
+        if ((int64_t) saved
+            <= server->clock - NGX_HTTP_CONFLICT_REDIS_ITEMS_MARGIN)
         {
             item[i].version = version;
         }
@@ -415,70 +422,35 @@ ngx_http_conflict_redis_items_server(ngx_http_conflict_op_t *op,
 }
 
 
-/* token, incarnation, run, since, clock, evicted keys; *answer is the rest */
+/* token, incarnation, run, since, clock, evicted keys; "a" is at the rest */
 
 static ngx_int_t
 ngx_http_conflict_redis_items_head(ngx_str_t *answer,
+    ngx_http_conflict_redis_words_t *a,
     ngx_http_conflict_redis_items_head_t *head)
 {
-    ngx_str_t  word;
+    uint64_t  incarnation, since, clock, evicted;
 
-    if (ngx_http_conflict_redis_items_word(answer, &word) != NGX_OK
-        || ngx_http_conflict_redis_items_number(answer) < 0
-        || ngx_http_conflict_redis_items_word(answer, &head->run) != NGX_OK
-        || head->run.len != NGX_HTTP_CONFLICT_REDIS_ITEMS_RUN)
+    a->p = answer->data + NGX_HTTP_CONFLICT_REDIS_TOKEN;
+    a->last = answer->data + answer->len;
+
+    if (ngx_http_conflict_redis_words_number(a, UINT64_MAX, &incarnation)
+        != NGX_OK
+        || ngx_http_conflict_redis_words_text(a, &head->run) != NGX_OK
+        || head->run.len != NGX_HTTP_CONFLICT_REDIS_ITEMS_RUN
+        || ngx_http_conflict_redis_words_number(a, INT64_MAX, &since) != NGX_OK
+        || ngx_http_conflict_redis_words_number(a, INT64_MAX, &clock) != NGX_OK
+        || ngx_http_conflict_redis_words_number(a, INT64_MAX, &evicted)
+           != NGX_OK)
     {
         return NGX_ERROR;
     }
 
-    head->since = ngx_http_conflict_redis_items_number(answer);
-    head->clock = ngx_http_conflict_redis_items_number(answer);
-    head->evicted = ngx_http_conflict_redis_items_number(answer);
-
-    return (head->since < 0 || head->clock < 0 || head->evicted < 0)
-           ? NGX_ERROR : NGX_OK;
-}
-
-
-static ngx_int_t
-ngx_http_conflict_redis_items_word(ngx_str_t *rest, ngx_str_t *word)
-{
-    u_char  *p, *last;
-
-    last = rest->data + rest->len;
-
-    for (p = rest->data; p < last && *p != ' '; p++) { /* void */ }
-
-    word->data = rest->data;
-    word->len = p - rest->data;
-
-    if (word->len == 0) {
-        return NGX_ERROR;
-    }
-
-    if (p < last) {
-        p++;
-    }
-
-    rest->data = p;
-    rest->len = last - p;
+    head->since = (int64_t) since;
+    head->clock = (int64_t) clock;
+    head->evicted = (int64_t) evicted;
 
     return NGX_OK;
-}
-
-
-/* -1: there is none */
-
-static int64_t
-ngx_http_conflict_redis_items_number(ngx_str_t *rest)
-{
-    ngx_str_t  word;
-
-    if (ngx_http_conflict_redis_items_word(rest, &word) != NGX_OK) {
-        return -1;
-    }
-
-    return (int64_t) ngx_atoof(word.data, word.len);
 }
 
 

@@ -8,6 +8,7 @@
 
 #include "store/redis/ngx_http_conflict_redis_words.h"
 #include "core/policy/conflict_version.h"
+#include "core/text/conflict_decimal.h"
 #include "core/text/conflict_time.h"
 
 
@@ -19,21 +20,17 @@ ngx_int_t
 ngx_http_conflict_redis_words_next(ngx_http_conflict_redis_words_t *a,
     const ngx_http_conflict_redis_word_t *word, uint64_t *value)
 {
-    u_char     ch, *p;
+    u_char     ch;
     ngx_int_t  rc;
+    ngx_str_t  text;
+
+    if (word->kind == NGX_HTTP_CONFLICT_REDIS_TEXT) {
+        *value = 0;
+        return ngx_http_conflict_redis_words_text(a, &text);
+    }
 
     if (a->p == a->last || *a->p++ != ' ') {
         return NGX_ERROR;
-    }
-
-    if (word->kind == NGX_HTTP_CONFLICT_REDIS_TEXT) {
-
-        p = memchr(a->p, ' ', a->last - a->p);
-        a->p = p ? p : a->last;
-
-        *value = 0;
-
-        return NGX_OK;
     }
 
     ch = (a->p < a->last) ? *a->p : '\0';
@@ -85,6 +82,26 @@ ngx_http_conflict_redis_words_number(ngx_http_conflict_redis_words_t *a,
     }
 
     return ngx_http_conflict_redis_words_digits(a, max, n);
+}
+
+
+ngx_int_t
+ngx_http_conflict_redis_words_text(ngx_http_conflict_redis_words_t *a,
+    ngx_str_t *text)
+{
+    u_char  *p;
+
+    if (a->p == a->last || *a->p++ != ' ') {
+        return NGX_ERROR;
+    }
+
+    p = memchr(a->p, ' ', a->last - a->p);
+
+    text->data = a->p;
+    a->p = p ? p : a->last;
+    text->len = a->p - text->data;
+
+    return NGX_OK;
 }
 
 
@@ -148,36 +165,15 @@ static ngx_int_t
 ngx_http_conflict_redis_words_digits(ngx_http_conflict_redis_words_t *a,
     uint64_t max, uint64_t *n)
 {
-    u_char    *p, *first, *last, *end;
-    uint64_t   value, digit;
+    u_char  *p;
 
-    first = a->p;
-    last = a->last;
-    value = 0;
+    p = conflict_decimal_parse(a->p, a->last, max, n);
 
-    /* 19 digits do not overflow */
-
-    end = (last - first > 19) ? first + 19 : last;
-
-    for (p = first; p < end && *p >= '0' && *p <= '9'; p++) {
-        value = value * 10 + (*p - '0');
-    }
-
-    for ( /* void */ ; p < last && *p >= '0' && *p <= '9'; p++) {
-        digit = *p - '0';
-
-        if (value > UINT64_MAX / 10 || value * 10 > UINT64_MAX - digit) {
-            return NGX_ERROR;
-        }
-
-        value = value * 10 + digit;
+    if (p == NULL) {
+        return NGX_ERROR;
     }
 
     a->p = p;
-    *n = value;
 
-    /* as scripts print numbers: at least one digit, and no leading zero */
-
-    return (p == first || (*first == '0' && p - first > 1) || value > max)
-           ? NGX_ERROR : NGX_OK;
+    return NGX_OK;
 }

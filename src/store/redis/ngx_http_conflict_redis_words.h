@@ -46,6 +46,8 @@ ngx_int_t ngx_http_conflict_redis_words_next(
     const ngx_http_conflict_redis_word_t *word, uint64_t *value);
 ngx_int_t ngx_http_conflict_redis_words_number(
     ngx_http_conflict_redis_words_t *a, uint64_t max, uint64_t *n);
+ngx_int_t ngx_http_conflict_redis_words_text(
+    ngx_http_conflict_redis_words_t *a, ngx_str_t *text);
 
 /*
  * A name in hexadecimal, "-" if it is empty; name->len is the room, then its

@@ -43,7 +43,7 @@ static void ngx_http_conflict_redis_settle_renewed(void *data,
 static void ngx_http_conflict_redis_settle_done(void *data, ngx_str_t *answer,
     const char *why);
 static void ngx_http_conflict_redis_settle_failed(
-    ngx_http_conflict_store_t *store, const char *why);
+    ngx_http_conflict_op_t *op, const char *why);
 static void ngx_http_conflict_redis_settle_cancelled(void *data,
     ngx_str_t *answer, const char *why);
 
@@ -378,7 +378,7 @@ ngx_http_conflict_redis_settle_done(void *data, ngx_str_t *answer,
         op->out.lost = (ngx_http_conflict_redis_answer_digit(answer) == '1');
 
     } else {
-        ngx_http_conflict_redis_settle_failed(op->store, why);
+        ngx_http_conflict_redis_settle_failed(op, why);
     }
 
     if (op->out.lost && op->lost_handler) {
@@ -390,9 +390,12 @@ ngx_http_conflict_redis_settle_done(void *data, ngx_str_t *answer,
 
 
 static void
-ngx_http_conflict_redis_settle_failed(ngx_http_conflict_store_t *store,
+ngx_http_conflict_redis_settle_failed(ngx_http_conflict_op_t *op,
     const char *why)
 {
+    ngx_http_conflict_store_t  *store;
+
+    store = op->store;
     store->unsettled++;
 
     if (store->stats) {
@@ -405,9 +408,13 @@ ngx_http_conflict_redis_settle_failed(ngx_http_conflict_store_t *store,
 
     ngx_log_error(NGX_LOG_WARN, ngx_cycle->log, 0,
                   "conflict store \"%V\": the outcome of a write could not be "
-                  "recorded: %s; its resource stays closed until a GET "
-                  "resolves it, %ui in this process so far",
-                  &store->name, why, store->unsettled);
+                  "recorded: %s; %s, %ui in this process so far",
+                  &store->name, why,
+                  op->out.fence ? "its resource stays closed until a GET "
+                                  "resolves it"
+                                : "it had no lease, bases from before it may "
+                                  "hold",
+                  store->unsettled);
 }
 
 

@@ -89,6 +89,20 @@ ngx_http_conflict_outcome_hold(ngx_http_conflict_ctx_t *ctx)
 }
 
 
+void
+ngx_http_conflict_outcome_unhold(ngx_http_conflict_ctx_t *ctx)
+{
+    if (ctx->timing.timer.timer_set) {
+        ngx_del_timer(&ctx->timing.timer);
+    }
+
+    if (ctx->lease.in_flight && !ngx_http_conflict_outcome_leased(ctx)) {
+        ctx->lease.in_flight = 0;
+        ngx_http_conflict_stats_lease(-1);
+    }
+}
+
+
 static void
 ngx_http_conflict_outcome_renew_handler(ngx_event_t *ev)
 {

@@ -495,6 +495,7 @@ ngx_http_conflict_pair_exchange(ngx_http_conflict_ctx_t *ctx)
 static void
 ngx_http_conflict_pair_swap(ngx_http_conflict_ctx_t *ctx)
 {
+    ngx_http_conflict_outcome_unhold(ctx);
     ngx_http_conflict_pair_exchange(ctx);
 
     ngx_memzero(&ctx->latest, sizeof(ngx_http_conflict_latest_t));

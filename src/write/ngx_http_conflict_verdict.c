@@ -38,12 +38,17 @@ ngx_http_conflict_verdict(ngx_http_conflict_ctx_t *ctx)
         return NGX_HTTP_CONFLICT_STATE_AGAIN;
     }
 
+    op = ctx->op;
+
+    if (!op->out.leased) {
+        /* that of a lookup may be lost by now */
+        ngx_http_conflict_outcome_unhold(ctx);
+    }
+
     if (rc != NGX_OK) {
         ngx_http_conflict_write_queue_leave(ctx);
         return ngx_http_conflict_verdict_failed(ctx);
     }
-
-    op = ctx->op;
 
     if (ngx_http_conflict_entity_tags_retry(ctx)) {
         return NGX_HTTP_CONFLICT_STATE_STORE_BEGIN;

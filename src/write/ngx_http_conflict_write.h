@@ -270,6 +270,9 @@ ngx_uint_t ngx_http_conflict_outcome_leased(ngx_http_conflict_ctx_t *ctx);
 /* Renews the lease by a timer until the write is settled. */
 void ngx_http_conflict_outcome_hold(ngx_http_conflict_ctx_t *ctx);
 
+/* Ends that: the lease is lost, or another timer renews it from now on. */
+void ngx_http_conflict_outcome_unhold(ngx_http_conflict_ctx_t *ctx);
+
 /*
  * Settles by the response header that is about to be sent.  A 2xx stays open
  * if its version is still to come with the body.

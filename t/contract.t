@@ -456,6 +456,51 @@ is($edit->('c', 2500, key => 'e')->{verdict}, 'drop', 'also afterwards');
 is($edit->('c', 3500, key => 'e')->{verdict}, 'pass', 'but not than this');
 
 
+=== a lookup that comes to nothing forgets no write before it
+--- steps
+my $v = op('p', 'peek', key => 'k')->{version};
+my @lookup = (key => 'k', base => $v, lookup => 1);
+
+op('p', 'observe', body => 7);
+op('a', 'begin', key => 'k', base => $v, fp => 77);
+op('a', 'abandon');
+
+is(op('b', 'begin', @lookup, fp => 88)->{leased}, 1, 'another looks it up');
+op('b', 'cancel');
+
+is(op('c', 'begin', @lookup)->{verdict}, 'fetch', 'it is still unknown');
+op('c', 'observe', latest => 1, body => 8);
+is(op('c', 'begin', base => $v, lookup => 1, fresh => 1)->{verdict}, 'refuse',
+   'one with another body is stale');
+op('c', 'cancel');
+is(op('a', 'begin', key => 'k', base => $v, fp => 77)->{verdict}, 'verify',
+   'a retry is known as such');
+
+# an edit at 3000
+
+my $edit = sub {
+    my ($name, $time, @more) = @_;
+    return op($name, 'begin', policy => 5, edits => 1, edit => $time, tie => 1,
+              skew => 1000, @more);
+};
+
+$edit->('b', 1000, key => 'e', lookup => 1);
+op('b', 'observe', latest => 1, existence => 1, edits => 1, mtime => 500);
+$edit->('b', 1000, lookup => 1, fresh => 1);
+op('b', 'commit', edits => 1, mtime => 4000);
+
+$edit->('a', 3000, key => 'e');
+op('a', 'abandon', edits => 1);
+
+is($edit->('b', 2000, key => 'e', lookup => 1)->{leased}, 1,
+   'an edit of unknown outcome');
+op('b', 'cancel', edits => 1);
+
+is($edit->('c', 2500, key => 'e')->{verdict}, 'fetch', 'it is still unknown');
+op('c', 'observe', latest => 1, edits => 1);
+is($edit->('c', 2500, fresh => 1)->{verdict}, 'drop', 'and not overwritten');
+
+
 === a body proves something only of the view that it was shown in
 --- steps
 my $v = op('p', 'peek', key => 'k')->{version};

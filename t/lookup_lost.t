@@ -7,7 +7,22 @@ use Conflict;
 use Conflict::Status;
 use Test::Nginx::Socket 'no_plan';
 
+# in some blocks nginx reaches Redis by a wire that they can cut
+
+our $shm = ($ENV{TEST_CONFLICT_STORE} // '') ne 'redis';
+my $wired = free_port();
+
+wire_start($wired, $ENV{TEST_NGINX_REDIS_PORT}) unless $shm;
+
 Conflict::install('Test::Nginx::Socket');
+
+add_block_preprocessor(sub {
+    my $block = shift;
+
+    $block->set_value('http_config', 'conflict_store default redis://127.0.0.1:'
+                                     . "$wired timeout=500ms failover=trust;\n")
+        if defined $block->wired && !$shm;
+});
 
 # a write whose second GET is held by the upstream, under a lease; see
 # t/lookup.t
@@ -98,8 +113,7 @@ is(finish($other)->{status}, 200, 'which is done first');
     location = /status { conflict_status json; }
 --- steps
 SKIP: {
-    skip 'shared memory loses no entry', 6
-        if ($ENV{TEST_CONFLICT_STORE} // '') ne 'redis';
+    skip 'shared memory loses no entry', 6 if $::shm;
 
     set_doc('/own/1', { id => 1 });
 
@@ -123,4 +137,53 @@ SKIP: {
     is(json($r)->{server_version}{n}, 'other', 'and then is stale');
     is(status()->{writes_in_flight}, 0, 'nothing is in flight');
     is(PUT('/own/1', { n => 'next' })->{status}, 200, 'nor leased');
+}
+
+
+=== Redis is gone, so that the write passes unchecked
+--- wired
+--- config
+    location / {
+        conflict lww;
+        proxy_pass http://api;
+    }
+--- steps
+SKIP: {
+    skip 'without Redis', 6 if $::shm;
+
+    set_doc('/plain/1', { n => 'zero' });
+
+    my $v = version(GET('/plain/1'));
+    my @first = ('/plain/1', { n => 'first', base_version => $v });
+    my @held = (body => { n => 'mine', base_version => $v },
+                headers => ['X-Up-Read: hold apply', 'X-Id: write',
+                            'X-Up-Write: sleep=2 apply']);
+
+    PUT(@first, 'X-Up-Write: status=500');
+
+    my $write = start('PUT', '/plain/1', @held);
+
+    gets('/plain/1', 1);
+    is(PUT(@first, 'X-Up-Write: status=500')->{status}, 500, 'not done');
+    release();
+    gets('/plain/1', 2);
+
+    wire('cut');
+    until_true { log_count(qr/is down/) };
+    release();
+    until_true { 3 == grep { $_->{method} eq 'PUT' } seen() };
+    wire('pass');
+
+    my $r = finish($write);
+
+    is($r->{status}, 204, 'it passes');
+    like(header($r, 'Conflict'), qr/^unchecked/, 'unchecked');
+
+    until_true { version(GET('/plain/1')) };
+
+    $r = PUT(@first);
+    is($r->{status}, 204, 'the one that was not done');
+    unlike(header($r, 'Conflict') // '', qr/^replayed/,
+           'is not told that it was');
+    is(json(GET('/plain/1'))->{n}, 'first', 'but done');
 }

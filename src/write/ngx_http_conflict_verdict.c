@@ -40,6 +40,12 @@ ngx_http_conflict_verdict(ngx_http_conflict_ctx_t *ctx)
 
     op = ctx->op;
 
+    if (rc != NGX_OK && op->out.leased) {
+        /* that of a lookup: the store does not know of this write */
+        (void) op->store->ops->cancel(op);
+        ngx_http_conflict_write_queue_next(op);
+    }
+
     if (!op->out.leased) {
         /* that of a lookup may be lost by now */
         ngx_http_conflict_outcome_unhold(ctx);

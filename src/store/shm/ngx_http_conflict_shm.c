@@ -381,7 +381,9 @@ ngx_http_conflict_shm_lease(ngx_http_conflict_op_t *op,
         }
     }
 
-    if (ngx_http_conflict_shm_passes(op)) {
+    e->lookup = !ngx_http_conflict_shm_passes(op);
+
+    if (!e->lookup) {
         /* else nothing will be written before the begin that follows */
 
         if (ngx_http_conflict_shm_edit_begin(op, sh, e) != NGX_OK) {

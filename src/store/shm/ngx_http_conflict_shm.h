@@ -66,6 +66,8 @@ struct ngx_http_conflict_shm_entry_s {
     unsigned                        proves:1;  /* all writes since: in "view" */
     unsigned                        suspect:1; /* unknown since a read */
     unsigned                        mixed:1;   /* the link was merged */
+    unsigned                        lookup:1;  /* the lease is for a GET, and
+                                                  "pending" of a write before */
     unsigned                        era:16;    /* of the zone, when found */
 };
 

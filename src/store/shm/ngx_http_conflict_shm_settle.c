@@ -176,10 +176,12 @@ ngx_http_conflict_shm_settle_cancel(ngx_http_conflict_op_t *op,
         return NGX_OK;
     }
 
-    e->pending = 0;
+    if (!e->lookup) {
+        e->pending = 0;
 
-    if (e->extra) {
-        e->extra->pending.time = CONFLICT_EDIT_NONE;
+        if (e->extra) {
+            e->extra->pending.time = CONFLICT_EDIT_NONE;
+        }
     }
 
     if (e->overlap) {

@@ -8,6 +8,8 @@
 -- output:  ... 1 if the lease was lost: another write has begun as if this one
 --               were over; else, and for cancel, 0
 
+local FETCH = 5        -- conflict_verdict_e
+
 local verb = ARGV[6]
 local done = head .. ' 0'
 local till = now + ARGV[9]
@@ -68,7 +70,11 @@ if verb == 'cancel' then
         return done
     end
 
-    e.p, e.d = '-', string.match(e.d, '^[^/]*')
+    if e.verdict ~= FETCH then
+        -- else they are of a write before the lookup that had this lease
+        e.p, e.d = '-', string.match(e.d, '^[^/]*')
+    end
+
     settled()
 
     if e.overlap == 1 then

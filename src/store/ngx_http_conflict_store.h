@@ -284,6 +284,8 @@ struct ngx_http_conflict_op_s {
         uint64_t                      token;      /* of the lease */
         int64_t                       sent;       /* usec, local clock */
         int64_t                       clock;      /* the store's less local */
+        int64_t                       renewed;    /* when the renewal in flight
+                                                     was called */
         ngx_msec_t                    patience;   /* see query_run() */
         ngx_int_t                   (*decode)(ngx_http_conflict_op_t *op,
                                               ngx_str_t *answer);

@@ -90,7 +90,9 @@ ngx_http_conflict_redis_settle_renew(ngx_http_conflict_op_t *op)
     }
 
     op->renewing = 1;
-    op->out.asked = ngx_http_conflict_clock_msec();
+
+    /* not in out.asked: a begin under the lease of a lookup may be in flight */
+    op->redis.renewed = ngx_http_conflict_clock_msec();
 
     ngx_http_conflict_redis_entry_forget(op);
 
@@ -389,7 +391,7 @@ ngx_http_conflict_redis_settle_renewed(void *data, ngx_str_t *answer,
         ngx_http_conflict_redis_answer_incarnation(op->store, answer);
 
         if (ngx_http_conflict_redis_answer_digit(answer) == '0') {
-            op->out.acked = op->out.asked;
+            op->out.acked = ngx_max(op->out.acked, op->redis.renewed);
         }
     }
 
@@ -429,7 +431,9 @@ ngx_http_conflict_redis_settle_done(void *data, ngx_str_t *answer,
 
 /*
  * An unchecked write has no lease that would expire: bases from before it hold
- * until Redis has learned of it, so its call begins another life.
+ * until Redis has learned of it, so its call begins another life.  One that
+ * failed sooner than after half of a life, by another clock than that of its
+ * timer, would fail again and again.
  */
 
 static ngx_int_t
@@ -440,7 +444,7 @@ ngx_http_conflict_redis_settle_again(ngx_http_conflict_op_t *op,
 
     if (!op->redis.unchecked || ngx_exiting
         || ngx_http_conflict_clock_msec() - op->out.asked
-           < (int64_t) (op->in.lease + op->in.quarantine))
+           < (int64_t) (op->in.lease + op->in.quarantine) / 2)
     {
         return NGX_DECLINED;
     }

@@ -368,14 +368,10 @@ ngx_http_conflict_outcome_missing_op(ngx_http_conflict_ctx_t *ctx,
         return;
     }
 
-    other = ngx_http_conflict_op_create(ctx->request, op->store, key, 0);
+    other = ngx_http_conflict_method_op(ctx->request, ctx->conf, key);
     if (other == NULL) {
         return;
     }
-
-    other->in.minted = op->in.minted;
-    other->in.lease = op->in.lease;
-    other->in.quarantine = op->in.quarantine;
 
     ngx_http_conflict_outcome_unleased(other, class, &ctx->caller.user,
                                        &ctx->caller.client);

@@ -262,8 +262,10 @@ static void
 ngx_http_conflict_outcome_settle_unguarded(ngx_http_conflict_ctx_t *ctx,
     ngx_uint_t status)
 {
-    ngx_uint_t                 sent, last;
+    ngx_uint_t                 sent, last, shown;
     ngx_http_conflict_class_e  class;
+
+    shown = status;
 
     if (ngx_http_conflict_upstream_attempts(ctx->request, 0, &sent, &last)
         == NGX_OK)
@@ -271,6 +273,9 @@ ngx_http_conflict_outcome_settle_unguarded(ngx_http_conflict_ctx_t *ctx,
         if (sent == 0) {
             return;
         }
+
+        /* not that of a page; an earlier attempt may have done it */
+        status = (sent > 1) ? 0 : last;
 
     } else if (status == 0
                && ngx_http_conflict_delegate_outcome(ctx)
@@ -287,7 +292,7 @@ ngx_http_conflict_outcome_settle_unguarded(ngx_http_conflict_ctx_t *ctx,
     }
 
     /* 201: it has created another resource */
-    ctx->flow.unguarded = (status != NGX_HTTP_CREATED);
+    ctx->flow.unguarded = (shown != NGX_HTTP_CREATED);
 
     if (ctx->op == NULL) {
         /* a POST: a GET of its target shows the same as before */
@@ -368,14 +373,10 @@ ngx_http_conflict_outcome_missing_op(ngx_http_conflict_ctx_t *ctx,
         return;
     }
 
-    other = ngx_http_conflict_op_create(ctx->request, op->store, key, 0);
+    other = ngx_http_conflict_method_op(ctx->request, ctx->conf, key);
     if (other == NULL) {
         return;
     }
-
-    other->in.minted = op->in.minted;
-    other->in.lease = op->in.lease;
-    other->in.quarantine = op->in.quarantine;
 
     ngx_http_conflict_outcome_unleased(other, class, &ctx->caller.user,
                                        &ctx->caller.client);

@@ -226,6 +226,10 @@ ngx_http_conflict_kind_e ngx_http_conflict_method(ngx_http_request_t *r,
 /* Fields by which a POST becomes a request of another method. */
 extern const ngx_str_t  ngx_http_conflict_method_fields[];
 
+/* An operation about a write that is not checked; to be released. */
+ngx_http_conflict_op_t *ngx_http_conflict_method_op(ngx_http_request_t *r,
+    ngx_http_conflict_loc_conf_t *nlcf, ngx_str_t *key);
+
 /* Handler and header filter of a request that is not read, nor guarded. */
 ngx_int_t ngx_http_conflict_method_unchecked(ngx_http_request_t *r,
     ngx_http_conflict_ctx_t *ctx);

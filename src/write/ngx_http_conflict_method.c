@@ -198,7 +198,7 @@ ngx_http_conflict_method_header(ngx_http_request_t *r,
         ngx_http_clear_etag(r);
     }
 
-    ngx_http_conflict_outcome_unguarded(ctx, r->headers_out.status);
+    ngx_http_conflict_unleased_unguarded(ctx, r->headers_out.status);
 
     return ctx->op ? ngx_http_conflict_conflict_field(r, ctx) : NGX_OK;
 }

@@ -192,10 +192,10 @@ ngx_http_conflict_unseen_settle(ngx_http_conflict_unseen_t *unseen)
     }
 
     if (sent) {
-        ngx_http_conflict_outcome_unseen(unseen->op, status);
+        ngx_http_conflict_unleased_unseen(unseen->op, status);
 
         if (unseen->other) {
-            ngx_http_conflict_outcome_unseen(unseen->other, status);
+            ngx_http_conflict_unleased_unseen(unseen->other, status);
         }
     }
 

@@ -26,10 +26,13 @@ add_block_preprocessor(sub {
     $block->set_value('http_config', join(' ', 'conflict_store default',
                       map({ "redis://127.0.0.1:$_" }
                           defined $block->half ? $half : @nodes[0, 4]),
-                      "cluster timeout=500ms;\n"));
+                      "cluster timeout=2s;\n"));
+
+    # leases that a worker of a busy machine renews in time
+
     $block->set_value('config', ($block->half // '') . "location / {\n"
                       . "conflict version;\n"
-                      . "conflict_lease 700ms;\n"
+                      . 'conflict_lease ' . ($block->lease // '2s') . ";\n"
                       . "conflict_quarantine 300ms;\n"
                       . "conflict_wait 200ms;\n"
                       . "proxy_pass http://api;\n}\n" . ($block->more // ''));
@@ -64,6 +67,10 @@ sub one_of_each_half {
     return @path;
 }
 
+# each slot holds writes back for a lease when it is used first: all at once
+
+sub touch { PUT($_, { n => 0 }) for @_ }
+
 sub move { http('MOVE', $_[0], headers => ["Destination: $_[1]", @_[2 .. $#_]]) }
 
 # a resource at each of the masters, by port; a test that makes the nodes
@@ -90,6 +97,7 @@ __DATA__
 --- steps
 my %at = one_each();
 is(scalar(keys %at), 3, 'three masters');
+touch(values %at);
 
 for my $port (sort keys %at) {
     my $path = $at{$port};
@@ -118,13 +126,13 @@ is(error_log() =~ /MOVED|rejected a call/, '', 'nothing was complained of');
         conflict_user $http_x_user;
         conflict_history 4 versions;
         conflict_idempotency on;
-        conflict_lease 700ms;
+        conflict_lease 2s;
         conflict_quarantine 300ms;
         proxy_pass http://api;
     }
     location /plain/edited/ {
         conflict lww edited=header:X-Edited-At;
-        conflict_lease 700ms;
+        conflict_lease 2s;
         conflict_quarantine 300ms;
         proxy_pass http://api;
     }
@@ -139,6 +147,8 @@ is(error_log() =~ /MOVED|rejected a call/, '', 'nothing was complained of');
     }
 --- steps
 my @ann = ('X-User: ann');
+
+touch(map { ("/plain/kept/$_", "/plain/edited/$_") } 1 .. 6);
 
 for my $n (1 .. 6) {
     my $path = "/plain/kept/$n";
@@ -338,6 +348,7 @@ is(error_log() =~ /could not be recorded/, '', 'nothing was lost');
 
 
 === a master dies while a write is in flight
+--- lease: 5s
 --- steps
 my %at = one_each();
 my ($dead, @others) = sort keys %at;
@@ -345,6 +356,7 @@ my $path = $at{$dead};
 my (undef, $heir) = cluster_node(redis_key($path), @::nodes);
 
 set_doc($_, { n => 1 }) for values %at;
+touch(values %at);
 my %v = map { $_ => settled($_) } values %at;
 my $before = journal();
 
@@ -409,9 +421,9 @@ ok((until_true { redis($new, 'EXISTS', redis_key($path)) eq '1' }),
     location /plain/moved/ {
         conflict version;
         conflict_wait 50ms;
-        conflict_lease 700ms;
-        conflict_quarantine 1500ms;
-        proxy_read_timeout 200ms;
+        conflict_lease 2s;
+        conflict_quarantine 5s;
+        proxy_read_timeout 1s;
         error_page 504 = @fallback;
         proxy_pass http://api;
     }
@@ -425,7 +437,7 @@ set_doc($_, { n => 1 }) for $from, $to;
 settled($to);
 
 my $before = journal();
-my $r = move($from, $to, 'X-Up-Write: sleep=0.7 apply');
+my $r = move($from, $to, 'X-Up-Write: hold apply');
 is($r->{status}, 503, 'it is not sent again');
 is(json($r)->{error}, 'outcome_unknown', 'why');
 
@@ -433,6 +445,7 @@ $r = PUT($to, { n => 2 });
 is($r->{status}, 503, 'the destination is quarantined');
 is(json($r)->{error}, 'outcome_unknown', 'as it may still be written');
 
+release();
 applied($before + 1);
 is(scalar(journal()), $before + 1, 'which it was, once');
 
@@ -449,7 +462,7 @@ settled($to);
 
 my $begun = journal() + 1;
 my $w = start('MOVE', $from, headers => ["Destination: $to",
-                                         'X-Up-Write: sleep=1.5 apply']);
+                                         'X-Up-Write: sleep=3 apply']);
 begun($begun);
 is(json(PUT($to, { n => 2 }))->{error}, 'write_in_progress', 'it is leased');
 

@@ -283,6 +283,179 @@ cmp_ok($r->{version}, '>', $v, 'a changed one gets a new version');
 is(op('b', 'begin', fresh => 1)->{verdict}, 'refuse', 'then it is stale');
 
 
+=== a lease for the GET that determines the version
+--- steps
+my $v = op('p', 'peek', key => 'k')->{version};
+
+op('p', 'observe', body => 7);
+op('a', 'begin', key => 'k', base => $v);
+op('a', 'abandon');
+
+my $r = op('b', 'begin', key => 'k', base => $v, lookup => 1);
+is("$r->{verdict} $r->{leased}", 'fetch 1', 'leased');
+cmp_ok($r->{fence}, '>', $v, 'with a fence');
+is(op('c', 'begin', key => 'k')->{verdict}, 'wait', 'so no other write begins');
+is(op('d', 'begin', key => 'k', base => $v, lookup => 1)->{leased}, 0,
+   'nor another lookup');
+
+my $fence = $r->{fence};
+$r = op('b', 'observe', latest => 1, body => 7);
+is("$r->{applied} $r->{version}", "1 $v", 'the same body: the same version');
+cmp_ok($r->{fence}, '>', $fence, 'and a higher fence');
+is(op('c', 'begin')->{verdict}, 'wait', 'the lease lasts');
+
+$fence = $r->{fence};
+$r = op('b', 'begin', base => $v, lookup => 1, fresh => 1);
+is("$r->{verdict} $r->{leased}", 'pass 1', 'it may write');
+is($r->{fence}, $fence, 'by this fence');
+is(op('b', 'commit')->{version}, $fence, 'which is its version');
+is(op('c', 'begin')->{verdict}, 'pass', 'then others may');
+op('c', 'abandon');
+
+# stale
+
+$r = op('b', 'begin', key => 'k', base => $v, lookup => 1);
+is("$r->{verdict} $r->{leased}", 'fetch 1', 'unknown again');
+$r = op('b', 'observe', latest => 1, body => 8);
+
+my $w = $r->{version};
+
+cmp_ok($w, '>', $fence, 'another body: another version');
+cmp_ok($r->{fence}, '>', $w, 'which the next write does not have');
+$r = op('b', 'begin', base => $v, lookup => 1, fresh => 1);
+is("$r->{verdict} $r->{leased}", 'refuse 1', 'refused, with the lease');
+op('b', 'cancel');
+
+$r = op('p', 'peek', key => 'k');
+is("$r->{state} $r->{version}", "free $w", 'what the GET has shown is known');
+is(op('c', 'begin', key => 'k', base => $w)->{verdict}, 'pass', 'a good base');
+op('c', 'abandon');
+
+# the GET has failed
+
+$r = op('b', 'begin', key => 'k', base => $w, lookup => 1);
+is("$r->{verdict} $r->{leased}", 'fetch 1', 'unknown');
+op('b', 'cancel');
+is(op('c', 'begin', key => 'k', base => $w)->{verdict}, 'fetch', 'still');
+
+# it is the upstream's version, which a write may leave as it was
+
+op('b', 'begin', key => 'o', base => 5, minted => 0, lookup => 1);
+is(op('b', 'observe', latest => 1, version => 5, minted => 0)->{version}, 5,
+   'an owned one');
+is(op('b', 'begin', base => 5, minted => 0, lookup => 1, fresh => 1)->{verdict},
+   'pass', 'is a good base');
+op('b', 'abandon', minted => 0);
+
+# of a deleted resource
+
+op('b', 'begin', key => 'o', base => 5, minted => 0, lookup => 1);
+$r = op('b', 'observe', latest => 1, existence => 2, minted => 0);
+is($r->{applied}, 1, 'deleted');
+$v = $r->{version};
+$r = op('b', 'begin', base => 5, minted => 0, lookup => 1, fresh => 1);
+is($r->{verdict}, 'refuse', 'stale');
+op('b', 'cancel');
+$r = op('c', 'begin', key => 'o', minted => 0);
+isnt(op('c', 'commit', existence => 2, minted => 0)->{version}, $v,
+     'a second DELETE has a version of its own');
+
+
+=== a lookup that does not have the resource for itself proves nothing
+--- steps
+my $v = op('p', 'peek', key => 'k')->{version};
+
+op('p', 'observe', body => 7);
+op('a', 'begin', key => 'k', base => $v, lease => 50, quarantine => 50);
+
+my $r;
+until_true { $r = op('b', 'begin', key => 'k', base => $v, lookup => 1,
+                     lease => 10000);
+             $r->{leased} };
+is($r->{verdict}, 'fetch', 'a write is forgotten');
+
+# it has not landed before now
+
+op('a', 'abandon');
+
+$r = op('b', 'observe', latest => 1, body => 7);
+is($r->{applied}, 0, 'what the GET has shown may be from before');
+$r = op('b', 'begin', base => $v, lookup => 1);
+is("$r->{verdict} $r->{leased}", 'fetch 1', 'so there has to be another');
+op('b', 'cancel');
+
+until_true { op('p', 'peek', key => 'k', view => 3)->{state} eq 'free' };
+$v = op('p', 'peek', key => 'k')->{version};
+op('a', 'begin', key => 'k', base => $v);
+op('a', 'abandon');
+
+# a lease that has expired
+
+$r = op('b', 'begin', key => 'k', base => $v, lookup => 1, lease => 50,
+        quarantine => 50);
+is($r->{leased}, 1, 'another lookup');
+until_true { $r = op('c', 'begin', key => 'k', lease => 10000); $r->{leased} };
+is($r->{verdict}, 'pass', 'is too late: a write has begun');
+is(op('b', 'observe', latest => 1, body => 7)->{applied}, 0, 'so it is void');
+$r = op('b', 'begin', base => $v, lookup => 1);
+is("$r->{verdict} $r->{leased}", 'wait 0', 'and has no lease');
+is(op('c', 'commit')->{applied}, 1, 'the write is not concerned');
+
+
+=== a link of a chain, and an edit with a time, under the lease of a lookup
+--- steps
+my $v = op('p', 'peek', key => 'k')->{version};
+my @chain = (chain => 77, began => $v);
+my @lookup = (key => 'k', lookup => 1);
+
+op('l', 'begin', key => 'k', base => $v, @chain, n => 1);
+op('l', 'commit', @chain, n => 1);
+op('p', 'peek', key => 'k');
+op('p', 'observe', body => 7);
+op('l', 'begin', key => 'k', base => $v, @chain, n => 2);
+op('l', 'abandon');
+
+my $r = op('l', 'begin', @lookup, base => $v, @chain, n => 2);
+is("$r->{verdict} $r->{leased}", 'fetch 1', 'unknown');
+op('l', 'observe', latest => 1, body => 7);
+$r = op('l', 'begin', base => $v, @chain, n => 2, lookup => 1, fresh => 1);
+is($r->{verdict}, 'pass', 'nothing has changed: the next link');
+op('l', 'commit', @chain, n => 2);
+is(op('l', 'begin', key => 'k', base => $v, @chain, n => 3)->{verdict}, 'pass',
+   'and the one behind it');
+op('l', 'cancel');
+
+# edits at 1000 and 3000; that at 2000 is dropped
+
+my $edit = sub {
+    my ($name, $time, @more) = @_;
+    return op($name, 'begin', policy => 5, edits => 1, edit => $time, tie => 1,
+              skew => 1000, @more);
+};
+
+op('a', 'begin', key => 'e', policy => 0);
+op('a', 'abandon');
+
+$r = $edit->('b', 1000, key => 'e', lookup => 1);
+is("$r->{verdict} $r->{leased}", 'fetch 1', 'an edit');
+op('b', 'observe', latest => 1, existence => 1, edits => 1, mtime => 500);
+$r = $edit->('b', 1000, lookup => 1, fresh => 1);
+is("$r->{verdict} $r->{leased}", 'pass 1', 'passes');
+op('b', 'commit', edits => 1, mtime => 4000);
+
+$edit->('a', 3000, key => 'e');
+op('a', 'abandon', edits => 1);
+
+$r = $edit->('b', 2000, key => 'e', lookup => 1);
+is("$r->{verdict} $r->{leased}", 'fetch 1', 'an edit of unknown outcome');
+op('b', 'observe', latest => 1, edits => 1);
+$r = $edit->('b', 2000, lookup => 1, fresh => 1);
+is("$r->{verdict} $r->{leased}", 'drop 1', 'may be later');
+op('b', 'cancel', edits => 1);
+is($edit->('c', 2500, key => 'e')->{verdict}, 'drop', 'also afterwards');
+is($edit->('c', 3500, key => 'e')->{verdict}, 'pass', 'but not than this');
+
+
 === a body proves something only of the view that it was shown in
 --- steps
 my $v = op('p', 'peek', key => 'k')->{version};

@@ -75,16 +75,9 @@ sub look {
         $good = $r->{status} == 200 && $body->{version} eq "1000$n"
                 && version($r) eq $minted{$n};
 
-    } elsif ($body->{error} && $body->{error} eq 'outcome_unknown') {
-        # a write leaves the version that it had, so what it has done is looked
-        # up; others may write whenever that was done: then it gives up
-
-        my $base = $what eq 'stale' ? $request->{id} : "1000$n";
-
-        $good = $body->{resource} eq "/own/$n"
-                && $body->{base_version} eq $base;
-
     } elsif ($what eq 'stale') {
+        # a write leaves the version that it had, so it is looked up each time
+
         $good = $r->{status} == 409 && $body->{version} eq "1000$n"
                 && $body->{resource} eq "/own/$n"
                 && $body->{base_version} eq $request->{id};

@@ -312,6 +312,35 @@ load(sub {
 is($saved, 3, 'which it had again');
 
 
+=== entries that were put back are not trusted without their incarnation
+--- steps
+set_doc('/plain/1', { n => 1 });
+
+my $v;
+
+until_true { $v = version(GET('/plain/1')) };
+until_true { redis($::redis, 'EXISTS', redis_key('/plain/1')) };
+
+my $old = redis($::redis, 'GET', redis_key('/plain/1'));
+my $r;
+
+until_true {
+    $r = PUT('/plain/1', { n => 2, base_version => $v });
+    $r->{status} != 503
+};
+is($r->{status}, 204, 'acknowledged');
+
+redis($::redis, 'SET', redis_key('/plain/1'), $old);
+redis($::redis, 'DEL', 'conflict:incarnation');
+
+until_true {
+    $r = PUT('/plain/1', { n => 3, base_version => $v });
+    $r->{status} != 503
+};
+is($r->{status}, 409, 'a base that the entry has is stale');
+is(json($r)->{server_version}{n}, 2, 'nothing was lost');
+
+
 === what may be evicted is warned of
 --- steps
 set_doc('/plain/1', { n => 1 });

@@ -5,6 +5,7 @@
 BEGIN { push @INC, 't/lib'; $ENV{TEST_CONFLICT_STORE} = 'redis' }
 use Conflict;
 use Test::Nginx::Socket 'no_plan';
+use Time::HiRes qw(time);
 
 # nginx reaches Redis by a wire that the tests can cut
 
@@ -23,11 +24,13 @@ add_block_preprocessor(sub {
     wire('pass');
 
     $block->set_value('http_config', 'conflict_store default redis://'
-                      . "127.0.0.1:$wired timeout=500ms;\n");
+                      . "127.0.0.1:$wired timeout=500ms "
+                      . ($block->store // '') . ";\n");
     $block->set_value('config', "location / {\n"
                       . "conflict version;\n"
                       . "conflict_idempotency on;\n"
                       . 'conflict_lease ' . ($block->lease // '60s') . ";\n"
+                      . ($block->location // '')
                       . "proxy_pass http://api;\n"
                       . "proxy_read_timeout 20s;\n}\n");
 });
@@ -67,6 +70,30 @@ sub end_worker {
 
     return ($r, $old);
 }
+
+# a write that passes unchecked, as Redis is away; its base, the worker that
+# has done it, and the time
+
+sub unchecked {
+    my ($v, $r);
+
+    set_doc('/plain/1', { n => 1 });
+    until_true { $v = version(GET('/plain/1')) };
+    until_true { entry() =~ /^0/ };
+
+    my ($old) = workers_of(master_pid());
+
+    wire('cut');
+    until_true { log_count(qr/is down/) };
+
+    $r = PUT('/plain/1', { n => 2, base_version => $v });
+    is($r->{status}, 204, 'passes');
+    like(header($r, 'Conflict'), qr/^unchecked/, 'unchecked');
+
+    return ($v, $old, time());
+}
+
+sub entry { redis($redis, 'GET', redis_key('/plain/1')) // '' }
 
 # "seconds": until a worker that does not wait has exited
 
@@ -129,3 +156,80 @@ my $r;
 until_true { $r = finish(post($key)); $r->{status} == 409 };
 is(json($r)->{error}, 'request_outcome_unknown', 'nobody knows it');
 is(posts(), 1, 'it is not sent again');
+
+
+=== a base from before an unchecked write is stale once Redis is back
+--- store: failover=trust
+--- location: conflict_store_error pass;
+--- steps
+my ($v, $old) = unchecked();
+
+reload();
+ok(!exited($old, 3), 'the worker waits');
+wire('pass');
+ok(exited($old), 'and exits then');
+
+my $now;
+until_true { $now = version(GET('/plain/1')) };
+isnt($now, $v, 'it is another version');
+
+my $r = PUT('/plain/1', { n => 3, base_version => $v });
+is($r->{status}, 409, 'of which a base from before is none');
+is(json($r)->{server_version}{n}, 2, 'here is the unchecked write');
+is(log_count(qr/could not be recorded/), 0, 'nothing was lost');
+
+
+=== also after its lease, within the quarantine
+--- store: failover=trust
+--- lease: 1s
+--- location
+conflict_store_error pass;
+conflict_quarantine 60s;
+--- steps
+my ($v, $old) = unchecked();
+
+reload();
+ok(!exited($old, 5), 'the worker waits');
+wire('pass');
+ok(exited($old), 'and exits then');
+
+my $now;
+until_true { $now = version(GET('/plain/1')) };
+is(PUT('/plain/1', { n => 3, base_version => $v })->{status}, 409,
+   'a base from before it is stale');
+
+
+=== the same when nginx exits as a whole
+--- store: failover=trust
+--- location: conflict_store_error pass;
+--- steps
+my ($v, $old) = unchecked();
+my $master = master_pid();
+
+kill 'QUIT', $master;
+ok(!exited($old, 3), 'the worker waits');
+like(entry(), qr/^0/, 'nothing is known yet');
+wire('pass');
+ok(exited($master), 'and nginx exits then');
+unlike(entry(), qr/^0/, 'the version is unknown');
+
+
+=== a worker does not wait for longer than lease and quarantine
+--- store: failover=trust
+--- lease: 2s
+--- location
+conflict_store_error pass;
+conflict_quarantine 4s;
+--- steps
+my ($v, $old, $start) = unchecked();
+
+reload();
+ok(exited($old), 'it exits, though Redis stays away');
+
+# until the first attempt to connect after that has failed
+
+my $time = time() - $start;
+cmp_ok($time, '>', 5, 'not before');
+cmp_ok($time, '<', 12, 'nor much later');
+is(log_count(qr/could not be recorded: .*; it was unchecked, so bases/),
+   1, 'and says what it means');

@@ -17,7 +17,8 @@ add_block_preprocessor(sub {
 
     $lock =~ s/\s+\z//;
 
-    $block->set_value('config', "conflict_user \$http_x_user;\n"
+    $block->set_value('config', ($block->more || '')
+                      . "conflict_user \$http_x_user;\n"
                       . "conflict_wait 1s;\n"
                       . "location / { conflict version;\n"
                       . ($block->rules || '') . "proxy_pass http://api; }\n"
@@ -32,6 +33,53 @@ sub bob { ('X-User: bob', 'X-Client: phone') }
 run_tests();
 
 __DATA__
+
+=== what no write would check is not locked
+--- more
+location /free/ { proxy_pass http://api/plain/; }
+location ~ ^/key/(?<id>\d+)$ {
+    conflict version;
+    conflict_key note:$id;
+    proxy_pass http://api/plain/$id;
+}
+location /try/ {
+    try_files /none @try;
+}
+location @try {
+    conflict version;
+    rewrite ^/try/(.*)$ /plain/$1 break;
+    conflict_key $request_uri;
+    proxy_pass http://api;
+}
+location /404/ {
+    proxy_pass http://api;
+}
+location ~ ^/got(?<got>/.*)/lock$ {
+    conflict_key $got;
+    conflict_lock get=/free/1;
+}
+--- steps
+set_doc('/plain/1', { n => 1 });
+
+for my $path ('/free/1', '/key/1', '/404/1') {
+    my $r = lock($path, ann());
+
+    is($r->{status}, 500, $path);
+    is(json($r)->{error}, 'lock_target_unknown', 'error');
+    like(json($r)->{detail}, qr/not check the lock/, 'why');
+    is(show($path, bob())->{lock}, undef, 'there is none');
+}
+
+is(log_count(qr{the lock of "/free/1" would not be checked}), 1, 'in the log');
+
+for my $path ('/plain/1', '/plain/none', '/try/1') {
+    is(lock($path, ann())->{status}, 200, $path);
+    is(PUT($path, { n => 2 }, bob())->{status}, 409, 'nobody else writes it');
+}
+
+is(http('POST', '/got/plain/2/lock', headers => [ann()])->{status}, 200,
+   'another target may be anywhere');
+
 
 === conditions of the caller are on something else
 --- steps

@@ -152,6 +152,7 @@ is(header($r, 'Conflict'),
     conflict_field /tags union;
     conflict_field /at server;
     conflict_user ann;
+    conflict_methods PUT PATCH DELETE POST MERGE;
 --- steps
 set_doc('/plain/1', { a => 1, b => 2, tags => ['x'], at => 'mon' });
 
@@ -198,6 +199,49 @@ is(header($r, 'Accept'), 'application/json', 'what can be');
 
 is(PUT('/plain/1', '"x"', 'Content-Range: bytes 0-2/9')->{status}, 415,
    'a part');
+
+# what is JSON for nginx, and for an API a form, or of the other type
+
+my $both = '{"x":"&at=wed&y="}';
+my $form = 'Content-Type: application/x-www-form-urlencoded';
+
+for my $type ([$form], ["$form; charset=utf-8"],
+              ['Content-Type: application/json', $form],
+              ['Content-Type: text/plain', 'Content-Type: text/plain'])
+{
+    for my $method ('PUT', 'PATCH') {
+        $r = http($method, '/plain/1', body => $both, headers => $type);
+        is($r->{status}, 415, "$method, @$type");
+        is(json($r)->{error}, 'unsupported_media_type', 'why');
+    }
+}
+
+is(PUT('/plain/1', { a => 1 }, 'Content-Type: text/plain')->{status}, 204,
+   'what fetch() sends by default');
+
+# what an API takes for the field that ignores the case of names
+
+for my $name ('AT', 'aT', '\\u0041t') {
+    $r = PUT('/plain/1', qq({"at":"mon","a":1,"$name":"wed"}));
+    is($r->{status}, 400, "PUT $name");
+    is(json($r)->{error}, 'malformed_json', 'error');
+    like(json($r)->{detail}, qr/in another case/, 'why');
+    is(PATCH('/plain/1', qq({"$name":"wed"}), $patch)->{status}, 400,
+       "PATCH $name");
+    is(PATCH('/plain/1', qq([{"op":"add","path":"/$name","value":1}]),
+             'Content-Type: application/json-patch+json')->{status}, 400,
+       "JSON Patch $name");
+}
+
+$r = http('POST', '/plain/1', body => { at => 'wed' });
+is($r->{status}, 415, 'a method that conflict_methods has');
+is(header($r, 'Accept'), undef, 'no type helps');
+like(json($r)->{detail}, qr/by PUT or PATCH/, 'what does');
+is(http('MERGE', '/plain/1', body => 'at=wed',
+        headers => ['Content-Type: text/plain'])->{status}, 415, 'another one');
+is(http('POST', '/plain/1')->{status}, 204, 'without a body');
+is(http('DELETE', '/plain/1', body => { at => 'wed' })->{status}, 204,
+   'a DELETE sets nothing');
 
 
 === other patches and parts are checked by their version

@@ -554,6 +554,30 @@ for my $method ('OPTIONS', 'PROPFIND', 'REPORT', 'LOCK', 'UNLOCK', 'POST') {
        undef, "$method is left alone");
 }
 
+# a read that is to be taken for another method
+
+for my $name ('X-HTTP-Method-Override', 'X-HTTP-Method', 'X-Method-Override') {
+
+    for my $method ('GET', 'HEAD', 'OPTIONS') {
+        my $is = ($method eq 'OPTIONS') ? qr/^$/ : qr/^passed/;
+
+        for my $value ($method, lc $method, 'GET', '') {
+            like(header(http($method, '/plain/a', headers => ["$name: $value"]),
+                        'Conflict') || '', $is,
+                 "$method, $name: $value");
+        }
+
+        until_true { $v = version(GET('/plain/a')) };
+
+        is(header(http($method, '/plain/a', headers => ["$name: DELETE"]),
+                  'Conflict'), 'unchecked', "$method, $name: DELETE");
+        set_doc('/plain/a', { n => $v });
+
+        is(PUT('/plain/a', { n => 0, base_version => $v })->{status}, 409,
+           'it may have been done');
+    }
+}
+
 
 === a precondition in a header is checked, whatever the method
 --- config

@@ -74,8 +74,8 @@ is(scalar(grep { $_->{method} eq 'GET' && $_->{target} eq '/plain/s500' }
     location / {
         conflict version;
         conflict_wait 50ms;
-        conflict_quarantine 1500ms;
-        proxy_read_timeout 200ms;
+        conflict_quarantine 2900ms;
+        proxy_read_timeout 1s;
         proxy_pass http://api;
     }
 --- steps
@@ -83,7 +83,7 @@ set_doc('/plain/1', { id => 1 });
 
 my $v = version(GET('/plain/1'));
 my $r = PUT('/plain/1', { n => 1, base_version => $v },
-            'X-Up-Write: sleep=0.7 apply');
+            'X-Up-Write: hold apply');
 
 is($r->{status}, 504, 'the first write times out');
 
@@ -91,9 +91,10 @@ $r = PUT('/plain/1', { n => 2, base_version => $v });
 
 is($r->{status}, 503, 'the next is kept out');
 is(json($r)->{error}, 'outcome_unknown', 'error');
-is(header($r, 'Retry-After'), 2, 'Retry-After is what is left, rounded up');
+is(header($r, 'Retry-After'), 3, 'Retry-After is what is left, rounded up');
 is((conflicts())[0]{action}, 'conflict_busy', 'logged');
 
+release();
 applied(1);
 
 until_true {
@@ -112,7 +113,7 @@ is(scalar(journal()), 1, 'the upstream applied the first alone');
         conflict version;
         conflict_wait 5s;
         conflict_quarantine 400ms;
-        proxy_read_timeout 100ms;
+        proxy_read_timeout 1s;
         proxy_pass http://api;
     }
 --- steps
@@ -121,7 +122,7 @@ set_doc('/plain/1', { id => 1 });
 my $v = version(GET('/plain/1'));
 my $body = { n => 1, base_version => $v };
 
-is(PUT('/plain/1', $body, 'X-Up-Write: apply sleep=0.3')->{status}, 504,
+is(PUT('/plain/1', $body, 'X-Up-Write: apply hold')->{status}, 504,
    'applied, and timed out');
 
 my $r = PUT('/plain/1', $body);
@@ -134,7 +135,7 @@ is(scalar(conflicts()), 0, 'no conflict');
 $v = version($r);
 $body = { n => 2, base_version => $v };
 
-is(PUT('/plain/1', $body, 'X-Up-Write: sleep=0.3')->{status}, 504,
+is(PUT('/plain/1', $body, 'X-Up-Write: hold')->{status}, 504,
    'timed out, and not applied');
 
 $r = PUT('/plain/1', $body);
@@ -149,7 +150,7 @@ is(json(upstream('/_doc?path=/plain/1'))->{n}, 2, 'really');
         conflict version;
         conflict_wait 5s;
         conflict_quarantine 300ms;
-        proxy_read_timeout 100ms;
+        proxy_read_timeout 1s;
         proxy_pass http://api;
     }
 --- steps
@@ -158,7 +159,7 @@ set_doc('/echo/1', { id => 1 });
 my $v = version(GET('/echo/1'));
 my $body = { n => 1, base_version => $v };
 
-is(PUT('/echo/1', $body, 'X-Up-Write: sleep=0.3')->{status}, 504,
+is(PUT('/echo/1', $body, 'X-Up-Write: hold')->{status}, 504,
    'timed out, and not applied');
 
 # the GET shows another body each time, so it cannot tell
@@ -179,7 +180,7 @@ upstream kept {
 --- config
     location / {
         conflict version;
-        conflict_quarantine 200ms;
+        conflict_quarantine 2s;
         conflict_wait 10ms;
         proxy_http_version 1.1;
         proxy_set_header Connection "";
@@ -225,7 +226,7 @@ upstream pair {
         conflict version;
         conflict_quarantine 100ms;
         proxy_next_upstream error timeout http_500 http_503 non_idempotent;
-        proxy_read_timeout 200ms;
+        proxy_read_timeout 1s;
         proxy_pass http://pair;
     }
 --- steps
@@ -233,7 +234,7 @@ set_doc("/plain/$_", { id => 1 }) for 1 .. 4;
 
 is(PUT('/plain/1', { n => 1 }, 'X-Up-Write: apply close')->{status}, 502,
    'close');
-is(PUT('/plain/2', { n => 1 }, 'X-Up-Write: apply sleep=1')->{status}, 504,
+is(PUT('/plain/2', { n => 1 }, 'X-Up-Write: apply hold')->{status}, 504,
    'time-out');
 is(PUT('/plain/3', { n => 1 }, 'X-Up-Write: apply status=503')->{status}, 503,
    'status');
@@ -340,9 +341,9 @@ for my $how ('close', 'reset') {
 --- config
     location / {
         conflict version;
-        conflict_wait 5s;
-        conflict_quarantine 300ms;
-        proxy_read_timeout 200ms;
+        conflict_wait 15s;
+        conflict_quarantine 2s;
+        proxy_read_timeout 1s;
         proxy_pass http://api;
     }
 --- steps
@@ -350,13 +351,16 @@ set_doc('/plain/1', { id => 1 });
 
 my $v = version(GET('/plain/1'));
 my $w = start('PUT', '/plain/1', body => { n => 1, base_version => $v },
-              headers => ['X-Up-Write: sleep=0.3 apply']);
+              headers => ['X-Up-Write: hold apply']);
 begun(1);
 close $w->{socket};
 
-my $r = PUT('/plain/1', { n => 2, base_version => $v });
+my $next = start('PUT', '/plain/1', body => { n => 2, base_version => $v });
 
-is($r->{status}, 409, 'client gone, upstream timed out, and then it landed');
+until_true { log_count(qr/upstream timed out/) };
+release();
+
+is(finish($next)->{status}, 409, 'client gone, upstream timed out, and then it landed');
 
 
 === a body that is not looked into is guarded all the same
@@ -452,7 +456,7 @@ is(scalar(conflicts()), 0, 'not logged');
         conflict version;
         conflict_quarantine 0;
         proxy_set_header X-Fence $conflict_next_version;
-        proxy_read_timeout 100ms;
+        proxy_read_timeout 1s;
         proxy_pass http://api;
     }
 --- no_error_log
@@ -468,7 +472,7 @@ my ($fence) = map { $_->[1] } grep { $_->[0] eq 'x-fence' }
 is($fence, version($r), 'the fence is the version that the write gets');
 
 is(version(GET('/plain/1')), $fence, 'a read shows it');
-is(PUT('/plain/1', { n => 2 }, 'X-Up-Write: sleep=0.3')->{status}, 504,
+is(PUT('/plain/1', { n => 2 }, 'X-Up-Write: hold')->{status}, 504,
    'a time-out');
 is(PUT('/plain/1', { n => 3, base_version => $fence })->{status}, 204,
    'the next is let in at once');
@@ -481,7 +485,7 @@ is(PUT('/plain/1', { n => 3, base_version => $fence })->{status}, 204,
         conflict_version header:ETag;
         conflict_quarantine 0;
         conflict_wait 50ms;
-        proxy_read_timeout 200ms;
+        proxy_read_timeout 1s;
         proxy_pass http://api;
     }
 --- steps
@@ -521,7 +525,7 @@ is(json(GET('/etag/1'))->{n}, 2, 'and is nowhere');
     location / {
         conflict version;
         conflict_quarantine 200ms;
-        proxy_read_timeout 100ms;
+        proxy_read_timeout 1s;
         proxy_pass http://api;
     }
 --- steps
@@ -531,7 +535,7 @@ for my $read (0, 1) {
     my $body = { a => 1, base_version => $v };
 
     GET($path) if $read;
-    is(PUT($path, $body, 'X-Up-Write: sleep=0.2 status=400')->{status}, 504,
+    is(PUT($path, $body, 'X-Up-Write: hold status=400')->{status}, 504,
        'timed out, not done');
 
     my $r;

@@ -269,10 +269,7 @@ is(patch('/plain/1', ops(stated($v), replace('/a', 2)), ann)->{status}, 204,
 for my $bad (ops(stated($v), gone('/none')), ops(stated($v), add('/x/y', 1)),
              ops(stated($v), '{"op":"add","path":"b","value":1}'))
 {
-    my $r = patch('/plain/1', $bad, bob);
-
-    # what is no patch states no base, and is the API's
-    is($r->{status}, $bad =~ /"b"/ ? 422 : 409, 'refused');
+    is(patch('/plain/1', $bad, bob)->{status}, 409, 'refused');
 }
 
 my $r = patch('/plain/1', ops(stated($v), gone('/none')), bob);
@@ -281,8 +278,8 @@ is($answer->{server_version}{a}, 2, 'with the latest body');
 is($answer->{base_held}, JSON::PP::true, 'the base was held');
 
 is(patch('/plain/1', ops(stated($v), '{"op":"add","op":"add","path":"/x",'
-                         . '"value":1}'), bob)->{status}, 422,
-   'a member twice is for the API');
+                         . '"value":1}'), bob)->{status}, 400,
+   'a member twice');
 is(patch('/plain/1', ops(stated($v), map { add("/x$_", 1) } 1 .. 12), bob)
    ->{status}, 413, 'too many values');
 is(patch('/plain/1', ops(stated($v), map { add("/x$_", 1) } 1 .. 6), bob)
@@ -359,6 +356,65 @@ is(patch('/plain/1', ops(holds('/meta/v', '{}')), bob)->{status}, 400,
    'what is no version');
 is(patch('/plain/1', ops(replace('/b', 2)), bob, qq(If-Match: "$v"))
    ->{status}, 409, 'a header that fails forbids the write');
+
+
+=== a base is found beside what is not in RFC 6902
+--- policy: version
+--- steps
+for my $other ('{"op":"inc","path":"/a","value":1}',
+               '{"op":"Replace","path":"/a","value":2}',
+               '{"op":"replace","path":"a","value":2}',
+               '{"op":"add","path":"/a~2","value":2}',
+               '{"op":"add","path":"/a"}',
+               '{"op":"move","path":"/a"}',
+               '{"path":"/a"}', '{}', '[]', '7')
+{
+    my $v = shown('/plain/1', { a => 1 }, 'ann');
+
+    is(PUT('/plain/1', { a => 2 })->{status}, 204, 'a write');
+
+    my $r = patch('/plain/1', ops(stated($v), $other), ann);
+    is($r->{status}, 409, "stale, with $other");
+    is(patch('/plain/1', ops($other, stated($v)), ann)->{status}, 409,
+       'behind it');
+
+    seen();
+    my $now = version(GET('/plain/1', ann));
+    $r = patch('/plain/1', ops(stated($now), $other), ann);
+    like(header($r, 'Conflict'), qr/^passed/, 'one that is not stale passes');
+    is(sent(), ops($other), 'without what states the base');
+}
+
+
+=== a base that may be one is not ignored
+--- policy: version
+--- steps
+my $v = shown('/plain/1', { a => 1 }, 'ann');
+
+my %twice = (
+    'a test with two values' =>
+        qq({"op":"test","path":"/base_version","value":1,"value":$v}),
+    'two operations in one' =>
+        qq({"op":"test","op":"add","path":"/base_version","value":$v}),
+    'a value with a name twice' =>
+        stated(1) . ',' . add('/a', '{"b":1,"b":2}'),
+);
+
+for my $what (sort keys %twice) {
+    my $r = patch('/plain/1', ops($twice{$what}), ann);
+
+    is($r->{status}, 400, $what);
+    is(json($r)->{error}, 'malformed_base', 'error');
+    like(json($r)->{detail}, qr/repeated/, 'why');
+
+    $r = patch('/plain/1', ops($twice{$what}), ann, qq(If-Match: "$v"));
+    like(header($r, 'Conflict'), qr/^passed/, 'a base in a header is enough');
+    $v = version(GET('/plain/1', ann));
+}
+
+my $r = patch('/plain/1', ops('{"op":"test","path":"/base_version"}'), ann);
+is($r->{status}, 400, 'a test without a value');
+is(json($r)->{error}, 'malformed_base', 'error');
 
 
 === a retry of which nobody saw the end

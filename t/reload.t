@@ -3,6 +3,7 @@
 
 BEGIN { push @INC, 't/lib' }
 use Conflict;
+use IO::Select;
 use Test::Nginx::Socket 'no_plan';
 use Time::HiRes qw(time);
 
@@ -15,7 +16,7 @@ add_block_preprocessor(sub {
     my $http = $block->http_config;
 
     for my $name ('a', 'b') {
-        my $place = $redis ? "redis://127.0.0.1:$redis prefix=$name: timeout=500ms"
+        my $place = $redis ? "redis://127.0.0.1:$redis prefix=$name: timeout=5s"
                              . " failover=trust" : 'zone=1m';
 
         $http .= "conflict_store $name $place;\n";
@@ -24,8 +25,10 @@ add_block_preprocessor(sub {
               '- 0000000000000000 0 ' . int(1000 * time())) if $redis;
     }
 
+    # a lease that a worker of a busy machine renews in time
+
     $block->set_value('http_config', "$http\nproxy_read_timeout 20s;\n"
-        . "conflict_lease 300ms;\nconflict_quarantine 100ms;\n"
+        . "conflict_lease 3s;\nconflict_quarantine 100ms;\n"
         . "conflict_wait 50ms;\n");
 });
 
@@ -36,16 +39,24 @@ workers(2);
 our $n = 0;
 my $held;
 
-# a write that a worker has at the upstream
+# a write that a worker has at the upstream; it begins again where another
+# worker has opened the store before
 
 sub hold {
     my ($path) = @_;
 
-    $held = start('PUT', $path, body => { held => ++$n },
-                  headers => ['X-Up-Write: hold apply']);
-    until_true { grep { $_->{method} eq 'PUT' && $_->{target} eq $path
-                        && (json($_->{body})->{held} // 0) == $n } seen() }
-        or die "not held";
+    $n++;
+    undef $held;
+
+    until_true {
+        return 1 if grep { $_->{method} eq 'PUT' && $_->{target} eq $path
+                           && (json($_->{body})->{held} // 0) == $n } seen();
+
+        $held = start('PUT', $path, body => { held => $n },
+                      headers => ['X-Up-Write: hold apply'])
+            if !$held || IO::Select->new($held->{socket})->can_read(0);
+        return 0;
+    } or die "not held";
 }
 
 sub let_go {
@@ -53,10 +64,26 @@ sub let_go {
     return finish($held)->{status};
 }
 
+# Redis keeps writes back for a lease after a move; where that is not the
+# subject it was long ago
+
 sub open_again {
     my ($path) = @_;
 
-    return until_true { PUT($path, { n => ++$n })->{status} != 503 };
+    return until_true {
+        return 1 if PUT($path, { n => ++$n })->{status} != 503;
+        past() if $redis;
+        return 0;
+    };
+}
+
+sub past {
+    for my $key (@{ redis($redis, 'KEYS', '*:incarnation') }) {
+        my $text = redis($redis, 'GET', $key);
+
+        redis($redis, 'SET', $key, $text)
+            if $text =~ s/^(\S+ \S+) \d+/$1 1/;
+    }
 }
 
 # what a write gets after a reload, while one of before is in flight
@@ -155,7 +182,7 @@ is(after($path, 'store=b;(.*)', sub { "store=c;$1" }), $closed,
     }
 --- steps
 is(after('/plain/1'), 'open', 'nothing changed');
-is(after('/plain/1', 'conflict_lease 300ms', 'conflict_lease 500ms'), 'open',
+is(after('/plain/1', 'conflict_lease 3s', 'conflict_lease 2s'), 'open',
    'a lease');
 is(after('/plain/1', 'conflict_wait 50ms;', 'conflict_wait 60ms;
              conflict_mtime header:x-date; conflict_base header:x-base;'),
@@ -165,7 +192,7 @@ is(after('/plain/1', 'conflict version store=a', 'conflict server_wins store=a')
 
 SKIP: {
     skip 'not this store', 1 unless $::redis;
-    is(after('/plain/1', 'timeout=500ms', 'timeout=600ms ttl=9d'), 'open',
+    is(after('/plain/1', 'timeout=5s', 'timeout=6s ttl=9d'), 'open',
        'how a store is spoken to');
 }
 

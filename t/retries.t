@@ -46,7 +46,16 @@ my %next = (
     'X-Amz-Copy-Source' => ['/bucket/a', '/bucket/b'],
     'X-Goog-Upload-Offset' => [0, 5],
     'X-HTTP-Method-Override' => [qw(PATCH MERGE)],
-    'X-Update-Range' => ['bytes=0-4', 'bytes=5-9']
+    'X-Update-Range' => ['bytes=0-4', 'bytes=5-9'],
+    'Link' => ['</a>; rel="type"', '</b>; rel="type"'],
+    'Prefer' => ['resolution=merge-duplicates', 'resolution=ignore-duplicates'],
+    'X-Amz-Acl' => [qw(private public-read)],
+    'X-Amz-Meta-Title' => [qw(a b)],
+    'X-Amz-Tagging' => ['a=1', 'a=2'],
+    'X-Goog-Meta-Title' => [qw(a b)],
+    'X-Ms-Meta-Title' => [qw(a b)],
+    'X-Ms-Tags' => ['a=1', 'a=2'],
+    'X-Object-Meta-Title' => [qw(a b)]
 );
 
 for my $name (sort keys %next) {

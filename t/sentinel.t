@@ -29,10 +29,10 @@ add_block_preprocessor(sub {
                       map({ "redis://127.0.0.1:$_" }
                           $block->sentinel ? eval $block->sentinel
                                            : ($nobody, @sentinels)),
-                      "sentinel=$name timeout=500ms;\n"));
+                      "sentinel=$name timeout=2s;\n"));
     $block->set_value('config', "location / {\n"
                       . "conflict version;\n"
-                      . "conflict_lease 700ms;\n"
+                      . 'conflict_lease ' . ($block->lease // '2s') . ";\n"
                       . "conflict_quarantine 300ms;\n"
                       . "conflict_wait 200ms;\n"
                       . "proxy_pass http://api;\n}\n");
@@ -92,6 +92,7 @@ like(error_log(), qr/sentinel 127.0.0.1:$::nobody: Connection refused/,
 
 
 === a failover while a write is in flight
+--- lease: 5s
 --- steps
 set_doc('/plain/1', { n => 1 });
 

@@ -242,7 +242,9 @@ ngx_http_conflict_problem_headers(ngx_http_request_t *r,
         return NGX_ERROR;
     }
 
-    if (ctx->flow.answer == NGX_HTTP_CONFLICT_ANSWER_UNMERGEABLE) {
+    if (ctx->flow.answer == NGX_HTTP_CONFLICT_ANSWER_UNMERGEABLE
+        && (ctx->method & (NGX_HTTP_PUT|NGX_HTTP_PATCH)))
+    {
         /* RFC 5789, 3.1; RFC 9110, 15.5.16 */
         return (ctx->method == NGX_HTTP_PATCH)
                ? ngx_http_conflict_problem_accept_patch(r, ctx->conf)

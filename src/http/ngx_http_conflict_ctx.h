@@ -402,6 +402,8 @@ typedef struct {
                                                   an error page */
     unsigned                       denied:1;   /* "refused" is 401 or 403 of a
                                                   guarded location */
+    unsigned                       guarded:1;  /* a guarded location has the
+                                                  key of the endpoint */
     unsigned                       revalidate:1;
     unsigned                       filters:1;  /* one reads the body, even if
                                                   it does not change it */

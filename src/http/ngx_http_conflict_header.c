@@ -61,25 +61,44 @@ const ngx_str_t  ngx_http_conflict_header_private[] = {
 
 /*
  * What the names of fields begin with that say what the body of a write is, or
- * what is to be done with it: parts of uploads, methods of WebDAV, copies of
- * object stores.  Sorted by the first byte.
+ * what is to be done with it: parts of uploads, methods of WebDAV, copies and
+ * metadata of object stores, preferences, as those of PostgREST.  Sorted by the
+ * first byte.
  */
 
 static const ngx_str_t  ngx_http_conflict_header_meanings[] = {
     ngx_string("content-"),
     ngx_string("depth"),
     ngx_string("destination"),
+    ngx_string("link"),
     ngx_string("overwrite"),
+    ngx_string("prefer"),
     ngx_string("range"),
+    ngx_string("slug"),
     ngx_string("upload-"),
+    ngx_string("x-amz-acl"),
     ngx_string("x-amz-copy-source"),
+    ngx_string("x-amz-grant-"),
+    ngx_string("x-amz-meta-"),
+    ngx_string("x-amz-object-"),
+    ngx_string("x-amz-storage-class"),
+    ngx_string("x-amz-tagging"),
+    ngx_string("x-amz-website-"),
     ngx_string("x-copy-from"),
+    ngx_string("x-delete-"),
+    ngx_string("x-goog-acl"),
     ngx_string("x-goog-copy-source"),
+    ngx_string("x-goog-meta-"),
     ngx_string("x-goog-upload-"),
     ngx_string("x-http-method"),
     ngx_string("x-method-override"),
+    ngx_string("x-ms-access-tier"),
+    ngx_string("x-ms-blob-"),
     ngx_string("x-ms-copy-source"),
+    ngx_string("x-ms-meta-"),
     ngx_string("x-ms-range"),
+    ngx_string("x-ms-tags"),
+    ngx_string("x-object-"),
     ngx_string("x-update-range"),
     ngx_string("x-upload-"),
     ngx_null_string

@@ -17,6 +17,8 @@ static ngx_uint_t ngx_http_conflict_latest_get_configured(
     ngx_http_conflict_ctx_t *ctx);
 static ngx_int_t ngx_http_conflict_latest_get_prepare(ngx_http_request_t *r,
     ngx_http_conflict_ctx_t *ctx, ngx_http_request_t *sr);
+static ngx_int_t ngx_http_conflict_latest_get_guarded(ngx_http_request_t *r,
+    ngx_http_conflict_ctx_t *ctx);
 static ngx_int_t ngx_http_conflict_latest_get_denied(ngx_http_request_t *r,
     ngx_int_t rc);
 static void ngx_http_conflict_latest_get_delayed(ngx_http_request_t *r);
@@ -328,6 +330,12 @@ ngx_http_conflict_latest_get_access(ngx_http_request_t *r)
         latest->reached = 1;
     }
 
+    if (ctx->conf->lock && !latest->guarded
+        && ngx_http_conflict_latest_get_guarded(r, ctx) != NGX_OK)
+    {
+        return NGX_HTTP_INTERNAL_SERVER_ERROR;
+    }
+
     if (latest->loc_conf != r->loc_conf
         || latest->uri_changes != r->uri_changes)
     {
@@ -393,6 +401,37 @@ ngx_http_conflict_latest_get_access(ngx_http_request_t *r)
     latest->loc_conf = r->loc_conf;
 
     return rc;
+}
+
+
+/* whether a write of this resource would find what the endpoint has stored */
+
+static ngx_int_t
+ngx_http_conflict_latest_get_guarded(ngx_http_request_t *r,
+    ngx_http_conflict_ctx_t *ctx)
+{
+    ngx_str_t                      resource, key;
+    ngx_http_conflict_loc_conf_t  *nlcf;
+
+    nlcf = ngx_http_get_module_loc_conf(r, ngx_http_conflict_module);
+
+    if (nlcf->policy == NGX_HTTP_CONFLICT_OFF
+        || ngx_http_conflict_conf_endpoint(nlcf)
+        || nlcf->store != ctx->conf->store)
+    {
+        return NGX_OK;
+    }
+
+    if (ngx_http_conflict_key(r, nlcf, &resource, &key) != NGX_OK) {
+        return NGX_ERROR;
+    }
+
+    ctx->latest.guarded = (key.len == ctx->target.key.len
+                           && ngx_memcmp(key.data, ctx->target.key.data,
+                                         key.len)
+                              == 0);
+
+    return NGX_OK;
 }
 
 

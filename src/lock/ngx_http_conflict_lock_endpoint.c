@@ -30,6 +30,8 @@ static void ngx_http_conflict_lock_endpoint_waits(
     ngx_http_conflict_ctx_t *ctx);
 static void ngx_http_conflict_lock_endpoint_released(
     ngx_http_conflict_ctx_t *ctx);
+static ngx_http_conflict_state_e ngx_http_conflict_lock_endpoint_unguarded(
+    ngx_http_conflict_ctx_t *ctx);
 
 
 ngx_http_conflict_state_e
@@ -169,18 +171,57 @@ ngx_http_conflict_lock_endpoint_get(ngx_http_conflict_ctx_t *ctx)
 ngx_http_conflict_state_e
 ngx_http_conflict_lock_endpoint_checked(ngx_http_conflict_ctx_t *ctx)
 {
-    if (ngx_http_conflict_endpoint_checked(ctx) == NGX_OK) {
-        return NGX_HTTP_CONFLICT_STATE_LOCK_STORE_PEEK;
-    }
+    ngx_http_conflict_state_e  next;
 
-    if (ngx_http_conflict_latest_response_gone(ctx->latest.status)
-        && ctx->latest.reached)
+    if (ngx_http_conflict_endpoint_checked(ctx) == NGX_OK) {
+        next = NGX_HTTP_CONFLICT_STATE_LOCK_STORE_PEEK;
+
+    } else if (ngx_http_conflict_latest_response_gone(ctx->latest.status)
+               && ctx->latest.reached)
     {
         ctx->flow.answer = NGX_HTTP_CONFLICT_ANSWER_NONE;
-        return NGX_HTTP_CONFLICT_STATE_LOCK_STORE_CALL;
+        next = NGX_HTTP_CONFLICT_STATE_LOCK_STORE_CALL;
+
+    } else {
+        return NGX_HTTP_CONFLICT_STATE_LOCK_RESPOND;
     }
 
-    return NGX_HTTP_CONFLICT_STATE_LOCK_RESPOND;
+    if (ctx->op->lock.verb == NGX_HTTP_CONFLICT_LOCK_ACQUIRE
+        && ctx->conf->lock_get == NULL && !ctx->latest.guarded)
+    {
+        return ngx_http_conflict_lock_endpoint_unguarded(ctx);
+    }
+
+    return next;
+}
+
+
+/*
+ * No write would check the lock.  With "get=" the target need not be the
+ * resource, and nothing is known about its location.
+ */
+
+static ngx_http_conflict_state_e
+ngx_http_conflict_lock_endpoint_unguarded(ngx_http_conflict_ctx_t *ctx)
+{
+    ngx_http_request_t  *r;
+
+    r = ctx->request;
+
+    ngx_log_error(NGX_LOG_ERR, r->connection->log, 0,
+                  "the lock of \"%V\" would not be checked: no location with "
+                  "\"conflict\" has this key in the store \"%V\"",
+                  ngx_http_conflict_evaluate_escaped(r, &ctx->target.resource),
+                  &ctx->op->store->name);
+
+    ctx->caller.may_see = 0;
+
+    return ngx_http_conflict_endpoint_error(ctx,
+                                     NGX_HTTP_CONFLICT_STATE_LOCK_RESPOND,
+                                     NGX_HTTP_CONFLICT_ANSWER_NO_TARGET,
+                                     "no guarded location has this resource "
+                                     "under this key, so its writes would not "
+                                     "check the lock");
 }
 
 

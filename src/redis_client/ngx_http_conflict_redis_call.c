@@ -96,6 +96,7 @@ ngx_http_conflict_redis_call_send(ngx_http_conflict_redis_t *client,
     call->handler = handler;
     call->data = data;
     call->retry = (flags & NGX_HTTP_CONFLICT_REDIS_RETRY) != 0;
+    call->unchecked = (flags & NGX_HTTP_CONFLICT_REDIS_UNCHECKED) != 0;
     call->replicate = (client->conf.wait
                        && (flags & NGX_HTTP_CONFLICT_REDIS_REPLICATE));
     call->expires = ngx_current_msec + life;
@@ -148,6 +149,8 @@ ngx_http_conflict_redis_call_circuit_open(
     ngx_http_conflict_redis_connection_t *conn,
     ngx_http_conflict_redis_call_t *call)
 {
+    ngx_uint_t  limit;
+
     if (!call->retry && conn->failures > 1) {
 
         if (conn->state != NGX_HTTP_CONFLICT_REDIS_READY
@@ -163,11 +166,17 @@ ngx_http_conflict_redis_call_circuit_open(
         return 0;
     }
 
-    /* lines of the audit stream leave room for settles */
+    /*
+     * Lines of the audit stream leave room for settles, and unchecked writes
+     * for those that have a lease.
+     */
 
-    return conn->nretrying >= ((call->script == NGX_HTTP_CONFLICT_REDIS_NONE)
-                               ? NGX_HTTP_CONFLICT_REDIS_RETRY_LIMIT / 2
-                               : NGX_HTTP_CONFLICT_REDIS_RETRY_LIMIT);
+    limit = (call->script == NGX_HTTP_CONFLICT_REDIS_NONE)
+            ? NGX_HTTP_CONFLICT_REDIS_RETRY_LIMIT / 2
+            : call->unchecked ? NGX_HTTP_CONFLICT_REDIS_RETRY_LIMIT / 8 * 7
+                              : NGX_HTTP_CONFLICT_REDIS_RETRY_LIMIT;
+
+    return conn->nretrying >= limit;
 }
 
 

@@ -116,10 +116,13 @@ typedef struct {
  * once while the server is known to be down.  REPLICATE: it succeeds once
  * as many replicas have it as "wait=" requires.  NOW: it is written to the
  * socket at once, not with all others of this iteration of the event loop.
+ * UNCHECKED: with RETRY, about a write that has no lease, so that it leaves
+ * room for calls about those that have one.
  */
 #define NGX_HTTP_CONFLICT_REDIS_RETRY      0x1
 #define NGX_HTTP_CONFLICT_REDIS_REPLICATE  0x2
 #define NGX_HTTP_CONFLICT_REDIS_NOW        0x4
+#define NGX_HTTP_CONFLICT_REDIS_UNCHECKED  0x8
 
 /*
  * Sends a command, which is copied.

@@ -58,6 +58,7 @@ struct ngx_http_conflict_redis_call_s {
                                                          answered */
     unsigned                               error:1;   /* the answer is one */
     unsigned                               retry:1;
+    unsigned                               unchecked:1;
     unsigned                               replicate:1;  /* WAIT follows */
     unsigned                               wait_sent:1;
     unsigned                               asking:1;

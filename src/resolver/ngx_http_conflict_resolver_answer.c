@@ -382,6 +382,10 @@ ngx_http_conflict_resolver_answer_owned(ngx_http_conflict_ctx_t *ctx)
         failure = "has sent a duplicate member";
         break;
 
+    case CONFLICT_MERGE_ALIKE:
+        failure = "has sent a field of the server's in another case";
+        break;
+
     case CONFLICT_MERGE_LARGE:
     case CONFLICT_MERGE_MANY:
         failure = "has sent more values than \"conflict_max_values\"";

@@ -187,6 +187,8 @@ struct ngx_http_conflict_op_s {
         unsigned                      just_observed:1;
         unsigned                      wait_over:1;    /* waited long enough */
         unsigned                      report:1;   /* lease unconditionally */
+        unsigned                      lookup:1;   /* lease for CONFLICT_FETCH
+                                                     as well: see begin */
         unsigned                      reads:1;    /* changes nothing, so locks
                                                      do not matter */
         unsigned                      mixed:1;    /* the link was merged */
@@ -290,6 +292,7 @@ struct ngx_http_conflict_op_s {
                                                      the heap, or empty */
         ngx_http_conflict_redis_settle_t  settle; /* of its commit */
         unsigned                      overlap:1;  /* with another write */
+        unsigned                      unchecked:1;    /* it never began */
     } redis;
 };
 
@@ -358,6 +361,11 @@ typedef struct {
      * With in.edits, the edit is compared with that of the current version, and
      * becomes that of the next one with its commit.  A version that was made
      * without an edit has the time of its last change, if that is known.
+     *
+     * With in.lookup, CONFLICT_FETCH takes the lease as well, so that no write
+     * overtakes the GET.  What it has shown is observed under the lease, and
+     * the next begin, by then with out.leased, decides under it: whatever the
+     * verdict is, the lease stays until it is settled.
      */
     ngx_http_conflict_op_pt           begin;
 
@@ -383,7 +391,7 @@ typedef struct {
      * Records what a read has shown, if nothing changed since its peek or
      * begin.  A response to a client moves no entry to another version: at
      * most, it makes the version unknown.  With observed.latest, it resolves
-     * an unknown one.
+     * an unknown one, also under the operation's own lease.
      */
     ngx_http_conflict_op_pt           observe;
 

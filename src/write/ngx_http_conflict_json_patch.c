@@ -26,7 +26,9 @@ ngx_http_conflict_json_patch_base(ngx_http_request_t *r,
 
     body = &ctx->body;
 
-    if (ctx->method != NGX_HTTP_PATCH || body->error != CONFLICT_JSON_OK
+    /* what a PUT stores may be a patch */
+
+    if (ctx->method == NGX_HTTP_PUT || body->error != CONFLICT_JSON_OK
         || body->too_large || body->size == 0 || r->request_body == NULL
         || !ngx_http_conflict_media_type_json_patch(r))
     {
@@ -57,14 +59,20 @@ ngx_http_conflict_json_patch_base(ngx_http_request_t *r,
 
     case CONFLICT_JSON_REPEATED:
 
-        if (body->json->type == CONFLICT_JSON_NONE) {
-            /* a member of an operation, for the API to refuse */
+        ctx->flow.answer = NGX_HTTP_CONFLICT_ANSWER_BAD_BASE;
+
+        if (body->json->type != CONFLICT_JSON_NONE) {
+            ctx->flow.reason = "the patch has more than one test of the base "
+                               "version";
+            break;
+        }
+
+        if (!ngx_http_conflict_request_body_strict(ctx)) {
             return NGX_OK;
         }
 
-        ctx->flow.answer = NGX_HTTP_CONFLICT_ANSWER_BAD_BASE;
-        ctx->flow.reason = "the patch has more than one test of the base "
-                           "version";
+        /* an API may take either of both, so it may test a version */
+        ctx->flow.reason = "a member of an object in the patch is repeated";
         break;
 
     default:

@@ -246,7 +246,7 @@ ngx_http_conflict_latest_verdict_upstream_tag(ngx_http_conflict_ctx_t *ctx)
     op = ctx->op;
     latest = &ctx->latest;
 
-    if (op->out.leased || !op->in.minted
+    if (op->in.report || !op->in.minted
         || !(op->in.pre.kinds & CONFLICT_IF_MATCH)
         || ctx->version.upstream_tagged
         || (op->out.verdict != CONFLICT_REFUSE

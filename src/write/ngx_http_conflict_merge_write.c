@@ -32,6 +32,9 @@ static conflict_merge_rc_e ngx_http_conflict_merge_write_documents(
 static ngx_http_conflict_state_e ngx_http_conflict_merge_write_done(
     ngx_http_request_t *r, ngx_http_conflict_ctx_t *ctx,
     conflict_merge_rc_e rc, conflict_merged_t *merged);
+static ngx_http_conflict_state_e ngx_http_conflict_merge_write_ambiguous(
+    ngx_http_request_t *r, ngx_http_conflict_ctx_t *ctx, conflict_merge_rc_e rc,
+    conflict_merged_t *merged);
 static ngx_uint_t ngx_http_conflict_merge_write_resolvable(
     ngx_http_conflict_ctx_t *ctx);
 static void ngx_http_conflict_merge_write_strip(ngx_http_conflict_ctx_t *ctx,
@@ -385,18 +388,8 @@ ngx_http_conflict_merge_write_done(ngx_http_request_t *r,
         break;
 
     case CONFLICT_MERGE_REPEATED:
-
-        if (ngx_http_conflict_precondition_bad_json(r, ctx,
-                                 "an object in the body has a duplicate member",
-                                 merged->repeated)
-            != NGX_OK)
-        {
-            return NGX_HTTP_CONFLICT_STATE_ERROR;
-        }
-
-        return ngx_http_conflict_respond(ctx, NGX_HTTP_CONFLICT_ANSWER_BAD_JSON,
-                                         NGX_HTTP_CONFLICT_OUTCOME_REJECTED,
-                                         NGX_HTTP_CONFLICT_ACTION_NONE);
+    case CONFLICT_MERGE_ALIKE:
+        return ngx_http_conflict_merge_write_ambiguous(r, ctx, rc, merged);
 
     case CONFLICT_MERGE_LARGE:
         return ngx_http_conflict_mergeable_refuse_body(ctx);
@@ -467,6 +460,31 @@ ngx_http_conflict_merge_write_done(ngx_http_request_t *r,
     }
 
     return NGX_HTTP_CONFLICT_STATE_FORWARD;
+}
+
+
+/* an API may read something else in the body than was merged */
+
+static ngx_http_conflict_state_e
+ngx_http_conflict_merge_write_ambiguous(ngx_http_request_t *r,
+    ngx_http_conflict_ctx_t *ctx, conflict_merge_rc_e rc,
+    conflict_merged_t *merged)
+{
+    if (rc == CONFLICT_MERGE_ALIKE) {
+        ctx->flow.reason = "a member has the name of a field that belongs to "
+                           "the server, in another case";
+
+    } else if (ngx_http_conflict_precondition_bad_json(r, ctx,
+                                 "an object in the body has a duplicate member",
+                                 merged->repeated)
+               != NGX_OK)
+    {
+        return NGX_HTTP_CONFLICT_STATE_ERROR;
+    }
+
+    return ngx_http_conflict_respond(ctx, NGX_HTTP_CONFLICT_ANSWER_BAD_JSON,
+                                     NGX_HTTP_CONFLICT_OUTCOME_REJECTED,
+                                     NGX_HTTP_CONFLICT_ACTION_NONE);
 }
 
 

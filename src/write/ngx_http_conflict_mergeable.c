@@ -13,16 +13,27 @@
 
 static ngx_uint_t ngx_http_conflict_mergeable_form(ngx_http_request_t *r,
     ngx_http_conflict_loc_conf_t *nlcf, conflict_form_e *form);
+static ngx_uint_t ngx_http_conflict_mergeable_ambiguous(ngx_http_request_t *r);
+static ngx_uint_t ngx_http_conflict_mergeable_has_fields(ngx_http_request_t *r,
+    ngx_http_conflict_loc_conf_t *nlcf);
 static ngx_uint_t ngx_http_conflict_mergeable_recorded(ngx_http_request_t *r,
     ngx_http_conflict_ctx_t *ctx);
 static ngx_int_t ngx_http_conflict_mergeable_reason(
     ngx_http_conflict_ctx_t *ctx, const char *what);
 
 
+static ngx_str_t  ngx_http_conflict_content_type =
+    ngx_string("content-type");
 static ngx_str_t  ngx_http_conflict_content_range =
     ngx_string("content-range");
 static ngx_str_t  ngx_http_conflict_content_encoding =
     ngx_string("content-encoding");
+
+static const ngx_str_t  ngx_http_conflict_form_types[] = {
+    ngx_string("application/x-www-form-urlencoded"),
+    ngx_null_string
+};
+
 
 static const ngx_str_t  ngx_http_conflict_patch_types[] = {
     ngx_string("application/merge-patch+json"),
@@ -59,6 +70,10 @@ ngx_http_conflict_mergeable(ngx_http_request_t *r,
                           == NULL);
     }
 
+    if (ctx->conf->server_rules && ngx_http_conflict_mergeable_ambiguous(r)) {
+        merge->mergeable = 0;
+    }
+
     merge->recorded = merge->mergeable;
 
     if (merge->mergeable) {
@@ -68,7 +83,7 @@ ngx_http_conflict_mergeable(ngx_http_request_t *r,
     ctx->op->in.policy = CONFLICT_VERSION;
 
     if (ctx->conf->server_rules && !ctx->body.empty
-        && (r->method & (NGX_HTTP_PUT|NGX_HTTP_PATCH)))
+        && ngx_http_conflict_mergeable_has_fields(r, ctx->conf))
     {
         ctx->flow.answer = NGX_HTTP_CONFLICT_ANSWER_UNMERGEABLE;
 
@@ -76,6 +91,10 @@ ngx_http_conflict_mergeable(ngx_http_request_t *r,
             ctx->flow.reason = "some fields belong to the server, so a PUT "
                                "must be a complete document of type "
                                "application/json";
+
+        } else if (r->method != NGX_HTTP_PATCH) {
+            ctx->flow.reason = "some fields belong to the server, so a "
+                               "document must be sent by PUT or PATCH";
 
         } else if (ctx->conf->patch != CONFLICT_FORM_WHOLE) {
             ctx->flow.reason = "some fields belong to the server, so a PATCH "
@@ -93,6 +112,49 @@ ngx_http_conflict_mergeable(ngx_http_request_t *r,
     }
 
     return NGX_OK;
+}
+
+
+/* a method that the configuration names as a write, with a body */
+
+static ngx_uint_t
+ngx_http_conflict_mergeable_has_fields(ngx_http_request_t *r,
+    ngx_http_conflict_loc_conf_t *nlcf)
+{
+    if (r->method & (NGX_HTTP_PUT|NGX_HTTP_PATCH)) {
+        return 1;
+    }
+
+    return !(r->method & (NGX_HTTP_DELETE|NGX_HTTP_MOVE|NGX_HTTP_COPY))
+           && ngx_http_conflict_directive_method_listed(&r->method_name,
+                                                        nlcf->methods->elts,
+                                                        nlcf->methods->nelts);
+}
+
+
+/*
+ * Whether an API may find other fields in a JSON body: it can be a form, too,
+ * as in {"":"&name=value&"}, and of two types an API may take the other one.
+ */
+
+static ngx_uint_t
+ngx_http_conflict_mergeable_ambiguous(ngx_http_request_t *r)
+{
+    ngx_str_t   name, *type;
+    ngx_uint_t  n;
+
+    type = ngx_http_conflict_header_find(&r->headers_in.headers,
+                                         &ngx_http_conflict_content_type, &n);
+
+    if (type == NULL) {
+        return 0;
+    }
+
+    ngx_http_conflict_media_type_name(type, &name);
+
+    return n > 1
+           || ngx_http_conflict_header_listed(&name,
+                                              ngx_http_conflict_form_types);
 }
 
 

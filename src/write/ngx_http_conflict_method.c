@@ -11,6 +11,7 @@
 
 
 static ngx_uint_t ngx_http_conflict_method_overridden(ngx_http_request_t *r);
+static ngx_uint_t ngx_http_conflict_method_reads(ngx_str_t *name);
 
 
 const ngx_str_t  ngx_http_conflict_method_fields[] = {
@@ -41,20 +42,22 @@ ngx_http_conflict_method(ngx_http_request_t *r,
 {
     ngx_str_t  *name;
 
-    if (r->method & (NGX_HTTP_GET|NGX_HTTP_HEAD)) {
-        return NGX_HTTP_CONFLICT_KIND_READ;
-    }
-
     name = &r->method_name;
+
+    if (ngx_http_conflict_method_reads(name)) {
+
+        if (ngx_http_conflict_method_overridden(r)) {
+            return NGX_HTTP_CONFLICT_KIND_UNCHECKED;
+        }
+
+        return (r->method & (NGX_HTTP_GET|NGX_HTTP_HEAD))
+               ? NGX_HTTP_CONFLICT_KIND_READ : NGX_HTTP_CONFLICT_KIND_NONE;
+    }
 
     if (ngx_http_conflict_directive_method_listed(name, nlcf->methods->elts,
                                                   nlcf->methods->nelts))
     {
         return NGX_HTTP_CONFLICT_KIND_WRITE;
-    }
-
-    if (ngx_http_conflict_directive_method_safe(name)) {
-        return NGX_HTTP_CONFLICT_KIND_NONE;
     }
 
     if (r->headers_in.if_match || r->headers_in.if_none_match
@@ -76,11 +79,16 @@ ngx_http_conflict_method(ngx_http_request_t *r,
 }
 
 
-/* many APIs treat such a POST as a request of the method in the field */
+/*
+ * Many APIs treat a POST with such a field as a request of the method in it,
+ * some of them any request.  Of a POST, the method of a read is one as well:
+ * its body may have any effect.
+ */
 
 static ngx_uint_t
 ngx_http_conflict_method_overridden(ngx_http_request_t *r)
 {
+    ngx_str_t        *value;
     ngx_uint_t        i;
     ngx_list_part_t  *part;
     ngx_table_elt_t  *h;
@@ -90,11 +98,24 @@ ngx_http_conflict_method_overridden(ngx_http_request_t *r)
 
         for (i = 0; i < part->nelts; i++) {
 
-            if (ngx_http_conflict_header_listed(&h[i].key,
-                                                ngx_http_conflict_method_fields)
-                && !(h[i].value.len == 4
-                     && ngx_strncasecmp(h[i].value.data, (u_char *) "POST", 4)
-                        == 0))
+            if (!ngx_http_conflict_header_listed(&h[i].key,
+                                               ngx_http_conflict_method_fields))
+            {
+                continue;
+            }
+
+            value = &h[i].value;
+
+            if (value->len == r->method_name.len
+                && ngx_strncasecmp(value->data, r->method_name.data,
+                                   value->len)
+                   == 0)
+            {
+                continue;
+            }
+
+            if ((r->method & NGX_HTTP_POST)
+                || (value->len && !ngx_http_conflict_method_reads(value)))
             {
                 return 1;
             }
@@ -102,6 +123,15 @@ ngx_http_conflict_method_overridden(ngx_http_request_t *r)
     }
 
     return 0;
+}
+
+
+static ngx_uint_t
+ngx_http_conflict_method_reads(ngx_str_t *name)
+{
+    return (name->len == 3 && ngx_strncmp(name->data, "GET", 3) == 0)
+           || (name->len == 4 && ngx_strncmp(name->data, "HEAD", 4) == 0)
+           || ngx_http_conflict_directive_method_safe(name);
 }
 
 

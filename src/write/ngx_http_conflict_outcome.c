@@ -389,6 +389,8 @@ ngx_http_conflict_outcome_unleased(ngx_http_conflict_op_t *op,
     ngx_http_conflict_class_e class, ngx_str_t *user, ngx_str_t *client)
 {
     if (class != NGX_HTTP_CONFLICT_AMBIGUOUS) {
+        /* a store that is away is told for as long all the same */
+        op->in.lease += op->in.quarantine;
         op->in.quarantine = 0;
     }
 

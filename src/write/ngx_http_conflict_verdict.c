@@ -13,6 +13,8 @@
 #define NGX_HTTP_CONFLICT_VERDICT_FETCHES  4   /* own GETs for one write */
 
 
+static ngx_http_conflict_state_e ngx_http_conflict_verdict_fetch(
+    ngx_http_conflict_ctx_t *ctx);
 static void ngx_http_conflict_verdict_passed(ngx_http_conflict_ctx_t *ctx);
 static ngx_uint_t ngx_http_conflict_verdict_upstream_checks(
     ngx_http_request_t *r, ngx_http_conflict_op_t *op);
@@ -103,30 +105,55 @@ ngx_http_conflict_verdict(ngx_http_conflict_ctx_t *ctx)
         return NGX_HTTP_CONFLICT_STATE_WAIT_FOR_WRITE;
 
     case CONFLICT_FETCH:
-
-        if (ctx->timing.fetches >= NGX_HTTP_CONFLICT_VERDICT_FETCHES) {
-            /* the resource changes faster than it can be fetched */
-
-            if (op->in.policy <= CONFLICT_CLIENT_WINS || op->in.report) {
-                ngx_http_conflict_verdict_unchecked(op);
-                ctx->flow.outcome = NGX_HTTP_CONFLICT_OUTCOME_UNCHECKED;
-                ctx->flow.action = NGX_HTTP_CONFLICT_ACTION_UNCHECKED;
-                return NGX_HTTP_CONFLICT_STATE_STORE_BEGIN;
-            }
-
-            return ngx_http_conflict_respond(ctx,
-                                      NGX_HTTP_CONFLICT_ANSWER_UNKNOWN_OUTCOME,
-                                      NGX_HTTP_CONFLICT_OUTCOME_BUSY,
-                                      NGX_HTTP_CONFLICT_ACTION_BUSY);
-        }
-
-        ctx->latest.started = 0;
-        ctx->latest.revalidate = 1;
-        return NGX_HTTP_CONFLICT_STATE_GET_LATEST;
+        return ngx_http_conflict_verdict_fetch(ctx);
 
     default: /* CONFLICT_DROP, REFUSE, REPLAY, VERIFY, LOCKED */
         return NGX_HTTP_CONFLICT_STATE_LATEST_VERDICT;
     }
+}
+
+
+/*
+ * A GET has to determine the version.  If others write at the same time, it
+ * may be outdated before it is observed, so the second one is made under a
+ * lease, which a report never waits for.
+ */
+
+static ngx_http_conflict_state_e
+ngx_http_conflict_verdict_fetch(ngx_http_conflict_ctx_t *ctx)
+{
+    ngx_http_conflict_op_t  *op;
+
+    op = ctx->op;
+
+    if (ctx->timing.fetches >= NGX_HTTP_CONFLICT_VERDICT_FETCHES) {
+        /* the resource changes faster than it can be fetched */
+
+        if (op->in.policy <= CONFLICT_CLIENT_WINS || op->in.report) {
+            ngx_http_conflict_verdict_unchecked(op);
+            ctx->flow.outcome = NGX_HTTP_CONFLICT_OUTCOME_UNCHECKED;
+            ctx->flow.action = NGX_HTTP_CONFLICT_ACTION_UNCHECKED;
+            return NGX_HTTP_CONFLICT_STATE_STORE_BEGIN;
+        }
+
+        return ngx_http_conflict_respond(ctx,
+                                      NGX_HTTP_CONFLICT_ANSWER_UNKNOWN_OUTCOME,
+                                      NGX_HTTP_CONFLICT_OUTCOME_BUSY,
+                                      NGX_HTTP_CONFLICT_ACTION_BUSY);
+    }
+
+    if (op->out.leased) {
+        ngx_http_conflict_outcome_hold(ctx);
+
+    } else if (ctx->timing.fetches && !op->in.report) {
+        op->in.lookup = 1;
+        return NGX_HTTP_CONFLICT_STATE_STORE_BEGIN;
+    }
+
+    ctx->latest.started = 0;
+    ctx->latest.revalidate = 1;
+
+    return NGX_HTTP_CONFLICT_STATE_GET_LATEST;
 }
 
 

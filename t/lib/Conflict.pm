@@ -532,14 +532,16 @@ sub overlapped { grep { $_->{action} eq 'conflict_overlapped' } conflicts() }
 sub settled {
     my ($path) = @_;
 
-    my $r;
+    my ($r, $v);
 
     until_true {
         $r = PUT($path, { n => 0, base_version => version(GET($path)) || 1 });
         $r->{status} == 204;
     };
 
-    return version(GET($path));
+    until_true { $v = version(GET($path)) };
+
+    return $v;
 }
 
 
@@ -635,18 +637,23 @@ sub edit_conf {
 
 
 # a reload, until new workers alone listen on the port, or until the old ones
-# have exited
+# have exited.  A worker is seen as one a while after it was forked.
 
 sub reload {
     my ($gone) = @_;
 
-    my @old = workers_of(master_pid());
+    my $n = (slurp(servroot() . '/conf/nginx.conf')
+             =~ /^\s*worker_processes\s+(\d+)/m)[0];
+    my @old;
+
+    until_true { @old = workers_of(master_pid()); @old == $n }
+        || die 'not all workers have started';
 
     kill 'HUP', master_pid();
 
     return until_true {
         my %now = map { $_ => 1 } workers_of(master_pid(), $gone);
-        keys %now == @old && !grep { $now{$_} } @old;
+        keys %now == $n && !grep { $now{$_} } @old;
     } || die 'not reloaded';
 }
 

@@ -142,6 +142,10 @@ async def connection(reader, writer):
         writer.close()
         return
 
+    # it may be cut before there is a connection to the server
+
+    writers.add(writer)
+
     try:
         up, down = await asyncio.open_connection('127.0.0.1',
                                                  int(sys.argv[2]))
@@ -149,7 +153,11 @@ async def connection(reader, writer):
         writer.close()
         return
 
-    writers.update((writer, down))
+    if writer.is_closing():
+        down.close()
+        return
+
+    writers.add(down)
     await asyncio.gather(requests(reader, down, writer), answers(up, writer))
     writers.difference_update((writer, down))
 

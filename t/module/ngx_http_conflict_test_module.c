@@ -254,6 +254,7 @@ ngx_http_conflict_test_handler(ngx_http_request_t *r)
     op->in.just_observed = ngx_http_conflict_test_arg(r, "fresh", 0);
     op->in.wait_over = ngx_http_conflict_test_arg(r, "force", 0);
     op->in.report = ngx_http_conflict_test_arg(r, "report", 0);
+    op->in.lookup = ngx_http_conflict_test_arg(r, "lookup", 0);
 
     bases = ngx_http_conflict_op_bases(op);
 

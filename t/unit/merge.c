@@ -1021,6 +1021,91 @@ test_errors(void **state)
 }
 
 
+/* names that an API may take for that of a field of the server's */
+
+static void
+test_alike(void **state)
+{
+    size_t                i, form, stale;
+    conflict_field_t      fields[RULES];
+    conflict_merge_t      in;
+    conflict_merged_t     out;
+    conflict_merge_rc_e   rc;
+
+    static const conflict_form_e  forms[] = {
+        CONFLICT_FORM_WHOLE, CONFLICT_FORM_SHALLOW, CONFLICT_FORM_DEEP,
+        CONFLICT_FORM_MERGE_PATCH
+    };
+
+    static const struct {
+        const char  *server, *client;
+        int          alike;
+    } cases[] = {
+        { "{\"kiss\":1}", "{\"kiss\":2}", 0 },
+        { "{\"kiss\":1}", "{\"\\u006biss\":2}", 0 },
+        { "{\"kiss\":1}", "{\"KISS\":2}", 1 },
+        { "{\"kiss\":1}", "{\"kiss\":1,\"kisS\":2}", 1 },
+        { "{\"kiss\":1}", "{\"\\u004b\\u0049\\u0053\\u0053\":2}", 1 },
+        { "{\"kiss\":1}", "{\"\\u212aiss\":2}", 1 },
+        { "{\"kiss\":1}", "{\"\xe2\x84\xaai\xc5\xbf\\u017f\":2}", 1 },
+        { "{\"kiss\":1}", "{\"Kis\":2,\"Kisss\":2,\"Kisx\":2}", 0 },
+        { "{\"kiss\":1}", "{\"Kiss\\u0000\":2}", 0 },
+        { "{\"kiss\":1}", "{\"x\":{\"KISS\":2}}", 0 },
+        { NULL, "{\"KISS\":2}", 1 },
+
+        /* the API has both */
+        { "{\"kiss\":1,\"Kiss\":1}", "{\"kiss\":2,\"Kiss\":2}", 0 },
+        { "{\"kiss\":1,\"Kiss\":1}", "{\"KISS\":2}", 1 },
+
+        { "{\"o\":{\"u\":1}}", "{\"o\":{\"U\":2}}", 1 },
+        { "{\"o\":{\"u\":1}}", "{\"O\":{\"u\":2}}", 1 },
+        { "{\"o\":{\"u\":1}}", "{\"O\":{\"x\":2}}", 0 },
+        { "{\"o\":{\"u\":1}}", "{\"O\":2,\"o\":{\"u\":1}}", 0 },
+        { "[]", "[{\"KISS\":1}]", 0 },
+        { "1", "2", 0 }
+    };
+
+    (void) state;
+
+    for (i = 0; i < count(cases); i++) {
+
+        for (form = 0; form < count(forms); form++) {
+
+            for (stale = 0; stale < 2; stale++) {
+                memset(&in, 0, sizeof(in));
+
+                document(&in.server, cases[i].server);
+                document(&in.client, cases[i].client);
+                in.client.form = forms[form];
+                in.fields = fields;
+                in.n = rules_of("/kiss server,/x lww,/o/u server", fields);
+                in.stale = stale;
+                in.values = MOST;
+
+                rc = conflict_merge(&in, &out);
+
+                if ((rc == CONFLICT_MERGE_ALIKE) != cases[i].alike) {
+                    fail_msg("server %s\nclient %s\nresult %d",
+                             cases[i].server, cases[i].client, rc);
+                }
+
+                conflict_merge_free(&out);
+            }
+        }
+    }
+
+    /* other rules do not matter */
+
+    document(&in.server, "{\"kiss\":1}");
+    document(&in.client, "{\"KISS\":1}");
+    in.stale = 0;
+    in.n = rules_of("/kiss lww", fields);
+
+    assert_int_not_equal(conflict_merge(&in, &out), CONFLICT_MERGE_ALIKE);
+    conflict_merge_free(&out);
+}
+
+
 /* the limit of all documents, and which one exceeds it */
 
 static void
@@ -2050,6 +2135,7 @@ main(void)
         cmocka_unit_test(test_parts_fresh),
         cmocka_unit_test(test_fresh),
         cmocka_unit_test(test_errors),
+        cmocka_unit_test(test_alike),
         cmocka_unit_test(test_lists),
         cmocka_unit_test(test_room),
         cmocka_unit_test(test_printed),

@@ -89,7 +89,7 @@ apply(const char *text, const char *operations, int *errors)
     doc = document(operations);
     *errors = 0;
 
-    if (conflict_patch_read(&patch, &doc, NULL, &left, SEED)
+    if (conflict_patch_read(&patch, &doc, NULL, 0, &left, SEED)
         != CONFLICT_JSON_OK)
     {
         conflict_patch_read_free(&patch);
@@ -711,7 +711,23 @@ test_base(void **state)
           NULL },
         { "[" PUT("test", "/m/v", "[7]") "]", CONFLICT_JSON_OK,
           CONFLICT_JSON_ARRAY, "[7]", NULL },
-        { "[7]", CONFLICT_JSON_MALFORMED, CONFLICT_JSON_NONE, "", NULL }
+        { "[7]", CONFLICT_JSON_OK, CONFLICT_JSON_NONE, "", NULL },
+        { "{}", CONFLICT_JSON_MALFORMED, CONFLICT_JSON_NONE, "", NULL },
+        { "[{\"op\":\"test\",\"path\":\"/m/v\"}]", CONFLICT_JSON_OK,
+          CONFLICT_JSON_NULL, "", "[]" },
+
+        /* beside what is not in RFC 6902 */
+
+        { "[" PUT("inc", "/a", "1") "," PUT("test", "/m/v", "7") "]",
+          CONFLICT_JSON_OK, CONFLICT_JSON_NUMBER, "7",
+          "[" PUT("inc", "/a", "1") "]" },
+        { "[7," PUT("test", "/~2", "1") "," PUT("test", "/m/v", "7") ","
+          PUT("add", "a", "1") "]",
+          CONFLICT_JSON_OK, CONFLICT_JSON_NUMBER, "7",
+          "[7," PUT("test", "/~2", "1") "," PUT("add", "a", "1") "]" },
+        { "[" PUT("test", "/m/v", "7") "," PUT("add", "/a",
+          "{\"b\":1,\"b\":2}") "]",
+          CONFLICT_JSON_REPEATED, CONFLICT_JSON_NONE, "", NULL }
     };
 
     (void) state;

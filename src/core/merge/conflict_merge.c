@@ -82,6 +82,12 @@ conflict_merge(const conflict_merge_t *in, conflict_merged_t *result)
         }
     }
 
+    if (rc == CONFLICT_MERGE_SAME
+        && conflict_merge_alike(in, trio.client, trio.server))
+    {
+        rc = CONFLICT_MERGE_ALIKE;
+    }
+
     if (!in->stale) {
         trio.base = trio.server;
         trio.base_known = 1;

@@ -91,6 +91,8 @@ typedef enum {
     CONFLICT_MERGE_DONE,         /* the result is in result->text */
     CONFLICT_MERGE_CLASH,        /* result->clashes has the fields */
     CONFLICT_MERGE_REPEATED,     /* the client's has a duplicate member */
+    CONFLICT_MERGE_ALIKE,        /* the client's has a field of the server's
+                                    in another case */
     CONFLICT_MERGE_LARGE,        /* the client's alone exceeds the limit */
     CONFLICT_MERGE_MANY,         /* all documents together exceed it */
     CONFLICT_MERGE_UNFIT,        /* the server's cannot be merged */

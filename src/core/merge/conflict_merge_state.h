@@ -95,6 +95,14 @@ void conflict_merge_members(conflict_walk_t *walk, conflict_edit_t *edit,
     conflict_trio_t *trio, conflict_scope_t *scope);
 
 /*
+ * Whether the client's document has a member whose name, or that of an object
+ * that it is in, differs from that of a field of the server's in case only; but
+ * a member that the server's document has as well is another field.
+ */
+int conflict_merge_alike(const conflict_merge_t *in, conflict_value_t client,
+    conflict_value_t server);
+
+/*
  * Copies the client's document up to "start", and replaces the bytes from
  * there to "end".
  */

@@ -42,7 +42,7 @@ conflict_patch_apply(const conflict_document_t *doc,
     memset(&tree, 0, sizeof(conflict_tree_t));
     memset(&work, 0, sizeof(conflict_patch_work_t));
 
-    rc = (conflict_patch_read(&patch, text, NULL, &values, seed)
+    rc = (conflict_patch_read(&patch, text, NULL, 0, &values, seed)
           == CONFLICT_JSON_OK
           && conflict_tree_parse(&tree, doc->data, doc->len, &values, seed)
              == CONFLICT_JSON_OK)
@@ -168,7 +168,7 @@ conflict_patch_base(conflict_scan_t *json, const conflict_document_t *text,
     conflict_json_rc_e           rc;
     const conflict_operation_t  *found;
 
-    rc = conflict_patch_read(&patch, text, base, &values, seed);
+    rc = conflict_patch_read(&patch, text, base, 1, &values, seed);
     found = NULL;
 
     for (i = 0; i < patch.n && rc == CONFLICT_JSON_OK; i++) {
@@ -233,6 +233,12 @@ conflict_patch_locate(conflict_scan_t *json, const conflict_operation_t *op)
                             - text;
     }
 
+    if (op->value.tree == NULL) {
+        json->type = CONFLICT_JSON_NULL;
+        json->len = 0;
+        return;
+    }
+
     p = conflict_tree_text(op->value, &len);
     last = p + len;
 
@@ -262,7 +268,7 @@ conflict_patch_reflects(const conflict_document_t *latest,
 
     memset(&tree, 0, sizeof(conflict_tree_t));
 
-    rc = conflict_patch_read(&patch, text, base, &values, seed)
+    rc = conflict_patch_read(&patch, text, base, 0, &values, seed)
          == CONFLICT_JSON_OK
          && conflict_tree_parse(&tree, latest->data, latest->len, &values,
                                 seed)
@@ -366,7 +372,7 @@ conflict_patch_repeatable(const conflict_document_t *text, size_t values,
     const conflict_token_t      *token;
     const conflict_operation_t  *op;
 
-    rc = (conflict_patch_read(&patch, text, NULL, &values, seed)
+    rc = (conflict_patch_read(&patch, text, NULL, 0, &values, seed)
           == CONFLICT_JSON_OK);
 
     for (i = 0; i < patch.n && rc; i++) {

@@ -46,9 +46,9 @@ int conflict_patch_make(const conflict_document_t *from,
 /*
  * Finds the base version that a patch states with a "test" of that member, and
  * sets "json" as a scan that has found it does: cutting it out removes the
- * operation.  REPEATED: there is more than one such test, or, if none was
- * found, an operation has a duplicate member; MALFORMED: it is not a patch;
- * LARGE: it has more than "values" values.
+ * operation.  A test without a value states null.  REPEATED: there is more than
+ * one such test, or, if none was found, an object has a duplicate member;
+ * MALFORMED: it is not an array; LARGE: it has more than "values" values.
  */
 conflict_json_rc_e conflict_patch_base(conflict_scan_t *json,
     const conflict_document_t *patch, const conflict_pointer_t *base,

@@ -98,7 +98,7 @@ conflict_patch_merge_read(conflict_patching_t *p)
     conflict_json_rc_e   json;
     conflict_merge_rc_e  rc;
 
-    json = conflict_patch_read(&p->patch, &p->in->client, p->in->ignored,
+    json = conflict_patch_read(&p->patch, &p->in->client, p->in->ignored, 0,
                                &p->values_left, p->in->seed);
 
     switch (json) {

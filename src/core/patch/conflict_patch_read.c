@@ -17,8 +17,13 @@
      || (operation)->op == CONFLICT_PATCH_COPY)
 
 
+static int conflict_patch_read_operations(conflict_value_t document,
+    conflict_patch_t *patch, unsigned lenient, size_t *bytes, size_t *tokens);
+static int conflict_patch_read_paths(conflict_patch_t *patch,
+    conflict_operation_t *op, size_t *bytes, size_t *tokens);
 static int conflict_patch_read_operation(conflict_value_t element,
     conflict_operation_t *operation);
+static int conflict_patch_read_complete(const conflict_operation_t *operation);
 static conflict_value_t conflict_patch_read_member(conflict_value_t object,
     const char *name);
 static int conflict_patch_read_measure(conflict_value_t string, size_t *bytes,
@@ -34,10 +39,11 @@ static int conflict_patch_read_is(const conflict_path_t *path,
 
 conflict_json_rc_e
 conflict_patch_read(conflict_patch_t *patch, const conflict_document_t *text,
-    const conflict_pointer_t *base, size_t *values_left, uint64_t seed)
+    const conflict_pointer_t *base, unsigned lenient, size_t *values_left,
+    uint64_t seed)
 {
     size_t                 n, bytes, tokens;
-    conflict_value_t       document, v, path, from;
+    conflict_value_t       document;
     conflict_json_rc_e     rc;
     conflict_operation_t  *op;
 
@@ -66,20 +72,11 @@ conflict_patch_read(conflict_patch_t *patch, const conflict_document_t *text,
     bytes = 0;
     tokens = 0;
 
-    for (v = conflict_tree_first(document); v.tree;
-         v = conflict_tree_next(document, v))
+    if (conflict_patch_read_operations(document, patch, lenient, &bytes,
+                                       &tokens)
+        != 0)
     {
-        op = &patch->ops[patch->n++];
-        path = conflict_patch_read_member(v, "path");
-        from = conflict_patch_read_member(v, "from");
-
-        if (conflict_patch_read_operation(v, op) != 0
-            || conflict_patch_read_measure(path, &bytes, &tokens) != 0
-            || (conflict_patch_has_from(op)
-                && conflict_patch_read_measure(from, &bytes, &tokens) != 0))
-        {
-            return CONFLICT_JSON_MALFORMED;
-        }
+        return CONFLICT_JSON_MALFORMED;
     }
 
     patch->text = malloc(bytes + 1);
@@ -94,24 +91,69 @@ conflict_patch_read(conflict_patch_t *patch, const conflict_document_t *text,
 
     for (n = 0; n < patch->n; n++) {
         op = &patch->ops[n];
-        path = conflict_patch_read_member(op->element, "path");
-        from = conflict_patch_read_member(op->element, "from");
 
-        if (conflict_patch_read_path(patch, path, &op->path, &bytes, &tokens)
-            != 0
-            || (conflict_patch_has_from(op)
-                && conflict_patch_read_path(patch, from, &op->from, &bytes,
-                                            &tokens)
-                   != 0))
-        {
+        if (conflict_patch_read_paths(patch, op, &bytes, &tokens) == 0) {
+            op->base = (base && op->op == CONFLICT_PATCH_TEST
+                        && conflict_patch_read_is(&op->path, base));
+
+        } else if (!lenient) {
             return CONFLICT_JSON_MALFORMED;
         }
-
-        op->base = (base && op->op == CONFLICT_PATCH_TEST
-                    && conflict_patch_read_is(&op->path, base));
     }
 
     return CONFLICT_JSON_OK;
+}
+
+
+static int
+conflict_patch_read_operations(conflict_value_t document,
+    conflict_patch_t *patch, unsigned lenient, size_t *bytes, size_t *tokens)
+{
+    conflict_value_t       v, path, from;
+    conflict_operation_t  *op;
+
+    for (v = conflict_tree_first(document); v.tree;
+         v = conflict_tree_next(document, v))
+    {
+        op = &patch->ops[patch->n];
+        path = conflict_patch_read_member(v, "path");
+        from = conflict_patch_read_member(v, "from");
+
+        if (conflict_patch_read_operation(v, op) == 0
+            && (lenient || conflict_patch_read_complete(op))
+            && conflict_patch_read_measure(path, bytes, tokens) == 0
+            && (!conflict_patch_has_from(op)
+                || conflict_patch_read_measure(from, bytes, tokens) == 0))
+        {
+            patch->n++;
+
+        } else if (!lenient) {
+            return -1;
+        }
+    }
+
+    return 0;
+}
+
+
+static int
+conflict_patch_read_paths(conflict_patch_t *patch, conflict_operation_t *op,
+    size_t *bytes, size_t *tokens)
+{
+    conflict_value_t  path, from;
+
+    path = conflict_patch_read_member(op->element, "path");
+    from = conflict_patch_read_member(op->element, "from");
+
+    if (conflict_patch_read_path(patch, path, &op->path, bytes, tokens) != 0
+        || (conflict_patch_has_from(op)
+            && conflict_patch_read_path(patch, from, &op->from, bytes, tokens)
+               != 0))
+    {
+        return -1;
+    }
+
+    return 0;
 }
 
 
@@ -160,13 +202,19 @@ conflict_patch_read_operation(conflict_value_t element,
     operation->element = element;
     operation->value = conflict_patch_read_member(element, "value");
 
-    if (i == CONFLICT_PATCH_OPS) {
-        return -1;
-    }
+    return (i == CONFLICT_PATCH_OPS) ? -1 : 0;
+}
 
-    return ((i == CONFLICT_PATCH_ADD || i == CONFLICT_PATCH_REPLACE
-             || i == CONFLICT_PATCH_TEST)
-            && operation->value.tree == NULL) ? -1 : 0;
+
+/* has it the value that it needs */
+
+static int
+conflict_patch_read_complete(const conflict_operation_t *operation)
+{
+    return operation->value.tree != NULL
+           || (operation->op != CONFLICT_PATCH_ADD
+               && operation->op != CONFLICT_PATCH_REPLACE
+               && operation->op != CONFLICT_PATCH_TEST);
 }
 
 

@@ -106,10 +106,12 @@ typedef struct {
 /*
  * The caller frees "patch", whatever is returned.  MALFORMED: it is JSON, but
  * not a patch; other errors as of conflict_tree_parse().  "base" may be NULL.
+ * With "lenient" operations that RFC 6902 does not have are skipped, as an API
+ * may accept them, and those that are there may lack their value.
  */
 conflict_json_rc_e conflict_patch_read(conflict_patch_t *patch,
     const conflict_document_t *text, const conflict_pointer_t *base,
-    size_t *values_left, uint64_t seed);
+    unsigned lenient, size_t *values_left, uint64_t seed);
 void conflict_patch_read_free(conflict_patch_t *patch);
 
 /* 1 if one is a prefix of the other, or both are equal. */

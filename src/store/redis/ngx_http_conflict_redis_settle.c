@@ -32,6 +32,10 @@ static void ngx_http_conflict_redis_settle_state(ngx_http_conflict_op_t *op,
 static ngx_int_t ngx_http_conflict_redis_settle(ngx_http_conflict_op_t *op,
     const ngx_http_conflict_redis_verb_t *verb,
     const ngx_http_conflict_redis_settle_t *settle, ngx_msec_t until);
+static ngx_int_t ngx_http_conflict_redis_settle_send(ngx_http_conflict_op_t *op,
+    const ngx_http_conflict_redis_verb_t *verb,
+    const ngx_http_conflict_redis_settle_t *settle, ngx_msec_t until,
+    const char **why);
 static void ngx_http_conflict_redis_settle_no_renewal(
     ngx_http_conflict_op_t *op);
 static ngx_uint_t ngx_http_conflict_redis_settle_flags(
@@ -42,8 +46,10 @@ static void ngx_http_conflict_redis_settle_renewed(void *data,
     ngx_str_t *answer, const char *why);
 static void ngx_http_conflict_redis_settle_done(void *data, ngx_str_t *answer,
     const char *why);
-static void ngx_http_conflict_redis_settle_failed(
-    ngx_http_conflict_store_t *store, const char *why);
+static ngx_int_t ngx_http_conflict_redis_settle_again(
+    ngx_http_conflict_op_t *op, const char **why);
+static void ngx_http_conflict_redis_settle_failed(ngx_http_conflict_op_t *op,
+    const char *why);
 static void ngx_http_conflict_redis_settle_cancelled(void *data,
     ngx_str_t *answer, const char *why);
 
@@ -171,9 +177,11 @@ ngx_http_conflict_redis_settle_abandon(ngx_http_conflict_op_t *op)
     op->out.leased = 0;
 
     if (op->redis.token == 0) {
-        /* it never began: the write was not checked */
         op->redis.token = ngx_http_conflict_redis_codec_token();
+        op->redis.unchecked = 1;
     }
+
+    op->out.asked = ngx_http_conflict_clock_msec();
 
     return ngx_http_conflict_redis_settle_current(op,
                                      &ngx_http_conflict_redis_verb_abandon,
@@ -221,11 +229,37 @@ ngx_http_conflict_redis_settle(ngx_http_conflict_op_t *op,
     const ngx_http_conflict_redis_verb_t *verb,
     const ngx_http_conflict_redis_settle_t *settle, ngx_msec_t until)
 {
+    const char  *why;
+
+    if (ngx_http_conflict_redis_settle_send(op, verb, settle, until, &why)
+        == NGX_OK)
+    {
+        return NGX_OK;
+    }
+
+    if (verb == &ngx_http_conflict_redis_verb_cancel) {
+        verb->handler(op->store, NULL, why);
+
+    } else {
+        op->calls++;
+        verb->handler(op, NULL, why);
+    }
+
+    return NGX_OK;
+}
+
+
+static ngx_int_t
+ngx_http_conflict_redis_settle_send(ngx_http_conflict_op_t *op,
+    const ngx_http_conflict_redis_verb_t *verb,
+    const ngx_http_conflict_redis_settle_t *settle, ngx_msec_t until,
+    const char **why)
+{
     u_char                           buf[ngx_http_conflict_redis_codec_room(
                                          NGX_HTTP_CONFLICT_REDIS_ARGS)];
     void                            *data;
     ngx_str_t                        arg[NGX_HTTP_CONFLICT_REDIS_ARGS];
-    const char                      *why;
+    ngx_uint_t                       counted;
     ngx_http_conflict_redis_args_t   args;
 
     ngx_http_conflict_redis_codec_head(op->store, &args, arg, buf,
@@ -262,23 +296,20 @@ ngx_http_conflict_redis_settle(ngx_http_conflict_op_t *op,
                  "", op->in.pre.chain, op->in.mixed ? "+" : "");
     }
 
-    data = op;
+    counted = (verb != &ngx_http_conflict_redis_verb_cancel);
+    data = counted ? (void *) op : op->store;
 
-    if (verb == &ngx_http_conflict_redis_verb_cancel) {
-        data = op->store;
-
-    } else {
-        op->calls++;
-    }
+    op->calls += counted;
 
     if (ngx_http_conflict_redis_query_send(op, NGX_HTTP_CONFLICT_REDIS_SETTLE,
                                            &args,
                                            op->in.lease + op->in.quarantine,
                            ngx_http_conflict_redis_settle_flags(op, verb),
-                                           verb->handler, data, &why)
+                                           verb->handler, data, why)
         != NGX_OK)
     {
-        verb->handler(data, NULL, why);
+        op->calls -= counted;
+        return NGX_ERROR;
     }
 
     return NGX_OK;
@@ -307,6 +338,10 @@ ngx_http_conflict_redis_settle_flags(ngx_http_conflict_op_t *op,
 
     if (verb->replicate) {
         flags |= NGX_HTTP_CONFLICT_REDIS_REPLICATE;
+    }
+
+    if (op->redis.unchecked) {
+        flags |= NGX_HTTP_CONFLICT_REDIS_UNCHECKED;
     }
 
     if (!op->in.held) {
@@ -377,8 +412,11 @@ ngx_http_conflict_redis_settle_done(void *data, ngx_str_t *answer,
 
         op->out.lost = (ngx_http_conflict_redis_answer_digit(answer) == '1');
 
+    } else if (ngx_http_conflict_redis_settle_again(op, &why) == NGX_OK) {
+        return;
+
     } else {
-        ngx_http_conflict_redis_settle_failed(op->store, why);
+        ngx_http_conflict_redis_settle_failed(op, why);
     }
 
     if (op->out.lost && op->lost_handler) {
@@ -389,10 +427,42 @@ ngx_http_conflict_redis_settle_done(void *data, ngx_str_t *answer,
 }
 
 
+/*
+ * An unchecked write has no lease that would expire: bases from before it hold
+ * until Redis has learned of it, so its call begins another life.
+ */
+
+static ngx_int_t
+ngx_http_conflict_redis_settle_again(ngx_http_conflict_op_t *op,
+    const char **why)
+{
+    ngx_http_conflict_redis_settle_t  settle;
+
+    if (!op->redis.unchecked || ngx_exiting
+        || ngx_http_conflict_clock_msec() - op->out.asked
+           < (int64_t) (op->in.lease + op->in.quarantine))
+    {
+        return NGX_DECLINED;
+    }
+
+    op->out.asked = ngx_http_conflict_clock_msec();
+
+    ngx_http_conflict_redis_settle_state(op, op->out.version, &settle);
+
+    return ngx_http_conflict_redis_settle_send(op,
+                                        &ngx_http_conflict_redis_verb_abandon,
+                                        &settle, op->in.quarantine, why);
+}
+
+
 static void
-ngx_http_conflict_redis_settle_failed(ngx_http_conflict_store_t *store,
+ngx_http_conflict_redis_settle_failed(ngx_http_conflict_op_t *op,
     const char *why)
 {
+    ngx_http_conflict_store_t  *store;
+
+    store = op->store;
+
     store->unsettled++;
 
     if (store->stats) {
@@ -405,9 +475,12 @@ ngx_http_conflict_redis_settle_failed(ngx_http_conflict_store_t *store,
 
     ngx_log_error(NGX_LOG_WARN, ngx_cycle->log, 0,
                   "conflict store \"%V\": the outcome of a write could not be "
-                  "recorded: %s; its resource stays closed until a GET "
-                  "resolves it, %ui in this process so far",
-                  &store->name, why, store->unsettled);
+                  "recorded: %s; %s, %ui in this process so far",
+                  &store->name, why,
+                  op->redis.unchecked
+                  ? "it was unchecked, so bases from before it still hold"
+                  : "its resource stays closed until a GET resolves it",
+                  store->unsettled);
 }
 
 

@@ -66,8 +66,13 @@ ngx_http_conflict_redis_store_begin(ngx_http_conflict_op_t *op)
 {
     ngx_int_t  rc;
 
-    op->redis.token = ngx_http_conflict_redis_codec_token();
     op->out.asked = ngx_http_conflict_clock_msec();
+
+    if (op->in.lookup && op->out.leased) {
+        return ngx_http_conflict_redis_store_begin_full(op);
+    }
+
+    op->redis.token = ngx_http_conflict_redis_codec_token();
 
     rc = ngx_http_conflict_redis_fast_begin(op,
                                           ngx_http_conflict_redis_store_begun);
@@ -145,9 +150,15 @@ static void
 ngx_http_conflict_redis_store_begin_args(ngx_http_conflict_op_t *op,
     ngx_http_conflict_redis_args_t *args, u_char *token)
 {
+    ngx_uint_t                mode;
     conflict_precondition_t  *pre;
 
     pre = &op->in.pre;
+
+    mode = op->in.report ? NGX_HTTP_CONFLICT_REDIS_MODE_REPORT
+           : !op->in.lookup ? NGX_HTTP_CONFLICT_REDIS_MODE_NONE
+           : op->out.leased ? NGX_HTTP_CONFLICT_REDIS_MODE_AGAIN
+                            : NGX_HTTP_CONFLICT_REDIS_MODE_LOOKUP;
 
     if (op->store->locks && !op->in.reads) {
         args->extra_key = ":l";
@@ -160,7 +171,7 @@ ngx_http_conflict_redis_store_begin_args(ngx_http_conflict_op_t *op,
     ngx_http_conflict_redis_codec_number(args,
                 NGX_HTTP_CONFLICT_REDIS_BEGIN_FORCE, op->in.wait_over);
     ngx_http_conflict_redis_codec_number(args,
-                NGX_HTTP_CONFLICT_REDIS_BEGIN_REPORT, op->in.report);
+                NGX_HTTP_CONFLICT_REDIS_BEGIN_MODE, mode);
     ngx_http_conflict_redis_codec_number(args,
                 NGX_HTTP_CONFLICT_REDIS_BEGIN_LEASE, op->in.lease);
     ngx_http_conflict_redis_codec_number(args,
@@ -333,7 +344,9 @@ ngx_http_conflict_redis_store_observe(ngx_http_conflict_op_t *op)
     op->out.external = 0;
 
     ngx_http_conflict_redis_codec_head(op->store, &args, arg, buf,
-                                       ngx_http_conflict_redis_codec_token());
+                                       op->out.leased
+                                       ? op->redis.token
+                                       : ngx_http_conflict_redis_codec_token());
     ngx_http_conflict_redis_codec_text(&args,
                 NGX_HTTP_CONFLICT_REDIS_READ_VERB, "observe");
     ngx_http_conflict_redis_codec_number(&args,

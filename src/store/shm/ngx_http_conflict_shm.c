@@ -20,9 +20,12 @@ static ngx_int_t ngx_http_conflict_shm_keep(ngx_http_conflict_op_t *op,
 
 static ngx_int_t ngx_http_conflict_shm_begin(ngx_http_conflict_op_t *op,
     ngx_http_conflict_shctx_t *sh, ngx_http_conflict_shm_entry_t *e);
+static ngx_uint_t ngx_http_conflict_shm_passes(ngx_http_conflict_op_t *op);
 static conflict_verdict_e ngx_http_conflict_shm_verdict(
     ngx_http_conflict_op_t *op, ngx_http_conflict_shctx_t *sh,
     ngx_http_conflict_shm_entry_t *e);
+static conflict_state_e ngx_http_conflict_shm_state(ngx_http_conflict_op_t *op,
+    ngx_http_conflict_shctx_t *sh, ngx_http_conflict_shm_entry_t *e);
 static conflict_verdict_e ngx_http_conflict_shm_edited(
     ngx_http_conflict_op_t *op, ngx_http_conflict_shm_entry_t *e,
     conflict_verdict_e verdict, conflict_check_e check);
@@ -183,6 +186,9 @@ ngx_http_conflict_shm_begin(ngx_http_conflict_op_t *op,
         return NGX_ERROR;
     }
 
+    op->out.leased = (op->in.lookup
+                      && ngx_http_conflict_shm_settle_leased(op, e));
+
     op->out.verdict = ngx_http_conflict_shm_verdict(op, sh, e);
 
     if (!op->in.reads && ngx_http_conflict_shm_lock_denies(op, sh)) {
@@ -191,10 +197,8 @@ ngx_http_conflict_shm_begin(ngx_http_conflict_op_t *op,
         op->out.store_behind = 0;
     }
 
-    if (op->out.verdict == CONFLICT_PASS
-        || op->out.verdict == CONFLICT_OVERWRITE
-        || op->out.verdict == CONFLICT_COMBINE
-        || (op->in.report && op->out.verdict != CONFLICT_FETCH))
+    if (ngx_http_conflict_shm_passes(op)
+        || (op->in.lookup && op->out.verdict == CONFLICT_FETCH))
     {
         ngx_http_conflict_shm_entry_answer(op, sh, e);
         return ngx_http_conflict_shm_lease(op, sh, e);
@@ -218,6 +222,16 @@ ngx_http_conflict_shm_begin(ngx_http_conflict_op_t *op,
 }
 
 
+static ngx_uint_t
+ngx_http_conflict_shm_passes(ngx_http_conflict_op_t *op)
+{
+    return op->out.verdict == CONFLICT_PASS
+           || op->out.verdict == CONFLICT_OVERWRITE
+           || op->out.verdict == CONFLICT_COMBINE
+           || (op->in.report && op->out.verdict != CONFLICT_FETCH);
+}
+
+
 static conflict_verdict_e
 ngx_http_conflict_shm_verdict(ngx_http_conflict_op_t *op,
     ngx_http_conflict_shctx_t *sh, ngx_http_conflict_shm_entry_t *e)
@@ -230,13 +244,7 @@ ngx_http_conflict_shm_verdict(ngx_http_conflict_op_t *op,
 
     op->out.store_behind = 0;
 
-    if (e) {
-        state = ngx_http_conflict_shm_entry_state(e);
-
-    } else {
-        state = (sh->closed > ngx_current_msec) ? CONFLICT_QUARANTINED
-                                                : CONFLICT_UNKNOWN;
-    }
+    state = ngx_http_conflict_shm_state(op, sh, e);
 
     if (e == NULL || state == CONFLICT_UNKNOWN) {
         check = op->in.pre.kinds ? CONFLICT_HOLDS : CONFLICT_NO_BASE;
@@ -287,6 +295,24 @@ ngx_http_conflict_shm_verdict(ngx_http_conflict_op_t *op,
                             && op->in.pre.base > e->version);
 
     return verdict;
+}
+
+
+static conflict_state_e
+ngx_http_conflict_shm_state(ngx_http_conflict_op_t *op,
+    ngx_http_conflict_shctx_t *sh, ngx_http_conflict_shm_entry_t *e)
+{
+    if (op->out.leased) {
+        /* its GET has shown the version, unless a write has ended late */
+        return (e->known && !e->overlap) ? CONFLICT_FREE : CONFLICT_UNKNOWN;
+    }
+
+    if (e) {
+        return ngx_http_conflict_shm_entry_state(e);
+    }
+
+    return (sh->closed > ngx_current_msec) ? CONFLICT_QUARANTINED
+                                           : CONFLICT_UNKNOWN;
 }
 
 
@@ -355,18 +381,26 @@ ngx_http_conflict_shm_lease(ngx_http_conflict_op_t *op,
         }
     }
 
-    if (ngx_http_conflict_shm_edit_begin(op, sh, e) != NGX_OK) {
-        return NGX_ERROR;
+    if (ngx_http_conflict_shm_passes(op)) {
+        /* else nothing will be written before the begin that follows */
+
+        if (ngx_http_conflict_shm_edit_begin(op, sh, e) != NGX_OK) {
+            return NGX_ERROR;
+        }
+
+        e->proves &= (e->body && op->in.view && e->view == op->in.view
+                      && !op->in.part);
+        e->pending = op->in.fingerprint;
     }
 
-    e->known = (op->out.state == CONFLICT_FREE);
-    e->overlap = (op->out.state == CONFLICT_LEASED
-                  || op->out.state == CONFLICT_QUARANTINED);
-    e->proves &= (e->body && op->in.view && e->view == op->in.view
-                  && !op->in.part);
-    e->fence = ngx_http_conflict_shm_entry_mint(sh, e);
-    e->clean = e->overlap ? e->clean : e->fence;
-    e->pending = op->in.fingerprint;
+    if (!op->out.leased) {
+        e->known = (op->out.state == CONFLICT_FREE);
+        e->overlap = (op->out.state == CONFLICT_LEASED
+                      || op->out.state == CONFLICT_QUARANTINED);
+        e->fence = ngx_http_conflict_shm_entry_mint(sh, e);
+        e->clean = e->overlap ? e->clean : e->fence;
+    }
+
     e->quarantine = (uint32_t) op->in.quarantine;
 
     ngx_http_conflict_failpoint_hit();

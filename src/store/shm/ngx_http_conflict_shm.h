@@ -304,6 +304,10 @@ ngx_int_t ngx_http_conflict_shm_read_observe(ngx_http_conflict_op_t *op,
     ngx_http_conflict_shctx_t *sh, ngx_http_conflict_shm_entry_t *e);
 
 
+/* 1: the lease of the operation has not expired, nor was it taken over */
+ngx_uint_t ngx_http_conflict_shm_settle_leased(ngx_http_conflict_op_t *op,
+    ngx_http_conflict_shm_entry_t *e);
+
 ngx_int_t ngx_http_conflict_shm_settle_renew(ngx_http_conflict_op_t *op,
     ngx_http_conflict_shctx_t *sh, ngx_http_conflict_shm_entry_t *e);
 ngx_int_t ngx_http_conflict_shm_settle_commit(ngx_http_conflict_op_t *op,

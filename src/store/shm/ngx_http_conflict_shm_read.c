@@ -106,8 +106,10 @@ ngx_http_conflict_shm_read_observe(ngx_http_conflict_op_t *op,
             return NGX_OK;
         }
 
-    } else if (op->in.observed.latest && (state == CONFLICT_FREE
-                                          || state == CONFLICT_UNKNOWN))
+    } else if (op->in.observed.latest
+               && (state == CONFLICT_FREE || state == CONFLICT_UNKNOWN
+                   || (!e->overlap
+                       && ngx_http_conflict_shm_settle_leased(op, e))))
     {
         ngx_http_conflict_shm_read_revalidate(op, sh, e);
 
@@ -189,8 +191,17 @@ ngx_http_conflict_shm_read_revalidate(ngx_http_conflict_op_t *op,
     e->overlap = 0;
     e->suspect = 0;
 
-    ngx_http_conflict_shm_entry_set(sh, e, CONFLICT_FREE, 0);
-    ngx_http_conflict_shm_entry_renew(sh, e);
+    if (e->state == CONFLICT_LEASED) {
+        /* the version may be as high as the fence */
+        e->fence = ngx_http_conflict_shm_entry_mint(sh, e);
+        e->clean = e->fence;
+        e->known = 1;
+        e->proves = 1;
+
+    } else {
+        ngx_http_conflict_shm_entry_set(sh, e, CONFLICT_FREE, 0);
+        ngx_http_conflict_shm_entry_renew(sh, e);
+    }
 }
 
 

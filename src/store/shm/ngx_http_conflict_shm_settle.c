@@ -19,6 +19,15 @@ static uint64_t ngx_http_conflict_shm_settle_until(
     ngx_http_conflict_shm_entry_t *e);
 
 
+ngx_uint_t
+ngx_http_conflict_shm_settle_leased(ngx_http_conflict_op_t *op,
+    ngx_http_conflict_shm_entry_t *e)
+{
+    return op->out.leased && e && e->fence == op->out.fence
+           && ngx_http_conflict_shm_entry_state(e) == CONFLICT_LEASED;
+}
+
+
 ngx_int_t
 ngx_http_conflict_shm_settle_renew(ngx_http_conflict_op_t *op,
     ngx_http_conflict_shctx_t *sh, ngx_http_conflict_shm_entry_t *e)

@@ -6,6 +6,7 @@ use strict;
 use warnings;
 
 use IO::Socket::INET;
+use IO::Socket::UNIX;
 use Test::More ();
 use Time::HiRes qw(sleep time);
 
@@ -18,7 +19,9 @@ my (%given, $next_port);
 
 # Below the range from which the system takes ports of clients: one of those
 # might take it before its server does.  Tests that run at the same time begin
-# at different places.
+# at different places, and a port is of one of them until that has ended: most
+# are not listened on at once.  A name of an abstract socket cannot be taken
+# twice, and is free when its process ends.
 
 sub free_port {
     my ($first, $n) = (10000, (slurp('/proc/sys/net/ipv4/ip_local_port_range')
@@ -28,12 +31,20 @@ sub free_port {
 
     for (1 .. $n) {
         my $port = $first + ($$ * 61 + $next_port++) % $n;
+
+        next if $given{$port};
+
+        my $taken = IO::Socket::UNIX->new(Listen => 1,
+                                          Local => "\0conflict-test-$port")
+            or next;
         my $s = IO::Socket::INET->new(Listen => 1, LocalAddr => '127.0.0.1',
                                       LocalPort => $port, ReuseAddr => 1)
             or next;
         close $s;
 
-        return $port unless $given{$port}++;
+        $given{$port} = $taken;
+
+        return $port;
     }
 
     die 'no free port';

@@ -3,9 +3,10 @@
 -- input:   KEYS 3, if present: the lock of the entry
 --          ARGV 6 verdicts: a digit for each check, those of the free state
 --               first, 7 own: 1 if the upstream owns versions, 8 fresh: a GET
---               was just observed, 9 force: the wait is over, 10 report,
---               11 lease, 12 quarantine (msec), 13 fingerprint, 14 kinds of
---               preconditions, 15 base, 16 unmodified (usec), 17 exact,
+--               was just observed, 9 force: the wait is over, 10 mode: 1
+--               report, 2 lookup: a lease for the GET if there has to be one,
+--               3 the begin under this lease, 11 lease, 12 quarantine (msec),
+--               13 fingerprint, 14 kinds of preconditions, 15 base, 16 unmodified (usec), 17 exact,
 --               18 token of a lock, 19 user, 20 view, 21 number of match
 --               tags, then these, then those of none-match, then for a link
 --               the base of its chain ("0": link 1 creates the resource) and
@@ -27,6 +28,7 @@ local BASE, MATCH, MATCH_ANY, UNMODIFIED = 0x01, 0x02, 0x04, 0x08
 local NONE_MATCH, NONE_ANY, CHAIN, EDIT = 0x10, 0x20, 0x40, 0x80
 
 local own, report = ARGV[7] == '1', ARGV[10] == '1'
+local lookup, again = ARGV[10] == '2', ARGV[10] == '3'
 local fingerprint, base = ARGV[13], ARGV[15]
 local kinds, last_match = tonumber(ARGV[14]), 21 + ARGV[21]
 
@@ -86,12 +88,14 @@ local function unmodified(e)
         return HOLDS
     end
 
-    if ARGV[17] == '1' then
-        return mtime <= date and HOLDS or STALE
+    if ARGV[17] ~= '1' then
+        date = floor(date / 1000000)
+        mtime = floor(mtime / 1000000) + e.twice
     end
 
-    return floor(mtime / 1000000) + e.twice <= floor(date / 1000000)
-           and HOLDS or STALE
+    -- dates that went back: an earlier version may have had a later one
+
+    return (date == mtime or date > mtime and e.twice == 0) and HOLDS or STALE
 end
 
 local function absent(e, pending)
@@ -215,7 +219,15 @@ end
 
 local edited = edit and ' ' .. text(stored) .. ' ' .. ahead or ''
 
-if e and e.state == LEASED and e.w == token then
+local held = e and e.state == LEASED and e.w == token
+
+again = held and again
+
+if again then
+    -- its GET has shown the version, unless a write has ended late
+    state = e.known == 1 and e.overlap == 0 and FREE or UNKNOWN
+
+elseif held then
     -- the answer to this begin was lost
     return reply(e.known == 1 and FREE or UNKNOWN, e, nil,
                  e.verdict .. ' ' .. e.header .. ' 1 ' .. e.overlap .. ' 0'
@@ -269,9 +281,10 @@ if mine and not lock.reserved then
     call('PEXPIRE', KEYS[3], lock.idle)
 end
 
-if verdict == PASS or verdict == OVERWRITE or verdict == COMBINE
-    or report and verdict ~= FETCH
-then
+local passes = verdict == PASS or verdict == OVERWRITE or verdict == COMBINE
+               or report and verdict ~= FETCH
+
+if passes or lookup and verdict == FETCH then
 
     local till = ends(e)
 
@@ -280,15 +293,21 @@ then
         e.made = true
     end
 
-    e.proves = provable(e, ARGV[20])
-    e.known = state == FREE and 1 or 0
-    e.overlap = (state == LEASED or state == QUARANTINED) and 1 or 0
-    e.f = mint(e)
-    e.c = e.overlap == 1 and e.c or e.f
-    e.p, e.q, e.w = fingerprint, ARGV[12], token
-    e.verdict, e.header = verdict, header
+    if not again then
+        e.known = state == FREE and 1 or 0
+        e.overlap = (state == LEASED or state == QUARANTINED) and 1 or 0
+        e.f = mint(e)
+        e.c = e.overlap == 1 and e.c or e.f
+    end
 
-    if edit then
+    e.q, e.w, e.verdict, e.header = ARGV[12], token, verdict, header
+
+    if passes then
+        -- else nothing will be written before the begin that follows
+        e.proves, e.p = provable(e, ARGV[20]), fingerprint
+    end
+
+    if passes and edit then
         local t, k = last_edit(e)
 
         if edit == 0 then
@@ -302,7 +321,7 @@ then
 
         e.d = string.match(e.d, '^[^/]*') .. '/' .. edit_word(edit, tie)
 
-    else
+    elseif passes then
         e.d = string.match(e.d, '^[^/]*')
     end
 
@@ -310,7 +329,8 @@ then
     save(e)
 
     return reply(state, e, till, verdict .. ' ' .. header .. ' 1 '
-                                 .. e.overlap .. ' 0' .. edited .. more)
+                                 .. e.overlap .. ' ' .. doubt .. edited
+                                 .. more)
 end
 
 if verdict == FETCH and not e then
@@ -320,5 +340,6 @@ if verdict == FETCH and not e then
     save(e)
 end
 
-return reply(state, e, ends(e), verdict .. ' ' .. header .. ' 0 0 ' .. doubt
+return reply(state, e, ends(e), verdict .. ' ' .. header
+                                .. (again and ' 1 0 ' or ' 0 0 ') .. doubt
                                 .. edited .. more)

@@ -7,7 +7,8 @@
 --               response shows: 10 version ("0": none), 11 hash of the body,
 --               12 its view, 13 mtime (usec), 14 existence, 15 latest: by the
 --               module's own GET, 16 doubt: the store may have lost a version,
---               17 edits: 1 if the time of the edit matters
+--               17 edits: 1 if the time of the edit matters; the token is that
+--               of the lease, if the operation has one, which it keeps
 -- output:  ... state, present, version, fence, hash of the body, its view,
 --               mtime, twice, existence, wait (msec), clock (usec), applied,
 --               external, held: the history has this version in this view
@@ -107,6 +108,11 @@ end
 
 local external, changed = false, false
 
+-- under its own lease, which no write has disturbed
+
+local kept = state == LEASED and e.w == token and e.overlap == 0
+             and ARGV[15] == '1'
+
 -- opaque versions have no order
 
 local function older(a, b)
@@ -197,7 +203,7 @@ if state == FREE and not (ARGV[15] == '1' and ARGV[16] == '1') then
 
     date()
 
-elseif ARGV[15] == '1' and (state == FREE or state == UNKNOWN) then
+elseif kept or ARGV[15] == '1' and (state == FREE or state == UNKNOWN) then
 
     -- This ends an unknown state.  If the body is that shown under this
     -- version in the same view, and all writes since are of that view, the
@@ -266,7 +272,16 @@ else
 end
 
 e.existence = existence
-set(e, FREE, 0)
+
+if kept then
+    -- the version may be as high as the fence
+    e.f = mint(e)
+    e.c, e.known, e.proves, e.suspect = e.f, 1, 1, 0
+
+else
+    set(e, FREE, 0)
+end
+
 save(e)
 
-return reply(FREE, e, nil, external and '1 1 0' or '1 0 0')
+return reply(e.state, e, ends(e), external and '1 1 0' or '1 0 0')

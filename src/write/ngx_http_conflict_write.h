@@ -226,6 +226,9 @@ ngx_http_conflict_kind_e ngx_http_conflict_method(ngx_http_request_t *r,
 /* Fields by which a POST becomes a request of another method. */
 extern const ngx_str_t  ngx_http_conflict_method_fields[];
 
+/* 1: a field may have made it a request with another method for the upstream */
+ngx_uint_t ngx_http_conflict_method_overridden(ngx_http_request_t *r);
+
 /* Handler and header filter of a request that is not read, nor guarded. */
 ngx_int_t ngx_http_conflict_method_unchecked(ngx_http_request_t *r,
     ngx_http_conflict_ctx_t *ctx);

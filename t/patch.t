@@ -412,7 +412,12 @@ for my $what (sort keys %twice) {
     $v = version(GET('/plain/1', ann));
 }
 
-my $r = patch('/plain/1', ops('{"op":"test","path":"/base_version"}'), ann);
+my $r = http('PUT', '/plain/1', body => ops(stated(1), replace('/a', 2)),
+             headers => ['Content-Type: application/json-patch+json',
+                         'X-HTTP-Method-Override: PATCH']);
+is($r->{status}, 409, 'a PUT that is to be a PATCH');
+
+$r = patch('/plain/1', ops('{"op":"test","path":"/base_version"}'), ann);
 is($r->{status}, 400, 'a test without a value');
 is(json($r)->{error}, 'malformed_base', 'error');
 

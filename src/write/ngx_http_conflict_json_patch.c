@@ -28,7 +28,8 @@ ngx_http_conflict_json_patch_base(ngx_http_request_t *r,
 
     /* what a PUT stores may be a patch */
 
-    if (ctx->method == NGX_HTTP_PUT || body->error != CONFLICT_JSON_OK
+    if ((ctx->method == NGX_HTTP_PUT && !ngx_http_conflict_method_overridden(r))
+        || body->error != CONFLICT_JSON_OK
         || body->too_large || body->size == 0 || r->request_body == NULL
         || !ngx_http_conflict_media_type_json_patch(r))
     {

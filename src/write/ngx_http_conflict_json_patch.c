@@ -56,7 +56,9 @@ ngx_http_conflict_json_patch_base(ngx_http_request_t *r,
                              ctx->conf->max_values,
                              ngx_http_conflict_random_seed());
 
-    if (!declared && body->json->type == CONFLICT_JSON_NONE) {
+    body->tested = (body->json->type != CONFLICT_JSON_NONE);
+
+    if (!declared && !body->tested) {
         /* a list of something else */
         *body->json = member;
         return (rc == CONFLICT_JSON_FAILED) ? NGX_ERROR : NGX_OK;

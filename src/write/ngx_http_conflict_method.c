@@ -10,7 +10,6 @@
 #include "write/ngx_http_conflict_write.h"
 
 
-static ngx_uint_t ngx_http_conflict_method_overridden(ngx_http_request_t *r);
 static ngx_uint_t ngx_http_conflict_method_reads(ngx_str_t *name);
 
 
@@ -85,7 +84,7 @@ ngx_http_conflict_method(ngx_http_request_t *r,
  * its body may have any effect.
  */
 
-static ngx_uint_t
+ngx_uint_t
 ngx_http_conflict_method_overridden(ngx_http_request_t *r)
 {
     ngx_str_t        *value;

@@ -230,6 +230,9 @@ extern const ngx_str_t  ngx_http_conflict_method_fields[];
 ngx_http_conflict_op_t *ngx_http_conflict_method_op(ngx_http_request_t *r,
     ngx_http_conflict_loc_conf_t *nlcf, ngx_str_t *key);
 
+/* 1: a field may have made it a request with another method for the upstream */
+ngx_uint_t ngx_http_conflict_method_overridden(ngx_http_request_t *r);
+
 /* Handler and header filter of a request that is not read, nor guarded. */
 ngx_int_t ngx_http_conflict_method_unchecked(ngx_http_request_t *r,
     ngx_http_conflict_ctx_t *ctx);

@@ -479,6 +479,10 @@ my $replica = redis_start(undef, '--replicaof', "127.0.0.1 $::redis",
                           '--repl-diskless-sync-delay', '0');
 until_true { redis_info($replica, 'master_link_status') eq 'up' };
 
+# with its first replica a server gets another replication id
+
+known();
+
 my $v = settled('/plain/1');
 GET('/plain/1');
 until_true { (redis($replica, 'GET', 'conflict:{localhost/plain/1}') // '')

@@ -117,7 +117,7 @@ ngx_http_conflict_write_wait(ngx_http_conflict_ctx_t *ctx)
 }
 
 
-/* who resumes a request stops to watch its client */
+/* resuming a request has ended the watch on its client */
 
 static ngx_http_conflict_state_e
 ngx_http_conflict_write_wait_ask(ngx_http_conflict_ctx_t *ctx)

@@ -780,7 +780,7 @@ ngx_http_conflict_handler_cleanup(ngx_http_conflict_ctx_t *ctx)
     ngx_http_conflict_idempotency_end(ctx);
 
     if (ctx->target.key.len && ctx->kind >= NGX_HTTP_CONFLICT_KIND_POST) {
-        ngx_http_conflict_outcome_unguarded(ctx, 0);
+        ngx_http_conflict_unleased_unguarded(ctx, 0);
 
     } else if (ctx->op) {
         ngx_http_conflict_body_history_observe_cut(ctx);

@@ -1820,6 +1820,64 @@ is(header(GET('/admin/'), 'Conflict'), undef, 'the status is not');
 "conflict_lock" in location "^(?<path>/.*)/lock$" locks nothing: no location with "conflict" has its store, "default"
 
 
+=== an inbox in a store in which no body is held
+--- http_config
+    conflict_store a zone=1m;
+--- config
+    location = /inbox {
+        conflict_inbox;
+        conflict_user $remote_user;
+    }
+    location /x/ {
+        conflict version store=a hold;
+        proxy_pass http://api;
+    }
+    location /y/ {
+        conflict version;
+        proxy_pass http://api;
+    }
+--- error_log
+"conflict_inbox" in location "/inbox" will have nothing: no location with "conflict ... hold" has its store, "default"
+
+
+=== a change stream of a store that no location has
+--- http_config
+    conflict_store a zone=1m;
+--- config
+    location = /events {
+        conflict_events;
+    }
+    location /x/ {
+        conflict version store=a;
+        proxy_pass http://api;
+    }
+--- error_log
+"conflict_events" in location "/events" can tell nothing: no location with "conflict" has its store, "default"
+
+
+=== endpoints of stores that are used
+--- http_config
+    conflict_store a zone=1m;
+--- config
+    location = /events {
+        conflict_events;
+    }
+    location = /inbox {
+        conflict_inbox;
+        conflict_user $remote_user;
+    }
+    location = /all {
+        conflict version store=a;
+        conflict_inbox all;
+    }
+    location /x/ {
+        conflict version hold;
+        proxy_pass http://api;
+    }
+--- no_error_log
+has its store
+
+
 === a key that is always empty
 --- config
     location /x/ {

@@ -267,8 +267,13 @@ release();
                 local r = ngx.location.capture(
                     ngx.var.http_x_to .. ngx.var.uri,
                     { method = ngx.HTTP_POST, always_forward_body = true })
-                ngx.exit(r.status == 504 and 409 or r.status)
+                ngx.exit(r.status >= 500 and 409 or r.status)
             }
+        }
+        location /500/ {
+            internal;
+            proxy_set_header X-Up-Write "apply status=500";
+            proxy_pass http://api/;
         }
 --- allow: upstream timed out
 --- steps
@@ -285,7 +290,18 @@ is(json($r)->{error}, 'request_outcome_unknown', 'its outcome is unknown');
 is(writes(), 1, 'it was sent once');
 release();
 
-$key[0] =~ s/0/1/;
+$key[0] =~ s/0/2/;
+
+for my $error (undef, 'request_outcome_unknown') {
+    $r = http('POST', '/orders/plain/1', body => { n => 1 },
+              headers => [@key, 'X-To: /500']);
+    is($r->{status}, 409, '500, told as a refusal');
+    is(json($r)->{error}, $error, 'is of unknown outcome') if $error;
+}
+
+is(writes(), 2, 'and sent once');
+
+$key[0] =~ s/2/1/;
 
 for my $n (1, 2) {
     $r = http('POST', '/orders/plain/2', body => { n => 1 },
@@ -293,7 +309,7 @@ for my $n (1, 2) {
     is($r->{status}, 422, 'refused by the API');
 }
 
-is(writes(), 3, 'and sent again');
+is(writes(), 4, 'and sent again');
 
 
 === a response that is made of a cached one is of no known version

@@ -318,7 +318,7 @@ finish($write);
 --- more
         location ~ ^(?<resource>/.*)/brief$ {
             conflict_key $resource;
-            conflict_lock idle=300ms;
+            conflict_lock idle=2s;
         }
 --- steps
 set_doc('/plain/1', { n => 1 });

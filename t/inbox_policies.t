@@ -211,6 +211,24 @@ for my $case (['json-patch', '[{"op":"test","path":"/base_version","value":%s},'
     is_deeply(json(GET('/deep/1')), { n => 7, t => 'c' }, 'with her change');
 }
 
+# a patch that is not declared as one: what tests the base is removed as well
+
+set_doc('/deep/2', { n => 1 });
+$old = version(GET('/deep/2', ann()));
+is(int(PUT('/deep/2', { n => 2 }, bob())->{status} / 100), 2, 'bob');
+
+$r = http('PATCH', '/deep/2',
+          body => qq([{"op":"test","path":"/base_version","value":$old},)
+                  . '{"op":"replace","path":"/n","value":7}]',
+          headers => [ann(), 'Content-Type: application/json']);
+is($r->{status}, 409, 'stale');
+
+$shown = item(json($r)->{held}, ann());
+take($shown->{item}{id}, 'mine', "If-Match: \"$shown->{version}\"", ann(),
+     'X-Up-Write: status=204');
+is((grep { $_->{method} eq 'PATCH' } seen())[-1]{body},
+   '[{"op":"replace","path":"/n","value":7}]', 'what is left');
+
 
 === a lock
 --- more

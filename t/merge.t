@@ -257,6 +257,48 @@ is(json($r)->{conflicts}, undef, 'nor are there fields');
 is(json($r)->{base_held}, undef, 'or a base');
 
 
+=== a method that may be another one for the upstream
+--- rules
+    conflict_user ann;
+    conflict_strip_base on;
+--- more
+    location /owned/ {
+        conflict merge;
+        conflict_field /at server;
+        conflict_user ann;
+        proxy_pass http://api/plain/;
+    }
+--- steps
+my $patch = 'Content-Type: application/merge-patch+json';
+
+for my $name ('X-HTTP-Method-Override', 'X-HTTP-Method', 'X-Method-Override') {
+    set_doc('/plain/1', { a => 1, b => 1 });
+
+    my $v = version(GET('/plain/1'));
+
+    is(PUT('/plain/1', { a => 1, b => 2 })->{status}, 204, 'a write');
+
+    for my $write (['PATCH', 'PUT', $patch], ['PUT', 'PATCH'],
+                   ['PUT', 'DELETE'])
+    {
+        my ($method, $other, @type) = @$write;
+
+        my $r = http($method, '/plain/1',
+                     body => { a => 2, base_version => $v },
+                     headers => ["$name: $other", @type]);
+        is($r->{status}, 409, "$method, $name: $other");
+        is(json($r)->{base_held}, undef, 'is not merged');
+
+        is(http($method, '/owned/1', body => { a => 2 },
+                headers => ["$name: $other", @type])->{status}, 415,
+           'nor are fields of the server\'s kept');
+    }
+
+    is(PATCH('/plain/1', { a => 2, base_version => $v }, $patch,
+             "$name: patch")->{status}, 204, 'the same method is merged');
+}
+
+
 === a base that is not held: what can be known without it
 --- rules
     conflict_history 1;

@@ -789,3 +789,31 @@ for my $method (qw(MOVE COPY)) {
     until_true { PUT('/plain/b', { n => 3, base_version => $v })->{status}
                  == 409 };
 }
+
+
+=== a page in place of the response to a method that is not guarded
+--- config
+    location /plain/ {
+        conflict version;
+        conflict_methods PUT;
+        proxy_intercept_errors on;
+        error_page 500 =404 /page;
+        error_page 422 =200 /page;
+        proxy_pass http://api;
+    }
+    location = /page { return 200 page; }
+--- steps
+for my $case (['apply status=500', 404, 409], ['status=422', 200, 204]) {
+    my ($what, $shown, $next) = @$case;
+
+    set_doc('/plain/1', { n => 0 });
+
+    my $v = version(GET('/plain/1'));
+    my $r = http('PATCH', '/plain/1', body => { n => 1 },
+                 headers => ["X-Up-Write: $what"]);
+
+    is($r->{status}, $shown, $what);
+    is(header($r, 'Conflict'), 'unchecked', 'is not checked');
+    is(PUT('/plain/1', { n => 2, base_version => $v })->{status}, $next,
+       'the next write');
+}

@@ -386,6 +386,38 @@ for my $other ('{"op":"inc","path":"/a","value":1}',
 }
 
 
+=== a patch that is declared as any JSON
+--- policy: version
+--- steps
+for my $type ('application/json', 'text/plain', 'application/vnd.x+json') {
+    my @type = ("Content-Type: $type", ann, 'X-Up-Write: status=204');
+    my $v = shown('/plain/1', { a => 1 }, 'ann');
+
+    is(PUT('/plain/1', { a => 2 })->{status}, 204, 'a write');
+    is(PATCH('/plain/1', ops(stated($v), replace('/a', 3)), @type)
+       ->{status}, 409, "stale, $type");
+    is(PATCH('/plain/1', ' ' . ops(replace('/a', 3), stated($v)), @type)
+       ->{status}, 409, 'behind another operation');
+    is(PATCH('/plain/1', ops(stated($v), stated($v)), @type)->{status},
+       400, 'stated twice');
+
+    my $now = version(GET('/plain/1', ann));
+    seen();
+    my $r = PATCH('/plain/1', ops(stated($now), replace('/a', 3)), @type);
+    like(header($r, 'Conflict'), qr/^passed/, 'one that is not stale');
+    is(sent(), ops(replace('/a', 3)), 'without what states the base');
+
+    # lists of something else
+
+    for my $list ('[]', '[7]', '[{"a":1},{"a":1}]', '[{"a":1,"a":2}]',
+                  '[' . join(',', (1) x 60000) . ']')
+    {
+        $r = PATCH('/plain/1', $list, @type);
+        like(header($r, 'Conflict'), qr/^passed/, substr($list, 0, 20));
+    }
+}
+
+
 === a base that may be one is not ignored
 --- policy: version
 --- steps
@@ -412,7 +444,12 @@ for my $what (sort keys %twice) {
     $v = version(GET('/plain/1', ann));
 }
 
-my $r = patch('/plain/1', ops('{"op":"test","path":"/base_version"}'), ann);
+my $r = http('PUT', '/plain/1', body => ops(stated(1), replace('/a', 2)),
+             headers => ['Content-Type: application/json-patch+json',
+                         'X-HTTP-Method-Override: PATCH']);
+is($r->{status}, 409, 'a PUT that is to be a PATCH');
+
+$r = patch('/plain/1', ops('{"op":"test","path":"/base_version"}'), ann);
 is($r->{status}, 400, 'a test without a value');
 is(json($r)->{error}, 'malformed_base', 'error');
 

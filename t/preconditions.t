@@ -3,6 +3,7 @@
 
 BEGIN { push @INC, 't/lib' }
 use Conflict;
+use POSIX 'strftime';
 use Test::Nginx::Socket 'no_plan';
 
 Conflict::install('Test::Nginx::Socket');
@@ -180,6 +181,67 @@ is(PUT($path, { n => 4 }, "If-Unmodified-Since: $date")->{status}, 204,
    'which is a good date');
 
 
+=== dates of the upstream that go back
+--- config
+    location / {
+        conflict version;
+        proxy_pass http://api;
+    }
+    location /at/ {
+        conflict version;
+        conflict_mtime json:/at;
+        proxy_pass http://api/plain/;
+    }
+--- steps
+my $now = int time;
+
+sub date { strftime('%a, %d %b %Y %H:%M:%S GMT', gmtime shift) }
+
+# hosts whose clocks differ, or times that clients have set
+
+set_doc('/lm/1', { n => 1 }, mtime => $now - 100);
+
+my $first = header(GET('/lm/1'), 'Last-Modified');
+is($first, date($now - 100), 'the first version');
+
+is(PUT('/lm/1', { n => 2 })->{status}, 204, 'a write');
+set_doc('/lm/1', { n => 2 }, mtime => $now - 200);
+GET('/lm/1');
+
+my $second;
+until_true { $second = header(GET('/lm/1'), 'Last-Modified') };
+isnt($second, $first, 'the second one has another date');
+is(PUT('/lm/1', { n => 3 }, "If-Unmodified-Since: $first")->{status}, 409,
+   'a later date is that of the first');
+is(PUT('/lm/1', { n => 3 }, "If-Unmodified-Since: $second")->{status}, 204,
+   'its own date holds');
+
+# the same in a body
+
+my ($late, $early) = map { strftime('%Y-%m-%dT%H:%M:%S.5Z', gmtime $now - $_) }
+                     100, 200;
+
+set_doc('/plain/2', { at => $late });
+GET('/at/2');
+is(PUT('/at/2', { at => $early })->{status}, 204, 'a write');
+GET('/at/2');
+
+is(PUT('/at/2', { n => 3 }, "If-Unmodified-Since: $late")->{status}, 409,
+   'a later time is that of the first');
+is(PUT('/at/2', { n => 3 }, "If-Unmodified-Since: $early")->{status}, 204,
+   'its own time holds');
+
+# a date that is ahead is no date, for nobody could tell it from the next one
+
+set_doc('/lm/3', { n => 1 }, mtime => $now + 1000);
+is(header(GET('/lm/3'), 'Last-Modified'), undef, 'not shown') for 1, 2;
+is(PUT('/lm/3', { n => 2 })->{status}, 204, 'a write');
+set_doc('/lm/3', { n => 2 }, mtime => $now);
+GET('/lm/3');
+is(PUT('/lm/3', { n => 3 }, 'If-Unmodified-Since: ' . date($now + 1000))
+   ->{status}, 409, 'nor does it hold');
+
+
 === the status of a stale header base
 --- config
     location / {
@@ -241,7 +303,10 @@ ok(!exists $h{'if-match'} && !exists $h{'if-none-match'},
 
 my $date = header(GET('/plain/1'), 'Last-Modified');
 
-is(PUT('/plain/1', { n => 2 }, 'If-Unmodified-Since: 2099-01-01T00:00:00Z')
+set_doc('/plain/3', { n => 1 });
+GET('/plain/3');
+
+is(PUT('/plain/3', { n => 2 }, 'If-Unmodified-Since: 2099-01-01T00:00:00Z')
    ->{status}, 204, 'passes');
 %h = map { $_->[0] => $_->[1] } @{ (journal())[2]{headers} };
 ok(!exists $h{'if-unmodified-since'}, 'no If-Unmodified-Since');

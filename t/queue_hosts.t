@@ -11,7 +11,9 @@ use Test::Nginx::Socket 'no_plan';
 # does not wake itself, so they cannot wake each other
 
 our $redis = $ENV{TEST_NGINX_REDIS_PORT};
+my $wired = free_port();
 
+wire_start($wired, $redis);
 Conflict::install('Test::Nginx::Socket');
 workers(1);
 master_on();
@@ -25,10 +27,14 @@ add_block_preprocessor(sub {
     $block->set_value('main_config', 'worker_rlimit_nofile 4096;');
     $block->set_value('http_config', ($block->http_config // '')
         . "conflict_store other redis://127.0.0.1:$redis timeout=2s"
+        . " failover=trust;\n"
+        . "conflict_store wired redis://127.0.0.1:$wired timeout=20s"
         . " failover=trust;\n");
     $block->set_value('config', <<"END");
         location ~ ^/one(/.*) { conflict version; $common }
         location ~ ^/two(/.*) { conflict version store=other; $common }
+        location ~ ^/wired(/.*) { conflict version store=wired; $common
+                                  conflict_lease 777777ms; }
 END
 });
 
@@ -140,4 +146,42 @@ redis($::redis, 'CLIENT', 'UNPAUSE');
 release();
 is(finish($first)->{status}, 204, 'the first');
 is(PUT('/one/plain/1', { n => 'next' })->{status}, 204, 'the next one');
+is_deeply([written()], ['first', 'next'], 'and the upstream saw no other');
+
+
+=== or while it is asked at once, as the lease was settled meanwhile
+--- steps
+set_doc('/plain/1', { n => 0 });
+
+my $first = start('PUT', '/wired/plain/1', body => { n => 'first' },
+                  headers => ['X-Up-Write: hold apply']);
+begun(1);
+
+my $scripts = sub { redis($::redis, 'INFO', 'commandstats')
+                    =~ /cmdstat_evalsha:calls=(\d+)/; $1 };
+my $before = $scripts->();
+
+# the answer to its begin comes after the settle; the script that is called if
+# the short one finds a lease has the sum of lease and quarantine
+
+wire('hold 782777');
+my $gone = start('PUT', '/wired/plain/1', body => { n => 'gone' });
+until_true { $scripts->() == $before + 2 };
+
+release();
+is(finish($first)->{status}, 204, 'the first');
+until_true { $scripts->() == $before + 3 };
+
+my $begun = log_count(qr/conflict state: store begin/);
+my $left = log_count(qr/client prematurely closed/);
+
+redis($::redis, 'CLIENT', 'PAUSE', 20000, 'WRITE');
+wire('pass');
+until_true { log_count(qr/conflict state: store begin/) > $begun };
+
+close $gone->{socket};
+until_true { log_count(qr/client prematurely closed/) > $left };
+redis($::redis, 'CLIENT', 'UNPAUSE');
+
+is(PUT('/wired/plain/1', { n => 'next' })->{status}, 204, 'the next one');
 is_deeply([written()], ['first', 'next'], 'and the upstream saw no other');

@@ -10,6 +10,9 @@
 #include "config/ngx_http_conflict_conf.h"
 
 
+static void ngx_http_conflict_route_warn_idle(ngx_conf_t *cf,
+    ngx_http_conflict_main_conf_t *nmcf, ngx_http_conflict_route_t *endpoint,
+    const char *name, const char *verb, const char *needs);
 static ngx_http_conflict_route_t *ngx_http_conflict_route_place(ngx_conf_t *cf,
     ngx_array_t *routes, ngx_http_conflict_loc_conf_t *conf);
 static ngx_int_t ngx_http_conflict_route_meaning(ngx_conf_t *cf,
@@ -56,13 +59,18 @@ ngx_int_t
 ngx_http_conflict_route_add_unguarded(ngx_conf_t *cf,
     ngx_http_conflict_loc_conf_t *conf)
 {
+    ngx_http_conflict_route_t      *route;
     ngx_http_conflict_main_conf_t  *nmcf;
 
     nmcf = ngx_http_conf_get_module_main_conf(cf, ngx_http_conflict_module);
 
-    if (ngx_http_conflict_route_place(cf, &nmcf->unguarded, conf) == NULL) {
+    route = ngx_http_conflict_route_place(cf, &nmcf->unguarded, conf);
+    if (route == NULL) {
         return NGX_ERROR;
     }
+
+    route->conf = conf;
+    route->store = conf->store;
 
     return NGX_OK;
 }
@@ -72,32 +80,66 @@ void
 ngx_http_conflict_route_warn(ngx_conf_t *cf,
     ngx_http_conflict_main_conf_t *nmcf)
 {
-    ngx_uint_t                  i, j;
+    ngx_uint_t                     i;
+    ngx_http_conflict_route_t     *route;
+    ngx_http_conflict_loc_conf_t  *conf;
+
+    route = nmcf->routes.elts;
+
+    for (i = 0; i < nmcf->routes.nelts; i++) {
+        conf = route[i].conf;
+
+        if (conf->lock) {
+            ngx_http_conflict_route_warn_idle(cf, nmcf, &route[i], "lock",
+                                              "locks", "conflict");
+
+        } else if (conf->events) {
+            ngx_http_conflict_route_warn_idle(cf, nmcf, &route[i], "events",
+                                              "can tell", "conflict");
+        }
+    }
+
+    route = nmcf->unguarded.elts;
+
+    for (i = 0; i < nmcf->unguarded.nelts; i++) {
+        conf = route[i].conf;
+
+        /* with "all", the bodies may be those of other hosts */
+
+        if (conf->inbox && !conf->inbox_all) {
+            ngx_http_conflict_route_warn_idle(cf, nmcf, &route[i], "inbox",
+                                              "will have", "conflict ... hold");
+        }
+    }
+}
+
+
+/* an endpoint of a store that no location on this host uses */
+
+static void
+ngx_http_conflict_route_warn_idle(ngx_conf_t *cf,
+    ngx_http_conflict_main_conf_t *nmcf, ngx_http_conflict_route_t *endpoint,
+    const char *name, const char *verb, const char *needs)
+{
+    ngx_uint_t                  i;
     ngx_http_conflict_route_t  *route;
 
     route = nmcf->routes.elts;
 
     for (i = 0; i < nmcf->routes.nelts; i++) {
 
-        if (!route[i].conf->lock) {
-            continue;
-        }
-
-        for (j = 0; j < nmcf->routes.nelts; j++) {
-
-            if (!route[j].lock && route[j].store == route[i].store) {
-                break;
-            }
-        }
-
-        if (j == nmcf->routes.nelts) {
-            ngx_log_error(NGX_LOG_WARN, cf->log, 0,
-                          "\"conflict_lock\" in location \"%V\" locks "
-                          "nothing: no location with \"conflict\" has its "
-                          "store, \"%V\"",
-                          &route[i].location, &route[i].store->name);
+        if (!route[i].lock && route[i].store == endpoint->store
+            && (!endpoint->conf->inbox || route[i].conf->hold))
+        {
+            return;
         }
     }
+
+    ngx_log_error(NGX_LOG_WARN, cf->log, 0,
+                  "\"conflict_%s\" in location \"%V\" %s nothing: no location "
+                  "with \"%s\" has its store, \"%V\"",
+                  name, &endpoint->location, verb, needs,
+                  &endpoint->store->name);
 }
 
 

@@ -264,7 +264,7 @@ ngx_http_conflict_hold_body(ngx_http_conflict_ctx_t *ctx,
 
     if (json && json->type != CONFLICT_JSON_NONE) {
 
-        if (!ngx_http_conflict_media_type_json_patch(r)) {
+        if (!ctx->body.tested) {
             item->base.value = json->value;
             item->base.end = json->end;
         }

@@ -261,6 +261,8 @@ typedef struct {
     unsigned                       begun:1;      /* other than white space */
     unsigned                       has_member:1; /* invalid JSON, but has the
                                                     member of the base */
+    unsigned                       tested:1;     /* a "test" of a JSON Patch
+                                                    has the base */
     unsigned                       opaque:1;     /* a base in it could not be
                                                     found */
 } ngx_http_conflict_body_t;

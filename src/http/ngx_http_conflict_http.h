@@ -359,8 +359,8 @@ int64_t ngx_http_conflict_version_source_date(ngx_str_t *text);
 
 /*
  * The date at which a response says that the resource has changed;
- * CONFLICT_TIME_NONE if the times of edits are compared with it, and it is
- * further ahead than such a time may be.
+ * CONFLICT_TIME_NONE if it is Last-Modified and ahead, or, where the times of
+ * edits are compared with it, further ahead than such a time may be.
  */
 int64_t ngx_http_conflict_version_source_modified(
     ngx_http_conflict_loc_conf_t *nlcf, int64_t date);

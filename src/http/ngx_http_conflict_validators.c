@@ -67,6 +67,12 @@ ngx_http_conflict_validators_date(ngx_http_request_t *r,
     op = ctx->op;
     nlcf = ctx->conf;
 
+    if (r->headers_out.last_modified_time > ngx_time() && !nlcf->report) {
+        /* RFC 9110, 8.8.2.1; the next version may have an earlier date */
+        ngx_http_clear_last_modified(r);
+        return NGX_OK;
+    }
+
     if (op->out.mtime == CONFLICT_TIME_NONE) {
         return NGX_OK;
     }

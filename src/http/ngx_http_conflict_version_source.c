@@ -58,13 +58,25 @@ int64_t
 ngx_http_conflict_version_source_modified(ngx_http_conflict_loc_conf_t *nlcf,
     int64_t date)
 {
-    if (nlcf->edited == NULL || date == CONFLICT_TIME_NONE) {
+    int64_t  skew;
+
+    if (date == CONFLICT_TIME_NONE) {
         return date;
     }
 
-    return (date > ngx_http_conflict_clock_usec()
-                   + (int64_t) nlcf->skew * 1000)
-           ? CONFLICT_TIME_NONE : date;
+    if (nlcf->edited) {
+        skew = (int64_t) nlcf->skew * 1000;
+
+    } else if (nlcf->mtime->place == NGX_HTTP_CONFLICT_DEFAULT) {
+        /* ngx_http_conflict_validators_date() does not show it either */
+        skew = 0;
+
+    } else {
+        return date;
+    }
+
+    return (date > ngx_http_conflict_clock_usec() + skew) ? CONFLICT_TIME_NONE
+                                                          : date;
 }
 
 

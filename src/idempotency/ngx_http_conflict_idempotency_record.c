@@ -80,9 +80,9 @@ ngx_http_conflict_idempotency_record_judge(ngx_http_request_t *r,
     if (what == 0
         && (ctx->lease.redirected || idem->earlier
             || ngx_http_conflict_delegate_outcome(ctx)
-               == NGX_HTTP_CONFLICT_AMBIGUOUS))
+               >= NGX_HTTP_CONFLICT_UNCERTAIN))
     {
-        /* by this upstream, but an earlier one may have done it */
+        /* but an earlier upstream, or a subrequest, may have done it */
         return NGX_HTTP_CONFLICT_IDEMPOTENCY_UNKNOWN;
     }
 

@@ -14,23 +14,28 @@
 
 static ngx_int_t ngx_http_conflict_json_patch_text(
     ngx_http_conflict_ctx_t *ctx, conflict_document_t *doc);
+static ngx_uint_t ngx_http_conflict_json_patch_list(conflict_document_t *doc);
 
 
 ngx_int_t
 ngx_http_conflict_json_patch_base(ngx_http_request_t *r,
     ngx_http_conflict_ctx_t *ctx)
 {
+    ngx_uint_t                 declared;
+    conflict_scan_t            member;
     conflict_json_rc_e         rc;
     conflict_document_t        doc;
     ngx_http_conflict_body_t  *body;
 
     body = &ctx->body;
+    declared = ngx_http_conflict_media_type_json_patch(r);
 
-    /* what a PUT stores may be a patch */
+    /* what a PUT stores may be a patch; some APIs accept one of any type */
 
-    if (ctx->method == NGX_HTTP_PUT || body->error != CONFLICT_JSON_OK
+    if ((ctx->method == NGX_HTTP_PUT && !ngx_http_conflict_method_overridden(r))
+        || body->error != CONFLICT_JSON_OK
         || body->too_large || body->size == 0 || r->request_body == NULL
-        || !ngx_http_conflict_media_type_json_patch(r))
+        || (!declared && ctx->method != NGX_HTTP_PATCH))
     {
         return NGX_OK;
     }
@@ -39,12 +44,25 @@ ngx_http_conflict_json_patch_base(ngx_http_request_t *r,
         return NGX_ERROR;
     }
 
+    if (!declared && !ngx_http_conflict_json_patch_list(&doc)) {
+        return NGX_OK;
+    }
+
     /* a member of the patch itself is not one of the document */
+    member = *body->json;
     body->json->type = CONFLICT_JSON_NONE;
 
     rc = conflict_patch_base(body->json, &doc, ctx->conf->base->pointer,
                              ctx->conf->max_values,
                              ngx_http_conflict_random_seed());
+
+    body->tested = (body->json->type != CONFLICT_JSON_NONE);
+
+    if (!declared && !body->tested) {
+        /* a list of something else */
+        *body->json = member;
+        return (rc == CONFLICT_JSON_FAILED) ? NGX_ERROR : NGX_OK;
+    }
 
     switch (rc) {
 
@@ -105,6 +123,28 @@ ngx_http_conflict_json_patch_text(ngx_http_conflict_ctx_t *ctx,
     doc->form = CONFLICT_FORM_JSON_PATCH;
 
     return NGX_OK;
+}
+
+
+/* valid JSON, and an array */
+
+static ngx_uint_t
+ngx_http_conflict_json_patch_list(conflict_document_t *doc)
+{
+    size_t  i;
+
+    for (i = 0; i < doc->len; i++) {
+
+        if (doc->data[i] == '[') {
+            return 1;
+        }
+
+        if (doc->data[i] == '{' || doc->data[i] == '"') {
+            break;
+        }
+    }
+
+    return 0;
 }
 
 

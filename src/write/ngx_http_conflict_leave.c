@@ -77,7 +77,7 @@ ngx_http_conflict_leave_unguarded(ngx_http_request_t *r,
 
     (void) ngx_http_conflict_upstream_attempts(r, 0, &sent, &status);
 
-    ngx_http_conflict_outcome_unguarded(ctx, status);
+    ngx_http_conflict_unleased_unguarded(ctx, status);
 
     if (ctx->op && !ctx->flow.unguarded) {
         /* nothing, so it is not counted */

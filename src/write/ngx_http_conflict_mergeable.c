@@ -50,7 +50,8 @@ ngx_http_conflict_mergeable(ngx_http_request_t *r,
 
     merge = &ctx->merge;
 
-    known = ngx_http_conflict_mergeable_form(r, ctx->conf, &merge->form);
+    known = ngx_http_conflict_mergeable_form(r, ctx->conf, &merge->form)
+            && !ngx_http_conflict_method_overridden(r);
 
     if (ctx->conf->policy != CONFLICT_MERGE) {
         merge->recorded = (known && merge->form == CONFLICT_FORM_WHOLE

@@ -10,7 +10,6 @@
 #include "write/ngx_http_conflict_write.h"
 
 
-static ngx_uint_t ngx_http_conflict_method_overridden(ngx_http_request_t *r);
 static ngx_uint_t ngx_http_conflict_method_reads(ngx_str_t *name);
 
 
@@ -85,7 +84,7 @@ ngx_http_conflict_method(ngx_http_request_t *r,
  * its body may have any effect.
  */
 
-static ngx_uint_t
+ngx_uint_t
 ngx_http_conflict_method_overridden(ngx_http_request_t *r)
 {
     ngx_str_t        *value;
@@ -135,26 +134,38 @@ ngx_http_conflict_method_reads(ngx_str_t *name)
 }
 
 
+ngx_http_conflict_op_t *
+ngx_http_conflict_method_op(ngx_http_request_t *r,
+    ngx_http_conflict_loc_conf_t *nlcf, ngx_str_t *key)
+{
+    ngx_http_conflict_op_t  *op;
+
+    op = ngx_http_conflict_op_create(r, nlcf->store, key, 0);
+    if (op == NULL) {
+        return NULL;
+    }
+
+    op->in.minted = (nlcf->version->place == NGX_HTTP_CONFLICT_DEFAULT);
+    op->in.lease = nlcf->lease;
+    op->in.quarantine = nlcf->report ? 0 : nlcf->quarantine;
+
+    return op;
+}
+
+
 ngx_int_t
 ngx_http_conflict_method_unchecked(ngx_http_request_t *r,
     ngx_http_conflict_ctx_t *ctx)
 {
-    ngx_http_conflict_op_t  *op;
-
     if (ctx->op || ctx->kind != NGX_HTTP_CONFLICT_KIND_UNCHECKED) {
         return NGX_DECLINED;
     }
 
-    op = ngx_http_conflict_op_create(r, ctx->conf->store, &ctx->target.key, 0);
-    if (op == NULL) {
+    ctx->op = ngx_http_conflict_method_op(r, ctx->conf, &ctx->target.key);
+    if (ctx->op == NULL) {
         return NGX_HTTP_INTERNAL_SERVER_ERROR;
     }
 
-    op->in.minted = (ctx->conf->version->place == NGX_HTTP_CONFLICT_DEFAULT);
-    op->in.lease = ctx->conf->lease;
-    op->in.quarantine = ctx->conf->quarantine;
-
-    ctx->op = op;
     ctx->flow.outcome = NGX_HTTP_CONFLICT_OUTCOME_UNCHECKED;
 
     if (ngx_http_conflict_view_start(r, ctx) != NGX_OK
@@ -186,7 +197,7 @@ ngx_http_conflict_method_header(ngx_http_request_t *r,
         ngx_http_clear_etag(r);
     }
 
-    ngx_http_conflict_outcome_unguarded(ctx, r->headers_out.status);
+    ngx_http_conflict_unleased_unguarded(ctx, r->headers_out.status);
 
     return ctx->op ? ngx_http_conflict_conflict_field(r, ctx) : NGX_OK;
 }

@@ -20,20 +20,7 @@
 
 static void ngx_http_conflict_outcome_renew_handler(ngx_event_t *ev);
 static void ngx_http_conflict_outcome_renew_timer(ngx_http_conflict_ctx_t *ctx);
-static void ngx_http_conflict_outcome_settle_unguarded(
-    ngx_http_conflict_ctx_t *ctx, ngx_uint_t status);
-static void ngx_http_conflict_outcome_missing(ngx_http_conflict_ctx_t *ctx,
-    ngx_uint_t ended);
-static void ngx_http_conflict_outcome_missing_op(ngx_http_conflict_ctx_t *ctx,
-    ngx_http_conflict_op_t *op, ngx_str_t *key,
-    ngx_http_conflict_class_e class);
-static void ngx_http_conflict_outcome_unleased(ngx_http_conflict_op_t *op,
-    ngx_http_conflict_class_e class, ngx_str_t *user, ngx_str_t *client);
 static void ngx_http_conflict_outcome_settle_unversioned(
-    ngx_http_conflict_ctx_t *ctx, ngx_http_conflict_class_e class);
-static ngx_http_conflict_class_e ngx_http_conflict_outcome_class(
-    ngx_http_conflict_ctx_t *ctx, ngx_uint_t ended, ngx_uint_t *status);
-static ngx_http_conflict_class_e ngx_http_conflict_outcome_delegated(
     ngx_http_conflict_ctx_t *ctx, ngx_http_conflict_class_e class);
 static void ngx_http_conflict_outcome_settle(ngx_http_conflict_ctx_t *ctx,
     ngx_http_conflict_class_e class);
@@ -173,7 +160,7 @@ ngx_http_conflict_outcome_header(ngx_http_conflict_ctx_t *ctx)
 
     op = ctx->op;
 
-    ngx_http_conflict_outcome_missing(ctx, 0);
+    ngx_http_conflict_unleased_passed(ctx, 0);
 
     if (ctx->lease.settled || !ctx->pass.forwarded
         || !ngx_http_conflict_outcome_leased(ctx))
@@ -234,7 +221,7 @@ ngx_http_conflict_outcome_end(ngx_http_conflict_ctx_t *ctx)
     ngx_uint_t                 status;
     ngx_http_conflict_class_e  class;
 
-    ngx_http_conflict_outcome_missing(ctx, 1);
+    ngx_http_conflict_unleased_passed(ctx, 1);
 
     if (ctx->lease.settled || !ngx_http_conflict_outcome_leased(ctx)) {
         return;
@@ -250,167 +237,6 @@ ngx_http_conflict_outcome_end(ngx_http_conflict_ctx_t *ctx)
             : ngx_http_conflict_outcome_class(ctx, 1, &status);
 
     ngx_http_conflict_outcome_settle_unversioned(ctx, class);
-}
-
-
-void
-ngx_http_conflict_outcome_unguarded(ngx_http_conflict_ctx_t *ctx,
-    ngx_uint_t status)
-{
-    if (ctx->lease.settled || ctx->kind == NGX_HTTP_CONFLICT_KIND_KEYED) {
-        return;
-    }
-
-    ctx->lease.settled = 1;
-
-    ngx_http_conflict_outcome_settle_unguarded(ctx, status);
-
-    if (ctx->destination) {
-        ngx_http_conflict_op_release(ctx->destination);
-        ctx->destination = NULL;
-    }
-}
-
-
-static void
-ngx_http_conflict_outcome_settle_unguarded(ngx_http_conflict_ctx_t *ctx,
-    ngx_uint_t status)
-{
-    ngx_uint_t                 sent, last;
-    ngx_http_conflict_class_e  class;
-
-    if (ngx_http_conflict_upstream_attempts(ctx->request, 0, &sent, &last)
-        == NGX_OK)
-    {
-        if (sent == 0) {
-            return;
-        }
-
-    } else if (status == 0
-               && ngx_http_conflict_delegate_outcome(ctx)
-                  == NGX_HTTP_CONFLICT_NOT_DONE)
-    {
-        return;
-    }
-
-    class = ngx_http_conflict_outcome_delegated(ctx,
-                                   ngx_http_conflict_outcome_status(status));
-
-    if (class == NGX_HTTP_CONFLICT_NOT_DONE) {
-        return;
-    }
-
-    /* 201: it has created another resource */
-    ctx->flow.unguarded = (status != NGX_HTTP_CREATED);
-
-    if (ctx->op == NULL) {
-        /* a POST: a GET of its target shows the same as before */
-        return;
-    }
-
-    ngx_http_conflict_outcome_unleased(ctx->op, class, &ctx->caller.user,
-                                       &ctx->caller.client);
-
-    if (ctx->destination) {
-        ngx_http_conflict_outcome_unleased(ctx->destination, class,
-                                           &ctx->caller.user,
-                                           &ctx->caller.client);
-    }
-}
-
-
-void
-ngx_http_conflict_outcome_unseen(ngx_http_conflict_op_t *op,
-    ngx_uint_t status)
-{
-    ngx_str_t                  none;
-    ngx_http_conflict_class_e  class;
-
-    ngx_str_null(&none);
-
-    class = ngx_http_conflict_outcome_status(status);
-
-    if (class != NGX_HTTP_CONFLICT_NOT_DONE) {
-        ngx_http_conflict_outcome_unleased(op, class, &none, &none);
-    }
-}
-
-
-/*
- * A write that was sent without a lease, as the store did not answer: once it
- * does, bases from before the write must not hold.
- */
-
-static void
-ngx_http_conflict_outcome_missing(ngx_http_conflict_ctx_t *ctx,
-    ngx_uint_t ended)
-{
-    ngx_uint_t                 status;
-    ngx_http_conflict_class_e  class;
-
-    if (!ctx->lease.missing) {
-        return;
-    }
-
-    ctx->lease.missing = 0;
-
-    class = ngx_http_conflict_outcome_class(ctx, ended, &status);
-
-    if (class == NGX_HTTP_CONFLICT_NOT_DONE) {
-        return;
-    }
-
-    ngx_http_conflict_outcome_missing_op(ctx, ctx->op, &ctx->target.key, class);
-
-    if (ctx->pair) {
-        ngx_http_conflict_outcome_missing_op(ctx, ctx->pair->op,
-                                             &ctx->pair->key, class);
-    }
-}
-
-
-/* its own operation, as that of the write may have a call in flight */
-
-static void
-ngx_http_conflict_outcome_missing_op(ngx_http_conflict_ctx_t *ctx,
-    ngx_http_conflict_op_t *op, ngx_str_t *key,
-    ngx_http_conflict_class_e class)
-{
-    ngx_http_conflict_op_t  *other;
-
-    if (op->out.leased || op->in.reads) {
-        return;
-    }
-
-    other = ngx_http_conflict_op_create(ctx->request, op->store, key, 0);
-    if (other == NULL) {
-        return;
-    }
-
-    other->in.minted = op->in.minted;
-    other->in.lease = op->in.lease;
-    other->in.quarantine = op->in.quarantine;
-
-    ngx_http_conflict_outcome_unleased(other, class, &ctx->caller.user,
-                                       &ctx->caller.client);
-    ngx_http_conflict_op_release(other);
-}
-
-
-static void
-ngx_http_conflict_outcome_unleased(ngx_http_conflict_op_t *op,
-    ngx_http_conflict_class_e class, ngx_str_t *user, ngx_str_t *client)
-{
-    if (class != NGX_HTTP_CONFLICT_AMBIGUOUS) {
-        /* a store that is away is told for as long all the same */
-        op->in.lease += op->in.quarantine;
-        op->in.quarantine = 0;
-    }
-
-    /* it has no lease; if another write has, it learns of this one */
-    (void) op->store->ops->abandon(op);
-
-    ngx_http_conflict_feed_event_settled(op, user, client, 0);
 }
 
 
@@ -486,7 +312,7 @@ ngx_http_conflict_outcome_redirect(ngx_http_conflict_ctx_t *ctx)
     }
 
     if (!write) {
-        ngx_http_conflict_outcome_missing(ctx, 0);
+        ngx_http_conflict_unleased_passed(ctx, 0);
 
         if (!ctx->lease.settled && ngx_http_conflict_outcome_leased(ctx)) {
             ngx_http_conflict_outcome_settle_unversioned(ctx, class);
@@ -553,7 +379,7 @@ ngx_http_conflict_outcome_settle_unversioned(ngx_http_conflict_ctx_t *ctx,
 
 /* the table; "ended": there was no response header, and there will be none */
 
-static ngx_http_conflict_class_e
+ngx_http_conflict_class_e
 ngx_http_conflict_outcome_class(ngx_http_conflict_ctx_t *ctx, ngx_uint_t ended,
     ngx_uint_t *status)
 {
@@ -614,7 +440,7 @@ ngx_http_conflict_outcome_class(ngx_http_conflict_ctx_t *ctx, ngx_uint_t ended,
  * have sent it twice, or answer 200 for a 202, or 409 for a time-out.
  */
 
-static ngx_http_conflict_class_e
+ngx_http_conflict_class_e
 ngx_http_conflict_outcome_delegated(ngx_http_conflict_ctx_t *ctx,
     ngx_http_conflict_class_e class)
 {

@@ -311,16 +311,9 @@ ngx_http_conflict_pair_unguarded(ngx_http_request_t *r,
         return NGX_OK;
     }
 
-    *op = ngx_http_conflict_op_create(r, nlcf->store, &key, 0);
-    if (*op == NULL) {
-        return NGX_ERROR;
-    }
+    *op = ngx_http_conflict_method_op(r, nlcf, &key);
 
-    (*op)->in.minted = (nlcf->version->place == NGX_HTTP_CONFLICT_DEFAULT);
-    (*op)->in.lease = nlcf->lease;
-    (*op)->in.quarantine = nlcf->quarantine;
-
-    return NGX_OK;
+    return *op ? NGX_OK : NGX_ERROR;
 }
 
 

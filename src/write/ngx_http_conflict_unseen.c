@@ -71,14 +71,10 @@ ngx_http_conflict_unseen(ngx_http_request_t *r)
         return NGX_HTTP_INTERNAL_SERVER_ERROR;
     }
 
-    op = ngx_http_conflict_op_create(r, nlcf->store, &key, 0);
+    op = ngx_http_conflict_method_op(r, nlcf, &key);
     if (op == NULL) {
         return NGX_HTTP_INTERNAL_SERVER_ERROR;
     }
-
-    op->in.minted = (nlcf->version->place == NGX_HTTP_CONFLICT_DEFAULT);
-    op->in.lease = nlcf->lease;
-    op->in.quarantine = nlcf->quarantine;
 
     unseen = cln->data;
 
@@ -196,10 +192,10 @@ ngx_http_conflict_unseen_settle(ngx_http_conflict_unseen_t *unseen)
     }
 
     if (sent) {
-        ngx_http_conflict_outcome_unseen(unseen->op, status);
+        ngx_http_conflict_unleased_unseen(unseen->op, status);
 
         if (unseen->other) {
-            ngx_http_conflict_outcome_unseen(unseen->other, status);
+            ngx_http_conflict_unleased_unseen(unseen->other, status);
         }
     }
 

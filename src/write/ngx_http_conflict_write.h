@@ -226,6 +226,13 @@ ngx_http_conflict_kind_e ngx_http_conflict_method(ngx_http_request_t *r,
 /* Fields by which a POST becomes a request of another method. */
 extern const ngx_str_t  ngx_http_conflict_method_fields[];
 
+/* An operation about a write that is not checked; to be released. */
+ngx_http_conflict_op_t *ngx_http_conflict_method_op(ngx_http_request_t *r,
+    ngx_http_conflict_loc_conf_t *nlcf, ngx_str_t *key);
+
+/* 1: a field may have made it a request with another method for the upstream */
+ngx_uint_t ngx_http_conflict_method_overridden(ngx_http_request_t *r);
+
 /* Handler and header filter of a request that is not read, nor guarded. */
 ngx_int_t ngx_http_conflict_method_unchecked(ngx_http_request_t *r,
     ngx_http_conflict_ctx_t *ctx);
@@ -264,6 +271,17 @@ ngx_uint_t ngx_http_conflict_outcome_refused(ngx_uint_t status);
 /* By the status of one attempt; 0 is no status. */
 ngx_http_conflict_class_e ngx_http_conflict_outcome_status(ngx_uint_t status);
 
+/*
+ * By all attempts of the write; "ended": there was no response header, and
+ * there will be none.  *status is that of the last attempt, or 0.
+ */
+ngx_http_conflict_class_e ngx_http_conflict_outcome_class(
+    ngx_http_conflict_ctx_t *ctx, ngx_uint_t ended, ngx_uint_t *status);
+
+/* The class by what a handler's subrequests have heard as well. */
+ngx_http_conflict_class_e ngx_http_conflict_outcome_delegated(
+    ngx_http_conflict_ctx_t *ctx, ngx_http_conflict_class_e class);
+
 /* 1: the write has a lease; of a MOVE or COPY, on one of its resources. */
 ngx_uint_t ngx_http_conflict_outcome_leased(ngx_http_conflict_ctx_t *ctx);
 
@@ -286,18 +304,6 @@ void ngx_http_conflict_outcome_body(ngx_http_conflict_ctx_t *ctx);
 void ngx_http_conflict_outcome_end(ngx_http_conflict_ctx_t *ctx);
 
 /*
- * A request of a method that is not guarded was answered with this status; 0:
- * it was not answered.  If it may have written, the entry of its target
- * becomes unknown.  For a POST only ctx->flow.unguarded is set.
- */
-void ngx_http_conflict_outcome_unguarded(ngx_http_conflict_ctx_t *ctx,
-    ngx_uint_t status);
-
-/* The same for an unseen write; "op" is about its resource. */
-void ngx_http_conflict_outcome_unseen(ngx_http_conflict_op_t *op,
-    ngx_uint_t status);
-
-/*
  * Settles by the upstream's response so far, as the request is about to be
  * redirected internally.  NGX_OK: it may go on, the write was not done or is
  * done; NGX_DECLINED: its outcome is unknown, it must not be sent again.
@@ -309,6 +315,26 @@ void ngx_http_conflict_outcome_unsent(ngx_http_conflict_ctx_t *ctx);
 
 /* NGX_OK: the write was done after its lease, and is settled. */
 ngx_int_t ngx_http_conflict_outcome_late(ngx_http_conflict_ctx_t *ctx);
+
+
+/*
+ * A request of a method that is not guarded was answered with this status; 0:
+ * it was not answered.  If it may have written, the entry of its target
+ * becomes unknown.  For a POST only ctx->flow.unguarded is set.
+ */
+void ngx_http_conflict_unleased_unguarded(ngx_http_conflict_ctx_t *ctx,
+    ngx_uint_t status);
+
+/* The same for an unseen write; "op" is about its resource. */
+void ngx_http_conflict_unleased_unseen(ngx_http_conflict_op_t *op,
+    ngx_uint_t status);
+
+/*
+ * A write that may have passed while the store did not answer: once it does,
+ * bases from before the write must not hold.  "ended" as above.
+ */
+void ngx_http_conflict_unleased_passed(ngx_http_conflict_ctx_t *ctx,
+    ngx_uint_t ended);
 
 
 /*

@@ -14,6 +14,8 @@
 #define NGX_HTTP_CONFLICT_WAIT_MAX    50       /* msec */
 
 
+static ngx_http_conflict_state_e ngx_http_conflict_write_wait_ask(
+    ngx_http_conflict_ctx_t *ctx);
 static ngx_int_t ngx_http_conflict_write_wait_watch(ngx_http_request_t *r);
 static ngx_uint_t ngx_http_conflict_write_wait_over(
     ngx_http_conflict_ctx_t *ctx);
@@ -63,9 +65,7 @@ ngx_http_conflict_write_wait(ngx_http_conflict_ctx_t *ctx)
             ngx_http_conflict_write_queue_leave(ctx);
         }
 
-        return (ngx_http_conflict_write_wait_watch(r) == NGX_OK)
-               ? NGX_HTTP_CONFLICT_STATE_STORE_BEGIN
-               : NGX_HTTP_CONFLICT_STATE_ERROR;
+        return ngx_http_conflict_write_wait_ask(ctx);
     }
 
     if (ctx->timing.wait_step == 0) {
@@ -86,7 +86,7 @@ ngx_http_conflict_write_wait(ngx_http_conflict_ctx_t *ctx)
     }
 
     if (missed && ngx_http_conflict_write_queue_first(ctx)) {
-        return NGX_HTTP_CONFLICT_STATE_STORE_BEGIN;
+        return ngx_http_conflict_write_wait_ask(ctx);
     }
 
     delay = ctx->conf->wait;
@@ -114,6 +114,17 @@ ngx_http_conflict_write_wait(ngx_http_conflict_ctx_t *ctx)
     r->write_event_handler = ngx_http_core_run_phases;
 
     return NGX_HTTP_CONFLICT_STATE_AGAIN;
+}
+
+
+/* resuming a request has ended the watch on its client */
+
+static ngx_http_conflict_state_e
+ngx_http_conflict_write_wait_ask(ngx_http_conflict_ctx_t *ctx)
+{
+    return (ngx_http_conflict_write_wait_watch(ctx->request) == NGX_OK)
+           ? NGX_HTTP_CONFLICT_STATE_STORE_BEGIN
+           : NGX_HTTP_CONFLICT_STATE_ERROR;
 }
 
 
@@ -164,7 +175,7 @@ ngx_http_conflict_write_wait_refuse(ngx_http_conflict_ctx_t *ctx)
 
     if (ctx->conf->policy <= CONFLICT_CLIENT_WINS && !ctx->conf->edited) {
         ctx->op->in.wait_over = 1;
-        return NGX_HTTP_CONFLICT_STATE_STORE_BEGIN;
+        return ngx_http_conflict_write_wait_ask(ctx);
     }
 
     answer = (ctx->op->out.state == CONFLICT_LEASED)

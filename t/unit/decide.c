@@ -259,6 +259,23 @@ test_date(void **state)
     assert_int_equal(conflict_decide_precondition(&pre, &current, 0),
                      CONFLICT_HOLDS);
 
+    /* an earlier version may have had a later date */
+
+    pre.unmodified = 102 * CONFLICT_TIME_SECOND;
+    assert_int_equal(conflict_decide_precondition(&pre, &current, 0),
+                     CONFLICT_FAILED);
+    pre.exact = 1;
+    assert_int_equal(conflict_decide_precondition(&pre, &current, 0),
+                     CONFLICT_FAILED);
+    pre.unmodified = current.mtime;
+    assert_int_equal(conflict_decide_precondition(&pre, &current, 0),
+                     CONFLICT_HOLDS);
+
+    current.second_reused = 0;
+    pre.unmodified++;
+    assert_int_equal(conflict_decide_precondition(&pre, &current, 0),
+                     CONFLICT_HOLDS);
+
     /* no date, nothing to compare (RFC 9110, 13.1.4) */
 
     current.mtime = CONFLICT_TIME_NONE;

@@ -224,7 +224,7 @@ static conflict_check_e
 conflict_decide_check_unmodified(const conflict_precondition_t *pre,
     const conflict_current_t *current)
 {
-    int64_t  second;
+    int64_t  date, shown;
 
     if (current->mtime == CONFLICT_TIME_NONE) {
         /* ignored where there is no modification date (RFC 9110, 13.1.4) */
@@ -232,14 +232,18 @@ conflict_decide_check_unmodified(const conflict_precondition_t *pre,
     }
 
     if (pre->exact) {
-        return (current->mtime <= pre->unmodified) ? CONFLICT_HOLDS
-                                                   : CONFLICT_STALE;
+        date = pre->unmodified;
+        shown = current->mtime;
+
+    } else {
+        date = pre->unmodified / CONFLICT_TIME_SECOND;
+        shown = conflict_mtime_second(current->mtime, current->second_reused);
     }
 
-    second = conflict_mtime_second(current->mtime, current->second_reused);
+    /* dates that went back: an earlier version may have had a later one */
 
-    return (second <= pre->unmodified / CONFLICT_TIME_SECOND) ? CONFLICT_HOLDS
-                                                              : CONFLICT_STALE;
+    return (date == shown || (date > shown && !current->second_reused))
+           ? CONFLICT_HOLDS : CONFLICT_STALE;
 }
 
 

@@ -88,12 +88,14 @@ local function unmodified(e)
         return HOLDS
     end
 
-    if ARGV[17] == '1' then
-        return mtime <= date and HOLDS or STALE
+    if ARGV[17] ~= '1' then
+        date = floor(date / 1000000)
+        mtime = floor(mtime / 1000000) + e.twice
     end
 
-    return floor(mtime / 1000000) + e.twice <= floor(date / 1000000)
-           and HOLDS or STALE
+    -- dates that went back: an earlier version may have had a later one
+
+    return (date == mtime or date > mtime and e.twice == 0) and HOLDS or STALE
 end
 
 local function absent(e, pending)

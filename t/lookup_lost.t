@@ -187,3 +187,26 @@ SKIP: {
            'is not told that it was');
     is(json(GET('/plain/1'))->{n}, 'first', 'but done');
 }
+
+
+=== one that has waited for long enough takes it over
+--- config
+    location / {
+        conflict lww;
+        conflict_wait 500ms;
+        proxy_pass http://api;
+    }
+--- steps
+set_doc('/plain/1', { n => 'zero' });
+
+my $v = version(GET('/plain/1'));
+my $write = looking_up('PUT', '/plain/1',
+                       body => { n => 'mine', base_version => $v });
+my $other = start('PUT', '/plain/1', body => { n => 'other' },
+                  headers => ['X-Up-Write: sleep=1 apply']);
+
+until_true { 3 == grep { $_->{method} eq 'PUT' } seen() };
+release();
+
+is(finish($write)->{status}, 204, 'the lookup is over');
+is(finish($other)->{status}, 204, 'the other one is done');

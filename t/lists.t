@@ -269,6 +269,8 @@ same('encoded', '/plain/1', $doc, 'X-Up-Read: apply header=Content-Encoding:br')
 same('an error', '/plain/1', $doc, 'X-Up-Read: apply status=404');
 same('from a cache', '/plain/1', $doc, 'X-Up-Read: apply header=Age:1');
 same('perhaps from one', '/plain/1', $doc, 'X-Up-Read: apply header=Age:0');
+same('from one that tells it', '/plain/1', $doc,
+     'X-Up-Read: apply header=X-Cache:HIT');
 
 set_doc('/lm/1', $doc);
 my $r = GET('/lm/1', 'Range: bytes=0-7');

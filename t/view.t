@@ -148,6 +148,25 @@ is(version(GET('/plain/1')), $v, 'the next one does');
         conflict version;
         proxy_pass http://api;
     }
+    location /hidden/ {
+        conflict version;
+        proxy_hide_header Cache-Status;
+        proxy_hide_header Warning;
+        proxy_hide_header X-Cache;
+        proxy_hide_header X-Cache-Status;
+        proxy_hide_header X-Proxy-Cache;
+        proxy_hide_header CF-Cache-Status;
+        proxy_pass http://api/plain/;
+    }
+    location /varnish/ {
+        conflict version;
+        proxy_pass http://127.0.0.1:$TEST_NGINX_SERVER_PORT/behind/;
+    }
+    location /behind/ {
+        add_header X-Varnish "32770 3";
+        add_header Age 0;
+        proxy_pass http://api/plain/;
+    }
     location /etag/ {
         conflict version;
         conflict_version header:ETag;
@@ -167,6 +186,45 @@ is(header($r, 'Conflict'), 'unchecked', 'and says so');
 
 $r = GET('/plain/1', 'X-Up-Read: apply header=Age:0');
 like(header($r, 'ETag'), qr/^"\d+"$/, 'of age 0 it is fresh');
+
+# caches, nginx among them, may send no Age, or 0 in their first second
+
+for my $field ('Cache-Status:cdn;hit;ttl=30', 'Cache-Status:a;fwd=miss,b;hit',
+               'Cache-Status:cdn;fwd=uri-miss;collapsed', 'Warning:110',
+               'X-Cache:HIT', 'X-Cache:MISS,Hit', 'x-cache:TCP_HIT',
+               'X-Cache-Status:STALE', 'X-Proxy-Cache:UPDATING',
+               'CF-Cache-Status:HIT')
+{
+    $r = GET('/plain/1', "X-Up-Read: old header=$field");
+    is(header($r, 'ETag'), undef, "$field - no tag");
+    is(header($r, 'Conflict'), 'unchecked', 'and it says so');
+
+    $r = GET('/hidden/1', "X-Up-Read: old header=$field");
+    is(header($r, 'Conflict'), 'unchecked', 'also if clients do not see it');
+}
+
+for my $field ('Cache-Status:cdn;fwd=uri-miss', 'Cache-Status:c;fwd=stale',
+               'Cache-Status:hit.example;fwd=miss', 'Warning:199',
+               'X-Cache:MISS', 'X-Cache-Status:REVALIDATED',
+               'X-Cache:RefreshHit', 'CF-Cache-Status:DYNAMIC',
+               'X-Varnish:32770')
+{
+    $r = GET('/plain/1', "X-Up-Read: apply header=$field");
+    like(header($r, 'ETag'), qr/^"\d+"$/, "$field - the API has answered");
+}
+
+is(header(GET('/varnish/1', 'X-Up-Read: old'), 'Conflict'), 'unchecked',
+   'a hit of Varnish has a second number');
+
+# a write of unknown outcome is not undone by the body of before
+
+set_doc('/plain/2', { n => 1 });
+my $base = version(GET('/plain/2'));
+is(PUT('/plain/2', { n => 2, base_version => $base },
+       'X-Up-Write: apply status=500')->{status}, 500, 'it was done');
+$r = PUT('/plain/2', { n => 3, base_version => $base },
+         'X-Up-Read: old header=X-Cache:HIT');
+is($r->{status}, 503, 'the outcome stays unknown');
 
 # the module's own GET is not answered by a cache either
 

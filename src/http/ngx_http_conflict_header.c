@@ -19,6 +19,10 @@
             == ((name)->data[(name)->len - 1] | 0x20)))
 
 
+static ngx_uint_t ngx_http_conflict_header_tells_cache(ngx_list_t *headers);
+static ngx_uint_t ngx_http_conflict_header_hit(ngx_table_elt_t *h);
+
+
 /*
  * Fields of a write, and fields that would make the own GET conditional,
  * partial, encoded or answered by a cache.
@@ -105,7 +109,39 @@ static const ngx_str_t  ngx_http_conflict_header_meanings[] = {
 };
 
 
+/*
+ * Response fields of caches: RFC 9211, RFC 7234 (5.5), and those that are
+ * customary where a cache sends no Age, as nginx itself.
+ */
+
+static const ngx_str_t  ngx_http_conflict_header_caches[] = {
+    ngx_string("age"),
+    ngx_string("cache-status"),
+    ngx_string("cf-cache-status"),
+    ngx_string("warning"),
+    ngx_string("x-cache"),
+    ngx_string("x-cache-status"),
+    ngx_string("x-proxy-cache"),
+    ngx_string("x-varnish"),
+    ngx_null_string
+};
+
+/* what they say of a body that the API has not just sent or confirmed */
+
+static const ngx_str_t  ngx_http_conflict_header_hits[] = {
+    ngx_string("110"),
+    ngx_string("111"),
+    ngx_string("collapsed"),
+    ngx_string("hit"),
+    ngx_string("stale"),
+    ngx_string("tcp_hit"),
+    ngx_string("tcp_mem_hit"),
+    ngx_string("updating"),
+    ngx_null_string
+};
+
 static ngx_str_t  ngx_http_conflict_age = ngx_string("age");
+static ngx_str_t  ngx_http_conflict_varnish = ngx_string("x-varnish");
 static ngx_str_t  ngx_http_conflict_length = ngx_string("content-length");
 
 
@@ -146,21 +182,96 @@ ngx_http_conflict_header_find(ngx_list_t *headers, ngx_str_t *name,
 ngx_uint_t
 ngx_http_conflict_header_cached(ngx_http_request_t *r)
 {
-    size_t      i;
-    ngx_str_t  *age;
-
-    if (r->cached) {
+    if (r->cached
+        || ngx_http_conflict_header_tells_cache(&r->headers_out.headers))
+    {
         return 1;
     }
 
-    age = ngx_http_conflict_header_find(&r->headers_out.headers,
-                                        &ngx_http_conflict_age, NULL);
+    /* what proxy_hide_header or a filter has removed still tells */
 
-    for (i = 0; age && i < age->len; i++) {
+    return r->upstream != NULL
+           && ngx_http_conflict_header_tells_cache(
+                                            &r->upstream->headers_in.headers);
+}
 
-        if (age->data[i] != '0' && age->data[i] != ' ') {
+
+static ngx_uint_t
+ngx_http_conflict_header_tells_cache(ngx_list_t *headers)
+{
+    ngx_uint_t        i;
+    ngx_list_part_t  *part;
+    ngx_table_elt_t  *h;
+
+    for (part = &headers->part; part; part = part->next) {
+        h = part->elts;
+
+        for (i = 0; i < part->nelts; i++) {
+
+            if (h[i].hash
+                && ngx_http_conflict_header_listed(&h[i].key,
+                                            ngx_http_conflict_header_caches)
+                && ngx_http_conflict_header_hit(&h[i]))
+            {
+                return 1;
+            }
+        }
+    }
+
+    return 0;
+}
+
+
+/* is it an age, or a word of a cache that has not asked the API */
+
+static ngx_uint_t
+ngx_http_conflict_header_hit(ngx_table_elt_t *h)
+{
+    u_char     *p, *last;
+    ngx_str_t   word;
+
+    p = h->value.data;
+    last = p + h->value.len;
+
+    if (h->key.len == ngx_http_conflict_age.len) {
+
+        while (p < last && (*p == '0' || *p == ' ')) {
+            p++;
+        }
+
+        return p < last;
+    }
+
+    if (h->key.len == ngx_http_conflict_varnish.len
+        && ngx_http_conflict_header_like(&h->key, &ngx_http_conflict_varnish))
+    {
+        /* the second number is the request that has filled the cache */
+        return ngx_strlchr(p, last, ' ') != NULL;
+    }
+
+    while (p < last) {
+
+        word.data = p;
+
+        /* a parameter with a value, as in "fwd=stale", is one word */
+
+        while (p < last
+               && ((*p >= '0' && *p <= '9')
+                   || ((*p | 0x20) >= 'a' && (*p | 0x20) <= 'z')
+                   || *p == '_' || *p == '-' || *p == '.' || *p == '='))
+        {
+            p++;
+        }
+
+        word.len = p - word.data;
+
+        if (ngx_http_conflict_header_listed(&word,
+                                            ngx_http_conflict_header_hits))
+        {
             return 1;
         }
+
+        p++;
     }
 
     return 0;
@@ -172,7 +283,8 @@ ngx_http_conflict_header_aged(ngx_http_request_t *r)
 {
     return ngx_http_conflict_header_find(&r->headers_out.headers,
                                          &ngx_http_conflict_age, NULL)
-           != NULL;
+           != NULL
+           || ngx_http_conflict_header_cached(r);
 }
 
 

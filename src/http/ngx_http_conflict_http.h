@@ -171,7 +171,7 @@ ngx_str_t *ngx_http_conflict_header_find(ngx_list_t *headers, ngx_str_t *name,
  */
 ngx_uint_t ngx_http_conflict_header_cached(ngx_http_request_t *r);
 
-/* 1 if it may have come from one: it has an Age, if only 0. */
+/* 1 if it may have come from one: also if it has an Age of 0. */
 ngx_uint_t ngx_http_conflict_header_aged(ngx_http_request_t *r);
 
 /*

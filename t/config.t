@@ -1878,6 +1878,47 @@ is(header(GET('/admin/'), 'Conflict'), undef, 'the status is not');
 has its store
 
 
+=== an inbox in which all clients are one user
+--- config
+    location = /inbox {
+        conflict_inbox;
+        conflict_user http_x_user;
+    }
+--- must_die
+--- error_log
+"conflict_user" "http_x_user" in location "/inbox" has no variable: all clients are this user
+
+
+=== locks of one user
+--- config
+    location ~ ^(?<resource>/.*)/lock$ {
+        conflict_lock;
+        conflict_key $resource;
+        conflict_user http_x_user;
+    }
+--- error_log
+"conflict_user" "http_x_user" in location "^(?<resource>/.*)/lock$" has no variable: all clients are this user
+
+
+=== users who are told apart, or none
+--- config
+    location = /inbox {
+        conflict_inbox;
+        conflict_user user-$remote_user;
+    }
+    location = /all {
+        conflict_inbox all;
+        conflict_user admin;
+    }
+    location ~ ^(?<resource>/.*)/lock$ {
+        conflict_lock;
+        conflict_key $resource;
+        conflict_user "";
+    }
+--- no_error_log
+has no variable
+
+
 === a key that is always empty
 --- config
     location /x/ {

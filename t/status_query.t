@@ -353,9 +353,15 @@ like(badge('&entity=%3Cscript%3Ealert(1)'),
      qr/^unknown .* of &lt;script&gt;alert\(1\), last 24h nothing was counted/,
      'an entity that there is not is unknown');
 
+my $good = qr/class="n none"/;
+
+like(http('GET', '/dashboard?view=badge&action=conflict_merge')->{body}, $good,
+     'none is good');
 PUT('/plain/1', { title => 'no base' });
 route('/plain/', sub { $_[0]{writes} == 5 });
 like(badge(''), qr/ 1 not checked/, 'what was not checked');
+unlike(http('GET', '/dashboard?view=badge&action=conflict_merge')->{body},
+       $good, 'none is not good, if not all was checked');
 
 # which pages may have it in a frame
 

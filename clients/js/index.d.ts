@@ -411,7 +411,8 @@ export interface Storage {
     evict(): Promise<void>;
     clear(): Promise<void>;
     close(): Promise<void>;
-    watch(changed: (url: string) => void): void;
+    /** null: another tab has called clear() */
+    watch(changed: (url: string | null) => void): void;
 }
 
 export function memoryStorage(): Storage;

@@ -70,7 +70,8 @@ class Client:
         self.tries, self.timeout, self.max_wait = tries, timeout, max_wait
         self.headers = {'Accept': 'application/json', **headers}
         if device:
-            self.headers['X-Client'] = device
+            # http.client takes text to be ISO 8859-1
+            self.headers['X-Client'] = device.encode().decode('latin-1')
 
     def get(self, path):
         status, headers, doc = self.send('GET', path)

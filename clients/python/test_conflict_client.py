@@ -48,6 +48,14 @@ class Through(unittest.TestCase):
         self.assertEqual([w['method'] for w in journal(path)],
                          ['PUT', 'PUT', 'PUT', 'DELETE'])
 
+    def test_device_of_any_name(self):
+        path = fresh()
+        client = Client(URL, device='Jürgen’s')
+        client.save(path, {'n': 1})
+        self.assertEqual(client.save(path, {'n': 2}), {'n': 2})
+        name = dict(journal(path)[-1]['headers'])['x-client']
+        self.assertEqual(name.encode('latin-1').decode(), 'Jürgen’s')
+
     def test_conflict_is_raised(self):
         path, one, two = self.shared({'n': 0})
         one.save(path, {'n': 1})

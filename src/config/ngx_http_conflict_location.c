@@ -15,6 +15,8 @@
 #define NGX_HTTP_CONFLICT_DEFAULT_ZONE  (16 * 1024 * 1024)
 
 
+static ngx_uint_t ngx_http_conflict_location_one_user(ngx_conf_t *cf,
+    ngx_http_conflict_loc_conf_t *conf, ngx_uint_t level);
 static ngx_int_t ngx_http_conflict_location_blobs(ngx_conf_t *cf,
     ngx_http_conflict_loc_conf_t *conf);
 static ngx_int_t ngx_http_conflict_location_identity(ngx_conf_t *cf,
@@ -156,6 +158,10 @@ ngx_int_t
 ngx_http_conflict_location_lock(ngx_conf_t *cf,
     ngx_http_conflict_loc_conf_t *conf)
 {
+    if (conf->user && conf->user->value.len) {
+        (void) ngx_http_conflict_location_one_user(cf, conf, NGX_LOG_WARN);
+    }
+
     if (ngx_http_conflict_location_lock_path(cf, conf) != NGX_OK
         || ngx_http_conflict_location_endpoint(cf, conf, "conflict_lock",
                                                "the resource to be locked",
@@ -258,6 +264,12 @@ ngx_http_conflict_location_inbox(ngx_conf_t *cf,
         return NGX_ERROR;
     }
 
+    if (!conf->inbox_all
+        && ngx_http_conflict_location_one_user(cf, conf, NGX_LOG_EMERG))
+    {
+        return NGX_ERROR;
+    }
+
     if (ngx_http_conflict_location_identity(cf, nmcf, conf) != NGX_OK
         || ngx_http_conflict_location_find_store(cf, nmcf, conf) != NGX_OK
         || ngx_http_conflict_location_default_log(cf, nmcf, conf) != NGX_OK)
@@ -266,6 +278,28 @@ ngx_http_conflict_location_inbox(ngx_conf_t *cf,
     }
 
     return ngx_http_conflict_location_blobs(cf, conf);
+}
+
+
+/*
+ * 1 if all clients are the same user, as of "http_x_user" without its "$": each
+ * could read the bodies of the others, and take their locks over.
+ */
+
+static ngx_uint_t
+ngx_http_conflict_location_one_user(ngx_conf_t *cf,
+    ngx_http_conflict_loc_conf_t *conf, ngx_uint_t level)
+{
+    if (conf->user->lengths) {
+        return 0;
+    }
+
+    ngx_conf_log_error(level, cf, 0,
+                       "\"conflict_user\" \"%V\" in location \"%V\" has no "
+                       "variable: all clients are this user",
+                       &conf->user->value, &conf->name);
+
+    return 1;
 }
 
 

@@ -150,16 +150,19 @@ ngx_http_conflict_status_badge_body(ngx_http_conflict_writer_t *out,
 {
     char                               text[CONFLICT_TIME_RFC3339];
     uint64_t                           share;
-    ngx_uint_t                         known;
+    ngx_uint_t                         known, some;
     ngx_http_conflict_status_totals_t  totals;
 
     ngx_http_conflict_status_totals(&totals, snapshot, n, query);
 
     known = totals.complete && (totals.routes || query->entity.len == 0);
 
+    /* "none" is good news only of writes that were checked */
+
+    some = (totals.conflicts || totals.not_checked);
+
     ngx_http_conflict_writer_print(out, "<p class=\"n %s\">",
-                                   !known ? "unknown"
-                                          : totals.conflicts ? "some" : "none");
+                                   !known ? "unknown" : some ? "some" : "none");
 
     if (known) {
         ngx_http_conflict_writer_print(out, "%uL</p>\n", totals.conflicts);

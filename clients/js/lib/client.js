@@ -28,6 +28,7 @@ export class Client extends EventTarget {
     #options; #storage; #transport; #sender; #asker; #creations; #core;
     #versions; #watcher;
     #locks = new Map(); #warned = false; #listening = []; #counting = null;
+    #cleared = 0;
 
     /*
      * By URL, what this client has shown to its user: a state, and the edit
@@ -167,6 +168,7 @@ export class Client extends EventTarget {
 
     async list(path, { item, ...where }) {
         const url = this.#transport.url(path);
+        const cleared = this.#cleared, shown = new Map(this.#shown);
         const { response, doc } = await this.#transport.list(url);
         const { chained } = versionOf(response, doc, null);
         const items = itemsOf(doc, where).map(one => ({
@@ -176,7 +178,12 @@ export class Client extends EventTarget {
         for (const { url: of, version } of items) {
             const record = await this.#storage.read(of);
 
-            if (version !== null && !record?.entry) {
+            /* what was shown since the request is not older than the list */
+
+            if (version !== null && !record?.entry
+                && this.#shown.get(of) === shown.get(of)
+                && this.#cleared === cleared)
+            {
                 /* a list may show less than the document */
 
                 const state = [this.#shown.get(of)?.state, record?.known].find(
@@ -192,6 +199,8 @@ export class Client extends EventTarget {
     }
 
     async #read(url) {
+        const cleared = this.#cleared;
+
         for (let attempt = 1; ; attempt++) {
             const before = await this.#storage.read(url);
 
@@ -201,26 +210,39 @@ export class Client extends EventTarget {
 
             const seen = await this.#latest(url, before);
 
+            this.#mustBe(cleared);
+
             if (seen === null) {
                 return { record: before, stale: true };
             }
 
             /* a write in the meantime: the response may be older */
 
-            let moved = false;
+            let moved = false, gone = false;
 
             const record = await this.#storage.update(url, r => {
+                gone = this.#cleared !== cleared;
                 moved = attempt < 3 && !r?.entry
                         && JSON.stringify(r?.known)
                            !== JSON.stringify(before?.known);
 
-                return r?.entry || moved
-                       ? r : { ...r, url, known: seen, entry: null };
+                return r?.entry || moved || gone
+                       ? r ?? null : { ...r, url, known: seen, entry: null };
             });
+
+            this.#mustBe(cleared);
 
             if (!moved) {
                 return { record };
             }
+        }
+    }
+
+    /* the next user of this device must not find what was read before */
+
+    #mustBe(cleared) {
+        if (this.#cleared !== cleared) {
+            throw new RequestError('clear() was called');
         }
     }
 
@@ -455,8 +477,20 @@ export class Client extends EventTarget {
     /* for a logout: removes all data of this device, including edits */
 
     async clear() {
-        await this.#storage.clear();
+        this.#forget();
+
+        try {
+            await this.#storage.clear();
+
+        } finally {
+            this.#forget();
+        }
+    }
+
+    #forget() {
+        this.#cleared++;
         this.#shown.clear();
+        this.#sender.loggedOut();
         this.#progress();
     }
 
@@ -589,8 +623,13 @@ export class Client extends EventTarget {
         this.#emit('progress', counts);
     }
 
+    /* null: clear() of another tab */
+
     async #changedElsewhere(url) {
-        if (!this.#core.closed) {
+        if (url === null) {
+            this.#forget();
+
+        } else if (!this.#core.closed) {
             const record = await this.#storage.read(url);
 
             if (isCreation(url)) {

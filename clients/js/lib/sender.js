@@ -47,6 +47,12 @@ export class Sender {
         return this.drain(how);
     }
 
+    /* the next user is logged in */
+
+    loggedOut() {
+        this.#login = false;
+    }
+
     async close() {
         clearTimeout(this.#timer);
         await this.#round?.catch(() => {});

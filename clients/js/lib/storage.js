@@ -14,7 +14,8 @@
  *                     fn and resolves to false
  *   evict()           removes the documents of records without an entry
  *   clear(), close()
- *   watch(fn)         calls fn(url) when another tab has changed a record
+ *   watch(fn)         calls fn(url) when another tab has changed a record, and
+ *                     fn(null) when it has called clear()
  *
  * A record is plain data: { url, known, entry }.
  */
@@ -74,8 +75,12 @@ export function memoryStorage(records = new Map(), write = async () => {}) {
 
         update(url, fn) {
             return inTurn(async () => {
-                const seq = 1 + Math.max(0, ...[...records.values()].map(
-                    r => r.entry ? r.entry.seq : 0));
+                let seq = 1;
+
+                for (const { entry } of records.values()) {
+                    seq = Math.max(seq, 1 + (entry?.seq || 0));
+                }
+
                 const record = fn(clone(records.get(url)), seq);
 
                 await write(url, record);
@@ -256,6 +261,7 @@ export function indexedDBStorage(name = 'default') {
 
         async clear() {
             await transaction('readwrite', store => { store.clear(); });
+            told(null);
         },
 
         async close() {
@@ -455,6 +461,11 @@ export function guardedStorage(primary, problem) {
         }
     }
 
+    function forget() {
+        records.clear();
+        origins.clear();
+    }
+
     async function write(url, fn) {
         await refill();
 
@@ -510,14 +521,21 @@ export function guardedStorage(primary, problem) {
         claim: (url, fn, wait) => unless(
             work => primary.claim(url, work, wait), fn, work => work()),
 
-        async clear() {
-            records.clear();
-            origins.clear();
-            await primary.clear();
+        clear() {
+            return mine(async () => {
+                forget();
+                await primary.clear();
+            });
         },
 
         trim: () => primary.trim?.().catch(() => {}),
         close: () => primary.close(),
-        watch: fn => primary.watch(fn)
+        watch: fn => primary.watch(url => {
+            if (url === null) {
+                forget();
+            }
+
+            fn(url);
+        })
     };
 }

@@ -15,12 +15,35 @@ export class RequestError extends Error {
     }
 }
 
+/*
+ * A value of a header is bytes: fetch() refuses a "\u2019", which many devices
+ * have in their name, and a request that it refuses looks like a network error.
+ */
+
+function nameOf(device) {
+    if (device === undefined || device === null || device === '') {
+        return {};
+    }
+
+    const name = String(device);
+
+    if (/[\0-\x1f\x7f]/.test(name)) {
+        throw new TypeError('"device" must not have control characters: '
+                            + JSON.stringify(name));
+    }
+
+    return {
+        'X-Client': String.fromCharCode(...new TextEncoder().encode(name))
+    };
+}
+
 export class Transport {
-    #options; #base; #locks;
+    #options; #base; #locks; #named;
 
     constructor(options, base, locks) {
         this.#options = options;
         this.#locks = locks;
+        this.#named = nameOf(options.device);
         this.#base = base.href.replace(/[?#].*/, '').replace(/\/*$/, '/');
     }
 
@@ -135,7 +158,6 @@ export class Transport {
     /* an object, so that "fetch" can add some by { ...headers } */
 
     async #headersOf(url, options, headers) {
-        const { device } = this.#options;
         const own = typeof this.#options.headers === 'function'
                     ? await this.#options.headers(url, options)
                     : this.#options.headers;
@@ -143,8 +165,8 @@ export class Transport {
 
         const all = new Headers({ Accept: 'application/json' });
 
-        for (const some of [own, device && { 'X-Client': device },
-                            this.#locks.get(url)?.headers, headers])
+        for (const some of [own, this.#named, this.#locks.get(url)?.headers,
+                            headers])
         {
             new Headers(some || {}).forEach((value, name) =>
                 all.set(name, value));

@@ -5,7 +5,8 @@ import { test } from 'node:test';
 
 import { RequestError } from '../node.js';
 import { itemsOf } from '../lib/items.js';
-import { baseUrl, conflict, device, fakeFetch, tagged } from './helpers.js';
+import { baseUrl, conflict, device, fakeFetch, gate, tagged }
+    from './helpers.js';
 
 const item = id => `notes/${encodeURIComponent(id)}`;
 
@@ -73,6 +74,37 @@ test('an older list does not become the base of edits that wait', async t => {
 
     assert.match(sent.headers.get('conflict-chain')
                  || sent.headers.get('if-match'), /\b6\b/);
+});
+
+test('a list that was asked for earlier is not the base of an edit',
+     async t => {
+    const asked = gate(), answer = gate();
+    const api = fakeFetch(async ({ method, path }) => {
+        if (path.endsWith('/notes')) {
+            asked.open();
+            await answer.opened;
+
+            return [200, tagged(3), { data: [{ id: 1, n: 0, version: 7 }] }];
+        }
+
+        return method === 'GET' ? [200, tagged(7), { id: 1, n: 0 }]
+               : [204, tagged(api.requests.length)];
+    });
+    const client = device(t, { baseUrl, fetch: api.fetch });
+
+    await client.get('notes/1');
+
+    const listed = client.list('notes', { item });
+
+    await asked.opened;
+
+    const { version } = await client.save('notes/1', { id: 1, n: 1 });
+
+    answer.open();
+    await listed;
+    await client.save('notes/1', { id: 1, n: 2 });
+    assert.match(api.requests.at(-1).headers.get('conflict-chain'),
+                 new RegExp(`;base=${version};`));
 });
 
 test('a list does not make the client forget the document', async t => {

@@ -9,7 +9,7 @@ import { test } from 'node:test';
 
 import { createClient, fileStorage, memoryStorage } from '../node.js';
 import { guardedStorage } from '../lib/storage.js';
-import { device, fakeFetch } from './helpers.js';
+import { device, fakeFetch, gate, tagged } from './helpers.js';
 
 const baseUrl = 'http://api.test/';
 
@@ -225,4 +225,71 @@ test('a document changed after save() is saved as passed', async t => {
     await saving;
     assert.equal(requests[0].body, '{"n":1}');
     assert.throws(() => client.save('a', undefined), TypeError);
+});
+
+test('memory: as many records as there are documents', async () => {
+    const records = new Map(Array.from({ length: 200000 }, (_, n) =>
+        [`u${n}`, { url: `u${n}`, known: null, entry: null }]));
+    const { entry: made } = await memoryStorage(records).update(
+        'a', (r, seq) => entry('a', seq));
+
+    assert.equal(made.seq, 1);
+});
+
+for (const [name, clear] of [
+    ['clear()', client => client.clear()],
+    ['clear() in another tab', async (client, storage, tell) => {
+        await storage.clear();
+        tell(null);
+    }]
+]) {
+    test(`what is read during ${name} is not kept`, async t => {
+        const reading = gate(), answer = gate();
+        const { fetch } = fakeFetch(async () => {
+            reading.open();
+            await answer.opened;
+
+            return [200, tagged(1), { of: 'ann' }];
+        });
+        let tell;
+        const storage = { ...memoryStorage(), watch(fn) { tell = fn; } };
+        const client = device(t, { baseUrl, fetch, storage });
+        const got = client.get('a');
+
+        await reading.opened;
+        await clear(client, storage, tell);
+        answer.open();
+        await assert.rejects(got, { message: 'clear() was called' });
+        assert.equal(await storage.read('http://api.test/a'), undefined);
+    });
+}
+
+test('clear() also removes an edit that is being stored', async t => {
+    const full = memoryStorage(new Map(), async (url, record) => {
+        if (record?.entry) {
+            throw quotaError();
+        }
+    });
+    const client = device(t, { baseUrl, storage: full, fetch: fakeFetch(() =>
+        [204, tagged(2)]).fetch });
+
+    t.mock.method(console, 'warn', () => {});
+    client.pause();
+
+    const saved = client.save('a', { of: 'ann' });
+
+    await client.clear();
+    await saved;
+    assert.deepEqual(await client.entries(), []);
+});
+
+test('after clear() another user need not be told to flush()', async t => {
+    let user = null;
+    const { fetch } = fakeFetch(() => user ? [204, tagged(2)] : [401]);
+    const client = device(t, { baseUrl, fetch });
+
+    await client.save('a', { of: 'ann' });
+    await client.clear();
+    user = 'bob';
+    assert.equal((await client.save('b', { of: 'bob' })).state, 'done');
 });

@@ -99,3 +99,20 @@ test('a string in Conflict is not searched for the version', () => {
         readConflict('merged;fields="x;version=5 \\";version=6";version=7'),
         { outcome: 'merged', version: 7 });
 });
+
+test('a device may have any name', async t => {
+    const { fetch, requests } = fakeFetch(({ method }) =>
+        method === 'GET' ? [200, tagged(1), { n: 0 }] : [204, tagged(2)]);
+    const client = device(t, { baseUrl, fetch, device: 'Jürgen’s 📱' });
+
+    await client.get('a');
+    assert.equal((await client.save('a', { n: 1 })).state, 'done');
+
+    for (const { headers } of requests) {
+        assert.equal(Buffer.from(headers.get('x-client'), 'latin1').toString(),
+                     'Jürgen’s 📱');
+    }
+
+    assert.throws(() => device(t, { baseUrl, fetch, device: "a\nb" }),
+                  { name: 'TypeError', message: /"device".*"a\\nb"/ });
+});

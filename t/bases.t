@@ -745,6 +745,32 @@ is($r->{status}, 428, 'where a base is asked for it is missed');
 $r = typed('/version/2', 'application/json', ' ');
 is($r->{status}, 400, 'white space is not empty');
 
+# JSON that some servers accept, but in which no base can be found
+
+use Encode ();
+
+my $json = '{"t":"caf\x{e9}"}';
+
+for my $charset ('UTF-16', '"utf-16le"', 'utf-16be', 'UTF-32') {
+    (my $name = $charset) =~ s/"//g;
+
+    my $bytes = Encode::encode($name, $json);
+    my $type = "application/json; charset=$charset";
+
+    for my $policy (qw(version lww client_wins server_wins report header)) {
+        my $r = typed("/$policy/text/$name", $type, $bytes);
+
+        like($r->{status}, qr/^20[14]$/, "$policy, $charset");
+        is(word($r), $policy eq 'header' ? 'passed' : 'unchecked', 'its mark');
+    }
+
+    is(typed('/require/1', $type, $bytes)->{status}, 415, 'asked for a base');
+    is(typed('/merge/1', $type, $bytes)->{status}, 415, 'a protected field');
+}
+
+is(typed('/version/3', 'application/json; charset=utf-8', '{"t":')->{status},
+   400, 'in UTF-8 it must be JSON');
+
 
 === a byte order mark, halves of a pair, and what is found behind them
 --- config

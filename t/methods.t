@@ -629,6 +629,30 @@ $r = http('POST', '/g/list', body => { id => 7 }, headers => [@made]);
 is($r->{status}, 201, 'guarded');
 is(header($r, 'ETag'), undef, 'nor one of ours');
 
+# as an API tells of it that does not answer 201
+
+for my $field ('Location:/plain/7', 'Content-Location:/plain/7',
+               'Content-Location:http://localhost/plain/7')
+{
+    my @answered = ("X-Up-Write: apply status=200 header=ETag:\"own-1\""
+                    . " header=$field");
+
+    for my $path ('/plain/list', '/g/list') {
+        $r = http('POST', $path, body => { id => 7 }, headers => [@answered]);
+        is($r->{status}, 200, "$path, $field");
+        is(header($r, 'ETag'), undef, 'no tag');
+        unlike(header($r, 'Conflict') // '', qr/version/, 'no version');
+    }
+}
+
+for my $field ('X-Other:/plain/7', 'Content-Location:/g/list',
+               'Content-Location:http://localhost/g/list')
+{
+    $r = http('POST', '/g/list', body => { id => 7 },
+              headers => ["X-Up-Write: apply status=200 header=$field"]);
+    like(header($r, 'ETag'), qr/^"\d+"$/, "$field - about its target");
+}
+
 $r = http('POST', '/g/list', body => { id => 7 });
 like(header($r, 'ETag'), qr/^"\d+"$/, 'but of an answer about its target');
 

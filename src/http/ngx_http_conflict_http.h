@@ -231,6 +231,9 @@ ngx_uint_t ngx_http_conflict_media_type_json_patch(ngx_http_request_t *r);
 /* The media type without parameters; "name" points into "type". */
 void ngx_http_conflict_media_type_name(ngx_str_t *type, ngx_str_t *name);
 
+/* 1 if the body of the request is in UTF-16 or UTF-32. */
+ngx_uint_t ngx_http_conflict_media_type_wide(ngx_http_request_t *r);
+
 /* 1 if such a name has the suffix "+json" (RFC 6839). */
 ngx_uint_t ngx_http_conflict_media_type_suffix(ngx_str_t *name);
 

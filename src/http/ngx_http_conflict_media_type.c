@@ -70,6 +70,44 @@ ngx_http_conflict_media_type_request(ngx_http_request_t *r)
 }
 
 
+/* not a superset of ASCII, as some servers accept JSON (RFC 4627, 3) */
+
+ngx_uint_t
+ngx_http_conflict_media_type_wide(ngx_http_request_t *r)
+{
+    u_char     *p, *last;
+    ngx_str_t  *type;
+
+    if (r->headers_in.content_type == NULL) {
+        return 0;
+    }
+
+    type = &r->headers_in.content_type->value;
+    last = type->data + type->len;
+
+    p = ngx_strlchr(type->data, last, ';');
+
+    if (p) {
+        p = ngx_strlcasestrn(p, last, (u_char *) "charset=",
+                             sizeof("charset=") - 2);
+    }
+
+    if (p == NULL) {
+        return 0;
+    }
+
+    p += sizeof("charset=") - 1;
+
+    if (p < last && *p == '"') {
+        p++;
+    }
+
+    return last - p >= (ssize_t) sizeof("utf-16") - 1
+           && (ngx_strncasecmp(p, (u_char *) "utf-16", 6) == 0
+               || ngx_strncasecmp(p, (u_char *) "utf-32", 6) == 0);
+}
+
+
 void
 ngx_http_conflict_media_type_name(ngx_str_t *type, ngx_str_t *name)
 {

@@ -204,8 +204,9 @@ ngx_http_conflict_request_body_has_base(ngx_http_request_t *r,
                                             &ngx_http_conflict_content_encoding,
                                             NULL);
 
-    if (encoding
-        && ngx_strcasecmp(encoding->data, (u_char *) "identity") != 0)
+    if ((encoding
+         && ngx_strcasecmp(encoding->data, (u_char *) "identity") != 0)
+        || ngx_http_conflict_media_type_wide(r))
     {
         body->encoded = 1;
         body->opaque = 1;

@@ -177,6 +177,7 @@ ngx_http_conflict_mergeable_recorded(ngx_http_request_t *r,
     return r->request_body && !ctx->conf->unbuffered && encoding == NULL
            && ngx_http_conflict_media_type_request(r)
               == NGX_HTTP_CONFLICT_MEDIA_JSON
+           && !ngx_http_conflict_media_type_wide(r)
            && ngx_http_conflict_header_find(headers,
                                             &ngx_http_conflict_content_range,
                                             NULL)

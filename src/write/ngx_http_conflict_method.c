@@ -11,6 +11,14 @@
 
 
 static ngx_uint_t ngx_http_conflict_method_reads(ngx_str_t *name);
+static ngx_uint_t ngx_http_conflict_method_elsewhere(ngx_http_request_t *r,
+    ngx_str_t *reference);
+
+
+static ngx_str_t  ngx_http_conflict_method_location = ngx_string("location");
+
+static ngx_str_t  ngx_http_conflict_method_content_location =
+    ngx_string("content-location");
 
 
 const ngx_str_t  ngx_http_conflict_method_fields[] = {
@@ -205,12 +213,68 @@ ngx_http_conflict_method_header(ngx_http_request_t *r,
 
 /*
  * The validators of a 201 are those of the created resource, which is not the
- * target if the response has a Location (RFC 9110, 15.3.2).
+ * target if the response has a Location (RFC 9110, 15.3.2).  Many APIs answer
+ * 200 in its place, with the same fields.
  */
 
 ngx_uint_t
 ngx_http_conflict_method_created(ngx_http_request_t *r)
 {
-    return r->headers_out.status == NGX_HTTP_CREATED
-           && (r->method & NGX_HTTP_POST);
+    ngx_list_t  *headers;
+
+    if (!(r->method & NGX_HTTP_POST)) {
+        return 0;
+    }
+
+    if (r->headers_out.status == NGX_HTTP_CREATED) {
+        return 1;
+    }
+
+    headers = &r->headers_out.headers;
+
+    return r->headers_out.status < NGX_HTTP_SPECIAL_RESPONSE
+           && (ngx_http_conflict_method_elsewhere(r,
+                   ngx_http_conflict_header_find(headers,
+                       &ngx_http_conflict_method_location, NULL))
+               || ngx_http_conflict_method_elsewhere(r,
+                   ngx_http_conflict_header_find(headers,
+                       &ngx_http_conflict_method_content_location, NULL)));
+}
+
+
+/* a reference to another path than that of the request */
+
+static ngx_uint_t
+ngx_http_conflict_method_elsewhere(ngx_http_request_t *r, ngx_str_t *reference)
+{
+    u_char     *p, *last;
+    ngx_str_t  *uri;
+
+    if (reference == NULL) {
+        return 0;
+    }
+
+    p = reference->data;
+    last = p + reference->len;
+    uri = &r->unparsed_uri;
+
+    if (reference->len > uri->len) {
+
+        /* of an absolute one, what follows the host */
+
+        p = ngx_strlchr(p, last, ':');
+
+        if (p == NULL || last - p < 3 || p[1] != '/' || p[2] != '/') {
+            return 1;
+        }
+
+        p = ngx_strlchr(p + 3, last, '/');
+
+        if (p == NULL) {
+            return 1;
+        }
+    }
+
+    return (size_t) (last - p) != uri->len
+           || ngx_memcmp(p, uri->data, uri->len) != 0;
 }

@@ -145,7 +145,7 @@ return if $Conflict::Store ne 'shm';
 
 local $ENV{NODE_PATH} = "$top/build/page/node_modules";
 
-told(41, "node $top/t/clients/library.js http://127.0.0.1:" . port()
+told(43, "node $top/t/clients/library.js http://127.0.0.1:" . port()
          . " http://127.0.0.1:$Conflict::UpPort");
 
 

@@ -156,7 +156,7 @@ my $top = $ENV{TEST_NGINX_TOP};
 
 return if $Conflict::Store ne 'shm';
 
-node_tests(280, 'merge.test.js', 'outbox.test.js', 'storage.test.js',
+node_tests(281, 'merge.test.js', 'outbox.test.js', 'storage.test.js',
            'package.test.js', 'base.test.js', 'transport.test.js',
            'items.test.js', 'create.test.js');
 is(`$top/build/clients/node_modules/.bin/tsc --noEmit --strict --target es2022 --module nodenext $top/t/clients/types.mts 2>&1`, '', 'its types');

@@ -123,7 +123,7 @@ __DATA__
 --- steps
 node_tests(25, 'nginx.test.js');
 node_tests(4, 'versions.test.js');
-node_tests(6, 'watch.test.js');
+node_tests(12, 'watch.test.js');
 node_tests(4, 'inbox.test.js');
 node_tests(13, 'orders.test.js');
 
@@ -145,7 +145,7 @@ return if $Conflict::Store ne 'shm';
 
 local $ENV{NODE_PATH} = "$top/build/page/node_modules";
 
-told(41, "node $top/t/clients/library.js http://127.0.0.1:" . port()
+told(43, "node $top/t/clients/library.js http://127.0.0.1:" . port()
          . " http://127.0.0.1:$Conflict::UpPort");
 
 
@@ -156,7 +156,7 @@ my $top = $ENV{TEST_NGINX_TOP};
 
 return if $Conflict::Store ne 'shm';
 
-node_tests(274, 'merge.test.js', 'outbox.test.js', 'storage.test.js',
+node_tests(281, 'merge.test.js', 'outbox.test.js', 'storage.test.js',
            'package.test.js', 'base.test.js', 'transport.test.js',
            'items.test.js', 'create.test.js');
 is(`$top/build/clients/node_modules/.bin/tsc --noEmit --strict --target es2022 --module nodenext $top/t/clients/types.mts 2>&1`, '', 'its types');

@@ -600,6 +600,7 @@ is(scalar(@routes), 192, 'but not all by name');
 
 my ($rest) = grep { $_->{entity} eq '(others)' } @routes;
 is($rest->{writes}, 9, 'the last ones together');
+is($rest->{advice}, undef, 'which no one policy could suit');
 
 
 === a killed worker tears nothing

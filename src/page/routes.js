@@ -13,6 +13,18 @@ function routeName(route) {
     return route.location || route.entity || '(server)';
 }
 
+/* what was counted together, as there are too many routes */
+
+function isOthers(route) {
+    return !route.location && route.entity === '(others)';
+}
+
+function policyOf(route) {
+    return isOthers(route) ? 'several'
+           : (route.policy === 'off' ? 'locks' : route.policy)
+             + (route.report ? ' (report)' : '');
+}
+
 /* the rest of its name, if there is more than one of that name */
 
 function routeMore(route) {
@@ -119,9 +131,7 @@ function routeRow(route, t, open) {
              }, { class: 'opener', 'aria-expanded': String(open) }),
              more ? make('div', { class: 'quiet' }, more) : null),
         cell('Policy', 'badges',
-             make('span', { class: 'badge policy' },
-                  (route.policy === 'off' ? 'locks' : route.policy)
-                  + (route.report ? ' (report)' : '')), ' ',
+             make('span', { class: 'badge policy' }, policyOf(route)), ' ',
              a ? make('span', { class: 'badge ' + a.level }, a.level) : null),
         cell('Conflicts', 'n', make('b', {}, number(t.conflicts))),
         cell('Conflict rate', 'n', share(t.conflicts, t.writes)),

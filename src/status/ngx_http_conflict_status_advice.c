@@ -49,8 +49,17 @@ ngx_http_conflict_status_advice(ngx_http_conflict_route_stats_t *stats)
     conflict_advice_t      advice;
     conflict_advice_in_t   in;
 
+    static ngx_str_t  none, others = ngx_string("(others)");
+
     if (stats->policy >= CONFLICT_POLICIES) {
         /* a lock endpoint */
+        return json_null();
+    }
+
+    if (ngx_http_conflict_stats_name_is(&stats->location, &none)
+        && ngx_http_conflict_stats_name_is(&stats->entity, &others))
+    {
+        /* routes of several policies, none of which is like their sum */
         return json_null();
     }
 

@@ -387,6 +387,40 @@ async function broken(browser, name) {
     await context.close();
 }
 
+/* clear() in one tab, while another one reads */
+
+async function logout(context, name) {
+    const [one, two] = [await visit(context), await visit(context)];
+    let asked, answer;
+    const reading = new Promise(resolve => { asked = resolve; });
+    const held = new Promise(resolve => { answer = resolve; });
+
+    await save(one, name, 1);
+    await two.route('**/version/' + name, async route => {
+        asked();
+        await held;
+        await route.continue();
+    });
+
+    const got = two.evaluate(n => client.get(n).then(() => 'shown',
+                                                     e => e.message), name);
+
+    await reading;
+    await one.evaluate(() => client.clear());
+    answer();
+    is(await got, 'clear() was called', 'a logout ends what other tabs read');
+    is(await one.evaluate(() => new Promise((resolve, reject) => {
+        const r = indexedDB.open('conflict-client:default');
+
+        r.onerror = reject;
+        r.onsuccess = () => {
+            r.result.transaction('records').objectStore('records').getAllKeys()
+                .onsuccess = e => { r.result.close();
+                                    resolve(e.target.result); };
+        };
+    })), [], 'and leaves nothing');
+}
+
 (async () => {
     const browser = await chromium.launch({
         executablePath: '/usr/bin/chromium', args: ['--no-sandbox']
@@ -412,6 +446,7 @@ async function broken(browser, name) {
     await conflicts(context, id + 'asked');
     await creations(context, id + 'orders');
     await lock(context, id + 'lock');
+    await logout(context, id + 'logout');
     await context.close();
     await broken(browser, id + 'broken');
     await browser.close();

@@ -151,7 +151,11 @@ export function judge(response, text, link) {
         return { then: 'wait', unknown: !NOT_WRITTEN.includes(error) };
     }
 
-    if ((status === 404 || status === 410) && link.text === null) {
+    /* a page may be of a proxy that has lost the API, and not of the API */
+
+    if ((status === 404 || status === 410) && link.text === null
+        && !isPage(response, text))
+    {
         return { then: 'done', dropped: false };
     }
 

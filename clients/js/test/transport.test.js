@@ -116,3 +116,18 @@ test('a device may have any name', async t => {
     assert.throws(() => device(t, { baseUrl, fetch, device: "a\nb" }),
                   { name: 'TypeError', message: /"device".*"a\\nb"/ });
 });
+
+test('a page with 404 is no proof that a document was removed', async t => {
+    for (const [body, status, state] of [
+        ['<html>No such site', 200, 'parked'], ['<html>Not Found', 404, 'done'],
+        ['{}', 200, 'done']
+    ]) {
+        let asked = 0;
+        const { client } = await reader(t, ({ method }) =>
+            method === 'GET' ? [asked++ ? status : 200, tagged(1), { n: 0 }]
+            : [404, {}, body], { reads: true });
+
+        asked = 1;
+        assert.equal((await client.remove('a')).state, state, body);
+    }
+});

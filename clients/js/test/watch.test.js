@@ -40,8 +40,7 @@ const user = name => ({ headers: { 'X-User': name }, device: `${name}'s` });
 
 /* a document that both have read, and that "b" watches from then on */
 
-async function both(t, make = {}) {
-    const path = fresh('version');
+async function both(t, make = {}, path = fresh('version')) {
     const a = device(t, user('ann'));
     const b = device(t, { ...user('bob'), ...make });
 
@@ -50,6 +49,17 @@ async function both(t, make = {}) {
     await b.get(path);
 
     return { path, a, b, w: watching(t, b, path) };
+}
+
+for (const name of ['é b', 'a%2Fb', 'a+b&c=d', 'x%20y?q=1', '日本', "'(!)*"]) {
+    test(`a change of "${name}" is told`, async t => {
+        const { path, a, w } = await both(t, {}, fresh('version') + name);
+
+        assert.equal((await a.save(path, { n: 2 })).state, 'done');
+        await w.first(c => c.type === 'changed');
+        await a.remove(path);
+        await w.first(c => c.type === 'deleted');
+    });
 }
 
 test('a change by somebody else is told, with its version', async t => {

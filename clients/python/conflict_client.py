@@ -100,13 +100,14 @@ class Client:
                     *self.based(path, doc, tag, base, unchecked))
                 field = headers['Conflict'] or ''
                 if status < 300 and not field.startswith('dropped') \
-                        or doc is None and status in (404, 410):
+                        or doc is None and status in (404, 410) \
+                        and not (said is None and is_html(headers)):
                     self.lost.discard(path)
                     return self.saved(path, doc, given, headers, said)
                 server = self.get(path)
                 lost = path in self.lost
                 self.lost.discard(path)
-                if server == doc and lost:          # the lost write was done
+                if server == doc and (lost or doc is None):     # it is done
                     return doc
                 if self.known[path] == (tag, base):     # the base is current
                     raise Refused(status, said)
@@ -249,10 +250,13 @@ def is_page(status, headers, text):
     """A page instead of a response of the API, as of a hotspot or a login."""
     if status >= 300 or status == 204 or headers['Conflict']:
         return False
-    html = headers.get_content_type() in ('text/html', 'application/xhtml+xml')
     text = text.strip()
-    return text.startswith(b'<') or html and parse(text) is None \
+    return text.startswith(b'<') or is_html(headers) and parse(text) is None \
         and not (text == b'' and headers['ETag'])
+
+
+def is_html(headers):
+    return headers.get_content_type() in ('text/html', 'application/xhtml+xml')
 
 
 def parse(text):

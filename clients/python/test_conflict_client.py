@@ -276,6 +276,17 @@ class Alone(unittest.TestCase):
         with self.assertRaises(Refused):
             self.client.get('a')
 
+    def test_page_instead_of_a_removal(self):
+        read = 200, {'ETag': '"1"'}, b'{"n":0}'
+        page = 404, {'Content-Type': 'text/html'}, b'<p>No such site'
+        self.answers = [read, page, read]
+        self.client.get('a')
+        with self.assertRaises(Refused) as c:
+            self.client.save('a', None)
+        self.assertEqual(c.exception.args[0], 404)
+        self.answers = [page, page]
+        self.assertIsNone(self.client.save('a', None))
+
     def test_read_without_a_version(self):
         self.answers = [(200, {}, b'{"n":0}')]
         self.client.get('a')

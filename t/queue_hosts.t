@@ -35,6 +35,9 @@ add_block_preprocessor(sub {
         location ~ ^/two(/.*) { conflict version store=other; $common }
         location ~ ^/wired(/.*) { conflict version store=wired; $common
                                   conflict_lease 777777ms; }
+        location ~ ^/last(/.*) { conflict lww store=wired; conflict_wait 0;
+                                 conflict_lease 777777ms;
+                                 conflict_key \$1; proxy_pass http://api\$1; }
 END
 });
 
@@ -43,6 +46,41 @@ sub waiting {
             error_log() =~ /\*(\d+) conflict state: wait for write/g;
 
     return scalar keys %n;
+}
+
+sub scripts {
+    redis($redis, 'INFO', 'commandstats') =~ /cmdstat_evalsha:calls=(\d+)/;
+
+    return $1;
+}
+
+# a write whose begin is answered after "meanwhile", and which asks again then;
+# its client leaves before that is answered
+
+sub leaves_while_asked {
+    my ($path, $meanwhile) = @_;
+
+    my $before = scripts();
+
+    # the script that is called if the short one finds a lease has the sum of
+    # lease and quarantine
+
+    wire('hold 782777');
+    my $gone = start('PUT', $path, body => { n => 'gone' });
+    until_true { scripts() == $before + 2 };
+
+    $meanwhile->($before + 2);
+
+    my $begun = log_count(qr/conflict state: store begin/);
+    my $left = log_count(qr/client prematurely closed/);
+
+    redis($redis, 'CLIENT', 'PAUSE', 20000, 'WRITE');
+    wire('pass');
+    until_true { log_count(qr/conflict state: store begin/) > $begun };
+
+    close $gone->{socket};
+    until_true { log_count(qr/client prematurely closed/) > $left };
+    redis($redis, 'CLIENT', 'UNPAUSE');
 }
 
 sub written { map { /"n":"?(\w+)/ } map { $_->{body} } journal() }
@@ -157,31 +195,29 @@ my $first = start('PUT', '/wired/plain/1', body => { n => 'first' },
                   headers => ['X-Up-Write: hold apply']);
 begun(1);
 
-my $scripts = sub { redis($::redis, 'INFO', 'commandstats')
-                    =~ /cmdstat_evalsha:calls=(\d+)/; $1 };
-my $before = $scripts->();
+leaves_while_asked('/wired/plain/1', sub {
+    my ($scripts) = @_;
 
-# the answer to its begin comes after the settle; the script that is called if
-# the short one finds a lease has the sum of lease and quarantine
+    release();
+    is(finish($first)->{status}, 204, 'the first');
+    until_true { scripts() == $scripts + 1 };
+});
 
-wire('hold 782777');
-my $gone = start('PUT', '/wired/plain/1', body => { n => 'gone' });
-until_true { $scripts->() == $before + 2 };
+is(PUT('/wired/plain/1', { n => 'next' })->{status}, 204, 'the next one');
+is_deeply([written()], ['first', 'next'], 'and the upstream saw no other');
+
+
+=== or while it is asked for the last time, since it may overwrite then
+--- steps
+set_doc('/plain/1', { n => 0 });
+
+my $first = start('PUT', '/last/plain/1', body => { n => 'first' },
+                  headers => ['X-Up-Write: hold apply']);
+begun(1);
+
+leaves_while_asked('/last/plain/1', sub { });
 
 release();
 is(finish($first)->{status}, 204, 'the first');
-until_true { $scripts->() == $before + 3 };
-
-my $begun = log_count(qr/conflict state: store begin/);
-my $left = log_count(qr/client prematurely closed/);
-
-redis($::redis, 'CLIENT', 'PAUSE', 20000, 'WRITE');
-wire('pass');
-until_true { log_count(qr/conflict state: store begin/) > $begun };
-
-close $gone->{socket};
-until_true { log_count(qr/client prematurely closed/) > $left };
-redis($::redis, 'CLIENT', 'UNPAUSE');
-
-is(PUT('/wired/plain/1', { n => 'next' })->{status}, 204, 'the next one');
+is(PUT('/last/plain/1', { n => 'next' })->{status}, 204, 'the next one');
 is_deeply([written()], ['first', 'next'], 'and the upstream saw no other');

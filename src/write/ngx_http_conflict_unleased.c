@@ -82,12 +82,12 @@ ngx_http_conflict_unleased_settle_unguarded(ngx_http_conflict_ctx_t *ctx,
     }
 
     ngx_http_conflict_unleased_settle(ctx->op, class, &ctx->caller.user,
-                                       &ctx->caller.client);
+                                      &ctx->caller.client);
 
     if (ctx->destination) {
         ngx_http_conflict_unleased_settle(ctx->destination, class,
-                                           &ctx->caller.user,
-                                           &ctx->caller.client);
+                                          &ctx->caller.user,
+                                          &ctx->caller.client);
     }
 }
 
@@ -156,7 +156,7 @@ ngx_http_conflict_unleased_passed_op(ngx_http_conflict_ctx_t *ctx,
     }
 
     ngx_http_conflict_unleased_settle(other, class, &ctx->caller.user,
-                                       &ctx->caller.client);
+                                      &ctx->caller.client);
     ngx_http_conflict_op_release(other);
 }
 

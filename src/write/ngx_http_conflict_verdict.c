@@ -127,7 +127,7 @@ ngx_http_conflict_verdict(ngx_http_conflict_ctx_t *ctx)
 /*
  * A GET has to determine the version.  If others write at the same time, it
  * may be outdated before it is observed, so the second one is made under a
- * lease, which a report never waits for.
+ * lease.  In report mode no write may wait for that.
  */
 
 static ngx_http_conflict_state_e

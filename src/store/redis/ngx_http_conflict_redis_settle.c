@@ -431,9 +431,10 @@ ngx_http_conflict_redis_settle_done(void *data, ngx_str_t *answer,
 
 /*
  * An unchecked write has no lease that would expire: bases from before it hold
- * until Redis has learned of it, so its call begins another life.  One that
- * failed sooner than after half of a life, by another clock than that of its
- * timer, would fail again and again.
+ * until Redis has learned of it, so its call is sent again when its life is
+ * over.  A call that failed earlier was refused by Redis, and would be refused
+ * again.  Half of its life is enough, as calls expire by the cached time, which
+ * is not that of this clock.
  */
 
 static ngx_int_t

@@ -6,12 +6,13 @@
 --               was just observed, 9 force: the wait is over, 10 mode: 1
 --               report, 2 lookup: a lease for the GET if there has to be one,
 --               3 the begin under this lease, 11 lease, 12 quarantine (msec),
---               13 fingerprint, 14 kinds of preconditions, 15 base, 16 unmodified (usec), 17 exact,
---               18 token of a lock, 19 user, 20 view, 21 number of match
---               tags, then these, then those of none-match, then for a link
---               the base of its chain ("0": link 1 creates the resource) and
---               its own word, then for an edit (kinds with 128) its time
---               (usec, "0": none), its tie-break, and the skew (usec)
+--               13 fingerprint, 14 kinds of preconditions, 15 base,
+--               16 unmodified (usec), 17 exact, 18 token of a lock, 19 user,
+--               20 view, 21 number of match tags, then these, then those of
+--               none-match, then for a link the base of its chain ("0": link 1
+--               creates the resource) and its own word, then for an edit (kinds
+--               with 128) its time (usec, "0": none), its tie-break, and the
+--               skew (usec)
 -- output:  ... state, present, version, fence, hash of the body, its view,
 --               mtime, twice and 2 * dated, existence, wait (msec), clock
 --               (usec), verdict, header, leased, overlap, doubt; for an edit

@@ -294,7 +294,8 @@ local function reply(state, e, till, more)
 
     return head .. ' ' .. state .. (e.made and ' 0 ' or ' 1 ') .. e.v .. ' '
            .. e.f .. ' ' .. e.b .. ' ' .. e.s .. ' ' .. e.m .. ' '
-           .. e.twice + 2 * e.dated .. ' ' .. e.existence .. ' ' .. wait .. ' ' .. usec() .. ' ' .. more
+           .. e.twice + 2 * e.dated .. ' ' .. e.existence .. ' ' .. wait .. ' '
+           .. usec() .. ' ' .. more
 end
 
 -- A lock is a string as well: token, when it was acquired (usec), idle (msec),

@@ -1,5 +1,5 @@
--- read_fast: a peek at a free entry of the incarnation that the client knows, or
--- at none, which makes one.
+-- read_fast: a peek at a free entry of the incarnation that the client knows,
+-- or at none, which makes one.
 --
 -- input:   KEYS 1 the entry, 2 the incarnation of its slot
 --          ARGV 1 token, 2 the incarnation as an answer has shown it, 3 an

@@ -339,7 +339,10 @@ until_true { defined($y = version(GET('/plain/y/1'))) };
 
 # one that cannot listen, as the upstream does
 
-my @workers = sort(workers_of(master_pid()));
+# both, as one that was just forked is not seen as a worker yet
+
+my @workers;
+until_true { (@workers = sort(workers_of(master_pid()))) == 2 };
 
 edit_conf('store=a', 'store=b');
 edit_conf('location /plain/x', "listen 127.0.0.1:$ENV{TEST_NGINX_UPSTREAM_PORT};"

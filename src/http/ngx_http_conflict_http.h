@@ -188,6 +188,13 @@ ngx_int_t ngx_http_conflict_header_hide(ngx_http_request_t *r,
 ngx_int_t ngx_http_conflict_header_own(ngx_http_request_t *r,
     const ngx_str_t *names);
 
+/*
+ * Adds a request header to such a copy.  The name, also in lower case, and the
+ * value are not copied.  NULL: out of memory.
+ */
+ngx_table_elt_t *ngx_http_conflict_header_push(ngx_http_request_t *r,
+    const char *name, const char *lowcase, ngx_str_t *value);
+
 /* 1 if the name is on a list; case is ignored. */
 ngx_uint_t ngx_http_conflict_header_listed(ngx_str_t *name,
     const ngx_str_t *names);

@@ -424,8 +424,6 @@ ngx_int_t
 ngx_http_conflict_dav_if_hide(ngx_http_request_t *r,
     ngx_http_conflict_ctx_t *ctx)
 {
-    ngx_table_elt_t  *h;
-
     if (!ctx->pre.dav_parsed) {
         return NGX_OK;
     }
@@ -436,21 +434,12 @@ ngx_http_conflict_dav_if_hide(ngx_http_request_t *r,
         return NGX_ERROR;
     }
 
-    if (ctx->pre.dav_rest.len == 0) {
-        return NGX_OK;
-    }
-
-    h = ngx_list_push(&r->headers_in.headers);
-    if (h == NULL) {
+    if (ctx->pre.dav_rest.len
+        && ngx_http_conflict_header_push(r, "If", "if", &ctx->pre.dav_rest)
+           == NULL)
+    {
         return NGX_ERROR;
     }
-
-    ngx_memzero(h, sizeof(ngx_table_elt_t));
-
-    h->hash = 1;
-    ngx_str_set(&h->key, "If");
-    h->value = ctx->pre.dav_rest;
-    h->lowcase_key = (u_char *) "if";
 
     return NGX_OK;
 }

@@ -332,6 +332,9 @@ void ngx_http_conflict_store_call_start(ngx_http_conflict_ctx_t *ctx,
  */
 ngx_int_t ngx_http_conflict_store_call_finish(ngx_http_conflict_ctx_t *ctx);
 
+/* op->done of operations whose request waits: resumes it. */
+void ngx_http_conflict_store_call_done(ngx_http_conflict_op_t *op);
+
 /* Runs the phases of the request again; for timers and store callbacks. */
 void ngx_http_conflict_store_call_resume(ngx_http_request_t *r);
 

@@ -506,7 +506,6 @@ ngx_http_conflict_request_body_chain_text(ngx_pool_t *pool, ngx_chain_t *in,
 {
     size_t        size;
     u_char       *p;
-    ssize_t       n;
     ngx_buf_t    *b;
     ngx_chain_t  *cl;
 
@@ -542,13 +541,15 @@ ngx_http_conflict_request_body_chain_text(ngx_pool_t *pool, ngx_chain_t *in,
             continue;
         }
 
-        n = ngx_read_file(b->file, p, (size_t) (b->file_last - b->file_pos),
-                          b->file_pos);
-        if (n != b->file_last - b->file_pos) {
+        size = (size_t) (b->file_last - b->file_pos);
+
+        if (ngx_http_conflict_file_read(b->file, p, size, b->file_pos)
+            != NGX_OK)
+        {
             return NGX_ERROR;
         }
 
-        p += n;
+        p += size;
     }
 
     return NGX_OK;

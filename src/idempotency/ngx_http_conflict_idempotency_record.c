@@ -376,7 +376,6 @@ static ngx_int_t
 ngx_http_conflict_idempotency_record_buffer(ngx_http_request_t *r,
     ngx_http_conflict_ctx_t *ctx, ngx_buf_t *b)
 {
-    size_t                            len;
     ngx_http_conflict_idempotency_t  *idem;
 
     idem = ctx->idempotency;
@@ -391,26 +390,6 @@ ngx_http_conflict_idempotency_record_buffer(ngx_http_request_t *r,
         return NGX_OK;
     }
 
-    len = ngx_buf_size(b);
-
-    if (ngx_http_conflict_latest_response_grow(r->pool, &idem->body, idem->len,
-                                               &idem->size, len)
-        != NGX_OK)
-    {
-        return NGX_ERROR;
-    }
-
-    if (ngx_buf_in_memory(b)) {
-        ngx_memcpy(idem->body + idem->len, b->pos, len);
-
-    } else if (ngx_http_conflict_file_read(b->file, idem->body + idem->len,
-                                           len, b->file_pos)
-               != NGX_OK)
-    {
-        return NGX_ERROR;
-    }
-
-    idem->len += len;
-
-    return NGX_OK;
+    return ngx_http_conflict_latest_response_append(r->pool, &idem->body,
+                                                    &idem->len, &idem->size, b);
 }

@@ -38,8 +38,6 @@ static ngx_int_t ngx_http_conflict_resolver_call_headers(ngx_http_request_t *r,
 static ngx_int_t ngx_http_conflict_resolver_call_done(ngx_http_request_t *r,
     void *data, ngx_int_t rc);
 static void ngx_http_conflict_resolver_call_timeout(ngx_event_t *ev);
-static ngx_int_t ngx_http_conflict_resolver_call_save(ngx_http_request_t *r,
-    ngx_http_conflict_resolver_t *resolver, ngx_buf_t *b);
 
 
 ngx_int_t
@@ -396,49 +394,17 @@ ngx_http_conflict_resolver_call_body(ngx_http_request_t *r,
                 r->upstream->pipe->downstream_error = 1;
             }
 
-        } else if (size && ngx_http_conflict_resolver_call_save(r, resolver,
-                                                                in->buf)
-                           != NGX_OK)
+        } else if (size
+                   && ngx_http_conflict_latest_response_append(r->pool,
+                                                &resolver->data, &resolver->len,
+                                                &resolver->size, in->buf)
+                      != NGX_OK)
         {
             return NGX_ERROR;
         }
 
         ngx_http_conflict_capture_used(in->buf);
     }
-
-    return NGX_OK;
-}
-
-
-static ngx_int_t
-ngx_http_conflict_resolver_call_save(ngx_http_request_t *r,
-    ngx_http_conflict_resolver_t *resolver, ngx_buf_t *b)
-{
-    size_t   size;
-    u_char  *p;
-
-    size = (size_t) ngx_buf_size(b);
-
-    if (ngx_http_conflict_latest_response_grow(r->pool, &resolver->data,
-                                               resolver->len, &resolver->size,
-                                               size)
-        != NGX_OK)
-    {
-        return NGX_ERROR;
-    }
-
-    p = resolver->data + resolver->len;
-
-    if (ngx_buf_in_memory(b)) {
-        ngx_memcpy(p, b->pos, size);
-
-    } else if (ngx_http_conflict_file_read(b->file, p, size, b->file_pos)
-               != NGX_OK)
-    {
-        return NGX_ERROR;
-    }
-
-    resolver->len += size;
 
     return NGX_OK;
 }

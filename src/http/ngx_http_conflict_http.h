@@ -271,8 +271,7 @@ ngx_uint_t ngx_http_conflict_preflight(ngx_http_request_t *r);
  * Turns the own GET "sr" into a preflight for that GET, without the module's
  * own fields, which the API may not know.
  */
-ngx_int_t ngx_http_conflict_preflight_request(ngx_http_request_t *r,
-    ngx_http_conflict_ctx_t *ctx, ngx_http_request_t *sr);
+ngx_int_t ngx_http_conflict_preflight_request(ngx_http_request_t *sr);
 
 /*
  * Adds the API's answer to the response and, if it allows the origin or was not

@@ -56,8 +56,7 @@ ngx_http_conflict_preflight(ngx_http_request_t *r)
 
 
 ngx_int_t
-ngx_http_conflict_preflight_request(ngx_http_request_t *r,
-    ngx_http_conflict_ctx_t *ctx, ngx_http_request_t *sr)
+ngx_http_conflict_preflight_request(ngx_http_request_t *sr)
 {
     ngx_str_t   *method, *fields, *name;
     ngx_list_t  *headers;

@@ -90,7 +90,7 @@ ngx_http_conflict_latest_get_start(ngx_http_request_t *r,
     }
 
     if (ctx->method & NGX_HTTP_OPTIONS) {
-        return ngx_http_conflict_preflight_request(r, ctx, sr);
+        return ngx_http_conflict_preflight_request(sr);
     }
 
     /* $request_method is read from the main request */

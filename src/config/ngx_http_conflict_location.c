@@ -17,8 +17,6 @@
 
 static ngx_uint_t ngx_http_conflict_location_one_user(ngx_conf_t *cf,
     ngx_http_conflict_loc_conf_t *conf, ngx_uint_t level);
-static ngx_int_t ngx_http_conflict_location_blobs(ngx_conf_t *cf,
-    ngx_http_conflict_loc_conf_t *conf);
 static ngx_int_t ngx_http_conflict_location_start(ngx_conf_t *cf,
     ngx_http_conflict_loc_conf_t *conf);
 static ngx_int_t ngx_http_conflict_location_identity(ngx_conf_t *cf,
@@ -122,7 +120,9 @@ ngx_http_conflict_location(ngx_conf_t *cf, ngx_http_conflict_loc_conf_t *conf)
         return NGX_ERROR;
     }
 
-    if (conf->hold && ngx_http_conflict_location_blobs(cf, conf) != NGX_OK) {
+    if (conf->hold
+        && ngx_http_conflict_shm_blob_zone_add(cf, conf->store) != NGX_OK)
+    {
         return NGX_ERROR;
     }
 
@@ -255,7 +255,7 @@ ngx_http_conflict_location_inbox(ngx_conf_t *cf,
         return NGX_ERROR;
     }
 
-    return ngx_http_conflict_location_blobs(cf, conf);
+    return ngx_http_conflict_shm_blob_zone_add(cf, conf->store);
 }
 
 
@@ -278,20 +278,6 @@ ngx_http_conflict_location_one_user(ngx_conf_t *cf,
                        &conf->user->value, &conf->name);
 
     return 1;
-}
-
-
-/* the zone of held bodies */
-
-static ngx_int_t
-ngx_http_conflict_location_blobs(ngx_conf_t *cf,
-    ngx_http_conflict_loc_conf_t *conf)
-{
-    if (conf->store->ops != &ngx_http_conflict_shm_ops) {
-        return NGX_OK;
-    }
-
-    return ngx_http_conflict_shm_blob_zone_add(cf, conf->store);
 }
 
 

@@ -52,6 +52,11 @@
 #define NGX_HTTP_CONFLICT_VARY                   256
 
 
+/* 1 if both texts, of type ngx_str_t *, are equal */
+#define ngx_http_conflict_same(a, b)                                          \
+    ((a)->len == (b)->len && ngx_memcmp((a)->data, (b)->data, (a)->len) == 0)
+
+
 /* where a value is: "counter", "auto" or "off" by default, or in a message */
 
 typedef enum {

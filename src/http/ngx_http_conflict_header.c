@@ -394,6 +394,33 @@ ngx_http_conflict_header_listed(ngx_str_t *name, const ngx_str_t *names)
 }
 
 
+ngx_uint_t
+ngx_http_conflict_header_token(ngx_str_t *rest, ngx_str_t *token)
+{
+    u_char  *p, *last;
+
+    p = rest->data;
+    last = p + rest->len;
+
+    while (p < last && (*p == ' ' || *p == '\t' || *p == ',')) {
+        p++;
+    }
+
+    token->data = p;
+
+    while (p < last && *p != ' ' && *p != '\t' && *p != ',') {
+        p++;
+    }
+
+    token->len = p - token->data;
+
+    rest->data = p;
+    rest->len = last - p;
+
+    return token->len != 0;
+}
+
+
 void
 ngx_http_conflict_header_drop(ngx_list_t *headers, const ngx_str_t *name)
 {

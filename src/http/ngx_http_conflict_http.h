@@ -200,6 +200,11 @@ ngx_uint_t ngx_http_conflict_header_listed(ngx_str_t *name,
     const ngx_str_t *names);
 
 /*
+ * Takes the next token of a list with commas from "rest".  0: there is none.
+ */
+ngx_uint_t ngx_http_conflict_header_token(ngx_str_t *rest, ngx_str_t *token);
+
+/*
  * 1 if a request field, whose name is not empty, is a part of what a write
  * says: two writes with other values are not the same.
  */

@@ -143,27 +143,14 @@ ngx_http_conflict_inbox_answer_wanted(ngx_http_conflict_ctx_t *ctx,
         return 0;
     }
 
-    if (inbox->resource.data) {
-        text = &item->text[NGX_HTTP_CONFLICT_HOLD_RESOURCE_ID];
+    text = item->text;
 
-        if (text->len != inbox->resource.len
-            || ngx_memcmp(text->data, inbox->resource.data, text->len) != 0)
-        {
-            return 0;
-        }
-    }
-
-    if (inbox->route.data) {
-        text = &item->text[NGX_HTTP_CONFLICT_HOLD_ROUTE];
-
-        if (text->len != inbox->route.len
-            || ngx_memcmp(text->data, inbox->route.data, text->len) != 0)
-        {
-            return 0;
-        }
-    }
-
-    return 1;
+    return (inbox->resource.data == NULL
+            || ngx_http_conflict_same(&text[NGX_HTTP_CONFLICT_HOLD_RESOURCE_ID],
+                                      &inbox->resource))
+           && (inbox->route.data == NULL
+               || ngx_http_conflict_same(&text[NGX_HTTP_CONFLICT_HOLD_ROUTE],
+                                         &inbox->route));
 }
 
 

@@ -423,10 +423,7 @@ ngx_http_conflict_latest_get_guarded(ngx_http_request_t *r,
         return NGX_ERROR;
     }
 
-    ctx->latest.guarded = (key.len == ctx->target.key.len
-                           && ngx_memcmp(key.data, ctx->target.key.data,
-                                         key.len)
-                              == 0);
+    ctx->latest.guarded = ngx_http_conflict_same(&key, &ctx->target.key);
 
     return NGX_OK;
 }

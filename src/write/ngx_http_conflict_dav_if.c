@@ -346,9 +346,7 @@ ngx_http_conflict_dav_if_take(ngx_http_conflict_ctx_t *ctx,
 
     for (i = 0; when && i < ctx->pre.when->nelts; i++) {
 
-        if (when[i].path.len != path->len
-            || ngx_memcmp(when[i].path.data, path->data, path->len) != 0)
-        {
+        if (!ngx_http_conflict_same(&when[i].path, path)) {
             continue;
         }
 
@@ -382,10 +380,9 @@ ngx_http_conflict_dav_if_has(ngx_http_conflict_ctx_t *ctx, ngx_str_t *tag)
 
     for (i = 0; i < ctx->pre.when->nelts; i++) {
 
-        if (!when[i].not && !when[i].weak && when[i].path.len == path->len
-            && ngx_memcmp(when[i].path.data, path->data, path->len) == 0
-            && when[i].tag.len == tag->len
-            && ngx_memcmp(when[i].tag.data, tag->data, tag->len) == 0)
+        if (!when[i].not && !when[i].weak
+            && ngx_http_conflict_same(&when[i].path, path)
+            && ngx_http_conflict_same(&when[i].tag, tag))
         {
             return 1;
         }

@@ -459,6 +459,12 @@ is(PUT('/plain/none', { base_version => 'abc' })->{status}, 400,
         conflict_version header:ETag;
         proxy_pass http://api;
     }
+    location /hidden/ {
+        conflict version;
+        conflict_version header:ETag;
+        proxy_set_header If-Match "";
+        proxy_pass http://api/etag/;
+    }
     location /lww/ {
         conflict lww;
         conflict_version header:ETag;
@@ -526,6 +532,14 @@ for my $path ('/lww/2', '/merge/3') {
        "$path: no conflict");
     is(word(PUT($path, { n => 3, base_version => '"e1-gzip"' })),
        $path =~ /lww/ ? 'overwrote' : 'rejected', 'but that is one');
+}
+
+set_doc('/etag/4', { id => 1 });
+GET('/hidden/4');
+
+for my $tag ('"e1"', 'W/"e2"') {
+    is(word(PUT('/hidden/4', { n => 1 }, "If-Match: $tag")), 'passed', $tag);
+    is(asked(), undef, 'which proxy_set_header has hidden');
 }
 
 

@@ -402,6 +402,29 @@ is("$r->{verdict} $r->{leased}", 'wait 0', 'and has no lease');
 is(op('c', 'commit')->{applied}, 1, 'the write is not concerned');
 
 
+=== each GET of a lookup has the whole lease
+--- steps
+my $v = op('p', 'peek', key => 'k')->{version};
+
+op('p', 'observe', body => 7);
+op('a', 'begin', key => 'k', base => $v, lease => 50, quarantine => 50);
+
+my $r;
+until_true { $r = op('b', 'begin', key => 'k', base => $v, lookup => 1,
+                     lease => 1000);
+             $r->{leased} };
+
+for (1 .. 3) {
+    op('a', 'abandon');
+    select undef, undef, undef, 0.5;
+
+    $r = op('b', 'begin', base => $v, lookup => 1, lease => 1000);
+    is("$r->{verdict} $r->{leased}", 'fetch 1', 'another GET');
+}
+
+is(op('p', 'peek', key => 'k', view => 3)->{state}, 'leased', 'is leased');
+
+
 === a link of a chain, and an edit with a time, under the lease of a lookup
 --- steps
 my $v = op('p', 'peek', key => 'k')->{version};

@@ -107,6 +107,7 @@ is(json(upstream('/_doc?path=/plain/2'))->{n}, 2,
         auth_request /check;
         proxy_set_header X-Who $who;
         proxy_set_header X-Kind $kind;
+        proxy_set_header Cache-Control max-age=0;
         proxy_pass http://api;
     }
     location = /check {
@@ -130,6 +131,11 @@ is(PUT('/plain/1', { n => 2 }, 'If-Match: *')->{status}, 204, 'a write');
 my ($write) = grep { $_->{method} eq 'PUT' } seen();
 is(value_of($write, 'x-who'), 'client', 'after a GET that was the module\'s');
 is(value_of($write, 'x-kind'), 'json', 'with the headers of its own');
+
+my ($get) = grep { $_->{method} eq 'GET' && $_->{target} eq '/plain/1' } seen();
+is(join(' ', map { $_->[1] } grep { $_->[0] eq 'cache-control' }
+             @{ $get->{headers} }),
+   'max-age=0', 'and a field is replaced as any of a client');
 
 
 === the log has the method of the client

@@ -393,7 +393,8 @@ PUT('/own/1', { n => 2 });
 set_doc('/own/1', { n => 3 });
 GET('/own/1');
 
-my $r = route('/own/', sub { $_[0]{actions}{conflict_external} == 1 });
+my $r = route('/own/', sub { $_[0]{actions}{conflict_external} == 1
+                              && $_[0]{writes} == 1 });
 
 is($r->{actions}{conflict_external}, 1, 'a read has found one');
 is($r->{writes}, 1, 'which is no write');

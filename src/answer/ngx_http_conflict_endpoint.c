@@ -7,8 +7,14 @@
  */
 
 
+#include "answer/ngx_http_conflict_answer.h"
 #include "answer/ngx_http_conflict_endpoint.h"
 #include "latest/ngx_http_conflict_latest.h"
+
+
+static ngx_int_t ngx_http_conflict_endpoint_options(ngx_http_request_t *r,
+    ngx_http_conflict_ctx_t *ctx);
+static void ngx_http_conflict_endpoint_no_content(ngx_http_request_t *r);
 
 
 ngx_int_t
@@ -134,24 +140,41 @@ ngx_http_conflict_endpoint_error(ngx_http_conflict_ctx_t *ctx,
 
 
 ngx_int_t
-ngx_http_conflict_endpoint_options(ngx_http_request_t *r,
+ngx_http_conflict_endpoint_respond(ngx_http_request_t *r,
     ngx_http_conflict_ctx_t *ctx)
 {
     ngx_int_t  rc;
-    ngx_str_t  methods;
+
+    if (ctx->flow.answer != NGX_HTTP_CONFLICT_ANSWER_NONE) {
+        return ngx_http_conflict_answer_handler(r);
+    }
 
     rc = ngx_http_discard_request_body(r);
     if (rc != NGX_OK) {
         return rc;
     }
 
-    ngx_http_conflict_preflight_methods(ctx, &methods);
+    /* conditions of the client are about the resource itself */
+    r->disable_not_modified = 1;
 
+    /* nor must an "error_page" that led here set the status */
     r->err_status = 0;
 
-    r->headers_out.status = NGX_HTTP_NO_CONTENT;
-    r->headers_out.content_length_n = 0;
-    r->header_only = 1;
+    return (ctx->method & NGX_HTTP_OPTIONS)
+           ? ngx_http_conflict_endpoint_options(r, ctx) : NGX_DECLINED;
+}
+
+
+/* may be a preflight */
+
+static ngx_int_t
+ngx_http_conflict_endpoint_options(ngx_http_request_t *r,
+    ngx_http_conflict_ctx_t *ctx)
+{
+    ngx_str_t  methods;
+
+    ngx_http_conflict_preflight_methods(ctx, &methods);
+    ngx_http_conflict_endpoint_no_content(r);
 
     if (ngx_http_conflict_header_add(r, "Allow", (char *) methods.data,
                                      methods.len)
@@ -162,4 +185,51 @@ ngx_http_conflict_endpoint_options(ngx_http_request_t *r,
     }
 
     return ngx_http_conflict_capture_send(r, ctx, NULL);
+}
+
+
+static void
+ngx_http_conflict_endpoint_no_content(ngx_http_request_t *r)
+{
+    r->headers_out.status = NGX_HTTP_NO_CONTENT;
+    r->headers_out.content_length_n = 0;
+    r->header_only = 1;
+}
+
+
+ngx_int_t
+ngx_http_conflict_endpoint_send(ngx_http_request_t *r,
+    ngx_http_conflict_ctx_t *ctx, ngx_http_conflict_writer_t *out)
+{
+    if (out->failed) {
+        return NGX_HTTP_INTERNAL_SERVER_ERROR;
+    }
+
+    if (out->first == NULL) {
+        ngx_http_conflict_endpoint_no_content(r);
+
+    } else {
+        out->last->buf->last_buf = 1;
+        out->last->buf->last_in_chain = 1;
+
+        r->headers_out.status = NGX_HTTP_OK;
+        r->headers_out.content_length_n = out->size;
+
+        if (r->headers_out.content_type.len == 0) {
+            ngx_str_set(&r->headers_out.content_type, "application/json");
+        }
+
+        r->headers_out.content_type_len = r->headers_out.content_type.len;
+        r->headers_out.content_type_lowcase = NULL;
+    }
+
+    if (ngx_http_conflict_cors_add(r, ctx) != NGX_OK
+        || ngx_http_conflict_header_add(r, "Cache-Control", "no-store",
+                                        sizeof("no-store") - 1)
+           != NGX_OK)
+    {
+        return NGX_HTTP_INTERNAL_SERVER_ERROR;
+    }
+
+    return ngx_http_conflict_capture_send(r, ctx, out->first);
 }

@@ -12,6 +12,7 @@
 
 
 #include "http/ngx_http_conflict_http.h"
+#include "http/ngx_http_conflict_writer.h"
 
 
 /* Creates ctx->op for the resource, and determines the caller. */
@@ -43,9 +44,19 @@ ngx_http_conflict_state_e ngx_http_conflict_endpoint_error(
     ngx_http_conflict_ctx_t *ctx, ngx_http_conflict_state_e respond,
     ngx_http_conflict_answer_e answer, const char *reason);
 
-/* Responds to OPTIONS, which may be a preflight. */
-ngx_int_t ngx_http_conflict_endpoint_options(ngx_http_request_t *r,
+/*
+ * The part of the content handlers that does not depend on the endpoint.
+ * NGX_DECLINED: the endpoint makes the response; else the handler's result.
+ */
+ngx_int_t ngx_http_conflict_endpoint_respond(ngx_http_request_t *r,
     ngx_http_conflict_ctx_t *ctx);
+
+/*
+ * Sends what was written, as JSON unless the media type is set; nothing: 204.
+ * Returns the result of the content handler.
+ */
+ngx_int_t ngx_http_conflict_endpoint_send(ngx_http_request_t *r,
+    ngx_http_conflict_ctx_t *ctx, ngx_http_conflict_writer_t *out);
 
 
 #endif /* _NGX_HTTP_CONFLICT_ENDPOINT_H_INCLUDED_ */

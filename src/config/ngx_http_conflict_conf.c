@@ -141,6 +141,8 @@ ngx_http_conflict_conf_create_loc(ngx_conf_t *cf)
      *     conf->status = NGX_HTTP_CONFLICT_STATUS_OFF;
      *     conf->status_policy = 0;
      *     conf->status_handler = NULL;
+     *     conf->status_inbox = { 0, NULL };
+     *     conf->frames = { 0, NULL };
      *     conf->route_stats = NULL;
      *     conf->vary = { 0, NULL };
      *     conf->origins = NULL;

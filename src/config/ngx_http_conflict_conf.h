@@ -52,6 +52,11 @@
 #define NGX_HTTP_CONFLICT_VARY                   256
 
 
+/* 1 if both texts, of type ngx_str_t *, are equal */
+#define ngx_http_conflict_same(a, b)                                          \
+    ((a)->len == (b)->len && ngx_memcmp((a)->data, (b)->data, (a)->len) == 0)
+
+
 /* where a value is: "counter", "auto" or "off" by default, or in a message */
 
 typedef enum {
@@ -418,6 +423,18 @@ char *ngx_http_conflict_directive_value_source(ngx_conf_t *cf,
 ngx_int_t ngx_http_conflict_directive_value_place(ngx_conf_t *cf,
     ngx_str_t *value, ngx_uint_t header, ngx_http_conflict_source_t *source);
 
+/*
+ * A time behind the first "skip" bytes of a parameter.  NGX_DECLINED: it is
+ * none, or not from "min" to "max"; limited() logs "limits" then, NGX_ERROR.
+ */
+ngx_int_t ngx_http_conflict_directive_value_msec(ngx_str_t *value, size_t skip,
+    ngx_int_t min, ngx_int_t max, ngx_msec_t *msec);
+ngx_int_t ngx_http_conflict_directive_value_limited(ngx_conf_t *cf,
+    ngx_str_t *value, size_t skip, ngx_int_t min, ngx_int_t max,
+    const char *limits, ngx_msec_t *msec);
+/* Compiles a text that may have variables.  NULL: an error, already logged. */
+ngx_http_complex_value_t *ngx_http_conflict_directive_value_complex(
+    ngx_conf_t *cf, ngx_str_t *text);
 char *ngx_http_conflict_directive_value_latest(ngx_conf_t *cf,
     ngx_command_t *cmd, void *conf);
 char *ngx_http_conflict_directive_value_time(ngx_conf_t *cf, ngx_command_t *cmd,

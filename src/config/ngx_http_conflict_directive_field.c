@@ -299,27 +299,15 @@ static ngx_int_t
 ngx_http_conflict_directive_field_ttl(ngx_http_conflict_loc_conf_t *nlcf,
     ngx_str_t *value)
 {
-    ngx_int_t  n;
-    ngx_str_t  s;
-
     if (nlcf->history_ttl != NGX_CONF_UNSET_MSEC
         || ngx_strncmp(value->data, "ttl=", 4) != 0)
     {
         return NGX_DECLINED;
     }
 
-    s.len = value->len - 4;
-    s.data = value->data + 4;
-
-    n = ngx_parse_time(&s, 0);
-
-    if (n == NGX_ERROR || n < 1000 || n > NGX_HTTP_CONFLICT_TTL_MAX) {
-        return NGX_DECLINED;
-    }
-
-    nlcf->history_ttl = n;
-
-    return NGX_OK;
+    return ngx_http_conflict_directive_value_msec(value, 4, 1000,
+                                                  NGX_HTTP_CONFLICT_TTL_MAX,
+                                                  &nlcf->history_ttl);
 }
 
 

@@ -20,8 +20,7 @@ ngx_http_conflict_directive_idempotency(ngx_conf_t *cf, ngx_command_t *cmd,
 {
     ngx_http_conflict_loc_conf_t *nlcf = conf;
 
-    ngx_int_t   n;
-    ngx_str_t  *value, s;
+    ngx_str_t  *value;
 
     if (nlcf->idempotency != NGX_CONF_UNSET_UINT) {
         return "is duplicate";
@@ -54,18 +53,13 @@ ngx_http_conflict_directive_idempotency(ngx_conf_t *cf, ngx_command_t *cmd,
         return NGX_CONF_OK;
     }
 
-    if (ngx_strncmp(value[2].data, "ttl=", 4) == 0) {
-        s.len = value[2].len - 4;
-        s.data = value[2].data + 4;
-
-        n = ngx_parse_time(&s, 0);
-
-        if (n != NGX_ERROR && n >= 1000
-            && n <= NGX_HTTP_CONFLICT_IDEMPOTENCY_TTL_MAX)
-        {
-            nlcf->idempotency_ttl = n;
-            return NGX_CONF_OK;
-        }
+    if (ngx_strncmp(value[2].data, "ttl=", 4) == 0
+        && ngx_http_conflict_directive_value_msec(&value[2], 4, 1000,
+                                         NGX_HTTP_CONFLICT_IDEMPOTENCY_TTL_MAX,
+                                         &nlcf->idempotency_ttl)
+           == NGX_OK)
+    {
+        return NGX_CONF_OK;
     }
 
     ngx_conf_log_error(NGX_LOG_EMERG, cf, 0,

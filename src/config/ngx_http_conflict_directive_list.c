@@ -269,31 +269,12 @@ static ngx_http_complex_value_t *
 ngx_http_conflict_directive_list_compile(ngx_conf_t *cf, u_char *data,
     size_t len)
 {
-    ngx_str_t                         text;
-    ngx_http_complex_value_t         *cv;
-    ngx_http_compile_complex_value_t  ccv;
+    ngx_str_t  text;
 
-    cv = ngx_palloc(cf->pool, sizeof(ngx_http_complex_value_t));
-    if (cv == NULL) {
-        return NULL;
-    }
-
+    text.data = data;
     text.len = len;
-    text.data = ngx_pnalloc(cf->pool, len + 1);
-    if (text.data == NULL) {
-        return NULL;
-    }
 
-    ngx_memcpy(text.data, data, len);
-    text.data[len] = '\0';
-
-    ngx_memzero(&ccv, sizeof(ngx_http_compile_complex_value_t));
-
-    ccv.cf = cf;
-    ccv.value = &text;
-    ccv.complex_value = cv;
-
-    return (ngx_http_compile_complex_value(&ccv) == NGX_OK) ? cv : NULL;
+    return ngx_http_conflict_directive_value_complex(cf, &text);
 }
 
 

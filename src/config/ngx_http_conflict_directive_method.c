@@ -136,9 +136,7 @@ ngx_http_conflict_directive_method_listed(ngx_str_t *method,
 
     for (i = 0; i < n; i++) {
 
-        if (method->len == list[i].len
-            && ngx_memcmp(method->data, list[i].data, list[i].len) == 0)
-        {
+        if (ngx_http_conflict_same(method, &list[i])) {
             return 1;
         }
     }

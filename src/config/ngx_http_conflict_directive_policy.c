@@ -189,21 +189,10 @@ ngx_http_conflict_directive_policy_edited(ngx_conf_t *cf,
     ngx_str_t  s;
 
     if (value->data[0] == 's' && nlcf->skew == NGX_CONF_UNSET_MSEC) {
-        s.data = value->data + sizeof("skew=") - 1;
-        s.len = value->len - (sizeof("skew=") - 1);
-
-        n = ngx_parse_time(&s, 0);
-
-        if (n == NGX_ERROR || n > NGX_HTTP_CONFLICT_SKEW_MAX) {
-            ngx_conf_log_error(NGX_LOG_EMERG, cf, 0,
-                               "invalid time \"%V\", it must be from 0 to 1d",
-                               value);
-            return NGX_ERROR;
-        }
-
-        nlcf->skew = n;
-
-        return NGX_OK;
+        return ngx_http_conflict_directive_value_limited(cf, value,
+                                                   sizeof("skew=") - 1, 0,
+                                                   NGX_HTTP_CONFLICT_SKEW_MAX,
+                                                   "0 to 1d", &nlcf->skew);
     }
 
     if (value->data[0] == 's' || nlcf->edited) {
@@ -239,31 +228,15 @@ static ngx_int_t
 ngx_http_conflict_directive_policy_hold(ngx_conf_t *cf,
     ngx_http_conflict_loc_conf_t *nlcf, ngx_str_t *value)
 {
-    ngx_int_t  n;
-    ngx_str_t  s;
-
     if (value->len == 4) {
         nlcf->hold = NGX_HTTP_CONFLICT_HOLD;
         return NGX_OK;
     }
 
-    s.data = value->data + 5;
-    s.len = value->len - 5;
-
-    n = ngx_parse_time(&s, 0);
-
-    if (n == NGX_ERROR || n < NGX_HTTP_CONFLICT_HOLD_MIN
-        || n > NGX_HTTP_CONFLICT_HOLD_MAX)
-    {
-        ngx_conf_log_error(NGX_LOG_EMERG, cf, 0,
-                           "invalid time \"%V\", it must be from 1s to 365d",
-                           value);
-        return NGX_ERROR;
-    }
-
-    nlcf->hold = n;
-
-    return NGX_OK;
+    return ngx_http_conflict_directive_value_limited(cf, value, 5,
+                                                   NGX_HTTP_CONFLICT_HOLD_MIN,
+                                                   NGX_HTTP_CONFLICT_HOLD_MAX,
+                                                   "1s to 365d", &nlcf->hold);
 }
 
 

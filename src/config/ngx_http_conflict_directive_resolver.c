@@ -24,7 +24,6 @@ ngx_http_conflict_directive_resolver(ngx_conf_t *cf, ngx_command_t *cmd,
     ngx_http_conflict_loc_conf_t *nlcf = conf;
 
     ngx_str_t                          *value;
-    ngx_http_compile_complex_value_t    ccv;
     ngx_http_conflict_resolver_conf_t  *resolver;
 
     if (nlcf->resolver != NGX_CONF_UNSET_PTR) {
@@ -62,11 +61,6 @@ ngx_http_conflict_directive_resolver(ngx_conf_t *cf, ngx_command_t *cmd,
 
     resolver->timeout = NGX_HTTP_CONFLICT_RESOLVER_TIMEOUT;
 
-    resolver->uri = ngx_palloc(cf->pool, sizeof(ngx_http_complex_value_t));
-    if (resolver->uri == NULL) {
-        return NGX_CONF_ERROR;
-    }
-
     if (cf->args->nelts == 3
         && ngx_http_conflict_directive_resolver_time(cf, &value[2],
                                                      &resolver->timeout)
@@ -75,13 +69,8 @@ ngx_http_conflict_directive_resolver(ngx_conf_t *cf, ngx_command_t *cmd,
         return NGX_CONF_ERROR;
     }
 
-    ngx_memzero(&ccv, sizeof(ngx_http_compile_complex_value_t));
-
-    ccv.cf = cf;
-    ccv.value = &value[1];
-    ccv.complex_value = resolver->uri;
-
-    if (ngx_http_compile_complex_value(&ccv) != NGX_OK) {
+    resolver->uri = ngx_http_conflict_directive_value_complex(cf, &value[1]);
+    if (resolver->uri == NULL) {
         return NGX_CONF_ERROR;
     }
 
@@ -95,9 +84,6 @@ static ngx_int_t
 ngx_http_conflict_directive_resolver_time(ngx_conf_t *cf, ngx_str_t *value,
     ngx_msec_t *timeout)
 {
-    ngx_int_t  n;
-    ngx_str_t  s;
-
     if (ngx_strncmp(value->data, "timeout=", 8) != 0) {
         ngx_conf_log_error(NGX_LOG_EMERG, cf, 0,
                            "invalid parameter \"%V\", it must be "
@@ -105,21 +91,9 @@ ngx_http_conflict_directive_resolver_time(ngx_conf_t *cf, ngx_str_t *value,
         return NGX_ERROR;
     }
 
-    s.data = value->data + 8;
-    s.len = value->len - 8;
-
-    n = ngx_parse_time(&s, 0);
-
-    if (n == NGX_ERROR || n == 0 || n > NGX_HTTP_CONFLICT_RESOLVER_MAX) {
-        ngx_conf_log_error(NGX_LOG_EMERG, cf, 0,
-                           "invalid time \"%V\", it must be from 1ms to 1h",
-                           value);
-        return NGX_ERROR;
-    }
-
-    *timeout = n;
-
-    return NGX_OK;
+    return ngx_http_conflict_directive_value_limited(cf, value, 8, 1,
+                                               NGX_HTTP_CONFLICT_RESOLVER_MAX,
+                                               "1ms to 1h", timeout);
 }
 
 

@@ -224,8 +224,8 @@ ngx_http_conflict_directive_value_time(ngx_conf_t *cf, ngx_command_t *cmd,
 {
     char  *p = conf;
 
-    ngx_int_t   n, min;
-    ngx_str_t  *value;
+    ngx_str_t   *value;
+    ngx_uint_t   lease;
     ngx_msec_t  *msec;
 
     msec = (ngx_msec_t *) (p + cmd->offset);
@@ -236,21 +236,75 @@ ngx_http_conflict_directive_value_time(ngx_conf_t *cf, ngx_command_t *cmd,
 
     value = cf->args->elts;
 
-    min = (cmd->offset == offsetof(ngx_http_conflict_loc_conf_t, lease))
-          ? NGX_HTTP_CONFLICT_LEASE_MIN : 0;
+    lease = (cmd->offset == offsetof(ngx_http_conflict_loc_conf_t, lease));
 
-    n = ngx_parse_time(&value[1], 0);
+    return (ngx_http_conflict_directive_value_limited(cf, &value[1], 0,
+                                   lease ? NGX_HTTP_CONFLICT_LEASE_MIN : 0,
+                                   NGX_HTTP_CONFLICT_TIME_MAX,
+                                   lease ? "100ms to 1d" : "0 to 1d", msec)
+            == NGX_OK)
+           ? NGX_CONF_OK : NGX_CONF_ERROR;
+}
 
-    if (n == NGX_ERROR || n < min || n > NGX_HTTP_CONFLICT_TIME_MAX) {
+
+ngx_int_t
+ngx_http_conflict_directive_value_limited(ngx_conf_t *cf, ngx_str_t *value,
+    size_t skip, ngx_int_t min, ngx_int_t max, const char *limits,
+    ngx_msec_t *msec)
+{
+    if (ngx_http_conflict_directive_value_msec(value, skip, min, max, msec)
+        != NGX_OK)
+    {
         ngx_conf_log_error(NGX_LOG_EMERG, cf, 0,
-                           "invalid time \"%V\", it must be from %s to 1d",
-                           &value[1], min ? "100ms" : "0");
-        return NGX_CONF_ERROR;
+                           "invalid time \"%V\", it must be from %s", value,
+                           limits);
+        return NGX_ERROR;
+    }
+
+    return NGX_OK;
+}
+
+
+ngx_int_t
+ngx_http_conflict_directive_value_msec(ngx_str_t *value, size_t skip,
+    ngx_int_t min, ngx_int_t max, ngx_msec_t *msec)
+{
+    ngx_int_t  n;
+    ngx_str_t  s;
+
+    s.data = value->data + skip;
+    s.len = value->len - skip;
+
+    n = ngx_parse_time(&s, 0);
+
+    if (n == NGX_ERROR || n < min || n > max) {
+        return NGX_DECLINED;
     }
 
     *msec = n;
 
-    return NGX_CONF_OK;
+    return NGX_OK;
+}
+
+
+ngx_http_complex_value_t *
+ngx_http_conflict_directive_value_complex(ngx_conf_t *cf, ngx_str_t *text)
+{
+    ngx_http_complex_value_t          *cv;
+    ngx_http_compile_complex_value_t   ccv;
+
+    cv = ngx_palloc(cf->pool, sizeof(ngx_http_complex_value_t));
+    if (cv == NULL) {
+        return NULL;
+    }
+
+    ngx_memzero(&ccv, sizeof(ngx_http_compile_complex_value_t));
+
+    ccv.cf = cf;
+    ccv.value = text;
+    ccv.complex_value = cv;
+
+    return (ngx_http_compile_complex_value(&ccv) == NGX_OK) ? cv : NULL;
 }
 
 

@@ -17,7 +17,7 @@
 
 static ngx_uint_t ngx_http_conflict_location_one_user(ngx_conf_t *cf,
     ngx_http_conflict_loc_conf_t *conf, ngx_uint_t level);
-static ngx_int_t ngx_http_conflict_location_blobs(ngx_conf_t *cf,
+static ngx_int_t ngx_http_conflict_location_start(ngx_conf_t *cf,
     ngx_http_conflict_loc_conf_t *conf);
 static ngx_int_t ngx_http_conflict_location_identity(ngx_conf_t *cf,
     ngx_http_conflict_main_conf_t *nmcf, ngx_http_conflict_loc_conf_t *conf);
@@ -31,8 +31,6 @@ static ngx_int_t ngx_http_conflict_location_find_store(ngx_conf_t *cf,
     ngx_http_conflict_main_conf_t *nmcf, ngx_http_conflict_loc_conf_t *conf);
 static ngx_int_t ngx_http_conflict_location_default_log(ngx_conf_t *cf,
     ngx_http_conflict_main_conf_t *nmcf, ngx_http_conflict_loc_conf_t *conf);
-static ngx_http_complex_value_t *ngx_http_conflict_location_complex(
-    ngx_conf_t *cf, const char *text);
 static ngx_uint_t ngx_http_conflict_location_may_write(ngx_conf_t *cf,
     ngx_http_core_loc_conf_t *clcf);
 static ngx_uint_t ngx_http_conflict_location_setting(ngx_module_t **modules,
@@ -40,10 +38,6 @@ static ngx_uint_t ngx_http_conflict_location_setting(ngx_module_t **modules,
 static ngx_int_t ngx_http_conflict_location_endpoint(ngx_conf_t *cf,
     ngx_http_conflict_loc_conf_t *conf, const char *name, const char *what,
     const char *suffix);
-static ngx_int_t ngx_http_conflict_location_lock_path(ngx_conf_t *cf,
-    ngx_http_conflict_loc_conf_t *conf);
-static ngx_int_t ngx_http_conflict_location_versions_path(ngx_conf_t *cf,
-    ngx_http_conflict_loc_conf_t *conf);
 
 
 static ngx_str_t  ngx_http_conflict_location_default = ngx_string("default");
@@ -113,24 +107,22 @@ ngx_http_conflict_location(ngx_conf_t *cf, ngx_http_conflict_loc_conf_t *conf)
         nmcf->no_quarantine = 1;
     }
 
-    nmcf->guarded = 1;
-
     if (conf->inject->place == NGX_HTTP_CONFLICT_JSON
         && ngx_http_conflict_location_doc_inject(cf, conf) != NGX_OK)
     {
         return NGX_ERROR;
     }
 
-    if (ngx_http_conflict_location_identity(cf, nmcf, conf) != NGX_OK
-        || ngx_http_conflict_location_find_store(cf, nmcf, conf) != NGX_OK
-        || ngx_http_conflict_location_default_log(cf, nmcf, conf) != NGX_OK
+    if (ngx_http_conflict_location_start(cf, conf) != NGX_OK
         || ngx_http_conflict_directive_idempotency_complete(cf, conf)
            != NGX_OK)
     {
         return NGX_ERROR;
     }
 
-    if (conf->hold && ngx_http_conflict_location_blobs(cf, conf) != NGX_OK) {
+    if (conf->hold
+        && ngx_http_conflict_shm_blob_zone_add(cf, conf->store) != NGX_OK)
+    {
         return NGX_ERROR;
     }
 
@@ -162,11 +154,9 @@ ngx_http_conflict_location_lock(ngx_conf_t *cf,
         (void) ngx_http_conflict_location_one_user(cf, conf, NGX_LOG_WARN);
     }
 
-    if (ngx_http_conflict_location_lock_path(cf, conf) != NGX_OK
-        || ngx_http_conflict_location_endpoint(cf, conf, "conflict_lock",
-                                               "the resource to be locked",
-                                               "lock")
-           != NGX_OK)
+    if (ngx_http_conflict_location_endpoint(cf, conf, "conflict_lock",
+                                            "the resource to be locked", "lock")
+        != NGX_OK)
     {
         return NGX_ERROR;
     }
@@ -181,11 +171,9 @@ ngx_int_t
 ngx_http_conflict_location_versions(ngx_conf_t *cf,
     ngx_http_conflict_loc_conf_t *conf)
 {
-    return (ngx_http_conflict_location_versions_path(cf, conf) == NGX_OK)
-           ? ngx_http_conflict_location_endpoint(cf, conf, "conflict_versions",
-                                                 "the resource that they "
-                                                 "are of", "versions")
-           : NGX_ERROR;
+    return ngx_http_conflict_location_endpoint(cf, conf, "conflict_versions",
+                                               "the resource that they are of",
+                                               "versions");
 }
 
 
@@ -194,16 +182,9 @@ ngx_http_conflict_location_endpoint(ngx_conf_t *cf,
     ngx_http_conflict_loc_conf_t *conf, const char *name, const char *what,
     const char *suffix)
 {
-    ngx_http_conflict_main_conf_t  *nmcf;
+    ngx_str_t  *key;
 
-    nmcf = ngx_http_conf_get_module_main_conf(cf, ngx_http_conflict_module);
-
-    nmcf->guarded = 1;
-
-    if (ngx_http_conflict_location_identity(cf, nmcf, conf) != NGX_OK
-        || ngx_http_conflict_location_find_store(cf, nmcf, conf) != NGX_OK
-        || ngx_http_conflict_location_default_log(cf, nmcf, conf) != NGX_OK)
-    {
+    if (ngx_http_conflict_location_start(cf, conf) != NGX_OK) {
         return NGX_ERROR;
     }
 
@@ -217,6 +198,21 @@ ngx_http_conflict_location_endpoint(ngx_conf_t *cf,
         return NGX_ERROR;
     }
 
+    /* without "get=" the own GET requests the key, which must be a path */
+
+    key = &conf->key->value;
+
+    if (!conf->lock_get && !conf->lock_blind && !conf->versions_get
+        && (key->len == 0 || (key->data[0] != '/' && key->data[0] != '$')))
+    {
+        ngx_conf_log_error(NGX_LOG_EMERG, cf, 0,
+                           "\"conflict_key %V\" in location \"%V\" is not a "
+                           "path, so \"%s\" requires \"get=PATH\", the path "
+                           "of the resource%s", key, &conf->name, name,
+                           conf->lock ? ", or \"get=off\"" : "");
+        return NGX_ERROR;
+    }
+
     return NGX_OK;
 }
 
@@ -225,19 +221,10 @@ ngx_int_t
 ngx_http_conflict_location_events(ngx_conf_t *cf,
     ngx_http_conflict_loc_conf_t *conf)
 {
-    ngx_http_conflict_main_conf_t  *nmcf;
-
-    nmcf = ngx_http_conf_get_module_main_conf(cf, ngx_http_conflict_module);
-
-    nmcf->guarded = 1;
-
     /* the keys are those of the locations of its resources */
     conf->key = NULL;
 
-    if (ngx_http_conflict_location_identity(cf, nmcf, conf) != NGX_OK
-        || ngx_http_conflict_location_find_store(cf, nmcf, conf) != NGX_OK
-        || ngx_http_conflict_location_default_log(cf, nmcf, conf) != NGX_OK)
-    {
+    if (ngx_http_conflict_location_start(cf, conf) != NGX_OK) {
         return NGX_ERROR;
     }
 
@@ -249,12 +236,6 @@ ngx_int_t
 ngx_http_conflict_location_inbox(ngx_conf_t *cf,
     ngx_http_conflict_loc_conf_t *conf)
 {
-    ngx_http_conflict_main_conf_t  *nmcf;
-
-    nmcf = ngx_http_conf_get_module_main_conf(cf, ngx_http_conflict_module);
-
-    nmcf->guarded = 1;
-
     if (conf->user == NULL && !conf->inbox_all) {
         ngx_conf_log_error(NGX_LOG_EMERG, cf, 0,
                            "\"conflict_inbox\" in location \"%V\" requires "
@@ -270,14 +251,11 @@ ngx_http_conflict_location_inbox(ngx_conf_t *cf,
         return NGX_ERROR;
     }
 
-    if (ngx_http_conflict_location_identity(cf, nmcf, conf) != NGX_OK
-        || ngx_http_conflict_location_find_store(cf, nmcf, conf) != NGX_OK
-        || ngx_http_conflict_location_default_log(cf, nmcf, conf) != NGX_OK)
-    {
+    if (ngx_http_conflict_location_start(cf, conf) != NGX_OK) {
         return NGX_ERROR;
     }
 
-    return ngx_http_conflict_location_blobs(cf, conf);
+    return ngx_http_conflict_shm_blob_zone_add(cf, conf->store);
 }
 
 
@@ -303,17 +281,25 @@ ngx_http_conflict_location_one_user(ngx_conf_t *cf,
 }
 
 
-/* the zone of held bodies */
+/* what endpoints have as well */
 
 static ngx_int_t
-ngx_http_conflict_location_blobs(ngx_conf_t *cf,
+ngx_http_conflict_location_start(ngx_conf_t *cf,
     ngx_http_conflict_loc_conf_t *conf)
 {
-    if (conf->store->ops != &ngx_http_conflict_shm_ops) {
-        return NGX_OK;
+    ngx_http_conflict_main_conf_t  *nmcf;
+
+    nmcf = ngx_http_conf_get_module_main_conf(cf, ngx_http_conflict_module);
+
+    nmcf->guarded = 1;
+
+    if (ngx_http_conflict_location_identity(cf, nmcf, conf) != NGX_OK
+        || ngx_http_conflict_location_find_store(cf, nmcf, conf) != NGX_OK)
+    {
+        return NGX_ERROR;
     }
 
-    return ngx_http_conflict_shm_blob_zone_add(cf, conf->store);
+    return ngx_http_conflict_location_default_log(cf, nmcf, conf);
 }
 
 
@@ -323,6 +309,10 @@ static ngx_int_t
 ngx_http_conflict_location_identity(ngx_conf_t *cf,
     ngx_http_conflict_main_conf_t *nmcf, ngx_http_conflict_loc_conf_t *conf)
 {
+    static ngx_str_t  user = ngx_string("$remote_user");
+    static ngx_str_t  client = ngx_string("$http_x_client");
+    static ngx_str_t  fetch = ngx_string("$conflict_fetch");
+
     conf->user_set = (conf->user != NULL);
 
     conf->vary.data = ngx_pnalloc(cf->pool, NGX_HTTP_CONFLICT_VARY);
@@ -331,21 +321,21 @@ ngx_http_conflict_location_identity(ngx_conf_t *cf,
     }
 
     if (conf->user == NULL) {
-        conf->user = ngx_http_conflict_location_complex(cf, "$remote_user");
+        conf->user = ngx_http_conflict_directive_value_complex(cf, &user);
         if (conf->user == NULL) {
             return NGX_ERROR;
         }
     }
 
     if (conf->client == NULL) {
-        conf->client = ngx_http_conflict_location_complex(cf, "$http_x_client");
+        conf->client = ngx_http_conflict_directive_value_complex(cf, &client);
         if (conf->client == NULL) {
             return NGX_ERROR;
         }
     }
 
     if (nmcf->fetch == NULL) {
-        nmcf->fetch = ngx_http_conflict_location_complex(cf, "$conflict_fetch");
+        nmcf->fetch = ngx_http_conflict_directive_value_complex(cf, &fetch);
         if (nmcf->fetch == NULL) {
             return NGX_ERROR;
         }
@@ -484,9 +474,7 @@ ngx_http_conflict_location_find_store(ngx_conf_t *cf,
 
     if (conf->store == NULL) {
 
-        if (name != &ngx_http_conflict_location_default
-            && ngx_strcmp(name->data, "default") != 0)
-        {
+        if (ngx_strcmp(name->data, "default") != 0) {
             ngx_conf_log_error(NGX_LOG_EMERG, cf, 0,
                                "unknown store \"%V\", declare it with "
                                "\"conflict_store\"", name);
@@ -590,35 +578,6 @@ ngx_http_conflict_location_default_log(ngx_conf_t *cf,
 }
 
 
-static ngx_http_complex_value_t *
-ngx_http_conflict_location_complex(ngx_conf_t *cf, const char *text)
-{
-    ngx_str_t                          value;
-    ngx_http_complex_value_t          *cv;
-    ngx_http_compile_complex_value_t   ccv;
-
-    cv = ngx_pcalloc(cf->pool, sizeof(ngx_http_complex_value_t));
-    if (cv == NULL) {
-        return NULL;
-    }
-
-    value.data = (u_char *) text;
-    value.len = ngx_strlen(text);
-
-    ngx_memzero(&ccv, sizeof(ngx_http_compile_complex_value_t));
-
-    ccv.cf = cf;
-    ccv.value = &value;
-    ccv.complex_value = cv;
-
-    if (ngx_http_compile_complex_value(&ccv) != NGX_OK) {
-        return NULL;
-    }
-
-    return cv;
-}
-
-
 void
 ngx_http_conflict_location_warn(ngx_conf_t *cf,
     ngx_http_conflict_loc_conf_t *conf, ngx_uint_t own, ngx_uint_t require,
@@ -708,61 +667,4 @@ ngx_http_conflict_location_setting(ngx_module_t **modules, void **loc_conf,
     }
 
     return 0;
-}
-
-
-/*
- * The own GET that checks whether a client may lock requests the key, unless
- * "get=" is set: it must be a path, or begin with a variable.
- */
-
-static ngx_int_t
-ngx_http_conflict_location_lock_path(ngx_conf_t *cf,
-    ngx_http_conflict_loc_conf_t *conf)
-{
-    ngx_str_t  *key;
-
-    if (conf->lock_get || conf->lock_blind || conf->key == NULL) {
-        return NGX_OK;
-    }
-
-    key = &conf->key->value;
-
-    if (key->len && (key->data[0] == '/' || key->data[0] == '$')) {
-        return NGX_OK;
-    }
-
-    ngx_conf_log_error(NGX_LOG_EMERG, cf, 0,
-                       "\"conflict_key %V\" in location \"%V\" is not a path, "
-                       "so \"conflict_lock\" requires \"get=PATH\", the path "
-                       "of the resource, or \"get=off\"", key, &conf->name);
-
-    return NGX_ERROR;
-}
-
-
-/* the same for the GET that checks whether a client may see the versions */
-
-static ngx_int_t
-ngx_http_conflict_location_versions_path(ngx_conf_t *cf,
-    ngx_http_conflict_loc_conf_t *conf)
-{
-    ngx_str_t  *key;
-
-    if (conf->versions_get || conf->key == NULL) {
-        return NGX_OK;
-    }
-
-    key = &conf->key->value;
-
-    if (key->len && (key->data[0] == '/' || key->data[0] == '$')) {
-        return NGX_OK;
-    }
-
-    ngx_conf_log_error(NGX_LOG_EMERG, cf, 0,
-                       "\"conflict_key %V\" in location \"%V\" is not a path, "
-                       "so \"conflict_versions\" requires \"get=PATH\", the "
-                       "path of the resource", key, &conf->name);
-
-    return NGX_ERROR;
 }

@@ -27,12 +27,11 @@ static ngx_uint_t ngx_http_conflict_route_overlaps(ngx_http_conflict_route_t *a,
     ngx_http_conflict_route_t *b, ngx_http_conflict_main_conf_t *mcf);
 static ngx_uint_t ngx_http_conflict_route_longer(ngx_array_t *routes,
     ngx_http_conflict_route_t *a, ngx_http_conflict_route_t *b);
-static ngx_uint_t ngx_http_conflict_route_same_text(ngx_str_t *a, ngx_str_t *b);
 
 
 #define ngx_http_conflict_route_same_place(a, b)                              \
-    (ngx_http_conflict_route_same_text(&(a)->server, &(b)->server)            \
-     && ngx_http_conflict_route_same_text(&(a)->location, &(b)->location))
+    (ngx_http_conflict_same(&(a)->server, &(b)->server)                       \
+     && ngx_http_conflict_same(&(a)->location, &(b)->location))
 
 
 ngx_int_t
@@ -332,7 +331,7 @@ ngx_http_conflict_route_same(ngx_http_conflict_route_t *a,
 {
     return a->lock == b->lock
            && ngx_http_conflict_route_same_place(a, b)
-           && ngx_http_conflict_route_same_text(&a->meaning, &b->meaning);
+           && ngx_http_conflict_same(&a->meaning, &b->meaning);
 }
 
 
@@ -344,14 +343,13 @@ ngx_http_conflict_route_moved(ngx_http_conflict_route_t *route,
     ngx_uint_t  server, location;
 
     if (route->lock != old->lock || !(route->unmatched || old->unmatched)
-        || ngx_http_conflict_route_same_text(&route->meaning, &old->meaning))
+        || ngx_http_conflict_same(&route->meaning, &old->meaning))
     {
         return 0;
     }
 
-    server = ngx_http_conflict_route_same_text(&route->server, &old->server);
-    location = ngx_http_conflict_route_same_text(&route->location,
-                                                 &old->location);
+    server = ngx_http_conflict_same(&route->server, &old->server);
+    location = ngx_http_conflict_same(&route->location, &old->location);
 
     if (server && location) {
         return 1;
@@ -415,7 +413,7 @@ ngx_http_conflict_route_longer(ngx_array_t *routes,
     for (i = 0; i < routes->nelts; i++) {
 
         if (!c[i].regex && c[i].prefix.len > b->prefix.len
-            && ngx_http_conflict_route_same_text(&c[i].server, &a->server)
+            && ngx_http_conflict_same(&c[i].server, &a->server)
             && ngx_http_conflict_route_covers(&c[i], a))
         {
             return 1;
@@ -433,11 +431,4 @@ ngx_http_conflict_route_covers(ngx_http_conflict_route_t *a,
     return (a->exact ? a->prefix.len == b->prefix.len
                      : a->prefix.len <= b->prefix.len)
            && ngx_strncmp(a->prefix.data, b->prefix.data, a->prefix.len) == 0;
-}
-
-
-static ngx_uint_t
-ngx_http_conflict_route_same_text(ngx_str_t *a, ngx_str_t *b)
-{
-    return a->len == b->len && ngx_strncmp(a->data, b->data, a->len) == 0;
 }

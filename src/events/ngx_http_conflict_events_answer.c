@@ -30,24 +30,12 @@ ngx_http_conflict_events_answer(ngx_http_request_t *r)
         return NGX_HTTP_NOT_FOUND;
     }
 
-    if (ctx->flow.answer != NGX_HTTP_CONFLICT_ANSWER_NONE) {
-        return ngx_http_conflict_answer_handler(r);
-    }
-
-    if (ctx->method & NGX_HTTP_OPTIONS) {
-        return ngx_http_conflict_endpoint_options(r, ctx);
-    }
-
-    rc = ngx_http_discard_request_body(r);
-    if (rc != NGX_OK) {
+    rc = ngx_http_conflict_endpoint_respond(r, ctx);
+    if (rc != NGX_DECLINED) {
         return rc;
     }
 
     stream = ctx->events;
-
-    /* conditions of the client are not about a stream */
-    r->disable_not_modified = 1;
-    r->err_status = 0;
 
     if (!stream->poll || r->method == NGX_HTTP_HEAD) {
 

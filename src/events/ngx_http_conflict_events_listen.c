@@ -242,11 +242,7 @@ ngx_http_conflict_events_listen_granted(ngx_http_conflict_feed_event_t *note,
          i <= NGX_HTTP_CONFLICT_FEED_CLIENT;
          i++)
     {
-        if (note->text[i].len != event->text[i].len
-            || ngx_memcmp(note->text[i].data, event->text[i].data,
-                          note->text[i].len)
-               != 0)
-        {
+        if (!ngx_http_conflict_same(&note->text[i], &event->text[i])) {
             return 0;
         }
     }
@@ -370,6 +366,6 @@ ngx_http_conflict_events_listen_holds(ngx_http_conflict_events_item_t *item)
 static ngx_uint_t
 ngx_http_conflict_events_listen_same(ngx_str_t *text, ngx_str_t *own)
 {
-    return text->len < NGX_HTTP_CONFLICT_FEED_TEXT && text->len == own->len
-           && ngx_memcmp(text->data, own->data, own->len) == 0;
+    return text->len < NGX_HTTP_CONFLICT_FEED_TEXT
+           && ngx_http_conflict_same(text, own);
 }

@@ -581,35 +581,20 @@ ngx_http_conflict_body_history_feed(ngx_http_conflict_ctx_t *ctx, u_char *data,
     size_t len)
 {
     off_t                          length;
-    size_t                         size;
-    u_char                        *p;
-    ngx_http_request_t            *r;
     ngx_http_conflict_response_t  *response;
 
-    r = ctx->request;
     response = ctx->response;
+    length = ctx->request->headers_out.content_length_n;
 
-    if (response->record_size - response->record_len < len) {
-
-        length = r->headers_out.content_length_n;
-
-        size = (response->record_size == 0 && length >= (off_t) len)
-               ? (size_t) length
-               : 2 * (response->record_len + len);
-
-        p = ngx_palloc(r->pool, size);
-        if (p == NULL) {
-            response->recording = 0;
-            return;
-        }
-
-        if (response->record) {
-            ngx_memcpy(p, response->record, response->record_len);
-            (void) ngx_pfree(r->pool, response->record);
-        }
-
-        response->record = p;
-        response->record_size = size;
+    if (ngx_http_conflict_latest_response_grow(ctx->request->pool,
+                                  &response->record, response->record_len,
+                                  &response->record_size,
+                                  (response->record_len == 0)
+                                  ? (size_t) ngx_max(length, (off_t) len) : len)
+        != NGX_OK)
+    {
+        response->recording = 0;
+        return;
     }
 
     ngx_memcpy(response->record + response->record_len, data, len);

@@ -31,7 +31,6 @@ static ngx_int_t ngx_http_conflict_hold_name(ngx_http_conflict_ctx_t *ctx,
     ngx_http_conflict_hold_item_t *item);
 static ngx_int_t ngx_http_conflict_hold_indexes(ngx_http_conflict_ctx_t *ctx,
     ngx_http_conflict_hold_item_t *item, ngx_http_conflict_blob_t *blob);
-static void ngx_http_conflict_hold_called(ngx_http_conflict_op_t *op);
 static void ngx_http_conflict_hold_lost(ngx_http_conflict_ctx_t *ctx,
     const char *reason);
 static void ngx_http_conflict_hold_remove(ngx_http_conflict_ctx_t *ctx,
@@ -363,7 +362,7 @@ ngx_http_conflict_hold_call(ngx_http_conflict_ctx_t *ctx,
     blob->in.id = ctx->hold.id;
     blob->in.ttl = ctx->conf->hold;
 
-    op->done = ngx_http_conflict_hold_called;
+    op->done = ngx_http_conflict_store_call_done;
     op->rc = op->store->ops->blob(op);
 
     return NGX_OK;
@@ -504,15 +503,6 @@ ngx_http_conflict_hold_index_user(ngx_http_request_t *r, ngx_str_t *name,
     ngx_memcpy(p, user->data, user->len);
 
     return ngx_http_conflict_hold_index(r->pool, name, 'u', &text);
-}
-
-
-static void
-ngx_http_conflict_hold_called(ngx_http_conflict_op_t *op)
-{
-    if (op->request) {
-        ngx_http_conflict_store_call_resume(op->request);
-    }
 }
 
 

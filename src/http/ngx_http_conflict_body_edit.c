@@ -215,8 +215,7 @@ ngx_http_conflict_body_edit_append(ngx_http_request_t *r, ngx_chain_t ***out,
 static ngx_int_t
 ngx_http_conflict_body_edit_load(ngx_pool_t *pool, ngx_buf_t *b)
 {
-    size_t   size;
-    ssize_t  n;
+    size_t  size;
 
     size = (size_t) (b->file_last - b->file_pos);
 
@@ -225,8 +224,9 @@ ngx_http_conflict_body_edit_load(ngx_pool_t *pool, ngx_buf_t *b)
         return NGX_ERROR;
     }
 
-    n = ngx_read_file(b->file, b->start, size, b->file_pos);
-    if (n != (ssize_t) size) {
+    if (ngx_http_conflict_file_read(b->file, b->start, size, b->file_pos)
+        != NGX_OK)
+    {
         return NGX_ERROR;
     }
 

@@ -136,8 +136,7 @@ ngx_http_conflict_cors_replay(ngx_http_request_t *r,
 
     if (allowed
         && ((allowed->len == 1 && allowed->data[0] == '*')
-            || (origin && origin->len == allowed->len
-                && ngx_memcmp(origin->data, allowed->data, origin->len) == 0)))
+            || (origin && ngx_http_conflict_same(origin, allowed))))
     {
         return NGX_OK;
     }
@@ -263,8 +262,8 @@ static ngx_int_t
 ngx_http_conflict_cors_join(ngx_http_request_t *r, ngx_str_t *list,
     ngx_str_t *more)
 {
-    u_char     *p, *last, *data;
-    ngx_str_t   token;
+    u_char     *data;
+    ngx_str_t   rest, token;
 
     data = ngx_pnalloc(r->pool, list->len + 2 * more->len + 2);
     if (data == NULL) {
@@ -274,23 +273,9 @@ ngx_http_conflict_cors_join(ngx_http_request_t *r, ngx_str_t *list,
     ngx_memcpy(data, list->data, list->len);
     list->data = data;
 
-    p = more->data;
-    last = more->data + more->len;
+    rest = *more;
 
-    while (p < last) {
-
-        if (*p == ' ' || *p == '\t' || *p == ',') {
-            p++;
-            continue;
-        }
-
-        token.data = p;
-
-        while (p < last && *p != ' ' && *p != '\t' && *p != ',') {
-            p++;
-        }
-
-        token.len = p - token.data;
+    while (ngx_http_conflict_header_token(&rest, &token)) {
 
         if (ngx_http_conflict_cors_listed(list, &token)) {
             continue;
@@ -312,25 +297,15 @@ ngx_http_conflict_cors_join(ngx_http_request_t *r, ngx_str_t *list,
 static ngx_uint_t
 ngx_http_conflict_cors_listed(ngx_str_t *list, ngx_str_t *token)
 {
-    u_char  *p, *start, *last;
+    ngx_str_t  rest, other;
 
-    p = list->data;
-    last = list->data + list->len;
+    rest = *list;
 
-    while (p < last) {
-        start = p;
+    while (ngx_http_conflict_header_token(&rest, &other)) {
 
-        while (p < last && *p != ' ' && *p != '\t' && *p != ',') {
-            p++;
-        }
-
-        if ((size_t) (p - start) == token->len
-            && ngx_strncasecmp(start, token->data, token->len) == 0)
-        {
+        if (ngx_http_conflict_cors_equal(&other, token)) {
             return 1;
         }
-
-        p++;
     }
 
     return 0;

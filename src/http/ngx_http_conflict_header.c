@@ -349,6 +349,31 @@ ngx_http_conflict_header_own(ngx_http_request_t *r, const ngx_str_t *names)
 }
 
 
+/* by the hash nginx finds the headers that proxy_set_header replaces */
+
+ngx_table_elt_t *
+ngx_http_conflict_header_push(ngx_http_request_t *r, const char *name,
+    const char *lowcase, ngx_str_t *value)
+{
+    ngx_table_elt_t  *h;
+
+    h = ngx_list_push(&r->headers_in.headers);
+    if (h == NULL) {
+        return NULL;
+    }
+
+    ngx_memzero(h, sizeof(ngx_table_elt_t));
+
+    h->key.data = (u_char *) name;
+    h->key.len = ngx_strlen(name);
+    h->lowcase_key = (u_char *) lowcase;
+    h->hash = ngx_hash_key(h->lowcase_key, h->key.len);
+    h->value = *value;
+
+    return h;
+}
+
+
 ngx_uint_t
 ngx_http_conflict_header_listed(ngx_str_t *name, const ngx_str_t *names)
 {
@@ -366,6 +391,33 @@ ngx_http_conflict_header_listed(ngx_str_t *name, const ngx_str_t *names)
     }
 
     return 0;
+}
+
+
+ngx_uint_t
+ngx_http_conflict_header_token(ngx_str_t *rest, ngx_str_t *token)
+{
+    u_char  *p, *last;
+
+    p = rest->data;
+    last = p + rest->len;
+
+    while (p < last && (*p == ' ' || *p == '\t' || *p == ',')) {
+        p++;
+    }
+
+    token->data = p;
+
+    while (p < last && *p != ' ' && *p != '\t' && *p != ',') {
+        p++;
+    }
+
+    token->len = p - token->data;
+
+    rest->data = p;
+    rest->len = last - p;
+
+    return token->len != 0;
 }
 
 

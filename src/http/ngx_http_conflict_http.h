@@ -188,9 +188,21 @@ ngx_int_t ngx_http_conflict_header_hide(ngx_http_request_t *r,
 ngx_int_t ngx_http_conflict_header_own(ngx_http_request_t *r,
     const ngx_str_t *names);
 
+/*
+ * Adds a request header to such a copy.  The name, also in lower case, and the
+ * value are not copied.  NULL: out of memory.
+ */
+ngx_table_elt_t *ngx_http_conflict_header_push(ngx_http_request_t *r,
+    const char *name, const char *lowcase, ngx_str_t *value);
+
 /* 1 if the name is on a list; case is ignored. */
 ngx_uint_t ngx_http_conflict_header_listed(ngx_str_t *name,
     const ngx_str_t *names);
+
+/*
+ * Takes the next token of a list with commas from "rest".  0: there is none.
+ */
+ngx_uint_t ngx_http_conflict_header_token(ngx_str_t *rest, ngx_str_t *token);
 
 /*
  * 1 if a request field, whose name is not empty, is a part of what a write
@@ -264,8 +276,7 @@ ngx_uint_t ngx_http_conflict_preflight(ngx_http_request_t *r);
  * Turns the own GET "sr" into a preflight for that GET, without the module's
  * own fields, which the API may not know.
  */
-ngx_int_t ngx_http_conflict_preflight_request(ngx_http_request_t *r,
-    ngx_http_conflict_ctx_t *ctx, ngx_http_request_t *sr);
+ngx_int_t ngx_http_conflict_preflight_request(ngx_http_request_t *sr);
 
 /*
  * Adds the API's answer to the response and, if it allows the origin or was not
@@ -324,6 +335,9 @@ void ngx_http_conflict_store_call_start(ngx_http_conflict_ctx_t *ctx,
  * the result of the operation.
  */
 ngx_int_t ngx_http_conflict_store_call_finish(ngx_http_conflict_ctx_t *ctx);
+
+/* op->done of operations whose request waits: resumes it. */
+void ngx_http_conflict_store_call_done(ngx_http_conflict_op_t *op);
 
 /* Runs the phases of the request again; for timers and store callbacks. */
 void ngx_http_conflict_store_call_resume(ngx_http_request_t *r);

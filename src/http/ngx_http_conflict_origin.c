@@ -104,9 +104,7 @@ ngx_http_conflict_origin_observe(ngx_http_request_t *r,
 
         ngx_http_conflict_origin_record(r, nlcf, allowed);
 
-        if (allowed->len == origin->len
-            && ngx_memcmp(allowed->data, origin->data, origin->len) == 0)
-        {
+        if (ngx_http_conflict_same(allowed, origin)) {
             return;
         }
     }

@@ -56,8 +56,7 @@ ngx_http_conflict_preflight(ngx_http_request_t *r)
 
 
 ngx_int_t
-ngx_http_conflict_preflight_request(ngx_http_request_t *r,
-    ngx_http_conflict_ctx_t *ctx, ngx_http_request_t *sr)
+ngx_http_conflict_preflight_request(ngx_http_request_t *sr)
 {
     ngx_str_t   *method, *fields, *name;
     ngx_list_t  *headers;
@@ -101,9 +100,9 @@ ngx_http_conflict_preflight_request(ngx_http_request_t *r,
 static ngx_int_t
 ngx_http_conflict_preflight_fields(ngx_http_request_t *sr, ngx_str_t *value)
 {
-    u_char     *p, *last, *data;
+    u_char     *data;
     size_t      len;
-    ngx_str_t   name;
+    ngx_str_t   rest, name;
 
     data = ngx_pnalloc(sr->pool, 2 * value->len);
     if (data == NULL) {
@@ -111,23 +110,9 @@ ngx_http_conflict_preflight_fields(ngx_http_request_t *sr, ngx_str_t *value)
     }
 
     len = 0;
-    p = value->data;
-    last = value->data + value->len;
+    rest = *value;
 
-    while (p < last) {
-
-        if (*p == ' ' || *p == '\t' || *p == ',') {
-            p++;
-            continue;
-        }
-
-        name.data = p;
-
-        while (p < last && *p != ' ' && *p != '\t' && *p != ',') {
-            p++;
-        }
-
-        name.len = p - name.data;
+    while (ngx_http_conflict_header_token(&rest, &name)) {
 
         if (ngx_http_conflict_header_listed(&name,
                                             ngx_http_conflict_preflight_own))

@@ -17,8 +17,7 @@
     ((nlcf)->edited && (nlcf)->edited->place == NGX_HTTP_CONFLICT_JSON)
 
 
-static ngx_int_t ngx_http_conflict_request_body_start(ngx_http_request_t *r,
-    ngx_http_conflict_ctx_t *ctx);
+static ngx_int_t ngx_http_conflict_request_body_start(ngx_http_request_t *r);
 static ngx_uint_t ngx_http_conflict_request_body_has_base(
     ngx_http_request_t *r, ngx_http_conflict_ctx_t *ctx);
 static void ngx_http_conflict_request_body_handler(ngx_http_request_t *r);
@@ -116,7 +115,7 @@ ngx_http_conflict_request_body_read(ngx_http_request_t *r,
         return NGX_HTTP_INTERNAL_SERVER_ERROR;
     }
 
-    return ngx_http_conflict_request_body_start(r, ctx);
+    return ngx_http_conflict_request_body_start(r);
 }
 
 
@@ -130,13 +129,12 @@ ngx_http_conflict_request_body_whole(ngx_http_request_t *r,
 
     ctx->body.reading = (r->request_body == NULL);
 
-    return ngx_http_conflict_request_body_start(r, ctx);
+    return ngx_http_conflict_request_body_start(r);
 }
 
 
 static ngx_int_t
-ngx_http_conflict_request_body_start(ngx_http_request_t *r,
-    ngx_http_conflict_ctx_t *ctx)
+ngx_http_conflict_request_body_start(ngx_http_request_t *r)
 {
     ngx_int_t  rc;
 
@@ -506,7 +504,6 @@ ngx_http_conflict_request_body_chain_text(ngx_pool_t *pool, ngx_chain_t *in,
 {
     size_t        size;
     u_char       *p;
-    ssize_t       n;
     ngx_buf_t    *b;
     ngx_chain_t  *cl;
 
@@ -542,13 +539,15 @@ ngx_http_conflict_request_body_chain_text(ngx_pool_t *pool, ngx_chain_t *in,
             continue;
         }
 
-        n = ngx_read_file(b->file, p, (size_t) (b->file_last - b->file_pos),
-                          b->file_pos);
-        if (n != b->file_last - b->file_pos) {
+        size = (size_t) (b->file_last - b->file_pos);
+
+        if (ngx_http_conflict_file_read(b->file, p, size, b->file_pos)
+            != NGX_OK)
+        {
             return NGX_ERROR;
         }
 
-        p += n;
+        p += size;
     }
 
     return NGX_OK;

@@ -10,9 +10,6 @@
 #include "http/ngx_http_conflict_http.h"
 
 
-static void ngx_http_conflict_store_call_done(ngx_http_conflict_op_t *op);
-
-
 void
 ngx_http_conflict_store_call_start(ngx_http_conflict_ctx_t *ctx,
     ngx_http_conflict_op_pt call)
@@ -41,7 +38,7 @@ ngx_http_conflict_store_call_finish(ngx_http_conflict_ctx_t *ctx)
 }
 
 
-static void
+void
 ngx_http_conflict_store_call_done(ngx_http_conflict_op_t *op)
 {
     if (op->request) {

@@ -224,10 +224,7 @@ ngx_http_conflict_view(ngx_http_conflict_ctx_t *ctx, ngx_http_request_t *r)
         }
     }
 
-    if (nlcf->vary.data
-        && (names.len != nlcf->vary.len
-            || ngx_memcmp(names.data, nlcf->vary.data, names.len) != 0))
-    {
+    if (nlcf->vary.data && !ngx_http_conflict_same(&names, &nlcf->vary)) {
         /* likely to select the next response in this location */
         ngx_memcpy(nlcf->vary.data, names.data, names.len);
         nlcf->vary.len = names.len;
@@ -247,29 +244,11 @@ ngx_http_conflict_view(ngx_http_conflict_ctx_t *ctx, ngx_http_request_t *r)
 static ngx_int_t
 ngx_http_conflict_view_names(ngx_str_t *vary, ngx_str_t *names)
 {
-    u_char     *p, *last;
-    ngx_str_t   name;
+    ngx_str_t  rest, name;
 
-    p = vary->data;
-    last = vary->data + vary->len;
+    rest = *vary;
 
-    for ( ;; ) {
-
-        while (p < last && (*p == ' ' || *p == '\t' || *p == ',')) {
-            p++;
-        }
-
-        if (p == last) {
-            return NGX_OK;
-        }
-
-        name.data = p;
-
-        while (p < last && *p != ' ' && *p != '\t' && *p != ',') {
-            p++;
-        }
-
-        name.len = p - name.data;
+    while (ngx_http_conflict_header_token(&rest, &name)) {
 
         if (ngx_http_conflict_view_selects(&name)
             || ngx_http_conflict_header_listed(&name,
@@ -288,6 +267,8 @@ ngx_http_conflict_view_names(ngx_str_t *vary, ngx_str_t *names)
         names->len += name.len;
         names->data[names->len++] = ',';
     }
+
+    return NGX_OK;
 }
 
 

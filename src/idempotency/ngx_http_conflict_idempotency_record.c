@@ -15,9 +15,8 @@
 
 
 static u_char ngx_http_conflict_idempotency_record_status(ngx_uint_t status);
-static void ngx_http_conflict_idempotency_record_line(
-    ngx_http_request_t *r, ngx_str_t *fields, size_t *size, u_char kind,
-    ngx_str_t *name, ngx_str_t *value);
+static void ngx_http_conflict_idempotency_record_line(ngx_str_t *fields,
+    size_t *size, u_char kind, ngx_str_t *name, ngx_str_t *value);
 static ngx_int_t ngx_http_conflict_idempotency_record_fields(
     ngx_http_request_t *r, ngx_str_t *fields);
 static ngx_int_t ngx_http_conflict_idempotency_record_buffer(
@@ -233,25 +232,25 @@ ngx_http_conflict_idempotency_record_fields(ngx_http_request_t *r,
     for (pass = 0; pass < 2; pass++) {
         size = 0;
 
-        ngx_http_conflict_idempotency_record_line(r, fields, &size,
-                                                         'S', &none, &text);
+        ngx_http_conflict_idempotency_record_line(fields, &size, 'S', &none,
+                                                  &text);
 
         if (r->headers_out.content_type.len) {
-            ngx_http_conflict_idempotency_record_line(r, fields, &size,
-                                      'T', &none, &r->headers_out.content_type);
+            ngx_http_conflict_idempotency_record_line(fields, &size, 'T',
+                                           &none, &r->headers_out.content_type);
         }
 
         if (r->headers_out.charset.len
             && r->headers_out.content_type_len
                == r->headers_out.content_type.len)
         {
-            ngx_http_conflict_idempotency_record_line(r, fields, &size,
-                                           'C', &none, &r->headers_out.charset);
+            ngx_http_conflict_idempotency_record_line(fields, &size, 'C',
+                                                &none, &r->headers_out.charset);
         }
 
         if (dated) {
-            ngx_http_conflict_idempotency_record_line(r, fields, &size,
-                                                             'M', &none, &time);
+            ngx_http_conflict_idempotency_record_line(fields, &size, 'M',
+                                                      &none, &time);
         }
 
         for (part = &r->headers_out.headers.part; part; part = part->next) {
@@ -266,8 +265,9 @@ ngx_http_conflict_idempotency_record_fields(ngx_http_request_t *r,
                     continue;
                 }
 
-                ngx_http_conflict_idempotency_record_line(r, fields,
-                                          &size, 'H', &h[i].key, &h[i].value);
+                ngx_http_conflict_idempotency_record_line(fields, &size, 'H',
+                                                          &h[i].key,
+                                                          &h[i].value);
             }
         }
 
@@ -288,9 +288,8 @@ ngx_http_conflict_idempotency_record_fields(ngx_http_request_t *r,
 /* adds the size of a line, and the line itself if there is room */
 
 static void
-ngx_http_conflict_idempotency_record_line(ngx_http_request_t *r,
-    ngx_str_t *fields, size_t *size, u_char kind, ngx_str_t *name,
-    ngx_str_t *value)
+ngx_http_conflict_idempotency_record_line(ngx_str_t *fields, size_t *size,
+    u_char kind, ngx_str_t *name, ngx_str_t *value)
 {
     u_char  *p;
 
@@ -376,7 +375,6 @@ static ngx_int_t
 ngx_http_conflict_idempotency_record_buffer(ngx_http_request_t *r,
     ngx_http_conflict_ctx_t *ctx, ngx_buf_t *b)
 {
-    size_t                            len;
     ngx_http_conflict_idempotency_t  *idem;
 
     idem = ctx->idempotency;
@@ -391,26 +389,6 @@ ngx_http_conflict_idempotency_record_buffer(ngx_http_request_t *r,
         return NGX_OK;
     }
 
-    len = ngx_buf_size(b);
-
-    if (ngx_http_conflict_latest_response_grow(r->pool, &idem->body, idem->len,
-                                               &idem->size, len)
-        != NGX_OK)
-    {
-        return NGX_ERROR;
-    }
-
-    if (ngx_buf_in_memory(b)) {
-        ngx_memcpy(idem->body + idem->len, b->pos, len);
-
-    } else if (ngx_http_conflict_file_read(b->file, idem->body + idem->len,
-                                           len, b->file_pos)
-               != NGX_OK)
-    {
-        return NGX_ERROR;
-    }
-
-    idem->len += len;
-
-    return NGX_OK;
+    return ngx_http_conflict_latest_response_append(r->pool, &idem->body,
+                                                    &idem->len, &idem->size, b);
 }

@@ -10,12 +10,8 @@
 #include "answer/ngx_http_conflict_answer.h"
 #include "answer/ngx_http_conflict_endpoint.h"
 #include "latest/ngx_http_conflict_latest.h"
-#include "http/ngx_http_conflict_json.h"
-#include "http/ngx_http_conflict_writer.h"
 
 
-static ngx_int_t ngx_http_conflict_inbox_answer_empty(ngx_http_request_t *r,
-    ngx_http_conflict_ctx_t *ctx);
 static void ngx_http_conflict_inbox_answer_list(ngx_http_conflict_ctx_t *ctx,
     ngx_http_conflict_writer_t *out);
 static ngx_uint_t ngx_http_conflict_inbox_answer_wanted(
@@ -53,20 +49,8 @@ ngx_http_conflict_inbox_answer(ngx_http_request_t *r)
 
     inbox = ctx->inbox;
 
-    if (ctx->flow.answer != NGX_HTTP_CONFLICT_ANSWER_NONE) {
-        return ngx_http_conflict_answer_handler(r);
-    }
-
-    if (ctx->method & NGX_HTTP_OPTIONS) {
-        return ngx_http_conflict_endpoint_options(r, ctx);
-    }
-
-    if (inbox->removing) {
-        return ngx_http_conflict_inbox_answer_empty(r, ctx);
-    }
-
-    rc = ngx_http_discard_request_body(r);
-    if (rc != NGX_OK) {
+    rc = ngx_http_conflict_endpoint_respond(r, ctx);
+    if (rc != NGX_DECLINED) {
         return rc;
     }
 
@@ -76,65 +60,11 @@ ngx_http_conflict_inbox_answer(ngx_http_request_t *r)
     if (inbox->verb == NGX_HTTP_CONFLICT_INBOX_LIST) {
         ngx_http_conflict_inbox_answer_list(ctx, &out);
 
-    } else {
+    } else if (!inbox->removing) {
         ngx_http_conflict_inbox_answer_show(ctx, &out);
     }
 
-    if (out.failed) {
-        return NGX_HTTP_INTERNAL_SERVER_ERROR;
-    }
-
-    out.last->buf->last_buf = 1;
-    out.last->buf->last_in_chain = 1;
-
-    /* conditions of the client are for the write that resolves an item */
-    r->disable_not_modified = 1;
-    r->err_status = 0;
-
-    r->headers_out.status = NGX_HTTP_OK;
-    r->headers_out.content_length_n = out.size;
-
-    ngx_str_set(&r->headers_out.content_type, "application/json");
-    r->headers_out.content_type_len = r->headers_out.content_type.len;
-    r->headers_out.content_type_lowcase = NULL;
-
-    if (ngx_http_conflict_cors_add(r, ctx) != NGX_OK
-        || ngx_http_conflict_header_add(r, "Cache-Control", "no-store",
-                                        sizeof("no-store") - 1)
-           != NGX_OK)
-    {
-        return NGX_HTTP_INTERNAL_SERVER_ERROR;
-    }
-
-    return ngx_http_conflict_capture_send(r, ctx, out.first);
-}
-
-
-static ngx_int_t
-ngx_http_conflict_inbox_answer_empty(ngx_http_request_t *r,
-    ngx_http_conflict_ctx_t *ctx)
-{
-    ngx_int_t  rc;
-
-    rc = ngx_http_discard_request_body(r);
-    if (rc != NGX_OK) {
-        return rc;
-    }
-
-    r->err_status = 0;
-
-    r->headers_out.status = NGX_HTTP_NO_CONTENT;
-    r->headers_out.content_length_n = 0;
-    r->header_only = 1;
-
-    if (ngx_http_conflict_header_add(r, "Cache-Control", "no-store",
-                                     sizeof("no-store") - 1)
-        != NGX_OK)
-    {
-        return NGX_HTTP_INTERNAL_SERVER_ERROR;
-    }
-
-    return ngx_http_conflict_capture_send(r, ctx, NULL);
+    return ngx_http_conflict_endpoint_send(r, ctx, &out);
 }
 
 
@@ -213,27 +143,14 @@ ngx_http_conflict_inbox_answer_wanted(ngx_http_conflict_ctx_t *ctx,
         return 0;
     }
 
-    if (inbox->resource.data) {
-        text = &item->text[NGX_HTTP_CONFLICT_HOLD_RESOURCE_ID];
+    text = item->text;
 
-        if (text->len != inbox->resource.len
-            || ngx_memcmp(text->data, inbox->resource.data, text->len) != 0)
-        {
-            return 0;
-        }
-    }
-
-    if (inbox->route.data) {
-        text = &item->text[NGX_HTTP_CONFLICT_HOLD_ROUTE];
-
-        if (text->len != inbox->route.len
-            || ngx_memcmp(text->data, inbox->route.data, text->len) != 0)
-        {
-            return 0;
-        }
-    }
-
-    return 1;
+    return (inbox->resource.data == NULL
+            || ngx_http_conflict_same(&text[NGX_HTTP_CONFLICT_HOLD_RESOURCE_ID],
+                                      &inbox->resource))
+           && (inbox->route.data == NULL
+               || ngx_http_conflict_same(&text[NGX_HTTP_CONFLICT_HOLD_ROUTE],
+                                         &inbox->route));
 }
 
 

@@ -540,8 +540,7 @@ ngx_http_conflict_inbox_endpoint_visible(ngx_http_conflict_ctx_t *ctx,
         return ctx->inbox->id.len != 0;
     }
 
-    return writer->len == user->len
-           && ngx_memcmp(writer->data, user->data, user->len) == 0;
+    return ngx_http_conflict_same(writer, user);
 }
 
 
@@ -551,15 +550,12 @@ ngx_uint_t
 ngx_http_conflict_inbox_endpoint_own(ngx_http_conflict_ctx_t *ctx,
     ngx_http_conflict_hold_item_t *item)
 {
-    ngx_str_t                 *server;
     ngx_http_core_srv_conf_t  *cscf;
 
     cscf = ngx_http_get_module_srv_conf(ctx->request, ngx_http_core_module);
-    server = &item->text[NGX_HTTP_CONFLICT_HOLD_SERVER];
 
-    return cscf->server_name.len == server->len
-           && ngx_memcmp(cscf->server_name.data, server->data, server->len)
-              == 0;
+    return ngx_http_conflict_same(&cscf->server_name,
+                                  &item->text[NGX_HTTP_CONFLICT_HOLD_SERVER]);
 }
 
 

@@ -17,8 +17,8 @@ static ngx_int_t ngx_http_conflict_inbox_resolve_body(
     ngx_http_conflict_ctx_t *ctx);
 static void ngx_http_conflict_inbox_resolve_text(ngx_http_conflict_ctx_t *ctx,
     ngx_http_conflict_writer_t *out);
-static ngx_int_t ngx_http_conflict_inbox_resolve_header(ngx_http_request_t *r,
-    ngx_table_elt_t **header, const char *name, const char *lowcase,
+static ngx_table_elt_t *ngx_http_conflict_inbox_resolve_header(
+    ngx_http_request_t *r, const char *name, const char *lowcase,
     ngx_str_t *value);
 static ngx_uint_t ngx_http_conflict_inbox_resolve_method(ngx_str_t *name);
 
@@ -118,7 +118,7 @@ ngx_http_conflict_inbox_resolve_body(ngx_http_conflict_ctx_t *ctx)
 {
     u_char                       number[CONFLICT_DECIMAL_LEN];
     ngx_buf_t                   *b;
-    ngx_str_t                    length, body;
+    ngx_str_t                    length, body, *type;
     ngx_chain_t                 *cl;
     ngx_http_request_t          *r;
     ngx_http_request_body_t     *rb;
@@ -170,23 +170,26 @@ ngx_http_conflict_inbox_resolve_body(ngx_http_conflict_ctx_t *ctx)
     length.data = number;
     length.len = conflict_decimal_print(number, body.len) - number;
 
-    if (ngx_http_conflict_inbox_resolve_header(r,
-                                               &r->headers_in.content_length,
-                                               "Content-Length",
-                                               "content-length", &length)
-        != NGX_OK)
-    {
+    r->headers_in.content_length = ngx_http_conflict_inbox_resolve_header(r,
+                                                             "Content-Length",
+                                                             "content-length",
+                                                             &length);
+    if (r->headers_in.content_length == NULL) {
         return NGX_ERROR;
     }
 
-    if (ctx->inbox->item.text[NGX_HTTP_CONFLICT_HOLD_TYPE].len == 0) {
+    type = &ctx->inbox->item.text[NGX_HTTP_CONFLICT_HOLD_TYPE];
+
+    if (type->len == 0) {
         return NGX_OK;
     }
 
-    return ngx_http_conflict_inbox_resolve_header(r,
-                       &r->headers_in.content_type, "Content-Type",
-                       "content-type",
-                       &ctx->inbox->item.text[NGX_HTTP_CONFLICT_HOLD_TYPE]);
+    r->headers_in.content_type = ngx_http_conflict_inbox_resolve_header(r,
+                                                               "Content-Type",
+                                                               "content-type",
+                                                               type);
+
+    return r->headers_in.content_type ? NGX_OK : NGX_ERROR;
 }
 
 
@@ -242,39 +245,25 @@ ngx_http_conflict_inbox_resolve_text(ngx_http_conflict_ctx_t *ctx,
 }
 
 
-static ngx_int_t
+/* with a zero byte at the end, as nginx has it in the headers that it reads */
+
+static ngx_table_elt_t *
 ngx_http_conflict_inbox_resolve_header(ngx_http_request_t *r,
-    ngx_table_elt_t **header, const char *name, const char *lowcase,
-    ngx_str_t *value)
+    const char *name, const char *lowcase, ngx_str_t *value)
 {
-    u_char           *p;
-    ngx_table_elt_t  *h;
+    u_char     *p;
+    ngx_str_t   copy;
 
-    p = ngx_pnalloc(r->pool, value->len + 1);
-    if (p == NULL) {
-        return NGX_ERROR;
+    copy.len = value->len;
+    copy.data = ngx_pnalloc(r->pool, value->len + 1);
+    if (copy.data == NULL) {
+        return NULL;
     }
 
-    h = ngx_list_push(&r->headers_in.headers);
-    if (h == NULL) {
-        return NGX_ERROR;
-    }
-
-    ngx_memzero(h, sizeof(ngx_table_elt_t));
-
-    h->key.data = (u_char *) name;
-    h->key.len = ngx_strlen(name);
-    h->lowcase_key = (u_char *) lowcase;
-    h->hash = ngx_hash_key(h->lowcase_key, h->key.len);
-    h->value.data = p;
-    h->value.len = value->len;
-
-    p = ngx_cpymem(p, value->data, value->len);
+    p = ngx_cpymem(copy.data, value->data, value->len);
     *p = '\0';
 
-    *header = h;
-
-    return NGX_OK;
+    return ngx_http_conflict_header_push(r, name, lowcase, &copy);
 }
 
 

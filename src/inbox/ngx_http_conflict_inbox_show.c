@@ -14,8 +14,6 @@
 
 static ngx_http_conflict_loc_conf_t *ngx_http_conflict_inbox_show_route(
     ngx_http_conflict_ctx_t *ctx);
-static ngx_uint_t ngx_http_conflict_inbox_show_same(ngx_str_t *a,
-    ngx_str_t *b);
 
 
 /* before the GET, so that it is not newer than the body */
@@ -95,23 +93,16 @@ ngx_http_conflict_inbox_show_route(ngx_http_conflict_ctx_t *ctx)
     for (i = 0; i < nmcf->routes.nelts; i++) {
 
         if (!route[i].lock && route[i].store == ctx->conf->store
-            && ngx_http_conflict_inbox_show_same(&route[i].server,
-                                           &text[NGX_HTTP_CONFLICT_HOLD_SERVER])
-            && ngx_http_conflict_inbox_show_same(&route[i].location,
-                                           &text[NGX_HTTP_CONFLICT_HOLD_ROUTE]))
+            && ngx_http_conflict_same(&route[i].server,
+                                      &text[NGX_HTTP_CONFLICT_HOLD_SERVER])
+            && ngx_http_conflict_same(&route[i].location,
+                                      &text[NGX_HTTP_CONFLICT_HOLD_ROUTE]))
         {
             return route[i].conf;
         }
     }
 
     return NULL;
-}
-
-
-static ngx_uint_t
-ngx_http_conflict_inbox_show_same(ngx_str_t *a, ngx_str_t *b)
-{
-    return a->len == b->len && ngx_memcmp(a->data, b->data, a->len) == 0;
 }
 
 

@@ -125,5 +125,9 @@ ngx_int_t ngx_http_conflict_latest_response_body(ngx_http_request_t *r,
 ngx_int_t ngx_http_conflict_latest_response_grow(ngx_pool_t *pool,
     u_char **data, size_t len, size_t *size, size_t more);
 
+/* Appends what is in "b", in memory or in a file, to such a buffer. */
+ngx_int_t ngx_http_conflict_latest_response_append(ngx_pool_t *pool,
+    u_char **data, size_t *len, size_t *size, ngx_buf_t *b);
+
 
 #endif /* _NGX_HTTP_CONFLICT_LATEST_H_INCLUDED_ */

@@ -90,7 +90,7 @@ ngx_http_conflict_latest_get_start(ngx_http_request_t *r,
     }
 
     if (ctx->method & NGX_HTTP_OPTIONS) {
-        return ngx_http_conflict_preflight_request(r, ctx, sr);
+        return ngx_http_conflict_preflight_request(sr);
     }
 
     /* $request_method is read from the main request */
@@ -211,7 +211,7 @@ static ngx_int_t
 ngx_http_conflict_latest_get_prepare(ngx_http_request_t *r,
     ngx_http_conflict_ctx_t *ctx, ngx_http_request_t *sr)
 {
-    ngx_table_elt_t            *h;
+    ngx_str_t                   value;
     ngx_http_core_main_conf_t  *cmcf;
 
     /* proxy_pass must send encoded slashes as they are */
@@ -260,17 +260,14 @@ ngx_http_conflict_latest_get_prepare(ngx_http_request_t *r,
 
     /* caches on the path must validate with the origin (RFC 9111, 5.2.1.4) */
 
-    h = ngx_list_push(&sr->headers_in.headers);
-    if (h == NULL) {
+    ngx_str_set(&value, "no-cache");
+
+    if (ngx_http_conflict_header_push(sr, "Cache-Control", "cache-control",
+                                      &value)
+        == NULL)
+    {
         return NGX_ERROR;
     }
-
-    ngx_memzero(h, sizeof(ngx_table_elt_t));
-
-    h->hash = 1;
-    ngx_str_set(&h->key, "Cache-Control");
-    ngx_str_set(&h->value, "no-cache");
-    h->lowcase_key = (u_char *) "cache-control";
 
     sr->headers_in.content_length_n = -1;
     sr->headers_in.chunked = 0;
@@ -426,10 +423,7 @@ ngx_http_conflict_latest_get_guarded(ngx_http_request_t *r,
         return NGX_ERROR;
     }
 
-    ctx->latest.guarded = (key.len == ctx->target.key.len
-                           && ngx_memcmp(key.data, ctx->target.key.data,
-                                         key.len)
-                              == 0);
+    ctx->latest.guarded = ngx_http_conflict_same(&key, &ctx->target.key);
 
     return NGX_OK;
 }

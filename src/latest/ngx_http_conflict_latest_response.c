@@ -390,6 +390,33 @@ ngx_http_conflict_latest_response_grow(ngx_pool_t *pool, u_char **data,
 }
 
 
+ngx_int_t
+ngx_http_conflict_latest_response_append(ngx_pool_t *pool, u_char **data,
+    size_t *len, size_t *size, ngx_buf_t *b)
+{
+    size_t   more;
+    u_char  *p;
+
+    more = (size_t) ngx_buf_size(b);
+
+    if (ngx_http_conflict_latest_response_grow(pool, data, *len, size, more)
+        != NGX_OK)
+    {
+        return NGX_ERROR;
+    }
+
+    p = *data + *len;
+    *len += more;
+
+    if (ngx_buf_in_memory(b)) {
+        ngx_memcpy(p, b->pos, more);
+        return NGX_OK;
+    }
+
+    return ngx_http_conflict_file_read(b->file, p, more, b->file_pos);
+}
+
+
 static ngx_int_t
 ngx_http_conflict_latest_response_copy(ngx_pool_t *pool, ngx_str_t *dst,
     ngx_str_t *src)

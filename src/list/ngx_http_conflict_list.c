@@ -18,7 +18,6 @@
 
 static ngx_uint_t ngx_http_conflict_list_is_item(ngx_http_conflict_list_t *list,
     ngx_str_t *resource);
-static void ngx_http_conflict_list_mark_done(ngx_http_conflict_op_t *op);
 static const char *ngx_http_conflict_list_unfit(ngx_http_request_t *r,
     ngx_http_conflict_ctx_t *ctx);
 static ngx_int_t ngx_http_conflict_list_find(ngx_http_request_t *r,
@@ -65,7 +64,7 @@ ngx_http_conflict_list_mark(ngx_http_conflict_ctx_t *ctx)
     }
 
     op->in.minted = 1;
-    op->done = ngx_http_conflict_list_mark_done;
+    op->done = ngx_http_conflict_store_call_done;
     list->op = op;
 
     op->rc = op->store->ops->mark(op);
@@ -93,15 +92,6 @@ ngx_http_conflict_list_is_item(ngx_http_conflict_list_t *list,
            == 0
            && ngx_strncmp(end, list->suffix.data, list->suffix.len) == 0
            && ngx_strlchr(id, end, '/') == NULL;
-}
-
-
-static void
-ngx_http_conflict_list_mark_done(ngx_http_conflict_op_t *op)
-{
-    if (op->request) {
-        ngx_http_conflict_store_call_resume(op->request);
-    }
 }
 
 

@@ -8,18 +8,15 @@
 
 
 #include "list/ngx_http_conflict_list.h"
+#include "latest/ngx_http_conflict_latest.h"
 
 
 /* bits that nginx's own filters do not use */
 #define NGX_HTTP_CONFLICT_LIST_BUFFERED  0x08
 
-#define NGX_HTTP_CONFLICT_LIST_BLOCK     4096    /* bytes, at first */
-
 
 static ngx_int_t ngx_http_conflict_list_body_add(ngx_http_request_t *r,
     ngx_http_conflict_ctx_t *ctx, ngx_buf_t *b);
-static ngx_int_t ngx_http_conflict_list_body_room(ngx_http_request_t *r,
-    ngx_http_conflict_ctx_t *ctx, size_t len);
 static ngx_int_t ngx_http_conflict_list_body_give_up(ngx_http_request_t *r,
     ngx_http_conflict_ctx_t *ctx, ngx_chain_t *in, ngx_chain_t **out);
 static ngx_int_t ngx_http_conflict_list_body_send(ngx_http_request_t *r,
@@ -85,9 +82,6 @@ static ngx_int_t
 ngx_http_conflict_list_body_add(ngx_http_request_t *r,
     ngx_http_conflict_ctx_t *ctx, ngx_buf_t *b)
 {
-    off_t                      size;
-    u_char                    *p;
-    ngx_int_t                  rc;
     ngx_http_conflict_list_t  *list;
 
     list = ctx->list;
@@ -96,72 +90,19 @@ ngx_http_conflict_list_body_add(ngx_http_request_t *r,
         return NGX_OK;
     }
 
-    size = ngx_buf_size(b);
-
-    if (size > (off_t) (ctx->conf->max_body - list->len)) {
+    if (ngx_buf_size(b) > (off_t) (ctx->conf->max_body - list->len)) {
         return NGX_DECLINED;
     }
 
-    rc = ngx_http_conflict_list_body_room(r, ctx, (size_t) size);
-    if (rc != NGX_OK) {
-        return rc;
-    }
-
-    p = list->body + list->len;
-
-    if (ngx_buf_in_memory(b)) {
-        ngx_memcpy(p, b->pos, (size_t) size);
-
-    } else if (ngx_http_conflict_file_read(b->file, p, (size_t) size,
-                                           b->file_pos)
-               != NGX_OK)
+    if (ngx_http_conflict_latest_response_append(r->pool, &list->body,
+                                                 &list->len, &list->size, b)
+        != NGX_OK)
     {
         return NGX_ERROR;
     }
 
-    list->len += (size_t) size;
-
-    /* consumed, so that its owner may reuse it */
-
-    b->pos = b->last;
-    b->file_pos = b->file_last;
-
-    return NGX_OK;
-}
-
-
-static ngx_int_t
-ngx_http_conflict_list_body_room(ngx_http_request_t *r,
-    ngx_http_conflict_ctx_t *ctx, size_t len)
-{
-    u_char                    *p;
-    size_t                     size;
-    ngx_http_conflict_list_t  *list;
-
-    list = ctx->list;
-
-    if (list->size - list->len >= len) {
-        return NGX_OK;
-    }
-
-    size = list->size ? list->size : NGX_HTTP_CONFLICT_LIST_BLOCK;
-
-    while (size - list->len < len) {
-        size *= 2;
-    }
-
-    p = ngx_palloc(r->pool, size);
-    if (p == NULL) {
-        return NGX_ERROR;
-    }
-
-    if (list->body) {
-        ngx_memcpy(p, list->body, list->len);
-        (void) ngx_pfree(r->pool, list->body);
-    }
-
-    list->body = p;
-    list->size = size;
+    /* its owner may reuse it */
+    ngx_http_conflict_capture_used(b);
 
     return NGX_OK;
 }

@@ -10,9 +10,6 @@
 #include "answer/ngx_http_conflict_answer.h"
 #include "answer/ngx_http_conflict_endpoint.h"
 #include "audit/ngx_http_conflict_audit.h"
-#include "latest/ngx_http_conflict_latest.h"
-#include "http/ngx_http_conflict_json.h"
-#include "http/ngx_http_conflict_writer.h"
 
 
 static json_t *ngx_http_conflict_lock_answer_body(ngx_http_conflict_ctx_t *ctx);
@@ -34,16 +31,8 @@ ngx_http_conflict_lock_answer(ngx_http_request_t *r)
         return NGX_HTTP_NOT_FOUND;
     }
 
-    if (ctx->flow.answer != NGX_HTTP_CONFLICT_ANSWER_NONE) {
-        return ngx_http_conflict_answer_handler(r);
-    }
-
-    if (ctx->method & NGX_HTTP_OPTIONS) {
-        return ngx_http_conflict_endpoint_options(r, ctx);
-    }
-
-    rc = ngx_http_discard_request_body(r);
-    if (rc != NGX_OK) {
+    rc = ngx_http_conflict_endpoint_respond(r, ctx);
+    if (rc != NGX_DECLINED) {
         return rc;
     }
 
@@ -54,35 +43,9 @@ ngx_http_conflict_lock_answer(ngx_http_request_t *r)
     ngx_http_conflict_json_print(&out, ngx_http_conflict_lock_answer_body(ctx));
     ngx_http_conflict_writer_print(&out, "}\n");
 
-    if (out.failed) {
-        return NGX_HTTP_INTERNAL_SERVER_ERROR;
-    }
-
-    out.last->buf->last_buf = 1;
-    out.last->buf->last_in_chain = 1;
-
-    /* conditions of the client do not apply to what is done already */
-    r->disable_not_modified = 1;
-    r->err_status = 0;
-
-    r->headers_out.status = NGX_HTTP_OK;
-    r->headers_out.content_length_n = out.size;
-
-    ngx_str_set(&r->headers_out.content_type, "application/json");
-    r->headers_out.content_type_len = r->headers_out.content_type.len;
-    r->headers_out.content_type_lowcase = NULL;
-
-    if (ngx_http_conflict_cors_add(r, ctx) != NGX_OK
-        || ngx_http_conflict_header_add(r, "Cache-Control", "no-store",
-                                        sizeof("no-store") - 1)
-           != NGX_OK)
-    {
-        return NGX_HTTP_INTERNAL_SERVER_ERROR;
-    }
-
     ngx_http_conflict_audit(r, ctx, NGX_HTTP_OK);
 
-    return ngx_http_conflict_capture_send(r, ctx, out.first);
+    return ngx_http_conflict_endpoint_send(r, ctx, &out);
 }
 
 

@@ -73,22 +73,11 @@ ngx_http_conflict_lock_conf_parameter(ngx_conf_t *cf,
     }
 
     if (ngx_strncmp(value->data, "idle=", 5) == 0 && nlcf->lock_idle == 0) {
-        s.data = value->data + 5;
-        s.len = value->len - 5;
-
-        n = ngx_parse_time(&s, 0);
-
-        if (n == NGX_ERROR || n < NGX_HTTP_CONFLICT_IDLE_MIN
-            || n > NGX_HTTP_CONFLICT_IDLE_MAX)
-        {
-            ngx_conf_log_error(NGX_LOG_EMERG, cf, 0,
-                               "invalid time \"%V\", it must be from 100ms to "
-                               "1d", value);
-            return NGX_ERROR;
-        }
-
-        nlcf->lock_idle = n;
-        return NGX_OK;
+        return ngx_http_conflict_directive_value_limited(cf, value, 5,
+                                                NGX_HTTP_CONFLICT_IDLE_MIN,
+                                                NGX_HTTP_CONFLICT_IDLE_MAX,
+                                                "100ms to 1d",
+                                                &nlcf->lock_idle);
     }
 
     if (ngx_strncmp(value->data, "per_user=", 9) == 0
@@ -130,8 +119,6 @@ static ngx_int_t
 ngx_http_conflict_lock_conf_target(ngx_conf_t *cf,
     ngx_http_conflict_loc_conf_t *nlcf, ngx_str_t *value)
 {
-    ngx_http_compile_complex_value_t  ccv;
-
     if (value->len == 3 && ngx_strncmp(value->data, "off", 3) == 0) {
         nlcf->lock_blind = 1;
         return NGX_OK;
@@ -144,16 +131,7 @@ ngx_http_conflict_lock_conf_target(ngx_conf_t *cf,
         return NGX_ERROR;
     }
 
-    nlcf->lock_get = ngx_palloc(cf->pool, sizeof(ngx_http_complex_value_t));
-    if (nlcf->lock_get == NULL) {
-        return NGX_ERROR;
-    }
+    nlcf->lock_get = ngx_http_conflict_directive_value_complex(cf, value);
 
-    ngx_memzero(&ccv, sizeof(ngx_http_compile_complex_value_t));
-
-    ccv.cf = cf;
-    ccv.value = value;
-    ccv.complex_value = nlcf->lock_get;
-
-    return ngx_http_compile_complex_value(&ccv);
+    return nlcf->lock_get ? NGX_OK : NGX_ERROR;
 }

@@ -8,14 +8,11 @@
 
 
 #include "process/ngx_http_conflict_learned.h"
+#include "process/ngx_http_conflict_zone.h"
 #include "core/text/conflict_hash.h"
 
 
 #define NGX_HTTP_CONFLICT_LEARNED_NOTES  65536
-
-
-static ngx_int_t ngx_http_conflict_learned_init(ngx_shm_zone_t *shm_zone,
-    void *data);
 
 
 static u_char  *ngx_http_conflict_learned_notes;
@@ -24,49 +21,17 @@ static u_char  *ngx_http_conflict_learned_notes;
 ngx_shm_zone_t *
 ngx_http_conflict_learned_add(ngx_conf_t *cf, void *tag)
 {
-    size_t           size;
-    ngx_shm_zone_t  *zone;
-
-    /* the number is that of the layout */
-
     static ngx_str_t  name = ngx_string("conflict_learned_1");
 
-    size = NGX_HTTP_CONFLICT_LEARNED_NOTES + 16 * ngx_pagesize;
-
-    zone = ngx_shared_memory_add(cf, &name, size, tag);
-    if (zone == NULL) {
-        return NULL;
-    }
-
-    zone->init = ngx_http_conflict_learned_init;
-    zone->data = zone;
-
-    return zone;
-}
-
-
-static ngx_int_t
-ngx_http_conflict_learned_init(ngx_shm_zone_t *shm_zone, void *data)
-{
-    ngx_slab_pool_t  *shpool;
-
-    shpool = (ngx_slab_pool_t *) shm_zone->shm.addr;
-
-    if (data || shm_zone->shm.exists) {
-        return NGX_OK;
-    }
-
-    shpool->data = ngx_slab_calloc(shpool, NGX_HTTP_CONFLICT_LEARNED_NOTES);
-
-    return shpool->data ? NGX_OK : NGX_ERROR;
+    return ngx_http_conflict_zone_add(cf, &name,
+                                      NGX_HTTP_CONFLICT_LEARNED_NOTES, tag);
 }
 
 
 void
 ngx_http_conflict_learned_start(ngx_shm_zone_t *zone)
 {
-    ngx_http_conflict_learned_notes
-        = ((ngx_slab_pool_t *) zone->shm.addr)->data;
+    ngx_http_conflict_learned_notes = ngx_http_conflict_zone_data(zone);
 }
 
 

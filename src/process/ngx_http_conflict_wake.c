@@ -9,6 +9,7 @@
 
 
 #include "process/ngx_http_conflict_wake.h"
+#include "process/ngx_http_conflict_zone.h"
 
 #include <ngx_channel.h>
 
@@ -20,8 +21,6 @@
 #define ngx_http_conflict_wake_bit(n)  ((ngx_atomic_uint_t) 1 << (n))
 
 
-static ngx_int_t ngx_http_conflict_wake_init(ngx_shm_zone_t *shm_zone,
-    void *data);
 static ngx_int_t ngx_http_conflict_wake_slot(ngx_shm_zone_t *zone);
 static void ngx_http_conflict_wake_read(ngx_event_t *ev);
 static void ngx_http_conflict_wake_write(ngx_event_t *ev);
@@ -46,41 +45,10 @@ static ngx_atomic_uint_t          ngx_http_conflict_wake_pending;
 ngx_shm_zone_t *
 ngx_http_conflict_wake_add(ngx_conf_t *cf, void *tag)
 {
-    size_t           size;
-    ngx_shm_zone_t  *zone;
-
-    /* the number is that of the layout */
-
     static ngx_str_t  name = ngx_string("conflict_wake_2");
 
-    size = sizeof(ngx_http_conflict_wake_t) + 16 * ngx_pagesize;
-
-    zone = ngx_shared_memory_add(cf, &name, size, tag);
-    if (zone == NULL) {
-        return NULL;
-    }
-
-    zone->init = ngx_http_conflict_wake_init;
-    zone->data = zone;
-
-    return zone;
-}
-
-
-static ngx_int_t
-ngx_http_conflict_wake_init(ngx_shm_zone_t *shm_zone, void *data)
-{
-    ngx_slab_pool_t  *shpool;
-
-    shpool = (ngx_slab_pool_t *) shm_zone->shm.addr;
-
-    if (data || shm_zone->shm.exists) {
-        return NGX_OK;
-    }
-
-    shpool->data = ngx_slab_calloc(shpool, sizeof(ngx_http_conflict_wake_t));
-
-    return shpool->data ? NGX_OK : NGX_ERROR;
+    return ngx_http_conflict_zone_add(cf, &name,
+                                      sizeof(ngx_http_conflict_wake_t), tag);
 }
 
 
@@ -101,7 +69,7 @@ ngx_http_conflict_wake_open(ngx_cycle_t *cycle, ngx_shm_zone_t *zone)
     ngx_http_conflict_wake_t  *wake;
 
     ccf = (ngx_core_conf_t *) ngx_get_conf(cycle->conf_ctx, ngx_core_module);
-    wake = ((ngx_slab_pool_t *) zone->shm.addr)->data;
+    wake = ngx_http_conflict_zone_data(zone);
 
     if (!ccf->master || ngx_test_config) {
         return;
@@ -137,7 +105,7 @@ ngx_http_conflict_wake_start(ngx_cycle_t *cycle, ngx_shm_zone_t *zone,
     ngx_atomic_uint_t          bit;
     ngx_http_conflict_wake_t  *wake;
 
-    wake = ((ngx_slab_pool_t *) zone->shm.addr)->data;
+    wake = ngx_http_conflict_zone_data(zone);
 
     if (ngx_process != NGX_PROCESS_WORKER
         || ngx_http_conflict_wake_slot(zone) != NGX_OK)

@@ -17,7 +17,7 @@
 static void ngx_http_conflict_redis_url_authority(ngx_str_t *rest,
     ngx_str_t *shown);
 static char *ngx_http_conflict_redis_url_user(ngx_conf_t *cf,
-    ngx_http_conflict_redis_conf_t *conf, ngx_str_t *text, ngx_str_t *shown);
+    ngx_http_conflict_redis_conf_t *conf, ngx_str_t *text);
 static char *ngx_http_conflict_redis_url_addr(ngx_conf_t *cf,
     ngx_http_conflict_redis_conf_t *conf, ngx_str_t *text);
 
@@ -83,7 +83,7 @@ ngx_http_conflict_redis_url_parse(ngx_conf_t *cf,
             shown = rest;
             ngx_http_conflict_redis_url_authority(&rest, &shown);
 
-            err = ngx_http_conflict_redis_url_user(cf, conf, &user, &shown);
+            err = ngx_http_conflict_redis_url_user(cf, conf, &user);
         }
 
         p = ngx_strlchr(rest.data, rest.data + rest.len, '/');
@@ -182,7 +182,7 @@ ngx_http_conflict_redis_url_redact(ngx_str_t *value)
 
 static char *
 ngx_http_conflict_redis_url_user(ngx_conf_t *cf,
-    ngx_http_conflict_redis_conf_t *conf, ngx_str_t *text, ngx_str_t *shown)
+    ngx_http_conflict_redis_conf_t *conf, ngx_str_t *text)
 {
     u_char      *dst, *src, *colon;
     ngx_str_t   *part;

@@ -35,14 +35,9 @@ static ngx_int_t ngx_http_conflict_resolver_call_prepare(
     ngx_http_conflict_writer_t *question);
 static ngx_int_t ngx_http_conflict_resolver_call_headers(ngx_http_request_t *r,
     ngx_http_request_t *sr, off_t length);
-static ngx_table_elt_t *ngx_http_conflict_resolver_call_header_add(
-    ngx_http_request_t *sr, const char *name, const char *lowcase,
-    ngx_str_t *value);
 static ngx_int_t ngx_http_conflict_resolver_call_done(ngx_http_request_t *r,
     void *data, ngx_int_t rc);
 static void ngx_http_conflict_resolver_call_timeout(ngx_event_t *ev);
-static ngx_int_t ngx_http_conflict_resolver_call_save(ngx_http_request_t *r,
-    ngx_http_conflict_resolver_t *resolver, ngx_buf_t *b);
 
 
 ngx_int_t
@@ -185,12 +180,11 @@ ngx_http_conflict_resolver_call_headers(ngx_http_request_t *r,
 
     ngx_str_set(&value, "application/json");
 
-    in->content_type = ngx_http_conflict_resolver_call_header_add(sr,
-                                       "Content-Type", "content-type", &value);
+    in->content_type = ngx_http_conflict_header_push(sr, "Content-Type",
+                                                     "content-type", &value);
 
     if (in->content_type == NULL
-        || ngx_http_conflict_resolver_call_header_add(sr, "Accept", "accept",
-                                                      &value)
+        || ngx_http_conflict_header_push(sr, "Accept", "accept", &value)
            == NULL)
     {
         return NGX_ERROR;
@@ -204,33 +198,11 @@ ngx_http_conflict_resolver_call_headers(ngx_http_request_t *r,
     value.len = ngx_sprintf(value.data, "%O", length) - value.data;
     value.data[value.len] = '\0';
 
-    in->content_length = ngx_http_conflict_resolver_call_header_add(sr,
-                                   "Content-Length", "content-length", &value);
+    in->content_length = ngx_http_conflict_header_push(sr, "Content-Length",
+                                                       "content-length",
+                                                       &value);
 
     return in->content_length ? NGX_OK : NGX_ERROR;
-}
-
-
-static ngx_table_elt_t *
-ngx_http_conflict_resolver_call_header_add(ngx_http_request_t *sr,
-    const char *name, const char *lowcase, ngx_str_t *value)
-{
-    ngx_table_elt_t  *h;
-
-    h = ngx_list_push(&sr->headers_in.headers);
-    if (h == NULL) {
-        return NULL;
-    }
-
-    ngx_memzero(h, sizeof(ngx_table_elt_t));
-
-    h->key.data = (u_char *) name;
-    h->key.len = ngx_strlen(name);
-    h->lowcase_key = (u_char *) lowcase;
-    h->hash = ngx_hash_key(h->lowcase_key, h->key.len);
-    h->value = *value;
-
-    return h;
 }
 
 
@@ -422,49 +394,17 @@ ngx_http_conflict_resolver_call_body(ngx_http_request_t *r,
                 r->upstream->pipe->downstream_error = 1;
             }
 
-        } else if (size && ngx_http_conflict_resolver_call_save(r, resolver,
-                                                                in->buf)
-                           != NGX_OK)
+        } else if (size
+                   && ngx_http_conflict_latest_response_append(r->pool,
+                                                &resolver->data, &resolver->len,
+                                                &resolver->size, in->buf)
+                      != NGX_OK)
         {
             return NGX_ERROR;
         }
 
         ngx_http_conflict_capture_used(in->buf);
     }
-
-    return NGX_OK;
-}
-
-
-static ngx_int_t
-ngx_http_conflict_resolver_call_save(ngx_http_request_t *r,
-    ngx_http_conflict_resolver_t *resolver, ngx_buf_t *b)
-{
-    size_t   size;
-    u_char  *p;
-
-    size = (size_t) ngx_buf_size(b);
-
-    if (ngx_http_conflict_latest_response_grow(r->pool, &resolver->data,
-                                               resolver->len, &resolver->size,
-                                               size)
-        != NGX_OK)
-    {
-        return NGX_ERROR;
-    }
-
-    p = resolver->data + resolver->len;
-
-    if (ngx_buf_in_memory(b)) {
-        ngx_memcpy(p, b->pos, size);
-
-    } else if (ngx_http_conflict_file_read(b->file, p, size, b->file_pos)
-               != NGX_OK)
-    {
-        return NGX_ERROR;
-    }
-
-    resolver->len += size;
 
     return NGX_OK;
 }

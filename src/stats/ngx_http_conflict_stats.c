@@ -10,13 +10,9 @@
 
 #include "stats/ngx_http_conflict_stats.h"
 #include "process/ngx_http_conflict_failpoint.h"
+#include "process/ngx_http_conflict_zone.h"
 
 
-#define NGX_HTTP_CONFLICT_STATS_LAYOUT  6
-
-
-static ngx_int_t ngx_http_conflict_stats_init(ngx_shm_zone_t *shm_zone,
-    void *data);
 static void ngx_http_conflict_stats_bin(ngx_http_conflict_stats_bin_t *bin,
     ngx_uint_t number, ngx_http_conflict_stats_count_t *count, ngx_uint_t n);
 static ngx_http_conflict_worker_slot_t *ngx_http_conflict_stats_slot(void);
@@ -41,61 +37,10 @@ const uint32_t  ngx_http_conflict_latency_bounds[] = {
 ngx_shm_zone_t *
 ngx_http_conflict_stats_add(ngx_conf_t *cf, void *tag)
 {
-    size_t           size;
-    ngx_shm_zone_t  *zone;
+    static ngx_str_t  name = ngx_string("conflict_status_7");
 
-    static ngx_str_t  name = ngx_string("conflict_status");
-
-    /* the slab pool's own pages, and its list of pages */
-
-    size = sizeof(ngx_http_conflict_stats_t);
-    size += size / 32 + 16 * ngx_pagesize;
-
-    zone = ngx_shared_memory_add(cf, &name, size, tag);
-    if (zone == NULL) {
-        return NULL;
-    }
-
-    zone->init = ngx_http_conflict_stats_init;
-    zone->data = zone;
-
-    return zone;
-}
-
-
-static ngx_int_t
-ngx_http_conflict_stats_init(ngx_shm_zone_t *shm_zone, void *data)
-{
-    ngx_slab_pool_t            *shpool;
-    ngx_http_conflict_stats_t  *stats;
-
-    shpool = (ngx_slab_pool_t *) shm_zone->shm.addr;
-    stats = shpool->data;
-
-    if (data || shm_zone->shm.exists) {
-
-        if (stats && stats->layout == NGX_HTTP_CONFLICT_STATS_LAYOUT) {
-            return NGX_OK;
-        }
-
-        ngx_log_error(NGX_LOG_EMERG, shm_zone->shm.log, 0,
-                      "the counters of \"conflict_status\" have the layout of "
-                      "another version of the module, restart nginx");
-        return NGX_ERROR;
-    }
-
-    /* zeroed by the kernel; pages that are never touched take no memory */
-
-    stats = ngx_slab_alloc(shpool, sizeof(ngx_http_conflict_stats_t));
-    if (stats == NULL) {
-        return NGX_ERROR;
-    }
-
-    stats->layout = NGX_HTTP_CONFLICT_STATS_LAYOUT;
-    stats->started = ngx_time();
-    shpool->data = stats;
-
-    return NGX_OK;
+    return ngx_http_conflict_zone_add(cf, &name,
+                                      sizeof(ngx_http_conflict_stats_t), tag);
 }
 
 
@@ -106,7 +51,13 @@ ngx_http_conflict_stats_start(ngx_shm_zone_t *zone)
     ngx_http_conflict_stats = ngx_http_conflict_stats_pool->data;
 
     ngx_http_conflict_stats_lock();
+
+    if (ngx_http_conflict_stats->started == 0) {
+        ngx_http_conflict_stats->started = ngx_time();
+    }
+
     ngx_http_conflict_stats_worker = ngx_http_conflict_stats_slot();
+
     ngx_http_conflict_stats_unlock();
 }
 

@@ -178,7 +178,6 @@ typedef struct {
 
 
 typedef struct {
-    ngx_uint_t                       layout;
     time_t                           started;    /* counting */
     ngx_uint_t                       n_routes;
     ngx_uint_t                       next_line;

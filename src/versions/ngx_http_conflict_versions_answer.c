@@ -10,8 +10,6 @@
 #include "versions/ngx_http_conflict_versions.h"
 #include "answer/ngx_http_conflict_answer.h"
 #include "answer/ngx_http_conflict_endpoint.h"
-#include "latest/ngx_http_conflict_latest.h"
-#include "http/ngx_http_conflict_json.h"
 #include "process/ngx_http_conflict_clock.h"
 #include "core/policy/conflict_version.h"
 
@@ -25,8 +23,6 @@ typedef struct {
 } ngx_http_conflict_versions_item_t;
 
 
-static ngx_int_t ngx_http_conflict_versions_answer_body(ngx_http_request_t *r,
-    ngx_http_conflict_ctx_t *ctx, ngx_http_conflict_writer_t *out);
 static ngx_int_t ngx_http_conflict_versions_answer_list(ngx_http_request_t *r,
     ngx_http_conflict_ctx_t *ctx, ngx_http_conflict_writer_t *out);
 static ngx_int_t ngx_http_conflict_versions_answer_notes(
@@ -35,7 +31,7 @@ static ngx_http_conflict_versions_item_t *
     ngx_http_conflict_versions_answer_item(ngx_array_t *items,
     uint64_t version);
 static json_t *ngx_http_conflict_versions_answer_json(
-    ngx_http_conflict_ctx_t *ctx, ngx_http_conflict_versions_item_t *item);
+    ngx_http_conflict_versions_item_t *item);
 
 
 ngx_int_t
@@ -52,70 +48,30 @@ ngx_http_conflict_versions_answer(ngx_http_request_t *r)
         return NGX_HTTP_NOT_FOUND;
     }
 
-    if (ctx->flow.answer != NGX_HTTP_CONFLICT_ANSWER_NONE) {
-        return ngx_http_conflict_answer_handler(r);
-    }
-
-    if (ctx->method & NGX_HTTP_OPTIONS) {
-        return ngx_http_conflict_endpoint_options(r, ctx);
-    }
-
-    rc = ngx_http_discard_request_body(r);
-    if (rc != NGX_OK) {
+    rc = ngx_http_conflict_endpoint_respond(r, ctx);
+    if (rc != NGX_DECLINED) {
         return rc;
     }
-
-    /* conditions of the client are about the resource itself */
-    r->disable_not_modified = 1;
-    r->err_status = 0;
 
     ngx_memzero(&out, sizeof(ngx_http_conflict_writer_t));
     out.pool = r->pool;
 
-    rc = ctx->op->in.pre.base
-         ? ngx_http_conflict_versions_answer_body(r, ctx, &out)
-         : ngx_http_conflict_versions_answer_list(r, ctx, &out);
+    if (ctx->op->in.pre.base) {
 
-    if (rc != NGX_OK || out.failed) {
-        return NGX_HTTP_INTERNAL_SERVER_ERROR;
-    }
+        if (ctx->latest.json) {
+            /* that of the resource, as only JSON is kept */
+            r->headers_out.content_type = ctx->latest.content_type;
+        }
 
-    out.last->buf->last_buf = 1;
-    out.last->buf->last_in_chain = 1;
+        ngx_http_conflict_writer_ref(&out, &ctx->op->out.base_body);
 
-    r->headers_out.status = NGX_HTTP_OK;
-    r->headers_out.content_length_n = out.size;
-    r->headers_out.content_type_len = r->headers_out.content_type.len;
-    r->headers_out.content_type_lowcase = NULL;
-
-    if (ngx_http_conflict_cors_add(r, ctx) != NGX_OK
-        || ngx_http_conflict_header_add(r, "Cache-Control", "no-store",
-                                        sizeof("no-store") - 1)
-           != NGX_OK)
+    } else if (ngx_http_conflict_versions_answer_list(r, ctx, &out)
+               != NGX_OK)
     {
         return NGX_HTTP_INTERNAL_SERVER_ERROR;
     }
 
-    return ngx_http_conflict_capture_send(r, ctx, out.first);
-}
-
-
-/* only JSON is kept, so the media type is that of the resource if it is JSON */
-
-static ngx_int_t
-ngx_http_conflict_versions_answer_body(ngx_http_request_t *r,
-    ngx_http_conflict_ctx_t *ctx, ngx_http_conflict_writer_t *out)
-{
-    if (ctx->latest.json) {
-        r->headers_out.content_type = ctx->latest.content_type;
-
-    } else {
-        ngx_str_set(&r->headers_out.content_type, "application/json");
-    }
-
-    ngx_http_conflict_writer_ref(out, &ctx->op->out.base_body);
-
-    return NGX_OK;
+    return ngx_http_conflict_endpoint_send(r, ctx, &out);
 }
 
 
@@ -172,7 +128,7 @@ ngx_http_conflict_versions_answer_list(ngx_http_request_t *r,
 
     for (i = 0; i < items.nelts; i++) {
         ngx_http_conflict_json_append(&list,
-                      ngx_http_conflict_versions_answer_json(ctx, &item[i]));
+                      ngx_http_conflict_versions_answer_json(&item[i]));
     }
 
     json = json_object();
@@ -188,8 +144,6 @@ ngx_http_conflict_versions_answer_list(ngx_http_request_t *r,
     ngx_http_conflict_writer_print(out, "{");
     ngx_http_conflict_json_print(out, json);
     ngx_http_conflict_writer_print(out, "}\n");
-
-    ngx_str_set(&r->headers_out.content_type, "application/json");
 
     return NGX_OK;
 }
@@ -278,7 +232,7 @@ ngx_http_conflict_versions_answer_item(ngx_array_t *items, uint64_t version)
 
 
 static json_t *
-ngx_http_conflict_versions_answer_json(ngx_http_conflict_ctx_t *ctx,
+ngx_http_conflict_versions_answer_json(
     ngx_http_conflict_versions_item_t *item)
 {
     json_t                    *json;

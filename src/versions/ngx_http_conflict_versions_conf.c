@@ -71,8 +71,6 @@ static ngx_int_t
 ngx_http_conflict_versions_conf_target(ngx_conf_t *cf,
     ngx_http_conflict_loc_conf_t *nlcf, ngx_str_t *value)
 {
-    ngx_http_compile_complex_value_t  ccv;
-
     if (value->len == 0 || (value->data[0] != '/' && value->data[0] != '$')) {
         ngx_conf_log_error(NGX_LOG_EMERG, cf, 0,
                            "invalid target \"get=%V\", it must be a path that "
@@ -80,17 +78,7 @@ ngx_http_conflict_versions_conf_target(ngx_conf_t *cf,
         return NGX_ERROR;
     }
 
-    nlcf->versions_get = ngx_palloc(cf->pool,
-                                    sizeof(ngx_http_complex_value_t));
-    if (nlcf->versions_get == NULL) {
-        return NGX_ERROR;
-    }
+    nlcf->versions_get = ngx_http_conflict_directive_value_complex(cf, value);
 
-    ngx_memzero(&ccv, sizeof(ngx_http_compile_complex_value_t));
-
-    ccv.cf = cf;
-    ccv.value = value;
-    ccv.complex_value = nlcf->versions_get;
-
-    return ngx_http_compile_complex_value(&ccv);
+    return nlcf->versions_get ? NGX_OK : NGX_ERROR;
 }

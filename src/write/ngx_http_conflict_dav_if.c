@@ -346,9 +346,7 @@ ngx_http_conflict_dav_if_take(ngx_http_conflict_ctx_t *ctx,
 
     for (i = 0; when && i < ctx->pre.when->nelts; i++) {
 
-        if (when[i].path.len != path->len
-            || ngx_memcmp(when[i].path.data, path->data, path->len) != 0)
-        {
+        if (!ngx_http_conflict_same(&when[i].path, path)) {
             continue;
         }
 
@@ -382,10 +380,9 @@ ngx_http_conflict_dav_if_has(ngx_http_conflict_ctx_t *ctx, ngx_str_t *tag)
 
     for (i = 0; i < ctx->pre.when->nelts; i++) {
 
-        if (!when[i].not && !when[i].weak && when[i].path.len == path->len
-            && ngx_memcmp(when[i].path.data, path->data, path->len) == 0
-            && when[i].tag.len == tag->len
-            && ngx_memcmp(when[i].tag.data, tag->data, tag->len) == 0)
+        if (!when[i].not && !when[i].weak
+            && ngx_http_conflict_same(&when[i].path, path)
+            && ngx_http_conflict_same(&when[i].tag, tag))
         {
             return 1;
         }
@@ -424,8 +421,6 @@ ngx_int_t
 ngx_http_conflict_dav_if_hide(ngx_http_request_t *r,
     ngx_http_conflict_ctx_t *ctx)
 {
-    ngx_table_elt_t  *h;
-
     if (!ctx->pre.dav_parsed) {
         return NGX_OK;
     }
@@ -436,21 +431,12 @@ ngx_http_conflict_dav_if_hide(ngx_http_request_t *r,
         return NGX_ERROR;
     }
 
-    if (ctx->pre.dav_rest.len == 0) {
-        return NGX_OK;
-    }
-
-    h = ngx_list_push(&r->headers_in.headers);
-    if (h == NULL) {
+    if (ctx->pre.dav_rest.len
+        && ngx_http_conflict_header_push(r, "If", "if", &ctx->pre.dav_rest)
+           == NULL)
+    {
         return NGX_ERROR;
     }
-
-    ngx_memzero(h, sizeof(ngx_table_elt_t));
-
-    h->hash = 1;
-    ngx_str_set(&h->key, "If");
-    h->value = ctx->pre.dav_rest;
-    h->lowcase_key = (u_char *) "if";
 
     return NGX_OK;
 }

@@ -178,12 +178,11 @@ ngx_int_t
 ngx_http_conflict_entity_tags_send(ngx_http_request_t *r,
     ngx_http_conflict_ctx_t *ctx)
 {
-    u_char            *p, *start;
-    ngx_str_t          value, *sent;
-    ngx_uint_t         changed;
-    const char        *in, *last, *end;
-    conflict_etag_t    etag;
-    ngx_table_elt_t   *h;
+    u_char           *p, *start;
+    ngx_str_t         value, *sent;
+    ngx_uint_t        changed;
+    const char       *in, *last, *end;
+    conflict_etag_t   etag;
 
     if (ctx->pre.matched == 0 || ctx->op->in.minted || ctx->conf->report) {
         return NGX_OK;
@@ -227,22 +226,12 @@ ngx_http_conflict_entity_tags_send(ngx_http_request_t *r,
     value.len = p - value.data;
 
     if (ngx_http_conflict_header_own(r, ngx_http_conflict_match_names)
-        != NGX_OK)
+        != NGX_OK
+        || ngx_http_conflict_header_push(r, "If-Match", "if-match", &value)
+           == NULL)
     {
         return NGX_ERROR;
     }
-
-    h = ngx_list_push(&r->headers_in.headers);
-    if (h == NULL) {
-        return NGX_ERROR;
-    }
-
-    ngx_memzero(h, sizeof(ngx_table_elt_t));
-
-    h->hash = 1;
-    ngx_str_set(&h->key, "If-Match");
-    h->value = value;
-    h->lowcase_key = (u_char *) "if-match";
 
     return NGX_OK;
 }

@@ -27,8 +27,8 @@ static ngx_uint_t ngx_http_conflict_merge_write_retry(
 static ngx_uint_t ngx_http_conflict_merge_write_removal_missed(
     ngx_http_conflict_ctx_t *ctx, ngx_str_t *server);
 static conflict_merge_rc_e ngx_http_conflict_merge_write_documents(
-    ngx_http_request_t *r, ngx_http_conflict_ctx_t *ctx, ngx_str_t *server,
-    ngx_str_t *text, conflict_merged_t *merged);
+    ngx_http_conflict_ctx_t *ctx, ngx_str_t *server, ngx_str_t *text,
+    conflict_merged_t *merged);
 static ngx_http_conflict_state_e ngx_http_conflict_merge_write_done(
     ngx_http_request_t *r, ngx_http_conflict_ctx_t *ctx,
     conflict_merge_rc_e rc, conflict_merged_t *merged);
@@ -139,7 +139,7 @@ ngx_http_conflict_merge_write(ngx_http_conflict_ctx_t *ctx)
 
     ctx->merge.client = text;
 
-    result = ngx_http_conflict_merge_write_documents(r, ctx, &server, &text,
+    result = ngx_http_conflict_merge_write_documents(ctx, &server, &text,
                                                      &merged);
     next = ngx_http_conflict_merge_write_done(r, ctx, result, &merged);
 
@@ -256,9 +256,8 @@ ngx_http_conflict_merge_write_removal_missed(ngx_http_conflict_ctx_t *ctx,
 
 
 static conflict_merge_rc_e
-ngx_http_conflict_merge_write_documents(ngx_http_request_t *r,
-    ngx_http_conflict_ctx_t *ctx, ngx_str_t *server, ngx_str_t *text,
-    conflict_merged_t *merged)
+ngx_http_conflict_merge_write_documents(ngx_http_conflict_ctx_t *ctx,
+    ngx_str_t *server, ngx_str_t *text, conflict_merged_t *merged)
 {
     ngx_str_t                version;
     conflict_merge_t         in;

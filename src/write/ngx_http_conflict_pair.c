@@ -18,7 +18,6 @@ static ngx_int_t ngx_http_conflict_pair_path(ngx_http_request_t *r,
 static ngx_int_t ngx_http_conflict_pair_key(ngx_http_request_t *r,
     ngx_http_conflict_loc_conf_t *nlcf, ngx_str_t *path, ngx_str_t *resource,
     ngx_str_t *key);
-static ngx_uint_t ngx_http_conflict_pair_same(ngx_str_t *a, ngx_str_t *b);
 static ngx_int_t ngx_http_conflict_pair_op(ngx_http_request_t *r,
     ngx_http_conflict_ctx_t *ctx, ngx_http_conflict_pair_t *pair);
 static void ngx_http_conflict_pair_hold(ngx_http_conflict_ctx_t *ctx);
@@ -151,7 +150,7 @@ ngx_http_conflict_pair_keys(ngx_http_request_t *r,
         return ngx_http_conflict_pair_error(ctx, "the target is not a path");
     }
 
-    if (ngx_http_conflict_pair_same(&pair->target, &source)) {
+    if (ngx_http_conflict_same(&pair->target, &source)) {
         return NGX_DONE;
     }
 
@@ -164,8 +163,8 @@ ngx_http_conflict_pair_keys(ngx_http_request_t *r,
         return NGX_ERROR;
     }
 
-    if (!ngx_http_conflict_pair_same(&key, &ctx->target.key)
-        || ngx_http_conflict_pair_same(&pair->key, &ctx->target.key))
+    if (!ngx_http_conflict_same(&key, &ctx->target.key)
+        || ngx_http_conflict_same(&pair->key, &ctx->target.key))
     {
         /* the key depends on captures, on a "set", or on a rewrite */
         return ngx_http_conflict_pair_error(ctx, "conflict_key does not "
@@ -349,13 +348,6 @@ ngx_http_conflict_pair_key(ngx_http_request_t *r,
     r->variables = variables;
 
     return rc;
-}
-
-
-static ngx_uint_t
-ngx_http_conflict_pair_same(ngx_str_t *a, ngx_str_t *b)
-{
-    return a->len == b->len && ngx_memcmp(a->data, b->data, a->len) == 0;
 }
 
 

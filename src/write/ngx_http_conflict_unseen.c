@@ -114,15 +114,13 @@ ngx_http_conflict_unseen_of_write(ngx_http_request_t *r,
 
     own = &ctx->target.key;
 
-    if (own->len == key->len && ngx_memcmp(own->data, key->data, key->len) == 0)
-    {
+    if (ngx_http_conflict_same(own, key)) {
         return 1;
     }
 
     own = ctx->pair ? &ctx->pair->key : NULL;
 
-    return own && own->len == key->len
-           && ngx_memcmp(own->data, key->data, key->len) == 0;
+    return own && ngx_http_conflict_same(own, key);
 }
 
 

@@ -8,6 +8,9 @@ import { parse } from './json.js';
 /* milliseconds between questions who waits: their notes are kept for 60 s */
 const ASK = 15000;
 
+/* a lock that does not last is none: it would be renewed without a pause */
+const isLock = (response, body) => response.ok && body?.lock?.expires_in > 0;
+
 export class LockedError extends Error {
     constructor(holder, retryAfter) {
         super('locked by '
@@ -45,7 +48,7 @@ export class Lock {
                                   response.headers.get('retry-after'));
         }
 
-        if (!response.ok || !body?.lock) {
+        if (!isLock(response, body)) {
             const error = new Error(
                 `the lock was answered with ${response.status}`);
 
@@ -141,7 +144,7 @@ export class Lock {
             return false;
         }
 
-        if (response.ok && body?.lock) {
+        if (isLock(response, body)) {
             this.#took(body);
 
             return true;

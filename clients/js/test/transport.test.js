@@ -51,6 +51,20 @@ test('no redirection is followed: headers stay at their origin', async t => {
     assert.deepEqual(seen, []);
 });
 
+test('a lock lasts for some time, or is none', async t => {
+    for (const [expires_in, status] of [[undefined, 200], [null, 200],
+                                        [0, 200], [5, undefined]])
+    {
+        const api = fakeFetch(() => [200, {},
+                                     { lock: { token: 'x', expires_in } }]);
+        const client = device(t, { baseUrl, fetch: api.fetch });
+
+        assert.equal(await client.lock('a').then(() => undefined,
+                                                 e => e.status),
+                     status, `${expires_in}`);
+    }
+});
+
 test('a header counts once, in any case of its name', async t => {
     const api = fakeFetch(() => [204, tagged(2)]);
     const client = device(t, {

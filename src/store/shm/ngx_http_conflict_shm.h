@@ -321,6 +321,14 @@ ngx_int_t ngx_http_conflict_shm_settle_abandon(ngx_http_conflict_op_t *op,
 
 
 /*
+ * Declares another zone of the store, "NAME:SUFFIX"; size 0: as large as the
+ * first.  NULL: no memory, or already logged.
+ */
+ngx_shm_zone_t *ngx_http_conflict_shm_zone_part(ngx_conf_t *cf,
+    ngx_http_conflict_shm_t *shm, const char *suffix, size_t size,
+    ngx_shm_zone_init_pt init);
+
+/*
  * Locks the zone and marks it as changing.  A zone that a killed process has
  * left inconsistent is first rebuilt, empty.  NULL: it cannot be rebuilt.
  */

@@ -75,8 +75,6 @@ typedef struct {
 
 
 #define ngx_http_conflict_shm_blob_id(b)    ((u_char *) ((b) + 1))
-#define ngx_http_conflict_shm_blob_head(b)                                    \
-    (ngx_http_conflict_shm_blob_id(b) + (b)->id)
 #define ngx_http_conflict_shm_blob_size(b)                                    \
     (sizeof(ngx_http_conflict_shm_blob_t) + (b)->id + (b)->head + (b)->body)
 

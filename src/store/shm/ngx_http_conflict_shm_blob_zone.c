@@ -27,8 +27,6 @@ ngx_int_t
 ngx_http_conflict_shm_blob_zone_add(ngx_conf_t *cf,
     ngx_http_conflict_store_t *store)
 {
-    size_t                    size;
-    ngx_str_t                 name;
     ngx_http_conflict_shm_t  *shm;
 
     if (store->ops != &ngx_http_conflict_shm_ops) {
@@ -37,30 +35,13 @@ ngx_http_conflict_shm_blob_zone_add(ngx_conf_t *cf,
 
     shm = store->data;
 
-    if (shm->blob_zone) {
-        return NGX_OK;
-    }
-
-    name.len = shm->zone->shm.name.len + sizeof(":blobs") - 1;
-    name.data = ngx_pnalloc(cf->pool, name.len);
-    if (name.data == NULL) {
-        return NGX_ERROR;
-    }
-
-    (void) ngx_sprintf(name.data, "%V:blobs", &shm->zone->shm.name);
-
-    size = store->blobs_size ? store->blobs_size : shm->zone->shm.size;
-
-    shm->blob_zone = ngx_shared_memory_add(cf, &name, size,
-                                           (void *) store->ops);
     if (shm->blob_zone == NULL) {
-        return NGX_ERROR;
+        shm->blob_zone = ngx_http_conflict_shm_zone_part(cf, shm, ":blobs",
+                                 store->blobs_size,
+                                 ngx_http_conflict_shm_blob_zone_init);
     }
 
-    shm->blob_zone->init = ngx_http_conflict_shm_blob_zone_init;
-    shm->blob_zone->data = shm;
-
-    return NGX_OK;
+    return shm->blob_zone ? NGX_OK : NGX_ERROR;
 }
 
 

@@ -23,36 +23,17 @@ ngx_int_t
 ngx_http_conflict_shm_history_zone_add(ngx_conf_t *cf,
     ngx_http_conflict_store_t *store)
 {
-    size_t                    size;
-    ngx_str_t                 name;
     ngx_http_conflict_shm_t  *shm;
 
     shm = store->data;
 
-    if (shm->history_zone) {
-        return NGX_OK;
-    }
-
-    name.len = shm->zone->shm.name.len + sizeof(":history") - 1;
-    name.data = ngx_pnalloc(cf->pool, name.len);
-    if (name.data == NULL) {
-        return NGX_ERROR;
-    }
-
-    (void) ngx_sprintf(name.data, "%V:history", &shm->zone->shm.name);
-
-    size = store->history_size ? store->history_size : shm->zone->shm.size;
-
-    shm->history_zone = ngx_shared_memory_add(cf, &name, size,
-                                              (void *) store->ops);
     if (shm->history_zone == NULL) {
-        return NGX_ERROR;
+        shm->history_zone = ngx_http_conflict_shm_zone_part(cf, shm, ":history",
+                                 store->history_size,
+                                 ngx_http_conflict_shm_history_zone_init);
     }
 
-    shm->history_zone->init = ngx_http_conflict_shm_history_zone_init;
-    shm->history_zone->data = shm;
-
-    return NGX_OK;
+    return shm->history_zone ? NGX_OK : NGX_ERROR;
 }
 
 

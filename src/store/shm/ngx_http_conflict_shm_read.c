@@ -15,8 +15,8 @@ static void ngx_http_conflict_shm_read_revalidate(ngx_http_conflict_op_t *op,
 static void ngx_http_conflict_shm_read_edit(ngx_http_conflict_op_t *op,
     ngx_http_conflict_shctx_t *sh, ngx_http_conflict_shm_entry_t *e,
     const conflict_edit_t *last, ngx_uint_t changed);
-static void ngx_http_conflict_shm_read_renumber(ngx_http_conflict_op_t *op,
-    ngx_http_conflict_shctx_t *sh, ngx_http_conflict_shm_entry_t *e);
+static void ngx_http_conflict_shm_read_renumber(ngx_http_conflict_shctx_t *sh,
+    ngx_http_conflict_shm_entry_t *e);
 static ngx_uint_t ngx_http_conflict_shm_read_compare(ngx_http_conflict_op_t *op,
     ngx_http_conflict_shctx_t *sh, ngx_http_conflict_shm_entry_t *e);
 static ngx_uint_t ngx_http_conflict_shm_read_differs(ngx_http_conflict_op_t *op,
@@ -66,7 +66,7 @@ ngx_http_conflict_shm_read_version(ngx_http_conflict_op_t *op,
     {
         /* no body in this view proves that the version is still current */
 
-        ngx_http_conflict_shm_read_renumber(op, sh, e);
+        ngx_http_conflict_shm_read_renumber(sh, e);
         op->out.state = CONFLICT_FREE;
     }
 
@@ -244,8 +244,8 @@ ngx_http_conflict_shm_read_edit(ngx_http_conflict_op_t *op,
 /* resolves an unknown state with a version that only later reads show */
 
 static void
-ngx_http_conflict_shm_read_renumber(ngx_http_conflict_op_t *op,
-    ngx_http_conflict_shctx_t *sh, ngx_http_conflict_shm_entry_t *e)
+ngx_http_conflict_shm_read_renumber(ngx_http_conflict_shctx_t *sh,
+    ngx_http_conflict_shm_entry_t *e)
 {
     e->fence = ngx_http_conflict_shm_entry_mint(sh, e);
     e->version = e->fence;

@@ -60,6 +60,34 @@ ngx_http_conflict_shm_zone_add(ngx_conf_t *cf, ngx_http_conflict_store_t *store,
 }
 
 
+ngx_shm_zone_t *
+ngx_http_conflict_shm_zone_part(ngx_conf_t *cf, ngx_http_conflict_shm_t *shm,
+    const char *suffix, size_t size, ngx_shm_zone_init_pt init)
+{
+    ngx_str_t        name;
+    ngx_shm_zone_t  *zone;
+
+    name.len = shm->zone->shm.name.len + ngx_strlen(suffix);
+    name.data = ngx_pnalloc(cf->pool, name.len);
+    if (name.data == NULL) {
+        return NULL;
+    }
+
+    (void) ngx_sprintf(name.data, "%V%s", &shm->zone->shm.name, suffix);
+
+    zone = ngx_shared_memory_add(cf, &name, size ? size : shm->zone->shm.size,
+                                 (void *) shm->store->ops);
+    if (zone == NULL) {
+        return NULL;
+    }
+
+    zone->init = init;
+    zone->data = shm;
+
+    return zone;
+}
+
+
 static ngx_int_t
 ngx_http_conflict_shm_zone_init(ngx_shm_zone_t *shm_zone, void *data)
 {

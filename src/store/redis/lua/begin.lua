@@ -5,7 +5,7 @@
 --               first, 7 own: 1 if the upstream owns versions, 8 fresh: a GET
 --               was just observed, 9 force: the wait is over, 10 mode: 1
 --               report, 2 lookup: a lease for the GET if there has to be one,
---               3 the begin under this lease, 11 lease, 12 quarantine (msec),
+--               3 the same under this lease, 11 lease, 12 quarantine (msec),
 --               13 fingerprint, 14 kinds of preconditions, 15 base,
 --               16 unmodified (usec), 17 exact, 18 token of a lock, 19 user,
 --               20 view, 21 number of match tags, then these, then those of
@@ -29,7 +29,7 @@ local BASE, MATCH, MATCH_ANY, UNMODIFIED = 0x01, 0x02, 0x04, 0x08
 local NONE_MATCH, NONE_ANY, CHAIN, EDIT = 0x10, 0x20, 0x40, 0x80
 
 local own, report = ARGV[7] == '1', ARGV[10] == '1'
-local lookup, again = ARGV[10] == '2', ARGV[10] == '3'
+local lookup, again = ARGV[10] >= '2', ARGV[10] == '3'
 local fingerprint, base = ARGV[13], ARGV[15]
 local kinds, last_match = tonumber(ARGV[14]), 21 + ARGV[21]
 

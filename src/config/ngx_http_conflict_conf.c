@@ -147,6 +147,7 @@ ngx_http_conflict_conf_create_loc(ngx_conf_t *cf)
      *     conf->weak_logged = 0;
      *     conf->ahead_logged = 0;
      *     conf->unbuffered = 0;
+     *     conf->upstream = 0;
      *     conf->tags = NGX_HTTP_CONFLICT_TAGS_UNKNOWN;
      *     conf->note = 0;
      *     conf->name = { 0, NULL };

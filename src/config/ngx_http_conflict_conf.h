@@ -290,6 +290,8 @@ struct ngx_http_conflict_loc_conf_s {
                                                         worker */
     ngx_msec_t                        ahead_logged;  /* the same */
     ngx_uint_t                        unbuffered;    /* streams requests */
+    ngx_uint_t                        upstream;      /* nginx's own module sends
+                                                        them on */
     ngx_http_conflict_tags_e          tags;          /* in a worker */
     ngx_uint_t                        note;          /* of its API, see
                                                         _learned.h: responses
@@ -507,7 +509,7 @@ ngx_int_t ngx_http_conflict_open_files_bypass(ngx_http_request_t *r);
 
 /*
  * Adds $conflict_fetch to proxy_cache_bypass and its like, so that no cache
- * answers the own GET, and sets nlcf->unbuffered.
+ * answers the own GET, and sets nlcf->unbuffered and nlcf->upstream.
  */
 ngx_int_t ngx_http_conflict_upstream_conf(ngx_conf_t *cf,
     ngx_http_conflict_main_conf_t *nmcf, ngx_http_conflict_loc_conf_t *nlcf);

@@ -146,6 +146,7 @@ typedef struct {
     ngx_module_t                     *charset;        /* filters, or NULL */
     ngx_module_t                     *addition;
     ngx_module_t                     *ssi;
+    ngx_module_t                     *memcached;      /* or NULL */
     ngx_shm_zone_t                   *stats;          /* counters, or NULL */
     ngx_shm_zone_t                   *wake;           /* notes of workers that
                                                          wait, or NULL */

@@ -154,3 +154,20 @@ for my $more ('', 'y' x 30_000) {
     is_deeply(json(GET('/1')), { a => "2$more", b => 2, pad => $pad },
               'both are there');
 }
+
+
+=== a handler that reads the connection
+--- config
+    location /socket/ {
+        conflict version;
+        proxy_request_buffering off;
+        content_by_lua_block {
+            local sock = ngx.req.socket()
+
+            ngx.say(sock and sock:receive(5) or "none")
+        }
+    }
+--- steps
+is(http('PUT', '/socket/1', body => 'hello',
+        headers => ['Content-Type: text/markdown'])->{body}, "hello\n",
+   'needs proxy_request_buffering off');

@@ -142,6 +142,7 @@ ngx_http_conflict_conf_create_loc(ngx_conf_t *cf)
      *     conf->status_policy = 0;
      *     conf->status_handler = NULL;
      *     conf->route_stats = NULL;
+     *     conf->named = NULL;
      *     conf->vary = { 0, NULL };
      *     conf->origins = NULL;
      *     conf->weak_logged = 0;

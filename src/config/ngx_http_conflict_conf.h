@@ -284,6 +284,11 @@ struct ngx_http_conflict_loc_conf_s {
 
     ngx_http_conflict_log_t          *log;
     ngx_http_conflict_route_stats_t  *route_stats;   /* in a worker, or NULL */
+    ngx_http_conflict_loc_conf_t     *named;         /* this, or of "if" and
+                                                        "limit_except" that of
+                                                        their location, which
+                                                        has "vary", "origins"
+                                                        and "tags" */
     ngx_str_t                         vary;          /* in a worker, of the last
                                                         response */
     ngx_http_conflict_origins_t      *origins;       /* in a worker, or NULL */

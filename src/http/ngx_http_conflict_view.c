@@ -115,7 +115,8 @@ ngx_http_conflict_view_start(ngx_http_request_t *r,
     }
 
     ctx->caller.selected = ngx_http_conflict_view_final(&digest);
-    ctx->op->in.view = ngx_http_conflict_view_hash(ctx, &ctx->conf->vary,
+    ctx->op->in.view = ngx_http_conflict_view_hash(ctx,
+                                                   &ctx->conf->named->vary,
                                                    &present);
 
     last = target->data + target->len;
@@ -242,7 +243,7 @@ ngx_http_conflict_view(ngx_http_conflict_ctx_t *ctx, ngx_http_request_t *r)
     ngx_table_elt_t               *h;
     ngx_http_conflict_loc_conf_t  *nlcf;
 
-    nlcf = ctx->conf;
+    nlcf = ctx->conf->named;
     vary = &ngx_http_conflict_vary;
 
     names.data = text;

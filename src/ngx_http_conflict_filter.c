@@ -324,7 +324,7 @@ ngx_http_conflict_filter_offer_etag(ngx_http_request_t *r,
 {
     ngx_http_conflict_loc_conf_t  *nlcf;
 
-    nlcf = ctx->conf;
+    nlcf = ctx->conf->named;
 
     if (!ctx->op->in.minted || r->headers_out.status < 200
         || r->headers_out.status >= 300)

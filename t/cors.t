@@ -648,3 +648,34 @@ is_deeply($r->{headers}{vary}, ['Origin, Cookie, Accept-Encoding, Accept'],
 $r = PUT('/hide/1', { base_version => 77 }, $ask);
 is(header($r, 'Access-Control-Allow-Origin'), undef,
    'what a GET does not show either');
+
+
+=== what the API said in a location holds in its blocks
+--- config
+    conflict version;
+    conflict_require on;
+    location / {
+        limit_except GET HEAD OPTIONS {
+            allow all;
+        }
+        proxy_pass http://api;
+    }
+    location /if/ {
+        if ($request_method = PUT) {
+            set $x 1;
+        }
+        proxy_pass http://api/plain/;
+    }
+--- steps
+for my $path ('/plain/1', '/if/1') {
+    set_doc('/plain/1', { n => 1 });
+
+    GET($path, 'Origin: https://a.example',
+        'X-Up-Read: apply header=Access-Control-Allow-Origin:'
+        . 'https://a.example header=Vary:Origin');
+
+    my $r = PUT($path, { n => 2 }, 'Origin: https://a.example');
+    is($r->{status}, 428, 'no GET is made for it');
+    is(header($r, 'Access-Control-Allow-Origin'), 'https://a.example',
+       'and the page may read it');
+}

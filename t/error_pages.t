@@ -94,6 +94,52 @@ for my $path ('/auth/1', '/own/1') {
 }
 
 
+=== the same, of a location that is not guarded
+--- config
+    conflict_user $http_x_user;
+    location / {
+        conflict version;
+        conflict_history 4 versions;
+        proxy_pass http://api;
+    }
+    location /may/ {
+        proxy_intercept_errors on;
+        error_page 401 403 =200 @login;
+        proxy_pass http://api/auth/;
+    }
+    location @login {
+        rewrite ^ /plain/login? break;
+        proxy_pass http://api;
+    }
+    location ~ ^/plain/(?<id>.*)/lock$ {
+        conflict_key /plain/$id;
+        conflict_lock get=/may/$id;
+    }
+    location ~ ^/plain/(?<id>.*)/versions$ {
+        conflict_key /plain/$id;
+        conflict_versions get=/may/$id;
+    }
+--- steps
+set_doc('/auth/1', { n => 1 });
+set_doc('/plain/1', { n => 1 });
+set_doc('/plain/login', { login => 'please' });
+
+my $v = version(GET('/plain/1', ann()));
+$v = version(PUT('/plain/1', { n => 2, base_version => $v }, ann()));
+is(lock('/plain/1', ann())->{status}, 200, 'who may see it locks it');
+is(GET('/plain/1/versions', ann())->{status}, 200, 'and sees its versions');
+
+is(GET('/may/1', eve())->{status}, 200, 'the page has this status');
+
+for my $r (http('GET', '/plain/1/lock', headers => [eve()]),
+           lock('/plain/1', eve()), unlock('/plain/1', eve()),
+           GET('/plain/1/versions', eve()))
+{
+    like($r->{status}, qr/^40[13]$/, 'refused');
+    unlike($r->{raw}, qr/ann|laptop|$v|ETag|changed_at/, 'and told nothing');
+}
+
+
 === a page with 200 is not the resource, and what was refused has no version
 --- config
     location / {

@@ -191,3 +191,35 @@ is(header(GET('/plain/1'), 'ETag'), undef, 'and no others are offered there');
 
 PUT('/plain/1', { n => 1 }, 'If-Match: "1795000000000"');
 is(sent_tag(), '"1795000000000"', 'all tags are its own then');
+
+
+=== what a location has learned holds in its blocks
+--- config
+    conflict version report;
+    location /plain/ {
+        limit_except GET {
+            allow all;
+        }
+        proxy_pass http://api;
+    }
+    location /if/ {
+        if ($request_method = PUT) {
+            set $x 1;
+        }
+        proxy_pass http://api/plain/;
+    }
+--- steps
+for my $path ('/plain/1', '/if/1') {
+    upstream('/_reset');
+    set_doc('/plain/1', { id => 1 });
+
+    my $tag = header(GET($path), 'ETag');
+    like($tag, qr/^"\d+"$/, 'a tag is offered to a GET');
+
+    my $r = PUT($path, { n => 1 }, "If-Match: $tag");
+    is($r->{status}, 204, 'a PUT sends it back');
+    like(header($r, 'ETag'), qr/^"\d+"$/, 'and gets the next');
+    is(scalar(grep { lc $_->[0] eq 'if-match' }
+              map { @{ $_->{headers} } } seen()), 0,
+       'the API never sees a tag that it does not know');
+}

@@ -156,6 +156,7 @@ is(version(GET('/plain/1')), $v, 'the next one does');
         proxy_hide_header X-Cache-Status;
         proxy_hide_header X-Proxy-Cache;
         proxy_hide_header CF-Cache-Status;
+        proxy_hide_header X-Drupal-Cache;
         proxy_pass http://api/plain/;
     }
     location /varnish/ {
@@ -193,7 +194,8 @@ for my $field ('Cache-Status:cdn;hit;ttl=30', 'Cache-Status:a;fwd=miss,b;hit',
                'Cache-Status:cdn;fwd=uri-miss;collapsed', 'Warning:110',
                'X-Cache:HIT', 'X-Cache:MISS,Hit', 'x-cache:TCP_HIT',
                'X-Cache-Status:STALE', 'X-Proxy-Cache:UPDATING',
-               'CF-Cache-Status:HIT')
+               'CF-Cache-Status:HIT', 'X-Drupal-Cache:HIT',
+               'cdn-cache:HIT', 'X-Vercel-Cache:STALE')
 {
     $r = GET('/plain/1', "X-Up-Read: old header=$field");
     is(header($r, 'ETag'), undef, "$field - no tag");
@@ -207,7 +209,9 @@ for my $field ('Cache-Status:cdn;fwd=uri-miss', 'Cache-Status:c;fwd=stale',
                'Cache-Status:hit.example;fwd=miss', 'Warning:199',
                'X-Cache:MISS', 'X-Cache-Status:REVALIDATED',
                'X-Cache:RefreshHit', 'CF-Cache-Status:DYNAMIC',
-               'X-Varnish:32770')
+               'X-Varnish:32770', 'X-Drupal-Cache:MISS',
+               'X-Cache-Lookup:HIT', 'Cache-Control:stale-if-error=60',
+               'X-Cache-Tags:hit')
 {
     $r = GET('/plain/1', "X-Up-Read: apply header=$field");
     like(header($r, 'ETag'), qr/^"\d+"$/, "$field - the API has answered");

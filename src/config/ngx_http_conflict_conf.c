@@ -9,6 +9,8 @@
 #include "config/ngx_http_conflict_conf.h"
 
 
+static void ngx_http_conflict_conf_merge_block(ngx_conf_t *cf,
+    ngx_http_conflict_loc_conf_t *prev, ngx_http_conflict_loc_conf_t *conf);
 static ngx_int_t ngx_http_conflict_conf_complete(ngx_conf_t *cf,
     ngx_http_conflict_loc_conf_t *conf);
 
@@ -143,12 +145,15 @@ ngx_http_conflict_conf_create_loc(ngx_conf_t *cf)
      *     conf->status_handler = NULL;
      *     conf->status_inbox = { 0, NULL };
      *     conf->frames = { 0, NULL };
+     *     conf->handler = NULL;
      *     conf->route_stats = NULL;
+     *     conf->named = NULL;
      *     conf->vary = { 0, NULL };
      *     conf->origins = NULL;
      *     conf->weak_logged = 0;
      *     conf->ahead_logged = 0;
      *     conf->unbuffered = 0;
+     *     conf->upstream = 0;
      *     conf->tags = NGX_HTTP_CONFLICT_TAGS_UNKNOWN;
      *     conf->note = 0;
      *     conf->name = { 0, NULL };
@@ -256,6 +261,7 @@ ngx_http_conflict_conf_merge_loc(ngx_conf_t *cf, void *parent, void *child)
 
     ngx_http_conflict_directive_field_merge(conf, prev);
     ngx_http_conflict_directive_idempotency_merge(cf, conf, prev);
+    ngx_http_conflict_conf_merge_block(cf, prev, conf);
 
     if (conf->log == NGX_CONF_UNSET_PTR) {
         conf->log = prev->log;
@@ -275,6 +281,46 @@ ngx_http_conflict_conf_merge_loc(ngx_conf_t *cf, void *parent, void *child)
     }
 
     return NGX_CONF_OK;
+}
+
+
+/*
+ * "if" and "limit_except" in an endpoint are the same endpoint, unless they
+ * have a handler of their own.
+ */
+
+static void
+ngx_http_conflict_conf_merge_block(ngx_conf_t *cf,
+    ngx_http_conflict_loc_conf_t *prev, ngx_http_conflict_loc_conf_t *conf)
+{
+    ngx_http_core_loc_conf_t  *clcf;
+
+    clcf = ngx_http_conf_get_module_loc_conf(cf, ngx_http_core_module);
+
+    if (!clcf->noname || clcf->handler || prev->handler == NULL) {
+        return;
+    }
+
+    clcf->handler = prev->handler;
+
+    conf->lock = prev->lock;
+    conf->lock_force = prev->lock_force;
+    conf->lock_blind = prev->lock_blind;
+    conf->lock_quota = prev->lock_quota;
+    conf->lock_idle = prev->lock_idle;
+    conf->lock_get = prev->lock_get;
+
+    conf->versions = prev->versions;
+    conf->versions_public = prev->versions_public;
+    conf->versions_get = prev->versions_get;
+
+    conf->events = prev->events;
+
+    conf->inbox = prev->inbox;
+    conf->inbox_all = prev->inbox_all;
+
+    conf->status = prev->status;
+    conf->status_handler = prev->status_handler;
 }
 
 
@@ -320,8 +366,11 @@ ngx_http_conflict_conf_complete(ngx_conf_t *cf,
         used = handlers[i].name;
     }
 
+    clcf = ngx_http_conf_get_module_loc_conf(cf, ngx_http_core_module);
+
+    conf->handler = used ? clcf->handler : NULL;
+
     if (conf->status) {
-        clcf = ngx_http_conf_get_module_loc_conf(cf, ngx_http_core_module);
 
         if (clcf->handler != conf->status_handler) {
             ngx_conf_log_error(NGX_LOG_EMERG, cf, 0,

@@ -151,6 +151,7 @@ typedef struct {
     ngx_module_t                     *charset;        /* filters, or NULL */
     ngx_module_t                     *addition;
     ngx_module_t                     *ssi;
+    ngx_module_t                     *memcached;      /* or NULL */
     ngx_shm_zone_t                   *stats;          /* counters, or NULL */
     ngx_shm_zone_t                   *wake;           /* notes of workers that
                                                          wait, or NULL */
@@ -282,12 +283,19 @@ struct ngx_http_conflict_loc_conf_s {
     ngx_uint_t                        status_policy; /* that locations within
                                                         inherit */
     ngx_http_handler_pt               status_handler;
+    ngx_http_handler_pt               handler;       /* of an endpoint, for the
+                                                        blocks in it */
     ngx_str_t                         status_inbox;  /* path, for the page */
     ngx_str_t                         frames;        /* which pages may have
                                                         the widget */
 
     ngx_http_conflict_log_t          *log;
     ngx_http_conflict_route_stats_t  *route_stats;   /* in a worker, or NULL */
+    ngx_http_conflict_loc_conf_t     *named;         /* this, or of "if" and
+                                                        "limit_except" that of
+                                                        their location, which
+                                                        has "vary", "origins"
+                                                        and "tags" */
     ngx_str_t                         vary;          /* in a worker, of the last
                                                         response */
     ngx_http_conflict_origins_t      *origins;       /* in a worker, or NULL */
@@ -295,6 +303,8 @@ struct ngx_http_conflict_loc_conf_s {
                                                         worker */
     ngx_msec_t                        ahead_logged;  /* the same */
     ngx_uint_t                        unbuffered;    /* streams requests */
+    ngx_uint_t                        upstream;      /* nginx's own module sends
+                                                        them on */
     ngx_http_conflict_tags_e          tags;          /* in a worker */
     ngx_uint_t                        note;          /* of its API, see
                                                         _learned.h: responses
@@ -524,7 +534,7 @@ ngx_int_t ngx_http_conflict_open_files_bypass(ngx_http_request_t *r);
 
 /*
  * Adds $conflict_fetch to proxy_cache_bypass and its like, so that no cache
- * answers the own GET, and sets nlcf->unbuffered.
+ * answers the own GET, and sets nlcf->unbuffered and nlcf->upstream.
  */
 ngx_int_t ngx_http_conflict_upstream_conf(ngx_conf_t *cf,
     ngx_http_conflict_main_conf_t *nmcf, ngx_http_conflict_loc_conf_t *nlcf);

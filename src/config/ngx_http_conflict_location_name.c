@@ -48,10 +48,12 @@ ngx_http_conflict_location_name(ngx_conf_t *cf,
     if (clcf->noname) {
         /* "if" and "limit_except" have the label of their location */
         conf->label = prev->label;
+        conf->named = prev->named;
         return NGX_OK;
     }
 
     conf->label = clcf->name;
+    conf->named = conf;
 
     if (conf->label.len == 0) {
         /* a server block without locations */

@@ -57,6 +57,10 @@ ngx_http_conflict_upstream_conf(ngx_conf_t *cf,
 
         ucf = ctx->loc_conf[modules[i]->ctx_index];
 
+        /* with variables in its address it counts as any other handler */
+
+        nlcf->upstream |= (ucf->upstream != NULL);
+
         /* gRPC has no such setting: it always streams */
 
         if (ucf->request_buffering == 0

@@ -14,6 +14,7 @@
 #define NGX_HTTP_CONFLICT_SMALL  2048
 
 
+static ngx_uint_t ngx_http_conflict_body_edit_named(ngx_http_request_t *r);
 static ngx_int_t ngx_http_conflict_body_edit_cut_file(ngx_http_request_t *r,
     off_t start, off_t end);
 static ngx_int_t ngx_http_conflict_body_edit_cut_held(ngx_http_request_t *r,
@@ -43,7 +44,7 @@ ngx_http_conflict_body_edit_cut(ngx_http_request_t *r, off_t start, off_t end)
     ngx_chain_t              *cl, *out, **last;
     ngx_http_conflict_ctx_t  *ctx;
 
-    if (r->request_body_in_file_only && r->request_body->temp_file) {
+    if (ngx_http_conflict_body_edit_named(r)) {
         return ngx_http_conflict_body_edit_cut_file(r, start, end);
     }
 
@@ -240,7 +241,19 @@ ngx_http_conflict_body_edit_load(ngx_pool_t *pool, ngx_buf_t *b)
 }
 
 
-/* dav uses the file, not the buffers, so the rest is moved up in the file */
+/*
+ * Whether the content handler may read the file, as dav and handlers in Lua and
+ * Perl do, and not the buffers.
+ */
+
+static ngx_uint_t
+ngx_http_conflict_body_edit_named(ngx_http_request_t *r)
+{
+    return r->request_body->temp_file && r->request_body_in_persistent_file;
+}
+
+
+/* the rest is moved up in the file */
 
 static ngx_int_t
 ngx_http_conflict_body_edit_cut_file(ngx_http_request_t *r, off_t start,
@@ -299,7 +312,7 @@ ngx_http_conflict_body_edit_replace(ngx_http_request_t *r, ngx_str_t *text)
         size += ngx_buf_size(cl->buf);
     }
 
-    if (r->request_body_in_file_only && r->request_body->temp_file) {
+    if (ngx_http_conflict_body_edit_named(r)) {
 
         if (ngx_http_conflict_body_edit_file(r, text) != NGX_OK) {
             return NGX_ERROR;

@@ -389,6 +389,7 @@ typedef struct {
     ngx_uint_t                     uri_changes;   /* left then */
     void                         **saved;      /* module contexts */
     ngx_uint_t                     buffered;   /* of the connection, saved */
+    ngx_http_variable_value_t      memcached_key;   /* saved */
     ngx_http_conflict_shown_t      shown;
     unsigned                       started:1;
     unsigned                       done:1;

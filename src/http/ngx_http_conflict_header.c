@@ -19,7 +19,10 @@
             == ((name)->data[(name)->len - 1] | 0x20)))
 
 
+static ngx_uint_t ngx_http_conflict_header_gzip_static(ngx_http_request_t *r);
+static ngx_uint_t ngx_http_conflict_header_memcached(ngx_http_upstream_t *u);
 static ngx_uint_t ngx_http_conflict_header_tells_cache(ngx_list_t *headers);
+static ngx_uint_t ngx_http_conflict_header_of_cache(ngx_str_t *name);
 static ngx_uint_t ngx_http_conflict_header_hit(ngx_table_elt_t *h);
 
 
@@ -109,20 +112,23 @@ static const ngx_str_t  ngx_http_conflict_header_meanings[] = {
 };
 
 
-/*
- * Response fields of caches: RFC 9211, RFC 7234 (5.5), and those that are
- * customary where a cache sends no Age, as nginx itself.
- */
+/* response fields of caches: RFC 7234 (5.1 and 5.5), and of Varnish */
 
 static const ngx_str_t  ngx_http_conflict_header_caches[] = {
     ngx_string("age"),
-    ngx_string("cache-status"),
-    ngx_string("cf-cache-status"),
     ngx_string("warning"),
-    ngx_string("x-cache"),
-    ngx_string("x-cache-status"),
-    ngx_string("x-proxy-cache"),
     ngx_string("x-varnish"),
+    ngx_null_string
+};
+
+/*
+ * What the names of others end with: RFC 9211, and those that are customary
+ * where a cache sends no Age, as X-Cache, X-Cache-Status and CF-Cache-Status.
+ */
+
+static const ngx_str_t  ngx_http_conflict_header_cache_ends[] = {
+    ngx_string("-cache"),
+    ngx_string("cache-status"),
     ngx_null_string
 };
 
@@ -143,6 +149,7 @@ static const ngx_str_t  ngx_http_conflict_header_hits[] = {
 static ngx_str_t  ngx_http_conflict_age = ngx_string("age");
 static ngx_str_t  ngx_http_conflict_varnish = ngx_string("x-varnish");
 static ngx_str_t  ngx_http_conflict_length = ngx_string("content-length");
+static ngx_str_t  ngx_http_conflict_memcached = ngx_string("memcached://");
 
 
 ngx_str_t *
@@ -183,7 +190,8 @@ ngx_uint_t
 ngx_http_conflict_header_cached(ngx_http_request_t *r)
 {
     if (r->cached
-        || ngx_http_conflict_header_tells_cache(&r->headers_out.headers))
+        || ngx_http_conflict_header_tells_cache(&r->headers_out.headers)
+        || ngx_http_conflict_header_gzip_static(r))
     {
         return 1;
     }
@@ -191,8 +199,35 @@ ngx_http_conflict_header_cached(ngx_http_request_t *r)
     /* what proxy_hide_header or a filter has removed still tells */
 
     return r->upstream != NULL
-           && ngx_http_conflict_header_tells_cache(
-                                            &r->upstream->headers_in.headers);
+           && (ngx_http_conflict_header_memcached(r->upstream)
+               || ngx_http_conflict_header_tells_cache(
+                                            &r->upstream->headers_in.headers));
+}
+
+
+/*
+ * A file that was compressed before, beside the one that is written.  This runs
+ * before the filters that compress.
+ */
+
+static ngx_uint_t
+ngx_http_conflict_header_gzip_static(ngx_http_request_t *r)
+{
+    return r == r->main && r->upstream == NULL && r->content_handler == NULL
+           && r->headers_out.content_encoding != NULL;
+}
+
+
+/* after a miss the response is that of another handler */
+
+static ngx_uint_t
+ngx_http_conflict_header_memcached(ngx_http_upstream_t *u)
+{
+    return u->headers_in.status_n == NGX_HTTP_OK
+           && u->schema.len == ngx_http_conflict_memcached.len
+           && ngx_strncmp(u->schema.data, ngx_http_conflict_memcached.data,
+                          ngx_http_conflict_memcached.len)
+              == 0;
 }
 
 
@@ -208,9 +243,7 @@ ngx_http_conflict_header_tells_cache(ngx_list_t *headers)
 
         for (i = 0; i < part->nelts; i++) {
 
-            if (h[i].hash
-                && ngx_http_conflict_header_listed(&h[i].key,
-                                            ngx_http_conflict_header_caches)
+            if (h[i].hash && ngx_http_conflict_header_of_cache(&h[i].key)
                 && ngx_http_conflict_header_hit(&h[i]))
             {
                 return 1;
@@ -219,6 +252,28 @@ ngx_http_conflict_header_tells_cache(ngx_list_t *headers)
     }
 
     return 0;
+}
+
+
+static ngx_uint_t
+ngx_http_conflict_header_of_cache(ngx_str_t *name)
+{
+    ngx_str_t         last;
+    const ngx_str_t  *end;
+
+    for (end = ngx_http_conflict_header_cache_ends; end->len; end++) {
+        last.len = ngx_min(name->len, end->len);
+        last.data = name->data + name->len - last.len;
+
+        if (ngx_http_conflict_header_like(&last, end)
+            && ngx_strncasecmp(last.data, end->data, end->len) == 0)
+        {
+            return 1;
+        }
+    }
+
+    return ngx_http_conflict_header_listed(name,
+                                           ngx_http_conflict_header_caches);
 }
 
 

@@ -79,6 +79,8 @@ ngx_http_conflict_origin_observe(ngx_http_request_t *r,
     ngx_str_t   *origin, *allowed;
     ngx_uint_t   n;
 
+    nlcf = nlcf->named;
+
     allowed = ngx_http_conflict_header_find(&r->headers_out.headers,
                                             &ngx_http_conflict_origin_names[0],
                                             &n);
@@ -338,6 +340,8 @@ ngx_http_conflict_origin_allow(ngx_http_request_t *r,
     ngx_str_t                   *origin, *name;
     ngx_uint_t                   i;
     ngx_http_conflict_origin_t  *entry;
+
+    nlcf = nlcf->named;
 
     if (nlcf->origins == NULL) {
         return NGX_OK;

@@ -30,6 +30,8 @@ static void ngx_http_conflict_view_field(
     ngx_http_conflict_view_digest_t *digest, void *data, size_t len);
 static uint64_t ngx_http_conflict_view_final(
     ngx_http_conflict_view_digest_t *digest);
+static ngx_int_t ngx_http_conflict_view_certificate(ngx_http_request_t *r,
+    ngx_http_conflict_ctx_t *ctx, ngx_http_conflict_view_digest_t *digest);
 static ngx_uint_t ngx_http_conflict_view_selects(ngx_str_t *name);
 static ngx_int_t ngx_http_conflict_view_names(ngx_str_t *vary,
     ngx_str_t *names);
@@ -98,6 +100,10 @@ ngx_http_conflict_view_start(ngx_http_request_t *r,
         }
     }
 
+    if (ngx_http_conflict_view_certificate(r, ctx, &digest) != NGX_OK) {
+        return NGX_ERROR;
+    }
+
     if (ctx->conf->user_set) {
 
         if (ngx_http_conflict_evaluate(r, ctx->conf->user, &user) != NGX_OK) {
@@ -109,13 +115,46 @@ ngx_http_conflict_view_start(ngx_http_request_t *r,
     }
 
     ctx->caller.selected = ngx_http_conflict_view_final(&digest);
-    ctx->op->in.view = ngx_http_conflict_view_hash(ctx, &ctx->conf->vary,
+    ctx->op->in.view = ngx_http_conflict_view_hash(ctx,
+                                                   &ctx->conf->named->vary,
                                                    &present);
 
     last = target->data + target->len;
     args = ngx_strlchr(target->data, last, '?');
 
     ctx->op->in.part = (present || args != NULL);
+
+    return NGX_OK;
+}
+
+
+/* an API that is told who has the certificate cannot name a field in Vary */
+
+static ngx_int_t
+ngx_http_conflict_view_certificate(ngx_http_request_t *r,
+    ngx_http_conflict_ctx_t *ctx, ngx_http_conflict_view_digest_t *digest)
+{
+#if (NGX_HTTP_SSL)
+
+    ngx_str_t  fingerprint;
+
+    if (r->connection->ssl == NULL) {
+        return NGX_OK;
+    }
+
+    if (ngx_ssl_get_fingerprint(r->connection, r->pool, &fingerprint)
+        != NGX_OK)
+    {
+        return NGX_ERROR;
+    }
+
+    if (fingerprint.len) {
+        ngx_http_conflict_view_field(digest, fingerprint.data,
+                                     fingerprint.len);
+        ctx->caller.known = 1;
+    }
+
+#endif
 
     return NGX_OK;
 }
@@ -204,7 +243,7 @@ ngx_http_conflict_view(ngx_http_conflict_ctx_t *ctx, ngx_http_request_t *r)
     ngx_table_elt_t               *h;
     ngx_http_conflict_loc_conf_t  *nlcf;
 
-    nlcf = ctx->conf;
+    nlcf = ctx->conf->named;
     vary = &ngx_http_conflict_vary;
 
     names.data = text;

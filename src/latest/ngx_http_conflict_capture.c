@@ -115,6 +115,10 @@ ngx_http_conflict_capture_init(ngx_conf_t *cf)
             nmcf->ssi = modules[i];
         }
 
+        if (ngx_strcmp(modules[i]->name, "ngx_http_memcached_module") == 0) {
+            nmcf->memcached = modules[i];
+        }
+
         if (i && modules[i] == &ngx_http_conflict_capture_filter_module) {
             nmcf->captures = (ngx_strcmp(modules[i - 1]->name,
                                          "ngx_http_postpone_filter_module")

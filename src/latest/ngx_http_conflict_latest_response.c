@@ -96,7 +96,9 @@ ngx_http_conflict_latest_response_done(ngx_http_request_t *r, void *data,
      */
 
     if (latest->refused
-        && (latest->denied || r->upstream == latest->upstream))
+        && (latest->denied || r->upstream == latest->upstream
+            || (ngx_http_conflict_latest_response_denied(latest->refused)
+                && !ngx_http_conflict_latest_response_guarded(r))))
     {
         status = latest->refused;
     }

@@ -175,7 +175,8 @@ ngx_http_conflict_precondition_match(ngx_http_request_t *r,
     /* in report mode clients get the upstream's own tags, if it has any */
 
     report = (ctx->op->in.report && ctx->op->in.minted);
-    foreign = (report && ctx->conf->tags == NGX_HTTP_CONFLICT_TAGS_OWN);
+    foreign = (report
+               && ctx->conf->named->tags == NGX_HTTP_CONFLICT_TAGS_OWN);
 
     h = r->headers_in.if_match;
 
@@ -199,7 +200,7 @@ ngx_http_conflict_precondition_match(ngx_http_request_t *r,
                 ngx_http_conflict_entity_tags_base(ctx, &only);
             }
 
-            ctx->version.offered = (report && ctx->conf->tags
+            ctx->version.offered = (report && ctx->conf->named->tags
                                               == NGX_HTTP_CONFLICT_TAGS_NONE);
 
             for (i = 0; i < pre->matches; i++) {

@@ -1,0 +1,147 @@
+# Caches that nginx itself has before an API, other than proxy_cache and its
+# like: their bodies are of no known version, and prove nothing.
+# On both stores.
+
+BEGIN { push @INC, 't/lib' }
+use Conflict;
+
+BEGIN { $ENV{TEST_NGINX_MEMCACHED_PORT} = free_port() }
+
+use Test::Nginx::Socket 'no_plan';
+
+sub doc { upstream("/_doc?path=$_[0]") }
+
+# as the API does
+
+sub remember {
+    my ($key, $value) = @_;
+
+    my $sock = IO::Socket::INET->new(
+        PeerAddr => "127.0.0.1:$ENV{TEST_NGINX_MEMCACHED_PORT}") or die;
+
+    print $sock "set $key 0 0 @{[length $value]}\r\n$value\r\n";
+    is(scalar <$sock>, "STORED\r\n", 'in memcached');
+}
+
+Conflict::start_server('memcached.py', $ENV{TEST_NGINX_MEMCACHED_PORT});
+Conflict::install('Test::Nginx::Socket');
+run_tests();
+
+__DATA__
+
+=== memcached: what it has is shown, but it is no base
+--- config
+    location / {
+        conflict version;
+        conflict_quarantine 100ms;
+        default_type application/json;
+        set $memcached_key $uri;
+        memcached_pass 127.0.0.1:$TEST_NGINX_MEMCACHED_PORT;
+        error_page 404 405 502 504 = @api;
+    }
+    location @api {
+        conflict version;
+        proxy_set_header X-Key $memcached_key;
+        proxy_pass http://api;
+    }
+    location = /plain/1/lock {
+        conflict_lock get=/plain/1;
+        conflict_key /plain/1;
+        conflict_user $http_x_user;
+    }
+--- steps
+set_doc('/plain/1', { n => 1 });
+
+my $v = version(GET('/plain/1'));
+like($v, qr/^\d+$/, 'a miss: the API has answered');
+
+remember('/plain/1', '{"n":1}');
+is(PUT('/plain/1', { n => 2, base_version => $v })->{status}, 204, 'a write');
+
+my $r = GET('/plain/1');
+is(json($r)->{n}, 1, 'the body of before');
+is(header($r, 'Conflict'), 'unchecked', 'says that it is of no version');
+is(header($r, 'ETag'), undef, 'and has no tag');
+
+# the own GET is answered by the API
+
+$r = PUT('/plain/1', { n => 3, base_version => $v });
+is($r->{status}, 409, 'stale');
+is(json($r)->{server_version}{n}, 2, 'what is shown is the latest');
+
+my %headers = map { lc $_->[0] => $_->[1] } @{ (seen())[-1]{headers} };
+is($headers{'x-key'}, '/plain/1', 'the API may store it under its key');
+
+my $w = json($r)->{version};
+is(PUT('/plain/1', { n => 3, base_version => $w })->{status}, 204,
+   'a write on that');
+
+$r = http('POST', '/plain/1/lock', headers => ['X-User: ann']);
+is($r->{status}, 200, 'a lock');
+is(header($r, 'Conflict') // '', '', 'is no matter of the cache');
+
+# nor does its body prove that a write was not done
+
+$r = GET('/plain/2');
+set_doc('/plain/2', { n => 1 });
+$v = version(GET('/plain/2'));
+remember('/plain/2', '{"n":1}');
+
+PUT('/plain/2', { n => 2, base_version => $v }, 'X-Up-Write: apply status=500');
+is(doc('/plain/2'), '{"n":2}', 'done, but answered with 500');
+is(PUT('/plain/2', { n => 3, base_version => $v })->{status}, 409,
+   'a write on the base of before is refused');
+
+
+=== memcached that is never missing: nothing is proved
+--- config
+    location / {
+        conflict version;
+        default_type application/json;
+        set $memcached_key $uri;
+        memcached_pass 127.0.0.1:$TEST_NGINX_MEMCACHED_PORT;
+        error_page 405 = @api;
+    }
+    location @api {
+        conflict version;
+        proxy_pass http://api;
+    }
+--- steps
+set_doc('/plain/3', { n => 2 });
+remember('/plain/3', '{"n":1}');
+
+my $r = PUT('/plain/3', { n => 3, base_version => 7 });
+is($r->{status}, 503, 'the version cannot be determined');
+is(doc('/plain/3'), '{"n":2}', 'and nothing was written');
+
+
+=== gzip_static: a file that was compressed before the write
+--- config
+    location /dav/ {
+        conflict version;
+        gzip_static on;
+        dav_methods PUT DELETE;
+        default_type application/json;
+        alias $TEST_NGINX_SERVER_ROOT/html/;
+    }
+--- user_files
+>>> 1.json
+{"n":1}
+--- steps
+use IO::Compress::Gzip qw(gzip);
+
+chmod 0777, servroot() . '/html';
+gzip(\'{"n":1}' => servroot() . '/html/1.json.gz');
+
+my $v = version(GET('/dav/1.json'));
+is(PUT('/dav/1.json', { n => 2, base_version => $v })->{status}, 204,
+   'a write');
+
+my $r = GET('/dav/1.json', 'Accept-Encoding: gzip');
+is(header($r, 'Content-Encoding'), 'gzip', 'the file of before');
+is(header($r, 'Conflict'), 'unchecked', 'says that it is of no version');
+is(header($r, 'ETag'), undef, 'and has no tag');
+
+$r = GET('/dav/1.json');
+is(json($r)->{n}, 2, 'the file that was written');
+like(header($r, 'Conflict'), qr/^passed;version=\d+$/, 'has one');

@@ -1,0 +1,92 @@
+# Callers that the API knows by their certificates.
+# On both stores.
+# Needs: openssl curl
+
+BEGIN { push @INC, 't/lib' }
+use Conflict;
+
+my $dir;
+
+BEGIN {
+    need('openssl', 'curl');
+
+    $dir = "$ENV{TEST_NGINX_TOP}/build/t";
+    mkdir $dir;
+
+    for my $name ('server', 'ann', 'bob', 'cid') {
+        my $file = "$dir/certificate-$Conflict::Store-$name";
+
+        system("openssl req -x509 -newkey ec"
+               . " -pkeyopt ec_paramgen_curve:prime256v1 -nodes -days 2"
+               . " -subj /CN=$name -keyout $file.key -out $file.crt"
+               . " 2>/dev/null && cat $file.key $file.crt > $file.pem") == 0
+            or die 'no certificate';
+    }
+
+    $ENV{TEST_NGINX_CERT} = "$dir/certificate-$Conflict::Store-server.pem";
+    $ENV{TEST_NGINX_TLS_PORT} = free_port();
+}
+
+use Test::Nginx::Socket 'no_plan';
+
+sub as {
+    my ($name, $method, $path, $body) = @_;
+
+    my $file = "$dir/certificate-$Conflict::Store-$name.pem";
+    my $data = '';
+
+    if ($body) {
+        $data = " -H 'Content-Type: application/json' -d '"
+                . JSON::PP->new->canonical->encode($body) . "'";
+    }
+
+    my $text = `curl -s -k -i -m 20 --cert $file -X $method$data https://127.0.0.1:$ENV{TEST_NGINX_TLS_PORT}$path`;
+
+    return Conflict::parse($text, $method);
+}
+
+Conflict::install('Test::Nginx::Socket');
+run_tests();
+
+__DATA__
+
+=== the base of a merge is what the writer was shown
+--- http_config
+    server {
+        listen 127.0.0.1:$TEST_NGINX_TLS_PORT ssl;
+        ssl_certificate $TEST_NGINX_CERT;
+        ssl_certificate_key $TEST_NGINX_CERT;
+        ssl_verify_client optional_no_ca;
+        location / {
+            conflict merge;
+            proxy_set_header X-Who $ssl_client_s_dn;
+            proxy_pass http://127.0.0.1:$TEST_NGINX_UPSTREAM_PORT;
+        }
+    }
+--- config
+    location / {
+        proxy_pass http://api;
+    }
+--- steps
+my %doc = (title => 't', text => 'x');
+my $star = JSON::PP::true;
+
+set_doc('/view/1', { %doc });
+is(as('ann', 'PUT', '/view/1', { %doc, starred => $star })->{status}, 204,
+   'ann has starred it');
+
+my $v = version(as('ann', 'GET', '/view/1'));
+
+is(json(as('bob', 'GET', '/view/1'))->{starred}, JSON::PP::false,
+   'bob has not');
+is(as('cid', 'PUT', '/view/1', { %doc, title => 't2', base_version => $v })
+   ->{status}, 204, 'cid has changed the title');
+
+my $r = as('bob', 'PUT', '/view/1', { %doc, starred => $star,
+                                      base_version => $v });
+is($r->{status}, 204, 'bob stars it');
+like(header($r, 'Conflict'), qr/^merged/, 'which is merged');
+
+$r = json(as('bob', 'GET', '/view/1'));
+is($r->{starred}, $star, 'it has his star');
+is($r->{title}, 't2', 'and the title of cid');

@@ -89,6 +89,18 @@ sub one_each {
     return %at;
 }
 
+# those of a write, which has this id
+
+sub gets {
+    my ($path, $n) = @_;
+
+    until_true {
+        $n == grep { my %h = map { @$_ } @{ $_->{headers} };
+                     $_->{method} eq 'GET' && $_->{target} eq $path
+                     && ($h{'x-id'} // '') eq 'write' } seen();
+    };
+}
+
 run_tests();
 
 __DATA__
@@ -262,6 +274,59 @@ for my $n (4 .. 6) {
 
 is((cluster_node(redis_key($path), @::nodes))[0], $to, 'it has moved');
 is(scalar(grep { $_->{body} =~ /"n":3/ } journal()), 1, 'no write twice');
+
+
+=== a slot is moved while the version of a resource is looked up
+--- steps
+my @unknown = 'X-Up-Write: status=500';
+
+for my $how ('ASK', 'MOVED') {
+    my %at = one_each("/plain/lookup/$how");
+    my ($from, $to) = sort keys %at;
+    my $path = $at{$from};
+
+    set_doc($path, { n => 0 });
+    my $v = settled($path);
+
+    my $slot = redis($from, 'CLUSTER', 'KEYSLOT', redis_key($path));
+    my %id = map { $_ => redis($_, 'CLUSTER', 'MYID') } $from, $to;
+
+    redis($to, 'CLUSTER', 'SETSLOT', $slot, 'IMPORTING', $id{$from});
+    redis($from, 'CLUSTER', 'SETSLOT', $slot, 'MIGRATING', $id{$to});
+
+    # its first GET is overtaken, so the second one is made under a lease
+
+    PUT($path, { n => 1 }, @unknown);
+
+    my $write = start('PUT', $path, body => { n => 2, base_version => $v },
+                      headers => ['X-Up-Read: hold apply', 'X-Id: write']);
+
+    gets($path, 1);
+    PUT($path, { n => 1 }, @unknown);
+    release();
+    gets($path, 2);
+
+    redis($from, 'MIGRATE', '127.0.0.1', $to, $_, 0, 5000)
+        for @{ redis($from, 'CLUSTER', 'GETKEYSINSLOT', $slot, 10) };
+
+    if ($how eq 'MOVED') {
+        redis($_, 'CLUSTER', 'SETSLOT', $slot, 'NODE', $id{$to})
+            for $to, $from;
+    }
+
+    release();
+
+    my $r = finish($write);
+    is($r->{status}, 503, "$how - another run has it, and waits");
+    is(json($r)->{error}, 'outcome_unknown', "$how - why");
+
+    $r = patient_put($path, { n => 3, base_version => $v });
+    is($r->{status}, 204, "$how - the base still holds");
+    is(join(' ', map { json($_)->{n} } grep { $_->{path} eq $path } journal()),
+       '0 3', "$how - it was not sent");
+
+    redis($_, 'CLUSTER', 'SETSLOT', $slot, 'NODE', $id{$to}) for $to, $from;
+}
 
 
 === two nodes that send to each other

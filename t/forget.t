@@ -102,6 +102,27 @@ sub replicated {
     return $v;
 }
 
+# a write whose first GET is held, and overtaken by another write, so that the
+# second one is made under a lease; neither of the others is done
+
+sub looking_up {
+    my ($path, $v, $meanwhile) = @_;
+
+    my @unknown = 'X-Up-Write: status=500';
+
+    PUT($path, { n => 1 }, @unknown);
+
+    my $n = seen();
+    my $write = start('PUT', $path, body => { n => 'mine', base_version => $v },
+                      headers => ['X-Up-Read: hold apply']);
+
+    until_true { seen() > $n };
+    PUT($path, { n => 2 }, @unknown);
+    $meanwhile->();
+
+    return $write;
+}
+
 # eight clients add ids to three documents, until there were so many good
 # writes since what is done to Redis in the midst of them
 
@@ -210,6 +231,29 @@ is(json($r)->{server_version}{n}, 2, 'and sees it');
 is(patient_put('/plain/2', { n => 3, base_version => $v{2} })->{status}, 204,
    'nothing was forgotten of what was let in');
 is(scalar(journal()), $before + 2, 'two writes');
+
+
+=== a lookup whose lease is not on the replica
+--- replica: 1
+--- lease: 3s
+--- store: wait=1
+--- steps
+set_doc('/plain/1', { n => 0 });
+
+my $v = replicated('/plain/1');
+my $write = looking_up('/plain/1', $v, sub { kill 'STOP',
+                                             redis_pid($::replicas[0]) });
+
+release();
+
+my $r = finish($write);
+is($r->{status}, 503, 'it is not made');
+is(json($r)->{error}, 'store_unavailable', 'why');
+
+kill 'CONT', redis_pid($::replicas[0]);
+
+$r = patient_put('/plain/1', { n => 3, base_version => $v });
+is($r->{status}, 204, 'nothing is left of it, and the base still holds');
 
 
 === a failover while the link is cut that loses what was acknowledged

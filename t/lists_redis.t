@@ -3,45 +3,9 @@
 
 BEGIN { push @INC, 't/lib' }
 use Conflict;
-use File::Temp qw(tempdir);
-use Time::HiRes qw(time);
 use Test::Nginx::Socket 'no_plan';
 
-our $Dir = tempdir('conflict-XXXXXXXX', TMPDIR => 1, CLEANUP => 1);
-our $Port;
-
-# so many seconds from the real time, for Redis only
-
-sub redis_clock {
-    my ($seconds) = @_;
-
-    open my $out, '>', "$Dir/clock.new" or die;
-    printf $out "%+d\n", $seconds;
-    close $out;
-    rename "$Dir/clock.new", "$Dir/clock" or die;
-
-    until_true {
-        abs(redis($Port, 'TIME')->[0] - time() - $seconds) < 60;
-    };
-}
-
-# starts it; it has long been there
-
-sub start_redis {
-    system('gcc', '-shared', '-fPIC', '-O1', '-o', "$Dir/clock.so",
-           't/lib/clock.c') == 0 or die "gcc: $?";
-
-    local $ENV{LD_PRELOAD} = "$Dir/clock.so";
-    local $ENV{TEST_CLOCK} = "$Dir/clock";
-
-    open my $out, '>', "$Dir/clock" or die;
-    print $out "+0\n";
-    close $out;
-
-    $Port = redis_start();
-    redis($Port, 'SET', 'conflict:incarnation',
-          '- 0000000000000000 0 ' . int(1000 * time()));
-}
+our $Port = redis_clock_start();
 
 sub versions {
     my ($r) = @_;
@@ -78,7 +42,10 @@ sub held_list {
     return $l;
 }
 
-start_redis();
+# it has long been there
+
+redis($Port, 'SET', 'conflict:incarnation',
+      '- 0000000000000000 0 ' . int(1000 * time()));
 
 Conflict::install('Test::Nginx::Socket');
 run_tests();
@@ -107,12 +74,12 @@ set_doc("/plain/notes/$_", { n => 0 }) for 1, 2;
 for my $step ([0, -3600, 'back'], [-3600, 0, 'on'], [0, 3600, 'forward']) {
     my ($from, $to, $name) = @$step;
 
-    redis_clock($from);
+    redis_clock($::Port, $from);
 
     my $v = listed('/list/plain/notes', 1, 2);
     my $l = held_list('/list/plain/notes');
 
-    redis_clock($to);
+    redis_clock($::Port, $to);
 
     my $r = PUT('/plain/notes/1', { n => 1, base_version => $v->{1} });
     is($r->{status}, 204, "$name - a write in between");
@@ -127,12 +94,12 @@ for my $step ([0, -3600, 'back'], [-3600, 0, 'on'], [0, 3600, 'forward']) {
 # set during a write, before the list is requested: the time of its commit is
 # what the worker thinks that it is, and the server knows better
 
-redis_clock(0);
+redis_clock($::Port, 0);
 
 my $v = listed('/list/plain/notes', 1, 2);
 my $w = held('/plain/notes/1', { n => 'A', base_version => $v->{1} });
 
-redis_clock(3600);
+redis_clock($::Port, 3600);
 
 my $l = held_list('/list/plain/notes');
 
@@ -147,7 +114,7 @@ release();
 my $found = versions(finish($l));
 is($found->{1}, undef, 'is not shown');
 is($found->{2}, $v->{2}, 'the clock was not set since the mark');
-redis_clock(0);
+redis_clock($::Port, 0);
 
 
 === no answer

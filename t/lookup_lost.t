@@ -64,6 +64,40 @@ sub overtaking {
     return $other;
 }
 
+# the commands that Redis gets
+
+sub monitor {
+    my $s = IO::Socket::INET->new(PeerAddr => '127.0.0.1',
+                                  PeerPort => $ENV{TEST_NGINX_REDIS_PORT});
+
+    print $s "MONITOR\r\n";
+    $s->flush;
+    my $line = <$s>;
+
+    return $s;
+}
+
+# the last begin under the lease of a lookup: the words of the command
+
+sub begin_of {
+    my ($s) = @_;
+
+    my ($line, @found);
+
+    redis($ENV{TEST_NGINX_REDIS_PORT}, 'ECHO', 'end');
+
+    while (defined($line = <$s>) && $line !~ /"end"/) {
+        my @words = $line =~ /"((?:[^"\\]|\\.)*)"/g;
+
+        # the arguments begin behind two keys
+
+        @found = @words if lc $words[0] eq 'evalsha'
+                           && ($words[14] // '') eq '3' && @words > 20;
+    }
+
+    return @found;
+}
+
 # those of the write
 
 sub gets {
@@ -210,3 +244,32 @@ release();
 
 is(finish($write)->{status}, 204, 'the lookup is over');
 is(finish($other)->{status}, 204, 'the other one is done');
+
+
+=== a begin that comes after the end of its request
+--- config
+    location / {
+        conflict version;
+        conflict_version json:/version;
+        proxy_pass http://api;
+    }
+--- steps
+SKIP: {
+    skip 'shared memory is not asked late', 3 if $::shm;
+
+    set_doc('/own/1', { id => 1 });
+
+    my $monitor = monitor();
+    my $write = looking_up('PUT', '/own/1',
+                           body => { n => 'mine', base_version => 3 },
+                           headers => ['X-Up-Write: status=422']);
+    release();
+
+    is(finish($write)->{status}, 422, 'the lease was of no use');
+
+    # a connection may have broken, and what was to be sent again is late
+
+    like(redis($ENV{TEST_NGINX_REDIS_PORT}, begin_of($monitor)), qr/^\w/,
+         'it is asked under that lease');
+    is(PUT('/own/1', { n => 'next' })->{status}, 200, 'and does not get it');
+}

@@ -16,8 +16,8 @@ use Conflict::Util;
 
 use base 'Exporter';
 
-our @EXPORT = qw(redis redis_key redis_start redis_stop redis_pid redis_info wire_start
-                 wire
+our @EXPORT = qw(redis redis_key redis_start redis_stop redis_pid redis_info
+                 redis_clock_start redis_clock wire_start wire
                  cluster_start cluster_node sentinels_start);
 
 my $Lib = abs_path(dirname(__FILE__) . '/..');
@@ -42,6 +42,54 @@ sub redis_start {
                '--dir', $dir, '--save', '', '--appendonly', 'no',
                '--enable-debug-command', 'local',
                '--repl-diskless-sync-delay', 0, @args);
+}
+
+
+# starts one whose clock can be set, see clock.c
+
+my %Clock;
+
+sub redis_clock_start {
+    my (@args) = @_;
+
+    my $dir = tempdir('conflict-clock-XXXXXXXX', TMPDIR => 1, CLEANUP => 1);
+
+    system('gcc', '-shared', '-fPIC', '-O1', '-o', "$dir/clock.so",
+           "$Lib/clock.c") == 0 or die "gcc: $?";
+
+    local $ENV{LD_PRELOAD} = "$dir/clock.so";
+    local $ENV{TEST_CLOCK} = "$dir/clock";
+
+    clock_file("$dir/clock", 0);
+
+    my $port = redis_start(undef, @args);
+
+    $Clock{$port} = "$dir/clock";
+
+    return $port;
+}
+
+
+# so many seconds from the real time, for this server only
+
+sub redis_clock {
+    my ($port, $seconds) = @_;
+
+    clock_file($Clock{$port}, $seconds);
+
+    until_true {
+        abs(redis($port, 'TIME')->[0] - time() - $seconds) < 60;
+    };
+}
+
+
+sub clock_file {
+    my ($file, $seconds) = @_;
+
+    open my $out, '>', "$file.new" or die "$file: $!";
+    printf $out "%+d\n", $seconds;
+    close $out;
+    rename "$file.new", $file or die "$file: $!";
 }
 
 

@@ -222,6 +222,10 @@ local edited = edit and ' ' .. text(stored) .. ' ' .. ahead or ''
 
 local held = e and e.state == LEASED and e.w == token
 
+-- its request has ended meanwhile: nothing would settle another lease
+
+local settled = e and string.find(e.z, token, 1, true)
+
 again = held and again
 
 if again then
@@ -285,7 +289,7 @@ end
 local passes = verdict == PASS or verdict == OVERWRITE or verdict == COMBINE
                or report and verdict ~= FETCH
 
-if passes or lookup and verdict == FETCH then
+if (passes or lookup and verdict == FETCH) and not settled then
 
     local till = ends(e)
 

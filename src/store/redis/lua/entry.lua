@@ -58,6 +58,11 @@ local trust, move = string.match(ARGV[3], '^(.)0*(.*)$')
 
 moves = moves or ''
 
+if since and since + 0 > now then
+    -- the clock was set back, and "hold" would last until it is there again
+    since, saved = now, 0
+end
+
 local moving = move ~= '' and not string.find(moves, move, 1, true)
 
 if stored_run ~= run or due == '+' then
@@ -334,9 +339,16 @@ end
 local function shown(lock, lock_key)
     local user = string.sub(lock.user, 1, 112)
     local client = string.sub(lock.client, 1, 112)
+    local left = max(call('PTTL', lock_key), 0)
 
-    return ' ' .. lock.acquired .. ' ' .. max(call('PTTL', lock_key), 0) .. ' '
-           .. #user .. ' ' .. #client .. ' ' .. user .. client
+    if left > lock.idle + 0 and not lock.reserved then
+        -- the clock was set back
+        left = lock.idle
+        call('PEXPIRE', lock_key, left)
+    end
+
+    return ' ' .. lock.acquired .. ' ' .. left .. ' ' .. #user .. ' ' .. #client
+           .. ' ' .. user .. client
 end
 
 local function ends(e)

@@ -507,6 +507,7 @@ ngx_http_conflict_redis_call_wait_reply(redisAsyncContext *ac, void *data,
         ngx_queue_remove(&call->queue);
         conn->failures++;
         ngx_http_conflict_redis_log_error(conn, lagging.data, lagging.len);
+        ngx_http_conflict_redis_sentinel_doubt(conn);
         ngx_http_conflict_redis_queue_fail(call, (char *) lagging.data);
     }
 
@@ -601,6 +602,10 @@ ngx_http_conflict_redis_call_error(ngx_http_conflict_redis_call_t *call,
     ngx_http_conflict_redis_connection_t  *conn, *other;
 
     conn = call->conn;
+
+    if (ngx_http_conflict_redis_call_has_code(answer, "NOREPLICAS")) {
+        ngx_http_conflict_redis_sentinel_doubt(conn);
+    }
 
     if (call->withdrawn) {
         ngx_http_conflict_redis_queue_fail(call, NULL);
